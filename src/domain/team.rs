@@ -1,0 +1,193 @@
+//! Who can be told: contacts, lines and the one function that answers "who holds this role on this line at this time".
+
+use std::collections::BTreeMap;
+
+use super::phone::PhoneNumber;
+use super::policy::Policy;
+use super::types::{ContactId, Role, Sender, Timestamp};
+
+/// A technician or owner who can be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contact {
+    /// The configured id.
+    pub id: ContactId,
+    /// The name as people say it.
+    pub name: String,
+    /// Where texts go.
+    pub phone: PhoneNumber,
+    /// Its role on lines that name no team of their own.
+    pub role: Option<Role>,
+}
+
+/// One business of the shop, by the number that its customers dial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The dialled number in E.164; `None` for the defaults, used for every number that is not listed.
+    pub number: Option<String>,
+    /// The business's name, as texts show it.
+    pub name: String,
+    /// (contact, role), in order. `None`: the contacts' own roles.
+    pub team: Option<Vec<(ContactId, Role)>>,
+    /// Its own sender.
+    pub from: Option<Sender>,
+    /// Its own policies by lower-case name; what is missing comes from the defaults.
+    pub policies: BTreeMap<String, Policy>,
+    /// Its own templates; what is missing comes from the defaults.
+    pub templates: Templates,
+    /// IANA name, for times shown to people of this line.
+    pub time_zone: Option<String>,
+}
+
+/// minijinja sources of the texts; `None` means the built-in one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Templates {
+    /// The first text to a contact for a call.
+    pub notice: Option<String>,
+    /// Every later one.
+    pub reminder: Option<String>,
+    /// The call was taken by another, cancelled or resolved.
+    pub stand_down: Option<String>,
+}
+
+/// Everything that the decisions need to know of people: built from checked configuration, replaced whole on a reload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directory {
+    /// In the order of the configuration.
+    pub contacts: Vec<Contact>,
+    /// The default line: its `number` is `None`, its policies are the shop's.
+    pub default_line: Line,
+    /// The listed ones.
+    pub lines: Vec<Line>,
+    /// The sender where a line names none.
+    pub from: Option<Sender>,
+}
+
+impl Directory {
+    /// The line that was dialled, or the defaults. `true` where the number was given and is not listed.
+    pub fn line(&self, dialled: Option<&str>) -> (&Line, bool) {
+        let Some(number) = dialled.map(str::trim).filter(|n| !n.is_empty()) else { return (&self.default_line, false) };
+        match self.lines.iter().find(|l| l.number.as_deref() == Some(number)) {
+            Some(line) => (line, false),
+            // With no lines configured every number is the shop's own.
+            None => (&self.default_line, !self.lines.is_empty()),
+        }
+    }
+
+    /// The policy of this emergency level on this line; levels are read without regard to case.
+    pub fn policy<'a>(&'a self, line: &'a Line, level: &str) -> Option<&'a Policy> {
+        let level = level.trim().to_lowercase();
+        line.policies.get(&level).or_else(|| self.default_line.policies.get(&level))
+    }
+
+    /// Every level that exists on this line.
+    pub fn levels(&self, line: &Line) -> Vec<String> {
+        let mut all: Vec<String> = self.default_line.policies.keys().chain(line.policies.keys()).cloned().collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    /// The contact with this id.
+    pub fn contact(&self, id: &ContactId) -> Option<&Contact> {
+        self.contacts.iter().find(|c| &c.id == id)
+    }
+
+    /// The contact with this phone.
+    pub fn by_phone(&self, phone: &str) -> Option<&Contact> {
+        self.contacts.iter().find(|c| c.phone.e164() == phone)
+    }
+
+    /// Who holds this role on this line at this time: all of them are told, each once, in the team's order.
+    /// Rotations will read `_at`; today a team does not change with time.
+    pub fn holders<'a>(&'a self, line: &Line, role: &Role, _at: Timestamp) -> Vec<&'a Contact> {
+        let same = |a: &Role, b: &Role| a.as_str().eq_ignore_ascii_case(b.as_str());
+        let mut found: Vec<&Contact> = Vec::new();
+        match line.team.as_ref().or(self.default_line.team.as_ref()) {
+            Some(team) => {
+                for (id, _) in team.iter().filter(|(_, r)| same(r, role)) {
+                    found.extend(self.contact(id));
+                }
+            }
+            None => found.extend(self.contacts.iter().filter(|c| c.role.as_ref().is_some_and(|r| same(r, role)))),
+        }
+        let mut seen: Vec<&ContactId> = Vec::new();
+        found.retain(|c| {
+            let new = !seen.contains(&&c.id);
+            if new {
+                seen.push(&c.id);
+            }
+            new
+        });
+        found
+    }
+
+    /// The sender of this line.
+    pub fn sender<'a>(&'a self, line: &'a Line) -> Option<&'a Sender> {
+        line.from.as_ref().or(self.from.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contact(id: &str, phone: &str, role: &str) -> Contact {
+        Contact {
+            id: id.parse().expect("id"),
+            name: id.to_uppercase(),
+            phone: phone.parse().expect("phone"),
+            role: role.parse().ok(),
+        }
+    }
+
+    fn line(number: Option<&str>) -> Line {
+        Line {
+            number: number.map(str::to_owned),
+            name: "Acme".into(),
+            team: None,
+            from: None,
+            policies: BTreeMap::new(),
+            templates: Templates::default(),
+            time_zone: None,
+        }
+    }
+
+    fn directory() -> Directory {
+        Directory {
+            contacts: vec![
+                contact("sam", "+19495550101", "primary"),
+                contact("ana", "+19495550102", "backup"),
+                contact("bo", "+19495550103", "Primary"),
+            ],
+            default_line: line(None),
+            lines: vec![Line {
+                team: Some(vec![
+                    ("ana".parse().expect("id"), "primary".parse().expect("role")),
+                    ("ana".parse().expect("id"), "PRIMARY".parse().expect("role")),
+                ]),
+                ..line(Some("+18005550100"))
+            }],
+            from: "+15005550006".parse().ok(),
+        }
+    }
+
+    #[test]
+    fn a_line_with_a_team_uses_it_and_others_use_the_contacts_own_roles() {
+        let d = directory();
+        let primary: Role = "primary".parse().expect("role");
+        let names = |l: &Line| {
+            d.holders(l, &primary, Timestamp::default()).iter().map(|c| c.id.as_str().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(d.line(Some("+18005550100")).0), ["ana"]);
+        assert_eq!(names(d.line(Some("+18005550199")).0), ["sam", "bo"]);
+        assert_eq!(names(d.line(None).0), ["sam", "bo"]);
+    }
+
+    #[test]
+    fn an_unlisted_number_is_told_apart_from_none_given() {
+        let d = directory();
+        assert!(d.line(Some("+18005550199")).1);
+        assert!(!d.line(Some("+18005550100")).1);
+        assert!(!d.line(None).1 && !d.line(Some(" ")).1);
+    }
+}

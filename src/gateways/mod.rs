@@ -1,0 +1,132 @@
+//! The outside world as the engine sees it: traits, and the three meanings that a failure can have.
+
+pub mod twilio;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::domain::types::{AttemptId, ErrorCode, MessageSid, Sender, Timestamp};
+use crate::domain::{MessageStatus, PhoneNumber};
+
+/// One message to be created.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// Rides in the callback URL's path.
+    pub attempt: AttemptId,
+    /// The recipient.
+    pub to: PhoneNumber,
+    /// Who sends.
+    pub from: Sender,
+    /// The whole text, reference included.
+    pub body: MessageBody,
+    /// How long the provider may keep it before it is stale.
+    pub validity: Duration,
+    /// Whether to ask for delivery receipts (where a public URL is configured).
+    pub callback: Callback,
+}
+
+/// Whether a message asks for delivery receipts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Callback {
+    /// Yes, where a public URL is configured.
+    Wanted,
+    /// No: the provider refused our URL (21609), the status is polled instead.
+    Without,
+}
+
+/// A text to a person: never shown by `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MessageBody(pub String);
+
+impl std::fmt::Debug for MessageBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MessageBody({} characters)", self.0.chars().count())
+    }
+}
+
+/// A message as the provider describes it in a create answer, a fetch or a list.
+#[derive(Debug, Clone)]
+pub struct MessageRecord {
+    /// Its SID.
+    pub sid: MessageSid,
+    /// Its status.
+    pub status: MessageStatus,
+    /// Present with `failed` and `undelivered`.
+    pub error_code: Option<ErrorCode>,
+    /// The recipient (for inbound: us), as the provider writes it.
+    pub to: String,
+    /// The sender; absent with a messaging service until one is chosen.
+    pub from: Option<String>,
+    /// The messaging service it was made with.
+    pub service: Option<String>,
+    /// As sent: a trial account prefixes it.
+    pub body: MessageBody,
+    /// `outbound-api`, `inbound`, `outbound-reply`…
+    pub direction: String,
+    /// When the provider made it; second precision.
+    pub created_at: Option<Timestamp>,
+}
+
+/// Why an outside call did not succeed. Exactly three meanings, and the type says which.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum GatewayError {
+    /// The provider said no: it was not done and will not be.
+    #[error("the provider refused the request (HTTP {http}{})", code.map(|c| format!(", code {c}")).unwrap_or_default())]
+    Refused {
+        /// The HTTP status.
+        http: u16,
+        /// The provider's own code, the thing to branch on.
+        code: Option<ErrorCode>,
+        /// The provider's words, for a person; never branched on.
+        message: String,
+    },
+    /// Surely not done: the connection never opened, or the provider says that it did not process the request.
+    #[error("the provider could not be asked: {why}")]
+    Retryable {
+        /// What happened.
+        why: String,
+        /// How long the provider asked us to wait.
+        retry_after: Option<Duration>,
+    },
+    /// May be done or not: timeout, reset, 5xx or an unreadable answer after the request left.
+    #[error("the outcome is unknown: {why}")]
+    Unknown {
+        /// What happened.
+        why: String,
+    },
+}
+
+/// Which messages to list. No date filter on purpose: `date_sent` is null while a message is queued, so one would hide
+/// exactly the message that is looked for (`facts/twilio.md` §3).
+#[derive(Debug, Clone, Default)]
+pub struct ListFilter {
+    /// Recipient.
+    pub to: Option<String>,
+    /// Sender.
+    pub from: Option<String>,
+    /// Stop paging at the first message made before this moment (newest come first).
+    pub not_before: Option<Timestamp>,
+    /// At most this many messages.
+    pub limit: usize,
+}
+
+/// The result of a list: what was found, and whether the search saw everything that the filter asks for.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    /// Newest first.
+    pub messages: Vec<MessageRecord>,
+    /// False where `limit` cut it short.
+    pub complete: bool,
+}
+
+/// A provider of text messages. No method retries: retrying is the engine's durable decision.
+#[async_trait]
+pub trait SmsGateway: Send + Sync {
+    /// One POST that may reach the provider. On `Ok` the message exists and has a SID.
+    async fn submit(&self, message: &Submission) -> Result<MessageRecord, GatewayError>;
+    /// Asks for one message by SID.
+    async fn fetch(&self, sid: &MessageSid) -> Result<MessageRecord, GatewayError>;
+    /// Lists messages, following pages.
+    async fn list(&self, filter: &ListFilter) -> Result<Listing, GatewayError>;
+}

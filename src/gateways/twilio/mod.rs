@@ -1,0 +1,4 @@
+pub mod client;
+pub mod codes;
+pub mod signature;
+pub mod wire;

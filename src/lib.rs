@@ -1,0 +1,8 @@
+//! dispatchctl: a dispatch that was accepted is never lost, a follow-up fires on time, "sent" is never taken for "delivered".
+
+pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod gateways;
+pub mod ids;
+pub mod sandbox;

@@ -1,12 +1,20 @@
-//! The pure core: no tokio, SQL, HTTP, clock or randomness.
+//! The pure core: no tokio, SQL, HTTP, clock or randomness. What it needs of them comes as an argument.
+//!
+//! Call: new → `DISPATCHING`; `DISPATCHING` → `ACKNOWLEDGED` · `RESOLVED` · `CANCELLED` · `EXHAUSTED`; see [`call`].
+//! Attempt: `scheduled` → `sending` → `submitted` → `delivered` · `failed`, with `retrying` and `unknown` beside; see [`attempt`].
 
+pub mod attempt;
 pub mod body;
+pub mod call;
+pub mod error_class;
+pub mod event;
 pub mod phone;
 pub mod policy;
 pub mod receipt;
 pub mod team;
 pub mod types;
 
+pub use error_class::ErrorClass;
 pub use phone::PhoneNumber;
 pub use receipt::{MessageStatus, Verdict};
 pub use types::Timestamp;

@@ -1,0 +1,217 @@
+//! A call and everything that the engine knows of it: the aggregate that one transaction loads, changes and saves.
+//!
+//! ```text
+//! new → DISPATCHING
+//! DISPATCHING  → ACKNOWLEDGED · RESOLVED · CANCELLED · EXHAUSTED
+//! ACKNOWLEDGED → RESOLVED · CANCELLED · DISPATCHING (handed back, reopened)
+//! EXHAUSTED    → ACKNOWLEDGED · RESOLVED · CANCELLED · DISPATCHING (reopened)
+//! ```
+//! `RESOLVED` and `CANCELLED` are final.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::attempt::{Attempt, AttemptKind, NoticeKey, Recipient, words};
+use super::policy::Policy;
+use super::types::{Actor, CallId, CallRef, ContactId, Timestamp};
+
+words! {
+    /// Where a call is.
+    CallStatus {
+        /// Somebody is still to be found.
+        Dispatching = "DISPATCHING",
+        /// A contact took it.
+        Acknowledged = "ACKNOWLEDGED",
+        /// Done.
+        Resolved = "RESOLVED",
+        /// Withdrawn.
+        Cancelled = "CANCELLED",
+        /// The ladder is over and nobody took it.
+        Exhausted = "EXHAUSTED",
+    }
+}
+
+impl CallStatus {
+    /// The transition table.
+    pub const fn may_become(self, to: Self) -> bool {
+        use CallStatus as S;
+        matches!(
+            (self, to),
+            (S::Dispatching, S::Acknowledged | S::Resolved | S::Cancelled | S::Exhausted)
+                | (S::Acknowledged, S::Resolved | S::Cancelled | S::Dispatching)
+                | (S::Exhausted, S::Acknowledged | S::Resolved | S::Cancelled | S::Dispatching)
+        )
+    }
+
+    /// Neither RESOLVED nor CANCELLED.
+    pub const fn is_open(self) -> bool {
+        !matches!(self, Self::Resolved | Self::Cancelled)
+    }
+}
+
+/// What the caller said: kept as given, shown to people, never trusted.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CallData {
+    /// The customer's number as given: withheld numbers and extensions are kept, not refused.
+    pub caller_phone: Option<String>,
+    /// As given; see [`Call::level`] for what it runs as.
+    pub emergency_level: Option<String>,
+    /// What is wrong.
+    pub issue_summary: Option<String>,
+    /// The number that the customer dialled: picks the line.
+    pub twilio_to_number: Option<String>,
+    /// The customer.
+    pub caller_name: Option<String>,
+    /// Where to go.
+    pub address: Option<String>,
+    /// A contact's id or an E.164 number that replaces the first step.
+    pub contact: Option<String>,
+    /// Fields that we do not know: kept, ignored.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// Why a contact gets no further notice of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutReason {
+    /// Said no, or handed it back.
+    Passed,
+    /// Their number cannot be reached for good.
+    Failed,
+}
+
+/// A contact who is out of this call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Out {
+    /// Who.
+    pub contact: ContactId,
+    /// Why.
+    pub why: OutReason,
+}
+
+/// Who is told in place of the ladder's roles.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Override {
+    /// The one who is told.
+    pub recipient: Recipient,
+    /// True: in every step; false: in the first only.
+    pub only: bool,
+}
+
+/// One emergency to dispatch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// The caller's own id.
+    pub id: CallId,
+    /// Its short code.
+    pub reference: CallRef,
+    /// Where it is.
+    pub status: CallStatus,
+    /// Counts from 1; hand-back and reopen open a new one.
+    pub round: u32,
+    /// What it runs as: a policy's name.
+    pub level: String,
+    /// The ladder, copied when the call was accepted.
+    pub policy: Policy,
+    /// What the caller said.
+    pub data: CallData,
+    /// Hash of the normalised known fields: the same id with another one is a conflict.
+    pub fingerprint: String,
+    /// Given in place of an id.
+    pub idempotency_key: Option<String>,
+    /// Replaces roles.
+    pub overridden: Option<Override>,
+    /// Who handed it to us.
+    pub created_by: Actor,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+    /// The step of this round that fires next (index in the flattened ladder); past the end: exhaustion is next.
+    pub next_step: u32,
+    /// When the engine looks at it again. Present exactly while DISPATCHING.
+    pub wake_at: Option<Timestamp>,
+    /// The last attempt's number.
+    pub attempts: u32,
+    /// Who took it; present exactly while ACKNOWLEDGED, kept when resolved.
+    pub holder: Option<ContactId>,
+    /// Who gets no further notice.
+    pub outs: Vec<Out>,
+    /// When a text of it was first accepted by the provider or its delivery proven.
+    pub told_at: Option<Timestamp>,
+    /// When it left DISPATCHING last.
+    pub closed_at: Option<Timestamp>,
+    /// An operator stopped its follow-ups: the clock goes on to exhaustion without telling anybody.
+    pub muted: bool,
+    /// Of the last change; for lists.
+    pub updated_at: Timestamp,
+}
+
+impl Call {
+    /// Whether this contact passed or failed for good.
+    pub fn is_out(&self, contact: &ContactId) -> bool {
+        self.outs.iter().any(|o| &o.contact == contact)
+    }
+
+    /// Marks a contact as out; the first reason stays.
+    pub fn put_out(&mut self, contact: &ContactId, why: OutReason) {
+        if !self.is_out(contact) {
+            self.outs.push(Out { contact: contact.clone(), why });
+        }
+    }
+}
+
+/// A call with all its notices and attempts: what a decision sees and returns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallState {
+    /// The call.
+    pub call: Call,
+    /// Every notice ever made of it, oldest first.
+    pub notices: Vec<NoticeKey>,
+    /// Every attempt, by number.
+    pub attempts: Vec<Attempt>,
+}
+
+impl CallState {
+    /// The attempt with this id.
+    pub fn attempt(&self, id: super::types::AttemptId) -> Option<&Attempt> {
+        self.attempts.iter().find(|a| a.id == id)
+    }
+
+    /// The attempt with this id, to be changed.
+    pub fn attempt_mut(&mut self, id: super::types::AttemptId) -> Option<&mut Attempt> {
+        self.attempts.iter_mut().find(|a| a.id == id)
+    }
+
+    /// Whether an earlier text to this contact was accepted or is unknown: a further one is a reminder.
+    pub fn was_told(&self, contact: &ContactId, but: Option<super::types::AttemptId>) -> bool {
+        self.attempts.iter().any(|a| {
+            a.kind == AttemptKind::Notice
+                && Some(a.id) != but
+                && &a.recipient.contact == contact
+                && (a.state.may_have_arrived() || a.sid.is_some())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_move_only_as_the_table_says() {
+        use CallStatus as S;
+        let table: &[(S, &[S])] = &[
+            (S::Dispatching, &[S::Acknowledged, S::Resolved, S::Cancelled, S::Exhausted]),
+            (S::Acknowledged, &[S::Resolved, S::Cancelled, S::Dispatching]),
+            (S::Exhausted, &[S::Acknowledged, S::Resolved, S::Cancelled, S::Dispatching]),
+            (S::Resolved, &[]),
+            (S::Cancelled, &[]),
+        ];
+        for (from, allowed) in table {
+            for to in S::ALL {
+                assert_eq!(from.may_become(*to), allowed.contains(to), "{from} → {to}");
+            }
+        }
+    }
+}

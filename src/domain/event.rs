@@ -1,0 +1,490 @@
+//! Everything that can happen, what a decision is shown, and what it returns.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::attempt::{Attempt, words};
+use super::call::{CallData, CallState, Override};
+use super::error_class::ErrorClass;
+use super::policy::Policy;
+use super::receipt::MessageStatus;
+use super::types::{Actor, AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Sender, Timestamp};
+
+/// A call that somebody hands to us: checked, with its ladder chosen.
+#[derive(Debug, Clone)]
+pub struct NewCall {
+    /// The caller's id, or one of ours.
+    pub id: CallId,
+    /// Given in place of an id.
+    pub idempotency_key: Option<String>,
+    /// See [`super::call::Call::fingerprint`].
+    pub fingerprint: String,
+    /// What it runs as.
+    pub level: String,
+    /// The ladder.
+    pub policy: Policy,
+    /// What the caller said.
+    pub data: CallData,
+    /// Replaces roles.
+    pub overridden: Option<Override>,
+    /// What was odd about the paperwork and did not stop the dispatch: each raises an alert (kind, text).
+    pub oddities: Vec<(&'static str, String)>,
+}
+
+/// What became of one POST.
+#[derive(Debug, Clone)]
+pub enum SendOutcome {
+    /// The provider has it.
+    Accepted {
+        /// Its SID.
+        sid: MessageSid,
+        /// The status of the answer.
+        status: MessageStatus,
+    },
+    /// It said no.
+    Refused {
+        /// Its code.
+        code: Option<ErrorCode>,
+        /// What that code asks for.
+        class: ErrorClass,
+        /// For a person.
+        why: String,
+    },
+    /// The callback URL was refused (21609): once more without one.
+    BadCallback,
+    /// Surely not done.
+    NotSent {
+        /// For a person.
+        why: String,
+        /// When to try again.
+        again_at: Timestamp,
+    },
+    /// May be done.
+    Unknown {
+        /// For a person.
+        why: String,
+    },
+}
+
+/// How news of a message came to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A delivery receipt.
+    Receipt,
+    /// We asked for the message.
+    Fetch,
+    /// We found it in the list.
+    List,
+}
+
+impl Source {
+    /// The word that is stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Receipt => "receipt",
+            Self::Fetch => "fetch",
+            Self::List => "list",
+        }
+    }
+}
+
+/// One status that the provider reported for a message.
+#[derive(Debug, Clone)]
+pub struct News {
+    /// From the callback's path; the strongest link.
+    pub attempt: Option<AttemptId>,
+    /// The message.
+    pub sid: MessageSid,
+    /// Its status.
+    pub status: MessageStatus,
+    /// With failed ones.
+    pub code: Option<ErrorCode>,
+    /// What that code asks for.
+    pub class: ErrorClass,
+    /// How it came.
+    pub source: Source,
+}
+
+/// A text from a person.
+#[derive(Debug, Clone)]
+pub struct InboundText {
+    /// Its SID: a repeated one is answered as before and changes nothing.
+    pub sid: MessageSid,
+    /// Who wrote.
+    pub from: String,
+    /// The sender that it was written to.
+    pub to: String,
+    /// As written.
+    pub body: String,
+    /// Twilio handled the opt-out word itself and has replied already.
+    pub provider_replied: bool,
+    /// When the provider got it, where that is known (the list).
+    pub at: Option<Timestamp>,
+}
+
+/// What a person decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// The call is taken, on behalf of this contact where one is named.
+    Acknowledge {
+        /// Who holds it now.
+        holder: Option<ContactId>,
+    },
+    /// Done.
+    Resolve,
+    /// Withdrawn.
+    Cancel,
+    /// Look for somebody again, with everybody.
+    Reopen,
+    /// Fire what is due or next now (`follow-up run`).
+    FireNow,
+    /// No further follow-ups (`follow-up cancel`).
+    Mute,
+}
+
+/// Everything that can happen.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A call is handed to us.
+    Accept(Box<NewCall>),
+    /// A call's wake time has come.
+    Wake {
+        /// Which.
+        call: CallId,
+    },
+    /// An engine wants to send this attempt.
+    Claim {
+        /// Which.
+        attempt: AttemptId,
+        /// The engine.
+        engine: String,
+    },
+    /// What became of a POST.
+    Sent {
+        /// Which.
+        attempt: AttemptId,
+        /// What became of it.
+        outcome: SendOutcome,
+    },
+    /// The engine that had claimed it is gone: sent or not, nobody knows.
+    EngineGone {
+        /// Which.
+        attempt: AttemptId,
+        /// The engine that looks; a claim of its own is left alone.
+        engine: String,
+    },
+    /// The provider reported on a message.
+    News(News),
+    /// We asked for a message's status in vain; ask again at this time (`None`: give up).
+    Polled {
+        /// Which.
+        attempt: AttemptId,
+        /// When to ask again.
+        again_at: Option<Timestamp>,
+    },
+    /// A person wrote.
+    Inbound(InboundText),
+    /// A person decided.
+    Decide {
+        /// Which call.
+        call: CallId,
+        /// What.
+        what: Decision,
+        /// In whose name.
+        by: Actor,
+        /// Why.
+        note: Option<String>,
+    },
+    /// An operator lifts an opt-out in our books (the contact texted START, or the provider's console says so).
+    ClearOptOut {
+        /// The contact's number.
+        phone: String,
+        /// In whose name.
+        by: Actor,
+    },
+}
+
+/// What a transaction loads before it decides.
+#[derive(Debug, Clone)]
+pub enum Load {
+    /// The call with this id.
+    Call(CallId),
+    /// The call of this attempt.
+    Attempt(AttemptId),
+    /// The call of this attempt, or else of the message with this SID; and receipts of that SID that found no attempt.
+    Message {
+        /// From the callback's path.
+        attempt: Option<AttemptId>,
+        /// The message.
+        sid: MessageSid,
+    },
+    /// For a new call: the one that has its id or its idempotency key already, and the first of these references that is free.
+    New {
+        /// The id.
+        id: CallId,
+        /// The key.
+        idempotency_key: Option<String>,
+        /// Candidates.
+        references: Vec<CallRef>,
+        /// References used since this moment are taken.
+        used_since: Timestamp,
+    },
+    /// For a reply: the calls that concern this phone (open ones with a text to it, newest first, and those with one of
+    /// these references whatever their status), and the inbound text with this SID if it was seen before.
+    Reply {
+        /// Who wrote.
+        from: String,
+        /// The text.
+        sid: MessageSid,
+        /// Named in it.
+        references: Vec<CallRef>,
+    },
+    /// Nothing but the opt-outs.
+    Nothing,
+}
+
+/// What a decision is shown.
+#[derive(Debug, Clone, Default)]
+pub struct Loaded {
+    /// As asked for, see [`Load`].
+    pub calls: Vec<CallState>,
+    /// For [`Load::New`].
+    pub free_reference: Option<CallRef>,
+    /// (phone, sender) pairs that are opted out, of the phones that were asked for and those of the loaded calls.
+    pub opted_out: BTreeSet<(String, String)>,
+    /// For [`Load::Reply`]: what was answered when this text came first.
+    pub answered_before: Option<String>,
+    /// For [`Load::Message`] and [`Load::Attempt`]: receipts kept earlier that name this attempt's message and found no attempt.
+    pub orphans: Vec<News>,
+}
+
+words! {
+    /// What an entry of the log tells of. Closed: others read it.
+    LogKind {
+        /// A call was accepted.
+        CallAccepted = "call.accepted",
+        /// A contact took it.
+        CallAcknowledged = "call.acknowledged",
+        /// Done.
+        CallResolved = "call.resolved",
+        /// Withdrawn.
+        CallCancelled = "call.cancelled",
+        /// Nobody took it.
+        CallExhausted = "call.exhausted",
+        /// Handed back or reopened: a new round.
+        CallReopened = "call.reopened",
+        /// Its follow-ups were stopped by a person.
+        CallMuted = "call.muted",
+        /// A step fired.
+        StepFired = "step.fired",
+        /// A step found nobody.
+        StepSkipped = "step.skipped",
+        /// The ladder went on before its time.
+        Escalated = "step.escalated",
+        /// A contact said no.
+        ContactPassed = "contact.passed",
+        /// An attempt was made.
+        AttemptScheduled = "attempt.scheduled",
+        /// Its intent is stored, the POST follows.
+        AttemptSending = "attempt.sending",
+        /// The POST surely did not happen.
+        AttemptRetrying = "attempt.retrying",
+        /// It is not known whether it happened.
+        AttemptUnknown = "attempt.unknown",
+        /// The provider has it.
+        AttemptSubmitted = "attempt.submitted",
+        /// It arrived.
+        AttemptDelivered = "attempt.delivered",
+        /// It did not.
+        AttemptFailed = "attempt.failed",
+        /// It was not wanted any more.
+        AttemptSkipped = "attempt.skipped",
+        /// The call closed before it left.
+        AttemptCancelled = "attempt.cancelled",
+        /// The provider's word moved on, short of a final one.
+        MessageStatus = "message.status",
+        /// Two different finals.
+        MessageConflict = "message.conflict",
+        /// A person wrote.
+        ReplyReceived = "reply.received",
+        /// A number is opted out.
+        OptedOut = "contact.opted_out",
+        /// It is back.
+        OptedIn = "contact.opted_in",
+        /// A person must look.
+        AlertRaised = "alert.raised",
+        /// It is over.
+        AlertResolved = "alert.resolved",
+        /// An engine started, stopped, recovered.
+        Engine = "engine",
+    }
+}
+
+/// One entry of the append-only log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogEntry {
+    /// What it tells of.
+    pub kind: LogKind,
+    /// When.
+    pub at: Timestamp,
+    /// The call it belongs to.
+    pub call: Option<CallId>,
+    /// The attempt it belongs to.
+    pub attempt: Option<AttemptId>,
+    /// Who did it.
+    pub actor: Actor,
+    /// One sentence for a person; phones masked, no message text.
+    pub message: String,
+    /// Fields to query; `Null` where there are none.
+    pub data: Value,
+}
+
+/// An alert is raised or is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AlertChange {
+    /// A person must look. Raising what is raised already changes nothing.
+    Raise {
+        /// One alert a key.
+        key: String,
+        /// The call it is about.
+        call: Option<CallId>,
+        /// What happened and what to do.
+        message: String,
+    },
+    /// It is over. Resolving what is not raised changes nothing.
+    Resolve {
+        /// Its key.
+        key: String,
+    },
+}
+
+/// A receipt as it is kept, with what it did.
+#[derive(Debug, Clone)]
+pub struct ReceiptRow {
+    /// What came.
+    pub news: News,
+    /// The attempt it was joined to; `None`: kept and joined later.
+    pub joined: Option<AttemptId>,
+    /// `moved`, `stale`, `conflict` or `orphan`.
+    pub effect: &'static str,
+    /// When it came.
+    pub at: Timestamp,
+}
+
+/// An inbound text as it is kept.
+#[derive(Debug, Clone)]
+pub struct InboundRow {
+    /// What came.
+    pub text: InboundText,
+    /// The call it was applied to.
+    pub call: Option<CallId>,
+    /// What it was understood as.
+    pub understood: String,
+    /// The TwiML text that answered it; empty for silence.
+    pub answer: String,
+    /// When it came.
+    pub at: Timestamp,
+}
+
+/// A change to the book of opt-outs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OptOutChange {
+    /// This number takes no texts from this sender (empty: from any).
+    Out {
+        /// The contact's number.
+        phone: String,
+        /// Our sender.
+        sender: String,
+    },
+    /// It takes them again.
+    In {
+        /// The contact's number.
+        phone: String,
+        /// Our sender; `None`: every one.
+        sender: Option<String>,
+    },
+}
+
+/// What another system must be told of; the newest state of a row stands for those before it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effect {
+    /// The dispatch event of this attempt.
+    MirrorAttempt(AttemptId),
+    /// The status of this call.
+    MirrorCall(CallId),
+}
+
+/// What a decision returns; the store writes it all in the transaction that loaded its input, or nothing.
+#[derive(Debug, Default)]
+pub struct Change {
+    /// New states of calls: changed ones and new ones. The store compares them with what it loaded and writes the difference.
+    pub calls: Vec<CallState>,
+    /// Appended in order.
+    pub log: Vec<LogEntry>,
+    /// Raised and resolved.
+    pub alerts: Vec<AlertChange>,
+    /// Kept.
+    pub receipts: Vec<ReceiptRow>,
+    /// Kept.
+    pub inbound: Option<InboundRow>,
+    /// Kept.
+    pub opt_outs: Vec<OptOutChange>,
+    /// To other systems.
+    pub effects: Vec<Effect>,
+    /// For whoever asked.
+    pub answer: Answer,
+}
+
+/// What whoever asked is told, after the commit.
+#[derive(Debug, Default, Clone)]
+pub enum Answer {
+    /// Done; nothing to say.
+    #[default]
+    Done,
+    /// A new call was made.
+    Created(Box<CallState>),
+    /// The same call exists: nothing was done.
+    Exists(Box<CallState>),
+    /// The id exists with other data: nothing was done.
+    Differs(Box<CallState>),
+    /// The call after the change.
+    Changed(Box<CallState>),
+    /// It was so already.
+    Already(Box<CallState>),
+    /// This transition does not exist; the call as it is, and why.
+    NotAllowed(Box<CallState>, String),
+    /// There is no such call or attempt.
+    NotFound,
+    /// The intent is stored: send this now, once.
+    Send(Box<ToSend>),
+    /// Not to be sent; why.
+    NotSent(String),
+    /// TwiML: the text to answer with; empty for silence.
+    Reply(String),
+}
+
+/// What a claim allows, once.
+#[derive(Debug, Clone)]
+pub struct ToSend {
+    /// The attempt with its intent.
+    pub attempt: Attempt,
+    /// Who sends.
+    pub sender: Sender,
+}
+
+/// The bounds that decisions use; from the configuration.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// When a message that is not final is asked about first.
+    pub poll_after: Duration,
+    /// Stand-downs are dropped after this.
+    pub validity: Duration,
+    /// Whether stand-downs are made.
+    pub stand_down: bool,
+    /// A follow-up that fires later than this after its time raises an alert.
+    pub late_follow_up: Duration,
+    /// Whether texts say that they are a test.
+    pub test_mode: bool,
+}

@@ -1,0 +1,364 @@
+//! The store: every fact that must outlive the process. A method is a transaction; an answer is given after COMMIT.
+//!
+//! [`Store::transact`] is the one write path for calls: it loads what the event concerns, lets the pure decision look at it,
+//! and writes what it returns, all in one transaction, so that there is no version to check and no conflict to repeat. A
+//! backend with many writers loads `FOR UPDATE` and does the same.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use crate::domain::attempt::{AttemptKind, Priority};
+use crate::domain::call::{Call, CallState, CallStatus};
+use crate::domain::event::{Answer, Change, LogEntry, LogKind, Load, Loaded, ReceiptRow};
+use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ErrorCode, MessageSid};
+use crate::domain::{PhoneNumber, Timestamp};
+
+/// A pure decision over what was loaded. It may run more than once (a batch whose transaction was lost is run again one by
+/// one), so it has no side effects. An `Err` is our own bug: the change is not made.
+pub type Decide = Arc<dyn Fn(&Loaded) -> Result<Change, String> + Send + Sync>;
+
+/// Why the store could not do it. In every case nothing of the change was committed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be opened or created.
+    #[error("the store {path} cannot be opened")]
+    Open {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// It was made by a newer version.
+    #[error("the store {path} has schema {found}, this binary knows up to {known}")]
+    Newer {
+        /// Where.
+        path: PathBuf,
+        /// What it says.
+        found: i64,
+        /// What we know.
+        known: i64,
+    },
+    /// It belongs to the other mode.
+    #[error("the store {path} is stamped {found}, this command runs in {wanted} mode")]
+    OtherMode {
+        /// Where.
+        path: PathBuf,
+        /// Its stamp.
+        found: String,
+        /// Ours.
+        wanted: String,
+    },
+    /// Its content is not what we wrote.
+    #[error("the store holds something that cannot be: {what}")]
+    Corrupt {
+        /// What and where.
+        what: String,
+    },
+    /// The disk is full or read-only: nothing was written; it may work again later.
+    #[error("the store cannot write: {what}")]
+    Full {
+        /// What the system said.
+        what: String,
+    },
+    /// An fsync or a write failed in a way after which the file is not to be trusted: the engine stops.
+    #[error("the store failed: {what}")]
+    Broken {
+        /// What the system said.
+        what: String,
+    },
+    /// Another process held it for too long; safe to try again.
+    #[error("the store is busy")]
+    Busy,
+    /// The change was ours to refuse: a decision that cannot be, or a constraint that it broke.
+    #[error("a change was refused: {what}")]
+    Refused {
+        /// Which.
+        what: String,
+    },
+    /// The store is closing.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// A line of a list of calls.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallLine {
+    /// The call, whole (its attempts are not loaded).
+    pub call: Call,
+    /// The contact name of its newest notice.
+    pub last_contact: Option<String>,
+    /// That attempt's state.
+    pub last_state: Option<String>,
+}
+
+/// Which calls to list, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct CallFilter {
+    /// Only these; empty: all.
+    pub statuses: Vec<CallStatus>,
+    /// Accepted at or after.
+    pub since: Option<Timestamp>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// A log entry with its place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogLine {
+    /// Grows with every entry; the cursor of `after`.
+    pub seq: i64,
+    /// The entry.
+    pub entry: LogEntry,
+}
+
+/// Which entries to read, oldest first.
+#[derive(Debug, Clone, Default)]
+pub struct LogFilter {
+    /// Only entries after this place.
+    pub after: i64,
+    /// Of this call.
+    pub call: Option<CallId>,
+    /// At or after.
+    pub since: Option<Timestamp>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// Everything about one call.
+#[derive(Debug, Clone)]
+pub struct CallStory {
+    /// The call, its notices and attempts.
+    pub state: CallState,
+    /// Its log, oldest first.
+    pub log: Vec<LogLine>,
+    /// Its receipts, oldest first.
+    pub receipts: Vec<ReceiptRow>,
+}
+
+/// An attempt that waits to be sent, with what the dispatcher needs to put it in order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sendable {
+    /// Which.
+    pub attempt: AttemptId,
+    /// Its call.
+    pub call: CallId,
+    /// The dialled number, which picks the sender.
+    pub dialled: Option<String>,
+    /// What goes first.
+    pub priority: Priority,
+    /// What it is for.
+    pub kind: AttemptKind,
+}
+
+/// An attempt whose message is to be asked about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pollable {
+    /// Which.
+    pub attempt: AttemptId,
+    /// Its message.
+    pub sid: MessageSid,
+    /// How often it was asked.
+    pub polls: u32,
+    /// When its intent was committed.
+    pub sent_at: Timestamp,
+}
+
+/// A follow-up that is still to come.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DueLine {
+    /// The call.
+    pub call: Call,
+    /// When it fires.
+    pub due: Timestamp,
+}
+
+/// An alert that is raised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertLine {
+    /// Its key.
+    pub key: String,
+    /// Its call.
+    pub call: Option<CallId>,
+    /// What happened.
+    pub message: String,
+    /// Since when.
+    pub raised_at: Timestamp,
+}
+
+/// A number that takes no texts from a sender.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OptOutLine {
+    /// The contact's number.
+    pub phone: String,
+    /// Our sender; empty: any.
+    pub sender: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Figures for health and the overview; one read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Calls that are neither RESOLVED nor CANCELLED.
+    pub open_calls: u64,
+    /// DISPATCHING calls with a step still to come.
+    pub active_retries: u64,
+    /// See SPEC §5: DISPATCHING, nothing due, nothing in flight, no log entry for 5 min.
+    pub pending_dispatches: u64,
+    /// DISPATCHING calls whose wake time is past by more than a second.
+    pub overdue: u64,
+    /// The oldest of those.
+    pub oldest_due: Option<Timestamp>,
+    /// Unknown outcomes whose policy has not decided.
+    pub unknown_outcomes: u64,
+    /// Messages without a final status.
+    pub awaiting_final: u64,
+    /// Attempts that failed in the last hour.
+    pub failed_last_hour: u64,
+    /// Failed attempts since the last one that was accepted.
+    pub consecutive_failures: u64,
+    /// Rows that wait for another system.
+    pub outbox_depth: u64,
+    /// The oldest of them.
+    pub outbox_oldest: Option<Timestamp>,
+    /// Open alerts.
+    pub alerts: u64,
+    /// Waiting attempts that could be sent now.
+    pub sendable: u64,
+}
+
+/// Failures of the last day by error code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailureLine {
+    /// The code, where there is one.
+    pub code: Option<ErrorCode>,
+    /// How many.
+    pub count: u64,
+    /// The newest.
+    pub last_at: Timestamp,
+    /// What it said.
+    pub result: String,
+}
+
+/// What a process asks of the engine that holds the lock.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// Its number.
+    pub id: i64,
+    /// `refresh` (ask the provider about a call's messages), `yield` (hand over the engine lock).
+    pub kind: String,
+    /// What it is about.
+    pub payload: Value,
+    /// Who asks.
+    pub actor: Actor,
+    /// Since when.
+    pub at: Timestamp,
+    /// Its answer, once there is one.
+    pub result: Option<Value>,
+}
+
+/// The engine that works on this store, or did last: for people, and for "was the last stop clean". The lock itself is a file
+/// lock, never this row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineRow {
+    /// A fresh id for every start.
+    pub id: String,
+    /// What it runs as: `serve`, `send`…
+    pub role: String,
+    /// Its process.
+    pub pid: u32,
+    /// Since when.
+    pub started_at: Timestamp,
+    /// When it stopped cleanly; `None`: it runs or died.
+    pub stopped_at: Option<Timestamp>,
+    /// Where its listener is, for people and for commands of the same machine.
+    pub listen: Option<String>,
+}
+
+/// Durable state behind everything. All methods are safe to cancel: a write that was handed over is done or not done as a whole.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Loads, decides and writes in one transaction. `phones`: whose opt-outs the decision wants to see besides those of the
+    /// loaded calls. After an error nothing was written.
+    async fn transact(&self, load: Load, phones: Vec<PhoneNumber>, decide: Decide) -> Result<Answer, StoreError>;
+
+    /// One call with everything about it.
+    async fn story(&self, call: &CallId) -> Result<Option<CallStory>, StoreError>;
+    /// One call without its log.
+    async fn call(&self, call: &CallId) -> Result<Option<CallState>, StoreError>;
+    /// The call that has this idempotency key.
+    async fn call_by_key(&self, key: &str) -> Result<Option<CallId>, StoreError>;
+    /// The call of this message.
+    async fn call_by_sid(&self, sid: &MessageSid) -> Result<Option<CallId>, StoreError>;
+    /// The newest call with this reference.
+    async fn call_by_reference(&self, reference: &CallRef) -> Result<Option<CallId>, StoreError>;
+    /// A list of calls.
+    async fn calls(&self, filter: &CallFilter) -> Result<Vec<CallLine>, StoreError>;
+    /// Entries of the log.
+    async fn log(&self, filter: &LogFilter) -> Result<Vec<LogLine>, StoreError>;
+    /// Appends entries that belong to no decision (an engine's start and stop).
+    async fn append_log(&self, entries: Vec<LogEntry>) -> Result<(), StoreError>;
+
+    /// DISPATCHING calls whose wake time is at or before `now`, earliest first.
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;
+    /// The earliest wake time of all.
+    async fn next_wake(&self) -> Result<Option<Timestamp>, StoreError>;
+    /// DISPATCHING calls by wake time, for people.
+    async fn due_lines(&self, limit: usize) -> Result<Vec<DueLine>, StoreError>;
+    /// Attempts that wait and may go now, in the order in which they should: priority, then age.
+    async fn sendable(&self, now: Timestamp, limit: usize) -> Result<Vec<Sendable>, StoreError>;
+    /// When the next waiting attempt may go.
+    async fn next_sendable(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError>;
+    /// Attempts that are `sending` under the claim of an engine other than this one.
+    async fn claims_of_others(&self, engine: &str, limit: usize) -> Result<Vec<AttemptId>, StoreError>;
+    /// Messages to be asked about, earliest first.
+    async fn pollable(&self, now: Timestamp, limit: usize) -> Result<Vec<Pollable>, StoreError>;
+    /// When the next message is to be asked about.
+    async fn next_poll(&self) -> Result<Option<Timestamp>, StoreError>;
+    /// DISPATCHING calls that nothing will look at again: no wake time in the coming `horizon`, nothing waiting or in flight,
+    /// no log entry since `quiet_since`. Must be empty.
+    async fn stranded(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;
+    /// DISPATCHING calls accepted before `before` of which nobody has been told and nothing was accepted.
+    async fn untold(&self, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;
+
+    /// Figures for health and the overview.
+    async fn figures(&self, now: Timestamp) -> Result<Figures, StoreError>;
+    /// Failures since a moment, by code.
+    async fn failures(&self, since: Timestamp) -> Result<Vec<FailureLine>, StoreError>;
+    /// Open alerts, oldest first.
+    async fn alerts(&self) -> Result<Vec<AlertLine>, StoreError>;
+    /// Opted-out numbers.
+    async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError>;
+
+    /// Commits a request to the engine; its id.
+    async fn post_request(&self, kind: &str, payload: Value, actor: &Actor, now: Timestamp) -> Result<i64, StoreError>;
+    /// Requests without an answer, oldest first.
+    async fn open_requests(&self) -> Result<Vec<Request>, StoreError>;
+    /// Answers a request; answering twice changes nothing.
+    async fn answer_request(&self, id: i64, result: Value, now: Timestamp) -> Result<(), StoreError>;
+    /// One request.
+    async fn request(&self, id: i64) -> Result<Option<Request>, StoreError>;
+
+    /// The newest engine.
+    async fn engine(&self) -> Result<Option<EngineRow>, StoreError>;
+    /// Records an engine's start (and forgets all but the last hundred).
+    async fn engine_started(&self, row: &EngineRow) -> Result<(), StoreError>;
+    /// Records its clean stop.
+    async fn engine_stopped(&self, id: &str, at: Timestamp) -> Result<(), StoreError>;
+    /// A real write and commit, for health: how long it took.
+    async fn probe(&self, now: Timestamp) -> Result<Duration, StoreError>;
+    /// Changes when another process (or we) committed: cheap, for polling.
+    async fn version(&self) -> Result<u64, StoreError>;
+    /// Moves the write-ahead log into the main file where nobody is disturbed by it.
+    async fn checkpoint(&self) -> Result<(), StoreError>;
+}
+
+/// The words of log kinds, for filters.
+pub fn log_kinds() -> Vec<&'static str> {
+    LogKind::ALL.iter().map(|k| k.as_str()).collect()
+}

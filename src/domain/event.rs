@@ -197,6 +197,11 @@ pub enum Event {
         /// Why.
         note: Option<String>,
     },
+    /// Nobody has been told of this call for too long.
+    Untold {
+        /// Which.
+        call: CallId,
+    },
     /// An operator lifts an opt-out in our books (the contact texted START, or the provider's console says so).
     ClearOptOut {
         /// The contact's number.
@@ -479,6 +484,8 @@ pub struct ToSend {
 pub struct Rules {
     /// When a message that is not final is asked about first.
     pub poll_after: Duration,
+    /// No final status by then: an alert.
+    pub status_timeout: Duration,
     /// Stand-downs are dropped after this.
     pub validity: Duration,
     /// Whether stand-downs are made.

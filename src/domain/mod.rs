@@ -6,11 +6,17 @@
 pub mod attempt;
 pub mod body;
 pub mod call;
+mod decide;
 pub mod error_class;
 pub mod event;
+mod news;
 pub mod phone;
 pub mod policy;
 pub mod receipt;
+pub mod reply;
+mod sending;
+mod sequence;
+pub mod step;
 pub mod team;
 pub mod types;
 

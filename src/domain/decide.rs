@@ -1,0 +1,196 @@
+//! A call is accepted, and a person decides about it.
+
+use serde_json::{Value, json};
+
+use super::call::{Call, CallState, CallStatus};
+use super::event::{AlertChange, Answer, Change, Decision, Loaded, LogKind, NewCall};
+use super::sequence;
+use super::step::{Ctx, Illegal, Work};
+use super::types::{Actor, ContactId};
+
+/// The same id with the same data exists: nothing is done. With other data: said, nothing is done. Else the call is made, and
+/// its first step fires where it waits for nothing.
+pub(super) fn accept(loaded: &Loaded, new: &NewCall, ctx: &Ctx<'_>) -> Result<Change, Illegal> {
+    if let Some(existing) = loaded.calls.first() {
+        let boxed = Box::new(existing.clone());
+        let same = existing.call.fingerprint == new.fingerprint;
+        let answer = if same { Answer::Exists(boxed) } else { Answer::Differs(boxed) };
+        return Ok(Change { answer, ..Change::default() });
+    }
+    let reference = loaded.free_reference.clone().ok_or(Illegal::Missing("a free reference"))?;
+    let call = Call {
+        id: new.id.clone(),
+        reference,
+        status: CallStatus::Dispatching,
+        round: 1,
+        level: new.level.clone(),
+        policy: new.policy.clone(),
+        data: new.data.clone(),
+        fingerprint: new.fingerprint.clone(),
+        idempotency_key: new.idempotency_key.clone(),
+        overridden: new.overridden.clone(),
+        created_by: ctx.actor.clone(),
+        accepted_at: ctx.now,
+        next_step: 0,
+        wake_at: Some(ctx.now.plus(new.policy.wait_before(0))),
+        attempts: 0,
+        holder: None,
+        outs: Vec::new(),
+        told_at: None,
+        closed_at: None,
+        muted: false,
+        updated_at: ctx.now,
+    };
+    let mut w = Work::new(ctx, loaded, CallState { call, notices: Vec::new(), attempts: Vec::new() });
+    let text = format!("accepted at level {} with {} steps, reference {}", new.level, new.policy.total_steps(), w.state.call.reference);
+    w.log(LogKind::CallAccepted, None, text, json!({ "level": new.level, "reference": w.state.call.reference }));
+    for (kind, text) in &new.oddities {
+        let id = new.id.clone();
+        let about = match (*kind, new.data.twilio_to_number.as_deref()) {
+            ("unlisted-line", Some(number)) => number.to_owned(),
+            _ => id.to_string(),
+        };
+        w.change.alerts.push(AlertChange::Raise { key: format!("{kind}:{about}"), call: Some(id), message: text.clone() });
+    }
+    sequence::fire_due(&mut w)?;
+    w.change.answer = Answer::Created(Box::new(w.state.clone()));
+    Ok(w.into_change())
+}
+
+/// A person's decision. Done twice says so; a transition that does not exist says which there are.
+pub(super) fn decide(w: &mut Work<'_>, what: &Decision, by: &Actor, note: Option<&str>) -> Result<(), Illegal> {
+    use CallStatus as S;
+    let status = w.state.call.status;
+    let same = |w: &mut Work<'_>| {
+        w.change.answer = Answer::Already(Box::new(w.state.clone()));
+        Ok(())
+    };
+    match (what, status) {
+        (Decision::Acknowledge { holder }, S::Acknowledged) => {
+            let held = w.state.call.holder.clone();
+            if holder.is_none() || *holder == held { same(w) } else { not_allowed(w, &taken_by(w)) }
+        }
+        (Decision::Acknowledge { holder }, S::Dispatching | S::Exhausted) => {
+            if let Some(h) = holder && !is_known(w, h) {
+                return not_allowed(w, &format!("there is no contact {h}"));
+            }
+            take(w, holder.clone(), by, note)
+        }
+        (Decision::Resolve, S::Resolved) | (Decision::Cancel, S::Cancelled) | (Decision::Reopen, S::Dispatching) => same(w),
+        (Decision::Resolve, S::Dispatching | S::Acknowledged | S::Exhausted) => close(w, S::Resolved, by, note, StandDown::All),
+        (Decision::Cancel, S::Dispatching | S::Acknowledged | S::Exhausted) => close(w, S::Cancelled, by, note, StandDown::All),
+        (Decision::Reopen, S::Acknowledged | S::Exhausted) => reopen(w, by, note),
+        (Decision::FireNow, S::Dispatching) => {
+            if sequence::fire_now(w)? { Ok(()) } else { not_allowed(w, "no follow-up is left: the ladder is over and waits to be exhausted") }
+        }
+        (Decision::Mute, S::Dispatching) => mute(w, by, note),
+        (_, status) => {
+            let text = format!("the call is {status}");
+            not_allowed(w, &text)
+        }
+    }
+}
+
+fn not_allowed(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
+    w.change.answer = Answer::NotAllowed(Box::new(w.state.clone()), why.to_owned());
+    Ok(())
+}
+
+pub(super) fn taken_by(w: &Work<'_>) -> String {
+    format!("it was taken by {}", super::sending::holder_name(w))
+}
+
+fn is_known(w: &Work<'_>, contact: &ContactId) -> bool {
+    w.ctx.directory.contact(contact).is_some() || w.state.attempts.iter().any(|a| &a.recipient.contact == contact)
+}
+
+/// A contact takes the call: the sequence stops in this very transaction.
+pub(super) fn take(w: &mut Work<'_>, holder: Option<ContactId>, by: &Actor, note: Option<&str>) -> Result<(), Illegal> {
+    w.call_to(CallStatus::Acknowledged)?;
+    w.state.call.holder.clone_from(&holder);
+    sequence::cancel_waiting(w, "the call was taken")?;
+    let name = super::sending::holder_name(w);
+    let who = if holder.is_some() { name } else { by.0.clone() };
+    w.log_as(by.clone(), LogKind::CallAcknowledged, None, format!("acknowledged: {who} has it"), said(note));
+    calm(w);
+    sequence::stand_down(w, holder.as_ref());
+    Ok(())
+}
+
+/// Whether those who were told are stood down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StandDown {
+    All,
+    Nobody,
+}
+
+pub(super) fn close(w: &mut Work<'_>, to: CallStatus, by: &Actor, note: Option<&str>, tell: StandDown) -> Result<(), Illegal> {
+    w.call_to(to)?;
+    let (kind, word) = match to {
+        CallStatus::Cancelled => (LogKind::CallCancelled, "cancelled"),
+        _ => (LogKind::CallResolved, "resolved"),
+    };
+    sequence::cancel_waiting(w, &format!("the call was {word}"))?;
+    w.log_as(by.clone(), kind, None, format!("{word} by {}", by.0), said(note));
+    calm(w);
+    if tell == StandDown::All {
+        sequence::stand_down(w, None);
+    }
+    Ok(())
+}
+
+/// Back to the ladder with everybody: passes and failures are forgotten.
+fn reopen(w: &mut Work<'_>, by: &Actor, note: Option<&str>) -> Result<(), Illegal> {
+    w.call_to(CallStatus::Dispatching)?;
+    w.state.call.outs.clear();
+    w.log_as(by.clone(), LogKind::CallReopened, None, format!("reopened by {}: a new round begins", by.0), said(note));
+    calm(w);
+    sequence::start_round(w)
+}
+
+/// The holder hands it back: a new round with everybody but them.
+pub(super) fn hand_back(w: &mut Work<'_>, holder: &ContactId, by: &Actor) -> Result<(), Illegal> {
+    let name = super::sending::holder_name(w);
+    w.call_to(CallStatus::Dispatching)?;
+    w.state.call.put_out(holder, super::call::OutReason::Passed);
+    w.log_as(by.clone(), LogKind::CallReopened, None, format!("{name} handed it back: a new round begins"), Value::Null);
+    sequence::start_round(w)
+}
+
+/// No further follow-ups; the call is exhausted after its time, with an alert, if nobody takes it.
+fn mute(w: &mut Work<'_>, by: &Actor, note: Option<&str>) -> Result<(), Illegal> {
+    if w.state.call.muted {
+        w.change.answer = Answer::Already(Box::new(w.state.clone()));
+        return Ok(());
+    }
+    let total = w.state.call.policy.total_steps();
+    w.state.call.muted = true;
+    w.state.call.next_step = u32::try_from(total).unwrap_or(u32::MAX);
+    w.state.call.wake_at = Some(w.now().plus(w.state.call.policy.wait_before(total)));
+    sequence::cancel_waiting(w, "its follow-ups were cancelled")?;
+    w.log_as(by.clone(), LogKind::CallMuted, None, format!("follow-ups cancelled by {}", by.0), said(note));
+    Ok(())
+}
+
+/// What was alarming about this call while nobody had it is over.
+fn calm(w: &mut Work<'_>) {
+    let id = w.state.call.id.clone();
+    for kind in ["exhausted", "untold", "late"] {
+        w.resolve(format!("{kind}:{id}"));
+    }
+    let contacts: Vec<String> = w.state.attempts.iter().map(|a| a.recipient.contact.as_str().to_owned()).collect();
+    for contact in contacts {
+        w.resolve(format!("failed:{id}:{contact}"));
+        w.resolve(format!("refused:{id}:{contact}"));
+    }
+    let steps = w.state.call.policy.total_steps().min(64);
+    for round in 1..=w.state.call.round {
+        for step in 1..=steps {
+            w.resolve(format!("nobody:{id}:{round}:{step}"));
+        }
+    }
+}
+
+fn said(note: Option<&str>) -> Value {
+    note.map_or(Value::Null, |n| json!({ "note": n }))
+}

@@ -1,0 +1,212 @@
+//! News of a message: delivery receipts, answers to our questions, finds in the list. One rule for all of them.
+
+use serde_json::json;
+
+use super::attempt::{AttemptEvent, AttemptState, Move};
+use super::error_class::ErrorClass;
+use super::event::{Answer, Change, Loaded, LogKind, News, ReceiptRow, Source};
+use super::receipt::{MessageStatus, Verdict};
+use super::sending::{self, Accepted};
+use super::step::{Ctx, Illegal, Work};
+use super::types::{Actor, AttemptId, ErrorCode, MessageSid, Timestamp};
+
+/// News that names an attempt, or a SID that we know, is applied; the rest is kept and joined later.
+pub(super) fn news(loaded: &Loaded, news: &News, ctx: &Ctx<'_>) -> Result<Change, Illegal> {
+    let by_id = |id: AttemptId| loaded.calls.iter().find(|c| c.attempt(id).is_some()).map(|c| (c, id));
+    let by_sid = || {
+        loaded.calls.iter().find_map(|c| c.attempts.iter().find(|a| a.sid.as_ref() == Some(&news.sid)).map(|a| (c, a.id)))
+    };
+    let Some((state, id)) = news.attempt.and_then(by_id).or_else(by_sid) else {
+        let row = ReceiptRow { news: news.clone(), joined: None, effect: "orphan", at: ctx.now };
+        return Ok(Change { receipts: vec![row], answer: Answer::NotFound, ..Change::default() });
+    };
+    let mut w = Work::new(ctx, loaded, state.clone());
+    let effect = apply(&mut w, id, news)?;
+    if news.source == Source::Receipt || effect != "stale" {
+        w.change.receipts.push(ReceiptRow { news: news.clone(), joined: Some(id), effect, at: ctx.now });
+    }
+    Ok(w.into_change())
+}
+
+/// Applies one piece of news to the attempt; what it did.
+pub(super) fn apply(w: &mut Work<'_>, id: AttemptId, news: &News) -> Result<&'static str, Illegal> {
+    if news.source == Source::Fetch && w.attempt(id)?.conflict {
+        return settle_conflict(w, id, news);
+    }
+    join(w, id, &news.sid, &news.status, news.code, news.class, news.source.as_str())
+}
+
+/// The provider has this attempt's message, and says where it is.
+pub(super) fn join(
+    w: &mut Work<'_>,
+    id: AttemptId,
+    sid: &MessageSid,
+    status: &MessageStatus,
+    code: Option<ErrorCode>,
+    class: ErrorClass,
+    way: &str,
+) -> Result<&'static str, Illegal> {
+    let a = w.attempt(id)?;
+    if a.sid.as_ref().is_some_and(|known| known != sid) {
+        let (number, known) = (a.number, a.sid.clone());
+        let call = w.state.call.id.clone();
+        w.raise(
+            format!("second-message:{sid}"),
+            format!("call {call}: the provider knows two messages of attempt {number}: {sid} besides {}", known.map(|s| s.to_string()).unwrap_or_default()),
+        );
+        return Ok("stale");
+    }
+    let was = a.state;
+    let newly_known = a.sid.is_none();
+    let old_rank = a.message_status.as_ref().and_then(MessageStatus::rank);
+    // A skipped or cancelled attempt never left: news of it is kept, and a person should look.
+    if matches!(was, AttemptState::Skipped | AttemptState::Cancelled) {
+        let (number, call) = (a.number, w.state.call.id.clone());
+        w.raise(format!("unexpected:{sid}"), format!("call {call}: the provider has a message of attempt {number}, which is {was}"));
+        return Ok("stale");
+    }
+    if newly_known {
+        let poll_at = w.now().plus(w.ctx.rules.poll_after);
+        let a = w.attempt_mut(id)?;
+        a.sid = Some(sid.clone());
+        a.poll_at = Some(poll_at);
+    }
+    let verdict = status.verdict();
+    let higher = status.rank().is_some_and(|new| old_rank.is_none_or(|old| new > old));
+    let event = verdict.map_or(AttemptEvent::ProviderHasIt, AttemptEvent::ProviderSaid);
+    match w.attempt_on(id, event)? {
+        Move::To(to) => {
+            if higher {
+                w.attempt_mut(id)?.message_status = Some(status.clone());
+            }
+            moved(w, id, was, to, status, code, class, way)?;
+            Ok("moved")
+        }
+        Move::Conflict => {
+            conflict(w, id, status)?;
+            Ok("conflict")
+        }
+        Move::Stale if higher && !was.is_final() => {
+            w.attempt_mut(id)?.message_status = Some(status.clone());
+            let number = w.attempt(id)?.number;
+            w.log_as(
+                Actor::provider(),
+                LogKind::MessageStatus,
+                Some(id),
+                format!("attempt {number}: message is {status}"),
+                json!({ "status": status, "by": way }),
+            );
+            Ok("moved")
+        }
+        Move::Stale if newly_known => Ok("moved"),
+        Move::Stale => Ok("stale"),
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "the one place where a move is told; a struct would be built for one call")]
+fn moved(
+    w: &mut Work<'_>,
+    id: AttemptId,
+    was: AttemptState,
+    to: AttemptState,
+    status: &MessageStatus,
+    code: Option<ErrorCode>,
+    class: ErrorClass,
+    way: &str,
+) -> Result<(), Illegal> {
+    let found = if was == AttemptState::Unknown { " (outcome found out)" } else { "" };
+    let a = w.attempt(id)?;
+    let (number, name, sid) = (a.number, a.recipient.name.clone(), a.sid.clone());
+    let data = json!({ "status": status, "sid": sid, "by": way });
+    match to {
+        AttemptState::Submitted => {
+            w.attempt_mut(id)?.result = format!("accepted by the provider: {status}");
+            let text = format!("attempt {number} to {name} was accepted by the provider: {status}{found}");
+            w.log_as(Actor::provider(), LogKind::AttemptSubmitted, Some(id), text, data);
+        }
+        AttemptState::Delivered => {
+            w.attempt_mut(id)?.result = "delivered".into();
+            let text = format!("attempt {number} was delivered to {name}{found}");
+            w.log_as(Actor::provider(), LogKind::AttemptDelivered, Some(id), text, data);
+            let key = no_status_key(w, id)?;
+            w.resolve(key);
+        }
+        AttemptState::Failed => {
+            let a = w.attempt_mut(id)?;
+            a.error_code = code;
+            a.result = format!("the provider reports {status}");
+            let key = no_status_key(w, id)?;
+            w.resolve(key);
+            sending::failed(w, id, class, Accepted::Before)?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn conflict(w: &mut Work<'_>, id: AttemptId, status: &MessageStatus) -> Result<(), Illegal> {
+    let now = w.now();
+    let a = w.attempt_mut(id)?;
+    if !a.conflict {
+        (a.conflict, a.poll_at, a.polls) = (true, Some(now), 0);
+    }
+    let text = format!("attempt {}: the provider says {status} after {}: asking once more", a.number, a.state);
+    w.log_as(Actor::provider(), LogKind::MessageConflict, Some(id), text, json!({ "status": status }));
+    Ok(())
+}
+
+/// The word of a fetch stands; a fetch that is no final word settles nothing.
+fn settle_conflict(w: &mut Work<'_>, id: AttemptId, news: &News) -> Result<&'static str, Illegal> {
+    let Some(verdict) = news.status.verdict() else { return Ok("stale") };
+    let was = w.attempt(id)?.state;
+    w.attempt_on(id, AttemptEvent::ConflictSettled(verdict))?;
+    let a = w.attempt_mut(id)?;
+    (a.conflict, a.poll_at, a.message_status) = (false, None, Some(news.status.clone()));
+    let (to, number) = (a.state, a.number);
+    w.log_as(
+        Actor::provider(),
+        LogKind::MessageConflict,
+        Some(id),
+        format!("attempt {number}: settled by asking: {}", news.status),
+        json!({ "status": news.status, "was": was }),
+    );
+    if was != to {
+        if verdict == Verdict::Delivered {
+            w.attempt_mut(id)?.error_code = None;
+        }
+        moved(w, id, was, to, &news.status, news.code, news.class, "fetch")?;
+    }
+    Ok("moved")
+}
+
+/// We asked in vain, or the message is still under way: when to ask again.
+pub(super) fn polled(w: &mut Work<'_>, id: AttemptId, again_at: Option<Timestamp>) -> Result<(), Illegal> {
+    let now = w.now();
+    let a = w.attempt_mut(id)?;
+    if a.poll_at.is_none() {
+        return Ok(());
+    }
+    if a.conflict {
+        // The question that would have settled it failed: the first word stands, and a person is told.
+        (a.conflict, a.poll_at) = (false, None);
+        let (number, state, call) = (a.number, a.state, w.state.call.id.clone());
+        w.raise(format!("conflict:{id}"), format!("call {call}: attempt {number} has two different final words and the provider cannot be asked; {state} stands"));
+        return Ok(());
+    }
+    a.polls = a.polls.saturating_add(1);
+    a.poll_at = again_at;
+    let overdue = a.sent_at.is_some_and(|at| now.since(at) >= w.ctx.rules.status_timeout);
+    if overdue {
+        let a = w.attempt(id)?;
+        let (name, status) = (a.recipient.name.clone(), a.message_status.clone());
+        let key = no_status_key(w, id)?;
+        let word = status.map(|s| s.to_string()).unwrap_or_default();
+        w.raise(key, format!("no final status from the provider for a text to {name} (last: {word})"));
+    }
+    Ok(())
+}
+
+/// One alert a contact: some carriers never confirm.
+fn no_status_key(w: &Work<'_>, id: AttemptId) -> Result<String, Illegal> {
+    Ok(format!("no-status:{}", w.attempt(id)?.recipient.contact.as_str()))
+}

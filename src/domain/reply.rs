@@ -1,0 +1,408 @@
+//! A person's words: what they mean, which call they concern, what is answered.
+//!
+//! The whole trimmed message must be a word, with or without a reference. Nothing that we write offers one of the provider's
+//! own opt-out words (`facts/twilio.md` §8).
+
+use serde_json::{Value, json};
+
+use super::attempt::AttemptKind;
+use super::body;
+use super::call::{CallState, CallStatus, OutReason};
+use super::decide::{self, StandDown};
+use super::event::{AlertChange, Answer, Change, InboundRow, InboundText, Loaded, LogEntry, LogKind, OptOutChange};
+use super::phone::masked;
+use super::sequence;
+use super::step::{Ctx, Illegal, Work};
+use super::types::{Actor, CallRef, ContactId};
+
+/// What a message says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// "Mine."
+    Take,
+    /// "Not me", or "I give it back".
+    Pass,
+    /// "It is done."
+    Done,
+    /// Twilio's opt-out words.
+    OptOut,
+    /// Twilio's opt-in words.
+    OptIn,
+}
+
+/// A message, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Understood {
+    /// What it says, where the whole message is a word.
+    pub word: Option<Word>,
+    /// The call that it names.
+    pub reference: Option<CallRef>,
+    /// It also lifts an opt-out (YES does, on Twilio's side).
+    pub opts_in: bool,
+}
+
+const TAKE: &[&str] = &["1", "ack", "acknowledge", "acknowledged", "accept", "accepted", "mine", "ok", "okay", "yes", "y", "yep", "yeah", "take", "omw"];
+const PASS: &[&str] = &["2", "no", "n", "nope", "pass", "decline", "skip"];
+const DONE: &[&str] = &["done", "finished", "complete", "completed", "resolved", "fixed"];
+const OPT_OUT: &[&str] = &["stop", "unsubscribe", "end", "quit", "stopall", "revoke", "optout", "cancel"];
+const OPT_IN: &[&str] = &["start", "unstop"];
+
+/// Reads a message. Case, surrounding space and a closing full stop or exclamation mark do not matter.
+pub fn understand(text: &str) -> Understood {
+    let nothing = Understood { word: None, reference: None, opts_in: false };
+    let lower = text.trim().trim_end_matches(['.', '!']).trim().to_lowercase();
+    let tokens: Vec<&str> = lower.split([' ', ',', ':', '\n', '\t', '\r']).filter(|t| !t.is_empty()).collect();
+    let (word, named) = match tokens.as_slice() {
+        [one] => (*one, None),
+        [a, b] => match (word_of(a), reference_of(a)) {
+            (Some(_), _) if reference_of(b).is_some() => (*a, reference_of(b)),
+            (_, Some(r)) => (*b, Some(r)),
+            _ => return nothing,
+        },
+        _ => return nothing,
+    };
+    let found = word_of(word);
+    // The provider matches its opt-out words only as the whole message, and so do we.
+    if matches!(found, Some(Word::OptOut | Word::OptIn)) && named.is_some() {
+        return Understood { reference: named, ..nothing };
+    }
+    Understood { word: found, reference: named, opts_in: word == "yes" || found == Some(Word::OptIn) }
+}
+
+fn word_of(token: &str) -> Option<Word> {
+    let is = |list: &[&str]| list.contains(&token);
+    if is(TAKE) {
+        Some(Word::Take)
+    } else if is(PASS) {
+        Some(Word::Pass)
+    } else if is(DONE) {
+        Some(Word::Done)
+    } else if is(OPT_OUT) {
+        Some(Word::OptOut)
+    } else if is(OPT_IN) {
+        Some(Word::OptIn)
+    } else {
+        None
+    }
+}
+
+fn reference_of(token: &str) -> Option<CallRef> {
+    let (head, tail) = token.split_once('-').unwrap_or((token, ""));
+    let numbered = tail.is_empty() || tail.bytes().all(|b| b.is_ascii_digit());
+    if numbered && head.bytes().any(|b| b.is_ascii_digit()) { head.parse().ok() } else { None }
+}
+
+/// References that a message names, for loading the calls they mean.
+pub fn references(text: &str) -> Vec<CallRef> {
+    let mut all: Vec<CallRef> = body::find_references(text).into_iter().map(|(r, _)| r).collect();
+    all.extend(understand(text).reference);
+    all.sort();
+    all.dedup();
+    all.truncate(8);
+    all
+}
+
+/// A person wrote. A repeated SID is answered as before and changes nothing.
+pub(super) fn inbound(loaded: &Loaded, text: &InboundText, ctx: &Ctx<'_>) -> Result<Change, Illegal> {
+    if let Some(before) = &loaded.answered_before {
+        return Ok(Change { answer: Answer::Reply(before.clone()), ..Change::default() });
+    }
+    let understood = understand(&text.body);
+    let by_phone = |c: &&CallState| c.attempts.iter().any(|a| a.recipient.phone.e164() == text.from);
+    let known = ctx.directory.by_phone(&text.from).is_some() || loaded.calls.iter().any(|c| by_phone(&c));
+    let mut reply = Reply { loaded, text, ctx, change: Change::default(), call: None };
+    let (meaning, answer) = if known { reply.known(&understood)? } else { ("unknown number", String::new()) };
+    Ok(reply.finish(meaning, answer))
+}
+
+/// An operator lifts an opt-out in our books.
+pub(super) fn clear_opt_out(phone: &str, by: &Actor, ctx: &Ctx<'_>) -> Change {
+    let contact = ctx.directory.by_phone(phone).map_or(phone, |c| c.id.as_str());
+    Change {
+        opt_outs: vec![OptOutChange::In { phone: phone.to_owned(), sender: None }],
+        alerts: vec![AlertChange::Resolve { key: format!("opted-out:{contact}") }],
+        log: vec![LogEntry {
+            kind: LogKind::OptedIn,
+            at: ctx.now,
+            call: None,
+            attempt: None,
+            actor: by.clone(),
+            message: format!("the opt-out of {} was cleared by hand", masked(phone)),
+            data: Value::Null,
+        }],
+        ..Change::default()
+    }
+}
+
+struct Reply<'a> {
+    loaded: &'a Loaded,
+    text: &'a InboundText,
+    ctx: &'a Ctx<'a>,
+    change: Change,
+    call: Option<super::types::CallId>,
+}
+
+type Said = (&'static str, String);
+
+const HELP: &str = "Reply 1 to take the call, 2 to pass, DONE when finished. With several calls add the code, like 1 7K3Q.";
+
+impl Reply<'_> {
+    fn known(&mut self, u: &Understood) -> Result<Said, Illegal> {
+        if u.opts_in {
+            self.opt_in();
+        }
+        match u.word {
+            Some(Word::OptOut) => {
+                self.opt_out();
+                Ok(("opt-out", String::new()))
+            }
+            Some(Word::OptIn) => Ok(("opt-in", String::new())),
+            _ if self.text.provider_replied => Ok(("answered by the provider", String::new())),
+            Some(word) => self.apply(word, u.reference.as_ref()),
+            None => Ok(("not understood", HELP.to_owned())),
+        }
+    }
+
+    fn contact_key(&self) -> String {
+        self.ctx.directory.by_phone(&self.text.from).map_or_else(|| self.text.from.clone(), |c| c.id.as_str().to_owned())
+    }
+
+    fn opt_out(&mut self) {
+        let (from, to) = (self.text.from.clone(), self.text.to.clone());
+        self.change.alerts.push(AlertChange::Raise {
+            key: format!("opted-out:{}", self.contact_key()),
+            call: None,
+            message: format!("{} opted out: they must text START to {} before they can be told", masked(&from), masked(&to)),
+        });
+        self.note(LogKind::OptedOut, "opted out of texts");
+        self.change.opt_outs.push(OptOutChange::Out { phone: from, sender: to });
+    }
+
+    fn opt_in(&mut self) {
+        let pair = |s: &String| self.loaded.opted_out.contains(&(self.text.from.clone(), s.clone()));
+        if self.loaded.opted_out.iter().any(|(p, _)| p == &self.text.from) || pair(&self.text.to) {
+            self.note(LogKind::OptedIn, "takes texts again");
+        }
+        self.change.opt_outs.push(OptOutChange::In { phone: self.text.from.clone(), sender: Some(self.text.to.clone()) });
+        self.change.alerts.push(AlertChange::Resolve { key: format!("opted-out:{}", self.contact_key()) });
+    }
+
+    fn note(&mut self, kind: LogKind, what: &str) {
+        self.change.log.push(LogEntry {
+            kind,
+            at: self.ctx.now,
+            call: None,
+            attempt: None,
+            actor: self.actor(),
+            message: format!("{} {what}", masked(&self.text.from)),
+            data: Value::Null,
+        });
+    }
+
+    fn actor(&self) -> Actor {
+        Actor(masked(&self.text.from))
+    }
+
+    /// Calls with a text to this phone that preceded the reply.
+    fn theirs(&self, c: &CallState) -> bool {
+        let at = self.text.at.unwrap_or(self.ctx.now);
+        c.attempts.iter().any(|a| {
+            a.kind == AttemptKind::Notice
+                && a.recipient.phone.e164() == self.text.from
+                && a.sent_at.is_some_and(|s| s.as_millis() <= at.as_millis().saturating_add(999))
+                && (a.state.may_have_arrived() || a.sid.is_some())
+        })
+    }
+
+    fn contact_in(&self, c: &CallState) -> Option<ContactId> {
+        let of = |a: &&super::attempt::Attempt| a.recipient.phone.e164() == self.text.from;
+        c.attempts.iter().rev().find(of).map(|a| a.recipient.contact.clone())
+    }
+
+    /// Finds the call that a word concerns and applies it; the text to answer with.
+    fn apply(&mut self, word: Word, reference: Option<&CallRef>) -> Result<Said, Illegal> {
+        let loaded = self.loaded;
+        if let Some(reference) = reference {
+            // A reference may be used again after 30 days: the newest call that is theirs is meant.
+            let named = loaded.calls.iter().filter(|c| &c.call.reference == reference && self.theirs(c));
+            return match named.max_by_key(|c| c.call.accepted_at) {
+                Some(state) => self.on(state, word),
+                None => Ok(("unknown reference", format!("There is no call {reference} for you."))),
+            };
+        }
+        let open: Vec<&CallState> = loaded.calls.iter().filter(|c| c.call.status.is_open() && self.theirs(c)).collect();
+        let wanted: Vec<&CallState> = open.iter().copied().filter(|c| self.can(word, c)).collect();
+        match (wanted.as_slice(), open.as_slice()) {
+            ([one], _) | ([], [one]) => self.on(one, word),
+            ([], []) => Ok(("no call", "There is no open call for you.".to_owned())),
+            ([], [newest, ..]) => self.on(newest, word),
+            (several, _) => {
+                let list: Vec<String> = several.iter().take(6).map(|c| short(c)).collect();
+                let example = several.first().map(|c| c.call.reference.to_string()).unwrap_or_default();
+                let say = match word {
+                    Word::Take => "1",
+                    Word::Pass => "2",
+                    _ => "DONE",
+                };
+                Ok(("which call", format!("Which call? Reply {say} and its code, like {say} {example}. Open: {}", list.join("; "))))
+            }
+        }
+    }
+
+    /// Whether the word would do something to this call: only such calls need to be told apart.
+    fn can(&self, word: Word, c: &CallState) -> bool {
+        use CallStatus as S;
+        let me = self.contact_in(c);
+        let mine = c.call.status == S::Acknowledged && c.call.holder.is_some() && c.call.holder == me;
+        let free = matches!(c.call.status, S::Dispatching | S::Exhausted);
+        match word {
+            Word::Take => free,
+            Word::Pass => mine || (c.call.status == S::Dispatching && me.is_some_and(|m| !c.call.is_out(&m))),
+            _ => mine || (free && !self.loaded.calls.iter().any(|o| self.holds(o))),
+        }
+    }
+
+    fn holds(&self, c: &CallState) -> bool {
+        c.call.status == CallStatus::Acknowledged && c.call.holder.is_some() && c.call.holder == self.contact_in(c)
+    }
+
+    fn on(&mut self, state: &CallState, word: Word) -> Result<Said, Illegal> {
+        let Some(contact) = self.contact_in(state) else { return Ok(("no call", HELP.to_owned())) };
+        let actor = self.actor();
+        let mut w = Work::new(self.ctx, self.loaded, state.clone());
+        let said = on_call(&mut w, word, &contact, &actor)?;
+        self.call = Some(state.call.id.clone());
+        let done = w.into_change();
+        self.change.calls = done.calls;
+        self.change.log.extend(done.log);
+        self.change.alerts.extend(done.alerts);
+        Ok(said)
+    }
+
+    fn finish(mut self, meaning: &'static str, answer: String) -> Change {
+        let entry = LogEntry {
+            kind: LogKind::ReplyReceived,
+            at: self.ctx.now,
+            call: self.call.clone(),
+            attempt: None,
+            actor: self.actor(),
+            message: format!("{} replied: {meaning}", masked(&self.text.from)),
+            data: json!({ "sid": self.text.sid, "understood": meaning }),
+        };
+        self.change.log.insert(0, entry);
+        self.change.inbound = Some(InboundRow {
+            text: self.text.clone(),
+            call: self.call,
+            understood: meaning.to_owned(),
+            answer: answer.clone(),
+            at: self.ctx.now,
+        });
+        self.change.answer = Answer::Reply(answer);
+        self.change
+    }
+}
+
+/// One word about one call.
+fn on_call(w: &mut Work<'_>, word: Word, contact: &ContactId, by: &Actor) -> Result<Said, Illegal> {
+    use CallStatus as S;
+    let (status, r) = (w.state.call.status, w.state.call.reference.clone());
+    let mine = w.state.call.holder.as_ref() == Some(contact);
+    Ok(match (word, status) {
+        (_, S::Resolved | S::Cancelled) => ("closed call", format!("{r} is closed ({}).", status.as_str().to_lowercase())),
+        (Word::Take, S::Acknowledged) if mine => ("already theirs", format!("{r} is already yours.")),
+        (Word::Take, S::Dispatching | S::Exhausted) => {
+            decide::take(w, Some(contact.clone()), by, None)?;
+            ("took the call", yours(w))
+        }
+        (Word::Pass, S::Acknowledged) if mine => {
+            decide::hand_back(w, contact, by)?;
+            ("handed the call back", format!("{r} goes back to the others."))
+        }
+        (Word::Done, S::Acknowledged) if mine => {
+            decide::close(w, S::Resolved, by, None, StandDown::Nobody)?;
+            ("resolved the call", format!("{r} is closed. Thank you."))
+        }
+        (Word::Done, S::Dispatching | S::Exhausted) => {
+            decide::close(w, S::Resolved, by, None, StandDown::All)?;
+            ("resolved the call", format!("{r} is closed. Thank you."))
+        }
+        (_, S::Acknowledged) => ("taken by another", format!("{r}: {}.", decide::taken_by(w))),
+        (Word::Pass, S::Dispatching) => {
+            pass(w, contact, by)?;
+            ("passed", format!("Noted: {r} goes on to the next."))
+        }
+        (Word::Pass, _) => ("passed too late", format!("Noted. Nobody has {r}: reply 1 to take it.")),
+        (Word::OptOut | Word::OptIn, _) => ("not understood", HELP.to_owned()),
+    })
+}
+
+fn pass(w: &mut Work<'_>, contact: &ContactId, by: &Actor) -> Result<(), Illegal> {
+    let name = w.state.attempts.iter().find(|a| &a.recipient.contact == contact).map_or_else(|| contact.to_string(), |a| a.recipient.name.clone());
+    if w.state.call.is_out(contact) {
+        return Ok(());
+    }
+    w.state.call.put_out(contact, OutReason::Passed);
+    w.log_as(by.clone(), LogKind::ContactPassed, None, format!("{name} passed"), Value::Null);
+    let waiting: Vec<_> = w.state.attempts.iter().filter(|a| a.state.is_waiting() && &a.recipient.contact == contact).map(|a| a.id).collect();
+    for id in waiting {
+        w.drop_waiting(id, super::attempt::AttemptEvent::Skip, &format!("{name} passed"))?;
+    }
+    sequence::escalate_now(w, None, contact, &format!("{name} passed"))
+}
+
+fn yours(w: &Work<'_>) -> String {
+    let d = &w.state.call.data;
+    let mut parts = vec![format!("{} is yours.", w.state.call.reference)];
+    parts.extend(d.address.as_deref().map(|a| format!("{}.", a.trim())));
+    parts.extend(d.caller_phone.as_deref().map(|p| format!("Call {}.", p.trim())));
+    parts.push("Reply DONE when finished, 2 to hand it back.".into());
+    body::fold_to_gsm7(&parts.join(" "))
+}
+
+fn short(c: &CallState) -> String {
+    let what = c.call.data.address.as_deref().or(c.call.data.issue_summary.as_deref()).unwrap_or("no details");
+    let cut: String = what.chars().take(30).collect();
+    body::fold_to_gsm7(&format!("{} {cut}", c.call.reference))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_understood_only_as_the_whole_message() {
+        for (text, word, reference) in [
+            ("1", Some(Word::Take), None),
+            (" Mine! ", Some(Word::Take), None),
+            ("OK.", Some(Word::Take), None),
+            ("1 7k3q", Some(Word::Take), Some("7K3Q")),
+            ("1 7K3Q-2", Some(Word::Take), Some("7K3Q")),
+            ("7K3Q-21 ack", Some(Word::Take), Some("7K3Q")),
+            ("2", Some(Word::Pass), None),
+            ("7K3Q: 2", Some(Word::Pass), Some("7K3Q")),
+            ("done", Some(Word::Done), None),
+            ("STOP", Some(Word::OptOut), None),
+            ("cancel", Some(Word::OptOut), None),
+            ("cancel 7K3Q", None, Some("7K3Q")),
+            ("start", Some(Word::OptIn), None),
+            ("yes", Some(Word::Take), None),
+            ("1 please", None, None),
+            ("ok I will be there", None, None),
+            ("", None, None),
+            ("HELP", None, None),
+            ("11", None, None),
+            ("1 DONE", None, None),
+        ] {
+            let u = understand(text);
+            assert_eq!((u.word, u.reference.as_ref().map(CallRef::as_str)), (word, reference), "{text:?}");
+        }
+        assert!(understand("YES").opts_in && understand("unstop").opts_in && !understand("1").opts_in);
+    }
+
+    #[test]
+    fn no_prompt_offers_a_word_that_opts_out() {
+        for word in HELP.split(|c: char| !c.is_ascii_alphanumeric()) {
+            assert!(!OPT_OUT.contains(&word.to_lowercase().as_str()) && !["yes", "help", "info", "start"].contains(&word.to_lowercase().as_str()), "{word}");
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! The claim of an attempt, its one POST, and what became of it.
+
+use serde_json::{Value, json};
+
+use super::attempt::{AttemptEvent, AttemptKind, AttemptState, Move, Priority};
+use super::body::{self, RenderInput, TextKind};
+use super::call::{CallStatus, OutReason};
+use super::error_class::ErrorClass;
+use super::event::{Answer, LogKind, OptOutChange, SendOutcome, ToSend};
+use super::news;
+use super::sequence;
+use super::step::{Illegal, Work};
+use super::types::{AttemptId, ErrorCode, Sender};
+
+/// How long an attempt waits where no sender is configured for its line, in seconds.
+const NO_SENDER_PAUSE_S: u64 = 30;
+
+/// Checks that the attempt is still wanted, claims it for `engine` and writes the intent: the text is what will be sent.
+pub(super) fn claim(w: &mut Work<'_>, id: AttemptId, engine: &str) -> Result<(), Illegal> {
+    let attempt = w.attempt(id)?.clone();
+    if !attempt.state.is_waiting() || attempt.not_before > w.now() {
+        return refuse(w, format!("attempt {} is {} and not waiting now", attempt.number, attempt.state));
+    }
+    if let Some((event, why)) = unwanted(w, id)? {
+        w.drop_waiting(id, event, &why)?;
+        return refuse(w, why);
+    }
+    let (line, _) = w.ctx.directory.line(w.state.call.data.twilio_to_number.as_deref());
+    let sender = attempt.sender.clone().or_else(|| w.ctx.directory.sender(line).cloned());
+    let Some(sender) = sender else {
+        w.attempt_mut(id)?.not_before = w.now().plus(std::time::Duration::from_secs(NO_SENDER_PAUSE_S));
+        w.raise("no-sender", "no sender is configured: nothing can be sent (set twilio.from or twilio.messaging_service_sid)");
+        return refuse(w, "no sender is configured".into());
+    };
+    if sequence::is_opted_out(w, &attempt.recipient, Some(sender.as_str())) {
+        return opted_out_before_it_left(w, id, &sender);
+    }
+    intent(w, id, engine, sender)
+}
+
+fn refuse(w: &mut Work<'_>, why: String) -> Result<(), Illegal> {
+    w.change.answer = Answer::NotSent(why);
+    Ok(())
+}
+
+/// Why an attempt that waits is not wanted any more.
+fn unwanted(w: &Work<'_>, id: AttemptId) -> Result<Option<(AttemptEvent, String)>, Illegal> {
+    let (call, a) = (&w.state.call, w.attempt(id)?);
+    Ok(match a.kind {
+        AttemptKind::Notice if call.status != CallStatus::Dispatching => {
+            Some((AttemptEvent::Cancel, format!("the call is {}", call.status)))
+        }
+        AttemptKind::Notice if a.round != call.round => Some((AttemptEvent::Skip, "a new round has begun".into())),
+        AttemptKind::Notice if call.is_out(&a.recipient.contact) => {
+            Some((AttemptEvent::Skip, format!("{} passed or cannot be reached", a.recipient.name)))
+        }
+        AttemptKind::StandDown if call.status == CallStatus::Dispatching => {
+            Some((AttemptEvent::Skip, "the call is dispatching again".into()))
+        }
+        AttemptKind::StandDown if call.status == CallStatus::Acknowledged && call.holder.as_ref() == Some(&a.recipient.contact) => {
+            Some((AttemptEvent::Skip, format!("{} holds the call", a.recipient.name)))
+        }
+        _ if a.expires_at.is_some_and(|at| at < w.now()) => Some((AttemptEvent::Skip, "too late to be worth sending".into())),
+        _ => None,
+    })
+}
+
+fn opted_out_before_it_left(w: &mut Work<'_>, id: AttemptId, sender: &Sender) -> Result<(), Illegal> {
+    let a = w.attempt(id)?.clone();
+    let why = format!("{} has opted out of texts from {sender}", a.recipient.name);
+    w.drop_waiting(id, AttemptEvent::Skip, &why)?;
+    if a.kind == AttemptKind::Notice {
+        w.raise(
+            format!("opted-out:{}", a.recipient.contact.as_str()),
+            format!("{} opted out: they must text START to {sender} before they can be told", a.recipient.name),
+        );
+        w.state.call.put_out(&a.recipient.contact, OutReason::Failed);
+        sequence::escalate_now(w, Some(id), &a.recipient.contact, &why)?;
+    }
+    refuse(w, why)
+}
+
+/// Writes the intent. From here on the POST may have happened.
+fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Result<(), Illegal> {
+    let a = w.attempt(id)?;
+    let first = !w.state.was_told(&a.recipient.contact, Some(id));
+    if a.body.is_empty() {
+        let rendered = render(w, id, first)?;
+        if let Some(why) = rendered.fell_back {
+            w.raise("template", format!("a template cannot be used, the built-in text goes out instead: {why}"));
+        }
+        let a = w.attempt_mut(id)?;
+        (a.body, a.segments) = (rendered.body, rendered.segments);
+    }
+    w.attempt_on(id, AttemptEvent::SendStarted)?;
+    let now = w.now();
+    let a = w.attempt_mut(id)?;
+    if a.kind == AttemptKind::Notice {
+        a.priority = if first { Priority::First } else { Priority::Reminder };
+    }
+    a.sender = Some(sender.clone());
+    a.claimed_by = Some(engine.to_owned());
+    a.sent_at = Some(now);
+    let attempt = a.clone();
+    w.log(
+        LogKind::AttemptSending,
+        Some(id),
+        format!("attempt {} to {}: intent stored, sending {} segment(s)", attempt.number, attempt.recipient.name, attempt.segments),
+        json!({ "try": attempt.tries + 1, "segments": attempt.segments, "priority": attempt.priority }),
+    );
+    w.change.answer = Answer::Send(Box::new(ToSend { attempt, sender }));
+    Ok(())
+}
+
+fn render(w: &Work<'_>, id: AttemptId, first: bool) -> Result<body::Rendered, Illegal> {
+    let (call, a) = (&w.state.call, w.attempt(id)?);
+    let (line, _) = w.ctx.directory.line(call.data.twilio_to_number.as_deref());
+    let templates = (&line.templates, &w.ctx.directory.default_line.templates);
+    let (template, kind) = match (a.kind, first) {
+        (AttemptKind::Notice, true) => (templates.0.notice.as_ref().or(templates.1.notice.as_ref()), TextKind::First),
+        (AttemptKind::Notice, false) => (templates.0.reminder.as_ref().or(templates.1.reminder.as_ref()), TextKind::Reminder),
+        (AttemptKind::StandDown, _) => {
+            (templates.0.stand_down.as_ref().or(templates.1.stand_down.as_ref()), TextKind::StandDown(why_stood_down(w)))
+        }
+        (AttemptKind::Answer, _) => (None, TextKind::Answer),
+    };
+    let reference = a.reference(&call.reference);
+    let repeat_of = a.repeats.and_then(|r| w.state.attempt(r)).map(|r| r.reference(&call.reference));
+    Ok(body::render(&RenderInput {
+        template: template.map(String::as_str),
+        kind,
+        reference: &reference,
+        repeat_of: repeat_of.as_deref(),
+        business: &line.name,
+        contact_name: &a.recipient.name,
+        issue: call.data.issue_summary.as_deref(),
+        address: call.data.address.as_deref(),
+        caller_name: call.data.caller_name.as_deref(),
+        caller_phone: call.data.caller_phone.as_deref(),
+        level: &call.level,
+        test_mode: w.ctx.rules.test_mode,
+    }))
+}
+
+fn why_stood_down(w: &Work<'_>) -> body::StandDownWhy {
+    let call = &w.state.call;
+    match call.status {
+        CallStatus::Cancelled => body::StandDownWhy::Cancelled,
+        CallStatus::Acknowledged => body::StandDownWhy::Taken { by: holder_name(w) },
+        _ => body::StandDownWhy::Resolved,
+    }
+}
+
+/// The holder as people say it.
+pub(super) fn holder_name(w: &Work<'_>) -> String {
+    let Some(holder) = w.state.call.holder.as_ref() else { return "the office".into() };
+    w.state
+        .attempts
+        .iter()
+        .find(|a| &a.recipient.contact == holder)
+        .map(|a| a.recipient.name.clone())
+        .or_else(|| w.ctx.directory.contact(holder).map(|c| c.name.clone()))
+        .unwrap_or_else(|| holder.to_string())
+}
+
+/// What became of a POST. News that came before the answer stands; the answer of a claim that is gone is recorded all the same.
+pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Result<(), Illegal> {
+    let number = w.attempt(id)?.number;
+    match outcome {
+        SendOutcome::Accepted { sid, status } => {
+            news::join(w, id, sid, status, None, ErrorClass::UnknownCode, "response")?;
+            let orphans: Vec<_> = w.loaded.orphans.iter().filter(|n| &n.sid == sid).cloned().collect();
+            for orphan in orphans {
+                news::apply(w, id, &orphan)?;
+            }
+        }
+        SendOutcome::Refused { code, class, why } => refused(w, id, *code, *class, why)?,
+        SendOutcome::BadCallback if !w.attempt(id)?.callback => {
+            refused(w, id, Some(ErrorCode(21609)), ErrorClass::OurRequest, "the provider refused the callback URL, and the message without one")?;
+        }
+        SendOutcome::BadCallback => {
+            if w.attempt(id)?.state != AttemptState::Sending {
+                return Ok(());
+            }
+            w.raise("callback-url", "the provider refused our callback URL (21609): messages go without one and are polled; check server.public_url");
+            w.attempt_on(id, AttemptEvent::SurelyNotSent)?;
+            let now = w.now();
+            let a = w.attempt_mut(id)?;
+            (a.callback, a.not_before) = (false, now);
+            w.log(LogKind::AttemptRetrying, Some(id), format!("attempt {number}: callback URL refused, once more without one"), Value::Null);
+        }
+        SendOutcome::NotSent { why, again_at } => {
+            if w.attempt(id)?.state != AttemptState::Sending {
+                return Ok(());
+            }
+            w.attempt_on(id, AttemptEvent::SurelyNotSent)?;
+            let a = w.attempt_mut(id)?;
+            a.tries += 1;
+            a.not_before = *again_at;
+            a.result = why.clone();
+            let data = json!({ "tries": a.tries, "againAt": again_at });
+            w.log(LogKind::AttemptRetrying, Some(id), format!("attempt {number} was surely not sent: {why}; trying again"), data);
+        }
+        SendOutcome::Unknown { why } => unknown(w, id, why)?,
+    }
+    Ok(())
+}
+
+fn unknown(w: &mut Work<'_>, id: AttemptId, why: &str) -> Result<(), Illegal> {
+    if w.attempt_on(id, AttemptEvent::OutcomeUnknown)? != Move::To(AttemptState::Unknown) {
+        return Ok(());
+    }
+    let a = w.attempt_mut(id)?;
+    a.result = format!("outcome unknown: {why}");
+    let text = format!("attempt {}: outcome unknown ({why}); not sent again until it is found out", a.number);
+    w.log(LogKind::AttemptUnknown, Some(id), text, Value::Null);
+    Ok(())
+}
+
+fn refused(w: &mut Work<'_>, id: AttemptId, code: Option<ErrorCode>, class: ErrorClass, why: &str) -> Result<(), Illegal> {
+    if w.attempt_on(id, AttemptEvent::Refused)? != Move::To(AttemptState::Failed) {
+        return Ok(());
+    }
+    let a = w.attempt_mut(id)?;
+    a.error_code = code;
+    a.result = why.to_owned();
+    failed(w, id, class, Accepted::Never)
+}
+
+/// Whether the provider had accepted a message before it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Accepted {
+    Never,
+    Before,
+}
+
+/// An attempt has failed for good: log, alerts, and what its class asks of the ladder.
+pub(super) fn failed(w: &mut Work<'_>, id: AttemptId, class: ErrorClass, accepted: Accepted) -> Result<(), Illegal> {
+    let a = w.attempt(id)?.clone();
+    let code = a.error_code.map(|c| format!(" ({c})")).unwrap_or_default();
+    let text = format!("attempt {} to {} failed{code}: {}", a.number, a.recipient.name, a.result);
+    w.log(LogKind::AttemptFailed, Some(id), text.clone(), json!({ "code": a.error_code, "class": format!("{class:?}") }));
+    if a.kind != AttemptKind::Notice {
+        return Ok(());
+    }
+    let (call, contact) = (w.state.call.id.clone(), a.recipient.contact.clone());
+    if accepted == Accepted::Before {
+        w.raise(format!("failed:{call}:{}", contact.as_str()), format!("call {call}: {text}, after the provider had accepted it"));
+    }
+    match class {
+        ErrorClass::NumberPermanent | ErrorClass::OptedOut => {
+            if class == ErrorClass::OptedOut {
+                let sender = a.sender.as_ref().map(|s| s.as_str().to_owned()).unwrap_or_default();
+                w.raise(
+                    format!("opted-out:{}", contact.as_str()),
+                    format!("{} opted out: they must text START before they can be told", a.recipient.name),
+                );
+                w.change.opt_outs.push(OptOutChange::Out { phone: a.recipient.phone.e164().to_owned(), sender });
+            }
+            w.state.call.put_out(&contact, OutReason::Failed);
+            sequence::escalate_now(w, Some(id), &contact, &text)
+        }
+        ErrorClass::PairOrContent | ErrorClass::OurRequest | ErrorClass::BadCallback | ErrorClass::UnknownCode => {
+            w.raise(format!("refused:{call}:{}", contact.as_str()), format!("call {call}: {text}"));
+            sequence::escalate_now(w, Some(id), &contact, &text)
+        }
+        ErrorClass::Account | ErrorClass::Sender => {
+            let sender = a.sender.as_ref().map(ToString::to_string).unwrap_or_default();
+            w.raise(format!("sender:{sender}"), format!("texts from {sender} fail: {text}"));
+            Ok(())
+        }
+        // The clock goes on: the next step follows at its time.
+        ErrorClass::Transient | ErrorClass::Ambiguous | ErrorClass::MayHaveArrived | ErrorClass::Informational => Ok(()),
+    }
+}
+
+/// The claim of an engine that is gone: sent or not, nobody knows.
+pub(super) fn engine_gone(w: &mut Work<'_>, id: AttemptId, engine: &str) -> Result<(), Illegal> {
+    let a = w.attempt(id)?;
+    if a.state != AttemptState::Sending || a.claimed_by.as_deref() == Some(engine) {
+        return Ok(());
+    }
+    unknown(w, id, "the engine that sent it ended before its answer was stored")
+}

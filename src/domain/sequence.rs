@@ -1,0 +1,402 @@
+//! Who is told next, and when: steps that fire, steps that were missed, escalation before its time, exhaustion.
+
+use serde_json::{Value, json};
+
+use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel, NoticeKey, Priority, Recipient};
+use super::call::{CallStatus, OutReason};
+use super::event::{Answer, LogKind};
+use super::step::{Illegal, Work, step_data, step_name};
+use super::types::{AttemptId, ContactId, Timestamp};
+
+/// Fires what is due. One missed step keeps its arithmetic; of several, everyone whom they name is told once, under the
+/// latest of them, and what follows counts from now. Not due, or no longer DISPATCHING: nothing.
+pub(super) fn fire_due(w: &mut Work<'_>) -> Result<(), Illegal> {
+    let call = &w.state.call;
+    let Some(first_due) = call.wake_at.filter(|at| call.status == CallStatus::Dispatching && *at <= w.now()) else {
+        w.change.answer = Answer::Already(Box::new(w.state.clone()));
+        return Ok(());
+    };
+    let total = total(w);
+    let (mut index, mut due) = (call.next_step, first_due);
+    let mut missed = Vec::new();
+    while index < total && due <= w.now() {
+        missed.push(index);
+        index += 1;
+        due = due.plus(wait_before(w, index));
+    }
+    let Some(latest) = missed.last().copied() else { return exhaust(w, "the ladder is over and nobody took it") };
+    let counts_from_now = missed.len() > 1 || due <= w.now();
+    let next_due = if counts_from_now { w.now().plus(wait_before(w, index)) } else { due };
+    if latest > 0 && w.now().since(first_due) > w.ctx.rules.late_follow_up {
+        let late = w.now().since(first_due).as_secs();
+        let key = format!("late:{}", w.state.call.id);
+        w.raise(key, format!("a follow-up of call {} fired {late} s after its time", w.state.call.id));
+    }
+    fire(w, &missed, latest, next_due, first_due)
+}
+
+/// Fires the next step at once, due or not (an operator's word); what follows counts from now.
+pub(super) fn fire_now(w: &mut Work<'_>) -> Result<bool, Illegal> {
+    if w.state.call.wake_at.is_some_and(|at| at <= w.now()) {
+        fire_due(w)?;
+        return Ok(true);
+    }
+    let index = w.state.call.next_step;
+    if index >= total(w) {
+        return Ok(false);
+    }
+    let (now, next_due) = (w.now(), w.now().plus(wait_before(w, index + 1)));
+    fire(w, &[index], index, next_due, now)?;
+    Ok(true)
+}
+
+/// A new round from the first step, now.
+pub(super) fn start_round(w: &mut Work<'_>) -> Result<(), Illegal> {
+    w.state.call.round += 1;
+    w.state.call.next_step = 0;
+    w.state.call.muted = false;
+    w.state.call.holder = None;
+    w.state.call.wake_at = Some(w.now().plus(wait_before(w, 0)));
+    if w.state.call.wake_at <= Some(w.now()) { fire_due(w) } else { Ok(()) }
+}
+
+/// Tells everyone whom `missed` name, under `latest`.
+fn fire(w: &mut Work<'_>, missed: &[u32], latest: u32, next_due: Timestamp, due: Timestamp) -> Result<(), Illegal> {
+    let mut found = Found::default();
+    for index in missed {
+        found.add(who(w, *index));
+    }
+    w.state.call.next_step = latest + 1;
+    w.state.call.wake_at = Some(next_due);
+    if found.tell.is_empty() {
+        return nobody(w, latest, &found);
+    }
+    let (round, name) = (w.state.call.round, step_name(w.state.call.round, latest));
+    let names: Vec<&str> = found.tell.iter().map(|r| r.name.as_str()).collect();
+    let mut text = format!("{name} fired: telling {}", names.join(", "));
+    if missed.len() > 1 {
+        text.push_str(&format!(" ({} steps were missed; each contact is told once)", missed.len()));
+    }
+    let mut data = step_data(round, latest);
+    if let Some(map) = data.as_object_mut() {
+        map.insert("due".into(), json!(due));
+        map.insert("missed".into(), json!(missed.len()));
+        map.insert("nextDue".into(), json!(next_due));
+    }
+    w.log(LogKind::StepFired, None, text, data);
+    for recipient in found.tell {
+        tell(w, latest, recipient)?;
+    }
+    Ok(())
+}
+
+/// A step that finds nobody: on with the ladder now. An empty role or an opt-out alerts; people who passed do not.
+fn nobody(w: &mut Work<'_>, step: u32, found: &Found) -> Result<(), Illegal> {
+    let (round, name) = (w.state.call.round, step_name(w.state.call.round, step));
+    let why = found.why_nobody();
+    w.log(LogKind::StepSkipped, None, format!("{name} skipped: {why}"), step_data(round, step));
+    if found.is_a_fault() {
+        let id = w.state.call.id.clone();
+        w.raise(format!("nobody:{id}:{round}:{}", step + 1), format!("{name} of call {id} finds nobody to tell: {why}"));
+    }
+    go_on(w, &format!("{name} found nobody"))
+}
+
+/// One notice and its first attempt; what waits for the same contact is superseded.
+fn tell(w: &mut Work<'_>, step: u32, recipient: Recipient) -> Result<(), Illegal> {
+    let key = NoticeKey { round: w.state.call.round, step, contact: recipient.contact.clone() };
+    if w.state.notices.contains(&key) {
+        return Ok(());
+    }
+    let waiting: Vec<AttemptId> = w
+        .state
+        .attempts
+        .iter()
+        .filter(|a| a.state.is_waiting() && a.recipient.contact == recipient.contact)
+        .map(|a| a.id)
+        .collect();
+    let number = w.state.call.attempts + 1;
+    for id in waiting {
+        w.drop_waiting(id, AttemptEvent::Skip, &format!("superseded by attempt {number}"))?;
+    }
+    let first = !w.state.was_told(&recipient.contact, None);
+    w.state.notices.push(key);
+    let text = if number > 1 {
+        format!("Retry attempt {number}: follow-up to {}", recipient.name)
+    } else {
+        format!("Attempt {number}: first notice to {}", recipient.name)
+    };
+    let priority = if first { Priority::First } else { Priority::Reminder };
+    add_attempt(w, AttemptKind::Notice, step, recipient, priority, text);
+    Ok(())
+}
+
+/// Makes an attempt that waits to be sent.
+pub(super) fn add_attempt(
+    w: &mut Work<'_>,
+    kind: AttemptKind,
+    step: u32,
+    recipient: Recipient,
+    priority: Priority,
+    text: String,
+) -> AttemptId {
+    let id = (w.ctx.new_id)();
+    let now = w.now();
+    w.state.call.attempts += 1;
+    let call = &w.state.call;
+    let data = json!({ "number": call.attempts, "contact": recipient.contact.to_string(), "kind": kind, "round": call.round, "step": step + 1 });
+    let attempt = Attempt {
+        id,
+        call: call.id.clone(),
+        number: call.attempts,
+        kind,
+        channel: Channel::Sms,
+        provider: "twilio".into(),
+        round: call.round,
+        step,
+        recipient,
+        sender: None,
+        state: AttemptState::Scheduled,
+        priority,
+        body: String::new(),
+        segments: 0,
+        created_at: now,
+        not_before: now,
+        expires_at: (kind == AttemptKind::StandDown).then(|| now.plus(w.ctx.rules.validity)),
+        claimed_by: None,
+        sent_at: None,
+        tries: 0,
+        callback: true,
+        sid: None,
+        message_status: None,
+        error_code: None,
+        result: String::new(),
+        repeats: None,
+        finished_at: None,
+        decided_at: None,
+        poll_at: None,
+        polls: 0,
+        conflict: false,
+    };
+    w.state.attempts.push(attempt);
+    w.log(LogKind::AttemptScheduled, Some(id), text, data);
+    id
+}
+
+/// Whom a step names, and why not more.
+#[derive(Default)]
+struct Found {
+    tell: Vec<Recipient>,
+    empty_roles: Vec<String>,
+    opted_out: Vec<String>,
+    out: Vec<String>,
+}
+
+impl Found {
+    fn add(&mut self, other: Self) {
+        for r in other.tell {
+            if !self.tell.iter().any(|t| t.contact == r.contact) {
+                self.tell.push(r);
+            }
+        }
+        self.empty_roles.extend(other.empty_roles);
+        self.opted_out.extend(other.opted_out);
+        self.out.extend(other.out);
+    }
+
+    fn is_a_fault(&self) -> bool {
+        !self.empty_roles.is_empty() || !self.opted_out.is_empty()
+    }
+
+    fn why_nobody(&self) -> String {
+        let mut parts = Vec::new();
+        if !self.empty_roles.is_empty() {
+            parts.push(format!("nobody holds {}", self.empty_roles.join(", ")));
+        }
+        if !self.opted_out.is_empty() {
+            parts.push(format!("{} opted out", self.opted_out.join(", ")));
+        }
+        if !self.out.is_empty() {
+            parts.push(format!("{} passed or cannot be reached", self.out.join(", ")));
+        }
+        parts.join("; ")
+    }
+}
+
+fn who(w: &Work<'_>, index: u32) -> Found {
+    let call = &w.state.call;
+    let (line, _) = w.ctx.directory.line(call.data.twilio_to_number.as_deref());
+    let mut found = Found::default();
+    let mut named: Vec<Recipient> = Vec::new();
+    match &call.overridden {
+        Some(o) if o.only || index == 0 => named.push(o.recipient.clone()),
+        _ => {
+            let roles = call.policy.step(at(index)).map(|s| s.notify.as_slice()).unwrap_or_default();
+            for role in roles {
+                let holders = w.ctx.directory.holders(line, role, w.now());
+                if holders.is_empty() {
+                    found.empty_roles.push(role.to_string());
+                }
+                named.extend(holders.into_iter().map(|c| Recipient {
+                    contact: c.id.clone(),
+                    name: c.name.clone(),
+                    phone: c.phone.clone(),
+                }));
+            }
+        }
+    }
+    let sender = w.ctx.directory.sender(line).map(|s| s.as_str());
+    for r in named {
+        if found.tell.iter().any(|t| t.contact == r.contact) {
+            continue;
+        }
+        if call.is_out(&r.contact) {
+            found.out.push(r.name);
+        } else if is_opted_out(w, &r, sender) {
+            found.opted_out.push(r.name);
+        } else {
+            found.tell.push(r);
+        }
+    }
+    found
+}
+
+/// Whether this contact takes no texts from this sender.
+pub(super) fn is_opted_out(w: &Work<'_>, r: &Recipient, sender: Option<&str>) -> bool {
+    let pairs = &w.loaded.opted_out;
+    let is = |s: &str| pairs.contains(&(r.phone.e164().to_owned(), s.to_owned()));
+    is("") || sender.is_some_and(is)
+}
+
+/// A contact said no, or cannot be reached for good: escalate now, unless somebody told at the same step may still answer.
+/// `failed`: the attempt whose failure asks for it; a failure moves nothing once a later step has fired.
+pub(super) fn escalate_now(w: &mut Work<'_>, failed: Option<AttemptId>, contact: &ContactId, why: &str) -> Result<(), Illegal> {
+    let call = &w.state.call;
+    if call.status != CallStatus::Dispatching {
+        return Ok(());
+    }
+    let Some(last) = w.state.notices.iter().filter(|n| n.round == call.round).map(|n| n.step).max() else {
+        return Ok(());
+    };
+    let mut number = 0;
+    if let Some(id) = failed {
+        let a = w.attempt(id)?;
+        if a.round != call.round || a.step < last {
+            return Ok(());
+        }
+        number = a.number;
+    }
+    let alive = w.state.attempts.iter().any(|a| {
+        a.kind == AttemptKind::Notice
+            && a.round == call.round
+            && !call.is_out(&a.recipient.contact)
+            && (a.state.is_waiting() || a.state.may_have_arrived())
+            && if &a.recipient.contact == contact { a.number > number && failed.is_some() } else { a.step == last }
+    });
+    if alive {
+        return Ok(());
+    }
+    go_on(w, why)
+}
+
+/// On to the first later step that has somebody left; later waits count from now. Nobody in any later step: exhausted now,
+/// unless somebody who was told may still answer.
+fn go_on(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
+    let (total, round) = (total(w), w.state.call.round);
+    let mut index = w.state.call.next_step;
+    while index < total {
+        let found = who(w, index);
+        if !found.tell.is_empty() {
+            w.log(
+                LogKind::Escalated,
+                None,
+                format!("going on with {} now: {why}", step_name(round, index)),
+                step_data(round, index),
+            );
+            let (now, next_due) = (w.now(), w.now().plus(wait_before(w, index + 1)));
+            return fire(w, &[index], index, next_due, now);
+        }
+        let text = format!("{} skipped: {}", step_name(round, index), found.why_nobody());
+        w.log(LogKind::StepSkipped, None, text, step_data(round, index));
+        index += 1;
+    }
+    w.state.call.next_step = total;
+    let somebody_may_answer = w.state.attempts.iter().any(|a| {
+        a.kind == AttemptKind::Notice
+            && a.round == round
+            && !w.state.call.is_out(&a.recipient.contact)
+            && (a.state.is_waiting() || a.state.may_have_arrived())
+    });
+    if somebody_may_answer {
+        w.state.call.wake_at = Some(w.now().plus(wait_before(w, total)));
+        return Ok(());
+    }
+    exhaust(w, &format!("nobody is left to tell: {why}"))
+}
+
+/// The ladder is over and nobody took it.
+fn exhaust(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
+    w.call_to(CallStatus::Exhausted)?;
+    cancel_waiting(w, "the call is exhausted")?;
+    let id = w.state.call.id.clone();
+    w.log(LogKind::CallExhausted, None, format!("exhausted: {why}"), Value::Null);
+    w.raise(format!("exhausted:{id}"), format!("call {id} is EXHAUSTED: {why}; somebody must take it by hand"));
+    Ok(())
+}
+
+/// Cancels every notice that has not left.
+pub(super) fn cancel_waiting(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
+    let ids: Vec<AttemptId> = w
+        .state
+        .attempts
+        .iter()
+        .filter(|a| a.kind == AttemptKind::Notice && a.state.is_waiting())
+        .map(|a| a.id)
+        .collect();
+    ids.into_iter().try_for_each(|id| w.drop_waiting(id, AttemptEvent::Cancel, why))
+}
+
+/// Tells those who were told, whose text did not fail and who did not pass, that they are not needed. `but`: the one who took
+/// it. Whoever was stood down since their last text is left alone.
+pub(super) fn stand_down(w: &mut Work<'_>, but: Option<&ContactId>) {
+    if !w.ctx.rules.stand_down {
+        return;
+    }
+    let mut latest: Vec<&Attempt> = Vec::new();
+    for a in w.state.attempts.iter().filter(|a| a.state.may_have_arrived() || a.state.is_waiting()) {
+        latest.retain(|l| l.recipient.contact != a.recipient.contact);
+        latest.push(a);
+    }
+    let passed = |c: &ContactId| w.state.call.outs.iter().any(|o| &o.contact == c && o.why == OutReason::Passed);
+    let tell: Vec<(u32, Recipient)> = latest
+        .into_iter()
+        .filter(|a| a.kind == AttemptKind::Notice && Some(&a.recipient.contact) != but && !passed(&a.recipient.contact))
+        .map(|a| (a.step, a.recipient.clone()))
+        .collect();
+    for (step, recipient) in tell {
+        let text = format!("standing down {}", recipient.name);
+        add_attempt(w, AttemptKind::StandDown, step, recipient, Priority::StandDown, text);
+    }
+}
+
+/// Nobody has been told of this call for too long.
+pub(super) fn untold(w: &mut Work<'_>) -> Result<(), Illegal> {
+    let call = &w.state.call;
+    if call.status == CallStatus::Dispatching && call.told_at.is_none() {
+        let (id, age) = (call.id.clone(), w.now().since(call.accepted_at).as_secs());
+        w.raise(format!("untold:{id}"), format!("nobody has been told of call {id} yet, {age} s after it was accepted"));
+    }
+    Ok(())
+}
+
+fn total(w: &Work<'_>) -> u32 {
+    u32::try_from(w.state.call.policy.total_steps()).unwrap_or(u32::MAX)
+}
+
+fn at(index: u32) -> usize {
+    usize::try_from(index).unwrap_or(usize::MAX)
+}
+
+fn wait_before(w: &Work<'_>, index: u32) -> std::time::Duration {
+    w.state.call.policy.wait_before(at(index))
+}

@@ -4,5 +4,7 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod gateways;
+pub mod engine;
 pub mod ids;
 pub mod sandbox;
+pub mod store;

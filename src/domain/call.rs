@@ -67,6 +67,8 @@ pub struct CallData {
     pub address: Option<String>,
     /// A contact's id or an E.164 number that replaces the first step.
     pub contact: Option<String>,
+    /// A person's own words for the text, in place of the template.
+    pub body: Option<String>,
     /// Fields that we do not know: kept, ignored.
     #[serde(flatten)]
     pub extra: Map<String, Value>,

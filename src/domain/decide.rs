@@ -42,7 +42,12 @@ pub(super) fn accept(loaded: &Loaded, new: &NewCall, ctx: &Ctx<'_>) -> Result<Ch
         updated_at: ctx.now,
     };
     let mut w = Work::new(ctx, loaded, CallState { call, notices: Vec::new(), attempts: Vec::new() });
-    let text = format!("accepted at level {} with {} steps, reference {}", new.level, new.policy.total_steps(), w.state.call.reference);
+    let text = format!(
+        "accepted at level {} with {} steps, reference {}",
+        new.level,
+        new.policy.total_steps(),
+        w.state.call.reference
+    );
     w.log(LogKind::CallAccepted, None, text, json!({ "level": new.level, "reference": w.state.call.reference }));
     for (kind, text) in &new.oddities {
         let id = new.id.clone();
@@ -50,7 +55,11 @@ pub(super) fn accept(loaded: &Loaded, new: &NewCall, ctx: &Ctx<'_>) -> Result<Ch
             ("unlisted-line", Some(number)) => number.to_owned(),
             _ => id.to_string(),
         };
-        w.change.alerts.push(AlertChange::Raise { key: format!("{kind}:{about}"), call: Some(id), message: text.clone() });
+        w.change.alerts.push(AlertChange::Raise {
+            key: format!("{kind}:{about}"),
+            call: Some(id),
+            message: text.clone(),
+        });
     }
     sequence::fire_due(&mut w)?;
     w.change.answer = Answer::Created(Box::new(w.state.clone()));
@@ -71,17 +80,29 @@ pub(super) fn decide(w: &mut Work<'_>, what: &Decision, by: &Actor, note: Option
             if holder.is_none() || *holder == held { same(w) } else { not_allowed(w, &taken_by(w)) }
         }
         (Decision::Acknowledge { holder }, S::Dispatching | S::Exhausted) => {
-            if let Some(h) = holder && !is_known(w, h) {
+            if let Some(h) = holder
+                && !is_known(w, h)
+            {
                 return not_allowed(w, &format!("there is no contact {h}"));
             }
             take(w, holder.clone(), by, note)
         }
-        (Decision::Resolve, S::Resolved) | (Decision::Cancel, S::Cancelled) | (Decision::Reopen, S::Dispatching) => same(w),
-        (Decision::Resolve, S::Dispatching | S::Acknowledged | S::Exhausted) => close(w, S::Resolved, by, note, StandDown::All),
-        (Decision::Cancel, S::Dispatching | S::Acknowledged | S::Exhausted) => close(w, S::Cancelled, by, note, StandDown::All),
+        (Decision::Resolve, S::Resolved) | (Decision::Cancel, S::Cancelled) | (Decision::Reopen, S::Dispatching) => {
+            same(w)
+        }
+        (Decision::Resolve, S::Dispatching | S::Acknowledged | S::Exhausted) => {
+            close(w, S::Resolved, by, note, StandDown::All)
+        }
+        (Decision::Cancel, S::Dispatching | S::Acknowledged | S::Exhausted) => {
+            close(w, S::Cancelled, by, note, StandDown::All)
+        }
         (Decision::Reopen, S::Acknowledged | S::Exhausted) => reopen(w, by, note),
         (Decision::FireNow, S::Dispatching) => {
-            if sequence::fire_now(w)? { Ok(()) } else { not_allowed(w, "no follow-up is left: the ladder is over and waits to be exhausted") }
+            if sequence::fire_now(w)? {
+                Ok(())
+            } else {
+                not_allowed(w, "no follow-up is left: the ladder is over and waits to be exhausted")
+            }
         }
         (Decision::Mute, S::Dispatching) => mute(w, by, note),
         (_, status) => {
@@ -124,7 +145,13 @@ pub(super) enum StandDown {
     Nobody,
 }
 
-pub(super) fn close(w: &mut Work<'_>, to: CallStatus, by: &Actor, note: Option<&str>, tell: StandDown) -> Result<(), Illegal> {
+pub(super) fn close(
+    w: &mut Work<'_>,
+    to: CallStatus,
+    by: &Actor,
+    note: Option<&str>,
+    tell: StandDown,
+) -> Result<(), Illegal> {
     w.call_to(to)?;
     let (kind, word) = match to {
         CallStatus::Cancelled => (LogKind::CallCancelled, "cancelled"),
@@ -153,7 +180,13 @@ pub(super) fn hand_back(w: &mut Work<'_>, holder: &ContactId, by: &Actor) -> Res
     let name = super::sending::holder_name(w);
     w.call_to(CallStatus::Dispatching)?;
     w.state.call.put_out(holder, super::call::OutReason::Passed);
-    w.log_as(by.clone(), LogKind::CallReopened, None, format!("{name} handed it back: a new round begins"), Value::Null);
+    w.log_as(
+        by.clone(),
+        LogKind::CallReopened,
+        None,
+        format!("{name} handed it back: a new round begins"),
+        Value::Null,
+    );
     sequence::start_round(w)
 }
 

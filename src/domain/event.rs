@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::attempt::{Attempt, words};
 use super::call::{CallData, CallState, Override};
-use super::error_class::ErrorClass;
+use super::error_class::{Class, Special};
 use super::policy::Policy;
 use super::receipt::MessageStatus;
 use super::types::{Actor, AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Sender, Timestamp};
@@ -33,6 +33,20 @@ pub struct NewCall {
     pub oddities: Vec<(&'static str, String)>,
 }
 
+/// What an error code asks for: the table of codes is the gateway's, its reading the domain's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asks {
+    /// Its class.
+    pub class: Class,
+    /// What this very code asks for beyond it.
+    pub special: Option<Special>,
+}
+
+impl Asks {
+    /// No code, or none that means anything here.
+    pub const NOTHING: Self = Self { class: Class::UnknownCode, special: None };
+}
+
 /// What became of one POST.
 #[derive(Debug, Clone)]
 pub enum SendOutcome {
@@ -48,7 +62,7 @@ pub enum SendOutcome {
         /// Its code.
         code: Option<ErrorCode>,
         /// What that code asks for.
-        class: ErrorClass,
+        asks: Asks,
         /// For a person.
         why: String,
     },
@@ -102,7 +116,7 @@ pub struct News {
     /// With failed ones.
     pub code: Option<ErrorCode>,
     /// What that code asks for.
-    pub class: ErrorClass,
+    pub asks: Asks,
     /// How it came.
     pub source: Source,
 }
@@ -197,6 +211,8 @@ pub enum Event {
         /// Why.
         note: Option<String>,
     },
+    /// Something that belongs to no call's own decisions is alarming, or is over.
+    Alert(AlertChange),
     /// Nobody has been told of this call for too long.
     Untold {
         /// Which.

@@ -3,8 +3,7 @@
 use serde_json::json;
 
 use super::attempt::{AttemptEvent, AttemptState, Move};
-use super::error_class::ErrorClass;
-use super::event::{Answer, Change, Loaded, LogKind, News, ReceiptRow, Source};
+use super::event::{Answer, Asks, Change, Loaded, LogKind, News, ReceiptRow, Source};
 use super::receipt::{MessageStatus, Verdict};
 use super::sending::{self, Accepted};
 use super::step::{Ctx, Illegal, Work};
@@ -14,7 +13,10 @@ use super::types::{Actor, AttemptId, ErrorCode, MessageSid, Timestamp};
 pub(super) fn news(loaded: &Loaded, news: &News, ctx: &Ctx<'_>) -> Result<Change, Illegal> {
     let by_id = |id: AttemptId| loaded.calls.iter().find(|c| c.attempt(id).is_some()).map(|c| (c, id));
     let by_sid = || {
-        loaded.calls.iter().find_map(|c| c.attempts.iter().find(|a| a.sid.as_ref() == Some(&news.sid)).map(|a| (c, a.id)))
+        loaded
+            .calls
+            .iter()
+            .find_map(|c| c.attempts.iter().find(|a| a.sid.as_ref() == Some(&news.sid)).map(|a| (c, a.id)))
     };
     let Some((state, id)) = news.attempt.and_then(by_id).or_else(by_sid) else {
         let row = ReceiptRow { news: news.clone(), joined: None, effect: "orphan", at: ctx.now };
@@ -33,7 +35,7 @@ pub(super) fn apply(w: &mut Work<'_>, id: AttemptId, news: &News) -> Result<&'st
     if news.source == Source::Fetch && w.attempt(id)?.conflict {
         return settle_conflict(w, id, news);
     }
-    join(w, id, &news.sid, &news.status, news.code, news.class, news.source.as_str())
+    join(w, id, &news.sid, &news.status, news.code, news.asks, news.source.as_str())
 }
 
 /// The provider has this attempt's message, and says where it is.
@@ -43,7 +45,7 @@ pub(super) fn join(
     sid: &MessageSid,
     status: &MessageStatus,
     code: Option<ErrorCode>,
-    class: ErrorClass,
+    asks: Asks,
     way: &str,
 ) -> Result<&'static str, Illegal> {
     let a = w.attempt(id)?;
@@ -52,7 +54,10 @@ pub(super) fn join(
         let call = w.state.call.id.clone();
         w.raise(
             format!("second-message:{sid}"),
-            format!("call {call}: the provider knows two messages of attempt {number}: {sid} besides {}", known.map(|s| s.to_string()).unwrap_or_default()),
+            format!(
+                "call {call}: the provider knows two messages of attempt {number}: {sid} besides {}",
+                known.map(|s| s.to_string()).unwrap_or_default()
+            ),
         );
         return Ok("stale");
     }
@@ -62,7 +67,10 @@ pub(super) fn join(
     // A skipped or cancelled attempt never left: news of it is kept, and a person should look.
     if matches!(was, AttemptState::Skipped | AttemptState::Cancelled) {
         let (number, call) = (a.number, w.state.call.id.clone());
-        w.raise(format!("unexpected:{sid}"), format!("call {call}: the provider has a message of attempt {number}, which is {was}"));
+        w.raise(
+            format!("unexpected:{sid}"),
+            format!("call {call}: the provider has a message of attempt {number}, which is {was}"),
+        );
         return Ok("stale");
     }
     if newly_known {
@@ -79,7 +87,7 @@ pub(super) fn join(
             if higher {
                 w.attempt_mut(id)?.message_status = Some(status.clone());
             }
-            moved(w, id, was, to, status, code, class, way)?;
+            moved(w, id, was, to, status, code, asks, way)?;
             Ok("moved")
         }
         Move::Conflict => {
@@ -103,7 +111,10 @@ pub(super) fn join(
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "the one place where a move is told; a struct would be built for one call")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the one place where a move is told; a struct would be built for one call"
+)]
 fn moved(
     w: &mut Work<'_>,
     id: AttemptId,
@@ -111,7 +122,7 @@ fn moved(
     to: AttemptState,
     status: &MessageStatus,
     code: Option<ErrorCode>,
-    class: ErrorClass,
+    asks: Asks,
     way: &str,
 ) -> Result<(), Illegal> {
     let found = if was == AttemptState::Unknown { " (outcome found out)" } else { "" };
@@ -137,7 +148,7 @@ fn moved(
             a.result = format!("the provider reports {status}");
             let key = no_status_key(w, id)?;
             w.resolve(key);
-            sending::failed(w, id, class, Accepted::Before)?;
+            sending::failed(w, id, asks, Accepted::Before)?;
         }
         _ => {}
     }
@@ -174,7 +185,7 @@ fn settle_conflict(w: &mut Work<'_>, id: AttemptId, news: &News) -> Result<&'sta
         if verdict == Verdict::Delivered {
             w.attempt_mut(id)?.error_code = None;
         }
-        moved(w, id, was, to, &news.status, news.code, news.class, "fetch")?;
+        moved(w, id, was, to, &news.status, news.code, news.asks, "fetch")?;
     }
     Ok("moved")
 }

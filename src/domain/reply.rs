@@ -41,7 +41,23 @@ pub struct Understood {
     pub opts_in: bool,
 }
 
-const TAKE: &[&str] = &["1", "ack", "acknowledge", "acknowledged", "accept", "accepted", "mine", "ok", "okay", "yes", "y", "yep", "yeah", "take", "omw"];
+const TAKE: &[&str] = &[
+    "1",
+    "ack",
+    "acknowledge",
+    "acknowledged",
+    "accept",
+    "accepted",
+    "mine",
+    "ok",
+    "okay",
+    "yes",
+    "y",
+    "yep",
+    "yeah",
+    "take",
+    "omw",
+];
 const PASS: &[&str] = &["2", "no", "n", "nope", "pass", "decline", "skip"];
 const DONE: &[&str] = &["done", "finished", "complete", "completed", "resolved", "fixed"];
 const OPT_OUT: &[&str] = &["stop", "unsubscribe", "end", "quit", "stopall", "revoke", "optout", "cancel"];
@@ -144,7 +160,8 @@ struct Reply<'a> {
 
 type Said = (&'static str, String);
 
-const HELP: &str = "Reply 1 to take the call, 2 to pass, DONE when finished. With several calls add the code, like 1 7K3Q.";
+const HELP: &str =
+    "Reply 1 to take the call, 2 to pass, DONE when finished. With several calls add the code, like 1 7K3Q.";
 
 impl Reply<'_> {
     fn known(&mut self, u: &Understood) -> Result<Said, Illegal> {
@@ -164,7 +181,10 @@ impl Reply<'_> {
     }
 
     fn contact_key(&self) -> String {
-        self.ctx.directory.by_phone(&self.text.from).map_or_else(|| self.text.from.clone(), |c| c.id.as_str().to_owned())
+        self.ctx
+            .directory
+            .by_phone(&self.text.from)
+            .map_or_else(|| self.text.from.clone(), |c| c.id.as_str().to_owned())
     }
 
     fn opt_out(&mut self) {
@@ -172,7 +192,11 @@ impl Reply<'_> {
         self.change.alerts.push(AlertChange::Raise {
             key: format!("opted-out:{}", self.contact_key()),
             call: None,
-            message: format!("{} opted out: they must text START to {} before they can be told", masked(&from), masked(&to)),
+            message: format!(
+                "{} opted out: they must text START to {} before they can be told",
+                masked(&from),
+                masked(&to)
+            ),
         });
         self.note(LogKind::OptedOut, "opted out of texts");
         self.change.opt_outs.push(OptOutChange::Out { phone: from, sender: to });
@@ -183,7 +207,9 @@ impl Reply<'_> {
         if self.loaded.opted_out.iter().any(|(p, _)| p == &self.text.from) || pair(&self.text.to) {
             self.note(LogKind::OptedIn, "takes texts again");
         }
-        self.change.opt_outs.push(OptOutChange::In { phone: self.text.from.clone(), sender: Some(self.text.to.clone()) });
+        self.change
+            .opt_outs
+            .push(OptOutChange::In { phone: self.text.from.clone(), sender: Some(self.text.to.clone()) });
         self.change.alerts.push(AlertChange::Resolve { key: format!("opted-out:{}", self.contact_key()) });
     }
 
@@ -244,7 +270,10 @@ impl Reply<'_> {
                     Word::Pass => "2",
                     _ => "DONE",
                 };
-                Ok(("which call", format!("Which call? Reply {say} and its code, like {say} {example}. Open: {}", list.join("; "))))
+                Ok((
+                    "which call",
+                    format!("Which call? Reply {say} and its code, like {say} {example}. Open: {}", list.join("; ")),
+                ))
             }
         }
     }
@@ -308,7 +337,9 @@ fn on_call(w: &mut Work<'_>, word: Word, contact: &ContactId, by: &Actor) -> Res
     let (status, r) = (w.state.call.status, w.state.call.reference.clone());
     let mine = w.state.call.holder.as_ref() == Some(contact);
     Ok(match (word, status) {
-        (_, S::Resolved | S::Cancelled) => ("closed call", format!("{r} is closed ({}).", status.as_str().to_lowercase())),
+        (_, S::Resolved | S::Cancelled) => {
+            ("closed call", format!("{r} is closed ({}).", status.as_str().to_lowercase()))
+        }
         (Word::Take, S::Acknowledged) if mine => ("already theirs", format!("{r} is already yours.")),
         (Word::Take, S::Dispatching | S::Exhausted) => {
             decide::take(w, Some(contact.clone()), by, None)?;
@@ -337,13 +368,24 @@ fn on_call(w: &mut Work<'_>, word: Word, contact: &ContactId, by: &Actor) -> Res
 }
 
 fn pass(w: &mut Work<'_>, contact: &ContactId, by: &Actor) -> Result<(), Illegal> {
-    let name = w.state.attempts.iter().find(|a| &a.recipient.contact == contact).map_or_else(|| contact.to_string(), |a| a.recipient.name.clone());
+    let name = w
+        .state
+        .attempts
+        .iter()
+        .find(|a| &a.recipient.contact == contact)
+        .map_or_else(|| contact.to_string(), |a| a.recipient.name.clone());
     if w.state.call.is_out(contact) {
         return Ok(());
     }
     w.state.call.put_out(contact, OutReason::Passed);
     w.log_as(by.clone(), LogKind::ContactPassed, None, format!("{name} passed"), Value::Null);
-    let waiting: Vec<_> = w.state.attempts.iter().filter(|a| a.state.is_waiting() && &a.recipient.contact == contact).map(|a| a.id).collect();
+    let waiting: Vec<_> = w
+        .state
+        .attempts
+        .iter()
+        .filter(|a| a.state.is_waiting() && &a.recipient.contact == contact)
+        .map(|a| a.id)
+        .collect();
     for id in waiting {
         w.drop_waiting(id, super::attempt::AttemptEvent::Skip, &format!("{name} passed"))?;
     }
@@ -356,13 +398,13 @@ fn yours(w: &Work<'_>) -> String {
     parts.extend(d.address.as_deref().map(|a| format!("{}.", a.trim())));
     parts.extend(d.caller_phone.as_deref().map(|p| format!("Call {}.", p.trim())));
     parts.push("Reply DONE when finished, 2 to hand it back.".into());
-    body::fold_to_gsm7(&parts.join(" "))
+    body::fold(&parts.join(" "))
 }
 
 fn short(c: &CallState) -> String {
     let what = c.call.data.address.as_deref().or(c.call.data.issue_summary.as_deref()).unwrap_or("no details");
     let cut: String = what.chars().take(30).collect();
-    body::fold_to_gsm7(&format!("{} {cut}", c.call.reference))
+    body::fold(&format!("{} {cut}", c.call.reference))
 }
 
 #[cfg(test)]
@@ -402,7 +444,11 @@ mod tests {
     #[test]
     fn no_prompt_offers_a_word_that_opts_out() {
         for word in HELP.split(|c: char| !c.is_ascii_alphanumeric()) {
-            assert!(!OPT_OUT.contains(&word.to_lowercase().as_str()) && !["yes", "help", "info", "start"].contains(&word.to_lowercase().as_str()), "{word}");
+            assert!(
+                !OPT_OUT.contains(&word.to_lowercase().as_str())
+                    && !["yes", "help", "info", "start"].contains(&word.to_lowercase().as_str()),
+                "{word}"
+            );
         }
     }
 }

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::attempt::{AttemptEvent, AttemptKind, AttemptState, Move, Priority};
 use super::body::{self, RenderInput, TextKind};
 use super::call::{CallStatus, OutReason};
-use super::error_class::ErrorClass;
-use super::event::{Answer, LogKind, OptOutChange, SendOutcome, ToSend};
+use super::error_class::{Class, Special};
+use super::event::{Answer, Asks, LogKind, OptOutChange, SendOutcome, ToSend};
 use super::news;
 use super::sequence;
 use super::step::{Illegal, Work};
@@ -29,7 +29,10 @@ pub(super) fn claim(w: &mut Work<'_>, id: AttemptId, engine: &str) -> Result<(),
     let sender = attempt.sender.clone().or_else(|| w.ctx.directory.sender(line).cloned());
     let Some(sender) = sender else {
         w.attempt_mut(id)?.not_before = w.now().plus(std::time::Duration::from_secs(NO_SENDER_PAUSE_S));
-        w.raise("no-sender", "no sender is configured: nothing can be sent (set twilio.from or twilio.messaging_service_sid)");
+        w.raise(
+            "no-sender",
+            "no sender is configured: nothing can be sent (set twilio.from or twilio.messaging_service_sid)",
+        );
         return refuse(w, "no sender is configured".into());
     };
     if sequence::is_opted_out(w, &attempt.recipient, Some(sender.as_str())) {
@@ -57,10 +60,14 @@ fn unwanted(w: &Work<'_>, id: AttemptId) -> Result<Option<(AttemptEvent, String)
         AttemptKind::StandDown if call.status == CallStatus::Dispatching => {
             Some((AttemptEvent::Skip, "the call is dispatching again".into()))
         }
-        AttemptKind::StandDown if call.status == CallStatus::Acknowledged && call.holder.as_ref() == Some(&a.recipient.contact) => {
+        AttemptKind::StandDown
+            if call.status == CallStatus::Acknowledged && call.holder.as_ref() == Some(&a.recipient.contact) =>
+        {
             Some((AttemptEvent::Skip, format!("{} holds the call", a.recipient.name)))
         }
-        _ if a.expires_at.is_some_and(|at| at < w.now()) => Some((AttemptEvent::Skip, "too late to be worth sending".into())),
+        _ if a.expires_at.is_some_and(|at| at < w.now()) => {
+            Some((AttemptEvent::Skip, "too late to be worth sending".into()))
+        }
         _ => None,
     })
 }
@@ -105,7 +112,10 @@ fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Resu
     w.log(
         LogKind::AttemptSending,
         Some(id),
-        format!("attempt {} to {}: intent stored, sending {} segment(s)", attempt.number, attempt.recipient.name, attempt.segments),
+        format!(
+            "attempt {} to {}: intent stored, sending {} segment(s)",
+            attempt.number, attempt.recipient.name, attempt.segments
+        ),
         json!({ "try": attempt.tries + 1, "segments": attempt.segments, "priority": attempt.priority }),
     );
     w.change.answer = Answer::Send(Box::new(ToSend { attempt, sender }));
@@ -115,40 +125,42 @@ fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Resu
 fn render(w: &Work<'_>, id: AttemptId, first: bool) -> Result<body::Rendered, Illegal> {
     let (call, a) = (&w.state.call, w.attempt(id)?);
     let (line, _) = w.ctx.directory.line(call.data.twilio_to_number.as_deref());
-    let templates = (&line.templates, &w.ctx.directory.default_line.templates);
-    let (template, kind) = match (a.kind, first) {
-        (AttemptKind::Notice, true) => (templates.0.notice.as_ref().or(templates.1.notice.as_ref()), TextKind::First),
-        (AttemptKind::Notice, false) => (templates.0.reminder.as_ref().or(templates.1.reminder.as_ref()), TextKind::Reminder),
-        (AttemptKind::StandDown, _) => {
-            (templates.0.stand_down.as_ref().or(templates.1.stand_down.as_ref()), TextKind::StandDown(why_stood_down(w)))
-        }
-        (AttemptKind::Answer, _) => (None, TextKind::Answer),
+    let (own, general) = (&line.templates, &w.ctx.directory.default_line.templates);
+    let template = if first {
+        own.notice.as_ref().or(general.notice.as_ref())
+    } else {
+        own.reminder.as_ref().or(general.reminder.as_ref())
     };
+    let holder = holder_name(w);
+    let kind = match (a.kind, call.status) {
+        (AttemptKind::Notice, _) if first => TextKind::First,
+        (AttemptKind::Notice, _) => TextKind::Reminder,
+        (AttemptKind::StandDown, CallStatus::Cancelled) => TextKind::StandDown { why: body::StandDown::Cancelled },
+        (AttemptKind::StandDown, CallStatus::Acknowledged) => {
+            TextKind::StandDown { why: body::StandDown::Taken { by: &holder } }
+        }
+        (AttemptKind::StandDown, _) => TextKind::StandDown { why: body::StandDown::Resolved },
+        (AttemptKind::Answer, _) => TextKind::Answer { text: &a.result },
+    };
+    let text = |t: &Option<String>| t.clone().unwrap_or_default();
     let reference = a.reference(&call.reference);
     let repeat_of = a.repeats.and_then(|r| w.state.attempt(r)).map(|r| r.reference(&call.reference));
-    Ok(body::render(&RenderInput {
+    body::render(&RenderInput {
         template: template.map(String::as_str),
+        own_words: call.data.body.as_deref(),
         kind,
         reference: &reference,
         repeat_of: repeat_of.as_deref(),
         business: &line.name,
         contact_name: &a.recipient.name,
-        issue: call.data.issue_summary.as_deref(),
-        address: call.data.address.as_deref(),
-        caller_name: call.data.caller_name.as_deref(),
-        caller_phone: call.data.caller_phone.as_deref(),
+        issue: &text(&call.data.issue_summary),
+        address: &text(&call.data.address),
+        caller_name: &text(&call.data.caller_name),
+        caller_phone: &text(&call.data.caller_phone),
         level: &call.level,
         test_mode: w.ctx.rules.test_mode,
-    }))
-}
-
-fn why_stood_down(w: &Work<'_>) -> body::StandDownWhy {
-    let call = &w.state.call;
-    match call.status {
-        CallStatus::Cancelled => body::StandDownWhy::Cancelled,
-        CallStatus::Acknowledged => body::StandDownWhy::Taken { by: holder_name(w) },
-        _ => body::StandDownWhy::Resolved,
-    }
+    })
+    .map_err(|_| Illegal::Missing("a reference that can be searched for"))
 }
 
 /// The holder as people say it.
@@ -168,15 +180,21 @@ pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Re
     let number = w.attempt(id)?.number;
     match outcome {
         SendOutcome::Accepted { sid, status } => {
-            news::join(w, id, sid, status, None, ErrorClass::UnknownCode, "response")?;
+            news::join(w, id, sid, status, None, Asks::NOTHING, "response")?;
             let orphans: Vec<_> = w.loaded.orphans.iter().filter(|n| &n.sid == sid).cloned().collect();
             for orphan in orphans {
                 news::apply(w, id, &orphan)?;
             }
         }
-        SendOutcome::Refused { code, class, why } => refused(w, id, *code, *class, why)?,
+        SendOutcome::Refused { code, asks, why } => refused(w, id, *code, *asks, why)?,
         SendOutcome::BadCallback if !w.attempt(id)?.callback => {
-            refused(w, id, Some(ErrorCode(21609)), ErrorClass::OurRequest, "the provider refused the callback URL, and the message without one")?;
+            refused(
+                w,
+                id,
+                Some(ErrorCode(21609)),
+                Asks { class: Class::OurRequest, special: None },
+                "the provider refused the callback URL, and the message without one",
+            )?;
         }
         SendOutcome::BadCallback => {
             if w.attempt(id)?.state != AttemptState::Sending {
@@ -187,7 +205,12 @@ pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Re
             let now = w.now();
             let a = w.attempt_mut(id)?;
             (a.callback, a.not_before) = (false, now);
-            w.log(LogKind::AttemptRetrying, Some(id), format!("attempt {number}: callback URL refused, once more without one"), Value::Null);
+            w.log(
+                LogKind::AttemptRetrying,
+                Some(id),
+                format!("attempt {number}: callback URL refused, once more without one"),
+                Value::Null,
+            );
         }
         SendOutcome::NotSent { why, again_at } => {
             if w.attempt(id)?.state != AttemptState::Sending {
@@ -199,7 +222,12 @@ pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Re
             a.not_before = *again_at;
             a.result = why.clone();
             let data = json!({ "tries": a.tries, "againAt": again_at });
-            w.log(LogKind::AttemptRetrying, Some(id), format!("attempt {number} was surely not sent: {why}; trying again"), data);
+            w.log(
+                LogKind::AttemptRetrying,
+                Some(id),
+                format!("attempt {number} was surely not sent: {why}; trying again"),
+                data,
+            );
         }
         SendOutcome::Unknown { why } => unknown(w, id, why)?,
     }
@@ -217,14 +245,14 @@ fn unknown(w: &mut Work<'_>, id: AttemptId, why: &str) -> Result<(), Illegal> {
     Ok(())
 }
 
-fn refused(w: &mut Work<'_>, id: AttemptId, code: Option<ErrorCode>, class: ErrorClass, why: &str) -> Result<(), Illegal> {
+fn refused(w: &mut Work<'_>, id: AttemptId, code: Option<ErrorCode>, asks: Asks, why: &str) -> Result<(), Illegal> {
     if w.attempt_on(id, AttemptEvent::Refused)? != Move::To(AttemptState::Failed) {
         return Ok(());
     }
     let a = w.attempt_mut(id)?;
     a.error_code = code;
     a.result = why.to_owned();
-    failed(w, id, class, Accepted::Never)
+    failed(w, id, asks, Accepted::Never)
 }
 
 /// Whether the provider had accepted a message before it failed.
@@ -235,21 +263,29 @@ pub(super) enum Accepted {
 }
 
 /// An attempt has failed for good: log, alerts, and what its class asks of the ladder.
-pub(super) fn failed(w: &mut Work<'_>, id: AttemptId, class: ErrorClass, accepted: Accepted) -> Result<(), Illegal> {
+pub(super) fn failed(w: &mut Work<'_>, id: AttemptId, asks: Asks, accepted: Accepted) -> Result<(), Illegal> {
     let a = w.attempt(id)?.clone();
     let code = a.error_code.map(|c| format!(" ({c})")).unwrap_or_default();
     let text = format!("attempt {} to {} failed{code}: {}", a.number, a.recipient.name, a.result);
-    w.log(LogKind::AttemptFailed, Some(id), text.clone(), json!({ "code": a.error_code, "class": format!("{class:?}") }));
+    w.log(
+        LogKind::AttemptFailed,
+        Some(id),
+        text.clone(),
+        json!({ "code": a.error_code, "class": asks.class.letter().to_string() }),
+    );
     if a.kind != AttemptKind::Notice {
         return Ok(());
     }
     let (call, contact) = (w.state.call.id.clone(), a.recipient.contact.clone());
     if accepted == Accepted::Before {
-        w.raise(format!("failed:{call}:{}", contact.as_str()), format!("call {call}: {text}, after the provider had accepted it"));
+        w.raise(
+            format!("failed:{call}:{}", contact.as_str()),
+            format!("call {call}: {text}, after the provider had accepted it"),
+        );
     }
-    match class {
-        ErrorClass::NumberPermanent | ErrorClass::OptedOut => {
-            if class == ErrorClass::OptedOut {
+    match asks.class {
+        Class::NumberPermanent => {
+            if asks.special == Some(Special::OptedOut) {
                 let sender = a.sender.as_ref().map(|s| s.as_str().to_owned()).unwrap_or_default();
                 w.raise(
                     format!("opted-out:{}", contact.as_str()),
@@ -260,17 +296,17 @@ pub(super) fn failed(w: &mut Work<'_>, id: AttemptId, class: ErrorClass, accepte
             w.state.call.put_out(&contact, OutReason::Failed);
             sequence::escalate_now(w, Some(id), &contact, &text)
         }
-        ErrorClass::PairOrContent | ErrorClass::OurRequest | ErrorClass::BadCallback | ErrorClass::UnknownCode => {
+        Class::PairOrContent | Class::OurRequest | Class::UnknownCode => {
             w.raise(format!("refused:{call}:{}", contact.as_str()), format!("call {call}: {text}"));
             sequence::escalate_now(w, Some(id), &contact, &text)
         }
-        ErrorClass::Account | ErrorClass::Sender => {
+        Class::Account | Class::Sender => {
             let sender = a.sender.as_ref().map(ToString::to_string).unwrap_or_default();
             w.raise(format!("sender:{sender}"), format!("texts from {sender} fail: {text}"));
             Ok(())
         }
         // The clock goes on: the next step follows at its time.
-        ErrorClass::Transient | ErrorClass::Ambiguous | ErrorClass::MayHaveArrived | ErrorClass::Informational => Ok(()),
+        Class::Transient | Class::Ambiguous | Class::Informational => Ok(()),
     }
 }
 

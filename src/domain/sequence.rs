@@ -97,7 +97,10 @@ fn nobody(w: &mut Work<'_>, step: u32, found: &Found) -> Result<(), Illegal> {
     w.log(LogKind::StepSkipped, None, format!("{name} skipped: {why}"), step_data(round, step));
     if found.is_a_fault() {
         let id = w.state.call.id.clone();
-        w.raise(format!("nobody:{id}:{round}:{}", step + 1), format!("{name} of call {id} finds nobody to tell: {why}"));
+        w.raise(
+            format!("nobody:{id}:{round}:{}", step + 1),
+            format!("{name} of call {id} finds nobody to tell: {why}"),
+        );
     }
     go_on(w, &format!("{name} found nobody"))
 }
@@ -270,7 +273,12 @@ pub(super) fn is_opted_out(w: &Work<'_>, r: &Recipient, sender: Option<&str>) ->
 
 /// A contact said no, or cannot be reached for good: escalate now, unless somebody told at the same step may still answer.
 /// `failed`: the attempt whose failure asks for it; a failure moves nothing once a later step has fired.
-pub(super) fn escalate_now(w: &mut Work<'_>, failed: Option<AttemptId>, contact: &ContactId, why: &str) -> Result<(), Illegal> {
+pub(super) fn escalate_now(
+    w: &mut Work<'_>,
+    failed: Option<AttemptId>,
+    contact: &ContactId,
+    why: &str,
+) -> Result<(), Illegal> {
     let call = &w.state.call;
     if call.status != CallStatus::Dispatching {
         return Ok(());
@@ -384,7 +392,10 @@ pub(super) fn untold(w: &mut Work<'_>) -> Result<(), Illegal> {
     let call = &w.state.call;
     if call.status == CallStatus::Dispatching && call.told_at.is_none() {
         let (id, age) = (call.id.clone(), w.now().since(call.accepted_at).as_secs());
-        w.raise(format!("untold:{id}"), format!("nobody has been told of call {id} yet, {age} s after it was accepted"));
+        w.raise(
+            format!("untold:{id}"),
+            format!("nobody has been told of call {id} yet, {age} s after it was accepted"),
+        );
     }
     Ok(())
 }

@@ -52,8 +52,11 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         Event::Inbound(text) => reply::inbound(loaded, text, ctx)?,
         Event::News(news) => news::news(loaded, news, ctx)?,
         Event::ClearOptOut { phone, by } => reply::clear_opt_out(phone, by, ctx),
+        Event::Alert(alert) => Change { alerts: vec![alert.clone()], ..Change::default() },
         Event::Wake { .. } => with_call(loaded, ctx, sequence::fire_due)?,
-        Event::Decide { what, by, note, .. } => with_call(loaded, ctx, |w| decide::decide(w, what, by, note.as_deref()))?,
+        Event::Decide { what, by, note, .. } => {
+            with_call(loaded, ctx, |w| decide::decide(w, what, by, note.as_deref()))?
+        }
         Event::Claim { attempt, engine } => with_call(loaded, ctx, |w| sending::claim(w, *attempt, engine))?,
         Event::Sent { attempt, outcome } => with_call(loaded, ctx, |w| sending::sent(w, *attempt, outcome))?,
         Event::EngineGone { attempt, engine } => with_call(loaded, ctx, |w| sending::engine_gone(w, *attempt, engine))?,
@@ -180,7 +183,9 @@ impl<'a> Work<'a> {
         self.attempt_mut(id)?.result = why.to_owned();
         let a = self.attempt(id)?;
         let (kind, text) = match a.state {
-            AttemptState::Cancelled => (LogKind::AttemptCancelled, format!("attempt {} was cancelled: {why}", a.number)),
+            AttemptState::Cancelled => {
+                (LogKind::AttemptCancelled, format!("attempt {} was cancelled: {why}", a.number))
+            }
             _ => (LogKind::AttemptSkipped, format!("attempt {} was skipped: {why}", a.number)),
         };
         self.log(kind, Some(id), text, Value::Null);
@@ -217,7 +222,9 @@ fn mirror(loaded: &Loaded, change: &mut Change) {
     for state in &change.calls {
         let before = loaded.calls.iter().find(|c| c.call.id == state.call.id);
         let call_changed = before.is_none_or(|b| {
-            b.call.status != state.call.status || b.call.wake_at != state.call.wake_at || b.call.holder != state.call.holder
+            b.call.status != state.call.status
+                || b.call.wake_at != state.call.wake_at
+                || b.call.holder != state.call.holder
         });
         if call_changed {
             change.effects.push(Effect::MirrorCall(state.call.id.clone()));

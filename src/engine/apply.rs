@@ -1,0 +1,152 @@
+//! The one write path: load, decide, commit, then ring the bells.
+//!
+//! After `Ok` the change is durable; after an error nothing of it is. Every process that changes a call goes through here,
+//! with or without an engine of its own.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use tracing::{debug, error, info, warn};
+
+use crate::clock::Clock;
+use crate::domain::PhoneNumber;
+use crate::domain::event::{AlertChange, Answer, Change, Event, Load, LogEntry, LogKind, Loaded, Rules};
+use crate::domain::reply;
+use crate::domain::step::{Ctx, step};
+use crate::domain::team::Directory;
+use crate::domain::types::{Actor, AttemptId};
+use crate::ids::Ids;
+use crate::store::{Store, StoreError};
+
+use super::wake::Wake;
+
+/// A reference is not used again for this long.
+const REFERENCE_REST: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How many references are drawn for a new call; with 600,000 to draw from, all of them taken means a broken store.
+const REFERENCE_DRAWS: usize = 16;
+
+/// What every writer shares.
+pub struct Core {
+    /// The durable state.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids and chance.
+    pub ids: Arc<Ids>,
+    /// The configured bounds.
+    pub rules: Rules,
+    /// Hints to the loops.
+    pub wake: Wake,
+    directory: RwLock<Arc<Directory>>,
+}
+
+impl Core {
+    /// Wires a write path.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, ids: Arc<Ids>, directory: Arc<Directory>, rules: Rules) -> Self {
+        Self { store, clock, ids, rules, wake: Wake::default(), directory: RwLock::new(directory) }
+    }
+
+    /// Who can be told, as of the last reload.
+    pub fn directory(&self) -> Arc<Directory> {
+        self.directory.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Replaces the directory; decisions from now on use the new one.
+    pub fn set_directory(&self, directory: Arc<Directory>) {
+        *self.directory.write().unwrap_or_else(PoisonError::into_inner) = directory;
+    }
+
+    /// Decides an event and makes it durable. Safe to call again with the same event: what has happened is not repeated.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing was written. [`StoreError::Refused`] is our own bug, logged here.
+    pub async fn apply(&self, event: Event, actor: Actor) -> Result<Answer, StoreError> {
+        let now = self.clock.now();
+        let directory = self.directory();
+        let load = self.load_for(&event, now);
+        let phones = phones_of(&event, &directory);
+        let told: Arc<Mutex<(Vec<LogEntry>, Vec<AlertChange>)>> = Arc::default();
+        let decide = {
+            let (ids, rules, told) = (self.ids.clone(), self.rules.clone(), told.clone());
+            let event = event.clone();
+            move |loaded: &Loaded| -> Result<Change, String> {
+                let new_id = || AttemptId::from_uuid(ids.uuid(now));
+                let ctx = Ctx { now, directory: &directory, rules: &rules, new_id: &new_id, actor: actor.clone() };
+                let change = step(loaded, &event, &ctx).map_err(|e| e.to_string())?;
+                *told.lock().unwrap_or_else(PoisonError::into_inner) = (change.log.clone(), change.alerts.clone());
+                Ok(change)
+            }
+        };
+        let answer = self.store.transact(load, phones, Arc::new(decide)).await;
+        match &answer {
+            Ok(_) => {
+                let (log, alerts) = std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner));
+                tell(&log, &alerts);
+                self.wake.all();
+            }
+            Err(StoreError::Refused { what }) => error!(what, "a decision was refused: a bug; the rest goes on"),
+            Err(_) => {}
+        }
+        answer
+    }
+
+    fn load_for(&self, event: &Event, now: crate::domain::Timestamp) -> Load {
+        match event {
+            Event::Accept(new) => Load::New {
+                id: new.id.clone(),
+                idempotency_key: new.idempotency_key.clone(),
+                references: (0..REFERENCE_DRAWS).map(|_| self.ids.reference()).collect(),
+                used_since: now.minus(REFERENCE_REST),
+            },
+            Event::Wake { call } | Event::Decide { call, .. } | Event::Untold { call } => Load::Call(call.clone()),
+            Event::Sent { attempt, outcome: crate::domain::event::SendOutcome::Accepted { sid, .. } } => {
+                Load::Message { attempt: Some(*attempt), sid: sid.clone() }
+            }
+            Event::Claim { attempt, .. }
+            | Event::Sent { attempt, .. }
+            | Event::EngineGone { attempt, .. }
+            | Event::Polled { attempt, .. } => Load::Attempt(*attempt),
+            Event::News(news) => Load::Message { attempt: news.attempt, sid: news.sid.clone() },
+            Event::Inbound(text) => Load::Reply {
+                from: text.from.clone(),
+                sid: text.sid.clone(),
+                references: reply::references(&text.body),
+            },
+            Event::ClearOptOut { .. } | Event::Alert(_) => Load::Nothing,
+        }
+    }
+}
+
+/// Whose opt-outs the decision wants to see: only those that tell somebody, or hear them, do.
+fn phones_of(event: &Event, directory: &Directory) -> Vec<PhoneNumber> {
+    match event {
+        Event::Polled { .. } | Event::EngineGone { .. } | Event::ClearOptOut { .. } | Event::Untold { .. } | Event::Alert(_) => Vec::new(),
+        Event::Inbound(text) => text.from.parse().into_iter().chain(directory.contacts.iter().map(|c| c.phone.clone())).collect(),
+        Event::News(news) if news.status.verdict() != Some(crate::domain::Verdict::Failed) => Vec::new(),
+        _ => directory.contacts.iter().map(|c| c.phone.clone()).collect(),
+    }
+}
+
+/// After the commit: the log's entries as log lines. Delivery receipts are many and quiet.
+fn tell(log: &[LogEntry], alerts: &[AlertChange]) {
+    for e in log {
+        let call = e.call.as_ref().map(ToString::to_string).unwrap_or_default();
+        let attempt = e.attempt.map(|a| a.to_string()).unwrap_or_default();
+        match e.kind {
+            LogKind::AttemptSubmitted | LogKind::AttemptDelivered | LogKind::AttemptSending | LogKind::MessageStatus => {
+                debug!(call.id = call, attempt.id = attempt, actor = e.actor.0, kind = e.kind.as_str(), "{}", e.message);
+            }
+            LogKind::AttemptFailed | LogKind::AttemptUnknown | LogKind::CallExhausted | LogKind::StepSkipped => {
+                warn!(call.id = call, attempt.id = attempt, actor = e.actor.0, kind = e.kind.as_str(), "{}", e.message);
+            }
+            _ => info!(call.id = call, attempt.id = attempt, actor = e.actor.0, kind = e.kind.as_str(), "{}", e.message),
+        }
+    }
+    for a in alerts {
+        if let AlertChange::Raise { key, message, .. } = a {
+            // A key may end in a hand-given number.
+            let key = key.split(':').map(crate::domain::phone::masked).collect::<Vec<_>>().join(":");
+            error!(alert = key, "alert: {message}");
+        }
+    }
+}

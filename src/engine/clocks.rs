@@ -1,0 +1,107 @@
+//! Watches the wall clock against a clock that nobody can step.
+//!
+//! Due times are wall times. A step forward fires early what it passes: nothing is late. A step back would delay what is
+//! armed by its own size, so what is armed is moved back with it. Both are said aloud.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tracing::warn;
+
+use crate::domain::Timestamp;
+use crate::domain::event::{AlertChange, Event};
+use crate::domain::types::Actor;
+use crate::store::StoreError;
+
+use super::apply::Core;
+
+/// Smaller differences are the clock being disciplined, not a step.
+const STEP: Duration = Duration::from_secs(5);
+/// How often the two clocks are compared: what is accepted between a step and its discovery is armed by the new time already.
+pub(super) const EVERY: Duration = Duration::from_secs(1);
+
+/// The two clocks as they were last compared.
+pub struct ClockWatch {
+    core: Arc<Core>,
+    last: Mutex<(Timestamp, Duration)>,
+}
+
+/// What a comparison found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The clocks agree.
+    None,
+    /// The wall clock was set forward, or the machine slept.
+    Forward(Duration),
+    /// The wall clock was set back.
+    Back(Duration),
+}
+
+/// Compares how far each clock went.
+pub fn step_between(wall: (Timestamp, Timestamp), boot: (Duration, Duration)) -> Step {
+    let went = Duration::saturating_sub(boot.1, boot.0);
+    let expected = wall.0.plus(went);
+    let (ahead, behind) = (wall.1.since(expected), expected.since(wall.1));
+    if ahead > STEP {
+        Step::Forward(ahead)
+    } else if behind > STEP {
+        Step::Back(behind)
+    } else {
+        Step::None
+    }
+}
+
+impl ClockWatch {
+    /// Starts comparing from now.
+    pub fn new(core: Arc<Core>) -> Self {
+        let last = Mutex::new((core.clock.now(), core.clock.boot()));
+        Self { core, last }
+    }
+
+    /// Compares, moves what is armed back with the clock where it was set back, and alerts.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the same step is then found again by the next pass.
+    pub async fn pass(&self) -> Result<Option<Timestamp>, StoreError> {
+        let now = (self.core.clock.now(), self.core.clock.boot());
+        let before = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let message = match step_between((before.0, now.0), (before.1, now.1)) {
+            Step::None => None,
+            Step::Forward(by) => Some(format!(
+                "the clock went forward by {} s (it was set, or the machine slept): follow-ups of that time fire now",
+                by.as_secs()
+            )),
+            Step::Back(by) => {
+                self.core.store.shift_times(by).await?;
+                Some(format!("the clock was set back by {} s: what was armed keeps its distance", by.as_secs()))
+            }
+        };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        if let Some(message) = message {
+            warn!("{message}");
+            let key = format!("clock:{}", now.0.as_millis());
+            self.core.apply(Event::Alert(AlertChange::Raise { key, call: None, message }), Actor::engine()).await?;
+        }
+        Ok(Some(now.0.plus(EVERY)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_told_from_drift_and_its_direction_from_the_other() {
+        let t = |ms| Timestamp::from_millis(1_000_000 + ms);
+        let d = Duration::from_millis;
+        for (wall, boot, want) in [
+            (1_000, 1_000, Step::None),
+            (5_900, 1_000, Step::None),
+            (-3_900, 1_000, Step::None),
+            (3_601_000, 1_000, Step::Forward(d(3_600_000))),
+            (-3_599_000, 1_000, Step::Back(d(3_600_000))),
+        ] {
+            assert_eq!(step_between((t(0), t(wall)), (d(500), d(500 + boot))), want, "{wall} {boot}");
+        }
+    }
+}

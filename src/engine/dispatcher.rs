@@ -1,0 +1,261 @@
+//! Claims attempts that wait, sends each once, and applies the answer.
+//!
+//! Two transactions around one POST: the intent is committed first, the outcome after. A crash between the two leaves the
+//! claim of an engine that is gone, which the next start reads as an unknown outcome.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+use tracing::{error, warn};
+
+use crate::domain::Special;
+use crate::domain::event::{Answer, Asks, Event, SendOutcome, ToSend};
+use crate::domain::types::{Actor, AttemptId, ErrorCode};
+use crate::domain::Timestamp;
+use crate::gateways::twilio::codes;
+use crate::gateways::{Callback, GatewayError, MessageBody, Submission};
+use crate::store::{Sendable, StoreError};
+
+use super::rate::Rates;
+use super::{Engine, Scope};
+
+/// How many POSTs may be under way at once.
+const IN_FLIGHT_MAX: usize = 256;
+/// How many waiting attempts one pass reads; more where a slow sender's backlog hides another's.
+const BATCH: usize = 256;
+const BATCH_MAX: usize = 16_384;
+/// The longest pause that a provider's Retry-After is honoured for.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
+const BACKOFF_FIRST: Duration = Duration::from_secs(1);
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
+
+/// The sending side of an engine.
+pub struct Dispatcher {
+    engine: Arc<Engine>,
+    permits: Arc<Semaphore>,
+    rates: Arc<Mutex<Rates>>,
+    busy: Arc<Mutex<HashSet<AttemptId>>>,
+    tasks: TaskTracker,
+}
+
+impl Dispatcher {
+    /// Over this engine.
+    pub fn new(engine: Arc<Engine>) -> Self {
+        let rates = Rates::new(engine.bounds.messages_per_second);
+        Self {
+            engine,
+            permits: Arc::new(Semaphore::new(IN_FLIGHT_MAX)),
+            rates: Arc::new(Mutex::new(rates)),
+            busy: Arc::default(),
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    /// Starts what may go now; returns when to look again at the latest (`None`: when something changes).
+    ///
+    /// # Errors
+    /// [`StoreError`] where the store could not be read.
+    pub async fn pass(&self) -> Result<Option<Timestamp>, StoreError> {
+        let (store, clock) = (&self.engine.core.store, &self.engine.core.clock);
+        let now = clock.now();
+        let mut limit = BATCH;
+        loop {
+            let items = self.waiting(now, limit).await?;
+            let read = items.len();
+            let started = self.start_all(items);
+            if started.full {
+                // A finished send rings the bell.
+                return Ok(None);
+            }
+            if read >= limit && started.count == 0 && started.held > 0 && limit < BATCH_MAX {
+                limit *= 4;
+                continue;
+            }
+            let rate = started.wait.map(|w| now.plus(w));
+            let more = if read >= limit && started.count > 0 { Some(now) } else { None };
+            let next = store.next_sendable(now).await?;
+            return Ok([rate, more, next].into_iter().flatten().min());
+        }
+    }
+
+    async fn waiting(&self, now: Timestamp, limit: usize) -> Result<Vec<Sendable>, StoreError> {
+        let Scope::Only(call) = &self.engine.scope else { return self.engine.core.store.sendable(now, limit).await };
+        let Some(state) = self.engine.core.store.call(call).await? else { return Ok(Vec::new()) };
+        let waits = state.attempts.iter().filter(|a| a.state.is_waiting() && a.not_before <= now);
+        Ok(waits
+            .map(|a| Sendable {
+                attempt: a.id,
+                call: call.clone(),
+                dialled: state.call.data.twilio_to_number.clone(),
+                priority: a.priority,
+                kind: a.kind,
+            })
+            .collect())
+    }
+
+    fn start_all(&self, items: Vec<Sendable>) -> Started {
+        let directory = self.engine.core.directory();
+        let boot = self.engine.core.clock.boot();
+        let mut done = Started::default();
+        for item in items {
+            if lock(&self.busy).contains(&item.attempt) {
+                continue;
+            }
+            let Ok(permit) = self.permits.clone().try_acquire_owned() else {
+                done.full = true;
+                return done;
+            };
+            let (line, _) = directory.line(item.dialled.as_deref());
+            let sender = directory.sender(line).map(|s| s.as_str().to_owned()).unwrap_or_default();
+            if let Err(wait) = lock(&self.rates).take(&sender, boot) {
+                done.held += 1;
+                done.wait = Some(done.wait.map_or(wait, |w| w.min(wait)));
+                continue;
+            }
+            lock(&self.busy).insert(item.attempt);
+            done.count += 1;
+            let one = One { engine: self.engine.clone(), rates: self.rates.clone(), busy: self.busy.clone(), sender };
+            self.tasks.spawn(async move {
+                one.run(item.attempt).await;
+                drop(permit);
+                one.engine.core.wake.all();
+            });
+        }
+        done
+    }
+
+    /// Waits until nothing is in flight.
+    pub async fn drained(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.tasks.reopen();
+    }
+
+    /// How many POSTs are under way.
+    pub fn in_flight(&self) -> usize {
+        self.tasks.len()
+    }
+}
+
+#[derive(Default)]
+struct Started {
+    count: usize,
+    held: usize,
+    full: bool,
+    wait: Option<Duration>,
+}
+
+/// The life of one attempt's POST.
+struct One {
+    engine: Arc<Engine>,
+    rates: Arc<Mutex<Rates>>,
+    busy: Arc<Mutex<HashSet<AttemptId>>>,
+    sender: String,
+}
+
+impl One {
+    async fn run(&self, id: AttemptId) {
+        let segments = match self.claim(id).await {
+            Some(send) => {
+                let segments = send.attempt.segments;
+                let outcome = self.submit(&send).await;
+                self.record(id, outcome).await;
+                segments
+            }
+            None => 0,
+        };
+        lock(&self.rates).settle(&self.sender, segments);
+        lock(&self.busy).remove(&id);
+    }
+
+    async fn claim(&self, id: AttemptId) -> Option<ToSend> {
+        let event = Event::Claim { attempt: id, engine: self.engine.id.clone() };
+        match self.engine.core.apply(event, Actor::engine()).await {
+            Ok(Answer::Send(send)) => Some(*send),
+            Ok(_) => None,
+            Err(e) => {
+                warn!(attempt.id = %id, error = %e, "an attempt could not be claimed; it stays where it is");
+                self.pause(Duration::from_millis(500)).await;
+                None
+            }
+        }
+    }
+
+    async fn submit(&self, send: &ToSend) -> SendOutcome {
+        let a = &send.attempt;
+        let message = Submission {
+            attempt: a.id,
+            to: a.recipient.phone.clone(),
+            from: send.sender.clone(),
+            body: MessageBody(a.body.clone()),
+            validity: self.engine.bounds.validity,
+            callback: if a.callback { Callback::Wanted } else { Callback::Without },
+        };
+        match self.engine.sms.submit(&message).await {
+            Ok(record) => SendOutcome::Accepted { sid: record.sid, status: record.status },
+            Err(e) => self.outcome_of(e, a.tries),
+        }
+    }
+
+    fn outcome_of(&self, e: GatewayError, tries: u32) -> SendOutcome {
+        match e {
+            GatewayError::Refused { code, message, http } => {
+                let asks = asks(code);
+                let name = code.map(codes::name_of).unwrap_or_default();
+                let why = if name.is_empty() { format!("refused with HTTP {http}: {}", shortened(&message)) } else { format!("refused: {name}") };
+                match asks.special {
+                    Some(Special::WithoutCallback) => SendOutcome::BadCallback,
+                    Some(Special::UnknownOutcome) => SendOutcome::Unknown { why },
+                    _ => SendOutcome::Refused { code, asks, why },
+                }
+            }
+            GatewayError::Retryable { why, retry_after } => {
+                let core = &self.engine.core;
+                let own = BACKOFF_FIRST.saturating_mul(1 << tries.min(8)).min(BACKOFF_MAX);
+                let pause = core.ids.jittered(own).max(retry_after.unwrap_or_default().min(RETRY_AFTER_MAX));
+                SendOutcome::NotSent { why, again_at: core.clock.now().plus(pause) }
+            }
+            GatewayError::Unknown { why } => SendOutcome::Unknown { why },
+        }
+    }
+
+    /// What became of the POST must not be lost while this process lives: tried until the store takes it.
+    async fn record(&self, id: AttemptId, outcome: SendOutcome) {
+        let mut pause = Duration::from_millis(100);
+        loop {
+            let event = Event::Sent { attempt: id, outcome: outcome.clone() };
+            match self.engine.core.apply(event, Actor::engine()).await {
+                Ok(_) => return,
+                Err(StoreError::Refused { .. } | StoreError::Closed | StoreError::Broken { .. }) => return,
+                Err(e) => {
+                    error!(attempt.id = %id, error = %e, "the outcome of a send cannot be stored yet; trying again");
+                    self.pause(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(5));
+                }
+            }
+        }
+    }
+
+    async fn pause(&self, d: Duration) {
+        let clock = &self.engine.core.clock;
+        clock.sleep_until(clock.now().plus(d)).await;
+    }
+}
+
+/// What a code asks for, from the gateway's table.
+pub fn asks(code: Option<ErrorCode>) -> Asks {
+    let c = codes::classify(code);
+    Asks { class: c.class, special: c.special }
+}
+
+/// A provider's words may quote a number: only the first part is kept, digits masked.
+fn shortened(message: &str) -> String {
+    message.chars().take(120).map(|c| if c.is_ascii_digit() { '•' } else { c }).collect()
+}
+
+fn lock<T>(m: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,64 @@
+//! The engine: the one process that talks to providers for a store.
+//!
+//! Whatever happens becomes an event; [`apply::Core::apply`] decides it and saves it in one transaction; the loops claim what
+//! is due, ask the outside world and turn its answer into the next event. A crash at any point leaves a state from which the
+//! next start goes on: nothing lives in memory alone but hints, rates and heartbeats.
+
+pub mod apply;
+pub mod clocks;
+pub mod dispatcher;
+pub mod lock;
+pub mod poller;
+pub mod rate;
+pub mod scheduler;
+pub mod supervisor;
+pub mod wake;
+pub mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::types::CallId;
+use crate::gateways::SmsGateway;
+
+use apply::Core;
+
+/// Whose work an engine does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// All of the store's.
+    All,
+    /// One call's: a command that holds the lock for its own life fires no other call's follow-ups.
+    Only(CallId),
+}
+
+/// The bounds of the loops; from the configuration.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    /// Per sender, in segments; 0 is unlimited.
+    pub messages_per_second: f64,
+    /// How long the provider may keep a message before it is stale.
+    pub validity: Duration,
+    /// The longest that one request to the provider takes.
+    pub request_timeout: Duration,
+    /// The first question about a message that is not final.
+    pub poll_after: Duration,
+    /// Failures in a row that alert.
+    pub consecutive_failures: u32,
+}
+
+/// Everything that the loops share.
+pub struct Engine {
+    /// The write path.
+    pub core: Arc<Core>,
+    /// The provider.
+    pub sms: Arc<dyn SmsGateway>,
+    /// A fresh id for every start: the owner of its claims.
+    pub id: String,
+    /// Whose work it does.
+    pub scope: Scope,
+    /// Its bounds.
+    pub bounds: Bounds,
+    /// What the loops report of themselves.
+    pub beats: supervisor::Beats,
+}

@@ -1,0 +1,101 @@
+//! Asks the provider about messages whose final status did not come by callback: with growing pauses, up to 72 h.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+use crate::domain::Timestamp;
+use crate::domain::event::{Event, News, Source};
+use crate::domain::types::Actor;
+use crate::gateways::GatewayError;
+use crate::store::{Pollable, StoreError};
+
+use super::dispatcher::asks;
+use super::{Engine, Scope};
+
+/// Questions asked in one pass: a bound on what an outage of callbacks costs in requests.
+const BATCH: usize = 16;
+/// The longest pause between two questions about one message.
+const PAUSE_MAX: Duration = Duration::from_secs(3600);
+/// Receipts later than this are not expected (`facts/twilio.md` §5).
+const END: Duration = Duration::from_secs(72 * 3600);
+
+/// The asking side of an engine.
+pub struct Poller {
+    engine: Arc<Engine>,
+}
+
+impl Poller {
+    /// Over this engine.
+    pub fn new(engine: Arc<Engine>) -> Self {
+        Self { engine }
+    }
+
+    /// Asks about what is due; returns when the next question is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn pass(&self) -> Result<Option<Timestamp>, StoreError> {
+        let core = &self.engine.core;
+        let now = core.clock.now();
+        let due = match &self.engine.scope {
+            Scope::All => core.store.pollable(now, BATCH).await?,
+            Scope::Only(call) => self.of_call(call, now).await?,
+        };
+        for p in &due {
+            self.ask(p).await?;
+        }
+        match &self.engine.scope {
+            Scope::All => core.store.next_poll().await,
+            Scope::Only(call) => {
+                let state = core.store.call(call).await?;
+                Ok(state.and_then(|s| s.attempts.iter().filter_map(|a| a.poll_at).min()))
+            }
+        }
+    }
+
+    async fn of_call(&self, call: &crate::domain::types::CallId, now: Timestamp) -> Result<Vec<Pollable>, StoreError> {
+        let Some(state) = self.engine.core.store.call(call).await? else { return Ok(Vec::new()) };
+        let due = state.attempts.into_iter().filter(|a| a.poll_at.is_some_and(|at| at <= now));
+        Ok(due
+            .filter_map(|a| {
+                a.sid.clone().map(|sid| Pollable { attempt: a.id, sid, polls: a.polls, sent_at: a.sent_at.unwrap_or(a.created_at) })
+            })
+            .collect())
+    }
+
+    /// One question: its answer is news like any other.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the answer could not be stored.
+    pub async fn ask(&self, p: &Pollable) -> Result<(), StoreError> {
+        let core = &self.engine.core;
+        let mut throttled = None;
+        match self.engine.sms.fetch(&p.sid).await {
+            Ok(record) => {
+                let news = News {
+                    attempt: Some(p.attempt),
+                    sid: record.sid,
+                    status: record.status,
+                    code: record.error_code,
+                    asks: asks(record.error_code),
+                    source: Source::Fetch,
+                };
+                core.apply(Event::News(news), Actor::provider()).await?;
+            }
+            Err(GatewayError::Refused { http, code, .. }) => warn!(message.sid = %p.sid, http, ?code, "the provider does not tell this message's status"),
+            Err(GatewayError::Retryable { why, retry_after }) => {
+                throttled = retry_after;
+                debug!(message.sid = %p.sid, why, "asking again later");
+            }
+            Err(GatewayError::Unknown { why }) => debug!(message.sid = %p.sid, why, "asking again later"),
+        }
+        let now = core.clock.now();
+        let pause = self.engine.bounds.poll_after.saturating_mul(1 << p.polls.min(12)).min(PAUSE_MAX);
+        let pause = core.ids.jittered(pause).max(throttled.unwrap_or_default());
+        let again_at = (now.since(p.sent_at) < END).then(|| now.plus(pause));
+        core.apply(Event::Polled { attempt: p.attempt, again_at }, Actor::engine()).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! The sender's rate: a token bucket per sender, in segments. Twilio queues what comes faster, in order, behind which a first
+//! notice would wait; so the order is ours as long as the rate is kept (`facts/twilio.md` §11).
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Buckets by sender. Time is the boot clock's, so that a stepped wall clock neither floods nor stalls.
+#[derive(Debug)]
+pub struct Rates {
+    per_second: f64,
+    buckets: HashMap<String, Bucket>,
+}
+
+#[derive(Debug)]
+struct Bucket {
+    /// May be negative: a text of three segments takes three slots.
+    tokens: f64,
+    at: Duration,
+}
+
+impl Rates {
+    /// `per_second` segments for every sender; 0 or less: unlimited.
+    pub fn new(per_second: f64) -> Self {
+        Self { per_second, buckets: HashMap::new() }
+    }
+
+    /// Takes one slot, or says how long until there is one.
+    ///
+    /// # Errors
+    /// The time to wait.
+    pub fn take(&mut self, sender: &str, boot: Duration) -> Result<(), Duration> {
+        if self.per_second <= 0.0 {
+            return Ok(());
+        }
+        // A rate below one a second still lets one go after its time.
+        let burst = self.per_second.max(1.0);
+        let rate = self.per_second;
+        let b = self.buckets.entry(sender.to_owned()).or_insert(Bucket { tokens: 1.0, at: boot });
+        let elapsed = boot.saturating_sub(b.at).as_secs_f64();
+        b.tokens = (b.tokens + elapsed * rate).min(burst);
+        b.at = boot;
+        if b.tokens >= 1.0 {
+            b.tokens -= 1.0;
+            return Ok(());
+        }
+        Err(Duration::from_secs_f64(((1.0 - b.tokens) / rate).max(0.001)))
+    }
+
+    /// Corrects a slot that was taken: `segments` went out in the end (0: none did).
+    pub fn settle(&mut self, sender: &str, segments: u32) {
+        if let Some(b) = self.buckets.get_mut(sender) {
+            b.tokens += 1.0 - f64::from(segments);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sender_keeps_its_rate_in_segments_and_others_are_not_held_up() {
+        let mut r = Rates::new(1.0);
+        let at = Duration::from_millis;
+        assert_eq!(r.take("a", at(0)), Ok(()));
+        assert_eq!(r.take("a", at(0)), Err(at(1000)));
+        assert_eq!(r.take("b", at(0)), Ok(()));
+        r.settle("a", 3);
+        assert_eq!(r.take("a", at(1000)), Err(at(2000)));
+        assert_eq!(r.take("a", at(3000)), Ok(()));
+        r.settle("a", 0);
+        assert_eq!(r.take("a", at(3000)), Ok(()));
+        assert!(r.take("a", at(60_000)).is_ok() && r.take("a", at(60_000)).is_err(), "an idle hour saves up one slot, not many");
+    }
+
+    #[test]
+    fn zero_is_unlimited_and_half_is_one_in_two_seconds() {
+        let mut r = Rates::new(0.0);
+        assert!((0..1000).all(|_| r.take("a", Duration::ZERO).is_ok()));
+        let mut r = Rates::new(0.5);
+        assert_eq!(r.take("a", Duration::ZERO), Ok(()));
+        assert_eq!(r.take("a", Duration::ZERO), Err(Duration::from_secs(2)));
+        assert_eq!(r.take("a", Duration::from_secs(2)), Ok(()));
+    }
+}

@@ -1,0 +1,95 @@
+//! Due steps become events. Sleeps until the next one; what is due is asked of the store, so that a restart, another
+//! process's commit and a clock that jumped all take the same path.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tracing::error;
+
+use crate::domain::Timestamp;
+use crate::domain::call::CallStatus;
+use crate::domain::event::Event;
+use crate::domain::types::{Actor, CallId};
+use crate::store::StoreError;
+
+use super::{Engine, Scope};
+
+const BATCH: usize = 512;
+/// A call whose step cannot be decided (our bug) is set aside for this long; the others go on.
+const SET_ASIDE: Duration = Duration::from_secs(30);
+
+/// The waiting side of an engine.
+pub struct Scheduler {
+    engine: Arc<Engine>,
+    aside: Mutex<HashMap<CallId, Timestamp>>,
+}
+
+impl Scheduler {
+    /// Over this engine.
+    pub fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, aside: Mutex::default() }
+    }
+
+    /// Fires what is due; returns when the next one is.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the store could not be read, or cannot be written by anybody.
+    pub async fn pass(&self) -> Result<Option<Timestamp>, StoreError> {
+        let core = &self.engine.core;
+        let now = core.clock.now();
+        if let Scope::Only(call) = &self.engine.scope {
+            return self.only(call, now).await;
+        }
+        let aside = self.still_aside(now);
+        let due = core.store.due(now, BATCH + aside.len()).await?;
+        let full = due.len() >= BATCH;
+        let calls: Vec<CallId> = due.into_iter().filter(|c| !aside.contains_key(c)).collect();
+        let fired = calls.len();
+        join_all(calls.into_iter().map(|c| self.fire(c))).await.into_iter().collect::<Result<Vec<()>, _>>()?;
+        if full && fired > 0 {
+            return Ok(Some(now));
+        }
+        let next = core.store.next_wake().await?;
+        // What is set aside is due all the time and must not be slept to.
+        let floor = aside.values().min().copied();
+        Ok(match (next, floor) {
+            (Some(n), Some(f)) if n <= now => Some(f),
+            (n, _) => n,
+        })
+    }
+
+    async fn only(&self, call: &CallId, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let core = &self.engine.core;
+        let wake = |s: Option<crate::domain::call::CallState>| {
+            s.filter(|s| s.call.status == CallStatus::Dispatching).and_then(|s| s.call.wake_at)
+        };
+        let due = wake(core.store.call(call).await?);
+        if due.is_some_and(|at| at <= now) {
+            self.fire(call.clone()).await?;
+            return Ok(wake(core.store.call(call).await?));
+        }
+        Ok(due)
+    }
+
+    async fn fire(&self, call: CallId) -> Result<(), StoreError> {
+        let core = &self.engine.core;
+        match core.apply(Event::Wake { call: call.clone() }, Actor::engine()).await {
+            Ok(_) => Ok(()),
+            Err(e @ (StoreError::Full { .. } | StoreError::Broken { .. } | StoreError::Closed | StoreError::Busy)) => Err(e),
+            Err(e) => {
+                error!(call.id = %call, error = %e, "a due step cannot be fired; set aside, the others go on");
+                let until = core.clock.now().plus(SET_ASIDE);
+                self.aside.lock().unwrap_or_else(PoisonError::into_inner).insert(call, until);
+                Ok(())
+            }
+        }
+    }
+
+    fn still_aside(&self, now: Timestamp) -> HashMap<CallId, Timestamp> {
+        let mut aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner);
+        aside.retain(|_, until| *until > now);
+        aside.clone()
+    }
+}

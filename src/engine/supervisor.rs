@@ -1,0 +1,392 @@
+//! Owns the loops: starts, watches, restarts and drains them.
+//!
+//! A loop is `pass()` plus waiting. Only the wait is raced (stop, hint, time), never a pass. A pass that panics is restarted
+//! after a pause and shown in health; a store that failed for good stops the engine.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::domain::Timestamp;
+use crate::domain::event::{Event, LogEntry, LogKind};
+use crate::domain::types::{Actor, CallId};
+use crate::store::{EngineRow, Pollable, StoreError};
+
+use super::clocks::ClockWatch;
+use super::dispatcher::Dispatcher;
+use super::poller::Poller;
+use super::scheduler::Scheduler;
+use super::wake::Bell;
+use super::{Engine, Scope, watch};
+
+/// Another process's commit is seen within this, with room to spare for the promised 250 ms.
+const VERSION_EVERY: Duration = Duration::from_millis(150);
+/// A loop with nothing to do looks again after this all the same, and shows that it lives.
+const IDLE_MAX: Duration = Duration::from_secs(1);
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(2);
+const ERROR_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Past the longest request: what is in flight at a stop is given this much more.
+pub const DRAIN_GRACE: Duration = Duration::from_secs(2);
+/// How many calls a start names one by one.
+const NAMED_AT_START: usize = 1_000;
+
+/// What the loops report of themselves, for health.
+#[derive(Debug, Default)]
+pub struct Beats {
+    scheduler_at: AtomicI64,
+    dispatcher_at: AtomicI64,
+    in_flight: AtomicUsize,
+    restarts: AtomicU64,
+    store_errors: AtomicU64,
+}
+
+impl Beats {
+    /// When the scheduler last finished a pass (wall clock, ms).
+    pub fn scheduler_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.scheduler_at.load(Ordering::Relaxed))
+    }
+
+    /// When the dispatcher last finished a pass.
+    pub fn dispatcher_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.dispatcher_at.load(Ordering::Relaxed))
+    }
+
+    /// POSTs under way.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Loops that had to be started again.
+    pub fn restarts(&self) -> u64 {
+        self.restarts.load(Ordering::Relaxed)
+    }
+
+    /// Passes in a row that the store failed; 0 when it is well.
+    pub fn store_errors(&self) -> u64 {
+        self.store_errors.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Loop {
+    Scheduler,
+    Dispatcher,
+    Poller,
+    Watch,
+    Clocks,
+    Versions,
+    Checkpoints,
+}
+
+/// The running engine.
+pub struct Supervisor {
+    engine: Arc<Engine>,
+    scheduler: Arc<Scheduler>,
+    dispatcher: Arc<Dispatcher>,
+    poller: Arc<Poller>,
+    clocks: Arc<ClockWatch>,
+    /// Set when somebody who may have it asks for the lock (never for `serve`).
+    yielded: CancellationToken,
+}
+
+impl Supervisor {
+    /// Over this engine.
+    pub fn new(engine: Arc<Engine>) -> Arc<Self> {
+        Arc::new(Self {
+            scheduler: Arc::new(Scheduler::new(engine.clone())),
+            dispatcher: Arc::new(Dispatcher::new(engine.clone())),
+            poller: Arc::new(Poller::new(engine.clone())),
+            clocks: Arc::new(ClockWatch::new(engine.core.clone())),
+            engine,
+            yielded: CancellationToken::new(),
+        })
+    }
+
+    /// Fires when another process asked this one for the lock and may have it.
+    pub fn yielded(&self) -> CancellationToken {
+        self.yielded.clone()
+    }
+
+    /// The store's part of recovery, before anything is sent: claims of engines that are gone become unknown outcomes, and
+    /// what is overdue is named. Idempotent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn recover_local(&self, role: &str, listen: Option<String>) -> Result<(), StoreError> {
+        let core = &self.engine.core;
+        let now = core.clock.now();
+        let last = core.store.engine().await?;
+        let row = EngineRow {
+            id: self.engine.id.clone(),
+            role: role.to_owned(),
+            pid: std::process::id(),
+            started_at: now,
+            stopped_at: None,
+            listen,
+        };
+        core.store.engine_started(&row).await?;
+        let clean = match &last {
+            None => "this store's first start",
+            Some(l) if l.stopped_at.is_some() => "the last stop was clean",
+            Some(_) => "the last stop was not clean: recovering",
+        };
+        info!("{role} started; {clean}");
+        let entry = LogEntry {
+            kind: LogKind::Engine,
+            at: now,
+            call: None,
+            attempt: None,
+            actor: Actor::engine(),
+            message: format!("{role} started; {clean}"),
+            data: json!({ "engine": self.engine.id, "pid": row.pid }),
+        };
+        core.store.append_log(vec![entry]).await?;
+        self.settle_claims().await?;
+        self.name_overdue(now).await
+    }
+
+    async fn settle_claims(&self) -> Result<(), StoreError> {
+        let core = &self.engine.core;
+        loop {
+            let gone = core.store.claims_of_others(&self.engine.id, 500).await?;
+            let mut changed = false;
+            for attempt in gone {
+                if let Scope::Only(call) = &self.engine.scope
+                    && core.store.call(call).await?.is_none_or(|c| c.attempt(attempt).is_none())
+                {
+                    continue;
+                }
+                core.apply(Event::EngineGone { attempt, engine: self.engine.id.clone() }, Actor::engine()).await?;
+                changed = true;
+            }
+            if !changed {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn name_overdue(&self, now: Timestamp) -> Result<(), StoreError> {
+        if self.engine.scope != Scope::All {
+            return Ok(());
+        }
+        let core = &self.engine.core;
+        let overdue = core.store.due(now, NAMED_AT_START).await?;
+        let entries: Vec<LogEntry> = overdue
+            .into_iter()
+            .map(|call| {
+                info!(call.id = %call, "Recovering lost retry");
+                LogEntry {
+                    kind: LogKind::Engine,
+                    at: now,
+                    call: Some(call),
+                    attempt: None,
+                    actor: Actor::engine(),
+                    message: "Recovering lost retry: it came due while no engine ran".into(),
+                    data: Value::Null,
+                }
+            })
+            .collect();
+        if entries.is_empty() { Ok(()) } else { core.store.append_log(entries).await }
+    }
+
+    /// Runs until `stop`, then drains: no new POST is started, those under way may finish within the request's timeout and
+    /// [`DRAIN_GRACE`].
+    ///
+    /// # Errors
+    /// The [`StoreError`] after which the engine must not go on.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) -> Result<(), StoreError> {
+        let mut set: JoinSet<Result<(), StoreError>> = JoinSet::new();
+        let mut names = HashMap::new();
+        let all =
+            [Loop::Scheduler, Loop::Dispatcher, Loop::Poller, Loop::Watch, Loop::Clocks, Loop::Versions, Loop::Checkpoints];
+        for which in all {
+            names.insert(set.spawn(self.clone().drive(which, stop.clone())).id(), which);
+        }
+        let mut fatal = None;
+        while let Some(ended) = set.join_next_with_id().await {
+            match ended {
+                Ok((_, Ok(()))) => {}
+                Ok((_, Err(e))) => {
+                    error!(error = %e, "the engine stops: the store cannot be trusted any more");
+                    fatal = Some(e);
+                    stop.cancel();
+                }
+                Err(e) if stop.is_cancelled() => warn!(error = %e, "a loop ended badly while stopping"),
+                Err(e) => {
+                    let Some(which) = names.remove(&e.id()) else { continue };
+                    error!(r#loop = ?which, error = %e, "a loop ended badly and is started again");
+                    self.engine.beats.restarts.fetch_add(1, Ordering::Relaxed);
+                    let (me, stop) = (self.clone(), stop.clone());
+                    let again = set.spawn(async move {
+                        me.pause(IDLE_MAX).await;
+                        me.drive(which, stop).await
+                    });
+                    names.insert(again.id(), which);
+                }
+            }
+        }
+        self.drain().await;
+        let now = self.engine.core.clock.now();
+        if fatal.is_none() {
+            self.engine.core.store.engine_stopped(&self.engine.id, now).await?;
+        }
+        fatal.map_or(Ok(()), Err)
+    }
+
+    async fn drain(&self) {
+        let clock = &self.engine.core.clock;
+        let deadline = clock.now().plus(self.engine.bounds.request_timeout + DRAIN_GRACE);
+        tokio::select! {
+            () = self.dispatcher.drained() => {}
+            () = clock.sleep_until(deadline) => {
+                warn!(in_flight = self.dispatcher.in_flight(), "stopped with sends in flight; their outcome is found out at the next start");
+            }
+        }
+    }
+
+    async fn pause(&self, d: Duration) {
+        let clock = &self.engine.core.clock;
+        clock.sleep_until(clock.now().plus(d)).await;
+    }
+
+    async fn drive(self: Arc<Self>, which: Loop, stop: CancellationToken) -> Result<(), StoreError> {
+        let mut version = 0;
+        let bell = match which {
+            Loop::Scheduler => Some(Bell::Due),
+            Loop::Dispatcher => Some(Bell::Send),
+            Loop::Poller => Some(Bell::Poll),
+            _ => None,
+        };
+        let mut errors = 0u32;
+        while !stop.is_cancelled() {
+            // Armed before looking: a commit between the look and the wait is not missed.
+            let heard = async {
+                match bell {
+                    Some(b) => self.engine.core.wake.heard(b).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::pin!(heard);
+            let _ = futures_util::poll!(heard.as_mut());
+            let result = self.one_pass(which, &mut version).await;
+            let now = self.engine.core.clock.now();
+            let next = match result {
+                Ok(next) => {
+                    errors = 0;
+                    self.beat(which, now);
+                    let cap = now.plus(IDLE_MAX);
+                    next.map_or(cap, |n| if which.is_sleepy() { n } else { n.min(cap) })
+                }
+                Err(e @ (StoreError::Broken { .. } | StoreError::Closed)) => return Err(e),
+                Err(e) => {
+                    errors = errors.saturating_add(1);
+                    self.engine.beats.store_errors.fetch_add(1, Ordering::Relaxed);
+                    warn!(r#loop = ?which, error = %e, "the store could not do it; trying again");
+                    now.plus(Duration::from_millis(100).saturating_mul(1 << errors.min(6)).min(ERROR_PAUSE_MAX))
+                }
+            };
+            self.wait(&stop, heard, next).await;
+        }
+        Ok(())
+    }
+
+    async fn wait(&self, stop: &CancellationToken, heard: impl Future<Output = ()>, next: Timestamp) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = heard => {}
+            () = self.engine.core.clock.sleep_until(next) => {}
+        }
+    }
+
+    fn beat(&self, which: Loop, now: Timestamp) {
+        let beats = &self.engine.beats;
+        match which {
+            Loop::Scheduler => {
+                beats.scheduler_at.store(now.as_millis(), Ordering::Relaxed);
+                beats.store_errors.store(0, Ordering::Relaxed);
+            }
+            Loop::Dispatcher => {
+                beats.dispatcher_at.store(now.as_millis(), Ordering::Relaxed);
+                beats.in_flight.store(self.dispatcher.in_flight(), Ordering::Relaxed);
+            }
+            _ => {}
+        }
+    }
+
+    async fn one_pass(&self, which: Loop, version: &mut u64) -> Result<Option<Timestamp>, StoreError> {
+        let now = self.engine.core.clock.now();
+        match which {
+            Loop::Scheduler => self.scheduler.pass().await,
+            Loop::Dispatcher => self.dispatcher.pass().await,
+            Loop::Poller => self.poller.pass().await,
+            Loop::Watch if self.engine.scope == Scope::All => watch::pass(&self.engine).await,
+            Loop::Clocks => self.clocks.pass().await,
+            Loop::Versions => {
+                let seen = self.engine.core.store.version().await?;
+                if seen != *version {
+                    *version = seen;
+                    self.engine.core.wake.all();
+                    self.requests().await?;
+                }
+                Ok(Some(now.plus(VERSION_EVERY)))
+            }
+            Loop::Checkpoints => {
+                self.engine.core.store.checkpoint().await?;
+                Ok(Some(now.plus(CHECKPOINT_EVERY)))
+            }
+            Loop::Watch => Ok(Some(now.plus(IDLE_MAX))),
+        }
+    }
+
+    /// What other processes ask of the holder of the lock.
+    async fn requests(&self) -> Result<(), StoreError> {
+        let store = &self.engine.core.store;
+        for request in store.open_requests().await? {
+            let result = match request.kind.as_str() {
+                "refresh" => match request.payload.get("call").and_then(Value::as_str).and_then(|c| c.parse().ok()) {
+                    Some(call) => self.refresh(&call).await?,
+                    None => json!({ "error": "no such call" }),
+                },
+                "yield" if self.engine.scope == Scope::All => json!({ "error": "serve keeps the lock" }),
+                "yield" => {
+                    self.yielded.cancel();
+                    json!({ "yielded": true })
+                }
+                other => json!({ "error": format!("this engine does not know the request {other:?}") }),
+            };
+            store.answer_request(request.id, result, self.engine.core.clock.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks the provider about every message of a call now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn refresh(&self, call: &CallId) -> Result<Value, StoreError> {
+        let Some(state) = self.engine.core.store.call(call).await? else { return Ok(json!({ "error": "no such call" })) };
+        let mut asked = 0;
+        for a in state.attempts {
+            if let Some(sid) = a.sid {
+                let p = Pollable { attempt: a.id, sid, polls: a.polls, sent_at: a.sent_at.unwrap_or(a.created_at) };
+                self.poller.ask(&p).await?;
+                asked += 1;
+            }
+        }
+        Ok(json!({ "asked": asked }))
+    }
+}
+
+impl Loop {
+    /// Loops that choose their own pause, longer or shorter than the idle one.
+    const fn is_sleepy(self) -> bool {
+        matches!(self, Self::Watch | Self::Clocks | Self::Versions | Self::Checkpoints)
+    }
+}

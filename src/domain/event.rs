@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::attempt::{Attempt, words};
 use super::call::{CallData, CallState, Override};
-use super::error_class::{Class, Special};
+use super::error_class::Class;
 use super::policy::Policy;
 use super::receipt::MessageStatus;
 use super::types::{Actor, AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Sender, Timestamp};
@@ -34,18 +34,10 @@ pub struct NewCall {
 }
 
 /// What an error code asks for: the table of codes is the gateway's, its reading the domain's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asks {
-    /// Its class.
-    pub class: Class,
-    /// What this very code asks for beyond it.
-    pub special: Option<Special>,
-}
+pub use super::error_class::Classified as Asks;
 
-impl Asks {
-    /// No code, or none that means anything here.
-    pub const NOTHING: Self = Self { class: Class::UnknownCode, special: None };
-}
+/// No code, or none that means anything here.
+pub const NO_CODE: Asks = Asks { class: Class::UnknownCode, special: None };
 
 /// What became of one POST.
 #[derive(Debug, Clone)]

@@ -20,7 +20,7 @@ pub mod step;
 pub mod team;
 pub mod types;
 
-pub use error_class::{Class, Special};
+pub use error_class::{Class, Classified, Special};
 pub use phone::PhoneNumber;
 pub use receipt::{MessageStatus, Verdict};
 pub use types::Timestamp;

@@ -180,7 +180,7 @@ pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Re
     let number = w.attempt(id)?.number;
     match outcome {
         SendOutcome::Accepted { sid, status } => {
-            news::join(w, id, sid, status, None, Asks::NOTHING, "response")?;
+            news::join(w, id, sid, status, None, super::event::NO_CODE, "response")?;
             let orphans: Vec<_> = w.loaded.orphans.iter().filter(|n| &n.sid == sid).cloned().collect();
             for orphan in orphans {
                 news::apply(w, id, &orphan)?;

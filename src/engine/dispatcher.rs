@@ -247,8 +247,7 @@ impl One {
 
 /// What a code asks for, from the gateway's table.
 pub fn asks(code: Option<ErrorCode>) -> Asks {
-    let c = codes::classify(code);
-    Asks { class: c.class, special: c.special }
+    codes::classify(code)
 }
 
 /// A provider's words may quote a number: only the first part is kept, digits masked.

@@ -15,7 +15,7 @@ use super::{BODY_CHARACTERS_MAX, RenderInput, TemplateError, TextKind, opening, 
 pub const VARIABLES: [&str; 8] = ["business", "contact", "issue", "address", "caller", "callback", "level", "reminder"];
 
 /// Words that the provider takes for itself when they are a whole reply (`facts/twilio.md` §8).
-const RESERVED: [&str; 14] = [
+const RESERVED: [&str; 13] = [
     "stop",
     "unsubscribe",
     "end",
@@ -29,7 +29,6 @@ const RESERVED: [&str; 14] = [
     "unstop",
     "help",
     "info",
-    "stop all",
 ];
 
 /// Steps of the template machine; an ordinary template takes under 100.

@@ -1,1 +1,416 @@
+//! The Twilio client: one POST that may make a message, and the reads that find out what became of one.
+//!
+//! It promises that a failure's meaning is never better than what is known (`facts/twilio.md` §4). A create takes no
+//! idempotency key, so no failure after the connection opened is taken for "not done" unless Twilio itself says so. It
+//! retries nothing, follows no redirect and never sends over a pooled connection that may be stale: all of that could
+//! repeat a message behind the engine's back. It keeps no state: after a crash the engine's stored intent is what counts.
+//! Called by the holder of the engine lock alone.
 
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::header::{DATE, RETRY_AFTER};
+use reqwest::{RequestBuilder, Response, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
+use tracing::debug;
+use url::Url;
+
+use super::wire;
+use crate::domain::types::{AttemptId, ErrorCode, MessageSid, Timestamp};
+use crate::gateways::{Callback, GatewayError, ListFilter, Listing, MessageRecord, SmsGateway, Submission};
+
+/// An answer about one message is a few KiB.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// A list page holds up to 200 messages.
+const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+const PAGE_SIZE_MAX: usize = 200;
+/// A list that goes on for longer is cut short and said to be incomplete.
+const PAGES_MAX: usize = 100;
+/// Twilio's own bounds of `ValidityPeriod`, in seconds.
+const VALIDITY_SECONDS: (u64, u64) = (1, 36_000);
+/// Asks Twilio to repeat a failed callback: 3 retries on any failure, 15 s in all (`facts/twilio.md` §6).
+const CALLBACK_OVERRIDES: &str = "rc=3&rp=all&tt=15000";
+const REQUEST_ID: &str = "twilio-request-id";
+
+/// How requests are authenticated. The webhook signature's key is always the auth token, also beside an API key.
+#[derive(Debug, Clone)]
+pub enum Auth {
+    /// The account's auth token.
+    Token(SecretString),
+    /// An API key, recommended for production.
+    ApiKey {
+        /// `SK…`.
+        sid: String,
+        /// Its secret.
+        secret: SecretString,
+    },
+}
+
+/// What a client needs to know; checked by config.
+#[derive(Debug, Clone)]
+pub struct TwilioSettings {
+    /// `AC…`; in every URL, also with an API key.
+    pub account_sid: String,
+    /// How requests are authenticated.
+    pub auth: Auth,
+    /// `https://api.twilio.com`, or a sandbox's address. A path in it is kept.
+    pub base_url: Url,
+    /// For DNS, TCP and TLS together. Taken as at most `request_timeout`.
+    pub connect_timeout: Duration,
+    /// For a whole request, its answer's body included.
+    pub request_timeout: Duration,
+    /// What Twilio calls; without it messages carry no callback.
+    pub public_url: Option<Url>,
+}
+
+/// Why no client could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Paths cannot be put behind this URL.
+    #[error("{what} is not an http or https URL with a host")]
+    Url {
+        /// Which setting.
+        what: &'static str,
+    },
+    /// The HTTP client or its TLS could not be set up.
+    #[error("the HTTP client could not be set up")]
+    Http(#[source] reqwest::Error),
+}
+
+/// A client for one account. Cheap to clone.
+#[derive(Clone)]
+pub struct TwilioClient {
+    settings: Arc<TwilioSettings>,
+    /// Opens a connection for each request: none is ever found dead by a send.
+    sends: reqwest::Client,
+    /// Keeps connections: a read may be repeated, so a dead one costs nothing.
+    reads: reqwest::Client,
+}
+
+impl std::fmt::Debug for TwilioClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TwilioClient").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl TwilioClient {
+    /// Sets up both HTTP clients; connects to nothing.
+    ///
+    /// # Errors
+    /// Where a URL cannot carry a path, or the machine's certificate store cannot be read.
+    pub fn new(settings: TwilioSettings) -> Result<Self, ClientError> {
+        // An error says that a provider is installed already, which is what is wanted.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        check_url(&settings.base_url, "base_url")?;
+        if let Some(url) = &settings.public_url {
+            check_url(url, "public_url")?;
+        }
+        let sends = builder(&settings).pool_max_idle_per_host(0).build().map_err(ClientError::Http)?;
+        let reads = builder(&settings).build().map_err(ClientError::Http)?;
+        Ok(Self { settings: Arc::new(settings), sends, reads })
+    }
+
+    /// The account whose messages these are.
+    pub fn account_sid(&self) -> &str {
+        &self.settings.account_sid
+    }
+
+    /// The URL that a message's callbacks go to; `None` where there is no public URL.
+    fn callback_url(&self, attempt: AttemptId) -> Option<Url> {
+        let mut url = self.settings.public_url.clone()?;
+        url.path_segments_mut().ok()?.pop_if_empty().extend(["webhooks", "twilio", "sms-status", &attempt.to_string()]);
+        url.set_query(None);
+        url.set_fragment(Some(CALLBACK_OVERRIDES));
+        Some(url)
+    }
+
+    fn url(&self, tail: &[&str]) -> Url {
+        let mut url = self.settings.base_url.clone();
+        // `new` has checked that a path can be put behind it.
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(["2010-04-01", "Accounts", &self.settings.account_sid]).extend(tail);
+        }
+        url.set_query(None);
+        url.set_fragment(None);
+        url
+    }
+
+    fn with_auth(&self, request: RequestBuilder) -> RequestBuilder {
+        match &self.settings.auth {
+            Auth::Token(token) => request.basic_auth(&self.settings.account_sid, Some(token.expose_secret())),
+            Auth::ApiKey { sid, secret } => request.basic_auth(sid, Some(secret.expose_secret())),
+        }
+    }
+
+    fn form(&self, message: &Submission) -> Vec<(&'static str, String)> {
+        let sender = if message.from.is_service() { "MessagingServiceSid" } else { "From" };
+        let (least, most) = VALIDITY_SECONDS;
+        let mut form = vec![
+            ("To", message.to.e164().to_owned()),
+            (sender, message.from.as_str().to_owned()),
+            ("Body", message.body.0.clone()),
+            ("ValidityPeriod", message.validity.as_secs().clamp(least, most).to_string()),
+        ];
+        let callback = match message.callback {
+            Callback::Wanted => self.callback_url(message.attempt),
+            Callback::Without => None,
+        };
+        form.extend(callback.map(|url| ("StatusCallback", url.into())));
+        form
+    }
+
+    /// One page, read and checked.
+    async fn page(&self, url: Url) -> Result<wire::PageWire, GatewayError> {
+        let answer = exchange(self.with_auth(self.reads.get(url)), PAGE_BYTES_MAX).await.map_err(read_failure)?;
+        if answer.status.is_success() {
+            serde_json::from_slice(&answer.body).map_err(|_| again("the list could not be read", None))
+        } else {
+            Err(read_refusal(&answer))
+        }
+    }
+
+    /// The next page's URL: as the provider gave it, but never on another host, as our credentials go with it.
+    fn next_page(&self, uri: Option<String>) -> Result<Option<Url>, GatewayError> {
+        let Some(uri) = uri.filter(|u| !u.is_empty()) else { return Ok(None) };
+        let base = &self.settings.base_url;
+        match base.join(&uri) {
+            Ok(url) if url.origin() == base.origin() => Ok(Some(url)),
+            _ => Err(again("the list's next page is on another host", None)),
+        }
+    }
+}
+
+#[async_trait]
+impl SmsGateway for TwilioClient {
+    async fn submit(&self, message: &Submission) -> Result<MessageRecord, GatewayError> {
+        let request = self.sends.post(self.url(&["Messages.json"])).form(&self.form(message));
+        let outcome = match exchange(self.with_auth(request), ANSWER_BYTES_MAX).await {
+            Ok(answer) => submit_outcome(&answer),
+            Err(failure) => Err(submit_failure(failure)),
+        };
+        match &outcome {
+            Ok(record) => debug!(attempt.id = %message.attempt, message.sid = %record.sid, "message created"),
+            Err(error) => {
+                debug!(attempt.id = %message.attempt, outcome = %error, "message not created, as far as is known")
+            }
+        }
+        outcome
+    }
+
+    async fn fetch(&self, sid: &MessageSid) -> Result<MessageRecord, GatewayError> {
+        let url = self.url(&["Messages", &format!("{sid}.json")]);
+        let answer = exchange(self.with_auth(self.reads.get(url)), ANSWER_BYTES_MAX).await.map_err(read_failure)?;
+        if !answer.status.is_success() {
+            return Err(read_refusal(&answer));
+        }
+        let record = wire::message(&answer.body).filter(|record| record.sid == *sid);
+        record.ok_or_else(|| again("the answer could not be read", None))
+    }
+
+    /// At most `limit` messages; with a limit of 0 nothing is asked and nothing is complete.
+    async fn list(&self, filter: &ListFilter) -> Result<Listing, GatewayError> {
+        let mut listing = Listing { messages: Vec::new(), complete: false };
+        if filter.limit == 0 {
+            return Ok(listing);
+        }
+        let mut complete = true;
+        let mut next = Some(self.list_url(filter));
+        for _ in 0..PAGES_MAX {
+            let Some(url) = next else {
+                listing.complete = complete;
+                return Ok(listing);
+            };
+            let page = self.page(url).await?;
+            next = self.next_page(page.next_page_uri)?;
+            for item in page.messages {
+                // An item without a readable SID may be the one that is looked for.
+                let Some(record) = item.into_record() else {
+                    complete = false;
+                    continue;
+                };
+                if is_older(&record, filter.not_before) {
+                    // The rest of this page is still looked at: that the newest come first is nowhere promised.
+                    next = None;
+                } else if listing.messages.len() < filter.limit {
+                    listing.messages.push(record);
+                } else {
+                    return Ok(listing);
+                }
+            }
+        }
+        listing.complete = complete && next.is_none();
+        Ok(listing)
+    }
+}
+
+impl TwilioClient {
+    fn list_url(&self, filter: &ListFilter) -> Url {
+        let mut url = self.url(&["Messages.json"]);
+        {
+            let mut query = url.query_pairs_mut();
+            if let Some(to) = &filter.to {
+                query.append_pair("To", to);
+            }
+            if let Some(from) = &filter.from {
+                query.append_pair("From", from);
+            }
+            query.append_pair("PageSize", &filter.limit.min(PAGE_SIZE_MAX).to_string());
+        }
+        url
+    }
+}
+
+/// Times in lists have whole seconds, so the bound is taken to the second too.
+fn is_older(record: &MessageRecord, bound: Option<Timestamp>) -> bool {
+    let second = |t: Timestamp| t.as_millis().div_euclid(1000);
+    record.created_at.zip(bound).is_some_and(|(made, bound)| second(made) < second(bound))
+}
+
+fn check_url(url: &Url, what: &'static str) -> Result<(), ClientError> {
+    let ok = matches!(url.scheme(), "http" | "https") && url.has_host() && !url.cannot_be_a_base();
+    if ok { Ok(()) } else { Err(ClientError::Url { what }) }
+}
+
+/// What both clients share: no retry, no redirect, and no proxy from the environment, which could answer in Twilio's
+/// place and would turn a refused connection, surely not sent, into an answer of its own.
+fn builder(settings: &TwilioSettings) -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder()
+        .user_agent(concat!("dispatchctl/", env!("CARGO_PKG_VERSION")))
+        .retry(reqwest::retry::never())
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .no_proxy()
+        .http1_only()
+        .connect_timeout(settings.connect_timeout.min(settings.request_timeout))
+        .timeout(settings.request_timeout);
+    if settings.base_url.scheme() == "https" {
+        builder.https_only(true)
+    } else {
+        // A sandbox on this machine: no certificate store is read, so none is needed.
+        builder.tls_certs_only([])
+    }
+}
+
+/// An answer that came whole.
+struct Answer {
+    status: StatusCode,
+    retry_after: Option<Duration>,
+    body: Vec<u8>,
+}
+
+/// No whole answer came.
+struct Failure {
+    /// Whether the request had been written, as far as that can be known: `Before` is sure, `After` is not.
+    sent: Sent,
+    why: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    Before,
+    After,
+}
+
+/// One request and its whole answer, within the client's timeouts.
+async fn exchange(request: RequestBuilder, bytes_max: usize) -> Result<Answer, Failure> {
+    let response = request.send().await.map_err(|error| failure(&error))?;
+    let status = response.status();
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let request_id = header(REQUEST_ID).unwrap_or_default().chars().take(64).collect::<String>();
+    let retry_after = wire::retry_after(header(RETRY_AFTER.as_str()), header(DATE.as_str()));
+    debug!(http.status = status.as_u16(), twilio.request_id = %request_id, "the provider answered");
+    let body = body(response, bytes_max).await?;
+    Ok(Answer { status, retry_after, body })
+}
+
+/// The body, as long as it is within bounds; one that is cut or too long is no answer.
+async fn body(mut response: Response, bytes_max: usize) -> Result<Vec<u8>, Failure> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
+        if body.len() + chunk.len() > bytes_max {
+            return Err(Failure { sent: Sent::After, why: format!("the answer is over {bytes_max} bytes") });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Says when an exchange failed. reqwest's `is_connect` is true only for failures of its connector, which ends before
+/// any byte of the request is written: DNS, TCP, TLS, and the connect timeout around them. A request that could not be
+/// built was not written either.
+fn failure(error: &reqwest::Error) -> Failure {
+    let sent = if error.is_connect() || error.is_builder() { Sent::Before } else { Sent::After };
+    let what = match sent {
+        Sent::Before if error.is_timeout() => "no connection in time",
+        Sent::Before => "no connection",
+        Sent::After if error.is_timeout() => "no answer in time",
+        Sent::After => "the connection broke before the whole answer came",
+    };
+    // The error's own text names the URL, which holds numbers; the innermost cause does not.
+    let mut cause: &dyn Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    let why = if error.source().is_none() { what.to_owned() } else { format!("{what}: {cause}") };
+    Failure { sent, why }
+}
+
+fn submit_failure(failure: Failure) -> GatewayError {
+    match failure.sent {
+        Sent::Before => again(failure.why, None),
+        Sent::After => GatewayError::Unknown { why: failure.why },
+    }
+}
+
+/// What an answer to a create means: the outcome table of `facts/twilio.md` §4, the code before the HTTP status.
+fn submit_outcome(answer: &Answer) -> Result<MessageRecord, GatewayError> {
+    let http = answer.status.as_u16();
+    let unknown = |why: String| Err(GatewayError::Unknown { why });
+    if answer.status.is_success() {
+        return match wire::message(&answer.body) {
+            Some(record) => Ok(record),
+            None => unknown(format!("HTTP {http} with an answer that could not be read")),
+        };
+    }
+    if !answer.status.is_client_error() {
+        return unknown(format!("HTTP {http}"));
+    }
+    match wire::error(&answer.body) {
+        Some(error) if http == 429 && error.code == TOO_MANY_REQUESTS => {
+            Err(again("too many concurrent requests (429, code 20429)", answer.retry_after))
+        }
+        Some(error) => Err(GatewayError::Refused { http, code: Some(error.code), message: error.message }),
+        // Not Twilio's words but those of something in front of it, which may have passed the request on: these say that
+        // an answer was waited for (408, 499) or that some request was too many (429; only 20429 is "never processed").
+        None if matches!(http, 408 | 429 | 499) => unknown(format!("HTTP {http} without a code")),
+        None => Err(GatewayError::Refused { http, code: None, message: String::new() }),
+    }
+}
+
+/// Twilio promises that a request with this code was not processed (`facts/twilio.md` §4).
+const TOO_MANY_REQUESTS: ErrorCode = ErrorCode(20429);
+
+/// A read that failed can simply be made again: nothing about it is ambiguous.
+fn read_failure(failure: Failure) -> GatewayError {
+    again(failure.why, None)
+}
+
+fn read_refusal(answer: &Answer) -> GatewayError {
+    let http = answer.status.as_u16();
+    if !answer.status.is_client_error() || matches!(http, 408 | 425 | 429) {
+        return again(format!("HTTP {http}"), answer.retry_after);
+    }
+    let error = wire::error(&answer.body);
+    let (code, message) = error.map_or((None, String::new()), |e| (Some(e.code), e.message));
+    GatewayError::Refused { http, code, message }
+}
+
+fn again(why: impl Into<String>, retry_after: Option<Duration>) -> GatewayError {
+    GatewayError::Retryable { why: why.into(), retry_after }
+}
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

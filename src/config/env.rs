@@ -33,6 +33,9 @@ const PREFIX: &str = "DISPATCHCTL_";
 /// More than any `.env` needs.
 const DOT_ENV_BYTES_MAX: u64 = 1 << 20;
 
+/// Deeper than any key lies; keeps the walks over the tree off the stack's end.
+const DEPTH_MAX: usize = 16;
+
 /// The names that operators already have. `PORT` sets the port of `server.listen`.
 const PLAIN_NAMES: &[(&str, &[&str])] = &[
     ("TWILIO_ACCOUNT_SID", &["twilio", "account_sid"]),
@@ -225,7 +228,10 @@ pub(super) fn lay_flags(root: &mut Table, sources: &Sources, problems: &mut Vec<
 }
 
 fn lay_one(table: &mut Table, path: &[&str], value: &str, origin: &Origin, layer: Layer, problems: &mut Vec<Problem>) {
-    if insert(table, path, value.to_owned(), origin, layer).is_err() {
+    if path.len() > DEPTH_MAX {
+        let what = "is not a key of the configuration";
+        problems.push(Problem::new(origin.clone(), "", what, format!("at most {DEPTH_MAX} levels")));
+    } else if insert(table, path, value.to_owned(), origin, layer).is_err() {
         let key = path.join(".");
         problems.push(Problem::new(
             origin.clone(),

@@ -46,11 +46,11 @@ fn is_e164(s: &str) -> bool {
 pub(super) fn directory(r: &mut Reader, root: &mut Section, from: Option<&Found<Sender>>) -> Directory {
     let name = r.plain(root, "name", "a name").map(|f| f.value).unwrap_or_default();
     let time_zone = time_zone(r, root);
-    let contacts = contacts(r, root, from);
+    let (contacts, ids) = contacts(r, root, from);
     let policies = policies(r, root);
     let templates = templates(r, root);
     let default_line = Line { number: None, name, team: None, from: None, policies, templates, time_zone };
-    let lines = lines(r, root, &default_line, &contacts);
+    let lines = lines(r, root, &default_line, &ids);
     let directory = Directory { contacts, default_line, lines, from: from.map(|f| f.value.clone()) };
     warn_of_empty_roles(r, &directory);
     directory
@@ -67,8 +67,10 @@ fn time_zone(r: &mut Reader, section: &mut Section) -> Option<String> {
     r.parsed(section, "time_zone", form, parse, |s: &String| s.clone()).map(|f| f.value)
 }
 
-fn contacts(r: &mut Reader, root: &mut Section, from: Option<&Found<Sender>>) -> Vec<Contact> {
+/// The contacts, and the ids that are named (also of those that are wrong otherwise, so that no team is blamed for them).
+fn contacts(r: &mut Reader, root: &mut Section, from: Option<&Found<Sender>>) -> (Vec<Contact>, Vec<ContactId>) {
     let mut out: Vec<Contact> = Vec::new();
+    let mut ids: Vec<ContactId> = Vec::new();
     let mut phones: BTreeMap<PhoneNumber, String> = BTreeMap::new();
     for mut s in r.sections(root, "contacts").unwrap_or_default() {
         let parse = |s: &str| s.parse::<ContactId>().map_err(why);
@@ -79,10 +81,12 @@ fn contacts(r: &mut Reader, root: &mut Section, from: Option<&Found<Sender>>) ->
         r.require(&s, "id", id.is_some(), ID_FORM);
         r.require(&s, "phone", phone.is_some(), PHONE_FORM);
         r.finish(s);
-        if let Some(id) = &id
-            && out.iter().any(|c| c.id.as_str().eq_ignore_ascii_case(id.value.as_str()))
-        {
-            r.wrong(id.origin.clone(), &id.key, format!("{} is another contact's id", id.value), "an id of its own");
+        if let Some(id) = &id {
+            if ids.iter().any(|other| other.as_str().eq_ignore_ascii_case(id.value.as_str())) {
+                let what = format!("{} is another contact's id", id.value);
+                r.wrong(id.origin.clone(), &id.key, what, "an id of its own");
+            }
+            ids.push(id.value.clone());
         }
         let (Some(id), Some(phone)) = (id, phone) else { continue };
         if let Some(other) = phones.insert(phone.value.clone(), id.value.to_string()) {
@@ -95,7 +99,7 @@ fn contacts(r: &mut Reader, root: &mut Section, from: Option<&Found<Sender>>) ->
         let name = name.unwrap_or_else(|| id.value.to_string());
         out.push(Contact { id: id.value, name, phone: phone.value, role: role.map(|f| f.value) });
     }
-    out
+    (out, ids)
 }
 
 fn policies(r: &mut Reader, parent: &mut Section) -> BTreeMap<String, Policy> {
@@ -176,7 +180,7 @@ fn templates(r: &mut Reader, parent: &mut Section) -> Templates {
     templates
 }
 
-fn lines(r: &mut Reader, root: &mut Section, default: &Line, contacts: &[Contact]) -> Vec<Line> {
+fn lines(r: &mut Reader, root: &mut Section, default: &Line, ids: &[ContactId]) -> Vec<Line> {
     let mut out: Vec<Line> = Vec::new();
     let form = "E.164, like +18005550100";
     for mut s in r.sections(root, "lines").unwrap_or_default() {
@@ -186,7 +190,7 @@ fn lines(r: &mut Reader, root: &mut Section, default: &Line, contacts: &[Contact
         r.require(&s, "number", number.is_some(), form);
         let name = r.plain(&mut s, "name", "a name").map_or_else(|| default.name.clone(), |f| f.value);
         let from = sender(r, &mut s, "from").map(|f| f.value);
-        let team = team(r, &mut s, contacts);
+        let team = team(r, &mut s, ids);
         let policies = policies(r, &mut s);
         let templates = templates(r, &mut s);
         let time_zone = time_zone(r, &mut s);
@@ -201,7 +205,7 @@ fn lines(r: &mut Reader, root: &mut Section, default: &Line, contacts: &[Contact
     out
 }
 
-fn team(r: &mut Reader, line: &mut Section, contacts: &[Contact]) -> Option<Vec<(ContactId, Role)>> {
+fn team(r: &mut Reader, line: &mut Section, ids: &[ContactId]) -> Option<Vec<(ContactId, Role)>> {
     let sections = r.sections(line, "team")?;
     let mut out = Vec::new();
     for mut s in sections {
@@ -212,8 +216,8 @@ fn team(r: &mut Reader, line: &mut Section, contacts: &[Contact]) -> Option<Vec<
         r.require(&s, "role", role.is_some(), ROLE_FORM);
         r.finish(s);
         let Some(contact) = contact else { continue };
-        if !contacts.iter().any(|c| c.id == contact.value) {
-            unknown_contact(r, &contact, contacts);
+        if !ids.contains(&contact.value) {
+            unknown_contact(r, &contact, ids);
         }
         if let Some(role) = role {
             out.push((contact.value, role.value));
@@ -222,10 +226,10 @@ fn team(r: &mut Reader, line: &mut Section, contacts: &[Contact]) -> Option<Vec<
     Some(out)
 }
 
-fn unknown_contact(r: &mut Reader, named: &Found<ContactId>, contacts: &[Contact]) {
-    let nearest = contacts
+fn unknown_contact(r: &mut Reader, named: &Found<ContactId>, ids: &[ContactId]) {
+    let nearest = ids
         .iter()
-        .map(|c| (strsim::damerau_levenshtein(c.id.as_str(), named.value.as_str()), &c.id))
+        .map(|id| (strsim::damerau_levenshtein(id.as_str(), named.value.as_str()), id))
         .min()
         .filter(|(distance, _)| *distance <= 2);
     let what = format!("there is no contact {}", named.value);

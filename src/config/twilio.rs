@@ -14,7 +14,7 @@ use super::test_mode::TestMode;
 use super::types::{Part, SANDBOX_ACCOUNT_SID, SANDBOX_AUTH_TOKEN, SANDBOX_FROM, Twilio, sandbox_url};
 use crate::domain::types::Sender;
 
-/// The provider's bounds of `ValidityPeriod`, in seconds (`facts/twilio.md` §3).
+/// The provider's bounds of `ValidityPeriod`, in seconds (`facts/twilio.md` §2).
 const VALIDITY: std::ops::RangeInclusive<u64> = 1..=36_000;
 
 /// The provider, the sender where a line names none, and the request timeout that other bounds depend on.

@@ -1,0 +1,122 @@
+//! `[airtable]`: the shop's records.
+
+use std::collections::BTreeMap;
+
+use secrecy::SecretString;
+
+use super::check::{need, positive};
+use super::forms::is_loopback;
+use super::read::{Reader, Section};
+use super::test_mode::TestMode;
+use super::types::{
+    Airtable, AirtableTables, CallFields, EventFields, MirrorPace, Part, SANDBOX_AIRTABLE_BASE_ID,
+    SANDBOX_AIRTABLE_TOKEN, Verify, sandbox_url,
+};
+
+/// `None` where nothing of it is given, or a token or base is missing (then deferred).
+pub(super) fn airtable(
+    r: &mut Reader,
+    root: &mut Section,
+    test: &mut TestMode,
+    sandbox: std::net::SocketAddr,
+) -> Option<Airtable> {
+    let mut s = r.section(root, "airtable");
+    let given = s.is_given();
+    let at = s.origin.clone();
+    let token = r.secret(&mut s, "token", Part::Airtable).map(|f| f.value);
+    let base_id = r
+        .parsed(&mut s, "base_id", "app and 14 letters or digits", parse_base_id, |s: &String| s.clone())
+        .map(|f| f.value);
+    let base_url = r.url(&mut s, "base_url");
+    let here = sandbox_url(sandbox);
+    let base_url = test.local(r, "airtable.base_url", base_url, is_loopback, Some((here.clone(), here.to_string())));
+    let requests_per_second = r.number(&mut s, "requests_per_second", 0.01..=5.0).map_or(0.01, |f| f.value);
+    let mirror = r.choice(&mut s, "mirror", &[("realtime", false), ("batched", true)]).is_some_and(|f| f.value);
+    let batch_every = positive(r, &mut s, "batch_every").map(|f| f.value).unwrap_or_default();
+    let words = [("all", Verify::All), ("first", Verify::First), ("none", Verify::None)];
+    let verify = r.choice(&mut s, "verify", &words).map_or(Verify::All, |f| f.value);
+    let adopt_every = r.duration(&mut s, "adopt_every").map(|f| f.value).filter(|d| !d.is_zero());
+    let tables = tables(r, &mut s);
+    let (events, calls) = fields(r, &mut s);
+    r.finish(s);
+    if !given {
+        return None;
+    }
+    let token = if test.on { Some(token.unwrap_or_else(|| SANDBOX_AIRTABLE_TOKEN.into())) } else { token };
+    let base_id = if test.on { Some(base_id.unwrap_or_else(|| SANDBOX_AIRTABLE_BASE_ID.to_owned())) } else { base_id };
+    if token.is_none() {
+        need(r, Part::Airtable, at.clone(), "airtable.token", "a personal access token, also from AIRTABLE_API_KEY");
+    }
+    if base_id.is_none() {
+        need(r, Part::Airtable, at, "airtable.base_id", "app and 14 letters or digits, also from AIRTABLE_BASE_ID");
+    }
+    let (token, base_id): (SecretString, String) = (token?, base_id?);
+    Some(Airtable {
+        token,
+        base_id,
+        base_url: base_url.map_or(here, |f| f.value),
+        requests_per_second,
+        mirror: if mirror { MirrorPace::Batched(batch_every) } else { MirrorPace::Realtime },
+        verify,
+        adopt_every,
+        tables,
+        events,
+        calls,
+    })
+}
+
+fn parse_base_id(s: &str) -> Result<String, String> {
+    let ok = s.strip_prefix("app").is_some_and(|t| t.len() == 14 && t.bytes().all(|b| b.is_ascii_alphanumeric()));
+    if ok { Ok(s.to_owned()) } else { Err("is not the id of a base".into()) }
+}
+
+const NAME_FORM: &str = "a name as the base has it";
+
+fn tables(r: &mut Reader, airtable: &mut Section) -> AirtableTables {
+    let mut s = r.section(airtable, "tables");
+    let events = r.plain(&mut s, "events", NAME_FORM);
+    let calls = r.plain(&mut s, "calls", NAME_FORM);
+    let contacts = r.plain(&mut s, "contacts", NAME_FORM);
+    for (name, found) in [("events", &events), ("calls", &calls)] {
+        r.require(&s, name, found.is_some(), NAME_FORM);
+    }
+    if let (Some(events), Some(calls)) = (&events, &calls)
+        && events.value == calls.value
+    {
+        r.wrong(calls.origin.clone(), &calls.key, "is the table of the events too", "a table for each");
+    }
+    r.finish(s);
+    AirtableTables {
+        events: events.map(|f| f.value).unwrap_or_default(),
+        calls: calls.map(|f| f.value).unwrap_or_default(),
+        contacts: contacts.map(|f| f.value),
+    }
+}
+
+fn fields(r: &mut Reader, airtable: &mut Section) -> (EventFields, CallFields) {
+    let (mut events, mut calls) = (EventFields::default(), CallFields::default());
+    let mut s = r.section(airtable, "fields");
+    let mut of_events = r.section(&mut s, "events");
+    names(r, &mut of_events, events.pairs_mut());
+    r.finish(of_events);
+    let mut of_calls = r.section(&mut s, "calls");
+    names(r, &mut of_calls, calls.pairs_mut());
+    r.finish(of_calls);
+    r.finish(s);
+    (events, calls)
+}
+
+/// Two of our fields in one of the base's would overwrite each other for ever.
+fn names(r: &mut Reader, section: &mut Section, pairs: Vec<(&'static str, &mut String)>) {
+    let mut taken: BTreeMap<String, &'static str> = BTreeMap::new();
+    for (ours, name) in pairs {
+        let Some(found) = r.plain(section, ours, NAME_FORM) else {
+            r.require(section, ours, false, NAME_FORM);
+            continue;
+        };
+        if let Some(other) = taken.insert(found.value.clone(), ours) {
+            r.wrong(found.origin, &found.key, format!("names the field of {other} too"), "a field of its own");
+        }
+        *name = found.value;
+    }
+}

@@ -1,0 +1,113 @@
+//! Where a setting came from, and what is wrong with one: the words in which configuration errors are told.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Where the value of a key came from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// The embedded `default.toml`, or a default that is worked out (the store's place).
+    Default,
+    /// The configuration file: its path and the line, counted from 1.
+    File(PathBuf, usize),
+    /// An environment variable, by its name.
+    Env(String),
+    /// The `.env` file in the working directory: its path and the line, counted from 1.
+    DotEnv(PathBuf, usize),
+    /// A command-line flag.
+    Flag,
+    /// Put in place by test mode, so that nothing leaves the machine.
+    TestMode,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(path, line) | Self::DotEnv(path, line) => write!(f, "{}:{line}", path.display()),
+            Self::Env(name) => write!(f, "environment variable {name}"),
+            Self::Flag => f.write_str("command line"),
+            Self::TestMode => f.write_str("test mode"),
+        }
+    }
+}
+
+/// What may be given where, from the weakest to the strongest. A plain name (`PORT`) yields to `DISPATCHCTL_*` of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Layer {
+    Default,
+    File,
+    DotEnvPlain,
+    DotEnv,
+    EnvPlain,
+    Env,
+    Flag,
+}
+
+/// One thing that is wrong with the configuration. Never holds the value of a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where it stands; `None` where something is missing altogether.
+    pub at: Option<Origin>,
+    /// The dotted key, like `contacts[0].phone`; empty where a file as a whole is meant.
+    pub key: String,
+    /// What is wrong.
+    pub what: String,
+    /// The form that is accepted; empty where `what` says it all.
+    pub form: String,
+    /// The key that was probably meant, as it is written in that place.
+    pub meant: Option<String>,
+}
+
+impl Problem {
+    pub(super) fn new(
+        at: impl Into<Option<Origin>>,
+        key: impl Into<String>,
+        what: impl Into<String>,
+        form: impl Into<String>,
+    ) -> Self {
+        Self { at: at.into(), key: key.into(), what: what.into(), form: form.into(), meant: None }
+    }
+
+    /// For a file as a whole.
+    pub(super) fn boxed(at: impl Into<Option<Origin>>, key: &str, what: impl Into<String>, form: &str) -> Box<Self> {
+        Box::new(Self::new(at, key, what, form))
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(at) = &self.at {
+            write!(f, "{at}: ")?;
+        }
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        f.write_str(&self.what)?;
+        if !self.form.is_empty() {
+            write!(f, "; expected {}", self.form)?;
+        }
+        if let Some(meant) = &self.meant {
+            write!(f, "; did you mean `{meant}`?")?;
+        }
+        Ok(())
+    }
+}
+
+/// Everything that is wrong with the configuration, found in one pass. `Display` prints one problem a line. Exit code 2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigErrors(pub Vec<Problem>);
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, problem) in self.0.iter().enumerate() {
+            if i > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigErrors {}

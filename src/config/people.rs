@@ -1,0 +1,280 @@
+//! Contacts, lines, policies and templates: the [`Directory`], and warnings where a ladder would find nobody.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::forms::DURATION_FORM;
+use super::origin::Origin;
+use super::read::{Found, Reader, Section};
+use crate::domain::phone::masked;
+use crate::domain::policy::{Policy, Step};
+use crate::domain::team::{Contact, Directory, Line, Templates};
+use crate::domain::types::{ContactId, ParseError, Role, Sender};
+use crate::domain::{PhoneNumber, Timestamp};
+
+const PHONE_FORM: &str = "E.164, like +19495550101: a plus, the country code, the number, no spaces";
+pub(super) const SENDER_FORM: &str =
+    "an E.164 number, a short code, an alphanumeric sender of up to 11 characters, or MG and 32 hex digits";
+const ID_FORM: &str = "1 to 64 visible characters without spaces";
+const ROLE_FORM: &str = "1 to 64 visible characters, like \"primary\"";
+
+/// What a `ParseError` says, without what was being read: the key says that.
+pub(super) fn why(e: ParseError) -> String {
+    e.why
+}
+
+/// A phone number to text; the error says what is wrong and the form says what is accepted.
+pub(super) fn parse_phone(s: &str) -> Result<PhoneNumber, String> {
+    s.parse().map_err(|_: ParseError| match is_e164(s) {
+        true => "is not a number of its country's numbering plan".to_owned(),
+        false => "is not a phone number".to_owned(),
+    })
+}
+
+/// A list of numbers to text.
+pub(super) fn phones(r: &mut Reader, section: &mut Section, name: &str) -> Vec<PhoneNumber> {
+    let found = r.list(section, name, PHONE_FORM, parse_phone, ToString::to_string);
+    found.unwrap_or_default().into_iter().map(|f| f.value).collect()
+}
+
+fn is_e164(s: &str) -> bool {
+    let digits = s.strip_prefix('+').unwrap_or("");
+    (2..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0')
+}
+
+/// Reads everything that decisions need to know of people. `from` is the sender where a line names none.
+pub(super) fn directory(r: &mut Reader, root: &mut Section, from: Option<&Found<Sender>>) -> Directory {
+    let name = r.plain(root, "name", "a name").map(|f| f.value).unwrap_or_default();
+    let time_zone = time_zone(r, root);
+    let (contacts, ids) = contacts(r, root, from);
+    let policies = policies(r, root);
+    let templates = templates(r, root);
+    let default_line = Line { number: None, name, team: None, from: None, policies, templates, time_zone };
+    let lines = lines(r, root, &default_line, &ids);
+    let directory = Directory { contacts, default_line, lines, from: from.map(|f| f.value.clone()) };
+    warn_of_empty_roles(r, &directory);
+    directory
+}
+
+fn time_zone(r: &mut Reader, section: &mut Section) -> Option<String> {
+    let form = "an IANA name, like \"America/Los_Angeles\"";
+    let parse = |s: &str| match jiff::tz::TimeZone::get(s) {
+        Ok(_) => Ok(s.to_owned()),
+        // A machine without a time zone database knows UTC alone; that is no fault of the file.
+        Err(_) if jiff::tz::db().is_definitively_empty() => Ok(s.to_owned()),
+        Err(_) => Err("is not a time zone".to_owned()),
+    };
+    r.parsed(section, "time_zone", form, parse, |s: &String| s.clone()).map(|f| f.value)
+}
+
+/// The contacts, and the ids that are named (also of those that are wrong otherwise, so that no team is blamed for them).
+fn contacts(r: &mut Reader, root: &mut Section, from: Option<&Found<Sender>>) -> (Vec<Contact>, Vec<ContactId>) {
+    let mut out: Vec<Contact> = Vec::new();
+    let mut ids: Vec<ContactId> = Vec::new();
+    let mut phones: BTreeMap<PhoneNumber, String> = BTreeMap::new();
+    for mut s in r.sections(root, "contacts").unwrap_or_default() {
+        let parse = |s: &str| s.parse::<ContactId>().map_err(why);
+        let id = r.parsed(&mut s, "id", ID_FORM, parse, ToString::to_string);
+        let name = r.plain(&mut s, "name", "a name").map(|f| f.value);
+        let phone = r.parsed(&mut s, "phone", PHONE_FORM, parse_phone, ToString::to_string);
+        let role = r.parsed(&mut s, "role", ROLE_FORM, |s| s.parse::<Role>().map_err(why), ToString::to_string);
+        r.require(&s, "id", id.is_some(), ID_FORM);
+        r.require(&s, "phone", phone.is_some(), PHONE_FORM);
+        r.finish(s);
+        if let Some(id) = &id {
+            if ids.iter().any(|other| other.as_str().eq_ignore_ascii_case(id.value.as_str())) {
+                let what = format!("{} is another contact's id", id.value);
+                r.wrong(id.origin.clone(), &id.key, what, "an id of its own");
+            }
+            ids.push(id.value.clone());
+        }
+        let (Some(id), Some(phone)) = (id, phone) else { continue };
+        if let Some(other) = phones.insert(phone.value.clone(), id.value.to_string()) {
+            let what = format!("is the phone of contact {other} too");
+            r.wrong(phone.origin.clone(), &phone.key, what, "a phone of its own");
+        }
+        if from.is_some_and(|f| f.value.as_str() == phone.value.e164()) {
+            r.wrong(phone.origin, &phone.key, "is the number that texts come from", "another phone");
+        }
+        let name = name.unwrap_or_else(|| id.value.to_string());
+        out.push(Contact { id: id.value, name, phone: phone.value, role: role.map(|f| f.value) });
+    }
+    (out, ids)
+}
+
+fn policies(r: &mut Reader, parent: &mut Section) -> BTreeMap<String, Policy> {
+    let mut s = r.section(parent, "policies");
+    let mut out = BTreeMap::new();
+    for name in s.names() {
+        let origin = s.origin.clone();
+        let mut section = r.section(&mut s, &name);
+        let key = section.path.clone();
+        let at = section.origin.clone().or(origin);
+        let told = r.problems.len();
+        let steps = steps(r, &mut section);
+        let repeat = r.integer(&mut section, "repeat", 0..=1000).map_or(0, |f| f.value);
+        let ten_minutes = Duration::from_secs(600);
+        let repeat_wait = r.duration(&mut section, "repeat_wait").map_or(ten_minutes, |f| f.value);
+        let exhaust_after = r.duration(&mut section, "exhaust_after").map_or(ten_minutes, |f| f.value);
+        r.finish(section);
+        if r.problems.len() > told {
+            continue;
+        }
+        if name.trim().is_empty() || name.trim() != name {
+            r.wrong(at, &key, "has no name, or blanks around it", "a level's name, like [policies.high]");
+            continue;
+        }
+        let level = name.to_lowercase();
+        match (Policy { name: level.clone(), steps, repeat, repeat_wait, exhaust_after }).checked() {
+            Ok(policy) => {
+                if out.insert(level, policy).is_some() {
+                    r.wrong(at, &key, "is defined twice", "names that differ not by case alone");
+                }
+            }
+            Err(what) => r.wrong(at, &key, what, "steps = [ { wait = \"0s\", notify = [\"primary\"] }, ... ]"),
+        }
+    }
+    r.finish(s);
+    out
+}
+
+fn steps(r: &mut Reader, policy: &mut Section) -> Vec<Step> {
+    let mut out = Vec::new();
+    for mut s in r.sections(policy, "steps").unwrap_or_default() {
+        let wait = r.duration(&mut s, "wait").map(|f| f.value);
+        r.require(&s, "wait", wait.is_some(), DURATION_FORM);
+        let notify = r.list(&mut s, "notify", ROLE_FORM, |s| s.parse::<Role>().map_err(why), ToString::to_string);
+        r.require(&s, "notify", notify.is_some(), "a list of roles, like [\"primary\"]");
+        r.finish(s);
+        let notify = notify.unwrap_or_default().into_iter().map(|f| f.value).collect();
+        out.push(Step { wait: wait.unwrap_or_default(), notify });
+    }
+    out
+}
+
+/// Sources alone: whether they render is the concern of the text's own module.
+fn templates(r: &mut Reader, parent: &mut Section) -> Templates {
+    let mut s = r.section(parent, "templates");
+    let mut source = |name: &str| {
+        let form = "a minijinja template; leave the key out for the built-in text";
+        let node = r.take(&mut s, name)?;
+        let key = s.key(name);
+        match node.value {
+            super::raw::Value::Text(text) if text.trim().is_empty() => {
+                r.wrong(node.origin, &key, "is empty", form);
+                None
+            }
+            super::raw::Value::Text(text) => {
+                r.show(&key, text.escape_debug().to_string(), &node.origin);
+                Some(text)
+            }
+            other => {
+                r.wrong(node.origin, &key, format!("is {}", other.kind()), form);
+                None
+            }
+        }
+    };
+    let templates =
+        Templates { notice: source("notice"), reminder: source("reminder"), stand_down: source("stand_down") };
+    r.finish(s);
+    templates
+}
+
+fn lines(r: &mut Reader, root: &mut Section, default: &Line, ids: &[ContactId]) -> Vec<Line> {
+    let mut out: Vec<Line> = Vec::new();
+    let form = "E.164, like +18005550100";
+    for mut s in r.sections(root, "lines").unwrap_or_default() {
+        // A dialled number is compared, never texted, so its shape is enough.
+        let parse = |s: &str| if is_e164(s) { Ok(s.to_owned()) } else { Err("is not a phone number".to_owned()) };
+        let number = r.parsed(&mut s, "number", form, parse, |s: &String| masked(s));
+        r.require(&s, "number", number.is_some(), form);
+        let name = r.plain(&mut s, "name", "a name").map_or_else(|| default.name.clone(), |f| f.value);
+        let from = sender(r, &mut s, "from").map(|f| f.value);
+        let team = team(r, &mut s, ids);
+        let policies = policies(r, &mut s);
+        let templates = templates(r, &mut s);
+        let time_zone = time_zone(r, &mut s);
+        r.finish(s);
+        if let Some(number) = &number
+            && out.iter().any(|l| l.number.as_ref() == Some(&number.value))
+        {
+            r.wrong(number.origin.clone(), &number.key, "is another line's number", "a number of its own");
+        }
+        out.push(Line { number: number.map(|f| f.value), name, team, from, policies, templates, time_zone });
+    }
+    out
+}
+
+fn team(r: &mut Reader, line: &mut Section, ids: &[ContactId]) -> Option<Vec<(ContactId, Role)>> {
+    let sections = r.sections(line, "team")?;
+    let mut out = Vec::new();
+    for mut s in sections {
+        let parse = |s: &str| s.parse::<ContactId>().map_err(why);
+        let contact = r.parsed(&mut s, "contact", ID_FORM, parse, ToString::to_string);
+        let role = r.parsed(&mut s, "role", ROLE_FORM, |s| s.parse::<Role>().map_err(why), ToString::to_string);
+        r.require(&s, "contact", contact.is_some(), "the id of a contact");
+        r.require(&s, "role", role.is_some(), ROLE_FORM);
+        r.finish(s);
+        let Some(contact) = contact else { continue };
+        if !ids.contains(&contact.value) {
+            unknown_contact(r, &contact, ids);
+        }
+        if let Some(role) = role {
+            out.push((contact.value, role.value));
+        }
+    }
+    Some(out)
+}
+
+fn unknown_contact(r: &mut Reader, named: &Found<ContactId>, ids: &[ContactId]) {
+    let nearest = ids
+        .iter()
+        .map(|id| (strsim::damerau_levenshtein(id.as_str(), named.value.as_str()), id))
+        .min()
+        .filter(|(distance, _)| *distance <= 2);
+    let what = format!("there is no contact {}", named.value);
+    let mut problem =
+        super::Problem::new(named.origin.clone(), named.key.clone(), what, "the id of one of [[contacts]]");
+    problem.meant = nearest.map(|(_, id)| id.to_string());
+    r.problems.push(problem);
+}
+
+/// A step that finds nobody escalates at once, with an alert: better known before the night.
+fn warn_of_empty_roles(r: &mut Reader, directory: &Directory) {
+    if directory.contacts.is_empty() {
+        r.warnings.push("no contacts are configured: nobody can be told of a call".into());
+        return;
+    }
+    let of_their_own = directory.lines.iter().filter(|l| l.team.is_some() || !l.policies.is_empty());
+    for line in std::iter::once(&directory.default_line).chain(of_their_own) {
+        for level in directory.levels(line) {
+            let mut roles: Vec<&Role> = directory
+                .policy(line, &level)
+                .map(|p| p.steps.iter().flat_map(|s| &s.notify).collect())
+                .unwrap_or_default();
+            roles.sort();
+            roles.dedup();
+            for role in roles {
+                if directory.holders(line, role, Timestamp::default()).is_empty() {
+                    let place = match line.number.as_deref() {
+                        Some(number) => format!("line {} ({})", line.name, masked(number)),
+                        None if directory.lines.is_empty() => "any line".to_owned(),
+                        None => "a line that is not listed".to_owned(),
+                    };
+                    r.warnings.push(format!("policy {level} notifies the role {role}, which nobody holds on {place}"));
+                }
+            }
+        }
+    }
+}
+
+/// A sender: its own key of a line or of the provider.
+pub(super) fn sender(r: &mut Reader, section: &mut Section, name: &str) -> Option<Found<Sender>> {
+    let parse = |s: &str| s.parse::<Sender>().map_err(|_| "is not a sender".to_owned());
+    r.parsed(section, name, SENDER_FORM, parse, ToString::to_string)
+}
+
+/// The place of a key for messages about two of them.
+pub(super) fn place(origin: &Origin, key: &str) -> String {
+    format!("{key} ({origin})")
+}

@@ -1,0 +1,115 @@
+//! Secrets: read from a key or from the file that its `_file` twin names, and never shown.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::file::read_text;
+use super::forms::parse_url;
+use super::origin::{Origin, Problem};
+use super::read::{Found, Reader, Section};
+use super::types::Part;
+
+/// More than any secret needs.
+const SECRET_BYTES_MAX: u64 = 64 << 10;
+
+/// How a secret is shown.
+pub(super) const MASK: &str = "****";
+
+/// A URL whose path is a secret (a chat webhook, a ping URL): `Debug` and `Display` show scheme and host alone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretUrl(Url);
+
+impl SecretUrl {
+    /// The whole URL: for the request, never for a log.
+    pub fn expose(&self) -> &Url {
+        &self.0
+    }
+}
+
+impl fmt::Display for SecretUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}/{MASK}", self.0.scheme(), self.0.host_str().unwrap_or(""))
+    }
+}
+
+impl fmt::Debug for SecretUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The directory from which a relative path is meant: the file's own for what a file says, so that a configuration means
+/// the same from every working directory; the working directory for flags and environment.
+pub(super) fn resolve(cwd: &Path, origin: &Origin, path: &str) -> PathBuf {
+    match origin {
+        Origin::File(file, _) => cwd.join(file).parent().unwrap_or(cwd).join(path),
+        _ => cwd.join(path),
+    }
+}
+
+impl Reader {
+    /// The secret `name`, or the content of the file that `name_file` names. Of two in one place neither wins: an error. Of
+    /// two in different places the stronger counts. A file that cannot be read is a problem of `part` alone, so that commands
+    /// which need no such secret run for users who may not read it.
+    pub(super) fn secret(&mut self, section: &mut Section, name: &str, part: Part) -> Option<Found<SecretString>> {
+        let twin = format!("{name}_file");
+        let form = format!("a text, or its file in {twin}");
+        let direct = self.text(section, name, &form);
+        let file = self.text(section, &twin, "the path of a file that holds the secret");
+        let found = match (direct, file) {
+            (Some(a), Some(b)) if a.layer == b.layer => {
+                let what = format!("is given, and {} ({}) too", b.key, b.origin);
+                self.wrong(a.origin, &a.key, what, "one of the two");
+                return None;
+            }
+            (Some(a), b) if b.as_ref().is_none_or(|b| a.layer > b.layer) => a,
+            (_, Some(b)) => self.read_secret(b, section.key(name), part)?,
+            (_, None) => return None,
+        };
+        if !found.value.chars().all(|c| c.is_ascii_graphic()) {
+            let what = "holds a space, a control character or one that is not ASCII";
+            self.wrong(found.origin, &found.key, what, "the credential alone");
+            return None;
+        }
+        self.show(&section.key(name), MASK, &found.origin);
+        Some(Found { value: found.value.into(), key: found.key, origin: found.origin, layer: found.layer })
+    }
+
+    fn read_secret(&mut self, file: Found<String>, key: String, part: Part) -> Option<Found<String>> {
+        let path = resolve(&self.cwd, &file.origin, &file.value);
+        let what = match read_text(&path, SECRET_BYTES_MAX) {
+            Ok(text) => {
+                let text = text.strip_suffix('\n').unwrap_or(&text);
+                let text = text.strip_suffix('\r').unwrap_or(text);
+                if !text.is_empty() {
+                    return Some(Found { value: text.to_owned(), key, origin: file.origin, layer: file.layer });
+                }
+                format!("{} is empty", path.display())
+            }
+            Err(e) => format!("cannot read {}: {e}", path.display()),
+        };
+        self.show(&key, "(unreadable)", &file.origin);
+        let problem = Problem::new(file.origin, file.key, what, "a readable file that holds the secret alone");
+        self.deferred.push((part, problem));
+        None
+    }
+
+    /// A URL that is itself a secret, or the file that holds it.
+    pub(super) fn secret_url(&mut self, section: &mut Section, name: &str, part: Part) -> Option<Found<SecretUrl>> {
+        let found = self.secret(section, name, part)?;
+        match parse_url(found.value.expose_secret()) {
+            Ok(url) => {
+                let value = SecretUrl(url);
+                self.show(&section.key(name), value.to_string(), &found.origin);
+                Some(Found { value, key: found.key, origin: found.origin, layer: found.layer })
+            }
+            Err(what) => {
+                self.wrong(found.origin, &found.key, what, "an https:// URL (http:// only on this machine)");
+                None
+            }
+        }
+    }
+}

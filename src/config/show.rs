@@ -1,0 +1,20 @@
+//! What `config show` prints: every effective key, its value with secrets and numbers masked, and where it came from.
+
+use super::origin::Origin;
+use super::types::Config;
+
+/// One effective setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShowRow {
+    /// The dotted key.
+    pub key: String,
+    /// The value as it may be shown: secrets are `****`, phones masked.
+    pub value: String,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// Every effective setting, in the order of the documentation.
+pub fn show(config: &Config) -> Vec<ShowRow> {
+    config.rows.clone()
+}

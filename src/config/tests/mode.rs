@@ -1,0 +1,103 @@
+//! Test mode: nothing leaves the machine, and that is said.
+
+use secrecy::ExposeSecret;
+
+use super::*;
+
+#[test]
+fn what_the_file_points_at_is_replaced_and_said() {
+    let b = Bench::new().toml(&fixture("full.toml")).test_mode();
+    let c = b.load();
+    assert_eq!((c.mode, c.mode.as_str()), (Mode::Test, "test"));
+    assert_eq!(c.store.path(), b.path("home/.local/state/dispatchctl/dispatchctl.test.db"));
+    assert_eq!(c.server.listen.to_string(), "127.0.0.1:0");
+    assert_eq!(c.server.public_listen.map(|a| a.to_string()).as_deref(), Some("127.0.0.1:0"));
+    assert!(c.server.public_url.is_none() && c.alerts.sinks.is_empty() && c.heartbeat.is_none());
+    let t = c.twilio_required().expect("complete");
+    assert_eq!(t.base_url.as_str(), "http://127.0.0.1:4010/");
+    assert_eq!(t.auth_token.expose_secret(), "sample-auth-token", "the sandbox takes the configured credentials");
+    assert_eq!(c.airtable.as_ref().map(|a| a.base_url.as_str()), Some("http://127.0.0.1:4010/"));
+    let said = c.replaced.join("\n");
+    for key in
+        ["store.url", "server.listen", "server.public_listen", "server.public_url", "alerts.sinks[0]", "heartbeat.url"]
+    {
+        assert!(said.contains(&format!("{key} (dispatchctl.toml:")), "{key} in\n{said}");
+    }
+    assert_eq!(c.replaced.len(), 6, "{said}");
+    for row in show(&c) {
+        assert!(!row.value.contains("example.com"), "{row:?}");
+    }
+    c.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts]).expect("complete");
+}
+
+#[test]
+fn with_nothing_configured_the_sandbox_stands_in() {
+    for (name, value) in [("TEST_MODE", "1"), ("TEST_MODE", "Yes"), ("DISPATCHCTL_TEST_MODE", "on")] {
+        let c = Bench::new().env(name, value).load();
+        let t = c.twilio_required().expect("complete");
+        assert_eq!((t.account_sid.as_str(), t.auth_token.expose_secret()), (SANDBOX_ACCOUNT_SID, SANDBOX_AUTH_TOKEN));
+        assert_eq!(t.sender.as_ref().map(|s| s.as_str()), Some(SANDBOX_FROM));
+        assert!(c.replaced.is_empty() && c.airtable.is_none(), "{:?}", c.replaced);
+    }
+    let sid = SANDBOX_ACCOUNT_SID.as_bytes();
+    assert!(sid.len() == 34 && sid.iter().skip(2).all(u8::is_ascii_hexdigit));
+    assert_eq!(SANDBOX_AIRTABLE_BASE_ID.len(), 17);
+    assert_eq!(Bench::new().toml("test_mode = true").load().mode, Mode::Test);
+    assert_eq!(Bench::new().toml("test_mode = true").env("TEST_MODE", "0").load().mode, Mode::Live);
+    assert_eq!(Bench::new().env("TEST_MODE", "0").test_mode().load().mode, Mode::Test);
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_does_not_stop_a_drill() {
+    let c = Bench::new().toml(&fixture("minimal.toml")).test_mode().load();
+    assert_eq!(c.twilio_required().expect("stand-in").auth_token.expose_secret(), SANDBOX_AUTH_TOKEN);
+    assert!(c.warnings.iter().any(|w| w.contains("cannot read")), "{:?}", c.warnings);
+}
+
+#[test]
+fn what_is_said_for_this_run_is_kept_here_and_refused_elsewhere() {
+    let b = Bench::new()
+        .env("PORT", "8080")
+        .env("DISPATCHCTL_STORE__URL", "drill.db")
+        .env("DISPATCHCTL_TWILIO__BASE_URL", "http://127.0.0.1:9")
+        .flag("server.public_url", "http://localhost:7")
+        .flag("sandbox.listen", "[::1]:4011")
+        .test_mode();
+    let mut c = b.load();
+    assert_eq!(c.server.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(c.store.path(), b.path("drill.db"));
+    assert_eq!(c.twilio.as_ref().map(|t| t.base_url.as_str()), Some("http://127.0.0.1:9/"));
+    assert_eq!(c.sandbox_url().as_str(), "http://[::1]:4011/");
+    c.point_at_sandbox("127.0.0.1:5".parse().expect("address"));
+    assert_eq!(c.twilio.as_ref().map(|t| t.base_url.as_str()), Some("http://127.0.0.1:9/"), "named for this run");
+
+    for (key, value) in [
+        ("server.listen", "0.0.0.0:3000"),
+        ("server.public_listen", "192.0.2.1:1"),
+        ("server.public_url", "https://dispatch.example.com"),
+        ("sandbox.listen", "0.0.0.0:1"),
+        ("twilio.base_url", "https://api.twilio.com"),
+        ("airtable.base_url", "https://api.airtable.com"),
+        ("heartbeat.url", "https://ping.example.com/hush"),
+    ] {
+        let name = super::super::env::env_name(key);
+        for b in [Bench::new().flag(key, value), Bench::new().env(&name, value)] {
+            let e = b.test_mode().errors();
+            assert!(e.contains(key) && e.contains("off this machine"), "{key}: {e}");
+            assert!(!e.contains("hush"), "{e}");
+        }
+        let c = Bench::new().file(".env", &format!("{name}={value}")).test_mode().load();
+        assert!(c.replaced.len() == 1, "{key}: {:?}", c.replaced);
+    }
+}
+
+#[test]
+fn base_urls_follow_the_sandbox() {
+    let mut c = Bench::new().env("AIRTABLE_API_KEY", "pat-1").test_mode().load();
+    c.point_at_sandbox("[fe80::1%3]:81".parse().expect("address"));
+    assert_eq!(c.twilio.as_ref().map(|t| t.base_url.as_str()), Some("http://[fe80::1]:81/"));
+    assert_eq!(
+        c.airtable.as_ref().map(|a| (a.base_url.as_str(), a.base_id.as_str())),
+        Some(("http://[fe80::1]:81/", SANDBOX_AIRTABLE_BASE_ID))
+    );
+}

@@ -1,0 +1,119 @@
+//! No secret in an error, in `Debug`, in `config show`; and files instead of values.
+
+use secrecy::ExposeSecret;
+
+use super::*;
+
+/// Every secret of `full.toml`.
+const SECRETS: &[&str] = &[
+    "sample-intake-token",
+    "sample-desk-token",
+    "sample-auth-token",
+    "sample-previous-token",
+    "sample-api-secret",
+    "sample-airtable-token",
+    "sample-hook-secret",
+    "sample-ping-secret",
+];
+
+fn assert_clean(label: &str, text: &str) {
+    for secret in SECRETS {
+        assert!(!text.contains(secret), "{label} holds {secret}:\n{text}");
+    }
+    // The number that ends in 01 is the example of the accepted form.
+    let text = text.replace("E.164, like +19495550101", "");
+    assert!(!text.contains("949555010"), "{label} holds a phone number:\n{text}");
+}
+
+#[test]
+fn nothing_that_is_printed_holds_a_secret() {
+    let full = fixture("full.toml");
+    for secret in SECRETS {
+        assert!(full.contains(secret), "{secret} is not in the fixture");
+    }
+    for b in [Bench::new().toml(&full), Bench::new().toml(&full).test_mode()] {
+        let c = b.load();
+        assert_clean("debug", &format!("{c:?}"));
+        assert_clean("sources", &format!("{:?}", b.sources));
+        for row in show(&c) {
+            assert_clean("show", &row.value);
+        }
+        assert_clean("warnings", &format!("{:?} {:?}", c.warnings, c.replaced));
+    }
+    let rows = show(&Bench::new().toml(&full).load());
+    let value = |key: &str| rows.iter().find(|r| r.key == key).map(|r| r.value.as_str());
+    assert_eq!(value("twilio.auth_token"), Some("****"));
+    assert_eq!(value("contacts[0].phone"), Some("+1949•••0101"));
+    assert_eq!(value("alerts.sinks[0].url"), Some("https://hooks.example.com/****"));
+}
+
+#[test]
+fn a_file_that_is_broken_anywhere_is_told_without_its_secrets() {
+    let full = fixture("full.toml");
+    let mut seen = 0;
+    for (at, _) in full.match_indices('"') {
+        // A quote lost, a quote too many, a value turned into another type, a line cut short.
+        for broken in [
+            format!("{}{}", &full[..at], &full[at + 1..]),
+            format!("{}\"{}", &full[..at], &full[at..]),
+            format!("{}7 {}", &full[..at], &full[at..]),
+            full[..at].to_owned(),
+            format!("{}\" {}", &full[..at], &full[at + 1..]),
+        ] {
+            let e = Bench::new().toml(&broken).errors();
+            assert_clean("error", &e);
+            seen += usize::from(!e.is_empty());
+        }
+    }
+    // A secret pasted where a key belongs, a key that is spelled wrongly before one.
+    for secret in SECRETS {
+        assert_clean("stray", &Bench::new().toml(&format!("{full}\n{secret}")).errors());
+    }
+    for (key, _) in full.lines().filter_map(|l| l.split_once(" = ")) {
+        let e = Bench::new().toml(&full.replacen(&format!("{key} = "), &format!("{key}x = "), 1)).errors();
+        let word = key.rsplit(' ').next().unwrap_or(key);
+        assert!(e.contains(&format!("{word}x")), "{key}: {e}");
+        assert_clean("misspelled", &e);
+    }
+    assert!(seen > 100, "{seen}");
+}
+
+#[test]
+fn a_secret_may_be_a_file() {
+    let toml = "[twilio]\naccount_sid = \"AC00000000000000000000000000000001\"\nfrom = \"12345\"\nauth_token_file = \"token\"\n";
+    for (content, want) in [("abc", "abc"), ("abc\n", "abc"), ("abc\r\n", "abc")] {
+        let c = Bench::new().toml(toml).file("token", content).load();
+        assert_eq!(c.twilio_required().expect("complete").auth_token.expose_secret(), want, "{content:?}");
+    }
+    for (label, content, want) in [("empty", "\n", "is empty"), ("large", &"x".repeat(70_000), "larger")] {
+        let c = Bench::new().toml(toml).file("token", content).load();
+        let e = c.twilio_required().expect_err(label).to_string();
+        assert!(e.contains("dispatchctl.toml:4: twilio.auth_token_file") && e.contains(want), "{label}: {e}");
+    }
+    let e = Bench::new().toml(toml).file("token", "hush hush\n").errors();
+    assert!(e.contains("dispatchctl.toml:4") && e.contains("the credential alone") && !e.contains("hush"), "{e}");
+    let c = Bench::new().toml(toml).file("token", "file").env("TWILIO_AUTH_TOKEN", "env").load();
+    assert_eq!(c.twilio_required().expect("complete").auth_token.expose_secret(), "env", "the stronger place counts");
+    let b = Bench::new().toml(toml).file("x", "env-file").env("DISPATCHCTL_TWILIO__AUTH_TOKEN_FILE", "x");
+    assert_eq!(b.load().twilio_required().expect("complete").auth_token.expose_secret(), "env-file");
+}
+
+#[test]
+fn a_missing_secret_stops_only_what_needs_it() {
+    let toml = format!(
+        "{TWILIO}api_key = \"SK00000000000000000000000000000001\"\n[airtable]\nbase_id = \"app00000000000000\"\n\
+         [[server.tokens]]\nname = \"a\"\ntoken_file = \"gone\"\nscope = \"read\"\n\
+         [[alerts.sinks]]\nkind = \"webhook\"\nurl_file = \"gone\"\n"
+    );
+    let c = Bench::new().toml(&toml).load();
+    for (part, key) in [
+        (Part::Twilio, "twilio.api_secret"),
+        (Part::Airtable, "airtable.token"),
+        (Part::Server, "server.tokens[0].token_file"),
+        (Part::Alerts, "alerts.sinks[0].url_file"),
+    ] {
+        let e = c.check(&[part]).expect_err(key).to_string();
+        assert!(e.contains(key) && e.lines().count() == 1, "{e}");
+    }
+    assert!(c.airtable_required().is_err() && c.twilio_required().is_err());
+}

@@ -1,0 +1,420 @@
+//! Configuration as the rest of the program sees it: checked once, trusted afterwards.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+use super::origin::{ConfigErrors, Origin, Problem};
+use super::secrets::SecretUrl;
+use super::show::ShowRow;
+use crate::domain::PhoneNumber;
+use crate::domain::team::Directory;
+use crate::domain::types::Sender;
+
+/// The account of the sandbox where none is configured.
+pub const SANDBOX_ACCOUNT_SID: &str = "AC5a4db0c5a4db0c5a4db0c5a4db0c0000";
+/// Its auth token.
+pub const SANDBOX_AUTH_TOKEN: &str = "sandbox-auth-token";
+/// The sender in test mode where none is configured: the one that works with Twilio's test credentials (`facts/twilio.md`).
+pub const SANDBOX_FROM: &str = "+15005550006";
+/// The sandbox's Airtable token where none is configured.
+pub const SANDBOX_AIRTABLE_TOKEN: &str = "patSandbox.sandbox-airtable-token";
+/// Its base.
+pub const SANDBOX_AIRTABLE_BASE_ID: &str = "appSandbox0000000";
+
+/// Whether texts reach people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Real providers.
+    Live,
+    /// Nothing leaves the machine.
+    Test,
+}
+
+impl Mode {
+    /// As JSON documents say it: `live` or `test`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// Where the store is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreLocation {
+    /// A SQLite file, absolute where the working directory is known.
+    Sqlite(PathBuf),
+}
+
+impl StoreLocation {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Sqlite(path) => path,
+        }
+    }
+}
+
+/// What a bearer token may do; each includes the ones before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// Look.
+    Read,
+    /// Also dispatch.
+    Dispatch,
+    /// Also acknowledge, resolve, cancel, reopen.
+    Operate,
+}
+
+/// A bearer token for `/api`.
+#[derive(Debug, Clone)]
+pub struct Token {
+    /// The actor in the log.
+    pub name: String,
+    /// What the caller sends.
+    pub token: SecretString,
+    /// What it may do.
+    pub scope: Scope,
+}
+
+/// The HTTP listeners.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// The main listener; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// A second one that serves `/webhooks` and `/livez` alone.
+    pub public_listen: Option<SocketAddr>,
+    /// What Twilio calls; without it all rests on polling. In test mode `serve` puts its own address here.
+    pub public_url: Option<Url>,
+    /// Empty only where nothing but this machine can reach the API.
+    pub tokens: Vec<Token>,
+}
+
+/// The provider of texts.
+#[derive(Debug, Clone)]
+pub struct Twilio {
+    /// `AC` and 32 hex digits.
+    pub account_sid: String,
+    /// Signs webhooks; authenticates requests where there is no API key.
+    pub auth_token: SecretString,
+    /// Also accepted in signatures, while rotating.
+    pub auth_token_previous: Option<SecretString>,
+    /// (`SK…`, its secret): authenticates requests.
+    pub api_key: Option<(String, SecretString)>,
+    /// Who sends where a line names nobody; always present in what [`Config::twilio_required`] returns.
+    pub sender: Option<Sender>,
+    /// Used, in order, while the breaker of the first is open.
+    pub fallback_from: Vec<Sender>,
+    /// Without credentials, https unless it is this machine.
+    pub base_url: Url,
+    /// Per sender, in segments; 0 = unlimited.
+    pub messages_per_second: f64,
+    /// For the connection alone.
+    pub connect_timeout: Duration,
+    /// For a whole request, connection included.
+    pub request_timeout: Duration,
+    /// `ValidityPeriod`, whole seconds from 1 to 36000.
+    pub validity: Duration,
+}
+
+/// When the mirror is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MirrorPace {
+    /// At once.
+    Realtime,
+    /// Gathered, and written this often.
+    Batched(Duration),
+}
+
+/// What is read back from the mirror.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verify {
+    /// Every dispatch event.
+    All,
+    /// Each call's first attempt.
+    First,
+    /// Nothing.
+    None,
+}
+
+/// The shop's records.
+#[derive(Debug, Clone)]
+pub struct Airtable {
+    /// A personal access token.
+    pub token: SecretString,
+    /// `app` and 14 letters or digits.
+    pub base_id: String,
+    /// Without credentials, https unless it is this machine.
+    pub base_url: Url,
+    /// Over 0, at most 5: the provider's limit per base.
+    pub requests_per_second: f64,
+    /// When it is written.
+    pub mirror: MirrorPace,
+    /// What is read back.
+    pub verify: Verify,
+    /// How often DISPATCHING calls that another system made are looked for; `None`: never.
+    pub adopt_every: Option<Duration>,
+    /// The tables' names.
+    pub tables: AirtableTables,
+    /// The field names of the events table.
+    pub events: EventFields,
+    /// The field names of the calls table.
+    pub calls: CallFields,
+}
+
+/// The names of the base's tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AirtableTables {
+    /// Dispatch events, one row an attempt.
+    pub events: String,
+    /// Calls.
+    pub calls: String,
+    /// Where contacts are read from, if they are.
+    pub contacts: Option<String>,
+}
+
+macro_rules! field_names {
+    ($(#[$doc:meta])* $name:ident { $($field:ident = $default:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $name {
+            $(#[doc = concat!("Default: `", $default, "`.")] pub $field: String,)+
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default.to_owned(),)+ }
+            }
+        }
+
+        impl $name {
+            /// Our names and the base's, in the order of the documentation.
+            pub fn pairs(&self) -> Vec<(&'static str, &str)> {
+                vec![$((stringify!($field), self.$field.as_str()),)+]
+            }
+
+            /// The same, to be changed while reading.
+            pub(super) fn pairs_mut(&mut self) -> Vec<(&'static str, &mut String)> {
+                vec![$((stringify!($field), &mut self.$field),)+]
+            }
+        }
+    };
+}
+
+field_names! {
+    /// The base's names for the fields of a dispatch event.
+    EventFields {
+        event_id = "Event ID",
+        call_id = "Call ID",
+        method = "Method",
+        sent_at = "Sent At",
+        delivery_status = "Delivery Status",
+        attempt_number = "Attempt Number",
+        result = "Result",
+        message_sid = "Message SID",
+        error_code = "Error Code",
+        to = "To",
+        contact = "Contact",
+        reference = "Reference",
+        step = "Step",
+        round = "Round",
+    }
+}
+
+field_names! {
+    /// The base's names for the fields of a call.
+    CallFields {
+        call_id = "Call ID",
+        status = "Status",
+        caller_phone = "Caller Phone",
+        emergency_level = "Emergency Level",
+        issue_summary = "Issue Summary",
+        caller_name = "Caller Name",
+        address = "Address",
+        twilio_to_number = "Twilio To Number",
+        on_call_contact = "On-Call Contact",
+        reference = "Reference",
+        accepted_at = "Accepted At",
+        next_follow_up_at = "Next Follow-Up At",
+    }
+}
+
+/// What to do about an outcome that stays unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownPolicy {
+    /// Send again, once a notice, marked as a repeat.
+    Resend,
+    /// Leave it to the next step; where none follows, alert.
+    Hold,
+}
+
+/// How messages are followed.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// No final status by then: alert.
+    pub status_timeout: Duration,
+    /// No final status by then: ask Twilio. Over zero.
+    pub poll_after: Duration,
+    /// How long an unknown outcome is looked for, from the POST's start. Longer than the request timeout.
+    pub settle: Duration,
+    /// For a first notice.
+    pub unknown_first: UnknownPolicy,
+    /// For a reminder.
+    pub unknown_follow_up: UnknownPolicy,
+    /// Texts made for a notice because an earlier one failed in a transient way.
+    pub resend_limit: u32,
+    /// Before each of them.
+    pub resend_pause: Duration,
+    /// Whether those who were told hear that it is over.
+    pub stand_down: bool,
+}
+
+/// The kind of an alert sink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SinkKind {
+    /// A POST of a Slack-compatible text with structured fields.
+    Webhook,
+}
+
+/// Where alerts go.
+#[derive(Debug, Clone)]
+pub struct Sink {
+    /// How it is told.
+    pub kind: SinkKind,
+    /// Where; a secret in itself.
+    pub url: SecretUrl,
+}
+
+/// When a person is alarmed.
+#[derive(Debug, Clone)]
+pub struct Alerts {
+    /// So many failed attempts in a row. At least 1.
+    pub consecutive_failures: u32,
+    /// A follow-up fired later than this.
+    pub late_follow_up: Duration,
+    /// Never any in test mode.
+    pub sinks: Vec<Sink>,
+}
+
+/// A dead-man's switch.
+#[derive(Debug, Clone)]
+pub struct Heartbeat {
+    /// Fetched while the engine is healthy; a secret in itself.
+    pub url: SecretUrl,
+    /// How often.
+    pub every: Duration,
+}
+
+/// The parts whose secrets may be missing or unreadable for commands that do not need them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// `[twilio]`.
+    Twilio,
+    /// `[airtable]`.
+    Airtable,
+    /// `[[server.tokens]]`.
+    Server,
+    /// `[[alerts.sinks]]` and `[heartbeat]`.
+    Alerts,
+}
+
+/// The whole of the settings.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file that was read, as it was named.
+    pub file: Option<PathBuf>,
+    /// Whether texts reach people.
+    pub mode: Mode,
+    /// Where the store is.
+    pub store: StoreLocation,
+    /// The listeners.
+    pub server: Server,
+    /// `None` where credentials are missing; ask [`Config::twilio_required`]. Always present in test mode.
+    pub twilio: Option<Twilio>,
+    /// `None` where it is not used, or its token is missing; ask [`Config::airtable_required`].
+    pub airtable: Option<Airtable>,
+    /// Contacts, lines, policies, templates.
+    pub directory: Directory,
+    /// How messages are followed.
+    pub delivery: Delivery,
+    /// When a person is alarmed.
+    pub alerts: Alerts,
+    /// The dead-man's switch, if there is one.
+    pub heartbeat: Option<Heartbeat>,
+    /// The only numbers that a live test may text.
+    pub test_numbers: Vec<PhoneNumber>,
+    /// Where the sandbox is, or is to be; loopback in test mode.
+    pub sandbox_listen: SocketAddr,
+    /// What works and is probably not meant; said at start and by `doctor`.
+    pub warnings: Vec<String>,
+    /// What the file says and test mode replaced, one sentence each.
+    pub replaced: Vec<String>,
+    /// Where each effective key came from.
+    pub origins: BTreeMap<String, Origin>,
+    pub(super) rows: Vec<ShowRow>,
+    pub(super) deferred: Vec<(Part, Problem)>,
+}
+
+impl Config {
+    /// The provider, for a command that needs it.
+    ///
+    /// # Errors
+    /// What is missing or unreadable. Exit code 2.
+    pub fn twilio_required(&self) -> Result<&Twilio, ConfigErrors> {
+        self.check(&[Part::Twilio])?;
+        self.twilio.as_ref().ok_or_else(|| ConfigErrors(Vec::new()))
+    }
+
+    /// The mirror, where one is configured, for a command that reads or writes it.
+    ///
+    /// # Errors
+    /// What is missing or unreadable. Exit code 2.
+    pub fn airtable_required(&self) -> Result<Option<&Airtable>, ConfigErrors> {
+        self.check(&[Part::Airtable])?;
+        Ok(self.airtable.as_ref())
+    }
+
+    /// Everything that a command may do without and `serve` may not: the secrets of each of these parts are at hand.
+    ///
+    /// # Errors
+    /// What is missing or unreadable. Exit code 2.
+    pub fn check(&self, parts: &[Part]) -> Result<(), ConfigErrors> {
+        let found: Vec<Problem> =
+            self.deferred.iter().filter(|(part, _)| parts.contains(part)).map(|(_, p)| p.clone()).collect();
+        if found.is_empty() { Ok(()) } else { Err(ConfigErrors(found)) }
+    }
+
+    /// The sandbox's address as a base URL.
+    pub fn sandbox_url(&self) -> Url {
+        sandbox_url(self.sandbox_listen)
+    }
+
+    /// Says where the sandbox really listens: the base URLs that pointed to the configured place follow it.
+    pub fn point_at_sandbox(&mut self, listen: SocketAddr) {
+        let (before, now) = (self.sandbox_url(), sandbox_url(listen));
+        self.sandbox_listen = listen;
+        for url in
+            self.twilio.iter_mut().map(|t| &mut t.base_url).chain(self.airtable.iter_mut().map(|a| &mut a.base_url))
+        {
+            if *url == before {
+                *url = now.clone();
+            }
+        }
+    }
+}
+
+/// `http://` and an address, without the scope that an IPv6 address may have.
+pub(super) fn sandbox_url(listen: SocketAddr) -> Url {
+    #[expect(clippy::expect_used, reason = "a constant")]
+    let mut url = Url::parse("http://127.0.0.1").expect("a constant URL");
+    // Both fail for URLs without a host alone.
+    let set = url.set_ip_host(listen.ip()).and_then(|()| url.set_port(Some(listen.port())));
+    debug_assert!(set.is_ok(), "a URL with a host takes an address and a port");
+    url
+}

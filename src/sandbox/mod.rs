@@ -1,1 +1,242 @@
+//! A stand-in for the provider, for drills, demos and other people's integration tests: Twilio's Messages (create, fetch,
+//! list) over HTTP on loopback, with signed status callbacks, technicians who reply, faults on demand, and a ledger.
+//!
+//! The ledger is the judge of "lost" and "doubled", so nothing here shares code with the client that it judges: the
+//! sandbox imports the domain's words, the clock and the ids, and signs its callbacks with an HMAC of its own.
+//!
+//! After a crash: every accepted message is one line of the ledger file, written before the answer leaves, so that a
+//! killed sandbox starts again with the same messages (a power cut may cost the newest lines: there is no fsync here).
+//! Messages that had not reached their end go on, callbacks included.
+//!
+//! Bounds: the HTTP server is `wiremock`, which cannot limit a request's size, refuse a connection while it runs, or cut
+//! an answer in its middle. Stop the sandbox and start it on the same port and ledger to play a host that is gone.
 
+mod callbacks;
+mod controls;
+mod create;
+mod faults;
+mod ledger;
+mod messages;
+mod people;
+mod server;
+mod state;
+#[cfg(test)]
+mod tests;
+mod twilio;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Clock as _;
+
+pub use faults::{Fault, FaultKind, On, OutcomeWord};
+pub use ledger::LedgerEntry;
+pub use messages::{Direction, Status};
+pub use people::{Person, Reply};
+
+use server::Server;
+use state::Shared;
+
+/// The account that the sandbox has where none is configured: of the right shape, and nobody's.
+pub const DEFAULT_ACCOUNT_SID: &str = "AC5a9db0c5a9db0c5a9db0c5a9db0c5a9d";
+/// The auth token of [`DEFAULT_ACCOUNT_SID`]: signs callbacks and opens the API.
+pub const DEFAULT_AUTH_TOKEN: &str = "5a9db0c0ffee5a9db0c0ffee5a9db0c0";
+
+/// How a sandbox is started.
+#[derive(Clone)]
+pub struct SandboxConfig {
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The account: `AC` and 32 hex digits.
+    pub account_sid: String,
+    /// Signs callbacks, and opens the API together with the account SID.
+    pub auth_token: String,
+    /// An API key (`SK…`) and its secret that open the API too.
+    pub api_key: Option<(String, String)>,
+    /// The ledger file; made where there is none, reloaded where there is one.
+    pub ledger: PathBuf,
+    /// Between two statuses of a message.
+    pub pace: Duration,
+    /// Where technicians' replies are posted; without it they are only listed.
+    pub inbound_url: Option<String>,
+    /// Technicians who reply by themselves.
+    pub people: Vec<Person>,
+    /// Decides every chance (faults with `share` or `coin`, ids).
+    pub seed: u64,
+}
+
+impl SandboxConfig {
+    /// A sandbox with the default account on a free loopback port, statuses 50 ms apart.
+    pub fn new(ledger: impl Into<PathBuf>) -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            account_sid: DEFAULT_ACCOUNT_SID.to_owned(),
+            auth_token: DEFAULT_AUTH_TOKEN.to_owned(),
+            api_key: None,
+            ledger: ledger.into(),
+            pace: Duration::from_millis(50),
+            inbound_url: None,
+            people: Vec::new(),
+            seed: 1,
+        }
+    }
+}
+
+/// Why a sandbox did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// Another process listens there.
+    #[error("port {} of {} is in use", addr.port(), addr.ip())]
+    PortInUse {
+        /// The address that was asked for.
+        addr: SocketAddr,
+    },
+    /// The address cannot be listened on for another reason.
+    #[error("cannot listen on {addr}")]
+    Listen {
+        /// The address that was asked for.
+        addr: SocketAddr,
+        /// The system's word.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Another sandbox writes this ledger.
+    #[error("the ledger {} is in use by another sandbox", path.display())]
+    LedgerInUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The ledger cannot be opened or read.
+    #[error("cannot use the ledger {}", path.display())]
+    Ledger {
+        /// The file.
+        path: PathBuf,
+        /// The system's word.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A line of the ledger, not the last and torn one, is not one of ours.
+    #[error("line {line} of the ledger {} cannot be read", path.display())]
+    LedgerDamaged {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+    },
+    /// A setting that cannot work.
+    #[error("{0}")]
+    Config(String),
+    /// The background threads could not be started.
+    #[error("cannot start the sandbox's threads")]
+    Runtime(#[source] std::io::Error),
+    /// The client that posts callbacks could not be made.
+    #[error("cannot make the client that posts callbacks")]
+    Client(#[source] reqwest::Error),
+}
+
+/// A running sandbox. Dropping it stops it; [`Sandbox::shutdown`] also waits until the port is free.
+pub struct Sandbox {
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+    server: Option<Server>,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Sandbox {
+    /// Binds the port, reloads the ledger, and serves on threads of its own (so it lives on while the caller's runtime
+    /// is blocked). Messages of an earlier life that had not reached their end go on.
+    ///
+    /// # Errors
+    /// See [`SandboxError`]; nothing is left running.
+    pub async fn start(config: SandboxConfig) -> Result<Self, SandboxError> {
+        let listen = config.listen;
+        let listener = std::net::TcpListener::bind(listen).map_err(|source| match source.kind() {
+            std::io::ErrorKind::AddrInUse => SandboxError::PortInUse { addr: listen },
+            _ => SandboxError::Listen { addr: listen, source },
+        })?;
+        let addr = listener.local_addr().map_err(|source| SandboxError::Listen { addr: listen, source })?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("sandbox")
+            .enable_all()
+            .build()
+            .map_err(SandboxError::Runtime)?;
+        let shared = match Shared::open(config, runtime.handle().clone()) {
+            Ok(shared) => Arc::new(shared),
+            Err(e) => {
+                runtime.shutdown_background();
+                return Err(e);
+            }
+        };
+        let server = Server::start(listener, &shared).await;
+        callbacks::resume(&shared);
+        Ok(Self { addr, shared, server: Some(server), runtime: Some(runtime) })
+    }
+
+    /// `http://127.0.0.1:4010`: what stands for `https://api.twilio.com`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Every message that was accepted, outbound and inbound, oldest first.
+    pub fn ledger(&self) -> Vec<LedgerEntry> {
+        self.shared.state().messages.entries()
+    }
+
+    /// Arms a fault, as `POST /_sandbox/faults` does.
+    ///
+    /// # Errors
+    /// [`SandboxError::Config`] names what cannot work in it.
+    pub fn add_fault(&self, fault: Fault) -> Result<u64, SandboxError> {
+        self.shared.add_fault(fault).map_err(SandboxError::Config)
+    }
+
+    /// Disarms every fault.
+    pub fn clear_faults(&self) {
+        self.shared.state().faults.clear();
+    }
+
+    /// Where technicians' replies are posted from now on.
+    ///
+    /// # Errors
+    /// [`SandboxError::Config`] where it is no absolute http(s) URL.
+    pub fn set_inbound_url(&self, url: Option<String>) -> Result<(), SandboxError> {
+        self.shared.set_inbound_url(url).map_err(SandboxError::Config)
+    }
+
+    /// Stops serving, drops what is under way, closes the ledger and waits (2 s at most) until the port is free again.
+    pub async fn shutdown(mut self) {
+        self.stop();
+        let until = self.shared.clock.now().plus(Duration::from_secs(2));
+        while std::net::TcpListener::bind(self.addr).is_err() && self.shared.clock.now() < until {
+            self.shared.clock.sleep_until(self.shared.clock.now().plus(Duration::from_millis(5))).await;
+        }
+    }
+
+    fn stop(&mut self) {
+        self.shared.state().ledger.close();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+        self.server = None;
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("addr", &self.addr).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,395 @@
+//! A message's way to its end, and the signed POSTs that tell of it.
+//!
+//! Statuses move on by themselves, whether or not a callback is heard. Callbacks of one message leave in order unless a
+//! fault says otherwise; each is tried again as its URL's fragment asks. Only loopback addresses are ever called.
+//! Source: `facts/twilio.md` §5 to §7.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use hmac::{Hmac, Mac as _};
+use tokio::sync::oneshot;
+
+use super::faults::{FaultKind, Subject};
+use super::messages::{Direction, Message, Status};
+use super::people;
+use super::state::Shared;
+use crate::clock::Clock as _;
+use crate::domain::Timestamp;
+
+/// The longest callback URL.
+const URL_MAX: usize = 4_000;
+/// How much of an answer is read.
+const ANSWER_MAX: usize = 64 * 1024;
+
+/// Why a URL cannot be called back.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum TargetError {
+    /// The real service refuses it too.
+    #[error("{0}")]
+    Url(&'static str),
+    /// The real service would ignore the override in silence.
+    #[error("connection override '{0}' is unknown or out of its range")]
+    Override(String),
+}
+
+impl TargetError {
+    /// Whether the URL itself is fine.
+    pub(super) fn is_override(&self) -> bool {
+        matches!(self, Self::Override(_))
+    }
+}
+
+/// Where a callback goes, and how stubbornly.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    /// As given, without the fragment: this is signed.
+    signed: String,
+    url: url::Url,
+    retries: u32,
+    on_4xx: bool,
+    on_5xx: bool,
+    on_connect: bool,
+    on_read: bool,
+    read_timeout: Duration,
+    total: Duration,
+}
+
+impl Target {
+    /// Reads a callback URL and the connection overrides in its fragment.
+    pub(super) fn parse(given: &str) -> Result<Self, TargetError> {
+        if given.len() > URL_MAX {
+            return Err(TargetError::Url("it is longer than 4000 characters"));
+        }
+        let url = url::Url::parse(given).map_err(|_| TargetError::Url("it is not an absolute URL"))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(TargetError::Url("it is neither http nor https"));
+        }
+        if url.host_str().is_none_or(|h| h.is_empty() || h.contains('_')) {
+            return Err(TargetError::Url("its host is missing or holds an underscore"));
+        }
+        let (signed, fragment) = given.split_once('#').unwrap_or((given, ""));
+        let mut target = Self {
+            signed: signed.to_owned(),
+            url,
+            retries: 1,
+            on_4xx: false,
+            on_5xx: false,
+            on_connect: true,
+            on_read: false,
+            read_timeout: Duration::from_secs(15),
+            total: Duration::from_secs(15),
+        };
+        target.url.set_fragment(None);
+        for pair in fragment.split('&').filter(|p| !p.is_empty()) {
+            target.set(pair).ok_or_else(|| TargetError::Override(pair.chars().take(32).collect()))?;
+        }
+        Ok(target)
+    }
+
+    fn set(&mut self, pair: &str) -> Option<()> {
+        let (key, value) = pair.split_once('=')?;
+        let ms = |most: u64| value.parse().ok().filter(|v| (100..=most).contains(v)).map(Duration::from_millis);
+        match key {
+            "rc" => self.retries = value.parse().ok().filter(|v| *v <= 5)?,
+            "tt" => self.total = ms(15_000)?,
+            "rt" => self.read_timeout = ms(15_000)?,
+            // A loopback connect answers at once, and there are no edges or certificates: checked, then without effect.
+            "ct" => drop(ms(10_000)?),
+            "sni" if matches!(value, "y" | "n") => {}
+            "e" if !value.is_empty() => {}
+            "rp" => self.set_policy(value)?,
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn set_policy(&mut self, list: &str) -> Option<()> {
+        (self.on_4xx, self.on_5xx, self.on_connect, self.on_read) = (false, false, false, false);
+        for word in list.split(',') {
+            match word {
+                "4xx" => self.on_4xx = true,
+                "5xx" => self.on_5xx = true,
+                "ct" => self.on_connect = true,
+                "rt" => self.on_read = true,
+                "all" => (self.on_4xx, self.on_5xx, self.on_connect, self.on_read) = (true, true, true, true),
+                _ => return None,
+            }
+        }
+        Some(())
+    }
+
+    /// Whether it is on this machine: nothing else is ever called.
+    pub(super) fn is_loopback(&self) -> bool {
+        match self.url.host() {
+            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+            Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+            None => false,
+        }
+    }
+
+    /// The URL that is signed.
+    pub(super) fn signed_url(&self) -> &str {
+        &self.signed
+    }
+}
+
+/// `X-Twilio-Signature` of a form POST (`facts/twilio.md` §7): the URL, then each name and value, sorted by name.
+/// Values of one name are sorted and told once, as the official Node and Python validators do.
+pub(super) fn sign(token: &str, url: &str, form: &[(String, String)]) -> String {
+    let mut pairs: Vec<_> = form.iter().collect();
+    pairs.sort();
+    pairs.dedup();
+    let mut text = url.to_owned();
+    for (name, value) in pairs {
+        text.push_str(name);
+        text.push_str(value);
+    }
+    let Ok(mut mac) = Hmac::<sha1::Sha1>::new_from_slice(token.as_bytes()) else { return String::new() };
+    mac.update(text.as_bytes());
+    base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes())
+}
+
+/// What came of a POST.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Posted {
+    /// The answer's status; none where no answer came.
+    pub(super) http_status: Option<u16>,
+    pub(super) content_type: String,
+    pub(super) body: String,
+    connect_failed: bool,
+}
+
+/// The client for callbacks: no redirects, no proxy, and a fresh connection each time, so that an idle one which the
+/// other side has just closed is never taken for a lost callback.
+pub(super) fn client() -> reqwest::Result<reqwest::Client> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .http1_only()
+        .pool_max_idle_per_host(0)
+        .connect_timeout(Duration::from_secs(5))
+        .timeout(Duration::from_secs(15))
+        .user_agent("TwilioProxy/1.1")
+        .build()
+}
+
+/// One POST of a form. `signature` goes out as it is.
+pub(super) async fn post_once(
+    shared: &Shared,
+    target: &Target,
+    form: &[(String, String)],
+    signature: Option<&str>,
+    token: &str,
+    timeout: Duration,
+) -> Posted {
+    if !target.is_loopback() {
+        return Posted::default();
+    }
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    let mut request = shared
+        .client
+        .post(target.url.clone())
+        .timeout(timeout)
+        .header("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+        .header("Accept", "*/*")
+        .header("X-Home-Region", "us1")
+        .header("I-Twilio-Idempotency-Token", token)
+        .body(body);
+    if let Some(signature) = signature {
+        request = request.header("X-Twilio-Signature", signature);
+    }
+    match request.send().await {
+        Err(e) => Posted { connect_failed: e.is_connect(), ..Posted::default() },
+        Ok(mut answer) => {
+            let content_type = answer.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or("");
+            let mut posted = Posted {
+                http_status: Some(answer.status().as_u16()),
+                content_type: content_type.to_owned(),
+                ..Posted::default()
+            };
+            let mut raw = Vec::new();
+            while let Ok(Some(chunk)) = answer.chunk().await {
+                raw.extend_from_slice(&chunk);
+                if raw.len() > ANSWER_MAX {
+                    break;
+                }
+            }
+            posted.body = String::from_utf8_lossy(&raw).into_owned();
+            posted
+        }
+    }
+}
+
+/// Posts a signed form, again and again as the target's overrides ask; `told` hears of the first try's end.
+pub(super) async fn post_signed(
+    shared: &Shared,
+    target: &Target,
+    form: &[(String, String)],
+    note: (&str, Status),
+    told: Option<oneshot::Sender<()>>,
+) -> Posted {
+    let mut told = told;
+    let signature = sign(&shared.auth_token, target.signed_url(), form);
+    let token = shared.ids.uuid(shared.clock.now()).to_string();
+    let started = shared.clock.boot();
+    let mut pause = Duration::from_millis(250);
+    for tries in 0.. {
+        let left = target.total.saturating_sub(shared.clock.boot().saturating_sub(started));
+        let posted = {
+            let Ok(_permit) = shared.posts.acquire().await else { return Posted::default() };
+            post_once(shared, target, form, Some(&signature), &token, target.read_timeout.min(left)).await
+        };
+        shared.note_callback(note.0, note.1, posted.http_status);
+        if let Some(told) = told.take() {
+            let _ = told.send(());
+        }
+        let again = match posted.http_status {
+            Some(400..=499) => target.on_4xx,
+            Some(500..=599) => target.on_5xx,
+            Some(_) => false,
+            None if posted.connect_failed => target.on_connect,
+            None => target.on_read,
+        };
+        let spent = shared.clock.boot().saturating_sub(started) + pause;
+        if !again || tries >= target.retries || spent >= target.total {
+            return posted;
+        }
+        shared.pause(pause).await;
+        pause *= 2;
+    }
+    Posted::default()
+}
+
+/// The form of a status callback, in the order of the recorded ones.
+pub(super) fn status_form(account_sid: &str, m: &Message) -> Vec<(String, String)> {
+    let mut form: Vec<(String, String)> = Vec::with_capacity(11);
+    let mut add = |name: &str, value: &str| form.push((name.to_owned(), value.to_owned()));
+    if let Some(code) = m.error_code {
+        add("ErrorCode", &code.to_string());
+    }
+    if m.status == Status::Delivered {
+        add("RawDlrDoneDate", &dlr_date(m.updated));
+    }
+    add("SmsSid", &m.sid);
+    add("SmsStatus", m.status.as_str());
+    add("MessageStatus", m.status.as_str());
+    add("To", &m.to);
+    if let Some(service) = &m.service {
+        add("MessagingServiceSid", service);
+    }
+    add("MessageSid", &m.sid);
+    add("AccountSid", account_sid);
+    if let Some(from) = &m.from {
+        add("From", from);
+    }
+    add("ApiVersion", "2010-04-01");
+    form
+}
+
+/// `YYMMDDhhmm`.
+fn dlr_date(at: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(at.as_millis()).map(|t| t.strftime("%y%m%d%H%M").to_string()).unwrap_or_default()
+}
+
+/// Takes up every message that an earlier life left on its way.
+pub(super) fn resume(shared: &Arc<Shared>) {
+    let sids = shared.state().messages.under_way();
+    for sid in sids {
+        run(shared, sid);
+    }
+}
+
+/// Walks a message to its end in the background.
+pub(super) fn run(shared: &Arc<Shared>, sid: String) {
+    let shared = shared.clone();
+    shared.runtime.clone().spawn(async move {
+        let mut line = CallbackLine { shared: shared.clone(), before: None, held: None };
+        loop {
+            let pace = {
+                let state = shared.state();
+                if state.messages.get(&sid).and_then(Message::next).is_none() {
+                    break;
+                }
+                state.pace
+            };
+            shared.pause(pace).await;
+            let Some(message) = shared.advance(&sid) else { break };
+            if message.on_handset() {
+                people::text_arrived(&shared, &message);
+            }
+            line.tell(message);
+        }
+        line.release();
+    });
+}
+
+/// The callbacks of one message, each after the first try of the one before.
+struct CallbackLine {
+    shared: Arc<Shared>,
+    before: Option<oneshot::Receiver<()>>,
+    held: Option<(Target, Message)>,
+}
+
+impl CallbackLine {
+    fn tell(&mut self, message: Message) {
+        let target = message.callback.as_deref().and_then(|c| Target::parse(c).ok()).filter(Target::is_loopback);
+        let Some(target) = target.filter(|_| message.direction == Direction::OutboundApi) else { return };
+        let (withheld, twice, swapped, late) = {
+            let mut state = self.shared.state();
+            let subject = Subject {
+                on: None,
+                to: Some(&message.to),
+                from: message.from.as_deref(),
+                status: Some(message.status),
+            };
+            let mut hit = |kind| state.faults.hit(&[kind], subject, &self.shared.ids);
+            let late = hit(FaultKind::DelayCallbacks).and_then(|f| f.delay_ms).map(Duration::from_millis);
+            (
+                hit(FaultKind::WithholdCallbacks).is_some(),
+                hit(FaultKind::DuplicateCallbacks).is_some(),
+                hit(FaultKind::ReorderCallbacks).is_some(),
+                late,
+            )
+        };
+        if withheld {
+            return;
+        }
+        if swapped && self.held.is_none() {
+            self.held = Some((target, message));
+            return;
+        }
+        if twice {
+            self.send(target.clone(), message.clone(), late);
+        }
+        self.send(target, message, late);
+        self.release();
+    }
+
+    /// Sends what was held back, after what has gone out since.
+    fn release(&mut self) {
+        if let Some((target, message)) = self.held.take() {
+            self.send(target, message, None);
+        }
+    }
+
+    fn send(&mut self, target: Target, message: Message, late: Option<Duration>) {
+        let (told, done) = oneshot::channel();
+        // A late one holds up nobody: that is what makes it late.
+        let before = if late.is_none() { self.before.replace(done) } else { None };
+        let shared = self.shared.clone();
+        self.shared.runtime.spawn(async move {
+            if let Some(before) = before {
+                let _ = before.await;
+            }
+            if let Some(late) = late {
+                shared.pause(late).await;
+            }
+            let form = status_form(&shared.account_sid, &message);
+            post_signed(&shared, &target, &form, (&message.sid, message.status), Some(told)).await;
+        });
+    }
+}

@@ -1,0 +1,177 @@
+//! The handles under `/_sandbox/`: ledger, faults, people, replies and forged callbacks. JSON in, JSON out, no password:
+//! it listens on loopback and holds nobody's data.
+//!
+//! `reply` and `forge` answer with what the webhook answered, so the sandbox serves nothing else meanwhile (16 s at most):
+//! wiremock hands out one answer at a time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use wiremock::{Request, ResponseTemplate};
+
+use super::callbacks::{self, Posted, Target};
+use super::faults::Fault;
+use super::people::{self, Person, ReplyNow};
+use super::server::Answer;
+use super::state::Shared;
+use crate::clock::Clock as _;
+
+/// The largest request body that is read.
+const BODY_MAX: usize = 1024 * 1024;
+/// The longest wait for a webhook.
+const WEBHOOK_MAX: Duration = Duration::from_secs(16);
+
+/// Answers a request under `/_sandbox/`.
+pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Answer {
+    let (status, body) = match route(shared, request) {
+        Ok(done) => done,
+        Err((status, problem)) => (status, json!({ "error": problem })),
+    };
+    let answer = ResponseTemplate::new(status);
+    Answer::Send(if body.is_null() {
+        answer
+    } else {
+        answer.set_body_raw(body.to_string().into_bytes(), "application/json")
+    })
+}
+
+type Done = Result<(u16, Value), (u16, String)>;
+
+fn route(shared: &Arc<Shared>, request: &Request) -> Done {
+    if request.body.len() > BODY_MAX {
+        return Err((413, format!("a body is at most {BODY_MAX} bytes long")));
+    }
+    match (request.method.as_str(), request.url.path()) {
+        ("GET", "/_sandbox/health") => Ok((200, json!({ "status": "ok", "service": "dispatchctl-sandbox" }))),
+        ("GET", "/_sandbox/ledger") => Ok((200, ledger(shared))),
+        ("GET", "/_sandbox/faults") => Ok((200, json!({ "faults": shared.state().faults.list() }))),
+        ("POST", "/_sandbox/faults") => add_faults(shared, request),
+        ("DELETE", "/_sandbox/faults") => {
+            shared.state().faults.clear();
+            Ok((204, Value::Null))
+        }
+        ("POST", "/_sandbox/people") => set_people(shared, request),
+        ("POST", "/_sandbox/reply") => reply(shared, request),
+        ("POST", "/_sandbox/forge") => forge(shared, request),
+        ("POST", "/_sandbox/settings") => settings(shared, request),
+        (method, path) => Err((404, format!("{method} {path} is not one of the sandbox's controls"))),
+    }
+}
+
+fn parse<T: DeserializeOwned>(request: &Request) -> Result<T, (u16, String)> {
+    serde_json::from_slice(&request.body).map_err(|e| (400, e.to_string()))
+}
+
+/// One, or a list of them.
+fn one_or_many<T: DeserializeOwned>(request: &Request) -> Result<Vec<T>, (u16, String)> {
+    let body: Value = parse(request)?;
+    let items = match body {
+        Value::Array(items) => items,
+        one => vec![one],
+    };
+    items.into_iter().map(|i| serde_json::from_value(i).map_err(|e| (400, e.to_string()))).collect()
+}
+
+fn ledger(shared: &Shared) -> Value {
+    let state = shared.state();
+    json!({
+        "messages": state.messages.entries(),
+        "violations": state.violations,
+        "violationsTotal": state.violations_total,
+        "requests": state.counts,
+        "callbacks": state.callbacks,
+    })
+}
+
+fn add_faults(shared: &Arc<Shared>, request: &Request) -> Done {
+    let faults: Vec<Fault> = one_or_many(request)?;
+    let ids: Result<Vec<u64>, String> = faults.into_iter().map(|f| shared.add_fault(f)).collect();
+    Ok((201, json!({ "ids": ids.map_err(|e| (400, e))? })))
+}
+
+fn set_people(shared: &Shared, request: &Request) -> Done {
+    let people: Vec<Person> = one_or_many(request)?;
+    let mut state = shared.state();
+    for person in people {
+        state.people.insert(person.phone.clone(), person);
+    }
+    Ok((200, json!({ "people": state.people.len() })))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Settings {
+    #[serde(default, deserialize_with = "given")]
+    inbound_url: Option<Option<String>>,
+    pace_ms: Option<u64>,
+}
+
+/// Tells an explicit null (no webhook any more) from an absent field.
+fn given<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::<String>::deserialize(d).map(Some)
+}
+
+fn settings(shared: &Shared, request: &Request) -> Done {
+    let settings: Settings = parse(request)?;
+    if let Some(url) = settings.inbound_url {
+        shared.set_inbound_url(url).map_err(|e| (400, e))?;
+    }
+    let mut state = shared.state();
+    if let Some(ms) = settings.pace_ms {
+        state.pace = Duration::from_millis(ms);
+    }
+    Ok((200, json!({ "inboundUrl": state.inbound_url, "paceMs": u64::try_from(state.pace.as_millis()).unwrap_or(0) })))
+}
+
+fn reply(shared: &Arc<Shared>, request: &Request) -> Done {
+    let message = people::reply_now(shared, parse::<ReplyNow>(request)?).map_err(|e| (400, e))?;
+    let (sid, body) = (message.sid.clone(), message.body.clone());
+    let own = shared.clone();
+    let posted = wait(shared, async move { people::deliver(&own, &message).await })?;
+    Ok((200, json!({ "sid": sid, "sent": body, "httpStatus": posted.http_status, "body": posted.body })))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Forge {
+    url: String,
+    form: BTreeMap<String, String>,
+    /// Sent as it is; without it there is no signature header.
+    signature: Option<String>,
+    /// Signs it with the real token: a true callback that tells a false or late story.
+    #[serde(default)]
+    sign: bool,
+}
+
+fn forge(shared: &Arc<Shared>, request: &Request) -> Done {
+    let forge: Forge = parse(request)?;
+    let target = Target::parse(&forge.url).map_err(|e| (400, format!("url: {e}")))?;
+    if !target.is_loopback() {
+        return Err((400, "url: the sandbox calls loopback addresses only".into()));
+    }
+    let form: Vec<(String, String)> = forge.form.into_iter().collect();
+    let signature = if forge.sign {
+        Some(callbacks::sign(&shared.auth_token, target.signed_url(), &form))
+    } else {
+        forge.signature.filter(|s| s.bytes().all(|b| b.is_ascii_graphic()))
+    };
+    let own = shared.clone();
+    let token = shared.ids.uuid(shared.clock.now()).to_string();
+    let posted = wait(shared, async move {
+        callbacks::post_once(&own, &target, &form, signature.as_deref(), &token, Duration::from_secs(15)).await
+    })?;
+    Ok((200, json!({ "httpStatus": posted.http_status, "body": posted.body })))
+}
+
+/// Waits for a webhook's answer from wiremock's thread, which runs none of the sandbox's own work.
+fn wait(shared: &Shared, work: impl Future<Output = Posted> + Send + 'static) -> Result<Posted, (u16, String)> {
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    shared.runtime.spawn(async move {
+        let _ = tell.send(work.await);
+    });
+    told.recv_timeout(WEBHOOK_MAX).map_err(|_| (504, "the webhook did not answer within 16 s".into()))
+}

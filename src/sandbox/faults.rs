@@ -1,0 +1,288 @@
+//! What can go wrong on demand: armed at run time, drawn from the sandbox's seed, counted.
+
+use serde::{Deserialize, Serialize};
+
+use super::messages::{Outcome, Status};
+use crate::ids::Ids;
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// Answers `status` (503) and `code`, with `retryAfter`; nothing is accepted.
+    Refuse,
+    /// The answer comes `delayMs` late; a create is accepted at once.
+    Delay,
+    /// Accepted, then the connection is closed without a byte.
+    DropAfterAccept,
+    /// The connection is closed without a byte, nothing is accepted.
+    DropBeforeAccept,
+    /// Answers 500, and has accepted it with the probability `coin` (0.5).
+    #[serde(rename = "hidden_500")]
+    Hidden500,
+    /// Accepted at once, answered after `delayMs` (30 s).
+    AnswerLate,
+    /// The callback is never made.
+    WithholdCallbacks,
+    /// The callback is made twice.
+    DuplicateCallbacks,
+    /// The callback is made after the one that follows it.
+    ReorderCallbacks,
+    /// The callback is made `delayMs` late.
+    DelayCallbacks,
+    /// A list shows a message only when it is `delayMs` old.
+    ListLag,
+    /// Every request to the API is dropped without a byte, for `delayMs` from now where given.
+    Away,
+    /// The message ends in `outcome` with `errorCode`.
+    Outcome,
+}
+
+/// Which requests a fault concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum On {
+    /// Creating a message (the default).
+    Create,
+    /// Fetching one.
+    Fetch,
+    /// Listing.
+    List,
+    /// All of them.
+    Any,
+}
+
+/// How a message is made to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutcomeWord {
+    /// It arrives after all: an exception from a wider fault armed after it.
+    Delivered,
+    /// The carrier says no.
+    Undelivered,
+    /// Twilio could not send it.
+    Failed,
+    /// No word comes after `sent`.
+    Sent,
+}
+
+/// One fault, as `POST /_sandbox/faults` takes it.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Fault {
+    /// What goes wrong.
+    pub kind: FaultKind,
+    /// On which requests; `away` concerns all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<On>,
+    /// HTTP status of a refusal, 200 to 599.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Twilio's code in a refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<u32>,
+    /// Seconds for a refusal's `Retry-After`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u32>,
+    /// How late, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_ms: Option<u64>,
+    /// Only messages to this number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// Only messages from this sender.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Only callbacks of this status; `received` means a technician's reply, which is spared otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_status: Option<Status>,
+    /// How often; until cleared where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<u32>,
+    /// Only each n-th that it concerns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<u64>,
+    /// Only with this probability.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<f64>,
+    /// `hidden_500`: how probably it is accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coin: Option<f64>,
+    /// `outcome`: how it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<OutcomeWord>,
+    /// `outcome`: with which code (30008 where absent).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<u32>,
+}
+
+impl Fault {
+    /// A fault that hits every time until cleared.
+    pub fn new(kind: FaultKind) -> Self {
+        Self {
+            kind,
+            on: None,
+            status: None,
+            code: None,
+            retry_after: None,
+            delay_ms: None,
+            to: None,
+            from: None,
+            message_status: None,
+            times: None,
+            every: None,
+            share: None,
+            coin: None,
+            outcome: None,
+            error_code: None,
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let chance = |name: &str, p: Option<f64>| match p {
+            Some(p) if !(0.0..=1.0).contains(&p) => Err(format!("{name} is a probability from 0 to 1")),
+            _ => Ok(()),
+        };
+        chance("share", self.share)?;
+        chance("coin", self.coin)?;
+        if self.status.is_some_and(|s| !(200..=599).contains(&s)) {
+            return Err("status is from 200 to 599".into());
+        }
+        if self.every == Some(0) {
+            return Err("every is 1 or more".into());
+        }
+        let needs_delay = matches!(self.kind, FaultKind::Delay | FaultKind::DelayCallbacks | FaultKind::ListLag);
+        if needs_delay && self.delay_ms.is_none() {
+            return Err("delayMs is missing".into());
+        }
+        if self.kind == FaultKind::Outcome && self.outcome.is_none() {
+            return Err("outcome is missing: delivered, undelivered, failed or sent".into());
+        }
+        Ok(())
+    }
+
+    /// How a message hit by this one ends.
+    pub(super) fn ends_in(&self) -> Outcome {
+        let code = self.error_code.unwrap_or(30008);
+        match self.outcome {
+            Some(OutcomeWord::Undelivered) => Outcome::Undelivered(code),
+            Some(OutcomeWord::Failed) => Outcome::Failed(code),
+            Some(OutcomeWord::Sent) => Outcome::Sent,
+            Some(OutcomeWord::Delivered) | None => Outcome::Delivered,
+        }
+    }
+}
+
+/// What a fault is held against.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Subject<'a> {
+    /// The request, if it is one.
+    pub(super) on: Option<On>,
+    /// The recipient.
+    pub(super) to: Option<&'a str>,
+    /// The sender.
+    pub(super) from: Option<&'a str>,
+    /// The status that a callback tells.
+    pub(super) status: Option<Status>,
+}
+
+/// An armed fault and what it has done.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Armed {
+    id: u64,
+    #[serde(flatten)]
+    fault: Fault,
+    /// How many it concerned.
+    matched: u64,
+    /// How many it hit.
+    fired: u32,
+}
+
+/// How many faults may be armed at once.
+const ARMED_MAX: usize = 1_000;
+
+/// All armed faults; the first that fits hits.
+#[derive(Default)]
+pub(super) struct Faults {
+    list: Vec<Armed>,
+    next_id: u64,
+}
+
+impl Faults {
+    /// Arms one; its id.
+    pub(super) fn add(&mut self, fault: Fault) -> Result<u64, String> {
+        fault.check()?;
+        if self.list.len() >= ARMED_MAX {
+            self.list.retain(|a| a.fault.times.is_none_or(|t| a.fired < t));
+        }
+        if self.list.len() >= ARMED_MAX {
+            return Err(format!("{ARMED_MAX} faults are armed: clear them first"));
+        }
+        self.next_id += 1;
+        self.list.push(Armed { id: self.next_id, fault, matched: 0, fired: 0 });
+        Ok(self.next_id)
+    }
+
+    /// Disarms all.
+    pub(super) fn clear(&mut self) {
+        self.list.clear();
+    }
+
+    /// Disarms one.
+    pub(super) fn remove(&mut self, id: u64) {
+        self.list.retain(|a| a.id != id);
+    }
+
+    /// All, also the spent ones.
+    pub(super) fn list(&self) -> &[Armed] {
+        &self.list
+    }
+
+    /// The first fault of these kinds that hits this one; counted.
+    pub(super) fn hit(&mut self, kinds: &[FaultKind], subject: Subject<'_>, ids: &Ids) -> Option<Fault> {
+        self.list
+            .iter_mut()
+            .find_map(|a| (kinds.contains(&a.fault.kind) && a.hits(subject, ids)).then(|| a.fault.clone()))
+    }
+}
+
+impl Armed {
+    fn hits(&mut self, subject: Subject<'_>, ids: &Ids) -> bool {
+        let f = &self.fault;
+        let on = match (f.on, subject.on) {
+            _ if matches!(f.kind, FaultKind::Away | FaultKind::ListLag) => true,
+            (Some(On::Any), _) | (_, None) => true,
+            (on, Some(request)) => on.unwrap_or(On::Create) == request,
+        };
+        let status = match (f.message_status, subject.status) {
+            (Some(wanted), at) => at == Some(wanted),
+            (None, at) => at != Some(Status::Received),
+        };
+        let wide = matches!(subject.on, Some(On::List | On::Fetch)); // names no number: concerned
+        let same = |wanted: &Option<String>, is: Option<&str>| match (wanted.as_deref(), is) {
+            (None, _) => true,
+            (Some(_), None) => wide,
+            (Some(wanted), Some(is)) => wanted == is,
+        };
+        if !on || !status || !same(&f.to, subject.to) || !same(&f.from, subject.from) {
+            return false;
+        }
+        if f.times.is_some_and(|t| self.fired >= t) {
+            return false;
+        }
+        self.matched += 1;
+        if f.every.is_some_and(|n| !self.matched.is_multiple_of(n)) || !f.share.is_none_or(|p| chance(p, ids)) {
+            return false;
+        }
+        self.fired = self.fired.saturating_add(1);
+        true
+    }
+}
+
+/// True with the probability `p`, decided by the seed.
+pub(super) fn chance(p: f64, ids: &Ids) -> bool {
+    const STEPS: u32 = 1 << 24;
+    let drawn = u32::try_from(ids.below(u64::from(STEPS))).unwrap_or(0);
+    f64::from(drawn) < p * f64::from(STEPS)
+}

@@ -1,0 +1,248 @@
+//! What the sandbox knows, behind one lock, and the changes that go through the ledger file first.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::Semaphore;
+use wiremock::Request;
+
+use super::callbacks::Target;
+use super::faults::{Fault, FaultKind, Faults};
+use super::ledger::{LedgerFile, Line, LineRef, StatusLine, Violation};
+use super::messages::{Direction, Message, Messages, Status};
+use super::people::{Person, is_opt_in, is_opt_out};
+use super::server::Answer;
+use super::{SandboxConfig, SandboxError, controls, twilio};
+use crate::clock::{Clock as _, SystemClock};
+use crate::domain::Timestamp;
+use crate::ids::Ids;
+
+/// The number that a messaging service of the sandbox sends from.
+pub(super) const SERVICE_SENDER: &str = "+15005550006";
+/// How many callbacks are remembered, and how many violations are kept.
+const KEPT_MAX: usize = 2_000;
+/// How many callbacks may be under way at once.
+const POSTS_MAX: usize = 256;
+
+/// How many requests of each kind came, since the start.
+#[derive(Clone, Copy, Default, Serialize)]
+pub(super) struct Counts {
+    pub(super) create: u64,
+    pub(super) fetch: u64,
+    pub(super) list: u64,
+}
+
+/// One try of a callback.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CallbackRecord {
+    pub(super) sid: String,
+    pub(super) status: Status,
+    /// None where no answer came.
+    pub(super) http_status: Option<u16>,
+    pub(super) at: Timestamp,
+}
+
+/// Everything that changes.
+pub(super) struct State {
+    pub(super) messages: Messages,
+    pub(super) ledger: LedgerFile,
+    pub(super) faults: Faults,
+    pub(super) people: HashMap<String, Person>,
+    /// Texts that reached each phone.
+    pub(super) texts: HashMap<String, u32>,
+    /// (phone, sender) pairs that said STOP.
+    pub(super) opted_out: HashSet<(String, String)>,
+    pub(super) pace: Duration,
+    pub(super) inbound_url: Option<String>,
+    pub(super) violations: Vec<Violation>,
+    pub(super) violations_total: u64,
+    pub(super) counts: Counts,
+    pub(super) callbacks: VecDeque<CallbackRecord>,
+}
+
+/// The sandbox behind its server.
+pub(super) struct Shared {
+    pub(super) account_sid: String,
+    pub(super) auth_token: String,
+    pub(super) api_key: Option<(String, String)>,
+    pub(super) clock: SystemClock,
+    pub(super) ids: Ids,
+    pub(super) runtime: tokio::runtime::Handle,
+    pub(super) client: reqwest::Client,
+    pub(super) posts: Semaphore,
+    state: Mutex<State>,
+}
+
+impl Shared {
+    /// Checks the configuration and reloads the ledger.
+    pub(super) fn open(config: SandboxConfig, runtime: tokio::runtime::Handle) -> Result<Self, SandboxError> {
+        let hex = config.account_sid.strip_prefix("AC").unwrap_or("");
+        if hex.len() != 32 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(SandboxError::Config("the sandbox's account SID is AC and 32 hex digits".into()));
+        }
+        if let Some(url) = &config.inbound_url {
+            Target::parse(url).map_err(|e| SandboxError::Config(format!("inbound URL: {e}")))?;
+        }
+        let (ledger, lines) = LedgerFile::open(&config.ledger)?;
+        let mut state = State {
+            messages: Messages::default(),
+            ledger,
+            faults: Faults::default(),
+            people: config.people.into_iter().map(|p| (p.phone.clone(), p)).collect(),
+            texts: HashMap::new(),
+            opted_out: HashSet::new(),
+            pace: config.pace,
+            inbound_url: config.inbound_url,
+            violations: Vec::new(),
+            violations_total: 0,
+            counts: Counts::default(),
+            callbacks: VecDeque::new(),
+        };
+        state.reload(lines);
+        Ok(Self {
+            account_sid: config.account_sid,
+            auth_token: config.auth_token,
+            api_key: config.api_key,
+            clock: SystemClock::new(),
+            ids: Ids::seeded(config.seed),
+            runtime,
+            client: super::callbacks::client().map_err(SandboxError::Client)?,
+            posts: Semaphore::new(POSTS_MAX),
+            state: Mutex::new(state),
+        })
+    }
+
+    /// The state, locked; never held across an await.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers one request.
+    pub(super) fn answer(self: &Arc<Self>, request: &Request) -> Answer {
+        if request.url.path().starts_with("/_sandbox/") {
+            controls::answer(self, request)
+        } else {
+            twilio::answer(self, request)
+        }
+    }
+
+    /// A new SID: `prefix` and 32 hex digits.
+    pub(super) fn sid(&self, prefix: &str) -> String {
+        format!("{prefix}{}", self.ids.uuid(self.clock.now()).simple())
+    }
+
+    /// Arms a fault; an `away` with a delay disarms itself.
+    pub(super) fn add_fault(self: &Arc<Self>, fault: Fault) -> Result<u64, String> {
+        let back = (fault.kind == FaultKind::Away).then_some(fault.delay_ms).flatten();
+        let id = self.state().faults.add(fault)?;
+        if let Some(ms) = back {
+            let shared = self.clone();
+            self.runtime.spawn(async move {
+                shared.pause(Duration::from_millis(ms)).await;
+                shared.state().faults.remove(id);
+            });
+        }
+        Ok(id)
+    }
+
+    /// Where replies go from now on.
+    pub(super) fn set_inbound_url(&self, url: Option<String>) -> Result<(), String> {
+        if let Some(url) = &url {
+            Target::parse(url).map_err(|e| format!("inboundUrl: {e}"))?;
+        }
+        self.state().inbound_url = url;
+        Ok(())
+    }
+
+    /// Waits `d`, at least.
+    pub(super) async fn pause(&self, d: Duration) {
+        self.clock.sleep_until(self.clock.now().plus(d)).await;
+    }
+
+    /// Writes a message to the ledger, then keeps it. When this fails it was not accepted.
+    pub(super) fn accept(&self, m: Message) -> std::io::Result<()> {
+        let mut state = self.state();
+        state.ledger.append(&LineRef::Message(&m))?;
+        state.note_opt_words(&m);
+        state.messages.add(m);
+        Ok(())
+    }
+
+    /// Moves a message one step on; it as it is then, or nothing where it has reached its end.
+    pub(super) fn advance(&self, sid: &str) -> Option<Message> {
+        let at = self.clock.now();
+        let mut state = self.state();
+        let m = state.messages.get(sid)?;
+        let status = m.next()?;
+        let from = m.from.is_none().then(|| SERVICE_SENDER.to_owned());
+        let line = StatusLine { sid: sid.to_owned(), status, from, at };
+        if let Err(e) = state.ledger.append(&LineRef::Status(&line)) {
+            tracing::warn!(message.sid = sid, error = %e, "a status was not written to the sandbox's ledger");
+            return None;
+        }
+        state.messages.advance(sid, status, line.from.as_deref(), at).cloned()
+    }
+
+    /// Records a request that the real service would have misunderstood in silence.
+    pub(super) fn violation(&self, request: String, problem: String) {
+        let v = Violation { at: self.clock.now(), request, problem };
+        let mut state = self.state();
+        state.violations_total += 1;
+        if state.violations.len() < KEPT_MAX {
+            if let Err(e) = state.ledger.append(&LineRef::Violation(&v)) {
+                tracing::warn!(error = %e, "a violation was not written to the sandbox's ledger");
+            }
+            state.violations.push(v);
+        }
+    }
+
+    /// Remembers one try of a callback.
+    pub(super) fn note_callback(&self, sid: &str, status: Status, http_status: Option<u16>) {
+        let record = CallbackRecord { sid: sid.to_owned(), status, http_status, at: self.clock.now() };
+        let mut state = self.state();
+        if state.callbacks.len() >= KEPT_MAX {
+            state.callbacks.pop_front();
+        }
+        state.callbacks.push_back(record);
+    }
+}
+
+impl State {
+    fn reload(&mut self, lines: Vec<Line>) {
+        for line in lines {
+            match line {
+                Line::Message(m) => {
+                    self.note_opt_words(&m);
+                    self.messages.add(*m);
+                }
+                Line::Status(s) => {
+                    self.messages.advance(&s.sid, s.status, s.from.as_deref(), s.at);
+                }
+                Line::Violation(v) => {
+                    self.violations_total += 1;
+                    self.violations.push(v);
+                }
+            }
+        }
+        for m in self.messages.iter().filter(|m| m.on_handset()) {
+            *self.texts.entry(m.to.clone()).or_default() += 1;
+        }
+    }
+
+    /// STOP and START, which the provider itself obeys (`facts/twilio.md` §8).
+    fn note_opt_words(&mut self, m: &Message) {
+        if m.direction != Direction::Inbound {
+            return;
+        }
+        let Some(from) = &m.from else { return };
+        let pair = (from.clone(), m.to.clone());
+        if is_opt_out(&m.body) {
+            self.opted_out.insert(pair);
+        } else if is_opt_in(&m.body) {
+            self.opted_out.remove(&pair);
+        }
+    }
+}

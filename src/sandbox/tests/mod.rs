@@ -1,0 +1,168 @@
+//! The sandbox from outside: over HTTP, as its clients see it.
+
+mod api;
+mod callbacks;
+mod faults;
+mod people;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{DEFAULT_ACCOUNT_SID, DEFAULT_AUTH_TOKEN, LedgerEntry, Sandbox, SandboxConfig};
+use crate::clock::{Clock as _, SystemClock};
+
+pub(super) const SAM: &str = "+19495550101";
+pub(super) const BO: &str = "+19495550102";
+pub(super) const FROM: &str = "+15005550006";
+
+/// A sandbox on a temporary ledger, and a client of it.
+pub(super) struct Bench {
+    pub(super) sandbox: Sandbox,
+    pub(super) client: reqwest::Client,
+    pub(super) dir: tempfile::TempDir,
+}
+
+pub(super) type Form<'a> = [(&'a str, &'a str)];
+
+impl Bench {
+    pub(super) async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub(super) async fn with(change: impl FnOnce(&mut SandboxConfig)) -> Self {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let mut config = SandboxConfig::new(dir.path().join("ledger.ndjson"));
+        config.pace = Duration::from_millis(5);
+        change(&mut config);
+        let sandbox = Sandbox::start(config).await.expect("starts");
+        Self { sandbox, client: super::callbacks::client().expect("client"), dir }
+    }
+
+    pub(super) fn url(&self, rest: &str) -> String {
+        if rest.starts_with('/') && (rest.starts_with("/_sandbox") || rest.starts_with("/2010")) {
+            return format!("{}{rest}", self.sandbox.base_url());
+        }
+        format!("{}/2010-04-01/Accounts/{DEFAULT_ACCOUNT_SID}{rest}", self.sandbox.base_url())
+    }
+
+    pub(super) async fn create(&self, form: &Form<'_>) -> (u16, Value) {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let answer = self
+            .client
+            .post(self.url("/Messages.json"))
+            .basic_auth(DEFAULT_ACCOUNT_SID, Some(DEFAULT_AUTH_TOKEN))
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .body(body)
+            .send()
+            .await
+            .expect("answers");
+        let request_id = answer.headers().get("twilio-request-id").and_then(|v| v.to_str().ok()).unwrap_or("");
+        assert!(request_id.len() == 34 && request_id.starts_with("RQ"), "{request_id:?}");
+        (answer.status().as_u16(), answer.json().await.expect("json"))
+    }
+
+    /// A text that must be accepted; its SID.
+    pub(super) async fn text(&self, to: &str, body: &str, callback: Option<&str>) -> String {
+        let mut form = vec![("To", to), ("From", FROM), ("Body", body)];
+        form.extend(callback.map(|c| ("StatusCallback", c)));
+        let (status, answer) = self.create(&form).await;
+        assert_eq!(status, 201, "{answer}");
+        answer["sid"].as_str().expect("sid").to_owned()
+    }
+
+    pub(super) async fn get(&self, rest: &str) -> (u16, Value) {
+        let request = self.client.get(self.url(rest)).basic_auth(DEFAULT_ACCOUNT_SID, Some(DEFAULT_AUTH_TOKEN));
+        let answer = request.send().await.expect("answers");
+        (answer.status().as_u16(), answer.json().await.expect("json"))
+    }
+
+    pub(super) async fn control(&self, what: &str, body: Value) -> (u16, Value) {
+        let url = self.url(&format!("/_sandbox/{what}"));
+        let answer = self.client.post(url).body(body.to_string()).send().await.expect("answers");
+        (answer.status().as_u16(), serde_json::from_slice(&answer.bytes().await.expect("body")).unwrap_or(Value::Null))
+    }
+
+    pub(super) fn entry(&self, sid: &str) -> LedgerEntry {
+        self.sandbox.ledger().into_iter().find(|e| e.sid == sid).expect("in the ledger")
+    }
+}
+
+/// Waits until `seen` says something, 10 s at most.
+pub(super) async fn until<T>(what: &str, mut seen: impl FnMut() -> Option<T>) -> T {
+    let clock = SystemClock::new();
+    while clock.boot() < Duration::from_secs(10) {
+        if let Some(found) = seen() {
+            return found;
+        }
+        clock.sleep_until(clock.now().plus(Duration::from_millis(2))).await;
+    }
+    panic!("did not come to pass: {what}");
+}
+
+/// A request that a webhook got.
+#[derive(Debug, Clone)]
+pub(super) struct Heard {
+    pub(super) path_and_query: String,
+    pub(super) headers: axum::http::HeaderMap,
+    pub(super) form: Vec<(String, String)>,
+}
+
+impl Heard {
+    pub(super) fn field(&self, name: &str) -> &str {
+        self.form.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v)
+    }
+
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or("")
+    }
+}
+
+/// A webhook that remembers; it answers from `answers` first, then 204.
+#[derive(Clone)]
+pub(super) struct Webhook {
+    pub(super) base: String,
+    heard: Arc<Mutex<Vec<Heard>>>,
+    answers: Arc<Mutex<Vec<(u16, &'static str)>>>,
+}
+
+impl Webhook {
+    pub(super) async fn start(answers: &[(u16, &'static str)]) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("binds");
+        let base = format!("http://{}", listener.local_addr().expect("address"));
+        let answers = Arc::new(Mutex::new(answers.iter().rev().copied().collect()));
+        let webhook = Self { base, heard: Arc::default(), answers };
+        let own = webhook.clone();
+        let app = axum::Router::new().fallback(move |request: axum::extract::Request| own.clone().hear(request));
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        webhook
+    }
+
+    async fn hear(
+        self,
+        request: axum::extract::Request,
+    ) -> (axum::http::StatusCode, [(&'static str, &'static str); 1], &'static str) {
+        let (parts, body) = request.into_parts();
+        let raw = axum::body::to_bytes(body, 1 << 20).await.expect("body");
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).push(Heard {
+            path_and_query: parts.uri.to_string(),
+            headers: parts.headers,
+            form: form_urlencoded::parse(&raw).into_owned().collect(),
+        });
+        let (status, body) = self.answers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or((204, ""));
+        (axum::http::StatusCode::from_u16(status).expect("status"), [("content-type", "text/xml")], body)
+    }
+
+    pub(super) fn heard(&self) -> Vec<Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn statuses(&self) -> Vec<String> {
+        self.heard().iter().map(|h| h.field("MessageStatus").to_owned()).collect()
+    }
+
+    pub(super) async fn hears(&self, n: usize) -> Vec<Heard> {
+        until(&format!("{n} callbacks"), || Some(self.heard()).filter(|h| h.len() >= n)).await
+    }
+}

@@ -1,0 +1,407 @@
+//! Twilio's Messages over HTTP: who may ask, what may be asked, and the reading half (fetch, list).
+//!
+//! Strict where Twilio is silent: an unknown or repeated parameter, a wrong path, method or content type is refused with
+//! code 20001 and recorded as a violation, because the real service ignores a typo and sends without, say, callbacks.
+//! Source: `facts/twilio.md` §1 to §3.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use serde_json::{Value, json};
+use wiremock::{Request, ResponseTemplate};
+
+use super::create;
+use super::faults::{Fault, FaultKind, On, Subject};
+use super::messages::{Direction, Message, segments};
+use super::server::Answer;
+use super::state::Shared;
+use crate::clock::Clock as _;
+use crate::domain::Timestamp;
+
+const PREFIX: &str = "/2010-04-01/Accounts/";
+const FORM: &str = "application/x-www-form-urlencoded";
+/// The largest request body that is read.
+const BODY_MAX: usize = 64 * 1024;
+
+/// An error answer: HTTP status, Twilio's code, its text.
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    pub(super) code: u32,
+    pub(super) message: String,
+    /// Whether the real service would not have refused it: then it is recorded.
+    pub(super) violation: bool,
+}
+
+impl Refusal {
+    /// As the real service refuses.
+    pub(super) fn new(status: u16, code: u32, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), violation: false }
+    }
+
+    /// As only the sandbox refuses.
+    pub(super) fn strict(message: impl Into<String>) -> Self {
+        Self { status: 400, code: 20001, message: message.into(), violation: true }
+    }
+}
+
+/// The parameters of a query or a form, each name known and given once.
+pub(super) struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// Refuses names that are in neither list, and a second value for one that is not in `many`.
+    pub(super) fn parse(raw: &[u8], once: &[&str], many: &[&str]) -> Result<Self, Refusal> {
+        let mut seen: Vec<(String, String)> = Vec::new();
+        for (name, value) in form_urlencoded::parse(raw) {
+            let (single, repeatable) = (once.contains(&name.as_ref()), many.contains(&name.as_ref()));
+            if !single && !repeatable {
+                return Err(Refusal::strict(format!("unknown parameter '{}'", shown(&name))));
+            }
+            if single && seen.iter().any(|(n, _)| *n == name) {
+                return Err(Refusal::strict(format!("parameter '{name}' is given twice")));
+            }
+            seen.push((name.into_owned(), value.into_owned()));
+        }
+        Ok(Self(seen))
+    }
+
+    /// The value of `name`; an empty one counts as absent.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(n, v)| n == name && !v.is_empty()).map(|(_, v)| v.as_str())
+    }
+}
+
+/// At most 256 visible characters of a name that a stranger chose.
+fn shown(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(256).collect()
+}
+
+/// Answers a request to the API.
+pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Answer {
+    match route(shared, request) {
+        Ok(answer) => answer,
+        Err(refusal) => {
+            if refusal.violation {
+                let path: String = request.url.path().chars().take(256).collect();
+                shared.violation(format!("{} {path}", request.method), refusal.message.clone());
+            }
+            Answer::Send(refuse(shared, &refusal))
+        }
+    }
+}
+
+fn route(shared: &Arc<Shared>, request: &Request) -> Result<Answer, Refusal> {
+    let path = request.url.path();
+    let method = request.method.as_str();
+    let Some(rest) = path.strip_prefix(PREFIX) else {
+        return Err(Refusal::strict(format!("there is nothing at {}", shown(path))));
+    };
+    authorize(shared, request)?;
+    let Some(rest) = rest.strip_prefix(shared.account_sid.as_str()) else {
+        return Err(not_found(path));
+    };
+    match (method, rest) {
+        ("POST", "/Messages.json") => {
+            let kind = request.headers.get("content-type").and_then(|v| v.to_str().ok()).unwrap_or("");
+            if kind.split(';').next().is_none_or(|k| !k.trim().eq_ignore_ascii_case(FORM)) {
+                return Err(Refusal::strict(format!("content type is not {FORM}")));
+            }
+            if request.url.query().is_some_and(|q| !q.is_empty()) {
+                return Err(Refusal::strict("parameters of a create belong into the form, not into the query"));
+            }
+            if request.body.len() > BODY_MAX {
+                return Err(Refusal::new(413, 20413, "the request is too large"));
+            }
+            create::create(shared, &request.body)
+        }
+        ("GET", "/Messages.json") => list(shared, path, request.url.query().unwrap_or("")),
+        ("GET", _) if message_sid(rest).is_some() => {
+            fetch(shared, path, message_sid(rest).unwrap_or(""), request.url.query().unwrap_or(""))
+        }
+        _ => Err(Refusal::strict(format!("{method} {} is not offered here", shown(rest)))),
+    }
+}
+
+fn message_sid(rest: &str) -> Option<&str> {
+    rest.strip_prefix("/Messages/")
+        .and_then(|r| r.strip_suffix(".json"))
+        .filter(|s| s.len() == 34 && s.bytes().all(|b| b.is_ascii_alphanumeric()))
+}
+
+fn not_found(path: &str) -> Refusal {
+    Refusal::new(404, 20404, format!("The requested resource {} was not found", shown(path)))
+}
+
+fn authorize(shared: &Shared, request: &Request) -> Result<(), Refusal> {
+    let given = request
+        .headers
+        .get("authorization")
+        .and_then(|v| v.to_str().ok())
+        .and_then(|v| v.strip_prefix("Basic "))
+        .and_then(|v| base64::engine::general_purpose::STANDARD.decode(v.trim()).ok())
+        .and_then(|v| String::from_utf8(v).ok());
+    let known = given.as_deref().and_then(|g| g.split_once(':')).is_some_and(|(user, password)| {
+        (user == shared.account_sid && password == shared.auth_token)
+            || shared.api_key.as_ref().is_some_and(|(key, secret)| user == key && password == secret)
+    });
+    if known { Ok(()) } else { Err(Refusal::new(401, 20003, "Authenticate")) }
+}
+
+/// The answer to what is refused (`facts/twilio.md` §2, recorded error answers).
+pub(super) fn refuse(shared: &Shared, refusal: &Refusal) -> ResponseTemplate {
+    let mut body = json!({
+        "code": refusal.code,
+        "message": refusal.message,
+        "more_info": format!("https://www.twilio.com/docs/errors/{}", refusal.code),
+        "status": refusal.status,
+    });
+    let unknown_caller = refusal.status == 401;
+    if unknown_caller && let Some(fields) = body.as_object_mut() {
+        fields.insert("detail".into(), "Your AccountSid or AuthToken was incorrect.".into());
+    }
+    let answer = respond(shared, refusal.status, &body);
+    if unknown_caller { answer.insert_header("WWW-Authenticate", "Basic realm=\"Twilio API\"") } else { answer }
+}
+
+/// A JSON answer with the headers that the real one has.
+pub(super) fn respond(shared: &Shared, status: u16, body: &Value) -> ResponseTemplate {
+    ResponseTemplate::new(status)
+        .insert_header("Twilio-Request-Id", shared.sid("RQ").as_str())
+        .insert_header("Twilio-Concurrent-Requests", "1")
+        .set_body_raw(body.to_string().into_bytes(), "application/json;charset=utf-8")
+}
+
+/// The refusal that a fault asks for.
+pub(super) fn refused_by(shared: &Shared, fault: &Fault) -> ResponseTemplate {
+    let status = fault.status.unwrap_or(503);
+    let code = fault.code.unwrap_or(match status {
+        429 => 20429,
+        503 => 20503,
+        _ => 20500,
+    });
+    let message = match code {
+        20429 => "Too Many Requests",
+        20503 => "Service is unavailable",
+        20500 => "An internal server error has occurred",
+        _ => "Refused by the sandbox",
+    };
+    let answer = refuse(shared, &Refusal::new(status, code, message));
+    match fault.retry_after {
+        Some(seconds) => answer.insert_header("Retry-After", seconds.to_string().as_str()),
+        None => answer,
+    }
+}
+
+const READ_FAULTS: &[FaultKind] = &[
+    FaultKind::Away,
+    FaultKind::Refuse,
+    FaultKind::Delay,
+    FaultKind::AnswerLate,
+    FaultKind::DropBeforeAccept,
+    FaultKind::DropAfterAccept,
+    FaultKind::Hidden500,
+];
+
+/// Answers a reading request, with whatever fault is due on it.
+fn read_answer(shared: &Shared, fault: Option<&Fault>, body: &Value) -> Answer {
+    let Some(fault) = fault else { return Answer::Send(respond(shared, 200, body)) };
+    match fault.kind {
+        FaultKind::Refuse => Answer::Send(refused_by(shared, fault)),
+        FaultKind::Hidden500 => {
+            Answer::Send(refuse(shared, &Refusal::new(500, 20500, "An internal server error has occurred")))
+        }
+        FaultKind::Delay | FaultKind::AnswerLate => {
+            Answer::Send(respond(shared, 200, body).set_delay(Duration::from_millis(fault.delay_ms.unwrap_or(30_000))))
+        }
+        _ => Answer::Drop,
+    }
+}
+
+fn fetch(shared: &Shared, path: &str, sid: &str, query: &str) -> Result<Answer, Refusal> {
+    Params::parse(query.as_bytes(), &[], &[])?;
+    let (fault, body) = {
+        let mut state = shared.state();
+        state.counts.fetch += 1;
+        let body = state.messages.get(sid).map(|m| (resource(shared, m), m.to.clone(), m.from.clone()));
+        let (to, from) = body.as_ref().map_or((None, None), |(_, to, from)| (Some(to.as_str()), from.as_deref()));
+        let subject = Subject { on: Some(On::Fetch), to, from, status: None };
+        (state.faults.hit(READ_FAULTS, subject, &shared.ids), body.map(|(json, _, _)| json))
+    };
+    match (body, &fault) {
+        (None, None) => Err(not_found(path)),
+        (body, fault) => Ok(read_answer(shared, fault.as_ref(), &body.unwrap_or(Value::Null))),
+    }
+}
+
+/// What a list asks for.
+struct Filter<'a> {
+    to: Option<&'a str>,
+    from: Option<&'a str>,
+    on_or_after: Option<Timestamp>,
+    on_or_before: Option<Timestamp>,
+    size: usize,
+    page: usize,
+    /// The SID of the last message of the page before.
+    after: Option<&'a str>,
+}
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+impl<'a> Filter<'a> {
+    fn parse(params: &'a Params) -> Result<Self, Refusal> {
+        let number = |name: &str, default: usize, least: usize, most: usize| match params.get(name) {
+            None => Ok(default),
+            Some(v) => v
+                .parse()
+                .ok()
+                .filter(|n| (least..=most).contains(n))
+                .ok_or_else(|| Refusal::strict(format!("{name} is a number from {least} to {most}"))),
+        };
+        let (mut on_or_after, mut on_or_before) = (None, None);
+        for (name, start, end) in [("DateSent", true, true), ("DateSent>", true, false), ("DateSent<", false, true)] {
+            let Some(text) = params.get(name) else { continue };
+            let (first, last) = moment(text)
+                .ok_or_else(|| Refusal::strict(format!("{name} is YYYY-MM-DD or an ISO date-time, GMT")))?;
+            on_or_after = if start { Some(first) } else { on_or_after };
+            on_or_before = if end { Some(last) } else { on_or_before };
+        }
+        let after = params.get("PageToken").map(|t| t.strip_prefix("PA").unwrap_or(""));
+        if after.is_some_and(|t| message_sid(&format!("/Messages/{t}.json")).is_none()) {
+            return Err(Refusal::strict("PageToken is not one that was given out"));
+        }
+        Ok(Self {
+            to: params.get("To"),
+            from: params.get("From"),
+            on_or_after,
+            on_or_before,
+            size: number("PageSize", 50, 1, 1000)?,
+            page: number("Page", 0, 0, 1_000_000)?,
+            after,
+        })
+    }
+
+    fn takes(&self, m: &Message) -> bool {
+        let dated = self.on_or_after.is_some() || self.on_or_before.is_some();
+        let left = m.sent.map(|t| Timestamp::from_millis(t.as_millis().div_euclid(1000).saturating_mul(1000)));
+        match left {
+            None => !dated,
+            Some(t) => self.on_or_after.is_none_or(|a| t >= a) && self.on_or_before.is_none_or(|b| t <= b),
+        }
+    }
+}
+
+/// The first and last moment that a date or date-time names.
+fn moment(text: &str) -> Option<(Timestamp, Timestamp)> {
+    if let Ok(day) = text.parse::<jiff::civil::Date>()
+        && text.len() == 10
+    {
+        let start = day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
+        let start = Timestamp::from_millis(start.as_millisecond());
+        return Some((start, start.plus(DAY).minus(Duration::from_millis(1))));
+    }
+    let at: Timestamp = text.parse().ok()?;
+    Some((at, at))
+}
+
+fn list(shared: &Shared, path: &str, query: &str) -> Result<Answer, Refusal> {
+    const NAMES: &[&str] = &["To", "From", "DateSent", "DateSent>", "DateSent<", "PageSize", "Page", "PageToken"];
+    let params = Params::parse(query.as_bytes(), NAMES, &[])?;
+    let filter = Filter::parse(&params)?;
+    let now = shared.clock.now();
+    let mut state = shared.state();
+    state.counts.list += 1;
+    let subject = Subject { on: Some(On::List), to: filter.to, from: filter.from, status: None };
+    let fault = state.faults.hit(READ_FAULTS, subject, &shared.ids);
+    let lag = state.faults.hit(&[FaultKind::ListLag], subject, &shared.ids);
+    let hidden = |m: &Message| {
+        lag.as_ref().is_some_and(|l| {
+            l.to.as_ref().is_none_or(|t| *t == m.to)
+                && now.since(m.created) < Duration::from_millis(l.delay_ms.unwrap_or(0))
+        })
+    };
+    let skip = if filter.after.is_some() { 0 } else { filter.page.saturating_mul(filter.size) };
+    let mut found: Vec<&Message> = state
+        .messages
+        .newest(filter.to, filter.from, filter.after)
+        .filter(|m| filter.takes(m) && !hidden(m))
+        .skip(skip)
+        .take(filter.size.saturating_add(1))
+        .collect();
+    let more = found.len() > filter.size;
+    found.truncate(filter.size);
+    let last = found.last().filter(|_| more).map(|m| m.sid.clone());
+    let items: Vec<Value> = found.into_iter().map(|m| resource(shared, m)).collect();
+    drop(state);
+    let body = page(path, query, &params, &filter, items, last);
+    Ok(read_answer(shared, fault.as_ref(), &body))
+}
+
+/// One page of a list, with relative links to its neighbours.
+fn page(
+    path: &str,
+    query: &str,
+    params: &Params,
+    filter: &Filter<'_>,
+    items: Vec<Value>,
+    last: Option<String>,
+) -> Value {
+    let link = |page: usize, token: Option<String>| {
+        let mut q = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in params.0.iter().filter(|(n, _)| !matches!(n.as_str(), "PageSize" | "Page" | "PageToken")) {
+            q.append_pair(name, value);
+        }
+        q.append_pair("PageSize", &filter.size.to_string()).append_pair("Page", &page.to_string());
+        if let Some(token) = token {
+            q.append_pair("PageToken", &token);
+        }
+        format!("{path}?{}", q.finish())
+    };
+    let start = filter.page.saturating_mul(filter.size);
+    json!({
+        "first_page_uri": link(0, None),
+        "end": start.saturating_add(items.len()).saturating_sub(1),
+        "previous_page_uri": filter.page.checked_sub(1).map(|p| link(p, None)),
+        "messages": items,
+        "uri": if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") },
+        "page_size": filter.size,
+        "start": start,
+        "next_page_uri": last.map(|sid| link(filter.page.saturating_add(1), Some(format!("PA{sid}")))),
+        "page": filter.page,
+    })
+}
+
+/// A message as the API shows it (`facts/twilio.md` §2, the answer's fields).
+pub(super) fn resource(shared: &Shared, m: &Message) -> Value {
+    let uri = format!("{PREFIX}{}/Messages/{}", shared.account_sid, m.sid);
+    let unsent = m.from.is_none();
+    let priced = m.sent.is_some() && m.direction != Direction::Inbound;
+    json!({
+        "account_sid": shared.account_sid,
+        "api_version": "2010-04-01",
+        "body": m.body,
+        "date_created": rfc2822(m.created),
+        "date_sent": m.sent.map(rfc2822),
+        "date_updated": rfc2822(m.updated),
+        "direction": m.direction.as_str(),
+        "error_code": m.error_code,
+        "error_message": m.error_code.map(|_| "The message was not delivered"),
+        "from": m.from,
+        "messaging_service_sid": m.service,
+        "num_media": "0",
+        "num_segments": if unsent { "0".to_owned() } else { segments(&m.body).to_string() },
+        "price": priced.then_some("-0.00750"),
+        "price_unit": "USD",
+        "sid": m.sid,
+        "status": m.status.as_str(),
+        "subresource_uris": { "media": format!("{uri}/Media.json"), "feedback": format!("{uri}/Feedback.json") },
+        "to": m.to,
+        "uri": format!("{uri}.json"),
+    })
+}
+
+/// `Fri, 24 May 2019 17:44:46 +0000`.
+fn rfc2822(at: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(at.as_millis())
+        .map(|t| t.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string())
+        .unwrap_or_default()
+}

@@ -3,8 +3,8 @@
 pub mod clock;
 pub mod config;
 pub mod domain;
-pub mod gateways;
 pub mod engine;
+pub mod gateways;
 pub mod ids;
 pub mod sandbox;
 pub mod store;

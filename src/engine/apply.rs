@@ -10,7 +10,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::clock::Clock;
 use crate::domain::PhoneNumber;
-use crate::domain::event::{AlertChange, Answer, Change, Event, Load, LogEntry, LogKind, Loaded, Rules};
+use crate::domain::event::{AlertChange, Answer, Change, Event, Load, Loaded, LogEntry, LogKind, Rules};
 use crate::domain::reply;
 use crate::domain::step::{Ctx, step};
 use crate::domain::team::Directory;
@@ -42,7 +42,13 @@ pub struct Core {
 
 impl Core {
     /// Wires a write path.
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, ids: Arc<Ids>, directory: Arc<Directory>, rules: Rules) -> Self {
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<Ids>,
+        directory: Arc<Directory>,
+        rules: Rules,
+    ) -> Self {
         Self { store, clock, ids, rules, wake: Wake::default(), directory: RwLock::new(directory) }
     }
 
@@ -120,8 +126,14 @@ impl Core {
 /// Whose opt-outs the decision wants to see: only those that tell somebody, or hear them, do.
 fn phones_of(event: &Event, directory: &Directory) -> Vec<PhoneNumber> {
     match event {
-        Event::Polled { .. } | Event::EngineGone { .. } | Event::ClearOptOut { .. } | Event::Untold { .. } | Event::Alert(_) => Vec::new(),
-        Event::Inbound(text) => text.from.parse().into_iter().chain(directory.contacts.iter().map(|c| c.phone.clone())).collect(),
+        Event::Polled { .. }
+        | Event::EngineGone { .. }
+        | Event::ClearOptOut { .. }
+        | Event::Untold { .. }
+        | Event::Alert(_) => Vec::new(),
+        Event::Inbound(text) => {
+            text.from.parse().into_iter().chain(directory.contacts.iter().map(|c| c.phone.clone())).collect()
+        }
         Event::News(news) if news.status.verdict() != Some(crate::domain::Verdict::Failed) => Vec::new(),
         _ => directory.contacts.iter().map(|c| c.phone.clone()).collect(),
     }
@@ -133,13 +145,25 @@ fn tell(log: &[LogEntry], alerts: &[AlertChange]) {
         let call = e.call.as_ref().map(ToString::to_string).unwrap_or_default();
         let attempt = e.attempt.map(|a| a.to_string()).unwrap_or_default();
         match e.kind {
-            LogKind::AttemptSubmitted | LogKind::AttemptDelivered | LogKind::AttemptSending | LogKind::MessageStatus => {
-                debug!(call.id = call, attempt.id = attempt, actor = e.actor.0, kind = e.kind.as_str(), "{}", e.message);
+            LogKind::AttemptSubmitted
+            | LogKind::AttemptDelivered
+            | LogKind::AttemptSending
+            | LogKind::MessageStatus => {
+                debug!(
+                    call.id = call,
+                    attempt.id = attempt,
+                    actor = e.actor.0,
+                    kind = e.kind.as_str(),
+                    "{}",
+                    e.message
+                );
             }
             LogKind::AttemptFailed | LogKind::AttemptUnknown | LogKind::CallExhausted | LogKind::StepSkipped => {
                 warn!(call.id = call, attempt.id = attempt, actor = e.actor.0, kind = e.kind.as_str(), "{}", e.message);
             }
-            _ => info!(call.id = call, attempt.id = attempt, actor = e.actor.0, kind = e.kind.as_str(), "{}", e.message),
+            _ => {
+                info!(call.id = call, attempt.id = attempt, actor = e.actor.0, kind = e.kind.as_str(), "{}", e.message)
+            }
         }
     }
     for a in alerts {

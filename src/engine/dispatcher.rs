@@ -12,9 +12,9 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
 
 use crate::domain::Special;
+use crate::domain::Timestamp;
 use crate::domain::event::{Answer, Asks, Event, SendOutcome, ToSend};
 use crate::domain::types::{Actor, AttemptId, ErrorCode};
-use crate::domain::Timestamp;
 use crate::gateways::twilio::codes;
 use crate::gateways::{Callback, GatewayError, MessageBody, Submission};
 use crate::store::{Sendable, StoreError};
@@ -205,7 +205,11 @@ impl One {
             GatewayError::Refused { code, message, http } => {
                 let asks = asks(code);
                 let name = code.map(codes::name_of).unwrap_or_default();
-                let why = if name.is_empty() { format!("refused with HTTP {http}: {}", shortened(&message)) } else { format!("refused: {name}") };
+                let why = if name.is_empty() {
+                    format!("refused with HTTP {http}: {}", shortened(&message))
+                } else {
+                    format!("refused: {name}")
+                };
                 match asks.special {
                     Some(Special::WithoutCallback) => SendOutcome::BadCallback,
                     Some(Special::UnknownOutcome) => SendOutcome::Unknown { why },

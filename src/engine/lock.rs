@@ -53,7 +53,8 @@ impl EngineLock {
     pub fn take(store: &Path, role: &str) -> Result<Self, LockError> {
         let path = lock_path(store);
         let io = |source| LockError::Io { path: path.clone(), source };
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(io)?;
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(io)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => return Err(LockError::Held(read_holder(&mut file))),
@@ -61,7 +62,8 @@ impl EngineLock {
         }
         // Only for people: a failure to write it does not weaken the lock.
         let text = format!("{role} {}\n", std::process::id());
-        let _ = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).and_then(|_| file.write_all(text.as_bytes()));
+        let _ =
+            file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).and_then(|_| file.write_all(text.as_bytes()));
         Ok(Self { file, path })
     }
 

@@ -7,11 +7,13 @@
 pub mod apply;
 pub mod clocks;
 pub mod dispatcher;
+pub mod intake;
 pub mod lock;
 pub mod poller;
 pub mod rate;
 pub mod scheduler;
 pub mod supervisor;
+pub mod view;
 pub mod wake;
 pub mod watch;
 

@@ -60,7 +60,12 @@ impl Poller {
         let due = state.attempts.into_iter().filter(|a| a.poll_at.is_some_and(|at| at <= now));
         Ok(due
             .filter_map(|a| {
-                a.sid.clone().map(|sid| Pollable { attempt: a.id, sid, polls: a.polls, sent_at: a.sent_at.unwrap_or(a.created_at) })
+                a.sid.clone().map(|sid| Pollable {
+                    attempt: a.id,
+                    sid,
+                    polls: a.polls,
+                    sent_at: a.sent_at.unwrap_or(a.created_at),
+                })
             })
             .collect())
     }
@@ -84,7 +89,9 @@ impl Poller {
                 };
                 core.apply(Event::News(news), Actor::provider()).await?;
             }
-            Err(GatewayError::Refused { http, code, .. }) => warn!(message.sid = %p.sid, http, ?code, "the provider does not tell this message's status"),
+            Err(GatewayError::Refused { http, code, .. }) => {
+                warn!(message.sid = %p.sid, http, ?code, "the provider does not tell this message's status")
+            }
             Err(GatewayError::Retryable { why, retry_after }) => {
                 throttled = retry_after;
                 debug!(message.sid = %p.sid, why, "asking again later");

@@ -70,7 +70,10 @@ mod tests {
         assert_eq!(r.take("a", at(3000)), Ok(()));
         r.settle("a", 0);
         assert_eq!(r.take("a", at(3000)), Ok(()));
-        assert!(r.take("a", at(60_000)).is_ok() && r.take("a", at(60_000)).is_err(), "an idle hour saves up one slot, not many");
+        assert!(
+            r.take("a", at(60_000)).is_ok() && r.take("a", at(60_000)).is_err(),
+            "an idle hour saves up one slot, not many"
+        );
     }
 
     #[test]

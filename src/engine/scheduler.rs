@@ -77,7 +77,9 @@ impl Scheduler {
         let core = &self.engine.core;
         match core.apply(Event::Wake { call: call.clone() }, Actor::engine()).await {
             Ok(_) => Ok(()),
-            Err(e @ (StoreError::Full { .. } | StoreError::Broken { .. } | StoreError::Closed | StoreError::Busy)) => Err(e),
+            Err(e @ (StoreError::Full { .. } | StoreError::Broken { .. } | StoreError::Closed | StoreError::Busy)) => {
+                Err(e)
+            }
             Err(e) => {
                 error!(call.id = %call, error = %e, "a due step cannot be fired; set aside, the others go on");
                 let until = core.clock.now().plus(SET_ASIDE);

@@ -204,8 +204,15 @@ impl Supervisor {
     pub async fn run(self: Arc<Self>, stop: CancellationToken) -> Result<(), StoreError> {
         let mut set: JoinSet<Result<(), StoreError>> = JoinSet::new();
         let mut names = HashMap::new();
-        let all =
-            [Loop::Scheduler, Loop::Dispatcher, Loop::Poller, Loop::Watch, Loop::Clocks, Loop::Versions, Loop::Checkpoints];
+        let all = [
+            Loop::Scheduler,
+            Loop::Dispatcher,
+            Loop::Poller,
+            Loop::Watch,
+            Loop::Clocks,
+            Loop::Versions,
+            Loop::Checkpoints,
+        ];
         for which in all {
             names.insert(set.spawn(self.clone().drive(which, stop.clone())).id(), which);
         }
@@ -371,7 +378,9 @@ impl Supervisor {
     /// # Errors
     /// [`StoreError`].
     pub async fn refresh(&self, call: &CallId) -> Result<Value, StoreError> {
-        let Some(state) = self.engine.core.store.call(call).await? else { return Ok(json!({ "error": "no such call" })) };
+        let Some(state) = self.engine.core.store.call(call).await? else {
+            return Ok(json!({ "error": "no such call" }));
+        };
         let mut asked = 0;
         for a in state.attempts {
             if let Some(sid) = a.sid {

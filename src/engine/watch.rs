@@ -28,7 +28,8 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<Option<Timestamp>, StoreError>
         core.apply(Event::Untold { call }, Actor::engine()).await?;
     }
     for call in core.store.stranded(now.minus(STRANDED), BATCH).await? {
-        let message = format!("call {call} is DISPATCHING and nothing will look at it again: take it by hand and report this");
+        let message =
+            format!("call {call} is DISPATCHING and nothing will look at it again: take it by hand and report this");
         let alert = AlertChange::Raise { key: format!("stranded:{call}"), call: Some(call), message };
         core.apply(Event::Alert(alert), Actor::engine()).await?;
     }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::domain::attempt::{AttemptKind, Priority};
 use crate::domain::call::{Call, CallState, CallStatus};
-use crate::domain::event::{Answer, Change, LogEntry, LogKind, Load, Loaded, ReceiptRow};
+use crate::domain::event::{Answer, Change, Load, Loaded, LogEntry, LogKind, ReceiptRow};
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ErrorCode, MessageSid};
 use crate::domain::{PhoneNumber, Timestamp};
 

@@ -1,0 +1,160 @@
+//! JSON documents of calls: one shape for the HTTP API and for `-o json`.
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
+use crate::domain::call::{Call, CallState, CallStatus};
+use crate::domain::types::CallId;
+use crate::store::{CallLine, CallStory, LogLine, Store, StoreError};
+
+/// Finds the call that a text means: a call id, a message SID, or a reference, in that order.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn find(store: &dyn Store, text: &str) -> Result<Option<CallId>, StoreError> {
+    if let Ok(id) = text.parse::<CallId>()
+        && store.call(&id).await?.is_some()
+    {
+        return Ok(Some(id));
+    }
+    if let Ok(sid) = text.parse() {
+        return store.call_by_sid(&sid).await;
+    }
+    let code = text.split_once('-').map_or(text, |(code, _)| code);
+    match code.parse() {
+        Ok(reference) => store.call_by_reference(&reference).await,
+        Err(_) => Ok(None),
+    }
+}
+
+/// True: the provider has it. False: it will not arrive. Null: pending or unknown.
+pub fn success(state: AttemptState) -> Option<bool> {
+    match state {
+        AttemptState::Submitted | AttemptState::Delivered => Some(true),
+        AttemptState::Failed | AttemptState::Skipped | AttemptState::Cancelled => Some(false),
+        AttemptState::Scheduled | AttemptState::Sending | AttemptState::Retrying | AttemptState::Unknown => None,
+    }
+}
+
+/// One attempt.
+pub fn attempt(call: &Call, a: &Attempt) -> Value {
+    let error = match success(a.state) {
+        Some(true) => Value::Null,
+        _ if a.error_code.is_some() || a.state.is_final() || a.state == AttemptState::Unknown => {
+            json!({ "code": a.error_code, "message": a.result })
+        }
+        _ => Value::Null,
+    };
+    json!({
+        "success": success(a.state),
+        "sid": a.sid,
+        "status": a.message_status,
+        "to": a.recipient.phone.e164(),
+        "contact": a.recipient.contact.as_str(),
+        "contactName": a.recipient.name,
+        "attemptId": a.id,
+        "attemptNumber": a.number,
+        "attemptState": a.state,
+        "reference": a.reference(&call.reference),
+        "kind": a.kind,
+        "round": a.round,
+        "step": a.step + 1,
+        "sender": a.sender.as_ref().map(crate::domain::types::Sender::as_str),
+        "segments": a.segments,
+        "createdAt": a.created_at,
+        "sentAt": a.sent_at,
+        "finishedAt": a.finished_at,
+        "repeats": a.repeats,
+        "error": error,
+    })
+}
+
+/// The outcome of a dispatch: SPEC's document.
+pub fn outcome(state: &CallState, created: bool, mode: &str) -> Value {
+    let call = &state.call;
+    let notices: Vec<&Attempt> = state.attempts.iter().filter(|a| a.kind == AttemptKind::Notice).collect();
+    let mut channels = Map::new();
+    if let Some(first) = notices.first() {
+        channels.insert("sms".into(), attempt(call, first));
+    }
+    json!({
+        "callId": call.id,
+        "reference": call.reference,
+        "status": call.status,
+        "created": created,
+        "mode": mode,
+        "channels": channels,
+        "attempts": notices.iter().map(|a| attempt(call, a)).collect::<Vec<_>>(),
+        "nextFollowUpAt": next_follow_up(call),
+    })
+}
+
+/// When the next step fires; `None` where none is left, or nobody is looked for.
+pub fn next_follow_up(call: &Call) -> Option<crate::domain::Timestamp> {
+    let left = usize::try_from(call.next_step).is_ok_and(|n| n < call.policy.total_steps());
+    call.wake_at.filter(|_| call.status == CallStatus::Dispatching && left)
+}
+
+/// A call without its attempts.
+pub fn call(call: &Call, mode: &str) -> Value {
+    json!({
+        "callId": call.id,
+        "reference": call.reference,
+        "status": call.status,
+        "mode": mode,
+        "level": call.level,
+        "round": call.round,
+        "callData": call.data,
+        "createdBy": call.created_by,
+        "acceptedAt": call.accepted_at,
+        "toldAt": call.told_at,
+        "closedAt": call.closed_at,
+        "holder": call.holder.as_ref().map(crate::domain::types::ContactId::as_str),
+        "outs": call.outs,
+        "nextStep": call.next_step + 1,
+        "steps": call.policy.total_steps(),
+        "nextFollowUpAt": next_follow_up(call),
+        "exhaustsAt": call.wake_at.filter(|_| next_follow_up(call).is_none()),
+        "followUpsCancelled": call.muted,
+    })
+}
+
+/// A line of a list.
+pub fn line(line: &CallLine, mode: &str) -> Value {
+    let mut v = call(&line.call, mode);
+    if let Some(map) = v.as_object_mut() {
+        map.insert("lastContact".into(), json!(line.last_contact));
+        map.insert("lastAttemptState".into(), json!(line.last_state));
+    }
+    v
+}
+
+/// An entry of the log.
+pub fn log_line(l: &LogLine) -> Value {
+    json!({
+        "seq": l.seq,
+        "at": l.entry.at,
+        "kind": l.entry.kind,
+        "callId": l.entry.call,
+        "attemptId": l.entry.attempt,
+        "actor": l.entry.actor,
+        "message": l.entry.message,
+        "data": l.entry.data,
+    })
+}
+
+/// The whole story of a call.
+pub fn story(s: &CallStory, mode: &str) -> Value {
+    let mut v = call(&s.state.call, mode);
+    if let Some(map) = v.as_object_mut() {
+        map.insert("policy".into(), json!(s.state.call.policy));
+        map.insert("attempts".into(), s.state.attempts.iter().map(|a| attempt(&s.state.call, a)).collect());
+        map.insert("log".into(), s.log.iter().map(log_line).collect());
+        let receipts = s.receipts.iter().map(|r| {
+            json!({ "at": r.at, "sid": r.news.sid, "status": r.news.status, "code": r.news.code, "by": r.news.source.as_str(),
+                    "attemptId": r.joined, "effect": r.effect })
+        });
+        map.insert("receipts".into(), receipts.collect());
+    }
+    v
+}

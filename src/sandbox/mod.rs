@@ -6,7 +6,8 @@
 //!
 //! After a crash: every accepted message is one line of the ledger file, written before the answer leaves, so that a
 //! killed sandbox starts again with the same messages (a power cut may cost the newest lines: there is no fsync here).
-//! Messages that had not reached their end go on, callbacks included.
+//! Messages that had not reached their end go on, with the callbacks that are still to come; a callback or a reply that
+//! was just under way is lost, as the real one may be.
 //!
 //! Bounds: the HTTP server is `wiremock`, which cannot limit a request's size, refuse a connection while it runs, or cut
 //! an answer in its middle. Stop the sandbox and start it on the same port and ledger to play a host that is gone.

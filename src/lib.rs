@@ -6,3 +6,4 @@ pub mod domain;
 pub mod gateways;
 pub mod ids;
 pub mod sandbox;
+pub mod store;

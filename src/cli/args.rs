@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 use super::output::{Color, Format};
-use super::{completions, config, sandbox, send, serve};
+use super::{completions, config, sandbox, send};
 
 /// Emergency dispatch by SMS that cannot lose a message or a follow-up.
 #[derive(Debug, Parser)]
@@ -62,8 +62,8 @@ pub(crate) enum LogFormat {
 pub(crate) enum Command {
     /// Dispatch a call and watch it go out
     Send(send::Args),
-    /// Run the engine with the webhook listener
-    Serve(serve::Args),
+    // Run the engine with the webhook listener
+    // Serve(serve::Args),
     /// Run the fake Twilio, for your own integration tests
     Sandbox(sandbox::Args),
     /// Show the settings and where each came from
@@ -76,7 +76,7 @@ impl Command {
     /// Settings that a command's own flags stand for: (key, value).
     pub(crate) fn overrides(&self) -> Vec<(String, String)> {
         match self {
-            Self::Serve(args) => args.overrides(),
+            // Self::Serve(args) => args.overrides(),
             _ => Vec::new(),
         }
     }

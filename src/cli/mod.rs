@@ -8,7 +8,7 @@ mod output;
 mod report;
 mod sandbox;
 mod send;
-mod serve;
+// mod serve;
 mod signals;
 
 use std::ffi::OsString;
@@ -63,7 +63,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
     let app = App::load(&cli.global, cli.command.overrides(), out)?;
     match cli.command {
         Command::Send(args) => send::run(args, app, out).await,
-        Command::Serve(args) => serve::run(args, app, out).await,
+        // Command::Serve(args) => serve::run(args, app, out).await,
         Command::Config(args) => config::run(&args, &app, out),
         Command::Completions(_) | Command::Sandbox(_) => Ok(ExitStatus::Done),
     }

@@ -13,7 +13,6 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock as _;
 use crate::domain::attempt::{AttemptKind, AttemptState};
 use crate::domain::body;
 use crate::domain::call::{CallData, CallState, CallStatus};

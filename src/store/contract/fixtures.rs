@@ -6,12 +6,12 @@ use std::time::Duration;
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::domain::MessageStatus;
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, Priority, Recipient};
 use crate::domain::call::{Call, CallData, CallState, CallStatus, Out, OutReason, Override};
 use crate::domain::event::{Answer, Change, Load, LogEntry, LogKind, News, ReceiptRow, Source};
 use crate::domain::policy::{Policy, Step};
 use crate::domain::types::{Actor, AttemptId, CallId, ErrorCode, MessageSid, Timestamp};
-use crate::domain::{ErrorClass, MessageStatus};
 use crate::store::{Decide, Store, StoreError};
 
 /// A moment of the story, `seconds` after it begins.
@@ -151,6 +151,7 @@ pub(crate) fn full_call(name: &str) -> CallState {
         caller_name: Some("Jo".into()),
         address: Some("1 Elm St".into()),
         contact: Some("sam".into()),
+        body: Some("Own words".into()),
         extra: json!({ "x": [1, null, { "y": "z" }] }).as_object().cloned().expect("object"),
     };
     c.fingerprint = "abc".into();
@@ -212,7 +213,7 @@ pub(crate) fn news(message: u32, named: Option<AttemptId>) -> News {
         sid: sid(message),
         status: MessageStatus::Delivered,
         code: None,
-        class: ErrorClass::UnknownCode,
+        asks: crate::domain::event::NO_CODE,
         source: Source::Receipt,
     }
 }

@@ -10,3 +10,5 @@ pub mod ids;
 pub mod sandbox;
 pub mod store;
 pub mod telemetry;
+#[cfg(test)]
+mod testing;

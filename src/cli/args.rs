@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
+use crate::telemetry::Usual;
+
 use super::output::{Color, Format};
 use super::{completions, config, sandbox, send};
 
@@ -73,6 +75,14 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// How much its log says without `-v`.
+    pub(crate) fn usual_log(&self) -> Usual {
+        match self {
+            // Self::Serve(_) => Usual::Info,
+            _ => Usual::Warn,
+        }
+    }
+
     /// Settings that a command's own flags stand for: (key, value).
     pub(crate) fn overrides(&self) -> Vec<(String, String)> {
         match self {

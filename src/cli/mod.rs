@@ -60,7 +60,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::Sandbox(args) => return sandbox::run(args, &cli.global, out).await,
         _ => {}
     }
-    let app = App::load(&cli.global, cli.command.overrides(), out)?;
+    let app = App::load(&cli.global, cli.command.usual_log(), cli.command.overrides(), out)?;
     match cli.command {
         Command::Send(args) => send::run(args, app, out).await,
         // Command::Serve(args) => serve::run(args, app, out).await,

@@ -4,6 +4,11 @@
 //! and writes what it returns, all in one transaction, so that there is no version to check and no conflict to repeat. A
 //! backend with many writers loads `FOR UPDATE` and does the same.
 
+#[cfg(test)]
+mod contract;
+mod rows;
+pub mod sqlite;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +22,14 @@ use crate::domain::event::{Answer, Change, Load, Loaded, LogEntry, LogKind, Rece
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ErrorCode, MessageSid};
 use crate::domain::{PhoneNumber, Timestamp};
 
+pub use sqlite::{OpenOptions, SqliteStore, StoreMode};
+
 /// A pure decision over what was loaded. It may run more than once (a batch whose transaction was lost is run again one by
 /// one), so it has no side effects. An `Err` is our own bug: the change is not made.
 pub type Decide = Arc<dyn Fn(&Loaded) -> Result<Change, String> + Send + Sync>;
 
-/// Why the store could not do it. In every case nothing of the change was committed.
+/// Why the store could not do it. Nothing of the change was committed, except that after [`StoreError::Broken`] nobody can
+/// tell: the engine stops, and finds out from the file when it starts again.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// It cannot be opened or created.
@@ -201,7 +209,7 @@ pub struct OptOutLine {
     pub since: Timestamp,
 }
 
-/// Figures for health and the overview; one read.
+/// Figures for health and the overview; one read. Counts stop at 100,000: a poll of health never walks further.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Figures {
     /// Calls that are neither RESOLVED nor CANCELLED.
@@ -220,7 +228,7 @@ pub struct Figures {
     pub awaiting_final: u64,
     /// Attempts that failed in the last hour.
     pub failed_last_hour: u64,
-    /// Failed attempts since the last one that was accepted.
+    /// Failed attempts that ended after the last accepted one was sent.
     pub consecutive_failures: u64,
     /// Rows that wait for another system.
     pub outbox_depth: u64,
@@ -320,10 +328,10 @@ pub trait Store: Send + Sync {
     async fn pollable(&self, now: Timestamp, limit: usize) -> Result<Vec<Pollable>, StoreError>;
     /// When the next message is to be asked about.
     async fn next_poll(&self) -> Result<Option<Timestamp>, StoreError>;
-    /// DISPATCHING calls that nothing will look at again: no wake time in the coming `horizon`, nothing waiting or in flight,
-    /// no log entry since `quiet_since`. Must be empty.
+    /// DISPATCHING calls that nothing will look at soon: nothing waiting or in flight, no log entry since `quiet_since`, and a
+    /// wake time further away than a day and than the longest wait of the call's own ladder. Must be empty.
     async fn stranded(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;
-    /// DISPATCHING calls accepted before `before` of which nobody has been told and nothing was accepted.
+    /// DISPATCHING calls accepted before `before` of which nobody has been told and nothing was accepted, oldest first.
     async fn untold(&self, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;
 
     /// Figures for health and the overview.
@@ -355,7 +363,8 @@ pub trait Store: Send + Sync {
     async fn shift_times(&self, by: Duration) -> Result<(), StoreError>;
     /// A real write and commit, for health: how long it took.
     async fn probe(&self, now: Timestamp) -> Result<Duration, StoreError>;
-    /// Changes when another process (or we) committed: cheap, for polling.
+    /// Changes when another process or we committed: cheap, for polling. Only "the same" or "another" means something, and
+    /// only between answers of one handle; now and then it changes without a commit.
     async fn version(&self) -> Result<u64, StoreError>;
     /// Moves the write-ahead log into the main file where nobody is disturbed by it.
     async fn checkpoint(&self) -> Result<(), StoreError>;

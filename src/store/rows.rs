@@ -1,0 +1,183 @@
+//! Stored words and numbers ↔ the domain's types, for every backend.
+//!
+//! What the store holds was checked when it was written; text that is not what we write means damage or a stranger's hand,
+//! and is [`StoreError::Corrupt`], never a default. Errors name the column, never the text: it may be a phone number.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::StoreError;
+use crate::domain::attempt::Priority;
+use crate::domain::event::Source;
+use crate::domain::types::AttemptId;
+use crate::domain::{ErrorClass, PhoneNumber, Timestamp};
+
+/// Says which column holds something that we did not write.
+pub(crate) fn corrupt(column: &str) -> StoreError {
+    StoreError::Corrupt { what: format!("{column} holds something that this version never writes") }
+}
+
+/// Reads a text that has a checked type.
+pub(crate) fn parsed<T: FromStr>(column: &str, text: &str) -> Result<T, StoreError> {
+    text.parse().map_err(|_| corrupt(column))
+}
+
+/// Takes a word that was looked up in its closed list.
+pub(crate) fn word<T>(column: &str, found: Option<T>) -> Result<T, StoreError> {
+    found.ok_or_else(|| corrupt(column))
+}
+
+/// Reads stored JSON.
+pub(crate) fn from_json<T: DeserializeOwned>(column: &str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|_| corrupt(column))
+}
+
+/// Writes JSON. It cannot fail for our types; if it ever does, the change is refused.
+pub(crate) fn to_json<T: Serialize>(what: &str, value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value)
+        .map_err(|e| StoreError::Refused { what: format!("{what} cannot be written as JSON: {e}") })
+}
+
+/// How many checked phone numbers a thread remembers.
+const PHONES_MAX: usize = 16_384;
+
+thread_local! {
+    /// Checking a number against its country's numbering plan costs more than all the rest of loading a call, and a shop
+    /// texts the same few people again and again.
+    static PHONES: RefCell<HashMap<String, PhoneNumber>> = RefCell::new(HashMap::new());
+}
+
+/// Reads a phone number.
+pub(crate) fn phone(column: &str, text: &str) -> Result<PhoneNumber, StoreError> {
+    PHONES.with_borrow_mut(|known| {
+        if let Some(phone) = known.get(text) {
+            return Ok(phone.clone());
+        }
+        let phone: PhoneNumber = parsed(column, text)?;
+        if known.len() >= PHONES_MAX {
+            known.clear();
+        }
+        known.insert(text.to_owned(), phone.clone());
+        Ok(phone)
+    })
+}
+
+/// Ranks are what an index can sort by; the order is that of the enum.
+pub(crate) const fn priority_rank(priority: Priority) -> i64 {
+    match priority {
+        Priority::First => 0,
+        Priority::Reminder => 1,
+        Priority::StandDown => 2,
+    }
+}
+
+/// Reads a stored rank.
+pub(crate) fn priority(rank: i64) -> Result<Priority, StoreError> {
+    word("attempts.priority", Priority::ALL.iter().copied().find(|p| priority_rank(*p) == rank))
+}
+
+/// The bytes that an attempt's id is stored as.
+pub(crate) fn id_bytes(id: AttemptId) -> [u8; 16] {
+    id.uuid().into_bytes()
+}
+
+/// Reads a stored id.
+pub(crate) const fn id_from(bytes: [u8; 16]) -> AttemptId {
+    AttemptId::from_uuid(Uuid::from_bytes(bytes))
+}
+
+/// A stored time.
+pub(crate) fn time(ms: Option<i64>) -> Option<Timestamp> {
+    ms.map(Timestamp::from_millis)
+}
+
+/// A time as it is stored.
+pub(crate) fn millis(at: Option<Timestamp>) -> Option<i64> {
+    at.map(Timestamp::as_millis)
+}
+
+const CLASSES: &[ErrorClass] = &[
+    ErrorClass::Transient,
+    ErrorClass::NumberPermanent,
+    ErrorClass::OptedOut,
+    ErrorClass::Account,
+    ErrorClass::Sender,
+    ErrorClass::PairOrContent,
+    ErrorClass::OurRequest,
+    ErrorClass::BadCallback,
+    ErrorClass::Ambiguous,
+    ErrorClass::MayHaveArrived,
+    ErrorClass::Informational,
+    ErrorClass::UnknownCode,
+];
+
+/// The word that a class is stored as.
+pub(crate) const fn class_word(class: ErrorClass) -> &'static str {
+    match class {
+        ErrorClass::Transient => "transient",
+        ErrorClass::NumberPermanent => "number-permanent",
+        ErrorClass::OptedOut => "opted-out",
+        ErrorClass::Account => "account",
+        ErrorClass::Sender => "sender",
+        ErrorClass::PairOrContent => "pair-or-content",
+        ErrorClass::OurRequest => "our-request",
+        ErrorClass::BadCallback => "bad-callback",
+        ErrorClass::Ambiguous => "ambiguous",
+        ErrorClass::MayHaveArrived => "may-have-arrived",
+        ErrorClass::Informational => "informational",
+        ErrorClass::UnknownCode => "unknown-code",
+    }
+}
+
+/// Reads a stored class.
+pub(crate) fn class(text: &str) -> Result<ErrorClass, StoreError> {
+    word("receipts.class", CLASSES.iter().copied().find(|c| class_word(*c) == text))
+}
+
+/// Reads how news came.
+pub(crate) fn source(text: &str) -> Result<Source, StoreError> {
+    let all = [Source::Receipt, Source::Fetch, Source::List];
+    word("receipts.source", all.into_iter().find(|s| s.as_str() == text))
+}
+
+/// Reads what a receipt did.
+pub(crate) fn effect(text: &str) -> Result<&'static str, StoreError> {
+    let all = ["moved", "stale", "conflict", "orphan"];
+    word("receipts.effect", all.into_iter().find(|e| *e == text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_read_back_and_unknown_ones_are_damage() {
+        for c in CLASSES {
+            assert_eq!(class(class_word(*c)).expect("known"), *c, "{c:?}");
+        }
+        for p in Priority::ALL {
+            assert_eq!(priority(priority_rank(*p)).expect("known"), *p, "{p}");
+        }
+        for s in [Source::Receipt, Source::Fetch, Source::List] {
+            assert_eq!(source(s.as_str()).expect("known"), s, "{s:?}");
+        }
+        let unknown: &[(&str, Result<(), StoreError>)] = &[
+            ("class", class("zzz").map(drop)),
+            ("priority", priority(3).map(drop)),
+            ("source", source("").map(drop)),
+            ("effect", effect("MOVED").map(drop)),
+            ("phone", phone("attempts.phone", "+1").map(drop)),
+            ("json", from_json::<serde_json::Value>("log.data", "{").map(drop)),
+        ];
+        for (label, got) in unknown {
+            assert!(matches!(got, Err(StoreError::Corrupt { .. })), "{label}: {got:?}");
+        }
+        let said = phone("attempts.phone", "+1949555").expect_err("too short").to_string();
+        assert!(!said.contains("+1949555") && said.contains("attempts.phone"), "{said}");
+    }
+}

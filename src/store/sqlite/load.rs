@@ -1,0 +1,261 @@
+//! Reads what a decision is shown: whole calls, opt-outs, receipts that wait for their message.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::sql;
+use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, Recipient};
+use crate::domain::call::{Call, CallState, CallStatus};
+use crate::domain::event::{Load, Loaded, News};
+use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ErrorCode, MessageSid, Timestamp};
+use crate::domain::{MessageStatus, PhoneNumber};
+use crate::store::{StoreError, rows};
+
+/// How many open calls a reply is matched against: the newest to that phone.
+const REPLY_CALLS_MAX: usize = 50;
+
+/// Loads what `load` asks for, and the opt-outs of `phones` and of everybody in the loaded calls.
+pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Result<Loaded, StoreError> {
+    let mut loaded = Loaded::default();
+    match load {
+        Load::Nothing => {}
+        Load::Call(id) => loaded.calls.extend(call_state(conn, id.as_str())?),
+        Load::Attempt(attempt) => message(conn, &mut loaded, Some(*attempt), None)?,
+        Load::Message { attempt, sid } => message(conn, &mut loaded, *attempt, Some(sid))?,
+        Load::New { id, idempotency_key, references, used_since } => {
+            loaded.calls.extend(call_state(conn, id.as_str())?);
+            if let Some(key) = idempotency_key {
+                let by_key: Option<String> = text(conn, sql::CALL_OF_KEY, key)?;
+                if let Some(other) = by_key.filter(|other| other != id.as_str()) {
+                    loaded.calls.extend(call_state(conn, &other)?);
+                }
+            }
+            loaded.free_reference = free_reference(conn, references, *used_since)?;
+        }
+        Load::Reply { from, sid, references } => {
+            loaded.answered_before = text(conn, sql::INBOUND_ANSWER, sid.as_str())?;
+            for id in calls_of_reply(conn, from, references)? {
+                loaded.calls.extend(call_state(conn, &id)?);
+            }
+        }
+    }
+    loaded.opted_out = opted_out(conn, &loaded.calls, phones)?;
+    Ok(loaded)
+}
+
+fn message(
+    conn: &Connection,
+    loaded: &mut Loaded,
+    named: Option<AttemptId>,
+    sid: Option<&MessageSid>,
+) -> Result<(), StoreError> {
+    let mut call: Option<String> = match named {
+        Some(attempt) => {
+            conn.prepare_cached(sql::CALL_OF_ATTEMPT)?.query_row([rows::id_bytes(attempt)], |r| r.get(0)).optional()?
+        }
+        None => None,
+    };
+    let by_name = call.is_some();
+    if let (None, Some(sid)) = (&call, sid) {
+        call = text(conn, sql::CALL_OF_SID, sid.as_str())?;
+    }
+    if let Some(id) = &call {
+        loaded.calls.extend(call_state(conn, id)?);
+    }
+    let attempt = loaded
+        .calls
+        .iter()
+        .flat_map(|c| &c.attempts)
+        .find(|a| if by_name { Some(a.id) == named } else { a.sid.as_ref() == sid });
+    let sid = sid.or(attempt.and_then(|a| a.sid.as_ref()));
+    loaded.orphans = orphans(conn, sid, attempt.map(|a| a.id).or(named))?;
+    Ok(())
+}
+
+fn orphans(conn: &Connection, sid: Option<&MessageSid>, named: Option<AttemptId>) -> Result<Vec<News>, StoreError> {
+    let mut statement = conn.prepare_cached(sql::ORPHANS)?;
+    let mut found = statement.query(params![sid.map(MessageSid::as_str), named.map(rows::id_bytes)])?;
+    let mut orphans = Vec::new();
+    while let Some(row) = found.next()? {
+        orphans.push(news_from(row)?);
+    }
+    Ok(orphans)
+}
+
+/// Reads `sid, named, status, code, class, source` from the front of a row.
+pub(super) fn news_from(row: &Row<'_>) -> Result<News, StoreError> {
+    Ok(News {
+        sid: rows::parsed("receipts.sid", str_at(row, 0)?)?,
+        attempt: row.get::<_, Option<[u8; 16]>>(1)?.map(rows::id_from),
+        status: MessageStatus::from_word(str_at(row, 2)?),
+        code: row.get::<_, Option<u32>>(3)?.map(ErrorCode),
+        class: rows::class(str_at(row, 4)?)?,
+        source: rows::source(str_at(row, 5)?)?,
+    })
+}
+
+fn free_reference(
+    conn: &Connection,
+    references: &[CallRef],
+    used_since: Timestamp,
+) -> Result<Option<CallRef>, StoreError> {
+    let mut taken = conn.prepare_cached(sql::REFERENCE_TAKEN)?;
+    for reference in references {
+        if !taken.exists(params![reference.as_str(), used_since.as_millis()])? {
+            return Ok(Some(reference.clone()));
+        }
+    }
+    Ok(None)
+}
+
+fn calls_of_reply(conn: &Connection, from: &str, references: &[CallRef]) -> Result<Vec<String>, StoreError> {
+    let mut ids: Vec<String> = Vec::new();
+    let mut statement = conn.prepare_cached(sql::OPEN_CALLS_OF_PHONE)?;
+    let mut found = statement.query([from])?;
+    while ids.len() < REPLY_CALLS_MAX
+        && let Some(row) = found.next()?
+    {
+        let id = str_at(row, 0)?;
+        if !ids.iter().any(|known| known == id) {
+            ids.push(id.to_owned());
+        }
+    }
+    for reference in references {
+        let named = text(conn, sql::CALL_OF_REFERENCE, reference.as_str())?;
+        ids.extend(named.filter(|id| !ids.contains(id)));
+    }
+    Ok(ids)
+}
+
+fn opted_out(
+    conn: &Connection,
+    calls: &[CallState],
+    phones: &[PhoneNumber],
+) -> Result<BTreeSet<(String, String)>, StoreError> {
+    let attempts = calls.iter().flat_map(|c| &c.attempts).map(|a| &a.recipient.phone);
+    let asked: BTreeSet<&str> = attempts.chain(phones).map(PhoneNumber::e164).collect();
+    let mut pairs = BTreeSet::new();
+    let mut statement = conn.prepare_cached(sql::OPT_OUTS_OF_PHONE)?;
+    for phone in asked {
+        let mut found = statement.query([phone])?;
+        while let Some(row) = found.next()? {
+            pairs.insert((phone.to_owned(), row.get(0)?));
+        }
+    }
+    Ok(pairs)
+}
+
+/// One text by one text.
+pub(super) fn text(conn: &Connection, statement: &str, key: &str) -> Result<Option<String>, StoreError> {
+    Ok(conn.prepare_cached(statement)?.query_row([key], |r| r.get(0)).optional()?)
+}
+
+/// A call with its notices and attempts.
+pub(super) fn call_state(conn: &Connection, id: &str) -> Result<Option<CallState>, StoreError> {
+    let call = {
+        let mut statement = conn.prepare_cached(sql::CALL)?;
+        let mut found = statement.query([id])?;
+        match found.next()? {
+            Some(row) => call_from(row)?,
+            None => return Ok(None),
+        }
+    };
+    let mut notices = Vec::new();
+    let mut statement = conn.prepare_cached(sql::NOTICES)?;
+    let mut found = statement.query([id])?;
+    while let Some(row) = found.next()? {
+        notices.push(NoticeKey {
+            round: row.get(0)?,
+            step: row.get(1)?,
+            contact: rows::parsed("notices.contact", str_at(row, 2)?)?,
+        });
+    }
+    let mut attempts = Vec::new();
+    let mut statement = conn.prepare_cached(sql::ATTEMPTS)?;
+    let mut found = statement.query([id])?;
+    while let Some(row) = found.next()? {
+        attempts.push(attempt_from(row, &call.id)?);
+    }
+    Ok(Some(CallState { call, notices, attempts }))
+}
+
+/// Reads the columns of `sql::call_columns` from the front of a row.
+pub(super) fn call_from(row: &Row<'_>) -> Result<Call, StoreError> {
+    let outs = str_at(row, 16)?;
+    Ok(Call {
+        id: rows::parsed("calls.id", str_at(row, 0)?)?,
+        reference: rows::parsed("calls.reference", str_at(row, 1)?)?,
+        status: rows::word("calls.status", CallStatus::from_word(str_at(row, 2)?))?,
+        round: row.get(3)?,
+        level: row.get(4)?,
+        policy: rows::from_json("calls.policy", str_at(row, 5)?)?,
+        data: rows::from_json("calls.data", str_at(row, 6)?)?,
+        fingerprint: row.get(7)?,
+        idempotency_key: row.get(8)?,
+        overridden: maybe_str_at(row, 9)?.map(|t| rows::from_json("calls.overridden", t)).transpose()?,
+        created_by: Actor(row.get(10)?),
+        accepted_at: Timestamp::from_millis(row.get(11)?),
+        next_step: row.get(12)?,
+        wake_at: rows::time(row.get(13)?),
+        attempts: row.get(14)?,
+        holder: maybe_str_at(row, 15)?.map(|t| rows::parsed("calls.holder", t)).transpose()?,
+        outs: if outs == "[]" { Vec::new() } else { rows::from_json("calls.outs", outs)? },
+        told_at: rows::time(row.get(17)?),
+        closed_at: rows::time(row.get(18)?),
+        muted: row.get(19)?,
+        updated_at: Timestamp::from_millis(row.get(20)?),
+    })
+}
+
+/// Reads the columns of `sql::attempt_columns`; `call` is the call that it was asked for by.
+fn attempt_from(row: &Row<'_>, call: &CallId) -> Result<Attempt, StoreError> {
+    Ok(Attempt {
+        id: rows::id_from(row.get(0)?),
+        call: call.clone(),
+        number: row.get(2)?,
+        kind: rows::word("attempts.kind", AttemptKind::from_word(str_at(row, 3)?))?,
+        channel: rows::word("attempts.channel", Channel::from_word(str_at(row, 4)?))?,
+        provider: row.get(5)?,
+        round: row.get(6)?,
+        step: row.get(7)?,
+        recipient: Recipient {
+            contact: rows::parsed("attempts.contact", str_at(row, 8)?)?,
+            name: row.get(9)?,
+            phone: rows::phone("attempts.phone", str_at(row, 10)?)?,
+        },
+        sender: maybe_str_at(row, 11)?.map(|t| rows::parsed("attempts.sender", t)).transpose()?,
+        state: rows::word("attempts.state", AttemptState::from_word(str_at(row, 12)?))?,
+        priority: rows::priority(row.get(13)?)?,
+        body: row.get(14)?,
+        segments: row.get(15)?,
+        created_at: Timestamp::from_millis(row.get(16)?),
+        not_before: Timestamp::from_millis(row.get(17)?),
+        expires_at: rows::time(row.get(18)?),
+        claimed_by: row.get(19)?,
+        sent_at: rows::time(row.get(20)?),
+        tries: row.get(21)?,
+        callback: row.get(22)?,
+        sid: maybe_str_at(row, 23)?.map(|t| rows::parsed("attempts.sid", t)).transpose()?,
+        message_status: maybe_str_at(row, 24)?.map(MessageStatus::from_word),
+        error_code: row.get::<_, Option<u32>>(25)?.map(ErrorCode),
+        result: row.get(26)?,
+        repeats: row.get::<_, Option<[u8; 16]>>(27)?.map(rows::id_from),
+        finished_at: rows::time(row.get(28)?),
+        decided_at: rows::time(row.get(29)?),
+        poll_at: rows::time(row.get(30)?),
+        polls: row.get(31)?,
+        conflict: row.get(32)?,
+    })
+}
+
+/// A text column without a copy.
+pub(super) fn str_at<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, StoreError> {
+    row.get_ref(column)?.as_str().map_err(|_| StoreError::Corrupt { what: format!("column {column} is not text") })
+}
+
+fn maybe_str_at<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a str>, StoreError> {
+    row.get_ref(column)?
+        .as_str_or_null()
+        .map_err(|_| StoreError::Corrupt { what: format!("column {column} is not text") })
+}

@@ -1,0 +1,367 @@
+//! The store in one SQLite file: a writer that commits what waits together, readers beside it, WAL, `synchronous=FULL`.
+//!
+//! Several processes may have the file open (the engine and commands); each sees the others' commits. Statements are in
+//! [`sql`](self), the schema in `migrations/`.
+
+mod figures;
+mod load;
+mod open;
+mod readers;
+mod reads;
+mod save;
+mod sql;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, params};
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use self::open::Use;
+use self::readers::Readers;
+use self::save::Sinks;
+use self::writer::{Broken, Job, Writer};
+use super::{
+    AlertLine, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, LogFilter, LogLine,
+    OptOutLine, Pollable, Request, Sendable, Store, StoreError, rows,
+};
+use crate::clock::{Clock as _, SystemClock};
+use crate::domain::PhoneNumber;
+use crate::domain::call::CallState;
+use crate::domain::event::{Answer, Load, LogEntry};
+use crate::domain::types::{Actor, AttemptId, CallId, CallRef, MessageSid, Timestamp};
+
+pub use self::open::{OpenOptions, StoreMode};
+
+/// From this size on a checkpoint also empties the write-ahead log, for which writers wait a moment.
+const WAL_LARGE: u64 = 64 * 1024 * 1024;
+
+/// A store in a file. Dropping it lets what was handed over be committed; [`SqliteStore::close`] also waits for that.
+pub struct SqliteStore {
+    path: PathBuf,
+    sinks: Sinks,
+    jobs: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    readers: Readers,
+    /// Never writes, so that its `data_version` tells of every commit, our own included.
+    watcher: Arc<Mutex<Connection>>,
+    checkpointer: Arc<Mutex<Connection>>,
+    broken: Broken,
+    clock: SystemClock,
+}
+
+impl SqliteStore {
+    /// Opens a store, or makes it; blocks for as long as a migration takes. Needs a tokio runtime around it.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`] (missing, no directory, not a database, not ours, read-only, empty), [`StoreError::Newer`],
+    /// [`StoreError::OtherMode`], [`StoreError::Busy`]: in each case the file is as it was.
+    pub fn open(options: OpenOptions) -> Result<Self, StoreError> {
+        let runtime = tokio::runtime::Handle::try_current()
+            .map_err(|e| StoreError::Open { path: options.path.clone(), source: e.into() })?;
+        let conn = open::prepare(&options)?;
+        let readers = Readers::open(&options)?;
+        let watcher = open::connect(&options, Use::Read)?;
+        let checkpointer = open::connect(&options, Use::Checkpoint)?;
+        let broken: Broken = Arc::new(OnceLock::new());
+        let (jobs, waiting) = mpsc::channel(writer::WAITING_MAX);
+        let task = runtime.spawn(writer::run(Writer::new(conn, Arc::clone(&broken)), waiting));
+        Ok(Self {
+            path: options.path,
+            sinks: Sinks { mirror: options.mirror, alerts: options.alert_sinks },
+            jobs: Mutex::new(Some(jobs)),
+            writer: Mutex::new(Some(task)),
+            readers,
+            watcher: Arc::new(Mutex::new(watcher)),
+            checkpointer: Arc::new(Mutex::new(checkpointer)),
+            broken,
+            clock: SystemClock::new(),
+        })
+    }
+
+    /// Takes no more changes, waits until those that were handed over are committed and answered, and moves the write-ahead
+    /// log into the file. Later changes are [`StoreError::Closed`]; reads still work.
+    ///
+    /// # Errors
+    /// Those of [`Store::checkpoint`]; the changes are committed all the same.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        drop(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let task = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            task.await.map_err(|_| StoreError::Closed)?;
+        }
+        self.checkpoint().await
+    }
+
+    /// Why the store takes no more changes, once an fsync has failed.
+    pub fn broken(&self) -> Option<&str> {
+        self.broken.get().map(String::as_str)
+    }
+
+    /// One change: with its neighbours in a transaction, apart from them in its outcome. It may run more than once.
+    async fn with_tx<T, F>(&self, change: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        writer::submit(&jobs.ok_or(StoreError::Closed)?, change).await
+    }
+
+    async fn on<T, F>(conn: &Arc<Mutex<Connection>>, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let conn = Arc::clone(conn);
+        tokio::task::spawn_blocking(move || work(&conn.lock().unwrap_or_else(PoisonError::into_inner)))
+            .await
+            .unwrap_or(Err(StoreError::Closed))
+    }
+}
+
+/// Which of our words SQLite's say. What cannot be written now but may be later is `Full`; a failed fsync, after which nobody
+/// knows what is on disk, and a failed read are `Broken`. Messages of SQLite name columns and constraints, never values.
+impl From<rusqlite::Error> for StoreError {
+    fn from(e: rusqlite::Error) -> Self {
+        use rusqlite::{ErrorCode as C, ffi};
+        let what = e.to_string();
+        let rusqlite::Error::SqliteFailure(code, _) = &e else {
+            return match e {
+                rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+                | rusqlite::Error::Utf8Error(..) => Self::Corrupt { what },
+                _ => Self::Refused { what },
+            };
+        };
+        match code.code {
+            C::DiskFull | C::ReadOnly | C::CannotOpen | C::OutOfMemory | C::PermissionDenied => Self::Full { what },
+            C::DatabaseBusy | C::DatabaseLocked => Self::Busy,
+            C::DatabaseCorrupt | C::NotADatabase => Self::Corrupt { what },
+            C::SystemIoFailure => match code.extended_code {
+                ffi::SQLITE_IOERR_FSYNC
+                | ffi::SQLITE_IOERR_DIR_FSYNC
+                | ffi::SQLITE_IOERR_READ
+                | ffi::SQLITE_IOERR_SHORT_READ
+                | ffi::SQLITE_IOERR_CORRUPTFS
+                | ffi::SQLITE_IOERR_DATA => Self::Broken { what },
+                _ => Self::Full { what },
+            },
+            _ => Self::Refused { what },
+        }
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn transact(&self, load: Load, phones: Vec<PhoneNumber>, decide: Decide) -> Result<Answer, StoreError> {
+        let sinks = self.sinks;
+        self.with_tx(move |conn| {
+            let loaded = load::load(conn, &load, &phones)?;
+            let change = decide(&loaded).map_err(|what| StoreError::Refused { what })?;
+            save::save(conn, sinks, &loaded, change)
+        })
+        .await
+    }
+
+    async fn story(&self, call: &CallId) -> Result<Option<CallStory>, StoreError> {
+        let call = call.clone();
+        self.readers.read(move |conn| reads::story(conn, &call)).await
+    }
+
+    async fn call(&self, call: &CallId) -> Result<Option<CallState>, StoreError> {
+        let call = call.clone();
+        self.readers.read(move |conn| load::call_state(conn, call.as_str())).await
+    }
+
+    async fn call_by_key(&self, key: &str) -> Result<Option<CallId>, StoreError> {
+        let key = key.to_owned();
+        self.readers.read(move |conn| reads::call_id(conn, sql::CALL_OF_KEY, &key)).await
+    }
+
+    async fn call_by_sid(&self, sid: &MessageSid) -> Result<Option<CallId>, StoreError> {
+        let sid = sid.clone();
+        self.readers.read(move |conn| reads::call_id(conn, sql::CALL_OF_SID, sid.as_str())).await
+    }
+
+    async fn call_by_reference(&self, reference: &CallRef) -> Result<Option<CallId>, StoreError> {
+        let reference = reference.clone();
+        self.readers.read(move |conn| reads::call_id(conn, sql::CALL_OF_REFERENCE, reference.as_str())).await
+    }
+
+    async fn calls(&self, filter: &CallFilter) -> Result<Vec<CallLine>, StoreError> {
+        let filter = filter.clone();
+        self.readers.read(move |conn| reads::calls(conn, &filter)).await
+    }
+
+    async fn log(&self, filter: &LogFilter) -> Result<Vec<LogLine>, StoreError> {
+        let filter = filter.clone();
+        self.readers.read(move |conn| reads::log(conn, &filter)).await
+    }
+
+    async fn append_log(&self, entries: Vec<LogEntry>) -> Result<(), StoreError> {
+        self.with_tx(move |conn| save::append_log(conn, &entries)).await
+    }
+
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
+        self.readers.read(move |conn| reads::due(conn, now, limit)).await
+    }
+
+    async fn next_wake(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.readers.read(reads::next_wake).await
+    }
+
+    async fn due_lines(&self, limit: usize) -> Result<Vec<DueLine>, StoreError> {
+        self.readers.read(move |conn| reads::due_lines(conn, limit)).await
+    }
+
+    async fn sendable(&self, now: Timestamp, limit: usize) -> Result<Vec<Sendable>, StoreError> {
+        self.readers.read(move |conn| reads::sendable(conn, now, limit)).await
+    }
+
+    async fn next_sendable(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.readers.read(move |conn| reads::next_sendable(conn, after)).await
+    }
+
+    async fn claims_of_others(&self, engine: &str, limit: usize) -> Result<Vec<AttemptId>, StoreError> {
+        let engine = engine.to_owned();
+        self.readers.read(move |conn| reads::claims_of_others(conn, &engine, limit)).await
+    }
+
+    async fn pollable(&self, now: Timestamp, limit: usize) -> Result<Vec<Pollable>, StoreError> {
+        self.readers.read(move |conn| reads::pollable(conn, now, limit)).await
+    }
+
+    async fn next_poll(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.readers.read(reads::next_poll).await
+    }
+
+    async fn stranded(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
+        self.readers.read(move |conn| figures::stranded(conn, quiet_since, limit)).await
+    }
+
+    async fn untold(&self, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
+        self.readers.read(move |conn| reads::untold(conn, before, limit)).await
+    }
+
+    async fn figures(&self, now: Timestamp) -> Result<Figures, StoreError> {
+        self.readers.read(move |conn| figures::figures(conn, now)).await
+    }
+
+    async fn failures(&self, since: Timestamp) -> Result<Vec<FailureLine>, StoreError> {
+        self.readers.read(move |conn| figures::failures(conn, since)).await
+    }
+
+    async fn alerts(&self) -> Result<Vec<AlertLine>, StoreError> {
+        self.readers.read(reads::alerts).await
+    }
+
+    async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError> {
+        self.readers.read(reads::opt_outs).await
+    }
+
+    async fn post_request(&self, kind: &str, payload: Value, actor: &Actor, now: Timestamp) -> Result<i64, StoreError> {
+        let (kind, actor) = (kind.to_owned(), actor.clone());
+        self.with_tx(move |conn| {
+            let payload = rows::to_json("a request", &payload)?;
+            conn.prepare_cached(sql::POST_REQUEST)?.execute(params![kind, payload, actor.0, now.as_millis()])?;
+            Ok(conn.last_insert_rowid())
+        })
+        .await
+    }
+
+    async fn open_requests(&self) -> Result<Vec<Request>, StoreError> {
+        self.readers.read(reads::open_requests).await
+    }
+
+    async fn answer_request(&self, id: i64, result: Value, now: Timestamp) -> Result<(), StoreError> {
+        self.with_tx(move |conn| {
+            let result = rows::to_json("an answer", &result)?;
+            conn.prepare_cached(sql::ANSWER_REQUEST)?.execute(params![id, result, now.as_millis()])?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn request(&self, id: i64) -> Result<Option<Request>, StoreError> {
+        self.readers.read(move |conn| reads::request(conn, id)).await
+    }
+
+    async fn engine(&self) -> Result<Option<EngineRow>, StoreError> {
+        self.readers.read(reads::engine).await
+    }
+
+    async fn engine_started(&self, row: &EngineRow) -> Result<(), StoreError> {
+        let row = row.clone();
+        self.with_tx(move |conn| {
+            conn.prepare_cached(sql::ENGINE_STARTED)?.execute(params![
+                row.id,
+                row.role,
+                row.pid,
+                row.started_at.as_millis(),
+                rows::millis(row.stopped_at),
+                row.listen
+            ])?;
+            conn.prepare_cached(sql::FORGET_ENGINES)?.execute([])?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn engine_stopped(&self, id: &str, at: Timestamp) -> Result<(), StoreError> {
+        let id = id.to_owned();
+        self.with_tx(move |conn| {
+            conn.prepare_cached(sql::ENGINE_STOPPED)?.execute(params![id, at.as_millis()])?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn probe(&self, now: Timestamp) -> Result<Duration, StoreError> {
+        let started = self.clock.boot();
+        self.with_tx(move |conn| {
+            conn.prepare_cached(sql::PROBE)?.execute([now.as_millis().to_string()])?;
+            Ok(())
+        })
+        .await?;
+        Ok(self.clock.boot().saturating_sub(started))
+    }
+
+    async fn version(&self) -> Result<u64, StoreError> {
+        Self::on(&self.watcher, |conn| {
+            let version: i64 = conn.prepare_cached("PRAGMA data_version")?.query_row([], |r| r.get(0))?;
+            u64::try_from(version).map_err(|_| rows::corrupt("data_version"))
+        })
+        .await
+    }
+
+    async fn checkpoint(&self) -> Result<(), StoreError> {
+        let mut wal = self.path.as_os_str().to_owned();
+        wal.push("-wal");
+        let wal = PathBuf::from(wal);
+        let broken = Arc::clone(&self.broken);
+        Self::on(&self.checkpointer, move |conn| {
+            let large = fs::metadata(wal).is_ok_and(|m| m.len() > WAL_LARGE);
+            let how = if large { "PRAGMA wal_checkpoint(TRUNCATE)" } else { "PRAGMA wal_checkpoint(PASSIVE)" };
+            // Its row says whether somebody was in the way: then the next one does it.
+            match conn.prepare_cached(how)?.query_row([], |_| Ok(())).map_err(StoreError::from) {
+                Ok(()) | Err(StoreError::Busy) => Ok(()),
+                Err(StoreError::Broken { what }) => {
+                    drop(broken.set(what.clone()));
+                    Err(StoreError::Broken { what })
+                }
+                Err(e) => Err(e),
+            }
+        })
+        .await
+    }
+}

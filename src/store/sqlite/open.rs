@@ -1,0 +1,344 @@
+//! Opens a store file: what it is, whose it is, its schema, its settings.
+//!
+//! A file that cannot be ours, is newer, or belongs to the other mode is left exactly as it was. A crash while a store is
+//! made leaves an empty file, which the next `create` completes; one while it is migrated leaves the old schema and its copy.
+
+use std::error::Error;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite_migration::{M, Migrations};
+
+use crate::store::StoreError;
+
+/// Numbered, forward only, never edited after a release.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
+/// Marks our files among SQLite's (`PRAGMA application_id`): "disp".
+const APPLICATION_ID: i64 = 0x6469_7370;
+/// How many prepared statements a connection keeps; more than there are.
+const STATEMENTS: usize = 128;
+
+/// Which world a store belongs to: stamped into it when it is made, never changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreMode {
+    /// Real people are texted.
+    Live,
+    /// Nobody is: kill points and other faults can be armed.
+    Test,
+}
+
+impl StoreMode {
+    /// The stamp.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// How to open a store.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// The file.
+    pub path: PathBuf,
+    /// The stamp it must have, or gets.
+    pub mode: StoreMode,
+    /// Whether to make the file and its directories where they are missing.
+    pub create: bool,
+    /// Whether changes leave rows for the mirror.
+    pub mirror: bool,
+    /// Whether alerts leave rows for their sinks.
+    pub alert_sinks: bool,
+    /// How long to wait for another process that writes; 5 s is usual.
+    pub busy_timeout: Duration,
+}
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Changes.
+    Write,
+    /// Reads.
+    Read,
+    /// Checkpoints, and nothing else.
+    Checkpoint,
+}
+
+/// Makes the file ready: exists, is ours, of this mode and of this schema.
+///
+/// # Errors
+/// [`StoreError::Open`], [`StoreError::Newer`], [`StoreError::OtherMode`], [`StoreError::Busy`], [`StoreError::Corrupt`].
+pub(super) fn prepare(options: &OpenOptions) -> Result<Connection, StoreError> {
+    prepare_with(options, MIGRATIONS)
+}
+
+fn prepare_with(options: &OpenOptions, schema: &[&str]) -> Result<Connection, StoreError> {
+    let path = &options.path;
+    make_file(options)?;
+    let mut conn = connect(options, Use::Write)?;
+    if conn.is_readonly("main").map_err(|e| cannot_open(path, e))? {
+        return Err(cannot_open(path, "the file or its file system is read-only"));
+    }
+    let known = i64::try_from(schema.len()).unwrap_or(i64::MAX);
+    let mut tries = 0;
+    loop {
+        let version = recognise(&conn, options, known)?;
+        if version == known {
+            break;
+        }
+        if version > 0 {
+            copy_before(&conn, path, version)?;
+        }
+        tune(&conn, path)?;
+        match migrate(&mut conn, options.mode, schema) {
+            Ok(()) => {}
+            // Another process may have been faster: what it left is looked at again.
+            Err(_) if tries < 2 && recognise(&conn, options, known)? != version => {}
+            Err(e) => return Err(cannot_open(path, e)),
+        }
+        tries += 1;
+    }
+    tune(&conn, path)?;
+    Ok(conn)
+}
+
+/// A further connection to a file that [`prepare`] has made ready.
+pub(super) fn connect(options: &OpenOptions, what_for: Use) -> Result<Connection, StoreError> {
+    let path = &options.path;
+    let access = match what_for {
+        Use::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        Use::Write | Use::Checkpoint => OpenFlags::SQLITE_OPEN_READ_WRITE,
+    };
+    let conn = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .map_err(|e| cannot_open(path, e))?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    let busy = match what_for {
+        // A checkpoint that cannot be made now is made later: it never makes a change wait for long.
+        Use::Checkpoint => options.busy_timeout.min(Duration::from_millis(100)),
+        Use::Read | Use::Write => options.busy_timeout,
+    };
+    let set = || -> rusqlite::Result<()> {
+        conn.busy_timeout(busy)?;
+        conn.pragma_update(None, "trusted_schema", false)?;
+        // Savepoints keep their undo pages in memory, not in a temporary file.
+        conn.pragma_update(None, "temp_store", "MEMORY")?;
+        conn.pragma_update(None, "synchronous", "FULL")?;
+        // On macOS a plain fsync does not reach the disk.
+        conn.pragma_update(None, "fullfsync", true)?;
+        conn.pragma_update(None, "checkpoint_fullfsync", true)
+    };
+    set().map_err(|e| cannot_open(path, e))?;
+    Ok(conn)
+}
+
+fn cannot_open(path: &Path, source: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
+    StoreError::Open { path: path.to_owned(), source: source.into() }
+}
+
+fn make_file(options: &OpenOptions) -> Result<(), StoreError> {
+    let path = &options.path;
+    match fs::metadata(path) {
+        Ok(m) if m.is_file() => return Ok(()),
+        Ok(_) => return Err(cannot_open(path, "it is not a file")),
+        Err(e) if e.kind() == io::ErrorKind::NotFound && options.create => {}
+        Err(e) => return Err(cannot_open(path, e)),
+    }
+    if let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(dir).map_err(|e| cannot_open(path, e))?;
+    }
+    match private_file(path) {
+        // Another process makes the same store at this moment.
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map_err(|e| cannot_open(path, e)),
+    }
+}
+
+/// A new, empty file that only its owner can read: it will hold people's numbers.
+fn private_file(path: &Path) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new();
+    file.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+    file.open(path).map(drop)
+}
+
+/// The schema version of a file that is ours and of our mode; 0 for an empty one.
+fn recognise(conn: &Connection, options: &OpenOptions, known: i64) -> Result<i64, StoreError> {
+    let path = &options.path;
+    let number = |pragma: &str| -> Result<i64, StoreError> {
+        conn.pragma_query_value(None, pragma, |r| r.get(0)).map_err(|e| cannot_open(path, e))
+    };
+    let (version, application) = (number("user_version")?, number("application_id")?);
+    if version == 0 {
+        let tables: i64 =
+            conn.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0)).map_err(|e| cannot_open(path, e))?;
+        return match (tables, options.create) {
+            (0, true) => Ok(0),
+            (0, false) => Err(cannot_open(path, "it is empty")),
+            _ => Err(cannot_open(path, "it is a database, but not a store of dispatchctl")),
+        };
+    }
+    if application != APPLICATION_ID {
+        return Err(cannot_open(path, "it is a database, but not a store of dispatchctl"));
+    }
+    if version > known {
+        return Err(StoreError::Newer { path: path.clone(), found: version, known });
+    }
+    let stamp: String = conn
+        .query_row("SELECT value FROM meta WHERE key = 'mode'", [], |r| r.get(0))
+        .map_err(|e| cannot_open(path, e))?;
+    if stamp == options.mode.as_str() {
+        Ok(version)
+    } else {
+        Err(StoreError::OtherMode { path: path.clone(), found: stamp, wanted: options.mode.as_str().to_owned() })
+    }
+}
+
+/// Keeps the store as it was, whole and private, beside itself. Made under another name first: a copy that a crash cut short
+/// is never taken for one.
+fn copy_before(conn: &Connection, path: &Path, version: i64) -> Result<(), StoreError> {
+    let with = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".before-v{version}{suffix}"));
+        PathBuf::from(name)
+    };
+    let (copy, partial) = (with(""), with(".part"));
+    if copy.exists() {
+        return Ok(());
+    }
+    let make = || -> Result<(), Box<dyn Error + Send + Sync>> {
+        match fs::remove_file(&partial) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e.into()),
+            _ => {}
+        }
+        private_file(&partial)?;
+        let target = partial.to_str().ok_or("its path is not UTF-8")?;
+        conn.execute("VACUUM INTO ?1", [target])?;
+        fs::File::open(&partial)?.sync_all()?;
+        fs::rename(&partial, &copy)?;
+        if let Some(dir) = copy.parent().filter(|d| !d.as_os_str().is_empty()) {
+            fs::File::open(dir)?.sync_all()?;
+        }
+        Ok(())
+    };
+    make().map_err(|e| cannot_open(path, e))
+}
+
+/// Settings that hold for the file or for the one writer; only ever after [`recognise`], for they change the file.
+fn tune(conn: &Connection, path: &Path) -> Result<(), StoreError> {
+    let set = || -> rusqlite::Result<String> {
+        let mode = conn.pragma_update_and_check(None, "journal_mode", "WAL", |r| r.get::<_, String>(0))?;
+        conn.pragma_update(None, "foreign_keys", true)?;
+        // Never inside a commit: `Store::checkpoint` does it when nobody waits.
+        conn.pragma_update(None, "wal_autocheckpoint", 0)?;
+        Ok(mode)
+    };
+    match set() {
+        Ok(mode) if mode == "wal" => Ok(()),
+        Ok(mode) => Err(cannot_open(path, format!("its file system allows no write-ahead log (journal mode {mode})"))),
+        Err(e) if e.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => Err(StoreError::Busy),
+        Err(e) => Err(cannot_open(path, e)),
+    }
+}
+
+fn migrate(conn: &mut Connection, mode: StoreMode, schema: &[&str]) -> Result<(), rusqlite_migration::Error> {
+    let steps = schema.iter().enumerate().map(|(i, sql)| {
+        if i > 0 {
+            return M::up(sql);
+        }
+        // The stamp is part of the transaction that makes the schema: there is no store without one.
+        M::up_with_hook(sql, move |tx: &rusqlite::Transaction<'_>| {
+            tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+            tx.execute("INSERT INTO meta (key, value) VALUES ('mode', ?1)", [mode.as_str()])?;
+            Ok(())
+        })
+    });
+    conn.set_transaction_behavior(TransactionBehavior::Immediate);
+    Migrations::new(steps.collect()).to_latest(conn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(path: PathBuf) -> OpenOptions {
+        OpenOptions {
+            path,
+            mode: StoreMode::Test,
+            create: true,
+            mirror: false,
+            alert_sinks: false,
+            busy_timeout: Duration::from_secs(5),
+        }
+    }
+
+    #[test]
+    fn a_migration_keeps_a_copy_of_what_was_and_a_failed_one_changes_nothing() {
+        let dir = tempfile::tempdir().expect("dir");
+        let options = options(dir.path().join("s.db"));
+        drop(prepare(&options).expect("version 1"));
+        let broken = [MIGRATIONS[0], "CREATE TABLE extra (a INTEGER) STRICT; SELECT nonsense"];
+        assert!(matches!(prepare_with(&options, &broken), Err(StoreError::Open { .. })));
+        let copy = dir.path().join("s.db.before-v1");
+        assert!(copy.exists(), "the copy is made before the migration");
+        assert!(prepare(&options).is_ok(), "still version 1");
+        let good = [MIGRATIONS[0], "CREATE TABLE extra (a INTEGER) STRICT"];
+        let conn = prepare_with(&options, &good).expect("version 2");
+        conn.execute("INSERT INTO extra VALUES (1)", []).expect("new table");
+        let old = Connection::open(&copy).expect("copy");
+        let version: i64 = old.pragma_query_value(None, "user_version", |r| r.get(0)).expect("version");
+        assert_eq!(version, 1);
+        assert!(matches!(prepare(&options), Err(StoreError::Newer { found: 2, known: 1, .. })));
+        assert!(!dir.path().join("s.db").with_extension("db.before-v1.part").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_store_and_its_copy_are_private() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().expect("dir");
+        let options = options(dir.path().join("deep/er/s.db"));
+        drop(prepare(&options).expect("made"));
+        drop(prepare_with(&options, &[MIGRATIONS[0], "CREATE TABLE extra (a INTEGER) STRICT"]).expect("migrated"));
+        for name in ["s.db", "s.db.before-v1"] {
+            let mode = fs::metadata(dir.path().join("deep/er").join(name)).expect(name).permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+    }
+
+    #[test]
+    fn many_processes_that_make_one_store_agree() {
+        let dir = tempfile::tempdir().expect("dir");
+        let options = options(dir.path().join("s.db"));
+        let threads: Vec<_> = (0..8)
+            .map(|_| {
+                let options = options.clone();
+                std::thread::spawn(move || prepare(&options).map(drop))
+            })
+            .collect();
+        for t in threads {
+            t.join().expect("no panic").expect("opened");
+        }
+    }
+
+    #[test]
+    fn every_connection_is_set_as_promised() {
+        let dir = tempfile::tempdir().expect("dir");
+        let options = options(dir.path().join("s.db"));
+        let conn = prepare(&options).expect("made");
+        for (pragma, wanted) in
+            [("synchronous", 2), ("foreign_keys", 1), ("wal_autocheckpoint", 0), ("busy_timeout", 5000)]
+        {
+            let got: i64 = conn.pragma_query_value(None, pragma, |r| r.get(0)).expect(pragma);
+            assert_eq!(got, wanted, "{pragma}");
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Reads for people and loops. Each runs in one read transaction and walks an index to its limit.
+
+use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
+
+use super::load::{call_from, call_state, news_from, str_at, text};
+use super::sql::call_columns;
+use crate::domain::attempt::AttemptKind;
+use crate::domain::call::CallStatus;
+use crate::domain::event::{LogEntry, LogKind, ReceiptRow};
+use crate::domain::types::{Actor, AttemptId, CallId, Timestamp};
+use crate::store::{
+    AlertLine, CallFilter, CallLine, CallStory, DueLine, EngineRow, LogFilter, LogLine, OptOutLine, Pollable, Request,
+    Sendable, StoreError, rows,
+};
+
+/// A limit as SQL takes it.
+pub(super) fn at_most(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// Every row of a query, read by `read`.
+pub(super) fn all<T>(
+    conn: &Connection,
+    sql: &str,
+    with: impl Params,
+    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut found = statement.query(with)?;
+    let mut out = Vec::new();
+    while let Some(row) = found.next()? {
+        out.push(read(row)?);
+    }
+    Ok(out)
+}
+
+fn one<T>(
+    conn: &Connection,
+    sql: &str,
+    with: impl Params,
+    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    Ok(all(conn, sql, with, read)?.pop())
+}
+
+/// A call's id in the first column.
+pub(super) fn id_at_front(row: &Row<'_>) -> Result<CallId, StoreError> {
+    rows::parsed("calls.id", str_at(row, 0)?)
+}
+
+pub(super) fn call_id(conn: &Connection, statement: &str, key: &str) -> Result<Option<CallId>, StoreError> {
+    text(conn, statement, key)?.map(|id| rows::parsed("calls.id", &id)).transpose()
+}
+
+pub(super) fn story(conn: &Connection, id: &CallId) -> Result<Option<CallStory>, StoreError> {
+    let Some(state) = call_state(conn, id.as_str())? else { return Ok(None) };
+    let log = log(conn, &LogFilter { call: Some(id.clone()), limit: usize::MAX, ..LogFilter::default() })?;
+    let receipts = all(
+        conn,
+        "SELECT sid, named, status, code, class, source, joined, effect, at FROM receipts
+         WHERE joined IN (SELECT id FROM attempts WHERE call_id = ?1) ORDER BY seq",
+        [id.as_str()],
+        |row| {
+            Ok(ReceiptRow {
+                news: news_from(row)?,
+                joined: row.get::<_, Option<[u8; 16]>>(6)?.map(rows::id_from),
+                effect: rows::effect(str_at(row, 7)?)?,
+                at: Timestamp::from_millis(row.get(8)?),
+            })
+        },
+    )?;
+    Ok(Some(CallStory { state, log, receipts }))
+}
+
+/// Newest first: one walk of an index for each status, merged.
+pub(super) fn calls(conn: &Connection, filter: &CallFilter) -> Result<Vec<CallLine>, StoreError> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        call_columns!(),
+        ", (SELECT name FROM attempts WHERE call_id = calls.id AND kind = 'notice' ORDER BY number DESC LIMIT 1),
+           (SELECT state FROM attempts WHERE call_id = calls.id AND kind = 'notice' ORDER BY number DESC LIMIT 1)
+           FROM calls WHERE status = ?1 AND accepted_at >= ?2 ORDER BY accepted_at DESC LIMIT ?3"
+    );
+    let since = filter.since.map_or(i64::MIN, Timestamp::as_millis);
+    let statuses = if filter.statuses.is_empty() { CallStatus::ALL } else { filter.statuses.as_slice() };
+    let mut lines = Vec::new();
+    for status in CallStatus::ALL.iter().filter(|s| statuses.contains(s)) {
+        lines.extend(all(conn, SQL, params![status.as_str(), since, at_most(filter.limit)], |row| {
+            Ok(CallLine { call: call_from(row)?, last_contact: row.get(21)?, last_state: row.get(22)? })
+        })?);
+    }
+    lines.sort_by(|a, b| (b.call.accepted_at, &b.call.id).cmp(&(a.call.accepted_at, &a.call.id)));
+    lines.truncate(filter.limit);
+    Ok(lines)
+}
+
+pub(super) fn log(conn: &Connection, filter: &LogFilter) -> Result<Vec<LogLine>, StoreError> {
+    const OF_CALL: &str = "SELECT seq, kind, at, call_id, attempt_id, actor, message, data FROM log
+        WHERE call_id = ?4 AND seq > ?1 AND at >= ?2 ORDER BY seq LIMIT ?3";
+    const OF_ALL: &str = "SELECT seq, kind, at, call_id, attempt_id, actor, message, data FROM log
+        WHERE seq > ?1 AND at >= ?2 ORDER BY seq LIMIT ?3";
+    let since = filter.since.map_or(i64::MIN, Timestamp::as_millis);
+    let limit = at_most(filter.limit);
+    match &filter.call {
+        Some(call) => all(conn, OF_CALL, params![filter.after, since, limit, call.as_str()], log_from),
+        None => all(conn, OF_ALL, params![filter.after, since, limit], log_from),
+    }
+}
+
+fn log_from(row: &Row<'_>) -> Result<LogLine, StoreError> {
+    let call: Option<String> = row.get(3)?;
+    let data: Option<String> = row.get(7)?;
+    Ok(LogLine {
+        seq: row.get(0)?,
+        entry: LogEntry {
+            kind: rows::word("log.kind", LogKind::from_word(str_at(row, 1)?))?,
+            at: Timestamp::from_millis(row.get(2)?),
+            call: call.map(|c| rows::parsed("log.call_id", &c)).transpose()?,
+            attempt: row.get::<_, Option<[u8; 16]>>(4)?.map(rows::id_from),
+            actor: Actor(row.get(5)?),
+            message: row.get(6)?,
+            data: data.map(|d| rows::from_json("log.data", &d)).transpose()?.unwrap_or_default(),
+        },
+    })
+}
+
+pub(super) fn due(conn: &Connection, now: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
+    const SQL: &str = "SELECT id FROM calls WHERE status = 'DISPATCHING' AND wake_at <= ?1 ORDER BY wake_at LIMIT ?2";
+    all(conn, SQL, params![now.as_millis(), at_most(limit)], id_at_front)
+}
+
+fn moment(conn: &Connection, sql: &str, with: impl Params) -> Result<Option<Timestamp>, StoreError> {
+    let ms: Option<i64> = conn.prepare_cached(sql)?.query_row(with, |r| r.get(0)).optional()?.flatten();
+    Ok(rows::time(ms))
+}
+
+pub(super) fn next_wake(conn: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    moment(conn, "SELECT min(wake_at) FROM calls WHERE status = 'DISPATCHING'", [])
+}
+
+pub(super) fn due_lines(conn: &Connection, limit: usize) -> Result<Vec<DueLine>, StoreError> {
+    const SQL: &str =
+        concat!("SELECT ", call_columns!(), " FROM calls WHERE status = 'DISPATCHING' ORDER BY wake_at LIMIT ?1");
+    all(conn, SQL, [at_most(limit)], |row| {
+        let call = call_from(row)?;
+        let due = call.wake_at.ok_or_else(|| rows::corrupt("calls.wake_at"))?;
+        Ok(DueLine { call, due })
+    })
+}
+
+pub(super) fn sendable(conn: &Connection, now: Timestamp, limit: usize) -> Result<Vec<Sendable>, StoreError> {
+    const SQL: &str = "SELECT a.id, a.call_id, c.data ->> '$.twilioToNumber', a.priority, a.kind
+        FROM attempts a INDEXED BY attempts_waiting JOIN calls c ON c.id = a.call_id
+        WHERE a.state IN ('scheduled', 'retrying') AND a.not_before <= ?1
+        ORDER BY a.priority, a.created_at, a.id LIMIT ?2";
+    all(conn, SQL, params![now.as_millis(), at_most(limit)], |row| {
+        Ok(Sendable {
+            attempt: rows::id_from(row.get(0)?),
+            call: rows::parsed("attempts.call_id", str_at(row, 1)?)?,
+            dialled: row.get(2)?,
+            priority: rows::priority(row.get(3)?)?,
+            kind: rows::word("attempts.kind", AttemptKind::from_word(str_at(row, 4)?))?,
+        })
+    })
+}
+
+pub(super) fn next_sendable(conn: &Connection, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    const SQL: &str =
+        "SELECT min(not_before) FROM attempts WHERE state IN ('scheduled', 'retrying') AND not_before > ?1";
+    moment(conn, SQL, [after.as_millis()])
+}
+
+pub(super) fn claims_of_others(conn: &Connection, engine: &str, limit: usize) -> Result<Vec<AttemptId>, StoreError> {
+    const SQL: &str =
+        "SELECT id FROM attempts WHERE state = 'sending' AND claimed_by <> ?1 ORDER BY sent_at, id LIMIT ?2";
+    all(conn, SQL, params![engine, at_most(limit)], |row| Ok(rows::id_from(row.get(0)?)))
+}
+
+pub(super) fn pollable(conn: &Connection, now: Timestamp, limit: usize) -> Result<Vec<Pollable>, StoreError> {
+    const SQL: &str = "SELECT id, sid, polls, coalesce(sent_at, created_at) FROM attempts
+        WHERE poll_at IS NOT NULL AND sid IS NOT NULL AND poll_at <= ?1 ORDER BY poll_at LIMIT ?2";
+    all(conn, SQL, params![now.as_millis(), at_most(limit)], |row| {
+        Ok(Pollable {
+            attempt: rows::id_from(row.get(0)?),
+            sid: rows::parsed("attempts.sid", str_at(row, 1)?)?,
+            polls: row.get(2)?,
+            sent_at: Timestamp::from_millis(row.get(3)?),
+        })
+    })
+}
+
+pub(super) fn next_poll(conn: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    moment(conn, "SELECT min(poll_at) FROM attempts WHERE poll_at IS NOT NULL AND sid IS NOT NULL", [])
+}
+
+pub(super) fn untold(conn: &Connection, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
+    const SQL: &str = "SELECT id FROM calls c WHERE status = 'DISPATCHING' AND told_at IS NULL AND accepted_at < ?1
+        AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.call_id = c.id AND a.state IN ('submitted', 'delivered'))
+        ORDER BY accepted_at LIMIT ?2";
+    all(conn, SQL, params![before.as_millis(), at_most(limit)], id_at_front)
+}
+
+pub(super) fn alerts(conn: &Connection) -> Result<Vec<AlertLine>, StoreError> {
+    const SQL: &str =
+        "SELECT key, call_id, message, raised_at FROM alerts WHERE resolved_at IS NULL ORDER BY raised_at, key";
+    all(conn, SQL, [], |row| {
+        let call: Option<String> = row.get(1)?;
+        Ok(AlertLine {
+            key: row.get(0)?,
+            call: call.map(|c| rows::parsed("alerts.call_id", &c)).transpose()?,
+            message: row.get(2)?,
+            raised_at: Timestamp::from_millis(row.get(3)?),
+        })
+    })
+}
+
+pub(super) fn opt_outs(conn: &Connection) -> Result<Vec<OptOutLine>, StoreError> {
+    all(conn, "SELECT phone, sender, since FROM opt_outs ORDER BY phone, sender", [], |row| {
+        Ok(OptOutLine { phone: row.get(0)?, sender: row.get(1)?, since: Timestamp::from_millis(row.get(2)?) })
+    })
+}
+
+fn request_from(row: &Row<'_>) -> Result<Request, StoreError> {
+    let result: Option<String> = row.get(5)?;
+    Ok(Request {
+        id: row.get(0)?,
+        kind: row.get(1)?,
+        payload: rows::from_json("requests.payload", str_at(row, 2)?)?,
+        actor: Actor(row.get(3)?),
+        at: Timestamp::from_millis(row.get(4)?),
+        result: result.map(|r| rows::from_json("requests.result", &r)).transpose()?,
+    })
+}
+
+pub(super) fn open_requests(conn: &Connection) -> Result<Vec<Request>, StoreError> {
+    const SQL: &str = "SELECT id, kind, payload, actor, at, result FROM requests WHERE result IS NULL ORDER BY id";
+    all(conn, SQL, [], request_from)
+}
+
+pub(super) fn request(conn: &Connection, id: i64) -> Result<Option<Request>, StoreError> {
+    one(conn, "SELECT id, kind, payload, actor, at, result FROM requests WHERE id = ?1", [id], request_from)
+}
+
+pub(super) fn engine(conn: &Connection) -> Result<Option<EngineRow>, StoreError> {
+    const SQL: &str = "SELECT id, role, pid, started_at, stopped_at, listen FROM engines ORDER BY ordinal DESC LIMIT 1";
+    one(conn, SQL, [], |row| {
+        Ok(EngineRow {
+            id: row.get(0)?,
+            role: row.get(1)?,
+            pid: row.get(2)?,
+            started_at: Timestamp::from_millis(row.get(3)?),
+            stopped_at: rows::time(row.get(4)?),
+            listen: row.get(5)?,
+        })
+    })
+}

@@ -1,0 +1,398 @@
+//! Writes what a decision returned, by its difference from what was loaded.
+//!
+//! Runs inside the transaction that loaded; whatever fails here fails the whole change. Order matters: a call before its
+//! notices before its attempts (each refers to the one before), and attempts that move before those that are new (the old one
+//! must have closed before another of the same notice may open).
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use serde_json::{Value, json};
+
+use super::sql;
+use crate::clock::{Clock as _, SystemClock};
+use crate::domain::Timestamp;
+use crate::domain::attempt::{Attempt, NoticeKey};
+use crate::domain::call::{Call, CallState};
+use crate::domain::event::{
+    AlertChange, Answer, Change, Effect, InboundRow, Loaded, LogEntry, LogKind, OptOutChange, ReceiptRow,
+};
+use crate::domain::types::{Actor, CallId, MessageSid, Sender};
+use crate::store::{StoreError, rows};
+
+/// The outbox sink of the mirror.
+const MIRROR: &str = "mirror";
+/// The outbox sink of alerts.
+const ALERTS: &str = "alerts";
+
+/// Which other systems are told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sinks {
+    pub(super) mirror: bool,
+    pub(super) alerts: bool,
+}
+
+/// Writes all of `change`; its answer is for after the commit.
+pub(super) fn save(conn: &Connection, sinks: Sinks, loaded: &Loaded, change: Change) -> Result<Answer, StoreError> {
+    let at = time_of(&change);
+    for state in &change.calls {
+        match loaded.calls.iter().find(|was| was.call.id == state.call.id) {
+            Some(was) => update(conn, was, state)?,
+            None => insert(conn, state)?,
+        }
+    }
+    append_log(conn, &change.log)?;
+    for alert in &change.alerts {
+        save_alert(conn, sinks, alert, at)?;
+    }
+    for receipt in &change.receipts {
+        insert_receipt(conn, receipt)?;
+    }
+    join_orphans(conn, loaded, &change)?;
+    if let Some(inbound) = &change.inbound {
+        insert_inbound(conn, inbound)?;
+    }
+    for opt_out in &change.opt_outs {
+        save_opt_out(conn, opt_out, at)?;
+    }
+    if sinks.mirror {
+        for effect in &change.effects {
+            match effect {
+                Effect::MirrorAttempt(id) => to_outbox(conn, MIRROR, &format!("attempt:{id}"), at)?,
+                Effect::MirrorCall(id) => to_outbox(conn, MIRROR, &format!("call:{id}"), at)?,
+            }
+        }
+    }
+    Ok(change.answer)
+}
+
+/// When a change happened, by what it says itself; only one that says nothing takes the wall clock.
+fn time_of(change: &Change) -> Timestamp {
+    let log = change.log.iter().map(|e| e.at);
+    let calls = change.calls.iter().map(|c| c.call.updated_at);
+    let receipts = change.receipts.iter().map(|r| r.at);
+    let inbound = change.inbound.iter().map(|i| i.at);
+    log.chain(receipts).chain(inbound).max().or(calls.max()).unwrap_or_else(|| SystemClock::new().now())
+}
+
+fn refused(what: impl Into<String>) -> StoreError {
+    StoreError::Refused { what: what.into() }
+}
+
+fn insert(conn: &Connection, state: &CallState) -> Result<(), StoreError> {
+    let c = &state.call;
+    conn.prepare_cached(sql::INSERT_CALL)?.execute(params![
+        c.id.as_str(),
+        c.reference.as_str(),
+        c.status.as_str(),
+        c.round,
+        c.level,
+        rows::to_json("a policy", &c.policy)?,
+        rows::to_json("a call's data", &c.data)?,
+        c.fingerprint,
+        c.idempotency_key,
+        overridden(c)?,
+        c.created_by.0,
+        c.accepted_at.as_millis(),
+        c.next_step,
+        rows::millis(c.wake_at),
+        c.attempts,
+        c.holder.as_ref().map(|h| h.as_str()),
+        outs(c)?,
+        rows::millis(c.told_at),
+        rows::millis(c.closed_at),
+        c.muted,
+        c.updated_at.as_millis(),
+        steps_total(c),
+    ])?;
+    insert_notices(conn, c, &state.notices, 0)?;
+    for attempt in &state.attempts {
+        insert_attempt(conn, c, attempt)?;
+    }
+    Ok(())
+}
+
+fn overridden(c: &Call) -> Result<Option<String>, StoreError> {
+    c.overridden.as_ref().map(|o| rows::to_json("who is told instead", o)).transpose()
+}
+
+fn outs(c: &Call) -> Result<String, StoreError> {
+    if c.outs.is_empty() { Ok("[]".into()) } else { rows::to_json("who is out", &c.outs) }
+}
+
+fn steps_total(c: &Call) -> i64 {
+    i64::try_from(c.policy.total_steps()).unwrap_or(i64::MAX)
+}
+
+fn update(conn: &Connection, was: &CallState, is: &CallState) -> Result<(), StoreError> {
+    if was.call != is.call {
+        update_call(conn, &was.call, &is.call)?;
+    }
+    match is.notices.split_at_checked(was.notices.len()) {
+        Some((old, new)) if old == was.notices => insert_notices(conn, &is.call, new, old.len())?,
+        _ => return Err(refused("a notice of the call was changed or is missing")),
+    }
+    let mut known = 0;
+    for attempt in &is.attempts {
+        if let Some(before) = was.attempt(attempt.id) {
+            known += 1;
+            if before != attempt {
+                update_attempt(conn, before, attempt)?;
+            }
+        }
+    }
+    if known != was.attempts.len() {
+        return Err(refused("an attempt of the call is missing, or there twice"));
+    }
+    for attempt in is.attempts.iter().filter(|a| was.attempt(a.id).is_none()) {
+        insert_attempt(conn, &is.call, attempt)?;
+    }
+    Ok(())
+}
+
+fn update_call(conn: &Connection, was: &Call, is: &Call) -> Result<(), StoreError> {
+    if (&was.reference, &was.idempotency_key, &was.created_by, was.accepted_at)
+        != (&is.reference, &is.idempotency_key, &is.created_by, is.accepted_at)
+    {
+        return Err(refused("who a call is never changes: reference, key, acceptance"));
+    }
+    if (&was.level, &was.policy, &was.data, &was.fingerprint, &was.overridden)
+        != (&is.level, &is.policy, &is.data, &is.fingerprint, &is.overridden)
+    {
+        conn.prepare_cached(sql::UPDATE_CALL_PAPERS)?.execute(params![
+            is.id.as_str(),
+            is.level,
+            rows::to_json("a policy", &is.policy)?,
+            steps_total(is),
+            rows::to_json("a call's data", &is.data)?,
+            is.fingerprint,
+            overridden(is)?,
+        ])?;
+    }
+    if (was.status, was.round, was.next_step, was.wake_at, &was.holder, was.closed_at, was.muted)
+        == (is.status, is.round, is.next_step, is.wake_at, &is.holder, is.closed_at, is.muted)
+    {
+        conn.prepare_cached(sql::UPDATE_CALL_QUIETLY)?.execute(params![
+            is.id.as_str(),
+            is.attempts,
+            outs(is)?,
+            rows::millis(is.told_at),
+            is.updated_at.as_millis(),
+        ])?;
+        return Ok(());
+    }
+    conn.prepare_cached(sql::UPDATE_CALL)?.execute(params![
+        is.id.as_str(),
+        is.status.as_str(),
+        is.round,
+        is.next_step,
+        rows::millis(is.wake_at),
+        is.attempts,
+        is.holder.as_ref().map(|h| h.as_str()),
+        outs(is)?,
+        rows::millis(is.told_at),
+        rows::millis(is.closed_at),
+        is.muted,
+        is.updated_at.as_millis(),
+    ])?;
+    Ok(())
+}
+
+fn insert_notices(conn: &Connection, call: &Call, notices: &[NoticeKey], known: usize) -> Result<(), StoreError> {
+    for (ordinal, notice) in (known..).zip(notices) {
+        let ordinal = i64::try_from(ordinal).unwrap_or(i64::MAX);
+        conn.prepare_cached(sql::INSERT_NOTICE)?.execute(params![
+            call.id.as_str(),
+            notice.round,
+            notice.step,
+            notice.contact.as_str(),
+            ordinal
+        ])?;
+    }
+    Ok(())
+}
+
+fn insert_attempt(conn: &Connection, call: &Call, a: &Attempt) -> Result<(), StoreError> {
+    if a.call != call.id {
+        return Err(refused("an attempt names another call than the one it is in"));
+    }
+    conn.prepare_cached(sql::INSERT_ATTEMPT)?.execute(params![
+        rows::id_bytes(a.id),
+        a.call.as_str(),
+        a.number,
+        a.kind.as_str(),
+        a.channel.as_str(),
+        a.provider,
+        a.round,
+        a.step,
+        a.recipient.contact.as_str(),
+        a.recipient.name,
+        a.recipient.phone.e164(),
+        a.sender.as_ref().map(Sender::as_str),
+        a.state.as_str(),
+        rows::priority_rank(a.priority),
+        a.body,
+        a.segments,
+        a.created_at.as_millis(),
+        a.not_before.as_millis(),
+        rows::millis(a.expires_at),
+        a.claimed_by,
+        rows::millis(a.sent_at),
+        a.tries,
+        a.callback,
+        a.sid.as_ref().map(MessageSid::as_str),
+        a.message_status.as_ref().map(|s| s.as_str()),
+        a.error_code.map(|c| c.0),
+        a.result,
+        a.repeats.map(rows::id_bytes),
+        rows::millis(a.finished_at),
+        rows::millis(a.decided_at),
+        rows::millis(a.poll_at),
+        a.polls,
+        a.conflict,
+        call.status.is_open(),
+    ])?;
+    Ok(())
+}
+
+fn update_attempt(conn: &Connection, was: &Attempt, is: &Attempt) -> Result<(), StoreError> {
+    if (&was.call, was.number, was.kind, was.channel, &was.provider, was.round, was.step, was.created_at, was.repeats)
+        != (&is.call, is.number, is.kind, is.channel, &is.provider, is.round, is.step, is.created_at, is.repeats)
+        || was.recipient != is.recipient
+    {
+        return Err(refused("what an attempt is never changes: number, kind, notice, recipient"));
+    }
+    let id = rows::id_bytes(is.id);
+    if (was.sent_at, &was.sid) != (is.sent_at, &is.sid) {
+        conn.prepare_cached(sql::UPDATE_ATTEMPT_MESSAGE)?.execute(params![
+            id,
+            rows::millis(is.sent_at),
+            is.sid.as_ref().map(MessageSid::as_str)
+        ])?;
+    }
+    conn.prepare_cached(sql::UPDATE_ATTEMPT)?.execute(params![
+        id,
+        is.sender.as_ref().map(Sender::as_str),
+        is.state.as_str(),
+        rows::priority_rank(is.priority),
+        is.body,
+        is.segments,
+        is.not_before.as_millis(),
+        rows::millis(is.expires_at),
+        is.claimed_by,
+        is.tries,
+        is.callback,
+        is.message_status.as_ref().map(|s| s.as_str()),
+        is.error_code.map(|c| c.0),
+        is.result,
+        rows::millis(is.finished_at),
+        rows::millis(is.decided_at),
+        rows::millis(is.poll_at),
+        is.polls,
+        is.conflict,
+    ])?;
+    Ok(())
+}
+
+/// Appends entries in order.
+pub(super) fn append_log(conn: &Connection, entries: &[LogEntry]) -> Result<(), StoreError> {
+    for e in entries {
+        let data = if e.data == Value::Null { None } else { Some(rows::to_json("a log entry", &e.data)?) };
+        conn.prepare_cached(sql::INSERT_LOG)?.execute(params![
+            e.kind.as_str(),
+            e.at.as_millis(),
+            e.call.as_ref().map(CallId::as_str),
+            e.attempt.map(rows::id_bytes),
+            e.actor.0,
+            e.message,
+            data,
+        ])?;
+    }
+    Ok(())
+}
+
+/// Only news is told of: raising what is raised and resolving what is not writes nothing.
+fn save_alert(conn: &Connection, sinks: Sinks, change: &AlertChange, at: Timestamp) -> Result<(), StoreError> {
+    let (kind, key, call, message) = match change {
+        AlertChange::Raise { key, call, message } => {
+            let id = call.as_ref().map(CallId::as_str);
+            let raised = conn.prepare_cached(sql::RAISE_ALERT)?.execute(params![key, id, message, at.as_millis()])?;
+            if raised == 0 {
+                return Ok(());
+            }
+            (LogKind::AlertRaised, key, call.clone(), message.clone())
+        }
+        AlertChange::Resolve { key } => {
+            let was: Option<(Option<String>, String)> = conn
+                .prepare_cached(sql::RESOLVE_ALERT)?
+                .query_row(params![key, at.as_millis()], |r| Ok((r.get(0)?, r.get(1)?)))
+                .optional()?;
+            let Some((call, message)) = was else { return Ok(()) };
+            let call = call.map(|c| rows::parsed("alerts.call_id", &c)).transpose()?;
+            (LogKind::AlertResolved, key, call, message)
+        }
+    };
+    let actor = Actor::engine();
+    append_log(conn, &[LogEntry { kind, at, call, attempt: None, actor, message, data: json!({ "key": key }) }])?;
+    if sinks.alerts { to_outbox(conn, ALERTS, key, at) } else { Ok(()) }
+}
+
+fn to_outbox(conn: &Connection, sink: &str, key: &str, at: Timestamp) -> Result<(), StoreError> {
+    conn.prepare_cached(sql::OUTBOX)?.execute(params![sink, key, at.as_millis()])?;
+    Ok(())
+}
+
+fn insert_receipt(conn: &Connection, r: &ReceiptRow) -> Result<(), StoreError> {
+    conn.prepare_cached(sql::INSERT_RECEIPT)?.execute(params![
+        r.news.sid.as_str(),
+        r.news.attempt.map(rows::id_bytes),
+        r.news.status.as_str(),
+        r.news.code.map(|c| c.0),
+        rows::class_word(r.news.class),
+        r.news.source.as_str(),
+        r.joined.map(rows::id_bytes),
+        r.effect,
+        r.at.as_millis(),
+    ])?;
+    Ok(())
+}
+
+/// A receipt that waited is joined once the decision saw it and returned the attempt that it belongs to: it is not shown again.
+fn join_orphans(conn: &Connection, loaded: &Loaded, change: &Change) -> Result<(), StoreError> {
+    for orphan in &loaded.orphans {
+        let all = || change.calls.iter().flat_map(|c| &c.attempts);
+        if let Some(a) = all().find(|a| a.sid.as_ref() == Some(&orphan.sid)) {
+            conn.prepare_cached(sql::JOIN_BY_SID)?.execute(params![orphan.sid.as_str(), rows::id_bytes(a.id)])?;
+        } else if let Some(a) = all().find(|a| Some(a.id) == orphan.attempt) {
+            conn.prepare_cached(sql::JOIN_BY_NAME)?.execute([rows::id_bytes(a.id)])?;
+        }
+    }
+    Ok(())
+}
+
+fn insert_inbound(conn: &Connection, row: &InboundRow) -> Result<(), StoreError> {
+    conn.prepare_cached(sql::INSERT_INBOUND)?.execute(params![
+        row.text.sid.as_str(),
+        row.text.from,
+        row.text.to,
+        row.text.body,
+        row.text.provider_replied,
+        rows::millis(row.text.at),
+        row.call.as_ref().map(CallId::as_str),
+        row.understood,
+        row.answer,
+        row.at.as_millis(),
+    ])?;
+    Ok(())
+}
+
+fn save_opt_out(conn: &Connection, change: &OptOutChange, at: Timestamp) -> Result<(), StoreError> {
+    match change {
+        OptOutChange::Out { phone, sender } => {
+            conn.prepare_cached(sql::OPT_OUT)?.execute(params![phone, sender, at.as_millis()])?
+        }
+        OptOutChange::In { phone, sender: Some(sender) } => {
+            conn.prepare_cached(sql::OPT_IN)?.execute(params![phone, sender])?
+        }
+        OptOutChange::In { phone, sender: None } => conn.prepare_cached(sql::OPT_IN_EVERY)?.execute([phone])?,
+    };
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! Every statement of the hot path and of the writers, named. Reads that only one method makes stand beside it in `reads.rs`.
+
+/// Columns of a call, in the order that `load::call_from` reads.
+macro_rules! call_columns {
+    () => {
+        "id, reference, status, round, level, policy, data, fingerprint, idempotency_key, overridden, created_by, \
+         accepted_at, next_step, wake_at, attempts, holder, outs, told_at, closed_at, muted, updated_at"
+    };
+}
+pub(super) use call_columns;
+
+/// Columns of an attempt, in the order that `load::attempt_from` reads.
+macro_rules! attempt_columns {
+    () => {
+        "id, call_id, number, kind, channel, provider, round, step, contact, name, phone, sender, state, priority, body, \
+         segments, created_at, not_before, expires_at, claimed_by, sent_at, tries, callback, sid, message_status, \
+         error_code, result, repeats, finished_at, decided_at, poll_at, polls, conflict"
+    };
+}
+
+pub(super) const CALL: &str = concat!("SELECT ", call_columns!(), " FROM calls WHERE id = ?1");
+pub(super) const NOTICES: &str = "SELECT round, step, contact FROM notices WHERE call_id = ?1 ORDER BY ordinal";
+pub(super) const ATTEMPTS: &str =
+    concat!("SELECT ", attempt_columns!(), " FROM attempts WHERE call_id = ?1 ORDER BY number");
+
+pub(super) const CALL_OF_ATTEMPT: &str = "SELECT call_id FROM attempts WHERE id = ?1";
+pub(super) const CALL_OF_SID: &str = "SELECT call_id FROM attempts WHERE sid = ?1";
+pub(super) const CALL_OF_KEY: &str = "SELECT id FROM calls WHERE idempotency_key = ?1";
+pub(super) const CALL_OF_REFERENCE: &str =
+    "SELECT id FROM calls WHERE reference = ?1 ORDER BY accepted_at DESC, id DESC LIMIT 1";
+pub(super) const REFERENCE_TAKEN: &str = "SELECT 1 FROM calls WHERE reference = ?1 AND accepted_at >= ?2 LIMIT 1";
+/// Walked newest first and left after enough different calls: an index of open calls' texts alone, so that neither many
+/// closed calls nor many open ones make a reply slow.
+pub(super) const OPEN_CALLS_OF_PHONE: &str = "SELECT call_id FROM attempts INDEXED BY attempts_by_phone
+    WHERE phone = ?1 AND call_open = 1 AND sent_at IS NOT NULL ORDER BY sent_at DESC";
+pub(super) const INBOUND_ANSWER: &str = "SELECT answer FROM inbound WHERE sid = ?1";
+pub(super) const OPT_OUTS_OF_PHONE: &str = "SELECT sender FROM opt_outs WHERE phone = ?1";
+pub(super) const ORPHANS: &str = "SELECT sid, named, status, code, class, source FROM receipts
+    WHERE seq IN (SELECT seq FROM receipts WHERE joined IS NULL AND sid = ?1
+                  UNION SELECT seq FROM receipts WHERE joined IS NULL AND named IS NOT NULL AND named = ?2)
+    ORDER BY seq";
+
+pub(super) const INSERT_CALL: &str = "INSERT INTO calls (id, reference, status, round, level, policy, data, fingerprint,
+    idempotency_key, overridden, created_by, accepted_at, next_step, wake_at, attempts, holder, outs, told_at, closed_at,
+    muted, updated_at, steps_total)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
+/// For a change that moves neither status nor ladder (most receipts): no index of calls is touched.
+pub(super) const UPDATE_CALL_QUIETLY: &str =
+    "UPDATE calls SET attempts = ?2, outs = ?3, told_at = ?4, updated_at = ?5 WHERE id = ?1";
+/// Without what was accepted, which seldom changes and is long; see [`UPDATE_CALL_PAPERS`].
+pub(super) const UPDATE_CALL: &str =
+    "UPDATE calls SET status = ?2, round = ?3, next_step = ?4, wake_at = ?5, attempts = ?6,
+    holder = ?7, outs = ?8, told_at = ?9, closed_at = ?10, muted = ?11, updated_at = ?12 WHERE id = ?1";
+pub(super) const UPDATE_CALL_PAPERS: &str = "UPDATE calls SET level = ?2, policy = ?3, steps_total = ?4, data = ?5,
+    fingerprint = ?6, overridden = ?7 WHERE id = ?1";
+pub(super) const INSERT_NOTICE: &str =
+    "INSERT INTO notices (call_id, round, step, contact, ordinal) VALUES (?1, ?2, ?3, ?4, ?5)";
+pub(super) const INSERT_ATTEMPT: &str = concat!(
+    "INSERT INTO attempts (",
+    attempt_columns!(),
+    ", call_open) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, \
+     ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34)"
+);
+/// The columns that every message changes at most twice; apart, because their indexes need not be touched by the rest.
+pub(super) const UPDATE_ATTEMPT_MESSAGE: &str = "UPDATE attempts SET sent_at = ?2, sid = ?3 WHERE id = ?1";
+pub(super) const UPDATE_ATTEMPT: &str = "UPDATE attempts SET sender = ?2, state = ?3, priority = ?4, body = ?5,
+    segments = ?6, not_before = ?7, expires_at = ?8, claimed_by = ?9, tries = ?10, callback = ?11, message_status = ?12,
+    error_code = ?13, result = ?14, finished_at = ?15, decided_at = ?16, poll_at = ?17, polls = ?18, conflict = ?19
+    WHERE id = ?1";
+
+pub(super) const INSERT_LOG: &str =
+    "INSERT INTO log (kind, at, call_id, attempt_id, actor, message, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+pub(super) const INSERT_RECEIPT: &str =
+    "INSERT INTO receipts (sid, named, status, code, class, source, joined, effect, at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+pub(super) const JOIN_BY_SID: &str = "UPDATE receipts SET joined = ?2 WHERE joined IS NULL AND sid = ?1";
+pub(super) const JOIN_BY_NAME: &str =
+    "UPDATE receipts SET joined = ?1 WHERE joined IS NULL AND named IS NOT NULL AND named = ?1";
+pub(super) const INSERT_INBOUND: &str =
+    "INSERT INTO inbound (sid, sender, recipient, body, provider_replied, provider_at,
+    call_id, understood, answer, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+pub(super) const OPT_OUT: &str =
+    "INSERT INTO opt_outs (phone, sender, since) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+pub(super) const OPT_IN: &str = "DELETE FROM opt_outs WHERE phone = ?1 AND sender = ?2";
+pub(super) const OPT_IN_EVERY: &str = "DELETE FROM opt_outs WHERE phone = ?1";
+
+/// Changes a row only where the alert is not raised: the count of changed rows says whether it was news.
+pub(super) const RAISE_ALERT: &str = "INSERT INTO alerts (key, call_id, message, raised_at) VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT (key) DO UPDATE SET call_id = excluded.call_id, message = excluded.message, raised_at = excluded.raised_at,
+    resolved_at = NULL WHERE resolved_at IS NOT NULL";
+pub(super) const RESOLVE_ALERT: &str =
+    "UPDATE alerts SET resolved_at = ?2 WHERE key = ?1 AND resolved_at IS NULL RETURNING call_id, message";
+
+/// A newer state stands for the ones before it: it keeps the age of the row, and un-parks what was refused for its content.
+pub(super) const OUTBOX: &str = "INSERT INTO outbox (sink, key, version, since, attempts, next_at)
+    VALUES (?1, ?2, 1, ?3, 0, ?3)
+    ON CONFLICT (sink, key) DO UPDATE SET version = version + 1,
+    attempts = CASE WHEN parked_at IS NULL THEN attempts ELSE 0 END,
+    next_at = CASE WHEN parked_at IS NULL THEN next_at ELSE excluded.next_at END, parked_at = NULL";
+
+pub(super) const POST_REQUEST: &str = "INSERT INTO requests (kind, payload, actor, at) VALUES (?1, ?2, ?3, ?4)";
+pub(super) const ANSWER_REQUEST: &str =
+    "UPDATE requests SET result = ?2, answered_at = ?3 WHERE id = ?1 AND result IS NULL";
+pub(super) const ENGINE_STARTED: &str = "INSERT INTO engines (id, role, pid, started_at, stopped_at, listen)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+pub(super) const FORGET_ENGINES: &str = "DELETE FROM engines WHERE ordinal <= (SELECT max(ordinal) FROM engines) - 100";
+pub(super) const ENGINE_STOPPED: &str = "UPDATE engines SET stopped_at = ?2 WHERE id = ?1 AND stopped_at IS NULL";
+pub(super) const PROBE: &str = "INSERT INTO meta (key, value) VALUES ('probe', ?1)
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value";

@@ -1,0 +1,205 @@
+//! The one writer: it takes whatever waits, commits it together, and answers all after the commit.
+//!
+//! There is no timer: a batch is what gathered while the last one was committed, so a lone change waits for nobody and a crowd
+//! shares one fsync. Each change runs in its own savepoint, so one that fails or panics leaves its neighbours alone. SQLite
+//! ends the *whole* transaction on a full disk and its kin, savepoints and all; then nothing of the batch was committed and
+//! the changes run again one by one, each with a transaction of its own.
+//!
+//! After a crash at any point a change is either whole or absent, and nobody was told "done" of an absent one. After a failed
+//! fsync nobody can tell: the writer refuses everything from then on, and the engine stops.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::store::StoreError;
+
+/// How many changes may wait; who comes then waits to hand its own over.
+pub(super) const WAITING_MAX: usize = 1024;
+/// How many changes share a commit at most: bounds what one lost transaction repeats.
+const BATCH_MAX: usize = 512;
+
+/// Set once, when the file is not to be trusted any more.
+pub(super) type Broken = Arc<OnceLock<String>>;
+
+/// A change that waits: run maybe more than once, answered once.
+pub(super) trait Job: Send {
+    /// Runs it inside the transaction.
+    fn run(&mut self, conn: &Connection) -> Result<(), StoreError>;
+    /// Answers whoever asked; after COMMIT, or with the error.
+    fn answer(self: Box<Self>, outcome: Result<(), StoreError>);
+}
+
+struct Typed<T, F> {
+    change: F,
+    made: Option<T>,
+    asked_by: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Job for Typed<T, F>
+where
+    T: Send,
+    F: Fn(&Connection) -> Result<T, StoreError> + Send,
+{
+    fn run(&mut self, conn: &Connection) -> Result<(), StoreError> {
+        self.made = None;
+        self.made = Some((self.change)(conn)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<(), StoreError>) {
+        let Self { made, asked_by, .. } = *self;
+        // Whoever asked may have gone; the change stands all the same.
+        drop(asked_by.send(outcome.and_then(|()| made.ok_or(StoreError::Closed))));
+    }
+}
+
+/// Hands a change over and waits until it is committed or refused. Cancel-safe: once handed over it is done whole or not at all.
+pub(super) async fn submit<T, F>(jobs: &mpsc::Sender<Box<dyn Job>>, change: F) -> Result<T, StoreError>
+where
+    T: Send + 'static,
+    F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+{
+    let (asked_by, answer) = oneshot::channel();
+    let job = Box::new(Typed { change, made: None, asked_by });
+    jobs.send(job).await.map_err(|_| StoreError::Closed)?;
+    answer.await.unwrap_or(Err(StoreError::Closed))
+}
+
+/// Runs until every sender is gone and what they sent is answered.
+pub(super) async fn run(mut writer: Writer, mut waiting: mpsc::Receiver<Box<dyn Job>>) {
+    while let Some(first) = waiting.recv().await {
+        let mut batch = vec![first];
+        while batch.len() < BATCH_MAX
+            && let Ok(next) = waiting.try_recv()
+        {
+            batch.push(next);
+        }
+        let done = tokio::task::spawn_blocking(move || {
+            writer.commit_all(batch);
+            writer
+        });
+        match done.await {
+            Ok(back) => writer = back,
+            // The runtime goes down; those who wait see that the store is closed.
+            Err(_) => return,
+        }
+    }
+}
+
+/// Owns the only connection that changes the store.
+pub(super) struct Writer {
+    conn: Connection,
+    broken: Broken,
+}
+
+/// What became of a transaction.
+enum Batch {
+    /// Committed, but for the changes with an error, which left nothing.
+    Committed(Vec<Result<(), StoreError>>),
+    /// Nothing was committed, and trying again at once would not help.
+    Refused(StoreError),
+    /// Nothing was committed because of one change, or of the size of all: they may do better alone.
+    Lost(StoreError),
+}
+
+impl Writer {
+    pub(super) fn new(conn: Connection, broken: Broken) -> Self {
+        Self { conn, broken }
+    }
+
+    fn commit_all(&mut self, mut batch: Vec<Box<dyn Job>>) {
+        match self.together(&mut batch) {
+            Batch::Committed(outcomes) => {
+                for (job, outcome) in batch.into_iter().zip(outcomes) {
+                    job.answer(outcome);
+                }
+            }
+            Batch::Lost(_) if batch.len() > 1 => {
+                for job in batch {
+                    self.commit_all(vec![job]);
+                }
+            }
+            Batch::Refused(e) | Batch::Lost(e) => {
+                for job in batch {
+                    job.answer(Err(again(&e)));
+                }
+            }
+        }
+    }
+
+    fn together(&mut self, batch: &mut [Box<dyn Job>]) -> Batch {
+        if let Some(what) = self.broken.get() {
+            return Batch::Refused(StoreError::Broken { what: what.clone() });
+        }
+        if let Err(e) = self.execute("BEGIN IMMEDIATE") {
+            return Batch::Refused(e);
+        }
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for job in batch {
+            match self.in_savepoint(job.as_mut()) {
+                Ok(outcome) => outcomes.push(outcome),
+                Err(e) => return self.lose(e),
+            }
+        }
+        match self.execute("COMMIT") {
+            Ok(()) => Batch::Committed(outcomes),
+            Err(e) => self.lose(e),
+        }
+    }
+
+    /// `Err`: the transaction is gone, or must go.
+    fn in_savepoint(&self, job: &mut dyn Job) -> Result<Result<(), StoreError>, StoreError> {
+        self.execute("SAVEPOINT change")?;
+        let outcome = catch_unwind(AssertUnwindSafe(|| job.run(&self.conn)))
+            .unwrap_or_else(|_| Err(StoreError::Refused { what: "its decision panicked".into() }));
+        match outcome {
+            Ok(()) => {
+                self.execute("RELEASE change")?;
+                Ok(Ok(()))
+            }
+            Err(e) if self.conn.is_autocommit() || matches!(e, StoreError::Broken { .. }) => Err(e),
+            Err(e) => {
+                self.execute("ROLLBACK TO change")?;
+                self.execute("RELEASE change")?;
+                Ok(Err(e))
+            }
+        }
+    }
+
+    fn lose(&self, e: StoreError) -> Batch {
+        if !self.conn.is_autocommit()
+            && let Err(stuck) = self.execute("ROLLBACK")
+        {
+            drop(self.broken.set(format!("a transaction could not be rolled back: {stuck}")));
+        }
+        match e {
+            StoreError::Broken { what } => {
+                drop(self.broken.set(what.clone()));
+                Batch::Refused(StoreError::Broken { what })
+            }
+            e @ StoreError::Busy => Batch::Refused(e),
+            e => Batch::Lost(e),
+        }
+    }
+
+    fn execute(&self, sql: &str) -> Result<(), StoreError> {
+        self.conn.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+}
+
+/// The same error for another of the batch: those that a transaction can end in hold nothing but text.
+fn again(e: &StoreError) -> StoreError {
+    match e {
+        StoreError::Full { what } => StoreError::Full { what: what.clone() },
+        StoreError::Broken { what } => StoreError::Broken { what: what.clone() },
+        StoreError::Corrupt { what } => StoreError::Corrupt { what: what.clone() },
+        StoreError::Refused { what } => StoreError::Refused { what: what.clone() },
+        StoreError::Busy => StoreError::Busy,
+        StoreError::Closed => StoreError::Closed,
+        other => StoreError::Refused { what: other.to_string() },
+    }
+}

@@ -1,5 +1,6 @@
 //! dispatchctl: a dispatch that was accepted is never lost, a follow-up fires on time, "sent" is never taken for "delivered".
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
@@ -8,3 +9,4 @@ pub mod gateways;
 pub mod ids;
 pub mod sandbox;
 pub mod store;
+pub mod telemetry;

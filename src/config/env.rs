@@ -92,6 +92,16 @@ impl Sources {
     }
 }
 
+/// The name of whoever runs this process, as the environment tells it.
+pub fn user_name() -> Option<String> {
+    ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|n| std::env::var(n).ok()).filter(|n| !n.trim().is_empty())
+}
+
+/// Whether `NO_COLOR` asks for plain text.
+pub fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
+}
+
 /// One line of `.env`.
 #[derive(PartialEq, Eq)]
 pub(super) struct DotEnvEntry {

@@ -33,6 +33,14 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     if total > DURATION_MAX { Err(format!("{} is longer than a year", quoted(text))) } else { Ok(total) }
 }
 
+/// A duration as every setting writes it, for flags.
+///
+/// # Errors
+/// A sentence that names the accepted form.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text)
+}
+
 /// The shortest text that [`parse_duration`] reads back.
 pub(super) fn show_duration(d: Duration) -> String {
     let ms = d.as_millis();

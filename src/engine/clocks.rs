@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_step_is_told_from_drift_and_its_direction_from_the_other() {
-        let t = |ms| Timestamp::from_millis(1_000_000 + ms);
+        let t = |ms: i64| Timestamp::from_millis(1_000_000 + ms);
         let d = Duration::from_millis;
         for (wall, boot, want) in [
             (1_000, 1_000, Step::None),

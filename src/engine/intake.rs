@@ -223,6 +223,21 @@ fn contact(
     Ok(None)
 }
 
+/// Whom a step of a call that is still to be accepted names, for a preview: opt-outs are not known here.
+pub fn recipients(new: &NewCall, directory: &Directory, line: &Line, step: usize, at: Timestamp) -> Vec<Recipient> {
+    if let Some(o) = new.overridden.as_ref().filter(|o| o.only || step == 0) {
+        return vec![o.recipient.clone()];
+    }
+    let roles = new.policy.step(step).map(|s| s.notify.as_slice()).unwrap_or_default();
+    let mut all: Vec<Recipient> = Vec::new();
+    for c in roles.iter().flat_map(|r| directory.holders(line, r, at)) {
+        if !all.iter().any(|r| r.contact == c.id) {
+            all.push(Recipient { contact: c.id.clone(), name: c.name.clone(), phone: c.phone.clone() });
+        }
+    }
+    all
+}
+
 /// A hash of the normalised known fields: what makes "the same again" the same.
 fn fingerprint(intake: &Intake) -> String {
     let d = &intake.data;

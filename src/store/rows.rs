@@ -13,9 +13,9 @@ use uuid::Uuid;
 
 use super::StoreError;
 use crate::domain::attempt::Priority;
-use crate::domain::event::Source;
+use crate::domain::event::{Asks, Source};
 use crate::domain::types::AttemptId;
-use crate::domain::{ErrorClass, PhoneNumber, Timestamp};
+use crate::domain::{Class, PhoneNumber, Special, Timestamp};
 
 /// Says which column holds something that we did not write.
 pub(crate) fn corrupt(column: &str) -> StoreError {
@@ -101,42 +101,41 @@ pub(crate) fn millis(at: Option<Timestamp>) -> Option<i64> {
     at.map(Timestamp::as_millis)
 }
 
-const CLASSES: &[ErrorClass] = &[
-    ErrorClass::Transient,
-    ErrorClass::NumberPermanent,
-    ErrorClass::OptedOut,
-    ErrorClass::Account,
-    ErrorClass::Sender,
-    ErrorClass::PairOrContent,
-    ErrorClass::OurRequest,
-    ErrorClass::BadCallback,
-    ErrorClass::Ambiguous,
-    ErrorClass::MayHaveArrived,
-    ErrorClass::Informational,
-    ErrorClass::UnknownCode,
+const CLASSES: &[(Class, &str)] = &[
+    (Class::Transient, "transient"),
+    (Class::NumberPermanent, "number-permanent"),
+    (Class::Account, "account"),
+    (Class::Sender, "sender"),
+    (Class::PairOrContent, "pair-or-content"),
+    (Class::OurRequest, "our-request"),
+    (Class::Ambiguous, "ambiguous"),
+    (Class::Informational, "informational"),
+    (Class::UnknownCode, "unknown-code"),
+];
+const SPECIALS: &[(Special, &str)] = &[
+    (Special::OptedOut, "opted-out"),
+    (Special::UnknownOutcome, "unknown-outcome"),
+    (Special::WithoutCallback, "without-callback"),
+    (Special::NotRepeated, "not-repeated"),
+    (Special::BadText, "bad-text"),
 ];
 
-/// The word that a class is stored as.
-pub(crate) const fn class_word(class: ErrorClass) -> &'static str {
-    match class {
-        ErrorClass::Transient => "transient",
-        ErrorClass::NumberPermanent => "number-permanent",
-        ErrorClass::OptedOut => "opted-out",
-        ErrorClass::Account => "account",
-        ErrorClass::Sender => "sender",
-        ErrorClass::PairOrContent => "pair-or-content",
-        ErrorClass::OurRequest => "our-request",
-        ErrorClass::BadCallback => "bad-callback",
-        ErrorClass::Ambiguous => "ambiguous",
-        ErrorClass::MayHaveArrived => "may-have-arrived",
-        ErrorClass::Informational => "informational",
-        ErrorClass::UnknownCode => "unknown-code",
-    }
+/// What a code asks for, as it is stored: its class, and after a slash what it asks for beyond.
+pub(crate) fn asks_words(asks: Asks) -> Result<String, StoreError> {
+    let class = CLASSES.iter().find(|(c, _)| *c == asks.class).map(|(_, w)| *w);
+    let class = class.ok_or_else(|| corrupt("receipts.class"))?;
+    Ok(match asks.special.and_then(|s| SPECIALS.iter().find(|(x, _)| *x == s)) {
+        Some((_, special)) => format!("{class}/{special}"),
+        None => class.to_owned(),
+    })
 }
 
-/// Reads a stored class.
-pub(crate) fn class(text: &str) -> Result<ErrorClass, StoreError> {
-    word("receipts.class", CLASSES.iter().copied().find(|c| class_word(*c) == text))
+/// Reads what [`asks_words`] wrote.
+pub(crate) fn asks(text: &str) -> Result<Asks, StoreError> {
+    let (class, special) = text.split_once('/').map_or((text, None), |(c, s)| (c, Some(s)));
+    let class = word("receipts.class", CLASSES.iter().find(|(_, w)| *w == class).map(|(c, _)| *c))?;
+    let find = |s: &str| word("receipts.class", SPECIALS.iter().find(|(_, w)| *w == s).map(|(x, _)| *x));
+    Ok(Asks { class, special: special.map(find).transpose()? })
 }
 
 /// Reads how news came.
@@ -157,8 +156,11 @@ mod tests {
 
     #[test]
     fn words_read_back_and_unknown_ones_are_damage() {
-        for c in CLASSES {
-            assert_eq!(class(class_word(*c)).expect("known"), *c, "{c:?}");
+        for (class, _) in CLASSES {
+            for special in SPECIALS.iter().map(|(s, _)| Some(*s)).chain([None]) {
+                let both = Asks { class: *class, special };
+                assert_eq!(asks(&asks_words(both).expect("known")).expect("known"), both, "{both:?}");
+            }
         }
         for p in Priority::ALL {
             assert_eq!(priority(priority_rank(*p)).expect("known"), *p, "{p}");
@@ -167,7 +169,8 @@ mod tests {
             assert_eq!(source(s.as_str()).expect("known"), s, "{s:?}");
         }
         let unknown: &[(&str, Result<(), StoreError>)] = &[
-            ("class", class("zzz").map(drop)),
+            ("class", asks("zzz").map(drop)),
+            ("special", asks("account/zzz").map(drop)),
             ("priority", priority(3).map(drop)),
             ("source", source("").map(drop)),
             ("effect", effect("MOVED").map(drop)),

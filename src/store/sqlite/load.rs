@@ -90,7 +90,7 @@ pub(super) fn news_from(row: &Row<'_>) -> Result<News, StoreError> {
         attempt: row.get::<_, Option<[u8; 16]>>(1)?.map(rows::id_from),
         status: MessageStatus::from_word(str_at(row, 2)?),
         code: row.get::<_, Option<u32>>(3)?.map(ErrorCode),
-        class: rows::class(str_at(row, 4)?)?,
+        asks: rows::asks(str_at(row, 4)?)?,
         source: rows::source(str_at(row, 5)?)?,
     })
 }

@@ -326,6 +326,17 @@ impl Store for SqliteStore {
         .await
     }
 
+    async fn shift_times(&self, by: Duration) -> Result<(), StoreError> {
+        let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        self.with_tx(move |conn| {
+            for statement in [sql::SHIFT_WAKES, sql::SHIFT_PAUSES, sql::SHIFT_POLLS] {
+                conn.prepare_cached(statement)?.execute([ms])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
     async fn probe(&self, now: Timestamp) -> Result<Duration, StoreError> {
         let started = self.clock.boot();
         self.with_tx(move |conn| {

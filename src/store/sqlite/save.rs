@@ -346,7 +346,7 @@ fn insert_receipt(conn: &Connection, r: &ReceiptRow) -> Result<(), StoreError> {
         r.news.attempt.map(rows::id_bytes),
         r.news.status.as_str(),
         r.news.code.map(|c| c.0),
-        rows::class_word(r.news.class),
+        rows::asks_words(r.news.asks)?,
         r.news.source.as_str(),
         r.joined.map(rows::id_bytes),
         r.effect,

@@ -1,0 +1,199 @@
+//! The wiring of what commands share, once.
+
+use std::sync::Arc;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::{self, Config, Mode, Sources, Twilio};
+use crate::domain::event::Rules;
+use crate::domain::types::Actor;
+use crate::engine::apply::Core;
+use crate::engine::lock::{EngineLock, Holder};
+use crate::engine::{Bounds, Engine, Scope, supervisor::Beats};
+use crate::gateways::SmsGateway;
+use crate::gateways::twilio::client::{Auth, TwilioClient, TwilioSettings};
+use crate::ids::Ids;
+use crate::sandbox::{Sandbox, SandboxConfig, SandboxError};
+use crate::store::sqlite::{OpenOptions, SqliteStore, StoreMode};
+use crate::telemetry;
+
+use super::args::Global;
+use super::output::Output;
+use super::report::{CliError, ExitStatus};
+
+/// What a command works with.
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) sources: Sources,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<Ids>,
+}
+
+/// Whether a store that is not there is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// It is made.
+    Create,
+    /// It is an error that says how one comes to be.
+    Refuse,
+}
+
+impl App {
+    /// Reads the configuration and starts logging.
+    pub(crate) fn load(global: &Global, flags: Vec<(String, String)>, out: &mut Output) -> Result<Self, CliError> {
+        telemetry::start(global.verbose, global.log_format == super::args::LogFormat::Json);
+        let sources = Sources::from_process(global.config.clone(), global.store.clone(), global.test_mode, flags);
+        let config = config::load(&sources)?;
+        out.set_mode(config.mode.as_str());
+        Ok(Self { config, sources, clock: Arc::new(SystemClock::new()), ids: Arc::new(Ids::random()) })
+    }
+
+    /// Opens the store; blocking work is done off the runtime's threads.
+    pub(crate) async fn store(&self, missing: Missing) -> Result<Arc<SqliteStore>, CliError> {
+        let path = self.config.store.path().to_path_buf();
+        if missing == Missing::Refuse && !path.exists() {
+            return Err(CliError::new(ExitStatus::Store, format!("there is no store at {}", path.display()))
+                .hint("`dispatchctl serve` or the first `dispatchctl send` makes it; another place: --store"));
+        }
+        let options = OpenOptions {
+            mode: match self.config.mode {
+                Mode::Live => StoreMode::Live,
+                Mode::Test => StoreMode::Test,
+            },
+            create: missing == Missing::Create,
+            mirror: self.config.airtable.is_some(),
+            alert_sinks: !self.config.alerts.sinks.is_empty(),
+            path,
+            busy_timeout: std::time::Duration::from_secs(5),
+        };
+        let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options)).await;
+        let store = opened.map_err(|e| CliError::new(ExitStatus::Bug, "opening the store ended badly").cause(e))??;
+        Ok(Arc::new(store))
+    }
+
+    /// The write path over this store.
+    pub(crate) fn core(&self, store: Arc<SqliteStore>) -> Arc<Core> {
+        let directory = Arc::new(self.config.directory.clone());
+        Arc::new(Core::new(store, self.clock.clone(), self.ids.clone(), directory, self.rules()))
+    }
+
+    fn rules(&self) -> Rules {
+        let d = &self.config.delivery;
+        Rules {
+            poll_after: d.poll_after,
+            status_timeout: d.status_timeout,
+            validity: self.config.twilio.as_ref().map_or(std::time::Duration::from_secs(600), |t| t.validity),
+            stand_down: d.stand_down,
+            late_follow_up: self.config.alerts.late_follow_up,
+            test_mode: self.config.mode == Mode::Test,
+        }
+    }
+
+    /// The provider's client.
+    pub(crate) fn gateway(&self) -> Result<Arc<dyn SmsGateway>, CliError> {
+        let t = self.config.twilio_required()?;
+        let auth = match &t.api_key {
+            Some((sid, secret)) => Auth::ApiKey { sid: sid.clone(), secret: secret.clone() },
+            None => Auth::Token(t.auth_token.clone()),
+        };
+        let settings = TwilioSettings {
+            account_sid: t.account_sid.clone(),
+            auth,
+            base_url: t.base_url.clone(),
+            connect_timeout: t.connect_timeout,
+            request_timeout: t.request_timeout,
+            public_url: self.config.server.public_url.clone(),
+        };
+        let client = TwilioClient::new(settings)
+            .map_err(|e| CliError::new(ExitStatus::Usage, "the client for the provider cannot be made").cause(e))?;
+        Ok(Arc::new(client))
+    }
+
+    /// An engine; whoever runs it holds the lock.
+    pub(crate) fn engine(
+        &self,
+        core: Arc<Core>,
+        sms: Arc<dyn SmsGateway>,
+        scope: Scope,
+    ) -> Result<Arc<Engine>, CliError> {
+        let t: &Twilio = self.config.twilio_required()?;
+        let bounds = Bounds {
+            messages_per_second: t.messages_per_second,
+            validity: t.validity,
+            request_timeout: t.request_timeout,
+            poll_after: self.config.delivery.poll_after,
+            consecutive_failures: self.config.alerts.consecutive_failures,
+        };
+        let id = format!("eng_{}", self.ids.uuid(self.clock.now()).simple());
+        Ok(Arc::new(Engine { core, sms, id, scope, bounds, beats: Beats::default() }))
+    }
+
+    /// Who holds this store's engine lock now.
+    pub(crate) fn holder(&self) -> Option<Holder> {
+        EngineLock::holder(self.config.store.path())
+    }
+
+    /// In test mode the provider is the sandbox: the one that answers at the configured address, or one of our own for this
+    /// command's life. Live: nothing.
+    pub(crate) async fn sandbox_if_needed(&mut self, out: &Output) -> Result<Option<Sandbox>, CliError> {
+        if self.config.mode == Mode::Live {
+            return Ok(None);
+        }
+        let wanted = self.config.sandbox_listen;
+        if self.config.twilio.as_ref().is_some_and(|t| t.base_url.port_or_known_default() != Some(wanted.port())) {
+            // A flag or the environment names another provider on this machine.
+            return Ok(None);
+        }
+        match self.start_sandbox(wanted).await {
+            Ok(sandbox) => {
+                self.config.point_at_sandbox(sandbox.addr());
+                out.chat(&format!("sandbox started at {}", sandbox.base_url()));
+                Ok(Some(sandbox))
+            }
+            Err(SandboxError::PortInUse { .. }) if sandbox_answers(wanted).await => {
+                out.chat(&format!("using the sandbox at http://{wanted}"));
+                Ok(None)
+            }
+            Err(e @ SandboxError::PortInUse { .. }) => {
+                Err(CliError::new(ExitStatus::Usage, "the sandbox cannot be started").cause(e).hint(
+                    "something else answers there: choose another address with DISPATCHCTL_SANDBOX__LISTEN=127.0.0.1:0",
+                ))
+            }
+            Err(e) => Err(CliError::new(ExitStatus::Usage, "the sandbox cannot be started").cause(e)),
+        }
+    }
+
+    async fn start_sandbox(&self, listen: std::net::SocketAddr) -> Result<Sandbox, SandboxError> {
+        let store = self.config.store.path();
+        if let Some(dir) = store.parent() {
+            let _ = std::fs::create_dir_all(dir);
+        }
+        let mut config = SandboxConfig::new(store.with_extension("sandbox.ndjson"));
+        config.listen = listen;
+        if let Some(t) = &self.config.twilio {
+            use secrecy::ExposeSecret as _;
+            config.account_sid.clone_from(&t.account_sid);
+            config.auth_token = t.auth_token.expose_secret().to_owned();
+            config.api_key = t.api_key.as_ref().map(|(sid, secret)| (sid.clone(), secret.expose_secret().to_owned()));
+        }
+        Sandbox::start(config).await
+    }
+}
+
+/// Whether a sandbox of ours answers at this address.
+async fn sandbox_answers(addr: std::net::SocketAddr) -> bool {
+    let url = format!("http://{addr}/_sandbox/health");
+    let client = reqwest::Client::builder().timeout(std::time::Duration::from_secs(2)).no_proxy().build();
+    match client {
+        Ok(c) => c.get(url).send().await.is_ok_and(|r| r.status().is_success()),
+        Err(_) => false,
+    }
+}
+
+/// Who runs this command, for the log: the name the operating system knows, or what `--by` says.
+pub(crate) fn operator(by: Option<&str>) -> Actor {
+    let os = config::user_name().unwrap_or_else(|| "operator".into());
+    match by.map(str::trim).filter(|b| !b.is_empty()) {
+        Some(name) if name != os => Actor(format!("{name} ({os})")),
+        _ => Actor(os),
+    }
+}

@@ -1,0 +1,70 @@
+//! The command line: the clap tree, one match, and the wiring of what commands share.
+
+mod app;
+mod args;
+mod completions;
+mod config;
+mod output;
+mod report;
+mod sandbox;
+mod send;
+// mod serve;
+mod signals;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use app::App;
+use args::{Cli, Command};
+use output::Output;
+use report::{CliError, ExitStatus};
+
+pub use args::command;
+
+/// Runs the program with these arguments; its exit code is one of SPEC's.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(e) => return usage(&e),
+    };
+    let g = &cli.global;
+    let mut out = Output::new(g.output, g.quiet, g.color, crate::config::no_color(), g.utc);
+    let status = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let result = runtime.block_on(dispatch(cli, &mut out));
+            // Threads that wait for a disk or a name server must not keep a finished command alive.
+            runtime.shutdown_timeout(std::time::Duration::from_millis(500));
+            result.unwrap_or_else(|e| report::report(&e, &mut out))
+        }
+        Err(e) => report::report(&CliError::new(ExitStatus::Bug, "the runtime cannot be started").cause(e), &mut out),
+    };
+    exit_code(status)
+}
+
+/// Clap's own words: help and version on stdout with 0, the rest on stderr with 2.
+fn usage(e: &clap::Error) -> ExitCode {
+    let _ = e.print();
+    if e.use_stderr() { exit_code(ExitStatus::Usage) } else { ExitCode::SUCCESS }
+}
+
+fn exit_code(status: ExitStatus) -> ExitCode {
+    ExitCode::from(u8::try_from(status as i32).unwrap_or(70))
+}
+
+async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
+    // These need no configuration at all.
+    match &cli.command {
+        Command::Completions(args) => return completions::run(args, out),
+        Command::Sandbox(args) => return sandbox::run(args, &cli.global, out).await,
+        _ => {}
+    }
+    let app = App::load(&cli.global, cli.command.overrides(), out)?;
+    match cli.command {
+        Command::Send(args) => send::run(args, app, out).await,
+        // Command::Serve(args) => serve::run(args, app, out).await,
+        Command::Config(args) => config::run(&args, &app, out),
+        Command::Completions(_) | Command::Sandbox(_) => Ok(ExitStatus::Done),
+    }
+}

@@ -1,0 +1,264 @@
+//! Everything that is printed: results on stdout, all else on stderr. A closed pipe is a quiet end.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use clap::ValueEnum;
+use serde_json::Value;
+use tabled::builder::Builder;
+use tabled::settings::{Padding, Style};
+
+use crate::domain::Timestamp;
+
+/// The form of results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Tables on a terminal, plain aligned text in a pipe.
+    Table,
+    /// One document.
+    Json,
+    /// Comma-separated, one header line.
+    Csv,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Where a command's words go.
+#[derive(Debug)]
+pub struct Output {
+    format: Format,
+    quiet: bool,
+    color: bool,
+    utc: bool,
+    mode: &'static str,
+    terminal: bool,
+}
+
+/// A table: its headers and rows; with `-o json` a document takes its place.
+#[derive(Debug, Default)]
+pub struct Table {
+    /// One a column.
+    pub headers: Vec<&'static str>,
+    /// As many cells a row.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// With these columns.
+    pub fn new(headers: &[&'static str]) -> Self {
+        Self { headers: headers.to_vec(), rows: Vec::new() }
+    }
+
+    /// Adds a row.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+}
+
+impl Output {
+    /// As the flags and the terminal say. `no_color`: whether `NO_COLOR` is set.
+    pub fn new(format: Option<Format>, quiet: bool, color: Color, no_color: bool, utc: bool) -> Self {
+        let terminal = std::io::stdout().is_terminal();
+        let color = match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => terminal && !no_color,
+        };
+        Self { format: format.unwrap_or(Format::Table), quiet, color, utc, mode: "live", terminal }
+    }
+
+    /// What every text and document says of the mode.
+    pub fn set_mode(&mut self, mode: &'static str) {
+        self.mode = mode;
+    }
+
+    /// `live` or `test`.
+    pub fn mode(&self) -> &'static str {
+        self.mode
+    }
+
+    /// Whether results are JSON documents.
+    pub fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Whether results are CSV.
+    pub fn is_csv(&self) -> bool {
+        self.format == Format::Csv
+    }
+
+    /// Whether stdout is a terminal.
+    pub fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    /// Whether only what was asked for is wanted.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// One JSON document; gets the mode where it is an object without one.
+    pub fn document(&mut self, doc: &Value) {
+        let text = serde_json::to_string_pretty(&self.with_mode(doc)).unwrap_or_default();
+        self.write(&text);
+    }
+
+    /// One JSON object on one line (`log --follow`).
+    pub fn object_line(&mut self, doc: &Value) {
+        let text = self.with_mode(doc).to_string();
+        self.write(&text);
+    }
+
+    fn with_mode(&self, doc: &Value) -> Value {
+        let mut doc = doc.clone();
+        if let Some(map) = doc.as_object_mut() {
+            map.entry("mode").or_insert_with(|| Value::from(self.mode));
+        }
+        doc
+    }
+
+    /// A table, or CSV where that was asked for. For JSON call [`Output::document`].
+    pub fn table(&mut self, table: &Table) {
+        if self.is_csv() {
+            let mut w = csv::Writer::from_writer(Vec::new());
+            let _ = w.write_record(&table.headers);
+            for row in &table.rows {
+                let _ = w.write_record(row);
+            }
+            let text = w.into_inner().ok().and_then(|b| String::from_utf8(b).ok()).unwrap_or_default();
+            self.write(text.trim_end());
+            return;
+        }
+        self.mode_line();
+        let mut b = Builder::default();
+        b.push_record(table.headers.iter().map(|h| (*h).to_owned()));
+        for row in &table.rows {
+            b.push_record(row.iter().map(|c| printable(c)));
+        }
+        let mut t = b.build();
+        if self.terminal {
+            t.with(Style::rounded());
+        } else {
+            t.with(Style::empty()).with(Padding::new(0, 2, 0, 0));
+        }
+        let text: Vec<String> = t.to_string().lines().map(|l| l.trim_end().to_owned()).collect();
+        self.write(&text.join("\n"));
+    }
+
+    /// A generated file, as it is.
+    pub fn raw(&mut self, text: &str) {
+        self.write(text);
+    }
+
+    /// A line of a text result.
+    pub fn line(&mut self, text: &str) {
+        self.write(&printable_lines(text));
+    }
+
+    /// Says TEST MODE ahead of a text result, once it is one.
+    pub fn mode_line(&mut self) {
+        if self.mode == "test" {
+            self.write("TEST MODE: nothing leaves this machine");
+        }
+    }
+
+    /// A word to the person in front of it, on stderr.
+    #[expect(clippy::print_stderr, reason = "this is the one place that prints")]
+    pub fn note(&self, text: &str) {
+        let text = printable_lines(text);
+        if self.mode == "test" && !text.contains("TEST MODE") {
+            eprintln!("TEST MODE: {text}");
+        } else {
+            eprintln!("{text}");
+        }
+    }
+
+    /// A word that `--quiet` leaves out.
+    pub fn chat(&self, text: &str) {
+        if !self.quiet {
+            self.note(text);
+        }
+    }
+
+    /// A time for people: local with offset, or UTC with `--utc`; JSON has its own form.
+    pub fn time(&self, t: Timestamp) -> String {
+        let Ok(t) = jiff::Timestamp::from_millisecond(t.as_millis()) else { return t.rfc3339() };
+        if self.utc || self.is_csv() {
+            return format!("{t:.3}");
+        }
+        let zoned = t.to_zoned(jiff::tz::TimeZone::system());
+        zoned.strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+    }
+
+    /// Emphasis by colour where there is colour; words never depend on it.
+    pub fn emphasis(&self, good: Option<bool>, text: &str) -> String {
+        let code = match good {
+            _ if !self.color => return text.to_owned(),
+            Some(true) => "32",
+            Some(false) => "31",
+            None => "33",
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+
+    fn write(&mut self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        let done = writeln!(out, "{text}").and_then(|()| out.flush());
+        if let Err(e) = done
+            && e.kind() == std::io::ErrorKind::BrokenPipe
+        {
+            std::process::exit(0);
+        }
+    }
+}
+
+/// Progress on a terminal for anything that takes a while; nothing in a pipe or with `--quiet`.
+pub fn spinner(out: &Output, text: &str) -> indicatif::ProgressBar {
+    if out.is_quiet() || !std::io::stderr().is_terminal() {
+        return indicatif::ProgressBar::hidden();
+    }
+    let bar = indicatif::ProgressBar::new_spinner();
+    bar.set_message(text.to_owned());
+    bar.enable_steady_tick(std::time::Duration::from_millis(120));
+    bar
+}
+
+/// Text from outside must not steer a terminal: control characters become spaces; only our own colours pass.
+fn printable(text: &str) -> String {
+    sieve(text, |_| false)
+}
+
+fn printable_lines(text: &str) -> String {
+    sieve(text, |c| c == '\n')
+}
+
+fn sieve(text: &str, keep: impl Fn(char) -> bool) -> String {
+    const OURS: [&str; 4] = ["[31m", "[32m", "[33m", "[0m"];
+    let mut clean = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        let after = text.get(at + c.len_utf8()..).unwrap_or_default();
+        let ours = c == '\u{1b}' && OURS.iter().any(|o| after.starts_with(o));
+        clean.push(if c.is_control() && !ours && !keep(c) { ' ' } else { c });
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_outside_cannot_steer_a_terminal() {
+        assert_eq!(printable("a\u{1b}[2Jb\nc\u{7}"), "a [2Jb c ");
+        assert_eq!(printable("\u{1b}[31mred\u{1b}[0m"), "\u{1b}[31mred\u{1b}[0m");
+        assert_eq!(printable_lines("a\nb\r"), "a\nb ");
+    }
+}

@@ -1,0 +1,197 @@
+//! Exit codes, and the only place that turns an error into words: what happened and to what, the causes, a hint that can be run.
+
+use serde_json::{Value, json};
+
+use crate::config::ConfigErrors;
+use crate::engine::intake::IntakeError;
+use crate::engine::lock::LockError;
+use crate::store::StoreError;
+
+use super::output::Output;
+
+/// How a command ended; only `main` turns it into a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// Done.
+    Done = 0,
+    /// It ran and the answer is no.
+    No = 1,
+    /// Wrong usage or configuration, a port in use.
+    Usage = 2,
+    /// No such call, message or follow-up.
+    NotFound = 3,
+    /// The provider refused for good and nobody else is left to tell.
+    Refused = 4,
+    /// The provider cannot be reached; nothing was recorded or sent.
+    Unreachable = 5,
+    /// The store cannot be used.
+    Store = 6,
+    /// Outcome unknown: recorded, do not run again.
+    Unknown = 7,
+    /// Recorded and still going.
+    Pending = 8,
+    /// This call id exists with other data.
+    Conflict = 9,
+    /// A bug of ours.
+    Bug = 70,
+    /// Interrupted; what was recorded stays and goes on.
+    Interrupted = 130,
+}
+
+/// What went wrong, for a person and for a program.
+#[derive(Debug)]
+pub struct CliError {
+    /// What the process ends with.
+    pub status: ExitStatus,
+    /// What happened, and to what.
+    pub what: String,
+    /// Why, outermost first.
+    pub causes: Vec<String>,
+    /// What helps: a command or a setting.
+    pub hint: Option<String>,
+    /// Members of the problem object besides the standard ones.
+    pub extra: Value,
+}
+
+impl CliError {
+    /// An error without causes.
+    pub fn new(status: ExitStatus, what: impl Into<String>) -> Self {
+        Self { status, what: what.into(), causes: Vec::new(), hint: None, extra: Value::Null }
+    }
+
+    /// Adds what helps.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds why.
+    #[must_use]
+    pub fn cause(mut self, cause: impl std::fmt::Display) -> Self {
+        self.causes.push(cause.to_string());
+        self
+    }
+
+    /// Adds members of the problem object.
+    #[must_use]
+    pub fn with(mut self, extra: Value) -> Self {
+        self.extra = extra;
+        self
+    }
+
+    /// No such call.
+    pub fn no_call(text: &str) -> Self {
+        let shown = crate::domain::phone::masked(text);
+        Self::new(ExitStatus::NotFound, format!("there is no call, message or reference {shown:?}"))
+            .hint("see what there is with `dispatchctl status`")
+    }
+
+    fn from_chain(status: ExitStatus, error: &dyn std::error::Error) -> Self {
+        let mut e = Self::new(status, error.to_string());
+        let mut source = error.source();
+        while let Some(cause) = source {
+            e.causes.push(cause.to_string());
+            source = cause.source();
+        }
+        e
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(e: StoreError) -> Self {
+        let (status, hint) = match &e {
+            StoreError::OtherMode { .. } => (
+                ExitStatus::Store,
+                Some(
+                    "a live store and a test store are never mixed: choose another with --store, or leave out --test-mode / TEST_MODE",
+                ),
+            ),
+            StoreError::Newer { .. } => (ExitStatus::Store, Some("use the newer dispatchctl that made it")),
+            StoreError::Open { .. } => {
+                (ExitStatus::Store, Some("check the path with `dispatchctl config show`, and its permissions"))
+            }
+            StoreError::Full { .. } => {
+                (ExitStatus::Store, Some("free space on the store's disk; nothing was recorded"))
+            }
+            StoreError::Busy => (ExitStatus::Store, Some("another process kept the store busy; run it again")),
+            StoreError::Refused { .. } => (ExitStatus::Bug, None),
+            _ => (ExitStatus::Store, None),
+        };
+        let mut out = Self::from_chain(status, &e);
+        out.hint = hint.map(str::to_owned);
+        out
+    }
+}
+
+impl From<ConfigErrors> for CliError {
+    fn from(e: ConfigErrors) -> Self {
+        let n = e.0.len();
+        let mut out = Self::new(
+            ExitStatus::Usage,
+            if n == 1 {
+                "the configuration has a problem".to_owned()
+            } else {
+                format!("the configuration has {n} problems")
+            },
+        );
+        out.causes = e.0.iter().map(ToString::to_string).collect();
+        out.hint("every setting and its form: `dispatchctl config show`")
+    }
+}
+
+impl From<LockError> for CliError {
+    fn from(e: LockError) -> Self {
+        let hint = match &e {
+            LockError::Held(_) => {
+                "one engine works on a store; see it with `dispatchctl status`, or choose another store with --store"
+            }
+            LockError::Io { .. } => "check the directory of the store and its permissions",
+        };
+        Self::from_chain(ExitStatus::Store, &e).hint(hint)
+    }
+}
+
+impl From<IntakeError> for CliError {
+    fn from(e: IntakeError) -> Self {
+        let flag = match &e {
+            IntakeError::Field { field, .. } => match *field {
+                "emergencyLevel" => " (--level)",
+                "contact" => " (--contact)",
+                "callId" => " (--call-id)",
+                "twilioToNumber" => " (--to-number)",
+                _ => "",
+            },
+            IntakeError::Shape(_) => "",
+        };
+        Self::new(ExitStatus::Usage, format!("the call cannot be dispatched: {e}{flag}"))
+            .hint("`dispatchctl send --help` shows what is accepted")
+    }
+}
+
+/// Prints an error: words on stderr, and with `-o json` one problem object on stdout.
+pub fn report(error: &CliError, out: &mut Output) -> ExitStatus {
+    let mut text = format!("error: {}\n", error.what);
+    for cause in &error.causes {
+        text.push_str(&format!("  cause: {cause}\n"));
+    }
+    if let Some(hint) = &error.hint {
+        text.push_str(&format!("  hint: {hint}\n"));
+    }
+    out.note(text.trim_end());
+    if out.is_json() {
+        let mut doc = json!({
+            "type": "about:blank",
+            "title": error.what,
+            "detail": error.causes.join("; "),
+            "exit": error.status as i32,
+            "hint": error.hint,
+            "mode": out.mode(),
+        });
+        if let (Some(map), Some(extra)) = (doc.as_object_mut(), error.extra.as_object()) {
+            map.extend(extra.clone());
+        }
+        out.document(&doc);
+    }
+    error.status
+}

@@ -1,0 +1,476 @@
+//! `send`: hands a call over, with or without an engine beside it, and watches what becomes of it.
+//!
+//! The call is committed before anything is sent. Where an engine runs, it does the work and this command watches. Where none
+//! does, this command is the engine for its own call: it takes the lock, hands it over when another asks, and goes on as a
+//! watcher. A crash at any point leaves a committed call that the next engine goes on with.
+
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::attempt::{AttemptKind, AttemptState};
+use crate::domain::body;
+use crate::domain::call::{CallData, CallState, CallStatus};
+use crate::domain::event::{Answer, Event, NewCall};
+use crate::domain::types::CallId;
+use crate::engine::apply::Core;
+use crate::engine::intake::{self, Intake, Paperwork};
+use crate::engine::lock::{EngineLock, LockError};
+use crate::engine::supervisor::Supervisor;
+use crate::engine::wake::Bell;
+use crate::engine::{Scope, view};
+use crate::sandbox::Sandbox;
+
+use super::app::{App, Missing, operator};
+use super::output::{Output, Table, spinner};
+use super::report::{CliError, ExitStatus};
+use super::signals;
+
+/// What to dispatch and how long to watch.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The customer's number, as given
+    #[arg(long, value_name = "NUMBER")]
+    caller: Option<String>,
+    /// The customer's name
+    #[arg(long, value_name = "NAME")]
+    caller_name: Option<String>,
+    /// Emergency level: normal, high or any configured policy
+    #[arg(long, value_name = "LEVEL")]
+    level: Option<String>,
+    /// What is wrong
+    #[arg(long, value_name = "TEXT")]
+    issue: Option<String>,
+    /// Where to go
+    #[arg(long, value_name = "TEXT")]
+    address: Option<String>,
+    /// Your own id of the call; the same again sends nothing
+    #[arg(long, value_name = "ID")]
+    call_id: Option<String>,
+    /// The number that the customer dialled: picks the line
+    #[arg(long, value_name = "NUMBER")]
+    to_number: Option<String>,
+    /// Tell this contact (an id or an E.164 number) in the first step
+    #[arg(long, value_name = "ID|NUMBER")]
+    contact: Option<String>,
+    /// Tell --contact in every step
+    #[arg(long, requires = "contact")]
+    only: bool,
+    /// Your own words in place of the template
+    #[arg(long, value_name = "TEXT")]
+    body: Option<String>,
+    /// Read the call as the API's JSON body from a file, or - for stdin
+    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["caller", "caller_name", "level", "issue", "address", "call_id", "to_number", "contact", "body"])]
+    json: Option<PathBuf>,
+    /// What to wait for
+    #[arg(long, value_name = "WHAT", default_value = "accepted")]
+    wait: Wait,
+    /// How long [default: 20s; 10m for delivered and acknowledged]
+    #[arg(long, value_name = "DURATION", value_parser = super::args::duration)]
+    timeout: Option<Duration>,
+    /// Be the engine until the call ends
+    #[arg(long)]
+    stay: bool,
+    /// Show who would be told what and when; send nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// What `send` waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Wait {
+    /// The provider has a text.
+    Accepted,
+    /// A text arrived.
+    Delivered,
+    /// Somebody took the call.
+    Acknowledged,
+    /// Nothing beyond the commit.
+    None,
+}
+
+/// The longest JSON document that is read.
+const INPUT_MAX: u64 = 64 * 1024;
+/// How often a watcher looks without a hint: another process's commits are seen by looking.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    let taken = intake_of(&args)?;
+    let new = intake::new_call(taken, &app.config.directory, Paperwork::Strict, &app.ids, app.clock.now())?;
+    if args.dry_run {
+        return dry_run(&new, &app, out);
+    }
+    if app.holder().is_none() {
+        // Before anything is recorded: without an engine this command itself must be able to send.
+        app.config.twilio_required()?;
+    }
+    let sandbox = app.sandbox_if_needed(out).await?;
+    let store = app.store(Missing::Create).await?;
+    let core = app.core(store);
+    let created = accept(&core, new, out).await?;
+    let call = created.call.id.clone();
+    let mut send = Send { args: &args, app: &app, core, call, _sandbox: sandbox };
+    send.follow(out).await
+}
+
+fn intake_of(args: &Args) -> Result<Intake, CliError> {
+    if let Some(path) = &args.json {
+        let mut taken = intake::from_json(&read_json(path)?)?;
+        taken.only = args.only;
+        return Ok(taken);
+    }
+    let some = |v: &Option<String>| v.as_deref().map(str::trim).filter(|v| !v.is_empty()).map(str::to_owned);
+    let data = CallData {
+        caller_phone: some(&args.caller),
+        emergency_level: some(&args.level),
+        issue_summary: some(&args.issue),
+        twilio_to_number: some(&args.to_number),
+        caller_name: some(&args.caller_name),
+        address: some(&args.address),
+        contact: some(&args.contact),
+        body: some(&args.body),
+        ..CallData::default()
+    };
+    Ok(Intake { call_id: args.call_id.clone(), idempotency_key: None, data, only: args.only })
+}
+
+fn read_json(path: &PathBuf) -> Result<Value, CliError> {
+    let wrong =
+        |what: String| CliError::new(ExitStatus::Usage, what).hint("the document is {\"callId\":…,\"callData\":{…}}");
+    let mut text = String::new();
+    let name = path.display().to_string();
+    let read = if name == "-" {
+        std::io::stdin().lock().take(INPUT_MAX + 1).read_to_string(&mut text)
+    } else {
+        std::fs::File::open(path).and_then(|f| f.take(INPUT_MAX + 1).read_to_string(&mut text))
+    };
+    read.map_err(|e| wrong(format!("{name} cannot be read")).cause(e))?;
+    if text.len() as u64 > INPUT_MAX {
+        return Err(wrong(format!("{name} is larger than {INPUT_MAX} bytes")));
+    }
+    serde_json::from_str(&text).map_err(|e| wrong(format!("{name} is no JSON")).cause(e))
+}
+
+/// Commits the call and says its id, before anything is sent.
+async fn accept(core: &Arc<Core>, new: NewCall, out: &mut Output) -> Result<CallState, CliError> {
+    match core.apply(Event::Accept(Box::new(new)), operator(None)).await? {
+        Answer::Created(state) => {
+            out.note(&format!("call {} ({}) is recorded", state.call.id, state.call.reference));
+            Ok(*state)
+        }
+        Answer::Exists(state) => {
+            out.note(&format!(
+                "call {} ({}) exists with the same data: nothing new is sent",
+                state.call.id, state.call.reference
+            ));
+            Ok(*state)
+        }
+        Answer::Differs(state) => Err(CliError::new(
+            ExitStatus::Conflict,
+            format!("call {} exists with other data; nothing was sent", state.call.id),
+        )
+        .hint(format!("see it with `dispatchctl status {}`, or use another --call-id", state.call.id))
+        .with(json!({ "callId": state.call.id }))),
+        _ => Err(CliError::new(ExitStatus::Bug, "the call was neither made nor found")),
+    }
+}
+
+struct Send<'a> {
+    args: &'a Args,
+    app: &'a App,
+    core: Arc<Core>,
+    call: CallId,
+    _sandbox: Option<Sandbox>,
+}
+
+impl Send<'_> {
+    async fn follow(&mut self, out: &mut Output) -> Result<ExitStatus, CliError> {
+        let bar = spinner(out, &format!("call {}", self.call));
+        let started = self.app.clock.now();
+        let limit = self.args.timeout.unwrap_or(match self.args.wait {
+            Wait::Accepted | Wait::None => Duration::from_secs(20),
+            Wait::Delivered | Wait::Acknowledged => Duration::from_secs(600),
+        });
+        let mut running: Option<Running> = None;
+        let mut alone = false;
+        let interrupted = signals::interrupted();
+        tokio::pin!(interrupted);
+        let (state, ended) = loop {
+            if running.as_ref().is_some_and(Running::over) {
+                running = None;
+            }
+            if running.is_none() {
+                running = self.try_to_be_the_engine().await?;
+                if running.is_some() && !alone {
+                    alone = true;
+                    out.chat("no engine runs: this command sends; follow-ups wait until `dispatchctl serve` runs");
+                }
+            }
+            let heard = self.core.wake.heard(Bell::Changed);
+            let state = self.core.store.call(&self.call).await?;
+            let Some(state) = state else { return Err(CliError::no_call(self.call.as_str())) };
+            bar.set_message(progress_of(&state));
+            let waited = self.app.clock.now().since(started);
+            // Without an engine beside it, the limit does not cut a first notice that is still under way.
+            let in_hand = alone && self.args.timeout.is_none() && !first_settled(&state);
+            if let Some(end) = self.ended(&state) {
+                break (state, end);
+            }
+            if waited >= limit && !in_hand && !self.args.stay {
+                break (state, End::TimedOut);
+            }
+            let look = self.app.clock.now().plus(LOOK_EVERY);
+            tokio::select! {
+                () = heard => {}
+                () = self.app.clock.sleep_until(look) => {}
+                () = &mut interrupted => break (state, End::Interrupted),
+            }
+        };
+        if let Some(engine) = running {
+            engine.stop().await?;
+        }
+        bar.finish_and_clear();
+        let state = self.core.store.call(&self.call).await?.unwrap_or(state);
+        self.finish(&state, ended, out)
+    }
+
+    /// Takes the lock where nobody has it and starts an engine for this call alone.
+    async fn try_to_be_the_engine(&self) -> Result<Option<Running>, CliError> {
+        let lock = match EngineLock::take(self.app.config.store.path(), "send") {
+            Ok(lock) => lock,
+            Err(LockError::Held(_)) => return Ok(None),
+            Err(e) => return Err(e.into()),
+        };
+        let engine = self.app.engine(self.core.clone(), self.app.gateway()?, Scope::Only(self.call.clone()))?;
+        let supervisor = Supervisor::new(engine);
+        supervisor.recover_local("send", None).await?;
+        let stop = supervisor.yielded();
+        let task = tokio::spawn(supervisor.run(stop.clone()));
+        Ok(Some(Running { task, stop, _lock: lock }))
+    }
+
+    fn ended(&self, state: &CallState) -> Option<End> {
+        if self.args.stay {
+            return (!matches!(state.call.status, CallStatus::Dispatching)).then_some(End::Reached);
+        }
+        let any = |f: &dyn Fn(AttemptState) -> bool| {
+            state.attempts.iter().any(|a| a.kind == AttemptKind::Notice && f(a.state))
+        };
+        let reached = match self.args.wait {
+            Wait::None => first_settled(state) || self.app.holder().is_some_and(|h| h.pid != std::process::id()),
+            Wait::Accepted => any(&|s| matches!(s, AttemptState::Submitted | AttemptState::Delivered)),
+            Wait::Delivered => any(&|s| s == AttemptState::Delivered),
+            Wait::Acknowledged => matches!(state.call.status, CallStatus::Acknowledged | CallStatus::Resolved),
+        };
+        if reached {
+            return Some(End::Reached);
+        }
+        match state.call.status {
+            CallStatus::Exhausted | CallStatus::Resolved | CallStatus::Cancelled => Some(End::Over),
+            CallStatus::Acknowledged if self.args.wait != Wait::Acknowledged => Some(End::Reached),
+            _ if nothing_moves(state) && self.args.wait != Wait::Acknowledged => Some(End::Stuck),
+            _ => None,
+        }
+    }
+
+    fn finish(&self, state: &CallState, end: End, out: &mut Output) -> Result<ExitStatus, CliError> {
+        let status = exit_of(state, end);
+        if out.is_json() {
+            out.document(&view::outcome(state, true, out.mode()));
+        } else {
+            out.table(&attempts_table(state));
+            if let Some(next) = view::next_follow_up(&state.call) {
+                let text = format!("{} {}: next follow-up {}", state.call.id, state.call.status, out.time(next));
+                if !out.is_csv() {
+                    out.line(&text);
+                }
+            }
+        }
+        match (status, end) {
+            (ExitStatus::Pending, _) => {
+                out.note(&format!("still going: do not run it again; `dispatchctl status {}` tells", state.call.id))
+            }
+            (ExitStatus::Unknown, _) => {
+                out.note(&format!("it is not known whether the provider has the text: do not run it again; `dispatchctl status {}` tells", state.call.id));
+            }
+            (ExitStatus::Interrupted, _) => {
+                out.note(&format!("interrupted: call {} is recorded and goes on", state.call.id))
+            }
+            (ExitStatus::Refused, _) => out.note("the provider refused for good and nobody else is left to tell"),
+            _ => {}
+        }
+        if self.app.holder().is_none() && state.call.status == CallStatus::Dispatching {
+            out.note("warning: no engine runs, so follow-ups wait; start `dispatchctl serve`");
+        }
+        Ok(status)
+    }
+}
+
+/// How watching ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// What was waited for came true.
+    Reached,
+    /// The call is over without it.
+    Over,
+    /// Every attempt so far failed and the next step is not due yet.
+    Stuck,
+    TimedOut,
+    Interrupted,
+}
+
+fn exit_of(state: &CallState, end: End) -> ExitStatus {
+    let notices = || state.attempts.iter().filter(|a| a.kind == AttemptKind::Notice);
+    let unknown = notices().any(|a| a.state == AttemptState::Unknown);
+    match end {
+        End::Reached => ExitStatus::Done,
+        End::Interrupted => ExitStatus::Interrupted,
+        End::Over if state.call.status == CallStatus::Exhausted && !unknown => ExitStatus::Refused,
+        End::Over => ExitStatus::No,
+        _ if unknown => ExitStatus::Unknown,
+        End::Stuck | End::TimedOut => ExitStatus::Pending,
+    }
+}
+
+/// The first notices have an outcome, if only an unknown one.
+fn first_settled(state: &CallState) -> bool {
+    let first = state.attempts.iter().filter(|a| a.kind == AttemptKind::Notice).map(|a| a.step).min();
+    state
+        .attempts
+        .iter()
+        .filter(|a| Some(a.step) == first)
+        .all(|a| !a.state.is_waiting() && a.state != AttemptState::Sending)
+        && first.is_some()
+}
+
+/// Nothing waits or is under way: only the clock, or evidence, can bring news.
+fn nothing_moves(state: &CallState) -> bool {
+    !state.attempts.is_empty()
+        && state
+            .attempts
+            .iter()
+            .all(|a| (a.state.is_final() && a.state != AttemptState::Delivered) || a.state == AttemptState::Unknown)
+}
+
+fn progress_of(state: &CallState) -> String {
+    let last = state.attempts.last().map(|a| format!("attempt {} to {}: {}", a.number, a.recipient.name, a.state));
+    format!("{} {}", state.call.id, last.unwrap_or_else(|| state.call.status.to_string()))
+}
+
+fn attempts_table(state: &CallState) -> Table {
+    let mut t = Table::new(&["CALL", "REF", "ATTEMPT", "TO", "STATE", "STATUS", "SID", "RESULT"]);
+    for a in &state.attempts {
+        t.row([
+            state.call.id.to_string(),
+            a.reference(&state.call.reference),
+            a.number.to_string(),
+            format!("{} {}", a.recipient.name, a.recipient.phone),
+            a.state.to_string(),
+            a.message_status.as_ref().map(ToString::to_string).unwrap_or_default(),
+            a.sid.as_ref().map(ToString::to_string).unwrap_or_default(),
+            a.result.clone(),
+        ]);
+    }
+    t
+}
+
+/// An engine for one call, while this command lives.
+struct Running {
+    task: tokio::task::JoinHandle<Result<(), crate::store::StoreError>>,
+    stop: CancellationToken,
+    _lock: EngineLock,
+}
+
+impl Running {
+    fn over(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    async fn stop(self) -> Result<(), CliError> {
+        self.stop.cancel();
+        match self.task.await {
+            Ok(result) => result.map_err(CliError::from),
+            Err(e) => Err(CliError::new(ExitStatus::Bug, "the engine of this command ended badly").cause(e)),
+        }
+    }
+}
+
+/// Who would be told what and when, with the segments; nothing is written.
+fn dry_run(new: &NewCall, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    let directory = &app.config.directory;
+    let (line, _) = directory.line(new.data.twilio_to_number.as_deref());
+    let now = app.clock.now();
+    let (mut due, mut told, mut number) = (now, Vec::new(), 0u32);
+    let mut rows = Vec::new();
+    for step in 0..new.policy.total_steps() {
+        due = due.plus(new.policy.wait_before(step));
+        for r in crate::engine::intake::recipients(new, directory, line, step, due) {
+            number += 1;
+            let first = !told.contains(&r.contact);
+            told.push(r.contact.clone());
+            let rendered = preview(new, line, directory, &r.name, number, first, app);
+            rows.push((step + 1, due, r, rendered));
+        }
+    }
+    let exhausts = due.plus(new.policy.wait_before(new.policy.total_steps()));
+    if out.is_json() {
+        let steps: Vec<Value> = rows
+            .iter()
+            .map(|(step, due, r, b)| json!({ "step": step, "dueAt": due, "contact": r.contact.as_str(), "to": r.phone.e164(), "segments": b.segments, "body": b.body }))
+            .collect();
+        out.document(&json!({ "dryRun": true, "level": new.level, "steps": steps, "exhaustsAt": exhausts }));
+        return Ok(ExitStatus::Done);
+    }
+    let mut t = Table::new(&["STEP", "WHEN", "WHO", "PHONE", "SEGMENTS", "TEXT"]);
+    for (step, due, r, b) in rows {
+        t.row([step.to_string(), out.time(due), r.name, r.phone.to_string(), b.segments.to_string(), b.body]);
+    }
+    out.table(&t);
+    if !out.is_csv() {
+        out.line(&format!(
+            "level {}; without an answer EXHAUSTED at {}; nothing was sent",
+            new.level,
+            out.time(exhausts)
+        ));
+    }
+    Ok(ExitStatus::Done)
+}
+
+fn preview(
+    new: &NewCall,
+    line: &crate::domain::team::Line,
+    directory: &crate::domain::team::Directory,
+    name: &str,
+    number: u32,
+    first: bool,
+    app: &App,
+) -> body::Rendered {
+    let text = |t: &Option<String>| t.clone().unwrap_or_default();
+    let (own, general) = (&line.templates, &directory.default_line.templates);
+    let template = if first {
+        own.notice.as_ref().or(general.notice.as_ref())
+    } else {
+        own.reminder.as_ref().or(general.reminder.as_ref())
+    };
+    let input = body::RenderInput {
+        template: template.map(String::as_str),
+        own_words: new.data.body.as_deref(),
+        kind: if first { body::TextKind::First } else { body::TextKind::Reminder },
+        reference: &format!("2222-{number}"),
+        repeat_of: None,
+        business: &line.name,
+        contact_name: name,
+        issue: &text(&new.data.issue_summary),
+        address: &text(&new.data.address),
+        caller_name: &text(&new.data.caller_name),
+        caller_phone: &text(&new.data.caller_phone),
+        level: &new.level,
+        test_mode: app.config.mode == crate::config::Mode::Test,
+    };
+    body::render(&input).unwrap_or(body::Rendered { body: String::new(), segments: 0, fell_back: None })
+}

@@ -1,0 +1,229 @@
+//! `serve`: the engine with the webhook listener.
+//!
+//! Order: lock, local recovery (store only), listeners, then the loops. SIGTERM finishes what is in flight; SIGHUP reads
+//! contacts, policies and tokens again and keeps the old ones if the new file is wrong.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+use url::Url;
+
+use crate::config::{self, Mode, Part};
+use crate::domain::types::Actor;
+use crate::engine::apply::Core;
+use crate::engine::lock::{EngineLock, LockError};
+use crate::engine::supervisor::Supervisor;
+use crate::engine::{Engine, Scope};
+use crate::http;
+use crate::store::Store as _;
+use crate::store::sqlite::SqliteStore;
+
+use super::app::{App, Missing};
+use super::output::Output;
+use super::report::{CliError, ExitStatus};
+use super::signals;
+
+/// How to serve.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Where to listen, e.g. 127.0.0.1:3000
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+}
+
+impl Args {
+    pub(crate) fn overrides(&self) -> Vec<(String, String)> {
+        self.listen.iter().map(|l| ("server.listen".to_owned(), l.clone())).collect()
+    }
+}
+
+/// How long a start waits for a command that holds the lock beyond its longest request: it hands over between two POSTs.
+const HANDOVER_GRACE: Duration = Duration::from_secs(5);
+
+pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    app.config.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts])?;
+    for said in app.config.replaced.iter().chain(&app.config.warnings) {
+        warn!("{said}");
+    }
+    let store = app.store(Missing::Create).await?;
+    let lock = take_lock(&app, &store).await?;
+    let sandbox = app.sandbox_if_needed(out).await?;
+    let listener = http::bind(app.config.server.listen).await.map_err(port_error)?;
+    let public = match app.config.server.public_listen {
+        Some(addr) => Some(http::bind(addr).await.map_err(port_error)?),
+        None => None,
+    };
+    let address =
+        listener.local_addr().map_err(|e| CliError::new(ExitStatus::Usage, "the listener has no address").cause(e))?;
+    let own_url = format!("http://{address}");
+    if app.config.mode == Mode::Test && app.config.server.public_url.is_none() {
+        app.config.server.public_url = Url::parse(&own_url).ok();
+    }
+    if let (Some(sandbox), Some(url)) = (&sandbox, &app.config.server.public_url) {
+        let inbound = format!("{}/webhooks/twilio/sms-inbound", url.as_str().trim_end_matches('/'));
+        if let Err(e) = sandbox.set_inbound_url(Some(inbound)) {
+            warn!(error = %e, "the sandbox cannot post replies here");
+        }
+    }
+    let core = app.core(store.clone());
+    let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
+    let supervisor = Supervisor::new(engine.clone());
+    supervisor.recover_local("serve", Some(own_url.clone())).await?;
+    let state = http_state(&app, core.clone(), engine, &own_url);
+    let stop = CancellationToken::new();
+    let mut servers = vec![tokio::spawn(http::serve(listener, http::Surface::Full, state.clone(), stop.clone()))];
+    if let Some(public) = public {
+        servers.push(tokio::spawn(http::serve(public, http::Surface::PublicOnly, state.clone(), stop.clone())));
+    }
+    say_started(&app, &own_url, out);
+    let engine_stop = CancellationToken::new();
+    let running = tokio::spawn(supervisor.run(engine_stop.clone()));
+    tokio::spawn(reload_on_hangup(app.sources.clone(), core.clone(), state.clone(), stop.clone()));
+    tokio::spawn(watchdog(core, state, stop.clone()));
+    let _ = sd_notify::notify(&[NotifyState::Ready]);
+    let result = until_stopped(running, &engine_stop).await;
+    let _ = sd_notify::notify(&[NotifyState::Stopping]);
+    stop.cancel();
+    for s in servers {
+        let _ = s.await;
+    }
+    store.close().await?;
+    drop(lock);
+    if let Some(s) = sandbox {
+        s.shutdown().await;
+    }
+    info!("stopped");
+    result.map(|()| ExitStatus::Done)
+}
+
+type Running = tokio::task::JoinHandle<Result<(), crate::store::StoreError>>;
+
+/// Runs until the system asks to stop, or the engine must.
+async fn until_stopped(mut running: Running, stop: &CancellationToken) -> Result<(), CliError> {
+    let ended = tokio::select! {
+        ended = &mut running => ended,
+        () = signals::stop_asked() => {
+            info!("stopping: what is in flight may finish");
+            stop.cancel();
+            running.await
+        }
+    };
+    match ended {
+        Ok(result) => result.map_err(CliError::from),
+        Err(e) => Err(CliError::new(ExitStatus::Bug, "the engine ended badly").cause(e)),
+    }
+}
+
+fn port_error(e: http::BindError) -> CliError {
+    CliError::new(ExitStatus::Usage, e.to_string())
+        .cause(std::error::Error::source(&e).map(ToString::to_string).unwrap_or_default())
+        .hint("choose another address with --listen or server.listen")
+}
+
+/// The lock at once; from a command that holds it, after it handed over; from another `serve`, never.
+async fn take_lock(app: &App, store: &Arc<SqliteStore>) -> Result<EngineLock, CliError> {
+    let path = app.config.store.path();
+    let wait = app.config.twilio_required()?.request_timeout + HANDOVER_GRACE;
+    let deadline = app.clock.now().plus(wait);
+    let mut asked = false;
+    loop {
+        let held = match EngineLock::take(path, "serve") {
+            Ok(lock) => return Ok(lock),
+            Err(LockError::Held(h)) => h,
+            Err(e) => return Err(e.into()),
+        };
+        let by_serve = held.as_ref().is_some_and(|h| h.role == "serve");
+        if by_serve || app.clock.now() > deadline {
+            return Err(LockError::Held(held).into());
+        }
+        if !asked {
+            asked = true;
+            info!("another command holds the engine lock: asking for it");
+            let me = json!({ "pid": std::process::id() });
+            store.post_request("yield", me, &Actor::engine(), app.clock.now()).await?;
+        }
+        app.clock.sleep_until(app.clock.now().plus(Duration::from_millis(50))).await;
+    }
+}
+
+fn http_state(app: &App, core: Arc<Core>, engine: Arc<Engine>, own_url: &str) -> Arc<http::HttpState> {
+    let twilio = app.config.twilio.as_ref();
+    let mut tokens = Vec::new();
+    if let Some(t) = twilio {
+        tokens.push(t.auth_token.clone());
+        tokens.extend(t.auth_token_previous.clone());
+    }
+    http::HttpState::new(http::HttpDeps {
+        core,
+        engine: Some(engine),
+        settings: http::HttpSettings {
+            public_url: app.config.server.public_url.clone().or_else(|| Url::parse(own_url).ok()),
+            callbacks: app.config.server.public_url.is_some(),
+            account_sid: twilio.map(|t| t.account_sid.clone()).unwrap_or_default(),
+            signature_tokens: tokens,
+            airtable: app.config.airtable.is_some(),
+            ..http::HttpSettings::new(app.config.mode.as_str())
+        },
+        tokens: app.config.server.tokens.clone(),
+    })
+}
+
+fn say_started(app: &App, own_url: &str, out: &mut Output) {
+    let public = app.config.server.public_url.as_ref().map(ToString::to_string);
+    if public.is_none() {
+        warn!("server.public_url is not set: messages carry no callback, all rests on polling");
+    }
+    if app.config.alerts.sinks.is_empty() {
+        warn!("no alert sink is configured: alerts show in `dispatchctl status` and /health alone");
+    }
+    if out.is_json() {
+        out.object_line(&json!({ "listen": own_url, "publicUrl": public, "store": app.config.store.path(), "pid": std::process::id() }));
+    } else {
+        out.mode_line();
+        out.line(&format!("listening on {own_url}"));
+    }
+}
+
+/// SIGHUP: contacts, policies and tokens are read again; a wrong file changes nothing.
+async fn reload_on_hangup(
+    sources: config::Sources,
+    core: Arc<Core>,
+    state: Arc<http::HttpState>,
+    stop: CancellationToken,
+) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = hangup.recv() => {}
+        }
+        match config::load(&sources) {
+            Ok(new) => {
+                core.set_directory(Arc::new(new.directory));
+                state.set_tokens(new.server.tokens);
+                info!("contacts, policies and tokens were read again");
+            }
+            Err(e) => error!("the new configuration is wrong, the old contacts, policies and tokens stay: {e}"),
+        }
+    }
+}
+
+/// systemd's watchdog is fed only while the engine is truly healthy.
+async fn watchdog(core: Arc<Core>, state: Arc<http::HttpState>, stop: CancellationToken) {
+    let Some(every) = sd_notify::watchdog_enabled() else { return };
+    loop {
+        let next = core.clock.now().plus(every / 3);
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = core.clock.sleep_until(next) => {}
+        }
+        if state.is_ready().await {
+            let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What every backend must do. A backend's tests call [`contract!`] with a way to make a fresh store; each case becomes a test.
+
+pub(crate) mod cases;
+pub(crate) mod fixtures;
+pub(crate) mod guards;
+
+/// Makes one test of each case; `$fresh` is an expression that gives (something to keep alive, a store).
+macro_rules! contract {
+    ($fresh:expr; $($module:ident :: $case:ident),+ $(,)?) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $case() {
+            let (_alive, store) = $fresh;
+            crate::store::contract::$module::$case(&store).await;
+        }
+    )+};
+}
+pub(crate) use contract;
+
+/// Every case, for one backend.
+macro_rules! whole_contract {
+    ($fresh:expr) => {
+        crate::store::contract::contract! { $fresh;
+            cases::a_call_with_every_field_comes_back_as_it_was,
+            cases::each_load_shows_what_it_says,
+            cases::a_reply_sees_the_newest_fifty_open_calls_and_those_it_names,
+            cases::only_the_difference_is_written_and_new_attempts_come_after_moved_ones,
+            cases::a_refused_decision_writes_nothing,
+            cases::five_hundred_at_once_with_a_fifth_failing_or_panicking,
+            cases::receipts_wait_for_their_message_and_are_joined_once,
+            cases::an_inbound_text_is_kept_once_and_answered_as_before,
+            cases::alerts_are_raised_and_resolved_once,
+            cases::opt_outs_are_kept_by_phone_and_sender,
+            cases::the_log_is_read_by_cursor_call_and_time,
+            cases::requests_are_answered_once,
+            cases::engines_leave_word_of_a_clean_stop,
+            cases::due_calls_come_earliest_first,
+            cases::sendable_attempts_come_by_priority_then_age,
+            cases::messages_are_asked_about_in_time_order,
+            cases::claims_of_other_engines_are_found,
+            cases::calls_that_nobody_heard_of_are_found,
+            cases::stranded_calls_are_those_that_nothing_will_look_at,
+            cases::lists_of_calls_are_newest_first,
+            cases::figures_count_what_is,
+            guards::no_change_breaks_an_invariant,
+            guards::what_is_final_stays_final,
+            guards::identities_are_unique,
+            guards::every_word_of_the_domain_can_be_stored,
+        }
+    };
+}
+pub(crate) use whole_contract;

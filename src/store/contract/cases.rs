@@ -21,8 +21,7 @@ async fn shown(store: &dyn Store, load: Load) -> Loaded {
         Ok(Change::default())
     });
     store.transact(load, vec!["+18005550100".parse().expect("phone")], look).await.expect("load");
-    let loaded = seen.lock().expect("lock").clone();
-    loaded
+    std::mem::take(&mut *seen.lock().expect("lock"))
 }
 
 fn names(loaded: &Loaded) -> Vec<&str> {

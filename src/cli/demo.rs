@@ -244,18 +244,24 @@ impl Stage {
                 return Ok(call);
             }
             if clock.now() > deadline {
-                return Err(failed(&format!("{what} did not come within {} s", PATIENCE.as_secs())).cause(text(&call, "status")));
+                return Err(failed(&format!("{what} did not come within {} s", PATIENCE.as_secs()))
+                    .cause(text(&call, "status")));
             }
             clock.sleep_until(clock.now().plus(Duration::from_millis(25))).await;
         }
     }
 
     async fn print_timeline(&self, out: &mut Output) -> Result<(), CliError> {
-        let done = self.command(&["status", CALL])?.output().await.map_err(|e| failed("`status` cannot be run").cause(e))?;
+        let done =
+            self.command(&["status", CALL])?.output().await.map_err(|e| failed("`status` cannot be run").cause(e))?;
         if !out.is_json() && !out.is_csv() {
             out.line(String::from_utf8_lossy(&done.stdout).trim_end());
         }
-        if done.status.success() { Ok(()) } else { Err(failed("`status` failed").cause(String::from_utf8_lossy(&done.stderr).trim())) }
+        if done.status.success() {
+            Ok(())
+        } else {
+            Err(failed("`status` failed").cause(String::from_utf8_lossy(&done.stderr).trim()))
+        }
     }
 }
 
@@ -300,7 +306,8 @@ fn judge(ledger: &[LedgerEntry], call: &Value) -> Verdict {
     let of = |reference: &str| out.iter().filter(|m| m.body.starts_with(&format!("{reference} "))).count();
     let counts: Vec<usize> = attempts.iter().map(|a| of(text(a, "reference"))).collect();
     let arrived = |a: &Value| matches!(text(a, "attemptState"), "submitted" | "delivered");
-    let lost = attempts.iter().zip(&counts).filter(|(a, n)| arrived(a) && **n == 0).count() + usize::from(attempts.is_empty());
+    let lost =
+        attempts.iter().zip(&counts).filter(|(a, n)| arrived(a) && **n == 0).count() + usize::from(attempts.is_empty());
     let doubled = counts.iter().map(|n| n.saturating_sub(1)).sum();
     let linked: usize = counts.iter().sum();
     let to_nobody = out.iter().filter(|m| m.to != SAM && m.to != ANA).count();
@@ -314,7 +321,13 @@ impl Verdict {
             out.document(&json!({ "messages": self.messages, "lost": self.lost, "doubled": self.doubled, "unexpected": self.unexpected, "seconds": took }));
         } else if out.is_csv() {
             let mut t = Table::new(&["messages", "lost", "doubled", "unexpected", "seconds"]);
-            t.row([self.messages.to_string(), self.lost.to_string(), self.doubled.to_string(), self.unexpected.to_string(), format!("{took:.1}")]);
+            t.row([
+                self.messages.to_string(),
+                self.lost.to_string(),
+                self.doubled.to_string(),
+                self.unexpected.to_string(),
+                format!("{took:.1}"),
+            ]);
             out.table(&t);
         } else {
             out.line(&format!(

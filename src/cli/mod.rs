@@ -4,11 +4,12 @@ mod app;
 mod args;
 mod completions;
 mod config;
+mod demo;
 mod output;
 mod report;
 mod sandbox;
 mod send;
-// mod serve;
+mod serve;
 mod signals;
 
 use std::ffi::OsString;
@@ -57,14 +58,15 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
     // These need no configuration at all.
     match &cli.command {
         Command::Completions(args) => return completions::run(args, out),
+        Command::Demo(args) => return demo::run(args, out).await,
         Command::Sandbox(args) => return sandbox::run(args, &cli.global, out).await,
         _ => {}
     }
     let app = App::load(&cli.global, cli.command.usual_log(), cli.command.overrides(), out)?;
     match cli.command {
         Command::Send(args) => send::run(args, app, out).await,
-        // Command::Serve(args) => serve::run(args, app, out).await,
+        Command::Serve(args) => serve::run(args, app, out).await,
         Command::Config(args) => config::run(&args, &app, out),
-        Command::Completions(_) | Command::Sandbox(_) => Ok(ExitStatus::Done),
+        Command::Completions(_) | Command::Sandbox(_) | Command::Demo(_) => Ok(ExitStatus::Done),
     }
 }

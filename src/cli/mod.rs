@@ -30,6 +30,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(e) => return usage(&e),
     };
+    // Every HTTPS client of this process uses it; a second installation is no fault.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let g = &cli.global;
     let mut out = Output::new(g.output, g.quiet, g.color, crate::config::no_color(), g.utc);
     let status = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -84,6 +84,7 @@ async fn tell(dir: &Path, clock: &SystemClock, out: &mut Output) -> Result<ExitS
     let inbound = format!("{}/webhooks/twilio/sms-inbound", stage.url());
     sandbox.set_inbound_url(Some(inbound)).map_err(|e| failed("the sandbox takes no address for replies").cause(e))?;
     let mut story = Story { out, clock, started };
+    story.head();
 
     let mut serve = stage.serve().await?;
     story.say("a sandbox plays the provider, `dispatchctl serve` is a process of its own");
@@ -92,10 +93,10 @@ async fn tell(dir: &Path, clock: &SystemClock, out: &mut Output) -> Result<ExitS
     let body = json!({ "callId": CALL, "callData": { "callerPhone": "+19495550150", "issueSummary": "water through the ceiling",
         "address": "12 Oak St", "callerName": "Kim Doe", "emergencyLevel": "normal" } });
     let answer = stage.post("/api/dispatch/manual", &body).await?;
-    let accepted = clock.now();
     story.say(&format!("a call comes in by the API: {} {}", text(&answer, "callId"), text(&answer, "reference")));
 
     let call = stage.until(clock, "the first text is found out", |c| attempt_state(c, 0) == Some("delivered")).await?;
+    let accepted: Timestamp = text(&call, "acceptedAt").parse().map_err(|e| failed("the call has no time").cause(e))?;
     let was_unknown = log_has(&call, "attempt.unknown");
     story.say(if was_unknown {
         "its answer was lost: outcome unknown, not sent again; the receipt on the attempt's own URL settled it: delivered"
@@ -160,6 +161,12 @@ struct Story<'a> {
 }
 
 impl Story<'_> {
+    fn head(&mut self) {
+        if !self.out.is_json() && !self.out.is_csv() {
+            self.out.mode_line();
+        }
+    }
+
     fn say(&mut self, what: &str) {
         let at = self.clock.now().since(self.started).as_secs_f64();
         if !self.out.is_json() && !self.out.is_csv() {

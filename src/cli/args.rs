@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
+use crate::telemetry::Usual;
+
 use super::output::{Color, Format};
-use super::{completions, config, sandbox, send};
+use super::{completions, config, demo, sandbox, send, serve};
 
 /// Emergency dispatch by SMS that cannot lose a message or a follow-up.
 #[derive(Debug, Parser)]
@@ -62,8 +64,10 @@ pub(crate) enum LogFormat {
 pub(crate) enum Command {
     /// Dispatch a call and watch it go out
     Send(send::Args),
-    // Run the engine with the webhook listener
-    // Serve(serve::Args),
+    /// Run the engine with the webhook listener
+    Serve(serve::Args),
+    /// See it all on a temporary store: a lost answer, a kill -9, the follow-up on time
+    Demo(demo::Args),
     /// Run the fake Twilio, for your own integration tests
     Sandbox(sandbox::Args),
     /// Show the settings and where each came from
@@ -73,10 +77,18 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// How much its log says without `-v`.
+    pub(crate) fn usual_log(&self) -> Usual {
+        match self {
+            Self::Serve(_) => Usual::Info,
+            _ => Usual::Warn,
+        }
+    }
+
     /// Settings that a command's own flags stand for: (key, value).
     pub(crate) fn overrides(&self) -> Vec<(String, String)> {
         match self {
-            // Self::Serve(args) => args.overrides(),
+            Self::Serve(args) => args.overrides(),
             _ => Vec::new(),
         }
     }

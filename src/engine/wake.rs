@@ -10,6 +10,7 @@ pub struct Wake {
     send: Notify,
     poll: Notify,
     changed: Notify,
+    never: Notify,
 }
 
 /// Which loop.
@@ -23,6 +24,8 @@ pub enum Bell {
     Poll,
     /// Whoever watches calls (a waiting request, `send --wait`): every waiter hears it.
     Changed,
+    /// Never rings: for loops that only the clock wakes.
+    Never,
 }
 
 impl Wake {
@@ -32,6 +35,7 @@ impl Wake {
             Bell::Send => &self.send,
             Bell::Poll => &self.poll,
             Bell::Changed => &self.changed,
+            Bell::Never => &self.never,
         }
     }
 

@@ -37,6 +37,13 @@ pub(super) struct Snapshot {
     figures: Option<Figures>,
 }
 
+#[cfg(test)]
+impl Snapshot {
+    pub(super) fn at(&self) -> Duration {
+        self.at
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Status {
     Ok,

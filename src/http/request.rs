@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Body as _;
 use serde_json::Value;
 use tracing::{Instrument as _, debug, debug_span, error, warn};
 
@@ -108,6 +109,14 @@ pub(super) fn media_type(headers: &HeaderMap, wanted: &'static str) -> Result<()
 /// # Errors
 /// 413, 408, or 400 where it broke off.
 pub(super) async fn body(state: &HttpState, body: Body) -> Result<Bytes, Problem> {
+    let too_large = || {
+        let detail = format!("The body is larger than {BODY_MAX} bytes. Nothing was done.");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail).closing()
+    };
+    // Where its length is announced, nobody has to send it in vain.
+    if usize::try_from(body.size_hint().lower()).map_or(true, |announced| announced > BODY_MAX) {
+        return Err(too_large());
+    }
     let read = tokio::time::timeout(state.settings.limits.body, Limited::new(body, BODY_MAX).collect());
     match read.await {
         Err(_) => {
@@ -115,10 +124,7 @@ pub(super) async fn body(state: &HttpState, body: Body) -> Result<Bytes, Problem
                 .closing())
         }
         Ok(Ok(whole)) => Ok(whole.to_bytes()),
-        Ok(Err(e)) if e.is::<LengthLimitError>() => {
-            let detail = format!("The body is larger than {BODY_MAX} bytes. Nothing was done.");
-            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail).closing())
-        }
+        Ok(Err(e)) if e.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(Problem::bad_request("The body broke off. Nothing was done.").closing()),
     }
 }
@@ -131,8 +137,8 @@ pub(super) fn form(raw: &[u8]) -> Result<Vec<(String, String)>, &'static str> {
     let pairs = raw.split(|b| *b == b'&').filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| {
-            let at = pair.iter().position(|b| *b == b'=');
-            let (name, value) = at.map_or((pair, &b""[..]), |at| (&pair[..at], pair.get(at + 1..).unwrap_or_default()));
+            let mut parts = pair.splitn(2, |b| *b == b'=');
+            let (name, value) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
             Ok((decoded(name)?, decoded(value)?))
         })
         .collect()

@@ -18,16 +18,10 @@ use crate::domain::event::{Answer, Event};
 use crate::domain::types::CallId;
 use crate::engine::intake::{self, IntakeError, Paperwork};
 use crate::engine::view;
-use crate::engine::wake::Bell;
 
 use super::HttpState;
 use super::problem::Problem;
 use super::request::{body, json, media_type, once};
-
-/// The first pause between two looks at a call; it doubles up to the longest. Bells ring at every commit of every call: a
-/// waiter that looked at each would load the store with what others do.
-const LOOK_PAUSE: Duration = Duration::from_millis(5);
-const LOOK_PAUSE_MAX: Duration = Duration::from_millis(200);
 
 pub(super) async fn manual(State(state): State<Arc<HttpState>>, request: Request) -> Result<Response, Problem> {
     let (parts, raw) = request.into_parts();
@@ -99,12 +93,11 @@ async fn first_outcome(state: &HttpState, created: CallState) -> (StatusCode, Ca
 async fn watch(state: &HttpState, newest: &mut CallState) {
     let core = &state.core;
     let until = core.clock.now().plus(state.settings.limits.dispatch_wait);
-    let mut gap = LOOK_PAUSE;
+    let call = newest.call.id.clone();
+    let watch = core.wake.watch(&call);
     loop {
-        let heard = core.wake.heard(Bell::Changed);
-        tokio::pin!(heard);
         // Armed before looking: a commit between the look and the wait is not missed.
-        heard.as_mut().enable();
+        let heard = watch.armed();
         match core.store.call(&newest.call.id).await {
             Ok(Some(now)) => *newest = now,
             // It is accepted all the same: the answer says what is known.
@@ -115,8 +108,6 @@ async fn watch(state: &HttpState, newest: &mut CallState) {
             return;
         }
         heard.await;
-        pause(gap).await;
-        gap = gap.saturating_mul(2).min(LOOK_PAUSE_MAX);
     }
 }
 

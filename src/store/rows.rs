@@ -159,7 +159,7 @@ mod tests {
         for (label, got) in unknown {
             assert!(matches!(got, Err(StoreError::Corrupt { .. })), "{label}: {got:?}");
         }
-        let said = phone("attempts.phone", "+1949555").expect_err("too short").to_string();
-        assert!(!said.contains("+1949555") && said.contains("attempts.phone"), "{said}");
+        let said = phone("attempts.phone", "1949555").expect_err("too short").to_string();
+        assert!(!said.contains("1949555") && said.contains("attempts.phone"), "{said}");
     }
 }

@@ -9,6 +9,7 @@ use crate::domain::attempt::AttemptKind;
 use crate::domain::call::{Call, CallState, CallStatus};
 use crate::domain::event::{Answer, Decision, Event};
 use crate::domain::types::{CallId, ContactId};
+use crate::engine::apply::Core;
 use crate::engine::view;
 use crate::store::Store;
 
@@ -54,13 +55,13 @@ pub(crate) async fn acknowledge(args: AckArgs, app: &App, out: &mut Output) -> R
         Some(text) => Some(holder(store.as_ref(), &call, text, app).await?),
         None => None,
     };
-    commit(Decision::Acknowledge { holder }, call, &args.common, app, out).await
+    commit(Decision::Acknowledge { holder }, call, &args.common, &app.core(store), app, out).await
 }
 
 pub(crate) async fn run(what: Decision, args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
     let store = app.store(Missing::Refuse).await?;
     let call = call_named(store.as_ref(), &args.call).await?;
-    commit(what, call, &args, app, out).await
+    commit(what, call, &args, &app.core(store), app, out).await
 }
 
 /// The contact that `--for` names: by id or phone, configured or told of this call.
@@ -90,10 +91,10 @@ async fn commit(
     what: Decision,
     call: CallId,
     args: &Args,
+    core: &Core,
     app: &App,
     out: &mut Output,
 ) -> Result<ExitStatus, CliError> {
-    let core = app.core(app.store(Missing::Refuse).await?);
     let by = operator(args.by.as_deref());
     let note = args.note.as_deref().map(str::trim).filter(|n| !n.is_empty()).map(str::to_owned);
     let event = Event::Decide { call: call.clone(), what: what.clone(), by: by.clone(), note };

@@ -39,8 +39,13 @@ pub(crate) enum Missing {
 
 impl App {
     /// Reads the configuration and starts logging.
-    pub(crate) fn load(global: &Global, flags: Vec<(String, String)>, out: &mut Output) -> Result<Self, CliError> {
-        telemetry::start(global.verbose, global.log_format == super::args::LogFormat::Json);
+    pub(crate) fn load(
+        global: &Global,
+        usual: telemetry::Usual,
+        flags: Vec<(String, String)>,
+        out: &mut Output,
+    ) -> Result<Self, CliError> {
+        telemetry::start(usual, global.verbose, global.log_format == super::args::LogFormat::Json);
         let sources = Sources::from_process(global.config.clone(), global.store.clone(), global.test_mode, flags);
         let config = config::load(&sources)?;
         out.set_mode(config.mode.as_str());

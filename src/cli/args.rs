@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 use crate::domain::Timestamp;
+use crate::telemetry::Usual;
 
 use super::output::{Color, Format};
-use super::{completions, config, contacts, decide, follow_up, log, oncall, sandbox, send, status};
+use super::{completions, config, contacts, decide, demo, follow_up, log, oncall, sandbox, send, serve, status};
 
 /// Emergency dispatch by SMS that cannot lose a message or a follow-up.
 #[derive(Debug, Parser)]
@@ -64,8 +65,8 @@ pub(crate) enum LogFormat {
 pub(crate) enum Command {
     /// Dispatch a call and watch it go out
     Send(send::Args),
-    // Run the engine with the webhook listener
-    // Serve(serve::Args),
+    /// Run the engine with the webhook listener
+    Serve(serve::Args),
     /// Show the engine and the open calls, or the whole story of one call
     Status(status::Args),
     /// Take a call, in your own name or on a technician's behalf
@@ -84,6 +85,8 @@ pub(crate) enum Command {
     Oncall(oncall::Args),
     /// Read the log, follow it, or export it
     Log(log::Args),
+    /// See it all on a temporary store: a lost answer, a kill -9, the follow-up on time
+    Demo(demo::Args),
     /// Run the fake Twilio, for your own integration tests
     Sandbox(sandbox::Args),
     /// Show the settings and where each came from
@@ -93,10 +96,18 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// How much its log says without `-v`.
+    pub(crate) fn usual_log(&self) -> Usual {
+        match self {
+            Self::Serve(_) => Usual::Info,
+            _ => Usual::Warn,
+        }
+    }
+
     /// Settings that a command's own flags stand for: (key, value).
     pub(crate) fn overrides(&self) -> Vec<(String, String)> {
         match self {
-            // Self::Serve(args) => args.overrides(),
+            Self::Serve(args) => args.overrides(),
             _ => Vec::new(),
         }
     }

@@ -22,7 +22,6 @@ use crate::engine::apply::Core;
 use crate::engine::intake::{self, Intake, Paperwork};
 use crate::engine::lock::{EngineLock, LockError};
 use crate::engine::supervisor::Supervisor;
-use crate::engine::wake::Bell;
 use crate::engine::{Scope, view};
 use crate::sandbox::Sandbox;
 
@@ -199,6 +198,8 @@ impl Send<'_> {
         });
         let mut running: Option<Running> = None;
         let mut alone = false;
+        let core = self.core.clone();
+        let watch = core.wake.watch(&self.call);
         let interrupted = signals::interrupted();
         tokio::pin!(interrupted);
         let (state, ended) = loop {
@@ -212,7 +213,7 @@ impl Send<'_> {
                     out.chat("no engine runs: this command sends; follow-ups wait until `dispatchctl serve` runs");
                 }
             }
-            let heard = self.core.wake.heard(Bell::Changed);
+            let heard = watch.armed();
             let state = self.core.store.call(&self.call).await?;
             let Some(state) = state else { return Err(CliError::no_call(self.call.as_str())) };
             bar.set_message(progress_of(&state));

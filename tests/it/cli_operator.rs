@@ -314,3 +314,31 @@ fn an_opt_out_is_shown_with_the_failure_that_told_of_it_and_cleared_once() {
     assert!(!shop.expect(0, &["contacts", "list"]).stdout.contains("no contact"));
     shop.expect(3, &["contacts", "clear", "+15005550004"]);
 }
+
+#[test]
+fn beside_serve_the_commands_ask_and_serve_does_the_work() {
+    let shop = Shop::new();
+    let mut serve = shop.start(&["serve", "--listen", "127.0.0.1:0"]);
+    assert!(serve.stdout_lines().any(|l| l.contains("listening on")));
+    let sent = shop.send("t1", &["--wait", "delivered"]);
+    assert!(!sent.stderr.contains("no engine runs"), "{sent:?}");
+    let doc = shop.expect(0, &["status", "-o", "json"]).json();
+    assert_eq!(doc["engine"]["role"], "serve", "{doc}");
+    assert!(doc["engine"]["listen"].as_str().is_some_and(|l| l.starts_with("http://127.0.0.1:")), "{doc}");
+    let refreshed = shop.expect(0, &["status", "t1", "--refresh"]);
+    assert!(refreshed.stderr.contains("asked twilio about 1"), "{refreshed:?}");
+    shop.expect(0, &["follow-up", "run", "--call", "t1"]);
+    shop.expect(0, &["ack", "t1", "--for", "ana"]);
+    let story = (0..2_000)
+        .map(|_| shop.expect(0, &["status", "t1", "-o", "json"]).json())
+        .find(|s| {
+            s["attempts"]
+                .as_array()
+                .is_some_and(|a| a.iter().any(|a| a["kind"] == "stand-down" && a["success"] == true))
+        })
+        .expect("Sam is stood down by the engine");
+    assert_eq!(story["holder"], "ana");
+    serve.interrupt();
+    assert_eq!(serve.wait(), Some(0));
+    assert_eq!(shop.expect(0, &["status", "-o", "json"]).json()["engine"], Value::Null);
+}

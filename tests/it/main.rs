@@ -1,4 +1,6 @@
-//! The program as its users meet it: the real binary, a store in a temporary directory, the sandbox as the provider.
+//! The integration tests: one binary.
 
 mod cli_operator;
+mod completions;
 mod support;
+mod tidy;

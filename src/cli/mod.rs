@@ -4,18 +4,29 @@ mod app;
 mod args;
 mod completions;
 mod config;
+mod contacts;
+mod decide;
 mod demo;
+mod follow_up;
+mod log;
+mod oncall;
 mod output;
+mod refresh;
 mod report;
 mod sandbox;
 mod send;
 mod serve;
 mod signals;
+mod status;
+mod timeline;
+mod watch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+
+use crate::domain::event::Decision;
 
 use app::App;
 use args::{Cli, Command};
@@ -68,6 +79,15 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
     match cli.command {
         Command::Send(args) => send::run(args, app, out).await,
         Command::Serve(args) => serve::run(args, app, out).await,
+        Command::Status(args) => status::run(args, app, out).await,
+        Command::Ack(args) => decide::acknowledge(args, &app, out).await,
+        Command::Resolve(args) => decide::run(Decision::Resolve, args, &app, out).await,
+        Command::Cancel(args) => decide::run(Decision::Cancel, args, &app, out).await,
+        Command::Reopen(args) => decide::run(Decision::Reopen, args, &app, out).await,
+        Command::FollowUp(args) => follow_up::run(args, &app, out).await,
+        Command::Contacts(args) => contacts::run(args, &app, out).await,
+        Command::Oncall(args) => oncall::run(args, &app, out).await,
+        Command::Log(args) => log::run(args, &app, out).await,
         Command::Config(args) => config::run(&args, &app, out),
         Command::Completions(_) | Command::Sandbox(_) | Command::Demo(_) => Ok(ExitStatus::Done),
     }

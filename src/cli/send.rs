@@ -111,9 +111,8 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     let sandbox = app.sandbox_if_needed(out).await?;
     let store = app.store(Missing::Create).await?;
     let core = app.core(store);
-    let created = accept(&core, new, out).await?;
-    let call = created.call.id.clone();
-    let mut send = Send { args: &args, app: &app, core, call, _sandbox: sandbox };
+    let (call, created) = accept(&core, new, out).await?;
+    let mut send = Send { args: &args, app: &app, core, call, created, _sandbox: sandbox };
     send.follow(out).await
 }
 
@@ -155,19 +154,19 @@ fn read_json(path: &PathBuf) -> Result<Value, CliError> {
     serde_json::from_str(&text).map_err(|e| wrong(format!("{name} is no JSON")).cause(e))
 }
 
-/// Commits the call and says its id, before anything is sent.
-async fn accept(core: &Arc<Core>, new: NewCall, out: &mut Output) -> Result<CallState, CliError> {
+/// Commits the call and says its id, before anything is sent; whether it is new.
+async fn accept(core: &Arc<Core>, new: NewCall, out: &mut Output) -> Result<(CallId, bool), CliError> {
     match core.apply(Event::Accept(Box::new(new)), operator(None)).await? {
         Answer::Created(state) => {
             out.note(&format!("call {} ({}) is recorded", state.call.id, state.call.reference));
-            Ok(*state)
+            Ok((state.call.id, true))
         }
         Answer::Exists(state) => {
             out.note(&format!(
                 "call {} ({}) exists with the same data: nothing new is sent",
                 state.call.id, state.call.reference
             ));
-            Ok(*state)
+            Ok((state.call.id, false))
         }
         Answer::Differs(state) => Err(CliError::new(
             ExitStatus::Conflict,
@@ -184,6 +183,8 @@ struct Send<'a> {
     app: &'a App,
     core: Arc<Core>,
     call: CallId,
+    /// Whether this command made the call.
+    created: bool,
     _sandbox: Option<Sandbox>,
 }
 
@@ -282,7 +283,7 @@ impl Send<'_> {
     fn finish(&self, state: &CallState, end: End, out: &mut Output) -> Result<ExitStatus, CliError> {
         let status = exit_of(state, end);
         if out.is_json() {
-            out.document(&view::outcome(state, true, out.mode()));
+            out.document(&view::outcome(state, self.created, out.mode()));
         } else {
             out.table(&attempts_table(state));
             if let Some(next) = view::next_follow_up(&state.call) {

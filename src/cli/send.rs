@@ -110,7 +110,7 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     }
     let sandbox = app.sandbox_if_needed(out).await?;
     let store = app.store(Missing::Create).await?;
-    let core = app.core(store);
+    let core = app.core_that_polls(store);
     let (call, created) = accept(&core, new, out).await?;
     let mut send = Send { args: &args, app: &app, core, call, created, _sandbox: sandbox };
     send.follow(out).await

@@ -6,6 +6,7 @@ pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod gateways;
+pub mod http;
 pub mod ids;
 pub mod sandbox;
 pub mod store;

@@ -2,13 +2,20 @@
 
 use tracing_subscriber::EnvFilter;
 
-/// Starts logging once; later calls change nothing. `verbose`: 0 warnings and what calls go through, 1 debug, 2 everything.
-pub fn start(verbose: u8, json: bool) {
-    let own = match verbose {
-        0 => "info",
-        1 => "debug",
-        _ => "trace",
-    };
+/// How much is said without `-v`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Usual {
+    /// A daemon tells what its calls go through.
+    Info,
+    /// A command has its own words.
+    Warn,
+}
+
+/// Starts logging once; later calls change nothing. `verbose`: one step more for each.
+pub fn start(usual: Usual, verbose: u8, json: bool) {
+    let steps = ["warn", "info", "debug", "trace"];
+    let from = usize::from(usual == Usual::Info);
+    let own = steps.get(from + usize::from(verbose)).unwrap_or(&"trace");
     let filter = EnvFilter::try_new(format!("warn,dispatchctl={own}")).unwrap_or_default();
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     // A second start (tests) is no fault.

@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
+use crate::domain::Timestamp;
+use crate::telemetry::Usual;
+
 use super::output::{Color, Format};
-use super::{completions, config, sandbox, send};
+use super::{completions, config, contacts, decide, demo, follow_up, log, oncall, sandbox, send, serve, status};
 
 /// Emergency dispatch by SMS that cannot lose a message or a follow-up.
 #[derive(Debug, Parser)]
@@ -62,8 +65,28 @@ pub(crate) enum LogFormat {
 pub(crate) enum Command {
     /// Dispatch a call and watch it go out
     Send(send::Args),
-    // Run the engine with the webhook listener
-    // Serve(serve::Args),
+    /// Run the engine with the webhook listener
+    Serve(serve::Args),
+    /// Show the engine and the open calls, or the whole story of one call
+    Status(status::Args),
+    /// Take a call, in your own name or on a technician's behalf
+    Ack(decide::AckArgs),
+    /// Say that a call is done
+    Resolve(decide::Args),
+    /// Withdraw a call
+    Cancel(decide::Args),
+    /// Look for somebody again, with everybody
+    Reopen(decide::Args),
+    /// Show what is due, fire it by hand, or stop it
+    FollowUp(follow_up::Args),
+    /// Show who can be told, and clear an opt-out
+    Contacts(contacts::Args),
+    /// Show who would be told, for a line and level
+    Oncall(oncall::Args),
+    /// Read the log, follow it, or export it
+    Log(log::Args),
+    /// See it all on a temporary store: a lost answer, a kill -9, the follow-up on time
+    Demo(demo::Args),
     /// Run the fake Twilio, for your own integration tests
     Sandbox(sandbox::Args),
     /// Show the settings and where each came from
@@ -73,10 +96,18 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// How much its log says without `-v`.
+    pub(crate) fn usual_log(&self) -> Usual {
+        match self {
+            Self::Serve(_) => Usual::Info,
+            _ => Usual::Warn,
+        }
+    }
+
     /// Settings that a command's own flags stand for: (key, value).
     pub(crate) fn overrides(&self) -> Vec<(String, String)> {
         match self {
-            // Self::Serve(args) => args.overrides(),
+            Self::Serve(args) => args.overrides(),
             _ => Vec::new(),
         }
     }
@@ -87,7 +118,67 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
+/// A moment in the past, as a flag says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// So long ago.
+    Ago(std::time::Duration),
+    /// Then.
+    At(Timestamp),
+}
+
+impl Since {
+    /// The moment that is meant, seen from `now`.
+    pub(crate) fn moment(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Ago(d) => now.minus(d),
+            Self::At(t) => t,
+        }
+    }
+}
+
+/// Reads `90s`, `2h` (so long ago) or an RFC 3339 time.
+pub(crate) fn since(text: &str) -> Result<Since, String> {
+    if let Ok(d) = duration(text) {
+        return Ok(Since::Ago(d));
+    }
+    time(text)
+        .map(Since::At)
+        .map_err(|_| "a duration like 90s or 2h, or a time like 2026-11-22T02:04:00Z, is wanted".to_owned())
+}
+
+/// Reads an RFC 3339 time with an offset.
+pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| "a time with an offset like 2026-11-22T02:04:00Z is wanted".to_owned())
+}
+
 /// A duration as the configuration writes it: `90s`, `2m`, `1h30m`.
 pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
     crate::config::duration(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn since_is_a_duration_or_a_moment_and_nothing_else() {
+        let now = Timestamp::from_millis(1_795_313_040_000);
+        let moment = |text: &str| since(text).map(|s| s.moment(now));
+        assert_eq!(moment("90s"), Ok(now.minus(Duration::from_secs(90))));
+        assert_eq!(moment("1h30m"), Ok(now.minus(Duration::from_secs(5_400))));
+        assert_eq!(moment("2026-11-22T02:04:00Z"), Ok(now));
+        assert_eq!(moment("2026-11-21T18:04:00-08:00"), Ok(now));
+        for bad in ["", "yesterday", "90", "-5m", "2026-11-22", "2026-11-22T02:04:00", "400d"] {
+            let e = moment(bad).expect_err(bad);
+            assert!(e.contains("90s") && e.contains("2026-11-22T02:04:00Z"), "{bad}: {e}");
+        }
+    }
+
+    #[test]
+    fn the_tree_is_sound() {
+        command().debug_assert();
+    }
 }

@@ -4,17 +4,29 @@ mod app;
 mod args;
 mod completions;
 mod config;
+mod contacts;
+mod decide;
+mod demo;
+mod follow_up;
+mod log;
+mod oncall;
 mod output;
+mod refresh;
 mod report;
 mod sandbox;
 mod send;
-// mod serve;
+mod serve;
 mod signals;
+mod status;
+mod timeline;
+mod watch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+
+use crate::domain::event::Decision;
 
 use app::App;
 use args::{Cli, Command};
@@ -29,6 +41,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(e) => return usage(&e),
     };
+    // Every HTTPS client of this process uses it; a second installation is no fault.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let g = &cli.global;
     let mut out = Output::new(g.output, g.quiet, g.color, crate::config::no_color(), g.utc);
     let status = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -57,14 +71,24 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
     // These need no configuration at all.
     match &cli.command {
         Command::Completions(args) => return completions::run(args, out),
+        Command::Demo(args) => return demo::run(args, out).await,
         Command::Sandbox(args) => return sandbox::run(args, &cli.global, out).await,
         _ => {}
     }
-    let app = App::load(&cli.global, cli.command.overrides(), out)?;
+    let app = App::load(&cli.global, cli.command.usual_log(), cli.command.overrides(), out)?;
     match cli.command {
         Command::Send(args) => send::run(args, app, out).await,
-        // Command::Serve(args) => serve::run(args, app, out).await,
+        Command::Serve(args) => serve::run(args, app, out).await,
+        Command::Status(args) => status::run(args, app, out).await,
+        Command::Ack(args) => decide::acknowledge(args, &app, out).await,
+        Command::Resolve(args) => decide::run(Decision::Resolve, args, &app, out).await,
+        Command::Cancel(args) => decide::run(Decision::Cancel, args, &app, out).await,
+        Command::Reopen(args) => decide::run(Decision::Reopen, args, &app, out).await,
+        Command::FollowUp(args) => follow_up::run(args, &app, out).await,
+        Command::Contacts(args) => contacts::run(args, &app, out).await,
+        Command::Oncall(args) => oncall::run(args, &app, out).await,
+        Command::Log(args) => log::run(args, &app, out).await,
         Command::Config(args) => config::run(&args, &app, out),
-        Command::Completions(_) | Command::Sandbox(_) => Ok(ExitStatus::Done),
+        Command::Completions(_) | Command::Sandbox(_) | Command::Demo(_) => Ok(ExitStatus::Done),
     }
 }

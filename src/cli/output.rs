@@ -11,7 +11,7 @@ use crate::domain::Timestamp;
 
 /// The form of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// Tables on a terminal, plain aligned text in a pipe.
     Table,
     /// One document.
@@ -22,7 +22,7 @@ pub enum Format {
 
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Color {
+pub(crate) enum Color {
     /// On a terminal, unless `NO_COLOR` is set.
     Auto,
     /// Always.
@@ -33,7 +33,7 @@ pub enum Color {
 
 /// Where a command's words go.
 #[derive(Debug)]
-pub struct Output {
+pub(crate) struct Output {
     format: Format,
     quiet: bool,
     color: bool,
@@ -43,29 +43,29 @@ pub struct Output {
 }
 
 /// A table: its headers and rows; with `-o json` a document takes its place.
-#[derive(Debug, Default)]
-pub struct Table {
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(crate) struct Table {
     /// One a column.
-    pub headers: Vec<&'static str>,
+    pub(crate) headers: Vec<&'static str>,
     /// As many cells a row.
-    pub rows: Vec<Vec<String>>,
+    pub(crate) rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// With these columns.
-    pub fn new(headers: &[&'static str]) -> Self {
+    pub(crate) fn new(headers: &[&'static str]) -> Self {
         Self { headers: headers.to_vec(), rows: Vec::new() }
     }
 
     /// Adds a row.
-    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().collect());
     }
 }
 
 impl Output {
     /// As the flags and the terminal say. `no_color`: whether `NO_COLOR` is set.
-    pub fn new(format: Option<Format>, quiet: bool, color: Color, no_color: bool, utc: bool) -> Self {
+    pub(crate) fn new(format: Option<Format>, quiet: bool, color: Color, no_color: bool, utc: bool) -> Self {
         let terminal = std::io::stdout().is_terminal();
         let color = match color {
             Color::Always => true,
@@ -76,43 +76,43 @@ impl Output {
     }
 
     /// What every text and document says of the mode.
-    pub fn set_mode(&mut self, mode: &'static str) {
+    pub(crate) fn set_mode(&mut self, mode: &'static str) {
         self.mode = mode;
     }
 
     /// `live` or `test`.
-    pub fn mode(&self) -> &'static str {
+    pub(crate) fn mode(&self) -> &'static str {
         self.mode
     }
 
     /// Whether results are JSON documents.
-    pub fn is_json(&self) -> bool {
+    pub(crate) fn is_json(&self) -> bool {
         self.format == Format::Json
     }
 
     /// Whether results are CSV.
-    pub fn is_csv(&self) -> bool {
+    pub(crate) fn is_csv(&self) -> bool {
         self.format == Format::Csv
     }
 
     /// Whether stdout is a terminal.
-    pub fn is_terminal(&self) -> bool {
+    pub(crate) fn is_terminal(&self) -> bool {
         self.terminal
     }
 
     /// Whether only what was asked for is wanted.
-    pub fn is_quiet(&self) -> bool {
+    pub(crate) fn is_quiet(&self) -> bool {
         self.quiet
     }
 
     /// One JSON document; gets the mode where it is an object without one.
-    pub fn document(&mut self, doc: &Value) {
+    pub(crate) fn document(&mut self, doc: &Value) {
         let text = serde_json::to_string_pretty(&self.with_mode(doc)).unwrap_or_default();
         self.write(&text);
     }
 
     /// One JSON object on one line (`log --follow`).
-    pub fn object_line(&mut self, doc: &Value) {
+    pub(crate) fn object_line(&mut self, doc: &Value) {
         let text = self.with_mode(doc).to_string();
         self.write(&text);
     }
@@ -126,18 +126,36 @@ impl Output {
     }
 
     /// A table, or CSV where that was asked for. For JSON call [`Output::document`].
-    pub fn table(&mut self, table: &Table) {
+    pub(crate) fn table(&mut self, table: &Table) {
         if self.is_csv() {
-            let mut w = csv::Writer::from_writer(Vec::new());
-            let _ = w.write_record(&table.headers);
-            for row in &table.rows {
-                let _ = w.write_record(row);
-            }
-            let text = w.into_inner().ok().and_then(|b| String::from_utf8(b).ok()).unwrap_or_default();
-            self.write(text.trim_end());
+            self.csv(Some(&table.headers), &table.rows);
             return;
         }
         self.mode_line();
+        self.part(table);
+    }
+
+    /// Further rows of a CSV whose header is out already.
+    pub(crate) fn more_csv(&mut self, rows: &[Vec<String>]) {
+        if !rows.is_empty() {
+            self.csv(None, rows);
+        }
+    }
+
+    fn csv(&mut self, headers: Option<&[&'static str]>, rows: &[Vec<String>]) {
+        let mut w = csv::Writer::from_writer(Vec::new());
+        if let Some(headers) = headers {
+            let _ = w.write_record(headers);
+        }
+        for row in rows {
+            let _ = w.write_record(row);
+        }
+        let text = w.into_inner().ok().and_then(|b| String::from_utf8(b).ok()).unwrap_or_default();
+        self.write(text.trim_end_matches(['\r', '\n']));
+    }
+
+    /// One of several tables of a text result that has said its mode already.
+    pub(crate) fn part(&mut self, table: &Table) {
         let mut b = Builder::default();
         b.push_record(table.headers.iter().map(|h| (*h).to_owned()));
         for row in &table.rows {
@@ -154,25 +172,32 @@ impl Output {
     }
 
     /// A generated file, as it is.
-    pub fn raw(&mut self, text: &str) {
+    pub(crate) fn raw(&mut self, text: &str) {
         self.write(text);
     }
 
     /// A line of a text result.
-    pub fn line(&mut self, text: &str) {
+    pub(crate) fn line(&mut self, text: &str) {
         self.write(&printable_lines(text));
     }
 
     /// Says TEST MODE ahead of a text result, once it is one.
-    pub fn mode_line(&mut self) {
+    pub(crate) fn mode_line(&mut self) {
         if self.mode == "test" {
             self.write("TEST MODE: nothing leaves this machine");
         }
     }
 
+    /// Empties the terminal before a result is drawn anew; a pipe keeps what it has.
+    pub(crate) fn redraw(&mut self) {
+        if self.terminal {
+            self.write("\u{1b}[2J\u{1b}[H");
+        }
+    }
+
     /// A word to the person in front of it, on stderr.
     #[expect(clippy::print_stderr, reason = "this is the one place that prints")]
-    pub fn note(&self, text: &str) {
+    pub(crate) fn note(&self, text: &str) {
         let text = printable_lines(text);
         if self.mode == "test" && !text.contains("TEST MODE") {
             eprintln!("TEST MODE: {text}");
@@ -182,14 +207,14 @@ impl Output {
     }
 
     /// A word that `--quiet` leaves out.
-    pub fn chat(&self, text: &str) {
+    pub(crate) fn chat(&self, text: &str) {
         if !self.quiet {
             self.note(text);
         }
     }
 
     /// A time for people: local with offset, or UTC with `--utc`; JSON has its own form.
-    pub fn time(&self, t: Timestamp) -> String {
+    pub(crate) fn time(&self, t: Timestamp) -> String {
         let Ok(t) = jiff::Timestamp::from_millisecond(t.as_millis()) else { return t.rfc3339() };
         if self.utc || self.is_csv() {
             return format!("{t:.3}");
@@ -199,7 +224,7 @@ impl Output {
     }
 
     /// Emphasis by colour where there is colour; words never depend on it.
-    pub fn emphasis(&self, good: Option<bool>, text: &str) -> String {
+    pub(crate) fn emphasis(&self, good: Option<bool>, text: &str) -> String {
         let code = match good {
             _ if !self.color => return text.to_owned(),
             Some(true) => "32",
@@ -221,7 +246,7 @@ impl Output {
 }
 
 /// Progress on a terminal for anything that takes a while; nothing in a pipe or with `--quiet`.
-pub fn spinner(out: &Output, text: &str) -> indicatif::ProgressBar {
+pub(crate) fn spinner(out: &Output, text: &str) -> indicatif::ProgressBar {
     if out.is_quiet() || !std::io::stderr().is_terminal() {
         return indicatif::ProgressBar::hidden();
     }

@@ -11,7 +11,7 @@ use super::output::Output;
 
 /// How a command ended; only `main` turns it into a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExitStatus {
+pub(crate) enum ExitStatus {
     /// Done.
     Done = 0,
     /// It ran and the answer is no.
@@ -40,48 +40,48 @@ pub enum ExitStatus {
 
 /// What went wrong, for a person and for a program.
 #[derive(Debug)]
-pub struct CliError {
+pub(crate) struct CliError {
     /// What the process ends with.
-    pub status: ExitStatus,
+    pub(crate) status: ExitStatus,
     /// What happened, and to what.
-    pub what: String,
+    pub(crate) what: String,
     /// Why, outermost first.
-    pub causes: Vec<String>,
+    pub(crate) causes: Vec<String>,
     /// What helps: a command or a setting.
-    pub hint: Option<String>,
+    pub(crate) hint: Option<String>,
     /// Members of the problem object besides the standard ones.
-    pub extra: Value,
+    pub(crate) extra: Option<Box<Value>>,
 }
 
 impl CliError {
     /// An error without causes.
-    pub fn new(status: ExitStatus, what: impl Into<String>) -> Self {
-        Self { status, what: what.into(), causes: Vec::new(), hint: None, extra: Value::Null }
+    pub(crate) fn new(status: ExitStatus, what: impl Into<String>) -> Self {
+        Self { status, what: what.into(), causes: Vec::new(), hint: None, extra: None }
     }
 
     /// Adds what helps.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
     /// Adds why.
     #[must_use]
-    pub fn cause(mut self, cause: impl std::fmt::Display) -> Self {
+    pub(crate) fn cause(mut self, cause: impl std::fmt::Display) -> Self {
         self.causes.push(cause.to_string());
         self
     }
 
     /// Adds members of the problem object.
     #[must_use]
-    pub fn with(mut self, extra: Value) -> Self {
-        self.extra = extra;
+    pub(crate) fn with(mut self, extra: Value) -> Self {
+        self.extra = Some(Box::new(extra));
         self
     }
 
     /// No such call.
-    pub fn no_call(text: &str) -> Self {
+    pub(crate) fn no_call(text: &str) -> Self {
         let shown = crate::domain::phone::masked(text);
         Self::new(ExitStatus::NotFound, format!("there is no call, message or reference {shown:?}"))
             .hint("see what there is with `dispatchctl status`")
@@ -170,7 +170,7 @@ impl From<IntakeError> for CliError {
 }
 
 /// Prints an error: words on stderr, and with `-o json` one problem object on stdout.
-pub fn report(error: &CliError, out: &mut Output) -> ExitStatus {
+pub(crate) fn report(error: &CliError, out: &mut Output) -> ExitStatus {
     let mut text = format!("error: {}\n", error.what);
     for cause in &error.causes {
         text.push_str(&format!("  cause: {cause}\n"));
@@ -188,7 +188,7 @@ pub fn report(error: &CliError, out: &mut Output) -> ExitStatus {
             "hint": error.hint,
             "mode": out.mode(),
         });
-        if let (Some(map), Some(extra)) = (doc.as_object_mut(), error.extra.as_object()) {
+        if let (Some(map), Some(extra)) = (doc.as_object_mut(), error.extra.as_deref().and_then(Value::as_object)) {
             map.extend(extra.clone());
         }
         out.document(&doc);

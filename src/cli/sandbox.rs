@@ -35,7 +35,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Result<ExitStatus, CliError> {
-    telemetry::start(global.verbose, global.log_format == LogFormat::Json);
+    telemetry::start(telemetry::Usual::Info, global.verbose, global.log_format == LogFormat::Json);
     out.set_mode("test");
     let mut config = SandboxConfig::new(&args.ledger);
     config.listen = args.listen;

@@ -22,7 +22,6 @@ use crate::engine::apply::Core;
 use crate::engine::intake::{self, Intake, Paperwork};
 use crate::engine::lock::{EngineLock, LockError};
 use crate::engine::supervisor::Supervisor;
-use crate::engine::wake::Bell;
 use crate::engine::{Scope, view};
 use crate::sandbox::Sandbox;
 
@@ -111,10 +110,9 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     }
     let sandbox = app.sandbox_if_needed(out).await?;
     let store = app.store(Missing::Create).await?;
-    let core = app.core(store);
-    let created = accept(&core, new, out).await?;
-    let call = created.call.id.clone();
-    let mut send = Send { args: &args, app: &app, core, call, _sandbox: sandbox };
+    let core = app.core_that_polls(store);
+    let (call, created) = accept(&core, new, out).await?;
+    let mut send = Send { args: &args, app: &app, core, call, created, _sandbox: sandbox };
     send.follow(out).await
 }
 
@@ -156,19 +154,19 @@ fn read_json(path: &PathBuf) -> Result<Value, CliError> {
     serde_json::from_str(&text).map_err(|e| wrong(format!("{name} is no JSON")).cause(e))
 }
 
-/// Commits the call and says its id, before anything is sent.
-async fn accept(core: &Arc<Core>, new: NewCall, out: &mut Output) -> Result<CallState, CliError> {
+/// Commits the call and says its id, before anything is sent; whether it is new.
+async fn accept(core: &Arc<Core>, new: NewCall, out: &mut Output) -> Result<(CallId, bool), CliError> {
     match core.apply(Event::Accept(Box::new(new)), operator(None)).await? {
         Answer::Created(state) => {
             out.note(&format!("call {} ({}) is recorded", state.call.id, state.call.reference));
-            Ok(*state)
+            Ok((state.call.id, true))
         }
         Answer::Exists(state) => {
             out.note(&format!(
                 "call {} ({}) exists with the same data: nothing new is sent",
                 state.call.id, state.call.reference
             ));
-            Ok(*state)
+            Ok((state.call.id, false))
         }
         Answer::Differs(state) => Err(CliError::new(
             ExitStatus::Conflict,
@@ -185,6 +183,8 @@ struct Send<'a> {
     app: &'a App,
     core: Arc<Core>,
     call: CallId,
+    /// Whether this command made the call.
+    created: bool,
     _sandbox: Option<Sandbox>,
 }
 
@@ -198,6 +198,8 @@ impl Send<'_> {
         });
         let mut running: Option<Running> = None;
         let mut alone = false;
+        let core = self.core.clone();
+        let watch = core.wake.watch(&self.call);
         let interrupted = signals::interrupted();
         tokio::pin!(interrupted);
         let (state, ended) = loop {
@@ -211,7 +213,7 @@ impl Send<'_> {
                     out.chat("no engine runs: this command sends; follow-ups wait until `dispatchctl serve` runs");
                 }
             }
-            let heard = self.core.wake.heard(Bell::Changed);
+            let heard = watch.armed();
             let state = self.core.store.call(&self.call).await?;
             let Some(state) = state else { return Err(CliError::no_call(self.call.as_str())) };
             bar.set_message(progress_of(&state));
@@ -281,7 +283,7 @@ impl Send<'_> {
     fn finish(&self, state: &CallState, end: End, out: &mut Output) -> Result<ExitStatus, CliError> {
         let status = exit_of(state, end);
         if out.is_json() {
-            out.document(&view::outcome(state, true, out.mode()));
+            out.document(&view::outcome(state, self.created, out.mode()));
         } else {
             out.table(&attempts_table(state));
             if let Some(next) = view::next_follow_up(&state.call) {

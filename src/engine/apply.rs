@@ -9,19 +9,21 @@ use std::time::Duration;
 use tracing::{debug, error, info, warn};
 
 use crate::clock::Clock;
-use crate::domain::PhoneNumber;
 use crate::domain::event::{AlertChange, Answer, Change, Event, Load, Loaded, LogEntry, LogKind, Rules};
 use crate::domain::reply;
 use crate::domain::step::{Ctx, step};
 use crate::domain::team::Directory;
-use crate::domain::types::{Actor, AttemptId};
+use crate::domain::types::{Actor, AttemptId, CallId};
+use crate::domain::{PhoneNumber, Timestamp};
 use crate::ids::Ids;
 use crate::store::{Store, StoreError};
 
-use super::wake::Wake;
+use super::wake::{Bell, Wake};
 
 /// A reference is not used again for this long.
 const REFERENCE_REST: Duration = Duration::from_secs(30 * 24 * 3600);
+/// The scheduler looks this often by itself: only what is due earlier needs a hint.
+const LOOKS_EVERY: Duration = Duration::from_secs(1);
 /// How many references are drawn for a new call; with 600,000 to draw from, all of them taken means a broken store.
 const REFERENCE_DRAWS: usize = 16;
 
@@ -71,7 +73,7 @@ impl Core {
         let directory = self.directory();
         let load = self.load_for(&event, now);
         let phones = phones_of(&event, &directory);
-        let told: Arc<Mutex<(Vec<LogEntry>, Vec<AlertChange>)>> = Arc::default();
+        let told: Arc<Mutex<Told>> = Arc::default();
         let decide = {
             let (ids, rules, told) = (self.ids.clone(), self.rules.clone(), told.clone());
             let event = event.clone();
@@ -79,16 +81,16 @@ impl Core {
                 let new_id = || AttemptId::from_uuid(ids.uuid(now));
                 let ctx = Ctx { now, directory: &directory, rules: &rules, new_id: &new_id, actor: actor.clone() };
                 let change = step(loaded, &event, &ctx).map_err(|e| e.to_string())?;
-                *told.lock().unwrap_or_else(PoisonError::into_inner) = (change.log.clone(), change.alerts.clone());
+                *told.lock().unwrap_or_else(PoisonError::into_inner) = Told::of(&change);
                 Ok(change)
             }
         };
         let answer = self.store.transact(load, phones, Arc::new(decide)).await;
         match &answer {
             Ok(_) => {
-                let (log, alerts) = std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner));
-                tell(&log, &alerts);
-                self.wake.all();
+                let told = std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner));
+                tell(&told.log, &told.alerts);
+                self.hint(&told, now);
             }
             Err(StoreError::Refused { what }) => error!(what, "a decision was refused: a bug; the rest goes on"),
             Err(_) => {}
@@ -96,7 +98,24 @@ impl Core {
         answer
     }
 
-    fn load_for(&self, event: &Event, now: crate::domain::Timestamp) -> Load {
+    /// Rings only those whom the change concerns: most changes concern nobody but who asked.
+    fn hint(&self, told: &Told, now: Timestamp) {
+        let has = |kinds: &[LogKind]| told.log.iter().any(|e| kinds.contains(&e.kind));
+        if has(&[LogKind::AttemptScheduled, LogKind::AttemptRetrying]) {
+            self.wake.ring(Bell::Send);
+        }
+        if told.wakes.iter().any(|at| *at <= now.plus(LOOKS_EVERY)) {
+            self.wake.ring(Bell::Due);
+        }
+        if has(&[LogKind::MessageConflict]) {
+            self.wake.ring(Bell::Poll);
+        }
+        for call in &told.calls {
+            self.wake.changed(call);
+        }
+    }
+
+    fn load_for(&self, event: &Event, now: Timestamp) -> Load {
         match event {
             Event::Accept(new) => Load::New {
                 id: new.id.clone(),
@@ -123,6 +142,26 @@ impl Core {
     }
 }
 
+/// What a change tells others, once it is committed.
+#[derive(Default)]
+struct Told {
+    log: Vec<LogEntry>,
+    alerts: Vec<AlertChange>,
+    calls: Vec<CallId>,
+    wakes: Vec<Timestamp>,
+}
+
+impl Told {
+    fn of(change: &Change) -> Self {
+        Self {
+            log: change.log.clone(),
+            alerts: change.alerts.clone(),
+            calls: change.calls.iter().map(|c| c.call.id.clone()).collect(),
+            wakes: change.calls.iter().filter_map(|c| c.call.wake_at).collect(),
+        }
+    }
+}
+
 /// Whose opt-outs the decision wants to see: only those that tell somebody, or hear them, do.
 fn phones_of(event: &Event, directory: &Directory) -> Vec<PhoneNumber> {
     match event {
@@ -142,6 +181,13 @@ fn phones_of(event: &Event, directory: &Directory) -> Vec<PhoneNumber> {
 /// After the commit: the log's entries as log lines. Delivery receipts are many and quiet.
 fn tell(log: &[LogEntry], alerts: &[AlertChange]) {
     for e in log {
+        let quiet = matches!(
+            e.kind,
+            LogKind::AttemptSubmitted | LogKind::AttemptDelivered | LogKind::AttemptSending | LogKind::MessageStatus
+        );
+        if quiet && !tracing::enabled!(tracing::Level::DEBUG) {
+            continue;
+        }
         let call = e.call.as_ref().map(ToString::to_string).unwrap_or_default();
         let attempt = e.attempt.map(|a| a.to_string()).unwrap_or_default();
         match e.kind {

@@ -20,6 +20,7 @@ use crate::gateways::{Callback, GatewayError, MessageBody, Submission};
 use crate::store::{Sendable, StoreError};
 
 use super::rate::Rates;
+use super::wake::Bell;
 use super::{Engine, Scope};
 
 /// How many POSTs may be under way at once.
@@ -118,10 +119,15 @@ impl Dispatcher {
             lock(&self.busy).insert(item.attempt);
             done.count += 1;
             let one = One { engine: self.engine.clone(), rates: self.rates.clone(), busy: self.busy.clone(), sender };
+            let permits = self.permits.clone();
             self.tasks.spawn(async move {
-                one.run(item.attempt).await;
+                let sent = one.run(item.attempt).await;
+                // Others may wait for this place, or for the slot that was not used.
+                let waited_for = permits.available_permits() == 0 || !sent;
                 drop(permit);
-                one.engine.core.wake.all();
+                if waited_for {
+                    one.engine.core.wake.ring(Bell::Send);
+                }
             });
         }
         done
@@ -157,7 +163,8 @@ struct One {
 }
 
 impl One {
-    async fn run(&self, id: AttemptId) {
+    /// Whether anything was sent.
+    async fn run(&self, id: AttemptId) -> bool {
         let segments = match self.claim(id).await {
             Some(send) => {
                 let segments = send.attempt.segments;
@@ -169,6 +176,7 @@ impl One {
         };
         lock(&self.rates).settle(&self.sender, segments);
         lock(&self.busy).remove(&id);
+        segments > 0
     }
 
     async fn claim(&self, id: AttemptId) -> Option<ToSend> {

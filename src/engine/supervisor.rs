@@ -266,22 +266,17 @@ impl Supervisor {
     async fn drive(self: Arc<Self>, which: Loop, stop: CancellationToken) -> Result<(), StoreError> {
         let mut version = 0;
         let bell = match which {
-            Loop::Scheduler => Some(Bell::Due),
-            Loop::Dispatcher => Some(Bell::Send),
-            Loop::Poller => Some(Bell::Poll),
-            _ => None,
+            Loop::Scheduler => Bell::Due,
+            Loop::Dispatcher => Bell::Send,
+            Loop::Poller => Bell::Poll,
+            _ => Bell::Never,
         };
         let mut errors = 0u32;
         while !stop.is_cancelled() {
             // Armed before looking: a commit between the look and the wait is not missed.
-            let heard = async {
-                match bell {
-                    Some(b) => self.engine.core.wake.heard(b).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let heard = self.engine.core.wake.heard(bell);
             tokio::pin!(heard);
-            let _ = futures_util::poll!(heard.as_mut());
+            heard.as_mut().enable();
             let result = self.one_pass(which, &mut version).await;
             let now = self.engine.core.clock.now();
             let next = match result {

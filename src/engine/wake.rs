@@ -1,15 +1,22 @@
-//! "Look again" hints between loops. Never data: a lost hint costs a moment, the store is asked all the same.
+//! "Look again" hints between loops and to those who watch a call. Never data: a lost hint costs a moment, the store is asked
+//! all the same.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-/// One bell a loop.
+use crate::domain::types::CallId;
+
+/// One bell a loop, and one for each call that is watched.
 #[derive(Debug, Default)]
 pub struct Wake {
     due: Notify,
     send: Notify,
     poll: Notify,
-    changed: Notify,
+    never: Notify,
+    calls: Mutex<HashMap<CallId, Arc<Notify>>>,
 }
 
 /// Which loop.
@@ -21,8 +28,8 @@ pub enum Bell {
     Send,
     /// The poller.
     Poll,
-    /// Whoever watches calls (a waiting request, `send --wait`): every waiter hears it.
-    Changed,
+    /// Never rings: for loops that only the clock wakes.
+    Never,
 }
 
 impl Wake {
@@ -31,20 +38,95 @@ impl Wake {
             Bell::Due => &self.due,
             Bell::Send => &self.send,
             Bell::Poll => &self.poll,
-            Bell::Changed => &self.changed,
+            Bell::Never => &self.never,
         }
     }
 
-    /// Rings every bell: something was committed.
+    /// Rings one loop.
+    pub fn ring(&self, bell: Bell) {
+        self.bell(bell).notify_one();
+    }
+
+    /// Tells those who watch this call.
+    pub fn changed(&self, call: &CallId) {
+        if let Some(n) = self.watched().get(call) {
+            n.notify_waiters();
+        }
+    }
+
+    /// Rings every loop and tells everybody who watches: another process committed something.
     pub fn all(&self) {
         for b in [Bell::Due, Bell::Send, Bell::Poll] {
-            self.bell(b).notify_one();
+            self.ring(b);
         }
-        self.changed.notify_waiters();
+        for n in self.watched().values() {
+            n.notify_waiters();
+        }
     }
 
     /// A future that is armed once enabled: arm it before looking, so that a hint in between is not lost.
     pub fn heard(&self, bell: Bell) -> Notified<'_> {
         self.bell(bell).notified()
+    }
+
+    /// Watches one call for as long as the value lives.
+    pub fn watch(&self, call: &CallId) -> CallWatch<'_> {
+        let notify = self.watched().entry(call.clone()).or_default().clone();
+        CallWatch { wake: self, call: call.clone(), notify }
+    }
+
+    fn watched(&self) -> std::sync::MutexGuard<'_, HashMap<CallId, Arc<Notify>>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody watches a call.
+#[derive(Debug)]
+pub struct CallWatch<'a> {
+    wake: &'a Wake,
+    call: CallId,
+    notify: Arc<Notify>,
+}
+
+impl CallWatch<'_> {
+    /// A future that ends when the call changes from now on: take it before looking.
+    pub fn armed(&self) -> std::pin::Pin<Box<Notified<'_>>> {
+        let mut armed = Box::pin(self.notify.notified());
+        armed.as_mut().enable();
+        armed
+    }
+}
+
+impl Drop for CallWatch<'_> {
+    fn drop(&mut self) {
+        let mut watched = self.wake.watched();
+        // Ours and the book's: nobody else watches.
+        if watched.get(&self.call).is_some_and(|n| Arc::strong_count(n) == 2) {
+            watched.remove(&self.call);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watched_call_is_forgotten_with_its_last_watcher() {
+        let (wake, call) = (Wake::default(), "a".parse::<CallId>().expect("id"));
+        let (one, two) = (wake.watch(&call), wake.watch(&call));
+        drop(one);
+        assert_eq!(wake.watched().len(), 1);
+        drop(two);
+        assert_eq!(wake.watched().len(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_hint_between_arming_and_waiting_is_not_lost() {
+        let (wake, call) = (Wake::default(), "a".parse::<CallId>().expect("id"));
+        let watch = wake.watch(&call);
+        let armed = watch.armed();
+        wake.changed(&call);
+        armed.await;
     }
 }

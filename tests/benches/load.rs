@@ -1,1 +1,572 @@
-fn main() {}
+//! Speed and memory of the release binary on this machine: `cargo bench --bench load [-- receipts|lateness|burst|idle|help]`.
+//!
+//! The engine is the real binary as a process of its own; the provider is a bare loopback peer of this harness, which costs
+//! next to nothing; client, engine and peer share the machine's cores. Nothing leaves the machine, everything ends by itself.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a benchmark prints figures and reads real clocks"
+)]
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use hmac::{Hmac, Mac as _};
+use sha1::Sha1;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
+const TOKEN: &str = "bench-auth-token";
+const CONNECTIONS: usize = 64;
+
+/// When each call's follow-up is due, by reference.
+type Dues = Arc<Mutex<HashMap<String, i64>>>;
+
+fn main() {
+    let which: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let wants = |name: &str| which.is_empty() || which.iter().any(|w| w == name);
+    println!("{} cores; client, engine and peer share them", thread::available_parallelism().map_or(0, usize::from));
+    if wants("help") {
+        help();
+    }
+    if wants("idle") {
+        idle();
+    }
+    if wants("receipts") {
+        receipts();
+    }
+    if wants("lateness") {
+        for pending in [10_000, 100_000] {
+            lateness(pending);
+        }
+    }
+    if wants("burst") {
+        burst();
+    }
+}
+
+/// `dispatchctl --help`, whole process.
+fn help() {
+    let mut times: Vec<f64> = (0..41)
+        .map(|_| {
+            let at = Instant::now();
+            let done = Command::new(env!("CARGO_BIN_EXE_dispatchctl"))
+                .arg("--help")
+                .stdout(Stdio::null())
+                .status()
+                .expect("runs");
+            assert!(done.success());
+            ms(at.elapsed())
+        })
+        .collect();
+    print_quantiles("--help", "ms", &mut times);
+}
+
+/// An engine with an empty store and nothing to do.
+fn idle() {
+    let stage = Stage::new("0s", "1h");
+    let serve = stage.serve();
+    thread::sleep(Duration::from_secs(3));
+    let cpu = serve.cpu_ticks();
+    thread::sleep(Duration::from_secs(5));
+    println!("idle: {:.1} MiB resident, {:.2} % of a core", serve.rss_mib(), (serve.cpu_ticks() - cpu) as f64 / 5.0);
+}
+
+/// Durable delivery receipts: signature, state machine, commit with FULL sync, 204. Each moves its message one status on.
+fn receipts() {
+    let stage = Stage::new("0s", "1h");
+    let serve = stage.serve();
+    stage.create(&serve, 20_000, "normal", None);
+    let sent = stage.peer.wait_for(20_000);
+    let before = serve.rss_mib();
+    let path = |a: &Arrival| format!("/webhooks/twilio/sms-status/{}", a.attempt);
+    let form = |a: &Arrival, status: &str, account: &str| {
+        vec![
+            ("MessageSid", a.sid.clone()),
+            ("MessageStatus", status.to_owned()),
+            ("SmsSid", a.sid.clone()),
+            ("SmsStatus", status.to_owned()),
+            ("AccountSid", account.to_owned()),
+            ("From", "+15005550006".to_owned()),
+            ("To", "+19495550101".to_owned()),
+            ("ApiVersion", "2010-04-01".to_owned()),
+        ]
+    };
+    let mut rounds: Vec<(f64, f64)> = Vec::new();
+    // The same listener, signature and parsing without the store: an account that is not ours is refused just before it.
+    let foreign = "ACffffffffffffffffffffffffffffffff";
+    let ceiling = |label: &str| {
+        let requests: Vec<Vec<u8>> = sent.iter().map(|a| serve.signed(&path(a), &form(a, "sent", foreign))).collect();
+        let run = drive(serve.addr, requests, 400);
+        run.print(label);
+        run.rate
+    };
+    for status in ["sent", "delivered"] {
+        let without = ceiling("no store");
+        let requests: Vec<Vec<u8>> = sent.iter().map(|a| serve.signed(&path(a), &form(a, status, ACCOUNT))).collect();
+        let run = drive(serve.addr, requests, 204);
+        run.print(&format!("durable receipts ({status})"));
+        rounds.push((run.rate, without));
+    }
+    for (rate, without) in rounds {
+        println!("  share of the listener without a store: {:.2}", rate / without);
+    }
+    println!("  memory: {before:.1} MiB before, {:.1} MiB after", serve.rss_mib());
+}
+
+/// Follow-ups at 100 a second among `pending` sequences: arrival at the peer less the due time.
+fn lateness(pending: usize) {
+    let stage = Stage::new("8s", "1h");
+    let serve = stage.serve();
+    let at = Instant::now();
+    stage.create(&serve, pending, "low", None);
+    println!("{pending} pending sequences accepted and first told in {:.1} s", at.elapsed().as_secs_f64());
+    stage.peer.wait_for(pending);
+    let rss = serve.rss_mib();
+    let due = Dues::default();
+    stage.peer.forget();
+    stage.create(&serve, 2_000, "normal", Some((100.0, due.clone())));
+    // Two texts a call: the first at once, the follow-up at its time.
+    let arrivals = stage.peer.wait_for(4_000);
+    let due = due.lock().expect("lock");
+    let mut late: Vec<f64> = arrivals
+        .iter()
+        .filter(|a| a.reference.ends_with("-2"))
+        .filter_map(|a| due.get(a.reference.trim_end_matches("-2")).map(|d| a.at_ms - *d as f64))
+        .collect();
+    assert_eq!(late.len(), 2_000, "a follow-up is missing");
+    print_quantiles(&format!("lateness with {pending} pending"), "ms", &mut late);
+    println!("  memory: {rss:.1} MiB");
+}
+
+/// 10,000 follow-ups due at one instant (the engine was down when their time came), and the peer's own rate.
+fn burst() {
+    let stage = Stage::new("1s", "1h");
+    let mut serve = stage.serve();
+    let own = stage.peer_rate();
+    stage.peer.forget();
+    stage.create(&serve, 10_000, "slow", None);
+    stage.peer.wait_for(10_000);
+    serve.kill();
+    stage.peer.forget();
+    println!("waiting until all 10,000 are due");
+    thread::sleep(Duration::from_secs(20));
+    let at = Instant::now();
+    let started = now_ms();
+    let serve = stage.serve();
+    let arrivals = stage.peer.wait_for(10_000);
+    let first = arrivals.iter().map(|a| a.at_ms).fold(f64::MAX, f64::min);
+    let last = arrivals.iter().map(|a| a.at_ms).fold(0.0, f64::max);
+    println!(
+        "10,000 due at once: first at the peer {:.0} ms after exec, all after {:.0} ms, {:.0} a second; the peer's own rate {own:.0} a second; {:.1} MiB",
+        first - started,
+        ms(at.elapsed()),
+        10_000.0 / ((last - first) / 1000.0),
+        serve.rss_mib()
+    );
+}
+
+// --- the stage -------------------------------------------------------------------------------------------------------
+
+struct Stage {
+    dir: PathBuf,
+    peer: Peer,
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+impl Stage {
+    fn new(t1: &str, long: &str) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let n = COUNT.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("dispatchctl-bench-{}-{n}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("temp dir");
+        let peer = Peer::start();
+        let config = format!(
+            r#"
+name = "Bench"
+[[contacts]]
+id = "sam"
+name = "Sam Ortiz"
+phone = "+19495550101"
+role = "primary"
+[twilio]
+account_sid = "{ACCOUNT}"
+auth_token = "{TOKEN}"
+from = "+15005550006"
+messages_per_second = 0
+[delivery]
+poll_after = "1h"
+[policies.normal]
+steps = [ {{ wait = "0s", notify = ["primary"] }}, {{ wait = "{t1}", notify = ["primary"] }} ]
+exhaust_after = "{long}"
+[policies.low]
+steps = [ {{ wait = "0s", notify = ["primary"] }}, {{ wait = "{long}", notify = ["primary"] }} ]
+exhaust_after = "{long}"
+[policies.slow]
+steps = [ {{ wait = "0s", notify = ["primary"] }}, {{ wait = "15s", notify = ["primary"] }} ]
+exhaust_after = "{long}"
+"#
+        );
+        std::fs::write(dir.join("dispatchctl.toml"), config).expect("config");
+        Self { dir, peer }
+    }
+
+    fn serve(&self) -> Serve {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_dispatchctl"))
+            .args(["--test-mode", "-o", "json", "--config"])
+            .arg(self.dir.join("dispatchctl.toml"))
+            .arg("--store")
+            .arg(format!("sqlite:{}", self.dir.join("bench.db").display()))
+            .arg("serve")
+            .env_clear()
+            .env("DISPATCHCTL_TWILIO__BASE_URL", format!("http://{}", self.peer.addr))
+            .env("DISPATCHCTL_TWILIO__ACCOUNT_SID", ACCOUNT)
+            .env("DISPATCHCTL_TWILIO__AUTH_TOKEN", TOKEN)
+            .env("DISPATCHCTL_TWILIO__MESSAGES_PER_SECOND", "0")
+            .env("DISPATCHCTL_SANDBOX__LISTEN", "127.0.0.1:0")
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(self.dir.join("serve.log")).expect("log"))
+            .spawn()
+            .expect("serve starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("stdout")).read_line(&mut line).expect("a line");
+        let said: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|e| {
+            panic!(
+                "serve said {line:?} ({e}): {}",
+                std::fs::read_to_string(self.dir.join("serve.log")).unwrap_or_default()
+            )
+        });
+        let url = said["listen"].as_str().expect("listen").to_owned();
+        let addr = url.trim_start_matches("http://").parse().expect("address");
+        Serve { child, url, addr }
+    }
+
+    /// Dispatches `n` calls by the API; paced, and their due times noted, where asked.
+    fn create(&self, serve: &Serve, n: usize, level: &str, paced: Option<(f64, Dues)>) {
+        static SERIAL: AtomicU64 = AtomicU64::new(0);
+        let next = AtomicUsize::new(0);
+        let started = Instant::now();
+        thread::scope(|scope| {
+            for _ in 0..CONNECTIONS.min(n) {
+                scope.spawn(|| {
+                    let mut conn = Conn::open(serve.addr);
+                    loop {
+                        let i = next.fetch_add(1, Ordering::Relaxed);
+                        if i >= n {
+                            return;
+                        }
+                        if let Some((rate, _)) = &paced {
+                            let at = started + Duration::from_secs_f64(i as f64 / rate);
+                            thread::sleep(at.saturating_duration_since(Instant::now()));
+                        }
+                        let id = SERIAL.fetch_add(1, Ordering::Relaxed);
+                        let body = format!(
+                            r#"{{"callId":"bench-{id}","callData":{{"callerPhone":"+19495550150","issueSummary":"water","emergencyLevel":"{level}"}}}}"#
+                        );
+                        let request = format!(
+                            "POST /api/dispatch/manual HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                            serve.addr,
+                            body.len()
+                        );
+                        let (status, answer) = conn.ask(request.as_bytes());
+                        assert!(status == 201 || status == 202, "{status} {answer}");
+                        if let Some((_, due)) = &paced {
+                            let v: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
+                            let at = v["nextFollowUpAt"].as_str().and_then(|t| t.parse::<jiff::Timestamp>().ok()).expect("due");
+                            let reference = v["reference"].as_str().expect("reference").to_owned();
+                            due.lock().expect("lock").insert(reference, at.as_millisecond());
+                        }
+                    }
+                });
+            }
+        });
+    }
+
+    /// How many creates a second the peer itself answers, asked as the engine asks: a connection each.
+    fn peer_rate(&self) -> f64 {
+        let addr = self.peer.addr;
+        let body = "To=%2B19495550101&From=%2B15005550006&Body=7K3Q-1+x&StatusCallback=http%3A%2F%2F127.0.0.1%2Fatt_0";
+        let request = format!(
+            "POST /2010-04-01/Accounts/{ACCOUNT}/Messages.json HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let at = Instant::now();
+        let left = AtomicUsize::new(10_000);
+        thread::scope(|scope| {
+            for _ in 0..CONNECTIONS {
+                scope.spawn(|| {
+                    while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok() {
+                        let (status, _) = Conn::open(addr).ask(request.as_bytes());
+                        assert_eq!(status, 201);
+                    }
+                });
+            }
+        });
+        10_000.0 / at.elapsed().as_secs_f64()
+    }
+}
+
+struct Serve {
+    child: Child,
+    url: String,
+    addr: SocketAddr,
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+impl Serve {
+    fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    fn rss_mib(&self) -> f64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let kib = text
+            .lines()
+            .find_map(|l| l.strip_prefix("VmRSS:"))
+            .and_then(|l| l.trim().split(' ').next()?.parse::<f64>().ok());
+        kib.unwrap_or(0.0) / 1024.0
+    }
+
+    fn cpu_ticks(&self) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        let after = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect::<Vec<_>>();
+        [11, 12].iter().filter_map(|i| after.get(*i)?.parse::<u64>().ok()).sum()
+    }
+
+    /// A callback as the provider signs it (its Security page): URL, then each parameter sorted by name.
+    fn signed(&self, path: &str, form: &[(&str, String)]) -> Vec<u8> {
+        let mut sorted: Vec<_> = form.iter().collect();
+        sorted.sort_by_key(|(k, _)| *k);
+        let mut mac = Hmac::<Sha1>::new_from_slice(TOKEN.as_bytes()).expect("any key");
+        mac.update(format!("{}{path}", self.url).as_bytes());
+        for (k, v) in sorted {
+            mac.update(k.as_bytes());
+            mac.update(v.as_bytes());
+        }
+        let signature = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        format!(
+            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/x-www-form-urlencoded\r\nx-twilio-signature: {signature}\r\ncontent-length: {}\r\n\r\n{body}",
+            self.addr,
+            body.len()
+        )
+        .into_bytes()
+    }
+}
+
+// --- a load ----------------------------------------------------------------------------------------------------------
+
+struct Run {
+    rate: f64,
+    times: Vec<f64>,
+}
+
+impl Run {
+    fn print(&self, label: &str) {
+        let mut times = self.times.clone();
+        println!("{label}: {:.0} a second at {CONNECTIONS} connections", self.rate);
+        print_quantiles("  latency", "ms", &mut times);
+    }
+}
+
+/// Sends every request once over keep-alive connections and demands this status.
+fn drive(addr: SocketAddr, requests: Vec<Vec<u8>>, wanted: u16) -> Run {
+    let next = AtomicUsize::new(0);
+    let all: Mutex<Vec<f64>> = Mutex::default();
+    let at = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..CONNECTIONS {
+            scope.spawn(|| {
+                let mut conn = Conn::open(addr);
+                let mut times = Vec::new();
+                while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let sent = Instant::now();
+                    let (status, answer) = conn.ask(request);
+                    times.push(ms(sent.elapsed()));
+                    assert_eq!(status, wanted, "{answer}");
+                }
+                all.lock().expect("lock").extend(times);
+            });
+        }
+    });
+    let rate = requests.len() as f64 / at.elapsed().as_secs_f64();
+    Run { rate, times: all.into_inner().expect("lock") }
+}
+
+struct Conn {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Conn {
+    fn open(addr: SocketAddr) -> Self {
+        let stream = TcpStream::connect(addr).expect("connects");
+        stream.set_nodelay(true).expect("nodelay");
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("timeout");
+        Self { stream, buffer: Vec::with_capacity(4096) }
+    }
+
+    fn ask(&mut self, request: &[u8]) -> (u16, String) {
+        self.stream.write_all(request).expect("written");
+        self.buffer.clear();
+        let mut chunk = [0; 4096];
+        loop {
+            if let Some(end) = find(&self.buffer, b"\r\n\r\n") {
+                let head = String::from_utf8_lossy(&self.buffer[..end]).to_lowercase();
+                let status: u16 = head.split(' ').nth(1).and_then(|s| s.parse().ok()).expect("status");
+                let length = content_length(&head);
+                if self.buffer.len() >= end + 4 + length {
+                    return (status, String::from_utf8_lossy(&self.buffer[end + 4..end + 4 + length]).into_owned());
+                }
+            }
+            let n = self.stream.read(&mut chunk).expect("an answer");
+            assert!(n > 0, "closed without an answer");
+            self.buffer.extend_from_slice(&chunk[..n]);
+        }
+    }
+}
+
+fn content_length(head: &str) -> usize {
+    head.lines().find_map(|l| l.strip_prefix("content-length:")).and_then(|v| v.trim().parse().ok()).unwrap_or(0)
+}
+
+fn find(text: &[u8], what: &[u8]) -> Option<usize> {
+    text.windows(what.len()).position(|w| w == what)
+}
+
+// --- the peer --------------------------------------------------------------------------------------------------------
+
+#[derive(Clone)]
+struct Arrival {
+    attempt: String,
+    sid: String,
+    reference: String,
+    at_ms: f64,
+}
+
+struct Peer {
+    addr: SocketAddr,
+    arrivals: Arc<Mutex<Vec<Arrival>>>,
+}
+
+impl Peer {
+    fn start() -> Self {
+        let arrivals: Arc<Mutex<Vec<Arrival>>> = Arc::default();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("port");
+        listener.set_nonblocking(true).expect("nonblocking");
+        let addr = listener.local_addr().expect("address");
+        let seen = arrivals.clone();
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+            runtime.block_on(async move {
+                let listener = tokio::net::TcpListener::from_std(listener).expect("listener");
+                loop {
+                    let Ok((stream, _)) = listener.accept().await else { continue };
+                    tokio::spawn(answer(stream, seen.clone()));
+                }
+            });
+        });
+        Self { addr, arrivals }
+    }
+
+    fn forget(&self) {
+        self.arrivals.lock().expect("lock").clear();
+    }
+
+    fn wait_for(&self, n: usize) -> Vec<Arrival> {
+        let deadline = Instant::now() + Duration::from_secs(180);
+        loop {
+            let seen = self.arrivals.lock().expect("lock").len();
+            if seen >= n {
+                assert_eq!(seen, n, "more texts than there should be");
+                return self.arrivals.lock().expect("lock").clone();
+            }
+            assert!(Instant::now() < deadline, "{seen} of {n} texts arrived");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// Answers one create as the provider does and notes when it came.
+async fn answer(mut stream: tokio::net::TcpStream, seen: Arc<Mutex<Vec<Arrival>>>) {
+    static SERIAL: AtomicU64 = AtomicU64::new(1);
+    let mut buffer = Vec::with_capacity(2048);
+    let mut chunk = [0; 2048];
+    loop {
+        let Ok(n) = stream.read(&mut chunk).await else { return };
+        if n == 0 {
+            return;
+        }
+        buffer.extend_from_slice(&chunk[..n]);
+        let Some(end) = find(&buffer, b"\r\n\r\n") else { continue };
+        let head = String::from_utf8_lossy(&buffer[..end]).to_lowercase();
+        if buffer.len() >= end + 4 + content_length(&head) {
+            let at_ms = now_ms();
+            let mut arrival = Arrival { attempt: String::new(), sid: String::new(), reference: String::new(), at_ms };
+            for (k, v) in form_urlencoded::parse(&buffer[end + 4..]) {
+                match &*k {
+                    "StatusCallback" => {
+                        let path = v.split('#').next().unwrap_or_default();
+                        arrival.attempt = path.rsplit('/').next().unwrap_or_default().to_owned();
+                    }
+                    "Body" => arrival.reference = v.split(' ').next().unwrap_or_default().to_owned(),
+                    _ => {}
+                }
+            }
+            arrival.sid = format!("SM{:032x}", SERIAL.fetch_add(1, Ordering::Relaxed));
+            let body = format!(
+                r#"{{"sid":"{}","status":"queued","error_code":null,"to":"+19495550101","from":"+15005550006","body":"","direction":"outbound-api"}}"#,
+                arrival.sid
+            );
+            seen.lock().expect("lock").push(arrival);
+            let text = format!(
+                "HTTP/1.1 201 Created\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            let _ = stream.write_all(text.as_bytes()).await;
+            return;
+        }
+    }
+}
+
+// --- figures ---------------------------------------------------------------------------------------------------------
+
+fn ms(d: Duration) -> f64 {
+    d.as_secs_f64() * 1000.0
+}
+
+fn now_ms() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, ms)
+}
+
+fn print_quantiles(label: &str, unit: &str, values: &mut [f64]) {
+    values.sort_by(f64::total_cmp);
+    let q = |p: f64| values.get(((values.len() as f64 - 1.0) * p).round() as usize).copied().unwrap_or(f64::NAN);
+    println!(
+        "{label}: p50 {:.2} {unit}, p99 {:.2} {unit}, max {:.2} {unit} (n = {})",
+        q(0.5),
+        q(0.99),
+        q(1.0),
+        values.len()
+    );
+}

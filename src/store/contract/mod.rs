@@ -3,6 +3,7 @@
 pub(crate) mod cases;
 pub(crate) mod fixtures;
 pub(crate) mod guards;
+pub(crate) mod lists;
 
 /// Makes one test of each case; `$fresh` is an expression that gives (something to keep alive, a store).
 macro_rules! contract {
@@ -31,16 +32,16 @@ macro_rules! whole_contract {
             cases::alerts_are_raised_and_resolved_once,
             cases::opt_outs_are_kept_by_phone_and_sender,
             cases::the_log_is_read_by_cursor_call_and_time,
-            cases::requests_are_answered_once,
-            cases::engines_leave_word_of_a_clean_stop,
-            cases::due_calls_come_earliest_first,
-            cases::sendable_attempts_come_by_priority_then_age,
-            cases::messages_are_asked_about_in_time_order,
-            cases::claims_of_other_engines_are_found,
-            cases::calls_that_nobody_heard_of_are_found,
-            cases::stranded_calls_are_those_that_nothing_will_look_at,
-            cases::lists_of_calls_are_newest_first,
-            cases::figures_count_what_is,
+            lists::requests_are_answered_once,
+            lists::engines_leave_word_of_a_clean_stop,
+            lists::due_calls_come_earliest_first,
+            lists::sendable_attempts_come_by_priority_then_age,
+            lists::messages_are_asked_about_in_time_order,
+            lists::claims_of_other_engines_are_found,
+            lists::calls_that_nobody_heard_of_are_found,
+            lists::stranded_calls_are_those_that_nothing_will_look_at,
+            lists::lists_of_calls_are_newest_first,
+            lists::figures_count_what_is,
             guards::no_change_breaks_an_invariant,
             guards::what_is_final_stays_final,
             guards::identities_are_unique,

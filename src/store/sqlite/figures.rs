@@ -6,8 +6,10 @@ use std::time::Duration;
 use rusqlite::{Connection, Params};
 
 use super::load::call_from;
-use super::reads::{all, at_most};
+use super::reads::{all, at_most, moment, next_wake};
 use super::sql::call_columns;
+use crate::domain::attempt::AttemptState;
+use crate::domain::call::CallStatus;
 use crate::domain::policy::Policy;
 use crate::domain::types::{CallId, ErrorCode, Timestamp};
 use crate::store::{FailureLine, Figures, StoreError, rows};
@@ -22,38 +24,45 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// Where counting stops.
 const COUNTED_MAX: usize = 100_000;
 
+/// What is counted: the index is named, so that a count that would walk a table is an error and not a surprise.
+pub(super) const OPEN: &str = "calls INDEXED BY calls_by_status WHERE status = ?1";
+pub(super) const ACTIVE: &str =
+    "calls INDEXED BY calls_by_wake WHERE status = 'DISPATCHING' AND next_step < steps_total AND muted = 0";
+pub(super) const OVERDUE: &str = "calls INDEXED BY calls_by_wake WHERE status = 'DISPATCHING' AND wake_at < ?1";
+pub(super) const UNKNOWN: &str =
+    "attempts INDEXED BY attempts_undecided WHERE state = 'unknown' AND decided_at IS NULL";
+pub(super) const SUBMITTED: &str = "attempts INDEXED BY attempts_accepted
+    WHERE state IN ('submitted', 'delivered') AND state = 'submitted'";
+pub(super) const FAILED: &str = "attempts INDEXED BY attempts_failed WHERE state = 'failed' AND finished_at >= ?1";
+pub(super) const SENDABLE: &str =
+    "attempts INDEXED BY attempts_waiting_by_time WHERE state IN ('scheduled', 'retrying') AND not_before <= ?1";
+pub(super) const OUTBOX: &str = "outbox INDEXED BY outbox_by_age WHERE parked_at IS NULL";
+const ALERTS: &str = "alerts INDEXED BY alerts_raised WHERE resolved_at IS NULL";
+
 pub(super) fn figures(conn: &Connection, now: Timestamp) -> Result<Figures, StoreError> {
     let late = now.minus(LATE).as_millis();
     let mut open_calls = 0;
-    for status in ["DISPATCHING", "ACKNOWLEDGED", "EXHAUSTED"] {
-        open_calls += count(conn, "calls WHERE status = ?1", [status])?;
+    for status in CallStatus::ALL.iter().filter(|s| s.is_open()) {
+        open_calls += count(conn, OPEN, [status.as_str()])?;
     }
     Ok(Figures {
         open_calls,
-        active_retries: count(
+        active_retries: count(conn, ACTIVE, [])?,
+        pending_dispatches: count_of(stranded(conn, now.minus(QUIET), COUNTED_MAX)?.len()),
+        overdue: count(conn, OVERDUE, [late])?,
+        oldest_due: next_wake(conn)?.filter(|wake| wake.as_millis() < late),
+        unknown_outcomes: count(conn, UNKNOWN, [])?,
+        awaiting_final: count(conn, SUBMITTED, [])?,
+        failed_last_hour: count(conn, FAILED, [now.minus(HOUR).as_millis()])?,
+        consecutive_failures: consecutive_failures(conn)?,
+        outbox_depth: count(conn, OUTBOX, [])?,
+        outbox_oldest: moment(
             conn,
-            "calls WHERE status = 'DISPATCHING' AND next_step < steps_total AND muted = 0",
+            "SELECT since FROM outbox INDEXED BY outbox_by_age WHERE parked_at IS NULL ORDER BY since LIMIT 1",
             [],
         )?,
-        pending_dispatches: count_of(stranded(conn, now.minus(QUIET), COUNTED_MAX)?.len()),
-        overdue: count(conn, "calls WHERE status = 'DISPATCHING' AND wake_at < ?1", [late])?,
-        oldest_due: least(conn, "wake_at", "calls WHERE status = 'DISPATCHING' AND wake_at < ?1", [late])?,
-        unknown_outcomes: count(conn, "attempts WHERE state = 'unknown' AND decided_at IS NULL", [])?,
-        awaiting_final: count(conn, "attempts WHERE state = 'submitted'", [])?,
-        failed_last_hour: count(
-            conn,
-            "attempts WHERE state = 'failed' AND finished_at >= ?1",
-            [now.minus(HOUR).as_millis()],
-        )?,
-        consecutive_failures: consecutive_failures(conn)?,
-        outbox_depth: count(conn, "outbox WHERE parked_at IS NULL", [])?,
-        outbox_oldest: least(conn, "since", "outbox WHERE parked_at IS NULL", [])?,
-        alerts: count(conn, "alerts WHERE resolved_at IS NULL", [])?,
-        sendable: count(
-            conn,
-            "attempts WHERE state IN ('scheduled', 'retrying') AND not_before <= ?1",
-            [now.as_millis()],
-        )?,
+        alerts: count(conn, ALERTS, [])?,
+        sendable: count(conn, SENDABLE, [now.as_millis()])?,
     })
 }
 
@@ -61,42 +70,46 @@ fn count_of(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
 }
 
+/// The statement that counts, never further than the bound.
+pub(super) fn counting(of: &str) -> String {
+    format!("SELECT count(*) FROM (SELECT 1 FROM {of} LIMIT {COUNTED_MAX})")
+}
+
 fn count(conn: &Connection, of: &str, with: impl Params) -> Result<u64, StoreError> {
-    let sql = format!("SELECT count(*) FROM (SELECT 1 FROM {of} LIMIT {COUNTED_MAX})");
-    let n: i64 = conn.prepare_cached(&sql)?.query_row(with, |r| r.get(0))?;
+    let n: i64 = conn.prepare_cached(&counting(of))?.query_row(with, |r| r.get(0))?;
     u64::try_from(n).map_err(|_| rows::corrupt("a count"))
 }
 
-fn least(conn: &Connection, column: &str, of: &str, with: impl Params) -> Result<Option<Timestamp>, StoreError> {
-    let sql = format!("SELECT min({column}) FROM {of}");
-    Ok(rows::time(conn.prepare_cached(&sql)?.query_row(with, |r| r.get(0))?))
-}
+/// When the newest attempt in this state was sent. The index is of two states: its own words stand in the statement, or SQLite
+/// would not see that it holds the row.
+pub(super) const NEWEST_SENT: &str = "SELECT sent_at FROM attempts INDEXED BY attempts_accepted
+    WHERE state IN ('submitted', 'delivered') AND state = ?1 ORDER BY sent_at DESC LIMIT 1";
 
 fn consecutive_failures(conn: &Connection) -> Result<u64, StoreError> {
     let mut newest = None;
-    for state in ["submitted", "delivered"] {
-        // The state is written out, or the partial index could not be used.
-        let sql = format!("SELECT max(sent_at) FROM attempts WHERE state = '{state}'");
-        let at: Option<i64> = conn.prepare_cached(&sql)?.query_row([], |r| r.get(0))?;
-        newest = newest.max(at);
+    for state in [AttemptState::Submitted, AttemptState::Delivered] {
+        newest = newest.max(moment(conn, NEWEST_SENT, [state.as_str()])?);
     }
-    count(conn, "attempts WHERE state = 'failed' AND finished_at > ?1", [newest.unwrap_or(i64::MIN)])
+    // Strictly after it: a time is a whole millisecond.
+    count(conn, FAILED, [newest.map_or(i64::MIN, |at| at.as_millis().saturating_add(1))])
 }
 
-/// See [`crate::store::Store::stranded`]. The schema gives every DISPATCHING call a wake time, so what is left to find is one
-/// that is too far away to be meant.
-pub(super) fn stranded(conn: &Connection, quiet_since: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
-    const SQL: &str = concat!(
+pub(super) const STRANDED: &str = concat!(
         "SELECT ",
         call_columns!(),
-        " FROM calls WHERE status = 'DISPATCHING' AND wake_at > ?1
+        " FROM calls INDEXED BY calls_by_wake WHERE status = 'DISPATCHING' AND wake_at > ?1
           AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.call_id = calls.id
                           AND (a.state IN ('scheduled', 'retrying', 'sending') OR (a.state = 'unknown' AND a.decided_at IS NULL)))
           AND coalesce((SELECT at FROM log WHERE log.call_id = calls.id ORDER BY seq DESC LIMIT 1), accepted_at) <= ?2
           ORDER BY wake_at LIMIT ?3"
     );
+
+/// See [`crate::store::Store::stranded`]. The schema gives every DISPATCHING call a wake time, so what is left to find is one
+/// that is too far away to be meant.
+pub(super) fn stranded(conn: &Connection, quiet_since: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
     let beyond = quiet_since.plus(HORIZON).as_millis();
-    let calls = all(conn, SQL, rusqlite::params![beyond, quiet_since.as_millis(), at_most(COUNTED_MAX)], call_from)?;
+    let calls =
+        all(conn, STRANDED, rusqlite::params![beyond, quiet_since.as_millis(), at_most(COUNTED_MAX)], call_from)?;
     let meant = |policy: &Policy, wake: Option<Timestamp>| {
         let longest = policy.steps.iter().map(|s| s.wait.saturating_add(policy.repeat_wait)).max();
         let longest = longest.unwrap_or_default().max(policy.exhaust_after).saturating_add(HORIZON);

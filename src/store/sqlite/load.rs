@@ -1,6 +1,6 @@
 //! Reads what a decision is shown: whole calls, opt-outs, receipts that wait for their message.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -74,13 +74,26 @@ fn message(
 }
 
 fn orphans(conn: &Connection, sid: Option<&MessageSid>, named: Option<AttemptId>) -> Result<Vec<News>, StoreError> {
-    let mut statement = conn.prepare_cached(sql::ORPHANS)?;
-    let mut found = statement.query(params![sid.map(MessageSid::as_str), named.map(rows::id_bytes)])?;
-    let mut orphans = Vec::new();
-    while let Some(row) = found.next()? {
-        orphans.push(news_from(row)?);
+    let mut by_place: BTreeMap<i64, News> = BTreeMap::new();
+    let mut keep = |row: &Row<'_>| -> Result<(), StoreError> {
+        by_place.insert(row.get(6)?, news_from(row)?);
+        Ok(())
+    };
+    if let Some(sid) = sid {
+        let mut statement = conn.prepare_cached(sql::ORPHANS_OF_SID)?;
+        let mut found = statement.query([sid.as_str()])?;
+        while let Some(row) = found.next()? {
+            keep(row)?;
+        }
     }
-    Ok(orphans)
+    if let Some(named) = named {
+        let mut statement = conn.prepare_cached(sql::ORPHANS_OF_NAMED)?;
+        let mut found = statement.query([rows::id_bytes(named)])?;
+        while let Some(row) = found.next()? {
+            keep(row)?;
+        }
+    }
+    Ok(by_place.into_values().collect())
 }
 
 /// Reads `sid, named, status, code, class, source` from the front of a row.

@@ -1,7 +1,8 @@
 //! The store in one SQLite file: a writer that commits what waits together, readers beside it, WAL, `synchronous=FULL`.
 //!
-//! Several processes may have the file open (the engine and commands); each sees the others' commits. Statements are in
-//! [`sql`](self), the schema in `migrations/`.
+//! Several processes may have the file open (the engine and commands); each sees the others' commits. Statements are in `sql.rs`
+//! and beside the reads that make them, the schema is in `migrations/`. After a crash at any point the file holds every change
+//! that was answered and no part of another.
 
 mod figures;
 mod load;
@@ -360,6 +361,10 @@ impl Store for SqliteStore {
         wal.push("-wal");
         let wal = PathBuf::from(wal);
         let broken = Arc::clone(&self.broken);
+        if let Some(what) = broken.get() {
+            // What an fsync has failed on is not to be moved into the main file.
+            return Err(StoreError::Broken { what: what.clone() });
+        }
         Self::on(&self.checkpointer, move |conn| {
             let large = fs::metadata(wal).is_ok_and(|m| m.len() > WAL_LARGE);
             let how = if large { "PRAGMA wal_checkpoint(TRUNCATE)" } else { "PRAGMA wal_checkpoint(PASSIVE)" };

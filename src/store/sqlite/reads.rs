@@ -72,20 +72,21 @@ pub(super) fn story(conn: &Connection, id: &CallId) -> Result<Option<CallStory>,
     Ok(Some(CallStory { state, log, receipts }))
 }
 
-/// Newest first: one walk of an index for each status, merged.
-pub(super) fn calls(conn: &Connection, filter: &CallFilter) -> Result<Vec<CallLine>, StoreError> {
-    const SQL: &str = concat!(
-        "SELECT ",
-        call_columns!(),
-        ", (SELECT name FROM attempts WHERE call_id = calls.id AND kind = 'notice' ORDER BY number DESC LIMIT 1),
+pub(super) const CALLS: &str = concat!(
+    "SELECT ",
+    call_columns!(),
+    ", (SELECT name FROM attempts WHERE call_id = calls.id AND kind = 'notice' ORDER BY number DESC LIMIT 1),
            (SELECT state FROM attempts WHERE call_id = calls.id AND kind = 'notice' ORDER BY number DESC LIMIT 1)
            FROM calls WHERE status = ?1 AND accepted_at >= ?2 ORDER BY accepted_at DESC LIMIT ?3"
-    );
+);
+
+/// Newest first: one walk of an index for each status, merged.
+pub(super) fn calls(conn: &Connection, filter: &CallFilter) -> Result<Vec<CallLine>, StoreError> {
     let since = filter.since.map_or(i64::MIN, Timestamp::as_millis);
     let statuses = if filter.statuses.is_empty() { CallStatus::ALL } else { filter.statuses.as_slice() };
     let mut lines = Vec::new();
     for status in CallStatus::ALL.iter().filter(|s| statuses.contains(s)) {
-        lines.extend(all(conn, SQL, params![status.as_str(), since, at_most(filter.limit)], |row| {
+        lines.extend(all(conn, CALLS, params![status.as_str(), since, at_most(filter.limit)], |row| {
             Ok(CallLine { call: call_from(row)?, last_contact: row.get(21)?, last_state: row.get(22)? })
         })?);
     }
@@ -94,15 +95,17 @@ pub(super) fn calls(conn: &Connection, filter: &CallFilter) -> Result<Vec<CallLi
     Ok(lines)
 }
 
-pub(super) fn log(conn: &Connection, filter: &LogFilter) -> Result<Vec<LogLine>, StoreError> {
-    const OF_CALL: &str = "SELECT seq, kind, at, call_id, attempt_id, actor, message, data FROM log
+pub(super) const LOG_OF_CALL: &str =
+    "SELECT seq, kind, at, call_id, attempt_id, actor, message, data FROM log INDEXED BY log_by_call
         WHERE call_id = ?4 AND seq > ?1 AND at >= ?2 ORDER BY seq LIMIT ?3";
+
+pub(super) fn log(conn: &Connection, filter: &LogFilter) -> Result<Vec<LogLine>, StoreError> {
     const OF_ALL: &str = "SELECT seq, kind, at, call_id, attempt_id, actor, message, data FROM log
         WHERE seq > ?1 AND at >= ?2 ORDER BY seq LIMIT ?3";
     let since = filter.since.map_or(i64::MIN, Timestamp::as_millis);
     let limit = at_most(filter.limit);
     match &filter.call {
-        Some(call) => all(conn, OF_CALL, params![filter.after, since, limit, call.as_str()], log_from),
+        Some(call) => all(conn, LOG_OF_CALL, params![filter.after, since, limit, call.as_str()], log_from),
         None => all(conn, OF_ALL, params![filter.after, since, limit], log_from),
     }
 }
@@ -124,36 +127,47 @@ fn log_from(row: &Row<'_>) -> Result<LogLine, StoreError> {
     })
 }
 
+pub(super) const DUE: &str = "SELECT id FROM calls INDEXED BY calls_by_wake
+    WHERE status = 'DISPATCHING' AND wake_at <= ?1 ORDER BY wake_at LIMIT ?2";
+
 pub(super) fn due(conn: &Connection, now: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
-    const SQL: &str = "SELECT id FROM calls WHERE status = 'DISPATCHING' AND wake_at <= ?1 ORDER BY wake_at LIMIT ?2";
-    all(conn, SQL, params![now.as_millis(), at_most(limit)], id_at_front)
+    all(conn, DUE, params![now.as_millis(), at_most(limit)], id_at_front)
 }
 
-fn moment(conn: &Connection, sql: &str, with: impl Params) -> Result<Option<Timestamp>, StoreError> {
+/// One time, or none.
+pub(super) fn moment(conn: &Connection, sql: &str, with: impl Params) -> Result<Option<Timestamp>, StoreError> {
     let ms: Option<i64> = conn.prepare_cached(sql)?.query_row(with, |r| r.get(0)).optional()?.flatten();
     Ok(rows::time(ms))
 }
 
+pub(super) const NEXT_WAKE: &str =
+    "SELECT wake_at FROM calls INDEXED BY calls_by_wake WHERE status = 'DISPATCHING' ORDER BY wake_at LIMIT 1";
+
 pub(super) fn next_wake(conn: &Connection) -> Result<Option<Timestamp>, StoreError> {
-    moment(conn, "SELECT min(wake_at) FROM calls WHERE status = 'DISPATCHING'", [])
+    moment(conn, NEXT_WAKE, [])
 }
 
+pub(super) const DUE_LINES: &str = concat!(
+    "SELECT ",
+    call_columns!(),
+    " FROM calls INDEXED BY calls_by_wake WHERE status = 'DISPATCHING' ORDER BY wake_at LIMIT ?1"
+);
+
 pub(super) fn due_lines(conn: &Connection, limit: usize) -> Result<Vec<DueLine>, StoreError> {
-    const SQL: &str =
-        concat!("SELECT ", call_columns!(), " FROM calls WHERE status = 'DISPATCHING' ORDER BY wake_at LIMIT ?1");
-    all(conn, SQL, [at_most(limit)], |row| {
+    all(conn, DUE_LINES, [at_most(limit)], |row| {
         let call = call_from(row)?;
         let due = call.wake_at.ok_or_else(|| rows::corrupt("calls.wake_at"))?;
         Ok(DueLine { call, due })
     })
 }
 
-pub(super) fn sendable(conn: &Connection, now: Timestamp, limit: usize) -> Result<Vec<Sendable>, StoreError> {
-    const SQL: &str = "SELECT a.id, a.call_id, c.data ->> '$.twilioToNumber', a.priority, a.kind
+pub(super) const SENDABLE: &str = "SELECT a.id, a.call_id, c.data ->> '$.twilioToNumber', a.priority, a.kind
         FROM attempts a INDEXED BY attempts_waiting JOIN calls c ON c.id = a.call_id
         WHERE a.state IN ('scheduled', 'retrying') AND a.not_before <= ?1
         ORDER BY a.priority, a.created_at, a.id LIMIT ?2";
-    all(conn, SQL, params![now.as_millis(), at_most(limit)], |row| {
+
+pub(super) fn sendable(conn: &Connection, now: Timestamp, limit: usize) -> Result<Vec<Sendable>, StoreError> {
+    all(conn, SENDABLE, params![now.as_millis(), at_most(limit)], |row| {
         Ok(Sendable {
             attempt: rows::id_from(row.get(0)?),
             call: rows::parsed("attempts.call_id", str_at(row, 1)?)?,
@@ -164,22 +178,26 @@ pub(super) fn sendable(conn: &Connection, now: Timestamp, limit: usize) -> Resul
     })
 }
 
+pub(super) const NEXT_SENDABLE: &str = "SELECT not_before FROM attempts INDEXED BY attempts_waiting_by_time
+    WHERE state IN ('scheduled', 'retrying') AND not_before > ?1 ORDER BY not_before LIMIT 1";
+
 pub(super) fn next_sendable(conn: &Connection, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-    const SQL: &str =
-        "SELECT min(not_before) FROM attempts WHERE state IN ('scheduled', 'retrying') AND not_before > ?1";
-    moment(conn, SQL, [after.as_millis()])
+    moment(conn, NEXT_SENDABLE, [after.as_millis()])
 }
+
+pub(super) const CLAIMS: &str = "SELECT id FROM attempts INDEXED BY attempts_claimed
+    WHERE state = 'sending' AND claimed_by <> ?1 ORDER BY sent_at, id LIMIT ?2";
 
 pub(super) fn claims_of_others(conn: &Connection, engine: &str, limit: usize) -> Result<Vec<AttemptId>, StoreError> {
-    const SQL: &str =
-        "SELECT id FROM attempts WHERE state = 'sending' AND claimed_by <> ?1 ORDER BY sent_at, id LIMIT ?2";
-    all(conn, SQL, params![engine, at_most(limit)], |row| Ok(rows::id_from(row.get(0)?)))
+    all(conn, CLAIMS, params![engine, at_most(limit)], |row| Ok(rows::id_from(row.get(0)?)))
 }
 
-pub(super) fn pollable(conn: &Connection, now: Timestamp, limit: usize) -> Result<Vec<Pollable>, StoreError> {
-    const SQL: &str = "SELECT id, sid, polls, coalesce(sent_at, created_at) FROM attempts
+pub(super) const POLLABLE: &str =
+    "SELECT id, sid, polls, coalesce(sent_at, created_at) FROM attempts INDEXED BY attempts_polled
         WHERE poll_at IS NOT NULL AND sid IS NOT NULL AND poll_at <= ?1 ORDER BY poll_at LIMIT ?2";
-    all(conn, SQL, params![now.as_millis(), at_most(limit)], |row| {
+
+pub(super) fn pollable(conn: &Connection, now: Timestamp, limit: usize) -> Result<Vec<Pollable>, StoreError> {
+    all(conn, POLLABLE, params![now.as_millis(), at_most(limit)], |row| {
         Ok(Pollable {
             attempt: rows::id_from(row.get(0)?),
             sid: rows::parsed("attempts.sid", str_at(row, 1)?)?,
@@ -189,15 +207,19 @@ pub(super) fn pollable(conn: &Connection, now: Timestamp, limit: usize) -> Resul
     })
 }
 
+pub(super) const NEXT_POLL: &str = "SELECT poll_at FROM attempts INDEXED BY attempts_polled
+    WHERE poll_at IS NOT NULL AND sid IS NOT NULL ORDER BY poll_at LIMIT 1";
+
 pub(super) fn next_poll(conn: &Connection) -> Result<Option<Timestamp>, StoreError> {
-    moment(conn, "SELECT min(poll_at) FROM attempts WHERE poll_at IS NOT NULL AND sid IS NOT NULL", [])
+    moment(conn, NEXT_POLL, [])
 }
 
-pub(super) fn untold(conn: &Connection, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
-    const SQL: &str = "SELECT id FROM calls c WHERE status = 'DISPATCHING' AND told_at IS NULL AND accepted_at < ?1
+pub(super) const UNTOLD: &str = "SELECT id FROM calls c INDEXED BY calls_untold WHERE status = 'DISPATCHING' AND told_at IS NULL AND accepted_at < ?1
         AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.call_id = c.id AND a.state IN ('submitted', 'delivered'))
         ORDER BY accepted_at LIMIT ?2";
-    all(conn, SQL, params![before.as_millis(), at_most(limit)], id_at_front)
+
+pub(super) fn untold(conn: &Connection, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
+    all(conn, UNTOLD, params![before.as_millis(), at_most(limit)], id_at_front)
 }
 
 pub(super) fn alerts(conn: &Connection) -> Result<Vec<AlertLine>, StoreError> {

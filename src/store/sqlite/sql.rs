@@ -35,10 +35,12 @@ pub(super) const OPEN_CALLS_OF_PHONE: &str = "SELECT call_id FROM attempts INDEX
     WHERE phone = ?1 AND call_open = 1 AND sent_at IS NOT NULL ORDER BY sent_at DESC";
 pub(super) const INBOUND_ANSWER: &str = "SELECT answer FROM inbound WHERE sid = ?1";
 pub(super) const OPT_OUTS_OF_PHONE: &str = "SELECT sender FROM opt_outs WHERE phone = ?1";
-pub(super) const ORPHANS: &str = "SELECT sid, named, status, code, class, source FROM receipts
-    WHERE seq IN (SELECT seq FROM receipts WHERE joined IS NULL AND sid = ?1
-                  UNION SELECT seq FROM receipts WHERE joined IS NULL AND named IS NOT NULL AND named = ?2)
-    ORDER BY seq";
+/// Receipts that wait, by their message and by the attempt that their callback named. Two statements: one with OR or UNION
+/// builds a temporary table at every receipt.
+pub(super) const ORPHANS_OF_SID: &str = "SELECT sid, named, status, code, class, source, seq
+    FROM receipts INDEXED BY receipts_waiting_by_sid WHERE joined IS NULL AND sid = ?1 ORDER BY seq";
+pub(super) const ORPHANS_OF_NAMED: &str = "SELECT sid, named, status, code, class, source, seq
+    FROM receipts INDEXED BY receipts_waiting_by_name WHERE joined IS NULL AND named IS NOT NULL AND named = ?1 ORDER BY seq";
 
 pub(super) const INSERT_CALL: &str = "INSERT INTO calls (id, reference, status, round, level, policy, data, fingerprint,
     idempotency_key, overridden, created_by, accepted_at, next_step, wake_at, attempts, holder, outs, told_at, closed_at,

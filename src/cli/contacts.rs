@@ -1,0 +1,140 @@
+//! `contacts list`, `contacts clear ID`: who can be told, and who has opted out.
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use crate::domain::event::Event;
+use crate::domain::phone::masked;
+use crate::domain::team::{Contact, Directory};
+use crate::store::{OptOutLine, Store as _};
+
+use super::app::{App, Missing, operator};
+use super::decide::there_are;
+use super::oncall::opt_outs;
+use super::output::{Output, Table};
+use super::report::{CliError, ExitStatus};
+
+/// What to do.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Show every contact with its roles, and who has opted out
+    List,
+    /// Clear an opt-out in our books, once the contact has texted START
+    Clear {
+        /// The contact's id, or an opted-out number
+        #[arg(value_name = "ID|NUMBER")]
+        id: String,
+        /// In whose name [default: the user of this system]
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
+    },
+}
+
+pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    match args.what {
+        What::List => list(app, out).await,
+        What::Clear { id, by } => clear(id.trim(), by.as_deref(), app, out).await,
+    }
+}
+
+async fn list(app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    let directory = &app.config.directory;
+    let opt_outs = opt_outs(app).await?;
+    // An opt-out of a number that no contact has any more is shown all the same.
+    let strangers: Vec<&OptOutLine> = opt_outs.iter().filter(|o| directory.by_phone(&o.phone).is_none()).collect();
+    if out.is_json() {
+        let contacts: Vec<Value> = directory
+            .contacts
+            .iter()
+            .map(|c| json!({ "id": c.id, "name": c.name, "phone": c.phone, "roles": roles(directory, c), "optedOut": opted_out_json(&opt_outs, c.phone.e164()) }))
+            .collect();
+        let others: Vec<Value> =
+            strangers.iter().map(|o| json!({ "phone": o.phone, "sender": sender(o), "since": o.since })).collect();
+        out.document(&json!({ "contacts": contacts, "otherOptOuts": others }));
+        return Ok(ExitStatus::Done);
+    }
+    let mut t = Table::new(&["ID", "NAME", "PHONE", "ROLES", "OPTED OUT"]);
+    for c in &directory.contacts {
+        let opted: Vec<String> =
+            opt_outs.iter().filter(|o| o.phone == c.phone.e164()).map(|o| opted_out_text(o, out)).collect();
+        let roles = roles(directory, c).join("; ");
+        t.row([c.id.to_string(), c.name.clone(), c.phone.to_string(), roles, opted.join("; ")]);
+    }
+    for o in strangers {
+        let phone = masked(&o.phone);
+        t.row([String::new(), "no contact".into(), phone, String::new(), opted_out_text(o, out)]);
+    }
+    out.table(&t);
+    Ok(ExitStatus::Done)
+}
+
+/// Its own role, and those on lines with a team.
+fn roles(directory: &Directory, contact: &Contact) -> Vec<String> {
+    let mut roles = Vec::new();
+    if directory.default_line.team.is_none() {
+        roles.extend(contact.role.as_ref().map(ToString::to_string));
+    }
+    for line in std::iter::once(&directory.default_line).chain(&directory.lines) {
+        for (_, role) in line.team.iter().flatten().filter(|(id, _)| id == &contact.id) {
+            roles.push(format!("{role} on {}", line.name));
+        }
+    }
+    roles
+}
+
+fn sender(o: &OptOutLine) -> Option<&str> {
+    Some(o.sender.as_str()).filter(|s| !s.is_empty())
+}
+
+fn opted_out_json(opt_outs: &[OptOutLine], phone: &str) -> Vec<Value> {
+    let of = opt_outs.iter().filter(|o| o.phone == phone);
+    of.map(|o| json!({ "sender": sender(o), "since": o.since })).collect()
+}
+
+fn opted_out_text(o: &OptOutLine, out: &Output) -> String {
+    let from = sender(o).map_or_else(|| "from every sender".to_owned(), |s| format!("from {}", masked(s)));
+    format!("{from} since {}", out.time(o.since))
+}
+
+async fn clear(asked: &str, by: Option<&str>, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    let store = app.store(Missing::Refuse).await?;
+    let opt_outs = store.opt_outs().await?;
+    let directory = &app.config.directory;
+    let contact = directory.contacts.iter().find(|c| c.id.as_str() == asked || c.phone.e164() == asked);
+    let phone = match contact {
+        Some(c) => c.phone.e164().to_owned(),
+        None if opt_outs.iter().any(|o| o.phone == asked) => asked.to_owned(),
+        None => {
+            return Err(CliError::new(ExitStatus::NotFound, format!("there is no contact {:?}", masked(asked)))
+                .hint(there_are("contacts", directory.contacts.iter().map(|c| c.id.as_str()))));
+        }
+    };
+    let was = opt_outs.iter().any(|o| o.phone == phone);
+    if was {
+        let by = operator(by);
+        app.core(store).apply(Event::ClearOptOut { phone: phone.clone(), by: by.clone() }, by).await?;
+    }
+    let name = contact.map_or_else(|| masked(&phone), |c| c.name.clone());
+    if out.is_json() {
+        let id = contact.map(|c| c.id.as_str());
+        out.document(&json!({ "contact": id, "phone": phone, "cleared": was }));
+    } else if out.is_csv() {
+        let mut t = Table::new(&["CONTACT", "PHONE", "CLEARED"]);
+        t.row([contact.map(|c| c.id.to_string()).unwrap_or_default(), masked(&phone), was.to_string()]);
+        out.table(&t);
+    } else {
+        out.mode_line();
+        let text = if was { "opt-out is cleared: texts go out again" } else { "has not opted out: nothing to clear" };
+        out.line(&format!("{name} {text}"));
+    }
+    if was {
+        out.note("the provider's own block is lifted only by that person texting START to the sender");
+    }
+    Ok(ExitStatus::Done)
+}

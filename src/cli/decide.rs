@@ -1,0 +1,196 @@
+//! `ack`, `resolve`, `cancel`, `reopen`: a person decides about a call.
+//!
+//! The decision is one commit on the store, with or without an engine; a running engine sees it within 250 ms. Done twice
+//! says so and changes nothing.
+
+use serde_json::json;
+
+use crate::domain::attempt::AttemptKind;
+use crate::domain::call::{Call, CallState, CallStatus};
+use crate::domain::event::{Answer, Decision, Event};
+use crate::domain::types::{CallId, ContactId};
+use crate::engine::apply::Core;
+use crate::engine::view;
+use crate::store::Store;
+
+use super::app::{App, Missing, operator};
+use super::output::{Output, Table};
+use super::report::{CliError, ExitStatus};
+
+/// Which call, and in whose name.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The call: its id, a message SID or a reference
+    call: String,
+    /// In whose name [default: the user of this system]
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+    /// Why, for the log
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+}
+
+/// As [`Args`], and for whom.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AckArgs {
+    #[command(flatten)]
+    common: Args,
+    /// Take it on behalf of this contact, who is then the holder
+    #[arg(long = "for", value_name = "CONTACT")]
+    holder: Option<String>,
+}
+
+/// The call that an argument means: a call id, a message SID or a reference, in that order.
+///
+/// # Errors
+/// Exit 3 where there is none.
+pub(super) async fn call_named(store: &dyn Store, text: &str) -> Result<CallId, CliError> {
+    view::find(store, text.trim()).await?.ok_or_else(|| CliError::no_call(text))
+}
+
+pub(crate) async fn acknowledge(args: AckArgs, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    let store = app.store(Missing::Refuse).await?;
+    let call = call_named(store.as_ref(), &args.common.call).await?;
+    let holder = match &args.holder {
+        Some(text) => Some(holder(store.as_ref(), &call, text, app).await?),
+        None => None,
+    };
+    commit(Decision::Acknowledge { holder }, call, &args.common, &app.core(store), app, out).await
+}
+
+pub(crate) async fn run(what: Decision, args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    let store = app.store(Missing::Refuse).await?;
+    let call = call_named(store.as_ref(), &args.call).await?;
+    commit(what, call, &args, &app.core(store), app, out).await
+}
+
+/// The contact that `--for` names: by id or phone, configured or told of this call.
+async fn holder(store: &dyn Store, call: &CallId, text: &str, app: &App) -> Result<ContactId, CliError> {
+    let asked = text.trim();
+    let contacts = &app.config.directory.contacts;
+    if let Some(c) = contacts.iter().find(|c| c.id.as_str() == asked || c.phone.e164() == asked) {
+        return Ok(c.id.clone());
+    }
+    let told = store.call(call).await?.map(|s| s.attempts).unwrap_or_default();
+    let told = told.into_iter().map(|a| a.recipient);
+    if let Some(r) = told.into_iter().find(|r| r.contact.as_str() == asked || r.phone.e164() == asked) {
+        return Ok(r.contact);
+    }
+    let shown = crate::domain::phone::masked(asked);
+    Err(CliError::new(ExitStatus::Usage, format!("there is no contact {shown:?} (--for)"))
+        .hint(there_are("contacts", contacts.iter().map(|c| c.id.as_str()))))
+}
+
+/// `there are contacts sam, ana`, or that there are none.
+pub(super) fn there_are<'a>(what: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    if names.is_empty() { format!("no {what} are configured") } else { format!("the {what} are {}", names.join(", ")) }
+}
+
+async fn commit(
+    what: Decision,
+    call: CallId,
+    args: &Args,
+    core: &Core,
+    app: &App,
+    out: &mut Output,
+) -> Result<ExitStatus, CliError> {
+    let by = operator(args.by.as_deref());
+    let note = args.note.as_deref().map(str::trim).filter(|n| !n.is_empty()).map(str::to_owned);
+    let event = Event::Decide { call: call.clone(), what: what.clone(), by: by.clone(), note };
+    match core.apply(event, by).await? {
+        Answer::Changed(state) => tell(&state, Done::Now, app, out),
+        Answer::Already(state) => tell(&state, Done::Before, app, out),
+        Answer::NotAllowed(state, why) => return Err(not_allowed(&what, &state.call, &why)),
+        Answer::NotFound => return Err(CliError::no_call(call.as_str())),
+        _ => return Err(CliError::new(ExitStatus::Bug, "the decision was neither made nor refused")),
+    }
+    Ok(ExitStatus::Done)
+}
+
+/// Whether the decision changed anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Done {
+    Now,
+    Before,
+}
+
+fn tell(state: &CallState, done: Done, app: &App, out: &mut Output) {
+    let call = &state.call;
+    if out.is_json() {
+        let mut doc = view::call(call, out.mode());
+        if let Some(map) = doc.as_object_mut() {
+            map.insert("changed".into(), json!(done == Done::Now));
+        }
+        out.document(&doc);
+    } else if out.is_csv() {
+        let mut table = Table::new(&["CALL", "REF", "STATUS", "HOLDER", "CHANGED"]);
+        let holder = call.holder.as_ref().map(ToString::to_string).unwrap_or_default();
+        let changed = (done == Done::Now).to_string();
+        table.row([call.id.to_string(), call.reference.to_string(), call.status.to_string(), holder, changed]);
+        out.table(&table);
+    } else {
+        out.mode_line();
+        let already = if done == Done::Before { " already" } else { "" };
+        let who = holder_name(state, app).map(|n| format!(", {n} has it")).unwrap_or_default();
+        out.line(&format!("{} ({}) is{already} {}{who}", call.id, call.reference, call.status));
+        if done == Done::Now {
+            say_texts(state, out);
+        }
+    }
+    let waits = state.attempts.iter().filter(|a| a.state.is_waiting()).count();
+    if done == Done::Now && (waits > 0 || call.status == CallStatus::Dispatching) && app.holder().is_none() {
+        out.note("warning: no engine runs, so texts and follow-ups wait; start `dispatchctl serve`");
+    }
+}
+
+/// Whose texts are on their way because of the decision.
+fn say_texts(state: &CallState, out: &mut Output) {
+    for a in state.attempts.iter().filter(|a| a.state.is_waiting()) {
+        let what = match a.kind {
+            AttemptKind::Notice => "will be told",
+            AttemptKind::StandDown => "will be stood down",
+            AttemptKind::Answer => "will be answered",
+        };
+        out.line(&format!("  {} {} {what} (attempt {})", a.recipient.name, a.recipient.phone, a.number));
+    }
+}
+
+/// The name of whoever holds the call.
+pub(super) fn holder_name(state: &CallState, app: &App) -> Option<String> {
+    let id = state.call.holder.as_ref()?;
+    let told = || state.attempts.iter().find(|a| &a.recipient.contact == id).map(|a| a.recipient.name.clone());
+    let known = app.config.directory.contact(id).map(|c| c.name.clone());
+    Some(known.or_else(told).unwrap_or_else(|| id.to_string()))
+}
+
+/// This transition does not exist: says which there are.
+pub(super) fn not_allowed(what: &Decision, call: &Call, why: &str) -> CliError {
+    let word = match what {
+        Decision::Acknowledge { .. } => "acknowledged",
+        Decision::Resolve => "resolved",
+        Decision::Cancel => "cancelled",
+        Decision::Reopen => "reopened",
+        Decision::FireNow => "followed up",
+        Decision::Mute => "kept from follow-ups",
+    };
+    let commands: Vec<String> = [
+        (CallStatus::Acknowledged, "ack"),
+        (CallStatus::Resolved, "resolve"),
+        (CallStatus::Cancelled, "cancel"),
+        (CallStatus::Dispatching, "reopen"),
+    ]
+    .into_iter()
+    .filter(|(to, _)| call.status.may_become(*to))
+    .map(|(_, command)| format!("`dispatchctl {command} {}`", call.id))
+    .collect();
+    let hint = if commands.is_empty() {
+        format!("{} is final: nothing follows it; a new emergency is a new call", call.status)
+    } else {
+        format!("from {} there are {}", call.status, commands.join(", "))
+    };
+    let e = CliError::new(ExitStatus::No, format!("call {} is {} and cannot be {word}", call.id, call.status));
+    let plain = format!("the call is {}", call.status);
+    let e = if why == plain { e } else { e.cause(why) };
+    e.hint(hint).with(json!({ "callId": call.id, "callStatus": call.status }))
+}

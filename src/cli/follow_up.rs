@@ -1,0 +1,336 @@
+//! `follow-up list`, `run`, `cancel`: what is due, fired by hand or stopped.
+//!
+//! Firing is the event that the engine's own scheduler uses, decided in one transaction: a step fires once, whoever is first.
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use crate::domain::Timestamp;
+use crate::domain::call::{Call, CallState, CallStatus};
+use crate::domain::event::{Answer, Decision, Event};
+use crate::domain::types::CallId;
+use crate::engine::apply::Core;
+use crate::engine::view;
+use crate::store::{DueLine, OptOutLine, Store as _, StoreError};
+
+use super::app::{App, Missing, operator};
+use super::decide::{call_named, not_allowed};
+use super::oncall::{holders_of, is_opted_out};
+use super::output::{Output, Table};
+use super::report::{CliError, ExitStatus};
+use super::timeline::{next_step, span, what_is_next};
+
+/// What to do.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Show the follow-ups that are still to come, the earliest first
+    List {
+        /// At most so many
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: usize,
+    },
+    /// Fire now; cannot double what the engine does
+    Run(RunArgs),
+    /// Tell nobody else of a call; it is EXHAUSTED after its time, with an alert, unless somebody takes it
+    Cancel {
+        /// The call: its id, a message SID or a reference
+        #[arg(long, value_name = "CALL")]
+        call: String,
+        /// In whose name [default: the user of this system]
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
+        /// Why, for the log
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+#[group(id = "which", required = true, multiple = false, args = ["call", "missed", "all_due"])]
+struct RunArgs {
+    /// The next step of this call, due or not (its id, a message SID or a reference)
+    #[arg(long, value_name = "CALL")]
+    call: Option<String>,
+    /// Everything whose time went by while nobody fired it
+    #[arg(long)]
+    missed: bool,
+    /// Everything that is due now
+    #[arg(long)]
+    all_due: bool,
+    /// In whose name [default: the user of this system]
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+}
+
+/// Due calls read at a time.
+const BATCH: usize = 500;
+
+pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    match args.what {
+        What::List { limit } => list(limit, app, out).await,
+        What::Run(args) => match &args.call {
+            Some(call) => run_one(call, args.by.as_deref(), app, out).await,
+            None => run_due(args.by.as_deref(), app, out).await,
+        },
+        What::Cancel { call, by, note } => cancel(&call, by.as_deref(), note, app, out).await,
+    }
+}
+
+async fn list(limit: usize, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    let store = app.store(Missing::Refuse).await?;
+    let now = app.clock.now();
+    let (due, opt_outs) = (store.due_lines(limit).await?, store.opt_outs().await?);
+    if out.is_json() {
+        let lines: Vec<Value> = due.iter().map(|d| line_json(d, &who(&d.call, d.due, &opt_outs, app), now)).collect();
+        out.document(&json!({ "followUps": lines }));
+    } else {
+        let mut t = Table::new(&["CALL", "REF", "LEVEL", "NEXT", "DUE", "LATE BY", "WHO"]);
+        for d in &due {
+            let who = who(&d.call, d.due, &opt_outs, app);
+            t.row([
+                d.call.id.to_string(),
+                d.call.reference.to_string(),
+                d.call.level.clone(),
+                next_step(&d.call),
+                out.time(d.due),
+                if d.due < now { span(now.since(d.due)) } else { String::new() },
+                who.text(),
+            ]);
+        }
+        out.table(&t);
+        if due.is_empty() {
+            out.chat("no follow-up is to come");
+        }
+    }
+    if !due.is_empty() {
+        warn_without_engine(app, out);
+    }
+    Ok(ExitStatus::Done)
+}
+
+/// A follow-up as lists and the overview show it.
+pub(super) fn line_json(d: &DueLine, who: &Who, now: Timestamp) -> Value {
+    json!({
+        "callId": d.call.id,
+        "reference": d.call.reference,
+        "level": d.call.level,
+        "round": d.call.round,
+        "step": view::next_follow_up(&d.call).map(|_| d.call.next_step + 1),
+        "steps": d.call.policy.total_steps(),
+        "exhausts": view::next_follow_up(&d.call).is_none(),
+        "followUpsCancelled": d.call.muted,
+        "dueAt": d.due,
+        "lateMs": u64::try_from(now.since(d.due).as_millis()).unwrap_or(u64::MAX),
+        "who": who.contacts,
+        "problems": who.problems,
+    })
+}
+
+/// Whom the next step of a call would tell.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Who {
+    names: Vec<String>,
+    contacts: Vec<String>,
+    problems: Vec<String>,
+}
+
+impl Who {
+    /// For a cell: the names, then what is in the way.
+    pub(super) fn text(&self) -> String {
+        let names = self.names.join(", ");
+        match (names.is_empty(), self.problems.is_empty()) {
+            (_, true) => names,
+            (true, false) => self.problems.join("; "),
+            (false, false) => format!("{names} ({})", self.problems.join("; ")),
+        }
+    }
+}
+
+/// Whom the next step of a call would tell, looked up as the step itself will.
+pub(super) fn who(call: &Call, at: Timestamp, opt_outs: &[OptOutLine], app: &App) -> Who {
+    let mut who = Who::default();
+    if view::next_follow_up(call).is_none() {
+        return who;
+    }
+    let directory = &app.config.directory;
+    let (line, _) = directory.line(call.data.twilio_to_number.as_deref());
+    let sender = directory.sender(line).map(crate::domain::types::Sender::as_str);
+    let mut named = Vec::new();
+    match &call.overridden {
+        Some(o) if o.only || call.next_step == 0 => {
+            let out = is_opted_out(&o.recipient.phone, sender, opt_outs);
+            named.push((o.recipient.contact.clone(), o.recipient.name.clone(), out));
+        }
+        _ => {
+            let index = usize::try_from(call.next_step).unwrap_or(usize::MAX);
+            let roles = call.policy.step(index).map(|s| s.notify.as_slice()).unwrap_or_default();
+            let found = holders_of(directory, line, roles, at, opt_outs);
+            who.problems.extend(found.empty_roles.iter().map(|r| format!("nobody holds {r}")));
+            named.extend(found.named.into_iter().map(|n| (n.contact, n.name, n.opted_out)));
+        }
+    }
+    for (contact, name, opted_out) in named {
+        if call.is_out(&contact) {
+            who.problems.push(format!("{name} passed or cannot be reached"));
+        } else if opted_out {
+            who.problems.push(format!("{name} opted out"));
+        } else {
+            who.contacts.push(contact.as_str().to_owned());
+            who.names.push(name);
+        }
+    }
+    who
+}
+
+async fn run_one(text: &str, by: Option<&str>, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    let store = app.store(Missing::Refuse).await?;
+    let call = call_named(store.as_ref(), text).await?;
+    let by = operator(by);
+    let core = app.core(store);
+    let told = core.store.call(&call).await?.map_or(0, |s| s.call.attempts);
+    let event = Event::Decide { call: call.clone(), what: Decision::FireNow, by: by.clone(), note: None };
+    match core.apply(event, by).await? {
+        Answer::Changed(state) => show_fired(&[Fired { state: *state, told }], app, out),
+        // The step was due and another was faster.
+        Answer::Already(_) => show_fired(&[], app, out),
+        Answer::NotAllowed(state, why) if state.call.status == CallStatus::Dispatching => {
+            return Err(CliError::new(ExitStatus::NotFound, format!("call {call} has no follow-up to run"))
+                .cause(why)
+                .hint(format!("take it with `dispatchctl ack {call}`, or close it and `dispatchctl reopen {call}`")));
+        }
+        Answer::NotAllowed(state, why) => return Err(not_allowed(&Decision::FireNow, &state.call, &why)),
+        Answer::NotFound => return Err(CliError::no_call(text)),
+        _ => return Err(CliError::new(ExitStatus::Bug, "the follow-up was neither fired nor refused")),
+    }
+    Ok(ExitStatus::Done)
+}
+
+/// A call after a step of it fired, and how many attempts it had before.
+struct Fired {
+    state: CallState,
+    told: u32,
+}
+
+/// Fires every call that is due. What another fires meanwhile is left to it.
+async fn run_due(by: Option<&str>, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    let core = app.core(app.store(Missing::Refuse).await?);
+    let mut fired = Vec::new();
+    let mut refused: Vec<CallId> = Vec::new();
+    loop {
+        // What is refused stays due and at the front.
+        let due = core.store.due(core.clock.now(), BATCH + refused.len()).await?;
+        let due: Vec<CallId> = due.into_iter().filter(|c| !refused.contains(c)).collect();
+        if due.is_empty() {
+            break;
+        }
+        for call in due {
+            match fire(&core, &call, by).await {
+                Ok(done) => fired.extend(done),
+                Err(StoreError::Refused { .. }) => refused.push(call),
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+    show_fired(&fired, app, out);
+    if refused.is_empty() {
+        return Ok(ExitStatus::Done);
+    }
+    let ids: Vec<&str> = refused.iter().map(CallId::as_str).collect();
+    Err(CliError::new(ExitStatus::Bug, format!("due steps of {} could not be decided", ids.join(", ")))
+        .hint("somebody must take these calls by hand: `dispatchctl ack CALL`"))
+}
+
+async fn fire(core: &Core, call: &CallId, by: Option<&str>) -> Result<Option<Fired>, StoreError> {
+    let told = core.store.call(call).await?.map_or(0, |s| s.call.attempts);
+    match core.apply(Event::Wake { call: call.clone() }, operator(by)).await? {
+        Answer::Changed(state) => Ok(Some(Fired { state: *state, told })),
+        _ => Ok(None),
+    }
+}
+
+fn show_fired(fired: &[Fired], app: &App, out: &mut Output) {
+    let told = |f: &Fired| {
+        let new = f.state.attempts.iter().filter(|a| a.number > f.told);
+        new.map(|a| format!("{} (attempt {})", a.recipient.name, a.number)).collect::<Vec<_>>().join(", ")
+    };
+    if out.is_json() {
+        let calls: Vec<Value> = fired.iter().map(|f| view::outcome(&f.state, false, out.mode())).collect();
+        out.document(&json!({ "fired": fired.len(), "calls": calls }));
+    } else if fired.is_empty() && !out.is_csv() {
+        out.mode_line();
+        out.line("nothing is due");
+    } else {
+        let now = app.clock.now();
+        let mut t = Table::new(&["CALL", "REF", "STATUS", "TELLING", "NEXT"]);
+        for f in fired {
+            let call = &f.state.call;
+            let next = what_is_next(call, now, out).unwrap_or_default();
+            t.row([call.id.to_string(), call.reference.to_string(), call.status.to_string(), told(f), next]);
+        }
+        out.table(&t);
+    }
+    if !fired.is_empty() {
+        out.chat(&format!("fired {}", fired.len()));
+        warn_without_engine(app, out);
+    }
+}
+
+fn warn_without_engine(app: &App, out: &Output) {
+    if app.holder().is_none() {
+        out.note("warning: no engine runs: texts and follow-ups go out when one does; start `dispatchctl serve`");
+    }
+}
+
+async fn cancel(
+    text: &str,
+    by: Option<&str>,
+    note: Option<String>,
+    app: &App,
+    out: &mut Output,
+) -> Result<ExitStatus, CliError> {
+    let store = app.store(Missing::Refuse).await?;
+    let call = call_named(store.as_ref(), text).await?;
+    let by = operator(by);
+    let event = Event::Decide { call: call.clone(), what: Decision::Mute, by: by.clone(), note };
+    let (state, changed) = match app.core(store).apply(event, by).await? {
+        Answer::Changed(state) => (state, true),
+        Answer::Already(state) => (state, false),
+        Answer::NotAllowed(state, why) => return Err(not_allowed(&Decision::Mute, &state.call, &why)),
+        Answer::NotFound => return Err(CliError::no_call(text)),
+        _ => return Err(CliError::new(ExitStatus::Bug, "the follow-ups were neither cancelled nor kept")),
+    };
+    if out.is_json() {
+        let mut doc = view::call(&state.call, out.mode());
+        if let Some(map) = doc.as_object_mut() {
+            map.insert("changed".into(), json!(changed));
+        }
+        out.document(&doc);
+    } else if out.is_csv() {
+        let mut t = Table::new(&["CALL", "REF", "STATUS", "EXHAUSTS", "CHANGED"]);
+        let exhausts = state.call.wake_at.map(|at| out.time(at)).unwrap_or_default();
+        let (id, reference) = (state.call.id.to_string(), state.call.reference.to_string());
+        t.row([id, reference, state.call.status.to_string(), exhausts, changed.to_string()]);
+        out.table(&t);
+    } else {
+        out.mode_line();
+        let word = if changed { "are cancelled" } else { "were cancelled already" };
+        out.line(&format!(
+            "the follow-ups of {} ({}) {word}: nobody else is told",
+            state.call.id, state.call.reference
+        ));
+        if let Some(at) = state.call.wake_at {
+            let at = out.time(at);
+            out.line(&format!(
+                "if nobody takes it, it is EXHAUSTED at {at}, with an alert; `dispatchctl ack {}` takes it",
+                state.call.id
+            ));
+        }
+    }
+    Ok(ExitStatus::Done)
+}

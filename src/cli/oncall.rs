@@ -1,0 +1,204 @@
+//! `oncall`: who would be told, for a line and level, now or at a time.
+//!
+//! Read from the configuration; opt-outs come from the store where there is one. Nothing is written.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::domain::PhoneNumber;
+use crate::domain::Timestamp;
+use crate::domain::phone::masked;
+use crate::domain::policy::Policy;
+use crate::domain::team::{Directory, Line};
+use crate::domain::types::{ContactId, Role};
+use crate::store::{OptOutLine, Store as _};
+
+use super::app::{App, Missing};
+use super::decide::there_are;
+use super::output::{Output, Table};
+use super::report::{CliError, ExitStatus};
+use super::timeline::{offset, span};
+
+/// Which line and level, and when.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The number that customers dial [default: the shop's own line]
+    #[arg(long, value_name = "NUMBER")]
+    line: Option<String>,
+    /// Emergency level
+    #[arg(long, value_name = "LEVEL", default_value = "normal")]
+    level: String,
+    /// As of this RFC 3339 time [default: now]
+    #[arg(long, value_name = "TIME", value_parser = super::args::time)]
+    at: Option<Timestamp>,
+}
+
+/// Somebody whom a step names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) role: Role,
+    pub(super) contact: ContactId,
+    pub(super) name: String,
+    pub(super) phone: PhoneNumber,
+    /// Takes no texts from this line's sender.
+    pub(super) opted_out: bool,
+}
+
+/// Whom roles name on a line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Each contact once, in order.
+    pub(super) named: Vec<Named>,
+    /// Roles that nobody holds.
+    pub(super) empty_roles: Vec<Role>,
+}
+
+impl Found {
+    /// Whether a step of these roles would tell anybody.
+    fn tells_somebody(&self) -> bool {
+        self.named.iter().any(|n| !n.opted_out)
+    }
+}
+
+/// Whether this number takes no texts from this line's sender.
+pub(super) fn is_opted_out(phone: &PhoneNumber, sender: Option<&str>, opt_outs: &[OptOutLine]) -> bool {
+    opt_outs.iter().any(|o| o.phone == phone.e164() && (o.sender.is_empty() || Some(o.sender.as_str()) == sender))
+}
+
+/// Who holds these roles on this line at this time.
+pub(super) fn holders_of(
+    directory: &Directory,
+    line: &Line,
+    roles: &[Role],
+    at: Timestamp,
+    opt_outs: &[OptOutLine],
+) -> Found {
+    let sender = directory.sender(line).map(crate::domain::types::Sender::as_str);
+    let mut found = Found::default();
+    for role in roles {
+        let holders = directory.holders(line, role, at);
+        if holders.is_empty() {
+            found.empty_roles.push(role.clone());
+        }
+        for c in holders {
+            if !found.named.iter().any(|n| n.contact == c.id) {
+                found.named.push(Named {
+                    role: role.clone(),
+                    contact: c.id.clone(),
+                    name: c.name.clone(),
+                    phone: c.phone.clone(),
+                    opted_out: is_opted_out(&c.phone, sender, opt_outs),
+                });
+            }
+        }
+    }
+    found
+}
+
+struct Rung {
+    number: usize,
+    after: Duration,
+    found: Found,
+}
+
+pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    let directory = &app.config.directory;
+    let (line, unlisted) = directory.line(args.line.as_deref());
+    let Some(policy) = directory.policy(line, &args.level) else {
+        let levels = directory.levels(line);
+        let what = format!("{:?} is no level of this line (--level)", args.level.trim());
+        return Err(CliError::new(ExitStatus::Usage, what).hint(there_are("levels", levels.iter().map(String::as_str))));
+    };
+    let opt_outs = opt_outs(app).await?;
+    let at = args.at.unwrap_or_else(|| app.clock.now());
+    let rungs = rungs(directory, line, policy, at, &opt_outs);
+    if unlisted {
+        let shown = masked(args.line.as_deref().unwrap_or_default());
+        out.note(&format!("warning: {shown} is no configured line: the defaults are used, and a call to it alerts"));
+    }
+    let everybody = rungs.iter().all(|r| r.found.tells_somebody());
+    if out.is_json() {
+        out.document(&document(line, policy, at, &rungs));
+    } else {
+        show(line, policy, at, &rungs, out);
+    }
+    if everybody { Ok(ExitStatus::Done) } else { Ok(ExitStatus::No) }
+}
+
+/// Opted-out numbers, or none where no store exists yet.
+pub(super) async fn opt_outs(app: &App) -> Result<Vec<OptOutLine>, CliError> {
+    if !app.config.store.path().exists() {
+        return Ok(Vec::new());
+    }
+    Ok(app.store(Missing::Refuse).await?.opt_outs().await?)
+}
+
+/// The steps of one run of the ladder; repeats tell the same people again.
+fn rungs(directory: &Directory, line: &Line, policy: &Policy, at: Timestamp, opt_outs: &[OptOutLine]) -> Vec<Rung> {
+    let mut after = Duration::ZERO;
+    let mut rungs = Vec::new();
+    for (index, step) in policy.steps.iter().enumerate() {
+        after = after.saturating_add(policy.wait_before(index));
+        let found = holders_of(directory, line, &step.notify, at.plus(after), opt_outs);
+        rungs.push(Rung { number: index + 1, after, found });
+    }
+    rungs
+}
+
+fn document(line: &Line, policy: &Policy, at: Timestamp, rungs: &[Rung]) -> Value {
+    let steps: Vec<Value> = rungs
+        .iter()
+        .map(|r| {
+            let who: Vec<Value> = r
+                .found
+                .named
+                .iter()
+                .map(|n| json!({ "contact": n.contact, "contactName": n.name, "role": n.role, "to": n.phone, "optedOut": n.opted_out }))
+                .collect();
+            json!({ "step": r.number, "dueAt": at.plus(r.after), "who": who, "emptyRoles": r.found.empty_roles,
+                    "tellsSomebody": r.found.tells_somebody() })
+        })
+        .collect();
+    json!({ "line": line.number, "lineName": line.name, "level": policy.name, "at": at, "steps": steps,
+            "repeat": policy.repeat, "exhaustsAfterSeconds": total(policy).as_secs() })
+}
+
+/// From acceptance to EXHAUSTED.
+fn total(policy: &Policy) -> Duration {
+    (0..=policy.total_steps()).fold(Duration::ZERO, |sum, i| sum.saturating_add(policy.wait_before(i)))
+}
+
+fn show(line: &Line, policy: &Policy, at: Timestamp, rungs: &[Rung], out: &mut Output) {
+    let mut t = Table::new(&["STEP", "AFTER", "ROLE", "CONTACT", "NAME", "PHONE", "NOTE"]);
+    for r in rungs {
+        let step = |role: &Role| [r.number.to_string(), offset(r.after), role.to_string()];
+        for n in &r.found.named {
+            let note = if n.opted_out { "opted out" } else { "" };
+            t.row(step(&n.role).into_iter().chain([
+                n.contact.to_string(),
+                n.name.clone(),
+                n.phone.to_string(),
+                note.to_owned(),
+            ]));
+        }
+        for role in &r.found.empty_roles {
+            let gap = [String::new(), String::new(), String::new(), format!("nobody holds {role}")];
+            t.row(step(role).into_iter().chain(gap));
+        }
+    }
+    out.table(&t);
+    if out.is_csv() {
+        return;
+    }
+    let number = line.number.as_deref().map(|n| format!(" ({})", masked(n))).unwrap_or_default();
+    let mut text = format!("{}{number}, level {}, as of {}", line.name, policy.name, out.time(at));
+    if policy.repeat > 0 {
+        text.push_str(&format!("; again {} times, {} after the last step", policy.repeat, span(policy.repeat_wait)));
+    }
+    text.push_str(&format!("; without an answer EXHAUSTED after {}", span(total(policy))));
+    out.line(&text);
+    for r in rungs.iter().filter(|r| !r.found.tells_somebody()) {
+        out.note(&format!("warning: step {} finds nobody to tell", r.number));
+    }
+}

@@ -1,0 +1,422 @@
+//! `status`: the overview, or the whole story of one call; once, or drawn anew whenever it changes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::Timestamp;
+use crate::domain::call::CallStatus;
+use crate::domain::error_class::Class;
+use crate::domain::phone::masked;
+use crate::domain::types::CallId;
+use crate::engine::apply::Core;
+use crate::engine::lock::Holder;
+use crate::engine::view;
+use crate::gateways::twilio::codes;
+use crate::store::{AlertLine, CallFilter, CallLine, CallStory, DueLine, EngineRow, FailureLine, Figures, OptOutLine};
+
+use super::app::{App, Missing};
+use super::args::Since;
+use super::decide::call_named;
+use super::follow_up::{line_json, who};
+use super::output::{Output, Table};
+use super::refresh::refresh;
+use super::report::{CliError, ExitStatus};
+use super::timeline::{self, next_step};
+use super::watch::{Heard, Watcher};
+
+/// What to show.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// One call: its id, a message SID or a reference
+    call: Option<String>,
+    /// Show every change until interrupted, or until nobody is looked for any more
+    #[arg(long, short)]
+    watch: bool,
+    /// Ask the provider about the call's messages first
+    #[arg(long, requires = "call")]
+    refresh: bool,
+    /// Calls in these states: a status, `open` or `all` [default: open]
+    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = states, conflicts_with = "call")]
+    state: Vec<States>,
+    /// Calls accepted since: a duration (90s, 2h) ago, or an RFC 3339 time
+    #[arg(long, value_name = "DURATION|TIME", value_parser = super::args::since, conflicts_with = "call")]
+    since: Option<Since>,
+    /// At most so many calls
+    #[arg(long, value_name = "N", default_value_t = 20, conflicts_with = "call")]
+    limit: usize,
+}
+
+/// One word of `--state`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum States {
+    Open,
+    All,
+    One(CallStatus),
+}
+
+fn states(text: &str) -> Result<States, String> {
+    match text.trim().to_ascii_uppercase().as_str() {
+        "OPEN" => Ok(States::Open),
+        "ALL" => Ok(States::All),
+        word => CallStatus::from_word(word).map(States::One).ok_or_else(|| {
+            let all: Vec<&str> = CallStatus::ALL.iter().map(|s| s.as_str()).collect();
+            format!("the states are {}, open and all", all.join(", "))
+        }),
+    }
+}
+
+fn chosen(states: &[States]) -> Vec<CallStatus> {
+    let is_chosen = |s: &CallStatus| {
+        states.iter().any(|w| match w {
+            States::Open => s.is_open(),
+            States::All => true,
+            States::One(one) => one == s,
+        })
+    };
+    let open = |s: &CallStatus| states.is_empty() && s.is_open();
+    CallStatus::ALL.iter().copied().filter(|s| is_chosen(s) || open(s)).collect()
+}
+
+/// Follow-ups that the overview names.
+const NEXT_DUE: usize = 5;
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// An engine that dies commits nothing: a watcher looks again after this.
+const LOOK_AT_MOST: Duration = Duration::from_secs(1);
+
+pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    let core = app.core(app.store(Missing::Refuse).await?);
+    let Some(text) = &args.call else { return overview(&args, &app, &core, out).await };
+    let call = call_named(core.store.as_ref(), text).await?;
+    if args.refresh {
+        refresh(&mut app, &core, &call, out).await?;
+    }
+    if args.watch {
+        return watch_story(&call, &app, &core, out).await;
+    }
+    let story = core.store.story(&call).await?.ok_or_else(|| CliError::no_call(text))?;
+    show_story(&story, &app, out);
+    Ok(ExitStatus::Done)
+}
+
+fn show_story(story: &CallStory, app: &App, out: &mut Output) {
+    if out.is_json() {
+        out.document(&view::story(story, out.mode()));
+    } else if out.is_csv() {
+        out.table(&super::log::table(&story.log, out));
+    } else {
+        out.mode_line();
+        for line in timeline::header(story, app, app.clock.now(), out) {
+            out.line(&line);
+        }
+        out.line("");
+        for line in timeline::entries(&story.log, story.state.call.accepted_at, out) {
+            out.line(&line);
+        }
+        if !story.state.attempts.is_empty() {
+            out.line("");
+            out.part(&timeline::attempts(story, out));
+        }
+    }
+}
+
+/// On a terminal the story is drawn anew; a pipe gets the new entries, JSON the document once more on one line.
+async fn watch_story(call: &CallId, app: &App, core: &Arc<Core>, out: &mut Output) -> Result<ExitStatus, CliError> {
+    let mut watcher = Watcher::start(core.store.clone(), core.clock.clone()).await?;
+    let mut shown: Option<CallStory> = None;
+    loop {
+        let story = core.store.story(call).await?.ok_or_else(|| CliError::no_call(call.as_str()))?;
+        let same = shown.as_ref().is_some_and(|s| s.state == story.state && s.log.len() == story.log.len());
+        if !same {
+            draw_story(shown.as_ref(), &story, app, out);
+        }
+        if story.state.call.status != CallStatus::Dispatching {
+            return Ok(ExitStatus::Done);
+        }
+        shown = Some(story);
+        if watcher.next(LOOK_AT_MOST).await? == Heard::Interrupted {
+            return Ok(ExitStatus::Interrupted);
+        }
+    }
+}
+
+fn draw_story(before: Option<&CallStory>, story: &CallStory, app: &App, out: &mut Output) {
+    if out.is_json() {
+        out.object_line(&view::story(story, out.mode()));
+        return;
+    }
+    if let (Some(before), false) = (before, out.is_terminal()) {
+        let seen = before.log.last().map_or(0, |l| l.seq);
+        let new: Vec<_> = story.log.iter().filter(|l| l.seq > seen).cloned().collect();
+        if out.is_csv() {
+            let rows: Vec<Vec<String>> = new.iter().map(|l| super::log::cells(l, out)).collect();
+            out.more_csv(&rows);
+        } else {
+            for line in timeline::entries(&new, story.state.call.accepted_at, out) {
+                out.line(&line);
+            }
+        }
+        return;
+    }
+    if before.is_some() {
+        out.redraw();
+    }
+    show_story(story, app, out);
+}
+
+/// All that the overview shows, read once.
+#[derive(PartialEq)]
+struct Overview {
+    holder: Option<Holder>,
+    engine: Option<EngineRow>,
+    figures: Figures,
+    calls: Vec<CallLine>,
+    due: Vec<DueLine>,
+    failures: Vec<FailureLine>,
+    alerts: Vec<AlertLine>,
+    opt_outs: Vec<OptOutLine>,
+}
+
+async fn read(args: &Args, since: Option<Timestamp>, app: &App, core: &Core) -> Result<Overview, CliError> {
+    let (store, now) = (&core.store, core.clock.now());
+    let filter = CallFilter { statuses: chosen(&args.state), since, limit: args.limit };
+    Ok(Overview {
+        holder: app.holder(),
+        engine: store.engine().await?,
+        figures: store.figures(now).await?,
+        calls: store.calls(&filter).await?,
+        due: store.due_lines(NEXT_DUE).await?,
+        failures: store.failures(now.minus(DAY)).await?,
+        alerts: store.alerts().await?,
+        opt_outs: store.opt_outs().await?,
+    })
+}
+
+async fn overview(args: &Args, app: &App, core: &Arc<Core>, out: &mut Output) -> Result<ExitStatus, CliError> {
+    let since = args.since.map(|s| s.moment(core.clock.now()));
+    if !args.watch {
+        let o = read(args, since, app, core).await?;
+        if out.is_json() {
+            out.document(&document(&o, app, out));
+        } else {
+            show(&o, app, out);
+        }
+        return Ok(ExitStatus::Done);
+    }
+    let mut watcher = Watcher::start(core.store.clone(), core.clock.clone()).await?;
+    let mut shown: Option<Overview> = None;
+    loop {
+        let o = read(args, since, app, core).await?;
+        if shown.as_ref() != Some(&o) {
+            if out.is_json() {
+                out.object_line(&document(&o, app, out));
+            } else {
+                if shown.is_some() {
+                    out.redraw();
+                }
+                show(&o, app, out);
+            }
+            shown = Some(o);
+        }
+        if watcher.next(LOOK_AT_MOST).await? == Heard::Interrupted {
+            return Ok(ExitStatus::Interrupted);
+        }
+    }
+}
+
+/// The row of the engine that holds the lock now.
+fn row_of<'a>(o: &'a Overview, holder: &Holder) -> Option<&'a EngineRow> {
+    o.engine.as_ref().filter(|e| e.pid == holder.pid && e.stopped_at.is_none())
+}
+
+fn document(o: &Overview, app: &App, out: &Output) -> Value {
+    let now = app.clock.now();
+    let engine = o.holder.as_ref().map(|h| {
+        let row = row_of(o, h);
+        json!({ "role": h.role, "pid": h.pid, "id": row.map(|r| &r.id), "since": row.map(|r| r.started_at), "listen": row.and_then(|r| r.listen.as_deref()) })
+    });
+    let failures = o.failures.iter().map(|f| {
+        json!({ "code": f.code, "class": class_word(codes::class_of(f.code)), "name": f.code.map(codes::name_of), "count": f.count, "lastAt": f.last_at, "result": f.result })
+    });
+    let alerts = o
+        .alerts
+        .iter()
+        .map(|a| json!({ "key": key(&a.key), "callId": a.call, "message": a.message, "raisedAt": a.raised_at }));
+    let due = o.due.iter().map(|d| line_json(d, &who(&d.call, d.due, &o.opt_outs, app), now));
+    let mut doc = Map::new();
+    doc.insert("engine".into(), json!(engine));
+    doc.insert("figures".into(), figures(&o.figures));
+    doc.insert("calls".into(), o.calls.iter().map(|l| view::line(l, out.mode())).collect());
+    doc.insert("due".into(), due.collect());
+    doc.insert("failures".into(), failures.collect());
+    doc.insert("alerts".into(), alerts.collect());
+    Value::Object(doc)
+}
+
+fn figures(f: &Figures) -> Value {
+    json!({
+        "openCalls": f.open_calls,
+        "activeRetries": f.active_retries,
+        "pendingDispatches": f.pending_dispatches,
+        "overdueFollowUps": f.overdue,
+        "oldestDueAt": f.oldest_due,
+        "unknownOutcomes": f.unknown_outcomes,
+        "awaitingFinalStatus": f.awaiting_final,
+        "failedLastHour": f.failed_last_hour,
+        "consecutiveFailures": f.consecutive_failures,
+        "waitingToBeSent": f.sendable,
+        "outboxDepth": f.outbox_depth,
+        "outboxOldestAt": f.outbox_oldest,
+        "alerts": f.alerts,
+    })
+}
+
+fn show(o: &Overview, app: &App, out: &mut Output) {
+    let calls = calls_table(o, out);
+    if out.is_csv() {
+        out.table(&calls);
+        return;
+    }
+    out.mode_line();
+    let engine = engine_line(o, out);
+    out.line(&engine);
+    out.line(&figures_line(&o.figures));
+    let empty = format!("no calls of these states: {}", "`dispatchctl status --state all` shows every one");
+    section("alerts", &alerts_table(o, out), None, out);
+    section("calls", &calls, Some(&empty), out);
+    section("due next", &due_table(o, app, out), None, out);
+    section("failures of the last 24 h", &failures_table(o, out), None, out);
+}
+
+fn section(title: &str, table: &Table, if_empty: Option<&str>, out: &mut Output) {
+    if table.rows.is_empty() {
+        if let Some(text) = if_empty {
+            out.line(&format!("\n{text}"));
+        }
+        return;
+    }
+    out.line(&format!("\n{title}"));
+    out.part(table);
+}
+
+fn engine_line(o: &Overview, out: &Output) -> String {
+    if let Some(h) = &o.holder {
+        let row = row_of(o, h);
+        let since = row.map(|r| format!(" since {}", out.time(r.started_at))).unwrap_or_default();
+        let listen = row.and_then(|r| r.listen.as_deref()).map(|l| format!(", at {l}")).unwrap_or_default();
+        return format!("engine: {}, process {}{since}{listen}", out.emphasis(Some(true), &h.role), h.pid);
+    }
+    let last = match &o.engine {
+        Some(e) if e.stopped_at.is_none() => format!(" (`{}`, process {}, did not stop cleanly)", e.role, e.pid),
+        _ => String::new(),
+    };
+    let text = "no engine runs: follow-ups wait; start `dispatchctl serve`";
+    format!("warning: {}{last}", out.emphasis(Some(false), text))
+}
+
+fn figures_line(f: &Figures) -> String {
+    let parts = [
+        ("open calls", f.open_calls),
+        ("follow-ups to come", f.active_retries),
+        ("overdue", f.overdue),
+        ("waiting to be sent", f.sendable),
+        ("unknown outcomes", f.unknown_outcomes),
+        ("awaiting a final status", f.awaiting_final),
+        ("failed in the last hour", f.failed_last_hour),
+        ("alerts", f.alerts),
+    ];
+    parts.iter().map(|(name, n)| format!("{name} {n}")).collect::<Vec<_>>().join(" · ")
+}
+
+/// A key may end in a number that was given by hand.
+fn key(key: &str) -> String {
+    key.split(':').map(masked).collect::<Vec<_>>().join(":")
+}
+
+fn alerts_table(o: &Overview, out: &Output) -> Table {
+    let mut t = Table::new(&["SINCE", "CALL", "ALERT"]);
+    for a in &o.alerts {
+        let call = a.call.as_ref().map(ToString::to_string).unwrap_or_default();
+        t.row([out.time(a.raised_at), call, out.emphasis(Some(false), &a.message)]);
+    }
+    t
+}
+
+fn calls_table(o: &Overview, out: &Output) -> Table {
+    let mut t = Table::new(&["CALL", "REF", "STATUS", "LEVEL", "ACCEPTED", "LAST TOLD", "STATE", "NEXT"]);
+    for l in &o.calls {
+        let call = &l.call;
+        let next = call.wake_at.map(|at| format!("{} at {}", next_step(call), out.time(at)));
+        t.row([
+            call.id.to_string(),
+            call.reference.to_string(),
+            call.status.to_string(),
+            call.level.clone(),
+            out.time(call.accepted_at),
+            l.last_contact.clone().unwrap_or_default(),
+            l.last_state.clone().unwrap_or_default(),
+            next.unwrap_or_default(),
+        ]);
+    }
+    t
+}
+
+fn due_table(o: &Overview, app: &App, out: &Output) -> Table {
+    let mut t = Table::new(&["DUE", "CALL", "REF", "NEXT", "WHO"]);
+    for d in &o.due {
+        let who = who(&d.call, d.due, &o.opt_outs, app).text();
+        t.row([out.time(d.due), d.call.id.to_string(), d.call.reference.to_string(), next_step(&d.call), who]);
+    }
+    t
+}
+
+fn failures_table(o: &Overview, out: &Output) -> Table {
+    let mut t = Table::new(&["CLASS", "CODE", "MEANS", "COUNT", "LAST"]);
+    for f in &o.failures {
+        t.row([
+            class_word(codes::class_of(f.code)).to_owned(),
+            f.code.map(|c| c.to_string()).unwrap_or_default(),
+            f.code.map_or_else(|| f.result.clone(), |c| codes::name_of(c).to_owned()),
+            f.count.to_string(),
+            out.time(f.last_at),
+        ]);
+    }
+    t
+}
+
+/// An error class in a word, by what it is about.
+const fn class_word(class: Class) -> &'static str {
+    match class {
+        Class::Transient => "transient",
+        Class::NumberPermanent => "number",
+        Class::Account => "account",
+        Class::Sender => "sender",
+        Class::PairOrContent => "pair or content",
+        Class::OurRequest => "our request",
+        Class::Ambiguous => "ambiguous",
+        Class::Informational => "informational",
+        Class::UnknownCode => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_are_read_without_regard_to_case_and_the_rest_is_named() {
+        let read = |text: &str| states(text).map(|s| chosen(&[s]).len());
+        for (text, n) in [("open", 3), ("ALL", 5), ("acknowledged", 1), (" Exhausted ", 1)] {
+            assert_eq!(read(text), Ok(n), "{text}");
+        }
+        let e = read("done").expect_err("no such state");
+        assert!(e.contains("DISPATCHING") && e.contains("all"), "{e}");
+        assert_eq!(chosen(&[]), chosen(&[States::Open]));
+    }
+
+    #[test]
+    fn a_number_in_an_alerts_key_is_masked() {
+        assert_eq!(key("failed:t1:+19495550101"), "failed:t1:+1949•••0101");
+    }
+}

@@ -1,0 +1,211 @@
+//! The whole story of one call as text: who was told what, when, by whom it was taken.
+
+use std::time::Duration;
+
+use crate::domain::Timestamp;
+use crate::domain::call::{Call, CallStatus, OutReason};
+use crate::domain::phone::masked;
+use crate::engine::view;
+use crate::store::{CallStory, LogLine};
+
+use super::app::App;
+use super::decide::holder_name;
+use super::log::told;
+use super::output::{Output, Table};
+
+/// How much later: `+2m00s`. Under a minute with tenths, over a day without seconds.
+pub(super) fn offset(d: Duration) -> String {
+    format!("+{}", span(d))
+}
+
+/// A duration for people: `0.4s`, `59.9s`, `2m00s`, `1h02m03s`, `3d04h05m`.
+pub(super) fn span(d: Duration) -> String {
+    let (ms, s) = (d.subsec_millis(), d.as_secs());
+    let (m, h, days) = (s / 60 % 60, s / 3600 % 24, s / 86_400);
+    match s {
+        0..60 => format!("{s}.{}s", ms / 100),
+        60..3_600 => format!("{m}m{:02}s", s % 60),
+        3_600..86_400 => format!("{h}h{m:02}m{:02}s", s % 60),
+        _ => format!("{days}d{h:02}h{m:02}m"),
+    }
+}
+
+/// `in 1m58s`, `12.0s ago`.
+pub(super) fn relative(at: Timestamp, now: Timestamp) -> String {
+    if at > now { format!("in {}", span(at.since(now))) } else { format!("{} ago", span(now.since(at))) }
+}
+
+/// The step that comes next: `step 2 of 4`, `round 2 step 1 of 4`, or `exhausts`.
+pub(super) fn next_step(call: &Call) -> String {
+    if view::next_follow_up(call).is_none() {
+        return "exhausts".to_owned();
+    }
+    let round = if call.round > 1 { format!("round {} ", call.round) } else { String::new() };
+    format!("{round}step {} of {}", call.next_step.saturating_add(1), call.policy.total_steps())
+}
+
+/// What the engine does with a call next, in words; `None` where nothing is to come.
+pub(super) fn what_is_next(call: &Call, now: Timestamp, out: &Output) -> Option<String> {
+    let at = call.wake_at.filter(|_| call.status == CallStatus::Dispatching)?;
+    let when = format!("{}, at {}", relative(at, now), out.time(at));
+    Some(match view::next_follow_up(call) {
+        Some(_) => format!("{} {when}", next_step(call)),
+        None if call.muted => format!("follow-ups were cancelled; EXHAUSTED {when}, if nobody takes it"),
+        None => format!("the ladder is over; EXHAUSTED {when}, if nobody takes it"),
+    })
+}
+
+/// What stands above the timeline, one line each.
+pub(super) fn header(story: &CallStory, app: &App, now: Timestamp, out: &Output) -> Vec<String> {
+    let (call, data) = (&story.state.call, &story.state.call.data);
+    let (line, unlisted) = app.config.directory.line(data.twilio_to_number.as_deref());
+    let mut rows: Vec<(&str, String)> = vec![
+        ("call", call.id.to_string()),
+        ("reference", call.reference.to_string()),
+        ("status", out.emphasis(good(call.status), call.status.as_str())),
+        ("level", call.level.clone()),
+    ];
+    let dialled = data.twilio_to_number.as_deref().map(masked);
+    rows.push((
+        "line",
+        match dialled {
+            Some(n) if unlisted => format!("{} ({n}, not a configured line)", line.name),
+            Some(n) => format!("{} ({n})", line.name),
+            None => line.name.clone(),
+        },
+    ));
+    let caller: Vec<&str> = [&data.caller_name, &data.caller_phone].into_iter().filter_map(|v| v.as_deref()).collect();
+    let caller = Some(caller.join(", ")).filter(|c| !c.is_empty());
+    for (name, value) in [("caller", caller), ("address", data.address.clone()), ("issue", data.issue_summary.clone())]
+    {
+        rows.extend(value.map(|v| (name, v)));
+    }
+    rows.push(("accepted", format!("{} by {}", out.time(call.accepted_at), call.created_by.0)));
+    if let Some(closed) = call.closed_at.map(|at| out.time(at)) {
+        rows.push(match holder_name(&story.state, app) {
+            Some(name) => ("holder", format!("{name}, since {closed}")),
+            None => ("closed", closed),
+        });
+    }
+    for o in &call.outs {
+        let who = app.config.directory.contact(&o.contact).map_or_else(|| o.contact.to_string(), |c| c.name.clone());
+        rows.push((
+            "out",
+            match o.why {
+                OutReason::Passed => format!("{who} passed"),
+                OutReason::Failed => format!("{who} cannot be reached"),
+            },
+        ));
+    }
+    rows.extend(what_is_next(call, now, out).map(|n| ("next", n)));
+    rows.into_iter().map(|(name, value)| format!("{name:<10} {}", value.replace('\n', " "))).collect()
+}
+
+fn good(status: CallStatus) -> Option<bool> {
+    match status {
+        CallStatus::Acknowledged | CallStatus::Resolved => Some(true),
+        CallStatus::Exhausted => Some(false),
+        CallStatus::Dispatching | CallStatus::Cancelled => None,
+    }
+}
+
+/// One line an entry: time, how long after acceptance, who, what.
+pub(super) fn entries(log: &[LogLine], accepted: Timestamp, out: &Output) -> Vec<String> {
+    let width = log.iter().map(|l| l.entry.actor.0.chars().count()).max().unwrap_or(0).clamp(6, 24);
+    log.iter()
+        .map(|l| {
+            let after = offset(l.entry.at.since(accepted));
+            format!("{}  {after:>10}  {:<width$}  {}", out.time(l.entry.at), l.entry.actor.0, told(l))
+        })
+        .collect()
+}
+
+/// The attempts of a call.
+pub(super) fn attempts(story: &CallStory, out: &Output) -> Table {
+    let mut t = Table::new(&["REF", "KIND", "TO", "STATE", "STATUS", "SENT", "SID", "RESULT"]);
+    for a in &story.state.attempts {
+        let code = a.error_code.map(|c| format!(" (code {c})")).unwrap_or_default();
+        t.row([
+            a.reference(&story.state.call.reference),
+            a.kind.to_string(),
+            format!("{} {}", a.recipient.name, a.recipient.phone),
+            a.state.to_string(),
+            a.message_status.as_ref().map(ToString::to_string).unwrap_or_default(),
+            a.sent_at.map(|at| out.time(at)).unwrap_or_default(),
+            a.sid.as_ref().map(ToString::to_string).unwrap_or_default(),
+            format!("{}{code}", a.result),
+        ]);
+    }
+    t
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::cli::output::Color;
+    use crate::domain::event::{LogEntry, LogKind};
+    use crate::domain::types::Actor;
+
+    fn out() -> Output {
+        Output::new(None, false, Color::Never, true, true)
+    }
+
+    fn entry(at: Timestamp, actor: &str, message: &str, data: Value) -> LogLine {
+        let entry = LogEntry {
+            kind: LogKind::StepFired,
+            at,
+            call: None,
+            attempt: None,
+            actor: Actor(actor.into()),
+            message: message.into(),
+            data,
+        };
+        LogLine { seq: 1, entry }
+    }
+
+    #[test]
+    fn offsets_read_like_a_stopwatch() {
+        for (ms, want) in [
+            (0, "+0.0s"),
+            (450, "+0.4s"),
+            (59_999, "+59.9s"),
+            (120_000, "+2m00s"),
+            (3_599_000, "+59m59s"),
+            (3_723_000, "+1h02m03s"),
+            (273_900_000, "+3d04h05m"),
+        ] {
+            assert_eq!(offset(Duration::from_millis(ms)), want, "{ms} ms");
+        }
+    }
+
+    #[test]
+    fn a_time_is_said_from_where_one_stands() {
+        let now = Timestamp::from_millis(1_795_313_040_000);
+        assert_eq!(relative(now.plus(Duration::from_secs(118)), now), "in 1m58s");
+        assert_eq!(relative(now.minus(Duration::from_secs(12)), now), "12.0s ago");
+    }
+
+    #[test]
+    fn an_entry_says_when_how_long_after_who_and_what() {
+        let accepted = Timestamp::from_millis(1_795_313_040_000);
+        let log = [
+            entry(accepted, "engine", "step 1 fired: telling Sam Ortiz", Value::Null),
+            entry(
+                accepted.plus(Duration::from_secs(120)),
+                "dana (root)",
+                "acknowledged",
+                json!({ "note": "by phone" }),
+            ),
+        ];
+        let lines = entries(&log, accepted, &out());
+        assert_eq!(
+            lines,
+            [
+                "2026-11-22T02:04:00.000Z       +0.0s  engine       step 1 fired: telling Sam Ortiz",
+                "2026-11-22T02:06:00.000Z      +2m00s  dana (root)  acknowledged (by phone)",
+            ]
+        );
+    }
+}

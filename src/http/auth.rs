@@ -1,0 +1,196 @@
+//! Who may use `/api`: bearer tokens with scopes, or, where none is configured, this machine alone.
+
+use std::hint::black_box;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use axum::http::request::Parts;
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use secrecy::ExposeSecret as _;
+use sha2::{Digest as _, Sha256};
+
+use crate::config::{Scope, Token};
+use crate::domain::types::Actor;
+
+use super::problem::Problem;
+
+/// What a proxy in front adds. Where no token is configured, a request that came through one came from elsewhere.
+const FORWARDED: [&str; 9] = [
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-original-host",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "fastly-client-ip",
+];
+
+struct Entry {
+    name: String,
+    digest: [u8; 32],
+    scope: Scope,
+}
+
+/// The tokens in force, by their hashes.
+pub(super) struct TokenBook(RwLock<Arc<Vec<Entry>>>);
+
+impl TokenBook {
+    pub(super) fn new(tokens: &[Token]) -> Self {
+        Self(RwLock::new(Arc::new(entries(tokens))))
+    }
+
+    pub(super) fn replace(&self, tokens: &[Token]) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(entries(tokens));
+    }
+
+    /// Who asks, if they may.
+    ///
+    /// # Errors
+    /// 401 without a valid token, 403 where the token may not do this, or where none is configured and the request is not
+    /// plainly from this machine.
+    pub(super) fn check(&self, parts: &Parts, needed: Scope) -> Result<Caller, Problem> {
+        let entries = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if entries.is_empty() {
+            return local(parts).map(|()| Caller { token: None });
+        }
+        let given = bearer(&parts.headers).ok_or_else(|| unauthorized("A bearer token is needed."))?;
+        let digest: [u8; 32] = Sha256::digest(given).into();
+        let mut found: Option<&Entry> = None;
+        // Every token is compared, whichever fits: the time taken tells nothing.
+        for entry in entries.iter() {
+            if same(&entry.digest, &digest) && found.is_none_or(|f| f.scope < entry.scope) {
+                found = Some(entry);
+            }
+        }
+        let entry = found.ok_or_else(|| unauthorized("This bearer token is not known."))?;
+        if entry.scope < needed {
+            let wanted = word(needed);
+            let detail = format!("This token may not do that: its scope is {}, {wanted} is needed.", word(entry.scope));
+            return Err(Problem::new(StatusCode::FORBIDDEN, detail).kind("scope", "The token's scope is too small"));
+        }
+        Ok(Caller { token: Some(entry.name.clone()) })
+    }
+}
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Caller {
+    token: Option<String>,
+}
+
+impl Caller {
+    /// For the log: the token's name, with the person that it speaks for.
+    pub(super) fn actor(&self, by: Option<&str>) -> Actor {
+        Actor(match (&self.token, by) {
+            (Some(token), Some(by)) => format!("{token} ({by})"),
+            (Some(token), None) => token.clone(),
+            (None, Some(by)) => by.to_owned(),
+            (None, None) => "api".to_owned(),
+        })
+    }
+}
+
+fn entries(tokens: &[Token]) -> Vec<Entry> {
+    let digest = |t: &Token| Sha256::digest(t.token.expose_secret()).into();
+    tokens.iter().map(|t| Entry { name: t.name.clone(), digest: digest(t), scope: t.scope }).collect()
+}
+
+fn word(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Read => "read",
+        Scope::Dispatch => "dispatch",
+        Scope::Operate => "operate",
+    }
+}
+
+fn same(a: &[u8; 32], b: &[u8; 32]) -> bool {
+    black_box(a.iter().zip(b).fold(0, |seen, (x, y)| seen | (x ^ y))) == 0
+}
+
+fn unauthorized(detail: &str) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, detail)
+        .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"dispatchctl\""))
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut all = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(one), None) = (all.next(), all.next()) else { return None };
+    let (scheme, token) = one.as_bytes().split_at_checked(7)?;
+    let token = token.trim_ascii();
+    (scheme.eq_ignore_ascii_case(b"bearer ") && !token.is_empty()).then_some(token)
+}
+
+/// A browser that was lured to a name that now points here (DNS rebinding), a page of another origin, or a proxy that brings
+/// the world along: none of them is this machine's own doing.
+fn local(parts: &Parts) -> Result<(), Problem> {
+    let refused = |why: &str| {
+        let detail = format!("No token is configured, so only this machine may use the API directly: {why}");
+        Err(Problem::new(StatusCode::FORBIDDEN, detail).kind("not-local", "Only this machine is let in"))
+    };
+    let headers = &parts.headers;
+    if headers.keys().any(|k| k.as_str().starts_with("x-forwarded") || FORWARDED.contains(&k.as_str())) {
+        return refused("this request came through a proxy.");
+    }
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (Some(Ok(host)), None) = (hosts.next().map(HeaderValue::to_str), hosts.next()) else {
+        return refused("it needs one Host header.");
+    };
+    if !is_loopback(host) || parts.uri.authority().is_some_and(|a| !is_loopback(a.as_str())) {
+        return refused("its Host is not a loopback one.");
+    }
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let of_host = |o: &HeaderValue| {
+        o.to_str().is_ok_and(|o| o.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host)))
+    };
+    if !origins.all(of_host) {
+        return refused("it comes from a page of another origin.");
+    }
+    Ok(())
+}
+
+/// `localhost`, 127.0.0.0/8 or `[::1]`, with any port.
+fn is_loopback(host: &str) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else { return false };
+    if authority.as_str().contains('@') {
+        return false;
+    }
+    let host = authority.host();
+    let v6 = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
+        || v6.is_some_and(|h| h.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_names_are_told_from_those_that_look_like_it() {
+        for (host, want) in [
+            ("localhost", true),
+            ("LocalHost:3000", true),
+            ("127.0.0.1:3000", true),
+            ("127.8.9.1", true),
+            ("[::1]:3000", true),
+            ("[::1]", true),
+            ("localhost.example.com", false),
+            ("127.0.0.1.example.com", false),
+            ("example.com:127", false),
+            ("127.0.0.1@example.com", false),
+            ("localhost@127.0.0.1", false),
+            ("0.0.0.0", false),
+            ("[::]", false),
+            ("::1", false),
+            ("2130706433", false),
+            ("127.1", false),
+            ("", false),
+            (":3000", false),
+        ] {
+            assert_eq!(is_loopback(host), want, "{host:?}");
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! `/api/calls` and `/api/log`: what is known of calls, and what people decide about them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use crate::config::Scope;
+use crate::domain::call::CallStatus;
+use crate::domain::event::{Answer, Decision, Event};
+use crate::domain::phone::masked;
+use crate::domain::types::{CallId, ContactId};
+use crate::engine::view;
+use crate::store::{CallFilter, LogFilter};
+
+use super::HttpState;
+use super::auth::Caller;
+use super::problem::Problem;
+use super::request::{body, form, json as json_answer, media_type};
+
+const LIMIT_MAX: usize = 1_000;
+const CALLS_LIMIT: usize = 100;
+const BY_CHARACTERS_MAX: usize = 64;
+const NOTE_CHARACTERS_MAX: usize = 1_000;
+
+type Named = Result<Path<String>, PathRejection>;
+
+/// `GET /api/calls?status=&since=&limit=`: newest first.
+pub(super) async fn list(State(state): State<Arc<HttpState>>, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    state.tokens.check(&parts, Scope::Read)?;
+    let query = Query::read(parts.uri.query(), &["status", "since", "limit"])?;
+    let filter =
+        CallFilter { statuses: query.statuses()?, since: query.parsed("since")?, limit: query.limit(CALLS_LIMIT)? };
+    let lines = state.core.store.calls(&filter).await.map_err(|e| Problem::store(&e))?;
+    let calls: Vec<Value> = lines.iter().map(|l| view::line(l, state.settings.mode)).collect();
+    Ok(json_answer(StatusCode::OK, &json!({ "calls": calls, "mode": state.settings.mode })))
+}
+
+/// `GET /api/calls/{id}`: by call id, message SID or reference.
+pub(super) async fn story(
+    State(state): State<Arc<HttpState>>,
+    name: Named,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    state.tokens.check(&parts, Scope::Read)?;
+    let id = find(&state, &named(name)?).await?;
+    let story = state.core.store.story(&id).await.map_err(|e| Problem::store(&e))?.ok_or_else(no_such_call)?;
+    Ok(json_answer(StatusCode::OK, &view::story(&story, state.settings.mode)))
+}
+
+/// `GET /api/log?after=&call=&since=&limit=`: oldest first; `next` is the `after` of the next page.
+pub(super) async fn log(State(state): State<Arc<HttpState>>, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    state.tokens.check(&parts, Scope::Read)?;
+    let query = Query::read(parts.uri.query(), &["after", "call", "since", "limit"])?;
+    let after: i64 = query.parsed("after")?.unwrap_or(0);
+    let call = match query.get("call") {
+        Some(name) => Some(find(&state, name).await?),
+        None => None,
+    };
+    let filter = LogFilter { after, call, since: query.parsed("since")?, limit: query.limit(LIMIT_MAX)? };
+    let lines = state.core.store.log(&filter).await.map_err(|e| Problem::store(&e))?;
+    let next = lines.last().map_or(after, |l| l.seq);
+    let entries: Vec<Value> = lines.iter().map(view::log_line).collect();
+    Ok(json_answer(StatusCode::OK, &json!({ "entries": entries, "next": next, "mode": state.settings.mode })))
+}
+
+/// `POST /api/calls/{id}/ack`.
+pub(super) async fn acknowledge(
+    State(state): State<Arc<HttpState>>,
+    name: Named,
+    request: Request,
+) -> Result<Response, Problem> {
+    decide(&state, name, request, Verb::Acknowledge).await
+}
+
+/// `POST /api/calls/{id}/resolve`.
+pub(super) async fn resolve(
+    State(state): State<Arc<HttpState>>,
+    name: Named,
+    request: Request,
+) -> Result<Response, Problem> {
+    decide(&state, name, request, Verb::Plain(Decision::Resolve)).await
+}
+
+/// `POST /api/calls/{id}/cancel`.
+pub(super) async fn cancel(
+    State(state): State<Arc<HttpState>>,
+    name: Named,
+    request: Request,
+) -> Result<Response, Problem> {
+    decide(&state, name, request, Verb::Plain(Decision::Cancel)).await
+}
+
+/// `POST /api/calls/{id}/reopen`.
+pub(super) async fn reopen(
+    State(state): State<Arc<HttpState>>,
+    name: Named,
+    request: Request,
+) -> Result<Response, Problem> {
+    decide(&state, name, request, Verb::Plain(Decision::Reopen)).await
+}
+
+/// What a path asks for.
+enum Verb {
+    /// On behalf of a contact, where the body names one.
+    Acknowledge,
+    /// What needs nobody.
+    Plain(Decision),
+}
+
+async fn decide(state: &HttpState, name: Named, request: Request, verb: Verb) -> Result<Response, Problem> {
+    let (caller, said) = said(state, request).await?;
+    let id = find(state, &named(name)?).await?;
+    let what = match (verb, said.contact) {
+        (Verb::Plain(what), None) => what,
+        (Verb::Plain(_), Some(_)) => {
+            return Err(Problem::bad_request("contact: only ack takes one.").member("field", "contact"));
+        }
+        (Verb::Acknowledge, None) => Decision::Acknowledge { holder: None },
+        (Verb::Acknowledge, Some(text)) => Decision::Acknowledge { holder: Some(contact(state, &id, &text).await?) },
+    };
+    let by = caller.actor(said.by.as_deref());
+    let event = Event::Decide { call: id, what, by: by.clone(), note: said.note };
+    let (call, already) = match state.apply(event, by).await? {
+        Answer::Changed(call) => (call, false),
+        Answer::Already(call) => (call, true),
+        Answer::NotAllowed(call, why) => {
+            return Err(Problem::new(StatusCode::CONFLICT, format!("Not possible: {why}. Nothing was changed."))
+                .kind("not-possible", "The call cannot go there")
+                .member("callId", call.call.id.as_str())
+                .member("callStatus", call.call.status.as_str()));
+        }
+        Answer::NotFound => return Err(no_such_call()),
+        _ => return Err(Problem::bug("a decision was answered with something else")),
+    };
+    let mut document = view::call(&call.call, state.settings.mode);
+    if let Some(map) = document.as_object_mut() {
+        map.insert("already".into(), already.into());
+    }
+    Ok(json_answer(StatusCode::OK, &document))
+}
+
+/// Who takes it: somebody that is configured, or that the call has told.
+async fn contact(state: &HttpState, id: &CallId, text: &str) -> Result<ContactId, Problem> {
+    let unknown = || {
+        let shown: String = masked(text).chars().filter(|c| !c.is_control()).take(64).collect();
+        Problem::bad_request(format!("contact: there is no contact {shown:?}.")).member("field", "contact")
+    };
+    let asked: ContactId = text.parse().map_err(|_| unknown())?;
+    if state.core.directory().contact(&asked).is_some() {
+        return Ok(asked);
+    }
+    let call = state.core.store.call(id).await.map_err(|e| Problem::store(&e))?.ok_or_else(no_such_call)?;
+    if call.attempts.iter().any(|a| a.recipient.contact == asked) { Ok(asked) } else { Err(unknown()) }
+}
+
+#[derive(Default)]
+struct Said {
+    by: Option<String>,
+    note: Option<String>,
+    contact: Option<String>,
+}
+
+/// The body of a decision, which may be left out.
+async fn said(state: &HttpState, request: Request) -> Result<(Caller, Said), Problem> {
+    let (parts, raw) = request.into_parts();
+    let caller = state.tokens.check(&parts, Scope::Operate)?;
+    let typed = parts.headers.contains_key(header::CONTENT_TYPE);
+    if typed {
+        media_type(&parts.headers, "application/json")?;
+    }
+    let raw = body(state, raw).await?;
+    if raw.is_empty() {
+        return Ok((caller, Said::default()));
+    }
+    if !typed {
+        media_type(&parts.headers, "application/json")?;
+    }
+    let document: Value =
+        serde_json::from_slice(&raw).map_err(|e| Problem::bad_request(format!("The body is not JSON: {e}.")))?;
+    let Value::Object(map) = document else { return Err(Problem::bad_request("The body must be a JSON object.")) };
+    let mut said = Said::default();
+    for (name, value) in map {
+        let (field, slot, max) = match name.as_str() {
+            "by" => ("by", &mut said.by, BY_CHARACTERS_MAX),
+            "note" => ("note", &mut said.note, NOTE_CHARACTERS_MAX),
+            "contact" => ("contact", &mut said.contact, BY_CHARACTERS_MAX),
+            _ => return Err(Problem::bad_request("The body holds a field other than by, note and contact.")),
+        };
+        *slot = short_text(field, value, max)?;
+    }
+    Ok((caller, said))
+}
+
+fn short_text(field: &'static str, value: Value, max: usize) -> Result<Option<String>, Problem> {
+    let wrong = |why: String| Err(Problem::bad_request(format!("{field}: {why}")).member("field", field));
+    match value {
+        Value::Null => Ok(None),
+        Value::String(s) if s.chars().count() > max => wrong(format!("is longer than {max} characters.")),
+        Value::String(s) if s.chars().any(|c| c.is_control() && (field != "note" || !matches!(c, '\n' | '\t'))) => {
+            wrong("holds a control character.".into())
+        }
+        Value::String(s) => Ok(Some(s.trim().to_owned()).filter(|s| !s.is_empty())),
+        _ => wrong("must be a string.".into()),
+    }
+}
+
+fn named(name: Named) -> Result<String, Problem> {
+    name.map(|Path(name)| name).map_err(|_| Problem::bad_request("The call's name in the path cannot be read."))
+}
+
+async fn find(state: &HttpState, name: &str) -> Result<CallId, Problem> {
+    let found = view::find(state.core.store.as_ref(), name).await.map_err(|e| Problem::store(&e))?;
+    found.ok_or_else(no_such_call)
+}
+
+fn no_such_call() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "There is no such call.").kind("no-such-call", "There is no such call")
+}
+
+/// A query string with the names that a path knows.
+struct Query(BTreeMap<String, String>);
+
+impl Query {
+    fn read(raw: Option<&str>, known: &[&str]) -> Result<Self, Problem> {
+        let pairs = form(raw.unwrap_or_default().as_bytes())
+            .map_err(|why| Problem::bad_request(format!("The query cannot be read: {why}.")))?;
+        let mut map = BTreeMap::new();
+        for (name, value) in pairs {
+            if !known.contains(&name.as_str()) {
+                let detail = format!("The query holds a name that is not known here; there are {}.", known.join(", "));
+                return Err(Problem::bad_request(detail));
+            }
+            if map.contains_key(&name) {
+                return Err(Problem::bad_request(format!("{name}: is given more than once.")).member("field", name));
+            }
+            map.insert(name, value);
+        }
+        Ok(Self(map))
+    }
+
+    /// An empty value is as if it were not there.
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|v| !v.is_empty())
+    }
+
+    fn parsed<T: std::str::FromStr>(&self, name: &'static str) -> Result<Option<T>, Problem> {
+        let wrong = |_| {
+            let form = if name == "since" { "an RFC 3339 time with an offset" } else { "a whole number" };
+            Problem::bad_request(format!("{name}: must be {form}.")).member("field", name)
+        };
+        self.get(name).map(str::parse).transpose().map_err(wrong)
+    }
+
+    fn limit(&self, default: usize) -> Result<usize, Problem> {
+        match self.parsed("limit")? {
+            None => Ok(default),
+            Some(n) if (1..=LIMIT_MAX).contains(&n) => Ok(n),
+            Some(_) => {
+                Err(Problem::bad_request(format!("limit: must be from 1 to {LIMIT_MAX}.")).member("field", "limit"))
+            }
+        }
+    }
+
+    /// One status or several with commas between, without regard to case.
+    fn statuses(&self) -> Result<Vec<CallStatus>, Problem> {
+        let words = self.get("status").into_iter().flat_map(|s| s.split(',')).map(|w| w.trim().to_ascii_uppercase());
+        words.map(|w| CallStatus::from_word(&w).ok_or_else(unknown_status)).collect()
+    }
+}
+
+fn unknown_status() -> Problem {
+    let all: Vec<&str> = CallStatus::ALL.iter().map(|s| s.as_str()).collect();
+    Problem::bad_request(format!("status: must be of {}.", all.join(", "))).member("field", "status")
+}

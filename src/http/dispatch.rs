@@ -1,0 +1,133 @@
+//! `POST /api/dispatch/manual`: an emergency is handed to us.
+//!
+//! Any success means that the call is on disk. The same request again finds what exists and sends nothing, so a caller whose
+//! answer was lost simply asks again. A caller who hangs up stops nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use serde_json::Value;
+
+use crate::config::Scope;
+use crate::domain::attempt::{AttemptKind, AttemptState};
+use crate::domain::call::{CallState, CallStatus};
+use crate::domain::event::{Answer, Event};
+use crate::domain::types::CallId;
+use crate::engine::intake::{self, IntakeError, Paperwork};
+use crate::engine::view;
+
+use super::HttpState;
+use super::problem::Problem;
+use super::request::{body, json, media_type, once};
+
+pub(super) async fn manual(State(state): State<Arc<HttpState>>, request: Request) -> Result<Response, Problem> {
+    let (parts, raw) = request.into_parts();
+    let caller = state.tokens.check(&parts, Scope::Dispatch)?;
+    media_type(&parts.headers, "application/json")?;
+    let key = once(&parts.headers, "idempotency-key")?.map(str::to_owned);
+    let raw = body(&state, raw).await?;
+    let document: Value =
+        serde_json::from_slice(&raw).map_err(|e| Problem::bad_request(format!("The body is not JSON: {e}.")))?;
+    let mut intake = intake::from_json(&document).map_err(refused)?;
+    intake.idempotency_key = key;
+    let core = &state.core;
+    let new = intake::new_call(intake, &core.directory(), Paperwork::Lenient, &core.ids, core.clock.now());
+    let new = new.map_err(refused)?;
+    match state.apply(Event::Accept(Box::new(new)), caller.actor(None)).await? {
+        Answer::Created(created) => {
+            let (status, call) = first_outcome(&state, *created).await;
+            Ok(answer(&state, status, &call, true))
+        }
+        Answer::Exists(call) => Ok(answer(&state, StatusCode::OK, &call, false)),
+        Answer::Differs(call) => Err(Problem::new(
+            StatusCode::CONFLICT,
+            "This call exists with other data. Nothing was done; use another callId for another emergency.",
+        )
+        .kind("call-differs", "The call exists with other data")
+        .member("callId", call.call.id.as_str())
+        .member("callStatus", call.call.status.as_str())),
+        _ => Err(Problem::bug("an acceptance was answered with something else")),
+    }
+}
+
+fn refused(e: IntakeError) -> Problem {
+    let problem = Problem::bad_request(format!("{e}. Nothing was recorded or sent."));
+    match e {
+        IntakeError::Field { field, .. } => problem.member("field", field),
+        IntakeError::Shape(_) => problem,
+    }
+}
+
+fn answer(state: &HttpState, status: StatusCode, call: &CallState, created: bool) -> Response {
+    let mut response = json(status, &view::outcome(call, created, state.settings.mode));
+    if let Ok(value) = HeaderValue::from_str(&location(&call.call.id)) {
+        response.headers_mut().insert(header::LOCATION, value);
+    }
+    if status == StatusCode::OK {
+        response.headers_mut().insert(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
+    }
+    response
+}
+
+/// Where the call's story is.
+fn location(id: &CallId) -> String {
+    let escaped: String = url::form_urlencoded::byte_serialize(id.as_str().as_bytes()).collect();
+    format!("/api/calls/{escaped}")
+}
+
+/// Waits, within bounds, until the first attempt's outcome is known. What was accepted stays accepted whatever happens here.
+async fn first_outcome(state: &HttpState, created: CallState) -> (StatusCode, CallState) {
+    let Ok(_seat) = state.dispatch_waiters.try_acquire() else { return (status_of(&created), created) };
+    let mut newest = created;
+    tokio::select! {
+        () = watch(state, &mut newest) => {}
+        () = state.closing.cancelled() => {}
+        () = pause(state.settings.limits.dispatch_wait) => {}
+    }
+    (status_of(&newest), newest)
+}
+
+async fn watch(state: &HttpState, newest: &mut CallState) {
+    let core = &state.core;
+    let until = core.clock.now().plus(state.settings.limits.dispatch_wait);
+    let call = newest.call.id.clone();
+    let watch = core.wake.watch(&call);
+    loop {
+        // Armed before looking: a commit between the look and the wait is not missed.
+        let heard = watch.armed();
+        match core.store.call(&newest.call.id).await {
+            Ok(Some(now)) => *newest = now,
+            // It is accepted all the same: the answer says what is known.
+            Ok(None) | Err(_) => return,
+        }
+        let later = newest.attempts.is_empty() && newest.call.wake_at.is_some_and(|at| at > until);
+        if later || status_of(newest) == StatusCode::CREATED {
+            return;
+        }
+        heard.await;
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a caller waits is no time of the engine's")]
+async fn pause(d: Duration) {
+    tokio::time::sleep(d).await;
+}
+
+/// 201 once the first attempt's outcome is known or nobody is looked for any more, 202 before.
+fn status_of(call: &CallState) -> StatusCode {
+    let known = match call.attempts.iter().find(|a| a.kind == AttemptKind::Notice).map(|a| a.state) {
+        None => call.call.status != CallStatus::Dispatching,
+        Some(AttemptState::Scheduled | AttemptState::Sending | AttemptState::Retrying | AttemptState::Unknown) => false,
+        Some(
+            AttemptState::Submitted
+            | AttemptState::Delivered
+            | AttemptState::Failed
+            | AttemptState::Skipped
+            | AttemptState::Cancelled,
+        ) => true,
+    };
+    if known { StatusCode::CREATED } else { StatusCode::ACCEPTED }
+}

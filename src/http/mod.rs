@@ -1,0 +1,218 @@
+//! The HTTP interface of `serve`: delivery receipts and replies in, dispatches and decisions in, calls, log and health out.
+//!
+//! What is answered with success is durable; a request that is cut off before its answer was either recorded whole or not at
+//! all, and may be made again. No request reaches a provider from here, keeps a thread, or stays for longer than [`Limits`].
+//! `cli::serve` makes the state and starts a listener or two over it.
+//!
+//! `public_url` is what the provider calls. Where a proxy in front serves under a path prefix, it strips that prefix.
+
+mod auth;
+mod calls;
+mod dispatch;
+mod ops;
+mod problem;
+mod request;
+mod server;
+mod stall;
+#[cfg(test)]
+mod tests;
+mod webhooks;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::time::Duration;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use secrecy::SecretString;
+use tokio::sync::{Mutex, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+use url::Url;
+
+use crate::config::Token;
+use crate::domain::event::{Answer, Event};
+use crate::domain::types::Actor;
+use crate::engine::Engine;
+use crate::engine::apply::Core;
+use crate::gateways::twilio::signature::SignatureChecker;
+
+use self::auth::TokenBook;
+use self::problem::Problem;
+
+pub use self::server::{BindError, bind, serve};
+
+/// The largest body that is read, in bytes.
+pub const BODY_MAX: usize = 64 * 1024;
+
+/// What the listeners are made of.
+pub struct HttpDeps {
+    /// The write path.
+    pub core: Arc<Core>,
+    /// The engine of this process, whose health is shown; without one the scheduler counts as failing.
+    pub engine: Option<Arc<Engine>>,
+    /// The configured part.
+    pub settings: HttpSettings,
+    /// For `/api`; may be replaced later. With none, only this machine is let in.
+    pub tokens: Vec<Token>,
+}
+
+/// The configured part of the listeners.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// `live` or `test`, as every document says it.
+    pub mode: &'static str,
+    /// What a callback's signature is computed over: the configured URL, else the listener's own address. Without one no
+    /// callback is valid.
+    pub public_url: Option<Url>,
+    /// Whether messages carry a callback; health says where they do not.
+    pub callbacks: bool,
+    /// Ours; callbacks that name another account are refused. Empty: no provider is configured.
+    pub account_sid: String,
+    /// Either of these signs callbacks. With none, no callback is ever valid.
+    pub signature_tokens: Vec<SecretString>,
+    /// Whether the mirror is configured: health shows it.
+    pub airtable: bool,
+    /// The bounds.
+    pub limits: Limits,
+}
+
+impl HttpSettings {
+    /// With no provider, no callbacks, no mirror and the usual bounds.
+    pub fn new(mode: &'static str) -> Self {
+        Self {
+            mode,
+            public_url: None,
+            callbacks: false,
+            account_sid: String::new(),
+            signature_tokens: Vec::new(),
+            airtable: false,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// What one client can take of us.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// For a whole request head; also how long an idle connection is kept.
+    pub head: Duration,
+    /// For a whole body.
+    pub body: Duration,
+    /// How long a client may take nothing of an answer.
+    pub write_stall: Duration,
+    /// How long a dispatch waits for its first attempt's outcome.
+    pub dispatch_wait: Duration,
+    /// How many dispatches wait at once; more are answered without waiting.
+    pub dispatch_waiters: usize,
+    /// How long requests under way may take to finish after a stop.
+    pub drain: Duration,
+    /// Connections of one listener at once; more wait to be accepted.
+    pub connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(10),
+            body: Duration::from_secs(10),
+            write_stall: Duration::from_secs(10),
+            dispatch_wait: Duration::from_secs(10),
+            dispatch_waiters: 256,
+            drain: Duration::from_secs(5),
+            connections: 1024,
+        }
+    }
+}
+
+/// Which paths a listener serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surface {
+    /// Everything.
+    Full,
+    /// `/webhooks` and `/livez` alone.
+    PublicOnly,
+}
+
+/// What the requests share.
+pub struct HttpState {
+    core: Arc<Core>,
+    engine: Option<Arc<Engine>>,
+    settings: HttpSettings,
+    signature: SignatureChecker,
+    tokens: TokenBook,
+    started: Duration,
+    request_ids: request::RequestIds,
+    refused_callbacks: AtomicU64,
+    refusal_told_at: AtomicI64,
+    dispatch_waiters: Semaphore,
+    snapshot: Mutex<Option<ops::Snapshot>>,
+    closing: CancellationToken,
+}
+
+impl HttpState {
+    /// Wires the state of all listeners of one process.
+    pub fn new(deps: HttpDeps) -> Arc<Self> {
+        let HttpDeps { core, engine, mut settings, tokens } = deps;
+        Arc::new(Self {
+            signature: SignatureChecker::new(std::mem::take(&mut settings.signature_tokens)),
+            tokens: TokenBook::new(&tokens),
+            started: core.clock.boot(),
+            request_ids: request::RequestIds::new(&core),
+            refused_callbacks: AtomicU64::new(0),
+            refusal_told_at: AtomicI64::new(i64::MIN),
+            dispatch_waiters: Semaphore::new(settings.limits.dispatch_waiters.min(Semaphore::MAX_PERMITS)),
+            snapshot: Mutex::new(None),
+            closing: CancellationToken::new(),
+            settings,
+            core,
+            engine,
+        })
+    }
+
+    /// Replaces the bearer tokens (SIGHUP); requests from now on are checked against these.
+    pub fn set_tokens(&self, tokens: Vec<Token>) {
+        self.tokens.replace(&tokens);
+    }
+
+    /// Whether the store takes writes and the scheduler runs, at most a second old: what `/readyz` says.
+    pub async fn is_ready(self: &Arc<Self>) -> bool {
+        ops::is_ready(self).await
+    }
+
+    /// Applies an event in a task of its own: a caller who hangs up stops neither the commit nor what follows it.
+    async fn apply(&self, event: Event, actor: Actor) -> Result<Answer, Problem> {
+        let core = self.core.clone();
+        let done = tokio::spawn(async move { core.apply(event, actor).await }).await;
+        done.map_err(|e| Problem::internal(&e))?.map_err(|e| Problem::store(&e))
+    }
+}
+
+/// The routes of a surface.
+pub fn router(surface: Surface, state: Arc<HttpState>) -> Router {
+    let mut routes = Router::new()
+        .route("/webhooks/twilio/sms-status", post(webhooks::status))
+        .route("/webhooks/twilio/sms-status/{attempt}", post(webhooks::status_of))
+        .route("/webhooks/twilio/sms-inbound", post(webhooks::inbound))
+        .route("/livez", get(ops::live));
+    if surface == Surface::Full {
+        routes = routes
+            .route("/api/dispatch/manual", post(dispatch::manual))
+            .route("/api/calls", get(calls::list))
+            .route("/api/calls/{id}", get(calls::story))
+            .route("/api/calls/{id}/ack", post(calls::acknowledge))
+            .route("/api/calls/{id}/resolve", post(calls::resolve))
+            .route("/api/calls/{id}/cancel", post(calls::cancel))
+            .route("/api/calls/{id}/reopen", post(calls::reopen))
+            .route("/api/log", get(calls::log))
+            .route("/health", get(ops::health))
+            .route("/readyz", get(ops::ready));
+    }
+    routes
+        .fallback(problem::unknown_path)
+        .method_not_allowed_fallback(problem::wrong_method)
+        .with_state(state.clone())
+        .layer(CatchPanicLayer::custom(problem::after_panic))
+        .layer(from_fn_with_state(state, request::finish))
+}

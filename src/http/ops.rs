@@ -1,0 +1,241 @@
+//! `/health`, `/livez`, `/readyz`: earned by a real write and a real pass, and looked up at most once a second, so that
+//! whoever polls them cannot load the disk.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+use tracing::warn;
+
+use crate::store::Figures;
+
+use super::HttpState;
+use super::problem::Problem;
+use super::request::json as json_answer;
+
+/// How long what was found out is shown.
+const FRESH: Duration = Duration::from_secs(1);
+/// A store that takes longer is not well.
+const PROBE_MAX: Duration = Duration::from_secs(2);
+/// A scheduler that has not passed for longer does not run.
+const TICK_MAX: Duration = Duration::from_secs(5);
+/// A due step that is still waiting after this long is late.
+const LATE: Duration = Duration::from_secs(30);
+/// What waits for the mirror for longer than this is worth a look.
+const MIRROR_LATE: Duration = Duration::from_secs(60);
+
+/// What a look at the store said.
+#[derive(Debug, Clone)]
+pub(super) struct Snapshot {
+    /// Boot clock.
+    at: Duration,
+    writable: bool,
+    figures: Option<Figures>,
+}
+
+#[cfg(test)]
+impl Snapshot {
+    pub(super) fn at(&self) -> Duration {
+        self.at
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Status {
+    Ok,
+    Degraded,
+    Failing,
+}
+
+impl Status {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Degraded => "degraded",
+            Self::Failing => "failing",
+        }
+    }
+}
+
+struct Check {
+    name: &'static str,
+    status: Status,
+    detail: Option<String>,
+}
+
+impl Check {
+    fn new(name: &'static str, status: Status, detail: impl Into<String>) -> Self {
+        Self { name, status, detail: Some(detail.into()) }
+    }
+
+    fn ok(name: &'static str) -> Self {
+        Self { name, status: Status::Ok, detail: None }
+    }
+
+    fn document(&self) -> Value {
+        let mut document = json!({ "name": self.name, "status": self.status.as_str() });
+        if let (Some(map), Some(detail)) = (document.as_object_mut(), &self.detail) {
+            map.insert("detail".into(), detail.as_str().into());
+        }
+        document
+    }
+}
+
+/// The process answers.
+pub(super) async fn live() -> Response {
+    json_answer(StatusCode::OK, &json!({ "status": "ok" }))
+}
+
+/// The store takes writes and the scheduler runs.
+pub(super) async fn ready(State(state): State<Arc<HttpState>>) -> Result<Response, Problem> {
+    let checks = essential(&state, &look(&state).await?);
+    let ready = all_work(&state, &checks);
+    let (code, word) = if ready { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "failing") };
+    let checks: Vec<Value> = checks.iter().map(Check::document).collect();
+    Ok(json_answer(code, &json!({ "status": word, "mode": state.settings.mode, "checks": checks })))
+}
+
+/// As `/readyz`, for the process itself.
+pub(super) async fn is_ready(state: &Arc<HttpState>) -> bool {
+    look(state).await.is_ok_and(|snapshot| all_work(state, &essential(state, &snapshot)))
+}
+
+fn essential(state: &HttpState, snapshot: &Snapshot) -> [Check; 2] {
+    [store(snapshot), scheduler(state, snapshot)]
+}
+
+/// A listener that stops takes no new work.
+fn all_work(state: &HttpState, checks: &[Check]) -> bool {
+    checks.iter().all(|c| c.status != Status::Failing) && !state.closing.is_cancelled()
+}
+
+/// SPEC's document of health.
+pub(super) async fn health(State(state): State<Arc<HttpState>>) -> Result<Response, Problem> {
+    let snapshot = look(&state).await?;
+    let checks = checks(&state, &snapshot);
+    let status = checks.iter().map(|c| c.status).max().unwrap_or(Status::Failing);
+    let code = if status == Status::Failing { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    let uptime = state.core.clock.boot().saturating_sub(state.started);
+    let document = json!({
+        "status": status.as_str(),
+        "timestamp": state.core.clock.now(),
+        "service": "dispatchctl",
+        "version": env!("CARGO_PKG_VERSION"),
+        "mode": state.settings.mode,
+        "uptimeSeconds": uptime.as_secs(),
+        "metrics": metrics(&state, &snapshot),
+        "checks": checks.iter().map(Check::document).collect::<Vec<_>>(),
+    });
+    Ok(json_answer(code, &document))
+}
+
+fn metrics(state: &HttpState, snapshot: &Snapshot) -> Value {
+    let now = state.core.clock.now();
+    let f = snapshot.figures.clone().unwrap_or_default();
+    let tick = since_tick(state).map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
+    json!({
+        "activeRetries": f.active_retries,
+        "pendingDispatches": f.pending_dispatches,
+        "overdueFollowUps": f.overdue,
+        "unknownOutcomes": f.unknown_outcomes,
+        "awaitingFinalStatus": f.awaiting_final,
+        "consecutiveFailures": f.consecutive_failures,
+        "failedLastHour": f.failed_last_hour,
+        "outboxDepth": f.outbox_depth,
+        "outboxOldestSeconds": f.outbox_oldest.map_or(0, |at| now.since(at).as_secs()),
+        "lastTickAgoMs": tick,
+        "openAlerts": f.alerts,
+        "refusedCallbacks": state.refused_callbacks.load(Ordering::Relaxed),
+    })
+}
+
+fn checks(state: &HttpState, snapshot: &Snapshot) -> Vec<Check> {
+    let mut checks = vec![store(snapshot), scheduler(state, snapshot), twilio(state)];
+    let figures = snapshot.figures.as_ref();
+    if state.settings.airtable {
+        let oldest = figures.and_then(|f| f.outbox_oldest);
+        let waits = oldest.map(|at| state.core.clock.now().since(at)).filter(|waits| *waits > MIRROR_LATE);
+        checks.push(waits.map_or_else(
+            || Check::ok("airtable"),
+            |w| Check::new("airtable", Status::Degraded, format!("rows wait, the oldest for {} s", w.as_secs())),
+        ));
+    }
+    if let Some(open) = figures.map(|f| f.alerts).filter(|n| *n > 0) {
+        checks.push(Check::new("alerts", Status::Degraded, format!("{open} open")));
+    }
+    checks
+}
+
+fn store(snapshot: &Snapshot) -> Check {
+    match (snapshot.writable, &snapshot.figures) {
+        (false, _) => Check::new("store", Status::Failing, "it does not take writes"),
+        (true, None) => Check::new("store", Status::Failing, "it cannot be read"),
+        (true, Some(_)) => Check::ok("store"),
+    }
+}
+
+fn scheduler(state: &HttpState, snapshot: &Snapshot) -> Check {
+    const NAME: &str = "scheduler";
+    let now = state.core.clock.now();
+    let late = snapshot.figures.as_ref().and_then(|f| f.oldest_due).map(|due| now.since(due)).filter(|d| *d > LATE);
+    let pending = snapshot.figures.as_ref().map_or(0, |f| f.pending_dispatches);
+    match since_tick(state) {
+        None => Check::new(NAME, Status::Failing, "no pass yet"),
+        Some(ago) if ago > TICK_MAX => {
+            Check::new(NAME, Status::Failing, format!("the last pass was {} s ago", ago.as_secs()))
+        }
+        Some(_) if late.is_some() => Check::new(NAME, Status::Degraded, "follow-ups are late"),
+        Some(_) if pending > 0 => Check::new(NAME, Status::Degraded, "calls wait for nothing"),
+        Some(_) => Check::ok(NAME),
+    }
+}
+
+fn twilio(state: &HttpState) -> Check {
+    if state.settings.account_sid.is_empty() {
+        Check::new("twilio", Status::Degraded, "not configured: nothing can be sent")
+    } else if !state.settings.callbacks {
+        Check::new("twilio", Status::Degraded, "no callbacks: polling only")
+    } else {
+        Check::ok("twilio")
+    }
+}
+
+/// How long ago the scheduler passed; `None` before its first pass, or without an engine.
+fn since_tick(state: &HttpState) -> Option<Duration> {
+    let at = state.engine.as_ref()?.beats.scheduler_at();
+    (at.as_millis() != 0).then(|| state.core.clock.now().since(at))
+}
+
+/// What is known of the store, at most [`FRESH`] old. The look is a task of its own: a client that hangs up at once cannot
+/// cause one after another.
+async fn look(state: &Arc<HttpState>) -> Result<Snapshot, Problem> {
+    let state = state.clone();
+    let looked = tokio::spawn(async move {
+        let mut kept = state.snapshot.lock().await;
+        let clock = &state.core.clock;
+        if let Some(known) = kept.as_ref().filter(|s| clock.boot().saturating_sub(s.at) < FRESH) {
+            return known.clone();
+        }
+        let writable = match tokio::time::timeout(PROBE_MAX, state.core.store.probe(clock.now())).await {
+            Ok(Ok(_)) => true,
+            Ok(Err(e)) => {
+                warn!(error = %e, "health: the store does not take writes");
+                false
+            }
+            Err(_) => {
+                warn!("health: the store does not answer");
+                false
+            }
+        };
+        let figures = tokio::time::timeout(PROBE_MAX, state.core.store.figures(clock.now())).await;
+        let figures = figures.ok().and_then(|f| f.inspect_err(|e| warn!(error = %e, "health: no figures")).ok());
+        let found = Snapshot { at: clock.boot(), writable, figures };
+        *kept = Some(found.clone());
+        found
+    });
+    looked.await.map_err(|e| Problem::internal(&e))
+}

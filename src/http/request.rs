@@ -1,0 +1,164 @@
+//! What every request goes through: an id, bounds on its body, and one way out.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Body as _;
+use serde_json::Value;
+use tracing::{Instrument as _, debug, debug_span, error, warn};
+
+use crate::engine::apply::Core;
+
+use super::problem::Problem;
+use super::{BODY_MAX, HttpState};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Request ids: a part that is this process's own and a number, so that making one takes no lock.
+pub(super) struct RequestIds {
+    process: String,
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    pub(super) fn new(core: &Core) -> Self {
+        let mut process = core.ids.uuid(core.clock.now()).simple().to_string();
+        // The tail is chance; the head is the time.
+        let process = process.split_off(process.len().saturating_sub(10));
+        Self { process, next: AtomicU64::new(1) }
+    }
+
+    fn next(&self) -> String {
+        format!("req_{}{:06x}", self.process, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Gives the request an id, and turns what became of it into the answer that the caller sees and the line that the log gets.
+pub(super) async fn finish(State(state): State<Arc<HttpState>>, request: Request, next: Next) -> Response {
+    let id = state.request_ids.next();
+    let span = debug_span!("request", request.id = id, method = %request.method());
+    let mut response = next.run(request).instrument(span).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let (status, cause) = (problem.status().as_u16(), problem.cause().unwrap_or_default());
+        match problem.status() {
+            StatusCode::INTERNAL_SERVER_ERROR => {
+                error!(request.id = id, status, cause, "a request could not be served")
+            }
+            s if s.is_server_error() => warn!(request.id = id, status, cause, "a request could not be served"),
+            _ => debug!(request.id = id, status, "a request was refused"),
+        }
+        let document = problem.document(&id).to_string();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        // The length of the empty body, where one was set, is not that of the document.
+        headers.remove(header::CONTENT_LENGTH);
+        *response.body_mut() = Body::from(document);
+    }
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+/// A JSON answer; never cached, as it tells of people.
+pub(super) fn json(status: StatusCode, document: &Value) -> Response {
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+    (status, headers, document.to_string()).into_response()
+}
+
+/// A header that may be there once at most.
+///
+/// # Errors
+/// 400 where it comes twice or holds other than visible ASCII characters.
+pub(super) fn once<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
+    let mut all = headers.get_all(name).iter();
+    let (first, None) = (all.next(), all.next()) else {
+        return Err(Problem::bad_request(format!("The header {name} is given more than once.")));
+    };
+    let text = first.map(HeaderValue::to_str).transpose();
+    text.map_err(|_| Problem::bad_request(format!("The header {name} holds characters that are not allowed.")))
+}
+
+/// Checks the media type, its parameters aside.
+///
+/// # Errors
+/// 415, also where there is none.
+pub(super) fn media_type(headers: &HeaderMap, wanted: &'static str) -> Result<(), Problem> {
+    let mut all = headers.get_all(header::CONTENT_TYPE).iter();
+    let given = match (all.next(), all.next()) {
+        (Some(one), None) => one.to_str().unwrap_or_default(),
+        _ => "",
+    };
+    let essence = given.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case(wanted) {
+        Ok(())
+    } else {
+        Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("The body must be {wanted}.")))
+    }
+}
+
+/// Reads a body whole, within its bounds of size and time.
+///
+/// # Errors
+/// 413, 408, or 400 where it broke off.
+pub(super) async fn body(state: &HttpState, body: Body) -> Result<Bytes, Problem> {
+    let too_large = || {
+        let detail = format!("The body is larger than {BODY_MAX} bytes. Nothing was done.");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail).closing()
+    };
+    // Where its length is announced, nobody has to send it in vain.
+    if usize::try_from(body.size_hint().lower()).map_or(true, |announced| announced > BODY_MAX) {
+        return Err(too_large());
+    }
+    let read = tokio::time::timeout(state.settings.limits.body, Limited::new(body, BODY_MAX).collect());
+    match read.await {
+        Err(_) => {
+            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time. Nothing was done.")
+                .closing())
+        }
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Err(e)) if e.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(Problem::bad_request("The body broke off. Nothing was done.").closing()),
+    }
+}
+
+/// Decodes a form strictly: every pair in order, each name and value decoded once.
+///
+/// # Errors
+/// A sentence where an escape is not one or the text is not UTF-8: lenient decoding would make two forms look like one.
+pub(super) fn form(raw: &[u8]) -> Result<Vec<(String, String)>, &'static str> {
+    let pairs = raw.split(|b| *b == b'&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let mut parts = pair.splitn(2, |b| *b == b'=');
+            let (name, value) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+            Ok((decoded(name)?, decoded(value)?))
+        })
+        .collect()
+}
+
+fn decoded(raw: &[u8]) -> Result<String, &'static str> {
+    let mut out = Vec::with_capacity(raw.len());
+    let mut rest = raw.iter();
+    while let Some(byte) = rest.next() {
+        out.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digit = |b: Option<&u8>| b.and_then(|b| char::from(*b).to_digit(16));
+                let (Some(high), Some(low)) = (digit(rest.next()), digit(rest.next())) else {
+                    return Err("a percent escape is not one");
+                };
+                u8::try_from(high * 16 + low).map_err(|_| "a percent escape is not one")?
+            }
+            plain => *plain,
+        });
+    }
+    String::from_utf8(out).map_err(|_| "it is not UTF-8")
+}

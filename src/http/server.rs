@@ -1,0 +1,151 @@
+//! Listeners: HTTP/1 connections with bounds on every wait, and a stop that lets requests under way finish.
+//!
+//! `axum::serve` bounds neither the time for a request's head nor the number of connections; this does.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+use tracing::{debug, info, warn};
+
+use super::stall::StallLimited;
+use super::{HttpState, Limits, Surface, router};
+
+/// The most bytes of a request's head.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// The most header lines.
+const HEADERS_MAX: usize = 64;
+/// After an error of the listener itself, such as too many open files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Why a listener cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Somebody listens there.
+    #[error("the address {addr} is in use")]
+    InUse {
+        /// Which.
+        addr: SocketAddr,
+    },
+    /// Anything else.
+    #[error("cannot listen on {addr}")]
+    Other {
+        /// Where.
+        addr: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Takes an address; port 0 takes a free one. Connections queue from here on, to be answered by [`serve`].
+///
+/// # Errors
+/// [`BindError`], which names the address.
+pub async fn bind(addr: SocketAddr) -> Result<TcpListener, BindError> {
+    TcpListener::bind(addr).await.map_err(|source| match source.kind() {
+        std::io::ErrorKind::AddrInUse => BindError::InUse { addr },
+        _ => BindError::Other { addr, source },
+    })
+}
+
+/// Answers connections until `stop`; then accepts no more, lets requests under way finish within [`Limits::drain`], and cuts
+/// the rest. Several listeners may share a state; they stop together.
+pub async fn serve(listener: TcpListener, surface: Surface, state: Arc<HttpState>, stop: CancellationToken) {
+    let router = router(surface, state.clone());
+    let limits = state.settings.limits.clone();
+    let seats = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
+    let connections = TaskTracker::new();
+    let cut = CancellationToken::new();
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = async {
+                // Taken before accepting: a connection that cannot be served waits in the system's queue, not here.
+                let seat = seats.clone().acquire_owned().await;
+                (listener.accept().await, seat)
+            } => accepted,
+        };
+        match accepted {
+            (Ok((stream, _)), Ok(seat)) => {
+                let connection = connection(stream, router.clone(), limits.clone(), stop.clone());
+                let cut = cut.clone();
+                connections.spawn(async move {
+                    tokio::select! {
+                        () = connection => {}
+                        () = cut.cancelled() => debug!("a connection was cut: the time to stop is over"),
+                    }
+                    drop(seat);
+                });
+            }
+            (Err(e), _) if is_of_one_connection(&e) => {}
+            (Err(e), _) => {
+                warn!(error = %e, "cannot accept a connection");
+                let clock = &state.core.clock;
+                clock.sleep_until(clock.now().plus(ACCEPT_PAUSE)).await;
+            }
+            (_, Err(_)) => break,
+        }
+    }
+    drop(listener);
+    state.closing.cancel();
+    connections.close();
+    if tokio::time::timeout(limits.drain, connections.wait()).await.is_err() {
+        info!(open = connections.len(), "connections are cut: the time to stop is over");
+        cut.cancel();
+        connections.wait().await;
+    }
+}
+
+async fn connection(stream: TcpStream, router: Router, limits: Limits, stop: CancellationToken) {
+    // Small answers go out at once; without this only a little time is lost.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let router = router.clone();
+        async move { Ok::<_, Infallible>(answered(router.oneshot(request.map(Body::new)).await)) }
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.head)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .keep_alive(true);
+    let io = TokioIo::new(StallLimited::new(stream, limits.write_stall));
+    let served = http.serve_connection(io, service);
+    tokio::pin!(served);
+    let ended = tokio::select! {
+        ended = served.as_mut() => ended,
+        () = stop.cancelled() => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Err(e) = ended {
+        debug!(error = %e, "a connection ended early");
+    }
+}
+
+fn answered(result: Result<axum::response::Response, Infallible>) -> axum::response::Response {
+    match result {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+/// Errors of a connection that went away before it was accepted.
+fn is_of_one_connection(e: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(e.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}

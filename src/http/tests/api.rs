@@ -1,0 +1,259 @@
+use axum::body::Body;
+use axum::http::StatusCode;
+use serde_json::json;
+
+use crate::config::Scope;
+use crate::domain::call::CallStatus;
+
+use super::helpers::*;
+
+async fn with_call() -> Shop {
+    let shop = shop();
+    assert_eq!(shop.post_json("/api/dispatch/manual", CALL).await.status, StatusCode::ACCEPTED);
+    shop
+}
+
+#[tokio::test]
+async fn a_call_is_found_by_id_and_reference_and_listed() {
+    let shop = with_call().await;
+    let story = shop.get("/api/calls/test_123").await;
+    assert_eq!(story.status, StatusCode::OK);
+    let document = story.json();
+    assert_eq!((&document["status"], &document["mode"]), (&json!("DISPATCHING"), &json!("test")));
+    assert!(document["attempts"].as_array().is_some_and(|a| a.len() == 1));
+    assert!(document["log"].as_array().is_some_and(|l| !l.is_empty()));
+    let reference = document["reference"].as_str().expect("a reference");
+    assert_eq!(shop.get(&format!("/api/calls/{reference}")).await.json()["callId"], "test_123");
+    for (query, want) in [
+        ("", 1),
+        ("?status=DISPATCHING", 1),
+        ("?status=resolved,dispatching&limit=1", 1),
+        ("?status=RESOLVED", 0),
+        ("?since=2020-01-01T00:00:00Z", 1),
+        ("?since=2999-01-01T00:00:00%2B01:00&limit=", 0),
+    ] {
+        let listed = shop.get(&format!("/api/calls{query}")).await;
+        assert_eq!(listed.status, StatusCode::OK, "{query}: {}", listed.text);
+        assert_eq!(listed.json()["calls"].as_array().map(Vec::len), Some(want), "{query}");
+    }
+    assert_eq!(story.header("cache-control"), "no-store");
+}
+
+#[tokio::test]
+async fn hostile_queries_are_refused_with_the_name_of_what_is_wrong() {
+    let shop = with_call().await;
+    for (path, want, field) in [
+        ("/api/calls?status=OPEN", 400, Some("status")),
+        ("/api/calls?since=yesterday", 400, Some("since")),
+        ("/api/calls?limit=0", 400, Some("limit")),
+        ("/api/calls?limit=1001", 400, Some("limit")),
+        ("/api/calls?limit=-1", 400, Some("limit")),
+        ("/api/calls?limit=99999999999999999999999", 400, Some("limit")),
+        ("/api/calls?limit=1&limit=2", 400, Some("limit")),
+        ("/api/calls?statsu=OPEN", 400, None),
+        ("/api/calls?status=%zz", 400, None),
+        ("/api/calls?status=%ff", 400, None),
+        ("/api/calls/%ff", 400, None),
+        ("/api/calls/nobody", 404, None),
+        ("/api/calls/..%2f..%2fetc%2fpasswd", 404, None),
+        ("/api/calls/'%20OR%201=1", 404, None),
+        ("/api/calls/", 404, None),
+        ("/api/log?after=x", 400, Some("after")),
+        ("/api/log?call=nobody", 404, None),
+        ("/api", 404, None),
+        ("/", 404, None),
+        ("//api/calls", 404, None),
+    ] {
+        let answered = shop.get(path).await;
+        assert_eq!(answered.status.as_u16(), want, "{path}: {}", answered.text);
+        assert_eq!(answered.json()["field"].as_str(), field, "{path}");
+    }
+    for (path, allow) in [("/api/calls", "GET,HEAD"), ("/api/calls/test_123/ack", "POST"), ("/health", "GET,HEAD")] {
+        let answered = shop.ask("DELETE", path, &[LOCAL], Body::empty()).await;
+        assert_eq!((answered.status, answered.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, allow), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_problem_has_its_document() {
+    let shop = shop();
+    let answered = shop.get("/api/calls/nobody").await;
+    assert_eq!(answered.header("content-type"), "application/problem+json");
+    let document = answered.json();
+    assert_eq!(document["type"], "urn:dispatchctl:problem:no-such-call");
+    assert_eq!(document["title"], "There is no such call");
+    assert_eq!(document["status"], 404);
+    assert!(document["detail"].is_string());
+    assert_eq!(document["requestId"], answered.header("x-request-id"));
+    let plain = shop.get("/nowhere").await.json();
+    assert_eq!((&plain["type"], &plain["title"]), (&json!("about:blank"), &json!("Not Found")));
+    assert_ne!(plain["requestId"], document["requestId"]);
+}
+
+#[tokio::test]
+async fn people_decide_and_a_decision_made_twice_says_so() {
+    let shop = with_call().await;
+    let post =
+        async |verb: &str, body: &'static str| shop.post_json(&format!("/api/calls/test_123/{verb}"), body).await;
+    for (label, verb, body, want, status, already) in [
+        ("an unknown contact", "ack", r#"{"contact":"nobody"}"#, 400, "DISPATCHING", None),
+        ("a contact that is none", "ack", r#"{"contact":"a b"}"#, 400, "DISPATCHING", None),
+        ("sam takes it", "ack", r#"{"by":"Kim","note":"by phone","contact":"sam"}"#, 200, "ACKNOWLEDGED", Some(false)),
+        ("again", "ack", r#"{"by":"Kim","contact":"sam"}"#, 200, "ACKNOWLEDGED", Some(true)),
+        ("ana cannot", "ack", r#"{"contact":"ana"}"#, 409, "ACKNOWLEDGED", None),
+        ("only ack takes a contact", "resolve", r#"{"contact":"sam"}"#, 400, "ACKNOWLEDGED", None),
+        ("looked for again", "reopen", "{}", 200, "DISPATCHING", Some(false)),
+        ("withdrawn", "cancel", r#"{"note":null}"#, 200, "CANCELLED", Some(false)),
+        ("again", "cancel", r#"{}"#, 200, "CANCELLED", Some(true)),
+        ("final", "resolve", r#"{}"#, 409, "CANCELLED", None),
+        ("final", "reopen", r#"{}"#, 409, "CANCELLED", None),
+    ] {
+        let answered = post(verb, body).await;
+        assert_eq!(answered.status.as_u16(), want, "{label}: {}", answered.text);
+        let document = answered.json();
+        assert_eq!(document["already"].as_bool(), already, "{label}");
+        if want == 409 {
+            assert_eq!((&document["callStatus"], &document["callId"]), (&json!(status), &json!("test_123")), "{label}");
+        }
+        assert_eq!(shop.call("test_123").await.call.status.as_str(), status, "{label}");
+    }
+    let log = shop.get("/api/log?call=test_123").await.json();
+    let took = log["entries"].as_array().and_then(|e| e.iter().find(|e| e["kind"] == "call.acknowledged")).cloned();
+    assert_eq!(took.expect("an entry")["actor"], "Kim");
+    assert_eq!(post("ack", "{}").await.status, StatusCode::CONFLICT);
+    assert_eq!(shop.post_json("/api/calls/nobody/ack", "{}").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn hostile_decisions_change_nothing() {
+    let shop = with_call().await;
+    let before = shop.rows();
+    let long_note = format!(r#"{{"note":"{}"}}"#, "x".repeat(1_001));
+    let path = "/api/calls/test_123/cancel";
+    for (label, body, want) in [
+        ("not JSON", "{", 400),
+        ("an array", "[]", 400),
+        ("a field that nobody knows", r#"{"reason":"x"}"#, 400),
+        ("a number", r#"{"by":5}"#, 400),
+        ("a line break in a name", r#"{"by":"a\nb"}"#, 400),
+        ("a control character", "{\"note\":\"a\\u0000\"}", 400),
+        ("a long note", long_note.as_str(), 400),
+    ] {
+        assert_eq!(shop.post_json(path, body.to_owned()).await.status.as_u16(), want, "{label}");
+    }
+    for (label, headers, body) in [
+        ("a form", vec![LOCAL, FORM], ""),
+        ("text", vec![LOCAL, ("content-type", "text/plain")], "{}"),
+        ("no type", vec![LOCAL], "{}"),
+    ] {
+        assert_eq!(shop.ask("POST", path, &headers, body).await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{label}");
+    }
+    assert_eq!(shop.rows(), before);
+    assert_eq!(shop.call("test_123").await.call.status, CallStatus::Dispatching);
+    assert_eq!(
+        shop.ask("POST", path, &[LOCAL], Body::empty()).await.status,
+        StatusCode::OK,
+        "the body may be left out"
+    );
+}
+
+#[tokio::test]
+async fn the_log_is_paged_by_cursor() {
+    let shop = with_call().await;
+    let whole = shop.get("/api/log").await.json();
+    let entries = whole["entries"].as_array().expect("entries").clone();
+    assert!(entries.len() >= 2, "{entries:?}");
+    let (mut after, mut seen) = (0, Vec::new());
+    loop {
+        let page = shop.get(&format!("/api/log?after={after}&limit=1")).await.json();
+        let next = page["next"].as_i64().expect("a cursor");
+        let Some(entry) = page["entries"].as_array().and_then(|e| e.first()) else {
+            assert_eq!(next, after, "an empty page stays where it is");
+            break;
+        };
+        seen.push(entry.clone());
+        after = next;
+    }
+    assert_eq!(seen, entries);
+}
+
+#[tokio::test]
+async fn tokens_open_what_their_scope_says() {
+    let shop = shop_with(Plan {
+        tokens: vec![
+            token("eyes", "secret-read", Scope::Read),
+            token("intake", "secret-dispatch", Scope::Dispatch),
+            token("desk", "secret-operate", Scope::Operate),
+        ],
+        ..Plan::default()
+    });
+    let (read, write, decide) = ("/api/calls", "/api/dispatch/manual", "/api/calls/test_123/ack");
+    for (label, header, want) in [
+        ("read", "Bearer secret-read", [200, 403, 403]),
+        ("dispatch", "Bearer secret-dispatch", [200, 202, 403]),
+        ("operate", "bearer secret-operate", [200, 200, 200]),
+        ("unknown", "Bearer secret-", [401, 401, 401]),
+        ("longer", "Bearer secret-operate2", [401, 401, 401]),
+        ("empty", "Bearer ", [401, 401, 401]),
+        ("basic", "Basic c2VjcmV0LXJlYWQ=", [401, 401, 401]),
+        ("no scheme", "secret-operate", [401, 401, 401]),
+        ("nothing", "", [401, 401, 401]),
+    ] {
+        // No loopback Host is needed where there are tokens.
+        let auth = ("authorization", header);
+        let got = [
+            shop.ask("GET", read, &[auth], Body::empty()).await,
+            shop.ask("POST", write, &[auth, JSON], CALL).await,
+            shop.ask("POST", decide, &[auth, JSON], r#"{"by":"Kim"}"#).await,
+        ];
+        assert_eq!(got.each_ref().map(|a| a.status.as_u16()), want, "{label}");
+        for a in got.iter().filter(|a| a.status == StatusCode::UNAUTHORIZED) {
+            assert!(a.header("www-authenticate").starts_with("Bearer"), "{label}");
+            assert!(!a.text.contains("secret"), "{label}");
+        }
+    }
+    let twice = [("authorization", "Bearer secret-read"), ("authorization", "Bearer secret-operate")];
+    assert_eq!(shop.ask("GET", read, &twice, Body::empty()).await.status, StatusCode::UNAUTHORIZED, "two headers");
+    let call = shop.call("test_123").await;
+    assert_eq!(call.call.created_by.0, "intake");
+    let entry = shop.ask("GET", "/api/log", &[("authorization", "Bearer secret-read")], Body::empty()).await.json();
+    assert!(entry.to_string().contains("desk (Kim)"), "{entry}");
+    shop.state.set_tokens(vec![token("new", "secret-new", Scope::Read)]);
+    for (header, want) in [("Bearer secret-operate", 401), ("Bearer secret-new", 200)] {
+        let got = shop.ask("GET", read, &[("authorization", header)], Body::empty()).await;
+        assert_eq!(got.status.as_u16(), want, "after a reload: {header}");
+    }
+}
+
+#[tokio::test]
+async fn without_tokens_only_this_machine_itself_is_let_in() {
+    let shop = shop();
+    let before = shop.rows();
+    let refused: [(&str, &str, Headers); 11] = [
+        ("no Host", "/api/calls", &[]),
+        ("a name that was pointed here", "/api/calls", &[("host", "evil.example.com")]),
+        ("this machine's address in the network", "/api/calls", &[("host", "192.168.1.5:3000")]),
+        ("two Hosts", "/api/calls", &[LOCAL, LOCAL]),
+        ("another name in the request line", "http://evil.example.com/api/calls", &[LOCAL]),
+        ("a proxy", "/api/calls", &[LOCAL, ("x-forwarded-for", "203.0.113.9")]),
+        ("a proxy of the standard", "/api/calls", &[LOCAL, ("forwarded", "for=203.0.113.9")]),
+        ("nginx", "/api/calls", &[LOCAL, ("x-real-ip", "203.0.113.9")]),
+        ("a gateway", "/api/calls", &[LOCAL, ("via", "1.1 proxy")]),
+        ("another page", "/api/calls", &[LOCAL, ("origin", "https://evil.example.com")]),
+        ("a page without an origin", "/api/calls", &[LOCAL, ("origin", "null")]),
+    ];
+    for (label, path, headers) in refused {
+        let got = shop.ask("GET", path, headers, Body::empty()).await;
+        assert_eq!(got.status, StatusCode::FORBIDDEN, "{label}");
+        let got = shop.ask("POST", "/api/dispatch/manual", &[headers, &[JSON]].concat(), CALL).await;
+        assert!(path.starts_with("http") || got.status == StatusCode::FORBIDDEN, "{label}: {}", got.status);
+    }
+    let called: i64 = shop.rows().get("calls").copied().unwrap_or_default();
+    // The one whose request line was at fault is local in the second request.
+    assert_eq!(called, before.get("calls").copied().unwrap_or_default() + 1);
+    for host in ["localhost", "127.0.0.1:3000", "[::1]:3000"] {
+        let headers = [("host", host), ("origin", &*format!("http://{host}"))];
+        let got = shop.ask("GET", "/api/calls", &headers, Body::empty()).await;
+        assert_eq!(got.status, StatusCode::OK, "{host}");
+    }
+}

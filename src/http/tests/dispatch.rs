@@ -1,0 +1,151 @@
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::helpers::*;
+use crate::domain::attempt::AttemptState;
+
+const PATH: &str = "/api/dispatch/manual";
+
+fn patient(provider: Provider) -> Plan {
+    Plan {
+        gateway: Some(provider),
+        tweak: Some(|s| s.limits.dispatch_wait = Duration::from_secs(10)),
+        ..Plan::default()
+    }
+}
+
+#[tokio::test]
+async fn an_accepted_call_is_on_disk_and_its_outcome_is_told_when_known() {
+    let shop = shop_with(patient(Provider::Accepts));
+    let answered = shop.post_json(PATH, CALL).await;
+    assert_eq!(answered.status, StatusCode::CREATED, "{}", answered.text);
+    assert_eq!(answered.header("location"), "/api/calls/test_123");
+    let document = answered.json();
+    assert_eq!(
+        (&document["callId"], &document["created"], &document["mode"]),
+        (&json!("test_123"), &json!(true), &json!("test"))
+    );
+    let sms = &document["channels"]["sms"];
+    assert_eq!(
+        (&sms["success"], &sms["sid"], &sms["attemptState"]),
+        (&json!(true), &json!(sid(1)), &json!("submitted"))
+    );
+    assert_eq!(shop.call("test_123").await.attempts[0].state, AttemptState::Submitted);
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_provider_is_an_outcome_too() {
+    let shop = shop_with(patient(Provider::Refuses));
+    let answered = shop.post_json(PATH, CALL).await;
+    assert_eq!(answered.status, StatusCode::CREATED, "{}", answered.text);
+    assert_eq!(answered.json()["channels"]["sms"]["success"], json!(false));
+}
+
+#[tokio::test]
+async fn an_outcome_that_does_not_come_in_time_leaves_an_accepted_call() {
+    let shop = shop_with(Plan { gateway: Some(Provider::NeverAnswers), ..Plan::default() });
+    let answered = shop.post_json(PATH, CALL).await;
+    assert_eq!(answered.status, StatusCode::ACCEPTED);
+    assert_eq!(answered.json()["channels"]["sms"]["success"], Value::Null);
+    let full = shop_with(Plan {
+        tweak: Some(|s| {
+            s.limits.dispatch_waiters = 0;
+            s.limits.dispatch_wait = Duration::from_secs(3600);
+        }),
+        ..patient(Provider::NeverAnswers)
+    });
+    assert_eq!(full.post_json(PATH, CALL).await.status, StatusCode::ACCEPTED, "no seat to wait in: not waited for");
+}
+
+#[tokio::test]
+async fn the_same_again_sends_nothing_and_other_data_is_a_conflict() {
+    let shop = shop_with(patient(Provider::Accepts));
+    assert_eq!(shop.post_json(PATH, CALL).await.status, StatusCode::CREATED);
+    let first = shop.call("test_123").await;
+    let with_more = r#"{"callData":{"callId":"test_123","issueSummary":" Burst pipe ","emergencyLevel":"NORMAL","callerPhone":"+19495550150","unheard":1}}"#;
+    for (label, body) in [("the same", CALL), ("written otherwise, with a field nobody knows", with_more)] {
+        let again = shop.post_json(PATH, body.to_owned()).await;
+        assert_eq!(again.status, StatusCode::OK, "{label}: {}", again.text);
+        assert_eq!(again.json()["created"], json!(false), "{label}");
+        assert_eq!(again.header("location"), "/api/calls/test_123", "{label}");
+    }
+    let other = shop.post_json(PATH, CALL.replace("Burst pipe", "No heating")).await;
+    assert_eq!((other.status, &other.json()["callId"]), (StatusCode::CONFLICT, &json!("test_123")));
+    assert_eq!(other.json()["type"], "urn:dispatchctl:problem:call-differs");
+    assert_eq!(shop.call("test_123").await, first);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_stands_in_for_a_call_id() {
+    let shop = shop();
+    let body = r#"{"callData":{"issueSummary":"Lift stuck"}}"#;
+    let ask = async |key: &str| shop.ask("POST", PATH, &[LOCAL, JSON, ("idempotency-key", key)], body).await;
+    let (one, again, two) = (ask("k-1").await, ask("k-1").await, ask("k-2").await);
+    assert_eq!((one.status, again.status, two.status), (StatusCode::ACCEPTED, StatusCode::OK, StatusCode::ACCEPTED));
+    let id = |a: &Answered| a.json()["callId"].as_str().unwrap_or_default().to_owned();
+    assert!(id(&one).starts_with("call_") && id(&one) == id(&again) && id(&one) != id(&two));
+    let neither = (shop.post_json(PATH, body).await, shop.post_json(PATH, body).await);
+    assert_ne!(id(&neither.0), id(&neither.1), "without either, each is a call of its own");
+}
+
+#[tokio::test]
+async fn hostile_dispatches_are_refused_and_leave_no_trace() {
+    let shop = shop();
+    let before = shop.rows();
+    let long_id = format!(r#"{{"callId":"{}","callData":{{}}}}"#, "x".repeat(129));
+    let long_text = format!(r#"{{"callData":{{"issueSummary":"{}"}}}}"#, "x".repeat(4_001));
+    let deep = format!(r#"{{"callData":{}1{}}}"#, "[".repeat(5_000), "]".repeat(5_000));
+    let big = format!(r#"{{"callData":{{"issueSummary":"{}"}}}}"#, "x".repeat(70_000));
+    for (label, body, want, field) in [
+        ("empty", "", 400, None),
+        ("not JSON", "{", 400, None),
+        ("deep", deep.as_str(), 400, None),
+        ("an array", "[]", 400, None),
+        ("no data", "{}", 400, Some("callData")),
+        ("data of another type", r#"{"callData":[]}"#, 400, Some("callData")),
+        ("a number for an id", r#"{"callId":5,"callData":{}}"#, 400, Some("callId")),
+        ("a space in the id", r#"{"callId":"a b","callData":{}}"#, 400, Some("callId")),
+        ("an empty id", r#"{"callId":"","callData":{}}"#, 400, Some("callId")),
+        ("a long id", long_id.as_str(), 400, Some("callId")),
+        ("two ids", r#"{"callId":"a","callData":{"callId":"b"}}"#, 400, Some("callId")),
+        ("a list for a text", r#"{"callData":{"address":[]}}"#, 400, Some("address")),
+        ("a long text", long_text.as_str(), 400, Some("issueSummary")),
+        ("a number that cannot be texted", r#"{"callData":{"contact":"+1949"}}"#, 400, Some("contact")),
+        ("too large", big.as_str(), 413, None),
+    ] {
+        let answered = shop.post_json(PATH, body.to_owned()).await;
+        assert_eq!(answered.status.as_u16(), want, "{label}: {}", answered.text);
+        assert_eq!(answered.json()["field"].as_str(), field, "{label}");
+        assert_eq!(shop.rows(), before, "{label}");
+    }
+    let raw: [(&str, Headers, &[u8], u16); 6] = [
+        ("not UTF-8", &[LOCAL, JSON], b"{\"callData\":{\"address\":\"\xff\"}}", 400),
+        ("no type", &[LOCAL], CALL.as_bytes(), 415),
+        ("a form", &[LOCAL, FORM], CALL.as_bytes(), 415),
+        ("two types", &[LOCAL, JSON, JSON], CALL.as_bytes(), 415),
+        ("two keys", &[LOCAL, JSON, ("idempotency-key", "a"), ("idempotency-key", "b")], CALL.as_bytes(), 400),
+        ("an empty key", &[LOCAL, JSON, ("idempotency-key", "")], b"{\"callData\":{}}", 400),
+    ];
+    for (label, headers, body, want) in raw {
+        let answered = shop.ask("POST", PATH, headers, body.to_vec()).await;
+        assert_eq!(answered.status.as_u16(), want, "{label}: {}", answered.text);
+        assert_eq!(shop.rows(), before, "{label}");
+    }
+    let got = shop.ask("GET", PATH, &[LOCAL], Body::empty()).await;
+    assert_eq!((got.status, got.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "POST"));
+}
+
+#[tokio::test]
+async fn odd_paperwork_is_dispatched_with_an_alert() {
+    let shop = shop();
+    let body = r#"{"callId":"odd/1?é","callData":{"emergencyLevel":"apocalyptic","callerPhone":"withheld","contact":"nobody"}}"#;
+    let answered = shop.post_json(PATH, body).await;
+    assert_eq!(answered.status, StatusCode::ACCEPTED, "{}", answered.text);
+    let location = answered.header("location").to_owned();
+    assert_eq!(location, "/api/calls/odd%2F1%3F%C3%A9");
+    assert_eq!(shop.get(&location).await.json()["callId"], "odd/1?é");
+    assert_eq!(shop.core.store.alerts().await.expect("a store").len(), 2);
+}

@@ -1,0 +1,8 @@
+//! The routes over a real store in a temporary directory, and the listeners over real sockets.
+
+mod api;
+mod dispatch;
+mod health;
+mod helpers;
+mod limits;
+mod webhooks;

@@ -1,0 +1,315 @@
+//! What loops and people read: orders, limits, and who is left out.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::fixtures::*;
+use crate::domain::attempt::{AttemptState, Priority};
+use crate::domain::call::{CallState, CallStatus};
+use crate::domain::event::{AlertChange, Change, Load};
+use crate::domain::types::{Actor, CallId, ErrorCode};
+use crate::store::{CallFilter, EngineRow, Figures, Store};
+
+fn texts(ids: &[CallId]) -> Vec<&str> {
+    ids.iter().map(CallId::as_str).collect()
+}
+
+async fn put_all(store: &dyn Store, states: Vec<CallState>) {
+    for state in states {
+        put(store, state).await.expect("put");
+    }
+}
+
+fn closed(mut state: CallState, status: CallStatus) -> CallState {
+    (state.call.status, state.call.wake_at) = (status, None);
+    state
+}
+
+fn woken(name: &str, wake: i64) -> CallState {
+    let mut state = call(name, at(0));
+    state.call.wake_at = Some(at(wake));
+    state
+}
+
+pub(crate) async fn requests_are_answered_once(store: &dyn Store) {
+    let actor = Actor("jo".into());
+    let first = store.post_request("refresh", json!({ "call": "c" }), &actor, at(1)).await.expect("post");
+    let second = store.post_request("yield", json!(null), &actor, at(2)).await.expect("post");
+    assert!(second > first);
+    let open = store.open_requests().await.expect("read");
+    assert_eq!(
+        open.iter().map(|r| (r.id, r.kind.as_str(), r.at)).collect::<Vec<_>>(),
+        [(first, "refresh", at(1)), (second, "yield", at(2))]
+    );
+    assert_eq!((&open[0].payload, &open[0].actor, &open[0].result), (&json!({ "call": "c" }), &actor, &None));
+    store.answer_request(first, json!(null), at(3)).await.expect("answer");
+    store.answer_request(first, json!("late"), at(4)).await.expect("answering twice changes nothing");
+    let answered = store.request(first).await.expect("read").expect("there");
+    assert_eq!(answered.result, Some(json!(null)));
+    assert_eq!(store.open_requests().await.expect("read").len(), 1);
+    assert_eq!(store.request(99).await.expect("read"), None);
+    store.answer_request(99, json!(1), at(5)).await.expect("nobody asked");
+}
+
+pub(crate) async fn engines_leave_word_of_a_clean_stop(store: &dyn Store) {
+    assert_eq!(store.engine().await.expect("read"), None);
+    let row = |n: i64| EngineRow {
+        id: format!("e{n}"),
+        role: "serve".into(),
+        pid: 4_000_000_000,
+        started_at: at(n),
+        stopped_at: None,
+        listen: Some("127.0.0.1:0".into()),
+    };
+    for n in 0..110 {
+        store.engine_started(&row(n)).await.expect("started");
+    }
+    assert_eq!(store.engine().await.expect("read"), Some(row(109)));
+    store.engine_stopped("e109", at(200)).await.expect("stopped");
+    store.engine_stopped("e109", at(300)).await.expect("twice");
+    store.engine_stopped("e0", at(300)).await.expect("forgotten");
+    let newest = store.engine().await.expect("read").expect("there");
+    assert_eq!((newest.id.as_str(), newest.stopped_at), ("e109", Some(at(200))));
+    let (before, took) = (store.version().await.expect("version"), store.probe(at(1)).await.expect("probe"));
+    assert!(took < Duration::from_secs(60));
+    assert_ne!(store.version().await.expect("version"), before, "our own commits are seen");
+    let quiet = store.version().await.expect("version");
+    assert_eq!(store.version().await.expect("version"), quiet, "nothing happened");
+    store.checkpoint().await.expect("checkpoint");
+}
+
+pub(crate) async fn due_calls_come_earliest_first(store: &dyn Store) {
+    assert_eq!(store.next_wake().await.expect("read"), None);
+    let taken = closed(call("taken", at(0)), CallStatus::Acknowledged);
+    put_all(store, vec![woken("b", 20), woken("a", 10), woken("c", 30), taken]).await;
+    let due = |now: i64, limit: usize| async move { store.due(at(now), limit).await.expect("read") };
+    assert_eq!(texts(&due(20, 9).await), ["a", "b"], "at or before now");
+    assert_eq!(texts(&due(99, 2).await), ["a", "b"]);
+    assert!(due(9, 9).await.is_empty());
+    assert_eq!(store.next_wake().await.expect("read"), Some(at(10)));
+    let lines = store.due_lines(2).await.expect("read");
+    let seen: Vec<_> = lines.iter().map(|l| (l.call.id.as_str(), l.due)).collect();
+    assert_eq!(seen, [("a", at(10)), ("b", at(20))]);
+}
+
+pub(crate) async fn sendable_attempts_come_by_priority_then_age(store: &dyn Store) {
+    assert_eq!(store.next_sendable(at(0)).await.expect("read"), None);
+    let waiting = |name: &str, priority: Priority, created: i64, not_before: i64| {
+        let mut state = call(name, at(0));
+        state.call.data.twilio_to_number = (name == "b").then(|| "+18005550100".into());
+        state.attempts[0].priority = priority;
+        (state.attempts[0].created_at, state.attempts[0].not_before) = (at(created), at(not_before));
+        state
+    };
+    let mut retrying = waiting("r", Priority::Reminder, 2, 8);
+    put_in(&mut retrying.attempts[0], AttemptState::Retrying, 0, at(1));
+    let mut sending = waiting("s", Priority::First, 0, 0);
+    put_in(&mut sending.attempts[0], AttemptState::Sending, 0, at(1));
+    put_all(
+        store,
+        vec![
+            waiting("d", Priority::StandDown, 0, 0),
+            waiting("b", Priority::First, 6, 6),
+            waiting("a", Priority::First, 5, 5),
+            waiting("later", Priority::First, 1, 50),
+            retrying,
+            sending,
+        ],
+    )
+    .await;
+    let found = store.sendable(at(10), 9).await.expect("read");
+    let seen: Vec<_> = found.iter().map(|s| (s.call.as_str(), s.priority)).collect();
+    assert_eq!(
+        seen,
+        [("a", Priority::First), ("b", Priority::First), ("r", Priority::Reminder), ("d", Priority::StandDown)]
+    );
+    assert_eq!(found[0].attempt, attempt_id("a", 1));
+    assert_eq!((found[0].dialled.as_deref(), found[1].dialled.as_deref()), (None, Some("+18005550100")));
+    assert_eq!(store.sendable(at(10), 1).await.expect("read").len(), 1);
+    assert_eq!(store.sendable(at(50), 1).await.expect("read")[0].call.as_str(), "later");
+    for (after, wanted) in [(0, Some(at(5))), (6, Some(at(8))), (10, Some(at(50))), (50, None)] {
+        assert_eq!(store.next_sendable(at(after)).await.expect("read"), wanted, "after {after}");
+    }
+}
+
+pub(crate) async fn messages_are_asked_about_in_time_order(store: &dyn Store) {
+    let polled = |name: &str, n: u32, poll: i64| {
+        let mut state = call(name, at(0));
+        put_in(&mut state.attempts[0], AttemptState::Submitted, n, at(2));
+        (state.attempts[0].poll_at, state.attempts[0].polls) = (Some(at(poll)), n);
+        state
+    };
+    let mut unknown = call("unknown", at(0));
+    put_in(&mut unknown.attempts[0], AttemptState::Unknown, 0, at(2));
+    unknown.attempts[0].poll_at = Some(at(1));
+    put_all(store, vec![polled("b", 2, 20), polled("a", 1, 10), polled("c", 3, 30), unknown]).await;
+    let found = store.pollable(at(20), 9).await.expect("read");
+    let seen: Vec<_> = found.iter().map(|p| (p.attempt, p.sid.clone(), p.polls, p.sent_at)).collect();
+    assert_eq!(seen, [(attempt_id("a", 1), sid(1), 1, at(2)), (attempt_id("b", 1), sid(2), 2, at(2))]);
+    assert_eq!(store.pollable(at(99), 1).await.expect("read").len(), 1);
+    assert_eq!(store.next_poll().await.expect("read"), Some(at(10)), "without a message there is nothing to ask about");
+}
+
+pub(crate) async fn claims_of_other_engines_are_found(store: &dyn Store) {
+    for (name, engine) in [("a", "old"), ("b", "older"), ("c", "mine")] {
+        let mut state = call(name, at(0));
+        put_in(&mut state.attempts[0], AttemptState::Sending, 0, at(1));
+        state.attempts[0].claimed_by = Some(engine.into());
+        put(store, state).await.expect("put");
+    }
+    let mut found = store.claims_of_others("mine", 9).await.expect("read");
+    found.sort();
+    let mut wanted = vec![attempt_id("a", 1), attempt_id("b", 1)];
+    wanted.sort();
+    assert_eq!(found, wanted);
+    assert_eq!(store.claims_of_others("nobody", 2).await.expect("read").len(), 2);
+}
+
+pub(crate) async fn calls_that_nobody_heard_of_are_found(store: &dyn Store) {
+    let mut told = call("told", at(0));
+    told.call.told_at = Some(at(1));
+    let mut accepted = call("accepted", at(0));
+    put_in(&mut accepted.attempts[0], AttemptState::Submitted, 1, at(1));
+    let mut failed = call("failed", at(1));
+    put_in(&mut failed.attempts[0], AttemptState::Failed, 1, at(1));
+    let taken = closed(call("taken", at(0)), CallStatus::Exhausted);
+    put_all(store, vec![told, accepted, taken, call("late", at(9)), call("quiet", at(2)), failed]).await;
+    assert_eq!(texts(&store.untold(at(5), 9).await.expect("read")), ["failed", "quiet"]);
+    assert_eq!(texts(&store.untold(at(99), 1).await.expect("read")), ["failed"]);
+    assert_eq!(texts(&store.untold(at(2), 9).await.expect("read")), ["failed"], "accepted before, not at");
+}
+
+pub(crate) async fn stranded_calls_are_those_that_nothing_will_look_at(store: &dyn Store) {
+    const YEAR: i64 = 365 * 86_400;
+    let far = |name: &str, state: AttemptState| {
+        let mut far = woken(name, YEAR);
+        put_in(&mut far.attempts[0], state, 1_000 + u32::try_from(name.len()).expect("small"), at(1));
+        far
+    };
+    let mut slow = far("slow", AttemptState::Failed);
+    slow.call.policy.exhaust_after = Duration::from_secs(2 * 365 * 86_400);
+    let mut decided = far("decided", AttemptState::Unknown);
+    decided.attempts[0].decided_at = Some(at(2));
+    let mut soon = far("soon", AttemptState::Failed);
+    soon.call.wake_at = Some(at(600));
+    put_all(
+        store,
+        vec![
+            far("lost", AttemptState::Failed),
+            far("delivered", AttemptState::Delivered),
+            far("waits", AttemptState::Scheduled),
+            far("flies", AttemptState::Sending),
+            far("unknown", AttemptState::Unknown),
+            far("spoken", AttemptState::Failed),
+            decided,
+            slow,
+            soon,
+        ],
+    )
+    .await;
+    store
+        .append_log(vec![entry(Some("lost"), at(1), "old"), entry(Some("spoken"), at(500), "new")])
+        .await
+        .expect("log");
+    let mut found = store.stranded(at(300), 9).await.expect("read");
+    found.sort();
+    assert_eq!(texts(&found), ["decided", "delivered", "lost"]);
+    assert_eq!(store.stranded(at(300), 1).await.expect("read").len(), 1);
+    assert_eq!(store.figures(at(600)).await.expect("read").pending_dispatches, 3);
+}
+
+pub(crate) async fn lists_of_calls_are_newest_first(store: &dyn Store) {
+    let mut two = call("b", at(2));
+    let mut second = attempt("b", 2, "bo", at(3));
+    put_in(&mut second, AttemptState::Submitted, 7, at(3));
+    two.call.attempts = 2;
+    two.notices.extend(second.notice());
+    two.attempts.push(second);
+    let mut bare = closed(call("c", at(3)), CallStatus::Resolved);
+    (bare.attempts, bare.notices) = (Vec::new(), Vec::new());
+    put_all(store, vec![two, call("a", at(1)), bare]).await;
+    let list = |statuses: Vec<CallStatus>, since: Option<i64>, limit: usize| async move {
+        let filter = CallFilter { statuses, since: since.map(at), limit };
+        store.calls(&filter).await.expect("read")
+    };
+    let lines = list(vec![], None, 9).await;
+    let seen: Vec<_> =
+        lines.iter().map(|l| (l.call.id.as_str(), l.last_contact.as_deref(), l.last_state.as_deref())).collect();
+    assert_eq!(seen, [("c", None, None), ("b", Some("BO"), Some("submitted")), ("a", Some("SAM"), Some("scheduled"))]);
+    assert_eq!(lines[2].call, stored(store, "a").await.call);
+    let names = |lines: Vec<crate::store::CallLine>| {
+        lines.into_iter().map(|l| l.call.id.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(list(vec![CallStatus::Dispatching], None, 9).await), ["b", "a"]);
+    assert_eq!(names(list(vec![CallStatus::Resolved, CallStatus::Dispatching], None, 2).await), ["c", "b"]);
+    assert_eq!(names(list(vec![], Some(2), 9).await), ["c", "b"], "at or after");
+    assert!(list(vec![CallStatus::Cancelled], None, 9).await.is_empty());
+}
+
+pub(crate) async fn figures_count_what_is(store: &dyn Store) {
+    assert_eq!(store.figures(at(0)).await.expect("read"), Figures::default());
+    let with = |name: &str, state: AttemptState, n: u32, when: i64| {
+        let mut c = closed(call(name, at(0)), CallStatus::Acknowledged);
+        put_in(&mut c.attempts[0], state, n, at(when));
+        c
+    };
+    let mut muted = woken("muted", 9_000);
+    muted.call.muted = true;
+    put_in(&mut muted.attempts[0], AttemptState::Submitted, 1, at(4_000));
+    let mut ended = woken("ended", 9_000);
+    ended.call.next_step = 2;
+    put_in(&mut ended.attempts[0], AttemptState::Unknown, 0, at(2));
+    let mut failed = with("x", AttemptState::Failed, 0, 4_500);
+    failed.attempts[0].error_code = Some(ErrorCode(30_003));
+    failed.attempts[0].result = "unreachable".into();
+    let mut failed_too = with("y", AttemptState::Failed, 0, 4_600);
+    failed_too.attempts[0].error_code = Some(ErrorCode(30_003));
+    failed_too.attempts[0].result = "unreachable again".into();
+    put_all(
+        store,
+        vec![
+            woken("overdue", 4_990),
+            woken("late", 4_999),
+            muted,
+            ended,
+            with("old", AttemptState::Failed, 0, 100),
+            failed,
+            failed_too,
+            with("z", AttemptState::Delivered, 2, 4_400),
+            closed(call("gone", at(0)), CallStatus::Cancelled),
+        ],
+    )
+    .await;
+    let alert = always(|| Change {
+        alerts: vec![AlertChange::Raise { key: "k".into(), call: None, message: "m".into() }],
+        ..Change::default()
+    });
+    store.transact(Load::Nothing, Vec::new(), alert).await.expect("alert");
+    let mut figures = store.figures(at(5_000)).await.expect("read");
+    // Those depend on how the store was opened.
+    (figures.outbox_depth, figures.outbox_oldest) = (0, None);
+    assert_eq!(
+        figures,
+        Figures {
+            open_calls: 8,
+            active_retries: 2,
+            pending_dispatches: 0,
+            overdue: 1,
+            oldest_due: Some(at(4_990)),
+            unknown_outcomes: 1,
+            awaiting_final: 1,
+            failed_last_hour: 2,
+            consecutive_failures: 2,
+            outbox_depth: 0,
+            outbox_oldest: None,
+            alerts: 1,
+            sendable: 3,
+        }
+    );
+    let failures = store.failures(at(4_000)).await.expect("read");
+    assert_eq!(failures.len(), 1, "the old one is left out");
+    let seen = (failures[0].code, failures[0].count, failures[0].last_at, failures[0].result.as_str());
+    assert_eq!(seen, (Some(ErrorCode(30_003)), 2, at(4_600), "unreachable again"));
+    assert_eq!(store.failures(at(0)).await.expect("read").len(), 2);
+}

@@ -1,0 +1,189 @@
+//! The shape of the tree, as ordinary tests: layers, file sizes, files that nothing includes, SQL outside the store.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Which modules of ours a module may use.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("domain", &["domain"]),
+    ("clock", &["domain"]),
+    ("ids", &["domain"]),
+    ("telemetry", &[]),
+    ("config", &["domain", "config"]),
+    ("store", &["domain", "store", "clock", "ids"]),
+    ("gateways", &["domain", "gateways", "clock", "ids"]),
+    ("engine", &["domain", "store", "gateways", "config", "engine", "clock", "ids"]),
+    ("http", &["domain", "store", "gateways", "config", "engine", "http", "clock", "ids"]),
+    ("sandbox", &["domain", "sandbox", "clock", "ids"]),
+    (
+        "cli",
+        &["domain", "store", "gateways", "config", "engine", "http", "sandbox", "cli", "clock", "ids", "telemetry"],
+    ),
+];
+/// The most lines that a file of `src` may have.
+const LINES_MAX: usize = 600;
+
+type Files = BTreeMap<String, String>;
+
+fn sources() -> Files {
+    fn walk(dir: &Path, root: &Path, files: &mut Files) {
+        for entry in std::fs::read_dir(dir).expect("src is readable") {
+            let path = entry.expect("entry").path();
+            if path.is_dir() {
+                walk(&path, root, files);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let name = path.strip_prefix(root).expect("below src").to_string_lossy().into_owned();
+                files.insert(name, std::fs::read_to_string(&path).expect("readable"));
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Files::new();
+    walk(&root, &root, &mut files);
+    files
+}
+
+/// Tests may use what helps them to test.
+fn is_test(name: &str) -> bool {
+    name.split(['/', '.', '_']).any(|part| part == "tests")
+        || name.starts_with("testing/")
+        || name.contains("/contract")
+}
+
+/// The part of a file before its inline tests.
+fn code(text: &str) -> &str {
+    text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or(text)
+}
+
+/// Every top-level module that the text names by `crate::`.
+fn used(text: &str) -> Vec<String> {
+    text.lines()
+        .filter(|l| !l.trim_start().starts_with("//"))
+        .flat_map(|l| {
+            l.match_indices("crate::").map(|(at, m)| {
+                let rest = l.get(at + m.len()..).unwrap_or_default();
+                rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>()
+            })
+        })
+        .filter(|m| !m.is_empty())
+        .collect()
+}
+
+fn layering(files: &Files) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (name, text) in files {
+        let top = name.split(['/', '.']).next().unwrap_or_default();
+        if is_test(name) || matches!(top, "main" | "lib") {
+            continue;
+        }
+        let Some((_, allowed)) = LAYERS.iter().find(|(m, _)| *m == top) else {
+            broken.push(format!("{name}: module {top} has no place in the layers"));
+            continue;
+        };
+        for module in used(code(text)) {
+            if !allowed.contains(&module.as_str()) {
+                broken.push(format!("{name}: {top} may not use crate::{module}"));
+            }
+        }
+    }
+    broken
+}
+
+fn too_long(files: &Files) -> Vec<String> {
+    let long = files.iter().map(|(n, t)| (n, t.lines().count())).filter(|(_, lines)| *lines > LINES_MAX);
+    long.map(|(n, lines)| format!("{n}: {lines} lines, at most {LINES_MAX}")).collect()
+}
+
+/// Files that no `mod` line names.
+fn orphans(files: &Files) -> Vec<String> {
+    let mut lost = Vec::new();
+    for name in files.keys() {
+        let (dir, file) = name.rsplit_once('/').unwrap_or(("", name));
+        let stem = file.trim_end_matches(".rs");
+        let (parents, module): (Vec<String>, &str) = match (dir, stem) {
+            ("", "main" | "lib") => continue,
+            ("", m) => (vec!["lib.rs".into()], m),
+            (d, "mod") => {
+                let (up, m) = d.rsplit_once('/').unwrap_or(("", d));
+                (
+                    if up.is_empty() {
+                        vec!["lib.rs".into()]
+                    } else {
+                        vec![format!("{up}/mod.rs"), format!("{up}.rs")]
+                    },
+                    m,
+                )
+            }
+            (d, m) => (vec![format!("{d}/mod.rs"), format!("{d}.rs")], m),
+        };
+        // A test file may stand beside the file it tests: `#[path = "x_tests.rs"]`.
+        let siblings = files.keys().filter(|n| n.rsplit_once('/').map_or("", |(d, _)| d) == dir).cloned();
+        let by_path = format!("#[path = \"{file}\"]");
+        if siblings.filter_map(|n| files.get(&n)).any(|t| t.contains(&by_path)) {
+            continue;
+        }
+        let included = parents.iter().filter_map(|p| files.get(p)).any(|text| {
+            text.lines().any(|l| {
+                let l = l
+                    .trim()
+                    .trim_start_matches("pub ")
+                    .trim_start_matches("pub(crate) ")
+                    .trim_start_matches("pub(super) ");
+                l == format!("mod {module};")
+            })
+        });
+        if !included {
+            lost.push(format!("{name}: nothing includes it"));
+        }
+    }
+    lost
+}
+
+fn sql_outside_the_store(files: &Files) -> Vec<String> {
+    let words = ["INSERT INTO ", "DELETE FROM ", "SELECT ", "PRAGMA "];
+    files
+        .iter()
+        .filter(|(n, _)| !n.starts_with("store/") && !is_test(n))
+        .filter(|(_, t)| {
+            code(t).lines().any(|l| !l.trim_start().starts_with("//") && words.iter().any(|w| l.contains(w)))
+        })
+        .map(|(n, _)| format!("{n}: SQL outside the store"))
+        .collect()
+}
+
+#[test]
+fn layers_are_kept() {
+    assert_eq!(layering(&sources()), Vec::<String>::new());
+}
+
+#[test]
+fn no_file_is_too_long() {
+    assert_eq!(too_long(&sources()), Vec::<String>::new());
+}
+
+#[test]
+fn every_file_is_included() {
+    assert_eq!(orphans(&sources()), Vec::<String>::new());
+}
+
+#[test]
+fn only_the_store_speaks_sql() {
+    assert_eq!(sql_outside_the_store(&sources()), Vec::<String>::new());
+}
+
+#[test]
+fn each_rule_goes_red_when_it_is_broken() {
+    let with = |name: &str, text: &str| {
+        let mut files = sources();
+        files.insert(name.to_owned(), text.to_owned());
+        files
+    };
+    let broken = layering(&with("domain/broken.rs", "use crate::store::Store;\n"));
+    assert_eq!(broken, ["domain/broken.rs: domain may not use crate::store"]);
+    let broken = layering(&with("http/broken.rs", "fn f() { crate::cli::run([]); }\n"));
+    assert_eq!(broken, ["http/broken.rs: http may not use crate::cli"]);
+    assert_eq!(layering(&with("stray/mod.rs", "")).len(), 1);
+    assert_eq!(too_long(&with("domain/broken.rs", &"\n".repeat(LINES_MAX + 1))).len(), 1);
+    assert_eq!(orphans(&with("domain/broken.rs", "")), ["domain/broken.rs: nothing includes it"]);
+    assert_eq!(sql_outside_the_store(&with("engine/broken.rs", "const Q: &str = \"DELETE FROM calls\";\n")).len(), 1);
+}

@@ -108,11 +108,13 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
         // Before anything is recorded: without an engine this command itself must be able to send.
         app.config.twilio_required()?;
     }
-    let sandbox = app.sandbox_if_needed(out).await?;
+    // Beside an engine this command sends nothing, and the engine's sandbox is the provider.
+    let beside = app.holder().is_some();
+    let sandbox = if beside { None } else { app.sandbox_if_needed(out).await? };
     let store = app.store(Missing::Create).await?;
     let core = app.core(store);
     let (call, created) = accept(&core, new, out).await?;
-    let mut send = Send { args: &args, app: &app, core, call, created, _sandbox: sandbox };
+    let mut send = Send { args: &args, app: &mut app, core, call, created, sandbox, beside };
     send.follow(out).await
 }
 
@@ -180,12 +182,14 @@ async fn accept(core: &Arc<Core>, new: NewCall, out: &mut Output) -> Result<(Cal
 
 struct Send<'a> {
     args: &'a Args,
-    app: &'a App,
+    app: &'a mut App,
     core: Arc<Core>,
     call: CallId,
     /// Whether this command made the call.
     created: bool,
-    _sandbox: Option<Sandbox>,
+    sandbox: Option<Sandbox>,
+    /// Another engine was there, and its provider is not ours yet.
+    beside: bool,
 }
 
 impl Send<'_> {
@@ -207,7 +211,7 @@ impl Send<'_> {
                 running = None;
             }
             if running.is_none() {
-                running = self.try_to_be_the_engine().await?;
+                running = self.try_to_be_the_engine(out).await?;
                 if running.is_some() && !alone {
                     alone = true;
                     out.chat("no engine runs: this command sends; follow-ups wait until `dispatchctl serve` runs");
@@ -242,12 +246,16 @@ impl Send<'_> {
     }
 
     /// Takes the lock where nobody has it and starts an engine for this call alone.
-    async fn try_to_be_the_engine(&self) -> Result<Option<Running>, CliError> {
+    async fn try_to_be_the_engine(&mut self, out: &Output) -> Result<Option<Running>, CliError> {
         let lock = match EngineLock::take(self.app.config.store.path(), "send") {
             Ok(lock) => lock,
             Err(LockError::Held(_)) => return Ok(None),
             Err(e) => return Err(e.into()),
         };
+        if std::mem::take(&mut self.beside) {
+            // It has gone, and its sandbox with it.
+            self.sandbox = self.app.sandbox_if_needed(out).await?;
+        }
         let engine = self.app.engine(self.core.clone(), self.app.gateway()?, Scope::Only(self.call.clone()))?;
         let supervisor = Supervisor::new(engine);
         supervisor.recover_local("send", None).await?;

@@ -11,3 +11,5 @@ pub mod ids;
 pub mod sandbox;
 pub mod store;
 pub mod telemetry;
+#[cfg(test)]
+mod testing;

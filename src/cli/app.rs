@@ -28,6 +28,9 @@ pub(crate) struct App {
     pub(crate) ids: Arc<Ids>,
 }
 
+/// When a command without a listener first asks about its messages.
+const POLL_SOON: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// Whether a store that is not there is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Missing {
@@ -77,8 +80,18 @@ impl App {
 
     /// The write path over this store.
     pub(crate) fn core(&self, store: Arc<SqliteStore>) -> Arc<Core> {
+        self.core_with(store, self.rules())
+    }
+
+    /// The write path of a command that may have to be the engine for its own call: without a listener it polls, and sooner.
+    pub(crate) fn core_that_polls(&self, store: Arc<SqliteStore>) -> Arc<Core> {
+        let rules = self.rules();
+        self.core_with(store, Rules { poll_after: rules.poll_after.min(POLL_SOON), ..rules })
+    }
+
+    fn core_with(&self, store: Arc<SqliteStore>, rules: Rules) -> Arc<Core> {
         let directory = Arc::new(self.config.directory.clone());
-        Arc::new(Core::new(store, self.clock.clone(), self.ids.clone(), directory, self.rules()))
+        Arc::new(Core::new(store, self.clock.clone(), self.ids.clone(), directory, rules))
     }
 
     fn rules(&self) -> Rules {
@@ -125,7 +138,7 @@ impl App {
             messages_per_second: t.messages_per_second,
             validity: t.validity,
             request_timeout: t.request_timeout,
-            poll_after: self.config.delivery.poll_after,
+            poll_after: core.rules.poll_after,
             consecutive_failures: self.config.alerts.consecutive_failures,
         };
         let id = format!("eng_{}", self.ids.uuid(self.clock.now()).simple());

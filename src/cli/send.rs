@@ -112,7 +112,7 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     let beside = app.holder().is_some();
     let sandbox = if beside { None } else { app.sandbox_if_needed(out).await? };
     let store = app.store(Missing::Create).await?;
-    let core = app.core(store);
+    let core = app.core_that_polls(store);
     let (call, created) = accept(&core, new, out).await?;
     let mut send = Send { args: &args, app: &mut app, core, call, created, sandbox, beside };
     send.follow(out).await

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::forms::DURATION_FORM;
 use super::origin::Origin;
 use super::read::{Found, Reader, Section};
+use crate::domain::body;
 use crate::domain::phone::masked;
 use crate::domain::policy::{Policy, Step};
 use crate::domain::team::{Contact, Directory, Line, Templates};
@@ -152,7 +153,7 @@ fn steps(r: &mut Reader, policy: &mut Section) -> Vec<Step> {
     out
 }
 
-/// Sources alone: whether they render is the concern of the text's own module.
+/// Sources that can be rendered: a wrong one is found here, not at 02:00.
 fn templates(r: &mut Reader, parent: &mut Section) -> Templates {
     let mut s = r.section(parent, "templates");
     let mut source = |name: &str| {
@@ -165,6 +166,10 @@ fn templates(r: &mut Reader, parent: &mut Section) -> Templates {
                 None
             }
             super::raw::Value::Text(text) => {
+                if let Err(e) = body::check_template(&text) {
+                    r.wrong(node.origin, &key, format!("cannot be used: {e}"), form);
+                    return None;
+                }
                 r.show(&key, text.escape_debug().to_string(), &node.origin);
                 Some(text)
             }
@@ -174,8 +179,7 @@ fn templates(r: &mut Reader, parent: &mut Section) -> Templates {
             }
         }
     };
-    let templates =
-        Templates { notice: source("notice"), reminder: source("reminder"), stand_down: source("stand_down") };
+    let templates = Templates { notice: source("notice"), reminder: source("reminder") };
     r.finish(s);
     templates
 }

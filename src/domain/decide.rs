@@ -140,8 +140,10 @@ pub(super) fn take(w: &mut Work<'_>, holder: Option<ContactId>, by: &Actor, note
 
 /// Whether those who were told are stood down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum StandDown {
+pub(super) enum StandDown<'a> {
     All,
+    /// This contact said it themselves.
+    AllBut(&'a ContactId),
     Nobody,
 }
 
@@ -150,7 +152,7 @@ pub(super) fn close(
     to: CallStatus,
     by: &Actor,
     note: Option<&str>,
-    tell: StandDown,
+    tell: StandDown<'_>,
 ) -> Result<(), Illegal> {
     w.call_to(to)?;
     let (kind, word) = match to {
@@ -160,8 +162,10 @@ pub(super) fn close(
     sequence::cancel_waiting(w, &format!("the call was {word}"))?;
     w.log_as(by.clone(), kind, None, format!("{word} by {}", by.0), said(note));
     calm(w);
-    if tell == StandDown::All {
-        sequence::stand_down(w, None);
+    match tell {
+        StandDown::All => sequence::stand_down(w, None),
+        StandDown::AllBut(contact) => sequence::stand_down(w, Some(contact)),
+        StandDown::Nobody => {}
     }
     Ok(())
 }

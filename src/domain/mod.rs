@@ -18,6 +18,8 @@ mod sending;
 mod sequence;
 pub mod step;
 pub mod team;
+#[cfg(test)]
+mod tests;
 pub mod types;
 
 pub use error_class::{Class, Classified, Special};

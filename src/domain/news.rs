@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::attempt::{AttemptEvent, AttemptState, Move};
+use super::attempt::{AttemptEvent, AttemptKind, AttemptState, Move};
+use super::call::OutReason;
 use super::event::{Answer, Asks, Change, Loaded, LogKind, News, ReceiptRow, Source};
 use super::receipt::{MessageStatus, Verdict};
 use super::sending::{self, Accepted};
@@ -24,6 +25,12 @@ pub(super) fn news(loaded: &Loaded, news: &News, ctx: &Ctx<'_>) -> Result<Change
     };
     let mut w = Work::new(ctx, loaded, state.clone());
     let effect = apply(&mut w, id, news)?;
+    // This is the first time that the message is known to be this attempt's: what was kept of it is joined.
+    if w.attempt(id)?.sid.as_ref() == Some(&news.sid) {
+        for kept in loaded.orphans.iter().filter(|o| o.sid == news.sid) {
+            apply(&mut w, id, kept)?;
+        }
+    }
     if news.source == Source::Receipt || effect != "stale" {
         w.change.receipts.push(ReceiptRow { news: news.clone(), joined: Some(id), effect, at: ctx.now });
     }
@@ -91,10 +98,11 @@ pub(super) fn join(
             Ok("moved")
         }
         Move::Conflict => {
-            conflict(w, id, status)?;
+            conflict(w, id, status, way)?;
             Ok("conflict")
         }
-        Move::Stale if higher && !was.is_final() => {
+        // `read` follows `delivered`; what is not final never follows what is.
+        Move::Stale if higher && (!was.is_final() || (old_rank.is_some() && verdict.is_some())) => {
             w.attempt_mut(id)?.message_status = Some(status.clone());
             let number = w.attempt(id)?.number;
             w.log_as(
@@ -155,11 +163,16 @@ fn moved(
     Ok(())
 }
 
-fn conflict(w: &mut Work<'_>, id: AttemptId, status: &MessageStatus) -> Result<(), Illegal> {
-    let now = w.now();
+/// How long after a fetch that found another final word the provider is asked again, in seconds.
+const ASK_AGAIN_S: u64 = 1;
+
+fn conflict(w: &mut Work<'_>, id: AttemptId, status: &MessageStatus, way: &str) -> Result<(), Illegal> {
+    // The question whose answer this is has not been put away yet: the one that settles comes after it.
+    let pause = if way == Source::Fetch.as_str() { ASK_AGAIN_S } else { 0 };
+    let at = w.now().plus(std::time::Duration::from_secs(pause));
     let a = w.attempt_mut(id)?;
     if !a.conflict {
-        (a.conflict, a.poll_at, a.polls) = (true, Some(now), 0);
+        (a.conflict, a.poll_at, a.polls) = (true, Some(at), 0);
     }
     let text = format!("attempt {}: the provider says {status} after {}: asking once more", a.number, a.state);
     w.log_as(Actor::provider(), LogKind::MessageConflict, Some(id), text, json!({ "status": status }));
@@ -183,11 +196,31 @@ fn settle_conflict(w: &mut Work<'_>, id: AttemptId, news: &News) -> Result<&'sta
     );
     if was != to {
         if verdict == Verdict::Delivered {
-            w.attempt_mut(id)?.error_code = None;
+            take_back_failure(w, id)?;
         }
         moved(w, id, was, to, &news.status, news.code, news.asks, "fetch")?;
     }
     Ok("moved")
+}
+
+/// It did arrive: what its failure had said of the contact no longer holds, unless another of their texts failed too.
+fn take_back_failure(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
+    let a = w.attempt_mut(id)?;
+    a.error_code = None;
+    let contact = a.recipient.contact.clone();
+    let others = w.state.attempts.iter().any(|a| {
+        a.id != id && a.kind == AttemptKind::Notice && a.state == AttemptState::Failed && a.recipient.contact == contact
+    });
+    if others {
+        return Ok(());
+    }
+    let call = &mut w.state.call;
+    call.outs.retain(|o| o.contact != contact || o.why != OutReason::Failed);
+    let call = call.id.clone();
+    for kind in ["failed", "refused"] {
+        w.resolve(format!("{kind}:{call}:{}", contact.as_str()));
+    }
+    Ok(())
 }
 
 /// We asked in vain, or the message is still under way: when to ask again.
@@ -195,6 +228,9 @@ pub(super) fn polled(w: &mut Work<'_>, id: AttemptId, again_at: Option<Timestamp
     let now = w.now();
     let a = w.attempt_mut(id)?;
     if a.poll_at.is_none() {
+        return Ok(());
+    }
+    if a.conflict && a.poll_at > Some(now) {
         return Ok(());
     }
     if a.conflict {

@@ -13,7 +13,7 @@ use super::event::{AlertChange, Answer, Change, InboundRow, InboundText, Loaded,
 use super::phone::masked;
 use super::sequence;
 use super::step::{Ctx, Illegal, Work};
-use super::types::{Actor, CallRef, ContactId};
+use super::types::{Actor, CallRef, ContactId, Timestamp};
 
 /// What a message says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -231,13 +231,18 @@ impl Reply<'_> {
 
     /// Calls with a text to this phone that preceded the reply.
     fn theirs(&self, c: &CallState) -> bool {
-        let at = self.text.at.unwrap_or(self.ctx.now);
         c.attempts.iter().any(|a| {
             a.kind == AttemptKind::Notice
                 && a.recipient.phone.e164() == self.text.from
-                && a.sent_at.is_some_and(|s| s.as_millis() <= at.as_millis().saturating_add(999))
+                && a.sent_at.is_some_and(|sent| self.comes_after(sent))
                 && (a.state.may_have_arrived() || a.sid.is_some())
         })
+    }
+
+    /// Whether the reply was written after that moment. One that comes in just now was, even where the clock was set back
+    /// since; the provider's own time has whole seconds.
+    fn comes_after(&self, sent: Timestamp) -> bool {
+        self.text.at.is_none_or(|at| sent.as_millis() <= at.as_millis().saturating_add(999))
     }
 
     fn contact_in(&self, c: &CallState) -> Option<ContactId> {
@@ -354,7 +359,7 @@ fn on_call(w: &mut Work<'_>, word: Word, contact: &ContactId, by: &Actor) -> Res
             ("resolved the call", format!("{r} is closed. Thank you."))
         }
         (Word::Done, S::Dispatching | S::Exhausted) => {
-            decide::close(w, S::Resolved, by, None, StandDown::All)?;
+            decide::close(w, S::Resolved, by, None, StandDown::AllBut(contact))?;
             ("resolved the call", format!("{r} is closed. Thank you."))
         }
         (_, S::Acknowledged) => ("taken by another", format!("{r}: {}.", decide::taken_by(w))),

@@ -57,8 +57,8 @@ fn unwanted(w: &Work<'_>, id: AttemptId) -> Result<Option<(AttemptEvent, String)
         AttemptKind::Notice if call.is_out(&a.recipient.contact) => {
             Some((AttemptEvent::Skip, format!("{} passed or cannot be reached", a.recipient.name)))
         }
-        AttemptKind::StandDown if call.status == CallStatus::Dispatching => {
-            Some((AttemptEvent::Skip, "the call is dispatching again".into()))
+        AttemptKind::StandDown if matches!(call.status, CallStatus::Dispatching | CallStatus::Exhausted) => {
+            Some((AttemptEvent::Skip, "the call is looking for somebody again".into()))
         }
         AttemptKind::StandDown
             if call.status == CallStatus::Acknowledged && call.holder.as_ref() == Some(&a.recipient.contact) =>

@@ -24,7 +24,7 @@ pub(super) fn fire_due(w: &mut Work<'_>) -> Result<(), Illegal> {
         index += 1;
         due = due.plus(wait_before(w, index));
     }
-    let Some(latest) = missed.last().copied() else { return exhaust(w, "the ladder is over and nobody took it") };
+    let Some(latest) = missed.last().copied() else { return end_of_ladder(w) };
     let counts_from_now = missed.len() > 1 || due <= w.now();
     let next_due = if counts_from_now { w.now().plus(wait_before(w, index)) } else { due };
     if latest > 0 && w.now().since(first_due) > w.ctx.rules.late_follow_up {
@@ -124,7 +124,8 @@ fn tell(w: &mut Work<'_>, step: u32, recipient: Recipient) -> Result<(), Illegal
     }
     let first = !w.state.was_told(&recipient.contact, None);
     w.state.notices.push(key);
-    let text = if number > 1 {
+    let follow_up = number > 1 && (step > 0 || w.state.call.round > 1);
+    let text = if follow_up {
         format!("Retry attempt {number}: follow-up to {}", recipient.name)
     } else {
         format!("Attempt {number}: first notice to {}", recipient.name)
@@ -342,6 +343,32 @@ fn go_on(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
     exhaust(w, &format!("nobody is left to tell: {why}"))
 }
 
+/// A ladder whose end is put off is looked at again no sooner than this, in seconds.
+const PUT_OFF_MIN_S: u64 = 60;
+
+/// The time after the last step is over. Who was never told of the call and whose text still waits (an outage of the
+/// provider) is told first: the call stays DISPATCHING for them, and a person hears of it all the same.
+fn end_of_ladder(w: &mut Work<'_>) -> Result<(), Illegal> {
+    let call = &w.state.call;
+    let untold = w.state.attempts.iter().any(|a| {
+        a.kind == AttemptKind::Notice
+            && a.round == call.round
+            && a.state.is_waiting()
+            && !w.state.was_told(&a.recipient.contact, Some(a.id))
+    });
+    if !untold {
+        return exhaust(w, "the ladder is over and nobody took it");
+    }
+    let id = call.id.clone();
+    let pause = wait_before(w, total(w)).max(std::time::Duration::from_secs(PUT_OFF_MIN_S));
+    w.state.call.wake_at = Some(w.now().plus(pause));
+    w.raise(
+        format!("exhausted:{id}"),
+        format!("the ladder of call {id} is over and texts of it could not be sent yet: somebody must take it by hand"),
+    );
+    Ok(())
+}
+
 /// The ladder is over and nobody took it.
 fn exhaust(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
     w.call_to(CallStatus::Exhausted)?;
@@ -365,7 +392,7 @@ pub(super) fn cancel_waiting(w: &mut Work<'_>, why: &str) -> Result<(), Illegal>
 }
 
 /// Tells those who were told, whose text did not fail and who did not pass, that they are not needed. `but`: the one who took
-/// it. Whoever was stood down since their last text is left alone.
+/// or closed it. Whoever was stood down since their last text is left alone.
 pub(super) fn stand_down(w: &mut Work<'_>, but: Option<&ContactId>) {
     if !w.ctx.rules.stand_down {
         return;

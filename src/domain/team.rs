@@ -45,8 +45,6 @@ pub struct Templates {
     pub notice: Option<String>,
     /// Every later one.
     pub reminder: Option<String>,
-    /// The call was taken by another, cancelled or resolved.
-    pub stand_down: Option<String>,
 }
 
 /// Everything that the decisions need to know of people: built from checked configuration, replaced whole on a reload.

@@ -13,6 +13,8 @@ pub mod poller;
 pub mod rate;
 pub mod scheduler;
 pub mod supervisor;
+#[cfg(test)]
+mod tests;
 pub mod view;
 pub mod wake;
 pub mod watch;

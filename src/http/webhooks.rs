@@ -14,6 +14,7 @@ use axum::response::{IntoResponse as _, Response};
 use tracing::warn;
 
 use crate::domain::event::{Answer, Event, InboundText, News, Source};
+use crate::domain::phone::masked;
 use crate::domain::types::{Actor, AttemptId};
 use crate::gateways::twilio::codes;
 use crate::gateways::twilio::wire::{FormError, InboundSms, StatusCallback};
@@ -65,12 +66,14 @@ pub(super) async fn inbound(State(state): State<Arc<HttpState>>, request: Reques
     let text = InboundText {
         sid: sms.sid,
         from: sms.from.as_str().to_owned(),
-        to: sms.to.as_str().to_owned(),
+        // With a messaging service the block is the service's, whichever of its numbers was written to.
+        to: sms.service.unwrap_or_else(|| sms.to.as_str().to_owned()),
         body: sms.body.0,
         provider_replied: sms.opt_out.is_some(),
         at: None,
     };
-    let answer = state.apply(Event::Inbound(text), Actor::provider()).await?;
+    let writer = Actor(masked(&text.from));
+    let answer = state.apply(Event::Inbound(text), writer).await?;
     let reply = if let Answer::Reply(reply) = answer { reply } else { String::new() };
     Ok(([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], twiml(&reply)).into_response())
 }

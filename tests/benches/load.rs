@@ -28,6 +28,9 @@ const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
 const TOKEN: &str = "bench-auth-token";
 const CONNECTIONS: usize = 64;
 
+/// When each call's follow-up is due, by reference.
+type Dues = Arc<Mutex<HashMap<String, i64>>>;
+
 fn main() {
     let which: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let wants = |name: &str| which.is_empty() || which.iter().any(|w| w == name);
@@ -129,7 +132,7 @@ fn lateness(pending: usize) {
     println!("{pending} pending sequences accepted and first told in {:.1} s", at.elapsed().as_secs_f64());
     stage.peer.wait_for(pending);
     let rss = serve.rss_mib();
-    let due: Arc<Mutex<HashMap<String, i64>>> = Arc::default();
+    let due = Dues::default();
     stage.peer.forget();
     stage.create(&serve, 2_000, "normal", Some((100.0, due.clone())));
     // Two texts a call: the first at once, the follow-up at its time.
@@ -253,7 +256,7 @@ exhaust_after = "{long}"
     }
 
     /// Dispatches `n` calls by the API; paced, and their due times noted, where asked.
-    fn create(&self, serve: &Serve, n: usize, level: &str, paced: Option<(f64, Arc<Mutex<HashMap<String, i64>>>)>) {
+    fn create(&self, serve: &Serve, n: usize, level: &str, paced: Option<(f64, Dues)>) {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
         let next = AtomicUsize::new(0);
         let started = Instant::now();

@@ -32,6 +32,17 @@ const MISTAKES: &[(&str, &str, &[&str])] = &[
         &["dispatchctl.toml:4", "test.numbers[1]", "is an integer"],
     ),
     ("date", "name = 2026-01-01", &["dispatchctl.toml:1", "name", "is a date"]),
+    (
+        "a template that does not parse",
+        "[templates]\nnotice = \"{{ issue\"",
+        &["dispatchctl.toml:2", "templates.notice", "cannot be used"],
+    ),
+    ("a template with an unknown name", "[templates]\nreminder = \"{{ issues }}\"", &["dispatchctl.toml:2", "issues"]),
+    (
+        "a template that offers STOP",
+        "[templates]\nnotice = \"{{ issue }} Reply STOP\"",
+        &["dispatchctl.toml:2", "STOP"],
+    ),
     ("text for yes", "[delivery]\nstand_down = \"yes\"", &["dispatchctl.toml:2", "is a text", "true or false"]),
     ("syntax", "[server]\nlisten = \n", &["dispatchctl.toml:2", "not valid TOML", "key = \"value\""]),
     ("duplicate key", "name = 'a'\nname = 'b'", &["dispatchctl.toml:2", "not valid TOML"]),

@@ -209,6 +209,6 @@ fn the_commented_keys_of_the_defaults_exist() {
         .replace("\"app...\"", "\"app00000000000000\"");
     let c = Bench::new().toml(&text).load();
     assert_eq!((c.server.tokens.len(), c.directory.lines.len(), c.alerts.sinks.len()), (1, 1, 1));
-    assert!(c.directory.default_line.templates.stand_down.is_some() && c.airtable.is_some());
+    assert!(c.directory.default_line.templates.reminder.is_some() && c.airtable.is_some());
     assert!(c.twilio.is_some_and(|t| t.api_key.is_some() && t.auth_token_previous.is_some()));
 }

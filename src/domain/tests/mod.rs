@@ -1,0 +1,4 @@
+//! Decisions of the pure core, as tables and as every order of what the provider can say.
+
+mod orders;
+mod tables;

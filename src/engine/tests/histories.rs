@@ -1,0 +1,221 @@
+//! Random histories: whatever comes in whatever order, what must hold holds after each of it.
+//!
+//! `DISPATCHCTL_TEST_SEED` runs one seed instead of the usual ones, `DISPATCHCTL_TEST_CASES` more or fewer histories of each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+
+use crate::domain::attempt::{AttemptKind, AttemptState};
+use crate::domain::call::{CallStatus, OutReason};
+use crate::domain::event::{Decision, Event};
+use crate::domain::types::{Actor, AttemptId, CallId};
+use crate::store::Store as _;
+use crate::testing::{Reaction, World, mins, secs};
+
+/// One thing that happens; numbers pick among what there is.
+#[derive(Debug, Clone)]
+enum Happens {
+    Dispatch { high: bool },
+    Advance { seconds: u64 },
+    Away { seconds: u64 },
+    Receipt { message: usize, word: &'static str, code: Option<u32> },
+    Reply { who: &'static str, text: &'static str, call: Option<usize> },
+    Decide { call: usize, what: Decision },
+    Provider(Reaction),
+    Restart,
+}
+
+fn happens() -> impl Strategy<Value = Happens> {
+    let words = prop::sample::select(vec![
+        ("sent", None),
+        ("delivered", None),
+        ("undelivered", Some(30005)),
+        ("undelivered", Some(30007)),
+        ("failed", Some(30003)),
+    ]);
+    let decisions = prop::sample::select(vec![
+        Decision::Acknowledge { holder: None },
+        Decision::Acknowledge { holder: "ana".parse().ok() },
+        Decision::Resolve,
+        Decision::Cancel,
+        Decision::Reopen,
+        Decision::FireNow,
+        Decision::Mute,
+    ]);
+    let reactions = prop::sample::select(vec![
+        Reaction::Accept,
+        Reaction::away(),
+        Reaction::UnknownButAccepted,
+        Reaction::UnknownNotAccepted,
+        Reaction::refuse(400, 21211),
+        Reaction::refuse(400, 30007),
+        Reaction::refuse(400, 21609),
+        Reaction::refuse(400, 30034),
+    ]);
+    let who = prop::sample::select(vec!["sam", "ana", "olga"]);
+    let text = prop::sample::select(vec!["1", "2", "done", "2", "eh?", "STOP", "START"]);
+    prop_oneof![
+        3 => any::<bool>().prop_map(|high| Happens::Dispatch { high }),
+        6 => (1u64..900).prop_map(|seconds| Happens::Advance { seconds }),
+        1 => (1u64..4_000).prop_map(|seconds| Happens::Away { seconds }),
+        4 => (any::<usize>(), words).prop_map(|(message, (word, code))| Happens::Receipt { message, word, code }),
+        4 => (who, text, prop::option::of(any::<usize>()))
+            .prop_map(|(who, text, call)| Happens::Reply { who, text, call }),
+        2 => (any::<usize>(), decisions).prop_map(|(call, what)| Happens::Decide { call, what }),
+        3 => reactions.prop_map(Happens::Provider),
+        1 => Just(Happens::Restart),
+    ]
+}
+
+async fn happen(w: &mut World, h: &Happens) {
+    let pick = |n: usize, w: &World| format!("call_{}", 1 + n % w.calls.max(1) as usize);
+    match h {
+        Happens::Dispatch { high } if w.calls < 3 => drop(w.dispatch(if *high { "high" } else { "normal" }).await),
+        Happens::Dispatch { .. } => {}
+        Happens::Advance { seconds } => w.advance(secs(*seconds)).await,
+        Happens::Away { seconds } => w.away(secs(*seconds)),
+        Happens::Receipt { message, word, code } => {
+            let ledger = w.sms.ledger();
+            if let Some(m) = ledger.get(message % ledger.len().max(1)) {
+                let news = crate::domain::event::News {
+                    attempt: Some(m.attempt),
+                    sid: m.sid.clone(),
+                    status: crate::domain::MessageStatus::from_word(word),
+                    code: code.map(crate::domain::types::ErrorCode),
+                    asks: crate::engine::dispatcher::asks(code.map(crate::domain::types::ErrorCode)),
+                    source: crate::domain::event::Source::Receipt,
+                };
+                w.sms.set_status(m.attempt, &news.status, news.code);
+                w.apply(Event::News(news), "twilio").await;
+            }
+        }
+        Happens::Reply { who, text, call } => {
+            let mut said = (*text).to_owned();
+            if let Some(n) = call
+                && let Ok(Some(c)) = w.process.store.call(&pick(*n, w).parse().expect("id")).await
+            {
+                said = format!("{said} {}", c.call.reference);
+            }
+            w.reply(who, &said).await;
+        }
+        Happens::Decide { call, what } => {
+            let call: CallId = pick(*call, w).parse().expect("id");
+            w.apply(Event::Decide { call, what: what.clone(), by: Actor("mia".into()), note: None }, "mia").await;
+        }
+        Happens::Provider(reaction) => w.sms.otherwise(reaction.clone()),
+        Happens::Restart => w.restart().await,
+    }
+    w.settle().await;
+}
+
+/// What was so before the thing happened, for what may not happen after it.
+#[derive(Default)]
+struct Before {
+    messages: usize,
+    /// (call, contact) who had passed in the round that ran.
+    passed: BTreeSet<(CallId, u32, String)>,
+    closed: BTreeSet<CallId>,
+}
+
+async fn look(w: &World) -> Before {
+    let mut b = Before { messages: w.sms.ledger().len(), ..Before::default() };
+    for n in 1..=w.calls {
+        let s = w.call(&format!("call_{n}").parse().expect("id")).await;
+        for o in s.call.outs.iter().filter(|o| o.why == OutReason::Passed) {
+            b.passed.insert((s.call.id.clone(), s.call.round, o.contact.as_str().to_owned()));
+        }
+        if !s.call.status.is_open() {
+            b.closed.insert(s.call.id.clone());
+        }
+    }
+    b
+}
+
+async fn check(w: &World, before: &Before) -> Result<(), TestCaseError> {
+    let (ledger, posts) = (w.sms.ledger(), w.sms.posts());
+    let mut known: BTreeMap<AttemptId, (CallId, u32, AttemptKind, String)> = BTreeMap::new();
+    for n in 1..=w.calls {
+        let s = w.call(&format!("call_{n}").parse().expect("id")).await;
+        prop_assert_eq!(s.call.wake_at.is_some(), s.call.status == CallStatus::Dispatching, "a wake time");
+        let mut open = BTreeSet::new();
+        for a in &s.attempts {
+            if let Some(key) = a.notice().filter(|_| a.is_open()) {
+                prop_assert!(open.insert(key), "two open attempts of one notice");
+            }
+            let accepted = ledger.iter().filter(|m| m.attempt == a.id).count();
+            prop_assert!(accepted <= 1, "attempt {} of {} was sent {accepted} times", a.number, s.call.id);
+            prop_assert!(a.state != AttemptState::Sending, "settled, and still sending");
+            if matches!(a.state, AttemptState::Submitted | AttemptState::Delivered) {
+                prop_assert_eq!(accepted, 1, "said to be accepted and is not");
+            }
+            if !s.call.status.is_open() || s.call.status == CallStatus::Acknowledged {
+                prop_assert!(a.kind != AttemptKind::Notice || !a.state.is_waiting(), "a notice waits on a closed call");
+            }
+            known.insert(a.id, (s.call.id.clone(), a.round, a.kind, a.recipient.contact.as_str().to_owned()));
+        }
+        if s.call.status == CallStatus::Exhausted {
+            prop_assert!(w.has_alert(&format!("exhausted:{}", s.call.id)).await, "exhausted without an alert");
+        }
+    }
+    for m in ledger.iter().skip(before.messages) {
+        let Some((call, round, kind, contact)) = known.get(&m.attempt) else {
+            return Err(TestCaseError::fail("a message without an attempt"));
+        };
+        if *kind == AttemptKind::Notice {
+            prop_assert!(!before.closed.contains(call), "a notice after the close");
+            let passed = before.passed.contains(&(call.clone(), *round, contact.clone()));
+            prop_assert!(!passed, "{contact} passed and was told again");
+        }
+    }
+    let unknown: BTreeSet<_> = posts.iter().filter(|p| !known.contains_key(p)).collect();
+    prop_assert!(unknown.is_empty(), "a POST without an attempt");
+    Ok(())
+}
+
+/// However it went, in the end every call is somewhere a person can see it.
+async fn ends(w: &mut World) -> Result<(), TestCaseError> {
+    w.sms.otherwise(Reaction::Accept);
+    w.advance(mins(120)).await;
+    for n in 1..=w.calls {
+        let s = w.call(&format!("call_{n}").parse().expect("id")).await;
+        prop_assert!(s.call.status != CallStatus::Dispatching, "{} never ends: wakes {:?}", s.call.id, s.call.wake_at);
+        for a in &s.attempts {
+            prop_assert!(!a.state.is_waiting(), "{}: attempt {} waits for ever", s.call.id, a.number);
+        }
+    }
+    Ok(())
+}
+
+async fn run(history: &[Happens]) -> Result<(), TestCaseError> {
+    let mut w = World::new().await;
+    for (n, h) in history.iter().enumerate() {
+        let before = look(&w).await;
+        happen(&mut w, h).await;
+        let checked = check(&w, &before).await;
+        checked.map_err(|e| TestCaseError::fail(format!("after event {n} ({h:?}): {e}")))?;
+    }
+    ends(&mut w).await
+}
+
+#[test]
+fn whatever_happens_nothing_is_lost_doubled_or_left_without_an_end() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|v| v.parse::<u64>().ok());
+    let seeds = number("DISPATCHCTL_TEST_SEED").map_or_else(|| vec![1, 2], |seed| vec![seed]);
+    let cases = number("DISPATCHCTL_TEST_CASES").and_then(|n| u32::try_from(n).ok()).unwrap_or(16);
+    for seed in seeds {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        let config = Config { cases, failure_persistence: None, max_shrink_iters: 300, ..Config::default() };
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        let mut runner = TestRunner::new_with_rng(config, rng);
+        let result = runner.run(&prop::collection::vec(happens(), 1..30), |history| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(run(&history))
+        });
+        if let Err(e) = result {
+            panic!("DISPATCHCTL_TEST_SEED={seed}: {e}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The stories that the engine must tell rightly, each over the real store, between a clock and a provider of the test's own.
+
+mod clocks;
+mod crash;
+mod failures;
+mod histories;
+mod ladder;
+mod receipts;
+mod replies;
+mod sending;
+mod two_calls;

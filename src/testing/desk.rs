@@ -1,0 +1,210 @@
+//! The pure core alone, with its state in memory: for tables and orders that are too many for a file.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
+
+use super::people;
+use super::story;
+use super::world::START;
+use crate::domain::attempt::Attempt;
+use crate::domain::call::CallState;
+use crate::domain::event::{
+    AlertChange, Answer, Change, Event, InboundText, Loaded, LogEntry, News, OptOutChange, Rules, SendOutcome, Source,
+};
+use crate::domain::step::{Ctx, Illegal, step};
+use crate::domain::team::Directory;
+use crate::domain::types::{Actor, AttemptId, CallId, ErrorCode, MessageSid};
+use crate::domain::{MessageStatus, Timestamp};
+use crate::engine::dispatcher::asks;
+use crate::engine::intake::{self, Paperwork};
+use crate::ids::Ids;
+
+/// See the module.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    pub(crate) calls: Vec<CallState>,
+    pub(crate) alerts: BTreeMap<String, String>,
+    pub(crate) log: Vec<LogEntry>,
+    pub(crate) now: Timestamp,
+    pub(crate) directory: Directory,
+    pub(crate) rules: Rules,
+    opted_out: BTreeSet<(String, String)>,
+    orphans: Vec<News>,
+    answered: BTreeMap<String, String>,
+    ids: Cell<u128>,
+}
+
+/// The SID of the message with that number.
+pub(crate) fn sid(n: u32) -> MessageSid {
+    format!("SM{n:032x}").parse().expect("a SID")
+}
+
+/// A report of the provider.
+pub(crate) fn news(attempt: Option<AttemptId>, message: u32, word: &str, code: Option<u32>, source: Source) -> News {
+    let code = code.map(ErrorCode);
+    News { attempt, sid: sid(message), status: MessageStatus::from_word(word), code, asks: asks(code), source }
+}
+
+impl Desk {
+    pub(crate) fn new() -> Self {
+        Self {
+            calls: Vec::new(),
+            alerts: BTreeMap::new(),
+            log: Vec::new(),
+            now: START,
+            directory: people::directory(),
+            rules: people::rules(),
+            opted_out: BTreeSet::new(),
+            orphans: Vec::new(),
+            answered: BTreeMap::new(),
+            ids: Cell::new(1),
+        }
+    }
+
+    /// Decides and keeps the change.
+    pub(crate) fn try_apply(&mut self, event: Event) -> Result<Answer, Illegal> {
+        let loaded = self.load(&event);
+        let new_id = || {
+            self.ids.set(self.ids.get() + 1);
+            AttemptId::from_uuid(Uuid::from_u128(self.ids.get()))
+        };
+        let ctx = Ctx {
+            now: self.now,
+            directory: &self.directory,
+            rules: &self.rules,
+            new_id: &new_id,
+            actor: Actor("mia".into()),
+        };
+        let change = step(&loaded, &event, &ctx)?;
+        Ok(self.keep(change, &loaded))
+    }
+
+    pub(crate) fn apply(&mut self, event: Event) -> Answer {
+        self.try_apply(event).expect("a decision")
+    }
+
+    /// A call is accepted; its first steps fire where they wait for nothing.
+    pub(crate) fn dispatch(&mut self, id: &str, level: &str) -> CallId {
+        let new = intake::new_call(
+            story::intake(id, level),
+            &self.directory,
+            Paperwork::Strict,
+            &Ids::seeded(self.calls.len() as u64),
+            self.now,
+        );
+        let answer = self.apply(Event::Accept(Box::new(new.expect("a call"))));
+        assert!(matches!(answer, Answer::Created(_)), "{answer:?}");
+        id.parse().expect("an id")
+    }
+
+    /// The only call, or the first.
+    pub(crate) fn call(&self) -> &CallState {
+        self.calls.first().expect("a call")
+    }
+
+    pub(crate) fn attempt(&self, number: u32) -> &Attempt {
+        self.call().attempts.iter().find(|a| a.number == number).expect("an attempt")
+    }
+
+    /// Claims what waits and has it accepted; message numbers are attempt numbers.
+    pub(crate) fn send_all(&mut self) {
+        let waiting: Vec<(AttemptId, u32)> = self
+            .calls
+            .iter()
+            .flat_map(|c| &c.attempts)
+            .filter(|a| a.state.is_waiting())
+            .map(|a| (a.id, a.number))
+            .collect();
+        for (attempt, number) in waiting {
+            if let Answer::Send(_) = self.apply(Event::Claim { attempt, engine: "e".into() }) {
+                let outcome = SendOutcome::Accepted { sid: sid(number), status: MessageStatus::Queued };
+                self.apply(Event::Sent { attempt, outcome });
+            }
+        }
+    }
+
+    pub(crate) fn reply(&mut self, message: u32, who: &str, text: &str) -> String {
+        let text = InboundText {
+            sid: sid(0xbeef_0000 + message),
+            from: people::phone(who).to_owned(),
+            to: people::SENDER.to_owned(),
+            body: text.to_owned(),
+            provider_replied: false,
+            at: None,
+        };
+        match self.apply(Event::Inbound(text)) {
+            Answer::Reply(said) => said,
+            other => panic!("a text is answered with a text: {other:?}"),
+        }
+    }
+
+    fn load(&self, event: &Event) -> Loaded {
+        let of = |id: &AttemptId| self.calls.iter().filter(|c| c.attempt(*id).is_some()).cloned().collect();
+        let named = |id: &CallId| self.calls.iter().filter(|c| &c.call.id == id).cloned().collect();
+        let calls: Vec<CallState> = match event {
+            Event::Accept(new) => named(&new.id),
+            Event::Wake { call } | Event::Decide { call, .. } | Event::Untold { call } => named(call),
+            Event::Claim { attempt, .. }
+            | Event::Sent { attempt, .. }
+            | Event::EngineGone { attempt, .. }
+            | Event::Polled { attempt, .. } => of(attempt),
+            Event::News(n) => {
+                let knows = |c: &&CallState| c.attempts.iter().any(|a| a.sid.as_ref() == Some(&n.sid));
+                let by_name: Vec<CallState> = n.attempt.as_ref().map(of).unwrap_or_default();
+                if by_name.is_empty() { self.calls.iter().filter(knows).cloned().collect() } else { by_name }
+            }
+            Event::Inbound(_) => self.calls.iter().rev().cloned().collect(),
+            Event::ClearOptOut { .. } | Event::Alert(_) => Vec::new(),
+        };
+        let sid_of = match event {
+            Event::Sent { outcome: SendOutcome::Accepted { sid, .. }, .. } => Some(sid),
+            Event::News(n) => Some(&n.sid),
+            _ => None,
+        };
+        Loaded {
+            calls,
+            free_reference: Some(format!("7K3{}", self.calls.len() + 2).parse().expect("a reference")),
+            opted_out: self.opted_out.clone(),
+            answered_before: match event {
+                Event::Inbound(t) => self.answered.get(t.sid.as_str()).cloned(),
+                _ => None,
+            },
+            orphans: self.orphans.iter().filter(|n| Some(&n.sid) == sid_of).cloned().collect(),
+        }
+    }
+
+    fn keep(&mut self, change: Change, loaded: &Loaded) -> Answer {
+        for state in change.calls {
+            let known: BTreeSet<_> = state.attempts.iter().filter_map(|a| a.sid.clone()).collect();
+            self.orphans.retain(|n| !known.contains(&n.sid));
+            match self.calls.iter_mut().find(|c| c.call.id == state.call.id) {
+                Some(there) => *there = state,
+                None => self.calls.push(state),
+            }
+        }
+        self.orphans.extend(change.receipts.into_iter().filter(|r| r.joined.is_none()).map(|r| r.news));
+        for alert in change.alerts {
+            match alert {
+                AlertChange::Raise { key, message, .. } => drop(self.alerts.entry(key).or_insert(message)),
+                AlertChange::Resolve { key } => drop(self.alerts.remove(&key)),
+            }
+        }
+        for o in change.opt_outs {
+            match o {
+                OptOutChange::Out { phone, sender } => drop(self.opted_out.insert((phone, sender))),
+                OptOutChange::In { phone, sender } => {
+                    self.opted_out
+                        .retain(|(p, s)| *p != phone || sender.as_ref().is_some_and(|w| w != s && !s.is_empty()));
+                }
+            }
+        }
+        if let Some(row) = change.inbound {
+            self.answered.insert(row.text.sid.as_str().to_owned(), row.answer);
+        }
+        self.log.extend(change.log);
+        let _ = loaded;
+        change.answer
+    }
+}

@@ -1,0 +1,236 @@
+//! A provider that does what a script says and keeps a ledger of what it accepted: the judge of "lost" and "doubled".
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{Notify, watch};
+
+use crate::domain::MessageStatus;
+use crate::domain::types::{AttemptId, ErrorCode, MessageSid};
+use crate::gateways::{
+    Callback, GatewayError, ListFilter, Listing, MessageBody, MessageRecord, SmsGateway, Submission,
+};
+
+/// What the provider does with one POST.
+#[derive(Debug, Clone)]
+pub(crate) enum Reaction {
+    /// Takes it and says so.
+    Accept,
+    /// Says no.
+    Refuse { http: u16, code: Option<u32> },
+    /// Cannot be reached: surely not done.
+    NotSent { retry_after: Option<Duration> },
+    /// Takes it; the answer is lost.
+    UnknownButAccepted,
+    /// Does not take it; nobody can tell.
+    UnknownNotAccepted,
+    /// Takes it and answers only after [`ScriptedGateway::release`].
+    AcceptLate,
+}
+
+impl Reaction {
+    pub(crate) const fn refuse(http: u16, code: u32) -> Self {
+        Self::Refuse { http, code: Some(code) }
+    }
+
+    pub(crate) const fn away() -> Self {
+        Self::NotSent { retry_after: None }
+    }
+}
+
+/// One message that was truly accepted.
+#[derive(Debug, Clone)]
+pub(crate) struct Accepted {
+    pub(crate) attempt: AttemptId,
+    pub(crate) to: String,
+    pub(crate) from: String,
+    pub(crate) body: String,
+    pub(crate) sid: MessageSid,
+    pub(crate) callback: Callback,
+    pub(crate) status: MessageStatus,
+    pub(crate) code: Option<ErrorCode>,
+}
+
+#[derive(Default)]
+struct State {
+    script: VecDeque<Reaction>,
+    by_phone: HashMap<String, Reaction>,
+    otherwise: Option<Reaction>,
+    fetch: Option<Reaction>,
+    posts: Vec<AttemptId>,
+    ledger: Vec<Accepted>,
+    fetches: usize,
+}
+
+/// See the module.
+pub(crate) struct ScriptedGateway {
+    state: Mutex<State>,
+    held: Notify,
+    accepted: watch::Sender<usize>,
+}
+
+impl ScriptedGateway {
+    pub(crate) fn new() -> Self {
+        Self { state: Mutex::default(), held: Notify::new(), accepted: watch::Sender::new(0) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next POST that is not to a phone with a reaction of its own meets this.
+    pub(crate) fn next(&self, reaction: Reaction) {
+        self.lock().script.push_back(reaction);
+    }
+
+    /// Every POST to this phone meets this.
+    pub(crate) fn always_to(&self, phone: &str, reaction: Reaction) {
+        self.lock().by_phone.insert(phone.to_owned(), reaction);
+    }
+
+    /// Every POST without a script meets this.
+    pub(crate) fn otherwise(&self, reaction: Reaction) {
+        self.lock().otherwise = Some(reaction);
+    }
+
+    /// Every question meets this; `Accept` answers from the ledger.
+    pub(crate) fn on_fetch(&self, reaction: Reaction) {
+        self.lock().fetch = Some(reaction);
+    }
+
+    /// Answers every POST that was held.
+    pub(crate) fn release(&self) {
+        self.held.notify_waiters();
+    }
+
+    /// All that was accepted, in order.
+    pub(crate) fn ledger(&self) -> Vec<Accepted> {
+        self.lock().ledger.clone()
+    }
+
+    /// Every POST, accepted or not.
+    pub(crate) fn posts(&self) -> Vec<AttemptId> {
+        self.lock().posts.clone()
+    }
+
+    /// How often it was asked about a message.
+    pub(crate) fn fetches(&self) -> usize {
+        self.lock().fetches
+    }
+
+    /// Waits until so many messages were accepted in all.
+    pub(crate) async fn accepted(&self, many: usize) {
+        let seen = self.accepted.subscribe().wait_for(|n| *n >= many).await.map(|n| *n);
+        assert!(seen.is_ok(), "the gateway lives");
+    }
+
+    /// The message goes on at the provider.
+    pub(crate) fn set_status(&self, attempt: AttemptId, status: &MessageStatus, code: Option<ErrorCode>) {
+        for m in self.lock().ledger.iter_mut().filter(|m| m.attempt == attempt) {
+            (m.status, m.code) = (status.clone(), code);
+        }
+    }
+
+    fn reaction(&self, to: &str) -> Reaction {
+        let mut s = self.lock();
+        if let Some(own) = s.by_phone.get(to) {
+            return own.clone();
+        }
+        s.script.pop_front().or_else(|| s.otherwise.clone()).unwrap_or(Reaction::Accept)
+    }
+
+    fn accept(&self, m: &Submission) -> MessageRecord {
+        let mut s = self.lock();
+        let sid = format!("SM{:032x}", s.ledger.len() + 1);
+        s.ledger.push(Accepted {
+            attempt: m.attempt,
+            to: m.to.e164().to_owned(),
+            from: m.from.as_str().to_owned(),
+            body: m.body.0.clone(),
+            sid: sid.parse().expect("a SID"),
+            callback: m.callback,
+            status: MessageStatus::Queued,
+            code: None,
+        });
+        let record = s.ledger.last().map(record).expect("just pushed");
+        self.accepted.send_replace(s.ledger.len());
+        record
+    }
+}
+
+fn record(m: &Accepted) -> MessageRecord {
+    MessageRecord {
+        sid: m.sid.clone(),
+        status: m.status.clone(),
+        error_code: m.code,
+        to: m.to.clone(),
+        from: Some(m.from.clone()),
+        service: None,
+        body: MessageBody(m.body.clone()),
+        direction: "outbound-api".into(),
+        created_at: None,
+    }
+}
+
+fn refused(http: u16, code: Option<u32>) -> GatewayError {
+    GatewayError::Refused { http, code: code.map(ErrorCode), message: "no".into() }
+}
+
+fn unknown() -> GatewayError {
+    GatewayError::Unknown { why: "the connection was reset".into() }
+}
+
+#[async_trait]
+impl SmsGateway for ScriptedGateway {
+    async fn submit(&self, m: &Submission) -> Result<MessageRecord, GatewayError> {
+        let reaction = self.reaction(m.to.e164());
+        self.lock().posts.push(m.attempt);
+        match reaction {
+            Reaction::Accept => Ok(self.accept(m)),
+            Reaction::AcceptLate => {
+                let released = self.held.notified();
+                tokio::pin!(released);
+                released.as_mut().enable();
+                let record = self.accept(m);
+                released.await;
+                Ok(record)
+            }
+            Reaction::Refuse { http, code } => Err(refused(http, code)),
+            Reaction::NotSent { retry_after } => {
+                Err(GatewayError::Retryable { why: "connection refused".into(), retry_after })
+            }
+            Reaction::UnknownButAccepted => {
+                self.accept(m);
+                Err(unknown())
+            }
+            Reaction::UnknownNotAccepted => Err(unknown()),
+        }
+    }
+
+    async fn fetch(&self, sid: &MessageSid) -> Result<MessageRecord, GatewayError> {
+        let mut s = self.lock();
+        s.fetches += 1;
+        match s.fetch.clone().unwrap_or(Reaction::Accept) {
+            Reaction::Accept | Reaction::AcceptLate => {
+                s.ledger.iter().find(|m| &m.sid == sid).map(record).ok_or_else(|| refused(404, Some(20404)))
+            }
+            Reaction::Refuse { http, code } => Err(refused(http, code)),
+            Reaction::NotSent { retry_after } => {
+                Err(GatewayError::Retryable { why: "connection refused".into(), retry_after })
+            }
+            Reaction::UnknownButAccepted | Reaction::UnknownNotAccepted => Err(unknown()),
+        }
+    }
+
+    async fn list(&self, filter: &ListFilter) -> Result<Listing, GatewayError> {
+        let matches = |m: &&Accepted| {
+            filter.to.as_ref().is_none_or(|to| to == &m.to) && filter.from.as_ref().is_none_or(|from| from == &m.from)
+        };
+        let messages: Vec<MessageRecord> =
+            self.lock().ledger.iter().rev().filter(matches).take(filter.limit).map(record).collect();
+        let complete = messages.len() < filter.limit;
+        Ok(Listing { messages, complete })
+    }
+}

@@ -1,0 +1,23 @@
+//! The in-process world of the tests: the real store, core and engine between a clock that is moved by hand and a provider
+//! that does what a script says. Never sleeps, opens no port.
+
+pub(crate) mod clock;
+pub(crate) mod desk;
+pub(crate) mod gateway;
+pub(crate) mod mortal;
+pub(crate) mod people;
+pub(crate) mod story;
+pub(crate) mod world;
+
+use std::time::Duration;
+
+pub(crate) use gateway::Reaction;
+pub(crate) use world::World;
+
+pub(crate) const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+pub(crate) const fn mins(n: u64) -> Duration {
+    Duration::from_secs(60 * n)
+}

@@ -1,0 +1,263 @@
+//! A store that dies at a commit of the test's choice, as a process does: what comes after is never answered.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::domain::call::CallState;
+use crate::domain::event::{Answer, Load, LogEntry};
+use crate::domain::types::{Actor, AttemptId, CallId, CallRef, MessageSid};
+use crate::domain::{PhoneNumber, Timestamp};
+use crate::store::{
+    AlertLine, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, LogFilter, LogLine,
+    OptOutLine, Pollable, Request, Sendable, SqliteStore, Store, StoreError,
+};
+
+/// When to die, by the number of writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Death {
+    /// Lives on.
+    Never,
+    /// Right after this write was committed: nobody hears of it, nothing follows.
+    After(u64),
+    /// Where the write after this one would begin: what the commit led to in the outside world has happened.
+    BeforeTheOneAfter(u64),
+}
+
+/// See the module.
+pub(crate) struct Mortal {
+    inner: SqliteStore,
+    death: Death,
+    writes: AtomicU64,
+    sealed: AtomicBool,
+    dead: watch::Sender<bool>,
+}
+
+impl Mortal {
+    pub(crate) fn new(inner: SqliteStore, death: Death) -> Arc<Self> {
+        let (writes, sealed) = (AtomicU64::new(0), AtomicBool::new(false));
+        Arc::new(Self { inner, death, writes, sealed, dead: watch::Sender::new(false) })
+    }
+
+    /// How many writes were committed.
+    pub(crate) fn writes(&self) -> u64 {
+        self.writes.load(Ordering::SeqCst)
+    }
+
+    /// The process ends here.
+    pub(crate) fn kill(&self) {
+        self.dead.send_replace(true);
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        *self.dead.borrow()
+    }
+
+    /// Returns when the process has died.
+    pub(crate) async fn died(&self) {
+        let gone = self.dead.subscribe().wait_for(|dead| *dead).await.map(|d| *d);
+        assert!(gone.is_ok(), "the store lives as long as its sender");
+    }
+
+    async fn alive(&self) {
+        if self.is_dead() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn before_write(&self) {
+        self.alive().await;
+        if self.sealed.load(Ordering::SeqCst) {
+            self.kill();
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn after_write(&self) {
+        let many = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
+        match self.death {
+            Death::After(n) if many >= n => {
+                self.kill();
+                std::future::pending::<()>().await;
+            }
+            Death::BeforeTheOneAfter(n) if many >= n => self.sealed.store(true, Ordering::SeqCst),
+            _ => self.alive().await,
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Mortal {
+    async fn transact(&self, load: Load, phones: Vec<PhoneNumber>, decide: Decide) -> Result<Answer, StoreError> {
+        self.before_write().await;
+        let done = self.inner.transact(load, phones, decide).await;
+        if done.is_ok() {
+            self.after_write().await;
+        }
+        done
+    }
+    async fn story(&self, call: &CallId) -> Result<Option<CallStory>, StoreError> {
+        self.alive().await;
+        self.inner.story(call).await
+    }
+    async fn call(&self, call: &CallId) -> Result<Option<CallState>, StoreError> {
+        self.alive().await;
+        self.inner.call(call).await
+    }
+    async fn call_by_key(&self, key: &str) -> Result<Option<CallId>, StoreError> {
+        self.alive().await;
+        self.inner.call_by_key(key).await
+    }
+    async fn call_by_sid(&self, sid: &MessageSid) -> Result<Option<CallId>, StoreError> {
+        self.alive().await;
+        self.inner.call_by_sid(sid).await
+    }
+    async fn call_by_reference(&self, reference: &CallRef) -> Result<Option<CallId>, StoreError> {
+        self.alive().await;
+        self.inner.call_by_reference(reference).await
+    }
+    async fn calls(&self, filter: &CallFilter) -> Result<Vec<CallLine>, StoreError> {
+        self.alive().await;
+        self.inner.calls(filter).await
+    }
+    async fn log(&self, filter: &LogFilter) -> Result<Vec<LogLine>, StoreError> {
+        self.alive().await;
+        self.inner.log(filter).await
+    }
+    async fn append_log(&self, entries: Vec<LogEntry>) -> Result<(), StoreError> {
+        self.before_write().await;
+        let done = self.inner.append_log(entries).await;
+        if done.is_ok() {
+            self.after_write().await;
+        }
+        done
+    }
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
+        self.alive().await;
+        self.inner.due(now, limit).await
+    }
+    async fn next_wake(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.alive().await;
+        self.inner.next_wake().await
+    }
+    async fn due_lines(&self, limit: usize) -> Result<Vec<DueLine>, StoreError> {
+        self.alive().await;
+        self.inner.due_lines(limit).await
+    }
+    async fn sendable(&self, now: Timestamp, limit: usize) -> Result<Vec<Sendable>, StoreError> {
+        self.alive().await;
+        self.inner.sendable(now, limit).await
+    }
+    async fn next_sendable(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.alive().await;
+        self.inner.next_sendable(after).await
+    }
+    async fn claims_of_others(&self, engine: &str, limit: usize) -> Result<Vec<AttemptId>, StoreError> {
+        self.alive().await;
+        self.inner.claims_of_others(engine, limit).await
+    }
+    async fn pollable(&self, now: Timestamp, limit: usize) -> Result<Vec<Pollable>, StoreError> {
+        self.alive().await;
+        self.inner.pollable(now, limit).await
+    }
+    async fn next_poll(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.alive().await;
+        self.inner.next_poll().await
+    }
+    async fn stranded(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
+        self.alive().await;
+        self.inner.stranded(quiet_since, limit).await
+    }
+    async fn untold(&self, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
+        self.alive().await;
+        self.inner.untold(before, limit).await
+    }
+    async fn figures(&self, now: Timestamp) -> Result<Figures, StoreError> {
+        self.alive().await;
+        self.inner.figures(now).await
+    }
+    async fn failures(&self, since: Timestamp) -> Result<Vec<FailureLine>, StoreError> {
+        self.alive().await;
+        self.inner.failures(since).await
+    }
+    async fn alerts(&self) -> Result<Vec<AlertLine>, StoreError> {
+        self.alive().await;
+        self.inner.alerts().await
+    }
+    async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError> {
+        self.alive().await;
+        self.inner.opt_outs().await
+    }
+    async fn post_request(&self, kind: &str, payload: Value, actor: &Actor, now: Timestamp) -> Result<i64, StoreError> {
+        self.before_write().await;
+        let done = self.inner.post_request(kind, payload, actor, now).await;
+        if done.is_ok() {
+            self.after_write().await;
+        }
+        done
+    }
+    async fn open_requests(&self) -> Result<Vec<Request>, StoreError> {
+        self.alive().await;
+        self.inner.open_requests().await
+    }
+    async fn answer_request(&self, id: i64, result: Value, now: Timestamp) -> Result<(), StoreError> {
+        self.before_write().await;
+        let done = self.inner.answer_request(id, result, now).await;
+        if done.is_ok() {
+            self.after_write().await;
+        }
+        done
+    }
+    async fn request(&self, id: i64) -> Result<Option<Request>, StoreError> {
+        self.alive().await;
+        self.inner.request(id).await
+    }
+    async fn engine(&self) -> Result<Option<EngineRow>, StoreError> {
+        self.alive().await;
+        self.inner.engine().await
+    }
+    async fn engine_started(&self, row: &EngineRow) -> Result<(), StoreError> {
+        self.before_write().await;
+        let done = self.inner.engine_started(row).await;
+        if done.is_ok() {
+            self.after_write().await;
+        }
+        done
+    }
+    async fn engine_stopped(&self, id: &str, at: Timestamp) -> Result<(), StoreError> {
+        self.before_write().await;
+        let done = self.inner.engine_stopped(id, at).await;
+        if done.is_ok() {
+            self.after_write().await;
+        }
+        done
+    }
+    async fn shift_times(&self, by: Duration) -> Result<(), StoreError> {
+        self.before_write().await;
+        let done = self.inner.shift_times(by).await;
+        if done.is_ok() {
+            self.after_write().await;
+        }
+        done
+    }
+    async fn probe(&self, now: Timestamp) -> Result<Duration, StoreError> {
+        self.before_write().await;
+        let done = self.inner.probe(now).await;
+        if done.is_ok() {
+            self.after_write().await;
+        }
+        done
+    }
+    async fn version(&self) -> Result<u64, StoreError> {
+        self.alive().await;
+        self.inner.version().await
+    }
+    async fn checkpoint(&self) -> Result<(), StoreError> {
+        self.alive().await;
+        self.inner.checkpoint().await
+    }
+}

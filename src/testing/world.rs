@@ -1,0 +1,221 @@
+//! The world: a store in a temporary directory, the core and the loops of one engine, a clock and a provider.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::clock::ManualClock;
+use super::gateway::ScriptedGateway;
+use super::mortal::{Death, Mortal};
+use super::people;
+use crate::clock::Clock as _;
+use crate::domain::Timestamp;
+use crate::domain::event::Rules;
+use crate::domain::team::Directory;
+use crate::domain::types::CallId;
+use crate::engine::apply::Core;
+use crate::engine::clocks::ClockWatch;
+use crate::engine::dispatcher::Dispatcher;
+use crate::engine::poller::Poller;
+use crate::engine::scheduler::Scheduler;
+use crate::engine::supervisor::{Beats, Supervisor};
+use crate::engine::{Bounds, Engine, Scope, watch};
+use crate::ids::Ids;
+use crate::store::{OpenOptions, SqliteStore, StoreMode};
+
+/// 2026-11-22 02:00:00 UTC.
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_795_312_800_000);
+/// More rounds than any story needs: a world that is not quiet by then never will be.
+const ROUNDS_MAX: usize = 2_000;
+
+/// What a world is made of.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    pub(crate) directory: Directory,
+    pub(crate) rules: Rules,
+    pub(crate) messages_per_second: f64,
+    pub(crate) seed: u64,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { directory: people::directory(), rules: people::rules(), messages_per_second: 0.0, seed: 7 }
+    }
+}
+
+/// The loops of one process.
+pub(crate) struct Process {
+    pub(crate) store: Arc<Mortal>,
+    pub(crate) core: Arc<Core>,
+    pub(crate) supervisor: Arc<Supervisor>,
+    pub(crate) scheduler: Scheduler,
+    pub(crate) dispatcher: Dispatcher,
+    pub(crate) poller: Poller,
+    pub(crate) clocks: ClockWatch,
+    engine: Arc<Engine>,
+}
+
+/// See the module.
+pub(crate) struct World {
+    dir: TempDir,
+    setup: Setup,
+    ids: Arc<Ids>,
+    starts: u32,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) sms: Arc<ScriptedGateway>,
+    pub(crate) process: Process,
+    /// The call that was dispatched last.
+    pub(crate) last: Option<CallId>,
+    pub(crate) calls: u32,
+    pub(crate) inbound: u32,
+    /// How many of the ledger's messages each person has read.
+    pub(crate) read: std::sync::Mutex<std::collections::HashMap<String, usize>>,
+}
+
+impl World {
+    /// The usual one.
+    pub(crate) async fn new() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    pub(crate) async fn with(setup: Setup) -> Self {
+        Self::mortal(setup, Death::Never).await
+    }
+
+    /// Its first process dies at that commit; `recover_local` is not counted: it is over before the story begins.
+    pub(crate) async fn mortal(setup: Setup, death: Death) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let clock = Arc::new(ManualClock::new(START));
+        let sms = Arc::new(ScriptedGateway::new());
+        let ids = Arc::new(Ids::seeded(setup.seed));
+        let death = match death {
+            Death::Never => Death::Never,
+            Death::After(n) => Death::After(n + START_WRITES),
+            Death::BeforeTheOneAfter(n) => Death::BeforeTheOneAfter(n + START_WRITES),
+        };
+        let process = start(&dir, &setup, &ids, &clock, &sms, "engine-1", death);
+        process.supervisor.recover_local("serve", None).await.expect("recovered");
+        Self {
+            dir,
+            setup,
+            ids,
+            starts: 1,
+            clock,
+            sms,
+            process,
+            last: None,
+            calls: 0,
+            inbound: 0,
+            read: std::sync::Mutex::default(),
+        }
+    }
+
+    /// The process is gone, as if killed; another one starts on the same file.
+    pub(crate) async fn restart(&mut self) {
+        self.process.store.kill();
+        self.starts += 1;
+        let name = format!("engine-{}", self.starts);
+        let (dir, setup) = (&self.dir, &self.setup);
+        self.process = start(dir, setup, &self.ids, &self.clock, &self.sms, &name, Death::Never);
+        self.process.supervisor.recover_local("serve", None).await.expect("recovered");
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Lets the loops work until none of them has anything to do at this moment; when the next of them has.
+    pub(crate) async fn settle(&self) -> Option<Timestamp> {
+        self.process.settle().await
+    }
+
+    /// Time passes and the engine works through it.
+    pub(crate) async fn advance(&self, d: Duration) {
+        let end = self.now().plus(d);
+        for _ in 0..ROUNDS_MAX {
+            let now = self.now();
+            let next = self.settle().await.map_or(end, |n| n.min(end));
+            if now >= end {
+                return;
+            }
+            self.clock.pass(next.since(now).max(Duration::from_millis(1)));
+        }
+        panic!("{d:?} did not pass in {ROUNDS_MAX} rounds");
+    }
+
+    /// Time passes and the engine does nothing: it is stopped, or the machine is.
+    pub(crate) fn away(&self, d: Duration) {
+        self.clock.pass(d);
+    }
+
+    /// One look of the watch for silence.
+    pub(crate) async fn watch(&self) {
+        watch::pass(&self.process.engine).await.expect("watched");
+    }
+}
+
+impl Process {
+    async fn settle(&self) -> Option<Timestamp> {
+        for _ in 0..ROUNDS_MAX {
+            let before = self.store.writes();
+            let a = self.scheduler.pass().await.expect("scheduler");
+            let b = self.dispatcher.pass().await.expect("dispatcher");
+            self.dispatcher.drained().await;
+            let c = self.poller.pass().await.expect("poller");
+            if self.store.writes() == before {
+                return [a, b, c].into_iter().flatten().min();
+            }
+        }
+        panic!("the world is not quiet after {ROUNDS_MAX} rounds");
+    }
+}
+
+/// The writes of `recover_local` on a fresh store: its row and its entry.
+const START_WRITES: u64 = 2;
+
+fn start(
+    dir: &TempDir,
+    setup: &Setup,
+    ids: &Arc<Ids>,
+    clock: &Arc<ManualClock>,
+    sms: &Arc<ScriptedGateway>,
+    id: &str,
+    death: Death,
+) -> Process {
+    let options = OpenOptions {
+        path: dir.path().join("dispatchctl.db"),
+        mode: StoreMode::Test,
+        create: true,
+        mirror: true,
+        alert_sinks: true,
+        busy_timeout: Duration::from_secs(5),
+    };
+    let store = Mortal::new(SqliteStore::open(options).expect("the store opens"), death);
+    let directory = Arc::new(setup.directory.clone());
+    let core = Arc::new(Core::new(store.clone(), clock.clone(), ids.clone(), directory, setup.rules.clone()));
+    let engine = Arc::new(Engine {
+        core: core.clone(),
+        sms: sms.clone(),
+        id: id.to_owned(),
+        scope: Scope::All,
+        bounds: Bounds {
+            messages_per_second: setup.messages_per_second,
+            validity: setup.rules.validity,
+            request_timeout: Duration::from_secs(15),
+            poll_after: setup.rules.poll_after,
+            consecutive_failures: 5,
+        },
+        beats: Beats::default(),
+    });
+    Process {
+        supervisor: Supervisor::new(engine.clone()),
+        scheduler: Scheduler::new(engine.clone()),
+        dispatcher: Dispatcher::new(engine.clone()),
+        poller: Poller::new(engine.clone()),
+        clocks: ClockWatch::new(core.clone()),
+        store,
+        core,
+        engine,
+    }
+}

@@ -50,6 +50,10 @@ impl App {
     ) -> Result<Self, CliError> {
         telemetry::start(usual, global.verbose, global.log_format == super::args::LogFormat::Json);
         let sources = Sources::from_process(global.config.clone(), global.store.clone(), global.test_mode, flags);
+        // What is wrong with the configuration is told in the mode that was asked for, too.
+        if sources.asks_for_test_mode() {
+            out.set_mode(Mode::Test.as_str());
+        }
         let config = config::load(&sources)?;
         out.set_mode(config.mode.as_str());
         Ok(Self { config, sources, clock: Arc::new(SystemClock::new()), ids: Arc::new(Ids::random()) })

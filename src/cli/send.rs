@@ -99,6 +99,7 @@ const INPUT_MAX: u64 = 64 * 1024;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    out.outlast_its_reader();
     let taken = intake_of(&args)?;
     let new = intake::new_call(taken, &app.config.directory, Paperwork::Strict, &app.ids, app.clock.now())?;
     if args.dry_run {
@@ -242,8 +243,12 @@ impl Send<'_> {
         self.finish(&state, ended, out)
     }
 
-    /// Takes the lock where nobody has it and starts an engine for this call alone.
+    /// Takes the lock where nobody has it and starts an engine for this call alone. The call is committed: where this command
+    /// may not send (the engine beside it is gone, and it has no credentials), it goes on watching.
     async fn try_to_be_the_engine(&mut self, out: &Output) -> Result<Option<Running>, CliError> {
+        if self.app.config.twilio_required().is_err() {
+            return Ok(None);
+        }
         let lock = match EngineLock::take(self.app.config.store.path(), "send") {
             Ok(lock) => lock,
             Err(LockError::Held(_)) => return Ok(None),
@@ -262,8 +267,8 @@ impl Send<'_> {
     }
 
     fn ended(&self, state: &CallState) -> Option<End> {
-        if self.args.stay {
-            return (!matches!(state.call.status, CallStatus::Dispatching)).then_some(End::Reached);
+        if self.args.stay && state.call.status == CallStatus::Dispatching {
+            return None;
         }
         let any = |f: &dyn Fn(AttemptState) -> bool| {
             state.attempts.iter().any(|a| a.kind == AttemptKind::Notice && f(a.state))
@@ -308,6 +313,10 @@ impl Send<'_> {
             (ExitStatus::Interrupted, _) => {
                 out.note(&format!("interrupted: call {} is recorded and goes on", state.call.id))
             }
+            (ExitStatus::No, _) => out.note(&format!(
+                "call {} is {} without what was waited for; `dispatchctl status {}` tells",
+                state.call.id, state.call.status, state.call.id
+            )),
             (ExitStatus::Refused, _) => out.note("the provider refused for good and nobody else is left to tell"),
             _ => {}
         }
@@ -337,7 +346,11 @@ fn exit_of(state: &CallState, end: End) -> ExitStatus {
     match end {
         End::Reached => ExitStatus::Done,
         End::Interrupted => ExitStatus::Interrupted,
-        End::Over if state.call.status == CallStatus::Exhausted && !unknown => ExitStatus::Refused,
+        End::Over if unknown => ExitStatus::Unknown,
+        // What the provider took and nobody answered was not refused.
+        End::Over if state.call.status == CallStatus::Exhausted && notices().all(|a| a.sid.is_none()) => {
+            ExitStatus::Refused
+        }
         End::Over => ExitStatus::No,
         _ if unknown => ExitStatus::Unknown,
         End::Stuck | End::TimedOut => ExitStatus::Pending,

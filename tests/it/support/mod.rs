@@ -107,6 +107,20 @@ impl Shop {
         }
     }
 
+    /// As [`Shop::run`], with a stderr on which every write fails; its exit code.
+    pub(crate) fn run_unheard(&self, args: &[&str]) -> Option<i32> {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device that is always full");
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_dispatchctl"));
+        command.args([&["--test-mode", "--store", &self.store()], args].concat()).current_dir(self.dir.path());
+        command.env_clear().envs(environment(self.dir.path())).stdin(Stdio::null()).stdout(Stdio::null()).stderr(full);
+        command.status().expect("the program runs").code()
+    }
+
+    /// Adds lines to the end of the configuration.
+    pub(crate) fn append_config(&self, text: &str) {
+        std::fs::write(self.path("dispatchctl.toml"), format!("{CONFIG}\n{text}")).expect("config");
+    }
+
     /// Runs it, and expects this exit code.
     pub(crate) fn expect(&self, code: i32, args: &[&str]) -> Run {
         let run = self.run(args);

@@ -37,6 +37,17 @@ fn a_ladder_that_nobody_answered_was_not_refused_by_the_provider() {
 }
 
 #[test]
+fn a_call_that_is_taken_is_not_shown_as_closed() {
+    let shop = Shop::new();
+    shop.send("t1", &[]);
+    shop.expect(0, &["ack", "t1"]);
+    let shows = |words: &str| shop.expect(0, &["status", "t1"]).stdout.lines().any(|l| l.starts_with(words));
+    assert!(shows("since ") && !shows("closed "));
+    shop.expect(0, &["resolve", "t1"]);
+    assert!(shows("closed "));
+}
+
+#[test]
 fn a_wrong_configuration_is_told_in_the_mode_that_was_asked_for() {
     let shop = Shop::new();
     shop.append_config("[nonsense]\nkey = 1\n");

@@ -150,6 +150,8 @@ fn a_claim_looks_again_whether_the_attempt_is_wanted() {
     let waiting = desk.call().attempts.last().map(|a| a.id).expect("a stand-down");
     desk.calls[0].call.outs.push(Out { contact: "ana".parse().expect("id"), why: OutReason::Passed });
     desk.reply(2, "sam", "2");
+    let call = desk.call().call.id.clone();
+    desk.apply(Event::Wake { call });
     assert_eq!(desk.call().call.status, S::Exhausted, "both are out");
     desk.apply(Event::Claim { attempt: waiting, engine: "e".into() });
     assert_eq!(desk.call().attempt(waiting).map(|a| a.state), Some(AttemptState::Skipped), "nobody has it");
@@ -212,4 +214,51 @@ fn a_wake_that_is_not_due_or_not_wanted_does_nothing() {
         desk.apply(Event::Wake { call });
         assert_eq!(desk.calls, before, "{status}");
     }
+}
+
+#[test]
+fn who_was_under_way_when_the_call_was_taken_and_never_reached_is_not_stood_down() {
+    for (label, outcome, wanted) in [
+        ("refused", SendOutcome::Refused { code: None, asks: crate::domain::event::NO_CODE, why: "no".into() }, false),
+        ("unknown", SendOutcome::Unknown { why: "reset".into() }, true),
+    ] {
+        let mut desk = in_status(CallStatus::Dispatching);
+        desk.now = desk.now.plus(mins(10));
+        let call = desk.call().call.id.clone();
+        let before: Vec<_> =
+            desk.call().attempts.iter().filter(|a| a.recipient.contact.as_str() == "ana").map(|a| a.number).collect();
+        for number in before {
+            let news = crate::testing::desk::news(
+                None,
+                number,
+                "undelivered",
+                Some(30003),
+                crate::domain::event::Source::Receipt,
+            );
+            desk.apply(Event::News(news));
+        }
+        desk.apply(Event::Wake { call });
+        let under_way = desk.call().attempts.iter().rev().find(|a| a.recipient.contact.as_str() == "ana");
+        let attempt = under_way.expect("told again").id;
+        assert!(matches!(desk.apply(Event::Claim { attempt, engine: "e".into() }), Answer::Send(_)), "{label}");
+        desk.reply(1, "sam", "1");
+        desk.apply(Event::Sent { attempt, outcome });
+        let stand_down = desk.call().attempts.last().expect("a stand-down").clone();
+        assert_eq!(stand_down.kind, crate::domain::attempt::AttemptKind::StandDown, "{label}");
+        let claimed = desk.apply(Event::Claim { attempt: stand_down.id, engine: "e".into() });
+        assert_eq!(matches!(claimed, Answer::Send(_)), wanted, "{label}: {claimed:?}");
+    }
+}
+
+#[test]
+fn a_call_reopened_by_somebody_who_knows_no_contacts_waits_for_the_engine() {
+    let mut desk = in_status(CallStatus::Acknowledged);
+    let directory = desk.directory.clone();
+    desk.directory.contacts.clear();
+    decide(&mut desk, Decision::Reopen);
+    assert_eq!((desk.call().call.status, desk.call().call.wake_at), (CallStatus::Dispatching, Some(desk.now)));
+    desk.directory = directory;
+    let call = desk.call().call.id.clone();
+    desk.apply(Event::Wake { call });
+    assert_eq!(desk.call().attempts.last().map(|a| (a.round, a.step)), Some((2, 0)));
 }

@@ -158,8 +158,11 @@ async fn a_message_without_a_receipt_is_asked_about_and_then_alarms() {
     w.advance(secs(1)).await;
     assert_eq!(w.sms.fetches(), 1);
     w.reply("sam", "1").await;
+    w.advance(secs(269)).await;
+    assert!(!w.has_alert("no-status:sam").await);
+    w.advance(secs(2)).await;
+    assert!(w.has_alert("no-status:sam").await, "at its time, however long the pauses are by then");
     w.advance(mins(15)).await;
-    assert!(w.has_alert("no-status:sam").await);
     assert_eq!(w.attempts().await, ["1 sam submitted"], "it moves nothing");
     let id = w.attempt(1).await.id;
     w.sms.set_status(id, &crate::domain::MessageStatus::Delivered, None);

@@ -57,6 +57,10 @@ fn unwanted(w: &Work<'_>, id: AttemptId) -> Result<Option<(AttemptEvent, String)
         AttemptKind::Notice if call.is_out(&a.recipient.contact) => {
             Some((AttemptEvent::Skip, format!("{} passed or cannot be reached", a.recipient.name)))
         }
+        // It was under way when the newer one was made.
+        AttemptKind::Notice if let Some(newer) = superseding(w, a) => {
+            Some((AttemptEvent::Skip, format!("superseded by attempt {newer}")))
+        }
         AttemptKind::StandDown if matches!(call.status, CallStatus::Dispatching | CallStatus::Exhausted) => {
             Some((AttemptEvent::Skip, "the call is looking for somebody again".into()))
         }
@@ -73,6 +77,17 @@ fn unwanted(w: &Work<'_>, id: AttemptId) -> Result<Option<(AttemptEvent, String)
         }
         _ => None,
     })
+}
+
+/// The number of a newer notice to the same contact that stands for this one.
+fn superseding(w: &Work<'_>, old: &Attempt) -> Option<u32> {
+    let newer = |a: &&Attempt| {
+        a.kind == AttemptKind::Notice
+            && a.number > old.number
+            && a.recipient.contact == old.recipient.contact
+            && (a.state.is_waiting() || a.state.may_have_arrived())
+    };
+    w.state.attempts.iter().find(newer).map(|a| a.number)
 }
 
 /// Whether a notice that this stand-down takes back may have arrived: the one that was under way when the call was taken may

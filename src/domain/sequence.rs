@@ -349,14 +349,14 @@ fn go_on(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
 /// A ladder whose end is put off is looked at again no sooner than this, in seconds.
 const PUT_OFF_MIN_S: u64 = 60;
 
-/// The time after the last step is over. Who was never told of the call and whose text still waits (an outage of the
-/// provider) is told first: the call stays DISPATCHING for them, and a person hears of it all the same.
+/// The time after the last step is over. Who was never told of the call and whose text has not left or is being tried (an
+/// outage of the provider) is told first: the call stays DISPATCHING for them, and a person hears of it all the same.
 fn end_of_ladder(w: &mut Work<'_>) -> Result<(), Illegal> {
     let call = &w.state.call;
     let untold = w.state.attempts.iter().any(|a| {
         a.kind == AttemptKind::Notice
             && a.round == call.round
-            && a.state.is_waiting()
+            && (a.state.is_waiting() || a.state == AttemptState::Sending)
             && !w.state.was_told(&a.recipient.contact, Some(a.id))
     });
     if !untold {

@@ -262,3 +262,47 @@ fn a_call_reopened_by_somebody_who_knows_no_contacts_waits_for_the_engine() {
     desk.apply(Event::Wake { call });
     assert_eq!(desk.call().attempts.last().map(|a| (a.round, a.step)), Some((2, 0)));
 }
+
+/// Claims the attempt with that number and lets a step fire while its POST is under way, which then surely did not happen.
+fn not_sent_while(desk: &mut Desk, number: u32, passes: std::time::Duration) -> crate::domain::types::AttemptId {
+    let (attempt, call) = (desk.attempt(number).id, desk.call().call.id.clone());
+    assert!(matches!(desk.apply(Event::Claim { attempt, engine: "e".into() }), Answer::Send(_)));
+    desk.now = desk.now.plus(passes);
+    desk.apply(Event::Wake { call });
+    let outcome = SendOutcome::NotSent { why: "connection refused".into(), again_at: desk.now };
+    desk.apply(Event::Sent { attempt, outcome });
+    attempt
+}
+
+#[test]
+fn a_notice_that_was_being_tried_when_a_newer_one_was_made_is_superseded_too() {
+    let mut desk = Desk::new();
+    desk.dispatch("c", "normal");
+    let attempt = not_sent_while(&mut desk, 1, secs(120));
+    desk.apply(Event::Claim { attempt, engine: "e".into() });
+    let states: Vec<_> = desk.call().attempts.iter().map(|a| a.state).collect();
+    assert_eq!(states, [AttemptState::Skipped, AttemptState::Scheduled], "one text, not two");
+
+    let mut desk = Desk::new();
+    desk.dispatch("c", "normal");
+    let attempt = not_sent_while(&mut desk, 1, secs(120));
+    let newer = desk.attempt(2).id;
+    desk.apply(Event::Claim { attempt: newer, engine: "e".into() });
+    let outcome = SendOutcome::Refused { code: None, asks: crate::domain::event::NO_CODE, why: "no".into() };
+    desk.apply(Event::Sent { attempt: newer, outcome });
+    let claimed = desk.apply(Event::Claim { attempt, engine: "e".into() });
+    assert!(matches!(claimed, Answer::Send(_)), "the newer one failed and stands for nothing: {claimed:?}");
+}
+
+#[test]
+fn the_end_of_the_ladder_waits_for_a_first_notice_that_is_being_tried() {
+    let mut desk = Desk::new();
+    let call = desk.dispatch("c", "normal");
+    desk.now = desk.now.plus(mins(30));
+    desk.apply(Event::Wake { call });
+    let number = desk.call().attempts.iter().rev().find(|a| a.state.is_waiting()).expect("one waits").number;
+    not_sent_while(&mut desk, number, mins(20));
+    assert_eq!(desk.call().call.status, CallStatus::Dispatching, "nobody was told yet");
+    desk.send_all();
+    assert!(desk.call().call.told_at.is_some());
+}

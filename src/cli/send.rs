@@ -95,6 +95,8 @@ enum Wait {
 
 /// The longest JSON document that is read.
 const INPUT_MAX: u64 = 64 * 1024;
+/// After it handed the lock over, this command leaves it alone for so long: longer than the pauses of whoever waits for it.
+const HANDED_OVER_FOR: Duration = Duration::from_secs(1);
 /// How often a watcher looks without a hint: another process's commits are seen by looking.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -199,6 +201,7 @@ impl Send<'_> {
             Wait::Delivered | Wait::Acknowledged => Duration::from_secs(600),
         });
         let mut running: Option<Running> = None;
+        let mut watcher_until = started;
         let mut alone = false;
         let core = self.core.clone();
         let watch = core.wake.watch(&self.call);
@@ -207,8 +210,10 @@ impl Send<'_> {
         let (state, ended) = loop {
             if running.as_ref().is_some_and(Running::over) {
                 running = None;
+                // Whoever asked for the lock must find it free.
+                watcher_until = self.app.clock.now().plus(HANDED_OVER_FOR);
             }
-            if running.is_none() {
+            if running.is_none() && self.app.clock.now() >= watcher_until {
                 running = self.try_to_be_the_engine(out).await?;
                 if running.is_some() && !alone {
                     alone = true;

@@ -95,7 +95,7 @@ impl ScriptedGateway {
         self.lock().otherwise = Some(reaction);
     }
 
-    /// Every question meets this; `Accept` answers from the ledger.
+    /// Every question meets this; `Accept` answers from the ledger, `AcceptLate` too, after [`ScriptedGateway::release`].
     pub(crate) fn on_fetch(&self, reaction: Reaction) {
         self.lock().fetch = Some(reaction);
     }
@@ -210,8 +210,15 @@ impl SmsGateway for ScriptedGateway {
     }
 
     async fn fetch(&self, sid: &MessageSid) -> Result<MessageRecord, GatewayError> {
-        let mut s = self.lock();
-        s.fetches += 1;
+        let late = {
+            let mut s = self.lock();
+            s.fetches += 1;
+            matches!(s.fetch, Some(Reaction::AcceptLate))
+        };
+        if late {
+            self.held.notified().await;
+        }
+        let s = self.lock();
         match s.fetch.clone().unwrap_or(Reaction::Accept) {
             Reaction::Accept | Reaction::AcceptLate => {
                 s.ledger.iter().find(|m| &m.sid == sid).map(record).ok_or_else(|| refused(404, Some(20404)))

@@ -97,6 +97,8 @@ enum Wait {
 const INPUT_MAX: u64 = 64 * 1024;
 /// How often a watcher looks without a hint: another process's commits are seen by looking.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Whoever asked for the lock has this long to take it before this command, now a watcher, would take it back.
+const HANDED_OVER: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
     let taken = intake_of(&args)?;
@@ -197,7 +199,7 @@ impl Send<'_> {
             Wait::Delivered | Wait::Acknowledged => Duration::from_secs(600),
         });
         let mut running: Option<Running> = None;
-        let mut alone = false;
+        let (mut alone, mut hands_off) = (false, started);
         let core = self.core.clone();
         let watch = core.wake.watch(&self.call);
         let interrupted = signals::interrupted();
@@ -205,8 +207,9 @@ impl Send<'_> {
         let (state, ended) = loop {
             if running.as_ref().is_some_and(Running::over) {
                 running = None;
+                hands_off = self.app.clock.now().plus(HANDED_OVER);
             }
-            if running.is_none() {
+            if running.is_none() && self.app.clock.now() >= hands_off {
                 running = self.try_to_be_the_engine().await?;
                 if running.is_some() && !alone {
                     alone = true;

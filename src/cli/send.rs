@@ -106,15 +106,16 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     if args.dry_run {
         return dry_run(&new, &app, out);
     }
-    if app.holder().is_none() {
+    let alone = app.holder().is_none();
+    if alone {
         // Before anything is recorded: without an engine this command itself must be able to send.
         app.config.twilio_required()?;
     }
-    let sandbox = app.sandbox_if_needed(out).await?;
     let store = app.store(Missing::Create).await?;
+    let sandbox = if alone { app.sandbox_if_needed(out).await? } else { None };
     let core = app.core_that_polls(store);
     let (call, created) = accept(&core, new, out).await?;
-    let mut send = Send { args: &args, app: &app, core, call, created, _sandbox: sandbox };
+    let mut send = Send { args: &args, app, core, call, created, sandbox };
     send.follow(out).await
 }
 
@@ -182,12 +183,12 @@ async fn accept(core: &Arc<Core>, new: NewCall, out: &mut Output) -> Result<(Cal
 
 struct Send<'a> {
     args: &'a Args,
-    app: &'a App,
+    app: App,
     core: Arc<Core>,
     call: CallId,
     /// Whether this command made the call.
     created: bool,
-    _sandbox: Option<Sandbox>,
+    sandbox: Option<Sandbox>,
 }
 
 impl Send<'_> {
@@ -210,7 +211,7 @@ impl Send<'_> {
                 hands_off = self.app.clock.now().plus(HANDED_OVER);
             }
             if running.is_none() && self.app.clock.now() >= hands_off {
-                running = self.try_to_be_the_engine().await?;
+                running = self.try_to_be_the_engine(out).await?;
                 if running.is_some() && !alone {
                     alone = true;
                     out.chat("no engine runs: this command sends; follow-ups wait until `dispatchctl serve` runs");
@@ -245,12 +246,16 @@ impl Send<'_> {
     }
 
     /// Takes the lock where nobody has it and starts an engine for this call alone.
-    async fn try_to_be_the_engine(&self) -> Result<Option<Running>, CliError> {
+    async fn try_to_be_the_engine(&mut self, out: &Output) -> Result<Option<Running>, CliError> {
         let lock = match EngineLock::take(self.app.config.store.path(), "send") {
             Ok(lock) => lock,
             Err(LockError::Held(_)) => return Ok(None),
             Err(e) => return Err(e.into()),
         };
+        if self.sandbox.is_none() {
+            // The engine beside us is gone, and with it the sandbox that it may have run.
+            self.sandbox = self.app.sandbox_if_needed(out).await?;
+        }
         let engine = self.app.engine(self.core.clone(), self.app.gateway()?, Scope::Only(self.call.clone()))?;
         let supervisor = Supervisor::new(engine);
         supervisor.recover_local("send", None).await?;

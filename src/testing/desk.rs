@@ -78,7 +78,7 @@ impl Desk {
             actor: Actor("mia".into()),
         };
         let change = step(&loaded, &event, &ctx)?;
-        Ok(self.keep(change, &loaded))
+        Ok(self.keep(change))
     }
 
     pub(crate) fn apply(&mut self, event: Event) -> Answer {
@@ -175,7 +175,7 @@ impl Desk {
         }
     }
 
-    fn keep(&mut self, change: Change, loaded: &Loaded) -> Answer {
+    fn keep(&mut self, change: Change) -> Answer {
         for state in change.calls {
             let known: BTreeSet<_> = state.attempts.iter().filter_map(|a| a.sid.clone()).collect();
             self.orphans.retain(|n| !known.contains(&n.sid));
@@ -204,7 +204,6 @@ impl Desk {
             self.answered.insert(row.text.sid.as_str().to_owned(), row.answer);
         }
         self.log.extend(change.log);
-        let _ = loaded;
         change.answer
     }
 }

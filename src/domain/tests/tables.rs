@@ -1,7 +1,7 @@
 //! Every decision on every status, every claim on every status.
 
 use crate::domain::attempt::AttemptState;
-use crate::domain::call::CallStatus;
+use crate::domain::call::{CallStatus, Out, OutReason};
 use crate::domain::event::{Answer, Decision, Event, SendOutcome};
 use crate::domain::types::Actor;
 use crate::testing::desk::Desk;
@@ -148,14 +148,35 @@ fn a_claim_looks_again_whether_the_attempt_is_wanted() {
     let mut desk = in_status(S::Dispatching);
     desk.reply(1, "sam", "1");
     let waiting = desk.call().attempts.last().map(|a| a.id).expect("a stand-down");
-    desk.calls[0].call.outs.push(crate::domain::call::Out {
-        contact: "ana".parse().expect("id"),
-        why: crate::domain::call::OutReason::Passed,
-    });
+    desk.calls[0].call.outs.push(Out { contact: "ana".parse().expect("id"), why: OutReason::Passed });
     desk.reply(2, "sam", "2");
     assert_eq!(desk.call().call.status, S::Exhausted, "both are out");
     desk.apply(Event::Claim { attempt: waiting, engine: "e".into() });
     assert_eq!(desk.call().attempt(waiting).map(|a| a.state), Some(AttemptState::Skipped), "nobody has it");
+}
+
+#[test]
+fn a_notice_that_waits_on_a_call_that_moved_on_is_not_sent() {
+    type Moves = fn(&mut crate::domain::call::Call);
+    let cases: [(&str, Moves, AttemptState); 7] = [
+        ("wanted", |_| {}, AttemptState::Sending),
+        ("taken", |c| c.status = CallStatus::Acknowledged, AttemptState::Cancelled),
+        ("resolved", |c| c.status = CallStatus::Resolved, AttemptState::Cancelled),
+        ("cancelled", |c| c.status = CallStatus::Cancelled, AttemptState::Cancelled),
+        ("exhausted", |c| c.status = CallStatus::Exhausted, AttemptState::Cancelled),
+        ("a new round", |c| c.round += 1, AttemptState::Skipped),
+        ("passed", |c| c.put_out(&"sam".parse().expect("id"), OutReason::Passed), AttemptState::Skipped),
+    ];
+    for (label, moves, want) in cases {
+        let mut desk = Desk::new();
+        desk.dispatch("c", "normal");
+        // Another process changed the call after the attempt was seen waiting.
+        moves(&mut desk.calls[0].call);
+        let attempt = desk.attempt(1).id;
+        let answer = desk.apply(Event::Claim { attempt, engine: "e".into() });
+        assert_eq!(desk.attempt(1).state, want, "{label}");
+        assert_eq!(matches!(answer, Answer::Send(_)), want == AttemptState::Sending, "{label}");
+    }
 }
 
 #[test]

@@ -89,6 +89,17 @@ async fn a_failure_moves_nothing_once_a_later_step_has_fired() {
 }
 
 #[tokio::test]
+async fn a_failure_moves_nothing_even_where_the_later_step_ended_badly_too() {
+    let mut w = World::new().await;
+    w.dispatch("normal").await;
+    w.advance(mins(2)).await;
+    w.receipt(2, "undelivered", Some(30003)).await;
+    w.receipt(1, "undelivered", Some(30005)).await;
+    assert_eq!(w.attempts().await, ["1 sam failed", "2 sam failed"]);
+    assert_eq!(w.wakes_at().await, Some(420), "the clock goes on");
+}
+
+#[tokio::test]
 async fn nothing_moves_while_another_contact_of_the_step_may_answer() {
     let both = people::policy("both", &[(secs(0), &["primary", "backup"]), (mins(1), &["owner"])]);
     for (label, first, then) in [("sam fails first", 1, 2), ("ana fails first", 2, 1)] {

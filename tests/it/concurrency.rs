@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dispatchctl::clock::{Clock as _, SystemClock};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::process::{Process, report};
 use crate::support::stage::{SAM, SECOND_MS, Stage, attempts, emergency, entries, seconds, state, text};
@@ -50,13 +50,19 @@ fn a_hundred_calls_from_eight_clients_and_five_commands_are_each_told_once() {
 fn a_second_engine_is_refused_at_once_and_told_who_has_the_store() {
     let stage = Stage::new("");
     let serve = stage.serve();
-    let clock = SystemClock::new();
-    let second = stage.shop.expect(6, &["serve", "--listen", "127.0.0.1:0"]);
-    let took = clock.boot();
-    report(&format!("the second engine ended after {} ms", took.as_millis()));
-    assert!(took < seconds(1), "{took:?}");
-    assert!(second.stderr.contains(&format!("`serve`, process {}", serve.process.id())), "{second:?}");
-    assert!(second.stderr.contains("hint"), "{second:?}");
+    let mut took: Vec<u128> = (0..3)
+        .map(|_| {
+            let clock = SystemClock::new();
+            let second = stage.shop.expect(6, &["serve", "--listen", "127.0.0.1:0"]);
+            let took = clock.boot().as_millis();
+            assert!(second.stderr.contains(&format!("`serve`, process {}", serve.process.id())), "{second:?}");
+            assert!(second.stderr.contains("hint"), "{second:?}");
+            took
+        })
+        .collect();
+    took.sort_unstable();
+    report(&format!("a second engine ended after {took:?} ms"));
+    assert!(took[1] < 1_000, "{took:?}");
     // The first one goes on as if nothing had been.
     stage.dispatch("c1", "normal");
     stage.delivered("c1", 1);
@@ -100,9 +106,9 @@ fn a_command_that_was_the_engine_hands_over_to_serve_and_goes_on_watching() {
     assert_eq!((stories.len(), attempts(&stories[0]).len()), (1, 2));
 }
 
-/// How long the engine is stopped: a few seconds, or a minute where that is asked for.
-fn stopped_for() -> Duration {
-    if std::env::var("DISPATCHCTL_LONG_TESTS").is_ok_and(|v| v == "1") { seconds(60) } else { seconds(3) }
+/// Whether the engine is to be stopped for a minute and not for a few seconds.
+fn long() -> bool {
+    std::env::var("DISPATCHCTL_LONG_TESTS").is_ok_and(|v| v == "1")
 }
 
 #[test]
@@ -119,10 +125,10 @@ fn an_engine_that_is_stopped_and_continued_doubles_nothing_and_misses_nothing() 
         let client = scope.spawn(|| stage.post("/api/dispatch/manual", &emergency("in-flight", "normal")));
         until("it is in flight", || (stage.ledger().creates() == 2).then_some(()));
         serve.process.signal("STOP");
-        let stopped_at = now();
+        let go_on = now().plus(if long() { seconds(60) } else { seconds(3) });
         let send = stage.start(&["send", "--call-id", "meanwhile", "--issue", "Burst pipe", "--timeout", "120s"]);
         send.says("call meanwhile");
-        until_time(stopped_at.plus(stopped_for()).max(accepted.plus(Duration::from_millis(2_300))));
+        until_time(go_on.max(accepted.plus(Duration::from_millis(2_300))));
         assert_eq!(stage.ledger().creates(), 2, "an engine that stands still sends nothing, and nobody in its place");
         serve.process.signal("CONT");
         let answer = client.join().expect("a client").expect("an answer");
@@ -136,8 +142,13 @@ fn an_engine_that_is_stopped_and_continued_doubles_nothing_and_misses_nothing() 
     let fired = later_ms(time(&ledger.of(&call, 2)[0]["createdAt"]), continued);
     report(&format!("the follow-up left {fired} ms after the engine was continued"));
     assert!(fired <= SECOND_MS, "{fired}");
+    let told = |c: &Value| match state(c, 1) {
+        // A minute outlasts the request and every try of its callback: then it is seen that it is not known.
+        "unknown" | "submitted" => long() && text(c, "callId") == "in-flight",
+        state => state == "delivered",
+    };
     for id in ["in-flight", "meanwhile"] {
-        let call = stage.delivered(id, 1);
+        let call = stage.until_call(id, "it is told", told);
         assert_eq!((attempts(&call).len(), stage.ledger().of(&call, 1).len()), (1, 1), "{id}");
     }
     let stories = stage.judge();

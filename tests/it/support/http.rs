@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// The longest that one request may take.
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest that one request may take; an engine may be stopped meanwhile for a minute.
+const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// An answer.
 #[derive(Debug, Clone)]

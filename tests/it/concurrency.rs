@@ -11,7 +11,7 @@ use crate::support::wait::{later_ms, now, time, until, until_time};
 
 const LADDERS: &str = r#"
 [policies.brisk]
-steps = [ { wait = "0s", notify = ["primary"] }, { wait = "2s", notify = ["primary"] }, { wait = "1h", notify = ["backup"] } ]
+steps = [ { wait = "0s", notify = ["primary"] }, { wait = "4s", notify = ["primary"] }, { wait = "1h", notify = ["backup"] } ]
 exhaust_after = "1h"
 "#;
 
@@ -50,6 +50,10 @@ fn a_hundred_calls_from_eight_clients_and_five_commands_are_each_told_once() {
 fn a_second_engine_is_refused_at_once_and_told_who_has_the_store() {
     let stage = Stage::new("");
     let serve = stage.serve();
+    // What any command takes here, on a machine that may be busy.
+    let clock = SystemClock::new();
+    stage.shop.expect(0, &["status"]);
+    let any = clock.boot().as_millis();
     let mut took: Vec<u128> = (0..3)
         .map(|_| {
             let clock = SystemClock::new();
@@ -61,8 +65,8 @@ fn a_second_engine_is_refused_at_once_and_told_who_has_the_store() {
         })
         .collect();
     took.sort_unstable();
-    report(&format!("a second engine ended after {took:?} ms"));
-    assert!(took[1] < 1_000, "{took:?}");
+    report(&format!("a second engine ended after {took:?} ms, `status` after {any} ms"));
+    assert!(took[1] < 1_000 + any, "{took:?}");
     // The first one goes on as if nothing had been.
     stage.dispatch("c1", "normal");
     stage.delivered("c1", 1);
@@ -128,7 +132,7 @@ fn an_engine_that_is_stopped_and_continued_doubles_nothing_and_misses_nothing() 
         let go_on = now().plus(if long() { seconds(60) } else { seconds(3) });
         let send = stage.start(&["send", "--call-id", "meanwhile", "--issue", "Burst pipe", "--timeout", "120s"]);
         send.says("call meanwhile");
-        until_time(go_on.max(accepted.plus(Duration::from_millis(2_300))));
+        until_time(go_on.max(accepted.plus(Duration::from_millis(4_300))));
         assert_eq!(stage.ledger().creates(), 2, "an engine that stands still sends nothing, and nobody in its place");
         serve.process.signal("CONT");
         let answer = client.join().expect("a client").expect("an answer");
@@ -189,7 +193,7 @@ fn an_acknowledgement_from_a_shell_is_seen_by_the_engine_at_once() {
         (call, creates)
     });
     // Past the time of its retry, and of every follow-up.
-    until_time(time(&call["acceptedAt"]).plus(seconds(4)));
+    until_time(time(&call["acceptedAt"]).plus(seconds(5)));
     stage.dispatch("last", "normal");
     stage.delivered("last", 1);
     assert_eq!(stage.ledger().creates(), creates + 1, "nothing but the last one was sent");

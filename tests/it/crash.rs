@@ -11,11 +11,11 @@ use crate::support::wait::{later_ms, time, until, until_time};
 
 const LADDERS: &str = r#"
 [policies.brisk]
-steps = [ { wait = "0s", notify = ["primary"] }, { wait = "2s", notify = ["primary"] }, { wait = "1h", notify = ["backup"] } ]
+steps = [ { wait = "0s", notify = ["primary"] }, { wait = "3s", notify = ["primary"] }, { wait = "1h", notify = ["backup"] } ]
 exhaust_after = "1h"
 [policies.widening]
-steps = [ { wait = "0s", notify = ["owner"] }, { wait = "1s", notify = ["primary"] }, { wait = "1s", notify = ["primary", "backup"] },
-          { wait = "1s", notify = ["backup"] }, { wait = "2s", notify = ["owner"] } ]
+steps = [ { wait = "0s", notify = ["owner"] }, { wait = "3s", notify = ["primary"] }, { wait = "300ms", notify = ["primary", "backup"] },
+          { wait = "300ms", notify = ["backup"] }, { wait = "2s", notify = ["owner"] } ]
 exhaust_after = "1h"
 [policies.backup]
 steps = [ { wait = "0s", notify = ["backup"] }, { wait = "1h", notify = ["owner"] } ]
@@ -29,7 +29,7 @@ fn a_follow_up_that_came_due_while_dead_goes_out_within_a_second_of_the_restart_
     stage.dispatch("c1", "brisk");
     let accepted = time(&stage.delivered("c1", 1)["acceptedAt"]);
     serve.process.kill();
-    until_time(accepted.plus(Duration::from_millis(2_300)));
+    until_time(accepted.plus(Duration::from_millis(3_300)));
     assert_eq!(stage.ledger().creates(), 1, "nobody fires it while the engine is dead");
 
     let serve = stage.serve();
@@ -43,7 +43,7 @@ fn a_follow_up_that_came_due_while_dead_goes_out_within_a_second_of_the_restart_
         serve.process.says(words);
     }
     // One missed step keeps its arithmetic.
-    let hour = Duration::from_secs(3_602);
+    let hour = Duration::from_secs(3_603);
     assert_eq!(time(&call["nextFollowUpAt"]), accepted.plus(hour));
     // A second death and restart find nothing to do again.
     serve.process.kill();
@@ -61,7 +61,7 @@ fn of_several_missed_steps_everyone_is_told_once_and_the_ladder_goes_on_from_now
     stage.dispatch("c1", "widening");
     let accepted = time(&stage.delivered("c1", 1)["acceptedAt"]);
     serve.process.kill();
-    until_time(accepted.plus(Duration::from_millis(3_300)));
+    until_time(accepted.plus(Duration::from_millis(3_900)));
 
     let serve = stage.serve();
     let call = stage.delivered("c1", 3);

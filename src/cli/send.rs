@@ -107,13 +107,13 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     if args.dry_run {
         return dry_run(&new, &app, out);
     }
-    let mut sandbox = None;
-    if app.holder().is_none() {
+    let alone = app.holder().is_none();
+    if alone {
         // Before anything is recorded: without an engine this command itself must be able to send.
         app.config.twilio_required()?;
-        sandbox = app.sandbox_if_needed(out).await?;
     }
     let store = app.store(Missing::Create).await?;
+    let sandbox = if alone { app.sandbox_if_needed(out).await? } else { None };
     let core = app.core_that_polls(store);
     let (call, created) = accept(&core, new, out).await?;
     let mut send = Send { args: &args, app, core, call, created, sandbox };

@@ -149,6 +149,25 @@ impl App {
         Ok(Arc::new(Engine { core, sms, id, scope, bounds, beats: Beats::default() }))
     }
 
+    /// Whoever fires a step decides whom it names by this process's own settings: without any contacts it would find nobody,
+    /// and end the call.
+    ///
+    /// # Errors
+    /// Exit 2; nothing was changed.
+    pub(crate) fn people_required(&self) -> Result<(), CliError> {
+        if !self.config.directory.contacts.is_empty() {
+            return Ok(());
+        }
+        let file =
+            self.config.file.as_ref().map_or_else(|| "no file was found".to_owned(), |f| f.display().to_string());
+        Err(CliError::new(
+            ExitStatus::Usage,
+            "no contacts are configured here, so nobody would be told; nothing was changed",
+        )
+        .cause(format!("configuration: {file}"))
+        .hint("name the engine's own configuration with --config or DISPATCHCTL_CONFIG"))
+    }
+
     /// Who holds this store's engine lock now.
     pub(crate) fn holder(&self) -> Option<Holder> {
         EngineLock::holder(self.config.store.path())

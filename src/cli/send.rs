@@ -104,6 +104,9 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     out.outlast_its_reader();
     let taken = intake_of(&args)?;
     let new = intake::new_call(taken, &app.config.directory, Paperwork::Strict, &app.ids, app.clock.now())?;
+    if new.overridden.is_none() {
+        app.people_required()?;
+    }
     if args.dry_run {
         return dry_run(&new, &app, out);
     }

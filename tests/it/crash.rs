@@ -95,7 +95,7 @@ fn thirty_dispatches_in_flight_survive_a_kill_each_text_at_most_once_and_none_lo
     }
     stage.fault(&json!([
         { "kind": "delay", "delayMs": 300 },
-        { "kind": "delay_callbacks", "delayMs": 1_500, "to": SAM },
+        { "kind": "delay_callbacks", "delayMs": 5_000, "to": SAM },
         { "kind": "withhold_callbacks", "to": ANA },
         { "kind": "list_lag", "delayMs": 3_600_000 },
     ]));

@@ -6,6 +6,7 @@ use super::attempt::{AttemptEvent, AttemptKind, AttemptState, Move};
 use super::call::OutReason;
 use super::event::{Answer, Asks, Change, Loaded, LogKind, News, ReceiptRow, Source};
 use super::receipt::{MessageStatus, Verdict};
+use super::resend;
 use super::sending::{self, Accepted};
 use super::step::{Ctx, Illegal, Work};
 use super::types::{Actor, AttemptId, ErrorCode, MessageSid, Timestamp};
@@ -133,6 +134,9 @@ fn moved(
     asks: Asks,
     way: &str,
 ) -> Result<(), Illegal> {
+    if was == AttemptState::Unknown {
+        w.resolve(resend::unknown_key(id));
+    }
     let found = if was == AttemptState::Unknown { " (outcome found out)" } else { "" };
     let a = w.attempt(id)?;
     let (number, name, sid) = (a.number, a.recipient.name.clone(), a.sid.clone());

@@ -8,6 +8,7 @@ use super::call::{CallStatus, OutReason};
 use super::error_class::{Class, Special};
 use super::event::{Answer, Asks, LogKind, OptOutChange, SendOutcome, ToSend};
 use super::news;
+use super::resend;
 use super::sequence;
 use super::step::{Illegal, Work};
 use super::types::{AttemptId, ErrorCode, Sender};
@@ -56,6 +57,13 @@ fn unwanted(w: &Work<'_>, id: AttemptId) -> Result<Option<(AttemptEvent, String)
         AttemptKind::Notice if a.round != call.round => Some((AttemptEvent::Skip, "a new round has begun".into())),
         AttemptKind::Notice if call.is_out(&a.recipient.contact) => {
             Some((AttemptEvent::Skip, format!("{} passed or cannot be reached", a.recipient.name)))
+        }
+        AttemptKind::Notice
+            if a.repeats
+                .and_then(|r| w.state.attempt(r))
+                .is_some_and(|r| matches!(r.state, AttemptState::Submitted | AttemptState::Delivered)) =>
+        {
+            Some((AttemptEvent::Skip, "the text that it repeats was accepted after all".into()))
         }
         AttemptKind::StandDown if matches!(call.status, CallStatus::Dispatching | CallStatus::Exhausted) => {
             Some((AttemptEvent::Skip, "the call is looking for somebody again".into()))
@@ -238,7 +246,9 @@ fn unknown(w: &mut Work<'_>, id: AttemptId, why: &str) -> Result<(), Illegal> {
     if w.attempt_on(id, AttemptEvent::OutcomeUnknown)? != Move::To(AttemptState::Unknown) {
         return Ok(());
     }
+    let search_at = resend::first_search(w.now());
     let a = w.attempt_mut(id)?;
+    (a.poll_at, a.polls) = (Some(search_at), 0);
     a.result = format!("outcome unknown: {why}");
     let text = format!("attempt {}: outcome unknown ({why}); not sent again until it is found out", a.number);
     w.log(LogKind::AttemptUnknown, Some(id), text, Value::Null);
@@ -305,8 +315,22 @@ pub(super) fn failed(w: &mut Work<'_>, id: AttemptId, asks: Asks, accepted: Acce
             w.raise(format!("sender:{sender}"), format!("texts from {sender} fail: {text}"));
             Ok(())
         }
-        // The clock goes on: the next step follows at its time.
-        Class::Transient | Class::Ambiguous | Class::Informational => Ok(()),
+        Class::Transient => {
+            if resend::after_failure(w, id, w.ctx.rules.resend_limit)? {
+                return Ok(());
+            }
+            // This contact keeps their later steps; somebody else is told now.
+            sequence::escalate_past(w, id, &contact, &text)
+        }
+        Class::Ambiguous => {
+            if resend::after_failure(w, id, w.ctx.rules.resend_limit.min(1))? {
+                return Ok(());
+            }
+            w.raise(format!("refused:{call}:{}", contact.as_str()), format!("call {call}: {text}"));
+            sequence::escalate_now(w, Some(id), &contact, &text)
+        }
+        // Says nothing of an outbound message: the clock goes on.
+        Class::Informational => Ok(()),
     }
 }
 

@@ -22,6 +22,7 @@ use crate::store::{EngineRow, Pollable, StoreError};
 use super::clocks::ClockWatch;
 use super::dispatcher::Dispatcher;
 use super::poller::Poller;
+use super::reconciler::Reconciler;
 use super::scheduler::Scheduler;
 use super::wake::Bell;
 use super::{Engine, Scope, watch};
@@ -79,6 +80,7 @@ enum Loop {
     Scheduler,
     Dispatcher,
     Poller,
+    Reconciler,
     Watch,
     Clocks,
     Versions,
@@ -91,6 +93,7 @@ pub struct Supervisor {
     scheduler: Arc<Scheduler>,
     dispatcher: Arc<Dispatcher>,
     poller: Arc<Poller>,
+    reconciler: Arc<Reconciler>,
     clocks: Arc<ClockWatch>,
     /// Set when somebody who may have it asks for the lock (never for `serve`).
     yielded: CancellationToken,
@@ -103,6 +106,7 @@ impl Supervisor {
             scheduler: Arc::new(Scheduler::new(engine.clone())),
             dispatcher: Arc::new(Dispatcher::new(engine.clone())),
             poller: Arc::new(Poller::new(engine.clone())),
+            reconciler: Arc::new(Reconciler::new(engine.clone())),
             clocks: Arc::new(ClockWatch::new(engine.core.clone())),
             engine,
             yielded: CancellationToken::new(),
@@ -208,6 +212,8 @@ impl Supervisor {
             Loop::Scheduler,
             Loop::Dispatcher,
             Loop::Poller,
+            Loop::Reconciler,
+            Loop::Reconciler,
             Loop::Watch,
             Loop::Clocks,
             Loop::Versions,
@@ -328,6 +334,7 @@ impl Supervisor {
             Loop::Scheduler => self.scheduler.pass().await,
             Loop::Dispatcher => self.dispatcher.pass().await,
             Loop::Poller => self.poller.pass().await,
+            Loop::Reconciler => self.reconciler.pass().await,
             Loop::Watch if self.engine.scope == Scope::All => watch::pass(&self.engine).await,
             Loop::Clocks => self.clocks.pass().await,
             Loop::Versions => {

@@ -26,6 +26,13 @@ const CLOCKS_DIFFER: Duration = Duration::from_secs(120);
 /// The most messages that one search reads.
 const LIST_MAX: usize = 2_000;
 
+/// Whether the provider can be asked at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Provider {
+    Answers,
+    Away,
+}
+
 /// The searching side of an engine.
 pub struct Reconciler {
     engine: Arc<Engine>,
@@ -52,8 +59,9 @@ impl Reconciler {
         for s in due {
             groups.entry((s.to.e164().to_owned(), s.sender.as_str().to_owned())).or_default().push(s);
         }
+        let mut provider = Provider::Answers;
         for group in groups.into_values() {
-            self.search(group).await?;
+            provider = self.search(group, provider).await?;
         }
         let next = core.store.next_search().await?;
         // Another call's search is another engine's: it must not keep this one awake.
@@ -65,9 +73,11 @@ impl Reconciler {
         Ok(due.into_iter().filter(|s| state.attempt(s.attempt).is_some()).collect())
     }
 
-    async fn search(&self, group: Vec<Searchable>) -> Result<(), StoreError> {
+    /// Where the provider is away, the rest of the pass is not asked for: each question could last a whole timeout, and the
+    /// policy's time must not be slept through for all of them.
+    async fn search(&self, group: Vec<Searchable>, provider: Provider) -> Result<Provider, StoreError> {
         let core = &self.engine.core;
-        let Some(first) = group.first() else { return Ok(()) };
+        let Some(first) = group.first() else { return Ok(provider) };
         let began_at = core.clock.now();
         let oldest = group.iter().map(|s| s.sent_at).min().unwrap_or(began_at).minus(CLOCKS_DIFFER);
         let filter = ListFilter {
@@ -77,13 +87,7 @@ impl Reconciler {
             not_before: Some(oldest),
             limit: LIST_MAX,
         };
-        let listing = match self.engine.sms.list(&filter).await {
-            Ok(listing) => listing,
-            Err(e) => {
-                tell_unreadable(&e);
-                Listing { messages: Vec::new(), complete: false }
-            }
-        };
+        let (listing, provider) = self.read(&filter, provider).await;
         for s in group {
             match self.find(&s, &listing.messages).await? {
                 Some(found) => self.found(&s, found).await?,
@@ -93,7 +97,25 @@ impl Reconciler {
                 }
             }
         }
-        Ok(())
+        Ok(provider)
+    }
+
+    async fn read(&self, filter: &ListFilter, provider: Provider) -> (Listing, Provider) {
+        let unread = Listing { messages: Vec::new(), complete: false };
+        if provider == Provider::Away {
+            return (unread, provider);
+        }
+        match self.engine.sms.list(filter).await {
+            Ok(listing) => (listing, Provider::Answers),
+            Err(GatewayError::Refused { http, code, .. }) => {
+                warn!(http, ?code, "the provider's list is refused: unknown outcomes cannot be looked for");
+                (unread, Provider::Answers)
+            }
+            Err(GatewayError::Retryable { why, .. } | GatewayError::Unknown { why }) => {
+                debug!(why, "the provider's list cannot be read; again later");
+                (unread, Provider::Away)
+            }
+        }
     }
 
     /// The message of this attempt, where the list has it: to the same number, by the same sender, made after the intent, with
@@ -132,16 +154,5 @@ impl Reconciler {
         };
         self.engine.core.apply(Event::News(news), Actor::provider()).await?;
         Ok(())
-    }
-}
-
-fn tell_unreadable(e: &GatewayError) {
-    match e {
-        GatewayError::Refused { http, code, .. } => {
-            warn!(http, ?code, "the provider's list is refused: unknown outcomes cannot be looked for")
-        }
-        GatewayError::Retryable { why, .. } | GatewayError::Unknown { why } => {
-            debug!(why, "the provider's list cannot be read; again later")
-        }
     }
 }

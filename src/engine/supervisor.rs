@@ -213,7 +213,6 @@ impl Supervisor {
             Loop::Dispatcher,
             Loop::Poller,
             Loop::Reconciler,
-            Loop::Reconciler,
             Loop::Watch,
             Loop::Clocks,
             Loop::Versions,

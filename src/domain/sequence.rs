@@ -304,6 +304,8 @@ fn may_escalate(w: &Work<'_>, failed: Option<AttemptId>, contact: &ContactId) ->
         a.kind == AttemptKind::Notice
             && a.round == call.round
             && !call.is_out(&a.recipient.contact)
+            // Nobody else waits for an unknown outcome to be found out.
+            && a.state != AttemptState::Unknown
             && (a.state.is_waiting() || a.state.may_have_arrived())
             && if &a.recipient.contact == contact { a.number > number && failed.is_some() } else { a.step == last }
     });
@@ -318,19 +320,25 @@ pub(super) fn escalate_past(
     contact: &ContactId,
     why: &str,
 ) -> Result<(), Illegal> {
-    let somebody_else =
-        (w.state.call.next_step..total(w)).any(|i| who(w, i).tell.iter().any(|r| &r.contact != contact));
-    if !somebody_else || !may_escalate(w, Some(failed), contact)? {
+    let left = w.state.call.next_step..total(w);
+    let somebody_else = left.clone().any(|i| who(w, i).tell.iter().any(|r| &r.contact != contact));
+    // Where every step that is left names them alone, the clock goes on.
+    if !(somebody_else || left.is_empty()) || !may_escalate(w, Some(failed), contact)? {
         return Ok(());
     }
     let skip = |w: &Work<'_>, i: u32| !who(w, i).tell.iter().any(|r| &r.contact != contact);
-    while skip(w, w.state.call.next_step) {
+    while somebody_else && skip(w, w.state.call.next_step) {
         let (round, index) = (w.state.call.round, w.state.call.next_step);
         let text = format!("{} skipped: it names nobody else", step_name(round, index));
         w.log(LogKind::StepSkipped, None, text, step_data(round, index));
         w.state.call.next_step += 1;
     }
     go_on(w, why)
+}
+
+/// Whether a step that tells somebody is still to come.
+pub(super) fn a_step_follows(w: &Work<'_>) -> bool {
+    (w.state.call.next_step..total(w)).any(|i| !who(w, i).tell.is_empty())
 }
 
 /// Whether the next step is due within `soon` and names this contact.

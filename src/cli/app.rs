@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, Mode, Sources, Twilio};
+use crate::domain::UnknownPolicy;
 use crate::domain::event::Rules;
 use crate::domain::types::Actor;
 use crate::engine::apply::Core;
@@ -104,6 +105,11 @@ impl App {
             poll_after: d.poll_after,
             status_timeout: d.status_timeout,
             validity: self.config.twilio.as_ref().map_or(std::time::Duration::from_secs(600), |t| t.validity),
+            settle: d.settle,
+            unknown_first: policy(d.unknown_first),
+            unknown_follow_up: policy(d.unknown_follow_up),
+            resend_limit: d.resend_limit,
+            resend_pause: d.resend_pause,
             stand_down: d.stand_down,
             late_follow_up: self.config.alerts.late_follow_up,
             test_mode: self.config.mode == Mode::Test,
@@ -217,6 +223,13 @@ impl App {
             config.api_key = t.api_key.as_ref().map(|(sid, secret)| (sid.clone(), secret.expose_secret().to_owned()));
         }
         Sandbox::start(config).await
+    }
+}
+
+fn policy(p: config::UnknownPolicy) -> UnknownPolicy {
+    match p {
+        config::UnknownPolicy::Resend => UnknownPolicy::Resend,
+        config::UnknownPolicy::Hold => UnknownPolicy::Hold,
     }
 }
 

@@ -218,6 +218,10 @@ fn calm(w: &mut Work<'_>) {
     for kind in ["exhausted", "untold", "late", "stranded", "unknown-level", "unknown-contact"] {
         w.resolve(format!("{kind}:{id}"));
     }
+    let unknown: Vec<_> = w.state.attempts.iter().filter(|a| a.decided_at.is_some()).map(|a| a.id).collect();
+    for attempt in unknown {
+        w.resolve(super::resend::unknown_key(attempt));
+    }
     let contacts: Vec<String> = w.state.attempts.iter().map(|a| a.recipient.contact.as_str().to_owned()).collect();
     for contact in contacts {
         w.resolve(format!("failed:{id}:{contact}"));

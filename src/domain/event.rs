@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::UnknownPolicy;
 use super::attempt::{Attempt, words};
 use super::call::{CallData, CallState, Override};
 use super::error_class::Class;
@@ -183,6 +184,15 @@ pub enum Event {
     },
     /// The provider reported on a message.
     News(News),
+    /// The provider's list was searched for an unknown outcome, in vain.
+    Searched {
+        /// Which.
+        attempt: AttemptId,
+        /// The list was read to the end of what matters.
+        complete: bool,
+        /// When the search began.
+        began_at: Timestamp,
+    },
     /// We asked for a message's status in vain; ask again at this time (`None`: give up).
     Polled {
         /// Which.
@@ -498,6 +508,16 @@ pub struct Rules {
     pub status_timeout: Duration,
     /// Stand-downs are dropped after this.
     pub validity: Duration,
+    /// How long an unknown outcome is looked for before its policy decides, from the POST's start.
+    pub settle: Duration,
+    /// For a first notice.
+    pub unknown_first: UnknownPolicy,
+    /// For a reminder.
+    pub unknown_follow_up: UnknownPolicy,
+    /// Texts made for a notice because an earlier one failed in a way that may pass.
+    pub resend_limit: u32,
+    /// Before each of them.
+    pub resend_pause: Duration,
     /// Whether stand-downs are made.
     pub stand_down: bool,
     /// A follow-up that fires later than this after its time raises an alert.

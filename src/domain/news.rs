@@ -6,6 +6,7 @@ use super::attempt::{AttemptEvent, AttemptKind, AttemptState, Move};
 use super::call::OutReason;
 use super::event::{Answer, Asks, Change, Loaded, LogKind, News, ReceiptRow, Source};
 use super::receipt::{MessageStatus, Verdict};
+use super::resend;
 use super::sending::{self, Accepted};
 use super::step::{Ctx, Illegal, Work};
 use super::types::{Actor, AttemptId, ErrorCode, MessageSid, Timestamp};
@@ -84,7 +85,8 @@ pub(super) fn join(
         let poll_at = w.now().plus(w.ctx.rules.poll_after);
         let a = w.attempt_mut(id)?;
         a.sid = Some(sid.clone());
-        a.poll_at = Some(poll_at);
+        // What was counted until now were searches.
+        (a.poll_at, a.polls) = (Some(poll_at), 0);
     }
     let verdict = status.verdict();
     let higher = status.rank().is_some_and(|new| old_rank.is_none_or(|old| new > old));
@@ -133,6 +135,12 @@ fn moved(
     asks: Asks,
     way: &str,
 ) -> Result<(), Illegal> {
+    if was == AttemptState::Unknown {
+        w.resolve(resend::unknown_key(id));
+    }
+    if to != AttemptState::Failed && w.attempt(id)?.kind == AttemptKind::Notice {
+        resend::calm_earlier(w, id)?;
+    }
     let found = if was == AttemptState::Unknown { " (outcome found out)" } else { "" };
     let a = w.attempt(id)?;
     let (number, name, sid) = (a.number, a.recipient.name.clone(), a.sid.clone());

@@ -8,6 +8,7 @@ use super::call::{CallStatus, OutReason};
 use super::error_class::{Class, Special};
 use super::event::{Answer, Asks, LogKind, OptOutChange, SendOutcome, ToSend};
 use super::news;
+use super::resend;
 use super::sequence;
 use super::step::{Illegal, Work};
 use super::types::{AttemptId, ErrorCode, Sender};
@@ -23,6 +24,10 @@ pub(super) fn claim(w: &mut Work<'_>, id: AttemptId, engine: &str) -> Result<(),
     }
     if let Some((event, why)) = unwanted(w, id)? {
         w.drop_waiting(id, event, &why)?;
+        if attempt.kind == AttemptKind::Notice && w.state.call.is_out(&attempt.recipient.contact) {
+            // It was alive until now, and may have kept the ladder from going on.
+            sequence::escalate_now(w, Some(id), &attempt.recipient.contact, &why)?;
+        }
         return refuse(w, why);
     }
     let (line, _) = w.ctx.directory.line(w.state.call.data.twilio_to_number.as_deref());
@@ -61,6 +66,7 @@ fn unwanted(w: &Work<'_>, id: AttemptId) -> Result<Option<(AttemptEvent, String)
         AttemptKind::Notice if let Some(newer) = superseding(w, a) => {
             Some((AttemptEvent::Skip, format!("superseded by attempt {newer}")))
         }
+        AttemptKind::Notice if let Some(why) = resend::overtaken(w, a) => Some((AttemptEvent::Skip, why.into())),
         AttemptKind::StandDown if matches!(call.status, CallStatus::Dispatching | CallStatus::Exhausted) => {
             Some((AttemptEvent::Skip, "the call is looking for somebody again".into()))
         }
@@ -117,7 +123,7 @@ fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Resu
     let a = w.attempt(id)?;
     let first = !w.state.was_told(&a.recipient.contact, Some(id));
     if a.body.is_empty() {
-        let rendered = render(w, id, first)?;
+        let rendered = render(w, id, first, Words::Configured)?;
         if let Some(why) = rendered.fell_back {
             w.raise("template", format!("a template cannot be used, the built-in text goes out instead: {why}"));
         }
@@ -148,7 +154,21 @@ fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Resu
     Ok(())
 }
 
-fn render(w: &Work<'_>, id: AttemptId, first: bool) -> Result<body::Rendered, Illegal> {
+/// Whose words a text uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Words {
+    /// The caller's own or the operator's template, where there are any.
+    Configured,
+    /// Ours.
+    BuiltIn,
+}
+
+/// The text of this attempt in the built-in words.
+pub(super) fn built_in(w: &Work<'_>, id: AttemptId, first: bool) -> Result<body::Rendered, Illegal> {
+    render(w, id, first, Words::BuiltIn)
+}
+
+fn render(w: &Work<'_>, id: AttemptId, first: bool, words: Words) -> Result<body::Rendered, Illegal> {
     let (call, a) = (&w.state.call, w.attempt(id)?);
     let (line, _) = w.ctx.directory.line(call.data.twilio_to_number.as_deref());
     let (own, general) = (&line.templates, &w.ctx.directory.default_line.templates);
@@ -157,6 +177,7 @@ fn render(w: &Work<'_>, id: AttemptId, first: bool) -> Result<body::Rendered, Il
     } else {
         own.reminder.as_ref().or(general.reminder.as_ref())
     };
+    let configured = words == Words::Configured;
     let holder = holder_name(w);
     let kind = match (a.kind, call.status) {
         (AttemptKind::Notice, _) if first => TextKind::First,
@@ -172,8 +193,8 @@ fn render(w: &Work<'_>, id: AttemptId, first: bool) -> Result<body::Rendered, Il
     let reference = a.reference(&call.reference);
     let repeat_of = a.repeats.and_then(|r| w.state.attempt(r)).map(|r| r.reference(&call.reference));
     body::render(&RenderInput {
-        template: template.map(String::as_str),
-        own_words: call.data.body.as_deref(),
+        template: template.map(String::as_str).filter(|_| configured),
+        own_words: call.data.body.as_deref().filter(|_| configured),
         kind,
         reference: &reference,
         repeat_of: repeat_of.as_deref(),
@@ -264,7 +285,9 @@ fn unknown(w: &mut Work<'_>, id: AttemptId, why: &str) -> Result<(), Illegal> {
     if w.attempt_on(id, AttemptEvent::OutcomeUnknown)? != Move::To(AttemptState::Unknown) {
         return Ok(());
     }
+    let search_at = resend::first_search(w.now());
     let a = w.attempt_mut(id)?;
+    (a.poll_at, a.polls) = (Some(search_at), 0);
     a.result = format!("outcome unknown: {why}");
     let text = format!("attempt {}: outcome unknown ({why}); not sent again until it is found out", a.number);
     w.log(LogKind::AttemptUnknown, Some(id), text, Value::Null);
@@ -309,6 +332,13 @@ pub(super) fn failed(w: &mut Work<'_>, id: AttemptId, asks: Asks, accepted: Acce
             format!("call {call}: {text}, after the provider had accepted it"),
         );
     }
+    by_class(w, &a, asks, &text)
+}
+
+/// What the class of its error asks of the ladder for a notice that failed.
+fn by_class(w: &mut Work<'_>, a: &Attempt, asks: Asks, text: &str) -> Result<(), Illegal> {
+    let (id, call, contact) = (a.id, w.state.call.id.clone(), a.recipient.contact.clone());
+    let refused = format!("refused:{call}:{}", contact.as_str());
     match asks.class {
         Class::NumberPermanent => {
             if asks.special == Some(Special::OptedOut) {
@@ -320,19 +350,43 @@ pub(super) fn failed(w: &mut Work<'_>, id: AttemptId, asks: Asks, accepted: Acce
                 w.change.opt_outs.push(OptOutChange::Out { phone: a.recipient.phone.e164().to_owned(), sender });
             }
             w.state.call.put_out(&contact, OutReason::Failed);
-            sequence::escalate_now(w, Some(id), &contact, &text)
+            sequence::escalate_now(w, Some(id), &contact, text)
+        }
+        Class::OurRequest if asks.special == Some(Special::BadText) => {
+            w.raise(refused, format!("call {call}: {text}"));
+            if resend::with_built_in_text(w, id)? {
+                return Ok(());
+            }
+            sequence::escalate_now(w, Some(id), &contact, text)
         }
         Class::PairOrContent | Class::OurRequest | Class::UnknownCode => {
-            w.raise(format!("refused:{call}:{}", contact.as_str()), format!("call {call}: {text}"));
-            sequence::escalate_now(w, Some(id), &contact, &text)
+            w.raise(refused, format!("call {call}: {text}"));
+            sequence::escalate_now(w, Some(id), &contact, text)
         }
         Class::Account | Class::Sender => {
             let sender = a.sender.as_ref().map(ToString::to_string).unwrap_or_default();
             w.raise(format!("sender:{sender}"), format!("texts from {sender} fail: {text}"));
             Ok(())
         }
-        // The clock goes on: the next step follows at its time.
-        Class::Transient | Class::Ambiguous | Class::Informational => Ok(()),
+        Class::Transient => {
+            if resend::after_failure(w, id, w.ctx.rules.resend_limit)? {
+                return Ok(());
+            }
+            // This contact keeps their later steps; somebody else is told now.
+            sequence::escalate_past(w, id, &contact, text)
+        }
+        Class::Ambiguous if asks.special == Some(Special::UnknownOutcome) => {
+            resend::by_policy(w, id, "the carrier did not answer in time")
+        }
+        Class::Ambiguous => {
+            if resend::after_failure(w, id, w.ctx.rules.resend_limit.min(1))? {
+                return Ok(());
+            }
+            w.raise(refused, format!("call {call}: {text}"));
+            sequence::escalate_now(w, Some(id), &contact, text)
+        }
+        // Says nothing of an outbound message: the clock goes on.
+        Class::Informational => Ok(()),
     }
 }
 

@@ -284,18 +284,23 @@ pub(super) fn escalate_now(
     contact: &ContactId,
     why: &str,
 ) -> Result<(), Illegal> {
+    if may_escalate(w, failed, contact)? { go_on(w, why) } else { Ok(()) }
+}
+
+/// See [`escalate_now`].
+fn may_escalate(w: &Work<'_>, failed: Option<AttemptId>, contact: &ContactId) -> Result<bool, Illegal> {
     let call = &w.state.call;
     if call.status != CallStatus::Dispatching {
-        return Ok(());
+        return Ok(false);
     }
     let Some(last) = w.state.notices.iter().filter(|n| n.round == call.round).map(|n| n.step).max() else {
-        return Ok(());
+        return Ok(false);
     };
     let mut number = 0;
     if let Some(id) = failed {
         let a = w.attempt(id)?;
         if a.round != call.round || a.step < last {
-            return Ok(());
+            return Ok(false);
         }
         number = a.number;
     }
@@ -303,13 +308,49 @@ pub(super) fn escalate_now(
         a.kind == AttemptKind::Notice
             && a.round == call.round
             && !call.is_out(&a.recipient.contact)
+            // Nobody else waits for an unknown outcome to be found out.
+            && a.state != AttemptState::Unknown
             && (a.state.is_waiting() || a.state.may_have_arrived())
             && if &a.recipient.contact == contact { a.number > number && failed.is_some() } else { a.step == last }
     });
-    if alive {
+    Ok(!alive)
+}
+
+/// A contact could not be reached although it was tried again: the next step that has somebody else, now. This contact keeps
+/// their later steps. The conditions are those of [`escalate_now`].
+pub(super) fn escalate_past(
+    w: &mut Work<'_>,
+    failed: AttemptId,
+    contact: &ContactId,
+    why: &str,
+) -> Result<(), Illegal> {
+    let left = w.state.call.next_step..total(w);
+    let somebody_else = left.clone().any(|i| who(w, i).tell.iter().any(|r| &r.contact != contact));
+    // Where every step that is left names them alone, the clock goes on.
+    if !(somebody_else || left.is_empty()) || !may_escalate(w, Some(failed), contact)? {
         return Ok(());
     }
+    let skip = |w: &Work<'_>, i: u32| !who(w, i).tell.iter().any(|r| &r.contact != contact);
+    while somebody_else && skip(w, w.state.call.next_step) {
+        let (round, index) = (w.state.call.round, w.state.call.next_step);
+        let text = format!("{} skipped: it names nobody else", step_name(round, index));
+        w.log(LogKind::StepSkipped, None, text, step_data(round, index));
+        w.state.call.next_step += 1;
+    }
     go_on(w, why)
+}
+
+/// Whether a step that tells somebody is still to come.
+pub(super) fn a_step_follows(w: &Work<'_>) -> bool {
+    (w.state.call.next_step..total(w)).any(|i| !who(w, i).tell.is_empty())
+}
+
+/// Whether the next step is due within `soon` and names this contact.
+pub(super) fn is_due_soon(w: &Work<'_>, contact: &ContactId, soon: std::time::Duration) -> bool {
+    let call = &w.state.call;
+    call.wake_at.is_some_and(|at| at.since(w.now()) <= soon)
+        && call.next_step < total(w)
+        && who(w, call.next_step).tell.iter().any(|r| &r.contact == contact)
 }
 
 /// On to the first later step that has somebody left; later waits count from now. Nobody in any later step: exhausted now,

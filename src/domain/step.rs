@@ -7,7 +7,7 @@ use super::call::{CallState, CallStatus};
 use super::event::{AlertChange, Answer, Change, Effect, Event, Loaded, LogEntry, LogKind, Rules};
 use super::team::Directory;
 use super::types::{Actor, AttemptId, Timestamp};
-use super::{decide, news, reply, sending, sequence};
+use super::{decide, news, reply, resend, sending, sequence};
 
 /// What a decision may use of the world, all by value.
 pub struct Ctx<'a> {
@@ -60,6 +60,9 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         Event::Claim { attempt, engine } => with_call(loaded, ctx, |w| sending::claim(w, *attempt, engine))?,
         Event::Sent { attempt, outcome } => with_call(loaded, ctx, |w| sending::sent(w, *attempt, outcome))?,
         Event::EngineGone { attempt, engine } => with_call(loaded, ctx, |w| sending::engine_gone(w, *attempt, engine))?,
+        Event::Searched { attempt, complete, began_at } => {
+            with_call(loaded, ctx, |w| resend::searched(w, *attempt, *complete, *began_at))?
+        }
         Event::Polled { attempt, again_at } => with_call(loaded, ctx, |w| news::polled(w, *attempt, *again_at))?,
         Event::Untold { .. } => with_call(loaded, ctx, sequence::untold)?,
     };

@@ -130,6 +130,7 @@ impl Core {
             Event::Claim { attempt, .. }
             | Event::Sent { attempt, .. }
             | Event::EngineGone { attempt, .. }
+            | Event::Searched { attempt, .. }
             | Event::Polled { attempt, .. } => Load::Attempt(*attempt),
             Event::News(news) => Load::Message { attempt: news.attempt, sid: news.sid.clone() },
             Event::Inbound(text) => Load::Reply {

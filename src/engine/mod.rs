@@ -11,6 +11,7 @@ pub mod intake;
 pub mod lock;
 pub mod poller;
 pub mod rate;
+pub mod reconciler;
 pub mod scheduler;
 pub mod supervisor;
 #[cfg(test)]

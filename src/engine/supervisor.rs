@@ -22,6 +22,7 @@ use crate::store::{EngineRow, Pollable, StoreError};
 use super::clocks::ClockWatch;
 use super::dispatcher::Dispatcher;
 use super::poller::Poller;
+use super::reconciler::Reconciler;
 use super::scheduler::Scheduler;
 use super::wake::Bell;
 use super::{Engine, Scope, watch};
@@ -81,6 +82,7 @@ enum Loop {
     Scheduler,
     Dispatcher,
     Poller,
+    Reconciler,
     Watch,
     Clocks,
     Versions,
@@ -93,6 +95,7 @@ pub struct Supervisor {
     scheduler: Arc<Scheduler>,
     dispatcher: Arc<Dispatcher>,
     poller: Arc<Poller>,
+    reconciler: Arc<Reconciler>,
     clocks: Arc<ClockWatch>,
     /// Set when somebody who may have it asks for the lock (never for `serve`).
     yielded: CancellationToken,
@@ -105,6 +108,7 @@ impl Supervisor {
             scheduler: Arc::new(Scheduler::new(engine.clone())),
             dispatcher: Arc::new(Dispatcher::new(engine.clone())),
             poller: Arc::new(Poller::new(engine.clone())),
+            reconciler: Arc::new(Reconciler::new(engine.clone())),
             clocks: Arc::new(ClockWatch::new(engine.core.clone())),
             engine,
             yielded: CancellationToken::new(),
@@ -216,6 +220,7 @@ impl Supervisor {
             Loop::Scheduler,
             Loop::Dispatcher,
             Loop::Poller,
+            Loop::Reconciler,
             Loop::Watch,
             Loop::Clocks,
             Loop::Versions,
@@ -340,6 +345,7 @@ impl Supervisor {
             Loop::Scheduler => self.scheduler.pass().await,
             Loop::Dispatcher => self.dispatcher.pass().await,
             Loop::Poller => self.poller.pass().await,
+            Loop::Reconciler => self.reconciler.pass().await,
             Loop::Watch if self.engine.scope == Scope::All => watch::pass(&self.engine).await,
             Loop::Clocks => self.clocks.pass().await,
             Loop::Versions => {

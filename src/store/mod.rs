@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::domain::attempt::{AttemptKind, Priority};
 use crate::domain::call::{Call, CallState, CallStatus};
 use crate::domain::event::{Answer, Change, Load, Loaded, LogEntry, LogKind, ReceiptRow};
-use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ErrorCode, MessageSid};
+use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ErrorCode, MessageSid, Sender};
 use crate::domain::{PhoneNumber, Timestamp};
 
 pub use sqlite::{OpenOptions, SqliteStore, StoreMode};
@@ -176,6 +176,23 @@ pub struct Pollable {
     pub sent_at: Timestamp,
 }
 
+/// An attempt whose outcome is unknown, with what its message in the provider's list would look like.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Searchable {
+    /// Which.
+    pub attempt: AttemptId,
+    /// Its call's reference.
+    pub reference: CallRef,
+    /// Its number.
+    pub number: u32,
+    /// The recipient.
+    pub to: PhoneNumber,
+    /// Who sent.
+    pub sender: Sender,
+    /// When its intent was committed.
+    pub sent_at: Timestamp,
+}
+
 /// A follow-up that is still to come.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DueLine {
@@ -328,6 +345,10 @@ pub trait Store: Send + Sync {
     async fn pollable(&self, now: Timestamp, limit: usize) -> Result<Vec<Pollable>, StoreError>;
     /// When the next message is to be asked about.
     async fn next_poll(&self) -> Result<Option<Timestamp>, StoreError>;
+    /// Unknown outcomes that are to be looked for, earliest first.
+    async fn searchable(&self, now: Timestamp, limit: usize) -> Result<Vec<Searchable>, StoreError>;
+    /// When the next unknown outcome is to be looked for.
+    async fn next_search(&self) -> Result<Option<Timestamp>, StoreError>;
     /// DISPATCHING calls that nothing will look at soon: nothing waiting or in flight, no log entry since `quiet_since`, and a
     /// wake time further away than a day and than the longest wait of the call's own ladder. Must be empty.
     async fn stranded(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;

@@ -149,6 +149,7 @@ impl Desk {
             Event::Claim { attempt, .. }
             | Event::Sent { attempt, .. }
             | Event::EngineGone { attempt, .. }
+            | Event::Searched { attempt, .. }
             | Event::Polled { attempt, .. } => of(attempt),
             Event::News(n) => {
                 let knows = |c: &&CallState| c.attempts.iter().any(|a| a.sid.as_ref() == Some(&n.sid));

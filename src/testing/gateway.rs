@@ -1,14 +1,16 @@
 //! A provider that does what a script says and keeps a ledger of what it accepted: the judge of "lost" and "doubled".
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{Notify, watch};
 
-use crate::domain::MessageStatus;
+use super::clock::ManualClock;
+use crate::clock::Clock as _;
 use crate::domain::types::{AttemptId, ErrorCode, MessageSid};
+use crate::domain::{MessageStatus, Timestamp};
 use crate::gateways::{
     Callback, GatewayError, ListFilter, Listing, MessageBody, MessageRecord, SmsGateway, Submission,
 };
@@ -51,6 +53,7 @@ pub(crate) struct Accepted {
     pub(crate) callback: Callback,
     pub(crate) status: MessageStatus,
     pub(crate) code: Option<ErrorCode>,
+    pub(crate) at: Timestamp,
 }
 
 #[derive(Default)]
@@ -62,18 +65,24 @@ struct State {
     posts: Vec<AttemptId>,
     ledger: Vec<Accepted>,
     fetches: usize,
+    list: Option<Reaction>,
+    lists: usize,
+    lag: Duration,
+    prefix: &'static str,
+    planted: Vec<MessageRecord>,
 }
 
 /// See the module.
 pub(crate) struct ScriptedGateway {
+    clock: Arc<ManualClock>,
     state: Mutex<State>,
     held: Notify,
     accepted: watch::Sender<usize>,
 }
 
 impl ScriptedGateway {
-    pub(crate) fn new() -> Self {
-        Self { state: Mutex::default(), held: Notify::new(), accepted: watch::Sender::new(0) }
+    pub(crate) fn new(clock: Arc<ManualClock>) -> Self {
+        Self { clock, state: Mutex::default(), held: Notify::new(), accepted: watch::Sender::new(0) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -95,9 +104,42 @@ impl ScriptedGateway {
         self.lock().otherwise = Some(reaction);
     }
 
+    /// Every POST from now on is accepted.
+    pub(crate) fn forget_script(&self) {
+        let mut s = self.lock();
+        s.script.clear();
+        s.by_phone.clear();
+        s.otherwise = None;
+    }
+
     /// Every question meets this; `Accept` answers from the ledger, `AcceptLate` too, after [`ScriptedGateway::release`].
     pub(crate) fn on_fetch(&self, reaction: Reaction) {
         self.lock().fetch = Some(reaction);
+    }
+
+    /// Every list meets this; `Accept` answers from the ledger.
+    pub(crate) fn on_list(&self, reaction: Reaction) {
+        self.lock().list = Some(reaction);
+    }
+
+    /// A message is in the list only so long after it was accepted.
+    pub(crate) fn list_lags(&self, lag: Duration) {
+        self.lock().lag = lag;
+    }
+
+    /// The account is a trial: every text is prefixed.
+    pub(crate) fn trial(&self) {
+        self.lock().prefix = "Sent from your Twilio trial account - ";
+    }
+
+    /// A message that is none of ours, or not as we made it, is in the list.
+    pub(crate) fn plant(&self, record: MessageRecord) {
+        self.lock().planted.push(record);
+    }
+
+    /// How often the list was read.
+    pub(crate) fn lists(&self) -> usize {
+        self.lock().lists
     }
 
     /// Answers every POST that was held.
@@ -153,24 +195,27 @@ impl ScriptedGateway {
             callback: m.callback,
             status: MessageStatus::Queued,
             code: None,
+            at: self.clock.now(),
         });
-        let record = s.ledger.last().map(record).expect("just pushed");
+        let record = s.ledger.last().map(|m| record(m, s.prefix)).expect("just pushed");
         self.accepted.send_replace(s.ledger.len());
         record
     }
 }
 
-fn record(m: &Accepted) -> MessageRecord {
+/// With a messaging service, no sender is chosen yet; times are whole seconds.
+fn record(m: &Accepted, prefix: &str) -> MessageRecord {
+    let service = m.from.starts_with("MG");
     MessageRecord {
         sid: m.sid.clone(),
         status: m.status.clone(),
         error_code: m.code,
         to: m.to.clone(),
-        from: Some(m.from.clone()),
-        service: None,
-        body: MessageBody(m.body.clone()),
+        from: (!service).then(|| m.from.clone()),
+        service: service.then(|| m.from.clone()),
+        body: MessageBody(format!("{prefix}{}", m.body)),
         direction: "outbound-api".into(),
-        created_at: None,
+        created_at: Some(Timestamp::from_millis(m.at.as_millis() / 1_000 * 1_000)),
     }
 }
 
@@ -220,9 +265,12 @@ impl SmsGateway for ScriptedGateway {
         }
         let s = self.lock();
         match s.fetch.clone().unwrap_or(Reaction::Accept) {
-            Reaction::Accept | Reaction::AcceptLate => {
-                s.ledger.iter().find(|m| &m.sid == sid).map(record).ok_or_else(|| refused(404, Some(20404)))
-            }
+            Reaction::Accept | Reaction::AcceptLate => s
+                .ledger
+                .iter()
+                .find(|m| &m.sid == sid)
+                .map(|m| record(m, s.prefix))
+                .ok_or_else(|| refused(404, Some(20404))),
             Reaction::Refuse { http, code } => Err(refused(http, code)),
             Reaction::NotSent { retry_after } => {
                 Err(GatewayError::Retryable { why: "connection refused".into(), retry_after })
@@ -232,11 +280,22 @@ impl SmsGateway for ScriptedGateway {
     }
 
     async fn list(&self, filter: &ListFilter) -> Result<Listing, GatewayError> {
-        let matches = |m: &&Accepted| {
-            filter.to.as_ref().is_none_or(|to| to == &m.to) && filter.from.as_ref().is_none_or(|from| from == &m.from)
+        let now = self.clock.now();
+        let mut s = self.lock();
+        s.lists += 1;
+        match s.list.clone().unwrap_or(Reaction::Accept) {
+            Reaction::Accept | Reaction::AcceptLate => {}
+            Reaction::Refuse { http, code } => return Err(refused(http, code)),
+            Reaction::NotSent { retry_after } => {
+                return Err(GatewayError::Retryable { why: "connection refused".into(), retry_after });
+            }
+            Reaction::UnknownButAccepted | Reaction::UnknownNotAccepted => return Err(unknown()),
+        }
+        let seen = s.ledger.iter().rev().filter(|m| m.at.plus(s.lag) <= now).map(|m| record(m, s.prefix));
+        let fits = |m: &MessageRecord| {
+            filter.to.as_ref().is_none_or(|to| to == &m.to) && (filter.from.is_none() || filter.from == m.from)
         };
-        let messages: Vec<MessageRecord> =
-            self.lock().ledger.iter().rev().filter(matches).take(filter.limit).map(record).collect();
+        let messages: Vec<_> = s.planted.iter().cloned().chain(seen).filter(fits).take(filter.limit).collect();
         let complete = messages.len() < filter.limit;
         Ok(Listing { messages, complete })
     }

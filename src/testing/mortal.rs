@@ -14,7 +14,7 @@ use crate::domain::types::{Actor, AttemptId, CallId, CallRef, MessageSid};
 use crate::domain::{PhoneNumber, Timestamp};
 use crate::store::{
     AlertLine, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, LogFilter, LogLine,
-    OptOutLine, Pollable, Request, Sendable, SqliteStore, Store, StoreError,
+    OptOutLine, Pollable, Request, Searchable, Sendable, SqliteStore, Store, StoreError,
 };
 
 /// When to die, by the number of writes.
@@ -167,6 +167,14 @@ impl Store for Mortal {
     async fn next_poll(&self) -> Result<Option<Timestamp>, StoreError> {
         self.alive().await;
         self.inner.next_poll().await
+    }
+    async fn searchable(&self, now: Timestamp, limit: usize) -> Result<Vec<Searchable>, StoreError> {
+        self.alive().await;
+        self.inner.searchable(now, limit).await
+    }
+    async fn next_search(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.alive().await;
+        self.inner.next_search().await
     }
     async fn stranded(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
         self.alive().await;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{mins, secs};
+use crate::domain::UnknownPolicy;
 use crate::domain::event::Rules;
 use crate::domain::policy::{Policy, Step};
 use crate::domain::team::{Contact, Directory, Line, Templates};
@@ -78,6 +79,11 @@ pub(crate) fn rules() -> Rules {
         poll_after: secs(30),
         status_timeout: mins(5),
         validity: mins(10),
+        settle: secs(60),
+        unknown_first: UnknownPolicy::Resend,
+        unknown_follow_up: UnknownPolicy::Hold,
+        resend_limit: 2,
+        resend_pause: secs(20),
         stand_down: true,
         late_follow_up: secs(30),
         test_mode: false,

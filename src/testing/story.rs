@@ -1,5 +1,6 @@
 //! What tests say about the world: somebody calls, reads, answers, decides; what is seen afterwards.
 
+use super::gateway::Accepted;
 use super::world::World;
 use super::{people, secs};
 use crate::domain::MessageStatus;
@@ -139,6 +140,21 @@ impl World {
             self.sms.set_status(m.attempt, &status, code);
         }
         let news = News { attempt, sid: sid.clone(), status, code, asks: asks(code), source: Source::Receipt };
+        self.apply(Event::News(news), "twilio").await
+    }
+
+    /// The provider reports on this message, on its attempt's own URL; nothing that follows.
+    pub(crate) async fn news_of(&self, m: &Accepted, word: &str, code: Option<u32>) -> Answer {
+        let (status, code) = (MessageStatus::from_word(word), code.map(ErrorCode));
+        self.sms.set_status(m.attempt, &status, code);
+        let news = News {
+            attempt: Some(m.attempt),
+            sid: m.sid.clone(),
+            status,
+            code,
+            asks: asks(code),
+            source: Source::Receipt,
+        };
         self.apply(Event::News(news), "twilio").await
     }
 

@@ -18,6 +18,7 @@ use crate::engine::apply::Core;
 use crate::engine::clocks::ClockWatch;
 use crate::engine::dispatcher::Dispatcher;
 use crate::engine::poller::Poller;
+use crate::engine::reconciler::Reconciler;
 use crate::engine::scheduler::Scheduler;
 use crate::engine::supervisor::{Beats, Supervisor};
 use crate::engine::{Bounds, Engine, Scope, watch};
@@ -52,6 +53,7 @@ pub(crate) struct Process {
     pub(crate) scheduler: Scheduler,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) poller: Poller,
+    pub(crate) reconciler: Reconciler,
     pub(crate) clocks: ClockWatch,
     engine: Arc<Engine>,
 }
@@ -87,7 +89,7 @@ impl World {
     pub(crate) async fn mortal(setup: Setup, death: Death) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let clock = Arc::new(ManualClock::new(START));
-        let sms = Arc::new(ScriptedGateway::new());
+        let sms = Arc::new(ScriptedGateway::new(clock.clone()));
         let ids = Arc::new(Ids::seeded(setup.seed));
         let death = match death {
             Death::Never => Death::Never,
@@ -163,8 +165,9 @@ impl Process {
             let b = self.dispatcher.pass().await.expect("dispatcher");
             self.dispatcher.drained().await;
             let c = self.poller.pass().await.expect("poller");
+            let d = self.reconciler.pass().await.expect("reconciler");
             if self.store.writes() == before {
-                return [a, b, c].into_iter().flatten().min();
+                return [a, b, c, d].into_iter().flatten().min();
             }
         }
         panic!("the world is not quiet after {ROUNDS_MAX} rounds");
@@ -213,6 +216,7 @@ fn start(
         scheduler: Scheduler::new(engine.clone()),
         dispatcher: Dispatcher::new(engine.clone()),
         poller: Poller::new(engine.clone()),
+        reconciler: Reconciler::new(engine.clone()),
         clocks: ClockWatch::new(core.clone()),
         store,
         core,

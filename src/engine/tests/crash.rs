@@ -144,7 +144,8 @@ async fn a_crash_between_the_intent_and_the_outcome_is_an_unknown_outcome() {
             assert_eq!(w.attempts().await, ["1 sam delivered"]);
         }
         w.advance(secs(120)).await;
-        assert_eq!(w.attempts().await.len(), 2, "{label}: the follow-up fires on time");
+        let then: &[&str] = if late { &["2 sam submitted"] } else { &["2 sam submitted", "3 sam submitted"] };
+        assert_eq!(w.attempts().await[1..], *then, "{label}: what was not sent is, and the follow-up fires on time");
     }
 }
 
@@ -160,4 +161,107 @@ async fn a_follow_up_that_came_due_while_nobody_ran_is_named_and_fires_once() {
     w.settle().await;
     assert_eq!(w.attempts().await, ["1 sam submitted", "2 sam submitted"]);
     assert_eq!(w.wakes_at().await, Some(420), "one missed step keeps its arithmetic");
+}
+
+/// A first notice whose answer is lost, found or not, and what follows, up to the answer of whoever was told.
+async fn lost_chapter(w: &mut World, n: usize) {
+    match n {
+        0 => {
+            w.accept(intake("call_1", "normal")).await;
+            w.last = "call_1".parse().ok();
+        }
+        1 => drop(w.settle().await),
+        // Searches, the decision, the repeat.
+        2 => w.advance(secs(75)).await,
+        // The repeat, or the first text, fails in a way that may pass; it is sent again.
+        3 => {
+            if let Some(m) = w.sms.ledger().last().cloned() {
+                w.news_of(&m, "undelivered", Some(30003)).await;
+            }
+        }
+        4 => w.advance(secs(24)).await,
+        5 => {
+            w.reply_as(&format!("SM{:032x}", 0xfeed), "sam", "1").await;
+        }
+        _ => w.advance(secs(30)).await,
+    }
+}
+
+async fn tell_lost(death: Death, reaction: &Reaction, lag: u64) -> (World, bool) {
+    let mut w = World::mortal(Setup::default(), death).await;
+    w.sms.next(reaction.clone());
+    w.sms.list_lags(secs(lag));
+    let mut died = false;
+    for n in 0..7 {
+        let store = w.process.store.clone();
+        let done = tokio::select! {
+            biased;
+            () = lost_chapter(&mut w, n) => true,
+            () = store.died() => false,
+        };
+        if !done {
+            assert!(!died, "{death:?}: a process dies once");
+            died = true;
+            if n > 0 {
+                // The crash takes the place of the answer that would have been lost.
+                w.sms.forget_script();
+            }
+            w.restart().await;
+            lost_chapter(&mut w, n).await;
+        }
+    }
+    (w, died)
+}
+
+async fn check_lost(w: &World, label: &str) {
+    let (state, ledger) = (w.state().await, w.sms.ledger());
+    let shown = w.attempts().await;
+    assert_eq!(state.call.status, CallStatus::Acknowledged, "{label}: {shown:?}");
+    for a in state.attempts.iter().filter(|a| a.kind == AttemptKind::Notice) {
+        let posts = w.sms.posts().iter().filter(|p| **p == a.id).count();
+        assert!(posts <= 1, "{label}: attempt {} has {posts} POSTs", a.number);
+        assert!(!a.state.is_waiting() && a.state != AttemptState::Sending, "{label}: {shown:?}");
+        let Some(repeated) = a.repeats.and_then(|r| state.attempt(r)) else { continue };
+        let allowed = repeated.state == AttemptState::Failed || repeated.decided_at.is_some();
+        assert!(allowed, "{label}: attempt {} repeats {} {}", a.number, repeated.number, repeated.state);
+        let same = state.attempts.iter().filter(|b| b.repeats == a.repeats).count();
+        assert_eq!(same, 1, "{label}: attempt {} is repeated once", repeated.number);
+    }
+    let steps: std::collections::BTreeSet<u32> = state.notices.iter().map(|n| n.step).collect();
+    for step in steps {
+        let of_step = |n: &&crate::domain::attempt::Attempt| n.kind == AttemptKind::Notice && n.step == step;
+        let repeats = state
+            .attempts
+            .iter()
+            .filter(of_step)
+            .filter(|a| a.repeats.and_then(|r| state.attempt(r)).is_some_and(|r| r.decided_at.is_some()));
+        assert!(repeats.count() <= 1, "{label}: the policy repeats once a notice: {shown:?}");
+    }
+    let told = ledger.iter().filter(|m| m.to == people::phone("sam")).count();
+    assert!(told >= 1, "{label}: he was told: {shown:?}");
+    for m in &ledger {
+        assert!(state.attempt(m.attempt).is_some(), "{label}: an unexpected message");
+    }
+}
+
+#[tokio::test]
+async fn at_every_commit_of_a_search_and_a_resend_nothing_is_lost_and_nothing_is_doubled() {
+    for (about, reaction, lag) in [
+        ("found", Reaction::UnknownButAccepted, 20),
+        ("found too late", Reaction::UnknownButAccepted, 500),
+        ("never there", Reaction::UnknownNotAccepted, 0),
+    ] {
+        let mut hit = 0;
+        for k in 1..200 {
+            let (w, after) = tell_lost(Death::After(k), &reaction, lag).await;
+            check_lost(&w, &format!("{about}: died right after commit {k}")).await;
+            let (w, before) = tell_lost(Death::BeforeTheOneAfter(k), &reaction, lag).await;
+            check_lost(&w, &format!("{about}: died before commit {}", k + 1)).await;
+            if !after && !before {
+                break;
+            }
+            hit = k;
+        }
+        assert!((12..199).contains(&hit), "{about}: the story has {hit} commits");
+    }
 }

@@ -3,28 +3,40 @@
 use crate::domain::call::CallStatus;
 use crate::testing::{Reaction, World, mins, people, secs};
 
+#[derive(PartialEq)]
+enum Then {
+    /// The next step fires.
+    Moves,
+    /// It is sent again after a pause.
+    Again,
+    /// The breaker of its sender is another story.
+    Waits,
+}
+use Then::{Again, Moves, Waits};
+
 /// What follows a failure of the first notice within the moment.
 struct Case {
     code: Option<u32>,
-    /// Whether the next step fires now.
-    moves: bool,
+    /// What is done about it now.
+    then: Then,
     /// Whether Sam is out for good.
     out: bool,
     alert: Option<&'static str>,
 }
 
 const CASES: &[Case] = &[
-    Case { code: Some(21211), moves: true, out: true, alert: None },
-    Case { code: Some(30005), moves: true, out: true, alert: None },
-    Case { code: Some(21610), moves: true, out: true, alert: Some("opted-out:sam") },
-    Case { code: Some(30007), moves: true, out: false, alert: Some("refused:") },
-    Case { code: Some(21617), moves: true, out: false, alert: Some("refused:") },
-    Case { code: Some(30010), moves: true, out: false, alert: Some("refused:") },
-    Case { code: Some(59_999), moves: true, out: false, alert: Some("refused:") },
-    Case { code: None, moves: true, out: false, alert: Some("refused:") },
-    Case { code: Some(30003), moves: false, out: false, alert: None },
-    Case { code: Some(30034), moves: false, out: false, alert: Some("sender:") },
-    Case { code: Some(20003), moves: false, out: false, alert: Some("sender:") },
+    Case { code: Some(21211), then: Moves, out: true, alert: None },
+    Case { code: Some(30005), then: Moves, out: true, alert: None },
+    Case { code: Some(21610), then: Moves, out: true, alert: Some("opted-out:sam") },
+    Case { code: Some(30007), then: Moves, out: false, alert: Some("refused:") },
+    Case { code: Some(21617), then: Moves, out: false, alert: Some("refused:") },
+    Case { code: Some(30010), then: Moves, out: false, alert: Some("refused:") },
+    Case { code: Some(59_999), then: Moves, out: false, alert: Some("refused:") },
+    Case { code: None, then: Moves, out: false, alert: Some("refused:") },
+    Case { code: Some(30003), then: Again, out: false, alert: None },
+    Case { code: Some(30008), then: Again, out: false, alert: None },
+    Case { code: Some(30034), then: Waits, out: false, alert: Some("sender:") },
+    Case { code: Some(20003), then: Waits, out: false, alert: Some("sender:") },
 ];
 
 async fn check(w: &World, case: &Case, label: &str) {
@@ -32,17 +44,18 @@ async fn check(w: &World, case: &Case, label: &str) {
     let code = case.code;
     assert_eq!(attempts[0], "1 sam failed", "{label} {code:?}");
     // Sam keeps his later steps unless he is out: then Ana is next.
-    let next: &[&str] = match (case.moves, case.out) {
-        (false, _) => &[],
-        (true, true) => &["2 ana submitted"],
-        (true, false) => &["2 sam submitted"],
+    let next: &[&str] = match (&case.then, case.out) {
+        (Waits, _) => &[],
+        (Again, _) => &["2 sam scheduled"],
+        (Moves, true) => &["2 ana submitted"],
+        (Moves, false) => &["2 sam submitted"],
     };
     assert_eq!(attempts[1..], *next, "{label} {code:?}");
     assert_eq!(!state.call.outs.is_empty(), case.out, "{label} {code:?}: out");
-    let wakes = match (case.moves, case.out) {
-        (false, _) => 120,
-        (true, false) => 300,
-        (true, true) => 600,
+    let wakes = match (&case.then, case.out) {
+        (Waits | Again, _) => 120,
+        (Moves, false) => 300,
+        (Moves, true) => 600,
     };
     assert_eq!(w.wakes_at().await, Some(wakes), "{label} {code:?}: later waits count from now");
     if let Some(alert) = case.alert {
@@ -89,14 +102,16 @@ async fn a_failure_moves_nothing_once_a_later_step_has_fired() {
 }
 
 #[tokio::test]
-async fn a_failure_moves_nothing_even_where_the_later_step_ended_badly_too() {
+async fn a_failure_moves_nothing_while_the_later_steps_text_is_to_be_sent_again() {
     let mut w = World::new().await;
     w.dispatch("normal").await;
     w.advance(mins(2)).await;
     w.receipt(2, "undelivered", Some(30003)).await;
     w.receipt(1, "undelivered", Some(30005)).await;
-    assert_eq!(w.attempts().await, ["1 sam failed", "2 sam failed"]);
+    assert_eq!(w.attempts().await, ["1 sam failed", "2 sam failed", "3 sam scheduled"]);
     assert_eq!(w.wakes_at().await, Some(420), "the clock goes on");
+    w.advance(secs(20)).await;
+    assert_eq!(w.attempts().await[2..], ["3 sam skipped", "4 ana submitted"], "he cannot be reached any more");
 }
 
 #[tokio::test]

@@ -8,10 +8,10 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
 use crate::domain::attempt::{AttemptKind, AttemptState};
-use crate::domain::call::{CallStatus, OutReason};
-use crate::domain::event::{Decision, Event};
+use crate::domain::call::{CallState, CallStatus, OutReason};
+use crate::domain::event::{Decision, Event, LogKind};
 use crate::domain::types::{Actor, AttemptId, CallId};
-use crate::store::Store as _;
+use crate::store::{LogFilter, Store as _};
 use crate::testing::{Reaction, World, mins, secs};
 
 /// One thing that happens; numbers pick among what there is.
@@ -24,6 +24,8 @@ enum Happens {
     Reply { who: &'static str, text: &'static str, call: Option<usize> },
     Decide { call: usize, what: Decision },
     Provider(Reaction),
+    Next(Reaction),
+    List { answers: bool, lags: u64 },
     Restart,
 }
 
@@ -34,6 +36,8 @@ fn happens() -> impl Strategy<Value = Happens> {
         ("undelivered", Some(30005)),
         ("undelivered", Some(30007)),
         ("failed", Some(30003)),
+        ("undelivered", Some(30008)),
+        ("undelivered", Some(30410)),
     ]);
     let decisions = prop::sample::select(vec![
         Decision::Acknowledge { holder: None },
@@ -64,7 +68,10 @@ fn happens() -> impl Strategy<Value = Happens> {
         4 => (who, text, prop::option::of(any::<usize>()))
             .prop_map(|(who, text, call)| Happens::Reply { who, text, call }),
         2 => (any::<usize>(), decisions).prop_map(|(call, what)| Happens::Decide { call, what }),
-        3 => reactions.prop_map(Happens::Provider),
+        3 => reactions.clone().prop_map(Happens::Provider),
+        3 => reactions.prop_map(Happens::Next),
+        2 => (any::<bool>(), 0u64..120).prop_map(|(answers, lags)| Happens::List { answers, lags }),
+        4 => (1u64..70).prop_map(|seconds| Happens::Advance { seconds }),
         1 => Just(Happens::Restart),
     ]
 }
@@ -79,16 +86,7 @@ async fn happen(w: &mut World, h: &Happens) {
         Happens::Receipt { message, word, code } => {
             let ledger = w.sms.ledger();
             if let Some(m) = ledger.get(message % ledger.len().max(1)) {
-                let news = crate::domain::event::News {
-                    attempt: Some(m.attempt),
-                    sid: m.sid.clone(),
-                    status: crate::domain::MessageStatus::from_word(word),
-                    code: code.map(crate::domain::types::ErrorCode),
-                    asks: crate::engine::dispatcher::asks(code.map(crate::domain::types::ErrorCode)),
-                    source: crate::domain::event::Source::Receipt,
-                };
-                w.sms.set_status(m.attempt, &news.status, news.code);
-                w.apply(Event::News(news), "twilio").await;
+                w.news_of(m, word, *code).await;
             }
         }
         Happens::Reply { who, text, call } => {
@@ -105,6 +103,11 @@ async fn happen(w: &mut World, h: &Happens) {
             w.apply(Event::Decide { call, what: what.clone(), by: Actor("mia".into()), note: None }, "mia").await;
         }
         Happens::Provider(reaction) => w.sms.otherwise(reaction.clone()),
+        Happens::Next(reaction) => w.sms.next(reaction.clone()),
+        Happens::List { answers, lags } => {
+            w.sms.on_list(if *answers { Reaction::Accept } else { Reaction::away() });
+            w.sms.list_lags(secs(*lags));
+        }
         Happens::Restart => w.restart().await,
     }
     w.settle().await;
@@ -155,6 +158,7 @@ async fn check(w: &World, before: &Before) -> Result<(), TestCaseError> {
             }
             known.insert(a.id, (s.call.id.clone(), a.round, a.kind, a.recipient.contact.as_str().to_owned()));
         }
+        check_repeats(w, &s).await?;
         if s.call.status == CallStatus::Exhausted {
             prop_assert!(w.has_alert(&format!("exhausted:{}", s.call.id)).await, "exhausted without an alert");
         }
@@ -174,9 +178,33 @@ async fn check(w: &World, before: &Before) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// A notice is one message, and those that were made because one of them failed, and one because nobody could tell.
+async fn check_repeats(w: &World, s: &CallState) -> Result<(), TestCaseError> {
+    let filter = LogFilter { call: Some(s.call.id.clone()), limit: 10_000, ..LogFilter::default() };
+    let log = w.process.store.log(&filter).await.expect("read");
+    let failed =
+        |id: AttemptId| log.iter().any(|l| l.entry.kind == LogKind::AttemptFailed && l.entry.attempt == Some(id));
+    for notice in &s.notices {
+        let of_it: Vec<_> = s.attempts.iter().filter(|a| a.notice().as_ref() == Some(notice)).collect();
+        let repeated: Vec<AttemptId> = of_it.iter().filter_map(|a| a.repeats).collect();
+        let shown: Vec<String> = of_it.iter().map(|a| crate::testing::story::shown(a)).collect();
+        prop_assert!(repeated.len() + 1 == of_it.len(), "one is no repeat: {shown:?}");
+        let once: BTreeSet<_> = repeated.iter().collect();
+        prop_assert!(once.len() == repeated.len(), "one is repeated twice: {shown:?}");
+        let (for_failures, by_policy): (Vec<_>, Vec<_>) = repeated.into_iter().partition(|r| failed(*r));
+        let decided = by_policy.iter().all(|r| s.attempt(*r).is_some_and(|a| a.decided_at.is_some()));
+        prop_assert!(decided, "repeated, and neither failed nor decided: {shown:?}");
+        prop_assert!(by_policy.len() <= 1, "the policy repeats once: {shown:?}");
+        // One more where an unknown outcome that was repeated turned out to have failed.
+        prop_assert!(for_failures.len() <= 3, "the limit is two: {shown:?}");
+    }
+    Ok(())
+}
+
 /// However it went, in the end every call is somewhere a person can see it.
 async fn ends(w: &mut World) -> Result<(), TestCaseError> {
-    w.sms.otherwise(Reaction::Accept);
+    w.sms.forget_script();
+    w.sms.on_list(Reaction::Accept);
     w.advance(mins(120)).await;
     for n in 1..=w.calls {
         let s = w.call(&format!("call_{n}").parse().expect("id")).await;

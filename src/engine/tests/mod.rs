@@ -7,5 +7,7 @@ mod histories;
 mod ladder;
 mod receipts;
 mod replies;
+mod resends;
 mod sending;
 mod two_calls;
+mod unknown;

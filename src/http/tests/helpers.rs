@@ -20,12 +20,12 @@ use tower::ServiceExt as _;
 
 use crate::clock::SystemClock;
 use crate::config::{Scope, Token};
-use crate::domain::MessageStatus;
 use crate::domain::call::CallState;
 use crate::domain::event::Rules;
 use crate::domain::policy::{Policy, Step};
 use crate::domain::team::{Contact, Directory, Line, Templates};
 use crate::domain::types::MessageSid;
+use crate::domain::{MessageStatus, UnknownPolicy};
 use crate::engine::apply::Core;
 use crate::engine::supervisor::{Beats, Supervisor};
 use crate::engine::{Bounds, Engine, Scope as EngineScope};
@@ -93,6 +93,11 @@ pub(super) fn shop_with(plan: Plan) -> Shop {
         poll_after: Duration::from_secs(30),
         status_timeout: Duration::from_secs(300),
         validity: Duration::from_secs(600),
+        settle: Duration::from_secs(60),
+        unknown_first: UnknownPolicy::Resend,
+        unknown_follow_up: UnknownPolicy::Hold,
+        resend_limit: 2,
+        resend_pause: Duration::from_secs(20),
         stand_down: true,
         late_follow_up: Duration::from_secs(30),
         test_mode: true,

@@ -32,7 +32,7 @@ use self::save::Sinks;
 use self::writer::{Broken, Job, Writer};
 use super::{
     AlertLine, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, LogFilter, LogLine,
-    OptOutLine, Pollable, Request, Sendable, Store, StoreError, rows,
+    OptOutLine, Pollable, Request, Searchable, Sendable, Store, StoreError, rows,
 };
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::PhoneNumber;
@@ -247,6 +247,14 @@ impl Store for SqliteStore {
 
     async fn next_poll(&self) -> Result<Option<Timestamp>, StoreError> {
         self.readers.read(reads::next_poll).await
+    }
+
+    async fn searchable(&self, now: Timestamp, limit: usize) -> Result<Vec<Searchable>, StoreError> {
+        self.readers.read(move |conn| reads::searchable(conn, now, limit)).await
+    }
+
+    async fn next_search(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.readers.read(reads::next_search).await
     }
 
     async fn stranded(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {

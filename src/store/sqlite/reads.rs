@@ -10,7 +10,7 @@ use crate::domain::event::{LogEntry, LogKind, ReceiptRow};
 use crate::domain::types::{Actor, AttemptId, CallId, Timestamp};
 use crate::store::{
     AlertLine, CallFilter, CallLine, CallStory, DueLine, EngineRow, LogFilter, LogLine, OptOutLine, Pollable, Request,
-    Sendable, StoreError, rows,
+    Searchable, Sendable, StoreError, rows,
 };
 
 /// A limit as SQL takes it.
@@ -212,6 +212,30 @@ pub(super) const NEXT_POLL: &str = "SELECT poll_at FROM attempts INDEXED BY atte
 
 pub(super) fn next_poll(conn: &Connection) -> Result<Option<Timestamp>, StoreError> {
     moment(conn, NEXT_POLL, [])
+}
+
+pub(super) const SEARCHABLE: &str = "SELECT a.id, c.reference, a.number, a.phone, a.sender, a.sent_at
+    FROM attempts a INDEXED BY attempts_searched JOIN calls c ON c.id = a.call_id
+    WHERE a.state = 'unknown' AND a.sid IS NULL AND a.poll_at IS NOT NULL AND a.poll_at <= ?1 ORDER BY a.poll_at LIMIT ?2";
+
+pub(super) fn searchable(conn: &Connection, now: Timestamp, limit: usize) -> Result<Vec<Searchable>, StoreError> {
+    all(conn, SEARCHABLE, params![now.as_millis(), at_most(limit)], |row| {
+        Ok(Searchable {
+            attempt: rows::id_from(row.get(0)?),
+            reference: rows::parsed("calls.reference", str_at(row, 1)?)?,
+            number: row.get(2)?,
+            to: rows::phone("attempts.phone", str_at(row, 3)?)?,
+            sender: rows::parsed("attempts.sender", str_at(row, 4)?)?,
+            sent_at: Timestamp::from_millis(row.get(5)?),
+        })
+    })
+}
+
+pub(super) const NEXT_SEARCH: &str = "SELECT poll_at FROM attempts INDEXED BY attempts_searched
+    WHERE state = 'unknown' AND sid IS NULL AND poll_at IS NOT NULL ORDER BY poll_at LIMIT 1";
+
+pub(super) fn next_search(conn: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    moment(conn, NEXT_SEARCH, [])
 }
 
 pub(super) const UNTOLD: &str = "SELECT id FROM calls c INDEXED BY calls_untold WHERE status = 'DISPATCHING' AND told_at IS NULL AND accepted_at < ?1

@@ -414,6 +414,8 @@ async fn hot_reads_walk_an_index_and_sort_next_to_nothing() {
         ("claims", reads::CLAIMS),
         ("pollable", reads::POLLABLE),
         ("next poll", reads::NEXT_POLL),
+        ("searchable", reads::SEARCHABLE),
+        ("next search", reads::NEXT_SEARCH),
         ("untold", reads::UNTOLD),
         ("stranded", figures::STRANDED),
         ("log of a call", reads::LOG_OF_CALL),

@@ -134,6 +134,7 @@ CREATE INDEX attempts_waiting ON attempts (priority, created_at, id, not_before)
 CREATE INDEX attempts_waiting_by_time ON attempts (not_before) WHERE state IN ('scheduled', 'retrying');
 CREATE INDEX attempts_claimed ON attempts (claimed_by) WHERE state = 'sending';
 CREATE INDEX attempts_polled ON attempts (poll_at) WHERE poll_at IS NOT NULL AND sid IS NOT NULL;
+CREATE INDEX attempts_searched ON attempts (poll_at) WHERE state = 'unknown' AND sid IS NULL AND poll_at IS NOT NULL;
 CREATE INDEX attempts_undecided ON attempts (id) WHERE state = 'unknown' AND decided_at IS NULL;
 CREATE INDEX attempts_accepted ON attempts (state, sent_at) WHERE state IN ('submitted', 'delivered');
 CREATE INDEX attempts_failed ON attempts (finished_at) WHERE state = 'failed';

@@ -1,0 +1,158 @@
+//! Finds out what became of sends whose answer was lost: looks for their reference in the provider's list.
+//!
+//! A message that is found is news like any other. One that is not is the policy's to decide, in the domain; the search goes
+//! on after it, more rarely. Searching sends nothing, so a crash in the middle costs a search.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+use crate::domain::Timestamp;
+use crate::domain::body::contains_reference;
+use crate::domain::event::{Event, News, Source};
+use crate::domain::types::{Actor, CallId};
+use crate::gateways::{GatewayError, ListFilter, Listing, MessageRecord};
+use crate::store::{Searchable, StoreError};
+
+use super::dispatcher::asks;
+use super::{Engine, Scope};
+
+/// Unknown outcomes looked for in one pass.
+const BATCH: usize = 64;
+/// A message may be older than our intent by this much: the two clocks differ, and the provider's has whole seconds.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(120);
+/// The most messages that one search reads.
+const LIST_MAX: usize = 2_000;
+
+/// Whether the provider can be asked at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Provider {
+    Answers,
+    Away,
+}
+
+/// The searching side of an engine.
+pub struct Reconciler {
+    engine: Arc<Engine>,
+}
+
+impl Reconciler {
+    /// Over this engine.
+    pub fn new(engine: Arc<Engine>) -> Self {
+        Self { engine }
+    }
+
+    /// Looks for what is to be looked for now; returns when the next search is. One list a recipient and sender serves all of
+    /// their unknown outcomes.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn pass(&self) -> Result<Option<Timestamp>, StoreError> {
+        let core = &self.engine.core;
+        let mut due = core.store.searchable(core.clock.now(), BATCH).await?;
+        if let Scope::Only(call) = &self.engine.scope {
+            due = self.of_call(call, due).await?;
+        }
+        let mut groups: BTreeMap<(String, String), Vec<Searchable>> = BTreeMap::new();
+        for s in due {
+            groups.entry((s.to.e164().to_owned(), s.sender.as_str().to_owned())).or_default().push(s);
+        }
+        let mut provider = Provider::Answers;
+        for group in groups.into_values() {
+            provider = self.search(group, provider).await?;
+        }
+        let next = core.store.next_search().await?;
+        // Another call's search is another engine's: it must not keep this one awake.
+        Ok(if self.engine.scope == Scope::All { next } else { None })
+    }
+
+    async fn of_call(&self, call: &CallId, due: Vec<Searchable>) -> Result<Vec<Searchable>, StoreError> {
+        let Some(state) = self.engine.core.store.call(call).await? else { return Ok(Vec::new()) };
+        Ok(due.into_iter().filter(|s| state.attempt(s.attempt).is_some()).collect())
+    }
+
+    /// Where the provider is away, the rest of the pass is not asked for: each question could last a whole timeout, and the
+    /// policy's time must not be slept through for all of them.
+    async fn search(&self, group: Vec<Searchable>, provider: Provider) -> Result<Provider, StoreError> {
+        let core = &self.engine.core;
+        let Some(first) = group.first() else { return Ok(provider) };
+        let began_at = core.clock.now();
+        let oldest = group.iter().map(|s| s.sent_at).min().unwrap_or(began_at).minus(CLOCKS_DIFFER);
+        let filter = ListFilter {
+            to: Some(first.to.e164().to_owned()),
+            // With a messaging service the number is chosen later, and is not ours to know.
+            from: (!first.sender.is_service()).then(|| first.sender.as_str().to_owned()),
+            not_before: Some(oldest),
+            limit: LIST_MAX,
+        };
+        let (listing, provider) = self.read(&filter, provider).await;
+        for s in group {
+            match self.find(&s, &listing.messages).await? {
+                Some(found) => self.found(&s, found).await?,
+                None => {
+                    let event = Event::Searched { attempt: s.attempt, complete: listing.complete, began_at };
+                    core.apply(event, Actor::engine()).await?;
+                }
+            }
+        }
+        Ok(provider)
+    }
+
+    async fn read(&self, filter: &ListFilter, provider: Provider) -> (Listing, Provider) {
+        let unread = Listing { messages: Vec::new(), complete: false };
+        if provider == Provider::Away {
+            return (unread, provider);
+        }
+        match self.engine.sms.list(filter).await {
+            Ok(listing) => (listing, Provider::Answers),
+            Err(GatewayError::Refused { http, code, .. }) => {
+                warn!(http, ?code, "the provider's list is refused: unknown outcomes cannot be looked for");
+                (unread, Provider::Answers)
+            }
+            Err(GatewayError::Retryable { why, .. } | GatewayError::Unknown { why }) => {
+                debug!(why, "the provider's list cannot be read; again later");
+                (unread, Provider::Away)
+            }
+        }
+    }
+
+    /// The message of this attempt, where the list has it: to the same number, by the same sender, made after the intent, with
+    /// the attempt's own reference as a whole token, and not known as another attempt's.
+    async fn find<'a>(
+        &self,
+        s: &Searchable,
+        messages: &'a [MessageRecord],
+    ) -> Result<Option<&'a MessageRecord>, StoreError> {
+        let reference = s.reference.attempt(s.number);
+        let since = s.sent_at.minus(CLOCKS_DIFFER);
+        for m in messages {
+            let by_sender =
+                m.service.as_deref() == Some(s.sender.as_str()) || m.from.as_deref() == Some(s.sender.as_str());
+            let fits = m.direction == "outbound-api"
+                && m.to == s.to.e164()
+                && by_sender
+                && m.created_at.is_none_or(|at| at >= since)
+                && contains_reference(&m.body.0, &reference);
+            if fits && self.engine.core.store.call_by_sid(&m.sid).await?.is_none() {
+                return Ok(Some(m));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn found(&self, s: &Searchable, m: &MessageRecord) -> Result<(), StoreError> {
+        debug!(attempt.id = %s.attempt, message.sid = %m.sid, "a lost answer was found in the provider's list");
+        let news = News {
+            attempt: Some(s.attempt),
+            sid: m.sid.clone(),
+            status: m.status.clone(),
+            code: m.error_code,
+            asks: asks(m.error_code),
+            source: Source::List,
+        };
+        self.engine.core.apply(Event::News(news), Actor::provider()).await?;
+        Ok(())
+    }
+}

@@ -10,8 +10,9 @@ use crate::domain::types::Actor;
 use crate::engine::apply::Core;
 use crate::engine::lock::{EngineLock, Holder};
 use crate::engine::{Bounds, Engine, Scope, supervisor::Beats};
-use crate::gateways::SmsGateway;
+use crate::gateways::alerts::WebhookSink;
 use crate::gateways::twilio::client::{Auth, TwilioClient, TwilioSettings};
+use crate::gateways::{AlertSink, SmsGateway};
 use crate::ids::Ids;
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxError};
 use crate::store::sqlite::{OpenOptions, SqliteStore, StoreMode};
@@ -148,7 +149,18 @@ impl App {
             consecutive_failures: self.config.alerts.consecutive_failures,
         };
         let id = format!("eng_{}", self.ids.uuid(self.clock.now()).simple());
-        Ok(Arc::new(Engine { core, sms, id, scope, bounds, beats: Beats::default() }))
+        let sinks = self.sinks()?;
+        Ok(Arc::new(Engine { core, sms, sinks, id, scope, bounds, beats: Beats::default() }))
+    }
+
+    fn sinks(&self) -> Result<Vec<Arc<dyn AlertSink>>, CliError> {
+        let mut sinks: Vec<Arc<dyn AlertSink>> = Vec::new();
+        for sink in &self.config.alerts.sinks {
+            let made = WebhookSink::new(sink.url.expose().clone(), self.config.mode.as_str());
+            let made = made.map_err(|e| CliError::new(ExitStatus::Usage, "an alert sink cannot be used").cause(e))?;
+            sinks.push(Arc::new(made));
+        }
+        Ok(sinks)
     }
 
     /// Who holds this store's engine lock now.

@@ -442,6 +442,8 @@ pub enum Effect {
 /// What a decision returns; the store writes it all in the transaction that loaded its input, or nothing.
 #[derive(Debug, Default)]
 pub struct Change {
+    /// When it was decided.
+    pub at: Option<Timestamp>,
     /// New states of calls: changed ones and new ones. The store compares them with what it loaded and writes the difference.
     pub calls: Vec<CallState>,
     /// Appended in order.

@@ -66,6 +66,7 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         Event::Polled { attempt, again_at } => with_call(loaded, ctx, |w| news::polled(w, *attempt, *again_at))?,
         Event::Untold { .. } => with_call(loaded, ctx, sequence::untold)?,
     };
+    change.at = Some(ctx.now);
     mirror(loaded, &mut change);
     Ok(change)
 }

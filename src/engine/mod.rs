@@ -9,6 +9,7 @@ pub mod clocks;
 pub mod dispatcher;
 pub mod intake;
 pub mod lock;
+pub mod outbox;
 pub mod poller;
 pub mod rate;
 pub mod reconciler;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::types::CallId;
-use crate::gateways::SmsGateway;
+use crate::gateways::{AlertSink, SmsGateway};
 
 use apply::Core;
 
@@ -58,6 +59,8 @@ pub struct Engine {
     pub core: Arc<Core>,
     /// The provider.
     pub sms: Arc<dyn SmsGateway>,
+    /// Where alerts are told.
+    pub sinks: Vec<Arc<dyn AlertSink>>,
     /// A fresh id for every start: the owner of its claims.
     pub id: String,
     /// Whose work it does.

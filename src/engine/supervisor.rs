@@ -25,7 +25,7 @@ use super::poller::Poller;
 use super::reconciler::Reconciler;
 use super::scheduler::Scheduler;
 use super::wake::Bell;
-use super::{Engine, Scope, watch};
+use super::{Engine, Scope, outbox, watch};
 
 /// Another process's commit is seen within this, with room to spare for the promised 250 ms.
 const VERSION_EVERY: Duration = Duration::from_millis(150);
@@ -81,6 +81,7 @@ enum Loop {
     Dispatcher,
     Poller,
     Reconciler,
+    Outbox,
     Watch,
     Clocks,
     Versions,
@@ -213,6 +214,7 @@ impl Supervisor {
             Loop::Dispatcher,
             Loop::Poller,
             Loop::Reconciler,
+            Loop::Outbox,
             Loop::Reconciler,
             Loop::Watch,
             Loop::Clocks,
@@ -335,6 +337,7 @@ impl Supervisor {
             Loop::Dispatcher => self.dispatcher.pass().await,
             Loop::Poller => self.poller.pass().await,
             Loop::Reconciler => self.reconciler.pass().await,
+            Loop::Outbox => outbox::pass(&self.engine).await,
             Loop::Watch if self.engine.scope == Scope::All => watch::pass(&self.engine).await,
             Loop::Clocks => self.clocks.pass().await,
             Loop::Versions => {

@@ -215,6 +215,19 @@ pub struct AlertLine {
     pub raised_at: Timestamp,
 }
 
+/// An alert that its sinks are still to be told of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertTask {
+    /// The alert.
+    pub line: AlertLine,
+    /// Since when it is over; `None`: it is not.
+    pub resolved_at: Option<Timestamp>,
+    /// Which state of it waits.
+    pub version: i64,
+    /// How often it was tried.
+    pub attempts: u32,
+}
+
 /// A number that takes no texts from a sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptOutLine {
@@ -361,6 +374,14 @@ pub trait Store: Send + Sync {
     async fn failures(&self, since: Timestamp) -> Result<Vec<FailureLine>, StoreError>;
     /// Open alerts, oldest first.
     async fn alerts(&self) -> Result<Vec<AlertLine>, StoreError>;
+    /// Alerts that their sinks are still to be told of, raised or resolved, oldest first.
+    async fn alerts_to_tell(&self, now: Timestamp, limit: usize) -> Result<Vec<AlertTask>, StoreError>;
+    /// When the next alert is to be told.
+    async fn next_alert(&self) -> Result<Option<Timestamp>, StoreError>;
+    /// An alert was told in this version; a newer one still waits.
+    async fn alert_told(&self, key: &str, version: i64) -> Result<(), StoreError>;
+    /// An alert could not be told; try again then, unless a newer version waits anyway.
+    async fn alert_not_told(&self, key: &str, version: i64, again_at: Timestamp) -> Result<(), StoreError>;
     /// Opted-out numbers.
     async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError>;
 

@@ -53,7 +53,7 @@ pub(crate) struct Process {
     pub(crate) dispatcher: Dispatcher,
     pub(crate) poller: Poller,
     pub(crate) clocks: ClockWatch,
-    engine: Arc<Engine>,
+    pub(crate) engine: Arc<Engine>,
 }
 
 /// See the module.
@@ -195,6 +195,7 @@ fn start(
     let directory = Arc::new(setup.directory.clone());
     let core = Arc::new(Core::new(store.clone(), clock.clone(), ids.clone(), directory, setup.rules.clone()));
     let engine = Arc::new(Engine {
+        sinks: Vec::new(),
         core: core.clone(),
         sms: sms.clone(),
         id: id.to_owned(),

@@ -130,8 +130,15 @@ fn engine(core: Arc<Core>, provider: Provider, stop: &CancellationToken) -> Arc<
         consecutive_failures: 3,
     };
     let sms = Arc::new(Stub { provider, next: AtomicU32::new(1) });
-    let engine =
-        Arc::new(Engine { core, sms, id: "eng_test".into(), scope: EngineScope::All, bounds, beats: Beats::default() });
+    let engine = Arc::new(Engine {
+        core,
+        sms,
+        sinks: Vec::new(),
+        id: "eng_test".into(),
+        scope: EngineScope::All,
+        bounds,
+        beats: Beats::default(),
+    });
     tokio::spawn(Supervisor::new(engine.clone()).run(stop.clone()));
     engine
 }

@@ -70,7 +70,8 @@ fn time_of(change: &Change) -> Timestamp {
     let calls = change.calls.iter().map(|c| c.call.updated_at);
     let receipts = change.receipts.iter().map(|r| r.at);
     let inbound = change.inbound.iter().map(|i| i.at);
-    log.chain(receipts).chain(inbound).max().or(calls.max()).unwrap_or_else(|| SystemClock::new().now())
+    let said = change.at.or_else(|| log.chain(receipts).chain(inbound).max()).or(calls.max());
+    said.unwrap_or_else(|| SystemClock::new().now())
 }
 
 fn refused(what: impl Into<String>) -> StoreError {

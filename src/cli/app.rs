@@ -8,8 +8,9 @@ use crate::domain::UnknownPolicy;
 use crate::domain::event::Rules;
 use crate::domain::types::Actor;
 use crate::engine::apply::Core;
+use crate::engine::listener::{EVERY_WITH_WEBHOOK, EVERY_WITHOUT};
 use crate::engine::lock::{EngineLock, Holder};
-use crate::engine::{Bounds, Engine, Scope, supervisor::Beats};
+use crate::engine::{Bounds, Engine, FirstRead, Scope, supervisor::Beats};
 use crate::gateways::alerts::WebhookSink;
 use crate::gateways::twilio::client::{Auth, TwilioClient, TwilioSettings};
 use crate::gateways::{AlertSink, SmsGateway};
@@ -146,11 +147,22 @@ impl App {
             validity: t.validity,
             request_timeout: t.request_timeout,
             poll_after: core.rules.poll_after,
+            listen_every: if self.config.server.public_url.is_some() { EVERY_WITH_WEBHOOK } else { EVERY_WITHOUT },
             consecutive_failures: self.config.alerts.consecutive_failures,
         };
         let id = format!("eng_{}", self.ids.uuid(self.clock.now()).simple());
         let sinks = self.sinks()?;
-        Ok(Arc::new(Engine { core, sms, sinks, id, scope, bounds, beats: Beats::default() }))
+        Ok(Arc::new(Engine {
+            started: core.clock.boot(),
+            core,
+            sms,
+            sinks,
+            id,
+            scope,
+            bounds,
+            first_read: FirstRead::default(),
+            beats: Beats::default(),
+        }))
     }
 
     fn sinks(&self) -> Result<Vec<Arc<dyn AlertSink>>, CliError> {

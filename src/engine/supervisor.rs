@@ -21,6 +21,7 @@ use crate::store::{EngineRow, Pollable, StoreError};
 
 use super::clocks::ClockWatch;
 use super::dispatcher::Dispatcher;
+use super::listener::Listener;
 use super::poller::Poller;
 use super::reconciler::Reconciler;
 use super::scheduler::Scheduler;
@@ -81,6 +82,7 @@ enum Loop {
     Dispatcher,
     Poller,
     Reconciler,
+    Listener,
     Outbox,
     Watch,
     Clocks,
@@ -95,6 +97,7 @@ pub struct Supervisor {
     dispatcher: Arc<Dispatcher>,
     poller: Arc<Poller>,
     reconciler: Arc<Reconciler>,
+    listener: Arc<Listener>,
     clocks: Arc<ClockWatch>,
     /// Set when somebody who may have it asks for the lock (never for `serve`).
     yielded: CancellationToken,
@@ -108,6 +111,7 @@ impl Supervisor {
             dispatcher: Arc::new(Dispatcher::new(engine.clone())),
             poller: Arc::new(Poller::new(engine.clone())),
             reconciler: Arc::new(Reconciler::new(engine.clone())),
+            listener: Arc::new(Listener::new(engine.clone())),
             clocks: Arc::new(ClockWatch::new(engine.core.clone())),
             engine,
             yielded: CancellationToken::new(),
@@ -214,6 +218,7 @@ impl Supervisor {
             Loop::Dispatcher,
             Loop::Poller,
             Loop::Reconciler,
+            Loop::Listener,
             Loop::Outbox,
             Loop::Reconciler,
             Loop::Watch,
@@ -337,6 +342,7 @@ impl Supervisor {
             Loop::Dispatcher => self.dispatcher.pass().await,
             Loop::Poller => self.poller.pass().await,
             Loop::Reconciler => self.reconciler.pass().await,
+            Loop::Listener => self.listener.pass().await,
             Loop::Outbox => outbox::pass(&self.engine).await,
             Loop::Watch if self.engine.scope == Scope::All => watch::pass(&self.engine).await,
             Loop::Clocks => self.clocks.pass().await,
@@ -401,6 +407,6 @@ impl Supervisor {
 impl Loop {
     /// Loops that choose their own pause, longer or shorter than the idle one.
     const fn is_sleepy(self) -> bool {
-        matches!(self, Self::Watch | Self::Clocks | Self::Versions | Self::Checkpoints)
+        matches!(self, Self::Watch | Self::Listener | Self::Clocks | Self::Versions | Self::Checkpoints)
     }
 }

@@ -176,6 +176,15 @@ pub struct Pollable {
     pub sent_at: Timestamp,
 }
 
+/// Somebody whose replies count.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listened {
+    /// Who.
+    pub phone: PhoneNumber,
+    /// When they were first told of a call that is still open.
+    pub told_since: Timestamp,
+}
+
 /// An attempt whose outcome is unknown, with what its message in the provider's list would look like.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Searchable {
@@ -358,6 +367,8 @@ pub trait Store: Send + Sync {
     async fn pollable(&self, now: Timestamp, limit: usize) -> Result<Vec<Pollable>, StoreError>;
     /// When the next message is to be asked about.
     async fn next_poll(&self) -> Result<Option<Timestamp>, StoreError>;
+    /// People who were told of a call that is open, with the time of the first such text.
+    async fn listened(&self, limit: usize) -> Result<Vec<Listened>, StoreError>;
     /// Unknown outcomes that are to be looked for, earliest first.
     async fn searchable(&self, now: Timestamp, limit: usize) -> Result<Vec<Searchable>, StoreError>;
     /// When the next unknown outcome is to be looked for.

@@ -13,8 +13,8 @@ use crate::domain::event::{Answer, Load, LogEntry};
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, MessageSid};
 use crate::domain::{PhoneNumber, Timestamp};
 use crate::store::{
-    AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, LogFilter,
-    LogLine, OptOutLine, Pollable, Request, Searchable, Sendable, SqliteStore, Store, StoreError,
+    AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, Listened,
+    LogFilter, LogLine, OptOutLine, Pollable, Request, Searchable, Sendable, SqliteStore, Store, StoreError,
 };
 
 /// When to die, by the number of writes.
@@ -167,6 +167,10 @@ impl Store for Mortal {
     async fn next_poll(&self) -> Result<Option<Timestamp>, StoreError> {
         self.alive().await;
         self.inner.next_poll().await
+    }
+    async fn listened(&self, limit: usize) -> Result<Vec<Listened>, StoreError> {
+        self.alive().await;
+        self.inner.listened(limit).await
     }
     async fn searchable(&self, now: Timestamp, limit: usize) -> Result<Vec<Searchable>, StoreError> {
         self.alive().await;

@@ -20,7 +20,7 @@ use crate::engine::dispatcher::Dispatcher;
 use crate::engine::poller::Poller;
 use crate::engine::scheduler::Scheduler;
 use crate::engine::supervisor::{Beats, Supervisor};
-use crate::engine::{Bounds, Engine, Scope, watch};
+use crate::engine::{Bounds, Engine, FirstRead, Scope, watch};
 use crate::ids::Ids;
 use crate::store::{OpenOptions, SqliteStore, StoreMode};
 
@@ -196,11 +196,14 @@ fn start(
     let core = Arc::new(Core::new(store.clone(), clock.clone(), ids.clone(), directory, setup.rules.clone()));
     let engine = Arc::new(Engine {
         sinks: Vec::new(),
+        started: clock.boot(),
+        first_read: FirstRead::default(),
         core: core.clone(),
         sms: sms.clone(),
         id: id.to_owned(),
         scope: Scope::All,
         bounds: Bounds {
+            listen_every: Duration::from_secs(60),
             messages_per_second: setup.messages_per_second,
             validity: setup.rules.validity,
             request_timeout: Duration::from_secs(15),
@@ -209,6 +212,8 @@ fn start(
         },
         beats: Beats::default(),
     });
+    // These stories have no listener: nothing waits for its first read.
+    engine.first_read.set();
     Process {
         supervisor: Supervisor::new(engine.clone()),
         scheduler: Scheduler::new(engine.clone()),

@@ -9,7 +9,7 @@ use crate::clock::Clock as _;
 use crate::domain::event::{AlertChange, Event};
 use crate::domain::types::Actor;
 use crate::engine::supervisor::Beats;
-use crate::engine::{Engine, outbox};
+use crate::engine::{Engine, FirstRead, outbox};
 use crate::gateways::{AlertNotice, AlertSink};
 use crate::testing::World;
 
@@ -39,6 +39,8 @@ fn engine(w: &World, sink: Arc<Heard>) -> Arc<Engine> {
         id: of.id.clone(),
         scope: of.scope.clone(),
         bounds: of.bounds.clone(),
+        started: of.started,
+        first_read: FirstRead::default(),
         beats: Beats::default(),
     })
 }

@@ -31,8 +31,8 @@ use self::readers::Readers;
 use self::save::Sinks;
 use self::writer::{Broken, Job, Writer};
 use super::{
-    AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, LogFilter,
-    LogLine, OptOutLine, Pollable, Request, Searchable, Sendable, Store, StoreError, rows,
+    AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, Listened,
+    LogFilter, LogLine, OptOutLine, Pollable, Request, Searchable, Sendable, Store, StoreError, rows,
 };
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::PhoneNumber;
@@ -244,6 +244,10 @@ impl Store for SqliteStore {
 
     async fn next_poll(&self) -> Result<Option<Timestamp>, StoreError> {
         self.readers.read(reads::next_poll).await
+    }
+
+    async fn listened(&self, limit: usize) -> Result<Vec<Listened>, StoreError> {
+        self.readers.read(move |conn| reads::listened(conn, limit)).await
     }
 
     async fn searchable(&self, now: Timestamp, limit: usize) -> Result<Vec<Searchable>, StoreError> {

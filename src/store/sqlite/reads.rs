@@ -9,8 +9,8 @@ use crate::domain::call::CallStatus;
 use crate::domain::event::{LogEntry, LogKind, ReceiptRow};
 use crate::domain::types::{Actor, AttemptId, CallId, Timestamp};
 use crate::store::{
-    AlertLine, AlertTask, CallFilter, CallLine, CallStory, DueLine, EngineRow, LogFilter, LogLine, OptOutLine,
-    Pollable, Request, Searchable, Sendable, StoreError, rows,
+    AlertLine, AlertTask, CallFilter, CallLine, CallStory, DueLine, EngineRow, Listened, LogFilter, LogLine,
+    OptOutLine, Pollable, Request, Searchable, Sendable, StoreError, rows,
 };
 
 /// A limit as SQL takes it.
@@ -212,6 +212,26 @@ pub(super) const NEXT_POLL: &str = "SELECT poll_at FROM attempts INDEXED BY atte
 
 pub(super) fn next_poll(conn: &Connection) -> Result<Option<Timestamp>, StoreError> {
     moment(conn, NEXT_POLL, [])
+}
+
+/// Leaps from phone to phone in the index of open calls' texts, so that many calls of few people cost little.
+pub(super) const LISTENED: &str = "WITH RECURSIVE people(phone) AS (
+        SELECT min(phone) FROM attempts INDEXED BY attempts_by_phone WHERE call_open = 1 AND sent_at IS NOT NULL
+        UNION ALL
+        SELECT (SELECT min(a.phone) FROM attempts a INDEXED BY attempts_by_phone
+                WHERE a.call_open = 1 AND a.sent_at IS NOT NULL AND a.phone > people.phone)
+        FROM people WHERE people.phone IS NOT NULL)
+    SELECT phone, (SELECT min(a.sent_at) FROM attempts a INDEXED BY attempts_by_phone
+                   WHERE a.call_open = 1 AND a.sent_at IS NOT NULL AND a.phone = people.phone)
+    FROM people WHERE phone IS NOT NULL LIMIT ?1";
+
+pub(super) fn listened(conn: &Connection, limit: usize) -> Result<Vec<Listened>, StoreError> {
+    all(conn, LISTENED, params![at_most(limit)], |row| {
+        Ok(Listened {
+            phone: rows::phone("attempts.phone", str_at(row, 0)?)?,
+            told_since: Timestamp::from_millis(row.get(1)?),
+        })
+    })
 }
 
 pub(super) const SEARCHABLE: &str = "SELECT a.id, c.reference, a.number, a.phone, a.sender, a.sent_at

@@ -14,6 +14,7 @@ pub mod outbox;
 pub mod poller;
 pub mod rate;
 pub mod reconciler;
+pub mod recovery;
 pub mod scheduler;
 pub mod supervisor;
 #[cfg(test)]

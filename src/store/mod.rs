@@ -367,6 +367,8 @@ pub trait Store: Send + Sync {
     async fn pollable(&self, now: Timestamp, limit: usize) -> Result<Vec<Pollable>, StoreError>;
     /// When the next message is to be asked about.
     async fn next_poll(&self) -> Result<Option<Timestamp>, StoreError>;
+    /// Calls with an attempt that is claimed, or whose outcome is unknown and undecided.
+    async fn open_outcomes(&self, limit: usize) -> Result<Vec<CallId>, StoreError>;
     /// People who were told of a call that is open, with the time of the first such text.
     async fn listened(&self, limit: usize) -> Result<Vec<Listened>, StoreError>;
     /// Unknown outcomes that are to be looked for, earliest first.

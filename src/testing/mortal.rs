@@ -168,6 +168,10 @@ impl Store for Mortal {
         self.alive().await;
         self.inner.next_poll().await
     }
+    async fn open_outcomes(&self, limit: usize) -> Result<Vec<CallId>, StoreError> {
+        self.alive().await;
+        self.inner.open_outcomes(limit).await
+    }
     async fn listened(&self, limit: usize) -> Result<Vec<Listened>, StoreError> {
         self.alive().await;
         self.inner.listened(limit).await

@@ -246,6 +246,10 @@ impl Store for SqliteStore {
         self.readers.read(reads::next_poll).await
     }
 
+    async fn open_outcomes(&self, limit: usize) -> Result<Vec<CallId>, StoreError> {
+        self.readers.read(move |conn| reads::open_outcomes(conn, limit)).await
+    }
+
     async fn listened(&self, limit: usize) -> Result<Vec<Listened>, StoreError> {
         self.readers.read(move |conn| reads::listened(conn, limit)).await
     }

@@ -214,6 +214,15 @@ pub(super) fn next_poll(conn: &Connection) -> Result<Option<Timestamp>, StoreErr
     moment(conn, NEXT_POLL, [])
 }
 
+pub(super) const OPEN_OUTCOMES: &str =
+    "SELECT call_id FROM (SELECT call_id FROM attempts INDEXED BY attempts_claimed WHERE state = 'sending'
+        UNION SELECT call_id FROM attempts INDEXED BY attempts_undecided WHERE state = 'unknown' AND decided_at IS NULL)
+    LIMIT ?1";
+
+pub(super) fn open_outcomes(conn: &Connection, limit: usize) -> Result<Vec<CallId>, StoreError> {
+    all(conn, OPEN_OUTCOMES, params![at_most(limit)], id_at_front)
+}
+
 /// Leaps from phone to phone in the index of open calls' texts, so that many calls of few people cost little.
 pub(super) const LISTENED: &str = "WITH RECURSIVE people(phone) AS (
         SELECT min(phone) FROM attempts INDEXED BY attempts_by_phone WHERE call_open = 1 AND sent_at IS NOT NULL

@@ -48,6 +48,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "resolve" -d
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "cancel" -d 'Withdraw a call'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "reopen" -d 'Look for somebody again, with everybody'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "follow-up" -d 'Show what is due, fire it by hand, or stop it'
+complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "recover" -d 'After a restart: find what should run and does not, and see to it'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "contacts" -d 'Show who can be told, and clear an opt-out'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "oncall" -d 'Show who would be told, for a line and level'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "log" -d 'Read the log, follow it, or export it'
@@ -275,6 +276,23 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and _
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from cancel" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from cancel" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from cancel" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l dry-run -d 'Print the plan and do nothing'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -s V -l version -d 'Print version'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'

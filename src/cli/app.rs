@@ -8,10 +8,12 @@ use crate::domain::UnknownPolicy;
 use crate::domain::event::Rules;
 use crate::domain::types::Actor;
 use crate::engine::apply::Core;
+use crate::engine::listener::{EVERY_WITH_WEBHOOK, EVERY_WITHOUT};
 use crate::engine::lock::{EngineLock, Holder};
-use crate::engine::{Bounds, Engine, Scope, supervisor::Beats};
-use crate::gateways::SmsGateway;
+use crate::engine::{Bounds, Engine, FirstRead, Scope, supervisor::Beats};
+use crate::gateways::alerts::WebhookSink;
 use crate::gateways::twilio::client::{Auth, TwilioClient, TwilioSettings};
+use crate::gateways::{AlertSink, SmsGateway};
 use crate::ids::Ids;
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxError};
 use crate::store::sqlite::{OpenOptions, SqliteStore, StoreMode};
@@ -149,10 +151,32 @@ impl App {
             validity: t.validity,
             request_timeout: t.request_timeout,
             poll_after: core.rules.poll_after,
+            listen_every: if self.config.server.public_url.is_some() { EVERY_WITH_WEBHOOK } else { EVERY_WITHOUT },
             consecutive_failures: self.config.alerts.consecutive_failures,
         };
         let id = format!("eng_{}", self.ids.uuid(self.clock.now()).simple());
-        Ok(Arc::new(Engine { core, sms, id, scope, bounds, beats: Beats::default() }))
+        let sinks = self.sinks()?;
+        Ok(Arc::new(Engine {
+            started: core.clock.boot(),
+            core,
+            sms,
+            sinks,
+            id,
+            scope,
+            bounds,
+            first_read: FirstRead::default(),
+            beats: Beats::default(),
+        }))
+    }
+
+    fn sinks(&self) -> Result<Vec<Arc<dyn AlertSink>>, CliError> {
+        let mut sinks: Vec<Arc<dyn AlertSink>> = Vec::new();
+        for sink in &self.config.alerts.sinks {
+            let made = WebhookSink::new(sink.url.expose().clone(), self.config.mode.as_str());
+            let made = made.map_err(|e| CliError::new(ExitStatus::Usage, "an alert sink cannot be used").cause(e))?;
+            sinks.push(Arc::new(made));
+        }
+        Ok(sinks)
     }
 
     /// Whoever fires a step decides whom it names by this process's own settings: without any contacts it would find nobody,

@@ -8,7 +8,9 @@ use crate::domain::Timestamp;
 use crate::telemetry::Usual;
 
 use super::output::{Color, Format};
-use super::{completions, config, contacts, decide, demo, follow_up, log, oncall, sandbox, send, serve, status};
+use super::{
+    completions, config, contacts, decide, demo, follow_up, log, oncall, recover, sandbox, send, serve, status,
+};
 
 /// Emergency dispatch by SMS that cannot lose a message or a follow-up.
 #[derive(Debug, Parser)]
@@ -79,6 +81,8 @@ pub(crate) enum Command {
     Reopen(decide::Args),
     /// Show what is due, fire it by hand, or stop it
     FollowUp(follow_up::Args),
+    /// After a restart: find what should run and does not, and see to it
+    Recover(recover::Args),
     /// Show who can be told, and clear an opt-out
     Contacts(contacts::Args),
     /// Show who would be told, for a line and level

@@ -11,6 +11,7 @@ mod follow_up;
 mod log;
 mod oncall;
 mod output;
+mod recover;
 mod refresh;
 mod report;
 mod sandbox;
@@ -89,6 +90,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::Resolve(args) => decide::run(Decision::Resolve, args, &app, out).await,
         Command::Cancel(args) => decide::run(Decision::Cancel, args, &app, out).await,
         Command::Reopen(args) => decide::run(Decision::Reopen, args, &app, out).await,
+        Command::Recover(args) => recover::run(args, app, out).await,
         Command::FollowUp(args) => follow_up::run(args, &app, out).await,
         Command::Contacts(args) => contacts::run(args, &app, out).await,
         Command::Oncall(args) => oncall::run(args, &app, out).await,

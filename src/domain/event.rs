@@ -129,6 +129,8 @@ pub struct InboundText {
     pub provider_replied: bool,
     /// When the provider got it, where that is known (the list).
     pub at: Option<Timestamp>,
+    /// It was read from the provider's list: no TwiML can answer it, a text does.
+    pub listed: bool,
 }
 
 /// What a person decided.

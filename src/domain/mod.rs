@@ -27,4 +27,5 @@ pub use error_class::{Class, Classified, Special};
 pub use phone::PhoneNumber;
 pub use receipt::{MessageStatus, Verdict};
 pub use resend::UnknownPolicy;
+pub use sequence::missed_steps;
 pub use types::Timestamp;

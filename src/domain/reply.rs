@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::attempt::AttemptKind;
+use super::attempt::{AttemptKind, Priority};
 use super::body;
 use super::call::{CallState, CallStatus, OutReason};
 use super::decide::{self, StandDown};
@@ -314,6 +314,9 @@ impl Reply<'_> {
         let actor = self.actor();
         let mut w = Work::new(self.ctx, self.loaded, state.clone());
         let said = on_call(&mut w, word, &contact, &actor)?;
+        if self.text.listed {
+            answer_by_text(&mut w, &contact, &said.1);
+        }
         self.call = Some(state.call.id.clone());
         let done = w.into_change();
         self.change.calls = done.calls;
@@ -322,7 +325,23 @@ impl Reply<'_> {
         Ok(said)
     }
 
+    /// An answer that belongs to no call's change yet (a question, a help text) goes out by the newest call of theirs.
+    fn answer_without_call(&mut self, answer: &str) {
+        let loaded = self.loaded;
+        let open = loaded.calls.iter().filter(|c| c.call.status.is_open() && self.theirs(c));
+        let Some(state) = open.max_by_key(|c| c.call.accepted_at) else { return };
+        let Some(contact) = self.contact_in(state) else { return };
+        let mut w = Work::new(self.ctx, loaded, state.clone());
+        answer_by_text(&mut w, &contact, answer);
+        let done = w.into_change();
+        self.change.calls = done.calls;
+        self.change.log.extend(done.log);
+    }
+
     fn finish(mut self, meaning: &'static str, answer: String) -> Change {
+        if self.text.listed && self.change.calls.is_empty() && !answer.is_empty() {
+            self.answer_without_call(&answer);
+        }
         let entry = LogEntry {
             kind: LogKind::ReplyReceived,
             at: self.ctx.now,
@@ -342,6 +361,22 @@ impl Reply<'_> {
         });
         self.change.answer = Answer::Reply(answer);
         self.change
+    }
+}
+
+/// A reply that was read from the list cannot be answered by TwiML: a text of its own does it, while it is worth something.
+fn answer_by_text(w: &mut Work<'_>, contact: &ContactId, text: &str) {
+    let told = w.state.attempts.iter().rev().find(|a| &a.recipient.contact == contact);
+    let Some((step, recipient)) = told.map(|a| (a.step, a.recipient.clone())) else { return };
+    if text.is_empty() {
+        return;
+    }
+    let entry = format!("answering {}", recipient.name);
+    let id = sequence::add_attempt(w, AttemptKind::Answer, step, recipient, Priority::Reminder, entry);
+    let expires_at = w.now().plus(w.ctx.rules.validity);
+    if let Some(a) = w.state.attempt_mut(id) {
+        text.clone_into(&mut a.result);
+        a.expires_at = Some(expires_at);
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel, NoticeKey, Priority, Recipient};
-use super::call::{CallStatus, OutReason};
+use super::call::{Call, CallStatus, OutReason};
 use super::event::{Answer, LogKind};
 use super::step::{Illegal, Work, step_data, step_name};
 use super::types::{AttemptId, ContactId, Timestamp};
@@ -16,14 +16,7 @@ pub(super) fn fire_due(w: &mut Work<'_>) -> Result<(), Illegal> {
         w.change.answer = Answer::Already(Box::new(w.state.clone()));
         return Ok(());
     };
-    let total = total(w);
-    let (mut index, mut due) = (call.next_step, first_due);
-    let mut missed = Vec::new();
-    while index < total && due <= w.now() {
-        missed.push(index);
-        index += 1;
-        due = due.plus(wait_before(w, index));
-    }
+    let (missed, index, due) = missed_until(call, first_due, w.now());
     let Some(latest) = missed.last().copied() else { return end_of_ladder(w) };
     let counts_from_now = missed.len() > 1 || due <= w.now();
     let next_due = if counts_from_now { w.now().plus(wait_before(w, index)) } else { due };
@@ -33,6 +26,25 @@ pub(super) fn fire_due(w: &mut Work<'_>) -> Result<(), Illegal> {
         w.raise(key, format!("a follow-up of call {} fired {late} s after its time", w.state.call.id));
     }
     fire(w, &missed, latest, next_due, first_due)
+}
+
+/// The steps (from 0) of a DISPATCHING call whose time is past; several: an outage.
+pub fn missed_steps(call: &Call, now: Timestamp) -> Vec<u32> {
+    let due = call.wake_at.filter(|at| call.status == CallStatus::Dispatching && *at <= now);
+    due.map(|at| missed_until(call, at, now).0).unwrap_or_default()
+}
+
+/// The steps that were missed, the one after them, and when that is due by the arithmetic of the ladder.
+fn missed_until(call: &Call, first_due: Timestamp, now: Timestamp) -> (Vec<u32>, u32, Timestamp) {
+    let total = u32::try_from(call.policy.total_steps()).unwrap_or(u32::MAX);
+    let (mut index, mut due) = (call.next_step, first_due);
+    let mut missed = Vec::new();
+    while index < total && due <= now {
+        missed.push(index);
+        index += 1;
+        due = due.plus(call.policy.wait_before(at(index)));
+    }
+    (missed, index, due)
 }
 
 /// Fires the next step at once, due or not (an operator's word); what follows counts from now.

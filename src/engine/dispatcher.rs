@@ -13,6 +13,7 @@ use tracing::{error, warn};
 
 use crate::domain::Special;
 use crate::domain::Timestamp;
+use crate::domain::attempt::Priority;
 use crate::domain::event::{Answer, Asks, Event, SendOutcome, ToSend};
 use crate::domain::types::{Actor, AttemptId, ErrorCode};
 use crate::gateways::twilio::codes;
@@ -107,9 +108,10 @@ impl Dispatcher {
     fn start_all(&self, items: Vec<Sendable>) -> Started {
         let directory = self.engine.core.directory();
         let boot = self.engine.core.clock.boot();
+        let reminders_wait = self.engine.reminders_wait();
         let mut done = Started::default();
         for item in items {
-            if lock(&self.busy).contains(&item.attempt) {
+            if lock(&self.busy).contains(&item.attempt) || (reminders_wait && item.priority != Priority::First) {
                 continue;
             }
             let Ok(permit) = self.permits.clone().try_acquire_owned() else {

@@ -8,10 +8,13 @@ pub mod apply;
 pub mod clocks;
 pub mod dispatcher;
 pub mod intake;
+pub mod listener;
 pub mod lock;
+pub mod outbox;
 pub mod poller;
 pub mod rate;
 pub mod reconciler;
+pub mod recovery;
 pub mod scheduler;
 pub mod supervisor;
 #[cfg(test)]
@@ -21,10 +24,11 @@ pub mod wake;
 pub mod watch;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::domain::types::CallId;
-use crate::gateways::SmsGateway;
+use crate::gateways::{AlertSink, SmsGateway};
 
 use apply::Core;
 
@@ -48,6 +52,8 @@ pub struct Bounds {
     pub request_timeout: Duration,
     /// The first question about a message that is not final.
     pub poll_after: Duration,
+    /// How often the list of replies is read.
+    pub listen_every: Duration,
     /// Failures in a row that alert.
     pub consecutive_failures: u32,
 }
@@ -58,12 +64,44 @@ pub struct Engine {
     pub core: Arc<Core>,
     /// The provider.
     pub sms: Arc<dyn SmsGateway>,
+    /// Where alerts are told.
+    pub sinks: Vec<Arc<dyn AlertSink>>,
+    /// When it was made, by the clock that nobody can step.
+    pub started: Duration,
     /// A fresh id for every start: the owner of its claims.
     pub id: String,
     /// Whose work it does.
     pub scope: Scope,
     /// Its bounds.
     pub bounds: Bounds,
+    /// Whether replies that came while no engine ran were read: reminders that are overdue at a start wait for it, shortly.
+    pub first_read: FirstRead,
     /// What the loops report of themselves.
     pub beats: supervisor::Beats,
+}
+
+impl Engine {
+    /// Reminders that are overdue wait for the first read of replies; first notices never do.
+    pub fn reminders_wait(&self) -> bool {
+        self.scope == Scope::All && self.first_read.is_awaited(self.core.clock.boot().saturating_sub(self.started))
+    }
+}
+
+/// How long overdue reminders wait after a start for the replies that came meanwhile.
+pub const FIRST_READ_WAIT: Duration = Duration::from_secs(3);
+
+/// Whether the first read of replies after a start is over.
+#[derive(Debug, Default)]
+pub struct FirstRead(AtomicBool);
+
+impl FirstRead {
+    /// It is.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether reminders still wait for it, `up` after the start.
+    pub fn is_awaited(&self, up: Duration) -> bool {
+        up < FIRST_READ_WAIT && !self.0.load(Ordering::Acquire)
+    }
 }

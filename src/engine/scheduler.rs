@@ -17,6 +17,8 @@ use crate::store::StoreError;
 use super::{Engine, Scope};
 
 const BATCH: usize = 512;
+/// How often a start looks whether the replies were read.
+const FIRST_READ_LOOK: Duration = Duration::from_millis(100);
 /// A call whose step cannot be decided (our bug) is set aside for this long; the others go on.
 const SET_ASIDE: Duration = Duration::from_secs(30);
 
@@ -46,10 +48,16 @@ impl Scheduler {
         let due = core.store.due(now, BATCH + aside.len()).await?;
         let full = due.len() >= BATCH;
         let calls: Vec<CallId> = due.into_iter().filter(|c| !aside.contains_key(c)).collect();
+        let waits = self.engine.reminders_wait();
+        let calls = if waits { self.first_steps(calls).await? } else { calls };
         let fired = calls.len();
         join_all(calls.into_iter().map(|c| self.fire(c))).await.into_iter().collect::<Result<Vec<()>, _>>()?;
         if full && fired > 0 {
             return Ok(Some(now));
+        }
+        if waits {
+            // The end of the first read rings; this is for where it does not end.
+            return Ok(Some(now.plus(FIRST_READ_LOOK)));
         }
         let next = core.store.next_wake().await?;
         // What is set aside is due all the time and must not be slept to.
@@ -74,6 +82,17 @@ impl Scheduler {
             return Ok(wake(core.store.call(call).await?));
         }
         Ok(due)
+    }
+
+    /// Those whose first step is due: they never wait.
+    async fn first_steps(&self, calls: Vec<CallId>) -> Result<Vec<CallId>, StoreError> {
+        let mut first = Vec::new();
+        for call in calls {
+            if self.engine.core.store.call(&call).await?.is_some_and(|s| s.attempts.is_empty()) {
+                first.push(call);
+            }
+        }
+        Ok(first)
     }
 
     async fn fire(&self, call: CallId) -> Result<(), StoreError> {

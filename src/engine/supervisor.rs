@@ -21,11 +21,12 @@ use crate::store::{EngineRow, Pollable, StoreError};
 
 use super::clocks::ClockWatch;
 use super::dispatcher::Dispatcher;
+use super::listener::Listener;
 use super::poller::Poller;
 use super::reconciler::Reconciler;
 use super::scheduler::Scheduler;
 use super::wake::Bell;
-use super::{Engine, Scope, watch};
+use super::{Engine, Scope, outbox, watch};
 
 /// Another process's commit is seen within this, with room to spare for the promised 250 ms.
 const VERSION_EVERY: Duration = Duration::from_millis(150);
@@ -83,6 +84,8 @@ enum Loop {
     Dispatcher,
     Poller,
     Reconciler,
+    Listener,
+    Outbox,
     Watch,
     Clocks,
     Versions,
@@ -96,6 +99,7 @@ pub struct Supervisor {
     dispatcher: Arc<Dispatcher>,
     poller: Arc<Poller>,
     reconciler: Arc<Reconciler>,
+    listener: Arc<Listener>,
     clocks: Arc<ClockWatch>,
     /// Set when somebody who may have it asks for the lock (never for `serve`).
     yielded: CancellationToken,
@@ -109,6 +113,7 @@ impl Supervisor {
             dispatcher: Arc::new(Dispatcher::new(engine.clone())),
             poller: Arc::new(Poller::new(engine.clone())),
             reconciler: Arc::new(Reconciler::new(engine.clone())),
+            listener: Arc::new(Listener::new(engine.clone())),
             clocks: Arc::new(ClockWatch::new(engine.core.clone())),
             engine,
             yielded: CancellationToken::new(),
@@ -221,6 +226,8 @@ impl Supervisor {
             Loop::Dispatcher,
             Loop::Poller,
             Loop::Reconciler,
+            Loop::Listener,
+            Loop::Outbox,
             Loop::Watch,
             Loop::Clocks,
             Loop::Versions,
@@ -346,6 +353,8 @@ impl Supervisor {
             Loop::Dispatcher => self.dispatcher.pass().await,
             Loop::Poller => self.poller.pass().await,
             Loop::Reconciler => self.reconciler.pass().await,
+            Loop::Listener => self.listener.pass().await,
+            Loop::Outbox => outbox::pass(&self.engine).await,
             Loop::Watch if self.engine.scope == Scope::All => watch::pass(&self.engine).await,
             Loop::Clocks => self.clocks.pass().await,
             Loop::Versions => {
@@ -412,13 +421,13 @@ impl Supervisor {
 }
 
 impl Loop {
-    /// Loops that wait for the provider and send nothing.
+    /// Loops that wait for somebody outside and send no text: a stop drops the question.
     const fn only_asks(self) -> bool {
-        matches!(self, Self::Poller | Self::Versions)
+        matches!(self, Self::Poller | Self::Reconciler | Self::Listener | Self::Outbox | Self::Versions)
     }
 
     /// Loops that choose their own pause, longer or shorter than the idle one.
     const fn is_sleepy(self) -> bool {
-        matches!(self, Self::Watch | Self::Clocks | Self::Versions | Self::Checkpoints)
+        matches!(self, Self::Watch | Self::Listener | Self::Clocks | Self::Versions | Self::Checkpoints)
     }
 }

@@ -1,12 +1,13 @@
 //! The outside world as the engine sees it: traits, and the three meanings that a failure can have.
 
+pub mod alerts;
 pub mod twilio;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::domain::types::{AttemptId, ErrorCode, MessageSid, Sender, Timestamp};
+use crate::domain::types::{AttemptId, CallId, ErrorCode, MessageSid, Sender, Timestamp};
 use crate::domain::{MessageStatus, PhoneNumber};
 
 /// One message to be created.
@@ -129,4 +130,29 @@ pub trait SmsGateway: Send + Sync {
     async fn fetch(&self, sid: &MessageSid) -> Result<MessageRecord, GatewayError>;
     /// Lists messages, following pages.
     async fn list(&self, filter: &ListFilter) -> Result<Listing, GatewayError>;
+}
+
+/// One alert as a sink is told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertNotice {
+    /// One alert a key; repeats are harmless by it.
+    pub key: String,
+    /// Its call.
+    pub call: Option<CallId>,
+    /// What happened and what to do; no text of a message, phones masked.
+    pub message: String,
+    /// Since when.
+    pub raised_at: Timestamp,
+    /// Since when it is over; `None`: it is not.
+    pub resolved_at: Option<Timestamp>,
+}
+
+/// Where alerts are told. No method retries.
+#[async_trait]
+pub trait AlertSink: Send + Sync {
+    /// Tells one alert.
+    ///
+    /// # Errors
+    /// Why it was not heard, for a person.
+    async fn tell(&self, notice: &AlertNotice) -> Result<(), String>;
 }

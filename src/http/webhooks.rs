@@ -71,6 +71,7 @@ pub(super) async fn inbound(State(state): State<Arc<HttpState>>, request: Reques
         body: sms.body.0,
         provider_replied: sms.opt_out.is_some(),
         at: None,
+        listed: false,
     };
     let writer = Actor(masked(&text.from));
     let answer = state.apply(Event::Inbound(text), writer).await?;

@@ -176,6 +176,15 @@ pub struct Pollable {
     pub sent_at: Timestamp,
 }
 
+/// Somebody whose replies count.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listened {
+    /// Who.
+    pub phone: PhoneNumber,
+    /// When they were first told of a call that is still open.
+    pub told_since: Timestamp,
+}
+
 /// An attempt whose outcome is unknown, with what its message in the provider's list would look like.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Searchable {
@@ -213,6 +222,19 @@ pub struct AlertLine {
     pub message: String,
     /// Since when.
     pub raised_at: Timestamp,
+}
+
+/// An alert that its sinks are still to be told of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertTask {
+    /// The alert.
+    pub line: AlertLine,
+    /// Since when it is over; `None`: it is not.
+    pub resolved_at: Option<Timestamp>,
+    /// Which state of it waits.
+    pub version: i64,
+    /// How often it was tried.
+    pub attempts: u32,
 }
 
 /// A number that takes no texts from a sender.
@@ -345,6 +367,10 @@ pub trait Store: Send + Sync {
     async fn pollable(&self, now: Timestamp, limit: usize) -> Result<Vec<Pollable>, StoreError>;
     /// When the next message is to be asked about.
     async fn next_poll(&self) -> Result<Option<Timestamp>, StoreError>;
+    /// Calls with an attempt that is claimed, or whose outcome is unknown and undecided.
+    async fn open_outcomes(&self, limit: usize) -> Result<Vec<CallId>, StoreError>;
+    /// People who were told of a call that is open, with the time of the first such text.
+    async fn listened(&self, limit: usize) -> Result<Vec<Listened>, StoreError>;
     /// Unknown outcomes that are to be looked for, earliest first.
     async fn searchable(&self, now: Timestamp, limit: usize) -> Result<Vec<Searchable>, StoreError>;
     /// When the next unknown outcome is to be looked for.
@@ -362,6 +388,14 @@ pub trait Store: Send + Sync {
     async fn failures(&self, since: Timestamp) -> Result<Vec<FailureLine>, StoreError>;
     /// Open alerts, oldest first.
     async fn alerts(&self) -> Result<Vec<AlertLine>, StoreError>;
+    /// Alerts that their sinks are still to be told of, raised or resolved, oldest first.
+    async fn alerts_to_tell(&self, now: Timestamp, limit: usize) -> Result<Vec<AlertTask>, StoreError>;
+    /// When the next alert is to be told.
+    async fn next_alert(&self) -> Result<Option<Timestamp>, StoreError>;
+    /// An alert was told in this version; a newer one still waits.
+    async fn alert_told(&self, key: &str, version: i64) -> Result<(), StoreError>;
+    /// An alert could not be told; try again then, unless a newer version waits anyway.
+    async fn alert_not_told(&self, key: &str, version: i64, again_at: Timestamp) -> Result<(), StoreError>;
     /// Opted-out numbers.
     async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError>;
 

@@ -127,6 +127,7 @@ impl Desk {
 
     pub(crate) fn reply(&mut self, message: u32, who: &str, text: &str) -> String {
         let text = InboundText {
+            listed: false,
             sid: sid(0xbeef_0000 + message),
             from: people::phone(who).to_owned(),
             to: people::SENDER.to_owned(),

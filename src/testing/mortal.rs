@@ -13,8 +13,8 @@ use crate::domain::event::{Answer, Load, LogEntry};
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, MessageSid};
 use crate::domain::{PhoneNumber, Timestamp};
 use crate::store::{
-    AlertLine, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, LogFilter, LogLine,
-    OptOutLine, Pollable, Request, Searchable, Sendable, SqliteStore, Store, StoreError,
+    AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, Listened,
+    LogFilter, LogLine, OptOutLine, Pollable, Request, Searchable, Sendable, SqliteStore, Store, StoreError,
 };
 
 /// When to die, by the number of writes.
@@ -168,6 +168,14 @@ impl Store for Mortal {
         self.alive().await;
         self.inner.next_poll().await
     }
+    async fn open_outcomes(&self, limit: usize) -> Result<Vec<CallId>, StoreError> {
+        self.alive().await;
+        self.inner.open_outcomes(limit).await
+    }
+    async fn listened(&self, limit: usize) -> Result<Vec<Listened>, StoreError> {
+        self.alive().await;
+        self.inner.listened(limit).await
+    }
     async fn searchable(&self, now: Timestamp, limit: usize) -> Result<Vec<Searchable>, StoreError> {
         self.alive().await;
         self.inner.searchable(now, limit).await
@@ -195,6 +203,22 @@ impl Store for Mortal {
     async fn alerts(&self) -> Result<Vec<AlertLine>, StoreError> {
         self.alive().await;
         self.inner.alerts().await
+    }
+    async fn alerts_to_tell(&self, now: Timestamp, limit: usize) -> Result<Vec<AlertTask>, StoreError> {
+        self.alive().await;
+        self.inner.alerts_to_tell(now, limit).await
+    }
+    async fn next_alert(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.alive().await;
+        self.inner.next_alert().await
+    }
+    async fn alert_told(&self, key: &str, version: i64) -> Result<(), StoreError> {
+        self.alive().await;
+        self.inner.alert_told(key, version).await
+    }
+    async fn alert_not_told(&self, key: &str, version: i64, again_at: Timestamp) -> Result<(), StoreError> {
+        self.alive().await;
+        self.inner.alert_not_told(key, version, again_at).await
     }
     async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError> {
         self.alive().await;

@@ -170,6 +170,7 @@ impl World {
     /// A text with that SID.
     pub(crate) async fn reply_as(&self, sid: &str, who: &str, text: &str) -> String {
         let text = InboundText {
+            listed: false,
             sid: sid.parse().expect("a SID"),
             from: people::phone(who).to_owned(),
             to: people::SENDER.to_owned(),

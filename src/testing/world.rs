@@ -21,7 +21,7 @@ use crate::engine::poller::Poller;
 use crate::engine::reconciler::Reconciler;
 use crate::engine::scheduler::Scheduler;
 use crate::engine::supervisor::{Beats, Supervisor};
-use crate::engine::{Bounds, Engine, Scope, watch};
+use crate::engine::{Bounds, Engine, FirstRead, Scope, watch};
 use crate::ids::Ids;
 use crate::store::{OpenOptions, SqliteStore, StoreMode};
 
@@ -55,7 +55,7 @@ pub(crate) struct Process {
     pub(crate) poller: Poller,
     pub(crate) reconciler: Reconciler,
     pub(crate) clocks: ClockWatch,
-    engine: Arc<Engine>,
+    pub(crate) engine: Arc<Engine>,
 }
 
 /// See the module.
@@ -198,11 +198,15 @@ fn start(
     let directory = Arc::new(setup.directory.clone());
     let core = Arc::new(Core::new(store.clone(), clock.clone(), ids.clone(), directory, setup.rules.clone()));
     let engine = Arc::new(Engine {
+        sinks: Vec::new(),
+        started: clock.boot(),
+        first_read: FirstRead::default(),
         core: core.clone(),
         sms: sms.clone(),
         id: id.to_owned(),
         scope: Scope::All,
         bounds: Bounds {
+            listen_every: Duration::from_secs(60),
             messages_per_second: setup.messages_per_second,
             validity: setup.rules.validity,
             request_timeout: Duration::from_secs(15),
@@ -211,6 +215,8 @@ fn start(
         },
         beats: Beats::default(),
     });
+    // These stories have no listener: nothing waits for its first read.
+    engine.first_read.set();
     Process {
         supervisor: Supervisor::new(engine.clone()),
         scheduler: Scheduler::new(engine.clone()),

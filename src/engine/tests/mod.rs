@@ -5,6 +5,7 @@ mod crash;
 mod failures;
 mod histories;
 mod ladder;
+mod outbox;
 mod receipts;
 mod replies;
 mod resends;

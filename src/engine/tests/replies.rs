@@ -227,6 +227,7 @@ async fn an_answer_is_heard_after_the_clock_was_set_back() {
 /// A text that came in by way of the messaging service.
 fn by_service(n: u32, who: &str, text: &str, replied: bool) -> Event {
     Event::Inbound(InboundText {
+        listed: false,
         sid: format!("SM{n:032x}").parse().expect("a SID"),
         from: people::phone(who).to_owned(),
         to: format!("MG{}", "0".repeat(32)),

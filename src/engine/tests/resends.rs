@@ -145,7 +145,6 @@ async fn no_resend_of_a_call_that_looks_for_nobody_or_to_one_who_is_out() {
         ("taken at the desk", Ends::Decides(Decision::Acknowledge { holder: None })),
         ("resolved", Ends::Decides(Decision::Resolve)),
         ("cancelled", Ends::Decides(Decision::Cancel)),
-        ("follow-ups cancelled", Ends::Decides(Decision::Mute)),
     ];
     for (label, ends) in all {
         for before_the_failure in [true, false] {
@@ -166,6 +165,25 @@ async fn no_resend_of_a_call_that_looks_for_nobody_or_to_one_who_is_out() {
             let notices = to_sam.filter(|m| m.body.contains("Reply 1")).count();
             assert_eq!(notices, 1, "{label}, before {before_the_failure}: {:?}", w.attempts().await);
         }
+    }
+}
+
+#[tokio::test]
+async fn cancelling_follow_ups_leaves_the_first_text_its_second_try() {
+    for before_the_failure in [true, false] {
+        let mut w = World::new().await;
+        w.dispatch("normal").await;
+        if before_the_failure {
+            w.decide(Decision::Mute).await;
+        }
+        w.receipt(1, "undelivered", Some(30003)).await;
+        if !before_the_failure {
+            w.decide(Decision::Mute).await;
+        }
+        w.advance(secs(60)).await;
+        assert_eq!(w.attempts().await, ["1 sam failed", "2 sam submitted"], "before {before_the_failure}");
+        w.advance(mins(8)).await;
+        assert_eq!(w.sms.ledger().len(), 2, "no follow-up, before {before_the_failure}");
     }
 }
 

@@ -28,7 +28,7 @@ use crate::domain::types::MessageSid;
 use crate::domain::{MessageStatus, UnknownPolicy};
 use crate::engine::apply::Core;
 use crate::engine::supervisor::{Beats, Supervisor};
-use crate::engine::{Bounds, Engine, Scope as EngineScope};
+use crate::engine::{Bounds, Engine, FirstRead, Scope as EngineScope};
 use crate::gateways::{GatewayError, ListFilter, Listing, MessageBody, MessageRecord, SmsGateway, Submission};
 use crate::http::{HttpDeps, HttpSettings, HttpState, Surface, router};
 use crate::ids::Ids;
@@ -123,6 +123,7 @@ pub(super) fn shop_with(plan: Plan) -> Shop {
 
 fn engine(core: Arc<Core>, provider: Provider, stop: &CancellationToken) -> Arc<Engine> {
     let bounds = Bounds {
+        listen_every: Duration::from_secs(60),
         messages_per_second: 0.0,
         validity: Duration::from_secs(600),
         request_timeout: Duration::from_secs(15),
@@ -130,8 +131,17 @@ fn engine(core: Arc<Core>, provider: Provider, stop: &CancellationToken) -> Arc<
         consecutive_failures: 3,
     };
     let sms = Arc::new(Stub { provider, next: AtomicU32::new(1) });
-    let engine =
-        Arc::new(Engine { core, sms, id: "eng_test".into(), scope: EngineScope::All, bounds, beats: Beats::default() });
+    let engine = Arc::new(Engine {
+        core,
+        sms,
+        sinks: Vec::new(),
+        started: Duration::ZERO,
+        first_read: FirstRead::default(),
+        id: "eng_test".into(),
+        scope: EngineScope::All,
+        bounds,
+        beats: Beats::default(),
+    });
     tokio::spawn(Supervisor::new(engine.clone()).run(stop.clone()));
     engine
 }

@@ -296,6 +296,7 @@ pub(crate) async fn an_inbound_text_is_kept_once_and_answered_as_before(store: &
     put(store, call("c", at(0))).await.expect("put");
     let row = || InboundRow {
         text: InboundText {
+            listed: false,
             sid: sid(1),
             from: "+19495550101".into(),
             to: "+15005550006".into(),

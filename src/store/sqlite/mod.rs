@@ -31,8 +31,8 @@ use self::readers::Readers;
 use self::save::Sinks;
 use self::writer::{Broken, Job, Writer};
 use super::{
-    AlertLine, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, LogFilter, LogLine,
-    OptOutLine, Pollable, Request, Searchable, Sendable, Store, StoreError, rows,
+    AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, Listened,
+    LogFilter, LogLine, OptOutLine, Pollable, Request, Searchable, Sendable, Store, StoreError, rows,
 };
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::PhoneNumber;
@@ -249,6 +249,14 @@ impl Store for SqliteStore {
         self.readers.read(reads::next_poll).await
     }
 
+    async fn open_outcomes(&self, limit: usize) -> Result<Vec<CallId>, StoreError> {
+        self.readers.read(move |conn| reads::open_outcomes(conn, limit)).await
+    }
+
+    async fn listened(&self, limit: usize) -> Result<Vec<Listened>, StoreError> {
+        self.readers.read(move |conn| reads::listened(conn, limit)).await
+    }
+
     async fn searchable(&self, now: Timestamp, limit: usize) -> Result<Vec<Searchable>, StoreError> {
         self.readers.read(move |conn| reads::searchable(conn, now, limit)).await
     }
@@ -275,6 +283,32 @@ impl Store for SqliteStore {
 
     async fn alerts(&self) -> Result<Vec<AlertLine>, StoreError> {
         self.readers.read(reads::alerts).await
+    }
+
+    async fn alerts_to_tell(&self, now: Timestamp, limit: usize) -> Result<Vec<AlertTask>, StoreError> {
+        self.readers.read(move |conn| reads::alerts_to_tell(conn, now, limit)).await
+    }
+
+    async fn next_alert(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.readers.read(reads::next_alert).await
+    }
+
+    async fn alert_told(&self, key: &str, version: i64) -> Result<(), StoreError> {
+        let key = key.to_owned();
+        self.with_tx(move |conn| {
+            conn.prepare_cached(sql::ALERT_TOLD)?.execute(rusqlite::params![key, version])?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn alert_not_told(&self, key: &str, version: i64, again_at: Timestamp) -> Result<(), StoreError> {
+        let key = key.to_owned();
+        self.with_tx(move |conn| {
+            conn.prepare_cached(sql::ALERT_NOT_TOLD)?.execute(rusqlite::params![key, version, again_at.as_millis()])?;
+            Ok(())
+        })
+        .await
     }
 
     async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError> {

@@ -9,8 +9,8 @@ use crate::domain::call::CallStatus;
 use crate::domain::event::{LogEntry, LogKind, ReceiptRow};
 use crate::domain::types::{Actor, AttemptId, CallId, Timestamp};
 use crate::store::{
-    AlertLine, CallFilter, CallLine, CallStory, DueLine, EngineRow, LogFilter, LogLine, OptOutLine, Pollable, Request,
-    Searchable, Sendable, StoreError, rows,
+    AlertLine, AlertTask, CallFilter, CallLine, CallStory, DueLine, EngineRow, Listened, LogFilter, LogLine,
+    OptOutLine, Pollable, Request, Searchable, Sendable, StoreError, rows,
 };
 
 /// A limit as SQL takes it.
@@ -214,6 +214,35 @@ pub(super) fn next_poll(conn: &Connection) -> Result<Option<Timestamp>, StoreErr
     moment(conn, NEXT_POLL, [])
 }
 
+pub(super) const OPEN_OUTCOMES: &str =
+    "SELECT call_id FROM (SELECT call_id FROM attempts INDEXED BY attempts_claimed WHERE state = 'sending'
+        UNION SELECT call_id FROM attempts INDEXED BY attempts_undecided WHERE state = 'unknown' AND decided_at IS NULL)
+    LIMIT ?1";
+
+pub(super) fn open_outcomes(conn: &Connection, limit: usize) -> Result<Vec<CallId>, StoreError> {
+    all(conn, OPEN_OUTCOMES, params![at_most(limit)], id_at_front)
+}
+
+/// Leaps from phone to phone in the index of open calls' texts, so that many calls of few people cost little.
+pub(super) const LISTENED: &str = "WITH RECURSIVE people(phone) AS (
+        SELECT min(phone) FROM attempts INDEXED BY attempts_by_phone WHERE call_open = 1 AND sent_at IS NOT NULL
+        UNION ALL
+        SELECT (SELECT min(a.phone) FROM attempts a INDEXED BY attempts_by_phone
+                WHERE a.call_open = 1 AND a.sent_at IS NOT NULL AND a.phone > people.phone)
+        FROM people WHERE people.phone IS NOT NULL)
+    SELECT phone, (SELECT min(a.sent_at) FROM attempts a INDEXED BY attempts_by_phone
+                   WHERE a.call_open = 1 AND a.sent_at IS NOT NULL AND a.phone = people.phone)
+    FROM people WHERE phone IS NOT NULL LIMIT ?1";
+
+pub(super) fn listened(conn: &Connection, limit: usize) -> Result<Vec<Listened>, StoreError> {
+    all(conn, LISTENED, params![at_most(limit)], |row| {
+        Ok(Listened {
+            phone: rows::phone("attempts.phone", str_at(row, 0)?)?,
+            told_since: Timestamp::from_millis(row.get(1)?),
+        })
+    })
+}
+
 pub(super) const SEARCHABLE: &str = "SELECT a.id, c.reference, a.number, a.phone, a.sender, a.sent_at
     FROM attempts a INDEXED BY attempts_searched JOIN calls c ON c.id = a.call_id
     WHERE a.state = 'unknown' AND a.sid IS NULL AND a.poll_at IS NOT NULL AND a.poll_at <= ?1 ORDER BY a.poll_at LIMIT ?2";
@@ -236,6 +265,35 @@ pub(super) const NEXT_SEARCH: &str = "SELECT poll_at FROM attempts INDEXED BY at
 
 pub(super) fn next_search(conn: &Connection) -> Result<Option<Timestamp>, StoreError> {
     moment(conn, NEXT_SEARCH, [])
+}
+
+pub(super) const ALERTS_TO_TELL: &str =
+    "SELECT a.key, a.call_id, a.message, a.raised_at, a.resolved_at, o.version, o.attempts
+    FROM outbox o INDEXED BY outbox_by_time JOIN alerts a ON a.key = o.key
+    WHERE o.sink = 'alerts' AND o.parked_at IS NULL AND o.next_at <= ?1 ORDER BY o.next_at LIMIT ?2";
+
+pub(super) fn alerts_to_tell(conn: &Connection, now: Timestamp, limit: usize) -> Result<Vec<AlertTask>, StoreError> {
+    all(conn, ALERTS_TO_TELL, params![now.as_millis(), at_most(limit)], |row| {
+        let call: Option<String> = row.get(1)?;
+        Ok(AlertTask {
+            line: AlertLine {
+                key: row.get(0)?,
+                call: call.map(|c| rows::parsed("alerts.call_id", &c)).transpose()?,
+                message: row.get(2)?,
+                raised_at: Timestamp::from_millis(row.get(3)?),
+            },
+            resolved_at: row.get::<_, Option<i64>>(4)?.map(Timestamp::from_millis),
+            version: row.get(5)?,
+            attempts: row.get(6)?,
+        })
+    })
+}
+
+pub(super) const NEXT_ALERT: &str = "SELECT next_at FROM outbox INDEXED BY outbox_by_time
+    WHERE sink = 'alerts' AND parked_at IS NULL ORDER BY next_at LIMIT 1";
+
+pub(super) fn next_alert(conn: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    moment(conn, NEXT_ALERT, [])
 }
 
 pub(super) const UNTOLD: &str = "SELECT id FROM calls c INDEXED BY calls_untold WHERE status = 'DISPATCHING' AND told_at IS NULL AND accepted_at < ?1

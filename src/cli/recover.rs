@@ -1,0 +1,150 @@
+//! `recover`: after a restart, what should run and does not. Prints the plan, then carries it out.
+//!
+//! Carrying out is the engine's ordinary work: with an engine alive it does it anyway, and the due steps are fired in its
+//! stead; with none this command is the engine for as long as the plan takes. Safe to run twice, and beside a running `serve`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::domain::Timestamp;
+use crate::domain::event::Event;
+use crate::engine::Scope;
+use crate::engine::apply::Core;
+use crate::engine::lock::{EngineLock, LockError};
+use crate::engine::recovery::{Finding, Row, Snapshot, plan};
+use crate::engine::supervisor::Supervisor;
+
+use super::app::{App, Missing, operator};
+use super::output::{Output, Table, spinner};
+use super::report::{CliError, ExitStatus};
+
+/// How to recover.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Print the plan and do nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Calls that one plan covers; the next run, or the engine, takes the rest.
+const CALLS_MAX: usize = 10_000;
+/// How long this command is the engine at most: what is not done by then stays, as durable as before.
+const WORK_MAX: Duration = Duration::from_secs(120);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    if !args.dry_run {
+        app.people_required()?;
+    }
+    let store = app.store(Missing::Refuse).await?;
+    let core = app.core_that_polls(store);
+    let engine_runs = app.holder().is_some();
+    let rows = plan(&snapshot(&core, engine_runs).await?, app.clock.now());
+    let done = if args.dry_run || rows.is_empty() { None } else { Some(carry_out(&mut app, &core, out).await?) };
+    say(&rows, done, out);
+    // What only a person can mend is an answer of "no".
+    let for_a_person = rows.iter().any(|r| r.finding == Finding::Stranded);
+    Ok(if for_a_person { ExitStatus::No } else { ExitStatus::Done })
+}
+
+async fn snapshot(core: &Core, engine_runs: bool) -> Result<Snapshot, CliError> {
+    let (store, now) = (&core.store, core.clock.now());
+    let mut ids = store.due(now, CALLS_MAX).await?;
+    ids.extend(store.sendable(now, CALLS_MAX).await?.into_iter().map(|s| s.call));
+    ids.extend(store.open_outcomes(CALLS_MAX).await?);
+    ids.sort();
+    ids.dedup();
+    let mut calls = Vec::new();
+    for id in ids {
+        calls.extend(store.call(&id).await?);
+    }
+    let quiet_since = now.minus(Duration::from_secs(300));
+    let stranded = store.stranded(quiet_since, CALLS_MAX).await?;
+    Ok(Snapshot { calls, stranded, engine_runs })
+}
+
+/// Who carried it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Done {
+    /// A running engine, which saw what was due.
+    ByEngine,
+    /// This command, whole.
+    Here,
+    /// This command, in part: the rest needs an engine or more time.
+    InPart,
+}
+
+async fn carry_out(app: &mut App, core: &Arc<Core>, out: &Output) -> Result<Done, CliError> {
+    let lock = match EngineLock::take(app.config.store.path(), "recover") {
+        Ok(lock) => lock,
+        Err(LockError::Held(_)) => {
+            for call in core.store.due(app.clock.now(), CALLS_MAX).await? {
+                core.apply(Event::Wake { call }, operator(None)).await?;
+            }
+            return Ok(Done::ByEngine);
+        }
+        Err(e) => return Err(e.into()),
+    };
+    app.config.twilio_required()?;
+    let sandbox = app.sandbox_if_needed(out).await?;
+    let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
+    let supervisor = Supervisor::new(engine);
+    supervisor.recover_local("recover", None).await?;
+    let bar = spinner(out, "recovering");
+    let (stop, yielded) = (tokio_util::sync::CancellationToken::new(), supervisor.yielded());
+    let running = tokio::spawn(supervisor.run(stop.clone()));
+    let deadline = app.clock.now().plus(WORK_MAX);
+    let done = loop {
+        let now = app.clock.now();
+        let f = core.store.figures(now).await?;
+        let left = core.store.due(now, 1).await?.len() + core.store.sendable(now, 1).await?.len();
+        bar.set_message(format!("recovering: {} due or unsent, {} unknown", left, f.unknown_outcomes));
+        if left == 0 && core.store.searchable(now, 1).await?.is_empty() {
+            break Done::Here;
+        }
+        if now > deadline || running.is_finished() || yielded.is_cancelled() {
+            break Done::InPart;
+        }
+        app.clock.sleep_until(now.plus(LOOK_EVERY)).await;
+    };
+    stop.cancel();
+    let ended =
+        running.await.map_err(|e| CliError::new(ExitStatus::Bug, "the engine of this command ended badly").cause(e))?;
+    ended?;
+    drop(lock);
+    bar.finish_and_clear();
+    if let Some(s) = sandbox {
+        s.shutdown().await;
+    }
+    Ok(done)
+}
+
+fn say(rows: &[Row], done: Option<Done>, out: &mut Output) {
+    if out.is_json() {
+        let by = done.map(|d| match d {
+            Done::ByEngine => "engine",
+            Done::Here => "here",
+            Done::InPart => "in part",
+        });
+        out.document(&json!({ "plan": rows.iter().map(Row::json).collect::<Vec<_>>(), "carriedOut": by }));
+        return;
+    }
+    let mut t = Table::new(&["CALL", "FOUND", "SINCE", "MISSED", "WILL BE DONE"]);
+    for r in rows {
+        let since = r.since.map(|s: Timestamp| out.time(s)).unwrap_or_default();
+        t.row([r.call.to_string(), r.finding.as_str().into(), since, r.missed.to_string(), r.action.clone()]);
+    }
+    out.table(&t);
+    if out.is_csv() {
+        return;
+    }
+    out.line(match (rows.is_empty(), done) {
+        (true, _) => "nothing to recover",
+        (false, None) => "nothing was done (--dry-run)",
+        (false, Some(Done::ByEngine)) => "an engine runs: what was due is fired, it does the rest",
+        (false, Some(Done::Here)) => "done; start `dispatchctl serve` so that what follows fires too",
+        (false, Some(Done::InPart)) => "done in part; what is left is recorded, `dispatchctl serve` goes on with it",
+    });
+}

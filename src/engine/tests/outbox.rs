@@ -1,0 +1,69 @@
+//! Alerts reach their sink, are tried again while it is away, and are told again when they are over.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::clock::Clock as _;
+use crate::domain::event::{AlertChange, Event};
+use crate::domain::types::Actor;
+use crate::engine::supervisor::Beats;
+use crate::engine::{Engine, FirstRead, outbox};
+use crate::gateways::{AlertNotice, AlertSink};
+use crate::testing::World;
+
+#[derive(Default)]
+struct Heard {
+    away: Mutex<bool>,
+    told: Mutex<Vec<(String, bool)>>,
+}
+
+#[async_trait]
+impl AlertSink for Heard {
+    async fn tell(&self, n: &AlertNotice) -> Result<(), String> {
+        if *self.away.lock().expect("lock") {
+            return Err("away".into());
+        }
+        self.told.lock().expect("lock").push((n.key.clone(), n.resolved_at.is_some()));
+        Ok(())
+    }
+}
+
+fn engine(w: &World, sink: Arc<Heard>) -> Arc<Engine> {
+    let of = &w.process.engine;
+    Arc::new(Engine {
+        core: of.core.clone(),
+        sms: of.sms.clone(),
+        sinks: vec![sink],
+        id: of.id.clone(),
+        scope: of.scope.clone(),
+        bounds: of.bounds.clone(),
+        started: of.started,
+        first_read: FirstRead::default(),
+        beats: Beats::default(),
+    })
+}
+
+#[tokio::test]
+async fn an_alert_waits_for_its_sink_and_is_told_raised_and_resolved_once_each() {
+    let w = World::new().await;
+    let sink = Arc::new(Heard::default());
+    let engine = engine(&w, sink.clone());
+    let change = |c: AlertChange| engine.core.apply(Event::Alert(c), Actor::engine());
+    let raise = || AlertChange::Raise { key: "k".into(), call: None, message: "look".into() };
+    *sink.away.lock().expect("lock") = true;
+    change(raise()).await.expect("raised");
+    let again = outbox::pass(&engine).await.expect("store").expect("it is tried again");
+    assert!(again > w.clock.now(), "with a pause");
+    *sink.away.lock().expect("lock") = false;
+    assert!(outbox::pass(&engine).await.expect("store").is_some(), "not before its time");
+    assert_eq!(sink.told.lock().expect("lock").len(), 0);
+    w.clock.pass(Duration::from_secs(10));
+    assert_eq!(outbox::pass(&engine).await.expect("store"), None, "nothing waits");
+    change(raise()).await.expect("raised again: nothing new");
+    outbox::pass(&engine).await.expect("store");
+    change(AlertChange::Resolve { key: "k".into() }).await.expect("resolved");
+    outbox::pass(&engine).await.expect("store");
+    assert_eq!(*sink.told.lock().expect("lock"), [("k".to_owned(), false), ("k".to_owned(), true)]);
+}

@@ -18,6 +18,8 @@ pub fn start(usual: Usual, verbose: u8, json: bool) {
     let own = steps.get(from + usize::from(verbose)).unwrap_or(&"trace");
     let filter = EnvFilter::try_new(format!("warn,dispatchctl={own}")).unwrap_or_default();
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // By default a line that cannot be written is told of by `eprintln!`, which panics on the same closed pipe or full disk.
+    let builder = builder.log_internal_errors(false);
     // A second start (tests) is no fault.
     let _ = if json { builder.json().flatten_event(true).try_init() } else { builder.with_ansi(false).try_init() };
 }

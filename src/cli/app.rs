@@ -51,6 +51,10 @@ impl App {
     ) -> Result<Self, CliError> {
         telemetry::start(usual, global.verbose, global.log_format == super::args::LogFormat::Json);
         let sources = Sources::from_process(global.config.clone(), global.store.clone(), global.test_mode, flags);
+        // What is wrong with the configuration is told in the mode that was asked for, too.
+        if sources.asks_for_test_mode() {
+            out.set_mode(Mode::Test.as_str());
+        }
         let config = config::load(&sources)?;
         out.set_mode(config.mode.as_str());
         Ok(Self { config, sources, clock: Arc::new(SystemClock::new()), ids: Arc::new(Ids::random()) })
@@ -149,6 +153,25 @@ impl App {
         };
         let id = format!("eng_{}", self.ids.uuid(self.clock.now()).simple());
         Ok(Arc::new(Engine { core, sms, id, scope, bounds, beats: Beats::default() }))
+    }
+
+    /// Whoever fires a step decides whom it names by this process's own settings: without any contacts it would find nobody,
+    /// and end the call.
+    ///
+    /// # Errors
+    /// Exit 2; nothing was changed.
+    pub(crate) fn people_required(&self) -> Result<(), CliError> {
+        if !self.config.directory.contacts.is_empty() {
+            return Ok(());
+        }
+        let file =
+            self.config.file.as_ref().map_or_else(|| "no file was found".to_owned(), |f| f.display().to_string());
+        Err(CliError::new(
+            ExitStatus::Usage,
+            "no contacts are configured here, so nobody would be told; nothing was changed",
+        )
+        .cause(format!("configuration: {file}"))
+        .hint("name the engine's own configuration with --config or DISPATCHCTL_CONFIG"))
     }
 
     /// Who holds this store's engine lock now.

@@ -189,6 +189,7 @@ pub(super) fn who(call: &Call, at: Timestamp, opt_outs: &[OptOutLine], app: &App
 }
 
 async fn run_one(text: &str, by: Option<&str>, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    app.people_required()?;
     let store = app.store(Missing::Refuse).await?;
     let call = call_named(store.as_ref(), text).await?;
     let by = operator(by);
@@ -219,6 +220,7 @@ struct Fired {
 
 /// Fires every call that is due. What another fires meanwhile is left to it.
 async fn run_due(by: Option<&str>, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    app.people_required()?;
     let core = app.core(app.store(Missing::Refuse).await?);
     let mut fired = Vec::new();
     let mut refused: Vec<CallId> = Vec::new();

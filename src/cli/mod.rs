@@ -47,10 +47,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut out = Output::new(g.output, g.quiet, g.color, crate::config::no_color(), g.utc);
     let status = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
-            let result = runtime.block_on(dispatch(cli, &mut out));
+            let result =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runtime.block_on(dispatch(cli, &mut out))));
             // Threads that wait for a disk or a name server must not keep a finished command alive.
             runtime.shutdown_timeout(std::time::Duration::from_millis(500));
-            result.unwrap_or_else(|e| report::report(&e, &mut out))
+            match result {
+                Ok(result) => result.unwrap_or_else(|e| report::report(&e, &mut out)),
+                // The panic's own words are on stderr already.
+                Err(_) => ExitStatus::Bug,
+            }
         }
         Err(e) => report::report(&CliError::new(ExitStatus::Bug, "the runtime cannot be started").cause(e), &mut out),
     };

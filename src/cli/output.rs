@@ -1,4 +1,5 @@
-//! Everything that is printed: results on stdout, all else on stderr. A closed pipe is a quiet end.
+//! Everything that is printed: results on stdout, all else on stderr. A closed pipe is a quiet end, except
+//! for commands that have work to finish.
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -40,6 +41,8 @@ pub(crate) struct Output {
     utc: bool,
     mode: &'static str,
     terminal: bool,
+    /// Whether work goes on when nobody reads any more.
+    lasting: bool,
 }
 
 /// A table: its headers and rows; with `-o json` a document takes its place.
@@ -72,12 +75,17 @@ impl Output {
             Color::Never => false,
             Color::Auto => terminal && !no_color,
         };
-        Self { format: format.unwrap_or(Format::Table), quiet, color, utc, mode: "live", terminal }
+        Self { format: format.unwrap_or(Format::Table), quiet, color, utc, mode: "live", terminal, lasting: false }
     }
 
     /// What every text and document says of the mode.
     pub(crate) fn set_mode(&mut self, mode: &'static str) {
         self.mode = mode;
+    }
+
+    /// A closed pipe does not end this command: its work and its exit code matter more than its words.
+    pub(crate) fn outlast_its_reader(&mut self) {
+        self.lasting = true;
     }
 
     /// `live` or `test`.
@@ -196,14 +204,11 @@ impl Output {
     }
 
     /// A word to the person in front of it, on stderr.
-    #[expect(clippy::print_stderr, reason = "this is the one place that prints")]
     pub(crate) fn note(&self, text: &str) {
         let text = printable_lines(text);
-        if self.mode == "test" && !text.contains("TEST MODE") {
-            eprintln!("TEST MODE: {text}");
-        } else {
-            eprintln!("{text}");
-        }
+        let mark = if self.mode == "test" && !text.contains("TEST MODE") { "TEST MODE: " } else { "" };
+        // Not `eprintln!`, which panics where nobody reads or the disk is full: a call may be half way out.
+        let _ = writeln!(std::io::stderr().lock(), "{mark}{text}");
     }
 
     /// A word that `--quiet` leaves out.
@@ -238,6 +243,7 @@ impl Output {
         let mut out = std::io::stdout().lock();
         let done = writeln!(out, "{text}").and_then(|()| out.flush());
         if let Err(e) = done
+            && !self.lasting
             && e.kind() == std::io::ErrorKind::BrokenPipe
         {
             std::process::exit(0);

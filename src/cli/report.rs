@@ -136,7 +136,7 @@ impl From<ConfigErrors> for CliError {
             },
         );
         out.causes = e.0.iter().map(ToString::to_string).collect();
-        out.hint("every setting and its form: `dispatchctl config show`")
+        out.hint("correct each in the place that it names; `dispatchctl config show` then tells what is in force")
     }
 }
 

@@ -95,22 +95,28 @@ enum Wait {
 
 /// The longest JSON document that is read.
 const INPUT_MAX: u64 = 64 * 1024;
+/// After it handed the lock over, this command leaves it alone for so long: longer than the pauses of whoever waits for it.
+const HANDED_OVER_FOR: Duration = Duration::from_secs(1);
 /// How often a watcher looks without a hint: another process's commits are seen by looking.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    out.outlast_its_reader();
     let taken = intake_of(&args)?;
     let new = intake::new_call(taken, &app.config.directory, Paperwork::Strict, &app.ids, app.clock.now())?;
+    if new.overridden.is_none() {
+        app.people_required()?;
+    }
     if args.dry_run {
         return dry_run(&new, &app, out);
     }
-    let mut sandbox = None;
-    if app.holder().is_none() {
+    let alone = app.holder().is_none();
+    if alone {
         // Before anything is recorded: without an engine this command itself must be able to send.
         app.config.twilio_required()?;
-        sandbox = app.sandbox_if_needed(out).await?;
     }
     let store = app.store(Missing::Create).await?;
+    let sandbox = if alone { app.sandbox_if_needed(out).await? } else { None };
     let core = app.core_that_polls(store);
     let (call, created) = accept(&core, new, out).await?;
     let mut send = Send { args: &args, app, core, call, created, sandbox };
@@ -198,6 +204,7 @@ impl Send<'_> {
             Wait::Delivered | Wait::Acknowledged => Duration::from_secs(600),
         });
         let mut running: Option<Running> = None;
+        let mut watcher_until = started;
         let mut alone = false;
         let core = self.core.clone();
         let watch = core.wake.watch(&self.call);
@@ -206,8 +213,10 @@ impl Send<'_> {
         let (state, ended) = loop {
             if running.as_ref().is_some_and(Running::over) {
                 running = None;
+                // Whoever asked for the lock must find it free.
+                watcher_until = self.app.clock.now().plus(HANDED_OVER_FOR);
             }
-            if running.is_none() {
+            if running.is_none() && self.app.clock.now() >= watcher_until {
                 running = self.try_to_be_the_engine(out).await?;
                 if running.is_some() && !alone {
                     alone = true;
@@ -242,8 +251,12 @@ impl Send<'_> {
         self.finish(&state, ended, out)
     }
 
-    /// Takes the lock where nobody has it and starts an engine for this call alone.
+    /// Takes the lock where nobody has it and starts an engine for this call alone. The call is committed: where this command
+    /// may not send (the engine beside it is gone, and it has no credentials), it goes on watching.
     async fn try_to_be_the_engine(&mut self, out: &Output) -> Result<Option<Running>, CliError> {
+        if self.app.config.twilio_required().is_err() {
+            return Ok(None);
+        }
         let lock = match EngineLock::take(self.app.config.store.path(), "send") {
             Ok(lock) => lock,
             Err(LockError::Held(_)) => return Ok(None),
@@ -262,8 +275,8 @@ impl Send<'_> {
     }
 
     fn ended(&self, state: &CallState) -> Option<End> {
-        if self.args.stay {
-            return (!matches!(state.call.status, CallStatus::Dispatching)).then_some(End::Reached);
+        if self.args.stay && state.call.status == CallStatus::Dispatching {
+            return None;
         }
         let any = |f: &dyn Fn(AttemptState) -> bool| {
             state.attempts.iter().any(|a| a.kind == AttemptKind::Notice && f(a.state))
@@ -308,6 +321,10 @@ impl Send<'_> {
             (ExitStatus::Interrupted, _) => {
                 out.note(&format!("interrupted: call {} is recorded and goes on", state.call.id))
             }
+            (ExitStatus::No, _) => out.note(&format!(
+                "call {} is {} without what was waited for; `dispatchctl status {}` tells",
+                state.call.id, state.call.status, state.call.id
+            )),
             (ExitStatus::Refused, _) => out.note("the provider refused for good and nobody else is left to tell"),
             _ => {}
         }
@@ -337,7 +354,11 @@ fn exit_of(state: &CallState, end: End) -> ExitStatus {
     match end {
         End::Reached => ExitStatus::Done,
         End::Interrupted => ExitStatus::Interrupted,
-        End::Over if state.call.status == CallStatus::Exhausted && !unknown => ExitStatus::Refused,
+        End::Over if unknown => ExitStatus::Unknown,
+        // What the provider took and nobody answered was not refused.
+        End::Over if state.call.status == CallStatus::Exhausted && notices().all(|a| a.sid.is_none()) => {
+            ExitStatus::Refused
+        }
         End::Over => ExitStatus::No,
         _ if unknown => ExitStatus::Unknown,
         End::Stuck | End::TimedOut => ExitStatus::Pending,

@@ -46,6 +46,7 @@ impl Args {
 const HANDOVER_GRACE: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    out.outlast_its_reader();
     app.config.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts])?;
     for said in app.config.replaced.iter().chain(&app.config.warnings) {
         warn!("{said}");
@@ -83,7 +84,9 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     say_started(&app, &own_url, out);
     let engine_stop = CancellationToken::new();
     let running = tokio::spawn(supervisor.run(engine_stop.clone()));
-    tokio::spawn(reload_on_hangup(app.sources.clone(), core.clone(), state.clone(), stop.clone()));
+    // What the start demanded tokens for goes on to demand them.
+    let is_exposed = app.config.server.is_exposed();
+    tokio::spawn(reload_on_hangup(app.sources.clone(), core.clone(), state.clone(), stop.clone(), is_exposed));
     tokio::spawn(watchdog(core, state, stop.clone()));
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     let result = until_stopped(running, &engine_stop).await;
@@ -120,9 +123,12 @@ async fn until_stopped(mut running: Running, stop: &CancellationToken) -> Result
 }
 
 fn port_error(e: http::BindError) -> CliError {
-    CliError::new(ExitStatus::Usage, e.to_string())
-        .cause(std::error::Error::source(&e).map(ToString::to_string).unwrap_or_default())
-        .hint("choose another address with --listen or server.listen")
+    let told = CliError::new(ExitStatus::Usage, e.to_string())
+        .hint("choose another address with --listen, server.listen or server.public_listen");
+    match std::error::Error::source(&e) {
+        Some(cause) => told.cause(cause),
+        None => told,
+    }
 }
 
 /// The lock at once; from a command that holds it, after it handed over; from another `serve`, never.
@@ -130,18 +136,20 @@ async fn take_lock(app: &App, store: &Arc<SqliteStore>) -> Result<EngineLock, Cl
     let path = app.config.store.path();
     let wait = app.config.twilio_required()?.request_timeout + HANDOVER_GRACE;
     let deadline = app.clock.now().plus(wait);
-    let mut asked = false;
+    let (mut asked, mut seen) = (false, 0);
     loop {
         let held = match EngineLock::take(path, "serve") {
             Ok(lock) => return Ok(lock),
             Err(LockError::Held(h)) => h,
             Err(e) => return Err(e.into()),
         };
+        // A command that only looks who holds the lock holds it for that moment, beside the name of who had it last.
+        seen += 1;
         let by_serve = held.as_ref().is_some_and(|h| h.role == "serve");
-        if by_serve || app.clock.now() > deadline {
+        if (by_serve && seen > 2) || app.clock.now() > deadline {
             return Err(LockError::Held(held).into());
         }
-        if !asked {
+        if !asked && !by_serve {
             asked = true;
             info!("another command holds the engine lock: asking for it");
             let me = json!({ "pid": std::process::id() });
@@ -195,6 +203,7 @@ async fn reload_on_hangup(
     core: Arc<Core>,
     state: Arc<http::HttpState>,
     stop: CancellationToken,
+    is_exposed: bool,
 ) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
     loop {
@@ -202,7 +211,7 @@ async fn reload_on_hangup(
             () = stop.cancelled() => return,
             _ = hangup.recv() => {}
         }
-        match config::load(&sources) {
+        match reloaded(&sources, is_exposed) {
             Ok(new) => {
                 core.set_directory(Arc::new(new.directory));
                 state.set_tokens(new.server.tokens);
@@ -211,6 +220,23 @@ async fn reload_on_hangup(
             Err(e) => error!("the new configuration is wrong, the old contacts, policies and tokens stay: {e}"),
         }
     }
+}
+
+/// The new file, if it can take the place of the old one. Listeners stay as they are: tokens that cannot be read, or are left
+/// out together with an address that is only in force from the next start, must not open a running API to everybody.
+fn reloaded(sources: &config::Sources, is_exposed: bool) -> Result<config::Config, config::ConfigErrors> {
+    let new = config::load(sources)?;
+    new.check(&[Part::Server])?;
+    if is_exposed && new.server.tokens.is_empty() {
+        return Err(config::ConfigErrors(vec![config::Problem {
+            at: None,
+            key: "server.tokens".into(),
+            what: "none is configured, and the running listener or its public_url is not on this machine".into(),
+            form: "[[server.tokens]], or a restart".into(),
+            meant: None,
+        }]));
+    }
+    Ok(new)
 }
 
 /// systemd's watchdog is fed only while the engine is truly healthy.
@@ -224,6 +250,36 @@ async fn watchdog(core: Arc<Core>, state: Arc<http::HttpState>, stop: Cancellati
         }
         if state.is_ready().await {
             let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reload_never_leaves_an_exposed_api_without_tokens() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let file = dir.path().join("dispatchctl.toml");
+        let sources = config::Sources {
+            flag_config: Some(file.clone()),
+            flag_store: Some(dir.path().join("a.db").display().to_string()),
+            cwd: dir.path().to_path_buf(),
+            ..config::Sources::default()
+        };
+        std::fs::write(dir.path().join("token"), "a-token-of-twenty-characters").expect("written");
+        let tokens =
+            |file: &str| format!("[[server.tokens]]\nname = \"a\"\ntoken_file = \"{file}\"\nscope = \"read\"\n");
+        for (label, text, is_exposed, works) in [
+            ("tokens that are there", tokens("token"), true, true),
+            ("a token file that cannot be read, exposed", tokens("gone"), true, false),
+            ("a token file that cannot be read, on this machine", tokens("gone"), false, false),
+            ("no tokens any more, exposed", "[server]\nlisten = \"127.0.0.1:3000\"\n".to_owned(), true, false),
+            ("no tokens any more, on this machine", String::new(), false, true),
+        ] {
+            std::fs::write(&file, text).expect("written");
+            assert_eq!(reloaded(&sources, is_exposed).is_ok(), works, "{label}");
         }
     }
 }

@@ -84,6 +84,8 @@ pub(super) fn header(story: &CallStory, app: &App, now: Timestamp, out: &Output)
     if let Some(closed) = call.closed_at.map(|at| out.time(at)) {
         rows.push(match holder_name(&story.state, app) {
             Some(name) => ("holder", format!("{name}, since {closed}")),
+            // Taken in the name of somebody who is no contact: it is not closed yet.
+            None if call.status.is_open() => ("since", closed),
             None => ("closed", closed),
         });
     }

@@ -64,6 +64,12 @@ impl std::fmt::Debug for Sources {
 }
 
 impl Sources {
+    /// Whether a flag or the environment asks for test mode, before anything else is read.
+    pub fn asks_for_test_mode(&self) -> bool {
+        let on = |v: &str| matches!(v.trim().to_lowercase().as_str(), "1" | "true" | "yes" | "on");
+        self.flag_test_mode || ["DISPATCHCTL_TEST_MODE", "TEST_MODE"].iter().find_map(|n| self.env(n)).is_some_and(on)
+    }
+
     /// Reads the process's environment and working directory. Bytes that are not UTF-8 become U+FFFD, which no key accepts
     /// where it matters.
     pub fn from_process(

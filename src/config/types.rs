@@ -96,6 +96,13 @@ pub struct Server {
     pub tokens: Vec<Token>,
 }
 
+impl Server {
+    /// Whether others than this machine may reach `/api`: then it must not run without tokens.
+    pub fn is_exposed(&self) -> bool {
+        !self.listen.ip().is_loopback() || self.public_url.as_ref().is_some_and(|u| !super::forms::is_loopback(u))
+    }
+}
+
 /// The provider of texts.
 #[derive(Debug, Clone)]
 pub struct Twilio {

@@ -176,7 +176,8 @@ fn reopen(w: &mut Work<'_>, by: &Actor, note: Option<&str>) -> Result<(), Illega
     w.state.call.outs.clear();
     w.log_as(by.clone(), LogKind::CallReopened, None, format!("reopened by {}: a new round begins", by.0), said(note));
     calm(w);
-    sequence::start_round(w)
+    sequence::start_round(w);
+    Ok(())
 }
 
 /// The holder hands it back: a new round with everybody but them.
@@ -191,10 +192,12 @@ pub(super) fn hand_back(w: &mut Work<'_>, holder: &ContactId, by: &Actor) -> Res
         format!("{name} handed it back: a new round begins"),
         Value::Null,
     );
-    sequence::start_round(w)
+    sequence::start_round(w);
+    Ok(())
 }
 
-/// No further follow-ups; the call is exhausted after its time, with an alert, if nobody takes it.
+/// No further follow-ups; the call is exhausted after its time, with an alert, if nobody takes it. A first notice that has
+/// not left yet is none.
 fn mute(w: &mut Work<'_>, by: &Actor, note: Option<&str>) -> Result<(), Illegal> {
     if w.state.call.muted {
         w.change.answer = Answer::Already(Box::new(w.state.clone()));
@@ -204,7 +207,7 @@ fn mute(w: &mut Work<'_>, by: &Actor, note: Option<&str>) -> Result<(), Illegal>
     w.state.call.muted = true;
     w.state.call.next_step = u32::try_from(total).unwrap_or(u32::MAX);
     w.state.call.wake_at = Some(w.now().plus(w.state.call.policy.wait_before(total)));
-    sequence::cancel_waiting(w, "its follow-ups were cancelled")?;
+    sequence::cancel_follow_ups(w, "its follow-ups were cancelled")?;
     w.log_as(by.clone(), LogKind::CallMuted, None, format!("follow-ups cancelled by {}", by.0), said(note));
     Ok(())
 }
@@ -212,7 +215,7 @@ fn mute(w: &mut Work<'_>, by: &Actor, note: Option<&str>) -> Result<(), Illegal>
 /// What was alarming about this call while nobody had it is over.
 fn calm(w: &mut Work<'_>) {
     let id = w.state.call.id.clone();
-    for kind in ["exhausted", "untold", "late"] {
+    for kind in ["exhausted", "untold", "late", "stranded", "unknown-level", "unknown-contact"] {
         w.resolve(format!("{kind}:{id}"));
     }
     let unknown: Vec<_> = w.state.attempts.iter().filter(|a| a.decided_at.is_some()).map(|a| a.id).collect();

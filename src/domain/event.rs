@@ -458,6 +458,8 @@ pub struct Change {
     pub effects: Vec<Effect>,
     /// For whoever asked.
     pub answer: Answer,
+    /// When it was decided.
+    pub at: Option<Timestamp>,
 }
 
 /// What whoever asked is told, after the commit.

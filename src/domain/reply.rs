@@ -13,7 +13,7 @@ use super::event::{AlertChange, Answer, Change, InboundRow, InboundText, Loaded,
 use super::phone::masked;
 use super::sequence;
 use super::step::{Ctx, Illegal, Work};
-use super::types::{Actor, CallRef, ContactId, Timestamp};
+use super::types::{Actor, CallRef, ContactId, Sender, Timestamp};
 
 /// What a message says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,8 +174,12 @@ impl Reply<'_> {
                 Ok(("opt-out", String::new()))
             }
             Some(Word::OptIn) => Ok(("opt-in", String::new())),
-            _ if self.text.provider_replied => Ok(("answered by the provider", String::new())),
-            Some(word) => self.apply(word, u.reference.as_ref()),
+            // YES is a word of theirs and of the provider's: it is heard, and answered once.
+            Some(word) => {
+                let (meaning, answer) = self.apply(word, u.reference.as_ref())?;
+                Ok((meaning, if self.text.provider_replied { String::new() } else { answer }))
+            }
+            None if self.text.provider_replied => Ok(("answered by the provider", String::new())),
             None => Ok(("not understood", HELP.to_owned())),
         }
     }
@@ -202,14 +206,19 @@ impl Reply<'_> {
         self.change.opt_outs.push(OptOutChange::Out { phone: from, sender: to });
     }
 
+    /// Lifts what this text may lift: a block by that sender, by any, and, as a number may be one of a messaging service's,
+    /// a block by the other of the two. One that stands at the provider all the same comes back with the next text's refusal.
     fn opt_in(&mut self) {
-        let pair = |s: &String| self.loaded.opted_out.contains(&(self.text.from.clone(), s.clone()));
-        if self.loaded.opted_out.iter().any(|(p, _)| p == &self.text.from) || pair(&self.text.to) {
+        let (from, to) = (&self.text.from, &self.text.to);
+        let is_service = |s: &str| s.parse::<Sender>().is_ok_and(|s| s.is_service());
+        let lifted = |s: &str| s == to || s.is_empty() || is_service(s) || is_service(to);
+        let pairs = self.loaded.opted_out.iter().filter(|(p, s)| p == from && lifted(s));
+        let back: Vec<OptOutChange> =
+            pairs.map(|(p, s)| OptOutChange::In { phone: p.clone(), sender: Some(s.clone()) }).collect();
+        if !back.is_empty() {
             self.note(LogKind::OptedIn, "takes texts again");
         }
-        self.change
-            .opt_outs
-            .push(OptOutChange::In { phone: self.text.from.clone(), sender: Some(self.text.to.clone()) });
+        self.change.opt_outs.extend(back);
         self.change.alerts.push(AlertChange::Resolve { key: format!("opted-out:{}", self.contact_key()) });
     }
 

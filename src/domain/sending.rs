@@ -63,6 +63,10 @@ fn unwanted(w: &Work<'_>, id: AttemptId) -> Result<Option<(AttemptEvent, String)
             Some((AttemptEvent::Skip, format!("{} passed or cannot be reached", a.recipient.name)))
         }
         AttemptKind::Notice if let Some(why) = resend::overtaken(w, a) => Some((AttemptEvent::Skip, why.into())),
+        // It was under way when the newer one was made.
+        AttemptKind::Notice if let Some(newer) = superseding(w, a) => {
+            Some((AttemptEvent::Skip, format!("superseded by attempt {newer}")))
+        }
         AttemptKind::StandDown if matches!(call.status, CallStatus::Dispatching | CallStatus::Exhausted) => {
             Some((AttemptEvent::Skip, "the call is looking for somebody again".into()))
         }
@@ -71,11 +75,32 @@ fn unwanted(w: &Work<'_>, id: AttemptId) -> Result<Option<(AttemptEvent, String)
         {
             Some((AttemptEvent::Skip, format!("{} holds the call", a.recipient.name)))
         }
+        AttemptKind::StandDown if !was_reached(w, a) => {
+            Some((AttemptEvent::Skip, format!("no text of the call reached {}", a.recipient.name)))
+        }
         _ if a.expires_at.is_some_and(|at| at < w.now()) => {
             Some((AttemptEvent::Skip, "too late to be worth sending".into()))
         }
         _ => None,
     })
+}
+
+/// The number of a newer notice to the same contact that stands for this one.
+fn superseding(w: &Work<'_>, old: &Attempt) -> Option<u32> {
+    let newer = |a: &&Attempt| {
+        a.kind == AttemptKind::Notice
+            && a.number > old.number
+            && a.recipient.contact == old.recipient.contact
+            && (a.state.is_waiting() || a.state.may_have_arrived())
+    };
+    w.state.attempts.iter().find(newer).map(|a| a.number)
+}
+
+/// Whether a notice that this stand-down takes back may have arrived: the one that was under way when the call was taken may
+/// have failed since.
+fn was_reached(w: &Work<'_>, stand_down: &Attempt) -> bool {
+    let theirs = |a: &&Attempt| a.kind == AttemptKind::Notice && a.recipient.contact == stand_down.recipient.contact;
+    w.state.attempts.iter().filter(theirs).any(|a| a.state.may_have_arrived())
 }
 
 fn opted_out_before_it_left(w: &mut Work<'_>, id: AttemptId, sender: &Sender) -> Result<(), Illegal> {
@@ -105,6 +130,7 @@ fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Resu
         let a = w.attempt_mut(id)?;
         (a.body, a.segments) = (rendered.body, rendered.segments);
     }
+    w.resolve("no-sender");
     w.attempt_on(id, AttemptEvent::SendStarted)?;
     let now = w.now();
     let a = w.attempt_mut(id)?;

@@ -50,14 +50,13 @@ pub(super) fn fire_now(w: &mut Work<'_>) -> Result<bool, Illegal> {
     Ok(true)
 }
 
-/// A new round from the first step, now.
-pub(super) fn start_round(w: &mut Work<'_>) -> Result<(), Illegal> {
+/// A new round from the first step, now. The engine fires it: whoever decided may know other contacts, or none.
+pub(super) fn start_round(w: &mut Work<'_>) {
     w.state.call.round += 1;
     w.state.call.next_step = 0;
     w.state.call.muted = false;
     w.state.call.holder = None;
     w.state.call.wake_at = Some(w.now().plus(wait_before(w, 0)));
-    if w.state.call.wake_at <= Some(w.now()) { fire_due(w) } else { Ok(()) }
 }
 
 /// Tells everyone whom `missed` name, under `latest`.
@@ -92,6 +91,12 @@ fn fire(w: &mut Work<'_>, missed: &[u32], latest: u32, next_due: Timestamp, due:
 
 /// A step that finds nobody: on with the ladder now. An empty role or an opt-out alerts; people who passed do not.
 fn nobody(w: &mut Work<'_>, step: u32, found: &Found) -> Result<(), Illegal> {
+    skip(w, step, found);
+    let name = step_name(w.state.call.round, step);
+    go_on(w, &format!("{name} found nobody"))
+}
+
+fn skip(w: &mut Work<'_>, step: u32, found: &Found) {
     let (round, name) = (w.state.call.round, step_name(w.state.call.round, step));
     let why = found.why_nobody();
     w.log(LogKind::StepSkipped, None, format!("{name} skipped: {why}"), step_data(round, step));
@@ -102,7 +107,6 @@ fn nobody(w: &mut Work<'_>, step: u32, found: &Found) -> Result<(), Illegal> {
             format!("{name} of call {id} finds nobody to tell: {why}"),
         );
     }
-    go_on(w, &format!("{name} found nobody"))
 }
 
 /// One notice and its first attempt; what waits for the same contact is superseded.
@@ -366,8 +370,7 @@ fn go_on(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
             let (now, next_due) = (w.now(), w.now().plus(wait_before(w, index + 1)));
             return fire(w, &[index], index, next_due, now);
         }
-        let text = format!("{} skipped: {}", step_name(round, index), found.why_nobody());
-        w.log(LogKind::StepSkipped, None, text, step_data(round, index));
+        skip(w, index, &found);
         index += 1;
     }
     w.state.call.next_step = total;
@@ -387,14 +390,14 @@ fn go_on(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
 /// A ladder whose end is put off is looked at again no sooner than this, in seconds.
 const PUT_OFF_MIN_S: u64 = 60;
 
-/// The time after the last step is over. Who was never told of the call and whose text still waits (an outage of the
-/// provider) is told first: the call stays DISPATCHING for them, and a person hears of it all the same.
+/// The time after the last step is over. Who was never told of the call and whose text has not left or is being tried (an
+/// outage of the provider) is told first: the call stays DISPATCHING for them, and a person hears of it all the same.
 fn end_of_ladder(w: &mut Work<'_>) -> Result<(), Illegal> {
     let call = &w.state.call;
     let untold = w.state.attempts.iter().any(|a| {
         a.kind == AttemptKind::Notice
             && a.round == call.round
-            && a.state.is_waiting()
+            && (a.state.is_waiting() || a.state == AttemptState::Sending)
             && !w.state.was_told(&a.recipient.contact, Some(a.id))
     });
     if !untold {
@@ -429,6 +432,16 @@ pub(super) fn cancel_waiting(w: &mut Work<'_>, why: &str) -> Result<(), Illegal>
         .filter(|a| a.kind == AttemptKind::Notice && a.state.is_waiting())
         .map(|a| a.id)
         .collect();
+    ids.into_iter().try_for_each(|id| w.drop_waiting(id, AttemptEvent::Cancel, why))
+}
+
+/// Cancels the follow-ups that have not left. The first step's notices go out all the same, and so does what took their place
+/// while nobody could be told: it is the first that anybody hears of the call.
+pub(super) fn cancel_follow_ups(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
+    let nobody_told = w.state.call.told_at.is_none();
+    let kept = |a: &Attempt| a.step == 0 || (nobody_told && !w.state.was_told(&a.recipient.contact, Some(a.id)));
+    let waits = |a: &&Attempt| a.kind == AttemptKind::Notice && a.state.is_waiting() && !kept(a);
+    let ids: Vec<AttemptId> = w.state.attempts.iter().filter(waits).map(|a| a.id).collect();
     ids.into_iter().try_for_each(|id| w.drop_waiting(id, AttemptEvent::Cancel, why))
 }
 

@@ -67,6 +67,7 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         Event::Untold { .. } => with_call(loaded, ctx, sequence::untold)?,
     };
     mirror(loaded, &mut change);
+    change.at = Some(ctx.now);
     Ok(change)
 }
 

@@ -71,7 +71,7 @@ impl Dispatcher {
                 // A finished send rings the bell.
                 return Ok(None);
             }
-            if read >= limit && started.count == 0 && started.held > 0 && limit < BATCH_MAX {
+            if read >= limit && started.count == 0 && self.others_may_wait(&started.held) && limit < BATCH_MAX {
                 limit *= 4;
                 continue;
             }
@@ -97,6 +97,13 @@ impl Dispatcher {
             .collect())
     }
 
+    /// Whether a sender whose rate is not used up may have texts further down: with one sender there is nothing to look for.
+    fn others_may_wait(&self, held: &HashSet<String>) -> bool {
+        let directory = self.engine.core.directory();
+        let senders = directory.lines.iter().filter_map(|l| l.from.as_ref()).chain(&directory.from);
+        !held.is_empty() && senders.chain(&directory.default_line.from).any(|s| !held.contains(s.as_str()))
+    }
+
     fn start_all(&self, items: Vec<Sendable>) -> Started {
         let directory = self.engine.core.directory();
         let boot = self.engine.core.clock.boot();
@@ -112,7 +119,7 @@ impl Dispatcher {
             let (line, _) = directory.line(item.dialled.as_deref());
             let sender = directory.sender(line).map(|s| s.as_str().to_owned()).unwrap_or_default();
             if let Err(wait) = lock(&self.rates).take(&sender, boot) {
-                done.held += 1;
+                done.held.insert(sender);
                 done.wait = Some(done.wait.map_or(wait, |w| w.min(wait)));
                 continue;
             }
@@ -149,7 +156,7 @@ impl Dispatcher {
 #[derive(Default)]
 struct Started {
     count: usize,
-    held: usize,
+    held: HashSet<String>,
     full: bool,
     wait: Option<Duration>,
 }
@@ -235,12 +242,16 @@ impl One {
     }
 
     /// What became of the POST must not be lost while this process lives: tried until the store takes it.
-    async fn record(&self, id: AttemptId, outcome: SendOutcome) {
+    async fn record(&self, id: AttemptId, mut outcome: SendOutcome) {
         let mut pause = Duration::from_millis(100);
         loop {
             let event = Event::Sent { attempt: id, outcome: outcome.clone() };
             match self.engine.core.apply(event, Actor::engine()).await {
                 Ok(_) => return,
+                // Our own bug: the attempt must not stay under way for as long as this engine lives.
+                Err(StoreError::Refused { .. }) if !matches!(outcome, SendOutcome::Unknown { .. }) => {
+                    outcome = SendOutcome::Unknown { why: "its outcome was refused by the store".into() };
+                }
                 Err(StoreError::Refused { .. } | StoreError::Closed | StoreError::Broken { .. }) => return,
                 Err(e) => {
                     error!(attempt.id = %id, error = %e, "the outcome of a send cannot be stored yet; trying again");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tracing::{debug, warn};
 
 use crate::domain::Timestamp;
@@ -43,9 +44,7 @@ impl Poller {
             Scope::All => core.store.pollable(now, BATCH).await?,
             Scope::Only(call) => self.of_call(call, now).await?,
         };
-        for p in &due {
-            self.ask(p).await?;
-        }
+        self.ask_all(&due).await?;
         match &self.engine.scope {
             Scope::All => core.store.next_poll().await,
             Scope::Only(call) => {
@@ -68,6 +67,17 @@ impl Poller {
                 })
             })
             .collect())
+    }
+
+    /// Asks about all of these, some at a time: a provider that does not answer holds nobody up for longer than one request.
+    ///
+    /// # Errors
+    /// [`StoreError`] where an answer could not be stored; the others were.
+    pub async fn ask_all(&self, messages: &[Pollable]) -> Result<(), StoreError> {
+        for some in messages.chunks(BATCH) {
+            join_all(some.iter().map(|p| self.ask(p))).await.into_iter().collect::<Result<(), _>>()?;
+        }
+        Ok(())
     }
 
     /// One question: its answer is news like any other.
@@ -101,7 +111,10 @@ impl Poller {
         let now = core.clock.now();
         let pause = self.engine.bounds.poll_after.saturating_mul(1 << p.polls.min(12)).min(PAUSE_MAX);
         let pause = core.ids.jittered(pause).max(throttled.unwrap_or_default());
-        let again_at = (now.since(p.sent_at) < END).then(|| now.plus(pause));
+        // The alarm that no final status came is due at its own time, not at the end of a long pause.
+        let alarm = Some(p.sent_at.plus(core.rules.status_timeout)).filter(|at| *at > now && throttled.is_none());
+        let again_at = now.plus(pause).min(alarm.unwrap_or(now.plus(pause)));
+        let again_at = (now.since(p.sent_at) < END).then_some(again_at);
         core.apply(Event::Polled { attempt: p.attempt, again_at }, Actor::engine()).await?;
         Ok(())
     }

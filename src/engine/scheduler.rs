@@ -65,6 +65,9 @@ impl Scheduler {
         let wake = |s: Option<crate::domain::call::CallState>| {
             s.filter(|s| s.call.status == CallStatus::Dispatching).and_then(|s| s.call.wake_at)
         };
+        if let Some(until) = self.still_aside(now).get(call) {
+            return Ok(Some(*until));
+        }
         let due = wake(core.store.call(call).await?);
         if due.is_some_and(|at| at <= now) {
             self.fire(call.clone()).await?;

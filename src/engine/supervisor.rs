@@ -35,6 +35,8 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(2);
 const ERROR_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// Past the longest request: what is in flight at a stop is given this much more.
 pub const DRAIN_GRACE: Duration = Duration::from_secs(2);
+/// Who asked for the lock longer ago than this waits no more.
+const ASKER_GONE: Duration = Duration::from_secs(120);
 /// How many calls a start names one by one.
 const NAMED_AT_START: usize = 1_000;
 
@@ -167,8 +169,14 @@ impl Supervisor {
                 {
                     continue;
                 }
-                core.apply(Event::EngineGone { attempt, engine: self.engine.id.clone() }, Actor::engine()).await?;
-                changed = true;
+                match core.apply(Event::EngineGone { attempt, engine: self.engine.id.clone() }, Actor::engine()).await {
+                    Ok(_) => changed = true,
+                    // One call that cannot be decided or read must not keep the others from being served.
+                    Err(e @ (StoreError::Refused { .. } | StoreError::Corrupt { .. })) => {
+                        error!(attempt.id = %attempt, error = %e, "a claim of an engine that is gone cannot be settled");
+                    }
+                    Err(e) => return Err(e),
+                }
             }
             if !changed {
                 return Ok(());
@@ -282,7 +290,11 @@ impl Supervisor {
             let heard = self.engine.core.wake.heard(bell);
             tokio::pin!(heard);
             heard.as_mut().enable();
-            let result = self.one_pass(which, &mut version).await;
+            let result = tokio::select! {
+                result = self.one_pass(which, &mut version) => result,
+                // Nothing waits for a question under way: it is asked again. What may send is never cut.
+                () = stop.cancelled(), if which.only_asks() => break,
+            };
             let now = self.engine.core.clock.now();
             let next = match result {
                 Ok(next) => {
@@ -356,6 +368,7 @@ impl Supervisor {
     /// What other processes ask of the holder of the lock.
     async fn requests(&self) -> Result<(), StoreError> {
         let store = &self.engine.core.store;
+        let now = self.engine.core.clock.now();
         for request in store.open_requests().await? {
             let result = match request.kind.as_str() {
                 "refresh" => match request.payload.get("call").and_then(Value::as_str).and_then(|c| c.parse().ok()) {
@@ -363,13 +376,16 @@ impl Supervisor {
                     None => json!({ "error": "no such call" }),
                 },
                 "yield" if self.engine.scope == Scope::All => json!({ "error": "serve keeps the lock" }),
-                "yield" => {
-                    self.yielded.cancel();
-                    json!({ "yielded": true })
-                }
+                "yield" if now.since(request.at) > ASKER_GONE => json!({ "error": "whoever asked is gone" }),
+                "yield" => json!({ "yielded": true }),
                 other => json!({ "error": format!("this engine does not know the request {other:?}") }),
             };
-            store.answer_request(request.id, result, self.engine.core.clock.now()).await?;
+            let yields = result.get("yielded").is_some();
+            store.answer_request(request.id, result, now).await?;
+            // After the answer: it stops this very loop.
+            if yields {
+                self.yielded.cancel();
+            }
         }
         Ok(())
     }
@@ -382,19 +398,25 @@ impl Supervisor {
         let Some(state) = self.engine.core.store.call(call).await? else {
             return Ok(json!({ "error": "no such call" }));
         };
-        let mut asked = 0;
-        for a in state.attempts {
-            if let Some(sid) = a.sid {
-                let p = Pollable { attempt: a.id, sid, polls: a.polls, sent_at: a.sent_at.unwrap_or(a.created_at) };
-                self.poller.ask(&p).await?;
-                asked += 1;
-            }
-        }
-        Ok(json!({ "asked": asked }))
+        let messages: Vec<Pollable> = state
+            .attempts
+            .into_iter()
+            .filter_map(|a| {
+                let sent_at = a.sent_at.unwrap_or(a.created_at);
+                a.sid.map(|sid| Pollable { attempt: a.id, sid, polls: a.polls, sent_at })
+            })
+            .collect();
+        self.poller.ask_all(&messages).await?;
+        Ok(json!({ "asked": messages.len() }))
     }
 }
 
 impl Loop {
+    /// Loops that wait for the provider and send nothing.
+    const fn only_asks(self) -> bool {
+        matches!(self, Self::Poller | Self::Reconciler | Self::Versions)
+    }
+
     /// Loops that choose their own pause, longer or shorter than the idle one.
     const fn is_sleepy(self) -> bool {
         matches!(self, Self::Watch | Self::Clocks | Self::Versions | Self::Checkpoints)

@@ -14,6 +14,8 @@ use super::Engine;
 const UNTOLD: Duration = Duration::from_secs(60);
 /// A DISPATCHING call without a sign of life for this long is stranded.
 const STRANDED: Duration = Duration::from_secs(300);
+/// How long the alarm of a clock that was set stands.
+const CLOCK_STANDS: Duration = Duration::from_secs(600);
 const EVERY: Duration = Duration::from_secs(5);
 const BATCH: usize = 200;
 
@@ -36,7 +38,12 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<Option<Timestamp>, StoreError>
     let figures = core.store.figures(now).await?;
     let key = "consecutive-failures".to_owned();
     let many = u64::from(engine.bounds.consecutive_failures.max(1));
-    let raised = core.store.alerts().await?.iter().any(|a| a.key == key);
+    let alerts = core.store.alerts().await?;
+    let raised = alerts.iter().any(|a| a.key == key);
+    // A step of the clock is over at once; its alarm stands for as long as somebody may want to see it.
+    for a in alerts.into_iter().filter(|a| a.key.starts_with("clock:") && now.since(a.raised_at) >= CLOCK_STANDS) {
+        core.apply(Event::Alert(AlertChange::Resolve { key: a.key }), Actor::engine()).await?;
+    }
     if figures.consecutive_failures >= many && !raised {
         let message = format!("{} texts in a row failed", figures.consecutive_failures);
         core.apply(Event::Alert(AlertChange::Raise { key, call: None, message }), Actor::engine()).await?;

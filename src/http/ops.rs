@@ -86,8 +86,8 @@ impl Check {
 }
 
 /// The process answers.
-pub(super) async fn live() -> Response {
-    json_answer(StatusCode::OK, &json!({ "status": "ok" }))
+pub(super) async fn live(State(state): State<Arc<HttpState>>) -> Response {
+    json_answer(StatusCode::OK, &json!({ "status": "ok", "mode": state.settings.mode }))
 }
 
 /// The store takes writes and the scheduler runs.

@@ -118,7 +118,7 @@ impl Problem {
     }
 
     /// The document.
-    pub(super) fn document(&self, request_id: &str) -> Value {
+    pub(super) fn document(&self, request_id: &str, mode: &str) -> Value {
         let inner = &self.0;
         let (kind, title) = match inner.kind {
             Some((name, title)) => (format!("urn:dispatchctl:problem:{name}"), title),
@@ -130,6 +130,7 @@ impl Problem {
             "status": inner.status.as_u16(),
             "detail": inner.detail,
             "requestId": request_id,
+            "mode": mode,
         });
         if let Some(map) = document.as_object_mut() {
             map.extend(inner.members.clone());

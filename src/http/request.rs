@@ -53,7 +53,7 @@ pub(super) async fn finish(State(state): State<Arc<HttpState>>, request: Request
             s if s.is_server_error() => warn!(request.id = id, status, cause, "a request could not be served"),
             _ => debug!(request.id = id, status, "a request was refused"),
         }
-        let document = problem.document(&id).to_string();
+        let document = problem.document(&id, state.settings.mode).to_string();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -352,7 +352,8 @@ pub trait Store: Send + Sync {
     /// DISPATCHING calls that nothing will look at soon: nothing waiting or in flight, no log entry since `quiet_since`, and a
     /// wake time further away than a day and than the longest wait of the call's own ladder. Must be empty.
     async fn stranded(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;
-    /// DISPATCHING calls accepted before `before` of which nobody has been told and nothing was accepted, oldest first.
+    /// DISPATCHING calls accepted before `before` of which nobody has been told and nothing was accepted, and for which no alert
+    /// `untold:<call>` is raised, oldest first: a crowd that is known hides nobody.
     async fn untold(&self, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;
 
     /// Figures for health and the overview.
@@ -364,7 +365,7 @@ pub trait Store: Send + Sync {
     /// Opted-out numbers.
     async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError>;
 
-    /// Commits a request to the engine; its id.
+    /// Commits a request to the engine; its id. Requests of more than a day ago are forgotten.
     async fn post_request(&self, kind: &str, payload: Value, actor: &Actor, now: Timestamp) -> Result<i64, StoreError>;
     /// Requests without an answer, oldest first.
     async fn open_requests(&self) -> Result<Vec<Request>, StoreError>;

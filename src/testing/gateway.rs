@@ -112,7 +112,7 @@ impl ScriptedGateway {
         s.otherwise = None;
     }
 
-    /// Every question meets this; `Accept` answers from the ledger.
+    /// Every question meets this; `Accept` answers from the ledger, `AcceptLate` too, after [`ScriptedGateway::release`].
     pub(crate) fn on_fetch(&self, reaction: Reaction) {
         self.lock().fetch = Some(reaction);
     }
@@ -255,8 +255,15 @@ impl SmsGateway for ScriptedGateway {
     }
 
     async fn fetch(&self, sid: &MessageSid) -> Result<MessageRecord, GatewayError> {
-        let mut s = self.lock();
-        s.fetches += 1;
+        let late = {
+            let mut s = self.lock();
+            s.fetches += 1;
+            matches!(s.fetch, Some(Reaction::AcceptLate))
+        };
+        if late {
+            self.held.notified().await;
+        }
+        let s = self.lock();
         match s.fetch.clone().unwrap_or(Reaction::Accept) {
             Reaction::Accept | Reaction::AcceptLate => s
                 .ledger

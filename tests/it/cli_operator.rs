@@ -342,3 +342,21 @@ fn beside_serve_the_commands_ask_and_serve_does_the_work() {
     assert_eq!(serve.wait(), Some(0));
     assert_eq!(shop.expect(0, &["status", "-o", "json"]).json()["engine"], Value::Null);
 }
+
+#[test]
+fn a_command_that_knows_no_contacts_fires_nothing() {
+    let shop = Shop::new();
+    shop.send("t1", &[]);
+    shop.write_config("name = \"Elsewhere\"\n");
+    for args in
+        [&["follow-up", "run", "--call", "t1"][..], &["follow-up", "run", "--all-due"], &["send", "--call-id", "t2"]]
+    {
+        let run = shop.expect(2, args);
+        assert!(
+            run.stderr.contains("no contacts are configured") && run.stderr.contains("--config"),
+            "{args:?}: {run:?}"
+        );
+    }
+    assert_eq!(shop.expect(0, &["status", "t1", "-o", "json"]).json()["status"], "DISPATCHING");
+    shop.expect(3, &["status", "t2"]);
+}

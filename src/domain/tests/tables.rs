@@ -150,6 +150,8 @@ fn a_claim_looks_again_whether_the_attempt_is_wanted() {
     let waiting = desk.call().attempts.last().map(|a| a.id).expect("a stand-down");
     desk.calls[0].call.outs.push(Out { contact: "ana".parse().expect("id"), why: OutReason::Passed });
     desk.reply(2, "sam", "2");
+    let call = desk.call().call.id.clone();
+    desk.apply(Event::Wake { call });
     assert_eq!(desk.call().call.status, S::Exhausted, "both are out");
     desk.apply(Event::Claim { attempt: waiting, engine: "e".into() });
     assert_eq!(desk.call().attempt(waiting).map(|a| a.state), Some(AttemptState::Skipped), "nobody has it");
@@ -212,4 +214,96 @@ fn a_wake_that_is_not_due_or_not_wanted_does_nothing() {
         desk.apply(Event::Wake { call });
         assert_eq!(desk.calls, before, "{status}");
     }
+}
+
+#[test]
+fn who_was_under_way_when_the_call_was_taken_and_never_reached_is_not_stood_down() {
+    for (label, outcome, wanted) in [
+        ("refused", SendOutcome::Refused { code: None, asks: crate::domain::event::NO_CODE, why: "no".into() }, false),
+        ("unknown", SendOutcome::Unknown { why: "reset".into() }, true),
+    ] {
+        let mut desk = in_status(CallStatus::Dispatching);
+        desk.now = desk.now.plus(mins(10));
+        let call = desk.call().call.id.clone();
+        let before: Vec<_> =
+            desk.call().attempts.iter().filter(|a| a.recipient.contact.as_str() == "ana").map(|a| a.number).collect();
+        for number in before {
+            let news = crate::testing::desk::news(
+                None,
+                number,
+                "undelivered",
+                Some(30003),
+                crate::domain::event::Source::Receipt,
+            );
+            desk.apply(Event::News(news));
+        }
+        desk.apply(Event::Wake { call });
+        let under_way = desk.call().attempts.iter().rev().find(|a| a.recipient.contact.as_str() == "ana");
+        let attempt = under_way.expect("told again").id;
+        assert!(matches!(desk.apply(Event::Claim { attempt, engine: "e".into() }), Answer::Send(_)), "{label}");
+        desk.reply(1, "sam", "1");
+        desk.apply(Event::Sent { attempt, outcome });
+        let stand_down = desk.call().attempts.last().expect("a stand-down").clone();
+        assert_eq!(stand_down.kind, crate::domain::attempt::AttemptKind::StandDown, "{label}");
+        let claimed = desk.apply(Event::Claim { attempt: stand_down.id, engine: "e".into() });
+        assert_eq!(matches!(claimed, Answer::Send(_)), wanted, "{label}: {claimed:?}");
+    }
+}
+
+#[test]
+fn a_call_reopened_by_somebody_who_knows_no_contacts_waits_for_the_engine() {
+    let mut desk = in_status(CallStatus::Acknowledged);
+    let directory = desk.directory.clone();
+    desk.directory.contacts.clear();
+    decide(&mut desk, Decision::Reopen);
+    assert_eq!((desk.call().call.status, desk.call().call.wake_at), (CallStatus::Dispatching, Some(desk.now)));
+    desk.directory = directory;
+    let call = desk.call().call.id.clone();
+    desk.apply(Event::Wake { call });
+    assert_eq!(desk.call().attempts.last().map(|a| (a.round, a.step)), Some((2, 0)));
+}
+
+/// Claims the attempt with that number and lets a step fire while its POST is under way, which then surely did not happen.
+fn not_sent_while(desk: &mut Desk, number: u32, passes: std::time::Duration) -> crate::domain::types::AttemptId {
+    let (attempt, call) = (desk.attempt(number).id, desk.call().call.id.clone());
+    assert!(matches!(desk.apply(Event::Claim { attempt, engine: "e".into() }), Answer::Send(_)));
+    desk.now = desk.now.plus(passes);
+    desk.apply(Event::Wake { call });
+    let outcome = SendOutcome::NotSent { why: "connection refused".into(), again_at: desk.now };
+    desk.apply(Event::Sent { attempt, outcome });
+    attempt
+}
+
+#[test]
+fn a_notice_that_was_being_tried_when_a_newer_one_was_made_is_superseded_too() {
+    let mut desk = Desk::new();
+    desk.dispatch("c", "normal");
+    let attempt = not_sent_while(&mut desk, 1, secs(120));
+    desk.apply(Event::Claim { attempt, engine: "e".into() });
+    let states: Vec<_> = desk.call().attempts.iter().map(|a| a.state).collect();
+    assert_eq!(states, [AttemptState::Skipped, AttemptState::Scheduled], "one text, not two");
+
+    let mut desk = Desk::new();
+    desk.dispatch("c", "normal");
+    let attempt = not_sent_while(&mut desk, 1, secs(120));
+    let newer = desk.attempt(2).id;
+    desk.apply(Event::Claim { attempt: newer, engine: "e".into() });
+    let outcome = SendOutcome::Refused { code: None, asks: crate::domain::event::NO_CODE, why: "no".into() };
+    desk.apply(Event::Sent { attempt: newer, outcome });
+    let claimed = desk.apply(Event::Claim { attempt, engine: "e".into() });
+    assert!(matches!(claimed, Answer::Send(_)), "the newer one failed and stands for nothing: {claimed:?}");
+}
+
+#[test]
+fn the_end_of_the_ladder_waits_for_a_first_notice_that_is_being_tried() {
+    let mut desk = Desk::new();
+    desk.directory.contacts.retain(|c| c.id.as_str() == "sam");
+    let call = desk.dispatch("c", "normal");
+    desk.now = desk.now.plus(mins(30));
+    desk.apply(Event::Wake { call });
+    let number = desk.call().attempts.iter().rev().find(|a| a.state.is_waiting()).expect("one waits").number;
+    not_sent_while(&mut desk, number, mins(20));
+    assert_eq!(desk.call().call.status, CallStatus::Dispatching, "nobody was told yet");
+    desk.send_all();
+    assert!(desk.call().call.told_at.is_some());
 }

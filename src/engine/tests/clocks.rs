@@ -78,3 +78,15 @@ async fn a_pause_before_a_retry_is_not_stretched_by_a_clock_set_back() {
     w.advance(secs(41)).await;
     assert_eq!(w.attempts().await, ["1 sam submitted"]);
 }
+
+#[tokio::test]
+async fn the_alarm_of_a_clock_that_was_set_is_over_after_a_while() {
+    let w = World::new().await;
+    w.clock.set_wall(START.plus(mins(60)));
+    compare(&w).await;
+    w.watch().await;
+    assert!(w.has_alert("clock:").await);
+    w.away(mins(10));
+    w.watch().await;
+    assert!(!w.has_alert("clock:").await);
+}

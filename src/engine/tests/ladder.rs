@@ -213,3 +213,33 @@ async fn nobody_told_for_a_minute_is_an_alarm_until_somebody_is() {
     w.outage(secs(1)).await;
     assert!(!w.has_alert("untold:").await, "over once somebody is told: {:?}", w.attempts().await);
 }
+
+#[tokio::test]
+async fn follow_ups_that_are_cancelled_leave_the_first_notice_on_its_way() {
+    let mut w = World::new().await;
+    w.begin("normal").await;
+    w.decide(Decision::Mute).await;
+    assert_eq!(w.attempts().await, ["1 sam submitted"], "not sent yet is not followed up");
+
+    let mut w = World::new().await;
+    w.sms.otherwise(crate::testing::Reaction::away());
+    w.dispatch("normal").await;
+    w.advance(secs(130)).await;
+    w.decide(Decision::Mute).await;
+    w.outage(secs(1)).await;
+    assert_eq!(w.attempts().await, ["1 sam skipped", "2 sam submitted"], "it stands for the first");
+    w.advance(mins(30)).await;
+    assert_eq!((w.attempts().await.len(), w.status().await), (2, CallStatus::Exhausted));
+}
+
+#[tokio::test]
+async fn a_role_that_nobody_holds_alerts_also_where_the_ladder_goes_on_before_its_time() {
+    let mut directory = people::directory();
+    directory.contacts.retain(|c| c.id.as_str() != "ana");
+    let mut w = World::with(Setup { directory, ..Setup::default() }).await;
+    w.dispatch("high").await;
+    w.reply("sam", "2").await;
+    w.tech("olga").expect_sms("HIGH");
+    assert!(w.has_alert("nobody:call_1:1:3").await, "{:?}", w.alerts().await);
+    assert!(!w.has_alert("nobody:call_1:1:2").await, "Sam passed: no fault");
+}

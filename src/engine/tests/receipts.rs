@@ -163,12 +163,35 @@ async fn a_message_without_a_receipt_is_asked_about_and_then_alarms() {
     w.advance(secs(1)).await;
     assert_eq!(w.sms.fetches(), 1);
     w.reply("sam", "1").await;
+    w.advance(secs(269)).await;
+    assert!(!w.has_alert("no-status:sam").await);
+    w.advance(secs(2)).await;
+    assert!(w.has_alert("no-status:sam").await, "at its time, however long the pauses are by then");
     w.advance(mins(15)).await;
-    assert!(w.has_alert("no-status:sam").await);
     assert_eq!(w.attempts().await, ["1 sam submitted"], "it moves nothing");
     let id = w.attempt(1).await.id;
     w.sms.set_status(id, &crate::domain::MessageStatus::Delivered, None);
     w.advance(mins(60)).await;
     assert_eq!(w.attempts().await, ["1 sam delivered"]);
     assert!(!w.has_alert("no-status:").await);
+}
+
+#[tokio::test]
+async fn a_question_that_is_not_answered_holds_up_no_stop() {
+    let mut w = World::new().await;
+    w.dispatch("normal").await;
+    w.sms.on_fetch(Reaction::AcceptLate);
+    w.away(secs(31));
+    let stop = tokio_util::sync::CancellationToken::new();
+    let engine = tokio::spawn(w.process.supervisor.clone().run(stop.clone()));
+    let asked = async {
+        while w.sms.fetches() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(secs(20), asked).await.expect("it asks");
+    stop.cancel();
+    let ended = tokio::time::timeout(secs(20), engine).await.expect("it stops while the provider is silent");
+    ended.expect("no panic").expect("a clean stop");
+    assert_eq!(w.attempts().await, ["1 sam submitted"], "to be asked about again");
 }

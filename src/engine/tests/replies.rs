@@ -1,10 +1,11 @@
 //! A technician's words.
 
 use crate::domain::call::CallStatus;
-use crate::domain::event::{Answer, Decision};
+use crate::domain::event::{Answer, Decision, Event, InboundText};
+use crate::store::Store as _;
 use crate::testing::people::{self, policy};
 use crate::testing::world::Setup;
-use crate::testing::{World, mins, secs};
+use crate::testing::{Reaction, World, mins, secs};
 
 #[tokio::test]
 async fn one_takes_the_call_stops_the_sequence_and_stands_the_other_down() {
@@ -221,4 +222,43 @@ async fn an_answer_is_heard_after_the_clock_was_set_back() {
     w.clock.set_wall(w.now().minus(mins(60)));
     w.process.clocks.pass().await.expect("compared");
     assert!(w.reply("sam", "1").await.contains("is yours"), "the text preceded the answer, whatever the clock says");
+}
+
+/// A text that came in by way of the messaging service.
+fn by_service(n: u32, who: &str, text: &str, replied: bool) -> Event {
+    Event::Inbound(InboundText {
+        sid: format!("SM{n:032x}").parse().expect("a SID"),
+        from: people::phone(who).to_owned(),
+        to: format!("MG{}", "0".repeat(32)),
+        body: text.to_owned(),
+        provider_replied: replied,
+        at: None,
+    })
+}
+
+#[tokio::test]
+async fn start_lifts_the_block_of_a_number_that_is_in_a_messaging_service_and_the_other_way_round() {
+    let mut w = World::new().await;
+    w.sms.next(Reaction::refuse(400, 21610));
+    w.dispatch("normal").await;
+    assert!(w.has_alert("opted-out:sam").await);
+    w.apply(by_service(1, "sam", "START", false), "twilio").await;
+    assert_eq!(w.process.store.opt_outs().await.expect("read"), [], "the refusal named the number");
+    w.apply(by_service(2, "sam", "STOP", false), "twilio").await;
+    assert_eq!(w.process.store.opt_outs().await.expect("read").len(), 1);
+    w.reply("sam", "START").await;
+    assert_eq!(w.process.store.opt_outs().await.expect("read"), [], "the block named the service");
+    w.dispatch("normal").await;
+    w.tech("sam").expect_sms("Burst pipe");
+}
+
+#[tokio::test]
+async fn a_word_that_the_provider_answered_is_heard_all_the_same_and_answered_once() {
+    let mut w = World::new().await;
+    w.dispatch("normal").await;
+    let said = w.apply(by_service(1, "sam", "YES", true), "twilio").await;
+    assert!(matches!(said, Answer::Reply(ref text) if text.is_empty()), "{said:?}");
+    assert_eq!(w.status().await, CallStatus::Acknowledged);
+    let said = w.apply(by_service(2, "sam", "HELP", true), "twilio").await;
+    assert!(matches!(said, Answer::Reply(ref text) if text.is_empty()), "{said:?}");
 }

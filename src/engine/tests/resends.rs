@@ -145,7 +145,6 @@ async fn no_resend_of_a_call_that_looks_for_nobody_or_to_one_who_is_out() {
         ("taken at the desk", Ends::Decides(Decision::Acknowledge { holder: None })),
         ("resolved", Ends::Decides(Decision::Resolve)),
         ("cancelled", Ends::Decides(Decision::Cancel)),
-        ("follow-ups cancelled", Ends::Decides(Decision::Mute)),
     ];
     for (label, ends) in all {
         for before_the_failure in [true, false] {
@@ -166,6 +165,22 @@ async fn no_resend_of_a_call_that_looks_for_nobody_or_to_one_who_is_out() {
             let notices = to_sam.filter(|m| m.body.contains("Reply 1")).count();
             assert_eq!(notices, 1, "{label}, before {before_the_failure}: {:?}", w.attempts().await);
         }
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_follow_up_is_not_sent_again_and_a_first_notice_is() {
+    for (waits, want) in [(secs(0), 1), (mins(2), 0)] {
+        let mut w = World::new().await;
+        w.dispatch("normal").await;
+        w.advance(waits).await;
+        let last = w.attempts().await.len();
+        w.decide(Decision::Mute).await;
+        w.receipt(u32::try_from(last).expect("few"), "undelivered", Some(30003)).await;
+        w.advance(secs(60)).await;
+        let state = w.state().await;
+        let sent = state.attempts.iter().filter(|a| a.repeats.is_some() && a.sid.is_some()).count();
+        assert_eq!(sent, want, "after {waits:?}: {:?}", w.attempts().await);
     }
 }
 

@@ -63,6 +63,21 @@ async fn retry_after_is_honoured() {
     assert_eq!(w.attempts().await, ["1 sam retrying"]);
     w.advance(secs(1)).await;
     assert_eq!(w.attempts().await, ["1 sam submitted"]);
+    assert!(!w.has_alert("no-sender").await, "over once something is sent");
+}
+
+#[tokio::test]
+async fn an_outcome_that_the_store_refuses_is_unknown_and_not_under_way_for_ever() {
+    let mut w = World::new().await;
+    let first = w.begin("normal").await;
+    w.begin("normal").await;
+    // The provider's next message is said to be the second call's: one message cannot be of two attempts.
+    let sid = format!("SM{:032x}", 1).parse().expect("a SID");
+    w.news(Some(1), &sid, "queued", None).await;
+    w.settle().await;
+    let state = w.call(&first).await;
+    let attempts: Vec<String> = state.attempts.iter().map(crate::testing::story::shown).collect();
+    assert_eq!(attempts, ["1 sam unknown"]);
 }
 
 #[tokio::test]

@@ -278,7 +278,6 @@ async fn no_repeat_where_nobody_is_looked_for_or_the_contact_is_out() {
         ("taken at the desk", Decision::Acknowledge { holder: None }),
         ("resolved", Decision::Resolve),
         ("cancelled", Decision::Cancel),
-        ("follow-ups cancelled", Decision::Mute),
     ];
     for (label, what) in decisions {
         let w = lost(slow(), "slow", NOT_SENT).await;

@@ -49,7 +49,8 @@ async fn health_is_earned_and_has_its_shape() {
     assert_eq!(document["checks"], json!([ok("store"), ok("scheduler"), ok("twilio")]));
     assert!(shop.state.is_ready().await);
     assert_eq!(shop.get("/readyz").await.status, StatusCode::OK);
-    assert_eq!(shop.get("/livez").await.json()["status"], "ok");
+    assert_eq!(shop.get("/livez").await.json(), json!({ "status": "ok", "mode": "test" }));
+    assert_eq!(shop.get("/nope").await.json()["mode"], "test", "problems say it too");
 }
 
 #[tokio::test]

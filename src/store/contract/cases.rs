@@ -329,18 +329,19 @@ pub(crate) async fn alerts_are_raised_and_resolved_once(store: &dyn Store) {
     let steps = [
         (1, vec![resolve("k")]),
         (2, vec![raise("k", "first"), raise("k", "second"), raise("l", "other")]),
-        (3, vec![raise("k", "third")]),
+        (3, vec![raise("k", "third"), raise("opted-out:+19495550101", "number")]),
     ];
     for (when, alerts) in steps {
         store.transact(Load::Nothing, Vec::new(), change(alerts, when)).await.expect("alerts");
     }
     let open = store.alerts().await.expect("read");
     let seen: Vec<_> = open.iter().map(|a| (a.key.as_str(), a.message.as_str(), a.raised_at)).collect();
-    assert_eq!(seen, [("k", "first", at(2)), ("l", "other", at(2))]);
+    let by_number = ("opted-out:+19495550101", "number", at(3));
+    assert_eq!(seen, [("k", "first", at(2)), ("l", "other", at(2)), by_number]);
     for when in [4, 5] {
         store.transact(Load::Nothing, Vec::new(), change(vec![resolve("k")], when)).await.expect("resolve");
     }
-    assert_eq!(store.alerts().await.expect("read").len(), 1);
+    assert_eq!(store.alerts().await.expect("read").len(), 2);
     store.transact(Load::Nothing, Vec::new(), change(vec![raise("k", "anew")], 6)).await.expect("raise");
     let log = store.log(&LogFilter { limit: 99, ..LogFilter::default() }).await.expect("read");
     let told: Vec<_> = log
@@ -353,6 +354,7 @@ pub(crate) async fn alerts_are_raised_and_resolved_once(store: &dyn Store) {
         [
             (LogKind::AlertRaised, "k", "first", at(2)),
             (LogKind::AlertRaised, "l", "other", at(2)),
+            (LogKind::AlertRaised, "opted-out:+1949•••0101", "number", at(3)),
             (LogKind::AlertResolved, "k", "first", at(4)),
             (LogKind::AlertRaised, "k", "anew", at(6)),
         ]

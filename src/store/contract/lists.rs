@@ -1,5 +1,6 @@
 //! What loops and people read: orders, limits, and who is left out.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -48,6 +49,10 @@ pub(crate) async fn requests_are_answered_once(store: &dyn Store) {
     let answered = store.request(first).await.expect("read").expect("there");
     assert_eq!(answered.result, Some(json!(null)));
     assert_eq!(store.open_requests().await.expect("read").len(), 1);
+    let third = store.post_request("refresh", json!(null), &actor, at(86_400 + 2)).await.expect("post");
+    assert_eq!(store.request(first).await.expect("read"), None, "a day is long enough");
+    assert!(store.request(second).await.expect("read").is_some());
+    store.answer_request(third, json!(null), at(86_400 + 3)).await.expect("answer");
     assert_eq!(store.request(99).await.expect("read"), None);
     store.answer_request(99, json!(1), at(5)).await.expect("nobody asked");
 }
@@ -178,6 +183,12 @@ pub(crate) async fn calls_that_nobody_heard_of_are_found(store: &dyn Store) {
     assert_eq!(texts(&store.untold(at(5), 9).await.expect("read")), ["failed", "quiet"]);
     assert_eq!(texts(&store.untold(at(99), 1).await.expect("read")), ["failed"]);
     assert_eq!(texts(&store.untold(at(2), 9).await.expect("read")), ["failed"], "accepted before, not at");
+    let raised = || Change {
+        alerts: vec![AlertChange::Raise { key: "untold:failed".into(), call: None, message: "nobody".into() }],
+        ..Change::default()
+    };
+    store.transact(Load::Nothing, Vec::new(), Arc::new(move |_| Ok(raised()))).await.expect("raised");
+    assert_eq!(texts(&store.untold(at(99), 1).await.expect("read")), ["quiet"], "one that is known hides nobody");
 }
 
 pub(crate) async fn stranded_calls_are_those_that_nothing_will_look_at(store: &dyn Store) {

@@ -45,6 +45,9 @@ pub use self::open::{OpenOptions, StoreMode};
 /// From this size on a checkpoint also empties the write-ahead log, for which writers wait a moment.
 const WAL_LARGE: u64 = 64 * 1024 * 1024;
 
+/// How long a request and its answer are kept.
+const REQUESTS_KEPT: Duration = Duration::from_secs(24 * 3600);
+
 /// A store in a file. Dropping it lets what was handed over be committed; [`SqliteStore::close`] also waits for that.
 pub struct SqliteStore {
     path: PathBuf,
@@ -282,6 +285,7 @@ impl Store for SqliteStore {
         let (kind, actor) = (kind.to_owned(), actor.clone());
         self.with_tx(move |conn| {
             let payload = rows::to_json("a request", &payload)?;
+            conn.prepare_cached(sql::FORGET_REQUESTS)?.execute([now.minus(REQUESTS_KEPT).as_millis()])?;
             conn.prepare_cached(sql::POST_REQUEST)?.execute(params![kind, payload, actor.0, now.as_millis()])?;
             Ok(conn.last_insert_rowid())
         })

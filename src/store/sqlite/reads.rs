@@ -240,6 +240,7 @@ pub(super) fn next_search(conn: &Connection) -> Result<Option<Timestamp>, StoreE
 
 pub(super) const UNTOLD: &str = "SELECT id FROM calls c INDEXED BY calls_untold WHERE status = 'DISPATCHING' AND told_at IS NULL AND accepted_at < ?1
         AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.call_id = c.id AND a.state IN ('submitted', 'delivered'))
+        AND NOT EXISTS (SELECT 1 FROM alerts WHERE key = 'untold:' || c.id AND resolved_at IS NULL)
         ORDER BY accepted_at LIMIT ?2";
 
 pub(super) fn untold(conn: &Connection, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {

@@ -15,6 +15,7 @@ use crate::domain::call::{Call, CallState};
 use crate::domain::event::{
     AlertChange, Answer, Change, Effect, InboundRow, Loaded, LogEntry, LogKind, OptOutChange, ReceiptRow,
 };
+use crate::domain::phone::masked;
 use crate::domain::types::{Actor, CallId, MessageSid, Sender};
 use crate::store::{StoreError, rows};
 
@@ -66,6 +67,9 @@ pub(super) fn save(conn: &Connection, sinks: Sinks, loaded: &Loaded, change: Cha
 
 /// When a change happened, by what it says itself; only one that says nothing takes the wall clock.
 fn time_of(change: &Change) -> Timestamp {
+    if let Some(at) = change.at {
+        return at;
+    }
     let log = change.log.iter().map(|e| e.at);
     let calls = change.calls.iter().map(|c| c.call.updated_at);
     let receipts = change.receipts.iter().map(|r| r.at);
@@ -331,7 +335,9 @@ fn save_alert(conn: &Connection, sinks: Sinks, change: &AlertChange, at: Timesta
         }
     };
     let actor = Actor::engine();
-    append_log(conn, &[LogEntry { kind, at, call, attempt: None, actor, message, data: json!({ "key": key }) }])?;
+    // A key may end in a number.
+    let shown = key.split(':').map(masked).collect::<Vec<_>>().join(":");
+    append_log(conn, &[LogEntry { kind, at, call, attempt: None, actor, message, data: json!({ "key": shown }) }])?;
     if sinks.alerts { to_outbox(conn, ALERTS, key, at) } else { Ok(()) }
 }
 

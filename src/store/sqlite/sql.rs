@@ -101,6 +101,8 @@ pub(super) const OUTBOX: &str = "INSERT INTO outbox (sink, key, version, since, 
     next_at = CASE WHEN parked_at IS NULL THEN next_at ELSE excluded.next_at END, parked_at = NULL";
 
 pub(super) const POST_REQUEST: &str = "INSERT INTO requests (kind, payload, actor, at) VALUES (?1, ?2, ?3, ?4)";
+/// Answers are read at once or never.
+pub(super) const FORGET_REQUESTS: &str = "DELETE FROM requests WHERE at < ?1";
 pub(super) const ANSWER_REQUEST: &str =
     "UPDATE requests SET result = ?2, answered_at = ?3 WHERE id = ?1 AND result IS NULL";
 pub(super) const ENGINE_STARTED: &str = "INSERT INTO engines (id, role, pid, started_at, stopped_at, listen)

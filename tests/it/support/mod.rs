@@ -1,5 +1,10 @@
 //! A shop in a temporary directory, and the real binary run in it.
 
+pub(crate) mod http;
+pub(crate) mod process;
+pub(crate) mod stage;
+pub(crate) mod wait;
+
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -55,6 +60,7 @@ team = [ { contact = "ana", role = "primary" }, { contact = "sam", role = "backu
 /// A configuration and a store of one test.
 pub(crate) struct Shop {
     dir: TempDir,
+    extra: Vec<(String, String)>,
 }
 
 /// How a command ended.
@@ -74,9 +80,32 @@ impl Run {
 
 impl Shop {
     pub(crate) fn new() -> Self {
-        let shop = Self { dir: tempfile::tempdir().expect("temp dir") };
-        std::fs::write(shop.path("dispatchctl.toml"), CONFIG).expect("config");
+        Self::with_config(CONFIG)
+    }
+
+    /// With this configuration in place of the usual one.
+    pub(crate) fn with_config(text: &str) -> Self {
+        let shop = Self { dir: tempfile::tempdir().expect("temp dir"), extra: Vec::new() };
+        shop.write_config(text);
         shop
+    }
+
+    /// Replaces the configuration.
+    pub(crate) fn write_config(&self, text: &str) {
+        std::fs::write(self.path("dispatchctl.toml"), text).expect("config");
+    }
+
+    /// An environment variable of every command from now on.
+    pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.extra.push((name.to_owned(), value.into()));
+    }
+
+    /// The program with these arguments, on the shop's store in test mode, not yet started.
+    pub(crate) fn command(&self, args: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_dispatchctl"));
+        command.args([&["--test-mode", "--store", &self.store()], args].concat()).current_dir(self.dir.path());
+        command.env_clear().envs(environment(self.dir.path())).envs(self.extra.clone());
+        command
     }
 
     /// A place in the shop's directory.
@@ -99,12 +128,27 @@ impl Shop {
     pub(crate) fn run_as_is(&self, args: &[&str]) -> Run {
         let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_dispatchctl"));
         command.args(args).current_dir(self.dir.path()).env_clear().envs(environment(self.dir.path()));
+        command.envs(self.extra.clone());
         let out = command.timeout(COMMAND_TIMEOUT).output().expect("the program runs");
         Run {
             code: out.status.code().unwrap_or(-1),
             stdout: String::from_utf8(out.stdout).expect("UTF-8"),
             stderr: String::from_utf8(out.stderr).expect("UTF-8"),
         }
+    }
+
+    /// As [`Shop::run`], with a stderr on which every write fails; its exit code.
+    pub(crate) fn run_unheard(&self, args: &[&str]) -> Option<i32> {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device that is always full");
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_dispatchctl"));
+        command.args([&["--test-mode", "--store", &self.store()], args].concat()).current_dir(self.dir.path());
+        command.env_clear().envs(environment(self.dir.path())).stdin(Stdio::null()).stdout(Stdio::null()).stderr(full);
+        command.status().expect("the program runs").code()
+    }
+
+    /// Adds lines to the end of the configuration.
+    pub(crate) fn append_config(&self, text: &str) {
+        std::fs::write(self.path("dispatchctl.toml"), format!("{CONFIG}\n{text}")).expect("config");
     }
 
     /// Runs it, and expects this exit code.
@@ -122,6 +166,7 @@ impl Shop {
             .current_dir(self.dir.path())
             .env_clear()
             .envs(environment(self.dir.path()))
+            .envs(self.extra.clone())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -138,7 +183,7 @@ impl Shop {
         )
     }
 
-    fn store(&self) -> String {
+    pub(crate) fn store(&self) -> String {
         format!("sqlite:{}", self.path("shop.db").display())
     }
 }

@@ -1,0 +1,57 @@
+//! What `send` does where its words reach nobody, and what its exit code says when a ladder is over.
+
+use crate::support::Shop;
+
+#[test]
+fn a_call_goes_out_also_when_nothing_can_be_written_to_stderr() {
+    let shop = Shop::new();
+    // With -vv the log is written there as well.
+    assert_eq!(shop.run_unheard(&["-vv", "send", "--call-id", "t1", "--issue", "Burst pipe"]), Some(0));
+    let story = shop.expect(0, &["status", "t1", "-o", "json"]).json();
+    assert_eq!(story["attempts"][0]["success"], true, "{story}");
+}
+
+#[test]
+fn a_ladder_that_nobody_answered_was_not_refused_by_the_provider() {
+    let shop = Shop::new();
+    shop.append_config(
+        "[policies.swift]\nsteps = [ { wait = \"0s\", notify = [\"primary\"] } ]\nexhaust_after = \"1s\"\n",
+    );
+    let swift = |call: &str, more: &[&str]| {
+        [&["send", "--call-id", call, "--issue", "Burst pipe", "--level", "swift", "--stay"], more]
+            .concat()
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    for (label, call, more, code) in [
+        ("the text was accepted, which was waited for", "t1", &[][..], 0),
+        ("nobody took it", "t2", &["--wait", "acknowledged"][..], 1),
+        ("the number cannot be texted", "t3", &["--contact", "+15005550001", "--only"][..], 4),
+    ] {
+        let args = swift(call, more);
+        let run = shop.run(&args.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(run.code, code, "{label}: {run:?}");
+        assert_eq!(run.stderr.contains("refused for good"), code == 4, "{label}: {run:?}");
+    }
+}
+
+#[test]
+fn a_call_that_is_taken_is_not_shown_as_closed() {
+    let shop = Shop::new();
+    shop.send("t1", &[]);
+    shop.expect(0, &["ack", "t1"]);
+    let shows = |words: &str| shop.expect(0, &["status", "t1"]).stdout.lines().any(|l| l.starts_with(words));
+    assert!(shows("since ") && !shows("closed "));
+    shop.expect(0, &["resolve", "t1"]);
+    assert!(shows("closed "));
+}
+
+#[test]
+fn a_wrong_configuration_is_told_in_the_mode_that_was_asked_for() {
+    let shop = Shop::new();
+    shop.append_config("[nonsense]\nkey = 1\n");
+    let run = shop.expect(2, &["status", "-o", "json"]);
+    assert_eq!(run.json()["mode"], "test", "{run:?}");
+    assert!(run.stderr.contains("TEST MODE"), "{run:?}");
+}

@@ -62,11 +62,11 @@ fn unwanted(w: &Work<'_>, id: AttemptId) -> Result<Option<(AttemptEvent, String)
         AttemptKind::Notice if call.is_out(&a.recipient.contact) => {
             Some((AttemptEvent::Skip, format!("{} passed or cannot be reached", a.recipient.name)))
         }
-        AttemptKind::Notice if let Some(why) = resend::overtaken(w, a) => Some((AttemptEvent::Skip, why.into())),
         // It was under way when the newer one was made.
         AttemptKind::Notice if let Some(newer) = superseding(w, a) => {
             Some((AttemptEvent::Skip, format!("superseded by attempt {newer}")))
         }
+        AttemptKind::Notice if let Some(why) = resend::overtaken(w, a) => Some((AttemptEvent::Skip, why.into())),
         AttemptKind::StandDown if matches!(call.status, CallStatus::Dispatching | CallStatus::Exhausted) => {
             Some((AttemptEvent::Skip, "the call is looking for somebody again".into()))
         }

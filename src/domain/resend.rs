@@ -225,7 +225,7 @@ fn why_not(w: &Work<'_>, a: &Attempt) -> Option<&'static str> {
     let call = &w.state.call;
     if call.status != CallStatus::Dispatching || a.round != call.round {
         Some("the call looks for nobody any more")
-    } else if call.muted && w.state.was_told(&a.recipient.contact, Some(a.id)) {
+    } else if call.muted && a.step > 0 {
         Some("its follow-ups were cancelled")
     } else if call.is_out(&a.recipient.contact) {
         Some("the contact passed or cannot be reached")

@@ -188,6 +188,22 @@ async fn cancelling_follow_ups_leaves_the_first_text_its_second_try() {
 }
 
 #[tokio::test]
+async fn a_cancelled_follow_up_is_not_sent_again_and_a_first_notice_is() {
+    for (waits, want) in [(secs(0), 1), (mins(2), 0)] {
+        let mut w = World::new().await;
+        w.dispatch("normal").await;
+        w.advance(waits).await;
+        let last = w.attempts().await.len();
+        w.decide(Decision::Mute).await;
+        w.receipt(u32::try_from(last).expect("few"), "undelivered", Some(30003)).await;
+        w.advance(secs(60)).await;
+        let state = w.state().await;
+        let sent = state.attempts.iter().filter(|a| a.repeats.is_some() && a.sid.is_some()).count();
+        assert_eq!(sent, want, "after {waits:?}: {:?}", w.attempts().await);
+    }
+}
+
+#[tokio::test]
 async fn a_resend_that_waits_is_superseded_by_a_step_that_is_brought_forward() {
     let mut w = World::new().await;
     w.dispatch("normal").await;

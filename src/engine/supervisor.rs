@@ -5,8 +5,8 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -32,7 +32,10 @@ use super::{Engine, Scope, outbox, watch};
 const VERSION_EVERY: Duration = Duration::from_millis(150);
 /// A loop with nothing to do looks again after this all the same, and shows that it lives.
 const IDLE_MAX: Duration = Duration::from_secs(1);
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(2);
+/// How often to look whether the store is idle, the moment for a checkpoint: one beside commits makes them wait for the disk.
+const CHECKPOINT_LOOK: Duration = Duration::from_secs(1);
+/// A store that is never idle is checkpointed this often all the same, so that its log does not grow without bound.
+const CHECKPOINT_BUSY: Duration = Duration::from_secs(30);
 const ERROR_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// Past the longest request: what is in flight at a stop is given this much more.
 pub const DRAIN_GRACE: Duration = Duration::from_secs(2);
@@ -92,8 +95,30 @@ enum Loop {
     Checkpoints,
 }
 
+/// When the store was last seen to change, and last checkpointed.
+#[derive(Debug, Default)]
+struct Checkpoints {
+    seen: u64,
+    done: u64,
+    done_at: Duration,
+}
+
+impl Checkpoints {
+    /// Something was committed since the last checkpoint, and either nobody commits now or it has been too long.
+    fn is_due(&mut self, version: u64, boot: Duration) -> bool {
+        let idle = version == self.seen;
+        self.seen = version;
+        let due = version != self.done && (idle || boot.saturating_sub(self.done_at) >= CHECKPOINT_BUSY);
+        if due {
+            (self.done, self.done_at) = (version, boot);
+        }
+        due
+    }
+}
+
 /// The running engine.
 pub struct Supervisor {
+    checkpoints: Mutex<Checkpoints>,
     engine: Arc<Engine>,
     scheduler: Arc<Scheduler>,
     dispatcher: Arc<Dispatcher>,
@@ -114,6 +139,7 @@ impl Supervisor {
             poller: Arc::new(Poller::new(engine.clone())),
             reconciler: Arc::new(Reconciler::new(engine.clone())),
             listener: Arc::new(Listener::new(engine.clone())),
+            checkpoints: Mutex::default(),
             clocks: Arc::new(ClockWatch::new(engine.core.clone())),
             engine,
             yielded: CancellationToken::new(),
@@ -367,8 +393,13 @@ impl Supervisor {
                 Ok(Some(now.plus(VERSION_EVERY)))
             }
             Loop::Checkpoints => {
-                self.engine.core.store.checkpoint().await?;
-                Ok(Some(now.plus(CHECKPOINT_EVERY)))
+                let store = &self.engine.core.store;
+                let (seen, boot) = (store.version().await?, self.engine.core.clock.boot());
+                let due = self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).is_due(seen, boot);
+                if due {
+                    store.checkpoint().await?;
+                }
+                Ok(Some(now.plus(CHECKPOINT_LOOK)))
             }
             Loop::Watch => Ok(Some(now.plus(IDLE_MAX))),
         }
@@ -429,5 +460,23 @@ impl Loop {
     /// Loops that choose their own pause, longer or shorter than the idle one.
     const fn is_sleepy(self) -> bool {
         matches!(self, Self::Watch | Self::Listener | Self::Clocks | Self::Versions | Self::Checkpoints)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_waits_for_an_idle_moment_but_not_for_ever() {
+        let mut c = Checkpoints::default();
+        let at = Duration::from_secs;
+        let looks =
+            [(1, 1, false), (2, 2, false), (2, 3, true), (2, 4, false), (2, 60, false), (3, 61, true), (4, 62, false)];
+        for (version, boot, due) in looks {
+            assert_eq!(c.is_due(version, at(boot)), due, "version {version} at {boot} s");
+        }
+        let busy: Vec<u64> = (63..130).filter(|s| c.is_due(s + 100, at(*s))).collect();
+        assert_eq!(busy, [91, 121], "never idle: every {} s", CHECKPOINT_BUSY.as_secs());
     }
 }

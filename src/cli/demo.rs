@@ -305,7 +305,7 @@ struct Verdict {
     unexpected: usize,
 }
 
-/// SPEC §1: lost, an accepted call with neither a message nor a visible state; doubled, more texts to a phone than notices;
+/// Lost: an accepted call with neither a message nor a visible state. Doubled: more texts to a phone than notices;
 /// unexpected, a message without an attempt.
 fn judge(ledger: &[LedgerEntry], call: &Value) -> Verdict {
     let out: Vec<&LedgerEntry> = ledger.iter().filter(|m| m.direction == Direction::OutboundApi).collect();

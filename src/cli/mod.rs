@@ -36,7 +36,7 @@ use report::{CliError, ExitStatus};
 
 pub use args::command;
 
-/// Runs the program with these arguments; its exit code is one of SPEC's.
+/// Runs the program with these arguments; its exit code is one of those of the README.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,

@@ -329,7 +329,7 @@ mod tests {
         AttemptEvent::Cancel,
     ];
 
-    /// SPEC's table, with the way through `sending` that evidence takes written out.
+    /// The table of the module's page, with the way through `sending` that evidence takes written out.
     fn allowed(from: AttemptState, to: AttemptState, event: AttemptEvent) -> bool {
         use AttemptState as S;
         let direct: &[S] = match from {

@@ -38,7 +38,7 @@ const CHECKPOINT_LOOK: Duration = Duration::from_secs(1);
 const CHECKPOINT_BUSY: Duration = Duration::from_secs(30);
 const ERROR_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// Past the longest request: what is in flight at a stop is given this much more.
-pub const DRAIN_GRACE: Duration = Duration::from_secs(2);
+pub const DRAIN_GRACE: Duration = Duration::from_millis(500);
 /// Who asked for the lock longer ago than this waits no more.
 const ASKER_GONE: Duration = Duration::from_secs(120);
 /// How many calls a start names one by one.

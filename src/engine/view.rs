@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
 use crate::domain::call::{Call, CallState, CallStatus};
+use crate::domain::policy::Policy;
 use crate::domain::types::CallId;
 use crate::store::{CallLine, CallStory, LogLine, Store, StoreError};
 
@@ -69,7 +70,7 @@ pub fn attempt(call: &Call, a: &Attempt) -> Value {
     })
 }
 
-/// The outcome of a dispatch: SPEC's document.
+/// The outcome of a dispatch.
 pub fn outcome(state: &CallState, created: bool, mode: &str) -> Value {
     let call = &state.call;
     let notices: Vec<&Attempt> = state.attempts.iter().filter(|a| a.kind == AttemptKind::Notice).collect();
@@ -143,11 +144,23 @@ pub fn log_line(l: &LogLine) -> Value {
     })
 }
 
+fn policy(p: &Policy) -> Value {
+    let ms = |d: std::time::Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
+    let steps: Vec<Value> = p.steps.iter().map(|s| json!({ "waitMs": ms(s.wait), "notify": s.notify })).collect();
+    json!({
+        "name": p.name,
+        "steps": steps,
+        "repeat": p.repeat,
+        "repeatWaitMs": ms(p.repeat_wait),
+        "exhaustAfterMs": ms(p.exhaust_after),
+    })
+}
+
 /// The whole story of a call.
 pub fn story(s: &CallStory, mode: &str) -> Value {
     let mut v = call(&s.state.call, mode);
     if let Some(map) = v.as_object_mut() {
-        map.insert("policy".into(), json!(s.state.call.policy));
+        map.insert("policy".into(), policy(&s.state.call.policy));
         map.insert("attempts".into(), s.state.attempts.iter().map(|a| attempt(&s.state.call, a)).collect());
         map.insert("log".into(), s.log.iter().map(log_line).collect());
         let receipts = s.receipts.iter().map(|r| {

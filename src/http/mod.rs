@@ -120,7 +120,8 @@ impl Default for Limits {
             write_stall: Duration::from_secs(10),
             dispatch_wait: Duration::from_secs(10),
             dispatch_waiters: 256,
-            drain: Duration::from_secs(5),
+            // With the engine's own grace, a stop takes no longer than one request to the provider and 2 s.
+            drain: Duration::from_millis(1_500),
             connections: 1024,
         }
     }

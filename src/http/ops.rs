@@ -113,7 +113,7 @@ fn all_work(state: &HttpState, checks: &[Check]) -> bool {
     checks.iter().all(|c| c.status != Status::Failing) && !state.closing.is_cancelled()
 }
 
-/// SPEC's document of health.
+/// The document of health.
 pub(super) async fn health(State(state): State<Arc<HttpState>>) -> Result<Response, Problem> {
     let snapshot = look(&state).await?;
     let checks = checks(&state, &snapshot);

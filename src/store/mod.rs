@@ -255,7 +255,7 @@ pub struct Figures {
     pub open_calls: u64,
     /// DISPATCHING calls with a step still to come.
     pub active_retries: u64,
-    /// See SPEC §5: DISPATCHING, nothing due, nothing in flight, no log entry for 5 min.
+    /// DISPATCHING, nothing due, nothing in flight, no log entry for 5 min.
     pub pending_dispatches: u64,
     /// DISPATCHING calls whose wake time is past by more than a second.
     pub overdue: u64,

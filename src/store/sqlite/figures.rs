@@ -14,7 +14,7 @@ use crate::domain::policy::Policy;
 use crate::domain::types::{CallId, ErrorCode, Timestamp};
 use crate::store::{FailureLine, Figures, StoreError, rows};
 
-/// How long a call may be without any entry before somebody asks what became of it (SPEC §5, `pendingDispatches`).
+/// How long a call may be without any entry before somebody asks what became of it (`pendingDispatches`).
 const QUIET: Duration = Duration::from_secs(300);
 /// A wake time within a day is soon enough for any call.
 const HORIZON: Duration = Duration::from_secs(24 * 3600);

@@ -178,7 +178,7 @@ impl Stage {
         ids.map(|id| self.call(&id)).collect()
     }
 
-    /// Waits until nothing is under way, then holds the ledger against the store, as SPEC §1 counts: nothing lost, nothing
+    /// Waits until nothing is under way, then holds the ledger against the store: nothing lost, nothing
     /// doubled, nothing unexpected, and nothing on the wire that the provider does not know.
     pub(crate) fn judge(&self) -> Vec<Value> {
         let stories = until("nothing is under way", || {

@@ -479,14 +479,9 @@ fn preview(
     app: &App,
 ) -> body::Rendered {
     let text = |t: &Option<String>| t.clone().unwrap_or_default();
-    let (own, general) = (&line.templates, &directory.default_line.templates);
-    let template = if first {
-        own.notice.as_ref().or(general.notice.as_ref())
-    } else {
-        own.reminder.as_ref().or(general.reminder.as_ref())
-    };
+    let template = if first { directory.notice_template(line) } else { directory.reminder_template(line) };
     let input = body::RenderInput {
-        template: template.map(String::as_str),
+        template,
         own_words: new.data.body.as_deref(),
         kind: if first { body::TextKind::First } else { body::TextKind::Reminder },
         reference: &format!("2222-{number}"),

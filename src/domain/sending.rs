@@ -171,12 +171,8 @@ pub(super) fn built_in(w: &Work<'_>, id: AttemptId, first: bool) -> Result<body:
 fn render(w: &Work<'_>, id: AttemptId, first: bool, words: Words) -> Result<body::Rendered, Illegal> {
     let (call, a) = (&w.state.call, w.attempt(id)?);
     let (line, _) = w.ctx.directory.line(call.data.twilio_to_number.as_deref());
-    let (own, general) = (&line.templates, &w.ctx.directory.default_line.templates);
-    let template = if first {
-        own.notice.as_ref().or(general.notice.as_ref())
-    } else {
-        own.reminder.as_ref().or(general.reminder.as_ref())
-    };
+    let directory = w.ctx.directory;
+    let template = if first { directory.notice_template(line) } else { directory.reminder_template(line) };
     let configured = words == Words::Configured;
     let holder = holder_name(w);
     let kind = match (a.kind, call.status) {
@@ -193,7 +189,7 @@ fn render(w: &Work<'_>, id: AttemptId, first: bool, words: Words) -> Result<body
     let reference = a.reference(&call.reference);
     let repeat_of = a.repeats.and_then(|r| w.state.attempt(r)).map(|r| r.reference(&call.reference));
     body::render(&RenderInput {
-        template: template.map(String::as_str).filter(|_| configured),
+        template: template.filter(|_| configured),
         own_words: call.data.body.as_deref().filter(|_| configured),
         kind,
         reference: &reference,

@@ -119,6 +119,16 @@ impl Directory {
         found
     }
 
+    /// The template of this line for the first text to a contact; `None`: the built-in text.
+    pub fn notice_template<'a>(&'a self, line: &'a Line) -> Option<&'a str> {
+        line.templates.notice.as_deref().or(self.default_line.templates.notice.as_deref())
+    }
+
+    /// The template of this line for every later text to a contact; `None`: the built-in text.
+    pub fn reminder_template<'a>(&'a self, line: &'a Line) -> Option<&'a str> {
+        line.templates.reminder.as_deref().or(self.default_line.templates.reminder.as_deref())
+    }
+
     /// The sender of this line.
     pub fn sender<'a>(&'a self, line: &'a Line) -> Option<&'a Sender> {
         line.from.as_ref().or(self.from.as_ref())

@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 
+use crate::config::{self, SANDBOX_ACCOUNT_SID, SANDBOX_AUTH_TOKEN, Sources};
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxError};
 use crate::telemetry;
 
@@ -42,9 +44,12 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
     config.pace = Duration::from_millis(args.pace_ms);
     config.inbound_url.clone_from(&args.inbound_url);
     config.seed = args.seed;
-    let credentials = crate::config::sandbox_credentials();
-    config.account_sid.clone_from(&credentials.account_sid);
-    config.auth_token.clone_from(&credentials.auth_token);
+    let accepted = accepted(global, out)?;
+    let shown_token =
+        if accepted.auth_token == SANDBOX_AUTH_TOKEN { SANDBOX_AUTH_TOKEN } else { "**** (as configured)" };
+    config.account_sid.clone_from(&accepted.account_sid);
+    config.auth_token = accepted.auth_token;
+    config.api_key = accepted.api_key;
     let sandbox = Sandbox::start(config).await.map_err(|e| match e {
         SandboxError::PortInUse { .. } => CliError::new(ExitStatus::Usage, "the sandbox cannot be started")
             .cause(e)
@@ -53,15 +58,47 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
     })?;
     let url = sandbox.base_url();
     if out.is_json() {
-        out.object_line(&json!({ "baseUrl": url, "accountSid": credentials.account_sid, "authToken": credentials.shown_token, "ledger": args.ledger }));
+        out.object_line(&json!({ "baseUrl": url, "accountSid": accepted.account_sid, "authToken": shown_token, "ledger": args.ledger }));
     } else {
         out.line(&format!("sandbox at {url}"));
-        out.line(&format!("  TWILIO_ACCOUNT_SID={}", credentials.account_sid));
-        out.line(&format!("  TWILIO_AUTH_TOKEN={}", credentials.shown_token));
+        out.line(&format!("  TWILIO_ACCOUNT_SID={}", accepted.account_sid));
+        out.line(&format!("  TWILIO_AUTH_TOKEN={shown_token}"));
         out.line(&format!("  DISPATCHCTL_TWILIO__BASE_URL={url}"));
         out.line(&format!("  ledger: {} and {url}/_sandbox/ledger", args.ledger.display()));
     }
     signals::stop_asked().await;
     sandbox.shutdown().await;
     Ok(ExitStatus::Done)
+}
+
+/// What the sandbox takes as Twilio's credentials.
+struct Accepted {
+    account_sid: String,
+    auth_token: String,
+    api_key: Option<(String, String)>,
+}
+
+/// The configured credentials, as a `serve` in test mode with the same configuration uses them; else fixed ones. A
+/// configuration that was named must be right; one that was only found does not keep a sandbox from starting.
+fn accepted(global: &Global, out: &Output) -> Result<Accepted, CliError> {
+    let sources = Sources::from_process(global.config.clone(), None, true, Vec::new());
+    let twilio = match config::load(&sources) {
+        Ok(config) => config.twilio,
+        Err(e) if global.config.is_some() => return Err(e.into()),
+        Err(e) => {
+            out.chat(&format!("the configuration is not used, the sandbox takes its own credentials: {e}"));
+            None
+        }
+    };
+    let open = |s: &secrecy::SecretString| s.expose_secret().to_owned();
+    Ok(match twilio {
+        Some(t) => Accepted {
+            account_sid: t.account_sid,
+            auth_token: open(&t.auth_token),
+            api_key: t.api_key.map(|(sid, secret)| (sid, open(&secret))),
+        },
+        None => {
+            Accepted { account_sid: SANDBOX_ACCOUNT_SID.into(), auth_token: SANDBOX_AUTH_TOKEN.into(), api_key: None }
+        }
+    })
 }

@@ -39,31 +39,6 @@ use read::Reader;
 /// Every key with its default and what it means: the weakest layer, and the documentation of the file.
 pub const DEFAULTS: &str = include_str!("default.toml");
 
-/// What the sandbox accepts: what is configured in the environment, else its fixed credentials.
-pub struct SandboxCredentials {
-    /// The account.
-    pub account_sid: String,
-    /// Its token.
-    pub auth_token: String,
-    /// The token for a person to copy: masked where it is not the fixed one.
-    pub shown_token: String,
-}
-
-/// The credentials that `sandbox` accepts: Twilio's from the environment where both are set, else fixed ones.
-pub fn sandbox_credentials() -> SandboxCredentials {
-    let var = |n: &str| std::env::var(n).ok().filter(|v| !v.is_empty());
-    match (var("TWILIO_ACCOUNT_SID"), var("TWILIO_AUTH_TOKEN")) {
-        (Some(account_sid), Some(auth_token)) => {
-            SandboxCredentials { account_sid, auth_token, shown_token: "**** (as configured)".into() }
-        }
-        _ => SandboxCredentials {
-            account_sid: SANDBOX_ACCOUNT_SID.into(),
-            auth_token: SANDBOX_AUTH_TOKEN.into(),
-            shown_token: SANDBOX_AUTH_TOKEN.into(),
-        },
-    }
-}
-
 /// Reads and checks the whole configuration. Reads files; writes nothing; safe to repeat.
 ///
 /// # Errors

@@ -140,3 +140,21 @@ fn duplicate_and_reordered_callbacks_end_delivered() {
     let stories = stage.judge();
     assert_eq!(stories.len(), 3);
 }
+
+#[test]
+fn a_sandbox_and_a_serve_of_one_configuration_know_the_same_account() {
+    let shop = crate::support::Shop::with_config(concat!(
+        "[twilio]\naccount_sid = \"AC00000000000000000000000000000001\"\n",
+        "auth_token_file = \"/nowhere/token\"\nfrom = \"+15005550006\"\n",
+        "[[contacts]]\nid = \"sam\"\nname = \"Sam Ortiz\"\nphone = \"+19495550101\"\nrole = \"primary\"\n",
+    ));
+    let mut sandbox = shop.start(&["-o", "json", "sandbox", "--listen", "127.0.0.1:0", "--ledger", "l.ndjson"]);
+    let said = sandbox.stdout_lines().next().expect("it says where it is");
+    let said: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(said["accountSid"], "AC00000000000000000000000000000001", "{said}");
+    let mut shop = shop;
+    let at = said["baseUrl"].as_str().and_then(|u| u.strip_prefix("http://")).expect("an address").to_owned();
+    shop.set("DISPATCHCTL_SANDBOX__LISTEN", at);
+    let run = shop.expect(0, &["send", "--call-id", "t1", "--issue", "leak", "-o", "json"]);
+    assert_eq!(run.json()["channels"]["sms"]["success"], true, "{run:?}");
+}

@@ -38,6 +38,7 @@ pub(super) fn accept(loaded: &Loaded, new: &NewCall, ctx: &Ctx<'_>) -> Result<Ch
         outs: Vec::new(),
         told_at: None,
         closed_at: None,
+        deferred_from: None,
         muted: false,
         updated_at: ctx.now,
     };

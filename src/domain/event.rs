@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::UnknownPolicy;
 use super::attempt::{Attempt, words};
+use super::breaker::Breaker;
 use super::call::{CallData, CallState, Override};
 use super::error_class::Class;
 use super::policy::Policy;
@@ -217,6 +218,13 @@ pub enum Event {
     },
     /// Something that belongs to no call's own decisions is alarming, or is over.
     Alert(AlertChange),
+    /// Something happened to the breaker of a sender outside of any call.
+    Breaker {
+        /// Whose: a sender, or [`super::breaker::ACCOUNT`].
+        sender: String,
+        /// What.
+        what: BreakerNews,
+    },
     /// Nobody has been told of this call for too long.
     Untold {
         /// Which.
@@ -229,6 +237,17 @@ pub enum Event {
         /// In whose name.
         by: Actor,
     },
+}
+
+/// What can happen to a breaker outside of any call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BreakerNews {
+    /// A person closed it.
+    ClosedByHand,
+    /// The provider gave a list of messages: it takes the credentials.
+    Listed,
+    /// It did not.
+    ListRefused,
 }
 
 /// What a transaction loads before it decides.
@@ -279,6 +298,8 @@ pub struct Loaded {
     pub free_reference: Option<CallRef>,
     /// (phone, sender) pairs that are opted out, of the phones that were asked for and those of the loaded calls.
     pub opted_out: BTreeSet<(String, String)>,
+    /// The breakers of all senders, open and closed.
+    pub breakers: Vec<Breaker>,
     /// For [`Load::Reply`]: what was answered when this text came first.
     pub answered_before: Option<String>,
     /// For [`Load::Message`] and [`Load::Attempt`]: receipts kept earlier that name this attempt's message and found no attempt.
@@ -306,6 +327,8 @@ words! {
         StepFired = "step.fired",
         /// A step found nobody.
         StepSkipped = "step.skipped",
+        /// A step is due and waits for the breaker of its sender.
+        StepDeferred = "step.deferred",
         /// The ladder went on before its time.
         Escalated = "step.escalated",
         /// A contact said no.
@@ -338,6 +361,10 @@ words! {
         OptedOut = "contact.opted_out",
         /// It is back.
         OptedIn = "contact.opted_in",
+        /// Nothing goes by a sender any more but probes.
+        BreakerOpened = "breaker.opened",
+        /// It works again.
+        BreakerClosed = "breaker.closed",
         /// A person must look.
         AlertRaised = "alert.raised",
         /// It is over.
@@ -432,6 +459,25 @@ pub enum OptOutChange {
     },
 }
 
+/// A change to the breaker of a sender.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BreakerChange {
+    /// It is open, with all that is known of it.
+    Open(Breaker),
+    /// A probe goes; the next one may at this time.
+    Probed {
+        /// Whose.
+        sender: String,
+        /// See above.
+        probe_at: Timestamp,
+    },
+    /// It is closed: deferred steps of all calls are looked at again at once.
+    Close {
+        /// Whose.
+        sender: String,
+    },
+}
+
 /// What another system must be told of; the newest state of a row stands for those before it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
@@ -456,6 +502,8 @@ pub struct Change {
     pub inbound: Option<InboundRow>,
     /// Kept.
     pub opt_outs: Vec<OptOutChange>,
+    /// Opened, probed and closed.
+    pub breakers: Vec<BreakerChange>,
     /// To other systems.
     pub effects: Vec<Effect>,
     /// For whoever asked.

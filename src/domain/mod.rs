@@ -5,6 +5,7 @@
 
 pub mod attempt;
 pub mod body;
+pub mod breaker;
 pub mod call;
 mod decide;
 pub mod error_class;

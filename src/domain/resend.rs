@@ -192,6 +192,15 @@ pub(super) fn with_built_in_text(w: &mut Work<'_>, id: AttemptId) -> Result<bool
     Ok(true)
 }
 
+/// After a failure that was its sender's: the notice waits again, as a new attempt, for another sender or for this one's probe.
+pub(super) fn after_its_sender_failed(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
+    let a = w.attempt(id)?.clone();
+    if !in_hand(w, &a) {
+        resend(w, id, w.now())?;
+    }
+    Ok(())
+}
+
 /// Whether a further text after a failure is not wanted; says why in the log.
 fn in_hand(w: &mut Work<'_>, a: &Attempt) -> bool {
     let may_have_arrived = later(w, a).any(|b| b.state == AttemptState::Unknown);

@@ -107,6 +107,10 @@ impl Core {
         if told.wakes.iter().any(|at| *at <= now.plus(LOOKS_EVERY)) {
             self.wake.ring(Bell::Due);
         }
+        if has(&[LogKind::BreakerClosed]) {
+            self.wake.ring(Bell::Send);
+            self.wake.ring(Bell::Due);
+        }
         if has(&[LogKind::MessageConflict]) {
             self.wake.ring(Bell::Poll);
         }
@@ -138,7 +142,7 @@ impl Core {
                 sid: text.sid.clone(),
                 references: reply::references(&text.body),
             },
-            Event::ClearOptOut { .. } | Event::Alert(_) => Load::Nothing,
+            Event::ClearOptOut { .. } | Event::Alert(_) | Event::Breaker { .. } => Load::Nothing,
         }
     }
 }
@@ -170,6 +174,7 @@ fn phones_of(event: &Event, directory: &Directory) -> Vec<PhoneNumber> {
         | Event::EngineGone { .. }
         | Event::ClearOptOut { .. }
         | Event::Untold { .. }
+        | Event::Breaker { .. }
         | Event::Alert(_) => Vec::new(),
         Event::Inbound(text) => {
             text.from.parse().into_iter().chain(directory.contacts.iter().map(|c| c.phone.clone())).collect()
@@ -205,7 +210,11 @@ fn tell(log: &[LogEntry], alerts: &[AlertChange]) {
                     e.message
                 );
             }
-            LogKind::AttemptFailed | LogKind::AttemptUnknown | LogKind::CallExhausted | LogKind::StepSkipped => {
+            LogKind::AttemptFailed
+            | LogKind::AttemptUnknown
+            | LogKind::BreakerOpened
+            | LogKind::CallExhausted
+            | LogKind::StepSkipped => {
                 warn!(call.id = call, attempt.id = attempt, actor = e.actor.0, kind = e.kind.as_str(), "{}", e.message);
             }
             _ => {

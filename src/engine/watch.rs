@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::Timestamp;
+use crate::domain::breaker::Breaker;
 use crate::domain::event::{AlertChange, Event};
 use crate::domain::types::Actor;
 use crate::store::StoreError;
@@ -44,7 +45,9 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<Option<Timestamp>, StoreError>
     for a in alerts.into_iter().filter(|a| a.key.starts_with("clock:") && now.since(a.raised_at) >= CLOCK_STANDS) {
         core.apply(Event::Alert(AlertChange::Resolve { key: a.key }), Actor::engine()).await?;
     }
-    if figures.consecutive_failures >= many && !raised {
+    // Where a breaker is open, its alert says why they fail.
+    let known = core.store.breakers().await?.iter().any(Breaker::is_open);
+    if figures.consecutive_failures >= many && !raised && !known {
         let message = format!("{} texts in a row failed", figures.consecutive_failures);
         core.apply(Event::Alert(AlertChange::Raise { key, call: None, message }), Actor::engine()).await?;
     } else if figures.consecutive_failures == 0 && raised {

@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::domain::attempt::{AttemptKind, Priority};
+use crate::domain::breaker::Breaker;
 use crate::domain::call::{Call, CallState, CallStatus};
 use crate::domain::event::{Answer, Change, Load, Loaded, LogEntry, LogKind, ReceiptRow};
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ErrorCode, MessageSid, Sender};
@@ -396,6 +397,8 @@ pub trait Store: Send + Sync {
     async fn alert_told(&self, key: &str, version: i64) -> Result<(), StoreError>;
     /// An alert could not be told; try again then, unless a newer version waits anyway.
     async fn alert_not_told(&self, key: &str, version: i64, again_at: Timestamp) -> Result<(), StoreError>;
+    /// The breakers of all senders, open and closed.
+    async fn breakers(&self) -> Result<Vec<Breaker>, StoreError>;
     /// Opted-out numbers.
     async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError>;
 

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::domain::breaker::Breaker;
 use crate::domain::call::CallState;
 use crate::domain::event::{Answer, Load, LogEntry};
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, MessageSid};
@@ -220,6 +221,10 @@ impl Store for Mortal {
         self.alive().await;
         self.inner.alert_not_told(key, version, again_at).await
     }
+    async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
+        self.inner.breakers().await
+    }
+
     async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError> {
         self.alive().await;
         self.inner.opt_outs().await

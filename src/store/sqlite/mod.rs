@@ -36,6 +36,7 @@ use super::{
 };
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::PhoneNumber;
+use crate::domain::breaker::Breaker;
 use crate::domain::call::CallState;
 use crate::domain::event::{Answer, Load, LogEntry};
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, MessageSid, Timestamp};
@@ -311,6 +312,10 @@ impl Store for SqliteStore {
         .await
     }
 
+    async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
+        self.readers.read(load::breakers).await
+    }
+
     async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError> {
         self.readers.read(reads::opt_outs).await
     }
@@ -376,7 +381,7 @@ impl Store for SqliteStore {
     async fn shift_times(&self, by: Duration) -> Result<(), StoreError> {
         let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.with_tx(move |conn| {
-            for statement in [sql::SHIFT_WAKES, sql::SHIFT_PAUSES, sql::SHIFT_POLLS] {
+            for statement in [sql::SHIFT_WAKES, sql::SHIFT_PAUSES, sql::SHIFT_POLLS, sql::SHIFT_PROBES] {
                 conn.prepare_cached(statement)?.execute([ms])?;
             }
             Ok(())

@@ -9,7 +9,7 @@ use crate::telemetry::Usual;
 
 use super::output::{Color, Format};
 use super::{
-    completions, config, contacts, decide, demo, follow_up, log, oncall, recover, sandbox, send, serve, status,
+    breaker, completions, config, contacts, decide, demo, follow_up, log, oncall, recover, sandbox, send, serve, status,
 };
 
 /// Emergency dispatch by SMS that cannot lose a message or a follow-up.
@@ -83,6 +83,8 @@ pub(crate) enum Command {
     FollowUp(follow_up::Args),
     /// After a restart: find what should run and does not, and see to it
     Recover(recover::Args),
+    /// Show senders that are not used because they fail, and use one again
+    Breaker(breaker::Args),
     /// Show who can be told, and clear an opt-out
     Contacts(contacts::Args),
     /// Show who would be told, for a line and level

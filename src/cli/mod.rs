@@ -2,6 +2,7 @@
 
 mod app;
 mod args;
+mod breaker;
 mod completions;
 mod config;
 mod contacts;
@@ -92,6 +93,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::Reopen(args) => decide::run(Decision::Reopen, args, &app, out).await,
         Command::Recover(args) => recover::run(args, app, out).await,
         Command::FollowUp(args) => follow_up::run(args, &app, out).await,
+        Command::Breaker(args) => breaker::run(args, &app, out).await,
         Command::Contacts(args) => contacts::run(args, &app, out).await,
         Command::Oncall(args) => oncall::run(args, &app, out).await,
         Command::Log(args) => log::run(args, &app, out).await,

@@ -276,6 +276,8 @@ pub struct Figures {
     pub outbox_oldest: Option<Timestamp>,
     /// Open alerts.
     pub alerts: u64,
+    /// Senders that are not used because they fail.
+    pub open_breakers: u64,
     /// Waiting attempts that could be sent now.
     pub sendable: u64,
 }

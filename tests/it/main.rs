@@ -1,6 +1,7 @@
 //! The integration tests: one binary.
 
 mod bad_input;
+mod breaker;
 mod cli_operator;
 mod cli_send;
 mod completions;

@@ -13,7 +13,7 @@ use crate::domain::types::CallRef;
 use crate::store::{Decide, LogFilter, Store, StoreError};
 
 /// What a load shows.
-async fn shown(store: &dyn Store, load: Load) -> Loaded {
+pub(crate) async fn shown(store: &dyn Store, load: Load) -> Loaded {
     let seen = Arc::new(Mutex::new(Loaded::default()));
     let copy = Arc::clone(&seen);
     let look: Decide = Arc::new(move |loaded| {

@@ -31,6 +31,7 @@ macro_rules! whole_contract {
             cases::an_inbound_text_is_kept_once_and_answered_as_before,
             cases::alerts_are_raised_and_resolved_once,
             cases::opt_outs_are_kept_by_phone_and_sender,
+            lists::breakers_open_and_close_and_wake_what_they_deferred,
             cases::the_log_is_read_by_cursor_call_and_time,
             lists::requests_are_answered_once,
             lists::engines_leave_word_of_a_clean_stop,

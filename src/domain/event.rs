@@ -11,6 +11,7 @@ use super::call::{CallData, CallState, Override};
 use super::error_class::Class;
 use super::policy::Policy;
 use super::receipt::MessageStatus;
+use super::settle::Settlement;
 use super::types::{Actor, AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Sender, Timestamp};
 
 /// A call that somebody hands to us: checked, with its ladder chosen.
@@ -215,6 +216,17 @@ pub enum Event {
         /// Why.
         note: Option<String>,
     },
+    /// A person decided an unknown outcome.
+    Settle {
+        /// Which.
+        attempt: AttemptId,
+        /// What they know of it.
+        how: Settlement,
+        /// In whose name.
+        by: Actor,
+        /// Why.
+        note: Option<String>,
+    },
     /// Something that belongs to no call's own decisions is alarming, or is over.
     Alert(AlertChange),
     /// Nobody has been told of this call for too long.
@@ -242,6 +254,14 @@ pub enum Load {
     Message {
         /// From the callback's path.
         attempt: Option<AttemptId>,
+        /// The message.
+        sid: MessageSid,
+    },
+    /// The call of this attempt, and the call of the message that is to be linked to it, where there is one already; and
+    /// receipts of that message that found no attempt.
+    Link {
+        /// Which.
+        attempt: AttemptId,
         /// The message.
         sid: MessageSid,
     },
@@ -324,6 +344,8 @@ words! {
         AttemptDelivered = "attempt.delivered",
         /// It did not.
         AttemptFailed = "attempt.failed",
+        /// A person said what became of it.
+        AttemptSettled = "attempt.settled",
         /// It was not wanted any more.
         AttemptSkipped = "attempt.skipped",
         /// The call closed before it left.

@@ -17,6 +17,7 @@ pub mod reply;
 mod resend;
 mod sending;
 mod sequence;
+mod settle;
 pub mod step;
 pub mod team;
 #[cfg(test)]
@@ -28,4 +29,5 @@ pub use phone::PhoneNumber;
 pub use receipt::{MessageStatus, Verdict};
 pub use resend::UnknownPolicy;
 pub use sequence::missed_steps;
+pub use settle::Settlement;
 pub use types::Timestamp;

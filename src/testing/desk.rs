@@ -148,6 +148,7 @@ impl Desk {
             Event::Accept(new) => named(&new.id),
             Event::Wake { call } | Event::Decide { call, .. } | Event::Untold { call } => named(call),
             Event::Claim { attempt, .. }
+            | Event::Settle { attempt, .. }
             | Event::Sent { attempt, .. }
             | Event::EngineGone { attempt, .. }
             | Event::Searched { attempt, .. }

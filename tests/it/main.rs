@@ -8,5 +8,6 @@ mod concurrency;
 mod crash;
 mod main_job;
 mod send;
+mod settle;
 mod support;
 mod tidy;

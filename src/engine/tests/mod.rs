@@ -10,5 +10,6 @@ mod receipts;
 mod replies;
 mod resends;
 mod sending;
+mod settle;
 mod two_calls;
 mod unknown;

@@ -400,10 +400,24 @@ pub enum AlertChange {
         /// What happened and what to do.
         message: String,
     },
+    /// It stays, and is told again in these words. In the words that stand, or where it is not raised, this changes nothing.
+    Again {
+        /// Its key.
+        key: String,
+        /// For how long by now.
+        message: String,
+    },
     /// It is over. Resolving what is not raised changes nothing.
     Resolve {
         /// Its key.
         key: String,
+    },
+    /// All that was raised about this call and is of these kinds is over; a kind is what stands before a key's first colon.
+    ResolveAll {
+        /// Which call.
+        call: CallId,
+        /// Which kinds.
+        kinds: &'static [&'static str],
     },
 }
 

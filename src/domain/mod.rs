@@ -24,6 +24,7 @@ pub mod team;
 mod tests;
 pub mod types;
 
+pub use decide::alert_ends_with_its_call;
 pub use error_class::{Class, Classified, Special};
 pub use phone::PhoneNumber;
 pub use receipt::{MessageStatus, Verdict};

@@ -30,6 +30,7 @@ pub(crate) struct Desk {
     pub(crate) now: Timestamp,
     pub(crate) directory: Directory,
     pub(crate) rules: Rules,
+    about: BTreeMap<String, Option<CallId>>,
     opted_out: BTreeSet<(String, String)>,
     orphans: Vec<News>,
     answered: BTreeMap<String, String>,
@@ -56,6 +57,7 @@ impl Desk {
             now: START,
             directory: people::directory(),
             rules: people::rules(),
+            about: BTreeMap::new(),
             opted_out: BTreeSet::new(),
             orphans: Vec::new(),
             answered: BTreeMap::new(),
@@ -190,7 +192,15 @@ impl Desk {
         self.orphans.extend(change.receipts.into_iter().filter(|r| r.joined.is_none()).map(|r| r.news));
         for alert in change.alerts {
             match alert {
-                AlertChange::Raise { key, message, .. } => drop(self.alerts.entry(key).or_insert(message)),
+                AlertChange::Raise { key, message, call } => {
+                    drop(self.about.insert(key.clone(), call));
+                    self.alerts.entry(key).or_insert(message);
+                }
+                AlertChange::Again { key, message } => drop(self.alerts.get_mut(&key).map(|m| *m = message)),
+                AlertChange::ResolveAll { call, kinds } => self.alerts.retain(|key, _| {
+                    let of_kind = kinds.contains(&key.split(':').next().unwrap_or_default());
+                    !of_kind || self.about.get(key) != Some(&Some(call.clone()))
+                }),
                 AlertChange::Resolve { key } => drop(self.alerts.remove(&key)),
             }
         }

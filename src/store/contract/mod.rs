@@ -30,6 +30,7 @@ macro_rules! whole_contract {
             cases::receipts_wait_for_their_message_and_are_joined_once,
             cases::an_inbound_text_is_kept_once_and_answered_as_before,
             cases::alerts_are_raised_and_resolved_once,
+            cases::alerts_are_told_again_in_new_words_and_resolved_by_call_and_kind,
             cases::opt_outs_are_kept_by_phone_and_sender,
             cases::the_log_is_read_by_cursor_call_and_time,
             lists::requests_are_answered_once,

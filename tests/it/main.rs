@@ -9,5 +9,6 @@ mod crash;
 mod main_job;
 mod send;
 mod settle;
+mod storm;
 mod support;
 mod tidy;

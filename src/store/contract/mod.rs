@@ -42,6 +42,7 @@ macro_rules! whole_contract {
             lists::calls_that_nobody_heard_of_are_found,
             lists::stranded_calls_are_those_that_nothing_will_look_at,
             lists::lists_of_calls_are_newest_first,
+            lists::what_waits_for_another_system_is_found_by_age_and_hurried,
             lists::figures_count_what_is,
             guards::no_change_breaks_an_invariant,
             guards::what_is_final_stays_final,

@@ -98,7 +98,7 @@ impl Counts {
 }
 
 /// What the provider has of one notice: all attempts of this step, repeats among them.
-fn of_step<'a>(call: &'a Value, step: u64) -> impl Iterator<Item = &'a Value> {
+fn of_step(call: &Value, step: u64) -> impl Iterator<Item = &Value> {
     attempts(call).iter().filter(move |a| a["kind"] == "notice" && a["step"] == step)
 }
 

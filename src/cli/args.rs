@@ -9,7 +9,8 @@ use crate::telemetry::Usual;
 
 use super::output::{Color, Format};
 use super::{
-    breaker, completions, config, contacts, decide, demo, follow_up, log, oncall, recover, sandbox, send, serve, status,
+    breaker, completions, config, contacts, decide, demo, follow_up, log, oncall, recover, sandbox, send, serve,
+    settle, status,
 };
 
 /// Emergency dispatch by SMS that cannot lose a message or a follow-up.
@@ -79,6 +80,8 @@ pub(crate) enum Command {
     Cancel(decide::Args),
     /// Look for somebody again, with everybody
     Reopen(decide::Args),
+    /// Say what became of a text whose outcome is unknown
+    Settle(settle::Args),
     /// Show what is due, fire it by hand, or stop it
     FollowUp(follow_up::Args),
     /// After a restart: find what should run and does not, and see to it

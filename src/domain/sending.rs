@@ -136,8 +136,13 @@ fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Resu
     let first = !w.state.was_told(&a.recipient.contact, Some(id));
     if a.body.is_empty() {
         let rendered = render(w, id, first, Words::Configured)?;
-        if let Some(why) = rendered.fell_back {
-            w.raise("template", format!("a template cannot be used, the built-in text goes out instead: {why}"));
+        let key = template_key(w, first);
+        match rendered.fell_back {
+            Some(why) => {
+                w.raise(key, format!("a template cannot be used, the built-in text goes out instead: {why}"));
+            }
+            None if a_notice_by_template(w, id)? => w.resolve(key),
+            None => {}
         }
         let a = w.attempt_mut(id)?;
         (a.body, a.segments) = (rendered.body, rendered.segments);
@@ -164,6 +169,18 @@ fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Resu
     );
     w.change.answer = Answer::Send(Box::new(ToSend { attempt, sender }));
     Ok(())
+}
+
+/// One alert a line and template: that another line's is well says nothing of this one's.
+fn template_key(w: &Work<'_>, first: bool) -> String {
+    let (line, _) = w.ctx.directory.line(w.state.call.data.twilio_to_number.as_deref());
+    let line = line.number.as_deref().unwrap_or("default");
+    format!("template:{line}:{}", if first { "notice" } else { "reminder" })
+}
+
+/// Whether this text is made by the configured template, or by the built-in one where there is none any more.
+fn a_notice_by_template(w: &Work<'_>, id: AttemptId) -> Result<bool, Illegal> {
+    Ok(w.attempt(id)?.kind == AttemptKind::Notice && w.state.call.data.body.is_none())
 }
 
 /// Whose words a text uses.
@@ -236,6 +253,9 @@ pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Re
     match outcome {
         SendOutcome::Accepted { sid, status } => {
             news::join(w, id, sid, status, None, super::event::NO_CODE, "response")?;
+            if w.attempt(id)?.callback {
+                w.resolve("callback-url");
+            }
             let orphans: Vec<_> = w.loaded.orphans.iter().filter(|n| &n.sid == sid).cloned().collect();
             for orphan in orphans {
                 news::apply(w, id, &orphan)?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tracing::{debug, error, info, warn};
 
 use crate::clock::Clock;
+use crate::domain::Settlement;
 use crate::domain::event::{AlertChange, Answer, Change, Event, Load, Loaded, LogEntry, LogKind, Rules};
 use crate::domain::reply;
 use crate::domain::step::{Ctx, step};
@@ -131,7 +132,11 @@ impl Core {
             Event::Sent { attempt, outcome: crate::domain::event::SendOutcome::Accepted { sid, .. } } => {
                 Load::Message { attempt: Some(*attempt), sid: sid.clone() }
             }
+            Event::Settle { attempt, how: Settlement::Sent(sid), .. } => {
+                Load::Link { attempt: *attempt, sid: sid.clone() }
+            }
             Event::Claim { attempt, .. }
+            | Event::Settle { attempt, .. }
             | Event::Sent { attempt, .. }
             | Event::EngineGone { attempt, .. }
             | Event::Searched { attempt, .. }
@@ -223,7 +228,7 @@ fn tell(log: &[LogEntry], alerts: &[AlertChange]) {
         }
     }
     for a in alerts {
-        if let AlertChange::Raise { key, message, .. } = a {
+        if let AlertChange::Raise { key, message, .. } | AlertChange::Again { key, message } = a {
             // A key may end in a hand-given number.
             let key = key.split(':').map(crate::domain::phone::masked).collect::<Vec<_>>().join(":");
             error!(alert = key, "alert: {message}");

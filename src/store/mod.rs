@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::domain::attempt::{AttemptKind, Priority};
 use crate::domain::breaker::Breaker;
 use crate::domain::call::{Call, CallState, CallStatus};
-use crate::domain::event::{Answer, Change, Load, Loaded, LogEntry, LogKind, ReceiptRow};
+use crate::domain::event::{Answer, Change, Load, Loaded, LogEntry, LogKind, News, ReceiptRow};
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ErrorCode, MessageSid, Sender};
 use crate::domain::{PhoneNumber, Timestamp};
 
@@ -238,6 +238,17 @@ pub struct AlertTask {
     pub attempts: u32,
 }
 
+/// What waits for another system for long, by system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxLine {
+    /// Which system: `alerts`, `mirror`.
+    pub sink: String,
+    /// How many rows.
+    pub rows: u64,
+    /// Since when the oldest of them waits.
+    pub since: Timestamp,
+}
+
 /// A number that takes no texts from a sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptOutLine {
@@ -384,6 +395,13 @@ pub trait Store: Send + Sync {
     /// DISPATCHING calls accepted before `before` of which nobody has been told and nothing was accepted, and for which no alert
     /// `untold:<call>` is raised, oldest first: a crowd that is known hides nobody.
     async fn untold(&self, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;
+
+    /// Receipts that were kept for nobody and whose message or attempt is known by now, oldest first, with its call.
+    async fn kept_receipts(&self, limit: usize) -> Result<Vec<(CallId, News)>, StoreError>;
+    /// Rows that have waited for another system since `before`, by system; what was given up is not among them.
+    async fn stuck_outbox(&self, before: Timestamp) -> Result<Vec<OutboxLine>, StoreError>;
+    /// Whatever waits for another system is tried again at once.
+    async fn hurry_outbox(&self, now: Timestamp) -> Result<(), StoreError>;
 
     /// Figures for health and the overview.
     async fn figures(&self, now: Timestamp) -> Result<Figures, StoreError>;

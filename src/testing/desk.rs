@@ -32,6 +32,7 @@ pub(crate) struct Desk {
     pub(crate) now: Timestamp,
     pub(crate) directory: Directory,
     pub(crate) rules: Rules,
+    about: BTreeMap<String, Option<CallId>>,
     opted_out: BTreeSet<(String, String)>,
     orphans: Vec<News>,
     breakers: Vec<Breaker>,
@@ -59,6 +60,7 @@ impl Desk {
             now: START,
             directory: people::directory(),
             rules: people::rules(),
+            about: BTreeMap::new(),
             opted_out: BTreeSet::new(),
             orphans: Vec::new(),
             breakers: Vec::new(),
@@ -152,6 +154,7 @@ impl Desk {
             Event::Accept(new) => named(&new.id),
             Event::Wake { call } | Event::Decide { call, .. } | Event::Untold { call } => named(call),
             Event::Claim { attempt, .. }
+            | Event::Settle { attempt, .. }
             | Event::Sent { attempt, .. }
             | Event::EngineGone { attempt, .. }
             | Event::Searched { attempt, .. }
@@ -194,7 +197,15 @@ impl Desk {
         self.orphans.extend(change.receipts.into_iter().filter(|r| r.joined.is_none()).map(|r| r.news));
         for alert in change.alerts {
             match alert {
-                AlertChange::Raise { key, message, .. } => drop(self.alerts.entry(key).or_insert(message)),
+                AlertChange::Raise { key, message, call } => {
+                    drop(self.about.insert(key.clone(), call));
+                    self.alerts.entry(key).or_insert(message);
+                }
+                AlertChange::Again { key, message } => drop(self.alerts.get_mut(&key).map(|m| *m = message)),
+                AlertChange::ResolveAll { call, kinds } => self.alerts.retain(|key, _| {
+                    let of_kind = kinds.contains(&key.split(':').next().unwrap_or_default());
+                    !of_kind || self.about.get(key) != Some(&Some(call.clone()))
+                }),
                 AlertChange::Resolve { key } => drop(self.alerts.remove(&key)),
             }
         }

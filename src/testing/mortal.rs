@@ -10,12 +10,13 @@ use tokio::sync::watch;
 
 use crate::domain::breaker::Breaker;
 use crate::domain::call::CallState;
-use crate::domain::event::{Answer, Load, LogEntry};
+use crate::domain::event::{Answer, Load, LogEntry, News};
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, MessageSid};
 use crate::domain::{PhoneNumber, Timestamp};
 use crate::store::{
     AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, Listened,
-    LogFilter, LogLine, OptOutLine, Pollable, Request, Searchable, Sendable, SqliteStore, Store, StoreError,
+    LogFilter, LogLine, OptOutLine, OutboxLine, Pollable, Request, Searchable, Sendable, SqliteStore, Store,
+    StoreError,
 };
 
 /// When to die, by the number of writes.
@@ -192,6 +193,18 @@ impl Store for Mortal {
     async fn untold(&self, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
         self.alive().await;
         self.inner.untold(before, limit).await
+    }
+    async fn kept_receipts(&self, limit: usize) -> Result<Vec<(CallId, News)>, StoreError> {
+        self.alive().await;
+        self.inner.kept_receipts(limit).await
+    }
+    async fn stuck_outbox(&self, before: Timestamp) -> Result<Vec<OutboxLine>, StoreError> {
+        self.alive().await;
+        self.inner.stuck_outbox(before).await
+    }
+    async fn hurry_outbox(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.alive().await;
+        self.inner.hurry_outbox(now).await
     }
     async fn figures(&self, now: Timestamp) -> Result<Figures, StoreError> {
         self.alive().await;

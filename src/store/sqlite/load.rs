@@ -24,6 +24,13 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
         Load::Call(id) => loaded.calls.extend(call_state(conn, id.as_str())?),
         Load::Attempt(attempt) => message(conn, &mut loaded, Some(*attempt), None)?,
         Load::Message { attempt, sid } => message(conn, &mut loaded, *attempt, Some(sid))?,
+        Load::Link { attempt, sid } => {
+            message(conn, &mut loaded, Some(*attempt), Some(sid))?;
+            let linked: Option<String> = text(conn, sql::CALL_OF_SID, sid.as_str())?;
+            if let Some(other) = linked.filter(|id| loaded.calls.iter().all(|c| c.call.id.as_str() != id)) {
+                loaded.calls.extend(call_state(conn, &other)?);
+            }
+        }
         Load::New { id, idempotency_key, references, used_since } => {
             loaded.calls.extend(call_state(conn, id.as_str())?);
             if let Some(key) = idempotency_key {

@@ -5,6 +5,7 @@
 //! that was answered and no part of another.
 
 mod figures;
+mod leftovers;
 mod load;
 mod open;
 mod readers;
@@ -32,13 +33,13 @@ use self::save::Sinks;
 use self::writer::{Broken, Job, Writer};
 use super::{
     AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, Listened,
-    LogFilter, LogLine, OptOutLine, Pollable, Request, Searchable, Sendable, Store, StoreError, rows,
+    LogFilter, LogLine, OptOutLine, OutboxLine, Pollable, Request, Searchable, Sendable, Store, StoreError, rows,
 };
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::PhoneNumber;
 use crate::domain::breaker::Breaker;
 use crate::domain::call::CallState;
-use crate::domain::event::{Answer, Load, LogEntry};
+use crate::domain::event::{Answer, Load, LogEntry, News};
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, MessageSid, Timestamp};
 
 pub use self::open::{OpenOptions, StoreMode};
@@ -272,6 +273,18 @@ impl Store for SqliteStore {
 
     async fn untold(&self, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
         self.readers.read(move |conn| reads::untold(conn, before, limit)).await
+    }
+
+    async fn kept_receipts(&self, limit: usize) -> Result<Vec<(CallId, News)>, StoreError> {
+        self.readers.read(move |conn| leftovers::kept_receipts(conn, limit)).await
+    }
+
+    async fn stuck_outbox(&self, before: Timestamp) -> Result<Vec<OutboxLine>, StoreError> {
+        self.readers.read(move |conn| leftovers::stuck_outbox(conn, before)).await
+    }
+
+    async fn hurry_outbox(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.with_tx(move |conn| leftovers::hurry_outbox(conn, now)).await
     }
 
     async fn figures(&self, now: Timestamp) -> Result<Figures, StoreError> {

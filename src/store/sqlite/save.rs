@@ -320,6 +320,21 @@ pub(super) fn append_log(conn: &Connection, entries: &[LogEntry]) -> Result<(), 
 /// Only news is told of: raising what is raised and resolving what is not writes nothing.
 fn save_alert(conn: &Connection, sinks: Sinks, change: &AlertChange, at: Timestamp) -> Result<(), StoreError> {
     let (kind, key, call, message) = match change {
+        AlertChange::ResolveAll { call, kinds } => {
+            for key in raised_about(conn, call)? {
+                if kinds.contains(&key.split(':').next().unwrap_or_default()) {
+                    save_alert(conn, sinks, &AlertChange::Resolve { key }, at)?;
+                }
+            }
+            return Ok(());
+        }
+        AlertChange::Again { key, message } => {
+            let told: Option<Option<String>> =
+                conn.prepare_cached(sql::ALERT_AGAIN)?.query_row(params![key, message], |r| r.get(0)).optional()?;
+            let Some(call) = told else { return Ok(()) };
+            let call = call.map(|c| rows::parsed("alerts.call_id", &c)).transpose()?;
+            (LogKind::AlertRaised, key, call, message.clone())
+        }
         AlertChange::Raise { key, call, message } => {
             let id = call.as_ref().map(CallId::as_str);
             let raised = conn.prepare_cached(sql::RAISE_ALERT)?.execute(params![key, id, message, at.as_millis()])?;
@@ -343,6 +358,12 @@ fn save_alert(conn: &Connection, sinks: Sinks, change: &AlertChange, at: Timesta
     let shown = key.split(':').map(masked).collect::<Vec<_>>().join(":");
     append_log(conn, &[LogEntry { kind, at, call, attempt: None, actor, message, data: json!({ "key": shown }) }])?;
     if sinks.alerts { to_outbox(conn, ALERTS, key, at) } else { Ok(()) }
+}
+
+fn raised_about(conn: &Connection, call: &CallId) -> Result<Vec<String>, StoreError> {
+    let mut statement = conn.prepare_cached(sql::ALERTS_OF_CALL)?;
+    let keys = statement.query_map([call.as_str()], |r| r.get(0))?;
+    Ok(keys.collect::<Result<_, _>>()?)
 }
 
 fn to_outbox(conn: &Connection, sink: &str, key: &str, at: Timestamp) -> Result<(), StoreError> {

@@ -90,6 +90,10 @@ pub(super) const OPT_IN_EVERY: &str = "DELETE FROM opt_outs WHERE phone = ?1";
 pub(super) const RAISE_ALERT: &str = "INSERT INTO alerts (key, call_id, message, raised_at) VALUES (?1, ?2, ?3, ?4)
     ON CONFLICT (key) DO UPDATE SET call_id = excluded.call_id, message = excluded.message, raised_at = excluded.raised_at,
     resolved_at = NULL WHERE resolved_at IS NOT NULL";
+pub(super) const ALERT_AGAIN: &str =
+    "UPDATE alerts SET message = ?2 WHERE key = ?1 AND resolved_at IS NULL AND message <> ?2 RETURNING call_id";
+pub(super) const ALERTS_OF_CALL: &str =
+    "SELECT key FROM alerts INDEXED BY alerts_raised WHERE resolved_at IS NULL AND call_id = ?1";
 pub(super) const RESOLVE_ALERT: &str =
     "UPDATE alerts SET resolved_at = ?2 WHERE key = ?1 AND resolved_at IS NULL RETURNING call_id, message";
 

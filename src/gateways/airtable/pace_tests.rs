@@ -167,7 +167,7 @@ async fn who_stops_waiting_holds_nobody_up() {
     assert!(given_up.await.expect_err("aborted").is_cancelled());
     drop(first);
     stand.clock.pass(ms(223));
-    kept.await.expect("served");
+    tokio::time::timeout(Duration::from_secs(20), kept).await.expect("within its bound").expect("served");
     assert!(stand.pace.state().next().is_none(), "nobody is left in the queue");
 }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::domain::Timestamp;
 use crate::domain::event::Event;
-use crate::engine::Scope;
+use crate::engine::{Scope, others_go_on};
 use crate::engine::apply::Core;
 use crate::engine::lock::{EngineLock, LockError};
 use crate::engine::recovery::{Finding, Row, Snapshot, plan};
@@ -30,6 +30,8 @@ pub(crate) struct Args {
 
 /// Calls that one plan covers; the next run, or the engine, takes the rest.
 const CALLS_MAX: usize = 10_000;
+/// Unreadable rows that one plan names.
+const UNREADABLE_MAX: usize = 100;
 /// How long this command is the engine at most: what is not done by then stays, as durable as before.
 const WORK_MAX: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -45,7 +47,7 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     let done = if args.dry_run || rows.is_empty() { None } else { Some(carry_out(&mut app, &core, out).await?) };
     say(&rows, done, out);
     // What only a person can mend is an answer of "no".
-    let for_a_person = rows.iter().any(|r| r.finding == Finding::Stranded);
+    let for_a_person = rows.iter().any(|r| matches!(r.finding, Finding::Stranded | Finding::Unreadable));
     Ok(if for_a_person { ExitStatus::No } else { ExitStatus::Done })
 }
 
@@ -58,11 +60,13 @@ async fn snapshot(core: &Core, engine_runs: bool) -> Result<Snapshot, CliError> 
     ids.dedup();
     let mut calls = Vec::new();
     for id in ids {
-        calls.extend(store.call(&id).await?);
+        // What cannot be read is found by the walk through all of them.
+        calls.extend(others_go_on(store.call(&id).await)?);
     }
     let quiet_since = now.minus(Duration::from_secs(300));
     let stranded = store.stranded(quiet_since, CALLS_MAX).await?;
-    Ok(Snapshot { calls, stranded, engine_runs })
+    let unreadable = store.unreadable(UNREADABLE_MAX).await?;
+    Ok(Snapshot { calls, stranded, unreadable, engine_runs })
 }
 
 /// Who carried it out.
@@ -81,7 +85,7 @@ async fn carry_out(app: &mut App, core: &Arc<Core>, out: &Output) -> Result<Done
         Ok(lock) => lock,
         Err(LockError::Held(_)) => {
             for call in core.store.due(app.clock.now(), CALLS_MAX).await? {
-                core.apply(Event::Wake { call }, operator(None)).await?;
+                others_go_on(core.apply(Event::Wake { call }, operator(None)).await.map(drop))?;
             }
             return Ok(Done::ByEngine);
         }
@@ -134,7 +138,8 @@ fn say(rows: &[Row], done: Option<Done>, out: &mut Output) {
     let mut t = Table::new(&["CALL", "FOUND", "SINCE", "MISSED", "WILL BE DONE"]);
     for r in rows {
         let since = r.since.map(|s: Timestamp| out.time(s)).unwrap_or_default();
-        t.row([r.call.to_string(), r.finding.as_str().into(), since, r.missed.to_string(), r.action.clone()]);
+        let call = r.call.as_ref().map(ToString::to_string).unwrap_or_default();
+        t.row([call, r.finding.as_str().into(), since, r.missed.to_string(), r.action.clone()]);
     }
     out.table(&t);
     if out.is_csv() {

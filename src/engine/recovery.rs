@@ -8,6 +8,7 @@ use crate::domain::attempt::AttemptState;
 use crate::domain::call::{CallState, CallStatus};
 use crate::domain::missed_steps;
 use crate::domain::types::CallId;
+use crate::store::Unreadable;
 
 /// What recovery looks at.
 #[derive(Debug, Default)]
@@ -16,6 +17,8 @@ pub struct Snapshot {
     pub calls: Vec<CallState>,
     /// Calls that nothing would look at again.
     pub stranded: Vec<CallId>,
+    /// What cannot be read, whether it is due or not.
+    pub unreadable: Vec<Unreadable>,
     /// Whether an engine runs: claims are its own then, not a dead one's.
     pub engine_runs: bool,
 }
@@ -37,6 +40,8 @@ pub enum Finding {
     UnknownOutcome,
     /// Nothing would look at it again.
     Stranded,
+    /// It cannot be read.
+    Unreadable,
 }
 
 impl Finding {
@@ -50,6 +55,7 @@ impl Finding {
             Self::ClaimOfDeadEngine => "send cut off by a crash",
             Self::UnknownOutcome => "outcome unknown",
             Self::Stranded => "nothing would look at it",
+            Self::Unreadable => "cannot be read",
         }
     }
 }
@@ -57,8 +63,8 @@ impl Finding {
 /// One line of the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// Which call.
-    pub call: CallId,
+    /// Which call; `None`: what was found belongs to none that has a readable id.
+    pub call: Option<CallId>,
     /// What is wrong.
     pub finding: Finding,
     /// Since when.
@@ -73,11 +79,18 @@ pub struct Row {
 pub fn plan(snapshot: &Snapshot, now: Timestamp) -> Vec<Row> {
     let mut rows: Vec<Row> = snapshot.calls.iter().flat_map(|c| of_call(c, snapshot.engine_runs, now)).collect();
     rows.extend(snapshot.stranded.iter().map(|call| Row {
-        call: call.clone(),
+        call: Some(call.clone()),
         finding: Finding::Stranded,
         since: None,
         missed: 0,
         action: "a person must look: take it by hand".into(),
+    }));
+    rows.extend(snapshot.unreadable.iter().map(|u| Row {
+        call: u.call.clone(),
+        finding: Finding::Unreadable,
+        since: None,
+        missed: 0,
+        action: format!("a person must look, nothing is sent for it: {}: {}", u.row, u.why),
     }));
     rows.sort_by_key(|r| r.finding as u8);
     rows
@@ -87,7 +100,7 @@ fn of_call(state: &CallState, engine_runs: bool, now: Timestamp) -> Vec<Row> {
     let call = &state.call;
     let mut rows = Vec::new();
     let mut add = |finding, since, missed, action: String| {
-        rows.push(Row { call: call.id.clone(), finding, since, missed, action })
+        rows.push(Row { call: Some(call.id.clone()), finding, since, missed, action })
     };
     let missed = missed_steps(call, now);
     if call.status == CallStatus::Dispatching && call.wake_at.is_some_and(|at| at <= now) {
@@ -157,7 +170,7 @@ mod tests {
     use crate::testing::World;
 
     async fn of_world(w: &World, engine_runs: bool) -> Vec<(Finding, usize)> {
-        let snapshot = Snapshot { calls: vec![w.state().await], stranded: Vec::new(), engine_runs };
+        let snapshot = Snapshot { calls: vec![w.state().await], engine_runs, ..Snapshot::default() };
         plan(&snapshot, w.now()).into_iter().map(|r| (r.finding, r.missed)).collect()
     }
 

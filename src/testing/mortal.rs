@@ -15,6 +15,7 @@ use crate::domain::{PhoneNumber, Timestamp};
 use crate::store::{
     AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, Listened,
     LogFilter, LogLine, OptOutLine, Pollable, Request, Searchable, Sendable, SqliteStore, Store, StoreError,
+    Unreadable,
 };
 
 /// When to die, by the number of writes.
@@ -140,9 +141,9 @@ impl Store for Mortal {
         self.alive().await;
         self.inner.due(now, limit).await
     }
-    async fn next_wake(&self) -> Result<Option<Timestamp>, StoreError> {
+    async fn next_wake(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.alive().await;
-        self.inner.next_wake().await
+        self.inner.next_wake(after).await
     }
     async fn due_lines(&self, limit: usize) -> Result<Vec<DueLine>, StoreError> {
         self.alive().await;
@@ -164,9 +165,9 @@ impl Store for Mortal {
         self.alive().await;
         self.inner.pollable(now, limit).await
     }
-    async fn next_poll(&self) -> Result<Option<Timestamp>, StoreError> {
+    async fn next_poll(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.alive().await;
-        self.inner.next_poll().await
+        self.inner.next_poll(after).await
     }
     async fn open_outcomes(&self, limit: usize) -> Result<Vec<CallId>, StoreError> {
         self.alive().await;
@@ -180,9 +181,9 @@ impl Store for Mortal {
         self.alive().await;
         self.inner.searchable(now, limit).await
     }
-    async fn next_search(&self) -> Result<Option<Timestamp>, StoreError> {
+    async fn next_search(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.alive().await;
-        self.inner.next_search().await
+        self.inner.next_search(after).await
     }
     async fn stranded(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
         self.alive().await;
@@ -191,6 +192,13 @@ impl Store for Mortal {
     async fn untold(&self, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
         self.alive().await;
         self.inner.untold(before, limit).await
+    }
+    fn left_out(&self) -> Vec<Unreadable> {
+        self.inner.left_out()
+    }
+    async fn unreadable(&self, limit: usize) -> Result<Vec<Unreadable>, StoreError> {
+        self.alive().await;
+        self.inner.unreadable(limit).await
     }
     async fn figures(&self, now: Timestamp) -> Result<Figures, StoreError> {
         self.alive().await;
@@ -208,9 +216,9 @@ impl Store for Mortal {
         self.alive().await;
         self.inner.alerts_to_tell(now, limit).await
     }
-    async fn next_alert(&self) -> Result<Option<Timestamp>, StoreError> {
+    async fn next_alert(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.alive().await;
-        self.inner.next_alert().await
+        self.inner.next_alert(after).await
     }
     async fn alert_told(&self, key: &str, version: i64) -> Result<(), StoreError> {
         self.alive().await;

@@ -1,4 +1,4 @@
-//! Speed and memory of the release binary on this machine: `cargo bench --bench load [-- receipts|lateness|burst|idle|help]`.
+//! Speed and memory of the release binary on this machine: `cargo bench --bench load [-- receipts|lateness|burst|start|idle|help]`.
 //!
 //! The engine is the real binary as a process of its own; the provider is a bare loopback peer of this harness, which costs
 //! next to nothing; client, engine and peer share the machine's cores. Nothing leaves the machine, everything ends by itself.
@@ -51,6 +51,9 @@ fn main() {
     }
     if wants("burst") {
         burst();
+    }
+    if wants("start") {
+        start();
     }
 }
 
@@ -173,6 +176,47 @@ fn burst() {
         10_000.0 / ((last - first) / 1000.0),
         serve.rss_mib()
     );
+}
+
+/// A start on a store that holds many open sequences, of which one follow-up came due while no engine ran: how soon the engine
+/// is ready, how soon that follow-up is at the provider, and what the sequences cost in memory, freshly started and after all
+/// of them were accepted by one process.
+fn start() {
+    let mut empty = None;
+    for pending in [0, 10_000, 100_000] {
+        let stage = Stage::new("10s", "1h");
+        let mut serve = stage.serve();
+        stage.create(&serve, pending, "low", None);
+        stage.peer.wait_for(pending);
+        let accepted = serve.memory();
+        // The last to be accepted is the first to be due.
+        stage.peer.forget();
+        stage.create(&serve, 1, "normal", None);
+        stage.peer.wait_for(1);
+        serve.kill();
+        stage.peer.forget();
+        thread::sleep(Duration::from_secs(11));
+        let (at, started) = (Instant::now(), now_ms());
+        let serve = stage.serve();
+        let listening = ms(at.elapsed());
+        let probe = format!("GET /readyz HTTP/1.1\r\nhost: {}\r\n\r\n", serve.addr);
+        let mut conn = Conn::open(serve.addr);
+        while conn.ask(probe.as_bytes()).0 != 200 {
+            assert!(at.elapsed() < Duration::from_secs(60), "never ready");
+            thread::sleep(Duration::from_millis(1));
+        }
+        let ready = ms(at.elapsed());
+        let first = stage.peer.wait_for(1)[0].at_ms - started;
+        println!(
+            "start with {pending} open sequences: listening after {listening:.0} ms, ready after {ready:.0} ms, the overdue follow-up at the peer after {first:.0} ms"
+        );
+        thread::sleep(Duration::from_secs(8));
+        let restarted = serve.memory();
+        let (accepted_0, restarted_0) = *empty.get_or_insert((accepted, restarted));
+        let each = |now: Memory, then: Memory| (now.resident - then.resident) * 1024.0 * 1024.0 / pending.max(1) as f64;
+        println!("  memory after accepting them: {accepted}, {:.0} bytes a sequence", each(accepted, accepted_0));
+        println!("  memory after the restart: {restarted}, {:.0} bytes a sequence", each(restarted, restarted_0));
+    }
 }
 
 // --- the stage -------------------------------------------------------------------------------------------------------
@@ -343,12 +387,19 @@ impl Serve {
     }
 
     fn rss_mib(&self) -> f64 {
+        self.memory().resident
+    }
+
+    fn memory(&self) -> Memory {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let kib = text
-            .lines()
-            .find_map(|l| l.strip_prefix("VmRSS:"))
-            .and_then(|l| l.trim().split(' ').next()?.parse::<f64>().ok());
-        kib.unwrap_or(0.0) / 1024.0
+        let mib = |name: &str| {
+            let kib = text
+                .lines()
+                .find_map(|l| l.strip_prefix(name))
+                .and_then(|l| l.trim().split(' ').next()?.parse::<f64>().ok());
+            kib.unwrap_or(0.0) / 1024.0
+        };
+        Memory { resident: mib("VmRSS:"), own: mib("RssAnon:"), peak: mib("VmHWM:") }
     }
 
     fn cpu_ticks(&self) -> u64 {
@@ -375,6 +426,21 @@ impl Serve {
             body.len()
         )
         .into_bytes()
+    }
+}
+
+/// Of a process, in MiB.
+#[derive(Clone, Copy)]
+struct Memory {
+    resident: f64,
+    /// The part of it that is no file's.
+    own: f64,
+    peak: f64,
+}
+
+impl std::fmt::Display for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.1} MiB resident ({:.1} MiB of no file, peak {:.1} MiB)", self.resident, self.own, self.peak)
     }
 }
 

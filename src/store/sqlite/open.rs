@@ -135,6 +135,15 @@ pub(super) fn connect(options: &OpenOptions, what_for: Use) -> Result<Connection
     Ok(conn)
 }
 
+/// What SQLite says of a file that it looks into for the first time.
+fn not_read(path: &Path, e: rusqlite::Error) -> StoreError {
+    match e.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => StoreError::Busy,
+        Some(rusqlite::ErrorCode::DatabaseCorrupt) => StoreError::from(e),
+        _ => cannot_open(path, e),
+    }
+}
+
 fn cannot_open(path: &Path, source: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
     StoreError::Open { path: path.to_owned(), source: source.into() }
 }
@@ -174,12 +183,12 @@ fn private_file(path: &Path) -> io::Result<()> {
 fn recognise(conn: &Connection, options: &OpenOptions, known: i64) -> Result<i64, StoreError> {
     let path = &options.path;
     let number = |pragma: &str| -> Result<i64, StoreError> {
-        conn.pragma_query_value(None, pragma, |r| r.get(0)).map_err(|e| cannot_open(path, e))
+        conn.pragma_query_value(None, pragma, |r| r.get(0)).map_err(|e| not_read(path, e))
     };
     let (version, application) = (number("user_version")?, number("application_id")?);
     if version == 0 {
         let tables: i64 =
-            conn.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0)).map_err(|e| cannot_open(path, e))?;
+            conn.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0)).map_err(|e| not_read(path, e))?;
         return match (tables, options.create) {
             (0, true) => Ok(0),
             (0, false) => Err(cannot_open(path, "it is empty")),
@@ -194,7 +203,7 @@ fn recognise(conn: &Connection, options: &OpenOptions, known: i64) -> Result<i64
     }
     let stamp: String = conn
         .query_row("SELECT value FROM meta WHERE key = 'mode'", [], |r| r.get(0))
-        .map_err(|e| cannot_open(path, e))?;
+        .map_err(|e| not_read(path, e))?;
     if stamp == options.mode.as_str() {
         Ok(version)
     } else {

@@ -33,16 +33,20 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<Option<Timestamp>, StoreError>
     for call in core.store.untold(now.minus(UNTOLD), BATCH).await? {
         others_go_on(core.apply(Event::Untold { call }, Actor::engine()).await.map(drop))?;
     }
+    let alerts = core.store.alerts().await?;
     for call in core.store.stranded(now.minus(STRANDED), BATCH).await? {
+        let key = format!("stranded:{call}");
+        if alerts.iter().any(|a| a.key == key) {
+            continue;
+        }
         let message =
             format!("call {call} is DISPATCHING and nothing will look at it again: take it by hand and report this");
-        let alert = AlertChange::Raise { key: format!("stranded:{call}"), call: Some(call), message };
+        let alert = AlertChange::Raise { key, call: Some(call), message };
         core.apply(Event::Alert(alert), Actor::engine()).await?;
     }
     let figures = core.store.figures(now).await?;
     let key = "consecutive-failures".to_owned();
     let many = u64::from(engine.bounds.consecutive_failures.max(1));
-    let alerts = core.store.alerts().await?;
     let raised = alerts.iter().any(|a| a.key == key);
     unreadable(core, &alerts).await?;
     // A step of the clock is over at once; its alarm stands for as long as somebody may want to see it.

@@ -1,6 +1,7 @@
 //! The integration tests: one binary.
 
 mod bad_input;
+mod bad_store;
 mod cli_operator;
 mod cli_send;
 mod completions;

@@ -66,8 +66,9 @@ pub(super) fn readable<T>(
             }
             Err(StoreError::Corrupt { what, .. }) => {
                 let key = row.get_ref(0)?;
-                let key = key.as_i64().map(|n| n.to_string()).ok().or(key.as_str().ok().map(masked));
-                look.damage.note(&format!("row {} of {table}", key.unwrap_or_default()), None, &what);
+                let text = key.as_str().ok().filter(|_| table != PHONES).map(masked);
+                let key = key.as_i64().map(|n| n.to_string()).ok().or(text);
+                look.damage.note(&key.map_or(format!("a row of {table}"), |k| format!("row {k} of {table}")), None, &what);
             }
             Err(e) => return Err(e),
         }
@@ -76,6 +77,8 @@ pub(super) fn readable<T>(
 }
 
 const CALLS_TABLE: &str = "calls";
+/// Their rows have no key that may be told.
+const PHONES: &str = "phones";
 
 /// The rows of a list of work, up to `limit` of those that can be read. `places` gives row numbers in their order, `one` reads
 /// one of them; its first column is the id of the call, or null where the row belongs to none.
@@ -86,6 +89,7 @@ pub(super) fn work<T>(
     limit: usize,
     read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
+    let reads_calls = one == CALL_AT;
     let mut places = look.conn.prepare_cached(places)?;
     let mut one = look.conn.prepare_cached(one)?;
     let mut found = places.query(with)?;
@@ -100,7 +104,8 @@ pub(super) fn work<T>(
                 look.damage.note(&format!("call {call}"), Some(&call), &what);
             }
             Err(StoreError::Corrupt { what, call: None }) => {
-                look.damage.note(&format!("the row at place {place}"), None, &what);
+                let table = if reads_calls { CALLS_TABLE } else { "attempts" };
+                look.damage.note(&format!("row {place} of {table}"), None, &what);
             }
             Err(e) => return Err(e),
         }
@@ -331,7 +336,7 @@ pub(super) const LISTENED: &str = "WITH RECURSIVE people(phone) AS (
     FROM people WHERE phone IS NOT NULL LIMIT ?1";
 
 pub(super) fn listened(look: Look<'_>, limit: usize) -> Result<Vec<Listened>, StoreError> {
-    readable(look, "phones", LISTENED, params![at_most(limit)], |row| {
+    readable(look, PHONES, LISTENED, params![at_most(limit)], |row| {
         Ok(Listened {
             phone: rows::phone("attempts.phone", str_at(row, 0)?)?,
             told_since: Timestamp::from_millis(row.get(1)?),
@@ -444,7 +449,7 @@ pub(super) fn request(conn: &Connection, id: i64) -> Result<Option<Request>, Sto
 }
 
 pub(super) fn engine(look: Look<'_>) -> Result<Option<EngineRow>, StoreError> {
-    const SQL: &str = "SELECT id, role, pid, started_at, stopped_at, listen FROM engines ORDER BY ordinal DESC LIMIT 1";
+    const SQL: &str = "SELECT id, role, pid, started_at, stopped_at, listen FROM engines ORDER BY ordinal DESC";
     let newest = readable(look, "engines", SQL, [], |row| {
         Ok(EngineRow {
             id: row.get(0)?,

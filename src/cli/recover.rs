@@ -10,11 +10,11 @@ use serde_json::json;
 
 use crate::domain::Timestamp;
 use crate::domain::event::Event;
-use crate::engine::{Scope, others_go_on};
 use crate::engine::apply::Core;
 use crate::engine::lock::{EngineLock, LockError};
 use crate::engine::recovery::{Finding, Row, Snapshot, plan};
 use crate::engine::supervisor::Supervisor;
+use crate::engine::{Scope, others_go_on};
 
 use super::app::{App, Missing, operator};
 use super::output::{Output, Table, spinner};

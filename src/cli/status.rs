@@ -14,7 +14,9 @@ use crate::engine::apply::Core;
 use crate::engine::lock::Holder;
 use crate::engine::view;
 use crate::gateways::twilio::codes;
-use crate::store::{AlertLine, CallFilter, CallLine, CallStory, DueLine, EngineRow, FailureLine, Figures, OptOutLine, Unreadable};
+use crate::store::{
+    AlertLine, CallFilter, CallLine, CallStory, DueLine, EngineRow, FailureLine, Figures, OptOutLine, Unreadable,
+};
 
 use super::app::{App, Missing};
 use super::args::Since;

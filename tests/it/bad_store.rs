@@ -189,7 +189,10 @@ fn says_once(log: &str) {
         let said = log.lines().filter(|l| l.contains(&format!("call {call} cannot be read and is left out"))).count();
         assert!(said <= 1, "{call}: said {said} times");
     }
-    assert!(log.contains("call due-and-rotten cannot be read and is left out, the others go on: calls.policy"), "{log}");
+    assert!(
+        log.contains("call due-and-rotten cannot be read and is left out, the others go on: calls.policy"),
+        "{log}"
+    );
     let (all, trouble) = (log.lines().count(), log.lines().filter(|l| l.contains("trying again")).count());
     assert!(all < 400 && trouble < 20, "a flood: {all} lines, {trouble} of a pass that failed\n{log}");
     assert!(!log.contains("panicked"), "{log}");
@@ -227,7 +230,9 @@ fn commands_serve_the_others(stage: &Stage) {
 /// Once somebody has mended it, the call goes on by itself and its alert ends.
 fn mended(stage: &Stage) {
     unguarded(&stage.shop)
-        .execute_batch("UPDATE calls SET policy = (SELECT policy FROM calls WHERE id = 'good') WHERE id = 'due-and-rotten'")
+        .execute_batch(
+            "UPDATE calls SET policy = (SELECT policy FROM calls WHERE id = 'good') WHERE id = 'due-and-rotten'",
+        )
         .expect("mended");
     stage.until_call("due-and-rotten", "its follow-up is made", |c| attempts(c).len() >= 2);
     until("its alert is over", || {

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bad_store;
+mod bad_store_disk;
 mod cli_operator;
 mod cli_send;
 mod completions;

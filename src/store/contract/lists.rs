@@ -153,7 +153,11 @@ pub(crate) async fn messages_are_asked_about_in_time_order(store: &dyn Store) {
     let seen: Vec<_> = found.iter().map(|p| (p.attempt, p.sid.clone(), p.polls, p.sent_at)).collect();
     assert_eq!(seen, [(attempt_id("a", 1), sid(1), 1, at(2)), (attempt_id("b", 1), sid(2), 2, at(2))]);
     assert_eq!(store.pollable(at(99), 1).await.expect("read").len(), 1);
-    assert_eq!(store.next_poll(Timestamp::from_millis(i64::MIN)).await.expect("read"), Some(at(10)), "without a message there is nothing to ask about");
+    assert_eq!(
+        store.next_poll(Timestamp::from_millis(i64::MIN)).await.expect("read"),
+        Some(at(10)),
+        "without a message there is nothing to ask about"
+    );
 }
 
 pub(crate) async fn claims_of_other_engines_are_found(store: &dyn Store) {

@@ -40,7 +40,9 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
                 match call_state(conn, &id) {
                     Ok(state) => loaded.calls.extend(state),
                     // Whoever writes is heard for every other call; this one nobody could take anyway.
-                    Err(e @ StoreError::Corrupt { .. }) => warn!(call.id = id, error = %e, "a reply passes over a call"),
+                    Err(e @ StoreError::Corrupt { .. }) => {
+                        warn!(call.id = id, error = %e, "a reply passes over a call")
+                    }
                     Err(e) => return Err(e),
                 }
             }
@@ -274,7 +276,9 @@ fn attempt_from(row: &Row<'_>, call: &CallId) -> Result<Attempt, StoreError> {
 
 /// A text column without a copy.
 pub(super) fn str_at<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, StoreError> {
-    row.get_ref(column)?.as_str().map_err(|_| StoreError::Corrupt { what: format!("column {column} is not text"), call: None })
+    row.get_ref(column)?
+        .as_str()
+        .map_err(|_| StoreError::Corrupt { what: format!("column {column} is not text"), call: None })
 }
 
 fn maybe_str_at<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a str>, StoreError> {

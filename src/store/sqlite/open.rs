@@ -201,9 +201,8 @@ fn recognise(conn: &Connection, options: &OpenOptions, known: i64) -> Result<i64
     if version > known {
         return Err(StoreError::Newer { path: path.clone(), found: version, known });
     }
-    let stamp: String = conn
-        .query_row("SELECT value FROM meta WHERE key = 'mode'", [], |r| r.get(0))
-        .map_err(|e| not_read(path, e))?;
+    let stamp: String =
+        conn.query_row("SELECT value FROM meta WHERE key = 'mode'", [], |r| r.get(0)).map_err(|e| not_read(path, e))?;
     if stamp == options.mode.as_str() {
         Ok(version)
     } else {

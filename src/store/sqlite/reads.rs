@@ -68,7 +68,11 @@ pub(super) fn readable<T>(
                 let key = row.get_ref(0)?;
                 let text = key.as_str().ok().filter(|_| table != PHONES).map(masked);
                 let key = key.as_i64().map(|n| n.to_string()).ok().or(text);
-                look.damage.note(&key.map_or(format!("a row of {table}"), |k| format!("row {k} of {table}")), None, &what);
+                look.damage.note(
+                    &key.map_or(format!("a row of {table}"), |k| format!("row {k} of {table}")),
+                    None,
+                    &what,
+                );
             }
             Err(e) => return Err(e),
         }
@@ -183,9 +187,13 @@ pub(super) fn calls(look: Look<'_>, filter: &CallFilter) -> Result<Vec<CallLine>
     let statuses = if filter.statuses.is_empty() { CallStatus::ALL } else { filter.statuses.as_slice() };
     let mut lines = Vec::new();
     for status in CallStatus::ALL.iter().filter(|s| statuses.contains(s)) {
-        lines.extend(readable(look, CALLS_TABLE, CALLS, params![status.as_str(), since, at_most(filter.limit)], |row| {
-            Ok(CallLine { call: call_from(row)?, last_contact: row.get(21)?, last_state: row.get(22)? })
-        })?);
+        lines.extend(readable(
+            look,
+            CALLS_TABLE,
+            CALLS,
+            params![status.as_str(), since, at_most(filter.limit)],
+            |row| Ok(CallLine { call: call_from(row)?, last_contact: row.get(21)?, last_state: row.get(22)? }),
+        )?);
     }
     lines.sort_by(|a, b| (b.call.accepted_at, &b.call.id).cmp(&(a.call.accepted_at, &a.call.id)));
     lines.truncate(filter.limit);
@@ -262,7 +270,8 @@ pub(super) fn due_lines(look: Look<'_>, limit: usize) -> Result<Vec<DueLine>, St
 pub(super) const SENDABLE: &str = "SELECT rowid FROM attempts INDEXED BY attempts_waiting
     WHERE state IN ('scheduled', 'retrying') AND not_before <= ?1 ORDER BY priority, created_at, id";
 /// Paperwork that is no JSON is its own call's trouble: as an error of SQL it would be everybody's.
-const SENDABLE_AT: &str = "SELECT c.id, a.id, CASE WHEN json_valid(c.data) THEN c.data ->> '$.twilioToNumber' END, a.priority, a.kind
+const SENDABLE_AT: &str =
+    "SELECT c.id, a.id, CASE WHEN json_valid(c.data) THEN c.data ->> '$.twilioToNumber' END, a.priority, a.kind
     FROM attempts a LEFT JOIN calls c ON c.id = a.call_id WHERE a.rowid = ?1";
 
 pub(super) fn sendable(look: Look<'_>, now: Timestamp, limit: usize) -> Result<Vec<Sendable>, StoreError> {

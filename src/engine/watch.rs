@@ -20,6 +20,7 @@ const CLOCK_STANDS: Duration = Duration::from_secs(600);
 /// How the keys of alerts about unreadable rows begin, and how many of them there are at most: the log names the rest.
 const UNREADABLE: &str = "unreadable:";
 const UNREADABLE_MAX: usize = 50;
+const DAY: Duration = Duration::from_secs(24 * 3600);
 const EVERY: Duration = Duration::from_secs(5);
 const BATCH: usize = 200;
 
@@ -64,6 +65,7 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<Option<Timestamp>, StoreError>
 
 /// Of what cannot be read somebody must know, once; a call that can be read again needs nobody.
 async fn unreadable(core: &Core, alerts: &[AlertLine]) -> Result<(), StoreError> {
+    core.store.look_through(DAY).await?;
     let of_rows: Vec<&AlertLine> = alerts.iter().filter(|a| a.key.starts_with(UNREADABLE)).collect();
     for row in core.store.left_out().into_iter().take(UNREADABLE_MAX) {
         let key = format!("{UNREADABLE}{}", row.row);
@@ -71,7 +73,7 @@ async fn unreadable(core: &Core, alerts: &[AlertLine]) -> Result<(), StoreError>
             continue;
         }
         let message = format!(
-            "{} cannot be read, so nothing is done about it: {}; take it by hand, and see `dispatchctl recover --dry-run`",
+            "{} cannot be read, so nothing is done about it: {}; a person must look: `dispatchctl recover --dry-run`",
             row.row, row.why
         );
         let alert = AlertChange::Raise { key, call: row.call, message };

@@ -407,6 +407,9 @@ pub trait Store: Send + Sync {
     fn left_out(&self) -> Vec<Unreadable>;
     /// Looks through the whole store for what cannot be read, cannot be, or belongs to nothing: slow, for people.
     async fn unreadable(&self, limit: usize) -> Result<Vec<Unreadable>, StoreError>;
+    /// Looks through the whole store where that was not done for `every` (a minute after it was opened for the first time);
+    /// what it finds joins [`Store::left_out`]. Nobody who writes or reads waits for it.
+    async fn look_through(&self, every: Duration) -> Result<(), StoreError>;
 
     /// Figures for health and the overview.
     async fn figures(&self, now: Timestamp) -> Result<Figures, StoreError>;

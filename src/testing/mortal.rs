@@ -200,6 +200,10 @@ impl Store for Mortal {
         self.alive().await;
         self.inner.unreadable(limit).await
     }
+    async fn look_through(&self, every: Duration) -> Result<(), StoreError> {
+        self.alive().await;
+        self.inner.look_through(every).await
+    }
     async fn figures(&self, now: Timestamp) -> Result<Figures, StoreError> {
         self.alive().await;
         self.inner.figures(now).await

@@ -60,6 +60,18 @@ impl Damage {
         self.any.store(true, Ordering::Release);
     }
 
+    /// Remembers what a look through everything found; says so the first time.
+    pub(super) fn found(&self, row: Unreadable) {
+        let key = row.call.as_ref().map_or_else(|| row.row.clone(), |c| c.as_str().to_owned());
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= KNOWN_MAX || known.contains_key(&key) {
+            return;
+        }
+        error!("{} is damaged: {}", row.row, row.why);
+        known.insert(key, Known { row, until: Duration::ZERO, pause: PAUSE_FIRST });
+        self.any.store(true, Ordering::Release);
+    }
+
     /// Remembers whose row an error was about, where it was about one.
     pub(super) fn note_error(&self, error: &StoreError) {
         if let StoreError::Corrupt { what, call: Some(call) } = error {
@@ -91,3 +103,7 @@ impl Damage {
         known.values().map(|k| k.row.clone()).collect()
     }
 }
+
+#[cfg(test)]
+#[path = "damage_tests.rs"]
+mod tests;

@@ -49,6 +49,11 @@ pub use self::open::{OpenOptions, StoreMode};
 /// From this size on a checkpoint also empties the write-ahead log, for which writers wait a moment.
 const WAL_LARGE: u64 = 64 * 1024 * 1024;
 
+/// A look through everything does not stand in the way of a start.
+const LOOK_FIRST: Duration = Duration::from_secs(60);
+/// Wrong rows that one such look names.
+const LOOKED_MAX: usize = 100;
+
 /// How long a request and its answer are kept.
 const REQUESTS_KEPT: Duration = Duration::from_secs(24 * 3600);
 
@@ -64,6 +69,7 @@ pub struct SqliteStore {
     checkpointer: Arc<Mutex<Connection>>,
     broken: Broken,
     damage: Damage,
+    looked: Mutex<Option<Duration>>,
     clock: SystemClock,
 }
 
@@ -93,6 +99,7 @@ impl SqliteStore {
             checkpointer: Arc::new(Mutex::new(checkpointer)),
             broken,
             damage: Damage::new(),
+            looked: Mutex::default(),
             clock: SystemClock::new(),
         })
     }
@@ -301,6 +308,22 @@ impl Store for SqliteStore {
 
     async fn unreadable(&self, limit: usize) -> Result<Vec<Unreadable>, StoreError> {
         self.readers.read(move |conn| check::unreadable(conn, limit)).await
+    }
+
+    async fn look_through(&self, every: Duration) -> Result<(), StoreError> {
+        let now = self.clock.boot();
+        {
+            let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+            let due = looked.map_or_else(|| now >= every.min(LOOK_FIRST), |last| now.saturating_sub(last) >= every);
+            if !due {
+                return Ok(());
+            }
+            *looked = Some(now);
+        }
+        for found in self.unreadable(LOOKED_MAX).await? {
+            self.damage.found(found);
+        }
+        Ok(())
     }
 
     async fn figures(&self, now: Timestamp) -> Result<Figures, StoreError> {

@@ -116,8 +116,11 @@ fn receipts() {
     for status in ["sent", "delivered"] {
         let without = ceiling("no store");
         let requests: Vec<Vec<u8>> = sent.iter().map(|a| serve.signed(&path(a), &form(a, status, ACCOUNT))).collect();
+        let cpu = serve.cpu_ticks();
         let run = drive(serve.addr, requests, 204);
         run.print(&format!("durable receipts ({status})"));
+        // A tick is 10 ms; unlike the rate, this hardly depends on what else the machine does.
+        println!("  engine: {:.0} us of CPU each", (serve.cpu_ticks() - cpu) as f64 * 10_000.0 / sent.len() as f64);
         rounds.push((run.rate, without));
     }
     for (rate, without) in rounds {

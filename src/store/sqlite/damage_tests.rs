@@ -48,7 +48,8 @@ async fn untruths(store: &SqliteStore) -> Vec<String> {
         Ok(mut due) => {
             due.sort();
             let left_out = store.left_out();
-            let lacking = all.iter().filter(|c| !due.contains(c) && !left_out.iter().any(|u| u.call.as_ref() == Some(c)));
+            let lacking =
+                all.iter().filter(|c| !due.contains(c) && !left_out.iter().any(|u| u.call.as_ref() == Some(c)));
             untrue.extend(lacking.map(|c| format!("{c} is not due")));
         }
         Err(e) => assert!(is_damage(&e), "{e:?}"),
@@ -105,7 +106,8 @@ async fn a_damaged_page_is_refused_or_survived_and_never_passed_over() {
             said += 1;
         }
         let made = put(&store, call("new", at(0))).await;
-        let made = made.map_err(|e| assert!(is_damage(&e) || matches!(e, StoreError::Refused { .. }), "page {page}: {e:?}"));
+        let made =
+            made.map_err(|e| assert!(is_damage(&e) || matches!(e, StoreError::Refused { .. }), "page {page}: {e:?}"));
         drop(store);
         if made.is_ok() {
             let store = SqliteStore::open(options(dir.path())).expect("as before");

@@ -224,6 +224,7 @@ async fn run_due(by: Option<&str>, app: &App, out: &mut Output) -> Result<ExitSt
     let core = app.core(app.store(Missing::Refuse).await?);
     let mut fired = Vec::new();
     let mut refused: Vec<CallId> = Vec::new();
+    let mut unreadable = None;
     loop {
         // What is refused stays due and at the front.
         let due = core.store.due(core.clock.now(), BATCH + refused.len()).await?;
@@ -235,11 +236,16 @@ async fn run_due(by: Option<&str>, app: &App, out: &mut Output) -> Result<ExitSt
             match fire(&core, &call, by).await {
                 Ok(done) => fired.extend(done),
                 Err(StoreError::Refused { .. }) => refused.push(call),
+                // The others are fired first; the store leaves this one out of the next look.
+                Err(e) if e.is_of_one_call() => unreadable = Some(e),
                 Err(e) => return Err(e.into()),
             }
         }
     }
     show_fired(&fired, app, out);
+    if let Some(e) = unreadable {
+        return Err(e.into());
+    }
     if refused.is_empty() {
         return Ok(ExitStatus::Done);
     }

@@ -10,11 +10,11 @@ use serde_json::json;
 
 use crate::domain::Timestamp;
 use crate::domain::event::Event;
-use crate::engine::Scope;
 use crate::engine::apply::Core;
 use crate::engine::lock::{EngineLock, LockError};
 use crate::engine::recovery::{Row, Snapshot, plan, settle_store};
 use crate::engine::supervisor::Supervisor;
+use crate::engine::{Scope, others_go_on};
 
 use super::app::{App, Missing, operator};
 use super::output::{Output, Table, spinner};
@@ -71,7 +71,7 @@ async fn carry_out(app: &mut App, core: &Arc<Core>, out: &Output) -> Result<Done
         Ok(lock) => lock,
         Err(LockError::Held(_)) => {
             for call in core.store.due(app.clock.now(), CALLS_MAX).await? {
-                core.apply(Event::Wake { call }, operator(None)).await?;
+                others_go_on(core.apply(Event::Wake { call }, operator(None)).await.map(drop))?;
             }
             return Ok(Done::ByEngine);
         }
@@ -131,7 +131,7 @@ struct Left {
 impl Left {
     async fn now(core: &Core, tells: Tells) -> Result<Self, CliError> {
         let (store, now) = (&core.store, core.clock.now());
-        let telling = tells == Tells::Sinks && store.next_alert().await?.is_some_and(|at| at <= now);
+        let telling = tells == Tells::Sinks && !store.alerts_to_tell(now, 1).await?.is_empty();
         Ok(Self {
             waiting: store.due(now, 1).await?.len() + store.sendable(now, 1).await?.len(),
             unknown: store.figures(now).await?.unknown_outcomes,

@@ -114,6 +114,16 @@ impl From<StoreError> for CliError {
             StoreError::Full { .. } => {
                 (ExitStatus::Store, Some("free space on the store's disk; nothing was recorded"))
             }
+            StoreError::Corrupt { .. } => (
+                ExitStatus::Store,
+                Some(
+                    "nothing was changed; see what is damaged with `dispatchctl recover --dry-run`, which names every row, and mend it or take a copy from before",
+                ),
+            ),
+            StoreError::Broken { .. } => (
+                ExitStatus::Store,
+                Some("the disk failed a write: look at it (dmesg, SMART) before `dispatchctl serve` is started again"),
+            ),
             StoreError::Busy => (ExitStatus::Store, Some("another process kept the store busy; run it again")),
             StoreError::Refused { .. } => (ExitStatus::Bug, None),
             _ => (ExitStatus::Store, None),

@@ -14,7 +14,9 @@ use crate::engine::apply::Core;
 use crate::engine::lock::Holder;
 use crate::engine::view;
 use crate::gateways::twilio::codes;
-use crate::store::{AlertLine, CallFilter, CallLine, CallStory, DueLine, EngineRow, FailureLine, Figures, OptOutLine};
+use crate::store::{
+    AlertLine, CallFilter, CallLine, CallStory, DueLine, EngineRow, FailureLine, Figures, OptOutLine, Unreadable,
+};
 
 use super::app::{App, Missing};
 use super::args::Since;
@@ -176,12 +178,13 @@ struct Overview {
     failures: Vec<FailureLine>,
     alerts: Vec<AlertLine>,
     opt_outs: Vec<OptOutLine>,
+    left_out: Vec<Unreadable>,
 }
 
 async fn read(args: &Args, since: Option<Timestamp>, app: &App, core: &Core) -> Result<Overview, CliError> {
     let (store, now) = (&core.store, core.clock.now());
     let filter = CallFilter { statuses: chosen(&args.state), since, limit: args.limit };
-    Ok(Overview {
+    let mut o = Overview {
         holder: app.holder(),
         engine: store.engine().await?,
         figures: store.figures(now).await?,
@@ -190,7 +193,10 @@ async fn read(args: &Args, since: Option<Timestamp>, app: &App, core: &Core) -> 
         failures: store.failures(now.minus(DAY)).await?,
         alerts: store.alerts().await?,
         opt_outs: store.opt_outs().await?,
-    })
+        left_out: Vec::new(),
+    };
+    o.left_out = store.left_out();
+    Ok(o)
 }
 
 async fn overview(args: &Args, app: &App, core: &Arc<Core>, out: &mut Output) -> Result<ExitStatus, CliError> {
@@ -251,6 +257,10 @@ fn document(o: &Overview, app: &App, out: &Output) -> Value {
     doc.insert("due".into(), due.collect());
     doc.insert("failures".into(), failures.collect());
     doc.insert("alerts".into(), alerts.collect());
+    if !o.left_out.is_empty() {
+        let rows = o.left_out.iter().map(|u| json!({ "row": u.row, "callId": u.call, "why": u.why }));
+        doc.insert("unreadable".into(), rows.collect());
+    }
     Value::Object(doc)
 }
 
@@ -285,6 +295,7 @@ fn show(o: &Overview, app: &App, out: &mut Output) {
     out.line(&figures_line(&o.figures));
     let empty = format!("no calls of these states: {}", "`dispatchctl status --state all` shows every one");
     section("alerts", &alerts_table(o, out), None, out);
+    section("cannot be read: see `dispatchctl recover --dry-run`", &left_out_table(o), None, out);
     section("calls", &calls, Some(&empty), out);
     section("due next", &due_table(o, app, out), None, out);
     section("failures of the last 24 h", &failures_table(o, out), None, out);
@@ -340,6 +351,14 @@ fn alerts_table(o: &Overview, out: &Output) -> Table {
     for a in &o.alerts {
         let call = a.call.as_ref().map(ToString::to_string).unwrap_or_default();
         t.row([out.time(a.raised_at), call, out.emphasis(Some(false), &a.message)]);
+    }
+    t
+}
+
+fn left_out_table(o: &Overview) -> Table {
+    let mut t = Table::new(&["WHAT", "WHY"]);
+    for u in &o.left_out {
+        t.row([u.row.clone(), u.why.clone()]);
     }
     t
 }

@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use crate::domain::types::CallId;
 use crate::gateways::{AlertSink, SmsGateway};
+use crate::store::StoreError;
 
 use apply::Core;
 
@@ -84,6 +85,18 @@ impl Engine {
     /// Reminders that are overdue wait for the first read of replies; first notices never do.
     pub fn reminders_wait(&self) -> bool {
         self.scope == Scope::All && self.first_read.is_awaited(self.core.clock.boot().saturating_sub(self.started))
+    }
+}
+
+/// One call that cannot be read must not keep the others from being served: the store has said it, leaves that call out for a
+/// while, and [`watch`] alerts.
+///
+/// # Errors
+/// Every other [`StoreError`].
+pub fn others_go_on<T: Default>(done: Result<T, StoreError>) -> Result<T, StoreError> {
+    match done {
+        Err(e) if e.is_of_one_call() => Ok(T::default()),
+        other => other,
     }
 }
 

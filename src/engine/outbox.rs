@@ -27,7 +27,10 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<Option<Timestamp>, StoreError>
         return Ok(None);
     }
     let core = &engine.core;
-    for task in core.store.alerts_to_tell(core.clock.now(), BATCH).await? {
+    let now = core.clock.now();
+    let tasks = core.store.alerts_to_tell(now, BATCH).await?;
+    let full = tasks.len() >= BATCH;
+    for task in tasks {
         let l = &task.line;
         let notice = AlertNotice {
             key: l.key.clone(),
@@ -52,5 +55,5 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<Option<Timestamp>, StoreError>
             }
         }
     }
-    core.store.next_alert().await
+    if full { Ok(Some(now)) } else { core.store.next_alert(now).await }
 }

@@ -14,7 +14,7 @@ use crate::gateways::{GatewayError, ListFilter};
 use crate::store::{Pollable, StoreError};
 
 use super::dispatcher::asks;
-use super::{Engine, Scope};
+use super::{Engine, Scope, others_go_on};
 
 /// Questions asked in one pass: a bound on what an outage of callbacks costs in requests.
 const BATCH: usize = 16;
@@ -48,7 +48,8 @@ impl Poller {
         };
         self.ask_all(&due).await?;
         let next = match &self.engine.scope {
-            Scope::All => core.store.next_poll().await?,
+            Scope::All if due.len() >= BATCH => Some(now),
+            Scope::All => core.store.next_poll(now).await?,
             Scope::Only(call) => {
                 let state = core.store.call(call).await?;
                 state.and_then(|s| s.attempts.iter().filter_map(|a| a.poll_at).min())
@@ -122,7 +123,7 @@ impl Poller {
                     asks: asks(record.error_code),
                     source: Source::Fetch,
                 };
-                core.apply(Event::News(news), Actor::provider()).await?;
+                others_go_on(core.apply(Event::News(news), Actor::provider()).await.map(drop))?;
             }
             Err(GatewayError::Refused { http, code, .. }) => {
                 warn!(message.sid = %p.sid, http, ?code, "the provider does not tell this message's status")
@@ -140,7 +141,6 @@ impl Poller {
         let alarm = Some(p.sent_at.plus(core.rules.status_timeout)).filter(|at| *at > now && throttled.is_none());
         let again_at = now.plus(pause).min(alarm.unwrap_or(now.plus(pause)));
         let again_at = (now.since(p.sent_at) < END).then_some(again_at);
-        core.apply(Event::Polled { attempt: p.attempt, again_at }, Actor::engine()).await?;
-        Ok(())
+        others_go_on(core.apply(Event::Polled { attempt: p.attempt, again_at }, Actor::engine()).await.map(drop))
     }
 }

@@ -17,7 +17,7 @@ use crate::gateways::{GatewayError, ListFilter, Listing, MessageRecord};
 use crate::store::{Searchable, StoreError};
 
 use super::dispatcher::asks;
-use super::{Engine, Scope};
+use super::{Engine, Scope, others_go_on};
 
 /// Unknown outcomes looked for in one pass.
 const BATCH: usize = 64;
@@ -51,7 +51,9 @@ impl Reconciler {
     /// [`StoreError`].
     pub async fn pass(&self) -> Result<Option<Timestamp>, StoreError> {
         let core = &self.engine.core;
-        let mut due = core.store.searchable(core.clock.now(), BATCH).await?;
+        let now = core.clock.now();
+        let mut due = core.store.searchable(now, BATCH).await?;
+        let full = due.len() >= BATCH;
         if let Scope::Only(call) = &self.engine.scope {
             due = self.of_call(call, due).await?;
         }
@@ -63,7 +65,7 @@ impl Reconciler {
         for group in groups.into_values() {
             provider = self.search(group, provider).await?;
         }
-        let next = core.store.next_search().await?;
+        let next = if full { Some(now) } else { core.store.next_search(now).await? };
         // Another call's search is another engine's: it must not keep this one awake.
         Ok(if self.engine.scope == Scope::All { next } else { None })
     }
@@ -93,7 +95,7 @@ impl Reconciler {
                 Some(found) => self.found(&s, found).await?,
                 None => {
                     let event = Event::Searched { attempt: s.attempt, complete: listing.complete, began_at };
-                    core.apply(event, Actor::engine()).await?;
+                    others_go_on(core.apply(event, Actor::engine()).await.map(drop))?;
                 }
             }
         }
@@ -152,7 +154,6 @@ impl Reconciler {
             asks: asks(m.error_code),
             source: Source::List,
         };
-        self.engine.core.apply(Event::News(news), Actor::provider()).await?;
-        Ok(())
+        others_go_on(self.engine.core.apply(Event::News(news), Actor::provider()).await.map(drop))
     }
 }

@@ -11,12 +11,15 @@ use crate::domain::call::{Call, CallState, CallStatus};
 use crate::domain::event::{Event, News, Source};
 use crate::domain::missed_steps;
 use crate::domain::types::{Actor, CallId};
-use crate::store::{OutboxLine, StoreError};
+use crate::store::{OutboxLine, StoreError, Unreadable};
 
 use super::apply::Core;
+use super::others_go_on;
 
 /// Calls that one plan covers; the next one, or the engine, takes the rest.
 const CALLS_MAX: usize = 10_000;
+/// Unreadable rows that one plan names.
+const UNREADABLE_MAX: usize = 100;
 /// A DISPATCHING call without a sign of life for this long is stranded.
 const QUIET: Duration = Duration::from_secs(300);
 /// A row that has waited for another system for this long is stuck.
@@ -34,6 +37,8 @@ pub struct Snapshot {
     pub kept: Vec<(CallId, News)>,
     /// What another system has not been told for long.
     pub stuck: Vec<OutboxLine>,
+    /// What cannot be read, whether it is due or not.
+    pub unreadable: Vec<Unreadable>,
     /// Whether an engine runs: claims are its own then, not a dead one's.
     pub engine_runs: bool,
     /// No final status for this long is too long.
@@ -57,11 +62,13 @@ impl Snapshot {
         ids.dedup();
         let mut calls = Vec::new();
         for id in ids {
-            calls.extend(store.call(&id).await?);
+            // What cannot be read is found by the walk through all of them.
+            calls.extend(others_go_on(store.call(&id).await)?);
         }
         Ok(Self {
             calls,
             stranded: store.stranded(now.minus(QUIET), CALLS_MAX).await?,
+            unreadable: store.unreadable(UNREADABLE_MAX).await?,
             kept: store.kept_receipts(CALLS_MAX).await?,
             stuck: store.stuck_outbox(now.minus(STUCK)).await?,
             engine_runs,
@@ -107,6 +114,8 @@ pub enum Finding {
     StuckOutbox,
     /// Nothing would look at it again.
     Stranded,
+    /// It cannot be read.
+    Unreadable,
 }
 
 impl Finding {
@@ -123,19 +132,20 @@ impl Finding {
             Self::KeptReceipt => "receipt not joined",
             Self::StuckOutbox => "another system not told",
             Self::Stranded => "nothing would look at it",
+            Self::Unreadable => "cannot be read",
         }
     }
 
     /// Whether the engine's ordinary work does not mend it.
     pub const fn is_for_a_person(self) -> bool {
-        matches!(self, Self::Stranded)
+        matches!(self, Self::Stranded | Self::Unreadable)
     }
 }
 
 /// One line of the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// Which call; none where it is about all.
+    /// Which call; `None`: it is about all, or about none that has a readable id.
     pub call: Option<CallId>,
     /// What is wrong.
     pub finding: Finding,
@@ -170,6 +180,13 @@ pub fn plan(snapshot: &Snapshot, now: Timestamp) -> Vec<Row> {
         since: Some(line.since),
         missed: 0,
         action: format!("{} rows for {} are tried again now", line.rows, line.sink),
+    }));
+    rows.extend(snapshot.unreadable.iter().map(|u| Row {
+        call: u.call.clone(),
+        finding: Finding::Unreadable,
+        since: None,
+        missed: 0,
+        action: format!("a person must look, nothing is sent for it: {}: {}", u.row, u.why),
     }));
     rows.sort_by_key(|r| r.finding as u8);
     rows

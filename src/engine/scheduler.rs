@@ -14,7 +14,7 @@ use crate::domain::event::Event;
 use crate::domain::types::{Actor, CallId};
 use crate::store::StoreError;
 
-use super::{Engine, Scope};
+use super::{Engine, Scope, others_go_on};
 
 const BATCH: usize = 512;
 /// How often a start looks whether the replies were read.
@@ -59,13 +59,8 @@ impl Scheduler {
             // The end of the first read rings; this is for where it does not end.
             return Ok(Some(now.plus(FIRST_READ_LOOK)));
         }
-        let next = core.store.next_wake().await?;
-        // What is set aside is due all the time and must not be slept to.
-        let floor = aside.values().min().copied();
-        Ok(match (next, floor) {
-            (Some(n), Some(f)) if n <= now => Some(f),
-            (n, _) => n,
-        })
+        // What is due and was not fired is set aside, or cannot be read: it must not be slept to.
+        core.store.next_wake(now).await
     }
 
     async fn only(&self, call: &CallId, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
@@ -88,7 +83,8 @@ impl Scheduler {
     async fn first_steps(&self, calls: Vec<CallId>) -> Result<Vec<CallId>, StoreError> {
         let mut first = Vec::new();
         for call in calls {
-            if self.engine.core.store.call(&call).await?.is_some_and(|s| s.attempts.is_empty()) {
+            let state = others_go_on(self.engine.core.store.call(&call).await)?;
+            if state.is_some_and(|s| s.attempts.is_empty()) {
                 first.push(call);
             }
         }
@@ -103,7 +99,9 @@ impl Scheduler {
                 Err(e)
             }
             Err(e) => {
-                error!(call.id = %call, error = %e, "a due step cannot be fired; set aside, the others go on");
+                if !e.is_of_one_call() {
+                    error!(call.id = %call, error = %e, "a due step cannot be fired; set aside, the others go on");
+                }
                 let until = core.clock.now().plus(SET_ASIDE);
                 self.aside.lock().unwrap_or_else(PoisonError::into_inner).insert(call, until);
                 Ok(())

@@ -10,8 +10,8 @@ use crate::domain::types::Actor;
 use crate::domain::{Timestamp, alert_ends_with_its_call};
 use crate::store::{AlertLine, StoreError};
 
-use super::Engine;
 use super::apply::Core;
+use super::{Engine, others_go_on};
 
 /// A call of which nobody has been told for this long alerts.
 const UNTOLD: Duration = Duration::from_secs(60);
@@ -23,6 +23,10 @@ const STRANDED: Duration = Duration::from_secs(300);
 const CLOCK_STANDS: Duration = Duration::from_secs(600);
 /// What is raised about a call that is closed already stands for this long: nobody closes it again.
 const CLOSED_STANDS: Duration = Duration::from_secs(24 * 3600);
+/// How the keys of alerts about unreadable rows begin, and how many of them there are at most: the log names the rest.
+const UNREADABLE: &str = "unreadable:";
+const UNREADABLE_MAX: usize = 50;
+const DAY: Duration = Duration::from_secs(24 * 3600);
 const EVERY: Duration = Duration::from_secs(5);
 const BATCH: usize = 200;
 
@@ -34,15 +38,20 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<Option<Timestamp>, StoreError>
     let core = &engine.core;
     let now = core.clock.now();
     for call in core.store.untold(now.minus(UNTOLD), BATCH).await? {
-        core.apply(Event::Untold { call }, Actor::engine()).await?;
-    }
-    for call in core.store.stranded(now.minus(STRANDED), BATCH).await? {
-        let message =
-            format!("call {call} is DISPATCHING and nothing will look at it again: take it by hand and report this");
-        tell(core, AlertChange::Raise { key: format!("stranded:{call}"), call: Some(call), message }).await?;
+        others_go_on(core.apply(Event::Untold { call }, Actor::engine()).await.map(drop))?;
     }
     let alerts = core.store.alerts().await?;
+    for call in core.store.stranded(now.minus(STRANDED), BATCH).await? {
+        let key = format!("stranded:{call}");
+        if alerts.iter().any(|a| a.key == key) {
+            continue;
+        }
+        let message =
+            format!("call {call} is DISPATCHING and nothing will look at it again: take it by hand and report this");
+        tell(core, AlertChange::Raise { key, call: Some(call), message }).await?;
+    }
     failures_in_a_row(engine, &alerts, now).await?;
+    unreadable(core, &alerts).await?;
     let directory = core.directory();
     for alert in &alerts {
         if let Some(change) = again(alert, now).or_else(|| over(alert, &directory, now)) {
@@ -103,4 +112,29 @@ async fn is_of_a_closed_call(core: &Core, alert: &AlertLine, now: Timestamp) -> 
         return Ok(false);
     }
     Ok(core.store.call(call).await?.is_none_or(|c| !c.call.status.is_open()))
+}
+
+/// Of what cannot be read somebody must know, once; a call that can be read again needs nobody.
+async fn unreadable(core: &Core, alerts: &[AlertLine]) -> Result<(), StoreError> {
+    core.store.look_through(DAY).await?;
+    let of_rows: Vec<&AlertLine> = alerts.iter().filter(|a| a.key.starts_with(UNREADABLE)).collect();
+    for row in core.store.left_out().into_iter().take(UNREADABLE_MAX) {
+        let key = format!("{UNREADABLE}{}", row.row);
+        if of_rows.iter().any(|a| a.key == key) {
+            continue;
+        }
+        let message = format!(
+            "{} cannot be read, so nothing is done about it: {}; a person must look: `dispatchctl recover --dry-run`",
+            row.row, row.why
+        );
+        let alert = AlertChange::Raise { key, call: row.call, message };
+        core.apply(Event::Alert(alert), Actor::engine()).await?;
+    }
+    for a in of_rows {
+        let Some(call) = &a.call else { continue };
+        if others_go_on(core.store.call(call).await)?.is_some() {
+            core.apply(Event::Alert(AlertChange::Resolve { key: a.key.clone() }), Actor::engine()).await?;
+        }
+    }
+    Ok(())
 }

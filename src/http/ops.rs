@@ -210,7 +210,9 @@ fn twilio(state: &HttpState, snapshot: &Snapshot) -> Check {
 
 /// How long ago the scheduler passed; `None` before its first pass, or without an engine.
 fn since_tick(state: &HttpState) -> Option<Duration> {
-    let at = state.engine.as_ref()?.beats.scheduler_at();
+    let beats = &state.engine.as_ref()?.beats;
+    // Whoever fires and whoever sends: either standing still is the same to those who wait.
+    let at = beats.scheduler_at().min(beats.dispatcher_at());
     (at.as_millis() != 0).then(|| state.core.clock.now().since(at))
 }
 

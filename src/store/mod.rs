@@ -67,6 +67,8 @@ pub enum StoreError {
     Corrupt {
         /// What and where.
         what: String,
+        /// The call that it belongs to, where one is known: that call is left out, the others go on.
+        call: Option<String>,
     },
     /// The disk is full or read-only: nothing was written; it may work again later.
     #[error("the store cannot write: {what}")]
@@ -92,6 +94,24 @@ pub enum StoreError {
     /// The store is closing.
     #[error("the store is closed")]
     Closed,
+}
+
+impl StoreError {
+    /// Whether it is about one call alone, which the store has said and remembers: the others go on.
+    pub fn is_of_one_call(&self) -> bool {
+        matches!(self, Self::Corrupt { call: Some(_), .. })
+    }
+}
+
+/// A row that cannot be read: damage, or a stranger's hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Which, for a person: `call c1`, `row 7 of requests`.
+    pub row: String,
+    /// Its call, where that has a readable id.
+    pub call: Option<CallId>,
+    /// What is wrong with it; names columns, never their content.
+    pub why: String,
 }
 
 /// A line of a list of calls.
@@ -367,8 +387,8 @@ pub trait Store: Send + Sync {
 
     /// DISPATCHING calls whose wake time is at or before `now`, earliest first.
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;
-    /// The earliest wake time of all.
-    async fn next_wake(&self) -> Result<Option<Timestamp>, StoreError>;
+    /// The earliest wake time after `after`.
+    async fn next_wake(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError>;
     /// DISPATCHING calls by wake time, for people.
     async fn due_lines(&self, limit: usize) -> Result<Vec<DueLine>, StoreError>;
     /// Attempts that wait and may go now, in the order in which they should: priority, then age.
@@ -379,16 +399,16 @@ pub trait Store: Send + Sync {
     async fn claims_of_others(&self, engine: &str, limit: usize) -> Result<Vec<AttemptId>, StoreError>;
     /// Messages to be asked about, earliest first.
     async fn pollable(&self, now: Timestamp, limit: usize) -> Result<Vec<Pollable>, StoreError>;
-    /// When the next message is to be asked about.
-    async fn next_poll(&self) -> Result<Option<Timestamp>, StoreError>;
+    /// When the next message is to be asked about, after `after`.
+    async fn next_poll(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError>;
     /// Calls with an attempt that is claimed, or whose outcome is unknown and undecided.
     async fn open_outcomes(&self, limit: usize) -> Result<Vec<CallId>, StoreError>;
     /// People who were told of a call that is open, with the time of the first such text.
     async fn listened(&self, limit: usize) -> Result<Vec<Listened>, StoreError>;
     /// Unknown outcomes that are to be looked for, earliest first.
     async fn searchable(&self, now: Timestamp, limit: usize) -> Result<Vec<Searchable>, StoreError>;
-    /// When the next unknown outcome is to be looked for.
-    async fn next_search(&self) -> Result<Option<Timestamp>, StoreError>;
+    /// When the next unknown outcome is to be looked for, after `after`.
+    async fn next_search(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError>;
     /// DISPATCHING calls that nothing will look at soon: nothing waiting or in flight, no log entry since `quiet_since`, and a
     /// wake time further away than a day and than the longest wait of the call's own ladder. Must be empty.
     async fn stranded(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;
@@ -402,6 +422,14 @@ pub trait Store: Send + Sync {
     async fn stuck_outbox(&self, before: Timestamp) -> Result<Vec<OutboxLine>, StoreError>;
     /// Whatever waits for another system is tried again at once.
     async fn hurry_outbox(&self, now: Timestamp) -> Result<(), StoreError>;
+    /// Rows that lists of this handle have left out so far because they cannot be read, each once. Lists of work and of calls
+    /// never fail for such a row; what asks for one call by name gets [`StoreError::Corrupt`].
+    fn left_out(&self) -> Vec<Unreadable>;
+    /// Looks through the whole store for what cannot be read, cannot be, or belongs to nothing: slow, for people.
+    async fn unreadable(&self, limit: usize) -> Result<Vec<Unreadable>, StoreError>;
+    /// Looks through the whole store where that was not done for `every` (a minute after it was opened for the first time);
+    /// what it finds joins [`Store::left_out`]. Nobody who writes or reads waits for it.
+    async fn look_through(&self, every: Duration) -> Result<(), StoreError>;
 
     /// Figures for health and the overview.
     async fn figures(&self, now: Timestamp) -> Result<Figures, StoreError>;
@@ -411,8 +439,8 @@ pub trait Store: Send + Sync {
     async fn alerts(&self) -> Result<Vec<AlertLine>, StoreError>;
     /// Alerts that their sinks are still to be told of, raised or resolved, oldest first.
     async fn alerts_to_tell(&self, now: Timestamp, limit: usize) -> Result<Vec<AlertTask>, StoreError>;
-    /// When the next alert is to be told.
-    async fn next_alert(&self) -> Result<Option<Timestamp>, StoreError>;
+    /// When the next alert is to be told, after `after`.
+    async fn next_alert(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError>;
     /// An alert was told in this version; a newer one still waits.
     async fn alert_told(&self, key: &str, version: i64) -> Result<(), StoreError>;
     /// An alert could not be told; try again then, unless a newer version waits anyway.

@@ -17,7 +17,17 @@ use crate::domain::{Class, PhoneNumber, Special, Timestamp};
 
 /// Says which column holds something that we did not write.
 pub(crate) fn corrupt(column: &str) -> StoreError {
-    StoreError::Corrupt { what: format!("{column} holds something that this version never writes") }
+    StoreError::Corrupt { what: format!("{column} holds something that this version never writes"), call: None }
+}
+
+/// Says whose row an error is about.
+pub(crate) fn of_call(id: &str, e: StoreError) -> StoreError {
+    match e {
+        StoreError::Corrupt { what, call: None } => {
+            StoreError::Corrupt { what: format!("{what} (call {id})"), call: Some(id.to_owned()) }
+        }
+        other => other,
+    }
 }
 
 /// Reads a text that has a checked type.

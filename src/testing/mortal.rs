@@ -16,7 +16,7 @@ use crate::domain::{PhoneNumber, Timestamp};
 use crate::store::{
     AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, Listened,
     LogFilter, LogLine, OptOutLine, OutboxLine, Pollable, Request, Searchable, Sendable, SqliteStore, Store,
-    StoreError,
+    StoreError, Unreadable,
 };
 
 /// When to die, by the number of writes.
@@ -142,9 +142,9 @@ impl Store for Mortal {
         self.alive().await;
         self.inner.due(now, limit).await
     }
-    async fn next_wake(&self) -> Result<Option<Timestamp>, StoreError> {
+    async fn next_wake(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.alive().await;
-        self.inner.next_wake().await
+        self.inner.next_wake(after).await
     }
     async fn due_lines(&self, limit: usize) -> Result<Vec<DueLine>, StoreError> {
         self.alive().await;
@@ -166,9 +166,9 @@ impl Store for Mortal {
         self.alive().await;
         self.inner.pollable(now, limit).await
     }
-    async fn next_poll(&self) -> Result<Option<Timestamp>, StoreError> {
+    async fn next_poll(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.alive().await;
-        self.inner.next_poll().await
+        self.inner.next_poll(after).await
     }
     async fn open_outcomes(&self, limit: usize) -> Result<Vec<CallId>, StoreError> {
         self.alive().await;
@@ -182,9 +182,9 @@ impl Store for Mortal {
         self.alive().await;
         self.inner.searchable(now, limit).await
     }
-    async fn next_search(&self) -> Result<Option<Timestamp>, StoreError> {
+    async fn next_search(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.alive().await;
-        self.inner.next_search().await
+        self.inner.next_search(after).await
     }
     async fn stranded(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
         self.alive().await;
@@ -206,6 +206,17 @@ impl Store for Mortal {
         self.alive().await;
         self.inner.hurry_outbox(now).await
     }
+    fn left_out(&self) -> Vec<Unreadable> {
+        self.inner.left_out()
+    }
+    async fn unreadable(&self, limit: usize) -> Result<Vec<Unreadable>, StoreError> {
+        self.alive().await;
+        self.inner.unreadable(limit).await
+    }
+    async fn look_through(&self, every: Duration) -> Result<(), StoreError> {
+        self.alive().await;
+        self.inner.look_through(every).await
+    }
     async fn figures(&self, now: Timestamp) -> Result<Figures, StoreError> {
         self.alive().await;
         self.inner.figures(now).await
@@ -222,9 +233,9 @@ impl Store for Mortal {
         self.alive().await;
         self.inner.alerts_to_tell(now, limit).await
     }
-    async fn next_alert(&self) -> Result<Option<Timestamp>, StoreError> {
+    async fn next_alert(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.alive().await;
-        self.inner.next_alert().await
+        self.inner.next_alert(after).await
     }
     async fn alert_told(&self, key: &str, version: i64) -> Result<(), StoreError> {
         self.alive().await;

@@ -1,4 +1,4 @@
-//! Speed and memory of the release binary on this machine: `cargo bench --bench load [-- receipts|lateness|burst|idle|help]`.
+//! Speed and memory of the release binary on this machine: `cargo bench --bench load [-- receipts|lateness|burst|start|idle|help]`.
 //!
 //! The engine is the real binary as a process of its own; the provider is a bare loopback peer of this harness, which costs
 //! next to nothing; client, engine and peer share the machine's cores. Nothing leaves the machine, everything ends by itself.
@@ -8,6 +8,8 @@
     clippy::disallowed_methods,
     reason = "a benchmark prints figures and reads real clocks"
 )]
+
+mod peer;
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -22,7 +24,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use base64::Engine as _;
 use hmac::{Hmac, Mac as _};
 use sha1::Sha1;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use peer::{Arrival, Peer};
 
 const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
 const TOKEN: &str = "bench-auth-token";
@@ -51,6 +54,9 @@ fn main() {
     }
     if wants("burst") {
         burst();
+    }
+    if wants("start") {
+        start();
     }
 }
 
@@ -113,8 +119,11 @@ fn receipts() {
     for status in ["sent", "delivered"] {
         let without = ceiling("no store");
         let requests: Vec<Vec<u8>> = sent.iter().map(|a| serve.signed(&path(a), &form(a, status, ACCOUNT))).collect();
+        let cpu = serve.cpu_ticks();
         let run = drive(serve.addr, requests, 204);
         run.print(&format!("durable receipts ({status})"));
+        // A tick is 10 ms; unlike the rate, this hardly depends on what else the machine does.
+        println!("  engine: {:.0} us of CPU each", (serve.cpu_ticks() - cpu) as f64 * 10_000.0 / sent.len() as f64);
         rounds.push((run.rate, without));
     }
     for (rate, without) in rounds {
@@ -173,6 +182,47 @@ fn burst() {
         10_000.0 / ((last - first) / 1000.0),
         serve.rss_mib()
     );
+}
+
+/// A start on a store that holds many open sequences, of which one follow-up came due while no engine ran: how soon the engine
+/// is ready, how soon that follow-up is at the provider, and what the sequences cost in memory, freshly started and after all
+/// of them were accepted by one process.
+fn start() {
+    let mut empty = None;
+    for pending in [0, 10_000, 100_000] {
+        let stage = Stage::new("10s", "1h");
+        let mut serve = stage.serve();
+        stage.create(&serve, pending, "low", None);
+        stage.peer.wait_for(pending);
+        let accepted = serve.memory();
+        // The last to be accepted is the first to be due.
+        stage.peer.forget();
+        stage.create(&serve, 1, "normal", None);
+        stage.peer.wait_for(1);
+        serve.kill();
+        stage.peer.forget();
+        thread::sleep(Duration::from_secs(11));
+        let (at, started) = (Instant::now(), now_ms());
+        let serve = stage.serve();
+        let listening = ms(at.elapsed());
+        let probe = format!("GET /readyz HTTP/1.1\r\nhost: {}\r\n\r\n", serve.addr);
+        let mut conn = Conn::open(serve.addr);
+        while conn.ask(probe.as_bytes()).0 != 200 {
+            assert!(at.elapsed() < Duration::from_secs(60), "never ready");
+            thread::sleep(Duration::from_millis(1));
+        }
+        let ready = ms(at.elapsed());
+        let first = stage.peer.wait_for(1)[0].at_ms - started;
+        println!(
+            "start with {pending} open sequences: listening after {listening:.0} ms, ready after {ready:.0} ms, the overdue follow-up at the peer after {first:.0} ms"
+        );
+        thread::sleep(Duration::from_secs(8));
+        let restarted = serve.memory();
+        let (accepted_0, restarted_0) = *empty.get_or_insert((accepted, restarted));
+        let each = |now: Memory, then: Memory| (now.resident - then.resident) * 1024.0 * 1024.0 / pending.max(1) as f64;
+        println!("  memory after accepting them: {accepted}, {:.0} bytes a sequence", each(accepted, accepted_0));
+        println!("  memory after the restart: {restarted}, {:.0} bytes a sequence", each(restarted, restarted_0));
+    }
 }
 
 // --- the stage -------------------------------------------------------------------------------------------------------
@@ -343,12 +393,19 @@ impl Serve {
     }
 
     fn rss_mib(&self) -> f64 {
+        self.memory().resident
+    }
+
+    fn memory(&self) -> Memory {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let kib = text
-            .lines()
-            .find_map(|l| l.strip_prefix("VmRSS:"))
-            .and_then(|l| l.trim().split(' ').next()?.parse::<f64>().ok());
-        kib.unwrap_or(0.0) / 1024.0
+        let mib = |name: &str| {
+            let kib = text
+                .lines()
+                .find_map(|l| l.strip_prefix(name))
+                .and_then(|l| l.trim().split(' ').next()?.parse::<f64>().ok());
+            kib.unwrap_or(0.0) / 1024.0
+        };
+        Memory { resident: mib("VmRSS:"), own: mib("RssAnon:"), peak: mib("VmHWM:") }
     }
 
     fn cpu_ticks(&self) -> u64 {
@@ -375,6 +432,21 @@ impl Serve {
             body.len()
         )
         .into_bytes()
+    }
+}
+
+/// Of a process, in MiB.
+#[derive(Clone, Copy)]
+struct Memory {
+    resident: f64,
+    /// The part of it that is no file's.
+    own: f64,
+    peak: f64,
+}
+
+impl std::fmt::Display for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.1} MiB resident ({:.1} MiB of no file, peak {:.1} MiB)", self.resident, self.own, self.peak)
     }
 }
 
@@ -456,113 +528,6 @@ fn content_length(head: &str) -> usize {
 
 fn find(text: &[u8], what: &[u8]) -> Option<usize> {
     text.windows(what.len()).position(|w| w == what)
-}
-
-// --- the peer --------------------------------------------------------------------------------------------------------
-
-#[derive(Clone)]
-struct Arrival {
-    attempt: String,
-    sid: String,
-    reference: String,
-    at_ms: f64,
-}
-
-struct Peer {
-    addr: SocketAddr,
-    arrivals: Arc<Mutex<Vec<Arrival>>>,
-}
-
-impl Peer {
-    fn start() -> Self {
-        let arrivals: Arc<Mutex<Vec<Arrival>>> = Arc::default();
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("port");
-        listener.set_nonblocking(true).expect("nonblocking");
-        let addr = listener.local_addr().expect("address");
-        let seen = arrivals.clone();
-        thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
-            runtime.block_on(async move {
-                let listener = tokio::net::TcpListener::from_std(listener).expect("listener");
-                loop {
-                    let Ok((stream, _)) = listener.accept().await else { continue };
-                    tokio::spawn(answer(stream, seen.clone()));
-                }
-            });
-        });
-        Self { addr, arrivals }
-    }
-
-    fn forget(&self) {
-        self.arrivals.lock().expect("lock").clear();
-    }
-
-    fn wait_for(&self, n: usize) -> Vec<Arrival> {
-        let deadline = Instant::now() + Duration::from_secs(180);
-        loop {
-            let seen = self.arrivals.lock().expect("lock").len();
-            if seen >= n {
-                let all = self.arrivals.lock().expect("lock").clone();
-                let mut count: HashMap<&str, usize> = HashMap::new();
-                all.iter().for_each(|a| *count.entry(&a.reference).or_default() += 1);
-                let twice: Vec<_> = count.iter().filter(|(_, c)| **c > 1).collect();
-                let unasked: Vec<_> = all.iter().map(|a| &a.reference).filter(|r| !r.ends_with("-1")).take(3).collect();
-                assert!(
-                    seen == n && twice.is_empty(),
-                    "{seen} texts, {n} asked for; twice: {twice:?}, others: {unasked:?}"
-                );
-                return all;
-            }
-            assert!(Instant::now() < deadline, "{seen} of {n} texts arrived");
-            thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
-
-/// Answers one create as the provider does and notes when it came.
-async fn answer(mut stream: tokio::net::TcpStream, seen: Arc<Mutex<Vec<Arrival>>>) {
-    static SERIAL: AtomicU64 = AtomicU64::new(1);
-    let mut buffer = Vec::with_capacity(2048);
-    let mut chunk = [0; 2048];
-    loop {
-        let Ok(n) = stream.read(&mut chunk).await else { return };
-        if n == 0 {
-            return;
-        }
-        buffer.extend_from_slice(&chunk[..n]);
-        let Some(end) = find(&buffer, b"\r\n\r\n") else { continue };
-        let head = String::from_utf8_lossy(&buffer[..end]).to_lowercase();
-        if buffer.len() >= end + 4 + content_length(&head) {
-            let at_ms = now_ms();
-            let mut arrival = Arrival { attempt: String::new(), sid: String::new(), reference: String::new(), at_ms };
-            for (k, v) in form_urlencoded::parse(&buffer[end + 4..]) {
-                match &*k {
-                    "StatusCallback" => {
-                        let path = v.split('#').next().unwrap_or_default();
-                        arrival.attempt = path.rsplit('/').next().unwrap_or_default().to_owned();
-                    }
-                    "Body" => arrival.reference = v.split(' ').next().unwrap_or_default().to_owned(),
-                    _ => {}
-                }
-            }
-            let create = head.starts_with("post ");
-            arrival.sid = format!("SM{:032x}", SERIAL.fetch_add(1, Ordering::Relaxed));
-            let body = format!(
-                r#"{{"sid":"{}","status":"queued","error_code":null,"to":"+19495550101","from":"+15005550006","body":"","direction":"outbound-api"}}"#,
-                arrival.sid
-            );
-            // Questions (a list of replies) are no texts.
-            if create {
-                seen.lock().expect("lock").push(arrival);
-            }
-            let text = format!(
-                "HTTP/1.1 201 Created\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-                body.len()
-            );
-            let _ = stream.write_all(text.as_bytes()).await;
-            return;
-        }
-    }
 }
 
 // --- figures ---------------------------------------------------------------------------------------------------------

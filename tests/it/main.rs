@@ -1,6 +1,8 @@
 //! The integration tests: one binary.
 
 mod bad_input;
+mod bad_store;
+mod bad_store_disk;
 mod breaker;
 mod cli_operator;
 mod cli_send;

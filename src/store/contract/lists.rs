@@ -11,7 +11,7 @@ use crate::domain::attempt::{AttemptState, Priority};
 use crate::domain::breaker::{Breaker, Evidence, Probe};
 use crate::domain::call::{CallState, CallStatus};
 use crate::domain::event::{AlertChange, BreakerChange, Change, Load};
-use crate::domain::types::{Actor, CallId, ErrorCode};
+use crate::domain::types::{Actor, CallId, ErrorCode, Timestamp};
 use crate::store::{CallFilter, EngineRow, Figures, Store};
 
 fn texts(ids: &[CallId]) -> Vec<&str> {
@@ -87,14 +87,14 @@ pub(crate) async fn engines_leave_word_of_a_clean_stop(store: &dyn Store) {
 }
 
 pub(crate) async fn due_calls_come_earliest_first(store: &dyn Store) {
-    assert_eq!(store.next_wake().await.expect("read"), None);
+    assert_eq!(store.next_wake(Timestamp::from_millis(i64::MIN)).await.expect("read"), None);
     let taken = closed(call("taken", at(0)), CallStatus::Acknowledged);
     put_all(store, vec![woken("b", 20), woken("a", 10), woken("c", 30), taken]).await;
     let due = |now: i64, limit: usize| async move { store.due(at(now), limit).await.expect("read") };
     assert_eq!(texts(&due(20, 9).await), ["a", "b"], "at or before now");
     assert_eq!(texts(&due(99, 2).await), ["a", "b"]);
     assert!(due(9, 9).await.is_empty());
-    assert_eq!(store.next_wake().await.expect("read"), Some(at(10)));
+    assert_eq!(store.next_wake(Timestamp::from_millis(i64::MIN)).await.expect("read"), Some(at(10)));
     let lines = store.due_lines(2).await.expect("read");
     let seen: Vec<_> = lines.iter().map(|l| (l.call.id.as_str(), l.due)).collect();
     assert_eq!(seen, [("a", at(10)), ("b", at(20))]);
@@ -155,7 +155,11 @@ pub(crate) async fn messages_are_asked_about_in_time_order(store: &dyn Store) {
     let seen: Vec<_> = found.iter().map(|p| (p.attempt, p.sid.clone(), p.polls, p.sent_at)).collect();
     assert_eq!(seen, [(attempt_id("a", 1), sid(1), 1, at(2)), (attempt_id("b", 1), sid(2), 2, at(2))]);
     assert_eq!(store.pollable(at(99), 1).await.expect("read").len(), 1);
-    assert_eq!(store.next_poll().await.expect("read"), Some(at(10)), "without a message there is nothing to ask about");
+    assert_eq!(
+        store.next_poll(Timestamp::from_millis(i64::MIN)).await.expect("read"),
+        Some(at(10)),
+        "without a message there is nothing to ask about"
+    );
 }
 
 pub(crate) async fn claims_of_other_engines_are_found(store: &dyn Store) {

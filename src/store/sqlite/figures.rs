@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Params};
 
-use super::load::call_from;
-use super::reads::{all, at_most, moment, next_wake};
-use super::sql::call_columns;
+use super::load::str_at;
+use super::reads::{Look, all, at_most, id_at_front, moment, readable};
 use crate::domain::attempt::AttemptState;
 use crate::domain::call::CallStatus;
 use crate::domain::policy::Policy;
@@ -29,6 +28,8 @@ pub(super) const OPEN: &str = "calls INDEXED BY calls_by_status WHERE status = ?
 pub(super) const ACTIVE: &str =
     "calls INDEXED BY calls_by_wake WHERE status = 'DISPATCHING' AND next_step < steps_total AND muted = 0";
 pub(super) const OVERDUE: &str = "calls INDEXED BY calls_by_wake WHERE status = 'DISPATCHING' AND wake_at < ?1";
+const OLDEST_DUE: &str = "SELECT wake_at FROM calls INDEXED BY calls_by_wake
+    WHERE status = 'DISPATCHING' AND wake_at < ?1 ORDER BY wake_at LIMIT 1";
 pub(super) const UNKNOWN: &str =
     "attempts INDEXED BY attempts_undecided WHERE state = 'unknown' AND decided_at IS NULL";
 pub(super) const SUBMITTED: &str = "attempts INDEXED BY attempts_accepted
@@ -40,7 +41,8 @@ pub(super) const OUTBOX: &str = "outbox INDEXED BY outbox_by_age WHERE parked_at
 const OPEN_BREAKERS: &str = "breakers WHERE closed_at IS NULL";
 const ALERTS: &str = "alerts INDEXED BY alerts_raised WHERE resolved_at IS NULL";
 
-pub(super) fn figures(conn: &Connection, now: Timestamp) -> Result<Figures, StoreError> {
+pub(super) fn figures(look: Look<'_>, now: Timestamp) -> Result<Figures, StoreError> {
+    let conn = look.conn;
     let late = now.minus(LATE).as_millis();
     let mut open_calls = 0;
     for status in CallStatus::ALL.iter().filter(|s| s.is_open()) {
@@ -49,9 +51,9 @@ pub(super) fn figures(conn: &Connection, now: Timestamp) -> Result<Figures, Stor
     Ok(Figures {
         open_calls,
         active_retries: count(conn, ACTIVE, [])?,
-        pending_dispatches: count_of(stranded(conn, now.minus(QUIET), COUNTED_MAX)?.len()),
+        pending_dispatches: count_of(stranded(look, now.minus(QUIET), COUNTED_MAX)?.len()),
         overdue: count(conn, OVERDUE, [late])?,
-        oldest_due: next_wake(conn)?.filter(|wake| wake.as_millis() < late),
+        oldest_due: moment(conn, OLDEST_DUE, [late])?,
         unknown_outcomes: count(conn, UNKNOWN, [])?,
         awaiting_final: count(conn, SUBMITTED, [])?,
         failed_last_hour: count(conn, FAILED, [now.minus(HOUR).as_millis()])?,
@@ -96,28 +98,34 @@ fn consecutive_failures(conn: &Connection) -> Result<u64, StoreError> {
     count(conn, FAILED, [newest.map_or(i64::MIN, |at| at.as_millis().saturating_add(1))])
 }
 
-pub(super) const STRANDED: &str = concat!(
-        "SELECT ",
-        call_columns!(),
-        " FROM calls INDEXED BY calls_by_wake WHERE status = 'DISPATCHING' AND wake_at > ?1
-          AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.call_id = calls.id
-                          AND (a.state IN ('scheduled', 'retrying', 'sending') OR (a.state = 'unknown' AND a.decided_at IS NULL)))
-          AND coalesce((SELECT at FROM log WHERE log.call_id = calls.id ORDER BY seq DESC LIMIT 1), accepted_at) <= ?2
-          ORDER BY wake_at LIMIT ?3"
-    );
+pub(super) const STRANDED: &str = "SELECT id, wake_at, policy FROM calls INDEXED BY calls_by_wake
+    WHERE status = 'DISPATCHING' AND wake_at > ?1
+      AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.call_id = calls.id
+                      AND (a.state IN ('scheduled', 'retrying', 'sending') OR (a.state = 'unknown' AND a.decided_at IS NULL)))
+      AND coalesce((SELECT at FROM log WHERE log.call_id = calls.id ORDER BY seq DESC LIMIT 1), accepted_at) <= ?2
+      ORDER BY wake_at LIMIT ?3";
+/// What the schema forbids, and somebody did all the same.
+const NEVER_WOKEN: &str = "SELECT id FROM calls INDEXED BY calls_by_wake
+    WHERE status = 'DISPATCHING' AND wake_at IS NULL LIMIT ?1";
 
 /// See [`crate::store::Store::stranded`]. The schema gives every DISPATCHING call a wake time, so what is left to find is one
-/// that is too far away to be meant.
-pub(super) fn stranded(conn: &Connection, quiet_since: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
+/// that is too far away to be meant; a ladder that cannot be read means nothing.
+pub(super) fn stranded(look: Look<'_>, quiet_since: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
     let beyond = quiet_since.plus(HORIZON).as_millis();
-    let calls =
-        all(conn, STRANDED, rusqlite::params![beyond, quiet_since.as_millis(), at_most(COUNTED_MAX)], call_from)?;
-    let meant = |policy: &Policy, wake: Option<Timestamp>| {
-        let longest = policy.steps.iter().map(|s| s.wait.saturating_add(policy.repeat_wait)).max();
-        let longest = longest.unwrap_or_default().max(policy.exhaust_after).saturating_add(HORIZON);
-        wake.is_some_and(|wake| wake <= quiet_since.plus(longest))
-    };
-    Ok(calls.into_iter().filter(|c| !meant(&c.policy, c.wake_at)).map(|c| c.id).take(limit).collect())
+    let with = rusqlite::params![beyond, quiet_since.as_millis(), at_most(COUNTED_MAX)];
+    let far = readable(look, "calls", STRANDED, with, |row| {
+        let wake = Timestamp::from_millis(row.get(1)?);
+        let policy: Option<Policy> = serde_json::from_str(str_at(row, 2)?).ok();
+        Ok(if policy.is_some_and(|p| is_meant(&p, wake, quiet_since)) { None } else { Some(id_at_front(row)?) })
+    })?;
+    let never = readable(look, "calls", NEVER_WOKEN, [at_most(limit)], id_at_front)?;
+    Ok(never.into_iter().chain(far.into_iter().flatten()).take(limit).collect())
+}
+
+fn is_meant(policy: &Policy, wake: Timestamp, quiet_since: Timestamp) -> bool {
+    let longest = policy.steps.iter().map(|s| s.wait.saturating_add(policy.repeat_wait)).max();
+    let longest = longest.unwrap_or_default().max(policy.exhaust_after).saturating_add(HORIZON);
+    wake <= quiet_since.plus(longest)
 }
 
 pub(super) fn failures(conn: &Connection, since: Timestamp) -> Result<Vec<FailureLine>, StoreError> {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use tracing::warn;
 
 use super::sql;
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, Recipient};
@@ -44,7 +45,14 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
         Load::Reply { from, sid, references } => {
             loaded.answered_before = text(conn, sql::INBOUND_ANSWER, sid.as_str())?;
             for id in calls_of_reply(conn, from, references)? {
-                loaded.calls.extend(call_state(conn, &id)?);
+                match call_state(conn, &id) {
+                    Ok(state) => loaded.calls.extend(state),
+                    // Whoever writes is heard for every other call; this one nobody could take anyway.
+                    Err(e @ StoreError::Corrupt { .. }) => {
+                        warn!(call.id = id, error = %e, "a reply passes over a call")
+                    }
+                    Err(e) => return Err(e),
+                }
             }
         }
     }
@@ -194,8 +202,12 @@ pub(super) fn text(conn: &Connection, statement: &str, key: &str) -> Result<Opti
     Ok(conn.prepare_cached(statement)?.query_row([key], |r| r.get(0)).optional()?)
 }
 
-/// A call with its notices and attempts.
+/// A call with its notices and attempts; an error says whose it is.
 pub(super) fn call_state(conn: &Connection, id: &str) -> Result<Option<CallState>, StoreError> {
+    whole_call(conn, id).map_err(|e| rows::of_call(id, e))
+}
+
+fn whole_call(conn: &Connection, id: &str) -> Result<Option<CallState>, StoreError> {
     let call = {
         let mut statement = conn.prepare_cached(sql::CALL)?;
         let mut found = statement.query([id])?;
@@ -295,11 +307,13 @@ fn attempt_from(row: &Row<'_>, call: &CallId) -> Result<Attempt, StoreError> {
 
 /// A text column without a copy.
 pub(super) fn str_at<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, StoreError> {
-    row.get_ref(column)?.as_str().map_err(|_| StoreError::Corrupt { what: format!("column {column} is not text") })
+    row.get_ref(column)?
+        .as_str()
+        .map_err(|_| StoreError::Corrupt { what: format!("column {column} is not text"), call: None })
 }
 
 fn maybe_str_at<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a str>, StoreError> {
     row.get_ref(column)?
         .as_str_or_null()
-        .map_err(|_| StoreError::Corrupt { what: format!("column {column} is not text") })
+        .map_err(|_| StoreError::Corrupt { what: format!("column {column} is not text"), call: None })
 }

@@ -4,6 +4,8 @@
 //! and beside the reads that make them, the schema is in `migrations/`. After a crash at any point the file holds every change
 //! that was answered and no part of another.
 
+mod check;
+mod damage;
 mod figures;
 mod leftovers;
 mod load;
@@ -27,13 +29,16 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use self::damage::Damage;
 use self::open::Use;
 use self::readers::Readers;
+use self::reads::Look;
 use self::save::Sinks;
 use self::writer::{Broken, Job, Writer};
 use super::{
     AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, Listened,
-    LogFilter, LogLine, OptOutLine, OutboxLine, Pollable, Request, Searchable, Sendable, Store, StoreError, rows,
+    LogFilter, LogLine, OptOutLine, OutboxLine, Pollable, Request, Searchable, Sendable, Store, StoreError, Unreadable,
+    rows,
 };
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::PhoneNumber;
@@ -46,6 +51,11 @@ pub use self::open::{OpenOptions, StoreMode};
 
 /// From this size on a checkpoint also empties the write-ahead log, for which writers wait a moment.
 const WAL_LARGE: u64 = 64 * 1024 * 1024;
+
+/// A look through everything does not stand in the way of a start.
+const LOOK_FIRST: Duration = Duration::from_secs(60);
+/// Wrong rows that one such look names.
+const LOOKED_MAX: usize = 100;
 
 /// How long a request and its answer are kept.
 const REQUESTS_KEPT: Duration = Duration::from_secs(24 * 3600);
@@ -61,6 +71,8 @@ pub struct SqliteStore {
     watcher: Arc<Mutex<Connection>>,
     checkpointer: Arc<Mutex<Connection>>,
     broken: Broken,
+    damage: Damage,
+    looked: Mutex<Option<Duration>>,
     clock: SystemClock,
 }
 
@@ -89,6 +101,8 @@ impl SqliteStore {
             watcher: Arc::new(Mutex::new(watcher)),
             checkpointer: Arc::new(Mutex::new(checkpointer)),
             broken,
+            damage: Damage::new(),
+            looked: Mutex::default(),
             clock: SystemClock::new(),
         })
     }
@@ -122,6 +136,16 @@ impl SqliteStore {
         writer::submit(&jobs.ok_or(StoreError::Closed)?, change).await
     }
 
+    /// A read that leaves out what cannot be read.
+    async fn list<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(Look<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let damage = self.damage.clone();
+        self.readers.read(move |conn| read(Look { conn, damage: &damage })).await
+    }
+
     async fn on<T, F>(conn: &Arc<Mutex<Connection>>, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -145,14 +169,14 @@ impl From<rusqlite::Error> for StoreError {
                 rusqlite::Error::InvalidColumnType(..)
                 | rusqlite::Error::FromSqlConversionFailure(..)
                 | rusqlite::Error::IntegralValueOutOfRange(..)
-                | rusqlite::Error::Utf8Error(..) => Self::Corrupt { what },
+                | rusqlite::Error::Utf8Error(..) => Self::Corrupt { what, call: None },
                 _ => Self::Refused { what },
             };
         };
         match code.code {
             C::DiskFull | C::ReadOnly | C::CannotOpen | C::OutOfMemory | C::PermissionDenied => Self::Full { what },
             C::DatabaseBusy | C::DatabaseLocked => Self::Busy,
-            C::DatabaseCorrupt | C::NotADatabase => Self::Corrupt { what },
+            C::DatabaseCorrupt | C::NotADatabase => Self::Corrupt { what, call: None },
             C::SystemIoFailure => match code.extended_code {
                 ffi::SQLITE_IOERR_FSYNC
                 | ffi::SQLITE_IOERR_DIR_FSYNC
@@ -171,22 +195,28 @@ impl From<rusqlite::Error> for StoreError {
 impl Store for SqliteStore {
     async fn transact(&self, load: Load, phones: Vec<PhoneNumber>, decide: Decide) -> Result<Answer, StoreError> {
         let sinks = self.sinks;
-        self.with_tx(move |conn| {
-            let loaded = load::load(conn, &load, &phones)?;
-            let change = decide(&loaded).map_err(|what| StoreError::Refused { what })?;
-            save::save(conn, sinks, &loaded, change)
-        })
-        .await
+        let done = self
+            .with_tx(move |conn| {
+                let loaded = load::load(conn, &load, &phones)?;
+                let change = decide(&loaded).map_err(|what| StoreError::Refused { what })?;
+                save::save(conn, sinks, &loaded, change)
+            })
+            .await;
+        done.inspect_err(|e| self.damage.note_error(e))
     }
 
     async fn story(&self, call: &CallId) -> Result<Option<CallStory>, StoreError> {
         let call = call.clone();
-        self.readers.read(move |conn| reads::story(conn, &call)).await
+        self.list(move |look| reads::story(look, &call)).await.inspect_err(|e| self.damage.note_error(e))
     }
 
     async fn call(&self, call: &CallId) -> Result<Option<CallState>, StoreError> {
-        let call = call.clone();
-        self.readers.read(move |conn| load::call_state(conn, call.as_str())).await
+        let id = call.clone();
+        let found = self.readers.read(move |conn| load::call_state(conn, id.as_str())).await;
+        if let Ok(Some(_)) = &found {
+            self.damage.forget(call.as_str());
+        }
+        found.inspect_err(|e| self.damage.note_error(e))
     }
 
     async fn call_by_key(&self, key: &str) -> Result<Option<CallId>, StoreError> {
@@ -206,12 +236,12 @@ impl Store for SqliteStore {
 
     async fn calls(&self, filter: &CallFilter) -> Result<Vec<CallLine>, StoreError> {
         let filter = filter.clone();
-        self.readers.read(move |conn| reads::calls(conn, &filter)).await
+        self.list(move |look| reads::calls(look, &filter)).await
     }
 
     async fn log(&self, filter: &LogFilter) -> Result<Vec<LogLine>, StoreError> {
         let filter = filter.clone();
-        self.readers.read(move |conn| reads::log(conn, &filter)).await
+        self.list(move |look| reads::log(look, &filter)).await
     }
 
     async fn append_log(&self, entries: Vec<LogEntry>) -> Result<(), StoreError> {
@@ -219,19 +249,19 @@ impl Store for SqliteStore {
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
-        self.readers.read(move |conn| reads::due(conn, now, limit)).await
+        self.list(move |look| reads::due(look, now, limit)).await
     }
 
-    async fn next_wake(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.readers.read(reads::next_wake).await
+    async fn next_wake(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.readers.read(move |conn| reads::next_wake(conn, after)).await
     }
 
     async fn due_lines(&self, limit: usize) -> Result<Vec<DueLine>, StoreError> {
-        self.readers.read(move |conn| reads::due_lines(conn, limit)).await
+        self.list(move |look| reads::due_lines(look, limit)).await
     }
 
     async fn sendable(&self, now: Timestamp, limit: usize) -> Result<Vec<Sendable>, StoreError> {
-        self.readers.read(move |conn| reads::sendable(conn, now, limit)).await
+        self.list(move |look| reads::sendable(look, now, limit)).await
     }
 
     async fn next_sendable(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
@@ -240,39 +270,63 @@ impl Store for SqliteStore {
 
     async fn claims_of_others(&self, engine: &str, limit: usize) -> Result<Vec<AttemptId>, StoreError> {
         let engine = engine.to_owned();
-        self.readers.read(move |conn| reads::claims_of_others(conn, &engine, limit)).await
+        self.list(move |look| reads::claims_of_others(look, &engine, limit)).await
     }
 
     async fn pollable(&self, now: Timestamp, limit: usize) -> Result<Vec<Pollable>, StoreError> {
-        self.readers.read(move |conn| reads::pollable(conn, now, limit)).await
+        self.list(move |look| reads::pollable(look, now, limit)).await
     }
 
-    async fn next_poll(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.readers.read(reads::next_poll).await
+    async fn next_poll(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.readers.read(move |conn| reads::next_poll(conn, after)).await
     }
 
     async fn open_outcomes(&self, limit: usize) -> Result<Vec<CallId>, StoreError> {
-        self.readers.read(move |conn| reads::open_outcomes(conn, limit)).await
+        self.list(move |look| reads::open_outcomes(look, limit)).await
     }
 
     async fn listened(&self, limit: usize) -> Result<Vec<Listened>, StoreError> {
-        self.readers.read(move |conn| reads::listened(conn, limit)).await
+        self.list(move |look| reads::listened(look, limit)).await
     }
 
     async fn searchable(&self, now: Timestamp, limit: usize) -> Result<Vec<Searchable>, StoreError> {
-        self.readers.read(move |conn| reads::searchable(conn, now, limit)).await
+        self.list(move |look| reads::searchable(look, now, limit)).await
     }
 
-    async fn next_search(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.readers.read(reads::next_search).await
+    async fn next_search(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.readers.read(move |conn| reads::next_search(conn, after)).await
     }
 
     async fn stranded(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
-        self.readers.read(move |conn| figures::stranded(conn, quiet_since, limit)).await
+        self.list(move |look| figures::stranded(look, quiet_since, limit)).await
     }
 
     async fn untold(&self, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
-        self.readers.read(move |conn| reads::untold(conn, before, limit)).await
+        self.list(move |look| reads::untold(look, before, limit)).await
+    }
+
+    fn left_out(&self) -> Vec<Unreadable> {
+        self.damage.rows()
+    }
+
+    async fn unreadable(&self, limit: usize) -> Result<Vec<Unreadable>, StoreError> {
+        self.readers.read(move |conn| check::unreadable(conn, limit)).await
+    }
+
+    async fn look_through(&self, every: Duration) -> Result<(), StoreError> {
+        let now = self.clock.boot();
+        {
+            let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+            let due = looked.map_or_else(|| now >= every.min(LOOK_FIRST), |last| now.saturating_sub(last) >= every);
+            if !due {
+                return Ok(());
+            }
+            *looked = Some(now);
+        }
+        for found in self.unreadable(LOOKED_MAX).await? {
+            self.damage.found(found);
+        }
+        Ok(())
     }
 
     async fn kept_receipts(&self, limit: usize) -> Result<Vec<(CallId, News)>, StoreError> {
@@ -288,7 +342,7 @@ impl Store for SqliteStore {
     }
 
     async fn figures(&self, now: Timestamp) -> Result<Figures, StoreError> {
-        self.readers.read(move |conn| figures::figures(conn, now)).await
+        self.list(move |look| figures::figures(look, now)).await
     }
 
     async fn failures(&self, since: Timestamp) -> Result<Vec<FailureLine>, StoreError> {
@@ -296,15 +350,15 @@ impl Store for SqliteStore {
     }
 
     async fn alerts(&self) -> Result<Vec<AlertLine>, StoreError> {
-        self.readers.read(reads::alerts).await
+        self.list(reads::alerts).await
     }
 
     async fn alerts_to_tell(&self, now: Timestamp, limit: usize) -> Result<Vec<AlertTask>, StoreError> {
-        self.readers.read(move |conn| reads::alerts_to_tell(conn, now, limit)).await
+        self.list(move |look| reads::alerts_to_tell(look, now, limit)).await
     }
 
-    async fn next_alert(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.readers.read(reads::next_alert).await
+    async fn next_alert(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.readers.read(move |conn| reads::next_alert(conn, after)).await
     }
 
     async fn alert_told(&self, key: &str, version: i64) -> Result<(), StoreError> {
@@ -345,7 +399,7 @@ impl Store for SqliteStore {
     }
 
     async fn open_requests(&self) -> Result<Vec<Request>, StoreError> {
-        self.readers.read(reads::open_requests).await
+        self.list(reads::open_requests).await
     }
 
     async fn answer_request(&self, id: i64, result: Value, now: Timestamp) -> Result<(), StoreError> {
@@ -362,7 +416,7 @@ impl Store for SqliteStore {
     }
 
     async fn engine(&self) -> Result<Option<EngineRow>, StoreError> {
-        self.readers.read(reads::engine).await
+        self.list(reads::engine).await
     }
 
     async fn engine_started(&self, row: &EngineRow) -> Result<(), StoreError> {

@@ -135,6 +135,15 @@ pub(super) fn connect(options: &OpenOptions, what_for: Use) -> Result<Connection
     Ok(conn)
 }
 
+/// What SQLite says of a file that it looks into for the first time.
+fn not_read(path: &Path, e: rusqlite::Error) -> StoreError {
+    match e.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => StoreError::Busy,
+        Some(rusqlite::ErrorCode::DatabaseCorrupt) => StoreError::from(e),
+        _ => cannot_open(path, e),
+    }
+}
+
 fn cannot_open(path: &Path, source: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
     StoreError::Open { path: path.to_owned(), source: source.into() }
 }
@@ -174,12 +183,12 @@ fn private_file(path: &Path) -> io::Result<()> {
 fn recognise(conn: &Connection, options: &OpenOptions, known: i64) -> Result<i64, StoreError> {
     let path = &options.path;
     let number = |pragma: &str| -> Result<i64, StoreError> {
-        conn.pragma_query_value(None, pragma, |r| r.get(0)).map_err(|e| cannot_open(path, e))
+        conn.pragma_query_value(None, pragma, |r| r.get(0)).map_err(|e| not_read(path, e))
     };
     let (version, application) = (number("user_version")?, number("application_id")?);
     if version == 0 {
         let tables: i64 =
-            conn.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0)).map_err(|e| cannot_open(path, e))?;
+            conn.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0)).map_err(|e| not_read(path, e))?;
         return match (tables, options.create) {
             (0, true) => Ok(0),
             (0, false) => Err(cannot_open(path, "it is empty")),
@@ -192,9 +201,8 @@ fn recognise(conn: &Connection, options: &OpenOptions, known: i64) -> Result<i64
     if version > known {
         return Err(StoreError::Newer { path: path.clone(), found: version, known });
     }
-    let stamp: String = conn
-        .query_row("SELECT value FROM meta WHERE key = 'mode'", [], |r| r.get(0))
-        .map_err(|e| cannot_open(path, e))?;
+    let stamp: String =
+        conn.query_row("SELECT value FROM meta WHERE key = 'mode'", [], |r| r.get(0)).map_err(|e| not_read(path, e))?;
     if stamp == options.mode.as_str() {
         Ok(version)
     } else {
@@ -237,8 +245,9 @@ fn tune(conn: &Connection, path: &Path) -> Result<(), StoreError> {
     let set = || -> rusqlite::Result<String> {
         let mode = conn.pragma_update_and_check(None, "journal_mode", "WAL", |r| r.get::<_, String>(0))?;
         conn.pragma_update(None, "foreign_keys", true)?;
-        // In KiB. The default of 2 MB holds some 2,000 calls; what falls out is read from the log file again.
-        conn.pragma_update(None, "cache_size", -65_536)?;
+        // In KiB. The default of 2 MB holds some 500 calls; what falls out is read from the system's cache again. More of it
+        // makes receipts no cheaper, and stays resident once a crowd of calls has gone through it.
+        conn.pragma_update(None, "cache_size", -16_384)?;
         // Never inside a commit: `Store::checkpoint` does it when nobody waits.
         conn.pragma_update(None, "wal_autocheckpoint", 0)?;
         Ok(mode)
@@ -300,6 +309,58 @@ mod tests {
         assert_eq!(version, 1);
         assert!(matches!(prepare(&options), Err(StoreError::Newer { found: 2, known: 1, .. })));
         assert!(!dir.path().join("s.db").with_extension("db.before-v1.part").exists());
+    }
+
+    #[test]
+    fn a_migration_cut_off_in_its_middle_leaves_the_version_before_it() {
+        let dir = tempfile::tempdir().expect("dir");
+        let old = options(dir.path().join("s.db"));
+        drop(prepare(&old).expect("version 1"));
+        let next = "CREATE TABLE extra (a INTEGER) STRICT; INSERT INTO extra VALUES (1)";
+        // What a kill leaves behind: the files, with pages of a transaction that was never committed.
+        let cut = Connection::open(dir.path().join("s.db")).expect("open");
+        cut.execute_batch(&format!(
+            "PRAGMA cache_size = 1; BEGIN IMMEDIATE; {next}; CREATE TABLE big (a TEXT);
+             WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)
+             INSERT INTO big SELECT hex(randomblob(200)) FROM n; PRAGMA user_version = {}",
+            MIGRATIONS.len() + 1
+        ))
+        .expect("in its middle");
+        let left = tempfile::tempdir().expect("dir");
+        for name in ["s.db", "s.db-wal"] {
+            fs::copy(dir.path().join(name), left.path().join(name)).expect(name);
+        }
+        assert!(fs::metadata(left.path().join("s.db-wal")).expect("a log").len() > 100_000, "pages had left the cache");
+        drop(cut);
+        let left = options(left.path().join("s.db"));
+        drop(prepare(&left).expect("the version before, by the program before"));
+        let schema: Vec<&str> = MIGRATIONS.iter().copied().chain([next]).collect();
+        let conn = prepare_with(&left, &schema).expect("migrated now");
+        let rows: i64 = conn.query_row("SELECT count(*) FROM extra", [], |r| r.get(0)).expect("table");
+        assert_eq!(rows, 1, "once");
+        let tables: i64 =
+            conn.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'big'", [], |r| r.get(0)).expect("schema");
+        assert_eq!(tables, 0, "nothing of the one that was cut off");
+    }
+
+    #[test]
+    fn a_version_behind_its_own_tables_is_refused_and_changes_nothing() {
+        let dir = tempfile::tempdir().expect("dir");
+        let options = options(dir.path().join("s.db"));
+        let next = "CREATE TABLE first (a INTEGER) STRICT; CREATE TABLE extra (a INTEGER) STRICT";
+        let schema: Vec<&str> = MIGRATIONS.iter().copied().chain([next]).collect();
+        let conn = prepare(&options).expect("made");
+        conn.execute_batch("CREATE TABLE extra (a TEXT) STRICT; INSERT INTO extra VALUES ('kept')").expect("by hand");
+        drop(conn);
+        let got = prepare_with(&options, &schema).map(drop);
+        assert!(matches!(&got, Err(StoreError::Open { .. })), "{got:?}");
+        let conn = prepare(&options).expect("as it was");
+        let (kept, first): (String, i64) = conn
+            .query_row("SELECT a, (SELECT count(*) FROM sqlite_schema WHERE name = 'first') FROM extra", [], |r| {
+                Ok((r.get(0)?, r.get(1)?))
+            })
+            .expect("kept");
+        assert_eq!((kept.as_str(), first), ("kept", 0), "the first half was taken back");
     }
 
     #[cfg(unix)]

@@ -1,12 +1,17 @@
 //! Reads for people and loops. Each runs in one read transaction and walks an index to its limit.
+//!
+//! Lists leave out a row that cannot be read, and say so: one rotten call must not keep the others from being served. A list of
+//! work takes its places from the index and reads each row by itself, so that a damaged page costs what lies on it.
 
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 
+use super::damage::Damage;
 use super::load::{call_from, call_state, news_from, str_at, text};
 use super::sql::call_columns;
 use crate::domain::attempt::AttemptKind;
 use crate::domain::call::CallStatus;
 use crate::domain::event::{LogEntry, LogKind, ReceiptRow};
+use crate::domain::phone::masked;
 use crate::domain::types::{Actor, AttemptId, CallId, Timestamp};
 use crate::store::{
     AlertLine, AlertTask, CallFilter, CallLine, CallStory, DueLine, EngineRow, Listened, LogFilter, LogLine,
@@ -34,6 +39,101 @@ pub(super) fn all<T>(
     Ok(out)
 }
 
+/// A connection, and what is known to be unreadable.
+#[derive(Clone, Copy)]
+pub(super) struct Look<'a> {
+    pub(super) conn: &'a Connection,
+    pub(super) damage: &'a Damage,
+}
+
+/// Every row that can be read of a list for people. The first column is a call's id, or else the row's own key in `table`.
+pub(super) fn readable<T>(
+    look: Look<'_>,
+    table: &str,
+    sql: &str,
+    with: impl Params,
+    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = look.conn.prepare_cached(sql)?;
+    let mut found = statement.query(with)?;
+    let mut out = Vec::new();
+    while let Some(row) = found.next()? {
+        match read(row) {
+            Ok(line) => out.push(line),
+            Err(StoreError::Corrupt { what, .. }) if table == CALLS_TABLE => {
+                let id = row.get_ref(0)?.as_str().unwrap_or_default();
+                look.damage.note(&format!("call {id}"), Some(id), &what);
+            }
+            Err(StoreError::Corrupt { what, .. }) => {
+                let key = row.get_ref(0)?;
+                let text = key.as_str().ok().filter(|_| table != PHONES).map(masked);
+                let key = key.as_i64().map(|n| n.to_string()).ok().or(text);
+                look.damage.note(
+                    &key.map_or(format!("a row of {table}"), |k| format!("row {k} of {table}")),
+                    None,
+                    &what,
+                );
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(out)
+}
+
+const CALLS_TABLE: &str = "calls";
+/// Their rows have no key that may be told.
+const PHONES: &str = "phones";
+
+/// The rows of a list of work, up to `limit` of those that can be read. `places` gives row numbers in their order, `one` reads
+/// one of them; its first column is the id of the call, or null where the row belongs to none.
+pub(super) fn work<T>(
+    look: Look<'_>,
+    (places, with): (&str, impl Params),
+    one: &str,
+    limit: usize,
+    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let reads_calls = one == CALL_AT;
+    let mut places = look.conn.prepare_cached(places)?;
+    let mut one = look.conn.prepare_cached(one)?;
+    let mut found = places.query(with)?;
+    let mut out = Vec::new();
+    while out.len() < limit
+        && let Some(place) = found.next()?
+    {
+        let place: i64 = place.get(0)?;
+        match one_of(look, &mut one, place, &read) {
+            Ok(line) => out.extend(line),
+            Err(StoreError::Corrupt { what, call: Some(call) }) => {
+                look.damage.note(&format!("call {call}"), Some(&call), &what);
+            }
+            Err(StoreError::Corrupt { what, call: None }) => {
+                let table = if reads_calls { CALLS_TABLE } else { "attempts" };
+                look.damage.note(&format!("row {place} of {table}"), None, &what);
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(out)
+}
+
+fn one_of<T>(
+    look: Look<'_>,
+    one: &mut rusqlite::CachedStatement<'_>,
+    place: i64,
+    read: &impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    let mut found = one.query([place])?;
+    let Some(row) = found.next()? else { return Ok(None) };
+    let Some(call) = row.get_ref(0)?.as_str_or_null().map_err(|_| rows::corrupt("call_id"))? else {
+        return Err(StoreError::Corrupt { what: "an attempt belongs to no call".into(), call: None });
+    };
+    if look.damage.leaves_out(call) {
+        return Ok(None);
+    }
+    read(row).map(Some).map_err(|e| rows::of_call(call, e))
+}
+
 fn one<T>(
     conn: &Connection,
     sql: &str,
@@ -52,11 +152,12 @@ pub(super) fn call_id(conn: &Connection, statement: &str, key: &str) -> Result<O
     text(conn, statement, key)?.map(|id| rows::parsed("calls.id", &id)).transpose()
 }
 
-pub(super) fn story(conn: &Connection, id: &CallId) -> Result<Option<CallStory>, StoreError> {
-    let Some(state) = call_state(conn, id.as_str())? else { return Ok(None) };
-    let log = log(conn, &LogFilter { call: Some(id.clone()), limit: usize::MAX, ..LogFilter::default() })?;
-    let receipts = all(
-        conn,
+pub(super) fn story(look: Look<'_>, id: &CallId) -> Result<Option<CallStory>, StoreError> {
+    let Some(state) = call_state(look.conn, id.as_str())? else { return Ok(None) };
+    let log = log(look, &LogFilter { call: Some(id.clone()), limit: usize::MAX, ..LogFilter::default() })?;
+    let receipts = readable(
+        look,
+        "receipts",
         "SELECT sid, named, status, code, class, source, joined, effect, at FROM receipts
          WHERE joined IN (SELECT id FROM attempts WHERE call_id = ?1) ORDER BY seq",
         [id.as_str()],
@@ -81,14 +182,18 @@ pub(super) const CALLS: &str = concat!(
 );
 
 /// Newest first: one walk of an index for each status, merged.
-pub(super) fn calls(conn: &Connection, filter: &CallFilter) -> Result<Vec<CallLine>, StoreError> {
+pub(super) fn calls(look: Look<'_>, filter: &CallFilter) -> Result<Vec<CallLine>, StoreError> {
     let since = filter.since.map_or(i64::MIN, Timestamp::as_millis);
     let statuses = if filter.statuses.is_empty() { CallStatus::ALL } else { filter.statuses.as_slice() };
     let mut lines = Vec::new();
     for status in CallStatus::ALL.iter().filter(|s| statuses.contains(s)) {
-        lines.extend(all(conn, CALLS, params![status.as_str(), since, at_most(filter.limit)], |row| {
-            Ok(CallLine { call: call_from(row)?, last_contact: row.get(22)?, last_state: row.get(23)? })
-        })?);
+        lines.extend(readable(
+            look,
+            CALLS_TABLE,
+            CALLS,
+            params![status.as_str(), since, at_most(filter.limit)],
+            |row| Ok(CallLine { call: call_from(row)?, last_contact: row.get(22)?, last_state: row.get(23)? }),
+        )?);
     }
     lines.sort_by(|a, b| (b.call.accepted_at, &b.call.id).cmp(&(a.call.accepted_at, &a.call.id)));
     lines.truncate(filter.limit);
@@ -99,14 +204,14 @@ pub(super) const LOG_OF_CALL: &str =
     "SELECT seq, kind, at, call_id, attempt_id, actor, message, data FROM log INDEXED BY log_by_call
         WHERE call_id = ?4 AND seq > ?1 AND at >= ?2 ORDER BY seq LIMIT ?3";
 
-pub(super) fn log(conn: &Connection, filter: &LogFilter) -> Result<Vec<LogLine>, StoreError> {
+pub(super) fn log(look: Look<'_>, filter: &LogFilter) -> Result<Vec<LogLine>, StoreError> {
     const OF_ALL: &str = "SELECT seq, kind, at, call_id, attempt_id, actor, message, data FROM log
         WHERE seq > ?1 AND at >= ?2 ORDER BY seq LIMIT ?3";
     let since = filter.since.map_or(i64::MIN, Timestamp::as_millis);
     let limit = at_most(filter.limit);
     match &filter.call {
-        Some(call) => all(conn, LOG_OF_CALL, params![filter.after, since, limit, call.as_str()], log_from),
-        None => all(conn, OF_ALL, params![filter.after, since, limit], log_from),
+        Some(call) => readable(look, "log", LOG_OF_CALL, params![filter.after, since, limit, call.as_str()], log_from),
+        None => readable(look, "log", OF_ALL, params![filter.after, since, limit], log_from),
     }
 }
 
@@ -127,11 +232,12 @@ fn log_from(row: &Row<'_>) -> Result<LogLine, StoreError> {
     })
 }
 
-pub(super) const DUE: &str = "SELECT id FROM calls INDEXED BY calls_by_wake
-    WHERE status = 'DISPATCHING' AND wake_at <= ?1 ORDER BY wake_at LIMIT ?2";
+pub(super) const DUE: &str = "SELECT rowid FROM calls INDEXED BY calls_by_wake
+    WHERE status = 'DISPATCHING' AND wake_at <= ?1 ORDER BY wake_at";
+const CALL_AT: &str = "SELECT id FROM calls WHERE rowid = ?1";
 
-pub(super) fn due(conn: &Connection, now: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
-    all(conn, DUE, params![now.as_millis(), at_most(limit)], id_at_front)
+pub(super) fn due(look: Look<'_>, now: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
+    work(look, (DUE, params![now.as_millis()]), CALL_AT, limit, id_at_front)
 }
 
 /// One time, or none.
@@ -140,11 +246,11 @@ pub(super) fn moment(conn: &Connection, sql: &str, with: impl Params) -> Result<
     Ok(rows::time(ms))
 }
 
-pub(super) const NEXT_WAKE: &str =
-    "SELECT wake_at FROM calls INDEXED BY calls_by_wake WHERE status = 'DISPATCHING' ORDER BY wake_at LIMIT 1";
+pub(super) const NEXT_WAKE: &str = "SELECT wake_at FROM calls INDEXED BY calls_by_wake
+    WHERE status = 'DISPATCHING' AND wake_at > ?1 ORDER BY wake_at LIMIT 1";
 
-pub(super) fn next_wake(conn: &Connection) -> Result<Option<Timestamp>, StoreError> {
-    moment(conn, NEXT_WAKE, [])
+pub(super) fn next_wake(conn: &Connection, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    moment(conn, NEXT_WAKE, [after.as_millis()])
 }
 
 pub(super) const DUE_LINES: &str = concat!(
@@ -153,24 +259,26 @@ pub(super) const DUE_LINES: &str = concat!(
     " FROM calls INDEXED BY calls_by_wake WHERE status = 'DISPATCHING' ORDER BY wake_at LIMIT ?1"
 );
 
-pub(super) fn due_lines(conn: &Connection, limit: usize) -> Result<Vec<DueLine>, StoreError> {
-    all(conn, DUE_LINES, [at_most(limit)], |row| {
+pub(super) fn due_lines(look: Look<'_>, limit: usize) -> Result<Vec<DueLine>, StoreError> {
+    readable(look, CALLS_TABLE, DUE_LINES, [at_most(limit)], |row| {
         let call = call_from(row)?;
         let due = call.wake_at.ok_or_else(|| rows::corrupt("calls.wake_at"))?;
         Ok(DueLine { call, due })
     })
 }
 
-pub(super) const SENDABLE: &str = "SELECT a.id, a.call_id, c.data ->> '$.twilioToNumber', a.priority, a.kind
-        FROM attempts a INDEXED BY attempts_waiting JOIN calls c ON c.id = a.call_id
-        WHERE a.state IN ('scheduled', 'retrying') AND a.not_before <= ?1
-        ORDER BY a.priority, a.created_at, a.id LIMIT ?2";
+pub(super) const SENDABLE: &str = "SELECT rowid FROM attempts INDEXED BY attempts_waiting
+    WHERE state IN ('scheduled', 'retrying') AND not_before <= ?1 ORDER BY priority, created_at, id";
+/// Paperwork that is no JSON is its own call's trouble: as an error of SQL it would be everybody's.
+const SENDABLE_AT: &str =
+    "SELECT c.id, a.id, CASE WHEN json_valid(c.data) THEN c.data ->> '$.twilioToNumber' END, a.priority, a.kind
+    FROM attempts a LEFT JOIN calls c ON c.id = a.call_id WHERE a.rowid = ?1";
 
-pub(super) fn sendable(conn: &Connection, now: Timestamp, limit: usize) -> Result<Vec<Sendable>, StoreError> {
-    all(conn, SENDABLE, params![now.as_millis(), at_most(limit)], |row| {
+pub(super) fn sendable(look: Look<'_>, now: Timestamp, limit: usize) -> Result<Vec<Sendable>, StoreError> {
+    work(look, (SENDABLE, params![now.as_millis()]), SENDABLE_AT, limit, |row| {
         Ok(Sendable {
-            attempt: rows::id_from(row.get(0)?),
-            call: rows::parsed("attempts.call_id", str_at(row, 1)?)?,
+            attempt: rows::id_from(row.get(1)?),
+            call: id_at_front(row)?,
             dialled: row.get(2)?,
             priority: rows::priority(row.get(3)?)?,
             kind: rows::word("attempts.kind", AttemptKind::from_word(str_at(row, 4)?))?,
@@ -185,33 +293,35 @@ pub(super) fn next_sendable(conn: &Connection, after: Timestamp) -> Result<Optio
     moment(conn, NEXT_SENDABLE, [after.as_millis()])
 }
 
-pub(super) const CLAIMS: &str = "SELECT id FROM attempts INDEXED BY attempts_claimed
-    WHERE state = 'sending' AND claimed_by <> ?1 ORDER BY sent_at, id LIMIT ?2";
+pub(super) const CLAIMS: &str = "SELECT rowid FROM attempts INDEXED BY attempts_claimed
+    WHERE state = 'sending' AND claimed_by <> ?1 ORDER BY sent_at, id";
+const CLAIM_AT: &str = "SELECT c.id, a.id FROM attempts a LEFT JOIN calls c ON c.id = a.call_id WHERE a.rowid = ?1";
 
-pub(super) fn claims_of_others(conn: &Connection, engine: &str, limit: usize) -> Result<Vec<AttemptId>, StoreError> {
-    all(conn, CLAIMS, params![engine, at_most(limit)], |row| Ok(rows::id_from(row.get(0)?)))
+pub(super) fn claims_of_others(look: Look<'_>, engine: &str, limit: usize) -> Result<Vec<AttemptId>, StoreError> {
+    work(look, (CLAIMS, params![engine]), CLAIM_AT, limit, |row| Ok(rows::id_from(row.get(1)?)))
 }
 
-pub(super) const POLLABLE: &str =
-    "SELECT id, sid, polls, coalesce(sent_at, created_at) FROM attempts INDEXED BY attempts_polled
-        WHERE poll_at IS NOT NULL AND sid IS NOT NULL AND poll_at <= ?1 ORDER BY poll_at LIMIT ?2";
+pub(super) const POLLABLE: &str = "SELECT rowid FROM attempts INDEXED BY attempts_polled
+    WHERE poll_at IS NOT NULL AND sid IS NOT NULL AND poll_at <= ?1 ORDER BY poll_at";
+const POLLABLE_AT: &str = "SELECT c.id, a.id, a.sid, a.polls, coalesce(a.sent_at, a.created_at)
+    FROM attempts a LEFT JOIN calls c ON c.id = a.call_id WHERE a.rowid = ?1";
 
-pub(super) fn pollable(conn: &Connection, now: Timestamp, limit: usize) -> Result<Vec<Pollable>, StoreError> {
-    all(conn, POLLABLE, params![now.as_millis(), at_most(limit)], |row| {
+pub(super) fn pollable(look: Look<'_>, now: Timestamp, limit: usize) -> Result<Vec<Pollable>, StoreError> {
+    work(look, (POLLABLE, params![now.as_millis()]), POLLABLE_AT, limit, |row| {
         Ok(Pollable {
-            attempt: rows::id_from(row.get(0)?),
-            sid: rows::parsed("attempts.sid", str_at(row, 1)?)?,
-            polls: row.get(2)?,
-            sent_at: Timestamp::from_millis(row.get(3)?),
+            attempt: rows::id_from(row.get(1)?),
+            sid: rows::parsed("attempts.sid", str_at(row, 2)?)?,
+            polls: row.get(3)?,
+            sent_at: Timestamp::from_millis(row.get(4)?),
         })
     })
 }
 
 pub(super) const NEXT_POLL: &str = "SELECT poll_at FROM attempts INDEXED BY attempts_polled
-    WHERE poll_at IS NOT NULL AND sid IS NOT NULL ORDER BY poll_at LIMIT 1";
+    WHERE poll_at IS NOT NULL AND sid IS NOT NULL AND poll_at > ?1 ORDER BY poll_at LIMIT 1";
 
-pub(super) fn next_poll(conn: &Connection) -> Result<Option<Timestamp>, StoreError> {
-    moment(conn, NEXT_POLL, [])
+pub(super) fn next_poll(conn: &Connection, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    moment(conn, NEXT_POLL, [after.as_millis()])
 }
 
 pub(super) const OPEN_OUTCOMES: &str =
@@ -219,8 +329,8 @@ pub(super) const OPEN_OUTCOMES: &str =
         UNION SELECT call_id FROM attempts INDEXED BY attempts_undecided WHERE state = 'unknown' AND decided_at IS NULL)
     LIMIT ?1";
 
-pub(super) fn open_outcomes(conn: &Connection, limit: usize) -> Result<Vec<CallId>, StoreError> {
-    all(conn, OPEN_OUTCOMES, params![at_most(limit)], id_at_front)
+pub(super) fn open_outcomes(look: Look<'_>, limit: usize) -> Result<Vec<CallId>, StoreError> {
+    readable(look, CALLS_TABLE, OPEN_OUTCOMES, params![at_most(limit)], id_at_front)
 }
 
 /// Leaps from phone to phone in the index of open calls' texts, so that many calls of few people cost little.
@@ -234,8 +344,8 @@ pub(super) const LISTENED: &str = "WITH RECURSIVE people(phone) AS (
                    WHERE a.call_open = 1 AND a.sent_at IS NOT NULL AND a.phone = people.phone)
     FROM people WHERE phone IS NOT NULL LIMIT ?1";
 
-pub(super) fn listened(conn: &Connection, limit: usize) -> Result<Vec<Listened>, StoreError> {
-    all(conn, LISTENED, params![at_most(limit)], |row| {
+pub(super) fn listened(look: Look<'_>, limit: usize) -> Result<Vec<Listened>, StoreError> {
+    readable(look, PHONES, LISTENED, params![at_most(limit)], |row| {
         Ok(Listened {
             phone: rows::phone("attempts.phone", str_at(row, 0)?)?,
             told_since: Timestamp::from_millis(row.get(1)?),
@@ -243,28 +353,29 @@ pub(super) fn listened(conn: &Connection, limit: usize) -> Result<Vec<Listened>,
     })
 }
 
-pub(super) const SEARCHABLE: &str = "SELECT a.id, c.reference, a.number, a.phone, a.sender, a.sent_at
-    FROM attempts a INDEXED BY attempts_searched JOIN calls c ON c.id = a.call_id
-    WHERE a.state = 'unknown' AND a.sid IS NULL AND a.poll_at IS NOT NULL AND a.poll_at <= ?1 ORDER BY a.poll_at LIMIT ?2";
+pub(super) const SEARCHABLE: &str = "SELECT rowid FROM attempts INDEXED BY attempts_searched
+    WHERE state = 'unknown' AND sid IS NULL AND poll_at IS NOT NULL AND poll_at <= ?1 ORDER BY poll_at";
+const SEARCHABLE_AT: &str = "SELECT c.id, a.id, c.reference, a.number, a.phone, a.sender, a.sent_at
+    FROM attempts a LEFT JOIN calls c ON c.id = a.call_id WHERE a.rowid = ?1";
 
-pub(super) fn searchable(conn: &Connection, now: Timestamp, limit: usize) -> Result<Vec<Searchable>, StoreError> {
-    all(conn, SEARCHABLE, params![now.as_millis(), at_most(limit)], |row| {
+pub(super) fn searchable(look: Look<'_>, now: Timestamp, limit: usize) -> Result<Vec<Searchable>, StoreError> {
+    work(look, (SEARCHABLE, params![now.as_millis()]), SEARCHABLE_AT, limit, |row| {
         Ok(Searchable {
-            attempt: rows::id_from(row.get(0)?),
-            reference: rows::parsed("calls.reference", str_at(row, 1)?)?,
-            number: row.get(2)?,
-            to: rows::phone("attempts.phone", str_at(row, 3)?)?,
-            sender: rows::parsed("attempts.sender", str_at(row, 4)?)?,
-            sent_at: Timestamp::from_millis(row.get(5)?),
+            attempt: rows::id_from(row.get(1)?),
+            reference: rows::parsed("calls.reference", str_at(row, 2)?)?,
+            number: row.get(3)?,
+            to: rows::phone("attempts.phone", str_at(row, 4)?)?,
+            sender: rows::parsed("attempts.sender", str_at(row, 5)?)?,
+            sent_at: Timestamp::from_millis(row.get(6)?),
         })
     })
 }
 
 pub(super) const NEXT_SEARCH: &str = "SELECT poll_at FROM attempts INDEXED BY attempts_searched
-    WHERE state = 'unknown' AND sid IS NULL AND poll_at IS NOT NULL ORDER BY poll_at LIMIT 1";
+    WHERE state = 'unknown' AND sid IS NULL AND poll_at IS NOT NULL AND poll_at > ?1 ORDER BY poll_at LIMIT 1";
 
-pub(super) fn next_search(conn: &Connection) -> Result<Option<Timestamp>, StoreError> {
-    moment(conn, NEXT_SEARCH, [])
+pub(super) fn next_search(conn: &Connection, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    moment(conn, NEXT_SEARCH, [after.as_millis()])
 }
 
 pub(super) const ALERTS_TO_TELL: &str =
@@ -272,8 +383,8 @@ pub(super) const ALERTS_TO_TELL: &str =
     FROM outbox o INDEXED BY outbox_by_time JOIN alerts a ON a.key = o.key
     WHERE o.sink = 'alerts' AND o.parked_at IS NULL AND o.next_at <= ?1 ORDER BY o.next_at LIMIT ?2";
 
-pub(super) fn alerts_to_tell(conn: &Connection, now: Timestamp, limit: usize) -> Result<Vec<AlertTask>, StoreError> {
-    all(conn, ALERTS_TO_TELL, params![now.as_millis(), at_most(limit)], |row| {
+pub(super) fn alerts_to_tell(look: Look<'_>, now: Timestamp, limit: usize) -> Result<Vec<AlertTask>, StoreError> {
+    readable(look, "alerts", ALERTS_TO_TELL, params![now.as_millis(), at_most(limit)], |row| {
         let call: Option<String> = row.get(1)?;
         Ok(AlertTask {
             line: AlertLine {
@@ -290,25 +401,25 @@ pub(super) fn alerts_to_tell(conn: &Connection, now: Timestamp, limit: usize) ->
 }
 
 pub(super) const NEXT_ALERT: &str = "SELECT next_at FROM outbox INDEXED BY outbox_by_time
-    WHERE sink = 'alerts' AND parked_at IS NULL ORDER BY next_at LIMIT 1";
+    WHERE sink = 'alerts' AND parked_at IS NULL AND next_at > ?1 ORDER BY next_at LIMIT 1";
 
-pub(super) fn next_alert(conn: &Connection) -> Result<Option<Timestamp>, StoreError> {
-    moment(conn, NEXT_ALERT, [])
+pub(super) fn next_alert(conn: &Connection, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    moment(conn, NEXT_ALERT, [after.as_millis()])
 }
 
-pub(super) const UNTOLD: &str = "SELECT id FROM calls c INDEXED BY calls_untold WHERE status = 'DISPATCHING' AND told_at IS NULL AND accepted_at < ?1
+pub(super) const UNTOLD: &str = "SELECT rowid FROM calls c INDEXED BY calls_untold WHERE status = 'DISPATCHING' AND told_at IS NULL AND accepted_at < ?1
         AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.call_id = c.id AND a.state IN ('submitted', 'delivered'))
         AND NOT EXISTS (SELECT 1 FROM alerts WHERE key = 'untold:' || c.id AND resolved_at IS NULL)
-        ORDER BY accepted_at LIMIT ?2";
+        ORDER BY accepted_at";
 
-pub(super) fn untold(conn: &Connection, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
-    all(conn, UNTOLD, params![before.as_millis(), at_most(limit)], id_at_front)
+pub(super) fn untold(look: Look<'_>, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
+    work(look, (UNTOLD, params![before.as_millis()]), CALL_AT, limit, id_at_front)
 }
 
-pub(super) fn alerts(conn: &Connection) -> Result<Vec<AlertLine>, StoreError> {
+pub(super) fn alerts(look: Look<'_>) -> Result<Vec<AlertLine>, StoreError> {
     const SQL: &str =
         "SELECT key, call_id, message, raised_at FROM alerts WHERE resolved_at IS NULL ORDER BY raised_at, key";
-    all(conn, SQL, [], |row| {
+    readable(look, "alerts", SQL, [], |row| {
         let call: Option<String> = row.get(1)?;
         Ok(AlertLine {
             key: row.get(0)?,
@@ -337,18 +448,18 @@ fn request_from(row: &Row<'_>) -> Result<Request, StoreError> {
     })
 }
 
-pub(super) fn open_requests(conn: &Connection) -> Result<Vec<Request>, StoreError> {
+pub(super) fn open_requests(look: Look<'_>) -> Result<Vec<Request>, StoreError> {
     const SQL: &str = "SELECT id, kind, payload, actor, at, result FROM requests WHERE result IS NULL ORDER BY id";
-    all(conn, SQL, [], request_from)
+    readable(look, "requests", SQL, [], request_from)
 }
 
 pub(super) fn request(conn: &Connection, id: i64) -> Result<Option<Request>, StoreError> {
     one(conn, "SELECT id, kind, payload, actor, at, result FROM requests WHERE id = ?1", [id], request_from)
 }
 
-pub(super) fn engine(conn: &Connection) -> Result<Option<EngineRow>, StoreError> {
-    const SQL: &str = "SELECT id, role, pid, started_at, stopped_at, listen FROM engines ORDER BY ordinal DESC LIMIT 1";
-    one(conn, SQL, [], |row| {
+pub(super) fn engine(look: Look<'_>) -> Result<Option<EngineRow>, StoreError> {
+    const SQL: &str = "SELECT id, role, pid, started_at, stopped_at, listen FROM engines ORDER BY ordinal DESC";
+    let newest = readable(look, "engines", SQL, [], |row| {
         Ok(EngineRow {
             id: row.get(0)?,
             role: row.get(1)?,
@@ -357,5 +468,6 @@ pub(super) fn engine(conn: &Connection) -> Result<Option<EngineRow>, StoreError>
             stopped_at: rows::time(row.get(4)?),
             listen: row.get(5)?,
         })
-    })
+    })?;
+    Ok(newest.into_iter().next())
 }

@@ -113,7 +113,10 @@ async fn words_that_we_never_write_are_damage_not_defaults() {
         raw.execute_batch(sql).expect(sql);
         raw.execute_batch("COMMIT").expect("commit");
         let got = store.call(&id("c")).await;
-        assert!(matches!(&got, Err(StoreError::Corrupt { what }) if what.contains(column)), "{sql}: {got:?}");
+        assert!(
+            matches!(&got, Err(StoreError::Corrupt { what, call: Some(c) }) if what.contains(column) && c == "c"),
+            "{sql}: {got:?}"
+        );
         let got = edit(&store, "c", |_| {}).await;
         assert!(matches!(got, Err(StoreError::Corrupt { .. })), "{sql}: a change sees it too: {got:?}");
         raw.execute("UPDATE calls SET policy = ?1, outs = '[]'", [kept]).expect("mended");

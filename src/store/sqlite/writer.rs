@@ -230,7 +230,7 @@ fn again(e: &StoreError) -> StoreError {
     match e {
         StoreError::Full { what } => StoreError::Full { what: what.clone() },
         StoreError::Broken { what } => StoreError::Broken { what: what.clone() },
-        StoreError::Corrupt { what } => StoreError::Corrupt { what: what.clone() },
+        StoreError::Corrupt { what, call } => StoreError::Corrupt { what: what.clone(), call: call.clone() },
         StoreError::Refused { what } => StoreError::Refused { what: what.clone() },
         StoreError::Busy => StoreError::Busy,
         StoreError::Closed => StoreError::Closed,

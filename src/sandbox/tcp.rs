@@ -141,6 +141,9 @@ fn parse(raw: &[u8], len: usize) -> io::Result<Head> {
     let mut words = lines.next().unwrap_or("").split(' ');
     let (first, second) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
     let last = words.next().unwrap_or("");
+    if first.is_empty() || second.is_empty() {
+        return Err(broken("the first line is none"));
+    }
     let is_answer = first.starts_with("HTTP/");
     let mut head = Head {
         len,

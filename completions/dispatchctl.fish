@@ -478,6 +478,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l list
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l ledger -d 'What it accepted, one JSON object a line; kept over restarts' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l pace-ms -d 'Time between two statuses of a message' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l inbound-url -d 'Where technicians\' replies are posted, e.g. http://127.0.0.1:3000/webhooks/twilio/sms-inbound' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l airtable-pause-ms -d 'How long Airtable refuses everything after more than 5 requests in a second' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l seed -d 'Repeats chance' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
@@ -489,6 +490,7 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l tcp-faults -d 'Put a TCP peer in front, for faults of the wire: cut, trickle, reset, half_open, garbage, wrong_length'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'

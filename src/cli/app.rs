@@ -246,6 +246,10 @@ impl App {
             config.auth_token = t.auth_token.expose_secret().to_owned();
             config.api_key = t.api_key.as_ref().map(|(sid, secret)| (sid.clone(), secret.expose_secret().to_owned()));
         }
+        if let Some(a) = &self.config.airtable {
+            config.airtable_token = secrecy::ExposeSecret::expose_secret(&a.token).to_owned();
+            config.airtable_base.clone_from(&a.base_id);
+        }
         Sandbox::start(config).await
     }
 }

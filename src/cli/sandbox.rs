@@ -1,4 +1,4 @@
-//! `sandbox`: the fake Twilio on a port of your choice, for your own integration tests.
+//! `sandbox`: the fake Twilio and Airtable on a port of your choice, for your own integration tests.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,7 +7,9 @@ use std::time::Duration;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
-use crate::config::{self, SANDBOX_ACCOUNT_SID, SANDBOX_AUTH_TOKEN, Sources};
+use crate::config::{
+    self, SANDBOX_ACCOUNT_SID, SANDBOX_AIRTABLE_BASE_ID, SANDBOX_AIRTABLE_TOKEN, SANDBOX_AUTH_TOKEN, Sources,
+};
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxError};
 use crate::telemetry;
 
@@ -31,6 +33,12 @@ pub(crate) struct Args {
     /// Where technicians' replies are posted, e.g. http://127.0.0.1:3000/webhooks/twilio/sms-inbound
     #[arg(long, value_name = "URL")]
     inbound_url: Option<String>,
+    /// How long Airtable refuses everything after more than 5 requests in a second
+    #[arg(long, value_name = "MS", default_value_t = 30_000)]
+    airtable_pause_ms: u64,
+    /// Put a TCP peer in front, for faults of the wire: cut, trickle, reset, half_open, garbage, wrong_length
+    #[arg(long)]
+    tcp_faults: bool,
     /// Repeats chance
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -44,9 +52,14 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
     config.pace = Duration::from_millis(args.pace_ms);
     config.inbound_url.clone_from(&args.inbound_url);
     config.seed = args.seed;
+    config.airtable_pause = Duration::from_millis(args.airtable_pause_ms);
+    config.tcp_faults = args.tcp_faults;
     let accepted = accepted(global, out)?;
-    let shown_token =
-        if accepted.auth_token == SANDBOX_AUTH_TOKEN { SANDBOX_AUTH_TOKEN } else { "**** (as configured)" };
+    let shown = |token: &str, fixed: &'static str| if token == fixed { fixed } else { "**** (as configured)" };
+    let shown_token = shown(&accepted.auth_token, SANDBOX_AUTH_TOKEN);
+    let shown_airtable = shown(&accepted.airtable_token, SANDBOX_AIRTABLE_TOKEN);
+    config.airtable_token = accepted.airtable_token;
+    config.airtable_base.clone_from(&accepted.airtable_base);
     config.account_sid.clone_from(&accepted.account_sid);
     config.auth_token = accepted.auth_token;
     config.api_key = accepted.api_key;
@@ -58,12 +71,22 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
     })?;
     let url = sandbox.base_url();
     if out.is_json() {
-        out.object_line(&json!({ "baseUrl": url, "accountSid": accepted.account_sid, "authToken": shown_token, "ledger": args.ledger }));
+        out.object_line(&json!({
+            "baseUrl": url,
+            "accountSid": accepted.account_sid,
+            "authToken": shown_token,
+            "airtableToken": shown_airtable,
+            "airtableBase": accepted.airtable_base,
+            "ledger": args.ledger,
+        }));
     } else {
         out.line(&format!("sandbox at {url}"));
         out.line(&format!("  TWILIO_ACCOUNT_SID={}", accepted.account_sid));
         out.line(&format!("  TWILIO_AUTH_TOKEN={shown_token}"));
         out.line(&format!("  DISPATCHCTL_TWILIO__BASE_URL={url}"));
+        out.line(&format!("  AIRTABLE_API_KEY={shown_airtable}"));
+        out.line(&format!("  AIRTABLE_BASE_ID={}", accepted.airtable_base));
+        out.line(&format!("  DISPATCHCTL_AIRTABLE__BASE_URL={url}"));
         out.line(&format!("  ledger: {} and {url}/_sandbox/ledger", args.ledger.display()));
     }
     signals::stop_asked().await;
@@ -71,34 +94,43 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
     Ok(ExitStatus::Done)
 }
 
-/// What the sandbox takes as Twilio's credentials.
+/// What the sandbox takes as credentials.
 struct Accepted {
     account_sid: String,
     auth_token: String,
     api_key: Option<(String, String)>,
+    airtable_token: String,
+    airtable_base: String,
 }
 
 /// The configured credentials, as a `serve` in test mode with the same configuration uses them; else fixed ones. A
 /// configuration that was named must be right; one that was only found does not keep a sandbox from starting.
 fn accepted(global: &Global, out: &Output) -> Result<Accepted, CliError> {
     let sources = Sources::from_process(global.config.clone(), None, true, Vec::new());
-    let twilio = match config::load(&sources) {
-        Ok(config) => config.twilio,
+    let (twilio, airtable) = match config::load(&sources) {
+        Ok(config) => (config.twilio, config.airtable),
         Err(e) if global.config.is_some() => return Err(e.into()),
         Err(e) => {
             out.chat(&format!("the configuration is not used, the sandbox takes its own credentials: {e}"));
-            None
+            (None, None)
         }
     };
     let open = |s: &secrecy::SecretString| s.expose_secret().to_owned();
-    Ok(match twilio {
-        Some(t) => Accepted {
-            account_sid: t.account_sid,
-            auth_token: open(&t.auth_token),
-            api_key: t.api_key.map(|(sid, secret)| (sid, open(&secret))),
-        },
-        None => {
-            Accepted { account_sid: SANDBOX_ACCOUNT_SID.into(), auth_token: SANDBOX_AUTH_TOKEN.into(), api_key: None }
-        }
-    })
+    let mut accepted = Accepted {
+        account_sid: SANDBOX_ACCOUNT_SID.into(),
+        auth_token: SANDBOX_AUTH_TOKEN.into(),
+        api_key: None,
+        airtable_token: SANDBOX_AIRTABLE_TOKEN.into(),
+        airtable_base: SANDBOX_AIRTABLE_BASE_ID.into(),
+    };
+    if let Some(t) = twilio {
+        accepted.account_sid = t.account_sid;
+        accepted.auth_token = open(&t.auth_token);
+        accepted.api_key = t.api_key.map(|(sid, secret)| (sid, open(&secret)));
+    }
+    if let Some(a) = airtable {
+        accepted.airtable_token = open(&a.token);
+        accepted.airtable_base = a.base_id;
+    }
+    Ok(accepted)
 }

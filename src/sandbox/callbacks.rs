@@ -345,6 +345,7 @@ impl CallbackLine {
                 to: Some(&message.to),
                 from: message.from.as_deref(),
                 status: Some(message.status),
+                ..Subject::default()
             };
             let mut hit = |kind| state.faults.hit(&[kind], subject, &self.shared.ids);
             let late = hit(FaultKind::DelayCallbacks).and_then(|f| f.delay_ms).map(Duration::from_millis);

@@ -1,4 +1,4 @@
-//! The handles under `/_sandbox/`: ledger, faults, people, replies and forged callbacks. JSON in, JSON out, no password:
+//! The handles under `/_sandbox/`: ledger, faults, people, replies, forged callbacks and the Airtable base by hand. JSON in, JSON out, no password:
 //! it listens on loopback and holds nobody's data.
 //!
 //! `reply` and `forge` answer with what the webhook answered, so the sandbox serves nothing else meanwhile (16 s at most):
@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use wiremock::{Request, ResponseTemplate};
 
+use super::airtable::{self, StaffAction};
 use super::callbacks::{self, Posted, Target};
 use super::faults::Fault;
 use super::people::{self, Person, ReplyNow};
@@ -57,6 +58,8 @@ fn route(shared: &Arc<Shared>, request: &Request) -> Done {
         ("POST", "/_sandbox/people") => set_people(shared, request),
         ("POST", "/_sandbox/reply") => reply(shared, request),
         ("POST", "/_sandbox/forge") => forge(shared, request),
+        ("GET", "/_sandbox/airtable") => Ok((200, shared.state().airtable.shown())),
+        ("POST", "/_sandbox/airtable") => by_hand(shared, request),
         ("POST", "/_sandbox/settings") => settings(shared, request),
         (method, path) => Err((404, format!("{method} {path} is not one of the sandbox's controls"))),
     }
@@ -108,6 +111,12 @@ struct Settings {
     #[serde(default, deserialize_with = "given")]
     inbound_url: Option<Option<String>>,
     pace_ms: Option<u64>,
+    /// Airtable: how long everything is refused after one request too many.
+    airtable_pause_ms: Option<u64>,
+    /// Airtable: requests a second; 0 takes any number.
+    airtable_per_second: Option<usize>,
+    /// Airtable: how long an offset can be used.
+    airtable_offset_ms: Option<u64>,
 }
 
 /// Tells an explicit null (no webhook any more) from an absent field.
@@ -124,7 +133,34 @@ fn settings(shared: &Shared, request: &Request) -> Done {
     if let Some(ms) = settings.pace_ms {
         state.pace = Duration::from_millis(ms);
     }
-    Ok((200, json!({ "inboundUrl": state.inbound_url, "paceMs": u64::try_from(state.pace.as_millis()).unwrap_or(0) })))
+    if let Some(ms) = settings.airtable_pause_ms {
+        state.airtable.rate.pause = Duration::from_millis(ms);
+    }
+    if let Some(n) = settings.airtable_per_second {
+        state.airtable.rate.per_second = n;
+    }
+    if let Some(ms) = settings.airtable_offset_ms {
+        state.airtable.iterators.live = Duration::from_millis(ms);
+    }
+    let ms = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
+    let told = json!({
+        "inboundUrl": state.inbound_url,
+        "paceMs": ms(state.pace),
+        "airtablePauseMs": ms(state.airtable.rate.pause),
+        "airtablePerSecond": state.airtable.rate.per_second,
+        "airtableOffsetMs": ms(state.airtable.iterators.live),
+    });
+    Ok((200, told))
+}
+
+/// Actions are done in order, up to the first that cannot be.
+fn by_hand(shared: &Shared, request: &Request) -> Done {
+    let actions: Vec<StaffAction> = one_or_many(request)?;
+    let mut told = Vec::with_capacity(actions.len());
+    for action in actions {
+        told.push(airtable::by_hand(shared, action).map_err(|e| (400, e))?);
+    }
+    Ok((200, json!({ "done": told })))
 }
 
 fn reply(shared: &Arc<Shared>, request: &Request) -> Done {

@@ -64,7 +64,8 @@ pub(super) fn create(shared: &Arc<Shared>, form: &[u8]) -> Result<Answer, Refusa
         FaultKind::Delay,
     ];
     let sender = params.get("From").or(params.get("MessagingServiceSid"));
-    let subject = Subject { on: Some(On::Create), to: params.get("To"), from: sender, status: None };
+    let subject =
+        Subject { on: Some(On::Create), to: params.get("To"), from: sender, status: None, ..Subject::default() };
     let fault = {
         let mut state = shared.state();
         state.counts.create += 1;
@@ -107,7 +108,7 @@ fn accept(shared: &Arc<Shared>, params: &Params) -> Result<wiremock::ResponseTem
     let outcome = if opted_out {
         Outcome::Failed(21610)
     } else {
-        let subject = Subject { on: None, to: Some(to), from: sender, status: None };
+        let subject = Subject { on: None, to: Some(to), from: sender, status: None, ..Subject::default() };
         let fault = shared.state().faults.hit(&[FaultKind::Outcome], subject, &shared.ids);
         fault.map_or(Outcome::Delivered, |f| f.ends_in())
     };

@@ -32,10 +32,58 @@ pub enum FaultKind {
     DelayCallbacks,
     /// A list shows a message only when it is `delayMs` old.
     ListLag,
-    /// Every request to the API is dropped without a byte, for `delayMs` from now where given.
+    /// Every request to the service is dropped without a byte, for `delayMs` from now where given.
     Away,
     /// The message ends in `outcome` with `errorCode`.
     Outcome,
+    /// Airtable: the JSON of the answer breaks off at byte `at` (its half); what was asked is done.
+    Truncate,
+    /// Airtable: the base does not know `field` (of `table`, else of every table); a primary field is never missing.
+    FieldMissing,
+    /// Airtable: a write in which `field` gets `value` (anything, where absent) is refused whole, 422.
+    Poison,
+    /// The wire: the answer ends at byte `at` (0), and the connection with it. With `forward: false` it is the request
+    /// that is cut there, and the service never sees it.
+    Cut,
+    /// The wire: the answer comes in pieces of `at` bytes (1), `delayMs` (10) apart.
+    Trickle,
+    /// The wire: a reset in place of the answer, or after its first `at` bytes.
+    Reset,
+    /// The wire: the request is taken, nothing ever comes back.
+    HalfOpen,
+    /// The wire: `at` (256) bytes of noise in place of the answer.
+    Garbage,
+    /// The wire: the answer claims to be `by` (10) bytes longer than it is, or shorter where that is negative.
+    WrongLength,
+}
+
+impl FaultKind {
+    /// All that happen to the bytes, in front of the service.
+    pub(super) const WIRE: &[Self] =
+        &[Self::Cut, Self::Trickle, Self::Reset, Self::HalfOpen, Self::Garbage, Self::WrongLength];
+
+    pub(super) fn is_wire(self) -> bool {
+        Self::WIRE.contains(&self)
+    }
+
+    /// Whether only Airtable's requests can be hit.
+    fn is_airtable(self) -> bool {
+        matches!(self, Self::Truncate | Self::FieldMissing | Self::Poison)
+    }
+}
+
+/// The form of an Airtable refusal; all of them have been seen (`facts/airtable.md` §6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shape {
+    /// `{"error":{"type":…,"message":…}}`
+    Object,
+    /// `{"error":"…"}`
+    Text,
+    /// `{"errors":[{"error":…,"message":…}]}`
+    List,
+    /// A page for people, no JSON.
+    Html,
 }
 
 /// Which requests a fault concerns.
@@ -48,8 +96,25 @@ pub enum On {
     Fetch,
     /// Listing.
     List,
-    /// All of them.
+    /// All of these.
     Any,
+    /// Every request to Airtable.
+    Airtable,
+    /// Reading Airtable's records.
+    #[serde(rename = "airtable_read")]
+    AirtableRead,
+    /// Writing them.
+    #[serde(rename = "airtable_write")]
+    AirtableWrite,
+    /// Airtable's meta API.
+    #[serde(rename = "airtable_meta")]
+    AirtableMeta,
+}
+
+impl On {
+    fn is_airtable(self) -> bool {
+        matches!(self, Self::Airtable | Self::AirtableRead | Self::AirtableWrite | Self::AirtableMeta)
+    }
 }
 
 /// How a message is made to end.
@@ -72,7 +137,7 @@ pub enum OutcomeWord {
 pub struct Fault {
     /// What goes wrong.
     pub kind: FaultKind,
-    /// On which requests; `away` concerns all.
+    /// On which requests; `away` concerns all of the service (Twilio, unless this names Airtable).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on: Option<On>,
     /// HTTP status of a refusal, 200 to 599.
@@ -114,6 +179,42 @@ pub struct Fault {
     /// `outcome`: with which code (30008 where absent).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<u32>,
+    /// Airtable and the wire: only requests with this method.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// Airtable and the wire: only requests whose path, as sent, begins like this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// It disarms itself after this many milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_ms: Option<u64>,
+    /// Airtable: `type` of a refusal, else the usual one of its status.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub error_type: Option<String>,
+    /// Airtable: text of a refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Airtable: form of a refusal, else the usual one of its status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Shape>,
+    /// `field_missing`: in this table only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    /// `field_missing`, `poison`: which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// `poison`: with which value, as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// The wire and `truncate`: at which byte, or how many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<u64>,
+    /// `wrong_length`: by how many bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<i64>,
+    /// The wire: whether the service gets the request (true).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forward: Option<bool>,
 }
 
 impl Fault {
@@ -135,6 +236,18 @@ impl Fault {
             coin: None,
             outcome: None,
             error_code: None,
+            method: None,
+            path: None,
+            for_ms: None,
+            error_type: None,
+            message: None,
+            shape: None,
+            table: None,
+            field: None,
+            value: None,
+            at: None,
+            by: None,
+            forward: None,
         }
     }
 
@@ -158,7 +271,43 @@ impl Fault {
         if self.kind == FaultKind::Outcome && self.outcome.is_none() {
             return Err("outcome is missing: delivered, undelivered, failed or sent".into());
         }
+        self.check_new()
+    }
+
+    /// What belongs to Airtable or to the wire alone.
+    fn check_new(&self) -> Result<(), String> {
+        let (wire, airtable) = (self.kind.is_wire(), self.is_airtable());
+        if (wire || self.kind.is_airtable()) && self.on.is_some_and(|on| wire || !on.is_airtable()) {
+            return Err("on does not go with this kind".into());
+        }
+        if !wire && !airtable && (self.method.is_some() || self.path.is_some()) {
+            return Err("method and path go with a fault of the wire or of Airtable".into());
+        }
+        if (wire || airtable) && (self.to.is_some() || self.from.is_some()) {
+            return Err("to and from go with Twilio's faults".into());
+        }
+        if matches!(self.kind, FaultKind::FieldMissing | FaultKind::Poison) && self.field.is_none() {
+            return Err("field is missing".into());
+        }
+        if self.kind == FaultKind::Poison && (self.every.is_some() || self.share.is_some()) {
+            return Err("every and share do not go with poison: it hits each write that matches".into());
+        }
+        let needs_answer = matches!(self.kind, FaultKind::Trickle | FaultKind::WrongLength);
+        if needs_answer && self.forward == Some(false) {
+            return Err("without forward there is no answer to spoil".into());
+        }
         Ok(())
+    }
+
+    /// Whether it hits Airtable's requests.
+    fn is_airtable(&self) -> bool {
+        self.kind.is_airtable() || self.on.is_some_and(On::is_airtable)
+    }
+
+    /// How long it stays armed.
+    pub(super) fn lives_ms(&self) -> Option<u64> {
+        let away = (self.kind == FaultKind::Away).then_some(self.delay_ms).flatten();
+        self.for_ms.or(away)
     }
 
     /// How a message hit by this one ends.
@@ -184,6 +333,10 @@ pub(super) struct Subject<'a> {
     pub(super) from: Option<&'a str>,
     /// The status that a callback tells.
     pub(super) status: Option<Status>,
+    /// The request's method, where it counts.
+    pub(super) method: Option<&'a str>,
+    /// Its path as sent, where it counts.
+    pub(super) path: Option<&'a str>,
 }
 
 /// An armed fault and what it has done.
@@ -245,12 +398,53 @@ impl Faults {
             .iter_mut()
             .find_map(|a| (kinds.contains(&a.fault.kind) && a.hits(subject, ids)).then(|| a.fault.clone()))
     }
+
+    /// Every fault of this kind that hits this one; counted.
+    pub(super) fn hit_all(&mut self, kind: FaultKind, subject: Subject<'_>, ids: &Ids) -> Vec<Fault> {
+        let hits = self.list.iter_mut().filter(|a| a.fault.kind == kind);
+        hits.filter_map(|a| a.hits(subject, ids).then(|| a.fault.clone())).collect()
+    }
+
+    /// Every fault of this kind that could hit this one, with its id; [`Faults::count`] counts those that did.
+    pub(super) fn standing(&self, kind: FaultKind, subject: Subject<'_>) -> Vec<(u64, Fault)> {
+        let able = |a: &&Armed| {
+            a.fault.kind == kind && a.concerns(subject) && a.fault.times.is_none_or(|times| a.fired < times)
+        };
+        self.list.iter().filter(able).map(|a| (a.id, a.fault.clone())).collect()
+    }
+
+    /// Counts a hit of a standing fault.
+    pub(super) fn count(&mut self, id: u64) {
+        for a in self.list.iter_mut().filter(|a| a.id == id) {
+            a.matched += 1;
+            a.fired = a.fired.saturating_add(1);
+        }
+    }
+
+    /// Whether any fault of the wire is armed.
+    pub(super) fn any_wire(&self) -> bool {
+        self.list.iter().any(|a| a.fault.kind.is_wire())
+    }
 }
 
 impl Armed {
-    fn hits(&mut self, subject: Subject<'_>, ids: &Ids) -> bool {
+    /// Whether it could hit this one.
+    fn concerns(&self, subject: Subject<'_>) -> bool {
         let f = &self.fault;
+        let begins = |wanted: &Option<String>, is: Option<&str>| match wanted.as_deref() {
+            None => true,
+            Some(wanted) => is.is_some_and(|is| is.starts_with(wanted)),
+        };
+        let named = f.method.as_deref().is_none_or(|m| subject.method.is_some_and(|is| is.eq_ignore_ascii_case(m)));
+        if !named || !begins(&f.path, subject.path) {
+            return false;
+        }
+        let asked_of_airtable = subject.on.is_some_and(On::is_airtable);
         let on = match (f.on, subject.on) {
+            _ if f.kind.is_wire() => true,
+            _ if f.is_airtable() != asked_of_airtable => false,
+            (None | Some(On::Airtable), _) if asked_of_airtable => true,
+            (on, request) if asked_of_airtable => on == request,
             _ if matches!(f.kind, FaultKind::Away | FaultKind::ListLag) => true,
             (Some(On::Any), _) | (_, None) => true,
             (on, Some(request)) => on.unwrap_or(On::Create) == request,
@@ -265,9 +459,14 @@ impl Armed {
             (Some(_), None) => wide,
             (Some(wanted), Some(is)) => wanted == is,
         };
-        if !on || !status || !same(&f.to, subject.to) || !same(&f.from, subject.from) {
+        on && status && same(&f.to, subject.to) && same(&f.from, subject.from)
+    }
+
+    fn hits(&mut self, subject: Subject<'_>, ids: &Ids) -> bool {
+        if !self.concerns(subject) {
             return false;
         }
+        let f = &self.fault;
         if f.times.is_some_and(|t| self.fired >= t) {
             return false;
         }

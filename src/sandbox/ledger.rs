@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::SandboxError;
+use super::airtable::Change;
 use super::messages::{Direction, Message, Status};
 use crate::domain::Timestamp;
 use crate::domain::phone::masked;
@@ -83,6 +84,8 @@ pub(super) enum Line {
     Status(StatusLine),
     /// A request that the real service would have taken without a word.
     Violation(Violation),
+    /// The base was changed.
+    Airtable(Box<Change>),
 }
 
 /// A line of the file, as written.
@@ -95,6 +98,8 @@ pub(super) enum LineRef<'a> {
     Status(&'a StatusLine),
     /// See [`Line::Violation`].
     Violation(&'a Violation),
+    /// See [`Line::Airtable`].
+    Airtable(&'a Change),
 }
 
 /// A message's step.

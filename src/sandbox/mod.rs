@@ -1,5 +1,6 @@
-//! A stand-in for the provider, for drills, demos and other people's integration tests: Twilio's Messages (create, fetch,
-//! list) over HTTP on loopback, with signed status callbacks, technicians who reply, faults on demand, and a ledger.
+//! A stand-in for the providers, for drills, demos and other people's integration tests, over HTTP on loopback: Twilio's
+//! Messages (create, fetch, list), with signed status callbacks, technicians who reply, faults on demand, and a ledger;
+//! and an Airtable base with its schema.
 //!
 //! The ledger is the judge of "lost" and "doubled", so nothing here shares code with the client that it judges: the
 //! sandbox imports the domain's words, the clock and the ids, and signs its callbacks with an HMAC of its own.
@@ -12,6 +13,7 @@
 //! Bounds: the HTTP server is `wiremock`, which cannot limit a request's size, refuse a connection while it runs, or cut
 //! an answer in its middle. Stop the sandbox and start it on the same port and ledger to play a host that is gone.
 
+mod airtable;
 mod callbacks;
 mod controls;
 mod create;
@@ -21,6 +23,7 @@ mod messages;
 mod people;
 mod server;
 mod state;
+mod tcp;
 #[cfg(test)]
 mod tests;
 mod twilio;
@@ -32,7 +35,8 @@ use std::time::Duration;
 
 use crate::clock::Clock as _;
 
-pub use faults::{Fault, FaultKind, On, OutcomeWord};
+pub use airtable::{AirtableRequest, AirtableRequests, AirtableRow, FieldType, Permission, StaffAction};
+pub use faults::{Fault, FaultKind, On, OutcomeWord, Shape};
 pub use ledger::LedgerEntry;
 pub use messages::{Direction, Status};
 pub use people::{Person, Reply};
@@ -44,6 +48,10 @@ use state::Shared;
 pub const DEFAULT_ACCOUNT_SID: &str = "AC5a9db0c5a9db0c5a9db0c5a9db0c5a9d";
 /// The auth token of [`DEFAULT_ACCOUNT_SID`]: signs callbacks and opens the API.
 pub const DEFAULT_AUTH_TOKEN: &str = "5a9db0c0ffee5a9db0c0ffee5a9db0c0";
+/// The Airtable token where none is configured.
+pub const DEFAULT_AIRTABLE_TOKEN: &str = "patSandbox.sandbox-airtable-token";
+/// The Airtable base where none is configured.
+pub const DEFAULT_AIRTABLE_BASE: &str = "appSandbox0000000";
 
 /// How a sandbox is started.
 #[derive(Clone)]
@@ -64,8 +72,16 @@ pub struct SandboxConfig {
     pub inbound_url: Option<String>,
     /// Technicians who reply by themselves.
     pub people: Vec<Person>,
-    /// Decides every chance (faults with `share` or `coin`, ids).
+    /// Decides every chance (faults with `share` or `coin`, ids, the order of Airtable's unsorted lists).
     pub seed: u64,
+    /// Opens the Airtable API.
+    pub airtable_token: String,
+    /// The base: `app` and 14 letters or digits.
+    pub airtable_base: String,
+    /// How long Airtable refuses everything after the sixth request of a second; the real one: 30 s.
+    pub airtable_pause: Duration,
+    /// Whether a TCP peer stands in front, for the faults of the wire.
+    pub tcp_faults: bool,
 }
 
 impl SandboxConfig {
@@ -81,6 +97,10 @@ impl SandboxConfig {
             inbound_url: None,
             people: Vec::new(),
             seed: 1,
+            airtable_token: DEFAULT_AIRTABLE_TOKEN.to_owned(),
+            airtable_base: DEFAULT_AIRTABLE_BASE.to_owned(),
+            airtable_pause: Duration::from_secs(30),
+            tcp_faults: false,
         }
     }
 }
@@ -164,8 +184,12 @@ impl Sandbox {
             .enable_all()
             .build()
             .map_err(SandboxError::Runtime)?;
-        let shared = match Shared::open(config, runtime.handle().clone()) {
-            Ok(shared) => Arc::new(shared),
+        let opened = Shared::open(config, runtime.handle().clone()).map(Arc::new).and_then(|shared| {
+            let behind = if shared.has_front { behind(listener, &shared) } else { Ok(listener) };
+            behind.map(|l| (shared, l)).map_err(|source| SandboxError::Listen { addr, source })
+        });
+        let (shared, listener) = match opened {
+            Ok(opened) => opened,
             Err(e) => {
                 runtime.shutdown_background();
                 return Err(e);
@@ -212,6 +236,24 @@ impl Sandbox {
         self.shared.set_inbound_url(url).map_err(SandboxError::Config)
     }
 
+    /// The rows of a table of the Airtable base, named by name or id, in the order in which they were made.
+    pub fn airtable_rows(&self, table: &str) -> Vec<AirtableRow> {
+        self.shared.state().airtable.rows(table)
+    }
+
+    /// All requests to Airtable since the start.
+    pub fn airtable_requests(&self) -> AirtableRequests {
+        self.shared.state().airtable.requests().clone()
+    }
+
+    /// Does something to the Airtable base by hand, as `POST /_sandbox/airtable` does; what is told of it, e.g. `{"id":…}`.
+    ///
+    /// # Errors
+    /// [`SandboxError::Config`] says what is wrong with it; nothing was changed.
+    pub fn airtable_by_hand(&self, action: StaffAction) -> Result<serde_json::Value, SandboxError> {
+        airtable::by_hand(&self.shared, action).map_err(SandboxError::Config)
+    }
+
     /// Stops serving, drops what is under way, closes the ledger and waits (2 s at most) until the port is free again.
     pub async fn shutdown(mut self) {
         self.stop();
@@ -228,6 +270,13 @@ impl Sandbox {
         }
         self.server = None;
     }
+}
+
+/// Puts the peer in front on `listener`; where the server behind it listens.
+fn behind(listener: std::net::TcpListener, shared: &Arc<Shared>) -> std::io::Result<std::net::TcpListener> {
+    let behind = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))?;
+    tcp::start(listener, behind.local_addr()?, shared)?;
+    Ok(behind)
 }
 
 impl Drop for Sandbox {

@@ -160,8 +160,13 @@ fn own_message(shared: &Shared, direction: Direction, from: Option<String>, to: 
 pub(super) async fn deliver(shared: &Arc<Shared>, message: &Message) -> Posted {
     let target = {
         let mut state = shared.state();
-        let subject =
-            Subject { on: None, to: Some(&message.to), from: message.from.as_deref(), status: Some(Status::Received) };
+        let subject = Subject {
+            on: None,
+            to: Some(&message.to),
+            from: message.from.as_deref(),
+            status: Some(Status::Received),
+            ..Subject::default()
+        };
         let withheld = state.faults.hit(&[FaultKind::WithholdCallbacks], subject, &shared.ids).is_some();
         state.inbound_url.as_deref().filter(|_| !withheld).and_then(|u| Target::parse(u).ok())
     };

@@ -8,8 +8,9 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use wiremock::Request;
 
+use super::airtable::{self, Airtable};
 use super::callbacks::Target;
-use super::faults::{Fault, FaultKind, Faults};
+use super::faults::{Fault, Faults};
 use super::ledger::{LedgerFile, Line, LineRef, StatusLine, Violation};
 use super::messages::{Direction, Message, Messages, Status};
 use super::people::{Person, is_opt_in, is_opt_out};
@@ -61,6 +62,7 @@ pub(super) struct State {
     pub(super) violations_total: u64,
     pub(super) counts: Counts,
     pub(super) callbacks: VecDeque<CallbackRecord>,
+    pub(super) airtable: Airtable,
 }
 
 /// The sandbox behind its server.
@@ -68,6 +70,10 @@ pub(super) struct Shared {
     pub(super) account_sid: String,
     pub(super) auth_token: String,
     pub(super) api_key: Option<(String, String)>,
+    pub(super) airtable_token: String,
+    pub(super) airtable_base: String,
+    /// Whether a peer in front can spoil the bytes.
+    pub(super) has_front: bool,
     pub(super) clock: SystemClock,
     pub(super) ids: Ids,
     pub(super) runtime: tokio::runtime::Handle,
@@ -82,6 +88,10 @@ impl Shared {
         let hex = config.account_sid.strip_prefix("AC").unwrap_or("");
         if hex.len() != 32 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(SandboxError::Config("the sandbox's account SID is AC and 32 hex digits".into()));
+        }
+        let base = config.airtable_base.strip_prefix("app").unwrap_or("");
+        if base.len() != 14 || !base.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            return Err(SandboxError::Config("the sandbox's base is app and 14 letters or digits".into()));
         }
         if let Some(url) = &config.inbound_url {
             Target::parse(url).map_err(|e| SandboxError::Config(format!("inbound URL: {e}")))?;
@@ -100,12 +110,16 @@ impl Shared {
             violations_total: 0,
             counts: Counts::default(),
             callbacks: VecDeque::new(),
+            airtable: Airtable::new(config.seed, config.airtable_pause),
         };
         state.reload(lines);
         Ok(Self {
             account_sid: config.account_sid,
             auth_token: config.auth_token,
             api_key: config.api_key,
+            airtable_token: config.airtable_token,
+            airtable_base: config.airtable_base,
+            has_front: config.tcp_faults,
             clock: SystemClock::new(),
             ids: Ids::seeded(config.seed),
             runtime,
@@ -124,6 +138,8 @@ impl Shared {
     pub(super) fn answer(self: &Arc<Self>, request: &Request) -> Answer {
         if request.url.path().starts_with("/_sandbox/") {
             controls::answer(self, request)
+        } else if request.url.path().starts_with("/v0/") {
+            airtable::answer(self, request)
         } else {
             twilio::answer(self, request)
         }
@@ -134,9 +150,12 @@ impl Shared {
         format!("{prefix}{}", self.ids.uuid(self.clock.now()).simple())
     }
 
-    /// Arms a fault; an `away` with a delay disarms itself.
+    /// Arms a fault; one with an end disarms itself.
     pub(super) fn add_fault(self: &Arc<Self>, fault: Fault) -> Result<u64, String> {
-        let back = (fault.kind == FaultKind::Away).then_some(fault.delay_ms).flatten();
+        if fault.kind.is_wire() && !self.has_front {
+            return Err("faults of the wire need a sandbox that was started with --tcp-faults".into());
+        }
+        let back = fault.lives_ms();
         let id = self.state().faults.add(fault)?;
         if let Some(ms) = back {
             let shared = self.clone();
@@ -221,6 +240,7 @@ impl State {
                 Line::Status(s) => {
                     self.messages.advance(&s.sid, s.status, s.from.as_deref(), s.at);
                 }
+                Line::Airtable(change) => self.airtable.reload(*change),
                 Line::Violation(v) => {
                     self.violations_total += 1;
                     self.violations.push(v);

@@ -224,7 +224,7 @@ fn fetch(shared: &Shared, path: &str, sid: &str, query: &str) -> Result<Answer, 
         state.counts.fetch += 1;
         let body = state.messages.get(sid).map(|m| (resource(shared, m), m.to.clone(), m.from.clone()));
         let (to, from) = body.as_ref().map_or((None, None), |(_, to, from)| (Some(to.as_str()), from.as_deref()));
-        let subject = Subject { on: Some(On::Fetch), to, from, status: None };
+        let subject = Subject { on: Some(On::Fetch), to, from, status: None, ..Subject::default() };
         (state.faults.hit(READ_FAULTS, subject, &shared.ids), body.map(|(json, _, _)| json))
     };
     match (body, &fault) {
@@ -310,7 +310,7 @@ fn list(shared: &Shared, path: &str, query: &str) -> Result<Answer, Refusal> {
     let now = shared.clock.now();
     let mut state = shared.state();
     state.counts.list += 1;
-    let subject = Subject { on: Some(On::List), to: filter.to, from: filter.from, status: None };
+    let subject = Subject { on: Some(On::List), to: filter.to, from: filter.from, status: None, ..Subject::default() };
     let fault = state.faults.hit(READ_FAULTS, subject, &shared.ids);
     let lag = state.faults.hit(&[FaultKind::ListLag], subject, &shared.ids);
     let hidden = |m: &Message| {

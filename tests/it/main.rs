@@ -11,6 +11,7 @@ mod concurrency;
 mod crash;
 mod main_job;
 mod recover;
+mod sandbox;
 mod send;
 mod settle;
 mod storm;

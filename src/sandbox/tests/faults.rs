@@ -198,11 +198,11 @@ async fn away_ends_by_itself() {
 async fn the_sample_shows_every_kind_and_arms() {
     let sample: serde_json::Value =
         serde_json::from_str(include_str!("../../../fixtures/sandbox/faults.json")).expect("json");
-    let b = Bench::start().await;
+    let b = Bench::with(|c| c.tcp_faults = true).await;
     let (status, answer) = b.control("faults", sample.clone()).await;
     let all = sample.as_array().expect("a list");
     assert_eq!((status, answer["ids"].as_array().map(Vec::len)), (201, Some(all.len())), "{answer}");
     let kinds: std::collections::BTreeSet<_> = all.iter().filter_map(|f| f["kind"].as_str()).collect();
-    assert_eq!(kinds.len(), 13, "{kinds:?}");
+    assert_eq!(kinds.len(), 22, "{kinds:?}");
     assert_eq!(b.get("/_sandbox/faults").await.1["faults"][3]["kind"], "drop_after_accept");
 }

@@ -1,16 +1,24 @@
 //! The sandbox from outside: over HTTP, as its clients see it.
 
+mod airtable;
+mod airtable_faults;
 mod api;
 mod callbacks;
+mod clients;
 mod faults;
+mod formulas;
 mod people;
+mod tcp;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{DEFAULT_ACCOUNT_SID, DEFAULT_AUTH_TOKEN, LedgerEntry, Sandbox, SandboxConfig};
+use super::{
+    DEFAULT_ACCOUNT_SID, DEFAULT_AIRTABLE_BASE, DEFAULT_AIRTABLE_TOKEN, DEFAULT_AUTH_TOKEN, LedgerEntry, Sandbox,
+    SandboxConfig,
+};
 use crate::clock::{Clock as _, SystemClock};
 
 pub(super) const SAM: &str = "+19495550101";
@@ -41,7 +49,9 @@ impl Bench {
     }
 
     pub(super) fn url(&self, rest: &str) -> String {
-        if rest.starts_with('/') && (rest.starts_with("/_sandbox") || rest.starts_with("/2010")) {
+        if rest.starts_with('/')
+            && (rest.starts_with("/_sandbox") || rest.starts_with("/2010") || rest.starts_with("/v0/"))
+        {
             return format!("{}{rest}", self.sandbox.base_url());
         }
         format!("{}/2010-04-01/Accounts/{DEFAULT_ACCOUNT_SID}{rest}", self.sandbox.base_url())
@@ -82,6 +92,36 @@ impl Bench {
         let url = self.url(&format!("/_sandbox/{what}"));
         let answer = self.client.post(url).body(body.to_string()).send().await.expect("answers");
         (answer.status().as_u16(), serde_json::from_slice(&answer.bytes().await.expect("body")).unwrap_or(Value::Null))
+    }
+
+    /// A request to the Airtable API with the right token; `path` begins after the base's id.
+    pub(super) async fn airtable(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let url = self.url(&format!("/v0/{DEFAULT_AIRTABLE_BASE}/{path}"));
+        let (status, body) = self.raw_airtable(method, &url, &body).await.expect("answers");
+        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
+    /// As [`Bench::airtable`], by whole URL and with whatever comes back.
+    pub(super) async fn raw_airtable(&self, method: &str, url: &str, body: &Value) -> reqwest::Result<(u16, Vec<u8>)> {
+        let method = method.parse().expect("a method");
+        let mut request = self.client.request(method, url).bearer_auth(DEFAULT_AIRTABLE_TOKEN);
+        if !body.is_null() {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let answer = request.send().await?;
+        Ok((answer.status().as_u16(), answer.bytes().await?.to_vec()))
+    }
+
+    /// As many requests a second as a test likes.
+    pub(super) async fn unhurried(self) -> Self {
+        assert_eq!(self.control("settings", serde_json::json!({ "airtablePerSecond": 0 })).await.0, 200);
+        self
+    }
+
+    /// What the shop's staff does; what is told of it.
+    pub(super) fn staff(&self, action: Value) -> Value {
+        let action = serde_json::from_value(action).expect("an action");
+        self.sandbox.airtable_by_hand(action).expect("can be done")
     }
 
     pub(super) fn entry(&self, sid: &str) -> LedgerEntry {

@@ -1,0 +1,30 @@
+//! The sandbox as a program: whose credentials it takes, and its peer in front.
+
+use serde_json::{Value, json};
+
+use crate::support::{Shop, http};
+
+#[test]
+fn it_takes_the_configured_base_and_token_and_can_spoil_the_wire() {
+    let mut shop = Shop::new();
+    shop.set("AIRTABLE_API_KEY", "patShop.not-to-be-shown");
+    shop.set("AIRTABLE_BASE_ID", "appShop0000000000");
+    let args = ["-o", "json", "sandbox", "--listen", "127.0.0.1:0", "--ledger", "l.ndjson", "--tcp-faults"];
+    let mut sandbox = shop.start(&args);
+    let said = sandbox.stdout_lines().next().expect("it says where it is");
+    assert!(!said.contains("not-to-be-shown"), "{said}");
+    let said: Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(said["airtableBase"], "appShop0000000000", "{said}");
+    let at = said["baseUrl"].as_str().and_then(|u| u.strip_prefix("http://")).expect("an address");
+    let at = at.parse().expect("an address");
+
+    let calls = |token: &str| {
+        http::request(at, "GET", "/v0/appShop0000000000/Calls", &[("Authorization", &format!("Bearer {token}"))], "")
+    };
+    assert_eq!(calls("patShop.not-to-be-shown").expect("answers").json(), json!({ "records": [] }));
+    assert_eq!(calls(dispatchctl::config::SANDBOX_AIRTABLE_TOKEN).expect("answers").status, 401);
+    let fault = json!({ "kind": "cut", "at": 60, "path": "/v0/", "times": 1 });
+    assert_eq!(http::json(at, "POST", "/_sandbox/faults", Some(&fault)).expect("answers").status, 201);
+    assert!(calls("patShop.not-to-be-shown").is_err(), "cut");
+    assert_eq!(calls("patShop.not-to-be-shown").expect("answers").status, 200);
+}

@@ -9,6 +9,7 @@ pub mod call;
 mod decide;
 pub mod error_class;
 pub mod event;
+pub mod guards;
 mod news;
 pub mod phone;
 pub mod policy;

@@ -120,7 +120,7 @@ pub fn references(text: &str) -> Vec<CallRef> {
 
 /// A person wrote. A repeated SID is answered as before and changes nothing.
 pub(super) fn inbound(loaded: &Loaded, text: &InboundText, ctx: &Ctx<'_>) -> Result<Change, Illegal> {
-    if let Some(before) = &loaded.answered_before {
+    if let Some(before) = loaded.answered_before.as_ref().filter(|_| !ctx.rules.off.reply_dedup) {
         return Ok(Change { answer: Answer::Reply(before.clone()), ..Change::default() });
     }
     let understood = understand(&text.body);

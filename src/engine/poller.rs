@@ -10,6 +10,7 @@ use crate::domain::Timestamp;
 use crate::domain::event::{Event, News, Source};
 use crate::domain::types::Actor;
 use crate::gateways::GatewayError;
+use crate::killpoint;
 use crate::store::{Pollable, StoreError};
 
 use super::dispatcher::asks;
@@ -97,7 +98,9 @@ impl Poller {
                     asks: asks(record.error_code),
                     source: Source::Fetch,
                 };
+                killpoint::hit("poll.before-commit");
                 core.apply(Event::News(news), Actor::provider()).await?;
+                killpoint::hit("poll.committed");
             }
             Err(GatewayError::Refused { http, code, .. }) => {
                 warn!(message.sid = %p.sid, http, ?code, "the provider does not tell this message's status")

@@ -17,6 +17,7 @@ use tracing::{error, info, warn};
 use crate::domain::Timestamp;
 use crate::domain::event::{Event, LogEntry, LogKind};
 use crate::domain::types::{Actor, CallId};
+use crate::killpoint;
 use crate::store::{EngineRow, Pollable, StoreError};
 
 use super::clocks::ClockWatch;
@@ -26,7 +27,7 @@ use super::poller::Poller;
 use super::reconciler::Reconciler;
 use super::scheduler::Scheduler;
 use super::wake::Bell;
-use super::{Engine, Scope, outbox, watch};
+use super::{Engine, Scope, drill, outbox, watch};
 
 /// Another process's commit is seen within this, with room to spare for the promised 250 ms.
 const VERSION_EVERY: Duration = Duration::from_millis(150);
@@ -169,6 +170,7 @@ impl Supervisor {
             listen,
         };
         core.store.engine_started(&row).await?;
+        killpoint::hit("recovery.engine-row");
         let clean = match &last {
             None => "this store's first start",
             Some(l) if l.stopped_at.is_some() => "the last stop was clean",
@@ -194,7 +196,10 @@ impl Supervisor {
         loop {
             let gone = core.store.claims_of_others(&self.engine.id, 500).await?;
             let mut changed = false;
-            for attempt in gone {
+            for (n, attempt) in gone.into_iter().enumerate() {
+                if n > 0 {
+                    killpoint::hit("recovery.between-claims");
+                }
                 if let Scope::Only(call) = &self.engine.scope
                     && core.store.call(call).await?.is_none_or(|c| c.attempt(attempt).is_none())
                 {
@@ -415,6 +420,7 @@ impl Supervisor {
                     Some(call) => self.refresh(&call).await?,
                     None => json!({ "error": "no such call" }),
                 },
+                "drill" => drill::carry_out(&request.payload),
                 "yield" if self.engine.scope == Scope::All => json!({ "error": "serve keeps the lock" }),
                 "yield" if now.since(request.at) > ASKER_GONE => json!({ "error": "whoever asked is gone" }),
                 "yield" => json!({ "yielded": true }),

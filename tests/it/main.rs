@@ -9,4 +9,6 @@ mod crash;
 mod main_job;
 mod send;
 mod support;
+mod sweep;
+mod sweep_scenes;
 mod tidy;

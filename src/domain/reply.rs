@@ -358,7 +358,9 @@ impl Reply<'_> {
             understood: meaning.to_owned(),
             answer: answer.clone(),
             at: self.ctx.now,
-        });
+        })
+        // It is there already where a drill lets a reply count twice.
+        .filter(|_| self.loaded.answered_before.is_none());
         self.change.answer = Answer::Reply(answer);
         self.change
     }

@@ -6,6 +6,7 @@ mod cli_send;
 mod completions;
 mod concurrency;
 mod crash;
+mod guards;
 mod main_job;
 mod send;
 mod support;

@@ -154,7 +154,10 @@ impl Play {
             ("TWILIO__REQUEST_TIMEOUT", "1s"),
             ("TWILIO__CONNECT_TIMEOUT", "1s"),
             ("DELIVERY__SETTLE", "1200ms"),
-            ("DELIVERY__POLL_AFTER", if matches!(Scene::of(job.point), Scene::Poll | Scene::Search) { "100ms" } else { "30s" }),
+            (
+                "DELIVERY__POLL_AFTER",
+                if matches!(Scene::of(job.point), Scene::Poll | Scene::Search) { "100ms" } else { "30s" },
+            ),
             ("DRILL_SINK", &sink.url),
         ] {
             stage.shop.set(&format!("DISPATCHCTL_{name}"), value);

@@ -99,6 +99,11 @@ impl Stage {
         format!("process-{}", self.starts.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
+    /// Where the provider listens.
+    pub(crate) fn sandbox_at(&self) -> SocketAddr {
+        self.sandbox_at
+    }
+
     /// Where the engine listens.
     pub(crate) fn at(&self) -> SocketAddr {
         self.at

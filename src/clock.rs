@@ -18,7 +18,8 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
     /// A clock that no one can step: time since some fixed moment, suspended time included where the system can tell.
     fn boot(&self) -> Duration;
-    /// Returns when the wall clock shows `at` or later. Cancel-safe.
+    /// Returns when the wall clock shows `at` or later, or when as much time has passed as `at` was away: whoever sleeps while
+    /// the clock is set back does not sleep the step as well. Cancel-safe.
     async fn sleep_until(&self, at: Timestamp);
 }
 
@@ -75,8 +76,10 @@ impl Clock for SystemClock {
 
     #[expect(clippy::disallowed_methods, reason = "this is the one place that sleeps")]
     async fn sleep_until(&self, at: Timestamp) {
+        let (began, away) = (self.boot(), at.since(self.now()));
         loop {
-            let left = at.since(self.now());
+            let passed = self.boot().saturating_sub(began);
+            let left = at.since(self.now()).min(away.saturating_sub(passed));
             if left.is_zero() {
                 return;
             }

@@ -338,8 +338,9 @@ impl Supervisor {
                 Ok(next) => {
                     errors = 0;
                     self.beat(which, now);
-                    let cap = now.plus(IDLE_MAX);
-                    next.map_or(cap, |n| if which.is_sleepy() { n } else { n.min(cap) })
+                    // By the clock as it is now: a pass may have taken its time before the clock was set back.
+                    let cap = now.plus(which.pause_max());
+                    next.map_or(cap, |n| n.min(cap))
                 }
                 Err(e @ (StoreError::Broken { .. } | StoreError::Closed)) => return Err(e),
                 Err(e) => {
@@ -463,9 +464,16 @@ impl Loop {
         matches!(self, Self::Poller | Self::Reconciler | Self::Listener | Self::Outbox | Self::Versions)
     }
 
-    /// Loops that choose their own pause, longer or shorter than the idle one.
-    const fn is_sleepy(self) -> bool {
-        matches!(self, Self::Watch | Self::Listener | Self::Clocks | Self::Versions | Self::Checkpoints)
+    /// The longest pause between two passes.
+    const fn pause_max(self) -> Duration {
+        match self {
+            Self::Listener => super::listener::EVERY_WITH_WEBHOOK,
+            Self::Watch => watch::EVERY,
+            Self::Clocks => super::clocks::EVERY,
+            Self::Versions => VERSION_EVERY,
+            Self::Checkpoints => CHECKPOINT_LOOK,
+            _ => IDLE_MAX,
+        }
     }
 }
 

@@ -16,7 +16,7 @@ const UNTOLD: Duration = Duration::from_secs(60);
 const STRANDED: Duration = Duration::from_secs(300);
 /// How long the alarm of a clock that was set stands.
 const CLOCK_STANDS: Duration = Duration::from_secs(600);
-const EVERY: Duration = Duration::from_secs(5);
+pub(super) const EVERY: Duration = Duration::from_secs(5);
 const BATCH: usize = 200;
 
 /// One look around.

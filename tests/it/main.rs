@@ -11,5 +11,7 @@ mod main_job;
 mod send;
 mod support;
 mod sweep;
+mod sweep_arming;
+mod sweep_blocked;
 mod sweep_scenes;
 mod tidy;

@@ -27,7 +27,8 @@ pub(crate) struct Row {
     pub(crate) wrong: Vec<String>,
 }
 
-fn rounds() -> usize {
+/// How many deaths at each point.
+pub(crate) fn rounds() -> usize {
     std::env::var("DISPATCHCTL_SWEEP").ok().and_then(|n| n.parse().ok()).unwrap_or(1)
 }
 

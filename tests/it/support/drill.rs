@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -50,21 +51,7 @@ impl Stage {
 
     /// Asks the running engine for a drill; what it answered.
     pub(crate) fn drill(&self, payload: Value) -> Value {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let options = OpenOptions {
-            path: self.shop.path("shop.db"),
-            mode: StoreMode::Test,
-            create: false,
-            mirror: false,
-            alert_sinks: false,
-            busy_timeout: Duration::from_secs(5),
-        };
-        let _in = runtime.enter();
-        let store = SqliteStore::open(options).expect("the store");
-        let asker = Actor("drill".into());
-        let ask = store.post_request("drill", payload, &asker, now());
-        let id = runtime.block_on(ask).expect("asked");
-        until("the drill's answer", || runtime.block_on(store.request(id)).expect("read").and_then(|r| r.result))
+        drill_in(&self.shop.path("shop.db"), StoreMode::Test, payload)
     }
 
     /// The same, carried out.
@@ -72,6 +59,25 @@ impl Stage {
         let answer = self.drill(payload);
         assert_eq!(answer["armed"], true, "{answer}");
     }
+}
+
+/// Asks the engine of this store for a drill; what it answered.
+pub(crate) fn drill_in(path: &Path, mode: StoreMode, payload: Value) -> Value {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let options = OpenOptions {
+        path: path.to_path_buf(),
+        mode,
+        create: false,
+        mirror: false,
+        alert_sinks: false,
+        busy_timeout: Duration::from_secs(5),
+    };
+    let _in = runtime.enter();
+    let store = SqliteStore::open(options).expect("the store");
+    let asker = Actor("drill".into());
+    let ask = store.post_request("drill", payload, &asker, now());
+    let id = runtime.block_on(ask).expect("asked");
+    until("the drill's answer", || runtime.block_on(store.request(id)).expect("read").and_then(|r| r.result))
 }
 
 /// Whether it died at this point within the time. Another end fails the test.

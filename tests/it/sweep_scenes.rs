@@ -265,8 +265,8 @@ impl Play {
             if replies {
                 self.stage.delivered(&call, 2);
             }
-            self.stage.drilled(json!({ "kill": self.job.point }));
-            if replies {
+            self.stage.drilled_or_dead(&mut process, json!({ "kill": self.job.point }));
+            if replies && process.ended().is_none() {
                 self.reply(&call, 2);
             }
             if died_at(&mut process, self.job.point, Duration::from_secs(4)) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use dispatchctl::domain::types::Actor;
 use dispatchctl::store::{OpenOptions, SqliteStore, Store as _, StoreMode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::http;
 use super::process::Process;
@@ -54,6 +54,13 @@ impl Stage {
         drill_in(&self.shop.path("shop.db"), StoreMode::Test, payload)
     }
 
+    /// The same for an engine that may die of it before it can answer.
+    pub(crate) fn drilled_or_dead(&self, process: &mut Process, payload: Value) {
+        let dead = || process.ended().map(|_| json!({ "armed": true }));
+        let answer = ask(&self.shop.path("shop.db"), StoreMode::Test, payload, dead);
+        assert_eq!(answer["armed"], true, "{answer}");
+    }
+
     /// The same, carried out.
     pub(crate) fn drilled(&self, payload: Value) {
         let answer = self.drill(payload);
@@ -63,6 +70,10 @@ impl Stage {
 
 /// Asks the engine of this store for a drill; what it answered.
 pub(crate) fn drill_in(path: &Path, mode: StoreMode, payload: Value) -> Value {
+    ask(path, mode, payload, || None)
+}
+
+fn ask(path: &Path, mode: StoreMode, payload: Value, mut dead: impl FnMut() -> Option<Value>) -> Value {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let options = OpenOptions {
         path: path.to_path_buf(),
@@ -77,7 +88,9 @@ pub(crate) fn drill_in(path: &Path, mode: StoreMode, payload: Value) -> Value {
     let asker = Actor("drill".into());
     let ask = store.post_request("drill", payload, &asker, now());
     let id = runtime.block_on(ask).expect("asked");
-    until("the drill's answer", || runtime.block_on(store.request(id)).expect("read").and_then(|r| r.result))
+    until("the drill's answer", || {
+        runtime.block_on(store.request(id)).expect("read").and_then(|r| r.result).or_else(&mut dead)
+    })
 }
 
 /// Whether it died at this point within the time. Another end fails the test.

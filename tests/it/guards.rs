@@ -23,6 +23,8 @@ exhaust_after = "1h"
 
 /// What a check saw; `Ok` where the promise holds.
 type Seen = Result<String, String>;
+/// Its place, its line of the table, and what is wrong with it.
+type Row = (usize, String, Result<(), String>);
 /// A scenario, with the guard's name where it is to be played without it.
 type Play = fn(Option<&str>) -> Seen;
 
@@ -39,7 +41,7 @@ const GUARDS: &[(&str, &str, Play)] = &[
 
 #[test]
 fn without_each_guard_a_check_goes_red() {
-    let rows: Mutex<Vec<(usize, String, Result<(), String>)>> = Mutex::default();
+    let rows: Mutex<Vec<Row>> = Mutex::default();
     std::thread::scope(|scope| {
         for (n, (guard, check, play)) in GUARDS.iter().enumerate() {
             let rows = &rows;

@@ -4,13 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tracing::warn;
 
 use crate::clock;
 use crate::domain::event::{Answer, Event, Loaded, Rules, ToSend};
 use crate::domain::guards::GuardsOff;
 use crate::domain::step::{Ctx, step};
 use crate::domain::types::{Actor, AttemptId};
-use crate::killpoint::{self, Guard, Orders};
+use crate::killpoint::{self, DrillError, Guard, Orders};
 use crate::store::StoreError;
 
 use super::apply::{Core, phones_of};
@@ -29,15 +30,24 @@ pub(super) fn rules_in_force(rules: &Rules) -> Rules {
     Rules { off, ..rules.clone() }
 }
 
-/// Carries out a `drill` request: `{"kill": "NAME[:NTH]", "guardsOff": ["NAME"…], "clockOffsetMs": N}`, any of them. All of it
-/// is checked before any of it is done.
-pub(super) fn carry_out(payload: &Value) -> Value {
-    match checked(payload).and_then(|(orders, offset)| {
-        killpoint::arm(orders).map_err(|e| e.to_string())?;
-        offset.map_or(Ok(()), |ms| clock::set_offset(ms).map_err(|e| e.to_string()))
-    }) {
+/// What a `drill` request is answered: `{"kill": "NAME[:NTH]", "guardsOff": ["NAME"…], "clockOffsetMs": N}`, any of them, on a
+/// test store. Arms nothing yet.
+pub(super) fn answer(payload: &Value) -> Value {
+    let allowed = || if killpoint::is_allowed() { Ok(()) } else { Err(DrillError::Live.to_string()) };
+    match checked(payload).and_then(|_| allowed()) {
         Ok(()) => json!({ "armed": true }),
         Err(why) => json!({ "error": why }),
+    }
+}
+
+/// Arms what [`answer`] has promised. After the answer is stored: a request that killed its engine must not arm the next.
+pub(super) fn arm(payload: &Value) {
+    let armed = checked(payload).and_then(|(orders, offset)| {
+        killpoint::arm(orders).map_err(|e| e.to_string())?;
+        offset.map_or(Ok(()), |ms| clock::set_offset(ms).map_err(|e| e.to_string()))
+    });
+    if let Err(why) = armed {
+        warn!(why, "a drill cannot be armed");
     }
 }
 

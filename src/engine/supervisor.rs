@@ -421,14 +421,17 @@ impl Supervisor {
                     Some(call) => self.refresh(&call).await?,
                     None => json!({ "error": "no such call" }),
                 },
-                "drill" => drill::carry_out(&request.payload),
+                "drill" => drill::answer(&request.payload),
                 "yield" if self.engine.scope == Scope::All => json!({ "error": "serve keeps the lock" }),
                 "yield" if now.since(request.at) > ASKER_GONE => json!({ "error": "whoever asked is gone" }),
                 "yield" => json!({ "yielded": true }),
                 other => json!({ "error": format!("this engine does not know the request {other:?}") }),
             };
-            let yields = result.get("yielded").is_some();
+            let (yields, arms) = (result.get("yielded").is_some(), result.get("armed").is_some());
             store.answer_request(request.id, result, now).await?;
+            if arms {
+                drill::arm(&request.payload);
+            }
             // After the answer: it stops this very loop.
             if yields {
                 self.yielded.cancel();

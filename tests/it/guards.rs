@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use crate::support::drill::{GUARDS_OFF, KILLPOINT, died_at};
+use crate::support::drill::{GUARDS_OFF, KILLPOINT, died_at, my_turn};
 use crate::support::http;
 use crate::support::process::report;
 use crate::support::stage::{SAM, Stage, attempts, emergency, entries, free_port, seconds, state, text};
@@ -41,6 +41,7 @@ const GUARDS: &[(&str, &str, Play)] = &[
 
 #[test]
 fn without_each_guard_a_check_goes_red() {
+    let _turn = my_turn();
     let rows: Mutex<Vec<Row>> = Mutex::default();
     std::thread::scope(|scope| {
         for (n, (guard, check, play)) in GUARDS.iter().enumerate() {

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use dispatchctl::clock::{Clock as _, SystemClock};
 use dispatchctl::killpoint;
 
+use crate::support::drill::my_turn;
 use crate::support::process::report;
 use crate::sweep_scenes::{Job, Kind, Scene};
 
@@ -49,6 +50,7 @@ fn jobs(rounds: usize) -> Vec<Job> {
 
 #[test]
 fn at_every_kill_point_nothing_is_lost_and_nothing_is_doubled() {
+    let _turn = my_turn();
     let clock = SystemClock::new();
     let jobs = jobs(rounds());
     let queue = Mutex::new(jobs.iter().rev().cloned().collect::<Vec<_>>());

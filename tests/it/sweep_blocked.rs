@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-use crate::support::drill::{KILLPOINT, died_at};
+use crate::support::drill::{KILLPOINT, died_at, my_turn};
 use crate::support::process::report;
 use crate::support::stage::{Stage, attempts, emergency, entries, seconds, text};
 use crate::support::wait::until;
@@ -34,6 +34,7 @@ struct Row {
 
 #[test]
 fn with_callbacks_blocked_and_a_list_that_lags_the_policy_alone_repeats_a_text_and_once() {
+    let _turn = my_turn();
     let jobs: Vec<(&str, usize, &str)> =
         POINTS.iter().flat_map(|(p, sent)| ["resend", "hold"].map(|policy| (*p, *sent, policy))).collect();
     let rows: Mutex<Vec<(usize, Row)>> = Mutex::default();

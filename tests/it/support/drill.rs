@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dispatchctl::domain::types::Actor;
@@ -16,6 +16,14 @@ use super::http;
 use super::process::Process;
 use super::stage::Stage;
 use super::wait::{now, until, until_within};
+
+/// Tests that start dozens of processes go one after another, beside the others.
+static CROWD: Mutex<()> = Mutex::new(());
+
+/// Waits for this test's turn.
+pub(crate) fn my_turn() -> MutexGuard<'static, ()> {
+    CROWD.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// What a start is armed with.
 pub(crate) const KILLPOINT: &str = "DISPATCHCTL_KILLPOINT";

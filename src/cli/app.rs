@@ -57,8 +57,9 @@ impl App {
         if sources.asks_for_test_mode() {
             out.set_mode(Mode::Test.as_str());
         }
-        let config = config::load(&sources)?;
+        let mut config = config::load(&sources)?;
         out.set_mode(config.mode.as_str());
+        super::drill::prepare(&sources, &mut config)?;
         Ok(Self { config, sources, clock: Arc::new(SystemClock::new()), ids: Arc::new(Ids::random()) })
     }
 
@@ -115,6 +116,7 @@ impl App {
             stand_down: d.stand_down,
             late_follow_up: self.config.alerts.late_follow_up,
             test_mode: self.config.mode == Mode::Test,
+            off: crate::domain::guards::GuardsOff::default(),
         }
     }
 

@@ -8,6 +8,7 @@ mod config;
 mod contacts;
 mod decide;
 mod demo;
+mod drill;
 mod follow_up;
 mod log;
 mod oncall;

@@ -23,7 +23,7 @@ mod tests;
 mod twilio;
 mod types;
 
-pub use env::{Sources, no_color, user_name};
+pub use env::{Drill, Sources, no_color, user_name};
 pub use forms::duration;
 pub use origin::{ConfigErrors, Origin, Problem};
 pub use secrets::SecretUrl;

@@ -23,6 +23,11 @@ pub(super) const MASK: &str = "****";
 pub struct SecretUrl(Url);
 
 impl SecretUrl {
+    /// A URL on this machine, for a drill; `None` for any other.
+    pub fn of_a_drill(text: &str) -> Option<Self> {
+        Url::parse(text).ok().filter(super::forms::is_loopback).map(Self)
+    }
+
     /// The whole URL: for the request, never for a log.
     pub fn expose(&self) -> &Url {
         &self.0

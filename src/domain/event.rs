@@ -520,4 +520,6 @@ pub struct Rules {
     pub late_follow_up: Duration,
     /// Whether texts say that they are a test.
     pub test_mode: bool,
+    /// What a drill has taken away.
+    pub off: super::guards::GuardsOff,
 }

@@ -10,6 +10,7 @@ pub mod call;
 mod decide;
 pub mod error_class;
 pub mod event;
+pub mod guards;
 pub mod log;
 mod news;
 pub mod phone;

@@ -90,7 +90,8 @@ pub(super) fn join(
         (a.poll_at, a.polls) = (Some(poll_at), 0);
     }
     let verdict = status.verdict();
-    let higher = status.rank().is_some_and(|new| old_rank.is_none_or(|old| new > old));
+    let backwards = w.ctx.rules.off.monotone_receipts;
+    let higher = backwards || status.rank().is_some_and(|new| old_rank.is_none_or(|old| new > old));
     let event = verdict.map_or(AttemptEvent::ProviderHasIt, AttemptEvent::ProviderSaid);
     let effect = match w.attempt_on(id, event)? {
         Move::To(to) => {
@@ -105,7 +106,7 @@ pub(super) fn join(
             return Ok("conflict");
         }
         // `read` follows `delivered`; what is not final never follows what is.
-        Move::Stale if higher && (!was.is_final() || (old_rank.is_some() && verdict.is_some())) => {
+        Move::Stale if higher && (backwards || !was.is_final() || (old_rank.is_some() && verdict.is_some())) => {
             w.attempt_mut(id)?.message_status = Some(status.clone());
             let number = w.attempt(id)?.number;
             w.log_as(

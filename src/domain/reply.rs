@@ -120,7 +120,7 @@ pub fn references(text: &str) -> Vec<CallRef> {
 
 /// A person wrote. A repeated SID is answered as before and changes nothing.
 pub(super) fn inbound(loaded: &Loaded, text: &InboundText, ctx: &Ctx<'_>) -> Result<Change, Illegal> {
-    if let Some(before) = &loaded.answered_before {
+    if let Some(before) = loaded.answered_before.as_ref().filter(|_| !ctx.rules.off.reply_dedup) {
         return Ok(Change { answer: Answer::Reply(before.clone()), ..Change::default() });
     }
     let understood = understand(&text.body);
@@ -358,7 +358,9 @@ impl Reply<'_> {
             understood: meaning.to_owned(),
             answer: answer.clone(),
             at: self.ctx.now,
-        });
+        })
+        // It is there already where a drill lets a reply count twice.
+        .filter(|_| self.loaded.answered_before.is_none());
         self.change.answer = Answer::Reply(answer);
         self.change
     }

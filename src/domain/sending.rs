@@ -19,6 +19,7 @@ const NO_SENDER_PAUSE_S: u64 = 30;
 
 /// Checks that the attempt is still wanted, claims it for `engine` and writes the intent: the text is what will be sent.
 pub(super) fn claim(w: &mut Work<'_>, id: AttemptId, engine: &str) -> Result<(), Illegal> {
+    w.unclaimed_in_a_drill(id)?;
     let attempt = w.attempt(id)?.clone();
     if !attempt.state.is_waiting() || attempt.not_before > w.now() {
         return refuse(w, format!("attempt {} is {} and not waiting now", attempt.number, attempt.state));
@@ -67,6 +68,7 @@ fn refuse(w: &mut Work<'_>, why: String) -> Result<(), Illegal> {
 fn unwanted(w: &Work<'_>, id: AttemptId) -> Result<Option<(AttemptEvent, String)>, Illegal> {
     let (call, a) = (&w.state.call, w.attempt(id)?);
     Ok(match a.kind {
+        _ if w.ctx.rules.off.claim_recheck => None,
         AttemptKind::Notice if call.status != CallStatus::Dispatching => {
             Some((AttemptEvent::Cancel, format!("the call is {}", call.status)))
         }

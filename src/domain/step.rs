@@ -186,6 +186,15 @@ impl<'a> Work<'a> {
         self.state.attempt_mut(id).ok_or(Illegal::Missing("attempt"))
     }
 
+    /// In a drill without the claim's check: what is claimed, or was sent, can be claimed again.
+    pub(super) fn unclaimed_in_a_drill(&mut self, id: AttemptId) -> Result<(), Illegal> {
+        if self.ctx.rules.off.claim_check {
+            let a = self.attempt_mut(id)?;
+            (a.state, a.claimed_by) = (AttemptState::Scheduled, None);
+        }
+        Ok(())
+    }
+
     /// Ends an attempt that has not left.
     pub(super) fn drop_waiting(&mut self, id: AttemptId, event: AttemptEvent, why: &str) -> Result<(), Illegal> {
         self.attempt_on(id, event)?;

@@ -19,6 +19,7 @@ use crate::domain::{PhoneNumber, Timestamp};
 use crate::ids::Ids;
 use crate::store::{Store, StoreError};
 
+use super::drill;
 use super::wake::{Bell, Wake};
 
 /// A reference is not used again for this long.
@@ -76,7 +77,7 @@ impl Core {
         let phones = phones_of(&event, &directory);
         let told: Arc<Mutex<Told>> = Arc::default();
         let decide = {
-            let (ids, rules, told) = (self.ids.clone(), self.rules.clone(), told.clone());
+            let (ids, rules, told) = (self.ids.clone(), drill::rules_in_force(&self.rules), told.clone());
             let event = event.clone();
             move |loaded: &Loaded| -> Result<Change, String> {
                 let new_id = || AttemptId::from_uuid(ids.uuid(now));
@@ -120,7 +121,7 @@ impl Core {
         }
     }
 
-    fn load_for(&self, event: &Event, now: Timestamp) -> Load {
+    pub(super) fn load_for(&self, event: &Event, now: Timestamp) -> Load {
         match event {
             Event::Accept(new) => Load::New {
                 id: new.id.clone(),
@@ -173,7 +174,7 @@ impl Told {
 }
 
 /// Whose opt-outs the decision wants to see: only those that tell somebody, or hear them, do.
-fn phones_of(event: &Event, directory: &Directory) -> Vec<PhoneNumber> {
+pub(super) fn phones_of(event: &Event, directory: &Directory) -> Vec<PhoneNumber> {
     match event {
         Event::Polled { .. }
         | Event::EngineGone { .. }

@@ -19,6 +19,7 @@ use crate::domain::event::{Answer, Asks, Event, SendOutcome, ToSend};
 use crate::domain::types::{Actor, AttemptId, ErrorCode};
 use crate::gateways::twilio::codes;
 use crate::gateways::{Callback, GatewayError, MessageBody, Submission};
+use crate::killpoint::{self, Guard};
 use crate::store::{Sendable, StoreError};
 
 use super::rate::Rates;
@@ -195,6 +196,7 @@ impl One {
             Some(send) => {
                 let segments = send.attempt.segments;
                 let outcome = self.submit(&send).await;
+                self.intent_after_all(id).await;
                 self.record(id, outcome).await;
                 segments
             }
@@ -206,15 +208,30 @@ impl One {
     }
 
     async fn claim(&self, id: AttemptId) -> Option<ToSend> {
+        if Guard::IntentCommit.is_off() {
+            return self.engine.core.claim_unstored(id, &self.engine.id).await;
+        }
+        killpoint::hit("intent.before-commit");
         let event = Event::Claim { attempt: id, engine: self.engine.id.clone() };
         match self.engine.core.apply(event, Actor::engine()).await {
-            Ok(Answer::Send(send)) => Some(*send),
+            Ok(Answer::Send(send)) => {
+                killpoint::hit("intent.committed");
+                Some(*send)
+            }
             Ok(_) => None,
             Err(e) => {
                 warn!(attempt.id = %id, error = %e, "an attempt could not be claimed; it stays where it is");
                 self.pause(Duration::from_millis(500)).await;
                 None
             }
+        }
+    }
+
+    /// In a drill the intent is stored once the POST is over.
+    async fn intent_after_all(&self, id: AttemptId) {
+        if Guard::IntentCommit.is_off() {
+            let event = Event::Claim { attempt: id, engine: self.engine.id.clone() };
+            drop(self.engine.core.apply(event, Actor::engine()).await);
         }
     }
 
@@ -263,10 +280,11 @@ impl One {
     /// What became of the POST must not be lost while this process lives: tried until the store takes it.
     async fn record(&self, id: AttemptId, mut outcome: SendOutcome) {
         let mut pause = Duration::from_millis(100);
+        killpoint::hit("outcome.before-commit");
         loop {
             let event = Event::Sent { attempt: id, outcome: outcome.clone() };
             match self.engine.core.apply(event, Actor::engine()).await {
-                Ok(_) => return,
+                Ok(_) => return killpoint::hit("outcome.committed"),
                 // Our own bug: the attempt must not stay under way for as long as this engine lives.
                 Err(StoreError::Refused { .. }) if !matches!(outcome, SendOutcome::Unknown { .. }) => {
                     outcome = SendOutcome::Unknown { why: "its outcome was refused by the store".into() };

@@ -5,6 +5,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
+use crate::killpoint;
+
 /// Held for as long as this value lives.
 #[derive(Debug)]
 pub struct EngineLock {
@@ -56,7 +58,8 @@ impl EngineLock {
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(io)?;
         match file.try_lock() {
-            Ok(()) => {}
+            Ok(()) => killpoint::hit("lock.taken"),
+            Err(std::fs::TryLockError::WouldBlock) if killpoint::Guard::EngineLock.is_off() => {}
             Err(std::fs::TryLockError::WouldBlock) => return Err(LockError::Held(read_holder(&mut file))),
             Err(std::fs::TryLockError::Error(e)) => return Err(io(e)),
         }

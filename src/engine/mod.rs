@@ -7,6 +7,7 @@
 pub mod apply;
 pub mod clocks;
 pub mod dispatcher;
+mod drill;
 pub mod intake;
 pub mod listener;
 pub mod lock;

@@ -10,6 +10,7 @@ use tracing::warn;
 
 use crate::domain::Timestamp;
 use crate::gateways::AlertNotice;
+use crate::killpoint;
 use crate::store::StoreError;
 
 use super::{Engine, Scope};
@@ -39,12 +40,14 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<Option<Timestamp>, StoreError>
             raised_at: l.raised_at,
             resolved_at: task.resolved_at,
         };
+        killpoint::hit("alert.claimed");
         let mut failed = None;
         for sink in &engine.sinks {
             if let Err(why) = sink.tell(&notice).await {
                 failed = Some(why);
             }
         }
+        killpoint::hit("alert.told");
         match failed {
             None => core.store.alert_told(&l.key, task.version).await?,
             Some(why) => {

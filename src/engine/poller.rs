@@ -11,6 +11,7 @@ use crate::domain::breaker::{self, Probe};
 use crate::domain::event::{BreakerNews, Event, News, Source};
 use crate::domain::types::Actor;
 use crate::gateways::{GatewayError, ListFilter};
+use crate::killpoint;
 use crate::store::{Pollable, StoreError};
 
 use super::dispatcher::asks;
@@ -123,7 +124,9 @@ impl Poller {
                     asks: asks(record.error_code),
                     source: Source::Fetch,
                 };
+                killpoint::hit("poll.before-commit");
                 others_go_on(core.apply(Event::News(news), Actor::provider()).await.map(drop))?;
+                killpoint::hit("poll.committed");
             }
             Err(GatewayError::Refused { http, code, .. }) => {
                 warn!(message.sid = %p.sid, http, ?code, "the provider does not tell this message's status")

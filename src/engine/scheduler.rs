@@ -12,6 +12,7 @@ use crate::domain::Timestamp;
 use crate::domain::call::CallStatus;
 use crate::domain::event::Event;
 use crate::domain::types::{Actor, CallId};
+use crate::killpoint;
 use crate::store::StoreError;
 
 use super::{Engine, Scope, others_go_on};
@@ -93,8 +94,12 @@ impl Scheduler {
 
     async fn fire(&self, call: CallId) -> Result<(), StoreError> {
         let core = &self.engine.core;
+        killpoint::hit("timer.claimed");
         match core.apply(Event::Wake { call: call.clone() }, Actor::engine()).await {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                killpoint::hit("timer.committed");
+                Ok(())
+            }
             Err(e @ (StoreError::Full { .. } | StoreError::Broken { .. } | StoreError::Closed | StoreError::Busy)) => {
                 Err(e)
             }

@@ -17,6 +17,7 @@ use tracing::{error, info, warn};
 use crate::domain::Timestamp;
 use crate::domain::event::{Event, LogEntry, LogKind};
 use crate::domain::types::{Actor, CallId};
+use crate::killpoint;
 use crate::store::{EngineRow, Pollable, StoreError};
 
 use super::clocks::ClockWatch;
@@ -26,7 +27,7 @@ use super::poller::Poller;
 use super::reconciler::Reconciler;
 use super::scheduler::Scheduler;
 use super::wake::Bell;
-use super::{Engine, Scope, outbox, watch};
+use super::{Engine, Scope, drill, outbox, watch};
 
 /// Another process's commit is seen within this, with room to spare for the promised 250 ms.
 const VERSION_EVERY: Duration = Duration::from_millis(150);
@@ -169,6 +170,7 @@ impl Supervisor {
             listen,
         };
         core.store.engine_started(&row).await?;
+        killpoint::hit("recovery.engine-row");
         let clean = match &last {
             None => "this store's first start",
             Some(l) if l.stopped_at.is_some() => "the last stop was clean",
@@ -194,7 +196,10 @@ impl Supervisor {
         loop {
             let gone = core.store.claims_of_others(&self.engine.id, 500).await?;
             let mut changed = false;
-            for attempt in gone {
+            for (n, attempt) in gone.into_iter().enumerate() {
+                if n > 0 {
+                    killpoint::hit("recovery.between-claims");
+                }
                 if let Scope::Only(call) = &self.engine.scope
                     && core.store.call(call).await?.is_none_or(|c| c.attempt(attempt).is_none())
                 {
@@ -333,8 +338,9 @@ impl Supervisor {
                 Ok(next) => {
                     errors = 0;
                     self.beat(which, now);
-                    let cap = now.plus(IDLE_MAX);
-                    next.map_or(cap, |n| if which.is_sleepy() { n } else { n.min(cap) })
+                    // By the clock as it is now: a pass may have taken its time before the clock was set back.
+                    let cap = now.plus(which.pause_max());
+                    next.map_or(cap, |n| n.min(cap))
                 }
                 Err(e @ (StoreError::Broken { .. } | StoreError::Closed)) => return Err(e),
                 Err(e) => {
@@ -415,13 +421,17 @@ impl Supervisor {
                     Some(call) => self.refresh(&call).await?,
                     None => json!({ "error": "no such call" }),
                 },
+                "drill" => drill::answer(&request.payload),
                 "yield" if self.engine.scope == Scope::All => json!({ "error": "serve keeps the lock" }),
                 "yield" if now.since(request.at) > ASKER_GONE => json!({ "error": "whoever asked is gone" }),
                 "yield" => json!({ "yielded": true }),
                 other => json!({ "error": format!("this engine does not know the request {other:?}") }),
             };
-            let yields = result.get("yielded").is_some();
+            let (yields, arms) = (result.get("yielded").is_some(), result.get("armed").is_some());
             store.answer_request(request.id, result, now).await?;
+            if arms {
+                drill::arm(&request.payload);
+            }
             // After the answer: it stops this very loop.
             if yields {
                 self.yielded.cancel();
@@ -457,9 +467,16 @@ impl Loop {
         matches!(self, Self::Poller | Self::Reconciler | Self::Listener | Self::Outbox | Self::Versions)
     }
 
-    /// Loops that choose their own pause, longer or shorter than the idle one.
-    const fn is_sleepy(self) -> bool {
-        matches!(self, Self::Watch | Self::Listener | Self::Clocks | Self::Versions | Self::Checkpoints)
+    /// The longest pause between two passes.
+    const fn pause_max(self) -> Duration {
+        match self {
+            Self::Listener => super::listener::EVERY_WITH_WEBHOOK,
+            Self::Watch => watch::EVERY,
+            Self::Clocks => super::clocks::EVERY,
+            Self::Versions => VERSION_EVERY,
+            Self::Checkpoints => CHECKPOINT_LOOK,
+            _ => IDLE_MAX,
+        }
     }
 }
 

@@ -27,7 +27,7 @@ const CLOSED_STANDS: Duration = Duration::from_secs(24 * 3600);
 const UNREADABLE: &str = "unreadable:";
 const UNREADABLE_MAX: usize = 50;
 const DAY: Duration = Duration::from_secs(24 * 3600);
-const EVERY: Duration = Duration::from_secs(5);
+pub(super) const EVERY: Duration = Duration::from_secs(5);
 const BATCH: usize = 200;
 
 /// One look around.

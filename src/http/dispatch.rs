@@ -18,6 +18,7 @@ use crate::domain::event::{Answer, Event};
 use crate::domain::types::CallId;
 use crate::engine::intake::{self, IntakeError, Paperwork};
 use crate::engine::view;
+use crate::killpoint;
 
 use super::HttpState;
 use super::problem::Problem;
@@ -36,7 +37,10 @@ pub(super) async fn manual(State(state): State<Arc<HttpState>>, request: Request
     let core = &state.core;
     let new = intake::new_call(intake, &core.directory(), Paperwork::Lenient, &core.ids, core.clock.now());
     let new = new.map_err(refused)?;
-    match state.apply(Event::Accept(Box::new(new)), caller.actor(None)).await? {
+    killpoint::hit("accept.before-commit");
+    let accepted = state.apply(Event::Accept(Box::new(new)), caller.actor(None)).await?;
+    killpoint::hit("accept.committed");
+    match accepted {
         Answer::Created(created) => {
             let (status, call) = first_outcome(&state, *created).await;
             Ok(answer(&state, status, &call, true))

@@ -19,6 +19,8 @@ use crate::domain::types::{Actor, AttemptId};
 use crate::gateways::twilio::codes;
 use crate::gateways::twilio::wire::{FormError, InboundSms, StatusCallback};
 
+use crate::killpoint::{self, Guard};
+
 use super::HttpState;
 use super::problem::Problem;
 use super::request::{body, form, media_type};
@@ -54,7 +56,9 @@ async fn receipt(state: &HttpState, request: Request, attempt: Option<&str>) -> 
         asks: codes::classify(callback.error_code),
         source: Source::Receipt,
     };
+    killpoint::hit("receipt.before-commit");
     state.apply(Event::News(news), Actor::provider()).await?;
+    killpoint::hit("receipt.committed");
     // Twilio logs an empty 200 as an error; 204 is what it takes.
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -74,7 +78,9 @@ pub(super) async fn inbound(State(state): State<Arc<HttpState>>, request: Reques
         listed: false,
     };
     let writer = Actor(masked(&text.from));
+    killpoint::hit("reply.before-commit");
     let answer = state.apply(Event::Inbound(text), writer).await?;
+    killpoint::hit("reply.committed");
     let reply = if let Answer::Reply(reply) = answer { reply } else { String::new() };
     Ok(([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], twiml(&reply)).into_response())
 }
@@ -96,7 +102,8 @@ async fn signed_form(state: &HttpState, request: Request) -> Result<Vec<(String,
     let pairs = form(&raw).map_err(|why| Problem::bad_request(format!("The form cannot be read: {why}.")))?;
     let path = parts.uri.path_and_query().map_or("/", |p| p.as_str());
     let url = state.settings.public_url.as_ref();
-    if url.is_some_and(|url| state.signature.verify(url, path, &pairs, &signature)) {
+    let valid = url.is_some_and(|url| state.signature.verify(url, path, &pairs, &signature));
+    if valid || Guard::Signature.is_off() {
         Ok(pairs)
     } else {
         Err(refuse(state, "with a signature that is not valid"))

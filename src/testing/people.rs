@@ -88,5 +88,6 @@ pub(crate) fn rules() -> Rules {
         stand_down: true,
         late_follow_up: secs(30),
         test_mode: false,
+        off: crate::domain::guards::GuardsOff::default(),
     }
 }

@@ -6,18 +6,32 @@ use std::path::Path;
 /// Which modules of ours a module may use.
 const LAYERS: &[(&str, &[&str])] = &[
     ("domain", &["domain"]),
-    ("clock", &["domain"]),
+    ("killpoint", &[]),
+    ("clock", &["domain", "killpoint"]),
     ("ids", &["domain"]),
     ("telemetry", &[]),
     ("config", &["domain", "config"]),
-    ("store", &["domain", "store", "clock", "ids"]),
-    ("gateways", &["domain", "gateways", "clock", "ids"]),
-    ("engine", &["domain", "store", "gateways", "config", "engine", "clock", "ids"]),
-    ("http", &["domain", "store", "gateways", "config", "engine", "http", "clock", "ids"]),
+    ("store", &["domain", "store", "clock", "ids", "killpoint"]),
+    ("gateways", &["domain", "gateways", "clock", "ids", "killpoint"]),
+    ("engine", &["domain", "store", "gateways", "config", "engine", "clock", "ids", "killpoint"]),
+    ("http", &["domain", "store", "gateways", "config", "engine", "http", "clock", "ids", "killpoint"]),
     ("sandbox", &["domain", "sandbox", "clock", "ids"]),
     (
         "cli",
-        &["domain", "store", "gateways", "config", "engine", "http", "sandbox", "cli", "clock", "ids", "telemetry"],
+        &[
+            "domain",
+            "store",
+            "gateways",
+            "config",
+            "engine",
+            "http",
+            "sandbox",
+            "cli",
+            "clock",
+            "ids",
+            "telemetry",
+            "killpoint",
+        ],
     ),
 ];
 /// The most lines that a file of `src` may have.

@@ -20,6 +20,7 @@ use url::Url;
 use super::wire;
 use crate::domain::types::{AttemptId, ErrorCode, MessageSid, Timestamp};
 use crate::gateways::{Callback, GatewayError, ListFilter, Listing, MessageRecord, SmsGateway, Submission};
+use crate::killpoint;
 
 /// An answer about one message is a few KiB.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -186,7 +187,10 @@ impl TwilioClient {
 impl SmsGateway for TwilioClient {
     async fn submit(&self, message: &Submission) -> Result<MessageRecord, GatewayError> {
         let request = self.sends.post(self.url(&["Messages.json"])).form(&self.form(message));
-        let outcome = match exchange(self.with_auth(request), ANSWER_BYTES_MAX).await {
+        let exchanged = exchange(self.with_auth(request), ANSWER_BYTES_MAX);
+        let answered = killpoint::hit_during("post.under-way", exchanged).await;
+        killpoint::hit("post.answered");
+        let outcome = match answered {
             Ok(answer) => submit_outcome(&answer),
             Err(failure) => Err(submit_failure(failure)),
         };

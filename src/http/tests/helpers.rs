@@ -101,6 +101,7 @@ pub(super) fn shop_with(plan: Plan) -> Shop {
         stand_down: true,
         late_follow_up: Duration::from_secs(30),
         test_mode: true,
+        off: crate::domain::guards::GuardsOff::default(),
     };
     let clock = Arc::new(SystemClock::new());
     let core = Arc::new(Core::new(store.clone(), clock, Arc::new(Ids::seeded(7)), Arc::new(directory()), rules));

@@ -12,6 +12,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
+use crate::killpoint;
 use crate::store::StoreError;
 
 /// Numbered, forward only, never edited after a release.
@@ -87,6 +88,7 @@ fn prepare_with(options: &OpenOptions, schema: &[&str]) -> Result<Connection, St
     let mut tries = 0;
     loop {
         let version = recognise(&conn, options, known)?;
+        killpoint::opened(options.mode == StoreMode::Test).map_err(|e| cannot_open(path, e))?;
         if version == known {
             break;
         }
@@ -95,7 +97,7 @@ fn prepare_with(options: &OpenOptions, schema: &[&str]) -> Result<Connection, St
         }
         tune(&conn, path)?;
         match migrate(&mut conn, options.mode, schema) {
-            Ok(()) => {}
+            Ok(()) => killpoint::hit("migration.committed"),
             // Another process may have been faster: what it left is looked at again.
             Err(_) if tries < 2 && recognise(&conn, options, known)? != version => {}
             Err(e) => return Err(cannot_open(path, e)),
@@ -267,6 +269,7 @@ fn migrate(conn: &mut Connection, mode: StoreMode, schema: &[&str]) -> Result<()
         }
         // The stamp is part of the transaction that makes the schema: there is no store without one.
         M::up_with_hook(sql, move |tx: &rusqlite::Transaction<'_>| {
+            killpoint::hit("migration.before-stamp");
             tx.pragma_update(None, "application_id", APPLICATION_ID)?;
             tx.execute("INSERT INTO meta (key, value) VALUES ('mode', ?1)", [mode.as_str()])?;
             Ok(())

@@ -15,6 +15,7 @@ use std::sync::{Arc, OnceLock};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::killpoint;
 use crate::store::StoreError;
 
 /// How many changes may wait; who comes then waits to hand its own over.
@@ -129,6 +130,9 @@ impl Writer {
         }
         match outcome {
             Batch::Committed(outcomes) => {
+                if outcomes.len() > 1 {
+                    killpoint::hit("batch.committed");
+                }
                 for (job, outcome) in batch.into_iter().zip(outcomes) {
                     job.answer(outcome);
                 }
@@ -155,6 +159,7 @@ impl Writer {
         if let Err(e) = self.execute("BEGIN IMMEDIATE") {
             return Batch::Refused(e);
         }
+        let several = batch.len() > 1;
         let mut outcomes = Vec::with_capacity(batch.len());
         for job in batch {
             let written = self.conn.total_changes();
@@ -170,6 +175,9 @@ impl Writer {
                 Ok(outcome) => outcomes.push(outcome),
                 Err(e) => return self.lose(e),
             }
+        }
+        if several {
+            killpoint::hit("batch.before-commit");
         }
         match self.execute("COMMIT") {
             Ok(()) => Batch::Committed(outcomes),

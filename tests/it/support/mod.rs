@@ -1,5 +1,6 @@
 //! A shop in a temporary directory, and the real binary run in it.
 
+pub(crate) mod drill;
 pub(crate) mod http;
 pub(crate) mod process;
 pub(crate) mod stage;

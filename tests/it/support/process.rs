@@ -72,6 +72,13 @@ impl Process {
         self.stderr()
     }
 
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<std::process::ExitStatus> {
+        let status = self.child.try_wait().expect("a child");
+        self.ended |= status.is_some();
+        status
+    }
+
     /// Its exit code, once it ends by itself.
     pub(crate) fn exit_code(&mut self) -> Option<i32> {
         let status = until("its end", || self.child.try_wait().expect("a child"));

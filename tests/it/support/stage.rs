@@ -91,8 +91,17 @@ impl Stage {
 
     /// Starts any command beside the test, its output in files.
     pub(crate) fn start(&self, args: &[&str]) -> Process {
-        let n = self.starts.fetch_add(1, Ordering::Relaxed) + 1;
-        Process::start(&mut self.shop.command(args), &self.shop.path(""), &format!("process-{n}"))
+        Process::start(&mut self.shop.command(args), &self.shop.path(""), &self.next_name())
+    }
+
+    /// A name for a process's output.
+    pub(crate) fn next_name(&self) -> String {
+        format!("process-{}", self.starts.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// Where the provider listens.
+    pub(crate) fn sandbox_at(&self) -> SocketAddr {
+        self.sandbox_at
     }
 
     /// Where the engine listens.
@@ -245,7 +254,7 @@ impl Ledger {
     }
 
     /// What is wrong; empty where all promises hold.
-    fn wrongs(&self, stories: &[Value]) -> Vec<String> {
+    pub(crate) fn wrongs(&self, stories: &[Value]) -> Vec<String> {
         let violations = self.0["violations"].as_array().map(Vec::as_slice).unwrap_or_default();
         let mut wrong: Vec<String> = violations.iter().map(|v| format!("not a request that is known: {v}")).collect();
         let mut by_reference: BTreeMap<&str, usize> = BTreeMap::new();

@@ -1,0 +1,35 @@
+//! What the environment asks of a drill: checked with the configuration, armed when the store is opened, refused in live mode.
+
+use crate::config::{Config, Mode, SecretUrl, Sink, SinkKind, Sources};
+use crate::killpoint::{self, Orders};
+
+use super::report::{CliError, ExitStatus};
+
+/// Checks what is asked for and hands it on; the store arms it, where it is stamped test.
+///
+/// # Errors
+/// Exit 2: a name that does not exist, or live mode. Nothing is armed.
+pub(super) fn prepare(sources: &Sources, config: &mut Config) -> Result<(), CliError> {
+    let asked = sources.drill();
+    let orders = Orders::parse(asked.killpoint, asked.guards_off.map(|all| all.split(',')));
+    let orders = orders.map_err(|e| refused("the drill that the environment asks for cannot be").cause(e))?;
+    if orders.is_empty() && asked.sink.is_none() {
+        return Ok(());
+    }
+    if config.mode == Mode::Live {
+        return Err(refused("the environment arms a drill, and this is live mode: nothing was done"));
+    }
+    if let Some(text) = asked.sink {
+        let url = SecretUrl::of_a_drill(text)
+            .ok_or_else(|| refused("DISPATCHCTL_DRILL_SINK is not an http URL on this machine"))?;
+        config.alerts.sinks.push(Sink { kind: SinkKind::Webhook, url });
+    }
+    killpoint::want(orders);
+    Ok(())
+}
+
+fn refused(what: &str) -> CliError {
+    CliError::new(ExitStatus::Usage, what).hint(
+        "leave out DISPATCHCTL_KILLPOINT, DISPATCHCTL_GUARDS_OFF and DISPATCHCTL_DRILL_SINK, or use --test-mode and a test store",
+    )
+}

@@ -1,0 +1,14 @@
+//! Guards of decisions that a drill on a test store has taken away, by value: the core asks nobody.
+
+/// Which of them; none outside a drill.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct GuardsOff {
+    /// What is claimed is not claimed again.
+    pub claim_check: bool,
+    /// A claim looks whether the call still wants it.
+    pub claim_recheck: bool,
+    /// A late status moves nothing back.
+    pub monotone_receipts: bool,
+    /// A reply that comes again is answered as before.
+    pub reply_dedup: bool,
+}

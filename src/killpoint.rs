@@ -1,0 +1,291 @@
+//! Named places where the process can be made to die, and guards that can be switched off: for drills on a test store.
+//!
+//! Always compiled in, so that what is drilled is what runs; an unarmed [`hit`] and an asked [`Guard`] cost one relaxed load.
+//! Armed by the environment at a start or by a `drill` request at run time, and only once this process has opened a store that
+//! is stamped test: [`opened`] is told of every store, a live one refuses. Imports nothing of ours.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Every kill point and what has happened when it is reached. Each name stands in the code once.
+pub const POINTS: &[(&str, &str)] = &[
+    ("accept.before-commit", "an emergency was read from the API, nothing is stored"),
+    ("accept.committed", "the call is stored, its caller has no answer"),
+    ("intent.before-commit", "a text is about to be claimed"),
+    ("intent.committed", "the intent is stored, nothing has left"),
+    ("post.under-way", "the POST has left, its answer has not come"),
+    ("post.answered", "the provider has answered, the answer is not read"),
+    ("outcome.before-commit", "the answer is read, not stored"),
+    ("outcome.committed", "what became of the POST is stored"),
+    ("receipt.before-commit", "a delivery receipt is read, not stored"),
+    ("receipt.committed", "a delivery receipt is stored, not answered"),
+    ("reply.before-commit", "a reply is read, not stored"),
+    ("reply.committed", "a reply is stored, not answered"),
+    ("timer.claimed", "a due step is read, not fired"),
+    ("timer.committed", "a due step has fired"),
+    ("search.before-commit", "the provider's list is read for an unknown outcome, what it says is not stored"),
+    ("search.committed", "what the list says of an unknown outcome is stored"),
+    ("poll.before-commit", "the provider was asked for a status, its answer is not stored"),
+    ("poll.committed", "the status that was asked for is stored"),
+    ("alert.claimed", "an alert is read from the outbox, no sink was told"),
+    ("alert.told", "the sinks were told of an alert, that is not stored"),
+    ("batch.before-commit", "several changes are in one transaction, which is not committed"),
+    ("batch.committed", "several changes are committed, none is answered"),
+    ("lock.taken", "the engine lock is held, nobody's name is in it"),
+    ("recovery.engine-row", "a start is recorded, nothing is recovered"),
+    ("recovery.between-claims", "one claim of an engine that is gone is settled"),
+    ("migration.before-stamp", "the schema is made, the store is not stamped and not committed"),
+    ("migration.committed", "the schema is committed"),
+];
+
+/// A protection that can be taken away, to see whether anybody notices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Guard {
+    /// The intent is stored before the POST.
+    IntentCommit,
+    /// An unknown outcome is looked for before it is sent again.
+    LookBeforeResend,
+    /// What is claimed is not claimed again.
+    ClaimCheck,
+    /// A claim looks whether the call still wants it.
+    ClaimRecheck,
+    /// A late status moves nothing back.
+    MonotoneReceipts,
+    /// A callback is the provider's own.
+    Signature,
+    /// One engine works on a store.
+    EngineLock,
+    /// A reply that comes again is answered as before.
+    ReplyDedup,
+}
+
+impl Guard {
+    /// Every guard and its name.
+    pub const ALL: &'static [(Self, &'static str)] = &[
+        (Self::IntentCommit, "intent-commit"),
+        (Self::LookBeforeResend, "look-before-resend"),
+        (Self::ClaimCheck, "claim-check"),
+        (Self::ClaimRecheck, "claim-recheck"),
+        (Self::MonotoneReceipts, "monotone-receipts"),
+        (Self::Signature, "signature"),
+        (Self::EngineLock, "engine-lock"),
+        (Self::ReplyDedup, "reply-dedup"),
+    ];
+
+    /// Whether a drill has taken it away; one relaxed load.
+    pub fn is_off(self) -> bool {
+        OFF.load(Ordering::Relaxed) & self.bit() != 0
+    }
+
+    const fn bit(self) -> u32 {
+        1 << (self as u32)
+    }
+}
+
+/// Why a drill is not armed. Nothing of it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DrillError {
+    /// No such kill point.
+    #[error("there is no kill point {0:?}; there are: {names}", names = names(POINTS))]
+    Point(String),
+    /// What follows the name counts the hits.
+    #[error("a kill point's count is a number from 1: {0:?}")]
+    Count(String),
+    /// No such guard.
+    #[error("there is no guard {0:?}; there are: {names}", names = names(Guard::ALL.iter().map(|(_, n)| (*n, ""))))]
+    Guard(String),
+    /// Only a store that is stamped test may be drilled.
+    #[error("drills are for stores that are stamped test")]
+    Live,
+}
+
+fn names<'a, T: std::borrow::Borrow<(&'a str, &'a str)>>(all: impl IntoIterator<Item = T>) -> String {
+    all.into_iter().map(|n| n.borrow().0).collect::<Vec<_>>().join(", ")
+}
+
+/// What a drill asks for: checked, not yet armed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Orders {
+    /// Die at this point, when it is reached for this time from now.
+    pub kill: Option<(&'static str, u32)>,
+    /// Take these guards away, and put the others back; `None` leaves them as they are.
+    pub guards_off: Option<Vec<Guard>>,
+}
+
+impl Orders {
+    /// Reads `name` or `name:nth`, and names of guards.
+    ///
+    /// # Errors
+    /// [`DrillError`] names what there is.
+    pub fn parse<'a>(
+        kill: Option<&str>,
+        guards_off: Option<impl IntoIterator<Item = &'a str>>,
+    ) -> Result<Self, DrillError> {
+        let kill = kill.map(point).transpose()?;
+        let guards_off = guards_off.map(|all| all.into_iter().map(guard).collect()).transpose()?;
+        Ok(Self { kill, guards_off })
+    }
+
+    /// Whether nothing is asked for.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn point(text: &str) -> Result<(&'static str, u32), DrillError> {
+    let (name, nth) = text.trim().split_once(':').unwrap_or((text.trim(), "1"));
+    let (name, _) = POINTS.iter().find(|(n, _)| *n == name).ok_or_else(|| DrillError::Point(name.to_owned()))?;
+    match nth.parse() {
+        Ok(nth) if nth > 0 => Ok((name, nth)),
+        _ => Err(DrillError::Count(nth.to_owned())),
+    }
+}
+
+fn guard(text: &str) -> Result<Guard, DrillError> {
+    let found = Guard::ALL.iter().find(|(_, n)| *n == text.trim());
+    found.map(|(g, _)| *g).ok_or_else(|| DrillError::Guard(text.to_owned()))
+}
+
+static ARMED: AtomicBool = AtomicBool::new(false);
+static OFF: AtomicU32 = AtomicU32::new(0);
+static DRILL: Mutex<Drill> = Mutex::new(Drill { is_test: false, wanted: None, kill: None });
+
+/// What is armed, and what waits for the store to be opened.
+struct Drill {
+    is_test: bool,
+    wanted: Option<Orders>,
+    kill: Option<(&'static str, u32)>,
+}
+
+fn drill() -> std::sync::MutexGuard<'static, Drill> {
+    DRILL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is to be armed as soon as a test store is opened.
+pub fn want(orders: Orders) {
+    drill().wanted = Some(orders).filter(|o| !o.is_empty());
+}
+
+/// A store of this process was recognised by its stamp, or is about to get it.
+///
+/// # Errors
+/// [`DrillError::Live`] where something waits to be armed and the store is live.
+pub fn opened(is_test: bool) -> Result<(), DrillError> {
+    let mut drill = drill();
+    drill.is_test = is_test;
+    match drill.wanted.take() {
+        Some(_) if !is_test => Err(DrillError::Live),
+        Some(orders) => {
+            arm_in(&mut drill, orders);
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether this process works on a test store.
+pub fn is_allowed() -> bool {
+    drill().is_test
+}
+
+/// Arms at run time.
+///
+/// # Errors
+/// [`DrillError::Live`]: nothing is armed.
+pub fn arm(orders: Orders) -> Result<(), DrillError> {
+    let mut drill = drill();
+    if !drill.is_test {
+        return Err(DrillError::Live);
+    }
+    arm_in(&mut drill, orders);
+    Ok(())
+}
+
+fn arm_in(drill: &mut Drill, orders: Orders) {
+    if let Some(off) = orders.guards_off {
+        OFF.store(off.iter().fold(0, |bits, g| bits | g.bit()), Ordering::Relaxed);
+    }
+    if let Some(kill) = orders.kill {
+        drill.kill = Some(kill);
+        ARMED.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The process dies here where this point is armed, at once and without a last word to anybody but the log.
+pub fn hit(point: &'static str) {
+    if ARMED.load(Ordering::Relaxed) {
+        reached(point);
+    }
+}
+
+#[cold]
+fn reached(point: &'static str) {
+    let mut drill = drill();
+    if let Some((name, left)) = &mut drill.kill
+        && *name == point
+    {
+        *left -= 1;
+        if *left == 0 {
+            tracing::error!(point, "the armed kill point {point} is reached: the process dies");
+            die();
+        }
+    }
+}
+
+/// As SIGKILL does: nothing is flushed, nobody is told.
+fn die() -> ! {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    // Not reached, but where the system does not let a process end itself so.
+    std::process::abort()
+}
+
+/// How long a request is under way before [`hit_during`] takes it for sent.
+const UNDER_WAY: Duration = Duration::from_millis(50);
+
+/// Waits for `work`; where this point is armed, the process dies while it still waits.
+pub async fn hit_during<T>(point: &'static str, work: impl Future<Output = T>) -> T {
+    if !ARMED.load(Ordering::Relaxed) {
+        return work.await;
+    }
+    tokio::select! {
+        done = work => done,
+        done = async { pause().await; hit(point); std::future::pending().await } => done,
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "an armed point alone waits, and for no time of the engine's")]
+async fn pause() {
+    tokio::time::sleep(UNDER_WAY).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: Option<[&str; 0]> = None;
+
+    #[test]
+    fn orders_are_read_strictly_and_an_unknown_name_is_told_what_there_is() {
+        assert_eq!(Orders::parse(None, NONE), Ok(Orders::default()));
+        for (text, want) in [("intent.committed", ("intent.committed", 1)), (" post.answered:3 ", ("post.answered", 3))]
+        {
+            assert_eq!(Orders::parse(Some(text), NONE).map(|o| o.kill), Ok(Some(want)), "{text}");
+        }
+        for text in ["", "intent", "intent.committed:0", "intent.committed:x", "intent.committed:", ":1"] {
+            assert!(Orders::parse(Some(text), NONE).is_err(), "{text}");
+        }
+        let unknown = Orders::parse(Some("nowhere"), NONE).expect_err("unknown").to_string();
+        assert!(POINTS.iter().all(|(name, _)| unknown.contains(name)), "{unknown}");
+        let both = Orders::parse(None, Some(["signature", " engine-lock"]));
+        assert_eq!(both.map(|o| o.guards_off), Ok(Some(vec![Guard::Signature, Guard::EngineLock])));
+        let unknown = Orders::parse(None, Some(["locks"])).expect_err("unknown").to_string();
+        assert!(Guard::ALL.iter().all(|(_, name)| unknown.contains(name)), "{unknown}");
+    }
+
+    #[test]
+    fn every_guard_has_a_bit_of_its_own() {
+        let bits = Guard::ALL.iter().fold(0, |bits, (g, _)| bits | g.bit());
+        assert_eq!(bits.count_ones() as usize, Guard::ALL.len());
+    }
+}

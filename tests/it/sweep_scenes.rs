@@ -1,0 +1,495 @@
+//! What leads the engine to each kill point, and what must be so once it has started again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::drill::{KILLPOINT, Sink, died_at};
+use crate::support::http;
+use crate::support::stage::{SAM, Stage, attempts, emergency, entries, state, text};
+use crate::support::wait::until;
+use crate::sweep::Row;
+
+const LADDERS: &str = r#"
+[policies.once]
+steps = [ { wait = "0s", notify = ["primary"] }, { wait = "1h", notify = ["backup"] } ]
+exhaust_after = "1h"
+[policies.soon]
+steps = [ { wait = "400ms", notify = ["primary"] }, { wait = "1h", notify = ["backup"] } ]
+exhaust_after = "1h"
+[policies.twice]
+steps = [ { wait = "0s", notify = ["primary"] }, { wait = "1500ms", notify = ["primary"] }, { wait = "1h", notify = ["backup"] } ]
+exhaust_after = "1h"
+"#;
+/// How long a point may take to be reached.
+const REACHED: Duration = Duration::from_secs(8);
+/// How often a reminder that left before its engine was armed is made again.
+const TRIES: usize = 6;
+
+/// Which text is under way when the engine dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    First,
+    Reminder,
+}
+
+impl Kind {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Reminder => "reminder",
+        }
+    }
+
+    const fn step(self) -> usize {
+        match self {
+            Self::First => 1,
+            Self::Reminder => 2,
+        }
+    }
+}
+
+/// What leads to a point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scene {
+    Accept,
+    Notice,
+    Timer,
+    Reply,
+    Search,
+    Poll,
+    Alert,
+    Batch,
+    Lock,
+    Recovery,
+    Migration,
+}
+
+impl Scene {
+    pub(crate) fn of(point: &str) -> Self {
+        match point.split('.').next() {
+            Some("accept") => Self::Accept,
+            Some("intent" | "post" | "outcome" | "receipt") => Self::Notice,
+            Some("timer") => Self::Timer,
+            Some("reply") => Self::Reply,
+            Some("search") => Self::Search,
+            Some("poll") => Self::Poll,
+            Some("alert") => Self::Alert,
+            Some("batch") => Self::Batch,
+            Some("lock") => Self::Lock,
+            Some("recovery") => Self::Recovery,
+            Some("migration") => Self::Migration,
+            _ => panic!("{point} has no scene"),
+        }
+    }
+
+    /// Which texts it can befall.
+    pub(crate) const fn kinds(self) -> &'static [Kind] {
+        match self {
+            Self::Accept | Self::Alert | Self::Batch | Self::Migration => &[Kind::First],
+            Self::Lock => &[Kind::Reminder],
+            _ => &[Kind::First, Kind::Reminder],
+        }
+    }
+
+    /// The slow ones are begun first.
+    pub(crate) const fn weight(self) -> u8 {
+        match self {
+            Self::Search => 3,
+            Self::Recovery => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// One point, one kind of text, so many deaths.
+#[derive(Debug, Clone)]
+pub(crate) struct Job {
+    pub(crate) point: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) rounds: usize,
+}
+
+/// What happened so far.
+struct Play {
+    job: Job,
+    stage: Arc<Stage>,
+    sink: Sink,
+    kills: usize,
+    calls: Vec<(String, &'static str)>,
+    /// Calls whose caller was told of a success.
+    answered: Arc<Mutex<BTreeSet<String>>>,
+    /// Replies that were written: the call of each.
+    replied: BTreeSet<String>,
+}
+
+impl Job {
+    pub(crate) fn run(&self) -> Row {
+        if Scene::of(self.point) == Scene::Migration {
+            // A store is made once: each death has its own.
+            let mut all = Row::default();
+            for _ in 0..self.rounds {
+                let row = Play::new(Self { rounds: 1, ..self.clone() }).play();
+                all.kills += row.kills;
+                all.recovered += row.recovered;
+                all.unknown += row.unknown;
+                all.lost += row.lost;
+                all.doubled += row.doubled;
+                all.unexpected += row.unexpected;
+                all.wrong.extend(row.wrong);
+            }
+            return all;
+        }
+        Play::new(self.clone()).play()
+    }
+}
+
+impl Play {
+    fn new(job: Job) -> Self {
+        let mut stage = Stage::new(LADDERS);
+        let sink = Sink::start();
+        for (name, value) in [
+            ("TWILIO__REQUEST_TIMEOUT", "1s"),
+            ("TWILIO__CONNECT_TIMEOUT", "1s"),
+            ("DELIVERY__SETTLE", "1200ms"),
+            (
+                "DELIVERY__POLL_AFTER",
+                if matches!(Scene::of(job.point), Scene::Poll | Scene::Search) { "100ms" } else { "30s" },
+            ),
+            ("DRILL_SINK", &sink.url),
+        ] {
+            stage.shop.set(&format!("DISPATCHCTL_{name}"), value);
+        }
+        Self {
+            job,
+            stage: Arc::new(stage),
+            sink,
+            kills: 0,
+            calls: Vec::new(),
+            answered: Arc::default(),
+            replied: BTreeSet::new(),
+        }
+    }
+
+    fn play(mut self) -> Row {
+        let scene = Scene::of(self.job.point);
+        let first = self.job.kind == Kind::First;
+        if self.job.point == "post.under-way" {
+            self.stage.fault(&json!([{ "kind": "delay", "delayMs": 400 }]));
+        }
+        match scene {
+            Scene::Search => self.searches(),
+            Scene::Recovery => self.recoveries(),
+            Scene::Lock => self.locks(),
+            _ => {
+                if scene == Scene::Poll {
+                    self.stage.fault(&json!([{ "kind": "withhold_callbacks" }]));
+                }
+                for _ in 0..self.job.rounds {
+                    if first { self.first() } else { self.reminder() }
+                }
+            }
+        }
+        self.stage.clear_faults();
+        self.judge()
+    }
+
+    fn name(&mut self, level: &'static str) -> String {
+        let name = format!("c{}", self.calls.len());
+        self.calls.push((name.clone(), level));
+        name
+    }
+
+    /// Hands a call over beside the test: its caller may wait, or never hear.
+    fn hand_over(&mut self, level: &'static str) -> String {
+        let name = self.name(level);
+        let (stage, answered, call) = (self.stage.clone(), self.answered.clone(), name.clone());
+        std::thread::spawn(move || {
+            if let Ok(a) = stage.post("/api/dispatch/manual", &body(&call, level))
+                && matches!(a.status, 200..=202)
+            {
+                answered.lock().unwrap_or_else(PoisonError::into_inner).insert(call);
+            }
+        });
+        name
+    }
+
+    fn armed(&self) -> [(&'static str, &'static str); 1] {
+        [(KILLPOINT, self.job.point)]
+    }
+
+    fn dies(&mut self, mut process: crate::support::process::Process) {
+        let (point, kind) = (self.job.point, self.job.kind.as_str());
+        assert!(died_at(&mut process, point, REACHED), "{point} ({kind}) was never reached: {}", process.stderr());
+        self.kills += 1;
+    }
+
+    /// A start that is armed, and the first text of a call.
+    fn first(&mut self) {
+        let mut process = self.stage.start_armed(&self.armed());
+        if self.stage.ready_or_dead(&mut process) {
+            match Scene::of(self.job.point) {
+                Scene::Timer => drop(self.hand_over("soon")),
+                Scene::Alert => drop(self.hand_over("no-such-level")),
+                Scene::Batch => (0..12).for_each(|_| drop(self.hand_over("once"))),
+                Scene::Reply => {
+                    let call = self.hand_over("once");
+                    self.reply(&call, 1);
+                }
+                _ => drop(self.hand_over("once")),
+            }
+        } else {
+            // What an earlier death has left led there: the call is handed over all the same, later.
+            self.name("once");
+        }
+        self.dies(process);
+    }
+
+    fn reply(&mut self, call: &str, number: usize) {
+        let story = self.stage.until_call_is_there(call, |c| state(c, number) == "delivered");
+        self.replied.insert(call.to_owned());
+        self.stage.reply(SAM, &format!("1 {}", text(&story, "reference")));
+    }
+
+    /// A running engine that is armed between a call's first text and its second.
+    fn reminder(&mut self) {
+        for _ in 0..TRIES {
+            let mut process = self.stage.serve_armed(&[]);
+            let call = self.name("twice");
+            self.stage.dispatch(&call, "twice");
+            self.answered.lock().unwrap_or_else(PoisonError::into_inner).insert(call.clone());
+            self.stage.delivered(&call, 1);
+            let replies = Scene::of(self.job.point) == Scene::Reply;
+            if replies {
+                self.stage.delivered(&call, 2);
+            }
+            self.stage.drilled_or_dead(&mut process, json!({ "kill": self.job.point }));
+            if replies && process.ended().is_none() {
+                self.reply(&call, 2);
+            }
+            if died_at(&mut process, self.job.point, Duration::from_secs(4)) {
+                self.kills += 1;
+                return;
+            }
+            // The text had left before the engine was armed, on a machine that is busy.
+        }
+        panic!("{} (reminder) was never reached", self.job.point);
+    }
+
+    /// Unknown outcomes, made by an engine that is not armed; every start that is looks for them.
+    fn searches(&mut self) {
+        let mut tries = 0;
+        while self.kills < self.job.rounds {
+            let many = if self.job.point == "search.committed" { (self.job.rounds - self.kills).min(20) } else { 1 };
+            self.stage.clear_faults();
+            let process = self.stage.serve_armed(&[]);
+            let unknown = json!([
+                { "kind": "drop_after_accept", "times": many },
+                { "kind": "withhold_callbacks" },
+            ]);
+            if self.job.kind == Kind::First {
+                self.stage.fault(&unknown);
+            }
+            let level = if self.job.kind == Kind::First { "once" } else { "twice" };
+            let calls: Vec<String> = (0..many).map(|_| self.hand_over(level)).collect();
+            if self.job.kind == Kind::Reminder {
+                for call in &calls {
+                    self.stage.until_call_is_there(call, |c| state(c, 1) == "delivered");
+                }
+                self.stage.fault(&unknown);
+            }
+            let number = self.job.kind.step();
+            let is = |c: &Value| matches!(state(c, number), "unknown" | "submitted" | "delivered");
+            let stories = calls.iter().map(|call| self.stage.until_call_is_there(call, is));
+            let unknown = stories.filter(|c| state(c, number) == "unknown").count();
+            process.kill();
+            if unknown == 0 {
+                // They had left before the fault was armed, on a machine that is busy.
+                tries += 1;
+                assert!(tries < TRIES, "{}: no outcome was ever unknown", self.job.point);
+                continue;
+            }
+            let before = self.job.point == "search.before-commit";
+            let left = if before { self.job.rounds - self.kills } else { unknown };
+            for _ in 0..left {
+                let process = self.stage.start_armed(&self.armed());
+                self.dies(process);
+            }
+        }
+    }
+
+    /// Three texts under way when the engine is killed; the next start dies while it settles what that one has left.
+    fn recoveries(&mut self) {
+        for _ in 0..self.job.rounds {
+            let reached = (0..TRIES).any(|_| self.recovery());
+            assert!(reached, "{} was never reached", self.job.point);
+            self.kills += 1;
+        }
+    }
+
+    /// Whether the start after the kill died; on a busy machine the texts may have been answered before it.
+    fn recovery(&mut self) -> bool {
+        let first = self.job.kind == Kind::First;
+        let process = self.stage.serve_armed(&[]);
+        let slow = json!([{ "kind": "delay", "delayMs": 900 }, { "kind": "delay_callbacks", "delayMs": 900 }]);
+        if first {
+            self.stage.fault(&slow);
+        }
+        let calls: Vec<String> = (0..3).map(|_| self.hand_over(if first { "once" } else { "twice" })).collect();
+        if !first {
+            for call in &calls {
+                self.stage.until_call_is_there(call, |c| state(c, 1) == "delivered");
+            }
+            self.stage.fault(&slow);
+        }
+        let number = self.job.kind.step();
+        until("two texts are under way", || {
+            let left = |c: &&String| {
+                let path = format!("/api/calls/{c}");
+                let answer = http::json(self.stage.at(), "GET", &path, None).ok().filter(|a| a.status == 200);
+                answer.is_some_and(|a| !matches!(state(&a.json(), number), "" | "scheduled"))
+            };
+            (calls.iter().filter(left).count() >= 2).then_some(())
+        });
+        process.kill();
+        self.stage.clear_faults();
+        let mut process = self.stage.start_armed(&self.armed());
+        died_at(&mut process, self.job.point, REACHED)
+    }
+
+    /// A follow-up waits while start after start dies with the lock in its hand.
+    fn locks(&mut self) {
+        let process = self.stage.serve_armed(&[]);
+        let call = self.name("twice");
+        self.stage.dispatch(&call, "twice");
+        self.stage.delivered(&call, 1);
+        process.kill();
+        for _ in 0..self.job.rounds {
+            let process = self.stage.start_armed(&self.armed());
+            self.dies(process);
+        }
+    }
+
+    /// Starts the engine once more, lets everything come to rest, and holds the ledger against the store.
+    fn judge(self) -> Row {
+        let _serve = self.stage.serve_armed(&[]);
+        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut row = Row { kills: self.kills, ..Row::default() };
+        // Whoever got no answer asks again: it exists, or it is made now.
+        for (call, level) in &self.calls {
+            let again = self.stage.post("/api/dispatch/manual", &body(call, level)).expect("an answer");
+            if !matches!(again.status, 200..=202) || (answered.contains(call) && again.status != 200) {
+                row.lost += 1;
+                row.wrong.push(format!("{call} was answered with success and is not there: {again:?}"));
+            }
+        }
+        let wanted = |c: &Value| {
+            let twice = entries(c, "call.accepted").iter().any(|e| text(&e["data"], "level") == "twice");
+            if twice { 2 } else { 1 }
+        };
+        let stories = until("everything has come to rest", || {
+            let all = self.stage.stories();
+            let rests = |c: &Value| {
+                let taken = !self.replied.contains(text(c, "callId")) || text(c, "status") == "ACKNOWLEDGED";
+                taken && attempts(c).iter().all(|a| at_rest(c, a)) && notices(c).len() >= wanted(c)
+            };
+            all.iter().all(rests).then_some(all)
+        });
+        let ledger = self.stage.ledger();
+        let mut by_reference: BTreeMap<String, usize> = BTreeMap::new();
+        for m in ledger.texts() {
+            let reference = text(m, "body").split(' ').next().unwrap_or_default();
+            *by_reference.entry(reference.to_owned()).or_default() += 1;
+        }
+        for call in &stories {
+            for (notice, of) in notices(call) {
+                let sent: usize = of.iter().map(|a| by_reference.get(text(a, "reference")).copied().unwrap_or(0)).sum();
+                let unknown = of.iter().all(|a| text(a, "attemptState") == "unknown");
+                let what = format!("{} step {} {}", text(call, "callId"), notice.1, notice.2);
+                match (sent, unknown) {
+                    (1, false) => row.recovered += 1,
+                    (0, true) | (1, true) => row.unknown += 1,
+                    (0, false) => {
+                        row.lost += 1;
+                        row.wrong.push(format!("{what}: no message, and it does not show"));
+                    }
+                    // Callbacks come and the list is true: whatever was accepted is found out, so none is sent again.
+                    (n, _) => {
+                        row.doubled += 1;
+                        row.wrong.push(format!("{what}: {n} messages"));
+                    }
+                }
+            }
+            let (id, taken) = (text(call, "callId"), entries(call, "call.acknowledged").len());
+            if taken != usize::from(self.replied.contains(id)) {
+                row.unexpected += 1;
+                row.wrong.push(format!("{id} was taken {taken} times"));
+            }
+        }
+        for wrong in ledger.wrongs(&stories) {
+            row.unexpected += 1;
+            row.wrong.push(wrong);
+        }
+        if stories.len() != self.calls.len() {
+            row.lost += 1;
+            row.wrong.push(format!("{} calls were handed over, {} are there", self.calls.len(), stories.len()));
+        }
+        self.judge_alerts(&mut row);
+        row
+    }
+
+    /// Every alert that was raised was heard.
+    fn judge_alerts(&self, row: &mut Row) {
+        let log = self.stage.get("/api/log?limit=1000");
+        let log = log["entries"].as_array().cloned().unwrap_or_default();
+        let raised = log.iter().filter(|e| e["kind"] == "alert.raised").map(|e| text(&e["data"], "key").to_owned());
+        let raised: BTreeSet<String> = raised.collect();
+        if Scene::of(self.job.point) == Scene::Alert {
+            assert!(!raised.is_empty(), "nothing was raised");
+        }
+        let heard = until("every alert is heard", || {
+            let heard = self.sink.heard();
+            raised.is_subset(&heard).then_some(heard)
+        });
+        row.lost += raised.difference(&heard).count();
+    }
+}
+
+impl Stage {
+    /// The story of a call that may not be there yet, once it is so.
+    pub(crate) fn until_call_is_there(&self, call: &str, is: impl Fn(&Value) -> bool) -> Value {
+        let path = format!("/api/calls/{call}");
+        until(&format!("{call} is so"), || {
+            let answer = http::json(self.at(), "GET", &path, None).ok().filter(|a| a.status == 200)?;
+            Some(answer.json()).filter(|c| is(c))
+        })
+    }
+}
+
+fn body(call: &str, level: &str) -> Value {
+    emergency(call, level)
+}
+
+/// Final, or unknown for good.
+fn at_rest(call: &Value, attempt: &Value) -> bool {
+    let decided = |e: &&Value| e["attemptId"] == attempt["attemptId"] && text(e, "message").contains("stays unknown");
+    match text(attempt, "attemptState") {
+        "delivered" | "failed" | "skipped" | "cancelled" => true,
+        "unknown" => entries(call, "attempt.unknown").iter().any(decided),
+        _ => false,
+    }
+}
+
+type Notice = (u64, u64, String);
+
+/// The attempts of each notice.
+fn notices(call: &Value) -> BTreeMap<Notice, Vec<&Value>> {
+    let mut all: BTreeMap<Notice, Vec<&Value>> = BTreeMap::new();
+    for a in attempts(call).iter().filter(|a| a["kind"] == "notice") {
+        let key = (a["round"].as_u64().unwrap_or(0), a["step"].as_u64().unwrap_or(0), text(a, "contact").to_owned());
+        all.entry(key).or_default().push(a);
+    }
+    all
+}

@@ -3,7 +3,7 @@
 //! Two transactions around one POST: the intent is committed first, the outcome after. A crash between the two leaves the
 //! claim of an engine that is gone, which the next start reads as an unknown outcome.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -33,8 +33,13 @@ const BATCH: usize = 256;
 const BATCH_MAX: usize = 16_384;
 /// The longest pause that a provider's Retry-After is honoured for.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
+/// An attempt that cannot be decided (our bug, or an unreadable row) is set aside for this long; the others go on.
+const SET_ASIDE: Duration = Duration::from_secs(30);
 const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
+
+/// Attempts that are set aside, and until when.
+type Aside = Arc<Mutex<HashMap<AttemptId, Timestamp>>>;
 
 /// The sending side of an engine.
 pub struct Dispatcher {
@@ -42,6 +47,7 @@ pub struct Dispatcher {
     permits: Arc<Semaphore>,
     rates: Arc<Mutex<Rates>>,
     busy: Arc<Mutex<HashSet<AttemptId>>>,
+    aside: Aside,
     tasks: TaskTracker,
 }
 
@@ -54,6 +60,7 @@ impl Dispatcher {
             permits: Arc::new(Semaphore::new(IN_FLIGHT_MAX)),
             rates: Arc::new(Mutex::new(rates)),
             busy: Arc::default(),
+            aside: Aside::default(),
             tasks: TaskTracker::new(),
         }
     }
@@ -66,6 +73,7 @@ impl Dispatcher {
         let (store, clock) = (&self.engine.core.store, &self.engine.core.clock);
         let now = clock.now();
         let mut breakers = store.breakers().await?;
+        lock(&self.aside).retain(|_, until| *until > now);
         let mut limit = BATCH;
         loop {
             let items = self.waiting(now, limit).await?;
@@ -82,7 +90,8 @@ impl Dispatcher {
             let rate = started.wait.map(|w| now.plus(w)).into_iter().chain(started.probe_at).min();
             let more = if read >= limit && started.count > 0 { Some(now) } else { None };
             let next = store.next_sendable(now).await?;
-            return Ok([rate, more, next].into_iter().flatten().min());
+            let aside = lock(&self.aside).values().min().copied();
+            return Ok([rate, more, next, aside].into_iter().flatten().min());
         }
     }
 
@@ -115,7 +124,8 @@ impl Dispatcher {
         let reminders_wait = self.engine.reminders_wait();
         let mut done = Started::default();
         for item in items {
-            if lock(&self.busy).contains(&item.attempt) || (reminders_wait && item.priority != Priority::First) {
+            let skip = lock(&self.busy).contains(&item.attempt) || lock(&self.aside).contains_key(&item.attempt);
+            if skip || (reminders_wait && item.priority != Priority::First) {
                 continue;
             }
             let Ok(permit) = self.permits.clone().try_acquire_owned() else {
@@ -144,7 +154,13 @@ impl Dispatcher {
             }
             lock(&self.busy).insert(item.attempt);
             done.count += 1;
-            let one = One { engine: self.engine.clone(), rates: self.rates.clone(), busy: self.busy.clone(), sender };
+            let one = One {
+                engine: self.engine.clone(),
+                rates: self.rates.clone(),
+                busy: self.busy.clone(),
+                aside: self.aside.clone(),
+                sender,
+            };
             let permits = self.permits.clone();
             self.tasks.spawn(async move {
                 let sent = one.run(item.attempt).await;
@@ -186,6 +202,7 @@ struct One {
     engine: Arc<Engine>,
     rates: Arc<Mutex<Rates>>,
     busy: Arc<Mutex<HashSet<AttemptId>>>,
+    aside: Aside,
     sender: String,
 }
 
@@ -219,6 +236,12 @@ impl One {
                 Some(*send)
             }
             Ok(_) => None,
+            // Its own fault: tried again now and then, in nobody's way.
+            Err(e @ (StoreError::Refused { .. } | StoreError::Corrupt { .. })) => {
+                error!(attempt.id = %id, error = %e, "an attempt cannot be claimed; set aside, the others go on");
+                lock(&self.aside).insert(id, self.engine.core.clock.now().plus(SET_ASIDE));
+                None
+            }
             Err(e) => {
                 warn!(attempt.id = %id, error = %e, "an attempt could not be claimed; it stays where it is");
                 self.pause(Duration::from_millis(500)).await;

@@ -1,7 +1,7 @@
 //! A store that dies at a commit of the test's choice, as a process does: what comes after is never answered.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -36,13 +36,20 @@ pub(crate) struct Mortal {
     death: Death,
     writes: AtomicU64,
     sealed: AtomicBool,
+    refused: Mutex<Option<AttemptId>>,
     dead: watch::Sender<bool>,
 }
 
 impl Mortal {
     pub(crate) fn new(inner: SqliteStore, death: Death) -> Arc<Self> {
         let (writes, sealed) = (AtomicU64::new(0), AtomicBool::new(false));
-        Arc::new(Self { inner, death, writes, sealed, dead: watch::Sender::new(false) })
+        let (refused, dead) = (Mutex::default(), watch::Sender::new(false));
+        Arc::new(Self { inner, death, writes, sealed, refused, dead })
+    }
+
+    /// Every change that is about this attempt is refused, as a decision that cannot be would be; `None`: no more.
+    pub(crate) fn refuse(&self, attempt: Option<AttemptId>) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = attempt;
     }
 
     /// How many writes were committed.
@@ -96,6 +103,10 @@ impl Mortal {
 impl Store for Mortal {
     async fn transact(&self, load: Load, phones: Vec<PhoneNumber>, decide: Decide) -> Result<Answer, StoreError> {
         self.before_write().await;
+        let refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(load, Load::Attempt(id) if Some(id) == refused) {
+            return Err(StoreError::Refused { what: "a test says so".into() });
+        }
         let done = self.inner.transact(load, phones, decide).await;
         if done.is_ok() {
             self.after_write().await;

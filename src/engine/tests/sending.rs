@@ -81,6 +81,21 @@ async fn an_outcome_that_the_store_refuses_is_unknown_and_not_under_way_for_ever
 }
 
 #[tokio::test]
+async fn an_attempt_that_cannot_be_claimed_is_set_aside_and_holds_nobody_up() {
+    let mut w = World::new().await;
+    let first = w.begin("normal").await;
+    let rotten = w.attempt(1).await.id;
+    w.process.store.refuse(Some(rotten));
+    w.dispatch("normal").await;
+    assert_eq!(w.attempts().await, ["1 sam submitted"], "the other call goes out");
+    let next = w.settle().await.expect("a time");
+    assert!(next > w.now() && next <= w.now().plus(secs(30)), "looked at again, and not at once: {next}");
+    w.process.store.refuse(None);
+    w.advance(secs(30)).await;
+    assert_eq!(w.call(&first).await.attempts[0].state, crate::domain::attempt::AttemptState::Submitted);
+}
+
+#[tokio::test]
 async fn a_call_taken_or_closed_between_the_step_and_the_claim_sends_nothing() {
     let all = [
         ("taken", Decision::Acknowledge { holder: None }, "1 sam cancelled"),

@@ -8,6 +8,7 @@ pub mod engine;
 pub mod gateways;
 pub mod http;
 pub mod ids;
+pub mod reliability;
 pub mod sandbox;
 pub mod store;
 pub mod telemetry;

@@ -15,9 +15,23 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("engine", &["domain", "store", "gateways", "config", "engine", "clock", "ids"]),
     ("http", &["domain", "store", "gateways", "config", "engine", "http", "clock", "ids"]),
     ("sandbox", &["domain", "sandbox", "clock", "ids"]),
+    ("reliability", &["domain", "store", "config", "sandbox", "reliability", "clock", "ids"]),
     (
         "cli",
-        &["domain", "store", "gateways", "config", "engine", "http", "sandbox", "cli", "clock", "ids", "telemetry"],
+        &[
+            "domain",
+            "store",
+            "gateways",
+            "config",
+            "engine",
+            "http",
+            "sandbox",
+            "reliability",
+            "cli",
+            "clock",
+            "ids",
+            "telemetry",
+        ],
     ),
 ];
 /// The most lines that a file of `src` may have.

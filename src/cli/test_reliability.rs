@@ -23,7 +23,13 @@ pub(crate) struct Args {
     /// Only this scenario, by name, or a file of your own; can be repeated
     #[arg(long, value_name = "NAME|FILE")]
     scenario: Vec<String>,
-    /// Decides every chance
+    /// A storm of so many kills and faults under load, in place of the scenarios
+    #[arg(long, value_name = "N", conflicts_with = "scenario", value_parser = clap::value_parser!(u16).range(1..=2000))]
+    storm: Option<u16>,
+    /// Keep the storm as a scenario file
+    #[arg(long, value_name = "FILE", requires = "storm")]
+    save: Option<PathBuf>,
+    /// Decides every chance [default: 1; a storm draws one]
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
     /// So many scenarios side by side [default: two a processor]
@@ -46,7 +52,14 @@ const TAIL: usize = 8;
 pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Result<ExitStatus, CliError> {
     telemetry::start(telemetry::Usual::Warn, global.verbose, global.log_format == LogFormat::Json);
     out.set_mode("test");
-    let scenarios = chosen(args)?;
+    let clock = SystemClock::new();
+    let drawn = || Ids::random().below(1_000_000);
+    let seed = args.seed.unwrap_or_else(|| if args.storm.is_some() { drawn() } else { 1 });
+    let storm = args.storm.map(|n| reliability::storm(usize::from(n), seed));
+    let scenarios = match &storm {
+        Some(storm) => vec![reliability::read("storm.toml", &storm.text).map_err(wrong_scenario)?],
+        None => chosen(args)?,
+    };
     if args.list {
         return Ok(show_list(&scenarios, out));
     }
@@ -55,8 +68,9 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
     for file in args.junit.iter() {
         writable(file)?;
     }
-    let clock = SystemClock::new();
-    let seed = args.seed.unwrap_or(1);
+    if let (Some(file), Some(storm)) = (&args.save, &storm) {
+        write(file, &storm.text)?;
+    }
     let ground = ground(seed, args.keep, &clock, out)?;
     reliability::check_settings(&scenarios, &ground).map_err(wrong_scenario)?;
     let started_at = clock.now();
@@ -67,14 +81,14 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
         }
     };
     let mut report = Report {
-        suite: "sandbox",
+        suite: if storm.is_some() { "storm" } else { "sandbox" },
         mode: "test",
         started_at,
         took_ms: i64::try_from(clock.boot().as_millis()).unwrap_or(0),
         seed,
         repeat: repeat_command(args, seed),
         outcomes,
-        notes: Vec::new(),
+        notes: storm.iter().map(storm_note).collect(),
         baseline: None,
     };
     if let Some(earlier) = earlier {
@@ -165,7 +179,13 @@ fn seconds(ms: i64) -> f64 {
 
 fn repeat_command(args: &Args, seed: u64) -> String {
     let chosen: Vec<String> = args.scenario.iter().map(|s| format!(" --scenario {s}")).collect();
-    format!("dispatchctl test-reliability --seed {seed}{}", chosen.concat())
+    let storm = args.storm.map(|n| format!(" --storm {n}")).unwrap_or_default();
+    format!("dispatchctl test-reliability{storm} --seed {seed}{}", chosen.concat())
+}
+
+fn storm_note(storm: &reliability::Storm) -> String {
+    let kinds: Vec<String> = storm.kinds.iter().map(|(kind, n)| format!("{n} × {kind}")).collect();
+    format!("the storm: {}", kinds.join(", "))
 }
 
 fn read_report(file: &Path) -> Result<serde_json::Value, CliError> {
@@ -217,7 +237,7 @@ fn say(report: &Report, out: &mut Output) {
         return;
     }
     for o in report.outcomes.iter().filter(|o| !o.held()) {
-        say_broken(o, out);
+        say_broken(o, &report.again(o), out);
     }
     out.line("");
     for b in report.bounds() {
@@ -245,7 +265,7 @@ fn say(report: &Report, out: &mut Output) {
     out.line(&words);
 }
 
-fn say_broken(o: &Outcome, out: &mut Output) {
+fn say_broken(o: &Outcome, again: &str, out: &mut Output) {
     out.line("");
     let head = out.emphasis(Some(false), &format!("{} broke: {}", o.name, o.title));
     out.line(&head);
@@ -255,7 +275,7 @@ fn say_broken(o: &Outcome, out: &mut Output) {
     for line in o.log_tail.iter().rev().take(TAIL).rev() {
         out.line(&format!("  | {line}"));
     }
-    out.line(&format!("  again: dispatchctl test-reliability --scenario {}", o.name));
+    out.line(&format!("  again: {again}"));
 }
 
 fn say_baseline(report: &Report, out: &mut Output) {

@@ -26,6 +26,13 @@ pub(super) fn creates(ledger: &Value) -> u64 {
     ledger.get("requests").and_then(|r| r.get("create")).and_then(Value::as_u64).unwrap_or(0)
 }
 
+/// Attempts whose outcome is unknown although the provider has their message.
+pub(super) fn not_found_out(ledger: &Value, stories: &[Value]) -> Vec<String> {
+    let unknown = stories.iter().flat_map(|s| list(s, "attempts")).filter(|a| text(a, "attemptState") == "unknown");
+    let there = |reference: &str| texts(ledger).any(|m| text(m, "body").split(' ').next() == Some(reference));
+    unknown.map(|a| text(a, "reference")).filter(|r| there(r)).map(str::to_owned).collect()
+}
+
 /// Whether a key fits a pattern in which `*` stands for anything.
 pub(super) fn fits(pattern: &str, key: &str) -> bool {
     match pattern.split_once('*') {
@@ -69,6 +76,11 @@ pub(super) async fn all(then: &Then, seen: &Seen, world: &mut World) -> Vec<Chec
         let all = seen.stories.iter().flat_map(|s| list(s, "attempts"));
         let found = all.filter(|a| text(a, "attemptState") == "unknown").count();
         checks.push(Check::of(format!("{n} outcomes stay unknown"), found == n, found.to_string()));
+    }
+    if then.found_out {
+        let hidden = not_found_out(&seen.ledger, &seen.stories);
+        let what = "no outcome stays unknown whose message the provider has";
+        checks.push(Check::of(what, hidden.is_empty(), hidden.join(", ")));
     }
     for (id, expected) in &then.calls {
         match seen.stories.iter().find(|s| text(s, "callId") == id) {

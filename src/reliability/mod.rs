@@ -20,6 +20,7 @@ pub mod report;
 mod runner;
 mod scenario;
 mod settings;
+mod storm;
 mod world;
 
 use std::path::Path;
@@ -31,6 +32,7 @@ pub use place::Place;
 pub use reader::ScenarioErrors;
 pub use runner::play;
 pub use scenario::Scenario;
+pub use storm::{Storm, storm};
 pub use world::Ground;
 
 use futures_util::StreamExt as _;
@@ -41,7 +43,7 @@ use futures_util::StreamExt as _;
 /// There is no such scenario or file, or everything that is wrong in it.
 pub fn find(name: &str) -> Result<Scenario, ScenarioErrors> {
     if let Some((file, text)) = builtin().iter().find(|(file, _)| stem(file) == name) {
-        return parse::scenario(file, text);
+        return parse::scenario(file, text).map(|s| Scenario { by: s.name.clone(), ..s });
     }
     let is_file = name.ends_with(".toml") || name.contains('/');
     if !is_file {
@@ -56,6 +58,14 @@ pub fn find(name: &str) -> Result<Scenario, ScenarioErrors> {
     }
 }
 
+/// A scenario from its text; `file` names it in messages.
+///
+/// # Errors
+/// Everything that is wrong in it.
+pub fn read(file: &str, text: &str) -> Result<Scenario, ScenarioErrors> {
+    parse::scenario(file, text)
+}
+
 /// All scenarios that are compiled in.
 ///
 /// # Errors
@@ -64,7 +74,7 @@ pub fn all() -> Result<Vec<Scenario>, ScenarioErrors> {
     let (mut scenarios, mut problems) = (Vec::new(), Vec::new());
     for (file, text) in builtin() {
         match parse::scenario(file, text) {
-            Ok(s) => scenarios.push(s),
+            Ok(s) => scenarios.push(Scenario { by: s.name.clone(), ..s }),
             Err(e) => problems.extend(e.0),
         }
     }

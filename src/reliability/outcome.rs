@@ -28,6 +28,8 @@ impl Check {
 pub struct Outcome {
     /// Its name.
     pub name: String,
+    /// By which it is played again: its name, or its file.
+    pub file: String,
     /// What it shows.
     pub title: String,
     /// What goes wrong in it.

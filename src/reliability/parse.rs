@@ -47,7 +47,7 @@ pub(super) fn scenario(file: &str, text: &str) -> Result<Scenario, ScenarioError
     let when = r.sections(&mut root, "when").into_iter().filter_map(|s| step(&mut r, s, &given)).collect();
     let then = then(&mut r, &mut root, &given);
     r.finish(root);
-    r.close(Scenario { name, file: file.to_owned(), title, fault, slow, timeout, given, when, then })
+    r.close(Scenario { by: file.to_owned(), name, file: file.to_owned(), title, fault, slow, timeout, given, when, then })
 }
 
 fn given(r: &mut Reader, root: &mut Section) -> Given {
@@ -155,9 +155,10 @@ fn step(r: &mut Reader, mut s: Section, given: &Given) -> Option<Step> {
         "pause" => r.duration(&mut s, "pause").map(Action::Pause),
         "until" => until(r, &mut s),
         "reply" => Some(Action::Reply {
-            body: r.needed(&mut s, "reply", "what they write; {ref} is the reference in their newest text"),
+            body: r.needed(&mut s, "reply", "what they write; {ref} is the reference in their newest text, {reference c1 1} that of an attempt"),
             from: contact(r, &mut s, "from", given),
             again: r.boolean(&mut s, "again").unwrap_or(false),
+            if_possible: r.boolean(&mut s, "if_possible").unwrap_or(false),
             answer: r.integer(&mut s, "answer", 200..=599),
         }),
         "kill" => engine(r, &mut s, name, Action::Signal(Signal::Kill)),
@@ -256,7 +257,7 @@ fn states(r: &mut Reader, s: &mut Section, name: &str) -> Vec<String> {
     list
 }
 
-const CONDITIONS: &str = "call with attempt and is, call with status, call with log, creates, texts, says, alert, no_alert, callback, all_attempts or ended";
+const CONDITIONS: &str = "call with attempt and is, call with status, call with log, creates, texts, says, alert, no_alert, callback, all_attempts, rest or ended";
 
 fn wait(r: &mut Reader, s: &mut Section) -> Option<Action> {
     let within = r.duration(s, "within").unwrap_or(WITHIN);
@@ -292,6 +293,8 @@ fn wait(r: &mut Reader, s: &mut Section) -> Option<Action> {
     } else if w.has("callback") {
         let status = r.needed(&mut w, "callback", "a message's status, like \"delivered\"");
         Some(Condition::Callback { status, times: r.count(&mut w, "times").unwrap_or(1) })
+    } else if w.has("rest") {
+        r.boolean(&mut w, "rest").map(|_| Condition::Rest)
     } else if w.has("ended") {
         r.boolean(&mut w, "ended").map(|_| Condition::Ended)
     } else {
@@ -326,6 +329,7 @@ fn then(r: &mut Reader, root: &mut Section, given: &Given) -> Then {
         call_count: r.count(&mut s, "call_count"),
         unknown: r.count(&mut s, "unknown"),
         health: r.counts(&mut s, "health").unwrap_or_default(),
+        found_out: r.boolean(&mut s, "found_out").unwrap_or(false),
         restless: r.boolean(&mut s, "restless").unwrap_or(false),
         ..Then::default()
     };

@@ -98,6 +98,14 @@ impl Report {
         ]
     }
 
+    /// The one command that plays this again.
+    pub fn again(&self, o: &Outcome) -> String {
+        match self.suite {
+            "sandbox" => format!("dispatchctl test-reliability --seed {} --scenario {}", self.seed, o.file),
+            _ => self.repeat.clone(),
+        }
+    }
+
     /// See the module.
     pub fn json(&self) -> Value {
         let j = self.judged();
@@ -122,7 +130,7 @@ impl Report {
             },
             "bounds": bounds,
             "measures": self.measures().json(),
-            "scenarios": self.outcomes.iter().map(|o| scenario(o, &self.repeat)).collect::<Vec<_>>(),
+            "scenarios": self.outcomes.iter().map(|o| scenario(o, &self.again(o))).collect::<Vec<_>>(),
             "notes": self.notes,
             "baseline": self.baseline,
         })
@@ -175,8 +183,7 @@ fn scenario(o: &Outcome, repeat: &str) -> Value {
     json!({
         "name": o.name, "title": o.title, "fault": o.fault, "verdict": verdict(o.held()), "tookMs": o.took_ms,
         "time": o.time, "checks": checks, "judged": o.judged.json(), "measures": o.measures.json(),
-        "logTail": o.log_tail,
-        "repeat": if repeat.contains("--storm") || repeat.contains("--live") { repeat.to_owned() } else { format!("dispatchctl test-reliability --scenario {}", o.name) },
+        "logTail": o.log_tail, "repeat": repeat,
     })
 }
 
@@ -252,6 +259,7 @@ mod tests {
     fn report(held: bool) -> Report {
         let mut o = Outcome {
             name: "a-b".into(),
+            file: "a-b".into(),
             title: "A < B & \"C\"".into(),
             fault: "none".into(),
             checks: vec![Check::of("x < y", held, "\u{1b}[31mno & <never>")],
@@ -284,7 +292,7 @@ mod tests {
         assert_eq!(good["bounds"][0], json!({ "what": "lost", "found": 0, "of": 100, "unit": "calls", "upper95": 0.029513 }));
         let bad = report(false);
         assert_eq!((text(&bad.json(), "verdict"), bad.held()), ("broken", false));
-        assert_eq!(bad.json()["scenarios"][0]["repeat"], "dispatchctl test-reliability --scenario a-b");
+        assert_eq!(bad.json()["scenarios"][0]["repeat"], "dispatchctl test-reliability --seed 7 --scenario a-b");
         let nothing = Report { outcomes: Vec::new(), ..report(true) };
         assert!(!nothing.held(), "a run of nothing proves nothing");
     }

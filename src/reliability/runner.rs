@@ -23,6 +23,7 @@ pub async fn play(scenario: &Scenario, ground: Arc<Ground>, place: &str) -> Outc
     let clock = crate::clock::SystemClock::new();
     let mut outcome = Outcome {
         name: scenario.name.clone(),
+        file: scenario.by.clone(),
         title: scenario.title.clone(),
         fault: scenario.fault.clone(),
         checks: Vec::new(),
@@ -78,7 +79,7 @@ async fn through(scenario: &Scenario, world: &mut World, outcome: &mut Outcome) 
             outcome.measures = if world.clock_moved {
                 Measures { recovery: world.recovery_ms.clone(), ..Measures::default() }
             } else {
-                Measures::of(&seen.ledger, &seen.stories, &world.down, &world.recovery_ms)
+                Measures::of(&seen.ledger, &seen.stories, &world.downtimes(), &world.recovery_ms)
             };
         }
         Err(e) => outcome.checks.push(Check::of("the ledger and the store can be read in the end", false, e)),
@@ -90,8 +91,7 @@ async fn look(scenario: &Scenario, world: &mut World) -> Result<Seen, String> {
     let deadline = world.now().plus(REST_MAX);
     loop {
         let stories = world.stories().await?;
-        let waits = |a: &Value| matches!(text(a, "attemptState"), "scheduled" | "sending" | "retrying");
-        let under_way = stories.iter().flat_map(|s| list(s, "attempts")).filter(|a| waits(a)).count();
+        let under_way = under_way(&stories);
         let rests = under_way == 0 || scenario.then.restless || !world.engine_runs();
         if rests {
             let alerts = world.overview().await?;
@@ -102,6 +102,11 @@ async fn look(scenario: &Scenario, world: &mut World) -> Result<Seen, String> {
         }
         world.pause(LOOK_EVERY).await;
     }
+}
+
+fn under_way(stories: &[Value]) -> usize {
+    let waits = |a: &&Value| matches!(text(a, "attemptState"), "scheduled" | "sending" | "retrying");
+    stories.iter().flat_map(|s| list(s, "attempts")).filter(waits).count()
 }
 
 /// In a few words, for whoever reads what failed.
@@ -139,6 +144,7 @@ fn condition_name(c: &Condition) -> String {
         Condition::NoAlert(key) => format!("no alert {key} is open"),
         Condition::Callback { status, times } => format!("{times} × callback {status} answered"),
         Condition::Ended => "the engine has ended".into(),
+        Condition::Rest => "everything comes to rest".into(),
     }
 }
 
@@ -156,8 +162,14 @@ async fn act(action: &Action, world: &mut World, backup: &mut Option<Vec<u8>>) -
             world.until(accepted.plus(*after)).await;
             Ok(())
         }
-        Action::Reply { from, body, again, answer } => {
-            let status = world.reply(from, body, *again).await?;
+        Action::Reply { from, body, again, answer, if_possible } => {
+            let body = match filled(body, world).await {
+                Ok(body) => body,
+                // Nobody answers a text that was never made.
+                Err(_) if *if_possible => return Ok(()),
+                Err(e) => return Err(e),
+            };
+            let status = world.reply(from, &body, *again).await?;
             same("the webhook's answer", answer.as_ref(), &status)
         }
         Action::Signal(signal) => world.signal(*signal).await,
@@ -346,6 +358,12 @@ async fn is_so(condition: &Condition, world: &mut World) -> Result<Option<String
             let n = list(&ledger, "callbacks").iter().filter(answered).count();
             told(n >= *times, format!("{n} were"))
         }
+        Condition::Rest => {
+            let (stories, ledger) = (world.stories().await?, world.ledger().await?);
+            let waits = under_way(&stories);
+            let hidden = expect::not_found_out(&ledger, &stories);
+            told(waits == 0 && hidden.is_empty(), format!("{waits} under way, not found out: {}", hidden.join(", ")))
+        }
         Condition::Ended => {
             let engine = world.engine.as_mut();
             if engine.is_none_or(|e| e.ended().is_none()) {
@@ -382,7 +400,12 @@ async fn filled(text_in: &str, world: &mut World) -> Result<String, String> {
         let Some((name, tail)) = after.split_once('}') else { break };
         out.push_str(before);
         let words: Vec<&str> = name.split(' ').collect();
-        let [what, call, number] = words.as_slice() else { return Err(format!("{{{name}}} is not understood")) };
+        let [what, call, number] = words.as_slice() else {
+            // The sandbox fills in its own.
+            out.push_str(&format!("{{{name}}}"));
+            rest = tail;
+            continue;
+        };
         let key = match *what {
             "attempt" => "attemptId",
             "sid" => "sid",

@@ -22,6 +22,8 @@ pub struct Scenario {
     pub name: String,
     /// The file, for messages.
     pub(super) file: String,
+    /// By which it is found again: its name where it is compiled in, else its file.
+    pub(super) by: String,
     /// What it shows, in one sentence.
     pub title: String,
     /// What goes wrong in it: its row in the report.
@@ -84,7 +86,7 @@ pub(super) enum Action {
     /// Until so long after a call was accepted.
     Until { call: String, after: Duration },
     /// Somebody texts.
-    Reply { from: String, body: String, again: bool, answer: Option<i64> },
+    Reply { from: String, body: String, again: bool, answer: Option<i64>, if_possible: bool },
     /// A signal to the engine.
     Signal(Signal),
     /// The engine is started, and answers.
@@ -176,6 +178,8 @@ pub(super) enum Condition {
     Callback { status: String, times: usize },
     /// The engine has ended.
     Ended,
+    /// Nothing is under way, and what is unknown is not with the provider either.
+    Rest,
 }
 
 /// What is expected. What is absent is not looked at.
@@ -206,6 +210,8 @@ pub(super) struct Then {
     pub(super) health: Vec<(String, u64)>,
     /// See [`RowThen`].
     pub(super) airtable: Vec<RowThen>,
+    /// No outcome is unknown whose message the provider has.
+    pub(super) found_out: bool,
     /// The attempts need not have come to rest.
     pub(super) restless: bool,
 }

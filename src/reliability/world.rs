@@ -76,7 +76,7 @@ pub(super) struct World {
     /// When it was continued.
     pub(super) thawed_at: Option<Timestamp>,
     /// Times without a working engine.
-    pub(super) down: Vec<(Timestamp, Timestamp)>,
+    down: Vec<(Timestamp, Timestamp)>,
     down_since: Option<Timestamp>,
     /// From the start of a process to its first answer, in milliseconds; restarts alone.
     pub(super) recovery_ms: Vec<i64>,
@@ -548,6 +548,12 @@ impl World {
             Some(e) => Err(format!("the engine refused the drill: {e}")),
             None => Ok(()),
         }
+    }
+
+    /// Times without a working engine, one that goes on included.
+    pub(super) fn downtimes(&self) -> Vec<(Timestamp, Timestamp)> {
+        let open = self.down_since.map(|since| (since, self.now()));
+        self.down.iter().copied().chain(open).collect()
     }
 
     /// The next engine dies at this point.

@@ -98,6 +98,8 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::Oncall(args) => oncall::run(args, &app, out).await,
         Command::Log(args) => log::run(args, &app, out).await,
         Command::Config(args) => config::run(&args, &app, out),
-        Command::Completions(_) | Command::Sandbox(_) | Command::Demo(_) | Command::TestReliability(_) => Ok(ExitStatus::Done),
+        Command::Completions(_) | Command::Sandbox(_) | Command::Demo(_) | Command::TestReliability(_) => {
+            Ok(ExitStatus::Done)
+        }
     }
 }

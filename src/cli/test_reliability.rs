@@ -119,7 +119,9 @@ fn chosen(args: &Args) -> Result<Vec<Scenario>, CliError> {
 fn wrong_scenario(e: ScenarioErrors) -> CliError {
     let mut error = CliError::new(ExitStatus::Usage, "a scenario cannot be played");
     error.causes = e.0;
-    error.hint("see the scenarios with `dispatchctl test-reliability --list`; fixtures/scenarios shows how one is written")
+    error.hint(
+        "see the scenarios with `dispatchctl test-reliability --list`; fixtures/scenarios shows how one is written",
+    )
 }
 
 fn show_list(scenarios: &[Scenario], out: &mut Output) -> ExitStatus {
@@ -160,7 +162,8 @@ async fn play(args: &Args, scenarios: &[Scenario], ground: &Arc<Ground>, out: &O
     let outcomes = reliability::play_all(scenarios, ground.clone(), side_by_side, |o| {
         done += 1;
         broken += usize::from(!o.held());
-        let line = format!("{:>3}/{} {} {} ({:.1} s)", done, scenarios.len(), verdict(o.held()), o.name, seconds(o.took_ms));
+        let line =
+            format!("{:>3}/{} {} {} ({:.1} s)", done, scenarios.len(), verdict(o.held()), o.name, seconds(o.took_ms));
         if bar.is_hidden() {
             out.chat(&line);
         } else {
@@ -221,7 +224,8 @@ fn say(report: &Report, out: &mut Output) {
     }
     let mut t = Table::new(&["SCENARIO", "FAULT", "VERDICT", "TEXTS", "UNKNOWN", "TIME", "TOOK"]);
     for o in &report.outcomes {
-        let word = if out.is_csv() { verdict(o.held()).to_owned() } else { out.emphasis(Some(o.held()), verdict(o.held())) };
+        let word =
+            if out.is_csv() { verdict(o.held()).to_owned() } else { out.emphasis(Some(o.held()), verdict(o.held())) };
         t.row([
             o.name.clone(),
             o.fault.clone(),
@@ -241,7 +245,14 @@ fn say(report: &Report, out: &mut Output) {
     }
     out.line("");
     for b in report.bounds() {
-        out.line(&format!("{} {} of {} {} (95 % bound: at most {:.2} %)", b.what, b.found, b.of, b.unit, b.upper * 100.0));
+        out.line(&format!(
+            "{} {} of {} {} (95 % bound: at most {:.2} %)",
+            b.what,
+            b.found,
+            b.of,
+            b.unit,
+            b.upper * 100.0
+        ));
     }
     let (j, m) = (report.judged(), report.measures());
     out.line(&format!("unknown, and shown as such: {}; found out after a fault: {}", j.unknown, j.found_out));
@@ -251,8 +262,13 @@ fn say(report: &Report, out: &mut Output) {
         ("follow-up late", &m.late),
         ("recovery", &m.recovery),
     ] {
-        if let (Some(p50), Some(p95), Some(max)) = (percentile(figures, 50), percentile(figures, 95), percentile(figures, 100)) {
-            out.line(&format!("{what}: median {p50} ms, 95 % within {p95} ms, at most {max} ms ({} figures)", figures.len()));
+        if let (Some(p50), Some(p95), Some(max)) =
+            (percentile(figures, 50), percentile(figures, 95), percentile(figures, 100))
+        {
+            out.line(&format!(
+                "{what}: median {p50} ms, 95 % within {p95} ms, at most {max} ms ({} figures)",
+                figures.len()
+            ));
         }
     }
     say_baseline(report, out);
@@ -260,7 +276,12 @@ fn say(report: &Report, out: &mut Output) {
         out.line(note);
     }
     let held = report.outcomes.iter().filter(|o| o.held()).count();
-    let words = format!("{held} of {} scenarios held, in {:.1} s, seed {}", report.outcomes.len(), seconds(report.took_ms), report.seed);
+    let words = format!(
+        "{held} of {} scenarios held, in {:.1} s, seed {}",
+        report.outcomes.len(),
+        seconds(report.took_ms),
+        report.seed
+    );
     let words = out.emphasis(Some(report.held()), &words);
     out.line(&words);
 }
@@ -290,8 +311,15 @@ fn say_baseline(report: &Report, out: &mut Output) {
     }
     for (what, key) in [("slower", "slower"), ("faster", "faster")] {
         for f in found.get(key).and_then(|l| l.as_array()).into_iter().flatten() {
-            let text = |k: &str| f.get(k).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).unwrap_or_default();
-            out.line(&format!("compared with the earlier run, {what}: {} {} was {} ms, is {} ms", text("what"), text("share"), text("was"), text("is")));
+            let text =
+                |k: &str| f.get(k).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).unwrap_or_default();
+            out.line(&format!(
+                "compared with the earlier run, {what}: {} {} was {} ms, is {} ms",
+                text("what"),
+                text("share"),
+                text("was"),
+                text("is")
+            ));
         }
     }
 }

@@ -218,13 +218,38 @@ mod tests {
             ("a logged resend of one that failed", two(), vec![attempt(1, "failed"), repeat.clone()], ""),
             ("lost", vec![], vec![attempt(1, "submitted")], "lost: c1: attempt 7K3Q-1 is submitted"),
             ("nobody told", vec![], vec![], "lost: c1 is lost"),
-            ("doubled", vec![message("7K3Q-1"), message("7K3Q-1")], vec![attempt(1, "unknown")], "doubled: c1: attempt 7K3Q-1 has 2"),
+            (
+                "doubled",
+                vec![message("7K3Q-1"), message("7K3Q-1")],
+                vec![attempt(1, "unknown")],
+                "doubled: c1: attempt 7K3Q-1 has 2",
+            ),
             ("a notice twice", two(), vec![delivered.clone(), second], "doubled: c1: attempt 7K3Q-2 is a second one"),
-            ("a repeat of one that waits", vec![message("7K3Q-2")], vec![attempt(1, "scheduled"), repeat], "doubled: c1: attempt 7K3Q-2 repeats"),
-            ("never sent, and it is there", one(), vec![attempt(1, "cancelled")], "unexpected: c1: attempt 7K3Q-1 is cancelled"),
+            (
+                "a repeat of one that waits",
+                vec![message("7K3Q-2")],
+                vec![attempt(1, "scheduled"), repeat],
+                "doubled: c1: attempt 7K3Q-2 repeats",
+            ),
+            (
+                "never sent, and it is there",
+                one(),
+                vec![attempt(1, "cancelled")],
+                "unexpected: c1: attempt 7K3Q-1 is cancelled",
+            ),
             ("without an attempt", two(), vec![delivered.clone()], "unexpected: 7K3Q-2: a message without"),
-            ("to another number", vec![elsewhere], vec![delivered.clone()], "unexpected: c1: the message of attempt 7K3Q-1 went"),
-            ("of another attempt", vec![misnamed], vec![delivered], "unexpected: c1: the message of attempt 7K3Q-1 names"),
+            (
+                "to another number",
+                vec![elsewhere],
+                vec![delivered.clone()],
+                "unexpected: c1: the message of attempt 7K3Q-1 went",
+            ),
+            (
+                "of another attempt",
+                vec![misnamed],
+                vec![delivered],
+                "unexpected: c1: the message of attempt 7K3Q-1 names",
+            ),
         ];
         for (label, messages, attempts, want) in cases {
             let wrong = judge(&json!({ "messages": messages }), &[call(&attempts)], ["c1"]).wrongs();

@@ -208,7 +208,9 @@ async fn health(then: &Then, world: &mut World, checks: &mut Vec<Check>) {
         let now: Vec<Check> = then
             .health
             .iter()
-            .map(|(key, n)| Check::of(format!("health: {key} is {n}"), found(key) == Some(*n), format!("{:?}", found(key))))
+            .map(|(key, n)| {
+                Check::of(format!("health: {key} is {n}"), found(key) == Some(*n), format!("{:?}", found(key)))
+            })
             .collect();
         if now.iter().all(|c| c.held) || world.now() > deadline {
             checks.extend(now);

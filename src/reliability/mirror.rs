@@ -72,10 +72,8 @@ fn check(row: &RowThen, seen: &Seen, events: &[Value], calls: &[Value]) -> Check
         return Check::of(what, false, format!("{} rows with {key} {id}", found.len()));
     };
     let is = |name: &str| record.get("fields").and_then(|f| f.get(name)).map(shown).unwrap_or_default();
-    let wrong: Vec<String> = (row.fields.iter())
-        .filter(|(k, v)| is(k) != shown(v))
-        .map(|(k, _)| format!("{k} = {}", is(k)))
-        .collect();
+    let wrong: Vec<String> =
+        (row.fields.iter()).filter(|(k, v)| is(k) != shown(v)).map(|(k, _)| format!("{k} = {}", is(k))).collect();
     Check::of(what, wrong.is_empty(), wrong.join(", "))
 }
 
@@ -95,11 +93,15 @@ mod tests {
     fn a_row_is_found_by_its_key_and_compared_field_by_field() {
         let story = json!({ "callId": "c1", "attempts": [{ "attemptId": "att_1" }] });
         let seen = Seen { ledger: Value::Null, stories: vec![story], overview: Value::Null };
-        let event = |id: &str| json!({ "fields": { "Event ID": id, "Delivery Status": "delivered", "Attempt Number": 1 } });
+        let event =
+            |id: &str| json!({ "fields": { "Event ID": id, "Delivery Status": "delivered", "Attempt Number": 1 } });
         let row = |attempt: Option<usize>, value: &str| RowThen {
             call: "c1".into(),
             attempt,
-            fields: BTreeMap::from([("Delivery Status".to_owned(), json!(value)), ("Attempt Number".into(), json!("1"))]),
+            fields: BTreeMap::from([
+                ("Delivery Status".to_owned(), json!(value)),
+                ("Attempt Number".into(), json!("1")),
+            ]),
         };
         let held = |row: &RowThen, events: &[Value]| check(row, &seen, events, &[]).held;
         assert!(held(&row(Some(1), "delivered"), &[event("att_2"), event("att_1")]));

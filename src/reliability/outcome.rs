@@ -57,7 +57,8 @@ impl Outcome {
     /// What broke, one sentence each.
     pub fn broken(&self) -> Vec<String> {
         let checks = self.checks.iter().filter(|c| !c.held);
-        let told = checks.map(|c| if c.seen.is_empty() { c.what.clone() } else { format!("{}; seen: {}", c.what, c.seen) });
+        let told =
+            checks.map(|c| if c.seen.is_empty() { c.what.clone() } else { format!("{}; seen: {}", c.what, c.seen) });
         told.chain(self.judged.wrongs()).collect()
     }
 }
@@ -90,7 +91,9 @@ impl Measures {
         let was_down = |from: Timestamp, to: Timestamp| down.iter().any(|(a, b)| from <= *b && to >= *a);
         for story in stories {
             for a in list(story, "attempts") {
-                let (Some(made), None) = (time(a, "createdAt"), a.get("repeats").and_then(Value::as_str)) else { continue };
+                let (Some(made), None) = (time(a, "createdAt"), a.get("repeats").and_then(Value::as_str)) else {
+                    continue;
+                };
                 let message = super::check::texts(ledger).find(|m| text(m, "sid") == text(a, "sid"));
                 if let Some(at) = message.and_then(|m| time(m, "createdAt")).filter(|at| !was_down(made, *at)) {
                     m.accepted.push(at.as_millis() - made.as_millis());

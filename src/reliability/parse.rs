@@ -47,7 +47,18 @@ pub(super) fn scenario(file: &str, text: &str) -> Result<Scenario, ScenarioError
     let when = r.sections(&mut root, "when").into_iter().filter_map(|s| step(&mut r, s, &given)).collect();
     let then = then(&mut r, &mut root, &given);
     r.finish(root);
-    r.close(Scenario { by: file.to_owned(), name, file: file.to_owned(), title, fault, slow, timeout, given, when, then })
+    r.close(Scenario {
+        by: file.to_owned(),
+        name,
+        file: file.to_owned(),
+        title,
+        fault,
+        slow,
+        timeout,
+        given,
+        when,
+        then,
+    })
 }
 
 fn given(r: &mut Reader, root: &mut Section) -> Given {
@@ -137,8 +148,26 @@ fn faults(r: &mut Reader, s: &mut Section, given: &Given) -> Vec<Fault> {
 
 /// The keys of which each `[[when]]` has exactly one.
 const ACTIONS: [&str; 20] = [
-    "dispatch", "wait", "pause", "until", "reply", "kill", "stop", "freeze", "thaw", "reload", "start", "run", "end",
-    "faults", "clear_faults", "forge", "request", "clock", "kill_at", "store",
+    "dispatch",
+    "wait",
+    "pause",
+    "until",
+    "reply",
+    "kill",
+    "stop",
+    "freeze",
+    "thaw",
+    "reload",
+    "start",
+    "run",
+    "end",
+    "faults",
+    "clear_faults",
+    "forge",
+    "request",
+    "clock",
+    "kill_at",
+    "store",
 ];
 
 fn step(r: &mut Reader, mut s: Section, given: &Given) -> Option<Step> {
@@ -155,7 +184,11 @@ fn step(r: &mut Reader, mut s: Section, given: &Given) -> Option<Step> {
         "pause" => r.duration(&mut s, "pause").map(Action::Pause),
         "until" => until(r, &mut s),
         "reply" => Some(Action::Reply {
-            body: r.needed(&mut s, "reply", "what they write; {ref} is the reference in their newest text, {reference c1 1} that of an attempt"),
+            body: r.needed(
+                &mut s,
+                "reply",
+                "what they write; {ref} is the reference in their newest text, {reference c1 1} that of an attempt",
+            ),
             from: contact(r, &mut s, "from", given),
             again: r.boolean(&mut s, "again").unwrap_or(false),
             if_possible: r.boolean(&mut s, "if_possible").unwrap_or(false),
@@ -195,11 +228,16 @@ fn step(r: &mut Reader, mut s: Section, given: &Given) -> Option<Step> {
             answers: r.integers(&mut s, "answer", "HTTP statuses").unwrap_or_default(),
         }),
         "clock" => r
-            .parsed(&mut s, "clock", "a step like \"+90s\" or \"-1h\", counted from the true time; \"0s\" ends it", |t| {
-                let (sign, rest) = t.strip_prefix('-').map_or((1, t.strip_prefix('+').unwrap_or(t)), |r| (-1, r));
-                let ms = i64::try_from(crate::config::duration(rest).ok()?.as_millis()).ok()?;
-                Some(sign * ms)
-            })
+            .parsed(
+                &mut s,
+                "clock",
+                "a step like \"+90s\" or \"-1h\", counted from the true time; \"0s\" ends it",
+                |t| {
+                    let (sign, rest) = t.strip_prefix('-').map_or((1, t.strip_prefix('+').unwrap_or(t)), |r| (-1, r));
+                    let ms = i64::try_from(crate::config::duration(rest).ok()?.as_millis()).ok()?;
+                    Some(sign * ms)
+                },
+            )
             .map(Action::Clock),
         "kill_at" => r.text(&mut s, "kill_at", "a kill point, as name or name:nth").map(Action::KillAt),
         _ => {

@@ -110,9 +110,9 @@ impl Report {
     pub fn json(&self) -> Value {
         let j = self.judged();
         let held = self.outcomes.iter().filter(|o| o.held()).count();
-        let bounds = self.bounds().map(|b| {
-            json!({ "what": b.what, "found": b.found, "of": b.of, "unit": b.unit, "upper95": rounded(b.upper) })
-        });
+        let bounds = self.bounds().map(
+            |b| json!({ "what": b.what, "found": b.found, "of": b.of, "unit": b.unit, "upper95": rounded(b.upper) }),
+        );
         json!({
             "suite": self.suite,
             "verdict": verdict(self.held()),
@@ -148,7 +148,9 @@ impl Report {
         for o in &self.outcomes {
             out.push_str(&format!(
                 "<testcase classname=\"reliability.{}\" name=\"{}\" time=\"{:.3}\">",
-                xml(self.suite), xml(&o.name), seconds(o.took_ms)
+                xml(self.suite),
+                xml(&o.name),
+                seconds(o.took_ms)
             ));
             let wrong = o.broken();
             if let Some(first) = wrong.first() {
@@ -289,7 +291,10 @@ mod tests {
     fn the_documents_say_what_held_and_what_did_not() {
         let good = report(true).json();
         assert_eq!((text(&good, "verdict"), &good["counts"]["broken"]), ("held", &json!(0)));
-        assert_eq!(good["bounds"][0], json!({ "what": "lost", "found": 0, "of": 100, "unit": "calls", "upper95": 0.029513 }));
+        assert_eq!(
+            good["bounds"][0],
+            json!({ "what": "lost", "found": 0, "of": 100, "unit": "calls", "upper95": 0.029513 })
+        );
         let bad = report(false);
         assert_eq!((text(&bad.json(), "verdict"), bad.held()), ("broken", false));
         assert_eq!(bad.json()["scenarios"][0]["repeat"], "dispatchctl test-reliability --seed 7 --scenario a-b");
@@ -300,7 +305,10 @@ mod tests {
     #[test]
     fn junit_is_well_formed_whatever_was_seen() {
         let xml = report(false).junit();
-        assert!(xml.contains("failures=\"1\"") && xml.contains("<failure message=\"x &lt; y; seen: ?[31mno &amp; &lt;never&gt;\">"));
+        assert!(
+            xml.contains("failures=\"1\"")
+                && xml.contains("<failure message=\"x &lt; y; seen: ?[31mno &amp; &lt;never&gt;\">")
+        );
         assert!(xml.contains("last &lt;words&gt;"), "{xml}");
         // Every tag that is opened is closed, and nothing steers a terminal.
         for tag in ["testsuites", "testsuite", "testcase", "failure", "system-err"] {

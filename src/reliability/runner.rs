@@ -15,6 +15,8 @@ use super::world::{Ground, LOOK_EVERY, World};
 
 /// The longest that attempts may take to come to rest after the last action.
 const REST_MAX: Duration = Duration::from_secs(15);
+/// A step that is due within this time is waited for where everything is to come to rest.
+const STEP_SOON: Duration = Duration::from_secs(60);
 /// The byte of a SQLite file at which its `user_version` begins.
 const VERSION_AT: usize = 60;
 
@@ -90,12 +92,16 @@ async fn through(scenario: &Scenario, world: &mut World, outcome: &mut Outcome) 
 async fn look(scenario: &Scenario, world: &mut World) -> Result<Seen, String> {
     let deadline = world.now().plus(REST_MAX);
     loop {
+        let before = texts(&world.ledger().await?).count();
         let stories = world.stories().await?;
         let under_way = under_way(&stories);
         let rests = under_way == 0 || scenario.then.restless || !world.engine_runs();
         if rests {
-            let alerts = world.overview().await?;
-            return Ok(Seen { ledger: world.ledger().await?, stories, overview: alerts });
+            let ledger = world.ledger().await?;
+            // A text that left between the two looks is in one of them alone: both again.
+            if texts(&ledger).count() == before {
+                return Ok(Seen { ledger, stories, overview: world.overview().await? });
+            }
         }
         if world.now() > deadline {
             return Err(format!("{under_way} attempts are still under way after {} s", REST_MAX.as_secs()));
@@ -133,8 +139,12 @@ fn name_of(action: &Action) -> String {
 
 fn condition_name(c: &Condition) -> String {
     match c {
-        Condition::Attempt { call, attempt, states } => format!("attempt {attempt} of {call} is {}", states.join(" or ")),
-        Condition::AllAttempts { calls, states } => format!("every attempt of {calls} calls is {}", states.join(" or ")),
+        Condition::Attempt { call, attempt, states } => {
+            format!("attempt {attempt} of {call} is {}", states.join(" or "))
+        }
+        Condition::AllAttempts { calls, states } => {
+            format!("every attempt of {calls} calls is {}", states.join(" or "))
+        }
         Condition::Status { call, status } => format!("{call} is {status}"),
         Condition::Log { call, kind, times } => format!("{call} has {times} × {kind} in its log"),
         Condition::Creates(n) => format!("{n} messages were asked for"),
@@ -354,13 +364,16 @@ async fn is_so(condition: &Condition, world: &mut World) -> Result<Option<String
         }
         Condition::Callback { status, times } => {
             let ledger = world.ledger().await?;
-            let answered = |c: &&Value| text(c, "status") == status && c.get("httpStatus").is_some_and(Value::is_number);
+            let answered =
+                |c: &&Value| text(c, "status") == status && c.get("httpStatus").is_some_and(Value::is_number);
             let n = list(&ledger, "callbacks").iter().filter(answered).count();
             told(n >= *times, format!("{n} were"))
         }
         Condition::Rest => {
             let (stories, ledger) = (world.stories().await?, world.ledger().await?);
-            let waits = under_way(&stories);
+            let soon = world.now().plus(STEP_SOON);
+            let due = |s: &&Value| time(s, "nextFollowUpAt").is_some_and(|at| at < soon);
+            let waits = under_way(&stories) + stories.iter().filter(due).count();
             let hidden = expect::not_found_out(&ledger, &stories);
             told(waits == 0 && hidden.is_empty(), format!("{waits} under way, not found out: {}", hidden.join(", ")))
         }

@@ -81,7 +81,8 @@ pub(super) fn line(given: &BTreeMap<String, Node>, key: &str) -> Option<usize> {
     let mut found: Option<&Node> = None;
     let mut table = Some(given);
     for part in key.split('.') {
-        let (name, index) = part.split_once('[').map_or((part, None), |(n, i)| (n, i.trim_end_matches(']').parse().ok()));
+        let (name, index) =
+            part.split_once('[').map_or((part, None), |(n, i)| (n, i.trim_end_matches(']').parse().ok()));
         let Some(mut node) = table.and_then(|t| t.get(name)) else { break };
         if let (Some(i), Toml::List(items)) = (index, &node.value) {
             let i: usize = i;
@@ -113,9 +114,11 @@ mod tests {
 
     #[test]
     fn a_scenarios_settings_are_laid_over_the_drills_own_and_keep_their_lines() {
-        let given = given("[config.delivery]\nsettle = \"45s\"\n[config.policies.brisk]\nsteps = [ { wait = \"0s\", notify = [\"a\\\"b\"] } ]\n");
+        let given = given(
+            "[config.delivery]\nsettle = \"45s\"\n[config.policies.brisk]\nsteps = [ { wait = \"0s\", notify = [\"a\\nb\"] } ]\n",
+        );
         let text = laid_over(&given).expect("text");
-        for want in ["\"delivery\" = { \"settle\" = \"45s\" }", "a\\\"b", "\"normal\"", "+19495550103"] {
+        for want in ["\"delivery\" = { \"settle\" = \"45s\" }", "a\\nb", "\"normal\"", "+19495550103"] {
             assert!(text.contains(want), "{want}: {text}");
         }
         assert!(Reader::open("made", &text).is_ok(), "it can be read back: {text}");

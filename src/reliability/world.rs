@@ -232,7 +232,9 @@ impl World {
         self.logs.push(self.place.path().join(format!("{name}.err")));
         self.engine = Some(Process::start(&mut command, self.place.path(), &name)?);
         loop {
-            if self.get("/livez").await.is_ok() {
+            // Its own word comes first: whoever else answers at that address is not the engine.
+            let says_so = self.engine.as_ref().is_some_and(|e| e.stdout().contains('\n'));
+            if says_so && self.get("/livez").await.is_ok() {
                 break;
             }
             let now = self.now();
@@ -242,7 +244,11 @@ impl World {
                 return Err(format!("the engine ended with exit {code} at its start: {words}"));
             }
             if now.since(from) > START_MAX {
-                return Err(format!("the engine did not answer within {} s: {}", START_MAX.as_secs(), engine.last_words()));
+                return Err(format!(
+                    "the engine did not answer within {} s: {}",
+                    START_MAX.as_secs(),
+                    engine.last_words()
+                ));
             }
             self.pause(Duration::from_millis(10)).await;
         }
@@ -353,7 +359,13 @@ impl World {
     }
 
     /// One request to the engine: the status and the body; an error where no answer came.
-    pub(super) async fn ask(&self, method: &str, path: &str, kind: &str, body: Option<String>) -> Result<(u16, String), String> {
+    pub(super) async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        kind: &str,
+        body: Option<String>,
+    ) -> Result<(u16, String), String> {
         let method: reqwest::Method = method.parse().map_err(|_| format!("{method} is no method"))?;
         let mut request = self.client.request(method, format!("http://{}{path}", self.at));
         if let Some(body) = body {

@@ -7,6 +7,7 @@ mod completions;
 mod concurrency;
 mod crash;
 mod main_job;
+mod reliability;
 mod send;
 mod support;
 mod tidy;

@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// Also write the results for a build server
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Also write the results as one page for a browser
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Compare with the results of an earlier run (-o json)
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
@@ -65,7 +68,7 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
     }
     let earlier = args.baseline.as_deref().map(read_report).transpose()?;
     // A place that cannot be written is known before an hour of drills, not after.
-    for file in args.junit.iter() {
+    for file in args.junit.iter().chain(&args.html) {
         writable(file)?;
     }
     if let (Some(file), Some(storm)) = (&args.save, &storm) {
@@ -97,6 +100,9 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
     }
     if let Some(file) = &args.junit {
         write(file, &report.junit())?;
+    }
+    if let Some(file) = &args.html {
+        write(file, &reliability::html::page(&report))?;
     }
     say(&report, out);
     Ok(if report.held() { ExitStatus::Done } else { ExitStatus::No })

@@ -10,6 +10,7 @@
 mod builtin;
 pub mod check;
 mod expect;
+pub mod html;
 mod mirror;
 mod outcome;
 mod parse;

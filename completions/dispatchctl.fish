@@ -47,8 +47,10 @@ complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "ack" -d 'Ta
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "resolve" -d 'Say that a call is done'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "cancel" -d 'Withdraw a call'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "reopen" -d 'Look for somebody again, with everybody'
+complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "settle" -d 'Say what became of a text whose outcome is unknown'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "follow-up" -d 'Show what is due, fire it by hand, or stop it'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "recover" -d 'After a restart: find what should run and does not, and see to it'
+complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "breaker" -d 'Show senders that are not used because they fail, and use one again'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "contacts" -d 'Show who can be told, and clear an opt-out'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "oncall" -d 'Show who would be told, for a line and level'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "log" -d 'Read the log, follow it, or export it'
@@ -202,6 +204,27 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand reopen" -l test-
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand reopen" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand reopen" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand reopen" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -l sent -d 'The provider has it: this is its message; its status is followed from now on' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -l by -d 'In whose name [default: the user of this system]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -l note -d 'Why, for the log' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -l not-sent -d 'The provider does not have it: somebody else is told now, where a step names one'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -l resend -d 'The provider does not have it: send it once more now, if the call still wants it'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -s V -l version -d 'Print version'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and not __fish_seen_subcommand_from list run cancel" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and not __fish_seen_subcommand_from list run cancel" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and not __fish_seen_subcommand_from list run cancel" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
@@ -294,6 +317,57 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l test
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -f -a "list" -d 'Show every sender whose breaker is open, or was'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -f -a "close" -d 'Use a sender again: everything that waits for it goes at once'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from list" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from list" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from list" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from list" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from list" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from list" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from list" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from list" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from close" -l by -d 'In whose name [default: the user of this system]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from close" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from close" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from close" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from close" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from close" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from close" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from close" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from close" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from close" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from close" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from close" -s V -l version -d 'Print version'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'

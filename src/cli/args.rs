@@ -9,8 +9,8 @@ use crate::telemetry::Usual;
 
 use super::output::{Color, Format};
 use super::{
-    completions, config, contacts, decide, demo, follow_up, log, oncall, recover, sandbox, send, serve, status,
-    test_reliability,
+    breaker, completions, config, contacts, decide, demo, follow_up, log, oncall, recover, sandbox, send, serve,
+    settle, status, test_reliability,
 };
 
 /// Emergency dispatch by SMS that cannot lose a message or a follow-up.
@@ -80,10 +80,14 @@ pub(crate) enum Command {
     Cancel(decide::Args),
     /// Look for somebody again, with everybody
     Reopen(decide::Args),
+    /// Say what became of a text whose outcome is unknown
+    Settle(settle::Args),
     /// Show what is due, fire it by hand, or stop it
     FollowUp(follow_up::Args),
     /// After a restart: find what should run and does not, and see to it
     Recover(recover::Args),
+    /// Show senders that are not used because they fail, and use one again
+    Breaker(breaker::Args),
     /// Show who can be told, and clear an opt-out
     Contacts(contacts::Args),
     /// Show who would be told, for a line and level

@@ -2,6 +2,7 @@
 
 mod app;
 mod args;
+mod breaker;
 mod completions;
 mod config;
 mod contacts;
@@ -17,6 +18,7 @@ mod report;
 mod sandbox;
 mod send;
 mod serve;
+mod settle;
 mod signals;
 mod status;
 mod test_reliability;
@@ -92,8 +94,10 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::Resolve(args) => decide::run(Decision::Resolve, args, &app, out).await,
         Command::Cancel(args) => decide::run(Decision::Cancel, args, &app, out).await,
         Command::Reopen(args) => decide::run(Decision::Reopen, args, &app, out).await,
+        Command::Settle(args) => settle::run(args, &app, out).await,
         Command::Recover(args) => recover::run(args, app, out).await,
         Command::FollowUp(args) => follow_up::run(args, &app, out).await,
+        Command::Breaker(args) => breaker::run(args, &app, out).await,
         Command::Contacts(args) => contacts::run(args, &app, out).await,
         Command::Oncall(args) => oncall::run(args, &app, out).await,
         Command::Log(args) => log::run(args, &app, out).await,

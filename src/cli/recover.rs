@@ -13,7 +13,7 @@ use crate::domain::event::Event;
 use crate::engine::Scope;
 use crate::engine::apply::Core;
 use crate::engine::lock::{EngineLock, LockError};
-use crate::engine::recovery::{Finding, Row, Snapshot, plan};
+use crate::engine::recovery::{Row, Snapshot, plan, settle_store};
 use crate::engine::supervisor::Supervisor;
 
 use super::app::{App, Missing, operator};
@@ -28,7 +28,7 @@ pub(crate) struct Args {
     dry_run: bool,
 }
 
-/// Calls that one plan covers; the next run, or the engine, takes the rest.
+/// Calls whose due step is fired beside an engine; it takes the rest.
 const CALLS_MAX: usize = 10_000;
 /// How long this command is the engine at most: what is not done by then stays, as durable as before.
 const WORK_MAX: Duration = Duration::from_secs(120);
@@ -41,28 +41,18 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     let store = app.store(Missing::Refuse).await?;
     let core = app.core_that_polls(store);
     let engine_runs = app.holder().is_some();
-    let rows = plan(&snapshot(&core, engine_runs).await?, app.clock.now());
-    let done = if args.dry_run || rows.is_empty() { None } else { Some(carry_out(&mut app, &core, out).await?) };
+    let snapshot = Snapshot::take(&core, engine_runs).await?;
+    let rows = plan(&snapshot, app.clock.now());
+    let done = if args.dry_run || rows.is_empty() {
+        None
+    } else {
+        settle_store(&core, &snapshot, &operator(None)).await?;
+        Some(carry_out(&mut app, &core, out).await?)
+    };
     say(&rows, done, out);
     // What only a person can mend is an answer of "no".
-    let for_a_person = rows.iter().any(|r| r.finding == Finding::Stranded);
+    let for_a_person = rows.iter().any(|r| r.finding.is_for_a_person());
     Ok(if for_a_person { ExitStatus::No } else { ExitStatus::Done })
-}
-
-async fn snapshot(core: &Core, engine_runs: bool) -> Result<Snapshot, CliError> {
-    let (store, now) = (&core.store, core.clock.now());
-    let mut ids = store.due(now, CALLS_MAX).await?;
-    ids.extend(store.sendable(now, CALLS_MAX).await?.into_iter().map(|s| s.call));
-    ids.extend(store.open_outcomes(CALLS_MAX).await?);
-    ids.sort();
-    ids.dedup();
-    let mut calls = Vec::new();
-    for id in ids {
-        calls.extend(store.call(&id).await?);
-    }
-    let quiet_since = now.minus(Duration::from_secs(300));
-    let stranded = store.stranded(quiet_since, CALLS_MAX).await?;
-    Ok(Snapshot { calls, stranded, engine_runs })
 }
 
 /// Who carried it out.
@@ -90,6 +80,7 @@ async fn carry_out(app: &mut App, core: &Arc<Core>, out: &Output) -> Result<Done
     app.config.twilio_required()?;
     let sandbox = app.sandbox_if_needed(out).await?;
     let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
+    let tells = if engine.sinks.is_empty() { Tells::Nobody } else { Tells::Sinks };
     let supervisor = Supervisor::new(engine);
     supervisor.recover_local("recover", None).await?;
     let bar = spinner(out, "recovering");
@@ -98,10 +89,9 @@ async fn carry_out(app: &mut App, core: &Arc<Core>, out: &Output) -> Result<Done
     let deadline = app.clock.now().plus(WORK_MAX);
     let done = loop {
         let now = app.clock.now();
-        let f = core.store.figures(now).await?;
-        let left = core.store.due(now, 1).await?.len() + core.store.sendable(now, 1).await?.len();
-        bar.set_message(format!("recovering: {} due or unsent, {} unknown", left, f.unknown_outcomes));
-        if left == 0 && core.store.searchable(now, 1).await?.is_empty() {
+        let left = Left::now(core, tells).await?;
+        bar.set_message(format!("recovering: {} due or unsent, {} unknown", left.waiting, left.unknown));
+        if left.is_nothing() {
             break Done::Here;
         }
         if now > deadline || running.is_finished() || yielded.is_cancelled() {
@@ -121,6 +111,41 @@ async fn carry_out(app: &mut App, core: &Arc<Core>, out: &Output) -> Result<Done
     Ok(done)
 }
 
+/// Whether alerts have somewhere to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tells {
+    Sinks,
+    Nobody,
+}
+
+/// What this command still has to do before it may end. An unknown outcome is its own until it is found out or decided:
+/// nobody else may come to look for it.
+struct Left {
+    waiting: usize,
+    unknown: u64,
+    open: usize,
+    asking: usize,
+    telling: bool,
+}
+
+impl Left {
+    async fn now(core: &Core, tells: Tells) -> Result<Self, CliError> {
+        let (store, now) = (&core.store, core.clock.now());
+        let telling = tells == Tells::Sinks && store.next_alert().await?.is_some_and(|at| at <= now);
+        Ok(Self {
+            waiting: store.due(now, 1).await?.len() + store.sendable(now, 1).await?.len(),
+            unknown: store.figures(now).await?.unknown_outcomes,
+            open: store.open_outcomes(1).await?.len(),
+            asking: store.searchable(now, 1).await?.len() + store.pollable(now, 1).await?.len(),
+            telling,
+        })
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.waiting == 0 && self.open == 0 && self.asking == 0 && !self.telling
+    }
+}
+
 fn say(rows: &[Row], done: Option<Done>, out: &mut Output) {
     if out.is_json() {
         let by = done.map(|d| match d {
@@ -134,7 +159,8 @@ fn say(rows: &[Row], done: Option<Done>, out: &mut Output) {
     let mut t = Table::new(&["CALL", "FOUND", "SINCE", "MISSED", "WILL BE DONE"]);
     for r in rows {
         let since = r.since.map(|s: Timestamp| out.time(s)).unwrap_or_default();
-        t.row([r.call.to_string(), r.finding.as_str().into(), since, r.missed.to_string(), r.action.clone()]);
+        let call = r.call.as_ref().map(ToString::to_string).unwrap_or_default();
+        t.row([call, r.finding.as_str().into(), since, r.missed.to_string(), r.action.clone()]);
     }
     out.table(&t);
     if out.is_csv() {

@@ -268,6 +268,7 @@ fn figures(f: &Figures) -> Value {
         "waitingToBeSent": f.sendable,
         "outboxDepth": f.outbox_depth,
         "outboxOldestAt": f.outbox_oldest,
+        "openBreakers": f.open_breakers,
         "alerts": f.alerts,
     })
 }

@@ -43,7 +43,8 @@ pub(super) fn config(
     let sandbox_listen = sandbox(&mut r, &mut root, &mut test);
     let (twilio, from, request_timeout) = twilio(&mut r, &mut root, &mut test, sandbox_listen);
     let airtable = airtable(&mut r, &mut root, &mut test, sandbox_listen);
-    let directory = directory(&mut r, &mut root, from.as_ref());
+    let fallback = twilio.as_ref().map(|t| t.fallback_from.clone()).unwrap_or_default();
+    let directory = directory(&mut r, &mut root, from.as_ref(), fallback);
     let delivery = delivery(&mut r, &mut root, request_timeout.as_ref());
     let alerts = alerts(&mut r, &mut root, &mut test);
     let heartbeat = heartbeat(&mut r, &mut root, &mut test);

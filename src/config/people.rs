@@ -43,8 +43,14 @@ fn is_e164(s: &str) -> bool {
     (2..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0')
 }
 
-/// Reads everything that decisions need to know of people. `from` is the sender where a line names none.
-pub(super) fn directory(r: &mut Reader, root: &mut Section, from: Option<&Found<Sender>>) -> Directory {
+/// Reads everything that decisions need to know of people. `from` is the sender where a line names none, `fallback`
+/// what goes while its breaker is open.
+pub(super) fn directory(
+    r: &mut Reader,
+    root: &mut Section,
+    from: Option<&Found<Sender>>,
+    fallback: Vec<Sender>,
+) -> Directory {
     let name = r.plain(root, "name", "a name").map(|f| f.value).unwrap_or_default();
     let time_zone = time_zone(r, root);
     let (contacts, ids) = contacts(r, root, from);
@@ -52,7 +58,7 @@ pub(super) fn directory(r: &mut Reader, root: &mut Section, from: Option<&Found<
     let templates = templates(r, root);
     let default_line = Line { number: None, name, team: None, from: None, policies, templates, time_zone };
     let lines = lines(r, root, &default_line, &ids);
-    let directory = Directory { contacts, default_line, lines, from: from.map(|f| f.value.clone()) };
+    let directory = Directory { contacts, default_line, lines, from: from.map(|f| f.value.clone()), fallback };
     warn_of_empty_roles(r, &directory);
     directory
 }

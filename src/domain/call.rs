@@ -133,6 +133,8 @@ pub struct Call {
     pub next_step: u32,
     /// When the engine looks at it again. Present exactly while DISPATCHING.
     pub wake_at: Option<Timestamp>,
+    /// Its next step came due at this time and waits for the breaker of its sender; `wake_at` is then when that is looked at again.
+    pub deferred_from: Option<Timestamp>,
     /// The last attempt's number.
     pub attempts: u32,
     /// Who took it; present exactly while ACKNOWLEDGED, kept when resolved.

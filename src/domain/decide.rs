@@ -38,6 +38,7 @@ pub(super) fn accept(loaded: &Loaded, new: &NewCall, ctx: &Ctx<'_>) -> Result<Ch
         outs: Vec::new(),
         told_at: None,
         closed_at: None,
+        deferred_from: None,
         muted: false,
         updated_at: ctx.now,
     };
@@ -133,7 +134,7 @@ pub(super) fn take(w: &mut Work<'_>, holder: Option<ContactId>, by: &Actor, note
     let name = super::sending::holder_name(w);
     let who = if holder.is_some() { name } else { by.0.clone() };
     w.log_as(by.clone(), LogKind::CallAcknowledged, None, format!("acknowledged: {who} has it"), said(note));
-    calm(w);
+    calm(w, UNTIL_TAKEN);
     sequence::stand_down(w, holder.as_ref());
     Ok(())
 }
@@ -161,7 +162,8 @@ pub(super) fn close(
     };
     sequence::cancel_waiting(w, &format!("the call was {word}"))?;
     w.log_as(by.clone(), kind, None, format!("{word} by {}", by.0), said(note));
-    calm(w);
+    calm(w, UNTIL_TAKEN);
+    calm(w, UNTIL_CLOSED);
     match tell {
         StandDown::All => sequence::stand_down(w, None),
         StandDown::AllBut(contact) => sequence::stand_down(w, Some(contact)),
@@ -175,7 +177,7 @@ fn reopen(w: &mut Work<'_>, by: &Actor, note: Option<&str>) -> Result<(), Illega
     w.call_to(CallStatus::Dispatching)?;
     w.state.call.outs.clear();
     w.log_as(by.clone(), LogKind::CallReopened, None, format!("reopened by {}: a new round begins", by.0), said(note));
-    calm(w);
+    calm(w, UNTIL_TAKEN);
     sequence::start_round(w);
     Ok(())
 }
@@ -212,27 +214,32 @@ fn mute(w: &mut Work<'_>, by: &Actor, note: Option<&str>) -> Result<(), Illegal>
     Ok(())
 }
 
-/// What was alarming about this call while nobody had it is over.
-fn calm(w: &mut Work<'_>) {
-    let id = w.state.call.id.clone();
-    for kind in ["exhausted", "untold", "late", "stranded", "unknown-level", "unknown-contact"] {
-        w.resolve(format!("{kind}:{id}"));
-    }
-    let unknown: Vec<_> = w.state.attempts.iter().filter(|a| a.decided_at.is_some()).map(|a| a.id).collect();
-    for attempt in unknown {
-        w.resolve(super::resend::unknown_key(attempt));
-    }
-    let contacts: Vec<String> = w.state.attempts.iter().map(|a| a.recipient.contact.as_str().to_owned()).collect();
-    for contact in contacts {
-        w.resolve(format!("failed:{id}:{contact}"));
-        w.resolve(format!("refused:{id}:{contact}"));
-    }
-    let steps = w.state.call.policy.total_steps().min(64);
-    for round in 1..=w.state.call.round {
-        for step in 1..=steps {
-            w.resolve(format!("nobody:{id}:{round}:{step}"));
-        }
-    }
+/// What is alarming about a call while nobody has it: over when somebody does.
+const UNTIL_TAKEN: &[&str] = &[
+    "exhausted",
+    "untold",
+    "late",
+    "stranded",
+    "unknown-level",
+    "unknown-contact",
+    "unknown",
+    "failed",
+    "refused",
+    "nobody",
+];
+/// What is still to be looked at when somebody has it: over when a person closes the call. An unlisted line that is still
+/// unlisted alarms again with the next call.
+const UNTIL_CLOSED: &[&str] = &["second-message", "unexpected", "conflict", "unlisted-line"];
+
+/// Whether an alert with this key is over when its call is closed.
+pub fn alert_ends_with_its_call(key: &str) -> bool {
+    let kind = key.split(':').next().unwrap_or_default();
+    UNTIL_TAKEN.contains(&kind) || UNTIL_CLOSED.contains(&kind)
+}
+
+fn calm(w: &mut Work<'_>, kinds: &'static [&'static str]) {
+    let call = w.state.call.id.clone();
+    w.change.alerts.push(AlertChange::ResolveAll { call, kinds });
 }
 
 fn said(note: Option<&str>) -> Value {

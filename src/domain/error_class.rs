@@ -56,6 +56,8 @@ pub enum Special {
     NotRepeated,
     /// The text was refused; once more with the built-in one.
     BadText,
+    /// The credentials were refused: any request tells when they are taken again.
+    Credentials,
 }
 
 /// All that a code says to the domain.

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::UnknownPolicy;
-use super::attempt::{Attempt, words};
+use super::attempt::Attempt;
+use super::breaker::Breaker;
 use super::call::{CallData, CallState, Override};
 use super::error_class::Class;
 use super::policy::Policy;
 use super::receipt::MessageStatus;
+use super::settle::Settlement;
 use super::types::{Actor, AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Sender, Timestamp};
 
 /// A call that somebody hands to us: checked, with its ladder chosen.
@@ -36,6 +36,7 @@ pub struct NewCall {
 
 /// What an error code asks for: the table of codes is the gateway's, its reading the domain's.
 pub use super::error_class::Classified as Asks;
+pub use super::log::{LogEntry, LogKind};
 
 /// No code, or none that means anything here.
 pub const NO_CODE: Asks = Asks { class: Class::UnknownCode, special: None };
@@ -215,8 +216,26 @@ pub enum Event {
         /// Why.
         note: Option<String>,
     },
+    /// A person decided an unknown outcome.
+    Settle {
+        /// Which.
+        attempt: AttemptId,
+        /// What they know of it.
+        how: Settlement,
+        /// In whose name.
+        by: Actor,
+        /// Why.
+        note: Option<String>,
+    },
     /// Something that belongs to no call's own decisions is alarming, or is over.
     Alert(AlertChange),
+    /// Something happened to the breaker of a sender outside of any call.
+    Breaker {
+        /// Whose: a sender, or [`super::breaker::ACCOUNT`].
+        sender: String,
+        /// What.
+        what: BreakerNews,
+    },
     /// Nobody has been told of this call for too long.
     Untold {
         /// Which.
@@ -231,6 +250,17 @@ pub enum Event {
     },
 }
 
+/// What can happen to a breaker outside of any call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BreakerNews {
+    /// A person closed it.
+    ClosedByHand,
+    /// The provider gave a list of messages: it takes the credentials.
+    Listed,
+    /// It did not.
+    ListRefused,
+}
+
 /// What a transaction loads before it decides.
 #[derive(Debug, Clone)]
 pub enum Load {
@@ -242,6 +272,14 @@ pub enum Load {
     Message {
         /// From the callback's path.
         attempt: Option<AttemptId>,
+        /// The message.
+        sid: MessageSid,
+    },
+    /// The call of this attempt, and the call of the message that is to be linked to it, where there is one already; and
+    /// receipts of that message that found no attempt.
+    Link {
+        /// Which.
+        attempt: AttemptId,
         /// The message.
         sid: MessageSid,
     },
@@ -279,91 +317,12 @@ pub struct Loaded {
     pub free_reference: Option<CallRef>,
     /// (phone, sender) pairs that are opted out, of the phones that were asked for and those of the loaded calls.
     pub opted_out: BTreeSet<(String, String)>,
+    /// The breakers of all senders, open and closed.
+    pub breakers: Vec<Breaker>,
     /// For [`Load::Reply`]: what was answered when this text came first.
     pub answered_before: Option<String>,
     /// For [`Load::Message`] and [`Load::Attempt`]: receipts kept earlier that name this attempt's message and found no attempt.
     pub orphans: Vec<News>,
-}
-
-words! {
-    /// What an entry of the log tells of. Closed: others read it.
-    LogKind {
-        /// A call was accepted.
-        CallAccepted = "call.accepted",
-        /// A contact took it.
-        CallAcknowledged = "call.acknowledged",
-        /// Done.
-        CallResolved = "call.resolved",
-        /// Withdrawn.
-        CallCancelled = "call.cancelled",
-        /// Nobody took it.
-        CallExhausted = "call.exhausted",
-        /// Handed back or reopened: a new round.
-        CallReopened = "call.reopened",
-        /// Its follow-ups were stopped by a person.
-        CallMuted = "call.muted",
-        /// A step fired.
-        StepFired = "step.fired",
-        /// A step found nobody.
-        StepSkipped = "step.skipped",
-        /// The ladder went on before its time.
-        Escalated = "step.escalated",
-        /// A contact said no.
-        ContactPassed = "contact.passed",
-        /// An attempt was made.
-        AttemptScheduled = "attempt.scheduled",
-        /// Its intent is stored, the POST follows.
-        AttemptSending = "attempt.sending",
-        /// The POST surely did not happen.
-        AttemptRetrying = "attempt.retrying",
-        /// It is not known whether it happened.
-        AttemptUnknown = "attempt.unknown",
-        /// The provider has it.
-        AttemptSubmitted = "attempt.submitted",
-        /// It arrived.
-        AttemptDelivered = "attempt.delivered",
-        /// It did not.
-        AttemptFailed = "attempt.failed",
-        /// It was not wanted any more.
-        AttemptSkipped = "attempt.skipped",
-        /// The call closed before it left.
-        AttemptCancelled = "attempt.cancelled",
-        /// The provider's word moved on, short of a final one.
-        MessageStatus = "message.status",
-        /// Two different finals.
-        MessageConflict = "message.conflict",
-        /// A person wrote.
-        ReplyReceived = "reply.received",
-        /// A number is opted out.
-        OptedOut = "contact.opted_out",
-        /// It is back.
-        OptedIn = "contact.opted_in",
-        /// A person must look.
-        AlertRaised = "alert.raised",
-        /// It is over.
-        AlertResolved = "alert.resolved",
-        /// An engine started, stopped, recovered.
-        Engine = "engine",
-    }
-}
-
-/// One entry of the append-only log.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LogEntry {
-    /// What it tells of.
-    pub kind: LogKind,
-    /// When.
-    pub at: Timestamp,
-    /// The call it belongs to.
-    pub call: Option<CallId>,
-    /// The attempt it belongs to.
-    pub attempt: Option<AttemptId>,
-    /// Who did it.
-    pub actor: Actor,
-    /// One sentence for a person; phones masked, no message text.
-    pub message: String,
-    /// Fields to query; `Null` where there are none.
-    pub data: Value,
 }
 
 /// An alert is raised or is over.
@@ -378,10 +337,24 @@ pub enum AlertChange {
         /// What happened and what to do.
         message: String,
     },
+    /// It stays, and is told again in these words. In the words that stand, or where it is not raised, this changes nothing.
+    Again {
+        /// Its key.
+        key: String,
+        /// For how long by now.
+        message: String,
+    },
     /// It is over. Resolving what is not raised changes nothing.
     Resolve {
         /// Its key.
         key: String,
+    },
+    /// All that was raised about this call and is of these kinds is over; a kind is what stands before a key's first colon.
+    ResolveAll {
+        /// Which call.
+        call: CallId,
+        /// Which kinds.
+        kinds: &'static [&'static str],
     },
 }
 
@@ -432,6 +405,25 @@ pub enum OptOutChange {
     },
 }
 
+/// A change to the breaker of a sender.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BreakerChange {
+    /// It is open, with all that is known of it.
+    Open(Breaker),
+    /// A probe goes; the next one may at this time.
+    Probed {
+        /// Whose.
+        sender: String,
+        /// See above.
+        probe_at: Timestamp,
+    },
+    /// It is closed: deferred steps of all calls are looked at again at once.
+    Close {
+        /// Whose.
+        sender: String,
+    },
+}
+
 /// What another system must be told of; the newest state of a row stands for those before it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
@@ -456,6 +448,8 @@ pub struct Change {
     pub inbound: Option<InboundRow>,
     /// Kept.
     pub opt_outs: Vec<OptOutChange>,
+    /// Opened, probed and closed.
+    pub breakers: Vec<BreakerChange>,
     /// To other systems.
     pub effects: Vec<Effect>,
     /// For whoever asked.

@@ -5,10 +5,12 @@
 
 pub mod attempt;
 pub mod body;
+pub mod breaker;
 pub mod call;
 mod decide;
 pub mod error_class;
 pub mod event;
+pub mod log;
 mod news;
 pub mod phone;
 pub mod policy;
@@ -17,15 +19,18 @@ pub mod reply;
 mod resend;
 mod sending;
 mod sequence;
+mod settle;
 pub mod step;
 pub mod team;
 #[cfg(test)]
 mod tests;
 pub mod types;
 
+pub use decide::alert_ends_with_its_call;
 pub use error_class::{Class, Classified, Special};
 pub use phone::PhoneNumber;
 pub use receipt::{MessageStatus, Verdict};
 pub use resend::UnknownPolicy;
 pub use sequence::missed_steps;
+pub use settle::Settlement;
 pub use types::Timestamp;

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::attempt::{AttemptEvent, AttemptKind, AttemptState, Move};
+use super::breaker;
 use super::call::OutReason;
 use super::event::{Answer, Asks, Change, Loaded, LogKind, News, ReceiptRow, Source};
 use super::receipt::{MessageStatus, Verdict};
@@ -91,17 +92,17 @@ pub(super) fn join(
     let verdict = status.verdict();
     let higher = status.rank().is_some_and(|new| old_rank.is_none_or(|old| new > old));
     let event = verdict.map_or(AttemptEvent::ProviderHasIt, AttemptEvent::ProviderSaid);
-    match w.attempt_on(id, event)? {
+    let effect = match w.attempt_on(id, event)? {
         Move::To(to) => {
             if higher {
                 w.attempt_mut(id)?.message_status = Some(status.clone());
             }
             moved(w, id, was, to, status, code, asks, way)?;
-            Ok("moved")
+            "moved"
         }
         Move::Conflict => {
             conflict(w, id, status, way)?;
-            Ok("conflict")
+            return Ok("conflict");
         }
         // `read` follows `delivered`; what is not final never follows what is.
         Move::Stale if higher && (!was.is_final() || (old_rank.is_some() && verdict.is_some())) => {
@@ -114,11 +115,13 @@ pub(super) fn join(
                 format!("attempt {number}: message is {status}"),
                 json!({ "status": status, "by": way }),
             );
-            Ok("moved")
+            "moved"
         }
-        Move::Stale if newly_known => Ok("moved"),
-        Move::Stale => Ok("stale"),
-    }
+        Move::Stale if newly_known => "moved",
+        Move::Stale => "stale",
+    };
+    breaker::heard(w, id, status)?;
+    Ok(effect)
 }
 
 #[expect(
@@ -205,6 +208,7 @@ fn settle_conflict(w: &mut Work<'_>, id: AttemptId, news: &News) -> Result<&'sta
     if was != to {
         if verdict == Verdict::Delivered {
             take_back_failure(w, id)?;
+            breaker::heard(w, id, &news.status)?;
         }
         moved(w, id, was, to, &news.status, news.code, news.asks, "fetch")?;
     }

@@ -14,7 +14,7 @@ use super::event::LogKind;
 use super::sending;
 use super::sequence;
 use super::step::{Illegal, Work, step_name};
-use super::types::{AttemptId, Timestamp};
+use super::types::{AttemptId, Sender, Timestamp};
 
 /// How long an unknown outcome must have been out before a search can settle that it is not there, in seconds: the provider
 /// may still be at it (`facts/twilio.md` §4).
@@ -133,11 +133,12 @@ fn tell_if_it_stays(w: &mut Work<'_>, a: &Attempt) {
         && !call.is_out(&a.recipient.contact)
         && !later(w, a).any(was_accepted);
     if matters {
-        let (call, name, number) = (call.id.clone(), a.recipient.name.clone(), a.number);
-        w.raise(
-            unknown_key(a.id),
-            format!("call {call}: nobody knows whether {name} got attempt {number}; ask them, or see `dispatchctl status {call}`"),
+        let (name, reference) = (&a.recipient.name, a.reference(&call.reference));
+        let text = format!(
+            "call {}: nobody knows whether {name} got attempt {}; ask them, and say so with `dispatchctl settle {reference}`",
+            call.id, a.number
         );
+        w.raise(unknown_key(a.id), text);
     }
 }
 
@@ -192,15 +193,40 @@ pub(super) fn with_built_in_text(w: &mut Work<'_>, id: AttemptId) -> Result<bool
     Ok(true)
 }
 
+/// After a failure that was its sender's: the notice waits again, as a new attempt, for another sender or for this one's probe.
+pub(super) fn after_its_sender_failed(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
+    let a = w.attempt(id)?.clone();
+    if !in_hand(w, &a) {
+        resend(w, id, w.now())?;
+    }
+    Ok(())
+}
+
 /// Whether a further text after a failure is not wanted; says why in the log.
 fn in_hand(w: &mut Work<'_>, a: &Attempt) -> bool {
-    let may_have_arrived = later(w, a).any(|b| b.state == AttemptState::Unknown);
-    let why = why_not(w, a).or(may_have_arrived.then_some("a later text to them may have arrived"));
+    let why = why_not_after_failure(w, a);
     if let Some(why) = why {
         let text = format!("attempt {} is not sent again: {why}", a.number);
         w.log(LogKind::AttemptFailed, Some(a.id), text, json!({ "dropped": why }));
     }
     why.is_some()
+}
+
+/// Why no further text is made for the notice of an attempt that failed; `None`: it may be.
+fn why_not_after_failure(w: &Work<'_>, a: &Attempt) -> Option<&'static str> {
+    let may_have_arrived = later(w, a).any(|b| b.state == AttemptState::Unknown);
+    why_not(w, a).or(may_have_arrived.then_some("a later text to them may have arrived"))
+}
+
+/// Why a person's word that this text was not sent makes no repeat; `None`: it may.
+pub(super) fn why_no_repeat(w: &Work<'_>, a: &Attempt) -> Option<&'static str> {
+    if a.kind != AttemptKind::Notice {
+        Some("only a notice is repeated")
+    } else if sequence::is_opted_out(w, &a.recipient, a.sender.as_ref().map(Sender::as_str)) {
+        Some("the contact has opted out")
+    } else {
+        why_not_after_failure(w, a)
+    }
 }
 
 /// Other attempts of the same notice.
@@ -252,8 +278,8 @@ pub(super) fn overtaken(w: &Work<'_>, resend: &Attempt) -> Option<&'static str> 
     }
 }
 
-/// A new attempt of the same notice.
-fn resend(w: &mut Work<'_>, id: AttemptId, at: Timestamp) -> Result<AttemptId, Illegal> {
+/// A new attempt of the same notice, not before `at`.
+pub(super) fn resend(w: &mut Work<'_>, id: AttemptId, at: Timestamp) -> Result<AttemptId, Illegal> {
     let a = w.attempt(id)?.clone();
     let name = step_name(a.round, a.step);
     let number = w.state.call.attempts + 1;

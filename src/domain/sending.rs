@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Move, Priority};
 use super::body::{self, RenderInput, TextKind};
+use super::breaker::{self, Evidence, Route};
 use super::call::{CallStatus, OutReason};
 use super::error_class::{Class, Special};
 use super::event::{Answer, Asks, LogKind, OptOutChange, SendOutcome, ToSend};
@@ -30,9 +31,7 @@ pub(super) fn claim(w: &mut Work<'_>, id: AttemptId, engine: &str) -> Result<(),
         }
         return refuse(w, why);
     }
-    let (line, _) = w.ctx.directory.line(w.state.call.data.twilio_to_number.as_deref());
-    let sender = attempt.sender.clone().or_else(|| w.ctx.directory.sender(line).cloned());
-    let Some(sender) = sender else {
+    let Some(route) = breaker::route_of(w, &attempt) else {
         w.attempt_mut(id)?.not_before = w.now().plus(std::time::Duration::from_secs(NO_SENDER_PAUSE_S));
         w.raise(
             "no-sender",
@@ -40,9 +39,22 @@ pub(super) fn claim(w: &mut Work<'_>, id: AttemptId, engine: &str) -> Result<(),
         );
         return refuse(w, "no sender is configured".into());
     };
+    let (sender, probes) = match route {
+        Route::Send { sender, probes } => (sender, probes),
+        Route::Hold { until } => return refuse(w, format!("no sender works: a probe may go at {until}")),
+    };
+    if attempt.kind == AttemptKind::Notice && probes.is_empty() && w.state.call.deferred_from.is_some() {
+        // The breaker has closed: what was deferred comes first, and may stand for this one.
+        sequence::fire_missed(w)?;
+        let now = w.attempt(id)?;
+        if !now.state.is_waiting() {
+            return refuse(w, format!("attempt {} is {}", now.number, now.state));
+        }
+    }
     if sequence::is_opted_out(w, &attempt.recipient, Some(sender.as_str())) {
         return opted_out_before_it_left(w, id, &sender);
     }
+    breaker::probed(w, &probes);
     intent(w, id, engine, sender)
 }
 
@@ -124,8 +136,13 @@ fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Resu
     let first = !w.state.was_told(&a.recipient.contact, Some(id));
     if a.body.is_empty() {
         let rendered = render(w, id, first, Words::Configured)?;
-        if let Some(why) = rendered.fell_back {
-            w.raise("template", format!("a template cannot be used, the built-in text goes out instead: {why}"));
+        let key = template_key(w, first);
+        match rendered.fell_back {
+            Some(why) => {
+                w.raise(key, format!("a template cannot be used, the built-in text goes out instead: {why}"));
+            }
+            None if a_notice_by_template(w, id)? => w.resolve(key),
+            None => {}
         }
         let a = w.attempt_mut(id)?;
         (a.body, a.segments) = (rendered.body, rendered.segments);
@@ -152,6 +169,18 @@ fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Resu
     );
     w.change.answer = Answer::Send(Box::new(ToSend { attempt, sender }));
     Ok(())
+}
+
+/// One alert a line and template: that another line's is well says nothing of this one's.
+fn template_key(w: &Work<'_>, first: bool) -> String {
+    let (line, _) = w.ctx.directory.line(w.state.call.data.twilio_to_number.as_deref());
+    let line = line.number.as_deref().unwrap_or("default");
+    format!("template:{line}:{}", if first { "notice" } else { "reminder" })
+}
+
+/// Whether this text is made by the configured template, or by the built-in one where there is none any more.
+fn a_notice_by_template(w: &Work<'_>, id: AttemptId) -> Result<bool, Illegal> {
+    Ok(w.attempt(id)?.kind == AttemptKind::Notice && w.state.call.data.body.is_none())
 }
 
 /// Whose words a text uses.
@@ -224,6 +253,9 @@ pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Re
     match outcome {
         SendOutcome::Accepted { sid, status } => {
             news::join(w, id, sid, status, None, super::event::NO_CODE, "response")?;
+            if w.attempt(id)?.callback {
+                w.resolve("callback-url");
+            }
             let orphans: Vec<_> = w.loaded.orphans.iter().filter(|n| &n.sid == sid).cloned().collect();
             for orphan in orphans {
                 news::apply(w, id, &orphan)?;
@@ -318,11 +350,17 @@ pub(super) fn failed(w: &mut Work<'_>, id: AttemptId, asks: Asks, accepted: Acce
         text.clone(),
         json!({ "code": a.error_code, "class": asks.class.letter().to_string() }),
     );
+    let of_sender = matches!(asks.class, Class::Account | Class::Sender);
+    if of_sender {
+        let evidence = if accepted == Accepted::Before { Evidence::Receipt } else { Evidence::Answer };
+        breaker::open(w, id, asks, evidence, &text)?;
+    }
     if a.kind != AttemptKind::Notice {
         return Ok(());
     }
     let (call, contact) = (w.state.call.id.clone(), a.recipient.contact.clone());
-    if accepted == Accepted::Before {
+    // The breaker's one alert stands for all that its sender fails.
+    if accepted == Accepted::Before && !of_sender {
         w.raise(
             format!("failed:{call}:{}", contact.as_str()),
             format!("call {call}: {text}, after the provider had accepted it"),
@@ -359,11 +397,7 @@ fn by_class(w: &mut Work<'_>, a: &Attempt, asks: Asks, text: &str) -> Result<(),
             w.raise(refused, format!("call {call}: {text}"));
             sequence::escalate_now(w, Some(id), &contact, text)
         }
-        Class::Account | Class::Sender => {
-            let sender = a.sender.as_ref().map(ToString::to_string).unwrap_or_default();
-            w.raise(format!("sender:{sender}"), format!("texts from {sender} fail: {text}"));
-            Ok(())
-        }
+        Class::Account | Class::Sender => resend::after_its_sender_failed(w, id),
         Class::Transient => {
             if resend::after_failure(w, id, w.ctx.rules.resend_limit)? {
                 return Ok(());

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel, NoticeKey, Priority, Recipient};
+use super::breaker;
 use super::call::{Call, CallStatus, OutReason};
 use super::event::{Answer, LogKind};
 use super::step::{Illegal, Work, step_data, step_name};
@@ -10,28 +11,61 @@ use super::types::{AttemptId, ContactId, Timestamp};
 
 /// Fires what is due. One missed step keeps its arithmetic; of several, everyone whom they name is told once, under the
 /// latest of them, and what follows counts from now. Not due, or no longer DISPATCHING: nothing.
+///
+/// While a notice of the call waits for the breaker of its senders, what comes due is deferred.
 pub(super) fn fire_due(w: &mut Work<'_>) -> Result<(), Illegal> {
     let call = &w.state.call;
-    let Some(first_due) = call.wake_at.filter(|at| call.status == CallStatus::Dispatching && *at <= w.now()) else {
+    let Some(due) = call.wake_at.filter(|at| call.status == CallStatus::Dispatching && *at <= w.now()) else {
         w.change.answer = Answer::Already(Box::new(w.state.clone()));
         return Ok(());
     };
+    if !breaker::defers(w) {
+        return fire_missed(w);
+    }
+    let again = breaker::next_probe(w.now());
+    w.state.call.wake_at = Some(again);
+    if w.state.call.deferred_from.is_none() {
+        w.state.call.deferred_from = Some(due);
+        let (round, index) = (w.state.call.round, w.state.call.next_step);
+        let what = if index < total(w) { step_name(round, index) } else { "the end of the ladder".to_owned() };
+        let text = format!("{what} is due and waits until texts can be sent again");
+        w.log(LogKind::StepDeferred, None, text, step_data(round, index));
+    }
+    Ok(())
+}
+
+/// Fires what is due or was deferred, whatever the senders' breakers say.
+pub(super) fn fire_missed(w: &mut Work<'_>) -> Result<(), Illegal> {
+    let deferred = w.state.call.deferred_from.take();
+    let call = &w.state.call;
+    let Some(first_due) = deferred.or(call.wake_at) else { return Ok(()) };
     let (missed, index, due) = missed_until(call, first_due, w.now());
     let Some(latest) = missed.last().copied() else { return end_of_ladder(w) };
     let counts_from_now = missed.len() > 1 || due <= w.now();
     let next_due = if counts_from_now { w.now().plus(wait_before(w, index)) } else { due };
-    if latest > 0 && w.now().since(first_due) > w.ctx.rules.late_follow_up {
+    // What was deferred is late for a reason that has its own alert.
+    if latest > 0 && deferred.is_none() && w.now().since(first_due) > w.ctx.rules.late_follow_up {
         let late = w.now().since(first_due).as_secs();
         let key = format!("late:{}", w.state.call.id);
         w.raise(key, format!("a follow-up of call {} fired {late} s after its time", w.state.call.id));
     }
-    fire(w, &missed, latest, next_due, first_due)
+    let told = deferred.map(|since| told_since(w, since)).unwrap_or_default();
+    fire(w, &missed, latest, next_due, first_due, &told)
+}
+
+/// Who got a notice of this round since then: a probe, while their steps waited.
+fn told_since(w: &Work<'_>, since: Timestamp) -> Vec<ContactId> {
+    let call = &w.state.call;
+    let theirs = |a: &&Attempt| {
+        a.kind == AttemptKind::Notice && a.round == call.round && a.state.may_have_arrived() && a.sent_at >= Some(since)
+    };
+    w.state.attempts.iter().filter(theirs).map(|a| a.recipient.contact.clone()).collect()
 }
 
 /// The steps (from 0) of a DISPATCHING call whose time is past; several: an outage.
 pub fn missed_steps(call: &Call, now: Timestamp) -> Vec<u32> {
     let due = call.wake_at.filter(|at| call.status == CallStatus::Dispatching && *at <= now);
-    due.map(|at| missed_until(call, at, now).0).unwrap_or_default()
+    due.map(|at| missed_until(call, call.deferred_from.unwrap_or(at), now).0).unwrap_or_default()
 }
 
 /// The steps that were missed, the one after them, and when that is due by the arithmetic of the ladder.
@@ -49,8 +83,8 @@ fn missed_until(call: &Call, first_due: Timestamp, now: Timestamp) -> (Vec<u32>,
 
 /// Fires the next step at once, due or not (an operator's word); what follows counts from now.
 pub(super) fn fire_now(w: &mut Work<'_>) -> Result<bool, Illegal> {
-    if w.state.call.wake_at.is_some_and(|at| at <= w.now()) {
-        fire_due(w)?;
+    if w.state.call.deferred_from.is_some() || w.state.call.wake_at.is_some_and(|at| at <= w.now()) {
+        fire_missed(w)?;
         return Ok(true);
     }
     let index = w.state.call.next_step;
@@ -58,7 +92,7 @@ pub(super) fn fire_now(w: &mut Work<'_>) -> Result<bool, Illegal> {
         return Ok(false);
     }
     let (now, next_due) = (w.now(), w.now().plus(wait_before(w, index + 1)));
-    fire(w, &[index], index, next_due, now)?;
+    fire(w, &[index], index, next_due, now, &[])?;
     Ok(true)
 }
 
@@ -68,23 +102,36 @@ pub(super) fn start_round(w: &mut Work<'_>) {
     w.state.call.next_step = 0;
     w.state.call.muted = false;
     w.state.call.holder = None;
+    w.state.call.deferred_from = None;
     w.state.call.wake_at = Some(w.now().plus(wait_before(w, 0)));
 }
 
-/// Tells everyone whom `missed` name, under `latest`.
-fn fire(w: &mut Work<'_>, missed: &[u32], latest: u32, next_due: Timestamp, due: Timestamp) -> Result<(), Illegal> {
+/// Tells everyone whom `missed` name, under `latest`, but those who were `told` while the steps waited.
+fn fire(
+    w: &mut Work<'_>,
+    missed: &[u32],
+    latest: u32,
+    next_due: Timestamp,
+    due: Timestamp,
+    told: &[ContactId],
+) -> Result<(), Illegal> {
     let mut found = Found::default();
     for index in missed {
         found.add(who(w, *index));
     }
     w.state.call.next_step = latest + 1;
+    w.state.call.deferred_from = None;
     w.state.call.wake_at = Some(next_due);
     if found.tell.is_empty() {
         return nobody(w, latest, &found);
     }
     let (round, name) = (w.state.call.round, step_name(w.state.call.round, latest));
+    found.tell.retain(|r| !told.contains(&r.contact));
     let names: Vec<&str> = found.tell.iter().map(|r| r.name.as_str()).collect();
-    let mut text = format!("{name} fired: telling {}", names.join(", "));
+    let mut text = match names.as_slice() {
+        [] => format!("{name} fired: whom it names was told by a probe while it waited"),
+        names => format!("{name} fired: telling {}", names.join(", ")),
+    };
     if missed.len() > 1 {
         text.push_str(&format!(" ({} steps were missed; each contact is told once)", missed.len()));
     }
@@ -265,7 +312,7 @@ fn who(w: &Work<'_>, index: u32) -> Found {
             }
         }
     }
-    let sender = w.ctx.directory.sender(line).map(|s| s.as_str());
+    let sender = breaker::sender_of(w).map(|s| s.as_str());
     for r in named {
         if found.tell.iter().any(|t| t.contact == r.contact) {
             continue;
@@ -380,7 +427,7 @@ fn go_on(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
                 step_data(round, index),
             );
             let (now, next_due) = (w.now(), w.now().plus(wait_before(w, index + 1)));
-            return fire(w, &[index], index, next_due, now);
+            return fire(w, &[index], index, next_due, now, &[]);
         }
         skip(w, index, &found);
         index += 1;
@@ -393,6 +440,7 @@ fn go_on(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
             && (a.state.is_waiting() || a.state.may_have_arrived())
     });
     if somebody_may_answer {
+        w.state.call.deferred_from = None;
         w.state.call.wake_at = Some(w.now().plus(wait_before(w, total)));
         return Ok(());
     }

@@ -7,7 +7,7 @@ use super::call::{CallState, CallStatus};
 use super::event::{AlertChange, Answer, Change, Effect, Event, Loaded, LogEntry, LogKind, Rules};
 use super::team::Directory;
 use super::types::{Actor, AttemptId, Timestamp};
-use super::{decide, news, reply, resend, sending, sequence};
+use super::{breaker, decide, news, reply, resend, sending, sequence, settle};
 
 /// What a decision may use of the world, all by value.
 pub struct Ctx<'a> {
@@ -63,7 +63,11 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         Event::Searched { attempt, complete, began_at } => {
             with_call(loaded, ctx, |w| resend::searched(w, *attempt, *complete, *began_at))?
         }
+        Event::Settle { attempt, how, by, note } => {
+            with_call(loaded, ctx, |w| settle::settle(w, *attempt, how, by, note.as_deref()))?
+        }
         Event::Polled { attempt, again_at } => with_call(loaded, ctx, |w| news::polled(w, *attempt, *again_at))?,
+        Event::Breaker { sender, what } => breaker::news(loaded, sender, what, ctx),
         Event::Untold { .. } => with_call(loaded, ctx, sequence::untold)?,
     };
     mirror(loaded, &mut change);
@@ -150,6 +154,7 @@ impl<'a> Work<'a> {
             self.state.call.closed_at = None;
         } else {
             self.state.call.wake_at = None;
+            self.state.call.deferred_from = None;
             self.state.call.closed_at = Some(self.ctx.now);
         }
         Ok(())

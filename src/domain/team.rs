@@ -58,6 +58,8 @@ pub struct Directory {
     pub lines: Vec<Line>,
     /// The sender where a line names none.
     pub from: Option<Sender>,
+    /// Used in this order while the breaker of a line's own sender is open.
+    pub fallback: Vec<Sender>,
 }
 
 impl Directory {
@@ -176,6 +178,7 @@ mod tests {
                 ..line(Some("+18005550100"))
             }],
             from: "+15005550006".parse().ok(),
+            fallback: Vec::new(),
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tracing::{debug, error, info, warn};
 
 use crate::clock::Clock;
+use crate::domain::Settlement;
 use crate::domain::event::{AlertChange, Answer, Change, Event, Load, Loaded, LogEntry, LogKind, Rules};
 use crate::domain::reply;
 use crate::domain::step::{Ctx, step};
@@ -107,6 +108,10 @@ impl Core {
         if told.wakes.iter().any(|at| *at <= now.plus(LOOKS_EVERY)) {
             self.wake.ring(Bell::Due);
         }
+        if has(&[LogKind::BreakerClosed]) {
+            self.wake.ring(Bell::Send);
+            self.wake.ring(Bell::Due);
+        }
         if has(&[LogKind::MessageConflict]) {
             self.wake.ring(Bell::Poll);
         }
@@ -127,7 +132,11 @@ impl Core {
             Event::Sent { attempt, outcome: crate::domain::event::SendOutcome::Accepted { sid, .. } } => {
                 Load::Message { attempt: Some(*attempt), sid: sid.clone() }
             }
+            Event::Settle { attempt, how: Settlement::Sent(sid), .. } => {
+                Load::Link { attempt: *attempt, sid: sid.clone() }
+            }
             Event::Claim { attempt, .. }
+            | Event::Settle { attempt, .. }
             | Event::Sent { attempt, .. }
             | Event::EngineGone { attempt, .. }
             | Event::Searched { attempt, .. }
@@ -138,7 +147,7 @@ impl Core {
                 sid: text.sid.clone(),
                 references: reply::references(&text.body),
             },
-            Event::ClearOptOut { .. } | Event::Alert(_) => Load::Nothing,
+            Event::ClearOptOut { .. } | Event::Alert(_) | Event::Breaker { .. } => Load::Nothing,
         }
     }
 }
@@ -170,6 +179,7 @@ fn phones_of(event: &Event, directory: &Directory) -> Vec<PhoneNumber> {
         | Event::EngineGone { .. }
         | Event::ClearOptOut { .. }
         | Event::Untold { .. }
+        | Event::Breaker { .. }
         | Event::Alert(_) => Vec::new(),
         Event::Inbound(text) => {
             text.from.parse().into_iter().chain(directory.contacts.iter().map(|c| c.phone.clone())).collect()
@@ -205,7 +215,11 @@ fn tell(log: &[LogEntry], alerts: &[AlertChange]) {
                     e.message
                 );
             }
-            LogKind::AttemptFailed | LogKind::AttemptUnknown | LogKind::CallExhausted | LogKind::StepSkipped => {
+            LogKind::AttemptFailed
+            | LogKind::AttemptUnknown
+            | LogKind::BreakerOpened
+            | LogKind::CallExhausted
+            | LogKind::StepSkipped => {
                 warn!(call.id = call, attempt.id = attempt, actor = e.actor.0, kind = e.kind.as_str(), "{}", e.message);
             }
             _ => {
@@ -214,7 +228,7 @@ fn tell(log: &[LogEntry], alerts: &[AlertChange]) {
         }
     }
     for a in alerts {
-        if let AlertChange::Raise { key, message, .. } = a {
+        if let AlertChange::Raise { key, message, .. } | AlertChange::Again { key, message } = a {
             // A key may end in a hand-given number.
             let key = key.split(':').map(crate::domain::phone::masked).collect::<Vec<_>>().join(":");
             error!(alert = key, "alert: {message}");

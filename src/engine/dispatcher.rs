@@ -14,6 +14,7 @@ use tracing::{error, warn};
 use crate::domain::Special;
 use crate::domain::Timestamp;
 use crate::domain::attempt::Priority;
+use crate::domain::breaker::{self, Breaker, Errand, Route};
 use crate::domain::event::{Answer, Asks, Event, SendOutcome, ToSend};
 use crate::domain::types::{Actor, AttemptId, ErrorCode};
 use crate::gateways::twilio::codes;
@@ -63,11 +64,12 @@ impl Dispatcher {
     pub async fn pass(&self) -> Result<Option<Timestamp>, StoreError> {
         let (store, clock) = (&self.engine.core.store, &self.engine.core.clock);
         let now = clock.now();
+        let mut breakers = store.breakers().await?;
         let mut limit = BATCH;
         loop {
             let items = self.waiting(now, limit).await?;
             let read = items.len();
-            let started = self.start_all(items);
+            let started = self.start_all(items, &mut breakers, now);
             if started.full {
                 // A finished send rings the bell.
                 return Ok(None);
@@ -76,7 +78,7 @@ impl Dispatcher {
                 limit *= 4;
                 continue;
             }
-            let rate = started.wait.map(|w| now.plus(w));
+            let rate = started.wait.map(|w| now.plus(w)).into_iter().chain(started.probe_at).min();
             let more = if read >= limit && started.count > 0 { Some(now) } else { None };
             let next = store.next_sendable(now).await?;
             return Ok([rate, more, next].into_iter().flatten().min());
@@ -105,7 +107,8 @@ impl Dispatcher {
         !held.is_empty() && senders.chain(&directory.default_line.from).any(|s| !held.contains(s.as_str()))
     }
 
-    fn start_all(&self, items: Vec<Sendable>) -> Started {
+    /// What the breakers hold back stays where it is; the claim decides the same again, in its transaction.
+    fn start_all(&self, items: Vec<Sendable>, breakers: &mut [Breaker], now: Timestamp) -> Started {
         let directory = self.engine.core.directory();
         let boot = self.engine.core.clock.boot();
         let reminders_wait = self.engine.reminders_wait();
@@ -118,12 +121,25 @@ impl Dispatcher {
                 done.full = true;
                 return done;
             };
-            let (line, _) = directory.line(item.dialled.as_deref());
-            let sender = directory.sender(line).map(|s| s.as_str().to_owned()).unwrap_or_default();
+            let errand = Errand { kind: item.kind, priority: item.priority };
+            let senders = breaker::senders(&directory, item.dialled.as_deref(), None);
+            let (sender, probes) = match breaker::route(breakers, &senders, errand, now) {
+                Some(Route::Send { sender, probes }) => (sender.as_str().to_owned(), probes),
+                Some(Route::Hold { until }) => {
+                    done.held.extend(senders.first().map(|s| s.as_str().to_owned()));
+                    done.probe_at = done.probe_at.into_iter().chain([until]).filter(|at| *at > now).min();
+                    continue;
+                }
+                None => (String::new(), Vec::new()),
+            };
             if let Err(wait) = lock(&self.rates).take(&sender, boot) {
                 done.held.insert(sender);
                 done.wait = Some(done.wait.map_or(wait, |w| w.min(wait)));
                 continue;
+            }
+            // One probe a breaker.
+            for b in breakers.iter_mut().filter(|b| probes.contains(&b.sender)) {
+                b.probe_at = breaker::next_probe(now);
             }
             lock(&self.busy).insert(item.attempt);
             done.count += 1;
@@ -161,6 +177,7 @@ struct Started {
     held: HashSet<String>,
     full: bool,
     wait: Option<Duration>,
+    probe_at: Option<Timestamp>,
 }
 
 /// The life of one attempt's POST.

@@ -298,6 +298,7 @@ mod tests {
             lines: vec![Line { number: Some("+18005550100".into()), ..line.clone() }],
             default_line: line,
             from: None,
+            fallback: Vec::new(),
         }
     }
 

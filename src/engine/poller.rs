@@ -7,9 +7,10 @@ use futures_util::future::join_all;
 use tracing::{debug, warn};
 
 use crate::domain::Timestamp;
-use crate::domain::event::{Event, News, Source};
+use crate::domain::breaker::{self, Probe};
+use crate::domain::event::{BreakerNews, Event, News, Source};
 use crate::domain::types::Actor;
-use crate::gateways::GatewayError;
+use crate::gateways::{GatewayError, ListFilter};
 use crate::store::{Pollable, StoreError};
 
 use super::dispatcher::asks;
@@ -40,18 +41,42 @@ impl Poller {
     pub async fn pass(&self) -> Result<Option<Timestamp>, StoreError> {
         let core = &self.engine.core;
         let now = core.clock.now();
+        let probe = self.try_credentials(now).await?;
         let due = match &self.engine.scope {
             Scope::All => core.store.pollable(now, BATCH).await?,
             Scope::Only(call) => self.of_call(call, now).await?,
         };
         self.ask_all(&due).await?;
-        match &self.engine.scope {
-            Scope::All => core.store.next_poll().await,
+        let next = match &self.engine.scope {
+            Scope::All => core.store.next_poll().await?,
             Scope::Only(call) => {
                 let state = core.store.call(call).await?;
-                Ok(state.and_then(|s| s.attempts.iter().filter_map(|a| a.poll_at).min()))
+                state.and_then(|s| s.attempts.iter().filter_map(|a| a.poll_at).min())
             }
+        };
+        Ok([next, probe].into_iter().flatten().min())
+    }
+
+    /// Where a breaker was opened by refused credentials, a list shows whether they are taken again; when the next one is due.
+    async fn try_credentials(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let core = &self.engine.core;
+        let mut next = None;
+        for b in core.store.breakers().await?.into_iter().filter(|b| b.is_open() && b.probe == Probe::List) {
+            let mut again = b.probe_at;
+            if again <= now {
+                let what = match self.engine.sms.list(&ListFilter { limit: 1, ..ListFilter::default() }).await {
+                    Ok(_) => BreakerNews::Listed,
+                    Err(e) => {
+                        debug!(error = %e, "the credentials are still refused");
+                        BreakerNews::ListRefused
+                    }
+                };
+                core.apply(Event::Breaker { sender: b.sender, what }, Actor::engine()).await?;
+                again = breaker::next_probe(core.clock.now());
+            }
+            next = next.into_iter().chain([again]).min();
         }
+        Ok(next)
     }
 
     async fn of_call(&self, call: &crate::domain::types::CallId, now: Timestamp) -> Result<Vec<Pollable>, StoreError> {

@@ -1,26 +1,90 @@
 //! What recovery would do, as a plan: pure over a snapshot, so that it can be printed before it is carried out and tested with
 //! odd cases. Carrying it out is nothing but the engine's ordinary work, so it is idempotent and safe beside a running one.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::domain::Timestamp;
-use crate::domain::attempt::AttemptState;
-use crate::domain::call::{CallState, CallStatus};
+use crate::domain::attempt::{Attempt, AttemptState};
+use crate::domain::call::{Call, CallState, CallStatus};
+use crate::domain::event::{Event, News, Source};
 use crate::domain::missed_steps;
-use crate::domain::types::CallId;
+use crate::domain::types::{Actor, CallId};
+use crate::store::{OutboxLine, StoreError};
+
+use super::apply::Core;
+
+/// Calls that one plan covers; the next one, or the engine, takes the rest.
+const CALLS_MAX: usize = 10_000;
+/// A DISPATCHING call without a sign of life for this long is stranded.
+const QUIET: Duration = Duration::from_secs(300);
+/// A row that has waited for another system for this long is stuck.
+const STUCK: Duration = Duration::from_secs(60);
 
 /// What recovery looks at.
 #[derive(Debug, Default)]
 pub struct Snapshot {
-    /// DISPATCHING calls whose time is past, and calls with an attempt whose outcome is open, each once.
+    /// DISPATCHING calls whose time is past, and calls with an attempt whose outcome is open or whose message is to be asked
+    /// about, each once.
     pub calls: Vec<CallState>,
     /// Calls that nothing would look at again.
     pub stranded: Vec<CallId>,
+    /// Receipts that were kept for nobody and are a call's now.
+    pub kept: Vec<(CallId, News)>,
+    /// What another system has not been told for long.
+    pub stuck: Vec<OutboxLine>,
     /// Whether an engine runs: claims are its own then, not a dead one's.
     pub engine_runs: bool,
+    /// No final status for this long is too long.
+    pub status_timeout: Duration,
 }
 
-/// What is wrong with a call.
+impl Snapshot {
+    /// The store as it is now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn take(core: &Core, engine_runs: bool) -> Result<Self, StoreError> {
+        let (store, now) = (&core.store, core.clock.now());
+        let mut ids = store.due(now, CALLS_MAX).await?;
+        ids.extend(store.sendable(now, CALLS_MAX).await?.into_iter().map(|s| s.call));
+        ids.extend(store.open_outcomes(CALLS_MAX).await?);
+        for silent in store.pollable(now, CALLS_MAX).await? {
+            ids.extend(store.call_by_sid(&silent.sid).await?);
+        }
+        ids.sort();
+        ids.dedup();
+        let mut calls = Vec::new();
+        for id in ids {
+            calls.extend(store.call(&id).await?);
+        }
+        Ok(Self {
+            calls,
+            stranded: store.stranded(now.minus(QUIET), CALLS_MAX).await?,
+            kept: store.kept_receipts(CALLS_MAX).await?,
+            stuck: store.stuck_outbox(now.minus(STUCK)).await?,
+            engine_runs,
+            status_timeout: core.rules.status_timeout,
+        })
+    }
+}
+
+/// Does the store's own part of a plan: joins receipts that were kept, and has what is stuck tried again at once. Whoever is
+/// the engine does the rest. Again: nothing.
+///
+/// # Errors
+/// [`StoreError`]; what was done by then stays.
+pub async fn settle_store(core: &Core, snapshot: &Snapshot, actor: &Actor) -> Result<(), StoreError> {
+    for (_, news) in &snapshot.kept {
+        // It came long ago: now it is found in our own books.
+        let found = News { source: Source::List, ..news.clone() };
+        core.apply(Event::News(found), actor.clone()).await?;
+    }
+    if snapshot.stuck.is_empty() { Ok(()) } else { core.store.hurry_outbox(core.clock.now()).await }
+}
+
+/// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finding {
     /// Its first notice was never made.
@@ -35,6 +99,12 @@ pub enum Finding {
     ClaimOfDeadEngine,
     /// It is not known whether a text was accepted.
     UnknownOutcome,
+    /// A message has no final status for too long, and its question is overdue.
+    Silent,
+    /// A receipt was kept for nobody and is this call's.
+    KeptReceipt,
+    /// Another system was not told.
+    StuckOutbox,
     /// Nothing would look at it again.
     Stranded,
 }
@@ -49,16 +119,24 @@ impl Finding {
             Self::Unsent => "text not sent yet",
             Self::ClaimOfDeadEngine => "send cut off by a crash",
             Self::UnknownOutcome => "outcome unknown",
+            Self::Silent => "no final status",
+            Self::KeptReceipt => "receipt not joined",
+            Self::StuckOutbox => "another system not told",
             Self::Stranded => "nothing would look at it",
         }
+    }
+
+    /// Whether the engine's ordinary work does not mend it.
+    pub const fn is_for_a_person(self) -> bool {
+        matches!(self, Self::Stranded)
     }
 }
 
 /// One line of the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// Which call.
-    pub call: CallId,
+    /// Which call; none where it is about all.
+    pub call: Option<CallId>,
     /// What is wrong.
     pub finding: Finding,
     /// Since when.
@@ -71,78 +149,88 @@ pub struct Row {
 
 /// The plan, worst first as far as a caller would notice: who was never told, what is overdue, what is not known.
 pub fn plan(snapshot: &Snapshot, now: Timestamp) -> Vec<Row> {
-    let mut rows: Vec<Row> = snapshot.calls.iter().flat_map(|c| of_call(c, snapshot.engine_runs, now)).collect();
-    rows.extend(snapshot.stranded.iter().map(|call| Row {
-        call: call.clone(),
-        finding: Finding::Stranded,
-        since: None,
+    let mut rows: Vec<Row> = Vec::new();
+    for state in &snapshot.calls {
+        rows.extend(of_ladder(state, now));
+        rows.extend(state.attempts.iter().filter_map(|a| of_attempt(&state.call, a, snapshot, now)));
+    }
+    rows.extend(
+        snapshot
+            .stranded
+            .iter()
+            .map(|call| Row::of(call, Finding::Stranded, None, "a person must look: take it by hand")),
+    );
+    rows.extend(snapshot.kept.iter().map(|(call, news)| {
+        let action = format!("\"{}\" of message {} is joined to its attempt", news.status, news.sid);
+        Row::of(call, Finding::KeptReceipt, None, action)
+    }));
+    rows.extend(snapshot.stuck.iter().map(|line| Row {
+        call: None,
+        finding: Finding::StuckOutbox,
+        since: Some(line.since),
         missed: 0,
-        action: "a person must look: take it by hand".into(),
+        action: format!("{} rows for {} are tried again now", line.rows, line.sink),
     }));
     rows.sort_by_key(|r| r.finding as u8);
     rows
 }
 
-fn of_call(state: &CallState, engine_runs: bool, now: Timestamp) -> Vec<Row> {
+fn of_ladder(state: &CallState, now: Timestamp) -> Option<Row> {
     let call = &state.call;
-    let mut rows = Vec::new();
-    let mut add = |finding, since, missed, action: String| {
-        rows.push(Row { call: call.id.clone(), finding, since, missed, action })
-    };
+    let wake = call.wake_at.filter(|at| call.status == CallStatus::Dispatching && *at <= now)?;
     let missed = missed_steps(call, now);
-    if call.status == CallStatus::Dispatching && call.wake_at.is_some_and(|at| at <= now) {
-        match missed.as_slice() {
-            [] => add(
-                Finding::EndOverdue,
-                call.wake_at,
-                0,
-                "EXHAUSTED with an alert, unless an answer is found first".into(),
-            ),
-            [0] if state.attempts.is_empty() => {
-                add(Finding::NeverTold, Some(call.accepted_at), 1, "the first notice goes out now".into());
-            }
-            [step] => add(Finding::Overdue, call.wake_at, 1, format!("step {} fires now, once", step + 1)),
-            [.., last] => {
-                let text = format!(
-                    "everyone whom the missed steps name is told once, under step {}; what follows counts from now",
-                    last + 1
-                );
-                add(Finding::Overdue, call.wake_at, missed.len(), text);
-            }
+    let row = |finding, since, action: String| Row {
+        missed: missed.len(),
+        ..Row::of(&call.id, finding, Some(since), action)
+    };
+    Some(match missed.as_slice() {
+        [] => row(Finding::EndOverdue, wake, "EXHAUSTED with an alert, unless an answer is found first".into()),
+        [..] if state.attempts.is_empty() => {
+            row(Finding::NeverTold, call.accepted_at, "the first notice goes out now".into())
         }
-    }
-    for a in &state.attempts {
-        match a.state {
-            AttemptState::Sending if !engine_runs => add(
-                Finding::ClaimOfDeadEngine,
-                a.sent_at,
-                0,
-                format!("attempt {} becomes an unknown outcome and is looked for in the provider's list", a.number),
-            ),
-            AttemptState::Unknown if a.decided_at.is_none() => add(
-                Finding::UnknownOutcome,
-                a.sent_at,
-                0,
-                format!(
-                    "attempt {} is looked for in the provider's list; not sent again before its policy decides",
-                    a.number
-                ),
-            ),
-            AttemptState::Scheduled | AttemptState::Retrying if a.not_before <= now => {
-                add(
-                    Finding::Unsent,
-                    Some(a.created_at),
-                    0,
-                    format!("attempt {} to {} is sent now if it is still wanted", a.number, a.recipient.name),
-                );
-            }
-            _ => {}
+        [step] => row(Finding::Overdue, wake, format!("step {} fires now, once", step + 1)),
+        [.., last] => {
+            let text = format!(
+                "everyone whom the missed steps name is told once, under step {}; what follows counts from now",
+                last + 1
+            );
+            row(Finding::Overdue, wake, text)
         }
-    }
-    rows
+    })
+}
+
+fn of_attempt(call: &Call, a: &Attempt, snapshot: &Snapshot, now: Timestamp) -> Option<Row> {
+    let (number, name) = (a.number, &a.recipient.name);
+    let silent = |sent: Timestamp| now.since(sent) >= snapshot.status_timeout && a.poll_at.is_some_and(|at| at <= now);
+    let (finding, since, action) = match a.state {
+        AttemptState::Sending if !snapshot.engine_runs => (
+            Finding::ClaimOfDeadEngine,
+            a.sent_at,
+            format!("attempt {number} becomes an unknown outcome and is looked for in the provider's list"),
+        ),
+        AttemptState::Unknown if a.decided_at.is_none() => (
+            Finding::UnknownOutcome,
+            a.sent_at,
+            format!("attempt {number} is looked for in the provider's list; not sent again before its policy decides"),
+        ),
+        AttemptState::Scheduled | AttemptState::Retrying if a.not_before <= now => (
+            Finding::Unsent,
+            Some(a.created_at),
+            format!("attempt {number} to {name} is sent now if it is still wanted"),
+        ),
+        AttemptState::Submitted if a.sent_at.is_some_and(silent) => {
+            (Finding::Silent, a.sent_at, format!("the provider is asked what became of attempt {number} to {name}"))
+        }
+        _ => return None,
+    };
+    Some(Row::of(&call.id, finding, since, action))
 }
 
 impl Row {
+    fn of(call: &CallId, finding: Finding, since: Option<Timestamp>, action: impl Into<String>) -> Self {
+        Self { call: Some(call.clone()), finding, since, missed: 0, action: action.into() }
+    }
+
     /// As a JSON document.
     pub fn json(&self) -> Value {
         json!({ "callId": self.call, "finding": self.finding.as_str(), "since": self.since, "missedSteps": self.missed, "action": self.action })
@@ -151,31 +239,167 @@ impl Row {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::sync::Arc;
 
     use super::*;
-    use crate::testing::World;
+    use crate::domain::attempt::AttemptState;
+    use crate::domain::event::{Change, Load, ReceiptRow};
+    use crate::domain::types::{AttemptId, MessageSid};
+    use crate::store::Store as _;
+    use crate::testing::world::Setup;
+    use crate::testing::{Reaction, World, desk, mins, people, secs};
 
-    async fn of_world(w: &World, engine_runs: bool) -> Vec<(Finding, usize)> {
-        let snapshot = Snapshot { calls: vec![w.state().await], stranded: Vec::new(), engine_runs };
-        plan(&snapshot, w.now()).into_iter().map(|r| (r.finding, r.missed)).collect()
+    /// What the plan finds; the tests' mirror is told of nothing, ever, and is left out.
+    async fn found(w: &World, engine_runs: bool) -> Vec<(Finding, usize)> {
+        let snapshot = Snapshot::take(&w.process.core, engine_runs).await.expect("read");
+        let rows = plan(&snapshot, w.now()).into_iter().filter(|r| r.finding != Finding::StuckOutbox);
+        rows.map(|r| (r.finding, r.missed)).collect()
+    }
+
+    /// The store's part, and then the engine's ordinary work.
+    async fn carry_out(w: &World) {
+        let snapshot = Snapshot::take(&w.process.core, false).await.expect("read");
+        settle_store(&w.process.core, &snapshot, &Actor("mia".into())).await.expect("done");
+        w.settle().await;
+    }
+
+    /// A ladder whose second step is an hour away.
+    fn slow() -> Setup {
+        let steps: &[_] = &[(secs(0), &["primary"][..]), (mins(60), &["backup"])];
+        Setup { directory: people::directory_with(people::policy("slow", steps)), ..Setup::default() }
     }
 
     #[tokio::test]
     async fn the_plan_names_what_is_wrong_and_nothing_else() {
         let mut w = World::new().await;
         w.begin("normal").await;
-        assert_eq!(of_world(&w, true).await, [(Finding::Unsent, 0)], "accepted, not sent yet");
+        assert_eq!(found(&w, true).await, [(Finding::Unsent, 0)], "accepted, not sent yet");
         w.settle().await;
-        assert_eq!(of_world(&w, true).await, [], "nothing is wrong");
-        w.away(Duration::from_secs(150));
-        assert_eq!(of_world(&w, false).await, [(Finding::Overdue, 1)], "one step");
-        w.away(Duration::from_secs(600));
-        assert_eq!(of_world(&w, false).await, [(Finding::Overdue, 2)], "several steps");
-        w.away(Duration::from_secs(36_000));
-        assert_eq!(of_world(&w, false).await, [(Finding::Overdue, 3)], "the whole ladder");
+        assert_eq!(found(&w, true).await, [], "nothing is wrong");
+        w.receipt(1, "delivered", None).await;
+        w.away(secs(150));
+        assert_eq!(found(&w, false).await, [(Finding::Overdue, 1)], "one step");
+        w.away(secs(600));
+        assert_eq!(found(&w, false).await, [(Finding::Overdue, 2)], "several steps");
+        w.away(secs(36_000));
+        assert_eq!(found(&w, false).await, [(Finding::Overdue, 3)], "the whole ladder");
         w.settle().await;
-        assert_eq!(of_world(&w, false).await, [], "carried out by the engine's ordinary work");
+        assert_eq!(found(&w, false).await, [], "carried out by the engine's ordinary work");
+    }
+
+    #[tokio::test]
+    async fn a_call_that_never_got_its_first_text_is_named_however_much_was_missed() {
+        let late = people::policy("late", &[(secs(10), &["primary"]), (mins(2), &["backup"])]);
+        for (away, missed) in [(10, 1), (600, 2)] {
+            let mut w =
+                World::with(Setup { directory: people::directory_with(late.clone()), ..Setup::default() }).await;
+            w.begin("late").await;
+            assert_eq!(found(&w, false).await, [], "its time has not come");
+            w.away(secs(away));
+            assert_eq!(found(&w, false).await, [(Finding::NeverTold, missed)]);
+            carry_out(&w).await;
+            assert_eq!(found(&w, false).await, []);
+            assert_eq!(w.attempts().await.len(), missed);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_ladder_that_passed_unseen_is_named_and_carried_out() {
+        let one = people::policy("one", &[(secs(0), &["primary"])]);
+        let mut w = World::with(Setup { directory: people::directory_with(one), ..Setup::default() }).await;
+        w.dispatch("one").await;
+        w.receipt(1, "delivered", None).await;
+        w.away(mins(10));
+        assert_eq!(found(&w, false).await, [(Finding::EndOverdue, 0)]);
+        carry_out(&w).await;
+        assert_eq!(found(&w, false).await, []);
+        assert!(w.has_alert("exhausted:").await);
+    }
+
+    #[tokio::test]
+    async fn a_claim_of_a_dead_engine_becomes_an_unknown_outcome_and_that_is_settled() {
+        let mut w = World::with(slow()).await;
+        w.begin("slow").await;
+        let attempt = w.attempt(1).await.id;
+        w.apply(Event::Claim { attempt, engine: "engine-0".into() }, "engine").await;
+        assert_eq!(found(&w, true).await, [], "a running engine's own claim is no finding");
+        assert_eq!(found(&w, false).await, [(Finding::ClaimOfDeadEngine, 0)]);
+        w.restart().await;
+        assert_eq!(found(&w, false).await, [(Finding::UnknownOutcome, 0)]);
+        w.advance(secs(60)).await;
+        assert_eq!(w.attempts().await, ["1 sam unknown", "2 sam submitted"]);
+        assert_eq!(found(&w, false).await, [], "its policy has decided");
+    }
+
+    #[tokio::test]
+    async fn a_silent_message_is_asked_about_once_its_question_is_overdue() {
+        let mut w = World::with(slow()).await;
+        w.dispatch("slow").await;
+        w.away(mins(5) - secs(1));
+        assert_eq!(found(&w, false).await, [], "it may still come");
+        w.away(secs(1));
+        assert_eq!(found(&w, false).await, [(Finding::Silent, 0)]);
+        carry_out(&w).await;
+        assert_eq!((found(&w, false).await, w.sms.fetches()), (vec![], 1), "asked; the next question has its time");
+    }
+
+    async fn keep(w: &World, attempt: Option<AttemptId>, sid: &MessageSid) {
+        let mut news = desk::news(attempt, 1, "delivered", None, Source::Receipt);
+        news.sid.clone_from(sid);
+        let row = ReceiptRow { news, joined: None, effect: "orphan", at: w.now() };
+        let change = Arc::new(move |_: &_| Ok(Change { receipts: vec![row.clone()], ..Change::default() }));
+        w.process.store.transact(Load::Nothing, Vec::new(), change).await.expect("kept");
+    }
+
+    #[tokio::test]
+    async fn receipts_that_were_kept_are_joined_once_they_are_somebodys_and_strangers_are_left() {
+        for named in [false, true] {
+            let mut w = World::with(slow()).await;
+            w.dispatch("slow").await;
+            let (id, sid) = (w.attempt(1).await.id, w.sms.ledger()[0].sid.clone());
+            keep(&w, None, &desk::sid(0xdead)).await;
+            assert_eq!(found(&w, false).await, [], "a stranger's");
+            keep(&w, named.then_some(id), &sid).await;
+            assert_eq!(found(&w, true).await, [(Finding::KeptReceipt, 0)], "named: {named}");
+            carry_out(&w).await;
+            assert_eq!(w.attempt(1).await.state, AttemptState::Delivered, "named: {named}");
+            assert_eq!(found(&w, true).await, [], "named: {named}");
+        }
+    }
+
+    #[tokio::test]
+    async fn carrying_a_plan_out_twice_sends_nothing_twice() {
+        let mut w = World::new().await;
+        w.sms.next(Reaction::UnknownButAccepted);
+        w.dispatch("normal").await;
+        w.begin("normal").await;
+        w.away(mins(8));
+        let before = found(&w, false).await;
+        assert_eq!(before.len(), 4, "{before:?}");
+        carry_out(&w).await;
+        let sent = w.sms.posts().len();
+        assert_eq!(found(&w, false).await, []);
+        carry_out(&w).await;
+        assert_eq!((found(&w, false).await, w.sms.posts().len()), (vec![], sent));
+    }
+
+    #[tokio::test]
+    async fn what_another_system_was_not_told_is_named_by_system() {
+        let w = World::new().await;
+        w.apply(
+            Event::Alert(crate::domain::event::AlertChange::Raise { key: "k".into(), call: None, message: "m".into() }),
+            "engine",
+        )
+        .await;
+        let rows = async || {
+            let snapshot = Snapshot::take(&w.process.core, true).await.expect("read");
+            plan(&snapshot, w.now()).into_iter().map(|r| (r.call, r.finding, r.action)).collect::<Vec<_>>()
+        };
+        w.away(secs(59));
+        assert_eq!(rows().await, []);
+        w.away(secs(1));
+        let action = "1 rows for alerts are tried again now".to_owned();
+        assert_eq!(rows().await, [(None, Finding::StuckOutbox, action)]);
     }
 
     #[test]
@@ -183,6 +407,6 @@ mod tests {
         assert_eq!(plan(&Snapshot::default(), Timestamp::default()), []);
         let snapshot = Snapshot { stranded: vec!["a".parse().expect("id")], ..Snapshot::default() };
         let rows = plan(&snapshot, Timestamp::default());
-        assert!(matches!(rows.as_slice(), [r] if r.finding == Finding::Stranded && r.action.contains("person")));
+        assert!(matches!(rows.as_slice(), [r] if r.finding.is_for_a_person() && r.action.contains("person")));
     }
 }

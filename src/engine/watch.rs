@@ -1,21 +1,28 @@
-//! Silence is an alarm: looks for calls that nobody was told of, calls without a next step, and failures in a row.
+//! Silence is an alarm: looks for calls that nobody was told of, calls without a next step, and failures in a row. Tells
+//! again of what stays, and ends what nothing else can end.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::Timestamp;
 use crate::domain::event::{AlertChange, Event};
+use crate::domain::team::Directory;
 use crate::domain::types::Actor;
-use crate::store::StoreError;
+use crate::domain::{Timestamp, alert_ends_with_its_call};
+use crate::store::{AlertLine, StoreError};
 
 use super::Engine;
+use super::apply::Core;
 
 /// A call of which nobody has been told for this long alerts.
 const UNTOLD: Duration = Duration::from_secs(60);
+/// And is told of again this often while it stays so.
+const UNTOLD_AGAIN: Duration = Duration::from_secs(600);
 /// A DISPATCHING call without a sign of life for this long is stranded.
 const STRANDED: Duration = Duration::from_secs(300);
 /// How long the alarm of a clock that was set stands.
 const CLOCK_STANDS: Duration = Duration::from_secs(600);
+/// What is raised about a call that is closed already stands for this long: nobody closes it again.
+const CLOSED_STANDS: Duration = Duration::from_secs(24 * 3600);
 const EVERY: Duration = Duration::from_secs(5);
 const BATCH: usize = 200;
 
@@ -32,23 +39,68 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<Option<Timestamp>, StoreError>
     for call in core.store.stranded(now.minus(STRANDED), BATCH).await? {
         let message =
             format!("call {call} is DISPATCHING and nothing will look at it again: take it by hand and report this");
-        let alert = AlertChange::Raise { key: format!("stranded:{call}"), call: Some(call), message };
-        core.apply(Event::Alert(alert), Actor::engine()).await?;
+        tell(core, AlertChange::Raise { key: format!("stranded:{call}"), call: Some(call), message }).await?;
     }
-    let figures = core.store.figures(now).await?;
-    let key = "consecutive-failures".to_owned();
-    let many = u64::from(engine.bounds.consecutive_failures.max(1));
     let alerts = core.store.alerts().await?;
-    let raised = alerts.iter().any(|a| a.key == key);
-    // A step of the clock is over at once; its alarm stands for as long as somebody may want to see it.
-    for a in alerts.into_iter().filter(|a| a.key.starts_with("clock:") && now.since(a.raised_at) >= CLOCK_STANDS) {
-        core.apply(Event::Alert(AlertChange::Resolve { key: a.key }), Actor::engine()).await?;
-    }
-    if figures.consecutive_failures >= many && !raised {
-        let message = format!("{} texts in a row failed", figures.consecutive_failures);
-        core.apply(Event::Alert(AlertChange::Raise { key, call: None, message }), Actor::engine()).await?;
-    } else if figures.consecutive_failures == 0 && raised {
-        core.apply(Event::Alert(AlertChange::Resolve { key }), Actor::engine()).await?;
+    failures_in_a_row(engine, &alerts, now).await?;
+    let directory = core.directory();
+    for alert in &alerts {
+        if let Some(change) = again(alert, now).or_else(|| over(alert, &directory, now)) {
+            tell(core, change).await?;
+        } else if is_of_a_closed_call(core, alert, now).await? {
+            tell(core, AlertChange::Resolve { key: alert.key.clone() }).await?;
+        }
     }
     Ok(Some(now.plus(EVERY)))
+}
+
+async fn tell(core: &Core, change: AlertChange) -> Result<(), StoreError> {
+    core.apply(Event::Alert(change), Actor::engine()).await.map(drop)
+}
+
+async fn failures_in_a_row(engine: &Engine, alerts: &[AlertLine], now: Timestamp) -> Result<(), StoreError> {
+    let figures = engine.core.store.figures(now).await?;
+    let key = "consecutive-failures".to_owned();
+    let many = u64::from(engine.bounds.consecutive_failures.max(1));
+    let raised = alerts.iter().any(|a| a.key == key);
+    // Where a breaker is open, its alert says why they fail.
+    if figures.consecutive_failures >= many && !raised && figures.open_breakers == 0 {
+        let message = format!("{} texts in a row failed", figures.consecutive_failures);
+        tell(&engine.core, AlertChange::Raise { key, call: None, message }).await?;
+    } else if figures.consecutive_failures == 0 && raised {
+        tell(&engine.core, AlertChange::Resolve { key }).await?;
+    }
+    Ok(())
+}
+
+/// That nobody was told stays alarming: told again every ten minutes. The words hold the count, so that a restart repeats
+/// none, and after a time without an engine only the newest is told.
+fn again(alert: &AlertLine, now: Timestamp) -> Option<AlertChange> {
+    let call = alert.key.strip_prefix("untold:")?;
+    let times = now.since(alert.raised_at).as_secs() / UNTOLD_AGAIN.as_secs();
+    let minutes = times * UNTOLD_AGAIN.as_secs() / 60;
+    let message =
+        format!("nobody has been told of call {call} yet, {minutes} min after the first alarm: take it by hand");
+    (times > 0 && alert.message != message).then(|| AlertChange::Again { key: alert.key.clone(), message })
+}
+
+/// What is over by the time or by the configuration alone.
+fn over(alert: &AlertLine, directory: &Directory, now: Timestamp) -> Option<AlertChange> {
+    let over = match alert.key.split_once(':')? {
+        // A step of the clock is over at once; its alarm stands for as long as somebody may want to see it.
+        ("clock", _) => now.since(alert.raised_at) >= CLOCK_STANDS,
+        // It was configured since.
+        ("unlisted-line", number) => !directory.line(Some(number)).1,
+        _ => false,
+    };
+    over.then(|| AlertChange::Resolve { key: alert.key.clone() })
+}
+
+/// A receipt may come days after its call was closed: what it alarms with ends by itself.
+async fn is_of_a_closed_call(core: &Core, alert: &AlertLine, now: Timestamp) -> Result<bool, StoreError> {
+    let Some(call) = alert.call.as_ref().filter(|_| alert_ends_with_its_call(&alert.key)) else { return Ok(false) };
+    if now.since(alert.raised_at) < CLOSED_STANDS {
+        return Ok(false);
+    }
+    Ok(core.store.call(call).await?.is_none_or(|c| !c.call.status.is_open()))
 }

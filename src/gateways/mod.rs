@@ -1,7 +1,11 @@
 //! The outside world as the engine sees it: traits, and the three meanings that a failure can have.
 
+pub mod airtable;
 pub mod alerts;
+pub mod mirror;
 pub mod twilio;
+
+pub use mirror::{MirrorError, MirrorGateway};
 
 use std::time::Duration;
 

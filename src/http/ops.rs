@@ -149,12 +149,13 @@ fn metrics(state: &HttpState, snapshot: &Snapshot) -> Value {
         "outboxOldestSeconds": f.outbox_oldest.map_or(0, |at| now.since(at).as_secs()),
         "lastTickAgoMs": tick,
         "openAlerts": f.alerts,
+        "openBreakers": f.open_breakers,
         "refusedCallbacks": state.refused_callbacks.load(Ordering::Relaxed),
     })
 }
 
 fn checks(state: &HttpState, snapshot: &Snapshot) -> Vec<Check> {
-    let mut checks = vec![store(snapshot), scheduler(state, snapshot), twilio(state)];
+    let mut checks = vec![store(snapshot), scheduler(state, snapshot), twilio(state, snapshot)];
     let figures = snapshot.figures.as_ref();
     if state.settings.airtable {
         let oldest = figures.and_then(|f| f.outbox_oldest);
@@ -194,8 +195,11 @@ fn scheduler(state: &HttpState, snapshot: &Snapshot) -> Check {
     }
 }
 
-fn twilio(state: &HttpState) -> Check {
-    if state.settings.account_sid.is_empty() {
+fn twilio(state: &HttpState, snapshot: &Snapshot) -> Check {
+    let shut = snapshot.figures.as_ref().map_or(0, |f| f.open_breakers);
+    if shut > 0 {
+        Check::new("twilio", Status::Degraded, format!("{shut} breaker(s) open: see `dispatchctl breaker list`"))
+    } else if state.settings.account_sid.is_empty() {
         Check::new("twilio", Status::Degraded, "not configured: nothing can be sent")
     } else if !state.settings.callbacks {
         Check::new("twilio", Status::Degraded, "no callbacks: polling only")

@@ -17,8 +17,9 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::domain::attempt::{AttemptKind, Priority};
+use crate::domain::breaker::Breaker;
 use crate::domain::call::{Call, CallState, CallStatus};
-use crate::domain::event::{Answer, Change, Load, Loaded, LogEntry, LogKind, ReceiptRow};
+use crate::domain::event::{Answer, Change, Load, Loaded, LogEntry, LogKind, News, ReceiptRow};
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ErrorCode, MessageSid, Sender};
 use crate::domain::{PhoneNumber, Timestamp};
 
@@ -237,6 +238,17 @@ pub struct AlertTask {
     pub attempts: u32,
 }
 
+/// What waits for another system for long, by system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxLine {
+    /// Which system: `alerts`, `mirror`.
+    pub sink: String,
+    /// How many rows.
+    pub rows: u64,
+    /// Since when the oldest of them waits.
+    pub since: Timestamp,
+}
+
 /// A number that takes no texts from a sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptOutLine {
@@ -275,6 +287,8 @@ pub struct Figures {
     pub outbox_oldest: Option<Timestamp>,
     /// Open alerts.
     pub alerts: u64,
+    /// Senders that are not used because they fail.
+    pub open_breakers: u64,
     /// Waiting attempts that could be sent now.
     pub sendable: u64,
 }
@@ -382,6 +396,13 @@ pub trait Store: Send + Sync {
     /// `untold:<call>` is raised, oldest first: a crowd that is known hides nobody.
     async fn untold(&self, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;
 
+    /// Receipts that were kept for nobody and whose message or attempt is known by now, oldest first, with its call.
+    async fn kept_receipts(&self, limit: usize) -> Result<Vec<(CallId, News)>, StoreError>;
+    /// Rows that have waited for another system since `before`, by system; what was given up is not among them.
+    async fn stuck_outbox(&self, before: Timestamp) -> Result<Vec<OutboxLine>, StoreError>;
+    /// Whatever waits for another system is tried again at once.
+    async fn hurry_outbox(&self, now: Timestamp) -> Result<(), StoreError>;
+
     /// Figures for health and the overview.
     async fn figures(&self, now: Timestamp) -> Result<Figures, StoreError>;
     /// Failures since a moment, by code.
@@ -396,6 +417,8 @@ pub trait Store: Send + Sync {
     async fn alert_told(&self, key: &str, version: i64) -> Result<(), StoreError>;
     /// An alert could not be told; try again then, unless a newer version waits anyway.
     async fn alert_not_told(&self, key: &str, version: i64, again_at: Timestamp) -> Result<(), StoreError>;
+    /// The breakers of all senders, open and closed.
+    async fn breakers(&self) -> Result<Vec<Breaker>, StoreError>;
     /// Opted-out numbers.
     async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError>;
 

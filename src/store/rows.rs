@@ -97,6 +97,7 @@ const SPECIALS: &[(Special, &str)] = &[
     (Special::WithoutCallback, "without-callback"),
     (Special::NotRepeated, "not-repeated"),
     (Special::BadText, "bad-text"),
+    (Special::Credentials, "credentials"),
 ];
 
 /// What a code asks for, as it is stored: its class, and after a slash what it asks for beyond.

@@ -9,9 +9,11 @@ use super::people;
 use super::story;
 use super::world::START;
 use crate::domain::attempt::Attempt;
+use crate::domain::breaker::{self, Breaker};
 use crate::domain::call::CallState;
 use crate::domain::event::{
-    AlertChange, Answer, Change, Event, InboundText, Loaded, LogEntry, News, OptOutChange, Rules, SendOutcome, Source,
+    AlertChange, Answer, BreakerChange, Change, Event, InboundText, Loaded, LogEntry, News, OptOutChange, Rules,
+    SendOutcome, Source,
 };
 use crate::domain::step::{Ctx, Illegal, step};
 use crate::domain::team::Directory;
@@ -30,8 +32,10 @@ pub(crate) struct Desk {
     pub(crate) now: Timestamp,
     pub(crate) directory: Directory,
     pub(crate) rules: Rules,
+    about: BTreeMap<String, Option<CallId>>,
     opted_out: BTreeSet<(String, String)>,
     orphans: Vec<News>,
+    breakers: Vec<Breaker>,
     answered: BTreeMap<String, String>,
     ids: Cell<u128>,
 }
@@ -56,8 +60,10 @@ impl Desk {
             now: START,
             directory: people::directory(),
             rules: people::rules(),
+            about: BTreeMap::new(),
             opted_out: BTreeSet::new(),
             orphans: Vec::new(),
+            breakers: Vec::new(),
             answered: BTreeMap::new(),
             ids: Cell::new(1),
         }
@@ -148,6 +154,7 @@ impl Desk {
             Event::Accept(new) => named(&new.id),
             Event::Wake { call } | Event::Decide { call, .. } | Event::Untold { call } => named(call),
             Event::Claim { attempt, .. }
+            | Event::Settle { attempt, .. }
             | Event::Sent { attempt, .. }
             | Event::EngineGone { attempt, .. }
             | Event::Searched { attempt, .. }
@@ -158,7 +165,7 @@ impl Desk {
                 if by_name.is_empty() { self.calls.iter().filter(knows).cloned().collect() } else { by_name }
             }
             Event::Inbound(_) => self.calls.iter().rev().cloned().collect(),
-            Event::ClearOptOut { .. } | Event::Alert(_) => Vec::new(),
+            Event::ClearOptOut { .. } | Event::Alert(_) | Event::Breaker { .. } => Vec::new(),
         };
         let sid_of = match event {
             Event::Sent { outcome: SendOutcome::Accepted { sid, .. }, .. } => Some(sid),
@@ -166,6 +173,7 @@ impl Desk {
             _ => None,
         };
         Loaded {
+            breakers: self.breakers.clone(),
             calls,
             free_reference: Some(format!("7K3{}", self.calls.len() + 2).parse().expect("a reference")),
             opted_out: self.opted_out.clone(),
@@ -189,8 +197,22 @@ impl Desk {
         self.orphans.extend(change.receipts.into_iter().filter(|r| r.joined.is_none()).map(|r| r.news));
         for alert in change.alerts {
             match alert {
-                AlertChange::Raise { key, message, .. } => drop(self.alerts.entry(key).or_insert(message)),
+                AlertChange::Raise { key, message, call } => {
+                    drop(self.about.insert(key.clone(), call));
+                    self.alerts.entry(key).or_insert(message);
+                }
+                AlertChange::Again { key, message } => drop(self.alerts.get_mut(&key).map(|m| *m = message)),
+                AlertChange::ResolveAll { call, kinds } => self.alerts.retain(|key, _| {
+                    let of_kind = kinds.contains(&key.split(':').next().unwrap_or_default());
+                    !of_kind || self.about.get(key) != Some(&Some(call.clone()))
+                }),
                 AlertChange::Resolve { key } => drop(self.alerts.remove(&key)),
+            }
+        }
+        self.breakers = breaker::changed(std::mem::take(&mut self.breakers), &change.breakers, self.now);
+        if change.breakers.iter().any(|b| matches!(b, BreakerChange::Close { .. })) {
+            for c in self.calls.iter_mut().filter(|c| c.call.deferred_from.is_some()) {
+                c.call.wake_at = c.call.wake_at.map(|at| at.min(self.now));
             }
         }
         for o in change.opt_outs {

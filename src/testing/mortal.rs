@@ -8,13 +8,15 @@ use async_trait::async_trait;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::domain::breaker::Breaker;
 use crate::domain::call::CallState;
-use crate::domain::event::{Answer, Load, LogEntry};
+use crate::domain::event::{Answer, Load, LogEntry, News};
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, MessageSid};
 use crate::domain::{PhoneNumber, Timestamp};
 use crate::store::{
     AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, Listened,
-    LogFilter, LogLine, OptOutLine, Pollable, Request, Searchable, Sendable, SqliteStore, Store, StoreError,
+    LogFilter, LogLine, OptOutLine, OutboxLine, Pollable, Request, Searchable, Sendable, SqliteStore, Store,
+    StoreError,
 };
 
 /// When to die, by the number of writes.
@@ -192,6 +194,18 @@ impl Store for Mortal {
         self.alive().await;
         self.inner.untold(before, limit).await
     }
+    async fn kept_receipts(&self, limit: usize) -> Result<Vec<(CallId, News)>, StoreError> {
+        self.alive().await;
+        self.inner.kept_receipts(limit).await
+    }
+    async fn stuck_outbox(&self, before: Timestamp) -> Result<Vec<OutboxLine>, StoreError> {
+        self.alive().await;
+        self.inner.stuck_outbox(before).await
+    }
+    async fn hurry_outbox(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.alive().await;
+        self.inner.hurry_outbox(now).await
+    }
     async fn figures(&self, now: Timestamp) -> Result<Figures, StoreError> {
         self.alive().await;
         self.inner.figures(now).await
@@ -220,6 +234,10 @@ impl Store for Mortal {
         self.alive().await;
         self.inner.alert_not_told(key, version, again_at).await
     }
+    async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
+        self.inner.breakers().await
+    }
+
     async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError> {
         self.alive().await;
         self.inner.opt_outs().await

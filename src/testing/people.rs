@@ -63,6 +63,7 @@ pub(crate) fn directory() -> Directory {
         },
         lines: Vec::new(),
         from: SENDER.parse().ok(),
+        fallback: Vec::new(),
     }
 }
 

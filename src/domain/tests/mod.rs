@@ -1,4 +1,5 @@
 //! Decisions of the pure core, as tables and as every order of what the provider can say.
 
 mod orders;
+mod settlements;
 mod tables;

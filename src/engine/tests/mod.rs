@@ -1,5 +1,7 @@
 //! The stories that the engine must tell rightly, each over the real store, between a clock and a provider of the test's own.
 
+mod alerts;
+mod breaker;
 mod clocks;
 mod crash;
 mod failures;
@@ -10,5 +12,6 @@ mod receipts;
 mod replies;
 mod resends;
 mod sending;
+mod settle;
 mod two_calls;
 mod unknown;

@@ -33,14 +33,14 @@ const fn special(code: u32, class: Class, name: &'static str, special: Special) 
 
 /// Every code that is known, in order of its number.
 pub const CODES: &[CodeInfo] = &[
-    row(10001, Account, "account is not active"),
+    special(10001, Account, "account is not active", Special::Credentials),
     row(20001, OurRequest, "unknown parameter"),
-    row(20003, Account, "authentication failed"),
-    row(20005, Account, "account is not active"),
-    row(20006, Account, "access denied"),
-    row(20008, Account, "not accessible with test credentials"),
-    row(20403, Account, "forbidden"),
-    row(20404, Account, "not found (on a send: wrong account SID)"),
+    special(20003, Account, "authentication failed", Special::Credentials),
+    special(20005, Account, "account is not active", Special::Credentials),
+    special(20006, Account, "access denied", Special::Credentials),
+    special(20008, Account, "not accessible with test credentials", Special::Credentials),
+    special(20403, Account, "forbidden", Special::Credentials),
+    special(20404, Account, "not found (on a send: wrong account SID)", Special::Credentials),
     row(20429, Transient, "too many concurrent requests"),
     row(20500, Ambiguous, "provider's internal error"),
     row(20503, Ambiguous, "provider unavailable"),

@@ -136,7 +136,7 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 
 /// Reads `Retry-After`: whole seconds, or an HTTP date, which is counted from the answer's own `Date` so that our clock
 /// does not matter.
-pub(super) fn retry_after(header: Option<&str>, date: Option<&str>) -> Option<Duration> {
+pub(in crate::gateways) fn retry_after(header: Option<&str>, date: Option<&str>) -> Option<Duration> {
     let header = header?.trim();
     if !header.is_empty() && header.bytes().all(|b| b.is_ascii_digit()) {
         let seconds = header.parse().map_or(RETRY_AFTER_MAX, Duration::from_secs);

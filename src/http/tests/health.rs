@@ -41,6 +41,7 @@ async fn health_is_earned_and_has_its_shape() {
             "outboxOldestSeconds",
             "lastTickAgoMs",
             "openAlerts",
+            "openBreakers",
             "refusedCallbacks"
         ]
     );

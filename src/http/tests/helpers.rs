@@ -181,6 +181,7 @@ fn directory() -> Directory {
         default_line,
         lines: Vec::new(),
         from: "+15005550006".parse().ok(),
+        fallback: Vec::new(),
     }
 }
 

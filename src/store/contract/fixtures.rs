@@ -74,6 +74,7 @@ pub(crate) fn call(name: &str, accepted: Timestamp) -> CallState {
         outs: Vec::new(),
         told_at: None,
         closed_at: None,
+        deferred_from: None,
         muted: false,
         updated_at: accepted,
     };

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::cases::shown;
 use super::fixtures::*;
 use crate::domain::attempt::{AttemptState, Priority};
+use crate::domain::breaker::{Breaker, Evidence, Probe};
 use crate::domain::call::{CallState, CallStatus};
-use crate::domain::event::{AlertChange, Change, Load};
+use crate::domain::event::{AlertChange, BreakerChange, Change, Load};
 use crate::domain::types::{Actor, CallId, ErrorCode};
 use crate::store::{CallFilter, EngineRow, Figures, Store};
 
@@ -303,6 +305,7 @@ pub(crate) async fn figures_count_what_is(store: &dyn Store) {
     assert_eq!(
         figures,
         Figures {
+            open_breakers: 0,
             open_calls: 8,
             active_retries: 2,
             pending_dispatches: 0,
@@ -323,4 +326,72 @@ pub(crate) async fn figures_count_what_is(store: &dyn Store) {
     let seen = (failures[0].code, failures[0].count, failures[0].last_at, failures[0].result.as_str());
     assert_eq!(seen, (Some(ErrorCode(30_003)), 2, at(4_600), "unreachable again"));
     assert_eq!(store.failures(at(0)).await.expect("read").len(), 2);
+}
+
+pub(crate) async fn breakers_open_and_close_and_wake_what_they_deferred(store: &dyn Store) {
+    let breaker = Breaker {
+        sender: "+15005550006".into(),
+        opened_at: at(10),
+        closed_at: None,
+        evidence: Evidence::Receipt,
+        probe: Probe::Notice,
+        code: Some(ErrorCode(30034)),
+        why: "not registered".into(),
+        probe_at: at(70),
+        probes: 0,
+    };
+    let account = Breaker { sender: "*".into(), evidence: Evidence::Answer, probe: Probe::List, ..breaker.clone() };
+    let mut deferred = call("deferred", at(0));
+    (deferred.call.wake_at, deferred.call.deferred_from) = (Some(at(90)), Some(at(20)));
+    put(store, deferred).await.expect("put");
+    let mut plain = call("plain", at(0));
+    plain.call.wake_at = Some(at(95));
+    put(store, plain).await.expect("put");
+    let change = |moment: i64, breakers: Vec<BreakerChange>| {
+        let decide = always(move || Change { breakers: breakers.clone(), at: Some(at(moment)), ..Change::default() });
+        store.transact(Load::Nothing, Vec::new(), decide)
+    };
+    let open = |b: &Breaker| BreakerChange::Open(b.clone());
+    change(10, vec![open(&breaker), open(&account)]).await.expect("opened");
+    assert_eq!(store.breakers().await.expect("read"), [account.clone(), breaker.clone()]);
+    assert_eq!(shown(store, Load::Nothing).await.breakers.len(), 2, "every decision sees them");
+    assert_eq!(store.figures(at(11)).await.expect("read").open_breakers, 2);
+    change(70, vec![BreakerChange::Probed { sender: breaker.sender.clone(), probe_at: at(130) }])
+        .await
+        .expect("probed");
+    let probed = Breaker { probe_at: at(130), probes: 1, ..breaker.clone() };
+    assert_eq!(store.breakers().await.expect("read"), [account.clone(), probed.clone()]);
+    store.shift_times(std::time::Duration::from_secs(5)).await.expect("shifted");
+    let state = store.call(&id("deferred")).await.expect("read").expect("there");
+    assert_eq!((state.call.wake_at, state.call.deferred_from), (Some(at(85)), Some(at(15))), "with the clock");
+    assert_eq!(store.breakers().await.expect("read")[1].probe_at, at(125), "with the clock");
+    change(80, vec![BreakerChange::Close { sender: breaker.sender.clone() }]).await.expect("closed");
+    let all = store.breakers().await.expect("read");
+    assert_eq!((all[0].closed_at, all[1].closed_at), (None, Some(at(80))));
+    let wakes = |c: &'static str| async move { store.call(&id(c)).await.expect("read").expect("there").call.wake_at };
+    assert_eq!((wakes("deferred").await, wakes("plain").await), (Some(at(80)), Some(at(90))), "what waited looks now");
+    // Open again: the same row, as new.
+    change(90, vec![open(&breaker)]).await.expect("opened");
+    assert_eq!(store.breakers().await.expect("read")[1], breaker);
+}
+
+pub(crate) async fn what_waits_for_another_system_is_found_by_age_and_hurried(store: &dyn Store) {
+    let raise = always(|| Change {
+        alerts: vec![AlertChange::Raise { key: "k".into(), call: None, message: "m".into() }],
+        at: Some(at(1)),
+        ..Change::default()
+    });
+    store.transact(Load::Nothing, Vec::new(), raise).await.expect("raised");
+    let task = store.alerts_to_tell(at(1), 9).await.expect("read").remove(0);
+    store.alert_not_told("k", task.version, at(100)).await.expect("noted");
+    let stuck = store.stuck_outbox(at(0)).await.expect("read");
+    assert!(stuck.iter().all(|l| l.sink != "alerts"), "it is younger: {stuck:?}");
+    let stuck = store.stuck_outbox(at(1)).await.expect("read");
+    let alerts: Vec<_> = stuck.iter().filter(|l| l.sink == "alerts").map(|l| (l.rows, l.since)).collect();
+    assert_eq!(alerts, [(1, at(1))]);
+    assert_eq!(store.alerts_to_tell(at(9), 9).await.expect("read").len(), 0);
+    store.hurry_outbox(at(9)).await.expect("hurried");
+    assert_eq!(store.alerts_to_tell(at(9), 9).await.expect("read").len(), 1);
+    store.alert_told("k", task.version).await.expect("told");
+    assert!(store.stuck_outbox(at(99)).await.expect("read").iter().all(|l| l.sink != "alerts"));
 }

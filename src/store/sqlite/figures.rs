@@ -37,6 +37,7 @@ pub(super) const FAILED: &str = "attempts INDEXED BY attempts_failed WHERE state
 pub(super) const SENDABLE: &str =
     "attempts INDEXED BY attempts_waiting_by_time WHERE state IN ('scheduled', 'retrying') AND not_before <= ?1";
 pub(super) const OUTBOX: &str = "outbox INDEXED BY outbox_by_age WHERE parked_at IS NULL";
+const OPEN_BREAKERS: &str = "breakers WHERE closed_at IS NULL";
 const ALERTS: &str = "alerts INDEXED BY alerts_raised WHERE resolved_at IS NULL";
 
 pub(super) fn figures(conn: &Connection, now: Timestamp) -> Result<Figures, StoreError> {
@@ -62,6 +63,7 @@ pub(super) fn figures(conn: &Connection, now: Timestamp) -> Result<Figures, Stor
             [],
         )?,
         alerts: count(conn, ALERTS, [])?,
+        open_breakers: count(conn, OPEN_BREAKERS, [])?,
         sendable: count(conn, SENDABLE, [now.as_millis()])?,
     })
 }

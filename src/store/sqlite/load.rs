@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::sql;
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, Recipient};
+use crate::domain::breaker::{Breaker, Evidence, Probe};
 use crate::domain::call::{Call, CallState, CallStatus};
 use crate::domain::event::{Load, Loaded, News};
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ErrorCode, MessageSid, Timestamp};
@@ -23,6 +24,13 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
         Load::Call(id) => loaded.calls.extend(call_state(conn, id.as_str())?),
         Load::Attempt(attempt) => message(conn, &mut loaded, Some(*attempt), None)?,
         Load::Message { attempt, sid } => message(conn, &mut loaded, *attempt, Some(sid))?,
+        Load::Link { attempt, sid } => {
+            message(conn, &mut loaded, Some(*attempt), Some(sid))?;
+            let linked: Option<String> = text(conn, sql::CALL_OF_SID, sid.as_str())?;
+            if let Some(other) = linked.filter(|id| loaded.calls.iter().all(|c| c.call.id.as_str() != id)) {
+                loaded.calls.extend(call_state(conn, &other)?);
+            }
+        }
         Load::New { id, idempotency_key, references, used_since } => {
             loaded.calls.extend(call_state(conn, id.as_str())?);
             if let Some(key) = idempotency_key {
@@ -41,7 +49,29 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
         }
     }
     loaded.opted_out = opted_out(conn, &loaded.calls, phones)?;
+    loaded.breakers = breakers(conn)?;
     Ok(loaded)
+}
+
+/// The breakers of all senders.
+pub(super) fn breakers(conn: &Connection) -> Result<Vec<Breaker>, StoreError> {
+    let mut statement = conn.prepare_cached(sql::BREAKERS)?;
+    let mut found = statement.query([])?;
+    let mut all = Vec::new();
+    while let Some(row) = found.next()? {
+        all.push(Breaker {
+            sender: row.get(0)?,
+            opened_at: Timestamp::from_millis(row.get(1)?),
+            closed_at: rows::time(row.get(2)?),
+            evidence: rows::word("breakers.evidence", Evidence::from_word(str_at(row, 3)?))?,
+            probe: rows::word("breakers.probe", Probe::from_word(str_at(row, 4)?))?,
+            code: row.get::<_, Option<u32>>(5)?.map(ErrorCode),
+            why: row.get(6)?,
+            probe_at: Timestamp::from_millis(row.get(7)?),
+            probes: row.get(8)?,
+        });
+    }
+    Ok(all)
 }
 
 fn message(
@@ -218,6 +248,7 @@ pub(super) fn call_from(row: &Row<'_>) -> Result<Call, StoreError> {
         closed_at: rows::time(row.get(18)?),
         muted: row.get(19)?,
         updated_at: Timestamp::from_millis(row.get(20)?),
+        deferred_from: rows::time(row.get(21)?),
     })
 }
 

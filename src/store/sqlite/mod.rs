@@ -5,6 +5,7 @@
 //! that was answered and no part of another.
 
 mod figures;
+mod leftovers;
 mod load;
 mod open;
 mod readers;
@@ -32,12 +33,13 @@ use self::save::Sinks;
 use self::writer::{Broken, Job, Writer};
 use super::{
     AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, Listened,
-    LogFilter, LogLine, OptOutLine, Pollable, Request, Searchable, Sendable, Store, StoreError, rows,
+    LogFilter, LogLine, OptOutLine, OutboxLine, Pollable, Request, Searchable, Sendable, Store, StoreError, rows,
 };
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::PhoneNumber;
+use crate::domain::breaker::Breaker;
 use crate::domain::call::CallState;
-use crate::domain::event::{Answer, Load, LogEntry};
+use crate::domain::event::{Answer, Load, LogEntry, News};
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, MessageSid, Timestamp};
 
 pub use self::open::{OpenOptions, StoreMode};
@@ -273,6 +275,18 @@ impl Store for SqliteStore {
         self.readers.read(move |conn| reads::untold(conn, before, limit)).await
     }
 
+    async fn kept_receipts(&self, limit: usize) -> Result<Vec<(CallId, News)>, StoreError> {
+        self.readers.read(move |conn| leftovers::kept_receipts(conn, limit)).await
+    }
+
+    async fn stuck_outbox(&self, before: Timestamp) -> Result<Vec<OutboxLine>, StoreError> {
+        self.readers.read(move |conn| leftovers::stuck_outbox(conn, before)).await
+    }
+
+    async fn hurry_outbox(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.with_tx(move |conn| leftovers::hurry_outbox(conn, now)).await
+    }
+
     async fn figures(&self, now: Timestamp) -> Result<Figures, StoreError> {
         self.readers.read(move |conn| figures::figures(conn, now)).await
     }
@@ -309,6 +323,10 @@ impl Store for SqliteStore {
             Ok(())
         })
         .await
+    }
+
+    async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
+        self.readers.read(load::breakers).await
     }
 
     async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError> {
@@ -376,7 +394,7 @@ impl Store for SqliteStore {
     async fn shift_times(&self, by: Duration) -> Result<(), StoreError> {
         let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.with_tx(move |conn| {
-            for statement in [sql::SHIFT_WAKES, sql::SHIFT_PAUSES, sql::SHIFT_POLLS] {
+            for statement in [sql::SHIFT_WAKES, sql::SHIFT_PAUSES, sql::SHIFT_POLLS, sql::SHIFT_PROBES] {
                 conn.prepare_cached(statement)?.execute([ms])?;
             }
             Ok(())

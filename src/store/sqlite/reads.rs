@@ -87,7 +87,7 @@ pub(super) fn calls(conn: &Connection, filter: &CallFilter) -> Result<Vec<CallLi
     let mut lines = Vec::new();
     for status in CallStatus::ALL.iter().filter(|s| statuses.contains(s)) {
         lines.extend(all(conn, CALLS, params![status.as_str(), since, at_most(filter.limit)], |row| {
-            Ok(CallLine { call: call_from(row)?, last_contact: row.get(21)?, last_state: row.get(22)? })
+            Ok(CallLine { call: call_from(row)?, last_contact: row.get(22)?, last_state: row.get(23)? })
         })?);
     }
     lines.sort_by(|a, b| (b.call.accepted_at, &b.call.id).cmp(&(a.call.accepted_at, &a.call.id)));

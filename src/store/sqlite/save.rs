@@ -13,7 +13,7 @@ use crate::domain::Timestamp;
 use crate::domain::attempt::{Attempt, NoticeKey};
 use crate::domain::call::{Call, CallState};
 use crate::domain::event::{
-    AlertChange, Answer, Change, Effect, InboundRow, Loaded, LogEntry, LogKind, OptOutChange, ReceiptRow,
+    AlertChange, Answer, BreakerChange, Change, Effect, InboundRow, Loaded, LogEntry, LogKind, OptOutChange, ReceiptRow,
 };
 use crate::domain::phone::masked;
 use crate::domain::types::{Actor, CallId, MessageSid, Sender};
@@ -53,6 +53,9 @@ pub(super) fn save(conn: &Connection, sinks: Sinks, loaded: &Loaded, change: Cha
     }
     for opt_out in &change.opt_outs {
         save_opt_out(conn, opt_out, at)?;
+    }
+    for breaker in &change.breakers {
+        save_breaker(conn, breaker, at)?;
     }
     if sinks.mirror {
         for effect in &change.effects {
@@ -106,6 +109,7 @@ fn insert(conn: &Connection, state: &CallState) -> Result<(), StoreError> {
         c.muted,
         c.updated_at.as_millis(),
         steps_total(c),
+        rows::millis(c.deferred_from),
     ])?;
     insert_notices(conn, c, &state.notices, 0)?;
     for attempt in &state.attempts {
@@ -171,9 +175,8 @@ fn update_call(conn: &Connection, was: &Call, is: &Call) -> Result<(), StoreErro
             overridden(is)?,
         ])?;
     }
-    if (was.status, was.round, was.next_step, was.wake_at, &was.holder, was.closed_at, was.muted)
-        == (is.status, is.round, is.next_step, is.wake_at, &is.holder, is.closed_at, is.muted)
-    {
+    let ladder = |c: &Call| (c.status, c.round, c.next_step, c.wake_at, c.deferred_from, c.closed_at, c.muted);
+    if ladder(was) == ladder(is) && was.holder == is.holder {
         conn.prepare_cached(sql::UPDATE_CALL_QUIETLY)?.execute(params![
             is.id.as_str(),
             is.attempts,
@@ -196,6 +199,7 @@ fn update_call(conn: &Connection, was: &Call, is: &Call) -> Result<(), StoreErro
         rows::millis(is.closed_at),
         is.muted,
         is.updated_at.as_millis(),
+        rows::millis(is.deferred_from),
     ])?;
     Ok(())
 }
@@ -316,6 +320,21 @@ pub(super) fn append_log(conn: &Connection, entries: &[LogEntry]) -> Result<(), 
 /// Only news is told of: raising what is raised and resolving what is not writes nothing.
 fn save_alert(conn: &Connection, sinks: Sinks, change: &AlertChange, at: Timestamp) -> Result<(), StoreError> {
     let (kind, key, call, message) = match change {
+        AlertChange::ResolveAll { call, kinds } => {
+            for key in raised_about(conn, call)? {
+                if kinds.contains(&key.split(':').next().unwrap_or_default()) {
+                    save_alert(conn, sinks, &AlertChange::Resolve { key }, at)?;
+                }
+            }
+            return Ok(());
+        }
+        AlertChange::Again { key, message } => {
+            let told: Option<Option<String>> =
+                conn.prepare_cached(sql::ALERT_AGAIN)?.query_row(params![key, message], |r| r.get(0)).optional()?;
+            let Some(call) = told else { return Ok(()) };
+            let call = call.map(|c| rows::parsed("alerts.call_id", &c)).transpose()?;
+            (LogKind::AlertRaised, key, call, message.clone())
+        }
         AlertChange::Raise { key, call, message } => {
             let id = call.as_ref().map(CallId::as_str);
             let raised = conn.prepare_cached(sql::RAISE_ALERT)?.execute(params![key, id, message, at.as_millis()])?;
@@ -339,6 +358,12 @@ fn save_alert(conn: &Connection, sinks: Sinks, change: &AlertChange, at: Timesta
     let shown = key.split(':').map(masked).collect::<Vec<_>>().join(":");
     append_log(conn, &[LogEntry { kind, at, call, attempt: None, actor, message, data: json!({ "key": shown }) }])?;
     if sinks.alerts { to_outbox(conn, ALERTS, key, at) } else { Ok(()) }
+}
+
+fn raised_about(conn: &Connection, call: &CallId) -> Result<Vec<String>, StoreError> {
+    let mut statement = conn.prepare_cached(sql::ALERTS_OF_CALL)?;
+    let keys = statement.query_map([call.as_str()], |r| r.get(0))?;
+    Ok(keys.collect::<Result<_, _>>()?)
 }
 
 fn to_outbox(conn: &Connection, sink: &str, key: &str, at: Timestamp) -> Result<(), StoreError> {
@@ -387,6 +412,31 @@ fn insert_inbound(conn: &Connection, row: &InboundRow) -> Result<(), StoreError>
         row.answer,
         row.at.as_millis(),
     ])?;
+    Ok(())
+}
+
+fn save_breaker(conn: &Connection, change: &BreakerChange, at: Timestamp) -> Result<(), StoreError> {
+    match change {
+        BreakerChange::Open(b) => {
+            conn.prepare_cached(sql::OPEN_BREAKER)?.execute(params![
+                b.sender,
+                b.opened_at.as_millis(),
+                b.evidence.as_str(),
+                b.probe.as_str(),
+                b.code.map(|c| c.0),
+                b.why,
+                b.probe_at.as_millis(),
+                b.probes,
+            ])?;
+        }
+        BreakerChange::Probed { sender, probe_at } => {
+            conn.prepare_cached(sql::PROBED)?.execute(params![sender, probe_at.as_millis()])?;
+        }
+        BreakerChange::Close { sender } => {
+            conn.prepare_cached(sql::CLOSE_BREAKER)?.execute(params![sender, at.as_millis()])?;
+            conn.prepare_cached(sql::WAKE_DEFERRED)?.execute([at.as_millis()])?;
+        }
+    }
     Ok(())
 }
 

@@ -4,7 +4,7 @@
 macro_rules! call_columns {
     () => {
         "id, reference, status, round, level, policy, data, fingerprint, idempotency_key, overridden, created_by, \
-         accepted_at, next_step, wake_at, attempts, holder, outs, told_at, closed_at, muted, updated_at"
+         accepted_at, next_step, wake_at, attempts, holder, outs, told_at, closed_at, muted, updated_at, deferred_from"
     };
 }
 pub(super) use call_columns;
@@ -44,15 +44,15 @@ pub(super) const ORPHANS_OF_NAMED: &str = "SELECT sid, named, status, code, clas
 
 pub(super) const INSERT_CALL: &str = "INSERT INTO calls (id, reference, status, round, level, policy, data, fingerprint,
     idempotency_key, overridden, created_by, accepted_at, next_step, wake_at, attempts, holder, outs, told_at, closed_at,
-    muted, updated_at, steps_total)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
+    muted, updated_at, steps_total, deferred_from)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)";
 /// For a change that moves neither status nor ladder (most receipts): no index of calls is touched.
 pub(super) const UPDATE_CALL_QUIETLY: &str =
     "UPDATE calls SET attempts = ?2, outs = ?3, told_at = ?4, updated_at = ?5 WHERE id = ?1";
 /// Without what was accepted, which seldom changes and is long; see [`UPDATE_CALL_PAPERS`].
 pub(super) const UPDATE_CALL: &str =
     "UPDATE calls SET status = ?2, round = ?3, next_step = ?4, wake_at = ?5, attempts = ?6,
-    holder = ?7, outs = ?8, told_at = ?9, closed_at = ?10, muted = ?11, updated_at = ?12 WHERE id = ?1";
+    holder = ?7, outs = ?8, told_at = ?9, closed_at = ?10, muted = ?11, updated_at = ?12, deferred_from = ?13 WHERE id = ?1";
 pub(super) const UPDATE_CALL_PAPERS: &str = "UPDATE calls SET level = ?2, policy = ?3, steps_total = ?4, data = ?5,
     fingerprint = ?6, overridden = ?7 WHERE id = ?1";
 pub(super) const INSERT_NOTICE: &str =
@@ -90,6 +90,10 @@ pub(super) const OPT_IN_EVERY: &str = "DELETE FROM opt_outs WHERE phone = ?1";
 pub(super) const RAISE_ALERT: &str = "INSERT INTO alerts (key, call_id, message, raised_at) VALUES (?1, ?2, ?3, ?4)
     ON CONFLICT (key) DO UPDATE SET call_id = excluded.call_id, message = excluded.message, raised_at = excluded.raised_at,
     resolved_at = NULL WHERE resolved_at IS NOT NULL";
+pub(super) const ALERT_AGAIN: &str =
+    "UPDATE alerts SET message = ?2 WHERE key = ?1 AND resolved_at IS NULL AND message <> ?2 RETURNING call_id";
+pub(super) const ALERTS_OF_CALL: &str =
+    "SELECT key FROM alerts INDEXED BY alerts_raised WHERE resolved_at IS NULL AND call_id = ?1";
 pub(super) const RESOLVE_ALERT: &str =
     "UPDATE alerts SET resolved_at = ?2 WHERE key = ?1 AND resolved_at IS NULL RETURNING call_id, message";
 
@@ -112,7 +116,18 @@ pub(super) const ENGINE_STOPPED: &str = "UPDATE engines SET stopped_at = ?2 WHER
 pub(super) const PROBE: &str = "INSERT INTO meta (key, value) VALUES ('probe', ?1)
     ON CONFLICT (key) DO UPDATE SET value = excluded.value";
 /// The wall clock was set back: what is armed goes back with it.
-pub(super) const SHIFT_WAKES: &str = "UPDATE calls SET wake_at = wake_at - ?1 WHERE status = 'DISPATCHING'";
+pub(super) const SHIFT_WAKES: &str =
+    "UPDATE calls SET wake_at = wake_at - ?1, deferred_from = deferred_from - ?1 WHERE status = 'DISPATCHING'";
+pub(super) const SHIFT_PROBES: &str = "UPDATE breakers SET probe_at = probe_at - ?1 WHERE closed_at IS NULL";
+pub(super) const BREAKERS: &str =
+    "SELECT sender, opened_at, closed_at, evidence, probe, code, why, probe_at, probes FROM breakers ORDER BY sender";
+pub(super) const OPEN_BREAKER: &str = "INSERT OR REPLACE INTO breakers
+    (sender, opened_at, closed_at, evidence, probe, code, why, probe_at, probes)
+    VALUES (?1, ?2, NULL, ?3, ?4, ?5, ?6, ?7, ?8)";
+pub(super) const PROBED: &str = "UPDATE breakers SET probe_at = ?2, probes = probes + 1 WHERE sender = ?1";
+pub(super) const CLOSE_BREAKER: &str = "UPDATE breakers SET closed_at = ?2 WHERE sender = ?1 AND closed_at IS NULL";
+/// What waited for a breaker is looked at again at once.
+pub(super) const WAKE_DEFERRED: &str = "UPDATE calls SET wake_at = ?1 WHERE deferred_from IS NOT NULL AND wake_at > ?1";
 pub(super) const SHIFT_PAUSES: &str =
     "UPDATE attempts SET not_before = not_before - ?1 WHERE state IN ('scheduled', 'retrying')";
 pub(super) const SHIFT_POLLS: &str = "UPDATE attempts SET poll_at = poll_at - ?1 WHERE poll_at IS NOT NULL";

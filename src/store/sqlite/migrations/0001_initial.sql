@@ -26,6 +26,7 @@ CREATE TABLE calls (
     accepted_at     INTEGER NOT NULL,
     next_step       INTEGER NOT NULL,
     wake_at         INTEGER,
+    deferred_from   INTEGER,                   -- when the step that waits for a breaker came due
     attempts        INTEGER NOT NULL,
     holder          TEXT,
     outs            TEXT NOT NULL,             -- JSON
@@ -37,6 +38,7 @@ CREATE TABLE calls (
         CHECK (status IN ('DISPATCHING', 'ACKNOWLEDGED', 'RESOLVED', 'CANCELLED', 'EXHAUSTED')),
     CONSTRAINT call_has_a_wake_time_exactly_while_dispatching
         CHECK ((wake_at IS NOT NULL) = (status = 'DISPATCHING')),
+    CONSTRAINT call_is_deferred_only_while_dispatching CHECK (deferred_from IS NULL OR status = 'DISPATCHING'),
     CONSTRAINT call_counts_are_not_negative CHECK (round >= 1 AND next_step >= 0 AND attempts >= 0 AND steps_total >= 0),
     CONSTRAINT call_muted_is_a_truth CHECK (muted IN (0, 1))
 ) STRICT;
@@ -45,6 +47,7 @@ CREATE UNIQUE INDEX calls_by_key ON calls (idempotency_key) WHERE idempotency_ke
 CREATE INDEX calls_by_status ON calls (status, accepted_at);
 CREATE INDEX calls_by_reference ON calls (reference, accepted_at);
 CREATE INDEX calls_by_wake ON calls (wake_at, next_step, steps_total, muted) WHERE status = 'DISPATCHING';
+CREATE INDEX calls_deferred ON calls (deferred_from) WHERE deferred_from IS NOT NULL;
 CREATE INDEX calls_untold ON calls (accepted_at) WHERE status = 'DISPATCHING' AND told_at IS NULL;
 
 CREATE TRIGGER call_final_is_final BEFORE UPDATE OF status ON calls
@@ -196,6 +199,21 @@ CREATE TABLE opt_outs (
     sender TEXT NOT NULL,
     since  INTEGER NOT NULL,
     PRIMARY KEY (phone, sender)
+) STRICT, WITHOUT ROWID;
+
+-- The breaker of a sender; `*` is that of the whole account.
+CREATE TABLE breakers (
+    sender    TEXT PRIMARY KEY NOT NULL,
+    opened_at INTEGER NOT NULL,
+    closed_at INTEGER,
+    evidence  TEXT NOT NULL,
+    probe     TEXT NOT NULL,
+    code      INTEGER,
+    why       TEXT NOT NULL,
+    probe_at  INTEGER NOT NULL,
+    probes    INTEGER NOT NULL,
+    CONSTRAINT breaker_evidence_is_known CHECK (evidence IN ('answer', 'receipt')),
+    CONSTRAINT breaker_probe_is_known CHECK (probe IN ('notice', 'list'))
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE log (

@@ -1,0 +1,100 @@
+//! `breaker list`, `breaker close SENDER`: senders that are not used because they fail, and a person who knows better.
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use crate::domain::breaker::{ACCOUNT, Breaker, shown};
+use crate::domain::event::{Answer, BreakerNews, Event};
+use crate::store::Store as _;
+
+use super::app::{App, Missing, operator};
+use super::output::{Output, Table};
+use super::report::{CliError, ExitStatus};
+
+/// What people write for the breaker of the whole account.
+const ACCOUNT_WORD: &str = "account";
+
+/// What to do.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Show every sender whose breaker is open, or was
+    List,
+    /// Use a sender again: everything that waits for it goes at once
+    Close {
+        /// The sender, or `account` for the breaker of all
+        #[arg(value_name = "SENDER|account")]
+        sender: String,
+        /// In whose name [default: the user of this system]
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
+    },
+}
+
+pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    match args.what {
+        What::List => list(app, out).await,
+        What::Close { sender, by } => close(sender.trim(), by.as_deref(), app, out).await,
+    }
+}
+
+async fn list(app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    let breakers = app.store(Missing::Refuse).await?.breakers().await?;
+    if out.is_json() {
+        let all: Vec<Value> = breakers.iter().map(document).collect();
+        out.document(&json!({ "breakers": all }));
+        return Ok(ExitStatus::Done);
+    }
+    let mut t = Table::new(&["SENDER", "STATE", "SINCE", "PROBES", "NEXT PROBE", "WHY"]);
+    for b in &breakers {
+        let next = if b.is_open() { out.time(b.probe_at) } else { String::new() };
+        let since = out.time(b.closed_at.unwrap_or(b.opened_at));
+        t.row([name(b).to_owned(), state(b).to_owned(), since, b.probes.to_string(), next, b.why.clone()]);
+    }
+    out.table(&t);
+    Ok(ExitStatus::Done)
+}
+
+fn name(b: &Breaker) -> &str {
+    if b.is_account() { ACCOUNT_WORD } else { &b.sender }
+}
+
+fn state(b: &Breaker) -> &'static str {
+    if b.is_open() { "open" } else { "closed" }
+}
+
+fn document(b: &Breaker) -> Value {
+    json!({
+        "sender": name(b), "state": state(b), "openedAt": b.opened_at, "closedAt": b.closed_at, "errorCode": b.code,
+        "evidence": b.evidence, "probe": b.probe, "probes": b.probes,
+        "nextProbeAt": b.is_open().then_some(b.probe_at), "why": b.why,
+    })
+}
+
+async fn close(asked: &str, by: Option<&str>, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    let store = app.store(Missing::Refuse).await?;
+    let known = store.breakers().await?;
+    let sender = if asked.eq_ignore_ascii_case(ACCOUNT_WORD) { ACCOUNT } else { asked };
+    if !known.iter().any(|b| b.sender == sender) {
+        return Err(CliError::new(ExitStatus::NotFound, format!("no breaker of {} was ever open", shown(sender)))
+            .hint(match known.is_empty() {
+                true => "none of any sender was: `dispatchctl breaker list`".to_owned(),
+                false => format!("there were those of {}", known.iter().map(name).collect::<Vec<_>>().join(", ")),
+            }));
+    }
+    let event = Event::Breaker { sender: sender.to_owned(), what: BreakerNews::ClosedByHand };
+    let closed = !matches!(app.core(store).apply(event, operator(by)).await?, Answer::NotFound);
+    if out.is_json() {
+        out.document(&json!({ "sender": if sender == ACCOUNT { ACCOUNT_WORD } else { sender }, "closed": closed }));
+    } else {
+        out.mode_line();
+        let text = if closed { "is closed: what waits goes at once" } else { "is closed already: nothing was done" };
+        out.line(&format!("the breaker of {} {text}", shown(sender)));
+    }
+    Ok(ExitStatus::Done)
+}

@@ -1,0 +1,95 @@
+//! The append-only log: its entries, and the closed list of what they tell of.
+
+use serde_json::Value;
+
+use super::attempt::words;
+use super::types::{Actor, AttemptId, CallId, Timestamp};
+
+words! {
+    /// What an entry of the log tells of. Closed: others read it.
+    LogKind {
+        /// A call was accepted.
+        CallAccepted = "call.accepted",
+        /// A contact took it.
+        CallAcknowledged = "call.acknowledged",
+        /// Done.
+        CallResolved = "call.resolved",
+        /// Withdrawn.
+        CallCancelled = "call.cancelled",
+        /// Nobody took it.
+        CallExhausted = "call.exhausted",
+        /// Handed back or reopened: a new round.
+        CallReopened = "call.reopened",
+        /// Its follow-ups were stopped by a person.
+        CallMuted = "call.muted",
+        /// A step fired.
+        StepFired = "step.fired",
+        /// A step found nobody.
+        StepSkipped = "step.skipped",
+        /// A step is due and waits for the breaker of its sender.
+        StepDeferred = "step.deferred",
+        /// The ladder went on before its time.
+        Escalated = "step.escalated",
+        /// A contact said no.
+        ContactPassed = "contact.passed",
+        /// An attempt was made.
+        AttemptScheduled = "attempt.scheduled",
+        /// Its intent is stored, the POST follows.
+        AttemptSending = "attempt.sending",
+        /// The POST surely did not happen.
+        AttemptRetrying = "attempt.retrying",
+        /// It is not known whether it happened.
+        AttemptUnknown = "attempt.unknown",
+        /// The provider has it.
+        AttemptSubmitted = "attempt.submitted",
+        /// It arrived.
+        AttemptDelivered = "attempt.delivered",
+        /// It did not.
+        AttemptFailed = "attempt.failed",
+        /// A person said what became of it.
+        AttemptSettled = "attempt.settled",
+        /// It was not wanted any more.
+        AttemptSkipped = "attempt.skipped",
+        /// The call closed before it left.
+        AttemptCancelled = "attempt.cancelled",
+        /// The provider's word moved on, short of a final one.
+        MessageStatus = "message.status",
+        /// Two different finals.
+        MessageConflict = "message.conflict",
+        /// A person wrote.
+        ReplyReceived = "reply.received",
+        /// A number is opted out.
+        OptedOut = "contact.opted_out",
+        /// It is back.
+        OptedIn = "contact.opted_in",
+        /// Nothing goes by a sender any more but probes.
+        BreakerOpened = "breaker.opened",
+        /// It works again.
+        BreakerClosed = "breaker.closed",
+        /// A person must look.
+        AlertRaised = "alert.raised",
+        /// It is over.
+        AlertResolved = "alert.resolved",
+        /// An engine started, stopped, recovered.
+        Engine = "engine",
+    }
+}
+
+/// One entry of the append-only log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogEntry {
+    /// What it tells of.
+    pub kind: LogKind,
+    /// When.
+    pub at: Timestamp,
+    /// The call it belongs to.
+    pub call: Option<CallId>,
+    /// The attempt it belongs to.
+    pub attempt: Option<AttemptId>,
+    /// Who did it.
+    pub actor: Actor,
+    /// One sentence for a person; phones masked, no message text.
+    pub message: String,
+    /// Fields to query; `Null` where there are none.
+    pub data: Value,
+}

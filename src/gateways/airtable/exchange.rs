@@ -1,0 +1,89 @@
+//! One request and its whole answer, or how far it came.
+
+use std::error::Error;
+use std::time::Duration;
+
+use reqwest::header::{DATE, RETRY_AFTER};
+use reqwest::{RequestBuilder, Response, StatusCode};
+
+use super::client::AirtableSettings;
+use crate::gateways::twilio::wire::retry_after;
+
+/// No retry, no redirect (it would carry the token elsewhere), and no proxy from the environment, which could answer in the
+/// provider's place.
+pub(super) fn builder(settings: &AirtableSettings) -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder()
+        .user_agent(concat!("dispatchctl/", env!("CARGO_PKG_VERSION")))
+        .retry(reqwest::retry::never())
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .no_proxy()
+        .http1_only()
+        .connect_timeout(settings.connect_timeout.min(settings.request_timeout))
+        .timeout(settings.request_timeout);
+    if settings.base_url.scheme() == "https" {
+        builder.https_only(true)
+    } else {
+        // A sandbox on this machine: no certificate store is read, so none is needed.
+        builder.tls_certs_only([])
+    }
+}
+
+/// An answer that came whole.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) body: Vec<u8>,
+}
+
+/// No whole answer came. What is said holds no URL, as one holds keys and filters.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Before a byte of the request left: surely not done.
+    Before(String),
+    /// Later, or nobody knows.
+    After(String),
+    /// The answer began, and is longer than we read.
+    TooLong(StatusCode),
+}
+
+/// One request and its whole answer, within the client's timeouts and these bytes.
+pub(super) async fn exchange(request: RequestBuilder, bytes_max: usize) -> Result<Answer, Failure> {
+    let response = request.send().await.map_err(|error| failure(&error))?;
+    let status = response.status();
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let retry_after = retry_after(header(RETRY_AFTER.as_str()), header(DATE.as_str()));
+    let body = body(response, bytes_max).await?;
+    Ok(Answer { status, retry_after, body })
+}
+
+async fn body(mut response: Response, bytes_max: usize) -> Result<Vec<u8>, Failure> {
+    let status = response.status();
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
+        if body.len() + chunk.len() > bytes_max {
+            return Err(Failure::TooLong(status));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// `is_connect` is true only for failures of the connector, which ends before any byte of the request is written; a request
+/// that could not be built was not written either.
+fn failure(error: &reqwest::Error) -> Failure {
+    let before = error.is_connect() || error.is_builder();
+    let what = match (before, error.is_timeout()) {
+        (true, true) => "no connection in time",
+        (true, false) => "no connection",
+        (false, true) => "no answer in time",
+        (false, false) => "the connection broke before the whole answer came",
+    };
+    // The error's own text names the URL; the innermost cause does not.
+    let mut cause: &dyn Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    let why = if error.source().is_none() { what.to_owned() } else { format!("{what}: {cause}") };
+    if before { Failure::Before(why) } else { Failure::After(why) }
+}

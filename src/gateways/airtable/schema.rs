@@ -1,0 +1,213 @@
+//! A base's tables and fields, as the meta API shows and makes them (`facts/airtable.md` §2, §7).
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::wire::text;
+
+/// Whether this is the id of a field: `fld` and 14 letters or digits. A name that looks so is taken for one.
+pub fn is_field_id(field: &str) -> bool {
+    is_id("fld", field)
+}
+
+/// Whether this is the id of a table: `tbl` and 14 letters or digits.
+pub fn is_table_id(table: &str) -> bool {
+    is_id("tbl", table)
+}
+
+fn is_id(prefix: &str, text: &str) -> bool {
+    text.strip_prefix(prefix).is_some_and(|t| t.len() == 14 && t.bytes().all(|b| b.is_ascii_alphanumeric()))
+}
+
+/// A base that a token lists.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct BaseSchema {
+    /// `app…`.
+    pub id: String,
+    /// Its name.
+    #[serde(default, deserialize_with = "text")]
+    pub name: String,
+    /// `none`, `read`, `comment`, `edit`, `create`.
+    #[serde(default, rename = "permissionLevel", deserialize_with = "text")]
+    pub permission: String,
+}
+
+/// A table with its fields.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct TableSchema {
+    /// `tbl…`.
+    pub id: String,
+    /// Its name.
+    #[serde(default, deserialize_with = "text")]
+    pub name: String,
+    /// Which of the fields is the primary one.
+    #[serde(default, rename = "primaryFieldId", deserialize_with = "text")]
+    pub primary_field_id: String,
+    /// Its fields: all of them, or the answer is none.
+    pub fields: Vec<FieldSchema>,
+}
+
+impl TableSchema {
+    /// The table with this id or this exact name.
+    pub fn find<'a>(tables: &'a [Self], name_or_id: &str) -> Option<&'a Self> {
+        tables.iter().find(|t| t.id == name_or_id).or_else(|| tables.iter().find(|t| t.name == name_or_id))
+    }
+
+    /// The field with this id or this exact name.
+    pub fn field(&self, name_or_id: &str) -> Option<&FieldSchema> {
+        let by_name = || self.fields.iter().find(|f| f.name == name_or_id);
+        self.fields.iter().find(|f| f.id == name_or_id).or_else(by_name)
+    }
+
+    /// A field that is named almost so: but for case and blanks (`Event Id`). What doctor asks about.
+    pub fn near_miss(&self, name: &str) -> Option<&FieldSchema> {
+        let plain = |s: &str| s.split_whitespace().collect::<String>().to_lowercase();
+        self.fields.iter().find(|f| f.name != name && plain(&f.name) == plain(name))
+    }
+}
+
+/// What a cell of ours needs of its field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A text.
+    Text,
+    /// A whole number.
+    Number,
+    /// A moment.
+    Time,
+}
+
+/// A field.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct FieldSchema {
+    /// `fld…`.
+    pub id: String,
+    /// Its name.
+    #[serde(default, deserialize_with = "text")]
+    pub name: String,
+    /// The provider's word: `singleLineText`, `dateTime`…
+    #[serde(default, rename = "type", deserialize_with = "text")]
+    pub kind: String,
+    /// As the provider shows them; null where it has none.
+    #[serde(default)]
+    pub options: Value,
+}
+
+/// Texts and what takes one as it is.
+const TEXTS: &[&str] = &["singleLineText", "multilineText", "richText", "email", "url", "phoneNumber"];
+const NUMBERS: &[&str] = &["number", "percent", "currency", "rating", "duration"];
+/// Types of fields that an upsert may merge on.
+const MERGE: &[&str] = &["singleLineText", "multilineText", "number", "singleSelect", "multipleSelects", "date"];
+/// Written by the base alone.
+const COMPUTED: &[&str] = &[
+    "formula",
+    "rollup",
+    "multipleLookupValues",
+    "lookup",
+    "count",
+    "autoNumber",
+    "createdTime",
+    "createdBy",
+    "lastModifiedTime",
+    "lastModifiedBy",
+    "button",
+    "externalSyncSource",
+    "aiText",
+];
+
+impl FieldSchema {
+    /// Whether the base computes it, so that a write is refused.
+    pub fn is_computed(&self) -> bool {
+        COMPUTED.contains(&self.kind.as_str())
+    }
+
+    /// Whether it keeps a cell of this form as it is given. A select does, as long as the option is there: see
+    /// [`FieldSchema::choices`].
+    pub fn takes(&self, form: Form) -> bool {
+        let kind = self.kind.as_str();
+        match form {
+            Form::Text => TEXTS.contains(&kind) || kind == "singleSelect",
+            Form::Number => NUMBERS.contains(&kind),
+            Form::Time => kind == "dateTime" || TEXTS.contains(&kind),
+        }
+    }
+
+    /// Whether upserts can merge on it.
+    pub fn takes_merge(&self) -> bool {
+        MERGE.contains(&self.kind.as_str())
+    }
+
+    /// The options of a select; empty for every other field.
+    pub fn choices(&self) -> Vec<&str> {
+        let choices = self.options.get("choices").and_then(Value::as_array);
+        choices.into_iter().flatten().filter_map(|c| c.get("name")?.as_str()).collect()
+    }
+}
+
+/// A field to be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewField {
+    name: String,
+    kind: &'static str,
+    options: Option<Value>,
+}
+
+impl NewField {
+    /// A line of text: for ids, statuses and phones, as it is immune to options and formats.
+    pub fn line(name: impl Into<String>) -> Self {
+        Self { name: name.into(), kind: "singleLineText", options: None }
+    }
+
+    /// A text of several lines.
+    pub fn long_text(name: impl Into<String>) -> Self {
+        Self { name: name.into(), kind: "multilineText", options: None }
+    }
+
+    /// A whole number.
+    pub fn whole_number(name: impl Into<String>) -> Self {
+        Self { name: name.into(), kind: "number", options: Some(json!({ "precision": 0 })) }
+    }
+
+    /// A moment, shown in UTC.
+    pub fn moment(name: impl Into<String>) -> Self {
+        let options = json!({ "timeZone": "utc", "dateFormat": { "name": "iso" }, "timeFormat": { "name": "24hour" } });
+        Self { name: name.into(), kind: "dateTime", options: Some(options) }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn written(&self) -> Value {
+        let mut field = Map::new();
+        field.insert("name".into(), self.name.clone().into());
+        field.insert("type".into(), self.kind.into());
+        if let Some(options) = &self.options {
+            field.insert("options".into(), options.clone());
+        }
+        Value::Object(field)
+    }
+}
+
+/// A table to be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewTable {
+    /// Its name.
+    pub name: String,
+    /// What it is for; may be empty.
+    pub description: String,
+    /// At least one; the first becomes the primary one.
+    pub fields: Vec<NewField>,
+}
+
+impl NewTable {
+    pub(super) fn written(&self) -> Value {
+        let fields: Vec<Value> = self.fields.iter().map(NewField::written).collect();
+        let mut table = json!({ "name": self.name, "fields": fields });
+        if let Some(table) = table.as_object_mut().filter(|_| !self.description.is_empty()) {
+            table.insert("description".into(), self.description.clone().into());
+        }
+        table
+    }
+}

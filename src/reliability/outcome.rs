@@ -66,7 +66,7 @@ impl Outcome {
 /// Figures in milliseconds.
 #[derive(Debug, Clone, Default)]
 pub struct Measures {
-    /// From an attempt's making to the provider's acceptance; attempts that were to leave at once.
+    /// From an attempt's making to the provider's acceptance, waits that the provider caused included; repeats apart.
     pub accepted: Vec<i64>,
     /// From an attempt's making to its delivery.
     pub delivered: Vec<i64>,

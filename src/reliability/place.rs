@@ -15,8 +15,21 @@ impl Place {
     /// # Errors
     /// The system's word, with the place.
     pub fn new(parent: &Path, name: &str) -> Result<Self, String> {
+        Self::make(parent.join(name))
+    }
+
+    /// Makes `NAME` in this one; it stays if this one stays.
+    ///
+    /// # Errors
+    /// The system's word, with the place.
+    pub fn within(&self, name: &str) -> Result<Self, String> {
+        let mut inner = Self::make(self.path.join(name))?;
+        inner.keep = self.keep;
+        Ok(inner)
+    }
+
+    fn make(path: PathBuf) -> Result<Self, String> {
         use std::os::unix::fs::DirBuilderExt as _;
-        let path = parent.join(name);
         std::fs::DirBuilder::new()
             .mode(0o700)
             .create(&path)

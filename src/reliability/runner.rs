@@ -184,13 +184,19 @@ async fn act(action: &Action, world: &mut World, backup: &mut Option<Vec<u8>>) -
         }
         Action::Signal(signal) => world.signal(*signal).await,
         Action::Start => world.start().await,
-        Action::Run { args, exit, says, beside } => match beside {
-            Some(name) => world.run_beside(name, args),
-            None => {
-                let (code, out, err) = world.run(args).await?;
-                ended(code, &format!("{out}{err}"), *exit, says)
+        Action::Run { args: given, exit, says, beside } => {
+            let mut args = Vec::new();
+            for arg in given {
+                args.push(filled(arg, world).await?);
             }
-        },
+            match beside {
+                Some(name) => world.run_beside(name, &args),
+                None => {
+                    let (code, out, err) = world.run(&args).await?;
+                    ended(code, &format!("{out}{err}"), *exit, says)
+                }
+            }
+        }
         Action::End { name, exit, says } => {
             let mut process = world.beside.remove(name).ok_or_else(|| format!("nothing named {name} was started"))?;
             let code = world.end_of(&mut process, name).await?;

@@ -127,7 +127,7 @@ fn place_of(scenario: &Scenario, problem: &config::Problem) -> String {
 impl World {
     /// Starts the sandbox and, unless the scenario says otherwise, the engine.
     pub(super) async fn open(scenario: &Scenario, ground: Arc<Ground>, name: &str) -> Result<Self, String> {
-        let place = Place::new(ground.place.path(), name)?;
+        let place = ground.place.within(name)?;
         let config = settings_of(scenario, place.path()).map_err(|e| e.join("\n"))?;
         let twilio = config.twilio.as_ref();
         let mut sandbox = SandboxConfig::new(place.path().join("ledger.ndjson"));

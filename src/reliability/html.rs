@@ -32,9 +32,9 @@ pub fn page(report: &Report) -> String {
     );
     let mode =
         if report.mode == "live" { "Live: real texts were sent." } else { "TEST MODE: nothing left the machine." };
-    let _ = write!(out, "<p>{mode} Again: <code>{}</code> (seed {}).</p>\n", escaped(&report.repeat), report.seed);
+    let _ = writeln!(out, "<p>{mode} Again: <code>{}</code> (seed {}).</p>", escaped(&report.repeat), report.seed);
     for note in &report.notes {
-        let _ = write!(out, "<p>{}</p>\n", escaped(note));
+        let _ = writeln!(out, "<p>{}</p>", escaped(note));
     }
     broken(report, &mut out);
     promises(report, &mut out);
@@ -72,11 +72,11 @@ fn broken(report: &Report, out: &mut String) {
     for o in report.outcomes.iter().filter(|o| !o.held()) {
         let _ = write!(out, "<h3>{}: {}</h3>\n<ul>\n", escaped(&o.name), escaped(&o.title));
         for wrong in o.broken() {
-            let _ = write!(out, "<li>{}</li>\n", escaped(&wrong));
+            let _ = writeln!(out, "<li>{}</li>", escaped(&wrong));
         }
         let _ = write!(out, "</ul>\n<p>Again: <code>{}</code></p>\n", escaped(&report.again(o)));
         if !o.log_tail.is_empty() {
-            let _ = write!(out, "<pre>{}</pre>\n", escaped(&o.log_tail.join("\n")));
+            let _ = writeln!(out, "<pre>{}</pre>", escaped(&o.log_tail.join("\n")));
         }
     }
 }
@@ -95,9 +95,9 @@ fn promises(report: &Report, out: &mut String) {
     ];
     for b in report.bounds() {
         let promise = words.iter().find(|(w, _)| *w == b.what).map_or(b.what, |(_, p)| *p);
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<tr class=\"{}\"><th scope=\"row\">{promise}</th><td>{} {}</td><td>{} {}</td><td>{:.2}&nbsp;%</td></tr>\n",
+            "<tr class=\"{}\"><th scope=\"row\">{promise}</th><td>{} {}</td><td>{} {}</td><td>{:.2}&nbsp;%</td></tr>",
             if b.found == 0 { "" } else { "bad" },
             b.found,
             b.what,
@@ -199,9 +199,9 @@ fn plot(title: &str, figures: &[i64], out: &mut String) {
         out.push_str("no figures</figcaption>\n</figure>\n");
         return;
     };
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "median {p50} ms, 95&nbsp;% within {p95} ms, at most {max} ms ({} figures)</figcaption>\n",
+        "median {p50} ms, 95&nbsp;% within {p95} ms, at most {max} ms ({} figures)</figcaption>",
         figures.len()
     );
     let mut sorted = figures.to_vec();
@@ -210,9 +210,9 @@ fn plot(title: &str, figures: &[i64], out: &mut String) {
     let top = float(max).log10().ceil().max(1.0);
     let (w, h) = (WIDTH - LEFT - 8.0, HEIGHT - BELOW - 8.0);
     let y = |ms: i64| 8.0 + h * (1.0 - float(ms).log10() / top);
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}: median {p50} ms, 95 % within {p95} ms, at most {max} ms\">\n"
+        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}: median {p50} ms, 95 % within {p95} ms, at most {max} ms\">"
     );
     let mut power = 1_i64;
     for _ in 0..=10 {
@@ -221,9 +221,9 @@ fn plot(title: &str, figures: &[i64], out: &mut String) {
         }
         let (line, label) =
             (y(power), if power >= 1_000 { format!("{} s", power / 1_000) } else { format!("{power} ms") });
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{line:.1}\" y2=\"{line:.1}\"/><text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>\n",
+            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{line:.1}\" y2=\"{line:.1}\"/><text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>",
             WIDTH - 8.0,
             LEFT - 5.0,
             line + 3.5
@@ -282,15 +282,15 @@ fn scenario(o: &Outcome, report: &Report, out: &mut String) {
         let seen =
             if c.held || c.seen.is_empty() { String::new() } else { format!(" &ndash; seen: {}", escaped(&c.seen)) };
         let word = if c.held { "held" } else { "broken" };
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<li class=\"{}\">{word}: {}{seen}</li>\n",
+            "<li class=\"{}\">{word}: {}{seen}</li>",
             if c.held { "good" } else { "bad" },
             escaped(&c.what)
         );
     }
     for wrong in o.judged.wrongs() {
-        let _ = write!(out, "<li class=\"bad\">broken: {}</li>\n", escaped(&wrong));
+        let _ = writeln!(out, "<li class=\"bad\">broken: {}</li>", escaped(&wrong));
     }
     if o.judged.wrongs().is_empty() {
         out.push_str("<li class=\"good\">held: nothing lost, nothing doubled, nothing unexpected</li>\n");

@@ -56,6 +56,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "oncall" -d 
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "log" -d 'Read the log, follow it, or export it'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "demo" -d 'See it all on a temporary store: a lost answer, a kill -9, the follow-up on time'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "sandbox" -d 'Run the fake Twilio, for your own integration tests'
+complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "test-reliability" -d 'Play the faults of the trade against this program, and count what was lost or doubled'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "config" -d 'Show the settings and where each came from'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "completions" -d 'Print a shell\'s completion file'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l caller -d 'The customer\'s number, as given' -r
@@ -497,6 +498,32 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l test
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l scenario -d 'Only this scenario, by name, or a file of your own; can be repeated' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l storm -d 'A storm of so many kills and faults under load, in place of the scenarios' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l save -d 'Keep the storm as a scenario file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l seed -d 'Decides every chance [default: 1; a storm draws one]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l jobs -d 'So many scenarios side by side [default: two a processor]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l junit -d 'Also write the results for a build server' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l html -d 'Also write the results as one page for a browser' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l baseline -d 'Compare with the results of an earlier run (-o json)' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l list -d 'Show the scenarios and play none'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l keep -d 'Keep the directory of the run and print where it is'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -s V -l version -d 'Print version'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'

@@ -9,6 +9,7 @@ pub mod gateways;
 pub mod http;
 pub mod ids;
 pub mod killpoint;
+pub mod reliability;
 pub mod sandbox;
 pub mod store;
 pub mod telemetry;

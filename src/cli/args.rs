@@ -10,7 +10,7 @@ use crate::telemetry::Usual;
 use super::output::{Color, Format};
 use super::{
     breaker, completions, config, contacts, decide, demo, follow_up, log, oncall, recover, sandbox, send, serve,
-    settle, status,
+    settle, status, test_reliability,
 };
 
 /// Emergency dispatch by SMS that cannot lose a message or a follow-up.
@@ -98,6 +98,8 @@ pub(crate) enum Command {
     Demo(demo::Args),
     /// Run the fake Twilio, for your own integration tests
     Sandbox(sandbox::Args),
+    /// Play the faults of the trade against this program, and count what was lost or doubled
+    TestReliability(test_reliability::Args),
     /// Show the settings and where each came from
     Config(config::Args),
     /// Print a shell's completion file

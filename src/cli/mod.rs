@@ -22,6 +22,7 @@ mod serve;
 mod settle;
 mod signals;
 mod status;
+mod test_reliability;
 mod timeline;
 mod watch;
 
@@ -82,6 +83,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::Completions(args) => return completions::run(args, out),
         Command::Demo(args) => return demo::run(args, out).await,
         Command::Sandbox(args) => return sandbox::run(args, &cli.global, out).await,
+        Command::TestReliability(args) => return test_reliability::run(args, &cli.global, out).await,
         _ => {}
     }
     let app = App::load(&cli.global, cli.command.usual_log(), cli.command.overrides(), out)?;
@@ -101,6 +103,8 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::Oncall(args) => oncall::run(args, &app, out).await,
         Command::Log(args) => log::run(args, &app, out).await,
         Command::Config(args) => config::run(&args, &app, out),
-        Command::Completions(_) | Command::Sandbox(_) | Command::Demo(_) => Ok(ExitStatus::Done),
+        Command::Completions(_) | Command::Sandbox(_) | Command::Demo(_) | Command::TestReliability(_) => {
+            Ok(ExitStatus::Done)
+        }
     }
 }

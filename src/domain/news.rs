@@ -161,6 +161,7 @@ fn moved(
             w.log_as(Actor::provider(), LogKind::AttemptDelivered, Some(id), text, data);
             let key = no_status_key(w, id)?;
             w.resolve(key);
+            reached(w, id)?;
         }
         AttemptState::Failed => {
             let a = w.attempt_mut(id)?;
@@ -171,6 +172,19 @@ fn moved(
             sending::failed(w, id, asks, Accepted::Before)?;
         }
         _ => {}
+    }
+    Ok(())
+}
+
+/// A notice arrived: what had been alarming about earlier texts to the same contact is over.
+fn reached(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
+    let a = w.attempt(id)?;
+    if a.kind != AttemptKind::Notice {
+        return Ok(());
+    }
+    let (call, contact) = (w.state.call.id.clone(), a.recipient.contact.clone());
+    for kind in ["failed", "refused"] {
+        w.resolve(format!("{kind}:{call}:{}", contact.as_str()));
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ mod crash;
 mod guards;
 mod main_job;
 mod recover;
+mod reliability;
 mod sandbox;
 mod send;
 mod settle;

@@ -16,6 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("engine", &["domain", "store", "gateways", "config", "engine", "clock", "ids", "killpoint"]),
     ("http", &["domain", "store", "gateways", "config", "engine", "http", "clock", "ids", "killpoint"]),
     ("sandbox", &["domain", "sandbox", "clock", "ids"]),
+    ("reliability", &["domain", "store", "config", "sandbox", "reliability", "clock", "ids", "killpoint"]),
     (
         "cli",
         &[
@@ -26,6 +27,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "engine",
             "http",
             "sandbox",
+            "reliability",
             "cli",
             "clock",
             "ids",

@@ -1,11 +1,11 @@
 //! A sandbox, an engine and an HTTP client as three processes, on one temporary directory.
 
-use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::time::Duration;
 
 use dispatchctl::domain::Timestamp;
+use dispatchctl::reliability::check::judge;
 use serde_json::{Value, json};
 
 use super::Shop;
@@ -255,33 +255,7 @@ impl Ledger {
 
     /// What is wrong; empty where all promises hold.
     pub(crate) fn wrongs(&self, stories: &[Value]) -> Vec<String> {
-        let violations = self.0["violations"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let mut wrong: Vec<String> = violations.iter().map(|v| format!("not a request that is known: {v}")).collect();
-        let mut by_reference: BTreeMap<&str, usize> = BTreeMap::new();
-        for m in self.texts() {
-            let reference = text(m, "body").split(' ').next().unwrap_or_default();
-            *by_reference.entry(reference).or_default() += 1;
-        }
-        for call in stories {
-            let id = text(call, "callId");
-            if attempts(call).is_empty() {
-                wrong.push(format!("{id} is lost: nobody was to be told"));
-            }
-            for a in attempts(call) {
-                let (reference, state) = (text(a, "reference"), text(a, "attemptState"));
-                let seen = by_reference.remove(reference).unwrap_or(0);
-                let fits = match state {
-                    "submitted" | "delivered" => seen == 1,
-                    "unknown" | "failed" => seen <= 1,
-                    _ => seen == 0,
-                };
-                if !fits {
-                    wrong.push(format!("{id}: attempt {reference} is {state} and has {seen} messages"));
-                }
-            }
-        }
-        wrong.extend(by_reference.keys().map(|r| format!("{r}: a message without an attempt")));
-        wrong
+        judge(&self.0, stories, []).wrongs()
     }
 }
 
@@ -309,28 +283,4 @@ pub(crate) const SECOND_MS: i64 = 1_000;
 /// Short for the bounds of tests.
 pub(crate) const fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
-}
-
-#[test]
-fn the_judge_finds_each_kind_of_wrong() {
-    let message = |reference: &str| json!({ "direction": "outbound-api", "body": format!("{reference} Acme: leak") });
-    let call = |state: &str| json!({ "callId": "c1", "attempts": [{ "reference": "7K3Q-1", "attemptState": state }] });
-    let none = json!({ "callId": "c1", "attempts": [] });
-    let cases = [
-        ("well", vec![message("7K3Q-1")], call("delivered"), ""),
-        ("unknown, and it is there", vec![message("7K3Q-1")], call("unknown"), ""),
-        ("unknown, and it is not", vec![], call("unknown"), ""),
-        ("lost", vec![], call("submitted"), "has 0 messages"),
-        ("nobody told", vec![], none, "is lost"),
-        ("doubled", vec![message("7K3Q-1"), message("7K3Q-1")], call("unknown"), "has 2 messages"),
-        ("never sent, and it is there", vec![message("7K3Q-1")], call("cancelled"), "has 1 messages"),
-        ("unexpected", vec![message("7K3Q-1"), message("7K3Q-2")], call("delivered"), "without an attempt"),
-    ];
-    for (label, messages, call, want) in cases {
-        let wrong = Ledger(json!({ "messages": messages, "violations": [] })).wrongs(&[call]);
-        assert_eq!(wrong.len(), usize::from(!want.is_empty()), "{label}: {wrong:?}");
-        assert!(wrong.iter().all(|w| w.contains(want)), "{label}: {wrong:?}");
-    }
-    let wrong = Ledger(json!({ "messages": [], "violations": [{ "problem": "unknown parameter" }] })).wrongs(&[]);
-    assert_eq!(wrong.len(), 1, "{wrong:?}");
 }

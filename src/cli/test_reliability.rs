@@ -1,0 +1,331 @@
+//! `test-reliability`: the drills, judged by the provider's ledger.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::clock::{Clock as _, SystemClock};
+use crate::ids::Ids;
+use crate::reliability::report::{Report, compare, verdict};
+use crate::reliability::{self, Ground, Outcome, Place, Scenario, ScenarioErrors, percentile};
+use crate::telemetry;
+
+use super::args::{Global, LogFormat};
+use super::output::{Output, Table};
+use super::report::{CliError, ExitStatus};
+use super::signals;
+
+/// What is played, and where the results go.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Show the scenarios and play none
+    #[arg(long)]
+    list: bool,
+    /// Only this scenario, by name, or a file of your own; can be repeated
+    #[arg(long, value_name = "NAME|FILE")]
+    scenario: Vec<String>,
+    /// A storm of so many kills and faults under load, in place of the scenarios
+    #[arg(long, value_name = "N", conflicts_with = "scenario", value_parser = clap::value_parser!(u16).range(1..=2000))]
+    storm: Option<u16>,
+    /// Keep the storm as a scenario file
+    #[arg(long, value_name = "FILE", requires = "storm")]
+    save: Option<PathBuf>,
+    /// Decides every chance [default: 1; a storm draws one]
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// So many scenarios side by side [default: two a processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    jobs: Option<u16>,
+    /// Also write the results for a build server
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Also write the results as one page for a browser
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Compare with the results of an earlier run (-o json)
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Keep the directory of the run and print where it is
+    #[arg(long)]
+    keep: bool,
+}
+
+/// How many of the engine's last words are shown of a scenario that broke.
+const TAIL: usize = 8;
+
+pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Result<ExitStatus, CliError> {
+    telemetry::start(telemetry::Usual::Warn, global.verbose, global.log_format == LogFormat::Json);
+    out.set_mode("test");
+    let clock = SystemClock::new();
+    let drawn = || Ids::random().below(1_000_000);
+    let seed = args.seed.unwrap_or_else(|| if args.storm.is_some() { drawn() } else { 1 });
+    let storm = args.storm.map(|n| reliability::storm(usize::from(n), seed));
+    let scenarios = match &storm {
+        Some(storm) => vec![reliability::read("storm.toml", &storm.text).map_err(wrong_scenario)?],
+        None => chosen(args)?,
+    };
+    if args.list {
+        return Ok(show_list(&scenarios, out));
+    }
+    let earlier = args.baseline.as_deref().map(read_report).transpose()?;
+    // A place that cannot be written is known before an hour of drills, not after.
+    for file in args.junit.iter().chain(&args.html) {
+        writable(file)?;
+    }
+    if let (Some(file), Some(storm)) = (&args.save, &storm) {
+        write(file, &storm.text)?;
+    }
+    let ground = ground(seed, args.keep, &clock, out)?;
+    reliability::check_settings(&scenarios, &ground).map_err(wrong_scenario)?;
+    let started_at = clock.now();
+    let outcomes = tokio::select! {
+        outcomes = play(args, &scenarios, &ground, out) => outcomes,
+        () = signals::stop_asked() => {
+            return Err(CliError::new(ExitStatus::Interrupted, "interrupted; nothing of the drills is left running"));
+        }
+    };
+    let mut report = Report {
+        suite: if storm.is_some() { "storm" } else { "sandbox" },
+        mode: "test",
+        started_at,
+        took_ms: i64::try_from(clock.boot().as_millis()).unwrap_or(0),
+        seed,
+        repeat: repeat_command(args, seed),
+        outcomes,
+        notes: storm.iter().map(storm_note).collect(),
+        baseline: None,
+    };
+    if let Some(earlier) = earlier {
+        let found = compare(&earlier, &report.json()).map_err(|e| baseline_error(args.baseline.as_deref(), &e))?;
+        report.baseline = Some(found);
+    }
+    if let Some(file) = &args.junit {
+        write(file, &report.junit())?;
+    }
+    if let Some(file) = &args.html {
+        write(file, &reliability::html::page(&report))?;
+    }
+    say(&report, out);
+    Ok(if report.held() { ExitStatus::Done } else { ExitStatus::No })
+}
+
+fn chosen(args: &Args) -> Result<Vec<Scenario>, CliError> {
+    if args.scenario.is_empty() {
+        return reliability::all().map_err(wrong_scenario);
+    }
+    let (mut scenarios, mut problems) = (Vec::new(), Vec::new());
+    for name in &args.scenario {
+        match reliability::find(name) {
+            Ok(s) => scenarios.push(s),
+            Err(e) => problems.extend(e.0),
+        }
+    }
+    if problems.is_empty() { Ok(scenarios) } else { Err(wrong_scenario(ScenarioErrors(problems))) }
+}
+
+fn wrong_scenario(e: ScenarioErrors) -> CliError {
+    let mut error = CliError::new(ExitStatus::Usage, "a scenario cannot be played");
+    error.causes = e.0;
+    error.hint(
+        "see the scenarios with `dispatchctl test-reliability --list`; fixtures/scenarios shows how one is written",
+    )
+}
+
+fn show_list(scenarios: &[Scenario], out: &mut Output) -> ExitStatus {
+    if out.is_json() {
+        let all = scenarios.iter().map(|s| serde_json::json!({ "name": s.name, "title": s.title, "fault": s.fault }));
+        out.document(&serde_json::json!({ "scenarios": all.collect::<Vec<_>>() }));
+        return ExitStatus::Done;
+    }
+    let mut t = Table::new(&["SCENARIO", "FAULT", "SHOWS"]);
+    for s in scenarios {
+        t.row([s.name.clone(), s.fault.clone(), s.title.clone()]);
+    }
+    out.table(&t);
+    ExitStatus::Done
+}
+
+fn ground(seed: u64, keep: bool, clock: &SystemClock, out: &Output) -> Result<Arc<Ground>, CliError> {
+    let program = std::env::current_exe()
+        .map_err(|e| CliError::new(ExitStatus::Bug, "this program does not find itself").cause(e))?;
+    let name = format!("dispatchctl-drill-{}", Ids::random().uuid(clock.now()).simple());
+    let mut place = Place::new(&std::env::temp_dir(), &name).map_err(|e| {
+        CliError::new(ExitStatus::Usage, "the drills have no place to write")
+            .cause(e)
+            .hint("name a directory that you may write with TMPDIR=/path")
+    })?;
+    if keep {
+        place.keep();
+        out.note(&format!("kept: {}", place.path().display()));
+    }
+    Ok(Arc::new(Ground { program, place, seed }))
+}
+
+async fn play(args: &Args, scenarios: &[Scenario], ground: &Arc<Ground>, out: &Output) -> Vec<Outcome> {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let side_by_side = args.jobs.map_or(cores * 2, usize::from);
+    let bar = super::output::counter(out, scenarios.len());
+    let (mut done, mut broken) = (0, 0);
+    let outcomes = reliability::play_all(scenarios, ground.clone(), side_by_side, |o| {
+        done += 1;
+        broken += usize::from(!o.held());
+        let line =
+            format!("{:>3}/{} {} {} ({:.1} s)", done, scenarios.len(), verdict(o.held()), o.name, seconds(o.took_ms));
+        if bar.is_hidden() {
+            out.chat(&line);
+        } else {
+            bar.set_message(format!("{broken} broken; last: {}", o.name));
+            bar.inc(1);
+        }
+    })
+    .await;
+    bar.finish_and_clear();
+    outcomes
+}
+
+fn seconds(ms: i64) -> f64 {
+    f64::from(i32::try_from(ms).unwrap_or(i32::MAX)) / 1_000.0
+}
+
+fn repeat_command(args: &Args, seed: u64) -> String {
+    let chosen: Vec<String> = args.scenario.iter().map(|s| format!(" --scenario {s}")).collect();
+    let storm = args.storm.map(|n| format!(" --storm {n}")).unwrap_or_default();
+    format!("dispatchctl test-reliability{storm} --seed {seed}{}", chosen.concat())
+}
+
+fn storm_note(storm: &reliability::Storm) -> String {
+    let kinds: Vec<String> = storm.kinds.iter().map(|(kind, n)| format!("{n} × {kind}")).collect();
+    format!("the storm: {}", kinds.join(", "))
+}
+
+fn read_report(file: &Path) -> Result<serde_json::Value, CliError> {
+    let text = std::fs::read_to_string(file).map_err(|e| baseline_error(Some(file), &e.to_string()))?;
+    serde_json::from_str(&text).map_err(|e| baseline_error(Some(file), &e.to_string()))
+}
+
+fn baseline_error(file: Option<&Path>, why: &str) -> CliError {
+    let name = file.map(|f| f.display().to_string()).unwrap_or_default();
+    CliError::new(ExitStatus::Usage, format!("the earlier results in {name} cannot be used"))
+        .cause(why)
+        .hint("make them with `dispatchctl test-reliability -o json > FILE`")
+}
+
+/// Whether a results file can be written at all.
+fn writable(file: &Path) -> Result<(), CliError> {
+    let opened = std::fs::OpenOptions::new().create(true).append(true).open(file);
+    opened.map(drop).map_err(|e| cannot_write(file, &e))
+}
+
+fn write(file: &Path, text: &str) -> Result<(), CliError> {
+    std::fs::write(file, text).map_err(|e| cannot_write(file, &e))
+}
+
+fn cannot_write(file: &Path, e: &std::io::Error) -> CliError {
+    CliError::new(ExitStatus::Usage, format!("the results cannot be written to {}", file.display())).cause(e)
+}
+
+fn say(report: &Report, out: &mut Output) {
+    if out.is_json() {
+        out.document(&report.json());
+        return;
+    }
+    let mut t = Table::new(&["SCENARIO", "FAULT", "VERDICT", "TEXTS", "UNKNOWN", "TIME", "TOOK"]);
+    for o in &report.outcomes {
+        let word =
+            if out.is_csv() { verdict(o.held()).to_owned() } else { out.emphasis(Some(o.held()), verdict(o.held())) };
+        t.row([
+            o.name.clone(),
+            o.fault.clone(),
+            word,
+            o.judged.texts.to_string(),
+            o.judged.unknown.to_string(),
+            o.time.to_owned(),
+            format!("{:.1} s", seconds(o.took_ms)),
+        ]);
+    }
+    out.table(&t);
+    if out.is_csv() {
+        return;
+    }
+    for o in report.outcomes.iter().filter(|o| !o.held()) {
+        say_broken(o, &report.again(o), out);
+    }
+    out.line("");
+    for b in report.bounds() {
+        out.line(&format!(
+            "{} {} of {} {} (95 % bound: at most {:.2} %)",
+            b.what,
+            b.found,
+            b.of,
+            b.unit,
+            b.upper * 100.0
+        ));
+    }
+    let (j, m) = (report.judged(), report.measures());
+    out.line(&format!("unknown, and shown as such: {}; found out after a fault: {}", j.unknown, j.found_out));
+    for (what, figures) in [
+        ("send to accepted", &m.accepted),
+        ("send to delivered", &m.delivered),
+        ("follow-up late", &m.late),
+        ("recovery", &m.recovery),
+    ] {
+        if let (Some(p50), Some(p95), Some(max)) =
+            (percentile(figures, 50), percentile(figures, 95), percentile(figures, 100))
+        {
+            out.line(&format!(
+                "{what}: median {p50} ms, 95 % within {p95} ms, at most {max} ms ({} figures)",
+                figures.len()
+            ));
+        }
+    }
+    say_baseline(report, out);
+    for note in &report.notes {
+        out.line(note);
+    }
+    let held = report.outcomes.iter().filter(|o| o.held()).count();
+    let words = format!(
+        "{held} of {} scenarios held, in {:.1} s, seed {}",
+        report.outcomes.len(),
+        seconds(report.took_ms),
+        report.seed
+    );
+    let words = out.emphasis(Some(report.held()), &words);
+    out.line(&words);
+}
+
+fn say_broken(o: &Outcome, again: &str, out: &mut Output) {
+    out.line("");
+    let head = out.emphasis(Some(false), &format!("{} broke: {}", o.name, o.title));
+    out.line(&head);
+    for wrong in o.broken() {
+        out.line(&format!("  {wrong}"));
+    }
+    for line in o.log_tail.iter().rev().take(TAIL).rev() {
+        out.line(&format!("  | {line}"));
+    }
+    out.line(&format!("  again: {again}"));
+}
+
+fn say_baseline(report: &Report, out: &mut Output) {
+    let Some(found) = &report.baseline else { return };
+    let lists = [("broken since", "broken"), ("mended since", "mended"), ("new", "new"), ("not played now", "missing")];
+    for (what, key) in lists {
+        let names: Vec<&str> =
+            found.get(key).and_then(|l| l.as_array()).into_iter().flatten().filter_map(|n| n.as_str()).collect();
+        if !names.is_empty() {
+            out.line(&format!("compared with the earlier run, {what}: {}", names.join(", ")));
+        }
+    }
+    for (what, key) in [("slower", "slower"), ("faster", "faster")] {
+        for f in found.get(key).and_then(|l| l.as_array()).into_iter().flatten() {
+            let text =
+                |k: &str| f.get(k).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).unwrap_or_default();
+            out.line(&format!(
+                "compared with the earlier run, {what}: {} {} was {} ms, is {} ms",
+                text("what"),
+                text("share"),
+                text("was"),
+                text("is")
+            ));
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The scenario files that are compiled in.
+
+/// A file's name and its text.
+macro_rules! files {
+    ($($name:literal),+ $(,)?) => {
+        &[$(($name, include_str!(concat!("../../fixtures/scenarios/", $name)))),+]
+    };
+}
+
+/// Every file of `fixtures/scenarios`, in order of its name.
+const FILES: &[(&str, &str)] = files![
+    "answer-comes-too-late.toml",
+    "answer-lost-after-accept.toml",
+    "callback-contradicts.toml",
+    "callback-forged.toml",
+    "callback-of-unknown-message.toml",
+    "callbacks-duplicated-and-reordered.toml",
+    "callbacks-withheld.toml",
+    "carrier-says-unknown-30008.toml",
+    "code-nobody-knows.toml",
+    "command-hands-over-to-serve.toml",
+    "commands-beside-the-engine.toml",
+    "credentials-refused-20003.toml",
+    "engine-stands-still.toml",
+    "exhausted.toml",
+    "filtered-30007.toml",
+    "follow-up-at-t1.toml",
+    "found-in-the-list.toml",
+    "handed-back.toml",
+    "handset-off-30003.toml",
+    "handset-stays-off-30003.toml",
+    "hidden-500-accepted.toml",
+    "hostile-input.toml",
+    "invalid-number-21211.toml",
+    "killed-while-texts-are-in-flight.toml",
+    "never-accepted-stays-visible.toml",
+    "no-final-status.toml",
+    "odd-paperwork.toml",
+    "opted-out-21610.toml",
+    "provider-away.toml",
+    "recover-a-cut-off-send.toml",
+    "recover-an-overdue-follow-up.toml",
+    "recover-beside-an-engine.toml",
+    "recover-several-missed-steps.toml",
+    "recover-the-end-of-a-ladder.toml",
+    "recover-what-was-never-told.toml",
+    "region-not-enabled-21408.toml",
+    "reply-done-and-help.toml",
+    "reply-passes.toml",
+    "reply-stop.toml",
+    "reply-to-the-wrong-call.toml",
+    "reply-twice-and-late.toml",
+    "reply-while-dead.toml",
+    "reply-with-two-open-calls.toml",
+    "restart-recovery.toml",
+    "role-that-nobody-holds.toml",
+    "same-call-again.toml",
+    "send-verified.toml",
+    "sender-not-registered-30034.toml",
+    "sender-queue-full-21611.toml",
+    "sender-without-another-30034.toml",
+    "settings-read-again.toml",
+    "settled-by-a-person.toml",
+    "several-missed-steps.toml",
+    "stood-down-by-an-operator.toml",
+    "stopped-in-flight.toml",
+    "store-damaged.toml",
+    "store-of-a-newer-program.toml",
+    "throttled-429.toml",
+    "two-engines.toml",
+    "unknown-handset-30005.toml",
+    "unknown-is-sent-again.toml",
+];
+
+/// Every scenario that is compiled in: its file's name and its text.
+pub fn builtin() -> &'static [(&'static str, &'static str)] {
+    FILES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_directory_is_compiled_in() {
+        let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/scenarios");
+        let mut found: Vec<String> = std::fs::read_dir(dir)
+            .expect("the directory")
+            .map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned())
+            .collect();
+        found.sort();
+        let listed: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
+        assert_eq!(found, listed, "src/reliability/builtin.rs lists what is compiled in");
+    }
+
+    #[test]
+    fn every_file_can_be_read_and_has_a_name_of_its_own() {
+        let all = crate::reliability::all().unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(all.len(), FILES.len());
+        for s in &all {
+            assert!(!s.title.is_empty() && !s.fault.is_empty(), "{}", s.name);
+        }
+    }
+}

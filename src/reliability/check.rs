@@ -1,0 +1,274 @@
+//! The judge: what the provider truly accepted (the sandbox's ledger) against what the store says of every call.
+//!
+//! *Lost*: an accepted call that the store does not have or that tells of nobody, or a text that the store believes accepted
+//! and the ledger does not have. *Doubled*: two messages for one attempt, or a second attempt at a notice that repeats
+//! nothing which failed or stayed unknown. *Unexpected*: a message without an attempt, or of one that never left.
+//! *Recovered*: outcomes that were unknown and were found out, and steps that fired after a time without an engine.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+/// What the judge found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Judgement {
+    /// One sentence each.
+    pub lost: Vec<String>,
+    /// One sentence each.
+    pub doubled: Vec<String>,
+    /// One sentence each.
+    pub unexpected: Vec<String>,
+    /// Requests that the real provider would have misunderstood in silence.
+    pub violations: Vec<String>,
+    /// Calls that were accepted.
+    pub calls: usize,
+    /// Attempts of all calls.
+    pub attempts: usize,
+    /// Texts that the provider accepted through its API.
+    pub texts: usize,
+    /// Attempts whose outcome is visibly unknown.
+    pub unknown: usize,
+    /// Outcomes that were unknown and were found out.
+    pub found_out: usize,
+}
+
+impl Judgement {
+    /// Everything that is wrong; empty where all promises hold.
+    pub fn wrongs(&self) -> Vec<String> {
+        let named = [
+            ("lost", &self.lost),
+            ("doubled", &self.doubled),
+            ("unexpected", &self.unexpected),
+            ("not a request that is known", &self.violations),
+        ];
+        named.iter().flat_map(|(word, list)| list.iter().map(move |w| format!("{word}: {w}"))).collect()
+    }
+
+    /// Adds what another judgement found.
+    pub fn add(&mut self, other: &Self) {
+        self.lost.extend(other.lost.iter().cloned());
+        self.doubled.extend(other.doubled.iter().cloned());
+        self.unexpected.extend(other.unexpected.iter().cloned());
+        self.violations.extend(other.violations.iter().cloned());
+        self.calls += other.calls;
+        self.attempts += other.attempts;
+        self.texts += other.texts;
+        self.unknown += other.unknown;
+        self.found_out += other.found_out;
+    }
+
+    /// As in the report.
+    pub fn json(&self) -> Value {
+        json!({
+            "calls": self.calls, "attempts": self.attempts, "texts": self.texts, "lost": self.lost.len(),
+            "doubled": self.doubled.len(), "unexpected": self.unexpected.len(), "unknown": self.unknown,
+            "foundOut": self.found_out, "wrong": self.wrongs(),
+        })
+    }
+}
+
+/// A text field; empty where there is none.
+pub(super) fn text<'a>(v: &'a Value, key: &str) -> &'a str {
+    v.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A list; empty where there is none.
+pub(super) fn list<'a>(v: &'a Value, key: &str) -> &'a [Value] {
+    v.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// The texts that came by the provider's API, oldest first.
+pub(super) fn texts(ledger: &Value) -> impl Iterator<Item = &Value> {
+    list(ledger, "messages").iter().filter(|m| text(m, "direction") == "outbound-api")
+}
+
+/// Holds the ledger (as `GET /_sandbox/ledger` gives it) against the stories of all calls (as `GET /api/calls/{id}` gives
+/// them). `accepted`: the calls whose acceptance was answered with success.
+pub fn judge<'a>(ledger: &Value, stories: &[Value], accepted: impl IntoIterator<Item = &'a str>) -> Judgement {
+    let mut found = Judgement { texts: texts(ledger).count(), calls: stories.len(), ..Judgement::default() };
+    found.violations = list(ledger, "violations").iter().map(Value::to_string).collect();
+    let mut by_reference: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
+    for m in texts(ledger) {
+        by_reference.entry(text(m, "body").split(' ').next().unwrap_or_default()).or_default().push(m);
+    }
+    let known: BTreeSet<&str> = stories.iter().map(|s| text(s, "callId")).collect();
+    for id in accepted.into_iter().filter(|id| !known.contains(id)) {
+        found.lost.push(format!("{id} was accepted and is not in the store"));
+    }
+    for story in stories {
+        call(story, &mut by_reference, &mut found);
+    }
+    for (reference, messages) in by_reference {
+        found.unexpected.push(format!("{reference}: {} without an attempt", several(messages.len())));
+    }
+    found
+}
+
+fn several(n: usize) -> String {
+    if n == 1 { "a message".into() } else { format!("{n} messages") }
+}
+
+fn call(story: &Value, by_reference: &mut BTreeMap<&str, Vec<&Value>>, found: &mut Judgement) {
+    let id = text(story, "callId");
+    let attempts = list(story, "attempts");
+    found.attempts += attempts.len();
+    if attempts.is_empty() && !is_visible(story) {
+        found.lost.push(format!("{id} is lost: nobody was to be told"));
+    }
+    let unknown_once = list(story, "log").iter().filter(|e| text(e, "kind") == "attempt.unknown");
+    let unknown_once: BTreeSet<&str> = unknown_once.map(|e| text(e, "attemptId")).collect();
+    let mut notices: BTreeMap<String, &str> = BTreeMap::new();
+    for a in attempts {
+        let (reference, state) = (text(a, "reference"), text(a, "attemptState"));
+        let messages = by_reference.remove(reference).unwrap_or_default();
+        match (state, messages.len()) {
+            ("submitted" | "delivered", 0) => {
+                found.lost.push(format!("{id}: attempt {reference} is {state} and the provider has no message of it"));
+            }
+            ("scheduled" | "retrying" | "skipped" | "cancelled", n) if n > 0 => {
+                found.unexpected.push(format!("{id}: attempt {reference} is {state} and has {}", several(n)));
+            }
+            (_, n) if n > 1 => found.doubled.push(format!("{id}: attempt {reference} has {n} messages")),
+            _ => {}
+        }
+        let (own, theirs) = (text(a, "attemptId"), messages.iter().map(|m| text(m, "attemptFromCallback")));
+        for other in theirs.filter(|t| t.starts_with("att_") && *t != own) {
+            found.unexpected.push(format!("{id}: the message of attempt {reference} names attempt {other}"));
+        }
+        if messages.iter().any(|m| text(m, "to") != text(a, "to")) {
+            found.unexpected.push(format!("{id}: the message of attempt {reference} went to another number"));
+        }
+        found.unknown += usize::from(state == "unknown");
+        found.found_out += usize::from(unknown_once.contains(own) && matches!(state, "submitted" | "delivered"));
+        repeats(id, a, attempts, &mut notices, found);
+    }
+}
+
+/// A call that tells of nobody must say so where a person looks: it is over, or there is an entry that alarms.
+fn is_visible(story: &Value) -> bool {
+    text(story, "status") != "DISPATCHING" || list(story, "log").iter().any(|e| text(e, "kind") == "step.skipped")
+}
+
+/// One notice is told once; a further attempt at it names the one that it repeats, and that one failed or is not known.
+fn repeats<'a>(
+    id: &str,
+    a: &'a Value,
+    all: &'a [Value],
+    notices: &mut BTreeMap<String, &'a str>,
+    found: &mut Judgement,
+) {
+    if text(a, "kind") != "notice" {
+        return;
+    }
+    let reference = text(a, "reference");
+    let whole = |key: &str| a.get(key).and_then(Value::as_i64).unwrap_or(-1);
+    let notice = format!("{}/{}/{}", whole("round"), whole("step"), text(a, "contact"));
+    let repeated = a.get("repeats").and_then(Value::as_str);
+    match (repeated, notices.insert(notice, reference)) {
+        (None, Some(first)) => {
+            found.doubled.push(format!("{id}: attempt {reference} is a second one at the notice of {first}"));
+        }
+        (Some(of), _) => {
+            let state = all.iter().find(|b| text(b, "attemptId") == of).map_or("", |b| text(b, "attemptState"));
+            // An unknown one may be found out after its repeat has left: that is the stated rest.
+            let left = !matches!(text(a, "attemptState"), "scheduled" | "skipped" | "cancelled");
+            if left && !matches!(state, "failed" | "unknown" | "submitted" | "delivered") {
+                found.doubled.push(format!("{id}: attempt {reference} repeats one that is {state:?}"));
+            }
+        }
+        (None, None) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(reference: &str) -> Value {
+        json!({ "direction": "outbound-api", "body": format!("{reference} Acme: leak"), "to": "+19495550101" })
+    }
+
+    fn attempt(number: u32, state: &str) -> Value {
+        json!({ "reference": format!("7K3Q-{number}"), "attemptState": state, "kind": "notice", "round": 1, "step": number,
+            "contact": "sam", "to": "+19495550101", "attemptId": format!("att_{number}") })
+    }
+
+    fn with(mut a: Value, key: &str, value: Value) -> Value {
+        a[key] = value;
+        a
+    }
+
+    fn call(attempts: &[Value]) -> Value {
+        json!({ "callId": "c1", "status": "DISPATCHING", "attempts": attempts, "log": [] })
+    }
+
+    #[test]
+    fn the_judge_finds_each_kind_of_wrong() {
+        let delivered = attempt(1, "delivered");
+        let second = with(attempt(2, "delivered"), "step", json!(1));
+        let repeat = with(second.clone(), "repeats", json!("att_1"));
+        let elsewhere = with(message("7K3Q-1"), "to", json!("+19495550102"));
+        let misnamed = with(message("7K3Q-1"), "attemptFromCallback", json!("att_9"));
+        let one = || vec![message("7K3Q-1")];
+        let two = || vec![message("7K3Q-1"), message("7K3Q-2")];
+        let cases: Vec<(&str, Vec<Value>, Vec<Value>, &str)> = vec![
+            ("well", one(), vec![delivered.clone()], ""),
+            ("unknown, and it is there", one(), vec![attempt(1, "unknown")], ""),
+            ("unknown, and it is not", vec![], vec![attempt(1, "unknown")], ""),
+            ("a logged resend of one that failed", two(), vec![attempt(1, "failed"), repeat.clone()], ""),
+            ("lost", vec![], vec![attempt(1, "submitted")], "lost: c1: attempt 7K3Q-1 is submitted"),
+            ("nobody told", vec![], vec![], "lost: c1 is lost"),
+            (
+                "doubled",
+                vec![message("7K3Q-1"), message("7K3Q-1")],
+                vec![attempt(1, "unknown")],
+                "doubled: c1: attempt 7K3Q-1 has 2",
+            ),
+            ("a notice twice", two(), vec![delivered.clone(), second], "doubled: c1: attempt 7K3Q-2 is a second one"),
+            (
+                "a repeat of one that waits",
+                vec![message("7K3Q-2")],
+                vec![attempt(1, "scheduled"), repeat],
+                "doubled: c1: attempt 7K3Q-2 repeats",
+            ),
+            (
+                "never sent, and it is there",
+                one(),
+                vec![attempt(1, "cancelled")],
+                "unexpected: c1: attempt 7K3Q-1 is cancelled",
+            ),
+            ("without an attempt", two(), vec![delivered.clone()], "unexpected: 7K3Q-2: a message without"),
+            (
+                "to another number",
+                vec![elsewhere],
+                vec![delivered.clone()],
+                "unexpected: c1: the message of attempt 7K3Q-1 went",
+            ),
+            (
+                "of another attempt",
+                vec![misnamed],
+                vec![delivered],
+                "unexpected: c1: the message of attempt 7K3Q-1 names",
+            ),
+        ];
+        for (label, messages, attempts, want) in cases {
+            let wrong = judge(&json!({ "messages": messages }), &[call(&attempts)], ["c1"]).wrongs();
+            assert_eq!(wrong.len(), usize::from(!want.is_empty()), "{label}: {wrong:?}");
+            assert!(wrong.iter().all(|w| w.starts_with(want)), "{label}: {wrong:?}");
+        }
+        let ledger = json!({ "messages": [], "violations": [{ "problem": "unknown parameter" }] });
+        assert_eq!(judge(&ledger, &[], []).wrongs().len(), 1);
+        assert_eq!(judge(&json!({}), &[], ["c9"]).wrongs(), ["lost: c9 was accepted and is not in the store"]);
+        // A call that ended with an alert because nobody could be told is no lost one.
+        let over = json!({ "callId": "c1", "status": "EXHAUSTED", "attempts": [], "log": [] });
+        assert_eq!(judge(&json!({}), &[over], ["c1"]).wrongs(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_was_found_out_is_counted() {
+        let log = json!([{ "kind": "attempt.unknown", "attemptId": "att_1" }]);
+        let story = with(call(&[attempt(1, "delivered"), attempt(2, "unknown")]), "log", log);
+        let found = judge(&json!({ "messages": [message("7K3Q-1")] }), &[story], ["c1"]);
+        assert_eq!((found.found_out, found.unknown, found.texts, found.wrongs()), (1, 1, 1, Vec::new()));
+    }
+}

@@ -1,0 +1,361 @@
+//! A run as one page that needs nothing else: no script, no network, no fonts. It follows the reader's light or dark setting,
+//! prints on white, and says by words and signs whatever it says by colour.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::outcome::{Outcome, percentile};
+use super::report::{Report, verdict};
+
+const STYLE: &str = include_str!("page.css");
+
+/// The page.
+pub fn page(report: &Report) -> String {
+    let mut out = String::new();
+    let held = report.held();
+    let (mark, word) = if held { ("&#10003;", "All promises held") } else { ("&#10007;", "A promise broke") };
+    let n = report.outcomes.len();
+    let good = report.outcomes.iter().filter(|o| o.held()).count();
+    let _ = write!(
+        out,
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>dispatchctl: {word}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
+         <h1>Reliability of dispatchctl {}</h1>\n\
+         <p class=\"verdict {}\"><span aria-hidden=\"true\">{mark}</span> <strong>{word}.</strong> {good} of {n} {} held, \
+         in {:.1} s, on {}.</p>\n",
+        env!("CARGO_PKG_VERSION"),
+        if held { "good" } else { "bad" },
+        if n == 1 { "scenario" } else { "scenarios" },
+        seconds(report.took_ms),
+        escaped(&report.started_at.to_string()),
+    );
+    let mode =
+        if report.mode == "live" { "Live: real texts were sent." } else { "TEST MODE: nothing left the machine." };
+    let _ = writeln!(out, "<p>{mode} Again: <code>{}</code> (seed {}).</p>", escaped(&report.repeat), report.seed);
+    for note in &report.notes {
+        let _ = writeln!(out, "<p>{}</p>", escaped(note));
+    }
+    broken(report, &mut out);
+    promises(report, &mut out);
+    faults(report, &mut out);
+    plots(report, &mut out);
+    scenarios(report, &mut out);
+    out.push_str("</main>\n</body>\n</html>\n");
+    out
+}
+
+fn seconds(ms: i64) -> f64 {
+    f64::from(i32::try_from(ms).unwrap_or(i32::MAX)) / 1_000.0
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            c if c.is_control() && c != '\n' => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn broken(report: &Report, out: &mut String) {
+    if report.held() {
+        return;
+    }
+    out.push_str("<h2>What broke</h2>\n");
+    for o in report.outcomes.iter().filter(|o| !o.held()) {
+        let _ = write!(out, "<h3>{}: {}</h3>\n<ul>\n", escaped(&o.name), escaped(&o.title));
+        for wrong in o.broken() {
+            let _ = writeln!(out, "<li>{}</li>", escaped(&wrong));
+        }
+        let _ = write!(out, "</ul>\n<p>Again: <code>{}</code></p>\n", escaped(&report.again(o)));
+        if !o.log_tail.is_empty() {
+            let _ = writeln!(out, "<pre>{}</pre>", escaped(&o.log_tail.join("\n")));
+        }
+    }
+}
+
+fn promises(report: &Report, out: &mut String) {
+    out.push_str(
+        "<h2>What was promised, what was seen</h2>\n<p>The provider's ledger (what it truly accepted) was held against the \
+         store. The bound says how often it may still happen, with 95&nbsp;% confidence.</p>\n<table>\n<thead><tr><th \
+         scope=\"col\">Promise</th><th scope=\"col\">Seen</th><th scope=\"col\">Of</th><th scope=\"col\">At most (95&nbsp;%)</th>\
+         </tr></thead>\n<tbody>\n",
+    );
+    let words = [
+        ("lost", "No accepted call is lost"),
+        ("doubled", "Nobody is texted twice for one notice"),
+        ("unexpected", "No text without an attempt"),
+    ];
+    for b in report.bounds() {
+        let promise = words.iter().find(|(w, _)| *w == b.what).map_or(b.what, |(_, p)| *p);
+        let _ = writeln!(
+            out,
+            "<tr class=\"{}\"><th scope=\"row\">{promise}</th><td>{} {}</td><td>{} {}</td><td>{:.2}&nbsp;%</td></tr>",
+            if b.found == 0 { "" } else { "bad" },
+            b.found,
+            b.what,
+            b.of,
+            b.unit,
+            b.upper * 100.0
+        );
+    }
+    let j = report.judged();
+    let _ = write!(
+        out,
+        "</tbody>\n</table>\n<p>{} outcomes stayed unknown and were shown as such; {} were unknown and found out; the engine \
+         was started again {} times.</p>\n",
+        j.unknown,
+        j.found_out,
+        report.measures().recovery.len()
+    );
+}
+
+/// What the scenarios of one fault came to.
+#[derive(Default)]
+struct Row {
+    held: usize,
+    broken: usize,
+    texts: usize,
+    unknown: usize,
+    found_out: usize,
+    lost: usize,
+    doubled: usize,
+    unexpected: usize,
+}
+
+fn faults(report: &Report, out: &mut String) {
+    let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
+    for o in &report.outcomes {
+        let row = rows.entry(&o.fault).or_default();
+        if o.held() {
+            row.held += 1;
+        } else {
+            row.broken += 1;
+        }
+        row.texts += o.judged.texts;
+        row.unknown += o.judged.unknown;
+        row.found_out += o.judged.found_out;
+        row.lost += o.judged.lost.len();
+        row.doubled += o.judged.doubled.len();
+        row.unexpected += o.judged.unexpected.len();
+    }
+    out.push_str("<h2>Faults and what came of them</h2>\n<table>\n<thead><tr>");
+    for head in ["Fault", "Held", "Broke", "Texts", "Found out", "Unknown", "Lost", "Doubled", "Unexpected"] {
+        let _ = write!(out, "<th scope=\"col\">{head}</th>");
+    }
+    out.push_str("</tr></thead>\n<tbody>\n");
+    for (fault, r) in rows {
+        let _ = write!(
+            out,
+            "<tr class=\"{}\"><th scope=\"row\">{}</th>",
+            if r.broken > 0 { "bad" } else { "" },
+            escaped(fault)
+        );
+        for n in [r.held, r.broken, r.texts, r.found_out, r.unknown, r.lost, r.doubled, r.unexpected] {
+            let _ = write!(out, "<td>{n}</td>");
+        }
+        out.push_str("</tr>\n");
+    }
+    out.push_str("</tbody>\n</table>\n");
+}
+
+fn plots(report: &Report, out: &mut String) {
+    let m = report.measures();
+    out.push_str(
+        "<h2>How long it took</h2>\n<p>Each dot is one figure, from left to right in order of size: half of them lie left of \
+         the middle. The scale is logarithmic.</p>\n<div class=\"plots\">\n",
+    );
+    for (title, figures) in [
+        ("Send to accepted", &m.accepted),
+        ("Send to delivered", &m.delivered),
+        ("Follow-up lateness", &m.late),
+        ("Recovery: start to first answer", &m.recovery),
+    ] {
+        plot(title, figures, out);
+    }
+    out.push_str("</div>\n");
+}
+
+const WIDTH: f64 = 320.0;
+const HEIGHT: f64 = 150.0;
+/// Room for the words of the scale, left; and below.
+const LEFT: f64 = 52.0;
+const BELOW: f64 = 18.0;
+/// The most dots of a plot: more would lie upon one another.
+const DOTS_MAX: usize = 400;
+
+fn plot(title: &str, figures: &[i64], out: &mut String) {
+    let _ = write!(out, "<figure>\n<figcaption>{title}: ");
+    let (Some(p50), Some(p95), Some(max)) =
+        (percentile(figures, 50), percentile(figures, 95), percentile(figures, 100))
+    else {
+        out.push_str("no figures</figcaption>\n</figure>\n");
+        return;
+    };
+    let _ = writeln!(
+        out,
+        "median {p50} ms, 95&nbsp;% within {p95} ms, at most {max} ms ({} figures)</figcaption>",
+        figures.len()
+    );
+    let mut sorted = figures.to_vec();
+    sorted.sort_unstable();
+    let float = |ms: i64| f64::from(i32::try_from(ms.max(1)).unwrap_or(i32::MAX));
+    let top = float(max).log10().ceil().max(1.0);
+    let (w, h) = (WIDTH - LEFT - 8.0, HEIGHT - BELOW - 8.0);
+    let y = |ms: i64| 8.0 + h * (1.0 - float(ms).log10() / top);
+    let _ = writeln!(
+        out,
+        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}: median {p50} ms, 95 % within {p95} ms, at most {max} ms\">"
+    );
+    let mut power = 1_i64;
+    for _ in 0..=10 {
+        if float(power).log10() > top + 0.01 {
+            break;
+        }
+        let (line, label) =
+            (y(power), if power >= 1_000 { format!("{} s", power / 1_000) } else { format!("{power} ms") });
+        let _ = writeln!(
+            out,
+            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{line:.1}\" y2=\"{line:.1}\"/><text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>",
+            WIDTH - 8.0,
+            LEFT - 5.0,
+            line + 3.5
+        );
+        power = power.saturating_mul(10);
+    }
+    let count = sorted.len();
+    let step = count.div_ceil(DOTS_MAX).max(1);
+    let share = |i: usize| {
+        let of = f64::from(u32::try_from(count.max(2) - 1).unwrap_or(1));
+        f64::from(u32::try_from(i).unwrap_or(0)) / of
+    };
+    for (i, ms) in sorted.iter().enumerate().filter(|(i, _)| i % step == 0 || i + 1 == count) {
+        let _ = write!(out, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"2\"/>", LEFT + w * share(i), y(*ms));
+    }
+    for (at, word, anchor) in [(0.0, "fastest", "start"), (0.5, "median", "middle"), (1.0, "slowest", "end")] {
+        let _ = write!(
+            out,
+            "\n<text x=\"{:.1}\" y=\"{}\" text-anchor=\"{anchor}\">{word}</text>",
+            LEFT + w * at,
+            HEIGHT - 4.0
+        );
+    }
+    out.push_str("\n</svg>\n</figure>\n");
+}
+
+fn scenarios(report: &Report, out: &mut String) {
+    out.push_str("<h2>Scenarios</h2>\n");
+    for o in &report.outcomes {
+        scenario(o, report, out);
+    }
+}
+
+fn scenario(o: &Outcome, report: &Report, out: &mut String) {
+    let (mark, open) = if o.held() { ("&#10003;", "") } else { ("&#10007;", " open") };
+    let _ = write!(
+        out,
+        "<details{open}>\n<summary class=\"{}\"><span aria-hidden=\"true\">{mark}</span> <strong>{}</strong> {}: {} <small>({}, {:.1} s)</small></summary>\n",
+        if o.held() { "good" } else { "bad" },
+        escaped(&o.name),
+        verdict(o.held()),
+        escaped(&o.title),
+        escaped(&o.fault),
+        seconds(o.took_ms)
+    );
+    let _ = write!(
+        out,
+        "<p>{} calls, {} attempts, {} texts; time passed by {}. Again: <code>{}</code></p>\n<ul>\n",
+        o.judged.calls,
+        o.judged.attempts,
+        o.judged.texts,
+        o.time,
+        escaped(&report.again(o))
+    );
+    for c in &o.checks {
+        let seen =
+            if c.held || c.seen.is_empty() { String::new() } else { format!(" &ndash; seen: {}", escaped(&c.seen)) };
+        let word = if c.held { "held" } else { "broken" };
+        let _ = writeln!(
+            out,
+            "<li class=\"{}\">{word}: {}{seen}</li>",
+            if c.held { "good" } else { "bad" },
+            escaped(&c.what)
+        );
+    }
+    for wrong in o.judged.wrongs() {
+        let _ = writeln!(out, "<li class=\"bad\">broken: {}</li>", escaped(&wrong));
+    }
+    if o.judged.wrongs().is_empty() {
+        out.push_str("<li class=\"good\">held: nothing lost, nothing doubled, nothing unexpected</li>\n");
+    }
+    out.push_str("</ul>\n</details>\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::Judgement;
+    use super::super::outcome::{Check, Measures};
+    use super::*;
+    use crate::domain::Timestamp;
+
+    fn report(held: bool) -> Report {
+        let outcome = Outcome {
+            name: "a-b".into(),
+            file: "a-b".into(),
+            title: "<script>alert(1)</script>".into(),
+            fault: "reset & more".into(),
+            checks: vec![Check::of("x < y", held, "<img src=x>")],
+            judged: Judgement { calls: 3, attempts: 4, texts: 4, ..Judgement::default() },
+            measures: Measures { accepted: (1..2_000).collect(), late: vec![0], ..Measures::default() },
+            took_ms: 900,
+            time: "policy",
+            log_tail: vec!["</pre><b>".into()],
+        };
+        Report {
+            suite: "sandbox",
+            mode: "test",
+            started_at: Timestamp::from_millis(1_795_313_040_000),
+            took_ms: 2_000,
+            seed: 7,
+            repeat: "dispatchctl test-reliability --seed 7".into(),
+            outcomes: vec![outcome],
+            notes: vec!["a \"note\"".into()],
+            baseline: None,
+        }
+    }
+
+    #[test]
+    fn the_page_is_whole_needs_nothing_and_lets_nothing_in() {
+        for held in [true, false] {
+            let page = page(&report(held));
+            for want in [
+                "prefers-color-scheme",
+                "@media print",
+                "seed 7",
+                "<svg",
+                "TEST MODE",
+                "reset &amp; more",
+                "no figures",
+            ] {
+                assert!(page.contains(want), "{want}: {page}");
+            }
+            for never in ["<script", "<img", "http://", "https://", "url(", "@import", "<link", "</pre><b>"] {
+                assert!(!page.contains(never), "{never}");
+            }
+            for tag in ["table", "ul", "li", "details", "figure", "svg", "div", "main", "p", "tr"] {
+                let opened = page.matches(&format!("<{tag}>")).count() + page.matches(&format!("<{tag} ")).count();
+                assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
+            }
+            assert_eq!(page.contains("What broke"), !held);
+            assert_eq!(page.contains("A promise broke"), !held);
+            assert!(page.matches("<circle").count() <= 2 * DOTS_MAX, "a crowd of figures is thinned");
+        }
+    }
+}

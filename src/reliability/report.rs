@@ -1,0 +1,335 @@
+//! A run as documents: JSON for programs and for a later comparison, JUnit for build servers.
+//!
+//! The JSON document:
+//!
+//! ```json
+//! { "suite": "sandbox", "verdict": "held", "version": "0.1.0", "mode": "test", "startedAt": "…Z", "tookMs": 41000,
+//!   "seed": 1, "repeat": "dispatchctl test-reliability …",
+//!   "counts": { "scenarios": 45, "held": 45, "broken": 0, "calls": 80, "attempts": 130, "texts": 120, "lost": 0,
+//!               "doubled": 0, "unexpected": 0, "unknown": 4, "foundOut": 6, "restarts": 12 },
+//!   "bounds": [ { "what": "lost", "found": 0, "of": 80, "unit": "calls", "upper95": 0.0367 } ],
+//!   "measures": { "sendToAcceptedMs": { "n": 120, "p50": 9, "p95": 40, "p99": 90, "max": 120 }, "sendToDeliveredMs": {},
+//!                 "followUpLateMs": {}, "recoveryMs": {} },
+//!   "scenarios": [ { "name": "…", "title": "…", "fault": "…", "verdict": "held", "tookMs": 900, "time": "policy",
+//!                    "checks": [ { "what": "…", "held": true, "seen": "…" } ], "judged": { "lost": 0, "wrong": [] },
+//!                    "repeat": "dispatchctl test-reliability --scenario …" } ],
+//!   "notes": [ "…" ], "baseline": { "slower": [], "broken": [], "mended": [], "missing": [], "new": [] } }
+//! ```
+//!
+//! `verdict` is `held` or `broken`. `time` says what made time pass: `policy` (short waits), or `policy and clock` (the
+//! engine's clock was set apart). `upper95` is the upper end of the one-sided 95 % bound (Clopper-Pearson).
+
+use serde_json::{Value, json};
+
+use super::check::{Judgement, list, text};
+use super::outcome::{Measures, Outcome, upper_95};
+use crate::domain::Timestamp;
+
+/// A whole run.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// `sandbox`, `storm` or `live`.
+    pub suite: &'static str,
+    /// `test` or `live`.
+    pub mode: &'static str,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How long it took, in milliseconds.
+    pub took_ms: i64,
+    /// Decides every chance.
+    pub seed: u64,
+    /// The command that runs the same again.
+    pub repeat: String,
+    /// In order.
+    pub outcomes: Vec<Outcome>,
+    /// What a reader must know besides.
+    pub notes: Vec<String>,
+    /// The comparison with an earlier run.
+    pub baseline: Option<Value>,
+}
+
+/// A rate that was found, with its bound.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bound {
+    /// What was counted.
+    pub what: &'static str,
+    /// How many.
+    pub found: usize,
+    /// Of how many.
+    pub of: usize,
+    /// Of what.
+    pub unit: &'static str,
+    /// The upper end of the one-sided 95 % bound on the rate.
+    pub upper: f64,
+}
+
+impl Report {
+    /// Whether everything held.
+    pub fn held(&self) -> bool {
+        !self.outcomes.is_empty() && self.outcomes.iter().all(Outcome::held)
+    }
+
+    /// What the judge found in all.
+    pub fn judged(&self) -> Judgement {
+        let mut all = Judgement::default();
+        for o in &self.outcomes {
+            all.add(&o.judged);
+        }
+        all
+    }
+
+    /// What was measured in all.
+    pub fn measures(&self) -> Measures {
+        let mut all = Measures::default();
+        for o in &self.outcomes {
+            all.add(&o.measures);
+        }
+        all
+    }
+
+    /// The three promises as rates.
+    pub fn bounds(&self) -> [Bound; 3] {
+        let j = self.judged();
+        let bound = |what, found: usize, of: usize, unit| Bound { what, found, of, unit, upper: upper_95(found, of) };
+        [
+            bound("lost", j.lost.len(), j.calls, "calls"),
+            bound("doubled", j.doubled.len(), j.attempts, "attempts"),
+            bound("unexpected", j.unexpected.len(), j.texts, "texts"),
+        ]
+    }
+
+    /// The one command that plays this again.
+    pub fn again(&self, o: &Outcome) -> String {
+        match self.suite {
+            "sandbox" => format!("dispatchctl test-reliability --seed {} --scenario {}", self.seed, o.file),
+            _ => self.repeat.clone(),
+        }
+    }
+
+    /// See the module.
+    pub fn json(&self) -> Value {
+        let j = self.judged();
+        let held = self.outcomes.iter().filter(|o| o.held()).count();
+        let bounds = self.bounds().map(
+            |b| json!({ "what": b.what, "found": b.found, "of": b.of, "unit": b.unit, "upper95": rounded(b.upper) }),
+        );
+        json!({
+            "suite": self.suite,
+            "verdict": verdict(self.held()),
+            "version": env!("CARGO_PKG_VERSION"),
+            "mode": self.mode,
+            "startedAt": self.started_at,
+            "tookMs": self.took_ms,
+            "seed": self.seed,
+            "repeat": self.repeat,
+            "counts": {
+                "scenarios": self.outcomes.len(), "held": held, "broken": self.outcomes.len() - held, "calls": j.calls,
+                "attempts": j.attempts, "texts": j.texts, "lost": j.lost.len(), "doubled": j.doubled.len(),
+                "unexpected": j.unexpected.len(), "unknown": j.unknown, "foundOut": j.found_out,
+                "restarts": self.measures().recovery.len(),
+            },
+            "bounds": bounds,
+            "measures": self.measures().json(),
+            "scenarios": self.outcomes.iter().map(|o| scenario(o, &self.again(o))).collect::<Vec<_>>(),
+            "notes": self.notes,
+            "baseline": self.baseline,
+        })
+    }
+
+    /// The same for a build server.
+    pub fn junit(&self) -> String {
+        let broken = self.outcomes.iter().filter(|o| !o.held()).count();
+        let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+        out.push_str(&format!(
+            "<testsuites name=\"dispatchctl\" tests=\"{0}\" failures=\"{broken}\" time=\"{1:.3}\">\n<testsuite name=\"{2}\" tests=\"{0}\" failures=\"{broken}\" errors=\"0\" time=\"{1:.3}\" timestamp=\"{3}\">\n",
+            self.outcomes.len(), seconds(self.took_ms), xml(self.suite), self.started_at,
+        ));
+        out.push_str(&format!("<properties><property name=\"seed\" value=\"{}\"/></properties>\n", self.seed));
+        for o in &self.outcomes {
+            out.push_str(&format!(
+                "<testcase classname=\"reliability.{}\" name=\"{}\" time=\"{:.3}\">",
+                xml(self.suite),
+                xml(&o.name),
+                seconds(o.took_ms)
+            ));
+            let wrong = o.broken();
+            if let Some(first) = wrong.first() {
+                out.push_str(&format!("\n<failure message=\"{}\">{}</failure>\n", xml(first), xml(&wrong.join("\n"))));
+                if !o.log_tail.is_empty() {
+                    out.push_str(&format!("<system-err>{}</system-err>\n", xml(&o.log_tail.join("\n"))));
+                }
+            }
+            out.push_str("</testcase>\n");
+        }
+        out.push_str("</testsuite>\n</testsuites>\n");
+        out
+    }
+}
+
+/// One word.
+pub fn verdict(held: bool) -> &'static str {
+    if held { "held" } else { "broken" }
+}
+
+fn rounded(x: f64) -> f64 {
+    (x * 1e6).round() / 1e6
+}
+
+fn seconds(ms: i64) -> f64 {
+    f64::from(i32::try_from(ms).unwrap_or(i32::MAX)) / 1_000.0
+}
+
+fn scenario(o: &Outcome, repeat: &str) -> Value {
+    let checks: Vec<Value> =
+        o.checks.iter().map(|c| json!({ "what": c.what, "held": c.held, "seen": c.seen })).collect();
+    json!({
+        "name": o.name, "title": o.title, "fault": o.fault, "verdict": verdict(o.held()), "tookMs": o.took_ms,
+        "time": o.time, "checks": checks, "judged": o.judged.json(), "measures": o.measures.json(),
+        "logTail": o.log_tail, "repeat": repeat,
+    })
+}
+
+/// Text in XML: what XML 1.0 cannot hold at all becomes a question mark.
+fn xml(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\n' | '\t' => out.push(c),
+            c if c.is_control() || c == '\u{fffe}' || c == '\u{ffff}' => out.push('?'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A figure that grew by this factor, and by more than [`SLACK_MS`], is slower.
+const FACTOR: f64 = 1.5;
+/// Less than this is the machine's own noise, in milliseconds.
+const SLACK_MS: f64 = 50.0;
+
+/// Compares this run with the document of an earlier one.
+///
+/// # Errors
+/// The document is none of ours.
+pub fn compare(earlier: &Value, now: &Value) -> Result<Value, String> {
+    if list(earlier, "scenarios").is_empty() || earlier.get("measures").is_none() {
+        return Err("it is no report of test-reliability (-o json)".into());
+    }
+    let of = |doc: &Value, name: &str| {
+        let all = list(doc, "scenarios");
+        all.iter().find(|s| text(s, "name") == name).map(|s| text(s, "verdict").to_owned())
+    };
+    let names = |doc: &Value| list(doc, "scenarios").iter().map(|s| text(s, "name").to_owned()).collect::<Vec<_>>();
+    let pick = |was: &str, is: &str| {
+        let fits = |n: &String| of(earlier, n).as_deref() == Some(was) && of(now, n).as_deref() == Some(is);
+        names(now).into_iter().filter(fits).collect::<Vec<_>>()
+    };
+    let mut slower = Vec::new();
+    let mut faster = Vec::new();
+    for figure in ["sendToAcceptedMs", "sendToDeliveredMs", "followUpLateMs", "recoveryMs"] {
+        for share in ["p50", "p95"] {
+            let value = |doc: &Value| {
+                doc.get("measures").and_then(|m| m.get(figure)).and_then(|m| m.get(share)).and_then(Value::as_f64)
+            };
+            let (Some(was), Some(is)) = (value(earlier), value(now)) else { continue };
+            let told = json!({ "what": figure, "share": share, "was": was, "is": is });
+            if is > was * FACTOR && is - was > SLACK_MS {
+                slower.push(told);
+            } else if was > is * FACTOR && was - is > SLACK_MS {
+                faster.push(told);
+            }
+        }
+    }
+    Ok(json!({
+        "at": earlier.get("startedAt"), "version": earlier.get("version"),
+        "broken": pick("held", "broken"), "mended": pick("broken", "held"),
+        "new": names(now).into_iter().filter(|n| of(earlier, n).is_none()).collect::<Vec<_>>(),
+        "missing": names(earlier).into_iter().filter(|n| of(now, n).is_none()).collect::<Vec<_>>(),
+        "slower": slower, "faster": faster,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::outcome::Check;
+    use super::*;
+
+    fn report(held: bool) -> Report {
+        let mut o = Outcome {
+            name: "a-b".into(),
+            file: "a-b".into(),
+            title: "A < B & \"C\"".into(),
+            fault: "none".into(),
+            checks: vec![Check::of("x < y", held, "\u{1b}[31mno & <never>")],
+            judged: Judgement { calls: 100, attempts: 200, texts: 200, ..Judgement::default() },
+            measures: Measures { accepted: vec![5, 7], late: vec![3], ..Measures::default() },
+            took_ms: 1_234,
+            time: "policy",
+            log_tail: vec!["last <words>".into()],
+        };
+        if held {
+            o.log_tail.clear();
+        }
+        Report {
+            suite: "sandbox",
+            mode: "test",
+            started_at: Timestamp::from_millis(1_795_313_040_000),
+            took_ms: 2_000,
+            seed: 7,
+            repeat: "dispatchctl test-reliability --seed 7".into(),
+            outcomes: vec![o],
+            notes: Vec::new(),
+            baseline: None,
+        }
+    }
+
+    #[test]
+    fn the_documents_say_what_held_and_what_did_not() {
+        let good = report(true).json();
+        assert_eq!((text(&good, "verdict"), &good["counts"]["broken"]), ("held", &json!(0)));
+        assert_eq!(
+            good["bounds"][0],
+            json!({ "what": "lost", "found": 0, "of": 100, "unit": "calls", "upper95": 0.029513 })
+        );
+        let bad = report(false);
+        assert_eq!((text(&bad.json(), "verdict"), bad.held()), ("broken", false));
+        assert_eq!(bad.json()["scenarios"][0]["repeat"], "dispatchctl test-reliability --seed 7 --scenario a-b");
+        let nothing = Report { outcomes: Vec::new(), ..report(true) };
+        assert!(!nothing.held(), "a run of nothing proves nothing");
+    }
+
+    #[test]
+    fn junit_is_well_formed_whatever_was_seen() {
+        let xml = report(false).junit();
+        assert!(
+            xml.contains("failures=\"1\"")
+                && xml.contains("<failure message=\"x &lt; y; seen: ?[31mno &amp; &lt;never&gt;\">")
+        );
+        assert!(xml.contains("last &lt;words&gt;"), "{xml}");
+        // Every tag that is opened is closed, and nothing steers a terminal.
+        for tag in ["testsuites", "testsuite", "testcase", "failure", "system-err"] {
+            let opened = xml.matches(&format!("<{tag} ")).count() + xml.matches(&format!("<{tag}>")).count();
+            assert_eq!(opened, xml.matches(&format!("</{tag}>")).count(), "{tag}: {xml}");
+        }
+        assert!(!xml.contains('\u{1b}'));
+        let xml = report(true).junit();
+        assert!(xml.contains("failures=\"0\"") && !xml.contains("<failure"), "{xml}");
+    }
+
+    #[test]
+    fn a_comparison_names_what_broke_and_what_became_slower() {
+        let mut earlier = report(true).json();
+        let now = report(false).json();
+        earlier["measures"]["followUpLateMs"]["p50"] = json!(400);
+        let found = compare(&earlier, &now).expect("a comparison");
+        assert_eq!((&found["broken"], &found["mended"]), (&json!(["a-b"]), &json!([])));
+        assert_eq!(found["faster"][0]["what"], "followUpLateMs");
+        let found = compare(&now, &earlier).expect("a comparison");
+        assert_eq!((&found["mended"], &found["slower"][0]["is"]), (&json!(["a-b"]), &json!(400.0)));
+        assert!(compare(&json!({ "mode": "test" }), &now).is_err());
+    }
+}

@@ -1,0 +1,467 @@
+//! Plays a scenario: one action after the other, then what is expected, then the judge.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::domain::Timestamp;
+
+use super::check::{judge, list, text, texts};
+use super::expect::{self, Seen, fits};
+use super::outcome::{Check, Measures, Outcome, time};
+use super::scenario::{Action, Condition, Dispatch, Scenario, StoreTrouble};
+use super::world::{Ground, LOOK_EVERY, World};
+
+/// The longest that attempts may take to come to rest after the last action.
+const REST_MAX: Duration = Duration::from_secs(15);
+/// A step that is due within this time is waited for where everything is to come to rest.
+const STEP_SOON: Duration = Duration::from_secs(60);
+/// The byte of a SQLite file at which its `user_version` begins.
+const VERSION_AT: usize = 60;
+
+/// Plays one scenario. What goes wrong on the way is a check that did not hold; nothing is left behind.
+pub async fn play(scenario: &Scenario, ground: Arc<Ground>, place: &str) -> Outcome {
+    let clock = crate::clock::SystemClock::new();
+    let mut outcome = Outcome {
+        name: scenario.name.clone(),
+        file: scenario.by.clone(),
+        title: scenario.title.clone(),
+        fault: scenario.fault.clone(),
+        checks: Vec::new(),
+        judged: super::check::Judgement::default(),
+        measures: Measures::default(),
+        took_ms: 0,
+        time: "policy",
+        log_tail: Vec::new(),
+    };
+    match tokio::time::timeout(scenario.timeout, World::open(scenario, ground, place)).await {
+        Ok(Ok(mut world)) => {
+            let played = tokio::time::timeout(scenario.timeout, through(scenario, &mut world, &mut outcome)).await;
+            if played.is_err() {
+                let what = format!("the scenario ends within {} s", scenario.timeout.as_secs());
+                outcome.checks.push(Check::of(what, false, ""));
+            }
+            if !outcome.held() {
+                let log = world.log();
+                outcome.log_tail = log.lines().rev().take(20).map(str::to_owned).collect();
+                outcome.log_tail.reverse();
+            }
+            if world.clock_moved {
+                outcome.time = "policy and clock";
+            }
+            world.close().await;
+        }
+        Ok(Err(e)) => outcome.checks.push(Check::of("the scenario can begin", false, e)),
+        Err(_) => outcome.checks.push(Check::of("the scenario can begin", false, "nothing answered in time")),
+    }
+    outcome.took_ms = i64::try_from(crate::clock::Clock::boot(&clock).as_millis()).unwrap_or(0);
+    outcome
+}
+
+async fn through(scenario: &Scenario, world: &mut World, outcome: &mut Outcome) {
+    let mut backup = None;
+    for step in &scenario.when {
+        if let Err(e) = act(&step.action, world, &mut backup).await {
+            let what = format!("{}:{}: {}", scenario.file, step.line, name_of(&step.action));
+            outcome.checks.push(Check::of(what, false, e));
+            break;
+        }
+    }
+    if outcome.checks.is_empty() {
+        world.answers().await;
+    }
+    match look(scenario, world).await {
+        Ok(seen) => {
+            // What was not played to its end is judged, and not held to its expectations.
+            if outcome.checks.is_empty() {
+                outcome.checks.extend(expect::all(&scenario.then, &seen, world).await);
+            }
+            outcome.judged = judge(&seen.ledger, &seen.stories, world.accepted.iter().map(String::as_str));
+            outcome.measures = if world.clock_moved {
+                Measures { recovery: world.recovery_ms.clone(), ..Measures::default() }
+            } else {
+                Measures::of(&seen.ledger, &seen.stories, &world.downtimes(), &world.recovery_ms)
+            };
+        }
+        Err(e) => outcome.checks.push(Check::of("the ledger and the store can be read in the end", false, e)),
+    }
+}
+
+/// Waits until nothing is under way, then reads the store and the ledger.
+async fn look(scenario: &Scenario, world: &mut World) -> Result<Seen, String> {
+    let deadline = world.now().plus(REST_MAX);
+    loop {
+        let before = texts(&world.ledger().await?).count();
+        let stories = world.stories().await?;
+        let under_way = under_way(&stories);
+        let rests = under_way == 0 || scenario.then.restless || !world.engine_runs();
+        if rests {
+            let ledger = world.ledger().await?;
+            // A text that left between the two looks is in one of them alone: both again.
+            if texts(&ledger).count() == before {
+                return Ok(Seen { ledger, stories, overview: world.overview().await? });
+            }
+        }
+        if world.now() > deadline {
+            return Err(format!("{under_way} attempts are still under way after {} s", REST_MAX.as_secs()));
+        }
+        world.pause(LOOK_EVERY).await;
+    }
+}
+
+fn under_way(stories: &[Value]) -> usize {
+    let waits = |a: &&Value| matches!(text(a, "attemptState"), "scheduled" | "sending" | "retrying");
+    stories.iter().flat_map(|s| list(s, "attempts")).filter(waits).count()
+}
+
+/// In a few words, for whoever reads what failed.
+fn name_of(action: &Action) -> String {
+    match action {
+        Action::Dispatch(d) => format!("dispatch {}", d.call),
+        Action::Wait(c, within) => format!("{} within {:.1} s", condition_name(c), within.as_secs_f64()),
+        Action::Pause(_) => "pause".into(),
+        Action::Until { call, .. } => format!("until a time of {call}"),
+        Action::Reply { body, .. } => format!("reply {body:?}"),
+        Action::Signal(s) => format!("{s:?} the engine").to_lowercase(),
+        Action::Start => "start the engine".into(),
+        Action::Run { args, .. } => format!("run `{}`", args.join(" ")),
+        Action::End { name, .. } => format!("end of {name}"),
+        Action::Faults(_) => "arm faults".into(),
+        Action::ClearFaults => "clear faults".into(),
+        Action::Forge { path, .. } => format!("forge {path}"),
+        Action::Request { method, path, .. } => format!("{method} {path}"),
+        Action::Clock(ms) => format!("set the clock apart by {ms} ms"),
+        Action::KillAt(point) => format!("kill at {point}"),
+        Action::Store(_) => "change the store's file".into(),
+    }
+}
+
+fn condition_name(c: &Condition) -> String {
+    match c {
+        Condition::Attempt { call, attempt, states } => {
+            format!("attempt {attempt} of {call} is {}", states.join(" or "))
+        }
+        Condition::AllAttempts { calls, states } => {
+            format!("every attempt of {calls} calls is {}", states.join(" or "))
+        }
+        Condition::Status { call, status } => format!("{call} is {status}"),
+        Condition::Log { call, kind, times } => format!("{call} has {times} × {kind} in its log"),
+        Condition::Creates(n) => format!("{n} messages were asked for"),
+        Condition::Texts(n) => format!("{n} texts were accepted"),
+        Condition::Says { words, .. } => format!("{words:?} is said"),
+        Condition::Alert(key) => format!("an alert {key} is open"),
+        Condition::NoAlert(key) => format!("no alert {key} is open"),
+        Condition::Callback { status, times } => format!("{times} × callback {status} answered"),
+        Condition::Ended => "the engine has ended".into(),
+        Condition::Rest => "everything comes to rest".into(),
+    }
+}
+
+async fn act(action: &Action, world: &mut World, backup: &mut Option<Vec<u8>>) -> Result<(), String> {
+    match action {
+        Action::Dispatch(d) => dispatch(d, world).await,
+        Action::Wait(condition, within) => wait(condition, *within, world).await,
+        Action::Pause(d) => {
+            world.pause(*d).await;
+            Ok(())
+        }
+        Action::Until { call, after } => {
+            let story = world.story(call).await?.ok_or_else(|| format!("there is no call {call}"))?;
+            let accepted = time(&story, "acceptedAt").ok_or("the call has no time")?;
+            world.until(accepted.plus(*after)).await;
+            Ok(())
+        }
+        Action::Reply { from, body, again, answer, if_possible } => {
+            let body = match filled(body, world).await {
+                Ok(body) => body,
+                // Nobody answers a text that was never made.
+                Err(_) if *if_possible => return Ok(()),
+                Err(e) => return Err(e),
+            };
+            let status = world.reply(from, &body, *again).await?;
+            same("the webhook's answer", answer.as_ref(), &status)
+        }
+        Action::Signal(signal) => world.signal(*signal).await,
+        Action::Start => world.start().await,
+        Action::Run { args: given, exit, says, beside } => {
+            let mut args = Vec::new();
+            for arg in given {
+                args.push(filled(arg, world).await?);
+            }
+            match beside {
+                Some(name) => world.run_beside(name, &args),
+                None => {
+                    let (code, out, err) = world.run(&args).await?;
+                    ended(code, &format!("{out}{err}"), *exit, says)
+                }
+            }
+        }
+        Action::End { name, exit, says } => {
+            let mut process = world.beside.remove(name).ok_or_else(|| format!("nothing named {name} was started"))?;
+            let code = world.end_of(&mut process, name).await?;
+            ended(code, &format!("{}{}", process.stdout(), process.stderr()), *exit, says)
+        }
+        Action::Faults(faults) => {
+            for fault in faults.clone() {
+                world.sandbox()?.add_fault(fault).map_err(|e| e.to_string())?;
+            }
+            Ok(())
+        }
+        Action::ClearFaults => {
+            world.sandbox()?.clear_faults();
+            Ok(())
+        }
+        Action::Forge { .. } => forge(action, world).await,
+        Action::Request { method, path, body, kind, answers } => {
+            let path = filled(path, world).await?;
+            let (status, said) = world.ask(method, &path, kind, body.clone()).await?;
+            if answers.is_empty() || answers.contains(&i64::from(status)) {
+                Ok(())
+            } else {
+                Err(format!("it answered {status}: {}", said.chars().take(300).collect::<String>()))
+            }
+        }
+        Action::Clock(ms) => {
+            world.clock_moved = true;
+            world.drill(json!({ "clockOffsetMs": ms })).await
+        }
+        Action::KillAt(point) => {
+            world.kill_at(point);
+            Ok(())
+        }
+        Action::Store(trouble) => store(*trouble, world, backup),
+    }
+}
+
+fn same<T: PartialEq + std::fmt::Display>(what: &str, wanted: Option<&T>, found: &T) -> Result<(), String> {
+    match wanted {
+        Some(wanted) if wanted != found => Err(format!("{what} is {found}, not {wanted}")),
+        _ => Ok(()),
+    }
+}
+
+fn ended(code: i32, said: &str, exit: Option<i32>, says: &[String]) -> Result<(), String> {
+    let shown = || said.chars().take(600).collect::<String>();
+    if exit.is_some_and(|e| e != code) {
+        return Err(format!("it ended with exit {code}: {}", shown()));
+    }
+    match says.iter().find(|w| !said.contains(w.as_str())) {
+        Some(words) => Err(format!("it does not say {words:?}: {}", shown())),
+        None => Ok(()),
+    }
+}
+
+/// A call as the API takes it.
+pub(super) fn body(call: &str, level: &str, data: &[(String, String)]) -> Value {
+    let mut inner = json!({ "callerPhone": "+19495550150", "issueSummary": "Burst pipe", "address": "12 Oak St",
+        "callerName": "Kim Doe", "emergencyLevel": level });
+    for (name, value) in data {
+        if let Some(map) = inner.as_object_mut() {
+            map.insert(name.clone(), Value::from(value.as_str()));
+        }
+    }
+    json!({ "callId": call, "callData": inner })
+}
+
+async fn dispatch(d: &Dispatch, world: &mut World) -> Result<(), String> {
+    let name = |n: usize| if d.times == 1 { d.call.clone() } else { format!("{}{n}", d.call) };
+    let bodies: Vec<Value> = (1..=d.times).map(|n| body(&name(n), &d.level, &d.data)).collect();
+    if d.beside {
+        world.post_beside(bodies, d.clients);
+        return Ok(());
+    }
+    let fine = |status: u16| {
+        if d.answers.is_empty() { matches!(status, 201 | 202) } else { d.answers.contains(&i64::from(status)) }
+    };
+    if d.clients > 1 {
+        world.post_beside(bodies, d.clients);
+        let answers = world.answers().await;
+        return match answers.iter().find(|(_, status)| !status.is_some_and(fine)) {
+            Some((id, status)) => Err(format!("{id} was answered {status:?}")),
+            None => Ok(()),
+        };
+    }
+    for body in bodies {
+        let status = world.post_call(&body).await?;
+        if !fine(status) {
+            return Err(format!("{} was answered {status}", text(&body, "callId")));
+        }
+    }
+    Ok(())
+}
+
+async fn wait(condition: &Condition, within: Duration, world: &mut World) -> Result<(), String> {
+    let deadline = world.now().plus(within);
+    loop {
+        let seen = match is_so(condition, world).await {
+            Ok(None) => return Ok(()),
+            Ok(Some(seen)) => seen,
+            Err(e) => e,
+        };
+        if matches!(condition, Condition::Attempt { .. } | Condition::Status { .. } | Condition::Log { .. })
+            && let Some(engine) = world.engine.as_mut()
+            && let Some(code) = engine.ended()
+        {
+            let words = engine.last_words();
+            return Err(format!("the engine has ended with exit {code}: {words}"));
+        }
+        if world.now() > deadline {
+            return Err(seen);
+        }
+        // Asking for alerts is a process of its own.
+        let every = if matches!(condition, Condition::Alert(_) | Condition::NoAlert(_)) { 5 } else { 1 };
+        world.pause(LOOK_EVERY * every).await;
+    }
+}
+
+/// `None` where it is so; else what is seen.
+async fn is_so(condition: &Condition, world: &mut World) -> Result<Option<String>, String> {
+    let told = |so: bool, seen: String| Ok((!so).then_some(seen));
+    match condition {
+        Condition::Attempt { call, attempt, states } => {
+            let Some(story) = world.story(call).await? else { return Ok(Some(format!("there is no call {call}"))) };
+            let all: Vec<&str> = list(&story, "attempts").iter().map(|a| text(a, "attemptState")).collect();
+            let state = attempt.checked_sub(1).and_then(|i| all.get(i)).copied().unwrap_or("not there");
+            told(states.iter().any(|s| s == state), format!("attempt {attempt} is {state}; attempts: {all:?}"))
+        }
+        Condition::AllAttempts { calls, states } => {
+            let stories = world.stories().await?;
+            let of = |s: &Value| text(s, "attemptState").to_owned();
+            let all: Vec<String> = stories.iter().flat_map(|s| list(s, "attempts")).map(of).collect();
+            let so = stories.len() == *calls && !all.is_empty() && all.iter().all(|s| states.contains(s));
+            told(so, format!("{} calls, attempts {all:?}", stories.len()))
+        }
+        Condition::Status { call, status } => {
+            let Some(story) = world.story(call).await? else { return Ok(Some(format!("there is no call {call}"))) };
+            told(text(&story, "status") == status, format!("it is {}", text(&story, "status")))
+        }
+        Condition::Log { call, kind, times } => {
+            let Some(story) = world.story(call).await? else { return Ok(Some(format!("there is no call {call}"))) };
+            let n = list(&story, "log").iter().filter(|e| text(e, "kind") == kind).count();
+            told(n >= *times, format!("{n} of them"))
+        }
+        Condition::Creates(n) => {
+            let ledger = world.ledger().await?;
+            let found = expect::creates(&ledger);
+            told(found >= *n, format!("{found} were"))
+        }
+        Condition::Texts(n) => {
+            let found = texts(&world.ledger().await?).count();
+            told(found >= *n, format!("{found} were"))
+        }
+        Condition::Says { who, words } => {
+            let log = match who {
+                Some(name) => {
+                    let process = world.beside.get(name).ok_or_else(|| format!("nothing named {name} was started"))?;
+                    format!("{}{}", process.stdout(), process.stderr())
+                }
+                None => world.log(),
+            };
+            told(log.contains(words.as_str()), "it is not said".into())
+        }
+        Condition::Alert(pattern) => {
+            let keys = alert_keys(&world.overview().await?);
+            told(keys.iter().any(|k| fits(pattern, k)), format!("open alerts: {keys:?}"))
+        }
+        Condition::NoAlert(pattern) => {
+            let keys = alert_keys(&world.overview().await?);
+            told(!keys.iter().any(|k| fits(pattern, k)), format!("open alerts: {keys:?}"))
+        }
+        Condition::Callback { status, times } => {
+            let ledger = world.ledger().await?;
+            let answered =
+                |c: &&Value| text(c, "status") == status && c.get("httpStatus").is_some_and(Value::is_number);
+            let n = list(&ledger, "callbacks").iter().filter(answered).count();
+            told(n >= *times, format!("{n} were"))
+        }
+        Condition::Rest => {
+            let (stories, ledger) = (world.stories().await?, world.ledger().await?);
+            let soon = world.now().plus(STEP_SOON);
+            let due = |s: &&Value| time(s, "nextFollowUpAt").is_some_and(|at| at < soon);
+            let waits = under_way(&stories) + stories.iter().filter(due).count();
+            let hidden = expect::not_found_out(&ledger, &stories);
+            told(waits == 0 && hidden.is_empty(), format!("{waits} under way, not found out: {}", hidden.join(", ")))
+        }
+        Condition::Ended => {
+            let engine = world.engine.as_mut();
+            if engine.is_none_or(|e| e.ended().is_none()) {
+                return Ok(Some("it runs".into()));
+            }
+            world.engine_end(Duration::ZERO).await?;
+            Ok(None)
+        }
+    }
+}
+
+pub(super) fn alert_keys(overview: &Value) -> Vec<String> {
+    list(overview, "alerts").iter().map(|a| text(a, "key").to_owned()).collect()
+}
+
+async fn forge(action: &Action, world: &mut World) -> Result<(), String> {
+    let Action::Forge { path, form, signed, signature, answer } = action else { return Ok(()) };
+    let mut filled_form = serde_json::Map::new();
+    for (name, value) in form {
+        filled_form.insert(name.clone(), Value::from(filled(value, world).await?));
+    }
+    let path = filled(path, world).await?;
+    let url = world.url(&path);
+    let ask = json!({ "url": url, "form": filled_form, "sign": signed, "signature": signature });
+    let said = world.control("POST", "forge", &ask).await?;
+    same("its answer", answer.as_ref(), &said.get("httpStatus").and_then(Value::as_i64).unwrap_or(0))
+}
+
+/// Puts an attempt's id, SID or reference into a text: `{attempt c1 1}`, `{sid c1 1}`, `{reference c1 1}`.
+async fn filled(text_in: &str, world: &mut World) -> Result<String, String> {
+    let mut out = String::new();
+    let mut rest = text_in;
+    while let Some((before, after)) = rest.split_once('{') {
+        let Some((name, tail)) = after.split_once('}') else { break };
+        out.push_str(before);
+        let words: Vec<&str> = name.split(' ').collect();
+        let [what, call, number] = words.as_slice() else {
+            // The sandbox fills in its own.
+            out.push_str(&format!("{{{name}}}"));
+            rest = tail;
+            continue;
+        };
+        let key = match *what {
+            "attempt" => "attemptId",
+            "sid" => "sid",
+            "reference" => "reference",
+            _ => return Err(format!("{{{name}}} is not understood: attempt, sid or reference, a call and a number")),
+        };
+        let story = world.story(call).await?.ok_or_else(|| format!("there is no call {call}"))?;
+        let index = number.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+        let found = index.and_then(|i| list(&story, "attempts").get(i)).map(|a| text(a, key).to_owned());
+        out.push_str(&found.ok_or_else(|| format!("{call} has no attempt {number}"))?);
+        rest = tail;
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+fn store(trouble: StoreTrouble, world: &mut World, backup: &mut Option<Vec<u8>>) -> Result<(), String> {
+    if world.engine_runs() {
+        return Err("the store's file is changed only while no engine runs".into());
+    }
+    let path = world.store_path();
+    let failed = |e: std::io::Error| format!("{}: {e}", path.display());
+    let mut bytes = std::fs::read(&path).map_err(failed)?;
+    let (at, with): (usize, &[u8]) = match trouble {
+        StoreTrouble::Newer => (VERSION_AT, &[0, 0, 3, 231]),
+        StoreTrouble::Damaged => (0, &[0x5a; 512]),
+        StoreTrouble::Restored => {
+            let whole = backup.take().ok_or("it was not changed before")?;
+            return std::fs::write(&path, whole).map_err(failed);
+        }
+    };
+    *backup = Some(bytes.clone());
+    bytes.get_mut(at..at + with.len()).ok_or("the store's file is too short")?.copy_from_slice(with);
+    std::fs::write(&path, bytes).map_err(failed)
+}
+
+/// When the engine last began to work, for expectations about times.
+pub(super) fn since(world: &World, thaw: bool) -> Option<Timestamp> {
+    if thaw { world.thawed_at } else { world.ready_at }
+}

@@ -1,0 +1,264 @@
+//! What a scenario says: what is given, what happens when, and what must be true then.
+//!
+//! A file has one `title`, the `fault` that it plays (its row in the report), and three parts. `[given]`: `config` (as in
+//! `dispatchctl.toml`, laid over the drill's own settings), `people` who reply by themselves, `faults` that are armed from
+//! the start. `[[when]]`: one action after the other. `[then]`: what is expected. Besides, every scenario ends in the judge
+//! ([`super::check`]): nothing lost, nothing doubled, nothing unexpected.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::sandbox::{Fault, Reply};
+
+use super::reader::Node;
+
+/// A scenario, read and checked.
+#[derive(Clone)]
+pub struct Scenario {
+    /// The file's stem.
+    pub name: String,
+    /// The file, for messages.
+    pub(super) file: String,
+    /// By which it is found again: its name where it is compiled in, else its file.
+    pub(super) by: String,
+    /// What it shows, in one sentence.
+    pub title: String,
+    /// What goes wrong in it: its row in the report.
+    pub fault: String,
+    /// It takes long and is started first.
+    pub slow: bool,
+    /// The longest that it may take in all.
+    pub timeout: Duration,
+    /// See [`Given`].
+    pub(super) given: Given,
+    /// One after the other.
+    pub(super) when: Vec<Step>,
+    /// See [`Then`].
+    pub(super) then: Then,
+}
+
+impl std::fmt::Debug for Scenario {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scenario").field("name", &self.name).field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+/// Before anything happens.
+#[derive(Clone, Default)]
+pub(super) struct Given {
+    /// Keys of `dispatchctl.toml`, laid over the drill's own.
+    pub(super) config: BTreeMap<String, Node>,
+    /// Between two statuses of a message.
+    pub(super) pace: Duration,
+    /// More of the engine's environment.
+    pub(super) env: Vec<(String, String)>,
+    /// A fixed place for the engine's listener; a free port otherwise.
+    pub(super) listen: Option<SocketAddr>,
+    /// Whether an engine runs from the start.
+    pub(super) engine: bool,
+    /// Who replies by themselves.
+    pub(super) people: Vec<(String, Vec<Reply>)>,
+    /// Armed from the start.
+    pub(super) faults: Vec<Fault>,
+    /// Contacts and their numbers.
+    pub(super) phones: BTreeMap<String, String>,
+}
+
+/// One thing that happens.
+#[derive(Clone)]
+pub(super) struct Step {
+    pub(super) line: usize,
+    pub(super) action: Action,
+}
+
+/// What happens.
+#[derive(Clone)]
+pub(super) enum Action {
+    /// A call is handed to the engine by its API.
+    Dispatch(Dispatch),
+    /// Until something is so.
+    Wait(Condition, Duration),
+    /// Nothing, for so long.
+    Pause(Duration),
+    /// Until so long after a call was accepted.
+    Until { call: String, after: Duration },
+    /// Somebody texts.
+    Reply { from: String, body: String, again: bool, answer: Option<i64>, if_possible: bool },
+    /// A signal to the engine.
+    Signal(Signal),
+    /// The engine is started, and answers.
+    Start,
+    /// A command of the program beside the engine.
+    Run { args: Vec<String>, exit: Option<i32>, says: Vec<String>, beside: Option<String> },
+    /// A command that was started beside ends.
+    End { name: String, exit: Option<i32>, says: Vec<String> },
+    /// Things go wrong from now on.
+    Faults(Vec<Fault>),
+    /// And no more.
+    ClearFaults,
+    /// A callback that the provider did not make, or not now.
+    Forge { path: String, form: Vec<(String, String)>, signed: bool, signature: Option<String>, answer: Option<i64> },
+    /// A request to the engine.
+    Request { method: String, path: String, body: Option<String>, kind: String, answers: Vec<i64> },
+    /// The engine's clocks are set apart from the machine's by so much, in milliseconds.
+    Clock(i64),
+    /// The next engine dies at this point (`name` or `name:nth`).
+    KillAt(String),
+    /// Something happens to the store's file while no engine runs.
+    Store(StoreTrouble),
+}
+
+/// What the engine is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signal {
+    /// SIGKILL.
+    Kill,
+    /// SIGTERM, and its end is waited for.
+    Stop,
+    /// SIGSTOP.
+    Freeze,
+    /// SIGCONT.
+    Thaw,
+    /// SIGHUP.
+    Reload,
+}
+
+/// What is done to the store's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StoreTrouble {
+    /// It says that a newer program made it.
+    Newer,
+    /// Its first page is overwritten.
+    Damaged,
+    /// It is put back as it was before.
+    Restored,
+}
+
+/// A call, or many.
+#[derive(Debug, Clone)]
+pub(super) struct Dispatch {
+    pub(super) call: String,
+    pub(super) level: String,
+    pub(super) data: Vec<(String, String)>,
+    /// HTTP statuses that are fine; empty: 201 or 202.
+    pub(super) answers: Vec<i64>,
+    /// Without waiting for the answer.
+    pub(super) beside: bool,
+    /// How many: `c` becomes `c1`, `c2`...; 1: `c` itself.
+    pub(super) times: usize,
+    /// At once by so many clients.
+    pub(super) clients: usize,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone)]
+pub(super) enum Condition {
+    /// An attempt of a call is in one of these states.
+    Attempt { call: String, attempt: usize, states: Vec<String> },
+    /// Every attempt of every call is in one of these states, and there are so many calls.
+    AllAttempts { calls: usize, states: Vec<String> },
+    /// A call has this status.
+    Status { call: String, status: String },
+    /// A call's log has this many entries of a kind.
+    Log { call: String, kind: String, times: usize },
+    /// The provider was asked to create so many messages, refused ones too.
+    Creates(u64),
+    /// The provider has accepted so many texts.
+    Texts(usize),
+    /// The engine, or what was started beside, says this.
+    Says { who: Option<String>, words: String },
+    /// An alert whose key fits is open.
+    Alert(String),
+    /// No alert whose key fits is open.
+    NoAlert(String),
+    /// A callback of this status was answered.
+    Callback { status: String, times: usize },
+    /// The engine has ended.
+    Ended,
+    /// Nothing is under way, and what is unknown is not with the provider either.
+    Rest,
+}
+
+/// What is expected. What is absent is not looked at.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Then {
+    /// Texts by contact, made through the API.
+    pub(super) texts: Vec<(String, u64)>,
+    /// Who was texted, in order.
+    pub(super) order: Option<Vec<String>>,
+    /// Texts that answered a reply at once (TwiML), by contact.
+    pub(super) answers: Vec<(String, u64)>,
+    /// Requests to create a message.
+    pub(super) creates: Option<u64>,
+    /// The open alerts: each fits one of these patterns, and each pattern fits one.
+    pub(super) alerts: Option<Vec<String>>,
+    /// Words in the engine's log, and words that must not be there.
+    pub(super) says: Vec<String>,
+    pub(super) never_says: Vec<String>,
+    /// By id.
+    pub(super) calls: Vec<(String, CallThen)>,
+    /// How many calls the store has.
+    pub(super) call_count: Option<usize>,
+    /// How many attempts stay unknown.
+    pub(super) unknown: Option<usize>,
+    /// See [`TimeThen`].
+    pub(super) times: Vec<TimeThen>,
+    /// Figures of `/health`.
+    pub(super) health: Vec<(String, u64)>,
+    /// See [`RowThen`].
+    pub(super) airtable: Vec<RowThen>,
+    /// No outcome is unknown whose message the provider has.
+    pub(super) found_out: bool,
+    /// The attempts need not have come to rest.
+    pub(super) restless: bool,
+}
+
+/// What is expected of one call.
+#[derive(Debug, Clone, Default)]
+pub(super) struct CallThen {
+    pub(super) status: Option<String>,
+    pub(super) holder: Option<String>,
+    pub(super) round: Option<i64>,
+    /// One a attempt: states that are fine, separated by `|`.
+    pub(super) attempts: Option<Vec<String>>,
+    pub(super) contacts: Option<Vec<String>>,
+    pub(super) kinds: Option<Vec<String>>,
+    /// Error codes, 0 for none.
+    pub(super) codes: Option<Vec<i64>>,
+    /// Entries of the log by kind.
+    pub(super) log: Vec<(String, u64)>,
+    /// The reason it ended, or any other words in its log.
+    pub(super) says: Vec<String>,
+}
+
+/// When a text was accepted by the provider.
+#[derive(Debug, Clone)]
+pub(super) struct TimeThen {
+    pub(super) call: String,
+    pub(super) attempt: usize,
+    /// Counted from the call's acceptance by the engine, from the newest start of the engine (the moment it answered), or
+    /// from when it was continued.
+    pub(super) from: From,
+    pub(super) after: Duration,
+    pub(super) within: Duration,
+}
+
+/// What a time is counted from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum From {
+    Accepted,
+    Restart,
+    Thaw,
+    Attempt(usize),
+}
+
+/// A row of the shop's record.
+#[derive(Debug, Clone)]
+pub(super) struct RowThen {
+    pub(super) call: String,
+    pub(super) attempt: Option<usize>,
+    pub(super) fields: BTreeMap<String, Value>,
+}

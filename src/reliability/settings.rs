@@ -1,0 +1,129 @@
+//! The engine's settings in a drill: the drill's own, with what the scenario's file says laid over them.
+
+use std::collections::BTreeMap;
+
+use super::reader::{Node, Reader, Toml};
+
+/// Who is told, and a ladder whose second step is far away. No limit on the rate: what is looked at is the engine.
+const OWN: &str = r#"
+name = "Acme Plumbing"
+[twilio]
+messages_per_second = 0
+[[contacts]]
+id = "sam"
+name = "Sam Ortiz"
+phone = "+19495550101"
+role = "primary"
+[[contacts]]
+id = "ana"
+name = "Ana Reyes"
+phone = "+19495550102"
+role = "backup"
+[[contacts]]
+id = "lee"
+name = "Lee Park"
+phone = "+19495550103"
+role = "owner"
+[policies.normal]
+steps = [ { wait = "0s", notify = ["primary"] }, { wait = "1h", notify = ["backup"] } ]
+exhaust_after = "1h"
+"#;
+
+/// The text of the configuration file.
+pub(super) fn laid_over(given: &BTreeMap<String, Node>) -> Result<String, String> {
+    let (mut reader, mut root) = Reader::open("the drill's own settings", OWN).map_err(|e| e.to_string())?;
+    let mut all = BTreeMap::new();
+    for name in ["name", "twilio", "contacts", "policies"] {
+        if let Some(node) = reader.any(&mut root, name) {
+            all.insert(name.to_owned(), node);
+        }
+    }
+    lay(&mut all, given);
+    let lines: Vec<String> = all.iter().map(|(k, n)| format!("{} = {}", quoted(k), shown(n))).collect();
+    Ok(lines.join("\n") + "\n")
+}
+
+/// Tables are merged; everything else is replaced.
+fn lay(under: &mut BTreeMap<String, Node>, over: &BTreeMap<String, Node>) {
+    for (name, node) in over {
+        match (under.get_mut(name).map(|n| &mut n.value), &node.value) {
+            // A policy is one thing: half of an old one under a new one would be neither.
+            (Some(Toml::Table(old)), Toml::Table(new)) if !new.contains_key("steps") => lay(old, new),
+            _ => {
+                under.insert(name.clone(), node.clone());
+            }
+        }
+    }
+}
+
+fn quoted(text: &str) -> String {
+    // JSON's escapes are among TOML's; DEL alone must be escaped in TOML and need not in JSON.
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+}
+
+/// A value on one line.
+fn shown(node: &Node) -> String {
+    match &node.value {
+        Toml::Text(s) => quoted(s),
+        Toml::Integer(i) => i.to_string(),
+        Toml::Number(f) => format!("{f:?}"),
+        Toml::Bool(b) => b.to_string(),
+        Toml::List(items) => format!("[ {} ]", items.iter().map(shown).collect::<Vec<_>>().join(", ")),
+        Toml::Table(t) => {
+            let pairs: Vec<String> = t.iter().map(|(k, n)| format!("{} = {}", quoted(k), shown(n))).collect();
+            format!("{{ {} }}", pairs.join(", "))
+        }
+        Toml::Date => "\"\"".into(),
+    }
+}
+
+/// The line of a dotted key (`contacts[0].phone`), or of the nearest table above it that the file has.
+pub(super) fn line(given: &BTreeMap<String, Node>, key: &str) -> Option<usize> {
+    let mut found: Option<&Node> = None;
+    let mut table = Some(given);
+    for part in key.split('.') {
+        let (name, index) =
+            part.split_once('[').map_or((part, None), |(n, i)| (n, i.trim_end_matches(']').parse().ok()));
+        let Some(mut node) = table.and_then(|t| t.get(name)) else { break };
+        if let (Some(i), Toml::List(items)) = (index, &node.value) {
+            let i: usize = i;
+            match items.get(i) {
+                Some(item) => node = item,
+                None => break,
+            }
+        }
+        found = Some(node);
+        table = match &node.value {
+            Toml::Table(t) => Some(t),
+            _ => None,
+        };
+    }
+    found.map(|n| n.line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(text: &str) -> BTreeMap<String, Node> {
+        let (mut r, mut root) = Reader::open("x.toml", text).expect("TOML");
+        match r.any(&mut root, "config") {
+            Some(Node { value: Toml::Table(t), .. }) => t,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_scenarios_settings_are_laid_over_the_drills_own_and_keep_their_lines() {
+        let given = given(
+            "[config.delivery]\nsettle = \"45s\"\n[config.policies.brisk]\nsteps = [ { wait = \"0s\", notify = [\"a\\nb\"] } ]\n",
+        );
+        let text = laid_over(&given).expect("text");
+        for want in ["\"delivery\" = { \"settle\" = \"45s\" }", "a\\nb", "\"normal\"", "+19495550103"] {
+            assert!(text.contains(want), "{want}: {text}");
+        }
+        assert!(Reader::open("made", &text).is_ok(), "it can be read back: {text}");
+        assert_eq!((line(&given, "delivery.settle"), line(&given, "policies.brisk.steps[0].wait")), (Some(2), Some(4)));
+        assert_eq!((line(&given, "delivery.nothing"), line(&given, "lines")), (Some(1), None));
+    }
+}

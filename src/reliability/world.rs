@@ -1,0 +1,599 @@
+//! One scenario's world: a directory, a sandbox in this process, the engine as a child, and what was seen of them. All of it
+//! ends with the value: children first, then the sandbox, then the directory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::{self, Config, Sources};
+use crate::domain::Timestamp;
+use crate::domain::types::Actor;
+use crate::sandbox::{Person, Sandbox, SandboxConfig};
+use crate::store::{OpenOptions, SqliteStore, Store as _, StoreMode};
+
+use super::check::{list, text};
+use super::place::Place;
+use super::process::Process;
+use super::scenario::{Given, Scenario, Signal};
+use super::settings;
+
+/// The longest that a start of the engine may take.
+const START_MAX: Duration = Duration::from_secs(30);
+/// The longest that one request to the engine may take: it may stand still meanwhile.
+const REQUEST_MAX: Duration = Duration::from_secs(60);
+/// The store's file in a scenario's directory.
+const STORE: &str = "drill.db";
+/// How many calls the API lists at most.
+const LISTED_MAX: usize = 1_000;
+/// Between two looks.
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// The longest that a command may take.
+const COMMAND_MAX: Duration = Duration::from_secs(60);
+/// How long a drill request waits for the engine.
+const DRILL_MAX: Duration = Duration::from_secs(3);
+
+/// What all scenarios of a run share.
+#[derive(Debug)]
+pub struct Ground {
+    /// The program under test.
+    pub program: PathBuf,
+    /// Where everything is written.
+    pub place: Place,
+    /// Decides every chance.
+    pub seed: u64,
+}
+
+/// See the module. Fields are dropped in order.
+pub(super) struct World {
+    pub(super) engine: Option<Process>,
+    pub(super) beside: BTreeMap<String, Process>,
+    requests: JoinSet<(String, Option<u16>)>,
+    sandbox: Option<Sandbox>,
+    sandbox_at: SocketAddr,
+    place: Place,
+    client: reqwest::Client,
+    ground: Arc<Ground>,
+    given: Given,
+    at: SocketAddr,
+    clock: SystemClock,
+    starts: u32,
+    commands: u32,
+    logs: Vec<PathBuf>,
+    kill_at: Option<String>,
+    /// Calls whose acceptance was answered with success.
+    pub(super) accepted: BTreeSet<String>,
+    /// When the newest engine first answered.
+    pub(super) ready_at: Option<Timestamp>,
+    /// When it was continued.
+    pub(super) thawed_at: Option<Timestamp>,
+    /// Times without a working engine.
+    down: Vec<(Timestamp, Timestamp)>,
+    down_since: Option<Timestamp>,
+    /// From the start of a process to its first answer, in milliseconds; restarts alone.
+    pub(super) recovery_ms: Vec<i64>,
+    /// Whether a clock was set apart.
+    pub(super) clock_moved: bool,
+    /// The newest reply of each number, to be delivered again.
+    replies: BTreeMap<String, String>,
+}
+
+/// A port that nothing listens on, below those that the system gives to clients, so that it stays free over a restart.
+fn free_port() -> Result<u16, String> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from(std::process::id() % 8_000).unwrap_or(0);
+    (0..8_000)
+        .map(|_| 20_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000)
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .ok_or_else(|| "no free port between 20000 and 32000 on this machine".to_owned())
+}
+
+/// The settings of a scenario as the engine will read them.
+///
+/// # Errors
+/// What is wrong in the file's `[given.config]`, with its line where it is known.
+pub(super) fn settings_of(scenario: &Scenario, dir: &Path) -> Result<Config, Vec<String>> {
+    let file = dir.join("dispatchctl.toml");
+    let text = settings::laid_over(&scenario.given.config).map_err(|e| vec![e])?;
+    std::fs::write(&file, text).map_err(|e| vec![format!("cannot write {}: {e}", file.display())])?;
+    let sources = Sources {
+        flag_config: Some(file),
+        flag_store: Some(format!("sqlite:{}", dir.join(STORE).display())),
+        flag_test_mode: true,
+        cwd: dir.to_path_buf(),
+        ..Sources::default()
+    };
+    config::load(&sources).map_err(|errors| errors.0.iter().map(|p| place_of(scenario, p)).collect())
+}
+
+/// Tells a problem of the settings by its place in the scenario's own file.
+fn place_of(scenario: &Scenario, problem: &config::Problem) -> String {
+    let line = settings::line(&scenario.given.config, &problem.key);
+    let told = config::Problem { at: None, key: format!("given.config.{}", problem.key), ..problem.clone() };
+    match line {
+        Some(line) => format!("{}:{line}: {told}", scenario.file),
+        None => format!("{}: {told}", scenario.file),
+    }
+}
+
+impl World {
+    /// Starts the sandbox and, unless the scenario says otherwise, the engine.
+    pub(super) async fn open(scenario: &Scenario, ground: Arc<Ground>, name: &str) -> Result<Self, String> {
+        let place = ground.place.within(name)?;
+        let config = settings_of(scenario, place.path()).map_err(|e| e.join("\n"))?;
+        let twilio = config.twilio.as_ref();
+        let mut sandbox = SandboxConfig::new(place.path().join("ledger.ndjson"));
+        if let Some(t) = twilio {
+            sandbox.account_sid.clone_from(&t.account_sid);
+            sandbox.auth_token = t.auth_token.expose_secret().to_owned();
+        }
+        sandbox.pace = scenario.given.pace;
+        sandbox.seed = ground.seed;
+        sandbox.people = (scenario.given.people.iter())
+            .map(|(phone, script)| Person { phone: phone.clone(), script: script.clone() })
+            .collect();
+        let sandbox = Sandbox::start(sandbox).await.map_err(|e| format!("the sandbox cannot be started: {e}"))?;
+        let at = match scenario.given.listen {
+            Some(at) => at,
+            None => SocketAddr::from(([127, 0, 0, 1], free_port()?)),
+        };
+        sandbox
+            .set_inbound_url(Some(format!("http://{at}/webhooks/twilio/sms-inbound")))
+            .map_err(|e| format!("the sandbox cannot post replies: {e}"))?;
+        for fault in scenario.given.faults.clone() {
+            sandbox.add_fault(fault).map_err(|e| format!("{}: given.faults: {e}", scenario.file))?;
+        }
+        let client = reqwest::Client::builder().no_proxy().timeout(REQUEST_MAX).pool_max_idle_per_host(0).build();
+        let mut world = Self {
+            engine: None,
+            beside: BTreeMap::new(),
+            requests: JoinSet::new(),
+            sandbox_at: sandbox.addr(),
+            sandbox: Some(sandbox),
+            place,
+            client: client.map_err(|e| format!("no HTTP client: {e}"))?,
+            ground,
+            given: scenario.given.clone(),
+            at,
+            clock: SystemClock::new(),
+            starts: 0,
+            commands: 0,
+            logs: Vec::new(),
+            kill_at: None,
+            accepted: BTreeSet::new(),
+            ready_at: None,
+            thawed_at: None,
+            down: Vec::new(),
+            down_since: None,
+            recovery_ms: Vec::new(),
+            clock_moved: false,
+            replies: BTreeMap::new(),
+        };
+        if scenario.given.engine {
+            world.start().await?;
+        }
+        Ok(world)
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(super) async fn pause(&self, d: Duration) {
+        self.clock.sleep_until(self.clock.now().plus(d)).await;
+    }
+
+    pub(super) async fn until(&self, at: Timestamp) {
+        self.clock.sleep_until(at).await;
+    }
+
+    /// The program, on this world's store and settings.
+    fn command(&self, args: &[String]) -> Command {
+        let mut command = Command::new(&self.ground.program);
+        command
+            .args(["--test-mode", "--utc", "--config", "dispatchctl.toml", "--store"])
+            .arg(format!("sqlite:{}", self.store_path().display()))
+            .args(args)
+            .env_clear()
+            .env("HOME", self.place.path())
+            .env("USER", "drill")
+            .env("PATH", "/usr/bin:/bin")
+            .env("DISPATCHCTL_SANDBOX__LISTEN", self.sandbox_at.to_string())
+            .envs(self.given.env.iter().map(|(k, v)| (k, v)))
+            .current_dir(self.place.path());
+        command
+    }
+
+    pub(super) fn store_path(&self) -> PathBuf {
+        self.place.path().join(STORE)
+    }
+
+    /// Starts the engine and waits until it answers.
+    pub(super) async fn start(&mut self) -> Result<(), String> {
+        if self.engine.as_mut().is_some_and(|e| e.ended().is_none()) {
+            return Err("an engine runs already".into());
+        }
+        self.starts += 1;
+        let name = format!("engine-{}", self.starts);
+        let args = ["-o", "json", "serve", "--listen", &self.at.to_string()].map(str::to_owned);
+        let mut command = self.command(&args);
+        if let Some(point) = self.kill_at.take() {
+            command.env("DISPATCHCTL_KILLPOINT", point);
+        }
+        let from = self.now();
+        self.logs.push(self.place.path().join(format!("{name}.err")));
+        self.engine = Some(Process::start(&mut command, self.place.path(), &name)?);
+        loop {
+            // Its own word comes first: whoever else answers at that address is not the engine.
+            let says_so = self.engine.as_ref().is_some_and(|e| e.stdout().contains('\n'));
+            if says_so && self.get("/livez").await.is_ok() {
+                break;
+            }
+            let now = self.now();
+            let engine = self.engine.as_mut().ok_or("no engine")?;
+            if let Some(code) = engine.ended() {
+                let words = engine.last_words();
+                return Err(format!("the engine ended with exit {code} at its start: {words}"));
+            }
+            if now.since(from) > START_MAX {
+                return Err(format!(
+                    "the engine did not answer within {} s: {}",
+                    START_MAX.as_secs(),
+                    engine.last_words()
+                ));
+            }
+            self.pause(Duration::from_millis(10)).await;
+        }
+        let now = self.now();
+        self.ready_at = Some(now);
+        if self.starts > 1 {
+            self.recovery_ms.push(now.as_millis() - from.as_millis());
+        }
+        if let Some(since) = self.down_since.take() {
+            self.down.push((since, now));
+        }
+        Ok(())
+    }
+
+    /// Sends the engine a signal; a stop waits for its end, whose exit code must be 0.
+    pub(super) async fn signal(&mut self, signal: Signal) -> Result<(), String> {
+        let now = self.now();
+        let Some(engine) = self.engine.as_mut() else { return Err("no engine runs".into()) };
+        if let Some(code) = engine.ended() {
+            return Err(format!("the engine had ended before, with exit {code}: {}", engine.last_words()));
+        }
+        match signal {
+            Signal::Kill => {
+                engine.kill();
+                self.engine = None;
+            }
+            Signal::Stop => {
+                engine.signal(signal)?;
+                let code = self.engine_end(Duration::from_secs(30)).await?;
+                if code != 0 {
+                    return Err(format!("the engine ended with exit {code} when it was asked to stop"));
+                }
+                return Ok(());
+            }
+            Signal::Freeze | Signal::Thaw | Signal::Reload => engine.signal(signal)?,
+        }
+        match signal {
+            Signal::Kill | Signal::Freeze => self.down_since = self.down_since.or(Some(now)),
+            Signal::Thaw => {
+                self.thawed_at = Some(now);
+                if let Some(since) = self.down_since.take() {
+                    self.down.push((since, now));
+                }
+            }
+            Signal::Stop | Signal::Reload => {}
+        }
+        Ok(())
+    }
+
+    /// Waits until the engine has ended; its exit code.
+    pub(super) async fn engine_end(&mut self, within: Duration) -> Result<i32, String> {
+        let deadline = self.now().plus(within);
+        loop {
+            let now = self.now();
+            let Some(engine) = self.engine.as_mut() else { return Err("no engine runs".into()) };
+            if let Some(code) = engine.ended() {
+                self.engine = None;
+                self.down_since = self.down_since.or(Some(now));
+                return Ok(code);
+            }
+            if now > deadline {
+                return Err(format!("the engine did not end within {} s", within.as_secs()));
+            }
+            self.pause(LOOK_EVERY).await;
+        }
+    }
+
+    /// Whether the engine can be asked.
+    pub(super) fn engine_runs(&mut self) -> bool {
+        self.engine.as_mut().is_some_and(|e| e.ended().is_none())
+    }
+
+    /// Runs a command to its end: its exit code and all that it said.
+    pub(super) async fn run(&mut self, args: &[String]) -> Result<(i32, String, String), String> {
+        self.commands += 1;
+        let name = format!("command-{}", self.commands);
+        let mut process = Process::start(&mut self.command(args), self.place.path(), &name)?;
+        let code = self.end_of(&mut process, &args.join(" ")).await?;
+        Ok((code, process.stdout(), process.stderr()))
+    }
+
+    /// Starts a command beside everything else.
+    pub(super) fn run_beside(&mut self, name: &str, args: &[String]) -> Result<(), String> {
+        let process = Process::start(&mut self.command(args), self.place.path(), &format!("beside-{name}"))?;
+        match self.beside.insert(name.to_owned(), process) {
+            Some(_) => Err(format!("\"{name}\" was started before")),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for the end of a command.
+    pub(super) async fn end_of(&self, process: &mut Process, what: &str) -> Result<i32, String> {
+        let deadline = self.now().plus(COMMAND_MAX);
+        loop {
+            if let Some(code) = process.ended() {
+                return Ok(code);
+            }
+            if self.now() > deadline {
+                return Err(format!("`{what}` did not end within {} s", COMMAND_MAX.as_secs()));
+            }
+            self.pause(LOOK_EVERY).await;
+        }
+    }
+
+    /// The engine's address of a path.
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.at)
+    }
+
+    /// One request to the engine: the status and the body; an error where no answer came.
+    pub(super) async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        kind: &str,
+        body: Option<String>,
+    ) -> Result<(u16, String), String> {
+        let method: reqwest::Method = method.parse().map_err(|_| format!("{method} is no method"))?;
+        let mut request = self.client.request(method, format!("http://{}{path}", self.at));
+        if let Some(body) = body {
+            request = request.header("Content-Type", kind).body(body);
+        }
+        let answer = request.send().await.map_err(|e| format!("{path} did not answer: {}", innermost(&e)))?;
+        let status = answer.status().as_u16();
+        Ok((status, answer.text().await.unwrap_or_default()))
+    }
+
+    /// A document of the engine.
+    pub(super) async fn get(&self, path: &str) -> Result<Value, String> {
+        let (status, body) = self.ask("GET", path, "", None).await?;
+        if status != 200 {
+            return Err(format!("{path} answered {status}"));
+        }
+        serde_json::from_str(&body).map_err(|e| format!("{path} is no JSON: {e}"))
+    }
+
+    /// Hands a call over; the answer's status. Counted as accepted where it is a success.
+    pub(super) async fn post_call(&mut self, body: &Value) -> Result<u16, String> {
+        let id = text(body, "callId").to_owned();
+        let sent = self.ask("POST", "/api/dispatch/manual", "application/json", Some(body.to_string())).await;
+        let (status, answer) = sent.map_err(|e| format!("{id}: {e}"))?;
+        if (200..300).contains(&status) {
+            self.accepted.insert(id);
+        } else {
+            tracing::debug!(call.id = id, status, answer, "a call was not accepted");
+        }
+        Ok(status)
+    }
+
+    /// Hands calls over, by so many clients at once, without waiting; their answers are gathered by [`World::answers`].
+    pub(super) fn post_beside(&mut self, bodies: Vec<Value>, clients: usize) {
+        let mut shares: Vec<Vec<Value>> = vec![Vec::new(); clients.max(1)];
+        let n = shares.len();
+        for (i, body) in bodies.into_iter().enumerate() {
+            if let Some(share) = shares.get_mut(i % n) {
+                share.push(body);
+            }
+        }
+        for share in shares {
+            let (client, url) = (self.client.clone(), format!("http://{}/api/dispatch/manual", self.at));
+            for body in share {
+                let (client, url) = (client.clone(), url.clone());
+                self.requests.spawn(async move {
+                    let id = text(&body, "callId").to_owned();
+                    let status = client.post(url).json(&body).send().await.ok().map(|a| a.status().as_u16());
+                    (id, status)
+                });
+            }
+        }
+    }
+
+    /// Waits for the answers to all that was posted beside. A request that got none may have been accepted, or not.
+    pub(super) async fn answers(&mut self) -> Vec<(String, Option<u16>)> {
+        let mut all = Vec::new();
+        while let Some(answer) = self.requests.join_next().await {
+            let Ok((id, status)) = answer else { continue };
+            if status.is_some_and(|s| (200..300).contains(&s)) {
+                self.accepted.insert(id.clone());
+            }
+            all.push((id, status));
+        }
+        all
+    }
+
+    /// One of the sandbox's controls.
+    pub(super) async fn control(&self, method: &str, name: &str, body: &Value) -> Result<Value, String> {
+        let method: reqwest::Method = method.parse().map_err(|_| format!("{method} is no method"))?;
+        let mut request = self.client.request(method, format!("http://{}/_sandbox/{name}", self.sandbox_at));
+        if !body.is_null() {
+            request = request.json(body);
+        }
+        let answer = request.send().await.map_err(|e| format!("the sandbox's {name}: {}", innermost(&e)))?;
+        let (status, body) = (answer.status().as_u16(), answer.text().await.unwrap_or_default());
+        if !(200..300).contains(&status) {
+            return Err(format!("the sandbox's {name} answered {status}: {body}"));
+        }
+        Ok(serde_json::from_str(&body).unwrap_or(Value::Null))
+    }
+
+    /// A page of the sandbox's Airtable.
+    pub(super) async fn airtable(&self, path: &str, token: &str, offset: Option<&str>) -> Result<Value, String> {
+        let mut request = self.client.get(format!("http://{}{path}", self.sandbox_at)).bearer_auth(token);
+        if let Some(offset) = offset {
+            request = request.query(&[("offset", offset)]);
+        }
+        let answer = request.send().await.map_err(|e| format!("Airtable: {}", innermost(&e)))?;
+        let (status, body) = (answer.status().as_u16(), answer.text().await.unwrap_or_default());
+        if status != 200 {
+            return Err(format!("Airtable answered {status}: {}", body.chars().take(200).collect::<String>()));
+        }
+        serde_json::from_str(&body).map_err(|e| format!("Airtable: {e}"))
+    }
+
+    /// The ledger.
+    pub(super) async fn ledger(&self) -> Result<Value, String> {
+        self.control("GET", "ledger", &Value::Null).await
+    }
+
+    /// The sandbox itself, for faults.
+    pub(super) fn sandbox(&self) -> Result<&Sandbox, String> {
+        self.sandbox.as_ref().ok_or_else(|| "the sandbox has ended".into())
+    }
+
+    /// Somebody texts; what the webhook answered, 0 where it did not.
+    pub(super) async fn reply(&mut self, from: &str, body: &str, again: bool) -> Result<i64, String> {
+        let ask = match self.replies.get(from).filter(|_| again) {
+            Some(sid) => json!({ "from": from, "sid": sid }),
+            None => json!({ "from": from, "body": body }),
+        };
+        let heard = self.control("POST", "reply", &ask).await?;
+        self.replies.insert(from.to_owned(), text(&heard, "sid").to_owned());
+        Ok(heard.get("httpStatus").and_then(Value::as_i64).unwrap_or(0))
+    }
+
+    /// The story of a call, if there is one; from the engine where one answers, else by `status`.
+    pub(super) async fn story(&mut self, call: &str) -> Result<Option<Value>, String> {
+        if self.engine_runs() {
+            let (status, body) = self.ask("GET", &format!("/api/calls/{call}"), "", None).await?;
+            return match status {
+                200 => serde_json::from_str(&body).map(Some).map_err(|e| format!("{call}: no JSON: {e}")),
+                404 => Ok(None),
+                other => Err(format!("/api/calls/{call} answered {other}")),
+            };
+        }
+        let (code, out, err) = self.run(&["status", call, "-o", "json"].map(str::to_owned)).await?;
+        match code {
+            0 => serde_json::from_str(&out).map(Some).map_err(|e| format!("{call}: no JSON: {e}")),
+            3 => Ok(None),
+            other => Err(format!("`status {call}` ended with exit {other}: {err}")),
+        }
+    }
+
+    /// The stories of all calls.
+    pub(super) async fn stories(&mut self) -> Result<Vec<Value>, String> {
+        let mut all = Value::Null;
+        if self.engine_runs() {
+            all = self.get(&format!("/api/calls?limit={LISTED_MAX}")).await?;
+        }
+        if all.is_null() || list(&all, "calls").len() == LISTED_MAX {
+            all = self.overview().await?;
+        }
+        let mut stories = Vec::new();
+        for call in list(&all, "calls") {
+            stories.extend(self.story(text(call, "callId")).await?);
+        }
+        Ok(stories)
+    }
+
+    /// What `status` shows: open alerts, figures.
+    pub(super) async fn overview(&mut self) -> Result<Value, String> {
+        let args = ["status", "--state", "all", "--limit", "10000", "-o", "json"].map(str::to_owned);
+        let (code, out, err) = self.run(&args).await?;
+        if code != 0 {
+            return Err(format!("`status` ended with exit {code}: {err}"));
+        }
+        serde_json::from_str(&out).map_err(|e| format!("`status` is no JSON: {e}"))
+    }
+
+    /// All that the engines of this world have said.
+    pub(super) fn log(&self) -> String {
+        let texts = self.logs.iter().map(|p| std::fs::read(p).unwrap_or_default());
+        texts.map(|b| String::from_utf8_lossy(&b).into_owned()).collect()
+    }
+
+    /// Arms what only a test store lets be armed, in the running engine; the engine answers.
+    pub(super) async fn drill(&mut self, payload: Value) -> Result<(), String> {
+        let options = OpenOptions {
+            path: self.store_path(),
+            mode: StoreMode::Test,
+            create: false,
+            mirror: false,
+            alert_sinks: false,
+            busy_timeout: Duration::from_secs(5),
+        };
+        let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options)).await;
+        let store = opened.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
+        let actor = Actor("drill".into());
+        let id = store.post_request("drill", payload, &actor, self.now()).await.map_err(|e| e.to_string())?;
+        let deadline = self.now().plus(DRILL_MAX);
+        let answer = loop {
+            match store.request(id).await.map_err(|e| e.to_string())?.and_then(|r| r.result) {
+                Some(answer) => break Ok(answer),
+                None if self.now() > deadline => break Err("the engine takes no drills".to_owned()),
+                None => self.pause(LOOK_EVERY).await,
+            }
+        };
+        store.close().await.map_err(|e| e.to_string())?;
+        match answer?.get("error").and_then(Value::as_str) {
+            Some(e) => Err(format!("the engine refused the drill: {e}")),
+            None => Ok(()),
+        }
+    }
+
+    /// Times without a working engine, one that goes on included.
+    pub(super) fn downtimes(&self) -> Vec<(Timestamp, Timestamp)> {
+        let open = self.down_since.map(|since| (since, self.now()));
+        self.down.iter().copied().chain(open).collect()
+    }
+
+    /// The next engine dies at this point.
+    pub(super) fn kill_at(&mut self, point: &str) {
+        self.kill_at = Some(point.to_owned());
+    }
+
+    /// Ends everything, in order, and waits for it.
+    pub(super) async fn close(mut self) {
+        self.requests.abort_all();
+        self.engine = None;
+        self.beside.clear();
+        if let Some(sandbox) = self.sandbox.take() {
+            sandbox.shutdown().await;
+        }
+    }
+
+    /// Keys of the settings that the scenario brings, for messages.
+    pub(super) fn phone_names(&self) -> &BTreeMap<String, String> {
+        &self.given.phones
+    }
+}
+
+/// The error at the end of the chain: the one that says something.
+fn innermost(e: &dyn std::error::Error) -> String {
+    let mut e = e;
+    while let Some(source) = e.source() {
+        e = source;
+    }
+    e.to_string()
+}

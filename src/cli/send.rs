@@ -13,11 +13,12 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::attempt::{AttemptKind, AttemptState};
+use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
 use crate::domain::body;
 use crate::domain::call::{CallData, CallState, CallStatus};
 use crate::domain::event::{Answer, Event, NewCall};
 use crate::domain::types::CallId;
+use crate::domain::{Class, Timestamp};
 use crate::engine::apply::Core;
 use crate::engine::intake::{self, Intake, Paperwork};
 use crate::engine::lock::{EngineLock, LockError};
@@ -229,7 +230,7 @@ impl Send<'_> {
             bar.set_message(progress_of(&state));
             let waited = self.app.clock.now().since(started);
             // Without an engine beside it, the limit does not cut a first notice that is still under way.
-            let in_hand = alone && self.args.timeout.is_none() && !first_settled(&state);
+            let in_hand = alone && self.args.timeout.is_none() && !first_settled(&state, self.app.clock.now());
             if let Some(end) = self.ended(&state) {
                 break (state, end);
             }
@@ -282,7 +283,10 @@ impl Send<'_> {
             state.attempts.iter().any(|a| a.kind == AttemptKind::Notice && f(a.state))
         };
         let reached = match self.args.wait {
-            Wait::None => first_settled(state) || self.app.holder().is_some_and(|h| h.pid != std::process::id()),
+            Wait::None => {
+                first_settled(state, self.app.clock.now())
+                    || self.app.holder().is_some_and(|h| h.pid != std::process::id())
+            }
             Wait::Accepted => any(&|s| matches!(s, AttemptState::Submitted | AttemptState::Delivered)),
             Wait::Delivered => any(&|s| s == AttemptState::Delivered),
             Wait::Acknowledged => matches!(state.call.status, CallStatus::Acknowledged | CallStatus::Resolved),
@@ -293,7 +297,7 @@ impl Send<'_> {
         match state.call.status {
             CallStatus::Exhausted | CallStatus::Resolved | CallStatus::Cancelled => Some(End::Over),
             CallStatus::Acknowledged if self.args.wait != Wait::Acknowledged => Some(End::Reached),
-            _ if nothing_moves(state) && self.args.wait != Wait::Acknowledged => Some(End::Stuck),
+            _ if nothing_moves(state, self.app.clock.now()) && self.args.wait != Wait::Acknowledged => Some(End::Stuck),
             _ => None,
         }
     }
@@ -366,23 +370,34 @@ fn exit_of(state: &CallState, end: End) -> ExitStatus {
 }
 
 /// The first notices have an outcome, if only an unknown one.
-fn first_settled(state: &CallState) -> bool {
+fn first_settled(state: &CallState, now: Timestamp) -> bool {
     let first = state.attempts.iter().filter(|a| a.kind == AttemptKind::Notice).map(|a| a.step).min();
     state
         .attempts
         .iter()
         .filter(|a| Some(a.step) == first)
-        .all(|a| !a.state.is_waiting() && a.state != AttemptState::Sending)
+        .all(|a| (!a.state.is_waiting() || waits_for_a_breaker(state, a, now)) && a.state != AttemptState::Sending)
         && first.is_some()
 }
 
+/// Another sender would have taken it within this.
+const STAND_IN: Duration = Duration::from_secs(2);
+
+/// It repeats what its sender failed, and no other sender took it: it waits for as long as that lasts.
+fn waits_for_a_breaker(state: &CallState, a: &Attempt, now: Timestamp) -> bool {
+    let repeated = a.repeats.and_then(|r| state.attempt(r)).and_then(|r| r.class);
+    a.state.is_waiting()
+        && now.since(a.created_at) >= STAND_IN
+        && matches!(repeated, Some(Class::Sender | Class::Account))
+}
+
 /// Nothing waits or is under way: only the clock, or evidence, can bring news.
-fn nothing_moves(state: &CallState) -> bool {
+fn nothing_moves(state: &CallState, now: Timestamp) -> bool {
     !state.attempts.is_empty()
-        && state
-            .attempts
-            .iter()
-            .all(|a| (a.state.is_final() && a.state != AttemptState::Delivered) || a.state == AttemptState::Unknown)
+        && state.attempts.iter().all(|a| {
+            let over = a.state.is_final() && a.state != AttemptState::Delivered;
+            over || a.state == AttemptState::Unknown || waits_for_a_breaker(state, a, now)
+        })
 }
 
 fn progress_of(state: &CallState) -> String {

@@ -12,6 +12,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::error_class::Class;
 use super::phone::PhoneNumber;
 use super::receipt::{MessageStatus, Verdict};
 use super::types::{AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Sender, Timestamp};
@@ -272,6 +273,8 @@ pub struct Attempt {
     pub message_status: Option<MessageStatus>,
     /// The provider's code, where it failed.
     pub error_code: Option<ErrorCode>,
+    /// What kind of failure it ended in; present only where it failed.
+    pub class: Option<Class>,
     /// One sentence for a person: why it ended as it did.
     pub result: String,
     /// The attempt that this one repeats.

@@ -18,9 +18,10 @@ use super::attempt::{Attempt, AttemptKind, Priority, words};
 use super::call::CallStatus;
 use super::error_class::{Class, Special};
 use super::event::{AlertChange, Answer, Asks, BreakerChange, BreakerNews, Change, Loaded, LogEntry, LogKind};
+use super::sequence;
 use super::step::{Ctx, Illegal, Work};
 use super::team::Directory;
-use super::types::{AttemptId, ErrorCode, Sender, Timestamp};
+use super::types::{AttemptId, ContactId, ErrorCode, Sender, Timestamp};
 
 /// The breaker of all senders: the account's.
 pub const ACCOUNT: &str = "*";
@@ -120,7 +121,7 @@ pub struct Errand {
 /// Chooses among the senders of a line, in their order. `None` where there is none.
 ///
 /// A sender whose breaker is open is passed over for the next; only where none is left, a notice goes as a probe. A reminder
-/// probes the first sender even where another one works: otherwise it would never be used again.
+/// probes one even where another works: otherwise it would never be used again.
 pub fn route(breakers: &[Breaker], senders: &[&Sender], errand: Errand, now: Timestamp) -> Option<Route> {
     let open = |key: &str| breakers.iter().find(|b| b.sender == key && b.is_open());
     let may_probe = |b: &Breaker| errand.kind == AttemptKind::Notice && b.probe == Probe::Notice && b.probe_at <= now;
@@ -130,30 +131,31 @@ pub fn route(breakers: &[Breaker], senders: &[&Sender], errand: Errand, now: Tim
     }
     let probes = |own: Option<&Breaker>| account.into_iter().chain(own).map(|b| b.sender.clone()).collect();
     let send = |s: &&Sender, own| Route::Send { sender: (*s).clone(), probes: probes(own) };
-    let first = senders.first()?;
+    senders.first()?;
     let working = senders.iter().find(|s| open(s.as_str()).is_none());
-    if let Some(b) = open(first.as_str())
-        && may_probe(b)
-        && (working.is_none() || errand.priority != Priority::First)
+    let of_all = senders.iter().filter_map(|s| open(s.as_str()).map(|b| (s, b)));
+    if (working.is_none() || errand.priority != Priority::First)
+        && let Some((s, b)) = of_all.clone().find(|(_, b)| may_probe(b))
     {
-        return Some(send(first, Some(b)));
+        return Some(send(s, Some(b)));
     }
     if let Some(s) = working {
         return Some(send(s, None));
     }
-    let of_all = senders.iter().filter_map(|s| open(s.as_str()).map(|b| (s, b)));
-    if let Some((s, b)) = of_all.clone().find(|(_, b)| may_probe(b)) {
-        return Some(send(s, Some(b)));
-    }
     of_all.map(|(_, b)| b.probe_at).min().map(|until| Route::Hold { until })
 }
 
-/// The senders that an attempt to this line may go by, best first. `own`: the one that it has already, from an earlier try or
-/// because it answers what was written to that number.
+/// The senders that an attempt to this line may go by, best first. `own`: that of an answer, which goes by the number that was
+/// written to if it can.
 pub fn senders<'a>(directory: &'a Directory, dialled: Option<&str>, own: Option<&'a Sender>) -> Vec<&'a Sender> {
     let (line, _) = directory.line(dialled);
-    let first = own.or_else(|| directory.sender(line));
-    first.into_iter().chain(directory.fallback.iter().filter(|f| Some(*f) != first)).collect()
+    let mut all: Vec<&Sender> = Vec::new();
+    for s in own.into_iter().chain(directory.sender(line)).chain(&directory.fallback) {
+        if !all.contains(&s) {
+            all.push(s);
+        }
+    }
+    all
 }
 
 /// The breakers after these changes.
@@ -184,18 +186,27 @@ fn current(w: &Work<'_>) -> Vec<Breaker> {
     changed(w.loaded.breakers.clone(), &w.change.breakers, w.now())
 }
 
-/// By whom this attempt goes now.
+/// By whom this attempt goes now. A stand-in that the recipient has opted out of is left out; who has opted out of the first
+/// sender is the claim's to see.
 pub(super) fn route_of(w: &Work<'_>, a: &Attempt) -> Option<Route> {
-    let senders = senders(w.ctx.directory, w.state.call.data.twilio_to_number.as_deref(), a.sender.as_ref());
+    let own = a.sender.as_ref().filter(|_| a.kind == AttemptKind::Answer);
+    let mut senders = senders(w.ctx.directory, w.state.call.data.twilio_to_number.as_deref(), own);
+    let first = senders.first().copied();
+    senders.retain(|s| Some(*s) == first || !sequence::is_opted_out(w, &a.recipient, Some(s.as_str())));
     route(&current(w), &senders, Errand { kind: a.kind, priority: a.priority }, w.now())
 }
 
-/// The sender that a step of this call would use: where all are shut, the first.
-pub(super) fn sender_of<'a>(w: &'a Work<'_>) -> Option<&'a Sender> {
-    let all = senders(w.ctx.directory, w.state.call.data.twilio_to_number.as_deref(), None);
-    let breakers = current(w);
-    let shut = |s: &&&Sender| breakers.iter().any(|b| b.is_open() && b.sender == s.as_str());
-    all.iter().find(|s| !shut(s)).or(all.first()).copied()
+/// Whether its recipient has opted out of a stand-in: then it may have to wait where others need not.
+pub(super) fn passes_over(w: &Work<'_>, a: &Attempt) -> bool {
+    let mut stand_ins = w.ctx.directory.fallback.iter();
+    stand_ins.any(|s| sequence::is_opted_out(w, &a.recipient, Some(s.as_str())))
+}
+
+/// Whether a breaker keeps the sender of this attempt from being used as before.
+pub(super) fn holds(w: &Work<'_>, a: &Attempt) -> bool {
+    current(w)
+        .iter()
+        .any(|b| b.is_open() && (b.is_account() || a.sender.as_ref().is_some_and(|s| s.as_str() == b.sender)))
 }
 
 /// Whether nothing of this call can be sent: the account's breaker is open, or that of each of its senders.
@@ -226,11 +237,11 @@ pub(super) fn open(w: &mut Work<'_>, id: AttemptId, asks: Asks, evidence: Eviden
     let a = w.attempt(id)?;
     let own = a.sender.as_ref().map_or(ACCOUNT, Sender::as_str);
     let sender = if asks.class == Class::Account { ACCOUNT } else { own }.to_owned();
-    let (code, sent_at) = (a.error_code, a.sent_at.unwrap_or(a.created_at));
+    let (code, sent_at, now) = (a.error_code, a.sent_at.unwrap_or(a.created_at), w.now());
     let known = current(w).into_iter().find(|b| b.sender == sender);
     let probe = if asks.special == Some(Special::Credentials) { Probe::List } else { Probe::Notice };
     match known {
-        Some(b) if b.closed_at.is_some_and(|closed| sent_at <= closed) => return Ok(()),
+        Some(b) if b.closed_at.is_some_and(|closed| closed <= now && sent_at <= closed) => return Ok(()),
         Some(b) if b.is_open() => {
             // The stricter proof is asked for from now on.
             if b.evidence == Evidence::Answer && evidence == Evidence::Receipt {
@@ -241,7 +252,6 @@ pub(super) fn open(w: &mut Work<'_>, id: AttemptId, asks: Asks, evidence: Eviden
         }
         _ => {}
     }
-    let now = w.now();
     let breaker = Breaker {
         sender,
         opened_at: now,
@@ -316,7 +326,12 @@ pub(super) fn news(loaded: &Loaded, sender: &str, what: &BreakerNews, ctx: &Ctx<
     };
     let why = match what {
         BreakerNews::ClosedByHand => "a person closed it",
-        BreakerNews::Listed => "the provider takes the credentials again",
+        BreakerNews::Unused => "nothing is sent by it any more",
+        BreakerNews::Listed => {
+            // Credentials that may list need not be good for sending: the next notice shows it, at once.
+            let asks = Breaker { probe: Probe::Notice, probe_at: ctx.now, ..b.clone() };
+            return Change { breakers: vec![BreakerChange::Open(asks)], ..Change::default() };
+        }
         BreakerNews::ListRefused => {
             let probe_at = next_probe(ctx.now);
             let probed = BreakerChange::Probed { sender: sender.to_owned(), probe_at };
@@ -340,9 +355,36 @@ pub(super) fn news(loaded: &Loaded, sender: &str, what: &BreakerNews, ctx: &Ctx<
     }
 }
 
-/// Whether this call's notices wait for a breaker: some notice of the round has not left, and none of its senders works.
-pub(super) fn defers(w: &Work<'_>) -> bool {
+/// Notices of this call that wait while none of its senders works: to whom, and whether each of them was tried as a probe and
+/// failed. `None`: it waits for no breaker.
+pub(super) fn held(w: &Work<'_>) -> Option<(Vec<ContactId>, Tried)> {
     let call = &w.state.call;
-    let waits = |a: &Attempt| a.kind == AttemptKind::Notice && a.round == call.round && a.state.is_waiting();
-    call.status == CallStatus::Dispatching && shut(w) && w.state.attempts.iter().any(waits)
+    if call.status != CallStatus::Dispatching || !shut(w) {
+        return None;
+    }
+    let opened = current(w).iter().filter(|b| b.is_open()).map(|b| b.opened_at).min();
+    let was_probe = |a: &Attempt| {
+        let repeated = a.repeats.and_then(|r| w.state.attempt(r));
+        repeated.is_some_and(|r| matches!(r.class, Some(Class::Sender | Class::Account)) && r.sent_at > opened)
+    };
+    let waits = |a: &&Attempt| a.kind == AttemptKind::Notice && a.round == call.round && a.state.is_waiting();
+    let waiting: Vec<&Attempt> = w.state.attempts.iter().filter(waits).collect();
+    let tried = if waiting.iter().all(|a| was_probe(a)) { Tried::All } else { Tried::NotAll };
+    (!waiting.is_empty()).then(|| (waiting.iter().map(|a| a.recipient.contact.clone()).collect(), tried))
+}
+
+/// Whether what waits was tried as a probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tried {
+    /// All of it, in vain: the failure may be the recipients' doing.
+    All,
+    /// Not all.
+    NotAll,
+}
+
+/// Open breakers of senders that nothing is configured to use.
+pub fn unused<'a>(breakers: &'a [Breaker], directory: &Directory) -> Vec<&'a Breaker> {
+    let lines = directory.lines.iter().chain([&directory.default_line]).filter_map(|l| l.from.as_ref());
+    let used: Vec<&str> = lines.chain(&directory.from).chain(&directory.fallback).map(Sender::as_str).collect();
+    breakers.iter().filter(|b| b.is_open() && !b.is_account() && !used.contains(&b.sender.as_str())).collect()
 }

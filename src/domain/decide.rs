@@ -208,6 +208,7 @@ fn mute(w: &mut Work<'_>, by: &Actor, note: Option<&str>) -> Result<(), Illegal>
     let total = w.state.call.policy.total_steps();
     w.state.call.muted = true;
     w.state.call.next_step = u32::try_from(total).unwrap_or(u32::MAX);
+    w.state.call.deferred_from = None;
     w.state.call.wake_at = Some(w.now().plus(w.state.call.policy.wait_before(total)));
     sequence::cancel_follow_ups(w, "its follow-ups were cancelled")?;
     w.log_as(by.clone(), LogKind::CallMuted, None, format!("follow-ups cancelled by {}", by.0), said(note));

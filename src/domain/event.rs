@@ -259,6 +259,8 @@ pub enum BreakerNews {
     Listed,
     /// It did not.
     ListRefused,
+    /// No line and no fallback names its sender any more.
+    Unused,
 }
 
 /// What a transaction loads before it decides.

@@ -233,7 +233,7 @@ fn settle_conflict(w: &mut Work<'_>, id: AttemptId, news: &News) -> Result<&'sta
 /// It did arrive: what its failure had said of the contact no longer holds, unless another of their texts failed too.
 fn take_back_failure(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
     let a = w.attempt_mut(id)?;
-    a.error_code = None;
+    (a.error_code, a.class) = (None, None);
     let contact = a.recipient.contact.clone();
     let others = w.state.attempts.iter().any(|a| {
         a.id != id && a.kind == AttemptKind::Notice && a.state == AttemptState::Failed && a.recipient.contact == contact

@@ -9,7 +9,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::attempt::{Attempt, AttemptKind, AttemptState, Priority};
+use super::breaker;
 use super::call::CallStatus;
+use super::error_class::Class;
 use super::event::LogKind;
 use super::sending;
 use super::sequence;
@@ -163,8 +165,9 @@ pub(super) fn calm_earlier(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illega
 /// it by a resend or by a text that does the same.
 pub(super) fn after_failure(w: &mut Work<'_>, id: AttemptId, limit: u32) -> Result<bool, Illegal> {
     let a = w.attempt(id)?.clone();
-    let failed =
-        |b: &&Attempt| b.repeats.and_then(|r| w.state.attempt(r)).is_some_and(|r| r.state == AttemptState::Failed);
+    // What its sender failed waits again, and what was refused for its words goes in others: neither is such a resend.
+    let may_pass = |r: &Attempt| matches!(r.class, Some(Class::Transient | Class::Ambiguous));
+    let failed = |b: &&Attempt| b.repeats.and_then(|r| w.state.attempt(r)).is_some_and(may_pass);
     let made = of_its_notice(w, &a).chain([&a]).filter(failed).count();
     if u32::try_from(made).is_ok_and(|made| made >= limit) {
         return Ok(false);
@@ -197,7 +200,10 @@ pub(super) fn with_built_in_text(w: &mut Work<'_>, id: AttemptId) -> Result<bool
 pub(super) fn after_its_sender_failed(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
     let a = w.attempt(id)?.clone();
     if !in_hand(w, &a) {
-        resend(w, id, w.now())?;
+        // Refused by a sender that is taken to work: not at once, so that nothing can go round and round.
+        let refused = a.sid.is_none() && !breaker::holds(w, &a);
+        let pause = if refused { w.ctx.rules.resend_pause } else { Duration::ZERO };
+        resend(w, id, w.now().plus(pause))?;
     }
     Ok(())
 }

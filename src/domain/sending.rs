@@ -32,6 +32,11 @@ pub(super) fn claim(w: &mut Work<'_>, id: AttemptId, engine: &str) -> Result<(),
         }
         return refuse(w, why);
     }
+    if let Some(sender) = first_sender(w, &attempt)
+        && sequence::is_opted_out(w, &attempt.recipient, Some(sender.as_str()))
+    {
+        return opted_out_before_it_left(w, id, &sender);
+    }
     let Some(route) = breaker::route_of(w, &attempt) else {
         w.attempt_mut(id)?.not_before = w.now().plus(std::time::Duration::from_secs(NO_SENDER_PAUSE_S));
         w.raise(
@@ -42,7 +47,15 @@ pub(super) fn claim(w: &mut Work<'_>, id: AttemptId, engine: &str) -> Result<(),
     };
     let (sender, probes) = match route {
         Route::Send { sender, probes } => (sender, probes),
-        Route::Hold { until } => return refuse(w, format!("no sender works: a probe may go at {until}")),
+        Route::Hold { until } => {
+            if attempt.kind != AttemptKind::Notice || breaker::passes_over(w, &attempt) {
+                // What probes nothing is looked at again when it can go, or when it is too late for it; so is what the
+                // dispatcher would try by a stand-in again and again.
+                let late = attempt.expires_at.map(|at| at.plus(std::time::Duration::from_millis(1)));
+                w.attempt_mut(id)?.not_before = late.into_iter().chain([until]).min().unwrap_or(until);
+            }
+            return refuse(w, format!("no sender works: a probe may go at {until}"));
+        }
     };
     if attempt.kind == AttemptKind::Notice && probes.is_empty() && w.state.call.deferred_from.is_some() {
         // The breaker has closed: what was deferred comes first, and may stand for this one.
@@ -52,11 +65,15 @@ pub(super) fn claim(w: &mut Work<'_>, id: AttemptId, engine: &str) -> Result<(),
             return refuse(w, format!("attempt {} is {}", now.number, now.state));
         }
     }
-    if sequence::is_opted_out(w, &attempt.recipient, Some(sender.as_str())) {
-        return opted_out_before_it_left(w, id, &sender);
-    }
     breaker::probed(w, &probes);
     intent(w, id, engine, sender)
+}
+
+/// Who sends it as long as everything works: an opt-out from that number is one from us.
+fn first_sender(w: &Work<'_>, a: &Attempt) -> Option<Sender> {
+    let own = a.sender.as_ref().filter(|_| a.kind == AttemptKind::Answer);
+    let all = breaker::senders(w.ctx.directory, w.state.call.data.twilio_to_number.as_deref(), own);
+    all.first().copied().cloned()
 }
 
 fn refuse(w: &mut Work<'_>, why: String) -> Result<(), Illegal> {
@@ -352,6 +369,7 @@ pub(super) fn failed(w: &mut Work<'_>, id: AttemptId, asks: Asks, accepted: Acce
         text.clone(),
         json!({ "code": a.error_code, "class": asks.class.letter().to_string() }),
     );
+    w.attempt_mut(id)?.class = Some(asks.class);
     let of_sender = matches!(asks.class, Class::Account | Class::Sender);
     if of_sender {
         let evidence = if accepted == Accepted::Before { Evidence::Receipt } else { Evidence::Answer };

@@ -19,7 +19,7 @@ pub(super) fn fire_due(w: &mut Work<'_>) -> Result<(), Illegal> {
         w.change.answer = Answer::Already(Box::new(w.state.clone()));
         return Ok(());
     };
-    if !breaker::defers(w) {
+    if !is_deferred(w, due) {
         return fire_missed(w);
     }
     let again = breaker::next_probe(w.now());
@@ -34,13 +34,32 @@ pub(super) fn fire_due(w: &mut Work<'_>) -> Result<(), Illegal> {
     Ok(())
 }
 
+/// Whether what is due waits for a breaker: a notice of the call does already. Where each of those was tried as a probe in vain,
+/// somebody else whom the steps name is told all the same: the failure may be those recipients' doing.
+fn is_deferred(w: &Work<'_>, due: Timestamp) -> bool {
+    let Some((waiting, tried)) = breaker::held(w) else { return false };
+    let call = &w.state.call;
+    let (missed, ..) = missed_until(call, call.deferred_from.unwrap_or(due), w.now());
+    let others = |i: &u32| who(w, *i).tell.iter().any(|r| !waiting.contains(&r.contact));
+    tried == breaker::Tried::NotAll || !missed.iter().any(others)
+}
+
 /// Fires what is due or was deferred, whatever the senders' breakers say.
 pub(super) fn fire_missed(w: &mut Work<'_>) -> Result<(), Illegal> {
     let deferred = w.state.call.deferred_from.take();
     let call = &w.state.call;
     let Some(first_due) = deferred.or(call.wake_at) else { return Ok(()) };
     let (missed, index, due) = missed_until(call, first_due, w.now());
-    let Some(latest) = missed.last().copied() else { return end_of_ladder(w) };
+    let Some(latest) = missed.last().copied() else {
+        let round = call.round;
+        let waits = |a: &Attempt| a.kind == AttemptKind::Notice && a.round == round && a.state.is_waiting();
+        if deferred.is_some() && w.state.attempts.iter().any(waits) {
+            // The last step's texts can go only now: the time that is left for an answer counts from now.
+            w.state.call.wake_at = Some(w.now().plus(wait_before(w, index)));
+            return Ok(());
+        }
+        return end_of_ladder(w);
+    };
     let counts_from_now = missed.len() > 1 || due <= w.now();
     let next_due = if counts_from_now { w.now().plus(wait_before(w, index)) } else { due };
     // What was deferred is late for a reason that has its own alert.
@@ -237,6 +256,7 @@ pub(super) fn add_attempt(
         sid: None,
         message_status: None,
         error_code: None,
+        class: None,
         result: String::new(),
         repeats: None,
         finished_at: None,
@@ -312,7 +332,7 @@ fn who(w: &Work<'_>, index: u32) -> Found {
             }
         }
     }
-    let sender = breaker::sender_of(w).map(|s| s.as_str());
+    let sender = w.ctx.directory.sender(line).map(|s| s.as_str());
     for r in named {
         if found.tell.iter().any(|t| t.contact == r.contact) {
             continue;

@@ -13,7 +13,7 @@ use tracing::{error, warn};
 
 use crate::domain::Special;
 use crate::domain::Timestamp;
-use crate::domain::attempt::Priority;
+use crate::domain::attempt::{AttemptKind, Priority};
 use crate::domain::breaker::{self, Breaker, Errand, Route};
 use crate::domain::event::{Answer, Asks, Event, SendOutcome, ToSend};
 use crate::domain::types::{Actor, AttemptId, ErrorCode};
@@ -106,6 +106,7 @@ impl Dispatcher {
                 dialled: state.call.data.twilio_to_number.clone(),
                 priority: a.priority,
                 kind: a.kind,
+                own: a.sender.clone().filter(|_| a.kind == AttemptKind::Answer),
             })
             .collect())
     }
@@ -133,9 +134,11 @@ impl Dispatcher {
                 return done;
             };
             let errand = Errand { kind: item.kind, priority: item.priority };
-            let senders = breaker::senders(&directory, item.dialled.as_deref(), None);
+            let senders = breaker::senders(&directory, item.dialled.as_deref(), item.own.as_ref());
             let (sender, probes) = match breaker::route(breakers, &senders, errand, now) {
                 Some(Route::Send { sender, probes }) => (sender.as_str().to_owned(), probes),
+                // What probes nothing is put off by its claim.
+                Some(Route::Hold { .. }) if item.kind != AttemptKind::Notice => (String::new(), Vec::new()),
                 Some(Route::Hold { until }) => {
                     done.held.extend(senders.first().map(|s| s.as_str().to_owned()));
                     done.probe_at = done.probe_at.into_iter().chain([until]).filter(|at| *at > now).min();

@@ -15,6 +15,7 @@ use crate::killpoint;
 use crate::store::{Pollable, StoreError};
 
 use super::dispatcher::asks;
+use super::wake::Bell;
 use super::{Engine, Scope, others_go_on};
 
 /// Questions asked in one pass: a bound on what an outage of callbacks costs in requests.
@@ -74,6 +75,7 @@ impl Poller {
                     }
                 };
                 core.apply(Event::Breaker { sender: b.sender, what }, Actor::engine()).await?;
+                core.wake.ring(Bell::Send);
                 again = breaker::next_probe(core.clock.now());
             }
             next = next.into_iter().chain([again]).min();

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::event::{AlertChange, Event};
+use crate::domain::breaker;
+use crate::domain::event::{AlertChange, BreakerNews, Event};
 use crate::domain::team::Directory;
 use crate::domain::types::Actor;
 use crate::domain::{Timestamp, alert_ends_with_its_call};
@@ -51,8 +52,11 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<Option<Timestamp>, StoreError>
         tell(core, AlertChange::Raise { key, call: Some(call), message }).await?;
     }
     failures_in_a_row(engine, &alerts, now).await?;
-    unreadable(core, &alerts).await?;
     let directory = core.directory();
+    for b in breaker::unused(&core.store.breakers().await?, &directory) {
+        let event = Event::Breaker { sender: b.sender.clone(), what: BreakerNews::Unused };
+        core.apply(event, Actor::engine()).await?;
+    }
     for alert in &alerts {
         if let Some(change) = again(alert, now).or_else(|| over(alert, &directory, now)) {
             tell(core, change).await?;
@@ -60,6 +64,8 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<Option<Timestamp>, StoreError>
             tell(core, AlertChange::Resolve { key: alert.key.clone() }).await?;
         }
     }
+    // Last: it may take a while.
+    unreadable(core, &alerts).await?;
     Ok(Some(now.plus(EVERY)))
 }
 

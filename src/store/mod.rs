@@ -182,6 +182,8 @@ pub struct Sendable {
     pub priority: Priority,
     /// What it is for.
     pub kind: AttemptKind,
+    /// The number that was written to, of an answer.
+    pub own: Option<Sender>,
 }
 
 /// An attempt whose message is to be asked about.

@@ -120,6 +120,16 @@ pub(crate) fn asks_words(asks: Asks) -> Result<String, StoreError> {
     })
 }
 
+/// The class of a failure, as it is stored.
+pub(crate) fn class_word(class: Class) -> Result<&'static str, StoreError> {
+    CLASSES.iter().find(|(c, _)| *c == class).map(|(_, w)| *w).ok_or_else(|| corrupt("attempts.class"))
+}
+
+/// Reads what [`class_word`] wrote.
+pub(crate) fn class(text: &str) -> Result<Class, StoreError> {
+    word("attempts.class", CLASSES.iter().find(|(_, w)| *w == text).map(|(c, _)| *c))
+}
+
 /// Reads what [`asks_words`] wrote.
 pub(crate) fn asks(text: &str) -> Result<Asks, StoreError> {
     let (class, special) = text.split_once('/').map_or((text, None), |(c, s)| (c, Some(s)));

@@ -11,6 +11,7 @@ mod outbox;
 mod receipts;
 mod replies;
 mod resends;
+mod review1;
 mod sending;
 mod settle;
 mod two_calls;

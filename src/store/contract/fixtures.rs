@@ -107,6 +107,7 @@ pub(crate) fn attempt(call: &str, number: u32, contact: &str, created: Timestamp
         callback: true,
         sid: None,
         message_status: None,
+        class: None,
         error_code: None,
         result: String::new(),
         repeats: None,

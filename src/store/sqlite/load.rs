@@ -67,19 +67,28 @@ pub(super) fn breakers(conn: &Connection) -> Result<Vec<Breaker>, StoreError> {
     let mut found = statement.query([])?;
     let mut all = Vec::new();
     while let Some(row) = found.next()? {
-        all.push(Breaker {
-            sender: row.get(0)?,
-            opened_at: Timestamp::from_millis(row.get(1)?),
-            closed_at: rows::time(row.get(2)?),
-            evidence: rows::word("breakers.evidence", Evidence::from_word(str_at(row, 3)?))?,
-            probe: rows::word("breakers.probe", Probe::from_word(str_at(row, 4)?))?,
-            code: row.get::<_, Option<u32>>(5)?.map(ErrorCode),
-            why: row.get(6)?,
-            probe_at: Timestamp::from_millis(row.get(7)?),
-            probes: row.get(8)?,
-        });
+        match breaker(row) {
+            Ok(b) => all.push(b),
+            // As if it were closed: what fails opens it again, and nobody else waits for it.
+            Err(StoreError::Corrupt { what, .. }) => tracing::warn!(what, "the row of a breaker cannot be read"),
+            Err(e) => return Err(e),
+        }
     }
     Ok(all)
+}
+
+fn breaker(row: &Row<'_>) -> Result<Breaker, StoreError> {
+    Ok(Breaker {
+        sender: row.get(0)?,
+        opened_at: Timestamp::from_millis(row.get(1)?),
+        closed_at: rows::time(row.get(2)?),
+        evidence: rows::word("breakers.evidence", Evidence::from_word(str_at(row, 3)?))?,
+        probe: rows::word("breakers.probe", Probe::from_word(str_at(row, 4)?))?,
+        code: row.get::<_, Option<u32>>(5)?.map(ErrorCode),
+        why: row.get(6)?,
+        probe_at: Timestamp::from_millis(row.get(7)?),
+        probes: row.get(8)?,
+    })
 }
 
 fn message(
@@ -295,6 +304,7 @@ fn attempt_from(row: &Row<'_>, call: &CallId) -> Result<Attempt, StoreError> {
         sid: maybe_str_at(row, 23)?.map(|t| rows::parsed("attempts.sid", t)).transpose()?,
         message_status: maybe_str_at(row, 24)?.map(MessageStatus::from_word),
         error_code: row.get::<_, Option<u32>>(25)?.map(ErrorCode),
+        class: maybe_str_at(row, 33)?.map(rows::class).transpose()?,
         result: row.get(26)?,
         repeats: row.get::<_, Option<[u8; 16]>>(27)?.map(rows::id_from),
         finished_at: rows::time(row.get(28)?),

@@ -271,7 +271,8 @@ pub(super) const SENDABLE: &str = "SELECT rowid FROM attempts INDEXED BY attempt
     WHERE state IN ('scheduled', 'retrying') AND not_before <= ?1 ORDER BY priority, created_at, id";
 /// Paperwork that is no JSON is its own call's trouble: as an error of SQL it would be everybody's.
 const SENDABLE_AT: &str =
-    "SELECT c.id, a.id, CASE WHEN json_valid(c.data) THEN c.data ->> '$.twilioToNumber' END, a.priority, a.kind
+    "SELECT c.id, a.id, CASE WHEN json_valid(c.data) THEN c.data ->> '$.twilioToNumber' END, a.priority, a.kind,
+    CASE a.kind WHEN 'answer' THEN a.sender END
     FROM attempts a LEFT JOIN calls c ON c.id = a.call_id WHERE a.rowid = ?1";
 
 pub(super) fn sendable(look: Look<'_>, now: Timestamp, limit: usize) -> Result<Vec<Sendable>, StoreError> {
@@ -282,6 +283,7 @@ pub(super) fn sendable(look: Look<'_>, now: Timestamp, limit: usize) -> Result<V
             dialled: row.get(2)?,
             priority: rows::priority(row.get(3)?)?,
             kind: rows::word("attempts.kind", AttemptKind::from_word(str_at(row, 4)?))?,
+            own: row.get::<_, Option<String>>(5)?.map(|s| rows::parsed("attempts.sender", &s)).transpose()?,
         })
     })
 }

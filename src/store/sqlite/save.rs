@@ -256,6 +256,7 @@ fn insert_attempt(conn: &Connection, call: &Call, a: &Attempt) -> Result<(), Sto
         rows::millis(a.poll_at),
         a.polls,
         a.conflict,
+        a.class.map(rows::class_word).transpose()?,
         call.status.is_open(),
     ])?;
     Ok(())
@@ -296,6 +297,7 @@ fn update_attempt(conn: &Connection, was: &Attempt, is: &Attempt) -> Result<(), 
         rows::millis(is.poll_at),
         is.polls,
         is.conflict,
+        is.class.map(rows::class_word).transpose()?,
     ])?;
     Ok(())
 }

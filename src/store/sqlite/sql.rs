@@ -14,7 +14,7 @@ macro_rules! attempt_columns {
     () => {
         "id, call_id, number, kind, channel, provider, round, step, contact, name, phone, sender, state, priority, body, \
          segments, created_at, not_before, expires_at, claimed_by, sent_at, tries, callback, sid, message_status, \
-         error_code, result, repeats, finished_at, decided_at, poll_at, polls, conflict"
+         error_code, result, repeats, finished_at, decided_at, poll_at, polls, conflict, class"
     };
 }
 
@@ -61,13 +61,13 @@ pub(super) const INSERT_ATTEMPT: &str = concat!(
     "INSERT INTO attempts (",
     attempt_columns!(),
     ", call_open) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, \
-     ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34)"
+     ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35)"
 );
 /// The columns that every message changes at most twice; apart, because their indexes need not be touched by the rest.
 pub(super) const UPDATE_ATTEMPT_MESSAGE: &str = "UPDATE attempts SET sent_at = ?2, sid = ?3 WHERE id = ?1";
 pub(super) const UPDATE_ATTEMPT: &str = "UPDATE attempts SET sender = ?2, state = ?3, priority = ?4, body = ?5,
     segments = ?6, not_before = ?7, expires_at = ?8, claimed_by = ?9, tries = ?10, callback = ?11, message_status = ?12,
-    error_code = ?13, result = ?14, finished_at = ?15, decided_at = ?16, poll_at = ?17, polls = ?18, conflict = ?19
+    error_code = ?13, result = ?14, finished_at = ?15, decided_at = ?16, poll_at = ?17, polls = ?18, conflict = ?19, class = ?20
     WHERE id = ?1";
 
 pub(super) const INSERT_LOG: &str =
@@ -118,7 +118,8 @@ pub(super) const PROBE: &str = "INSERT INTO meta (key, value) VALUES ('probe', ?
 /// The wall clock was set back: what is armed goes back with it.
 pub(super) const SHIFT_WAKES: &str =
     "UPDATE calls SET wake_at = wake_at - ?1, deferred_from = deferred_from - ?1 WHERE status = 'DISPATCHING'";
-pub(super) const SHIFT_PROBES: &str = "UPDATE breakers SET probe_at = probe_at - ?1 WHERE closed_at IS NULL";
+pub(super) const SHIFT_PROBES: &str = "UPDATE breakers SET probe_at = probe_at - ?1, opened_at = opened_at - ?1,
+    closed_at = closed_at - ?1";
 pub(super) const BREAKERS: &str =
     "SELECT sender, opened_at, closed_at, evidence, probe, code, why, probe_at, probes FROM breakers ORDER BY sender";
 pub(super) const OPEN_BREAKER: &str = "INSERT OR REPLACE INTO breakers

@@ -101,6 +101,7 @@ CREATE TABLE attempts (
     sid            TEXT,
     message_status TEXT,
     error_code     INTEGER,
+    class          TEXT,                       -- of its failure
     result         TEXT NOT NULL,
     repeats        BLOB,
     finished_at    INTEGER,

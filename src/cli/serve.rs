@@ -146,7 +146,9 @@ async fn roster(app: &App, core: &Arc<Core>) -> Result<Option<Arc<Roster>>, CliE
     let airtable = app.config.airtable.as_ref();
     let Some((airtable, table)) = airtable.and_then(|a| Some((a, a.tables.contacts.clone()?))) else {
         // It was configured once, perhaps: its contacts are told no more.
-        core.store.keep_roster(None).await?;
+        if !matches!(core.store.roster().await, Ok(None)) {
+            core.store.keep_roster(None).await?;
+        }
         return Ok(None);
     };
     let Some(mirror) = app.mirror()? else { return Ok(None) };

@@ -11,7 +11,7 @@ const TABLE: &str = "[airtable.tables]\ncontacts = \"On-Call\"\n";
 fn add(stage: &Stage, name: &str, phone: &str, role: &str) -> String {
     let fields = json!({ "Name": name, "Phone": phone, "Role": role, "Active": true });
     let made = stage.control("POST", "airtable", &json!({ "do": "add_record", "table": "On-Call", "fields": fields }));
-    made["id"].as_str().map(str::to_owned).unwrap_or_else(|| panic!("no record: {made}"))
+    made["done"][0]["id"].as_str().map(str::to_owned).unwrap_or_else(|| panic!("no record: {made}"))
 }
 
 /// The contact's names, by the copy in the store.

@@ -145,8 +145,13 @@ fn a_token_that_may_too_little_is_told_what_it_lacks() {
 
 #[test]
 fn a_sender_that_is_not_ours_and_refused_credentials_are_faults() {
-    let stage = Stage::new("[[lines]]\nnumber = \"+18005550100\"\nname = \"Acme Lifts\"\nfrom = \"+15005550007\"\n");
+    let line = |number: &str, from: &str| {
+        format!("[[lines]]\nnumber = \"{number}\"\nname = \"Acme Lifts\"\nfrom = \"{from}\"\n")
+    };
+    let service = format!("MG{}", "a1".repeat(16));
+    let stage = Stage::new(&format!("{}{}", line("+18005550100", "+15005550007"), line("+18005550199", &service)));
     let doc = run(&stage, 1, &[]);
+    says(&doc, "twilio", &format!("sender {service}"), "ok", &["a messaging service"]);
     says(&doc, "twilio", "sender +1500•••0007", "fail", &["line Acme Lifts", "no number of this account"]);
     stage.fault(&json!([{ "kind": "refuse", "on": "list", "status": 403, "code": 20008 }]));
     let doc = run(&stage, 1, &[]);

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use url::Url;
+
 use crate::domain::breaker::shown;
 use crate::domain::types::Sender;
 use crate::gateways::twilio::{AccountSeen, NumberSeen, ServiceSeen, TwilioClient};
@@ -60,17 +62,19 @@ async fn asked(app: &App, client: &TwilioClient, by_token: &TwilioClient, f: &mu
         f.skip("senders", "test credentials own none");
         return;
     }
-    account(ask(app, by_token.account()).await, app, f);
+    let key = app.config.twilio.as_ref().and_then(|t| t.api_key.as_ref()).map(|(sid, _)| sid.as_str());
+    account(ask(app, by_token.account()).await, key, f);
     if !works {
         f.skip("senders", "not asked: the credentials were not accepted");
         return;
     }
+    let public = app.config.server.public_url.as_ref();
     for (sender, role) in senders(app) {
         let name = format!("sender {}", shown(sender.as_str()));
         if sender.is_service() {
-            service(ask(app, client.service(sender.as_str())).await, name, &role, app, f);
+            service(ask(app, client.service(sender.as_str())).await, name, &role, public, f);
         } else if sender.as_str().starts_with('+') {
-            number(ask(app, client.number(sender.as_str())).await, name, &role, app, f);
+            number(ask(app, client.number(sender.as_str())).await, name, &role, public, f);
         } else if sender.as_str().bytes().all(|b| b.is_ascii_digit()) {
             f.skip(name, format!("{role}; a short code is not looked up"));
         } else {
@@ -113,8 +117,8 @@ fn refused(e: &GatewayError, name: &str, f: &mut Findings) {
     f.fail(name, format!("{e}{words}"), next);
 }
 
-fn account(said: Said<AccountSeen>, app: &App, f: &mut Findings) {
-    let has_key = app.config.twilio.as_ref().is_some_and(|t| t.api_key.is_some());
+/// `key`: the API key that requests are made with, where there is one.
+fn account(said: Said<AccountSeen>, key: Option<&str>, f: &mut Findings) {
     match said {
         Said::Yes(seen) if !matches!(seen.status.as_str(), "active" | "") => {
             f.fail("account", format!("is {}", seen.status), "see the console: nothing is sent from such an account");
@@ -125,7 +129,7 @@ fn account(said: Said<AccountSeen>, app: &App, f: &mut Findings) {
             "upgrade it before it is relied on",
         ),
         Said::Yes(_) => f.ok("account", "active; the auth token that signs webhooks is its own"),
-        Said::No(_) if has_key => {
+        Said::No(_) if key.is_some() => {
             let what =
                 "twilio.auth_token was not accepted: requests work by the API key, but every webhook would be refused";
             f.fail("account", what, CREDENTIALS);
@@ -151,7 +155,7 @@ fn senders(app: &App) -> Vec<(&Sender, String)> {
     all
 }
 
-fn number(said: Said<Option<NumberSeen>>, name: String, role: &str, app: &App, f: &mut Findings) {
+fn number(said: Said<Option<NumberSeen>>, name: String, role: &str, public: Option<&Url>, f: &mut Findings) {
     match said {
         Said::Yes(None) => {
             let next = "buy it, port it, or set another in twilio.from, fallback_from or the line's from";
@@ -160,7 +164,7 @@ fn number(said: Said<Option<NumberSeen>>, name: String, role: &str, app: &App, f
         Said::Yes(Some(n)) if n.sms == Some(false) => {
             f.fail(name, format!("{role}; cannot send texts"), "use a number with the SMS capability");
         }
-        Said::Yes(Some(n)) => inbound(&n.inbound_url, name, &format!("{role}; can send texts"), app, f),
+        Said::Yes(Some(n)) => inbound(&n.inbound_url, name, &format!("{role}; can send texts"), public, f),
         Said::No(GatewayError::Refused { http: 401 | 403, .. }) => {
             f.skip(name, format!("{role}; this API key may not list the account's numbers"));
         }
@@ -169,7 +173,7 @@ fn number(said: Said<Option<NumberSeen>>, name: String, role: &str, app: &App, f
     }
 }
 
-fn service(said: Said<Option<ServiceSeen>>, name: String, role: &str, app: &App, f: &mut Findings) {
+fn service(said: Said<Option<ServiceSeen>>, name: String, role: &str, public: Option<&Url>, f: &mut Findings) {
     match said {
         Said::Yes(None) => {
             f.fail(
@@ -179,7 +183,7 @@ fn service(said: Said<Option<ServiceSeen>>, name: String, role: &str, app: &App,
             );
         }
         Said::Yes(Some(ServiceSeen { inbound_url: Some(url) })) => {
-            inbound(&url, name, &format!("{role}; a messaging service"), app, f);
+            inbound(&url, name, &format!("{role}; a messaging service"), public, f);
         }
         Said::Yes(Some(_)) => f.ok(name, format!("{role}; a messaging service; replies go where each number says")),
         Said::No(e) => f.skip(name, format!("{role}; could not be looked up: {e}")),
@@ -188,8 +192,8 @@ fn service(said: Said<Option<ServiceSeen>>, name: String, role: &str, app: &App,
 }
 
 /// Whether replies to a sender come to us; without the webhook they are read by asking, later.
-fn inbound(seen: &str, name: String, what: &str, app: &App, f: &mut Findings) {
-    let Some(public) = &app.config.server.public_url else {
+fn inbound(seen: &str, name: String, what: &str, public: Option<&Url>, f: &mut Findings) {
+    let Some(public) = public else {
         f.ok(name, what);
         return;
     };
@@ -221,5 +225,64 @@ async fn breakers(app: &App, store: Option<&Arc<SqliteStore>>, f: &mut Findings)
         }
         Some(Err(e)) => f.skip("breakers", e.to_string()),
         None => f.skip("breakers", too_long()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::types::ErrorCode;
+
+    fn said(check: impl FnOnce(&mut Findings)) -> (String, String) {
+        let mut f = Findings::of("twilio");
+        check(&mut f);
+        assert_eq!(f.all.len(), 1, "{:?}", f.all);
+        let one = f.all.remove(0);
+        (one.status.as_str().to_owned(), format!("{} {}", one.what, one.next.unwrap_or_default()))
+    }
+
+    fn refusal(http: u16, code: u32) -> GatewayError {
+        GatewayError::Refused { http, code: Some(ErrorCode(code)), message: "Authenticate".into() }
+    }
+
+    #[test]
+    fn an_account_is_judged_by_its_state_and_by_whose_token_it_is() {
+        let seen = |status: &str, kind: &str| Said::Yes(AccountSeen { status: status.into(), kind: kind.into() });
+        for (label, said_of, key, status, words) in [
+            ("active", seen("active", "Full"), None, "ok", "signs webhooks"),
+            ("trial", seen("active", "Trial"), None, "warn", "verified numbers"),
+            ("suspended", seen("suspended", "Full"), None, "fail", "suspended"),
+            ("wrong token", Said::No(refusal(401, 20003)), None, "fail", "auth_token"),
+            ("wrong token beside a key", Said::No(refusal(401, 20003)), Some("SK1"), "fail", "every webhook"),
+            ("away", Said::Unknown("no connection".into()), None, "skip", "no connection"),
+        ] {
+            let (got, text) = said(|f| account(said_of, key, f));
+            assert!(got == status && text.contains(words), "{label}: {got} {text}");
+        }
+    }
+
+    #[test]
+    fn a_sender_is_judged_by_whose_it_is_what_it_can_and_where_replies_go() {
+        let here: Url = "https://dispatch.example.com/".parse().expect("a URL");
+        let hook = "https://dispatch.example.com/webhooks/twilio/sms-inbound";
+        let seen = |sms, url: &str| Said::Yes(Some(NumberSeen { sms, inbound_url: url.into() }));
+        for (label, said_of, status, words) in [
+            ("ours", seen(Some(true), hook), "ok", "replies come here"),
+            ("not said", seen(None, hook), "ok", "replies come here"),
+            ("no texts", seen(Some(false), hook), "fail", "SMS capability"),
+            ("replies elsewhere", seen(Some(true), "https://other.example.com"), "warn", hook),
+            ("replies nowhere", seen(Some(true), ""), "warn", "nowhere"),
+            ("not ours", Said::Yes(None), "fail", "no number of this account"),
+            ("a key that may not ask", Said::No(refusal(401, 20003)), "skip", "may not list"),
+            ("away", Said::Unknown("no connection".into()), "skip", "no connection"),
+        ] {
+            let (got, text) = said(|f| number(said_of, "s".into(), "the default", Some(&here), f));
+            assert!(got == status && text.contains(words), "{label}: {got} {text}");
+        }
+        let of_numbers = || Said::Yes(Some(ServiceSeen { inbound_url: None }));
+        assert_eq!(said(|f| service(of_numbers(), "s".into(), "the default", Some(&here), f)).0, "ok");
+        assert_eq!(said(|f| service(Said::Yes(None), "s".into(), "the default", None, f)).0, "fail");
+        let quiet = || Said::Yes(Some(NumberSeen { sms: Some(true), inbound_url: String::new() }));
+        assert_eq!(said(|f| number(quiet(), "s".into(), "the default", None, f)).0, "ok", "no webhook, none missed");
     }
 }

@@ -103,7 +103,65 @@ fn text(value: &Value, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+    use wiremock::matchers::{method, path};
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
     use super::*;
+    use crate::gateways::twilio::{Auth, TwilioSettings};
+
+    const ACCOUNT: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+    /// A server that answers one path; a client for it.
+    async fn answers(at: &str, status: u16, body: Value) -> (MockServer, TwilioClient) {
+        let server = MockServer::start().await;
+        let answer = ResponseTemplate::new(status).set_body_json(body);
+        Mock::given(method("GET")).and(path(at)).respond_with(answer).mount(&server).await;
+        let client = TwilioClient::new(TwilioSettings {
+            account_sid: ACCOUNT.to_owned(),
+            auth: Auth::Token("0123456789abcdef0123456789abcdef".into()),
+            base_url: server.uri().parse().expect("a URL"),
+            connect_timeout: std::time::Duration::from_secs(5),
+            request_timeout: std::time::Duration::from_secs(20),
+            public_url: None,
+        });
+        (server, client.expect("a client"))
+    }
+
+    #[tokio::test]
+    async fn an_account_its_numbers_and_its_services_are_read() {
+        let at = format!("/2010-04-01/Accounts/{ACCOUNT}.json");
+        let (_server, client) =
+            answers(&at, 200, json!({ "sid": ACCOUNT, "status": "suspended", "type": "Trial" })).await;
+        let seen = client.account().await.expect("read");
+        assert_eq!((seen.status.as_str(), seen.kind.as_str()), ("suspended", "Trial"));
+
+        let at = format!("/2010-04-01/Accounts/{ACCOUNT}/IncomingPhoneNumbers.json");
+        let numbers = json!({ "incoming_phone_numbers": [
+            { "phone_number": "+15005550006", "capabilities": { "sms": false }, "sms_url": null },
+        ] });
+        let (_server, client) = answers(&at, 200, numbers).await;
+        let own = NumberSeen { sms: Some(false), inbound_url: String::new() };
+        assert_eq!(client.number("+15005550006").await.expect("read"), Some(own));
+        assert_eq!(
+            client.number("+15005550009").await.expect("read"),
+            None,
+            "another number that matched is not this one"
+        );
+        let (_server, client) = answers(&at, 200, json!({ "unexpected": true })).await;
+        assert!(client.number("+15005550006").await.is_err(), "an unreadable answer is not an absence");
+
+        let sid = format!("MG{}", "a1".repeat(16));
+        let at = format!("/v1/Services/{sid}");
+        let service = json!({ "sid": sid, "inbound_request_url": "https://a.example.com", "use_inbound_webhook_on_number": false });
+        let (_server, client) = answers(&at, 200, service).await;
+        let seen = client.service(&sid).await.expect("read").expect("there");
+        assert_eq!(seen.inbound_url.as_deref(), Some("https://a.example.com"));
+        let (_server, client) = answers(&at, 404, json!({ "code": 20404, "message": "not found" })).await;
+        assert_eq!(client.service(&sid).await.expect("read"), None);
+        let (_server, client) = answers(&at, 401, json!({ "code": 20003, "message": "Authenticate" })).await;
+        assert!(matches!(client.service(&sid).await, Err(GatewayError::Refused { http: 401, .. })));
+    }
 
     #[test]
     fn services_are_on_the_messaging_host_of_twilio_and_nowhere_else() {

@@ -164,7 +164,9 @@ async fn roster(app: &App, core: &Arc<Core>) -> Result<Option<Arc<Roster>>, CliE
         // Whatever is due would find nobody and end.
         let first = core.clock.sleep_until(core.clock.now().plus(FIRST_CONTACTS));
         tokio::select! {
-            read = roster.pass() => drop(read?),
+            read = roster.pass() => {
+                read?;
+            }
             () = first => warn!("no contacts are configured, and none could be read from Airtable yet"),
         }
     }

@@ -259,9 +259,9 @@ impl Look<'_> {
         }
         let active = reading.contacts.iter().filter(|c| c.active).count();
         let what = format!(
-            "{active} active, {} not, {} left out",
+            "{active} active, {} not, {} to be corrected",
             reading.contacts.len() - active,
-            list.records.len().saturating_sub(reading.contacts.len())
+            reading.wrong.len()
         );
         if active == 0 {
             f.warn("contacts", format!("{}: {what}", source.table), "tick Active for those who can be told");

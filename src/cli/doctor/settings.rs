@@ -62,9 +62,19 @@ pub(super) fn check(app: &App) -> Findings {
 
 fn people(app: &App, f: &mut Findings) {
     let directory = &app.config.directory;
+    let has_table = app.config.airtable.as_ref().is_some_and(|a| a.tables.contacts.is_some());
+    if directory.contacts.is_empty() {
+        let what = "nobody can be told of a call";
+        if has_table {
+            f.warn("people", format!("{what}: Airtable's contacts were not read yet"), "start `dispatchctl serve`");
+        } else {
+            f.fail("people", what, "name technicians in [[contacts]], or their table in airtable.tables.contacts");
+        }
+        return;
+    }
     let empty = empty_roles(directory);
     for role in &empty {
-        let next = if app.config.airtable.as_ref().is_some_and(|a| a.tables.contacts.is_some()) {
+        let next = if has_table {
             "give somebody that role in [[contacts]] or in Airtable's table of contacts (read by a running `serve`)"
         } else {
             "give somebody that role in [[contacts]] or in the line's team, or take it out of the policy"

@@ -78,6 +78,23 @@ fn while_airtable_is_away_the_last_good_copy_is_told_also_after_a_restart() {
 }
 
 #[test]
+fn a_shop_whose_contacts_are_all_in_airtable_tells_them_and_forgets_them_when_the_table_is_left_out() {
+    let stage = Stage::new("");
+    let policies = "[policies.normal]\nsteps = [ { wait = \"0s\", notify = [\"primary\"] } ]\nexhaust_after = \"1h\"\n";
+    stage.shop.write_config(&format!("[twilio]\nmessages_per_second = 0\n{TABLE}{policies}"));
+    add(&stage, "Kim Lee", KIM, "primary");
+    let serve = stage.serve();
+    stage.dispatch("c1", "normal");
+    stage.delivered("c1", 1);
+    assert_eq!(stage.ledger().texts_to(KIM).len(), 1, "read before anything could find nobody");
+    serve.process.kill();
+    stage.shop.write_config(&format!("[twilio]\nmessages_per_second = 0\n{policies}"));
+    let serve = stage.serve();
+    assert_eq!(names(&stage), Vec::<String>::new());
+    serve.process.kill();
+}
+
+#[test]
 fn without_an_engine_a_command_tells_the_copy_and_says_its_age() {
     let stage = Stage::new(TABLE);
     add(&stage, "Kim Lee", KIM, "primary");

@@ -144,6 +144,15 @@ fn a_token_that_may_too_little_is_told_what_it_lacks() {
 }
 
 #[test]
+fn a_base_that_the_token_does_not_list_is_told_from_a_missing_scope() {
+    let mut stage = Stage::new("[airtable]\nbase_id = \"appSandbox0000000\"\n");
+    stage.shop.set("DISPATCHCTL_AIRTABLE__BASE_ID", "appElsewhere00000");
+    let doc = run(&stage, 1, &[]);
+    says(&doc, "airtable", "base", "fail", &["appElsewhere00000", "not among", "token's list"]);
+    assert!(!checks(&doc).into_iter().any(|c| text(c, "name") == "schema"), "{doc:#}");
+}
+
+#[test]
 fn a_sender_that_is_not_ours_and_refused_credentials_are_faults() {
     let line = |number: &str, from: &str| {
         format!("[[lines]]\nnumber = \"{number}\"\nname = \"Acme Lifts\"\nfrom = \"{from}\"\n")

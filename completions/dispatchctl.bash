@@ -37,6 +37,9 @@ _dispatchctl() {
             dispatchctl,demo)
                 cmd="dispatchctl__subcmd__demo"
                 ;;
+            dispatchctl,doctor)
+                cmd="dispatchctl__subcmd__doctor"
+                ;;
             dispatchctl,follow-up)
                 cmd="dispatchctl__subcmd__follow__subcmd__up"
                 ;;
@@ -104,7 +107,7 @@ _dispatchctl() {
 
     case "${cmd}" in
         dispatchctl)
-            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version send serve status ack resolve cancel reopen settle follow-up recover breaker contacts oncall log demo sandbox test-reliability config completions"
+            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version send serve status ack resolve cancel reopen settle follow-up recover breaker contacts oncall log doctor demo sandbox test-reliability config completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -589,6 +592,44 @@ _dispatchctl() {
             ;;
         dispatchctl__subcmd__demo)
             opts="-o -q -v -h -V --keep --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dispatchctl__subcmd__doctor)
+            opts="-o -q -v -h -V --fix --write-probe --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -54,6 +54,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "breaker" -d
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "contacts" -d 'Show who can be told, and clear an opt-out'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "oncall" -d 'Show who would be told, for a line and level'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "log" -d 'Read the log, follow it, or export it'
+complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "doctor" -d 'Check configuration, store, clock, Twilio and Airtable, and say what to do'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "demo" -d 'See it all on a temporary store: a lost answer, a kill -9, the follow-up on time'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "sandbox" -d 'Run the fake Twilio, for your own integration tests'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "test-reliability" -d 'Play the faults of the trade against this program, and count what was lost or doubled'
@@ -458,6 +459,24 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand log" -l test-mod
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand log" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand log" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand log" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l fix -d 'Create the tables and fields that Airtable\'s base lacks'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l write-probe -d 'Write a marked row to Airtable, read it back and delete it'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -s V -l version -d 'Print version'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand demo" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand demo" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand demo" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'

@@ -10,12 +10,15 @@ use crate::domain::types::Actor;
 use crate::engine::apply::Core;
 use crate::engine::listener::{EVERY_WITH_WEBHOOK, EVERY_WITHOUT};
 use crate::engine::lock::{EngineLock, Holder};
+use crate::engine::roster::merge::merge;
 use crate::engine::{Bounds, Engine, FirstRead, Scope, supervisor::Beats};
+use crate::gateways::airtable::{AirtableClient, AirtableSettings};
 use crate::gateways::alerts::WebhookSink;
 use crate::gateways::twilio::client::{Auth, TwilioClient, TwilioSettings};
-use crate::gateways::{AlertSink, SmsGateway};
+use crate::gateways::{AlertSink, MirrorGateway, SmsGateway};
 use crate::ids::Ids;
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxError};
+use crate::store::RosterCopy;
 use crate::store::sqlite::{OpenOptions, SqliteStore, StoreMode};
 use crate::telemetry;
 
@@ -29,6 +32,8 @@ pub(crate) struct App {
     pub(crate) sources: Sources,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<Ids>,
+    /// The copy of contacts that is part of `config.directory`, for a command that reads none itself.
+    pub(crate) roster: Option<RosterCopy>,
 }
 
 /// When a command without a listener first asks about its messages.
@@ -60,7 +65,7 @@ impl App {
         let mut config = config::load(&sources)?;
         out.set_mode(config.mode.as_str());
         super::drill::prepare(&sources, &mut config)?;
-        Ok(Self { config, sources, clock: Arc::new(SystemClock::new()), ids: Arc::new(Ids::random()) })
+        Ok(Self { config, sources, clock: Arc::new(SystemClock::new()), ids: Arc::new(Ids::random()), roster: None })
     }
 
     /// Opens the store; blocking work is done off the runtime's threads.
@@ -70,7 +75,14 @@ impl App {
             return Err(CliError::new(ExitStatus::Store, format!("there is no store at {}", path.display()))
                 .hint("`dispatchctl serve` or the first `dispatchctl send` makes it; another place: --store"));
         }
-        let options = OpenOptions {
+        let options = self.options(missing);
+        let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options)).await;
+        let store = opened.map_err(|e| CliError::new(ExitStatus::Bug, "opening the store ended badly").cause(e))??;
+        Ok(Arc::new(store))
+    }
+
+    fn options(&self, missing: Missing) -> OpenOptions {
+        OpenOptions {
             mode: match self.config.mode {
                 Mode::Live => StoreMode::Live,
                 Mode::Test => StoreMode::Test,
@@ -78,12 +90,44 @@ impl App {
             create: missing == Missing::Create,
             mirror: self.config.airtable.is_some(),
             alert_sinks: !self.config.alerts.sinks.is_empty(),
-            path,
+            path: self.config.store.path().to_path_buf(),
             busy_timeout: std::time::Duration::from_secs(5),
-        };
-        let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options)).await;
-        let store = opened.map_err(|e| CliError::new(ExitStatus::Bug, "opening the store ended badly").cause(e))??;
-        Ok(Arc::new(store))
+        }
+    }
+
+    /// Adds the contacts that the engine last read from Airtable to those of the configuration. A store that is not there, or
+    /// that this command will not be able to open either, adds none: the command itself says so where it needs one.
+    pub(crate) async fn add_roster(&mut self) {
+        let options = self.options(Missing::Refuse);
+        let found = tokio::task::spawn_blocking(move || SqliteStore::peek_roster(&options)).await;
+        if let Some(copy) = found.ok().flatten() {
+            self.config.directory = merge(&self.config.directory, &copy.contacts).directory;
+            self.roster = Some(copy);
+        }
+    }
+
+    /// How old the contacts from Airtable are; `None`: there are none.
+    pub(crate) fn roster_age(&self) -> Option<String> {
+        let copy = self.roster.as_ref()?;
+        let age = super::timeline::span(self.clock.now().since(copy.read_at));
+        Some(format!("with the contacts of Airtable's table {}, read {age} ago", copy.source))
+    }
+
+    /// The same for documents: null where there are none.
+    pub(crate) fn roster_document(&self) -> serde_json::Value {
+        let age = |copy: &RosterCopy| self.clock.now().since(copy.read_at).as_secs();
+        let document = |copy: &RosterCopy| serde_json::json!({ "table": copy.source, "readAt": copy.read_at, "ageSeconds": age(copy), "contacts": copy.contacts.len() });
+        self.roster.as_ref().map_or(serde_json::Value::Null, document)
+    }
+
+    /// The shop's base, where one is configured.
+    pub(crate) fn mirror(&self) -> Result<Option<Arc<dyn MirrorGateway>>, CliError> {
+        let Some(a) = self.config.airtable_required()? else { return Ok(None) };
+        let settings =
+            AirtableSettings::new(a.token.clone(), a.base_id.clone(), a.base_url.clone(), a.requests_per_second);
+        let client = AirtableClient::new(settings, self.clock.clone(), self.ids.clone())
+            .map_err(|e| CliError::new(ExitStatus::Usage, "the client for Airtable cannot be made").cause(e))?;
+        Ok(Some(Arc::new(client)))
     }
 
     /// The write path over this store.
@@ -122,11 +166,26 @@ impl App {
 
     /// The provider's client.
     pub(crate) fn gateway(&self) -> Result<Arc<dyn SmsGateway>, CliError> {
+        Ok(Arc::new(self.twilio()?))
+    }
+
+    /// The provider's client, for questions about the account itself.
+    pub(crate) fn twilio(&self) -> Result<TwilioClient, CliError> {
         let t = self.config.twilio_required()?;
         let auth = match &t.api_key {
             Some((sid, secret)) => Auth::ApiKey { sid: sid.clone(), secret: secret.clone() },
             None => Auth::Token(t.auth_token.clone()),
         };
+        self.twilio_as(t, auth)
+    }
+
+    /// The same, authenticated by the account's auth token also where requests use an API key.
+    pub(crate) fn twilio_by_token(&self) -> Result<TwilioClient, CliError> {
+        let t = self.config.twilio_required()?;
+        self.twilio_as(t, Auth::Token(t.auth_token.clone()))
+    }
+
+    fn twilio_as(&self, t: &Twilio, auth: Auth) -> Result<TwilioClient, CliError> {
         let settings = TwilioSettings {
             account_sid: t.account_sid.clone(),
             auth,
@@ -135,9 +194,8 @@ impl App {
             request_timeout: t.request_timeout,
             public_url: self.config.server.public_url.clone(),
         };
-        let client = TwilioClient::new(settings)
-            .map_err(|e| CliError::new(ExitStatus::Usage, "the client for the provider cannot be made").cause(e))?;
-        Ok(Arc::new(client))
+        TwilioClient::new(settings)
+            .map_err(|e| CliError::new(ExitStatus::Usage, "the client for the provider cannot be made").cause(e))
     }
 
     /// An engine; whoever runs it holds the lock.

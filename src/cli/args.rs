@@ -9,8 +9,8 @@ use crate::telemetry::Usual;
 
 use super::output::{Color, Format};
 use super::{
-    breaker, completions, config, contacts, decide, demo, follow_up, log, oncall, recover, sandbox, send, serve,
-    settle, status, test_reliability,
+    breaker, completions, config, contacts, decide, demo, doctor, follow_up, log, oncall, recover, sandbox, send,
+    serve, settle, status, test_reliability,
 };
 
 /// Emergency dispatch by SMS that cannot lose a message or a follow-up.
@@ -94,6 +94,8 @@ pub(crate) enum Command {
     Oncall(oncall::Args),
     /// Read the log, follow it, or export it
     Log(log::Args),
+    /// Check configuration, store, clock, Twilio and Airtable, and say what to do
+    Doctor(doctor::Args),
     /// See it all on a temporary store: a lost answer, a kill -9, the follow-up on time
     Demo(demo::Args),
     /// Run the fake Twilio, for your own integration tests
@@ -113,6 +115,11 @@ impl Command {
             Self::Serve(_) => Usual::Info,
             _ => Usual::Warn,
         }
+    }
+
+    /// Whether it decides or shows who is told, without reading Airtable itself.
+    pub(crate) fn wants_roster(&self) -> bool {
+        !matches!(self, Self::Serve(_) | Self::Config(_))
     }
 
     /// Settings that a command's own flags stand for: (key, value).

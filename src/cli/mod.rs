@@ -8,6 +8,7 @@ mod config;
 mod contacts;
 mod decide;
 mod demo;
+mod doctor;
 mod drill;
 mod follow_up;
 mod log;
@@ -86,7 +87,10 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::TestReliability(args) => return test_reliability::run(args, &cli.global, out).await,
         _ => {}
     }
-    let app = App::load(&cli.global, cli.command.usual_log(), cli.command.overrides(), out)?;
+    let mut app = App::load(&cli.global, cli.command.usual_log(), cli.command.overrides(), out)?;
+    if cli.command.wants_roster() {
+        app.add_roster().await;
+    }
     match cli.command {
         Command::Send(args) => send::run(args, app, out).await,
         Command::Serve(args) => serve::run(args, app, out).await,
@@ -102,6 +106,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::Contacts(args) => contacts::run(args, &app, out).await,
         Command::Oncall(args) => oncall::run(args, &app, out).await,
         Command::Log(args) => log::run(args, &app, out).await,
+        Command::Doctor(args) => doctor::run(args, app, out).await,
         Command::Config(args) => config::run(&args, &app, out),
         Command::Completions(_) | Command::Sandbox(_) | Command::Demo(_) | Command::TestReliability(_) => {
             Ok(ExitStatus::Done)

@@ -1,6 +1,7 @@
 //! `oncall`: who would be told, for a line and level, now or at a time.
 //!
-//! Read from the configuration; opt-outs come from the store where there is one. Nothing is written.
+//! Read from the configuration and the copy of Airtable's contacts that the engine keeps in the store; opt-outs come from the
+//! store where there is one. Nothing is written.
 
 use std::time::Duration;
 
@@ -119,9 +120,16 @@ pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
     }
     let everybody = rungs.iter().all(|r| r.found.tells_somebody());
     if out.is_json() {
-        out.document(&document(line, policy, at, &rungs));
+        let mut document = document(line, policy, at, &rungs);
+        if let Some(map) = document.as_object_mut() {
+            map.insert("roster".into(), app.roster_document());
+        }
+        out.document(&document);
     } else {
         show(line, policy, at, &rungs, out);
+        if let Some(age) = app.roster_age() {
+            out.chat(&age);
+        }
     }
     if everybody { Ok(ExitStatus::Done) } else { Ok(ExitStatus::No) }
 }

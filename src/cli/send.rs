@@ -113,6 +113,9 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     }
     let alone = app.holder().is_none();
     if alone {
+        if let Some(age) = app.roster_age() {
+            out.chat(&age);
+        }
         // Before anything is recorded: without an engine this command itself must be able to send.
         app.config.twilio_required()?;
     }

@@ -13,12 +13,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use url::Url;
 
-use crate::config::{self, Mode, Part};
+use crate::config::{self, MirrorPace, Mode, Part};
 use crate::domain::types::Actor;
 use crate::engine::apply::Core;
 use crate::engine::lock::{EngineLock, LockError};
+use crate::engine::roster::{self, Roster};
 use crate::engine::supervisor::Supervisor;
 use crate::engine::{Engine, Scope};
+use crate::gateways::mirror::Lane;
 use crate::http;
 use crate::store::Store as _;
 use crate::store::sqlite::SqliteStore;
@@ -72,6 +74,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
         }
     }
     let core = app.core(store.clone());
+    let roster = roster(&app, &core).await?;
     let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
     let supervisor = Supervisor::new(engine.clone());
     supervisor.recover_local("serve", Some(own_url.clone())).await?;
@@ -86,7 +89,11 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     let running = tokio::spawn(supervisor.run(engine_stop.clone()));
     // What the start demanded tokens for goes on to demand them.
     let is_exposed = app.config.server.is_exposed();
-    tokio::spawn(reload_on_hangup(app.sources.clone(), core.clone(), state.clone(), stop.clone(), is_exposed));
+    if let Some(roster) = &roster {
+        tokio::spawn(roster.clone().run(stop.clone()));
+    }
+    let people = People { core: core.clone(), roster };
+    tokio::spawn(reload_on_hangup(app.sources.clone(), people, state.clone(), stop.clone(), is_exposed));
     tokio::spawn(watchdog(core, state, stop.clone()));
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     let result = until_stopped(running, &engine_stop).await;
@@ -128,6 +135,57 @@ fn port_error(e: http::BindError) -> CliError {
     match std::error::Error::source(&e) {
         Some(cause) => told.cause(cause),
         None => told,
+    }
+}
+
+/// Where a start that has nobody to tell waits this long for the first reading of Airtable's contacts.
+const FIRST_CONTACTS: Duration = Duration::from_secs(5);
+
+/// The reader of Airtable's contacts, with the last good copy in force; `None`: there is no such table.
+async fn roster(app: &App, core: &Arc<Core>) -> Result<Option<Arc<Roster>>, CliError> {
+    let airtable = app.config.airtable.as_ref();
+    let Some((airtable, table)) = airtable.and_then(|a| Some((a, a.tables.contacts.clone()?))) else {
+        // It was configured once, perhaps: its contacts are told no more.
+        if !matches!(core.store.roster().await, Ok(None)) {
+            core.store.keep_roster(None).await?;
+        }
+        return Ok(None);
+    };
+    let Some(mirror) = app.mirror()? else { return Ok(None) };
+    let every = match airtable.mirror {
+        MirrorPace::Realtime => roster::EVERY,
+        // A plan that counts its requests.
+        MirrorPace::Batched(every) => every.max(roster::EVERY),
+    };
+    let source = roster::Source { table, fields: airtable.contacts.clone(), every };
+    let roster = Roster::new(core.clone(), mirror.in_lane(Lane::Bulk), source);
+    roster.load().await?;
+    if core.directory().contacts.is_empty() {
+        // Whatever is due would find nobody and end.
+        let first = core.clock.sleep_until(core.clock.now().plus(FIRST_CONTACTS));
+        tokio::select! {
+            read = roster.pass() => {
+                read?;
+            }
+            () = first => warn!("no contacts are configured, and none could be read from Airtable yet"),
+        }
+    }
+    Ok(Some(roster))
+}
+
+/// Who can be told, by the file and by Airtable.
+struct People {
+    core: Arc<Core>,
+    roster: Option<Arc<Roster>>,
+}
+
+impl People {
+    /// The file was read again.
+    fn replace(&self, file: crate::domain::team::Directory) {
+        match &self.roster {
+            Some(roster) => roster.set_file(Arc::new(file)),
+            None => self.core.set_directory(Arc::new(file)),
+        }
     }
 }
 
@@ -200,7 +258,7 @@ fn say_started(app: &App, own_url: &str, out: &mut Output) {
 /// SIGHUP: contacts, policies and tokens are read again; a wrong file changes nothing.
 async fn reload_on_hangup(
     sources: config::Sources,
-    core: Arc<Core>,
+    people: People,
     state: Arc<http::HttpState>,
     stop: CancellationToken,
     is_exposed: bool,
@@ -213,7 +271,7 @@ async fn reload_on_hangup(
         }
         match reloaded(&sources, is_exposed) {
             Ok(new) => {
-                core.set_directory(Arc::new(new.directory));
+                people.replace(new.directory);
                 state.set_tokens(new.server.tokens);
                 info!("contacts, policies and tokens were read again");
             }

@@ -9,7 +9,7 @@ use super::forms::is_loopback;
 use super::read::{Reader, Section};
 use super::test_mode::TestMode;
 use super::types::{
-    Airtable, AirtableTables, CallFields, EventFields, MirrorPace, Part, SANDBOX_AIRTABLE_BASE_ID,
+    Airtable, AirtableTables, CallFields, ContactFields, EventFields, MirrorPace, Part, SANDBOX_AIRTABLE_BASE_ID,
     SANDBOX_AIRTABLE_TOKEN, Verify, sandbox_url,
 };
 
@@ -37,7 +37,7 @@ pub(super) fn airtable(
     let verify = r.choice(&mut s, "verify", &words).map_or(Verify::All, |f| f.value);
     let adopt_every = r.duration(&mut s, "adopt_every").map(|f| f.value).filter(|d| !d.is_zero());
     let tables = tables(r, &mut s);
-    let (events, calls) = fields(r, &mut s);
+    let (events, calls, contacts) = fields(r, &mut s);
     r.finish(s);
     if !given {
         return None;
@@ -62,6 +62,7 @@ pub(super) fn airtable(
         tables,
         events,
         calls,
+        contacts,
     })
 }
 
@@ -77,6 +78,14 @@ fn tables(r: &mut Reader, airtable: &mut Section) -> AirtableTables {
     let events = r.plain(&mut s, "events", NAME_FORM);
     let calls = r.plain(&mut s, "calls", NAME_FORM);
     let contacts = r.plain(&mut s, "contacts", NAME_FORM);
+    for (name, other) in [("events", &events), ("calls", &calls)] {
+        if let (Some(contacts), Some(other)) = (&contacts, other)
+            && contacts.value == other.value
+        {
+            let what = format!("is the table of the {name} too");
+            r.wrong(contacts.origin.clone(), &contacts.key, what, "a table for each");
+        }
+    }
     for (name, found) in [("events", &events), ("calls", &calls)] {
         r.require(&s, name, found.is_some(), NAME_FORM);
     }
@@ -93,25 +102,33 @@ fn tables(r: &mut Reader, airtable: &mut Section) -> AirtableTables {
     }
 }
 
-fn fields(r: &mut Reader, airtable: &mut Section) -> (EventFields, CallFields) {
+fn fields(r: &mut Reader, airtable: &mut Section) -> (EventFields, CallFields, ContactFields) {
     let (mut events, mut calls) = (EventFields::default(), CallFields::default());
+    let mut contacts = ContactFields::default();
     let mut s = r.section(airtable, "fields");
     let mut of_events = r.section(&mut s, "events");
-    names(r, &mut of_events, events.pairs_mut());
+    names(r, &mut of_events, events.pairs_mut(), &[]);
     r.finish(of_events);
     let mut of_calls = r.section(&mut s, "calls");
-    names(r, &mut of_calls, calls.pairs_mut());
+    names(r, &mut of_calls, calls.pairs_mut(), &[]);
     r.finish(of_calls);
+    let mut of_contacts = r.section(&mut s, "contacts");
+    names(r, &mut of_contacts, contacts.pairs_mut(), &["active"]);
+    r.finish(of_contacts);
     r.finish(s);
-    (events, calls)
+    (events, calls, contacts)
 }
 
-/// Two of our fields in one of the base's would overwrite each other for ever.
-fn names(r: &mut Reader, section: &mut Section, pairs: Vec<(&'static str, &mut String)>) {
+/// Two of our fields in one of the base's would overwrite each other for ever. Those of `may_be_absent` may be left empty.
+fn names(r: &mut Reader, section: &mut Section, pairs: Vec<(&'static str, &mut String)>, may_be_absent: &[&str]) {
     let mut taken: BTreeMap<String, &'static str> = BTreeMap::new();
     for (ours, name) in pairs {
         let Some(found) = r.plain(section, ours, NAME_FORM) else {
-            r.require(section, ours, false, NAME_FORM);
+            if may_be_absent.contains(&ours) {
+                name.clear();
+            } else {
+                r.require(section, ours, false, NAME_FORM);
+            }
             continue;
         };
         if let Some(other) = taken.insert(found.value.clone(), ours) {

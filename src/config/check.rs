@@ -44,7 +44,8 @@ pub(super) fn config(
     let (twilio, from, request_timeout) = twilio(&mut r, &mut root, &mut test, sandbox_listen);
     let airtable = airtable(&mut r, &mut root, &mut test, sandbox_listen);
     let fallback = twilio.as_ref().map(|t| t.fallback_from.clone()).unwrap_or_default();
-    let directory = directory(&mut r, &mut root, from.as_ref(), fallback);
+    let elsewhere = has_contacts_table(&r);
+    let directory = directory(&mut r, &mut root, from.as_ref(), fallback, elsewhere);
     let delivery = delivery(&mut r, &mut root, request_timeout.as_ref());
     let alerts = alerts(&mut r, &mut root, &mut test);
     let heartbeat = heartbeat(&mut r, &mut root, &mut test);
@@ -77,6 +78,11 @@ pub(super) fn config(
         rows: r.rows,
         deferred: r.deferred,
     })
+}
+
+/// Whether contacts are read from Airtable, also where its token is missing here.
+fn has_contacts_table(r: &Reader) -> bool {
+    r.rows.iter().any(|row| row.key == "airtable.tables.contacts" && !row.value.is_empty())
 }
 
 /// Notes that a part lacks something, unless that key's problem is known already (its file could not be read).

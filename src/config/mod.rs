@@ -26,6 +26,7 @@ mod types;
 pub use env::{Drill, Sources, no_color, user_name};
 pub use forms::duration;
 pub use origin::{ConfigErrors, Origin, Problem};
+pub use people::empty_roles;
 pub use secrets::SecretUrl;
 pub use show::{ShowRow, show};
 pub use types::*;

@@ -44,12 +44,13 @@ fn is_e164(s: &str) -> bool {
 }
 
 /// Reads everything that decisions need to know of people. `from` is the sender where a line names none, `fallback`
-/// what goes while its breaker is open.
+/// what goes while its breaker is open. With `elsewhere`, Airtable's table names contacts too: what is missing here may be there.
 pub(super) fn directory(
     r: &mut Reader,
     root: &mut Section,
     from: Option<&Found<Sender>>,
     fallback: Vec<Sender>,
+    elsewhere: bool,
 ) -> Directory {
     let name = r.plain(root, "name", "a name").map(|f| f.value).unwrap_or_default();
     let time_zone = time_zone(r, root);
@@ -57,9 +58,11 @@ pub(super) fn directory(
     let policies = policies(r, root);
     let templates = templates(r, root);
     let default_line = Line { number: None, name, team: None, from: None, policies, templates, time_zone };
-    let lines = lines(r, root, &default_line, &ids);
+    let lines = lines(r, root, &default_line, Known { ids: &ids, elsewhere });
     let directory = Directory { contacts, default_line, lines, from: from.map(|f| f.value.clone()), fallback };
-    warn_of_empty_roles(r, &directory);
+    if !elsewhere {
+        r.warnings.extend(empty_roles(&directory));
+    }
     directory
 }
 
@@ -190,7 +193,15 @@ fn templates(r: &mut Reader, parent: &mut Section) -> Templates {
     templates
 }
 
-fn lines(r: &mut Reader, root: &mut Section, default: &Line, ids: &[ContactId]) -> Vec<Line> {
+/// The contacts that a team may name.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    ids: &'a [ContactId],
+    /// Whether there are others, not known before Airtable is read.
+    elsewhere: bool,
+}
+
+fn lines(r: &mut Reader, root: &mut Section, default: &Line, known: Known<'_>) -> Vec<Line> {
     let mut out: Vec<Line> = Vec::new();
     let form = "E.164, like +18005550100";
     for mut s in r.sections(root, "lines").unwrap_or_default() {
@@ -200,7 +211,7 @@ fn lines(r: &mut Reader, root: &mut Section, default: &Line, ids: &[ContactId]) 
         r.require(&s, "number", number.is_some(), form);
         let name = r.plain(&mut s, "name", "a name").map_or_else(|| default.name.clone(), |f| f.value);
         let from = sender(r, &mut s, "from").map(|f| f.value);
-        let team = team(r, &mut s, ids);
+        let team = team(r, &mut s, known);
         let policies = policies(r, &mut s);
         let templates = templates(r, &mut s);
         let time_zone = time_zone(r, &mut s);
@@ -215,7 +226,7 @@ fn lines(r: &mut Reader, root: &mut Section, default: &Line, ids: &[ContactId]) 
     out
 }
 
-fn team(r: &mut Reader, line: &mut Section, ids: &[ContactId]) -> Option<Vec<(ContactId, Role)>> {
+fn team(r: &mut Reader, line: &mut Section, known: Known<'_>) -> Option<Vec<(ContactId, Role)>> {
     let sections = r.sections(line, "team")?;
     let mut out = Vec::new();
     for mut s in sections {
@@ -226,8 +237,8 @@ fn team(r: &mut Reader, line: &mut Section, ids: &[ContactId]) -> Option<Vec<(Co
         r.require(&s, "role", role.is_some(), ROLE_FORM);
         r.finish(s);
         let Some(contact) = contact else { continue };
-        if !ids.contains(&contact.value) {
-            unknown_contact(r, &contact, ids);
+        if !known.elsewhere && !known.ids.contains(&contact.value) {
+            unknown_contact(r, &contact, known.ids);
         }
         if let Some(role) = role {
             out.push((contact.value, role.value));
@@ -249,12 +260,13 @@ fn unknown_contact(r: &mut Reader, named: &Found<ContactId>, ids: &[ContactId]) 
     r.problems.push(problem);
 }
 
-/// A step that finds nobody escalates at once, with an alert: better known before the night.
-fn warn_of_empty_roles(r: &mut Reader, directory: &Directory) {
+/// Roles that a policy names and nobody holds, one sentence each: a step that finds nobody escalates at once, with an alert,
+/// which is better known before the night.
+pub fn empty_roles(directory: &Directory) -> Vec<String> {
     if directory.contacts.is_empty() {
-        r.warnings.push("no contacts are configured: nobody can be told of a call".into());
-        return;
+        return vec!["no contacts are configured: nobody can be told of a call".into()];
     }
+    let mut found = Vec::new();
     let of_their_own = directory.lines.iter().filter(|l| l.team.is_some() || !l.policies.is_empty());
     for line in std::iter::once(&directory.default_line).chain(of_their_own) {
         for level in directory.levels(line) {
@@ -271,11 +283,12 @@ fn warn_of_empty_roles(r: &mut Reader, directory: &Directory) {
                         None if directory.lines.is_empty() => "any line".to_owned(),
                         None => "a line that is not listed".to_owned(),
                     };
-                    r.warnings.push(format!("policy {level} notifies the role {role}, which nobody holds on {place}"));
+                    found.push(format!("policy {level} notifies the role {role}, which nobody holds on {place}"));
                 }
             }
         }
     }
+    found
 }
 
 /// A sender: its own key of a line or of the provider.

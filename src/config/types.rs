@@ -173,6 +173,8 @@ pub struct Airtable {
     pub events: EventFields,
     /// The field names of the calls table.
     pub calls: CallFields,
+    /// The field names of the contacts table.
+    pub contacts: ContactFields,
 }
 
 /// The names of the base's tables.
@@ -249,6 +251,16 @@ field_names! {
         reference = "Reference",
         accepted_at = "Accepted At",
         next_follow_up_at = "Next Follow-Up At",
+    }
+}
+
+field_names! {
+    /// The base's names for the fields of a contact. `active` may be empty: then every contact is.
+    ContactFields {
+        name = "Name",
+        phone = "Phone",
+        role = "Role",
+        active = "Active",
     }
 }
 

@@ -16,6 +16,7 @@ pub mod poller;
 pub mod rate;
 pub mod reconciler;
 pub mod recovery;
+pub mod roster;
 pub mod scheduler;
 pub mod supervisor;
 #[cfg(test)]

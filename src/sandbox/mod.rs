@@ -13,6 +13,7 @@
 //! Bounds: the HTTP server is `wiremock`, which cannot limit a request's size, refuse a connection while it runs, or cut
 //! an answer in its middle. Stop the sandbox and start it on the same port and ledger to play a host that is gone.
 
+mod account;
 mod airtable;
 mod callbacks;
 mod controls;

@@ -11,11 +11,11 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 use wiremock::{Request, ResponseTemplate};
 
-use super::create;
 use super::faults::{Fault, FaultKind, On, Subject};
 use super::messages::{Direction, Message, segments};
 use super::server::Answer;
 use super::state::Shared;
+use super::{account, create};
 use crate::clock::Clock as _;
 use crate::domain::Timestamp;
 
@@ -93,6 +93,10 @@ pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Answer {
 fn route(shared: &Arc<Shared>, request: &Request) -> Result<Answer, Refusal> {
     let path = request.url.path();
     let method = request.method.as_str();
+    if let ("GET", Some(sid)) = (method, path.strip_prefix("/v1/Services/")) {
+        authorize(shared, request)?;
+        return account::service(shared, sid);
+    }
     let Some(rest) = path.strip_prefix(PREFIX) else {
         return Err(Refusal::strict(format!("there is nothing at {}", shown(path))));
     };
@@ -114,6 +118,8 @@ fn route(shared: &Arc<Shared>, request: &Request) -> Result<Answer, Refusal> {
             }
             create::create(shared, &request.body)
         }
+        ("GET", ".json") => Ok(account::account(shared)),
+        ("GET", "/IncomingPhoneNumbers.json") => account::numbers(shared, path, request.url.query().unwrap_or("")),
         ("GET", "/Messages.json") => list(shared, path, request.url.query().unwrap_or("")),
         ("GET", _) if message_sid(rest).is_some() => {
             fetch(shared, path, message_sid(rest).unwrap_or(""), request.url.query().unwrap_or(""))

@@ -14,13 +14,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::domain::attempt::{AttemptKind, Priority};
 use crate::domain::breaker::Breaker;
 use crate::domain::call::{Call, CallState, CallStatus};
 use crate::domain::event::{Answer, Change, Load, Loaded, LogEntry, LogKind, News, ReceiptRow};
-use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ErrorCode, MessageSid, Sender};
+use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Role, Sender};
 use crate::domain::{PhoneNumber, Timestamp};
 
 pub use sqlite::{OpenOptions, SqliteStore, StoreMode};
@@ -282,6 +283,34 @@ pub struct OptOutLine {
     pub since: Timestamp,
 }
 
+/// A contact as another system has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RosterContact {
+    /// Its record there: who it is, whatever its name becomes.
+    pub record: String,
+    /// What it is called here; stays with the record.
+    pub id: ContactId,
+    /// The name as people say it.
+    pub name: String,
+    /// Where texts go; only one who is not active may be without.
+    pub phone: Option<PhoneNumber>,
+    /// Its role on lines that name no team of their own.
+    pub role: Option<Role>,
+    /// Who is not is not told.
+    pub active: bool,
+}
+
+/// Contacts as another system had them when it was last read whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RosterCopy {
+    /// Its table, for people.
+    pub source: String,
+    /// When it was read.
+    pub read_at: Timestamp,
+    /// Every contact that could be read, active or not, oldest first.
+    pub contacts: Vec<RosterContact>,
+}
+
 /// Figures for health and the overview; one read. Counts stop at 100,000: a poll of health never walks further.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Figures {
@@ -451,6 +480,11 @@ pub trait Store: Send + Sync {
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError>;
     /// Opted-out numbers.
     async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError>;
+
+    /// The last good copy of contacts that live in another system.
+    async fn roster(&self) -> Result<Option<RosterCopy>, StoreError>;
+    /// Replaces that copy whole; `None`: there is no such system any more.
+    async fn keep_roster(&self, copy: Option<&RosterCopy>) -> Result<(), StoreError>;
 
     /// Commits a request to the engine; its id. Requests of more than a day ago are forgotten.
     async fn post_request(&self, kind: &str, payload: Value, actor: &Actor, now: Timestamp) -> Result<i64, StoreError>;

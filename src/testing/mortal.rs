@@ -15,8 +15,8 @@ use crate::domain::types::{Actor, AttemptId, CallId, CallRef, MessageSid};
 use crate::domain::{PhoneNumber, Timestamp};
 use crate::store::{
     AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, Listened,
-    LogFilter, LogLine, OptOutLine, OutboxLine, Pollable, Request, Searchable, Sendable, SqliteStore, Store,
-    StoreError, Unreadable,
+    LogFilter, LogLine, OptOutLine, OutboxLine, Pollable, Request, RosterCopy, Searchable, Sendable, SqliteStore,
+    Store, StoreError, Unreadable,
 };
 
 /// When to die, by the number of writes.
@@ -263,6 +263,18 @@ impl Store for Mortal {
     async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError> {
         self.alive().await;
         self.inner.opt_outs().await
+    }
+    async fn roster(&self) -> Result<Option<RosterCopy>, StoreError> {
+        self.alive().await;
+        self.inner.roster().await
+    }
+    async fn keep_roster(&self, copy: Option<&RosterCopy>) -> Result<(), StoreError> {
+        self.before_write().await;
+        let done = self.inner.keep_roster(copy).await;
+        if done.is_ok() {
+            self.after_write().await;
+        }
+        done
     }
     async fn post_request(&self, kind: &str, payload: Value, actor: &Actor, now: Timestamp) -> Result<i64, StoreError> {
         self.before_write().await;

@@ -212,3 +212,24 @@ fn the_commented_keys_of_the_defaults_exist() {
     assert!(c.directory.default_line.templates.reminder.is_some() && c.airtable.is_some());
     assert!(c.twilio.is_some_and(|t| t.api_key.is_some() && t.auth_token_previous.is_some()));
 }
+
+#[test]
+fn contacts_may_live_in_airtable_and_are_then_not_missed_here() {
+    let load = |more: &str| {
+        let airtable = format!("[airtable]\ntoken = \"pat-1\"\nbase_id = \"app00000000000000\"\n{more}\n");
+        Bench::new().toml(&airtable)
+    };
+    let team = "[[lines]]\nnumber = \"+18005550100\"\nteam = [ { contact = \"kim-lee\", role = \"primary\" } ]";
+    let c =
+        load(&format!("[airtable.tables]\ncontacts = \"On-Call\"\n[airtable.fields.contacts]\nactive = \"\"\n{team}"))
+            .load();
+    let a = c.airtable_required().expect("complete").expect("used");
+    assert_eq!(a.contacts, ContactFields { active: String::new(), ..ContactFields::default() });
+    assert!(!c.warnings.iter().any(|w| w.contains("role") || w.contains("contacts")), "{:?}", c.warnings);
+    assert_eq!(c.directory.lines[0].team.as_ref().map(Vec::len), Some(1));
+    assert!(load(team).errors().contains("there is no contact kim-lee"), "without such a table nobody else can know");
+    let twice = load("[airtable.tables]\ncontacts = \"Calls\"").errors();
+    assert!(twice.contains("is the table of the calls too"), "{twice}");
+    let unnamed = load("[airtable.fields.contacts]\nphone = \"\"").errors();
+    assert!(unnamed.contains("airtable.fields.contacts.phone: is missing"), "{unnamed}");
+}

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod breaker;
+mod breaker_odd;
 mod clocks;
 mod crash;
 mod failures;
@@ -11,7 +12,6 @@ mod outbox;
 mod receipts;
 mod replies;
 mod resends;
-mod review1;
 mod sending;
 mod settle;
 mod two_calls;

@@ -174,9 +174,20 @@ impl NewField {
         Self { name: name.into(), kind: "dateTime", options: Some(options) }
     }
 
+    /// A checkbox.
+    pub fn checkbox(name: impl Into<String>) -> Self {
+        let options = json!({ "icon": "check", "color": "greenBright" });
+        Self { name: name.into(), kind: "checkbox", options: Some(options) }
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The provider's word for what it is to be.
+    pub const fn kind(&self) -> &'static str {
+        self.kind
     }
 
     pub(super) fn written(&self) -> Value {

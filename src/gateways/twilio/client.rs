@@ -127,7 +127,22 @@ impl TwilioClient {
         Some(url)
     }
 
-    fn url(&self, tail: &[&str]) -> Url {
+    /// One document, read as it comes.
+    pub(super) async fn document(&self, url: Url) -> Result<serde_json::Value, GatewayError> {
+        let answer = exchange(self.with_auth(self.reads.get(url)), ANSWER_BYTES_MAX).await.map_err(read_failure)?;
+        if !answer.status.is_success() {
+            return Err(read_refusal(&answer));
+        }
+        serde_json::from_slice(&answer.body).map_err(|_| again("the answer could not be read", None))
+    }
+
+    /// Where the API is.
+    pub(super) fn base_url(&self) -> &Url {
+        &self.settings.base_url
+    }
+
+    /// `{base_url}/2010-04-01/Accounts/{account}/{…}`.
+    pub(super) fn url(&self, tail: &[&str]) -> Url {
         let mut url = self.settings.base_url.clone();
         // `new` has checked that a path can be put behind it.
         if let Ok(mut path) = url.path_segments_mut() {

@@ -309,3 +309,17 @@ async fn a_fault_that_cannot_work_is_named() {
     assert_eq!(b.control("nonsense", Value::Null).await.0, 404);
     assert_eq!(b.get("/_sandbox/health").await.0, 200);
 }
+
+#[tokio::test]
+async fn the_account_its_senders_and_services_can_be_looked_up() {
+    let b = Bench::start().await;
+    let (status, account) = b.get(".json").await;
+    assert_eq!((status, &account["status"], &account["type"]), (200, &"active".into(), &"Full".into()));
+    let (status, list) = b.get("/IncomingPhoneNumbers.json?PhoneNumber=%2B15005550006&PageSize=1").await;
+    let number = &list["incoming_phone_numbers"][0];
+    assert_eq!((status, &number["phone_number"], &number["capabilities"]["sms"]), (200, &FROM.into(), &true.into()));
+    let (_, none) = b.get("/IncomingPhoneNumbers.json?PhoneNumber=%2B15005550007").await;
+    assert_eq!(none["incoming_phone_numbers"], Value::Array(Vec::new()), "it is refused as a sender, too");
+    let (status, refused) = b.get("/IncomingPhoneNumbers.json?Number=1").await;
+    assert_eq!((status, &refused["code"]), (400, &20001.into()), "a name that nobody knows");
+}

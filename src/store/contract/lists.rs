@@ -12,7 +12,7 @@ use crate::domain::breaker::{Breaker, Evidence, Probe};
 use crate::domain::call::{CallState, CallStatus};
 use crate::domain::event::{AlertChange, BreakerChange, Change, Load};
 use crate::domain::types::{Actor, CallId, ErrorCode, Timestamp};
-use crate::store::{CallFilter, EngineRow, Figures, Store};
+use crate::store::{CallFilter, EngineRow, Figures, RosterContact, RosterCopy, Store};
 
 fn texts(ids: &[CallId]) -> Vec<&str> {
     ids.iter().map(CallId::as_str).collect()
@@ -398,4 +398,25 @@ pub(crate) async fn what_waits_for_another_system_is_found_by_age_and_hurried(st
     assert_eq!(store.alerts_to_tell(at(9), 9).await.expect("read").len(), 1);
     store.alert_told("k", task.version).await.expect("told");
     assert!(store.stuck_outbox(at(99)).await.expect("read").iter().all(|l| l.sink != "alerts"));
+}
+
+pub(crate) async fn a_copy_of_contacts_is_replaced_whole_and_forgotten(store: &dyn Store) {
+    let contact = |record: &str, phone: Option<&str>| RosterContact {
+        record: record.into(),
+        id: record.to_lowercase().parse().expect("id"),
+        name: "Ida Sørensen, \"the plumber\"".into(),
+        phone: phone.map(|p| p.parse().expect("phone")),
+        role: "primary".parse().ok(),
+        active: phone.is_some(),
+    };
+    assert_eq!(store.roster().await.expect("read"), None);
+    let first =
+        RosterCopy { source: "On-Call".into(), read_at: at(1), contacts: vec![contact("recA", Some("+19495550101"))] };
+    store.keep_roster(Some(&first)).await.expect("kept");
+    assert_eq!(store.roster().await.expect("read"), Some(first.clone()));
+    let second = RosterCopy { read_at: at(2), contacts: vec![contact("recB", None)], ..first };
+    store.keep_roster(Some(&second)).await.expect("kept");
+    assert_eq!(store.roster().await.expect("read"), Some(second));
+    store.keep_roster(None).await.expect("forgotten");
+    assert_eq!(store.roster().await.expect("read"), None);
 }

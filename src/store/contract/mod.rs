@@ -45,6 +45,7 @@ macro_rules! whole_contract {
             lists::lists_of_calls_are_newest_first,
             lists::what_waits_for_another_system_is_found_by_age_and_hurried,
             lists::figures_count_what_is,
+            lists::a_copy_of_contacts_is_replaced_whole_and_forgotten,
             guards::no_change_breaks_an_invariant,
             guards::what_is_final_stays_final,
             guards::identities_are_unique,

@@ -12,6 +12,7 @@ mod load;
 mod open;
 mod readers;
 mod reads;
+mod roster;
 mod save;
 mod sql;
 #[cfg(test)]
@@ -37,8 +38,8 @@ use self::save::Sinks;
 use self::writer::{Broken, Job, Writer};
 use super::{
     AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, Listened,
-    LogFilter, LogLine, OptOutLine, OutboxLine, Pollable, Request, Searchable, Sendable, Store, StoreError, Unreadable,
-    rows,
+    LogFilter, LogLine, OptOutLine, OutboxLine, Pollable, Request, RosterCopy, Searchable, Sendable, Store, StoreError,
+    Unreadable, rows,
 };
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::PhoneNumber;
@@ -119,6 +120,19 @@ impl SqliteStore {
             task.await.map_err(|_| StoreError::Closed)?;
         }
         self.checkpoint().await
+    }
+
+    /// The version of its schema.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn schema(&self) -> Result<i64, StoreError> {
+        self.readers.read(|conn| Ok(conn.pragma_query_value(None, "user_version", |r| r.get(0))?)).await
+    }
+
+    /// The copy of contacts in a store, without opening it for more: `None` where there is no such store, or none in it. Blocks.
+    pub fn peek_roster(options: &OpenOptions) -> Option<RosterCopy> {
+        roster::peek(options)
     }
 
     /// Why the store takes no more changes, once an fsync has failed.
@@ -385,6 +399,15 @@ impl Store for SqliteStore {
 
     async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError> {
         self.readers.read(reads::opt_outs).await
+    }
+
+    async fn roster(&self) -> Result<Option<RosterCopy>, StoreError> {
+        self.readers.read(roster::read).await
+    }
+
+    async fn keep_roster(&self, copy: Option<&RosterCopy>) -> Result<(), StoreError> {
+        let copy = copy.cloned();
+        self.with_tx(move |conn| roster::keep(conn, copy.as_ref())).await
     }
 
     async fn post_request(&self, kind: &str, payload: Value, actor: &Actor, now: Timestamp) -> Result<i64, StoreError> {

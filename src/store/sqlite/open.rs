@@ -212,6 +212,12 @@ fn recognise(conn: &Connection, options: &OpenOptions, known: i64) -> Result<i64
     }
 }
 
+/// Whether this file is a store of this mode that this version knows.
+pub(super) fn is_ours(conn: &Connection, options: &OpenOptions) -> bool {
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    recognise(conn, options, known).is_ok_and(|version| version == known)
+}
+
 /// Keeps the store as it was, whole and private, beside itself. Made under another name first: a copy that a crash cut short
 /// is never taken for one.
 fn copy_before(conn: &Connection, path: &Path, version: i64) -> Result<(), StoreError> {

@@ -263,6 +263,15 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_by_time ON outbox (sink, next_at) WHERE parked_at IS NULL;
 CREATE INDEX outbox_by_age ON outbox (since) WHERE parked_at IS NULL;
 
+-- Contacts as another system had them when it could last be read whole: one row.
+CREATE TABLE roster (
+    slot     INTEGER PRIMARY KEY,
+    source   TEXT NOT NULL,                    -- its table, for people
+    read_at  INTEGER NOT NULL,
+    contacts TEXT NOT NULL,                    -- JSON
+    CONSTRAINT roster_is_one_copy CHECK (slot = 1)
+) STRICT;
+
 -- What commands ask of the engine that holds the lock.
 CREATE TABLE requests (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,4 +1,4 @@
-//! Review stories.
+//! Odd moments of a breaker: opt-outs, clocks, ends of ladders, two senders, failures that are one recipient's alone.
 
 use crate::domain::attempt::AttemptState;
 use crate::domain::call::CallStatus;
@@ -32,7 +32,7 @@ async fn close(w: &World, sender: &str) {
 }
 
 #[tokio::test]
-async fn t1_sender_failures_do_not_eat_the_resend_limit() {
+async fn sender_failures_do_not_eat_the_resend_limit() {
     let mut w = World::with(slow()).await;
     w.sms.otherwise(Reaction::refuse(400, 21606));
     w.dispatch("slow").await;
@@ -52,7 +52,7 @@ async fn t1_sender_failures_do_not_eat_the_resend_limit() {
 }
 
 #[tokio::test]
-async fn t1b_and_the_last_step_is_not_exhausted_by_them() {
+async fn and_the_last_step_is_not_exhausted_by_them() {
     let policy = people::policy("one", &[(secs(0), &["primary"])]);
     let mut w = World::with(Setup { directory: people::directory_with(policy), ..Setup::default() }).await;
     w.sms.otherwise(Reaction::refuse(400, 21606));
@@ -66,7 +66,7 @@ async fn t1b_and_the_last_step_is_not_exhausted_by_them() {
 }
 
 #[tokio::test]
-async fn t2_mute_while_deferred_keeps_the_time_to_exhaust() {
+async fn mute_while_deferred_keeps_the_time_to_exhaust() {
     let mut w = World::new().await;
     let first = w.dispatch("normal").await;
     w.advance(mins(1)).await;
@@ -93,7 +93,7 @@ async fn t2_mute_while_deferred_keeps_the_time_to_exhaust() {
 }
 
 #[tokio::test]
-async fn t3_the_end_of_the_ladder_was_deferred_and_the_last_step_still_waits() {
+async fn the_end_of_the_ladder_was_deferred_and_the_last_step_still_waits() {
     let mut w = World::new().await;
     let first = w.dispatch("normal").await;
     w.advance(mins(8)).await;
@@ -116,7 +116,7 @@ async fn t3_the_end_of_the_ladder_was_deferred_and_the_last_step_still_waits() {
 }
 
 #[tokio::test]
-async fn t4_dispatcher_and_claim_agree_on_the_sender() {
+async fn dispatcher_and_claim_agree_on_the_sender() {
     let mut w = World::with(with_fallback()).await;
     w.sms.next(Reaction::refuse(400, 21606));
     w.sms.next(Reaction::NotSent { retry_after: Some(secs(5)) });
@@ -134,7 +134,7 @@ async fn t4_dispatcher_and_claim_agree_on_the_sender() {
 }
 
 #[tokio::test]
-async fn t5_a_clock_set_back_after_a_breaker_closed_makes_no_flood() {
+async fn a_clock_set_back_after_a_breaker_closed_makes_no_flood() {
     let mut w = World::new().await;
     w.advance(mins(60)).await;
     w.sms.next(Reaction::refuse(400, 21606));
@@ -153,7 +153,7 @@ async fn t5_a_clock_set_back_after_a_breaker_closed_makes_no_flood() {
 }
 
 #[tokio::test]
-async fn t6_a_clock_set_back_while_it_is_open_does_not_keep_it_open() {
+async fn a_clock_set_back_while_it_is_open_does_not_keep_it_open() {
     let mut w = World::new().await;
     w.advance(mins(60)).await;
     w.sms.next(Reaction::refuse(400, 21606));
@@ -166,7 +166,7 @@ async fn t6_a_clock_set_back_while_it_is_open_does_not_keep_it_open() {
 }
 
 #[tokio::test]
-async fn t7_a_list_that_works_while_sends_are_refused_makes_no_burst_a_minute() {
+async fn a_list_that_works_while_sends_are_refused_makes_no_burst_a_minute() {
     let mut w = World::new().await;
     w.sms.otherwise(Reaction::refuse(403, 20403));
     for _ in 0..20 {
@@ -187,7 +187,7 @@ async fn t7_a_list_that_works_while_sends_are_refused_makes_no_burst_a_minute() 
 }
 
 #[tokio::test]
-async fn t8_a_clock_set_back_while_steps_wait_loses_no_reminder() {
+async fn a_clock_set_back_while_steps_wait_loses_no_reminder() {
     let mut w = World::new().await;
     w.advance(mins(60)).await;
     let first = w.dispatch("normal").await;
@@ -215,7 +215,7 @@ async fn t8_a_clock_set_back_while_steps_wait_loses_no_reminder() {
 }
 
 #[tokio::test]
-async fn t9_opted_out_of_the_stand_in_only() {
+async fn opted_out_of_the_stand_in_only() {
     let mut w = World::with(with_fallback()).await;
     let text = InboundText {
         listed: false,
@@ -239,7 +239,7 @@ async fn t9_opted_out_of_the_stand_in_only() {
 }
 
 #[tokio::test]
-async fn t11_one_contact_whose_texts_fail_by_the_sender_keeps_the_backup_from_being_told() {
+async fn one_contact_whose_texts_fail_by_the_sender_keeps_the_backup_from_being_told() {
     let mut w = World::new().await;
     w.sms.always_to(people::phone("sam"), Reaction::refuse(400, 21703));
     w.dispatch("normal").await;
@@ -255,7 +255,7 @@ async fn t11_one_contact_whose_texts_fail_by_the_sender_keeps_the_backup_from_be
 }
 
 #[tokio::test]
-async fn t12_an_answer_from_a_shut_sender() {
+async fn an_answer_from_a_shut_sender() {
     let mut setup = Setup::default();
     let mut line = setup.directory.default_line.clone();
     line.number = Some("+18005550100".into());

@@ -1,0 +1,412 @@
+//! Airtable: token, base, tables, fields, rows of contacts; what is missing is made with `--fix`, a row is written and
+//! deleted again with `--write-probe`.
+
+use std::sync::Arc;
+
+use crate::config::Airtable;
+use crate::engine::roster::rows::read;
+use crate::engine::roster::{EVERY, Source};
+use crate::gateways::airtable::{Fields, TableSchema, differences};
+use crate::gateways::mirror::{Lane, MirrorError, MirrorGateway, Query, RecordId, Refusal, Scope, Typecast};
+
+use super::super::app::App;
+use super::fields::{Need, Wanted, WantedTable, Wrong, wanted};
+use super::{Args, Findings, bounded, too_long};
+
+const REACH: &str = "look at the network, its name server and airtable.base_url; calls go on meanwhile";
+const TOKEN: &str =
+    "make a personal access token at airtable.com/create/tokens and set it as airtable.token (AIRTABLE_API_KEY)";
+const LISTED: &str = "add the base to the token's list, with a user who may edit it, and compare airtable.base_id";
+const READ_SCHEMA: &str = "give the token the scope schema.bases:read, so that every field can be checked";
+const WRITE_SCHEMA: &str = "give the token the scope schema.bases:write, and its user the creator role in the base";
+
+struct Look<'a> {
+    app: &'a App,
+    airtable: &'a Airtable,
+    mirror: Arc<dyn MirrorGateway>,
+    args: &'a Args,
+}
+
+pub(super) async fn check(app: &App, args: &Args) -> Findings {
+    let mut f = Findings::of("airtable");
+    let mirror = match app.mirror() {
+        Ok(Some(mirror)) => mirror.in_lane(Lane::Bulk),
+        Ok(None) => {
+            f.skip("base", "not configured: calls and attempts are kept in the store alone");
+            return f;
+        }
+        Err(_) => {
+            f.skip("base", "not all is configured: see config above");
+            return f;
+        }
+    };
+    let Some(airtable) = &app.config.airtable else { return f };
+    Look { app, airtable, mirror, args }.all(&mut f).await;
+    f
+}
+
+impl Look<'_> {
+    async fn all(&self, f: &mut Findings) {
+        if !self.token(f).await {
+            f.skip("tables", "not asked without a token that works");
+            return;
+        }
+        let works = match self.ask(self.mirror.tables()).await {
+            Ok(tables) => {
+                self.permission(f).await;
+                self.tables(tables, f).await;
+                true
+            }
+            Err(e) if is_access(&e) => self.without_schema(f).await,
+            Err(e) => {
+                f.fail("base", format!("its tables could not be read: {e}"), next_of(&e));
+                false
+            }
+        };
+        if works {
+            self.records(f).await;
+            self.contacts(f).await;
+            self.write_probe(f).await;
+        }
+    }
+
+    async fn ask<T>(&self, question: impl Future<Output = Result<T, MirrorError>>) -> Result<T, MirrorError> {
+        let late = || Err(MirrorError::Retryable { why: too_long(), retry_after: None });
+        bounded(self.app, question).await.unwrap_or_else(late)
+    }
+
+    async fn token(&self, f: &mut Findings) -> bool {
+        match self.ask(self.mirror.whoami()).await {
+            Ok(who) if who.scopes.is_empty() => f.ok("token", "accepted"),
+            Ok(who) => f.ok("token", format!("accepted, with {}", who.scopes.join(", "))),
+            Err(e) => {
+                let what = if is(&e, &Scope::Auth) { format!("was not accepted: {e}") } else { e.to_string() };
+                f.fail("token", what, next_of(&e));
+                return false;
+            }
+        }
+        true
+    }
+
+    /// What the token's user may do; an extra question, so that a read-only one is found before the first row is refused.
+    async fn permission(&self, f: &mut Findings) {
+        let base = &self.airtable.base_id;
+        match self.ask(self.mirror.bases()).await {
+            Ok(bases) => match bases.iter().find(|b| b.id == *base) {
+                Some(b) if matches!(b.permission.as_str(), "none" | "read" | "comment") => {
+                    let what =
+                        format!("{base} ({}): its user has the role {:?} and may write nothing", b.name, b.permission);
+                    f.fail("base", what, "give the token's user the editor role in the base");
+                }
+                Some(b) => f.ok("base", format!("{base} ({}), role {}", b.name, b.permission)),
+                None => f.ok("base", base.clone()),
+            },
+            Err(_) => f.ok("base", base.clone()),
+        }
+    }
+
+    async fn tables(&self, mut tables: Vec<TableSchema>, f: &mut Findings) {
+        let wanted = wanted(self.airtable);
+        if self.args.fix && self.fix(&wanted, &tables, f).await {
+            match self.ask(self.mirror.tables()).await {
+                Ok(again) => tables = again,
+                Err(e) => f.warn("tables", format!("could not be read again: {e}"), "run doctor again"),
+            }
+        }
+        for w in &wanted {
+            match TableSchema::find(&tables, &w.name) {
+                Some(table) => judge(w, table, f),
+                None => missing_table(w, &tables, f),
+            }
+        }
+    }
+
+    /// Makes what is missing and not there under almost the same name; whether anything was made. A repeat finds nothing to do.
+    async fn fix(&self, wanted: &[WantedTable], tables: &[TableSchema], f: &mut Findings) -> bool {
+        let mut made = false;
+        for w in wanted {
+            let Some(table) = TableSchema::find(tables, &w.name) else {
+                if w.near_miss(tables).is_none() {
+                    made |= self
+                        .make(self.mirror.create_table(&w.made()), w.ours.to_owned(), format!("table {:?}", w.name), f)
+                        .await;
+                }
+                continue;
+            };
+            for field in &w.fields {
+                if field.judge(table) == Some(Wrong::Missing { near: None }) {
+                    let new = field.made();
+                    let what = format!("field {:?} ({}) of {:?}", new.name(), new.kind(), table.name);
+                    made |= self.make(self.mirror.create_field(&table.id, &new), key(w, field), what, f).await;
+                }
+            }
+        }
+        made
+    }
+
+    async fn make<T>(
+        &self,
+        make: impl Future<Output = Result<T, MirrorError>>,
+        name: String,
+        what: String,
+        f: &mut Findings,
+    ) -> bool {
+        match self.ask(make).await {
+            Ok(_) => f.ok(name, format!("made: {what}")),
+            Err(e) if is(&e, &Scope::AlreadyThere) => {
+                f.ok(name, format!("was made by somebody else meanwhile: {what}"))
+            }
+            // May have been made: reading again tells.
+            Err(e @ (MirrorError::Unknown { .. } | MirrorError::Retryable { .. })) => {
+                f.warn(
+                    name,
+                    format!("it is not known whether it was made: {what}: {e}"),
+                    "run `dispatchctl doctor --fix` again",
+                );
+            }
+            Err(e) => {
+                let next = if is_access(&e) { WRITE_SCHEMA } else { next_of(&e) };
+                f.fail(name, format!("could not be made: {what}: {e}"), next);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The token may not read the schema, or the base: tells the two apart, and tries the fields by asking for them.
+    async fn without_schema(&self, f: &mut Findings) -> bool {
+        let base = &self.airtable.base_id;
+        match self.ask(self.mirror.bases()).await {
+            Ok(bases) if !bases.iter().any(|b| b.id == *base) => {
+                f.fail("base", format!("{base} is not among the {} bases that the token lists", bases.len()), LISTED);
+                return false;
+            }
+            Ok(_) => {
+                f.warn("schema", "the base's tables could not be read, though the token lists the base", READ_SCHEMA)
+            }
+            Err(_) => f.warn(
+                "schema",
+                "the scope schema.bases:read is missing: fields are tried by name, their types are not seen",
+                READ_SCHEMA,
+            ),
+        }
+        if self.args.fix {
+            f.fail("fix", "nothing was made: the schema cannot be read", format!("{READ_SCHEMA}; and {WRITE_SCHEMA}"));
+        }
+        let mut works = true;
+        for w in wanted(self.airtable) {
+            works &= self.by_asking(&w, f).await;
+        }
+        works
+    }
+
+    /// Asks for one row with the wanted fields, and again without each that is said to be unknown.
+    async fn by_asking(&self, w: &WantedTable, f: &mut Findings) -> bool {
+        let mut left: Vec<&Wanted> = w.fields.iter().collect();
+        let count = left.len();
+        loop {
+            let query = Query::of(&w.name).fields(left.iter().map(|w| w.name.as_str())).at_most(1);
+            let error = match self.ask(self.mirror.list(&query)).await {
+                Ok(_) if left.len() == count => {
+                    f.ok(w.ours, format!("{}: all {count} fields are there", w.name));
+                    return true;
+                }
+                Ok(_) => return true,
+                Err(e) => e,
+            };
+            let unknown = match &error {
+                MirrorError::Refused(Refusal { scope: Scope::Field(Some(name)), .. }) => {
+                    left.iter().position(|w| w.name == *name)
+                }
+                _ => None,
+            };
+            let Some(at) = unknown.filter(|_| left.len() > 1) else {
+                let what = format!("{}: could not be read: {error}", w.name);
+                let next = if is_access(&error) { ACCESS } else { next_of(&error) };
+                f.fail(w.ours, what, next);
+                return false;
+            };
+            let gone = left.remove(at);
+            missing_field(w, gone, None, f);
+        }
+    }
+
+    async fn records(&self, f: &mut Findings) {
+        let query = Query::of(&self.airtable.tables.events).at_most(1);
+        match self.ask(self.mirror.list(&query)).await {
+            Ok(_) => f.ok("records", "rows can be read"),
+            Err(e) => {
+                f.fail("records", format!("rows cannot be read: {e}"), if is_access(&e) { ACCESS } else { next_of(&e) })
+            }
+        }
+    }
+
+    async fn contacts(&self, f: &mut Findings) {
+        let Some(table) = self.airtable.tables.contacts.clone() else { return };
+        let source = Source { table, fields: self.airtable.contacts.clone(), every: EVERY };
+        let list = match self.ask(self.mirror.list(&source.query())).await {
+            Ok(list) => list,
+            Err(e) => {
+                let what = format!("the rows of {} cannot be read: {e}", source.table);
+                f.fail("contacts", what, "see the table's own lines above; the last good copy is told meanwhile");
+                return;
+            }
+        };
+        let directory = &self.app.config.directory;
+        let reading = read(&list.records, &source.fields, directory, self.app.roster.as_ref());
+        for wrong in &reading.wrong {
+            f.warn("contacts", format!("{}: {}", wrong.row(), wrong.why), "correct the row in Airtable");
+        }
+        let active = reading.contacts.iter().filter(|c| c.active).count();
+        let what = format!(
+            "{active} active, {} not, {} to be corrected",
+            reading.contacts.len() - active,
+            reading.wrong.len()
+        );
+        if active == 0 {
+            f.warn("contacts", format!("{}: {what}", source.table), "tick Active for those who can be told");
+        } else {
+            f.ok("contacts", format!("{}: {what}", source.table));
+        }
+        match self.app.roster_age() {
+            Some(age) => f.ok("contacts", format!("who can be told: {age}")),
+            None => f.skip("contacts", "not in force yet: a running `serve` reads them"),
+        }
+    }
+
+    /// Writes a marked row, reads it back and deletes it again, whatever came before.
+    async fn write_probe(&self, f: &mut Findings) {
+        if !self.args.write_probe {
+            f.skip("write", "not tried: --write-probe writes a marked row, reads it back and deletes it");
+            return;
+        }
+        let (table, names) = (&self.airtable.tables.events, &self.airtable.events);
+        let key = format!("doctor-{}", self.app.ids.uuid(self.app.clock.now()).simple());
+        let row = Fields::new()
+            .with(names.event_id.as_str(), key.as_str())
+            .with(names.result.as_str(), "Written by dispatchctl doctor to see whether it can; may be deleted.");
+        let rows = std::slice::from_ref(&row);
+        let written = self.ask(self.mirror.upsert(table, &[names.event_id.as_str()], rows, Typecast::Off)).await;
+        let keys = [key.clone()];
+        let found = self.ask(self.mirror.by_key(table, &names.event_id, &keys, &[names.result.as_str()])).await;
+        let records = found.as_ref().ok().and_then(|found| found.get(&key)).cloned().unwrap_or_default();
+        match (&written, &found) {
+            (Err(e), _) => {
+                let next = if is_access(e) {
+                    "give the token the scope data.records:write, and its user the editor role"
+                } else {
+                    next_of(e)
+                };
+                f.fail("write", format!("a row was not written: {e}"), next);
+            }
+            (Ok(_), Err(e)) => f.fail("write", format!("a row was written and cannot be read back: {e}"), next_of(e)),
+            (Ok(_), Ok(_)) => match records.first().map(|r| differences(&row, &r.fields)) {
+                Some(d) if d.is_empty() => f.ok("write", "a row was written and read back"),
+                Some(d) => {
+                    let d: Vec<String> = d.iter().map(ToString::to_string).collect();
+                    f.fail(
+                        "write",
+                        format!("a row came back changed: {}", d.join("; ")),
+                        "look for automations that change it",
+                    );
+                }
+                None => f.fail("write", "a row was written and was not there when it was read back", "run it again"),
+            },
+        }
+        let made: Vec<RecordId> = match &written {
+            Ok(w) => w.records.iter().chain(&records).map(|r| r.id.clone()).collect(),
+            Err(_) => records.iter().map(|r| r.id.clone()).collect(),
+        };
+        let made: Vec<RecordId> = made.into_iter().collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+        if made.is_empty() {
+            return;
+        }
+        match self.ask(self.mirror.delete(table, &made)).await {
+            Ok(gone) if made.iter().all(|id| gone.contains(id)) => f.ok("delete", "the row is deleted again"),
+            Ok(_) => f.warn("delete", format!("the row {key} is left in {table}"), "delete it by hand"),
+            Err(e) => f.warn("delete", format!("the row {key} is left in {table}: {e}"), "delete it by hand"),
+        }
+    }
+}
+
+const ACCESS: &str = "give the token the scopes data.records:read and data.records:write, add the base to its list, and compare the table's name";
+
+fn is(e: &MirrorError, scope: &Scope) -> bool {
+    matches!(e, MirrorError::Refused(r) if r.scope == *scope)
+}
+
+fn is_access(e: &MirrorError) -> bool {
+    is(e, &Scope::Access)
+}
+
+fn next_of(e: &MirrorError) -> &'static str {
+    match e {
+        MirrorError::Refused(r) if r.scope == Scope::Auth => TOKEN,
+        MirrorError::Refused(r) if r.scope == Scope::Access => LISTED,
+        MirrorError::Billing { .. } => {
+            "wait for the next month, take a larger plan, or set airtable.mirror = \"batched\""
+        }
+        MirrorError::RateLimited { .. } => "something else uses up the base's rate: run it again in a minute",
+        MirrorError::Retryable { .. } | MirrorError::Unknown { .. } => REACH,
+        _ => "see the answer's own words",
+    }
+}
+
+fn key(w: &WantedTable, field: &Wanted) -> String {
+    format!("{}.{}", w.ours, field.ours)
+}
+
+fn judge(w: &WantedTable, table: &TableSchema, f: &mut Findings) {
+    let mut wrong = 0;
+    for field in &w.fields {
+        let Some(found) = field.judge(table) else { continue };
+        wrong += 1;
+        match found {
+            Wrong::Missing { near } => missing_field(w, field, near.as_deref(), f),
+            Wrong::Unfit(why) => {
+                let next = "make it another type in Airtable, or name another field in airtable.fields";
+                let what = format!("{:?} of {} {why}", field.name, w.name);
+                if field.need == Need::ForRecovery {
+                    f.warn(key(w, field), what, next)
+                } else {
+                    f.fail(key(w, field), what, next)
+                }
+            }
+            Wrong::Select => f.warn(
+                key(w, field),
+                format!("{:?} of {} is a select: a value that is not among its options is refused", field.name, w.name),
+                "make it a single line of text",
+            ),
+        }
+    }
+    if wrong == 0 {
+        f.ok(w.ours, format!("{}: all {} fields are there and fit", w.name, w.fields.len()));
+    }
+}
+
+fn missing_field(w: &WantedTable, field: &Wanted, near: Option<&str>, f: &mut Findings) {
+    let what = format!("{} has no field {:?}", w.name, field.name);
+    let (what, next) = match near {
+        Some(near) => (
+            format!("{what}, but one named {near:?}"),
+            format!("rename it in Airtable, or set airtable.fields.{} = {near:?}", key(w, field)),
+        ),
+        None => (what, "make it with `dispatchctl doctor --fix`, or name another in airtable.fields".to_owned()),
+    };
+    if field.need == Need::ForRecovery {
+        f.warn(key(w, field), format!("{what}: recover --from-airtable will lack it"), next);
+    } else {
+        f.fail(key(w, field), what, next);
+    }
+}
+
+fn missing_table(w: &WantedTable, tables: &[TableSchema], f: &mut Findings) {
+    let what = format!("there is no table {:?}", w.name);
+    match w.near_miss(tables) {
+        Some(near) => {
+            let next = format!("rename it in Airtable, or set airtable.tables.{} = {near:?}", w.ours);
+            f.fail(w.ours, format!("{what}, but one named {near:?}"), next);
+        }
+        None => f.fail(w.ours, what, "make it with `dispatchctl doctor --fix`, or name another in airtable.tables"),
+    }
+}

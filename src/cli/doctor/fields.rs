@@ -1,0 +1,240 @@
+//! The tables and fields that the base should have, and what is wrong with those that it has. Pure.
+
+use crate::config::Airtable;
+use crate::gateways::airtable::{FieldSchema, Form, NewField, NewTable, TableSchema};
+
+/// What a field holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    Line,
+    Text,
+    Whole,
+    Moment,
+    Flag,
+}
+
+/// What a field is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    /// Upserts merge on it.
+    Key,
+    /// We write it, and the mirror does not work without it.
+    Written,
+    /// We write it; without it `recover --from-airtable` lacks it.
+    ForRecovery,
+    /// We only read it.
+    Read,
+}
+
+/// A field that should be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// Our name: the key below `airtable.fields`.
+    pub(super) ours: &'static str,
+    /// The base's name.
+    pub(super) name: String,
+    pub(super) need: Need,
+    holds: Holds,
+}
+
+/// A table that should be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct WantedTable {
+    /// Our name: the key below `airtable.tables`.
+    pub(super) ours: &'static str,
+    /// The base's name or id.
+    pub(super) name: String,
+    pub(super) fields: Vec<Wanted>,
+    about: &'static str,
+}
+
+/// What is wrong with a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Wrong {
+    /// It is not there; perhaps another is meant, by its name.
+    Missing { near: Option<String> },
+    /// It cannot hold what it should.
+    Unfit(String),
+    /// It works as long as somebody keeps its options.
+    Select,
+}
+
+/// Everything that is asked of the base, by the configuration.
+pub(super) fn wanted(a: &Airtable) -> Vec<WantedTable> {
+    let mut all = vec![
+        WantedTable {
+            ours: "events",
+            name: a.tables.events.clone(),
+            fields: fields(a.events.pairs()),
+            about: "One row an attempt, written by dispatchctl",
+        },
+        WantedTable {
+            ours: "calls",
+            name: a.tables.calls.clone(),
+            fields: fields(a.calls.pairs()),
+            about: "Emergency calls; their status is kept by dispatchctl",
+        },
+    ];
+    if let Some(contacts) = &a.tables.contacts {
+        let read = fields(a.contacts.pairs()).into_iter().map(|w| Wanted { need: Need::Read, ..w });
+        all.push(WantedTable {
+            ours: "contacts",
+            name: contacts.clone(),
+            fields: read.filter(|w| !w.name.is_empty()).collect(),
+            about: "Who can be told, read by dispatchctl",
+        });
+    }
+    for table in &mut all {
+        // The first becomes the table's primary field.
+        if let Some(first) = table.fields.first_mut().filter(|f| f.need != Need::Read) {
+            first.need = Need::Key;
+        }
+    }
+    all
+}
+
+fn fields(pairs: Vec<(&'static str, &str)>) -> Vec<Wanted> {
+    let field = |(ours, name): (&'static str, &str)| Wanted {
+        ours,
+        name: name.to_owned(),
+        need: need(ours),
+        holds: holds(ours),
+    };
+    pairs.into_iter().map(field).collect()
+}
+
+fn holds(ours: &str) -> Holds {
+    match ours {
+        "attempt_number" | "step" | "round" => Holds::Whole,
+        "sent_at" | "accepted_at" | "next_follow_up_at" => Holds::Moment,
+        "result" | "issue_summary" | "address" => Holds::Text,
+        "active" => Holds::Flag,
+        _ => Holds::Line,
+    }
+}
+
+fn need(ours: &str) -> Need {
+    match ours {
+        "to" | "contact" | "reference" | "step" | "round" | "caller_name" | "address" | "accepted_at"
+        | "next_follow_up_at" => Need::ForRecovery,
+        _ => Need::Written,
+    }
+}
+
+impl Wanted {
+    /// What is wrong with it in this table.
+    pub(super) fn judge(&self, table: &TableSchema) -> Option<Wrong> {
+        let Some(field) = table.field(&self.name) else {
+            return Some(Wrong::Missing { near: table.near_miss(&self.name).map(|f| f.name.clone()) });
+        };
+        if self.need == Need::Read { self.judge_read(field) } else { self.judge_written(field) }
+    }
+
+    fn judge_written(&self, field: &FieldSchema) -> Option<Wrong> {
+        let kind = &field.kind;
+        if field.is_computed() {
+            return Some(Wrong::Unfit(format!("is computed by the base ({kind}) and cannot be written")));
+        }
+        let form = match self.holds {
+            Holds::Whole => Form::Number,
+            Holds::Moment => Form::Time,
+            Holds::Line | Holds::Text | Holds::Flag => Form::Text,
+        };
+        if !field.takes(form) {
+            return Some(Wrong::Unfit(format!("is a field of type {kind}, which cannot hold it")));
+        }
+        if self.need == Need::Key && !field.takes_merge() {
+            return Some(Wrong::Unfit(format!("is a field of type {kind}, which rows cannot be found by")));
+        }
+        (kind == "singleSelect").then_some(Wrong::Select)
+    }
+
+    /// Read alone, a field may be computed or a select; only what cannot become what we need is wrong.
+    fn judge_read(&self, field: &FieldSchema) -> Option<Wrong> {
+        let kind = field.kind.as_str();
+        let listed = matches!(kind, "multipleRecordLinks" | "multipleAttachments" | "multipleCollaborators" | "button");
+        let number = !matches!(self.holds, Holds::Flag) && field.takes(Form::Number);
+        (listed || number).then(|| Wrong::Unfit(format!("is a field of type {kind}, which it cannot be read from")))
+    }
+
+    /// As it is made.
+    pub(super) fn made(&self) -> NewField {
+        match self.holds {
+            Holds::Line => NewField::line(&self.name),
+            Holds::Text => NewField::long_text(&self.name),
+            Holds::Whole => NewField::whole_number(&self.name),
+            Holds::Moment => NewField::moment(&self.name),
+            Holds::Flag => NewField::checkbox(&self.name),
+        }
+    }
+}
+
+impl WantedTable {
+    /// As it is made.
+    pub(super) fn made(&self) -> NewTable {
+        NewTable {
+            name: self.name.clone(),
+            description: self.about.to_owned(),
+            fields: self.fields.iter().map(Wanted::made).collect(),
+        }
+    }
+
+    /// A table that is named almost so: but for case and blanks.
+    pub(super) fn near_miss<'a>(&self, tables: &'a [TableSchema]) -> Option<&'a str> {
+        let plain = |s: &str| s.split_whitespace().collect::<String>().to_lowercase();
+        tables.iter().find(|t| plain(&t.name) == plain(&self.name)).map(|t| t.name.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn table(fields: &[(&str, &str)]) -> TableSchema {
+        let fields: Vec<_> =
+            fields.iter().map(|(name, kind)| json!({ "id": "", "name": name, "type": kind })).collect();
+        serde_json::from_value(json!({ "id": "tbl1", "name": "T", "fields": fields })).expect("a table")
+    }
+
+    #[test]
+    fn a_field_is_judged_by_what_it_is_for() {
+        let wanted = |ours, need| Wanted { ours, name: "F".into(), need, holds: holds(ours) };
+        let (line, key) = (wanted("method", Need::Written), wanted("event_id", Need::Key));
+        let (number, moment) = (wanted("step", Need::ForRecovery), wanted("sent_at", Need::Written));
+        let (phone, active) = (wanted("phone", Need::Read), wanted("active", Need::Read));
+        for (field, kind, want) in [
+            (&line, "singleLineText", None),
+            (&line, "singleSelect", Some("select")),
+            (&line, "number", Some("cannot hold")),
+            (&line, "formula", Some("computed")),
+            (&key, "singleLineText", None),
+            (&key, "richText", Some("found by")),
+            (&number, "number", None),
+            (&number, "singleLineText", Some("cannot hold")),
+            (&moment, "dateTime", None),
+            (&moment, "date", Some("cannot hold")),
+            (&phone, "phoneNumber", None),
+            (&phone, "formula", None),
+            (&phone, "number", Some("read from")),
+            (&active, "checkbox", None),
+            (&active, "singleSelect", None),
+            (&active, "multipleRecordLinks", Some("read from")),
+        ] {
+            let said = field.judge(&table(&[("F", kind)])).map(|w| match w {
+                Wrong::Unfit(why) => why,
+                Wrong::Select => "select".into(),
+                Wrong::Missing { .. } => "missing".into(),
+            });
+            match want {
+                None => assert_eq!(said, None, "{} as {kind}", field.ours),
+                Some(words) => {
+                    assert!(said.as_ref().is_some_and(|s| s.contains(words)), "{} as {kind}: {said:?}", field.ours)
+                }
+            }
+        }
+        let near = line.judge(&table(&[(" f", "singleLineText")]));
+        assert_eq!(near, Some(Wrong::Missing { near: Some(" f".into()) }));
+        assert_eq!(line.judge(&table(&[("G", "singleLineText")])), Some(Wrong::Missing { near: None }));
+    }
+}

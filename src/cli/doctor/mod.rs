@@ -1,0 +1,190 @@
+//! `doctor`: everything that a set-up needs, one line a check, each with what to do where it is not well.
+//!
+//! The parts are looked at side by side; no check waits for another part, and none for longer than its bound. Nothing is
+//! changed unless `--fix` or `--write-probe` says so, and no secret is ever shown.
+
+mod airtable;
+mod clock;
+mod fields;
+mod settings;
+mod store;
+mod twilio;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::app::App;
+use super::output::{Output, Table, spinner};
+use super::report::{CliError, ExitStatus};
+
+/// The longest that one check takes.
+const CHECK_MAX: Duration = Duration::from_secs(5);
+
+/// What to do beside looking.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Args {
+    /// Create the tables and fields that Airtable's base lacks
+    #[arg(long)]
+    fix: bool,
+    /// Write a marked row to Airtable, read it back and delete it
+    #[arg(long)]
+    write_probe: bool,
+}
+
+/// How a check came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Status {
+    Ok,
+    Skip,
+    Warn,
+    Fail,
+}
+
+impl Status {
+    const ALL: [Self; 4] = [Self::Ok, Self::Warn, Self::Fail, Self::Skip];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+            Self::Skip => "skip",
+        }
+    }
+
+    const fn is_good(self) -> Option<bool> {
+        match self {
+            Self::Ok | Self::Skip => Some(true),
+            Self::Warn => None,
+            Self::Fail => Some(false),
+        }
+    }
+}
+
+/// One check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Finding {
+    area: &'static str,
+    name: String,
+    status: Status,
+    what: String,
+    next: Option<String>,
+}
+
+/// The findings of one part, in order.
+#[derive(Debug)]
+struct Findings {
+    area: &'static str,
+    all: Vec<Finding>,
+}
+
+impl Findings {
+    fn of(area: &'static str) -> Self {
+        Self { area, all: Vec::new() }
+    }
+
+    fn ok(&mut self, name: impl Into<String>, what: impl Into<String>) {
+        self.add(Status::Ok, name.into(), what.into(), None);
+    }
+
+    fn skip(&mut self, name: impl Into<String>, what: impl Into<String>) {
+        self.add(Status::Skip, name.into(), what.into(), None);
+    }
+
+    fn warn(&mut self, name: impl Into<String>, what: impl Into<String>, next: impl Into<String>) {
+        self.add(Status::Warn, name.into(), what.into(), Some(next.into()));
+    }
+
+    fn fail(&mut self, name: impl Into<String>, what: impl Into<String>, next: impl Into<String>) {
+        self.add(Status::Fail, name.into(), what.into(), Some(next.into()));
+    }
+
+    fn add(&mut self, status: Status, name: String, what: String, next: Option<String>) {
+        self.all.push(Finding { area: self.area, name, status, what, next });
+    }
+}
+
+pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    let sandbox = app.sandbox_if_needed(out).await?;
+    let bar = spinner(out, "checking configuration, store, clock, Twilio and Airtable");
+    let opened = store::open(&app).await;
+    let (mut all, parts) = (settings::check(&app), {
+        let handle = opened.as_ref().ok().and_then(Option::as_ref);
+        tokio::join!(
+            store::check(&app, &opened),
+            clock::check(&app, handle),
+            twilio::check(&app, handle),
+            airtable::check(&app, &args)
+        )
+    });
+    for part in [parts.0, parts.1, parts.2, parts.3] {
+        all.all.extend(part.all);
+    }
+    bar.finish_and_clear();
+    if let Some(sandbox) = sandbox {
+        sandbox.shutdown().await;
+    }
+    show(&all.all, out);
+    let worst = all.all.iter().map(|f| f.status).max().unwrap_or(Status::Ok);
+    Ok(if worst == Status::Fail { ExitStatus::No } else { ExitStatus::Done })
+}
+
+fn show(all: &[Finding], out: &mut Output) {
+    if out.is_json() {
+        out.document(&document(all));
+        return;
+    }
+    if out.is_csv() {
+        let mut t = Table::new(&["AREA", "CHECK", "STATUS", "WHAT", "NEXT"]);
+        for f in all {
+            let next = f.next.clone().unwrap_or_default();
+            t.row([f.area.to_owned(), f.name.clone(), f.status.as_str().to_owned(), f.what.clone(), next]);
+        }
+        out.table(&t);
+        return;
+    }
+    out.mode_line();
+    let width = all.iter().map(|f| f.area.len() + f.name.chars().count() + 1).max().unwrap_or(0);
+    for f in all {
+        let word = out.emphasis(f.status.is_good(), &format!("{:<4}", f.status.as_str()));
+        let name = format!("{} {}", f.area, f.name);
+        out.line(&format!("{word}  {name:<width$}  {}", f.what));
+        if let Some(next) = &f.next {
+            out.line(&format!("      {:<width$}  next: {next}", ""));
+        }
+    }
+    let counts: Vec<String> = Status::ALL
+        .iter()
+        .map(|s| format!("{} {}", all.iter().filter(|f| f.status == *s).count(), s.as_str()))
+        .collect();
+    out.line(&counts.join(", "));
+}
+
+/// `status`: the worst of all (`ok`, `warn`, `fail`); `checks`: in the order of the table, `next` null where nothing is to do.
+fn document(all: &[Finding]) -> Value {
+    let checks: Vec<Value> = all
+        .iter()
+        .map(|f| json!({ "area": f.area, "name": f.name, "status": f.status.as_str(), "what": f.what, "next": f.next }))
+        .collect();
+    let count = |s: Status| all.iter().filter(|f| f.status == s).count();
+    let status = [Status::Fail, Status::Warn].into_iter().find(|s| count(*s) > 0).unwrap_or(Status::Ok);
+    json!({
+        "status": status.as_str(),
+        "counts": { "ok": count(Status::Ok), "warn": count(Status::Warn), "fail": count(Status::Fail), "skip": count(Status::Skip) },
+        "checks": checks,
+    })
+}
+
+/// What a check came to, unless it took too long.
+async fn bounded<T>(app: &App, check: impl Future<Output = T>) -> Option<T> {
+    let end = app.clock.sleep_until(app.clock.now().plus(CHECK_MAX));
+    tokio::select! {
+        done = check => Some(done),
+        () = end => None,
+    }
+}
+
+fn too_long() -> String {
+    format!("no answer within {} s", CHECK_MAX.as_secs())
+}

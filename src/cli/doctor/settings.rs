@@ -1,0 +1,126 @@
+//! The configuration: where it came from, what is missing in it, what works and is probably not meant.
+
+use std::time::Duration;
+
+use crate::config::{Mode, Part, empty_roles};
+
+use super::super::app::App;
+use super::Findings;
+
+/// An unknown outcome is looked for at least so long (`facts/twilio.md` §4: the provider may still accept for some 26 s).
+const SETTLE_ADVISED: Duration = Duration::from_secs(45);
+/// Credentials whose place is told.
+const CREDENTIALS: &[&str] = &[
+    "twilio.account_sid",
+    "twilio.auth_token",
+    "twilio.auth_token_previous",
+    "twilio.api_key",
+    "twilio.api_secret",
+    "airtable.token",
+    "airtable.base_id",
+];
+/// What the configuration warns of and this page says in words of its own.
+const OWN_WORDS: &[&str] =
+    &["server.public_url is not set", "alerts.sinks is empty", "delivery.settle is under", "policy ", "no contacts "];
+
+pub(super) fn check(app: &App) -> Findings {
+    let mut f = Findings::of("config");
+    let c = &app.config;
+    match &c.file {
+        Some(file) => f.ok("file", file.display().to_string()),
+        None => f.ok("file", "none was found: environment and defaults"),
+    }
+    if c.mode == Mode::Test {
+        f.ok(
+            "mode",
+            format!("test: nothing leaves this machine, {} settings of the file are replaced", c.replaced.len()),
+        );
+    }
+    for key in CREDENTIALS {
+        if let Some(origin) = c.origins.get(*key) {
+            f.ok(*key, format!("from {origin}"));
+        }
+    }
+    for part in [Part::Twilio, Part::Airtable, Part::Server, Part::Alerts] {
+        for problem in c.check(&[part]).err().map(|e| e.0).unwrap_or_default() {
+            let name = if problem.key.is_empty() { "secrets".to_owned() } else { problem.key.clone() };
+            f.fail(
+                name,
+                problem.to_string(),
+                "set it in the file, in the environment, or as a file with the key's _file twin",
+            );
+        }
+    }
+    people(app, &mut f);
+    reach(app, &mut f);
+    let rest = c.warnings.iter().filter(|w| !OWN_WORDS.iter().any(|own| w.starts_with(own)));
+    for warning in rest {
+        f.warn("warning", warning.clone(), "see what is in force with `dispatchctl config show`");
+    }
+    f
+}
+
+fn people(app: &App, f: &mut Findings) {
+    let directory = &app.config.directory;
+    let has_table = app.config.airtable.as_ref().is_some_and(|a| a.tables.contacts.is_some());
+    if directory.contacts.is_empty() {
+        let what = "nobody can be told of a call";
+        if has_table {
+            f.warn("people", format!("{what}: Airtable's contacts were not read yet"), "start `dispatchctl serve`");
+        } else {
+            f.fail("people", what, "name technicians in [[contacts]], or their table in airtable.tables.contacts");
+        }
+        return;
+    }
+    let empty = empty_roles(directory);
+    for role in &empty {
+        let next = if has_table {
+            "give somebody that role in [[contacts]] or in Airtable's table of contacts (read by a running `serve`)"
+        } else {
+            "give somebody that role in [[contacts]] or in the line's team, or take it out of the policy"
+        };
+        f.warn("people", role.clone(), next);
+    }
+    if empty.is_empty() {
+        let from = app.roster_age().map(|age| format!(", {age}")).unwrap_or_default();
+        f.ok("people", format!("{} contacts; every role of every policy is held{from}", directory.contacts.len()));
+    }
+}
+
+fn reach(app: &App, f: &mut Findings) {
+    let c = &app.config;
+    if c.mode == Mode::Test {
+        f.skip("alerts.sinks", "test mode alerts nobody");
+    } else if c.alerts.sinks.is_empty() {
+        let next = "name a webhook in [[alerts.sinks]]";
+        f.warn("alerts.sinks", "none: alerts show in `dispatchctl status` and /health alone", next);
+    } else {
+        f.ok("alerts.sinks", format!("{} configured (not tried)", c.alerts.sinks.len()));
+    }
+    match &c.server.public_url {
+        Some(url) => f.ok("server.public_url", url.to_string()),
+        None if c.mode == Mode::Test => f.skip("server.public_url", "`serve` takes its own address in test mode"),
+        None => f.warn(
+            "server.public_url",
+            "not set: messages carry no callback, delivery and replies are learnt by asking Twilio alone",
+            "set it to the URL under which Twilio reaches this machine, and Twilio's inbound webhook to it",
+        ),
+    }
+    if c.server.is_exposed() && c.server.tokens.is_empty() {
+        f.fail("server.tokens", "the API can be reached from elsewhere and asks for no token", "add [[server.tokens]]");
+    } else if c.server.tokens.is_empty() {
+        f.ok("server.tokens", "none, and none is needed: the API is reachable from this machine alone");
+    } else {
+        f.ok("server.tokens", format!("{} configured", c.server.tokens.len()));
+    }
+    let settle = c.delivery.settle;
+    if settle < SETTLE_ADVISED {
+        f.warn(
+            "delivery.settle",
+            format!("{} s: an unknown outcome may be decided before Twilio shows what it accepted", settle.as_secs()),
+            format!("make it {} s or more", SETTLE_ADVISED.as_secs()),
+        );
+    } else {
+        f.ok("delivery.settle", format!("{} s", settle.as_secs()));
+    }
+}

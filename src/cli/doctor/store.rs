@@ -1,0 +1,123 @@
+//! The store: that it opens, is written to, has room, and can be read whole; who works on it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::Mode;
+use crate::store::Store as _;
+use crate::store::sqlite::SqliteStore;
+
+use super::super::app::{App, Missing};
+use super::super::report::CliError;
+use super::{Findings, bounded, too_long};
+
+/// Space on the store's disk: under it, a warning; under the second, a fault.
+const FREE_ADVISED: u64 = 500 << 20;
+const FREE_NEEDED: u64 = 20 << 20;
+/// A write-ahead log of this size is not being moved into the file.
+const WAL_LARGE: u64 = 256 << 20;
+/// A write that takes this long is a disk that cannot keep up.
+const WRITE_SLOW_MS: u128 = 500;
+/// Rows that are named.
+const NAMED: usize = 10;
+
+/// The store; none where there is none yet.
+pub(super) async fn open(app: &App) -> Result<Option<Arc<SqliteStore>>, CliError> {
+    if !app.config.store.path().exists() {
+        return Ok(None);
+    }
+    match bounded(app, app.store(Missing::Refuse)).await {
+        Some(opened) => opened.map(Some),
+        None => Err(CliError::new(super::super::report::ExitStatus::Store, too_long())),
+    }
+}
+
+pub(super) async fn check(app: &App, opened: &Result<Option<Arc<SqliteStore>>, CliError>) -> Findings {
+    let mut f = Findings::of("store");
+    let path = app.config.store.path();
+    match opened {
+        Err(e) => {
+            let why: Vec<&str> = std::iter::once(&e.what).chain(&e.causes).map(String::as_str).collect();
+            let next = e.hint.clone().unwrap_or_else(|| "see the causes".to_owned());
+            f.fail("open", format!("{}: {}", path.display(), why.join(": ")), next);
+        }
+        Ok(None) => {
+            f.skip("open", format!("there is none yet at {}: `serve` or the first `send` makes it", path.display()));
+        }
+        Ok(Some(store)) => content(app, store, &mut f).await,
+    }
+    disk(path, &mut f);
+    engine(app, matches!(opened, Ok(Some(_))), &mut f);
+    f
+}
+
+async fn content(app: &App, store: &SqliteStore, f: &mut Findings) {
+    let path = app.config.store.path();
+    match bounded(app, store.schema()).await {
+        Some(Ok(schema)) => {
+            let mode = app.config.mode.as_str();
+            f.ok("open", format!("{}, schema {schema}, stamped {mode}", path.display()));
+        }
+        Some(Err(e)) => f.fail("open", e.to_string(), "look at the file and its permissions"),
+        None => f.fail("open", too_long(), "look at the disk"),
+    }
+    let again = "free space, look at the permissions of the file and its directory, and at the disk";
+    match bounded(app, store.probe(app.clock.now())).await {
+        Some(Ok(took)) if took.as_millis() > WRITE_SLOW_MS => {
+            f.warn("write", format!("committed, but in {} ms", took.as_millis()), "put the store on a faster disk");
+        }
+        Some(Ok(took)) => f.ok("write", format!("committed in {} ms", took.as_millis())),
+        Some(Err(e)) => f.fail("write", e.to_string(), again),
+        None => f.fail("write", too_long(), again),
+    }
+    match bounded(app, store.unreadable(NAMED)).await {
+        Some(Ok(rows)) if rows.is_empty() => f.ok("rows", "all can be read"),
+        Some(Ok(rows)) => {
+            for row in rows {
+                let next = "see `dispatchctl recover --dry-run`; mend it or take a copy from before";
+                f.fail("rows", format!("{}: {}", row.row, row.why), next);
+            }
+        }
+        Some(Err(e)) => f.fail("rows", e.to_string(), "see `dispatchctl recover --dry-run`"),
+        None => f.skip("rows", format!("{}: the store is large; see `dispatchctl recover --dry-run`", too_long())),
+    }
+}
+
+fn disk(path: &Path, f: &mut Findings) {
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    let wal = std::fs::metadata(wal).map_or(0, |m| m.len());
+    if wal > WAL_LARGE {
+        let next =
+            "stop commands that hold the store open for long; a running `serve` moves it into the file by itself";
+        f.warn("log", format!("the write-ahead log has {} MB", wal >> 20), next);
+    } else if path.exists() {
+        f.ok("log", format!("the write-ahead log has {} KB", wal >> 10));
+    }
+    // Where the directory is still to be made, its file system is that of the nearest one above it.
+    let Some(there) = path.ancestors().skip(1).find(|p| p.as_os_str().is_empty() || p.exists()) else { return };
+    let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
+    match rustix::fs::statvfs(there) {
+        Ok(fs) => {
+            let free = fs.f_bavail.saturating_mul(fs.f_frsize);
+            let what = format!("{} MB free at {}", free >> 20, there.display());
+            if free < FREE_NEEDED {
+                f.fail("disk", what, "free space: a full disk refuses every dispatch");
+            } else if free < FREE_ADVISED {
+                f.warn("disk", what, "free space: a full disk refuses every dispatch");
+            } else {
+                f.ok("disk", what);
+            }
+        }
+        Err(e) => f.skip("disk", format!("its free space cannot be asked: {e}")),
+    }
+}
+
+fn engine(app: &App, there: bool, f: &mut Findings) {
+    match app.holder() {
+        Some(h) => f.ok("engine", format!("`{}` works on it, process {}", h.role, h.pid)),
+        None if !there => f.skip("engine", "no store, no engine"),
+        None if app.config.mode == Mode::Test => f.ok("engine", "none runs"),
+        None => f.warn("engine", "none runs: follow-ups wait", "start `dispatchctl serve`"),
+    }
+}

@@ -1,0 +1,288 @@
+//! Twilio: credentials by reads that cost nothing, the account, each sender, and what stopped working already.
+
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::domain::breaker::shown;
+use crate::domain::types::Sender;
+use crate::gateways::twilio::{AccountSeen, NumberSeen, ServiceSeen, TwilioClient};
+use crate::gateways::{GatewayError, ListFilter, SmsGateway as _};
+use crate::store::Store as _;
+use crate::store::sqlite::SqliteStore;
+
+use super::super::app::App;
+use super::{Findings, bounded, too_long};
+
+/// The code of a request that test credentials may not make (`facts/twilio.md` §12).
+const TEST_CREDENTIALS: u32 = 20_008;
+
+/// What a question came to.
+enum Said<T> {
+    Yes(T),
+    /// The provider refused.
+    No(GatewayError),
+    /// Nobody could be asked.
+    Unknown(String),
+}
+
+pub(super) async fn check(app: &App, store: Option<&Arc<SqliteStore>>) -> Findings {
+    let mut f = Findings::of("twilio");
+    match (app.twilio(), app.twilio_by_token()) {
+        (Ok(client), Ok(by_token)) => asked(app, &client, &by_token, &mut f).await,
+        (Err(_), _) | (_, Err(_)) => {
+            f.skip("credentials", "not all are configured: see config above");
+            f.skip("senders", "not asked without credentials");
+        }
+    }
+    breakers(app, store, &mut f).await;
+    f.skip("public URL", "whether Twilio reaches it is not tried yet");
+    f
+}
+
+async fn asked(app: &App, client: &TwilioClient, by_token: &TwilioClient, f: &mut Findings) {
+    let one = ListFilter { limit: 1, ..ListFilter::default() };
+    let requests = ask(app, client.list(&one)).await;
+    let works = match &requests {
+        Said::Yes(_) => {
+            f.ok("credentials", "accepted (the list of messages can be read)");
+            true
+        }
+        Said::No(e) => {
+            refused(e, "credentials", f);
+            false
+        }
+        Said::Unknown(why) => {
+            f.fail("credentials", format!("Twilio could not be asked: {why}"), REACH);
+            false
+        }
+    };
+    if is_test(&requests) {
+        f.skip("account", "test credentials may not ask");
+        f.skip("senders", "test credentials own none");
+        return;
+    }
+    let key = app.config.twilio.as_ref().and_then(|t| t.api_key.as_ref()).map(|(sid, _)| sid.as_str());
+    account(ask(app, by_token.account()).await, key, f);
+    if !works {
+        f.skip("senders", "not asked: the credentials were not accepted");
+        return;
+    }
+    let public = app.config.server.public_url.as_ref();
+    for (sender, role) in senders(app) {
+        let name = format!("sender {}", shown(sender.as_str()));
+        if sender.is_service() {
+            service(ask(app, client.service(sender.as_str())).await, name, &role, public, f);
+        } else if sender.as_str().starts_with('+') {
+            number(ask(app, client.number(sender.as_str())).await, name, &role, public, f);
+        } else if sender.as_str().bytes().all(|b| b.is_ascii_digit()) {
+            f.skip(name, format!("{role}; a short code is not looked up"));
+        } else {
+            let next = "replies are how a technician takes a call: use a number";
+            f.warn(name, format!("{role}; nobody can reply to a name"), next);
+        }
+    }
+}
+
+const REACH: &str = "look at the network, its name server and twilio.base_url";
+const CREDENTIALS: &str =
+    "compare twilio.account_sid, auth_token and api_key with the console; another account's do not fit";
+
+async fn ask<T>(app: &App, question: impl Future<Output = Result<T, GatewayError>>) -> Said<T> {
+    match bounded(app, question).await {
+        Some(Ok(answer)) => Said::Yes(answer),
+        Some(Err(e @ GatewayError::Refused { .. })) => Said::No(e),
+        Some(Err(GatewayError::Retryable { why, .. } | GatewayError::Unknown { why })) => Said::Unknown(why),
+        None => Said::Unknown(too_long()),
+    }
+}
+
+fn is_test<T>(said: &Said<T>) -> bool {
+    matches!(said, Said::No(GatewayError::Refused { code: Some(c), .. }) if c.0 == TEST_CREDENTIALS)
+}
+
+fn refused(e: &GatewayError, name: &str, f: &mut Findings) {
+    let GatewayError::Refused { http, code, message } = e else { return };
+    if code.is_some_and(|c| c.0 == TEST_CREDENTIALS) {
+        let next = "take the account's live credentials; to try things out, use --test-mode";
+        f.fail(name, "these are Twilio's test credentials: nothing is sent to anybody", next);
+        return;
+    }
+    let words = if message.is_empty() { String::new() } else { format!(": {message}") };
+    let next = match http {
+        401 | 403 => CREDENTIALS,
+        404 => "twilio.account_sid is not this account's",
+        _ => "look the code up at twilio.com/docs/api/errors",
+    };
+    f.fail(name, format!("{e}{words}"), next);
+}
+
+/// `key`: the API key that requests are made with, where there is one.
+fn account(said: Said<AccountSeen>, key: Option<&str>, f: &mut Findings) {
+    match said {
+        Said::Yes(seen) if !matches!(seen.status.as_str(), "active" | "") => {
+            f.fail("account", format!("is {}", seen.status), "see the console: nothing is sent from such an account");
+        }
+        Said::Yes(seen) if seen.kind == "Trial" => f.warn(
+            "account",
+            "is a trial: only verified numbers are texted, and each text begins with Twilio's own words",
+            "upgrade it before it is relied on",
+        ),
+        Said::Yes(_) => f.ok("account", "active; the auth token that signs webhooks is its own"),
+        Said::No(_) if key.is_some() => {
+            let what =
+                "twilio.auth_token was not accepted: requests work by the API key, but every webhook would be refused";
+            f.fail("account", what, CREDENTIALS);
+        }
+        Said::No(e) => refused(&e, "account", f),
+        Said::Unknown(why) => f.skip("account", format!("could not be asked: {why}")),
+    }
+}
+
+/// Every sender that may be used, once, and what for.
+fn senders(app: &App) -> Vec<(&Sender, String)> {
+    let d = &app.config.directory;
+    let mut all: Vec<(&Sender, String)> = Vec::new();
+    let lines = d.lines.iter().filter_map(|l| Some((l.from.as_ref()?, format!("of the line {}", l.name))));
+    let first = d.from.iter().map(|s| (s, "the default".to_owned()));
+    let fallback = d.fallback.iter().enumerate().map(|(i, s)| (s, format!("fallback {}", i + 1)));
+    for (sender, role) in first.chain(lines).chain(fallback) {
+        match all.iter_mut().find(|(s, _)| *s == sender) {
+            Some((_, roles)) => *roles = format!("{roles}, {role}"),
+            None => all.push((sender, role)),
+        }
+    }
+    all
+}
+
+fn number(said: Said<Option<NumberSeen>>, name: String, role: &str, public: Option<&Url>, f: &mut Findings) {
+    match said {
+        Said::Yes(None) => {
+            let next = "buy it, port it, or set another in twilio.from, fallback_from or the line's from";
+            f.fail(name, format!("{role}; is no number of this account"), next);
+        }
+        Said::Yes(Some(n)) if n.sms == Some(false) => {
+            f.fail(name, format!("{role}; cannot send texts"), "use a number with the SMS capability");
+        }
+        Said::Yes(Some(n)) => inbound(&n.inbound_url, name, &format!("{role}; can send texts"), public, f),
+        Said::No(GatewayError::Refused { http: 401 | 403, .. }) => {
+            f.skip(name, format!("{role}; this API key may not list the account's numbers"));
+        }
+        Said::No(e) => f.skip(name, format!("{role}; could not be looked up: {e}")),
+        Said::Unknown(why) => f.skip(name, format!("{role}; could not be looked up: {why}")),
+    }
+}
+
+fn service(said: Said<Option<ServiceSeen>>, name: String, role: &str, public: Option<&Url>, f: &mut Findings) {
+    match said {
+        Said::Yes(None) => {
+            f.fail(
+                name,
+                format!("{role}; is no messaging service of this account"),
+                "correct its SID, MG and 32 hex digits",
+            );
+        }
+        Said::Yes(Some(ServiceSeen { inbound_url: Some(url) })) => {
+            inbound(&url, name, &format!("{role}; a messaging service"), public, f);
+        }
+        Said::Yes(Some(_)) => f.ok(name, format!("{role}; a messaging service; replies go where each number says")),
+        Said::No(e) => f.skip(name, format!("{role}; could not be looked up: {e}")),
+        Said::Unknown(why) => f.skip(name, format!("{role}; could not be looked up: {why}")),
+    }
+}
+
+/// Whether replies to a sender come to us; without the webhook they are read by asking, later.
+fn inbound(seen: &str, name: String, what: &str, public: Option<&Url>, f: &mut Findings) {
+    let Some(public) = public else {
+        f.ok(name, what);
+        return;
+    };
+    let wanted = format!("{}/webhooks/twilio/sms-inbound", public.as_str().trim_end_matches('/'));
+    if seen == wanted {
+        f.ok(name, format!("{what}, and replies come here"));
+    } else {
+        let place = if seen.is_empty() { "nowhere" } else { "elsewhere" };
+        let next = format!("set its inbound webhook to {wanted} (POST)");
+        f.warn(name, format!("{what}, but replies are posted {place}: they are heard late, by asking"), next);
+    }
+}
+
+async fn breakers(app: &App, store: Option<&Arc<SqliteStore>>, f: &mut Findings) {
+    let Some(store) = store else {
+        f.skip("breakers", "no store, none");
+        return;
+    };
+    match bounded(app, store.breakers()).await {
+        Some(Ok(all)) => {
+            let open: Vec<_> = all.into_iter().filter(crate::domain::breaker::Breaker::is_open).collect();
+            for b in &open {
+                let what = format!("{} is not used since {}: {}", shown(&b.sender), b.opened_at, b.why);
+                f.fail("breakers", what, "mend the cause; it is tried every minute, or `dispatchctl breaker close`");
+            }
+            if open.is_empty() {
+                f.ok("breakers", "none is open");
+            }
+        }
+        Some(Err(e)) => f.skip("breakers", e.to_string()),
+        None => f.skip("breakers", too_long()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::types::ErrorCode;
+
+    fn said(check: impl FnOnce(&mut Findings)) -> (String, String) {
+        let mut f = Findings::of("twilio");
+        check(&mut f);
+        assert_eq!(f.all.len(), 1, "{:?}", f.all);
+        let one = f.all.remove(0);
+        (one.status.as_str().to_owned(), format!("{} {}", one.what, one.next.unwrap_or_default()))
+    }
+
+    fn refusal(http: u16, code: u32) -> GatewayError {
+        GatewayError::Refused { http, code: Some(ErrorCode(code)), message: "Authenticate".into() }
+    }
+
+    #[test]
+    fn an_account_is_judged_by_its_state_and_by_whose_token_it_is() {
+        let seen = |status: &str, kind: &str| Said::Yes(AccountSeen { status: status.into(), kind: kind.into() });
+        for (label, said_of, key, status, words) in [
+            ("active", seen("active", "Full"), None, "ok", "signs webhooks"),
+            ("trial", seen("active", "Trial"), None, "warn", "verified numbers"),
+            ("suspended", seen("suspended", "Full"), None, "fail", "suspended"),
+            ("wrong token", Said::No(refusal(401, 20003)), None, "fail", "auth_token"),
+            ("wrong token beside a key", Said::No(refusal(401, 20003)), Some("SK1"), "fail", "every webhook"),
+            ("away", Said::Unknown("no connection".into()), None, "skip", "no connection"),
+        ] {
+            let (got, text) = said(|f| account(said_of, key, f));
+            assert!(got == status && text.contains(words), "{label}: {got} {text}");
+        }
+    }
+
+    #[test]
+    fn a_sender_is_judged_by_whose_it_is_what_it_can_and_where_replies_go() {
+        let here: Url = "https://dispatch.example.com/".parse().expect("a URL");
+        let hook = "https://dispatch.example.com/webhooks/twilio/sms-inbound";
+        let seen = |sms, url: &str| Said::Yes(Some(NumberSeen { sms, inbound_url: url.into() }));
+        for (label, said_of, status, words) in [
+            ("ours", seen(Some(true), hook), "ok", "replies come here"),
+            ("not said", seen(None, hook), "ok", "replies come here"),
+            ("no texts", seen(Some(false), hook), "fail", "SMS capability"),
+            ("replies elsewhere", seen(Some(true), "https://other.example.com"), "warn", hook),
+            ("replies nowhere", seen(Some(true), ""), "warn", "nowhere"),
+            ("not ours", Said::Yes(None), "fail", "no number of this account"),
+            ("a key that may not ask", Said::No(refusal(401, 20003)), "skip", "may not list"),
+            ("away", Said::Unknown("no connection".into()), "skip", "no connection"),
+        ] {
+            let (got, text) = said(|f| number(said_of, "s".into(), "the default", Some(&here), f));
+            assert!(got == status && text.contains(words), "{label}: {got} {text}");
+        }
+        let of_numbers = || Said::Yes(Some(ServiceSeen { inbound_url: None }));
+        assert_eq!(said(|f| service(of_numbers(), "s".into(), "the default", Some(&here), f)).0, "ok");
+        assert_eq!(said(|f| service(Said::Yes(None), "s".into(), "the default", None, f)).0, "fail");
+        let quiet = || Said::Yes(Some(NumberSeen { sms: Some(true), inbound_url: String::new() }));
+        assert_eq!(said(|f| number(quiet(), "s".into(), "the default", None, f)).0, "ok", "no webhook, none missed");
+    }
+}

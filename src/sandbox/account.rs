@@ -1,0 +1,74 @@
+//! The account, its numbers and its messaging services: what a set-up is checked by.
+//!
+//! Whatever may send here is one of the account's: every number but the magic ones that are refused as senders, and every
+//! messaging service. Shapes as the official clients read them.
+
+use serde_json::{Value, json};
+
+use super::server::Answer;
+use super::state::{SERVICE_SENDER, Shared};
+use super::twilio::{Params, Refusal, respond};
+use crate::domain::types::Sender;
+
+/// Magic numbers that are no sender of anybody's (`facts/twilio.md` §12).
+const NOBODYS: &[&str] = &["+15005550001", "+15005550007"];
+
+/// `GET /2010-04-01/Accounts/{Sid}.json`.
+pub(super) fn account(shared: &Shared) -> Answer {
+    let sid = &shared.account_sid;
+    let body = json!({
+        "sid": sid,
+        "owner_account_sid": sid,
+        "friendly_name": "Sandbox",
+        "status": "active",
+        "type": "Full",
+        "date_created": "Sun, 22 Nov 2026 00:00:00 +0000",
+        "date_updated": "Sun, 22 Nov 2026 00:00:00 +0000",
+        "uri": format!("/2010-04-01/Accounts/{sid}.json"),
+        "subresource_uris": {},
+    });
+    Answer::Send(respond(shared, 200, &body))
+}
+
+/// `GET …/IncomingPhoneNumbers.json`: the number that is asked for, or the one of the services.
+pub(super) fn numbers(shared: &Shared, path: &str, query: &str) -> Result<Answer, Refusal> {
+    let params =
+        Params::parse(query.as_bytes(), &["PhoneNumber", "FriendlyName", "PageSize", "Page", "PageToken"], &[])?;
+    let asked = params.get("PhoneNumber").unwrap_or(SERVICE_SENDER);
+    let is_own = asked.starts_with('+') && asked.parse::<Sender>().is_ok() && !NOBODYS.contains(&asked);
+    let inbound = shared.state().inbound_url.clone().unwrap_or_default();
+    let number = || {
+        json!({
+            "sid": format!("PN{:0>32}", asked.trim_start_matches('+')),
+            "account_sid": shared.account_sid,
+            "phone_number": asked,
+            "friendly_name": asked,
+            "capabilities": { "voice": true, "sms": true, "mms": true, "fax": false },
+            "sms_url": inbound,
+            "sms_method": "POST",
+            "status": "in-use",
+            "origin": "twilio",
+            "api_version": "2010-04-01",
+        })
+    };
+    let found: Vec<Value> = is_own.then(number).into_iter().collect();
+    let uri = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+    let body = json!({
+        "incoming_phone_numbers": found, "page": 0, "page_size": 50, "start": 0, "end": 0, "uri": uri,
+        "first_page_uri": uri, "next_page_uri": null, "previous_page_uri": null,
+    });
+    Ok(Answer::Send(respond(shared, 200, &body)))
+}
+
+/// `GET /v1/Services/{Sid}` of the messaging API.
+pub(super) fn service(shared: &Shared, sid: &str) -> Result<Answer, Refusal> {
+    if !sid.parse::<Sender>().is_ok_and(|s| s.is_service()) {
+        return Err(Refusal::new(404, 20404, format!("The requested resource /v1/Services/{sid} was not found")));
+    }
+    let inbound = shared.state().inbound_url.clone();
+    let body = json!({
+        "sid": sid, "account_sid": shared.account_sid, "friendly_name": "Sandbox", "inbound_request_url": inbound,
+        "inbound_method": "POST", "use_inbound_webhook_on_number": false, "validity_period": 36000,
+    });
+    Ok(Answer::Send(respond(shared, 200, &body)))
+}

@@ -1,0 +1,212 @@
+//! `doctor`: what is well is said, each fault is found with the next step, and what can be made is made once.
+
+use serde_json::{Value, json};
+
+use crate::support::Shop;
+use crate::support::stage::{Stage, text};
+
+const TABLES: &str = "[airtable.tables]\ncontacts = \"On-Call\"\n";
+
+fn checks(doc: &Value) -> Vec<&Value> {
+    doc["checks"].as_array().map(|all| all.iter().collect()).unwrap_or_default()
+}
+
+/// `airtable events.event_id: fail`, of those that are not well.
+fn unwell(doc: &Value) -> Vec<String> {
+    let bad = checks(doc).into_iter().filter(|c| matches!(text(c, "status"), "warn" | "fail"));
+    bad.map(|c| format!("{} {}: {}", text(c, "area"), text(c, "name"), text(c, "status"))).collect()
+}
+
+fn find<'a>(doc: &'a Value, area: &str, name: &str) -> &'a Value {
+    let found = checks(doc).into_iter().find(|c| text(c, "area") == area && text(c, "name") == name);
+    found.unwrap_or_else(|| panic!("no {area} {name}: {doc:#}"))
+}
+
+fn says(doc: &Value, area: &str, name: &str, status: &str, words: &[&str]) {
+    let check = find(doc, area, name);
+    let all = format!("{} {}", text(check, "what"), text(check, "next"));
+    assert_eq!(text(check, "status"), status, "{check:#}");
+    assert!(words.iter().all(|w| all.contains(w)), "{words:?}: {check:#}");
+}
+
+fn staff(stage: &Stage, action: Value) {
+    stage.control("POST", "airtable", &action);
+}
+
+fn run(stage: &Stage, code: i32, more: &[&str]) -> Value {
+    stage.shop.expect(code, &[&["doctor", "-o", "json"], more].concat()).json()
+}
+
+#[test]
+fn a_sound_setup_is_all_well_and_shows_no_secret() {
+    let stage = Stage::new(TABLES);
+    let doc = run(&stage, 0, &[]);
+    assert_eq!(
+        (&doc["status"], &doc["mode"], unwell(&doc)),
+        (&json!("warn"), &json!("test"), vec!["airtable contacts: warn".to_owned()]),
+        "{doc:#}"
+    );
+    for (area, name) in [
+        ("twilio", "credentials"),
+        ("twilio", "account"),
+        ("twilio", "sender +1500•••0006"),
+        ("clock", "against twilio"),
+        ("clock", "against airtable"),
+        ("airtable", "token"),
+        ("airtable", "events"),
+        ("airtable", "calls"),
+        ("airtable", "records"),
+    ] {
+        assert_eq!(text(find(&doc, area, name), "status"), "ok", "{area} {name}: {doc:#}");
+    }
+    let total: u64 = ["ok", "warn", "fail", "skip"].iter().filter_map(|s| doc["counts"][s].as_u64()).sum();
+    assert_eq!(total, checks(&doc).len() as u64);
+    let serve = stage.serve();
+    let doc = run(&stage, 0, &["--write-probe"]);
+    for (name, words) in [("open", "schema"), ("write", "committed"), ("rows", "read"), ("engine", "serve")] {
+        says(&doc, "store", name, "ok", &[words]);
+    }
+    says(&doc, "airtable", "write", "ok", &["read back"]);
+    says(&doc, "airtable", "delete", "ok", &[]);
+    let base = stage.control("GET", "airtable", &Value::Null);
+    assert_eq!(base["rows"]["Dispatch Events"], json!([]), "nothing is left behind");
+    assert_eq!(stage.ledger().0["violations"], json!([]), "as the official clients ask");
+    drop(serve);
+    let text = stage.shop.expect(0, &["doctor"]);
+    for words in ["TEST MODE", "ok    twilio credentials", "skip  airtable write", "next: "] {
+        assert!(text.stdout.contains(words), "{words}: {text:?}");
+    }
+    for run in [text.stdout, text.stderr, doc.to_string()] {
+        assert!(!run.contains("sandbox-auth-token") && !run.contains("patSandbox"), "{run}");
+    }
+    let csv = stage.shop.expect(0, &["doctor", "-o", "csv"]).stdout;
+    assert!(csv.starts_with("AREA,CHECK,STATUS,WHAT,NEXT"), "{csv}");
+}
+
+#[test]
+fn what_airtable_lacks_is_named_and_made_once() {
+    let stage = Stage::new(TABLES);
+    let table = "Dispatch Events";
+    staff(&stage, json!({ "do": "drop_field", "table": table, "field": "Message SID" }));
+    staff(&stage, json!({ "do": "drop_field", "table": table, "field": "Round" }));
+    staff(&stage, json!({ "do": "rename_field", "table": table, "field": "Error Code", "name": "error code" }));
+    staff(&stage, json!({ "do": "change_field", "table": table, "field": "Attempt Number", "type": "singleLineText" }));
+    staff(&stage, json!({ "do": "drop_table", "table": "Calls" }));
+    let doc = run(&stage, 1, &[]);
+    says(&doc, "airtable", "events.message_sid", "fail", &["Message SID", "--fix"]);
+    says(&doc, "airtable", "events.round", "warn", &["recover --from-airtable", "--fix"]);
+    says(&doc, "airtable", "events.error_code", "fail", &["\"error code\"", "airtable.fields.events.error_code"]);
+    says(&doc, "airtable", "events.attempt_number", "fail", &["singleLineText"]);
+    says(&doc, "airtable", "calls", "fail", &["no table", "--fix"]);
+
+    let doc = run(&stage, 1, &["--fix"]);
+    let made: Vec<&str> =
+        checks(&doc).into_iter().filter(|c| text(c, "what").starts_with("made: ")).map(|c| text(c, "name")).collect();
+    assert_eq!(made, ["events.message_sid", "events.round", "calls"], "{doc:#}");
+    says(&doc, "airtable", "events.error_code", "fail", &["rename it"]);
+    says(&doc, "airtable", "events.attempt_number", "fail", &["another type"]);
+    staff(&stage, json!({ "do": "rename_field", "table": table, "field": "error code", "name": "Error Code" }));
+    staff(&stage, json!({ "do": "change_field", "table": table, "field": "Attempt Number", "type": "number" }));
+    let doc = run(&stage, 0, &["--fix", "--write-probe"]);
+    assert!(!checks(&doc).iter().any(|c| text(c, "what").starts_with("made: ")), "nothing is made twice: {doc:#}");
+    says(&doc, "airtable", "calls", "ok", &["12 fields"]);
+    says(&doc, "airtable", "events", "ok", &["14 fields"]);
+}
+
+#[test]
+fn a_token_that_may_too_little_is_told_what_it_lacks() {
+    let stage = Stage::new("[airtable]\nbase_id = \"appSandbox0000000\"\n");
+    let scopes = |scopes: &[&str]| staff(&stage, json!({ "do": "scopes", "scopes": scopes }));
+    scopes(&["data.records:read", "data.records:write"]);
+    staff(&stage, json!({ "do": "drop_field", "table": "Dispatch Events", "field": "Round" }));
+    let doc = run(&stage, 1, &["--fix"]);
+    says(&doc, "airtable", "schema", "warn", &["schema.bases:read"]);
+    says(&doc, "airtable", "events.round", "warn", &["Round"]);
+    says(&doc, "airtable", "fix", "fail", &["schema.bases:write"]);
+    says(&doc, "airtable", "calls", "ok", &["12 fields"]);
+
+    scopes(&["data.records:read", "data.records:write", "schema.bases:read"]);
+    let doc = run(&stage, 1, &["--fix"]);
+    says(&doc, "airtable", "events.round", "fail", &["could not be made", "schema.bases:write"]);
+    staff(&stage, json!({ "do": "permission", "level": "read" }));
+    let doc = run(&stage, 1, &["--write-probe"]);
+    says(&doc, "airtable", "base", "fail", &["editor"]);
+    says(&doc, "airtable", "write", "fail", &["data.records:write"]);
+
+    stage.fault(&json!([{ "kind": "refuse", "on": "airtable", "status": 401 }]));
+    let doc = run(&stage, 1, &[]);
+    says(&doc, "airtable", "token", "fail", &["not accepted", "airtable.com/create/tokens"]);
+    stage.clear_faults();
+    stage.fault(&json!([{ "kind": "away", "on": "airtable" }]));
+    let doc = run(&stage, 1, &[]);
+    says(&doc, "airtable", "token", "fail", &["network"]);
+    assert_eq!(text(find(&doc, "twilio", "credentials"), "status"), "ok", "the other parts do not mind: {doc:#}");
+}
+
+#[test]
+fn a_base_that_the_token_does_not_list_is_told_from_a_missing_scope() {
+    let mut stage = Stage::new("[airtable]\nbase_id = \"appSandbox0000000\"\n");
+    stage.shop.set("DISPATCHCTL_AIRTABLE__BASE_ID", "appElsewhere00000");
+    let doc = run(&stage, 1, &[]);
+    says(&doc, "airtable", "base", "fail", &["appElsewhere00000", "not among", "token's list"]);
+    assert!(!checks(&doc).into_iter().any(|c| text(c, "name") == "schema"), "{doc:#}");
+}
+
+#[test]
+fn a_sender_that_is_not_ours_and_refused_credentials_are_faults() {
+    let line = |number: &str, from: &str| {
+        format!("[[lines]]\nnumber = \"{number}\"\nname = \"Acme Lifts\"\nfrom = \"{from}\"\n")
+    };
+    let service = format!("MG{}", "a1".repeat(16));
+    let stage = Stage::new(&format!("{}{}", line("+18005550100", "+15005550007"), line("+18005550199", &service)));
+    let doc = run(&stage, 1, &[]);
+    says(&doc, "twilio", &format!("sender {service}"), "ok", &["a messaging service"]);
+    says(&doc, "twilio", "sender +1500•••0007", "fail", &["line Acme Lifts", "no number of this account"]);
+    stage.fault(&json!([{ "kind": "refuse", "on": "list", "status": 403, "code": 20008 }]));
+    let doc = run(&stage, 1, &[]);
+    says(&doc, "twilio", "credentials", "fail", &["test credentials", "--test-mode"]);
+    stage.clear_faults();
+    stage.fault(&json!([{ "kind": "answer_late", "on": "list", "delayMs": 20_000 }]));
+    let doc = run(&stage, 1, &[]);
+    says(&doc, "twilio", "credentials", "fail", &["within 5 s"]);
+}
+
+#[test]
+fn each_thing_that_works_and_is_not_meant_is_warned_of_once_with_its_next_step() {
+    let shop = Shop::with_config(
+        "[delivery]\nsettle = \"20s\"\n[[contacts]]\nid = \"sam\"\nphone = \"+19495550101\"\nrole = \"primary\"\n\
+         [[server.tokens]]\nname = \"a\"\ntoken = \"short\"\nscope = \"read\"\n",
+    );
+    // Live, without any provider at hand: nothing is reached, nothing is sent.
+    let store = shop.store();
+    let run = shop.run_as_is(&["--store", &store, "doctor", "-o", "json"]);
+    assert_eq!(run.code, 1, "{run:?}");
+    let doc = run.json();
+    for (name, words) in [
+        ("alerts.sinks", "[[alerts.sinks]]"),
+        ("server.public_url", "Twilio reaches"),
+        ("delivery.settle", "45 s"),
+        ("people", "[[contacts]]"),
+        ("warning", "shorter than 16"),
+    ] {
+        says(&doc, "config", name, "warn", &[words]);
+    }
+    says(&doc, "config", "twilio.auth_token", "fail", &["missing", "_file"]);
+    says(&doc, "store", "open", "skip", &["none yet"]);
+    says(&doc, "twilio", "credentials", "skip", &["config"]);
+    says(&doc, "airtable", "base", "skip", &["not configured"]);
+    for once in ["alerts.sinks", "server.public_url", "delivery.settle"] {
+        let n = checks(&doc).into_iter().filter(|c| c.to_string().contains(once)).count();
+        assert_eq!(n, 1, "{once}: {doc:#}");
+    }
+}
+
+#[test]
+fn a_store_of_the_other_mode_is_a_fault_of_the_store_alone() {
+    let shop = Shop::new();
+    shop.send("t1", &[]);
+    let store = shop.store();
+    let run = shop.run_as_is(&["--store", &store, "doctor", "-o", "json"]);
+    assert_eq!(run.code, 1, "{run:?}");
+    says(&run.json(), "store", "open", "fail", &["stamped test", "--store"]);
+}

@@ -10,6 +10,7 @@ mod completions;
 mod concurrency;
 mod crash;
 mod guards;
+mod live;
 mod main_job;
 mod recover;
 mod reliability;

@@ -169,6 +169,7 @@ fn an_undelivered_text_and_an_airtable_that_is_away_are_red_and_nothing_is_sent_
     assert_eq!(run.code, 1, "{run:?}");
     let report = run.json();
     assert_eq!(only(&report, "broken"), ["live-delivered", "live-event"], "{report:#}");
+    assert_eq!(only(&report, "skipped"), ["live-follow-up"], "the failure moved the ladder before T1");
     let checks = report["scenarios"].to_string();
     assert!(checks.contains("undelivered (failed), code 30008"), "{checks}");
     assert!(notes(&report).contains("no callback could come: server.public_url is not set"), "{}", report["notes"]);
@@ -202,7 +203,7 @@ fn what_may_not_be_played_is_refused_before_anything_is_sent() {
         (vec!["--yes", "--max-messages", "5"], "needs 6 texts and at most 5 are allowed"),
         (vec!["--yes", "--t1", "1s"], "cannot be used multiple times"),
         (vec!["--yes", "--storm", "2"], "cannot be used with"),
-        (vec!["--yes", "--price-per-segment", "-1"], "a price in US dollars"),
+        (vec!["--yes", "--price-per-segment", "11"], "a price in US dollars"),
         (vec!["--yes", "--test-mode"], "cannot be played in TEST MODE"),
         (vec!["--yes", "--html", "/nowhere/x.html"], "cannot be written to /nowhere/x.html"),
     ] {

@@ -99,7 +99,11 @@ struct Stage<'a> {
     steady: String,
     killed: String,
     stories: BTreeMap<String, Value>,
+    /// Handed over, whatever was answered: what is withdrawn in the end.
+    asked: Vec<String>,
     accepted: Vec<String>,
+    /// How long each part took, in milliseconds.
+    took_ms: [i64; 2],
     killed_at: Option<Timestamp>,
     steady_error: Option<String>,
     killed_error: Option<String>,
@@ -129,7 +133,9 @@ impl<'a> Stage<'a> {
             steady: format!("live-drill-{}-steady", live.run_id),
             killed: format!("live-drill-{}-killed", live.run_id),
             stories: BTreeMap::new(),
+            asked: Vec::new(),
             accepted: Vec::new(),
+            took_ms: [0; 2],
             killed_at: None,
             steady_error: None,
             killed_error: None,
@@ -139,6 +145,8 @@ impl<'a> Stage<'a> {
 
     async fn play(&mut self, say: &mut impl FnMut(&str)) {
         let steady = self.play_steady(say).await;
+        let between = self.engine.now();
+        self.took_ms[0] = between.as_millis() - self.started_at.as_millis();
         let goes_on = steady.is_ok();
         self.steady_error = steady.err();
         if !goes_on {
@@ -146,6 +154,7 @@ impl<'a> Stage<'a> {
             return;
         }
         self.killed_error = self.play_killed(say).await.err();
+        self.took_ms[1] = self.engine.now().as_millis() - between.as_millis();
         self.look_on(say).await;
     }
 
@@ -179,6 +188,7 @@ impl<'a> Stage<'a> {
     }
 
     async fn dispatch(&mut self, call: &str, level: &str) -> Result<(), String> {
+        self.asked.push(call.to_owned());
         self.engine.dispatch(call, level, &self.live.plan.words).await?;
         self.accepted.push(call.to_owned());
         self.look(call).await.map(drop)
@@ -264,9 +274,8 @@ impl<'a> Stage<'a> {
     /// Withdraws the calls, lets Airtable hear of it, ends the engine, and reads the provider's list a last time.
     async fn tidy(&mut self, say: &mut impl FnMut(&str)) {
         say("ending: the calls are withdrawn");
-        for call in self.accepted.clone() {
-            let _ = tokio::time::timeout(TIDY_MAX, self.engine.cancel(&call)).await;
-            let _ = tokio::time::timeout(TIDY_MAX, self.look(&call)).await;
+        for call in self.asked.clone() {
+            let _ = tokio::time::timeout(TIDY_MAX, self.withdraw(&call)).await;
         }
         if self.live.config.airtable.is_some() {
             let deadline = self.engine.now().plus(TIDY_MAX);
@@ -275,9 +284,22 @@ impl<'a> Stage<'a> {
             }
         }
         self.engine.stop().await;
-        if self.live.plan.credentials == Credentials::Real && !self.accepted.is_empty() {
+        if self.live.plan.credentials == Credentials::Real && !self.asked.is_empty() {
             let _ = self.watch.read_once().await;
             self.fetch_unlisted().await;
+        }
+    }
+
+    /// A call whose handing over was cut off may only just be recorded: it is looked for some times before it is taken for
+    /// one that never was.
+    async fn withdraw(&mut self, call: &str) {
+        for _ in 0..5 {
+            if self.look(call).await.is_ok() {
+                let _ = self.engine.cancel(call).await;
+                let _ = self.look(call).await;
+                return;
+            }
+            self.engine.pause(LOOK_EVERY).await;
         }
     }
 
@@ -311,6 +333,9 @@ impl<'a> Stage<'a> {
             started_at: self.started_at,
         };
         let mut outcomes = rows::all(&seen);
+        for (o, part) in outcomes.iter_mut().zip([0, 0, 0, 1]) {
+            o.took_ms = self.took_ms[part];
+        }
         for o in outcomes.iter_mut().filter(|o| !o.held()) {
             o.log_tail = self.engine.log_tail();
         }

@@ -174,9 +174,14 @@ fn follow_up_checks(story: &Value, people: usize, o: &mut Outcome) {
         }
         status => format!("it did not fire; the call is {status}"),
     };
-    let seen = late.map_or(why_not, |ms| format!("{ms} ms after its time"));
-    let on_time = late.is_some_and(|ms| (0..=LATE_MAX_MS).contains(&ms));
-    o.checks.push(Check::of(format!("the follow-up fires at T1, at most {LATE_MAX_MS} ms late"), on_time, seen));
+    if late.is_some_and(|ms| ms < 0) && list(story, "log").iter().any(|e| text(e, "kind") == "step.escalated") {
+        o.skipped =
+            Some("the first text failed, so the ladder moved at once, as it must: T1 itself was not seen".into());
+    } else {
+        let seen = late.map_or(why_not, |ms| format!("{ms} ms after its time"));
+        let on_time = late.is_some_and(|ms| (0..=LATE_MAX_MS).contains(&ms));
+        o.checks.push(Check::of(format!("the follow-up fires at T1, at most {LATE_MAX_MS} ms late"), on_time, seen));
+    }
     o.measures.late.extend(late.filter(|ms| *ms >= 0));
     let again = attempts(Some(story), 2);
     let mut whom: BTreeSet<&str> = BTreeSet::new();

@@ -205,6 +205,17 @@ fn gone(w: &mut World, n: u32) {
 }
 
 #[test]
+fn a_ladder_that_a_failure_moved_proves_nothing_of_t1() {
+    let mut world = well();
+    undelivered(&mut world.steady);
+    world.steady["log"][2]["at"] = json!("2026-11-22T02:00:03.000Z");
+    world.steady["log"].as_array_mut().expect("a log").push(json!({ "kind": "step.escalated", "at": T0 }));
+    let rows = world.rows();
+    let row = rows.iter().find(|o| o.name == "live-follow-up").map(|o| (o.verdict(), o.skipped.is_some()));
+    assert_eq!(row, Some(("skipped", true)), "{:?}", world.broken());
+}
+
+#[test]
 fn test_credentials_prove_what_they_can_and_no_more() {
     let mut world = well();
     world.plan = world.plan.with_test_credentials().expect("the magic sender");

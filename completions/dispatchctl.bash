@@ -1363,7 +1363,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__test__subcmd__reliability)
-            opts="-o -q -v -h -V --list --scenario --storm --save --seed --jobs --junit --html --baseline --keep --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-o -q -v -h -V --list --scenario --storm --save --seed --jobs --junit --html --baseline --keep --live --yes --t1 --max-messages --listen --price-per-segment --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1398,6 +1398,22 @@ _dispatchctl() {
                     return 0
                     ;;
                 --baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --t1)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-messages)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --price-per-segment)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -24,6 +24,7 @@ mod settle;
 mod signals;
 mod status;
 mod test_reliability;
+mod test_reliability_live;
 mod timeline;
 mod watch;
 

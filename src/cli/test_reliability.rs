@@ -13,6 +13,7 @@ use super::args::{Global, LogFormat};
 use super::output::{Output, Table};
 use super::report::{CliError, ExitStatus};
 use super::signals;
+use super::test_reliability_live::LiveArgs;
 
 /// What is played, and where the results go.
 #[derive(Debug, clap::Args)]
@@ -35,6 +36,18 @@ pub(crate) struct Args {
     /// So many scenarios side by side [default: two a processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
+    #[command(flatten)]
+    results: Results,
+    /// Keep the directory of the run and print where it is
+    #[arg(long)]
+    keep: bool,
+    #[command(flatten)]
+    live: LiveArgs,
+}
+
+/// Where the results go besides stdout, and what they are compared with.
+#[derive(Debug, clap::Args)]
+pub(super) struct Results {
     /// Also write the results for a build server
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -44,15 +57,47 @@ pub(crate) struct Args {
     /// Compare with the results of an earlier run (-o json)
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
-    /// Keep the directory of the run and print where it is
-    #[arg(long)]
-    keep: bool,
+}
+
+impl Results {
+    /// Reads the earlier run and tries the files: a place that cannot be written is known before an hour of drills, not after.
+    pub(super) fn prepare(&self) -> Result<Option<serde_json::Value>, CliError> {
+        let earlier = self.baseline.as_deref().map(read_report).transpose()?;
+        for file in self.junit.iter().chain(&self.html) {
+            writable(file)?;
+        }
+        Ok(earlier)
+    }
+
+    /// Compares, writes and says; the exit code.
+    pub(super) fn deliver(
+        &self,
+        mut report: Report,
+        earlier: Option<&serde_json::Value>,
+        out: &mut Output,
+    ) -> Result<ExitStatus, CliError> {
+        if let Some(earlier) = earlier {
+            let found = compare(earlier, &report.json()).map_err(|e| baseline_error(self.baseline.as_deref(), &e))?;
+            report.baseline = Some(found);
+        }
+        if let Some(file) = &self.junit {
+            write(file, &report.junit())?;
+        }
+        if let Some(file) = &self.html {
+            write(file, &reliability::html::page(&report))?;
+        }
+        say(&report, out);
+        Ok(if report.held() { ExitStatus::Done } else { ExitStatus::No })
+    }
 }
 
 /// How many of the engine's last words are shown of a scenario that broke.
 const TAIL: usize = 8;
 
 pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Result<ExitStatus, CliError> {
+    if args.live.live {
+        return super::test_reliability_live::run(&args.live, &args.results, args.keep, global, out).await;
+    }
     telemetry::start(telemetry::Usual::Warn, global.verbose, global.log_format == LogFormat::Json);
     out.set_mode("test");
     let clock = SystemClock::new();
@@ -66,11 +111,7 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
     if args.list {
         return Ok(show_list(&scenarios, out));
     }
-    let earlier = args.baseline.as_deref().map(read_report).transpose()?;
-    // A place that cannot be written is known before an hour of drills, not after.
-    for file in args.junit.iter().chain(&args.html) {
-        writable(file)?;
-    }
+    let earlier = args.results.prepare()?;
     if let (Some(file), Some(storm)) = (&args.save, &storm) {
         write(file, &storm.text)?;
     }
@@ -83,7 +124,7 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
             return Err(CliError::new(ExitStatus::Interrupted, "interrupted; nothing of the drills is left running"));
         }
     };
-    let mut report = Report {
+    let report = Report {
         suite: if storm.is_some() { "storm" } else { "sandbox" },
         mode: "test",
         started_at,
@@ -94,18 +135,7 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
         notes: storm.iter().map(storm_note).collect(),
         baseline: None,
     };
-    if let Some(earlier) = earlier {
-        let found = compare(&earlier, &report.json()).map_err(|e| baseline_error(args.baseline.as_deref(), &e))?;
-        report.baseline = Some(found);
-    }
-    if let Some(file) = &args.junit {
-        write(file, &report.junit())?;
-    }
-    if let Some(file) = &args.html {
-        write(file, &reliability::html::page(&report))?;
-    }
-    say(&report, out);
-    Ok(if report.held() { ExitStatus::Done } else { ExitStatus::No })
+    args.results.deliver(report, earlier.as_ref(), out)
 }
 
 fn chosen(args: &Args) -> Result<Vec<Scenario>, CliError> {
@@ -230,8 +260,8 @@ fn say(report: &Report, out: &mut Output) {
     }
     let mut t = Table::new(&["SCENARIO", "FAULT", "VERDICT", "TEXTS", "UNKNOWN", "TIME", "TOOK"]);
     for o in &report.outcomes {
-        let word =
-            if out.is_csv() { verdict(o.held()).to_owned() } else { out.emphasis(Some(o.held()), verdict(o.held())) };
+        let good = (o.skipped.is_none() || !o.held()).then(|| o.held());
+        let word = if out.is_csv() { o.verdict().to_owned() } else { out.emphasis(good, o.verdict()) };
         t.row([
             o.name.clone(),
             o.fault.clone(),
@@ -248,6 +278,11 @@ fn say(report: &Report, out: &mut Output) {
     }
     for o in report.outcomes.iter().filter(|o| !o.held()) {
         say_broken(o, &report.again(o), out);
+    }
+    for o in report.outcomes.iter().filter(|o| o.held()) {
+        if let Some(why) = &o.skipped {
+            out.line(&format!("{} is skipped: {why}", o.name));
+        }
     }
     out.line("");
     for b in report.bounds() {
@@ -267,6 +302,7 @@ fn say(report: &Report, out: &mut Output) {
         ("send to delivered", &m.delivered),
         ("follow-up late", &m.late),
         ("recovery", &m.recovery),
+        ("lag of the provider's list", &m.list_lag),
     ] {
         if let (Some(p50), Some(p95), Some(max)) =
             (percentile(figures, 50), percentile(figures, 95), percentile(figures, 100))
@@ -281,9 +317,11 @@ fn say(report: &Report, out: &mut Output) {
     for note in &report.notes {
         out.line(note);
     }
-    let held = report.outcomes.iter().filter(|o| o.held()).count();
+    let skipped = report.count("skipped");
+    let skipped = if skipped == 0 { String::new() } else { format!(" ({skipped} skipped)") };
     let words = format!(
-        "{held} of {} scenarios held, in {:.1} s, seed {}",
+        "{} of {} scenarios held{skipped}, in {:.1} s, seed {}",
+        report.count("held"),
         report.outcomes.len(),
         seconds(report.took_ms),
         report.seed

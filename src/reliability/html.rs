@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::outcome::{Outcome, percentile};
-use super::report::{Report, verdict};
+use super::report::Report;
 
 const STYLE: &str = include_str!("page.css");
 
@@ -15,14 +15,15 @@ pub fn page(report: &Report) -> String {
     let held = report.held();
     let (mark, word) = if held { ("&#10003;", "All promises held") } else { ("&#10007;", "A promise broke") };
     let n = report.outcomes.len();
-    let good = report.outcomes.iter().filter(|o| o.held()).count();
+    let (good, skipped) = (report.count("held"), report.count("skipped"));
+    let left_out = if skipped == 0 { String::new() } else { format!(" ({skipped} skipped)") };
     let _ = write!(
         out,
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>dispatchctl: {word}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
          <h1>Reliability of dispatchctl {}</h1>\n\
-         <p class=\"verdict {}\"><span aria-hidden=\"true\">{mark}</span> <strong>{word}.</strong> {good} of {n} {} held, \
+         <p class=\"verdict {}\"><span aria-hidden=\"true\">{mark}</span> <strong>{word}.</strong> {good} of {n} {} held{left_out}, \
          in {:.1} s, on {}.</p>\n",
         env!("CARGO_PKG_VERSION"),
         if held { "good" } else { "bad" },
@@ -30,8 +31,11 @@ pub fn page(report: &Report) -> String {
         seconds(report.took_ms),
         escaped(&report.started_at.to_string()),
     );
-    let mode =
-        if report.mode == "live" { "Live: real texts were sent." } else { "TEST MODE: nothing left the machine." };
+    let mode = match (report.mode, report.judged().texts) {
+        ("live", 0) => "Live: the provider's list has no text of this run.",
+        ("live", _) => "Live: real texts were sent.",
+        _ => "TEST MODE: nothing left the machine.",
+    };
     let _ = writeln!(out, "<p>{mode} Again: <code>{}</code> (seed {}).</p>", escaped(&report.repeat), report.seed);
     for note in &report.notes {
         let _ = writeln!(out, "<p>{}</p>", escaped(note));
@@ -134,10 +138,10 @@ fn faults(report: &Report, out: &mut String) {
     let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
     for o in &report.outcomes {
         let row = rows.entry(&o.fault).or_default();
-        if o.held() {
-            row.held += 1;
-        } else {
-            row.broken += 1;
+        match o.verdict() {
+            "held" => row.held += 1,
+            "broken" => row.broken += 1,
+            _ => {}
         }
         row.texts += o.judged.texts;
         row.unknown += o.judged.unknown;
@@ -179,6 +183,9 @@ fn plots(report: &Report, out: &mut String) {
         ("Recovery: start to first answer", &m.recovery),
     ] {
         plot(title, figures, out);
+    }
+    if !m.list_lag.is_empty() {
+        plot("Lag of the provider's list", &m.list_lag, out);
     }
     out.push_str("</div>\n");
 }
@@ -258,13 +265,21 @@ fn scenarios(report: &Report, out: &mut String) {
 }
 
 fn scenario(o: &Outcome, report: &Report, out: &mut String) {
-    let (mark, open) = if o.held() { ("&#10003;", "") } else { ("&#10007;", " open") };
+    let (mark, open) = match o.verdict() {
+        "held" => ("&#10003;", ""),
+        "broken" => ("&#10007;", " open"),
+        _ => ("&#8211;", ""),
+    };
     let _ = write!(
         out,
         "<details{open}>\n<summary class=\"{}\"><span aria-hidden=\"true\">{mark}</span> <strong>{}</strong> {}: {} <small>({}, {:.1} s)</small></summary>\n",
-        if o.held() { "good" } else { "bad" },
+        match o.verdict() {
+            "held" => "good",
+            "broken" => "bad",
+            _ => "",
+        },
         escaped(&o.name),
-        verdict(o.held()),
+        o.verdict(),
         escaped(&o.title),
         escaped(&o.fault),
         seconds(o.took_ms)
@@ -278,6 +293,9 @@ fn scenario(o: &Outcome, report: &Report, out: &mut String) {
         o.time,
         escaped(&report.again(o))
     );
+    if let Some(why) = &o.skipped {
+        let _ = writeln!(out, "<li>skipped: {}</li>", escaped(why));
+    }
     for c in &o.checks {
         let seen =
             if c.held || c.seen.is_empty() { String::new() } else { format!(" &ndash; seen: {}", escaped(&c.seen)) };
@@ -292,7 +310,7 @@ fn scenario(o: &Outcome, report: &Report, out: &mut String) {
     for wrong in o.judged.wrongs() {
         let _ = writeln!(out, "<li class=\"bad\">broken: {}</li>", escaped(&wrong));
     }
-    if o.judged.wrongs().is_empty() {
+    if o.judged.wrongs().is_empty() && o.skipped.is_none() {
         out.push_str("<li class=\"good\">held: nothing lost, nothing doubled, nothing unexpected</li>\n");
     }
     out.push_str("</ul>\n</details>\n");
@@ -317,6 +335,7 @@ mod tests {
             took_ms: 900,
             time: "policy",
             log_tail: vec!["</pre><b>".into()],
+            skipped: None,
         };
         Report {
             suite: "sandbox",

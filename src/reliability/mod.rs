@@ -11,6 +11,7 @@ mod builtin;
 pub mod check;
 mod expect;
 pub mod html;
+pub mod live;
 mod mirror;
 mod outcome;
 mod parse;

@@ -46,12 +46,23 @@ pub struct Outcome {
     pub time: &'static str,
     /// The end of the engine's log, where something broke.
     pub log_tail: Vec<String>,
+    /// Why it was not played, or proves nothing; neither held nor broken then.
+    pub skipped: Option<String>,
 }
 
 impl Outcome {
     /// Whether everything was as expected, and the judge found nothing.
     pub fn held(&self) -> bool {
         self.checks.iter().all(|c| c.held) && self.judged.wrongs().is_empty()
+    }
+
+    /// In one word: `held`, `broken` or `skipped`.
+    pub fn verdict(&self) -> &'static str {
+        match (self.held(), &self.skipped) {
+            (false, _) => "broken",
+            (true, Some(_)) => "skipped",
+            (true, None) => "held",
+        }
     }
 
     /// What broke, one sentence each.
@@ -74,6 +85,8 @@ pub struct Measures {
     pub late: Vec<i64>,
     /// From the start of a process after a kill or a stop to its first answer.
     pub recovery: Vec<i64>,
+    /// From a create's answer until the provider's list has the message; measured live alone.
+    pub list_lag: Vec<i64>,
 }
 
 impl Measures {
@@ -83,6 +96,7 @@ impl Measures {
         self.delivered.extend(&other.delivered);
         self.late.extend(&other.late);
         self.recovery.extend(&other.recovery);
+        self.list_lag.extend(&other.list_lag);
     }
 
     /// Reads them from the ledger and the stories. `down`: times without a working engine.
@@ -125,6 +139,7 @@ impl Measures {
         json!({
             "sendToAcceptedMs": summary(&self.accepted), "sendToDeliveredMs": summary(&self.delivered),
             "followUpLateMs": summary(&self.late), "recoveryMs": summary(&self.recovery),
+            "listLagMs": summary(&self.list_lag),
         })
     }
 }

@@ -5,18 +5,18 @@
 //! ```json
 //! { "suite": "sandbox", "verdict": "held", "version": "0.1.0", "mode": "test", "startedAt": "…Z", "tookMs": 41000,
 //!   "seed": 1, "repeat": "dispatchctl test-reliability …",
-//!   "counts": { "scenarios": 45, "held": 45, "broken": 0, "calls": 80, "attempts": 130, "texts": 120, "lost": 0,
+//!   "counts": { "scenarios": 45, "held": 45, "broken": 0, "skipped": 0, "calls": 80, "attempts": 130, "texts": 120, "lost": 0,
 //!               "doubled": 0, "unexpected": 0, "unknown": 4, "foundOut": 6, "restarts": 12 },
 //!   "bounds": [ { "what": "lost", "found": 0, "of": 80, "unit": "calls", "upper95": 0.0367 } ],
 //!   "measures": { "sendToAcceptedMs": { "n": 120, "p50": 9, "p95": 40, "p99": 90, "max": 120 }, "sendToDeliveredMs": {},
-//!                 "followUpLateMs": {}, "recoveryMs": {} },
+//!                 "followUpLateMs": {}, "recoveryMs": {}, "listLagMs": {} },
 //!   "scenarios": [ { "name": "…", "title": "…", "fault": "…", "verdict": "held", "tookMs": 900, "time": "policy",
 //!                    "checks": [ { "what": "…", "held": true, "seen": "…" } ], "judged": { "lost": 0, "wrong": [] },
 //!                    "repeat": "dispatchctl test-reliability --scenario …" } ],
 //!   "notes": [ "…" ], "baseline": { "slower": [], "broken": [], "mended": [], "missing": [], "new": [] } }
 //! ```
 //!
-//! `verdict` is `held` or `broken`. `time` says what made time pass: `policy` (short waits), or `policy and clock` (the
+//! `verdict` is `held` or `broken`; of a scenario also `skipped`, with the reason in `skipped`. `time` says what made time pass: `policy` (short waits), or `policy and clock` (the
 //! engine's clock was set apart). `upper95` is the upper end of the one-sided 95 % bound (Clopper-Pearson).
 
 use serde_json::{Value, json};
@@ -66,7 +66,12 @@ pub struct Bound {
 impl Report {
     /// Whether everything held.
     pub fn held(&self) -> bool {
-        !self.outcomes.is_empty() && self.outcomes.iter().all(Outcome::held)
+        self.outcomes.iter().all(Outcome::held) && self.count("held") > 0
+    }
+
+    /// How many scenarios ended like this: `held`, `broken`, `skipped`.
+    pub fn count(&self, verdict: &str) -> usize {
+        self.outcomes.iter().filter(|o| o.verdict() == verdict).count()
     }
 
     /// What the judge found in all.
@@ -109,7 +114,6 @@ impl Report {
     /// See the module.
     pub fn json(&self) -> Value {
         let j = self.judged();
-        let held = self.outcomes.iter().filter(|o| o.held()).count();
         let bounds = self.bounds().map(
             |b| json!({ "what": b.what, "found": b.found, "of": b.of, "unit": b.unit, "upper95": rounded(b.upper) }),
         );
@@ -123,7 +127,8 @@ impl Report {
             "seed": self.seed,
             "repeat": self.repeat,
             "counts": {
-                "scenarios": self.outcomes.len(), "held": held, "broken": self.outcomes.len() - held, "calls": j.calls,
+                "scenarios": self.outcomes.len(), "held": self.count("held"), "broken": self.count("broken"),
+                "skipped": self.count("skipped"), "calls": j.calls,
                 "attempts": j.attempts, "texts": j.texts, "lost": j.lost.len(), "doubled": j.doubled.len(),
                 "unexpected": j.unexpected.len(), "unknown": j.unknown, "foundOut": j.found_out,
                 "restarts": self.measures().recovery.len(),
@@ -138,10 +143,10 @@ impl Report {
 
     /// The same for a build server.
     pub fn junit(&self) -> String {
-        let broken = self.outcomes.iter().filter(|o| !o.held()).count();
+        let (broken, skipped) = (self.count("broken"), self.count("skipped"));
         let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
         out.push_str(&format!(
-            "<testsuites name=\"dispatchctl\" tests=\"{0}\" failures=\"{broken}\" time=\"{1:.3}\">\n<testsuite name=\"{2}\" tests=\"{0}\" failures=\"{broken}\" errors=\"0\" time=\"{1:.3}\" timestamp=\"{3}\">\n",
+            "<testsuites name=\"dispatchctl\" tests=\"{0}\" failures=\"{broken}\" time=\"{1:.3}\">\n<testsuite name=\"{2}\" tests=\"{0}\" failures=\"{broken}\" errors=\"0\" skipped=\"{skipped}\" time=\"{1:.3}\" timestamp=\"{3}\">\n",
             self.outcomes.len(), seconds(self.took_ms), xml(self.suite), self.started_at,
         ));
         out.push_str(&format!("<properties><property name=\"seed\" value=\"{}\"/></properties>\n", self.seed));
@@ -158,6 +163,9 @@ impl Report {
                 if !o.log_tail.is_empty() {
                     out.push_str(&format!("<system-err>{}</system-err>\n", xml(&o.log_tail.join("\n"))));
                 }
+            }
+            if let (Some(why), true) = (&o.skipped, o.held()) {
+                out.push_str(&format!("\n<skipped message=\"{}\"/>\n", xml(why)));
             }
             out.push_str("</testcase>\n");
         }
@@ -183,7 +191,7 @@ fn scenario(o: &Outcome, repeat: &str) -> Value {
     let checks: Vec<Value> =
         o.checks.iter().map(|c| json!({ "what": c.what, "held": c.held, "seen": c.seen })).collect();
     json!({
-        "name": o.name, "title": o.title, "fault": o.fault, "verdict": verdict(o.held()), "tookMs": o.took_ms,
+        "name": o.name, "title": o.title, "fault": o.fault, "verdict": o.verdict(), "skipped": o.skipped, "tookMs": o.took_ms,
         "time": o.time, "checks": checks, "judged": o.judged.json(), "measures": o.measures.json(),
         "logTail": o.log_tail, "repeat": repeat,
     })
@@ -270,6 +278,7 @@ mod tests {
             took_ms: 1_234,
             time: "policy",
             log_tail: vec!["last <words>".into()],
+            skipped: None,
         };
         if held {
             o.log_tail.clear();
@@ -300,6 +309,14 @@ mod tests {
         assert_eq!(bad.json()["scenarios"][0]["repeat"], "dispatchctl test-reliability --seed 7 --scenario a-b");
         let nothing = Report { outcomes: Vec::new(), ..report(true) };
         assert!(!nothing.held(), "a run of nothing proves nothing");
+        let mut skipped = report(true);
+        skipped.outcomes.iter_mut().for_each(|o| o.skipped = Some("no <reason>".into()));
+        assert!(!skipped.held(), "nor does one of which nothing was played");
+        let doc = skipped.json();
+        assert_eq!((&doc["counts"]["skipped"], &doc["counts"]["held"]), (&json!(1), &json!(0)));
+        assert_eq!(doc["scenarios"][0]["verdict"], "skipped");
+        let xml = skipped.junit();
+        assert!(xml.contains("skipped=\"1\"") && xml.contains("<skipped message=\"no &lt;reason&gt;\"/>"), "{xml}");
     }
 
     #[test]

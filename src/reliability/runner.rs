@@ -34,6 +34,7 @@ pub async fn play(scenario: &Scenario, ground: Arc<Ground>, place: &str) -> Outc
         took_ms: 0,
         time: "policy",
         log_tail: Vec::new(),
+        skipped: None,
     };
     match tokio::time::timeout(scenario.timeout, World::open(scenario, ground, place)).await {
         Ok(Ok(mut world)) => {

@@ -56,7 +56,8 @@ fn lay(under: &mut BTreeMap<String, Node>, over: &BTreeMap<String, Node>) {
     }
 }
 
-fn quoted(text: &str) -> String {
+/// A text as TOML writes it.
+pub(super) fn quoted(text: &str) -> String {
     // JSON's escapes are among TOML's; DEL alone must be escaped in TOML and need not in JSON.
     serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }

@@ -12,6 +12,7 @@ mod contacts;
 mod crash;
 mod doctor;
 mod guards;
+mod live;
 mod main_job;
 mod recover;
 mod reliability;

@@ -16,7 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("engine", &["domain", "store", "gateways", "config", "engine", "clock", "ids", "killpoint"]),
     ("http", &["domain", "store", "gateways", "config", "engine", "http", "clock", "ids", "killpoint"]),
     ("sandbox", &["domain", "sandbox", "clock", "ids"]),
-    ("reliability", &["domain", "store", "config", "sandbox", "reliability", "clock", "ids", "killpoint"]),
+    ("reliability", &["domain", "store", "gateways", "config", "sandbox", "reliability", "clock", "ids", "killpoint"]),
     (
         "cli",
         &[

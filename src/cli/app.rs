@@ -1,6 +1,6 @@
 //! The wiring of what commands share, once.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, Mode, Sources, Twilio};
@@ -34,6 +34,7 @@ pub(crate) struct App {
     pub(crate) ids: Arc<Ids>,
     /// The copy of contacts that is part of `config.directory`, for a command that reads none itself.
     pub(crate) roster: Option<RosterCopy>,
+    base: OnceLock<Arc<dyn MirrorGateway>>,
 }
 
 /// When a command without a listener first asks about its messages.
@@ -65,7 +66,14 @@ impl App {
         let mut config = config::load(&sources)?;
         out.set_mode(config.mode.as_str());
         super::drill::prepare(&sources, &mut config)?;
-        Ok(Self { config, sources, clock: Arc::new(SystemClock::new()), ids: Arc::new(Ids::random()), roster: None })
+        Ok(Self {
+            config,
+            sources,
+            clock: Arc::new(SystemClock::new()),
+            ids: Arc::new(Ids::random()),
+            roster: None,
+            base: OnceLock::new(),
+        })
     }
 
     /// Opens the store; blocking work is done off the runtime's threads.
@@ -120,14 +128,17 @@ impl App {
         self.roster.as_ref().map_or(serde_json::Value::Null, document)
     }
 
-    /// The shop's base, where one is configured.
+    /// The shop's base, where one is configured: one client a process, because the base's rate is kept in it.
     pub(crate) fn mirror(&self) -> Result<Option<Arc<dyn MirrorGateway>>, CliError> {
+        if let Some(made) = self.base.get() {
+            return Ok(Some(made.clone()));
+        }
         let Some(a) = self.config.airtable_required()? else { return Ok(None) };
         let settings =
             AirtableSettings::new(a.token.clone(), a.base_id.clone(), a.base_url.clone(), a.requests_per_second);
         let client = AirtableClient::new(settings, self.clock.clone(), self.ids.clone())
             .map_err(|e| CliError::new(ExitStatus::Usage, "the client for Airtable cannot be made").cause(e))?;
-        Ok(Some(Arc::new(client)))
+        Ok(Some(self.base.get_or_init(|| Arc::new(client)).clone()))
     }
 
     /// The write path over this store.

@@ -15,6 +15,7 @@ pub mod outbox;
 pub mod poller;
 pub mod rate;
 pub mod reconciler;
+pub mod rebuild;
 pub mod recovery;
 pub mod scheduler;
 pub mod supervisor;

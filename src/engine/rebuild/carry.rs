@@ -1,6 +1,6 @@
 //! Carries a plan out: one transaction a call. After a crash the next run does what is left.
 
-use tracing::{error, info};
+use tracing::error;
 
 use crate::domain::event::{Answer, Event};
 use crate::domain::types::{Actor, CallId};
@@ -29,10 +29,7 @@ pub async fn carry_out(core: &Core, plan: &Plan, actor: &Actor) -> Result<Carrie
     for row in &plan.rows {
         match core.apply(Event::Import(Box::new(row.import.clone())), actor.clone()).await {
             Ok(Answer::Exists(_)) => carried.left_alone.push(row.call.clone()),
-            Ok(_) => {
-                info!(call.id = %row.call, "Recovering lost retry: {}", row.action);
-                carried.imported.push(row.call.clone());
-            }
+            Ok(_) => carried.imported.push(row.call.clone()),
             Err(e @ (StoreError::Refused { .. } | StoreError::Corrupt { .. })) => {
                 error!(call.id = %row.call, error = %e, "a rebuilt call was refused by the store");
                 carried.refused.push((row.call.clone(), e.to_string()));

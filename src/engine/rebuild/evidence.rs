@@ -202,7 +202,7 @@ impl Story<'_> {
         let names_it = understood.reference.as_ref() == Some(&self.draft.reference);
         let (answered, answer) = self.answered(from, at);
         let is_known = told || self.snapshot.directory.by_phone(from).is_some();
-        if told && answered && understood.word.is_some_and(|w| !matches!(w, Word::OptOut | Word::OptIn)) {
+        if told && answered && !matches!(understood.word, Some(Word::OptOut | Word::OptIn)) {
             self.found.heard.push(heard(m, names_it.then_some(self.draft), self.snapshot.now));
         }
         let Some(word) = understood.word.filter(|_| is_known) else { return };
@@ -232,6 +232,12 @@ impl Story<'_> {
             }
         }
         self.found.replies += 1;
+        // It moves the ladder at once: the engine does that when it hears it, as it hears all that was not answered.
+        if word == Word::Pass && !answered {
+            let text = format!("{} passed at {at} and was not answered: it is heard as soon as an engine runs", masked(from));
+            self.found.unsure.push(text);
+            return;
+        }
         self.word(word, from, at);
     }
 

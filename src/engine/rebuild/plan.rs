@@ -360,7 +360,7 @@ fn sources(found: Found) -> String {
 
 fn accepted_at(draft: &Draft, now: Timestamp) -> Timestamp {
     let first = draft.attempts.iter().map(|a| a.created_at).chain(draft.old.iter().copied()).min();
-    draft.row.accepted_at.or(first).unwrap_or(now)
+    draft.row.accepted_at.or(first).unwrap_or(now).min(now)
 }
 
 fn told_at(draft: &Draft) -> Option<Timestamp> {
@@ -422,8 +422,9 @@ impl Ladder {
         let round = draft.marks.iter().map(|m| m.round).max().unwrap_or(1);
         let last_step = draft.marks.iter().filter(|m| m.round == round).map(|m| m.step).max();
         let of_last = draft.marks.iter().filter(|m| m.round == round && Some(m.step) == last_step);
-        let last = of_last.min_by_key(|m| m.at).copied();
-        let newest_old = draft.old.iter().max().copied();
+        // A row from the future must not keep a call from ever going on.
+        let last = of_last.min_by_key(|m| m.at).map(|m| Mark { at: m.at.min(now), ..*m });
+        let newest_old = draft.old.iter().max().map(|at| (*at).min(now));
         let mut note = None;
         let handed_back = evidence.handed_back_at.filter(|at| last.is_none_or(|m| m.at <= *at));
         let (round, next, due) = match (handed_back, last, newest_old) {
@@ -442,9 +443,8 @@ impl Ladder {
         let due = of_row.filter(|at| at.plus(STALE) >= due && *at <= due.plus(FAR)).unwrap_or(due);
         let last_event = draft.last_event.or(draft.row.accepted_at).unwrap_or(now);
         let old_enough = last_event.plus(snapshot.older_than);
-        // A row from the future must not keep a call from ever going on.
         let old_enough = old_enough.min(now.plus(snapshot.older_than));
         let wake_at = if old_enough <= now { due } else { due.max(old_enough) };
-        Self { round, next, total, wake_at: wake_at.min(now.plus(FAR).max(due)), last, note }
+        Self { round, next, total, wake_at, last, note }
     }
 }

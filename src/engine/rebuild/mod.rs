@@ -29,9 +29,10 @@ use crate::domain::types::{CallId, MessageSid};
 use crate::gateways::MessageRecord;
 
 pub use carry::{Carried, carry_out};
+pub(crate) use plan::new_call;
 pub use plan::{Found, Plan, Problem, Row, What, plan};
 pub use read::{Base, ReadError, Reader, read, read_rows};
-pub(crate) use rows::DISPATCHING;
+use rows::DISPATCHING;
 pub use rows::{CallRow, EventRow};
 
 /// Calls whose last dispatch event is older than this go on at once, unless told otherwise.

@@ -214,7 +214,15 @@ fn notes(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
 }
 
 /// The paperwork, as leniently as over the API.
-fn new_call(snapshot: &Snapshot, row: &CallRow, id: &CallId, ids: &Ids) -> Result<NewCall, IntakeError> {
+///
+/// # Errors
+/// [`IntakeError`].
+pub(crate) fn new_call(
+    snapshot: &Snapshot,
+    row: &CallRow,
+    id: &CallId,
+    ids: &Ids,
+) -> Result<NewCall, IntakeError> {
     let told = snapshot.events.get(id).is_some_and(|rows| rows.iter().any(|r| r.attempt.is_some()));
     let mut odd = Vec::new();
     // Once the first step has fired, whom the row names is only whom it told.
@@ -426,7 +434,9 @@ impl Ladder {
         let last = of_last.min_by_key(|m| m.at).map(|m| Mark { at: m.at.min(now), ..*m });
         let newest_old = draft.old.iter().max().map(|at| (*at).min(now));
         let mut note = None;
-        let handed_back = evidence.handed_back_at.filter(|at| last.is_none_or(|m| m.at <= *at));
+        // The provider's times have whole seconds; nobody is texted while somebody has the call.
+        let in_its_round = |m: &Mark, at: Timestamp| m.round > 1 && m.at.plus(Duration::from_secs(2)) >= at;
+        let handed_back = evidence.handed_back_at.filter(|at| !draft.marks.iter().any(|m| in_its_round(m, *at)));
         let (round, next, due) = match (handed_back, last, newest_old) {
             (Some(at), ..) => (round + 1, 0, at.plus(wait(0))),
             (None, Some(m), _) => (round, (m.step + 1).min(total), m.at.plus(wait((m.step + 1).min(total)))),

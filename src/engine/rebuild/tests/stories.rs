@@ -148,7 +148,7 @@ async fn who_passed_or_failed_for_good_stays_out_and_a_hand_back_stays_a_new_rou
     w.lose_the_disk().await;
     rebuilt(&w, &books).await;
     let after = w.state().await;
-    assert_eq!((after.call.round, after.call.next_step, &after.call.outs), (2, 0, &before.call.outs));
+    assert_eq!((after.call.round, after.call.next_step, &after.call.outs), (2, before.call.next_step, &before.call.outs));
     assert!(hears_nothing_new(&w).await, "both replies were answered before");
 }
 

@@ -246,7 +246,9 @@ fn say(plan: &Plan, carried: Option<&Carried>, done: Option<Done>, out: &mut Out
     match (plan.rows.is_empty(), done) {
         (true, _) => out.line("nothing to rebuild"),
         (false, None) => out.line("nothing was done"),
-        (false, Some(Done::ByEngine)) => out.line(&format!("{n} calls were imported; the engine that runs goes on with them")),
+        (false, Some(Done::ByEngine)) => {
+            out.line(&format!("{n} calls were imported; the engine that runs goes on with them"))
+        }
         (false, Some(Done::Here)) => {
             out.line(&format!("{n} calls were imported and what was due is done; start `dispatchctl serve` now: what follows fires there"));
         }

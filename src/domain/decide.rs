@@ -57,7 +57,12 @@ pub(super) fn accept(loaded: &Loaded, new: &NewCall, ctx: &Ctx<'_>) -> Result<Ch
 }
 
 /// What is odd about a new call's paperwork, one alert each.
-pub(super) fn raise_oddities(w: &mut Work<'_>, id: &CallId, dialled: Option<&str>, oddities: &[(&'static str, String)]) {
+pub(super) fn raise_oddities(
+    w: &mut Work<'_>,
+    id: &CallId,
+    dialled: Option<&str>,
+    oddities: &[(&'static str, String)],
+) {
     for (kind, text) in oddities {
         let about = match (*kind, dialled) {
             ("unlisted-line", Some(number)) => number.to_owned(),

@@ -15,9 +15,9 @@ use crate::domain::{MessageStatus, PhoneNumber, Timestamp, Verdict};
 use crate::gateways::MessageRecord;
 use crate::ids::Ids;
 
+use super::Snapshot;
 use super::evidence::{attempt_reference, is_repeat, kind_of};
 use super::rows::{CallRow, EventRow};
-use super::Snapshot;
 
 /// A message is not asked about any more after this: no receipt is expected later (`facts/twilio.md` §5).
 const ASKED_FOR: Duration = Duration::from_secs(72 * 3_600);
@@ -166,7 +166,10 @@ fn without_twins<'a>(rows: Vec<&'a EventRow>, taken: &mut Taken, lost: &mut Vec<
         let knows = |r: &EventRow| (MessageStatus::from_word(&r.status).rank(), r.sid.is_some());
         match by_id.get(&id) {
             Some(other) => {
-                lost.push(format!("rows {} and {} are twins: the one that knows most counts", other.record, row.record));
+                lost.push(format!(
+                    "rows {} and {} are twins: the one that knows most counts",
+                    other.record, row.record
+                ));
                 if knows(row) > knows(other) {
                     by_id.insert(id, row);
                 }
@@ -267,7 +270,10 @@ fn add(draft: &mut Draft, piece: &Piece<'_>, snapshot: &Snapshot, ids: &Ids, fro
     }
     let Some(recipient) = recipient else {
         let to = piece.row.and_then(|r| r.to.as_deref()).map(masked);
-        let why = to.map_or_else(|| "no row or message says to whom it went".to_owned(), |to| format!("{to} is no phone number"));
+        let why = to.map_or_else(
+            || "no row or message says to whom it went".to_owned(),
+            |to| format!("{to} is no phone number"),
+        );
         draft.lost.push(format!("attempt {number} cannot be rebuilt: {why}; its number stays taken"));
         return;
     };
@@ -373,7 +379,9 @@ fn standing(piece: &Piece<'_>, has_message: bool) -> Stands {
     match AttemptState::from_word(&word.to_lowercase()) {
         Some(s @ (AttemptState::Failed | AttemptState::Skipped | AttemptState::Cancelled)) => state(s),
         // It was accepted, and nobody knows any more as what: looked for, never sent again.
-        Some(AttemptState::Submitted | AttemptState::Delivered) => Stands { decided: true, ..state(AttemptState::Unknown) },
+        Some(AttemptState::Submitted | AttemptState::Delivered) => {
+            Stands { decided: true, ..state(AttemptState::Unknown) }
+        }
         _ if MessageStatus::from_word(word).rank().is_some_and(|r| r > 0) && word != "sending" => {
             Stands { decided: true, ..state(AttemptState::Unknown) }
         }
@@ -413,9 +421,7 @@ fn recipient(piece: &Piece<'_>, snapshot: &Snapshot) -> Option<Recipient> {
 fn infer_step(draft: &Draft, round: u32, contact: Option<&ContactId>, repeat: bool, snapshot: &Snapshot) -> u32 {
     let here = draft.marks.last().filter(|m| m.round == round).map_or(0, |m| m.step);
     let Some(contact) = contact else { return here };
-    let told = |step: u32| {
-        draft.notices.contains(&NoticeKey { round, step, contact: contact.clone() })
-    };
+    let told = |step: u32| draft.notices.contains(&NoticeKey { round, step, contact: contact.clone() });
     if repeat && told(here) {
         return here;
     }

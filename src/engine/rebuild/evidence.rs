@@ -234,7 +234,8 @@ impl Story<'_> {
         self.found.replies += 1;
         // It moves the ladder at once: the engine does that when it hears it, as it hears all that was not answered.
         if word == Word::Pass && !answered {
-            let text = format!("{} passed at {at} and was not answered: it is heard as soon as an engine runs", masked(from));
+            let text =
+                format!("{} passed at {at} and was not answered: it is heard as soon as an engine runs", masked(from));
             self.found.unsure.push(text);
             return;
         }
@@ -363,9 +364,8 @@ impl Story<'_> {
 
     fn by_name(&self, name: &str) -> Option<ContactId> {
         let of = self.draft.attempts.iter().find(|a| a.recipient.name == name);
-        of.map(|a| a.recipient.contact.clone()).or_else(|| {
-            self.snapshot.directory.contacts.iter().find(|c| c.name == name).map(|c| c.id.clone())
-        })
+        of.map(|a| a.recipient.contact.clone())
+            .or_else(|| self.snapshot.directory.contacts.iter().find(|c| c.name == name).map(|c| c.id.clone()))
     }
 }
 

@@ -217,12 +217,7 @@ fn notes(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
 ///
 /// # Errors
 /// [`IntakeError`].
-pub(crate) fn new_call(
-    snapshot: &Snapshot,
-    row: &CallRow,
-    id: &CallId,
-    ids: &Ids,
-) -> Result<NewCall, IntakeError> {
+pub(crate) fn new_call(snapshot: &Snapshot, row: &CallRow, id: &CallId, ids: &Ids) -> Result<NewCall, IntakeError> {
     let told = snapshot.events.get(id).is_some_and(|rows| rows.iter().any(|r| r.attempt.is_some()));
     let mut odd = Vec::new();
     // Once the first step has fired, whom the row names is only whom it told.
@@ -250,16 +245,20 @@ pub(crate) fn new_call(
 /// The contact that a row names by id, name or number. A number that cannot be texted is said, and the ladder runs as it is.
 fn named(snapshot: &Snapshot, cell: &str, odd: &mut Vec<(&'static str, String)>) -> Option<String> {
     let contacts = &snapshot.directory.contacts;
-    let known = contacts.iter().find(|c| c.id.as_str() == cell).or_else(|| {
-        contacts.iter().find(|c| c.name.eq_ignore_ascii_case(cell) || c.phone.e164() == cell)
-    });
+    let known = contacts
+        .iter()
+        .find(|c| c.id.as_str() == cell)
+        .or_else(|| contacts.iter().find(|c| c.name.eq_ignore_ascii_case(cell) || c.phone.e164() == cell));
     if let Some(c) = known {
         return Some(c.id.as_str().to_owned());
     }
     let like_a_number = cell.starts_with('+') || cell.bytes().next().is_some_and(|b| b.is_ascii_digit());
     if like_a_number && cell.parse::<crate::domain::PhoneNumber>().is_err() {
         let shown = masked(cell);
-        odd.push(("unknown-contact", format!("the contact {shown:?} is no number that can be texted: the ladder runs as it is")));
+        odd.push((
+            "unknown-contact",
+            format!("the contact {shown:?} is no number that can be texted: the ladder runs as it is"),
+        ));
         return None;
     }
     Some(cell.to_owned())
@@ -338,7 +337,8 @@ fn row(snapshot: &Snapshot, draft: Draft, evidence: Evidence) -> Row {
 fn action(what: What, ladder: &Ladder, evidence: &Evidence, now: Timestamp) -> String {
     let why = evidence.why.as_ref().map(|(why, at)| format!("{why} at {at}")).unwrap_or_default();
     let when = if ladder.wake_at <= now { "now".to_owned() } else { format!("at {}", ladder.wake_at) };
-    let last = ladder.last.map_or_else(|| "nobody was told yet".to_owned(), |m| format!("step {} was the last", m.step + 1));
+    let last =
+        ladder.last.map_or_else(|| "nobody was told yet".to_owned(), |m| format!("step {} was the last", m.step + 1));
     match what {
         What::GoesOn => format!("step {} of {} fires {when}: {last}", ladder.next + 1, ladder.total),
         What::Ends => format!("EXHAUSTED with an alert {when}, unless an answer is found first: {last}"),

@@ -14,8 +14,8 @@ use crate::gateways::mirror::Query;
 use crate::gateways::{GatewayError, ListFilter, MessageRecord, MirrorError, MirrorGateway, SmsGateway};
 use crate::store::{Store, StoreError};
 
-use super::rows::{CallRow, DISPATCHING, EventRow};
 use super::Snapshot;
+use super::rows::{CallRow, DISPATCHING, EventRow};
 
 /// The most messages of one person and direction that are read.
 const LIST_MAX: usize = 2_000;
@@ -168,8 +168,7 @@ async fn messages(snapshot: &mut Snapshot, sms: &dyn SmsGateway) -> Result<(), R
     let times = snapshot.calls.iter().filter(|c| c.id.as_ref().is_ok_and(open)).filter_map(|c| c.accepted_at);
     let rows = snapshot.events.values().flatten().filter_map(|e| e.sent_at);
     let oldest = times.chain(rows).min().unwrap_or(now).minus(BEFORE).max(now.minus(BACK_MAX));
-    let mut phones: BTreeSet<String> =
-        snapshot.directory.contacts.iter().map(|c| c.phone.e164().to_owned()).collect();
+    let mut phones: BTreeSet<String> = snapshot.directory.contacts.iter().map(|c| c.phone.e164().to_owned()).collect();
     let told = snapshot.events.values().flatten().filter_map(|e| e.to.clone());
     let named = snapshot.calls.iter().filter_map(|c| c.contact.clone());
     phones.extend(told.chain(named).filter(|p| p.parse::<PhoneNumber>().is_ok()));
@@ -186,8 +185,7 @@ async fn messages(snapshot: &mut Snapshot, sms: &dyn SmsGateway) -> Result<(), R
             if !listing.complete {
                 snapshot.cut_short.push(masked(&phone));
             }
-            let new: Vec<MessageRecord> =
-                listing.messages.into_iter().filter(|m| seen.insert(m.sid.clone())).collect();
+            let new: Vec<MessageRecord> = listing.messages.into_iter().filter(|m| seen.insert(m.sid.clone())).collect();
             snapshot.messages.extend(new);
         }
     }

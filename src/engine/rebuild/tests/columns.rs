@@ -9,7 +9,18 @@ use crate::testing::{World, mins, secs};
 
 #[tokio::test]
 async fn each_missing_column_is_made_up_for_by_the_others() {
-    for missing in ["To", "Contact", "Reference", "Step", "Round", "Attempt Number", "Message SID", "Sent At", "Result", "Error Code"] {
+    for missing in [
+        "To",
+        "Contact",
+        "Reference",
+        "Step",
+        "Round",
+        "Attempt Number",
+        "Message SID",
+        "Sent At",
+        "Result",
+        "Error Code",
+    ] {
         let mut w = World::new().await;
         w.dispatch("normal").await;
         w.receipt(1, "delivered", None).await;
@@ -25,7 +36,9 @@ async fn each_missing_column_is_made_up_for_by_the_others() {
         let plan = rebuilt(&w, &books).await;
         let after = w.state().await;
         let shown = |s: &crate::domain::call::CallState| {
-            let of = |a: &crate::domain::attempt::Attempt| (a.id, a.number, a.step, a.round, a.recipient.contact.clone(), a.sid.clone());
+            let of = |a: &crate::domain::attempt::Attempt| {
+                (a.id, a.number, a.step, a.round, a.recipient.contact.clone(), a.sid.clone())
+            };
             s.attempts.iter().map(of).collect::<Vec<_>>()
         };
         assert_eq!(shown(&after), shown(&before), "without {missing}");

@@ -190,7 +190,10 @@ async fn every_text_of_ours_is_known_for_what_it_is() {
         ("7K3Q-1 Acme: the sign says 7K3Q is yours. Reply 1 to take it, 2 to pass.", K::Notice),
         ("7K3Q-1 Acme: This call is resolved. You need not go. Thank you. Reply 1 to take it, 2 to pass.", K::Notice),
         ("7K3Q-3 TEST MODE Acme: This call was called off. 1 Elm St. You need not go. Thank you.", K::StandDown),
-        ("Sent from your Twilio trial account - 7K3Q-3 Acme: Ana Reyes has taken this call. You need not go. Thank you.", K::StandDown),
+        (
+            "Sent from your Twilio trial account - 7K3Q-3 Acme: Ana Reyes has taken this call. You need not go. Thank you.",
+            K::StandDown,
+        ),
         ("7K3Q-4 7K3Q is closed. Thank you.", K::Answer),
     ] {
         assert_eq!(kind_of(body), want, "{body}");

@@ -38,7 +38,8 @@ async fn steps(w: &mut World, id: &str) -> (u32, u32, CallStatus, String) {
 async fn recovery_goes_on_where_the_old_system_left_off() {
     let mut w = World::new().await;
     let plan = rebuilt(&w, &books()).await;
-    let ids: Vec<(&str, usize, What)> = plan.rows.iter().map(|r| (r.call.as_str(), r.found.old_events, r.what)).collect();
+    let ids: Vec<(&str, usize, What)> =
+        plan.rows.iter().map(|r| (r.call.as_str(), r.found.old_events, r.what)).collect();
     let goes = What::GoesOn;
     assert_eq!(ids, [("old_101", 2, goes), ("old_102", 1, goes), ("old_103", 1, goes), ("old_104", 0, goes)]);
     assert_eq!(plan.problems.len(), 1, "the row without an id: {:?}", plan.problems);

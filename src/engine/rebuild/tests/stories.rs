@@ -28,7 +28,8 @@ fn same(before: &CallState, after: &CallState, label: &str) {
 
 #[tokio::test]
 async fn a_running_call_is_what_it_was_and_its_next_step_fires_on_time() {
-    for (label, after, step_at) in [("told once", 30, 120), ("told twice", 150, 420), ("at its last step", 430, 1_020)] {
+    for (label, after, step_at) in [("told once", 30, 120), ("told twice", 150, 420), ("at its last step", 430, 1_020)]
+    {
         let mut w = World::new().await;
         w.dispatch("normal").await;
         w.receipt(1, "delivered", None).await;
@@ -38,7 +39,11 @@ async fn a_running_call_is_what_it_was_and_its_next_step_fires_on_time() {
         let after = w.state().await;
         same(&before, &after, label);
         let row = plan.rows.first().expect("a row");
-        assert_eq!((row.what, plan.problems.len(), row.lost.as_slice()), (What::GoesOn, 0, &[] as &[String]), "{label}");
+        assert_eq!(
+            (row.what, plan.problems.len(), row.lost.as_slice()),
+            (What::GoesOn, 0, &[] as &[String]),
+            "{label}"
+        );
         // Young: it goes on no sooner than five minutes after its last event.
         let last = after.attempts.iter().filter_map(|a| a.sent_at).max().expect("told");
         let due = crate::testing::world::START.plus(secs(step_at)).max(last.plus(mins(5)));
@@ -117,7 +122,11 @@ async fn a_failure_that_the_dead_engine_never_heard_of_still_moves_the_ladder() 
     let mut w = World::with(Setup { directory: people::directory_with(slow), ..Setup::default() }).await;
     w.dispatch("slow").await;
     let m = w.sms.ledger().remove(0);
-    w.sms.set_status(m.attempt, &crate::domain::MessageStatus::Undelivered, Some(crate::domain::types::ErrorCode(30005)));
+    w.sms.set_status(
+        m.attempt,
+        &crate::domain::MessageStatus::Undelivered,
+        Some(crate::domain::types::ErrorCode(30005)),
+    );
     w.away(mins(6));
     lost_and_rebuilt(&mut w).await;
     w.advance(secs(5)).await;
@@ -148,7 +157,10 @@ async fn who_passed_or_failed_for_good_stays_out_and_a_hand_back_stays_a_new_rou
     w.lose_the_disk().await;
     rebuilt(&w, &books).await;
     let after = w.state().await;
-    assert_eq!((after.call.round, after.call.next_step, &after.call.outs), (2, before.call.next_step, &before.call.outs));
+    assert_eq!(
+        (after.call.round, after.call.next_step, &after.call.outs),
+        (2, before.call.next_step, &before.call.outs)
+    );
     assert!(hears_nothing_new(&w).await, "both replies were answered before");
 }
 

@@ -245,7 +245,7 @@ fn say(plan: &Plan, carried: Option<&Carried>, done: Option<Done>, out: &mut Out
     let n = carried.map_or(0, |c| c.imported.len());
     match (plan.rows.is_empty(), done) {
         (true, _) => out.line("nothing to rebuild"),
-        (false, None) => out.line("nothing was done"),
+        (false, None) => out.line("nothing was done; --yes carries it out once no other system runs these calls"),
         (false, Some(Done::ByEngine)) => {
             out.line(&format!("{n} calls were imported; the engine that runs goes on with them"))
         }

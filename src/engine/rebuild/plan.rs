@@ -12,6 +12,7 @@ use crate::domain::call::{Call, CallData, CallState, CallStatus, Out, OutReason,
 use crate::domain::error_class::Class;
 use crate::domain::event::NewCall;
 use crate::domain::import::{Import, Reference};
+use crate::domain::missed_steps;
 use crate::domain::phone::masked;
 use crate::domain::types::{Actor, CallId, CallRef, ContactId};
 use crate::engine::dispatcher::asks;
@@ -295,13 +296,12 @@ fn row(snapshot: &Snapshot, draft: Draft, evidence: Evidence) -> Row {
     lost.extend(evidence.unsure.iter().cloned());
     lost.extend(draft.new.oddities.iter().map(|(_, text)| text.clone()));
     lost.extend(ladder.note.clone());
-    let action = action(what, &ladder, &evidence, now);
-    let how = format!("rebuilt from {}: {action}", sources(found));
     let (call, reference) = (draft.id.clone(), draft.reference.clone());
     let kept = if draft.reference_is_out { Reference::Kept } else { Reference::Fresh };
     let oddities = draft.new.oddities.clone();
     let closed_at = evidence.why.as_ref().map(|(_, at)| *at).filter(|_| !runs);
     let at = runs.then_some(ladder.wake_at);
+    let told_by_others = draft.old.len();
     let state = CallState {
         call: Call {
             id: draft.id.clone(),
@@ -330,21 +330,40 @@ fn row(snapshot: &Snapshot, draft: Draft, evidence: Evidence) -> Row {
         notices: draft.notices,
         attempts: draft.attempts,
     };
+    let missed = missed_steps(&state.call, now);
+    let action = action(what, &ladder, &missed, told_by_others, &evidence, now);
+    let how = format!("rebuilt from {}: {action}", sources(found));
     let import = Import { state, reference: kept, heard: evidence.heard, how, lost: lost.clone(), oddities };
     Row { call, reference, found, what, at, action, lost, import }
 }
 
-fn action(what: What, ladder: &Ladder, evidence: &Evidence, now: Timestamp) -> String {
+fn action(
+    what: What,
+    ladder: &Ladder,
+    missed: &[u32],
+    told_by_others: usize,
+    evidence: &Evidence,
+    now: Timestamp,
+) -> String {
     let why = evidence.why.as_ref().map(|(why, at)| format!("{why} at {at}")).unwrap_or_default();
     let when = if ladder.wake_at <= now { "now".to_owned() } else { format!("at {}", ladder.wake_at) };
-    let last =
-        ladder.last.map_or_else(|| "nobody was told yet".to_owned(), |m| format!("step {} was the last", m.step + 1));
-    match what {
-        What::GoesOn => format!("step {} of {} fires {when}: {last}", ladder.next + 1, ladder.total),
-        What::Ends => format!("EXHAUSTED with an alert {when}, unless an answer is found first: {last}"),
-        What::Acknowledged => format!("imported as ACKNOWLEDGED, nobody is told: {why}"),
-        What::Resolved => format!("imported as RESOLVED, nobody is told: {why}"),
-        What::Cancelled => format!("imported as CANCELLED, nobody is told: {why}"),
+    let last = match (ladder.last, told_by_others) {
+        (Some(m), _) => format!("step {} was the last", m.step + 1),
+        (None, 0) => "nobody was told yet".to_owned(),
+        (None, _) => "another system told somebody".to_owned(),
+    };
+    match (what, missed) {
+        (What::GoesOn, [first, .., latest]) => format!(
+            "steps {} to {} of {} were missed: everyone whom they name is told once, now; {last}",
+            first + 1,
+            latest + 1,
+            ladder.total
+        ),
+        (What::GoesOn, _) => format!("step {} of {} fires {when}; {last}", ladder.next + 1, ladder.total),
+        (What::Ends, _) => format!("EXHAUSTED with an alert {when}, unless an answer is found first; {last}"),
+        (What::Acknowledged, _) => format!("imported as ACKNOWLEDGED, nobody is told: {why}"),
+        (What::Resolved, _) => format!("imported as RESOLVED, nobody is told: {why}"),
+        (What::Cancelled, _) => format!("imported as CANCELLED, nobody is told: {why}"),
     }
 }
 
@@ -368,7 +387,8 @@ fn sources(found: Found) -> String {
 
 fn accepted_at(draft: &Draft, now: Timestamp) -> Timestamp {
     let first = draft.attempts.iter().map(|a| a.created_at).chain(draft.old.iter().copied()).min();
-    draft.row.accepted_at.or(first).unwrap_or(now).min(now)
+    // Where the base made the record later than its first text left, that text is the older witness.
+    draft.row.accepted_at.into_iter().chain(first).min().unwrap_or(now).min(now)
 }
 
 fn told_at(draft: &Draft) -> Option<Timestamp> {
@@ -443,7 +463,12 @@ impl Ladder {
             (None, None, Some(at)) => {
                 // Texts of another system: as many steps as it sent, but somebody is told by us at least once.
                 let steps = draft.number_max.min(total.saturating_sub(1));
-                note = Some(format!("another system sent {} texts of it: step {} is next", draft.old.len(), steps + 1));
+                let texts =
+                    if draft.old.len() == 1 { "1 text".to_owned() } else { format!("{} texts", draft.old.len()) };
+                note = Some(format!(
+                    "another system sent {texts} of it, nobody can tell to whom: step {} is next",
+                    steps + 1
+                ));
                 (round, steps, at.plus(wait(steps)))
             }
             (None, None, None) => (round, 0, accepted_at(draft, now).plus(wait(0))),

@@ -133,6 +133,26 @@ async fn an_operators_word_that_reached_nobody_cannot_be_known_and_the_plan_says
 }
 
 #[tokio::test]
+async fn a_call_that_was_opened_again_goes_on_whatever_was_said_before() {
+    let mut w = World::new().await;
+    w.dispatch("normal").await;
+    w.receipt(1, "delivered", None).await;
+    w.advance(secs(20)).await;
+    heard(&mut w, "sam", "1").await;
+    w.advance(mins(3)).await;
+    w.decide(crate::domain::event::Decision::Reopen).await;
+    w.advance(secs(5)).await;
+    let before = w.state().await;
+    let books = Books::of(&before);
+    w.lose_the_disk().await;
+    let plan = rebuilt(&w, &books).await;
+    let after = w.state().await;
+    assert_eq!((plan.rows[0].what, after.call.round), (What::GoesOn, 2), "{:?}", plan.rows[0]);
+    assert_eq!((after.call.next_step, &after.call.outs), (before.call.next_step, &before.call.outs));
+    assert!(plan.rows[0].lost.iter().any(|l| l.contains("opened again")), "{:?}", plan.rows[0]);
+}
+
+#[tokio::test]
 async fn a_pass_that_nobody_answered_is_heard_by_the_engine_and_moves_the_ladder() {
     let mut w = World::new().await;
     w.dispatch("normal").await;

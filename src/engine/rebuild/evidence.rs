@@ -200,6 +200,9 @@ impl Story<'_> {
         let told = self.draft.told(from, at);
         let understood = understand(&m.body.0);
         let names_it = understood.reference.as_ref() == Some(&self.draft.reference);
+        if !told && !names_it {
+            return;
+        }
         let (answered, answer) = self.answered(from, at);
         let is_known = told || self.snapshot.directory.by_phone(from).is_some();
         if told && answered && !matches!(understood.word, Some(Word::OptOut | Word::OptIn)) {
@@ -213,8 +216,6 @@ impl Story<'_> {
             if matches!(answer, Some((None, _))) {
                 return;
             }
-        } else if !told {
-            return;
         } else {
             match answer {
                 Some((Some(r), _)) if r == self.draft.reference => {}

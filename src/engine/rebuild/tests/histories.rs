@@ -45,6 +45,10 @@ async fn whatever_happened_before_nothing_is_lost_or_doubled() {
                 books = Books::of(&w.state().await);
             }
         }
+        if seed % 3 == 0 {
+            w.advance(secs(5)).await;
+            heard(&mut w, if seed % 2 == 0 { "sam" } else { "ana" }, "1").await;
+        }
         let truth = w.state().await;
         if books.calls[0].fields.get("Status").as_text() != Some("DISPATCHING") {
             continue;

@@ -83,6 +83,8 @@ pub(super) struct Taken {
 struct Piece<'a> {
     row: Option<&'a EventRow>,
     message: Option<&'a MessageRecord>,
+    /// The message that is linked: nobody else has it.
+    sid: Option<MessageSid>,
     number: Option<u32>,
 }
 
@@ -210,9 +212,13 @@ fn pieces<'a>(
             ours.iter().find(fits).map(|(_, m)| *m)
         };
         let message = by_sid.or_else(|| row.sid.is_none().then(by_number).flatten());
-        taken.messages.extend(message.map(|m| m.sid.clone()).or(row.sid.clone().filter(free)));
+        let sid = message.map(|m| m.sid.clone()).or_else(|| row.sid.clone().filter(free));
+        if let (None, Some(sid)) = (&sid, &row.sid) {
+            lost.push(format!("message {sid} is another attempt's: it is not linked twice"));
+        }
+        taken.messages.extend(sid.clone());
         let number = row.number.or_else(|| attempt_reference(&message?.body.0).map(|(_, n)| n));
-        pieces.push(Piece { row: Some(row), message, number });
+        pieces.push(Piece { row: Some(row), message, sid, number });
     }
     for (number, m) in ours {
         if taken.messages.contains(&m.sid) {
@@ -223,7 +229,7 @@ fn pieces<'a>(
             lost.push(format!("a second message carries {reference}-{number}: {}", m.sid));
             continue;
         }
-        pieces.push(Piece { row: None, message: Some(m), number: Some(number) });
+        pieces.push(Piece { row: None, message: Some(m), sid: Some(m.sid.clone()), number: Some(number) });
     }
     pieces
 }
@@ -283,7 +289,7 @@ fn add(draft: &mut Draft, piece: &Piece<'_>, snapshot: &Snapshot, ids: &Ids, fro
     if kind == AttemptKind::Notice && !draft.notices.contains(&notice) {
         draft.notices.push(notice);
     }
-    let sid = piece.message.map(|m| m.sid.clone()).or_else(|| free_sid(piece, snapshot, draft));
+    let sid = piece.sid.clone();
     let stands = standing(piece, sid.is_some());
     let asked_at = asked_at(draft, snapshot).filter(|_| now.since(at) < ASKED_FOR);
     let sender = piece.message.and_then(|m| m.service.as_deref().or(m.from.as_deref())?.parse().ok());
@@ -328,17 +334,6 @@ fn add(draft: &mut Draft, piece: &Piece<'_>, snapshot: &Snapshot, ids: &Ids, fro
         polls: 0,
         conflict: false,
     });
-}
-
-/// The row's message, where the provider's list did not show it and nobody else has it.
-fn free_sid(piece: &Piece<'_>, snapshot: &Snapshot, draft: &mut Draft) -> Option<MessageSid> {
-    let sid = piece.row?.sid.clone()?;
-    let of_another = draft.attempts.iter().any(|a| a.sid.as_ref() == Some(&sid)) || snapshot.linked.contains(&sid);
-    if of_another {
-        draft.lost.push(format!("message {sid} is another attempt's: it is not linked twice"));
-        return None;
-    }
-    Some(sid)
 }
 
 /// When what is open is asked about: at once, or once the call is old enough.

@@ -140,6 +140,16 @@ async fn odd_events_break_nothing() {
         ),
         ("still sending", vec![event("c", 1, &json!({ "Delivery Status": "sending", "Message SID": null }))], "", 1, 1),
         (
+            "two unknown outcomes of one notice",
+            vec![
+                event("c", 1, &json!({ "Delivery Status": "unknown", "Message SID": null })),
+                event("c", 2, &json!({ "Delivery Status": "unknown", "Message SID": null })),
+            ],
+            "",
+            2,
+            1,
+        ),
+        (
             "cancelled before it left",
             vec![event("c", 1, &json!({ "Delivery Status": "cancelled", "Message SID": null, "Sent At": null }))],
             "",
@@ -174,6 +184,13 @@ async fn two_calls_that_claim_one_event_keep_it_once() {
     let all: Vec<usize> = plan.rows.iter().map(|r| r.import.state.attempts.len()).collect();
     assert_eq!(all.iter().sum::<usize>(), 1, "{all:?}");
     assert!(plan.rows.iter().all(|r| r.what == What::GoesOn));
+
+    // The events are two, their message is one.
+    let w = World::new().await;
+    let events = [event("a", 1, &json!({})), event("b", 2, &json!({ "Message SID": format!("SM{:032x}", 1) }))];
+    let plan = rebuilt(&w, &books(&calls, &events)).await;
+    let linked = plan.rows.iter().flat_map(|r| &r.import.state.attempts).filter(|a| a.sid.is_some()).count();
+    assert_eq!((plan.rows.len(), linked), (2, 1), "{plan:?}");
 }
 
 #[tokio::test]

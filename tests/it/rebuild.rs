@@ -71,7 +71,7 @@ fn mirrored(stage: &Stage, story: &Value, kind: Kind) {
         let mut event = json!({
             "Event ID": a["attemptId"], "Call ID": story["callId"], "Method": "SMS", "Sent At": a["sentAt"],
             "Delivery Status": a["status"], "Attempt Number": a["attemptNumber"], "Message SID": a["sid"], "To": a["to"],
-            "Contact": a["contact"], "Reference": a["reference"], "Step": a["step"], "Round": a["round"],
+            "Contact": a["contactName"], "Reference": a["reference"], "Step": a["step"], "Round": a["round"],
         });
         if kind == Kind::RowBehind {
             event["Delivery Status"] = json!("sending");

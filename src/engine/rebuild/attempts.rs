@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, Priority, Recipient};
 use crate::domain::event::NewCall;
 use crate::domain::phone::masked;
+use crate::domain::team::Contact;
 use crate::domain::types::{AttemptId, CallId, CallRef, ContactId, MessageSid};
 use crate::domain::{MessageStatus, PhoneNumber, Timestamp, Verdict};
 use crate::gateways::MessageRecord;
@@ -255,7 +256,13 @@ fn add(draft: &mut Draft, piece: &Piece<'_>, snapshot: &Snapshot, ids: &Ids, fro
     let now = snapshot.now;
     let at = piece.at(now);
     let body = piece.message.map(|m| m.body.0.as_str()).unwrap_or_default();
-    let kind = if body.is_empty() { AttemptKind::Notice } else { kind_of(body) };
+    let said = piece.row.map(|r| r.result.as_str()).unwrap_or_default();
+    let kind = match said {
+        _ if !body.is_empty() => kind_of(body),
+        said if said.starts_with("Stand-down: ") => AttemptKind::StandDown,
+        said if said.starts_with("Answer: ") => AttemptKind::Answer,
+        _ => AttemptKind::Notice,
+    };
     let recipient = recipient(piece, snapshot);
     let contact = recipient.as_ref().map(|r| r.contact.clone());
     let last = draft.marks.last().copied();
@@ -283,6 +290,7 @@ fn add(draft: &mut Draft, piece: &Piece<'_>, snapshot: &Snapshot, ids: &Ids, fro
         draft.lost.push(format!("attempt {number} cannot be rebuilt: {why}; its number stays taken"));
         return;
     };
+    let name = recipient.name.clone();
     let notice = NoticeKey { round, step, contact: recipient.contact.clone() };
     let first = !draft.notices.iter().any(|n| n.contact == notice.contact);
     let repeats = draft.attempts.iter().rev().find(|a| a.notice().as_ref() == Some(&notice)).map(|a| a.id);
@@ -326,7 +334,7 @@ fn add(draft: &mut Draft, piece: &Piece<'_>, snapshot: &Snapshot, ids: &Ids, fro
         sid,
         message_status: stands.status,
         error_code: code.filter(|_| stands.state == AttemptState::Failed),
-        result: piece.row.map(|r| r.result.clone()).unwrap_or_default(),
+        result: why(said, &name).to_owned(),
         repeats,
         finished_at: stands.state.is_final().then_some(at),
         decided_at: stands.decided.then_some(now),
@@ -334,6 +342,12 @@ fn add(draft: &mut Draft, piece: &Piece<'_>, snapshot: &Snapshot, ids: &Ids, fro
         polls: 0,
         conflict: false,
     });
+}
+
+/// Why an attempt ended as it did, out of the sentence in its row: `Not delivered to Sam Ortiz: unreachable.`
+fn why<'a>(sentence: &'a str, name: &str) -> &'a str {
+    let Some((_, rest)) = sentence.split_once(name) else { return sentence };
+    rest.split_once(": ").map_or("", |(_, why)| why.trim_end_matches('.'))
 }
 
 /// When what is open is asked about: at once, or once the call is old enough.
@@ -388,24 +402,25 @@ fn standing(piece: &Piece<'_>, has_message: bool) -> Stands {
 fn recipient(piece: &Piece<'_>, snapshot: &Snapshot) -> Option<Recipient> {
     let cell = piece.row.and_then(|r| r.contact.as_deref());
     let contacts = &snapshot.directory.contacts;
-    let by_cell = cell.and_then(|cell| {
-        contacts
-            .iter()
-            .find(|c| c.id.as_str() == cell)
-            .or_else(|| contacts.iter().find(|c| c.name.eq_ignore_ascii_case(cell) || c.phone.e164() == cell))
-    });
     let parsed = |text: Option<&str>| text.and_then(|t| t.parse::<PhoneNumber>().ok());
+    let named = |c: &&Contact| cell.is_some_and(|cell| c.name.eq_ignore_ascii_case(cell));
+    let by_id = contacts.iter().find(|c| Some(c.id.as_str()) == cell);
     let phone = parsed(piece.row.and_then(|r| r.to.as_deref()))
         .or_else(|| parsed(piece.message.map(|m| m.to.as_str())))
         .or_else(|| parsed(cell))
-        .or_else(|| by_cell.map(|c| c.phone.clone()))?;
-    let known = by_cell.or_else(|| snapshot.directory.by_phone(phone.e164()));
+        .or_else(|| by_id.or(contacts.iter().find(named)).map(|c| c.phone.clone()))?;
+    let of_phone = |c: &&Contact| c.phone == phone;
+    let known = by_id
+        .or_else(|| contacts.iter().filter(of_phone).find(named))
+        .or_else(|| contacts.iter().find(of_phone))
+        .or_else(|| contacts.iter().find(named));
     let (contact, name) = match known {
         Some(c) => (c.id.clone(), c.name.clone()),
-        // Not configured: told by the number.
+        // Not configured: told by the number. A number given by hand is its own contact, and its name is masked.
         None => {
-            let id: Option<ContactId> = cell.and_then(|c| c.parse().ok()).or_else(|| phone.e164().parse().ok());
-            (id?, cell.filter(|c| *c != phone.e164()).map_or_else(|| phone.to_string(), str::to_owned))
+            let name = cell.filter(|c| *c != phone.e164() && !c.contains('•'));
+            let id: Option<ContactId> = name.and_then(|c| c.parse().ok()).or_else(|| phone.e164().parse().ok());
+            (id?, name.map_or_else(|| phone.to_string(), str::to_owned))
         }
     };
     Some(Recipient { contact, name, phone })

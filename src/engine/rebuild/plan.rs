@@ -221,8 +221,9 @@ fn notes(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
 pub(crate) fn new_call(snapshot: &Snapshot, row: &CallRow, id: &CallId, ids: &Ids) -> Result<NewCall, IntakeError> {
     let told = snapshot.events.get(id).is_some_and(|rows| rows.iter().any(|r| r.attempt.is_some()));
     let mut odd = Vec::new();
-    // Once the first step has fired, whom the row names is only whom it told.
-    let contact = if told { None } else { row.contact.as_deref().and_then(|c| named(snapshot, c, &mut odd)) };
+    // In a row that we keep it is whom we told last, no wish of the caller's.
+    let ours = told || row.reference.is_some();
+    let contact = if ours { None } else { row.contact.as_deref().and_then(|c| named(snapshot, c, &mut odd)) };
     let intake = Intake {
         call_id: Some(id.to_string()),
         idempotency_key: None,

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::config::{CallFields, EventFields};
 use crate::domain::MessageStatus;
+use crate::domain::attempt::{Attempt, AttemptKind};
 use crate::domain::call::CallState;
 use crate::domain::types::{Actor, MessageSid};
 use crate::engine::rebuild::{Base, OLDER_THAN, Plan, Reader, carry_out, plan, read};
@@ -98,6 +99,7 @@ impl Books {
             .with("Caller Name", text(&c.data.caller_name))
             .with("Address", text(&c.data.address))
             .with("Twilio To Number", text(&c.data.twilio_to_number))
+            .with("On-Call Contact", state.attempts.last().map(|a| a.recipient.name.clone()))
             .with("Reference", c.reference.as_str())
             .with("Accepted At", c.accepted_at)
             .with("Next Follow-Up At", c.wake_at);
@@ -111,11 +113,11 @@ impl Books {
                 .with("Sent At", a.sent_at)
                 .with("Delivery Status", provider.unwrap_or(a.state.as_str()))
                 .with("Attempt Number", a.number)
-                .with("Result", a.result.as_str())
+                .with("Result", sentence(a))
                 .with("Message SID", a.sid.as_ref().map(|s| s.as_str().to_owned()))
                 .with("Error Code", a.error_code.map(|code| code.to_string()))
                 .with("To", a.recipient.phone.e164())
-                .with("Contact", a.recipient.contact.as_str())
+                .with("Contact", a.recipient.name.as_str())
                 .with("Reference", a.reference(&c.reference))
                 .with("Step", a.step + 1)
                 .with("Round", a.round);
@@ -158,6 +160,18 @@ impl Books {
             events: ("Dispatch Events".into(), EventFields::default()),
         }
     }
+}
+
+/// One sentence for a person.
+fn sentence(a: &Attempt) -> String {
+    let kind = match a.kind {
+        AttemptKind::Notice => "",
+        AttemptKind::StandDown => "Stand-down: ",
+        AttemptKind::Answer => "Answer: ",
+    };
+    let why = a.result.trim().trim_end_matches('.');
+    let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+    format!("{kind}{} to {}{why}.", a.state, a.recipient.name)
 }
 
 /// A row of JSON, as Airtable lists it.

@@ -165,6 +165,40 @@ async fn who_passed_or_failed_for_good_stays_out_and_a_hand_back_stays_a_new_rou
 }
 
 #[tokio::test]
+async fn a_number_given_by_hand_is_told_again_by_its_number() {
+    let mut w = World::new().await;
+    let mut intake = crate::testing::story::intake("hand", "normal");
+    (intake.data.contact, intake.only) = (Some("+19495550188".into()), true);
+    w.accept(intake).await;
+    w.last = "hand".parse().ok();
+    w.settle().await;
+    w.receipt(1, "delivered", None).await;
+    w.advance(secs(130)).await;
+    let before = w.state().await;
+    assert_eq!(before.attempts.len(), 2);
+    lost_and_rebuilt(&mut w).await;
+    let after = w.state().await;
+    let told = |s: &CallState| s.attempts.iter().map(|a| a.recipient.clone()).collect::<Vec<_>>();
+    assert_eq!((told(&after), &after.call.overridden), (told(&before), &before.call.overridden));
+    w.advance(mins(6)).await;
+    assert!(w.sms.ledger().iter().all(|m| m.to == "+19495550188"), "nobody else was meant");
+}
+
+#[tokio::test]
+async fn why_an_attempt_failed_is_kept_and_does_not_grow() {
+    let mut w = World::new().await;
+    w.sms.next(Reaction::refuse(400, 21211));
+    w.dispatch("normal").await;
+    let before = w.state().await;
+    assert!(!before.attempts[0].result.is_empty());
+    for _ in 0..2 {
+        lost_and_rebuilt(&mut w).await;
+        assert_eq!(w.state().await.attempts[0].result, before.attempts[0].result.trim_end_matches('.'));
+    }
+    assert_eq!(w.state().await.call.outs, before.call.outs);
+}
+
+#[tokio::test]
 async fn what_the_store_has_is_left_alone() {
     let mut w = World::new().await;
     w.dispatch("normal").await;

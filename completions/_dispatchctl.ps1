@@ -335,6 +335,7 @@ Register-ArgumentCompleter -Native -CommandName 'dispatchctl' -ScriptBlock {
             break
         }
         'dispatchctl;recover' {
+            [CompletionResult]::new('--older-than', '--older-than', [CompletionResultType]::ParameterName, 'Calls whose last dispatch event is older go on at once, younger ones when they are this old')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Form of results [default: table]')
@@ -342,6 +343,8 @@ Register-ArgumentCompleter -Native -CommandName 'dispatchctl' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour')
             [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'Form of log lines on stderr')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print the plan and do nothing')
+            [CompletionResult]::new('--from-airtable', '--from-airtable', [CompletionResultType]::ParameterName, 'After a lost disk, or from another system: rebuild the calls that are DISPATCHING in Airtable')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask: no other engine and no old system runs')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print results only')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print results only')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'More words in the log (-vv: even more)')

@@ -943,12 +943,16 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__recover)
-            opts="-o -q -v -h -V --dry-run --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-o -q -v -h -V --dry-run --from-airtable --older-than --yes --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --older-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -301,6 +301,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and _
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from cancel" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from cancel" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from cancel" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l older-than -d 'Calls whose last dispatch event is older go on at once, younger ones when they are this old' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
@@ -312,6 +313,8 @@ never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l dry-run -d 'Print the plan and do nothing'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l from-airtable -d 'After a lost disk, or from another system: rebuild the calls that are DISPATCHING in Airtable'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l yes -d 'Do not ask: no other engine and no old system runs'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'

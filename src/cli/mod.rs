@@ -14,6 +14,7 @@ mod follow_up;
 mod log;
 mod oncall;
 mod output;
+mod rebuild;
 mod recover;
 mod refresh;
 mod report;

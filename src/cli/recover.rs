@@ -25,7 +25,16 @@ use super::report::{CliError, ExitStatus};
 pub(crate) struct Args {
     /// Print the plan and do nothing
     #[arg(long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
+    /// After a lost disk, or from another system: rebuild the calls that are DISPATCHING in Airtable
+    #[arg(long)]
+    pub(super) from_airtable: bool,
+    /// Calls whose last dispatch event is older go on at once, younger ones when they are this old
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = super::args::duration, requires = "from_airtable")]
+    pub(super) older_than: Duration,
+    /// Do not ask: no other engine and no old system runs
+    #[arg(long, requires = "from_airtable")]
+    pub(super) yes: bool,
 }
 
 /// Calls whose due step is fired beside an engine; it takes the rest.
@@ -35,6 +44,9 @@ const WORK_MAX: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    if args.from_airtable {
+        return super::rebuild::run(&args, app, out).await;
+    }
     if !args.dry_run {
         app.people_required()?;
     }
@@ -57,7 +69,7 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
 
 /// Who carried it out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Done {
+pub(super) enum Done {
     /// A running engine, which saw what was due.
     ByEngine,
     /// This command, whole.
@@ -66,7 +78,19 @@ enum Done {
     InPart,
 }
 
-async fn carry_out(app: &mut App, core: &Arc<Core>, out: &Output) -> Result<Done, CliError> {
+impl Done {
+    /// For a JSON document.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::ByEngine => "engine",
+            Self::Here => "here",
+            Self::InPart => "in part",
+        }
+    }
+}
+
+/// Does what is due: by the engine that runs, or as the engine for as long as that takes.
+pub(super) async fn carry_out(app: &mut App, core: &Arc<Core>, out: &Output) -> Result<Done, CliError> {
     let lock = match EngineLock::take(app.config.store.path(), "recover") {
         Ok(lock) => lock,
         Err(LockError::Held(_)) => {
@@ -148,11 +172,7 @@ impl Left {
 
 fn say(rows: &[Row], done: Option<Done>, out: &mut Output) {
     if out.is_json() {
-        let by = done.map(|d| match d {
-            Done::ByEngine => "engine",
-            Done::Here => "here",
-            Done::InPart => "in part",
-        });
+        let by = done.map(Done::as_str);
         out.document(&json!({ "plan": rows.iter().map(Row::json).collect::<Vec<_>>(), "carriedOut": by }));
         return;
     }

@@ -87,7 +87,7 @@ impl CliError {
             .hint("see what there is with `dispatchctl status`")
     }
 
-    fn from_chain(status: ExitStatus, error: &dyn std::error::Error) -> Self {
+    pub(super) fn from_chain(status: ExitStatus, error: &dyn std::error::Error) -> Self {
         let mut e = Self::new(status, error.to_string());
         let mut source = error.source();
         while let Some(cause) = source {

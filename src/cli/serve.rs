@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::config::{self, MirrorPace, Mode, Part};
 use crate::domain::types::Actor;
+use crate::engine::adopt::Adopter;
 use crate::engine::apply::Core;
 use crate::engine::lock::{EngineLock, LockError};
 use crate::engine::roster::{self, Roster};
@@ -77,6 +78,9 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     let roster = roster(&app, &core).await?;
     let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
     let supervisor = Supervisor::new(engine.clone());
+    if let Some(every) = app.config.airtable.as_ref().and_then(|a| a.adopt_every) {
+        supervisor.adopts(Adopter::new(core.clone(), super::rebuild::base(&app)?, every));
+    }
     supervisor.recover_local("serve", Some(own_url.clone())).await?;
     let state = http_state(&app, core.clone(), engine, &own_url);
     let stop = CancellationToken::new();

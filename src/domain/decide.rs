@@ -6,7 +6,7 @@ use super::call::{Call, CallState, CallStatus};
 use super::event::{AlertChange, Answer, Change, Decision, Loaded, LogKind, NewCall};
 use super::sequence;
 use super::step::{Ctx, Illegal, Work};
-use super::types::{Actor, ContactId};
+use super::types::{Actor, CallId, ContactId};
 
 /// The same id with the same data exists: nothing is done. With other data: said, nothing is done. Else the call is made, and
 /// its first step fires where it waits for nothing.
@@ -50,21 +50,30 @@ pub(super) fn accept(loaded: &Loaded, new: &NewCall, ctx: &Ctx<'_>) -> Result<Ch
         w.state.call.reference
     );
     w.log(LogKind::CallAccepted, None, text, json!({ "level": new.level, "reference": w.state.call.reference }));
-    for (kind, text) in &new.oddities {
-        let id = new.id.clone();
-        let about = match (*kind, new.data.twilio_to_number.as_deref()) {
+    raise_oddities(&mut w, &new.id, new.data.twilio_to_number.as_deref(), &new.oddities);
+    sequence::fire_due(&mut w)?;
+    w.change.answer = Answer::Created(Box::new(w.state.clone()));
+    Ok(w.into_change())
+}
+
+/// What is odd about a new call's paperwork, one alert each.
+pub(super) fn raise_oddities(
+    w: &mut Work<'_>,
+    id: &CallId,
+    dialled: Option<&str>,
+    oddities: &[(&'static str, String)],
+) {
+    for (kind, text) in oddities {
+        let about = match (*kind, dialled) {
             ("unlisted-line", Some(number)) => number.to_owned(),
             _ => id.to_string(),
         };
         w.change.alerts.push(AlertChange::Raise {
             key: format!("{kind}:{about}"),
-            call: Some(id),
+            call: Some(id.clone()),
             message: text.clone(),
         });
     }
-    sequence::fire_due(&mut w)?;
-    w.change.answer = Answer::Created(Box::new(w.state.clone()));
-    Ok(w.into_change())
 }
 
 /// A person's decision. Done twice says so; a transition that does not exist says which there are.
@@ -230,7 +239,7 @@ const UNTIL_TAKEN: &[&str] = &[
 ];
 /// What is still to be looked at when somebody has it: over when a person closes the call. An unlisted line that is still
 /// unlisted alarms again with the next call.
-const UNTIL_CLOSED: &[&str] = &["second-message", "unexpected", "conflict", "unlisted-line"];
+const UNTIL_CLOSED: &[&str] = &["second-message", "unexpected", "conflict", "unlisted-line", "rebuilt"];
 
 /// Whether an alert with this key is over when its call is closed.
 pub fn alert_ends_with_its_call(key: &str) -> bool {

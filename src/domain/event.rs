@@ -236,6 +236,8 @@ pub enum Event {
         /// What.
         what: BreakerNews,
     },
+    /// A call comes whole from elsewhere.
+    Import(Box<super::import::Import>),
     /// Nobody has been told of this call for too long.
     Untold {
         /// Which.
@@ -448,6 +450,8 @@ pub struct Change {
     pub receipts: Vec<ReceiptRow>,
     /// Kept.
     pub inbound: Option<InboundRow>,
+    /// Kept as heard before, where they are not.
+    pub heard: Vec<InboundRow>,
     /// Kept.
     pub opt_outs: Vec<OptOutChange>,
     /// Opened, probed and closed.

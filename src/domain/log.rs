@@ -10,6 +10,8 @@ words! {
     LogKind {
         /// A call was accepted.
         CallAccepted = "call.accepted",
+        /// A call was rebuilt from the records of others.
+        CallImported = "call.imported",
         /// A contact took it.
         CallAcknowledged = "call.acknowledged",
         /// Done.

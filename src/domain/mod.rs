@@ -11,6 +11,7 @@ mod decide;
 pub mod error_class;
 pub mod event;
 pub mod guards;
+pub mod import;
 pub mod log;
 mod news;
 pub mod phone;

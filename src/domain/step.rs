@@ -49,6 +49,7 @@ pub enum Illegal {
 pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Illegal> {
     let mut change = match event {
         Event::Accept(new) => decide::accept(loaded, new, ctx)?,
+        Event::Import(import) => super::import::import(loaded, import, ctx)?,
         Event::Inbound(text) => reply::inbound(loaded, text, ctx)?,
         Event::News(news) => news::news(loaded, news, ctx)?,
         Event::ClearOptOut { phone, by } => reply::clear_opt_out(phone, by, ctx),

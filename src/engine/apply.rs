@@ -129,6 +129,12 @@ impl Core {
                 references: (0..REFERENCE_DRAWS).map(|_| self.ids.reference()).collect(),
                 used_since: now.minus(REFERENCE_REST),
             },
+            Event::Import(import) => Load::New {
+                id: import.state.call.id.clone(),
+                idempotency_key: None,
+                references: import.references((0..REFERENCE_DRAWS).map(|_| self.ids.reference())),
+                used_since: now.minus(REFERENCE_REST),
+            },
             Event::Wake { call } | Event::Decide { call, .. } | Event::Untold { call } => Load::Call(call.clone()),
             Event::Sent { attempt, outcome: crate::domain::event::SendOutcome::Accepted { sid, .. } } => {
                 Load::Message { attempt: Some(*attempt), sid: sid.clone() }

@@ -4,6 +4,7 @@
 //! is due, ask the outside world and turn its answer into the next event. A crash at any point leaves a state from which the
 //! next start goes on: nothing lives in memory alone but hints, rates and heartbeats.
 
+pub mod adopt;
 pub mod apply;
 pub mod clocks;
 pub mod dispatcher;
@@ -14,6 +15,7 @@ pub mod lock;
 pub mod outbox;
 pub mod poller;
 pub mod rate;
+pub mod rebuild;
 pub mod reconciler;
 pub mod recovery;
 pub mod roster;

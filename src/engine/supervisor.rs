@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -20,6 +20,7 @@ use crate::domain::types::{Actor, CallId};
 use crate::killpoint;
 use crate::store::{EngineRow, Pollable, StoreError};
 
+use super::adopt::Adopter;
 use super::clocks::ClockWatch;
 use super::dispatcher::Dispatcher;
 use super::listener::Listener;
@@ -37,6 +38,8 @@ const IDLE_MAX: Duration = Duration::from_secs(1);
 const CHECKPOINT_LOOK: Duration = Duration::from_secs(1);
 /// A store that is never idle is checkpointed this often all the same, so that its log does not grow without bound.
 const CHECKPOINT_BUSY: Duration = Duration::from_secs(30);
+/// Calls of other systems are looked for as often as the configuration says, and at least this often.
+const ADOPT_MAX: Duration = Duration::from_secs(24 * 3_600);
 const ERROR_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// Past the longest request: what is in flight at a stop is given this much more.
 pub const DRAIN_GRACE: Duration = Duration::from_millis(500);
@@ -94,6 +97,7 @@ enum Loop {
     Clocks,
     Versions,
     Checkpoints,
+    Adopt,
 }
 
 /// When the store was last seen to change, and last checkpointed.
@@ -129,6 +133,8 @@ pub struct Supervisor {
     clocks: Arc<ClockWatch>,
     /// Set when somebody who may have it asks for the lock (never for `serve`).
     yielded: CancellationToken,
+    /// Where calls of other systems are taken over.
+    adopter: OnceLock<Adopter>,
 }
 
 impl Supervisor {
@@ -144,7 +150,13 @@ impl Supervisor {
             clocks: Arc::new(ClockWatch::new(engine.core.clone())),
             engine,
             yielded: CancellationToken::new(),
+            adopter: OnceLock::new(),
         })
+    }
+
+    /// Calls of other systems are taken over too; to be said before it runs.
+    pub fn adopts(&self, adopter: Adopter) {
+        let _ = self.adopter.set(adopter);
     }
 
     /// Fires when another process asked this one for the lock and may have it.
@@ -263,6 +275,7 @@ impl Supervisor {
             Loop::Clocks,
             Loop::Versions,
             Loop::Checkpoints,
+            Loop::Adopt,
         ];
         for which in all {
             names.insert(set.spawn(self.clone().drive(which, stop.clone())).id(), which);
@@ -408,6 +421,10 @@ impl Supervisor {
                 Ok(Some(now.plus(CHECKPOINT_LOOK)))
             }
             Loop::Watch => Ok(Some(now.plus(IDLE_MAX))),
+            Loop::Adopt => match self.adopter.get() {
+                Some(adopter) => adopter.pass().await,
+                None => Ok(None),
+            },
         }
     }
 
@@ -464,7 +481,7 @@ impl Supervisor {
 impl Loop {
     /// Loops that wait for somebody outside and send no text: a stop drops the question.
     const fn only_asks(self) -> bool {
-        matches!(self, Self::Poller | Self::Reconciler | Self::Listener | Self::Outbox | Self::Versions)
+        matches!(self, Self::Poller | Self::Reconciler | Self::Listener | Self::Outbox | Self::Versions | Self::Adopt)
     }
 
     /// The longest pause between two passes.
@@ -475,6 +492,7 @@ impl Loop {
             Self::Clocks => super::clocks::EVERY,
             Self::Versions => VERSION_EVERY,
             Self::Checkpoints => CHECKPOINT_LOOK,
+            Self::Adopt => ADOPT_MAX,
             _ => IDLE_MAX,
         }
     }

@@ -152,6 +152,7 @@ impl Desk {
         let named = |id: &CallId| self.calls.iter().filter(|c| &c.call.id == id).cloned().collect();
         let calls: Vec<CallState> = match event {
             Event::Accept(new) => named(&new.id),
+            Event::Import(import) => named(&import.state.call.id),
             Event::Wake { call } | Event::Decide { call, .. } | Event::Untold { call } => named(call),
             Event::Claim { attempt, .. }
             | Event::Settle { attempt, .. }

@@ -123,6 +123,14 @@ impl World {
         self.process.supervisor.recover_local("serve", None).await.expect("recovered");
     }
 
+    /// The process is gone and so is its file; another one starts on an empty store. The provider remembers.
+    pub(crate) async fn lose_the_disk(&mut self) {
+        self.process.store.kill();
+        let lost = std::mem::replace(&mut self.dir, tempfile::tempdir().expect("a directory"));
+        self.restart().await;
+        drop(lost);
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }

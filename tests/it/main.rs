@@ -14,6 +14,7 @@ mod doctor;
 mod guards;
 mod live;
 mod main_job;
+mod rebuild;
 mod recover;
 mod reliability;
 mod sandbox;

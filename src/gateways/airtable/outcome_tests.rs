@@ -149,7 +149,8 @@ async fn every_sample_of_the_folder_means_one_thing_to_each_request() {
     }
     let folder = format!("{}/fixtures/airtable", env!("CARGO_MANIFEST_DIR"));
     let names = std::fs::read_dir(folder).expect("the folder").map(|e| e.expect("an entry").file_name());
-    for name in names.filter_map(|n| n.into_string().ok()) {
+    // Rows of the system that is replaced are records, not answers to be told apart.
+    for name in names.filter_map(|n| n.into_string().ok()).filter(|n| !n.starts_with("old_system_")) {
         assert!(SAMPLES.iter().any(|(sample, ..)| *sample == name), "{name} is in no table");
     }
 }

@@ -49,7 +49,10 @@ pub(super) fn save(conn: &Connection, sinks: Sinks, loaded: &Loaded, change: Cha
     }
     join_orphans(conn, loaded, &change)?;
     if let Some(inbound) = &change.inbound {
-        insert_inbound(conn, inbound)?;
+        insert_inbound(conn, sql::INSERT_INBOUND, inbound)?;
+    }
+    for heard in &change.heard {
+        insert_inbound(conn, sql::INSERT_HEARD, heard)?;
     }
     for opt_out in &change.opt_outs {
         save_opt_out(conn, opt_out, at)?;
@@ -401,8 +404,8 @@ fn join_orphans(conn: &Connection, loaded: &Loaded, change: &Change) -> Result<(
     Ok(())
 }
 
-fn insert_inbound(conn: &Connection, row: &InboundRow) -> Result<(), StoreError> {
-    conn.prepare_cached(sql::INSERT_INBOUND)?.execute(params![
+fn insert_inbound(conn: &Connection, statement: &str, row: &InboundRow) -> Result<(), StoreError> {
+    conn.prepare_cached(statement)?.execute(params![
         row.text.sid.as_str(),
         row.text.from,
         row.text.to,

@@ -81,6 +81,10 @@ pub(super) const JOIN_BY_NAME: &str =
 pub(super) const INSERT_INBOUND: &str =
     "INSERT INTO inbound (sid, sender, recipient, body, provider_replied, provider_at,
     call_id, understood, answer, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+/// A text that is known already stays as it was heard.
+pub(super) const INSERT_HEARD: &str =
+    "INSERT INTO inbound (sid, sender, recipient, body, provider_replied, provider_at,
+    call_id, understood, answer, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING";
 pub(super) const OPT_OUT: &str =
     "INSERT INTO opt_outs (phone, sender, since) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
 pub(super) const OPT_IN: &str = "DELETE FROM opt_outs WHERE phone = ?1 AND sender = ?2";

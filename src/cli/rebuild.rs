@@ -1,0 +1,259 @@
+//! `recover --from-airtable`: rebuilds running calls from the shop's base and the provider's lists, after a lost disk or when
+//! another system is replaced. Prints the plan, asks for the word that nobody else runs them, imports call by call, and does
+//! what is due. Run again it finds those calls in the store and leaves them alone.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::config::Part;
+use crate::engine::rebuild::{self, Base, Carried, Plan, ReadError, Reader, Snapshot};
+use crate::engine::recovery;
+use crate::gateways::mirror::Scope as RefusedScope;
+use crate::gateways::{GatewayError, MirrorError, SmsGateway};
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
+
+use super::app::{App, Missing, operator};
+use super::output::{Output, Table, spinner};
+use super::recover::{Args, Done, carry_out};
+use super::report::{CliError, ExitStatus};
+
+/// How often the base is asked again where it could not answer.
+const TRIES: usize = 5;
+const PAUSE: Duration = Duration::from_secs(1);
+
+pub(super) async fn run(args: &Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    let asks = !args.dry_run && !args.yes;
+    if asks && !std::io::stdin().is_terminal() {
+        return Err(CliError::new(
+            ExitStatus::Usage,
+            "nobody can be asked whether another engine or an old system still runs these calls; nothing was done",
+        )
+        .hint("see the plan with --dry-run, stop the other system, then say so with --yes"));
+    }
+    app.config.check(&[Part::Twilio, Part::Airtable])?;
+    if !args.dry_run {
+        app.people_required()?;
+    }
+    let sandbox = app.sandbox_if_needed(out).await?;
+    let result = with_providers(args, &mut app, out).await;
+    if let Some(s) = sandbox {
+        s.shutdown().await;
+    }
+    result
+}
+
+async fn with_providers(args: &Args, app: &mut App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    let base = base(app)?;
+    let there = app.config.store.path().exists();
+    let store = if there { Some(app.store(Missing::Refuse).await?) } else { None };
+    let snapshot = read(app, &base, store.as_ref(), args.older_than, out).await?;
+    let plan = rebuild::plan(&snapshot, &app.ids);
+    if !out.is_json() {
+        show(&plan, out);
+    }
+    if args.dry_run || plan.rows.is_empty() {
+        say(&plan, None, None, out);
+        return Ok(status(&plan, None));
+    }
+    if !args.yes && !asked(&plan, out).await? {
+        out.chat("nothing was done");
+        say(&plan, None, None, out);
+        return Ok(ExitStatus::No);
+    }
+    let store = match store {
+        Some(store) => store,
+        None => app.store(Missing::Create).await?,
+    };
+    let core = app.core_that_polls(store);
+    let carried = rebuild::carry_out(&core, &plan, &operator(None)).await?;
+    // Receipts that came for these attempts meanwhile join them.
+    let local = recovery::Snapshot::take(&core, app.holder().is_some()).await?;
+    recovery::settle_store(&core, &local, &operator(None)).await?;
+    let done = carry_out(app, &core, out).await?;
+    say(&plan, Some(&carried), Some(done), out);
+    Ok(status(&plan, Some(&carried)))
+}
+
+/// What only a person can mend is an answer of "no".
+fn status(plan: &Plan, carried: Option<&Carried>) -> ExitStatus {
+    let refused = carried.is_some_and(|c| !c.refused.is_empty());
+    if plan.problems.is_empty() && !refused { ExitStatus::Done } else { ExitStatus::No }
+}
+
+/// The shop's base as the configuration names it.
+///
+/// # Errors
+/// Exit 2 where there is none.
+pub(super) fn base(app: &App) -> Result<Base, CliError> {
+    let (Some(a), Some(mirror)) = (&app.config.airtable, app.mirror()?) else {
+        return Err(CliError::new(ExitStatus::Usage, "no Airtable base is configured to rebuild calls from")
+            .hint("set airtable.token and airtable.base_id, or AIRTABLE_API_KEY and AIRTABLE_BASE_ID"));
+    };
+    Ok(Base {
+        mirror,
+        calls: (a.tables.calls.clone(), a.calls.clone()),
+        events: (a.tables.events.clone(), a.events.clone()),
+    })
+}
+
+/// Reads; where the base could not answer, again.
+async fn read(
+    app: &App,
+    base: &Base,
+    store: Option<&Arc<SqliteStore>>,
+    older_than: Duration,
+    out: &Output,
+) -> Result<Snapshot, CliError> {
+    let sms: Arc<dyn SmsGateway> = app.gateway()?;
+    let bar = spinner(out, "reading Airtable and the provider's lists");
+    let mut tries = 0;
+    let read = loop {
+        let reader = Reader {
+            store: store.map(|s| s.as_ref() as &dyn Store),
+            directory: Arc::new(app.config.directory.clone()),
+            now: app.clock.now(),
+            older_than,
+        };
+        match rebuild::read(reader, base, sms.as_ref()).await {
+            Err(e) if passes(&e) && tries < TRIES => {
+                tries += 1;
+                bar.set_message(format!("{e}; again"));
+                app.clock.sleep_until(app.clock.now().plus(PAUSE)).await;
+            }
+            other => break other,
+        }
+    };
+    bar.finish_and_clear();
+    read.map_err(unread)
+}
+
+/// Whether to ask once more may help.
+fn passes(e: &ReadError) -> bool {
+    match e {
+        ReadError::Incomplete { .. } => true,
+        ReadError::Mirror(e) => {
+            matches!(e, MirrorError::RateLimited { .. } | MirrorError::Retryable { .. } | MirrorError::IteratorGone)
+        }
+        ReadError::Sms(e) => matches!(e, GatewayError::Retryable { .. } | GatewayError::Unknown { .. }),
+        ReadError::Store(_) => false,
+    }
+}
+
+fn unread(e: ReadError) -> CliError {
+    let (status, hint) = match &e {
+        ReadError::Store(_) => {
+            return match e {
+                ReadError::Store(e) => e.into(),
+                e => CliError::from_chain(ExitStatus::Store, &e),
+            };
+        }
+        ReadError::Mirror(MirrorError::Refused(r)) => match r.scope {
+            RefusedScope::Field(_) => (
+                ExitStatus::Usage,
+                "name the field as the base has it under [airtable.fields.calls] or [airtable.fields.events]",
+            ),
+            _ => (ExitStatus::Refused, "check the token, its base and scopes, and the names under [airtable.tables]"),
+        },
+        ReadError::Mirror(MirrorError::NotFound { .. }) => {
+            (ExitStatus::Refused, "check airtable.base_id and the names under [airtable.tables]")
+        }
+        ReadError::Sms(GatewayError::Refused { .. }) => {
+            (ExitStatus::Refused, "check the Twilio credentials: without its list of messages, texts could be doubled")
+        }
+        _ => (ExitStatus::Unreachable, "nothing was recorded or sent: safe to run again"),
+    };
+    CliError::from_chain(status, &e).hint(hint)
+}
+
+/// The word that nobody else runs these calls.
+async fn asked(plan: &Plan, out: &Output) -> Result<bool, CliError> {
+    let n = plan.rows.len();
+    out.note(&format!(
+        "{n} call(s) are taken over. Two systems on one call text people twice: every other engine and the old system must be stopped."
+    ));
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut err = std::io::stderr();
+        let _ = write!(err, "No other system runs these calls? Type yes: ");
+        let _ = err.flush();
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).map(|_| line)
+    });
+    let line = answer.await.map_err(|e| CliError::new(ExitStatus::Bug, "the question ended badly").cause(e))?;
+    Ok(line.is_ok_and(|l| l.trim().eq_ignore_ascii_case("yes")))
+}
+
+fn show(plan: &Plan, out: &mut Output) {
+    let mut t = Table::new(&["CALL", "REFERENCE", "FOUND", "OUTCOME", "AT", "WILL BE DONE", "NOT REBUILT"]);
+    for r in &plan.rows {
+        let f = r.found;
+        let old = if f.old_events > 0 { format!(", {} old", f.old_events) } else { String::new() };
+        let found = format!("{} events{old}, {} messages, {} replies", f.events, f.messages, f.replies);
+        t.row([
+            r.call.to_string(),
+            r.reference.to_string(),
+            found,
+            r.what.as_str().into(),
+            r.at.map(|at| out.time(at)).unwrap_or_default(),
+            r.action.clone(),
+            r.lost.join("; "),
+        ]);
+    }
+    out.table(&t);
+    if out.is_csv() {
+        return;
+    }
+    for note in &plan.notes {
+        out.line(&format!("note: {note}"));
+    }
+    for p in &plan.problems {
+        out.line(&format!("row {}: {}; {}", p.record, p.what, p.help));
+    }
+    match plan.left_alone.len() {
+        0 => {}
+        1 => out.line("1 call is in the store already: left alone"),
+        n => out.line(&format!("{n} calls are in the store already: left alone")),
+    }
+}
+
+fn say(plan: &Plan, carried: Option<&Carried>, done: Option<Done>, out: &mut Output) {
+    if out.is_json() {
+        let refused = carried.map(|c| {
+            let all = c.refused.iter().map(|(call, why)| json!({ "callId": call, "why": why }));
+            all.collect::<Vec<_>>()
+        });
+        out.document(&json!({
+            "plan": plan.rows.iter().map(rebuild::Row::json).collect::<Vec<_>>(),
+            "problems": plan.problems.iter().map(rebuild::Problem::json).collect::<Vec<_>>(),
+            "leftAlone": plan.left_alone,
+            "notes": plan.notes,
+            "imported": carried.map(|c| &c.imported),
+            "refused": refused,
+            "carriedOut": done.map(Done::as_str),
+        }));
+        return;
+    }
+    if out.is_csv() {
+        return;
+    }
+    for (call, why) in carried.map(|c| c.refused.as_slice()).unwrap_or_default() {
+        out.line(&format!("call {call} was not imported: {why}"));
+    }
+    let n = carried.map_or(0, |c| c.imported.len());
+    match (plan.rows.is_empty(), done) {
+        (true, _) => out.line("nothing to rebuild"),
+        (false, None) => out.line("nothing was done; --yes carries it out once no other system runs these calls"),
+        (false, Some(Done::ByEngine)) => {
+            out.line(&format!("{n} calls were imported; the engine that runs goes on with them"))
+        }
+        (false, Some(Done::Here)) => {
+            out.line(&format!("{n} calls were imported and what was due is done; start `dispatchctl serve` now: what follows fires there"));
+        }
+        (false, Some(Done::InPart)) => {
+            out.line(&format!("{n} calls were imported; start `dispatchctl serve` now: it goes on with what is left"));
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! What people and our own texts say of a call after its last row: whether somebody has it, passed, or closed it.
+//!
+//! A word that names the call counts for it. A bare word counts only where it can mean nothing else: it was written after a
+//! text of this call, no other call was open for its writer as far as the list shows, and no answer of ours says otherwise.
+//! Where that is not certain the call goes on: a reminder too many is better than nobody.
+
+use std::time::Duration;
+
+use crate::domain::Timestamp;
+use crate::domain::attempt::AttemptKind;
+use crate::domain::body::find_references;
+use crate::domain::call::OutReason;
+use crate::domain::event::{InboundRow, InboundText};
+use crate::domain::phone::masked;
+use crate::domain::reply::{Word, understand};
+use crate::domain::types::{CallRef, ContactId};
+use crate::gateways::MessageRecord;
+
+use super::Snapshot;
+use super::attempts::Draft;
+
+/// An answer follows its reply within this.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
+/// A notice that was under way when the call was taken leaves within this.
+const UNDER_WAY: Duration = Duration::from_secs(60);
+/// What a trial account puts in front of every text.
+const TRIAL: &str = "Sent from your Twilio trial account - ";
+
+/// What one of our own texts says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Said {
+    /// Its reader has the call.
+    Yours,
+    /// Its reader handed it back.
+    HandedBack,
+    /// Its reader passed.
+    Passed,
+    /// This one has it; empty: nobody is named.
+    TakenBy(String),
+    /// It is done.
+    Resolved,
+    /// It was called off.
+    Cancelled,
+    /// About no call: a question, a help text.
+    Nothing,
+}
+
+/// The attempt reference that a text of ours begins with.
+pub(super) fn attempt_reference(body: &str) -> Option<(CallRef, u32)> {
+    find_references(body).into_iter().find_map(|(r, number)| Some((r, number?)))
+}
+
+/// What a text is for.
+pub(super) fn kind_of(body: &str) -> AttemptKind {
+    let (_, text) = opened(body);
+    if stand_down(text).is_some() {
+        AttemptKind::StandDown
+    } else if answer(text).is_some() {
+        AttemptKind::Answer
+    } else {
+        AttemptKind::Notice
+    }
+}
+
+/// Whether a notice says that it repeats an earlier one.
+pub(super) fn is_repeat(body: &str) -> bool {
+    body.split_once("(repeat) ").is_some_and(|(head, _)| head.len() < TRIAL.len() + 24)
+}
+
+/// What a text of ours says of a call; notices say nothing.
+pub(super) fn said(body: &str) -> Option<(Option<CallRef>, Said)> {
+    let (named, text) = opened(body);
+    if let Some(said) = stand_down(text) {
+        return named.map(|r| (Some(r), said));
+    }
+    answer(text)
+}
+
+/// The call that a text's opening names, and what follows it.
+fn opened(body: &str) -> (Option<CallRef>, &str) {
+    let text = body.strip_prefix(TRIAL).unwrap_or(body).trim();
+    let Some((first, rest)) = text.split_once(' ') else { return (None, text) };
+    let Some((reference, _)) = attempt_reference(first) else { return (None, text) };
+    let rest = rest.strip_prefix("TEST MODE ").unwrap_or(rest);
+    (Some(reference), rest.strip_prefix("(repeat) ").unwrap_or(rest))
+}
+
+fn stand_down(text: &str) -> Option<Said> {
+    if !text.ends_with("You need not go. Thank you.") || text.contains("Reply 1 to take it") {
+        return None;
+    }
+    let places = [
+        (text.find(" has taken this call."), 0),
+        (text.find("This call has been taken."), 1),
+        (text.find("This call was called off."), 2),
+        (text.find("This call is resolved."), 3),
+    ];
+    let (at, which) = places.into_iter().filter_map(|(at, which)| Some((at?, which))).min()?;
+    Some(match which {
+        0 => {
+            let before = text.get(..at).unwrap_or_default();
+            Said::TakenBy(before.rsplit_once(": ").map_or(before, |(_, name)| name).to_owned())
+        }
+        1 => Said::TakenBy(String::new()),
+        2 => Said::Cancelled,
+        _ => Said::Resolved,
+    })
+}
+
+fn answer(text: &str) -> Option<(Option<CallRef>, Said)> {
+    const ABOUT_NONE: &[&str] =
+        &["Which call? ", "Reply 1 to take the call, 2 to pass", "There is no open call for you", "There is no call "];
+    if ABOUT_NONE.iter().any(|start| text.starts_with(start)) || text.starts_with("Noted. Nobody has ") {
+        return Some((None, Said::Nothing));
+    }
+    if let Some(rest) = text.strip_prefix("Noted: ") {
+        let (reference, rest) = rest.split_once(' ')?;
+        return rest.starts_with("goes on to the next").then(|| Some((Some(reference.parse().ok()?), Said::Passed)))?;
+    }
+    let (first, rest) = text.split_once(' ')?;
+    let reference = Some(first.trim_end_matches(':').parse().ok()?);
+    let by = |rest: &str| Said::TakenBy(rest.trim_end_matches('.').to_owned());
+    let said = match rest {
+        _ if rest.starts_with("is yours.") || rest.starts_with("is already yours.") => Said::Yours,
+        _ if rest.starts_with("goes back to the others.") => Said::HandedBack,
+        _ if rest.starts_with("is closed (cancelled)") => Said::Cancelled,
+        _ if rest.starts_with("is closed.") || rest.starts_with("is closed (resolved)") => Said::Resolved,
+        _ => by(rest.strip_prefix("it was taken by ")?),
+    };
+    Some((reference, said))
+}
+
+/// Where a call stands by what was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nobody has it.
+    Free,
+    /// Somebody has it; `None`: nobody of whom we know the contact.
+    Held(Option<ContactId>),
+    /// Done.
+    Resolved,
+    /// Called off.
+    Cancelled,
+}
+
+/// What was found out about one call.
+#[derive(Debug)]
+pub(super) struct Evidence {
+    pub(super) standing: Standing,
+    /// How that is known, with the time.
+    pub(super) why: Option<(String, Timestamp)>,
+    /// Who passed.
+    pub(super) passed: Vec<ContactId>,
+    /// When it was handed back last.
+    pub(super) handed_back_at: Option<Timestamp>,
+    /// What is not certain.
+    pub(super) unsure: Vec<String>,
+    /// Replies that concern it.
+    pub(super) replies: usize,
+    /// Replies of those who were told of it that were heard and answered.
+    pub(super) heard: Vec<InboundRow>,
+}
+
+/// Goes through what was said in the order in which it was said.
+pub(super) fn weigh(draft: &Draft, all: &[Draft], snapshot: &Snapshot) -> Evidence {
+    let mut story = Story {
+        draft,
+        all,
+        snapshot,
+        found: Evidence {
+            standing: Standing::Free,
+            why: None,
+            passed: Vec::new(),
+            handed_back_at: None,
+            unsure: Vec::new(),
+            replies: 0,
+            heard: Vec::new(),
+        },
+    };
+    let mut said: Vec<&MessageRecord> = snapshot.messages.iter().collect();
+    said.sort_by(|a, b| (a.created_at, &a.sid).cmp(&(b.created_at, &b.sid)));
+    for m in said {
+        if m.direction == "inbound" { story.reply(m) } else { story.text(m) }
+    }
+    story.twins();
+    story.found
+}
+
+struct Story<'a> {
+    draft: &'a Draft,
+    all: &'a [Draft],
+    snapshot: &'a Snapshot,
+    found: Evidence,
+}
+
+impl Story<'_> {
+    /// One text from a person.
+    fn reply(&mut self, m: &MessageRecord) {
+        let (Some(from), Some(at)) = (m.from.as_deref(), m.created_at) else { return };
+        let told = self.draft.told(from, at);
+        let understood = understand(&m.body.0);
+        let names_it = understood.reference.as_ref() == Some(&self.draft.reference);
+        if !told && !names_it {
+            return;
+        }
+        let (answered, answer) = self.answered(from, at);
+        let is_known = told || self.snapshot.directory.by_phone(from).is_some();
+        if told && answered && !matches!(understood.word, Some(Word::OptOut | Word::OptIn)) {
+            self.found.heard.push(heard(m, names_it.then_some(self.draft), self.snapshot.now));
+        }
+        let Some(word) = understood.word.filter(|_| is_known) else { return };
+        if matches!(word, Word::OptOut | Word::OptIn) || (understood.reference.is_some() && !names_it) {
+            return;
+        }
+        if names_it {
+            if matches!(answer, Some((None, _))) {
+                return;
+            }
+        } else {
+            match answer {
+                Some((Some(r), _)) if r == self.draft.reference => {}
+                Some(_) => return,
+                None if self.may_mean_another(from, at) => {
+                    let text = format!(
+                        "{} wrote {:?} at {at}, which may mean this call or another: it counts for neither",
+                        masked(from),
+                        m.body.0.trim().chars().take(20).collect::<String>()
+                    );
+                    self.found.unsure.push(text);
+                    return;
+                }
+                None => {}
+            }
+        }
+        self.found.replies += 1;
+        // It moves the ladder at once: the engine does that when it hears it, as it hears all that was not answered.
+        if word == Word::Pass && !answered {
+            let text =
+                format!("{} passed at {at} and was not answered: it is heard as soon as an engine runs", masked(from));
+            self.found.unsure.push(text);
+            return;
+        }
+        self.word(word, from, at);
+    }
+
+    fn word(&mut self, word: Word, from: &str, at: Timestamp) {
+        let Some(contact) = self.contact(from) else { return };
+        let who = self.name(&contact);
+        let holds = self.found.standing == Standing::Held(Some(contact.clone()));
+        match word {
+            Word::Take if self.found.standing == Standing::Free => {
+                self.close(Standing::Held(Some(contact)), at, format!("{who} replied that it is theirs"));
+            }
+            Word::Pass if holds => self.hand_back(contact, at),
+            Word::Pass if self.found.standing == Standing::Free => self.found.passed.push(contact),
+            Word::Done if holds || self.found.standing == Standing::Free => {
+                self.close(Standing::Resolved, at, format!("{who} replied that it is done"));
+            }
+            _ => {}
+        }
+    }
+
+    /// One text of ours.
+    fn text(&mut self, m: &MessageRecord) {
+        let Some(at) = m.created_at else { return };
+        let Some((Some(reference), said)) = said(&m.body.0) else { return };
+        if reference != self.draft.reference {
+            return;
+        }
+        let reader = self.contact(&m.to);
+        match said {
+            Said::Yours if self.found.standing == Standing::Free => {
+                let who = reader.as_ref().map_or_else(|| masked(&m.to), |c| self.name(c));
+                self.close(Standing::Held(reader), at, format!("{who} was answered that it is theirs"));
+            }
+            Said::TakenBy(name) if self.found.standing == Standing::Free => {
+                let holder = self.by_name(&name);
+                let who = if name.is_empty() { "somebody" } else { &name };
+                self.close(Standing::Held(holder), at, format!("a stand-down says that {who} took it"));
+            }
+            Said::HandedBack => {
+                if let (Some(reader), Standing::Held(_)) = (reader, &self.found.standing) {
+                    self.hand_back(reader, at);
+                }
+            }
+            Said::Passed => self.found.passed.extend(reader),
+            Said::Resolved => self.close(Standing::Resolved, at, "a text of ours says that it is resolved".into()),
+            Said::Cancelled => self.close(Standing::Cancelled, at, "a text of ours says that it was called off".into()),
+            Said::Yours | Said::TakenBy(_) | Said::Nothing => {}
+        }
+    }
+
+    /// Unless a notice went out later: then it was opened again.
+    fn close(&mut self, to: Standing, at: Timestamp, why: String) {
+        let reopened = self.draft.last_notice_at().filter(|sent| *sent > at.plus(UNDER_WAY));
+        if let Some(sent) = reopened {
+            self.found.unsure.push(format!("{why} at {at}, and a notice went out at {sent}: it was opened again"));
+            return;
+        }
+        self.found.standing = to;
+        self.found.why = Some((why, at));
+    }
+
+    fn hand_back(&mut self, contact: ContactId, at: Timestamp) {
+        self.found.standing = Standing::Free;
+        self.found.why = None;
+        self.found.handed_back_at = Some(at);
+        self.found.passed.push(contact);
+    }
+
+    /// Another row of the same call says that somebody has it.
+    fn twins(&mut self) {
+        for status in self.snapshot.twins.get(&self.draft.id).into_iter().flatten() {
+            let to = match status.as_str() {
+                "ACKNOWLEDGED" => Standing::Held(None),
+                "RESOLVED" => Standing::Resolved,
+                "CANCELLED" => Standing::Cancelled,
+                _ => continue,
+            };
+            if self.found.standing == Standing::Free {
+                self.close(to, self.snapshot.now, format!("another row of this call says {status}"));
+            }
+        }
+    }
+
+    /// Whether a reply was answered, and what by, where that is understood.
+    fn answered(&self, to: &str, after: Timestamp) -> (bool, Option<(Option<CallRef>, Said)>) {
+        let until = after.plus(ANSWERED_WITHIN);
+        let ours = |m: &&MessageRecord| {
+            m.to == to
+                && m.direction != "inbound"
+                && m.created_at.is_some_and(|at| at >= after && at <= until)
+                && (m.direction == "outbound-reply" || kind_of(&m.body.0) == AttemptKind::Answer)
+        };
+        let first = self.snapshot.messages.iter().filter(ours).min_by_key(|m| m.created_at);
+        (first.is_some(), first.and_then(|m| said(&m.body.0)))
+    }
+
+    /// Whether a bare word of this phone at this time may be about another call than this one.
+    fn may_mean_another(&self, phone: &str, at: Timestamp) -> bool {
+        let mine = &self.draft.reference;
+        let another_draft = self.all.iter().any(|d| d.id != self.draft.id && d.told(phone, at));
+        let before = |m: &&MessageRecord| m.to == phone && m.created_at.is_some_and(|c| c <= at.plus(SECOND));
+        let texts = || self.snapshot.messages.iter().filter(before);
+        let others = texts().filter_map(|m| Some(attempt_reference(&m.body.0)?.0)).filter(|r| r != mine);
+        let closed = |r: &CallRef| {
+            let ends = |s: &Said| !matches!(s, Said::Passed | Said::HandedBack | Said::Nothing);
+            texts().any(|m| said(&m.body.0).is_some_and(|(of, s)| of.as_ref() == Some(r) && ends(&s)))
+        };
+        another_draft || others.into_iter().any(|r| !closed(&r))
+    }
+
+    fn contact(&self, phone: &str) -> Option<ContactId> {
+        let of = self.draft.attempts.iter().rev().find(|a| a.recipient.phone.e164() == phone);
+        of.map(|a| a.recipient.contact.clone())
+            .or_else(|| self.snapshot.directory.by_phone(phone).map(|c| c.id.clone()))
+    }
+
+    fn name(&self, contact: &ContactId) -> String {
+        let of = self.draft.attempts.iter().find(|a| &a.recipient.contact == contact);
+        of.map(|a| a.recipient.name.clone())
+            .or_else(|| self.snapshot.directory.contact(contact).map(|c| c.name.clone()))
+            .unwrap_or_else(|| contact.to_string())
+    }
+
+    fn by_name(&self, name: &str) -> Option<ContactId> {
+        let of = self.draft.attempts.iter().find(|a| a.recipient.name == name);
+        of.map(|a| a.recipient.contact.clone())
+            .or_else(|| self.snapshot.directory.contacts.iter().find(|c| c.name == name).map(|c| c.id.clone()))
+    }
+}
+
+/// The provider's times have whole seconds.
+const SECOND: Duration = Duration::from_millis(999);
+
+/// Who passed gets no further notice.
+pub(super) const PASSED: OutReason = OutReason::Passed;
+
+/// A reply that was answered before: kept, so that it is not heard again.
+fn heard(m: &MessageRecord, about: Option<&Draft>, now: Timestamp) -> InboundRow {
+    InboundRow {
+        text: InboundText {
+            sid: m.sid.clone(),
+            from: m.from.clone().unwrap_or_default(),
+            to: m.service.clone().unwrap_or_else(|| m.to.clone()),
+            body: m.body.0.clone(),
+            provider_replied: false,
+            at: m.created_at,
+            listed: true,
+        },
+        call: about.map(|d| d.id.clone()),
+        understood: "heard before this store was made".to_owned(),
+        answer: String::new(),
+        at: now,
+    }
+}

@@ -1,0 +1,486 @@
+//! What will be done about every call that runs elsewhere or ran here: pure, so that it can be printed before it is carried
+//! out and tested with odd snapshots.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::domain::Timestamp;
+use crate::domain::attempt::{AttemptKind, AttemptState};
+use crate::domain::call::{Call, CallData, CallState, CallStatus, Out, OutReason, Override};
+use crate::domain::error_class::Class;
+use crate::domain::event::NewCall;
+use crate::domain::import::{Import, Reference};
+use crate::domain::missed_steps;
+use crate::domain::phone::masked;
+use crate::domain::types::{Actor, CallId, CallRef, ContactId};
+use crate::engine::dispatcher::asks;
+use crate::engine::intake::{self, Intake, IntakeError, Paperwork};
+use crate::ids::Ids;
+
+use super::attempts::{Draft, Mark, Taken, draft};
+use super::evidence::{Evidence, PASSED, Standing, weigh};
+use super::rows::CallRow;
+use super::{DISPATCHING, Snapshot};
+
+/// A follow-up's time in the row that is this much before what the ladder says is a stale one.
+const STALE: Duration = Duration::from_secs(120);
+/// One that is this much after it was not ours.
+const FAR: Duration = Duration::from_secs(3_600);
+
+/// All that will be done.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// One line a call that is taken over.
+    pub rows: Vec<Row>,
+    /// Calls that the store has already.
+    pub left_alone: Vec<CallId>,
+    /// Rows that a person must mend.
+    pub problems: Vec<Problem>,
+    /// What holds for all of it.
+    pub notes: Vec<String>,
+}
+
+/// What was found of a call, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// Dispatch events of ours.
+    pub events: usize,
+    /// Dispatch events of another system.
+    pub old_events: usize,
+    /// Its messages in the provider's list.
+    pub messages: usize,
+    /// Replies that concern it.
+    pub replies: usize,
+}
+
+/// What becomes of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// Its ladder goes on.
+    GoesOn,
+    /// Its ladder is over: its end is next.
+    Ends,
+    /// Somebody has it.
+    Acknowledged,
+    /// It is done.
+    Resolved,
+    /// It was called off.
+    Cancelled,
+}
+
+impl What {
+    /// In a word or two.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::GoesOn => "goes on",
+            Self::Ends => "ladder over",
+            Self::Acknowledged => "acknowledged",
+            Self::Resolved => "resolved",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// One call that is taken over.
+#[derive(Debug)]
+pub struct Row {
+    /// Which.
+    pub call: CallId,
+    /// Its reference.
+    pub reference: CallRef,
+    /// See [`Found`].
+    pub found: Found,
+    /// What becomes of it.
+    pub what: What,
+    /// When its ladder goes on; `None` where it does not.
+    pub at: Option<Timestamp>,
+    /// What will be done, and why so.
+    pub action: String,
+    /// What could not be rebuilt, or is not certain.
+    pub lost: Vec<String>,
+    /// What carries it out.
+    pub import: Import,
+}
+
+impl Row {
+    /// As a JSON document.
+    pub fn json(&self) -> Value {
+        json!({
+            "callId": self.call,
+            "reference": self.reference,
+            "found": {
+                "dispatchEvents": self.found.events,
+                "oldSystemEvents": self.found.old_events,
+                "messages": self.found.messages,
+                "replies": self.found.replies,
+            },
+            "outcome": self.what.as_str(),
+            "at": self.at,
+            "action": self.action,
+            "notRebuilt": self.lost,
+        })
+    }
+}
+
+/// A row that cannot be used as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The record.
+    pub record: String,
+    /// Its call, where that is readable.
+    pub call: Option<CallId>,
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub help: String,
+}
+
+impl Problem {
+    /// As a JSON document.
+    pub fn json(&self) -> Value {
+        json!({ "record": self.record, "callId": self.call, "what": self.what, "help": self.help })
+    }
+}
+
+/// The plan. `ids` gives ids to what has none.
+pub fn plan(snapshot: &Snapshot, ids: &Ids) -> Plan {
+    let mut plan = Plan::default();
+    let mut taken = Taken::default();
+    let mut drafts: Vec<Draft> = Vec::new();
+    let mut seen: BTreeSet<&CallId> = BTreeSet::new();
+    for row in &snapshot.calls {
+        let id = match &row.id {
+            Ok(id) => id,
+            Err(why) => {
+                plan.problems.push(Problem {
+                    record: row.record.to_string(),
+                    call: None,
+                    what: format!("a {DISPATCHING} row cannot be taken over: {why}"),
+                    help: "give it an id of 1 to 128 visible characters without spaces, or dispatch it by hand".into(),
+                });
+                continue;
+            }
+        };
+        if snapshot.known.contains(id) {
+            if seen.insert(id) {
+                plan.left_alone.push(id.clone());
+            }
+            continue;
+        }
+        if !seen.insert(id) {
+            plan.problems.push(Problem {
+                record: row.record.to_string(),
+                call: Some(id.clone()),
+                what: format!("a second row says that call {id} is {DISPATCHING}: the oldest counts"),
+                help: "delete the row that is too many".into(),
+            });
+            continue;
+        }
+        match new_call(snapshot, row, id, ids) {
+            Ok(new) => drafts.push(draft(snapshot, row, new, ids, &mut taken)),
+            Err(e) => plan.problems.push(Problem {
+                record: row.record.to_string(),
+                call: Some(id.clone()),
+                what: format!("call {id} cannot be taken over: {e}"),
+                help: "mend the row or the configuration and run this again, or dispatch it by hand".into(),
+            }),
+        }
+    }
+    let evidence: Vec<Evidence> = drafts.iter().map(|d| weigh(d, &drafts, snapshot)).collect();
+    let mut heard = BTreeSet::new();
+    for (draft, mut evidence) in drafts.into_iter().zip(evidence) {
+        // One text may be about several calls of its writer: it is kept once.
+        evidence.heard.retain(|h| heard.insert(h.text.sid.clone()));
+        plan.rows.push(row(snapshot, draft, evidence));
+    }
+    plan.notes = notes(snapshot, &plan);
+    plan
+}
+
+fn notes(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
+    if plan.rows.is_empty() {
+        return Vec::new();
+    }
+    let mut notes = vec![
+        "what an operator decided (ack, cancel, follow-up cancel) and never reached Airtable cannot be known: such a call goes on"
+            .to_owned(),
+    ];
+    if !snapshot.cut_short.is_empty() {
+        let whose = snapshot.cut_short.join(", ");
+        notes.push(format!("not all messages of {whose} could be listed: older replies of theirs are not known"));
+    }
+    notes
+}
+
+/// The paperwork, as leniently as over the API.
+///
+/// # Errors
+/// [`IntakeError`].
+pub(crate) fn new_call(snapshot: &Snapshot, row: &CallRow, id: &CallId, ids: &Ids) -> Result<NewCall, IntakeError> {
+    let told = snapshot.events.get(id).is_some_and(|rows| rows.iter().any(|r| r.attempt.is_some()));
+    let mut odd = Vec::new();
+    // In a row that we keep it is whom we told last, no wish of the caller's.
+    let ours = told || row.reference.is_some();
+    let contact = if ours { None } else { row.contact.as_deref().and_then(|c| named(snapshot, c, &mut odd)) };
+    let intake = Intake {
+        call_id: Some(id.to_string()),
+        idempotency_key: None,
+        data: CallData {
+            caller_phone: row.caller_phone.clone(),
+            emergency_level: row.level.clone(),
+            issue_summary: row.issue.clone(),
+            twilio_to_number: row.dialled.clone(),
+            caller_name: row.caller_name.clone(),
+            address: row.address.clone(),
+            contact,
+            ..CallData::default()
+        },
+        only: false,
+    };
+    let mut new = intake::new_call(intake, &snapshot.directory, Paperwork::Lenient, ids, snapshot.now)?;
+    new.oddities.extend(odd);
+    Ok(new)
+}
+
+/// The contact that a row names by id, name or number. A number that cannot be texted is said, and the ladder runs as it is.
+fn named(snapshot: &Snapshot, cell: &str, odd: &mut Vec<(&'static str, String)>) -> Option<String> {
+    let contacts = &snapshot.directory.contacts;
+    let known = contacts
+        .iter()
+        .find(|c| c.id.as_str() == cell)
+        .or_else(|| contacts.iter().find(|c| c.name.eq_ignore_ascii_case(cell) || c.phone.e164() == cell));
+    if let Some(c) = known {
+        return Some(c.id.as_str().to_owned());
+    }
+    let like_a_number = cell.starts_with('+') || cell.bytes().next().is_some_and(|b| b.is_ascii_digit());
+    if like_a_number && cell.parse::<crate::domain::PhoneNumber>().is_err() {
+        let shown = masked(cell);
+        odd.push((
+            "unknown-contact",
+            format!("the contact {shown:?} is no number that can be texted: the ladder runs as it is"),
+        ));
+        return None;
+    }
+    Some(cell.to_owned())
+}
+
+fn row(snapshot: &Snapshot, draft: Draft, evidence: Evidence) -> Row {
+    let now = snapshot.now;
+    let ladder = Ladder::of(&draft, &evidence, snapshot);
+    let status = match evidence.standing {
+        Standing::Free => CallStatus::Dispatching,
+        Standing::Held(_) => CallStatus::Acknowledged,
+        Standing::Resolved => CallStatus::Resolved,
+        Standing::Cancelled => CallStatus::Cancelled,
+    };
+    let runs = status == CallStatus::Dispatching;
+    let what = match status {
+        CallStatus::Acknowledged => What::Acknowledged,
+        CallStatus::Resolved => What::Resolved,
+        CallStatus::Cancelled => What::Cancelled,
+        _ if ladder.next >= ladder.total => What::Ends,
+        _ => What::GoesOn,
+    };
+    let holder = match &evidence.standing {
+        Standing::Held(holder) => holder.clone(),
+        _ => None,
+    };
+    let found = Found {
+        events: draft.events,
+        old_events: draft.old.len(),
+        messages: draft.messages,
+        replies: evidence.replies,
+    };
+    let mut lost = draft.lost.clone();
+    lost.extend(evidence.unsure.iter().cloned());
+    lost.extend(draft.new.oddities.iter().map(|(_, text)| text.clone()));
+    lost.extend(ladder.note.clone());
+    let (call, reference) = (draft.id.clone(), draft.reference.clone());
+    let kept = if draft.reference_is_out { Reference::Kept } else { Reference::Fresh };
+    let oddities = draft.new.oddities.clone();
+    let closed_at = evidence.why.as_ref().map(|(_, at)| *at).filter(|_| !runs);
+    let at = runs.then_some(ladder.wake_at);
+    let told_by_others = draft.old.len();
+    let state = CallState {
+        call: Call {
+            id: draft.id.clone(),
+            reference: reference.clone(),
+            status,
+            round: ladder.round,
+            level: draft.new.level.clone(),
+            policy: draft.new.policy.clone(),
+            overridden: overridden(&draft),
+            data: draft.new.data.clone(),
+            fingerprint: draft.new.fingerprint.clone(),
+            idempotency_key: None,
+            created_by: Actor("airtable".into()),
+            accepted_at: accepted_at(&draft, now),
+            next_step: ladder.next,
+            wake_at: at,
+            deferred_from: None,
+            attempts: draft.number_max,
+            holder,
+            outs: outs(&draft, &evidence, ladder.round),
+            told_at: told_at(&draft),
+            closed_at: closed_at.or((!runs).then_some(now)),
+            muted: false,
+            updated_at: now,
+        },
+        notices: draft.notices,
+        attempts: draft.attempts,
+    };
+    let missed = missed_steps(&state.call, now);
+    let action = action(what, &ladder, &missed, told_by_others, &evidence, now);
+    let how = format!("rebuilt from {}: {action}", sources(found));
+    let import = Import { state, reference: kept, heard: evidence.heard, how, lost: lost.clone(), oddities };
+    Row { call, reference, found, what, at, action, lost, import }
+}
+
+fn action(
+    what: What,
+    ladder: &Ladder,
+    missed: &[u32],
+    told_by_others: usize,
+    evidence: &Evidence,
+    now: Timestamp,
+) -> String {
+    let why = evidence.why.as_ref().map(|(why, at)| format!("{why} at {at}")).unwrap_or_default();
+    let when = if ladder.wake_at <= now { "now".to_owned() } else { format!("at {}", ladder.wake_at) };
+    let last = match (ladder.last, told_by_others) {
+        (Some(m), _) => format!("step {} was the last", m.step + 1),
+        (None, 0) => "nobody was told yet".to_owned(),
+        (None, _) => "another system told somebody".to_owned(),
+    };
+    match (what, missed) {
+        (What::GoesOn, [first, .., latest]) => format!(
+            "steps {} to {} of {} were missed: everyone whom they name is told once, now; {last}",
+            first + 1,
+            latest + 1,
+            ladder.total
+        ),
+        (What::GoesOn, _) => format!("step {} of {} fires {when}; {last}", ladder.next + 1, ladder.total),
+        (What::Ends, _) => format!("EXHAUSTED with an alert {when}, unless an answer is found first; {last}"),
+        (What::Acknowledged, _) => format!("imported as ACKNOWLEDGED, nobody is told: {why}"),
+        (What::Resolved, _) => format!("imported as RESOLVED, nobody is told: {why}"),
+        (What::Cancelled, _) => format!("imported as CANCELLED, nobody is told: {why}"),
+    }
+}
+
+fn sources(found: Found) -> String {
+    let mut parts = vec!["its row of Airtable".to_owned()];
+    let mut add = |n: usize, one: &str| match n {
+        0 => {}
+        1 => parts.push(format!("1 {one}")),
+        n => parts.push(format!("{n} {one}s")),
+    };
+    add(found.events, "dispatch event");
+    add(found.old_events, "old-system event");
+    add(found.messages, "listed message");
+    if found.replies == 1 {
+        parts.push("1 reply".into());
+    } else if found.replies > 1 {
+        parts.push(format!("{} replies", found.replies));
+    }
+    parts.join(", ")
+}
+
+fn accepted_at(draft: &Draft, now: Timestamp) -> Timestamp {
+    let first = draft.attempts.iter().map(|a| a.created_at).chain(draft.old.iter().copied()).min();
+    // Where the base made the record later than its first text left, that text is the older witness.
+    draft.row.accepted_at.into_iter().chain(first).min().unwrap_or(now).min(now)
+}
+
+fn told_at(draft: &Draft) -> Option<Timestamp> {
+    let told = |s: AttemptState| matches!(s, AttemptState::Submitted | AttemptState::Delivered);
+    let notices = draft.attempts.iter().filter(|a| a.kind == AttemptKind::Notice && told(a.state));
+    notices.filter_map(|a| a.sent_at).min()
+}
+
+/// Who is told in place of the ladder's roles: whom the row names; or a number that is not configured, where it was told in
+/// later steps too, as then nobody else was meant.
+fn overridden(draft: &Draft) -> Option<Override> {
+    if let Some(o) = &draft.new.overridden {
+        return Some(o.clone());
+    }
+    let notices = || draft.attempts.iter().filter(|a| a.kind == AttemptKind::Notice);
+    let first = notices().next()?;
+    let by_hand = first.recipient.contact.as_str() == first.recipient.phone.e164();
+    let alone = notices().all(|a| a.recipient.contact == first.recipient.contact);
+    let several = notices().any(|a| (a.round, a.step) != (first.round, first.step));
+    (by_hand && alone).then(|| Override { recipient: first.recipient.clone(), only: several })
+}
+
+/// Who said no since this round began, and whose number failed for good in it. A reopening forgets what was before.
+fn outs(draft: &Draft, evidence: &Evidence, round: u32) -> Vec<Out> {
+    let mut outs: Vec<Out> = Vec::new();
+    let mut add = |contact: &ContactId, why: OutReason| {
+        if !outs.iter().any(|o| &o.contact == contact) {
+            outs.push(Out { contact: contact.clone(), why });
+        }
+    };
+    for contact in &evidence.passed {
+        add(contact, PASSED);
+    }
+    for a in draft.attempts.iter().filter(|a| a.state == AttemptState::Failed && a.round == round) {
+        if a.error_code.is_some() && asks(a.error_code).class == Class::NumberPermanent {
+            add(&a.recipient.contact, OutReason::Failed);
+        }
+    }
+    outs
+}
+
+/// Where the ladder goes on, and when.
+struct Ladder {
+    round: u32,
+    next: u32,
+    total: u32,
+    wake_at: Timestamp,
+    /// The step that fired last.
+    last: Option<Mark>,
+    note: Option<String>,
+}
+
+impl Ladder {
+    fn of(draft: &Draft, evidence: &Evidence, snapshot: &Snapshot) -> Self {
+        let now = snapshot.now;
+        let policy = &draft.new.policy;
+        let total = u32::try_from(policy.total_steps()).unwrap_or(u32::MAX);
+        let wait = |index: u32| policy.wait_before(usize::try_from(index).unwrap_or(usize::MAX));
+        let round = draft.marks.iter().map(|m| m.round).max().unwrap_or(1);
+        let last_step = draft.marks.iter().filter(|m| m.round == round).map(|m| m.step).max();
+        let of_last = draft.marks.iter().filter(|m| m.round == round && Some(m.step) == last_step);
+        // A row from the future must not keep a call from ever going on.
+        let last = of_last.min_by_key(|m| m.at).map(|m| Mark { at: m.at.min(now), ..*m });
+        let newest_old = draft.old.iter().max().map(|at| (*at).min(now));
+        let mut note = None;
+        // The provider's times have whole seconds; nobody is texted while somebody has the call.
+        let in_its_round = |m: &Mark, at: Timestamp| m.round > 1 && m.at.plus(Duration::from_secs(2)) >= at;
+        let handed_back = evidence.handed_back_at.filter(|at| !draft.marks.iter().any(|m| in_its_round(m, *at)));
+        let (round, next, due) = match (handed_back, last, newest_old) {
+            (Some(at), ..) => (round + 1, 0, at.plus(wait(0))),
+            (None, Some(m), _) => (round, (m.step + 1).min(total), m.at.plus(wait((m.step + 1).min(total)))),
+            (None, None, Some(at)) => {
+                // Texts of another system: as many steps as it sent, but somebody is told by us at least once.
+                let steps = draft.number_max.min(total.saturating_sub(1));
+                let texts =
+                    if draft.old.len() == 1 { "1 text".to_owned() } else { format!("{} texts", draft.old.len()) };
+                note = Some(format!(
+                    "another system sent {texts} of it, nobody can tell to whom: step {} is next",
+                    steps + 1
+                ));
+                (round, steps, at.plus(wait(steps)))
+            }
+            (None, None, None) => (round, 0, accepted_at(draft, now).plus(wait(0))),
+        };
+        // What the row says is the engine's own arithmetic, unless it is older than the last step or not ours.
+        let of_row = draft.row.next_follow_up_at.filter(|at| handed_back.is_none() && last.is_some_and(|m| *at > m.at));
+        let due = of_row.filter(|at| at.plus(STALE) >= due && *at <= due.plus(FAR)).unwrap_or(due);
+        let last_event = draft.last_event.or(draft.row.accepted_at).unwrap_or(now);
+        let old_enough = last_event.plus(snapshot.older_than);
+        let old_enough = old_enough.min(now.plus(snapshot.older_than));
+        let wake_at = if old_enough <= now { due } else { due.max(old_enough) };
+        Self { round, next, total, wake_at, last, note }
+    }
+}

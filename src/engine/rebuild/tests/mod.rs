@@ -1,0 +1,9 @@
+//! Calls lost with their disk and rebuilt from what the shop's base and the provider know.
+
+mod books;
+mod columns;
+mod evidence;
+mod histories;
+mod old_rows;
+mod snapshots;
+mod stories;

@@ -11,9 +11,10 @@ use crate::engine::apply::Core;
 use crate::engine::listener::{EVERY_WITH_WEBHOOK, EVERY_WITHOUT};
 use crate::engine::lock::{EngineLock, Holder};
 use crate::engine::{Bounds, Engine, FirstRead, Scope, supervisor::Beats};
+use crate::gateways::airtable::{AirtableClient, AirtableSettings};
 use crate::gateways::alerts::WebhookSink;
 use crate::gateways::twilio::client::{Auth, TwilioClient, TwilioSettings};
-use crate::gateways::{AlertSink, SmsGateway};
+use crate::gateways::{AlertSink, MirrorGateway, SmsGateway};
 use crate::ids::Ids;
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxError};
 use crate::store::sqlite::{OpenOptions, SqliteStore, StoreMode};
@@ -138,6 +139,19 @@ impl App {
         let client = TwilioClient::new(settings)
             .map_err(|e| CliError::new(ExitStatus::Usage, "the client for the provider cannot be made").cause(e))?;
         Ok(Arc::new(client))
+    }
+
+    /// The shop's base: one client a process, as the rate limit is counted in it. `None` where `[airtable]` is left out.
+    ///
+    /// # Errors
+    /// Exit 2, where the settings name no usable base.
+    pub(crate) fn mirror(&self) -> Result<Option<Arc<dyn MirrorGateway>>, CliError> {
+        let Some(a) = &self.config.airtable else { return Ok(None) };
+        let (token, base_url) = (a.token.clone(), a.base_url.clone());
+        let settings = AirtableSettings::new(token, a.base_id.clone(), base_url, a.requests_per_second);
+        let client = AirtableClient::new(settings, self.clock.clone(), self.ids.clone())
+            .map_err(|e| CliError::new(ExitStatus::Usage, "the client for Airtable cannot be made").cause(e))?;
+        Ok(Some(Arc::new(client)))
     }
 
     /// An engine; whoever runs it holds the lock.

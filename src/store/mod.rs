@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod contract;
+mod mirror;
 mod rows;
 pub mod sqlite;
 
@@ -23,6 +24,10 @@ use crate::domain::event::{Answer, Change, Load, Loaded, LogEntry, LogKind, News
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ErrorCode, MessageSid, Sender};
 use crate::domain::{PhoneNumber, Timestamp};
 
+pub use mirror::{
+    CallTask, EventFilter, EventLine, EventTask, MirrorFigures, MirrorKey, MirrorOutbox, MirrorTask, MirrorTold,
+    ParkedLine,
+};
 pub use sqlite::{OpenOptions, SqliteStore, StoreMode};
 
 /// A pure decision over what was loaded. It may run more than once (a batch whose transaction was lost is run again one by
@@ -363,7 +368,7 @@ pub struct EngineRow {
 
 /// Durable state behind everything. All methods are safe to cancel: a write that was handed over is done or not done as a whole.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: MirrorOutbox + Send + Sync {
     /// Loads, decides and writes in one transaction. `phones`: whose opt-outs the decision wants to see besides those of the
     /// loaded calls. After an error nothing was written.
     async fn transact(&self, load: Load, phones: Vec<PhoneNumber>, decide: Decide) -> Result<Answer, StoreError>;

@@ -9,6 +9,7 @@ mod damage;
 mod figures;
 mod leftovers;
 mod load;
+mod mirror;
 mod open;
 mod readers;
 mod reads;

@@ -17,6 +17,7 @@ macro_rules! attempt_columns {
          error_code, result, repeats, finished_at, decided_at, poll_at, polls, conflict"
     };
 }
+pub(super) use attempt_columns;
 
 pub(super) const CALL: &str = concat!("SELECT ", call_columns!(), " FROM calls WHERE id = ?1");
 pub(super) const NOTICES: &str = "SELECT round, step, contact FROM notices WHERE call_id = ?1 ORDER BY ordinal";

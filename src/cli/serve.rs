@@ -17,6 +17,7 @@ use crate::config::{self, Mode, Part};
 use crate::domain::types::Actor;
 use crate::engine::apply::Core;
 use crate::engine::lock::{EngineLock, LockError};
+use crate::engine::mirror::Mirror;
 use crate::engine::supervisor::Supervisor;
 use crate::engine::{Engine, Scope};
 use crate::http;
@@ -74,6 +75,9 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     let core = app.core(store.clone());
     let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
     let supervisor = Supervisor::new(engine.clone());
+    if let (Some(gateway), Some(airtable)) = (app.mirror()?, &app.config.airtable) {
+        supervisor.keep(Mirror::new(core.clone(), gateway, airtable.into()));
+    }
     supervisor.recover_local("serve", Some(own_url.clone())).await?;
     let state = http_state(&app, core.clone(), engine, &own_url);
     let stop = CancellationToken::new();

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -23,6 +23,7 @@ use crate::store::{EngineRow, Pollable, StoreError};
 use super::clocks::ClockWatch;
 use super::dispatcher::Dispatcher;
 use super::listener::Listener;
+use super::mirror::{Mirror, Vitals};
 use super::poller::Poller;
 use super::reconciler::Reconciler;
 use super::scheduler::Scheduler;
@@ -53,6 +54,7 @@ pub struct Beats {
     in_flight: AtomicUsize,
     restarts: AtomicU64,
     store_errors: AtomicU64,
+    mirror: Mutex<Vitals>,
 }
 
 impl Beats {
@@ -76,6 +78,11 @@ impl Beats {
         self.restarts.load(Ordering::Relaxed)
     }
 
+    /// How the mirror is doing, where there is one.
+    pub fn mirror(&self) -> Vitals {
+        self.mirror.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Passes in a row that the store failed; 0 when it is well.
     pub fn store_errors(&self) -> u64 {
         self.store_errors.load(Ordering::Relaxed)
@@ -90,6 +97,7 @@ enum Loop {
     Reconciler,
     Listener,
     Outbox,
+    Mirror,
     Watch,
     Clocks,
     Versions,
@@ -127,6 +135,7 @@ pub struct Supervisor {
     reconciler: Arc<Reconciler>,
     listener: Arc<Listener>,
     clocks: Arc<ClockWatch>,
+    mirror: OnceLock<Mirror>,
     /// Set when somebody who may have it asks for the lock (never for `serve`).
     yielded: CancellationToken,
 }
@@ -142,9 +151,15 @@ impl Supervisor {
             listener: Arc::new(Listener::new(engine.clone())),
             checkpoints: Mutex::default(),
             clocks: Arc::new(ClockWatch::new(engine.core.clone())),
+            mirror: OnceLock::new(),
             engine,
             yielded: CancellationToken::new(),
         })
+    }
+
+    /// Keeps this mirror current as well, from the next [`Supervisor::run`] on; the first one given counts.
+    pub fn keep(&self, mirror: Mirror) {
+        let _ = self.mirror.set(mirror);
     }
 
     /// Fires when another process asked this one for the lock and may have it.
@@ -259,6 +274,7 @@ impl Supervisor {
             Loop::Reconciler,
             Loop::Listener,
             Loop::Outbox,
+            Loop::Mirror,
             Loop::Watch,
             Loop::Clocks,
             Loop::Versions,
@@ -320,6 +336,7 @@ impl Supervisor {
             Loop::Scheduler => Bell::Due,
             Loop::Dispatcher => Bell::Send,
             Loop::Poller => Bell::Poll,
+            Loop::Mirror => Bell::Mirror,
             _ => Bell::Never,
         };
         let mut errors = 0u32;
@@ -387,6 +404,7 @@ impl Supervisor {
             Loop::Reconciler => self.reconciler.pass().await,
             Loop::Listener => self.listener.pass().await,
             Loop::Outbox => outbox::pass(&self.engine).await,
+            Loop::Mirror => self.tell_mirror().await,
             Loop::Watch if self.engine.scope == Scope::All => watch::pass(&self.engine).await,
             Loop::Clocks => self.clocks.pass().await,
             Loop::Versions => {
@@ -409,6 +427,13 @@ impl Supervisor {
             }
             Loop::Watch => Ok(Some(now.plus(IDLE_MAX))),
         }
+    }
+
+    async fn tell_mirror(&self) -> Result<Option<Timestamp>, StoreError> {
+        let Some(mirror) = self.mirror.get() else { return Ok(None) };
+        let next = mirror.pass().await;
+        *self.engine.beats.mirror.lock().unwrap_or_else(PoisonError::into_inner) = mirror.vitals();
+        next
     }
 
     /// What other processes ask of the holder of the lock.
@@ -464,7 +489,7 @@ impl Supervisor {
 impl Loop {
     /// Loops that wait for somebody outside and send no text: a stop drops the question.
     const fn only_asks(self) -> bool {
-        matches!(self, Self::Poller | Self::Reconciler | Self::Listener | Self::Outbox | Self::Versions)
+        matches!(self, Self::Poller | Self::Reconciler | Self::Listener | Self::Outbox | Self::Mirror | Self::Versions)
     }
 
     /// The longest pause between two passes.

@@ -97,28 +97,32 @@ impl Mirror {
     pub async fn pass(&self) -> Result<Option<Timestamp>, StoreError> {
         let now = self.now();
         self.recall().await?;
-        let rest = self.state().rests_until(now).or(self.gateway.resting_until().filter(|until| *until > now));
         let mut worked = false;
-        if rest.is_none() {
-            if self.is_open(now).await? {
-                worked |= self.write_events().await?;
-                worked |= self.read_back_events().await?;
-                worked |= self.write_calls().await?;
-            }
-            worked |= self.read_back_events().await?;
-            worked |= self.read_back_calls().await?;
+        if self.rests_until().is_none() && self.is_open(now).await? {
+            worked |= self.write_events().await?;
+            worked |= self.rests_until().is_none() && self.read_back_events().await?;
+            worked |= self.rests_until().is_none() && self.write_calls().await?;
         }
+        worked |= self.rests_until().is_none() && self.read_back_events().await?;
+        worked |= self.rests_until().is_none() && self.read_back_calls().await?;
         self.look_after().await?;
+        if let Some(until) = self.rests_until() {
+            return Ok(Some(until));
+        }
         if worked {
             return Ok(Some(self.now()));
-        }
-        if let Some(until) = rest {
-            return Ok(Some(until));
         }
         // Gathered for a moment, and not before the table is tried again.
         let next = self.core.store.next_mirror(now.minus(GATHER)).await?.map(|at| at.plus(GATHER));
         let held = self.state().next_try(now);
         Ok(next.into_iter().chain(held).filter(|at| *at > now).min())
+    }
+
+    /// Until when nothing is asked of the base at all.
+    fn rests_until(&self) -> Option<Timestamp> {
+        let now = self.now();
+        let throttled = self.gateway.resting_until().filter(|until| *until > now);
+        throttled.max(self.state().rests_until(now))
     }
 
     /// Whether rows are written now: always, or once the oldest has waited for as long as batches are apart, until none waits.

@@ -11,6 +11,7 @@ mod concurrency;
 mod crash;
 mod guards;
 mod main_job;
+mod mirror;
 mod recover;
 mod sandbox;
 mod send;

@@ -38,6 +38,8 @@ use trouble::{State, Table};
 
 /// What changes again within this is written once.
 pub const GATHER: Duration = Duration::from_millis(400);
+/// Requests that write dispatch events before what they wrote is read back.
+const WRITES_MAX: usize = 4;
 /// Rows read back by one request.
 const READ_BACK_MAX: usize = 50;
 
@@ -99,7 +101,14 @@ impl Mirror {
         self.recall().await?;
         let mut worked = false;
         if self.rests_until().is_none() && self.is_open(now).await? {
-            worked |= self.write_events().await?;
+            // Many together are read back by one request.
+            for _ in 0..WRITES_MAX {
+                let wrote = self.rests_until().is_none() && self.write_events().await?;
+                worked |= wrote;
+                if !wrote {
+                    break;
+                }
+            }
             worked |= self.rests_until().is_none() && self.read_back_events().await?;
             worked |= self.rests_until().is_none() && self.write_calls().await?;
         }

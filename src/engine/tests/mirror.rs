@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::clock::Clock as _;
 use crate::config::{AirtableTables, CallFields, EventFields, MirrorPace, Verify};
 use crate::domain::event::{Decision, Event};
 use crate::domain::types::CallId;

@@ -40,6 +40,8 @@ pub(crate) struct Args {
 const REPAIR_GRACE: Duration = Duration::from_secs(60);
 /// What one row of a repair takes at the slowest pace that makes sense.
 const REPAIR_PER_ROW: Duration = Duration::from_millis(500);
+/// Requests a second beside an engine, which needs nearly all that the provider allows while it has much to tell.
+const BESIDE_AN_ENGINE: f64 = 1.0;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
@@ -59,6 +61,12 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     };
     let sandbox = app.sandbox_if_needed(out).await?;
     let airtable = app.config.airtable.clone().unwrap_or(airtable);
+    if app.holder().is_some()
+        && let Some(a) = &mut app.config.airtable
+    {
+        // The engine counts its own requests alone, and the provider counts them all.
+        a.requests_per_second = a.requests_per_second.min(BESIDE_AN_ENGINE);
+    }
     let Some(gateway) = app.mirror()? else { return Err(CliError::new(ExitStatus::Bug, "the base is gone")) };
     let settings = Settings::from(&airtable);
     let filter = EventFilter { call, since: args.since.map(|s| s.moment(app.clock.now())), ..EventFilter::default() };

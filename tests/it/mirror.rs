@@ -9,10 +9,10 @@ use crate::support::Shop;
 use crate::support::stage::{Stage, state, text};
 use crate::support::wait::{later_ms, now, time, until, until_within};
 
-/// The base of the sandbox, as fast as the provider allows.
+/// The base of the sandbox, with room for commands beside the engine.
 pub(crate) const AIRTABLE: &str = r#"
 [airtable]
-requests_per_second = 5
+requests_per_second = 3
 "#;
 const LADDERS: &str = r#"
 [policies.once]

@@ -22,6 +22,8 @@ use crate::store::{EventFilter, EventLine, MirrorKey, Store, StoreError};
 
 /// Events compared by one request.
 const PAGE: usize = 50;
+/// How often a request is repeated after the base has rested for too many of them.
+const RESTS_MAX: u32 = 5;
 /// Foreign rows that are named.
 const FOREIGN_MAX: usize = 1_000;
 /// Before what seems wrong is looked at again.
@@ -274,10 +276,13 @@ impl Checker {
     async fn by_key(&mut self, lines: &[EventLine]) -> Result<BTreeMap<String, Vec<Record>>, MirrorError> {
         let ids: Vec<String> = lines.iter().map(|l| event_id(&l.attempt)).collect();
         let names = self.settings.events.clone();
+        let mut rests = 0;
         loop {
             let fields: Vec<&str> =
                 names.pairs().into_iter().map(|(_, n)| n).filter(|n| !self.missing.contains(*n)).collect();
             match self.gateway.by_key(&self.settings.tables.events, &names.event_id, &ids, &fields).await {
+                // The next request waits for the end of the rest by itself.
+                Err(MirrorError::RateLimited { .. }) if rests < RESTS_MAX => rests += 1,
                 Err(error) => self.learn(error).await?,
                 found => return found,
             }
@@ -317,7 +322,14 @@ impl Checker {
             .filter(Formula::all(filter))
             .fields([names.event_id.as_str(), names.call_id.as_str()])
             .at_most(FOREIGN_MAX);
-        let records = self.gateway.list(&query).await?.records;
+        let mut listed = self.gateway.list(&query).await;
+        for _ in 0..RESTS_MAX {
+            if !matches!(listed, Err(MirrorError::RateLimited { .. })) {
+                break;
+            }
+            listed = self.gateway.list(&query).await;
+        }
+        let records = listed?.records;
         let without_id = records.into_iter().filter(|r| r.fields.get(&names.event_id).is_empty());
         Ok(without_id
             .map(|r| Finding {
@@ -343,7 +355,14 @@ impl Checker {
         for twins in findings.iter().filter(|f| f.fault == Fault::Twin) {
             let others: Vec<RecordId> = twins.records.iter().skip(1).cloned().collect();
             for some in others.chunks(ROWS_MAX) {
-                self.gateway.delete(&self.settings.tables.events, some).await?;
+                let mut deleted = self.gateway.delete(&self.settings.tables.events, some).await;
+                for _ in 0..RESTS_MAX {
+                    if !matches!(deleted, Err(MirrorError::RateLimited { .. })) {
+                        break;
+                    }
+                    deleted = self.gateway.delete(&self.settings.tables.events, some).await;
+                }
+                deleted?;
             }
         }
         let keys: Vec<MirrorKey> = findings.iter().filter_map(|f| f.key.clone()).collect();

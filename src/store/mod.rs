@@ -470,8 +470,8 @@ pub trait Store: MirrorOutbox + Send + Sync {
     async fn engine_started(&self, row: &EngineRow) -> Result<(), StoreError>;
     /// Records its clean stop.
     async fn engine_stopped(&self, id: &str, at: Timestamp) -> Result<(), StoreError>;
-    /// The wall clock was set back by `by`: wake times of DISPATCHING calls, pauses of waiting attempts and polls move back with
-    /// it, in one transaction.
+    /// The wall clock was set back by `by`: wake times of DISPATCHING calls, pauses of waiting attempts, polls and what waits for
+    /// another system move back with it, in one transaction.
     async fn shift_times(&self, by: Duration) -> Result<(), StoreError>;
     /// A real write and commit, for health: how long it took.
     async fn probe(&self, now: Timestamp) -> Result<Duration, StoreError>;

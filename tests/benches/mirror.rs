@@ -1,13 +1,14 @@
 //! The mirror under load: how soon a dispatch is proven in the base, how fast a crowd drains, and what a base that hangs costs
 //! a dispatch. The base is the sandbox's, as a process of its own.
 
+use std::io::BufRead as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::{BufRead as _, BufReader, Conn, Dues, Stage, ms, now_ms, print_quantiles, thread};
+use super::{BufReader, Conn, Dues, Stage, ms, now_ms, print_quantiles, thread};
 
 const RATE: f64 = 4.5;
 

@@ -14,6 +14,9 @@ use crate::store::{MirrorKey, MirrorTask, MirrorTold, StoreError};
 /// The provider's word for a select without that option.
 const NO_SUCH_OPTION: &str = "INVALID_MULTIPLE_CHOICE_OPTIONS";
 
+/// Before a record that is not there is looked for by its key.
+const FIND_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// A row that is ready to be written.
 #[derive(Debug, Clone)]
 pub(super) struct Ready {
@@ -128,7 +131,10 @@ impl Mirror {
         let key = &row.task.key;
         match error {
             MirrorError::NotFound { .. } => {
+                // By its key it is found, or made; a base that contradicts itself is asked ever more rarely.
+                let pause = FIND_AGAIN.saturating_mul(1 << row.task.tries.min(8));
                 self.core.store.mirror_forget_record(key).await?;
+                self.core.store.mirror_not_told(vec![key.clone()], now.plus(pause)).await?;
                 Ok(Then::GoOn)
             }
             MirrorError::Refused(Refusal { kind: Some(kind), .. })

@@ -22,6 +22,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(300);
 const PAUSE_UNKNOWN: Duration = Duration::from_secs(3);
 /// The month's requests are used up: how often that is asked.
 const BILLING_PAUSE: Duration = Duration::from_secs(3600);
+/// The longest that a base may ask a table's rows to wait.
+const HELD_MAX: Duration = Duration::from_secs(3600);
 /// What a base was without is looked for again after this.
 const MISSING_FOR: Duration = Duration::from_secs(3600);
 /// Failures in a row after which whatever waits is hurried once the base is back.
@@ -82,17 +84,26 @@ impl State {
 
     /// The base as a whole is left alone until then.
     pub(super) fn rests_until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.billing_until.filter(|until| *until > now)
+        self.billing_until.filter(|until| is_ahead(*until, now, BILLING_PAUSE))
     }
 
     /// When a table that is left alone is tried again.
     pub(super) fn next_try(&self, now: Timestamp) -> Option<Timestamp> {
-        [&self.events, &self.calls].into_iter().filter_map(|s| s.not_before).filter(|at| *at > now).min()
+        [&self.events, &self.calls]
+            .into_iter()
+            .filter_map(|s| s.not_before)
+            .filter(|at| is_ahead(*at, now, HELD_MAX))
+            .min()
     }
 
     pub(super) fn is_held(&mut self, table: Table, now: Timestamp) -> bool {
-        self.of(table).not_before.is_some_and(|at| at > now)
+        self.of(table).not_before.is_some_and(|at| is_ahead(at, now, HELD_MAX))
     }
+}
+
+/// A moment to come, and none that only a clock set back has put so far ahead.
+fn is_ahead(at: Timestamp, now: Timestamp, most: Duration) -> bool {
+    at > now && at <= now.plus(most)
 }
 
 impl Mirror {
@@ -169,7 +180,8 @@ impl Mirror {
         let standing = state.of(table);
         let pause = PAUSE_FIRST.saturating_mul(1 << standing.failures.min(9)).min(PAUSE_MAX);
         standing.failures = standing.failures.saturating_add(1);
-        let until = now.plus(self.core.ids.jittered(pause).max(asked.unwrap_or_default()).max(least));
+        let asked = asked.unwrap_or_default().min(HELD_MAX);
+        let until = now.plus(self.core.ids.jittered(pause).max(asked).max(least));
         standing.not_before = Some(until);
         until
     }

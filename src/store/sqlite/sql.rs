@@ -132,6 +132,8 @@ pub(super) const WAKE_DEFERRED: &str = "UPDATE calls SET wake_at = ?1 WHERE defe
 pub(super) const SHIFT_PAUSES: &str =
     "UPDATE attempts SET not_before = not_before - ?1 WHERE state IN ('scheduled', 'retrying')";
 pub(super) const SHIFT_POLLS: &str = "UPDATE attempts SET poll_at = poll_at - ?1 WHERE poll_at IS NOT NULL";
+pub(super) const SHIFT_OUTBOX: &str = "UPDATE outbox SET next_at = next_at - ?1 WHERE parked_at IS NULL";
+pub(super) const SHIFT_READ_BACKS: &str = "UPDATE mirror SET verify_at = verify_at - ?1 WHERE verify_at IS NOT NULL";
 pub(super) const ALERT_TOLD: &str = "DELETE FROM outbox WHERE sink = 'alerts' AND key = ?1 AND version = ?2";
 pub(super) const ALERT_NOT_TOLD: &str = "UPDATE outbox SET attempts = attempts + 1, next_at = ?3
     WHERE sink = 'alerts' AND key = ?1 AND version = ?2";

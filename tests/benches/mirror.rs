@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::{BufReader, Conn, Dues, Stage, ms, now_ms, print_quantiles, thread};
+use super::{BufReader, Conn, Stage, ms, print_quantiles, thread};
 
 const RATE: f64 = 4.5;
 
@@ -102,7 +102,12 @@ fn steady() {
     stage.extra.clone_from(&base.env);
     let serve = stage.serve();
     let memory = serve.rss_mib();
-    stage.create(&serve, 240, "low", Some((2.0, Dues::default())));
+    let at = Instant::now();
+    for n in 0..240_u32 {
+        thread::sleep((at + Duration::from_millis(500) * n).saturating_duration_since(Instant::now()));
+        // A connection each: an idle one is closed.
+        dispatch(&mut Conn::open(serve.addr), &format!("steady-{n}"));
+    }
     until_proven(&stage, 240, Duration::from_secs(20));
     let mut took = proofs(&stage);
     let late = took.iter().filter(|s| **s > 5.0).count();
@@ -112,6 +117,21 @@ fn steady() {
     println!("  {:.1} MiB resident before, {:.1} after", memory, serve.rss_mib());
     assert!(most <= 5 && refused == 0, "the rate is kept");
     drop(serve);
+}
+
+/// Hands one call over; how long that took.
+fn dispatch(conn: &mut Conn, id: &str) -> Duration {
+    let body = format!(
+        r#"{{"callId":"{id}","callData":{{"callerPhone":"+19495550150","issueSummary":"water","emergencyLevel":"low"}}}}"#
+    );
+    let request = format!(
+        "POST /api/dispatch/manual HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let at = Instant::now();
+    let (status, answer) = conn.ask(request.as_bytes());
+    assert!(status == 201 || status == 202, "{status} {answer}");
+    at.elapsed()
 }
 
 /// 500 at once.
@@ -141,10 +161,11 @@ fn hanging() {
     let base = Base::start(&stage);
     stage.extra.clone_from(&base.env);
     let serve = stage.serve();
-    let mut conn = Conn::open(serve.addr);
     let (mut well, mut hung) = (Vec::new(), Vec::new());
     for round in 0..6 {
         let hangs = round % 2 == 1;
+        // One that has idled is closed.
+        let mut conn = Conn::open(serve.addr);
         if hangs {
             base.control("POST", "faults", r#"[{ "kind": "delay", "on": "airtable", "delayMs": 120000 }]"#);
         } else {
@@ -152,21 +173,11 @@ fn hanging() {
         }
         thread::sleep(Duration::from_secs(1));
         for n in 0..250 {
-            let body = format!(
-                r#"{{"callId":"hang-{round}-{n}","callData":{{"callerPhone":"+19495550150","issueSummary":"water","emergencyLevel":"low"}}}}"#
-            );
-            let request = format!(
-                "POST /api/dispatch/manual HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-                body.len()
-            );
-            let at = now_ms();
-            let asked = Instant::now();
-            let (status, answer) = conn.ask(request.as_bytes());
-            assert!(status == 201 || status == 202, "{status} {answer} at {at}");
+            let took = ms(dispatch(&mut conn, &format!("hang-{round}-{n}")));
             if hangs {
-                hung.push(ms(asked.elapsed()))
+                hung.push(took)
             } else {
-                well.push(ms(asked.elapsed()))
+                well.push(took)
             }
             thread::sleep(Duration::from_millis(10));
         }

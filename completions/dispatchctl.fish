@@ -48,6 +48,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "resolve" -d
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "cancel" -d 'Withdraw a call'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "reopen" -d 'Look for somebody again, with everybody'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "settle" -d 'Say what became of a text whose outcome is unknown'
+complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "verify-events" -d 'Compare every dispatch event with Airtable by reading back, and mend it'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "follow-up" -d 'Show what is due, fire it by hand, or stop it'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "recover" -d 'After a restart: find what should run and does not, and see to it'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "breaker" -d 'Show senders that are not used because they fail, and use one again'
@@ -226,6 +227,25 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -l test-
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand verify-events" -l since -d 'Texts from then on: a duration (90s, 2h) ago, or an RFC 3339 time [default: all]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand verify-events" -l call -d 'Of this call (its id, a message SID or a reference)' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand verify-events" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand verify-events" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand verify-events" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand verify-events" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand verify-events" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand verify-events" -l repair -d 'Write what is missing or differs, and delete twins but the oldest'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand verify-events" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand verify-events" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand verify-events" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand verify-events" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand verify-events" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand verify-events" -s V -l version -d 'Print version'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and not __fish_seen_subcommand_from list run cancel" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and not __fish_seen_subcommand_from list run cancel" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and not __fish_seen_subcommand_from list run cancel" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'

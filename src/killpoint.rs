@@ -30,6 +30,10 @@ pub const POINTS: &[(&str, &str)] = &[
     ("poll.committed", "the status that was asked for is stored"),
     ("alert.claimed", "an alert is read from the outbox, no sink was told"),
     ("alert.told", "the sinks were told of an alert, that is not stored"),
+    ("mirror.claimed", "dispatch events are read from the outbox, the base was told nothing"),
+    ("mirror.written", "the base was told, that is not stored"),
+    ("mirror.told", "that the base was told is stored, nothing is read back"),
+    ("mirror.verified", "what the base was told is read back, that is not stored"),
     ("batch.before-commit", "several changes are in one transaction, which is not committed"),
     ("batch.committed", "several changes are committed, none is answered"),
     ("lock.taken", "the engine lock is held, nobody's name is in it"),
@@ -58,6 +62,8 @@ pub enum Guard {
     EngineLock,
     /// A reply that comes again is answered as before.
     ReplyDedup,
+    /// What the mirror was told is read back before it is taken for proven.
+    ReadBack,
 }
 
 impl Guard {
@@ -71,6 +77,7 @@ impl Guard {
         (Self::Signature, "signature"),
         (Self::EngineLock, "engine-lock"),
         (Self::ReplyDedup, "reply-dedup"),
+        (Self::ReadBack, "read-back"),
     ];
 
     /// Whether a drill has taken it away; one relaxed load.

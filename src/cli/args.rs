@@ -10,7 +10,7 @@ use crate::telemetry::Usual;
 use super::output::{Color, Format};
 use super::{
     breaker, completions, config, contacts, decide, demo, doctor, follow_up, log, oncall, recover, sandbox, send,
-    serve, settle, status, test_reliability,
+    serve, settle, status, test_reliability, verify_events,
 };
 
 /// Emergency dispatch by SMS that cannot lose a message or a follow-up.
@@ -82,6 +82,8 @@ pub(crate) enum Command {
     Reopen(decide::Args),
     /// Say what became of a text whose outcome is unknown
     Settle(settle::Args),
+    /// Compare every dispatch event with Airtable by reading back, and mend it
+    VerifyEvents(verify_events::Args),
     /// Show what is due, fire it by hand, or stop it
     FollowUp(follow_up::Args),
     /// After a restart: find what should run and does not, and see to it

@@ -27,6 +27,7 @@ mod status;
 mod test_reliability;
 mod test_reliability_live;
 mod timeline;
+mod verify_events;
 mod watch;
 
 use std::ffi::OsString;
@@ -103,6 +104,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::Reopen(args) => decide::run(Decision::Reopen, args, &app, out).await,
         Command::Settle(args) => settle::run(args, &app, out).await,
         Command::Recover(args) => recover::run(args, app, out).await,
+        Command::VerifyEvents(args) => verify_events::run(args, app, out).await,
         Command::FollowUp(args) => follow_up::run(args, &app, out).await,
         Command::Breaker(args) => breaker::run(args, &app, out).await,
         Command::Contacts(args) => contacts::run(args, &app, out).await,

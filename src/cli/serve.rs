@@ -18,6 +18,7 @@ use crate::domain::types::Actor;
 use crate::engine::adopt::Adopter;
 use crate::engine::apply::Core;
 use crate::engine::lock::{EngineLock, LockError};
+use crate::engine::mirror::Mirror;
 use crate::engine::roster::{self, Roster};
 use crate::engine::supervisor::Supervisor;
 use crate::engine::{Engine, Scope};
@@ -80,6 +81,9 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     let supervisor = Supervisor::new(engine.clone());
     if let Some(every) = app.config.airtable.as_ref().and_then(|a| a.adopt_every) {
         supervisor.adopts(Adopter::new(core.clone(), super::rebuild::base(&app)?, every));
+    }
+    if let (Some(gateway), Some(airtable)) = (app.mirror()?, &app.config.airtable) {
+        supervisor.keep(Mirror::new(core.clone(), gateway, airtable.into()));
     }
     supervisor.recover_local("serve", Some(own_url.clone())).await?;
     let state = http_state(&app, core.clone(), engine, &own_url);

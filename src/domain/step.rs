@@ -251,12 +251,17 @@ fn mirror(loaded: &Loaded, change: &mut Change) {
         for a in &state.attempts {
             // A dispatch event exists from the intent on, and for what will never leave.
             let has_event = a.sent_at.is_some() || a.state.is_final();
-            let same = before.and_then(|b| b.attempt(a.id)).is_some_and(|b| b == a);
+            let same = before.and_then(|b| b.attempt(a.id)).is_some_and(|b| told_of(b) == told_of(a));
             if has_event && !same {
                 change.effects.push(Effect::MirrorAttempt(a.id));
             }
         }
     }
+}
+
+/// What a dispatch event tells of an attempt that can change: a question to the provider that brings nothing is no news.
+fn told_of(a: &Attempt) -> impl PartialEq + '_ {
+    (a.state, a.sent_at, &a.sid, &a.message_status, a.error_code, &a.result, a.decided_at)
 }
 
 /// How a step is named to people: its place in the ladder, from 1, with the round where it is not the first.

@@ -12,6 +12,7 @@ mod drill;
 pub mod intake;
 pub mod listener;
 pub mod lock;
+pub mod mirror;
 pub mod outbox;
 pub mod poller;
 pub mod rate;

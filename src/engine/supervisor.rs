@@ -24,6 +24,7 @@ use super::adopt::Adopter;
 use super::clocks::ClockWatch;
 use super::dispatcher::Dispatcher;
 use super::listener::Listener;
+use super::mirror::{Mirror, Vitals};
 use super::poller::Poller;
 use super::reconciler::Reconciler;
 use super::scheduler::Scheduler;
@@ -56,6 +57,7 @@ pub struct Beats {
     in_flight: AtomicUsize,
     restarts: AtomicU64,
     store_errors: AtomicU64,
+    mirror: Mutex<Vitals>,
 }
 
 impl Beats {
@@ -79,6 +81,11 @@ impl Beats {
         self.restarts.load(Ordering::Relaxed)
     }
 
+    /// How the mirror is doing, where there is one.
+    pub fn mirror(&self) -> Vitals {
+        self.mirror.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Passes in a row that the store failed; 0 when it is well.
     pub fn store_errors(&self) -> u64 {
         self.store_errors.load(Ordering::Relaxed)
@@ -93,6 +100,7 @@ enum Loop {
     Reconciler,
     Listener,
     Outbox,
+    Mirror,
     Watch,
     Clocks,
     Versions,
@@ -131,6 +139,7 @@ pub struct Supervisor {
     reconciler: Arc<Reconciler>,
     listener: Arc<Listener>,
     clocks: Arc<ClockWatch>,
+    mirror: OnceLock<Mirror>,
     /// Set when somebody who may have it asks for the lock (never for `serve`).
     yielded: CancellationToken,
     /// Where calls of other systems are taken over.
@@ -148,6 +157,7 @@ impl Supervisor {
             listener: Arc::new(Listener::new(engine.clone())),
             checkpoints: Mutex::default(),
             clocks: Arc::new(ClockWatch::new(engine.core.clone())),
+            mirror: OnceLock::new(),
             engine,
             yielded: CancellationToken::new(),
             adopter: OnceLock::new(),
@@ -157,6 +167,11 @@ impl Supervisor {
     /// Calls of other systems are taken over too; to be said before it runs.
     pub fn adopts(&self, adopter: Adopter) {
         let _ = self.adopter.set(adopter);
+    }
+
+    /// Keeps this mirror current as well, from the next [`Supervisor::run`] on; the first one given counts.
+    pub fn keep(&self, mirror: Mirror) {
+        let _ = self.mirror.set(mirror);
     }
 
     /// Fires when another process asked this one for the lock and may have it.
@@ -271,6 +286,7 @@ impl Supervisor {
             Loop::Reconciler,
             Loop::Listener,
             Loop::Outbox,
+            Loop::Mirror,
             Loop::Watch,
             Loop::Clocks,
             Loop::Versions,
@@ -333,6 +349,7 @@ impl Supervisor {
             Loop::Scheduler => Bell::Due,
             Loop::Dispatcher => Bell::Send,
             Loop::Poller => Bell::Poll,
+            Loop::Mirror => Bell::Mirror,
             _ => Bell::Never,
         };
         let mut errors = 0u32;
@@ -400,6 +417,7 @@ impl Supervisor {
             Loop::Reconciler => self.reconciler.pass().await,
             Loop::Listener => self.listener.pass().await,
             Loop::Outbox => outbox::pass(&self.engine).await,
+            Loop::Mirror => self.tell_mirror().await,
             Loop::Watch if self.engine.scope == Scope::All => watch::pass(&self.engine).await,
             Loop::Clocks => self.clocks.pass().await,
             Loop::Versions => {
@@ -426,6 +444,13 @@ impl Supervisor {
                 None => Ok(None),
             },
         }
+    }
+
+    async fn tell_mirror(&self) -> Result<Option<Timestamp>, StoreError> {
+        let Some(mirror) = self.mirror.get() else { return Ok(None) };
+        let next = mirror.pass().await;
+        *self.engine.beats.mirror.lock().unwrap_or_else(PoisonError::into_inner) = mirror.vitals();
+        next
     }
 
     /// What other processes ask of the holder of the lock.
@@ -481,7 +506,16 @@ impl Supervisor {
 impl Loop {
     /// Loops that wait for somebody outside and send no text: a stop drops the question.
     const fn only_asks(self) -> bool {
-        matches!(self, Self::Poller | Self::Reconciler | Self::Listener | Self::Outbox | Self::Versions | Self::Adopt)
+        matches!(
+            self,
+            Self::Poller
+                | Self::Reconciler
+                | Self::Listener
+                | Self::Outbox
+                | Self::Mirror
+                | Self::Versions
+                | Self::Adopt
+        )
     }
 
     /// The longest pause between two passes.

@@ -15,6 +15,7 @@ pub struct Wake {
     due: Notify,
     send: Notify,
     poll: Notify,
+    mirror: Notify,
     never: Notify,
     calls: Mutex<HashMap<CallId, Arc<Notify>>>,
 }
@@ -28,6 +29,8 @@ pub enum Bell {
     Send,
     /// The poller.
     Poll,
+    /// The mirror.
+    Mirror,
     /// Never rings: for loops that only the clock wakes.
     Never,
 }
@@ -38,6 +41,7 @@ impl Wake {
             Bell::Due => &self.due,
             Bell::Send => &self.send,
             Bell::Poll => &self.poll,
+            Bell::Mirror => &self.mirror,
             Bell::Never => &self.never,
         }
     }
@@ -56,7 +60,7 @@ impl Wake {
 
     /// Rings every loop and tells everybody who watches: another process committed something.
     pub fn all(&self) {
-        for b in [Bell::Due, Bell::Send, Bell::Poll] {
+        for b in [Bell::Due, Bell::Send, Bell::Poll, Bell::Mirror] {
             self.ring(b);
         }
         for n in self.watched().values() {

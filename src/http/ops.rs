@@ -158,17 +158,39 @@ fn checks(state: &HttpState, snapshot: &Snapshot) -> Vec<Check> {
     let mut checks = vec![store(snapshot), scheduler(state, snapshot), twilio(state, snapshot)];
     let figures = snapshot.figures.as_ref();
     if state.settings.airtable {
-        let oldest = figures.and_then(|f| f.outbox_oldest);
-        let waits = oldest.map(|at| state.core.clock.now().since(at)).filter(|waits| *waits > MIRROR_LATE);
-        checks.push(waits.map_or_else(
-            || Check::ok("airtable"),
-            |w| Check::new("airtable", Status::Degraded, format!("rows wait, the oldest for {} s", w.as_secs())),
-        ));
+        checks.push(airtable(state, figures));
     }
     if let Some(open) = figures.map(|f| f.alerts).filter(|n| *n > 0) {
         checks.push(Check::new("alerts", Status::Degraded, format!("{open} open")));
     }
     checks
+}
+
+/// Rows that wait for long, that were given up or are not proven, and what the base itself says.
+fn airtable(state: &HttpState, figures: Option<&Figures>) -> Check {
+    let now = state.core.clock.now();
+    let mirror = state.engine.as_ref().map(|e| e.beats.mirror()).unwrap_or_default();
+    let oldest = figures.and_then(|f| f.outbox_oldest).map(|at| now.since(at));
+    let mut said = Vec::new();
+    if let Some(waits) = oldest.filter(|waits| *waits > MIRROR_LATE + mirror.patience) {
+        said.push(format!("rows wait, the oldest for {} s", waits.as_secs()));
+    }
+    if let Some(until) = mirror.billing_until {
+        said.push(format!("the month's requests are used up, tried again at {until}"));
+    } else if let Some(until) = mirror.resting_until {
+        said.push(format!("requests rest until {until}"));
+    }
+    if mirror.parked > 0 {
+        said.push(format!("{} rows were given up: see `dispatchctl verify-events`", mirror.parked));
+    }
+    said.extend(mirror.trouble);
+    if said.is_empty() {
+        return Check::ok("airtable");
+    }
+    if mirror.unverified > 0 {
+        said.push(format!("{} rows are not read back", mirror.unverified));
+    }
+    Check::new("airtable", Status::Degraded, said.join("; "))
 }
 
 fn store(snapshot: &Snapshot) -> Check {

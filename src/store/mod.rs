@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod contract;
+mod mirror;
 mod rows;
 pub mod sqlite;
 
@@ -24,6 +25,10 @@ use crate::domain::event::{Answer, Change, Load, Loaded, LogEntry, LogKind, News
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Role, Sender};
 use crate::domain::{PhoneNumber, Timestamp};
 
+pub use mirror::{
+    CallTask, EventFilter, EventLine, EventTask, MirrorFigures, MirrorKey, MirrorOutbox, MirrorTask, MirrorTold,
+    ParkedLine,
+};
 pub use sqlite::{OpenOptions, SqliteStore, StoreMode};
 
 /// A pure decision over what was loaded. It may run more than once (a batch whose transaction was lost is run again one by
@@ -394,7 +399,7 @@ pub struct EngineRow {
 
 /// Durable state behind everything. All methods are safe to cancel: a write that was handed over is done or not done as a whole.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: MirrorOutbox + Send + Sync {
     /// Loads, decides and writes in one transaction. `phones`: whose opt-outs the decision wants to see besides those of the
     /// loaded calls. After an error nothing was written.
     async fn transact(&self, load: Load, phones: Vec<PhoneNumber>, decide: Decide) -> Result<Answer, StoreError>;
@@ -501,8 +506,8 @@ pub trait Store: Send + Sync {
     async fn engine_started(&self, row: &EngineRow) -> Result<(), StoreError>;
     /// Records its clean stop.
     async fn engine_stopped(&self, id: &str, at: Timestamp) -> Result<(), StoreError>;
-    /// The wall clock was set back by `by`: wake times of DISPATCHING calls, pauses of waiting attempts and polls move back with
-    /// it, in one transaction.
+    /// The wall clock was set back by `by`: wake times of DISPATCHING calls, pauses of waiting attempts, polls and what waits for
+    /// another system move back with it, in one transaction.
     async fn shift_times(&self, by: Duration) -> Result<(), StoreError>;
     /// A real write and commit, for health: how long it took.
     async fn probe(&self, now: Timestamp) -> Result<Duration, StoreError>;

@@ -1,6 +1,7 @@
 //! The in-process world of the tests: the real store, core and engine between a clock that is moved by hand and a provider
 //! that does what a script says. Never sleeps, opens no port.
 
+pub(crate) mod base;
 pub(crate) mod clock;
 pub(crate) mod desk;
 pub(crate) mod gateway;

@@ -14,8 +14,9 @@ use crate::domain::event::{Answer, Load, LogEntry, News};
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, MessageSid};
 use crate::domain::{PhoneNumber, Timestamp};
 use crate::store::{
-    AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, Listened,
-    LogFilter, LogLine, OptOutLine, OutboxLine, Pollable, Request, RosterCopy, Searchable, Sendable, SqliteStore,
+    AlertLine, AlertTask, CallFilter, CallLine, CallStory, CallTask, Decide, DueLine, EngineRow, EventFilter,
+    EventLine, EventTask, FailureLine, Figures, Listened, LogFilter, LogLine, MirrorFigures, MirrorKey, MirrorOutbox,
+    MirrorTold, OptOutLine, OutboxLine, ParkedLine, Pollable, Request, RosterCopy, Searchable, Sendable, SqliteStore,
     Store, StoreError, Unreadable,
 };
 
@@ -343,5 +344,135 @@ impl Store for Mortal {
     async fn checkpoint(&self) -> Result<(), StoreError> {
         self.alive().await;
         self.inner.checkpoint().await
+    }
+}
+
+#[async_trait]
+impl MirrorOutbox for Mortal {
+    async fn mirror_events_due(&self, now: Timestamp, limit: usize) -> Result<Vec<EventTask>, StoreError> {
+        self.alive().await;
+        self.inner.mirror_events_due(now, limit).await
+    }
+    async fn mirror_calls_due(&self, now: Timestamp, limit: usize) -> Result<Vec<CallTask>, StoreError> {
+        self.alive().await;
+        self.inner.mirror_calls_due(now, limit).await
+    }
+    async fn next_mirror(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.alive().await;
+        self.inner.next_mirror(after).await
+    }
+    async fn mirror_told(&self, told: Vec<MirrorTold>, now: Timestamp) -> Result<(), StoreError> {
+        self.before_write().await;
+        let done = self.inner.mirror_told(told, now).await;
+        if done.is_ok() {
+            self.after_write().await;
+        }
+        done
+    }
+    async fn mirror_not_told(&self, keys: Vec<MirrorKey>, again_at: Timestamp) -> Result<(), StoreError> {
+        self.before_write().await;
+        let done = self.inner.mirror_not_told(keys, again_at).await;
+        if done.is_ok() {
+            self.after_write().await;
+        }
+        done
+    }
+    async fn mirror_wait(&self, keys: Vec<MirrorKey>, until: Timestamp) -> Result<(), StoreError> {
+        self.before_write().await;
+        let done = self.inner.mirror_wait(keys, until).await;
+        if done.is_ok() {
+            self.after_write().await;
+        }
+        done
+    }
+    async fn mirror_park(
+        &self,
+        key: &MirrorKey,
+        version: Option<i64>,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.before_write().await;
+        let done = self.inner.mirror_park(key, version, why, now).await;
+        if done.is_ok() {
+            self.after_write().await;
+        }
+        done
+    }
+    async fn mirror_parked(&self, limit: usize) -> Result<Vec<ParkedLine>, StoreError> {
+        self.alive().await;
+        self.inner.mirror_parked(limit).await
+    }
+    async fn mirror_hurry(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.before_write().await;
+        let done = self.inner.mirror_hurry(now).await;
+        if done.is_ok() {
+            self.after_write().await;
+        }
+        done
+    }
+    async fn mirror_again(&self, keys: Vec<MirrorKey>, now: Timestamp) -> Result<(), StoreError> {
+        self.before_write().await;
+        let done = self.inner.mirror_again(keys, now).await;
+        if done.is_ok() {
+            self.after_write().await;
+        }
+        done
+    }
+    async fn mirror_is_busy_with(&self, keys: Vec<MirrorKey>) -> Result<bool, StoreError> {
+        self.alive().await;
+        self.inner.mirror_is_busy_with(keys).await
+    }
+    async fn mirror_events_unproven(&self, now: Timestamp, limit: usize) -> Result<Vec<EventTask>, StoreError> {
+        self.alive().await;
+        self.inner.mirror_events_unproven(now, limit).await
+    }
+    async fn mirror_calls_unproven(&self, now: Timestamp, limit: usize) -> Result<Vec<CallTask>, StoreError> {
+        self.alive().await;
+        self.inner.mirror_calls_unproven(now, limit).await
+    }
+    async fn mirror_proven(&self, writes: Vec<(MirrorKey, i64)>, now: Timestamp) -> Result<(), StoreError> {
+        self.before_write().await;
+        let done = self.inner.mirror_proven(writes, now).await;
+        if done.is_ok() {
+            self.after_write().await;
+        }
+        done
+    }
+    async fn mirror_missed(&self, key: &MirrorKey, write: i64, again_at: Timestamp) -> Result<(), StoreError> {
+        self.before_write().await;
+        let done = self.inner.mirror_missed(key, write, again_at).await;
+        if done.is_ok() {
+            self.after_write().await;
+        }
+        done
+    }
+    async fn mirror_rewrite(&self, key: &MirrorKey, write: i64, now: Timestamp) -> Result<(), StoreError> {
+        self.before_write().await;
+        let done = self.inner.mirror_rewrite(key, write, now).await;
+        if done.is_ok() {
+            self.after_write().await;
+        }
+        done
+    }
+    async fn mirror_forget_record(&self, key: &MirrorKey) -> Result<(), StoreError> {
+        self.before_write().await;
+        let done = self.inner.mirror_forget_record(key).await;
+        if done.is_ok() {
+            self.after_write().await;
+        }
+        done
+    }
+    async fn mirror_figures(&self) -> Result<MirrorFigures, StoreError> {
+        self.alive().await;
+        self.inner.mirror_figures().await
+    }
+    async fn mirror_events(&self, filter: &EventFilter) -> Result<Vec<EventLine>, StoreError> {
+        self.alive().await;
+        self.inner.mirror_events(filter).await
+    }
+    async fn mirror_events_count(&self, filter: &EventFilter) -> Result<u64, StoreError> {
+        self.alive().await;
+        self.inner.mirror_events_count(filter).await
     }
 }

@@ -91,3 +91,78 @@ pub(crate) fn rules() -> Rules {
         off: crate::domain::guards::GuardsOff::default(),
     }
 }
+
+/// The attempt of that number to tell Sam, which waits to be sent.
+pub(crate) fn attempt(call: &str, number: u32) -> crate::domain::attempt::Attempt {
+    use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, Priority, Recipient};
+    let at = super::world::START;
+    Attempt {
+        id: crate::domain::types::AttemptId::from_uuid(uuid::Uuid::from_u128(u128::from(number))),
+        call: call.parse().expect("call id"),
+        number,
+        kind: AttemptKind::Notice,
+        channel: Channel::Sms,
+        provider: "twilio".into(),
+        round: 1,
+        step: number.saturating_sub(1),
+        recipient: Recipient {
+            contact: "sam".parse().expect("contact"),
+            name: "Sam Ortiz".into(),
+            phone: phone("sam").parse().expect("phone"),
+        },
+        sender: None,
+        state: AttemptState::Scheduled,
+        priority: Priority::First,
+        body: String::new(),
+        segments: 0,
+        created_at: at,
+        not_before: at,
+        expires_at: None,
+        claimed_by: None,
+        sent_at: None,
+        tries: 0,
+        callback: true,
+        sid: None,
+        message_status: None,
+        class: None,
+        error_code: None,
+        result: String::new(),
+        repeats: None,
+        finished_at: None,
+        decided_at: None,
+        poll_at: None,
+        polls: 0,
+        conflict: false,
+    }
+}
+
+/// A call that is being dispatched, its first attempt (to Sam) waiting.
+pub(crate) fn call_state(name: &str) -> crate::domain::call::CallState {
+    use crate::domain::call::{Call, CallData, CallState, CallStatus};
+    let first = attempt(name, 1);
+    let call = Call {
+        id: name.parse().expect("call id"),
+        reference: "7K3Q".parse().expect("reference"),
+        status: CallStatus::Dispatching,
+        round: 1,
+        level: "normal".into(),
+        policy: policy("normal", &[(secs(0), &["primary"]), (mins(2), &["primary"])]),
+        data: CallData::default(),
+        fingerprint: "f".into(),
+        idempotency_key: None,
+        overridden: None,
+        created_by: crate::domain::types::Actor("intake".into()),
+        accepted_at: first.created_at,
+        next_step: 1,
+        wake_at: Some(first.created_at.plus(mins(2))),
+        deferred_from: None,
+        attempts: 1,
+        holder: None,
+        outs: Vec::new(),
+        told_at: None,
+        closed_at: None,
+        muted: false,
+        updated_at: first.created_at,
+    };
+    CallState { call, notices: first.notice().into_iter().collect(), attempts: vec![first] }
+}

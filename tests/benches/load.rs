@@ -1,4 +1,4 @@
-//! Speed and memory of the release binary on this machine: `cargo bench --bench load [-- receipts|lateness|burst|start|idle|help]`.
+//! Speed and memory of the release binary on this machine: `cargo bench --bench load [-- receipts|lateness|burst|start|mirror|idle|help]`.
 //!
 //! The engine is the real binary as a process of its own; the provider is a bare loopback peer of this harness, which costs
 //! next to nothing; client, engine and peer share the machine's cores. Nothing leaves the machine, everything ends by itself.
@@ -9,6 +9,7 @@
     reason = "a benchmark prints figures and reads real clocks"
 )]
 
+mod mirror;
 mod peer;
 
 use std::collections::HashMap;
@@ -57,6 +58,9 @@ fn main() {
     }
     if wants("start") {
         start();
+    }
+    if wants("mirror") {
+        mirror::run();
     }
 }
 
@@ -230,6 +234,8 @@ fn start() {
 struct Stage {
     dir: PathBuf,
     peer: Peer,
+    /// More of the engine's environment.
+    extra: Vec<(String, String)>,
 }
 
 impl Drop for Stage {
@@ -276,7 +282,7 @@ exhaust_after = "{long}"
 "#
         );
         std::fs::write(dir.join("dispatchctl.toml"), config).expect("config");
-        Self { dir, peer }
+        Self { dir, peer, extra: Vec::new() }
     }
 
     fn serve(&self) -> Serve {
@@ -292,6 +298,7 @@ exhaust_after = "{long}"
             .env("DISPATCHCTL_TWILIO__AUTH_TOKEN", TOKEN)
             .env("DISPATCHCTL_TWILIO__MESSAGES_PER_SECOND", "0")
             .env("DISPATCHCTL_SANDBOX__LISTEN", "127.0.0.1:0")
+            .envs(self.extra.clone())
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(self.dir.join("serve.log")).expect("log"))
             .spawn()

@@ -37,6 +37,7 @@ const GUARDS: &[(&str, &str, Play)] = &[
     ("signature", "store: only the provider's word moves an attempt", signature),
     ("engine-lock", "process: one engine works on a store", engine_lock),
     ("reply-dedup", "store: a reply counts once", reply_dedup),
+    ("read-back", "base: it holds what it was told", read_back),
 ];
 
 #[test]
@@ -351,4 +352,26 @@ fn inbound(stage: &Stage, sid: &str, body: &str) -> u64 {
     let form = json!({ "MessageSid": sid, "SmsSid": sid, "SmsMessageSid": sid, "AccountSid": account(stage), "From": SAM,
         "To": "+15005550006", "Body": body, "NumMedia": "0", "NumSegments": "1", "ApiVersion": "2010-04-01" });
     post_form(stage, &format!("http://{}/webhooks/twilio/sms-inbound", stage.at()), form, true)
+}
+
+/// The base took a row and holds another by the time it could be read back: somebody's rule has changed it.
+fn read_back(off: Option<&str>) -> Seen {
+    let stage = Stage::new(&format!("{}\n{LADDERS}", crate::mirror::AIRTABLE));
+    stage.fault(&json!([{ "kind": "withhold_callbacks" }]));
+    let mut armed = env(off);
+    armed.push((KILLPOINT, "mirror.told"));
+    let mut process = stage.serve_armed(&armed);
+    drop(stage.post("/api/dispatch/manual", &emergency("c1", "once")));
+    assert!(died_at(&mut process, "mirror.told", seconds(10)), "it lives");
+    let row = stage.base_rows("Dispatch Events").pop().expect("it was told");
+    let fields = json!({ "Contact": "Nobody" });
+    stage.by_hand(&json!({ "do": "edit_record", "table": "Dispatch Events", "id": row["id"], "fields": fields }));
+    let _serve = stage.serve_armed(&env(off));
+    until("the engine takes it for proven", || (stage.mirror_figures().unverified == 0).then_some(()));
+    let contacts: Vec<Value> =
+        stage.rows_of(text(&row["fields"], "Event ID")).iter().map(|r| r["fields"]["Contact"].clone()).collect();
+    match contacts.as_slice() {
+        [one] if one == "Sam Ortiz" => Ok("seen, and written again".into()),
+        other => Err(format!("the base says {other:?}")),
+    }
 }

@@ -14,6 +14,7 @@ mod doctor;
 mod guards;
 mod live;
 mod main_job;
+mod mirror;
 mod rebuild;
 mod recover;
 mod reliability;

@@ -61,6 +61,7 @@ pub(crate) enum Scene {
     Search,
     Poll,
     Alert,
+    Mirror,
     Batch,
     Lock,
     Recovery,
@@ -77,6 +78,7 @@ impl Scene {
             Some("search") => Self::Search,
             Some("poll") => Self::Poll,
             Some("alert") => Self::Alert,
+            Some("mirror") => Self::Mirror,
             Some("batch") => Self::Batch,
             Some("lock") => Self::Lock,
             Some("recovery") => Self::Recovery,
@@ -88,7 +90,7 @@ impl Scene {
     /// Which texts it can befall.
     pub(crate) const fn kinds(self) -> &'static [Kind] {
         match self {
-            Self::Accept | Self::Alert | Self::Batch | Self::Migration => &[Kind::First],
+            Self::Accept | Self::Alert | Self::Mirror | Self::Batch | Self::Migration => &[Kind::First],
             Self::Lock => &[Kind::Reminder],
             _ => &[Kind::First, Kind::Reminder],
         }
@@ -148,7 +150,8 @@ impl Job {
 
 impl Play {
     fn new(job: Job) -> Self {
-        let mut stage = Stage::new(LADDERS);
+        let base = if Scene::of(job.point) == Scene::Mirror { crate::mirror::AIRTABLE } else { "" };
+        let mut stage = Stage::new(&format!("{base}\n{LADDERS}"));
         let sink = Sink::start();
         for (name, value) in [
             ("TWILIO__REQUEST_TIMEOUT", "1s"),
@@ -437,7 +440,20 @@ impl Play {
             row.wrong.push(format!("{} calls were handed over, {} are there", self.calls.len(), stories.len()));
         }
         self.judge_alerts(&mut row);
+        if Scene::of(self.job.point) == Scene::Mirror {
+            self.judge_base(&mut row);
+        }
         row
+    }
+
+    /// The base has each dispatch event once, as it is, and that is proven.
+    fn judge_base(&self, row: &mut Row) {
+        until("what the base was told is proven", || (self.stage.mirror_figures().unverified == 0).then_some(()));
+        let run = self.stage.shop.run(&["verify-events", "-o", "json"]);
+        if run.code != 0 || run.json()["findings"] != json!([]) {
+            row.lost += 1;
+            row.wrong.push(format!("the base differs: {run:?}"));
+        }
     }
 
     /// Every alert that was raised was heard.

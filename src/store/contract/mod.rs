@@ -4,6 +4,7 @@ pub(crate) mod cases;
 pub(crate) mod fixtures;
 pub(crate) mod guards;
 pub(crate) mod lists;
+pub(crate) mod mirror;
 
 /// Makes one test of each case; `$fresh` is an expression that gives (something to keep alive, a store).
 macro_rules! contract {
@@ -46,6 +47,10 @@ macro_rules! whole_contract {
             lists::what_waits_for_another_system_is_found_by_age_and_hurried,
             lists::figures_count_what_is,
             lists::a_copy_of_contacts_is_replaced_whole_and_forgotten,
+            mirror::what_the_mirror_lacks_is_due_with_its_newest_state_until_that_is_told,
+            mirror::what_was_written_is_read_back_until_it_is_proven,
+            mirror::what_is_refused_is_parked_until_a_newer_state_comes,
+            mirror::dispatch_events_are_walked_through_by_place_call_and_time,
             guards::no_change_breaks_an_invariant,
             guards::what_is_final_stays_final,
             guards::identities_are_unique,

@@ -274,7 +274,7 @@ pub(super) fn call_from(row: &Row<'_>) -> Result<Call, StoreError> {
 }
 
 /// Reads the columns of `sql::attempt_columns`; `call` is the call that it was asked for by.
-fn attempt_from(row: &Row<'_>, call: &CallId) -> Result<Attempt, StoreError> {
+pub(super) fn attempt_from(row: &Row<'_>, call: &CallId) -> Result<Attempt, StoreError> {
     Ok(Attempt {
         id: rows::id_from(row.get(0)?),
         call: call.clone(),

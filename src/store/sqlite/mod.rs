@@ -9,6 +9,7 @@ mod damage;
 mod figures;
 mod leftovers;
 mod load;
+mod mirror;
 mod open;
 mod readers;
 mod reads;
@@ -471,7 +472,15 @@ impl Store for SqliteStore {
     async fn shift_times(&self, by: Duration) -> Result<(), StoreError> {
         let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.with_tx(move |conn| {
-            for statement in [sql::SHIFT_WAKES, sql::SHIFT_PAUSES, sql::SHIFT_POLLS, sql::SHIFT_PROBES] {
+            let all = [
+                sql::SHIFT_WAKES,
+                sql::SHIFT_PAUSES,
+                sql::SHIFT_POLLS,
+                sql::SHIFT_PROBES,
+                sql::SHIFT_OUTBOX,
+                sql::SHIFT_READ_BACKS,
+            ];
+            for statement in all {
                 conn.prepare_cached(statement)?.execute([ms])?;
             }
             Ok(())

@@ -17,6 +17,7 @@ macro_rules! attempt_columns {
          error_code, result, repeats, finished_at, decided_at, poll_at, polls, conflict, class"
     };
 }
+pub(super) use attempt_columns;
 
 pub(super) const CALL: &str = concat!("SELECT ", call_columns!(), " FROM calls WHERE id = ?1");
 pub(super) const NOTICES: &str = "SELECT round, step, contact FROM notices WHERE call_id = ?1 ORDER BY ordinal";
@@ -136,6 +137,8 @@ pub(super) const WAKE_DEFERRED: &str = "UPDATE calls SET wake_at = ?1 WHERE defe
 pub(super) const SHIFT_PAUSES: &str =
     "UPDATE attempts SET not_before = not_before - ?1 WHERE state IN ('scheduled', 'retrying')";
 pub(super) const SHIFT_POLLS: &str = "UPDATE attempts SET poll_at = poll_at - ?1 WHERE poll_at IS NOT NULL";
+pub(super) const SHIFT_OUTBOX: &str = "UPDATE outbox SET next_at = next_at - ?1 WHERE parked_at IS NULL";
+pub(super) const SHIFT_READ_BACKS: &str = "UPDATE mirror SET verify_at = verify_at - ?1 WHERE verify_at IS NOT NULL";
 pub(super) const ALERT_TOLD: &str = "DELETE FROM outbox WHERE sink = 'alerts' AND key = ?1 AND version = ?2";
 pub(super) const ALERT_NOT_TOLD: &str = "UPDATE outbox SET attempts = attempts + 1, next_at = ?3
     WHERE sink = 'alerts' AND key = ?1 AND version = ?2";

@@ -431,6 +431,18 @@ async fn hot_reads_walk_an_index_and_sort_next_to_nothing() {
         ("sendable now", &figures::counting(figures::SENDABLE)),
         ("outbox", &figures::counting(figures::OUTBOX)),
         ("newest", figures::NEWEST_SENT),
+        ("events for the mirror", mirror::EVENTS_DUE),
+        ("calls for the mirror", mirror::CALLS_DUE),
+        ("next event", mirror::NEXT_EVENT),
+        ("next call", mirror::NEXT_CALL),
+        ("events to read back", mirror::EVENTS_UNPROVEN),
+        ("calls to read back", mirror::CALLS_UNPROVEN),
+        ("next event to read back", mirror::NEXT_EVENT_UNPROVEN),
+        ("next call to read back", mirror::NEXT_CALL_UNPROVEN),
+        ("waiting for the mirror", &figures::counting(mirror::WAITING)),
+        ("parked", &figures::counting(mirror::GIVEN_UP)),
+        ("unproven events", &figures::counting(mirror::UNPROVEN_EVENTS)),
+        ("unproven calls", &figures::counting(mirror::UNPROVEN_CALLS)),
     ] {
         let mut plan = raw.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect(label);
         let nothing = vec![rusqlite::types::Value::Null; plan.parameter_count()];

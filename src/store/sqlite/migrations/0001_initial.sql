@@ -257,11 +257,35 @@ CREATE TABLE outbox (
     attempts  INTEGER NOT NULL,
     next_at   INTEGER NOT NULL,
     parked_at INTEGER,
+    why       TEXT,                            -- of what is parked
     PRIMARY KEY (sink, key)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX outbox_by_time ON outbox (sink, next_at) WHERE parked_at IS NULL;
 CREATE INDEX outbox_by_age ON outbox (since) WHERE parked_at IS NULL;
+CREATE INDEX outbox_parked ON outbox (sink, parked_at) WHERE parked_at IS NOT NULL;
+-- The mirror's keys are `attempt:…` and `call:…`: neither kind waits behind the other.
+CREATE INDEX outbox_events ON outbox (next_at) WHERE sink = 'mirror' AND parked_at IS NULL AND key < 'b';
+CREATE INDEX outbox_calls ON outbox (next_at) WHERE sink = 'mirror' AND parked_at IS NULL AND key >= 'b';
+
+-- What the mirror was told, by the outbox's keys. `writes` numbers what was written, so that a read-back proves the write that
+-- it is of; `verify_at` says when to read it back, until it is proven.
+CREATE TABLE mirror (
+    key         TEXT PRIMARY KEY NOT NULL,
+    record      TEXT,                          -- the base's id
+    writes      INTEGER NOT NULL,
+    since       INTEGER NOT NULL,              -- of the oldest change that is not proven
+    written_at  INTEGER NOT NULL,
+    verify_at   INTEGER,
+    misses      INTEGER NOT NULL,              -- looks in vain since the last write
+    rewrites    INTEGER NOT NULL,              -- writes in a row that were not kept
+    verified_at INTEGER,
+    CONSTRAINT mirror_counts_are_not_negative CHECK (writes >= 1 AND misses >= 0 AND rewrites >= 0),
+    CONSTRAINT mirror_is_proven_or_to_be CHECK (verify_at IS NULL OR verified_at IS NULL)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX mirror_events_unproven ON mirror (verify_at) WHERE verify_at IS NOT NULL AND key < 'b';
+CREATE INDEX mirror_calls_unproven ON mirror (verify_at) WHERE verify_at IS NOT NULL AND key >= 'b';
 
 -- Contacts as another system had them when it could last be read whole: one row.
 CREATE TABLE roster (

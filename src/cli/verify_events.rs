@@ -1,0 +1,220 @@
+//! `verify-events`: every dispatch event against Airtable, by reading back, field by field.
+//!
+//! It reads in the lane of those who read a lot, so that the engine's own writes go first. `--repair` deletes twins but the
+//! oldest, and has the rest told again: by the running engine, else by this command, which then is the engine for that long.
+//! Rows without an Event ID are named and never touched. Safe to run at any time, and again.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::domain::Timestamp;
+use crate::engine::lock::{EngineLock, LockError};
+use crate::engine::mirror::verify::{CheckError, Checker, Fault, Finding, Report};
+use crate::engine::mirror::{Mirror, Settings};
+use crate::gateways::MirrorError;
+use crate::gateways::mirror::{Lane, Scope};
+use crate::store::{EventFilter, MirrorKey, Store};
+
+use super::app::{App, Missing};
+use super::args::Since;
+use super::decide::call_named;
+use super::output::{Output, Table, spinner};
+use super::report::{CliError, ExitStatus};
+
+/// What to compare.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Texts from then on: a duration (90s, 2h) ago, or an RFC 3339 time [default: all]
+    #[arg(long, value_name = "DURATION|TIME", value_parser = super::args::since)]
+    since: Option<Since>,
+    /// Of this call (its id, a message SID or a reference)
+    #[arg(long, value_name = "CALL")]
+    call: Option<String>,
+    /// Write what is missing or differs, and delete twins but the oldest
+    #[arg(long)]
+    repair: bool,
+}
+
+/// How long a repair may take beyond what its rows need.
+const REPAIR_GRACE: Duration = Duration::from_secs(60);
+/// What one row of a repair takes at the slowest pace that makes sense.
+const REPAIR_PER_ROW: Duration = Duration::from_millis(500);
+/// Requests a second beside an engine, which needs nearly all that the provider allows while it has much to tell.
+const BESIDE_AN_ENGINE: f64 = 1.0;
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    let Some(airtable) = app.config.airtable.clone() else {
+        app.config.check(&[crate::config::Part::Airtable])?;
+        return Err(CliError::new(
+            ExitStatus::Usage,
+            "no Airtable base is configured: there is nothing to compare with",
+        )
+        .hint("set [airtable] base_id and token, or AIRTABLE_BASE_ID and AIRTABLE_API_KEY"));
+    };
+    let core = app.core(app.store(Missing::Refuse).await?);
+    let store = core.store.clone();
+    let call = match &args.call {
+        Some(text) => Some(call_named(store.as_ref(), text).await?),
+        None => None,
+    };
+    let sandbox = app.sandbox_if_needed(out).await?;
+    let airtable = app.config.airtable.clone().unwrap_or(airtable);
+    if app.holder().is_some()
+        && let Some(a) = &mut app.config.airtable
+    {
+        // The engine counts its own requests alone, and the provider counts them all.
+        a.requests_per_second = a.requests_per_second.min(BESIDE_AN_ENGINE);
+    }
+    let Some(gateway) = app.mirror()? else { return Err(CliError::new(ExitStatus::Bug, "the base is gone")) };
+    let settings = Settings::from(&airtable);
+    let filter = EventFilter { call, since: args.since.map(|s| s.moment(app.clock.now())), ..EventFilter::default() };
+    let mut checker = Checker::new(store.clone(), gateway.in_lane(Lane::Bulk), app.clock.clone(), settings.clone());
+    let report = compare(&mut checker, store.as_ref(), &filter, out).await?;
+    let faults: Vec<Finding> = report.faults().cloned().collect();
+    let mut left = faults.clone();
+    if args.repair && !faults.is_empty() {
+        let keys = checker.mend(&faults).await.map_err(failed)?;
+        let mirror = Mirror::new(core, gateway.clone(), settings);
+        see_to_it(&app, store.as_ref(), &mirror, &keys, out).await?;
+        left = checker.again(&faults).await.map_err(failed)?;
+    }
+    say(&report, args.repair.then_some(left.as_slice()), gateway.requests(), out);
+    if let Some(s) = sandbox {
+        s.shutdown().await;
+    }
+    Ok(if left.is_empty() { ExitStatus::Done } else { ExitStatus::No })
+}
+
+async fn compare(
+    checker: &mut Checker,
+    store: &dyn Store,
+    filter: &EventFilter,
+    out: &Output,
+) -> Result<Report, CliError> {
+    let all = store.mirror_events_count(filter).await?;
+    let bar = spinner(out, "comparing");
+    if !bar.is_hidden() {
+        let style =
+            indicatif::ProgressStyle::with_template("{bar:30} {pos}/{len} dispatch events compared, {eta} left");
+        bar.set_style(style.unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()));
+    }
+    bar.set_length(all);
+    let done = checker.check(filter, |n| bar.set_position(n)).await;
+    bar.finish_and_clear();
+    done.map_err(failed)
+}
+
+fn failed(e: CheckError) -> CliError {
+    let cause = match e {
+        CheckError::Store(e) => return e.into(),
+        CheckError::Mirror(e) => e,
+    };
+    let (status, hint) = match &cause {
+        MirrorError::Refused(r) if matches!(r.scope, Scope::Auth | Scope::Access) => {
+            (ExitStatus::Refused, "check [airtable] token and base_id, and that the token lists the base")
+        }
+        MirrorError::Refused(r) if matches!(r.scope, Scope::Field(_)) => {
+            (ExitStatus::Usage, "name the base's own fields under [airtable.fields.events]")
+        }
+        MirrorError::Refused(_) => (ExitStatus::Refused, "see the cause; nothing was changed"),
+        _ => (ExitStatus::Unreachable, "run it again later: nothing was lost"),
+    };
+    CliError::new(status, "the dispatch events could not be compared with Airtable").cause(cause).hint(hint)
+}
+
+/// Waits until the engine has told and proven these; where none runs, this command is the engine until it is done or asked
+/// for the lock.
+async fn see_to_it(
+    app: &App,
+    store: &dyn Store,
+    mirror: &Mirror,
+    keys: &[MirrorKey],
+    out: &Output,
+) -> Result<(), CliError> {
+    let bar = spinner(out, "repairing");
+    let many = u32::try_from(keys.len()).unwrap_or(u32::MAX);
+    let deadline = app.clock.now().plus(REPAIR_GRACE + REPAIR_PER_ROW.saturating_mul(many));
+    let mut lock = None;
+    while Mirror::is_busy_with(store, keys).await? && app.clock.now() < deadline {
+        if lock.is_none() {
+            lock = match EngineLock::take(app.config.store.path(), "verify-events") {
+                Ok(taken) => Some(taken),
+                Err(LockError::Held(_)) => None,
+                Err(e) => return Err(e.into()),
+            };
+        }
+        let now = app.clock.now();
+        let next = if lock.is_some() { mirror.pass_now().await? } else { None };
+        if lock.is_some() && hands_over(store, now).await? {
+            // Whoever asked goes on with what is left.
+            drop(lock.take());
+            app.clock.sleep_until(now.plus(Duration::from_secs(1))).await;
+        }
+        app.clock.sleep_until(next.unwrap_or(now).clamp(now, now.plus(LOOK_EVERY))).await;
+        if next.is_none() {
+            app.clock.sleep_until(now.plus(LOOK_EVERY)).await;
+        }
+    }
+    drop(lock);
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// Whether somebody asked for the lock; they are answered that they have it.
+async fn hands_over(store: &dyn Store, now: Timestamp) -> Result<bool, CliError> {
+    let mut asked = false;
+    for request in store.open_requests().await? {
+        if request.kind == "yield" {
+            store.answer_request(request.id, json!({ "yielded": true }), now).await?;
+            asked = true;
+        }
+    }
+    Ok(asked)
+}
+
+fn say(report: &Report, left: Option<&[Finding]>, requests: u64, out: &mut Output) {
+    let wrong = report.faults().count();
+    let equal = report.compared.saturating_sub(u64::try_from(wrong).unwrap_or(0));
+    if out.is_json() {
+        out.document(&json!({
+            "compared": report.compared,
+            "equal": equal,
+            "findings": report.findings.iter().map(Finding::json).collect::<Vec<_>>(),
+            "leftOut": report.left_out,
+            "remaining": left.map(|all| all.iter().map(Finding::json).collect::<Vec<_>>()),
+            "requests": requests,
+        }));
+        return;
+    }
+    let mut t = Table::new(&["FOUND", "CALL", "ATTEMPT", "EVENT", "WHAT"]);
+    for f in &report.findings {
+        let number = f.number.map(|n| n.to_string()).unwrap_or_default();
+        let event = f.event.clone().unwrap_or_else(|| f.records.first().map(ToString::to_string).unwrap_or_default());
+        t.row([f.fault.as_str().into(), f.call.clone().unwrap_or_default(), number, event, f.said()]);
+    }
+    out.table(&t);
+    if out.is_csv() {
+        return;
+    }
+    for field in &report.left_out {
+        out.line(&format!("not compared, as the base has no such field: {field}"));
+    }
+    let foreign = report.findings.iter().filter(|f| f.fault == Fault::Foreign).count();
+    out.line(&format!(
+        "{} dispatch events compared: {equal} equal, {wrong} not; {foreign} foreign rows left alone",
+        report.compared
+    ));
+    match left {
+        None if wrong > 0 => out.line("mend it with `dispatchctl verify-events --repair`"),
+        Some([]) if wrong > 0 => out.line("repaired"),
+        Some(some) if !some.is_empty() => {
+            for f in some {
+                let event = f.event.clone().unwrap_or_default();
+                out.line(&format!("still {}: {event}: {}", f.fault.as_str(), f.said()));
+            }
+        }
+        _ => {}
+    }
+}

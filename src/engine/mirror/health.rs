@@ -1,0 +1,92 @@
+//! How the mirror is doing: for health, and alerts where a person should look.
+
+use std::time::Duration;
+
+use super::Mirror;
+use super::trouble::Table;
+use crate::domain::Timestamp;
+use crate::store::StoreError;
+
+/// Rows that were written and are not proven after this alert.
+const UNPROVEN_MAX: Duration = Duration::from_secs(60);
+/// Rows that wait for longer alert.
+const WAITING_MAX: Duration = Duration::from_secs(300);
+/// How often figures are counted.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Keys that an alert names.
+const NAMED: usize = 3;
+
+/// What is known of the mirror.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Vitals {
+    /// All requests rest until then, after a 429.
+    pub resting_until: Option<Timestamp>,
+    /// The month's requests are used up; tried again then.
+    pub billing_until: Option<Timestamp>,
+    /// What the base said last, where that was no success.
+    pub trouble: Option<String>,
+    /// Rows given up.
+    pub parked: u64,
+    /// Rows that were written and not read back.
+    pub unverified: u64,
+    /// How much longer than usual rows may wait, as they are gathered.
+    pub patience: Duration,
+}
+
+impl Mirror {
+    /// As of its last pass.
+    pub fn vitals(&self) -> Vitals {
+        self.state().seen.clone()
+    }
+
+    /// Counts, and alerts.
+    pub(super) async fn look_after(&self) -> Result<(), StoreError> {
+        let now = self.now();
+        let fresh = |at: Timestamp| at <= now && now.since(at) < LOOK_EVERY;
+        if self.state().looked_at.is_some_and(fresh) {
+            return Ok(());
+        }
+        let figures = self.core.store.mirror_figures().await?;
+        let trouble = {
+            let mut state = self.state();
+            state.looked_at = Some(now);
+            let trouble = Table::ALL.into_iter().find_map(|t| state.of(t).trouble.clone());
+            state.seen = Vitals {
+                resting_until: self.gateway.resting_until().filter(|until| *until > now),
+                billing_until: state.rests_until(now),
+                trouble: trouble.clone(),
+                parked: figures.parked,
+                unverified: figures.unverified,
+                patience: self.patience(),
+            };
+            trouble
+        };
+        let waits = |since: Option<Timestamp>, max: Duration| since.filter(|at| now.since(*at) > max);
+        let said = trouble.map(|t| format!(" ({t})")).unwrap_or_default();
+        match waits(figures.oldest_waiting, WAITING_MAX + self.patience()) {
+            Some(since) => {
+                let what = format!("Airtable lags: rows wait since {since}{said}");
+                self.alarm_once("mirror:late", &what).await?;
+            }
+            None => self.over("mirror:late").await?,
+        }
+        match waits(figures.oldest_unverified, UNPROVEN_MAX + self.patience()) {
+            Some(since) => {
+                let what = format!("unverified events: what Airtable was told since {since} is not read back{said}");
+                self.alarm_once("mirror:unverified", &what).await?;
+            }
+            None => self.over("mirror:unverified").await?,
+        }
+        if figures.parked == 0 {
+            return self.over("mirror:parked").await;
+        }
+        let lines = self.core.store.mirror_parked(NAMED).await?;
+        let named: Vec<String> = lines.iter().map(|l| format!("{}: {}", l.key, l.why)).collect();
+        let what = format!(
+            "{} row(s) are not in Airtable as they should be and were given up: {}; see `dispatchctl verify-events`",
+            figures.parked,
+            named.join("; ")
+        );
+        self.alarm("mirror:parked", &what).await
+    }
+}

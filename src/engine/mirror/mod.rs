@@ -1,0 +1,181 @@
+//! The mirror: the shop's base is told of every change, and what it was told is read back.
+//!
+//! A loop of its own in a lane of its own: nothing here is waited for by anybody who sends. [`Mirror::pass`] writes a batch of
+//! dispatch events by upsert on their id, reads back what was written, and does the same for calls by their record. Rows wait
+//! in the outbox until the base has taken them and in the store's notes until they are proven, so a crash at any point leads to
+//! the same write or the same read-back again. What may have been written by a request whose answer was lost, and what was
+//! under way when the last engine died, is looked for by its key before it is written.
+//!
+//! - The base away, slow or throttling: rows wait, tries grow rarer (1 s to 5 min), nothing is given up.
+//! - A row refused for its content is found one by one, parked and alerted; the others go on.
+//! - A field that the base does not have: left out and said once where the base may be without it; else all rows of that table
+//!   wait and an alert names it.
+//! - A write that is not kept is written again, a few times, then parked and alerted.
+//!
+//! [`verify`] compares everything, for people.
+
+mod calls;
+mod events;
+mod health;
+mod outcome;
+mod rows;
+mod trouble;
+pub mod verify;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::config::{Airtable, AirtableTables, CallFields, EventFields, MirrorPace, Verify};
+use crate::domain::Timestamp;
+use crate::gateways::MirrorGateway;
+use crate::store::StoreError;
+
+use super::apply::Core;
+
+pub use health::Vitals;
+pub use rows::{event, event_id};
+use trouble::{State, Table};
+
+/// What changes again within this is written once.
+pub const GATHER: Duration = Duration::from_millis(400);
+/// Requests that write dispatch events before what they wrote is read back.
+const WRITES_MAX: usize = 4;
+/// Rows read back by one request.
+const READ_BACK_MAX: usize = 50;
+
+/// What the mirror is configured to do.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The tables' names.
+    pub tables: AirtableTables,
+    /// The fields of dispatch events.
+    pub events: EventFields,
+    /// The fields of calls.
+    pub calls: CallFields,
+    /// When it is written.
+    pub pace: MirrorPace,
+    /// What is read back.
+    pub verify: Verify,
+}
+
+impl From<&Airtable> for Settings {
+    fn from(a: &Airtable) -> Self {
+        Self {
+            tables: a.tables.clone(),
+            events: a.events.clone(),
+            calls: a.calls.clone(),
+            pace: a.mirror,
+            verify: a.verify,
+        }
+    }
+}
+
+/// The mirror of a store. One writer a base: the engine that holds the store's lock.
+pub struct Mirror {
+    core: Arc<Core>,
+    gateway: Arc<dyn MirrorGateway>,
+    settings: Settings,
+    state: Mutex<State>,
+}
+
+impl Mirror {
+    /// Connects to nothing.
+    pub fn new(core: Arc<Core>, gateway: Arc<dyn MirrorGateway>, settings: Settings) -> Self {
+        Self { core, gateway, settings, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.core.clock.now()
+    }
+
+    /// Does a bounded amount of what is due; when to look again. Idempotent.
+    ///
+    /// # Errors
+    /// [`StoreError`]. What the base says is never an error of this: it is noted, and shown by [`Mirror::vitals`].
+    pub async fn pass(&self) -> Result<Option<Timestamp>, StoreError> {
+        let now = self.now();
+        self.recall().await?;
+        let mut worked = false;
+        if self.rests_until().is_none() && self.is_open(now).await? {
+            // Many together are read back by one request.
+            for _ in 0..WRITES_MAX {
+                let wrote = self.rests_until().is_none() && self.write_events().await?;
+                worked |= wrote;
+                if !wrote {
+                    break;
+                }
+            }
+            worked |= self.rests_until().is_none() && self.read_back_events().await?;
+            worked |= self.rests_until().is_none() && self.write_calls().await?;
+        }
+        worked |= self.rests_until().is_none() && self.read_back_events().await?;
+        worked |= self.rests_until().is_none() && self.read_back_calls().await?;
+        self.look_after().await?;
+        if let Some(until) = self.rests_until() {
+            return Ok(Some(until));
+        }
+        if worked {
+            return Ok(Some(self.now()));
+        }
+        // Gathered for a moment, and not before the table is tried again.
+        let next = self.core.store.next_mirror(now.minus(GATHER)).await?.map(|at| at.plus(GATHER));
+        let held = self.state().next_try(now);
+        Ok(next.into_iter().chain(held).filter(|at| *at > now).min())
+    }
+
+    /// Until when nothing is asked of the base at all.
+    fn rests_until(&self) -> Option<Timestamp> {
+        let now = self.now();
+        let throttled = self.gateway.resting_until().filter(|until| *until > now);
+        throttled.max(self.state().rests_until(now))
+    }
+
+    /// Whether rows are written now: always, or once the oldest has waited for as long as batches are apart, until none waits.
+    async fn is_open(&self, now: Timestamp) -> Result<bool, StoreError> {
+        let MirrorPace::Batched(every) = self.settings.pace else { return Ok(true) };
+        let figures = self.core.store.mirror_figures().await?;
+        let mut state = self.state();
+        match figures.oldest_waiting {
+            None => state.batch_is_open = false,
+            Some(since) if since.plus(every) <= now => state.batch_is_open = true,
+            Some(_) => {}
+        }
+        Ok(state.batch_is_open)
+    }
+
+    /// How much longer than usual rows may wait by configuration.
+    fn patience(&self) -> Duration {
+        match self.settings.pace {
+            MirrorPace::Realtime => Duration::ZERO,
+            MirrorPace::Batched(every) => every,
+        }
+    }
+
+    /// Writes and proves what is due for these, with nobody's pace but the base's: for a command that holds the engine lock.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn pass_now(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.state().batch_is_open = true;
+        self.pass().await
+    }
+
+    fn table_name(&self, table: Table) -> &str {
+        match table {
+            Table::Events => &self.settings.tables.events,
+            Table::Calls => &self.settings.tables.calls,
+        }
+    }
+
+    /// Our names and the base's.
+    fn pairs(&self, table: Table) -> Vec<(&'static str, &str)> {
+        match table {
+            Table::Events => self.settings.events.pairs(),
+            Table::Calls => self.settings.calls.pairs(),
+        }
+    }
+}

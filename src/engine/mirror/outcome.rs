@@ -1,0 +1,240 @@
+//! Rows to the base, and what its answer makes of them: told, split, parked, or left to wait.
+
+use tracing::warn;
+
+use super::Mirror;
+use super::trouble::Table;
+use crate::domain::Timestamp;
+use crate::gateways::MirrorError;
+use crate::gateways::airtable::Fields;
+use crate::gateways::mirror::{RecordChange, RecordId, Refusal, Scope, Typecast};
+use crate::killpoint;
+use crate::store::{MirrorKey, MirrorTask, MirrorTold, StoreError};
+
+/// The provider's word for a select without that option.
+const NO_SUCH_OPTION: &str = "INVALID_MULTIPLE_CHOICE_OPTIONS";
+
+/// Before a record that is not there is looked for by its key.
+const FIND_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// A row that is ready to be written.
+#[derive(Debug, Clone)]
+pub(super) struct Ready {
+    pub(super) task: MirrorTask,
+    pub(super) fields: Fields,
+    pub(super) read_back: bool,
+}
+
+/// How rows reach the base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// By upsert on the field of this name.
+    Upsert,
+    /// By their records.
+    Change,
+    /// As new records, which nothing finds by its key.
+    Create,
+}
+
+/// Whether a table can be worked on further in this pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    GoOn,
+    Stop,
+}
+
+impl Mirror {
+    /// Writes rows, one by one where together they are refused. Rows that could not be written wait as the failure demands.
+    pub(super) async fn deliver(&self, table: Table, how: How, rows: Vec<Ready>) -> Result<Then, StoreError> {
+        if rows.is_empty() {
+            return Ok(Then::GoOn);
+        }
+        match self.put(table, how, &rows).await {
+            Ok(records) => {
+                self.told(table, &rows, records).await?;
+                Ok(Then::GoOn)
+            }
+            Err(error) if rows.len() > 1 && may_be_one_row(&error) => {
+                warn!(table = table.as_str(), rows = rows.len(), error = %error, "rows are refused together: one by one");
+                for row in &rows {
+                    match self.put(table, how, std::slice::from_ref(row)).await {
+                        Ok(records) => self.told(table, std::slice::from_ref(row), records).await?,
+                        Err(error) => {
+                            if self.refused(table, row, &error).await? == Then::Stop {
+                                return Ok(Then::Stop);
+                            }
+                        }
+                    }
+                }
+                Ok(Then::GoOn)
+            }
+            Err(error) if rows.len() == 1 && may_be_one_row(&error) => match rows.first() {
+                Some(row) => self.refused(table, row, &error).await,
+                None => Ok(Then::GoOn),
+            },
+            Err(error) => self.failed(table, &rows, &error).await,
+        }
+    }
+
+    async fn put(&self, table: Table, how: How, rows: &[Ready]) -> Result<Vec<RecordId>, MirrorError> {
+        let name = self.table_name(table);
+        let typecast = self.state().of(table).typecast;
+        let fields = || rows.iter().map(|r| r.fields.clone()).collect::<Vec<_>>();
+        let records = match how {
+            How::Upsert => {
+                let key = self.settings.events.event_id.as_str();
+                self.gateway.upsert(name, &[key], &fields(), typecast).await?.records
+            }
+            How::Create => self.gateway.create(name, &fields(), typecast).await?,
+            How::Change => {
+                let changes: Vec<RecordChange> = rows
+                    .iter()
+                    .filter_map(|r| Some(RecordChange { id: record(&r.task)?, fields: r.fields.clone() }))
+                    .collect();
+                self.gateway.update(name, &changes, typecast).await?
+            }
+        };
+        Ok(records.into_iter().map(|r| r.id).collect())
+    }
+
+    /// The base took these.
+    async fn told(&self, table: Table, rows: &[Ready], records: Vec<RecordId>) -> Result<(), StoreError> {
+        killpoint::hit("mirror.written");
+        self.note_told(rows, &records).await?;
+        self.went_well(table).await
+    }
+
+    /// These are in the base as they should be, as far as its answer says.
+    pub(super) async fn note_told(&self, rows: &[Ready], records: &[RecordId]) -> Result<(), StoreError> {
+        let now = self.now();
+        // An answer of another length names nobody's record for sure.
+        let ids: Vec<Option<String>> = if records.len() == rows.len() {
+            records.iter().map(|id| Some(id.to_string())).collect()
+        } else {
+            vec![None; rows.len()]
+        };
+        let told = rows.iter().zip(ids).map(|(row, record)| MirrorTold {
+            key: row.task.key.clone(),
+            version: row.task.version,
+            since: row.task.since,
+            record,
+            verify_at: row.read_back.then_some(now),
+        });
+        self.core.store.mirror_told(told.collect(), now).await?;
+        self.trust(rows.iter().map(|r| &r.task.key));
+        Ok(())
+    }
+
+    /// One row alone was refused.
+    async fn refused(&self, table: Table, row: &Ready, error: &MirrorError) -> Result<Then, StoreError> {
+        let now = self.now();
+        let key = &row.task.key;
+        match error {
+            MirrorError::NotFound { .. } => {
+                // By its key it is found, or made; a base that contradicts itself is asked ever more rarely.
+                let pause = FIND_AGAIN.saturating_mul(1 << row.task.tries.min(8));
+                self.core.store.mirror_forget_record(key).await?;
+                self.core.store.mirror_not_told(vec![key.clone()], now.plus(pause)).await?;
+                Ok(Then::GoOn)
+            }
+            MirrorError::Refused(Refusal { kind: Some(kind), .. })
+                if kind == NO_SUCH_OPTION && self.typecast_from_now(table) =>
+            {
+                warn!(table = table.as_str(), "a select lacks an option: the base is asked to add what it lacks");
+                Ok(Then::Stop)
+            }
+            MirrorError::Refused(Refusal { scope: Scope::Row | Scope::Request | Scope::AlreadyThere, .. })
+            | MirrorError::TooBig => {
+                let twins = self.twins(table, key).await;
+                let why = match twins {
+                    Some(n) if n > 1 => {
+                        format!("{n} records have its key; `dispatchctl verify-events --repair` mends it")
+                    }
+                    _ => error.to_string(),
+                };
+                warn!(key = %key, why, "a row is refused for what it holds: parked");
+                self.core.store.mirror_park(key, Some(row.task.version), &why, now).await?;
+                self.state().looked_at = None;
+                Ok(Then::GoOn)
+            }
+            other => self.failed(table, std::slice::from_ref(row), other).await,
+        }
+    }
+
+    /// True where that is news.
+    fn typecast_from_now(&self, table: Table) -> bool {
+        let mut state = self.state();
+        let typecast = &mut state.of(table).typecast;
+        std::mem::replace(typecast, Typecast::On) == Typecast::Off
+    }
+
+    /// How many records of the base have the key of an event; `None` where that is not known.
+    async fn twins(&self, table: Table, key: &MirrorKey) -> Option<usize> {
+        let MirrorKey::Attempt(id) = key else { return None };
+        let (field, id) = (self.settings.events.event_id.as_str(), id.to_string());
+        let found = self.gateway.by_key(self.table_name(table), field, std::slice::from_ref(&id), &[field]).await;
+        found.ok().map(|found| found.get(&id).map_or(0, Vec::len))
+    }
+
+    /// Not for any row's content: all of them wait.
+    pub(super) async fn failed(&self, table: Table, rows: &[Ready], error: &MirrorError) -> Result<Then, StoreError> {
+        let until = self.went_wrong(table, error).await?;
+        if let MirrorError::Unknown { .. } = error {
+            self.doubt(rows.iter().map(|r| &r.task.key));
+        }
+        // These go behind the others, lest what the base chokes on stands in front for ever.
+        let moves = matches!(
+            error,
+            MirrorError::Unknown { .. }
+                | MirrorError::Retryable { .. }
+                | MirrorError::TooBig
+                | MirrorError::IteratorGone
+        );
+        if moves {
+            let keys = rows.iter().map(|r| r.task.key.clone()).collect();
+            self.core.store.mirror_not_told(keys, until).await?;
+        }
+        Ok(Then::Stop)
+    }
+
+    fn doubt<'a>(&self, keys: impl Iterator<Item = &'a MirrorKey>) {
+        let mut state = self.state();
+        state.doubted.get_or_insert_default().extend(keys.map(ToString::to_string));
+    }
+
+    fn trust<'a>(&self, keys: impl Iterator<Item = &'a MirrorKey>) {
+        let mut state = self.state();
+        let doubted = state.doubted.get_or_insert_default();
+        for key in keys {
+            doubted.remove(&key.to_string());
+        }
+    }
+
+    /// Whether one of these may have been written by a request that nobody saw the end of. The first rows after a start may:
+    /// the engine before may have died over them.
+    pub(super) fn is_doubted<'a>(&self, mut keys: impl Iterator<Item = &'a MirrorKey>) -> bool {
+        match &self.state().doubted {
+            None => true,
+            Some(doubted) => !doubted.is_empty() && keys.any(|k| doubted.contains(&k.to_string())),
+        }
+    }
+}
+
+/// The record that a task names.
+pub(super) fn record(task: &MirrorTask) -> Option<RecordId> {
+    task.record.as_deref()?.parse().ok()
+}
+
+/// A refusal that may be the fault of one row alone.
+fn may_be_one_row(error: &MirrorError) -> bool {
+    match error {
+        MirrorError::Refused(r) => matches!(r.scope, Scope::Row | Scope::Request | Scope::AlreadyThere),
+        MirrorError::TooBig | MirrorError::NotFound { .. } => true,
+        _ => false,
+    }
+}
+
+/// When a look in vain is repeated; `None`: it was one too many.
+pub(super) fn look_again(now: Timestamp, tries: u32, most: u32) -> Option<Timestamp> {
+    (tries < most).then(|| now.plus(std::time::Duration::from_millis(500) * (tries + 1)))
+}

@@ -1,0 +1,285 @@
+//! What stands in the mirror's way, in memory: pauses, fields that are missing, doubts, alerts that are raised. A restart
+//! forgets it all but the alerts, and learns it again from the base's first answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tracing::warn;
+
+use super::Mirror;
+use super::rows::{Missing, ours};
+use crate::domain::Timestamp;
+use crate::domain::event::{AlertChange, Event};
+use crate::domain::types::Actor;
+use crate::gateways::MirrorError;
+use crate::gateways::airtable::TableSchema;
+use crate::gateways::mirror::{Refusal, Scope, Typecast};
+use crate::store::StoreError;
+
+const PAUSE_FIRST: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(300);
+/// After a write of which nobody knows whether it was done, one that is still under way is given this long.
+const PAUSE_UNKNOWN: Duration = Duration::from_secs(3);
+/// The month's requests are used up: how often that is asked.
+const BILLING_PAUSE: Duration = Duration::from_secs(3600);
+/// The longest that a base may ask a table's rows to wait.
+const HELD_MAX: Duration = Duration::from_secs(3600);
+/// What a base was without is looked for again after this.
+const MISSING_FOR: Duration = Duration::from_secs(3600);
+/// Failures in a row after which whatever waits is hurried once the base is back.
+const OUTAGE: u32 = 3;
+
+/// Which of the mirror's tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Table {
+    Events,
+    Calls,
+}
+
+impl Table {
+    pub(super) const ALL: [Self; 2] = [Self::Events, Self::Calls];
+
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Calls => "calls",
+        }
+    }
+}
+
+/// How one table is doing.
+#[derive(Debug, Default)]
+pub(super) struct Standing {
+    failures: u32,
+    not_before: Option<Timestamp>,
+    pub(super) missing: Missing,
+    missing_since: Option<Timestamp>,
+    pub(super) typecast: Typecast,
+    /// In words, while it is.
+    pub(super) trouble: Option<String>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    events: Standing,
+    calls: Standing,
+    pub(super) billing_until: Option<Timestamp>,
+    /// Keys of which an earlier write may have been done; `None`: that of a dead engine may.
+    pub(super) doubted: Option<BTreeSet<String>>,
+    /// Open alerts of ours, by key; `None`: not read yet.
+    pub(super) raised: Option<BTreeMap<String, String>>,
+    pub(super) batch_is_open: bool,
+    pub(super) looked_at: Option<Timestamp>,
+    pub(super) seen: super::health::Vitals,
+}
+
+impl State {
+    pub(super) const fn of(&mut self, table: Table) -> &mut Standing {
+        match table {
+            Table::Events => &mut self.events,
+            Table::Calls => &mut self.calls,
+        }
+    }
+
+    /// The base as a whole is left alone until then.
+    pub(super) fn rests_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.billing_until.filter(|until| is_ahead(*until, now, BILLING_PAUSE))
+    }
+
+    /// When a table that is left alone is tried again.
+    pub(super) fn next_try(&self, now: Timestamp) -> Option<Timestamp> {
+        [&self.events, &self.calls]
+            .into_iter()
+            .filter_map(|s| s.not_before)
+            .filter(|at| is_ahead(*at, now, HELD_MAX))
+            .min()
+    }
+
+    pub(super) fn is_held(&mut self, table: Table, now: Timestamp) -> bool {
+        self.of(table).not_before.is_some_and(|at| is_ahead(at, now, HELD_MAX))
+    }
+}
+
+/// A moment to come, and none that only a clock set back has put so far ahead.
+fn is_ahead(at: Timestamp, now: Timestamp, most: Duration) -> bool {
+    at > now && at <= now.plus(most)
+}
+
+impl Mirror {
+    /// Fields that the base is known to be without; forgotten after a while, as somebody may have added them.
+    pub(super) fn missing(&self, table: Table) -> Missing {
+        let now = self.now();
+        let mut state = self.state();
+        let standing = state.of(table);
+        if standing.missing_since.is_some_and(|since| now.since(since) > MISSING_FOR) {
+            (standing.missing, standing.missing_since) = (Missing::new(), None);
+        }
+        standing.missing.clone()
+    }
+
+    /// The base answered as it should.
+    pub(super) async fn went_well(&self, table: Table) -> Result<(), StoreError> {
+        let was_out = {
+            let mut state = self.state();
+            state.billing_until = None;
+            let standing = state.of(table);
+            let was_out = standing.failures >= OUTAGE;
+            (standing.failures, standing.not_before, standing.trouble) = (0, None, None);
+            was_out
+        };
+        if was_out {
+            self.core.store.mirror_hurry(self.now()).await?;
+        }
+        self.over("mirror:billing").await?;
+        for what in ["access", "field"] {
+            self.over(&format!("mirror:{what}:{}", table.as_str())).await?;
+        }
+        Ok(())
+    }
+
+    /// A request about a table failed, and not for one row's content: notes it, and until when its rows wait.
+    pub(super) async fn went_wrong(&self, table: Table, error: &MirrorError) -> Result<Timestamp, StoreError> {
+        let now = self.now();
+        let until = match error {
+            MirrorError::RateLimited { until } => *until,
+            MirrorError::Billing { .. } => {
+                let until = now.plus(BILLING_PAUSE);
+                self.state().billing_until = Some(until);
+                let what = "Airtable's requests of this month are used up: rows wait, it is tried once an hour";
+                self.alarm("mirror:billing", what).await?;
+                until
+            }
+            MirrorError::Refused(refusal) => match &refusal.scope {
+                Scope::Field(name) => return self.field_missing(table, name.clone(), refusal).await,
+                Scope::Access | Scope::Auth => {
+                    let what = format!(
+                        "Airtable does not let us into the table `{}` ({refusal}): rows wait; see `dispatchctl doctor`",
+                        self.table_name(table)
+                    );
+                    self.alarm(&format!("mirror:access:{}", table.as_str()), &what).await?;
+                    self.pause(table, None, Duration::ZERO)
+                }
+                _ => self.pause(table, None, Duration::ZERO),
+            },
+            MirrorError::Unknown { retry_after, .. } => self.pause(table, *retry_after, PAUSE_UNKNOWN),
+            MirrorError::Retryable { retry_after, .. } => self.pause(table, *retry_after, Duration::ZERO),
+            MirrorError::TooBig | MirrorError::IteratorGone | MirrorError::NotFound { .. } => {
+                self.pause(table, None, Duration::ZERO)
+            }
+        };
+        self.state().of(table).trouble = Some(error.to_string());
+        warn!(table = table.as_str(), error = %error, until = %until, "the mirror waits");
+        Ok(until)
+    }
+
+    /// Grows with each failure in a row.
+    fn pause(&self, table: Table, asked: Option<Duration>, least: Duration) -> Timestamp {
+        let now = self.now();
+        let mut state = self.state();
+        let standing = state.of(table);
+        let pause = PAUSE_FIRST.saturating_mul(1 << standing.failures.min(9)).min(PAUSE_MAX);
+        standing.failures = standing.failures.saturating_add(1);
+        let asked = asked.unwrap_or_default().min(HELD_MAX);
+        let until = now.plus(self.core.ids.jittered(pause).max(asked).max(least));
+        standing.not_before = Some(until);
+        until
+    }
+
+    /// A field is not there: left out where the base may be without it; else its table waits.
+    async fn field_missing(
+        &self,
+        table: Table,
+        name: Option<String>,
+        refusal: &Refusal,
+    ) -> Result<Timestamp, StoreError> {
+        let pairs = self.pairs(table);
+        let names: Vec<String> = match name {
+            Some(name) => vec![name],
+            None => self.absent_by_schema(table).await,
+        };
+        let known = self.missing(table);
+        let (can_miss, needed): (Vec<&String>, Vec<&String>) = names
+            .iter()
+            .partition(|n| ours(&pairs, n).is_some_and(|(_, optional)| optional) && !known.contains(n.as_str()));
+        if needed.is_empty() && !can_miss.is_empty() {
+            let now = self.now();
+            let mut state = self.state();
+            let standing = state.of(table);
+            standing.missing_since = Some(now);
+            for name in can_miss {
+                warn!(table = table.as_str(), field = name, "the base has no such field: rows are written without it");
+                standing.missing.insert(name.clone());
+            }
+            return Ok(now);
+        }
+        let which = match needed.as_slice() {
+            [] => format!("a field, and does not say which ({refusal})"),
+            some => some.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", "),
+        };
+        let what = format!(
+            "Airtable's table `{}` does not have {which}: its rows wait; see `dispatchctl doctor`",
+            self.table_name(table)
+        );
+        self.alarm(&format!("mirror:field:{}", table.as_str()), &what).await?;
+        self.state().of(table).trouble = Some(what);
+        Ok(self.pause(table, None, Duration::ZERO))
+    }
+
+    /// Our fields that the table does not have, as the base's schema says; none where that cannot be read.
+    async fn absent_by_schema(&self, table: Table) -> Vec<String> {
+        let schema = match self.gateway.tables().await {
+            Ok(tables) => TableSchema::find(&tables, self.table_name(table)).cloned(),
+            Err(error) => {
+                warn!(error = %error, "the base's schema cannot be read");
+                None
+            }
+        };
+        let Some(schema) = schema else { return Vec::new() };
+        let absent = self.pairs(table).into_iter().filter(|(_, name)| schema.field(name).is_none());
+        absent.map(|(_, name)| name.to_owned()).collect()
+    }
+
+    /// Raises an alert, or tells it in new words.
+    pub(super) async fn alarm(&self, key: &str, message: &str) -> Result<(), StoreError> {
+        let before = {
+            let mut state = self.state();
+            let raised = state.raised.get_or_insert_default();
+            raised.insert(key.to_owned(), message.to_owned())
+        };
+        let (key, message) = (key.to_owned(), message.to_owned());
+        let change = match before {
+            Some(same) if same == message => return Ok(()),
+            Some(_) => AlertChange::Again { key, message },
+            None => AlertChange::Raise { key, call: None, message },
+        };
+        self.core.apply(Event::Alert(change), Actor::engine()).await.map(drop)
+    }
+
+    /// Raises an alert; one that is raised keeps its words.
+    pub(super) async fn alarm_once(&self, key: &str, message: &str) -> Result<(), StoreError> {
+        let is_raised = self.state().raised.as_ref().is_some_and(|raised| raised.contains_key(key));
+        if is_raised { Ok(()) } else { self.alarm(key, message).await }
+    }
+
+    /// What an alert told of is over.
+    pub(super) async fn over(&self, key: &str) -> Result<(), StoreError> {
+        let was = self.state().raised.get_or_insert_default().remove(key);
+        if was.is_none() {
+            return Ok(());
+        }
+        let change = AlertChange::Resolve { key: key.to_owned() };
+        self.core.apply(Event::Alert(change), Actor::engine()).await.map(drop)
+    }
+
+    /// Alerts that an earlier engine raised are known before any is raised or resolved.
+    pub(super) async fn recall(&self) -> Result<(), StoreError> {
+        if self.state().raised.is_some() {
+            return Ok(());
+        }
+        let open = self.core.store.alerts().await?;
+        let ours = open.into_iter().filter(|a| a.key.starts_with("mirror:")).map(|a| (a.key, a.message));
+        self.state().raised = Some(ours.collect());
+        Ok(())
+    }
+}

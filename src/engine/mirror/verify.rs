@@ -1,0 +1,393 @@
+//! Every dispatch event against the mirror, field by field, by reading back: for people.
+//!
+//! What is compared is found by key, so that no page that shifts makes a row seem missing; what seems wrong is looked at once
+//! more, with our own state as it is by then, before it is said. Rows of the base without an event's id are foreign: named,
+//! never a fault, never touched.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::rows::{self, Missing, event_id, ours};
+use super::{Mirror, Settings};
+use crate::clock::Clock;
+use crate::domain::Timestamp;
+use crate::domain::types::CallId;
+use crate::gateways::airtable::{FieldDifference, Formula, TableSchema, differences};
+use crate::gateways::mirror::{Query, ROWS_MAX, Record, RecordId, Scope};
+use crate::gateways::{MirrorError, MirrorGateway};
+use crate::store::{EventFilter, EventLine, MirrorKey, Store, StoreError};
+
+/// Events compared by one request.
+const PAGE: usize = 50;
+/// How often a request is repeated after the base has rested for too many of them.
+const RESTS_MAX: u32 = 5;
+/// Foreign rows that are named.
+const FOREIGN_MAX: usize = 1_000;
+/// Before what seems wrong is looked at again.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How often what an engine is about to write is looked at again.
+const LOOKS_MAX: usize = 5;
+
+/// What is wrong with a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// The base does not have it.
+    Missing,
+    /// The base has it otherwise.
+    Different,
+    /// The base has several of it.
+    Twin,
+    /// It was refused for its content, and is not in the base as it should be.
+    Parked,
+    /// Not ours: without an event's id. No fault.
+    Foreign,
+}
+
+impl Fault {
+    /// The word that is shown.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Different => "different",
+            Self::Twin => "twin",
+            Self::Parked => "parked",
+            Self::Foreign => "foreign",
+        }
+    }
+}
+
+/// A row that is not as it should be, or not ours.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// What is wrong.
+    pub fault: Fault,
+    /// The event's id; `None`: the row has none.
+    pub event: Option<String>,
+    /// Its call, as far as it is known.
+    pub call: Option<String>,
+    /// Its attempt's number.
+    pub number: Option<u32>,
+    /// Records of the base, the oldest first.
+    pub records: Vec<RecordId>,
+    /// What differs in the oldest of them.
+    pub fields: Vec<FieldDifference>,
+    /// Since when a change of it waits to be told.
+    pub waits_since: Option<Timestamp>,
+    /// Why it was given up.
+    pub parked: Option<String>,
+    /// Its place among ours.
+    place: i64,
+    key: Option<MirrorKey>,
+}
+
+impl Finding {
+    /// Whether it makes the answer "no".
+    pub fn is_fault(&self) -> bool {
+        self.fault != Fault::Foreign
+    }
+
+    /// For a person; phones masked.
+    pub fn said(&self) -> String {
+        let mut said: Vec<String> = match self.fault {
+            Fault::Missing => vec!["Airtable has no such row".into()],
+            Fault::Twin => {
+                vec![format!(
+                    "{} rows: {}",
+                    self.records.len(),
+                    self.records.iter().map(RecordId::as_str).collect::<Vec<_>>().join(", ")
+                )]
+            }
+            Fault::Foreign => vec!["a row without an Event ID: left alone".into()],
+            Fault::Different | Fault::Parked => Vec::new(),
+        };
+        said.extend(self.fields.iter().map(ToString::to_string));
+        said.extend(self.parked.iter().map(|why| format!("given up: {why}")));
+        said.extend(self.waits_since.map(|since| format!("waits to be told since {since}")));
+        said.join("; ")
+    }
+
+    /// As a document.
+    pub fn json(&self) -> Value {
+        let fields: Vec<Value> = self
+            .fields
+            .iter()
+            .map(|f| json!({ "field": f.field, "expected": f.expected.shown(), "actual": f.actual.shown() }))
+            .collect();
+        json!({
+            "kind": self.fault.as_str(),
+            "eventId": self.event,
+            "callId": self.call,
+            "attemptNumber": self.number,
+            "recordIds": self.records.iter().map(RecordId::as_str).collect::<Vec<_>>(),
+            "fields": fields,
+            "waitsSince": self.waits_since,
+            "parked": self.parked,
+        })
+    }
+}
+
+/// What a comparison found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Report {
+    /// How many events were compared.
+    pub compared: u64,
+    /// What is not as it should be, and what is not ours.
+    pub findings: Vec<Finding>,
+    /// Fields that the base does not have and may be without: not compared.
+    pub left_out: Vec<String>,
+}
+
+impl Report {
+    /// Rows that are not as they should be.
+    pub fn faults(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|f| f.is_fault())
+    }
+}
+
+/// Compares what we have with what the base has of it: pure.
+pub fn compare(
+    settings: &Settings,
+    lines: &[EventLine],
+    found: &BTreeMap<String, Vec<Record>>,
+    missing: &BTreeSet<String>,
+) -> Vec<Finding> {
+    let of = |line: &EventLine| {
+        let event = event_id(&line.attempt);
+        let records = found.get(&event).map(Vec::as_slice).unwrap_or_default();
+        let expected = rows::event(&settings.events, &line.attempt, &line.reference, missing);
+        let fields = records.first().map(|r| differences(&expected, &r.fields)).unwrap_or_default();
+        let fault = match (records, fields.is_empty(), &line.parked) {
+            ([_], true, _) => return None,
+            ([_, _, ..], _, _) => Fault::Twin,
+            (_, _, Some(_)) => Fault::Parked,
+            ([], _, None) => Fault::Missing,
+            ([_], false, None) => Fault::Different,
+        };
+        Some(Finding {
+            fault,
+            event: Some(event),
+            call: Some(line.attempt.call.to_string()),
+            number: Some(line.attempt.number),
+            records: records.iter().map(|r| r.id.clone()).collect(),
+            fields,
+            waits_since: line.waits_since,
+            parked: line.parked.clone(),
+            place: line.place,
+            key: Some(MirrorKey::Attempt(line.attempt.id)),
+        })
+    };
+    lines.iter().filter_map(of).collect()
+}
+
+/// Why a comparison did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// The store.
+    #[error("the store cannot be read")]
+    Store(#[from] StoreError),
+    /// The base.
+    #[error("Airtable cannot be read")]
+    Mirror(#[from] MirrorError),
+}
+
+/// Compares a store with its mirror, and deletes twins. Writes no row: those are told again by the engine.
+pub struct Checker {
+    store: Arc<dyn Store>,
+    gateway: Arc<dyn MirrorGateway>,
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+    missing: Missing,
+}
+
+impl Checker {
+    /// Asks nothing yet.
+    pub fn new(
+        store: Arc<dyn Store>,
+        gateway: Arc<dyn MirrorGateway>,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+    ) -> Self {
+        Self { store, gateway, clock, settings, missing: Missing::new() }
+    }
+
+    /// Compares all that the filter names; `seen` is told how many were compared so far.
+    ///
+    /// # Errors
+    /// [`CheckError`]: what was found until then is lost, nothing was changed.
+    pub async fn check(
+        &mut self,
+        filter: &EventFilter,
+        mut seen: impl FnMut(u64) + Send,
+    ) -> Result<Report, CheckError> {
+        let mut report = Report::default();
+        let mut filter = EventFilter { limit: PAGE, ..filter.clone() };
+        loop {
+            let lines = self.store.mirror_events(&filter).await?;
+            let Some(last) = lines.last() else { break };
+            filter.after = last.place;
+            report.compared += u64::try_from(lines.len()).unwrap_or(0);
+            report.findings.extend(self.compared(&lines).await?);
+            seen(report.compared);
+        }
+        report.findings.extend(self.foreign(filter.call.as_ref()).await?);
+        report.left_out = self.missing.iter().cloned().collect();
+        Ok(report)
+    }
+
+    /// Compares the events of these findings anew, as they are by now.
+    ///
+    /// # Errors
+    /// [`CheckError`].
+    pub async fn again(&mut self, findings: &[Finding]) -> Result<Vec<Finding>, CheckError> {
+        let mut lines = Vec::new();
+        for f in findings.iter().filter(|f| f.is_fault()) {
+            let one = EventFilter { after: f.place - 1, limit: 1, ..EventFilter::default() };
+            lines.extend(self.store.mirror_events(&one).await?);
+        }
+        let mut left = Vec::new();
+        for some in lines.chunks(PAGE) {
+            let found = self.by_key(some).await?;
+            left.extend(compare(&self.settings, some, &found, &self.missing));
+        }
+        Ok(left)
+    }
+
+    /// What is wrong with these, each looked at twice.
+    async fn compared(&mut self, lines: &[EventLine]) -> Result<Vec<Finding>, CheckError> {
+        let found = self.by_key(lines).await?;
+        let mut wrong = compare(&self.settings, lines, &found, &self.missing);
+        for _ in 0..LOOKS_MAX {
+            if wrong.is_empty() {
+                break;
+            }
+            self.clock.sleep_until(self.clock.now().plus(PAUSE)).await;
+            wrong = self.again(&wrong).await?;
+            if wrong.iter().all(|f| f.waits_since.is_none()) {
+                break;
+            }
+        }
+        Ok(wrong)
+    }
+
+    /// The base's records of these events; a field that it may be without is left out from then on.
+    async fn by_key(&mut self, lines: &[EventLine]) -> Result<BTreeMap<String, Vec<Record>>, MirrorError> {
+        let ids: Vec<String> = lines.iter().map(|l| event_id(&l.attempt)).collect();
+        let names = self.settings.events.clone();
+        let mut rests = 0;
+        loop {
+            let fields: Vec<&str> =
+                names.pairs().into_iter().map(|(_, n)| n).filter(|n| !self.missing.contains(*n)).collect();
+            match self.gateway.by_key(&self.settings.tables.events, &names.event_id, &ids, &fields).await {
+                // The next request waits for the end of the rest by itself.
+                Err(MirrorError::RateLimited { .. }) if rests < RESTS_MAX => rests += 1,
+                Err(error) => self.learn(error).await?,
+                found => return found,
+            }
+        }
+    }
+
+    /// Whether the failure is a field that the base may be without, which is news; else it is given back.
+    async fn learn(&mut self, error: MirrorError) -> Result<(), MirrorError> {
+        let MirrorError::Refused(refusal) = &error else { return Err(error) };
+        let Scope::Field(name) = &refusal.scope else { return Err(error) };
+        let names = match name {
+            Some(name) => vec![name.clone()],
+            None => self.absent().await?,
+        };
+        let pairs = self.settings.events.pairs();
+        let can_miss = |n: &String| ours(&pairs, n).is_some_and(|(_, optional)| optional) && !self.missing.contains(n);
+        if names.is_empty() || !names.iter().all(can_miss) {
+            return Err(error);
+        }
+        self.missing.extend(names);
+        Ok(())
+    }
+
+    async fn absent(&self) -> Result<Vec<String>, MirrorError> {
+        let tables = self.gateway.tables().await?;
+        let Some(schema) = TableSchema::find(&tables, &self.settings.tables.events) else { return Ok(Vec::new()) };
+        let names = self.settings.events.pairs().into_iter().map(|(_, n)| n);
+        Ok(names.filter(|n| schema.field(n).is_none() && !self.missing.contains(*n)).map(str::to_owned).collect())
+    }
+
+    /// Rows without an event's id.
+    async fn foreign(&self, call: Option<&CallId>) -> Result<Vec<Finding>, MirrorError> {
+        let names = &self.settings.events;
+        let mut filter = vec![Formula::is_blank(&names.event_id)];
+        filter.extend(call.map(|c| Formula::equals(&names.call_id, c.as_str())));
+        let query = Query::of(&self.settings.tables.events)
+            .filter(Formula::all(filter))
+            .fields([names.event_id.as_str(), names.call_id.as_str()])
+            .at_most(FOREIGN_MAX);
+        let mut listed = self.gateway.list(&query).await;
+        for _ in 0..RESTS_MAX {
+            if !matches!(listed, Err(MirrorError::RateLimited { .. })) {
+                break;
+            }
+            listed = self.gateway.list(&query).await;
+        }
+        let records = listed?.records;
+        let without_id = records.into_iter().filter(|r| r.fields.get(&names.event_id).is_empty());
+        Ok(without_id
+            .map(|r| Finding {
+                fault: Fault::Foreign,
+                event: None,
+                call: r.fields.get(&names.call_id).as_text().map(str::to_owned),
+                number: None,
+                records: vec![r.id],
+                fields: Vec::new(),
+                waits_since: None,
+                parked: None,
+                place: 0,
+                key: None,
+            })
+            .collect())
+    }
+
+    /// Deletes all but the oldest of each twin, and has every faulty row told again by whoever is the engine; their keys.
+    ///
+    /// # Errors
+    /// [`CheckError`]: what was deleted stays so, and a repair may be run again.
+    pub async fn mend(&self, findings: &[Finding]) -> Result<Vec<MirrorKey>, CheckError> {
+        for twins in findings.iter().filter(|f| f.fault == Fault::Twin) {
+            let others: Vec<RecordId> = twins.records.iter().skip(1).cloned().collect();
+            for some in others.chunks(ROWS_MAX) {
+                let mut deleted = self.gateway.delete(&self.settings.tables.events, some).await;
+                for _ in 0..RESTS_MAX {
+                    if !matches!(deleted, Err(MirrorError::RateLimited { .. })) {
+                        break;
+                    }
+                    deleted = self.gateway.delete(&self.settings.tables.events, some).await;
+                }
+                deleted?;
+            }
+        }
+        let keys: Vec<MirrorKey> = findings.iter().filter_map(|f| f.key.clone()).collect();
+        for some in keys.chunks(1_000) {
+            self.store.mirror_again(some.to_vec(), self.clock.now()).await?;
+        }
+        Ok(keys)
+    }
+}
+
+impl Mirror {
+    /// Whether anything is still to be told or proven of these.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn is_busy_with(store: &dyn Store, keys: &[MirrorKey]) -> Result<bool, StoreError> {
+        for some in keys.chunks(1_000) {
+            if store.mirror_is_busy_with(some.to_vec()).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+#[cfg(test)]
+#[path = "verify_tests.rs"]
+mod tests;

@@ -7,6 +7,7 @@
 //!
 //! Whatever ends a drill (its end, an error, a panic, Ctrl-C), children, ports and directories end with it.
 
+mod await_state;
 mod builtin;
 pub mod check;
 mod expect;
@@ -33,7 +34,7 @@ pub use place::Place;
 pub use reader::ScenarioErrors;
 pub use runner::play;
 pub use scenario::Scenario;
-pub use storm::{Storm, storm};
+pub use storm::{CALLS_A_KILL, Storm, storm};
 pub use world::Ground;
 
 use futures_util::StreamExt as _;

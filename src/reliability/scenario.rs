@@ -46,6 +46,17 @@ impl std::fmt::Debug for Scenario {
     }
 }
 
+impl Scenario {
+    /// Whether bytes are spoiled on their way: then a peer stands before the sandbox.
+    pub(super) fn spoils_the_wire(&self) -> bool {
+        let later = self.when.iter().filter_map(|s| match &s.action {
+            Action::Faults(faults) => Some(faults),
+            _ => None,
+        });
+        later.chain([&self.given.faults]).flatten().any(|f| f.kind.is_wire())
+    }
+}
+
 /// Before anything happens.
 #[derive(Clone, Default)]
 pub(super) struct Given {
@@ -105,8 +116,14 @@ pub(super) enum Action {
     Request { method: String, path: String, body: Option<String>, kind: String, answers: Vec<i64> },
     /// The engine's clocks are set apart from the machine's by so much, in milliseconds.
     Clock(i64),
-    /// The next engine dies at this point (`name` or `name:nth`).
-    KillAt(String),
+    /// The engine dies at this point (`name` or `name:nth`): the one that runs, else the next.
+    Arm(String),
+    /// The engine is killed at this point, or where it is when it has not come to it in time.
+    KillAt(String, Duration),
+    /// The engine is started and dies at this point of its start; `sure`: else it may not come to it, and is killed.
+    StartDying { point: String, sure: bool },
+    /// These guards are taken away and the others put back, in the running engine and in all that follow.
+    GuardsOff(Vec<String>),
     /// Something happens to the store's file while no engine runs.
     Store(StoreTrouble),
 }
@@ -151,6 +168,8 @@ pub(super) struct Dispatch {
     pub(super) times: usize,
     /// At once by so many clients.
     pub(super) clients: usize,
+    /// What goes wrong around them, where a file says it call by call: their row in the report.
+    pub(super) under: Option<String>,
 }
 
 /// What is waited for.
@@ -178,6 +197,8 @@ pub(super) enum Condition {
     Callback { status: String, times: usize },
     /// The engine has ended.
     Ended,
+    /// The engine has died at this kill point.
+    DiedAt(String),
     /// Nothing is under way, and what is unknown is not with the provider either.
     Rest,
 }

@@ -203,11 +203,8 @@ fn seconds(ms: i64) -> f64 {
 fn repeat_command(args: &Args, seed: u64) -> String {
     let chosen: Vec<String> = args.scenario.iter().map(|s| format!(" --scenario {s}")).collect();
     let storm = args.storm.map(|n| format!(" --storm {n} --dispatches {}", calls_of(args, n))).unwrap_or_default();
-    let off = if args.guards_off.is_empty() {
-        String::new()
-    } else {
-        format!(" --guards-off {}", args.guards_off.join(","))
-    };
+    let off =
+        if args.guards_off.is_empty() { String::new() } else { format!(" --guards-off {}", args.guards_off.join(",")) };
     format!("dispatchctl test-reliability{storm} --seed {seed}{}{off}", chosen.concat())
 }
 

@@ -143,6 +143,7 @@ fn call(id: &str, expected: &CallThen, story: &Value, checks: &mut Vec<Check>) {
     let of = |key: &str| attempts.iter().map(|a| text(a, key)).collect::<Vec<_>>().join(", ");
     let joined = |list: &Option<Vec<String>>| list.as_ref().map(|l| l.join(", "));
     same("attempts went to", joined(&expected.contacts), of("contact"));
+    same("messages are", joined(&expected.statuses), of("status"));
     same("attempts are of kind", joined(&expected.kinds), of("kind"));
     let code = |a: &Value| a.get("error").and_then(|e| e.get("code")).and_then(Value::as_i64).unwrap_or(0);
     let codes = attempts.iter().map(|a| code(a).to_string()).collect::<Vec<_>>().join(", ");

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::domain::Timestamp;
 
-use super::check::{judge, list, text, texts};
 use super::await_state::{condition_name, wait};
+use super::check::{judge, list, text, texts};
 use super::expect::{self, Seen};
 use super::outcome::{Check, Measures, Outcome, by_fault, time};
 use super::scenario::{Action, Dispatch, Scenario, StoreTrouble};
@@ -297,7 +297,8 @@ async fn forge(action: &Action, world: &mut World) -> Result<(), String> {
     same("its answer", answer.as_ref(), &said.get("httpStatus").and_then(Value::as_i64).unwrap_or(0))
 }
 
-/// Puts an attempt's id, SID or reference into a text: `{attempt c1 1}`, `{sid c1 1}`, `{reference c1 1}`.
+/// Puts an attempt's id, SID or reference into a text: `{attempt c1 1}`, `{sid c1 1}`, `{reference c1 1}`; or the SID of the
+/// n-th text that the provider has: `{made 1}`.
 async fn filled(text_in: &str, world: &mut World) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = text_in;
@@ -305,6 +306,11 @@ async fn filled(text_in: &str, world: &mut World) -> Result<String, String> {
         let Some((name, tail)) = after.split_once('}') else { break };
         out.push_str(before);
         let words: Vec<&str> = name.split(' ').collect();
+        if let ["made", number] = words.as_slice() {
+            out.push_str(&made(number, world).await?);
+            rest = tail;
+            continue;
+        }
         let [what, call, number] = words.as_slice() else {
             // The sandbox fills in its own.
             out.push_str(&format!("{{{name}}}"));
@@ -325,6 +331,14 @@ async fn filled(text_in: &str, world: &mut World) -> Result<String, String> {
     }
     out.push_str(rest);
     Ok(out)
+}
+
+/// The SID of the n-th text that the provider has, whether anybody here knows of it or not.
+async fn made(number: &str, world: &World) -> Result<String, String> {
+    let ledger = world.ledger().await?;
+    let index = number.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+    let found = index.and_then(|i| texts(&ledger).nth(i)).map(|m| text(m, "sid").to_owned());
+    found.ok_or_else(|| format!("the provider has no text {number}"))
 }
 
 fn store(trouble: StoreTrouble, world: &mut World, backup: &mut Option<Vec<u8>>) -> Result<(), String> {

@@ -2,7 +2,8 @@
 //!
 //! A file has one `title`, the `fault` that it plays (its row in the report), and three parts. `[given]`: `config` (as in
 //! `dispatchctl.toml`, laid over the drill's own settings), `people` who reply by themselves, `faults` that are armed from
-//! the start. `[[when]]`: one action after the other. `[then]`: what is expected. Besides, every scenario ends in the judge
+//! the start. `[[when]]`: one action after the other; among them `kill_at` (arms a kill point, in the engine that runs or else in
+//! the next), `kill` with `at`, `start` with `dies_at`, `guards_off` and `clock`. `[then]`: what is expected. Besides, every scenario ends in the judge
 //! ([`super::check`]): nothing lost, nothing doubled, nothing unexpected.
 
 use std::collections::BTreeMap;
@@ -249,6 +250,8 @@ pub(super) struct CallThen {
     pub(super) kinds: Option<Vec<String>>,
     /// Error codes, 0 for none.
     pub(super) codes: Option<Vec<i64>>,
+    /// The provider's word for each attempt's message; empty where it has none.
+    pub(super) statuses: Option<Vec<String>>,
     /// Entries of the log by kind.
     pub(super) log: Vec<(String, u64)>,
     /// The reason it ended, or any other words in its log.

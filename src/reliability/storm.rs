@@ -86,7 +86,7 @@ pub fn storm(kills: usize, calls: usize, seed: u64) -> Storm {
          fault = \"storm of {kills}, seed {seed}\"\n\
          slow = true\n\
          timeout = \"{timeout}s\"\n\n\
-         [given.config.twilio]\nrequest_timeout = \"2s\"\n\
+         [given.config.twilio]\nconnect_timeout = \"2s\"\nrequest_timeout = \"2s\"\n\
          [given.config.delivery]\nresend_pause = \"500ms\"\npoll_after = \"1s\"\n\
          [given.config.policies.storm]\n\
          steps = [ {{ wait = \"0s\", notify = [\"primary\"] }}, {{ wait = \"2s\", notify = [\"primary\"] }}, {{ wait = \"2s\", notify = [\"backup\"] }} ]\n\
@@ -179,7 +179,9 @@ fn fault(kind: &str, round: usize, ids: &Ids, text: &mut String) {
             let by = i64::try_from(ids.below(60)).unwrap_or(0) - 30;
             one(format!("kind = \"wrong_length\", by = {by}, {WIRE}, times = {times}"))
         }
-        "trickle" => one(format!("kind = \"trickle\", at = {}, delayMs = 5, {WIRE}, times = {times}", 10 + ids.below(90))),
+        "trickle" => {
+            one(format!("kind = \"trickle\", at = {}, delayMs = 5, {WIRE}, times = {times}", 10 + ids.below(90)))
+        }
         "half open" => one(format!("kind = \"half_open\", {WIRE}, times = {times}")),
         "dropped after accepting" => one(format!("kind = \"drop_after_accept\", times = {times}")),
         "dropped before accepting" => one(format!("kind = \"drop_before_accept\", times = {times}")),
@@ -187,9 +189,7 @@ fn fault(kind: &str, round: usize, ids: &Ids, text: &mut String) {
         "throttled" => one(format!("kind = \"refuse\", status = 429, code = 20429, retryAfter = 1, times = {times}")),
         "delay" => one(format!("kind = \"delay\", delayMs = {}, times = {times}", 50 + ids.below(900))),
         "provider away" => one(format!("kind = \"away\", delayMs = {}", 100 + ids.below(900))),
-        "list lags" => {
-            one(format!("kind = \"list_lag\", delayMs = {}, times = {}", 500 + ids.below(4_000), times * 5))
-        }
+        "list lags" => one(format!("kind = \"list_lag\", delayMs = {}, times = {}", 500 + ids.below(4_000), times * 5)),
         "undelivered" => {
             one(format!("kind = \"outcome\", outcome = \"undelivered\", errorCode = 30003, times = {times}"))
         }
@@ -226,7 +226,8 @@ mod tests {
         let mut drawn = BTreeSet::new();
         for seed in 0..20 {
             let made = storm(40, 400, seed);
-            crate::reliability::parse::scenario("storm.toml", &made.text).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+            crate::reliability::parse::scenario("storm.toml", &made.text)
+                .unwrap_or_else(|e| panic!("seed {seed}: {e}"));
             drawn.extend(made.kinds.into_iter().map(|(k, _)| k));
         }
         assert_eq!(drawn.len(), FAULTS.len(), "{drawn:?}");

@@ -1322,7 +1322,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__test__subcmd__reliability)
-            opts="-o -q -v -h -V --list --scenario --storm --save --seed --jobs --junit --html --baseline --keep --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-o -q -v -h -V --list --scenario --storm --dispatches --save --seed --jobs --junit --html --baseline --guards-off --keep --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1333,6 +1333,10 @@ _dispatchctl() {
                     return 0
                     ;;
                 --storm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dispatches)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1357,6 +1361,10 @@ _dispatchctl() {
                     return 0
                     ;;
                 --baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --guards-off)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

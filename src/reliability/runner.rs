@@ -16,7 +16,7 @@ use super::scenario::{Action, Dispatch, Scenario, StoreTrouble};
 use super::world::{Ground, LOOK_EVERY, World};
 
 /// The longest that attempts may take to come to rest after the last action.
-const REST_MAX: Duration = Duration::from_secs(15);
+const REST_MAX: Duration = Duration::from_secs(30);
 /// The byte of a SQLite file at which its `user_version` begins.
 const VERSION_AT: usize = 60;
 
@@ -108,7 +108,10 @@ async fn look(scenario: &Scenario, world: &mut World) -> Result<Seen, String> {
             }
         }
         if world.now() > deadline {
-            return Err(format!("{under_way} attempts are still under way after {} s", REST_MAX.as_secs()));
+            return Err(format!(
+                "{under_way} attempts are still under way, or texts still leave, after {} s",
+                REST_MAX.as_secs()
+            ));
         }
         world.pause(LOOK_EVERY).await;
     }

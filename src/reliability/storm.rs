@@ -87,7 +87,7 @@ pub fn storm(kills: usize, calls: usize, seed: u64) -> Storm {
          slow = true\n\
          timeout = \"{timeout}s\"\n\n\
          [given.config.twilio]\nconnect_timeout = \"2s\"\nrequest_timeout = \"2s\"\n\
-         [given.config.delivery]\nresend_pause = \"500ms\"\npoll_after = \"1s\"\n\
+         [given.config.delivery]\nsettle = \"6s\"\nresend_pause = \"500ms\"\npoll_after = \"1s\"\n\
          [given.config.policies.storm]\n\
          steps = [ {{ wait = \"0s\", notify = [\"primary\"] }}, {{ wait = \"2s\", notify = [\"primary\"] }}, {{ wait = \"2s\", notify = [\"backup\"] }} ]\n\
          exhaust_after = \"1h\"\n",
@@ -113,7 +113,9 @@ pub fn storm(kills: usize, calls: usize, seed: u64) -> Storm {
     let _ = write!(
         text,
         "\n# The storm is over: what is not known is found out where the provider has it, and everybody is told.\n\
-         [[when]]\nclear_faults = true\n[[when]]\nwait = {{ rest = true }}\nwithin = \"120s\"\n\n[then]\nfound_out = true\n"
+         [[when]]\nclear_faults = true\n[[when]]\nwait = {{ rest = true }}\nwithin = \"120s\"\n\
+         # What nobody found is decided by its policy.\n\
+         [[when]]\npause = \"7s\"\n[[when]]\nwait = {{ rest = true }}\nwithin = \"60s\"\n\n[then]\nfound_out = true\n"
     );
     kinds.retain(|(_, n)| *n > 0);
     Storm { text, kinds }
@@ -189,7 +191,7 @@ fn fault(kind: &str, round: usize, ids: &Ids, text: &mut String) {
         "throttled" => one(format!("kind = \"refuse\", status = 429, code = 20429, retryAfter = 1, times = {times}")),
         "delay" => one(format!("kind = \"delay\", delayMs = {}, times = {times}", 50 + ids.below(900))),
         "provider away" => one(format!("kind = \"away\", delayMs = {}", 100 + ids.below(900))),
-        "list lags" => one(format!("kind = \"list_lag\", delayMs = {}, times = {}", 500 + ids.below(4_000), times * 5)),
+        "list lags" => one(format!("kind = \"list_lag\", delayMs = {}, times = {}", 500 + ids.below(2_500), times * 5)),
         "undelivered" => {
             one(format!("kind = \"outcome\", outcome = \"undelivered\", errorCode = 30003, times = {times}"))
         }

@@ -55,8 +55,12 @@ pub(super) async fn wait(condition: &Condition, within: Duration, world: &mut Wo
         if world.now() > deadline {
             return Err(seen);
         }
-        // Asking for alerts is a process of its own.
-        let every = if matches!(condition, Condition::Alert(_) | Condition::NoAlert(_)) { 5 } else { 1 };
+        // Asking for alerts is a process of its own; rest is seen by reading every call.
+        let every = match condition {
+            Condition::Alert(_) | Condition::NoAlert(_) => 5,
+            Condition::Rest => 15,
+            _ => 1,
+        };
         world.pause(LOOK_EVERY * every).await;
     }
 }

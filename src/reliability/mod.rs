@@ -95,7 +95,7 @@ pub fn check_settings(scenarios: &[Scenario], ground: &Ground) -> Result<(), Sce
     let mut problems = Vec::new();
     for scenario in scenarios {
         let place = Place::new(ground.place.path(), "settings").map_err(|e| ScenarioErrors(vec![e]))?;
-        if let Err(found) = world::settings_of(scenario, place.path()) {
+        if let Err(found) = settings::settings_of(scenario, place.path()) {
             problems.extend(found);
         }
     }

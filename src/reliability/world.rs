@@ -5,18 +5,18 @@ mod arms;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{self, Config, Sources};
 use crate::domain::Timestamp;
 use crate::sandbox::{Person, Sandbox, SandboxConfig};
 
@@ -24,16 +24,18 @@ use super::check::{list, text};
 use super::place::Place;
 use super::process::Process;
 use super::scenario::{Given, Scenario, Signal};
-use super::settings;
+use super::settings::settings_of;
 
 /// The longest that a start of the engine may take.
 const START_MAX: Duration = Duration::from_secs(30);
 /// The longest that one request to the engine may take: it may stand still meanwhile.
 const REQUEST_MAX: Duration = Duration::from_secs(60);
 /// The store's file in a scenario's directory.
-const STORE: &str = "drill.db";
+pub(super) const STORE: &str = "drill.db";
 /// How many calls the API lists at most.
 const LISTED_MAX: usize = 1_000;
+/// How many calls are read at the same time.
+const STORIES_AT_ONCE: usize = 8;
 /// Between two looks.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The longest that a command may take.
@@ -101,34 +103,6 @@ fn free_port() -> Result<u16, String> {
         .map(|_| 20_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000)
         .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .ok_or_else(|| "no free port between 20000 and 32000 on this machine".to_owned())
-}
-
-/// The settings of a scenario as the engine will read them.
-///
-/// # Errors
-/// What is wrong in the file's `[given.config]`, with its line where it is known.
-pub(super) fn settings_of(scenario: &Scenario, dir: &Path) -> Result<Config, Vec<String>> {
-    let file = dir.join("dispatchctl.toml");
-    let text = settings::laid_over(&scenario.given.config).map_err(|e| vec![e])?;
-    std::fs::write(&file, text).map_err(|e| vec![format!("cannot write {}: {e}", file.display())])?;
-    let sources = Sources {
-        flag_config: Some(file),
-        flag_store: Some(format!("sqlite:{}", dir.join(STORE).display())),
-        flag_test_mode: true,
-        cwd: dir.to_path_buf(),
-        ..Sources::default()
-    };
-    config::load(&sources).map_err(|errors| errors.0.iter().map(|p| place_of(scenario, p)).collect())
-}
-
-/// Tells a problem of the settings by its place in the scenario's own file.
-fn place_of(scenario: &Scenario, problem: &config::Problem) -> String {
-    let line = settings::line(&scenario.given.config, &problem.key);
-    let told = config::Problem { at: None, key: format!("given.config.{}", problem.key), ..problem.clone() };
-    match line {
-        Some(line) => format!("{}:{line}: {told}", scenario.file),
-        None => format!("{}: {told}", scenario.file),
-    }
 }
 
 impl World {
@@ -538,9 +512,19 @@ impl World {
         if all.is_null() || list(&all, "calls").len() == LISTED_MAX {
             all = self.overview().await?;
         }
+        let ids: Vec<String> = list(&all, "calls").iter().map(|c| text(c, "callId").to_owned()).collect();
         let mut stories = Vec::new();
-        for call in list(&all, "calls") {
-            stories.extend(self.story(text(call, "callId")).await?);
+        if !self.engine_runs() {
+            for id in ids {
+                stories.extend(self.story(&id).await?);
+            }
+            return Ok(stories);
+        }
+        let this = &*self;
+        let ask = ids.into_iter().map(|id| async move { this.get(&format!("/api/calls/{id}")).await });
+        let mut answers = futures_util::stream::iter(ask).buffered(STORIES_AT_ONCE);
+        while let Some(story) = answers.next().await {
+            stories.push(story?);
         }
         Ok(stories)
     }

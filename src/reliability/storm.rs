@@ -87,7 +87,7 @@ pub fn storm(kills: usize, calls: usize, seed: u64) -> Storm {
          slow = true\n\
          timeout = \"{timeout}s\"\n\n\
          [given.config.twilio]\nconnect_timeout = \"2s\"\nrequest_timeout = \"2s\"\n\
-         [given.config.delivery]\nsettle = \"6s\"\nresend_pause = \"500ms\"\npoll_after = \"1s\"\n\
+         [given.config.delivery]\nsettle = \"20s\"\nresend_pause = \"500ms\"\npoll_after = \"1s\"\n\
          [given.config.policies.storm]\n\
          steps = [ {{ wait = \"0s\", notify = [\"primary\"] }}, {{ wait = \"2s\", notify = [\"primary\"] }}, {{ wait = \"2s\", notify = [\"backup\"] }} ]\n\
          exhaust_after = \"1h\"\n",
@@ -115,7 +115,7 @@ pub fn storm(kills: usize, calls: usize, seed: u64) -> Storm {
         "\n# The storm is over: what is not known is found out where the provider has it, and everybody is told.\n\
          [[when]]\nclear_faults = true\n[[when]]\nwait = {{ rest = true }}\nwithin = \"120s\"\n\
          # What nobody found is decided by its policy.\n\
-         [[when]]\npause = \"7s\"\n[[when]]\nwait = {{ rest = true }}\nwithin = \"60s\"\n\n[then]\nfound_out = true\n"
+         [[when]]\npause = \"21s\"\n[[when]]\nwait = {{ rest = true }}\nwithin = \"60s\"\n\n[then]\nfound_out = true\n"
     );
     kinds.retain(|(_, n)| *n > 0);
     Storm { text, kinds }

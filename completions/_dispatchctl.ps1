@@ -615,13 +615,15 @@ Register-ArgumentCompleter -Native -CommandName 'dispatchctl' -ScriptBlock {
         }
         'dispatchctl;test-reliability' {
             [CompletionResult]::new('--scenario', '--scenario', [CompletionResultType]::ParameterName, 'Only this scenario, by name, or a file of your own; can be repeated')
-            [CompletionResult]::new('--storm', '--storm', [CompletionResultType]::ParameterName, 'A storm of so many kills and faults under load, in place of the scenarios')
+            [CompletionResult]::new('--storm', '--storm', [CompletionResultType]::ParameterName, 'A storm of so many kills under load, a fault with each, in place of the scenarios')
+            [CompletionResult]::new('--dispatches', '--dispatches', [CompletionResultType]::ParameterName, 'So many calls in the storm [default: ten a kill]')
             [CompletionResult]::new('--save', '--save', [CompletionResultType]::ParameterName, 'Keep the storm as a scenario file')
             [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Decides every chance [default: 1; a storm draws one]')
             [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'So many scenarios side by side [default: two a processor]')
             [CompletionResult]::new('--junit', '--junit', [CompletionResultType]::ParameterName, 'Also write the results for a build server')
             [CompletionResult]::new('--html', '--html', [CompletionResultType]::ParameterName, 'Also write the results as one page for a browser')
             [CompletionResult]::new('--baseline', '--baseline', [CompletionResultType]::ParameterName, 'Compare with the results of an earlier run (-o json)')
+            [CompletionResult]::new('--guards-off', '--guards-off', [CompletionResultType]::ParameterName, 'Play without these guards, to see that something breaks')
             [CompletionResult]::new('--t1', '--t1', [CompletionResultType]::ParameterName, 'The follow-up''s wait [default: that of the policy `normal`]')
             [CompletionResult]::new('--max-messages', '--max-messages', [CompletionResultType]::ParameterName, 'Refuse a plan of more texts [default: 10]')
             [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Listen here, where server.public_url leads; without it statuses are asked for')

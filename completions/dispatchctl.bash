@@ -76,6 +76,9 @@ _dispatchctl() {
             dispatchctl,test-reliability)
                 cmd="dispatchctl__subcmd__test__subcmd__reliability"
                 ;;
+            dispatchctl,verify-events)
+                cmd="dispatchctl__subcmd__verify__subcmd__events"
+                ;;
             dispatchctl__subcmd__breaker,close)
                 cmd="dispatchctl__subcmd__breaker__subcmd__close"
                 ;;
@@ -107,7 +110,7 @@ _dispatchctl() {
 
     case "${cmd}" in
         dispatchctl)
-            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version send serve status ack resolve cancel reopen settle follow-up recover breaker contacts oncall log doctor demo sandbox test-reliability config completions"
+            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version send serve status ack resolve cancel reopen settle verify-events follow-up recover breaker contacts oncall log doctor demo sandbox test-reliability config completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1367,7 +1370,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__test__subcmd__reliability)
-            opts="-o -q -v -h -V --list --scenario --storm --save --seed --jobs --junit --html --baseline --keep --live --yes --t1 --max-messages --listen --price-per-segment --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-o -q -v -h -V --list --scenario --storm --dispatches --save --seed --jobs --junit --html --baseline --guards-off --keep --live --yes --t1 --max-messages --listen --price-per-segment --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1378,6 +1381,10 @@ _dispatchctl() {
                     return 0
                     ;;
                 --storm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dispatches)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1405,6 +1412,10 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --guards-off)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --t1)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1418,6 +1429,52 @@ _dispatchctl() {
                     return 0
                     ;;
                 --price-per-segment)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dispatchctl__subcmd__verify__subcmd__events)
+            opts="-o -q -v -h -V --since --call --repair --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --call)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -541,13 +541,15 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l utc 
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -s V -l version -d 'Print version'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l scenario -d 'Only this scenario, by name, or a file of your own; can be repeated' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l storm -d 'A storm of so many kills and faults under load, in place of the scenarios' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l storm -d 'A storm of so many kills under load, a fault with each, in place of the scenarios' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l dispatches -d 'So many calls in the storm [default: ten a kill]' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l save -d 'Keep the storm as a scenario file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l seed -d 'Decides every chance [default: 1; a storm draws one]' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l jobs -d 'So many scenarios side by side [default: two a processor]' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l junit -d 'Also write the results for a build server' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l html -d 'Also write the results as one page for a browser' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l baseline -d 'Compare with the results of an earlier run (-o json)' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l guards-off -d 'Play without these guards, to see that something breaks' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l t1 -d 'The follow-up\'s wait [default: that of the policy `normal`]' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l max-messages -d 'Refuse a plan of more texts [default: 10]' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l listen -d 'Listen here, where server.public_url leads; without it statuses are asked for' -r

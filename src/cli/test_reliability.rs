@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::clock::{Clock as _, SystemClock};
 use crate::ids::Ids;
+use crate::killpoint::Orders;
 use crate::reliability::report::{Report, compare, verdict};
 use crate::reliability::{self, Ground, Outcome, Place, Scenario, ScenarioErrors, percentile};
 use crate::telemetry;
@@ -24,9 +25,12 @@ pub(crate) struct Args {
     /// Only this scenario, by name, or a file of your own; can be repeated
     #[arg(long, value_name = "NAME|FILE")]
     scenario: Vec<String>,
-    /// A storm of so many kills and faults under load, in place of the scenarios
+    /// A storm of so many kills under load, a fault with each, in place of the scenarios
     #[arg(long, value_name = "N", conflicts_with = "scenario", value_parser = clap::value_parser!(u16).range(1..=2000))]
     storm: Option<u16>,
+    /// So many calls in the storm [default: ten a kill]
+    #[arg(long, value_name = "N", requires = "storm", value_parser = clap::value_parser!(u16).range(1..=20_000))]
+    dispatches: Option<u16>,
     /// Keep the storm as a scenario file
     #[arg(long, value_name = "FILE", requires = "storm")]
     save: Option<PathBuf>,
@@ -38,6 +42,9 @@ pub(crate) struct Args {
     jobs: Option<u16>,
     #[command(flatten)]
     results: Results,
+    /// Play without these guards, to see that something breaks
+    #[arg(long, value_name = "GUARD", value_delimiter = ',', hide = true)]
+    guards_off: Vec<String>,
     /// Keep the directory of the run and print where it is
     #[arg(long)]
     keep: bool,
@@ -103,7 +110,7 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
     let clock = SystemClock::new();
     let drawn = || Ids::random().below(1_000_000);
     let seed = args.seed.unwrap_or_else(|| if args.storm.is_some() { drawn() } else { 1 });
-    let storm = args.storm.map(|n| reliability::storm(usize::from(n), seed));
+    let storm = args.storm.map(|n| reliability::storm(usize::from(n), calls_of(args, n), seed));
     let scenarios = match &storm {
         Some(storm) => vec![reliability::read("storm.toml", &storm.text).map_err(wrong_scenario)?],
         None => chosen(args)?,
@@ -115,7 +122,7 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
     if let (Some(file), Some(storm)) = (&args.save, &storm) {
         write(file, &storm.text)?;
     }
-    let ground = ground(seed, args.keep, &clock, out)?;
+    let ground = ground(seed, args, &clock, out)?;
     reliability::check_settings(&scenarios, &ground).map_err(wrong_scenario)?;
     let started_at = clock.now();
     let outcomes = tokio::select! {
@@ -174,7 +181,14 @@ fn show_list(scenarios: &[Scenario], out: &mut Output) -> ExitStatus {
     ExitStatus::Done
 }
 
-fn ground(seed: u64, keep: bool, clock: &SystemClock, out: &Output) -> Result<Arc<Ground>, CliError> {
+fn calls_of(args: &Args, kills: u16) -> usize {
+    args.dispatches.map_or(usize::from(kills) * reliability::CALLS_A_KILL, usize::from)
+}
+
+fn ground(seed: u64, args: &Args, clock: &SystemClock, out: &Output) -> Result<Arc<Ground>, CliError> {
+    Orders::parse(None, Some(args.guards_off.iter().map(String::as_str)))
+        .map_err(|e| CliError::new(ExitStatus::Usage, "these guards cannot be taken away").cause(e))?;
+    let guards_off = args.guards_off.clone();
     let program = std::env::current_exe()
         .map_err(|e| CliError::new(ExitStatus::Bug, "this program does not find itself").cause(e))?;
     let name = format!("dispatchctl-drill-{}", Ids::random().uuid(clock.now()).simple());
@@ -183,11 +197,11 @@ fn ground(seed: u64, keep: bool, clock: &SystemClock, out: &Output) -> Result<Ar
             .cause(e)
             .hint("name a directory that you may write with TMPDIR=/path")
     })?;
-    if keep {
+    if args.keep {
         place.keep();
         out.note(&format!("kept: {}", place.path().display()));
     }
-    Ok(Arc::new(Ground { program, place, seed }))
+    Ok(Arc::new(Ground { program, place, seed, guards_off }))
 }
 
 async fn play(args: &Args, scenarios: &[Scenario], ground: &Arc<Ground>, out: &Output) -> Vec<Outcome> {
@@ -218,13 +232,15 @@ fn seconds(ms: i64) -> f64 {
 
 fn repeat_command(args: &Args, seed: u64) -> String {
     let chosen: Vec<String> = args.scenario.iter().map(|s| format!(" --scenario {s}")).collect();
-    let storm = args.storm.map(|n| format!(" --storm {n}")).unwrap_or_default();
-    format!("dispatchctl test-reliability{storm} --seed {seed}{}", chosen.concat())
+    let storm = args.storm.map(|n| format!(" --storm {n} --dispatches {}", calls_of(args, n))).unwrap_or_default();
+    let off =
+        if args.guards_off.is_empty() { String::new() } else { format!(" --guards-off {}", args.guards_off.join(",")) };
+    format!("dispatchctl test-reliability{storm} --seed {seed}{}{off}", chosen.concat())
 }
 
 fn storm_note(storm: &reliability::Storm) -> String {
     let kinds: Vec<String> = storm.kinds.iter().map(|(kind, n)| format!("{n} × {kind}")).collect();
-    format!("the storm: {}", kinds.join(", "))
+    format!("faults of the storm: {}", kinds.join(", "))
 }
 
 fn read_report(file: &Path) -> Result<serde_json::Value, CliError> {
@@ -275,6 +291,9 @@ fn say(report: &Report, out: &mut Output) {
     out.table(&t);
     if out.is_csv() {
         return;
+    }
+    if report.suite == "storm" {
+        say_faults(report, out);
     }
     for o in report.outcomes.iter().filter(|o| !o.held()) {
         say_broken(o, &report.again(o), out);
@@ -328,6 +347,18 @@ fn say(report: &Report, out: &mut Output) {
     );
     let words = out.emphasis(Some(report.held()), &words);
     out.line(&words);
+}
+
+/// A storm is one scenario: what came of its calls is told by what befell them.
+fn say_faults(report: &Report, out: &mut Output) {
+    let mut t = Table::new(&["CALLS UNDER", "OK", "RECOVERED", "UNKNOWN", "LOST", "DOUBLED", "UNEXPECTED"]);
+    for (fault, tally) in report.faults() {
+        t.row(std::iter::once(fault).chain(tally.columns().map(|(_, n)| n.to_string())));
+    }
+    out.line("");
+    out.table(&t);
+    let kills: Vec<String> = report.kills().iter().map(|(place, n)| format!("{n} × {place}")).collect();
+    out.line(&format!("kills: {}", kills.join(", ")));
 }
 
 fn say_broken(o: &Outcome, again: &str, out: &mut Output) {

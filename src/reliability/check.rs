@@ -9,6 +9,81 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+/// What came of one call; of several, the worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Came {
+    /// As promised, and every outcome was known.
+    Ok,
+    /// An outcome was unknown and was found out.
+    Recovered,
+    /// An outcome stays unknown, and is shown as such.
+    Unknown,
+    /// See [`Judgement::unexpected`].
+    Unexpected,
+    /// See [`Judgement::doubled`].
+    Doubled,
+    /// See [`Judgement::lost`].
+    Lost,
+}
+
+/// Calls by what came of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// See [`Came`]; in its order.
+    pub ok: usize,
+    /// Found out after a fault.
+    pub recovered: usize,
+    /// Visibly unknown.
+    pub unknown: usize,
+    /// Messages without an attempt among them.
+    pub unexpected: usize,
+    /// Told twice.
+    pub doubled: usize,
+    /// Not told, and nobody knows.
+    pub lost: usize,
+}
+
+impl Tally {
+    /// Counts one call.
+    pub fn count(&mut self, came: Came) {
+        *match came {
+            Came::Ok => &mut self.ok,
+            Came::Recovered => &mut self.recovered,
+            Came::Unknown => &mut self.unknown,
+            Came::Unexpected => &mut self.unexpected,
+            Came::Doubled => &mut self.doubled,
+            Came::Lost => &mut self.lost,
+        } += 1;
+    }
+
+    /// Adds another's calls.
+    pub fn add(&mut self, other: &Self) {
+        self.ok += other.ok;
+        self.recovered += other.recovered;
+        self.unknown += other.unknown;
+        self.unexpected += other.unexpected;
+        self.doubled += other.doubled;
+        self.lost += other.lost;
+    }
+
+    /// The heads of a table and what stands under them.
+    pub fn columns(&self) -> [(&'static str, usize); 6] {
+        [
+            ("ok", self.ok),
+            ("recovered", self.recovered),
+            ("unknown", self.unknown),
+            ("lost", self.lost),
+            ("doubled", self.doubled),
+            ("unexpected", self.unexpected),
+        ]
+    }
+
+    /// Whether a promise broke.
+    pub fn is_broken(&self) -> bool {
+        self.lost + self.doubled + self.unexpected > 0
+    }
+}
+
 /// What the judge found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Judgement {
@@ -30,6 +105,8 @@ pub struct Judgement {
     pub unknown: usize,
     /// Outcomes that were unknown and were found out.
     pub found_out: usize,
+    /// What came of each call, by its id; a message that belongs to no call stands for one without an id.
+    pub came: Vec<(String, Came)>,
 }
 
 impl Judgement {
@@ -55,6 +132,18 @@ impl Judgement {
         self.texts += other.texts;
         self.unknown += other.unknown;
         self.found_out += other.found_out;
+        self.came.extend(other.came.iter().cloned());
+    }
+
+    fn counts(&self) -> [usize; 5] {
+        [self.lost.len(), self.doubled.len(), self.unexpected.len(), self.unknown, self.found_out]
+    }
+
+    /// The worst of what was found since.
+    fn since(&self, before: [usize; 5]) -> Came {
+        let worst_first = [Came::Lost, Came::Doubled, Came::Unexpected, Came::Unknown, Came::Recovered];
+        let now = self.counts().into_iter().zip(before);
+        now.zip(worst_first).find(|((now, before), _)| now > before).map_or(Came::Ok, |(_, came)| came)
     }
 
     /// As in the report.
@@ -94,12 +183,17 @@ pub fn judge<'a>(ledger: &Value, stories: &[Value], accepted: impl IntoIterator<
     let known: BTreeSet<&str> = stories.iter().map(|s| text(s, "callId")).collect();
     for id in accepted.into_iter().filter(|id| !known.contains(id)) {
         found.lost.push(format!("{id} was accepted and is not in the store"));
+        found.came.push((id.to_owned(), Came::Lost));
     }
     for story in stories {
+        let before = found.counts();
         call(story, &mut by_reference, &mut found);
+        let came = found.since(before);
+        found.came.push((text(story, "callId").to_owned(), came));
     }
     for (reference, messages) in by_reference {
         found.unexpected.push(format!("{reference}: {} without an attempt", several(messages.len())));
+        found.came.push((String::new(), Came::Unexpected));
     }
     found
 }
@@ -255,6 +349,12 @@ mod tests {
             let wrong = judge(&json!({ "messages": messages }), &[call(&attempts)], ["c1"]).wrongs();
             assert_eq!(wrong.len(), usize::from(!want.is_empty()), "{label}: {wrong:?}");
             assert!(wrong.iter().all(|w| w.starts_with(want)), "{label}: {wrong:?}");
+            let judged = judge(&json!({ "messages": messages }), &[call(&attempts)], ["c1"]);
+            let mut tally = Tally::default();
+            judged.came.iter().for_each(|(_, came)| tally.count(*came));
+            let [_, _, _, (_, lost), (_, doubled), (_, unexpected)] = tally.columns();
+            let is = |word: &str| usize::from(want.starts_with(word) && !want.is_empty());
+            assert_eq!((lost, doubled, unexpected), (is("lost"), is("doubled"), is("unexpected")), "{label}");
         }
         let ledger = json!({ "messages": [], "violations": [{ "problem": "unknown parameter" }] });
         assert_eq!(judge(&ledger, &[], []).wrongs().len(), 1);
@@ -270,5 +370,6 @@ mod tests {
         let story = with(call(&[attempt(1, "delivered"), attempt(2, "unknown")]), "log", log);
         let found = judge(&json!({ "messages": [message("7K3Q-1")] }), &[story], ["c1"]);
         assert_eq!((found.found_out, found.unknown, found.texts, found.wrongs()), (1, 1, 1, Vec::new()));
+        assert_eq!(found.came, [("c1".to_owned(), Came::Unknown)], "of several, the worst");
     }
 }

@@ -1,9 +1,9 @@
 //! A run as one page that needs nothing else: no script, no network, no fonts. It follows the reader's light or dark setting,
 //! prints on white, and says by words and signs whatever it says by colour.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::check::{Tally, list, text};
 use super::outcome::{Outcome, percentile};
 use super::report::Report;
 
@@ -42,6 +42,7 @@ pub fn page(report: &Report) -> String {
     }
     broken(report, &mut out);
     promises(report, &mut out);
+    baseline(report, &mut out);
     faults(report, &mut out);
     plots(report, &mut out);
     scenarios(report, &mut out);
@@ -121,53 +122,74 @@ fn promises(report: &Report, out: &mut String) {
     );
 }
 
-/// What the scenarios of one fault came to.
-#[derive(Default)]
-struct Row {
-    held: usize,
-    broken: usize,
-    texts: usize,
-    unknown: usize,
-    found_out: usize,
-    lost: usize,
-    doubled: usize,
-    unexpected: usize,
-}
-
 fn faults(report: &Report, out: &mut String) {
-    let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
-    for o in &report.outcomes {
-        let row = rows.entry(&o.fault).or_default();
-        match o.verdict() {
-            "held" => row.held += 1,
-            "broken" => row.broken += 1,
-            _ => {}
-        }
-        row.texts += o.judged.texts;
-        row.unknown += o.judged.unknown;
-        row.found_out += o.judged.found_out;
-        row.lost += o.judged.lost.len();
-        row.doubled += o.judged.doubled.len();
-        row.unexpected += o.judged.unexpected.len();
-    }
-    out.push_str("<h2>Faults and what came of them</h2>\n<table>\n<thead><tr>");
-    for head in ["Fault", "Held", "Broke", "Texts", "Found out", "Unknown", "Lost", "Doubled", "Unexpected"] {
+    out.push_str(
+        "<h2>Faults and what came of them</h2>\n<p>Calls, by the fault that befell them. <em>Recovered</em>: an outcome was \
+         unknown and was found out. <em>Unknown</em>: it stays so, and is shown as such. In a storm a call counts under each \
+         fault and each kill of its moment.</p>\n<div class=\"wide\">\n<table>\n<thead><tr><th scope=\"col\">Fault</th>",
+    );
+    for (head, _) in Tally::default().columns() {
         let _ = write!(out, "<th scope=\"col\">{head}</th>");
     }
     out.push_str("</tr></thead>\n<tbody>\n");
-    for (fault, r) in rows {
-        let _ = write!(
-            out,
-            "<tr class=\"{}\"><th scope=\"row\">{}</th>",
-            if r.broken > 0 { "bad" } else { "" },
-            escaped(fault)
-        );
-        for n in [r.held, r.broken, r.texts, r.found_out, r.unknown, r.lost, r.doubled, r.unexpected] {
-            let _ = write!(out, "<td>{n}</td>");
+    for (fault, tally) in report.faults() {
+        let (class, mark) = if tally.is_broken() { (" class=\"bad\"", "&#10007; ") } else { ("", "") };
+        let _ = write!(out, "<tr{class}><th scope=\"row\">{mark}{}</th>", escaped(&fault));
+        for (_, n) in tally.columns() {
+            let none = if n == 0 { " class=\"none\"" } else { "" };
+            let _ = write!(out, "<td{none}>{n}</td>");
         }
         out.push_str("</tr>\n");
     }
-    out.push_str("</tbody>\n</table>\n");
+    out.push_str("</tbody>\n</table>\n</div>\n");
+    let kills: Vec<String> = report.kills().iter().map(|(place, n)| format!("{n} at {}", escaped(place))).collect();
+    if !kills.is_empty() {
+        let all: usize = report.kills().values().sum();
+        let places = kills.join(", ").replace("at SIGKILL", "at no named point");
+        let _ = writeln!(out, "<p>The engine was killed {all} times: {places}.</p>");
+    }
+}
+
+/// What changed since an earlier run.
+fn baseline(report: &Report, out: &mut String) {
+    let Some(found) = &report.baseline else { return };
+    let _ = write!(
+        out,
+        "<h2>Compared with an earlier run</h2>\n<p>That of {} (version {}).</p>\n<ul>\n",
+        escaped(text(found, "at")),
+        escaped(text(found, "version"))
+    );
+    let mut said = false;
+    for (what, key, class) in [
+        ("broken since", "broken", "bad"),
+        ("mended since", "mended", "good"),
+        ("new", "new", ""),
+        ("not played now", "missing", ""),
+    ] {
+        let names: Vec<String> = list(found, key).iter().filter_map(|n| n.as_str()).map(escaped).collect();
+        if !names.is_empty() {
+            said = true;
+            let _ = writeln!(out, "<li class=\"{class}\">{what}: {}</li>", names.join(", "));
+        }
+    }
+    for (key, class) in [("slower", "bad"), ("faster", "good")] {
+        for f in list(found, key) {
+            said = true;
+            let ms = |name: &str| f.get(name).map(ToString::to_string).unwrap_or_default();
+            let _ = writeln!(
+                out,
+                "<li class=\"{class}\">{key}: {} {} was {} ms, is {} ms</li>",
+                escaped(text(f, "what")),
+                escaped(text(f, "share")),
+                escaped(&ms("was")),
+                escaped(&ms("is"))
+            );
+        }
+    }
+    if !said {
+        out.push_str("<li class=\"good\">the same verdicts, and no figure is clearly slower or faster</li>\n");
+    }
+    out.push_str("</ul>\n");
 }
 
 fn plots(report: &Report, out: &mut String) {
@@ -318,6 +340,8 @@ fn scenario(o: &Outcome, report: &Report, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::super::check::Judgement;
     use super::super::outcome::{Check, Measures};
     use super::*;
@@ -336,6 +360,8 @@ mod tests {
             time: "policy",
             log_tail: vec!["</pre><b>".into()],
             skipped: None,
+            faults: BTreeMap::from([("reset & more".to_owned(), Tally { ok: 2, recovered: 1, ..Tally::default() })]),
+            kills: BTreeMap::from([("post.answered".to_owned(), 1)]),
         };
         Report {
             suite: "sandbox",

@@ -7,6 +7,7 @@
 //!
 //! Whatever ends a drill (its end, an error, a panic, Ctrl-C), children, ports and directories end with it.
 
+mod await_state;
 mod builtin;
 pub mod check;
 mod expect;
@@ -34,7 +35,7 @@ pub use place::Place;
 pub use reader::ScenarioErrors;
 pub use runner::play;
 pub use scenario::Scenario;
-pub use storm::{Storm, storm};
+pub use storm::{CALLS_A_KILL, Storm, storm};
 pub use world::Ground;
 
 use futures_util::StreamExt as _;
@@ -95,7 +96,7 @@ pub fn check_settings(scenarios: &[Scenario], ground: &Ground) -> Result<(), Sce
     let mut problems = Vec::new();
     for scenario in scenarios {
         let place = Place::new(ground.place.path(), "settings").map_err(|e| ScenarioErrors(vec![e]))?;
-        if let Err(found) = world::settings_of(scenario, place.path()) {
+        if let Err(found) = settings::settings_of(scenario, place.path()) {
             problems.extend(found);
         }
     }

@@ -1,8 +1,10 @@
 //! What came of a scenario, and of a whole run; and the figures that were measured on the way.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Value, json};
 
-use super::check::{Judgement, list, text};
+use super::check::{Came, Judgement, Tally, list, text};
 use crate::domain::Timestamp;
 
 /// One expectation, and what was seen.
@@ -48,6 +50,26 @@ pub struct Outcome {
     pub log_tail: Vec<String>,
     /// Why it was not played, or proves nothing; neither held nor broken then.
     pub skipped: Option<String>,
+    /// What came of the calls, by the fault that befell them. A call that several befell is counted under each.
+    pub faults: BTreeMap<String, Tally>,
+    /// Kills by their place: a kill point, or `SIGKILL` where the engine was.
+    pub kills: BTreeMap<String, usize>,
+}
+
+/// Counts each call under what befell it, or under the scenario's own fault where its file says nothing else.
+pub(super) fn by_fault(
+    came: &[(String, Came)],
+    fault: &str,
+    befell: &BTreeMap<String, BTreeSet<String>>,
+) -> BTreeMap<String, Tally> {
+    let mut rows: BTreeMap<String, Tally> = BTreeMap::new();
+    for (call, came) in came {
+        match befell.get(call) {
+            Some(all) => all.iter().for_each(|f| rows.entry(f.clone()).or_default().count(*came)),
+            None => rows.entry(fault.to_owned()).or_default().count(*came),
+        }
+    }
+    rows
 }
 
 impl Outcome {
@@ -211,6 +233,17 @@ mod tests {
         }
         assert!((upper_95(0, 0) - 1.0).abs() < f64::EPSILON && (upper_95(3, 3) - 1.0).abs() < f64::EPSILON);
         assert!((upper_95(0, 3_000) - 0.001).abs() < 0.000_01, "the rule of three");
+    }
+
+    #[test]
+    fn a_call_is_counted_under_all_that_befell_it() {
+        let came = [("c1".to_owned(), Came::Recovered), ("c2".into(), Came::Lost), (String::new(), Came::Unexpected)];
+        let both = BTreeSet::from(["cut".to_owned(), "SIGKILL".to_owned()]);
+        let rows = by_fault(&came, "storm", &BTreeMap::from([("c1".to_owned(), both)]));
+        let names: Vec<&str> = rows.keys().map(String::as_str).collect();
+        assert_eq!(names, ["SIGKILL", "cut", "storm"]);
+        assert_eq!((rows["cut"].recovered, rows["SIGKILL"].recovered, rows["cut"].is_broken()), (1, 1, false));
+        assert_eq!((rows["storm"].lost, rows["storm"].unexpected, rows["storm"].is_broken()), (1, 1, true));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::killpoint::Orders;
 use crate::sandbox::{Fault, Reply};
 
 use super::reader::{Node, Reader, ScenarioErrors, Section, Toml};
@@ -147,7 +148,7 @@ fn faults(r: &mut Reader, s: &mut Section, given: &Given) -> Vec<Fault> {
 }
 
 /// The keys of which each `[[when]]` has exactly one.
-const ACTIONS: [&str; 20] = [
+const ACTIONS: [&str; 21] = [
     "dispatch",
     "wait",
     "pause",
@@ -167,6 +168,7 @@ const ACTIONS: [&str; 20] = [
     "request",
     "clock",
     "kill_at",
+    "guards_off",
     "store",
 ];
 
@@ -194,12 +196,12 @@ fn step(r: &mut Reader, mut s: Section, given: &Given) -> Option<Step> {
             if_possible: r.boolean(&mut s, "if_possible").unwrap_or(false),
             answer: r.integer(&mut s, "answer", 200..=599),
         }),
-        "kill" => engine(r, &mut s, name, Action::Signal(Signal::Kill)),
+        "kill" => kill(r, &mut s),
         "stop" => engine(r, &mut s, name, Action::Signal(Signal::Stop)),
         "freeze" => engine(r, &mut s, name, Action::Signal(Signal::Freeze)),
         "thaw" => engine(r, &mut s, name, Action::Signal(Signal::Thaw)),
         "reload" => engine(r, &mut s, name, Action::Signal(Signal::Reload)),
-        "start" => engine(r, &mut s, name, Action::Start),
+        "start" => start(r, &mut s),
         "run" => Some(Action::Run {
             args: r.texts(&mut s, "run", "the program's arguments, like [\"ack\", \"c1\"]").unwrap_or_default(),
             exit: exit(r, &mut s),
@@ -239,7 +241,8 @@ fn step(r: &mut Reader, mut s: Section, given: &Given) -> Option<Step> {
                 },
             )
             .map(Action::Clock),
-        "kill_at" => r.text(&mut s, "kill_at", "a kill point, as name or name:nth").map(Action::KillAt),
+        "kill_at" => point(r, &mut s, name).map(Action::Arm),
+        "guards_off" => guards(r, &mut s).map(Action::GuardsOff),
         _ => {
             let words = [
                 ("newer", StoreTrouble::Newer),
@@ -255,6 +258,49 @@ fn step(r: &mut Reader, mut s: Section, given: &Given) -> Option<Step> {
 
 fn word<T: Copy>(r: &mut Reader, s: &mut Section, name: &str, form: &str, words: &[(&str, T)]) -> Option<T> {
     r.parsed(s, name, form, |t| words.iter().find(|(w, _)| *w == t).map(|(_, v)| *v))
+}
+
+const POINT: &str = "a kill point, as name or name:nth, like \"intent.committed\"";
+
+fn point(r: &mut Reader, s: &mut Section, name: &str) -> Option<String> {
+    const NO_GUARDS: Option<[&str; 0]> = None;
+    let (line, key) = (s.line, format!("{}.{name}", s.path));
+    let text = r.text(s, name, POINT)?;
+    match Orders::parse(Some(&text), NO_GUARDS) {
+        Ok(_) => Some(text),
+        Err(e) => {
+            r.wrong(line, &key, &e.to_string(), "");
+            None
+        }
+    }
+}
+
+fn guards(r: &mut Reader, s: &mut Section) -> Option<Vec<String>> {
+    let (line, key) = (s.line, format!("{}.guards_off", s.path));
+    let all = r.texts(s, "guards_off", "names of guards, [] to put all back")?;
+    if let Err(e) = Orders::parse(None, Some(all.iter().map(String::as_str))) {
+        r.wrong(line, &key, &e.to_string(), "");
+        return None;
+    }
+    Some(all)
+}
+
+fn kill(r: &mut Reader, s: &mut Section) -> Option<Action> {
+    if !s.has("at") {
+        return engine(r, s, "kill", Action::Signal(Signal::Kill));
+    }
+    let at = point(r, s, "at");
+    let within = r.duration(s, "within").unwrap_or(WITHIN);
+    engine(r, s, "kill", Action::KillAt(at?, within))
+}
+
+fn start(r: &mut Reader, s: &mut Section) -> Option<Action> {
+    if !s.has("dies_at") {
+        return engine(r, s, "start", Action::Start);
+    }
+    let sure = !r.boolean(s, "if_possible").unwrap_or(false);
+    let point = point(r, s, "dies_at");
+    engine(r, s, "start", Action::StartDying { point: point?, sure })
 }
 
 /// There is one engine; what else runs was started beside.
@@ -275,6 +321,7 @@ fn dispatch(r: &mut Reader, s: &mut Section) -> Action {
         beside: r.boolean(s, "beside").unwrap_or(false),
         times: r.integer(s, "times", 1..=10_000).and_then(|n| usize::try_from(n).ok()).unwrap_or(1),
         clients: r.integer(s, "clients", 1..=64).and_then(|n| usize::try_from(n).ok()).unwrap_or(1),
+        under: r.text(s, "under", "what goes wrong around them: their row in the report"),
     })
 }
 
@@ -295,7 +342,7 @@ fn states(r: &mut Reader, s: &mut Section, name: &str) -> Vec<String> {
     list
 }
 
-const CONDITIONS: &str = "call with attempt and is, call with status, call with log, creates, texts, says, alert, no_alert, callback, all_attempts, rest or ended";
+const CONDITIONS: &str = "call with attempt and is, call with status, call with log, creates, texts, says, alert, no_alert, callback, all_attempts, rest, died_at or ended";
 
 fn wait(r: &mut Reader, s: &mut Section) -> Option<Action> {
     let within = r.duration(s, "within").unwrap_or(WITHIN);
@@ -333,6 +380,8 @@ fn wait(r: &mut Reader, s: &mut Section) -> Option<Action> {
         Some(Condition::Callback { status, times: r.count(&mut w, "times").unwrap_or(1) })
     } else if w.has("rest") {
         r.boolean(&mut w, "rest").map(|_| Condition::Rest)
+    } else if w.has("died_at") {
+        point(r, &mut w, "died_at").map(Condition::DiedAt)
     } else if w.has("ended") {
         r.boolean(&mut w, "ended").map(|_| Condition::Ended)
     } else {
@@ -406,6 +455,7 @@ fn call_then(r: &mut Reader, c: &mut Section) -> CallThen {
         contacts: r.texts(c, "contacts", "contacts, one an attempt"),
         kinds: r.texts(c, "kinds", "\"notice\", \"stand-down\" or \"answer\", one an attempt"),
         codes: r.integers(c, "codes", "error codes, one an attempt; 0 for none"),
+        statuses: r.texts(c, "statuses", "the provider's words, one an attempt"),
         log: r.counts(c, "log").unwrap_or_default(),
         says: r.texts(c, "says", "words in the call's log").unwrap_or_default(),
     }

@@ -10,6 +10,8 @@
 //!   "bounds": [ { "what": "lost", "found": 0, "of": 80, "unit": "calls", "upper95": 0.0367 } ],
 //!   "measures": { "sendToAcceptedMs": { "n": 120, "p50": 9, "p95": 40, "p99": 90, "max": 120 }, "sendToDeliveredMs": {},
 //!                 "followUpLateMs": {}, "recoveryMs": {}, "listLagMs": {} },
+//!   "faults": [ { "fault": "cut", "ok": 9, "recovered": 3, "unknown": 0, "lost": 0, "doubled": 0, "unexpected": 0 } ],
+//!   "kills": { "SIGKILL": 4, "post.answered": 2 },
 //!   "scenarios": [ { "name": "…", "title": "…", "fault": "…", "verdict": "held", "tookMs": 900, "time": "policy",
 //!                    "checks": [ { "what": "…", "held": true, "seen": "…" } ], "judged": { "lost": 0, "wrong": [] },
 //!                    "repeat": "dispatchctl test-reliability --scenario …" } ],
@@ -18,10 +20,14 @@
 //!
 //! `verdict` is `held` or `broken`; of a scenario also `skipped`, with the reason in `skipped`. `time` says what made time pass: `policy` (short waits), or `policy and clock` (the
 //! engine's clock was set apart). `upper95` is the upper end of the one-sided 95 % bound (Clopper-Pearson).
+//! `faults` counts calls by the fault that befell them (a storm's calls under each fault and each kill of their moment). `kills`
+//! counts kills by kill point, `SIGKILL` where it came at no point.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::check::{Judgement, list, text};
+use super::check::{Judgement, Tally, list, text};
 use super::outcome::{Measures, Outcome, upper_95};
 use crate::domain::Timestamp;
 
@@ -92,6 +98,24 @@ impl Report {
         all
     }
 
+    /// What came of the calls, by the fault that befell them.
+    pub fn faults(&self) -> BTreeMap<String, Tally> {
+        let mut all: BTreeMap<String, Tally> = BTreeMap::new();
+        for (fault, tally) in self.outcomes.iter().flat_map(|o| &o.faults) {
+            all.entry(fault.clone()).or_default().add(tally);
+        }
+        all
+    }
+
+    /// Kills by their place.
+    pub fn kills(&self) -> BTreeMap<String, usize> {
+        let mut all = BTreeMap::new();
+        for (place, n) in self.outcomes.iter().flat_map(|o| &o.kills) {
+            *all.entry(place.clone()).or_default() += n;
+        }
+        all
+    }
+
     /// The three promises as rates.
     pub fn bounds(&self) -> [Bound; 3] {
         let j = self.judged();
@@ -135,6 +159,8 @@ impl Report {
             },
             "bounds": bounds,
             "measures": self.measures().json(),
+            "faults": self.faults().iter().map(|(fault, t)| fault_row(fault, t)).collect::<Vec<_>>(),
+            "kills": self.kills(),
             "scenarios": self.outcomes.iter().map(|o| scenario(o, &self.again(o))).collect::<Vec<_>>(),
             "notes": self.notes,
             "baseline": self.baseline,
@@ -195,6 +221,12 @@ fn scenario(o: &Outcome, repeat: &str) -> Value {
         "time": o.time, "checks": checks, "judged": o.judged.json(), "measures": o.measures.json(),
         "logTail": o.log_tail, "repeat": repeat,
     })
+}
+
+fn fault_row(fault: &str, tally: &Tally) -> Value {
+    let mut row = serde_json::Map::from_iter([("fault".to_owned(), Value::from(fault))]);
+    row.extend(tally.columns().map(|(name, n)| (name.to_owned(), Value::from(n))));
+    Value::Object(row)
 }
 
 /// Text in XML: what XML 1.0 cannot hold at all becomes a question mark.
@@ -279,6 +311,8 @@ mod tests {
             time: "policy",
             log_tail: vec!["last <words>".into()],
             skipped: None,
+            faults: BTreeMap::from([("reset".to_owned(), Tally { ok: 99, recovered: 1, ..Tally::default() })]),
+            kills: BTreeMap::from([("SIGKILL".to_owned(), 2)]),
         };
         if held {
             o.log_tail.clear();
@@ -304,6 +338,8 @@ mod tests {
             good["bounds"][0],
             json!({ "what": "lost", "found": 0, "of": 100, "unit": "calls", "upper95": 0.029513 })
         );
+        let row = json!({ "fault": "reset", "ok": 99, "recovered": 1, "unknown": 0, "lost": 0, "doubled": 0, "unexpected": 0 });
+        assert_eq!((&good["faults"], &good["kills"]), (&json!([row]), &json!({ "SIGKILL": 2 })));
         let bad = report(false);
         assert_eq!((text(&bad.json(), "verdict"), bad.held()), ("broken", false));
         assert_eq!(bad.json()["scenarios"][0]["repeat"], "dispatchctl test-reliability --seed 7 --scenario a-b");

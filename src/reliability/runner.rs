@@ -1,5 +1,6 @@
 //! Plays a scenario: one action after the other, then what is expected, then the judge.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,16 +8,15 @@ use serde_json::{Value, json};
 
 use crate::domain::Timestamp;
 
+use super::await_state::{condition_name, wait};
 use super::check::{judge, list, text, texts};
-use super::expect::{self, Seen, fits};
-use super::outcome::{Check, Measures, Outcome, time};
-use super::scenario::{Action, Condition, Dispatch, Scenario, StoreTrouble};
+use super::expect::{self, Seen};
+use super::outcome::{Check, Measures, Outcome, by_fault, time};
+use super::scenario::{Action, Dispatch, Scenario, StoreTrouble};
 use super::world::{Ground, LOOK_EVERY, World};
 
 /// The longest that attempts may take to come to rest after the last action.
-const REST_MAX: Duration = Duration::from_secs(15);
-/// A step that is due within this time is waited for where everything is to come to rest.
-const STEP_SOON: Duration = Duration::from_secs(60);
+const REST_MAX: Duration = Duration::from_secs(30);
 /// The byte of a SQLite file at which its `user_version` begins.
 const VERSION_AT: usize = 60;
 
@@ -35,6 +35,8 @@ pub async fn play(scenario: &Scenario, ground: Arc<Ground>, place: &str) -> Outc
         time: "policy",
         log_tail: Vec::new(),
         skipped: None,
+        faults: BTreeMap::new(),
+        kills: BTreeMap::new(),
     };
     match tokio::time::timeout(scenario.timeout, World::open(scenario, ground, place)).await {
         Ok(Ok(mut world)) => {
@@ -48,6 +50,7 @@ pub async fn play(scenario: &Scenario, ground: Arc<Ground>, place: &str) -> Outc
                 outcome.log_tail = log.lines().rev().take(20).map(str::to_owned).collect();
                 outcome.log_tail.reverse();
             }
+            outcome.kills.clone_from(world.kills());
             if world.clock_moved {
                 outcome.time = "policy and clock";
             }
@@ -79,6 +82,7 @@ async fn through(scenario: &Scenario, world: &mut World, outcome: &mut Outcome) 
                 outcome.checks.extend(expect::all(&scenario.then, &seen, world).await);
             }
             outcome.judged = judge(&seen.ledger, &seen.stories, world.accepted.iter().map(String::as_str));
+            outcome.faults = by_fault(&outcome.judged.came, &scenario.fault, world.befell());
             outcome.measures = if world.clock_moved {
                 Measures { recovery: world.recovery_ms.clone(), ..Measures::default() }
             } else {
@@ -105,13 +109,16 @@ async fn look(scenario: &Scenario, world: &mut World) -> Result<Seen, String> {
             }
         }
         if world.now() > deadline {
-            return Err(format!("{under_way} attempts are still under way after {} s", REST_MAX.as_secs()));
+            return Err(format!(
+                "{under_way} attempts are still under way, or texts still leave, after {} s",
+                REST_MAX.as_secs()
+            ));
         }
         world.pause(LOOK_EVERY).await;
     }
 }
 
-fn under_way(stories: &[Value]) -> usize {
+pub(super) fn under_way(stories: &[Value]) -> usize {
     let waits = |a: &&Value| matches!(text(a, "attemptState"), "scheduled" | "sending" | "retrying");
     stories.iter().flat_map(|s| list(s, "attempts")).filter(waits).count()
 }
@@ -133,29 +140,11 @@ fn name_of(action: &Action) -> String {
         Action::Forge { path, .. } => format!("forge {path}"),
         Action::Request { method, path, .. } => format!("{method} {path}"),
         Action::Clock(ms) => format!("set the clock apart by {ms} ms"),
-        Action::KillAt(point) => format!("kill at {point}"),
+        Action::Arm(point) => format!("arm {point}"),
+        Action::KillAt(point, _) => format!("kill at {point}"),
+        Action::StartDying { point, .. } => format!("start the engine, which dies at {point}"),
+        Action::GuardsOff(guards) => format!("guards off: {}", guards.join(", ")),
         Action::Store(_) => "change the store's file".into(),
-    }
-}
-
-fn condition_name(c: &Condition) -> String {
-    match c {
-        Condition::Attempt { call, attempt, states } => {
-            format!("attempt {attempt} of {call} is {}", states.join(" or "))
-        }
-        Condition::AllAttempts { calls, states } => {
-            format!("every attempt of {calls} calls is {}", states.join(" or "))
-        }
-        Condition::Status { call, status } => format!("{call} is {status}"),
-        Condition::Log { call, kind, times } => format!("{call} has {times} × {kind} in its log"),
-        Condition::Creates(n) => format!("{n} messages were asked for"),
-        Condition::Texts(n) => format!("{n} texts were accepted"),
-        Condition::Says { words, .. } => format!("{words:?} is said"),
-        Condition::Alert(key) => format!("an alert {key} is open"),
-        Condition::NoAlert(key) => format!("no alert {key} is open"),
-        Condition::Callback { status, times } => format!("{times} × callback {status} answered"),
-        Condition::Ended => "the engine has ended".into(),
-        Condition::Rest => "everything comes to rest".into(),
     }
 }
 
@@ -227,10 +216,10 @@ async fn act(action: &Action, world: &mut World, backup: &mut Option<Vec<u8>>) -
             world.clock_moved = true;
             world.drill(json!({ "clockOffsetMs": ms })).await
         }
-        Action::KillAt(point) => {
-            world.kill_at(point);
-            Ok(())
-        }
+        Action::Arm(point) => world.arm(point).await,
+        Action::KillAt(point, within) => world.kill_at(point, *within).await,
+        Action::StartDying { point, sure } => world.start_dying(point, *sure).await,
+        Action::GuardsOff(guards) => world.guards_off(guards).await,
         Action::Store(trouble) => store(*trouble, world, backup),
     }
 }
@@ -267,6 +256,9 @@ pub(super) fn body(call: &str, level: &str, data: &[(String, String)]) -> Value 
 
 async fn dispatch(d: &Dispatch, world: &mut World) -> Result<(), String> {
     let name = |n: usize| if d.times == 1 { d.call.clone() } else { format!("{}{n}", d.call) };
+    if let Some(fault) = &d.under {
+        world.count_under(fault, (1..=d.times).map(name));
+    }
     let bodies: Vec<Value> = (1..=d.times).map(|n| body(&name(n), &d.level, &d.data)).collect();
     if d.beside {
         world.post_beside(bodies, d.clients);
@@ -292,109 +284,6 @@ async fn dispatch(d: &Dispatch, world: &mut World) -> Result<(), String> {
     Ok(())
 }
 
-async fn wait(condition: &Condition, within: Duration, world: &mut World) -> Result<(), String> {
-    let deadline = world.now().plus(within);
-    loop {
-        let seen = match is_so(condition, world).await {
-            Ok(None) => return Ok(()),
-            Ok(Some(seen)) => seen,
-            Err(e) => e,
-        };
-        if matches!(condition, Condition::Attempt { .. } | Condition::Status { .. } | Condition::Log { .. })
-            && let Some(engine) = world.engine.as_mut()
-            && let Some(code) = engine.ended()
-        {
-            let words = engine.last_words();
-            return Err(format!("the engine has ended with exit {code}: {words}"));
-        }
-        if world.now() > deadline {
-            return Err(seen);
-        }
-        // Asking for alerts is a process of its own.
-        let every = if matches!(condition, Condition::Alert(_) | Condition::NoAlert(_)) { 5 } else { 1 };
-        world.pause(LOOK_EVERY * every).await;
-    }
-}
-
-/// `None` where it is so; else what is seen.
-async fn is_so(condition: &Condition, world: &mut World) -> Result<Option<String>, String> {
-    let told = |so: bool, seen: String| Ok((!so).then_some(seen));
-    match condition {
-        Condition::Attempt { call, attempt, states } => {
-            let Some(story) = world.story(call).await? else { return Ok(Some(format!("there is no call {call}"))) };
-            let all: Vec<&str> = list(&story, "attempts").iter().map(|a| text(a, "attemptState")).collect();
-            let state = attempt.checked_sub(1).and_then(|i| all.get(i)).copied().unwrap_or("not there");
-            told(states.iter().any(|s| s == state), format!("attempt {attempt} is {state}; attempts: {all:?}"))
-        }
-        Condition::AllAttempts { calls, states } => {
-            let stories = world.stories().await?;
-            let of = |s: &Value| text(s, "attemptState").to_owned();
-            let all: Vec<String> = stories.iter().flat_map(|s| list(s, "attempts")).map(of).collect();
-            let so = stories.len() == *calls && !all.is_empty() && all.iter().all(|s| states.contains(s));
-            told(so, format!("{} calls, attempts {all:?}", stories.len()))
-        }
-        Condition::Status { call, status } => {
-            let Some(story) = world.story(call).await? else { return Ok(Some(format!("there is no call {call}"))) };
-            told(text(&story, "status") == status, format!("it is {}", text(&story, "status")))
-        }
-        Condition::Log { call, kind, times } => {
-            let Some(story) = world.story(call).await? else { return Ok(Some(format!("there is no call {call}"))) };
-            let n = list(&story, "log").iter().filter(|e| text(e, "kind") == kind).count();
-            told(n >= *times, format!("{n} of them"))
-        }
-        Condition::Creates(n) => {
-            let ledger = world.ledger().await?;
-            let found = expect::creates(&ledger);
-            told(found >= *n, format!("{found} were"))
-        }
-        Condition::Texts(n) => {
-            let found = texts(&world.ledger().await?).count();
-            told(found >= *n, format!("{found} were"))
-        }
-        Condition::Says { who, words } => {
-            let log = match who {
-                Some(name) => {
-                    let process = world.beside.get(name).ok_or_else(|| format!("nothing named {name} was started"))?;
-                    format!("{}{}", process.stdout(), process.stderr())
-                }
-                None => world.log(),
-            };
-            told(log.contains(words.as_str()), "it is not said".into())
-        }
-        Condition::Alert(pattern) => {
-            let keys = alert_keys(&world.overview().await?);
-            told(keys.iter().any(|k| fits(pattern, k)), format!("open alerts: {keys:?}"))
-        }
-        Condition::NoAlert(pattern) => {
-            let keys = alert_keys(&world.overview().await?);
-            told(!keys.iter().any(|k| fits(pattern, k)), format!("open alerts: {keys:?}"))
-        }
-        Condition::Callback { status, times } => {
-            let ledger = world.ledger().await?;
-            let answered =
-                |c: &&Value| text(c, "status") == status && c.get("httpStatus").is_some_and(Value::is_number);
-            let n = list(&ledger, "callbacks").iter().filter(answered).count();
-            told(n >= *times, format!("{n} were"))
-        }
-        Condition::Rest => {
-            let (stories, ledger) = (world.stories().await?, world.ledger().await?);
-            let soon = world.now().plus(STEP_SOON);
-            let due = |s: &&Value| time(s, "nextFollowUpAt").is_some_and(|at| at < soon);
-            let waits = under_way(&stories) + stories.iter().filter(due).count();
-            let hidden = expect::not_found_out(&ledger, &stories);
-            told(waits == 0 && hidden.is_empty(), format!("{waits} under way, not found out: {}", hidden.join(", ")))
-        }
-        Condition::Ended => {
-            let engine = world.engine.as_mut();
-            if engine.is_none_or(|e| e.ended().is_none()) {
-                return Ok(Some("it runs".into()));
-            }
-            world.engine_end(Duration::ZERO).await?;
-            Ok(None)
-        }
-    }
-}
-
 pub(super) fn alert_keys(overview: &Value) -> Vec<String> {
     list(overview, "alerts").iter().map(|a| text(a, "key").to_owned()).collect()
 }
@@ -412,7 +301,8 @@ async fn forge(action: &Action, world: &mut World) -> Result<(), String> {
     same("its answer", answer.as_ref(), &said.get("httpStatus").and_then(Value::as_i64).unwrap_or(0))
 }
 
-/// Puts an attempt's id, SID or reference into a text: `{attempt c1 1}`, `{sid c1 1}`, `{reference c1 1}`.
+/// Puts an attempt's id, SID or reference into a text: `{attempt c1 1}`, `{sid c1 1}`, `{reference c1 1}`; or the SID of the
+/// n-th text that the provider has: `{made 1}`.
 async fn filled(text_in: &str, world: &mut World) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = text_in;
@@ -420,6 +310,11 @@ async fn filled(text_in: &str, world: &mut World) -> Result<String, String> {
         let Some((name, tail)) = after.split_once('}') else { break };
         out.push_str(before);
         let words: Vec<&str> = name.split(' ').collect();
+        if let ["made", number] = words.as_slice() {
+            out.push_str(&made(number, world).await?);
+            rest = tail;
+            continue;
+        }
         let [what, call, number] = words.as_slice() else {
             // The sandbox fills in its own.
             out.push_str(&format!("{{{name}}}"));
@@ -440,6 +335,14 @@ async fn filled(text_in: &str, world: &mut World) -> Result<String, String> {
     }
     out.push_str(rest);
     Ok(out)
+}
+
+/// The SID of the n-th text that the provider has, whether anybody here knows of it or not.
+async fn made(number: &str, world: &World) -> Result<String, String> {
+    let ledger = world.ledger().await?;
+    let index = number.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+    let found = index.and_then(|i| texts(&ledger).nth(i)).map(|m| text(m, "sid").to_owned());
+    found.ok_or_else(|| format!("the provider has no text {number}"))
 }
 
 fn store(trouble: StoreTrouble, world: &mut World, backup: &mut Option<Vec<u8>>) -> Result<(), String> {

@@ -2,7 +2,8 @@
 //!
 //! A file has one `title`, the `fault` that it plays (its row in the report), and three parts. `[given]`: `config` (as in
 //! `dispatchctl.toml`, laid over the drill's own settings), `people` who reply by themselves, `faults` that are armed from
-//! the start. `[[when]]`: one action after the other. `[then]`: what is expected. Besides, every scenario ends in the judge
+//! the start. `[[when]]`: one action after the other; among them `kill_at` (arms a kill point, in the engine that runs or else in
+//! the next), `kill` with `at`, `start` with `dies_at`, `guards_off` and `clock`. `[then]`: what is expected. Besides, every scenario ends in the judge
 //! ([`super::check`]): nothing lost, nothing doubled, nothing unexpected.
 
 use std::collections::BTreeMap;
@@ -43,6 +44,17 @@ pub struct Scenario {
 impl std::fmt::Debug for Scenario {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Scenario").field("name", &self.name).field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+impl Scenario {
+    /// Whether bytes are spoiled on their way: then a peer stands before the sandbox.
+    pub(super) fn spoils_the_wire(&self) -> bool {
+        let later = self.when.iter().filter_map(|s| match &s.action {
+            Action::Faults(faults) => Some(faults),
+            _ => None,
+        });
+        later.chain([&self.given.faults]).flatten().any(|f| f.kind.is_wire())
     }
 }
 
@@ -105,8 +117,14 @@ pub(super) enum Action {
     Request { method: String, path: String, body: Option<String>, kind: String, answers: Vec<i64> },
     /// The engine's clocks are set apart from the machine's by so much, in milliseconds.
     Clock(i64),
-    /// The next engine dies at this point (`name` or `name:nth`).
-    KillAt(String),
+    /// The engine dies at this point (`name` or `name:nth`): the one that runs, else the next.
+    Arm(String),
+    /// The engine is killed at this point, or where it is when it has not come to it in time.
+    KillAt(String, Duration),
+    /// The engine is started and dies at this point of its start; `sure`: else it may not come to it, and is killed.
+    StartDying { point: String, sure: bool },
+    /// These guards are taken away and the others put back, in the running engine and in all that follow.
+    GuardsOff(Vec<String>),
     /// Something happens to the store's file while no engine runs.
     Store(StoreTrouble),
 }
@@ -151,6 +169,8 @@ pub(super) struct Dispatch {
     pub(super) times: usize,
     /// At once by so many clients.
     pub(super) clients: usize,
+    /// What goes wrong around them, where a file says it call by call: their row in the report.
+    pub(super) under: Option<String>,
 }
 
 /// What is waited for.
@@ -178,6 +198,8 @@ pub(super) enum Condition {
     Callback { status: String, times: usize },
     /// The engine has ended.
     Ended,
+    /// The engine has died at this kill point.
+    DiedAt(String),
     /// Nothing is under way, and what is unknown is not with the provider either.
     Rest,
 }
@@ -228,6 +250,8 @@ pub(super) struct CallThen {
     pub(super) kinds: Option<Vec<String>>,
     /// Error codes, 0 for none.
     pub(super) codes: Option<Vec<i64>>,
+    /// The provider's word for each attempt's message; empty where it has none.
+    pub(super) statuses: Option<Vec<String>>,
     /// Entries of the log by kind.
     pub(super) log: Vec<(String, u64)>,
     /// The reason it ended, or any other words in its log.

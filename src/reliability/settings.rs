@@ -1,8 +1,13 @@
 //! The engine's settings in a drill: the drill's own, with what the scenario's file says laid over them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::config::{self, Config, Sources};
 
 use super::reader::{Node, Reader, Toml};
+use super::scenario::Scenario;
+use super::world::STORE;
 
 /// Who is told, and a ladder whose second step is far away. No limit on the rate: what is looked at is the engine.
 const OWN: &str = r#"
@@ -29,8 +34,36 @@ steps = [ { wait = "0s", notify = ["primary"] }, { wait = "1h", notify = ["backu
 exhaust_after = "1h"
 "#;
 
+/// The settings of a scenario as the engine will read them.
+///
+/// # Errors
+/// What is wrong in the file's `[given.config]`, with its line where it is known.
+pub(super) fn settings_of(scenario: &Scenario, dir: &Path) -> Result<Config, Vec<String>> {
+    let file = dir.join("dispatchctl.toml");
+    let text = laid_over(&scenario.given.config).map_err(|e| vec![e])?;
+    std::fs::write(&file, text).map_err(|e| vec![format!("cannot write {}: {e}", file.display())])?;
+    let sources = Sources {
+        flag_config: Some(file),
+        flag_store: Some(format!("sqlite:{}", dir.join(STORE).display())),
+        flag_test_mode: true,
+        cwd: dir.to_path_buf(),
+        ..Sources::default()
+    };
+    config::load(&sources).map_err(|errors| errors.0.iter().map(|p| place_of(scenario, p)).collect())
+}
+
+/// Tells a problem of the settings by its place in the scenario's own file.
+fn place_of(scenario: &Scenario, problem: &config::Problem) -> String {
+    let line = line(&scenario.given.config, &problem.key);
+    let told = config::Problem { at: None, key: format!("given.config.{}", problem.key), ..problem.clone() };
+    match line {
+        Some(line) => format!("{}:{line}: {told}", scenario.file),
+        None => format!("{}: {told}", scenario.file),
+    }
+}
+
 /// The text of the configuration file.
-pub(super) fn laid_over(given: &BTreeMap<String, Node>) -> Result<String, String> {
+fn laid_over(given: &BTreeMap<String, Node>) -> Result<String, String> {
     let (mut reader, mut root) = Reader::open("the drill's own settings", OWN).map_err(|e| e.to_string())?;
     let mut all = BTreeMap::new();
     for name in ["name", "twilio", "contacts", "policies"] {
@@ -79,7 +112,7 @@ fn shown(node: &Node) -> String {
 }
 
 /// The line of a dotted key (`contacts[0].phone`), or of the nearest table above it that the file has.
-pub(super) fn line(given: &BTreeMap<String, Node>, key: &str) -> Option<usize> {
+fn line(given: &BTreeMap<String, Node>, key: &str) -> Option<usize> {
     let mut found: Option<&Node> = None;
     let mut table = Some(given);
     for part in key.split('.') {

@@ -1,150 +1,244 @@
 //! A storm: calls under load while the engine is killed and the provider misbehaves, drawn from a seed.
 //!
-//! It is written as a scenario file and played like one, so that the same seed is the same storm, and what broke can be kept
-//! (`--save`), read, cut down and played again.
+//! Each round arms a fault, hands over its share of the calls, and kills the engine: at a named kill point, at a point of the
+//! next start, or wherever it is. The storm is written as a scenario file and played like one, so that the same seed is the
+//! same storm, and what broke can be kept (`--save`), read, cut down and played again.
 
 use std::fmt::Write as _;
 
 use crate::ids::Ids;
 
+/// Calls a kill where nothing else is asked for.
+pub const CALLS_A_KILL: usize = 10;
+
 /// Kinds of trouble, with how often each is drawn.
-const KINDS: &[(&str, u64)] = &[
-    ("kill", 40),
-    ("stop", 5),
-    ("freeze", 8),
-    ("drop_after_accept", 8),
-    ("drop_before_accept", 5),
-    ("hidden_500", 6),
-    ("throttle", 6),
+const FAULTS: &[(&str, u64)] = &[
+    ("answer cut", 10),
+    ("request cut", 4),
+    ("reset", 8),
+    ("garbage", 5),
+    ("wrong length", 5),
+    ("trickle", 3),
+    ("half open", 3),
+    ("dropped after accepting", 8),
+    ("dropped before accepting", 5),
+    ("hidden 500", 6),
+    ("throttled", 6),
     ("delay", 6),
-    ("away", 4),
-    ("callbacks", 8),
-    ("list_lag", 3),
+    ("provider away", 4),
+    ("callbacks withheld", 4),
+    ("callbacks duplicated", 3),
+    ("callbacks reordered", 3),
+    ("callbacks late", 4),
+    ("list lags", 3),
     ("undelivered", 4),
     ("reply", 7),
+    ("frozen", 4),
+    ("stopped", 3),
 ];
+
+/// Where the engine is killed, with how often each is drawn; the empty name: wherever it is.
+const PLACES: &[(&str, u64)] = &[
+    ("", 30),
+    ("accept.before-commit", 3),
+    ("accept.committed", 4),
+    ("intent.before-commit", 3),
+    ("intent.committed", 8),
+    ("post.under-way", 8),
+    ("post.answered", 8),
+    ("outcome.before-commit", 6),
+    ("outcome.committed", 4),
+    ("receipt.before-commit", 5),
+    ("receipt.committed", 4),
+    ("timer.claimed", 4),
+    ("timer.committed", 4),
+    ("search.before-commit", 3),
+    ("search.committed", 3),
+    ("poll.before-commit", 2),
+    ("poll.committed", 2),
+    ("batch.before-commit", 3),
+    ("batch.committed", 3),
+    ("lock.taken", 2),
+    ("recovery.engine-row", 2),
+    ("recovery.between-claims", 4),
+];
+/// Points that lie before the listener answers.
+const AT_START: &[&str] = &["lock.taken", "recovery.engine-row", "recovery.between-claims"];
 
 /// What a storm is made of, for the report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Storm {
     /// The scenario file.
     pub text: String,
-    /// How often each kind of trouble comes.
+    /// How often each kind of fault comes.
     pub kinds: Vec<(&'static str, usize)>,
 }
 
-/// Draws a storm of so many kills and faults. The same arguments give the same text.
-pub fn storm(troubles: usize, seed: u64) -> Storm {
+/// Draws a storm of so many kills, a fault with each, over so many calls. The same arguments give the same text.
+pub fn storm(kills: usize, calls: usize, seed: u64) -> Storm {
     let ids = Ids::seeded(seed);
     let mut text = String::new();
-    let mut kinds: Vec<(&'static str, usize)> = KINDS.iter().map(|(k, _)| (*k, 0)).collect();
+    let mut kinds: Vec<(&'static str, usize)> = FAULTS.iter().map(|(k, _)| (*k, 0)).collect();
     let _ = write!(
         text,
-        "# Drawn by `dispatchctl test-reliability --storm {troubles} --seed {seed}`.\n\
-         title = \"{troubles} kills and faults under load: nothing lost, nothing doubled\"\n\
-         fault = \"storm of {troubles}, seed {seed}\"\n\
+        "# Drawn by `dispatchctl test-reliability --storm {kills} --dispatches {calls} --seed {seed}`.\n\
+         title = \"{kills} kills and as many faults under {calls} calls: nothing lost, nothing doubled\"\n\
+         fault = \"storm of {kills}, seed {seed}\"\n\
          slow = true\n\
          timeout = \"{timeout}s\"\n\n\
-         [given.config.delivery]\nresend_pause = \"500ms\"\npoll_after = \"1s\"\n\
+         [given.config.twilio]\nconnect_timeout = \"2s\"\nrequest_timeout = \"2s\"\n\
+         [given.config.delivery]\nsettle = \"20s\"\nresend_pause = \"500ms\"\npoll_after = \"1s\"\n\
          [given.config.policies.storm]\n\
          steps = [ {{ wait = \"0s\", notify = [\"primary\"] }}, {{ wait = \"2s\", notify = [\"primary\"] }}, {{ wait = \"2s\", notify = [\"backup\"] }} ]\n\
          exhaust_after = \"1h\"\n",
-        timeout = 180 + troubles * 15,
+        timeout = 180 + kills * 15 + calls / 10,
     );
-    let mut calls = 0;
-    for n in 1..=troubles {
-        // A crowd at the beginning, then as many as a bad night brings.
-        let times = if n == 1 { 8 } else { 1 + ids.below(4) };
-        calls += 1;
-        let _ = write!(
-            text,
-            "\n# {n}\n[[when]]\ndispatch = \"s{calls}-\"\nlevel = \"storm\"\ntimes = {times}\nclients = 4\nbeside = true\n[[when]]\npause = \"{}ms\"\n",
-            5 + ids.below(300)
-        );
-        let kind = draw(&ids);
+    for n in 1..=kills {
+        let share = calls * n / kills - calls * (n - 1) / kills;
+        let kind = draw(FAULTS, &ids);
         if let Some(counted) = kinds.iter_mut().find(|(k, _)| *k == kind) {
             counted.1 += 1;
         }
-        trouble(kind, calls, &ids, &mut text);
+        let _ = writeln!(text, "\n# {n}: {kind}");
+        fault(kind, n, &ids, &mut text);
+        if share > 0 {
+            let _ = write!(
+                text,
+                "[[when]]\ndispatch = \"s{n}-\"\nlevel = \"storm\"\ntimes = {}\nclients = 4\nbeside = true\nunder = \"{kind}\"\n",
+                share.max(2)
+            );
+        }
+        death(draw(PLACES, &ids), &ids, &mut text);
     }
     let _ = write!(
         text,
         "\n# The storm is over: what is not known is found out where the provider has it, and everybody is told.\n\
-         [[when]]\nclear_faults = true\n[[when]]\nwait = {{ rest = true }}\nwithin = \"90s\"\n\n[then]\nfound_out = true\n"
+         [[when]]\nclear_faults = true\n[[when]]\nwait = {{ rest = true }}\nwithin = \"120s\"\n\
+         # What nobody found is decided by its policy.\n\
+         [[when]]\npause = \"21s\"\n[[when]]\nwait = {{ rest = true }}\nwithin = \"60s\"\n\n[then]\nfound_out = true\n"
     );
     kinds.retain(|(_, n)| *n > 0);
     Storm { text, kinds }
 }
 
-fn draw(ids: &Ids) -> &'static str {
-    let all: u64 = KINDS.iter().map(|(_, w)| w).sum();
+fn draw(from: &'static [(&'static str, u64)], ids: &Ids) -> &'static str {
+    let all: u64 = from.iter().map(|(_, w)| w).sum();
     let mut at = ids.below(all);
-    for (kind, weight) in KINDS {
+    for (kind, weight) in from {
         if at < *weight {
             return kind;
         }
         at -= weight;
     }
-    "kill"
+    ""
 }
 
-fn trouble(kind: &str, calls: u64, ids: &Ids, text: &mut String) {
+/// The engine's death and its next start.
+fn death(place: &str, ids: &Ids, text: &mut String) {
+    let (wait, down) = (ids.below(250), ids.below(250));
+    let start = "[[when]]\nstart = \"engine\"\n";
+    let kill = match place {
+        "" => format!("[[when]]\npause = \"{wait}ms\"\n[[when]]\nkill = \"engine\"\n"),
+        point if AT_START.contains(&point) => format!(
+            "[[when]]\npause = \"{wait}ms\"\n[[when]]\nstop = \"engine\"\n[[when]]\n\
+             start = \"engine\"\ndies_at = \"{point}\"\nif_possible = true\n"
+        ),
+        point => {
+            let nth = 1 + ids.below(4);
+            format!("[[when]]\nkill = \"engine\"\nat = \"{point}:{nth}\"\nwithin = \"{}ms\"\n", 150 + wait)
+        }
+    };
+    let _ = write!(text, "{kill}[[when]]\npause = \"{down}ms\"\n{start}");
+}
+
+fn fault(kind: &str, round: usize, ids: &Ids, text: &mut String) {
+    const WIRE: &str = "method = \"POST\", path = \"/2010-04-01/\"";
     let times = 1 + ids.below(4);
     let one = |fault: String| format!("[[when]]\nfaults = [ {{ {fault} }} ]\n");
     let added = match kind {
-        "kill" | "stop" => {
-            let down = ids.below(700);
-            format!("[[when]]\n{kind} = \"engine\"\n[[when]]\npause = \"{down}ms\"\n[[when]]\nstart = \"engine\"\n")
-        }
-        "freeze" => {
-            let still = 200 + ids.below(2_000);
+        "frozen" => {
+            let still = 200 + ids.below(600);
             format!("[[when]]\nfreeze = \"engine\"\n[[when]]\npause = \"{still}ms\"\n[[when]]\nthaw = \"engine\"\n")
         }
-        "throttle" => one(format!("kind = \"refuse\", status = 429, code = 20429, retryAfter = 1, times = {times}")),
-        "delay" => one(format!("kind = \"delay\", delayMs = {}, times = {times}", 50 + ids.below(900))),
-        "away" => one(format!("kind = \"away\", delayMs = {}", 100 + ids.below(1_200))),
-        "list_lag" => one(format!("kind = \"list_lag\", delayMs = {}, times = {}", 500 + ids.below(4_000), times * 5)),
-        "undelivered" => {
-            one(format!("kind = \"outcome\", outcome = \"undelivered\", errorCode = 30003, times = {times}"))
-        }
-        "callbacks" => {
-            let what = match ids.below(4) {
-                0 => "kind = \"withhold_callbacks\"".to_owned(),
-                1 => "kind = \"duplicate_callbacks\"".to_owned(),
-                2 => "kind = \"reorder_callbacks\", messageStatus = \"sent\"".to_owned(),
-                _ => format!("kind = \"delay_callbacks\", delayMs = {}", 200 + ids.below(3_000)),
-            };
-            one(format!("{what}, times = {}", times * 3))
-        }
+        "stopped" => "[[when]]\nstop = \"engine\"\n[[when]]\nstart = \"engine\"\n".to_owned(),
         "reply" => {
             let word = match ids.below(3) {
                 0 => "2",
                 1 => "what?",
                 _ => "1",
             };
-            let call = 1 + ids.below(calls);
+            let call = 1 + ids.below(u64::try_from(round.saturating_sub(1).max(1)).unwrap_or(1));
             format!("[[when]]\nreply = \"{word} {{reference s{call}-1 1}}\"\nfrom = \"sam\"\nif_possible = true\n")
         }
-        kind => one(format!("kind = \"{kind}\", times = {times}")),
+        // An answer has some 300 bytes of head and 700 of body: every part of it is cut.
+        "answer cut" => one(format!("kind = \"cut\", at = {}, {WIRE}, times = {times}", ids.below(1_100))),
+        "request cut" => {
+            one(format!("kind = \"cut\", at = {}, forward = false, {WIRE}, times = {times}", ids.below(700)))
+        }
+        "reset" => one(format!("kind = \"reset\", at = {}, {WIRE}, times = {times}", ids.below(1_100))),
+        "garbage" => one(format!("kind = \"garbage\", at = {}, {WIRE}, times = {times}", 1 + ids.below(900))),
+        "wrong length" => {
+            let by = i64::try_from(ids.below(60)).unwrap_or(0) - 30;
+            one(format!("kind = \"wrong_length\", by = {by}, {WIRE}, times = {times}"))
+        }
+        "trickle" => {
+            one(format!("kind = \"trickle\", at = {}, delayMs = 5, {WIRE}, times = {times}", 10 + ids.below(90)))
+        }
+        "half open" => one(format!("kind = \"half_open\", {WIRE}, times = {times}")),
+        "dropped after accepting" => one(format!("kind = \"drop_after_accept\", times = {times}")),
+        "dropped before accepting" => one(format!("kind = \"drop_before_accept\", times = {times}")),
+        "hidden 500" => one(format!("kind = \"hidden_500\", times = {times}")),
+        "throttled" => one(format!("kind = \"refuse\", status = 429, code = 20429, retryAfter = 1, times = {times}")),
+        "delay" => one(format!("kind = \"delay\", delayMs = {}, times = {times}", 50 + ids.below(900))),
+        "provider away" => one(format!("kind = \"away\", delayMs = {}", 100 + ids.below(900))),
+        "list lags" => one(format!("kind = \"list_lag\", delayMs = {}, times = {}", 500 + ids.below(2_500), times * 5)),
+        "undelivered" => {
+            one(format!("kind = \"outcome\", outcome = \"undelivered\", errorCode = 30003, times = {times}"))
+        }
+        "callbacks withheld" => one(format!("kind = \"withhold_callbacks\", times = {}", times * 3)),
+        "callbacks duplicated" => one(format!("kind = \"duplicate_callbacks\", times = {}", times * 3)),
+        "callbacks reordered" => {
+            one(format!("kind = \"reorder_callbacks\", messageStatus = \"sent\", times = {}", times * 3))
+        }
+        _ => one(format!("kind = \"delay_callbacks\", delayMs = {}, times = {}", 200 + ids.below(3_000), times * 3)),
     };
     text.push_str(&added);
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::killpoint::POINTS;
 
     #[test]
     fn the_same_seed_is_the_same_storm_and_can_be_played() {
-        let a = storm(60, 7);
-        assert_eq!(a, storm(60, 7));
-        assert_ne!(a.text, storm(60, 8).text);
+        let a = storm(60, 600, 7);
+        assert_eq!(a, storm(60, 600, 7));
+        assert_ne!(a.text, storm(60, 600, 8).text);
         assert_eq!(a.kinds.iter().map(|(_, n)| n).sum::<usize>(), 60);
-        assert!(a.kinds.iter().any(|(k, n)| *k == "kill" && *n > 10), "{:?}", a.kinds);
+        let deaths = a.text.matches("kill = \"engine\"").count() + a.text.matches("dies_at = ").count();
+        assert_eq!(deaths, 60, "so many kills as were asked for");
+        let times = a.text.lines().filter_map(|l| l.strip_prefix("times = ")?.parse::<usize>().ok());
+        assert_eq!(times.sum::<usize>(), 600, "and so many calls");
+        let named = a.text.matches("\nat = \"").count();
+        assert!((20..60).contains(&named), "{named} of them at named points");
         // Whatever is drawn is a scenario: each kind comes in some of these.
+        let mut drawn = BTreeSet::new();
         for seed in 0..20 {
-            let made = storm(40, seed).text;
-            crate::reliability::parse::scenario("storm.toml", &made).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+            let made = storm(40, 400, seed);
+            crate::reliability::parse::scenario("storm.toml", &made.text)
+                .unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+            drawn.extend(made.kinds.into_iter().map(|(k, _)| k));
+        }
+        assert_eq!(drawn.len(), FAULTS.len(), "{drawn:?}");
+    }
+
+    #[test]
+    fn every_place_is_a_kill_point() {
+        for (place, _) in PLACES.iter().skip(1) {
+            assert!(POINTS.iter().any(|(p, _)| p == place), "{place}");
         }
     }
 }

@@ -1,45 +1,45 @@
 //! One scenario's world: a directory, a sandbox in this process, the engine as a child, and what was seen of them. All of it
 //! ends with the value: children first, then the sandbox, then the directory.
 
+mod arms;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{self, Config, Sources};
 use crate::domain::Timestamp;
-use crate::domain::types::Actor;
 use crate::sandbox::{Person, Sandbox, SandboxConfig};
-use crate::store::{OpenOptions, SqliteStore, Store as _, StoreMode};
 
 use super::check::{list, text};
 use super::place::Place;
 use super::process::Process;
 use super::scenario::{Given, Scenario, Signal};
-use super::settings;
+use super::settings::settings_of;
 
 /// The longest that a start of the engine may take.
 const START_MAX: Duration = Duration::from_secs(30);
 /// The longest that one request to the engine may take: it may stand still meanwhile.
 const REQUEST_MAX: Duration = Duration::from_secs(60);
 /// The store's file in a scenario's directory.
-const STORE: &str = "drill.db";
+pub(super) const STORE: &str = "drill.db";
 /// How many calls the API lists at most.
 const LISTED_MAX: usize = 1_000;
+/// How many calls are read at the same time.
+const STORIES_AT_ONCE: usize = 8;
 /// Between two looks.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The longest that a command may take.
 const COMMAND_MAX: Duration = Duration::from_secs(60);
-/// How long a drill request waits for the engine.
-const DRILL_MAX: Duration = Duration::from_secs(3);
 
 /// What all scenarios of a run share.
 #[derive(Debug)]
@@ -50,6 +50,15 @@ pub struct Ground {
     pub place: Place,
     /// Decides every chance.
     pub seed: u64,
+    /// Guards that every engine is without: then something must break.
+    pub guards_off: Vec<String>,
+}
+
+/// What became of a start.
+enum Started {
+    Answers,
+    /// It ended, with this exit code.
+    Ended(i32),
 }
 
 /// See the module. Fields are dropped in order.
@@ -68,7 +77,7 @@ pub(super) struct World {
     starts: u32,
     commands: u32,
     logs: Vec<PathBuf>,
-    kill_at: Option<String>,
+    arms: arms::Arms,
     /// Calls whose acceptance was answered with success.
     pub(super) accepted: BTreeSet<String>,
     /// When the newest engine first answered.
@@ -96,34 +105,6 @@ fn free_port() -> Result<u16, String> {
         .ok_or_else(|| "no free port between 20000 and 32000 on this machine".to_owned())
 }
 
-/// The settings of a scenario as the engine will read them.
-///
-/// # Errors
-/// What is wrong in the file's `[given.config]`, with its line where it is known.
-pub(super) fn settings_of(scenario: &Scenario, dir: &Path) -> Result<Config, Vec<String>> {
-    let file = dir.join("dispatchctl.toml");
-    let text = settings::laid_over(&scenario.given.config).map_err(|e| vec![e])?;
-    std::fs::write(&file, text).map_err(|e| vec![format!("cannot write {}: {e}", file.display())])?;
-    let sources = Sources {
-        flag_config: Some(file),
-        flag_store: Some(format!("sqlite:{}", dir.join(STORE).display())),
-        flag_test_mode: true,
-        cwd: dir.to_path_buf(),
-        ..Sources::default()
-    };
-    config::load(&sources).map_err(|errors| errors.0.iter().map(|p| place_of(scenario, p)).collect())
-}
-
-/// Tells a problem of the settings by its place in the scenario's own file.
-fn place_of(scenario: &Scenario, problem: &config::Problem) -> String {
-    let line = settings::line(&scenario.given.config, &problem.key);
-    let told = config::Problem { at: None, key: format!("given.config.{}", problem.key), ..problem.clone() };
-    match line {
-        Some(line) => format!("{}:{line}: {told}", scenario.file),
-        None => format!("{}: {told}", scenario.file),
-    }
-}
-
 impl World {
     /// Starts the sandbox and, unless the scenario says otherwise, the engine.
     pub(super) async fn open(scenario: &Scenario, ground: Arc<Ground>, name: &str) -> Result<Self, String> {
@@ -136,6 +117,7 @@ impl World {
             sandbox.auth_token = t.auth_token.expose_secret().to_owned();
         }
         sandbox.pace = scenario.given.pace;
+        sandbox.tcp_faults = scenario.spoils_the_wire();
         sandbox.seed = ground.seed;
         sandbox.people = (scenario.given.people.iter())
             .map(|(phone, script)| Person { phone: phone.clone(), script: script.clone() })
@@ -152,6 +134,7 @@ impl World {
             sandbox.add_fault(fault).map_err(|e| format!("{}: given.faults: {e}", scenario.file))?;
         }
         let client = reqwest::Client::builder().no_proxy().timeout(REQUEST_MAX).pool_max_idle_per_host(0).build();
+        let arms = arms::Arms::without(&ground.guards_off);
         let mut world = Self {
             engine: None,
             beside: BTreeMap::new(),
@@ -167,7 +150,7 @@ impl World {
             starts: 0,
             commands: 0,
             logs: Vec::new(),
-            kill_at: None,
+            arms,
             accepted: BTreeSet::new(),
             ready_at: None,
             thawed_at: None,
@@ -218,6 +201,19 @@ impl World {
 
     /// Starts the engine and waits until it answers.
     pub(super) async fn start(&mut self) -> Result<(), String> {
+        match self.start_once().await? {
+            Started::Answers => Ok(()),
+            Started::Ended(code) => {
+                let words = self.newest_log();
+                let last: Vec<&str> = words.lines().rev().filter(|l| !l.trim().is_empty()).take(4).collect();
+                let said = last.into_iter().rev().collect::<Vec<_>>().join(" | ");
+                Err(format!("the engine ended with exit {code} at its start: {said}"))
+            }
+        }
+    }
+
+    /// The same; it may end before it answers.
+    async fn start_once(&mut self) -> Result<Started, String> {
         if self.engine.as_mut().is_some_and(|e| e.ended().is_none()) {
             return Err("an engine runs already".into());
         }
@@ -225,9 +221,7 @@ impl World {
         let name = format!("engine-{}", self.starts);
         let args = ["-o", "json", "serve", "--listen", &self.at.to_string()].map(str::to_owned);
         let mut command = self.command(&args);
-        if let Some(point) = self.kill_at.take() {
-            command.env("DISPATCHCTL_KILLPOINT", point);
-        }
+        command.envs(self.arms.environment());
         let from = self.now();
         self.logs.push(self.place.path().join(format!("{name}.err")));
         self.engine = Some(Process::start(&mut command, self.place.path(), &name)?);
@@ -240,8 +234,9 @@ impl World {
             let now = self.now();
             let engine = self.engine.as_mut().ok_or("no engine")?;
             if let Some(code) = engine.ended() {
-                let words = engine.last_words();
-                return Err(format!("the engine ended with exit {code} at its start: {words}"));
+                self.engine = None;
+                self.down_since = self.down_since.or(Some(now));
+                return Ok(Started::Ended(code));
             }
             if now.since(from) > START_MAX {
                 return Err(format!(
@@ -260,7 +255,13 @@ impl World {
         if let Some(since) = self.down_since.take() {
             self.down.push((since, now));
         }
-        Ok(())
+        Ok(Started::Answers)
+    }
+
+    /// What the newest engine has said.
+    fn newest_log(&self) -> String {
+        let read = self.logs.last().map(|p| std::fs::read(p).unwrap_or_default()).unwrap_or_default();
+        String::from_utf8_lossy(&read).into_owned()
     }
 
     /// Sends the engine a signal; a stop waits for its end, whose exit code must be 0.
@@ -274,6 +275,7 @@ impl World {
             Signal::Kill => {
                 engine.kill();
                 self.engine = None;
+                self.killed_plainly();
             }
             Signal::Stop => {
                 engine.signal(signal)?;
@@ -510,9 +512,19 @@ impl World {
         if all.is_null() || list(&all, "calls").len() == LISTED_MAX {
             all = self.overview().await?;
         }
+        let ids: Vec<String> = list(&all, "calls").iter().map(|c| text(c, "callId").to_owned()).collect();
         let mut stories = Vec::new();
-        for call in list(&all, "calls") {
-            stories.extend(self.story(text(call, "callId")).await?);
+        if !self.engine_runs() {
+            for id in ids {
+                stories.extend(self.story(&id).await?);
+            }
+            return Ok(stories);
+        }
+        let this = &*self;
+        let ask = ids.into_iter().map(|id| async move { this.get(&format!("/api/calls/{id}")).await });
+        let mut answers = futures_util::stream::iter(ask).buffered(STORIES_AT_ONCE);
+        while let Some(story) = answers.next().await {
+            stories.push(story?);
         }
         Ok(stories)
     }
@@ -533,44 +545,10 @@ impl World {
         texts.map(|b| String::from_utf8_lossy(&b).into_owned()).collect()
     }
 
-    /// Arms what only a test store lets be armed, in the running engine; the engine answers.
-    pub(super) async fn drill(&mut self, payload: Value) -> Result<(), String> {
-        let options = OpenOptions {
-            path: self.store_path(),
-            mode: StoreMode::Test,
-            create: false,
-            mirror: false,
-            alert_sinks: false,
-            busy_timeout: Duration::from_secs(5),
-        };
-        let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options)).await;
-        let store = opened.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
-        let actor = Actor("drill".into());
-        let id = store.post_request("drill", payload, &actor, self.now()).await.map_err(|e| e.to_string())?;
-        let deadline = self.now().plus(DRILL_MAX);
-        let answer = loop {
-            match store.request(id).await.map_err(|e| e.to_string())?.and_then(|r| r.result) {
-                Some(answer) => break Ok(answer),
-                None if self.now() > deadline => break Err("the engine takes no drills".to_owned()),
-                None => self.pause(LOOK_EVERY).await,
-            }
-        };
-        store.close().await.map_err(|e| e.to_string())?;
-        match answer?.get("error").and_then(Value::as_str) {
-            Some(e) => Err(format!("the engine refused the drill: {e}")),
-            None => Ok(()),
-        }
-    }
-
     /// Times without a working engine, one that goes on included.
     pub(super) fn downtimes(&self) -> Vec<(Timestamp, Timestamp)> {
         let open = self.down_since.map(|since| (since, self.now()));
         self.down.iter().copied().chain(open).collect()
-    }
-
-    /// The next engine dies at this point.
-    pub(super) fn kill_at(&mut self, point: &str) {
-        self.kill_at = Some(point.to_owned());
     }
 
     /// Ends everything, in order, and waits for it.
@@ -581,6 +559,11 @@ impl World {
         if let Some(sandbox) = self.sandbox.take() {
             sandbox.shutdown().await;
         }
+    }
+
+    /// These calls are counted under a fault, and under the next death.
+    pub(super) fn count_under(&mut self, fault: &str, calls: impl Iterator<Item = String>) {
+        self.arms.under(fault, calls);
     }
 
     /// Keys of the settings that the scenario brings, for messages.

@@ -62,7 +62,8 @@ impl FaultKind {
     pub(super) const WIRE: &[Self] =
         &[Self::Cut, Self::Trickle, Self::Reset, Self::HalfOpen, Self::Garbage, Self::WrongLength];
 
-    pub(super) fn is_wire(self) -> bool {
+    /// Whether it happens to the bytes, in front of the service.
+    pub fn is_wire(self) -> bool {
         Self::WIRE.contains(&self)
     }
 

@@ -319,12 +319,74 @@ fn scenarios_are_listed_and_results_are_written_and_compared() {
 #[test]
 fn a_storm_is_played_kept_and_can_be_played_again() {
     let (shop, temp) = shop();
-    let run = shop.run_as_is(&["test-reliability", "--storm", "2", "--seed", "5", "--save", "kept.toml", "-o", "json"]);
+    let run = shop.run_as_is(&[
+        "test-reliability",
+        "--storm",
+        "2",
+        "--dispatches",
+        "12",
+        "--seed",
+        "5",
+        "--save",
+        "kept.toml",
+        "-o",
+        "json",
+    ]);
     assert_eq!((run.code, left_behind(&temp)), (0, Vec::new()), "{run:?}");
     let report = run.json();
     assert_eq!((&report["suite"], &report["seed"]), (&json!("storm"), &json!(5)));
-    assert_eq!(report["repeat"], "dispatchctl test-reliability --storm 2 --seed 5");
+    assert_eq!(report["repeat"], "dispatchctl test-reliability --storm 2 --dispatches 12 --seed 5");
     assert!(report["counts"]["texts"].as_u64().is_some_and(|n| n >= 8), "{}", report["counts"]);
+    assert_eq!(
+        report["kills"].as_object().map(|k| k.values().filter_map(Value::as_u64).sum()),
+        Some(2_u64),
+        "{}",
+        report["kills"]
+    );
+    let rows = report["faults"].as_array().cloned().unwrap_or_default();
+    assert!(
+        rows.len() >= 2 && rows.iter().all(|r| r["lost"] == 0 && r["doubled"] == 0 && r["unexpected"] == 0),
+        "{rows:?}"
+    );
     let listed = shop.run_as_is(&["test-reliability", "--scenario", "kept.toml", "--list", "-o", "json"]).json();
     assert_eq!(listed["scenarios"][0]["fault"], "storm of 2, seed 5");
+}
+
+/// Each guard, a scenario that must miss it, and words of what it has to say.
+const GUARDS: &[(&str, &str, &[&str])] = &[
+    ("intent-commit", "kill-post-answered", &["1 texts to sam", "2"]),
+    ("look-before-resend", "answer-lost-and-no-receipt", &["attempt 1 of c1 is submitted or delivered", "unknown"]),
+    ("monotone-receipts", "status-moves-only-forward", &["c1: messages are delivered", "sent"]),
+    ("reply-dedup", "reply-replayed-after-a-hand-back", &["c1: is DISPATCHING", "ACKNOWLEDGED"]),
+    ("signature", "callback-forged", &["answer"]),
+];
+
+#[test]
+fn without_a_guard_a_scenario_breaks_and_says_what_was_promised_and_what_was_seen() {
+    std::thread::scope(|scope| {
+        for (guard, scenario, words) in GUARDS {
+            scope.spawn(move || {
+                let (shop, temp) = shop();
+                let run =
+                    shop.run_as_is(&["test-reliability", "--guards-off", guard, "--scenario", scenario, "-o", "json"]);
+                assert_eq!((run.code, left_behind(&temp)), (1, Vec::new()), "{guard}: {scenario} held: {run:?}");
+                let report = run.json();
+                assert!(
+                    report["repeat"].as_str().is_some_and(|r| r.contains(&format!("--guards-off {guard}"))),
+                    "{report}"
+                );
+                let checks = report["scenarios"][0]["checks"].as_array().cloned().unwrap_or_default();
+                let broken: Vec<String> = (checks.iter().filter(|c| c["held"] == false))
+                    .map(|c| {
+                        format!("{}; seen: {}", c["what"].as_str().unwrap_or(""), c["seen"].as_str().unwrap_or(""))
+                    })
+                    .collect();
+                let told = |line: &String| words.iter().all(|w| line.contains(w)) && !line.ends_with("seen: ");
+                assert!(broken.iter().any(told), "{guard}: {words:?} are not said: {broken:#?}");
+            });
+        }
+    });
+    let (shop, _) = shop();
+    let run = shop.run_as_is(&["test-reliability", "--guards-off", "locks", "--scenario", "send-verified"]);
+    assert!(run.code == 2 && run.stderr.contains("engine-lock"), "{run:?}");
 }

@@ -57,6 +57,8 @@ fn row(name: &str, title: &str, fault: &str) -> Outcome {
         took_ms: 0,
         time: "policy",
         log_tail: Vec::new(),
+        faults: std::collections::BTreeMap::new(),
+        kills: std::collections::BTreeMap::new(),
         skipped: None,
     }
 }

@@ -179,7 +179,7 @@ fn event(conn: &Connection, task: MirrorTask) -> Result<Option<EventTask>, Store
 /// An attempt, and its call's reference in the column behind it.
 fn with_reference(row: &Row<'_>) -> Result<(crate::domain::attempt::Attempt, CallRef), StoreError> {
     let call: CallId = rows::parsed("attempts.call_id", str_at(row, 1)?)?;
-    let read = || Ok((attempt_from(row, &call)?, rows::parsed("calls.reference", str_at(row, 33)?)?));
+    let read = || Ok((attempt_from(row, &call)?, rows::parsed("calls.reference", str_at(row, sql::ATTEMPT_COLUMNS)?)?));
     read().map_err(|e| rows::of_call(call.as_str(), e))
 }
 
@@ -221,7 +221,7 @@ fn events(look: Look<'_>, filter: &EventFilter) -> Result<Vec<EventLine>, StoreE
         let want = filter.limit - out.len();
         let (since, call) = span(filter);
         let page = all(look.conn, &sql, params![since, call, after, at_most(want)], |row| {
-            let place: i64 = row.get(34)?;
+            let place: i64 = row.get(sql::ATTEMPT_COLUMNS + 1)?;
             Ok((place, with_reference(row)))
         })?;
         let Some((last, _)) = page.last() else { break };

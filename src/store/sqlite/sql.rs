@@ -18,6 +18,8 @@ macro_rules! attempt_columns {
     };
 }
 pub(super) use attempt_columns;
+/// How many they are: what a statement selects behind them begins here.
+pub(super) const ATTEMPT_COLUMNS: usize = 34;
 
 pub(super) const CALL: &str = concat!("SELECT ", call_columns!(), " FROM calls WHERE id = ?1");
 pub(super) const NOTICES: &str = "SELECT round, step, contact FROM notices WHERE call_id = ?1 ORDER BY ordinal";

@@ -178,7 +178,10 @@ fn fifty_calls_whose_disk_is_lost_go_on_and_nothing_is_doubled() {
         |(k, s): &(Kind, Value)| matches!(k, Kind::Taken | Kind::Closed).then(|| text(s, "reference").to_owned());
     let left: Vec<String> = lived.values().filter_map(left).collect();
     let mut wrong = ledger.wrongs(&stories);
-    wrong.retain(|w| !left.iter().any(|r| w.starts_with(r.as_str())));
+    let of_others = |w: &str| left.iter().any(|r| w.starts_with(&format!("unexpected: {r}-")));
+    // An attempt that had no row in the base has a new id: its message was sent under the one that is lost.
+    let renamed = |w: &str| w.starts_with("unexpected: norow-") && w.contains("names attempt");
+    wrong.retain(|w| !of_others(w) && !renamed(w));
     assert!(wrong.is_empty(), "{wrong:#?}");
     for story in &stories {
         let id = text(story, "callId");

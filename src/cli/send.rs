@@ -287,8 +287,7 @@ impl Send<'_> {
         };
         let reached = match self.args.wait {
             Wait::None => {
-                first_settled(state, self.app.clock.now())
-                    || self.app.holder().is_some_and(|h| h.pid != std::process::id())
+                first_settled(state, self.app.clock.now()) || self.app.holder().is_some_and(|h| h.role == "serve")
             }
             Wait::Accepted => any(&|s| matches!(s, AttemptState::Submitted | AttemptState::Delivered)),
             Wait::Delivered => any(&|s| s == AttemptState::Delivered),

@@ -36,6 +36,8 @@ pub(crate) struct Args {
     repair: bool,
 }
 
+/// How often a repair looks whether somebody wants the lock.
+const ASKED_EVERY: Duration = Duration::from_millis(250);
 /// How long a repair may take beyond what its rows need.
 const REPAIR_GRACE: Duration = Duration::from_secs(60);
 /// What one row of a repair takes at the slowest pace that makes sense.
@@ -146,12 +148,23 @@ async fn see_to_it(
             };
         }
         let now = app.clock.now();
-        let next = if lock.is_some() { mirror.pass_now().await? } else { None };
-        if lock.is_some() && hands_over(store, now).await? {
-            // Whoever asked goes on with what is left.
-            drop(lock.take());
-            app.clock.sleep_until(now.plus(Duration::from_secs(1))).await;
-        }
+        let next = if lock.is_some() {
+            // A pass may wait for the base for long; whoever asks for the lock does not wait for that. What it leaves is done
+            // again, as after a crash.
+            tokio::select! {
+                next = mirror.pass_now() => next?,
+                asked = until_asked(app, store) => {
+                    asked?;
+                    drop(lock.take());
+                    app.clock.sleep_until(app.clock.now().plus(Duration::from_secs(1))).await;
+                    None
+                }
+            }
+        } else {
+            None
+        };
+        // Nor does a command that would send and looks for an engine.
+        drop(lock.take());
         app.clock.sleep_until(next.unwrap_or(now).clamp(now, now.plus(LOOK_EVERY))).await;
         if next.is_none() {
             app.clock.sleep_until(now.plus(LOOK_EVERY)).await;
@@ -160,6 +173,17 @@ async fn see_to_it(
     drop(lock);
     bar.finish_and_clear();
     Ok(())
+}
+
+/// Until somebody asks for the lock.
+async fn until_asked(app: &App, store: &dyn Store) -> Result<(), CliError> {
+    loop {
+        let now = app.clock.now();
+        if hands_over(store, now).await? {
+            return Ok(());
+        }
+        app.clock.sleep_until(now.plus(ASKED_EVERY)).await;
+    }
 }
 
 /// Whether somebody asked for the lock; they are answered that they have it.

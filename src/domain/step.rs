@@ -242,7 +242,7 @@ fn mirror(loaded: &Loaded, change: &mut Change) {
         let before = loaded.calls.iter().find(|c| c.call.id == state.call.id);
         let call_changed = before.is_none_or(|b| {
             b.call.status != state.call.status
-                || b.call.wake_at != state.call.wake_at
+                || b.call.deferred_from.or(b.call.wake_at) != state.call.deferred_from.or(state.call.wake_at)
                 || b.call.holder != state.call.holder
         });
         if call_changed {

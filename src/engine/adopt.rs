@@ -112,6 +112,12 @@ impl Adopter {
         }
         if !events.is_empty() {
             let last = events.iter().filter_map(|e| e.sent_at).max().unwrap_or(snapshot.now);
+            if snapshot.now.since(last) > STALE {
+                let text = format!(
+                    "call {id} is DISPATCHING in Airtable and its last text is more than a day old: dispatch it by hand or close it"
+                );
+                return Ok(Looked::Odd(text));
+            }
             let old_enough = snapshot.now.since(last) >= snapshot.older_than;
             return Ok(if old_enough { Looked::Texted } else { Looked::Fine });
         }

@@ -93,7 +93,7 @@ pub fn outcome(state: &CallState, created: bool, mode: &str) -> Value {
 /// When the next step fires; `None` where none is left, or nobody is looked for.
 pub fn next_follow_up(call: &Call) -> Option<crate::domain::Timestamp> {
     let left = usize::try_from(call.next_step).is_ok_and(|n| n < call.policy.total_steps());
-    call.wake_at.filter(|_| call.status == CallStatus::Dispatching && left)
+    call.deferred_from.or(call.wake_at).filter(|_| call.status == CallStatus::Dispatching && left)
 }
 
 /// A call without its attempts.

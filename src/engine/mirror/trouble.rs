@@ -242,18 +242,18 @@ impl Mirror {
 
     /// Raises an alert, or tells it in new words.
     pub(super) async fn alarm(&self, key: &str, message: &str) -> Result<(), StoreError> {
-        let before = {
-            let mut state = self.state();
-            let raised = state.raised.get_or_insert_default();
-            raised.insert(key.to_owned(), message.to_owned())
-        };
+        let before = self.state().raised.get_or_insert_default().get(key).cloned();
         let (key, message) = (key.to_owned(), message.to_owned());
+        let known = (key.clone(), message.clone());
         let change = match before {
             Some(same) if same == message => return Ok(()),
             Some(_) => AlertChange::Again { key, message },
             None => AlertChange::Raise { key, call: None, message },
         };
-        self.core.apply(Event::Alert(change), Actor::engine()).await.map(drop)
+        self.core.apply(Event::Alert(change), Actor::engine()).await?;
+        // Only what is stored is known: a store that could not take it is told again.
+        self.state().raised.get_or_insert_default().insert(known.0, known.1);
+        Ok(())
     }
 
     /// Raises an alert; one that is raised keeps its words.
@@ -264,12 +264,13 @@ impl Mirror {
 
     /// What an alert told of is over.
     pub(super) async fn over(&self, key: &str) -> Result<(), StoreError> {
-        let was = self.state().raised.get_or_insert_default().remove(key);
-        if was.is_none() {
+        if !self.state().raised.get_or_insert_default().contains_key(key) {
             return Ok(());
         }
         let change = AlertChange::Resolve { key: key.to_owned() };
-        self.core.apply(Event::Alert(change), Actor::engine()).await.map(drop)
+        self.core.apply(Event::Alert(change), Actor::engine()).await?;
+        self.state().raised.get_or_insert_default().remove(key);
+        Ok(())
     }
 
     /// Alerts that an earlier engine raised are known before any is raised or resolved.

@@ -132,7 +132,7 @@ pub(super) fn draft(snapshot: &Snapshot, row: &CallRow, new: NewCall, ids: &Ids,
         messages,
         lost,
     };
-    let from_zero = rows.iter().any(|r| r.step == Some(0));
+    let from_zero = rows.iter().any(|r| r.attempt.is_some() && r.step == Some(0));
     for piece in pieces {
         add(&mut draft, &piece, snapshot, ids, from_zero);
     }

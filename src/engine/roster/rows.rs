@@ -51,8 +51,11 @@ pub fn read(records: &[Record], fields: &ContactFields, file: &Directory, before
     records.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
     let mut reading = Reading::default();
     let mut ids = BTreeSet::new();
-    for record in records {
-        let Some(row) = row(record, fields, &mut reading.wrong) else { continue };
+    let mut rows: Vec<RosterContact> =
+        records.into_iter().filter_map(|record| row(record, fields, &mut reading.wrong)).collect();
+    // Who is told has the first choice of an id: a row that replaces one that is off takes its place in the teams.
+    rows.sort_by_key(|row| !row.active);
+    for row in rows {
         let wrong = |why: &str| Wrong { record: row.record.clone(), name: row.name.clone(), why: why.to_owned() };
         if let Some(phone) = row.phone.as_ref().filter(|_| row.active) {
             let twin = |c: &&RosterContact| c.active && c.phone.as_ref() == Some(phone);

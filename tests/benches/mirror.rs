@@ -60,7 +60,7 @@ impl Base {
 
     fn control(&self, method: &str, path: &str, body: &str) -> Value {
         let request = format!(
-            "{method} /_sandbox/{path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            "{method} /_sandbox/{path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
         let (status, answer) = Conn::open(self.addr).ask(request.as_bytes());
@@ -125,7 +125,7 @@ fn dispatch(conn: &mut Conn, id: &str) -> Duration {
         r#"{{"callId":"{id}","callData":{{"callerPhone":"+19495550150","issueSummary":"water","emergencyLevel":"low"}}}}"#
     );
     let request = format!(
-        "POST /api/dispatch/manual HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        "POST /api/dispatch/manual HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
     let at = Instant::now();

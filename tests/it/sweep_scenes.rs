@@ -24,7 +24,7 @@ steps = [ { wait = "0s", notify = ["primary"] }, { wait = "1500ms", notify = ["p
 exhaust_after = "1h"
 "#;
 /// How long a point may take to be reached.
-const REACHED: Duration = Duration::from_secs(8);
+const REACHED: Duration = Duration::from_secs(45);
 /// How often a reminder that left before its engine was armed is made again.
 const TRIES: usize = 6;
 

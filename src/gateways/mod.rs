@@ -2,6 +2,7 @@
 
 pub mod airtable;
 pub mod alerts;
+mod exchange;
 pub mod mirror;
 pub mod twilio;
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::check::{Tally, list, text};
 use super::outcome::{Outcome, percentile};
-use super::report::Report;
+use super::report::{Report, escaped};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -52,21 +52,6 @@ pub fn page(report: &Report) -> String {
 
 fn seconds(ms: i64) -> f64 {
     f64::from(i32::try_from(ms).unwrap_or(i32::MAX)) / 1_000.0
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            c if c.is_control() && c != '\n' => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 fn broken(report: &Report, out: &mut String) {

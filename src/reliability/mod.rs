@@ -35,6 +35,7 @@ pub use place::Place;
 pub use reader::ScenarioErrors;
 pub use runner::play;
 pub use scenario::Scenario;
+pub use settings::PEOPLE;
 pub use storm::{CALLS_A_KILL, Storm, storm};
 pub use world::Ground;
 

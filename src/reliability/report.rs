@@ -173,25 +173,29 @@ impl Report {
         let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
         out.push_str(&format!(
             "<testsuites name=\"dispatchctl\" tests=\"{0}\" failures=\"{broken}\" time=\"{1:.3}\">\n<testsuite name=\"{2}\" tests=\"{0}\" failures=\"{broken}\" errors=\"0\" skipped=\"{skipped}\" time=\"{1:.3}\" timestamp=\"{3}\">\n",
-            self.outcomes.len(), seconds(self.took_ms), xml(self.suite), self.started_at,
+            self.outcomes.len(), seconds(self.took_ms), escaped(self.suite), self.started_at,
         ));
         out.push_str(&format!("<properties><property name=\"seed\" value=\"{}\"/></properties>\n", self.seed));
         for o in &self.outcomes {
             out.push_str(&format!(
                 "<testcase classname=\"reliability.{}\" name=\"{}\" time=\"{:.3}\">",
-                xml(self.suite),
-                xml(&o.name),
+                escaped(self.suite),
+                escaped(&o.name),
                 seconds(o.took_ms)
             ));
             let wrong = o.broken();
             if let Some(first) = wrong.first() {
-                out.push_str(&format!("\n<failure message=\"{}\">{}</failure>\n", xml(first), xml(&wrong.join("\n"))));
+                out.push_str(&format!(
+                    "\n<failure message=\"{}\">{}</failure>\n",
+                    escaped(first),
+                    escaped(&wrong.join("\n"))
+                ));
                 if !o.log_tail.is_empty() {
-                    out.push_str(&format!("<system-err>{}</system-err>\n", xml(&o.log_tail.join("\n"))));
+                    out.push_str(&format!("<system-err>{}</system-err>\n", escaped(&o.log_tail.join("\n"))));
                 }
             }
             if let (Some(why), true) = (&o.skipped, o.held()) {
-                out.push_str(&format!("\n<skipped message=\"{}\"/>\n", xml(why)));
+                out.push_str(&format!("\n<skipped message=\"{}\"/>\n", escaped(why)));
             }
             out.push_str("</testcase>\n");
         }
@@ -229,8 +233,8 @@ fn fault_row(fault: &str, tally: &Tally) -> Value {
     Value::Object(row)
 }
 
-/// Text in XML: what XML 1.0 cannot hold at all becomes a question mark.
-fn xml(text: &str) -> String {
+/// Text in XML and HTML: what XML 1.0 cannot hold at all becomes a question mark.
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

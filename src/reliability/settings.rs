@@ -9,8 +9,8 @@ use super::reader::{Node, Reader, Toml};
 use super::scenario::Scenario;
 use super::world::STORE;
 
-/// Who is told, and a ladder whose second step is far away. No limit on the rate: what is looked at is the engine.
-const OWN: &str = r#"
+/// Who is told in a drill, and a ladder whose second step is far away. No limit on the rate: what is looked at is the engine.
+pub const PEOPLE: &str = r#"
 name = "Acme Plumbing"
 [twilio]
 messages_per_second = 0
@@ -64,7 +64,7 @@ fn place_of(scenario: &Scenario, problem: &config::Problem) -> String {
 
 /// The text of the configuration file.
 fn laid_over(given: &BTreeMap<String, Node>) -> Result<String, String> {
-    let (mut reader, mut root) = Reader::open("the drill's own settings", OWN).map_err(|e| e.to_string())?;
+    let (mut reader, mut root) = Reader::open("the drill's own settings", PEOPLE).map_err(|e| e.to_string())?;
     let mut all = BTreeMap::new();
     for name in ["name", "twilio", "contacts", "policies"] {
         if let Some(node) = reader.any(&mut root, name) {

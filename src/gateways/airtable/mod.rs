@@ -31,7 +31,6 @@
 mod cells;
 pub mod client;
 mod errors;
-mod exchange;
 mod formula;
 mod pace;
 mod schema;

@@ -6,19 +6,18 @@
 //! repeat a message behind the engine's back. It keeps no state: after a crash the engine's stored intent is what counts.
 //! Called by the holder of the engine lock alone.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::header::{DATE, RETRY_AFTER};
-use reqwest::{RequestBuilder, Response, StatusCode};
+use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret as _, SecretString};
 use tracing::debug;
 use url::Url;
 
 use super::wire;
 use crate::domain::types::{AttemptId, ErrorCode, MessageSid, Timestamp};
+use crate::gateways::exchange::{self, Answer, Failure, builder};
 use crate::gateways::{Callback, GatewayError, ListFilter, Listing, MessageRecord, SmsGateway, Submission};
 use crate::killpoint;
 
@@ -108,8 +107,13 @@ impl TwilioClient {
         if let Some(url) = &settings.public_url {
             check_url(url, "public_url")?;
         }
-        let sends = builder(&settings).pool_max_idle_per_host(0).build().map_err(ClientError::Http)?;
-        let reads = builder(&settings).build().map_err(ClientError::Http)?;
+        let sends = builder(&settings.base_url, settings.connect_timeout, settings.request_timeout)
+            .pool_max_idle_per_host(0)
+            .build()
+            .map_err(ClientError::Http)?;
+        let reads = builder(&settings.base_url, settings.connect_timeout, settings.request_timeout)
+            .build()
+            .map_err(ClientError::Http)?;
         Ok(Self { settings: Arc::new(settings), sends, reads })
     }
 
@@ -292,38 +296,25 @@ fn check_url(url: &Url, what: &'static str) -> Result<(), ClientError> {
     if ok { Ok(()) } else { Err(ClientError::Url { what }) }
 }
 
-/// What both clients share: no retry, no redirect, and no proxy from the environment, which could answer in Twilio's
-/// place and would turn a refused connection, surely not sent, into an answer of its own.
-fn builder(settings: &TwilioSettings) -> reqwest::ClientBuilder {
-    let builder = reqwest::Client::builder()
-        .user_agent(concat!("dispatchctl/", env!("CARGO_PKG_VERSION")))
-        .retry(reqwest::retry::never())
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .no_proxy()
-        .http1_only()
-        .connect_timeout(settings.connect_timeout.min(settings.request_timeout))
-        .timeout(settings.request_timeout);
-    if settings.base_url.scheme() == "https" {
-        builder.https_only(true)
-    } else {
-        // A sandbox on this machine: no certificate store is read, so none is needed.
-        builder.tls_certs_only([])
+/// What an answer says of itself goes to the log: the provider's support asks for it.
+fn log_answer(answer: &Answer) {
+    let id = answer.headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let id: String = id.chars().take(64).collect();
+    debug!(http.status = answer.status.as_u16(), twilio.request_id = %id, "the provider answered");
+}
+
+/// One request and its whole answer, within the client's timeouts.
+async fn exchange(request: RequestBuilder, bytes_max: usize) -> Result<Answer, Failure> {
+    exchange::exchange(request, bytes_max).await.inspect(log_answer)
+}
+
+/// Why no whole answer came, and whether the request had left by then.
+fn why(failure: Failure) -> (Sent, String) {
+    match failure {
+        Failure::Before(why) => (Sent::Before, why),
+        Failure::After(why) => (Sent::After, why),
+        Failure::TooLong(status) => (Sent::After, format!("the answer (HTTP {}) is too long", status.as_u16())),
     }
-}
-
-/// An answer that came whole.
-struct Answer {
-    status: StatusCode,
-    retry_after: Option<Duration>,
-    body: Vec<u8>,
-}
-
-/// No whole answer came.
-struct Failure {
-    /// Whether the request had been written, as far as that can be known: `Before` is sure, `After` is not.
-    sent: Sent,
-    why: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -332,54 +323,10 @@ enum Sent {
     After,
 }
 
-/// One request and its whole answer, within the client's timeouts.
-async fn exchange(request: RequestBuilder, bytes_max: usize) -> Result<Answer, Failure> {
-    let response = request.send().await.map_err(|error| failure(&error))?;
-    let status = response.status();
-    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
-    let request_id = header(REQUEST_ID).unwrap_or_default().chars().take(64).collect::<String>();
-    let retry_after = wire::retry_after(header(RETRY_AFTER.as_str()), header(DATE.as_str()));
-    debug!(http.status = status.as_u16(), twilio.request_id = %request_id, "the provider answered");
-    let body = body(response, bytes_max).await?;
-    Ok(Answer { status, retry_after, body })
-}
-
-/// The body, as long as it is within bounds; one that is cut or too long is no answer.
-async fn body(mut response: Response, bytes_max: usize) -> Result<Vec<u8>, Failure> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
-        if body.len() + chunk.len() > bytes_max {
-            return Err(Failure { sent: Sent::After, why: format!("the answer is over {bytes_max} bytes") });
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-/// Says when an exchange failed. reqwest's `is_connect` is true only for failures of its connector, which ends before
-/// any byte of the request is written: DNS, TCP, TLS, and the connect timeout around them. A request that could not be
-/// built was not written either.
-fn failure(error: &reqwest::Error) -> Failure {
-    let sent = if error.is_connect() || error.is_builder() { Sent::Before } else { Sent::After };
-    let what = match sent {
-        Sent::Before if error.is_timeout() => "no connection in time",
-        Sent::Before => "no connection",
-        Sent::After if error.is_timeout() => "no answer in time",
-        Sent::After => "the connection broke before the whole answer came",
-    };
-    // The error's own text names the URL, which holds numbers; the innermost cause does not.
-    let mut cause: &dyn Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    let why = if error.source().is_none() { what.to_owned() } else { format!("{what}: {cause}") };
-    Failure { sent, why }
-}
-
 fn submit_failure(failure: Failure) -> GatewayError {
-    match failure.sent {
-        Sent::Before => again(failure.why, None),
-        Sent::After => GatewayError::Unknown { why: failure.why },
+    match why(failure) {
+        (Sent::Before, why) => again(why, None),
+        (Sent::After, why) => GatewayError::Unknown { why },
     }
 }
 
@@ -413,7 +360,7 @@ const TOO_MANY_REQUESTS: ErrorCode = ErrorCode(20429);
 
 /// A read that failed can simply be made again: nothing about it is ambiguous.
 fn read_failure(failure: Failure) -> GatewayError {
-    again(failure.why, None)
+    again(why(failure).1, None)
 }
 
 fn read_refusal(answer: &Answer) -> GatewayError {

@@ -7,12 +7,13 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::domain::MessageStatus;
-use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, Priority, Recipient};
+use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, NoticeKey, Priority, Recipient};
 use crate::domain::call::{Call, CallData, CallState, CallStatus, Out, OutReason, Override};
 use crate::domain::event::{Answer, Change, Load, LogEntry, LogKind, News, ReceiptRow, Source};
 use crate::domain::policy::{Policy, Step};
 use crate::domain::types::{Actor, AttemptId, CallId, ErrorCode, MessageSid, Timestamp};
 use crate::store::{Decide, Store, StoreError};
+use crate::testing::people;
 
 /// A moment of the story, `seconds` after it begins.
 pub(crate) fn at(seconds: i64) -> Timestamp {
@@ -85,37 +86,10 @@ pub(crate) fn call(name: &str, accepted: Timestamp) -> CallState {
 pub(crate) fn attempt(call: &str, number: u32, contact: &str, created: Timestamp) -> Attempt {
     Attempt {
         id: attempt_id(call, number),
-        call: id(call),
-        number,
-        kind: AttemptKind::Notice,
-        channel: Channel::Sms,
-        provider: "twilio".into(),
-        round: 1,
-        step: number - 1,
         recipient: recipient(contact, "+19495550101"),
-        sender: None,
-        state: AttemptState::Scheduled,
-        priority: Priority::First,
-        body: String::new(),
-        segments: 0,
         created_at: created,
         not_before: created,
-        expires_at: None,
-        claimed_by: None,
-        sent_at: None,
-        tries: 0,
-        callback: true,
-        sid: None,
-        message_status: None,
-        class: None,
-        error_code: None,
-        result: String::new(),
-        repeats: None,
-        finished_at: None,
-        decided_at: None,
-        poll_at: None,
-        polls: 0,
-        conflict: false,
+        ..people::attempt(call, number)
     }
 }
 

@@ -17,31 +17,6 @@ pub(crate) const SAM: &str = "+19495550101";
 pub(crate) const ANA: &str = "+19495550102";
 pub(crate) const LEE: &str = "+19495550103";
 
-/// Who is told; a test adds its own policies. No limit on the rate, so that what is measured is the engine.
-const PEOPLE: &str = r#"
-name = "Acme Plumbing"
-[twilio]
-messages_per_second = 0
-[[contacts]]
-id = "sam"
-name = "Sam Ortiz"
-phone = "+19495550101"
-role = "primary"
-[[contacts]]
-id = "ana"
-name = "Ana Reyes"
-phone = "+19495550102"
-role = "backup"
-[[contacts]]
-id = "lee"
-name = "Lee Park"
-phone = "+19495550103"
-role = "owner"
-[policies.normal]
-steps = [ { wait = "0s", notify = ["primary"] }, { wait = "1h", notify = ["backup"] } ]
-exhaust_after = "1h"
-"#;
-
 /// The three processes' common ground. Fields are dropped in order: the sandbox ends before its directory goes.
 pub(crate) struct Stage {
     sandbox: Process,
@@ -61,7 +36,7 @@ pub(crate) struct Serve {
 impl Stage {
     /// Starts the sandbox; `policies` is more of the configuration.
     pub(crate) fn new(policies: &str) -> Self {
-        let mut shop = Shop::with_config(&format!("{PEOPLE}\n{policies}"));
+        let mut shop = Shop::with_config(&format!("{}\n{policies}", dispatchctl::reliability::PEOPLE));
         let ledger = shop.path("ledger.ndjson").display().to_string();
         let dir = shop.path("");
         let args = ["sandbox", "-o", "json", "--listen", "127.0.0.1:0", "--ledger", &ledger, "--pace-ms", "30"];

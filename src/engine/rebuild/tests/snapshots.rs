@@ -47,7 +47,7 @@ async fn broken_rows_are_named_and_the_others_go_on() {
         call("badnumber", &json!({ "On-Call Contact": "+1949" })),
         call(
             "linked",
-            &json!({ "On-Call Contact": ["recXXXXXXXXXXXXXX"], "Next Follow-Up At": "soon", "Accepted At": 7 }),
+            &json!({ "On-Call Contact": ["recA1b2C3d4E5f6G7"], "Next Follow-Up At": "soon", "Accepted At": 7 }),
         ),
         call("bynumber", &json!({ "On-Call Contact": "+19495550177" })),
         call("byname", &json!({ "On-Call Contact": "ana reyes" })),

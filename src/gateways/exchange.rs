@@ -1,17 +1,17 @@
-//! One request and its whole answer, or how far it came.
+//! One request and its whole answer, or how far it came: what every provider's client shares.
 
 use std::error::Error;
 use std::time::Duration;
 
-use reqwest::header::{DATE, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode};
+use url::Url;
 
-use super::client::AirtableSettings;
-use crate::gateways::twilio::wire::retry_after;
+use super::twilio::wire::retry_after;
 
-/// No retry, no redirect (it would carry the token elsewhere), and no proxy from the environment, which could answer in the
-/// provider's place.
-pub(super) fn builder(settings: &AirtableSettings) -> reqwest::ClientBuilder {
+/// No retry, no redirect (it would carry the credentials elsewhere), and no proxy from the environment, which could answer in
+/// the provider's place and would turn a refused connection, surely not sent, into an answer of its own.
+pub(in crate::gateways) fn builder(base_url: &Url, connect: Duration, request: Duration) -> reqwest::ClientBuilder {
     let builder = reqwest::Client::builder()
         .user_agent(concat!("dispatchctl/", env!("CARGO_PKG_VERSION")))
         .retry(reqwest::retry::never())
@@ -19,9 +19,9 @@ pub(super) fn builder(settings: &AirtableSettings) -> reqwest::ClientBuilder {
         .referer(false)
         .no_proxy()
         .http1_only()
-        .connect_timeout(settings.connect_timeout.min(settings.request_timeout))
-        .timeout(settings.request_timeout);
-    if settings.base_url.scheme() == "https" {
+        .connect_timeout(connect.min(request))
+        .timeout(request);
+    if base_url.scheme() == "https" {
         builder.https_only(true)
     } else {
         // A sandbox on this machine: no certificate store is read, so none is needed.
@@ -30,15 +30,16 @@ pub(super) fn builder(settings: &AirtableSettings) -> reqwest::ClientBuilder {
 }
 
 /// An answer that came whole.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) retry_after: Option<Duration>,
-    pub(super) body: Vec<u8>,
+pub(in crate::gateways) struct Answer {
+    pub(in crate::gateways) status: StatusCode,
+    pub(in crate::gateways) headers: HeaderMap,
+    pub(in crate::gateways) retry_after: Option<Duration>,
+    pub(in crate::gateways) body: Vec<u8>,
 }
 
 /// No whole answer came. What is said holds no URL, as one holds keys and filters.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(in crate::gateways) enum Failure {
     /// Before a byte of the request left: surely not done.
     Before(String),
     /// Later, or nobody knows.
@@ -48,13 +49,13 @@ pub(super) enum Failure {
 }
 
 /// One request and its whole answer, within the client's timeouts and these bytes.
-pub(super) async fn exchange(request: RequestBuilder, bytes_max: usize) -> Result<Answer, Failure> {
+pub(in crate::gateways) async fn exchange(request: RequestBuilder, bytes_max: usize) -> Result<Answer, Failure> {
     let response = request.send().await.map_err(|error| failure(&error))?;
-    let status = response.status();
-    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let (status, headers) = (response.status(), response.headers().clone());
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let retry_after = retry_after(header(RETRY_AFTER.as_str()), header(DATE.as_str()));
     let body = body(response, bytes_max).await?;
-    Ok(Answer { status, retry_after, body })
+    Ok(Answer { status, headers, retry_after, body })
 }
 
 async fn body(mut response: Response, bytes_max: usize) -> Result<Vec<u8>, Failure> {
@@ -69,8 +70,9 @@ async fn body(mut response: Response, bytes_max: usize) -> Result<Vec<u8>, Failu
     Ok(body)
 }
 
-/// `is_connect` is true only for failures of the connector, which ends before any byte of the request is written; a request
-/// that could not be built was not written either.
+/// Says when an exchange failed. reqwest's `is_connect` is true only for failures of its connector, which ends before any
+/// byte of the request is written: DNS, TCP, TLS, and the connect timeout around them. A request that could not be built was
+/// not written either.
 fn failure(error: &reqwest::Error) -> Failure {
     let before = error.is_connect() || error.is_builder();
     let what = match (before, error.is_timeout()) {
@@ -79,7 +81,7 @@ fn failure(error: &reqwest::Error) -> Failure {
         (false, true) => "no answer in time",
         (false, false) => "the connection broke before the whole answer came",
     };
-    // The error's own text names the URL; the innermost cause does not.
+    // The error's own text names the URL, which holds numbers or filters; the innermost cause does not.
     let mut cause: &dyn Error = error;
     while let Some(source) = cause.source() {
         cause = source;

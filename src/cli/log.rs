@@ -62,7 +62,7 @@ pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
     let found = newest(store.as_ref(), &mut filter, limit).await?;
     start_following(out);
     add(&found.entries, out);
-    loop {
+    while !out.is_lost() {
         if watcher.next(LOOK_AT_MOST).await? == Heard::Interrupted {
             return Ok(ExitStatus::Interrupted);
         }
@@ -73,6 +73,7 @@ pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
             add(&page, out);
         }
     }
+    Ok(ExitStatus::Done)
 }
 
 struct Newest {

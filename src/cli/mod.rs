@@ -46,9 +46,10 @@ pub use args::command;
 
 /// Runs the program with these arguments; its exit code is one of those of the README.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(e) => return usage(&e),
+        Err(e) => return usage(&e, &args),
     };
     // Every HTTPS client of this process uses it; a second installation is no fault.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -68,13 +69,34 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Err(e) => report::report(&CliError::new(ExitStatus::Bug, "the runtime cannot be started").cause(e), &mut out),
     };
-    exit_code(status)
+    exit_code(out.close(status))
 }
 
-/// Clap's own words: help and version on stdout with 0, the rest on stderr with 2.
-fn usage(e: &clap::Error) -> ExitCode {
-    let _ = e.print();
-    if e.use_stderr() { exit_code(ExitStatus::Usage) } else { ExitCode::SUCCESS }
+/// Clap's own words: help and version on stdout with 0, the rest on stderr with 2; a problem object too where JSON was asked for.
+fn usage(e: &clap::Error, args: &[OsString]) -> ExitCode {
+    let printed = e.print();
+    let mut out =
+        Output::new(wants_json(args).then_some(output::Format::Json), false, output::Color::Never, true, true);
+    if args.iter().any(|a| a == "--test-mode") {
+        out.set_mode("test");
+    }
+    if e.use_stderr() {
+        if out.is_json() {
+            report::problem_of_usage(e, &mut out);
+        }
+        return exit_code(ExitStatus::Usage);
+    }
+    match printed {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => exit_code(ExitStatus::No),
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// Whether a line that clap did not take asks for JSON all the same.
+fn wants_json(args: &[OsString]) -> bool {
+    let words: Vec<&str> = args.iter().map_while(|a| a.to_str()).take_while(|a| *a != "--").collect();
+    let apart = words.windows(2).any(|w| matches!(w, ["-o" | "--output", "json"]));
+    apart || words.iter().any(|w| matches!(*w, "-ojson" | "-o=json" | "--output=json"))
 }
 
 fn exit_code(status: ExitStatus) -> ExitCode {

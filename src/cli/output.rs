@@ -1,5 +1,5 @@
 //! Everything that is printed: results on stdout, all else on stderr. A closed pipe is a quiet end, except
-//! for commands that have work to finish.
+//! for commands that have work to finish; a result that cannot be written is said and, where it was all that was wanted, a failure.
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -9,6 +9,8 @@ use tabled::builder::Builder;
 use tabled::settings::{Padding, Style};
 
 use crate::domain::Timestamp;
+
+use super::report::ExitStatus;
 
 /// The form of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -43,6 +45,8 @@ pub(crate) struct Output {
     terminal: bool,
     /// Whether work goes on when nobody reads any more.
     lasting: bool,
+    /// Why a result did not reach stdout.
+    unwritten: Option<std::io::Error>,
 }
 
 /// A table: its headers and rows; with `-o json` a document takes its place.
@@ -75,7 +79,16 @@ impl Output {
             Color::Never => false,
             Color::Auto => terminal && !no_color,
         };
-        Self { format: format.unwrap_or(Format::Table), quiet, color, utc, mode: "live", terminal, lasting: false }
+        Self {
+            format: format.unwrap_or(Format::Table),
+            quiet,
+            color,
+            utc,
+            mode: "live",
+            terminal,
+            lasting: false,
+            unwritten: None,
+        }
     }
 
     /// What every text and document says of the mode.
@@ -86,6 +99,19 @@ impl Output {
     /// A closed pipe does not end this command: its work and its exit code matter more than its words.
     pub(crate) fn outlast_its_reader(&mut self) {
         self.lasting = true;
+    }
+
+    /// Whether a result was lost: what only shows need not go on.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.unwritten.is_some()
+    }
+
+    /// The exit code of a command that ended so. What was done is done, and a text must not be sent again because nobody could be
+    /// told of it; but a command that shows something has not succeeded if it was not seen.
+    pub(crate) fn close(&mut self, status: ExitStatus) -> ExitStatus {
+        let Some(e) = self.unwritten.take() else { return status };
+        self.note(&format!("error: the result could not be written to stdout: {e}; what was done stays done"));
+        if status == ExitStatus::Done && !self.lasting { ExitStatus::No } else { status }
     }
 
     /// `live` or `test`.
@@ -242,11 +268,10 @@ impl Output {
     fn write(&mut self, text: &str) {
         let mut out = std::io::stdout().lock();
         let done = writeln!(out, "{text}").and_then(|()| out.flush());
-        if let Err(e) = done
-            && !self.lasting
-            && e.kind() == std::io::ErrorKind::BrokenPipe
-        {
-            std::process::exit(0);
+        match done {
+            Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => self.unwritten = Some(e),
+            Err(_) if !self.lasting => std::process::exit(0),
+            Ok(()) | Err(_) => {}
         }
     }
 }

@@ -190,18 +190,33 @@ pub(crate) fn report(error: &CliError, out: &mut Output) -> ExitStatus {
     }
     out.note(text.trim_end());
     if out.is_json() {
-        let mut doc = json!({
-            "type": "about:blank",
-            "title": error.what,
-            "detail": error.causes.join("; "),
-            "exit": error.status as i32,
-            "hint": error.hint,
-            "mode": out.mode(),
-        });
-        if let (Some(map), Some(extra)) = (doc.as_object_mut(), error.extra.as_deref().and_then(Value::as_object)) {
-            map.extend(extra.clone());
-        }
-        out.document(&doc);
+        problem(error, out);
     }
     error.status
+}
+
+/// The problem object of a line that could not be understood; its words are on stderr already, whole.
+pub(crate) fn problem_of_usage(e: &clap::Error, out: &mut Output) {
+    let text = e.to_string();
+    let mut lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
+    let what = lines.next().unwrap_or_default();
+    let mut error = CliError::new(ExitStatus::Usage, what.strip_prefix("error: ").unwrap_or(what));
+    error.causes =
+        lines.take_while(|l| !l.starts_with("Usage:") && !l.starts_with("For more")).map(str::to_owned).collect();
+    problem(&error.hint("`dispatchctl --help`, or a command's own --help, shows what is understood"), out);
+}
+
+fn problem(error: &CliError, out: &mut Output) {
+    let mut doc = json!({
+        "type": "about:blank",
+        "title": error.what,
+        "detail": error.causes.join("; "),
+        "exit": error.status as i32,
+        "hint": error.hint,
+        "mode": out.mode(),
+    });
+    if let (Some(map), Some(extra)) = (doc.as_object_mut(), error.extra.as_deref().and_then(Value::as_object)) {
+        map.extend(extra.clone());
+    }
+    out.document(&doc);
 }

@@ -137,6 +137,9 @@ async fn watch_story(call: &CallId, app: &App, core: &Arc<Core>, out: &mut Outpu
             return Ok(ExitStatus::Done);
         }
         shown = Some(story);
+        if out.is_lost() {
+            return Ok(ExitStatus::Done);
+        }
         if watcher.next(LOOK_AT_MOST).await? == Heard::Interrupted {
             return Ok(ExitStatus::Interrupted);
         }
@@ -183,7 +186,7 @@ struct Overview {
 
 async fn read(args: &Args, since: Option<Timestamp>, app: &App, core: &Core) -> Result<Overview, CliError> {
     let (store, now) = (&core.store, core.clock.now());
-    let filter = CallFilter { statuses: chosen(&args.state), since, limit: args.limit };
+    let filter = CallFilter { statuses: chosen(&args.state), since, before: None, limit: args.limit };
     let mut o = Overview {
         holder: app.holder(),
         engine: store.engine().await?,
@@ -224,6 +227,9 @@ async fn overview(args: &Args, app: &App, core: &Arc<Core>, out: &mut Output) ->
                 show(&o, app, out);
             }
             shown = Some(o);
+        }
+        if out.is_lost() {
+            return Ok(ExitStatus::Done);
         }
         if watcher.next(LOOK_AT_MOST).await? == Heard::Interrupted {
             return Ok(ExitStatus::Interrupted);

@@ -29,16 +29,27 @@ const NOTE_CHARACTERS_MAX: usize = 1_000;
 
 type Named = Result<Path<String>, PathRejection>;
 
-/// `GET /api/calls?status=&since=&limit=`: newest first.
+/// `GET /api/calls?status=&since=&before=&limit=`: newest first; `next` is the `before` of the
+/// next page, null in the empty one after the last.
 pub(super) async fn list(State(state): State<Arc<HttpState>>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     state.tokens.check(&parts, Scope::Read)?;
-    let query = Query::read(parts.uri.query(), &["status", "since", "limit"])?;
-    let filter =
-        CallFilter { statuses: query.statuses()?, since: query.parsed("since")?, limit: query.limit(CALLS_LIMIT)? };
+    let query = Query::read(parts.uri.query(), &["status", "since", "before", "limit"])?;
+    let before = match query.get("before") {
+        Some(name) => Some(find(&state, name).await?),
+        None => None,
+    };
+    let filter = CallFilter {
+        statuses: query.statuses()?,
+        since: query.parsed("since")?,
+        before,
+        limit: query.limit(CALLS_LIMIT)?,
+    };
     let lines = state.core.store.calls(&filter).await.map_err(|e| Problem::store(&e))?;
+    // A row that cannot be read is left out of its page: only an empty one is surely the last.
+    let next = lines.last().map(|l| l.call.id.as_str());
     let calls: Vec<Value> = lines.iter().map(|l| view::line(l, state.settings.mode)).collect();
-    Ok(json_answer(StatusCode::OK, &json!({ "calls": calls, "mode": state.settings.mode })))
+    Ok(json_answer(StatusCode::OK, &json!({ "calls": calls, "next": next, "mode": state.settings.mode })))
 }
 
 /// `GET /api/calls/{id}`: by call id, message SID or reference.

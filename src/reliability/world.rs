@@ -32,7 +32,7 @@ const START_MAX: Duration = Duration::from_secs(30);
 const REQUEST_MAX: Duration = Duration::from_secs(60);
 /// The store's file in a scenario's directory.
 pub(super) const STORE: &str = "drill.db";
-/// How many calls the API lists at most.
+/// How many calls the API lists a page.
 const LISTED_MAX: usize = 1_000;
 /// How many calls are read at the same time.
 const STORIES_AT_ONCE: usize = 8;
@@ -505,22 +505,26 @@ impl World {
 
     /// The stories of all calls.
     pub(super) async fn stories(&mut self) -> Result<Vec<Value>, String> {
-        let mut all = Value::Null;
-        if self.engine_runs() {
-            all = self.get(&format!("/api/calls?limit={LISTED_MAX}")).await?;
-        }
-        if all.is_null() || list(&all, "calls").len() == LISTED_MAX {
-            all = self.overview().await?;
-        }
-        let ids: Vec<String> = list(&all, "calls").iter().map(|c| text(c, "callId").to_owned()).collect();
+        let ids_of = |page: &Value| -> Vec<String> {
+            list(page, "calls").iter().map(|c| text(c, "callId").to_owned()).collect()
+        };
         let mut stories = Vec::new();
         if !self.engine_runs() {
-            for id in ids {
+            for id in ids_of(&self.overview().await?) {
                 stories.extend(self.story(&id).await?);
             }
             return Ok(stories);
         }
         let this = &*self;
+        let (mut ids, mut before) = (Vec::new(), String::new());
+        loop {
+            let page = this.get(&format!("/api/calls?limit={LISTED_MAX}&before={before}")).await?;
+            ids.extend(ids_of(&page));
+            match page.get("next").and_then(Value::as_str) {
+                Some(next) => before = next.to_owned(),
+                None => break,
+            }
+        }
         let ask = ids.into_iter().map(|id| async move { this.get(&format!("/api/calls/{id}")).await });
         let mut answers = futures_util::stream::iter(ask).buffered(STORIES_AT_ONCE);
         while let Some(story) = answers.next().await {

@@ -138,6 +138,8 @@ pub struct CallFilter {
     pub statuses: Vec<CallStatus>,
     /// Accepted at or after.
     pub since: Option<Timestamp>,
+    /// Only those that come after this one in the list; nothing where it is not known.
+    pub before: Option<CallId>,
     /// At most this many.
     pub limit: usize,
 }

@@ -12,6 +12,44 @@ fn a_call_goes_out_also_when_nothing_can_be_written_to_stderr() {
 }
 
 #[test]
+fn a_result_that_cannot_be_written_is_said_and_fails_only_what_was_to_be_shown() {
+    let shop = Shop::new();
+    let lost = "the result could not be written to stdout";
+    let (code, said) = shop.run_unread(&["send", "--call-id", "t1", "--issue", "Burst pipe"]);
+    assert!(code == Some(0) && said.contains(lost), "the text is out, and whoever reads 1 would send another: {said}");
+    assert_eq!(shop.expect(0, &["status", "t1", "-o", "json"]).json()["attempts"][0]["success"], true);
+    for shows in
+        [&["status"][..], &["status", "--watch"], &["log", "--follow"], &["oncall", "-o", "json"], &["config", "show"]]
+    {
+        let (code, said) = shop.run_unread(shows);
+        assert!(code == Some(1) && said.contains(lost), "{shows:?}: {code:?} {said}");
+    }
+    assert_eq!(shop.run_unread(&["--help"]).0, Some(1));
+}
+
+#[test]
+fn a_line_that_is_not_understood_is_a_problem_object_where_json_is_asked_for() {
+    let shop = Shop::new();
+    for args in [
+        &["-o", "json", "status", "--no-such-flag"][..],
+        &["status", "--limit", "many", "--output=json"],
+        &["-ojson", "no-such-command"],
+    ] {
+        let run = shop.expect(2, args);
+        let problem = run.json();
+        assert_eq!(
+            (&problem["exit"], &problem["mode"]),
+            (&serde_json::json!(2), &serde_json::json!("test")),
+            "{run:?}"
+        );
+        let title = problem["title"].as_str().expect("a title");
+        assert!(run.stderr.contains(title) && !title.is_empty() && !title.starts_with("error"), "{run:?}");
+    }
+    assert_eq!(shop.expect(2, &["status", "--no-such-flag"]).stdout, "");
+    assert_eq!(shop.expect(2, &["status", "--no-such-flag", "--", "-o", "json"]).stdout, "", "that is no flag");
+}
+
+#[test]
 fn a_ladder_that_nobody_answered_was_not_refused_by_the_provider() {
     let shop = Shop::new();
     shop.append_config(

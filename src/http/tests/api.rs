@@ -36,6 +36,11 @@ async fn a_call_is_found_by_id_and_reference_and_listed() {
         assert_eq!(listed.status, StatusCode::OK, "{query}: {}", listed.text);
         assert_eq!(listed.json()["calls"].as_array().map(Vec::len), Some(want), "{query}");
     }
+    let page = shop.get("/api/calls?limit=1").await.json();
+    assert_eq!(page["next"], "test_123");
+    let after = shop.get("/api/calls?limit=1&before=test_123").await.json();
+    assert_eq!((&after["calls"], &after["next"]), (&json!([]), &json!(null)));
+    assert_eq!(shop.get("/api/calls?before=nobody").await.status, StatusCode::NOT_FOUND);
     assert_eq!(story.header("cache-control"), "no-store");
 }
 

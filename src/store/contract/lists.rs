@@ -247,7 +247,7 @@ pub(crate) async fn lists_of_calls_are_newest_first(store: &dyn Store) {
     (bare.attempts, bare.notices) = (Vec::new(), Vec::new());
     put_all(store, vec![two, call("a", at(1)), bare]).await;
     let list = |statuses: Vec<CallStatus>, since: Option<i64>, limit: usize| async move {
-        let filter = CallFilter { statuses, since: since.map(at), limit };
+        let filter = CallFilter { statuses, since: since.map(at), before: None, limit };
         store.calls(&filter).await.expect("read")
     };
     let lines = list(vec![], None, 9).await;
@@ -262,6 +262,32 @@ pub(crate) async fn lists_of_calls_are_newest_first(store: &dyn Store) {
     assert_eq!(names(list(vec![CallStatus::Resolved, CallStatus::Dispatching], None, 2).await), ["c", "b"]);
     assert_eq!(names(list(vec![], Some(2), 9).await), ["c", "b"], "at or after");
     assert!(list(vec![CallStatus::Cancelled], None, 9).await.is_empty());
+}
+
+pub(crate) async fn lists_of_calls_go_on_page_by_page(store: &dyn Store) {
+    // Several at one moment, of two statuses: a page may end between any of them.
+    let made: Vec<CallState> = (0..7)
+        .map(|n| {
+            let one = call(&format!("c{n}"), at(100 + n / 3));
+            if n % 2 == 0 { closed(one, CallStatus::Resolved) } else { one }
+        })
+        .collect();
+    put_all(store, made).await;
+    for limit in 1..=8 {
+        let (mut seen, mut before) = (Vec::new(), None);
+        loop {
+            let filter = CallFilter { before, limit, ..CallFilter::default() };
+            let page = store.calls(&filter).await.expect("read");
+            seen.extend(page.iter().map(|l| l.call.id.as_str().to_owned()));
+            before = page.last().map(|l| l.call.id.clone());
+            if before.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, ["c6", "c5", "c4", "c3", "c2", "c1", "c0"], "pages of {limit}");
+    }
+    let unknown = CallFilter { before: Some(id("nobody")), limit: 9, ..CallFilter::default() };
+    assert!(store.calls(&unknown).await.expect("read").is_empty());
 }
 
 pub(crate) async fn figures_count_what_is(store: &dyn Store) {

@@ -44,6 +44,7 @@ macro_rules! whole_contract {
             lists::calls_that_nobody_heard_of_are_found,
             lists::stranded_calls_are_those_that_nothing_will_look_at,
             lists::lists_of_calls_are_newest_first,
+            lists::lists_of_calls_go_on_page_by_page,
             lists::what_waits_for_another_system_is_found_by_age_and_hurried,
             lists::figures_count_what_is,
             lists::a_copy_of_contacts_is_replaced_whole_and_forgotten,

@@ -177,27 +177,40 @@ pub(super) const CALLS: &str = concat!(
     "SELECT ",
     call_columns!(),
     ", (SELECT name FROM attempts WHERE call_id = calls.id AND kind = 'notice' ORDER BY number DESC LIMIT 1),
-           (SELECT state FROM attempts WHERE call_id = calls.id AND kind = 'notice' ORDER BY number DESC LIMIT 1)
-           FROM calls WHERE status = ?1 AND accepted_at >= ?2 ORDER BY accepted_at DESC LIMIT ?3"
+           (SELECT state FROM attempts WHERE call_id = calls.id AND kind = 'notice' ORDER BY number DESC LIMIT 1), rowid
+           FROM calls WHERE status = ?1 AND accepted_at >= ?2 AND accepted_at <= ?4 AND (accepted_at < ?4 OR rowid < ?5)
+           ORDER BY accepted_at DESC, rowid DESC LIMIT ?3"
 );
 
-/// Newest first: one walk of an index for each status, merged.
+const PLACE: &str = "SELECT accepted_at, rowid FROM calls WHERE id = ?1";
+
+/// Newest first, at one moment the later accepted: one walk of an index for each status, merged.
 pub(super) fn calls(look: Look<'_>, filter: &CallFilter) -> Result<Vec<CallLine>, StoreError> {
     let since = filter.since.map_or(i64::MIN, Timestamp::as_millis);
     let statuses = if filter.statuses.is_empty() { CallStatus::ALL } else { filter.statuses.as_slice() };
+    let before: (i64, i64) = match &filter.before {
+        None => (i64::MAX, i64::MAX),
+        Some(id) => match look.conn.prepare_cached(PLACE)?.query_row([id.as_str()], |r| Ok((r.get(0)?, r.get(1)?))) {
+            Err(rusqlite::Error::QueryReturnedNoRows) => return Ok(Vec::new()),
+            place => place?,
+        },
+    };
     let mut lines = Vec::new();
     for status in CallStatus::ALL.iter().filter(|s| statuses.contains(s)) {
         lines.extend(readable(
             look,
             CALLS_TABLE,
             CALLS,
-            params![status.as_str(), since, at_most(filter.limit)],
-            |row| Ok(CallLine { call: call_from(row)?, last_contact: row.get(22)?, last_state: row.get(23)? }),
+            params![status.as_str(), since, at_most(filter.limit), before.0, before.1],
+            |row| {
+                let line = CallLine { call: call_from(row)?, last_contact: row.get(22)?, last_state: row.get(23)? };
+                Ok((row.get::<_, i64>(24)?, line))
+            },
         )?);
     }
-    lines.sort_by(|a, b| (b.call.accepted_at, &b.call.id).cmp(&(a.call.accepted_at, &a.call.id)));
+    lines.sort_by_key(|(row, line)| std::cmp::Reverse((line.call.accepted_at, *row)));
     lines.truncate(filter.limit);
-    Ok(lines)
+    Ok(lines.into_iter().map(|(_, line)| line).collect())
 }
 
 pub(super) const LOG_OF_CALL: &str =

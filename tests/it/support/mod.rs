@@ -140,11 +140,22 @@ impl Shop {
 
     /// As [`Shop::run`], with a stderr on which every write fails; its exit code.
     pub(crate) fn run_unheard(&self, args: &[&str]) -> Option<i32> {
-        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device that is always full");
+        let mut command = self.plain(args);
+        command.stdout(Stdio::null()).stderr(full()).status().expect("the program runs").code()
+    }
+
+    /// As [`Shop::run`], with a stdout on which every write fails; its exit code and what it said on stderr.
+    pub(crate) fn run_unread(&self, args: &[&str]) -> (Option<i32>, String) {
+        let out = self.plain(args).stdout(full()).stderr(Stdio::piped()).spawn().expect("the program runs");
+        let out = out.wait_with_output().expect("it ends");
+        (out.status.code(), String::from_utf8(out.stderr).expect("UTF-8"))
+    }
+
+    fn plain(&self, args: &[&str]) -> std::process::Command {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_dispatchctl"));
         command.args([&["--test-mode", "--store", &self.store()], args].concat()).current_dir(self.dir.path());
-        command.env_clear().envs(environment(self.dir.path())).stdin(Stdio::null()).stdout(Stdio::null()).stderr(full);
-        command.status().expect("the program runs").code()
+        command.env_clear().envs(environment(self.dir.path())).stdin(Stdio::null());
+        command
     }
 
     /// Adds lines to the end of the configuration.
@@ -244,4 +255,8 @@ impl Drop for Beside {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn full() -> std::fs::File {
+    std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device that is always full")
 }

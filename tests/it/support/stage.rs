@@ -157,9 +157,16 @@ impl Stage {
 
     /// The stories of all calls, by the API.
     pub(crate) fn stories(&self) -> Vec<Value> {
-        let list = self.get("/api/calls?limit=1000");
-        let ids = list["calls"].as_array().expect("a list").iter().map(|c| text(c, "callId").to_owned());
-        ids.map(|id| self.call(&id)).collect()
+        let (mut stories, mut before) = (Vec::new(), String::new());
+        loop {
+            let page = self.get(&format!("/api/calls?limit=1000&before={before}"));
+            let calls = page["calls"].as_array().expect("a list");
+            stories.extend(calls.iter().map(|c| self.call(text(c, "callId"))));
+            match page["next"].as_str() {
+                Some(next) => before = next.to_owned(),
+                None => return stories,
+            }
+        }
     }
 
     /// Waits until nothing is under way, then holds the ledger against the store: nothing lost, nothing

@@ -12,10 +12,12 @@ use axum::response::Response;
 use serde_json::Value;
 
 use crate::config::Scope;
-use crate::domain::attempt::{AttemptKind, AttemptState};
+use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
+use crate::domain::breaker::{self, Errand, Route};
 use crate::domain::call::{CallState, CallStatus};
 use crate::domain::event::{Answer, Event};
-use crate::domain::types::CallId;
+use crate::domain::types::{CallId, Timestamp};
+use crate::engine::apply::Core;
 use crate::engine::intake::{self, IntakeError, Paperwork};
 use crate::engine::view;
 use crate::killpoint;
@@ -108,11 +110,23 @@ async fn watch(state: &HttpState, newest: &mut CallState) {
             Ok(None) | Err(_) => return,
         }
         let later = newest.attempts.is_empty() && newest.call.wake_at.is_some_and(|at| at > until);
-        if later || status_of(newest) == StatusCode::CREATED {
+        if later || is_held(core, newest, until).await || status_of(newest) == StatusCode::CREATED {
             return;
         }
         heard.await;
     }
+}
+
+/// Whether the breaker of its senders holds the first notice for longer than anybody waits here.
+async fn is_held(core: &Core, call: &CallState, until: Timestamp) -> bool {
+    let waits = |a: &&Attempt| a.kind == AttemptKind::Notice && a.state.is_waiting();
+    let Some(first) = call.attempts.iter().find(waits) else { return false };
+    let Ok(breakers) = core.store.breakers().await else { return false };
+    let directory = core.directory();
+    let senders = breaker::senders(&directory, call.call.data.twilio_to_number.as_deref(), first.sender.as_ref());
+    let errand = Errand { kind: first.kind, priority: first.priority };
+    let route = breaker::route(&breakers, &senders, errand, core.clock.now());
+    matches!(route, Some(Route::Hold { until: probe }) if probe > until)
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long a caller waits is no time of the engine's")]

@@ -61,6 +61,20 @@ async fn an_outcome_that_does_not_come_in_time_leaves_an_accepted_call() {
 }
 
 #[tokio::test]
+async fn a_text_that_waits_for_its_sender_is_not_waited_for() {
+    // Less than the minute until a probe may go.
+    let long: fn(&mut crate::http::HttpSettings) = |s| s.limits.dispatch_wait = Duration::from_secs(45);
+    let shop = shop_with(Plan { tweak: Some(long), ..patient(Provider::RefusesSender) });
+    let refused = shop.post_json(PATH, CALL).await;
+    assert_eq!(refused.json()["channels"]["sms"]["error"]["code"], json!(21606), "{}", refused.text);
+    let answered =
+        tokio::time::timeout(Duration::from_secs(30), shop.post_json(PATH, CALL.replace("test_123", "test_2")));
+    let answered = answered.await.expect("an answer long before the wait is over");
+    assert_eq!(answered.status, StatusCode::ACCEPTED, "{}", answered.text);
+    assert_eq!(answered.json()["channels"]["sms"]["attemptState"], "scheduled", "{}", answered.text);
+}
+
+#[tokio::test]
 async fn the_same_again_sends_nothing_and_other_data_is_a_conflict() {
     let shop = shop_with(patient(Provider::Accepts));
     assert_eq!(shop.post_json(PATH, CALL).await.status, StatusCode::CREATED);

@@ -24,7 +24,7 @@ use crate::domain::call::CallState;
 use crate::domain::event::Rules;
 use crate::domain::policy::{Policy, Step};
 use crate::domain::team::{Contact, Directory, Line, Templates};
-use crate::domain::types::MessageSid;
+use crate::domain::types::{ErrorCode, MessageSid};
 use crate::domain::{MessageStatus, UnknownPolicy};
 use crate::engine::apply::Core;
 use crate::engine::supervisor::{Beats, Supervisor};
@@ -191,6 +191,8 @@ fn directory() -> Directory {
 pub(super) enum Provider {
     Accepts,
     Refuses,
+    /// The sender is at fault.
+    RefusesSender,
     NeverAnswers,
 }
 
@@ -215,6 +217,9 @@ impl SmsGateway for Stub {
                 created_at: None,
             }),
             Provider::Refuses => Err(GatewayError::Refused { http: 400, code: None, message: "no".into() }),
+            Provider::RefusesSender => {
+                Err(GatewayError::Refused { http: 400, code: Some(ErrorCode(21_606)), message: "no".into() })
+            }
             Provider::NeverAnswers => std::future::pending().await,
         }
     }

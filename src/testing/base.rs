@@ -8,6 +8,7 @@ use async_trait::async_trait;
 
 use super::clock::ManualClock;
 use crate::clock::Clock as _;
+use crate::config::{CallFields, EventFields};
 use crate::domain::Timestamp;
 use crate::gateways::airtable::{BaseSchema, Cell, FieldSchema, Fields, NewField, NewTable, TableSchema};
 use crate::gateways::mirror::{
@@ -45,6 +46,8 @@ struct State {
     script: VecDeque<Fate>,
     otherwise: Option<Fate>,
     absent: BTreeSet<String>,
+    /// A refusal does not say which field is absent.
+    nameless: bool,
     poison: BTreeSet<String>,
     resting: Option<Timestamp>,
     made: u64,
@@ -82,6 +85,11 @@ impl ScriptedBase {
     /// The base does not have these fields.
     pub(crate) fn absent(&self, fields: &[&str]) {
         self.state().absent = fields.iter().map(|f| (*f).to_owned()).collect();
+    }
+
+    /// Nor does it say which, from now on.
+    pub(crate) fn names_no_field(&self) {
+        self.state().nameless = true;
     }
 
     /// A write with this text in any cell is refused whole.
@@ -155,7 +163,8 @@ impl ScriptedBase {
         let state = self.state();
         for (field, cell) in rows.flat_map(Fields::iter) {
             if state.absent.contains(field) {
-                return Err(refused("UNKNOWN_FIELD_NAME", Scope::Field(Some(field.to_owned()))));
+                let name = Some(field.to_owned()).filter(|_| !state.nameless);
+                return Err(refused("UNKNOWN_FIELD_NAME", Scope::Field(name)));
             }
             if cell.as_text().is_some_and(|t| state.poison.contains(t)) {
                 return Err(refused("INVALID_VALUE_FOR_COLUMN", Scope::Row));
@@ -302,8 +311,9 @@ impl MirrorGateway for ScriptedBase {
             return Err(MirrorError::Retryable { why: "no answer".into(), retry_after: None });
         }
         let absent = self.state().absent.clone();
+        let nameless = self.state().nameless;
         if let Some(field) = query.fields.iter().find(|f| absent.contains(*f)) {
-            return Err(refused("UNKNOWN_FIELD_NAME", Scope::Field(Some(field.clone()))));
+            return Err(refused("UNKNOWN_FIELD_NAME", Scope::Field(Some(field.clone()).filter(|_| !nameless))));
         }
         Ok(RecordList { records: self.rows(&query.table), complete: true })
     }
@@ -317,7 +327,21 @@ impl MirrorGateway for ScriptedBase {
     }
 
     async fn tables(&self) -> Result<Vec<TableSchema>, MirrorError> {
-        Ok(Vec::new())
+        let absent = self.state().absent.clone();
+        let field = |name: &str| FieldSchema {
+            id: format!("fld{name}"),
+            name: name.to_owned(),
+            kind: "singleLineText".into(),
+            options: serde_json::Value::Null,
+        };
+        let table = |name: &str, pairs: Vec<(&'static str, &str)>| TableSchema {
+            id: format!("tbl{name}"),
+            name: name.to_owned(),
+            primary_field_id: String::new(),
+            fields: pairs.into_iter().filter(|(_, n)| !absent.contains(*n)).map(|(_, n)| field(n)).collect(),
+        };
+        let (events, calls) = (EventFields::default(), CallFields::default());
+        Ok(vec![table(EVENTS, events.pairs()), table(CALLS, calls.pairs())])
     }
 
     async fn create_field(&self, _: &str, _: &NewField) -> Result<FieldSchema, MirrorError> {

@@ -194,11 +194,12 @@ impl Mirror {
         refusal: &Refusal,
     ) -> Result<Timestamp, StoreError> {
         let pairs = self.pairs(table);
+        let known = self.missing(table);
         let names: Vec<String> = match name {
             Some(name) => vec![name],
-            None => self.absent_by_schema(table).await,
+            // What is left out already was not refused now: another must be gone too.
+            None => self.absent_by_schema(table).await.into_iter().filter(|n| !known.contains(n.as_str())).collect(),
         };
-        let known = self.missing(table);
         let (can_miss, needed): (Vec<&String>, Vec<&String>) = names
             .iter()
             .partition(|n| ours(&pairs, n).is_some_and(|(_, optional)| optional) && !known.contains(n.as_str()));

@@ -234,6 +234,26 @@ async fn a_field_that_can_be_missed_is_left_out_and_one_that_cannot_is_named_whi
 }
 
 #[tokio::test]
+async fn fields_that_go_one_after_the_other_are_found_though_no_refusal_names_them() {
+    let mut s = Shop::new().await;
+    s.base.names_no_field();
+    s.base.absent(&["To"]);
+    s.w.dispatch("normal").await;
+    s.runs(secs(5)).await;
+    assert_eq!((s.cell(1, "Contact").await.as_deref(), s.cell(1, "To").await), (Some("Sam Ortiz"), None));
+    s.base.absent(&["To", "Step"]);
+    s.w.receipt(1, "delivered", None).await;
+    s.runs(secs(10)).await;
+    assert_eq!(s.cell(1, "Delivery Status").await.as_deref(), Some("delivered"), "the second is left out as well");
+    assert_eq!((s.figures().await.unverified, s.alerts().await), (0, vec![]));
+    s.base.absent(&["To", "Step", "Result"]);
+    s.w.receipt(1, "undelivered", Some(30_003)).await;
+    s.runs(mins(3)).await;
+    let open = s.w.process.store.alerts().await.expect("read");
+    assert!(open.iter().any(|a| a.message.contains("`Result`") && !a.message.contains("`To`")), "{open:?}");
+}
+
+#[tokio::test]
 async fn what_the_base_does_not_keep_is_written_again_and_then_given_up() {
     let mut s = Shop::new().await;
     // Looked for, dropped; what it was is seen to be gone, and it is written again.

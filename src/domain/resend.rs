@@ -29,6 +29,8 @@ const SEARCH_PAUSE_MIN: Duration = Duration::from_secs(1);
 /// The first and the longest pause after the decision, in seconds, and how many searches there are about until then.
 const SEARCH_RARELY_S: (u64, u64) = (300, 3_600);
 const SEARCHES_BEFORE: u32 = 8;
+/// Until then, in seconds, a search that counts is tried for at the pace of before the decision.
+const SEARCH_HURRIED_S: u64 = 330;
 /// What was not found by then is not looked for any more, in seconds.
 const SEARCH_END_S: u64 = 72 * 3_600;
 
@@ -67,8 +69,10 @@ pub(super) fn searched(w: &mut Work<'_>, id: AttemptId, complete: bool, began_at
         let seen = if complete { "it is not in the provider's list" } else { "the provider's list could not be read" };
         by_policy(w, id, seen)?;
     }
+    // Decided before any search could count (a short `settle`, a list that cannot be read): one that does is not put off.
+    let early = !counts && out_for < Duration::from_secs(SEARCH_HURRIED_S);
     let decided = w.attempt(id)?.decided_at.is_some();
-    let pause = if decided { rarely(a.polls) } else { soon(a.polls, out_for, settle) };
+    let pause = if decided && !early { rarely(a.polls) } else { soon(a.polls, out_for, settle) };
     let again = (out_for < Duration::from_secs(SEARCH_END_S)).then(|| w.now().plus(pause));
     let a = w.attempt_mut(id)?;
     a.polls = a.polls.saturating_add(1);
@@ -80,7 +84,7 @@ fn doubled(first_s: u64, max_s: u64, times: u32) -> Duration {
     Duration::from_secs(first_s.saturating_mul(1 << times.min(16)).min(max_s))
 }
 
-/// The pause to the next search while the policy has not decided. The moment from which a search counts, and those at which
+/// The pause to the next search while the policy has not decided, or no search could count yet. The moment from which a search counts, and those at which
 /// the policy decides, are not slept through.
 fn soon(searches: u32, out_for: Duration, settle: Duration) -> Duration {
     let moments = [Duration::from_secs(SEARCH_COUNTS_AFTER_S), settle, settle.saturating_mul(2)];

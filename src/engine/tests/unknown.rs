@@ -421,6 +421,28 @@ async fn it_is_found_long_after_the_policy_has_decided() {
 }
 
 #[tokio::test]
+async fn a_decision_before_any_search_could_count_does_not_put_off_the_one_that_does() {
+    let mut s = slow();
+    (s.rules.unknown_first, s.rules.settle) = (UnknownPolicy::Hold, secs(6));
+    let w = lost(s, "slow", NOT_SENT).await;
+    w.advance(secs(14)).await;
+    assert!(w.attempt(1).await.decided_at.is_some(), "the policy has decided");
+    w.sms.plant(listed(&w).await);
+    w.advance(secs(20)).await;
+    assert_eq!(w.attempts().await, ["1 sam submitted"]);
+    // A list that cannot be read is not asked at that pace for ever.
+    let mut s = slow();
+    s.rules.unknown_first = UnknownPolicy::Hold;
+    let w = lost(s, "slow", NOT_SENT).await;
+    w.sms.on_list(Reaction::away());
+    w.advance(mins(6)).await;
+    let before = w.sms.lists();
+    w.advance(mins(60)).await;
+    let after = w.sms.lists() - before;
+    assert!((1..=8).contains(&after), "{after} in the hour after");
+}
+
+#[tokio::test]
 async fn it_sticks_across_restarts() {
     let mut w = lost(slow(), "slow", NOT_SENT).await;
     for _ in 0..6 {

@@ -274,6 +274,11 @@ pub(super) fn polled(w: &mut Work<'_>, id: AttemptId, again_at: Option<Timestamp
         let a = w.attempt(id)?;
         let (name, status) = (a.recipient.name.clone(), a.message_status.clone());
         let key = no_status_key(w, id)?;
+        if again_at.is_none() {
+            // Nobody asks any more: no word that comes now would tell a person to do something.
+            w.resolve(key);
+            return Ok(());
+        }
         let word = status.map(|s| s.to_string()).unwrap_or_default();
         w.raise(key, format!("no final status from the provider for a text to {name} (last: {word})"));
     }

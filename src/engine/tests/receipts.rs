@@ -177,6 +177,20 @@ async fn a_message_without_a_receipt_is_asked_about_and_then_alarms() {
 }
 
 #[tokio::test]
+async fn the_alarm_about_a_message_that_no_carrier_confirms_ends_with_the_questions() {
+    let mut w = World::new().await;
+    w.dispatch("normal").await;
+    w.reply("sam", "1").await;
+    w.advance(mins(6)).await;
+    assert!(w.has_alert("no-status:sam").await);
+    w.advance(secs(71 * 3600)).await;
+    assert!(w.has_alert("no-status:sam").await, "it is asked about for three days");
+    w.advance(secs(2 * 3600)).await;
+    assert!(!w.has_alert("no-status:").await);
+    assert_eq!((w.attempts().await, w.attempt(1).await.poll_at), (vec!["1 sam submitted".to_owned()], None));
+}
+
+#[tokio::test]
 async fn a_question_that_is_not_answered_holds_up_no_stop() {
     let mut w = World::new().await;
     w.dispatch("normal").await;

@@ -14,6 +14,8 @@ use super::sequence;
 use super::step::{Illegal, Work};
 use super::types::{AttemptId, ErrorCode, Sender};
 
+/// How long a stand-down waits for the answer about the notice that it takes back, in seconds, each time it looks.
+const UNDER_WAY_PAUSE_S: u64 = 1;
 /// How long an attempt waits where no sender is configured for its line, in seconds.
 const NO_SENDER_PAUSE_S: u64 = 30;
 
@@ -31,6 +33,11 @@ pub(super) fn claim(w: &mut Work<'_>, id: AttemptId, engine: &str) -> Result<(),
             sequence::escalate_now(w, Some(id), &attempt.recipient.contact, &why)?;
         }
         return refuse(w, why);
+    }
+    if attempt.kind == AttemptKind::StandDown && is_under_way(w, &attempt) {
+        // It would arrive before the text that it takes back, or take back one that never went.
+        w.attempt_mut(id)?.not_before = w.now().plus(std::time::Duration::from_secs(UNDER_WAY_PAUSE_S));
+        return refuse(w, "the text that it takes back is still under way".into());
     }
     if let Some(sender) = first_sender(w, &attempt)
         && sequence::is_opted_out(w, &attempt.recipient, Some(sender.as_str()))
@@ -132,6 +139,12 @@ fn superseding(w: &Work<'_>, old: &Attempt) -> Option<u32> {
 fn was_reached(w: &Work<'_>, stand_down: &Attempt) -> bool {
     let theirs = |a: &&Attempt| a.kind == AttemptKind::Notice && a.recipient.contact == stand_down.recipient.contact;
     w.state.attempts.iter().filter(theirs).any(|a| a.state.may_have_arrived())
+}
+
+/// Whether a notice that this stand-down takes back is being posted: its outcome comes, or a restart makes it unknown.
+fn is_under_way(w: &Work<'_>, stand_down: &Attempt) -> bool {
+    let theirs = |a: &&Attempt| a.kind == AttemptKind::Notice && a.recipient.contact == stand_down.recipient.contact;
+    w.state.attempts.iter().filter(theirs).any(|a| a.state == AttemptState::Sending)
 }
 
 fn opted_out_before_it_left(w: &mut Work<'_>, id: AttemptId, sender: &Sender) -> Result<(), Illegal> {

@@ -134,6 +134,33 @@ async fn done_resolves_and_stands_down_everybody_but_who_said_it() {
 }
 
 #[tokio::test]
+async fn a_stand_down_waits_for_the_answer_about_the_text_that_it_takes_back() {
+    for (label, dies) in [("the answer comes", false), ("the engine dies before it comes", true)] {
+        let mut w = World::new().await;
+        w.sms.next(Reaction::AcceptLate);
+        w.begin("normal").await;
+        w.process.dispatcher.pass().await.expect("started");
+        w.sms.accepted(1).await;
+        let by = crate::domain::types::Actor("mia".into());
+        w.apply(Event::Decide { call: w.id(), what: Decision::Cancel, by, note: None }, "mia").await;
+        w.process.dispatcher.pass().await.expect("looked");
+        let put_off = async {
+            while w.attempt(2).await.not_before <= w.now() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(secs(20), put_off).await.expect("it is looked at, and waits");
+        assert_eq!(w.attempts().await, ["1 sam sending", "2 stand-down sam scheduled"], "{label}");
+        if dies {
+            w.restart().await;
+        }
+        w.sms.release();
+        w.advance(secs(2)).await;
+        assert_eq!(w.attempts().await, ["1 sam submitted", "2 stand-down sam submitted"], "{label}");
+    }
+}
+
+#[tokio::test]
 async fn an_operators_word_stands_down_the_holder_too() {
     for (label, what, says) in
         [("resolved", Decision::Resolve, "resolved"), ("cancelled", Decision::Cancel, "called off")]

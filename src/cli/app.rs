@@ -76,6 +76,11 @@ impl App {
         })
     }
 
+    /// What waits for an engine besides follow-ups, for a sentence that says so: only `serve` keeps the shop's record.
+    pub(crate) fn and_rows(&self) -> &'static str {
+        if self.config.airtable.is_some() { " and Airtable's rows" } else { "" }
+    }
+
     /// Opens the store; blocking work is done off the runtime's threads.
     pub(crate) async fn store(&self, missing: Missing) -> Result<Arc<SqliteStore>, CliError> {
         let path = self.config.store.path().to_path_buf();

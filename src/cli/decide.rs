@@ -140,7 +140,8 @@ fn tell(state: &CallState, done: Done, app: &App, out: &mut Output) {
     }
     let waits = state.attempts.iter().filter(|a| a.state.is_waiting()).count();
     if done == Done::Now && (waits > 0 || call.status == CallStatus::Dispatching) && app.holder().is_none() {
-        out.note("warning: no engine runs, so texts and follow-ups wait; start `dispatchctl serve`");
+        let rows = app.and_rows();
+        out.note(&format!("warning: no engine runs, so texts, follow-ups{rows} wait; start `dispatchctl serve`"));
     }
 }
 

@@ -335,7 +335,8 @@ impl Send<'_> {
             _ => {}
         }
         if self.app.holder().is_none() && state.call.status == CallStatus::Dispatching {
-            out.note("warning: no engine runs, so follow-ups wait; start `dispatchctl serve`");
+            let rows = self.app.and_rows();
+            out.note(&format!("warning: no engine runs, so follow-ups{rows} wait; start `dispatchctl serve`"));
         }
         Ok(status)
     }

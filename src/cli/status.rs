@@ -296,7 +296,7 @@ fn show(o: &Overview, app: &App, out: &mut Output) {
         return;
     }
     out.mode_line();
-    let engine = engine_line(o, out);
+    let engine = engine_line(o, app, out);
     out.line(&engine);
     out.line(&figures_line(&o.figures));
     let empty = format!("no calls of these states: {}", "`dispatchctl status --state all` shows every one");
@@ -318,7 +318,7 @@ fn section(title: &str, table: &Table, if_empty: Option<&str>, out: &mut Output)
     out.part(table);
 }
 
-fn engine_line(o: &Overview, out: &Output) -> String {
+fn engine_line(o: &Overview, app: &App, out: &Output) -> String {
     if let Some(h) = &o.holder {
         let row = row_of(o, h);
         let since = row.map(|r| format!(" since {}", out.time(r.started_at))).unwrap_or_default();
@@ -329,8 +329,8 @@ fn engine_line(o: &Overview, out: &Output) -> String {
         Some(e) if e.stopped_at.is_none() => format!(" (`{}`, process {}, did not stop cleanly)", e.role, e.pid),
         _ => String::new(),
     };
-    let text = "no engine runs: follow-ups wait; start `dispatchctl serve`";
-    format!("warning: {}{last}", out.emphasis(Some(false), text))
+    let text = format!("no engine runs: follow-ups{} wait; start `dispatchctl serve`", app.and_rows());
+    format!("warning: {}{last}", out.emphasis(Some(false), &text))
 }
 
 fn figures_line(f: &Figures) -> String {

@@ -60,6 +60,8 @@ fn while_airtable_is_away_the_last_good_copy_is_told_also_after_a_restart() {
     let serve = stage.serve();
     until("Kim is a contact", || names(&stage).contains(&"Kim Lee".to_owned()).then_some(()));
     serve.process.kill();
+    let without = stage.shop.expect(0, &["status"]).stdout;
+    assert!(without.contains("follow-ups and Airtable's rows wait"), "nothing else keeps them: {without}");
     stage.fault(&json!([{ "kind": "away", "on": "airtable" }]));
     let serve = stage.serve();
     stage.dispatch("c1", "normal");

@@ -82,6 +82,9 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     if let Some(every) = app.config.airtable.as_ref().and_then(|a| a.adopt_every) {
         supervisor.adopts(Adopter::new(core.clone(), super::rebuild::base(&app)?, every));
     }
+    if let Some(roster) = &roster {
+        supervisor.reads(roster.clone());
+    }
     if let (Some(gateway), Some(airtable)) = (app.mirror()?, &app.config.airtable) {
         supervisor.keep(Mirror::new(core.clone(), gateway, airtable.into()));
     }
@@ -97,9 +100,6 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     let running = tokio::spawn(supervisor.run(engine_stop.clone()));
     // What the start demanded tokens for goes on to demand them.
     let is_exposed = app.config.server.is_exposed();
-    if let Some(roster) = &roster {
-        tokio::spawn(roster.clone().run(stop.clone()));
-    }
     let people = People { core: core.clone(), roster };
     tokio::spawn(reload_on_hangup(app.sources.clone(), people, state.clone(), stop.clone(), is_exposed));
     tokio::spawn(watchdog(core, state, stop.clone()));

@@ -27,6 +27,7 @@ use super::listener::Listener;
 use super::mirror::{Mirror, Vitals};
 use super::poller::Poller;
 use super::reconciler::Reconciler;
+use super::roster::Roster;
 use super::scheduler::Scheduler;
 use super::wake::Bell;
 use super::{Engine, Scope, drill, outbox, watch};
@@ -39,8 +40,8 @@ const IDLE_MAX: Duration = Duration::from_secs(1);
 const CHECKPOINT_LOOK: Duration = Duration::from_secs(1);
 /// A store that is never idle is checkpointed this often all the same, so that its log does not grow without bound.
 const CHECKPOINT_BUSY: Duration = Duration::from_secs(30);
-/// Calls of other systems are looked for as often as the configuration says, and at least this often.
-const ADOPT_MAX: Duration = Duration::from_secs(24 * 3_600);
+/// Calls and contacts of other systems are looked for as often as the configuration says, and at least this often.
+const READ_AGAIN_MAX: Duration = Duration::from_secs(24 * 3_600);
 const ERROR_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// Past the longest request: what is in flight at a stop is given this much more.
 pub const DRAIN_GRACE: Duration = Duration::from_millis(500);
@@ -106,6 +107,7 @@ enum Loop {
     Versions,
     Checkpoints,
     Adopt,
+    Roster,
 }
 
 /// When the store was last seen to change, and last checkpointed.
@@ -144,6 +146,8 @@ pub struct Supervisor {
     yielded: CancellationToken,
     /// Where calls of other systems are taken over.
     adopter: OnceLock<Adopter>,
+    /// Where contacts are read from, besides the configuration.
+    roster: OnceLock<Arc<Roster>>,
 }
 
 impl Supervisor {
@@ -161,12 +165,18 @@ impl Supervisor {
             engine,
             yielded: CancellationToken::new(),
             adopter: OnceLock::new(),
+            roster: OnceLock::new(),
         })
     }
 
     /// Calls of other systems are taken over too; to be said before it runs.
     pub fn adopts(&self, adopter: Adopter) {
         let _ = self.adopter.set(adopter);
+    }
+
+    /// Contacts are read from here too; to be said before it runs.
+    pub fn reads(&self, roster: Arc<Roster>) {
+        let _ = self.roster.set(roster);
     }
 
     /// Keeps this mirror current as well, from the next [`Supervisor::run`] on; the first one given counts.
@@ -292,6 +302,7 @@ impl Supervisor {
             Loop::Versions,
             Loop::Checkpoints,
             Loop::Adopt,
+            Loop::Roster,
         ];
         for which in all {
             names.insert(set.spawn(self.clone().drive(which, stop.clone())).id(), which);
@@ -350,6 +361,7 @@ impl Supervisor {
             Loop::Dispatcher => Bell::Send,
             Loop::Poller => Bell::Poll,
             Loop::Mirror => Bell::Mirror,
+            Loop::Roster => Bell::Roster,
             _ => Bell::Never,
         };
         let mut errors = 0u32;
@@ -443,6 +455,10 @@ impl Supervisor {
                 Some(adopter) => adopter.pass().await,
                 None => Ok(None),
             },
+            Loop::Roster => match self.roster.get() {
+                Some(roster) => roster.pass().await.map(|_| Some(roster.next())),
+                None => Ok(None),
+            },
         }
     }
 
@@ -515,6 +531,7 @@ impl Loop {
                 | Self::Mirror
                 | Self::Versions
                 | Self::Adopt
+                | Self::Roster
         )
     }
 
@@ -526,7 +543,7 @@ impl Loop {
             Self::Clocks => super::clocks::EVERY,
             Self::Versions => VERSION_EVERY,
             Self::Checkpoints => CHECKPOINT_LOOK,
-            Self::Adopt => ADOPT_MAX,
+            Self::Adopt | Self::Roster => READ_AGAIN_MAX,
             _ => IDLE_MAX,
         }
     }

@@ -16,6 +16,7 @@ pub struct Wake {
     send: Notify,
     poll: Notify,
     mirror: Notify,
+    roster: Notify,
     never: Notify,
     calls: Mutex<HashMap<CallId, Arc<Notify>>>,
 }
@@ -31,6 +32,8 @@ pub enum Bell {
     Poll,
     /// The mirror.
     Mirror,
+    /// The reader of contacts: rung when the configuration was read again, by nobody's commit.
+    Roster,
     /// Never rings: for loops that only the clock wakes.
     Never,
 }
@@ -42,6 +45,7 @@ impl Wake {
             Bell::Send => &self.send,
             Bell::Poll => &self.poll,
             Bell::Mirror => &self.mirror,
+            Bell::Roster => &self.roster,
             Bell::Never => &self.never,
         }
     }

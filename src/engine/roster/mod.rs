@@ -13,8 +13,6 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::config::ContactFields;
@@ -26,6 +24,7 @@ use crate::gateways::mirror::{MirrorError, MirrorGateway, Query, RecordList};
 use crate::store::{RosterCopy, StoreError};
 
 use super::apply::Core;
+use super::wake::Bell;
 use merge::merge;
 use rows::{Reading, Wrong, read};
 
@@ -84,14 +83,13 @@ pub struct Roster {
     mirror: Arc<dyn MirrorGateway>,
     source: Source,
     state: Mutex<State>,
-    again: Notify,
 }
 
 impl Roster {
     /// Over the directory that the core has: that of the configuration.
     pub fn new(core: Arc<Core>, mirror: Arc<dyn MirrorGateway>, source: Source) -> Arc<Self> {
         let state = State { file: core.directory(), copy: None, failing_since: None };
-        Arc::new(Self { core, mirror, source, state: Mutex::new(state), again: Notify::new() })
+        Arc::new(Self { core, mirror, source, state: Mutex::new(state) })
     }
 
     /// Puts the stored copy in force; whether there is one.
@@ -117,26 +115,12 @@ impl Roster {
     pub fn set_file(&self, file: Arc<Directory>) {
         self.state().file = file;
         self.put_in_force();
-        self.again.notify_one();
+        self.core.wake.ring(Bell::Roster);
     }
 
-    /// Reads now and then, and when asked to, until `stop`. What the store cannot keep is kept in memory and tried again.
-    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
-        loop {
-            let done = tokio::select! {
-                () = stop.cancelled() => return,
-                done = self.pass() => done,
-            };
-            if let Err(e) = done {
-                warn!(error = %e, "the contacts that were read cannot be kept; trying again");
-            }
-            let next = self.core.clock.now().plus(self.source.every);
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = self.again.notified() => {}
-                () = self.core.clock.sleep_until(next) => {}
-            }
-        }
+    /// When the table is to be read again, where nobody asks for it before.
+    pub fn next(&self) -> Timestamp {
+        self.core.clock.now().plus(self.source.every)
     }
 
     /// One reading.

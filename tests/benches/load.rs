@@ -1,4 +1,4 @@
-//! Speed and memory of the release binary on this machine: `cargo bench --bench load [-- receipts|lateness|burst|start|mirror|idle|help]`.
+//! Speed and memory of the release binary on this machine: `cargo bench --bench load [-- receipts|lateness|burst|start|mirror|backlog|idle|help]`.
 //!
 //! The engine is the real binary as a process of its own; the provider is a bare loopback peer of this harness, which costs
 //! next to nothing; client, engine and peer share the machine's cores. Nothing leaves the machine, everything ends by itself.
@@ -61,6 +61,9 @@ fn main() {
     }
     if wants("mirror") {
         mirror::run();
+    }
+    if wants("backlog") {
+        mirror::backlog();
     }
 }
 

@@ -19,6 +19,31 @@ pub(super) fn run() {
     hanging();
 }
 
+/// What 100,000 waiting rows cost in memory: while the base is away, after a restart, and while they go out.
+pub(super) fn backlog() {
+    const CALLS: usize = 50_000;
+    let mut stage = Stage::new("1h", "4h");
+    let base = Base::start(&stage);
+    stage.extra.clone_from(&base.env);
+    base.control("POST", "faults", r#"[{ "kind": "away", "on": "airtable" }]"#);
+    let mut serve = stage.serve();
+    let before = serve.memory();
+    stage.create(&serve, CALLS, "low", None);
+    stage.peer.wait_for(CALLS);
+    let waiting = Connection::open(stage.dir.join("bench.db")).expect("the store");
+    let waiting = waiting.query_row("SELECT count(*) FROM outbox WHERE sink = 'mirror'", [], |r| r.get::<_, i64>(0));
+    println!("mirror: {} rows wait while the base is away", waiting.expect("a count"));
+    println!("  memory before: {before}; after accepting {CALLS} calls: {}", serve.memory());
+    serve.kill();
+    let serve = stage.serve();
+    thread::sleep(Duration::from_secs(10));
+    println!("  after a restart: {}", serve.memory());
+    base.control("DELETE", "faults", "");
+    until_proven(&stage, 500, Duration::from_secs(360));
+    println!("  while they go out: {}", serve.memory());
+    drop(serve);
+}
+
 struct Base {
     child: Child,
     addr: std::net::SocketAddr,

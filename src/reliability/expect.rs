@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::check::{list, text, texts};
+use super::crowd;
 use super::mirror;
 use super::outcome::{Check, time};
 use super::runner::{alert_keys, since};
@@ -93,6 +94,12 @@ pub(super) async fn all(then: &Then, seen: &Seen, world: &mut World) -> Vec<Chec
     }
     if !then.health.is_empty() {
         health(then, world, &mut checks).await;
+    }
+    if then.swept {
+        checks.push(crowd::swept(world).await);
+    }
+    if let Some(expected) = &then.crowd {
+        checks.extend(crowd::checks(expected, seen));
     }
     if !then.airtable.is_empty() {
         checks.extend(mirror::checks(&then.airtable, seen, world).await);

@@ -152,6 +152,7 @@ fn call(id: &str, expected: &CallThen, story: &Value, checks: &mut Vec<Check>) {
     same("attempts went to", joined(&expected.contacts), of("contact"));
     same("messages are", joined(&expected.statuses), of("status"));
     same("attempts are of kind", joined(&expected.kinds), of("kind"));
+    same("attempts went by", joined(&expected.senders), of("sender"));
     let code = |a: &Value| a.get("error").and_then(|e| e.get("code")).and_then(Value::as_i64).unwrap_or(0);
     let codes = attempts.iter().map(|a| code(a).to_string()).collect::<Vec<_>>().join(", ");
     let wanted = expected.codes.as_ref().map(|l| l.iter().map(i64::to_string).collect::<Vec<_>>().join(", "));

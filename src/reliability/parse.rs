@@ -459,6 +459,7 @@ fn call_then(r: &mut Reader, c: &mut Section) -> CallThen {
         attempts,
         contacts: r.texts(c, "contacts", "contacts, one an attempt"),
         kinds: r.texts(c, "kinds", "\"notice\", \"stand-down\" or \"answer\", one an attempt"),
+        senders: r.texts(c, "senders", "senders, one an attempt"),
         codes: r.integers(c, "codes", "error codes, one an attempt; 0 for none"),
         statuses: r.texts(c, "statuses", "the provider's words, one an attempt"),
         log: r.counts(c, "log").unwrap_or_default(),

@@ -251,6 +251,8 @@ pub(super) struct CallThen {
     pub(super) attempts: Option<Vec<String>>,
     pub(super) contacts: Option<Vec<String>>,
     pub(super) kinds: Option<Vec<String>>,
+    /// By which sender each attempt went, or waits to go.
+    pub(super) senders: Option<Vec<String>>,
     /// Error codes, 0 for none.
     pub(super) codes: Option<Vec<i64>>,
     /// The provider's word for each attempt's message; empty where it has none.

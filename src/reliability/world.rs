@@ -295,6 +295,7 @@ impl World {
             }
             Signal::Freeze | Signal::Thaw | Signal::Reload => engine.signal(signal)?,
         }
+        self.arms.stands = signal == Signal::Freeze;
         match signal {
             Signal::Kill | Signal::Freeze => self.down_since = self.down_since.or(Some(now)),
             Signal::Thaw => {

@@ -15,7 +15,7 @@ use super::world::World;
 /// What is expected of a crowd. What is absent is not looked at.
 #[derive(Debug, Clone, Default)]
 pub(super) struct CrowdThen {
-    /// No reminder left while a first notice had waited for so long, and so many reminders at least were overtaken by first
+    /// No reminder left while a first notice had waited for so long and waited for as long again, and so many reminders at least were overtaken by first
     /// notices that were made after them.
     pub(super) overtake: Option<(Duration, usize)>,
     /// So many texts a second, with what the second before had left.
@@ -89,8 +89,9 @@ pub(super) fn checks(expected: &CrowdThen, seen: &Seen) -> Vec<Check> {
         let firsts: Vec<&Text> = all.iter().filter(|t| t.first).collect();
         let (mut wrong, mut overtaken) = (0, 0);
         for reminder in all.iter().filter(|t| !t.first) {
-            // A first notice that had been waiting for so long when this one left, and left after it.
-            let waits = |f: &&&Text| f.left > reminder.left && f.made.plus(slack) < reminder.left;
+            // A first notice that had been waiting for so long when this one left, and left so long after it: two that are on
+            // their way at the same time are in no order.
+            let waits = |f: &&&Text| f.left > reminder.left.plus(slack) && f.made.plus(slack) < reminder.left;
             wrong += usize::from(firsts.iter().any(|f| waits(&f)));
             overtaken += usize::from(firsts.iter().any(|f| f.made > reminder.made && f.left < reminder.left));
         }
@@ -168,7 +169,8 @@ mod tests {
         let order = CrowdThen { overtake: Some((Duration::from_millis(100), 1)), ..CrowdThen::default() };
         assert_eq!(held(&order, &[&[(0, 10), (20, 500)], &[(30, 40)]]), [true, true], "overtaken");
         assert_eq!(held(&order, &[&[(0, 10), (20, 25)], &[(30, 40)]]), [true, false], "nobody was in the way");
-        assert_eq!(held(&order, &[&[(0, 10), (20, 500)], &[(30, 600)]]), [false, false], "the first one waits");
+        assert_eq!(held(&order, &[&[(0, 10), (20, 500)], &[(30, 601)]]), [false, false], "the first one waits");
+        assert_eq!(held(&order, &[&[(0, 10), (20, 500)], &[(30, 599)]]), [true, false], "both are on their way");
         assert_eq!(held(&order, &[&[(0, 10), (20, 500)], &[(450, 600)], &[(30, 40)]]), [true, true], "not for long");
         let rate = |n| CrowdThen { per_second: Some(n), ..CrowdThen::default() };
         let three: &[&[(i64, i64)]] = &[&[(0, 0)], &[(0, 500)], &[(0, 999)]];

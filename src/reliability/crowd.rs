@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::domain::Timestamp;
 
-use super::check::{list, text, texts};
+use super::check::{judge, list, text, texts};
 use super::expect::Seen;
 use super::outcome::{Check, time};
 use super::reader::{Reader, Section};
@@ -20,6 +20,8 @@ pub(super) struct CrowdThen {
     pub(super) overtake: Option<(Duration, usize)>,
     /// So many texts a second, with what the second before had left.
     pub(super) per_second: Option<usize>,
+    /// So many outcomes at least were unknown for a while and are known now.
+    pub(super) found_out: Option<usize>,
     /// So many calls at least have a first notice that was accepted.
     pub(super) told: Option<usize>,
 }
@@ -32,6 +34,7 @@ pub(super) fn read(r: &mut Reader, s: &mut Section) -> Option<CrowdThen> {
     let crowd = CrowdThen {
         overtake: within.map(|w| (w, overtaken)),
         per_second: r.count(&mut c, "per_second"),
+        found_out: r.count(&mut c, "found_out"),
         told: r.count(&mut c, "told"),
     };
     r.finish(c);
@@ -110,6 +113,14 @@ pub(super) fn checks(expected: &CrowdThen, seen: &Seen) -> Vec<Check> {
             checks.push(Check::of(what, worst <= most, worst.to_string()));
         }
     }
+    if let Some(n) = expected.found_out {
+        let found = judge(&seen.ledger, &seen.stories, []).found_out;
+        checks.push(Check::of(
+            format!("{n} outcomes or more were unknown and were found out"),
+            found >= n,
+            found.to_string(),
+        ));
+    }
     if let Some(n) = expected.told {
         let told = |s: &&Value| {
             let had = |a: &Value| matches!(text(a, "attemptState"), "submitted" | "delivered");
@@ -177,6 +188,8 @@ mod tests {
         assert_eq!(held(&rate(2), three), [true, true, true]);
         assert_eq!(held(&rate(1), three), [false, true, true], "three within a second, and two might be");
         assert_eq!((most_within(&[0, 500, 999], 1_000), most_within(&[0, 500, 1_000], 1_000)), (3, 2));
+        let found = |n| CrowdThen { found_out: Some(n), ..CrowdThen::default() };
+        assert_eq!((held(&found(0), three), held(&found(1), three)), (vec![true], vec![false]));
         let told = |n| CrowdThen { told: Some(n), ..CrowdThen::default() };
         assert_eq!((held(&told(3), three), held(&told(4), three)), (vec![true], vec![false]));
     }

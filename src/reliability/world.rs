@@ -29,6 +29,8 @@ use super::store_trouble::Trouble;
 
 /// The longest that a start of the engine may take.
 const START_MAX: Duration = Duration::from_secs(30);
+/// The longest that an engine that starts may take to say that it lives, before it is asked again.
+const LIVES_MAX: Duration = Duration::from_secs(2);
 /// The longest that one request to the engine may take: it may stand still meanwhile.
 const REQUEST_MAX: Duration = Duration::from_secs(60);
 /// The store's file in a scenario's directory.
@@ -236,7 +238,8 @@ impl World {
         loop {
             // Its own word comes first: whoever else answers at that address is not the engine.
             let says_so = self.engine.as_ref().is_some_and(|e| e.stdout().contains('\n'));
-            if says_so && self.get("/livez").await.is_ok() {
+            // Whoever else has its port may take the question and never answer.
+            if says_so && matches!(tokio::time::timeout(LIVES_MAX, self.get("/livez")).await, Ok(Ok(_))) {
                 break;
             }
             let now = self.now();

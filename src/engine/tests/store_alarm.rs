@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::engine::{outbox, store_alarm};
-use crate::store::Store as _;
 use crate::store::sqlite::spoil;
 use crate::testing::{World, secs};
 

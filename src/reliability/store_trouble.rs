@@ -81,15 +81,14 @@ const FORM: &str = "\"newer\", \"damaged\", \"damaged-calls\", \"damaged-attempt
 
 /// Reads `store` of a `[[when]]`.
 pub(super) fn read(r: &mut Reader, s: &mut Section) -> Option<StoreTrouble> {
-    let of_call: fn(&str) -> Option<fn(String) -> StoreTrouble> = |t| match t {
-        "unreadable" => Some(StoreTrouble::Unreadable),
-        "stranded" => Some(StoreTrouble::Stranded),
-        "receipt-kept" => Some(StoreTrouble::Kept),
-        _ => None,
-    };
     if s.has("call") {
         let call = r.needed(s, "call", CALL);
-        return r.parsed(s, "store", FORM, of_call).map(|make| make(call));
+        return r.parsed(s, "store", FORM, |t| match t {
+            "unreadable" => Some(StoreTrouble::Unreadable(call.clone())),
+            "stranded" => Some(StoreTrouble::Stranded(call.clone())),
+            "receipt-kept" => Some(StoreTrouble::Kept(call.clone())),
+            _ => None,
+        });
     }
     r.parsed(s, "store", FORM, |t| PLAIN.iter().find(|(w, _)| *w == t).map(|(_, v)| v.clone()))
 }

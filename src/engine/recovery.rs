@@ -399,6 +399,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn of_a_file_that_is_damaged_where_the_lists_are_the_damage_is_the_plan() {
+        let mut w = World::with(slow()).await;
+        w.dispatch("slow").await;
+        keep(&w, None, &w.sms.ledger()[0].sid.clone()).await;
+        let (from, size) = crate::store::sqlite::spoil::page_of(&w.path(), "receipts").expect("a page");
+        let mut file = std::fs::read(w.path()).expect("read");
+        file[from as usize..(from + size) as usize].fill(0x5a);
+        std::fs::write(w.path(), file).expect("written");
+        w.restart().await;
+        let snapshot = Snapshot::take(&w.process.core, false).await.expect("what is damaged");
+        assert!(snapshot.damaged && snapshot.calls.is_empty() && snapshot.kept.is_empty());
+        let rows = plan(&snapshot, w.now());
+        assert!(rows.iter().all(|r| r.finding == Finding::Unreadable), "{rows:?}");
+        assert!(rows.iter().any(|r| r.action.contains("table receipts")), "{rows:?}");
+    }
+
+    #[tokio::test]
     async fn carrying_a_plan_out_twice_sends_nothing_twice() {
         let mut w = World::new().await;
         w.sms.next(Reaction::UnknownButAccepted);

@@ -363,7 +363,7 @@ fn a_storm_is_played_kept_and_can_be_played_again() {
 
 /// Each guard, a scenario that must miss it, and words of what it has to say.
 const GUARDS: &[(&str, &str, &[&str])] = &[
-    ("intent-commit", "kill-post-answered", &["1 texts to sam", "2"]),
+    ("intent-commit", "recover-a-cut-off-send", &["it does not say \"send cut off by a crash\"", "text not sent yet"]),
     ("look-before-resend", "answer-lost-and-no-receipt", &["attempt 1 of c1 is submitted or delivered", "unknown"]),
     ("monotone-receipts", "status-moves-only-forward", &["c1: messages are delivered", "sent"]),
     ("reply-dedup", "reply-replayed-after-a-hand-back", &["c1: is DISPATCHING", "ACKNOWLEDGED"]),

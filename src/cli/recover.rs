@@ -55,13 +55,13 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     let engine_runs = app.holder().is_some();
     let snapshot = Snapshot::take(&core, engine_runs).await?;
     let rows = plan(&snapshot, app.clock.now());
-    let done = if args.dry_run || rows.is_empty() {
+    let done = if args.dry_run || rows.is_empty() || snapshot.damaged {
         None
     } else {
         settle_store(&core, &snapshot, &operator(None)).await?;
         Some(carry_out(&mut app, &core, out).await?)
     };
-    say(&rows, done, out);
+    say(&rows, done, snapshot.damaged, out);
     // What only a person can mend is an answer of "no".
     let for_a_person = rows.iter().any(|r| r.finding.is_for_a_person());
     Ok(if for_a_person { ExitStatus::No } else { ExitStatus::Done })
@@ -170,7 +170,7 @@ impl Left {
     }
 }
 
-fn say(rows: &[Row], done: Option<Done>, out: &mut Output) {
+fn say(rows: &[Row], done: Option<Done>, damaged: bool, out: &mut Output) {
     if out.is_json() {
         let by = done.map(Done::as_str);
         out.document(&json!({ "plan": rows.iter().map(Row::json).collect::<Vec<_>>(), "carriedOut": by }));
@@ -188,8 +188,14 @@ fn say(rows: &[Row], done: Option<Done>, out: &mut Output) {
     }
     out.line(match (rows.is_empty(), done) {
         (true, _) => "nothing to recover",
+        (false, None) if damaged => {
+            "nothing was done: the file is damaged; take a copy from before, or see `dispatchctl recover --from-airtable`"
+        }
         (false, None) => "nothing was done (--dry-run)",
         (false, Some(Done::ByEngine)) => "an engine runs: what was due is fired, it does the rest",
+        (false, Some(Done::Here)) if rows.iter().any(|r| r.finding.is_for_a_person()) => {
+            "done but for what a person must look at; start `dispatchctl serve` so that what follows fires too"
+        }
         (false, Some(Done::Here)) => "done; start `dispatchctl serve` so that what follows fires too",
         (false, Some(Done::InPart)) => "done in part; what is left is recorded, `dispatchctl serve` goes on with it",
     });

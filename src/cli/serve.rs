@@ -51,6 +51,7 @@ const HANDOVER_GRACE: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
     out.outlast_its_reader();
+    signals::size_limits_are_errors();
     app.config.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts])?;
     for said in app.config.replaced.iter().chain(&app.config.warnings) {
         warn!("{said}");

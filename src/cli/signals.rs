@@ -14,6 +14,13 @@ pub(crate) async fn stop_asked() {
     }
 }
 
+/// From now on a write beyond the size that the system allows a file (`ulimit -f`, systemd's `LimitFSIZE`) is an error like a
+/// full disk, and not the end of the process.
+pub(crate) fn size_limits_are_errors() {
+    // A handler, once there, stays; the listener need not.
+    let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
+}
+
 /// Returns when the user interrupts (SIGINT).
 pub(crate) async fn interrupted() {
     match signal(SignalKind::interrupt()) {

@@ -21,6 +21,7 @@ pub mod reconciler;
 pub mod recovery;
 pub mod roster;
 pub mod scheduler;
+pub mod store_alarm;
 pub mod supervisor;
 #[cfg(test)]
 mod tests;

@@ -39,6 +39,8 @@ pub struct Snapshot {
     pub stuck: Vec<OutboxLine>,
     /// What cannot be read, whether it is due or not.
     pub unreadable: Vec<Unreadable>,
+    /// Whether the file is damaged where the lists of work are: nobody knows what would have to be done, so nothing is.
+    pub damaged: bool,
     /// Whether an engine runs: claims are its own then, not a dead one's.
     pub engine_runs: bool,
     /// No final status for this long is too long.
@@ -46,11 +48,22 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The store as it is now.
+    /// The store as it is now; of a file that is damaged where the lists of work are, what is damaged and nothing else.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn take(core: &Core, engine_runs: bool) -> Result<Self, StoreError> {
+        match Self::of_all(core, engine_runs).await {
+            Err(e @ StoreError::Corrupt { .. }) => {
+                let unreadable = core.store.unreadable(UNREADABLE_MAX).await?;
+                // Nothing that would be named: the error itself says more.
+                if unreadable.is_empty() { Err(e) } else { Ok(Self { unreadable, damaged: true, ..Self::default() }) }
+            }
+            taken => taken,
+        }
+    }
+
+    async fn of_all(core: &Core, engine_runs: bool) -> Result<Self, StoreError> {
         let (store, now) = (&core.store, core.clock.now());
         let mut ids = store.due(now, CALLS_MAX).await?;
         ids.extend(store.sendable(now, CALLS_MAX).await?.into_iter().map(|s| s.call));
@@ -71,6 +84,7 @@ impl Snapshot {
             unreadable: store.unreadable(UNREADABLE_MAX).await?,
             kept: store.kept_receipts(CALLS_MAX).await?,
             stuck: store.stuck_outbox(now.minus(STUCK)).await?,
+            damaged: false,
             engine_runs,
             status_timeout: core.rules.status_timeout,
         })
@@ -382,6 +396,23 @@ mod tests {
             assert_eq!(w.attempt(1).await.state, AttemptState::Delivered, "named: {named}");
             assert_eq!(found(&w, true).await, [], "named: {named}");
         }
+    }
+
+    #[tokio::test]
+    async fn of_a_file_that_is_damaged_where_the_lists_are_the_damage_is_the_plan() {
+        let mut w = World::with(slow()).await;
+        w.dispatch("slow").await;
+        keep(&w, None, &w.sms.ledger()[0].sid.clone()).await;
+        let (from, size) = crate::store::sqlite::spoil::page_of(&w.path(), "receipts").expect("a page");
+        let mut file = std::fs::read(w.path()).expect("read");
+        file[from as usize..(from + size) as usize].fill(0x5a);
+        std::fs::write(w.path(), file).expect("written");
+        w.restart().await;
+        let snapshot = Snapshot::take(&w.process.core, false).await.expect("what is damaged");
+        assert!(snapshot.damaged && snapshot.calls.is_empty() && snapshot.kept.is_empty());
+        let rows = plan(&snapshot, w.now());
+        assert!(rows.iter().all(|r| r.finding == Finding::Unreadable), "{rows:?}");
+        assert!(rows.iter().any(|r| r.action.contains("table receipts")), "{rows:?}");
     }
 
     #[tokio::test]

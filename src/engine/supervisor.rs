@@ -30,7 +30,7 @@ use super::reconciler::Reconciler;
 use super::roster::Roster;
 use super::scheduler::Scheduler;
 use super::wake::Bell;
-use super::{Engine, Scope, drill, outbox, watch};
+use super::{Engine, Scope, drill, outbox, store_alarm, watch};
 
 /// Another process's commit is seen within this, with room to spare for the promised 250 ms.
 const VERSION_EVERY: Duration = Duration::from_millis(150);
@@ -58,6 +58,7 @@ pub struct Beats {
     in_flight: AtomicUsize,
     restarts: AtomicU64,
     store_errors: AtomicU64,
+    pub(super) store_alarm: store_alarm::Alarm,
     mirror: Mutex<Vitals>,
 }
 
@@ -430,7 +431,10 @@ impl Supervisor {
             Loop::Listener => self.listener.pass().await,
             Loop::Outbox => outbox::pass(&self.engine).await,
             Loop::Mirror => self.tell_mirror().await,
-            Loop::Watch if self.engine.scope == Scope::All => watch::pass(&self.engine).await,
+            Loop::Watch if self.engine.scope == Scope::All => {
+                store_alarm::pass(&self.engine).await?;
+                watch::pass(&self.engine).await
+            }
             Loop::Clocks => self.clocks.pass().await,
             Loop::Versions => {
                 let seen = self.engine.core.store.version().await?;

@@ -31,6 +31,8 @@ pub(super) fn condition_name(c: &Condition) -> String {
         Condition::Alert(key) => format!("an alert {key} is open"),
         Condition::NoAlert(key) => format!("no alert {key} is open"),
         Condition::Callback { status, times } => format!("{times} × callback {status} answered"),
+        Condition::Page { path, answer } => format!("{path} answers {answer}"),
+        Condition::Told { key, state } => format!("the sink is told {key} {state}"),
         Condition::Ended => "the engine has ended".into(),
         Condition::DiedAt(point) => format!("the engine has died at {point}"),
         Condition::Rest => "everything comes to rest".into(),
@@ -59,6 +61,7 @@ pub(super) async fn wait(condition: &Condition, within: Duration, world: &mut Wo
         let every = match condition {
             Condition::Alert(_) | Condition::NoAlert(_) => 5,
             Condition::Rest => 15,
+            Condition::Page { .. } => 5,
             _ => 1,
         };
         world.pause(LOOK_EVERY * every).await;
@@ -132,6 +135,19 @@ async fn is_so(condition: &Condition, world: &mut World) -> Result<Option<String
             let waits = under_way(&stories) + stories.iter().filter(due).count();
             let hidden = expect::not_found_out(&ledger, &stories);
             told(waits == 0 && hidden.is_empty(), format!("{waits} under way, not found out: {}", hidden.join(", ")))
+        }
+        Condition::Page { path, answer } => {
+            let (status, said) = world.ask("GET", path, "", None).await?;
+            told(
+                i64::from(status) == *answer,
+                format!("it answers {status}: {}", said.chars().take(300).collect::<String>()),
+            )
+        }
+        Condition::Told { key, state } => {
+            let heard = world.control("GET", "alerts", &Value::Null).await?;
+            let all: Vec<String> =
+                list(&heard, "alerts").iter().map(|a| format!("{} {}", text(a, "key"), text(a, "state"))).collect();
+            told(all.iter().any(|a| fits(&format!("{key} {state}"), a)), format!("it was told {all:?}"))
         }
         Condition::DiedAt(point) => world.dead_at(point).await,
         Condition::Ended => {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::check::{list, text, texts};
+use super::crowd;
 use super::mirror;
 use super::outcome::{Check, time};
 use super::runner::{alert_keys, since};
@@ -94,6 +95,12 @@ pub(super) async fn all(then: &Then, seen: &Seen, world: &mut World) -> Vec<Chec
     if !then.health.is_empty() {
         health(then, world, &mut checks).await;
     }
+    if then.swept {
+        checks.push(crowd::swept(world).await);
+    }
+    if let Some(expected) = &then.crowd {
+        checks.extend(crowd::checks(expected, seen));
+    }
     if !then.airtable.is_empty() {
         checks.extend(mirror::checks(&then.airtable, seen, world).await);
     }
@@ -145,6 +152,7 @@ fn call(id: &str, expected: &CallThen, story: &Value, checks: &mut Vec<Check>) {
     same("attempts went to", joined(&expected.contacts), of("contact"));
     same("messages are", joined(&expected.statuses), of("status"));
     same("attempts are of kind", joined(&expected.kinds), of("kind"));
+    same("attempts went by", joined(&expected.senders), of("sender"));
     let code = |a: &Value| a.get("error").and_then(|e| e.get("code")).and_then(Value::as_i64).unwrap_or(0);
     let codes = attempts.iter().map(|a| code(a).to_string()).collect::<Vec<_>>().join(", ");
     let wanted = expected.codes.as_ref().map(|l| l.iter().map(i64::to_string).collect::<Vec<_>>().join(", "));

@@ -10,6 +10,7 @@
 mod await_state;
 mod builtin;
 pub mod check;
+mod crowd;
 mod expect;
 pub mod html;
 pub mod live;
@@ -23,6 +24,7 @@ pub mod report;
 mod runner;
 mod scenario;
 mod settings;
+mod store_trouble;
 mod storm;
 mod world;
 

@@ -9,10 +9,12 @@ use serde_json::Value;
 use crate::killpoint::Orders;
 use crate::sandbox::{Fault, Reply};
 
+use super::crowd;
 use super::reader::{Node, Reader, ScenarioErrors, Section, Toml};
 use super::scenario::{
-    Action, CallThen, Condition, Dispatch, From, Given, RowThen, Scenario, Signal, Step, StoreTrouble, Then, TimeThen,
+    Action, CallThen, Condition, Dispatch, From, Given, RowThen, Scenario, Signal, Step, Then, TimeThen,
 };
+use super::store_trouble;
 
 /// The longest that a single thing is waited for where a file says nothing else.
 const WITHIN: Duration = Duration::from_secs(15);
@@ -24,7 +26,7 @@ const PACE: Duration = Duration::from_millis(30);
 pub(super) const PEOPLE: [(&str, &str); 3] =
     [("sam", "+19495550101"), ("ana", "+19495550102"), ("lee", "+19495550103")];
 
-const CALL: &str = "a call's id, like \"c1\"";
+pub(super) const CALL: &str = "a call's id, like \"c1\"";
 const STATES: [&str; 9] =
     ["scheduled", "sending", "submitted", "delivered", "failed", "retrying", "unknown", "skipped", "cancelled"];
 const STATE: &str = "\"scheduled\", \"sending\", \"submitted\", \"delivered\", \"failed\", \"retrying\", \"unknown\", \"skipped\" or \"cancelled\"";
@@ -80,6 +82,8 @@ fn given(r: &mut Reader, root: &mut Section) -> Given {
         engine: r.boolean(&mut s, "engine").unwrap_or(true),
         listen: r.parsed(&mut s, "listen", "an address and a port, like 127.0.0.1:3999", |t| t.parse().ok()),
         env: r.words(&mut s, "env").unwrap_or_default(),
+        sink: r.boolean(&mut s, "sink").unwrap_or(false),
+        summer_in: r.duration(&mut s, "summer_in"),
         ..Given::default()
     };
     for mut p in r.sections(&mut s, "people") {
@@ -207,6 +211,7 @@ fn step(r: &mut Reader, mut s: Section, given: &Given) -> Option<Step> {
             exit: exit(r, &mut s),
             says: r.texts(&mut s, "says", "words that it prints").unwrap_or_default(),
             beside: r.text(&mut s, "beside", "a name, by which `end` waits for it"),
+            unchanged: r.boolean(&mut s, "unchanged").unwrap_or(false),
         }),
         "end" => Some(Action::End {
             name: r.needed(&mut s, "end", "the name of what was started beside"),
@@ -243,21 +248,10 @@ fn step(r: &mut Reader, mut s: Section, given: &Given) -> Option<Step> {
             .map(Action::Clock),
         "kill_at" => point(r, &mut s, name).map(Action::Arm),
         "guards_off" => guards(r, &mut s).map(Action::GuardsOff),
-        _ => {
-            let words = [
-                ("newer", StoreTrouble::Newer),
-                ("damaged", StoreTrouble::Damaged),
-                ("restored", StoreTrouble::Restored),
-            ];
-            word(r, &mut s, "store", "\"newer\", \"damaged\" or \"restored\"", &words).map(Action::Store)
-        }
+        _ => store_trouble::read(r, &mut s).map(Action::Store),
     };
     r.finish(s);
     action.map(|action| Step { line, action })
-}
-
-fn word<T: Copy>(r: &mut Reader, s: &mut Section, name: &str, form: &str, words: &[(&str, T)]) -> Option<T> {
-    r.parsed(s, name, form, |t| words.iter().find(|(w, _)| *w == t).map(|(_, v)| *v))
 }
 
 const POINT: &str = "a kill point, as name or name:nth, like \"intent.committed\"";
@@ -342,7 +336,7 @@ fn states(r: &mut Reader, s: &mut Section, name: &str) -> Vec<String> {
     list
 }
 
-const CONDITIONS: &str = "call with attempt and is, call with status, call with log, creates, texts, says, alert, no_alert, callback, all_attempts, rest, died_at or ended";
+const CONDITIONS: &str = "call with attempt and is, call with status, call with log, creates, texts, says, alert, no_alert, callback, all_attempts, page, told, rest, died_at or ended";
 
 fn wait(r: &mut Reader, s: &mut Section) -> Option<Action> {
     let within = r.duration(s, "within").unwrap_or(WITHIN);
@@ -378,6 +372,15 @@ fn wait(r: &mut Reader, s: &mut Section) -> Option<Action> {
     } else if w.has("callback") {
         let status = r.needed(&mut w, "callback", "a message's status, like \"delivered\"");
         Some(Condition::Callback { status, times: r.count(&mut w, "times").unwrap_or(1) })
+    } else if w.has("page") {
+        let path = r.needed(&mut w, "page", "a path of the engine, like \"/health\"");
+        Some(Condition::Page { path, answer: r.integer(&mut w, "answer", 200..=599).unwrap_or(200) })
+    } else if w.has("told") {
+        let key = r.needed(&mut w, "told", "an alert's key; * stands for anything");
+        let state = r.parsed(&mut w, "is", "\"raised\" or \"resolved\"", |t| {
+            ["raised", "resolved"].contains(&t).then(|| t.to_owned())
+        });
+        Some(Condition::Told { key, state: state.unwrap_or_default() })
     } else if w.has("rest") {
         r.boolean(&mut w, "rest").map(|_| Condition::Rest)
     } else if w.has("died_at") {
@@ -418,6 +421,8 @@ fn then(r: &mut Reader, root: &mut Section, given: &Given) -> Then {
         health: r.counts(&mut s, "health").unwrap_or_default(),
         found_out: r.boolean(&mut s, "found_out").unwrap_or(false),
         restless: r.boolean(&mut s, "restless").unwrap_or(false),
+        swept: r.boolean(&mut s, "swept").unwrap_or(false),
+        crowd: crowd::read(r, &mut s),
         ..Then::default()
     };
     for (id, mut c) in r.named_sections(&mut s, "calls") {
@@ -454,6 +459,7 @@ fn call_then(r: &mut Reader, c: &mut Section) -> CallThen {
         attempts,
         contacts: r.texts(c, "contacts", "contacts, one an attempt"),
         kinds: r.texts(c, "kinds", "\"notice\", \"stand-down\" or \"answer\", one an attempt"),
+        senders: r.texts(c, "senders", "senders, one an attempt"),
         codes: r.integers(c, "codes", "error codes, one an attempt; 0 for none"),
         statuses: r.texts(c, "statuses", "the provider's words, one an attempt"),
         log: r.counts(c, "log").unwrap_or_default(),

@@ -29,6 +29,11 @@ impl Process {
         Ok(Self { child, out, err, ended: None })
     }
 
+    /// Its id.
+    pub(super) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
     /// What it has printed so far.
     pub(super) fn stdout(&self) -> String {
         read(&self.out)
@@ -67,7 +72,7 @@ impl Process {
         if self.ended.is_some() {
             return Err(format!("the engine has ended before: {}", self.last_words()));
         }
-        let pid = Pid::from_child(&self.child);
+        let pid = self.pid();
         kill_process(pid, kind).map_err(|e| format!("process {pid:?} cannot be signalled: {e}"))
     }
 

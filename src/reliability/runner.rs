@@ -12,13 +12,12 @@ use super::await_state::{condition_name, wait};
 use super::check::{judge, list, text, texts};
 use super::expect::{self, Seen};
 use super::outcome::{Check, Measures, Outcome, by_fault, time};
-use super::scenario::{Action, Dispatch, Scenario, StoreTrouble};
+use super::scenario::{Action, Dispatch, Scenario};
+use super::store_trouble::{self, SKIPPED};
 use super::world::{Ground, LOOK_EVERY, World};
 
 /// The longest that attempts may take to come to rest after the last action.
 const REST_MAX: Duration = Duration::from_secs(30);
-/// The byte of a SQLite file at which its `user_version` begins.
-const VERSION_AT: usize = 60;
 
 /// Plays one scenario. What goes wrong on the way is a check that did not hold; nothing is left behind.
 pub async fn play(scenario: &Scenario, ground: Arc<Ground>, place: &str) -> Outcome {
@@ -64,9 +63,12 @@ pub async fn play(scenario: &Scenario, ground: Arc<Ground>, place: &str) -> Outc
 }
 
 async fn through(scenario: &Scenario, world: &mut World, outcome: &mut Outcome) {
-    let mut backup = None;
     for step in &scenario.when {
-        if let Err(e) = act(&step.action, world, &mut backup).await {
+        if let Err(e) = act(&step.action, world).await {
+            if let Some(why) = e.strip_prefix(SKIPPED) {
+                outcome.skipped = Some(why.to_owned());
+                break;
+            }
             let what = format!("{}:{}: {}", scenario.file, step.line, name_of(&step.action));
             outcome.checks.push(Check::of(what, false, e));
             break;
@@ -78,7 +80,7 @@ async fn through(scenario: &Scenario, world: &mut World, outcome: &mut Outcome) 
     match look(scenario, world).await {
         Ok(seen) => {
             // What was not played to its end is judged, and not held to its expectations.
-            if outcome.checks.is_empty() {
+            if outcome.checks.is_empty() && outcome.skipped.is_none() {
                 outcome.checks.extend(expect::all(&scenario.then, &seen, world).await);
             }
             outcome.judged = judge(&seen.ledger, &seen.stories, world.accepted.iter().map(String::as_str));
@@ -144,11 +146,11 @@ fn name_of(action: &Action) -> String {
         Action::KillAt(point, _) => format!("kill at {point}"),
         Action::StartDying { point, .. } => format!("start the engine, which dies at {point}"),
         Action::GuardsOff(guards) => format!("guards off: {}", guards.join(", ")),
-        Action::Store(_) => "change the store's file".into(),
+        Action::Store(trouble) => format!("the store: {}", trouble.words()),
     }
 }
 
-async fn act(action: &Action, world: &mut World, backup: &mut Option<Vec<u8>>) -> Result<(), String> {
+async fn act(action: &Action, world: &mut World) -> Result<(), String> {
     match action {
         Action::Dispatch(d) => dispatch(d, world).await,
         Action::Wait(condition, within) => wait(condition, *within, world).await,
@@ -174,7 +176,7 @@ async fn act(action: &Action, world: &mut World, backup: &mut Option<Vec<u8>>) -
         }
         Action::Signal(signal) => world.signal(*signal).await,
         Action::Start => world.start().await,
-        Action::Run { args: given, exit, says, beside } => {
+        Action::Run { args: given, exit, says, beside, unchanged } => {
             let mut args = Vec::new();
             for arg in given {
                 args.push(filled(arg, world).await?);
@@ -182,8 +184,13 @@ async fn act(action: &Action, world: &mut World, backup: &mut Option<Vec<u8>>) -
             match beside {
                 Some(name) => world.run_beside(name, &args),
                 None => {
+                    let before = if *unchanged { Some(everything(world).await?) } else { None };
                     let (code, out, err) = world.run(&args).await?;
-                    ended(code, &format!("{out}{err}"), *exit, says)
+                    ended(code, &format!("{out}{err}"), *exit, says)?;
+                    match before {
+                        Some(before) if everything(world).await? != before => Err("it changed something".into()),
+                        _ => Ok(()),
+                    }
                 }
             }
         }
@@ -220,7 +227,7 @@ async fn act(action: &Action, world: &mut World, backup: &mut Option<Vec<u8>>) -
         Action::KillAt(point, within) => world.kill_at(point, *within).await,
         Action::StartDying { point, sure } => world.start_dying(point, *sure).await,
         Action::GuardsOff(guards) => world.guards_off(guards).await,
-        Action::Store(trouble) => store(*trouble, world, backup),
+        Action::Store(trouble) => store_trouble::make(trouble, world).await,
     }
 }
 
@@ -240,6 +247,13 @@ fn ended(code: i32, said: &str, exit: Option<i32>, says: &[String]) -> Result<()
         Some(words) => Err(format!("it does not say {words:?}: {}", shown())),
         None => Ok(()),
     }
+}
+
+/// What a command that only looks leaves as it is: the stories of all calls, the whole log, what the provider was asked.
+async fn everything(world: &mut World) -> Result<(Vec<Value>, String, u64, usize), String> {
+    let (stories, ledger) = (world.stories().await?, world.ledger().await?);
+    let (_, log, _) = world.run(&["log", "-o", "json"].map(str::to_owned)).await?;
+    Ok((stories, log, expect::creates(&ledger), texts(&ledger).count()))
 }
 
 /// A call as the API takes it.
@@ -343,26 +357,6 @@ async fn made(number: &str, world: &World) -> Result<String, String> {
     let index = number.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
     let found = index.and_then(|i| texts(&ledger).nth(i)).map(|m| text(m, "sid").to_owned());
     found.ok_or_else(|| format!("the provider has no text {number}"))
-}
-
-fn store(trouble: StoreTrouble, world: &mut World, backup: &mut Option<Vec<u8>>) -> Result<(), String> {
-    if world.engine_runs() {
-        return Err("the store's file is changed only while no engine runs".into());
-    }
-    let path = world.store_path();
-    let failed = |e: std::io::Error| format!("{}: {e}", path.display());
-    let mut bytes = std::fs::read(&path).map_err(failed)?;
-    let (at, with): (usize, &[u8]) = match trouble {
-        StoreTrouble::Newer => (VERSION_AT, &[0, 0, 3, 231]),
-        StoreTrouble::Damaged => (0, &[0x5a; 512]),
-        StoreTrouble::Restored => {
-            let whole = backup.take().ok_or("it was not changed before")?;
-            return std::fs::write(&path, whole).map_err(failed);
-        }
-    };
-    *backup = Some(bytes.clone());
-    bytes.get_mut(at..at + with.len()).ok_or("the store's file is too short")?.copy_from_slice(with);
-    std::fs::write(&path, bytes).map_err(failed)
 }
 
 /// When the engine last began to work, for expectations about times.

@@ -14,7 +14,9 @@ use serde_json::Value;
 
 use crate::sandbox::{Fault, Reply};
 
+use super::crowd::CrowdThen;
 use super::reader::Node;
+use super::store_trouble::StoreTrouble;
 
 /// A scenario, read and checked.
 #[derive(Clone)]
@@ -71,6 +73,10 @@ pub(super) struct Given {
     pub(super) listen: Option<SocketAddr>,
     /// Whether an engine runs from the start.
     pub(super) engine: bool,
+    /// Whether alerts are told to the sandbox.
+    pub(super) sink: bool,
+    /// Whether the clocks of the place are put forward by an hour so long after the start: its summer time begins.
+    pub(super) summer_in: Option<Duration>,
     /// Who replies by themselves.
     pub(super) people: Vec<(String, Vec<Reply>)>,
     /// Armed from the start.
@@ -104,7 +110,7 @@ pub(super) enum Action {
     /// The engine is started, and answers.
     Start,
     /// A command of the program beside the engine.
-    Run { args: Vec<String>, exit: Option<i32>, says: Vec<String>, beside: Option<String> },
+    Run { args: Vec<String>, exit: Option<i32>, says: Vec<String>, beside: Option<String>, unchanged: bool },
     /// A command that was started beside ends.
     End { name: String, exit: Option<i32>, says: Vec<String> },
     /// Things go wrong from now on.
@@ -125,7 +131,7 @@ pub(super) enum Action {
     StartDying { point: String, sure: bool },
     /// These guards are taken away and the others put back, in the running engine and in all that follow.
     GuardsOff(Vec<String>),
-    /// Something happens to the store's file while no engine runs.
+    /// Something happens to the store.
     Store(StoreTrouble),
 }
 
@@ -142,17 +148,6 @@ pub(super) enum Signal {
     Thaw,
     /// SIGHUP.
     Reload,
-}
-
-/// What is done to the store's file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum StoreTrouble {
-    /// It says that a newer program made it.
-    Newer,
-    /// Its first page is overwritten.
-    Damaged,
-    /// It is put back as it was before.
-    Restored,
 }
 
 /// A call, or many.
@@ -196,6 +191,10 @@ pub(super) enum Condition {
     NoAlert(String),
     /// A callback of this status was answered.
     Callback { status: String, times: usize },
+    /// A page of the engine is answered with this status.
+    Page { path: String, answer: i64 },
+    /// The sandbox was told this alert, as a sink of the engine's.
+    Told { key: String, state: String },
     /// The engine has ended.
     Ended,
     /// The engine has died at this kill point.
@@ -236,6 +235,10 @@ pub(super) struct Then {
     pub(super) found_out: bool,
     /// The attempts need not have come to rest.
     pub(super) restless: bool,
+    /// Every fault of the wire with a `step` has come to the end of a message.
+    pub(super) swept: bool,
+    /// See [`CrowdThen`].
+    pub(super) crowd: Option<CrowdThen>,
 }
 
 /// What is expected of one call.
@@ -248,6 +251,8 @@ pub(super) struct CallThen {
     pub(super) attempts: Option<Vec<String>>,
     pub(super) contacts: Option<Vec<String>>,
     pub(super) kinds: Option<Vec<String>>,
+    /// By which sender each attempt went, or waits to go.
+    pub(super) senders: Option<Vec<String>>,
     /// Error codes, 0 for none.
     pub(super) codes: Option<Vec<i64>>,
     /// The provider's word for each attempt's message; empty where it has none.

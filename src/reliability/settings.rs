@@ -1,12 +1,14 @@
 //! The engine's settings in a drill: the drill's own, with what the scenario's file says laid over them.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::config::{self, Config, Sources};
+use crate::domain::Timestamp;
 
 use super::reader::{Node, Reader, Toml};
-use super::scenario::Scenario;
+use super::scenario::{Given, Scenario};
 use super::world::STORE;
 
 /// Who is told in a drill, and a ladder whose second step is far away. No limit on the rate: what is looked at is the engine.
@@ -50,6 +52,21 @@ pub(super) fn settings_of(scenario: &Scenario, dir: &Path) -> Result<Config, Vec
         ..Sources::default()
     };
     config::load(&sources).map_err(|errors| errors.0.iter().map(|p| place_of(scenario, p)).collect())
+}
+
+/// What the scenario adds to the environment of all that is started. `zone`: that of its place, see [`zone_with_summer_in`].
+pub(super) fn environment(given: &Given, sandbox: SocketAddr, zone: Option<&str>) -> Vec<(&'static str, String)> {
+    let sink = given.sink.then(|| ("DISPATCHCTL_DRILL_SINK", format!("http://{sandbox}/_sandbox/alerts")));
+    sink.into_iter().chain(zone.map(|z| ("TZ", z.to_owned()))).collect()
+}
+
+/// A place whose summer time begins at this moment: its clocks go on by an hour. In winter they are those of UTC.
+pub(super) fn zone_with_summer_at(at: Timestamp) -> Option<String> {
+    let at = jiff::Timestamp::from_millisecond(at.as_millis()).ok()?.to_zoned(jiff::tz::TimeZone::UTC);
+    // Days are counted from 0 here, and leap days with them; it ends half a year later.
+    let day = i32::from(at.day_of_year()) - 1;
+    let end = (day + 180) % 365;
+    Some(format!("WINTER0SUMMER,{day}/{:02}:{:02}:{:02},{end}/00:00:00", at.hour(), at.minute(), at.second()))
 }
 
 /// Tells a problem of the settings by its place in the scenario's own file.

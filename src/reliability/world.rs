@@ -24,10 +24,13 @@ use super::check::{list, text};
 use super::place::Place;
 use super::process::Process;
 use super::scenario::{Given, Scenario, Signal};
-use super::settings::settings_of;
+use super::settings::{environment, settings_of, zone_with_summer_at};
+use super::store_trouble::Trouble;
 
 /// The longest that a start of the engine may take.
 const START_MAX: Duration = Duration::from_secs(30);
+/// The longest that an engine that starts may take to say that it lives, before it is asked again.
+const LIVES_MAX: Duration = Duration::from_secs(2);
 /// The longest that one request to the engine may take: it may stand still meanwhile.
 const REQUEST_MAX: Duration = Duration::from_secs(60);
 /// The store's file in a scenario's directory.
@@ -93,6 +96,10 @@ pub(super) struct World {
     pub(super) clock_moved: bool,
     /// The newest reply of each number, to be delivered again.
     replies: BTreeMap<String, String>,
+    /// What is wrong with the store.
+    pub(super) trouble: Trouble,
+    /// The time zone of the place.
+    zone: Option<String>,
 }
 
 /// A port that nothing listens on, below those that the system gives to clients, so that it stays free over a restart.
@@ -159,6 +166,8 @@ impl World {
             recovery_ms: Vec::new(),
             clock_moved: false,
             replies: BTreeMap::new(),
+            trouble: Trouble::default(),
+            zone: scenario.given.summer_in.and_then(|d| zone_with_summer_at(SystemClock::new().now().plus(d))),
         };
         if scenario.given.engine {
             world.start().await?;
@@ -190,6 +199,7 @@ impl World {
             .env("USER", "drill")
             .env("PATH", "/usr/bin:/bin")
             .env("DISPATCHCTL_SANDBOX__LISTEN", self.sandbox_at.to_string())
+            .envs(environment(&self.given, self.sandbox_at, self.zone.as_deref()))
             .envs(self.given.env.iter().map(|(k, v)| (k, v)))
             .current_dir(self.place.path());
         command
@@ -224,11 +234,12 @@ impl World {
         command.envs(self.arms.environment());
         let from = self.now();
         self.logs.push(self.place.path().join(format!("{name}.err")));
-        self.engine = Some(Process::start(&mut command, self.place.path(), &name)?);
+        self.engine = Some(self.trouble.start(&mut command, self.place.path(), &name)?);
         loop {
             // Its own word comes first: whoever else answers at that address is not the engine.
             let says_so = self.engine.as_ref().is_some_and(|e| e.stdout().contains('\n'));
-            if says_so && self.get("/livez").await.is_ok() {
+            // Whoever else has its port may take the question and never answer.
+            if says_so && matches!(tokio::time::timeout(LIVES_MAX, self.get("/livez")).await, Ok(Ok(_))) {
                 break;
             }
             let now = self.now();
@@ -287,6 +298,7 @@ impl World {
             }
             Signal::Freeze | Signal::Thaw | Signal::Reload => engine.signal(signal)?,
         }
+        self.arms.stands = signal == Signal::Freeze;
         match signal {
             Signal::Kill | Signal::Freeze => self.down_since = self.down_since.or(Some(now)),
             Signal::Thaw => {
@@ -327,14 +339,14 @@ impl World {
     pub(super) async fn run(&mut self, args: &[String]) -> Result<(i32, String, String), String> {
         self.commands += 1;
         let name = format!("command-{}", self.commands);
-        let mut process = Process::start(&mut self.command(args), self.place.path(), &name)?;
+        let mut process = self.trouble.start(&mut self.command(args), self.place.path(), &name)?;
         let code = self.end_of(&mut process, &args.join(" ")).await?;
         Ok((code, process.stdout(), process.stderr()))
     }
 
     /// Starts a command beside everything else.
     pub(super) fn run_beside(&mut self, name: &str, args: &[String]) -> Result<(), String> {
-        let process = Process::start(&mut self.command(args), self.place.path(), &format!("beside-{name}"))?;
+        let process = self.trouble.start(&mut self.command(args), self.place.path(), &format!("beside-{name}"))?;
         match self.beside.insert(name.to_owned(), process) {
             Some(_) => Err(format!("\"{name}\" was started before")),
             None => Ok(()),

@@ -216,6 +216,9 @@ pub struct Fault {
     /// The wire: whether the service gets the request (true).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward: Option<bool>,
+    /// `cut`, `reset`: with each use `at` is by so many bytes further on, until it has come to the end once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<u64>,
 }
 
 impl Fault {
@@ -249,6 +252,7 @@ impl Fault {
             at: None,
             by: None,
             forward: None,
+            step: None,
         }
     }
 
@@ -292,6 +296,9 @@ impl Fault {
         }
         if self.kind == FaultKind::Poison && (self.every.is_some() || self.share.is_some()) {
             return Err("every and share do not go with poison: it hits each write that matches".into());
+        }
+        if self.step == Some(0) || (self.step.is_some() && !matches!(self.kind, FaultKind::Cut | FaultKind::Reset)) {
+            return Err("step is 1 or more and goes with cut and reset".into());
         }
         let needs_answer = matches!(self.kind, FaultKind::Trickle | FaultKind::WrongLength);
         if needs_answer && self.forward == Some(false) {
@@ -351,6 +358,14 @@ pub(super) struct Armed {
     matched: u64,
     /// How many it hit.
     fired: u32,
+    /// With a `step`: it has come to the end, every byte was hit.
+    #[serde(skip_serializing_if = "is_false")]
+    swept: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_false(b: &bool) -> bool {
+    !b
 }
 
 /// How many faults may be armed at once.
@@ -374,7 +389,7 @@ impl Faults {
             return Err(format!("{ARMED_MAX} faults are armed: clear them first"));
         }
         self.next_id += 1;
-        self.list.push(Armed { id: self.next_id, fault, matched: 0, fired: 0 });
+        self.list.push(Armed { id: self.next_id, fault, matched: 0, fired: 0, swept: false });
         Ok(self.next_id)
     }
 
@@ -398,6 +413,28 @@ impl Faults {
         self.list
             .iter_mut()
             .find_map(|a| (kinds.contains(&a.fault.kind) && a.hits(subject, ids)).then(|| a.fault.clone()))
+    }
+
+    /// The first fault of the wire that hits this one, with its id; counted. One with a `step` is further on each time.
+    pub(super) fn hit_wire(&mut self, subject: Subject<'_>, ids: &Ids) -> Option<(u64, Fault)> {
+        let hits = |a: &&mut Armed| a.fault.kind.is_wire();
+        self.list.iter_mut().filter(hits).find_map(|a| {
+            let before = u64::from(a.fired);
+            a.hits(subject, ids).then(|| {
+                let mut fault = a.fault.clone();
+                if let Some(step) = fault.step {
+                    fault.at = Some(fault.at.unwrap_or(0).saturating_add(step.saturating_mul(before)));
+                }
+                (a.id, fault)
+            })
+        })
+    }
+
+    /// One with a `step` has come to the end: it hits no more.
+    pub(super) fn swept(&mut self, id: u64) {
+        for a in self.list.iter_mut().filter(|a| a.id == id && a.fault.step.is_some()) {
+            a.swept = true;
+        }
     }
 
     /// Every fault of this kind that hits this one; counted.
@@ -468,7 +505,7 @@ impl Armed {
             return false;
         }
         let f = &self.fault;
-        if f.times.is_some_and(|t| self.fired >= t) {
+        if self.swept || f.times.is_some_and(|t| self.fired >= t) {
             return false;
         }
         self.matched += 1;

@@ -63,6 +63,8 @@ pub(super) struct State {
     pub(super) counts: Counts,
     pub(super) callbacks: VecDeque<CallbackRecord>,
     pub(super) airtable: Airtable,
+    /// What was told to the sandbox as an alert sink, oldest first.
+    pub(super) alerts: VecDeque<serde_json::Value>,
 }
 
 /// The sandbox behind its server.
@@ -110,6 +112,7 @@ impl Shared {
             violations_total: 0,
             counts: Counts::default(),
             callbacks: VecDeque::new(),
+            alerts: VecDeque::new(),
             airtable: Airtable::new(config.seed, config.airtable_pause),
         };
         state.reload(lines);

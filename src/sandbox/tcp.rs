@@ -207,9 +207,10 @@ async fn serve(stream: TcpStream, behind: SocketAddr, shared: &Arc<Shared>) -> i
     loop {
         let Some(request) = client.head().await? else { return Ok(()) };
         let fault = wire_fault(shared, &request);
-        if let Some(fault) = &fault
+        if let Some((id, fault)) = &fault
             && fault.forward == Some(false)
         {
+            note_end(shared, *id, fault, whole_of(&request));
             return unforwarded(shared, client, &request, fault).await;
         }
         let asked = client.message(&request).await?;
@@ -219,7 +220,8 @@ async fn serve(stream: TcpStream, behind: SocketAddr, shared: &Arc<Shared>) -> i
         };
         upstream.stream.write_all(&asked).await?;
         let Some((answer, answered)) = answer(&mut upstream, &request).await? else { return Ok(()) };
-        if let Some(fault) = &fault {
+        if let Some((id, fault)) = &fault {
+            note_end(shared, *id, fault, answered.len());
             return spoiled(shared, client, &answer, &answered, fault).await;
         }
         client.stream.write_all(&answered).await?;
@@ -231,14 +233,29 @@ async fn serve(stream: TcpStream, behind: SocketAddr, shared: &Arc<Shared>) -> i
 }
 
 /// The fault that hits this request, if one does.
-fn wire_fault(shared: &Shared, request: &Head) -> Option<Fault> {
+fn wire_fault(shared: &Shared, request: &Head) -> Option<(u64, Fault)> {
     let path = request.second.as_str();
     let mut state = shared.state();
     if !state.faults.any_wire() || path.starts_with("/_sandbox/") {
         return None;
     }
     let subject = Subject { method: Some(&request.first), path: Some(path), ..Subject::default() };
-    state.faults.hit(FaultKind::WIRE, subject, &shared.ids)
+    state.faults.hit_wire(subject, &shared.ids)
+}
+
+/// A fault that goes through a message byte by byte has hit the last one of it once `at` is its length.
+fn note_end(shared: &Shared, id: u64, fault: &Fault, whole: usize) {
+    if fault.step.is_some() && bytes(fault.at, 0) >= whole {
+        shared.state().faults.swept(id);
+    }
+}
+
+/// How long a request is in all, as far as its head says.
+fn whole_of(request: &Head) -> usize {
+    match request.body {
+        Body::Length(n) => request.len.saturating_add(n),
+        Body::Chunked | Body::UntilClose => usize::MAX,
+    }
 }
 
 /// Whether a kept connection was not ended meanwhile.
@@ -282,10 +299,6 @@ fn noise(shared: &Shared, fault: &Fault) -> Vec<u8> {
 
 /// A request that the service never sees.
 async fn unforwarded(shared: &Shared, mut client: Peer, request: &Head, fault: &Fault) -> io::Result<()> {
-    let whole = match request.body {
-        Body::Length(n) => request.len.saturating_add(n),
-        Body::Chunked | Body::UntilClose => usize::MAX,
-    };
     match fault.kind {
         FaultKind::HalfOpen => ignore(client).await,
         FaultKind::Garbage => {
@@ -295,7 +308,7 @@ async fn unforwarded(shared: &Shared, mut client: Peer, request: &Head, fault: &
         }
         FaultKind::Reset => client.stream.set_zero_linger(),
         _ => {
-            let upto = bytes(fault.at, 0).min(whole);
+            let upto = bytes(fault.at, 0).min(whole_of(request));
             while client.heard.len() < upto && client.hear().await? > 0 {}
             Ok(())
         }

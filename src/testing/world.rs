@@ -159,6 +159,11 @@ impl World {
         self.clock.pass(d);
     }
 
+    /// The store's file.
+    pub(crate) fn path(&self) -> std::path::PathBuf {
+        self.dir.path().join("dispatchctl.db")
+    }
+
     /// One look of the watch for silence.
     pub(crate) async fn watch(&self) {
         watch::pass(&self.process.engine).await.expect("watched");

@@ -15,5 +15,6 @@ mod replies;
 mod resends;
 mod sending;
 mod settle;
+mod store_alarm;
 mod two_calls;
 mod unknown;

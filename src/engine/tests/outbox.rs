@@ -14,9 +14,16 @@ use crate::gateways::{AlertNotice, AlertSink};
 use crate::testing::World;
 
 #[derive(Default)]
-struct Heard {
+pub(super) struct Heard {
     away: Mutex<bool>,
     told: Mutex<Vec<(String, bool)>>,
+}
+
+impl Heard {
+    /// Keys, and whether they are over.
+    pub(super) fn told(&self) -> Vec<(String, bool)> {
+        self.told.lock().expect("lock").clone()
+    }
 }
 
 #[async_trait]
@@ -30,7 +37,7 @@ impl AlertSink for Heard {
     }
 }
 
-fn engine(w: &World, sink: Arc<Heard>) -> Arc<Engine> {
+pub(super) fn engine(w: &World, sink: Arc<Heard>) -> Arc<Engine> {
     let of = &w.process.engine;
     Arc::new(Engine {
         core: of.core.clone(),

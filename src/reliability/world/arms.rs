@@ -27,6 +27,8 @@ pub(super) struct Arms {
     kills: BTreeMap<String, usize>,
     /// What befell each call that is counted under its faults.
     befell: BTreeMap<String, BTreeSet<String>>,
+    /// The engine stands still: it answers no drill before it goes on.
+    pub(super) stands: bool,
     /// Of these, the ones that no death has befallen yet.
     since_death: Vec<String>,
 }
@@ -67,7 +69,8 @@ fn name(point: &str) -> &str {
 }
 
 impl World {
-    /// Arms what only a test store lets be armed, in the running engine; the engine answers, or dies of it first.
+    /// Arms what only a test store lets be armed, in the running engine; the engine answers, or dies of it first. One that stands
+    /// still finds it when it goes on.
     pub(in super::super) async fn drill(&mut self, payload: Value) -> Result<(), String> {
         let options = OpenOptions {
             path: self.store_path(),
@@ -81,6 +84,9 @@ impl World {
         let store = opened.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
         let actor = Actor("drill".into());
         let id = store.post_request("drill", payload, &actor, self.now()).await.map_err(|e| e.to_string())?;
+        if self.arms.stands {
+            return store.close().await.map_err(|e| e.to_string());
+        }
         let deadline = self.now().plus(DRILL_MAX);
         let answer = loop {
             match store.request(id).await.map_err(|e| e.to_string())?.and_then(|r| r.result) {

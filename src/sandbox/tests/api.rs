@@ -323,3 +323,19 @@ async fn the_account_its_senders_and_services_can_be_looked_up() {
     let (status, refused) = b.get("/IncomingPhoneNumbers.json?Number=1").await;
     assert_eq!((status, &refused["code"]), (400, &20001.into()), "a name that nobody knows");
 }
+
+#[tokio::test]
+async fn what_it_is_told_as_an_alert_sink_is_kept_up_to_a_bound() {
+    let b = Bench::start().await;
+    assert_eq!(b.control("alerts", serde_json::json!("no JSON object, and kept as it came")).await.0, 200);
+    for n in 0..1_000 {
+        let (status, answer) =
+            b.control("alerts", serde_json::json!({ "key": format!("k{n}"), "state": "raised" })).await;
+        assert_eq!((status, answer["heard"].as_u64()), (200, Some((n + 2).min(1_000))));
+    }
+    let kept = b.get("/_sandbox/alerts").await.1["alerts"].as_array().cloned().unwrap_or_default();
+    assert_eq!(
+        (kept.len(), &kept[0]["key"], &kept[999]["key"]),
+        (1_000, &serde_json::json!("k0"), &serde_json::json!("k999"))
+    );
+}

@@ -93,6 +93,40 @@ async fn a_cut_at_any_byte_is_a_failure_or_the_whole_answer_and_one_message() {
 }
 
 #[tokio::test]
+async fn a_fault_with_a_step_hits_every_byte_once_and_then_no_more() {
+    let b = bench().await;
+    let length = raw(&b).await.0.len();
+    for kind in ["cut", "reset"] {
+        b.sandbox.clear_faults();
+        let from = length - 5;
+        let fault = json!({ "kind": kind, "at": from, "step": 2, "method": "POST", "path": "/2010-04-01/" });
+        assert_eq!(b.control("faults", fault).await.0, 201);
+        for (i, want) in [from, from + 2, from + 4, length, length].into_iter().enumerate() {
+            let (got, _) = raw(&b).await;
+            // What is reset may be lost on its way as well.
+            let held = if kind == "cut" { got.len() == want } else { got.len() <= want };
+            assert!(held, "{kind}: use {i} gave {} of {want} bytes", got.len());
+        }
+        let armed = b.get("/_sandbox/faults").await.1["faults"][0].clone();
+        assert_eq!((&armed["fired"], &armed["swept"]), (&json!(4), &json!(true)), "{armed}");
+    }
+    b.sandbox.clear_faults();
+    // The request as well: the last of it is not cut, and yet never handed on.
+    let before = b.sandbox.ledger().len();
+    let fault = json!({ "kind": "cut", "step": 100, "forward": false, "method": "POST", "path": "/2010-04-01/" });
+    assert_eq!(b.control("faults", fault).await.0, 201);
+    let armed = async || b.get("/_sandbox/faults").await.1["faults"][0].clone();
+    while armed().await.get("swept").is_none() {
+        assert!(create(&b).await.is_err() && armed().await["fired"].as_u64().is_some_and(|n| n < 20));
+    }
+    assert_eq!(b.sandbox.ledger().len(), before);
+    assert!(create(&b).await.is_ok());
+    for wrong in [json!({ "kind": "cut", "step": 0 }), json!({ "kind": "garbage", "step": 1 })] {
+        assert_eq!(b.control("faults", wrong.clone()).await.0, 400, "{wrong}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_forwarded_is_not_accepted() {
     let b = bench().await;
     let faults = [

@@ -28,15 +28,36 @@ pub(super) fn unreadable(conn: &Connection, limit: usize) -> Result<Vec<Unreadab
     Ok(wrong)
 }
 
-/// SQLite's own check, of pages, cells and indexes.
+/// SQLite's own check, of pages, cells and indexes. Where it breaks off, each table has one of its own: which of them is
+/// damaged is worth knowing.
 fn file(conn: &Connection, limit: usize) -> Result<Vec<Unreadable>, StoreError> {
-    let mut check = conn.prepare(&format!("PRAGMA integrity_check({})", limit.clamp(1, 100)))?;
+    let limit = limit.clamp(1, 100);
+    match checked(conn, &format!("PRAGMA integrity_check({limit})"), "the file") {
+        Err(StoreError::Corrupt { .. }) => {}
+        done => return done,
+    }
+    let mut names = conn.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '%\"%'")?;
+    let names: Vec<String> = names.query_map([], |r| r.get(0))?.collect::<Result<_, _>>()?;
+    let mut wrong = Vec::new();
+    for name in names {
+        let row = format!("the file, table {name}");
+        match checked(conn, &format!("PRAGMA integrity_check(\"{name}\")"), &row) {
+            Ok(found) => wrong.extend(found),
+            Err(StoreError::Corrupt { what, .. }) => wrong.push(Unreadable { row, call: None, why: what }),
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(wrong)
+}
+
+fn checked(conn: &Connection, sql: &str, what: &str) -> Result<Vec<Unreadable>, StoreError> {
+    let mut check = conn.prepare(sql)?;
     let mut found = check.query([])?;
     let mut wrong = Vec::new();
     while let Some(row) = found.next()? {
         let why = str_at(row, 0)?;
         if why != "ok" {
-            wrong.push(Unreadable { row: "the file".into(), call: None, why: why.to_owned() });
+            wrong.push(Unreadable { row: what.to_owned(), call: None, why: why.to_owned() });
         }
     }
     Ok(wrong)

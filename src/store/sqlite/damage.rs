@@ -72,10 +72,14 @@ impl Damage {
         self.any.store(true, Ordering::Release);
     }
 
-    /// Remembers whose row an error was about, where it was about one.
+    /// Remembers whose row an error was about; one that is nobody's is the file's, and concerns all.
     pub(super) fn note_error(&self, error: &StoreError) {
-        if let StoreError::Corrupt { what, call: Some(call) } = error {
-            self.note(&format!("call {call}"), Some(call), what);
+        match error {
+            StoreError::Corrupt { what, call: Some(call) } => self.note(&format!("call {call}"), Some(call), what),
+            StoreError::Corrupt { what, call: None } => {
+                self.found(Unreadable { row: "the file".into(), call: None, why: what.clone() });
+            }
+            _ => {}
         }
     }
 

@@ -145,3 +145,26 @@ async fn what_an_index_has_lost_is_found_by_looking_through() {
     store.look_through(Duration::ZERO).await.expect("looked");
     assert_eq!(store.left_out().len(), 1, "and is kept for an alert");
 }
+
+#[tokio::test]
+async fn a_table_that_is_damaged_is_named_at_the_first_change_that_meets_it() {
+    for table in ["calls", "attempts"] {
+        let dir = tempfile::tempdir().expect("dir");
+        let path = dir.path().join("s.db");
+        let store = SqliteStore::open(options(dir.path())).expect("open");
+        put(&store, call("c", at(0))).await.expect("put");
+        store.close().await.expect("close");
+        drop(store);
+        let (from, size) = super::super::spoil::page_of(&path, table).expect("a page");
+        let mut file = fs::read(&path).expect("read");
+        file[from as usize..(from + size) as usize].fill(0x5a);
+        fs::write(&path, &file).expect("written");
+        let store = SqliteStore::open(options(dir.path())).expect("open");
+        assert_eq!(store.left_out(), [], "{table}: nobody has met it");
+        let made = put(&store, call("new", at(0))).await;
+        assert!(matches!(made, Err(StoreError::Corrupt { .. })), "{table}: {made:?}");
+        assert!(store.left_out().iter().any(|u| u.row == "the file"), "{table}: kept for an alert");
+        let found = store.unreadable(100).await.expect("looked, although the check of the whole file breaks off");
+        assert!(found.iter().any(|u| u.row == format!("the file, table {table}")), "{table}: {found:?}");
+    }
+}

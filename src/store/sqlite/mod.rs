@@ -15,6 +15,7 @@ mod readers;
 mod reads;
 mod roster;
 mod save;
+pub mod spoil;
 mod sql;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,32 @@
+//! A store that takes no writes is told of although nothing can be stored, once, and so is its end.
+
+use std::sync::Arc;
+
+use crate::engine::{outbox, store_alarm};
+use crate::store::sqlite::spoil;
+use crate::testing::{World, secs};
+
+use super::outbox::{Heard, engine};
+
+#[tokio::test]
+async fn a_store_that_somebody_holds_is_told_of_and_so_is_its_end() {
+    let w = World::new().await;
+    let sink = Arc::new(Heard::default());
+    let engine = engine(&w, sink.clone());
+    store_alarm::pass(&engine).await.expect("well");
+    let held = spoil::hold(&w.path()).expect("held");
+    store_alarm::pass(&engine).await.expect("not its time");
+    w.away(secs(30));
+    store_alarm::pass(&engine).await.expect("once is a moment");
+    assert!(sink.told().is_empty());
+    store_alarm::pass(&engine).await.expect("told");
+    store_alarm::pass(&engine).await.expect("and not again");
+    assert_eq!(sink.told(), [("store".to_owned(), false)]);
+    drop(held);
+    store_alarm::pass(&engine).await.expect("well again");
+    assert_eq!(engine.core.store.alerts().await.expect("read").len(), 0, "it is over");
+    outbox::pass(&engine).await.expect("told");
+    assert_eq!(sink.told(), [("store".to_owned(), false), ("store".to_owned(), true)]);
+    store_alarm::pass(&engine).await.expect("nothing is new");
+    assert_eq!(sink.told().len(), 2);
+}

@@ -1,0 +1,196 @@
+//! What is expected of many calls at once: who is told before whom, and how fast; and that a fault went through all of a message.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::domain::Timestamp;
+
+use super::check::{judge, list, text, texts};
+use super::expect::Seen;
+use super::outcome::{Check, time};
+use super::reader::{Reader, Section};
+use super::world::World;
+
+/// What is expected of a crowd. What is absent is not looked at.
+#[derive(Debug, Clone, Default)]
+pub(super) struct CrowdThen {
+    /// No reminder left while a first notice had waited for so long and waited for as long again, and so many reminders at least were overtaken by first
+    /// notices that were made after them.
+    pub(super) overtake: Option<(Duration, usize)>,
+    /// So many texts a second, with what the second before had left.
+    pub(super) per_second: Option<usize>,
+    /// So many outcomes at least were unknown for a while and are known now.
+    pub(super) found_out: Option<usize>,
+    /// So many calls at least have a first notice that was accepted.
+    pub(super) told: Option<usize>,
+}
+
+/// Reads `crowd` of `[then]`.
+pub(super) fn read(r: &mut Reader, s: &mut Section) -> Option<CrowdThen> {
+    let mut c = r.section(s, "crowd")?;
+    let within = r.duration(&mut c, "reminders_wait_after");
+    let overtaken = r.count(&mut c, "overtaken").unwrap_or(0);
+    let crowd = CrowdThen {
+        overtake: within.map(|w| (w, overtaken)),
+        per_second: r.count(&mut c, "per_second"),
+        found_out: r.count(&mut c, "found_out"),
+        told: r.count(&mut c, "told"),
+    };
+    r.finish(c);
+    Some(crowd)
+}
+
+/// When it was made, when it left, and when the provider accepted it.
+#[derive(Debug, Clone, Copy)]
+struct Text {
+    made: Timestamp,
+    left: Timestamp,
+    accepted: Timestamp,
+    first: bool,
+}
+
+/// Every text that was accepted, in that order; the first of a call to a contact is a first notice.
+fn accepted(seen: &Seen) -> Vec<Text> {
+    let by_sid: std::collections::HashMap<&str, &Value> = texts(&seen.ledger).map(|m| (text(m, "sid"), m)).collect();
+    let mut all = Vec::new();
+    for story in &seen.stories {
+        let mut told = std::collections::BTreeSet::new();
+        for a in list(story, "attempts") {
+            let message = by_sid.get(text(a, "sid")).and_then(|m| time(m, "createdAt"));
+            let (Some(made), Some(left), Some(accepted)) = (time(a, "createdAt"), time(a, "sentAt"), message) else {
+                continue;
+            };
+            all.push(Text { made, left, accepted, first: told.insert(text(a, "contact")) });
+        }
+    }
+    all.sort_by_key(|t| t.accepted);
+    all
+}
+
+/// The rate is looked at over each of these.
+const WINDOWS_S: [u8; 3] = [1, 3, 6];
+
+/// The most of these times, which are in order, that lie within so many milliseconds.
+fn most_within(times: &[i64], ms: i64) -> usize {
+    let mut from = 0;
+    let mut most = 0;
+    for (i, t) in times.iter().enumerate() {
+        while times.get(from).is_some_and(|first| *first <= t - ms) {
+            from += 1;
+        }
+        most = most.max(i + 1 - from);
+    }
+    most
+}
+
+/// Every expectation with what was seen.
+pub(super) fn checks(expected: &CrowdThen, seen: &Seen) -> Vec<Check> {
+    let all = accepted(seen);
+    let mut checks = Vec::new();
+    if let Some((slack, least)) = expected.overtake {
+        let firsts: Vec<&Text> = all.iter().filter(|t| t.first).collect();
+        let (mut wrong, mut overtaken) = (0, 0);
+        for reminder in all.iter().filter(|t| !t.first) {
+            // A first notice that had been waiting for so long when this one left, and left so long after it: two that are on
+            // their way at the same time are in no order.
+            let waits = |f: &&&Text| f.left > reminder.left.plus(slack) && f.made.plus(slack) < reminder.left;
+            wrong += usize::from(firsts.iter().any(|f| waits(&f)));
+            overtaken += usize::from(firsts.iter().any(|f| f.made > reminder.made && f.left < reminder.left));
+        }
+        let what = format!("no reminder leaves while a first notice has waited for {} ms", slack.as_millis());
+        checks.push(Check::of(what, wrong == 0, format!("{wrong} did")));
+        let what = format!("{least} reminders or more were overtaken by first notices");
+        checks.push(Check::of(what, overtaken >= least, overtaken.to_string()));
+    }
+    if let Some(rate) = expected.per_second {
+        let times: Vec<i64> = all.iter().map(|t| t.accepted.as_millis()).collect();
+        for seconds in WINDOWS_S {
+            // What was not used of the second before may follow at once; and what left evenly may arrive in a heap.
+            let most = rate * (usize::from(seconds) + 1) * 11 / 10;
+            let worst = most_within(&times, i64::from(seconds) * 1_000);
+            let what = format!("{rate} texts a second: at most {most} in any {seconds} s");
+            checks.push(Check::of(what, worst <= most, worst.to_string()));
+        }
+    }
+    if let Some(n) = expected.found_out {
+        let found = judge(&seen.ledger, &seen.stories, []).found_out;
+        checks.push(Check::of(
+            format!("{n} outcomes or more were unknown and were found out"),
+            found >= n,
+            found.to_string(),
+        ));
+    }
+    if let Some(n) = expected.told {
+        let told = |s: &&Value| {
+            let had = |a: &Value| matches!(text(a, "attemptState"), "submitted" | "delivered");
+            list(s, "attempts").iter().any(had)
+        };
+        let found = seen.stories.iter().filter(told).count();
+        checks.push(Check::of(format!("{n} calls or more were told"), found >= n, found.to_string()));
+    }
+    checks
+}
+
+/// Every fault of the wire that goes through a message has come to its end.
+pub(super) async fn swept(world: &World) -> Check {
+    let what = "every byte of a message was hit once, by each fault with a step";
+    let faults = match world.control("GET", "faults", &Value::Null).await {
+        Ok(faults) => faults,
+        Err(e) => return Check::of(what, false, e),
+    };
+    let stepping: Vec<&Value> = list(&faults, "faults").iter().filter(|f| f.get("step").is_some()).collect();
+    let held = !stepping.is_empty() && stepping.iter().all(|f| f.get("swept").is_some_and(|s| *s == true));
+    let seen: Vec<String> = stepping
+        .iter()
+        .map(|f| format!("{} hits of {}", f.get("fired").unwrap_or(&Value::Null), text(f, "kind")))
+        .collect();
+    Check::of(what, held, seen.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Calls with a first notice each, and a reminder where there is a second pair: made and accepted at so many milliseconds.
+    fn seen(calls: &[&[(i64, i64)]]) -> Seen {
+        let at = |ms: i64| Timestamp::from_millis(1_795_313_040_000 + ms).to_string();
+        let (mut messages, mut stories) = (Vec::new(), Vec::new());
+        for (c, pairs) in calls.iter().enumerate() {
+            let mut attempts = Vec::new();
+            for (n, (made, accepted)) in pairs.iter().enumerate() {
+                let sid = format!("SM{c}-{n}");
+                messages.push(json!({ "direction": "outbound-api", "sid": sid, "createdAt": at(*accepted) }));
+                attempts.push(json!({ "sid": sid, "contact": "sam", "createdAt": at(*made), "sentAt": at(*accepted),
+                    "attemptState": "delivered" }));
+            }
+            stories.push(json!({ "callId": format!("c{c}"), "attempts": attempts }));
+        }
+        Seen { ledger: json!({ "messages": messages }), stories, overview: Value::Null }
+    }
+
+    fn held(expected: &CrowdThen, calls: &[&[(i64, i64)]]) -> Vec<bool> {
+        checks(expected, &seen(calls)).iter().map(|c| c.held).collect()
+    }
+
+    #[test]
+    fn a_crowd_is_held_to_its_order_its_rate_and_its_size() {
+        let order = CrowdThen { overtake: Some((Duration::from_millis(100), 1)), ..CrowdThen::default() };
+        assert_eq!(held(&order, &[&[(0, 10), (20, 500)], &[(30, 40)]]), [true, true], "overtaken");
+        assert_eq!(held(&order, &[&[(0, 10), (20, 25)], &[(30, 40)]]), [true, false], "nobody was in the way");
+        assert_eq!(held(&order, &[&[(0, 10), (20, 500)], &[(30, 601)]]), [false, false], "the first one waits");
+        assert_eq!(held(&order, &[&[(0, 10), (20, 500)], &[(30, 599)]]), [true, false], "both are on their way");
+        assert_eq!(held(&order, &[&[(0, 10), (20, 500)], &[(450, 600)], &[(30, 40)]]), [true, true], "not for long");
+        let rate = |n| CrowdThen { per_second: Some(n), ..CrowdThen::default() };
+        let three: &[&[(i64, i64)]] = &[&[(0, 0)], &[(0, 500)], &[(0, 999)]];
+        assert_eq!(held(&rate(2), three), [true, true, true]);
+        assert_eq!(held(&rate(1), three), [false, true, true], "three within a second, and two might be");
+        assert_eq!((most_within(&[0, 500, 999], 1_000), most_within(&[0, 500, 1_000], 1_000)), (3, 2));
+        let found = |n| CrowdThen { found_out: Some(n), ..CrowdThen::default() };
+        assert_eq!((held(&found(0), three), held(&found(1), three)), (vec![true], vec![false]));
+        let told = |n| CrowdThen { told: Some(n), ..CrowdThen::default() };
+        assert_eq!((held(&told(3), three), held(&told(4), three)), (vec![true], vec![false]));
+    }
+}

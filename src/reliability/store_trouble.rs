@@ -1,0 +1,285 @@
+//! What happens to the store in a drill: a disk that takes no more, a lock that another program holds, files that may not be
+//! written, bytes and rows that are not what they were. What each of them simulates is said with it.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::domain::MessageStatus;
+use crate::domain::event::{Change, Load, NO_CODE, News, ReceiptRow, Source};
+use crate::domain::types::CallId;
+use crate::store::sqlite::spoil::{self, Held, Spoil, Spoilt};
+use crate::store::{OpenOptions, SqliteStore, Store as _, StoreMode};
+
+use super::check::{list, text};
+use super::parse::CALL;
+use super::process::Process;
+use super::reader::{Reader, Section};
+use super::world::World;
+
+/// The byte of a SQLite file at which its `user_version` begins.
+const VERSION_AT: usize = 60;
+/// How a step says that this machine cannot play it; the rest is why.
+pub(super) const SKIPPED: &str = "skipped: ";
+
+/// What is done to the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum StoreTrouble {
+    /// It says that a newer program made it.
+    Newer,
+    /// Its first page is overwritten.
+    Damaged,
+    /// The first page of this table is overwritten.
+    DamagedTable(&'static str),
+    /// The second half of the file is gone.
+    CutOff,
+    /// The file is put back as it was before.
+    Restored,
+    /// The disk is full: no file of the running engine may grow or be written (its `RLIMIT_FSIZE` is 0).
+    Full,
+    /// There is room again.
+    Room,
+    /// Its files may not be written.
+    ReadOnly,
+    /// They may again.
+    Writable,
+    /// Another program holds the lock that every writer needs.
+    Locked,
+    /// It lets go.
+    Released,
+    /// This call's ladder is cut off in the middle of its JSON.
+    Unreadable(String),
+    /// This call is DISPATCHING and nothing will look at it again.
+    Stranded(String),
+    /// What was spoiled in rows is put back.
+    Mended,
+    /// A receipt of this call's first message lies in the books and was joined to nothing.
+    Kept(String),
+}
+
+const PLAIN: [(&str, StoreTrouble); 13] = [
+    ("newer", StoreTrouble::Newer),
+    ("damaged", StoreTrouble::Damaged),
+    ("damaged-calls", StoreTrouble::DamagedTable("calls")),
+    ("damaged-attempts", StoreTrouble::DamagedTable("attempts")),
+    ("cut-off", StoreTrouble::CutOff),
+    ("restored", StoreTrouble::Restored),
+    ("full", StoreTrouble::Full),
+    ("room", StoreTrouble::Room),
+    ("read-only", StoreTrouble::ReadOnly),
+    ("writable", StoreTrouble::Writable),
+    ("locked", StoreTrouble::Locked),
+    ("released", StoreTrouble::Released),
+    ("mended", StoreTrouble::Mended),
+];
+const FORM: &str = "\"newer\", \"damaged\", \"damaged-calls\", \"damaged-attempts\", \"cut-off\", \"restored\", \"full\", \"room\", \
+     \"read-only\", \"writable\", \"locked\", \"released\", \"mended\"; with a call: \"unreadable\", \"stranded\", \"receipt-kept\"";
+
+/// Reads `store` of a `[[when]]`.
+pub(super) fn read(r: &mut Reader, s: &mut Section) -> Option<StoreTrouble> {
+    if s.has("call") {
+        let call = r.needed(s, "call", CALL);
+        return r.parsed(s, "store", FORM, |t| match t {
+            "unreadable" => Some(StoreTrouble::Unreadable(call.clone())),
+            "stranded" => Some(StoreTrouble::Stranded(call.clone())),
+            "receipt-kept" => Some(StoreTrouble::Kept(call.clone())),
+            _ => None,
+        });
+    }
+    r.parsed(s, "store", FORM, |t| PLAIN.iter().find(|(w, _)| *w == t).map(|(_, v)| v.clone()))
+}
+
+impl StoreTrouble {
+    /// In a few words, for whoever reads what failed.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::Unreadable(call) => format!("{call} is made unreadable"),
+            Self::Stranded(call) => format!("{call} is stranded"),
+            Self::Kept(call) => format!("a receipt of {call} is kept"),
+            plain => PLAIN.iter().find(|(_, v)| v == plain).map_or("", |(w, _)| *w).to_owned(),
+        }
+    }
+}
+
+/// What is wrong with the store now; ends with the value.
+#[derive(Default)]
+pub(super) struct Trouble {
+    backup: Option<Vec<u8>>,
+    held: Option<Held>,
+    spoilt: Vec<Spoilt>,
+    /// What is started from now on has no right to write what its permissions forbid: root's own is taken from it.
+    obeys: bool,
+}
+
+impl Trouble {
+    /// Starts a process, see [`Process::start`].
+    pub(super) fn start(&self, command: &mut Command, dir: &Path, name: &str) -> Result<Process, String> {
+        if !self.obeys {
+            return Process::start(command, dir, name);
+        }
+        // What a thread gives up, its children have not; the thread ends here.
+        std::thread::scope(|scope| {
+            let started = scope.spawn(|| {
+                give_up_override()?;
+                Process::start(command, dir, name)
+            });
+            started.join().unwrap_or_else(|_| Err("the thread that starts it has ended".into()))
+        })
+    }
+}
+
+/// Root may write whatever it likes: what this thread starts may not. Nothing to do for others.
+#[cfg(target_os = "linux")]
+fn give_up_override() -> Result<(), String> {
+    use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set};
+    if !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    remove_capability_from_bounding_set(CapabilitySet::DAC_OVERRIDE)
+        .map_err(|e| format!("{SKIPPED}root may write any file, and that right cannot be given up here ({e})"))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_up_override() -> Result<(), String> {
+    if rustix::process::geteuid().is_root() {
+        return Err(format!("{SKIPPED}root may write any file: run the drills as another user"));
+    }
+    Ok(())
+}
+
+/// Makes it happen.
+pub(super) async fn make(trouble: &StoreTrouble, world: &mut World) -> Result<(), String> {
+    match trouble {
+        StoreTrouble::Full => limit(world, Some(0)),
+        StoreTrouble::Room => limit(world, None),
+        StoreTrouble::ReadOnly => {
+            permit(world, 0o444)?;
+            world.trouble.obeys = true;
+            Ok(())
+        }
+        StoreTrouble::Writable => {
+            world.trouble.obeys = false;
+            permit(world, 0o600)
+        }
+        StoreTrouble::Locked => {
+            let path = world.store_path();
+            let held = tokio::task::spawn_blocking(move || spoil::hold(&path)).await.map_err(|e| e.to_string())?;
+            world.trouble.held = Some(held.map_err(|e| e.to_string())?);
+            Ok(())
+        }
+        StoreTrouble::Released => world.trouble.held.take().map(drop).ok_or_else(|| "nobody holds it".into()),
+        StoreTrouble::Kept(call) => keep_receipt(call, world).await,
+        StoreTrouble::Unreadable(call) => spoil_row(call, Spoil::Policy, world),
+        StoreTrouble::Stranded(call) => spoil_row(call, Spoil::Wake, world),
+        StoreTrouble::Mended => world.trouble.spoilt.drain(..).try_for_each(|s| s.mend().map_err(|e| e.to_string())),
+        StoreTrouble::Newer
+        | StoreTrouble::Damaged
+        | StoreTrouble::DamagedTable(_)
+        | StoreTrouble::CutOff
+        | StoreTrouble::Restored => change_bytes(trouble, world),
+    }
+}
+
+fn change_bytes(trouble: &StoreTrouble, world: &mut World) -> Result<(), String> {
+    if world.engine_runs() {
+        return Err("the store's file is changed only while no engine runs".into());
+    }
+    let path = world.store_path();
+    let failed = |e: std::io::Error| format!("{}: {e}", path.display());
+    let all = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let page = match trouble {
+        StoreTrouble::DamagedTable(table) => spoil::page_of(&path, table).map_err(|e| e.to_string())?,
+        // What is in the log beside the file is in the file itself then.
+        StoreTrouble::CutOff => spoil::page_of(&path, "calls").map_err(|e| e.to_string())?,
+        _ => (0, 512),
+    };
+    if *trouble == StoreTrouble::Restored {
+        let whole = world.trouble.backup.take().ok_or("it was not changed before")?;
+        for beside in ["-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{beside}", path.display()));
+        }
+        return std::fs::write(&path, whole).map_err(failed);
+    }
+    let mut bytes = std::fs::read(&path).map_err(failed)?;
+    world.trouble.backup = Some(bytes.clone());
+    let spoiled = vec![0x5a; all(page.1)];
+    let (at, with): (usize, &[u8]) = match trouble {
+        StoreTrouble::Newer => (VERSION_AT, &[0, 0, 3, 231]),
+        StoreTrouble::CutOff => {
+            bytes.truncate(bytes.len() / 2);
+            return std::fs::write(&path, bytes).map_err(failed);
+        }
+        _ => (all(page.0), &spoiled),
+    };
+    bytes.get_mut(at..at + with.len()).ok_or("the store's file is too short")?.copy_from_slice(with);
+    std::fs::write(&path, bytes).map_err(failed)
+}
+
+/// How far the files of the running engine may grow.
+#[cfg(target_os = "linux")]
+fn limit(world: &mut World, bytes: Option<u64>) -> Result<(), String> {
+    use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
+    let engine = world.engine.as_ref().ok_or("no engine runs")?;
+    // The hard limit is inherited and stays, so that what is taken can be given back.
+    let own = getrlimit(Resource::Fsize);
+    let limit = Rlimit { current: bytes.or(own.maximum), maximum: own.maximum };
+    prlimit(Some(engine.pid()), Resource::Fsize, limit)
+        .map(drop)
+        .map_err(|e| format!("the size of the engine's files cannot be limited: {e}"))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn limit(_world: &mut World, _bytes: Option<u64>) -> Result<(), String> {
+    Err(format!("{SKIPPED}only Linux can limit the files of a running process"))
+}
+
+fn permit(world: &World, mode: u32) -> Result<(), String> {
+    let path = world.store_path();
+    let files = ["", "-wal", "-shm"].map(|end| std::path::PathBuf::from(format!("{}{end}", path.display())));
+    for file in files.iter().filter(|f| f.exists()) {
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode))
+            .map_err(|e| format!("{}: {e}", file.display()))?;
+    }
+    Ok(())
+}
+
+fn spoil_row(call: &str, what: Spoil, world: &mut World) -> Result<(), String> {
+    let call: CallId = call.parse().map_err(|_| format!("{call} is no call's id"))?;
+    let spoilt = spoil::spoil(&world.store_path(), &call, what).map_err(|e| e.to_string())?;
+    world.trouble.spoilt.push(spoilt);
+    Ok(())
+}
+
+/// A delivery of the call's first message, as a receipt that came before anybody knew of the message leaves it.
+async fn keep_receipt(call: &str, world: &mut World) -> Result<(), String> {
+    let story = world.story(call).await?.ok_or_else(|| format!("there is no call {call}"))?;
+    let first = list(&story, "attempts").first().unwrap_or(&Value::Null);
+    let sid = text(first, "sid").parse().map_err(|_| format!("{call} has no message"))?;
+    let news = News {
+        attempt: None,
+        sid,
+        status: MessageStatus::Delivered,
+        code: None,
+        asks: NO_CODE,
+        source: Source::Receipt,
+    };
+    let row = ReceiptRow { news, joined: None, effect: "orphan", at: world.now() };
+    let options = OpenOptions {
+        path: world.store_path(),
+        mode: StoreMode::Test,
+        create: false,
+        mirror: false,
+        alert_sinks: false,
+        busy_timeout: Duration::from_secs(5),
+    };
+    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options)).await;
+    let store = opened.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
+    let change = Arc::new(move |_: &_| Ok(Change { receipts: vec![row.clone()], ..Change::default() }));
+    let kept = store.transact(Load::Nothing, Vec::new(), change).await;
+    store.close().await.map_err(|e| e.to_string())?;
+    kept.map(drop).map_err(|e| e.to_string())
+}

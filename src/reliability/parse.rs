@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::killpoint::Orders;
 use crate::sandbox::{Fault, Reply};
 
+use super::mirror::parse as mirror;
 use super::reader::{Node, Reader, ScenarioErrors, Section, Toml};
 use super::scenario::{
     Action, CallThen, Condition, Dispatch, From, Given, RowThen, Scenario, Signal, Step, StoreTrouble, Then, TimeThen,
@@ -148,7 +149,7 @@ fn faults(r: &mut Reader, s: &mut Section, given: &Given) -> Vec<Fault> {
 }
 
 /// The keys of which each `[[when]]` has exactly one.
-const ACTIONS: [&str; 21] = [
+const ACTIONS: [&str; 23] = [
     "dispatch",
     "wait",
     "pause",
@@ -170,6 +171,8 @@ const ACTIONS: [&str; 21] = [
     "kill_at",
     "guards_off",
     "store",
+    "airtable",
+    "disk",
 ];
 
 fn step(r: &mut Reader, mut s: Section, given: &Given) -> Option<Step> {
@@ -243,6 +246,8 @@ fn step(r: &mut Reader, mut s: Section, given: &Given) -> Option<Step> {
             .map(Action::Clock),
         "kill_at" => point(r, &mut s, name).map(Action::Arm),
         "guards_off" => guards(r, &mut s).map(Action::GuardsOff),
+        "airtable" => mirror::by_hand(r, &mut s),
+        "disk" => mirror::disk(r, &mut s),
         _ => {
             let words = [
                 ("newer", StoreTrouble::Newer),
@@ -342,7 +347,7 @@ fn states(r: &mut Reader, s: &mut Section, name: &str) -> Vec<String> {
     list
 }
 
-const CONDITIONS: &str = "call with attempt and is, call with status, call with log, creates, texts, says, alert, no_alert, callback, all_attempts, rest, died_at or ended";
+const CONDITIONS: &str = "call with attempt and is, call with status, call with log, creates, texts, says, alert, no_alert, callback, all_attempts, rest, died_at, ended or mirror, or a call's row";
 
 fn wait(r: &mut Reader, s: &mut Section) -> Option<Action> {
     let within = r.duration(s, "within").unwrap_or(WITHIN);
@@ -356,6 +361,8 @@ fn wait(r: &mut Reader, s: &mut Section) -> Option<Action> {
         } else if w.has("log") {
             let kind = r.needed(&mut w, "log", "a kind of log entry, like \"attempt.unknown\"");
             Some(Condition::Log { call, kind, times: r.count(&mut w, "times").unwrap_or(1) })
+        } else if w.has("row") {
+            Some(mirror::row(r, &mut w, call))
         } else {
             let attempt = r.count(&mut w, "attempt").unwrap_or(1);
             let states = states(r, &mut w, "is");
@@ -382,6 +389,8 @@ fn wait(r: &mut Reader, s: &mut Section) -> Option<Action> {
         r.boolean(&mut w, "rest").map(|_| Condition::Rest)
     } else if w.has("died_at") {
         point(r, &mut w, "died_at").map(Condition::DiedAt)
+    } else if w.has("mirror") {
+        mirror::equal(r, &mut w).map(|()| Condition::Mirror)
     } else if w.has("ended") {
         r.boolean(&mut w, "ended").map(|_| Condition::Ended)
     } else {
@@ -416,6 +425,7 @@ fn then(r: &mut Reader, root: &mut Section, given: &Given) -> Then {
         call_count: r.count(&mut s, "call_count"),
         unknown: r.count(&mut s, "unknown"),
         health: r.counts(&mut s, "health").unwrap_or_default(),
+        mirror: mirror::whole(r, &mut s, given),
         found_out: r.boolean(&mut s, "found_out").unwrap_or(false),
         restless: r.boolean(&mut s, "restless").unwrap_or(false),
         ..Then::default()

@@ -127,6 +127,10 @@ pub(super) enum Action {
     GuardsOff(Vec<String>),
     /// Something happens to the store's file while no engine runs.
     Store(StoreTrouble),
+    /// Somebody does something to the shop's base by hand; `{row c1 1}`, `{attempt c1 1}` and their kin are filled in.
+    ByHand(Value),
+    /// The disk with the store is gone, while no engine runs.
+    DiskLost,
 }
 
 /// What the engine is sent.
@@ -202,6 +206,10 @@ pub(super) enum Condition {
     DiedAt(String),
     /// Nothing is under way, and what is unknown is not with the provider either.
     Rest,
+    /// See [`MirrorThen`].
+    Mirror,
+    /// The row of an attempt, or of a call, says this; an empty word: there is no row.
+    Row { call: String, attempt: Option<usize>, word: String },
 }
 
 /// What is expected. What is absent is not looked at.
@@ -232,6 +240,8 @@ pub(super) struct Then {
     pub(super) health: Vec<(String, u64)>,
     /// See [`RowThen`].
     pub(super) airtable: Vec<RowThen>,
+    /// See [`MirrorThen`].
+    pub(super) mirror: Option<MirrorThen>,
     /// No outcome is unknown whose message the provider has.
     pub(super) found_out: bool,
     /// The attempts need not have come to rest.
@@ -285,4 +295,12 @@ pub(super) struct RowThen {
     pub(super) call: String,
     pub(super) attempt: Option<usize>,
     pub(super) fields: BTreeMap<String, Value>,
+}
+
+/// The shop's record is equal to the store: every attempt and every call has one row with the store's values, no event is
+/// too many, and the program has proven all that it wrote. Calls that intake gave no row need none for half a minute.
+#[derive(Debug, Clone)]
+pub(super) struct MirrorThen {
+    /// By then.
+    pub(super) within: Duration,
 }

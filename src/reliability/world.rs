@@ -2,6 +2,7 @@
 //! ends with the value: children first, then the sandbox, then the directory.
 
 mod arms;
+mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::clock::{Clock as _, SystemClock};
+use crate::config::Airtable;
 use crate::domain::Timestamp;
 use crate::sandbox::{Person, Sandbox, SandboxConfig};
 
@@ -91,6 +93,10 @@ pub(super) struct World {
     pub(super) recovery_ms: Vec<i64>,
     /// Whether a clock was set apart.
     pub(super) clock_moved: bool,
+    /// By how much, in milliseconds.
+    pub(super) clock_ms: i64,
+    /// The base as the engine is told of it.
+    airtable: Option<Airtable>,
     /// The newest reply of each number, to be delivered again.
     replies: BTreeMap<String, String>,
 }
@@ -119,6 +125,11 @@ impl World {
         sandbox.pace = scenario.given.pace;
         sandbox.tcp_faults = scenario.spoils_the_wire();
         sandbox.seed = ground.seed;
+        sandbox.airtable_judge = Some(super::mirror::JUDGE.to_owned());
+        if let Some(a) = &config.airtable {
+            sandbox.airtable_token = a.token.expose_secret().to_owned();
+            sandbox.airtable_base.clone_from(&a.base_id);
+        }
         sandbox.people = (scenario.given.people.iter())
             .map(|(phone, script)| Person { phone: phone.clone(), script: script.clone() })
             .collect();
@@ -158,6 +169,8 @@ impl World {
             down_since: None,
             recovery_ms: Vec::new(),
             clock_moved: false,
+            clock_ms: 0,
+            airtable: config.airtable,
             replies: BTreeMap::new(),
         };
         if scenario.given.engine {
@@ -448,20 +461,6 @@ impl World {
             return Err(format!("the sandbox's {name} answered {status}: {body}"));
         }
         Ok(serde_json::from_str(&body).unwrap_or(Value::Null))
-    }
-
-    /// A page of the sandbox's Airtable.
-    pub(super) async fn airtable(&self, path: &str, token: &str, offset: Option<&str>) -> Result<Value, String> {
-        let mut request = self.client.get(format!("http://{}{path}", self.sandbox_at)).bearer_auth(token);
-        if let Some(offset) = offset {
-            request = request.query(&[("offset", offset)]);
-        }
-        let answer = request.send().await.map_err(|e| format!("Airtable: {}", innermost(&e)))?;
-        let (status, body) = (answer.status().as_u16(), answer.text().await.unwrap_or_default());
-        if status != 200 {
-            return Err(format!("Airtable answered {status}: {}", body.chars().take(200).collect::<String>()));
-        }
-        serde_json::from_str(&body).map_err(|e| format!("Airtable: {e}"))
     }
 
     /// The ledger.

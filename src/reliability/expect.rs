@@ -94,6 +94,7 @@ pub(super) async fn all(then: &Then, seen: &Seen, world: &mut World) -> Vec<Chec
     if !then.health.is_empty() {
         health(then, world, &mut checks).await;
     }
+    checks.extend(then.airtable_429s_max.map(|most| mirror::throttled(most, world)));
     if !then.airtable.is_empty() {
         checks.extend(mirror::checks(&then.airtable, seen, world).await);
     }

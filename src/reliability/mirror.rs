@@ -57,6 +57,15 @@ pub(super) async fn whole(then: &MirrorThen, world: &mut World) -> (Check, Rows)
     }
 }
 
+/// How often Airtable said that it is asked too often.
+pub(super) fn throttled(most: usize, world: &World) -> Check {
+    let what = format!("Airtable says 429 at most {most} times");
+    match world.sandbox().map(|s| s.airtable_requests().too_many) {
+        Ok(n) => Check::of(what, usize::try_from(n).is_ok_and(|n| n <= most), n.to_string()),
+        Err(e) => Check::of(what, false, e),
+    }
+}
+
 /// In a few words.
 pub(super) fn told(found: &Compared, unproven: u64) -> String {
     if found.rows.compared == 0 {

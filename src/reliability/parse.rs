@@ -426,6 +426,7 @@ fn then(r: &mut Reader, root: &mut Section, given: &Given) -> Then {
         unknown: r.count(&mut s, "unknown"),
         health: r.counts(&mut s, "health").unwrap_or_default(),
         mirror: mirror::whole(r, &mut s, given),
+        airtable_429s_max: r.count(&mut s, "airtable_429s_max"),
         found_out: r.boolean(&mut s, "found_out").unwrap_or(false),
         restless: r.boolean(&mut s, "restless").unwrap_or(false),
         ..Then::default()

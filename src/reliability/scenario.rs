@@ -208,7 +208,7 @@ pub(super) enum Condition {
     Rest,
     /// See [`MirrorThen`].
     Mirror,
-    /// The row of an attempt, or of a call, says this; an empty word: there is no row.
+    /// The row of an attempt, or of a call, says this; `none`: there is no row.
     Row { call: String, attempt: Option<usize>, word: String },
 }
 
@@ -242,6 +242,8 @@ pub(super) struct Then {
     pub(super) airtable: Vec<RowThen>,
     /// See [`MirrorThen`].
     pub(super) mirror: Option<MirrorThen>,
+    /// Airtable said 429 so often at most: who keeps asking is never let in.
+    pub(super) airtable_429s_max: Option<usize>,
     /// No outcome is unknown whose message the provider has.
     pub(super) found_out: bool,
     /// The attempts need not have come to rest.

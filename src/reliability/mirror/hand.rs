@@ -73,13 +73,13 @@ async fn records(call: &str, attempt: Option<usize>, world: &mut World) -> Resul
     Ok(all)
 }
 
-/// What the row says it stands at: its status; nothing where there is none.
+/// What the row says it stands at: its status; `none` where there is no row.
 pub(in super::super) async fn word(call: &str, attempt: Option<usize>, world: &mut World) -> Result<String, String> {
     let names = names(world)?.clone();
     let field = if attempt.is_some() { names.events.delivery_status } else { names.calls.status };
     let found = records(call, attempt, world).await?;
     Ok(match found.as_slice() {
-        [] => String::new(),
+        [] => "none".to_owned(),
         [one] => one.get("fields").map_or("", |f| text(f, &field)).to_owned(),
         several => format!("{} rows", several.len()),
     })

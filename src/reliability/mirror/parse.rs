@@ -37,7 +37,8 @@ pub(in super::super) fn whole(r: &mut Reader, s: &mut Section, given: &Given) ->
 
 /// `{ call, attempt, row }`: what an attempt's row, or where no attempt is named the call's, says it stands at.
 pub(in super::super) fn row(r: &mut Reader, w: &mut Section, call: String) -> Condition {
-    let word = r.text(w, "row", "the row's status, like \"delivered\"; \"\" for no row").unwrap_or_default();
+    let word = r.text(w, "row", "the row's status, like \"delivered\"; \"none\": there is no row");
+    let word = word.unwrap_or_default();
     Condition::Row { call, attempt: r.count(w, "attempt"), word }
 }
 

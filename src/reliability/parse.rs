@@ -79,6 +79,7 @@ fn given(r: &mut Reader, root: &mut Section) -> Given {
         config,
         pace: r.duration(&mut s, "pace").unwrap_or(PACE),
         engine: r.boolean(&mut s, "engine").unwrap_or(true),
+        airtable_per_second: r.integer(&mut s, "airtable_per_second", 1..=1_000).and_then(|n| u64::try_from(n).ok()),
         listen: r.parsed(&mut s, "listen", "an address and a port, like 127.0.0.1:3999", |t| t.parse().ok()),
         env: r.words(&mut s, "env").unwrap_or_default(),
         ..Given::default()

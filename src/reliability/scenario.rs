@@ -3,8 +3,9 @@
 //! A file has one `title`, the `fault` that it plays (its row in the report), and three parts. `[given]`: `config` (as in
 //! `dispatchctl.toml`, laid over the drill's own settings), `people` who reply by themselves, `faults` that are armed from
 //! the start. `[[when]]`: one action after the other; among them `kill_at` (arms a kill point, in the engine that runs or else in
-//! the next), `kill` with `at`, `start` with `dies_at`, `guards_off` and `clock`. `[then]`: what is expected. Besides, every scenario ends in the judge
-//! ([`super::check`]): nothing lost, nothing doubled, nothing unexpected.
+//! the next), `kill` with `at`, `start` with `dies_at`, `guards_off`, `clock`, `airtable` (something done to the shop's base by
+//! hand) and `disk` (lost). `[then]`: what is expected; `mirror = "equal"` holds all of Airtable against the store. Besides,
+//! every scenario ends in the judge ([`super::check`]): nothing lost, nothing doubled, nothing unexpected.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -65,6 +66,9 @@ pub(super) struct Given {
     pub(super) config: BTreeMap<String, Node>,
     /// Between two statuses of a message.
     pub(super) pace: Duration,
+    /// How many requests a second Airtable allows; 5 where a file says nothing. A restart knows nothing of the requests before
+    /// it, so an engine that dies often is shut out by the true limit most of the time.
+    pub(super) airtable_per_second: Option<u64>,
     /// More of the engine's environment.
     pub(super) env: Vec<(String, String)>,
     /// A fixed place for the engine's listener; a free port otherwise.

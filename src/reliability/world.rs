@@ -173,6 +173,9 @@ impl World {
             airtable: config.airtable,
             replies: BTreeMap::new(),
         };
+        if let Some(n) = scenario.given.airtable_per_second {
+            world.control("POST", "settings", &json!({ "airtablePerSecond": n })).await?;
+        }
         if scenario.given.engine {
             world.start().await?;
         }

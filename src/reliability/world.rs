@@ -104,8 +104,10 @@ pub(super) struct World {
 /// A port that nothing listens on, below those that the system gives to clients, so that it stays free over a restart.
 fn free_port() -> Result<u16, String> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = u16::try_from(std::process::id() % 8_000).unwrap_or(0);
-    (0..8_000)
+    // Drills that start one after the other have ids one after the other: their ports are kept far apart, as a port is taken
+    // only some time after it was found free.
+    let start = u16::try_from(std::process::id().wrapping_mul(197) % 12_000).unwrap_or(0);
+    (0..12_000)
         .map(|_| 20_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000)
         .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .ok_or_else(|| "no free port between 20000 and 32000 on this machine".to_owned())

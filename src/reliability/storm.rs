@@ -127,8 +127,8 @@ pub fn storm(kills: usize, calls: usize, seed: u64) -> Storm {
         text,
         "\n# The storm is over: what is not known is found out where the provider has it, and everybody is told.\n\
          [[when]]\nclear_faults = true\n[[when]]\nwait = {{ rest = true }}\nwithin = \"120s\"\n\
-         # What nobody found is decided by its policy.\n\
-         [[when]]\npause = \"21s\"\n[[when]]\nwait = {{ rest = true }}\nwithin = \"60s\"\n\n[then]\nfound_out = true\n\
+         # What nobody found is decided by its policy, and each call is old enough for a row that intake did not make.\n\
+         [[when]]\npause = \"36s\"\n[[when]]\nwait = {{ rest = true }}\nwithin = \"60s\"\n\n[then]\nfound_out = true\n\
          # Ten rows a request, each written, read back, and the row of its call found first.\n\
          mirror = \"equal\"\nmirror_within = \"{mirror}s\"\n",
         mirror = 90 + calls / 5,

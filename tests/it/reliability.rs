@@ -436,7 +436,8 @@ fn a_storm_is_played_kept_and_can_be_played_again() {
         "{rows:?}"
     );
     let rows = &report["counts"]["airtable"];
-    assert!(rows["rows"].as_u64().is_some_and(|n| n >= 12), "each attempt's row was compared: {rows}");
+    let all = ["calls", "attempts"].iter().filter_map(|k| report["counts"][k].as_u64()).sum::<u64>();
+    assert_eq!((rows["rows"].as_u64(), all >= 20), (Some(all), true), "each attempt and each call has its row: {rows}");
     assert_eq!((&report["bounds"][3]["what"], &report["bounds"][3]["found"]), (&json!("wrong in Airtable"), &json!(0)));
     let listed = shop.run_as_is(&["test-reliability", "--scenario", "kept.toml", "--list", "-o", "json"]).json();
     assert_eq!(listed["scenarios"][0]["fault"], "storm of 2, seed 5");

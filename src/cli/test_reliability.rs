@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::clock::{Clock as _, SystemClock};
 use crate::ids::Ids;
 use crate::killpoint::Orders;
-use crate::reliability::report::{Report, compare, verdict};
+use crate::reliability::report::{IN_AIRTABLE, Report, compare, verdict};
 use crate::reliability::{self, Ground, Outcome, Place, Scenario, ScenarioErrors, percentile};
 use crate::telemetry;
 
@@ -304,17 +304,14 @@ fn say(report: &Report, out: &mut Output) {
         }
     }
     out.line("");
-    for b in report.bounds() {
-        out.line(&format!(
-            "{} {} of {} {} (95 % bound: at most {:.2} %)",
-            b.what,
-            b.found,
-            b.of,
-            b.unit,
-            b.upper * 100.0
-        ));
-    }
     let (j, m) = (report.judged(), report.measures());
+    for b in report.bounds() {
+        let said = match b.what {
+            IN_AIRTABLE => j.rows.said(),
+            what => format!("{what} {} of {} {}", b.found, b.of, b.unit),
+        };
+        out.line(&format!("{said} (95 % bound: at most {:.2} %)", b.upper * 100.0));
+    }
     out.line(&format!("unknown, and shown as such: {}; found out after a fault: {}", j.unknown, j.found_out));
     for (what, figures) in [
         ("send to accepted", &m.accepted),

@@ -9,9 +9,12 @@ use super::forms::is_loopback;
 use super::read::{Reader, Section};
 use super::test_mode::TestMode;
 use super::types::{
-    Airtable, AirtableTables, CallFields, ContactFields, EventFields, MirrorPace, Part, SANDBOX_AIRTABLE_BASE_ID,
-    SANDBOX_AIRTABLE_TOKEN, Verify, sandbox_url,
+    AIRTABLE_RATE_MAX, Airtable, AirtableTables, CallFields, ContactFields, EventFields, MirrorPace, Part,
+    SANDBOX_AIRTABLE_BASE_ID, SANDBOX_AIRTABLE_TOKEN, Verify, sandbox_url,
 };
+
+/// In TEST MODE the base is the sandbox's, which may be told to allow more.
+const TEST_RATE_MAX: f64 = 50.0;
 
 /// `None` where nothing of it is given, or a token or base is missing (then deferred).
 pub(super) fn airtable(
@@ -30,7 +33,8 @@ pub(super) fn airtable(
     let base_url = r.url(&mut s, "base_url");
     let here = sandbox_url(sandbox);
     let base_url = test.local(r, "airtable.base_url", base_url, is_loopback, Some((here.clone(), here.to_string())));
-    let requests_per_second = r.number(&mut s, "requests_per_second", 0.01..=5.0).map_or(0.01, |f| f.value);
+    let most = if test.on { TEST_RATE_MAX } else { AIRTABLE_RATE_MAX };
+    let requests_per_second = r.number(&mut s, "requests_per_second", 0.01..=most).map_or(0.01, |f| f.value);
     let mirror = r.choice(&mut s, "mirror", &[("realtime", false), ("batched", true)]).is_some_and(|f| f.value);
     let batch_every = positive(r, &mut s, "batch_every").map(|f| f.value).unwrap_or_default();
     let words = [("all", Verify::All), ("first", Verify::First), ("none", Verify::None)];

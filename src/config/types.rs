@@ -150,6 +150,9 @@ pub enum Verify {
     None,
 }
 
+/// Airtable's limit: requests a second and base.
+pub const AIRTABLE_RATE_MAX: f64 = 5.0;
+
 /// The shop's records.
 #[derive(Debug, Clone)]
 pub struct Airtable {
@@ -159,7 +162,7 @@ pub struct Airtable {
     pub base_id: String,
     /// Without credentials, https unless it is this machine.
     pub base_url: Url,
-    /// Over 0, at most 5: the provider's limit per base.
+    /// Over 0, at most [`AIRTABLE_RATE_MAX`]; more in TEST MODE, where the base is the sandbox's.
     pub requests_per_second: f64,
     /// When it is written.
     pub mirror: MirrorPace,

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::check::{list, text, texts};
 use super::expect::{self, fits};
+use super::mirror::{self, hand};
 use super::outcome::time;
 use super::runner::{alert_keys, under_way};
 use super::scenario::Condition;
@@ -36,6 +37,11 @@ pub(super) fn condition_name(c: &Condition) -> String {
         Condition::Ended => "the engine has ended".into(),
         Condition::DiedAt(point) => format!("the engine has died at {point}"),
         Condition::Rest => "everything comes to rest".into(),
+        Condition::Mirror => "Airtable is equal to the store, proven".into(),
+        Condition::Row { call, attempt, word } => match attempt {
+            Some(n) => format!("the row of attempt {n} of {call} says {word:?}"),
+            None => format!("the row of {call} says {word:?}"),
+        },
     }
 }
 
@@ -60,6 +66,7 @@ pub(super) async fn wait(condition: &Condition, within: Duration, world: &mut Wo
         // Asking for alerts is a process of its own; rest is seen by reading every call.
         let every = match condition {
             Condition::Alert(_) | Condition::NoAlert(_) => 5,
+            Condition::Mirror | Condition::Row { .. } => 5,
             Condition::Rest => 15,
             Condition::Page { .. } => 5,
             _ => 1,
@@ -148,6 +155,15 @@ async fn is_so(condition: &Condition, world: &mut World) -> Result<Option<String
             let all: Vec<String> =
                 list(&heard, "alerts").iter().map(|a| format!("{} {}", text(a, "key"), text(a, "state"))).collect();
             told(all.iter().any(|a| fits(&format!("{key} {state}"), a)), format!("it was told {all:?}"))
+        }
+        Condition::Mirror => {
+            let (found, unproven) = mirror::look(world).await?;
+            let so = found.rows.wrong() == 0 && found.rows.compared > 0 && unproven == 0;
+            told(so, mirror::told(&found, unproven))
+        }
+        Condition::Row { call, attempt, word } => {
+            let found = hand::word(call, *attempt, world).await?;
+            told(found == *word, format!("it says {found:?}"))
         }
         Condition::DiedAt(point) => world.dead_at(point).await,
         Condition::Ended => {

@@ -9,6 +9,19 @@ macro_rules! files {
 
 /// Every file of `fixtures/scenarios`, in order of its name.
 const FILES: &[(&str, &str)] = files![
+    "airtable-answer-lost.toml",
+    "airtable-away.toml",
+    "airtable-call-row-once.toml",
+    "airtable-changed-by-hand.toml",
+    "airtable-disk-lost.toml",
+    "airtable-field-missing.toml",
+    "airtable-field-of-wrong-type.toml",
+    "airtable-kill.toml",
+    "airtable-poisoned-row.toml",
+    "airtable-read-back.toml",
+    "airtable-requests-used-up.toml",
+    "airtable-row-of-intake.toml",
+    "airtable-throttled-429.toml",
     "answer-comes-too-late.toml",
     "answer-lost-after-accept.toml",
     "answer-lost-and-no-receipt.toml",
@@ -31,6 +44,7 @@ const FILES: &[(&str, &str)] = files![
     "credentials-refused-20003.toml",
     "crowd-of-calls.toml",
     "engine-stands-still.toml",
+    "event-written.toml",
     "exhausted.toml",
     "filtered-30007.toml",
     "follow-up-at-t1.toml",

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::mirror::compare::Rows;
+
 /// What came of one call; of several, the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Came {
@@ -105,6 +107,8 @@ pub struct Judgement {
     pub unknown: usize,
     /// Outcomes that were unknown and were found out.
     pub found_out: usize,
+    /// The shop's rows against the store, where a scenario has them compared.
+    pub rows: Rows,
     /// What came of each call, by its id; a message that belongs to no call stands for one without an id.
     pub came: Vec<(String, Came)>,
 }
@@ -132,6 +136,7 @@ impl Judgement {
         self.texts += other.texts;
         self.unknown += other.unknown;
         self.found_out += other.found_out;
+        self.rows.add(&other.rows);
         self.came.extend(other.came.iter().cloned());
     }
 
@@ -151,7 +156,7 @@ impl Judgement {
         json!({
             "calls": self.calls, "attempts": self.attempts, "texts": self.texts, "lost": self.lost.len(),
             "doubled": self.doubled.len(), "unexpected": self.unexpected.len(), "unknown": self.unknown,
-            "foundOut": self.found_out, "wrong": self.wrongs(),
+            "foundOut": self.found_out, "wrong": self.wrongs(), "airtable": self.rows.json(),
         })
     }
 }

@@ -101,6 +101,7 @@ pub(super) async fn all(then: &Then, seen: &Seen, world: &mut World) -> Vec<Chec
     if let Some(expected) = &then.crowd {
         checks.extend(crowd::checks(expected, seen));
     }
+    checks.extend(then.airtable_429s_max.map(|most| mirror::throttled(most, world)));
     if !then.airtable.is_empty() {
         checks.extend(mirror::checks(&then.airtable, seen, world).await);
     }

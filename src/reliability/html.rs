@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::check::{Tally, list, text};
 use super::outcome::{Outcome, percentile};
-use super::report::{Report, escaped};
+use super::report::{IN_AIRTABLE, Report, escaped};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -74,7 +74,7 @@ fn broken(report: &Report, out: &mut String) {
 fn promises(report: &Report, out: &mut String) {
     out.push_str(
         "<h2>What was promised, what was seen</h2>\n<p>The provider's ledger (what it truly accepted) was held against the \
-         store. The bound says how often it may still happen, with 95&nbsp;% confidence.</p>\n<table>\n<thead><tr><th \
+         store, and so was Airtable where it was part of it. The bound says how often it may still happen, with 95&nbsp;% confidence.</p>\n<table>\n<thead><tr><th \
          scope=\"col\">Promise</th><th scope=\"col\">Seen</th><th scope=\"col\">Of</th><th scope=\"col\">At most (95&nbsp;%)</th>\
          </tr></thead>\n<tbody>\n",
     );
@@ -82,21 +82,24 @@ fn promises(report: &Report, out: &mut String) {
         ("lost", "No accepted call is lost"),
         ("doubled", "Nobody is texted twice for one notice"),
         ("unexpected", "No text without an attempt"),
+        (IN_AIRTABLE, "Airtable has each attempt and call once, as it is"),
     ];
+    let j = report.judged();
     for b in report.bounds() {
         let promise = words.iter().find(|(w, _)| *w == b.what).map_or(b.what, |(_, p)| *p);
+        let seen = match b.what {
+            IN_AIRTABLE => j.rows.faults().map(|(word, n)| format!("{n} {word}")).join(", "),
+            what => format!("{} {what}", b.found),
+        };
         let _ = writeln!(
             out,
-            "<tr class=\"{}\"><th scope=\"row\">{promise}</th><td>{} {}</td><td>{} {}</td><td>{:.2}&nbsp;%</td></tr>",
+            "<tr class=\"{}\"><th scope=\"row\">{promise}</th><td>{seen}</td><td>{} {}</td><td>{:.2}&nbsp;%</td></tr>",
             if b.found == 0 { "" } else { "bad" },
-            b.found,
-            b.what,
             b.of,
             b.unit,
             b.upper * 100.0
         );
     }
-    let j = report.judged();
     let _ = write!(
         out,
         "</tbody>\n</table>\n<p>{} outcomes stayed unknown and were shown as such; {} were unknown and found out; the engine \
@@ -328,6 +331,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::super::check::Judgement;
+    use super::super::mirror::compare::Rows;
     use super::super::outcome::{Check, Measures};
     use super::*;
     use crate::domain::Timestamp;
@@ -339,7 +343,13 @@ mod tests {
             title: "<script>alert(1)</script>".into(),
             fault: "reset & more".into(),
             checks: vec![Check::of("x < y", held, "<img src=x>")],
-            judged: Judgement { calls: 3, attempts: 4, texts: 4, ..Judgement::default() },
+            judged: Judgement {
+                calls: 3,
+                attempts: 4,
+                texts: 4,
+                rows: Rows { compared: 7, twins: usize::from(!held), ..Rows::default() },
+                ..Judgement::default()
+            },
             measures: Measures { accepted: (1..2_000).collect(), late: vec![0], ..Measures::default() },
             took_ms: 900,
             time: "policy",
@@ -383,6 +393,8 @@ mod tests {
                 let opened = page.matches(&format!("<{tag}>")).count() + page.matches(&format!("<{tag} ")).count();
                 assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
             }
+            let twins = if held { "<td>0 missing, 0 twins" } else { "<td>0 missing, 1 twins" };
+            assert!(page.contains(twins) && page.contains("<td>7 rows</td>"), "{page}");
             assert_eq!(page.contains("What broke"), !held);
             assert_eq!(page.contains("A promise broke"), !held);
             assert!(page.matches("<circle").count() <= 2 * DOTS_MAX, "a crowd of figures is thinned");

@@ -1,28 +1,113 @@
-//! The shop's record, read as anybody reads it: through Airtable's REST interface, page by page.
+//! The shop's record, read as anybody reads it: through Airtable's REST interface, page by page, with a token that no fault
+//! of the drill hits and that the base's rate limit does not count.
+
+pub(super) mod compare;
+pub(super) mod hand;
+pub(super) mod parse;
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::config::{SANDBOX_AIRTABLE_BASE_ID, SANDBOX_AIRTABLE_TOKEN};
+use crate::config::Airtable;
 
 use super::check::{list, text};
 use super::expect::Seen;
-use super::outcome::Check;
-use super::scenario::RowThen;
+use super::outcome::{Check, time};
+use super::scenario::{MirrorThen, RowThen};
 use super::world::World;
+use compare::{Compared, Rows};
+
+/// Opens the sandbox's lists for the judge.
+pub(super) const JUDGE: &str = "patJudge.looks-and-touches-nothing";
 
 /// Visible and verified within this time when Airtable is well.
 const WITHIN: Duration = Duration::from_secs(5);
 const EVERY: Duration = Duration::from_millis(200);
+/// Between two comparisons of everything, for each row that there is: a look at thousands of rows is work.
+const EVERY_PER_ROW: Duration = Duration::from_millis(1);
+/// A call without a row of intake's gets one once it is so old; until then it needs none.
+const GRACE: Duration = Duration::from_secs(30);
+/// How much of what is wrong is told.
+const TOLD: usize = 5;
 /// More pages than a drill can fill.
 const PAGES_MAX: usize = 1_000;
+
+/// Looks until Airtable has every attempt and every call once, as the store has it, and the program has proven all it wrote,
+/// for so long as the promise allows.
+pub(super) async fn whole(then: &MirrorThen, world: &mut World) -> (Check, Rows) {
+    let what = format!(
+        "Airtable has every attempt and call once, as the store has it, within {:.1} s",
+        then.within.as_secs_f64()
+    );
+    let deadline = world.now().plus(then.within);
+    loop {
+        let (rows, seen) = match look(world).await {
+            Ok((found, 0)) if found.rows.wrong() == 0 && found.rows.compared > 0 => {
+                return (Check::of(what, true, ""), found.rows);
+            }
+            Ok((found, unproven)) => (found.rows, told(&found, unproven)),
+            Err(e) => (Rows::default(), e),
+        };
+        if world.now() > deadline {
+            return (Check::of(what, false, seen), rows);
+        }
+        let some = u32::try_from(rows.compared).unwrap_or(u32::MAX);
+        world.pause(EVERY + EVERY_PER_ROW.saturating_mul(some)).await;
+    }
+}
+
+/// How often Airtable said that it is asked too often.
+pub(super) fn throttled(most: usize, world: &World) -> Check {
+    let what = format!("Airtable says 429 at most {most} times");
+    match world.sandbox().map(|s| s.airtable_requests().too_many) {
+        Ok(n) => Check::of(what, usize::try_from(n).is_ok_and(|n| n <= most), n.to_string()),
+        Err(e) => Check::of(what, false, e),
+    }
+}
+
+/// In a few words.
+pub(super) fn told(found: &Compared, unproven: u64) -> String {
+    if found.rows.compared == 0 {
+        return "there is nothing to compare, which proves nothing".into();
+    }
+    let mut said = vec![found.rows.said()];
+    said.extend(found.wrong.iter().take(TOLD).cloned());
+    if found.wrong.len() > TOLD {
+        said.push("...".into());
+    }
+    if unproven > 0 {
+        said.push(format!("the program has not read back {unproven} of its rows"));
+    }
+    said.join("; ")
+}
+
+/// Both sides as they are now, and how many rows the program itself has not proven.
+pub(super) async fn look(world: &mut World) -> Result<(Compared, u64), String> {
+    let names = names(world)?.clone();
+    let stories = world.stories().await?;
+    let events = rows(world, &names, &names.tables.events).await?;
+    let calls = rows(world, &names, &names.tables.calls).await?;
+    let unproven = world.mirror_figures().await?.unverified;
+    let old = world.engine_now().minus(GRACE + WITHIN);
+    let needs_row = |story: &Value| time(story, "acceptedAt").is_some_and(|at| at < old);
+    Ok((compare::compare(&names, &stories, &events, &calls, needs_row), unproven))
+}
+
+fn names(world: &World) -> Result<&Airtable, String> {
+    world.airtable_names().ok_or_else(|| "the scenario has no [given.config.airtable]".into())
+}
 
 /// Looks until all rows are as expected, for so long as the promise allows.
 pub(super) async fn checks(expected: &[RowThen], seen: &Seen, world: &World) -> Vec<Check> {
     let deadline = world.now().plus(WITHIN);
+    let names = match names(world) {
+        Ok(names) => names,
+        Err(e) => return vec![Check::of("Airtable's rows can be read", false, e)],
+    };
+    let (events, calls) = (&names.tables.events, &names.tables.calls);
     loop {
-        let found = match (rows(world, "Dispatch Events").await, rows(world, "Calls").await) {
+        let found = match (rows(world, names, events).await, rows(world, names, calls).await) {
             (Ok(events), Ok(calls)) => {
                 expected.iter().map(|row| check(row, seen, &events, &calls)).collect::<Vec<Check>>()
             }
@@ -36,12 +121,11 @@ pub(super) async fn checks(expected: &[RowThen], seen: &Seen, world: &World) -> 
 }
 
 /// All rows of a table.
-async fn rows(world: &World, table: &str) -> Result<Vec<Value>, String> {
+pub(super) async fn rows(world: &World, names: &Airtable, table: &str) -> Result<Vec<Value>, String> {
     let mut all = Vec::new();
     let mut offset = None;
     for _ in 0..PAGES_MAX {
-        let path = format!("/v0/{SANDBOX_AIRTABLE_BASE_ID}/{}", table.replace(' ', "%20"));
-        let page = world.airtable(&path, SANDBOX_AIRTABLE_TOKEN, offset.as_deref()).await?;
+        let page = world.airtable(&names.base_id, table, offset.as_deref()).await?;
         all.extend(list(&page, "records").iter().cloned());
         offset = page.get("offset").and_then(Value::as_str).map(str::to_owned);
         if offset.is_none() {

@@ -32,6 +32,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use builtin::builtin;
+pub use mirror::compare::Rows;
 pub use outcome::{Check, Measures, Outcome, percentile, upper_95};
 pub use place::Place;
 pub use reader::ScenarioErrors;

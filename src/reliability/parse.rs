@@ -10,6 +10,7 @@ use crate::killpoint::Orders;
 use crate::sandbox::{Fault, Reply};
 
 use super::crowd;
+use super::mirror::parse as mirror;
 use super::reader::{Node, Reader, ScenarioErrors, Section, Toml};
 use super::scenario::{
     Action, CallThen, Condition, Dispatch, From, Given, RowThen, Scenario, Signal, Step, Then, TimeThen,
@@ -80,6 +81,7 @@ fn given(r: &mut Reader, root: &mut Section) -> Given {
         config,
         pace: r.duration(&mut s, "pace").unwrap_or(PACE),
         engine: r.boolean(&mut s, "engine").unwrap_or(true),
+        airtable_per_second: r.integer(&mut s, "airtable_per_second", 1..=1_000).and_then(|n| u64::try_from(n).ok()),
         listen: r.parsed(&mut s, "listen", "an address and a port, like 127.0.0.1:3999", |t| t.parse().ok()),
         env: r.words(&mut s, "env").unwrap_or_default(),
         sink: r.boolean(&mut s, "sink").unwrap_or(false),
@@ -152,7 +154,7 @@ fn faults(r: &mut Reader, s: &mut Section, given: &Given) -> Vec<Fault> {
 }
 
 /// The keys of which each `[[when]]` has exactly one.
-const ACTIONS: [&str; 21] = [
+const ACTIONS: [&str; 23] = [
     "dispatch",
     "wait",
     "pause",
@@ -174,6 +176,8 @@ const ACTIONS: [&str; 21] = [
     "kill_at",
     "guards_off",
     "store",
+    "airtable",
+    "disk",
 ];
 
 fn step(r: &mut Reader, mut s: Section, given: &Given) -> Option<Step> {
@@ -248,6 +252,8 @@ fn step(r: &mut Reader, mut s: Section, given: &Given) -> Option<Step> {
             .map(Action::Clock),
         "kill_at" => point(r, &mut s, name).map(Action::Arm),
         "guards_off" => guards(r, &mut s).map(Action::GuardsOff),
+        "airtable" => mirror::by_hand(r, &mut s),
+        "disk" => mirror::disk(r, &mut s),
         _ => store_trouble::read(r, &mut s).map(Action::Store),
     };
     r.finish(s);
@@ -336,7 +342,7 @@ fn states(r: &mut Reader, s: &mut Section, name: &str) -> Vec<String> {
     list
 }
 
-const CONDITIONS: &str = "call with attempt and is, call with status, call with log, creates, texts, says, alert, no_alert, callback, all_attempts, page, told, rest, died_at or ended";
+const CONDITIONS: &str = "call with attempt and is, call with status, call with log, creates, texts, says, alert, no_alert, callback, all_attempts, page, told, rest, died_at, ended or mirror, or a call's row";
 
 fn wait(r: &mut Reader, s: &mut Section) -> Option<Action> {
     let within = r.duration(s, "within").unwrap_or(WITHIN);
@@ -350,6 +356,8 @@ fn wait(r: &mut Reader, s: &mut Section) -> Option<Action> {
         } else if w.has("log") {
             let kind = r.needed(&mut w, "log", "a kind of log entry, like \"attempt.unknown\"");
             Some(Condition::Log { call, kind, times: r.count(&mut w, "times").unwrap_or(1) })
+        } else if w.has("row") {
+            Some(mirror::row(r, &mut w, call))
         } else {
             let attempt = r.count(&mut w, "attempt").unwrap_or(1);
             let states = states(r, &mut w, "is");
@@ -385,6 +393,8 @@ fn wait(r: &mut Reader, s: &mut Section) -> Option<Action> {
         r.boolean(&mut w, "rest").map(|_| Condition::Rest)
     } else if w.has("died_at") {
         point(r, &mut w, "died_at").map(Condition::DiedAt)
+    } else if w.has("mirror") {
+        mirror::equal(r, &mut w).map(|()| Condition::Mirror)
     } else if w.has("ended") {
         r.boolean(&mut w, "ended").map(|_| Condition::Ended)
     } else {
@@ -419,6 +429,8 @@ fn then(r: &mut Reader, root: &mut Section, given: &Given) -> Then {
         call_count: r.count(&mut s, "call_count"),
         unknown: r.count(&mut s, "unknown"),
         health: r.counts(&mut s, "health").unwrap_or_default(),
+        mirror: mirror::whole(r, &mut s, given),
+        airtable_429s_max: r.count(&mut s, "airtable_429s_max"),
         found_out: r.boolean(&mut s, "found_out").unwrap_or(false),
         restless: r.boolean(&mut s, "restless").unwrap_or(false),
         swept: r.boolean(&mut s, "swept").unwrap_or(false),

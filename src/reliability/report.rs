@@ -6,7 +6,8 @@
 //! { "suite": "sandbox", "verdict": "held", "version": "0.1.0", "mode": "test", "startedAt": "…Z", "tookMs": 41000,
 //!   "seed": 1, "repeat": "dispatchctl test-reliability …",
 //!   "counts": { "scenarios": 45, "held": 45, "broken": 0, "skipped": 0, "calls": 80, "attempts": 130, "texts": 120, "lost": 0,
-//!               "doubled": 0, "unexpected": 0, "unknown": 4, "foundOut": 6, "restarts": 12 },
+//!               "doubled": 0, "unexpected": 0, "unknown": 4, "foundOut": 6, "restarts": 12,
+//!               "airtable": { "rows": 90, "missing": 0, "twins": 0, "differing": 0, "unexpected": 0, "foreign": 1 } },
 //!   "bounds": [ { "what": "lost", "found": 0, "of": 80, "unit": "calls", "upper95": 0.0367 } ],
 //!   "measures": { "sendToAcceptedMs": { "n": 120, "p50": 9, "p95": 40, "p99": 90, "max": 120 }, "sendToDeliveredMs": {},
 //!                 "followUpLateMs": {}, "recoveryMs": {}, "listLagMs": {} },
@@ -20,7 +21,8 @@
 //!
 //! `verdict` is `held` or `broken`; of a scenario also `skipped`, with the reason in `skipped`. `time` says what made time pass: `policy` (short waits), or `policy and clock` (the
 //! engine's clock was set apart). `upper95` is the upper end of the one-sided 95 % bound (Clopper-Pearson).
-//! `faults` counts calls by the fault that befell them (a storm's calls under each fault and each kill of their moment). `kills`
+//! `airtable` holds the shop's rows against the store, where scenarios have them compared (`bounds` has it then too, as `wrong in
+//! Airtable`); rows that are none of ours are `foreign`, and no fault. `faults` counts calls by the fault that befell them (a storm's calls under each fault and each kill of their moment). `kills`
 //! counts kills by kill point, `SIGKILL` where it came at no point.
 
 use std::collections::BTreeMap;
@@ -69,6 +71,9 @@ pub struct Bound {
     pub upper: f64,
 }
 
+/// What the fourth promise counts.
+pub const IN_AIRTABLE: &str = "wrong in Airtable";
+
 impl Report {
     /// Whether everything held.
     pub fn held(&self) -> bool {
@@ -116,15 +121,19 @@ impl Report {
         all
     }
 
-    /// The three promises as rates.
-    pub fn bounds(&self) -> [Bound; 3] {
+    /// The promises as rates: three, and a fourth where Airtable's rows were compared.
+    pub fn bounds(&self) -> Vec<Bound> {
         let j = self.judged();
         let bound = |what, found: usize, of: usize, unit| Bound { what, found, of, unit, upper: upper_95(found, of) };
-        [
+        let mut all = vec![
             bound("lost", j.lost.len(), j.calls, "calls"),
             bound("doubled", j.doubled.len(), j.attempts, "attempts"),
             bound("unexpected", j.unexpected.len(), j.texts, "texts"),
-        ]
+        ];
+        if j.rows.compared > 0 {
+            all.push(bound(IN_AIRTABLE, j.rows.wrong(), j.rows.compared, "rows"));
+        }
+        all
     }
 
     /// The one command that plays this again.
@@ -138,9 +147,8 @@ impl Report {
     /// See the module.
     pub fn json(&self) -> Value {
         let j = self.judged();
-        let bounds = self.bounds().map(
-            |b| json!({ "what": b.what, "found": b.found, "of": b.of, "unit": b.unit, "upper95": rounded(b.upper) }),
-        );
+        let bound = |b: Bound| json!({ "what": b.what, "found": b.found, "of": b.of, "unit": b.unit, "upper95": rounded(b.upper) });
+        let bounds: Vec<Value> = self.bounds().into_iter().map(bound).collect();
         json!({
             "suite": self.suite,
             "verdict": verdict(self.held()),
@@ -155,7 +163,7 @@ impl Report {
                 "skipped": self.count("skipped"), "calls": j.calls,
                 "attempts": j.attempts, "texts": j.texts, "lost": j.lost.len(), "doubled": j.doubled.len(),
                 "unexpected": j.unexpected.len(), "unknown": j.unknown, "foundOut": j.found_out,
-                "restarts": self.measures().recovery.len(),
+                "restarts": self.measures().recovery.len(), "airtable": j.rows.json(),
             },
             "bounds": bounds,
             "measures": self.measures().json(),
@@ -175,7 +183,19 @@ impl Report {
             "<testsuites name=\"dispatchctl\" tests=\"{0}\" failures=\"{broken}\" time=\"{1:.3}\">\n<testsuite name=\"{2}\" tests=\"{0}\" failures=\"{broken}\" errors=\"0\" skipped=\"{skipped}\" time=\"{1:.3}\" timestamp=\"{3}\">\n",
             self.outcomes.len(), seconds(self.took_ms), escaped(self.suite), self.started_at,
         ));
-        out.push_str(&format!("<properties><property name=\"seed\" value=\"{}\"/></properties>\n", self.seed));
+        out.push_str("<properties>");
+        let mut property = |name: &str, value: String| {
+            out.push_str(&format!("<property name=\"{name}\" value=\"{}\"/>", escaped(&value)));
+        };
+        property("seed", self.seed.to_string());
+        let rows = self.judged().rows;
+        if rows.compared > 0 {
+            property("airtable.rows", rows.compared.to_string());
+            for (name, n) in rows.faults() {
+                property(&format!("airtable.{name}"), n.to_string());
+            }
+        }
+        out.push_str("</properties>\n");
         for o in &self.outcomes {
             out.push_str(&format!(
                 "<testcase classname=\"reliability.{}\" name=\"{}\" time=\"{:.3}\">",
@@ -299,6 +319,7 @@ pub fn compare(earlier: &Value, now: &Value) -> Result<Value, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::mirror::compare::Rows;
     use super::super::outcome::Check;
     use super::*;
 
@@ -335,6 +356,26 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_airtable_are_a_promise_where_they_were_compared() {
+        let mut report = report(true);
+        assert!(!report.junit().contains("airtable"));
+        for o in &mut report.outcomes {
+            o.judged.rows = Rows { compared: 100, missing: 1, twins: 2, foreign: 3, ..Rows::default() };
+        }
+        let doc = report.json();
+        assert_eq!(
+            (&doc["bounds"][3]["what"], &doc["bounds"][3]["found"], &doc["bounds"][3]["of"]),
+            (&json!("wrong in Airtable"), &json!(3), &json!(100))
+        );
+        let rows = json!({ "rows": 100, "missing": 1, "twins": 2, "differing": 0, "unexpected": 0, "foreign": 3 });
+        assert_eq!((&doc["counts"]["airtable"], &doc["scenarios"][0]["judged"]["airtable"]), (&rows, &rows));
+        let xml = report.junit();
+        for want in ["name=\"airtable.rows\" value=\"100\"", "name=\"airtable.twins\" value=\"2\"", "name=\"seed\""] {
+            assert!(xml.contains(want), "{want}: {xml}");
+        }
+    }
+
+    #[test]
     fn the_documents_say_what_held_and_what_did_not() {
         let good = report(true).json();
         assert_eq!((text(&good, "verdict"), &good["counts"]["broken"]), ("held", &json!(0)));
@@ -347,6 +388,10 @@ mod tests {
         let bad = report(false);
         assert_eq!((text(&bad.json(), "verdict"), bad.held()), ("broken", false));
         assert_eq!(bad.json()["scenarios"][0]["repeat"], "dispatchctl test-reliability --seed 7 --scenario a-b");
+        assert_eq!(
+            (good["bounds"].as_array().map(Vec::len), good["counts"]["airtable"]["rows"].as_u64()),
+            (Some(3), Some(0))
+        );
         let nothing = Report { outcomes: Vec::new(), ..report(true) };
         assert!(!nothing.held(), "a run of nothing proves nothing");
         let mut skipped = report(true);

@@ -11,6 +11,7 @@ use crate::domain::Timestamp;
 use super::await_state::{condition_name, wait};
 use super::check::{judge, list, text, texts};
 use super::expect::{self, Seen};
+use super::mirror::{self, hand};
 use super::outcome::{Check, Measures, Outcome, by_fault, time};
 use super::scenario::{Action, Dispatch, Scenario};
 use super::store_trouble::{self, SKIPPED};
@@ -80,10 +81,16 @@ async fn through(scenario: &Scenario, world: &mut World, outcome: &mut Outcome) 
     match look(scenario, world).await {
         Ok(seen) => {
             // What was not played to its end is judged, and not held to its expectations.
-            if outcome.checks.is_empty() && outcome.skipped.is_none() {
+            let cut_short = !outcome.checks.is_empty() || outcome.skipped.is_some();
+            if !cut_short {
                 outcome.checks.extend(expect::all(&scenario.then, &seen, world).await);
             }
             outcome.judged = judge(&seen.ledger, &seen.stories, world.accepted.iter().map(String::as_str));
+            if let Some(then) = scenario.then.mirror.as_ref().filter(|_| !cut_short) {
+                let (check, rows) = mirror::whole(then, world).await;
+                outcome.checks.push(check);
+                outcome.judged.rows = rows;
+            }
             outcome.faults = by_fault(&outcome.judged.came, &scenario.fault, world.befell());
             outcome.measures = if world.clock_moved {
                 Measures { recovery: world.recovery_ms.clone(), ..Measures::default() }
@@ -147,6 +154,8 @@ fn name_of(action: &Action) -> String {
         Action::StartDying { point, .. } => format!("start the engine, which dies at {point}"),
         Action::GuardsOff(guards) => format!("guards off: {}", guards.join(", ")),
         Action::Store(trouble) => format!("the store: {}", trouble.words()),
+        Action::ByHand(what) => format!("by hand in Airtable: {}", text(what, "do")),
+        Action::DiskLost => "lose the disk".into(),
     }
 }
 
@@ -221,6 +230,7 @@ async fn act(action: &Action, world: &mut World) -> Result<(), String> {
         }
         Action::Clock(ms) => {
             world.clock_moved = true;
+            world.clock_ms = *ms;
             world.drill(json!({ "clockOffsetMs": ms })).await
         }
         Action::Arm(point) => world.arm(point).await,
@@ -228,6 +238,8 @@ async fn act(action: &Action, world: &mut World) -> Result<(), String> {
         Action::StartDying { point, sure } => world.start_dying(point, *sure).await,
         Action::GuardsOff(guards) => world.guards_off(guards).await,
         Action::Store(trouble) => store_trouble::make(trouble, world).await,
+        Action::ByHand(what) => hand::act(what, world).await,
+        Action::DiskLost => hand::lose_disk(world),
     }
 }
 
@@ -317,7 +329,7 @@ async fn forge(action: &Action, world: &mut World) -> Result<(), String> {
 
 /// Puts an attempt's id, SID or reference into a text: `{attempt c1 1}`, `{sid c1 1}`, `{reference c1 1}`; or the SID of the
 /// n-th text that the provider has: `{made 1}`.
-async fn filled(text_in: &str, world: &mut World) -> Result<String, String> {
+pub(super) async fn filled(text_in: &str, world: &mut World) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = text_in;
     while let Some((before, after)) = rest.split_once('{') {

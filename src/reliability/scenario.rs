@@ -3,8 +3,9 @@
 //! A file has one `title`, the `fault` that it plays (its row in the report), and three parts. `[given]`: `config` (as in
 //! `dispatchctl.toml`, laid over the drill's own settings), `people` who reply by themselves, `faults` that are armed from
 //! the start. `[[when]]`: one action after the other; among them `kill_at` (arms a kill point, in the engine that runs or else in
-//! the next), `kill` with `at`, `start` with `dies_at`, `guards_off` and `clock`. `[then]`: what is expected. Besides, every scenario ends in the judge
-//! ([`super::check`]): nothing lost, nothing doubled, nothing unexpected.
+//! the next), `kill` with `at`, `start` with `dies_at`, `guards_off`, `clock`, `airtable` (something done to the shop's base by
+//! hand) and `disk` (lost). `[then]`: what is expected; `mirror = "equal"` holds all of Airtable against the store. Besides,
+//! every scenario ends in the judge ([`super::check`]): nothing lost, nothing doubled, nothing unexpected.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -67,6 +68,9 @@ pub(super) struct Given {
     pub(super) config: BTreeMap<String, Node>,
     /// Between two statuses of a message.
     pub(super) pace: Duration,
+    /// How many requests a second Airtable allows; 5 where a file says nothing. A restart knows nothing of the requests before
+    /// it, so an engine that dies often is shut out by the true limit most of the time.
+    pub(super) airtable_per_second: Option<u64>,
     /// More of the engine's environment.
     pub(super) env: Vec<(String, String)>,
     /// A fixed place for the engine's listener; a free port otherwise.
@@ -133,6 +137,10 @@ pub(super) enum Action {
     GuardsOff(Vec<String>),
     /// Something happens to the store.
     Store(StoreTrouble),
+    /// Somebody does something to the shop's base by hand; `{row c1 1}`, `{attempt c1 1}` and their kin are filled in.
+    ByHand(Value),
+    /// The disk with the store is gone, while no engine runs.
+    DiskLost,
 }
 
 /// What the engine is sent.
@@ -201,6 +209,10 @@ pub(super) enum Condition {
     DiedAt(String),
     /// Nothing is under way, and what is unknown is not with the provider either.
     Rest,
+    /// See [`MirrorThen`].
+    Mirror,
+    /// The row of an attempt, or of a call, says this; `none`: there is no row.
+    Row { call: String, attempt: Option<usize>, word: String },
 }
 
 /// What is expected. What is absent is not looked at.
@@ -231,6 +243,10 @@ pub(super) struct Then {
     pub(super) health: Vec<(String, u64)>,
     /// See [`RowThen`].
     pub(super) airtable: Vec<RowThen>,
+    /// See [`MirrorThen`].
+    pub(super) mirror: Option<MirrorThen>,
+    /// Airtable said 429 so often at most: who keeps asking is never let in.
+    pub(super) airtable_429s_max: Option<usize>,
     /// No outcome is unknown whose message the provider has.
     pub(super) found_out: bool,
     /// The attempts need not have come to rest.
@@ -290,4 +306,12 @@ pub(super) struct RowThen {
     pub(super) call: String,
     pub(super) attempt: Option<usize>,
     pub(super) fields: BTreeMap<String, Value>,
+}
+
+/// The shop's record is equal to the store: every attempt and every call has one row with the store's values, no event is
+/// too many, and the program has proven all that it wrote. Calls that intake gave no row need none for half a minute.
+#[derive(Debug, Clone)]
+pub(super) struct MirrorThen {
+    /// By then.
+    pub(super) within: Duration,
 }

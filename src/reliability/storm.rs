@@ -1,7 +1,8 @@
 //! A storm: calls under load while the engine is killed and the provider misbehaves, drawn from a seed.
 //!
-//! Each round arms a fault, hands over its share of the calls, and kills the engine: at a named kill point, at a point of the
-//! next start, or wherever it is. The storm is written as a scenario file and played like one, so that the same seed is the
+//! Each round arms a fault of either provider, hands over its share of the calls, and kills the engine: at a named kill point,
+//! the mirror's among them, at a point of the next start, or wherever it is. In the end the ledger and Airtable are held
+//! against the store. The storm is written as a scenario file and played like one, so that the same seed is the
 //! same storm, and what broke can be kept (`--save`), read, cut down and played again.
 
 use std::fmt::Write as _;
@@ -35,6 +36,11 @@ const FAULTS: &[(&str, u64)] = &[
     ("reply", 7),
     ("frozen", 4),
     ("stopped", 3),
+    ("Airtable away", 4),
+    ("Airtable throttled", 2),
+    ("Airtable 5xx", 4),
+    ("Airtable's answer lost", 4),
+    ("Airtable slow", 3),
 ];
 
 /// Where the engine is killed, with how often each is drawn; the empty name: wherever it is.
@@ -58,6 +64,10 @@ const PLACES: &[(&str, u64)] = &[
     ("poll.committed", 2),
     ("batch.before-commit", 3),
     ("batch.committed", 3),
+    ("mirror.claimed", 3),
+    ("mirror.written", 5),
+    ("mirror.told", 3),
+    ("mirror.verified", 3),
     ("lock.taken", 2),
     ("recovery.engine-row", 2),
     ("recovery.between-claims", 4),
@@ -90,7 +100,10 @@ pub fn storm(kills: usize, calls: usize, seed: u64) -> Storm {
          [given.config.delivery]\nsettle = \"20s\"\nresend_pause = \"500ms\"\npoll_after = \"1s\"\n\
          [given.config.policies.storm]\n\
          steps = [ {{ wait = \"0s\", notify = [\"primary\"] }}, {{ wait = \"2s\", notify = [\"primary\"] }}, {{ wait = \"2s\", notify = [\"backup\"] }} ]\n\
-         exhaust_after = \"1h\"\n",
+         exhaust_after = \"1h\"\n\
+         [given.config.airtable]\nrequests_per_second = 15\n\
+         # 429 comes as a fault: by the true limit every restart is one request too many, and thousands of rows take minutes.\n\
+         [given]\nairtable_per_second = 100\n",
         timeout = 180 + kills * 15 + calls / 10,
     );
     for n in 1..=kills {
@@ -114,8 +127,11 @@ pub fn storm(kills: usize, calls: usize, seed: u64) -> Storm {
         text,
         "\n# The storm is over: what is not known is found out where the provider has it, and everybody is told.\n\
          [[when]]\nclear_faults = true\n[[when]]\nwait = {{ rest = true }}\nwithin = \"120s\"\n\
-         # What nobody found is decided by its policy.\n\
-         [[when]]\npause = \"21s\"\n[[when]]\nwait = {{ rest = true }}\nwithin = \"60s\"\n\n[then]\nfound_out = true\n"
+         # What nobody found is decided by its policy, and each call is old enough for a row that intake did not make.\n\
+         [[when]]\npause = \"36s\"\n[[when]]\nwait = {{ rest = true }}\nwithin = \"60s\"\n\n[then]\nfound_out = true\n\
+         # Ten rows a request, each written, read back, and the row of its call found first.\n\
+         mirror = \"equal\"\nmirror_within = \"{mirror}s\"\n",
+        mirror = 90 + calls / 5,
     );
     kinds.retain(|(_, n)| *n > 0);
     Storm { text, kinds }
@@ -143,6 +159,10 @@ fn death(place: &str, ids: &Ids, text: &mut String) {
             "[[when]]\npause = \"{wait}ms\"\n[[when]]\nstop = \"engine\"\n[[when]]\n\
              start = \"engine\"\ndies_at = \"{point}\"\nif_possible = true\n"
         ),
+        // The mirror works at its own pace, some times a second at most.
+        point if point.starts_with("mirror.") => {
+            format!("[[when]]\nkill = \"engine\"\nat = \"{point}\"\nwithin = \"{}ms\"\n", 700 + wait)
+        }
         point => {
             let nth = 1 + ids.below(4);
             format!("[[when]]\nkill = \"engine\"\nat = \"{point}:{nth}\"\nwithin = \"{}ms\"\n", 150 + wait)
@@ -194,6 +214,15 @@ fn fault(kind: &str, round: usize, ids: &Ids, text: &mut String) {
         "list lags" => one(format!("kind = \"list_lag\", delayMs = {}, times = {}", 500 + ids.below(2_500), times * 5)),
         "undelivered" => {
             one(format!("kind = \"outcome\", outcome = \"undelivered\", errorCode = 30003, times = {times}"))
+        }
+        "Airtable away" => one(format!("kind = \"away\", on = \"airtable\", delayMs = {}", 300 + ids.below(2_700))),
+        "Airtable throttled" => one("kind = \"refuse\", on = \"airtable\", status = 429, times = 1".to_owned()),
+        "Airtable 5xx" => one(format!("kind = \"hidden_500\", on = \"airtable_write\", times = {times}")),
+        "Airtable's answer lost" => {
+            one(format!("kind = \"drop_after_accept\", on = \"airtable_write\", times = {times}"))
+        }
+        "Airtable slow" => {
+            one(format!("kind = \"delay\", on = \"airtable\", delayMs = {}, times = {times}", 200 + ids.below(1_800)))
         }
         "callbacks withheld" => one(format!("kind = \"withhold_callbacks\", times = {}", times * 3)),
         "callbacks duplicated" => one(format!("kind = \"duplicate_callbacks\", times = {}", times * 3)),

@@ -2,6 +2,8 @@
 //! ends with the value: children first, then the sandbox, then the directory.
 
 mod arms;
+mod record;
+mod stories;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
@@ -11,16 +13,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::clock::{Clock as _, SystemClock};
+use crate::config::Airtable;
 use crate::domain::Timestamp;
 use crate::sandbox::{Person, Sandbox, SandboxConfig};
 
-use super::check::{list, text};
+use super::check::text;
 use super::place::Place;
 use super::process::Process;
 use super::scenario::{Given, Scenario, Signal};
@@ -35,10 +37,6 @@ const LIVES_MAX: Duration = Duration::from_secs(2);
 const REQUEST_MAX: Duration = Duration::from_secs(60);
 /// The store's file in a scenario's directory.
 pub(super) const STORE: &str = "drill.db";
-/// How many calls the API lists a page.
-const LISTED_MAX: usize = 1_000;
-/// How many calls are read at the same time.
-const STORIES_AT_ONCE: usize = 8;
 /// Between two looks.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The longest that a command may take.
@@ -94,6 +92,10 @@ pub(super) struct World {
     pub(super) recovery_ms: Vec<i64>,
     /// Whether a clock was set apart.
     pub(super) clock_moved: bool,
+    /// By how much, in milliseconds.
+    pub(super) clock_ms: i64,
+    /// The base as the engine is told of it.
+    airtable: Option<Airtable>,
     /// The newest reply of each number, to be delivered again.
     replies: BTreeMap<String, String>,
     /// What is wrong with the store.
@@ -105,8 +107,10 @@ pub(super) struct World {
 /// A port that nothing listens on, below those that the system gives to clients, so that it stays free over a restart.
 fn free_port() -> Result<u16, String> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = u16::try_from(std::process::id() % 8_000).unwrap_or(0);
-    (0..8_000)
+    // Drills that start one after the other have ids one after the other: their ports are kept far apart, as a port is taken
+    // only some time after it was found free.
+    let start = u16::try_from(std::process::id().wrapping_mul(197) % 12_000).unwrap_or(0);
+    (0..12_000)
         .map(|_| 20_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000)
         .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .ok_or_else(|| "no free port between 20000 and 32000 on this machine".to_owned())
@@ -126,6 +130,11 @@ impl World {
         sandbox.pace = scenario.given.pace;
         sandbox.tcp_faults = scenario.spoils_the_wire();
         sandbox.seed = ground.seed;
+        sandbox.airtable_judge = Some(super::mirror::JUDGE.to_owned());
+        if let Some(a) = &config.airtable {
+            sandbox.airtable_token = a.token.expose_secret().to_owned();
+            sandbox.airtable_base.clone_from(&a.base_id);
+        }
         sandbox.people = (scenario.given.people.iter())
             .map(|(phone, script)| Person { phone: phone.clone(), script: script.clone() })
             .collect();
@@ -165,10 +174,15 @@ impl World {
             down_since: None,
             recovery_ms: Vec::new(),
             clock_moved: false,
+            clock_ms: 0,
+            airtable: config.airtable,
             replies: BTreeMap::new(),
             trouble: Trouble::default(),
             zone: scenario.given.summer_in.and_then(|d| zone_with_summer_at(SystemClock::new().now().plus(d))),
         };
+        if let Some(n) = scenario.given.airtable_per_second {
+            world.control("POST", "settings", &json!({ "airtablePerSecond": n })).await?;
+        }
         if scenario.given.engine {
             world.start().await?;
         }
@@ -462,20 +476,6 @@ impl World {
         Ok(serde_json::from_str(&body).unwrap_or(Value::Null))
     }
 
-    /// A page of the sandbox's Airtable.
-    pub(super) async fn airtable(&self, path: &str, token: &str, offset: Option<&str>) -> Result<Value, String> {
-        let mut request = self.client.get(format!("http://{}{path}", self.sandbox_at)).bearer_auth(token);
-        if let Some(offset) = offset {
-            request = request.query(&[("offset", offset)]);
-        }
-        let answer = request.send().await.map_err(|e| format!("Airtable: {}", innermost(&e)))?;
-        let (status, body) = (answer.status().as_u16(), answer.text().await.unwrap_or_default());
-        if status != 200 {
-            return Err(format!("Airtable answered {status}: {}", body.chars().take(200).collect::<String>()));
-        }
-        serde_json::from_str(&body).map_err(|e| format!("Airtable: {e}"))
-    }
-
     /// The ledger.
     pub(super) async fn ledger(&self) -> Result<Value, String> {
         self.control("GET", "ledger", &Value::Null).await
@@ -495,54 +495,6 @@ impl World {
         let heard = self.control("POST", "reply", &ask).await?;
         self.replies.insert(from.to_owned(), text(&heard, "sid").to_owned());
         Ok(heard.get("httpStatus").and_then(Value::as_i64).unwrap_or(0))
-    }
-
-    /// The story of a call, if there is one; from the engine where one answers, else by `status`.
-    pub(super) async fn story(&mut self, call: &str) -> Result<Option<Value>, String> {
-        if self.engine_runs() {
-            let (status, body) = self.ask("GET", &format!("/api/calls/{call}"), "", None).await?;
-            return match status {
-                200 => serde_json::from_str(&body).map(Some).map_err(|e| format!("{call}: no JSON: {e}")),
-                404 => Ok(None),
-                other => Err(format!("/api/calls/{call} answered {other}")),
-            };
-        }
-        let (code, out, err) = self.run(&["status", call, "-o", "json"].map(str::to_owned)).await?;
-        match code {
-            0 => serde_json::from_str(&out).map(Some).map_err(|e| format!("{call}: no JSON: {e}")),
-            3 => Ok(None),
-            other => Err(format!("`status {call}` ended with exit {other}: {err}")),
-        }
-    }
-
-    /// The stories of all calls.
-    pub(super) async fn stories(&mut self) -> Result<Vec<Value>, String> {
-        let ids_of = |page: &Value| -> Vec<String> {
-            list(page, "calls").iter().map(|c| text(c, "callId").to_owned()).collect()
-        };
-        let mut stories = Vec::new();
-        if !self.engine_runs() {
-            for id in ids_of(&self.overview().await?) {
-                stories.extend(self.story(&id).await?);
-            }
-            return Ok(stories);
-        }
-        let this = &*self;
-        let (mut ids, mut before) = (Vec::new(), String::new());
-        loop {
-            let page = this.get(&format!("/api/calls?limit={LISTED_MAX}&before={before}")).await?;
-            ids.extend(ids_of(&page));
-            match page.get("next").and_then(Value::as_str) {
-                Some(next) => before = next.to_owned(),
-                None => break,
-            }
-        }
-        let ask = ids.into_iter().map(|id| async move { this.get(&format!("/api/calls/{id}")).await });
-        let mut answers = futures_util::stream::iter(ask).buffered(STORIES_AT_ONCE);
-        while let Some(story) = answers.next().await {
-            stories.push(story?);
-        }
-        Ok(stories)
     }
 
     /// What `status` shows: open alerts, figures.

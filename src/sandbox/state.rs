@@ -74,6 +74,7 @@ pub(super) struct Shared {
     pub(super) api_key: Option<(String, String)>,
     pub(super) airtable_token: String,
     pub(super) airtable_base: String,
+    pub(super) airtable_judge: Option<String>,
     /// Whether a peer in front can spoil the bytes.
     pub(super) has_front: bool,
     pub(super) clock: SystemClock,
@@ -122,6 +123,7 @@ impl Shared {
             api_key: config.api_key,
             airtable_token: config.airtable_token,
             airtable_base: config.airtable_base,
+            airtable_judge: config.airtable_judge,
             has_front: config.tcp_faults,
             clock: SystemClock::new(),
             ids: Ids::seeded(config.seed),

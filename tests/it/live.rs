@@ -177,6 +177,86 @@ fn an_undelivered_text_and_an_airtable_that_is_away_are_red_and_nothing_is_sent_
     provider.left_nothing();
 }
 
+const AIRTABLE: &str = "[airtable]\nbase_id = \"appSandbox0000000\"\nbase_url = \"BASE\"\n";
+
+fn with_airtable() -> Provider {
+    let mut provider = Provider::start(&[PHONE], AIRTABLE);
+    provider.shop.set("AIRTABLE_API_KEY", "patSandbox.sandbox-airtable-token");
+    provider
+}
+
+impl Provider {
+    /// The base's rows and the requests that it got.
+    fn base(&self) -> Value {
+        http::json(self.at, "GET", "/_sandbox/airtable", None).expect("answers").json()
+    }
+
+    fn events(&self) -> Vec<Value> {
+        self.base()["rows"]["Dispatch Events"].as_array().cloned().unwrap_or_default()
+    }
+}
+
+#[test]
+fn every_event_is_found_in_the_shops_airtable_in_time_and_is_there_in_the_end() {
+    let provider = with_airtable();
+    let run = provider.live(&["--yes", "-o", "json"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let report = run.json();
+    assert_eq!((only(&report, "held").len(), only(&report, "skipped")), (7, Vec::new()), "{report:#}");
+    let row = report["scenarios"].as_array().and_then(|s| s.iter().find(|s| s["name"] == "live-event")).cloned();
+    let checks = row.expect("a row")["checks"].as_array().cloned().unwrap_or_default();
+    let said = |words: &str| checks.iter().filter(|c| c["what"].as_str().is_some_and(|w| w.contains(words))).count();
+    assert_eq!(
+        (said("is there within 5 s, once"), said("is there in the end, once, and as it is")),
+        (4, 4),
+        "{checks:?}"
+    );
+    let events = provider.events();
+    let sids: Vec<&Value> = events.iter().map(|r| &r["fields"]["Message SID"]).collect();
+    assert!(sids.len() == 4 && provider.texts().iter().all(|t| sids.contains(&&t["sid"])), "{events:#?}");
+    assert_eq!(provider.base()["requests"]["tooMany"], 0, "the engine and who looks on share the base's pace");
+    assert!(run.stderr.contains("rows of two cancelled calls"), "{}", run.stderr);
+    provider.left_nothing();
+}
+
+#[test]
+fn an_event_that_comes_late_is_red() {
+    let provider = with_airtable();
+    provider.fault(&json!({ "kind": "refuse", "on": "airtable_write", "status": 503, "retryAfter": 9, "times": 1 }));
+    let run = provider.live(&["--yes", "-o", "json"]);
+    assert_eq!(run.code, 1, "{run:?}");
+    let report = run.json();
+    assert_eq!(only(&report, "broken"), ["live-event"], "{report:#}");
+    let checks = report["scenarios"].to_string();
+    assert!(checks.contains("1 rows, seen after "), "late, and it came: {checks}");
+    provider.left_nothing();
+}
+
+#[test]
+fn an_event_that_somebody_deletes_is_red() {
+    let provider = with_airtable();
+    let run = std::thread::scope(|scope| {
+        let run = scope.spawn(|| provider.live(&["--yes", "-o", "json"]));
+        // Each time that it is there: reading back brings it again for some times.
+        while !run.is_finished() {
+            let rows = provider.events();
+            let all = rows.iter().filter(|r| r["fields"]["Delivery Status"] == "delivered").count() == 4;
+            for id in rows.iter().skip(3).map(|r| &r["id"]).filter(|_| all) {
+                let action = json!({ "do": "delete_record", "table": "Dispatch Events", "id": id });
+                let answer = http::json(provider.at, "POST", "/_sandbox/airtable", Some(&action)).expect("answers");
+                assert_eq!(answer.status, 200, "{answer:?}");
+            }
+        }
+        run.join().expect("it ran")
+    });
+    assert_eq!(run.code, 1, "{run:?}");
+    let report = run.json();
+    assert_eq!(only(&report, "broken"), ["live-event"], "{report:#}");
+    let checks = report["scenarios"].to_string();
+    assert!(checks.contains("0 rows"), "{checks}");
+    provider.left_nothing();
+}
+
 #[test]
 fn test_credentials_are_told_and_what_they_cannot_prove_is_skipped() {
     let provider = Provider::start(&[PHONE], "");

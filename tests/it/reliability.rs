@@ -123,6 +123,87 @@ within = "20s"
     assert_eq!(report["bounds"][0]["upper95"], 0.95, "one call proves little");
 }
 
+/// What somebody does to the row of c1, and what is said of it. No command and no engine mends it: that one is killed.
+const BY_HAND: &[(&str, &str)] = &[
+    ("do = \"delete_record\", id = \"{row c1 1}\"", "1 of 1 rows missing"),
+    ("do = \"duplicate_record\", id = \"{row c1 1}\"", "1 twins"),
+    (
+        "do = \"edit_record\", id = \"{row c1 1}\", fields = { To = \"+19495550109\" }",
+        "To is +19495550109, not +19495550101",
+    ),
+    ("do = \"add_record\", fields = { \"Event ID\" = \"att_of_nobody\" }", "an event names att_of_nobody"),
+    ("do = \"add_record\", fields = { Result = \"Called Sam myself\" }", ""),
+];
+
+#[test]
+fn whatever_is_wrong_in_airtable_breaks_a_scenario_that_has_it_compared() {
+    let (shop, temp) = shop();
+    let mut files = Vec::new();
+    for (i, (action, _)) in BY_HAND.iter().enumerate() {
+        let text = format!(
+            "{WELL}[[when]]\nwait = {{ mirror = \"equal\" }}\n[[when]]\nkill = \"engine\"\n\
+             [[when]]\nairtable = {{ table = \"Dispatch Events\", {action} }}\n\
+             [then]\nmirror = \"equal\"\nmirror_within = \"500ms\"\n[given.config.airtable]\nverify = \"all\"\n"
+        );
+        std::fs::create_dir(shop.path(&i.to_string())).expect("a directory");
+        std::fs::write(shop.path(&format!("{i}/own.toml")), text).expect("a scenario");
+        files.push(format!("{i}/own.toml"));
+    }
+    let (code, report) = play_files(&shop, &temp, &files);
+    assert_eq!(code, 1, "{report:#}");
+    for (i, (action, want)) in BY_HAND.iter().enumerate() {
+        let s = &report["scenarios"][i];
+        let broken = s["checks"].as_array().expect("checks").iter().find(|c| c["held"] == false).map(Value::to_string);
+        let rows = &s["judged"]["airtable"];
+        let wrong: u64 = ["missing", "twins", "differing", "unexpected"].iter().filter_map(|w| rows[w].as_u64()).sum();
+        match *want {
+            "" => {
+                assert_eq!((broken, wrong, &rows["foreign"]), (None, 0, &json!(1)), "{action}: a row of the shop's own")
+            }
+            want => {
+                assert!(broken.is_some_and(|b| b.contains(want)), "{action}: {want}: {s:#}");
+                assert_eq!(wrong, 1, "{action}: {rows}");
+            }
+        }
+    }
+    let bound = &report["bounds"][3];
+    assert_eq!((&bound["what"], &bound["found"], &bound["of"]), (&json!("wrong in Airtable"), &json!(4), &json!(5)));
+}
+
+#[test]
+fn what_a_file_says_of_airtable_is_checked() {
+    let (shop, _) = shop();
+    let text = r#"
+title = "x"
+fault = "x"
+[[when]]
+airtable = { do = "shred_record", table = "Calls" }
+[[when]]
+disk = "gone"
+[[when]]
+wait = { mirror = "same" }
+[[when]]
+wait = { call = "c1", row = 3 }
+[then]
+mirror = "nearly"
+"#;
+    std::fs::write(shop.path("own.toml"), text).expect("a scenario");
+    let run = shop.run_as_is(&["test-reliability", "--scenario", "own.toml"]);
+    for want in [
+        "own.toml:5: when[0].airtable: unknown variant `shred_record`",
+        "own.toml:7: when[1].disk: \"gone\" is not one; expected \"lost\"",
+        "own.toml:9: when[2].wait.mirror: \"same\" is not one; expected \"equal\"",
+        "own.toml:11: when[3].wait.row: is an integer",
+        "then.mirror: is expected, and no base is given",
+        "own.toml:13: then.mirror: \"nearly\" is not one; expected \"equal\": Airtable has every attempt",
+    ] {
+        assert!(run.code == 2 && run.stderr.contains(want), "{want}: {}", run.stderr);
+    }
+    std::fs::write(shop.path("own.toml"), format!("{WELL}[then]\nmirror_within = \"1s\"\n")).expect("a scenario");
+    let run = shop.run_as_is(&["test-reliability", "--scenario", "own.toml"]);
+    assert!(run.code == 2 && run.stderr.contains("then.mirror_within: goes with mirror"), "{}", run.stderr);
+}
+
 #[test]
 fn an_action_that_cannot_be_done_fails_the_scenario_and_says_where() {
     let cases = [
@@ -145,6 +226,12 @@ fn an_action_that_cannot_be_done_fails_the_scenario_and_says_where() {
             "403, not 204",
         ),
         ("[[when]]\nrequest = \"/livez\"\nanswer = 404\n", "it answered 200"),
+        ("[[when]]\ndisk = \"lost\"\n", "only while no engine runs"),
+        (
+            "[[when]]\nairtable = { do = \"delete_record\", table = \"Calls\", id = \"recNone\" }\n",
+            "ROW_DOES_NOT_EXIST",
+        ),
+        ("[[when]]\nwait = { call = \"c1\", row = \"x\" }\nwithin = \"300ms\"\n", "no [given.config.airtable]"),
         ("[[when]]\nkill = \"engine\"\n[[when]]\nkill = \"engine\"\n", "no engine runs"),
     ];
     // Side by side in one run: each file is a scenario of its own.
@@ -357,6 +444,10 @@ fn a_storm_is_played_kept_and_can_be_played_again() {
         rows.len() >= 2 && rows.iter().all(|r| r["lost"] == 0 && r["doubled"] == 0 && r["unexpected"] == 0),
         "{rows:?}"
     );
+    let rows = &report["counts"]["airtable"];
+    let all = ["calls", "attempts"].iter().filter_map(|k| report["counts"][k].as_u64()).sum::<u64>();
+    assert_eq!((rows["rows"].as_u64(), all >= 20), (Some(all), true), "each attempt and each call has its row: {rows}");
+    assert_eq!((&report["bounds"][3]["what"], &report["bounds"][3]["found"]), (&json!("wrong in Airtable"), &json!(0)));
     let listed = shop.run_as_is(&["test-reliability", "--scenario", "kept.toml", "--list", "-o", "json"]).json();
     assert_eq!(listed["scenarios"][0]["fault"], "storm of 2, seed 5");
 }
@@ -366,6 +457,11 @@ const GUARDS: &[(&str, &str, &[&str])] = &[
     ("intent-commit", "recover-a-cut-off-send", &["it does not say \"send cut off by a crash\"", "text not sent yet"]),
     ("look-before-resend", "answer-lost-and-no-receipt", &["attempt 1 of c1 is submitted or delivered", "unknown"]),
     ("monotone-receipts", "status-moves-only-forward", &["c1: messages are delivered", "sent"]),
+    (
+        "read-back",
+        "airtable-read-back",
+        &["Airtable has every attempt and call once", "Contact is Nobody, not Sam Ortiz"],
+    ),
     ("reply-dedup", "reply-replayed-after-a-hand-back", &["c1: is DISPATCHING", "ACKNOWLEDGED"]),
     ("signature", "callback-forged", &["answer"]),
 ];

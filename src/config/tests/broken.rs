@@ -67,6 +67,11 @@ const MISTAKES: &[(&str, &str, &[&str])] = &[
         "[twilio]\nconnect_timeout = \"20s\"",
         &["dispatchctl.toml:2", "twilio.connect_timeout", "at most twilio.request_timeout"],
     ),
+    (
+        "more requests than Airtable allows",
+        "[airtable]\nrequests_per_second = 6",
+        &["dispatchctl.toml:2", "airtable.requests_per_second", "a number from 0.01 to 5"],
+    ),
     ("validity", "[twilio]\nvalidity = \"11h\"", &["dispatchctl.toml:2", "twilio.validity", "10h"]),
     ("validity in parts of a second", "[twilio]\nvalidity = \"1500ms\"", &["twilio.validity", "whole seconds"]),
     (

@@ -19,7 +19,7 @@ use tracing::debug;
 use url::Url;
 
 use super::errors::{Op, Said, refusal};
-use super::pace::Pace;
+use super::pace::{PER_WINDOW, Pace};
 use super::schema::{BaseSchema, FieldSchema, NewField, NewTable, TableSchema, is_field_id};
 use super::{Cell, Fields, wire};
 use crate::clock::Clock;
@@ -56,8 +56,10 @@ pub struct AirtableSettings {
     pub base_id: String,
     /// `https://api.airtable.com`, or a sandbox's address. A path in it is kept.
     pub base_url: Url,
-    /// At most 5: the provider's limit per base.
+    /// At most [`AirtableSettings::limit`].
     pub requests_per_second: f64,
+    /// The base's limit within a second: 5, but for a stand-in on this machine.
+    pub limit: u32,
     /// For DNS, TCP and TLS together. Taken as at most `request_timeout`.
     pub connect_timeout: Duration,
     /// For a whole request, its answer's body included; the wait for a turn is not in it.
@@ -69,7 +71,8 @@ impl AirtableSettings {
     /// up itself.
     pub fn new(token: SecretString, base_id: String, base_url: Url, requests_per_second: f64) -> Self {
         let (connect_timeout, request_timeout) = (Duration::from_secs(5), Duration::from_secs(30));
-        Self { token, base_id, base_url, requests_per_second, connect_timeout, request_timeout }
+        let limit = PER_WINDOW;
+        Self { token, base_id, base_url, requests_per_second, limit, connect_timeout, request_timeout }
     }
 }
 
@@ -140,7 +143,7 @@ impl AirtableClient {
         let reads = builder(&settings.base_url, settings.connect_timeout, settings.request_timeout)
             .build()
             .map_err(ClientError::Http)?;
-        let pace = Pace::new(clock, settings.requests_per_second);
+        let pace = Pace::new(clock, settings.requests_per_second, settings.limit);
         let shared = Shared { settings, authorization, writes, reads, pace, ids, requests: AtomicU64::new(0) };
         Ok(Self { shared: Arc::new(shared), lane: Lane::Live })
     }

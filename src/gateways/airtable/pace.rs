@@ -1,7 +1,7 @@
 //! Whose turn it is: one pace a base, shared by everyone in the process who asks it (`facts/airtable.md` §5).
 //!
-//! Never more than [`PER_WINDOW`] requests leave within a second, whatever rate is configured: they keep a distance, and a
-//! request takes one of five places until a second after its answer, so that five is also what can *arrive* within one,
+//! Never more than the base's limit ([`PER_WINDOW`], but for a stand-in on this machine) leave within a second, whatever rate
+//! is configured: they keep a distance, and a request takes one of five places until a second after its answer, so that five is also what can *arrive* within one,
 //! however unevenly the network carries them (one that is not answered keeps its place for [`HELD_MAX`] at most). After a
 //! 429 everyone rests. Two lanes take turns, neither starves. Nothing survives the process: after a restart the first
 //! request goes at once, and a 429 is what tells us better.
@@ -17,11 +17,14 @@ use crate::domain::types::Timestamp;
 use crate::gateways::mirror::Lane;
 
 /// The provider's limit per base and second.
-pub(super) const PER_WINDOW: usize = 5;
+pub(super) const PER_WINDOW: u32 = 5;
 /// A second, and a bit so that its ends count.
 const WINDOW: Duration = Duration::from_millis(1_001);
-/// The least distance: five of them are over a second.
-const DISTANCE_MIN: Duration = Duration::from_millis(201);
+/// The least distance: so many of them as are allowed are over a second.
+const fn distance_min(limit: u32) -> Duration {
+    let limit = if limit == 0 { 1 } else { limit };
+    Duration::from_millis(1_000 / limit as u64 + 1)
+}
 /// The rate that is taken for none or a senseless one.
 const RATE_MIN: f64 = 0.001;
 /// A request that is not answered has surely arrived by then, if it ever does.
@@ -32,6 +35,8 @@ const LIVE_IN_A_ROW: u32 = 3;
 /// When the next request may leave, by the boot clock: pure.
 #[derive(Debug)]
 struct Places {
+    /// What the base allows within a second.
+    limit: usize,
     distance: Duration,
     last: Option<Duration>,
     /// Those that are taken or were until less than a [`WINDOW`] ago: number, start, answer.
@@ -40,10 +45,16 @@ struct Places {
 }
 
 impl Places {
-    fn new(requests_per_second: f64) -> Self {
+    fn new(requests_per_second: f64, limit: u32) -> Self {
         let rate = if requests_per_second.is_finite() { requests_per_second.max(RATE_MIN) } else { RATE_MIN };
         let distance = Duration::from_millis(1).max(Duration::from_secs_f64(1.0 / rate));
-        Self { distance: distance.max(DISTANCE_MIN), last: None, taken: Vec::new(), rest_until: Duration::ZERO }
+        Self {
+            limit: usize::try_from(limit.max(1)).unwrap_or(usize::MAX),
+            distance: distance.max(distance_min(limit)),
+            last: None,
+            taken: Vec::new(),
+            rest_until: Duration::ZERO,
+        }
     }
 
     /// Not before now; as things stand, as an answer may free a place earlier.
@@ -52,10 +63,10 @@ impl Places {
         if let Some(last) = self.last {
             at = at.max(last + self.distance);
         }
-        if self.taken.len() >= PER_WINDOW {
+        if self.taken.len() >= self.limit {
             let mut free: Vec<Duration> = self.taken.iter().map(|(_, start, end)| free_at(*start, *end)).collect();
             free.sort_unstable();
-            at = at.max(free.get(self.taken.len() - PER_WINDOW).copied().unwrap_or(now));
+            at = at.max(free.get(self.taken.len() - self.limit).copied().unwrap_or(now));
         }
         at
     }
@@ -122,8 +133,8 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn new(clock: Arc<dyn Clock>, requests_per_second: f64) -> Self {
-        let places = Places::new(requests_per_second);
+    pub(super) fn new(clock: Arc<dyn Clock>, requests_per_second: f64, limit: u32) -> Self {
+        let places = Places::new(requests_per_second, limit);
         let state = State { places, live: VecDeque::new(), bulk: VecDeque::new(), live_in_a_row: 0, numbers: 0 };
         Self { clock, state: Mutex::new(state), changed: Notify::new() }
     }

@@ -21,7 +21,7 @@ proptest! {
         rate in 0.5..50.0_f64,
         requests in proptest::collection::vec((0..700_u64, 0..1_900_u64, 0.0..1.0_f64), 1..60),
     ) {
-        let mut places = Places::new(rate);
+        let mut places = Places::new(rate, PER_WINDOW);
         let (mut now, mut under_way) = (Duration::from_secs(3600), Vec::<(u64, Duration)>::new());
         let (mut left, mut arrived) = (Vec::new(), Vec::new());
         for (number, (gap, latency, share)) in (0_u64..).zip(&requests) {
@@ -42,13 +42,26 @@ proptest! {
             arrived.push(now + ms(*latency).mul_f64(*share));
             under_way.push((number, now + ms(*latency)));
         }
-        prop_assert!(most_in_a_second(&left) <= PER_WINDOW, "left at {left:?}");
-        prop_assert!(most_in_a_second(&arrived) <= PER_WINDOW, "arrived at {arrived:?}");
+        prop_assert!(most_in_a_second(&left) <= PER_WINDOW as usize, "left at {left:?}");
+        prop_assert!(most_in_a_second(&arrived) <= PER_WINDOW as usize, "arrived at {arrived:?}");
         let distance = Duration::from_secs_f64(1.0 / rate);
         for (a, b) in left.iter().zip(left.iter().skip(1)) {
-            prop_assert!(*b - *a >= distance.max(DISTANCE_MIN), "{a:?} and {b:?} at {rate}/s");
+            prop_assert!(*b - *a >= distance.max(distance_min(PER_WINDOW)), "{a:?} and {b:?} at {rate}/s");
         }
     }
+}
+
+#[test]
+fn a_stand_in_may_allow_more_and_gets_no_more_than_that() {
+    let mut places = Places::new(100.0, 20);
+    let (mut now, mut left) = (Duration::ZERO, Vec::new());
+    for number in 0..100 {
+        now = places.earliest(now);
+        places.take(number, now);
+        places.answered(number, now);
+        left.push(now);
+    }
+    assert_eq!((most_in_a_second(&left), now < Duration::from_secs(6)), (20, true), "{now:?}");
 }
 
 #[test]
@@ -56,7 +69,7 @@ fn the_configured_rate_is_reached_by_answers_in_time() {
     for (rate, latency, seconds, least) in
         [(4.5, 80, 60, 265), (4.5, 0, 60, 268), (1.0, 300, 60, 59), (5.0, 20, 60, 290)]
     {
-        let mut places = Places::new(rate);
+        let mut places = Places::new(rate, PER_WINDOW);
         let (start, mut now, mut sent) = (Duration::ZERO, Duration::ZERO, 0);
         while now < start + Duration::from_secs(seconds) {
             let at = places.earliest(now);
@@ -72,7 +85,7 @@ fn the_configured_rate_is_reached_by_answers_in_time() {
         assert!(sent >= least, "{rate}/s with {latency} ms: {sent} in {seconds} s");
     }
     for senseless in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        assert!(Places::new(senseless).distance > Duration::from_secs(60), "{senseless}");
+        assert!(Places::new(senseless, PER_WINDOW).distance > Duration::from_secs(60), "{senseless}");
     }
 }
 
@@ -83,7 +96,7 @@ struct Stand {
 
 fn stand() -> Stand {
     let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_795_327_200_000)));
-    let pace = Arc::new(Pace::new(clock.clone(), 4.5));
+    let pace = Arc::new(Pace::new(clock.clone(), 4.5, PER_WINDOW));
     Stand { clock, pace }
 }
 

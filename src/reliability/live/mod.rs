@@ -284,6 +284,11 @@ impl<'a> Stage<'a> {
             }
         }
         self.engine.stop().await;
+        if let Some(mirror) = &self.live.mirror
+            && tokio::time::timeout(TIDY_MAX, watch::read_events(&self.watch, mirror)).await.is_err()
+        {
+            self.watch.seen().mirror_error = Some("Airtable did not answer in the end".into());
+        }
         if self.live.plan.credentials == Credentials::Real && !self.asked.is_empty() {
             let _ = self.watch.read_once().await;
             self.fetch_unlisted().await;
@@ -327,6 +332,7 @@ impl<'a> Stage<'a> {
             sightings: &sightings,
             killed_at: self.killed_at,
             recovery_ms: &self.engine.recovery_ms,
+            names: self.live.config.airtable.as_ref().map(|a| &a.events),
             steady_error: self.steady_error.as_deref(),
             killed_error: self.killed_error.as_deref(),
             accepted: &self.accepted,

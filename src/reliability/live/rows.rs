@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::config::EventFields;
 use crate::domain::body::find_references;
 use crate::domain::phone::masked;
 use crate::domain::types::Timestamp;
@@ -32,6 +33,8 @@ pub(super) struct Seen<'a> {
     pub(super) sightings: &'a Sightings,
     pub(super) killed_at: Option<Timestamp>,
     pub(super) recovery_ms: &'a [i64],
+    /// Airtable's names of an event's fields, where it is looked at.
+    pub(super) names: Option<&'a EventFields>,
     /// What kept either part from being played to its end.
     pub(super) steady_error: Option<&'a str>,
     pub(super) killed_error: Option<&'a str>,
@@ -257,12 +260,31 @@ fn events(seen: &Seen<'_>) -> Outcome {
                 _ => Check::of(what, false, error.unwrap_or_else(|| "no row has its Event ID".into())),
             };
             o.checks.push(check);
+            o.checks.push(still_there(seen, a));
         }
     }
     if o.checks.is_empty() {
         o.checks.push(Check::of("an attempt is made", false, "none was"));
     }
     o
+}
+
+/// What was there in time is there in the end too, once, and says what became of the text.
+fn still_there(seen: &Seen<'_>, a: &Value) -> Check {
+    let what = format!("the event of {} is there in the end, once, and as it is", text(a, "reference"));
+    let (Some(all), Some(names)) = (&seen.sightings.last, seen.names) else {
+        let error = seen.sightings.mirror_error.clone();
+        return Check::of(what, false, error.unwrap_or_else(|| "Airtable was not read in the end".into()));
+    };
+    let records = all.get(text(a, "attemptId")).map(Vec::as_slice).unwrap_or_default();
+    let [one] = records else { return Check::of(what, false, format!("{} rows", records.len())) };
+    let cell = |name: &str| one.fields.get(name).as_text().unwrap_or_default().to_owned();
+    let (sid, word) = (cell(&names.message_sid), cell(&names.delivery_status));
+    // What is not final may have moved on between the two looks.
+    let is_final = matches!(text(a, "attemptState"), "delivered" | "failed" | "skipped" | "cancelled");
+    let ours = if text(a, "status").is_empty() { text(a, "attemptState") } else { text(a, "status") };
+    let same = sid == text(a, "sid") && (!is_final || word == ours);
+    Check::of(what, same, format!("it says {word:?} of {sid:?}, not {ours:?} of {:?}", text(a, "sid")))
 }
 
 fn lag(seen: &Seen<'_>) -> Outcome {

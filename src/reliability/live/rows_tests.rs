@@ -83,6 +83,7 @@ impl World {
             sightings: &self.sightings,
             killed_at: Some(at("2026-11-22T02:01:00.000Z")),
             recovery_ms: &[250],
+            names: names(),
             steady_error: None,
             killed_error: None,
             accepted: ids(),
@@ -94,6 +95,11 @@ impl World {
     fn broken(&self) -> Vec<(String, String)> {
         self.rows().iter().filter(|o| !o.held()).map(|o| (o.name.clone(), o.broken().join("; "))).collect()
     }
+}
+
+fn names() -> Option<&'static EventFields> {
+    static NAMES: std::sync::LazyLock<EventFields> = std::sync::LazyLock::new(EventFields::default);
+    Some(&NAMES)
 }
 
 fn ids() -> &'static [String] {
@@ -253,16 +259,25 @@ fn a_test_that_was_not_played_is_broken_and_not_green() {
 fn the_event_must_be_there_in_time_and_once() {
     let mut world = well();
     world.plan.mirror = Mirror::Looked;
+    let record = |i: usize, fields: crate::gateways::airtable::Fields| crate::gateways::mirror::Record {
+        id: format!("rec{i}").parse().expect("an id"),
+        created_at: None,
+        fields,
+    };
     let event = |ms: u64, n: usize| super::super::watch::EventSeen {
         at: at(T0).plus(Duration::from_millis(ms)),
-        records: (0..n)
-            .map(|i| crate::gateways::mirror::Record {
-                id: format!("rec{i}").parse().expect("an id"),
-                created_at: None,
-                fields: crate::gateways::airtable::Fields::new(),
-            })
-            .collect(),
+        records: (0..n).map(|i| record(i, crate::gateways::airtable::Fields::new())).collect(),
     };
+    let last = |call: &str, n: u32, word: &str| {
+        let text = sid(if call == "7K3Q" { n } else { n + 2 });
+        let fields = crate::gateways::airtable::Fields::new().with("Message SID", text).with("Delivery Status", word);
+        (format!("att_{call}{n}"), vec![record(1, fields)])
+    };
+    let all = |word: &str| {
+        let rows = [last("7K3Q", 1, word), last("7K3Q", 2, "delivered"), last("8M4R", 1, "delivered")];
+        rows.into_iter().chain([last("8M4R", 2, "delivered")]).collect::<BTreeMap<_, _>>()
+    };
+    world.sightings.last = Some(all("delivered"));
     let after = |ms: u64| 120_000 + ms;
     let put = |world: &mut World, first: super::super::watch::EventSeen| {
         for call in ["7K3Q", "8M4R"] {
@@ -278,6 +293,15 @@ fn the_event_must_be_there_in_time_and_once() {
         let broken = world.broken();
         assert!(matches!(broken.as_slice(), [(n, said)] if n == "live-event" && said.contains(says)), "{broken:?}");
     }
+    put(&mut world, event(900, 1));
+    world.sightings.last = Some(all("sent"));
+    let broken = world.broken();
+    assert!(broken.len() == 1 && broken[0].1.contains("says \"sent\""), "{broken:?}");
+    world.sightings.last = Some(all("delivered"));
+    world.sightings.last.as_mut().and_then(|l| l.remove("att_7K3Q1"));
+    let broken = world.broken();
+    assert!(broken.len() == 1 && broken[0].1.contains("0 rows"), "it was deleted meanwhile: {broken:?}");
+    world.sightings.last = None;
     world.sightings.events.clear();
     world.sightings.mirror_error = Some("the mirror refused the request".into());
     assert!(world.broken().iter().all(|(n, said)| n == "live-event" && said.contains("the mirror refused")));

@@ -55,6 +55,8 @@ pub(super) struct Sightings {
     pub(super) attempts: BTreeMap<String, Timestamp>,
     /// Attempts and their events.
     pub(super) events: BTreeMap<String, EventSeen>,
+    /// Attempts and what Airtable has of them in the end; `None`: that was not read.
+    pub(super) last: Option<BTreeMap<String, Vec<Record>>>,
     /// Why a list or Airtable could not be read, the last time.
     pub(super) list_error: Option<String>,
     pub(super) mirror_error: Option<String>,
@@ -123,6 +125,19 @@ impl Watch {
             Some(e) => Err(e.clone()),
             None => Ok(()),
         }
+    }
+}
+
+/// Looks at all events once more, as they are in the end.
+pub(super) async fn read_events(watch: &Watch, mirror: &MirrorSide) {
+    let wanted: Vec<String> = watch.seen().attempts.keys().cloned().collect();
+    let names = &mirror.names.events;
+    let fields: [&str; 3] = [&names.call_id, &names.delivery_status, &names.message_sid];
+    let found = mirror.gateway.by_key(&mirror.names.tables.events, &names.event_id, &wanted, &fields).await;
+    let mut seen = watch.seen();
+    match found {
+        Ok(found) => seen.last = Some(found),
+        Err(e) => seen.mirror_error = Some(e.to_string()),
     }
 }
 

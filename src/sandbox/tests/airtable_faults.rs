@@ -155,3 +155,27 @@ async fn a_fault_that_cannot_work_is_named() {
         assert!(status == 400 && answer["error"].as_str().is_some_and(|e| e.contains(word)), "{fault}: {answer}");
     }
 }
+
+#[tokio::test]
+async fn a_judge_reads_past_every_fault_and_the_rate_and_can_change_nothing() {
+    let b = Bench::with(|c| c.airtable_judge = Some("patJudge.x".into())).await;
+    assert_eq!(b.airtable("POST", "Dispatch%20Events", row("x")).await.0, 200);
+    for fault in [json!({ "kind": "away", "on": "airtable" }), json!({ "kind": "field_missing", "field": "Call ID" })] {
+        assert_eq!(b.control("faults", fault.clone()).await.0, 201, "{fault}");
+    }
+    let ask = async |method: reqwest::Method, token: &str| {
+        let url = b.url(&format!("/v0/{DEFAULT_AIRTABLE_BASE}/Dispatch%20Events"));
+        b.client.request(method, url).bearer_auth(token).send().await.map(|a| a.status().as_u16())
+    };
+    for _ in 0..20 {
+        assert_eq!(ask(reqwest::Method::GET, "patJudge.x").await.ok(), Some(200));
+    }
+    for method in [reqwest::Method::POST, reqwest::Method::PATCH, reqwest::Method::DELETE] {
+        assert_eq!(ask(method.clone(), "patJudge.x").await.ok(), Some(403), "{method}");
+    }
+    let requests = b.sandbox.airtable_requests();
+    assert_eq!((requests.total, requests.max_per_second), (1, 1), "and nobody counts it");
+    assert!(ask(reqwest::Method::GET, DEFAULT_AIRTABLE_TOKEN).await.is_err(), "others see the base away");
+    b.sandbox.clear_faults();
+    assert_eq!(ask(reqwest::Method::GET, "patJudge.y").await.ok(), Some(401));
+}

@@ -1,0 +1,62 @@
+//! The calls as the program tells them: by its API while an engine runs, else by its command.
+
+use futures_util::StreamExt as _;
+use serde_json::Value;
+
+use super::World;
+use crate::reliability::check::{list, text};
+
+/// How many calls the API lists a page.
+const LISTED_MAX: usize = 1_000;
+/// How many calls are read at the same time.
+const STORIES_AT_ONCE: usize = 8;
+
+impl World {
+    /// The story of a call, if there is one; from the engine where one answers, else by `status`.
+    pub(in crate::reliability) async fn story(&mut self, call: &str) -> Result<Option<Value>, String> {
+        if self.engine_runs() {
+            let (status, body) = self.ask("GET", &format!("/api/calls/{call}"), "", None).await?;
+            return match status {
+                200 => serde_json::from_str(&body).map(Some).map_err(|e| format!("{call}: no JSON: {e}")),
+                404 => Ok(None),
+                other => Err(format!("/api/calls/{call} answered {other}")),
+            };
+        }
+        let (code, out, err) = self.run(&["status", call, "-o", "json"].map(str::to_owned)).await?;
+        match code {
+            0 => serde_json::from_str(&out).map(Some).map_err(|e| format!("{call}: no JSON: {e}")),
+            3 => Ok(None),
+            other => Err(format!("`status {call}` ended with exit {other}: {err}")),
+        }
+    }
+
+    /// The stories of all calls.
+    pub(in crate::reliability) async fn stories(&mut self) -> Result<Vec<Value>, String> {
+        let ids_of = |page: &Value| -> Vec<String> {
+            list(page, "calls").iter().map(|c| text(c, "callId").to_owned()).collect()
+        };
+        let mut stories = Vec::new();
+        if !self.engine_runs() {
+            for id in ids_of(&self.overview().await?) {
+                stories.extend(self.story(&id).await?);
+            }
+            return Ok(stories);
+        }
+        let this = &*self;
+        let (mut ids, mut before) = (Vec::new(), String::new());
+        loop {
+            let page = this.get(&format!("/api/calls?limit={LISTED_MAX}&before={before}")).await?;
+            ids.extend(ids_of(&page));
+            match page.get("next").and_then(Value::as_str) {
+                Some(next) => before = next.to_owned(),
+                None => break,
+            }
+        }
+        let ask = ids.into_iter().map(|id| async move { this.get(&format!("/api/calls/{id}")).await });
+        let mut answers = futures_util::stream::iter(ask).buffered(STORIES_AT_ONCE);
+        while let Some(story) = answers.next().await {
+            stories.push(story?);
+        }
+        Ok(stories)
+    }
+}

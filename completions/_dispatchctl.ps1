@@ -619,7 +619,7 @@ Register-ArgumentCompleter -Native -CommandName 'dispatchctl' -ScriptBlock {
             [CompletionResult]::new('--dispatches', '--dispatches', [CompletionResultType]::ParameterName, 'So many calls in the storm [default: ten a kill]')
             [CompletionResult]::new('--save', '--save', [CompletionResultType]::ParameterName, 'Keep the storm as a scenario file')
             [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Decides every chance [default: 1; a storm draws one]')
-            [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'So many scenarios side by side [default: two a processor]')
+            [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'So many scenarios side by side [default: three a processor]')
             [CompletionResult]::new('--junit', '--junit', [CompletionResultType]::ParameterName, 'Also write the results for a build server')
             [CompletionResult]::new('--html', '--html', [CompletionResultType]::ParameterName, 'Also write the results as one page for a browser')
             [CompletionResult]::new('--baseline', '--baseline', [CompletionResultType]::ParameterName, 'Compare with the results of an earlier run (-o json)')

@@ -545,7 +545,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l dispatches -d 'So many calls in the storm [default: ten a kill]' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l save -d 'Keep the storm as a scenario file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l seed -d 'Decides every chance [default: 1; a storm draws one]' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l jobs -d 'So many scenarios side by side [default: two a processor]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l jobs -d 'So many scenarios side by side [default: three a processor]' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l junit -d 'Also write the results for a build server' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l html -d 'Also write the results as one page for a browser' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l baseline -d 'Compare with the results of an earlier run (-o json)' -r -F

@@ -37,7 +37,7 @@ pub(crate) struct Args {
     /// Decides every chance [default: 1; a storm draws one]
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// So many scenarios side by side [default: two a processor]
+    /// So many scenarios side by side [default: three a processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
     #[command(flatten)]
@@ -206,7 +206,7 @@ fn ground(seed: u64, args: &Args, clock: &SystemClock, out: &Output) -> Result<A
 
 async fn play(args: &Args, scenarios: &[Scenario], ground: &Arc<Ground>, out: &Output) -> Vec<Outcome> {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let side_by_side = args.jobs.map_or(cores * 2, usize::from);
+    let side_by_side = args.jobs.map_or(cores * 3, usize::from);
     let bar = super::output::counter(out, scenarios.len());
     let (mut done, mut broken) = (0, 0);
     let outcomes = reliability::play_all(scenarios, ground.clone(), side_by_side, |o| {

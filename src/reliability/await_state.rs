@@ -129,7 +129,7 @@ async fn is_so(condition: &Condition, world: &mut World) -> Result<Option<String
             told(!keys.iter().any(|k| fits(pattern, k)), format!("open alerts: {keys:?}"))
         }
         Condition::Callback { status, times } => {
-            let ledger = world.ledger().await?;
+            let ledger = world.callbacks().await?;
             let answered =
                 |c: &&Value| text(c, "status") == status && c.get("httpStatus").is_some_and(Value::is_number);
             let n = list(&ledger, "callbacks").iter().filter(answered).count();

@@ -8,6 +8,7 @@ mod crash;
 mod failures;
 mod histories;
 mod ladder;
+mod lanes;
 mod mirror;
 mod outbox;
 mod receipts;

@@ -5,8 +5,11 @@
 //! that was answered and no part of another.
 
 mod check;
+#[cfg(test)]
+pub(crate) mod crowd;
 mod damage;
 mod figures;
+mod lanes;
 mod leftovers;
 mod load;
 mod mirror;
@@ -38,9 +41,9 @@ use self::reads::Look;
 use self::save::Sinks;
 use self::writer::{Broken, Job, Writer};
 use super::{
-    AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, Listened,
-    LogFilter, LogLine, OptOutLine, OutboxLine, Pollable, Request, RosterCopy, Searchable, Sendable, Store, StoreError,
-    Unreadable, rows,
+    AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, LaneKey,
+    LanePlace, Listened, LogFilter, LogLine, OptOutLine, OutboxLine, Pollable, Request, RosterCopy, Searchable,
+    Sendable, Store, StoreError, Unreadable, rows,
 };
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::PhoneNumber;
@@ -275,12 +278,23 @@ impl Store for SqliteStore {
         self.list(move |look| reads::due_lines(look, limit)).await
     }
 
-    async fn sendable(&self, now: Timestamp, limit: usize) -> Result<Vec<Sendable>, StoreError> {
-        self.list(move |look| reads::sendable(look, now, limit)).await
+    async fn lanes(&self, after: Option<&LaneKey>, limit: usize) -> Result<Vec<LaneKey>, StoreError> {
+        let after = after.cloned();
+        self.list(move |look| lanes::lanes(look, after.as_ref(), limit)).await
+    }
+
+    async fn sendable(
+        &self,
+        now: Timestamp,
+        places: &[LanePlace],
+        limit: usize,
+    ) -> Result<Vec<Vec<Sendable>>, StoreError> {
+        let places = places.to_vec();
+        self.list(move |look| lanes::sendable(look, now, &places, limit)).await
     }
 
     async fn next_sendable(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.readers.read(move |conn| reads::next_sendable(conn, after)).await
+        self.readers.read(move |conn| lanes::next_sendable(conn, after)).await
     }
 
     async fn claims_of_others(&self, engine: &str, limit: usize) -> Result<Vec<AttemptId>, StoreError> {

@@ -8,14 +8,13 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 use super::damage::Damage;
 use super::load::{call_from, call_state, news_from, str_at, text};
 use super::sql::call_columns;
-use crate::domain::attempt::AttemptKind;
 use crate::domain::call::CallStatus;
 use crate::domain::event::{LogEntry, LogKind, ReceiptRow};
 use crate::domain::phone::masked;
 use crate::domain::types::{Actor, AttemptId, CallId, Timestamp};
 use crate::store::{
     AlertLine, AlertTask, CallFilter, CallLine, CallStory, DueLine, EngineRow, Listened, LogFilter, LogLine,
-    OptOutLine, Pollable, Request, Searchable, Sendable, StoreError, rows,
+    OptOutLine, Pollable, Request, Searchable, StoreError, rows,
 };
 
 /// A limit as SQL takes it.
@@ -265,34 +264,6 @@ pub(super) fn due_lines(look: Look<'_>, limit: usize) -> Result<Vec<DueLine>, St
         let due = call.wake_at.ok_or_else(|| rows::corrupt("calls.wake_at"))?;
         Ok(DueLine { call, due })
     })
-}
-
-pub(super) const SENDABLE: &str = "SELECT rowid FROM attempts INDEXED BY attempts_waiting
-    WHERE state IN ('scheduled', 'retrying') AND not_before <= ?1 ORDER BY priority, created_at, id";
-/// Paperwork that is no JSON is its own call's trouble: as an error of SQL it would be everybody's.
-const SENDABLE_AT: &str =
-    "SELECT c.id, a.id, CASE WHEN json_valid(c.data) THEN c.data ->> '$.twilioToNumber' END, a.priority, a.kind,
-    CASE a.kind WHEN 'answer' THEN a.sender END
-    FROM attempts a LEFT JOIN calls c ON c.id = a.call_id WHERE a.rowid = ?1";
-
-pub(super) fn sendable(look: Look<'_>, now: Timestamp, limit: usize) -> Result<Vec<Sendable>, StoreError> {
-    work(look, (SENDABLE, params![now.as_millis()]), SENDABLE_AT, limit, |row| {
-        Ok(Sendable {
-            attempt: rows::id_from(row.get(1)?),
-            call: id_at_front(row)?,
-            dialled: row.get(2)?,
-            priority: rows::priority(row.get(3)?)?,
-            kind: rows::word("attempts.kind", AttemptKind::from_word(str_at(row, 4)?))?,
-            own: row.get::<_, Option<String>>(5)?.map(|s| rows::parsed("attempts.sender", &s)).transpose()?,
-        })
-    })
-}
-
-pub(super) const NEXT_SENDABLE: &str = "SELECT not_before FROM attempts INDEXED BY attempts_waiting_by_time
-    WHERE state IN ('scheduled', 'retrying') AND not_before > ?1 ORDER BY not_before LIMIT 1";
-
-pub(super) fn next_sendable(conn: &Connection, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-    moment(conn, NEXT_SENDABLE, [after.as_millis()])
 }
 
 pub(super) const CLAIMS: &str = "SELECT rowid FROM attempts INDEXED BY attempts_claimed

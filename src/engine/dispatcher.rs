@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
 
@@ -236,7 +236,8 @@ impl Dispatcher {
             };
             let permits = self.permits.clone();
             self.tasks.spawn(async move {
-                let sent = one.run(item.attempt).await;
+                let mut permit = Some(permit);
+                let sent = one.run(item.attempt, &mut permit).await;
                 // Others may wait for this place, or for the slot that was not used.
                 let waited_for = permits.available_permits() == 0 || !sent;
                 drop(permit);
@@ -289,13 +290,13 @@ struct One {
 
 impl One {
     /// Whether anything was sent.
-    async fn run(&self, id: AttemptId) -> bool {
+    async fn run(&self, id: AttemptId, place: &mut Option<OwnedSemaphorePermit>) -> bool {
         let segments = match self.claim(id).await {
             Some(send) => {
                 let segments = send.attempt.segments;
                 let outcome = self.submit(&send).await;
                 self.intent_after_all(id).await;
-                self.record(id, outcome).await;
+                self.record(id, outcome, place).await;
                 segments
             }
             None => 0,
@@ -381,8 +382,9 @@ impl One {
         }
     }
 
-    /// What became of the POST must not be lost while this process lives: tried until the store takes it.
-    async fn record(&self, id: AttemptId, mut outcome: SendOutcome) {
+    /// What became of the POST must not be lost while this process lives: tried until the store takes it. Where the file is
+    /// damaged there, that may be never: the place is others' from then on.
+    async fn record(&self, id: AttemptId, mut outcome: SendOutcome, place: &mut Option<OwnedSemaphorePermit>) {
         let mut pause = Duration::from_millis(100);
         killpoint::hit("outcome.before-commit");
         loop {
@@ -395,6 +397,9 @@ impl One {
                 }
                 Err(StoreError::Refused { .. } | StoreError::Closed | StoreError::Broken { .. }) => return,
                 Err(e) => {
+                    if matches!(e, StoreError::Corrupt { .. }) && place.take().is_some() {
+                        self.engine.core.wake.ring(Bell::Send);
+                    }
                     error!(attempt.id = %id, error = %e, "the outcome of a send cannot be stored yet; trying again");
                     self.pause(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(5));

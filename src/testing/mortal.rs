@@ -39,6 +39,8 @@ pub(crate) struct Mortal {
     writes: AtomicU64,
     sealed: AtomicBool,
     refused: Mutex<HashSet<AttemptId>>,
+    /// Attempts that are recorded no more, and how many may still become so.
+    stuck: Mutex<(HashSet<AttemptId>, usize)>,
     dead: watch::Sender<bool>,
 }
 
@@ -46,12 +48,26 @@ impl Mortal {
     pub(crate) fn new(inner: SqliteStore, death: Death) -> Arc<Self> {
         let (writes, sealed) = (AtomicU64::new(0), AtomicBool::new(false));
         let (refused, dead) = (Mutex::default(), watch::Sender::new(false));
-        Arc::new(Self { inner, death, writes, sealed, refused, dead })
+        Arc::new(Self { inner, death, writes, sealed, refused, stuck: Mutex::default(), dead })
     }
 
     /// Every change that is about one of these is refused, as a decision that cannot be would be; `None`: no more.
     pub(crate) fn refuse(&self, attempts: impl IntoIterator<Item = AttemptId>) {
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = attempts.into_iter().collect();
+    }
+
+    /// The next `n` attempts whose messages the provider took meet a damaged page when that is to be stored, for ever.
+    pub(crate) fn corrupt_outcomes(&self, n: usize) {
+        self.stuck.lock().unwrap_or_else(PoisonError::into_inner).1 = n;
+    }
+
+    fn is_stuck(&self, load: &Load) -> bool {
+        let Load::Message { attempt: Some(id), .. } = load else { return false };
+        let mut stuck = self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
+        if stuck.1 > 0 && stuck.0.insert(*id) {
+            stuck.1 -= 1;
+        }
+        stuck.0.contains(id)
     }
 
     /// How many writes were committed.
@@ -108,6 +124,9 @@ impl Store for Mortal {
         let is_refused = |id| self.refused.lock().unwrap_or_else(PoisonError::into_inner).contains(&id);
         if matches!(load, Load::Attempt(id) if is_refused(id)) {
             return Err(StoreError::Refused { what: "a test says so".into() });
+        }
+        if self.is_stuck(&load) {
+            return Err(StoreError::Corrupt { what: "a test says so".into(), call: None });
         }
         let done = self.inner.transact(load, phones, decide).await;
         if done.is_ok() {

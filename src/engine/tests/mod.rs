@@ -5,6 +5,7 @@ mod breaker;
 mod breaker_odd;
 mod clocks;
 mod crash;
+mod damage;
 mod failures;
 mod histories;
 mod ladder;

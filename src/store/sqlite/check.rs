@@ -30,16 +30,27 @@ pub(super) fn unreadable(conn: &Connection, limit: usize) -> Result<Vec<Unreadab
 
 /// SQLite's own check, of pages, cells and indexes.
 fn file(conn: &Connection, limit: usize) -> Result<Vec<Unreadable>, StoreError> {
+    let mut wrong = Vec::new();
+    match says(conn, limit, &mut wrong) {
+        // The check itself met damage; what it had named before stands.
+        Err(StoreError::Corrupt { what, .. }) => {
+            wrong.push(Unreadable { row: "the file".into(), call: None, why: what });
+            Ok(wrong)
+        }
+        done => done.map(|()| wrong),
+    }
+}
+
+fn says(conn: &Connection, limit: usize, wrong: &mut Vec<Unreadable>) -> Result<(), StoreError> {
     let mut check = conn.prepare(&format!("PRAGMA integrity_check({})", limit.clamp(1, 100)))?;
     let mut found = check.query([])?;
-    let mut wrong = Vec::new();
     while let Some(row) = found.next()? {
         let why = str_at(row, 0)?;
         if why != "ok" {
             wrong.push(Unreadable { row: "the file".into(), call: None, why: why.to_owned() });
         }
     }
-    Ok(wrong)
+    Ok(())
 }
 
 type Add<'a> = &'a mut dyn FnMut(String, Option<&str>, String);

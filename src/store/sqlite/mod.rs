@@ -12,6 +12,7 @@ mod figures;
 mod lanes;
 mod leftovers;
 mod load;
+mod mend;
 mod mirror;
 mod open;
 mod readers;
@@ -21,6 +22,8 @@ mod save;
 mod sql;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod wound;
 mod writer;
 
 use std::fs;
@@ -62,6 +65,9 @@ const LOOK_FIRST: Duration = Duration::from_secs(60);
 /// Wrong rows that one such look names.
 const LOOKED_MAX: usize = 100;
 
+/// How often damaged indexes are looked for at most.
+const MEND_EVERY: Duration = Duration::from_secs(30);
+
 /// How long a request and its answer are kept.
 const REQUESTS_KEPT: Duration = Duration::from_secs(24 * 3600);
 
@@ -78,6 +84,7 @@ pub struct SqliteStore {
     broken: Broken,
     damage: Damage,
     looked: Mutex<Option<Duration>>,
+    mended: Mutex<Option<Duration>>,
     clock: SystemClock,
 }
 
@@ -108,6 +115,7 @@ impl SqliteStore {
             broken,
             damage: Damage::new(),
             looked: Mutex::default(),
+            mended: Mutex::default(),
             clock: SystemClock::new(),
         })
     }
@@ -161,7 +169,44 @@ impl SqliteStore {
         F: FnOnce(Look<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         let damage = self.damage.clone();
-        self.readers.read(move |conn| read(Look { conn, damage: &damage })).await
+        self.read(move |conn| read(Look { conn, damage: &damage })).await
+    }
+
+    /// A read; damage that it meets is said, and mended where it can be before the next one.
+    async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let done = self.readers.read(read).await;
+        if let Err(e) = &done {
+            self.met(e).await;
+        }
+        done
+    }
+
+    /// Damage of the file itself, and not of one call: it is said, indexes that it broke are made anew, and the next look
+    /// through everything is due at once, which names the place.
+    async fn met(&self, e: &StoreError) {
+        let StoreError::Corrupt { what, call: None } = e else { return };
+        self.damage.note_place("the file", what);
+        let now = self.clock.boot();
+        {
+            let mut mended = self.mended.lock().unwrap_or_else(PoisonError::into_inner);
+            if mended.is_some_and(|last| now.saturating_sub(last) < MEND_EVERY) {
+                return;
+            }
+            *mended = Some(now);
+        }
+        let broken = self.readers.read(mend::broken_indexes).await;
+        for index in broken.unwrap_or_default() {
+            let name = index.clone();
+            let why = match self.with_tx(move |conn| mend::make_anew(conn, &name)).await {
+                Ok(()) => "a page of it was damaged; it was made anew from its table and is used again".to_owned(),
+                Err(e) => format!("a page of it is damaged, and it cannot be made anew: {e}"),
+            };
+            self.damage.found(Unreadable { row: format!("the index {index}"), call: None, why });
+        }
     }
 
     async fn on<T, F>(conn: &Arc<Mutex<Connection>>, work: F) -> Result<T, StoreError>
@@ -220,7 +265,11 @@ impl Store for SqliteStore {
                 save::save(conn, sinks, &loaded, change)
             })
             .await;
-        done.inspect_err(|e| self.damage.note_error(e))
+        if let Err(e) = &done {
+            self.damage.note_error(e);
+            self.met(e).await;
+        }
+        done
     }
 
     async fn story(&self, call: &CallId) -> Result<Option<CallStory>, StoreError> {
@@ -230,7 +279,7 @@ impl Store for SqliteStore {
 
     async fn call(&self, call: &CallId) -> Result<Option<CallState>, StoreError> {
         let id = call.clone();
-        let found = self.readers.read(move |conn| load::call_state(conn, id.as_str())).await;
+        let found = self.read(move |conn| load::call_state(conn, id.as_str())).await;
         if let Ok(Some(_)) = &found {
             self.damage.forget(call.as_str());
         }
@@ -239,17 +288,17 @@ impl Store for SqliteStore {
 
     async fn call_by_key(&self, key: &str) -> Result<Option<CallId>, StoreError> {
         let key = key.to_owned();
-        self.readers.read(move |conn| reads::call_id(conn, sql::CALL_OF_KEY, &key)).await
+        self.read(move |conn| reads::call_id(conn, sql::CALL_OF_KEY, &key)).await
     }
 
     async fn call_by_sid(&self, sid: &MessageSid) -> Result<Option<CallId>, StoreError> {
         let sid = sid.clone();
-        self.readers.read(move |conn| reads::call_id(conn, sql::CALL_OF_SID, sid.as_str())).await
+        self.read(move |conn| reads::call_id(conn, sql::CALL_OF_SID, sid.as_str())).await
     }
 
     async fn call_by_reference(&self, reference: &CallRef) -> Result<Option<CallId>, StoreError> {
         let reference = reference.clone();
-        self.readers.read(move |conn| reads::call_id(conn, sql::CALL_OF_REFERENCE, reference.as_str())).await
+        self.read(move |conn| reads::call_id(conn, sql::CALL_OF_REFERENCE, reference.as_str())).await
     }
 
     async fn calls(&self, filter: &CallFilter) -> Result<Vec<CallLine>, StoreError> {
@@ -271,7 +320,7 @@ impl Store for SqliteStore {
     }
 
     async fn next_wake(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.readers.read(move |conn| reads::next_wake(conn, after)).await
+        self.read(move |conn| reads::next_wake(conn, after)).await
     }
 
     async fn due_lines(&self, limit: usize) -> Result<Vec<DueLine>, StoreError> {
@@ -294,7 +343,7 @@ impl Store for SqliteStore {
     }
 
     async fn next_sendable(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.readers.read(move |conn| lanes::next_sendable(conn, after)).await
+        self.read(move |conn| lanes::next_sendable(conn, after)).await
     }
 
     async fn claims_of_others(&self, engine: &str, limit: usize) -> Result<Vec<AttemptId>, StoreError> {
@@ -307,7 +356,7 @@ impl Store for SqliteStore {
     }
 
     async fn next_poll(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.readers.read(move |conn| reads::next_poll(conn, after)).await
+        self.read(move |conn| reads::next_poll(conn, after)).await
     }
 
     async fn open_outcomes(&self, limit: usize) -> Result<Vec<CallId>, StoreError> {
@@ -323,7 +372,7 @@ impl Store for SqliteStore {
     }
 
     async fn next_search(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.readers.read(move |conn| reads::next_search(conn, after)).await
+        self.read(move |conn| reads::next_search(conn, after)).await
     }
 
     async fn stranded(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
@@ -339,14 +388,15 @@ impl Store for SqliteStore {
     }
 
     async fn unreadable(&self, limit: usize) -> Result<Vec<Unreadable>, StoreError> {
-        self.readers.read(move |conn| check::unreadable(conn, limit)).await
+        self.read(move |conn| check::unreadable(conn, limit)).await
     }
 
     async fn look_through(&self, every: Duration) -> Result<(), StoreError> {
         let now = self.clock.boot();
         {
             let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-            let due = looked.map_or_else(|| now >= every.min(LOOK_FIRST), |last| now.saturating_sub(last) >= every);
+            let due = self.damage.take_alarm()
+                || looked.map_or_else(|| now >= every.min(LOOK_FIRST), |last| now.saturating_sub(last) >= every);
             if !due {
                 return Ok(());
             }
@@ -359,11 +409,11 @@ impl Store for SqliteStore {
     }
 
     async fn kept_receipts(&self, limit: usize) -> Result<Vec<(CallId, News)>, StoreError> {
-        self.readers.read(move |conn| leftovers::kept_receipts(conn, limit)).await
+        self.read(move |conn| leftovers::kept_receipts(conn, limit)).await
     }
 
     async fn stuck_outbox(&self, before: Timestamp) -> Result<Vec<OutboxLine>, StoreError> {
-        self.readers.read(move |conn| leftovers::stuck_outbox(conn, before)).await
+        self.read(move |conn| leftovers::stuck_outbox(conn, before)).await
     }
 
     async fn hurry_outbox(&self, now: Timestamp) -> Result<(), StoreError> {
@@ -375,7 +425,7 @@ impl Store for SqliteStore {
     }
 
     async fn failures(&self, since: Timestamp) -> Result<Vec<FailureLine>, StoreError> {
-        self.readers.read(move |conn| figures::failures(conn, since)).await
+        self.read(move |conn| figures::failures(conn, since)).await
     }
 
     async fn alerts(&self) -> Result<Vec<AlertLine>, StoreError> {
@@ -387,7 +437,7 @@ impl Store for SqliteStore {
     }
 
     async fn next_alert(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.readers.read(move |conn| reads::next_alert(conn, after)).await
+        self.read(move |conn| reads::next_alert(conn, after)).await
     }
 
     async fn alert_told(&self, key: &str, version: i64) -> Result<(), StoreError> {
@@ -409,15 +459,15 @@ impl Store for SqliteStore {
     }
 
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
-        self.readers.read(load::breakers).await
+        self.read(load::breakers).await
     }
 
     async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError> {
-        self.readers.read(reads::opt_outs).await
+        self.read(reads::opt_outs).await
     }
 
     async fn roster(&self) -> Result<Option<RosterCopy>, StoreError> {
-        self.readers.read(roster::read).await
+        self.read(roster::read).await
     }
 
     async fn keep_roster(&self, copy: Option<&RosterCopy>) -> Result<(), StoreError> {
@@ -450,7 +500,7 @@ impl Store for SqliteStore {
     }
 
     async fn request(&self, id: i64) -> Result<Option<Request>, StoreError> {
-        self.readers.read(move |conn| reads::request(conn, id)).await
+        self.read(move |conn| reads::request(conn, id)).await
     }
 
     async fn engine(&self) -> Result<Option<EngineRow>, StoreError> {

@@ -422,6 +422,7 @@ async fn hot_reads_walk_an_index_and_sort_next_to_nothing() {
         ("searchable", reads::SEARCHABLE),
         ("next search", reads::NEXT_SEARCH),
         ("untold", reads::UNTOLD),
+        ("untold, one", reads::UNTOLD_AT),
         ("stranded", figures::STRANDED),
         ("log of a call", reads::LOG_OF_CALL),
         ("calls", reads::CALLS),

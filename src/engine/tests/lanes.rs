@@ -134,12 +134,15 @@ async fn first_notices_of_every_lane_go_before_any_reminder() {
     }
 }
 
+/// What it is, the directory from then on, and how many messages go by whom.
+type Change = (&'static str, Directory, &'static [(&'static str, usize)]);
+
 /// Everybody is told whatever the configuration becomes while texts wait, here by a restart or by a reload.
 #[tokio::test]
 async fn texts_that_wait_go_by_whoever_sends_for_their_line_now() {
     let base = two_senders(0.0).directory;
     let with = |lines: Vec<Line>| Directory { lines, ..base.clone() };
-    let changes: Vec<(&str, Directory, &[(&str, usize)])> = vec![
+    let changes: Vec<Change> = vec![
         ("nothing", base.clone(), &[(people::SENDER, 2), (OTHER, 1)]),
         ("another sender of the line", with(vec![line(LINE, Some(THIRD), &base)]), &[(people::SENDER, 2), (THIRD, 1)]),
         ("the line is gone", with(Vec::new()), &[(people::SENDER, 3)]),

@@ -157,7 +157,7 @@ impl Left {
         let (store, now) = (&core.store, core.clock.now());
         let telling = tells == Tells::Sinks && !store.alerts_to_tell(now, 1).await?.is_empty();
         Ok(Self {
-            waiting: store.due(now, 1).await?.len() + store.sendable(now, 1).await?.len(),
+            waiting: store.due(now, 1).await?.len() + store.sendable_of_all(now, 1).await?.len(),
             unknown: store.figures(now).await?.unknown_outcomes,
             open: store.open_outcomes(1).await?.len(),
             asking: store.searchable(now, 1).await?.len() + store.pollable(now, 1).await?.len(),

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
 
@@ -16,21 +16,19 @@ use crate::domain::Timestamp;
 use crate::domain::attempt::{AttemptKind, Priority};
 use crate::domain::breaker::{self, Breaker, Errand, Route};
 use crate::domain::event::{Answer, Asks, Event, SendOutcome, ToSend};
-use crate::domain::types::{Actor, AttemptId, ErrorCode};
+use crate::domain::types::{Actor, AttemptId, CallId, ErrorCode};
 use crate::gateways::twilio::codes;
 use crate::gateways::{Callback, GatewayError, MessageBody, Submission};
 use crate::killpoint::{self, Guard};
-use crate::store::{Sendable, StoreError};
+use crate::store::{LaneKey, LanePlace, Sendable, StoreError};
 
+use super::lanes;
 use super::rate::Rates;
 use super::wake::Bell;
 use super::{Engine, Scope};
 
 /// How many POSTs may be under way at once.
 const IN_FLIGHT_MAX: usize = 256;
-/// How many waiting attempts one pass reads; more where a slow sender's backlog hides another's.
-const BATCH: usize = 256;
-const BATCH_MAX: usize = 16_384;
 /// The longest pause that a provider's Retry-After is honoured for.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 /// An attempt that cannot be decided (our bug, or an unreadable row) is set aside for this long; the others go on.
@@ -74,29 +72,89 @@ impl Dispatcher {
         let now = clock.now();
         let mut breakers = store.breakers().await?;
         lock(&self.aside).retain(|_, until| *until > now);
-        let mut limit = BATCH;
+        let mut started = Started::default();
+        match &self.engine.scope {
+            Scope::All => self.start_lanes(&mut breakers, now, &mut started).await?,
+            Scope::Only(call) => {
+                let items = self.of_call(call, now).await?;
+                self.start_all(lanes::fair(vec![items], &[0]), &mut breakers, now, &mut started);
+            }
+        }
+        if started.full {
+            // A finished send rings the bell.
+            return Ok(None);
+        }
+        let rate = started.wait.map(|w| now.plus(w)).into_iter().chain(started.probe_at).min();
+        let next = store.next_sendable(now).await?;
+        let aside = lock(&self.aside).values().min().copied();
+        Ok([rate, next, aside].into_iter().flatten().min())
+    }
+
+    /// Looks into every lane that may send: all that waits with one priority before the next one, a page of each lane at a time,
+    /// and on in it until nothing is left or its sender takes no more. So neither another lane's backlog nor what is set aside
+    /// hides anything.
+    async fn start_lanes(&self, breakers: &mut [Breaker], now: Timestamp, all: &mut Started) -> Result<(), StoreError> {
+        let mut after = None;
         loop {
-            let items = self.waiting(now, limit).await?;
-            let read = items.len();
-            let started = self.start_all(items, &mut breakers, now);
-            if started.full {
-                // A finished send rings the bell.
-                return Ok(None);
+            let keys = self.engine.core.store.lanes(after.as_ref(), lanes::READ).await?;
+            after = keys.last().filter(|_| keys.len() >= lanes::READ).cloned();
+            for same in keys.chunk_by(|a, b| a.priority == b.priority) {
+                self.start_some(same, breakers, now, all).await?;
+                if all.full {
+                    return Ok(());
+                }
             }
-            if read >= limit && started.count == 0 && self.others_may_wait(&started.held) && limit < BATCH_MAX {
-                limit *= 4;
-                continue;
+            if after.is_none() || !self.others_may_wait(&all.held) {
+                return Ok(());
             }
-            let rate = started.wait.map(|w| now.plus(w)).into_iter().chain(started.probe_at).min();
-            let more = if read >= limit && started.count > 0 { Some(now) } else { None };
-            let next = store.next_sendable(now).await?;
-            let aside = lock(&self.aside).values().min().copied();
-            return Ok([rate, more, next, aside].into_iter().flatten().min());
         }
     }
 
-    async fn waiting(&self, now: Timestamp, limit: usize) -> Result<Vec<Sendable>, StoreError> {
-        let Scope::Only(call) = &self.engine.scope else { return self.engine.core.store.sendable(now, limit).await };
+    /// Lanes of one priority.
+    async fn start_some(
+        &self,
+        keys: &[LaneKey],
+        breakers: &mut [Breaker],
+        now: Timestamp,
+        all: &mut Started,
+    ) -> Result<(), StoreError> {
+        let open = keys.iter().filter(|k| self.may_go(k, breakers, all));
+        let mut open: Vec<LanePlace> = open.cloned().map(LanePlace::from).collect();
+        while !open.is_empty() {
+            let limit = lanes::page(open.len());
+            let pages = self.engine.core.store.sendable(now, &open, limit).await?;
+            let on: Vec<_> = pages.iter().map(|p| lanes::next_page(p, limit)).collect();
+            let groups = lanes::by_sender(&open, &self.engine.core.directory());
+            let kept = self.start_all(lanes::fair(pages, &groups), breakers, now, all);
+            if all.full {
+                return Ok(());
+            }
+            let places = open.into_iter().zip(on).enumerate().filter(|(lane, _)| !kept.contains(lane));
+            open = places.filter_map(|(_, (place, on))| on.map(|at| LanePlace { after: Some(at), ..place })).collect();
+        }
+        Ok(())
+    }
+
+    /// Whether it is worth while to read a lane: with all breakers closed all of it goes by one sender, and that may have no slot.
+    fn may_go(&self, key: &LaneKey, breakers: &[Breaker], all: &mut Started) -> bool {
+        if self.engine.reminders_wait() && key.priority != Priority::First {
+            return false;
+        }
+        if breakers.iter().any(Breaker::is_open) {
+            return true;
+        }
+        let directory = self.engine.core.directory();
+        let sender = lanes::first_sender(&key.lane, &directory);
+        match lock(&self.rates).ready(&sender, self.engine.core.clock.boot()) {
+            Ok(()) => true,
+            Err(wait) => {
+                all.keep(sender, wait);
+                false
+            }
+        }
+    }
+
+    async fn of_call(&self, call: &CallId, now: Timestamp) -> Result<Vec<Sendable>, StoreError> {
         let Some(state) = self.engine.core.store.call(call).await? else { return Ok(Vec::new()) };
         let waits = state.attempts.iter().filter(|a| a.state.is_waiting() && a.not_before <= now);
         Ok(waits
@@ -107,6 +165,7 @@ impl Dispatcher {
                 priority: a.priority,
                 kind: a.kind,
                 own: a.sender.clone().filter(|_| a.kind == AttemptKind::Answer),
+                created_at: a.created_at,
             })
             .collect())
     }
@@ -115,23 +174,34 @@ impl Dispatcher {
     fn others_may_wait(&self, held: &HashSet<String>) -> bool {
         let directory = self.engine.core.directory();
         let senders = directory.lines.iter().filter_map(|l| l.from.as_ref()).chain(&directory.from);
-        !held.is_empty() && senders.chain(&directory.default_line.from).any(|s| !held.contains(s.as_str()))
+        let mut all = senders.chain(&directory.default_line.from).chain(&directory.fallback);
+        held.is_empty() || all.any(|s| !held.contains(s.as_str()))
     }
 
-    /// What the breakers hold back stays where it is; the claim decides the same again, in its transaction.
-    fn start_all(&self, items: Vec<Sendable>, breakers: &mut [Breaker], now: Timestamp) -> Started {
+    /// What the breakers hold back stays where it is; the claim decides the same again, in its transaction. The lanes, by their
+    /// numbers, of which no more can go now: their sender has no slot, or a breaker holds them.
+    fn start_all(
+        &self,
+        items: Vec<(usize, Sendable)>,
+        breakers: &mut [Breaker],
+        now: Timestamp,
+        done: &mut Started,
+    ) -> HashSet<usize> {
         let directory = self.engine.core.directory();
         let boot = self.engine.core.clock.boot();
         let reminders_wait = self.engine.reminders_wait();
-        let mut done = Started::default();
-        for item in items {
+        let mut kept: HashSet<usize> = HashSet::new();
+        for (lane, item) in items {
+            if kept.contains(&lane) {
+                continue;
+            }
             let skip = lock(&self.busy).contains(&item.attempt) || lock(&self.aside).contains_key(&item.attempt);
             if skip || (reminders_wait && item.priority != Priority::First) {
                 continue;
             }
             let Ok(permit) = self.permits.clone().try_acquire_owned() else {
                 done.full = true;
-                return done;
+                return kept;
             };
             let errand = Errand { kind: item.kind, priority: item.priority };
             let senders = breaker::senders(&directory, item.dialled.as_deref(), item.own.as_ref());
@@ -142,13 +212,14 @@ impl Dispatcher {
                 Some(Route::Hold { until }) => {
                     done.held.extend(senders.first().map(|s| s.as_str().to_owned()));
                     done.probe_at = done.probe_at.into_iter().chain([until]).filter(|at| *at > now).min();
+                    kept.insert(lane);
                     continue;
                 }
                 None => (String::new(), Vec::new()),
             };
             if let Err(wait) = lock(&self.rates).take(&sender, boot) {
-                done.held.insert(sender);
-                done.wait = Some(done.wait.map_or(wait, |w| w.min(wait)));
+                done.keep(sender, wait);
+                kept.insert(lane);
                 continue;
             }
             // One probe a breaker.
@@ -156,7 +227,6 @@ impl Dispatcher {
                 b.probe_at = breaker::next_probe(now);
             }
             lock(&self.busy).insert(item.attempt);
-            done.count += 1;
             let one = One {
                 engine: self.engine.clone(),
                 rates: self.rates.clone(),
@@ -166,7 +236,8 @@ impl Dispatcher {
             };
             let permits = self.permits.clone();
             self.tasks.spawn(async move {
-                let sent = one.run(item.attempt).await;
+                let mut permit = Some(permit);
+                let sent = one.run(item.attempt, &mut permit).await;
                 // Others may wait for this place, or for the slot that was not used.
                 let waited_for = permits.available_permits() == 0 || !sent;
                 drop(permit);
@@ -175,7 +246,7 @@ impl Dispatcher {
                 }
             });
         }
-        done
+        kept
     }
 
     /// Waits until nothing is in flight.
@@ -191,13 +262,21 @@ impl Dispatcher {
     }
 }
 
+/// What a pass came to.
 #[derive(Default)]
 struct Started {
-    count: usize,
     held: HashSet<String>,
     full: bool,
     wait: Option<Duration>,
     probe_at: Option<Timestamp>,
+}
+
+impl Started {
+    /// This sender has no slot for so long.
+    fn keep(&mut self, sender: String, wait: Duration) {
+        self.held.insert(sender);
+        self.wait = Some(self.wait.map_or(wait, |w| w.min(wait)));
+    }
 }
 
 /// The life of one attempt's POST.
@@ -211,13 +290,13 @@ struct One {
 
 impl One {
     /// Whether anything was sent.
-    async fn run(&self, id: AttemptId) -> bool {
+    async fn run(&self, id: AttemptId, place: &mut Option<OwnedSemaphorePermit>) -> bool {
         let segments = match self.claim(id).await {
             Some(send) => {
                 let segments = send.attempt.segments;
                 let outcome = self.submit(&send).await;
                 self.intent_after_all(id).await;
-                self.record(id, outcome).await;
+                self.record(id, outcome, place).await;
                 segments
             }
             None => 0,
@@ -303,8 +382,9 @@ impl One {
         }
     }
 
-    /// What became of the POST must not be lost while this process lives: tried until the store takes it.
-    async fn record(&self, id: AttemptId, mut outcome: SendOutcome) {
+    /// What became of the POST must not be lost while this process lives: tried until the store takes it. Where the file is
+    /// damaged there, that may be never: the place is others' from then on.
+    async fn record(&self, id: AttemptId, mut outcome: SendOutcome, place: &mut Option<OwnedSemaphorePermit>) {
         let mut pause = Duration::from_millis(100);
         killpoint::hit("outcome.before-commit");
         loop {
@@ -317,6 +397,9 @@ impl One {
                 }
                 Err(StoreError::Refused { .. } | StoreError::Closed | StoreError::Broken { .. }) => return,
                 Err(e) => {
+                    if matches!(e, StoreError::Corrupt { .. }) && place.take().is_some() {
+                        self.engine.core.wake.ring(Bell::Send);
+                    }
                     error!(attempt.id = %id, error = %e, "the outcome of a send cannot be stored yet; trying again");
                     self.pause(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(5));

@@ -10,6 +10,7 @@ pub mod clocks;
 pub mod dispatcher;
 mod drill;
 pub mod intake;
+mod lanes;
 pub mod listener;
 pub mod lock;
 pub mod mirror;

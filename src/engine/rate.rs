@@ -46,6 +46,16 @@ impl Rates {
         Err(Duration::from_secs_f64(((1.0 - b.tokens) / rate).max(0.001)))
     }
 
+    /// Whether there is a slot, or how long until there is one; takes nothing.
+    ///
+    /// # Errors
+    /// The time to wait.
+    pub fn ready(&mut self, sender: &str, boot: Duration) -> Result<(), Duration> {
+        self.take(sender, boot)?;
+        self.settle(sender, 0);
+        Ok(())
+    }
+
     /// Corrects a slot that was taken: `segments` went out in the end (0: none did).
     pub fn settle(&mut self, sender: &str, segments: u32) {
         if let Some(b) = self.buckets.get_mut(sender) {
@@ -74,6 +84,17 @@ mod tests {
             r.take("a", at(60_000)).is_ok() && r.take("a", at(60_000)).is_err(),
             "an idle hour saves up one slot, not many"
         );
+    }
+
+    #[test]
+    fn a_look_takes_no_slot_and_says_how_long_there_is_none() {
+        let mut r = Rates::new(1.0);
+        for _ in 0..3 {
+            assert_eq!(r.ready("a", Duration::ZERO), Ok(()));
+        }
+        assert_eq!(r.take("a", Duration::ZERO), Ok(()));
+        assert_eq!(r.ready("a", Duration::ZERO), Err(Duration::from_secs(1)));
+        assert_eq!(r.ready("a", Duration::from_secs(1)), Ok(()));
     }
 
     #[test]

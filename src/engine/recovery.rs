@@ -66,7 +66,7 @@ impl Snapshot {
     async fn of_all(core: &Core, engine_runs: bool) -> Result<Self, StoreError> {
         let (store, now) = (&core.store, core.clock.now());
         let mut ids = store.due(now, CALLS_MAX).await?;
-        ids.extend(store.sendable(now, CALLS_MAX).await?.into_iter().map(|s| s.call));
+        ids.extend(store.sendable_of_all(now, CALLS_MAX).await?.into_iter().map(|s| s.call));
         ids.extend(store.open_outcomes(CALLS_MAX).await?);
         for silent in store.pollable(now, CALLS_MAX).await? {
             ids.extend(store.call_by_sid(&silent.sid).await?);

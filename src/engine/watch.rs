@@ -31,17 +31,33 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 pub(super) const EVERY: Duration = Duration::from_secs(5);
 const BATCH: usize = 200;
 
-/// One look around.
+/// One look around. Each part by itself: what one of them cannot read keeps the others from nothing, least of all from saying
+/// that the store is damaged.
 ///
 /// # Errors
-/// [`StoreError`].
+/// The first [`StoreError`] of any part.
 pub async fn pass(engine: &Arc<Engine>) -> Result<Option<Timestamp>, StoreError> {
     let core = &engine.core;
     let now = core.clock.now();
+    let alerts = core.store.alerts().await?;
+    let mut done = untold(core, now).await;
+    done = done.and(stranded(core, &alerts, now).await);
+    done = done.and(failures_in_a_row(engine, &alerts, now).await);
+    done = done.and(unused_breakers(core).await);
+    done = done.and(what_is_over(core, &alerts, now).await);
+    // Last: it may take a while.
+    done.and(unreadable(core, &alerts).await)?;
+    Ok(Some(now.plus(EVERY)))
+}
+
+async fn untold(core: &Core, now: Timestamp) -> Result<(), StoreError> {
     for call in core.store.untold(now.minus(UNTOLD), BATCH).await? {
         others_go_on(core.apply(Event::Untold { call }, Actor::engine()).await.map(drop))?;
     }
-    let alerts = core.store.alerts().await?;
+    Ok(())
+}
+
+async fn stranded(core: &Core, alerts: &[AlertLine], now: Timestamp) -> Result<(), StoreError> {
     for call in core.store.stranded(now.minus(STRANDED), BATCH).await? {
         let key = format!("stranded:{call}");
         if alerts.iter().any(|a| a.key == key) {
@@ -51,22 +67,27 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<Option<Timestamp>, StoreError>
             format!("call {call} is DISPATCHING and nothing will look at it again: take it by hand and report this");
         tell(core, AlertChange::Raise { key, call: Some(call), message }).await?;
     }
-    failures_in_a_row(engine, &alerts, now).await?;
-    let directory = core.directory();
-    for b in breaker::unused(&core.store.breakers().await?, &directory) {
+    Ok(())
+}
+
+async fn unused_breakers(core: &Core) -> Result<(), StoreError> {
+    for b in breaker::unused(&core.store.breakers().await?, &core.directory()) {
         let event = Event::Breaker { sender: b.sender.clone(), what: BreakerNews::Unused };
         core.apply(event, Actor::engine()).await?;
     }
-    for alert in &alerts {
+    Ok(())
+}
+
+async fn what_is_over(core: &Core, alerts: &[AlertLine], now: Timestamp) -> Result<(), StoreError> {
+    let directory = core.directory();
+    for alert in alerts {
         if let Some(change) = again(alert, now).or_else(|| over(alert, &directory, now)) {
             tell(core, change).await?;
         } else if is_of_a_closed_call(core, alert, now).await? {
             tell(core, AlertChange::Resolve { key: alert.key.clone() }).await?;
         }
     }
-    // Last: it may take a while.
-    unreadable(core, &alerts).await?;
-    Ok(Some(now.plus(EVERY)))
+    Ok(())
 }
 
 async fn tell(core: &Core, change: AlertChange) -> Result<(), StoreError> {
@@ -129,10 +150,12 @@ async fn unreadable(core: &Core, alerts: &[AlertLine]) -> Result<(), StoreError>
         if of_rows.iter().any(|a| a.key == key) {
             continue;
         }
-        let message = format!(
-            "{} cannot be read, so nothing is done about it: {}; a person must look: `dispatchctl recover --dry-run`",
-            row.row, row.why
-        );
+        let look = "a person must look: `dispatchctl recover --dry-run`";
+        let message = if row.row.starts_with("the ") {
+            format!("{} is damaged: {}; what can be read is served; {look}", row.row, row.why)
+        } else {
+            format!("{} cannot be read, so nothing is done about it: {}; {look}", row.row, row.why)
+        };
         let alert = AlertChange::Raise { key, call: row.call, message };
         core.apply(Event::Alert(alert), Actor::engine()).await?;
     }

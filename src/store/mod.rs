@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod contract;
+mod lanes;
 mod mirror;
 mod rows;
 pub mod sqlite;
@@ -25,6 +26,7 @@ use crate::domain::event::{Answer, Change, Load, Loaded, LogEntry, LogKind, News
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Role, Sender};
 use crate::domain::{PhoneNumber, Timestamp};
 
+pub use lanes::{Lane, LaneKey, LanePlace};
 pub use mirror::{
     CallTask, EventFilter, EventLine, EventTask, MirrorFigures, MirrorKey, MirrorOutbox, MirrorTask, MirrorTold,
     ParkedLine,
@@ -192,6 +194,8 @@ pub struct Sendable {
     pub kind: AttemptKind,
     /// The number that was written to, of an answer.
     pub own: Option<Sender>,
+    /// When it was made: its age.
+    pub created_at: Timestamp,
 }
 
 /// An attempt whose message is to be asked about.
@@ -429,8 +433,30 @@ pub trait Store: MirrorOutbox + Send + Sync {
     async fn next_wake(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError>;
     /// DISPATCHING calls by wake time, for people.
     async fn due_lines(&self, limit: usize) -> Result<Vec<DueLine>, StoreError>;
-    /// Attempts that wait and may go now, in the order in which they should: priority, then age.
-    async fn sendable(&self, now: Timestamp, limit: usize) -> Result<Vec<Sendable>, StoreError>;
+    /// Lanes in which attempts wait, whether they may go now or not: first notices of all lanes, then reminders, then the rest;
+    /// after `after`. However much waits in a lane, it costs the same.
+    async fn lanes(&self, after: Option<&LaneKey>, limit: usize) -> Result<Vec<LaneKey>, StoreError>;
+    /// Attempts of each of these lanes that wait and may go now, oldest first, at most `limit` of each, in the order of `places`:
+    /// what waits in other lanes costs nothing.
+    async fn sendable(
+        &self,
+        now: Timestamp,
+        places: &[LanePlace],
+        limit: usize,
+    ) -> Result<Vec<Vec<Sendable>>, StoreError>;
+    /// Attempts of any lane that wait and may go now: priority, then lane, then age. For people and starts.
+    async fn sendable_of_all(&self, now: Timestamp, limit: usize) -> Result<Vec<Sendable>, StoreError> {
+        let mut found: Vec<Sendable> = Vec::new();
+        let mut after = None;
+        while found.len() < limit
+            && let Some(key) = self.lanes(after.as_ref(), 1).await?.pop()
+        {
+            let pages = self.sendable(now, &[key.clone().into()], limit.saturating_sub(found.len())).await?;
+            found.extend(pages.into_iter().flatten());
+            after = Some(key);
+        }
+        Ok(found)
+    }
     /// When the next waiting attempt may go.
     async fn next_sendable(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError>;
     /// Attempts that are `sending` under the claim of an engine other than this one.

@@ -1,5 +1,6 @@
 //! A store that dies at a commit of the test's choice, as a process does: what comes after is never answered.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,9 +16,9 @@ use crate::domain::types::{Actor, AttemptId, CallId, CallRef, MessageSid};
 use crate::domain::{PhoneNumber, Timestamp};
 use crate::store::{
     AlertLine, AlertTask, CallFilter, CallLine, CallStory, CallTask, Decide, DueLine, EngineRow, EventFilter,
-    EventLine, EventTask, FailureLine, Figures, Listened, LogFilter, LogLine, MirrorFigures, MirrorKey, MirrorOutbox,
-    MirrorTold, OptOutLine, OutboxLine, ParkedLine, Pollable, Request, RosterCopy, Searchable, Sendable, SqliteStore,
-    Store, StoreError, Unreadable,
+    EventLine, EventTask, FailureLine, Figures, LaneKey, LanePlace, Listened, LogFilter, LogLine, MirrorFigures,
+    MirrorKey, MirrorOutbox, MirrorTold, OptOutLine, OutboxLine, ParkedLine, Pollable, Request, RosterCopy, Searchable,
+    Sendable, SqliteStore, Store, StoreError, Unreadable,
 };
 
 /// When to die, by the number of writes.
@@ -37,7 +38,9 @@ pub(crate) struct Mortal {
     death: Death,
     writes: AtomicU64,
     sealed: AtomicBool,
-    refused: Mutex<Option<AttemptId>>,
+    refused: Mutex<HashSet<AttemptId>>,
+    /// Attempts that are recorded no more, and how many may still become so.
+    stuck: Mutex<(HashSet<AttemptId>, usize)>,
     dead: watch::Sender<bool>,
 }
 
@@ -45,12 +48,26 @@ impl Mortal {
     pub(crate) fn new(inner: SqliteStore, death: Death) -> Arc<Self> {
         let (writes, sealed) = (AtomicU64::new(0), AtomicBool::new(false));
         let (refused, dead) = (Mutex::default(), watch::Sender::new(false));
-        Arc::new(Self { inner, death, writes, sealed, refused, dead })
+        Arc::new(Self { inner, death, writes, sealed, refused, stuck: Mutex::default(), dead })
     }
 
-    /// Every change that is about this attempt is refused, as a decision that cannot be would be; `None`: no more.
-    pub(crate) fn refuse(&self, attempt: Option<AttemptId>) {
-        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = attempt;
+    /// Every change that is about one of these is refused, as a decision that cannot be would be; `None`: no more.
+    pub(crate) fn refuse(&self, attempts: impl IntoIterator<Item = AttemptId>) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = attempts.into_iter().collect();
+    }
+
+    /// The next `n` attempts whose messages the provider took meet a damaged page when that is to be stored, for ever.
+    pub(crate) fn corrupt_outcomes(&self, n: usize) {
+        self.stuck.lock().unwrap_or_else(PoisonError::into_inner).1 = n;
+    }
+
+    fn is_stuck(&self, load: &Load) -> bool {
+        let Load::Message { attempt: Some(id), .. } = load else { return false };
+        let mut stuck = self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
+        if stuck.1 > 0 && stuck.0.insert(*id) {
+            stuck.1 -= 1;
+        }
+        stuck.0.contains(id)
     }
 
     /// How many writes were committed.
@@ -104,9 +121,12 @@ impl Mortal {
 impl Store for Mortal {
     async fn transact(&self, load: Load, phones: Vec<PhoneNumber>, decide: Decide) -> Result<Answer, StoreError> {
         self.before_write().await;
-        let refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(load, Load::Attempt(id) if Some(id) == refused) {
+        let is_refused = |id| self.refused.lock().unwrap_or_else(PoisonError::into_inner).contains(&id);
+        if matches!(load, Load::Attempt(id) if is_refused(id)) {
             return Err(StoreError::Refused { what: "a test says so".into() });
+        }
+        if self.is_stuck(&load) {
+            return Err(StoreError::Corrupt { what: "a test says so".into(), call: None });
         }
         let done = self.inner.transact(load, phones, decide).await;
         if done.is_ok() {
@@ -162,9 +182,18 @@ impl Store for Mortal {
         self.alive().await;
         self.inner.due_lines(limit).await
     }
-    async fn sendable(&self, now: Timestamp, limit: usize) -> Result<Vec<Sendable>, StoreError> {
+    async fn lanes(&self, after: Option<&LaneKey>, limit: usize) -> Result<Vec<LaneKey>, StoreError> {
         self.alive().await;
-        self.inner.sendable(now, limit).await
+        self.inner.lanes(after, limit).await
+    }
+    async fn sendable(
+        &self,
+        now: Timestamp,
+        places: &[LanePlace],
+        limit: usize,
+    ) -> Result<Vec<Vec<Sendable>>, StoreError> {
+        self.alive().await;
+        self.inner.sendable(now, places, limit).await
     }
     async fn next_sendable(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.alive().await;

@@ -27,6 +27,8 @@ use crate::store::{OpenOptions, SqliteStore, StoreMode};
 
 /// 2026-11-22 02:00:00 UTC.
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_795_312_800_000);
+/// The name of its file.
+const STORE: &str = "dispatchctl.db";
 /// More rounds than any story needs: a world that is not quiet by then never will be.
 const ROUNDS_MAX: usize = 2_000;
 
@@ -61,7 +63,7 @@ pub(crate) struct Process {
 /// See the module.
 pub(crate) struct World {
     dir: TempDir,
-    setup: Setup,
+    pub(crate) setup: Setup,
     ids: Arc<Ids>,
     starts: u32,
     pub(crate) clock: Arc<ManualClock>,
@@ -129,6 +131,11 @@ impl World {
         let lost = std::mem::replace(&mut self.dir, tempfile::tempdir().expect("a directory"));
         self.restart().await;
         drop(lost);
+    }
+
+    /// The store's file.
+    pub(crate) fn file(&self) -> std::path::PathBuf {
+        self.dir.path().join(STORE)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -200,7 +207,7 @@ fn start(
     death: Death,
 ) -> Process {
     let options = OpenOptions {
-        path: dir.path().join("dispatchctl.db"),
+        path: dir.path().join(STORE),
         mode: StoreMode::Test,
         create: true,
         mirror: true,

@@ -3,6 +3,7 @@
 mod bad_input;
 mod bad_store;
 mod bad_store_disk;
+mod bad_store_pages;
 mod breaker;
 mod cli_operator;
 mod cli_send;

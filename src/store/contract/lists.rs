@@ -7,12 +7,12 @@ use serde_json::json;
 
 use super::cases::shown;
 use super::fixtures::*;
-use crate::domain::attempt::{AttemptState, Priority};
+use crate::domain::attempt::{AttemptKind, AttemptState, Priority};
 use crate::domain::breaker::{Breaker, Evidence, Probe};
 use crate::domain::call::{CallState, CallStatus};
 use crate::domain::event::{AlertChange, BreakerChange, Change, Load};
-use crate::domain::types::{Actor, CallId, ErrorCode, Timestamp};
-use crate::store::{CallFilter, EngineRow, Figures, RosterContact, RosterCopy, Store};
+use crate::domain::types::{Actor, CallId, ErrorCode, Sender, Timestamp};
+use crate::store::{CallFilter, EngineRow, Figures, Lane, LaneKey, LanePlace, RosterContact, RosterCopy, Store};
 
 fn texts(ids: &[CallId]) -> Vec<&str> {
     ids.iter().map(CallId::as_str).collect()
@@ -125,7 +125,7 @@ pub(crate) async fn sendable_attempts_come_by_priority_then_age(store: &dyn Stor
         ],
     )
     .await;
-    let found = store.sendable(at(10), 9).await.expect("read");
+    let found = store.sendable_of_all(at(10), 9).await.expect("read");
     let seen: Vec<_> = found.iter().map(|s| (s.call.as_str(), s.priority)).collect();
     assert_eq!(
         seen,
@@ -133,11 +133,105 @@ pub(crate) async fn sendable_attempts_come_by_priority_then_age(store: &dyn Stor
     );
     assert_eq!(found[0].attempt, attempt_id("a", 1));
     assert_eq!((found[0].dialled.as_deref(), found[1].dialled.as_deref()), (None, Some("+18005550100")));
-    assert_eq!(store.sendable(at(10), 1).await.expect("read").len(), 1);
-    assert_eq!(store.sendable(at(50), 1).await.expect("read")[0].call.as_str(), "later");
+    assert_eq!((found[0].created_at, found[2].created_at), (at(5), at(2)));
+    assert_eq!(store.sendable_of_all(at(10), 1).await.expect("read").len(), 1);
+    assert_eq!(store.sendable_of_all(at(50), 1).await.expect("read")[0].call.as_str(), "later");
     for (after, wanted) in [(0, Some(at(5))), (6, Some(at(8))), (10, Some(at(50))), (50, None)] {
         assert_eq!(store.next_sendable(at(after)).await.expect("read"), wanted, "after {after}");
     }
+}
+
+/// The texts of these lanes that may go at `now`, by the names of their calls.
+async fn pages(store: &dyn Store, now: i64, places: &[LanePlace], limit: usize) -> Vec<Vec<String>> {
+    let pages = store.sendable(at(now), places, limit).await.expect("read");
+    pages.iter().map(|p| p.iter().map(|s| s.call.to_string()).collect()).collect()
+}
+
+pub(crate) async fn what_waits_is_read_lane_by_lane_and_page_by_page(store: &dyn Store) {
+    assert!(store.lanes(None, 9).await.expect("read").is_empty());
+    let own = "+15005550009".parse().expect("a sender");
+    let made = |name: &str, dialled: Option<&str>, priority: Priority, created: i64| {
+        let mut state = call(name, at(0));
+        state.call.data.twilio_to_number = dialled.map(str::to_owned);
+        state.attempts[0].priority = priority;
+        (state.attempts[0].created_at, state.attempts[0].not_before) = (at(created), at(created));
+        state
+    };
+    let (here, there) = (Some("+18005550100"), Some("+18005550101"));
+    let mut answer = made("answer", here, Priority::Reminder, 1);
+    let mut another = answer.attempts[0].clone();
+    (another.id, another.number, another.kind) = (attempt_id("answer", 2), 2, AttemptKind::Answer);
+    another.sender = Some(own);
+    answer.call.attempts = 2;
+    answer.attempts.push(another);
+    let mut sent = made("sent", Some("+18005550102"), Priority::First, 1);
+    put_in(&mut sent.attempts[0], AttemptState::Submitted, 1, at(2));
+    put_all(
+        store,
+        vec![
+            answer,
+            sent,
+            made("h3", here, Priority::First, 3),
+            made("h1", here, Priority::First, 1),
+            made("h2", here, Priority::First, 2),
+            made("later", here, Priority::First, 50),
+            made("t1", there, Priority::First, 5),
+            made("t2", there, Priority::StandDown, 1),
+            made("d1", None, Priority::First, 9),
+            made(
+                "odd",
+                Some("no number at all, and far too long for one; whoever sent it meant well, but 64 is enough"),
+                Priority::First,
+                9,
+            ),
+        ],
+    )
+    .await;
+    let key = |dialled: Option<&str>, own: Option<&Sender>, priority: Priority| LaneKey {
+        priority,
+        lane: Lane::new(dialled, own),
+    };
+    let own: Sender = "+15005550009".parse().expect("a sender");
+    let odd = "no number at all, and far too long for one; whoever sent it mean";
+    let wanted = [
+        key(None, None, Priority::First),
+        key(here, None, Priority::First),
+        key(there, None, Priority::First),
+        key(Some(odd), None, Priority::First),
+        key(Some("+18005550100"), Some(&own), Priority::Reminder),
+        key(here, None, Priority::Reminder),
+        key(there, None, Priority::StandDown),
+    ];
+    let mut all = store.lanes(None, 9).await.expect("read");
+    assert!(all.is_sorted_by_key(|k| k.priority), "{all:?}");
+    let mut paged = Vec::new();
+    while let Some(next) = store.lanes(paged.last(), 1).await.expect("read").pop() {
+        paged.push(next);
+    }
+    assert_eq!(paged, all, "one by one, and nothing that is sent");
+    all.sort();
+    let mut sorted = wanted.to_vec();
+    sorted.sort();
+    assert_eq!(all, sorted);
+
+    let place = |key: &LaneKey| LanePlace::from(key.clone());
+    let both = [place(&wanted[2]), place(&wanted[1])];
+    assert_eq!(pages(store, 10, &both, 9).await, [vec!["t1"], vec!["h1", "h2", "h3"]], "each for itself, oldest first");
+    assert_eq!(pages(store, 10, &both, 2).await, [vec!["t1"], vec!["h1", "h2"]], "at most so many of each");
+    let behind = LanePlace { after: Some((at(2), attempt_id("h2", 1))), ..place(&wanted[1]) };
+    assert_eq!(pages(store, 10, std::slice::from_ref(&behind), 9).await, [["h3"]]);
+    assert_eq!(pages(store, 60, &[behind], 9).await, [["h3", "later"]]);
+    assert_eq!(pages(store, 10, &[place(&wanted[4]), place(&wanted[5])], 9).await, [["answer"], ["answer"]]);
+    let answers = store.sendable(at(10), &[place(&wanted[4])], 9).await.expect("read");
+    assert_eq!((answers[0][0].kind, answers[0][0].own.as_ref()), (AttemptKind::Answer, Some(&own)));
+
+    // An answer that went by a stand-in waits again for that one; a line that was put right is the line from then on.
+    edit(store, "answer", |s| s.attempts[1].sender = "+15005550008".parse().ok()).await.expect("changed");
+    let other: Sender = "+15005550008".parse().expect("a sender");
+    let moved = place(&key(here, Some(&other), Priority::Reminder));
+    assert_eq!(pages(store, 10, &[place(&wanted[4]), moved], 9).await, [vec![], vec!["answer"]]);
+    edit(store, "h2", |s| s.call.data.twilio_to_number = Some("+18005550101".into())).await.expect("changed");
+    assert_eq!(pages(store, 10, &both, 9).await, [vec!["h2", "t1"], vec!["h1", "h3"]]);
 }
 
 pub(crate) async fn messages_are_asked_about_in_time_order(store: &dyn Store) {

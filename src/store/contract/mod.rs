@@ -39,6 +39,7 @@ macro_rules! whole_contract {
             lists::engines_leave_word_of_a_clean_stop,
             lists::due_calls_come_earliest_first,
             lists::sendable_attempts_come_by_priority_then_age,
+            lists::what_waits_is_read_lane_by_lane_and_page_by_page,
             lists::messages_are_asked_about_in_time_order,
             lists::claims_of_other_engines_are_found,
             lists::calls_that_nobody_heard_of_are_found,

@@ -32,35 +32,34 @@ pub(super) fn unreadable(conn: &Connection, limit: usize) -> Result<Vec<Unreadab
 /// damaged is worth knowing.
 fn file(conn: &Connection, limit: usize) -> Result<Vec<Unreadable>, StoreError> {
     let limit = limit.clamp(1, 100);
-    match checked(conn, &format!("PRAGMA integrity_check({limit})"), "the file") {
+    let mut wrong = Vec::new();
+    match says(conn, &format!("PRAGMA integrity_check({limit})"), "the file", &mut wrong) {
+        // The check itself met damage; what it had named before stands.
         Err(StoreError::Corrupt { .. }) => {}
-        done => return done,
+        done => return done.map(|()| wrong),
     }
     let mut names = conn.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '%\"%'")?;
     let names: Vec<String> = names.query_map([], |r| r.get(0))?.collect::<Result<_, _>>()?;
-    let mut wrong = Vec::new();
     for name in names {
         let row = format!("the file, table {name}");
-        match checked(conn, &format!("PRAGMA integrity_check(\"{name}\")"), &row) {
-            Ok(found) => wrong.extend(found),
+        match says(conn, &format!("PRAGMA integrity_check(\"{name}\")"), &row, &mut wrong) {
             Err(StoreError::Corrupt { what, .. }) => wrong.push(Unreadable { row, call: None, why: what }),
-            Err(e) => return Err(e),
+            done => done?,
         }
     }
     Ok(wrong)
 }
 
-fn checked(conn: &Connection, sql: &str, what: &str) -> Result<Vec<Unreadable>, StoreError> {
+fn says(conn: &Connection, sql: &str, what: &str, wrong: &mut Vec<Unreadable>) -> Result<(), StoreError> {
     let mut check = conn.prepare(sql)?;
     let mut found = check.query([])?;
-    let mut wrong = Vec::new();
     while let Some(row) = found.next()? {
         let why = str_at(row, 0)?;
         if why != "ok" {
             wrong.push(Unreadable { row: what.to_owned(), call: None, why: why.to_owned() });
         }
     }
-    Ok(wrong)
+    Ok(())
 }
 
 type Add<'a> = &'a mut dyn FnMut(String, Option<&str>, String);

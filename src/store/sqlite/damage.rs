@@ -24,6 +24,8 @@ const KNOWN_MAX: usize = 10_000;
 pub(super) struct Damage {
     known: Arc<Mutex<BTreeMap<String, Known>>>,
     any: Arc<AtomicBool>,
+    /// The file itself was found damaged since it was last looked through.
+    alarmed: Arc<AtomicBool>,
     clock: SystemClock,
 }
 
@@ -35,7 +37,17 @@ struct Known {
 
 impl Damage {
     pub(super) fn new() -> Self {
-        Self { known: Arc::default(), any: Arc::default(), clock: SystemClock::new() }
+        Self { known: Arc::default(), any: Arc::default(), alarmed: Arc::default(), clock: SystemClock::new() }
+    }
+
+    /// Remembers what is nobody's own, and says so the first time; then somebody is to look through the file soon, for where
+    /// it is damaged.
+    pub(super) fn note_place(&self, row: &str, why: &str) {
+        let is_new = !self.known.lock().unwrap_or_else(PoisonError::into_inner).contains_key(row);
+        self.note(row, None, why);
+        if is_new {
+            self.alarm();
+        }
     }
 
     /// Remembers a row, and says so the first time. `row` names it for a person, `call` is whose it is.
@@ -72,12 +84,22 @@ impl Damage {
         self.any.store(true, Ordering::Release);
     }
 
+    /// The file is to be looked through soon.
+    fn alarm(&self) {
+        self.alarmed.store(true, Ordering::Release);
+    }
+
+    /// Whether it was to be; now somebody does.
+    pub(super) fn take_alarm(&self) -> bool {
+        self.alarmed.swap(false, Ordering::AcqRel)
+    }
+
     /// Remembers whose row an error was about; one that is nobody's is the file's, and concerns all.
     pub(super) fn note_error(&self, error: &StoreError) {
         match error {
             StoreError::Corrupt { what, call: Some(call) } => self.note(&format!("call {call}"), Some(call), what),
             StoreError::Corrupt { what, call: None } => {
-                self.found(Unreadable { row: "the file".into(), call: None, why: what.clone() });
+                self.note_place("the file", what);
             }
             _ => {}
         }
@@ -101,10 +123,12 @@ impl Damage {
         }
     }
 
-    /// All of them.
+    /// All of them; what is wrong with the file itself comes first, for whoever reads no further.
     pub(super) fn rows(&self) -> Vec<Unreadable> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.values().map(|k| k.row.clone()).collect()
+        let mut rows: Vec<Unreadable> = known.values().map(|k| k.row.clone()).collect();
+        rows.sort_by_key(|u| u.call.is_some() || !u.row.starts_with("the "));
+        rows
     }
 }
 

@@ -54,7 +54,7 @@ async fn untruths(store: &SqliteStore) -> Vec<String> {
         }
         Err(e) => assert!(is_damage(&e), "{e:?}"),
     }
-    match store.sendable(at(99_999), 1_000).await {
+    match store.sendable_of_all(at(99_999), 1_000).await {
         Ok(found) if found.len() + store.left_out().len() < CALLS => untrue.push(format!("{} sendable", found.len())),
         Ok(_) => {}
         Err(e) => assert!(is_damage(&e), "{e:?}"),

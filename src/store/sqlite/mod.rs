@@ -5,10 +5,14 @@
 //! that was answered and no part of another.
 
 mod check;
+#[cfg(test)]
+pub(crate) mod crowd;
 mod damage;
 mod figures;
+mod lanes;
 mod leftovers;
 mod load;
+mod mend;
 mod mirror;
 mod open;
 mod readers;
@@ -19,6 +23,8 @@ pub mod spoil;
 mod sql;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod wound;
 mod writer;
 
 use std::fs;
@@ -39,9 +45,9 @@ use self::reads::Look;
 use self::save::Sinks;
 use self::writer::{Broken, Job, Writer};
 use super::{
-    AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, Listened,
-    LogFilter, LogLine, OptOutLine, OutboxLine, Pollable, Request, RosterCopy, Searchable, Sendable, Store, StoreError,
-    Unreadable, rows,
+    AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, LaneKey,
+    LanePlace, Listened, LogFilter, LogLine, OptOutLine, OutboxLine, Pollable, Request, RosterCopy, Searchable,
+    Sendable, Store, StoreError, Unreadable, rows,
 };
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::PhoneNumber;
@@ -60,6 +66,9 @@ const LOOK_FIRST: Duration = Duration::from_secs(60);
 /// Wrong rows that one such look names.
 const LOOKED_MAX: usize = 100;
 
+/// How often damaged indexes are looked for at most.
+const MEND_EVERY: Duration = Duration::from_secs(30);
+
 /// How long a request and its answer are kept.
 const REQUESTS_KEPT: Duration = Duration::from_secs(24 * 3600);
 
@@ -76,6 +85,7 @@ pub struct SqliteStore {
     broken: Broken,
     damage: Damage,
     looked: Mutex<Option<Duration>>,
+    mended: Mutex<Option<Duration>>,
     clock: SystemClock,
 }
 
@@ -106,6 +116,7 @@ impl SqliteStore {
             broken,
             damage: Damage::new(),
             looked: Mutex::default(),
+            mended: Mutex::default(),
             clock: SystemClock::new(),
         })
     }
@@ -159,7 +170,44 @@ impl SqliteStore {
         F: FnOnce(Look<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         let damage = self.damage.clone();
-        self.readers.read(move |conn| read(Look { conn, damage: &damage })).await
+        self.read(move |conn| read(Look { conn, damage: &damage })).await
+    }
+
+    /// A read; damage that it meets is said, and mended where it can be before the next one.
+    async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let done = self.readers.read(read).await;
+        if let Err(e) = &done {
+            self.met(e).await;
+        }
+        done
+    }
+
+    /// Damage of the file itself, and not of one call: it is said, indexes that it broke are made anew, and the next look
+    /// through everything is due at once, which names the place.
+    async fn met(&self, e: &StoreError) {
+        let StoreError::Corrupt { what, call: None } = e else { return };
+        self.damage.note_place("the file", what);
+        let now = self.clock.boot();
+        {
+            let mut mended = self.mended.lock().unwrap_or_else(PoisonError::into_inner);
+            if mended.is_some_and(|last| now.saturating_sub(last) < MEND_EVERY) {
+                return;
+            }
+            *mended = Some(now);
+        }
+        let broken = self.readers.read(mend::broken_indexes).await;
+        for index in broken.unwrap_or_default() {
+            let name = index.clone();
+            let why = match self.with_tx(move |conn| mend::make_anew(conn, &name)).await {
+                Ok(()) => "a page of it was damaged; it was made anew from its table and is used again".to_owned(),
+                Err(e) => format!("a page of it is damaged, and it cannot be made anew: {e}"),
+            };
+            self.damage.found(Unreadable { row: format!("the index {index}"), call: None, why });
+        }
     }
 
     async fn on<T, F>(conn: &Arc<Mutex<Connection>>, work: F) -> Result<T, StoreError>
@@ -218,7 +266,11 @@ impl Store for SqliteStore {
                 save::save(conn, sinks, &loaded, change)
             })
             .await;
-        done.inspect_err(|e| self.damage.note_error(e))
+        if let Err(e) = &done {
+            self.damage.note_error(e);
+            self.met(e).await;
+        }
+        done
     }
 
     async fn story(&self, call: &CallId) -> Result<Option<CallStory>, StoreError> {
@@ -228,7 +280,7 @@ impl Store for SqliteStore {
 
     async fn call(&self, call: &CallId) -> Result<Option<CallState>, StoreError> {
         let id = call.clone();
-        let found = self.readers.read(move |conn| load::call_state(conn, id.as_str())).await;
+        let found = self.read(move |conn| load::call_state(conn, id.as_str())).await;
         if let Ok(Some(_)) = &found {
             self.damage.forget(call.as_str());
         }
@@ -237,17 +289,17 @@ impl Store for SqliteStore {
 
     async fn call_by_key(&self, key: &str) -> Result<Option<CallId>, StoreError> {
         let key = key.to_owned();
-        self.readers.read(move |conn| reads::call_id(conn, sql::CALL_OF_KEY, &key)).await
+        self.read(move |conn| reads::call_id(conn, sql::CALL_OF_KEY, &key)).await
     }
 
     async fn call_by_sid(&self, sid: &MessageSid) -> Result<Option<CallId>, StoreError> {
         let sid = sid.clone();
-        self.readers.read(move |conn| reads::call_id(conn, sql::CALL_OF_SID, sid.as_str())).await
+        self.read(move |conn| reads::call_id(conn, sql::CALL_OF_SID, sid.as_str())).await
     }
 
     async fn call_by_reference(&self, reference: &CallRef) -> Result<Option<CallId>, StoreError> {
         let reference = reference.clone();
-        self.readers.read(move |conn| reads::call_id(conn, sql::CALL_OF_REFERENCE, reference.as_str())).await
+        self.read(move |conn| reads::call_id(conn, sql::CALL_OF_REFERENCE, reference.as_str())).await
     }
 
     async fn calls(&self, filter: &CallFilter) -> Result<Vec<CallLine>, StoreError> {
@@ -269,19 +321,30 @@ impl Store for SqliteStore {
     }
 
     async fn next_wake(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.readers.read(move |conn| reads::next_wake(conn, after)).await
+        self.read(move |conn| reads::next_wake(conn, after)).await
     }
 
     async fn due_lines(&self, limit: usize) -> Result<Vec<DueLine>, StoreError> {
         self.list(move |look| reads::due_lines(look, limit)).await
     }
 
-    async fn sendable(&self, now: Timestamp, limit: usize) -> Result<Vec<Sendable>, StoreError> {
-        self.list(move |look| reads::sendable(look, now, limit)).await
+    async fn lanes(&self, after: Option<&LaneKey>, limit: usize) -> Result<Vec<LaneKey>, StoreError> {
+        let after = after.cloned();
+        self.list(move |look| lanes::lanes(look, after.as_ref(), limit)).await
+    }
+
+    async fn sendable(
+        &self,
+        now: Timestamp,
+        places: &[LanePlace],
+        limit: usize,
+    ) -> Result<Vec<Vec<Sendable>>, StoreError> {
+        let places = places.to_vec();
+        self.list(move |look| lanes::sendable(look, now, &places, limit)).await
     }
 
     async fn next_sendable(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.readers.read(move |conn| reads::next_sendable(conn, after)).await
+        self.read(move |conn| lanes::next_sendable(conn, after)).await
     }
 
     async fn claims_of_others(&self, engine: &str, limit: usize) -> Result<Vec<AttemptId>, StoreError> {
@@ -294,7 +357,7 @@ impl Store for SqliteStore {
     }
 
     async fn next_poll(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.readers.read(move |conn| reads::next_poll(conn, after)).await
+        self.read(move |conn| reads::next_poll(conn, after)).await
     }
 
     async fn open_outcomes(&self, limit: usize) -> Result<Vec<CallId>, StoreError> {
@@ -310,7 +373,7 @@ impl Store for SqliteStore {
     }
 
     async fn next_search(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.readers.read(move |conn| reads::next_search(conn, after)).await
+        self.read(move |conn| reads::next_search(conn, after)).await
     }
 
     async fn stranded(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
@@ -326,14 +389,15 @@ impl Store for SqliteStore {
     }
 
     async fn unreadable(&self, limit: usize) -> Result<Vec<Unreadable>, StoreError> {
-        self.readers.read(move |conn| check::unreadable(conn, limit)).await
+        self.read(move |conn| check::unreadable(conn, limit)).await
     }
 
     async fn look_through(&self, every: Duration) -> Result<(), StoreError> {
         let now = self.clock.boot();
         {
             let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-            let due = looked.map_or_else(|| now >= every.min(LOOK_FIRST), |last| now.saturating_sub(last) >= every);
+            let due = self.damage.take_alarm()
+                || looked.map_or_else(|| now >= every.min(LOOK_FIRST), |last| now.saturating_sub(last) >= every);
             if !due {
                 return Ok(());
             }
@@ -346,11 +410,11 @@ impl Store for SqliteStore {
     }
 
     async fn kept_receipts(&self, limit: usize) -> Result<Vec<(CallId, News)>, StoreError> {
-        self.readers.read(move |conn| leftovers::kept_receipts(conn, limit)).await
+        self.read(move |conn| leftovers::kept_receipts(conn, limit)).await
     }
 
     async fn stuck_outbox(&self, before: Timestamp) -> Result<Vec<OutboxLine>, StoreError> {
-        self.readers.read(move |conn| leftovers::stuck_outbox(conn, before)).await
+        self.read(move |conn| leftovers::stuck_outbox(conn, before)).await
     }
 
     async fn hurry_outbox(&self, now: Timestamp) -> Result<(), StoreError> {
@@ -362,7 +426,7 @@ impl Store for SqliteStore {
     }
 
     async fn failures(&self, since: Timestamp) -> Result<Vec<FailureLine>, StoreError> {
-        self.readers.read(move |conn| figures::failures(conn, since)).await
+        self.read(move |conn| figures::failures(conn, since)).await
     }
 
     async fn alerts(&self) -> Result<Vec<AlertLine>, StoreError> {
@@ -374,7 +438,7 @@ impl Store for SqliteStore {
     }
 
     async fn next_alert(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.readers.read(move |conn| reads::next_alert(conn, after)).await
+        self.read(move |conn| reads::next_alert(conn, after)).await
     }
 
     async fn alert_told(&self, key: &str, version: i64) -> Result<(), StoreError> {
@@ -396,15 +460,15 @@ impl Store for SqliteStore {
     }
 
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
-        self.readers.read(load::breakers).await
+        self.read(load::breakers).await
     }
 
     async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError> {
-        self.readers.read(reads::opt_outs).await
+        self.read(reads::opt_outs).await
     }
 
     async fn roster(&self) -> Result<Option<RosterCopy>, StoreError> {
-        self.readers.read(roster::read).await
+        self.read(roster::read).await
     }
 
     async fn keep_roster(&self, copy: Option<&RosterCopy>) -> Result<(), StoreError> {
@@ -437,7 +501,7 @@ impl Store for SqliteStore {
     }
 
     async fn request(&self, id: i64) -> Result<Option<Request>, StoreError> {
-        self.readers.read(move |conn| reads::request(conn, id)).await
+        self.read(move |conn| reads::request(conn, id)).await
     }
 
     async fn engine(&self) -> Result<Option<EngineRow>, StoreError> {

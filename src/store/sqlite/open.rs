@@ -16,7 +16,7 @@ use crate::killpoint;
 use crate::store::StoreError;
 
 /// Numbered, forward only, never edited after a release.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_initial.sql"), include_str!("migrations/0002_lanes.sql")];
 /// Marks our files among SQLite's (`PRAGMA application_id`): "disp".
 const APPLICATION_ID: i64 = 0x6469_7370;
 /// How many prepared statements a connection keeps; more than there are.
@@ -282,7 +282,12 @@ fn migrate(conn: &mut Connection, mode: StoreMode, schema: &[&str]) -> Result<()
         })
     });
     conn.set_transaction_behavior(TransactionBehavior::Immediate);
-    Migrations::new(steps.collect()).to_latest(conn)
+    // A row that breaks a constraint was damaged before: it must not keep all the others from a program that serves them. What
+    // a migration makes anew is checked all the same, by the first change.
+    conn.pragma_update(None, "ignore_check_constraints", true)?;
+    let done = Migrations::new(steps.collect()).to_latest(conn);
+    conn.pragma_update(None, "ignore_check_constraints", false)?;
+    done
 }
 
 #[cfg(test)]
@@ -300,24 +305,94 @@ mod tests {
         }
     }
 
+    fn with_one_more(next: &'static str) -> Vec<&'static str> {
+        MIGRATIONS.iter().copied().chain([next]).collect()
+    }
+
     #[test]
     fn a_migration_keeps_a_copy_of_what_was_and_a_failed_one_changes_nothing() {
         let dir = tempfile::tempdir().expect("dir");
         let options = options(dir.path().join("s.db"));
-        drop(prepare(&options).expect("version 1"));
-        let broken = [MIGRATIONS[0], "CREATE TABLE extra (a INTEGER) STRICT; SELECT nonsense"];
+        let newest = i64::try_from(MIGRATIONS.len()).expect("few");
+        drop(prepare(&options).expect("the newest version"));
+        let broken = with_one_more("CREATE TABLE extra (a INTEGER) STRICT; SELECT nonsense");
         assert!(matches!(prepare_with(&options, &broken), Err(StoreError::Open { .. })));
-        let copy = dir.path().join("s.db.before-v1");
+        let copy = dir.path().join(format!("s.db.before-v{newest}"));
         assert!(copy.exists(), "the copy is made before the migration");
-        assert!(prepare(&options).is_ok(), "still version 1");
-        let good = [MIGRATIONS[0], "CREATE TABLE extra (a INTEGER) STRICT"];
-        let conn = prepare_with(&options, &good).expect("version 2");
+        assert!(prepare(&options).is_ok(), "still the version before");
+        let good = with_one_more("CREATE TABLE extra (a INTEGER) STRICT");
+        let conn = prepare_with(&options, &good).expect("one more");
         conn.execute("INSERT INTO extra VALUES (1)", []).expect("new table");
         let old = Connection::open(&copy).expect("copy");
         let version: i64 = old.pragma_query_value(None, "user_version", |r| r.get(0)).expect("version");
-        assert_eq!(version, 1);
-        assert!(matches!(prepare(&options), Err(StoreError::Newer { found: 2, known: 1, .. })));
-        assert!(!dir.path().join("s.db").with_extension("db.before-v1.part").exists());
+        assert_eq!(version, newest);
+        let refused = prepare(&options);
+        assert!(
+            matches!(refused, Err(StoreError::Newer { found, known, .. }) if found == newest + 1 && known == newest)
+        );
+        assert!(!dir.path().join(format!("s.db.before-v{newest}.part")).exists());
+    }
+
+    /// Rows as version 1 wrote them: two calls and one that somebody spoilt.
+    const OF_VERSION_1: &str = r#"
+        INSERT INTO calls (id, reference, status, round, level, policy, steps_total, data, fingerprint, created_by, accepted_at,
+            next_step, wake_at, attempts, outs, muted, updated_at)
+        SELECT id, '7K3Q', 'DISPATCHING', 1, 'normal', '{}', 1, data, 'f', 'intake', 1, 1, 9, 9, '[]', 0, 1
+        FROM (SELECT 'listed' AS id, '{"twilioToNumber":"+18005550100"}' AS data
+            UNION ALL SELECT 'plain', '{}' UNION ALL SELECT 'spoilt', '{');
+        INSERT INTO notices SELECT id, 1, n, 'sam', n FROM calls, (SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2
+            UNION ALL SELECT 3);
+        INSERT INTO attempts (id, call_id, number, kind, channel, provider, round, step, contact, name, phone, sender, state,
+            priority, body, segments, created_at, not_before, claimed_by, sent_at, tries, callback, sid, result, finished_at,
+            polls, conflict, call_open)
+        SELECT randomblob(16), c.id, n + 1, kind, 'sms', 'twilio', 1, n, 'sam', 'SAM', '+19495550101', sender, state, 0, '', 0,
+            1, 1, claim, 1, 0, 1, CASE state WHEN 'delivered' THEN c.id || n END, '', CASE state WHEN 'delivered' THEN 1 END,
+            0, 0, 1
+        FROM calls c, (SELECT 0 AS n, 'notice' AS kind, NULL AS sender, 'scheduled' AS state, NULL AS claim
+            UNION ALL SELECT 1, 'answer', '+15005550009', 'retrying', NULL
+            UNION ALL SELECT 2, 'notice', '+15005550006', 'sending', 'e'
+            UNION ALL SELECT 3, 'notice', '+15005550006', 'delivered', NULL) a;
+        PRAGMA ignore_check_constraints = ON;
+        UPDATE attempts SET priority = 9 WHERE call_id = 'spoilt' AND number = 1;
+    "#;
+
+    #[test]
+    fn what_waits_in_a_store_of_version_1_gets_its_lane_and_a_spoilt_row_stops_nothing() {
+        let dir = tempfile::tempdir().expect("dir");
+        let options = options(dir.path().join("s.db"));
+        let old = prepare_with(&options, &MIGRATIONS[..1]).expect("version 1");
+        old.execute_batch(OF_VERSION_1).expect("rows");
+        let all = |conn: &Connection| -> Vec<(String, i64, String)> {
+            let mut rows =
+                conn.prepare("SELECT call_id, number, lane FROM attempts ORDER BY call_id, number").expect("sql");
+            let rows = rows.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).expect("rows");
+            rows.collect::<Result<_, _>>().expect("rows")
+        };
+        drop(old);
+        let conn = prepare(&options).expect("migrated");
+        let wanted = [
+            ("listed", ["|+18005550100", "+15005550009|+18005550100", "|+18005550100", "|"]),
+            ("plain", ["|", "+15005550009|", "|", "|"]),
+            ("spoilt", ["|", "+15005550009|", "|", "|"]),
+        ];
+        let wanted: Vec<_> = wanted
+            .iter()
+            .flat_map(|(call, lanes)| (1..).zip(lanes).map(|(n, l)| ((*call).to_owned(), n, (*l).to_owned())))
+            .collect();
+        assert_eq!(all(&conn), wanted, "what is over needs none");
+        let of_domain = crate::store::Lane::new(Some("+18005550100"), "+15005550009".parse().ok().as_ref());
+        assert_eq!(of_domain.as_str(), "+15005550009|+18005550100", "SQL and code agree");
+        assert!(dir.path().join("s.db.before-v1").exists());
+        let on = conn.execute("UPDATE attempts SET polls = -1 WHERE call_id = 'plain'", []);
+        assert!(on.expect_err("checked again").to_string().contains("attempt_numbers_are_not_negative"));
+        let counted: i64 = conn
+            .query_row(
+                "SELECT count(*) FROM attempts INDEXED BY attempts_waiting WHERE state IN ('scheduled', 'retrying')",
+                [],
+                |r| r.get(0),
+            )
+            .expect("counted");
+        assert_eq!(counted, 6);
     }
 
     #[test]
@@ -379,8 +454,9 @@ mod tests {
         let dir = tempfile::tempdir().expect("dir");
         let options = options(dir.path().join("deep/er/s.db"));
         drop(prepare(&options).expect("made"));
-        drop(prepare_with(&options, &[MIGRATIONS[0], "CREATE TABLE extra (a INTEGER) STRICT"]).expect("migrated"));
-        for name in ["s.db", "s.db.before-v1"] {
+        drop(prepare_with(&options, &with_one_more("CREATE TABLE extra (a INTEGER) STRICT")).expect("migrated"));
+        let copy = format!("s.db.before-v{}", MIGRATIONS.len());
+        for name in ["s.db", copy.as_str()] {
             let mode = fs::metadata(dir.path().join("deep/er").join(name)).expect(name).permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{name}");
         }

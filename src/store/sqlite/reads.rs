@@ -8,14 +8,13 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 use super::damage::Damage;
 use super::load::{call_from, call_state, news_from, str_at, text};
 use super::sql::call_columns;
-use crate::domain::attempt::AttemptKind;
 use crate::domain::call::CallStatus;
 use crate::domain::event::{LogEntry, LogKind, ReceiptRow};
 use crate::domain::phone::masked;
 use crate::domain::types::{Actor, AttemptId, CallId, Timestamp};
 use crate::store::{
     AlertLine, AlertTask, CallFilter, CallLine, CallStory, DueLine, EngineRow, Listened, LogFilter, LogLine,
-    OptOutLine, Pollable, Request, Searchable, Sendable, StoreError, rows,
+    OptOutLine, Pollable, Request, Searchable, StoreError, rows,
 };
 
 /// A limit as SQL takes it.
@@ -93,7 +92,7 @@ pub(super) fn work<T>(
     limit: usize,
     read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
-    let reads_calls = one == CALL_AT;
+    let reads_calls = one == CALL_AT || one == UNTOLD_AT;
     let mut places = look.conn.prepare_cached(places)?;
     let mut one = look.conn.prepare_cached(one)?;
     let mut found = places.query(with)?;
@@ -107,14 +106,24 @@ pub(super) fn work<T>(
             Err(StoreError::Corrupt { what, call: Some(call) }) => {
                 look.damage.note(&format!("call {call}"), Some(&call), &what);
             }
-            Err(StoreError::Corrupt { what, call: None }) => {
+            Err(e) if is_of_the_row(&e) => {
                 let table = if reads_calls { CALLS_TABLE } else { "attempts" };
-                look.damage.note(&format!("row {place} of {table}"), None, &what);
+                look.damage.note_place(&format!("row {place} of {table}"), &e.to_string());
             }
             Err(e) => return Err(e),
         }
     }
     Ok(out)
+}
+
+/// Whether an error in reading one row may be that row's own. Damage has many faces: a length that cannot be reads like a lack
+/// of memory or like a text that is too long, a sector that cannot be read like a disk that fails. Where it is more than one
+/// row's trouble, the list of places fails too.
+fn is_of_the_row(e: &StoreError) -> bool {
+    matches!(
+        e,
+        StoreError::Corrupt { .. } | StoreError::Refused { .. } | StoreError::Full { .. } | StoreError::Broken { .. }
+    )
 }
 
 fn one_of<T>(
@@ -280,34 +289,6 @@ pub(super) fn due_lines(look: Look<'_>, limit: usize) -> Result<Vec<DueLine>, St
     })
 }
 
-pub(super) const SENDABLE: &str = "SELECT rowid FROM attempts INDEXED BY attempts_waiting
-    WHERE state IN ('scheduled', 'retrying') AND not_before <= ?1 ORDER BY priority, created_at, id";
-/// Paperwork that is no JSON is its own call's trouble: as an error of SQL it would be everybody's.
-const SENDABLE_AT: &str =
-    "SELECT c.id, a.id, CASE WHEN json_valid(c.data) THEN c.data ->> '$.twilioToNumber' END, a.priority, a.kind,
-    CASE a.kind WHEN 'answer' THEN a.sender END
-    FROM attempts a LEFT JOIN calls c ON c.id = a.call_id WHERE a.rowid = ?1";
-
-pub(super) fn sendable(look: Look<'_>, now: Timestamp, limit: usize) -> Result<Vec<Sendable>, StoreError> {
-    work(look, (SENDABLE, params![now.as_millis()]), SENDABLE_AT, limit, |row| {
-        Ok(Sendable {
-            attempt: rows::id_from(row.get(1)?),
-            call: id_at_front(row)?,
-            dialled: row.get(2)?,
-            priority: rows::priority(row.get(3)?)?,
-            kind: rows::word("attempts.kind", AttemptKind::from_word(str_at(row, 4)?))?,
-            own: row.get::<_, Option<String>>(5)?.map(|s| rows::parsed("attempts.sender", &s)).transpose()?,
-        })
-    })
-}
-
-pub(super) const NEXT_SENDABLE: &str = "SELECT not_before FROM attempts INDEXED BY attempts_waiting_by_time
-    WHERE state IN ('scheduled', 'retrying') AND not_before > ?1 ORDER BY not_before LIMIT 1";
-
-pub(super) fn next_sendable(conn: &Connection, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-    moment(conn, NEXT_SENDABLE, [after.as_millis()])
-}
-
 pub(super) const CLAIMS: &str = "SELECT rowid FROM attempts INDEXED BY attempts_claimed
     WHERE state = 'sending' AND claimed_by <> ?1 ORDER BY sent_at, id";
 const CLAIM_AT: &str = "SELECT c.id, a.id FROM attempts a LEFT JOIN calls c ON c.id = a.call_id WHERE a.rowid = ?1";
@@ -422,13 +403,15 @@ pub(super) fn next_alert(conn: &Connection, after: Timestamp) -> Result<Option<T
     moment(conn, NEXT_ALERT, [after.as_millis()])
 }
 
-pub(super) const UNTOLD: &str = "SELECT rowid FROM calls c INDEXED BY calls_untold WHERE status = 'DISPATCHING' AND told_at IS NULL AND accepted_at < ?1
-        AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.call_id = c.id AND a.state IN ('submitted', 'delivered'))
-        AND NOT EXISTS (SELECT 1 FROM alerts WHERE key = 'untold:' || c.id AND resolved_at IS NULL)
-        ORDER BY accepted_at";
+pub(super) const UNTOLD: &str = "SELECT rowid FROM calls INDEXED BY calls_untold
+    WHERE status = 'DISPATCHING' AND told_at IS NULL AND accepted_at < ?1 ORDER BY accepted_at";
+/// Each by itself: an attempt that cannot be read is its own call's trouble.
+pub(super) const UNTOLD_AT: &str = "SELECT id FROM calls c WHERE rowid = ?1
+    AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.call_id = c.id AND a.state IN ('submitted', 'delivered'))
+    AND NOT EXISTS (SELECT 1 FROM alerts WHERE key = 'untold:' || c.id AND resolved_at IS NULL)";
 
 pub(super) fn untold(look: Look<'_>, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
-    work(look, (UNTOLD, params![before.as_millis()]), CALL_AT, limit, id_at_front)
+    work(look, (UNTOLD, params![before.as_millis()]), UNTOLD_AT, limit, id_at_front)
 }
 
 pub(super) fn alerts(look: Look<'_>) -> Result<Vec<AlertLine>, StoreError> {
@@ -485,4 +468,27 @@ pub(super) fn engine(look: Look<'_>) -> Result<Option<EngineRow>, StoreError> {
         })
     })?;
     Ok(newest.into_iter().next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::ffi;
+
+    #[test]
+    fn what_the_damage_of_a_row_may_look_like_stops_no_list_and_what_passes_does() {
+        for (code, own) in [
+            (ffi::SQLITE_CORRUPT, true),
+            (ffi::SQLITE_NOMEM, true),
+            (ffi::SQLITE_TOOBIG, true),
+            (ffi::SQLITE_IOERR_READ, true),
+            (ffi::SQLITE_IOERR_SHORT_READ, true),
+            (ffi::SQLITE_BUSY, false),
+            (ffi::SQLITE_LOCKED, false),
+        ] {
+            let e = StoreError::from(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+            assert_eq!(is_of_the_row(&e), own, "{code}: {e:?}");
+        }
+        assert!(!is_of_the_row(&StoreError::Closed));
+    }
 }

@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 use super::sql;
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::Timestamp;
-use crate::domain::attempt::{Attempt, NoticeKey};
+use crate::domain::attempt::{Attempt, AttemptKind, NoticeKey};
 use crate::domain::call::{Call, CallState};
 use crate::domain::event::{
     AlertChange, Answer, BreakerChange, Change, Effect, InboundRow, Loaded, LogEntry, LogKind, OptOutChange, ReceiptRow,
 };
 use crate::domain::phone::masked;
 use crate::domain::types::{Actor, CallId, MessageSid, Sender};
-use crate::store::{StoreError, rows};
+use crate::store::{Lane, StoreError, rows};
 
 /// The outbox sink of the mirror.
 const MIRROR: &str = "mirror";
@@ -142,11 +142,16 @@ fn update(conn: &Connection, was: &CallState, is: &CallState) -> Result<(), Stor
         _ => return Err(refused("a notice of the call was changed or is missing")),
     }
     let mut known = 0;
+    let other_line = was.call.data.twilio_to_number != is.call.data.twilio_to_number;
     for attempt in &is.attempts {
         if let Some(before) = was.attempt(attempt.id) {
             known += 1;
             if before != attempt {
                 update_attempt(conn, before, attempt)?;
+            }
+            if other_line || (attempt.kind == AttemptKind::Answer && before.sender != attempt.sender) {
+                let lane = lane(&is.call, attempt);
+                conn.prepare_cached(sql::MOVE_LANE)?.execute(params![rows::id_bytes(attempt.id), lane.as_str()])?;
             }
         }
     }
@@ -261,8 +266,15 @@ fn insert_attempt(conn: &Connection, call: &Call, a: &Attempt) -> Result<(), Sto
         a.conflict,
         a.class.map(rows::class_word).transpose()?,
         call.status.is_open(),
+        lane(call, a).as_str(),
     ])?;
     Ok(())
+}
+
+/// What picks its sender, as [`crate::domain::breaker::senders`] reads it.
+fn lane(call: &Call, a: &Attempt) -> Lane {
+    let own = a.sender.as_ref().filter(|_| a.kind == AttemptKind::Answer);
+    Lane::new(call.data.twilio_to_number.as_deref(), own)
 }
 
 fn update_attempt(conn: &Connection, was: &Attempt, is: &Attempt) -> Result<(), StoreError> {

@@ -355,7 +355,7 @@ async fn a_store_of_the_other_mode_or_a_newer_version_is_refused() {
     );
     raw(dir.path()).execute_batch("PRAGMA user_version = 99").expect("newer");
     let newer = SqliteStore::open(options(dir.path())).map(drop);
-    assert!(matches!(newer, Err(StoreError::Newer { found: 99, known: 1, .. })), "{newer:?}");
+    assert!(matches!(newer, Err(StoreError::Newer { found: 99, known: 2, .. })), "{newer:?}");
 }
 
 #[tokio::test]
@@ -412,14 +412,17 @@ async fn hot_reads_walk_an_index_and_sort_next_to_nothing() {
         ("due", reads::DUE),
         ("wake", reads::NEXT_WAKE),
         ("due lines", reads::DUE_LINES),
-        ("sendable", reads::SENDABLE),
-        ("next sendable", reads::NEXT_SENDABLE),
+        ("next lane", lanes::NEXT_LANE),
+        ("next priority", lanes::NEXT_PRIORITY),
+        ("sendable", lanes::SENDABLE),
+        ("next sendable", lanes::NEXT_SENDABLE),
         ("claims", reads::CLAIMS),
         ("pollable", reads::POLLABLE),
         ("next poll", reads::NEXT_POLL),
         ("searchable", reads::SEARCHABLE),
         ("next search", reads::NEXT_SEARCH),
         ("untold", reads::UNTOLD),
+        ("untold, one", reads::UNTOLD_AT),
         ("stranded", figures::STRANDED),
         ("log of a call", reads::LOG_OF_CALL),
         ("calls", reads::CALLS),
@@ -459,6 +462,39 @@ async fn hot_reads_walk_an_index_and_sort_next_to_nothing() {
         let sorts = steps.contains("TEMP B-TREE") && label != "claims";
         assert!(!sorts, "{label}: {steps}");
     }
+}
+
+#[tokio::test]
+async fn what_waits_in_a_lane_costs_nothing_to_those_who_look_for_another() {
+    let (dir, store) = fresh();
+    for (name, dialled) in [("a", "+18005550100"), ("b", "+18005550101"), ("c", "+18005550102")] {
+        let mut state = call(name, at(0));
+        state.call.data.twilio_to_number = Some(dialled.into());
+        put(&store, state).await.expect("put");
+    }
+    for name in ["a", "b"] {
+        crowd::of(&dir.path().join("s.db"), name, 20_000);
+    }
+    let raw = raw(dir.path());
+    let steps = |sql: &str, with: &[&dyn rusqlite::ToSql]| {
+        let mut statement = raw.prepare(sql).expect(sql);
+        let _first: Option<i64> =
+            rusqlite::OptionalExtension::optional(statement.query_row(with, |r| r.get(0))).expect(sql);
+        statement.get_status(rusqlite::StatementStatus::VmStep)
+    };
+    let (now, lane) = (at(9).as_millis(), "|+18005550102");
+    for (label, steps) in [
+        ("the lane after a long one", steps(lanes::NEXT_LANE, &[&0, &"|+18005550100"])),
+        ("the lane after the last one", steps(lanes::NEXT_LANE, &[&0, &lane])),
+        ("the next priority", steps(lanes::NEXT_PRIORITY, &[&0])),
+        ("a page behind long ones", steps(lanes::SENDABLE, &[&now, &0, &lane, &i64::MIN, &Vec::<u8>::new()])),
+    ] {
+        assert!(steps < 100, "{label}: {steps} steps");
+    }
+    let lanes = store.lanes(None, 99).await.expect("read");
+    assert_eq!(lanes.len(), 3);
+    let last = lanes.last().cloned().expect("three").into();
+    assert_eq!(store.sendable(at(9), &[last], 9).await.expect("read")[0][0].call, id("c"));
 }
 
 #[tokio::test]

@@ -1,0 +1,102 @@
+//! Pages of the file that are damaged while the engine works: what can be read is sent, what cannot is said, nothing else stops.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::domain::attempt::AttemptState;
+use crate::store::Store as _;
+use crate::store::sqlite::{crowd, wound};
+use crate::testing::{World, secs};
+
+const CROWD: u32 = 400;
+
+/// A crowd whose texts wait, and one page of the file damaged; how many pages like it there are.
+async fn wounded(of: &str, kind: &str, with: u8) -> (World, usize) {
+    let mut w = World::new().await;
+    w.begin("normal").await;
+    crowd::of(&w.file(), "call_1", CROWD);
+    let pages = wound::pages(&w.file(), of, kind);
+    wound::damage(&w.file(), pages[pages.len() / 2], with);
+    (w, pages.len())
+}
+
+impl World {
+    /// The sending side alone, with its errors as the loop takes them: it tries again a little later.
+    async fn send_for(&self, d: Duration) {
+        let end = self.now().plus(d);
+        while self.now() < end {
+            drop(self.process.dispatcher.pass().await);
+            // What cannot be recorded is tried again for ever: it is not waited for.
+            let quiet = tokio::time::timeout(Duration::from_millis(500), self.process.dispatcher.drained()).await;
+            drop(quiet);
+            self.away(secs(5));
+        }
+    }
+
+    fn left_out(&self) -> Vec<String> {
+        self.process.store.left_out().into_iter().map(|u| u.row).collect()
+    }
+
+    /// What was sent, and that nothing was sent twice.
+    fn sent_once(&self) -> usize {
+        let all = self.sms.ledger();
+        let once: BTreeSet<_> = all.iter().map(|m| m.attempt).collect();
+        assert_eq!(once.len(), all.len(), "a text was doubled");
+        all.len()
+    }
+}
+
+#[tokio::test]
+async fn an_index_with_a_damaged_page_is_made_anew_and_every_text_goes_out_once() {
+    for (of, kind) in [
+        ("attempts_waiting", "leaf"),
+        ("attempts_waiting", "internal"),
+        ("attempts_waiting_by_time", "leaf"),
+        ("attempts_waiting_by_time", "internal"),
+        ("one_open_attempt_per_notice", "leaf"),
+    ] {
+        for with in [0xff, 0] {
+            let label = format!("{of}, {kind}, {with:#x}");
+            let (w, _) = wounded(of, kind, with).await;
+            w.send_for(secs(60)).await;
+            assert_eq!(w.sent_once(), CROWD as usize + 1, "{label}");
+            assert!(w.left_out().contains(&format!("the index {of}")), "{label}: {:?}", w.left_out());
+            w.watch().await;
+            assert!(w.has_alert(&format!("unreadable:the index {of}")).await, "{label}: a person is told");
+            let found = w.process.store.unreadable(100).await.expect("looked through");
+            let wrong: Vec<_> = found.iter().filter(|u| !u.why.contains("never used")).collect();
+            assert!(wrong.is_empty(), "{label}: the new index lacks nothing: {wrong:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_page_of_the_table_costs_what_lies_on_it() {
+    let (mut w, pages) = wounded("attempts", "leaf", 0xff).await;
+    w.send_for(secs(60)).await;
+    let sent = w.sent_once();
+    // A page holds so many; rows beside it may find no room to grow.
+    let each = CROWD as usize / pages + 1;
+    assert!(sent > CROWD as usize - 2 * each, "{sent} of {CROWD}, about {each} a page");
+    let rows = w.left_out().iter().filter(|r| r.starts_with("row ") && r.ends_with(" of attempts")).count();
+    assert!(rows > 0 && rows + sent <= CROWD as usize + 1, "{rows} are left out and said, {sent} sent");
+    w.watch().await;
+    assert!(w.has_alert("unreadable:row ").await, "a person is told which");
+    assert!(w.has_alert("unreadable:the file").await, "and where in the file");
+    let new = w.begin("normal").await;
+    w.send_for(secs(5)).await;
+    let state = w.call(&new).await.attempts[0].state;
+    assert!(matches!(state, AttemptState::Submitted | AttemptState::Sending), "the next call goes out: {state}");
+    assert_eq!(w.sent_once(), sent + 1);
+}
+
+#[tokio::test]
+async fn outcomes_that_cannot_be_stored_take_no_place_from_others() {
+    let w = World::new().await;
+    w.process.store.corrupt_outcomes(300);
+    let mut w = w;
+    w.begin("normal").await;
+    crowd::of(&w.file(), "call_1", CROWD);
+    w.send_for(secs(20)).await;
+    assert_eq!(w.sent_once(), CROWD as usize + 1, "more than may be under way at once cannot be recorded");
+}

@@ -86,7 +86,7 @@ async fn is_so(condition: &Condition, world: &mut World) -> Result<Option<String
             told(states.iter().any(|s| s == state), format!("attempt {attempt} is {state}; attempts: {all:?}"))
         }
         Condition::AllAttempts { calls, states } => {
-            let stories = world.stories().await?;
+            let stories = world.stories(&[]).await?;
             let of = |s: &Value| text(s, "attemptState").to_owned();
             let all: Vec<String> = stories.iter().flat_map(|s| list(s, "attempts")).map(of).collect();
             let so = stories.len() == *calls && !all.is_empty() && all.iter().all(|s| states.contains(s));
@@ -136,7 +136,7 @@ async fn is_so(condition: &Condition, world: &mut World) -> Result<Option<String
             told(n >= *times, format!("{n} were"))
         }
         Condition::Rest => {
-            let (stories, ledger) = (world.stories().await?, world.ledger().await?);
+            let (stories, ledger) = (world.stories(&[]).await?, world.ledger().await?);
             let soon = world.now().plus(STEP_SOON);
             let due = |s: &&Value| time(s, "nextFollowUpAt").is_some_and(|at| at < soon);
             let waits = under_way(&stories) + stories.iter().filter(due).count();

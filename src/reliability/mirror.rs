@@ -85,7 +85,7 @@ pub(super) fn told(found: &Compared, unproven: u64) -> String {
 /// Both sides as they are now, and how many rows the program itself has not proven.
 pub(super) async fn look(world: &mut World) -> Result<(Compared, u64), String> {
     let names = names(world)?.clone();
-    let stories = world.stories().await?;
+    let stories = world.stories(&[]).await?;
     let events = rows(world, &names, &names.tables.events).await?;
     let calls = rows(world, &names, &names.tables.calls).await?;
     let unproven = world.mirror_figures().await?.unverified;

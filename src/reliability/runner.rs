@@ -105,9 +105,10 @@ async fn through(scenario: &Scenario, world: &mut World, outcome: &mut Outcome) 
 /// Waits until nothing is under way, then reads the store and the ledger.
 async fn look(scenario: &Scenario, world: &mut World) -> Result<Seen, String> {
     let deadline = world.now().plus(REST_MAX);
+    let named: Vec<String> = scenario.then.calls.iter().map(|(id, _)| id.clone()).collect();
     loop {
         let before = texts(&world.ledger().await?).count();
-        let stories = world.stories().await?;
+        let stories = world.stories(&named).await?;
         let under_way = under_way(&stories);
         let rests = under_way == 0 || scenario.then.restless || !world.engine_runs();
         if rests {
@@ -263,7 +264,7 @@ fn ended(code: i32, said: &str, exit: Option<i32>, says: &[String]) -> Result<()
 
 /// What a command that only looks leaves as it is: the stories of all calls, the whole log, what the provider was asked.
 async fn everything(world: &mut World) -> Result<(Vec<Value>, String, u64, usize), String> {
-    let (stories, ledger) = (world.stories().await?, world.ledger().await?);
+    let (stories, ledger) = (world.stories(&[]).await?, world.ledger().await?);
     let (_, log, _) = world.run(&["log", "-o", "json"].map(str::to_owned)).await?;
     Ok((stories, log, expect::creates(&ledger), texts(&ledger).count()))
 }

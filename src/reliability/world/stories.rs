@@ -10,6 +10,8 @@ use crate::reliability::check::{list, text};
 const LISTED_MAX: usize = 1_000;
 /// How many calls are read at the same time.
 const STORIES_AT_ONCE: usize = 8;
+/// Kinds of log entries that are looked at in every call.
+const COUNTED: [&str; 3] = ["attempt.unknown", "step.fired", "step.skipped"];
 
 impl World {
     /// The story of a call, if there is one; from the engine where one answers, else by `status`.
@@ -30,8 +32,8 @@ impl World {
         }
     }
 
-    /// The stories of all calls.
-    pub(in crate::reliability) async fn stories(&mut self) -> Result<Vec<Value>, String> {
+    /// The stories of all calls; whole those that are `named`.
+    pub(in crate::reliability) async fn stories(&mut self, named: &[String]) -> Result<Vec<Value>, String> {
         let ids_of = |page: &Value| -> Vec<String> {
             list(page, "calls").iter().map(|c| text(c, "callId").to_owned()).collect()
         };
@@ -55,21 +57,24 @@ impl World {
         let ask = ids.into_iter().map(|id| async move { this.get(&format!("/api/calls/{id}")).await });
         let mut answers = futures_util::stream::iter(ask).buffered(STORIES_AT_ONCE);
         while let Some(story) = answers.next().await {
-            stories.push(essential(story?));
+            stories.push(essential(story?, named));
         }
         Ok(stories)
     }
 }
 
-/// What a judge looks at. Thousands of whole stories would be hundreds of MiB.
-fn essential(mut story: Value) -> Value {
+/// What a judge looks at; of the log of a call that nobody named, what is counted. Thousands of whole stories would be hundreds
+/// of MiB.
+fn essential(mut story: Value, named: &[String]) -> Value {
+    let is_named = named.iter().any(|n| n == text(&story, "callId"));
     let Some(map) = story.as_object_mut() else { return story };
     map.retain(|key, _| key != "receipts" && key != "policy");
-    for entry in map.get_mut("log").and_then(Value::as_array_mut).into_iter().flatten() {
-        let fired = text(entry, "kind") == "step.fired";
-        if let Some(entry) = entry.as_object_mut() {
-            entry.retain(|key, _| matches!(key.as_str(), "kind" | "at" | "message") || (fired && key == "data"));
+    if let Some(log) = map.get_mut("log").and_then(Value::as_array_mut).filter(|_| !is_named) {
+        log.retain(|e| COUNTED.contains(&text(e, "kind")));
+        for entry in log.iter_mut().filter_map(Value::as_object_mut) {
+            entry.retain(|key, _| matches!(key.as_str(), "kind" | "at" | "attemptId" | "data"));
         }
+        log.shrink_to_fit();
     }
     story
 }
@@ -87,9 +92,9 @@ mod tests {
             { "kind": "call.accepted", "at": "t", "message": "m", "actor": "api", "data": {} },
         ] });
         let kept = json!({ "callId": "c1", "attempts": [{ "attemptId": "a" }], "log": [
-            { "kind": "step.fired", "at": "t", "message": "m", "data": { "nextDue": "d" } },
-            { "kind": "call.accepted", "at": "t", "message": "m" },
+            { "kind": "step.fired", "at": "t", "data": { "nextDue": "d" } },
         ] });
-        assert_eq!(essential(story), kept);
+        assert_eq!(essential(story.clone(), &["c2".into()]), kept);
+        assert_eq!(essential(story.clone(), &["c1".into()])["log"], story["log"]);
     }
 }

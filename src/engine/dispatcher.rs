@@ -98,8 +98,18 @@ impl Dispatcher {
         loop {
             let keys = self.engine.core.store.lanes(after.as_ref(), lanes::READ).await?;
             after = keys.last().filter(|_| keys.len() >= lanes::READ).cloned();
-            for same in keys.chunk_by(|a, b| a.priority == b.priority) {
-                self.start_some(same, breakers, now, all).await?;
+            let open = keys.into_iter().filter(|k| self.may_go(k, breakers, all));
+            let open: Vec<LanePlace> = open.map(LanePlace::from).collect();
+            // One read for the first pages of all: mostly there is nothing more.
+            let limit = lanes::page(open.len());
+            let mut pages = match open.is_empty() {
+                true => Vec::new(),
+                false => self.engine.core.store.sendable(now, &open, limit).await?,
+            };
+            for same in open.chunk_by(|a, b| a.key.priority == b.key.priority) {
+                let rest = pages.split_off(same.len().min(pages.len()));
+                let first = (std::mem::replace(&mut pages, rest), limit);
+                self.start_some(same.to_vec(), first, breakers, now, all).await?;
                 if all.full {
                     return Ok(());
                 }
@@ -110,29 +120,27 @@ impl Dispatcher {
         }
     }
 
-    /// Lanes of one priority.
+    /// Lanes of one priority, with their first pages and how long these may be.
     async fn start_some(
         &self,
-        keys: &[LaneKey],
+        mut open: Vec<LanePlace>,
+        (mut pages, mut limit): (Vec<Vec<Sendable>>, usize),
         breakers: &mut [Breaker],
         now: Timestamp,
         all: &mut Started,
     ) -> Result<(), StoreError> {
-        let open = keys.iter().filter(|k| self.may_go(k, breakers, all));
-        let mut open: Vec<LanePlace> = open.cloned().map(LanePlace::from).collect();
-        while !open.is_empty() {
-            let limit = lanes::page(open.len());
-            let pages = self.engine.core.store.sendable(now, &open, limit).await?;
+        loop {
             let on: Vec<_> = pages.iter().map(|p| lanes::next_page(p, limit)).collect();
             let groups = lanes::by_sender(&open, &self.engine.core.directory());
             let kept = self.start_all(lanes::fair(pages, &groups), breakers, now, all);
-            if all.full {
-                return Ok(());
-            }
             let places = open.into_iter().zip(on).enumerate().filter(|(lane, _)| !kept.contains(lane));
             open = places.filter_map(|(_, (place, on))| on.map(|at| LanePlace { after: Some(at), ..place })).collect();
+            if all.full || open.is_empty() {
+                return Ok(());
+            }
+            limit = lanes::page(open.len());
+            pages = self.engine.core.store.sendable(now, &open, limit).await?;
         }
-        Ok(())
     }
 
     /// Whether it is worth while to read a lane: with all breakers closed all of it goes by one sender, and that may have no slot.

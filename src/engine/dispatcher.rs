@@ -72,7 +72,7 @@ impl Dispatcher {
         let now = clock.now();
         let mut breakers = store.breakers().await?;
         lock(&self.aside).retain(|_, until| *until > now);
-        let mut started = Started::default();
+        let mut started = Started { boot: clock.boot(), ..Started::default() };
         match &self.engine.scope {
             Scope::All => self.start_lanes(&mut breakers, now, &mut started).await?,
             Scope::Only(call) => {
@@ -153,7 +153,7 @@ impl Dispatcher {
         }
         let directory = self.engine.core.directory();
         let sender = lanes::first_sender(&key.lane, &directory);
-        match lock(&self.rates).ready(&sender, self.engine.core.clock.boot()) {
+        match lock(&self.rates).ready(&sender, all.boot) {
             Ok(()) => true,
             Err(wait) => {
                 all.keep(sender, wait);
@@ -196,7 +196,6 @@ impl Dispatcher {
         done: &mut Started,
     ) -> HashSet<usize> {
         let directory = self.engine.core.directory();
-        let boot = self.engine.core.clock.boot();
         let reminders_wait = self.engine.reminders_wait();
         let mut kept: HashSet<usize> = HashSet::new();
         for (lane, item) in items {
@@ -225,7 +224,7 @@ impl Dispatcher {
                 }
                 None => (String::new(), Vec::new()),
             };
-            if let Err(wait) = lock(&self.rates).take(&sender, boot) {
+            if let Err(wait) = lock(&self.rates).take(&sender, done.boot) {
                 done.keep(sender, wait);
                 kept.insert(lane);
                 continue;
@@ -273,6 +272,8 @@ impl Dispatcher {
 /// What a pass came to.
 #[derive(Default)]
 struct Started {
+    /// One moment for the whole pass: a slot that comes free during it is not a reminder's while a first notice waits.
+    boot: Duration,
     held: HashSet<String>,
     full: bool,
     wait: Option<Duration>,

@@ -38,7 +38,7 @@ impl Rates {
         let b = self.buckets.entry(sender.to_owned()).or_insert(Bucket { tokens: 1.0, at: boot });
         let elapsed = boot.saturating_sub(b.at).as_secs_f64();
         b.tokens = (b.tokens + elapsed * rate).min(burst);
-        b.at = boot;
+        b.at = b.at.max(boot);
         if b.tokens >= 1.0 {
             b.tokens -= 1.0;
             return Ok(());
@@ -67,6 +67,14 @@ impl Rates {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_earlier_moment_gives_no_slot_a_second_time() {
+        let mut r = Rates::new(1.0);
+        let at = Duration::from_millis;
+        assert_eq!((r.take("a", at(5000)), r.take("a", at(4000))), (Ok(()), Err(at(1000))));
+        assert_eq!(r.take("a", at(5500)), Err(at(500)));
+    }
 
     #[test]
     fn a_sender_keeps_its_rate_in_segments_and_others_are_not_held_up() {

@@ -102,12 +102,12 @@ async fn is_so(condition: &Condition, world: &mut World) -> Result<Option<String
             told(n >= *times, format!("{n} of them"))
         }
         Condition::Creates(n) => {
-            let ledger = world.ledger().await?;
+            let ledger = world.ledger()?;
             let found = expect::creates(&ledger);
             told(found >= *n, format!("{found} were"))
         }
         Condition::Texts(n) => {
-            let found = texts(&world.ledger().await?).count();
+            let found = texts(&world.ledger()?).count();
             told(found >= *n, format!("{found} were"))
         }
         Condition::Says { who, words } => {
@@ -136,7 +136,7 @@ async fn is_so(condition: &Condition, world: &mut World) -> Result<Option<String
             told(n >= *times, format!("{n} were"))
         }
         Condition::Rest => {
-            let (stories, ledger) = (world.stories(&[]).await?, world.ledger().await?);
+            let (stories, ledger) = (world.stories(&[]).await?, world.ledger()?);
             let soon = world.now().plus(STEP_SOON);
             let due = |s: &&Value| time(s, "nextFollowUpAt").is_some_and(|at| at < soon);
             let waits = under_way(&stories) + stories.iter().filter(due).count();

@@ -107,12 +107,12 @@ async fn look(scenario: &Scenario, world: &mut World) -> Result<Seen, String> {
     let deadline = world.now().plus(REST_MAX);
     let named: Vec<String> = scenario.then.calls.iter().map(|(id, _)| id.clone()).collect();
     loop {
-        let before = texts(&world.ledger().await?).count();
+        let before = texts(&world.ledger()?).count();
         let stories = world.stories(&named).await?;
         let under_way = under_way(&stories);
         let rests = under_way == 0 || scenario.then.restless || !world.engine_runs();
         if rests {
-            let ledger = world.ledger().await?;
+            let ledger = world.ledger()?;
             // A text that left between the two looks is in one of them alone: both again.
             if texts(&ledger).count() == before {
                 return Ok(Seen { ledger, stories, overview: world.overview().await? });
@@ -264,7 +264,7 @@ fn ended(code: i32, said: &str, exit: Option<i32>, says: &[String]) -> Result<()
 
 /// What a command that only looks leaves as it is: the stories of all calls, the whole log, what the provider was asked.
 async fn everything(world: &mut World) -> Result<(Vec<Value>, String, u64, usize), String> {
-    let (stories, ledger) = (world.stories(&[]).await?, world.ledger().await?);
+    let (stories, ledger) = (world.stories(&[]).await?, world.ledger()?);
     let (_, log, _) = world.run(&["log", "-o", "json"].map(str::to_owned)).await?;
     Ok((stories, log, expect::creates(&ledger), texts(&ledger).count()))
 }
@@ -366,7 +366,7 @@ pub(super) async fn filled(text_in: &str, world: &mut World) -> Result<String, S
 
 /// The SID of the n-th text that the provider has, whether anybody here knows of it or not.
 async fn made(number: &str, world: &World) -> Result<String, String> {
-    let ledger = world.ledger().await?;
+    let ledger = world.ledger()?;
     let index = number.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
     let found = index.and_then(|i| texts(&ledger).nth(i)).map(|m| text(m, "sid").to_owned());
     found.ok_or_else(|| format!("the provider has no text {number}"))

@@ -84,13 +84,22 @@ fn one_or_many<T: DeserializeOwned>(request: &Request) -> Result<Vec<T>, (u16, S
 }
 
 fn ledger(shared: &Shared) -> Value {
+    let mut all = texts(shared);
+    let callbacks = json!(shared.state().callbacks);
+    if let Some(map) = all.as_object_mut() {
+        map.insert("callbacks".into(), callbacks);
+    }
+    all
+}
+
+/// The ledger without its callbacks.
+pub(super) fn texts(shared: &Shared) -> Value {
     let state = shared.state();
     json!({
         "messages": state.messages.entries(),
         "violations": state.violations,
         "violationsTotal": state.violations_total,
         "requests": state.counts,
-        "callbacks": state.callbacks,
     })
 }
 

@@ -74,7 +74,7 @@ fn broken(report: &Report, out: &mut String) {
 fn promises(report: &Report, out: &mut String) {
     out.push_str(
         "<h2>What was promised, what was seen</h2>\n<p>The provider's ledger (what it truly accepted) was held against the \
-         store, and so was Airtable where it was part of it. The bound says how often it may still happen, with 95&nbsp;% confidence.</p>\n<table>\n<thead><tr><th \
+         store, and so was Airtable where it was part of it. The bound says how often it may still happen, with 95&nbsp;% confidence.</p>\n<div class=\"wide\">\n<table>\n<thead><tr><th \
          scope=\"col\">Promise</th><th scope=\"col\">Seen</th><th scope=\"col\">Of</th><th scope=\"col\">At most (95&nbsp;%)</th>\
          </tr></thead>\n<tbody>\n",
     );
@@ -102,7 +102,7 @@ fn promises(report: &Report, out: &mut String) {
     }
     let _ = write!(
         out,
-        "</tbody>\n</table>\n<p>{} outcomes stayed unknown and were shown as such; {} were unknown and found out; the engine \
+        "</tbody>\n</table>\n</div>\n<p>{} outcomes stayed unknown and were shown as such; {} were unknown and found out; the engine \
          was started again {} times.</p>\n",
         j.unknown,
         j.found_out,

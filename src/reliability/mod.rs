@@ -107,6 +107,9 @@ pub fn check_settings(scenarios: &[Scenario], ground: &Ground) -> Result<(), Sce
     if problems.is_empty() { Ok(()) } else { Err(ScenarioErrors(problems)) }
 }
 
+/// Scenarios of so many calls are played one after the other: what they take in memory would add up.
+const CROWD: usize = 500;
+
 /// Plays scenarios, so many side by side, the slow ones first; `done` hears of each as it ends. The outcomes come in the
 /// order of the scenarios. Dropping the future ends everything.
 pub async fn play_all(
@@ -117,11 +120,24 @@ pub async fn play_all(
 ) -> Vec<Outcome> {
     let mut order: Vec<usize> = (0..scenarios.len()).collect();
     order.sort_by_key(|i| scenarios.get(*i).is_none_or(|s| !s.slow));
-    let plays = order.into_iter().filter_map(|i| Some((i, scenarios.get(i)?))).map(|(i, scenario)| {
+    let plays = |order: Vec<usize>| {
         let ground = ground.clone();
-        async move { (i, play(scenario, ground, &format!("{i}-{}", scenario.name)).await) }
-    });
-    let mut playing = futures_util::stream::iter(plays).buffer_unordered(side_by_side.max(1));
+        futures_util::stream::iter(order.into_iter().filter_map(|i| Some((i, scenarios.get(i)?)))).map(
+            move |(i, scenario)| {
+                let ground = ground.clone();
+                async move { (i, play(scenario, ground, &format!("{i}-{}", scenario.name)).await) }
+            },
+        )
+    };
+    let is_crowd = |i: &usize| scenarios.get(*i).is_some_and(|s| s.calls() >= CROWD);
+    let (crowds, others): (Vec<usize>, Vec<usize>) = order.into_iter().partition(is_crowd);
+    let beside = side_by_side.saturating_sub(usize::from(!crowds.is_empty())).max(1);
+    let (crowds, others) = (plays(crowds).buffered(1), plays(others).buffer_unordered(beside));
+    let mut playing = if side_by_side > 1 {
+        futures_util::stream::select(crowds, others).left_stream()
+    } else {
+        crowds.chain(others).right_stream()
+    };
     let mut outcomes = Vec::new();
     while let Some((i, outcome)) = playing.next().await {
         done(&outcome);

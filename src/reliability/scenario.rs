@@ -51,6 +51,12 @@ impl std::fmt::Debug for Scenario {
 }
 
 impl Scenario {
+    /// How many calls it dispatches.
+    pub(super) fn calls(&self) -> usize {
+        let times = |s: &Step| if let Action::Dispatch(d) = &s.action { d.times } else { 0 };
+        self.when.iter().map(times).sum()
+    }
+
     /// Whether bytes are spoiled on their way: then a peer stands before the sandbox.
     pub(super) fn spoils_the_wire(&self) -> bool {
         let later = self.when.iter().filter_map(|s| match &s.action {

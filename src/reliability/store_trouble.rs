@@ -5,15 +5,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::domain::MessageStatus;
 use crate::domain::event::{Change, Load, NO_CODE, News, ReceiptRow, Source};
 use crate::domain::types::CallId;
+use crate::store::Store as _;
 use crate::store::sqlite::spoil::{self, Held, Spoil, Spoilt};
-use crate::store::{OpenOptions, SqliteStore, Store as _, StoreMode};
 
 use super::check::{list, text};
 use super::parse::CALL;
@@ -268,16 +267,7 @@ async fn keep_receipt(call: &str, world: &mut World) -> Result<(), String> {
         source: Source::Receipt,
     };
     let row = ReceiptRow { news, joined: None, effect: "orphan", at: world.now() };
-    let options = OpenOptions {
-        path: world.store_path(),
-        mode: StoreMode::Test,
-        create: false,
-        mirror: false,
-        alert_sinks: false,
-        busy_timeout: Duration::from_secs(5),
-    };
-    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options)).await;
-    let store = opened.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
+    let store = world.open_store().await?;
     let change = Arc::new(move |_: &_| Ok(Change { receipts: vec![row.clone()], ..Change::default() }));
     let kept = store.transact(Load::Nothing, Vec::new(), change).await;
     store.close().await.map_err(|e| e.to_string())?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::domain::types::Actor;
-use crate::store::{OpenOptions, SqliteStore, Store as _, StoreMode};
+use crate::store::Store as _;
 
 use super::super::scenario::Signal;
 use super::{LOOK_EVERY, Started, World};
@@ -72,16 +72,7 @@ impl World {
     /// Arms what only a test store lets be armed, in the running engine; the engine answers, or dies of it first. One that stands
     /// still finds it when it goes on.
     pub(in super::super) async fn drill(&mut self, payload: Value) -> Result<(), String> {
-        let options = OpenOptions {
-            path: self.store_path(),
-            mode: StoreMode::Test,
-            create: false,
-            mirror: false,
-            alert_sinks: false,
-            busy_timeout: Duration::from_secs(5),
-        };
-        let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options)).await;
-        let store = opened.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
+        let store = self.open_store().await?;
         let actor = Actor("drill".into());
         let id = store.post_request("drill", payload, &actor, self.now()).await.map_err(|e| e.to_string())?;
         if self.arms.stands {

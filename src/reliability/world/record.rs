@@ -1,12 +1,10 @@
 //! The shop's record in a scenario's world: read as a judge reads it, and what the program says of its own mirror.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use crate::config::Airtable;
 use crate::domain::Timestamp;
-use crate::store::{MirrorFigures, MirrorOutbox as _, OpenOptions, SqliteStore, StoreMode};
+use crate::store::{MirrorFigures, MirrorOutbox as _};
 
 use super::{World, innermost};
 
@@ -45,16 +43,7 @@ impl World {
 
     /// What the program says of its own mirror: read in the store, as the judge does not take it for the truth.
     pub(in super::super) async fn mirror_figures(&self) -> Result<MirrorFigures, String> {
-        let options = OpenOptions {
-            path: self.store_path(),
-            mode: StoreMode::Test,
-            create: false,
-            mirror: true,
-            alert_sinks: false,
-            busy_timeout: Duration::from_secs(5),
-        };
-        let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options)).await;
-        let store = opened.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
+        let store = self.open_store().await?;
         let figures = store.mirror_figures().await.map_err(|e| e.to_string());
         store.close().await.map_err(|e| e.to_string())?;
         figures

@@ -1,11 +1,17 @@
-//! The calls as the program tells them: by its API while an engine runs, else by its command.
+//! The calls as the program tells them: by its API while an engine runs, else by its command; and the store itself, for what no
+//! command tells or does.
+
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use serde_json::Value;
 
 use super::World;
 use crate::reliability::check::{list, text};
+use crate::store::{OpenOptions, SqliteStore, StoreMode};
 
+/// How long the store's writer is waited for.
+const BUSY: Duration = Duration::from_secs(5);
 /// How many calls the API lists a page.
 const LISTED_MAX: usize = 1_000;
 /// How many calls are read at the same time.
@@ -14,6 +20,20 @@ const STORIES_AT_ONCE: usize = 8;
 const COUNTED: [&str; 3] = ["attempt.unknown", "step.fired", "step.skipped"];
 
 impl World {
+    /// The store, beside whoever works on it; to be closed.
+    pub(in crate::reliability) async fn open_store(&self) -> Result<SqliteStore, String> {
+        let options = OpenOptions {
+            path: self.store_path(),
+            mode: StoreMode::Test,
+            create: false,
+            mirror: false,
+            alert_sinks: false,
+            busy_timeout: BUSY,
+        };
+        let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options)).await;
+        opened.map_err(|e| e.to_string())?.map_err(|e| e.to_string())
+    }
+
     /// The story of a call, if there is one; from the engine where one answers, else by `status`.
     pub(in crate::reliability) async fn story(&mut self, call: &str) -> Result<Option<Value>, String> {
         if self.engine_runs() {

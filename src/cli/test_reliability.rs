@@ -127,7 +127,7 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
     let started_at = clock.now();
     let outcomes = tokio::select! {
         outcomes = play(args, &scenarios, &ground, out) => outcomes,
-        () = signals::stop_asked() => {
+        () = signals::drill_stop_asked() => {
             return Err(CliError::new(ExitStatus::Interrupted, "interrupted; nothing of the drills is left running"));
         }
     };

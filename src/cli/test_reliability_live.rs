@@ -87,7 +87,7 @@ pub(super) async fn run(
     let (started_at, began) = (app.clock.now(), app.clock.boot());
     let live = set_up(&app, plan, provider, keep, out)?;
     let bar = spinner(out, "live test");
-    let played = live::run(live, signals::stop_asked(), |step| {
+    let played = live::run(live, signals::drill_stop_asked(), |step| {
         if bar.is_hidden() {
             out.chat(step);
         } else {
@@ -159,7 +159,7 @@ async fn agreed(out: &Output) -> Result<bool, CliError> {
             let line = answer.ok().and_then(Result::ok).unwrap_or_default();
             Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
         }
-        () = signals::stop_asked() => Err(CliError::new(ExitStatus::Interrupted, "interrupted: no text was sent")),
+        () = signals::drill_stop_asked() => Err(CliError::new(ExitStatus::Interrupted, "interrupted: no text was sent")),
     }
 }
 

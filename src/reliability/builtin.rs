@@ -91,6 +91,7 @@ const FILES: &[(&str, &str)] = files![
     "reply-twice-and-late.toml",
     "reply-while-dead.toml",
     "reply-with-two-open-calls.toml",
+    "restart-finds-nothing-to-do.toml",
     "restart-recovery.toml",
     "role-that-nobody-holds.toml",
     "same-call-again.toml",

@@ -216,6 +216,8 @@ fn call(story: &Value, by_reference: &mut BTreeMap<&str, Vec<&Value>>, found: &m
     }
     let unknown_once = list(story, "log").iter().filter(|e| text(e, "kind") == "attempt.unknown");
     let unknown_once: BTreeSet<&str> = unknown_once.map(|e| text(e, "attemptId")).collect();
+    let failed_once = list(story, "log").iter().filter(|e| text(e, "kind") == "attempt.failed");
+    let may_repeat: BTreeSet<&str> = failed_once.map(|e| text(e, "attemptId")).chain(unknown_once.clone()).collect();
     let mut notices: BTreeMap<String, &str> = BTreeMap::new();
     for a in attempts {
         let (reference, state) = (text(a, "reference"), text(a, "attemptState"));
@@ -239,7 +241,7 @@ fn call(story: &Value, by_reference: &mut BTreeMap<&str, Vec<&Value>>, found: &m
         }
         found.unknown += usize::from(state == "unknown");
         found.found_out += usize::from(unknown_once.contains(own) && matches!(state, "submitted" | "delivered"));
-        repeats(id, a, attempts, &mut notices, found);
+        repeats(id, a, (attempts, &may_repeat), &mut notices, found);
     }
 }
 
@@ -248,11 +250,11 @@ fn is_visible(story: &Value) -> bool {
     text(story, "status") != "DISPATCHING" || list(story, "log").iter().any(|e| text(e, "kind") == "step.skipped")
 }
 
-/// One notice is told once; a further attempt at it names the one that it repeats, and that one failed or is not known.
+/// One notice is told once; a further attempt at it names the one that it repeats, and that one failed or was not known.
 fn repeats<'a>(
     id: &str,
     a: &'a Value,
-    all: &'a [Value],
+    (all, may_repeat): (&'a [Value], &BTreeSet<&str>),
     notices: &mut BTreeMap<String, &'a str>,
     found: &mut Judgement,
 ) {
@@ -271,7 +273,9 @@ fn repeats<'a>(
             let state = all.iter().find(|b| text(b, "attemptId") == of).map_or("", |b| text(b, "attemptState"));
             // An unknown one may be found out after its repeat has left: that is the stated rest.
             let left = !matches!(text(a, "attemptState"), "scheduled" | "skipped" | "cancelled");
-            if left && !matches!(state, "failed" | "unknown" | "submitted" | "delivered") {
+            let reason = matches!(state, "failed" | "unknown")
+                || (matches!(state, "submitted" | "delivered") && may_repeat.contains(of));
+            if left && !reason {
                 found.doubled.push(format!("{id}: attempt {reference} repeats one that is {state:?}"));
             }
         }
@@ -315,6 +319,12 @@ mod tests {
             ("unknown, and it is there", one(), vec![attempt(1, "unknown")], ""),
             ("unknown, and it is not", vec![], vec![attempt(1, "unknown")], ""),
             ("a logged resend of one that failed", two(), vec![attempt(1, "failed"), repeat.clone()], ""),
+            (
+                "a repeat of one that was never in doubt",
+                two(),
+                vec![delivered.clone(), repeat.clone()],
+                "doubled: c1: attempt 7K3Q-2 repeats one that is",
+            ),
             ("lost", vec![], vec![attempt(1, "submitted")], "lost: c1: attempt 7K3Q-1 is submitted"),
             ("nobody told", vec![], vec![], "lost: c1 is lost"),
             (
@@ -367,6 +377,17 @@ mod tests {
         // A call that ended with an alert because nobody could be told is no lost one.
         let over = json!({ "callId": "c1", "status": "EXHAUSTED", "attempts": [], "log": [] });
         assert_eq!(judge(&json!({}), &[over], ["c1"]).wrongs(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_repeat_of_one_that_was_in_doubt_is_the_stated_rest() {
+        let repeat = with(with(attempt(2, "delivered"), "repeats", json!("att_1")), "step", json!(1));
+        for kind in ["attempt.unknown", "attempt.failed"] {
+            let story = call(&[attempt(1, "delivered"), repeat.clone()]);
+            let story = with(story, "log", json!([{ "kind": kind, "attemptId": "att_1" }]));
+            let ledger = json!({ "messages": [message("7K3Q-1"), message("7K3Q-2")] });
+            assert_eq!(judge(&ledger, &[story], ["c1"]).wrongs(), [""; 0], "{kind}");
+        }
     }
 
     #[test]

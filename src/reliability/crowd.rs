@@ -24,6 +24,8 @@ pub(super) struct CrowdThen {
     pub(super) found_out: Option<usize>,
     /// So many calls at least have a first notice that was accepted.
     pub(super) told: Option<usize>,
+    /// Of every call that is still open the ladder has come to each of these contacts.
+    pub(super) came_to: Vec<String>,
 }
 
 /// Reads `crowd` of `[then]`.
@@ -36,6 +38,7 @@ pub(super) fn read(r: &mut Reader, s: &mut Section) -> Option<CrowdThen> {
         per_second: r.count(&mut c, "per_second"),
         found_out: r.count(&mut c, "found_out"),
         told: r.count(&mut c, "told"),
+        came_to: r.texts(&mut c, "came_to", "contacts, like [\"sam\", \"ana\"]").unwrap_or_default(),
     };
     r.finish(c);
     Some(crowd)
@@ -121,6 +124,15 @@ pub(super) fn checks(expected: &CrowdThen, seen: &Seen) -> Vec<Check> {
             found.to_string(),
         ));
     }
+    for contact in &expected.came_to {
+        let open = seen.stories.iter().filter(|s| text(s, "status") == "DISPATCHING");
+        let (with, without): (Vec<&Value>, Vec<&Value>) =
+            open.partition(|s| list(s, "attempts").iter().any(|a| text(a, "contact") == contact));
+        let what = format!("of every open call the ladder has come to {contact}");
+        let named: Vec<&str> = without.iter().take(5).map(|s| text(s, "callId")).collect();
+        let held = without.is_empty() && !with.is_empty();
+        checks.push(Check::of(what, held, format!("not of {}: {}", without.len(), named.join(", "))));
+    }
     if let Some(n) = expected.told {
         let told = |s: &&Value| {
             let had = |a: &Value| matches!(text(a, "attemptState"), "submitted" | "delivered");
@@ -166,7 +178,7 @@ mod tests {
                 attempts.push(json!({ "sid": sid, "contact": "sam", "createdAt": at(*made), "sentAt": at(*accepted),
                     "attemptState": "delivered" }));
             }
-            stories.push(json!({ "callId": format!("c{c}"), "attempts": attempts }));
+            stories.push(json!({ "callId": format!("c{c}"), "status": "DISPATCHING", "attempts": attempts }));
         }
         Seen { ledger: json!({ "messages": messages }), stories, overview: Value::Null }
     }
@@ -192,5 +204,8 @@ mod tests {
         assert_eq!((held(&found(0), three), held(&found(1), three)), (vec![true], vec![false]));
         let told = |n| CrowdThen { told: Some(n), ..CrowdThen::default() };
         assert_eq!((held(&told(3), three), held(&told(4), three)), (vec![true], vec![false]));
+        let to = |who: &str| CrowdThen { came_to: vec![who.into()], ..CrowdThen::default() };
+        assert_eq!((held(&to("sam"), three), held(&to("ana"), three)), (vec![true], vec![false]));
+        assert_eq!(held(&to("sam"), &[]), [false], "of nobody it proves nothing");
     }
 }

@@ -203,8 +203,8 @@ fn moment(t: &TimeThen, seen: &Seen, world: &World) -> Check {
     match (from, at(t.attempt)) {
         (Some(from), Some(at)) => {
             let found = at.as_millis() - from.as_millis();
-            // The engine may work before anybody has seen that it does.
-            let early = after == 0 && matches!(t.from, From::Restart | From::Thaw);
+            // The engine may work before anybody has seen that it does, and not before it is there.
+            let early = after == 0 && t.from == From::Restart && world.started_at.is_some_and(|start| at >= start);
             let held = found <= after + within && (found >= after || early);
             Check::of(what, held, format!("{found} ms"))
         }

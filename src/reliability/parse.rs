@@ -225,14 +225,14 @@ fn step(r: &mut Reader, mut s: Section, given: &Given) -> Option<Step> {
         "faults" => Some(Action::Faults(faults(r, &mut s, given))),
         "clear_faults" => r.boolean(&mut s, "clear_faults").map(|_| Action::ClearFaults),
         "forge" => Some(Action::Forge {
-            path: r.needed(&mut s, "forge", "a path of the engine; {attempt c1 1} and {sid c1 1} are filled in"),
+            path: path(r, &mut s, "forge", "a path of the engine; {attempt c1 1} and {sid c1 1} are filled in"),
             form: r.words(&mut s, "form").unwrap_or_default(),
             signed: r.boolean(&mut s, "signed").unwrap_or(false),
             signature: r.text(&mut s, "signature", "the header as it is sent"),
             answer: r.integer(&mut s, "answer", 200..=599),
         }),
         "request" => Some(Action::Request {
-            path: r.needed(&mut s, "request", "a path of the engine, like \"/health\""),
+            path: path(r, &mut s, "request", "a path of the engine, like \"/health\""),
             method: r.text(&mut s, "method", "\"GET\" or \"POST\"").unwrap_or_else(|| "GET".into()),
             body: r.text(&mut s, "body", "what is sent"),
             kind: r.text(&mut s, "type", "a content type").unwrap_or_else(|| "application/json".into()),
@@ -258,6 +258,11 @@ fn step(r: &mut Reader, mut s: Section, given: &Given) -> Option<Step> {
     };
     r.finish(s);
     action.map(|action| Step { line, action })
+}
+
+/// A path, and nothing that would lead to another host.
+fn path(r: &mut Reader, s: &mut Section, name: &str, form: &str) -> String {
+    r.parsed(s, name, form, |t| t.starts_with('/').then(|| t.to_owned())).unwrap_or_default()
 }
 
 const POINT: &str = "a kill point, as name or name:nth, like \"intent.committed\"";

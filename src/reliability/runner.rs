@@ -17,6 +17,8 @@ use super::scenario::{Action, Dispatch, Scenario};
 use super::store_trouble::{self, SKIPPED};
 use super::world::{Ground, LOOK_EVERY, World};
 
+/// How Rust tells of a panic, on stderr and where a log says it again.
+const PANIC: &str = "panicked at";
 /// The longest that attempts may take to come to rest after the last action.
 const REST_MAX: Duration = Duration::from_secs(30);
 
@@ -45,8 +47,11 @@ pub async fn play(scenario: &Scenario, ground: Arc<Ground>, place: &str) -> Outc
                 let what = format!("the scenario ends within {} s", scenario.timeout.as_secs());
                 outcome.checks.push(Check::of(what, false, ""));
             }
+            let log = world.log();
+            if let Some(line) = log.lines().find(|l| l.contains(PANIC)) {
+                outcome.checks.push(Check::of("nothing panics", false, line));
+            }
             if !outcome.held() {
-                let log = world.log();
                 outcome.log_tail = log.lines().rev().take(20).map(str::to_owned).collect();
                 outcome.log_tail.reverse();
             }
@@ -77,6 +82,13 @@ async fn through(scenario: &Scenario, world: &mut World, outcome: &mut Outcome) 
     }
     if outcome.checks.is_empty() {
         world.answers().await;
+    }
+    if let Some(code) = world.ended_by_itself() {
+        outcome.checks.push(Check::of(
+            "the engine lives until it is ended",
+            false,
+            format!("it ended with exit {code}"),
+        ));
     }
     match look(scenario, world).await {
         Ok(seen) => {

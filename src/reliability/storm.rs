@@ -113,7 +113,11 @@ pub fn storm(kills: usize, calls: usize, seed: u64) -> Storm {
             counted.1 += 1;
         }
         let _ = writeln!(text, "\n# {n}: {kind}");
-        fault(kind, n, &ids, &mut text);
+        let mut trouble = String::new();
+        fault(kind, n, &ids, &mut trouble);
+        // What happens to the engine must find the calls there.
+        let first = !matches!(kind, "frozen" | "stopped" | "reply");
+        text.push_str(if first { trouble.as_str() } else { "" });
         if share > 0 {
             let _ = write!(
                 text,
@@ -121,6 +125,7 @@ pub fn storm(kills: usize, calls: usize, seed: u64) -> Storm {
                 share.max(2)
             );
         }
+        text.push_str(if first { "" } else { trouble.as_str() });
         death(draw(PLACES, &ids), &ids, &mut text);
     }
     let _ = write!(
@@ -130,8 +135,11 @@ pub fn storm(kills: usize, calls: usize, seed: u64) -> Storm {
          # What nobody found is decided by its policy, and each call is old enough for a row that intake did not make.\n\
          [[when]]\npause = \"36s\"\n[[when]]\nwait = {{ rest = true }}\nwithin = \"60s\"\n\n[then]\nfound_out = true\n\
          # Ten rows a request, each written, read back, and the row of its call found first.\n\
-         mirror = \"equal\"\nmirror_within = \"{mirror}s\"\n",
+         mirror = \"equal\"\nmirror_within = \"{mirror}s\"\n\
+         # Most are told and every ladder goes on: a storm in which nothing is sent proves nothing.\n\
+         [then.crowd]\ntold = {told}\ncame_to = [\"sam\", \"ana\"]\n",
         mirror = 90 + calls / 5,
+        told = calls * 3 / 4,
     );
     kinds.retain(|(_, n)| *n > 0);
     Storm { text, kinds }

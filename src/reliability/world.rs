@@ -83,6 +83,8 @@ pub(super) struct World {
     pub(super) accepted: BTreeSet<String>,
     /// When the newest engine first answered.
     pub(super) ready_at: Option<Timestamp>,
+    /// When its process was started.
+    pub(super) started_at: Option<Timestamp>,
     /// When it was continued.
     pub(super) thawed_at: Option<Timestamp>,
     /// Times without a working engine.
@@ -168,6 +170,7 @@ impl World {
             logs: Vec::new(),
             arms,
             accepted: BTreeSet::new(),
+            started_at: None,
             ready_at: None,
             thawed_at: None,
             down: Vec::new(),
@@ -241,6 +244,9 @@ impl World {
         if self.engine.as_mut().is_some_and(|e| e.ended().is_none()) {
             return Err("an engine runs already".into());
         }
+        if let Some(code) = self.ended_by_itself() {
+            return Err(format!("the engine had ended by itself before, with exit {code}"));
+        }
         self.starts += 1;
         let name = format!("engine-{}", self.starts);
         let args = ["-o", "json", "serve", "--listen", &self.at.to_string()].map(str::to_owned);
@@ -273,7 +279,7 @@ impl World {
             self.pause(Duration::from_millis(10)).await;
         }
         let now = self.now();
-        self.ready_at = Some(now);
+        (self.started_at, self.ready_at) = (Some(from), Some(now));
         if self.starts > 1 {
             self.recovery_ms.push(now.as_millis() - from.as_millis());
         }
@@ -342,6 +348,11 @@ impl World {
             }
             self.pause(LOOK_EVERY).await;
         }
+    }
+
+    /// The exit code of an engine that nobody ended.
+    pub(super) fn ended_by_itself(&mut self) -> Option<i32> {
+        self.engine.as_mut().and_then(Process::ended)
     }
 
     /// Whether the engine can be asked.

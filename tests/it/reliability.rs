@@ -369,7 +369,7 @@ fn an_interrupted_run_leaves_no_process_and_no_file() {
     let (shop, temp) = shop();
     let long = format!("{WELL}[[when]]\npause = \"60s\"\n");
     std::fs::write(shop.path("own.toml"), long).expect("a scenario");
-    for signal in ["INT", "TERM"] {
+    for signal in ["INT", "TERM", "HUP", "QUIT"] {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_dispatchctl"));
         command.args(["test-reliability", "--scenario", "own.toml"]).current_dir(shop.path(""));
         command.env_clear().env("TMPDIR", &temp);
@@ -452,7 +452,7 @@ fn a_storm_is_played_kept_and_can_be_played_again() {
     assert_eq!(listed["scenarios"][0]["fault"], "storm of 2, seed 5");
 }
 
-/// Each guard, a scenario that must miss it, and words of what it has to say.
+/// Guards, each with a scenario that must miss it, and words of what it has to say.
 const GUARDS: &[(&str, &str, &[&str])] = &[
     ("intent-commit", "recover-a-cut-off-send", &["it does not say \"send cut off by a crash\"", "text not sent yet"]),
     ("look-before-resend", "answer-lost-and-no-receipt", &["attempt 1 of c1 is submitted or delivered", "unknown"]),

@@ -3,7 +3,8 @@
 //! [`Plan`] says what will be sent before anything is; [`run`] sends it. Two calls: one that is told and told again at T1, and
 //! one whose engine is killed between the two. The engine under test is `serve` as a child on a temporary live store; of the
 //! operator's settings it has those of the provider, of delivery and of the mirror, and nobody to text but the test numbers.
-//! After a crash of the drill itself the calls end with their store: nothing goes on sending.
+//! When the drill is stopped, by whatever signal but SIGKILL, its engine ends with it; after a SIGKILL of the drill that engine
+//! goes on until it is ended by hand, and tells nobody but the test numbers.
 
 mod engine;
 mod plan;

@@ -17,7 +17,7 @@ const LISTED_MAX: usize = 1_000;
 /// How many calls are read at the same time.
 const STORIES_AT_ONCE: usize = 8;
 /// Kinds of log entries that are looked at in every call.
-const COUNTED: [&str; 3] = ["attempt.unknown", "step.fired", "step.skipped"];
+const COUNTED: [&str; 4] = ["attempt.unknown", "attempt.failed", "step.fired", "step.skipped"];
 
 impl World {
     /// The store, beside whoever works on it; to be closed.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use url::Url;
@@ -92,6 +92,8 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     supervisor.recover_local("serve", Some(own_url.clone())).await?;
     let state = http_state(&app, core.clone(), engine, &own_url);
     let stop = CancellationToken::new();
+    // Before anybody can see that it runs: from then on it is stopped and told to read again, never killed by these.
+    let (stop_asked, hangup) = (signals::stop_asked(), signal(SignalKind::hangup()).ok());
     let mut servers = vec![tokio::spawn(http::serve(listener, http::Surface::Full, state.clone(), stop.clone()))];
     if let Some(public) = public {
         servers.push(tokio::spawn(http::serve(public, http::Surface::PublicOnly, state.clone(), stop.clone())));
@@ -102,10 +104,10 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     // What the start demanded tokens for goes on to demand them.
     let is_exposed = app.config.server.is_exposed();
     let people = People { core: core.clone(), roster };
-    tokio::spawn(reload_on_hangup(app.sources.clone(), people, state.clone(), stop.clone(), is_exposed));
+    tokio::spawn(reload_on_hangup(app.sources.clone(), people, state.clone(), stop.clone(), (hangup, is_exposed)));
     tokio::spawn(watchdog(core, state, stop.clone()));
     let _ = sd_notify::notify(&[NotifyState::Ready]);
-    let result = until_stopped(running, &engine_stop).await;
+    let result = until_stopped(running, stop_asked, &engine_stop).await;
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     stop.cancel();
     for s in servers {
@@ -123,10 +125,14 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
 type Running = tokio::task::JoinHandle<Result<(), crate::store::StoreError>>;
 
 /// Runs until the system asks to stop, or the engine must.
-async fn until_stopped(mut running: Running, stop: &CancellationToken) -> Result<(), CliError> {
+async fn until_stopped(
+    mut running: Running,
+    asked: impl Future<Output = ()>,
+    stop: &CancellationToken,
+) -> Result<(), CliError> {
     let ended = tokio::select! {
         ended = &mut running => ended,
-        () = signals::stop_asked() => {
+        () = asked => {
             info!("stopping: what is in flight may finish");
             stop.cancel();
             running.await
@@ -270,9 +276,9 @@ async fn reload_on_hangup(
     people: People,
     state: Arc<http::HttpState>,
     stop: CancellationToken,
-    is_exposed: bool,
+    (hangup, is_exposed): (Option<Signal>, bool),
 ) {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    let Some(mut hangup) = hangup else { return };
     loop {
         tokio::select! {
             () = stop.cancelled() => return,

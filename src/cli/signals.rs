@@ -2,15 +2,19 @@
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Returns when the process is asked to stop (SIGTERM, SIGINT).
-pub(crate) async fn stop_asked() {
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        // Without handlers the default ones end the process.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
+/// Ends when the process is asked to stop (SIGTERM, SIGINT), from the call on: a signal between the call and the first wait is
+/// kept.
+pub(crate) fn stop_asked() -> impl Future<Output = ()> + Send {
+    let handlers = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async move {
+        let (Ok(mut term), Ok(mut int)) = handlers else {
+            // Without handlers the default ones end the process.
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
     }
 }
 

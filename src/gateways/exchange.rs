@@ -9,9 +9,26 @@ use url::Url;
 
 use super::twilio::wire::retry_after;
 
+/// A provider's two clients: what is written must not meet a stale connection, of which nobody could say what became of it.
+pub(super) struct Clients {
+    /// A connection for each request.
+    pub(super) writes: reqwest::Client,
+    /// Connections are kept.
+    pub(super) reads: reqwest::Client,
+}
+
+/// Makes both.
+///
+/// # Errors
+/// What the library cannot do with these settings.
+pub(super) fn clients(base_url: &Url, connect: Duration, request: Duration) -> Result<Clients, reqwest::Error> {
+    let writes = builder(base_url, connect, request).pool_max_idle_per_host(0).build()?;
+    Ok(Clients { writes, reads: builder(base_url, connect, request).build()? })
+}
+
 /// No retry, no redirect (it would carry the credentials elsewhere), and no proxy from the environment, which could answer in
 /// the provider's place and would turn a refused connection, surely not sent, into an answer of its own.
-pub(in crate::gateways) fn builder(base_url: &Url, connect: Duration, request: Duration) -> reqwest::ClientBuilder {
+fn builder(base_url: &Url, connect: Duration, request: Duration) -> reqwest::ClientBuilder {
     let builder = reqwest::Client::builder()
         .user_agent(concat!("dispatchctl/", env!("CARGO_PKG_VERSION")))
         .retry(reqwest::retry::never())

@@ -9,15 +9,15 @@ use crate::store::Store as _;
 use crate::testing::world::Setup;
 use crate::testing::{Reaction, World, mins, people, secs};
 
-const OTHER: &str = "+15005550007";
+pub(super) const OTHER: &str = "+15005550007";
 
 /// The breakers that are open: whose, and how often they were probed.
-async fn open(w: &World) -> Vec<(String, u32)> {
+pub(super) async fn open(w: &World) -> Vec<(String, u32)> {
     let all = w.process.store.breakers().await.expect("read");
     all.into_iter().filter(crate::domain::breaker::Breaker::is_open).map(|b| (b.sender, b.probes)).collect()
 }
 
-fn with_fallback() -> Setup {
+pub(super) fn with_fallback() -> Setup {
     let mut setup = Setup::default();
     setup.directory.fallback = vec![OTHER.parse().expect("a sender")];
     setup

@@ -4,22 +4,10 @@ use crate::domain::attempt::AttemptState;
 use crate::domain::call::CallStatus;
 use crate::domain::event::{BreakerNews, Decision, Event, InboundText};
 use crate::domain::types::CallId;
-use crate::store::Store as _;
 use crate::testing::world::{START, Setup};
 use crate::testing::{Reaction, World, mins, people, secs};
 
-const OTHER: &str = "+15005550007";
-
-async fn open(w: &World) -> Vec<(String, u32)> {
-    let all = w.process.store.breakers().await.expect("read");
-    all.into_iter().filter(crate::domain::breaker::Breaker::is_open).map(|b| (b.sender, b.probes)).collect()
-}
-
-fn with_fallback() -> Setup {
-    let mut setup = Setup::default();
-    setup.directory.fallback = vec![OTHER.parse().expect("a sender")];
-    setup
-}
+use super::breaker::{OTHER, open, with_fallback};
 
 fn slow() -> Setup {
     let policy = people::policy("slow", &[(secs(0), &["primary"]), (mins(20), &["backup"])]);

@@ -24,7 +24,7 @@ use super::schema::{BaseSchema, FieldSchema, NewField, NewTable, TableSchema, is
 use super::{Cell, Fields, wire};
 use crate::clock::Clock;
 use crate::domain::types::Timestamp;
-use crate::gateways::exchange::{Failure, builder, exchange};
+use crate::gateways::exchange::{Clients, Failure, clients, exchange};
 use crate::gateways::mirror::{
     Keys, Lane, MirrorError, MirrorGateway, PAGE_MAX, Query, ROWS_MAX, Record, RecordChange, RecordId, RecordList,
     Refusal, Scope, Typecast, Upserted, Whoami,
@@ -136,12 +136,7 @@ impl AirtableClient {
         let mut authorization =
             HeaderValue::from_str(&format!("Bearer {}", settings.token.expose_secret())).map_err(ClientError::Token)?;
         authorization.set_sensitive(true);
-        let writes = builder(&settings.base_url, settings.connect_timeout, settings.request_timeout)
-            .pool_max_idle_per_host(0)
-            .build()
-            .map_err(ClientError::Http)?;
-        let reads = builder(&settings.base_url, settings.connect_timeout, settings.request_timeout)
-            .build()
+        let Clients { writes, reads } = clients(&settings.base_url, settings.connect_timeout, settings.request_timeout)
             .map_err(ClientError::Http)?;
         let pace = Pace::new(clock, settings.requests_per_second, settings.limit);
         let shared = Shared { settings, authorization, writes, reads, pace, ids, requests: AtomicU64::new(0) };

@@ -17,7 +17,7 @@ use url::Url;
 
 use super::wire;
 use crate::domain::types::{AttemptId, ErrorCode, MessageSid, Timestamp};
-use crate::gateways::exchange::{self, Answer, Failure, builder};
+use crate::gateways::exchange::{self, Answer, Clients, Failure, clients};
 use crate::gateways::{Callback, GatewayError, ListFilter, Listing, MessageRecord, SmsGateway, Submission};
 use crate::killpoint;
 
@@ -107,13 +107,9 @@ impl TwilioClient {
         if let Some(url) = &settings.public_url {
             check_url(url, "public_url")?;
         }
-        let sends = builder(&settings.base_url, settings.connect_timeout, settings.request_timeout)
-            .pool_max_idle_per_host(0)
-            .build()
-            .map_err(ClientError::Http)?;
-        let reads = builder(&settings.base_url, settings.connect_timeout, settings.request_timeout)
-            .build()
-            .map_err(ClientError::Http)?;
+        let Clients { writes: sends, reads } =
+            clients(&settings.base_url, settings.connect_timeout, settings.request_timeout)
+                .map_err(ClientError::Http)?;
         Ok(Self { settings: Arc::new(settings), sends, reads })
     }
 

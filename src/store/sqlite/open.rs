@@ -16,7 +16,11 @@ use crate::killpoint;
 use crate::store::StoreError;
 
 /// Numbered, forward only, never edited after a release.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_initial.sql"), include_str!("migrations/0002_lanes.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_initial.sql"),
+    include_str!("migrations/0002_lanes.sql"),
+    include_str!("migrations/0003_shop.sql"),
+];
 /// Marks our files among SQLite's (`PRAGMA application_id`): "disp".
 const APPLICATION_ID: i64 = 0x6469_7370;
 /// How many prepared statements a connection keeps; more than there are.

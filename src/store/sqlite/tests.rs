@@ -355,7 +355,7 @@ async fn a_store_of_the_other_mode_or_a_newer_version_is_refused() {
     );
     raw(dir.path()).execute_batch("PRAGMA user_version = 99").expect("newer");
     let newer = SqliteStore::open(options(dir.path())).map(drop);
-    assert!(matches!(newer, Err(StoreError::Newer { found: 99, known: 2, .. })), "{newer:?}");
+    assert!(matches!(newer, Err(StoreError::Newer { found: 99, known: 3, .. })), "{newer:?}");
 }
 
 #[tokio::test]
@@ -512,7 +512,7 @@ async fn a_reply_among_very_many_open_calls_loads_only_fifty() {
              CREATE TEMP TABLE a AS SELECT * FROM attempts;
              INSERT INTO calls SELECT 'n' || i, reference, status, round, level, policy, steps_total, data, fingerprint, NULL,
                  overridden, created_by, accepted_at, next_step, wake_at, deferred_from, attempts, holder, outs, told_at, closed_at, muted,
-                 updated_at FROM c, n;
+                 updated_at, settings FROM c, n;
              INSERT INTO notices SELECT 'n' || i, 1, 0, 'sam', 0 FROM n;
              INSERT INTO attempts (id, call_id, number, kind, channel, provider, round, step, contact, name, phone, sender,
                  state, priority, body, segments, created_at, not_before, sent_at, tries, callback, sid, result, polls,

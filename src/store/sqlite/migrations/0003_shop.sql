@@ -1,0 +1,33 @@
+-- Version 3: what decides lives in the store, every sink has rows of its own, and the engine shows that it lives.
+
+-- == settings in force ==
+-- The newest row decides for every process. `document`: every key that decides, no secret. `places`: the addresses and the
+-- paths of secret files of whoever wrote it, used only where a later start finds its own file broken.
+CREATE TABLE settings (
+    number   INTEGER PRIMARY KEY NOT NULL,
+    document TEXT NOT NULL,                    -- JSON
+    places   TEXT NOT NULL,                    -- JSON
+    actor    TEXT NOT NULL,
+    role     TEXT NOT NULL,                    -- what wrote it: serve, config apply
+    at       INTEGER NOT NULL
+) STRICT;
+
+-- Who is to be told of changes, by the settings in force: `mirror`, and the alert sinks by name.
+CREATE TABLE targets (
+    name TEXT PRIMARY KEY NOT NULL,
+    min  TEXT NOT NULL,
+    CONSTRAINT target_min_is_known CHECK (min IN ('notice', 'page'))
+) STRICT, WITHOUT ROWID;
+
+-- The settings that a call was accepted under; null: before there were any.
+ALTER TABLE calls ADD COLUMN settings INTEGER;
+
+-- == alerts and their sinks ==
+
+-- == the engine's beat ==
+
+-- == the provider's clock ==
+
+-- == replies that were read ==
+
+-- == other ==

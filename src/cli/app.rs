@@ -3,11 +3,14 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::{self, AIRTABLE_RATE_MAX, Config, Mode, Sources, Twilio};
+use crate::config::{self, AIRTABLE_RATE_MAX, Config, ConfigErrors, Mode, Sources, Twilio};
 use crate::domain::UnknownPolicy;
 use crate::domain::event::Rules;
+use crate::domain::settings::SettingsRow;
+use crate::domain::team::Directory;
 use crate::domain::types::Actor;
 use crate::engine::apply::Core;
+use crate::engine::in_force::{Decides, InForce, Interpreter};
 use crate::engine::listener::{EVERY_WITH_WEBHOOK, EVERY_WITHOUT};
 use crate::engine::lock::{EngineLock, Holder};
 use crate::engine::roster::merge::merge;
@@ -18,8 +21,8 @@ use crate::gateways::twilio::client::{Auth, TwilioClient, TwilioSettings};
 use crate::gateways::{AlertSink, MirrorGateway, SmsGateway};
 use crate::ids::Ids;
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxError};
-use crate::store::RosterCopy;
 use crate::store::sqlite::{OpenOptions, SqliteStore, StoreMode};
+use crate::store::{Peeked, RosterCopy};
 use crate::telemetry;
 
 use super::args::Global;
@@ -32,15 +35,50 @@ pub(crate) struct App {
     pub(crate) sources: Sources,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<Ids>,
+    /// The settings in force in the store, as of this command's start; `None`: there are none, or no store.
+    pub(crate) settings: Option<SettingsRow>,
+    /// Whose settings decide here.
+    pub(crate) whose: Whose,
+    /// Contacts, lines and policies without the contacts that live in another system.
+    configured: Directory,
     /// The copy of contacts that is part of `config.directory`, for a command that reads none itself.
     pub(crate) roster: Option<RosterCopy>,
+    /// Why this process's own configuration cannot be used, where the settings in force stand in for it.
+    pub(crate) broken: Option<ConfigErrors>,
     base: OnceLock<Arc<dyn MirrorGateway>>,
 }
 
 /// What the sandbox's base may be asked within a second where a test store's settings ask for more than Airtable allows.
 const TEST_LIMIT: u32 = 50;
+/// How long another process's transaction is waited for.
+const BUSY: std::time::Duration = std::time::Duration::from_secs(5);
 /// When a command without a listener first asks about its messages.
 const POLL_SOON: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Whose settings decide in a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// Those in force in the store.
+    InForce,
+    /// Its own: the store has none yet, or the command is about its own.
+    Own,
+}
+
+/// Which settings a command wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Those in force; where there are none, its own.
+    InForce,
+    /// Its own, which `--settings own` asks for; refused while an engine lives.
+    OwnForOnce,
+    /// Its own: the command is about them.
+    Own,
+    /// Its own; where they are wrong, those in force with the places that were kept.
+    OwnToPutInForce,
+}
+
+/// How many differing keys one line names.
+const DIFFERENCES_NAMED: usize = 5;
 
 /// Whether a store that is not there is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +95,7 @@ impl App {
         global: &Global,
         usual: telemetry::Usual,
         flags: Vec<(String, String)>,
+        wanted: Wanted,
         out: &mut Output,
     ) -> Result<Self, CliError> {
         telemetry::start(usual, global.verbose, global.log_format == super::args::LogFormat::Json);
@@ -65,22 +104,79 @@ impl App {
         if sources.asks_for_test_mode() {
             out.set_mode(Mode::Test.as_str());
         }
-        let mut config = config::load(&sources)?;
-        out.set_mode(config.mode.as_str());
+        let (place, mode) = config::place(&sources)?;
+        out.set_mode(mode.as_str());
+        let options = OpenOptions {
+            mode: store_mode(mode),
+            create: false,
+            mirror: false,
+            alert_sinks: false,
+            path: place.path().to_path_buf(),
+            busy_timeout: BUSY,
+        };
+        let Peeked { settings, contacts } = SqliteStore::peek(&options);
+        let (mut config, whose, broken) = choose(&sources, wanted, settings.as_ref())?;
         super::drill::prepare(&sources, &mut config)?;
-        Ok(Self {
+        let configured = config.directory.clone();
+        let roster = contacts;
+        if let Some(copy) = &roster {
+            config.directory = merge(&configured, &copy.contacts).directory;
+        }
+        let app = Self {
             config,
             sources,
             clock: Arc::new(SystemClock::new()),
             ids: Arc::new(Ids::random()),
-            roster: None,
+            settings,
+            whose,
+            configured,
+            roster,
+            broken,
             base: OnceLock::new(),
-        })
+        };
+        app.say_whose(wanted, out)?;
+        Ok(app)
+    }
+
+    /// One line where this process's own settings differ from those that decide; with `--settings own` every difference, before
+    /// anything is done under them.
+    fn say_whose(&self, wanted: Wanted, out: &Output) -> Result<(), CliError> {
+        let Some(row) = &self.settings else { return Ok(()) };
+        let own = &self.config.documents;
+        let differ = config::differences(&own.decides, &row.document);
+        let who = || format!("settings {} of {} (by {}, {})", row.number, row.at, row.actor.0, row.role);
+        match wanted {
+            Wanted::InForce => {
+                let file =
+                    self.config.file.as_ref().map_or_else(|| "the environment".into(), |f| f.display().to_string());
+                if let Some(problem) = &self.config.unread {
+                    out.note(&format!("the {} decide; {file} cannot be read: {problem}", who()));
+                } else if own.gives && !differ.is_empty() {
+                    out.note(&format!("the {} decide; {file} differs in {}", who(), named(&differ)));
+                }
+            }
+            Wanted::OwnForOnce => {
+                if let Some(holder) = self.holder() {
+                    let why = format!("`{}`, process {}, works on this store", holder.role, holder.pid);
+                    return Err(CliError::new(ExitStatus::Store, "--settings own is refused while an engine lives")
+                        .cause(why)
+                        .hint(
+                            "leave it out, or make these settings the ones in force with `dispatchctl config apply`",
+                        ));
+                }
+                out.note(&format!("this command alone decides by its own settings, not by the {}", who()));
+                for key in &differ {
+                    out.note(&format!("  differs: {key}"));
+                }
+            }
+            Wanted::Own | Wanted::OwnToPutInForce => {}
+        }
+        Ok(())
     }
 
     /// What waits for an engine besides follow-ups, for a sentence that says so: only `serve` keeps the shop's record.
     pub(crate) fn and_rows(&self) -> &'static str {
-        if self.config.airtable.is_some() { " and Airtable's rows" } else { "" }
+        if self.config.mirrors { " and Airtable's rows" } else { "" }
     }
 
     /// Opens the store; blocking work is done off the runtime's threads.
@@ -98,26 +194,12 @@ impl App {
 
     fn options(&self, missing: Missing) -> OpenOptions {
         OpenOptions {
-            mode: match self.config.mode {
-                Mode::Live => StoreMode::Live,
-                Mode::Test => StoreMode::Test,
-            },
+            mode: store_mode(self.config.mode),
             create: missing == Missing::Create,
-            mirror: self.config.airtable.is_some(),
-            alert_sinks: !self.config.alerts.sinks.is_empty(),
+            mirror: self.config.mirrors,
+            alert_sinks: !self.config.targets().is_empty(),
             path: self.config.store.path().to_path_buf(),
-            busy_timeout: std::time::Duration::from_secs(5),
-        }
-    }
-
-    /// Adds the contacts that the engine last read from Airtable to those of the configuration. A store that is not there, or
-    /// that this command will not be able to open either, adds none: the command itself says so where it needs one.
-    pub(crate) async fn add_roster(&mut self) {
-        let options = self.options(Missing::Refuse);
-        let found = tokio::task::spawn_blocking(move || SqliteStore::peek_roster(&options)).await;
-        if let Some(copy) = found.ok().flatten() {
-            self.config.directory = merge(&self.config.directory, &copy.contacts).directory;
-            self.roster = Some(copy);
+            busy_timeout: BUSY,
         }
     }
 
@@ -152,38 +234,44 @@ impl App {
         Ok(Some(self.base.get_or_init(|| Arc::new(client)).clone()))
     }
 
+    /// This process's own settings were put in force.
+    pub(crate) fn now_in_force(&mut self, row: SettingsRow) {
+        (self.settings, self.whose) = (Some(row), Whose::InForce);
+    }
+
     /// The write path over this store.
     pub(crate) fn core(&self, store: Arc<SqliteStore>) -> Arc<Core> {
-        self.core_with(store, self.rules())
+        self.core_with(store, |rules| rules)
     }
 
     /// The write path of a command that may have to be the engine for its own call: without a listener it polls, and sooner.
     pub(crate) fn core_that_polls(&self, store: Arc<SqliteStore>) -> Arc<Core> {
-        let rules = self.rules();
-        self.core_with(store, Rules { poll_after: rules.poll_after.min(POLL_SOON), ..rules })
+        self.core_with(store, |rules| Rules { poll_after: rules.poll_after.min(POLL_SOON), ..rules })
     }
 
-    fn core_with(&self, store: Arc<SqliteStore>, rules: Rules) -> Arc<Core> {
-        let directory = Arc::new(self.config.directory.clone());
-        Arc::new(Core::new(store, self.clock.clone(), self.ids.clone(), directory, rules))
+    fn core_with(&self, store: Arc<SqliteStore>, adjust: fn(Rules) -> Rules) -> Arc<Core> {
+        let own = InForce::own(Arc::new(self.configured.clone()), adjust(rules(&self.config)));
+        let settings = self.settings.as_ref().filter(|_| self.whose == Whose::InForce);
+        let held = match settings {
+            Some(row) => {
+                let decides = Decides { directory: self.configured.clone(), rules: own.rules.clone() };
+                own.with_settings(Some(row), decides)
+            }
+            None => own,
+        };
+        let held = held.with_contacts(self.roster.clone());
+        let interpreter = (self.whose == Whose::InForce || settings.is_none()).then(|| self.interpreter(adjust));
+        Arc::new(Core::under(store, self.clock.clone(), self.ids.clone(), held, interpreter))
     }
 
-    fn rules(&self) -> Rules {
-        let d = &self.config.delivery;
-        Rules {
-            poll_after: d.poll_after,
-            status_timeout: d.status_timeout,
-            validity: self.config.twilio.as_ref().map_or(std::time::Duration::from_secs(600), |t| t.validity),
-            settle: d.settle,
-            unknown_first: policy(d.unknown_first),
-            unknown_follow_up: policy(d.unknown_follow_up),
-            resend_limit: d.resend_limit,
-            resend_pause: d.resend_pause,
-            stand_down: d.stand_down,
-            late_follow_up: self.config.alerts.late_follow_up,
-            test_mode: self.config.mode == Mode::Test,
-            off: crate::domain::guards::GuardsOff::default(),
-        }
+    /// What other settings, once they are in force, mean for this process.
+    fn interpreter(&self, adjust: fn(Rules) -> Rules) -> Interpreter {
+        let sources = self.sources.clone();
+        Arc::new(move |row| {
+            let config = config::load_under(&sources, row).map_err(|e| e.to_string())?;
+            let rules = adjust(rules(&config));
+            Ok(Decides { directory: config.directory, rules })
+        })
     }
 
     /// The provider's client.
@@ -232,7 +320,7 @@ impl App {
             messages_per_second: t.messages_per_second,
             validity: t.validity,
             request_timeout: t.request_timeout,
-            poll_after: core.rules.poll_after,
+            poll_after: core.rules().poll_after,
             listen_every: if self.config.server.public_url.is_some() { EVERY_WITH_WEBHOOK } else { EVERY_WITHOUT },
             consecutive_failures: self.config.alerts.consecutive_failures,
         };
@@ -333,6 +421,60 @@ impl App {
             config.airtable_base.clone_from(&a.base_id);
         }
         Sandbox::start(config).await
+    }
+}
+
+/// The configuration that a command works by, whose settings those are, and why its own could not be used.
+fn choose(
+    sources: &Sources,
+    wanted: Wanted,
+    settings: Option<&SettingsRow>,
+) -> Result<(Config, Whose, Option<ConfigErrors>), ConfigErrors> {
+    match (wanted, settings) {
+        (Wanted::InForce, Some(row)) => Ok((config::load_under(sources, row)?, Whose::InForce, None)),
+        (Wanted::OwnToPutInForce, Some(row)) => match config::load(sources) {
+            Ok(own) => Ok((own, Whose::Own, None)),
+            // Without the secrets that the file alone held there is no way to go on: then its own faults are told.
+            Err(wrong) => match config::load_under_without_file(sources, row) {
+                Ok(config) => Ok((config, Whose::InForce, Some(wrong))),
+                Err(_) => Err(wrong),
+            },
+        },
+        _ => Ok((config::load(sources)?, Whose::Own, None)),
+    }
+}
+
+/// The bounds of decisions, by the settings alone.
+pub(super) fn rules(config: &Config) -> Rules {
+    let d = &config.delivery;
+    Rules {
+        poll_after: d.poll_after,
+        status_timeout: d.status_timeout,
+        validity: config.validity,
+        settle: d.settle,
+        unknown_first: policy(d.unknown_first),
+        unknown_follow_up: policy(d.unknown_follow_up),
+        resend_limit: d.resend_limit,
+        resend_pause: d.resend_pause,
+        stand_down: d.stand_down,
+        late_follow_up: config.alerts.late_follow_up,
+        test_mode: config.mode == Mode::Test,
+        off: crate::domain::guards::GuardsOff::default(),
+    }
+}
+
+fn named(keys: &[String]) -> String {
+    let shown = keys.iter().take(DIFFERENCES_NAMED).cloned().collect::<Vec<_>>().join(", ");
+    match keys.len().saturating_sub(DIFFERENCES_NAMED) {
+        0 => shown,
+        more => format!("{shown} and {more} more: see `dispatchctl config show --diff`"),
+    }
+}
+
+fn store_mode(mode: Mode) -> StoreMode {
+    match mode {
+        Mode::Live => StoreMode::Live,
+        Mode::Test => StoreMode::Test,
     }
 }
 

@@ -7,6 +7,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 use crate::domain::Timestamp;
 use crate::telemetry::Usual;
 
+use super::app::Wanted;
 use super::output::{Color, Format};
 use super::{
     breaker, completions, config, contacts, decide, demo, doctor, follow_up, log, oncall, recover, sandbox, send,
@@ -53,6 +54,18 @@ pub(crate) struct Global {
     /// Show times in UTC
     #[arg(long, global = true)]
     pub(crate) utc: bool,
+    /// Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)
+    #[arg(long, global = true, value_name = "WHOSE", default_value = "in-force")]
+    pub(crate) settings: SettingsOf,
+}
+
+/// Whose settings decide in a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum SettingsOf {
+    /// Those that the engine put into the store.
+    InForce,
+    /// Those of this command's own file and environment.
+    Own,
 }
 
 /// The form of log lines.
@@ -120,8 +133,15 @@ impl Command {
     }
 
     /// Whether it decides or shows who is told, without reading Airtable itself.
-    pub(crate) fn wants_roster(&self) -> bool {
-        !matches!(self, Self::Serve(_) | Self::Config(_))
+    /// Whose settings it works by, where `given` is what `--settings` says.
+    pub(crate) fn wanted_settings(&self, given: SettingsOf) -> Wanted {
+        match self {
+            Self::Serve(_) => Wanted::OwnToPutInForce,
+            // These look at a process's own.
+            Self::Config(_) | Self::Doctor(_) => Wanted::Own,
+            _ if given == SettingsOf::Own => Wanted::OwnForOnce,
+            _ => Wanted::InForce,
+        }
     }
 
     /// Settings that a command's own flags stand for: (key, value).

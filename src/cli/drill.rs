@@ -22,7 +22,7 @@ pub(super) fn prepare(sources: &Sources, config: &mut Config) -> Result<(), CliE
     if let Some(text) = asked.sink {
         let url = SecretUrl::of_a_drill(text)
             .ok_or_else(|| refused("DISPATCHCTL_DRILL_SINK is not an http URL on this machine"))?;
-        config.alerts.sinks.push(Sink { kind: SinkKind::Webhook, url });
+        config.alerts.sinks.push(Sink { name: "drill".into(), kind: SinkKind::Webhook, url });
     }
     killpoint::want(orders);
     Ok(())

@@ -17,6 +17,7 @@ mod output;
 mod rebuild;
 mod recover;
 mod refresh;
+mod reload;
 mod report;
 mod sandbox;
 mod send;
@@ -112,10 +113,8 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::TestReliability(args) => return test_reliability::run(args, &cli.global, out).await,
         _ => {}
     }
-    let mut app = App::load(&cli.global, cli.command.usual_log(), cli.command.overrides(), out)?;
-    if cli.command.wants_roster() {
-        app.add_roster().await;
-    }
+    let wanted = cli.command.wanted_settings(cli.global.settings);
+    let app = App::load(&cli.global, cli.command.usual_log(), cli.command.overrides(), wanted, out)?;
     match cli.command {
         Command::Send(args) => send::run(args, app, out).await,
         Command::Serve(args) => serve::run(args, app, out).await,
@@ -133,7 +132,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::Oncall(args) => oncall::run(args, &app, out).await,
         Command::Log(args) => log::run(args, &app, out).await,
         Command::Doctor(args) => doctor::run(args, app, out).await,
-        Command::Config(args) => config::run(&args, &app, out),
+        Command::Config(args) => config::run(&args, &app, out).await,
         Command::Completions(_) | Command::Sandbox(_) | Command::Demo(_) | Command::TestReliability(_) => {
             Ok(ExitStatus::Done)
         }

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 use serde_json::json;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use url::Url;
 
-use crate::config::{self, MirrorPace, Mode, Part};
+use crate::config::{MirrorPace, Mode, Part};
 use crate::domain::types::Actor;
 use crate::engine::adopt::Adopter;
 use crate::engine::apply::Core;
@@ -29,6 +29,7 @@ use crate::store::sqlite::SqliteStore;
 
 use super::app::{App, Missing};
 use super::output::Output;
+use super::reload::Reload;
 use super::report::{CliError, ExitStatus};
 use super::signals;
 
@@ -76,6 +77,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
             warn!(error = %e, "the sandbox cannot post replies here");
         }
     }
+    put_in_force(&mut app, &store).await?;
     let core = app.core(store.clone());
     let roster = roster(&app, &core).await?;
     let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
@@ -103,8 +105,14 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     let running = tokio::spawn(supervisor.run(engine_stop.clone()));
     // What the start demanded tokens for goes on to demand them.
     let is_exposed = app.config.server.is_exposed();
-    let people = People { core: core.clone(), roster };
-    tokio::spawn(reload_on_hangup(app.sources.clone(), people, state.clone(), stop.clone(), (hangup, is_exposed)));
+    let reload = Reload {
+        sources: app.sources.clone(),
+        core: core.clone(),
+        state: state.clone(),
+        is_exposed,
+        taken_over: core.in_force().basis.settings,
+    };
+    tokio::spawn(reload.run(hangup, stop.clone()));
     tokio::spawn(watchdog(core, state, stop.clone()));
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     let result = until_stopped(running, stop_asked, &engine_stop).await;
@@ -163,6 +171,7 @@ async fn roster(app: &App, core: &Arc<Core>) -> Result<Option<Arc<Roster>>, CliE
         // It was configured once, perhaps: its contacts are told no more.
         if !matches!(core.store.roster().await, Ok(None)) {
             core.store.keep_roster(None).await?;
+            core.put_contacts(None);
         }
         return Ok(None);
     };
@@ -174,7 +183,9 @@ async fn roster(app: &App, core: &Arc<Core>) -> Result<Option<Arc<Roster>>, CliE
     };
     let source = roster::Source { table, fields: airtable.contacts.clone(), every };
     let roster = Roster::new(core.clone(), mirror.in_lane(Lane::Bulk), source);
-    roster.load().await?;
+    if let Some(copy) = &core.in_force().contacts {
+        info!(table = copy.source, read_at = %copy.read_at, contacts = copy.contacts.len(), "contacts of the last good copy");
+    }
     if core.directory().contacts.is_empty() {
         // Whatever is due would find nobody and end.
         let first = core.clock.sleep_until(core.clock.now().plus(FIRST_CONTACTS));
@@ -188,20 +199,20 @@ async fn roster(app: &App, core: &Arc<Core>) -> Result<Option<Arc<Roster>>, CliE
     Ok(Some(roster))
 }
 
-/// Who can be told, by the file and by Airtable.
-struct People {
-    core: Arc<Core>,
-    roster: Option<Arc<Roster>>,
-}
-
-impl People {
-    /// The file was read again.
-    fn replace(&self, file: crate::domain::team::Directory) {
-        match &self.roster {
-            Some(roster) => roster.set_file(Arc::new(file)),
-            None => self.core.set_directory(Arc::new(file)),
-        }
+/// This process's settings become the ones in force; where its file is wrong, those in the store stay so.
+async fn put_in_force(app: &mut App, store: &Arc<SqliteStore>) -> Result<(), CliError> {
+    if let Some(wrong) = &app.broken {
+        error!("this configuration is wrong, the settings in force in the store stand in for it: {wrong}");
+        return Ok(());
     }
+    let new = super::config::new_settings(app, "serve")?;
+    let before = app.settings.as_ref().map(|s| s.number);
+    let row = store.put_settings(&new).await?;
+    if before != Some(row.number) {
+        info!(settings = row.number.0, "the settings of this configuration are in force");
+    }
+    app.now_in_force(row);
+    Ok(())
 }
 
 /// The lock at once; from a command that holds it, after it handed over; from another `serve`, never.
@@ -270,48 +281,6 @@ fn say_started(app: &App, own_url: &str, out: &mut Output) {
     }
 }
 
-/// SIGHUP: contacts, policies and tokens are read again; a wrong file changes nothing.
-async fn reload_on_hangup(
-    sources: config::Sources,
-    people: People,
-    state: Arc<http::HttpState>,
-    stop: CancellationToken,
-    (hangup, is_exposed): (Option<Signal>, bool),
-) {
-    let Some(mut hangup) = hangup else { return };
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = hangup.recv() => {}
-        }
-        match reloaded(&sources, is_exposed) {
-            Ok(new) => {
-                people.replace(new.directory);
-                state.set_tokens(new.server.tokens);
-                info!("contacts, policies and tokens were read again");
-            }
-            Err(e) => error!("the new configuration is wrong, the old contacts, policies and tokens stay: {e}"),
-        }
-    }
-}
-
-/// The new file, if it can take the place of the old one. Listeners stay as they are: tokens that cannot be read, or are left
-/// out together with an address that is only in force from the next start, must not open a running API to everybody.
-fn reloaded(sources: &config::Sources, is_exposed: bool) -> Result<config::Config, config::ConfigErrors> {
-    let new = config::load(sources)?;
-    new.check(&[Part::Server])?;
-    if is_exposed && new.server.tokens.is_empty() {
-        return Err(config::ConfigErrors(vec![config::Problem {
-            at: None,
-            key: "server.tokens".into(),
-            what: "none is configured, and the running listener or its public_url is not on this machine".into(),
-            form: "[[server.tokens]], or a restart".into(),
-            meant: None,
-        }]));
-    }
-    Ok(new)
-}
-
 /// systemd's watchdog is fed only while the engine is truly healthy.
 async fn watchdog(core: Arc<Core>, state: Arc<http::HttpState>, stop: CancellationToken) {
     let Some(every) = sd_notify::watchdog_enabled() else { return };
@@ -323,36 +292,6 @@ async fn watchdog(core: Arc<Core>, state: Arc<http::HttpState>, stop: Cancellati
         }
         if state.is_ready().await {
             let _ = sd_notify::notify(&[NotifyState::Watchdog]);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reload_never_leaves_an_exposed_api_without_tokens() {
-        let dir = tempfile::tempdir().expect("temp dir");
-        let file = dir.path().join("dispatchctl.toml");
-        let sources = config::Sources {
-            flag_config: Some(file.clone()),
-            flag_store: Some(dir.path().join("a.db").display().to_string()),
-            cwd: dir.path().to_path_buf(),
-            ..config::Sources::default()
-        };
-        std::fs::write(dir.path().join("token"), "a-token-of-twenty-characters").expect("written");
-        let tokens =
-            |file: &str| format!("[[server.tokens]]\nname = \"a\"\ntoken_file = \"{file}\"\nscope = \"read\"\n");
-        for (label, text, is_exposed, works) in [
-            ("tokens that are there", tokens("token"), true, true),
-            ("a token file that cannot be read, exposed", tokens("gone"), true, false),
-            ("a token file that cannot be read, on this machine", tokens("gone"), false, false),
-            ("no tokens any more, exposed", "[server]\nlisten = \"127.0.0.1:3000\"\n".to_owned(), true, false),
-            ("no tokens any more, on this machine", String::new(), false, true),
-        ] {
-            std::fs::write(&file, text).expect("written");
-            assert_eq!(reloaded(&sources, is_exposed).is_ok(), works, "{label}");
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::reliability::live::{self, Live, Mirror, MirrorSide, Plan, Refusal, Wi
 use crate::reliability::report::Report;
 use crate::telemetry::Usual;
 
-use super::app::App;
+use super::app::{App, Wanted};
 use super::args::Global;
 use super::output::{Output, spinner};
 use super::report::{CliError, ExitStatus};
@@ -59,7 +59,7 @@ pub(super) async fn run(
     global: &Global,
     out: &mut Output,
 ) -> Result<ExitStatus, CliError> {
-    let app = App::load(global, Usual::Warn, Vec::new(), out)?;
+    let app = App::load(global, Usual::Warn, Vec::new(), Wanted::Own, out)?;
     if app.config.mode == Mode::Live {
         app.config.check(&[Part::Twilio, Part::Airtable])?;
     }

@@ -16,13 +16,14 @@ use super::types::{
 /// In TEST MODE the base is the sandbox's, which may be told to allow more.
 const TEST_RATE_MAX: f64 = 50.0;
 
-/// `None` where nothing of it is given, or a token or base is missing (then deferred).
+/// `None` where nothing of it is given, or a token or base is missing (then deferred); and whether it is given, which decides
+/// whether changes are mirrored, whatever this process can read.
 pub(super) fn airtable(
     r: &mut Reader,
     root: &mut Section,
     test: &mut TestMode,
     sandbox: std::net::SocketAddr,
-) -> Option<Airtable> {
+) -> (Option<Airtable>, bool) {
     let mut s = r.section(root, "airtable");
     let given = s.is_given();
     let at = s.origin.clone();
@@ -44,7 +45,7 @@ pub(super) fn airtable(
     let (events, calls, contacts) = fields(r, &mut s);
     r.finish(s);
     if !given {
-        return None;
+        return (None, false);
     }
     let token = if test.on { Some(token.unwrap_or_else(|| SANDBOX_AIRTABLE_TOKEN.into())) } else { token };
     let base_id = if test.on { Some(base_id.unwrap_or_else(|| SANDBOX_AIRTABLE_BASE_ID.to_owned())) } else { base_id };
@@ -54,8 +55,8 @@ pub(super) fn airtable(
     if base_id.is_none() {
         need(r, Part::Airtable, at, "airtable.base_id", "app and 14 letters or digits, also from AIRTABLE_BASE_ID");
     }
-    let (token, base_id): (SecretString, String) = (token?, base_id?);
-    Some(Airtable {
+    let both: Option<(SecretString, String)> = token.zip(base_id);
+    let airtable = both.map(|(token, base_id)| Airtable {
         token,
         base_id,
         base_url: base_url.map_or(here, |f| f.value),
@@ -67,7 +68,8 @@ pub(super) fn airtable(
         events,
         calls,
         contacts,
-    })
+    });
+    (airtable, true)
 }
 
 fn parse_base_id(s: &str) -> Result<String, String> {

@@ -9,6 +9,7 @@ use secrecy::ExposeSecret;
 use super::airtable::airtable;
 use super::env::{PORT_KEY, Sources};
 use super::forms::{DURATION_FORM, is_loopback, show_duration};
+use super::in_force::Documents;
 use super::origin::{ConfigErrors, Layer, Origin, Problem};
 use super::people::{directory, phones, place};
 use super::raw::{Table, Value};
@@ -41,12 +42,12 @@ pub(super) fn config(
     let store = store(&mut r, &mut root, &mut test, sources);
     let server = server(&mut r, &mut root, &mut test);
     let sandbox_listen = sandbox(&mut r, &mut root, &mut test);
-    let (twilio, from, request_timeout) = twilio(&mut r, &mut root, &mut test, sandbox_listen);
-    let airtable = airtable(&mut r, &mut root, &mut test, sandbox_listen);
-    let fallback = twilio.as_ref().map(|t| t.fallback_from.clone()).unwrap_or_default();
+    let provider = twilio(&mut r, &mut root, &mut test, sandbox_listen);
+    let (airtable, mirrors) = airtable(&mut r, &mut root, &mut test, sandbox_listen);
     let elsewhere = has_contacts_table(&r);
-    let directory = directory(&mut r, &mut root, from.as_ref(), fallback, elsewhere);
-    let delivery = delivery(&mut r, &mut root, request_timeout.as_ref());
+    let fallback = provider.fallback_from;
+    let directory = directory(&mut r, &mut root, provider.from.as_ref(), fallback, elsewhere);
+    let delivery = delivery(&mut r, &mut root, provider.request_timeout.as_ref());
     let alerts = alerts(&mut r, &mut root, &mut test);
     let heartbeat = heartbeat(&mut r, &mut root, &mut test);
     let mut tests = r.section(&mut root, "test");
@@ -64,7 +65,8 @@ pub(super) fn config(
         mode: if test.on { Mode::Test } else { Mode::Live },
         store,
         server,
-        twilio,
+        twilio: provider.twilio,
+        validity: provider.validity,
         airtable,
         directory,
         delivery,
@@ -77,7 +79,27 @@ pub(super) fn config(
         origins: r.rows.iter().map(|row| (row.key.clone(), row.origin.clone())).collect(),
         rows: r.rows,
         deferred: r.deferred,
+        documents: Documents::default(),
+        unread: None,
+        mirrors,
     })
+}
+
+/// The store's place and the mode alone; nothing else of the tree is looked at.
+pub(super) fn store_and_mode(
+    sources: &Sources,
+    table: Table,
+    mut r: Reader,
+) -> Result<(StoreLocation, Mode), ConfigErrors> {
+    let mut root = Section::root(table);
+    let on = r.boolean(&mut root, "test_mode").is_some_and(|f| f.value);
+    let mut test = TestMode { on, replaced: Vec::new() };
+    let store = store(&mut r, &mut root, &mut test, sources);
+    r.problems.retain(|p| p.key == "store.url" || p.key == "test_mode");
+    match store {
+        Some(store) if r.problems.is_empty() => Ok((store, if on { Mode::Test } else { Mode::Live })),
+        _ => Err(ConfigErrors(r.problems)),
+    }
 }
 
 /// Whether contacts are read from Airtable, also where its token is missing here.
@@ -349,13 +371,19 @@ fn alerts(r: &mut Reader, root: &mut Section, test: &mut TestMode) -> Alerts {
         }
         r.finish(s);
         if let (Some(kind), Some(url), false) = (kind, url, test.on) {
-            sinks.push(Sink { kind: kind.value, url: url.value });
+            let name = default_sink_name("webhook", url.value.expose());
+            sinks.push(Sink { name, kind: kind.value, url: url.value });
         }
     }
     if !given && !test.on {
         r.warnings.push("alerts.sinks is empty: nobody is told when a person must act".into());
     }
     Alerts { consecutive_failures, late_follow_up, sinks }
+}
+
+/// What a sink goes by where it is not named: its kind and its place.
+pub(super) fn default_sink_name(kind: &str, url: &url::Url) -> String {
+    format!("{kind} {}", url.host_str().unwrap_or_default())
 }
 
 fn heartbeat(r: &mut Reader, root: &mut Section, test: &mut TestMode) -> Option<Heartbeat> {

@@ -12,6 +12,9 @@ use super::raw::{Node, Table, Value};
 /// More than any configuration needs; keeps a wrong path (a device, a database) from filling memory.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
+/// Lines of a broken file that are left out before the rest is given up.
+const BROKEN_LINES_MAX: usize = 32;
+
 /// A file that could not be read as text; the message never holds its content.
 pub(super) fn read_text(path: &Path, bytes_max: u64) -> Result<String, std::io::Error> {
     let mut bytes = Vec::new();
@@ -76,6 +79,23 @@ pub(super) fn parse(text: &str, path: Option<&Path>) -> Result<Table, Box<Proble
         )
     })?;
     Ok(at.table(document.as_table()))
+}
+
+/// As much of a file as can be read: a line in which the parser stops is left out. For finding the store alone; a value of a
+/// broken file decides nothing.
+pub(super) fn parse_what_can_be_read(text: &str, path: &Path) -> Table {
+    let mut lines: Vec<&str> = text.lines().collect();
+    for _ in 0..BROKEN_LINES_MAX {
+        match parse(&lines.join("\n"), Some(path)).map_err(|problem| problem.at) {
+            Ok(table) => return table,
+            Err(Some(Origin::File(_, line))) => match lines.get_mut(line.saturating_sub(1)) {
+                Some(broken) if !broken.is_empty() => *broken = "",
+                _ => break,
+            },
+            Err(_) => break,
+        }
+    }
+    Table::new()
 }
 
 struct Place<'a> {

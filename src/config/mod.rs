@@ -5,12 +5,15 @@
 //! are asked for by that command ([`Config::twilio_required`] and its kin): a missing one stops nobody else.
 //! In test mode what the file points at is replaced by places on this machine, and what a flag or an environment variable
 //! points at must be on it. Every default is in `default.toml`, which is read as the weakest layer.
+//!
+//! Where the store holds settings, [`load_under`] makes the [`Config`] from those and from what the process brings itself.
 
 mod airtable;
 mod check;
 mod env;
 mod file;
 mod forms;
+mod in_force;
 mod origin;
 mod people;
 mod raw;
@@ -25,6 +28,7 @@ mod types;
 
 pub use env::{Drill, Sources, no_color, user_name};
 pub use forms::duration;
+pub use in_force::{Documents, differences};
 pub use origin::{ConfigErrors, Origin, Problem};
 pub use people::empty_roles;
 pub use secrets::SecretUrl;
@@ -37,56 +41,167 @@ use origin::Layer;
 use raw::{Table, overlay};
 use read::Reader;
 
+use crate::domain::settings::SettingsRow;
+
 /// Every key with its default and what it means: the weakest layer, and the documentation of the file.
 pub const DEFAULTS: &str = include_str!("default.toml");
 
-/// Reads and checks the whole configuration. Reads files; writes nothing; safe to repeat.
+/// Reads and checks the whole of this process's own configuration. Reads files; writes nothing; safe to repeat.
 ///
 /// # Errors
 /// Everything that is wrong, at once. Exit code 2.
 pub fn load(sources: &Sources) -> Result<Config, ConfigErrors> {
+    let merged = merge(sources, OfBroken::Nothing);
+    let (documents, names) = (Documents::of(&merged.root, &sources.cwd), sink_names(sources, &merged.root));
+    let reader = Reader::new(sources.cwd.clone(), merged.problems);
+    let mut config = check::config(sources, merged.root, merged.file, reader)?;
+    config.documents = documents.with_sinks((config.mode == Mode::Live).then_some(names));
+    Ok(config)
+}
+
+/// The configuration under settings that the store holds: what decides comes from them, secrets and addresses from this
+/// process. What is wrong with this process's own keys that decide is nobody's concern here; where its file cannot be read as
+/// TOML at all, the places that `stored` keeps stand in for what the file would bring.
+///
+/// # Errors
+/// What is wrong with the secrets and addresses of this process, or with the stored settings themselves. Exit code 2.
+pub fn load_under(sources: &Sources, stored: &SettingsRow) -> Result<Config, ConfigErrors> {
+    let merged = merge(sources, OfBroken::Nothing);
+    under(sources, stored, merged)
+}
+
+/// The same for whoever finds its own configuration wrong: what the file brings counts as far as it can be read, and `stored`
+/// stands in for the rest.
+///
+/// # Errors
+/// As [`load_under`]: a secret that only the broken file held is missing.
+pub fn load_under_without_file(sources: &Sources, stored: &SettingsRow) -> Result<Config, ConfigErrors> {
+    let merged = Merged { is_broken: true, ..merge(sources, OfBroken::Nothing) };
+    under(sources, stored, merged)
+}
+
+fn under(sources: &Sources, stored: &SettingsRow, merged: Merged) -> Result<Config, ConfigErrors> {
     let mut problems = Vec::new();
-    let (root, file) = merge(sources, &mut problems);
-    check::config(sources, root, file, Reader::new(sources.cwd.clone(), problems))
+    let mut root = defaults(&mut problems);
+    let origin = Origin::InForce(stored.number.0);
+    overlay(&mut root, in_force::tree(&stored.document, &origin, Layer::InForce), "");
+    let (documents, names) = (Documents::of(&merged.root, &sources.cwd), sink_names(sources, &merged.root));
+    let mut own = merged.root;
+    let mut sinks = take_named_sinks(sources, &mut own);
+    if merged.is_broken {
+        let mut places = in_force::tree(&stored.places, &origin, Layer::InForce);
+        sinks.extend(take_named_sinks(sources, &mut places));
+        overlay(&mut root, places, "");
+    }
+    overlay(&mut root, in_force::brings(own), "");
+    in_force::join_sinks(&mut root, sinks);
+    let mut config = check::config(sources, root, merged.file, Reader::new(sources.cwd.clone(), problems))?;
+    config.documents = documents.with_sinks((config.mode == Mode::Live).then_some(names));
+    config.unread = merged.problems.into_iter().next();
+    Ok(config)
+}
+
+/// Where the store is, and in which mode this process runs: read before anything else, also from a file that is broken
+/// elsewhere.
+///
+/// # Errors
+/// What is wrong with the store's own key. Exit code 2.
+pub fn place(sources: &Sources) -> Result<(StoreLocation, Mode), ConfigErrors> {
+    let merged = merge(sources, OfBroken::WhatCanBeRead);
+    check::store_and_mode(sources, merged.root, Reader::new(sources.cwd.clone(), Vec::new()))
+}
+
+/// What is made of a file that is not valid TOML.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OfBroken {
+    Nothing,
+    /// The lines that can be read.
+    WhatCanBeRead,
+}
+
+/// The layers, laid on top of one another.
+struct Merged {
+    root: Table,
+    file: Option<PathBuf>,
+    /// The file cannot be read, or is not TOML.
+    is_broken: bool,
+    problems: Vec<Problem>,
+}
+
+fn defaults(problems: &mut Vec<Problem>) -> Table {
+    file::parse(DEFAULTS, None).unwrap_or_else(|problem| {
+        problems.push(*problem);
+        Table::new()
+    })
 }
 
 /// Lays the layers on top of one another, the weakest first.
-fn merge(sources: &Sources, problems: &mut Vec<Problem>) -> (Table, Option<PathBuf>) {
-    let mut root = file::parse(DEFAULTS, None).unwrap_or_else(|problem| {
-        problems.push(*problem);
-        Table::new()
-    });
-    let dot_env = env::dot_env(&sources.cwd, problems);
+fn merge(sources: &Sources, of_broken: OfBroken) -> Merged {
+    let mut problems = Vec::new();
+    let mut root = defaults(&mut problems);
+    let dot_env = env::dot_env(&sources.cwd, &mut problems);
     let named = dot_env.iter().rev().find(|e| e.name == "DISPATCHCTL_CONFIG" && !e.value.is_empty());
-    let mut path = None;
+    let (mut path, mut is_broken) = (None, false);
     match file::load(sources, named.map(|e| (e.value.clone(), e.origin.clone()))) {
         Ok(Some((found, text))) => {
-            match file::parse(&text, Some(&found)) {
+            let parsed = match of_broken {
+                OfBroken::Nothing => file::parse(&text, Some(&found)),
+                OfBroken::WhatCanBeRead => Ok(file::parse_what_can_be_read(&text, &found)),
+            };
+            match parsed {
                 Ok(mut table) => {
                     for (name, origin) in raw::lower_policy_names(&mut table).err().unwrap_or_default() {
                         let key = format!("policies.{name}");
-                        problems.push(Problem::new(
-                            origin,
-                            key,
-                            "is defined twice",
-                            "names that differ not by case alone",
-                        ));
+                        let form = "names that differ not by case alone";
+                        problems.push(Problem::new(origin, key, "is defined twice", form));
                     }
                     overlay(&mut root, table, "");
                 }
-                Err(problem) => problems.push(*problem),
+                Err(problem) => {
+                    is_broken = true;
+                    problems.push(*problem);
+                }
             }
             path = Some(found);
         }
         Ok(None) => {}
-        Err(problem) => problems.push(*problem),
+        Err(problem) => {
+            is_broken = true;
+            problems.push(*problem);
+        }
     }
     let lines: Vec<(&str, &str, Origin)> =
         dot_env.iter().map(|e| (e.name.as_str(), e.value.as_str(), e.origin.clone())).collect();
-    env::lay_names(&mut root, &lines, Layer::DotEnvPlain, Layer::DotEnv, problems);
+    env::lay_names(&mut root, &lines, Layer::DotEnvPlain, Layer::DotEnv, &mut problems);
     let variables: Vec<(&str, &str, Origin)> =
         sources.env.iter().map(|(n, v)| (n.as_str(), v.as_str(), Origin::Env(n.clone()))).collect();
-    env::lay_names(&mut root, &variables, Layer::EnvPlain, Layer::Env, problems);
-    env::lay_flags(&mut root, sources, problems);
-    (root, path)
+    env::lay_names(&mut root, &variables, Layer::EnvPlain, Layer::Env, &mut problems);
+    env::lay_flags(&mut root, sources, &mut problems);
+    Merged { root, file: path, is_broken, problems }
+}
+
+/// The names that the sinks of a tree go by; one whose place cannot be read has none of its own.
+fn sink_names(sources: &Sources, root: &Table) -> Vec<Option<String>> {
+    let text = |sink: &Table, key: &str| match sink.get(key) {
+        Some(raw::Node { value: raw::Value::Text(text), origin, .. }) => Some((text.clone(), origin.clone())),
+        _ => None,
+    };
+    let by_file = |sink: &Table| {
+        let (path, origin) = text(sink, "url_file")?;
+        file::read_text(&secrets::resolve(&sources.cwd, &origin, &path), secrets::SECRET_BYTES_MAX).ok()
+    };
+    let name = |sink: &Table| {
+        if let Some((name, _)) = text(sink, "name") {
+            return Some(name);
+        }
+        let url = text(sink, "url").map(|(url, _)| url).or_else(|| by_file(sink))?;
+        Some(check::default_sink_name(&text(sink, "kind")?.0, &url::Url::parse(url.trim()).ok()?))
+    };
+    in_force::sinks(root).into_iter().map(|sink| name(sink)).collect()
+}
+
+/// The sinks of a tree by their names, taken out of it.
+fn take_named_sinks(sources: &Sources, root: &mut Table) -> Vec<(String, Table)> {
+    let names = sink_names(sources, root);
+    names.into_iter().zip(in_force::take_sinks(root)).filter_map(|(name, sink)| Some((name?, sink))).collect()
 }

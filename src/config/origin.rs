@@ -18,6 +18,8 @@ pub enum Origin {
     Flag,
     /// Put in place by test mode, so that nothing leaves the machine.
     TestMode,
+    /// The settings in force, by their number.
+    InForce(i64),
 }
 
 impl fmt::Display for Origin {
@@ -28,6 +30,7 @@ impl fmt::Display for Origin {
             Self::Env(name) => write!(f, "environment variable {name}"),
             Self::Flag => f.write_str("command line"),
             Self::TestMode => f.write_str("test mode"),
+            Self::InForce(number) => write!(f, "settings in force ({number})"),
         }
     }
 }
@@ -37,6 +40,8 @@ impl fmt::Display for Origin {
 pub(super) enum Layer {
     Default,
     File,
+    /// What the store keeps; below what a process brings itself.
+    InForce,
     DotEnvPlain,
     DotEnv,
     EnvPlain,

@@ -45,7 +45,7 @@ pub(super) type Table = BTreeMap<String, Node>;
 /// replaces the default of that name whole, as half of one ladder with half of another is nobody's intent.
 pub(super) fn overlay(base: &mut Table, over: Table, path: &str) {
     for (key, node) in over {
-        let whole = path == "policies" && node.layer == Layer::File;
+        let whole = path == "policies" && matches!(node.layer, Layer::File | Layer::InForce);
         match (base.get_mut(&key), node) {
             (
                 Some(Node { value: Value::Table(below), origin, layer }),

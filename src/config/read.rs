@@ -384,6 +384,8 @@ impl Reader {
                 Value::Table(inner) if node.layer > Layer::File => {
                     self.finish(Section { path: key, origin: None, table: inner });
                 }
+                // Written by another version: what it means, that version alone knows.
+                _ if node.layer == Layer::InForce => {}
                 _ => self.unknown.push((key, node.origin)),
             }
         }

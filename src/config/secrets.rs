@@ -13,7 +13,7 @@ use super::read::{Found, Reader, Section};
 use super::types::Part;
 
 /// More than any secret needs.
-const SECRET_BYTES_MAX: u64 = 64 << 10;
+pub(super) const SECRET_BYTES_MAX: u64 = 64 << 10;
 
 /// How a secret is shown.
 pub(super) const MASK: &str = "****";

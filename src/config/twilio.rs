@@ -17,8 +17,17 @@ use crate::domain::types::Sender;
 /// The provider's bounds of `ValidityPeriod`, in seconds (`facts/twilio.md` §2).
 const VALIDITY: std::ops::RangeInclusive<u64> = 1..=36_000;
 
-/// The provider, the sender where a line names none, and the request timeout that other bounds depend on.
-pub(super) type Provider = (Option<Twilio>, Option<Found<Sender>>, Option<Found<Duration>>);
+/// What `[twilio]` says.
+pub(super) struct Provider {
+    /// `None` where credentials are missing.
+    pub(super) twilio: Option<Twilio>,
+    /// The sender where a line names none. This and the rest decide, whatever credentials this process can read.
+    pub(super) from: Option<Found<Sender>>,
+    pub(super) fallback_from: Vec<Sender>,
+    pub(super) validity: Duration,
+    /// Other bounds depend on it.
+    pub(super) request_timeout: Option<Found<Duration>>,
+}
 
 /// Reads `[twilio]`. What is missing is deferred to the commands that need it; in test mode the sandbox stands in.
 pub(super) fn twilio(r: &mut Reader, root: &mut Section, test: &mut TestMode, sandbox: SocketAddr) -> Provider {
@@ -60,14 +69,14 @@ pub(super) fn twilio(r: &mut Reader, root: &mut Section, test: &mut TestMode, sa
         auth_token_previous,
         api_key,
         sender: from.as_ref().map(|f| f.value.clone()),
-        fallback_from,
+        fallback_from: fallback_from.clone(),
         base_url: base_url.map_or(here, |f| f.value),
         messages_per_second,
         connect_timeout: connect_timeout.map(|f| f.value).unwrap_or_default(),
         request_timeout: request_timeout.as_ref().map(|f| f.value).unwrap_or_default(),
         validity,
     });
-    (twilio, from, request_timeout)
+    Provider { twilio, from, fallback_from, validity, request_timeout }
 }
 
 /// In test mode the sandbox's own, for whatever is not configured.

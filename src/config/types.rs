@@ -8,10 +8,12 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+use super::in_force::Documents;
 use super::origin::{ConfigErrors, Origin, Problem};
 use super::secrets::SecretUrl;
 use super::show::ShowRow;
 use crate::domain::PhoneNumber;
+use crate::domain::settings::{Severity, Target};
 use crate::domain::team::Directory;
 use crate::domain::types::Sender;
 
@@ -307,6 +309,8 @@ pub enum SinkKind {
 /// Where alerts go.
 #[derive(Debug, Clone)]
 pub struct Sink {
+    /// What it goes by, unique among the sinks.
+    pub name: String,
     /// How it is told.
     pub kind: SinkKind,
     /// Where; a secret in itself.
@@ -359,6 +363,8 @@ pub struct Config {
     pub server: Server,
     /// `None` where credentials are missing; ask [`Config::twilio_required`]. Always present in test mode.
     pub twilio: Option<Twilio>,
+    /// After this a text is stale, whatever credentials this process can read.
+    pub validity: Duration,
     /// `None` where it is not used, or its token is missing; ask [`Config::airtable_required`].
     pub airtable: Option<Airtable>,
     /// Contacts, lines, policies, templates.
@@ -379,6 +385,12 @@ pub struct Config {
     pub replaced: Vec<String>,
     /// Where each effective key came from.
     pub origins: BTreeMap<String, Origin>,
+    /// What of this process's own sources decides, and where its places are.
+    pub documents: Documents,
+    /// Under settings in force: why this process's own file could not be read, where it could not.
+    pub unread: Option<Problem>,
+    /// Whether `[airtable]` is given: changes are mirrored, whether or not this process can read its token.
+    pub mirrors: bool,
     pub(super) rows: Vec<ShowRow>,
     pub(super) deferred: Vec<(Part, Problem)>,
 }
@@ -410,6 +422,22 @@ impl Config {
         let found: Vec<Problem> =
             self.deferred.iter().filter(|(part, _)| parts.contains(part)).map(|(_, p)| p.clone()).collect();
         if found.is_empty() { Ok(()) } else { Err(ConfigErrors(found)) }
+    }
+
+    /// Who is told of changes under these settings, whatever secrets this process can read.
+    pub fn targets(&self) -> Vec<Target> {
+        let mut targets = if self.mirrors { vec![Target::Mirror] } else { Vec::new() };
+        for sink in self.documents.sinks() {
+            targets.push(sink);
+        }
+        // A drill's own, which no file names.
+        for sink in &self.alerts.sinks {
+            let known = targets.iter().any(|t| matches!(t, Target::Sink { name, .. } if *name == sink.name));
+            if !known {
+                targets.push(Target::Sink { name: sink.name.clone(), min: Severity::Notice });
+            }
+        }
+        targets
     }
 
     /// The sandbox's address as a base URL.

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::attempt::{Attempt, AttemptKind, NoticeKey, Recipient, words};
 use super::policy::Policy;
+use super::settings::SettingsNumber;
 use super::types::{Actor, CallId, CallRef, ContactId, Timestamp};
 
 words! {
@@ -149,6 +150,8 @@ pub struct Call {
     pub muted: bool,
     /// Of the last change; for lists.
     pub updated_at: Timestamp,
+    /// The settings that its ladder was taken from; `None`: a process's own, or a version before there were any.
+    pub settings: Option<SettingsNumber>,
 }
 
 impl Call {

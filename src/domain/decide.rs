@@ -41,6 +41,7 @@ pub(super) fn accept(loaded: &Loaded, new: &NewCall, ctx: &Ctx<'_>) -> Result<Ch
         deferred_from: None,
         muted: false,
         updated_at: ctx.now,
+        settings: new.settings,
     };
     let mut w = Work::new(ctx, loaded, CallState { call, notices: Vec::new(), attempts: Vec::new() });
     let text = format!(

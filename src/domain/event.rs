@@ -10,6 +10,7 @@ use super::call::{CallData, CallState, Override};
 use super::error_class::Class;
 use super::policy::Policy;
 use super::receipt::MessageStatus;
+use super::settings::{Basis, SettingsNumber};
 use super::settle::Settlement;
 use super::types::{Actor, AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Sender, Timestamp};
 
@@ -26,6 +27,8 @@ pub struct NewCall {
     pub level: String,
     /// The ladder.
     pub policy: Policy,
+    /// The settings that it was taken from; `None`: a process's own.
+    pub settings: Option<SettingsNumber>,
     /// What the caller said.
     pub data: CallData,
     /// Replaces roles.
@@ -315,6 +318,8 @@ pub enum Load {
 /// What a decision is shown.
 #[derive(Debug, Clone, Default)]
 pub struct Loaded {
+    /// The settings and contacts that are in force in this transaction.
+    pub basis: Basis,
     /// As asked for, see [`Load`].
     pub calls: Vec<CallState>,
     /// For [`Load::New`].
@@ -490,6 +495,8 @@ pub enum Answer {
     NotSent(String),
     /// TwiML: the text to answer with; empty for silence.
     Reply(String),
+    /// Nothing was decided: other settings or contacts are in force than whoever asked has read.
+    Outdated,
 }
 
 /// What a claim allows, once.

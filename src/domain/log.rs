@@ -72,6 +72,8 @@ words! {
         AlertRaised = "alert.raised",
         /// It is over.
         AlertResolved = "alert.resolved",
+        /// Settings were put in force.
+        SettingsInForce = "settings.in_force",
         /// An engine started, stopped, recovered.
         Engine = "engine",
     }

@@ -21,6 +21,7 @@ pub mod reply;
 mod resend;
 mod sending;
 mod sequence;
+pub mod settings;
 mod settle;
 pub mod step;
 pub mod team;

@@ -17,11 +17,14 @@ use crate::domain::team::Directory;
 use crate::domain::types::{Actor, AttemptId, CallId};
 use crate::domain::{PhoneNumber, Timestamp};
 use crate::ids::Ids;
-use crate::store::{Store, StoreError};
+use crate::store::{RosterCopy, Store, StoreError};
 
 use super::drill;
+use super::in_force::{self, InForce, Interpreter};
 use super::wake::{Bell, Wake};
 
+/// Settings that change faster than they can be read are nobody's: whoever asked may try again.
+const REFRESHES_MAX: usize = 5;
 /// A reference is not used again for this long.
 const REFERENCE_REST: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The scheduler looks this often by itself: only what is due earlier needs a hint.
@@ -37,15 +40,14 @@ pub struct Core {
     pub clock: Arc<dyn Clock>,
     /// Ids and chance.
     pub ids: Arc<Ids>,
-    /// The configured bounds.
-    pub rules: Rules,
     /// Hints to the loops.
     pub wake: Wake,
-    directory: RwLock<Arc<Directory>>,
+    in_force: RwLock<Arc<InForce>>,
+    interpreter: Option<Interpreter>,
 }
 
 impl Core {
-    /// Wires a write path.
+    /// Wires a write path under a process's own settings, until it meets others in the store.
     pub fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
@@ -53,17 +55,62 @@ impl Core {
         directory: Arc<Directory>,
         rules: Rules,
     ) -> Self {
-        Self { store, clock, ids, rules, wake: Wake::default(), directory: RwLock::new(directory) }
+        Self::under(store, clock, ids, InForce::own(directory, rules), None)
     }
 
-    /// Who can be told, as of the last reload.
+    /// Wires a write path under what is in force; `interpreter` reads other settings that come to be.
+    pub fn under(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<Ids>,
+        in_force: InForce,
+        interpreter: Option<Interpreter>,
+    ) -> Self {
+        Self { store, clock, ids, wake: Wake::default(), in_force: RwLock::new(Arc::new(in_force)), interpreter }
+    }
+
+    /// What decisions are made under.
+    pub fn in_force(&self) -> Arc<InForce> {
+        self.in_force.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Who can be told.
     pub fn directory(&self) -> Arc<Directory> {
-        self.directory.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.in_force().directory.clone()
+    }
+
+    /// The bounds.
+    pub fn rules(&self) -> Rules {
+        self.in_force().rules.clone()
+    }
+
+    /// Decisions from now on are made under this.
+    pub fn put_in_force(&self, in_force: InForce) {
+        *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(in_force);
+    }
+
+    /// The contacts of another system were read and kept in the store: they count from now on.
+    pub fn put_contacts(&self, contacts: Option<RosterCopy>) {
+        let mut held = self.in_force.write().unwrap_or_else(PoisonError::into_inner);
+        *held = Arc::new(InForce::clone(&held).with_contacts(contacts));
     }
 
     /// Replaces the directory; decisions from now on use the new one.
-    pub fn set_directory(&self, directory: Arc<Directory>) {
-        *self.directory.write().unwrap_or_else(PoisonError::into_inner) = directory;
+    #[cfg(test)]
+    pub(crate) fn set_directory(&self, directory: Arc<Directory>) {
+        let mut held = self.in_force.write().unwrap_or_else(PoisonError::into_inner);
+        *held = Arc::new(InForce { configured: directory.clone(), directory, ..InForce::clone(&held) });
+    }
+
+    /// Reads what is in force in the store, where that is not what this process has.
+    ///
+    /// # Errors
+    /// [`StoreError`]: what was read before stays.
+    pub async fn refresh(&self) -> Result<(), StoreError> {
+        let held = self.in_force();
+        let now = in_force::read(self.store.as_ref(), &held, self.interpreter.as_ref()).await?;
+        self.put_in_force(now);
+        Ok(())
     }
 
     /// Decides an event and makes it durable. Safe to call again with the same event: what has happened is not repeated.
@@ -71,15 +118,28 @@ impl Core {
     /// # Errors
     /// [`StoreError`]: nothing was written. [`StoreError::Refused`] is our own bug, logged here.
     pub async fn apply(&self, event: Event, actor: Actor) -> Result<Answer, StoreError> {
+        for _ in 0..REFRESHES_MAX {
+            match self.apply_under(self.in_force(), &event, &actor).await? {
+                Answer::Outdated => self.refresh().await?,
+                answer => return Ok(answer),
+            }
+        }
+        Err(StoreError::Busy)
+    }
+
+    async fn apply_under(&self, held: Arc<InForce>, event: &Event, actor: &Actor) -> Result<Answer, StoreError> {
         let now = self.clock.now();
-        let directory = self.directory();
-        let load = self.load_for(&event, now);
-        let phones = phones_of(&event, &directory);
+        let directory = held.directory.clone();
+        let load = self.load_for(event, now);
+        let phones = phones_of(event, &directory);
         let told: Arc<Mutex<Told>> = Arc::default();
         let decide = {
-            let (ids, rules, told) = (self.ids.clone(), drill::rules_in_force(&self.rules), told.clone());
-            let event = event.clone();
+            let (ids, rules, told) = (self.ids.clone(), drill::rules_in_force(&held.rules), told.clone());
+            let (event, actor) = (event.clone(), actor.clone());
             move |loaded: &Loaded| -> Result<Change, String> {
+                if loaded.basis != held.basis {
+                    return Ok(Change { answer: Answer::Outdated, ..Change::default() });
+                }
                 let new_id = || AttemptId::from_uuid(ids.uuid(now));
                 let ctx = Ctx { now, directory: &directory, rules: &rules, new_id: &new_id, actor: actor.clone() };
                 let change = step(loaded, &event, &ctx).map_err(|e| e.to_string())?;

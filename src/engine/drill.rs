@@ -86,7 +86,7 @@ impl Core {
         let (load, phones) = (self.load_for(&event, now), phones_of(&event, &directory));
         let seen: Arc<Mutex<Option<ToSend>>> = Arc::default();
         let decide = {
-            let (ids, rules, seen) = (self.ids.clone(), rules_in_force(&self.rules), seen.clone());
+            let (ids, rules, seen) = (self.ids.clone(), rules_in_force(&self.rules()), seen.clone());
             move |loaded: &Loaded| {
                 let new_id = || AttemptId::from_uuid(ids.uuid(now));
                 let actor = Actor::engine();

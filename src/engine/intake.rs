@@ -160,6 +160,7 @@ pub fn new_call(
         idempotency_key: intake.idempotency_key.filter(|_| intake.call_id.is_none()),
         level,
         policy,
+        settings: None,
         data: intake.data,
         overridden,
         oddities,

@@ -9,6 +9,7 @@ pub mod apply;
 pub mod clocks;
 pub mod dispatcher;
 mod drill;
+pub mod in_force;
 pub mod intake;
 mod lanes;
 pub mod listener;

@@ -143,7 +143,7 @@ impl Poller {
         let pause = self.engine.bounds.poll_after.saturating_mul(1 << p.polls.min(12)).min(PAUSE_MAX);
         let pause = core.ids.jittered(pause).max(throttled.unwrap_or_default());
         // The alarm that no final status came is due at its own time, not at the end of a long pause.
-        let alarm = Some(p.sent_at.plus(core.rules.status_timeout)).filter(|at| *at > now && throttled.is_none());
+        let alarm = Some(p.sent_at.plus(core.rules().status_timeout)).filter(|at| *at > now && throttled.is_none());
         let again_at = now.plus(pause).min(alarm.unwrap_or(now.plus(pause)));
         let again_at = (now.since(p.sent_at) < END).then_some(again_at);
         others_go_on(core.apply(Event::Polled { attempt: p.attempt, again_at }, Actor::engine()).await.map(drop))

@@ -86,7 +86,7 @@ impl Snapshot {
             stuck: store.stuck_outbox(now.minus(STUCK)).await?,
             damaged: false,
             engine_runs,
-            status_timeout: core.rules.status_timeout,
+            status_timeout: core.rules().status_timeout,
         })
     }
 }

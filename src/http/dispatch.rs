@@ -15,7 +15,7 @@ use crate::config::Scope;
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
 use crate::domain::breaker::{self, Errand, Route};
 use crate::domain::call::{CallState, CallStatus};
-use crate::domain::event::{Answer, Event};
+use crate::domain::event::{Answer, Event, NewCall};
 use crate::domain::types::{CallId, Timestamp};
 use crate::engine::apply::Core;
 use crate::engine::intake::{self, IntakeError, Paperwork};
@@ -37,7 +37,9 @@ pub(super) async fn manual(State(state): State<Arc<HttpState>>, request: Request
     let mut intake = intake::from_json(&document).map_err(refused)?;
     intake.idempotency_key = key;
     let core = &state.core;
-    let new = intake::new_call(intake, &core.directory(), Paperwork::Lenient, &core.ids, core.clock.now());
+    let held = core.in_force();
+    let new = intake::new_call(intake, &held.directory, Paperwork::Lenient, &core.ids, core.clock.now())
+        .map(|new| NewCall { settings: held.basis.settings, ..new });
     let new = new.map_err(refused)?;
     killpoint::hit("accept.before-commit");
     let accepted = state.apply(Event::Accept(Box::new(new)), caller.actor(None)).await?;

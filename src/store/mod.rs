@@ -23,6 +23,7 @@ use crate::domain::attempt::{AttemptKind, Priority};
 use crate::domain::breaker::Breaker;
 use crate::domain::call::{Call, CallState, CallStatus};
 use crate::domain::event::{Answer, Change, Load, Loaded, LogEntry, LogKind, News, ReceiptRow};
+use crate::domain::settings::{Basis, NewSettings, SettingsRow};
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Role, Sender};
 use crate::domain::{PhoneNumber, Timestamp};
 
@@ -322,6 +323,15 @@ pub struct RosterCopy {
     pub contacts: Vec<RosterContact>,
 }
 
+/// What a store says before it is opened.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Peeked {
+    /// The settings in force.
+    pub settings: Option<SettingsRow>,
+    /// The last good copy of contacts that live in another system.
+    pub contacts: Option<RosterCopy>,
+}
+
 /// Figures for health and the overview; one read. Counts stop at 100,000: a poll of health never walks further.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Figures {
@@ -513,6 +523,13 @@ pub trait Store: MirrorOutbox + Send + Sync {
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError>;
     /// Opted-out numbers.
     async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError>;
+
+    /// The settings in force; `None`: none were put in force yet.
+    async fn settings(&self) -> Result<Option<SettingsRow>, StoreError>;
+    /// Puts settings in force, and whom they name to be told; the same ones again keep their number. The row that is in force.
+    async fn put_settings(&self, new: &NewSettings) -> Result<SettingsRow, StoreError>;
+    /// What decisions are based on now.
+    async fn basis(&self) -> Result<Basis, StoreError>;
 
     /// The last good copy of contacts that live in another system.
     async fn roster(&self) -> Result<Option<RosterCopy>, StoreError>;

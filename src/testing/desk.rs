@@ -15,6 +15,7 @@ use crate::domain::event::{
     AlertChange, Answer, BreakerChange, Change, Event, InboundText, Loaded, LogEntry, News, OptOutChange, Rules,
     SendOutcome, Source,
 };
+use crate::domain::settings::Basis;
 use crate::domain::step::{Ctx, Illegal, step};
 use crate::domain::team::Directory;
 use crate::domain::types::{Actor, AttemptId, CallId, ErrorCode, MessageSid};
@@ -174,6 +175,7 @@ impl Desk {
             _ => None,
         };
         Loaded {
+            basis: Basis::default(),
             breakers: self.breakers.clone(),
             calls,
             free_reference: Some(format!("7K3{}", self.calls.len() + 2).parse().expect("a reference")),

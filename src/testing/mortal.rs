@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use crate::domain::breaker::Breaker;
 use crate::domain::call::CallState;
 use crate::domain::event::{Answer, Load, LogEntry, News};
+use crate::domain::settings::{Basis, NewSettings, SettingsRow};
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, MessageSid};
 use crate::domain::{PhoneNumber, Timestamp};
 use crate::store::{
@@ -293,6 +294,22 @@ impl Store for Mortal {
     async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError> {
         self.alive().await;
         self.inner.opt_outs().await
+    }
+    async fn settings(&self) -> Result<Option<SettingsRow>, StoreError> {
+        self.alive().await;
+        self.inner.settings().await
+    }
+    async fn put_settings(&self, new: &NewSettings) -> Result<SettingsRow, StoreError> {
+        self.before_write().await;
+        let done = self.inner.put_settings(new).await;
+        if done.is_ok() {
+            self.after_write().await;
+        }
+        done
+    }
+    async fn basis(&self) -> Result<Basis, StoreError> {
+        self.alive().await;
+        self.inner.basis().await
     }
     async fn roster(&self) -> Result<Option<RosterCopy>, StoreError> {
         self.alive().await;

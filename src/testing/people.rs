@@ -163,6 +163,7 @@ pub(crate) fn call_state(name: &str) -> crate::domain::call::CallState {
         closed_at: None,
         muted: false,
         updated_at: first.created_at,
+        settings: None,
     };
     CallState { call, notices: first.notice().into_iter().collect(), attempts: vec![first] }
 }

@@ -327,6 +327,7 @@ fn row(snapshot: &Snapshot, draft: Draft, evidence: Evidence) -> Row {
             closed_at: closed_at.or((!runs).then_some(now)),
             muted: false,
             updated_at: now,
+            settings: None,
         },
         notices: draft.notices,
         attempts: draft.attempts,

@@ -18,13 +18,12 @@ use tracing::{debug, info, warn};
 use crate::config::ContactFields;
 use crate::domain::Timestamp;
 use crate::domain::event::{AlertChange, Event};
-use crate::domain::team::Directory;
 use crate::domain::types::Actor;
 use crate::gateways::mirror::{MirrorError, MirrorGateway, Query, RecordList};
 use crate::store::{RosterCopy, StoreError};
 
 use super::apply::Core;
-use super::wake::Bell;
+use super::in_force::InForce;
 use merge::merge;
 use rows::{Reading, Wrong, read};
 
@@ -71,51 +70,18 @@ pub enum Outcome {
     Kept,
 }
 
-struct State {
-    file: Arc<Directory>,
-    copy: Option<RosterCopy>,
-    failing_since: Option<Timestamp>,
-}
-
 /// See the module. One a process.
 pub struct Roster {
     core: Arc<Core>,
     mirror: Arc<dyn MirrorGateway>,
     source: Source,
-    state: Mutex<State>,
+    failing_since: Mutex<Option<Timestamp>>,
 }
 
 impl Roster {
-    /// Over the directory that the core has: that of the configuration.
+    /// Over the settings and contacts that the core has.
     pub fn new(core: Arc<Core>, mirror: Arc<dyn MirrorGateway>, source: Source) -> Arc<Self> {
-        let state = State { file: core.directory(), copy: None, failing_since: None };
-        Arc::new(Self { core, mirror, source, state: Mutex::new(state) })
-    }
-
-    /// Puts the stored copy in force; whether there is one.
-    ///
-    /// # Errors
-    /// [`StoreError`]. A copy that cannot be read is none: the next reading replaces it.
-    pub async fn load(&self) -> Result<bool, StoreError> {
-        let copy = match self.core.store.roster().await {
-            Err(e @ StoreError::Corrupt { .. }) => {
-                warn!(error = %e, "the copy of the contacts cannot be read; the table will be read anew");
-                None
-            }
-            other => other?,
-        };
-        let Some(copy) = copy else { return Ok(false) };
-        info!(table = copy.source, read_at = %copy.read_at, contacts = copy.contacts.len(), "contacts of the last good copy");
-        self.state().copy = Some(copy);
-        self.put_in_force();
-        Ok(true)
-    }
-
-    /// The configuration was read again; so is the table, soon.
-    pub fn set_file(&self, file: Arc<Directory>) {
-        self.state().file = file;
-        self.put_in_force();
-        self.core.wake.ring(Bell::Roster);
+        Arc::new(Self { core, mirror, source, failing_since: Mutex::default() })
     }
 
     /// When the table is to be read again, where nobody asks for it before.
@@ -147,13 +113,11 @@ impl Roster {
     }
 
     async fn listed(&self, list: &RecordList) -> Result<Outcome, StoreError> {
-        let (file, before) = {
-            let mut state = self.state();
-            state.failing_since = None;
-            (state.file.clone(), state.copy.clone())
-        };
+        *self.failing_since() = None;
+        let held = self.core.in_force();
+        let (file, before) = (held.configured.clone(), held.contacts.clone());
         let mut reading = read(&list.records, &self.source.fields, &file, before.as_ref());
-        if let Err(why) = acceptable(&reading, list.complete, &file) {
+        if let Err(why) = acceptable(&reading, list.complete, &held) {
             let message =
                 format!("the table {} {why}: {}; look at it in Airtable", self.source.table, stands(before.as_ref()));
             self.raise(TABLE, message).await?;
@@ -167,9 +131,9 @@ impl Roster {
         };
         let merged = merge(&file, &copy.contacts);
         reading.wrong.extend(merged.wrong);
-        self.state().copy = Some(copy.clone());
-        self.put_in_force();
+        // In the store first: every other process decides by what is there.
         self.core.store.keep_roster(Some(&copy)).await?;
+        self.put_in_force(copy);
         self.resolve(TABLE).await?;
         self.say_rows(&reading.wrong).await?;
         Ok(Outcome::Taken)
@@ -177,10 +141,8 @@ impl Roster {
 
     async fn failed(&self, error: &MirrorError) -> Result<(), StoreError> {
         let now = self.core.clock.now();
-        let (since, copy) = {
-            let mut state = self.state();
-            (*state.failing_since.get_or_insert(now), state.copy.clone())
-        };
+        let since = *self.failing_since().get_or_insert(now);
+        let copy = self.core.in_force().contacts.clone();
         debug!(error = %error, "the contacts cannot be read from the table; the copy stands");
         let by_itself =
             !matches!(error, MirrorError::Refused(_) | MirrorError::Billing { .. } | MirrorError::NotFound { .. });
@@ -236,41 +198,53 @@ impl Roster {
         Ok(())
     }
 
-    fn put_in_force(&self) {
-        let state = self.state();
-        let contacts = state.copy.as_ref().map_or(&[][..], |c| c.contacts.as_slice());
-        let merged = merge(&state.file, contacts);
-        if *self.core.directory() == merged.directory {
+    fn put_in_force(&self, copy: RosterCopy) {
+        let before = self.core.directory();
+        let kept = merge(&self.core.in_force().configured, &copy.contacts).kept;
+        self.core.put_contacts(Some(copy));
+        let now = self.core.directory();
+        if *before == *now {
             return;
         }
-        info!(table = self.source.table, contacts = merged.directory.contacts.len(), "who can be told has changed");
-        for role in crate::config::empty_roles(&merged.directory) {
-            warn!("{role}");
+        info!(table = self.source.table, contacts = now.contacts.len(), "who can be told has changed");
+        for said in crate::config::empty_roles(&now).iter().chain(&kept) {
+            warn!("{said}");
         }
-        for kept in &merged.kept {
-            warn!("{kept}");
-        }
-        self.core.set_directory(Arc::new(merged.directory));
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn failing_since(&self) -> std::sync::MutexGuard<'_, Option<Timestamp>> {
+        self.failing_since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Whether a reading may take the place of the copy: one that is not whole, in which nothing can be used, or after which
-/// nobody at all would be told, may not.
-fn acceptable(reading: &Reading, complete: bool, file: &Directory) -> Result<(), &'static str> {
+/// Whether a reading may take the place of the copy. It may not where it is not whole, where nothing in it can be used, where
+/// half of the rows of the copy are gone, or where it leaves nobody at all, or nobody in a role that a policy names and that
+/// somebody holds now: a clean-up of the table must not empty the ladder at night.
+fn acceptable(reading: &Reading, complete: bool, held: &InForce) -> Result<(), String> {
     if !complete {
-        return Err("could not be read whole");
+        return Err("could not be read whole".to_owned());
     }
     if reading.contacts.is_empty() {
-        return Err(if reading.wrong.is_empty() { "is empty" } else { "has no row that can be used" });
+        let why = if reading.wrong.is_empty() { "is empty" } else { "has no row that can be used" };
+        return Err(why.to_owned());
     }
-    if merge(file, &reading.contacts).directory.contacts.is_empty() {
-        return Err("would leave nobody who can be told");
+    let before = held.contacts.as_ref().map_or(0, |c| c.contacts.len());
+    if reading.contacts.len().saturating_mul(2) < before {
+        return Err(format!("has {} rows that can be used, under half of the {before} before", reading.contacts.len()));
     }
-    Ok(())
+    let after = merge(&held.configured, &reading.contacts).directory;
+    if after.contacts.is_empty() {
+        return Err("would leave nobody who can be told".to_owned());
+    }
+    if held.directory.contacts.is_empty() {
+        // Somebody is better than nobody.
+        return Ok(());
+    }
+    let empty = crate::config::empty_roles(&held.directory);
+    match crate::config::empty_roles(&after).into_iter().find(|role| !empty.contains(role)) {
+        Some(role) => Err(format!("would leave a role empty ({role})")),
+        None => Ok(()),
+    }
 }
 
 fn stands(copy: Option<&RosterCopy>) -> String {

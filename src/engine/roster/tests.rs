@@ -12,6 +12,7 @@ use super::{Outcome, Roster, Source};
 use crate::config::ContactFields;
 use crate::domain::Timestamp;
 use crate::domain::team::Directory;
+use crate::engine::in_force::{Decides, InForce};
 use crate::gateways::airtable::{BaseSchema, Cell, FieldSchema, Fields, NewField, NewTable, TableSchema};
 use crate::gateways::mirror::{
     Keys, Lane, MirrorError, MirrorGateway, Query, Record, RecordChange, RecordId, RecordList, Refusal, Scope,
@@ -307,7 +308,7 @@ async fn the_copy_stands_over_a_restart_while_the_table_is_away_and_an_hour_of_i
     w.restart().await;
     table.answers(Err(away()));
     let again = roster(&w, &table);
-    assert!(again.load().await.expect("loaded"));
+    w.process.core.refresh().await.expect("read");
     assert_eq!(in_force(&w), [SAM, ANA, OLGA, KIM_SHOWN]);
     for (minutes, alerted) in [(0, 0), (59, 0), (61, 1)] {
         w.away(secs(minutes * 60).saturating_sub(w.now().since(crate::testing::world::START)));
@@ -375,6 +376,42 @@ async fn a_new_file_is_merged_with_the_copy_at_once() {
     let roster = roster(&w, &table);
     table.has(&[KIM]);
     roster.pass().await.expect("read");
-    roster.set_file(Arc::new(nobody()));
+    let held = w.process.core.in_force();
+    let decides = Decides { directory: nobody(), rules: held.rules.clone() };
+    w.process.core.put_in_force(InForce::clone(&held).with_settings(None, decides));
     assert_eq!(in_force(&w), [KIM_SHOWN]);
+}
+
+#[tokio::test]
+async fn a_reading_that_empties_a_role_or_loses_half_of_the_rows_keeps_the_copy_and_alerts() {
+    let w = World::with(crate::testing::world::Setup { directory: nobody(), ..Default::default() }).await;
+    let table = Arc::new(Table::default());
+    let roster = roster(&w, &table);
+    let all: &[Row<'_>] = &[
+        KIM,
+        (2, "Bo Ek", "+19495550105", "backup", true),
+        (3, "Cy Poe", "+19495550106", "owner", true),
+        (4, "Di Roe", "+19495550107", "primary", true),
+        (5, "Ed Moe", "+19495550108", "primary", true),
+    ];
+    table.has(all);
+    assert_eq!(roster.pass().await.expect("read"), Outcome::Taken);
+    let five = in_force(&w);
+    assert_eq!(five.len(), 5);
+    let without = |left_out: &[usize]| -> Vec<Row<'_>> {
+        all.iter().enumerate().filter(|(i, _)| !left_out.contains(i)).map(|(_, r)| *r).collect()
+    };
+    for (label, rows, says) in [
+        ("the only backup is gone", without(&[1]), "leave a role empty"),
+        ("three of five are gone", without(&[0, 3, 4]), "under half"),
+    ] {
+        table.has(&rows);
+        assert_eq!(roster.pass().await.expect("read"), Outcome::Kept, "{label}");
+        assert_eq!(in_force(&w), five, "{label}");
+        let alerts = alerts(&w).await;
+        assert!(alerts.len() == 1 && alerts[0].contains(says), "{label}: {alerts:?}");
+    }
+    table.has(&without(&[3]));
+    assert_eq!(roster.pass().await.expect("read"), Outcome::Taken, "one of three of a role may go");
+    assert_eq!((in_force(&w).len(), alerts(&w).await.len()), (4, 0));
 }

@@ -78,6 +78,7 @@ pub(crate) fn call(name: &str, accepted: Timestamp) -> CallState {
         deferred_from: None,
         muted: false,
         updated_at: accepted,
+        settings: None,
     };
     CallState { call, notices: first.notice().into_iter().collect(), attempts: vec![first] }
 }

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use tracing::warn;
 
-use super::sql;
+use super::{settings, sql};
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, Recipient};
 use crate::domain::breaker::{Breaker, Evidence, Probe};
 use crate::domain::call::{Call, CallState, CallStatus};
 use crate::domain::event::{Load, Loaded, News};
+use crate::domain::settings::SettingsNumber;
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ErrorCode, MessageSid, Timestamp};
 use crate::domain::{MessageStatus, PhoneNumber};
 use crate::store::{StoreError, rows};
@@ -19,7 +20,7 @@ const REPLY_CALLS_MAX: usize = 50;
 
 /// Loads what `load` asks for, and the opt-outs of `phones` and of everybody in the loaded calls.
 pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Result<Loaded, StoreError> {
-    let mut loaded = Loaded::default();
+    let mut loaded = Loaded { basis: settings::basis(conn)?, ..Loaded::default() };
     match load {
         Load::Nothing => {}
         Load::Call(id) => loaded.calls.extend(call_state(conn, id.as_str())?),
@@ -270,6 +271,7 @@ pub(super) fn call_from(row: &Row<'_>) -> Result<Call, StoreError> {
         muted: row.get(19)?,
         updated_at: Timestamp::from_millis(row.get(20)?),
         deferred_from: rows::time(row.get(21)?),
+        settings: row.get::<_, Option<i64>>(22)?.map(SettingsNumber),
     })
 }
 

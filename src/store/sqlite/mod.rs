@@ -19,6 +19,7 @@ mod readers;
 mod reads;
 mod roster;
 mod save;
+mod settings;
 pub mod spoil;
 mod sql;
 #[cfg(test)]
@@ -46,7 +47,7 @@ use self::save::Sinks;
 use self::writer::{Broken, Job, Writer};
 use super::{
     AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, LaneKey,
-    LanePlace, Listened, LogFilter, LogLine, OptOutLine, OutboxLine, Pollable, Request, RosterCopy, Searchable,
+    LanePlace, Listened, LogFilter, LogLine, OptOutLine, OutboxLine, Peeked, Pollable, Request, RosterCopy, Searchable,
     Sendable, Store, StoreError, Unreadable, rows,
 };
 use crate::clock::{Clock as _, SystemClock};
@@ -54,6 +55,7 @@ use crate::domain::PhoneNumber;
 use crate::domain::breaker::Breaker;
 use crate::domain::call::CallState;
 use crate::domain::event::{Answer, Load, LogEntry, News};
+use crate::domain::settings::{Basis, NewSettings, SettingsRow};
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, MessageSid, Timestamp};
 
 pub use self::open::{OpenOptions, StoreMode};
@@ -143,9 +145,9 @@ impl SqliteStore {
         self.readers.read(|conn| Ok(conn.pragma_query_value(None, "user_version", |r| r.get(0))?)).await
     }
 
-    /// The copy of contacts in a store, without opening it for more: `None` where there is no such store, or none in it. Blocks.
-    pub fn peek_roster(options: &OpenOptions) -> Option<RosterCopy> {
-        roster::peek(options)
+    /// What a store says without being opened for more; nothing where there is no such store. Blocks.
+    pub fn peek(options: &OpenOptions) -> Peeked {
+        settings::peek(options)
     }
 
     /// Why the store takes no more changes, once an fsync has failed.
@@ -465,6 +467,19 @@ impl Store for SqliteStore {
 
     async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError> {
         self.read(reads::opt_outs).await
+    }
+
+    async fn settings(&self) -> Result<Option<SettingsRow>, StoreError> {
+        self.read(settings::newest).await
+    }
+
+    async fn put_settings(&self, new: &NewSettings) -> Result<SettingsRow, StoreError> {
+        let new = new.clone();
+        self.with_tx(move |conn| settings::put(conn, &new)).await
+    }
+
+    async fn basis(&self) -> Result<Basis, StoreError> {
+        self.read(settings::basis).await
     }
 
     async fn roster(&self) -> Result<Option<RosterCopy>, StoreError> {

@@ -2,7 +2,6 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::open::{self, OpenOptions, Use};
 use crate::domain::types::Timestamp;
 use crate::store::{RosterCopy, StoreError, rows};
 
@@ -30,14 +29,4 @@ pub(super) fn keep(conn: &Connection, copy: Option<&RosterCopy>) -> Result<(), S
         }
     }
     Ok(())
-}
-
-/// The copy of a store that may not be there, be another's, or be of another version: then none. Changes nothing, and blocks.
-pub(super) fn peek(options: &OpenOptions) -> Option<RosterCopy> {
-    if !options.path.exists() {
-        return None;
-    }
-    let conn = open::connect(options, Use::Read).ok()?;
-    open::is_ours(&conn, options).then_some(())?;
-    read(&conn).ok().flatten()
 }

@@ -7,7 +7,7 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Value, json};
 
-use super::sql;
+use super::{settings, sql};
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::Timestamp;
 use crate::domain::attempt::{Attempt, AttemptKind, NoticeKey};
@@ -16,6 +16,7 @@ use crate::domain::event::{
     AlertChange, Answer, BreakerChange, Change, Effect, InboundRow, Loaded, LogEntry, LogKind, OptOutChange, ReceiptRow,
 };
 use crate::domain::phone::masked;
+use crate::domain::settings::Target;
 use crate::domain::types::{Actor, CallId, MessageSid, Sender};
 use crate::store::{Lane, StoreError, rows};
 
@@ -34,6 +35,7 @@ pub(super) struct Sinks {
 /// Writes all of `change`; its answer is for after the commit.
 pub(super) fn save(conn: &Connection, sinks: Sinks, loaded: &Loaded, change: Change) -> Result<Answer, StoreError> {
     let at = time_of(&change);
+    let sinks = in_force(conn, sinks, loaded, &change)?;
     for state in &change.calls {
         match loaded.calls.iter().find(|was| was.call.id == state.call.id) {
             Some(was) => update(conn, was, state)?,
@@ -69,6 +71,15 @@ pub(super) fn save(conn: &Connection, sinks: Sinks, loaded: &Loaded, change: Cha
         }
     }
     Ok(change.answer)
+}
+
+/// Who is told: by the settings in force, whatever this handle was opened with; only a store without any goes by the handle.
+fn in_force(conn: &Connection, own: Sinks, loaded: &Loaded, change: &Change) -> Result<Sinks, StoreError> {
+    if loaded.basis.settings.is_none() || (change.effects.is_empty() && change.alerts.is_empty()) {
+        return Ok(own);
+    }
+    let targets = settings::targets(conn)?;
+    Ok(Sinks { mirror: targets.contains(&Target::Mirror), alerts: targets.iter().any(|t| *t != Target::Mirror) })
 }
 
 /// When a change happened, by what it says itself; only one that says nothing takes the wall clock.
@@ -113,6 +124,7 @@ fn insert(conn: &Connection, state: &CallState) -> Result<(), StoreError> {
         c.updated_at.as_millis(),
         steps_total(c),
         rows::millis(c.deferred_from),
+        c.settings.map(|s| s.0),
     ])?;
     insert_notices(conn, c, &state.notices, 0)?;
     for attempt in &state.attempts {
@@ -165,10 +177,10 @@ fn update(conn: &Connection, was: &CallState, is: &CallState) -> Result<(), Stor
 }
 
 fn update_call(conn: &Connection, was: &Call, is: &Call) -> Result<(), StoreError> {
-    if (&was.reference, &was.idempotency_key, &was.created_by, was.accepted_at)
-        != (&is.reference, &is.idempotency_key, &is.created_by, is.accepted_at)
+    if (&was.reference, &was.idempotency_key, &was.created_by, was.accepted_at, was.settings)
+        != (&is.reference, &is.idempotency_key, &is.created_by, is.accepted_at, is.settings)
     {
-        return Err(refused("who a call is never changes: reference, key, acceptance"));
+        return Err(refused("who a call is never changes: reference, key, acceptance, settings"));
     }
     if (&was.level, &was.policy, &was.data, &was.fingerprint, &was.overridden)
         != (&is.level, &is.policy, &is.data, &is.fingerprint, &is.overridden)

@@ -4,7 +4,8 @@
 macro_rules! call_columns {
     () => {
         "id, reference, status, round, level, policy, data, fingerprint, idempotency_key, overridden, created_by, \
-         accepted_at, next_step, wake_at, attempts, holder, outs, told_at, closed_at, muted, updated_at, deferred_from"
+         accepted_at, next_step, wake_at, attempts, holder, outs, told_at, closed_at, muted, updated_at, deferred_from, \
+         settings"
     };
 }
 pub(super) use call_columns;
@@ -47,8 +48,8 @@ pub(super) const ORPHANS_OF_NAMED: &str = "SELECT sid, named, status, code, clas
 
 pub(super) const INSERT_CALL: &str = "INSERT INTO calls (id, reference, status, round, level, policy, data, fingerprint,
     idempotency_key, overridden, created_by, accepted_at, next_step, wake_at, attempts, holder, outs, told_at, closed_at,
-    muted, updated_at, steps_total, deferred_from)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)";
+    muted, updated_at, steps_total, deferred_from, settings)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)";
 /// For a change that moves neither status nor ladder (most receipts): no index of calls is touched.
 pub(super) const UPDATE_CALL_QUIETLY: &str =
     "UPDATE calls SET attempts = ?2, outs = ?3, told_at = ?4, updated_at = ?5 WHERE id = ?1";

@@ -1,0 +1,152 @@
+//! What a running `serve` takes over: its own configuration at SIGHUP, and settings that another process puts in force.
+//!
+//! A wrong file changes nothing. What is taken over is in the store first, so that every process decides by it at once and a
+//! restart goes on with it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::Signal;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::config::{self, Config, Part};
+use crate::domain::settings::{NewSettings, SettingsNumber, SettingsRow};
+use crate::engine::apply::Core;
+use crate::engine::in_force::{Decides, InForce};
+use crate::http::HttpState;
+
+use super::app::{operator, rules};
+
+/// How often to look whether another process put settings in force.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What a reload reaches.
+pub(super) struct Reload {
+    pub(super) sources: config::Sources,
+    pub(super) core: Arc<Core>,
+    pub(super) state: Arc<HttpState>,
+    /// The listeners that run may be reached from elsewhere: what the start demanded tokens for goes on to demand them.
+    pub(super) is_exposed: bool,
+    /// What this process was set up under last.
+    pub(super) taken_over: Option<SettingsNumber>,
+}
+
+impl Reload {
+    /// Until `stop`.
+    pub(super) async fn run(mut self, mut hangup: Option<Signal>, stop: CancellationToken) {
+        loop {
+            let asked = async {
+                match &mut hangup {
+                    Some(hangup) => {
+                        hangup.recv().await;
+                    }
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = asked => self.own().await,
+                () = self.core.clock.sleep_until(self.core.clock.now().plus(LOOK_EVERY)) => self.follow().await,
+            }
+        }
+    }
+
+    /// The configuration is read again and put in force.
+    async fn own(&mut self) {
+        let new = match reloaded(&self.sources, self.is_exposed) {
+            Ok(new) => new,
+            Err(e) => return error!("the new configuration is wrong, the settings and tokens in force stay: {e}"),
+        };
+        let settings = NewSettings {
+            document: new.documents.decides.clone(),
+            places: new.documents.places.clone(),
+            targets: new.targets(),
+            actor: operator(None),
+            role: "serve".to_owned(),
+            at: self.core.clock.now(),
+        };
+        match self.core.store.put_settings(&settings).await {
+            Ok(row) => self.take_over(&row, &new),
+            Err(e) => return error!(error = %e, "the new settings cannot be put in force, the old ones stay"),
+        }
+        self.state.set_tokens(new.server.tokens);
+        info!("settings and tokens were read again");
+    }
+
+    /// Settings that another process put in force.
+    async fn follow(&mut self) {
+        match self.core.store.basis().await {
+            Ok(basis) if basis.settings != self.taken_over => {}
+            Ok(_) => return,
+            Err(e) => return warn!(error = %e, "it cannot be seen whether other settings are in force"),
+        }
+        match self.core.store.settings().await {
+            Ok(Some(row)) => match config::load_under(&self.sources, &row) {
+                Ok(new) => self.take_over(&row, &new),
+                Err(e) => {
+                    error!(settings = row.number.0, "the settings in force cannot be used here: {e}");
+                    // Said once.
+                    self.taken_over = Some(row.number);
+                }
+            },
+            Ok(None) => {}
+            Err(e) => warn!(error = %e, "the settings in force cannot be read"),
+        }
+    }
+
+    fn take_over(&mut self, row: &SettingsRow, new: &Config) {
+        let decides = Decides { directory: new.directory.clone(), rules: rules(new) };
+        self.core.put_in_force(InForce::clone(&self.core.in_force()).with_settings(Some(row), decides));
+        self.taken_over = Some(row.number);
+        self.core.wake.all();
+        info!(settings = row.number.0, actor = row.actor.0, role = row.role, "these settings are in force");
+    }
+}
+
+/// The new configuration, if it can take the place of the old one. Listeners stay as they are: tokens that cannot be read, or are left
+/// out together with an address that is only in force from the next start, must not open a running API to everybody.
+fn reloaded(sources: &config::Sources, is_exposed: bool) -> Result<config::Config, config::ConfigErrors> {
+    let new = config::load(sources)?;
+    new.check(&[Part::Server])?;
+    if is_exposed && new.server.tokens.is_empty() {
+        return Err(config::ConfigErrors(vec![config::Problem {
+            at: None,
+            key: "server.tokens".into(),
+            what: "none is configured, and the running listener or its public_url is not on this machine".into(),
+            form: "[[server.tokens]], or a restart".into(),
+            meant: None,
+        }]));
+    }
+    Ok(new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reload_never_leaves_an_exposed_api_without_tokens() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let file = dir.path().join("dispatchctl.toml");
+        let sources = config::Sources {
+            flag_config: Some(file.clone()),
+            flag_store: Some(dir.path().join("a.db").display().to_string()),
+            cwd: dir.path().to_path_buf(),
+            ..config::Sources::default()
+        };
+        std::fs::write(dir.path().join("token"), "a-token-of-twenty-characters").expect("written");
+        let tokens =
+            |file: &str| format!("[[server.tokens]]\nname = \"a\"\ntoken_file = \"{file}\"\nscope = \"read\"\n");
+        for (label, text, is_exposed, works) in [
+            ("tokens that are there", tokens("token"), true, true),
+            ("a token file that cannot be read, exposed", tokens("gone"), true, false),
+            ("a token file that cannot be read, on this machine", tokens("gone"), false, false),
+            ("no tokens any more, exposed", "[server]\nlisten = \"127.0.0.1:3000\"\n".to_owned(), true, false),
+            ("no tokens any more, on this machine", String::new(), false, true),
+        ] {
+            std::fs::write(&file, text).expect("written");
+            assert_eq!(reloaded(&sources, is_exposed).is_ok(), works, "{label}");
+        }
+    }
+}

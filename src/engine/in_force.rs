@@ -1,0 +1,105 @@
+//! The settings by which this process decides: those in force in the store, with the contacts of another system laid over them.
+//!
+//! Each decision compares what it was made under with what the store holds, in its own transaction. Whoever finds other settings
+//! or contacts there reads them first and decides again, so that no process decides by what is not in force any more.
+
+use std::sync::Arc;
+
+use tracing::{error, warn};
+
+use crate::domain::event::Rules;
+use crate::domain::settings::{Basis, SettingsRow};
+use crate::domain::team::Directory;
+use crate::store::{RosterCopy, Store, StoreError};
+
+use super::roster::merge::merge;
+
+/// What the settings mean for decisions.
+#[derive(Debug, Clone)]
+pub struct Decides {
+    /// Contacts, lines and policies as the settings have them.
+    pub directory: Directory,
+    /// The bounds.
+    pub rules: Rules,
+}
+
+/// Makes of settings in the store what they mean for this process; the error says what is wrong with them.
+pub type Interpreter = Arc<dyn Fn(&SettingsRow) -> Result<Decides, String> + Send + Sync>;
+
+/// What decisions are made under.
+#[derive(Debug, Clone)]
+pub struct InForce {
+    /// What it was read from.
+    pub basis: Basis,
+    /// Contacts, lines and policies as the settings have them.
+    pub configured: Arc<Directory>,
+    /// The contacts of another system, where there are any.
+    pub contacts: Option<RosterCopy>,
+    /// Who can be told: both together.
+    pub directory: Arc<Directory>,
+    /// The bounds.
+    pub rules: Rules,
+}
+
+impl InForce {
+    /// A process's own settings, before any are in force.
+    pub fn own(directory: Arc<Directory>, rules: Rules) -> Self {
+        Self { basis: Basis::default(), configured: directory.clone(), contacts: None, directory, rules }
+    }
+
+    /// The same with these contacts of another system.
+    #[must_use]
+    pub fn with_contacts(self, contacts: Option<RosterCopy>) -> Self {
+        let rows = contacts.as_ref().map_or(&[][..], |c| c.contacts.as_slice());
+        let merged = merge(&self.configured, rows);
+        let directory = if merged.directory == *self.directory { self.directory } else { Arc::new(merged.directory) };
+        let basis = Basis { contacts: contacts.as_ref().map(|c| c.read_at), ..self.basis };
+        Self { basis, contacts, directory, ..self }
+    }
+
+    /// The same under these settings.
+    #[must_use]
+    pub fn with_settings(self, settings: Option<&SettingsRow>, decides: Decides) -> Self {
+        let configured = Arc::new(decides.directory);
+        let basis = Basis { settings: settings.map(|s| s.number), ..self.basis };
+        let contacts = self.contacts.clone();
+        Self { basis, configured, rules: decides.rules, ..self }.with_contacts(contacts)
+    }
+}
+
+/// What is in force in the store now. Settings that this process cannot interpret leave it under those that it has; said in the
+/// log.
+///
+/// # Errors
+/// [`StoreError`].
+pub(super) async fn read(
+    store: &dyn Store,
+    held: &InForce,
+    interpreter: Option<&Interpreter>,
+) -> Result<InForce, StoreError> {
+    let settings = store.settings().await?;
+    let contacts = match store.roster().await {
+        Err(e @ StoreError::Corrupt { .. }) => {
+            warn!(error = %e, "the copy of the contacts cannot be read; the contacts that are known stand");
+            held.contacts.clone()
+        }
+        other => other?,
+    };
+    let mut now = held.clone();
+    if let Some(row) = &settings
+        && held.basis.settings != Some(row.number)
+        && let Some(interpret) = interpreter
+    {
+        match interpret(row) {
+            Ok(decides) => now = now.with_settings(Some(row), decides),
+            Err(why) => error!(settings = row.number.0, "the settings in force cannot be used here: {why}"),
+        }
+    }
+    let contacts_at = contacts.as_ref().map(|c| c.read_at);
+    if held.basis.contacts != contacts_at || now.basis.settings != held.basis.settings {
+        now = now.with_contacts(contacts);
+    }
+    // Also where nothing could be made of them: whoever asked goes on by what it has.
+    now.basis = Basis { settings: settings.map(|s| s.number), contacts: contacts_at };
+    Ok(now)
+}

@@ -1,0 +1,130 @@
+//! The settings in force: rows that are only added, and whom the newest names to be told of changes.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use serde_json::{Value, json};
+
+use super::open::{self, OpenOptions, Use};
+use super::{roster, save};
+use crate::domain::event::{LogEntry, LogKind};
+use crate::domain::settings::{Basis, NewSettings, SettingsNumber, SettingsRow, Severity, Target};
+use crate::domain::types::{Actor, Timestamp};
+use crate::store::{Peeked, StoreError, rows};
+
+const NEWEST: &str = "SELECT number, document, places, actor, role, at FROM settings ORDER BY number DESC LIMIT 1";
+const BASIS: &str = "SELECT (SELECT max(number) FROM settings), (SELECT read_at FROM roster WHERE slot = 1)";
+const TARGETS: &str = "SELECT name, min FROM targets ORDER BY name";
+const INSERT: &str = "INSERT INTO settings (number, document, places, actor, role, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const UPDATE_PLACES: &str = "UPDATE settings SET places = ?2 WHERE number = ?1";
+const INSERT_TARGET: &str = "INSERT INTO targets (name, min) VALUES (?1, ?2)";
+/// The mirror's name among the targets; a sink's begins with [`SINK`].
+const MIRROR: &str = "mirror";
+const SINK: &str = "sink:";
+
+pub(super) fn newest(conn: &Connection) -> Result<Option<SettingsRow>, StoreError> {
+    let read = |r: &rusqlite::Row<'_>| {
+        let (document, places): (String, String) = (r.get(1)?, r.get(2)?);
+        let rest: (i64, String, String, i64) = (r.get(0)?, r.get(3)?, r.get(4)?, r.get(5)?);
+        Ok((document, places, rest))
+    };
+    let found = conn.prepare_cached(NEWEST)?.query_row([], read).optional()?;
+    let Some((document, places, (number, actor, role, at))) = found else { return Ok(None) };
+    Ok(Some(SettingsRow {
+        number: SettingsNumber(number),
+        document: rows::from_json("settings.document", &document)?,
+        places: rows::from_json("settings.places", &places)?,
+        actor: Actor(actor),
+        role,
+        at: Timestamp::from_millis(at),
+    }))
+}
+
+/// What decisions are based on now; read in the transaction that decides.
+pub(super) fn basis(conn: &Connection) -> Result<Basis, StoreError> {
+    let found: (Option<i64>, Option<i64>) =
+        conn.prepare_cached(BASIS)?.query_row([], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    Ok(Basis { settings: found.0.map(SettingsNumber), contacts: found.1.map(Timestamp::from_millis) })
+}
+
+/// Who is told of changes by the settings in force.
+pub(super) fn targets(conn: &Connection) -> Result<Vec<Target>, StoreError> {
+    let mut statement = conn.prepare_cached(TARGETS)?;
+    let mut found = statement.query([])?;
+    let mut all = Vec::new();
+    while let Some(row) = found.next()? {
+        let (name, min): (String, String) = (row.get(0)?, row.get(1)?);
+        all.push(match name.strip_prefix(SINK) {
+            Some(sink) => {
+                let min = rows::word("targets.min", Severity::from_word(&min))?;
+                Target::Sink { name: sink.to_owned(), min }
+            }
+            None => Target::Mirror,
+        });
+    }
+    Ok(all)
+}
+
+/// Puts settings in force. The same ones again keep their number; their places are kept up to date.
+pub(super) fn put(conn: &Connection, new: &NewSettings) -> Result<SettingsRow, StoreError> {
+    let before = newest(conn)?;
+    let places = rows::to_json("places", &new.places)?;
+    let mut wanted = new.targets.clone();
+    wanted.sort();
+    if let Some(before) = &before
+        && before.document == new.document
+        && targets(conn)? == wanted
+    {
+        conn.prepare_cached(UPDATE_PLACES)?.execute(params![before.number.0, places])?;
+        return Ok(SettingsRow { places: new.places.clone(), ..before.clone() });
+    }
+    let number = SettingsNumber(before.as_ref().map_or(1, |b| b.number.0.saturating_add(1)));
+    let document = rows::to_json("settings", &new.document)?;
+    conn.prepare_cached(INSERT)?.execute(params![
+        number.0,
+        document,
+        places,
+        new.actor.0,
+        new.role,
+        new.at.as_millis()
+    ])?;
+    conn.execute("DELETE FROM targets", [])?;
+    for target in &wanted {
+        let (name, min) = match target {
+            Target::Mirror => (MIRROR.to_owned(), Severity::Notice),
+            Target::Sink { name, min } => (format!("{SINK}{name}"), *min),
+        };
+        conn.prepare_cached(INSERT_TARGET)?.execute(params![name, min.as_str()])?;
+    }
+    let entry = LogEntry {
+        kind: LogKind::SettingsInForce,
+        at: new.at,
+        call: None,
+        attempt: None,
+        actor: new.actor.clone(),
+        message: format!("settings {number} are in force, put there by {}", new.role),
+        data: json!({ "settings": number.0, "before": before.as_ref().map(|b| b.number.0).map_or(Value::Null, Value::from) }),
+    };
+    save::append_log(conn, &[entry])?;
+    Ok(SettingsRow {
+        number,
+        document: new.document.clone(),
+        places: new.places.clone(),
+        actor: new.actor.clone(),
+        role: new.role.clone(),
+        at: new.at,
+    })
+}
+
+/// What a store that may not be there, be another's, or be of another version says before it is opened: else nothing. Changes
+/// nothing, and blocks.
+pub(super) fn peek(options: &OpenOptions) -> Peeked {
+    let look = || -> Option<Peeked> {
+        if !options.path.exists() {
+            return None;
+        }
+        let conn = open::connect(options, Use::Read).ok()?;
+        open::is_ours(&conn, options).then_some(())?;
+        let settings = newest(&conn).ok()?;
+        Some(Peeked { settings, contacts: roster::read(&conn).ok().flatten() })
+    };
+    look().unwrap_or_default()
+}

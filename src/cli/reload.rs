@@ -10,11 +10,15 @@ use tokio::signal::unix::Signal;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::config::{self, Config, Part};
+use crate::config::{self, Config, ConfigErrors, Part};
+use crate::domain::alert::AlertKind;
+use crate::domain::event::{AlertChange, Event};
 use crate::domain::settings::{NewSettings, SettingsNumber, SettingsRow};
+use crate::domain::types::Actor;
 use crate::engine::apply::Core;
 use crate::engine::in_force::{Decides, InForce};
 use crate::http::HttpState;
+use crate::store::StoreError;
 
 use super::app::{operator, rules};
 
@@ -30,6 +34,26 @@ pub(super) struct Reload {
     pub(super) is_exposed: bool,
     /// What this process was set up under last.
     pub(super) taken_over: Option<SettingsNumber>,
+}
+
+/// Raises that the own configuration is wrong and the settings in force stand in for it; or says that this is over.
+///
+/// # Errors
+/// [`StoreError`].
+pub(super) async fn say_file(core: &Core, wrong: Option<&ConfigErrors>) -> Result<(), StoreError> {
+    let key = AlertKind::SettingsFile.into();
+    let change = match wrong {
+        Some(wrong) => {
+            let first = wrong.0.first().map(ToString::to_string).unwrap_or_default();
+            let number = core.in_force().basis.settings.map(|n| format!(" {n}")).unwrap_or_default();
+            let message = format!(
+                "the configuration is wrong: {first}; the settings in force{number} stand in for it: correct it, then reload (SIGHUP)"
+            );
+            AlertChange::Raise { key, call: None, message }
+        }
+        None => AlertChange::Resolve { key },
+    };
+    core.apply(Event::Alert(change), Actor::engine()).await.map(drop)
 }
 
 impl Reload {
@@ -56,7 +80,11 @@ impl Reload {
     async fn own(&mut self) {
         let new = match reloaded(&self.sources, self.is_exposed) {
             Ok(new) => new,
-            Err(e) => return error!("the new configuration is wrong, the settings and tokens in force stay: {e}"),
+            Err(e) => {
+                error!("the new configuration is wrong, the settings and tokens in force stay: {e}");
+                self.said(Some(&e)).await;
+                return;
+            }
         };
         let settings = NewSettings {
             document: new.documents.decides.clone(),
@@ -70,8 +98,15 @@ impl Reload {
             Ok(row) => self.take_over(&row, &new),
             Err(e) => return error!(error = %e, "the new settings cannot be put in force, the old ones stay"),
         }
+        self.said(None).await;
         self.state.set_tokens(new.server.tokens);
         info!("settings and tokens were read again");
+    }
+
+    async fn said(&self, wrong: Option<&ConfigErrors>) {
+        if let Err(e) = say_file(&self.core, wrong).await {
+            warn!(error = %e, "the state of the configuration file could not be recorded");
+        }
     }
 
     /// Settings that another process put in force.

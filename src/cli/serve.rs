@@ -79,6 +79,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     }
     put_in_force(&mut app, &store).await?;
     let core = app.core(store.clone());
+    super::reload::say_file(&core, app.broken.as_ref()).await?;
     let roster = roster(&app, &core).await?;
     let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
     let supervisor = Supervisor::new(engine.clone());

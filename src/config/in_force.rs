@@ -13,7 +13,8 @@ use serde_json::{Map, Value as Json};
 use super::origin::{Layer, Origin};
 use super::raw::{Node, Table, Value};
 use super::secrets::resolve;
-use crate::domain::settings::{Severity, Target};
+use crate::domain::alert::Severity;
+use crate::domain::settings::Target;
 
 /// Whose a key is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,8 @@ use super::origin::{ConfigErrors, Origin, Problem};
 use super::secrets::SecretUrl;
 use super::show::ShowRow;
 use crate::domain::PhoneNumber;
-use crate::domain::settings::{Severity, Target};
+use crate::domain::alert::Severity;
+use crate::domain::settings::Target;
 use crate::domain::team::Directory;
 use crate::domain::types::Sender;
 

@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::alert::Severity;
 use super::types::{Actor, Timestamp};
 
 /// The number of a row of settings; grows with every change.
@@ -88,14 +89,4 @@ pub struct Basis {
     pub settings: Option<SettingsNumber>,
     /// When the contacts of another system were last read, where there are any.
     pub contacts: Option<Timestamp>,
-}
-
-super::attempt::words! {
-    /// How urgent an alert is.
-    Severity {
-        /// Somebody should look.
-        Notice = "notice",
-        /// Somebody must be woken.
-        Page = "page",
-    }
 }

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::open::{self, OpenOptions, Use};
 use super::{roster, save};
+use crate::domain::alert::Severity;
 use crate::domain::event::{LogEntry, LogKind};
-use crate::domain::settings::{Basis, NewSettings, SettingsNumber, SettingsRow, Severity, Target};
+use crate::domain::settings::{Basis, NewSettings, SettingsNumber, SettingsRow, Target};
 use crate::domain::types::{Actor, Timestamp};
 use crate::store::{Peeked, StoreError, rows};
 
@@ -54,7 +55,7 @@ pub(super) fn targets(conn: &Connection) -> Result<Vec<Target>, StoreError> {
         let (name, min): (String, String) = (row.get(0)?, row.get(1)?);
         all.push(match name.strip_prefix(SINK) {
             Some(sink) => {
-                let min = rows::word("targets.min", Severity::from_word(&min))?;
+                let min = rows::word("targets.min", Severity::parse(&min))?;
                 Target::Sink { name: sink.to_owned(), min }
             }
             None => Target::Mirror,

@@ -345,7 +345,7 @@ async fn an_empty_half_read_or_broken_table_changes_nobody_and_alerts_at_once() 
         assert_eq!(roster.pass().await.expect("asked"), Outcome::Kept, "{label}");
         assert_eq!(in_force(&w), [KIM_SHOWN], "{label}");
         let alerts = alerts(&w).await;
-        assert!(alerts.len() == 1 && alerts[0].contains(says), "{label}: {alerts:?}");
+        assert!(alerts.iter().any(|a| a.contains(says)), "{label}: {alerts:?}");
         assert!(alerts[0].contains("stand"), "it says what is told meanwhile: {alerts:?}");
     }
     assert_eq!(w.process.store.roster().await.expect("read").map(|c| c.contacts.len()), Some(1), "and nobody's copy");

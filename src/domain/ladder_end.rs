@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::alert::AlertKind;
 use super::attempt::{Attempt, AttemptKind, AttemptState};
 use super::call::CallStatus;
 use super::event::LogKind;
@@ -38,7 +39,7 @@ pub(super) fn end_of_ladder(w: &mut Work<'_>) -> Result<(), Illegal> {
     let why = if lost { "nobody knows yet whether its text was sent" } else { "texts of it could not be sent yet" };
     w.state.call.wake_at = Some(now.plus(after.max(alarm)));
     w.raise(
-        format!("exhausted:{id}"),
+        AlertKind::Exhausted.about(&id),
         format!("the ladder of call {id} is over and {why}: somebody must take it by hand"),
     );
     Ok(())
@@ -71,6 +72,6 @@ pub(super) fn exhaust(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
     sequence::cancel_waiting(w, "the call is exhausted")?;
     let id = w.state.call.id.clone();
     w.log(LogKind::CallExhausted, None, format!("exhausted: {why}"), Value::Null);
-    w.raise(format!("exhausted:{id}"), format!("call {id} is EXHAUSTED: {why}; somebody must take it by hand"));
+    w.raise(AlertKind::Exhausted.about(&id), format!("call {id} is EXHAUSTED: {why}; somebody must take it by hand"));
     Ok(())
 }

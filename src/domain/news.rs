@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::alert::{AlertKey, AlertKind};
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Move};
 use super::breaker;
 use super::call::OutReason;
@@ -61,7 +62,7 @@ pub(super) fn linked_elsewhere(w: &Work<'_>, id: AttemptId, sid: &MessageSid) ->
 pub(super) fn raise_linked(w: &mut Work<'_>, id: AttemptId, sid: &MessageSid, whose: &str) -> Result<(), Illegal> {
     let (number, call) = (w.attempt(id)?.number, w.state.call.id.clone());
     w.raise(
-        format!("second-message:{sid}"),
+        AlertKind::SecondMessage.about(sid),
         format!("call {call}: the provider names message {sid} for attempt {number}, and it is that of {whose}"),
     );
     Ok(())
@@ -90,7 +91,7 @@ pub(super) fn join(
         let (number, known) = (a.number, a.sid.clone());
         let call = w.state.call.id.clone();
         w.raise(
-            format!("second-message:{sid}"),
+            AlertKind::SecondMessage.about(sid),
             format!(
                 "call {call}: the provider knows two messages of attempt {number}: {sid} besides {}",
                 known.map(|s| s.to_string()).unwrap_or_default()
@@ -109,7 +110,7 @@ pub(super) fn join(
     if matches!(was, AttemptState::Skipped | AttemptState::Cancelled) {
         let (number, call) = (a.number, w.state.call.id.clone());
         w.raise(
-            format!("unexpected:{sid}"),
+            AlertKind::UnexpectedMessage.about(sid),
             format!("call {call}: the provider has a message of attempt {number}, which is {was}"),
         );
         return Ok("stale");
@@ -222,8 +223,8 @@ fn reached(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
         take_back_in(w, &contact);
     }
     let call = w.state.call.id.clone();
-    for kind in ["failed", "refused"] {
-        w.resolve(format!("{kind}:{call}:{}", contact.as_str()));
+    for kind in [AlertKind::Failed, AlertKind::Refused] {
+        w.resolve(kind.about(format_args!("{call}:{}", contact.as_str())));
     }
     Ok(())
 }
@@ -285,8 +286,8 @@ fn take_back_failure(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
     }
     if !others {
         let call = w.state.call.id.clone();
-        for kind in ["failed", "refused"] {
-            w.resolve(format!("{kind}:{call}:{}", contact.as_str()));
+        for kind in [AlertKind::Failed, AlertKind::Refused] {
+            w.resolve(kind.about(format_args!("{call}:{}", contact.as_str())));
         }
     }
     Ok(())
@@ -319,7 +320,7 @@ pub(super) fn polled(w: &mut Work<'_>, id: AttemptId, again_at: Option<Timestamp
         // The question that would have settled it failed: the first word stands, and a person is told.
         (a.conflict, a.poll_at) = (false, None);
         let (number, state, call) = (a.number, a.state, w.state.call.id.clone());
-        w.raise(format!("conflict:{id}"), format!("call {call}: attempt {number} has two different final words and the provider cannot be asked; {state} stands"));
+        w.raise(AlertKind::Conflict.about(id), format!("call {call}: attempt {number} has two different final words and the provider cannot be asked; {state} stands"));
         return Ok(());
     }
     a.polls = a.polls.saturating_add(1);
@@ -341,6 +342,6 @@ pub(super) fn polled(w: &mut Work<'_>, id: AttemptId, again_at: Option<Timestamp
 }
 
 /// One alert a contact: some carriers never confirm.
-fn no_status_key(w: &Work<'_>, id: AttemptId) -> Result<String, Illegal> {
-    Ok(format!("no-status:{}", w.attempt(id)?.recipient.contact.as_str()))
+fn no_status_key(w: &Work<'_>, id: AttemptId) -> Result<AlertKey, Illegal> {
+    Ok(AlertKind::NoFinalStatus.about(w.attempt(id)?.recipient.contact.as_str()))
 }

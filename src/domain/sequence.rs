@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::alert::AlertKind;
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel, NoticeKey, Priority, Recipient};
 use super::breaker;
 use super::call::{Call, CallStatus, OutReason};
@@ -66,7 +67,7 @@ pub(super) fn fire_missed(w: &mut Work<'_>) -> Result<(), Illegal> {
     // What was deferred is late for a reason that has its own alert.
     if latest > 0 && deferred.is_none() && w.now().since(first_due) > w.ctx.rules.late_follow_up {
         let late = w.now().since(first_due).as_secs();
-        let key = format!("late:{}", w.state.call.id);
+        let key = AlertKind::LateFollowUp.about(&w.state.call.id);
         w.raise(key, format!("a follow-up of call {} fired {late} s after its time", w.state.call.id));
     }
     let told = deferred.map(|since| told_since(w, since)).unwrap_or_default();
@@ -182,7 +183,7 @@ fn skip(w: &mut Work<'_>, step: u32, found: &Found) {
     if found.is_a_fault() {
         let id = w.state.call.id.clone();
         w.raise(
-            format!("nobody:{id}:{round}:{}", step + 1),
+            AlertKind::NobodyFound.about(format_args!("{id}:{round}:{}", step + 1)),
             format!("{name} of call {id} finds nobody to tell: {why}"),
         );
     }
@@ -519,7 +520,7 @@ pub(super) fn untold(w: &mut Work<'_>) -> Result<(), Illegal> {
     if call.status == CallStatus::Dispatching && call.told_at.is_none() {
         let (id, age) = (call.id.clone(), w.now().since(call.accepted_at).as_secs());
         w.raise(
-            format!("untold:{id}"),
+            AlertKind::Unnotified.about(&id),
             format!("nobody has been told of call {id} yet, {age} s after it was accepted"),
         );
     }

@@ -1,5 +1,7 @@
 //! What comes late, twice or of a stranger's message: it changes what it still says something of, and nothing else.
 
+use crate::domain::AlertKind;
+use crate::domain::alert::AlertKey;
 use crate::domain::attempt::AttemptState;
 use crate::domain::event::{Answer, Event, SendOutcome, Source};
 use crate::domain::types::{AttemptId, MessageSid};
@@ -23,8 +25,8 @@ fn receipt(desk: &mut Desk, number: u32, word: &str, code: Option<u32>) {
     desk.apply(Event::News(news(Some(attempt), number, word, code, Source::Receipt)));
 }
 
-fn alarming(desk: &Desk) -> Vec<&str> {
-    desk.alerts.keys().map(String::as_str).collect()
+fn alarming(desk: &Desk) -> Vec<AlertKind> {
+    desk.alerts.keys().map(AlertKey::kind).collect()
 }
 
 #[test]
@@ -37,7 +39,7 @@ fn a_late_failure_of_an_earlier_text_changes_nothing_for_whom_a_later_one_reache
         assert_eq!(desk.attempt(1).error_code.map(|c| c.0), code);
         assert!(desk.call().call.outs.is_empty(), "{code:?}: his phone works");
         assert_eq!(desk.call().attempts.len(), 2, "{code:?}: nobody else is told for it");
-        assert_eq!(alarming(&desk), Vec::<&str>::new(), "{code:?}");
+        assert_eq!(alarming(&desk), [], "{code:?}");
         // The next step names the backup, the one after it both.
         for _ in 0..2 {
             desk.now = desk.now.plus(secs(600));
@@ -76,7 +78,7 @@ fn an_answer_to_the_create_that_says_failed_is_classed_by_its_code() {
         (30005, "he is out and the backup is told", |d| {
             d.call().call.is_out(&"sam".parse().expect("id")) && d.attempt(2).recipient.contact.as_str() == "ana"
         }),
-        (30034, "the sender's breaker is open", |d| d.alerts.keys().any(|k| k.starts_with("breaker:"))),
+        (30034, "the sender's breaker is open", |d| alarming(d).contains(&AlertKind::Breaker)),
         (30003, "he is told again", |d| {
             d.attempt(2).recipient.contact.as_str() == "sam" && d.attempt(2).repeats == Some(d.attempt(1).id)
         }),
@@ -110,7 +112,7 @@ fn a_code_that_comes_later_than_its_status_is_kept_and_says_what_it_says() {
             assert_eq!(a.error_code.map(|c| c.0), Some(code), "{code} by {source:?}");
             assert_eq!(a.class, Some(crate::engine::dispatcher::asks(a.error_code).class));
             assert_eq!(desk.call().call.is_out(&"sam".parse().expect("id")), out, "{code} by {source:?}");
-            let open = desk.alerts.keys().any(|k| k.starts_with("breaker:"));
+            let open = alarming(&desk).contains(&AlertKind::Breaker);
             assert_eq!(open, breaker, "{code} by {source:?}");
             assert_eq!(desk.call().attempts.len(), before, "{code}: the ladder has gone on already");
             // The first code that came stays.
@@ -161,7 +163,7 @@ fn a_message_that_is_anothers_leaves_the_outcome_unknown() {
     assert_eq!((a.state, a.sid.as_ref()), (AttemptState::Submitted, Some(&sid(1))));
     assert_eq!((b.state, b.sid.as_ref()), (AttemptState::Unknown, None), "whether it was sent is found out");
     assert!(b.poll_at.is_some(), "it is looked for");
-    assert!(alarming(&desk).iter().any(|k| k.starts_with("second-message:")), "and a person is told");
+    assert!(alarming(&desk).contains(&AlertKind::SecondMessage), "and a person is told");
     // Its own message is found in the list, or tells of itself.
     desk.apply(Event::News(news(Some(ids[1]), 2, "sent", None, Source::List)));
     assert_eq!(desk.calls[1].attempts[0].sid, Some(sid(2)));

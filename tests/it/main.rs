@@ -21,6 +21,7 @@ mod recover;
 mod reliability;
 mod sandbox;
 mod send;
+mod settings;
 mod settle;
 mod storm;
 mod support;

@@ -16,10 +16,11 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
 use crate::domain::body;
 use crate::domain::call::{CallData, CallState, CallStatus};
-use crate::domain::event::{Answer, Event, NewCall};
+use crate::domain::event::{Answer, NewCall};
 use crate::domain::types::CallId;
 use crate::domain::{Class, Timestamp};
 use crate::engine::apply::Core;
+use crate::engine::in_force::InForce;
 use crate::engine::intake::{self, Intake, Paperwork};
 use crate::engine::lock::{EngineLock, LockError};
 use crate::engine::supervisor::Supervisor;
@@ -104,7 +105,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
     out.outlast_its_reader();
     let taken = intake_of(&args)?;
-    let new = intake::new_call(taken, &app.config.directory, Paperwork::Strict, &app.ids, app.clock.now())?;
+    let new = intake::new_call(taken.clone(), &app.config.directory, Paperwork::Strict, &app.ids, app.clock.now())?;
     if new.overridden.is_none() {
         app.people_required()?;
     }
@@ -122,7 +123,7 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     let store = app.store(Missing::Create).await?;
     let sandbox = if alone { app.sandbox_if_needed(out).await? } else { None };
     let core = app.core_that_polls(store);
-    let (call, created) = accept(&core, new, out).await?;
+    let (call, created) = accept(&core, &taken, out).await?;
     let mut send = Send { args: &args, app, core, call, created, sandbox };
     send.follow(out).await
 }
@@ -166,8 +167,11 @@ fn read_json(path: &PathBuf) -> Result<Value, CliError> {
 }
 
 /// Commits the call and says its id, before anything is sent; whether it is new.
-async fn accept(core: &Arc<Core>, new: NewCall, out: &mut Output) -> Result<(CallId, bool), CliError> {
-    match core.apply(Event::Accept(Box::new(new)), operator(None)).await? {
+async fn accept(core: &Arc<Core>, taken: &Intake, out: &mut Output) -> Result<(CallId, bool), CliError> {
+    let make = |held: &InForce| {
+        intake::new_call(taken.clone(), &held.directory, Paperwork::Strict, &core.ids, core.clock.now())
+    };
+    match core.accept(make, operator(None)).await?? {
         Answer::Created(state) => {
             out.note(&format!("call {} ({}) is recorded", state.call.id, state.call.reference));
             Ok((state.call.id, true))

@@ -257,6 +257,7 @@ fn document(o: &Overview, app: &App, out: &Output) -> Value {
     let due = o.due.iter().map(|d| line_json(d, &who(&d.call, d.due, &o.opt_outs, app), now));
     let mut doc = Map::new();
     doc.insert("engine".into(), json!(engine));
+    doc.insert("settings".into(), json!(app.settings.as_ref().map(super::config::document)));
     doc.insert("figures".into(), figures(&o.figures));
     doc.insert("calls".into(), o.calls.iter().map(|l| view::line(l, out.mode())).collect());
     doc.insert("due".into(), due.collect());
@@ -299,6 +300,10 @@ fn show(o: &Overview, app: &App, out: &mut Output) {
     out.line(&engine);
     out.line(&figures_line(&o.figures));
     let empty = format!("no calls of these states: {}", "`dispatchctl status --state all` shows every one");
+    if let Some(row) = &app.settings {
+        let by = if row.actor.0 == "engine" { String::new() } else { format!(" ({})", row.actor.0) };
+        out.line(&format!("settings {} in force since {}, by {}{by}", row.number, out.time(row.at), row.role));
+    }
     section("alerts", &alerts_table(o, out), None, out);
     section("cannot be read: see `dispatchctl recover --dry-run`", &left_out_table(o), None, out);
     section("calls", &calls, Some(&empty), out);

@@ -266,9 +266,10 @@ fn node(value: &Json, origin: &Origin, layer: Layer) -> Option<Node> {
     Some(Node { value, origin: origin.clone(), layer })
 }
 
-/// What this process brings: secrets and addresses that it was given, without the sinks' (see [`join_sinks`]).
-pub(super) fn brings(table: Table) -> Table {
-    fn keep(table: Table, path: &mut Vec<String>) -> Table {
+/// What this process brings: secrets and addresses that it was given in a layer above `above`, without the sinks' (see
+/// [`join_sinks`]).
+pub(super) fn brings(table: Table, above: Layer) -> Table {
+    fn keep(table: Table, path: &mut Vec<String>, above: Layer) -> Table {
         let mut out = Table::new();
         for (name, node) in table {
             path.push(name.clone());
@@ -276,10 +277,10 @@ pub(super) fn brings(table: Table) -> Table {
             let own = owner(&names) == Owner::Process;
             let kept = match node.value {
                 Value::Table(inner) => {
-                    let inner = keep(inner, path);
+                    let inner = keep(inner, path, above);
                     (!inner.is_empty()).then_some(Value::Table(inner))
                 }
-                value => (own && node.layer > Layer::Default).then_some(value),
+                value => (own && node.layer > above).then_some(value),
             };
             if let Some(value) = kept {
                 out.insert(name, Node { value, origin: node.origin, layer: node.layer });
@@ -288,7 +289,7 @@ pub(super) fn brings(table: Table) -> Table {
         }
         out
     }
-    keep(table, &mut Vec::new())
+    keep(table, &mut Vec::new(), above)
 }
 
 /// The tables of `alerts.sinks`.

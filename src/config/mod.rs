@@ -70,8 +70,7 @@ pub fn load_under(sources: &Sources, stored: &SettingsRow) -> Result<Config, Con
     under(sources, stored, merged)
 }
 
-/// The same for whoever finds its own configuration wrong: what the file brings counts as far as it can be read, and `stored`
-/// stands in for the rest.
+/// The same for whoever finds its own file wrong: nothing of the file counts, and `stored` stands in for the places too.
 ///
 /// # Errors
 /// As [`load_under`]: a secret that only the broken file held is missing.
@@ -88,12 +87,14 @@ fn under(sources: &Sources, stored: &SettingsRow, merged: Merged) -> Result<Conf
     let (documents, names) = (Documents::of(&merged.root, &sources.cwd), sink_names(sources, &merged.root));
     let mut own = merged.root;
     let mut sinks = take_named_sinks(sources, &mut own);
+    let mut above = Layer::Default;
     if merged.is_broken {
         let mut places = in_force::tree(&stored.places, &origin, Layer::InForce);
-        sinks.extend(take_named_sinks(sources, &mut places));
+        sinks = take_named_sinks(sources, &mut places);
         overlay(&mut root, places, "");
+        above = Layer::File;
     }
-    overlay(&mut root, in_force::brings(own), "");
+    overlay(&mut root, in_force::brings(own, above), "");
     in_force::join_sinks(&mut root, sinks);
     let mut config = check::config(sources, root, merged.file, Reader::new(sources.cwd.clone(), problems))?;
     config.documents = documents.with_sinks((config.mode == Mode::Live).then_some(names));

@@ -19,6 +19,7 @@ use crate::gateways::mirror::Lane;
 use crate::store::StoreError;
 
 use super::apply::Core;
+use super::in_force::InForce;
 use super::rebuild::{self, Base, CallRow, OLDER_THAN, ReadError, Reader, Snapshot};
 
 /// A row that nobody was told of for this long is not texted about any more without a person's word.
@@ -120,15 +121,17 @@ impl Adopter {
             let old_enough = snapshot.now.since(last) >= snapshot.older_than;
             return Ok(if old_enough { Looked::Texted } else { Looked::Fine });
         }
-        match rebuild::new_call(snapshot, row, id, &self.core.ids) {
-            Ok(new) => {
+        let make = |held: &InForce| rebuild::new_call(snapshot, &held.directory, row, id, &self.core.ids);
+        match self.core.accept(make, actor()).await {
+            Err(StoreError::Refused { what }) => Ok(Looked::Odd(format!("call {id} was refused: {what}"))),
+            Err(e) => Err(e),
+            Ok(Ok(_)) => {
                 info!(call.id = %id, "a call of another system is taken over from Airtable");
-                match self.core.apply(Event::Accept(Box::new(new)), actor()).await {
-                    Err(StoreError::Refused { what }) => Ok(Looked::Odd(format!("call {id} was refused: {what}"))),
-                    other => other.map(|_| Looked::Fine),
-                }
+                Ok(Looked::Fine)
             }
-            Err(e) => Ok(Looked::Odd(format!("call {id} of Airtable cannot be taken over: {e}; dispatch it by hand"))),
+            Ok(Err(e)) => {
+                Ok(Looked::Odd(format!("call {id} of Airtable cannot be taken over: {e}; dispatch it by hand")))
+            }
         }
     }
 

@@ -10,7 +10,9 @@ use tracing::{debug, error, info, warn};
 
 use crate::clock::Clock;
 use crate::domain::Settlement;
-use crate::domain::event::{AlertChange, Answer, Change, Event, Load, Loaded, LogEntry, LogKind, Rules, Source};
+use crate::domain::event::{
+    AlertChange, Answer, Change, Event, Load, Loaded, LogEntry, LogKind, NewCall, Rules, Source,
+};
 use crate::domain::reply;
 use crate::domain::step::{Ctx, step};
 use crate::domain::team::Directory;
@@ -122,6 +124,30 @@ impl Core {
             match self.apply_under(self.in_force(), &event, &actor).await? {
                 Answer::Outdated => self.refresh().await?,
                 answer => return Ok(answer),
+            }
+        }
+        Err(StoreError::Busy)
+    }
+
+    /// Accepts the call that `make` makes under what is in force, and makes it anew where that has changed meanwhile: its ladder
+    /// is that of the settings that it is accepted under.
+    ///
+    /// # Errors
+    /// As [`Core::apply`]; inside, what `make` says.
+    pub async fn accept<E>(
+        &self,
+        make: impl Fn(&InForce) -> Result<NewCall, E>,
+        actor: Actor,
+    ) -> Result<Result<Answer, E>, StoreError> {
+        for _ in 0..REFRESHES_MAX {
+            let held = self.in_force();
+            let new = match make(&held) {
+                Ok(new) => NewCall { settings: held.settings, ..new },
+                Err(e) => return Ok(Err(e)),
+            };
+            match self.apply_under(held, &Event::Accept(Box::new(new)), &actor).await? {
+                Answer::Outdated => self.refresh().await?,
+                answer => return Ok(Ok(answer)),
             }
         }
         Err(StoreError::Busy)

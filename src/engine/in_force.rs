@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tracing::{error, warn};
 
 use crate::domain::event::Rules;
-use crate::domain::settings::{Basis, SettingsRow};
+use crate::domain::settings::{Basis, SettingsNumber, SettingsRow};
 use crate::domain::team::Directory;
 use crate::store::{RosterCopy, Store, StoreError};
 
@@ -29,8 +29,10 @@ pub type Interpreter = Arc<dyn Fn(&SettingsRow) -> Result<Decides, String> + Sen
 /// What decisions are made under.
 #[derive(Debug, Clone)]
 pub struct InForce {
-    /// What it was read from.
+    /// What the store held when it was read.
     pub basis: Basis,
+    /// The settings that these are; `None`: a process's own.
+    pub settings: Option<SettingsNumber>,
     /// Contacts, lines and policies as the settings have them.
     pub configured: Arc<Directory>,
     /// The contacts of another system, where there are any.
@@ -44,7 +46,14 @@ pub struct InForce {
 impl InForce {
     /// A process's own settings, before any are in force.
     pub fn own(directory: Arc<Directory>, rules: Rules) -> Self {
-        Self { basis: Basis::default(), configured: directory.clone(), contacts: None, directory, rules }
+        Self {
+            basis: Basis::default(),
+            settings: None,
+            configured: directory.clone(),
+            contacts: None,
+            directory,
+            rules,
+        }
     }
 
     /// The same with these contacts of another system.
@@ -61,9 +70,10 @@ impl InForce {
     #[must_use]
     pub fn with_settings(self, settings: Option<&SettingsRow>, decides: Decides) -> Self {
         let configured = Arc::new(decides.directory);
-        let basis = Basis { settings: settings.map(|s| s.number), ..self.basis };
+        let settings = settings.map(|s| s.number);
+        let basis = Basis { settings, ..self.basis };
         let contacts = self.contacts.clone();
-        Self { basis, configured, rules: decides.rules, ..self }.with_contacts(contacts)
+        Self { basis, settings, configured, rules: decides.rules, ..self }.with_contacts(contacts)
     }
 }
 

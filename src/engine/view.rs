@@ -106,6 +106,7 @@ pub fn call(call: &Call, mode: &str) -> Value {
         "level": call.level,
         "round": call.round,
         "callData": call.data,
+        "settings": call.settings.map(|s| s.0),
         "createdBy": call.created_by,
         "acceptedAt": call.accepted_at,
         "toldAt": call.told_at,

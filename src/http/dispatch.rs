@@ -15,9 +15,10 @@ use crate::config::Scope;
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
 use crate::domain::breaker::{self, Errand, Route};
 use crate::domain::call::{CallState, CallStatus};
-use crate::domain::event::{Answer, Event, NewCall};
+use crate::domain::event::Answer;
 use crate::domain::types::{CallId, Timestamp};
 use crate::engine::apply::Core;
+use crate::engine::in_force::InForce;
 use crate::engine::intake::{self, IntakeError, Paperwork};
 use crate::engine::view;
 use crate::killpoint;
@@ -37,14 +38,18 @@ pub(super) async fn manual(State(state): State<Arc<HttpState>>, request: Request
     let mut intake = intake::from_json(&document).map_err(refused)?;
     intake.idempotency_key = key;
     let core = &state.core;
-    let held = core.in_force();
-    let new = intake::new_call(intake, &held.directory, Paperwork::Lenient, &core.ids, core.clock.now())
-        .map(|new| NewCall { settings: held.basis.settings, ..new });
-    let new = new.map_err(refused)?;
     killpoint::hit("accept.before-commit");
-    let accepted = state.apply(Event::Accept(Box::new(new)), caller.actor(None)).await?;
+    // A task of its own: a caller who hangs up stops neither the commit nor what follows it.
+    let (core, actor) = (core.clone(), caller.actor(None));
+    let accepted = tokio::spawn(async move {
+        let make = |held: &InForce| {
+            intake::new_call(intake.clone(), &held.directory, Paperwork::Lenient, &core.ids, core.clock.now())
+        };
+        core.accept(make, actor).await
+    });
+    let accepted = accepted.await.map_err(|e| Problem::internal(&e))?.map_err(|e| Problem::store(&e))?;
     killpoint::hit("accept.committed");
-    match accepted {
+    match accepted.map_err(refused)? {
         Answer::Created(created) => {
             let (status, call) = first_outcome(&state, *created).await;
             Ok(answer(&state, status, &call, true))

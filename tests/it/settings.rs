@@ -97,7 +97,7 @@ impl Shop {
     /// The call's status in Airtable, past every part of ours.
     fn status_in_airtable(&self, call: &str) -> Option<String> {
         let all = self.stage.control("GET", "airtable", &Value::Null);
-        let rows = all["tables"]["Calls"].as_array().or(all["Calls"].as_array()).cloned().unwrap_or_default();
+        let rows = all["rows"]["Calls"].as_array().cloned().unwrap_or_default();
         let row = rows.into_iter().find(|r| r["fields"]["Call ID"] == call)?;
         row["fields"]["Status"].as_str().map(str::to_owned)
     }

@@ -15,6 +15,7 @@ use crate::domain::event::NewCall;
 use crate::domain::import::{Import, Reference};
 use crate::domain::missed_steps;
 use crate::domain::phone::masked;
+use crate::domain::team::Directory;
 use crate::domain::types::{Actor, CallId, CallRef, ContactId};
 use crate::engine::dispatcher::asks;
 use crate::engine::intake::{self, Intake, IntakeError, Paperwork};
@@ -179,7 +180,7 @@ pub fn plan(snapshot: &Snapshot, ids: &Ids) -> Plan {
             });
             continue;
         }
-        match new_call(snapshot, row, id, ids) {
+        match new_call(snapshot, &snapshot.directory, row, id, ids) {
             Ok(new) => drafts.push(draft(snapshot, row, new, ids, &mut taken)),
             Err(e) => plan.problems.push(Problem {
                 record: row.record.to_string(),
@@ -219,7 +220,13 @@ fn notes(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
 ///
 /// # Errors
 /// [`IntakeError`].
-pub(crate) fn new_call(snapshot: &Snapshot, row: &CallRow, id: &CallId, ids: &Ids) -> Result<NewCall, IntakeError> {
+pub(crate) fn new_call(
+    snapshot: &Snapshot,
+    directory: &Directory,
+    row: &CallRow,
+    id: &CallId,
+    ids: &Ids,
+) -> Result<NewCall, IntakeError> {
     let told = snapshot.events.get(id).is_some_and(|rows| rows.iter().any(|r| r.attempt.is_some()));
     let mut odd = Vec::new();
     // In a row that we keep it is whom we told last, no wish of the caller's.
@@ -240,7 +247,7 @@ pub(crate) fn new_call(snapshot: &Snapshot, row: &CallRow, id: &CallId, ids: &Id
         },
         only: false,
     };
-    let mut new = intake::new_call(intake, &snapshot.directory, Paperwork::Lenient, ids, snapshot.now)?;
+    let mut new = intake::new_call(intake, directory, Paperwork::Lenient, ids, snapshot.now)?;
     new.oddities.extend(odd);
     Ok(new)
 }

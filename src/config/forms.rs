@@ -103,7 +103,7 @@ fn why_unreachable_name(name: &str) -> Option<&'static str> {
     let ends_in = |end: &&str| name == *end || name.strip_suffix(end).is_some_and(|rest| rest.ends_with('.'));
     if name.contains('_') {
         Some("has an underscore in its host, which Twilio refuses (21609)")
-    } else if LOCAL.iter().any(|end| ends_in(end)) || !name.contains('.') {
+    } else if LOCAL.iter().any(ends_in) || !name.contains('.') {
         Some("is a name of this machine or of a private network")
     } else {
         None

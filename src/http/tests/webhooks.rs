@@ -237,7 +237,7 @@ async fn a_webhook_is_served_with_and_without_the_prefix_the_slash_and_the_capit
     let of_proxy = ("x-forwarded-host", "Dispatch.Example.com");
     let slash = format!("{STATUS}/");
     let (kept, kept_slash) = (format!("/pre{STATUS}"), format!("/pre{slash}"));
-    let cases: &[(&str, String, &str, &[(&str, &str)], u16)] = &[
+    let cases: &[(&str, String, &str, Headers, u16)] = &[
         ("stripped by the proxy", format!("{public}{STATUS}"), STATUS, &[], 204),
         ("as it came", format!("{public}{STATUS}"), &kept, &[], 204),
         ("a slash at the end", format!("{public}{slash}"), &slash, &[], 204),

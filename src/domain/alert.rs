@@ -136,6 +136,12 @@ kinds! {
     /// A text has no final status; some carriers never confirm. Subject: the contact.
     NoFinalStatus = "no-status", Notice, Ended;
 
+    // -- What others ask of us and is refused.
+    /// The provider's callbacks that name our account are refused.
+    WebhooksRefused = "webhooks-refused", Page, Ended;
+    /// A dispatch was refused for want of a token.
+    DispatchRefused = "dispatch-refused", Page, Ended;
+
     // -- The machine and the store.
     /// The store takes no writes.
     Store = "store", Page, Ended;

@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::domain::AlertKind;
 use crate::domain::event::{AlertChange, Event};
 use crate::domain::types::Actor;
 use crate::engine::apply::Core;
@@ -246,14 +247,14 @@ impl Refusals {
         let dispatches = || locked(&self.dispatches);
         let due = callbacks().alarm.due(boot);
         if let Some(due) = due {
-            if !write(core, CALLBACKS_KEY, &due).await {
+            if !write(core, AlertKind::WebhooksRefused, &due).await {
                 return Some(RETRY_PAUSE);
             }
             callbacks().alarm.written(&due, boot);
         }
         let due = dispatches().alarm.due(boot);
         if let Some(due) = due {
-            if !write(core, DISPATCHES_KEY, &due).await {
+            if !write(core, AlertKind::DispatchRefused, &due).await {
                 return Some(RETRY_PAUSE);
             }
             dispatches().alarm.written(&due, boot);
@@ -262,9 +263,6 @@ impl Refusals {
         (waits(&callbacks().alarm) || waits(&dispatches().alarm)).then_some(RAISE_PAUSE / 10)
     }
 }
-
-const CALLBACKS_KEY: &str = "webhooks-refused";
-const DISPATCHES_KEY: &str = "dispatch-refused";
 
 /// Keeps the two alerts as they should be until `stop`. What a write that fails would have said is said by the next.
 pub async fn keep(state: Arc<HttpState>, stop: CancellationToken) {
@@ -287,14 +285,14 @@ pub async fn keep(state: Arc<HttpState>, stop: CancellationToken) {
     }
 }
 
-async fn write(core: &Core, key: &str, due: &Due) -> bool {
+async fn write(core: &Core, kind: AlertKind, due: &Due) -> bool {
     let change = match due {
-        Due::Raise(message) => AlertChange::Raise { key: key.to_owned(), call: None, message: message.clone() },
-        Due::Resolve => AlertChange::Resolve { key: key.to_owned() },
+        Due::Raise(message) => AlertChange::Raise { key: kind.into(), call: None, message: message.clone() },
+        Due::Resolve => AlertChange::Resolve { key: kind.into() },
     };
     let done = core.apply(Event::Alert(change), Actor::engine()).await;
     if let Err(e) = &done {
-        warn!(error = %e, alert.key = key, "an alert could not be written; it is tried again");
+        warn!(error = %e, alert.key = kind.word(), "an alert could not be written; it is tried again");
     }
     done.is_ok()
 }

@@ -311,6 +311,8 @@ impl App {
                     out.chat(&format!("using the sandbox at http://{wanted}"));
                     Ok(None)
                 }
+                // Without credentials there is nothing to know us by, and nothing that could be asked of it.
+                Whose::Strangers if self.config.twilio.is_none() => Ok(None),
                 Whose::Strangers => Err(strangers_sandbox(wanted, &ours.account_sid)),
                 Whose::NoSandbox => Err(CliError::new(ExitStatus::Usage, "the sandbox cannot be started").cause(e).hint(
                     "something else answers there: choose another address with DISPATCHCTL_SANDBOX__LISTEN=127.0.0.1:0",

@@ -144,7 +144,8 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 fn local(parts: &Parts) -> Result<(), Problem> {
     let refused = |why: &str| {
         let detail = format!(
-            "No token is configured, so only this machine may use the API, and directly: {why} Configure one in              [[server.tokens]] (name, token or token_file, scope) and send it as `Authorization: Bearer TOKEN`."
+            "No token is configured, so only this machine may use the API, and directly: {why} \
+             Configure one in [[server.tokens]] (name, token or token_file, scope) and send it as `Authorization: Bearer TOKEN`."
         );
         Err(unauthorized(&detail).kind("not-local", "Only this machine is let in without a token"))
     };

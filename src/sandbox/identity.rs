@@ -1,7 +1,7 @@
 //! Whose sandbox answers at an address: one that knows our credentials proves it, and no secret leaves either side.
 //!
 //! The asker sends a nonce; the sandbox answers with one HMAC-SHA256 per credential, keyed by the secret, over a fixed
-//! prefix, the nonce and the public name (account SID, key SID, base). The prefix keeps these apart from everything else
+//! prefix, the nonce and the public name (account SID, key SID). The prefix keeps these apart from everything else
 //! that a secret signs. Nothing is sent to a stranger but a random number.
 
 use std::net::SocketAddr;
@@ -26,7 +26,7 @@ const NONCE: std::ops::RangeInclusive<usize> = 32..=128;
 pub enum Whose {
     /// A sandbox that knows every credential that was asked about.
     Ours,
-    /// A sandbox of another account, key or base, or of a release that cannot prove whose it is.
+    /// A sandbox of another account, key or Airtable token, or of a release that cannot prove whose it is.
     Strangers,
     /// Something that is no sandbox, or that does not answer in time.
     NoSandbox,
@@ -38,7 +38,7 @@ pub enum Whose {
 pub(super) struct Proofs {
     account: String,
     api_key: Option<String>,
-    base: String,
+    airtable: String,
 }
 
 /// The answer to `GET /_sandbox/identity?nonce=HEX`.
@@ -53,13 +53,13 @@ pub(super) fn proofs(shared: &Shared, query: &str) -> Result<Proofs, String> {
     Ok(Proofs {
         account: proof("account", nonce, &shared.account_sid, &shared.auth_token),
         api_key: shared.api_key.as_ref().map(|(key, secret)| proof("api-key", nonce, key, secret)),
-        base: proof("base", nonce, &shared.airtable_base, &shared.airtable_token),
+        airtable: proof("airtable", nonce, "", &shared.airtable_token),
     })
 }
 
-/// Asks whoever answers at `addr` whether it knows the account of `config`, its API key where it has one, and its base where
-/// `with_base`. `nonce`: 32 to 128 hex digits that were never used before. Takes 2 s at most.
-pub async fn whose(addr: SocketAddr, config: &SandboxConfig, with_base: bool, nonce: &str) -> Whose {
+/// Asks whoever answers at `addr` whether it knows the account of `config`, its API key where it has one, and its
+/// Airtable token where `with_airtable` (which base it has is no secret, and for `doctor` to say). `nonce`: 32 to 128 hex digits that were never used before. Takes 2 s at most.
+pub async fn whose(addr: SocketAddr, config: &SandboxConfig, with_airtable: bool, nonce: &str) -> Whose {
     let none = reqwest::redirect::Policy::none();
     let client = reqwest::Client::builder().timeout(ANSWER_MAX).redirect(none).no_proxy().build();
     let Ok(client) = client else { return Whose::NoSandbox };
@@ -72,8 +72,8 @@ pub async fn whose(addr: SocketAddr, config: &SandboxConfig, with_base: bool, no
     let Ok(given) = serde_json::from_slice::<Proofs>(&answer) else { return Whose::Strangers };
     let account = given.account == proof("account", nonce, &config.account_sid, &config.auth_token);
     let key = config.api_key.as_ref().map(|(key, secret)| proof("api-key", nonce, key, secret));
-    let base = given.base == proof("base", nonce, &config.airtable_base, &config.airtable_token);
-    if account && (key.is_none() || given.api_key == key) && (base || !with_base) {
+    let airtable = given.airtable == proof("airtable", nonce, "", &config.airtable_token);
+    if account && (key.is_none() || given.api_key == key) && (airtable || !with_airtable) {
         Whose::Ours
     } else {
         Whose::Strangers

@@ -23,8 +23,8 @@ async fn a_sandbox_is_ours_only_if_it_knows_every_credential_that_is_asked_about
             Whose::Strangers,
         ),
         ("another Airtable token", |c| c.airtable_token.push('x'), true, Whose::Strangers),
-        ("another base", |c| c.airtable_base = "app11111111111111".into(), true, Whose::Strangers),
-        ("another base, and none of ours", |c| c.airtable_base = "app11111111111111".into(), false, Whose::Ours),
+        ("another base", |c| c.airtable_base = "app11111111111111".into(), true, Whose::Ours),
+        ("another Airtable token, and none of ours", |c| c.airtable_token.push('x'), false, Whose::Ours),
     ];
     for (label, change, with_base, want) in cases {
         let mut ours = SandboxConfig::new("unused");
@@ -42,7 +42,7 @@ async fn a_proof_holds_no_secret_and_is_another_for_each_nonce() {
     let (_, other) = b.get(&format!("/_sandbox/identity?nonce={}", NONCE.replace('0', "1"))).await;
     assert_eq!((status, &first), (200, &again));
     assert_eq!(first["apiKey"], Value::Null);
-    for name in ["account", "base"] {
+    for name in ["account", "airtable"] {
         assert_ne!(first[name], other[name], "{name}: an answer that was overheard proves nothing");
         assert_eq!(first[name].as_str().map(str::len), Some(64), "{name}");
     }

@@ -24,8 +24,11 @@ struct Answer {
 
 pub(super) async fn check(app: &App, f: &mut Findings) {
     let (Some(url), Some(twilio)) = (&app.config.server.public_url, &app.config.twilio) else {
-        let test = app.config.mode == Mode::Test;
-        let what = if test { "`serve` takes its own address in test mode" } else { "not tried: it is not set" };
+        let what = match &app.config.server.public_url {
+            Some(_) => "not tried: not all of Twilio's credentials are configured",
+            None if app.config.mode == Mode::Test => "`serve` takes its own address in test mode",
+            None => "not tried: it is not set",
+        };
         f.skip(NAME, what);
         return;
     };

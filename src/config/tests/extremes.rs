@@ -134,6 +134,8 @@ fn look(label: &str, bench: &Bench) -> bool {
 #[test]
 fn no_value_of_any_key_makes_reading_panic_or_what_is_read_wait_for_years() {
     let mut keys: Vec<String> = Bench::new().load().origins.keys().filter(|k| !k.contains('[')).cloned().collect();
+    // One field's name of the base is read like another.
+    keys.retain(|k| !k.starts_with("airtable.fields.") || k == "airtable.fields.events.event_id");
     keys.extend(MORE.iter().map(|k| (*k).to_owned()));
     let (mut accepted, mut refused) = (0, 0);
     let mut bench = Bench::new();

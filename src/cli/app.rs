@@ -20,7 +20,7 @@ use crate::gateways::alerts::WebhookSink;
 use crate::gateways::twilio::client::{Auth, TwilioClient, TwilioSettings};
 use crate::gateways::{AlertSink, MirrorGateway, SmsGateway};
 use crate::ids::Ids;
-use crate::sandbox::{Sandbox, SandboxConfig, SandboxError};
+use crate::sandbox::{Sandbox, SandboxConfig, SandboxError, Whose};
 use crate::store::sqlite::{OpenOptions, SqliteStore, StoreMode};
 use crate::store::{Peeked, RosterCopy};
 use crate::telemetry;
@@ -38,7 +38,7 @@ pub(crate) struct App {
     /// The settings in force in the store, as of this command's start; `None`: there are none, or no store.
     pub(crate) settings: Option<SettingsRow>,
     /// Whose settings decide here.
-    pub(crate) whose: Whose,
+    pub(crate) whose: DecidedBy,
     /// Contacts, lines and policies without the contacts that live in another system.
     configured: Directory,
     /// The copy of contacts that is part of `config.directory`, for a command that reads none itself.
@@ -57,7 +57,7 @@ const POLL_SOON: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Whose settings decide in a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Whose {
+pub(crate) enum DecidedBy {
     /// Those in force in the store.
     InForce,
     /// Its own: the store has none yet, or the command is about its own.
@@ -236,7 +236,7 @@ impl App {
 
     /// This process's own settings were put in force.
     pub(crate) fn now_in_force(&mut self, row: SettingsRow) {
-        (self.settings, self.whose) = (Some(row), Whose::InForce);
+        (self.settings, self.whose) = (Some(row), DecidedBy::InForce);
     }
 
     /// The write path over this store.
@@ -251,7 +251,7 @@ impl App {
 
     fn core_with(&self, store: Arc<SqliteStore>, adjust: fn(Rules) -> Rules) -> Arc<Core> {
         let own = InForce::own(Arc::new(self.configured.clone()), adjust(rules(&self.config)));
-        let settings = self.settings.as_ref().filter(|_| self.whose == Whose::InForce);
+        let settings = self.settings.as_ref().filter(|_| self.whose == DecidedBy::InForce);
         let held = match settings {
             Some(row) => {
                 let decides = Decides { directory: self.configured.clone(), rules: own.rules.clone() };
@@ -260,7 +260,7 @@ impl App {
             None => own,
         };
         let held = held.with_contacts(self.roster.clone());
-        let interpreter = (self.whose == Whose::InForce || settings.is_none()).then(|| self.interpreter(adjust));
+        let interpreter = (self.whose == DecidedBy::InForce || settings.is_none()).then(|| self.interpreter(adjust));
         Arc::new(Core::under(store, self.clock.clone(), self.ids.clone(), held, interpreter))
     }
 
@@ -384,31 +384,39 @@ impl App {
             // A flag or the environment names another provider on this machine.
             return Ok(None);
         }
-        match self.start_sandbox(wanted).await {
+        let ours = self.sandbox_config(wanted);
+        if let Some(dir) = self.config.store.path().parent() {
+            let _ = std::fs::create_dir_all(dir);
+        }
+        match Sandbox::start(ours.clone()).await {
             Ok(sandbox) => {
                 self.config.point_at_sandbox(sandbox.addr());
                 out.chat(&format!("sandbox started at {}", sandbox.base_url()));
                 Ok(Some(sandbox))
             }
-            Err(SandboxError::PortInUse { .. }) if sandbox_answers(wanted).await => {
-                out.chat(&format!("using the sandbox at http://{wanted}"));
-                Ok(None)
-            }
-            Err(e @ SandboxError::PortInUse { .. }) => {
-                Err(CliError::new(ExitStatus::Usage, "the sandbox cannot be started").cause(e).hint(
+            Err(e @ SandboxError::PortInUse { .. }) => match self.whose_sandbox(wanted, &ours).await {
+                Whose::Ours => {
+                    out.chat(&format!("using the sandbox at http://{wanted}"));
+                    Ok(None)
+                }
+                // Without credentials there is nothing to know us by, and nothing that could be asked of it.
+                Whose::Strangers if self.config.twilio.is_none() => Ok(None),
+                Whose::Strangers => Err(strangers_sandbox(wanted, &ours.account_sid)),
+                Whose::NoSandbox => Err(CliError::new(ExitStatus::Usage, "the sandbox cannot be started").cause(e).hint(
                     "something else answers there: choose another address with DISPATCHCTL_SANDBOX__LISTEN=127.0.0.1:0",
-                ))
-            }
+                )),
+            },
             Err(e) => Err(CliError::new(ExitStatus::Usage, "the sandbox cannot be started").cause(e)),
         }
     }
 
-    async fn start_sandbox(&self, listen: std::net::SocketAddr) -> Result<Sandbox, SandboxError> {
-        let store = self.config.store.path();
-        if let Some(dir) = store.parent() {
-            let _ = std::fs::create_dir_all(dir);
-        }
-        let mut config = SandboxConfig::new(store.with_extension("sandbox.ndjson"));
+    async fn whose_sandbox(&self, at: std::net::SocketAddr, ours: &SandboxConfig) -> Whose {
+        let nonce = || self.ids.uuid(self.clock.now()).simple().to_string();
+        crate::sandbox::whose(at, ours, self.config.airtable.is_some(), &(nonce() + &nonce())).await
+    }
+
+    fn sandbox_config(&self, listen: std::net::SocketAddr) -> SandboxConfig {
+        let mut config = SandboxConfig::new(self.config.store.path().with_extension("sandbox.ndjson"));
         config.listen = listen;
         if let Some(t) = &self.config.twilio {
             use secrecy::ExposeSecret as _;
@@ -420,7 +428,7 @@ impl App {
             config.airtable_token = secrecy::ExposeSecret::expose_secret(&a.token).to_owned();
             config.airtable_base.clone_from(&a.base_id);
         }
-        Sandbox::start(config).await
+        config
     }
 }
 
@@ -429,18 +437,18 @@ fn choose(
     sources: &Sources,
     wanted: Wanted,
     settings: Option<&SettingsRow>,
-) -> Result<(Config, Whose, Option<ConfigErrors>), ConfigErrors> {
+) -> Result<(Config, DecidedBy, Option<ConfigErrors>), ConfigErrors> {
     match (wanted, settings) {
-        (Wanted::InForce, Some(row)) => Ok((config::load_under(sources, row)?, Whose::InForce, None)),
+        (Wanted::InForce, Some(row)) => Ok((config::load_under(sources, row)?, DecidedBy::InForce, None)),
         (Wanted::OwnToPutInForce, Some(row)) => match config::load(sources) {
-            Ok(own) => Ok((own, Whose::Own, None)),
+            Ok(own) => Ok((own, DecidedBy::Own, None)),
             // Without the secrets that the file alone held there is no way to go on: then its own faults are told.
             Err(wrong) => match config::load_under_without_file(sources, row) {
-                Ok(config) => Ok((config, Whose::InForce, Some(wrong))),
+                Ok(config) => Ok((config, DecidedBy::InForce, Some(wrong))),
                 Err(_) => Err(wrong),
             },
         },
-        _ => Ok((config::load(sources)?, Whose::Own, None)),
+        _ => Ok((config::load(sources)?, DecidedBy::Own, None)),
     }
 }
 
@@ -478,6 +486,13 @@ fn store_mode(mode: Mode) -> StoreMode {
     }
 }
 
+/// Its ledger is not ours to judge by, and its settings not ours to change.
+fn strangers_sandbox(at: std::net::SocketAddr, account: &str) -> CliError {
+    CliError::new(ExitStatus::Usage, format!("the sandbox at http://{at} is not this configuration's"))
+        .cause(format!("it does not prove that it knows the account {account} with its secrets"))
+        .hint("choose another address with DISPATCHCTL_SANDBOX__LISTEN=127.0.0.1:4011, or start that sandbox with this configuration")
+}
+
 fn policy(p: config::UnknownPolicy) -> UnknownPolicy {
     match p {
         config::UnknownPolicy::Resend => UnknownPolicy::Resend,
@@ -485,21 +500,26 @@ fn policy(p: config::UnknownPolicy) -> UnknownPolicy {
     }
 }
 
-/// Whether a sandbox of ours answers at this address.
-async fn sandbox_answers(addr: std::net::SocketAddr) -> bool {
-    let url = format!("http://{addr}/_sandbox/health");
-    let client = reqwest::Client::builder().timeout(std::time::Duration::from_secs(2)).no_proxy().build();
-    match client {
-        Ok(c) => c.get(url).send().await.is_ok_and(|r| r.status().is_success()),
-        Err(_) => false,
-    }
-}
-
 /// Who runs this command, for the log: the name the operating system knows, or what `--by` says.
 pub(crate) fn operator(by: Option<&str>) -> Actor {
     let os = config::user_name().unwrap_or_else(|| "operator".into());
+    // A user of this system may have any name; the log's own are not for him.
+    let os = if Actor::is_reserved(&os, []) { format!("user {os}") } else { os };
     match by.map(str::trim).filter(|b| !b.is_empty()) {
         Some(name) if name != os => Actor(format!("{name} ({os})")),
         _ => Actor(os),
     }
+}
+
+/// `--by` names a person.
+///
+/// # Errors
+/// Exit 2 where the log gives that name to the engine, a provider or a token; nothing was done.
+pub(crate) fn check_by(by: Option<&str>, tokens: &[config::Token]) -> Result<(), CliError> {
+    let taken = by.is_some_and(|by| Actor::is_reserved(by, tokens.iter().map(|t| t.name.as_str())));
+    if !taken {
+        return Ok(());
+    }
+    let what = format!("--by {:?} is how the log names the engine, a provider or a token", by.unwrap_or_default());
+    Err(CliError::new(ExitStatus::Usage, what).hint("give a person's name; nothing was done"))
 }

@@ -115,6 +115,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
     }
     let wanted = cli.command.wanted_settings(cli.global.settings);
     let app = App::load(&cli.global, cli.command.usual_log(), cli.command.overrides(), wanted, out)?;
+    app::check_by(cli.command.by(), &app.config.server.tokens)?;
     match cli.command {
         Command::Send(args) => send::run(args, app, out).await,
         Command::Serve(args) => serve::run(args, app, out).await,

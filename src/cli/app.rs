@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::{self, AIRTABLE_RATE_MAX, Config, ConfigErrors, Mode, Sources, Twilio};
+use crate::config::{self, AIRTABLE_RATE_MAX, Config, ConfigErrors, Mode, Part, Sources, Twilio};
 use crate::domain::UnknownPolicy;
 use crate::domain::event::Rules;
 use crate::domain::settings::SettingsRow;
@@ -149,8 +149,9 @@ impl App {
             Wanted::InForce => {
                 let file =
                     self.config.file.as_ref().map_or_else(|| "the environment".into(), |f| f.display().to_string());
-                if let Some(problem) = &self.config.unread {
-                    out.note(&format!("the {} decide; {file} cannot be read: {problem}", who()));
+                let wrong = self.broken.as_ref().and_then(|e| e.0.first());
+                if let Some(problem) = wrong.or(self.config.unread.as_ref()) {
+                    out.note(&format!("the {} decide; {file} is wrong and brings nothing: {problem}", who()));
                 } else if own.gives && !differ.is_empty() {
                     out.note(&format!("the {} decide; {file} differs in {}", who(), named(&differ)));
                 }
@@ -439,14 +440,28 @@ fn choose(
     settings: Option<&SettingsRow>,
 ) -> Result<(Config, DecidedBy, Option<ConfigErrors>), ConfigErrors> {
     match (wanted, settings) {
-        (Wanted::InForce, Some(row)) => Ok((config::load_under(sources, row)?, DecidedBy::InForce, None)),
-        (Wanted::OwnToPutInForce, Some(row)) => match config::load(sources) {
-            Ok(own) => Ok((own, DecidedBy::Own, None)),
-            // Without the secrets that the file alone held there is no way to go on: then its own faults are told.
+        (Wanted::InForce, Some(row)) => match config::load_under(sources, row) {
+            Ok(config) => Ok((config, DecidedBy::InForce, None)),
+            // What a command needs besides, it asks for; a fault of its file elsewhere is no reason to keep an operator out.
             Err(wrong) => match config::load_under_without_file(sources, row) {
                 Ok(config) => Ok((config, DecidedBy::InForce, Some(wrong))),
                 Err(_) => Err(wrong),
             },
+        },
+        (Wanted::OwnToPutInForce, Some(row)) => match config::load(sources) {
+            Ok(own) => Ok((own, DecidedBy::Own, None)),
+            Err(mut wrong) => {
+                let stand_in = config::load_under_without_file(sources, row);
+                let all = [Part::Twilio, Part::Airtable, Part::Server, Part::Alerts];
+                match stand_in.and_then(|config| config.check(&all).map(|()| config)) {
+                    Ok(config) => Ok((config, DecidedBy::InForce, Some(wrong))),
+                    // Without the secrets that the file alone held there is no way to go on: its own faults are told first.
+                    Err(missing) => {
+                        wrong.0.extend(missing.0);
+                        Err(wrong)
+                    }
+                }
+            }
         },
         _ => Ok((config::load(sources)?, DecidedBy::Own, None)),
     }

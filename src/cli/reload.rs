@@ -99,6 +99,11 @@ impl Reload {
             Err(e) => return error!(error = %e, "the new settings cannot be put in force, the old ones stay"),
         }
         self.said(None).await;
+        if let Some(t) = &new.twilio {
+            self.state.set_signing_tokens(
+                [Some(t.auth_token.clone()), t.auth_token_previous.clone()].into_iter().flatten().collect(),
+            );
+        }
         self.state.set_tokens(new.server.tokens);
         info!("settings and tokens were read again");
     }

@@ -322,7 +322,7 @@ pub(super) fn join_sinks(root: &mut Table, own: Vec<(String, Table)>) {
     }
 }
 
-/// The dotted keys in which two documents differ, those of lists of tables with their places: `contacts[1].phone`.
+/// The dotted keys in which two documents differ, a section that only one of them has as a whole, those of lists of tables with their places: `contacts[1].phone`.
 pub fn differences(a: &Json, b: &Json) -> Vec<String> {
     let mut out = Vec::new();
     differ(a, b, String::new(), &mut out);
@@ -336,12 +336,6 @@ fn differ(a: &Json, b: &Json, path: String, out: &mut Vec<String>) {
             for name in names {
                 let inner = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
                 differ(x.get(name).unwrap_or(&Json::Null), y.get(name).unwrap_or(&Json::Null), inner, out);
-            }
-        }
-        (Json::Object(x), Json::Null) | (Json::Null, Json::Object(x)) if !x.is_empty() => {
-            for (name, value) in x {
-                let inner = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                differ(value, &Json::Null, inner, out);
             }
         }
         (Json::Array(x), Json::Array(y)) if x.iter().chain(y).any(Json::is_object) => {
@@ -461,6 +455,10 @@ mod tests {
         assert_eq!(differences(&a, &b), ["contacts[0].phone", "name"]);
         assert_eq!(differences(&a, &a), Vec::<String>::new());
         assert_eq!(differences(&json!({"x": "2"}), &json!({"x": 2})), Vec::<String>::new());
-        assert_eq!(differences(&json!({}), &json!({"x": {"y": 2}, "z": []})), ["x.y"]);
+        assert_eq!(
+            differences(&json!({}), &json!({"x": {"y": 2}, "z": []})),
+            ["x"],
+            "a section that only one has is named whole"
+        );
     }
 }

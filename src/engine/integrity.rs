@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::domain::AlertKind;
 use crate::domain::event::{AlertChange, Event};
 use crate::domain::types::Actor;
 use crate::store::{AlertLine, StoreError};
@@ -11,8 +12,7 @@ use super::apply::Core;
 use super::duty::Passed;
 use super::{Engine, others_go_on};
 
-/// How the keys of alerts about unreadable rows begin, and how many of them there are at most: the log names the rest.
-const UNREADABLE: &str = "unreadable:";
+/// Alerts about unreadable rows at most: the log names the rest.
 const UNREADABLE_MAX: usize = 50;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How often to look whether it is time.
@@ -32,9 +32,9 @@ pub async fn pass(engine: &Engine) -> Passed {
 async fn unreadable(core: &Core) -> Result<(), StoreError> {
     core.store.look_through(DAY).await?;
     let alerts = core.store.alerts().await?;
-    let of_rows: Vec<&AlertLine> = alerts.iter().filter(|a| a.key.starts_with(UNREADABLE)).collect();
+    let of_rows: Vec<&AlertLine> = alerts.iter().filter(|a| a.key.kind() == AlertKind::Unreadable).collect();
     for row in core.store.left_out().into_iter().take(UNREADABLE_MAX) {
-        let key = format!("{UNREADABLE}{}", row.row);
+        let key = AlertKind::Unreadable.about(&row.row);
         if of_rows.iter().any(|a| a.key == key) {
             continue;
         }

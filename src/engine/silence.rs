@@ -14,8 +14,6 @@ use super::{Engine, others_go_on};
 
 /// A call of which nobody has been told for this long alerts.
 const UNTOLD: Duration = Duration::from_secs(60);
-/// And again this often while it stays so.
-const UNTOLD_AGAIN: Duration = Duration::from_secs(600);
 /// How often.
 pub const EVERY: Duration = Duration::from_secs(2);
 /// Without a look for longer, health is degraded.
@@ -52,9 +50,10 @@ async fn untold_still(core: &Core, now: Timestamp) -> Result<(), StoreError> {
 /// That nobody was told stays alarming: told again every ten minutes. The words hold the count, so that a restart repeats
 /// none, and after a time without an engine only the newest is told.
 fn again(alert: &AlertLine, now: Timestamp) -> Option<AlertChange> {
-    let call = alert.key.strip_prefix("untold:")?;
-    let times = now.since(alert.raised_at).as_secs() / UNTOLD_AGAIN.as_secs();
-    let minutes = times * UNTOLD_AGAIN.as_secs() / 60;
+    let every = alert.key.kind().repeat_every()?;
+    let times = now.since(alert.raised_at).as_secs() / every.as_secs();
+    let minutes = times * every.as_secs() / 60;
+    let call = alert.key.subject();
     let message =
         format!("nobody has been told of call {call} yet, {minutes} min after the first alarm: take it by hand");
     (times > 0 && alert.message != message).then(|| AlertChange::Again { key: alert.key.clone(), message })

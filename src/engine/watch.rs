@@ -7,7 +7,7 @@ use crate::domain::breaker;
 use crate::domain::event::{AlertChange, BreakerNews, Event};
 use crate::domain::team::Directory;
 use crate::domain::types::Actor;
-use crate::domain::{Timestamp, alert_ends_with_its_call};
+use crate::domain::{AlertKey, AlertKind, Timestamp};
 use crate::store::{AlertLine, StoreError};
 
 use super::Engine;
@@ -41,7 +41,7 @@ pub async fn pass(engine: &Engine) -> Passed {
 
 async fn stranded(core: &Core, alerts: &[AlertLine], now: Timestamp) -> Result<(), StoreError> {
     for call in core.store.stranded(now.minus(STRANDED), BATCH).await? {
-        let key = format!("stranded:{call}");
+        let key = AlertKind::Stranded.about(&call);
         if alerts.iter().any(|a| a.key == key) {
             continue;
         }
@@ -78,7 +78,7 @@ async fn tell(core: &Core, change: AlertChange) -> Result<(), StoreError> {
 
 async fn failures_in_a_row(engine: &Engine, alerts: &[AlertLine], now: Timestamp) -> Result<(), StoreError> {
     let figures = engine.core.store.figures(now).await?;
-    let key = "consecutive-failures".to_owned();
+    let key = AlertKey::from(AlertKind::ConsecutiveFailures);
     let many = u64::from(engine.bounds.consecutive_failures.max(1));
     let raised = alerts.iter().any(|a| a.key == key);
     // Where a breaker is open, its alert says why they fail.
@@ -93,11 +93,11 @@ async fn failures_in_a_row(engine: &Engine, alerts: &[AlertLine], now: Timestamp
 
 /// What is over by the time or by the configuration alone.
 fn over(alert: &AlertLine, directory: &Directory, now: Timestamp) -> Option<AlertChange> {
-    let over = match alert.key.split_once(':')? {
+    let over = match alert.key.kind() {
         // A step of the clock is over at once; its alarm stands for as long as somebody may want to see it.
-        ("clock", _) => now.since(alert.raised_at) >= CLOCK_STANDS,
+        AlertKind::Clock => now.since(alert.raised_at) >= CLOCK_STANDS,
         // It was configured since.
-        ("unlisted-line", number) => !directory.line(Some(number)).1,
+        AlertKind::UnlistedLine => !directory.line(Some(alert.key.subject())).1,
         _ => false,
     };
     over.then(|| AlertChange::Resolve { key: alert.key.clone() })
@@ -105,7 +105,7 @@ fn over(alert: &AlertLine, directory: &Directory, now: Timestamp) -> Option<Aler
 
 /// A receipt may come days after its call was closed: what it alarms with ends by itself.
 async fn is_of_a_closed_call(core: &Core, alert: &AlertLine, now: Timestamp) -> Result<bool, StoreError> {
-    let Some(call) = alert.call.as_ref().filter(|_| alert_ends_with_its_call(&alert.key)) else { return Ok(false) };
+    let Some(call) = alert.call.as_ref().filter(|_| alert.key.kind().ends_with_its_call()) else { return Ok(false) };
     if now.since(alert.raised_at) < CLOSED_STANDS {
         return Ok(false);
     }

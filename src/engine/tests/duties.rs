@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock as _;
+use crate::domain::AlertKind;
 use crate::engine::beats::DutyLine;
 use crate::engine::duty::Duty;
 use crate::store::{Store as _, StoreError};
@@ -74,7 +75,7 @@ async fn the_alarm_that_nobody_was_told_waits_for_no_other_duty() {
     w.process.supervisor.assign("alerts", vec![hang("alerts")]);
     w.process.supervisor.assign("test", vec![hang("further")]);
     let (stop, running) = run(&w);
-    let key = format!("untold:{call}");
+    let key = AlertKind::Unnotified.about(&call);
     until(&w, "the alarm", async || {
         let alerts = w.process.store.alerts().await.expect("alerts");
         alerts.iter().any(|a| a.key == key)

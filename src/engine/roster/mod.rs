@@ -81,6 +81,11 @@ impl Roster {
         Arc::new(Self { core, mirror, source, failing_since: Mutex::default() })
     }
 
+    /// How often the table is read.
+    pub fn every(&self) -> Duration {
+        self.source.every
+    }
+
     /// When the table is to be read again, where nobody asks for it before.
     pub fn next(&self) -> Timestamp {
         self.core.clock.now().plus(self.source.every)

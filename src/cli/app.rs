@@ -316,18 +316,39 @@ impl App {
         sms: Arc<dyn SmsGateway>,
         scope: Scope,
     ) -> Result<Arc<Engine>, CliError> {
+        let bounds = self.bounds(&core)?;
+        let id = format!("eng_{}", self.ids.uuid(self.clock.now()).simple());
+        let sinks = self.sinks()?;
+        Ok(Engine::new(core, sms, sinks, id, scope, bounds))
+    }
+
+    /// The bounds of an engine's loops.
+    pub(crate) fn bounds(&self, core: &Core) -> Result<Bounds, CliError> {
         let t: &Twilio = self.config.twilio_required()?;
-        let bounds = Bounds {
+        Ok(Bounds {
             messages_per_second: t.messages_per_second,
             validity: t.validity,
             request_timeout: t.request_timeout,
             poll_after: core.rules().poll_after,
             listen_every: if self.config.server.public_url.is_some() { EVERY_WITH_WEBHOOK } else { EVERY_WITHOUT },
             consecutive_failures: self.config.alerts.consecutive_failures,
-        };
-        let id = format!("eng_{}", self.ids.uuid(self.clock.now()).simple());
-        let sinks = self.sinks()?;
-        Ok(Engine::new(core, sms, sinks, id, scope, bounds))
+        })
+    }
+
+    /// The same process under another configuration, with clients of its own.
+    pub(crate) fn with(&self, config: Config, settings: SettingsRow) -> Self {
+        Self {
+            configured: config.directory.clone(),
+            config,
+            sources: self.sources.clone(),
+            clock: self.clock.clone(),
+            ids: self.ids.clone(),
+            settings: Some(settings),
+            whose: DecidedBy::InForce,
+            roster: self.roster.clone(),
+            broken: None,
+            base: OnceLock::new(),
+        }
     }
 
     fn sinks(&self) -> Result<Vec<Arc<dyn AlertSink>>, CliError> {

@@ -3,6 +3,7 @@
 mod app;
 mod args;
 mod breaker;
+mod brought;
 mod completions;
 mod config;
 mod contacts;

@@ -13,27 +13,30 @@ use tracing::{error, info, warn};
 use crate::config::{self, Config, ConfigErrors, Part};
 use crate::domain::alert::AlertKind;
 use crate::domain::event::{AlertChange, Event};
-use crate::domain::settings::{NewSettings, SettingsNumber, SettingsRow};
+use crate::domain::settings::{NewSettings, SettingsRow};
 use crate::domain::types::Actor;
+use crate::engine::Engine;
 use crate::engine::apply::Core;
 use crate::engine::in_force::{Decides, InForce};
+use crate::engine::supervisor::Supervisor;
 use crate::http::HttpState;
 use crate::store::StoreError;
 
-use super::app::{operator, rules};
+use super::app::{App, operator, rules};
+use super::brought;
 
 /// How often to look whether another process put settings in force.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What a reload reaches.
 pub(super) struct Reload {
-    pub(super) sources: config::Sources,
-    pub(super) core: Arc<Core>,
+    /// As this process was set up last.
+    pub(super) app: App,
+    pub(super) engine: Arc<Engine>,
+    pub(super) supervisor: Arc<Supervisor>,
     pub(super) state: Arc<HttpState>,
     /// The listeners that run may be reached from elsewhere: what the start demanded tokens for goes on to demand them.
     pub(super) is_exposed: bool,
-    /// What this process was set up under last.
-    pub(super) taken_over: Option<SettingsNumber>,
 }
 
 /// Raises that the own configuration is wrong and the settings in force stand in for it; or says that this is over.
@@ -71,63 +74,69 @@ impl Reload {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = asked => self.own().await,
-                () = self.core.clock.sleep_until(self.core.clock.now().plus(LOOK_EVERY)) => self.follow().await,
+                () = self.engine.core.clock.sleep_until(self.engine.core.clock.now().plus(LOOK_EVERY)) => self.follow().await,
             }
         }
     }
 
     /// The configuration is read again and put in force.
     async fn own(&mut self) {
-        let new = match reloaded(&self.sources, self.is_exposed) {
+        let new = match reloaded(&self.app.sources, self.is_exposed) {
             Ok(new) => new,
             Err(e) => {
-                error!("the new configuration is wrong, the settings and tokens in force stay: {e}");
+                error!("the new configuration is wrong, the settings and secrets in force stay: {e}");
                 self.said(Some(&e)).await;
                 return;
             }
         };
+        let core = &self.engine.core;
         let settings = NewSettings {
             document: new.documents.decides.clone(),
             places: new.documents.places.clone(),
             targets: new.targets(),
             actor: operator(None),
             role: "serve".to_owned(),
-            at: self.core.clock.now(),
+            at: core.clock.now(),
         };
-        match self.core.store.put_settings(&settings).await {
-            Ok(row) => self.take_over(&row, &new),
+        let row = match core.store.put_settings(&settings).await {
+            Ok(row) => row,
             Err(e) => return error!(error = %e, "the new settings cannot be put in force, the old ones stay"),
-        }
-        self.said(None).await;
+        };
         if let Some(t) = &new.twilio {
-            self.state.set_signing_tokens(
-                [Some(t.auth_token.clone()), t.auth_token_previous.clone()].into_iter().flatten().collect(),
-            );
+            let signing = [Some(t.auth_token.clone()), t.auth_token_previous.clone()];
+            self.state.set_signing_tokens(signing.into_iter().flatten().collect());
         }
-        self.state.set_tokens(new.server.tokens);
+        self.state.set_tokens(new.server.tokens.clone());
+        for said in brought::changes(&self.app.config, &new) {
+            info!("{said}");
+        }
+        self.take_over(row, new).await;
+        self.said(None).await;
         info!("settings and tokens were read again");
     }
 
     async fn said(&self, wrong: Option<&ConfigErrors>) {
-        if let Err(e) = say_file(&self.core, wrong).await {
+        if let Err(e) = say_file(&self.engine.core, wrong).await {
             warn!(error = %e, "the state of the configuration file could not be recorded");
         }
     }
 
     /// Settings that another process put in force.
     async fn follow(&mut self) {
-        match self.core.store.basis().await {
-            Ok(basis) if basis.settings != self.taken_over => {}
+        let core = self.engine.core.clone();
+        let known = self.app.settings.as_ref().map(|s| s.number);
+        match core.store.basis().await {
+            Ok(basis) if basis.settings != known => {}
             Ok(_) => return,
             Err(e) => return warn!(error = %e, "it cannot be seen whether other settings are in force"),
         }
-        match self.core.store.settings().await {
-            Ok(Some(row)) => match config::load_under(&self.sources, &row) {
-                Ok(new) => self.take_over(&row, &new),
+        match core.store.settings().await {
+            Ok(Some(row)) => match config::load_under(&self.app.sources, &row) {
+                Ok(new) => self.take_over(row, new).await,
                 Err(e) => {
                     error!(settings = row.number.0, "the settings in force cannot be used here: {e}");
                     // Said once.
-                    self.taken_over = Some(row.number);
+                    self.app.settings = Some(row);
                 }
             },
             Ok(None) => {}
@@ -135,12 +144,23 @@ impl Reload {
         }
     }
 
-    fn take_over(&mut self, row: &SettingsRow, new: &Config) {
-        let decides = Decides { directory: new.directory.clone(), rules: rules(new) };
-        self.core.put_in_force(InForce::clone(&self.core.in_force()).with_settings(Some(row), decides));
-        self.taken_over = Some(row.number);
-        self.core.wake.all();
+    /// Decisions, bounds and what is done with the base go by these from now on.
+    async fn take_over(&mut self, row: SettingsRow, new: Config) {
+        let core = self.engine.core.clone();
+        let decides = Decides { directory: new.directory.clone(), rules: rules(&new) };
+        core.put_in_force(InForce::clone(&core.in_force()).with_settings(Some(&row), decides));
         info!(settings = row.number.0, actor = row.actor.0, role = row.role, "these settings are in force");
+        let before = self.app.settings.as_ref().and_then(|s| s.document.get("airtable").cloned());
+        let same_base = before.as_ref() == row.document.get("airtable");
+        self.app = self.app.with(new, row);
+        match self.app.bounds(&core) {
+            Ok(bounds) => self.engine.set_bounds(bounds),
+            Err(e) => warn!(error = %e.what, "the bounds of the engine stay"),
+        }
+        if !same_base && let Err(e) = super::serve::assign_airtable(&self.app, &self.engine, &self.supervisor).await {
+            error!(error = %e.what, "what is done with Airtable goes on as before: it cannot be set up anew");
+        }
+        core.wake.all();
     }
 }
 

@@ -80,22 +80,11 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     put_in_force(&mut app, &store).await?;
     let core = app.core(store.clone());
     super::reload::say_file(&core, app.broken.as_ref()).await?;
-    let roster = roster(&app, &core).await?;
     let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
     let supervisor = Supervisor::new(engine.clone());
-    if let Some(every) = app.config.airtable.as_ref().and_then(|a| a.adopt_every) {
-        let adopter = Adopter::new(core.clone(), super::rebuild::base(&app)?, every);
-        supervisor.assign(duties::ADOPT, duties::adopt(adopter));
-    }
-    if let Some(roster) = &roster {
-        supervisor.assign(duties::CONTACTS, duties::contacts(roster));
-    }
-    if let (Some(gateway), Some(airtable)) = (app.mirror()?, &app.config.airtable) {
-        let mirror = Mirror::new(core.clone(), gateway, airtable.into());
-        supervisor.assign(duties::MIRROR, duties::mirror(&engine, mirror));
-    }
+    assign_airtable(&app, &engine, &supervisor).await?;
     start::recover_local(&engine, "serve", Some(own_url.clone())).await?;
-    let state = http_state(&app, core.clone(), engine, &own_url);
+    let state = http_state(&app, core.clone(), engine.clone(), &own_url);
     let stop = CancellationToken::new();
     tokio::spawn(http::keep_refusal_alerts(state.clone(), stop.clone()));
     // Before anybody can see that it runs: from then on it is stopped and told to read again, never killed by these.
@@ -106,16 +95,10 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     }
     say_started(&app, &own_url, out);
     let engine_stop = CancellationToken::new();
-    let running = tokio::spawn(supervisor.run(engine_stop.clone()));
+    let running = tokio::spawn(supervisor.clone().run(engine_stop.clone()));
     // What the start demanded tokens for goes on to demand them.
     let is_exposed = app.config.server.is_exposed();
-    let reload = Reload {
-        sources: app.sources.clone(),
-        core: core.clone(),
-        state: state.clone(),
-        is_exposed,
-        taken_over: core.in_force().basis.settings,
-    };
+    let reload = Reload { app, engine, supervisor: supervisor.clone(), state: state.clone(), is_exposed };
     tokio::spawn(reload.run(hangup, stop.clone()));
     tokio::spawn(watchdog(core, state, stop.clone()));
     let _ = sd_notify::notify(&[NotifyState::Ready]);
@@ -163,6 +146,28 @@ fn port_error(e: http::BindError) -> CliError {
         Some(cause) => told.cause(cause),
         None => told,
     }
+}
+
+/// What this engine does with the shop's base: its record, its contacts, its calls; nothing where none is configured.
+pub(super) async fn assign_airtable(
+    app: &App,
+    engine: &Arc<Engine>,
+    supervisor: &Arc<Supervisor>,
+) -> Result<(), CliError> {
+    let core = &engine.core;
+    let contacts = roster(app, core).await?.map_or_else(Vec::new, |r| duties::contacts(&r));
+    supervisor.assign(duties::CONTACTS, contacts);
+    let adopter = match app.config.airtable.as_ref().and_then(|a| a.adopt_every) {
+        Some(every) => duties::adopt(Adopter::new(core.clone(), super::rebuild::base(app)?, every)),
+        None => Vec::new(),
+    };
+    supervisor.assign(duties::ADOPT, adopter);
+    let mirror = match (app.mirror()?, &app.config.airtable) {
+        (Some(gateway), Some(airtable)) => duties::mirror(engine, Mirror::new(core.clone(), gateway, airtable.into())),
+        _ => Vec::new(),
+    };
+    supervisor.assign(duties::MIRROR, mirror);
+    Ok(())
 }
 
 /// Where a start that has nobody to tell waits this long for the first reading of Airtable's contacts.

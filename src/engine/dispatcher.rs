@@ -54,7 +54,7 @@ pub struct Dispatcher {
 impl Dispatcher {
     /// Over this engine.
     pub fn new(engine: Arc<Engine>) -> Self {
-        let rates = Rates::new(engine.bounds.messages_per_second);
+        let rates = Rates::new(engine.bounds().messages_per_second);
         Self {
             engine,
             permits: Arc::new(Semaphore::new(IN_FLIGHT_MAX)),
@@ -74,6 +74,7 @@ impl Dispatcher {
         let now = clock.now();
         let mut breakers = store.breakers().await?;
         lock(&self.aside).retain(|_, until| *until > now);
+        lock(&self.rates).set(self.engine.bounds().messages_per_second);
         let mut started = Started { boot: clock.boot(), ..Started::default() };
         match &self.engine.scope {
             Scope::All => self.start_lanes(&mut breakers, now, &mut started).await?,
@@ -358,7 +359,7 @@ impl One {
             to: a.recipient.phone.clone(),
             from: send.sender.clone(),
             body: MessageBody(a.body.clone()),
-            validity: self.engine.bounds.validity,
+            validity: self.engine.bounds().validity,
             callback: if a.callback { Callback::Wanted } else { Callback::Without },
         };
         match self.engine.sms.submit(&message).await {

@@ -60,7 +60,7 @@ impl Listener {
         self.engine.first_read.set();
         core.wake.ring(super::wake::Bell::Due);
         core.wake.ring(super::wake::Bell::Send);
-        Ok(Some(core.clock.now().plus(self.engine.bounds.listen_every)))
+        Ok(Some(core.clock.now().plus(self.engine.bounds().listen_every)))
     }
 
     /// Whether the list could be read.

@@ -39,8 +39,8 @@ pub mod view;
 pub mod wake;
 pub mod watch;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -92,8 +92,7 @@ pub struct Engine {
     pub id: String,
     /// Whose work it does.
     pub scope: Scope,
-    /// Its bounds.
-    pub bounds: Bounds,
+    bounds: RwLock<Bounds>,
     /// Whether replies that came while no engine ran were read: reminders that are overdue at a start wait for it, shortly.
     pub first_read: FirstRead,
     /// What the duties report of themselves.
@@ -119,11 +118,21 @@ impl Engine {
             sinks,
             id,
             scope,
-            bounds,
+            bounds: RwLock::new(bounds),
             first_read: FirstRead::default(),
             beats: Beats::default(),
             yielded: CancellationToken::new(),
         })
+    }
+
+    /// Its bounds, by the settings in force.
+    pub fn bounds(&self) -> Bounds {
+        self.bounds.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Other settings are in force.
+    pub fn set_bounds(&self, bounds: Bounds) {
+        *self.bounds.write().unwrap_or_else(PoisonError::into_inner) = bounds;
     }
 
     /// Reminders that are overdue wait for the first read of replies; first notices never do.

@@ -163,7 +163,7 @@ impl Poller {
             Err(GatewayError::Unknown { why }) => debug!(message.sid = %p.sid, why, "asking again later"),
         }
         let now = core.clock.now();
-        let pause = self.engine.bounds.poll_after.saturating_mul(1 << p.polls.min(12)).min(PAUSE_MAX);
+        let pause = self.engine.bounds().poll_after.saturating_mul(1 << p.polls.min(12)).min(PAUSE_MAX);
         let pause = core.ids.jittered(pause).max(throttled.unwrap_or_default().min(RETRY_AFTER_MAX));
         // The alarm that no final status came is due at its own time, not at the end of a long pause, whoever asked for it.
         let alarm = Some(p.sent_at.plus(core.rules().status_timeout)).filter(|at| *at > now);

@@ -28,6 +28,11 @@ impl Rates {
         Self { per_second, buckets: HashMap::new() }
     }
 
+    /// The rate from now on; what a sender has saved up stays.
+    pub fn set(&mut self, per_second: f64) {
+        self.per_second = per_second;
+    }
+
     /// Takes one slot, or says how long until there is one.
     ///
     /// # Errors

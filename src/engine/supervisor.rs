@@ -188,7 +188,7 @@ impl Supervisor {
 
     async fn drain(&self) {
         let clock = &self.engine.core.clock;
-        let deadline = clock.now().plus(self.engine.bounds.request_timeout + DRAIN_GRACE);
+        let deadline = clock.now().plus(self.engine.bounds().request_timeout + DRAIN_GRACE);
         let duties: Vec<Arc<Duty>> = self.groups().values().flat_map(|g| g.duties.clone()).collect();
         tokio::select! {
             _ = join_all(duties.iter().map(|d| d.drained())) => {}

@@ -79,7 +79,7 @@ async fn tell(core: &Core, change: AlertChange) -> Result<(), StoreError> {
 async fn failures_in_a_row(engine: &Engine, alerts: &[AlertLine], now: Timestamp) -> Result<(), StoreError> {
     let figures = engine.core.store.figures(now).await?;
     let key = AlertKey::from(AlertKind::ConsecutiveFailures);
-    let many = u64::from(engine.bounds.consecutive_failures.max(1));
+    let many = u64::from(engine.bounds().consecutive_failures.max(1));
     let raised = alerts.iter().any(|a| a.key == key);
     // Where a breaker is open, its alert says why they fail.
     if figures.consecutive_failures >= many && !raised && figures.open_breakers == 0 {

@@ -41,7 +41,7 @@ impl AlertSink for Heard {
 
 pub(super) fn engine(w: &World, sink: Arc<Heard>) -> Arc<Engine> {
     let of = &w.process.engine;
-    let (id, scope, bounds) = (of.id.clone(), of.scope.clone(), of.bounds.clone());
+    let (id, scope, bounds) = (of.id.clone(), of.scope.clone(), of.bounds());
     Engine::new(of.core.clone(), of.sms.clone(), vec![sink], id, scope, bounds)
 }
 

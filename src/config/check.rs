@@ -97,6 +97,9 @@ pub(super) fn need(r: &mut Reader, part: Part, at: Option<Origin>, key: &str, fo
 }
 
 /// A duration over zero.
+/// A dead-man's switch is not fetched oftener.
+const HEARTBEAT_MIN: Duration = Duration::from_secs(1);
+
 pub(super) fn positive(r: &mut Reader, section: &mut Section, name: &str) -> Option<Found<Duration>> {
     let found = r.duration(section, name)?;
     if found.value.is_zero() {
@@ -382,7 +385,14 @@ fn heartbeat(r: &mut Reader, root: &mut Section, test: &mut TestMode) -> Option<
     let mut s = r.section(root, "heartbeat");
     let url = r.secret_url(&mut s, "url", Part::Alerts);
     let url = test.local(r, "heartbeat.url", url, |u| is_loopback(u.expose()), None::<(super::SecretUrl, String)>);
-    let every = positive(r, &mut s, "every").map(|f| f.value);
+    let every = r.duration(&mut s, "every").filter(|f| {
+        let often = f.value < HEARTBEAT_MIN;
+        if often {
+            r.wrong(f.origin.clone(), &f.key, "is under a second", &format!("{DURATION_FORM}, 1s or more"));
+        }
+        !often
+    });
+    let every = every.map(|f| f.value);
     r.finish(s);
     Some(Heartbeat { url: url?.value, every: every? })
 }

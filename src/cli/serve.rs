@@ -17,11 +17,13 @@ use crate::config::{self, MirrorPace, Mode, Part};
 use crate::domain::types::Actor;
 use crate::engine::adopt::Adopter;
 use crate::engine::apply::Core;
+use crate::engine::heartbeat::Heartbeat;
 use crate::engine::lock::{EngineLock, LockError};
 use crate::engine::mirror::Mirror;
 use crate::engine::roster::{self, Roster};
 use crate::engine::supervisor::Supervisor;
 use crate::engine::{Engine, Scope, duties, start};
+use crate::gateways::heartbeat::HeartbeatUrl;
 use crate::gateways::mirror::Lane;
 use crate::http;
 use crate::store::Store as _;
@@ -90,6 +92,12 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     if let (Some(gateway), Some(airtable)) = (app.mirror()?, &app.config.airtable) {
         let mirror = Mirror::new(core.clone(), gateway, airtable.into());
         supervisor.assign(duties::MIRROR, duties::mirror(&engine, mirror));
+    }
+    if let Some(h) = &app.config.heartbeat {
+        let url = HeartbeatUrl::new(h.url.expose().clone())
+            .map_err(|e| CliError::new(ExitStatus::Usage, "the heartbeat cannot be sent").cause(e))?;
+        let heartbeat = Heartbeat::new(engine.clone(), Arc::new(url), h.every);
+        supervisor.assign(duties::HEARTBEAT, duties::heartbeat(heartbeat));
     }
     start::recover_local(&engine, "serve", Some(own_url.clone())).await?;
     let state = http_state(&app, core.clone(), engine, &own_url);

@@ -97,13 +97,16 @@ async fn close(asked: &str, by: Option<&str>, app: &App, out: &mut Output) -> Re
             }));
     }
     let event = Event::Breaker { sender: sender.to_owned(), what: BreakerNews::ClosedByHand };
-    let closed = !matches!(app.core(store).apply(event, operator(by)).await?, Answer::NotFound);
+    let closed = !matches!(app.core(store.clone()).apply(event, operator(by)).await?, Answer::NotFound);
+    let rest = app.relied_on(closed, &*store, out).await?;
     if out.is_json() {
-        out.document(&json!({ "sender": if sender == ACCOUNT { ACCOUNT_WORD } else { sender }, "closed": closed }));
+        let mut doc = json!({ "sender": if sender == ACCOUNT { ACCOUNT_WORD } else { sender }, "closed": closed });
+        rest.add_to(&mut doc);
+        out.document(&doc);
     } else {
         out.mode_line();
         let text = if closed { "is closed: what waits goes at once" } else { "is closed already: nothing was done" };
         out.line(&format!("the breaker of {} {text}", shown(sender)));
     }
-    Ok(ExitStatus::Done)
+    Ok(rest.say("texts", out))
 }

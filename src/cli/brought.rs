@@ -58,6 +58,6 @@ fn all(c: &Config) -> Vec<(&'static str, Counts, String)> {
         ("server.public_listen", Counts::AfterARestart, text(c.server.public_listen.map(|a| a.to_string()))),
         ("server.public_url", Counts::AfterARestart, text(c.server.public_url.as_ref().map(ToString::to_string))),
         ("alerts.sinks urls", Counts::AfterARestart, sinks.join(" ")),
-        ("heartbeat.url", Counts::AfterARestart, text(c.heartbeat.as_ref().map(|h| h.url.expose().to_string()))),
+        ("heartbeat.url", Counts::Now, text(c.heartbeat.as_ref().map(|h| h.url.expose().to_string()))),
     ]
 }

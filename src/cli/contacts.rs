@@ -10,6 +10,7 @@ use crate::store::{OptOutLine, Store as _};
 
 use super::app::{App, Missing, operator};
 use super::decide::there_are;
+use super::engine::Rest;
 use super::oncall::opt_outs;
 use super::output::{Output, Table};
 use super::report::{CliError, ExitStatus};
@@ -130,12 +131,15 @@ async fn clear(asked: &str, by: Option<&str>, app: &App, out: &mut Output) -> Re
     let was = opt_outs.iter().any(|o| o.phone == phone);
     if was {
         let by = operator(by);
-        app.core(store).apply(Event::ClearOptOut { phone: phone.clone(), by: by.clone() }, by).await?;
+        app.core(store.clone()).apply(Event::ClearOptOut { phone: phone.clone(), by: by.clone() }, by).await?;
     }
+    let rest = app.relied_on(was, &*store, out).await?;
     let name = contact.map_or_else(|| masked(&phone), |c| c.name.clone());
     if out.is_json() {
         let id = contact.map(|c| c.id.as_str());
-        out.document(&json!({ "contact": id, "phone": phone, "cleared": was }));
+        let mut doc = json!({ "contact": id, "phone": phone, "cleared": was });
+        rest.add_to(&mut doc);
+        out.document(&doc);
     } else if out.is_csv() {
         let mut t = Table::new(&["CONTACT", "PHONE", "CLEARED"]);
         t.row([contact.map(|c| c.id.to_string()).unwrap_or_default(), masked(&phone), was.to_string()]);
@@ -148,5 +152,6 @@ async fn clear(asked: &str, by: Option<&str>, app: &App, out: &mut Output) -> Re
     if was {
         out.note("the provider's own block is lifted only by that person texting START to the sender");
     }
-    Ok(ExitStatus::Done)
+    // Nothing waits for an engine by this alone.
+    Ok(if rest == Rest::NoEngine { ExitStatus::Done } else { rest.say("texts", out) })
 }

@@ -14,6 +14,7 @@ use crate::engine::view;
 use crate::store::Store;
 
 use super::app::{App, Missing, operator};
+use super::engine::Rest;
 use super::output::{Output, Table};
 use super::report::{CliError, ExitStatus};
 
@@ -111,13 +112,21 @@ async fn commit(
     let note = args.note.as_deref().map(str::trim).filter(|n| !n.is_empty()).map(str::to_owned);
     let event = Event::Decide { call: call.clone(), what: what.clone(), by: by.clone(), note };
     match core.apply(event, by).await? {
-        Answer::Changed(state) => tell(&state, Done::Now, app, out),
-        Answer::Already(state) => tell(&state, Done::Before, app, out),
-        Answer::NotAllowed(state, why) => return Err(not_allowed(&what, &state.call, &why)),
-        Answer::NotFound => return Err(CliError::no_call(call.as_str())),
-        _ => return Err(CliError::new(ExitStatus::Bug, "the decision was neither made nor refused")),
+        Answer::Changed(state) => {
+            let waits = state.attempts.iter().any(|a| a.state.is_waiting());
+            let leaves_work = waits || state.call.status == CallStatus::Dispatching;
+            let rest = app.relied_on(leaves_work, &*core.store, out).await?;
+            tell(&state, Done::Now, &rest, app, out);
+            Ok(rest.say(&format!("texts, follow-ups{}", app.and_rows()), out))
+        }
+        Answer::Already(state) => {
+            tell(&state, Done::Before, &Rest::Nothing, app, out);
+            Ok(ExitStatus::Done)
+        }
+        Answer::NotAllowed(state, why) => Err(not_allowed(&what, &state.call, &why)),
+        Answer::NotFound => Err(CliError::no_call(call.as_str())),
+        _ => Err(CliError::new(ExitStatus::Bug, "the decision was neither made nor refused")),
     }
-    Ok(ExitStatus::Done)
 }
 
 /// Whether the decision changed anything.
@@ -127,13 +136,14 @@ enum Done {
     Before,
 }
 
-fn tell(state: &CallState, done: Done, app: &App, out: &mut Output) {
+fn tell(state: &CallState, done: Done, rest: &Rest, app: &App, out: &mut Output) {
     let call = &state.call;
     if out.is_json() {
         let mut doc = view::call(call, out.mode());
         if let Some(map) = doc.as_object_mut() {
             map.insert("changed".into(), json!(done == Done::Now));
         }
+        rest.add_to(&mut doc);
         out.document(&doc);
     } else if out.is_csv() {
         let mut table = Table::new(&["CALL", "REF", "STATUS", "HOLDER", "CHANGED"]);
@@ -149,11 +159,6 @@ fn tell(state: &CallState, done: Done, app: &App, out: &mut Output) {
         if done == Done::Now {
             say_texts(state, out);
         }
-    }
-    let waits = state.attempts.iter().filter(|a| a.state.is_waiting()).count();
-    if done == Done::Now && (waits > 0 || call.status == CallStatus::Dispatching) && app.holder().is_none() {
-        let rows = app.and_rows();
-        out.note(&format!("warning: no engine runs, so texts, follow-ups{rows} wait; start `dispatchctl serve`"));
     }
 }
 

@@ -207,19 +207,18 @@ async fn run_one(text: &str, by: Option<&str>, app: &App, out: &mut Output) -> R
     let told = core.store.call(&call).await?.map_or(0, |s| s.call.attempts);
     let event = Event::Decide { call: call.clone(), what: Decision::FireNow, by: by.clone(), note: None };
     match core.apply(event, by).await? {
-        Answer::Changed(state) => show_fired(&[Fired { state: *state, told }], app, out),
+        Answer::Changed(state) => show_fired(&[Fired { state: *state, told }], &core, app, out).await,
         // The step was due and another was faster.
-        Answer::Already(_) => show_fired(&[], app, out),
+        Answer::Already(_) => show_fired(&[], &core, app, out).await,
         Answer::NotAllowed(state, why) if state.call.status == CallStatus::Dispatching => {
-            return Err(CliError::new(ExitStatus::NotFound, format!("call {call} has no follow-up to run"))
+            Err(CliError::new(ExitStatus::NotFound, format!("call {call} has no follow-up to run"))
                 .cause(why)
-                .hint(format!("take it with `dispatchctl ack {call}`, or close it and `dispatchctl reopen {call}`")));
+                .hint(format!("take it with `dispatchctl ack {call}`, or close it and `dispatchctl reopen {call}`")))
         }
-        Answer::NotAllowed(state, why) => return Err(not_allowed(&Decision::FireNow, &state.call, &why)),
-        Answer::NotFound => return Err(CliError::no_call(text)),
-        _ => return Err(CliError::new(ExitStatus::Bug, "the follow-up was neither fired nor refused")),
+        Answer::NotAllowed(state, why) => Err(not_allowed(&Decision::FireNow, &state.call, &why)),
+        Answer::NotFound => Err(CliError::no_call(text)),
+        _ => Err(CliError::new(ExitStatus::Bug, "the follow-up was neither fired nor refused")),
     }
-    Ok(ExitStatus::Done)
 }
 
 /// A call after a step of it fired, and how many attempts it had before.
@@ -252,12 +251,12 @@ async fn run_due(by: Option<&str>, app: &App, out: &mut Output) -> Result<ExitSt
             }
         }
     }
-    show_fired(&fired, app, out);
+    let ended = show_fired(&fired, &core, app, out).await?;
     if let Some(e) = unreadable {
         return Err(e.into());
     }
     if refused.is_empty() {
-        return Ok(ExitStatus::Done);
+        return Ok(ended);
     }
     let ids: Vec<&str> = refused.iter().map(CallId::as_str).collect();
     Err(CliError::new(ExitStatus::Bug, format!("due steps of {} could not be decided", ids.join(", ")))
@@ -272,14 +271,17 @@ async fn fire(core: &Core, call: &CallId, by: Option<&str>) -> Result<Option<Fir
     }
 }
 
-fn show_fired(fired: &[Fired], app: &App, out: &mut Output) {
+async fn show_fired(fired: &[Fired], core: &Core, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    let rest = app.relied_on(!fired.is_empty(), &*core.store, out).await?;
     let told = |f: &Fired| {
         let new = f.state.attempts.iter().filter(|a| a.number > f.told);
         new.map(|a| format!("{} (attempt {})", a.recipient.name, a.number)).collect::<Vec<_>>().join(", ")
     };
     if out.is_json() {
         let calls: Vec<Value> = fired.iter().map(|f| view::outcome(&f.state, false, out.mode())).collect();
-        out.document(&json!({ "fired": fired.len(), "calls": calls }));
+        let mut doc = json!({ "fired": fired.len(), "calls": calls });
+        rest.add_to(&mut doc);
+        out.document(&doc);
     } else if fired.is_empty() && !out.is_csv() {
         out.mode_line();
         out.line("nothing is due");
@@ -295,8 +297,8 @@ fn show_fired(fired: &[Fired], app: &App, out: &mut Output) {
     }
     if !fired.is_empty() {
         out.chat(&format!("fired {}", fired.len()));
-        warn_without_engine(app, out);
     }
+    Ok(rest.say("texts and follow-ups", out))
 }
 
 fn warn_without_engine(app: &App, out: &Output) {

@@ -11,6 +11,7 @@ mod decide;
 mod demo;
 mod doctor;
 mod drill;
+mod engine;
 mod follow_up;
 mod log;
 mod oncall;

@@ -75,7 +75,7 @@ async fn with_providers(args: &Args, app: &mut App, out: &mut Output) -> Result<
     recovery::settle_store(&core, &local, &operator(None)).await?;
     let done = carry_out(app, &core, out).await?;
     say(&plan, Some(&carried), Some(done), out);
-    Ok(status(&plan, Some(&carried)))
+    Ok(if done == Done::BySilent { ExitStatus::Pending } else { status(&plan, Some(&carried)) })
 }
 
 /// What only a person can mend is an answer of "no".
@@ -246,6 +246,9 @@ fn say(plan: &Plan, carried: Option<&Carried>, done: Option<Done>, out: &mut Out
     match (plan.rows.is_empty(), done) {
         (true, _) => out.line("nothing to rebuild"),
         (false, None) => out.line("nothing was done; --yes carries it out once no other system runs these calls"),
+        (false, Some(Done::BySilent)) => {
+            out.line(&format!("{n} calls were imported; nothing is sent: the engine does not answer"));
+        }
         (false, Some(Done::ByEngine)) => {
             out.line(&format!("{n} calls were imported; the engine that runs goes on with them"))
         }

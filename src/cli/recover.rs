@@ -17,6 +17,7 @@ use crate::engine::supervisor::Supervisor;
 use crate::engine::{Scope, others_go_on, start};
 
 use super::app::{App, Missing, operator};
+use super::engine::Engine;
 use super::output::{Output, Table, spinner};
 use super::report::{CliError, ExitStatus};
 
@@ -64,7 +65,11 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     say(&rows, done, snapshot.damaged, out);
     // What only a person can mend is an answer of "no".
     let for_a_person = rows.iter().any(|r| r.finding.is_for_a_person());
-    Ok(if for_a_person { ExitStatus::No } else { ExitStatus::Done })
+    Ok(match done {
+        Some(Done::BySilent) => ExitStatus::Pending,
+        _ if for_a_person => ExitStatus::No,
+        _ => ExitStatus::Done,
+    })
 }
 
 /// Who carried it out.
@@ -72,6 +77,8 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
 pub(super) enum Done {
     /// A running engine, which saw what was due.
     ByEngine,
+    /// The process that holds the lock, if it ever goes on: it does not answer.
+    BySilent,
     /// This command, whole.
     Here,
     /// This command, in part: the rest needs an engine or more time.
@@ -83,6 +90,7 @@ impl Done {
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::ByEngine => "engine",
+            Self::BySilent => "silent engine",
             Self::Here => "here",
             Self::InPart => "in part",
         }
@@ -97,7 +105,13 @@ pub(super) async fn carry_out(app: &mut App, core: &Arc<Core>, out: &Output) -> 
             for call in core.store.due(app.clock.now(), CALLS_MAX).await? {
                 others_go_on(core.apply(Event::Wake { call }, operator(None)).await.map(drop))?;
             }
-            return Ok(Done::ByEngine);
+            return Ok(match app.engine_beside(&*core.store, out).await?.filter(Engine::is_silent) {
+                None => Done::ByEngine,
+                Some(engine) => {
+                    engine.say_silent(out);
+                    Done::BySilent
+                }
+            });
         }
         Err(e) => return Err(e.into()),
     };
@@ -193,6 +207,7 @@ fn say(rows: &[Row], done: Option<Done>, damaged: bool, out: &mut Output) {
         }
         (false, None) => "nothing was done (--dry-run)",
         (false, Some(Done::ByEngine)) => "an engine runs: what was due is fired, it does the rest",
+        (false, Some(Done::BySilent)) => "what was due is recorded as fired, and nothing is sent: the engine does not answer",
         (false, Some(Done::Here)) if rows.iter().any(|r| r.finding.is_for_a_person()) => {
             "done but for what a person must look at; start `dispatchctl serve` so that what follows fires too"
         }

@@ -160,6 +160,9 @@ impl Reload {
         if !same_base && let Err(e) = super::serve::assign_airtable(&self.app, &self.engine, &self.supervisor).await {
             error!(error = %e.what, "what is done with Airtable goes on as before: it cannot be set up anew");
         }
+        if let Err(e) = super::serve::assign_heartbeat(&self.app, &self.engine, &self.supervisor) {
+            error!(error = %e.what, "the heartbeat goes on as before");
+        }
         core.wake.all();
     }
 }

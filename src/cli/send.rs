@@ -28,6 +28,7 @@ use crate::engine::{Scope, start, view};
 use crate::sandbox::Sandbox;
 
 use super::app::{App, Missing, operator};
+use super::engine::{Engine, Rest};
 use super::output::{Output, Table, spinner};
 use super::report::{CliError, ExitStatus};
 use super::signals;
@@ -241,6 +242,9 @@ impl Send<'_> {
             if let Some(end) = self.ended(&state) {
                 break (state, end);
             }
+            if running.is_none() && self.engine_is_silent().await? {
+                break (state, End::Silent);
+            }
             if waited >= limit && !in_hand && !self.args.stay {
                 break (state, End::TimedOut);
             }
@@ -256,7 +260,15 @@ impl Send<'_> {
         }
         bar.finish_and_clear();
         let state = self.core.store.call(&self.call).await?.unwrap_or(state);
-        self.finish(&state, ended, out)
+        self.finish(&state, ended, out).await
+    }
+
+    /// The engine beside this command has been silent for so long that what it was left with is not waited for.
+    async fn engine_is_silent(&self) -> Result<bool, CliError> {
+        let Some(holder) = self.app.holder() else { return Ok(false) };
+        let row = self.core.store.engine().await?;
+        let engine = Engine::now(Some(holder), row.as_ref(), &*self.app.clock);
+        Ok(engine.is_some_and(|e| e.is_silent_for_long()))
     }
 
     /// Takes the lock where nobody has it and starts an engine for this call alone. The call is committed: where this command
@@ -308,10 +320,21 @@ impl Send<'_> {
         }
     }
 
-    fn finish(&self, state: &CallState, end: End, out: &mut Output) -> Result<ExitStatus, CliError> {
-        let status = exit_of(state, end);
+    async fn finish(&self, state: &CallState, end: End, out: &mut Output) -> Result<ExitStatus, CliError> {
+        let waits = state.attempts.iter().any(|a| a.state.is_waiting() || a.state == AttemptState::Sending);
+        let open = state.call.status == CallStatus::Dispatching;
+        let rest = self.app.relied_on(waits || open, &*self.core.store, out).await?;
+        let status = match exit_of(state, end) {
+            // Nothing was waited for, as the engine would send it: it does not.
+            ExitStatus::Done if self.args.wait == Wait::None && waits && matches!(rest, Rest::Silent(_)) => {
+                ExitStatus::Pending
+            }
+            other => other,
+        };
         if out.is_json() {
-            out.document(&view::outcome(state, self.created, out.mode()));
+            let mut doc = view::outcome(state, self.created, out.mode());
+            rest.add_to(&mut doc);
+            out.document(&doc);
         } else {
             out.table(&attempts_table(state));
             if let Some(next) = view::next_follow_up(&state.call) {
@@ -322,6 +345,9 @@ impl Send<'_> {
             }
         }
         match (status, end) {
+            (ExitStatus::Pending, _) if matches!(rest, Rest::Silent(_)) => {
+                out.note(&format!("call {} is recorded and waits for the engine", state.call.id));
+            }
             (ExitStatus::Pending, _) => {
                 out.note(&format!("still going: do not run it again; `dispatchctl status {}` tells", state.call.id))
             }
@@ -338,9 +364,8 @@ impl Send<'_> {
             (ExitStatus::Refused, _) => out.note("the provider refused for good and nobody else is left to tell"),
             _ => {}
         }
-        if self.app.holder().is_none() && state.call.status == CallStatus::Dispatching {
-            let rows = self.app.and_rows();
-            out.note(&format!("warning: no engine runs, so follow-ups{rows} wait; start `dispatchctl serve`"));
+        if open || matches!(rest, Rest::Silent(_)) {
+            let _ = rest.say(&format!("follow-ups{}", self.app.and_rows()), out);
         }
         Ok(status)
     }
@@ -356,6 +381,8 @@ enum End {
     /// Every attempt so far failed and the next step is not due yet.
     Stuck,
     TimedOut,
+    /// The engine beside this command does not answer.
+    Silent,
     Interrupted,
 }
 
@@ -372,7 +399,7 @@ fn exit_of(state: &CallState, end: End) -> ExitStatus {
         }
         End::Over => ExitStatus::No,
         _ if unknown => ExitStatus::Unknown,
-        End::Stuck | End::TimedOut => ExitStatus::Pending,
+        End::Stuck | End::TimedOut | End::Silent => ExitStatus::Pending,
     }
 }
 

@@ -17,11 +17,13 @@ use crate::config::{MirrorPace, Mode, Part};
 use crate::domain::types::Actor;
 use crate::engine::adopt::Adopter;
 use crate::engine::apply::Core;
+use crate::engine::heartbeat::Heartbeat;
 use crate::engine::lock::{EngineLock, LockError};
 use crate::engine::mirror::Mirror;
 use crate::engine::roster::{self, Roster};
 use crate::engine::supervisor::Supervisor;
 use crate::engine::{Engine, Scope, duties, start};
+use crate::gateways::heartbeat::HeartbeatUrl;
 use crate::gateways::mirror::Lane;
 use crate::http;
 use crate::store::Store as _;
@@ -83,6 +85,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
     let supervisor = Supervisor::new(engine.clone());
     assign_airtable(&app, &engine, &supervisor).await?;
+    assign_heartbeat(&app, &engine, &supervisor)?;
     start::recover_local(&engine, "serve", Some(own_url.clone())).await?;
     let state = http_state(&app, core.clone(), engine.clone(), &own_url);
     let stop = CancellationToken::new();
@@ -167,6 +170,20 @@ pub(super) async fn assign_airtable(
         _ => Vec::new(),
     };
     supervisor.assign(duties::MIRROR, mirror);
+    Ok(())
+}
+
+/// The dead-man's switch, where one is configured.
+pub(super) fn assign_heartbeat(app: &App, engine: &Arc<Engine>, supervisor: &Arc<Supervisor>) -> Result<(), CliError> {
+    let heartbeat = match &app.config.heartbeat {
+        Some(h) => {
+            let url = HeartbeatUrl::new(h.url.expose().clone())
+                .map_err(|e| CliError::new(ExitStatus::Usage, "the heartbeat cannot be sent").cause(e))?;
+            duties::heartbeat(Heartbeat::new(engine.clone(), Arc::new(url), h.every))
+        }
+        None => Vec::new(),
+    };
+    supervisor.assign(duties::HEARTBEAT, heartbeat);
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use crate::engine::view;
 use crate::store::Store;
 
 use super::app::{App, Missing, operator};
+use super::engine::Rest;
 use super::output::{Output, Table};
 use super::report::{CliError, ExitStatus};
 
@@ -68,7 +69,7 @@ pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
     let by = operator(args.by.as_deref());
     let note = args.note.as_deref().map(str::trim).filter(|n| !n.is_empty()).map(str::to_owned);
     let event = Event::Settle { attempt, how, by: by.clone(), note };
-    let (state, changed) = match app.core(store).apply(event, by).await? {
+    let (state, changed) = match app.core(store.clone()).apply(event, by).await? {
         Answer::Changed(state) => (state, true),
         Answer::Already(state) => (state, false),
         Answer::NotAllowed(state, why) => return Err(not_allowed(&state, attempt, &why)),
@@ -78,12 +79,10 @@ pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
     let Some(a) = state.attempt(attempt) else {
         return Err(CliError::new(ExitStatus::Bug, "what was settled is not in its call"));
     };
-    tell(&state, a, changed, out);
     let waits = state.attempts.iter().any(|a| a.state.is_waiting());
-    if changed && (waits || a.state == AttemptState::Submitted) && app.holder().is_none() {
-        out.note("warning: no engine runs, so texts and statuses wait; start `dispatchctl serve`");
-    }
-    Ok(ExitStatus::Done)
+    let rest = app.relied_on(changed && (waits || a.state == AttemptState::Submitted), &*store, out).await?;
+    tell(&state, a, changed, &rest, out);
+    Ok(rest.say("texts and statuses", out))
 }
 
 /// The attempt that an argument means: by its id, or by its call's reference and its number.
@@ -132,7 +131,7 @@ fn not_allowed(state: &CallState, attempt: AttemptId, why: &str) -> CliError {
         .with(json!({ "callId": call.id, "attemptId": attempt, "callStatus": call.status }))
 }
 
-fn tell(state: &CallState, a: &Attempt, changed: bool, out: &mut Output) {
+fn tell(state: &CallState, a: &Attempt, changed: bool, rest: &Rest, out: &mut Output) {
     let call = &state.call;
     let reference = a.reference(&call.reference);
     if out.is_json() {
@@ -142,6 +141,7 @@ fn tell(state: &CallState, a: &Attempt, changed: bool, out: &mut Output) {
             map.insert("changed".into(), json!(changed));
             map.insert("mode".into(), json!(out.mode()));
         }
+        rest.add_to(&mut doc);
         out.document(&doc);
         return;
     }

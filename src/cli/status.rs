@@ -20,6 +20,7 @@ use crate::store::{
 use super::app::{App, Missing};
 use super::args::Since;
 use super::decide::call_named;
+use super::engine::{Engine, Rest};
 use super::follow_up::{line_json, who};
 use super::output::{Output, Table};
 use super::refresh::refresh;
@@ -97,8 +98,12 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
         return watch_story(&call, &app, &core, out).await;
     }
     let story = core.store.story(&call).await?.ok_or_else(|| CliError::no_call(text))?;
+    let waits = story.state.attempts.iter().any(|a| a.state.is_waiting());
+    let rest = app.relied_on(waits || story.state.call.status == CallStatus::Dispatching, &*core.store, out).await?;
     show_story(&story, &app, out);
-    Ok(ExitStatus::Done)
+    let Rest::Silent(engine) = rest else { return Ok(ExitStatus::Done) };
+    out.note(&engine.said());
+    Ok(answered(Some(&engine), out))
 }
 
 fn show_story(story: &CallStory, app: &App, out: &mut Output) {
@@ -173,6 +178,8 @@ fn draw_story(before: Option<&CallStory>, story: &CallStory, app: &App, out: &mu
 #[derive(PartialEq)]
 struct Overview {
     holder: Option<Holder>,
+    /// Whether it works; its signs of life are no news.
+    beside: Option<Engine>,
     engine: Option<EngineRow>,
     figures: Figures,
     calls: Vec<CallLine>,
@@ -186,9 +193,16 @@ struct Overview {
 async fn read(args: &Args, since: Option<Timestamp>, app: &App, core: &Core) -> Result<Overview, CliError> {
     let (store, now) = (&core.store, core.clock.now());
     let filter = CallFilter { statuses: chosen(&args.state), since, before: None, limit: args.limit };
+    let holder = app.holder();
+    let mut engine = store.engine().await?;
+    let beside = Engine::now(holder.clone(), engine.as_ref(), &*app.clock);
+    if let Some(row) = &mut engine {
+        row.beat = None;
+    }
     let mut o = Overview {
-        holder: app.holder(),
-        engine: store.engine().await?,
+        holder,
+        beside: beside.map(|e| if args.watch && !e.is_silent_for_long() { e.as_working() } else { e }),
+        engine,
         figures: store.figures(now).await?,
         calls: store.calls(&filter).await?,
         due: store.due_lines(NEXT_DUE).await?,
@@ -204,13 +218,14 @@ async fn read(args: &Args, since: Option<Timestamp>, app: &App, core: &Core) -> 
 async fn overview(args: &Args, app: &App, core: &Arc<Core>, out: &mut Output) -> Result<ExitStatus, CliError> {
     let since = args.since.map(|s| s.moment(core.clock.now()));
     if !args.watch {
-        let o = read(args, since, app, core).await?;
+        let beside = app.engine_beside(&*core.store, out).await?;
+        let o = Overview { beside, ..read(args, since, app, core).await? };
         if out.is_json() {
             out.document(&document(&o, app, out));
         } else {
             show(&o, app, out);
         }
-        return Ok(ExitStatus::Done);
+        return Ok(answered(o.beside.as_ref(), out));
     }
     let mut watcher = Watcher::start(core.store.clone(), core.clock.clone()).await?;
     let mut shown: Option<Overview> = None;
@@ -236,6 +251,17 @@ async fn overview(args: &Args, app: &App, core: &Arc<Core>, out: &mut Output) ->
     }
 }
 
+/// A look at a store whose engine does not answer is an answer of "no".
+fn answered(beside: Option<&Engine>, out: &Output) -> ExitStatus {
+    match beside.filter(|e| e.is_silent()) {
+        None => ExitStatus::Done,
+        Some(engine) => {
+            out.note(&format!("hint: {}", engine.hint()));
+            ExitStatus::No
+        }
+    }
+}
+
 /// The row of the engine that holds the lock now.
 fn row_of<'a>(o: &'a Overview, holder: &Holder) -> Option<&'a EngineRow> {
     o.engine.as_ref().filter(|e| e.pid == holder.pid && e.stopped_at.is_none())
@@ -245,7 +271,8 @@ fn document(o: &Overview, app: &App, out: &Output) -> Value {
     let now = app.clock.now();
     let engine = o.holder.as_ref().map(|h| {
         let row = row_of(o, h);
-        json!({ "role": h.role, "pid": h.pid, "id": row.map(|r| &r.id), "since": row.map(|r| r.started_at), "listen": row.and_then(|r| r.listen.as_deref()) })
+        let how = o.beside.as_ref().map(Engine::document).unwrap_or_default();
+        json!({ "role": h.role, "pid": h.pid, "state": how.get("state"), "silentMs": how.get("silentMs"), "id": row.map(|r| &r.id), "since": row.map(|r| r.started_at), "listen": row.and_then(|r| r.listen.as_deref()) })
     });
     let failures = o.failures.iter().map(|f| {
         json!({ "code": f.code, "class": class_word(codes::class_of(f.code)), "name": f.code.map(codes::name_of), "count": f.count, "lastAt": f.last_at, "result": f.result })
@@ -327,6 +354,9 @@ fn engine_line(o: &Overview, app: &App, out: &Output) -> String {
         let row = row_of(o, h);
         let since = row.map(|r| format!(" since {}", out.time(r.started_at))).unwrap_or_default();
         let listen = row.and_then(|r| r.listen.as_deref()).map(|l| format!(", at {l}")).unwrap_or_default();
+        if let Some(silent) = o.beside.as_ref().filter(|e| e.is_silent()) {
+            return format!("warning: {}{since}{listen}", out.emphasis(Some(false), &silent.said()));
+        }
         return format!("engine: {}, process {}{since}{listen}", out.emphasis(Some(true), &h.role), h.pid);
     }
     let last = match &o.engine {

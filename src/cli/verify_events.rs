@@ -86,7 +86,15 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     if let Some(s) = sandbox {
         s.shutdown().await;
     }
-    Ok(if left.is_empty() { ExitStatus::Done } else { ExitStatus::No })
+    if left.is_empty() {
+        return Ok(ExitStatus::Done);
+    }
+    if args.repair
+        && let Some(silent) = app.engine_beside(store.as_ref(), out).await?.filter(|e| e.is_silent())
+    {
+        return Ok(silent.say_silent(out));
+    }
+    Ok(ExitStatus::No)
 }
 
 async fn compare(

@@ -448,7 +448,7 @@ fn heartbeat(r: &mut Reader, root: &mut Section, test: &mut TestMode) -> Option<
     let mut s = r.section(root, "heartbeat");
     let url = r.secret_url(&mut s, "url", Part::Alerts);
     let url = test.local(r, "heartbeat.url", url, |u| is_loopback(u.expose()), None::<(super::SecretUrl, String)>);
-    let every = within(r, &mut s, "every", SHORTEST..=DAY).map(|f| f.value);
+    let every = within(r, &mut s, "every", Duration::from_secs(1)..=DAY).map(|f| f.value);
     r.finish(s);
     Some(Heartbeat { url: url?.value, every: every? })
 }

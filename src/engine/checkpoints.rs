@@ -8,6 +8,8 @@ use super::duty::Passed;
 
 /// How often to look whether the store is idle.
 pub const EVERY: Duration = Duration::from_secs(1);
+/// Not oftener than this: the engine's own sign of life alone is worth no fsync.
+const PAUSE: Duration = Duration::from_secs(10);
 /// A store that is never idle is checkpointed this often all the same, so that its log does not grow without bound.
 const BUSY: Duration = Duration::from_secs(30);
 
@@ -26,11 +28,12 @@ struct Last {
 }
 
 impl Last {
-    /// Something was committed since the last checkpoint, and either nobody commits now or it has been too long.
+    /// Something was committed since the last checkpoint, that is a while ago, and either nobody commits now or it is too long ago.
     fn is_due(&mut self, version: u64, boot: Duration) -> bool {
         let idle = version == self.seen;
         self.seen = version;
-        let due = version != self.done && (idle || boot.saturating_sub(self.done_at) >= BUSY);
+        let since = boot.saturating_sub(self.done_at);
+        let due = version != self.done && ((idle && since >= PAUSE) || since >= BUSY);
         if due {
             (self.done, self.done_at) = (version, boot);
         }
@@ -68,12 +71,19 @@ mod tests {
     fn a_checkpoint_waits_for_an_idle_moment_but_not_for_ever() {
         let mut c = Last::default();
         let at = Duration::from_secs;
-        let looks =
-            [(1, 1, false), (2, 2, false), (2, 3, true), (2, 4, false), (2, 60, false), (3, 61, true), (4, 62, false)];
+        let looks = [
+            (1, 11, false),
+            (2, 12, false),
+            (2, 13, true),
+            (3, 15, false),
+            (3, 16, false),
+            (3, 23, true),
+            (3, 60, false),
+        ];
         for (version, boot, due) in looks {
             assert_eq!(c.is_due(version, at(boot)), due, "version {version} at {boot} s");
         }
-        let busy: Vec<u64> = (63..130).filter(|s| c.is_due(s + 100, at(*s))).collect();
-        assert_eq!(busy, [91, 121], "never idle: every {} s", BUSY.as_secs());
+        let busy: Vec<u64> = (54..130).filter(|s| c.is_due(s + 100, at(*s))).collect();
+        assert_eq!(busy, [54, 84, 114], "never idle: every {} s", BUSY.as_secs());
     }
 }

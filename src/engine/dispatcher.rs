@@ -25,7 +25,7 @@ use crate::store::{LaneKey, LanePlace, Sendable, StoreError};
 use super::lanes;
 use super::rate::Rates;
 use super::wake::Bell;
-use super::{Engine, Scope};
+use super::{Engine, Scope, others_go_on};
 
 /// How many POSTs may be under way at once.
 const IN_FLIGHT_MAX: usize = 256;
@@ -38,6 +38,14 @@ const SET_ASIDE: Duration = Duration::from_secs(30);
 const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
+/// How often claims that nobody works on are looked for.
+pub const SWEPT_EVERY: Duration = Duration::from_secs(2);
+/// Claims that one such look settles.
+const SWEPT_MAX: usize = 500;
+
+/// Attempts that a task of this process works on.
+type Busy = Arc<Mutex<HashSet<AttemptId>>>;
+
 /// Attempts that are set aside, and until when.
 type Aside = Arc<Mutex<HashMap<AttemptId, Timestamp>>>;
 
@@ -46,7 +54,7 @@ pub struct Dispatcher {
     engine: Arc<Engine>,
     permits: Arc<Semaphore>,
     rates: Arc<Mutex<Rates>>,
-    busy: Arc<Mutex<HashSet<AttemptId>>>,
+    busy: Busy,
     aside: Aside,
     tasks: TaskTracker,
 }
@@ -236,18 +244,13 @@ impl Dispatcher {
             for b in breakers.iter_mut().filter(|b| probes.contains(&b.sender)) {
                 b.probe_at = breaker::next_probe(now);
             }
-            lock(&self.busy).insert(item.attempt);
-            let one = One {
-                engine: self.engine.clone(),
-                rates: self.rates.clone(),
-                busy: self.busy.clone(),
-                aside: self.aside.clone(),
-                sender,
-            };
+            let Some(work) = Work::on(item.attempt, &self.busy) else { continue };
+            let one = One { engine: self.engine.clone(), rates: self.rates.clone(), aside: self.aside.clone(), sender };
             let permits = self.permits.clone();
             self.tasks.spawn(async move {
                 let mut permit = Some(permit);
                 let sent = one.run(item.attempt, &mut permit).await;
+                drop(work);
                 // Others may wait for this place, or for the slot that was not used.
                 let waited_for = permits.available_permits() == 0 || !sent;
                 drop(permit);
@@ -257,6 +260,30 @@ impl Dispatcher {
             });
         }
         kept
+    }
+
+    /// Own claims that nobody works on any more (the task that sent ended badly) become unknown outcomes: found out before that
+    /// notice is sent again, as those of an engine that is gone.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn sweep(&self) -> Result<Option<Timestamp>, StoreError> {
+        for id in self.own_claims().await? {
+            // From here on no task begins with it; what one was at before that is in the store.
+            let Some(_work) = Work::on(id, &self.busy) else { continue };
+            if self.own_claims().await?.contains(&id) {
+                error!(attempt.id = %id, "a task that sent ended badly: its outcome is unknown and is looked for");
+                let outcome =
+                    SendOutcome::Unknown { why: "the task that sent it ended before its answer was stored".into() };
+                let event = Event::Sent { attempt: id, outcome };
+                others_go_on(self.engine.core.apply(event, Actor::engine()).await.map(drop))?;
+            }
+        }
+        Ok(Some(self.engine.core.clock.now().plus(SWEPT_EVERY)))
+    }
+
+    async fn own_claims(&self) -> Result<Vec<AttemptId>, StoreError> {
+        self.engine.core.store.claims_of(&self.engine.id, SWEPT_MAX).await
     }
 
     /// Waits until nothing is in flight.
@@ -291,11 +318,29 @@ impl Started {
     }
 }
 
+/// Somebody works on an attempt for as long as this lives, however it ends: nobody else begins with it meanwhile.
+struct Work {
+    id: AttemptId,
+    busy: Busy,
+}
+
+impl Work {
+    /// `None` where somebody works on it already.
+    fn on(id: AttemptId, busy: &Busy) -> Option<Self> {
+        lock(busy).insert(id).then(|| Self { id, busy: busy.clone() })
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        lock(&self.busy).remove(&self.id);
+    }
+}
+
 /// The life of one attempt's POST.
 struct One {
     engine: Arc<Engine>,
     rates: Arc<Mutex<Rates>>,
-    busy: Arc<Mutex<HashSet<AttemptId>>>,
     aside: Aside,
     sender: String,
 }
@@ -314,7 +359,6 @@ impl One {
             None => 0,
         };
         lock(&self.rates).settle(&self.sender, segments);
-        lock(&self.busy).remove(&id);
         segments > 0
     }
 

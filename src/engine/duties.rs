@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::adopt::Adopter;
 use super::checkpoints::{self, Checkpoints};
 use super::clocks::{self, ClockWatch};
-use super::dispatcher::Dispatcher;
+use super::dispatcher::{Dispatcher, SWEPT_EVERY};
 use super::duty::Duty;
+use super::heartbeat::Heartbeat;
 use super::listener::{self, Listener};
 use super::mirror::Mirror;
 use super::poller::Poller;
@@ -15,7 +16,7 @@ use super::requests::{self, Requests};
 use super::roster::Roster;
 use super::scheduler::Scheduler;
 use super::wake::Bell;
-use super::{Engine, Scope, integrity, outbox, silence, store_alarm, watch};
+use super::{Engine, Scope, beat, integrity, outbox, silence, store_alarm, watch};
 
 /// The group of what an engine does whatever its settings are.
 pub const ENGINE: &str = "engine";
@@ -25,6 +26,8 @@ pub const ALERTS: &str = "alerts";
 pub const MIRROR: &str = "mirror";
 /// The group that reads contacts from another system.
 pub const CONTACTS: &str = "contacts";
+/// The group of the dead-man's switch.
+pub const HEARTBEAT: &str = "heartbeat";
 /// The group that takes calls of other systems over.
 pub const ADOPT: &str = "adopt";
 
@@ -48,6 +51,7 @@ pub fn of(engine: &Arc<Engine>) -> Vec<(&'static str, Vec<Duty>)> {
         })
         .every(checkpoints::EVERY),
     ]);
+    own.push(Duty::new("beat", engine, |e| Box::pin(async move { beat::pass(&e).await })).every(beat::EVERY));
     if engine.scope != Scope::All {
         return vec![(ENGINE, own)];
     }
@@ -74,6 +78,7 @@ fn sending(engine: &Arc<Engine>, poller: &Arc<Poller>) -> Vec<Duty> {
             .on(Bell::Send)
             .essential()
             .drained_by(&dispatcher, |d| Box::pin(async move { d.drained().await })),
+        Duty::new("claims", &dispatcher, |d| Box::pin(async move { d.sweep().await })).every(SWEPT_EVERY),
         Duty::new("poller", poller, |p| Box::pin(async move { p.pass().await })).on(Bell::Poll).only_asks(),
         Duty::new("reconciler", &Arc::new(Reconciler::new(engine.clone())), |r| {
             Box::pin(async move { r.pass().await })
@@ -113,6 +118,13 @@ pub fn contacts(roster: &Arc<Roster>) -> Vec<Duty> {
         })
     });
     vec![pass.on(Bell::Roster).every(roster.every()).only_asks()]
+}
+
+/// Feeds a dead-man's switch.
+pub fn heartbeat(heartbeat: Heartbeat) -> Vec<Duty> {
+    let every = heartbeat.every();
+    let pass = Duty::new("heartbeat", &Arc::new(heartbeat), |h| Box::pin(async move { h.pass().await }));
+    vec![pass.every(every).only_asks()]
 }
 
 /// Takes calls of other systems over.

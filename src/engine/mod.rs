@@ -6,6 +6,7 @@
 
 pub mod adopt;
 pub mod apply;
+pub mod beat;
 pub mod beats;
 pub mod checkpoints;
 pub mod clocks;
@@ -13,6 +14,7 @@ pub mod dispatcher;
 mod drill;
 pub mod duties;
 pub mod duty;
+pub mod heartbeat;
 pub mod in_force;
 pub mod intake;
 pub mod integrity;
@@ -45,6 +47,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::clock;
 use crate::domain::types::CallId;
 use crate::gateways::{AlertSink, SmsGateway};
 use crate::store::StoreError;
@@ -90,6 +93,8 @@ pub struct Engine {
     pub started: Duration,
     /// A fresh id for every start: the owner of its claims.
     pub id: String,
+    /// The boot of the machine that it was started in.
+    pub boot_id: String,
     /// Whose work it does.
     pub scope: Scope,
     bounds: RwLock<Bounds>,
@@ -117,6 +122,7 @@ impl Engine {
             sms,
             sinks,
             id,
+            boot_id: clock::boot_id(),
             scope,
             bounds: RwLock::new(bounds),
             first_read: FirstRead::default(),

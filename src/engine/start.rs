@@ -1,5 +1,5 @@
 //! The store's part of a start, before anything is sent: the start is recorded, claims of engines that are gone become unknown
-//! outcomes, and what is overdue is named. A crash in the middle leaves the rest to the next start.
+//! outcomes, and what goes on is named. A crash in the middle leaves the rest to the next start.
 
 use serde_json::{Value, json};
 use tracing::{error, info};
@@ -10,13 +10,13 @@ use crate::domain::types::Actor;
 use crate::killpoint;
 use crate::store::{EngineRow, StoreError};
 
-use super::{Engine, Scope};
+use super::{Engine, Scope, beat};
 
 /// How many calls a start names one by one.
 const NAMED_AT_START: usize = 1_000;
 
 /// The store's part of recovery, before anything is sent: claims of engines that are gone become unknown outcomes, and
-/// what is overdue is named. Idempotent.
+/// what goes on is named. Idempotent.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -31,6 +31,7 @@ pub async fn recover_local(engine: &Engine, role: &str, listen: Option<String>) 
         started_at: now,
         stopped_at: None,
         listen,
+        beat: Some(beat::now(engine)),
     };
     core.store.engine_started(&row).await?;
     killpoint::hit("recovery.engine-row");
@@ -51,7 +52,7 @@ pub async fn recover_local(engine: &Engine, role: &str, listen: Option<String>) 
     };
     core.store.append_log(vec![entry]).await?;
     settle_claims(engine).await?;
-    name_overdue(engine, now).await
+    name_rearmed(engine, now).await
 }
 
 async fn settle_claims(engine: &Engine) -> Result<(), StoreError> {
@@ -83,26 +84,37 @@ async fn settle_claims(engine: &Engine) -> Result<(), StoreError> {
     }
 }
 
-async fn name_overdue(engine: &Engine, now: Timestamp) -> Result<(), StoreError> {
+/// Every call whose sequence goes on is named in the log; what came due while no engine ran is in its story as well.
+async fn name_rearmed(engine: &Engine, now: Timestamp) -> Result<(), StoreError> {
     if engine.scope != Scope::All {
         return Ok(());
     }
-    let core = &engine.core;
-    let overdue = core.store.due(now, NAMED_AT_START).await?;
+    let store = &engine.core.store;
+    let rearmed = store.due_lines(NAMED_AT_START).await?;
+    for line in &rearmed {
+        let (call, due) = (&line.call.id, line.due);
+        if due <= now {
+            info!(call.id = %call, due = %due, "Recovering lost retry: it came due while no engine ran");
+        } else {
+            info!(call.id = %call, due = %due, "Recovering lost retry: it is armed again");
+        }
+    }
+    if rearmed.len() >= NAMED_AT_START {
+        let all = store.figures(now).await?.active_retries;
+        info!(calls = all, "Recovering lost retry: only the first {NAMED_AT_START} calls are named");
+    }
+    let overdue = store.due(now, NAMED_AT_START).await?;
     let entries: Vec<LogEntry> = overdue
         .into_iter()
-        .map(|call| {
-            info!(call.id = %call, "Recovering lost retry");
-            LogEntry {
-                kind: LogKind::Engine,
-                at: now,
-                call: Some(call),
-                attempt: None,
-                actor: Actor::engine(),
-                message: "Recovering lost retry: it came due while no engine ran".into(),
-                data: Value::Null,
-            }
+        .map(|call| LogEntry {
+            kind: LogKind::Engine,
+            at: now,
+            call: Some(call),
+            attempt: None,
+            actor: Actor::engine(),
+            message: "Recovering lost retry: it came due while no engine ran".into(),
+            data: Value::Null,
         })
         .collect();
-    if entries.is_empty() { Ok(()) } else { core.store.append_log(entries).await }
+    if entries.is_empty() { Ok(()) } else { store.append_log(entries).await }
 }

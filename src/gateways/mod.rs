@@ -3,6 +3,7 @@
 pub mod airtable;
 pub mod alerts;
 mod exchange;
+pub mod heartbeat;
 pub mod mirror;
 pub mod twilio;
 
@@ -161,4 +162,14 @@ pub trait AlertSink: Send + Sync {
     /// # Errors
     /// Why it was not heard, for a person.
     async fn tell(&self, notice: &AlertNotice) -> Result<(), String>;
+}
+
+/// A dead-man's switch: somebody elsewhere who alarms when this stays away.
+#[async_trait]
+pub trait Heartbeat: Send + Sync {
+    /// One sign of life.
+    ///
+    /// # Errors
+    /// Why it did not arrive, without the URL.
+    async fn fetch(&self) -> Result<(), String>;
 }

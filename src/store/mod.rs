@@ -412,6 +412,19 @@ pub struct EngineRow {
     pub stopped_at: Option<Timestamp>,
     /// Where its listener is, for people and for commands of the same machine.
     pub listen: Option<String>,
+    /// Its last sign of life; `None`: it is of a version that gave none.
+    pub beat: Option<EngineBeat>,
+}
+
+/// An engine's sign of life, as other processes read it: when its essential duties had last passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineBeat {
+    /// The boot of its machine; after another one the boot clock means nothing.
+    pub boot_id: String,
+    /// By the boot clock, in whole milliseconds.
+    pub boot: Duration,
+    /// By the wall clock, for people.
+    pub at: Timestamp,
 }
 
 /// Durable state behind everything. All methods are safe to cancel: a write that was handed over is done or not done as a whole.
@@ -472,6 +485,8 @@ pub trait Store: MirrorOutbox + Send + Sync {
     async fn next_sendable(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError>;
     /// Attempts that are `sending` under the claim of an engine other than this one.
     async fn claims_of_others(&self, engine: &str, limit: usize) -> Result<Vec<AttemptId>, StoreError>;
+    /// Attempts that are `sending` under the claim of this engine.
+    async fn claims_of(&self, engine: &str, limit: usize) -> Result<Vec<AttemptId>, StoreError>;
     /// Messages to be asked about, earliest first.
     async fn pollable(&self, now: Timestamp, limit: usize) -> Result<Vec<Pollable>, StoreError>;
     /// When the next message is to be asked about, after `after`.
@@ -550,6 +565,8 @@ pub trait Store: MirrorOutbox + Send + Sync {
     async fn engine(&self) -> Result<Option<EngineRow>, StoreError>;
     /// Records an engine's start (and forgets all but the last hundred).
     async fn engine_started(&self, row: &EngineRow) -> Result<(), StoreError>;
+    /// Records an engine's sign of life, and waits for no disk: a power cut may forget it.
+    async fn engine_beats(&self, id: &str, beat: &EngineBeat) -> Result<(), StoreError>;
     /// Records its clean stop.
     async fn engine_stopped(&self, id: &str, at: Timestamp) -> Result<(), StoreError>;
     /// The wall clock was set back by `by`: wake times of DISPATCHING calls, pauses of waiting attempts, polls and what waits for

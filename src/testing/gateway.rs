@@ -28,6 +28,8 @@ pub(crate) enum Reaction {
     UnknownButAccepted,
     /// Does not take it; nobody can tell.
     UnknownNotAccepted,
+    /// Takes it, and the task that sent it panics.
+    Panic,
     /// Takes it and answers only after [`ScriptedGateway::release`].
     AcceptLate,
 }
@@ -234,6 +236,10 @@ impl SmsGateway for ScriptedGateway {
         self.lock().posts.push(m.attempt);
         match reaction {
             Reaction::Accept => Ok(self.accept(m)),
+            Reaction::Panic => {
+                self.accept(m);
+                panic!("planted");
+            }
             Reaction::AcceptLate => {
                 let released = self.held.notified();
                 tokio::pin!(released);
@@ -275,7 +281,7 @@ impl SmsGateway for ScriptedGateway {
             Reaction::NotSent { retry_after } => {
                 Err(GatewayError::Retryable { why: "connection refused".into(), retry_after })
             }
-            Reaction::UnknownButAccepted | Reaction::UnknownNotAccepted => Err(unknown()),
+            Reaction::UnknownButAccepted | Reaction::UnknownNotAccepted | Reaction::Panic => Err(unknown()),
         }
     }
 
@@ -289,7 +295,7 @@ impl SmsGateway for ScriptedGateway {
             Reaction::NotSent { retry_after } => {
                 return Err(GatewayError::Retryable { why: "connection refused".into(), retry_after });
             }
-            Reaction::UnknownButAccepted | Reaction::UnknownNotAccepted => return Err(unknown()),
+            Reaction::UnknownButAccepted | Reaction::UnknownNotAccepted | Reaction::Panic => return Err(unknown()),
         }
         let seen = s.ledger.iter().rev().filter(|m| m.at.plus(s.lag) <= now).map(|m| record(m, s.prefix));
         let fits = |m: &MessageRecord| {

@@ -17,10 +17,10 @@ use crate::domain::settings::{Basis, NewSettings, SettingsRow};
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, MessageSid};
 use crate::domain::{PhoneNumber, Timestamp};
 use crate::store::{
-    AlertLine, AlertTask, CallFilter, CallLine, CallStory, CallTask, Decide, DueLine, EngineRow, EventFilter,
-    EventLine, EventTask, FailureLine, Figures, LaneKey, LanePlace, Listened, LogFilter, LogLine, MirrorFigures,
-    MirrorKey, MirrorOutbox, MirrorTold, OptOutLine, OutboxLine, ParkedLine, Pollable, Request, RosterCopy, Searchable,
-    Sendable, SqliteStore, Store, StoreError, Unreadable,
+    AlertLine, AlertTask, CallFilter, CallLine, CallStory, CallTask, Decide, DueLine, EngineBeat, EngineRow,
+    EventFilter, EventLine, EventTask, FailureLine, Figures, LaneKey, LanePlace, Listened, LogFilter, LogLine,
+    MirrorFigures, MirrorKey, MirrorOutbox, MirrorTold, OptOutLine, OutboxLine, ParkedLine, Pollable, Request,
+    RosterCopy, Searchable, Sendable, SqliteStore, Store, StoreError, Unreadable,
 };
 
 /// When to die, by the number of writes.
@@ -205,6 +205,10 @@ impl Store for Mortal {
         self.alive().await;
         self.inner.claims_of_others(engine, limit).await
     }
+    async fn claims_of(&self, engine: &str, limit: usize) -> Result<Vec<AttemptId>, StoreError> {
+        self.alive().await;
+        self.inner.claims_of(engine, limit).await
+    }
     async fn pollable(&self, now: Timestamp, limit: usize) -> Result<Vec<Pollable>, StoreError> {
         self.alive().await;
         self.inner.pollable(now, limit).await
@@ -359,6 +363,11 @@ impl Store for Mortal {
             self.after_write().await;
         }
         done
+    }
+    async fn engine_beats(&self, id: &str, beat: &EngineBeat) -> Result<(), StoreError> {
+        // No write that a story counts: it comes by the clock, and nothing rests on it.
+        self.alive().await;
+        self.inner.engine_beats(id, beat).await
     }
     async fn engine_stopped(&self, id: &str, at: Timestamp) -> Result<(), StoreError> {
         self.before_write().await;

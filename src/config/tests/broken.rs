@@ -58,6 +58,11 @@ const MISTAKES: &[(&str, &str, &[&str])] = &[
         &["dispatchctl.toml:2", "delivery.poll_after", "is zero"],
     ),
     (
+        "a heartbeat oftener than a second",
+        "[heartbeat]\nurl = \"https://ping.example.com/x\"\nevery = \"999ms\"",
+        &["dispatchctl.toml:3", "heartbeat.every", "is out of range", "1s"],
+    ),
+    (
         "settle within the request",
         "[delivery]\nsettle = \"15s\"",
         &["dispatchctl.toml:2", "delivery.settle", "more than twilio.request_timeout (15s)"],

@@ -11,7 +11,7 @@ use crate::domain::AlertKind;
 use crate::engine::beats::DutyLine;
 use crate::engine::duty::Duty;
 use crate::store::{Store as _, StoreError};
-use crate::testing::{Reaction, World};
+use crate::testing::{Reaction, World, secs};
 
 /// Time passes until this is so: a bound on rounds, not on time.
 async fn until(w: &World, what: &str, is: impl AsyncFn() -> bool) {
@@ -116,4 +116,52 @@ async fn duties_are_replaced_while_the_engine_runs_and_never_work_beside_each_ot
     until(&w, "none", async || w.process.engine.beats.lines(w.clock.boot()).iter().all(|l| l.name != "c")).await;
     stop.cancel();
     running.await.expect("no panic").expect("a clean stop");
+}
+
+#[tokio::test]
+async fn a_claim_whose_task_panicked_becomes_an_unknown_outcome_while_the_engine_lives() {
+    let mut w = World::new().await;
+    w.sms.next(Reaction::Panic);
+    w.dispatch("slow").await;
+    assert_eq!(w.attempts().await, ["1 sam sending"], "nobody knows what became of it");
+    w.process.dispatcher.sweep().await.expect("swept");
+    assert_eq!(w.attempts().await, ["1 sam unknown"]);
+    w.advance(secs(20)).await;
+    assert_eq!(w.attempts().await, ["1 sam submitted"], "found in the provider's list");
+    assert_eq!(w.sms.posts().len(), 1, "and not sent again");
+}
+
+#[tokio::test]
+async fn a_claim_that_somebody_works_on_is_left_to_its_task() {
+    let mut w = World::new().await;
+    w.sms.next(Reaction::AcceptLate);
+    w.begin("slow").await;
+    w.process.scheduler.pass().await.expect("fired");
+    w.process.dispatcher.pass().await.expect("begun");
+    let posted = async {
+        while w.sms.posts().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(secs(20), posted).await.expect("the POST is under way");
+    w.process.dispatcher.sweep().await.expect("swept");
+    assert_eq!(w.attempts().await, ["1 sam sending"]);
+    w.sms.release();
+    w.process.dispatcher.drained().await;
+    assert_eq!(w.attempts().await, ["1 sam submitted"]);
+}
+
+#[tokio::test]
+async fn dead_loops_give_no_sign_of_life_in_the_store() {
+    let w = World::new().await;
+    let boot = async || w.process.store.engine().await.expect("read").and_then(|e| e.beat).expect("a beat").boot;
+    let started = boot().await;
+    let (stop, running) = run(&w);
+    until(&w, "a sign of life", async || boot().await > started).await;
+    stop.cancel();
+    running.await.expect("no panic").expect("a clean stop");
+    let last = boot().await;
+    w.clock.pass(secs(6));
+    crate::engine::beat::pass(&w.process.engine).await.expect("looked");
+    assert_eq!(boot().await, last, "the essential duties have not passed");
 }

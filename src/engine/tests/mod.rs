@@ -8,6 +8,7 @@ mod crash;
 mod damage;
 mod duties;
 mod failures;
+mod heartbeat;
 mod histories;
 mod ladder;
 mod lanes;

@@ -12,7 +12,9 @@ use crate::domain::breaker::{Breaker, Evidence, Probe};
 use crate::domain::call::{CallState, CallStatus};
 use crate::domain::event::{AlertChange, BreakerChange, Change, Load};
 use crate::domain::types::{Actor, CallId, ErrorCode, Sender, Timestamp};
-use crate::store::{CallFilter, EngineRow, Figures, Lane, LaneKey, LanePlace, RosterContact, RosterCopy, Store};
+use crate::store::{
+    CallFilter, EngineBeat, EngineRow, Figures, Lane, LaneKey, LanePlace, RosterContact, RosterCopy, Store,
+};
 use crate::testing::alert_key;
 
 fn texts(ids: &[CallId]) -> Vec<&str> {
@@ -69,11 +71,16 @@ pub(crate) async fn engines_leave_word_of_a_clean_stop(store: &dyn Store) {
         started_at: at(n),
         stopped_at: None,
         listen: Some("127.0.0.1:0".into()),
+        beat: (n > 100).then(|| EngineBeat { boot_id: "b".into(), boot: Duration::from_millis(7), at: at(n) }),
     };
     for n in 0..110 {
         store.engine_started(&row(n)).await.expect("started");
     }
     assert_eq!(store.engine().await.expect("read"), Some(row(109)));
+    let beat = EngineBeat { boot_id: "c".into(), boot: Duration::from_millis(9), at: at(150) };
+    store.engine_beats("e109", &beat).await.expect("beats");
+    store.engine_beats("e0", &beat).await.expect("forgotten");
+    assert_eq!(store.engine().await.expect("read"), Some(EngineRow { beat: Some(beat), ..row(109) }));
     store.engine_stopped("e109", at(200)).await.expect("stopped");
     store.engine_stopped("e109", at(300)).await.expect("twice");
     store.engine_stopped("e0", at(300)).await.expect("forgotten");
@@ -272,6 +279,8 @@ pub(crate) async fn claims_of_other_engines_are_found(store: &dyn Store) {
     wanted.sort();
     assert_eq!(found, wanted);
     assert_eq!(store.claims_of_others("nobody", 2).await.expect("read").len(), 2);
+    assert_eq!(store.claims_of("mine", 9).await.expect("read"), [attempt_id("c", 1)]);
+    assert_eq!(store.claims_of("nobody", 9).await.expect("read"), []);
 }
 
 pub(crate) async fn calls_that_nobody_heard_of_are_found(store: &dyn Store) {

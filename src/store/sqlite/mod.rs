@@ -8,6 +8,7 @@ mod check;
 #[cfg(test)]
 pub(crate) mod crowd;
 mod damage;
+mod engines;
 mod errors;
 mod figures;
 mod lanes;
@@ -49,9 +50,9 @@ use self::save::Sinks;
 use self::versions::Versions;
 use self::writer::{Broken, Job, Writer};
 use super::{
-    AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, LaneKey,
-    LanePlace, Listened, LogFilter, LogLine, OptOutLine, OutboxLine, Peeked, Pollable, Request, RosterCopy, Searchable,
-    Sendable, Store, StoreError, Unreadable, rows,
+    AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineBeat, EngineRow, FailureLine,
+    Figures, LaneKey, LanePlace, Listened, LogFilter, LogLine, OptOutLine, OutboxLine, Peeked, Pollable, Request,
+    RosterCopy, Searchable, Sendable, Store, StoreError, Unreadable, rows,
 };
 use crate::clock::{Clock as _, Stopwatch, SystemClock};
 use crate::domain::PhoneNumber;
@@ -89,6 +90,8 @@ pub struct SqliteStore {
     watcher: Arc<Mutex<Connection>>,
     versions: Versions,
     checkpointer: Arc<Mutex<Connection>>,
+    /// Its commits wait for no disk.
+    beater: Arc<Mutex<Connection>>,
     broken: Broken,
     damage: Damage,
     looked: Mutex<Option<Duration>>,
@@ -110,6 +113,7 @@ impl SqliteStore {
         let readers = Readers::open(&options)?;
         let watcher = open::connect(&options, Use::Read)?;
         let checkpointer = open::connect(&options, Use::Checkpoint)?;
+        let beater = open::connect(&options, Use::Beat)?;
         let broken: Broken = Arc::new(OnceLock::new());
         let (jobs, waiting) = mpsc::channel(writer::WAITING_MAX);
         let task = runtime.spawn(writer::run(Writer::new(conn, Arc::clone(&broken)), waiting));
@@ -122,6 +126,7 @@ impl SqliteStore {
             watcher: Arc::new(Mutex::new(watcher)),
             versions: Versions::default(),
             checkpointer: Arc::new(Mutex::new(checkpointer)),
+            beater: Arc::new(Mutex::new(beater)),
             broken,
             damage: Damage::new(),
             looked: Mutex::default(),
@@ -329,6 +334,11 @@ impl Store for SqliteStore {
         self.list(move |look| reads::claims_of_others(look, &engine, limit)).await
     }
 
+    async fn claims_of(&self, engine: &str, limit: usize) -> Result<Vec<AttemptId>, StoreError> {
+        let engine = engine.to_owned();
+        self.list(move |look| reads::claims_of(look, &engine, limit)).await
+    }
+
     async fn pollable(&self, now: Timestamp, limit: usize) -> Result<Vec<Pollable>, StoreError> {
         self.list(move |look| reads::pollable(look, now, limit)).await
     }
@@ -498,33 +508,22 @@ impl Store for SqliteStore {
     }
 
     async fn engine(&self) -> Result<Option<EngineRow>, StoreError> {
-        self.list(reads::engine).await
+        self.list(engines::newest).await
     }
 
     async fn engine_started(&self, row: &EngineRow) -> Result<(), StoreError> {
         let row = row.clone();
-        self.with_tx(move |conn| {
-            conn.prepare_cached(sql::ENGINE_STARTED)?.execute(params![
-                row.id,
-                row.role,
-                row.pid,
-                row.started_at.as_millis(),
-                rows::millis(row.stopped_at),
-                row.listen
-            ])?;
-            conn.prepare_cached(sql::FORGET_ENGINES)?.execute([])?;
-            Ok(())
-        })
-        .await
+        self.with_tx(move |conn| engines::started(conn, &row)).await
+    }
+
+    async fn engine_beats(&self, id: &str, beat: &EngineBeat) -> Result<(), StoreError> {
+        let (id, beat) = (id.to_owned(), beat.clone());
+        Self::on(&self.beater, move |conn| engines::beats(conn, &id, &beat)).await
     }
 
     async fn engine_stopped(&self, id: &str, at: Timestamp) -> Result<(), StoreError> {
         let id = id.to_owned();
-        self.with_tx(move |conn| {
-            conn.prepare_cached(sql::ENGINE_STOPPED)?.execute(params![id, at.as_millis()])?;
-            Ok(())
-        })
-        .await
+        self.with_tx(move |conn| engines::stopped(conn, &id, at)).await
     }
 
     async fn shift_times(&self, by: Duration) -> Result<(), StoreError> {

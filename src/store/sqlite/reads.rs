@@ -13,8 +13,8 @@ use crate::domain::event::{LogEntry, LogKind, ReceiptRow};
 use crate::domain::phone::masked;
 use crate::domain::types::{Actor, AttemptId, CallId, Timestamp};
 use crate::store::{
-    AlertLine, AlertTask, CallFilter, CallLine, CallStory, DueLine, EngineRow, Listened, LogFilter, LogLine,
-    OptOutLine, Pollable, Request, Searchable, StoreError, rows,
+    AlertLine, AlertTask, CallFilter, CallLine, CallStory, DueLine, Listened, LogFilter, LogLine, OptOutLine, Pollable,
+    Request, Searchable, StoreError, rows,
 };
 
 /// A limit as SQL takes it.
@@ -297,6 +297,13 @@ pub(super) fn claims_of_others(look: Look<'_>, engine: &str, limit: usize) -> Re
     work(look, (CLAIMS, params![engine]), CLAIM_AT, limit, |row| Ok(rows::id_from(row.get(1)?)))
 }
 
+pub(super) const CLAIMS_OF: &str = "SELECT rowid FROM attempts INDEXED BY attempts_claimed
+    WHERE state = 'sending' AND claimed_by = ?1 ORDER BY sent_at, id";
+
+pub(super) fn claims_of(look: Look<'_>, engine: &str, limit: usize) -> Result<Vec<AttemptId>, StoreError> {
+    work(look, (CLAIMS_OF, params![engine]), CLAIM_AT, limit, |row| Ok(rows::id_from(row.get(1)?)))
+}
+
 pub(super) const POLLABLE: &str = "SELECT rowid FROM attempts INDEXED BY attempts_polled
     WHERE poll_at IS NOT NULL AND sid IS NOT NULL AND poll_at <= ?1 ORDER BY poll_at";
 const POLLABLE_AT: &str = "SELECT c.id, a.id, a.sid, a.polls, coalesce(a.sent_at, a.created_at)
@@ -453,21 +460,6 @@ pub(super) fn open_requests(look: Look<'_>) -> Result<Vec<Request>, StoreError> 
 
 pub(super) fn request(conn: &Connection, id: i64) -> Result<Option<Request>, StoreError> {
     one(conn, "SELECT id, kind, payload, actor, at, result FROM requests WHERE id = ?1", [id], request_from)
-}
-
-pub(super) fn engine(look: Look<'_>) -> Result<Option<EngineRow>, StoreError> {
-    const SQL: &str = "SELECT id, role, pid, started_at, stopped_at, listen FROM engines ORDER BY ordinal DESC";
-    let newest = readable(look, "engines", SQL, [], |row| {
-        Ok(EngineRow {
-            id: row.get(0)?,
-            role: row.get(1)?,
-            pid: row.get(2)?,
-            started_at: Timestamp::from_millis(row.get(3)?),
-            stopped_at: rows::time(row.get(4)?),
-            listen: row.get(5)?,
-        })
-    })?;
-    Ok(newest.into_iter().next())
 }
 
 #[cfg(test)]

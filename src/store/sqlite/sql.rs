@@ -123,10 +123,6 @@ pub(super) const POST_REQUEST: &str = "INSERT INTO requests (kind, payload, acto
 pub(super) const FORGET_REQUESTS: &str = "DELETE FROM requests WHERE at < ?1";
 pub(super) const ANSWER_REQUEST: &str =
     "UPDATE requests SET result = ?2, answered_at = ?3 WHERE id = ?1 AND result IS NULL";
-pub(super) const ENGINE_STARTED: &str = "INSERT INTO engines (id, role, pid, started_at, stopped_at, listen)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-pub(super) const FORGET_ENGINES: &str = "DELETE FROM engines WHERE ordinal <= (SELECT max(ordinal) FROM engines) - 100";
-pub(super) const ENGINE_STOPPED: &str = "UPDATE engines SET stopped_at = ?2 WHERE id = ?1 AND stopped_at IS NULL";
 pub(super) const PROBE: &str = "INSERT INTO meta (key, value) VALUES ('probe', ?1)
     ON CONFLICT (key) DO UPDATE SET value = excluded.value";
 /// The wall clock was set back: what is armed goes back with it.

@@ -25,6 +25,10 @@ ALTER TABLE calls ADD COLUMN settings INTEGER;
 -- == alerts and their sinks ==
 
 -- == the engine's beat ==
+-- When the engine's essential duties had last passed, by the boot clock of the boot that this id names, and by the wall clock.
+ALTER TABLE engines ADD COLUMN beat_boot_id TEXT;
+ALTER TABLE engines ADD COLUMN beat_boot_ms INTEGER;
+ALTER TABLE engines ADD COLUMN beat_at INTEGER;
 
 -- == the provider's clock ==
 

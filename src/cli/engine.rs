@@ -1,0 +1,221 @@
+//! Whether the engine that a command relies on works: its sign of life is in the store. A process that holds the lock may hang.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::clock::{self, Clock};
+use crate::engine::beat::OLD;
+use crate::engine::lock::Holder;
+use crate::store::{EngineRow, Store};
+
+use super::app::App;
+use super::output::{Output, spinner};
+use super::report::{CliError, ExitStatus};
+
+/// How long a sign of life is waited for where the last one is old.
+const WAIT: Duration = Duration::from_secs(6);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// The process that holds the engine lock, and how it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Engine {
+    pub(crate) holder: Holder,
+    pub(crate) state: State,
+}
+
+/// How an engine is, by its sign of life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// The last one is fresh.
+    Working,
+    /// There is none of this holder yet.
+    NoSign,
+    /// The last one is this old.
+    Silent(Duration),
+}
+
+impl Engine {
+    /// How it is at this moment, without waiting; `None`: nobody is the engine. A command that asks the provider or mends the
+    /// mirror holds the lock for that moment and is no engine: it gives no sign, and nothing of it is waited for.
+    pub(crate) fn now(holder: Option<Holder>, row: Option<&EngineRow>, clock: &dyn Clock) -> Option<Self> {
+        let holder = holder.filter(|h| !matches!(h.role.as_str(), "status" | "verify-events"))?;
+        let own = row.filter(|r| r.pid == holder.pid && r.stopped_at.is_none());
+        let beat = own.and_then(|r| r.beat.as_ref()).filter(|b| b.boot_id == clock::boot_id());
+        let state = match beat.map(|b| clock.boot().saturating_sub(b.boot)) {
+            None => State::NoSign,
+            Some(ago) if ago > OLD => State::Silent(ago),
+            Some(_) => State::Working,
+        };
+        Some(Self { holder, state })
+    }
+
+    /// Whether it is silent for so long already that nobody waits for a sign any more.
+    pub(crate) fn is_silent_for_long(&self) -> bool {
+        matches!(self.state, State::Silent(ago) if ago >= OLD + WAIT)
+    }
+
+    /// Whether whoever relies on it must be told that it does not answer.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.state != State::Working
+    }
+
+    /// The same, where a sign of life is still waited for.
+    pub(crate) fn as_working(&self) -> Self {
+        Self { holder: self.holder.clone(), state: State::Working }
+    }
+
+    /// For a sentence about it.
+    pub(crate) fn said(&self) -> String {
+        let Holder { role, pid } = &self.holder;
+        match self.state {
+            State::Working => format!("the engine (`{role}`, process {pid}) works"),
+            State::NoSign => format!(
+                "the engine (`{role}`, process {pid}) has not answered yet: it is starting, or hangs at its start"
+            ),
+            State::Silent(ago) => {
+                format!("the engine has not answered for {} s (`{role}`, process {pid})", ago.as_secs())
+            }
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> String {
+        format!(
+            "nothing is sent and no follow-up fires until it goes on: see whether process {} is stopped or hangs, and restart it",
+            self.holder.pid
+        )
+    }
+
+    /// For documents.
+    pub(crate) fn document(&self) -> Value {
+        let (state, ago) = match self.state {
+            State::Working => ("working", None),
+            State::NoSign => ("starting", None),
+            State::Silent(ago) => ("silent", Some(u64::try_from(ago.as_millis()).unwrap_or(u64::MAX))),
+        };
+        json!({ "role": self.holder.role, "pid": self.holder.pid, "state": state, "silentMs": ago })
+    }
+
+    /// Says that it does not answer; how a command ends whose own commit stays and whose rest waits for it.
+    pub(crate) fn say_silent(&self, out: &Output) -> ExitStatus {
+        out.note(&format!("{}; what was recorded stays: do not run this again", self.said()));
+        out.note(&format!("hint: {}", self.hint()));
+        ExitStatus::Pending
+    }
+}
+
+impl App {
+    /// The engine that this command relies on; waits up to [`WAIT`] for a sign of life where the last one is old.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(crate) async fn engine_beside(&self, store: &dyn Store, out: &Output) -> Result<Option<Engine>, CliError> {
+        let began = self.clock.boot();
+        let mut bar = None;
+        loop {
+            let holder = self.holder();
+            let row = store.engine().await?;
+            let engine = Engine::now(holder, row.as_ref(), &*self.clock);
+            let waited = self.clock.boot().saturating_sub(began);
+            if engine.as_ref().is_none_or(|e| !e.is_silent()) || waited >= WAIT {
+                return Ok(engine);
+            }
+            bar.get_or_insert_with(|| spinner(out, "waiting for the engine's answer"));
+            self.clock.sleep_until(self.clock.now().plus(LOOK_EVERY)).await;
+        }
+    }
+
+    /// The same where the command has left something to the engine, for its document.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(crate) async fn relied_on(&self, leaves_work: bool, store: &dyn Store, out: &Output) -> Result<Rest, CliError> {
+        if !leaves_work {
+            return Ok(Rest::Nothing);
+        }
+        Ok(match self.engine_beside(store, out).await? {
+            None => Rest::NoEngine,
+            Some(engine) if engine.is_silent() => Rest::Silent(engine),
+            Some(_) => Rest::Engine,
+        })
+    }
+}
+
+/// Who does the rest of what a command began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// There is none.
+    Nothing,
+    /// An engine, which works.
+    Engine,
+    /// An engine that does not answer.
+    Silent(Engine),
+    /// Nobody yet.
+    NoEngine,
+}
+
+impl Rest {
+    /// Says who does not do it; how the command ends. `waits`: what waits where no engine runs.
+    pub(crate) fn say(&self, waits: &str, out: &Output) -> ExitStatus {
+        match self {
+            Self::Silent(engine) => return engine.say_silent(out),
+            Self::NoEngine => {
+                out.note(&format!("warning: no engine runs, so {waits} wait; start `dispatchctl serve`"));
+            }
+            Self::Nothing | Self::Engine => {}
+        }
+        ExitStatus::Done
+    }
+
+    /// Into a command's document, where the engine does not answer.
+    pub(crate) fn add_to(&self, document: &mut Value) {
+        if let (Self::Silent(engine), Some(map)) = (self, document.as_object_mut()) {
+            map.insert("engine".into(), engine.document());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Timestamp;
+    use crate::store::EngineBeat;
+    use crate::testing::clock::ManualClock;
+
+    #[test]
+    fn an_engine_works_as_long_as_its_sign_of_life_is_fresh_by_the_boot_clock() {
+        let clock = ManualClock::new(Timestamp::from_millis(10_000_000));
+        let beat = EngineBeat { boot_id: clock::boot_id(), boot: clock.boot(), at: clock.now() };
+        let row = EngineRow {
+            id: "e".into(),
+            role: "serve".into(),
+            pid: 7,
+            started_at: clock.now(),
+            stopped_at: None,
+            listen: None,
+            beat: Some(beat.clone()),
+        };
+        let held = |role: &str, pid| Some(Holder { role: role.into(), pid });
+        let state = |holder, row: &EngineRow| Engine::now(holder, Some(row), &clock).map(|e| e.state);
+        clock.set_wall(Timestamp::from_millis(0));
+        clock.pass(Duration::from_secs(5));
+        assert_eq!(state(held("serve", 7), &row), Some(State::Working));
+        clock.pass(Duration::from_secs(7));
+        assert_eq!(state(held("serve", 7), &row), Some(State::Silent(Duration::from_secs(12))));
+        assert_eq!(state(None, &row), None, "its process is gone");
+        for (label, role, pid, row) in [
+            ("another process", "serve", 8, row.clone()),
+            (
+                "another boot",
+                "serve",
+                7,
+                EngineRow { beat: Some(EngineBeat { boot_id: "another".into(), ..beat.clone() }), ..row.clone() },
+            ),
+            ("a clean stop before", "send", 7, EngineRow { stopped_at: Some(clock.now()), ..row.clone() }),
+        ] {
+            assert_eq!(state(held(role, pid), &row), Some(State::NoSign), "{label}");
+        }
+        assert_eq!(state(held("verify-events", 7), &row), None, "it is no engine");
+    }
+}

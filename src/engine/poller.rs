@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use tracing::{debug, warn};
 
 use crate::domain::Timestamp;
+use crate::domain::attempt::Attempt;
 use crate::domain::breaker::{self, Probe};
 use crate::domain::event::{BreakerNews, Event, News, Source};
 use crate::domain::types::Actor;
@@ -56,7 +57,9 @@ impl Poller {
             Scope::All => core.store.next_poll(now).await?,
             Scope::Only(call) => {
                 let state = core.store.call(call).await?;
-                state.and_then(|s| s.attempts.iter().filter_map(|a| a.poll_at).min())
+                // Those without a message are searched for, not asked about.
+                let asked = |a: &&Attempt| a.sid.is_some();
+                state.and_then(|s| s.attempts.iter().filter(asked).filter_map(|a| a.poll_at).min())
             }
         };
         Ok([next, probe].into_iter().flatten().min())

@@ -178,6 +178,22 @@ impl World {
 }
 
 impl Process {
+    /// An engine beside this one that does one call's work alone, as a command is while nobody holds the lock.
+    pub(crate) fn only(&self, call: &CallId) -> Arc<Engine> {
+        let all = &self.engine;
+        Arc::new(Engine {
+            sinks: Vec::new(),
+            started: all.started,
+            first_read: FirstRead::default(),
+            core: all.core.clone(),
+            sms: all.sms.clone(),
+            id: "send".to_owned(),
+            scope: Scope::Only(call.clone()),
+            bounds: all.bounds.clone(),
+            beats: Beats::default(),
+        })
+    }
+
     async fn settle(&self) -> Option<Timestamp> {
         for _ in 0..ROUNDS_MAX {
             let before = self.store.writes();

@@ -10,6 +10,7 @@ mod failures;
 mod histories;
 mod ladder;
 mod lanes;
+mod listener;
 mod mirror;
 mod outbox;
 mod receipts;

@@ -18,6 +18,7 @@ mod mirror;
 mod open;
 mod readers;
 mod reads;
+mod replies;
 mod roster;
 mod save;
 pub mod spoil;
@@ -49,8 +50,8 @@ use self::versions::Versions;
 use self::writer::{Broken, Job, Writer};
 use super::{
     AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, LaneKey,
-    LanePlace, Listened, LogFilter, LogLine, OptOutLine, OutboxLine, Pollable, Request, RosterCopy, Searchable,
-    Sendable, Store, StoreError, Unreadable, rows,
+    LanePlace, LogFilter, LogLine, OptOutLine, OutboxLine, Pollable, Request, RosterCopy, Searchable, Sendable, Store,
+    StoreError, Unreadable, rows,
 };
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::PhoneNumber;
@@ -335,10 +336,6 @@ impl Store for SqliteStore {
 
     async fn open_outcomes(&self, limit: usize) -> Result<Vec<CallId>, StoreError> {
         self.list(move |look| reads::open_outcomes(look, limit)).await
-    }
-
-    async fn listened(&self, limit: usize) -> Result<Vec<Listened>, StoreError> {
-        self.list(move |look| reads::listened(look, limit)).await
     }
 
     async fn searchable(&self, now: Timestamp, limit: usize) -> Result<Vec<Searchable>, StoreError> {

@@ -184,17 +184,8 @@ impl Process {
     /// An engine beside this one that does one call's work alone, as a command is while nobody holds the lock.
     pub(crate) fn only(&self, call: &CallId) -> Arc<Engine> {
         let all = &self.engine;
-        Arc::new(Engine {
-            sinks: Vec::new(),
-            started: all.started,
-            first_read: FirstRead::default(),
-            core: all.core.clone(),
-            sms: all.sms.clone(),
-            id: "send".to_owned(),
-            scope: Scope::Only(call.clone()),
-            bounds: all.bounds.clone(),
-            beats: Beats::default(),
-        })
+        let (core, sms, scope) = (all.core.clone(), all.sms.clone(), Scope::Only(call.clone()));
+        Engine::new(core, sms, Vec::new(), "send".to_owned(), scope, all.bounds.clone())
     }
 
     async fn settle(&self) -> Option<Timestamp> {

@@ -72,10 +72,12 @@ async fn our_own_commits_wake_no_loop_and_another_processs_wakes_all() {
     .expect("opened by a command");
     requests.pass().await.expect("looked");
     for (by, wakes) in [("us", false), ("another", true), ("us", false)] {
-        let heard = engine.core.wake.heard(Bell::Poll);
-        tokio::pin!(heard);
-        // What was rung before is heard now.
-        let _ = futures_util::poll!(heard.as_mut());
+        {
+            // What was rung before is heard now.
+            let earlier = engine.core.wake.heard(Bell::Poll);
+            tokio::pin!(earlier);
+            let _ = futures_util::poll!(earlier);
+        }
         let heard = engine.core.wake.heard(Bell::Poll);
         tokio::pin!(heard);
         heard.as_mut().enable();

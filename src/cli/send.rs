@@ -31,7 +31,7 @@ use super::app::{App, Missing, operator};
 use super::engine::{Engine, Rest};
 use super::output::{Output, Table, spinner};
 use super::report::{CliError, ExitStatus};
-use super::signals;
+use super::watch::{Heard, Watcher};
 
 /// What to dispatch and how long to watch.
 #[derive(Debug, clap::Args)]
@@ -100,8 +100,8 @@ enum Wait {
 const INPUT_MAX: u64 = 64 * 1024;
 /// After it handed the lock over, this command leaves it alone for so long: longer than the pauses of whoever waits for it.
 const HANDED_OVER_FOR: Duration = Duration::from_secs(1);
-/// How often a watcher looks without a hint: another process's commits are seen by looking.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// The longest pause between two looks at what no commit tells of: time that passes, an engine that died.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
     out.outlast_its_reader();
@@ -217,8 +217,7 @@ impl Send<'_> {
         let mut alone = false;
         let core = self.core.clone();
         let watch = core.wake.watch(&self.call);
-        let interrupted = signals::interrupted();
-        tokio::pin!(interrupted);
+        let mut commits = Watcher::start(core.store.clone(), core.clock.clone()).await?;
         let (state, ended) = loop {
             if running.as_ref().is_some_and(Running::over) {
                 running = None;
@@ -248,11 +247,14 @@ impl Send<'_> {
             if waited >= limit && !in_hand && !self.args.stay {
                 break (state, End::TimedOut);
             }
-            let look = self.app.clock.now().plus(LOOK_EVERY);
-            tokio::select! {
-                () = heard => {}
-                () = self.app.clock.sleep_until(look) => {}
-                () = &mut interrupted => break (state, End::Interrupted),
+            let left = limit.saturating_sub(waited);
+            let pause = if left.is_zero() { LOOK_EVERY } else { left.min(LOOK_EVERY) };
+            let heard = match &running {
+                Some(engine) => commits.until(engine.next(heard), pause).await,
+                None => commits.next(pause).await?,
+            };
+            if heard == Heard::Interrupted {
+                break (state, End::Interrupted);
             }
         };
         if let Some(engine) = running {
@@ -290,8 +292,13 @@ impl Send<'_> {
         start::recover_local(&engine, "send", None).await?;
         let supervisor = Supervisor::new(engine);
         let stop = supervisor.yielded();
-        let task = tokio::spawn(supervisor.run(stop.clone()));
-        Ok(Some(Running { task, stop, _lock: lock }))
+        let (ended, running) = (CancellationToken::new(), supervisor.run(stop.clone()));
+        let at_the_end = ended.clone().drop_guard();
+        let task = tokio::spawn(async move {
+            let _ended = at_the_end;
+            running.await
+        });
+        Ok(Some(Running { task, ended, stop, _lock: lock }))
     }
 
     fn ended(&self, state: &CallState) -> Option<End> {
@@ -459,13 +466,23 @@ fn attempts_table(state: &CallState) -> Table {
 /// An engine for one call, while this command lives.
 struct Running {
     task: tokio::task::JoinHandle<Result<(), crate::store::StoreError>>,
+    /// Fires when the task ends, in whatever way.
+    ended: CancellationToken,
     stop: CancellationToken,
     _lock: EngineLock,
 }
 
 impl Running {
     fn over(&self) -> bool {
-        self.task.is_finished()
+        self.ended.is_cancelled()
+    }
+
+    /// Returns when the call changes or the engine ends.
+    async fn next(&self, changed: impl Future<Output = ()>) {
+        tokio::select! {
+            () = changed => {}
+            () = self.ended.cancelled() => {}
+        }
     }
 
     async fn stop(self) -> Result<(), CliError> {

@@ -41,6 +41,17 @@ impl Watcher {
         Ok(Self { store, clock, seen, interrupted })
     }
 
+    /// Returns with `signal`, which follows every commit where an engine of this process works, with an interrupt, or after
+    /// `at_most`. The store is not looked at meanwhile.
+    pub(crate) async fn until(&mut self, signal: impl Future<Output = ()>, at_most: Duration) -> Heard {
+        let end = self.clock.now().plus(at_most);
+        tokio::select! {
+            () = signal => Heard::Look,
+            () = self.clock.sleep_until(end) => Heard::Look,
+            () = &mut self.interrupted => Heard::Interrupted,
+        }
+    }
+
     /// Returns after a commit, an interrupt, or `at_most` (what no commit tells of, such as an engine that died).
     pub(crate) async fn next(&mut self, at_most: Duration) -> Result<Heard, StoreError> {
         let end = self.clock.now().plus(at_most);

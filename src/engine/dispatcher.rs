@@ -84,10 +84,13 @@ impl Dispatcher {
         lock(&self.aside).retain(|_, until| *until > now);
         lock(&self.rates).set(self.engine.bounds().messages_per_second);
         let mut started = Started { boot: clock.boot(), ..Started::default() };
+        // Of a command that is the engine for one call: when its own texts may go, whatever others wait for.
+        let mut own = None;
         match &self.engine.scope {
             Scope::All => self.start_lanes(&mut breakers, now, &mut started).await?,
             Scope::Only(call) => {
-                let items = self.of_call(call, now).await?;
+                let (items, later) = self.of_call(call, now).await?;
+                own = later;
                 self.start_all(lanes::fair(vec![items], &[0]), &mut breakers, now, &mut started);
             }
         }
@@ -96,7 +99,10 @@ impl Dispatcher {
             return Ok(None);
         }
         let rate = started.wait.map(|w| now.plus(w)).into_iter().chain(started.probe_at).min();
-        let next = store.next_sendable(now).await?;
+        let next = match &self.engine.scope {
+            Scope::All => store.next_sendable(now).await?,
+            Scope::Only(_) => own,
+        };
         let aside = lock(&self.aside).values().min().copied();
         Ok([rate, next, aside].into_iter().flatten().min())
     }
@@ -173,20 +179,20 @@ impl Dispatcher {
         }
     }
 
-    async fn of_call(&self, call: &CallId, now: Timestamp) -> Result<Vec<Sendable>, StoreError> {
-        let Some(state) = self.engine.core.store.call(call).await? else { return Ok(Vec::new()) };
-        let waits = state.attempts.iter().filter(|a| a.state.is_waiting() && a.not_before <= now);
-        Ok(waits
-            .map(|a| Sendable {
-                attempt: a.id,
-                call: call.clone(),
-                dialled: state.call.data.twilio_to_number.clone(),
-                priority: a.priority,
-                kind: a.kind,
-                own: a.sender.clone().filter(|_| a.kind == AttemptKind::Answer),
-                created_at: a.created_at,
-            })
-            .collect())
+    /// The texts of one call that may go now, and when the next of the others may.
+    async fn of_call(&self, call: &CallId, now: Timestamp) -> Result<(Vec<Sendable>, Option<Timestamp>), StoreError> {
+        let Some(state) = self.engine.core.store.call(call).await? else { return Ok((Vec::new(), None)) };
+        let waiting = || state.attempts.iter().filter(|a| a.state.is_waiting());
+        let items = waiting().filter(|a| a.not_before <= now).map(|a| Sendable {
+            attempt: a.id,
+            call: call.clone(),
+            dialled: state.call.data.twilio_to_number.clone(),
+            priority: a.priority,
+            kind: a.kind,
+            own: a.sender.clone().filter(|_| a.kind == AttemptKind::Answer),
+            created_at: a.created_at,
+        });
+        Ok((items.collect(), waiting().map(|a| a.not_before).filter(|at| *at > now).min()))
     }
 
     /// Whether a sender whose rate is not used up may have texts further down: with one sender there is nothing to look for.

@@ -1,10 +1,14 @@
 //! Hears replies that the webhook missed: reads the provider's list of inbound messages from those who were told.
 //!
-//! Webhooks come first; the list is read first thing after a start, and again while a call is open. A text that was heard
-//! before is recognised by its SID and changes nothing, so reading costs requests and nothing else.
+//! Webhooks come first; the list is read first thing after a start, and again while a call is open. Those told last are read in
+//! every pass, the others in turns, so that nobody is left out and a pass is bounded. All of a turn is read before any of it is
+//! applied, and in the order in which it was said: who was read first has not answered first. A text that was heard before is
+//! recognised by its SID with a read, so reading costs requests and nothing else.
+//!
+//! Whose call left DISPATCHING a day before everybody was last read is let go; that moment is durable, so that nothing that was
+//! said while no engine ran is missed, however long that was.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tracing::{debug, warn};
@@ -14,18 +18,20 @@ use crate::domain::event::{Event, InboundText};
 use crate::domain::phone::masked;
 use crate::domain::types::{Actor, MessageSid};
 use crate::gateways::{GatewayError, ListFilter, MessageRecord};
-use crate::store::{Listened, StoreError};
+use crate::store::{Listened, ListenedPlace, StoreError};
 
 use super::{Engine, Scope};
 
-/// People asked about in one pass, those told last first: a bound on requests.
-const PEOPLE_MAX: usize = 50;
+/// People asked about in one turn; a pass takes two turns: a bound on requests.
+const PEOPLE_MAX: usize = 25;
 /// Messages of one person read at once.
 const LIST_MAX: usize = 200;
-/// Texts remembered as heard; more are asked of the store again, which knows them too.
-const REMEMBERED_MAX: usize = 10_000;
 /// The provider's times have whole seconds.
 const MARGIN: Duration = Duration::from_secs(2);
+/// How long somebody whose call was taken, or is over without anybody, is still listened to.
+const LET_GO_AFTER: Duration = Duration::from_secs(24 * 3_600);
+/// How often it is kept that everybody was read.
+const KEEP_EVERY: Duration = Duration::from_secs(600);
 /// How often the list is read while a call is open and replies come by webhook.
 pub const EVERY_WITH_WEBHOOK: Duration = Duration::from_secs(60);
 /// Where they do not.
@@ -34,27 +40,31 @@ pub const EVERY_WITHOUT: Duration = Duration::from_secs(15);
 /// The hearing side of an engine.
 pub struct Listener {
     engine: Arc<Engine>,
-    heard: Mutex<HashSet<MessageSid>>,
+    rest: Mutex<Rest>,
+}
+
+/// Where the turns of those who are not read in every pass have come to.
+#[derive(Debug, Default)]
+struct Rest {
+    after: Option<ListenedPlace>,
+    /// When the round began that `after` is a place of; `None`: the next turn begins one.
+    began: Option<Timestamp>,
 }
 
 impl Listener {
     /// Over this engine.
     pub fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, heard: Mutex::default() }
+        Self { engine, rest: Mutex::default() }
     }
 
-    /// Reads what those wrote who were told of an open call; returns when to read again.
+    /// Reads what those wrote whose replies count; returns when to read again.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn pass(&self) -> Result<Option<Timestamp>, StoreError> {
         let core = &self.engine.core;
         if self.engine.scope == Scope::All {
-            for who in core.store.listened(PEOPLE_MAX).await? {
-                if !self.read(&who).await? {
-                    break;
-                }
-            }
+            self.read_some().await?;
         }
         // Also where the list could not be read: the clock must not wait for a provider that is away.
         self.engine.first_read.set();
@@ -63,8 +73,69 @@ impl Listener {
         Ok(Some(core.clock.now().plus(self.engine.bounds().listen_every)))
     }
 
-    /// Whether the list could be read.
-    async fn read(&self, who: &Listened) -> Result<bool, StoreError> {
+    /// Those told last, and one turn of the others.
+    async fn read_some(&self) -> Result<(), StoreError> {
+        let store = &self.engine.core.store;
+        let now = self.engine.core.clock.now();
+        let kept = store.replies_read().await?;
+        // Before the first time, whoever has an open call is read.
+        let since = kept.map_or(Timestamp::from_millis(i64::MIN), |at| at.min(now).minus(LET_GO_AFTER));
+        let newest = store.listened(since, None, PEOPLE_MAX).await?;
+        if !self.read_turn(&newest).await? {
+            return Ok(());
+        }
+        let (after, began) = {
+            let mut rest = self.rest();
+            let began = *rest.began.get_or_insert(now);
+            // Who was told since is among the newest: the turns go on behind those.
+            let last = newest.last().map(Listened::place);
+            (rest.after.take().into_iter().chain(last).min(), began)
+        };
+        let turn = match &after {
+            Some(after) if newest.len() >= PEOPLE_MAX => store.listened(since, Some(after), PEOPLE_MAX).await?,
+            _ => Vec::new(),
+        };
+        if !self.read_turn(&turn).await? {
+            self.rest().after = after;
+            return Ok(());
+        }
+        if turn.len() >= PEOPLE_MAX {
+            self.rest().after = turn.last().map(Listened::place);
+            return Ok(());
+        }
+        self.rest().began = None;
+        let due = kept.is_none_or(|at| at > began || began.since(at) >= KEEP_EVERY);
+        if due { store.keep_replies_read(began).await } else { Ok(()) }
+    }
+
+    fn rest(&self) -> MutexGuard<'_, Rest> {
+        self.rest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads these people's texts, then applies what is new, in the order in which it was said. Says whether the list could be
+    /// read; what was read until it could not is applied all the same.
+    async fn read_turn(&self, people: &[Listened]) -> Result<bool, StoreError> {
+        let (mut said, mut complete) = (Vec::new(), true);
+        for who in people {
+            let Some(texts) = self.read(who).await else {
+                complete = false;
+                break;
+            };
+            said.extend(texts);
+        }
+        let sids: Vec<MessageSid> = said.iter().map(|m| m.sid.clone()).collect();
+        let heard = if sids.is_empty() { Vec::new() } else { self.engine.core.store.heard(&sids).await? };
+        said.retain(|m| !heard.contains(&m.sid));
+        // Stable: within one second the provider's own order stands.
+        said.sort_by_key(|m| m.created_at);
+        for m in &said {
+            self.hear(m).await?;
+        }
+        Ok(complete)
+    }
+
+    /// What this person wrote, oldest first; `None` where the list could not be read.
+    async fn read(&self, who: &Listened) -> Option<Vec<MessageRecord>> {
         let filter = ListFilter {
             to: None,
             from: Some(who.phone.e164().to_owned()),
@@ -75,20 +146,17 @@ impl Listener {
             Ok(listing) => listing,
             Err(GatewayError::Refused { http, code, .. }) => {
                 warn!(http, ?code, "the list of replies is refused");
-                return Ok(false);
+                return None;
             }
             Err(e) => {
                 debug!(error = %e, "the list of replies cannot be read now");
-                return Ok(false);
+                return None;
             }
         };
-        // Oldest first: that is the order in which they were said.
-        for m in listing.messages.iter().rev() {
-            if m.direction == "inbound" && m.from.as_deref() == Some(who.phone.e164()) && !self.was_heard(&m.sid) {
-                self.hear(m).await?;
-            }
-        }
-        Ok(true)
+        let theirs = |m: &MessageRecord| m.direction == "inbound" && m.from.as_deref() == Some(who.phone.e164());
+        let mut texts: Vec<MessageRecord> = listing.messages.into_iter().filter(theirs).collect();
+        texts.reverse();
+        Some(texts)
     }
 
     async fn hear(&self, m: &MessageRecord) -> Result<(), StoreError> {
@@ -104,15 +172,6 @@ impl Listener {
             listed: true,
         };
         self.engine.core.apply(Event::Inbound(text), writer).await?;
-        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        if heard.len() >= REMEMBERED_MAX {
-            heard.clear();
-        }
-        heard.insert(m.sid.clone());
         Ok(())
-    }
-
-    fn was_heard(&self, sid: &MessageSid) -> bool {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner).contains(sid)
     }
 }

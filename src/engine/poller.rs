@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tracing::{debug, warn};
 
 use crate::domain::Timestamp;
+use crate::domain::attempt::Attempt;
 use crate::domain::breaker::{self, Probe};
 use crate::domain::event::{BreakerNews, Event, News, Source};
 use crate::domain::types::{Actor, CallId};
@@ -57,7 +58,9 @@ impl Poller {
             Scope::All => core.store.next_poll(now).await?,
             Scope::Only(call) => {
                 let state = core.store.call(call).await?;
-                state.and_then(|s| s.attempts.iter().filter_map(|a| a.poll_at).min())
+                // Those without a message are searched for, not asked about.
+                let asked = |a: &&Attempt| a.sid.is_some();
+                state.and_then(|s| s.attempts.iter().filter(asked).filter_map(|a| a.poll_at).min())
             }
         };
         Ok([next, probe].into_iter().flatten().min())

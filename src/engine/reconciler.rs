@@ -10,6 +10,7 @@ use std::time::Duration;
 use tracing::{debug, warn};
 
 use crate::domain::Timestamp;
+use crate::domain::attempt::{Attempt, AttemptState};
 use crate::domain::body::contains_reference;
 use crate::domain::event::{Event, News, Source};
 use crate::domain::types::{Actor, CallId};
@@ -53,11 +54,13 @@ impl Reconciler {
     pub async fn pass(&self) -> Result<Option<Timestamp>, StoreError> {
         let core = &self.engine.core;
         let now = core.clock.now();
-        let mut due = core.store.searchable(now, BATCH).await?;
+        let due = match &self.engine.scope {
+            Scope::All => core.store.searchable(now, BATCH).await?,
+            Scope::Only(call) => {
+                self.of_call(call).await?.into_iter().filter(|(at, _)| *at <= now).map(|(_, s)| s).collect()
+            }
+        };
         let full = due.len() >= BATCH;
-        if let Scope::Only(call) = &self.engine.scope {
-            due = self.of_call(call, due).await?;
-        }
         let mut groups: BTreeMap<(String, String), Vec<Searchable>> = BTreeMap::new();
         for s in due {
             groups.entry((s.to.e164().to_owned(), s.sender.as_str().to_owned())).or_default().push(s);
@@ -66,14 +69,29 @@ impl Reconciler {
         for group in groups.into_values() {
             provider = self.search(group, provider).await?;
         }
-        let next = if full { Some(now) } else { core.store.next_search(now).await? };
-        // Another call's search is another engine's: it must not keep this one awake.
-        Ok(if self.engine.scope == Scope::All { next } else { None })
+        match &self.engine.scope {
+            Scope::All if full => Ok(Some(now)),
+            Scope::All => core.store.next_search(now).await,
+            Scope::Only(call) => Ok(self.of_call(call).await?.into_iter().map(|(at, _)| at).min()),
+        }
     }
 
-    async fn of_call(&self, call: &CallId, due: Vec<Searchable>) -> Result<Vec<Searchable>, StoreError> {
+    /// The unknown outcomes of one call, and when each is searched for: however many others wait, they are another engine's.
+    async fn of_call(&self, call: &CallId) -> Result<Vec<(Timestamp, Searchable)>, StoreError> {
         let Some(state) = self.engine.core.store.call(call).await? else { return Ok(Vec::new()) };
-        Ok(due.into_iter().filter(|s| state.attempt(s.attempt).is_some()).collect())
+        let wanted = |a: &&Attempt| a.state == AttemptState::Unknown && a.sid.is_none();
+        let one = |a: &Attempt| {
+            let search = Searchable {
+                attempt: a.id,
+                reference: state.call.reference.clone(),
+                number: a.number,
+                to: a.recipient.phone.clone(),
+                sender: a.sender.clone()?,
+                sent_at: a.sent_at?,
+            };
+            Some((a.poll_at?, search))
+        };
+        Ok(state.attempts.iter().filter(wanted).filter_map(one).collect())
     }
 
     /// Where the provider is away, the rest of the pass is not asked for: each question could last a whole timeout, and the

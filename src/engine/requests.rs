@@ -33,17 +33,20 @@ impl Requests {
         Self { engine, poller, seen: AtomicU64::new(0) }
     }
 
-    /// Where somebody committed since the last pass, every loop is woken and what is asked is done.
+    /// Where another process committed since the last pass, every loop is woken and what is asked is done. Our own commits wake
+    /// whom they concern themselves.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn pass(&self) -> Passed {
         let core = &self.engine.core;
         let now = core.clock.now();
-        let version = core.store.version().await?;
-        if self.seen.swap(version, Ordering::Relaxed) != version {
+        let version = core.store.version_of_others().await?;
+        if self.seen.load(Ordering::Relaxed) != version {
             core.wake.all();
             self.answer_all().await?;
+            // What could not be answered is looked for again.
+            self.seen.store(version, Ordering::Relaxed);
         }
         Ok(Some(now.plus(EVERY)))
     }

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use tracing::{error, info};
 
 use crate::domain::Timestamp;
+use crate::domain::attempt::{Attempt, AttemptState};
 use crate::domain::event::{Event, LogEntry, LogKind};
-use crate::domain::types::Actor;
+use crate::domain::types::{Actor, AttemptId, CallId};
 use crate::killpoint;
 use crate::store::{EngineRow, StoreError};
 
@@ -58,16 +59,14 @@ pub async fn recover_local(engine: &Engine, role: &str, listen: Option<String>) 
 async fn settle_claims(engine: &Engine) -> Result<(), StoreError> {
     let core = &engine.core;
     loop {
-        let gone = core.store.claims_of_others(&engine.id, 500).await?;
+        let gone = match &engine.scope {
+            Scope::All => core.store.claims_of_others(&engine.id, 500).await?,
+            Scope::Only(call) => claims_of(engine, call).await?,
+        };
         let mut changed = false;
         for (n, attempt) in gone.into_iter().enumerate() {
             if n > 0 {
                 killpoint::hit("recovery.between-claims");
-            }
-            if let Scope::Only(call) = &engine.scope
-                && core.store.call(call).await?.is_none_or(|c| c.attempt(attempt).is_none())
-            {
-                continue;
             }
             match core.apply(Event::EngineGone { attempt, engine: engine.id.clone() }, Actor::engine()).await {
                 Ok(_) => changed = true,
@@ -82,6 +81,13 @@ async fn settle_claims(engine: &Engine) -> Result<(), StoreError> {
             return Ok(());
         }
     }
+}
+
+/// The claims on one call's attempts, however many there are on others'.
+async fn claims_of(engine: &Engine, call: &CallId) -> Result<Vec<AttemptId>, StoreError> {
+    let state = engine.core.store.call(call).await?;
+    let gone = |a: &&Attempt| a.state == AttemptState::Sending && a.claimed_by.as_deref() != Some(engine.id.as_str());
+    Ok(state.iter().flat_map(|s| s.attempts.iter().filter(gone)).map(|a| a.id).collect())
 }
 
 /// Every call whose sequence goes on is named in the log; what came due while no engine ran is in its story as well.

@@ -8,6 +8,7 @@
 mod contract;
 mod lanes;
 mod mirror;
+mod replies;
 mod rows;
 pub mod sqlite;
 
@@ -33,6 +34,7 @@ pub use mirror::{
     CallTask, EventFilter, EventLine, EventTask, MirrorFigures, MirrorKey, MirrorOutbox, MirrorTask, MirrorTold,
     ParkedLine,
 };
+pub use replies::{Listened, ListenedPlace, Replies};
 pub use sqlite::{OpenOptions, SqliteStore, StoreMode};
 
 /// A pure decision over what was loaded. It may run more than once (a batch whose transaction was lost is run again one by
@@ -211,15 +213,6 @@ pub struct Pollable {
     pub polls: u32,
     /// When its intent was committed.
     pub sent_at: Timestamp,
-}
-
-/// Somebody whose replies count.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Listened {
-    /// Who.
-    pub phone: PhoneNumber,
-    /// When they were first told of a call that is still open.
-    pub told_since: Timestamp,
 }
 
 /// An attempt whose outcome is unknown, with what its message in the provider's list would look like.
@@ -429,7 +422,7 @@ pub struct EngineBeat {
 
 /// Durable state behind everything. All methods are safe to cancel: a write that was handed over is done or not done as a whole.
 #[async_trait]
-pub trait Store: MirrorOutbox + Send + Sync {
+pub trait Store: MirrorOutbox + Replies + Send + Sync {
     /// Loads, decides and writes in one transaction. `phones`: whose opt-outs the decision wants to see besides those of the
     /// loaded calls. After an error nothing was written.
     async fn transact(&self, load: Load, phones: Vec<PhoneNumber>, decide: Decide) -> Result<Answer, StoreError>;
@@ -493,8 +486,6 @@ pub trait Store: MirrorOutbox + Send + Sync {
     async fn next_poll(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError>;
     /// Calls with an attempt that is claimed, or whose outcome is unknown and undecided.
     async fn open_outcomes(&self, limit: usize) -> Result<Vec<CallId>, StoreError>;
-    /// People who were told of a call that is open, with the time of the first such text.
-    async fn listened(&self, limit: usize) -> Result<Vec<Listened>, StoreError>;
     /// Unknown outcomes that are to be looked for, earliest first.
     async fn searchable(&self, now: Timestamp, limit: usize) -> Result<Vec<Searchable>, StoreError>;
     /// When the next unknown outcome is to be looked for, after `after`.

@@ -18,9 +18,9 @@ use crate::domain::types::{Actor, AttemptId, CallId, CallRef, MessageSid};
 use crate::domain::{PhoneNumber, Timestamp};
 use crate::store::{
     AlertLine, AlertTask, CallFilter, CallLine, CallStory, CallTask, Decide, DueLine, EngineBeat, EngineRow,
-    EventFilter, EventLine, EventTask, FailureLine, Figures, LaneKey, LanePlace, Listened, LogFilter, LogLine,
-    MirrorFigures, MirrorKey, MirrorOutbox, MirrorTold, OptOutLine, OutboxLine, ParkedLine, Pollable, Request,
-    RosterCopy, Searchable, Sendable, SqliteStore, Store, StoreError, Unreadable,
+    EventFilter, EventLine, EventTask, FailureLine, Figures, LaneKey, LanePlace, Listened, ListenedPlace, LogFilter,
+    LogLine, MirrorFigures, MirrorKey, MirrorOutbox, MirrorTold, OptOutLine, OutboxLine, ParkedLine, Pollable, Replies,
+    Request, RosterCopy, Searchable, Sendable, SqliteStore, Store, StoreError, Unreadable,
 };
 
 /// When to die, by the number of writes.
@@ -220,10 +220,6 @@ impl Store for Mortal {
     async fn open_outcomes(&self, limit: usize) -> Result<Vec<CallId>, StoreError> {
         self.alive().await;
         self.inner.open_outcomes(limit).await
-    }
-    async fn listened(&self, limit: usize) -> Result<Vec<Listened>, StoreError> {
-        self.alive().await;
-        self.inner.listened(limit).await
     }
     async fn searchable(&self, now: Timestamp, limit: usize) -> Result<Vec<Searchable>, StoreError> {
         self.alive().await;
@@ -534,5 +530,34 @@ impl MirrorOutbox for Mortal {
     async fn mirror_events_count(&self, filter: &EventFilter) -> Result<u64, StoreError> {
         self.alive().await;
         self.inner.mirror_events_count(filter).await
+    }
+}
+
+#[async_trait]
+impl Replies for Mortal {
+    async fn listened(
+        &self,
+        since: Timestamp,
+        after: Option<&ListenedPlace>,
+        limit: usize,
+    ) -> Result<Vec<Listened>, StoreError> {
+        self.alive().await;
+        self.inner.listened(since, after, limit).await
+    }
+    async fn heard(&self, messages: &[MessageSid]) -> Result<Vec<MessageSid>, StoreError> {
+        self.alive().await;
+        self.inner.heard(messages).await
+    }
+    async fn replies_read(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.alive().await;
+        self.inner.replies_read().await
+    }
+    async fn keep_replies_read(&self, until: Timestamp) -> Result<(), StoreError> {
+        self.before_write().await;
+        let done = self.inner.keep_replies_read(until).await;
+        if done.is_ok() {
+            self.after_write().await;
+        }
+        done
     }
 }

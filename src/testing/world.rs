@@ -181,6 +181,13 @@ impl World {
 }
 
 impl Process {
+    /// An engine beside this one that does one call's work alone, as a command is while nobody holds the lock.
+    pub(crate) fn only(&self, call: &CallId) -> Arc<Engine> {
+        let all = &self.engine;
+        let (core, sms, scope) = (all.core.clone(), all.sms.clone(), Scope::Only(call.clone()));
+        Engine::new(core, sms, Vec::new(), "send".to_owned(), scope, all.bounds())
+    }
+
     async fn settle(&self) -> Option<Timestamp> {
         for _ in 0..ROUNDS_MAX {
             let before = self.store.writes();

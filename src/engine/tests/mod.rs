@@ -12,6 +12,7 @@ mod heartbeat;
 mod histories;
 mod ladder;
 mod lanes;
+mod listener;
 mod mirror;
 mod outbox;
 mod receipts;

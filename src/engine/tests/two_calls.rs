@@ -50,3 +50,42 @@ async fn an_idempotency_key_names_a_call_as_its_id_would() {
     assert_eq!(first.call.id, again.call.id);
     assert!(matches!(w.accept(keyed("high")).await, Answer::Differs(_)));
 }
+
+#[tokio::test]
+async fn our_own_commits_wake_no_loop_and_another_processs_wakes_all() {
+    use crate::engine::poller::Poller;
+    use crate::engine::requests::Requests;
+    use crate::engine::wake::Bell;
+    use crate::store::{OpenOptions, SqliteStore, Store as _, StoreMode};
+    let mut w = World::new().await;
+    let engine = w.process.engine.clone();
+    let requests = Requests::new(engine.clone(), std::sync::Arc::new(Poller::new(engine.clone())));
+    requests.pass().await.expect("a start looks at everything");
+    let other = SqliteStore::open(OpenOptions {
+        path: w.file(),
+        mode: StoreMode::Test,
+        create: false,
+        mirror: true,
+        alert_sinks: true,
+        busy_timeout: std::time::Duration::from_secs(5),
+    })
+    .expect("opened by a command");
+    requests.pass().await.expect("looked");
+    for (by, wakes) in [("us", false), ("another", true), ("us", false)] {
+        {
+            // What was rung before is heard now.
+            let earlier = engine.core.wake.heard(Bell::Poll);
+            tokio::pin!(earlier);
+            let _ = futures_util::poll!(earlier);
+        }
+        let heard = engine.core.wake.heard(Bell::Poll);
+        tokio::pin!(heard);
+        heard.as_mut().enable();
+        match by {
+            "us" => drop(w.dispatch("normal").await),
+            _ => drop(other.probe(w.now()).await.expect("committed")),
+        }
+        requests.pass().await.expect("looked");
+        assert_eq!(futures_util::poll!(heard).is_ready(), wakes, "{by}");
+    }
+}

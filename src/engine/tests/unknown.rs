@@ -492,3 +492,30 @@ async fn a_carrier_that_did_not_answer_is_an_unknown_outcome() {
     w.advance(mins(5)).await;
     assert_eq!(w.attempts().await, ["1 sam failed", "2 sam failed"], "once a notice");
 }
+
+#[tokio::test]
+async fn a_command_looks_for_its_own_text_however_many_older_ones_wait_and_sleeps_until_then() {
+    use crate::engine::dispatcher::Dispatcher;
+    use crate::engine::poller::Poller;
+    use crate::engine::reconciler::Reconciler;
+    let mut w = World::with(slow()).await;
+    w.sms.otherwise(NOT_SENT);
+    for _ in 0..70 {
+        w.dispatch("slow").await;
+    }
+    w.sms.otherwise(SENT);
+    let own = w.dispatch("slow").await;
+    assert_eq!(w.attempts().await, ["1 sam unknown"]);
+    let engine = w.process.only(&own);
+    let (dispatcher, poller, reconciler) =
+        (Dispatcher::new(engine.clone()), Poller::new(engine.clone()), Reconciler::new(engine));
+    let next = reconciler.pass().await.expect("looked").expect("a time");
+    assert_eq!(next, w.now().plus(secs(2)), "its own search, not that of others");
+    for (who, next) in [("poller", poller.pass().await), ("dispatcher", dispatcher.pass().await)] {
+        assert_eq!(next.expect("looked"), None, "{who}: nothing of it is due, and it does not spin");
+    }
+    w.away(secs(2));
+    let lists = w.sms.lists();
+    reconciler.pass().await.expect("looked");
+    assert_eq!((w.attempts().await, w.sms.lists()), (vec!["1 sam submitted".to_owned()], lists + 1));
+}

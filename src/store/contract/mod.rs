@@ -5,6 +5,7 @@ pub(crate) mod fixtures;
 pub(crate) mod guards;
 pub(crate) mod lists;
 pub(crate) mod mirror;
+pub(crate) mod replies;
 
 /// Makes one test of each case; `$fresh` is an expression that gives (something to keep alive, a store).
 macro_rules! contract {
@@ -53,6 +54,8 @@ macro_rules! whole_contract {
             mirror::what_was_written_is_read_back_until_it_is_proven,
             mirror::what_is_refused_is_parked_until_a_newer_state_comes,
             mirror::dispatch_events_are_walked_through_by_place_call_and_time,
+            replies::those_told_last_come_first_page_by_page_and_what_was_taken_long_ago_is_let_go,
+            replies::what_was_heard_is_known_and_how_far_it_was_read,
             guards::no_change_breaks_an_invariant,
             guards::what_is_final_stays_final,
             guards::identities_are_unique,

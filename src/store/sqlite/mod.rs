@@ -19,6 +19,7 @@ mod mirror;
 mod open;
 mod readers;
 mod reads;
+mod replies;
 mod roster;
 mod save;
 mod settings;
@@ -51,8 +52,8 @@ use self::versions::Versions;
 use self::writer::{Broken, Job, Writer};
 use super::{
     AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineBeat, EngineRow, FailureLine,
-    Figures, LaneKey, LanePlace, Listened, LogFilter, LogLine, OptOutLine, OutboxLine, Peeked, Pollable, Request,
-    RosterCopy, Searchable, Sendable, Store, StoreError, Unreadable, rows,
+    Figures, LaneKey, LanePlace, LogFilter, LogLine, OptOutLine, OutboxLine, Peeked, Pollable, Request, RosterCopy,
+    Searchable, Sendable, Store, StoreError, Unreadable, rows,
 };
 use crate::clock::{Clock as _, Stopwatch, SystemClock};
 use crate::domain::PhoneNumber;
@@ -349,10 +350,6 @@ impl Store for SqliteStore {
 
     async fn open_outcomes(&self, limit: usize) -> Result<Vec<CallId>, StoreError> {
         self.list(move |look| reads::open_outcomes(look, limit)).await
-    }
-
-    async fn listened(&self, limit: usize) -> Result<Vec<Listened>, StoreError> {
-        self.list(move |look| reads::listened(look, limit)).await
     }
 
     async fn searchable(&self, now: Timestamp, limit: usize) -> Result<Vec<Searchable>, StoreError> {

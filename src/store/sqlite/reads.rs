@@ -13,8 +13,8 @@ use crate::domain::event::{LogEntry, LogKind, ReceiptRow};
 use crate::domain::phone::masked;
 use crate::domain::types::{Actor, AttemptId, CallId, Timestamp};
 use crate::store::{
-    AlertLine, AlertTask, CallFilter, CallLine, CallStory, DueLine, Listened, LogFilter, LogLine, OptOutLine, Pollable,
-    Request, Searchable, StoreError, rows,
+    AlertLine, AlertTask, CallFilter, CallLine, CallStory, DueLine, LogFilter, LogLine, OptOutLine, Pollable, Request,
+    Searchable, StoreError, rows,
 };
 
 /// A limit as SQL takes it.
@@ -81,7 +81,7 @@ pub(super) fn readable<T>(
 
 const CALLS_TABLE: &str = "calls";
 /// Their rows have no key that may be told.
-const PHONES: &str = "phones";
+pub(super) const PHONES: &str = "phones";
 
 /// The rows of a list of work, up to `limit` of those that can be read. `places` gives row numbers in their order, `one` reads
 /// one of them; its first column is the id of the call, or null where the row belongs to none.
@@ -334,26 +334,6 @@ pub(super) const OPEN_OUTCOMES: &str =
 
 pub(super) fn open_outcomes(look: Look<'_>, limit: usize) -> Result<Vec<CallId>, StoreError> {
     readable(look, CALLS_TABLE, OPEN_OUTCOMES, params![at_most(limit)], id_at_front)
-}
-
-/// Leaps from phone to phone in the index of open calls' texts, so that many calls of few people cost little.
-pub(super) const LISTENED: &str = "WITH RECURSIVE people(phone) AS (
-        SELECT min(phone) FROM attempts INDEXED BY attempts_by_phone WHERE call_open = 1 AND sent_at IS NOT NULL
-        UNION ALL
-        SELECT (SELECT min(a.phone) FROM attempts a INDEXED BY attempts_by_phone
-                WHERE a.call_open = 1 AND a.sent_at IS NOT NULL AND a.phone > people.phone)
-        FROM people WHERE people.phone IS NOT NULL)
-    SELECT phone, (SELECT min(a.sent_at) FROM attempts a INDEXED BY attempts_by_phone
-                   WHERE a.call_open = 1 AND a.sent_at IS NOT NULL AND a.phone = people.phone)
-    FROM people WHERE phone IS NOT NULL LIMIT ?1";
-
-pub(super) fn listened(look: Look<'_>, limit: usize) -> Result<Vec<Listened>, StoreError> {
-    readable(look, PHONES, LISTENED, params![at_most(limit)], |row| {
-        Ok(Listened {
-            phone: rows::phone("attempts.phone", str_at(row, 0)?)?,
-            told_since: Timestamp::from_millis(row.get(1)?),
-        })
-    })
 }
 
 pub(super) const SEARCHABLE: &str = "SELECT rowid FROM attempts INDEXED BY attempts_searched

@@ -407,6 +407,9 @@ async fn effects_and_alerts_leave_one_row_each_for_their_sinks_and_none_without(
     assert_eq!(store.alerts().await.expect("read").len(), 1, "it is raised all the same");
 }
 
+/// What may be sorted: few rows, or a list that is read once in a while.
+const FEW: [&str; 4] = ["claims", "whose replies count", "notices of a call", "call of a reference"];
+
 #[tokio::test]
 async fn hot_reads_walk_an_index_and_sort_next_to_nothing() {
     let (dir, _store) = fresh();
@@ -431,6 +434,22 @@ async fn hot_reads_walk_an_index_and_sort_next_to_nothing() {
         ("untold, one", reads::UNTOLD_AT),
         ("stranded", figures::STRANDED),
         ("log of a call", reads::LOG_OF_CALL),
+        ("whose replies count", replies::LISTENED),
+        ("notices of a call", sql::NOTICES),
+        ("attempts of a call", sql::ATTEMPTS),
+        ("call of an attempt", sql::CALL_OF_ATTEMPT),
+        ("call of a message", sql::CALL_OF_SID),
+        ("call of a key", sql::CALL_OF_KEY),
+        ("call of a reference", sql::CALL_OF_REFERENCE),
+        ("a reference that is taken", sql::REFERENCE_TAKEN),
+        ("calls of a phone", sql::OPEN_CALLS_OF_PHONE),
+        ("answer to a text", sql::INBOUND_ANSWER),
+        ("opt-outs of a phone", sql::OPT_OUTS_OF_PHONE),
+        ("a receipt that is kept", sql::RECEIPT_IS_KEPT),
+        ("receipts of a message", sql::ORPHANS_OF_SID),
+        ("receipts of an attempt", sql::ORPHANS_OF_NAMED),
+        ("receipts to join by message", sql::JOIN_BY_SID),
+        ("receipts to join by attempt", sql::JOIN_BY_NAME),
         ("calls", reads::CALLS),
         ("active retries", &figures::counting(figures::ACTIVE)),
         ("overdue", &figures::counting(figures::OVERDUE)),
@@ -462,10 +481,11 @@ async fn hot_reads_walk_an_index_and_sort_next_to_nothing() {
         let steps = steps.expect(label).join("; ");
         let walks = steps
             .split("; ")
-            .filter(|s| s.starts_with("SCAN") && !s.contains("INDEX") && !s.contains("subquery"))
+            // `live`: what the statement itself took from an index.
+            .filter(|s| s.starts_with("SCAN") && !s.contains("INDEX") && !s.contains("subquery") && *s != "SCAN live")
             .count();
         assert_eq!(walks, 0, "{label}: {steps}");
-        let sorts = steps.contains("TEMP B-TREE") && label != "claims";
+        let sorts = steps.contains("TEMP B-TREE") && !FEW.contains(&label);
         assert!(!sorts, "{label}: {steps}");
     }
 }

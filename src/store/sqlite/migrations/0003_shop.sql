@@ -33,5 +33,14 @@ ALTER TABLE engines ADD COLUMN beat_at INTEGER;
 -- == the provider's clock ==
 
 -- == replies that were read ==
+-- Until when everything that was said was read from everybody whose replies counted: one row. Whose call left DISPATCHING a day
+-- before that is read no more.
+CREATE TABLE replies_read (
+    slot  INTEGER PRIMARY KEY NOT NULL,
+    until INTEGER NOT NULL,
+    CONSTRAINT replies_read_is_one CHECK (slot = 1)
+) STRICT;
+
+CREATE INDEX calls_left ON calls (closed_at) WHERE status IN ('ACKNOWLEDGED', 'EXHAUSTED');
 
 -- == other ==

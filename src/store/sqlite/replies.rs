@@ -1,0 +1,87 @@
+//! Whose replies are read from the provider's list, and which were heard before.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::load::str_at;
+use super::reads::{Look, PHONES, at_most, readable};
+use super::{SqliteStore, sql};
+use crate::domain::Timestamp;
+use crate::domain::types::MessageSid;
+use crate::store::{Listened, ListenedPlace, Replies, StoreError, rows};
+
+/// Walks the calls that count and not the people: those are few, but for a crowd, and what was taken long ago costs nothing.
+pub(super) const LISTENED: &str = "WITH live (id) AS (
+        SELECT id FROM calls INDEXED BY calls_by_wake WHERE status = 'DISPATCHING'
+        UNION ALL
+        SELECT id FROM calls INDEXED BY calls_left
+        WHERE status IN ('ACKNOWLEDGED', 'EXHAUSTED') AND closed_at >= ?1)
+    SELECT a.phone, min(a.sent_at), max(a.sent_at) AS last
+    FROM live CROSS JOIN attempts a ON a.call_id = live.id
+    WHERE a.sent_at IS NOT NULL GROUP BY a.phone
+    HAVING (last, a.phone) < (?2, ?3) ORDER BY last DESC, a.phone DESC LIMIT ?4";
+
+fn listened(
+    look: Look<'_>,
+    since: Timestamp,
+    after: Option<ListenedPlace>,
+    limit: usize,
+) -> Result<Vec<Listened>, StoreError> {
+    let after = after.map_or((i64::MAX, String::new()), |(at, phone)| (at.as_millis(), phone.e164().to_owned()));
+    readable(look, PHONES, LISTENED, params![since.as_millis(), after.0, after.1, at_most(limit)], |row| {
+        Ok(Listened {
+            phone: rows::phone("attempts.phone", str_at(row, 0)?)?,
+            told_since: Timestamp::from_millis(row.get(1)?),
+            told_last: Timestamp::from_millis(row.get(2)?),
+        })
+    })
+}
+
+fn heard(conn: &Connection, messages: &[MessageSid]) -> Result<Vec<MessageSid>, StoreError> {
+    let mut known = conn.prepare_cached(sql::INBOUND_ANSWER)?;
+    let mut heard = Vec::new();
+    for sid in messages {
+        if known.exists([sid.as_str()])? {
+            heard.push(sid.clone());
+        }
+    }
+    Ok(heard)
+}
+
+const REPLIES_READ: &str = "SELECT until FROM replies_read WHERE slot = 1";
+const KEEP_REPLIES_READ: &str = "INSERT INTO replies_read (slot, until) VALUES (1, ?1)
+    ON CONFLICT (slot) DO UPDATE SET until = excluded.until";
+
+#[async_trait]
+impl Replies for SqliteStore {
+    async fn listened(
+        &self,
+        since: Timestamp,
+        after: Option<&ListenedPlace>,
+        limit: usize,
+    ) -> Result<Vec<Listened>, StoreError> {
+        let after = after.cloned();
+        self.list(move |look| listened(look, since, after, limit)).await
+    }
+
+    async fn heard(&self, messages: &[MessageSid]) -> Result<Vec<MessageSid>, StoreError> {
+        let messages = messages.to_vec();
+        self.read(move |conn| heard(conn, &messages)).await
+    }
+
+    async fn replies_read(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.read(|conn| {
+            let until: Option<i64> = conn.prepare_cached(REPLIES_READ)?.query_row([], |r| r.get(0)).optional()?;
+            Ok(rows::time(until))
+        })
+        .await
+    }
+
+    async fn keep_replies_read(&self, until: Timestamp) -> Result<(), StoreError> {
+        self.with_tx(move |conn| {
+            conn.prepare_cached(KEEP_REPLIES_READ)?.execute([until.as_millis()])?;
+            Ok(())
+        })
+        .await
+    }
+}

@@ -12,7 +12,7 @@ use super::news;
 use super::resend;
 use super::sequence;
 use super::step::{Illegal, Work};
-use super::types::{AttemptId, ErrorCode, Sender};
+use super::types::{AttemptId, ErrorCode, Sender, Timestamp};
 
 /// How long a stand-down waits for the answer about the notice that it takes back, in seconds, each time it looks.
 const UNDER_WAY_PAUSE_S: u64 = 1;
@@ -20,7 +20,13 @@ const UNDER_WAY_PAUSE_S: u64 = 1;
 const NO_SENDER_PAUSE_S: u64 = 30;
 
 /// Checks that the attempt is still wanted, claims it for `engine` and writes the intent: the text is what will be sent.
-pub(super) fn claim(w: &mut Work<'_>, id: AttemptId, engine: &str) -> Result<(), Illegal> {
+/// `provider_after`: the newest moment of the provider's clock that is known.
+pub(super) fn claim(
+    w: &mut Work<'_>,
+    id: AttemptId,
+    engine: &str,
+    provider_after: Option<Timestamp>,
+) -> Result<(), Illegal> {
     w.unclaimed_in_a_drill(id)?;
     let attempt = w.attempt(id)?.clone();
     if !attempt.state.is_waiting() || attempt.not_before > w.now() {
@@ -73,7 +79,10 @@ pub(super) fn claim(w: &mut Work<'_>, id: AttemptId, engine: &str) -> Result<(),
         }
     }
     breaker::probed(w, &probes);
-    intent(w, id, engine, sender)
+    intent(w, id, engine, sender)?;
+    let a = w.attempt_mut(id)?;
+    (a.provider_at, a.provider_after, a.clock_steps_ms) = (None, provider_after, 0);
+    Ok(())
 }
 
 /// Who sends it as long as everything works: an opt-out from that number is one from us.
@@ -283,8 +292,9 @@ pub(super) fn holder_name(w: &Work<'_>) -> String {
 pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Result<(), Illegal> {
     let number = w.attempt(id)?.number;
     match outcome {
-        SendOutcome::Accepted { sid, status } => {
+        SendOutcome::Accepted { sid, status, provider_at } => {
             news::join(w, id, sid, status, None, super::event::NO_CODE, "response")?;
+            news::made_at(w, id, sid, *provider_at)?;
             if w.attempt(id)?.callback {
                 w.resolve("callback-url");
             }

@@ -15,7 +15,7 @@ use crate::domain::reply;
 use crate::domain::step::{Ctx, step};
 use crate::domain::team::Directory;
 use crate::domain::types::{Actor, AttemptId, CallId};
-use crate::domain::{PhoneNumber, Timestamp};
+use crate::domain::{PhoneNumber, ProviderClock, Timestamp};
 use crate::ids::Ids;
 use crate::store::{Store, StoreError};
 
@@ -42,6 +42,7 @@ pub struct Core {
     /// Hints to the loops.
     pub wake: Wake,
     directory: RwLock<Arc<Directory>>,
+    provider_clock: Mutex<ProviderClock>,
 }
 
 impl Core {
@@ -53,12 +54,30 @@ impl Core {
         directory: Arc<Directory>,
         rules: Rules,
     ) -> Self {
-        Self { store, clock, ids, rules, wake: Wake::default(), directory: RwLock::new(directory) }
+        Self {
+            store,
+            clock,
+            ids,
+            rules,
+            wake: Wake::default(),
+            directory: RwLock::new(directory),
+            provider_clock: Mutex::default(),
+        }
     }
 
     /// Who can be told, as of the last reload.
     pub fn directory(&self) -> Arc<Directory> {
         self.directory.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What is known of the provider's clock, from this process's answers or else from the store.
+    pub fn provider_clock(&self) -> ProviderClock {
+        *self.provider_clock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// See [`Core::provider_clock`].
+    pub(super) fn set_provider_clock(&self, clock: ProviderClock) {
+        *self.provider_clock.lock().unwrap_or_else(PoisonError::into_inner) = clock;
     }
 
     /// Replaces the directory; decisions from now on use the new one.
@@ -150,6 +169,7 @@ impl Core {
             | Event::Sent { attempt, .. }
             | Event::EngineGone { attempt, .. }
             | Event::Searched { attempt, .. }
+            | Event::Gone { attempt }
             | Event::Polled { attempt, .. } => Load::Attempt(*attempt),
             Event::News(news) => Load::Message { attempt: news.attempt, sid: news.sid.clone() },
             Event::Inbound(text) => Load::Reply {
@@ -186,6 +206,7 @@ impl Told {
 pub(super) fn phones_of(event: &Event, directory: &Directory) -> Vec<PhoneNumber> {
     match event {
         Event::Polled { .. }
+        | Event::Gone { .. }
         | Event::EngineGone { .. }
         | Event::ClearOptOut { .. }
         | Event::Untold { .. }

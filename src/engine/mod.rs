@@ -16,6 +16,7 @@ pub mod lock;
 pub mod mirror;
 pub mod outbox;
 pub mod poller;
+pub mod provider_clock;
 pub mod rate;
 pub mod rebuild;
 pub mod reconciler;
@@ -35,6 +36,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::domain::types::CallId;
+use crate::domain::{ClockOffset, Timestamp};
 use crate::gateways::{AlertSink, SmsGateway};
 use crate::store::StoreError;
 
@@ -89,6 +91,16 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// How far our clock is ahead of the provider's: as it is measured, else as it was kept.
+    pub fn provider_offset(&self) -> Option<ClockOffset> {
+        self.sms.clock().offset.or(self.core.provider_clock().offset)
+    }
+
+    /// The newest moment of the provider's clock that one of its messages named.
+    pub fn newest_message(&self) -> Option<Timestamp> {
+        self.sms.clock().newest_message.max(self.core.provider_clock().newest_message)
+    }
+
     /// Reminders that are overdue wait for the first read of replies; first notices never do.
     pub fn reminders_wait(&self) -> bool {
         self.scope == Scope::All && self.first_read.is_awaited(self.core.clock.boot().saturating_sub(self.started))

@@ -26,6 +26,7 @@ use super::dispatcher::Dispatcher;
 use super::listener::Listener;
 use super::mirror::{Mirror, Vitals};
 use super::poller::Poller;
+use super::provider_clock::ProviderClockWatch;
 use super::reconciler::Reconciler;
 use super::roster::Roster;
 use super::scheduler::Scheduler;
@@ -142,6 +143,7 @@ pub struct Supervisor {
     reconciler: Arc<Reconciler>,
     listener: Arc<Listener>,
     clocks: Arc<ClockWatch>,
+    provider_clock: ProviderClockWatch,
     mirror: OnceLock<Mirror>,
     /// Set when somebody who may have it asks for the lock (never for `serve`).
     yielded: CancellationToken,
@@ -162,6 +164,7 @@ impl Supervisor {
             listener: Arc::new(Listener::new(engine.clone())),
             checkpoints: Mutex::default(),
             clocks: Arc::new(ClockWatch::new(engine.core.clone())),
+            provider_clock: ProviderClockWatch::new(engine.clone()),
             mirror: OnceLock::new(),
             engine,
             yielded: CancellationToken::new(),
@@ -427,7 +430,11 @@ impl Supervisor {
             Loop::Scheduler => self.scheduler.pass().await,
             Loop::Dispatcher => self.dispatcher.pass().await,
             Loop::Poller => self.poller.pass().await,
-            Loop::Reconciler => self.reconciler.pass().await,
+            Loop::Reconciler => {
+                // A step that nobody has seen yet would make a send look older than it is.
+                self.clocks.pass().await?;
+                self.reconciler.pass().await
+            }
             Loop::Listener => self.listener.pass().await,
             Loop::Outbox => outbox::pass(&self.engine).await,
             Loop::Mirror => self.tell_mirror().await,
@@ -435,7 +442,10 @@ impl Supervisor {
                 store_alarm::pass(&self.engine).await?;
                 watch::pass(&self.engine).await
             }
-            Loop::Clocks => self.clocks.pass().await,
+            Loop::Clocks => {
+                self.provider_clock.pass().await?;
+                self.clocks.pass().await
+            }
             Loop::Versions => {
                 let seen = self.engine.core.store.version().await?;
                 if seen != *version {

@@ -55,6 +55,7 @@ async fn receipt(state: &HttpState, request: Request, attempt: Option<&str>) -> 
         code: callback.error_code,
         asks: codes::classify(callback.error_code),
         source: Source::Receipt,
+        provider_at: None,
     };
     killpoint::hit("receipt.before-commit");
     state.apply(Event::News(news), Actor::provider()).await?;
@@ -75,6 +76,7 @@ pub(super) async fn inbound(State(state): State<Arc<HttpState>>, request: Reques
         body: sms.body.0,
         provider_replied: sms.opt_out.is_some(),
         at: None,
+        at_ours: None,
         listed: false,
     };
     let writer = Actor(masked(&text.from));

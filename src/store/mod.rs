@@ -4,6 +4,7 @@
 //! and writes what it returns, all in one transaction, so that there is no version to check and no conflict to repeat. A
 //! backend with many writers loads `FOR UPDATE` and does the same.
 
+pub mod clocks;
 #[cfg(test)]
 mod contract;
 mod lanes;
@@ -26,6 +27,7 @@ use crate::domain::event::{Answer, Change, Load, Loaded, LogEntry, LogKind, News
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Role, Sender};
 use crate::domain::{PhoneNumber, Timestamp};
 
+pub use clocks::{Clocks, KeptProviderClock};
 pub use lanes::{Lane, LaneKey, LanePlace};
 pub use mirror::{
     CallTask, EventFilter, EventLine, EventTask, MirrorFigures, MirrorKey, MirrorOutbox, MirrorTask, MirrorTold,
@@ -216,8 +218,10 @@ pub struct Pollable {
 pub struct Listened {
     /// Who.
     pub phone: PhoneNumber,
-    /// When they were first told of a call that is still open.
-    pub told_since: Timestamp,
+    /// When the first text to them of a call that is still open left, by our clock.
+    pub sent_since: Timestamp,
+    /// A moment of the provider's clock that no such text is older than; `None` where that is not known of one.
+    pub provider_since: Option<Timestamp>,
 }
 
 /// An attempt whose outcome is unknown, with what its message in the provider's list would look like.
@@ -235,6 +239,8 @@ pub struct Searchable {
     pub sender: Sender,
     /// When its intent was committed.
     pub sent_at: Timestamp,
+    /// See [`crate::domain::attempt::Attempt::provider_after`].
+    pub provider_after: Option<Timestamp>,
 }
 
 /// A follow-up that is still to come.
@@ -405,7 +411,7 @@ pub struct EngineRow {
 
 /// Durable state behind everything. All methods are safe to cancel: a write that was handed over is done or not done as a whole.
 #[async_trait]
-pub trait Store: MirrorOutbox + Send + Sync {
+pub trait Store: MirrorOutbox + Clocks + Send + Sync {
     /// Loads, decides and writes in one transaction. `phones`: whose opt-outs the decision wants to see besides those of the
     /// loaded calls. After an error nothing was written.
     async fn transact(&self, load: Load, phones: Vec<PhoneNumber>, decide: Decide) -> Result<Answer, StoreError>;
@@ -534,9 +540,6 @@ pub trait Store: MirrorOutbox + Send + Sync {
     async fn engine_started(&self, row: &EngineRow) -> Result<(), StoreError>;
     /// Records its clean stop.
     async fn engine_stopped(&self, id: &str, at: Timestamp) -> Result<(), StoreError>;
-    /// The wall clock was set back by `by`: wake times of DISPATCHING calls, pauses of waiting attempts, polls and what waits for
-    /// another system move back with it, in one transaction.
-    async fn shift_times(&self, by: Duration) -> Result<(), StoreError>;
     /// A real write and commit, for health: how long it took.
     async fn probe(&self, now: Timestamp) -> Result<Duration, StoreError>;
     /// Changes when another process or we committed: cheap, for polling. Only "the same" or "another" means something, and

@@ -48,7 +48,15 @@ pub(crate) fn sid(n: u32) -> MessageSid {
 /// A report of the provider.
 pub(crate) fn news(attempt: Option<AttemptId>, message: u32, word: &str, code: Option<u32>, source: Source) -> News {
     let code = code.map(ErrorCode);
-    News { attempt, sid: sid(message), status: MessageStatus::from_word(word), code, asks: asks(code), source }
+    News {
+        attempt,
+        sid: sid(message),
+        status: MessageStatus::from_word(word),
+        code,
+        asks: asks(code),
+        source,
+        provider_at: None,
+    }
 }
 
 impl Desk {
@@ -124,8 +132,9 @@ impl Desk {
             .map(|a| (a.id, a.number))
             .collect();
         for (attempt, number) in waiting {
-            if let Answer::Send(_) = self.apply(Event::Claim { attempt, engine: "e".into() }) {
-                let outcome = SendOutcome::Accepted { sid: sid(number), status: MessageStatus::Queued };
+            if let Answer::Send(_) = self.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None }) {
+                let outcome =
+                    SendOutcome::Accepted { sid: sid(number), status: MessageStatus::Queued, provider_at: None };
                 self.apply(Event::Sent { attempt, outcome });
             }
         }
@@ -140,6 +149,7 @@ impl Desk {
             body: text.to_owned(),
             provider_replied: false,
             at: None,
+            at_ours: None,
         };
         match self.apply(Event::Inbound(text)) {
             Answer::Reply(said) => said,
@@ -159,6 +169,7 @@ impl Desk {
             | Event::Sent { attempt, .. }
             | Event::EngineGone { attempt, .. }
             | Event::Searched { attempt, .. }
+            | Event::Gone { attempt }
             | Event::Polled { attempt, .. } => of(attempt),
             Event::News(n) => {
                 let knows = |c: &&CallState| c.attempts.iter().any(|a| a.sid.as_ref() == Some(&n.sid));

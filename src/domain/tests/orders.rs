@@ -24,7 +24,7 @@ fn begin() -> Desk {
     let mut desk = Desk::new();
     desk.dispatch("c", "normal");
     let attempt = desk.attempt(1).id;
-    desk.apply(Event::Claim { attempt, engine: "e".into() });
+    desk.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None });
     desk
 }
 
@@ -32,9 +32,10 @@ fn hear(desk: &mut Desk, said: Said) {
     let attempt = desk.attempt(1).id;
     let code = |word: &str| matches!(word, "failed" | "undelivered").then_some(CARRIER_BUSY);
     let event = match said {
-        Said::Response => {
-            Event::Sent { attempt, outcome: SendOutcome::Accepted { sid: sid(1), status: MessageStatus::Queued } }
-        }
+        Said::Response => Event::Sent {
+            attempt,
+            outcome: SendOutcome::Accepted { sid: sid(1), status: MessageStatus::Queued, provider_at: None },
+        },
         Said::Named(word) => Event::News(news(Some(attempt), 1, word, code(word), Source::Receipt)),
         Said::Bare(word) => Event::News(news(None, 1, word, code(word), Source::Receipt)),
     };

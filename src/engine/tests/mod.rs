@@ -12,6 +12,7 @@ mod ladder;
 mod lanes;
 mod mirror;
 mod outbox;
+mod provider_clock;
 mod receipts;
 mod replies;
 mod resends;

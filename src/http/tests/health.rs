@@ -42,6 +42,7 @@ async fn health_is_earned_and_has_its_shape() {
             "lastTickAgoMs",
             "openAlerts",
             "openBreakers",
+            "clockOffsetMs",
             "refusedCallbacks"
         ]
     );

@@ -5,6 +5,7 @@
 //! that was answered and no part of another.
 
 mod check;
+mod clocks;
 #[cfg(test)]
 pub(crate) mod crowd;
 mod damage;
@@ -529,25 +530,6 @@ impl Store for SqliteStore {
         let id = id.to_owned();
         self.with_tx(move |conn| {
             conn.prepare_cached(sql::ENGINE_STOPPED)?.execute(params![id, at.as_millis()])?;
-            Ok(())
-        })
-        .await
-    }
-
-    async fn shift_times(&self, by: Duration) -> Result<(), StoreError> {
-        let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        self.with_tx(move |conn| {
-            let all = [
-                sql::SHIFT_WAKES,
-                sql::SHIFT_PAUSES,
-                sql::SHIFT_POLLS,
-                sql::SHIFT_PROBES,
-                sql::SHIFT_OUTBOX,
-                sql::SHIFT_READ_BACKS,
-            ];
-            for statement in all {
-                conn.prepare_cached(statement)?.execute([ms])?;
-            }
             Ok(())
         })
         .await

@@ -336,22 +336,26 @@ pub(super) const LISTENED: &str = "WITH RECURSIVE people(phone) AS (
         SELECT (SELECT min(a.phone) FROM attempts a INDEXED BY attempts_by_phone
                 WHERE a.call_open = 1 AND a.sent_at IS NOT NULL AND a.phone > people.phone)
         FROM people WHERE people.phone IS NOT NULL)
-    SELECT phone, (SELECT min(a.sent_at) FROM attempts a INDEXED BY attempts_by_phone
-                   WHERE a.call_open = 1 AND a.sent_at IS NOT NULL AND a.phone = people.phone)
-    FROM people WHERE phone IS NOT NULL LIMIT ?1";
+    SELECT people.phone, min(a.sent_at + a.clock_steps_ms), min(coalesce(a.provider_at, a.provider_after)),
+           max(a.provider_at IS NULL AND a.provider_after IS NULL)
+    FROM people CROSS JOIN attempts a INDEXED BY attempts_by_phone
+    ON a.call_open = 1 AND a.sent_at IS NOT NULL AND a.phone = people.phone
+    WHERE people.phone IS NOT NULL GROUP BY people.phone LIMIT ?1";
 
 pub(super) fn listened(look: Look<'_>, limit: usize) -> Result<Vec<Listened>, StoreError> {
     readable(look, PHONES, LISTENED, params![at_most(limit)], |row| {
+        let has_unknown: bool = row.get(3)?;
         Ok(Listened {
             phone: rows::phone("attempts.phone", str_at(row, 0)?)?,
-            told_since: Timestamp::from_millis(row.get(1)?),
+            sent_since: Timestamp::from_millis(row.get(1)?),
+            provider_since: rows::time(row.get(2)?).filter(|_| !has_unknown),
         })
     })
 }
 
 pub(super) const SEARCHABLE: &str = "SELECT rowid FROM attempts INDEXED BY attempts_searched
     WHERE state = 'unknown' AND sid IS NULL AND poll_at IS NOT NULL AND poll_at <= ?1 ORDER BY poll_at";
-const SEARCHABLE_AT: &str = "SELECT c.id, a.id, c.reference, a.number, a.phone, a.sender, a.sent_at
+const SEARCHABLE_AT: &str = "SELECT c.id, a.id, c.reference, a.number, a.phone, a.sender, a.sent_at, a.provider_after
     FROM attempts a LEFT JOIN calls c ON c.id = a.call_id WHERE a.rowid = ?1";
 
 pub(super) fn searchable(look: Look<'_>, now: Timestamp, limit: usize) -> Result<Vec<Searchable>, StoreError> {
@@ -363,6 +367,7 @@ pub(super) fn searchable(look: Look<'_>, now: Timestamp, limit: usize) -> Result
             to: rows::phone("attempts.phone", str_at(row, 4)?)?,
             sender: rows::parsed("attempts.sender", str_at(row, 5)?)?,
             sent_at: Timestamp::from_millis(row.get(6)?),
+            provider_after: rows::time(row.get(7)?),
         })
     })
 }

@@ -27,6 +27,21 @@ ALTER TABLE calls ADD COLUMN settings INTEGER;
 -- == the engine's beat ==
 
 -- == the provider's clock ==
+-- Times by the provider's own clock, in whole seconds: when it made the message, and the newest moment of that clock that was
+-- known before the POST. `clock_steps_ms`: how far our own clock was stepped since `sent_at` while the outcome was open.
+ALTER TABLE attempts ADD COLUMN provider_at INTEGER;
+ALTER TABLE attempts ADD COLUMN provider_after INTEGER;
+ALTER TABLE attempts ADD COLUMN clock_steps_ms INTEGER NOT NULL DEFAULT 0;
+
+-- How far our clock was ahead of the provider's when that was measured last: one row.
+CREATE TABLE provider_clock (
+    id             INTEGER PRIMARY KEY NOT NULL,
+    least_ms       INTEGER NOT NULL,
+    most_ms        INTEGER NOT NULL,
+    measured_at    INTEGER NOT NULL,
+    newest_message INTEGER,                    -- by the provider's clock
+    CONSTRAINT there_is_one CHECK (id = 1)
+) STRICT;
 
 -- == replies that were read ==
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tracing::warn;
 
+use crate::domain::alert::AlertKind;
 use crate::domain::event::{AlertChange, Event};
 use crate::domain::provider_clock::OFFSET_ALARM;
 use crate::domain::types::Actor;
@@ -17,8 +18,6 @@ use crate::store::{KeptProviderClock, StoreError};
 
 use super::Engine;
 
-/// The alert's key.
-pub const KEY: &str = "provider-clock";
 /// How often it is looked at.
 pub const EVERY: Duration = Duration::from_secs(1);
 /// How often it is written where nothing changes.
@@ -88,9 +87,9 @@ impl ProviderClockWatch {
                 offset.shown()
             );
             warn!("{message}");
-            AlertChange::Raise { key: KEY.into(), call: None, message }
+            AlertChange::Raise { key: AlertKind::ProviderClock.into(), call: None, message }
         } else if raised != Some(false) && offset.is_within(OFFSET_ALARM) {
-            AlertChange::Resolve { key: KEY.into() }
+            AlertChange::Resolve { key: AlertKind::ProviderClock.into() }
         } else {
             return Ok(raised);
         };

@@ -190,7 +190,7 @@ async fn a_message_that_was_deleted_at_the_provider_keeps_its_last_status_and_al
     let a = w.attempt(1).await;
     assert_eq!((a.poll_at, a.message_status.map(|s| s.to_string()).as_deref()), (None, Some("sent")));
     let about = w.process.store.alerts().await.expect("read");
-    let about: Vec<_> = about.iter().filter(|a| a.key == "no-status:sam").collect();
+    let about: Vec<_> = about.iter().filter(|a| a.key.to_string() == "no-status:sam").collect();
     assert_eq!(about.len(), 1, "{about:?}");
     let asked = w.sms.fetches();
     w.advance(mins(90)).await;

@@ -74,14 +74,17 @@ impl ClockWatch {
         let message = match step_between((before.0, now.0), (before.1, now.1)) {
             Step::None => None,
             Step::Forward(by) => {
-                self.core.store.clock_stepped(millis(by)).await?;
+                // What left before the step did so before this moment of the new time.
+                let fresh_since = now.0.minus(by).plus(Duration::from_millis(1));
+                self.core.store.clock_stepped(millis(by), fresh_since, now.0).await?;
                 Some(format!(
                     "the clock went forward by {} s (it was set, or the machine slept): follow-ups of that time fire now",
                     by.as_secs()
                 ))
             }
             Step::Back(by) => {
-                self.core.store.clock_stepped(millis(by).saturating_neg()).await?;
+                let fresh_since = now.0.minus(now.1.saturating_sub(before.1));
+                self.core.store.clock_stepped(millis(by).saturating_neg(), fresh_since, now.0).await?;
                 Some(format!("the clock was set back by {} s: what was armed keeps its distance", by.as_secs()))
             }
         };

@@ -20,9 +20,10 @@ pub struct KeptProviderClock {
 #[async_trait]
 pub trait Clocks {
     /// The wall clock was stepped by `by_ms` (back: less than 0), in one transaction. Sends whose outcome is open remember it, see
-    /// [`crate::domain::attempt::Attempt::sent_at_now`]. Back: wake times of DISPATCHING calls, pauses of waiting attempts, polls
+    /// [`crate::domain::attempt::Attempt::sent_at_now`], but for those that left between `fresh_since` and `now`: they did so after
+    /// the step, by the clock as it is now. Back: wake times of DISPATCHING calls, pauses of waiting attempts, polls
     /// and what waits for another system move back with it.
-    async fn clock_stepped(&self, by_ms: i64) -> Result<(), StoreError>;
+    async fn clock_stepped(&self, by_ms: i64, fresh_since: Timestamp, now: Timestamp) -> Result<(), StoreError>;
     /// How far our clock is ahead of the provider's, as it was kept last.
     async fn provider_clock(&self) -> Result<Option<KeptProviderClock>, StoreError>;
     /// Keeps it.

@@ -359,6 +359,10 @@ impl Store for Mortal {
         }
         done
     }
+    async fn version_of_others(&self) -> Result<u64, StoreError> {
+        self.alive().await;
+        self.inner.version_of_others().await
+    }
     async fn version(&self) -> Result<u64, StoreError> {
         self.alive().await;
         self.inner.version().await
@@ -371,9 +375,9 @@ impl Store for Mortal {
 
 #[async_trait]
 impl Clocks for Mortal {
-    async fn clock_stepped(&self, by_ms: i64) -> Result<(), StoreError> {
+    async fn clock_stepped(&self, by_ms: i64, fresh_since: Timestamp, now: Timestamp) -> Result<(), StoreError> {
         self.before_write().await;
-        let done = self.inner.clock_stepped(by_ms).await;
+        let done = self.inner.clock_stepped(by_ms, fresh_since, now).await;
         if done.is_ok() {
             self.after_write().await;
         }

@@ -74,6 +74,22 @@ async fn a_step_of_our_clock_between_the_post_and_the_search_doubles_nothing() {
 }
 
 #[tokio::test]
+async fn what_left_between_a_step_and_its_discovery_is_decided_in_its_time() {
+    for step in [300i64, -300] {
+        let mut w = world().await;
+        let by = secs(step.unsigned_abs());
+        w.clock.set_wall(if step < 0 { w.now().minus(by) } else { w.now().plus(by) });
+        w.sms.next(Reaction::UnknownNotAccepted);
+        w.dispatch("slow").await;
+        w.clock.pass(secs(1));
+        w.process.clocks.pass().await.expect("compared");
+        assert_eq!(w.attempt(1).await.clock_steps_ms, 0, "it left by the clock as it is now");
+        w.advance(secs(61)).await;
+        assert_eq!(w.attempts().await, ["1 sam unknown", "2 sam submitted"], "{step} s");
+    }
+}
+
+#[tokio::test]
 async fn what_was_never_accepted_is_sent_again_in_its_time_though_our_clock_was_set_back() {
     let mut w = world().await;
     w.sms.next(Reaction::UnknownNotAccepted);

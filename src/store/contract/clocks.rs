@@ -19,13 +19,18 @@ pub(crate) async fn a_step_of_the_clock_is_remembered_by_sends_whose_outcome_is_
     for c in [claimed, with("unknown", AttemptState::Unknown, 0), decided, with("known", AttemptState::Submitted, 1)] {
         put(store, c).await.expect("put");
     }
-    store.clock_stepped(300_000).await.expect("stepped");
-    store.clock_stepped(-60_000).await.expect("stepped");
+    let mut fresh = call("fresh", at(0));
+    put_in(&mut fresh.attempts[0], AttemptState::Unknown, 0, at(305));
+    put(store, fresh).await.expect("put");
+    store.clock_stepped(300_000, at(304), at(306)).await.expect("stepped");
+    store.clock_stepped(-60_000, at(244), at(244)).await.expect("stepped");
     for (name, steps) in [("claimed", 240_000), ("unknown", 240_000), ("decided", 0), ("known", 0)] {
         let a = store.call(&id(name)).await.expect("read").expect("there").attempts.remove(0);
         let now = at(5).as_millis() + steps;
         assert_eq!((a.clock_steps_ms, a.sent_at_now().map(|t| t.as_millis())), (steps, Some(now)), "{name}");
     }
+    let fresh = store.call(&id("fresh")).await.expect("read").expect("there").attempts.remove(0);
+    assert_eq!(fresh.clock_steps_ms, -60_000, "it left after the first step, by the clock as it was then");
 }
 
 pub(crate) async fn the_offset_of_the_providers_clock_is_kept_in_one_row(store: &dyn Store) {

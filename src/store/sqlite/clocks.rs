@@ -10,7 +10,7 @@ use crate::store::{StoreError, rows};
 
 #[async_trait]
 impl Clocks for SqliteStore {
-    async fn clock_stepped(&self, by_ms: i64) -> Result<(), StoreError> {
+    async fn clock_stepped(&self, by_ms: i64, fresh_since: Timestamp, now: Timestamp) -> Result<(), StoreError> {
         let shifted = [
             sql::SHIFT_WAKES,
             sql::SHIFT_PAUSES,
@@ -21,7 +21,7 @@ impl Clocks for SqliteStore {
         ];
         self.with_tx(move |conn| {
             for statement in [sql::STEP_CLAIMED, sql::STEP_UNDECIDED] {
-                conn.prepare_cached(statement)?.execute([by_ms])?;
+                conn.prepare_cached(statement)?.execute([by_ms, fresh_since.as_millis(), now.as_millis()])?;
             }
             for statement in shifted.iter().filter(|_| by_ms < 0) {
                 conn.prepare_cached(statement)?.execute([by_ms.saturating_neg()])?;

@@ -46,6 +46,10 @@ pub(super) const ORPHANS_OF_SID: &str = "SELECT sid, named, status, code, class,
 pub(super) const ORPHANS_OF_NAMED: &str = "SELECT sid, named, status, code, class, source, seq
     FROM receipts INDEXED BY receipts_waiting_by_name WHERE joined IS NULL AND named IS NOT NULL AND named = ?1 ORDER BY seq";
 
+/// The few receipts of one attempt are walked.
+pub(super) const RECEIPT_IS_KEPT: &str = "SELECT 1 FROM receipts INDEXED BY receipts_joined
+    WHERE joined = ?1 AND sid = ?2 AND status = ?3 AND code IS ?4 AND source = 'receipt'";
+
 pub(super) const INSERT_CALL: &str = "INSERT INTO calls (id, reference, status, round, level, policy, data, fingerprint,
     idempotency_key, overridden, created_by, accepted_at, next_step, wake_at, attempts, holder, outs, told_at, closed_at,
     muted, updated_at, steps_total, deferred_from)
@@ -145,9 +149,11 @@ pub(super) const SHIFT_PAUSES: &str =
 pub(super) const SHIFT_POLLS: &str = "UPDATE attempts SET poll_at = poll_at - ?1 WHERE poll_at IS NOT NULL";
 /// The wall clock was stepped either way: how long ago the open sends left is told right all the same.
 pub(super) const STEP_CLAIMED: &str = "UPDATE attempts INDEXED BY attempts_claimed
-    SET clock_steps_ms = clock_steps_ms + ?1 WHERE state = 'sending'";
+    SET clock_steps_ms = clock_steps_ms + ?1
+    WHERE state = 'sending' AND sent_at + clock_steps_ms NOT BETWEEN ?2 AND ?3";
 pub(super) const STEP_UNDECIDED: &str = "UPDATE attempts INDEXED BY attempts_undecided
-    SET clock_steps_ms = clock_steps_ms + ?1 WHERE state = 'unknown' AND decided_at IS NULL";
+    SET clock_steps_ms = clock_steps_ms + ?1
+    WHERE state = 'unknown' AND decided_at IS NULL AND sent_at + clock_steps_ms NOT BETWEEN ?2 AND ?3";
 pub(super) const KEEP_PROVIDER_CLOCK: &str = "INSERT OR REPLACE INTO provider_clock
     (id, least_ms, most_ms, measured_at, newest_message) VALUES (1, ?1, ?2, ?3, ?4)";
 pub(super) const PROVIDER_CLOCK: &str = "SELECT least_ms, most_ms, measured_at, newest_message FROM provider_clock";

@@ -43,7 +43,8 @@ async fn health_is_earned_and_has_its_shape() {
             "openAlerts",
             "openBreakers",
             "clockOffsetMs",
-            "refusedCallbacks"
+            "refusedCallbacks",
+            "refusedOwnCallbacks"
         ]
     );
     assert!(document["metrics"]["lastTickAgoMs"].as_u64().is_some_and(|ms| ms < 5_000), "{document}");

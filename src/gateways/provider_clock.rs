@@ -17,7 +17,7 @@ use crate::domain::{ProviderClock, Timestamp};
 const AGE_MAX: Duration = Duration::from_secs(3_600);
 
 /// What the answers of one provider have told of its clock.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ClockWatcher {
     clock: SystemClock,
     seen: Mutex<Seen>,
@@ -28,12 +28,6 @@ struct Seen {
     /// The boot clock at each answer, and what that answer allows.
     answers: VecDeque<(Duration, Interval)>,
     newest_message: Option<Timestamp>,
-}
-
-impl Default for ClockWatcher {
-    fn default() -> Self {
-        Self { clock: SystemClock::new(), seen: Mutex::default() }
-    }
 }
 
 impl ClockWatcher {

@@ -6,10 +6,15 @@
 
 pub mod adopt;
 pub mod apply;
+pub mod beats;
+pub mod checkpoints;
 pub mod clocks;
 pub mod dispatcher;
 mod drill;
+pub mod duties;
+pub mod duty;
 pub mod intake;
+pub mod integrity;
 mod lanes;
 pub mod listener;
 pub mod lock;
@@ -21,8 +26,11 @@ pub mod rate;
 pub mod rebuild;
 pub mod reconciler;
 pub mod recovery;
+pub mod requests;
 pub mod roster;
 pub mod scheduler;
+pub mod silence;
+pub mod start;
 pub mod store_alarm;
 pub mod supervisor;
 #[cfg(test)]
@@ -35,12 +43,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::domain::types::CallId;
 use crate::domain::{ClockOffset, Timestamp};
 use crate::gateways::{AlertSink, SmsGateway};
 use crate::store::StoreError;
 
 use apply::Core;
+use beats::Beats;
 
 /// Whose work an engine does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,11 +97,36 @@ pub struct Engine {
     pub bounds: Bounds,
     /// Whether replies that came while no engine ran were read: reminders that are overdue at a start wait for it, shortly.
     pub first_read: FirstRead,
-    /// What the loops report of themselves.
-    pub beats: supervisor::Beats,
+    /// What the duties report of themselves.
+    pub beats: Beats,
+    /// Fires when another process asked this one for the lock and may have it (never for `serve`).
+    pub yielded: CancellationToken,
 }
 
 impl Engine {
+    /// One that has done nothing yet; whoever runs it holds the lock. `id` is the owner of its claims: a fresh one every start.
+    pub fn new(
+        core: Arc<Core>,
+        sms: Arc<dyn SmsGateway>,
+        sinks: Vec<Arc<dyn AlertSink>>,
+        id: String,
+        scope: Scope,
+        bounds: Bounds,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            started: core.clock.boot(),
+            core,
+            sms,
+            sinks,
+            id,
+            scope,
+            bounds,
+            first_read: FirstRead::default(),
+            beats: Beats::default(),
+            yielded: CancellationToken::new(),
+        })
+    }
+
     /// How far our clock is ahead of the provider's: as it is measured, else as it was kept.
     pub fn provider_offset(&self) -> Option<ClockOffset> {
         self.sms.clock().offset.or(self.core.provider_clock().offset)
@@ -108,7 +144,7 @@ impl Engine {
 }
 
 /// One call that cannot be read must not keep the others from being served: the store has said it, leaves that call out for a
-/// while, and [`watch`] alerts.
+/// while, and [`integrity`] alerts.
 ///
 /// # Errors
 /// Every other [`StoreError`].

@@ -18,7 +18,9 @@ use crate::store::StoreError;
 use super::Engine;
 
 /// A store that nobody has complained of is tried this often: a full disk at rest is found before the next emergency is.
-const EVERY: Duration = Duration::from_secs(30);
+const TRIED_EVERY: Duration = Duration::from_secs(30);
+/// How often to look whether somebody complains.
+pub const EVERY: Duration = Duration::from_secs(5);
 /// A write that takes longer has failed.
 const PROBE_MAX: Duration = Duration::from_secs(2);
 
@@ -58,8 +60,8 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<(), StoreError> {
     let (core, beats) = (&engine.core, &engine.beats);
     let mut state = beats.store_alarm.state();
     let (now, boot) = (core.clock.now(), core.clock.boot());
-    let suspect = state.failing.is_some() || beats.store_errors() > 0;
-    if !suspect && state.tried.is_some_and(|at| boot.saturating_sub(at) < EVERY) {
+    let suspect = state.failing.is_some() || beats.any_failing();
+    if !suspect && state.tried.is_some_and(|at| boot.saturating_sub(at) < TRIED_EVERY) {
         return Ok(());
     }
     state.tried = Some(boot);

@@ -62,6 +62,8 @@ pub enum Guard {
     EngineLock,
     /// A reply that comes again is answered as before.
     ReplyDedup,
+    /// A provider's times are compared with its own alone.
+    ProviderTimes,
     /// What the mirror was told is read back before it is taken for proven.
     ReadBack,
 }
@@ -77,6 +79,7 @@ impl Guard {
         (Self::Signature, "signature"),
         (Self::EngineLock, "engine-lock"),
         (Self::ReplyDedup, "reply-dedup"),
+        (Self::ProviderTimes, "provider-times"),
         (Self::ReadBack, "read-back"),
     ];
 

@@ -151,6 +151,8 @@ kinds! {
     Unreadable = "unreadable", Page, Ended;
     /// The clock was set. Subject: when, in milliseconds.
     Clock = "clock", Notice, Ended;
+    /// Our clock and the provider's are more than 5 s apart.
+    ProviderClock = "provider-clock", Notice, Ended;
 
     // -- Airtable.
     /// The table of contacts cannot be read.

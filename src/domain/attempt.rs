@@ -263,6 +263,12 @@ pub struct Attempt {
     pub claimed_by: Option<String>,
     /// When its latest intent was committed.
     pub sent_at: Option<Timestamp>,
+    /// How far our clock was stepped since then, in milliseconds, while the outcome was open; see [`Attempt::sent_at_now`].
+    pub clock_steps_ms: i64,
+    /// When the provider made its message, by the provider's own clock, in whole seconds: compared with that clock alone.
+    pub provider_at: Option<Timestamp>,
+    /// The newest moment of the provider's clock that was known before the POST: its message is not older.
+    pub provider_after: Option<Timestamp>,
     /// How many POSTs of it surely did not happen.
     pub tries: u32,
     /// Whether to ask for receipts: false once the provider refused our URL.
@@ -295,6 +301,11 @@ impl Attempt {
     /// The reference in its text, `7K3Q-2`.
     pub fn reference(&self, call: &CallRef) -> String {
         call.attempt(self.number)
+    }
+
+    /// When its latest intent was committed, by our clock as it is now: what has passed since is true whatever was stepped.
+    pub fn sent_at_now(&self) -> Option<Timestamp> {
+        self.sent_at.map(|at| Timestamp::from_millis(at.as_millis().saturating_add(self.clock_steps_ms)))
     }
 
     /// Its notice, where it serves one.

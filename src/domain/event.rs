@@ -58,6 +58,8 @@ pub enum SendOutcome {
         code: Option<ErrorCode>,
         /// What that code asks for.
         asks: Asks,
+        /// When the provider made it, by its own clock.
+        provider_at: Option<Timestamp>,
     },
     /// It said no.
     Refused {
@@ -121,6 +123,8 @@ pub struct News {
     pub asks: Asks,
     /// How it came.
     pub source: Source,
+    /// When the provider made the message, by its own clock; a receipt does not say.
+    pub provider_at: Option<Timestamp>,
 }
 
 /// A text from a person.
@@ -136,8 +140,10 @@ pub struct InboundText {
     pub body: String,
     /// Twilio handled the opt-out word itself and has replied already.
     pub provider_replied: bool,
-    /// When the provider got it, where that is known (the list).
+    /// When the provider got it, by its own clock, where that is known (the list).
     pub at: Option<Timestamp>,
+    /// The same moment by our clock, as far as the two are known to differ.
+    pub at_ours: Option<Timestamp>,
     /// It was read from the provider's list: no TwiML can answer it, a text does.
     pub listed: bool,
 }
@@ -178,6 +184,8 @@ pub enum Event {
         attempt: AttemptId,
         /// The engine.
         engine: String,
+        /// The newest moment of the provider's clock that is known: its message will not be older.
+        provider_after: Option<Timestamp>,
     },
     /// What became of a POST.
     Sent {
@@ -210,6 +218,11 @@ pub enum Event {
         attempt: AttemptId,
         /// When to ask again.
         again_at: Option<Timestamp>,
+    },
+    /// The provider has the message no more: it was deleted there, and no status of it will come.
+    Gone {
+        /// Which attempt's.
+        attempt: AttemptId,
     },
     /// A person wrote.
     Inbound(InboundText),

@@ -11,4 +11,6 @@ pub struct GuardsOff {
     pub monotone_receipts: bool,
     /// A reply that comes again is answered as before.
     pub reply_dedup: bool,
+    /// A provider's times are compared with its own alone.
+    pub provider_times: bool,
 }

@@ -73,7 +73,18 @@ pub(super) fn apply(w: &mut Work<'_>, id: AttemptId, news: &News) -> Result<&'st
     if news.source == Source::Fetch && w.attempt(id)?.conflict {
         return settle_conflict(w, id, news);
     }
-    join(w, id, &news.sid, &news.status, news.code, news.asks, news.source.as_str())
+    let effect = join(w, id, &news.sid, &news.status, news.code, news.asks, news.source.as_str())?;
+    made_at(w, id, &news.sid, news.provider_at)?;
+    Ok(effect)
+}
+
+/// Keeps when the provider made this attempt's message, by its own clock.
+pub(super) fn made_at(w: &mut Work<'_>, id: AttemptId, sid: &MessageSid, at: Option<Timestamp>) -> Result<(), Illegal> {
+    let a = w.attempt_mut(id)?;
+    if a.sid.as_ref() == Some(sid) {
+        a.provider_at = a.provider_at.or(at);
+    }
+    Ok(())
 }
 
 /// The provider has this attempt's message, and says where it is.
@@ -338,6 +349,29 @@ pub(super) fn polled(w: &mut Work<'_>, id: AttemptId, again_at: Option<Timestamp
         let word = status.map(|s| s.to_string()).unwrap_or_default();
         w.raise(key, format!("no final status from the provider for a text to {name} (last: {word})"));
     }
+    Ok(())
+}
+
+/// The provider has the message no more: what was last known of it stays, and it is asked about no more.
+pub(super) fn gone(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
+    let a = w.attempt_mut(id)?;
+    if a.poll_at.is_none() || a.sid.is_none() {
+        return Ok(());
+    }
+    (a.poll_at, a.conflict) = (None, false);
+    if a.state.is_final() {
+        return Ok(());
+    }
+    let (number, name) = (a.number, a.recipient.name.clone());
+    let word = a.message_status.as_ref().map_or("not known", MessageStatus::as_str).to_owned();
+    let what =
+        format!("the provider no longer has attempt {number}: it was deleted there, its last status ({word}) stands");
+    w.log_as(Actor::provider(), LogKind::MessageStatus, Some(id), what, json!({ "status": word, "by": "fetch" }));
+    let key = no_status_key(w, id)?;
+    w.raise(
+        key,
+        format!("no final status for a text to {name}: the provider no longer has the message (last: {word})"),
+    );
     Ok(())
 }
 

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::alert::AlertKind;
-use super::attempt::{AttemptKind, Priority};
+use super::attempt::{Attempt, AttemptKind, Priority};
 use super::body;
 use super::call::{CallState, CallStatus, OutReason};
 use super::decide::{self, StandDown};
@@ -151,6 +151,11 @@ pub(super) fn clear_opt_out(phone: &str, by: &Actor, ctx: &Ctx<'_>) -> Change {
     }
 }
 
+/// The provider's times have whole seconds.
+const SECOND_MS: i64 = 999;
+/// How far the measured offset of two clocks may be wrong, the whole seconds of both included.
+const OFFSET_SLACK_MS: i64 = 3_000;
+
 struct Reply<'a> {
     loaded: &'a Loaded,
     text: &'a InboundText,
@@ -244,19 +249,31 @@ impl Reply<'_> {
         c.attempts.iter().any(|a| {
             a.kind == AttemptKind::Notice
                 && a.recipient.phone.e164() == self.text.from
-                && a.sent_at.is_some_and(|sent| self.comes_after(sent))
+                && self.comes_after(a)
                 && (a.state.may_have_arrived() || a.sid.is_some())
         })
     }
 
-    /// Whether the reply was written after that moment. One that comes in just now was, even where the clock was set back
-    /// since; the provider's own time has whole seconds.
-    fn comes_after(&self, sent: Timestamp) -> bool {
-        self.text.at.is_none_or(|at| sent.as_millis() <= at.as_millis().saturating_add(999))
+    /// Whether the reply was written after this text, by the provider's own times, which have whole seconds. Where the text's is
+    /// not known (its outcome is not), its intent and the reply are compared by our clock. One that comes in just now was.
+    fn comes_after(&self, a: &Attempt) -> bool {
+        let Some(sent) = a.sent_at else { return false };
+        let Some(at) = self.text.at else { return true };
+        let by_then = |moment: Timestamp, at: Timestamp, slack_ms: i64| {
+            moment.as_millis() <= at.as_millis().saturating_add(slack_ms)
+        };
+        if self.ctx.rules.off.provider_times {
+            return by_then(sent, at, SECOND_MS);
+        }
+        match (a.provider_at.or(a.provider_after.filter(|after| !by_then(*after, at, SECOND_MS))), self.text.at_ours) {
+            (Some(made), _) => by_then(made, at, SECOND_MS),
+            (None, Some(ours)) => by_then(a.sent_at_now().unwrap_or(sent), ours, OFFSET_SLACK_MS),
+            (None, None) => true,
+        }
     }
 
     fn contact_in(&self, c: &CallState) -> Option<ContactId> {
-        let of = |a: &&super::attempt::Attempt| a.recipient.phone.e164() == self.text.from;
+        let of = |a: &&Attempt| a.recipient.phone.e164() == self.text.from;
         c.attempts.iter().rev().find(of).map(|a| a.recipient.contact.clone())
     }
 

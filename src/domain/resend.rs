@@ -58,7 +58,7 @@ pub(super) fn searched(w: &mut Work<'_>, id: AttemptId, complete: bool, began_at
     if a.state != AttemptState::Unknown || a.sid.is_some() {
         return Ok(());
     }
-    let sent_at = a.sent_at.unwrap_or(a.created_at);
+    let sent_at = a.sent_at_now().unwrap_or(a.created_at);
     let (out_for, settle) = (w.now().since(sent_at), w.ctx.rules.settle);
     let counts = complete && began_at.since(sent_at) >= Duration::from_secs(SEARCH_COUNTS_AFTER_S);
     let in_time = out_for >= settle && (counts || out_for >= settle.saturating_mul(2));
@@ -123,7 +123,7 @@ pub(super) fn by_policy(w: &mut Work<'_>, id: AttemptId, seen: &str) -> Result<(
     let text = format!("attempt {} stays unknown ({seen}): {done}", a.number);
     w.log(LogKind::AttemptUnknown, Some(id), text, json!({ "policy": word, "dropped": dropped }));
     if policy == UnknownPolicy::Resend && dropped.is_none() {
-        let settled = a.sent_at.unwrap_or(a.created_at).plus(w.ctx.rules.settle);
+        let settled = a.sent_at_now().unwrap_or(a.created_at).plus(w.ctx.rules.settle);
         resend(w, id, now.max(settled))?;
     } else if !sequence::a_step_follows(w) {
         tell_if_it_stays(w, &a);

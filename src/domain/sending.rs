@@ -14,7 +14,7 @@ use super::receipt::{MessageStatus, Verdict};
 use super::resend;
 use super::sequence;
 use super::step::{Illegal, Work};
-use super::types::{Actor, AttemptId, ErrorCode, MessageSid, Sender};
+use super::types::{Actor, AttemptId, ErrorCode, MessageSid, Sender, Timestamp};
 
 /// How long a stand-down waits for the answer about the notice that it takes back, in seconds, each time it looks.
 const UNDER_WAY_PAUSE_S: u64 = 1;
@@ -22,7 +22,13 @@ const UNDER_WAY_PAUSE_S: u64 = 1;
 const NO_SENDER_PAUSE_S: u64 = 30;
 
 /// Checks that the attempt is still wanted, claims it for `engine` and writes the intent: the text is what will be sent.
-pub(super) fn claim(w: &mut Work<'_>, id: AttemptId, engine: &str) -> Result<(), Illegal> {
+/// `provider_after`: the newest moment of the provider's clock that is known.
+pub(super) fn claim(
+    w: &mut Work<'_>,
+    id: AttemptId,
+    engine: &str,
+    provider_after: Option<Timestamp>,
+) -> Result<(), Illegal> {
     w.unclaimed_in_a_drill(id)?;
     let attempt = w.attempt(id)?.clone();
     if !attempt.state.is_waiting() || attempt.not_before > w.now() {
@@ -75,7 +81,10 @@ pub(super) fn claim(w: &mut Work<'_>, id: AttemptId, engine: &str) -> Result<(),
         }
     }
     breaker::probed(w, &probes);
-    intent(w, id, engine, sender)
+    intent(w, id, engine, sender)?;
+    let a = w.attempt_mut(id)?;
+    (a.provider_at, a.provider_after, a.clock_steps_ms) = (None, provider_after, 0);
+    Ok(())
 }
 
 /// Who sends it as long as everything works: an opt-out from that number is one from us.
@@ -285,7 +294,10 @@ pub(super) fn holder_name(w: &Work<'_>) -> String {
 pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Result<(), Illegal> {
     let number = w.attempt(id)?.number;
     match outcome {
-        SendOutcome::Accepted { sid, status, code, asks } => accepted(w, id, sid, (status, *code, *asks))?,
+        SendOutcome::Accepted { sid, status, code, asks, provider_at } => {
+            accepted(w, id, sid, (status, *code, *asks))?;
+            news::made_at(w, id, sid, *provider_at)?;
+        }
         SendOutcome::Refused { code, asks, why } => refused(w, id, *code, *asks, why)?,
         SendOutcome::BadCallback if !w.attempt(id)?.callback => {
             refused(

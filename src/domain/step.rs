@@ -59,7 +59,9 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         Event::Decide { what, by, note, .. } => {
             with_call(loaded, ctx, |w| decide::decide(w, what, by, note.as_deref()))?
         }
-        Event::Claim { attempt, engine } => with_call(loaded, ctx, |w| sending::claim(w, *attempt, engine))?,
+        Event::Claim { attempt, engine, provider_after } => {
+            with_call(loaded, ctx, |w| sending::claim(w, *attempt, engine, *provider_after))?
+        }
         Event::Sent { attempt, outcome } => with_call(loaded, ctx, |w| sending::sent(w, *attempt, outcome))?,
         Event::EngineGone { attempt, engine } => with_call(loaded, ctx, |w| sending::engine_gone(w, *attempt, engine))?,
         Event::Searched { attempt, complete, began_at } => {
@@ -68,6 +70,7 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         Event::Settle { attempt, how, by, note } => {
             with_call(loaded, ctx, |w| settle::settle(w, *attempt, how, by, note.as_deref()))?
         }
+        Event::Gone { attempt } => with_call(loaded, ctx, |w| news::gone(w, *attempt))?,
         Event::Polled { attempt, again_at } => with_call(loaded, ctx, |w| news::polled(w, *attempt, *again_at))?,
         Event::Breaker { sender, what } => breaker::news(loaded, sender, what, ctx),
         Event::Untold { .. } => with_call(loaded, ctx, sequence::untold)?,

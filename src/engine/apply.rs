@@ -17,7 +17,7 @@ use crate::domain::reply;
 use crate::domain::step::{Ctx, step};
 use crate::domain::team::Directory;
 use crate::domain::types::{Actor, AttemptId, CallId};
-use crate::domain::{PhoneNumber, Timestamp};
+use crate::domain::{PhoneNumber, ProviderClock, Timestamp};
 use crate::ids::Ids;
 use crate::store::{RosterCopy, Store, StoreError};
 
@@ -46,6 +46,7 @@ pub struct Core {
     pub wake: Wake,
     in_force: RwLock<Arc<InForce>>,
     interpreter: Option<Interpreter>,
+    provider_clock: Mutex<ProviderClock>,
 }
 
 impl Core {
@@ -68,7 +69,15 @@ impl Core {
         in_force: InForce,
         interpreter: Option<Interpreter>,
     ) -> Self {
-        Self { store, clock, ids, wake: Wake::default(), in_force: RwLock::new(Arc::new(in_force)), interpreter }
+        Self {
+            store,
+            clock,
+            ids,
+            wake: Wake::default(),
+            in_force: RwLock::new(Arc::new(in_force)),
+            interpreter,
+            provider_clock: Mutex::default(),
+        }
     }
 
     /// What decisions are made under.
@@ -95,6 +104,16 @@ impl Core {
     pub fn put_contacts(&self, contacts: Option<RosterCopy>) {
         let mut held = self.in_force.write().unwrap_or_else(PoisonError::into_inner);
         *held = Arc::new(InForce::clone(&held).with_contacts(contacts));
+    }
+
+    /// What is known of the provider's clock, from this process's answers or else from the store.
+    pub fn provider_clock(&self) -> ProviderClock {
+        *self.provider_clock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// See [`Core::provider_clock`].
+    pub(super) fn set_provider_clock(&self, clock: ProviderClock) {
+        *self.provider_clock.lock().unwrap_or_else(PoisonError::into_inner) = clock;
     }
 
     /// Replaces the directory; decisions from now on use the new one.
@@ -236,6 +255,7 @@ impl Core {
             | Event::Sent { attempt, .. }
             | Event::EngineGone { attempt, .. }
             | Event::Searched { attempt, .. }
+            | Event::Gone { attempt }
             | Event::Polled { attempt, .. } => Load::Attempt(*attempt),
             Event::News(news) => Load::Message {
                 attempt: news.attempt,
@@ -276,6 +296,7 @@ impl Told {
 pub(super) fn phones_of(event: &Event, directory: &Directory) -> Vec<PhoneNumber> {
     match event {
         Event::Polled { .. }
+        | Event::Gone { .. }
         | Event::EngineGone { .. }
         | Event::ClearOptOut { .. }
         | Event::Untold { .. }

@@ -3,7 +3,7 @@
 //! Due times are wall times. A step forward fires early what it passes: nothing is late. A step back would delay what is
 //! armed by its own size, so what is armed is moved back with it. Both are said aloud.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::warn;
@@ -24,7 +24,7 @@ pub(super) const EVERY: Duration = Duration::from_secs(1);
 /// The two clocks as they were last compared.
 pub struct ClockWatch {
     core: Arc<Core>,
-    last: Mutex<(Timestamp, Duration)>,
+    last: tokio::sync::Mutex<(Timestamp, Duration)>,
 }
 
 /// What a comparison found.
@@ -36,6 +36,10 @@ pub enum Step {
     Forward(Duration),
     /// The wall clock was set back.
     Back(Duration),
+}
+
+fn millis(d: Duration) -> i64 {
+    i64::try_from(d.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Compares how far each clock went.
@@ -55,7 +59,7 @@ pub fn step_between(wall: (Timestamp, Timestamp), boot: (Duration, Duration)) ->
 impl ClockWatch {
     /// Starts comparing from now.
     pub fn new(core: Arc<Core>) -> Self {
-        let last = Mutex::new((core.clock.now(), core.clock.boot()));
+        let last = tokio::sync::Mutex::new((core.clock.now(), core.clock.boot()));
         Self { core, last }
     }
 
@@ -64,20 +68,28 @@ impl ClockWatch {
     /// # Errors
     /// [`StoreError`]; the same step is then found again by the next pass.
     pub async fn pass(&self) -> Result<Option<Timestamp>, StoreError> {
-        let now = (self.core.clock.now(), self.core.clock.boot());
-        let before = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        // Held to the end: two passes at once must not see one step twice.
+        let mut last = self.last.lock().await;
+        let (before, now) = (*last, (self.core.clock.now(), self.core.clock.boot()));
         let message = match step_between((before.0, now.0), (before.1, now.1)) {
             Step::None => None,
-            Step::Forward(by) => Some(format!(
-                "the clock went forward by {} s (it was set, or the machine slept): follow-ups of that time fire now",
-                by.as_secs()
-            )),
+            Step::Forward(by) => {
+                // What left before the step did so before this moment of the new time.
+                let fresh_since = now.0.minus(by).plus(Duration::from_millis(1));
+                self.core.store.clock_stepped(millis(by), fresh_since, now.0).await?;
+                Some(format!(
+                    "the clock went forward by {} s (it was set, or the machine slept): follow-ups of that time fire now",
+                    by.as_secs()
+                ))
+            }
             Step::Back(by) => {
-                self.core.store.shift_times(by).await?;
+                let fresh_since = now.0.minus(now.1.saturating_sub(before.1));
+                self.core.store.clock_stepped(millis(by).saturating_neg(), fresh_since, now.0).await?;
                 Some(format!("the clock was set back by {} s: what was armed keeps its distance", by.as_secs()))
             }
         };
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        *last = now;
+        drop(last);
         if let Some(message) = message {
             warn!("{message}");
             let key = AlertKind::Clock.about(now.0.as_millis());

@@ -373,7 +373,8 @@ impl One {
             return self.engine.core.claim_unstored(id, &self.engine.id).await;
         }
         killpoint::hit("intent.before-commit");
-        let event = Event::Claim { attempt: id, engine: self.engine.id.clone() };
+        let provider_after = self.engine.newest_message();
+        let event = Event::Claim { attempt: id, engine: self.engine.id.clone(), provider_after };
         match self.engine.core.apply(event, Actor::engine()).await {
             Ok(Answer::Send(send)) => {
                 killpoint::hit("intent.committed");
@@ -397,7 +398,7 @@ impl One {
     /// In a drill the intent is stored once the POST is over.
     async fn intent_after_all(&self, id: AttemptId) {
         if Guard::IntentCommit.is_off() {
-            let event = Event::Claim { attempt: id, engine: self.engine.id.clone() };
+            let event = Event::Claim { attempt: id, engine: self.engine.id.clone(), provider_after: None };
             drop(self.engine.core.apply(event, Actor::engine()).await);
         }
     }
@@ -418,6 +419,7 @@ impl One {
                 status: record.status,
                 code: record.error_code,
                 asks: asks(record.error_code),
+                provider_at: record.created_at,
             },
             Err(e) => self.outcome_of(e, a),
         }

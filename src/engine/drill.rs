@@ -26,6 +26,7 @@ pub(super) fn rules_in_force(rules: &Rules) -> Rules {
         claim_recheck: Guard::ClaimRecheck.is_off(),
         monotone_receipts: Guard::MonotoneReceipts.is_off(),
         reply_dedup: Guard::ReplyDedup.is_off(),
+        provider_times: Guard::ProviderTimes.is_off(),
     };
     Rules { off, ..rules.clone() }
 }
@@ -82,7 +83,8 @@ impl Core {
     /// What a claim would allow, with nothing stored: the guard that the intent comes first is away.
     pub(super) async fn claim_unstored(&self, id: AttemptId, engine: &str) -> Option<ToSend> {
         let now = self.clock.now();
-        let (directory, event) = (self.directory(), Event::Claim { attempt: id, engine: engine.to_owned() });
+        let (directory, event) =
+            (self.directory(), Event::Claim { attempt: id, engine: engine.to_owned(), provider_after: None });
         let (load, phones) = (self.load_for(&event, now), phones_of(&event, &directory));
         let seen: Arc<Mutex<Option<ToSend>>> = Arc::default();
         let decide = {

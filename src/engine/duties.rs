@@ -11,6 +11,7 @@ use super::heartbeat::Heartbeat;
 use super::listener::{self, Listener};
 use super::mirror::Mirror;
 use super::poller::Poller;
+use super::provider_clock::{self, ProviderClockWatch};
 use super::reconciler::Reconciler;
 use super::requests::{self, Requests};
 use super::roster::Roster;
@@ -35,12 +36,14 @@ pub const ADOPT: &str = "adopt";
 /// when they change: [`super::supervisor::Supervisor::assign`].
 pub fn of(engine: &Arc<Engine>) -> Vec<(&'static str, Vec<Duty>)> {
     let poller = Arc::new(Poller::new(engine.clone()));
-    let mut own = sending(engine, &poller);
+    let clocks = Arc::new(ClockWatch::new(engine.core.clone()));
+    let mut own = sending(engine, &poller, &clocks);
     own.extend([
-        Duty::new("clocks", &Arc::new(ClockWatch::new(engine.core.clone())), |c| {
+        Duty::new("clocks", &clocks, |c| Box::pin(async move { c.pass().await })).every(clocks::EVERY),
+        Duty::new("provider-clock", &Arc::new(ProviderClockWatch::new(engine.clone())), |c| {
             Box::pin(async move { c.pass().await })
         })
-        .every(clocks::EVERY),
+        .every(provider_clock::EVERY),
         Duty::new("requests", &Arc::new(Requests::new(engine.clone(), poller)), |r| {
             Box::pin(async move { r.pass().await })
         })
@@ -68,7 +71,8 @@ pub fn of(engine: &Arc<Engine>) -> Vec<(&'static str, Vec<Duty>)> {
 }
 
 /// What fires, sends, and finds out what became of it.
-fn sending(engine: &Arc<Engine>, poller: &Arc<Poller>) -> Vec<Duty> {
+fn sending(engine: &Arc<Engine>, poller: &Arc<Poller>, clocks: &Arc<ClockWatch>) -> Vec<Duty> {
+    let searching = Arc::new((Reconciler::new(engine.clone()), clocks.clone()));
     let dispatcher = Arc::new(Dispatcher::new(engine.clone()));
     vec![
         Duty::new("scheduler", &Arc::new(Scheduler::new(engine.clone())), |s| Box::pin(async move { s.pass().await }))
@@ -80,8 +84,12 @@ fn sending(engine: &Arc<Engine>, poller: &Arc<Poller>) -> Vec<Duty> {
             .drained_by(&dispatcher, |d| Box::pin(async move { d.drained().await })),
         Duty::new("claims", &dispatcher, |d| Box::pin(async move { d.sweep().await })).every(SWEPT_EVERY),
         Duty::new("poller", poller, |p| Box::pin(async move { p.pass().await })).on(Bell::Poll).only_asks(),
-        Duty::new("reconciler", &Arc::new(Reconciler::new(engine.clone())), |r| {
-            Box::pin(async move { r.pass().await })
+        Duty::new("reconciler", &searching, |of| {
+            Box::pin(async move {
+                // A step that nobody has seen yet would make a send look older than it is.
+                of.1.pass().await?;
+                of.0.pass().await
+            })
         })
         .only_asks(),
         Duty::new("listener", &Arc::new(Listener::new(engine.clone())), |l| Box::pin(async move { l.pass().await }))

@@ -18,6 +18,7 @@ use crate::domain::event::{Event, InboundText};
 use crate::domain::phone::masked;
 use crate::domain::types::{Actor, MessageSid};
 use crate::gateways::{GatewayError, ListFilter, MessageRecord};
+use crate::killpoint::Guard;
 use crate::store::{Listened, ListenedPlace, StoreError};
 
 use super::{Engine, Scope};
@@ -32,6 +33,8 @@ const MARGIN: Duration = Duration::from_secs(2);
 const LET_GO_AFTER: Duration = Duration::from_secs(24 * 3_600);
 /// How often it is kept that everybody was read.
 const KEEP_EVERY: Duration = Duration::from_secs(600);
+/// Where only our own time of a text is known: our clock may have been stepped since.
+const OFFSET_MARGIN: Duration = Duration::from_secs(3_600);
 /// How often the list is read while a call is open and replies come by webhook.
 pub const EVERY_WITH_WEBHOOK: Duration = Duration::from_secs(60);
 /// Where they do not.
@@ -139,7 +142,7 @@ impl Listener {
         let filter = ListFilter {
             to: None,
             from: Some(who.phone.e164().to_owned()),
-            not_before: Some(who.told_since.minus(MARGIN)),
+            not_before: self.since(who),
             limit: LIST_MAX,
         };
         let listing = match self.engine.sms.list(&filter).await {
@@ -159,6 +162,18 @@ impl Listener {
         Some(texts)
     }
 
+    /// From when on their texts are read, by the provider's own clock; `None`: the newest [`LIST_MAX`].
+    fn since(&self, who: &Listened) -> Option<Timestamp> {
+        if Guard::ProviderTimes.is_off() {
+            return Some(who.sent_since.minus(MARGIN));
+        }
+        let by_offset = || {
+            let theirs = self.engine.provider_offset()?.to_theirs(who.sent_since);
+            Some(theirs.minus(OFFSET_MARGIN))
+        };
+        who.provider_since.map(|at| at.minus(MARGIN)).or_else(by_offset)
+    }
+
     async fn hear(&self, m: &MessageRecord) -> Result<(), StoreError> {
         let from = m.from.clone().unwrap_or_default();
         let writer = Actor(masked(&from));
@@ -169,6 +184,7 @@ impl Listener {
             body: m.body.0.clone(),
             provider_replied: false,
             at: m.created_at,
+            at_ours: m.created_at.zip(self.engine.provider_offset()).map(|(at, offset)| offset.to_ours(at)),
             listed: true,
         };
         self.engine.core.apply(Event::Inbound(text), writer).await?;

@@ -24,6 +24,7 @@ pub mod lock;
 pub mod mirror;
 pub mod outbox;
 pub mod poller;
+pub mod provider_clock;
 pub mod rate;
 pub mod rebuild;
 pub mod reconciler;
@@ -49,6 +50,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::domain::types::CallId;
+use crate::domain::{ClockOffset, Timestamp};
 use crate::gateways::{AlertSink, SmsGateway};
 use crate::store::StoreError;
 
@@ -139,6 +141,16 @@ impl Engine {
     /// Other settings are in force.
     pub fn set_bounds(&self, bounds: Bounds) {
         *self.bounds.write().unwrap_or_else(PoisonError::into_inner) = bounds;
+    }
+
+    /// How far our clock is ahead of the provider's: as it is measured, else as it was kept.
+    pub fn provider_offset(&self) -> Option<ClockOffset> {
+        self.sms.clock().offset.or(self.core.provider_clock().offset)
+    }
+
+    /// The newest moment of the provider's clock that one of its messages named.
+    pub fn newest_message(&self) -> Option<Timestamp> {
+        self.sms.clock().newest_message.max(self.core.provider_clock().newest_message)
     }
 
     /// Reminders that are overdue wait for the first read of replies; first notices never do.

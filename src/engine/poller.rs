@@ -29,6 +29,9 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 /// Receipts later than this are not expected (`facts/twilio.md` §5).
 const END: Duration = Duration::from_secs(72 * 3600);
 
+/// A message that is not known so long after its POST was deleted at the provider; before, it may not be known yet everywhere.
+const DELETED_AFTER: Duration = Duration::from_secs(300);
+
 /// The asking side of an engine.
 pub struct Poller {
     engine: Arc<Engine>,
@@ -151,10 +154,15 @@ impl Poller {
                     code: record.error_code,
                     asks: asks(record.error_code),
                     source: Source::Fetch,
+                    provider_at: record.created_at,
                 };
                 killpoint::hit("poll.before-commit");
                 others_go_on(core.apply(Event::News(news), Actor::provider()).await.map(drop))?;
                 killpoint::hit("poll.committed");
+            }
+            Err(GatewayError::Refused { http: 404, .. }) if core.clock.now().since(p.sent_at) >= DELETED_AFTER => {
+                warn!(message.sid = %p.sid, "the provider no longer has this message: it was deleted there");
+                return others_go_on(core.apply(Event::Gone { attempt: p.attempt }, Actor::engine()).await.map(drop));
             }
             Err(GatewayError::Refused { http, code, .. }) => {
                 warn!(message.sid = %p.sid, http, ?code, "the provider does not tell this message's status")

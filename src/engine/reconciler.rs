@@ -18,13 +18,18 @@ use crate::gateways::{GatewayError, ListFilter, Listing, MessageRecord};
 use crate::killpoint::{self, Guard};
 use crate::store::{Searchable, StoreError};
 
+use super::clocks::{Step, step_between};
 use super::dispatcher::asks;
 use super::{Engine, Scope, others_go_on};
 
 /// Unknown outcomes looked for in one pass.
 const BATCH: usize = 64;
-/// A message may be older than our intent by this much: the two clocks differ, and the provider's has whole seconds.
-const CLOCKS_DIFFER: Duration = Duration::from_secs(120);
+/// Messages of one provider are made by many machines, whose clocks differ by less than this.
+const MARGIN: Duration = Duration::from_secs(3_600);
+/// A reference rests for 30 days: what is older is another call's. Counted by the provider's own clock, with a day to spare.
+const REFERENCE_RESTS: Duration = Duration::from_secs(31 * 24 * 3_600);
+/// In a drill that compares the provider's times with ours, how much older than our intent a message may be.
+const DRILL_MARGIN: Duration = Duration::from_secs(120);
 /// The most messages that one search reads.
 const LIST_MAX: usize = 2_000;
 
@@ -88,6 +93,7 @@ impl Reconciler {
                 to: a.recipient.phone.clone(),
                 sender: a.sender.clone()?,
                 sent_at: a.sent_at?,
+                provider_after: a.provider_after,
             };
             Some((a.poll_at?, search))
         };
@@ -100,20 +106,23 @@ impl Reconciler {
         let core = &self.engine.core;
         let Some(first) = group.first() else { return Ok(provider) };
         let began_at = core.clock.now();
-        let oldest = group.iter().map(|s| s.sent_at).min().unwrap_or(began_at).minus(CLOCKS_DIFFER);
+        let booted_at = core.clock.boot();
         let filter = ListFilter {
             to: Some(first.to.e164().to_owned()),
             // With a messaging service the number is chosen later, and is not ours to know.
             from: (!first.sender.is_service()).then(|| first.sender.as_str().to_owned()),
-            not_before: Some(oldest),
+            not_before: self.oldest(&group),
             limit: LIST_MAX,
         };
         let (listing, provider) = self.read(&filter, provider).await;
+        let stood = step_between((began_at, core.clock.now()), (booted_at, core.clock.boot()));
         for s in group {
             let found = self.find(&s, &listing.messages).await?;
             killpoint::hit("search.before-commit");
             match found {
                 Some(found) => self.found(&s, found).await?,
+                // The clock was stepped meanwhile: how long this one has been out is known when the step is.
+                None if stood != Step::None => {}
                 None => {
                     let event = Event::Searched { attempt: s.attempt, complete: listing.complete, began_at };
                     others_go_on(core.apply(event, Actor::engine()).await.map(drop))?;
@@ -122,6 +131,21 @@ impl Reconciler {
             killpoint::hit("search.committed");
         }
         Ok(provider)
+    }
+
+    /// How far back these are looked for, by the provider's own clock: to the newest moment of it that was known before the
+    /// first of them left, else as long as a reference rests.
+    fn oldest(&self, group: &[Searchable]) -> Option<Timestamp> {
+        if Guard::ProviderTimes.is_off() {
+            return group.iter().map(|s| s.sent_at.minus(DRILL_MARGIN)).min();
+        }
+        let known: Option<Vec<Timestamp>> = group.iter().map(|s| s.provider_after).collect();
+        if let Some(first) = known.and_then(|all| all.into_iter().min()) {
+            return Some(first.minus(MARGIN));
+        }
+        let clock = self.engine.sms.clock();
+        let theirs = clock.offset.map(|o| o.to_theirs(self.engine.core.clock.now())).or(clock.newest_message)?;
+        Some(theirs.minus(REFERENCE_RESTS))
     }
 
     async fn read(&self, filter: &ListFilter, provider: Provider) -> (Listing, Provider) {
@@ -145,7 +169,7 @@ impl Reconciler {
         }
     }
 
-    /// The message of this attempt, where the list has it: to the same number, by the same sender, made after the intent, with
+    /// The message of this attempt, where the list has it: to the same number, by the same sender, with
     /// the attempt's own reference as a whole token, and not known as another attempt's.
     async fn find<'a>(
         &self,
@@ -153,14 +177,14 @@ impl Reconciler {
         messages: &'a [MessageRecord],
     ) -> Result<Option<&'a MessageRecord>, StoreError> {
         let reference = s.reference.attempt(s.number);
-        let since = s.sent_at.minus(CLOCKS_DIFFER);
+        let since = Guard::ProviderTimes.is_off().then(|| s.sent_at.minus(DRILL_MARGIN));
         for m in messages {
             let by_sender =
                 m.service.as_deref() == Some(s.sender.as_str()) || m.from.as_deref() == Some(s.sender.as_str());
             let fits = m.direction == "outbound-api"
                 && m.to == s.to.e164()
                 && by_sender
-                && m.created_at.is_none_or(|at| at >= since)
+                && since.is_none_or(|since| m.created_at.is_none_or(|at| at >= since))
                 && contains_reference(&m.body.0, &reference);
             if fits && self.engine.core.store.call_by_sid(&m.sid).await?.is_none() {
                 return Ok(Some(m));
@@ -178,6 +202,7 @@ impl Reconciler {
             code: m.error_code,
             asks: asks(m.error_code),
             source: Source::List,
+            provider_at: m.created_at,
         };
         others_go_on(self.engine.core.apply(Event::News(news), Actor::provider()).await.map(drop))
     }

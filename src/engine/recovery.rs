@@ -352,7 +352,7 @@ mod tests {
         let mut w = World::with(slow()).await;
         w.begin("slow").await;
         let attempt = w.attempt(1).await.id;
-        w.apply(Event::Claim { attempt, engine: "engine-0".into() }, "engine").await;
+        w.apply(Event::Claim { attempt, engine: "engine-0".into(), provider_after: None }, "engine").await;
         assert_eq!(found(&w, true).await, [], "a running engine's own claim is no finding");
         assert_eq!(found(&w, false).await, [(Finding::ClaimOfDeadEngine, 0)]);
         w.restart().await;

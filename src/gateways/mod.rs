@@ -5,9 +5,11 @@ pub mod alerts;
 mod exchange;
 pub mod heartbeat;
 pub mod mirror;
+mod provider_clock;
 pub mod twilio;
 
 pub use mirror::{MirrorError, MirrorGateway};
+pub use provider_clock::{ClockWatcher, http_date};
 
 use std::time::Duration;
 
@@ -15,7 +17,7 @@ use async_trait::async_trait;
 
 use crate::domain::alert::AlertKey;
 use crate::domain::types::{AttemptId, CallId, ErrorCode, MessageSid, Sender, Timestamp};
-use crate::domain::{MessageStatus, PhoneNumber};
+use crate::domain::{MessageStatus, PhoneNumber, ProviderClock};
 
 /// One message to be created.
 #[derive(Debug, Clone)]
@@ -113,7 +115,7 @@ pub struct ListFilter {
     pub to: Option<String>,
     /// Sender.
     pub from: Option<String>,
-    /// Stop paging at the first message made before this moment (newest come first).
+    /// Stop paging at the first message made before this moment of the provider's clock (newest come first).
     pub not_before: Option<Timestamp>,
     /// At most this many messages.
     pub limit: usize,
@@ -137,6 +139,10 @@ pub trait SmsGateway: Send + Sync {
     async fn fetch(&self, sid: &MessageSid) -> Result<MessageRecord, GatewayError>;
     /// Lists messages, following pages.
     async fn list(&self, filter: &ListFilter) -> Result<Listing, GatewayError>;
+    /// What its answers have told of its clock so far; asks nothing.
+    fn clock(&self) -> ProviderClock {
+        ProviderClock::default()
+    }
 }
 
 /// One alert as a sink is told of it.

@@ -10,6 +10,8 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use tracing::warn;
 
+use crate::domain::ClockOffset;
+use crate::domain::provider_clock::OFFSET_ALARM;
 use crate::engine::beats::DutyLine;
 use crate::engine::duty::{ESSENTIAL_MAX, Rank};
 use crate::store::Figures;
@@ -168,6 +170,7 @@ fn metrics(state: &HttpState, snapshot: &Snapshot) -> Value {
         "lastTickAgoMs": tick,
         "openAlerts": f.alerts,
         "openBreakers": f.open_breakers,
+        "clockOffsetMs": clock_offset(state).map(ClockOffset::ms),
         "refusedCallbacks": refused,
         "refusedOwnCallbacks": refused_own,
     })
@@ -178,6 +181,13 @@ fn checks(state: &HttpState, snapshot: &Snapshot) -> Vec<Check> {
     let figures = snapshot.figures.as_ref();
     if state.settings.airtable {
         checks.push(airtable(state, figures));
+    }
+    if let Some(offset) = clock_offset(state) {
+        checks.push(if offset.is_over(OFFSET_ALARM) {
+            Check::new("clock", Status::Degraded, offset.shown())
+        } else {
+            Check::ok("clock")
+        });
     }
     checks.extend(standing_still(&duties(state)));
     if let Some(trouble) = state.refusals.trouble() {
@@ -257,6 +267,14 @@ fn twilio(state: &HttpState, snapshot: &Snapshot) -> Check {
         Check::new("twilio", Status::Degraded, "no callbacks: polling only")
     } else {
         Check::ok("twilio")
+    }
+}
+
+/// How far our clock is ahead of the provider's; `None` before anything was measured.
+fn clock_offset(state: &HttpState) -> Option<ClockOffset> {
+    match &state.engine {
+        Some(engine) => engine.provider_offset(),
+        None => state.core.provider_clock().offset,
     }
 }
 

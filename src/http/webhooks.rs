@@ -149,6 +149,7 @@ async fn receipt(
         code: callback.error_code,
         asks: codes::classify(callback.error_code),
         source: Source::Receipt,
+        provider_at: None,
     };
     killpoint::hit("receipt.before-commit");
     state.apply(Event::News(news), Actor::provider()).await?;
@@ -192,6 +193,7 @@ async fn inbound(state: &HttpState, pairs: &[(String, String)]) -> Result<Result
         body: sms.body.0,
         provider_replied: sms.opt_out.is_some(),
         at: None,
+        at_ours: None,
         listed: false,
     };
     let writer = Actor(masked(&text.from));

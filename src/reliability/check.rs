@@ -2,7 +2,7 @@
 //!
 //! *Lost*: an accepted call that the store does not have or that tells of nobody, or a text that the store believes accepted
 //! and the ledger does not have. *Doubled*: two messages for one attempt, or a second attempt at a notice that repeats
-//! nothing which failed or stayed unknown. *Unexpected*: a message without an attempt, or of one that never left.
+//! nothing which failed or stayed unknown, or that repeats one which the provider's list had in time ([`super::spared`]). *Unexpected*: a message without an attempt, or of one that never left.
 //! *Recovered*: outcomes that were unknown and were found out, and steps that fired after a time without an engine.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::mirror::compare::Rows;
+use super::spared;
 
 /// What came of one call; of several, the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -192,7 +193,7 @@ pub fn judge<'a>(ledger: &Value, stories: &[Value], accepted: impl IntoIterator<
     }
     for story in stories {
         let before = found.counts();
-        call(story, &mut by_reference, &mut found);
+        call(ledger, story, &mut by_reference, &mut found);
         let came = found.since(before);
         found.came.push((text(story, "callId").to_owned(), came));
     }
@@ -207,7 +208,7 @@ fn several(n: usize) -> String {
     if n == 1 { "a message".into() } else { format!("{n} messages") }
 }
 
-fn call(story: &Value, by_reference: &mut BTreeMap<&str, Vec<&Value>>, found: &mut Judgement) {
+fn call(ledger: &Value, story: &Value, by_reference: &mut BTreeMap<&str, Vec<&Value>>, found: &mut Judgement) {
     let id = text(story, "callId");
     let attempts = list(story, "attempts");
     found.attempts += attempts.len();
@@ -217,7 +218,9 @@ fn call(story: &Value, by_reference: &mut BTreeMap<&str, Vec<&Value>>, found: &m
     let unknown_once = list(story, "log").iter().filter(|e| text(e, "kind") == "attempt.unknown");
     let unknown_once: BTreeSet<&str> = unknown_once.map(|e| text(e, "attemptId")).collect();
     let failed_once = list(story, "log").iter().filter(|e| text(e, "kind") == "attempt.failed");
-    let may_repeat: BTreeSet<&str> = failed_once.map(|e| text(e, "attemptId")).chain(unknown_once.clone()).collect();
+    let failed_once: BTreeSet<&str> = failed_once.map(|e| text(e, "attemptId")).collect();
+    let may_repeat: BTreeSet<&str> = failed_once.union(&unknown_once).copied().collect();
+    let mut firsts: BTreeMap<&str, &Value> = BTreeMap::new();
     let mut notices: BTreeMap<String, &str> = BTreeMap::new();
     for a in attempts {
         let (reference, state) = (text(a, "reference"), text(a, "attemptState"));
@@ -242,6 +245,12 @@ fn call(story: &Value, by_reference: &mut BTreeMap<&str, Vec<&Value>>, found: &m
         found.unknown += usize::from(state == "unknown");
         found.found_out += usize::from(unknown_once.contains(own) && matches!(state, "submitted" | "delivered"));
         repeats(id, a, (attempts, &may_repeat), &mut notices, found);
+        let of = a.get("repeats").and_then(Value::as_str).filter(|of| !failed_once.contains(of));
+        let pair = of.and_then(|of| firsts.get(of)).zip(messages.first());
+        if let Some(why) = pair.and_then(|(first, second)| spared::needless(ledger, first, second)) {
+            found.doubled.push(format!("{id}: attempt {reference} repeats one that could be found: {why}"));
+        }
+        firsts.extend(messages.first().map(|m| (own, *m)));
     }
 }
 

@@ -154,7 +154,7 @@ fn faults(r: &mut Reader, s: &mut Section, given: &Given) -> Vec<Fault> {
 }
 
 /// The keys of which each `[[when]]` has exactly one.
-const ACTIONS: [&str; 23] = [
+const ACTIONS: [&str; 24] = [
     "dispatch",
     "wait",
     "pause",
@@ -173,6 +173,7 @@ const ACTIONS: [&str; 23] = [
     "forge",
     "request",
     "clock",
+    "provider_clock",
     "kill_at",
     "guards_off",
     "store",
@@ -238,18 +239,8 @@ fn step(r: &mut Reader, mut s: Section, given: &Given) -> Option<Step> {
             kind: r.text(&mut s, "type", "a content type").unwrap_or_else(|| "application/json".into()),
             answers: r.integers(&mut s, "answer", "HTTP statuses").unwrap_or_default(),
         }),
-        "clock" => r
-            .parsed(
-                &mut s,
-                "clock",
-                "a step like \"+90s\" or \"-1h\", counted from the true time; \"0s\" ends it",
-                |t| {
-                    let (sign, rest) = t.strip_prefix('-').map_or((1, t.strip_prefix('+').unwrap_or(t)), |r| (-1, r));
-                    let ms = i64::try_from(crate::config::duration(rest).ok()?.as_millis()).ok()?;
-                    Some(sign * ms)
-                },
-            )
-            .map(Action::Clock),
+        "clock" => apart(r, &mut s, name).map(Action::Clock),
+        "provider_clock" => apart(r, &mut s, name).map(Action::ProviderClock),
         "kill_at" => point(r, &mut s, name).map(Action::Arm),
         "guards_off" => guards(r, &mut s).map(Action::GuardsOff),
         "airtable" => mirror::by_hand(r, &mut s),
@@ -258,6 +249,16 @@ fn step(r: &mut Reader, mut s: Section, given: &Given) -> Option<Step> {
     };
     r.finish(s);
     action.map(|action| Step { line, action })
+}
+
+/// How far a clock is set apart from the machine's, in milliseconds.
+fn apart(r: &mut Reader, s: &mut Section, name: &str) -> Option<i64> {
+    const FORM: &str = "a step like \"+90s\" or \"-1h\", counted from the true time; \"0s\" ends it";
+    r.parsed(s, name, FORM, |t| {
+        let (sign, rest) = t.strip_prefix('-').map_or((1, t.strip_prefix('+').unwrap_or(t)), |r| (-1, r));
+        let ms = i64::try_from(crate::config::duration(rest).ok()?.as_millis()).ok()?;
+        Some(sign * ms)
+    })
 }
 
 /// A path, and nothing that would lead to another host.

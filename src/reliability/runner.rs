@@ -162,6 +162,7 @@ fn name_of(action: &Action) -> String {
         Action::Forge { path, .. } => format!("forge {path}"),
         Action::Request { method, path, .. } => format!("{method} {path}"),
         Action::Clock(ms) => format!("set the clock apart by {ms} ms"),
+        Action::ProviderClock(ms) => format!("set the provider's clock apart by {ms} ms"),
         Action::Arm(point) => format!("arm {point}"),
         Action::KillAt(point, _) => format!("kill at {point}"),
         Action::StartDying { point, .. } => format!("start the engine, which dies at {point}"),
@@ -245,6 +246,10 @@ async fn act(action: &Action, world: &mut World) -> Result<(), String> {
             world.clock_moved = true;
             world.clock_ms = *ms;
             world.drill(json!({ "clockOffsetMs": ms })).await
+        }
+        Action::ProviderClock(ms) => {
+            world.sandbox()?.set_clock_apart(*ms);
+            Ok(())
         }
         Action::Arm(point) => world.arm(point).await,
         Action::KillAt(point, within) => world.kill_at(point, *within).await,

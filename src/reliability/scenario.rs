@@ -3,7 +3,7 @@
 //! A file has one `title`, the `fault` that it plays (its row in the report), and three parts. `[given]`: `config` (as in
 //! `dispatchctl.toml`, laid over the drill's own settings), `people` who reply by themselves, `faults` that are armed from
 //! the start. `[[when]]`: one action after the other; among them `kill_at` (arms a kill point, in the engine that runs or else in
-//! the next), `kill` with `at`, `start` with `dies_at`, `guards_off`, `clock`, `airtable` (something done to the shop's base by
+//! the next), `kill` with `at`, `start` with `dies_at`, `guards_off`, `clock` (ours), `provider_clock` (theirs), `airtable` (something done to the shop's base by
 //! hand) and `disk` (lost). `[then]`: what is expected; `mirror = "equal"` holds all of Airtable against the store. Besides,
 //! every scenario ends in the judge ([`super::check`]): nothing lost, nothing doubled, nothing unexpected.
 
@@ -133,6 +133,8 @@ pub(super) enum Action {
     Request { method: String, path: String, body: Option<String>, kind: String, answers: Vec<i64> },
     /// The engine's clocks are set apart from the machine's by so much, in milliseconds.
     Clock(i64),
+    /// The provider's clock is set apart from the machine's by so much, in milliseconds.
+    ProviderClock(i64),
     /// The engine dies at this point (`name` or `name:nth`): the one that runs, else the next.
     Arm(String),
     /// The engine is killed at this point, or where it is when it has not come to it in time.

@@ -265,6 +265,7 @@ async fn keep_receipt(call: &str, world: &mut World) -> Result<(), String> {
         code: None,
         asks: NO_CODE,
         source: Source::Receipt,
+        provider_at: None,
     };
     let row = ReceiptRow { news, joined: None, effect: "orphan", at: world.now() };
     let store = world.open_store().await?;

@@ -26,6 +26,8 @@ use crate::clock::Clock as _;
 const BODY_MAX: usize = 1024 * 1024;
 /// Alerts that are kept at most.
 const ALERTS_MAX: usize = 1_000;
+/// The furthest that the provider's clock is set apart: a year.
+const APART_MS_MAX: u64 = 366 * 24 * 3_600 * 1_000;
 /// The longest wait for a webhook.
 const WEBHOOK_MAX: Duration = Duration::from_secs(16);
 
@@ -104,6 +106,8 @@ pub(super) fn texts(shared: &Shared) -> Value {
     let state = shared.state();
     json!({
         "messages": state.messages.entries(),
+        "vainLists": state.vain_lists,
+        "since": shared.started,
         "violations": state.violations,
         "violationsTotal": state.violations_total,
         "requests": state.counts,
@@ -142,6 +146,8 @@ struct Settings {
     #[serde(default, deserialize_with = "given")]
     inbound_url: Option<Option<String>>,
     pace_ms: Option<u64>,
+    /// The provider's clock less the machine's.
+    clock_apart_ms: Option<i64>,
     /// Airtable: how long everything is refused after one request too many.
     airtable_pause_ms: Option<u64>,
     /// Airtable: requests a second; 0 takes any number.
@@ -164,6 +170,12 @@ fn settings(shared: &Shared, request: &Request) -> Done {
     if let Some(ms) = settings.pace_ms {
         state.pace = Duration::from_millis(ms);
     }
+    if let Some(ms) = settings.clock_apart_ms {
+        if ms.unsigned_abs() > APART_MS_MAX {
+            return Err((400, format!("clockApartMs: at most {APART_MS_MAX} either way")));
+        }
+        state.apart_ms = ms;
+    }
     if let Some(ms) = settings.airtable_pause_ms {
         state.airtable.rate.pause = Duration::from_millis(ms);
     }
@@ -177,6 +189,7 @@ fn settings(shared: &Shared, request: &Request) -> Done {
     let told = json!({
         "inboundUrl": state.inbound_url,
         "paceMs": ms(state.pace),
+        "clockApartMs": state.apart_ms,
         "airtablePauseMs": ms(state.airtable.rate.pause),
         "airtablePerSecond": state.airtable.rate.per_second,
         "airtableOffsetMs": ms(state.airtable.iterators.live),

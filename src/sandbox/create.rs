@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::callbacks::{self, Target};
 use super::faults::{FaultKind, On, Subject, chance};
-use super::messages::{Direction, Message, Outcome, Status};
+use super::messages::{Content, Direction, Message, Outcome, Status};
 use super::server::Answer;
 use super::state::{SERVICE_SENDER, Shared};
 use super::twilio::{Params, Refusal, refuse, refused_by, resource, respond};
@@ -131,6 +131,10 @@ fn accept(shared: &Arc<Shared>, params: &Params) -> Result<wiremock::ResponseTem
         sent: None,
         callback: params.get("StatusCallback").map(str::to_owned),
         outcome,
+        apart_ms: shared.state().apart_ms,
+        content: Content::Whole,
+        listed: None,
+        hidden: None,
     };
     let body = resource(shared, &message);
     let sid = message.sid.clone();

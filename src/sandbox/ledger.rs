@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SandboxError;
 use super::airtable::Change;
-use super::messages::{Direction, Message, Status};
+use super::messages::{Content, Direction, Message, Status};
 use crate::domain::Timestamp;
 use crate::domain::phone::masked;
 
@@ -39,6 +39,12 @@ pub struct LedgerEntry {
     pub status_callback: Option<String>,
     /// The last path segment of the callback URL.
     pub attempt_from_callback: Option<String>,
+    /// When a list that was answered first had it.
+    #[serde(default)]
+    pub listed_at: Option<Timestamp>,
+    /// When a list that was answered last left it out because it lags.
+    #[serde(default)]
+    pub hidden_at: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for LedgerEntry {
@@ -70,6 +76,8 @@ impl From<&Message> for LedgerEntry {
             created_at: m.created,
             status_callback: m.callback.clone(),
             attempt_from_callback: attempt,
+            listed_at: m.listed,
+            hidden_at: m.hidden,
         }
     }
 }
@@ -82,6 +90,8 @@ pub(super) enum Line {
     Message(Box<Message>),
     /// A message moved.
     Status(StatusLine),
+    /// A message was redacted or deleted.
+    Content(ContentLine),
     /// A request that the real service would have taken without a word.
     Violation(Violation),
     /// The base was changed.
@@ -96,10 +106,24 @@ pub(super) enum LineRef<'a> {
     Message(&'a Message),
     /// See [`Line::Status`].
     Status(&'a StatusLine),
+    /// See [`Line::Content`].
+    Content(&'a ContentLine),
     /// See [`Line::Violation`].
     Violation(&'a Violation),
     /// See [`Line::Airtable`].
     Airtable(&'a Change),
+}
+
+/// How much of a message the API shows from then on.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ContentLine {
+    /// Which message.
+    pub(super) sid: String,
+    /// So much.
+    pub(super) content: Content,
+    /// When.
+    pub(super) at: Timestamp,
 }
 
 /// A message's step.

@@ -100,9 +100,45 @@ pub(super) struct Message {
     /// `StatusCallback` as given, overrides included.
     pub(super) callback: Option<String>,
     pub(super) outcome: Outcome,
+    /// How far the provider's clock was ahead of the machine's when it was made, in milliseconds. The times above are the
+    /// machine's; what the API shows is the provider's.
+    #[serde(default)]
+    pub(super) apart_ms: i64,
+    /// How much of it the API still shows.
+    #[serde(default)]
+    pub(super) content: Content,
+    /// When a list that was answered first had it; of this life of the sandbox alone.
+    #[serde(skip)]
+    pub(super) listed: Option<Timestamp>,
+    /// When a list that was answered last left it out because it lags.
+    #[serde(skip)]
+    pub(super) hidden: Option<Timestamp>,
+}
+
+/// How much of a message the API shows. The ledger keeps the whole of it: it is evidence.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Content {
+    /// All.
+    #[default]
+    Whole,
+    /// Everything but its text.
+    Redacted,
+    /// Nothing: it is not found.
+    Deleted,
 }
 
 impl Message {
+    /// A moment of the machine's clock by the provider's.
+    pub(super) fn theirs(&self, at: Timestamp) -> Timestamp {
+        Timestamp::from_millis(at.as_millis().saturating_add(self.apart_ms))
+    }
+
+    /// Whether it has come to its end: only then can it be deleted.
+    pub(super) fn is_complete(&self) -> bool {
+        matches!(self.status, Status::Delivered | Status::Undelivered | Status::Failed | Status::Received)
+    }
+
     /// The status after this one; none at the end (`facts/twilio.md` §5).
     pub(super) fn next(&self) -> Option<Status> {
         match (self.status, self.outcome) {
@@ -135,6 +171,15 @@ impl Message {
     }
 }
 
+/// What a list did with a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listed {
+    /// It was in it.
+    Had,
+    /// It will be, and was not yet.
+    Hid,
+}
+
 /// All messages, in the order in which they were accepted.
 #[derive(Default)]
 pub(super) struct Messages {
@@ -159,6 +204,30 @@ impl Messages {
     /// The message of this SID.
     pub(super) fn get(&self, sid: &str) -> Option<&Message> {
         self.by_sid.get(sid).and_then(|i| self.list.get(*i))
+    }
+
+    /// The message of this SID, where the API still has it.
+    pub(super) fn shown(&self, sid: &str) -> Option<&Message> {
+        self.get(sid).filter(|m| m.content != Content::Deleted)
+    }
+
+    fn change(&mut self, sid: &str, change: impl FnOnce(&mut Message)) {
+        if let Some(m) = self.by_sid.get(sid).and_then(|i| self.list.get_mut(*i)) {
+            change(m);
+        }
+    }
+
+    /// From now on the API shows so much of it.
+    pub(super) fn set_content(&mut self, sid: &str, content: Content) {
+        self.change(sid, |m| m.content = content);
+    }
+
+    /// A list that was answered at this moment had it, or left it out because it lags.
+    pub(super) fn note_listed(&mut self, sid: &str, at: Timestamp, had_it: Listed) {
+        self.change(sid, |m| match had_it {
+            Listed::Had => m.listed = m.listed.or(Some(at)),
+            Listed::Hid => m.hidden = Some(at),
+        });
     }
 
     /// Whether this number was texted before, or texted us: its form has been checked then.

@@ -1,5 +1,5 @@
 //! A stand-in for the providers, for drills, demos and other people's integration tests, over HTTP on loopback: Twilio's
-//! Messages (create, fetch, list), with signed status callbacks, technicians who reply, faults on demand, and a ledger;
+//! Messages (create, fetch, list, redact, delete), with signed status callbacks, technicians who reply, faults on demand, and a ledger;
 //! and an Airtable base with its schema.
 //!
 //! The ledger is the judge of "lost" and "doubled", so nothing here shares code with the client that it judges: the
@@ -16,6 +16,7 @@
 mod account;
 mod airtable;
 mod callbacks;
+mod change;
 mod controls;
 mod create;
 mod faults;
@@ -238,6 +239,12 @@ impl Sandbox {
     /// Disarms every fault.
     pub fn clear_faults(&self) {
         self.shared.state().faults.clear();
+    }
+
+    /// The provider's clock is so far ahead of the machine's from now on, in milliseconds: in what it makes from then on, and in
+    /// the `Date` of its answers.
+    pub fn set_clock_apart(&self, ms: i64) {
+        self.shared.state().apart_ms = ms;
     }
 
     /// Where technicians' replies are posted from now on.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::callbacks::{self, Posted, Target};
 use super::faults::{FaultKind, Subject};
-use super::messages::{Direction, Message, Outcome, Status, segments};
+use super::messages::{Content, Direction, Message, Outcome, Status, segments};
 use super::state::{SERVICE_SENDER, Shared};
 use crate::clock::Clock as _;
 use crate::domain::phone::masked;
@@ -152,6 +152,10 @@ fn own_message(shared: &Shared, direction: Direction, from: Option<String>, to: 
         sent: inbound.then_some(now),
         callback: None,
         outcome: Outcome::Delivered,
+        apart_ms: shared.state().apart_ms,
+        content: Content::Whole,
+        listed: None,
+        hidden: None,
     }
 }
 

@@ -11,8 +11,8 @@ use wiremock::Request;
 use super::airtable::{self, Airtable};
 use super::callbacks::Target;
 use super::faults::{Fault, Faults};
-use super::ledger::{LedgerFile, Line, LineRef, StatusLine, Violation};
-use super::messages::{Direction, Message, Messages, Status};
+use super::ledger::{ContentLine, LedgerFile, Line, LineRef, StatusLine, Violation};
+use super::messages::{Content, Direction, Message, Messages, Status};
 use super::people::{Person, is_opt_in, is_opt_out};
 use super::server::Answer;
 use super::{SandboxConfig, SandboxError, controls, twilio};
@@ -63,6 +63,10 @@ pub(super) struct State {
     pub(super) counts: Counts,
     pub(super) callbacks: VecDeque<CallbackRecord>,
     pub(super) airtable: Airtable,
+    /// The provider's clock less the machine's, in milliseconds.
+    pub(super) apart_ms: i64,
+    /// When lists of messages were asked for in vain: by a fault, they were not answered or not in time.
+    pub(super) vain_lists: VecDeque<Timestamp>,
     /// What was told to the sandbox as an alert sink, oldest first.
     pub(super) alerts: VecDeque<serde_json::Value>,
 }
@@ -78,6 +82,7 @@ pub(super) struct Shared {
     /// Whether a peer in front can spoil the bytes.
     pub(super) has_front: bool,
     pub(super) clock: SystemClock,
+    pub(super) started: Timestamp,
     pub(super) ids: Ids,
     pub(super) runtime: tokio::runtime::Handle,
     pub(super) client: reqwest::Client,
@@ -113,6 +118,8 @@ impl Shared {
             violations_total: 0,
             counts: Counts::default(),
             callbacks: VecDeque::new(),
+            apart_ms: 0,
+            vain_lists: VecDeque::new(),
             alerts: VecDeque::new(),
             airtable: Airtable::new(config.seed, config.airtable_pause),
         };
@@ -125,6 +132,7 @@ impl Shared {
             airtable_base: config.airtable_base,
             airtable_judge: config.airtable_judge,
             has_front: config.tcp_faults,
+            started: SystemClock::new().now(),
             clock: SystemClock::new(),
             ids: Ids::seeded(config.seed),
             runtime,
@@ -146,8 +154,29 @@ impl Shared {
         } else if request.url.path().starts_with("/v0/") {
             airtable::answer(self, request)
         } else {
-            twilio::answer(self, request)
+            self.dated(twilio::answer(self, request))
         }
+    }
+
+    /// An answer with the date of the provider's own clock; without a difference the server writes it.
+    fn dated(&self, answer: Answer) -> Answer {
+        let apart_ms = self.state().apart_ms;
+        match answer {
+            Answer::Send(template) if apart_ms != 0 => {
+                let now = Timestamp::from_millis(self.clock.now().as_millis().saturating_add(apart_ms));
+                Answer::Send(template.insert_header("Date", twilio::http_date(now).as_str()))
+            }
+            other => other,
+        }
+    }
+
+    /// How much of a message the API shows from now on.
+    pub(super) fn set_content(&self, sid: &str, content: Content) -> std::io::Result<()> {
+        let line = ContentLine { sid: sid.to_owned(), content, at: self.clock.now() };
+        let mut state = self.state();
+        state.ledger.append(&LineRef::Content(&line))?;
+        state.messages.set_content(sid, content);
+        Ok(())
     }
 
     /// A new SID: `prefix` and 32 hex digits.
@@ -245,6 +274,7 @@ impl State {
                 Line::Status(s) => {
                     self.messages.advance(&s.sid, s.status, s.from.as_deref(), s.at);
                 }
+                Line::Content(c) => self.messages.set_content(&c.sid, c.content),
                 Line::Airtable(change) => self.airtable.reload(*change),
                 Line::Violation(v) => {
                     self.violations_total += 1;
@@ -255,6 +285,14 @@ impl State {
         for m in self.messages.iter().filter(|m| m.on_handset()) {
             *self.texts.entry(m.to.clone()).or_default() += 1;
         }
+    }
+
+    /// A list of messages was asked for in vain.
+    pub(super) fn note_vain_list(&mut self, at: Timestamp) {
+        if self.vain_lists.len() >= KEPT_MAX {
+            self.vain_lists.pop_front();
+        }
+        self.vain_lists.push_back(at);
     }
 
     /// STOP and START, which the provider itself obeys (`facts/twilio.md` §8).

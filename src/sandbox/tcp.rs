@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 
 use super::faults::{Fault, FaultKind, Subject};
 use super::state::Shared;
+use crate::clock::Clock as _;
 
 /// How many connections are served at once; others wait.
 const CONNECTIONS_MAX: usize = 2_048;
@@ -240,7 +241,11 @@ fn wire_fault(shared: &Shared, request: &Head) -> Option<(u64, Fault)> {
         return None;
     }
     let subject = Subject { method: Some(&request.first), path: Some(path), ..Subject::default() };
-    state.faults.hit_wire(subject, &shared.ids)
+    let hit = state.faults.hit_wire(subject, &shared.ids);
+    if hit.is_some() && request.first == "GET" && path.contains("/Messages.json") {
+        state.note_vain_list(shared.clock.now());
+    }
+    hit
 }
 
 /// A fault that goes through a message byte by byte has hit the last one of it once `at` is its length.

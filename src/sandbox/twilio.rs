@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use wiremock::{Request, ResponseTemplate};
 
 use super::faults::{Fault, FaultKind, On, Subject};
-use super::messages::{Direction, Message, segments};
+use super::messages::{Content, Direction, Listed, Message, segments};
 use super::server::Answer;
 use super::state::Shared;
-use super::{account, create};
+use super::{account, change, create};
 use crate::clock::Clock as _;
 use crate::domain::Timestamp;
 
@@ -65,6 +65,11 @@ impl Params {
         Ok(Self(seen))
     }
 
+    /// Whether `name` is given, empty or not.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(n, _)| n == name)
+    }
+
     /// The value of `name`; an empty one counts as absent.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(n, v)| n == name && !v.is_empty()).map(|(_, v)| v.as_str())
@@ -106,18 +111,14 @@ fn route(shared: &Arc<Shared>, request: &Request) -> Result<Answer, Refusal> {
     };
     match (method, rest) {
         ("POST", "/Messages.json") => {
-            let kind = request.headers.get("content-type").and_then(|v| v.to_str().ok()).unwrap_or("");
-            if kind.split(';').next().is_none_or(|k| !k.trim().eq_ignore_ascii_case(FORM)) {
-                return Err(Refusal::strict(format!("content type is not {FORM}")));
-            }
-            if request.url.query().is_some_and(|q| !q.is_empty()) {
-                return Err(Refusal::strict("parameters of a create belong into the form, not into the query"));
-            }
-            if request.body.len() > BODY_MAX {
-                return Err(Refusal::new(413, 20413, "the request is too large"));
-            }
+            is_form(request)?;
             create::create(shared, &request.body)
         }
+        ("POST", _) if let Some(sid) = message_sid(rest) => {
+            is_form(request)?;
+            change::update(shared, path, sid, &request.body)
+        }
+        ("DELETE", _) if let Some(sid) = message_sid(rest) => change::delete(shared, path, sid),
         ("GET", ".json") => Ok(account::account(shared)),
         ("GET", "/IncomingPhoneNumbers.json") => account::numbers(shared, path, request.url.query().unwrap_or("")),
         ("GET", "/Messages.json") => list(shared, path, request.url.query().unwrap_or("")),
@@ -128,13 +129,28 @@ fn route(shared: &Arc<Shared>, request: &Request) -> Result<Answer, Refusal> {
     }
 }
 
+/// What a write must be to be one.
+fn is_form(request: &Request) -> Result<(), Refusal> {
+    let kind = request.headers.get("content-type").and_then(|v| v.to_str().ok()).unwrap_or("");
+    if kind.split(';').next().is_none_or(|k| !k.trim().eq_ignore_ascii_case(FORM)) {
+        return Err(Refusal::strict(format!("content type is not {FORM}")));
+    }
+    if request.url.query().is_some_and(|q| !q.is_empty()) {
+        return Err(Refusal::strict("parameters of a write belong into the form, not into the query"));
+    }
+    if request.body.len() > BODY_MAX {
+        return Err(Refusal::new(413, 20413, "the request is too large"));
+    }
+    Ok(())
+}
+
 fn message_sid(rest: &str) -> Option<&str> {
     rest.strip_prefix("/Messages/")
         .and_then(|r| r.strip_suffix(".json"))
         .filter(|s| s.len() == 34 && s.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
-fn not_found(path: &str) -> Refusal {
+pub(super) fn not_found(path: &str) -> Refusal {
     Refusal::new(404, 20404, format!("The requested resource {} was not found", shown(path)))
 }
 
@@ -228,7 +244,7 @@ fn fetch(shared: &Shared, path: &str, sid: &str, query: &str) -> Result<Answer, 
     let (fault, body) = {
         let mut state = shared.state();
         state.counts.fetch += 1;
-        let body = state.messages.get(sid).map(|m| (resource(shared, m), m.to.clone(), m.from.clone()));
+        let body = state.messages.shown(sid).map(|m| (resource(shared, m), m.to.clone(), m.from.clone()));
         let (to, from) = body.as_ref().map_or((None, None), |(_, to, from)| (Some(to.as_str()), from.as_deref()));
         let subject = Subject { on: Some(On::Fetch), to, from, status: None, ..Subject::default() };
         (state.faults.hit(READ_FAULTS, subject, &shared.ids), body.map(|(json, _, _)| json))
@@ -288,7 +304,8 @@ impl<'a> Filter<'a> {
 
     fn takes(&self, m: &Message) -> bool {
         let dated = self.on_or_after.is_some() || self.on_or_before.is_some();
-        let left = m.sent.map(|t| Timestamp::from_millis(t.as_millis().div_euclid(1000).saturating_mul(1000)));
+        let left =
+            m.sent.map(|t| Timestamp::from_millis(m.theirs(t).as_millis().div_euclid(1000).saturating_mul(1000)));
         match left {
             None => !dated,
             Some(t) => self.on_or_after.is_none_or(|a| t >= a) && self.on_or_before.is_none_or(|b| t <= b),
@@ -329,14 +346,27 @@ fn list(shared: &Shared, path: &str, query: &str) -> Result<Answer, Refusal> {
     let mut found: Vec<&Message> = state
         .messages
         .newest(filter.to, filter.from, filter.after)
-        .filter(|m| filter.takes(m) && !hidden(m))
+        .filter(|m| m.content != Content::Deleted && filter.takes(m) && !hidden(m))
         .skip(skip)
         .take(filter.size.saturating_add(1))
         .collect();
     let more = found.len() > filter.size;
     found.truncate(filter.size);
     let last = found.last().filter(|_| more).map(|m| m.sid.clone());
-    let items: Vec<Value> = found.into_iter().map(|m| resource(shared, m)).collect();
+    let items: Vec<Value> = found.iter().map(|m| resource(shared, m)).collect();
+    let had: Vec<String> = found.iter().map(|m| m.sid.clone()).collect();
+    let hid: Vec<String> = match &lag {
+        Some(_) => {
+            state.messages.newest(filter.to, filter.from, None).filter(|m| hidden(m)).map(|m| m.sid.clone()).collect()
+        }
+        None => Vec::new(),
+    };
+    if fault.is_some() {
+        state.note_vain_list(now);
+    } else {
+        had.iter().for_each(|sid| state.messages.note_listed(sid, now, Listed::Had));
+        hid.iter().for_each(|sid| state.messages.note_listed(sid, now, Listed::Hid));
+    }
     drop(state);
     let body = page(path, query, &params, &filter, items, last);
     Ok(read_answer(shared, fault.as_ref(), &body))
@@ -384,10 +414,10 @@ pub(super) fn resource(shared: &Shared, m: &Message) -> Value {
     json!({
         "account_sid": shared.account_sid,
         "api_version": "2010-04-01",
-        "body": m.body,
-        "date_created": rfc2822(m.created),
-        "date_sent": m.sent.map(rfc2822),
-        "date_updated": rfc2822(m.updated),
+        "body": if m.content == Content::Whole { m.body.as_str() } else { "" },
+        "date_created": rfc2822(m.theirs(m.created)),
+        "date_sent": m.sent.map(|t| rfc2822(m.theirs(t))),
+        "date_updated": rfc2822(m.theirs(m.updated)),
         "direction": m.direction.as_str(),
         "error_code": m.error_code,
         "error_message": m.error_code.map(|_| "The message was not delivered"),
@@ -409,5 +439,12 @@ pub(super) fn resource(shared: &Shared, m: &Message) -> Value {
 fn rfc2822(at: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(at.as_millis())
         .map(|t| t.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string())
+        .unwrap_or_default()
+}
+
+/// `Fri, 24 May 2019 17:44:46 GMT`, as an HTTP `Date` is written.
+pub(super) fn http_date(at: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(at.as_millis())
+        .map(|t| t.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
         .unwrap_or_default()
 }

@@ -4,6 +4,7 @@
 //! and writes what it returns, all in one transaction, so that there is no version to check and no conflict to repeat. A
 //! backend with many writers loads `FOR UPDATE` and does the same.
 
+pub mod clocks;
 #[cfg(test)]
 mod contract;
 mod lanes;
@@ -29,6 +30,7 @@ use crate::domain::settings::{Basis, NewSettings, SettingsRow};
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Role, Sender};
 use crate::domain::{PhoneNumber, Timestamp};
 
+pub use clocks::{Clocks, KeptProviderClock};
 pub use lanes::{Lane, LaneKey, LanePlace};
 pub use mirror::{
     CallTask, EventFilter, EventLine, EventTask, MirrorFigures, MirrorKey, MirrorOutbox, MirrorTask, MirrorTold,
@@ -230,6 +232,8 @@ pub struct Searchable {
     pub sender: Sender,
     /// When its intent was committed.
     pub sent_at: Timestamp,
+    /// See [`crate::domain::attempt::Attempt::provider_after`].
+    pub provider_after: Option<Timestamp>,
 }
 
 /// A follow-up that is still to come.
@@ -422,7 +426,7 @@ pub struct EngineBeat {
 
 /// Durable state behind everything. All methods are safe to cancel: a write that was handed over is done or not done as a whole.
 #[async_trait]
-pub trait Store: MirrorOutbox + Replies + Send + Sync {
+pub trait Store: MirrorOutbox + Replies + Clocks + Send + Sync {
     /// Loads, decides and writes in one transaction. `phones`: whose opt-outs the decision wants to see besides those of the
     /// loaded calls. After an error nothing was written.
     async fn transact(&self, load: Load, phones: Vec<PhoneNumber>, decide: Decide) -> Result<Answer, StoreError>;
@@ -560,9 +564,6 @@ pub trait Store: MirrorOutbox + Replies + Send + Sync {
     async fn engine_beats(&self, id: &str, beat: &EngineBeat) -> Result<(), StoreError>;
     /// Records its clean stop.
     async fn engine_stopped(&self, id: &str, at: Timestamp) -> Result<(), StoreError>;
-    /// The wall clock was set back by `by`: wake times of DISPATCHING calls, pauses of waiting attempts, polls and what waits for
-    /// another system move back with it, in one transaction.
-    async fn shift_times(&self, by: Duration) -> Result<(), StoreError>;
     /// A real write and commit, for health: how long it took.
     async fn probe(&self, now: Timestamp) -> Result<Duration, StoreError>;
     /// Changes when another process or we committed: cheap, for polling. Only "the same" or "another" means something, and

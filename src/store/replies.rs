@@ -11,8 +11,10 @@ use crate::domain::{PhoneNumber, Timestamp};
 pub struct Listened {
     /// Who.
     pub phone: PhoneNumber,
-    /// When they were first told of a call that still counts.
-    pub told_since: Timestamp,
+    /// When the first text to them of a call that still counts left, by our clock.
+    pub sent_since: Timestamp,
+    /// A moment of the provider's clock that no such text is older than; `None` where that is not known of one.
+    pub provider_since: Option<Timestamp>,
     /// When they were told last: with the phone, the place in the list.
     pub told_last: Timestamp,
 }

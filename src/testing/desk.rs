@@ -58,13 +58,22 @@ fn is_replay(kept: &ReceiptRow, n: &News) -> bool {
 /// A report of the provider.
 pub(crate) fn news(attempt: Option<AttemptId>, message: u32, word: &str, code: Option<u32>, source: Source) -> News {
     let code = code.map(ErrorCode);
-    News { attempt, sid: sid(message), status: MessageStatus::from_word(word), code, asks: asks(code), source }
+    News {
+        attempt,
+        sid: sid(message),
+        status: MessageStatus::from_word(word),
+        code,
+        asks: asks(code),
+        source,
+        provider_at: None,
+    }
 }
 
 /// The answer of a create that made this message.
 pub(crate) fn accepted(message: u32, word: &str, code: Option<u32>) -> SendOutcome {
     let code = code.map(ErrorCode);
-    SendOutcome::Accepted { sid: sid(message), status: MessageStatus::from_word(word), code, asks: asks(code) }
+    let status = MessageStatus::from_word(word);
+    SendOutcome::Accepted { sid: sid(message), status, code, asks: asks(code), provider_at: None }
 }
 
 impl Desk {
@@ -141,7 +150,7 @@ impl Desk {
             .map(|a| (a.id, a.number))
             .collect();
         for (attempt, number) in waiting {
-            if let Answer::Send(_) = self.apply(Event::Claim { attempt, engine: "e".into() }) {
+            if let Answer::Send(_) = self.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None }) {
                 let outcome = accepted(number, "queued", None);
                 self.apply(Event::Sent { attempt, outcome });
             }
@@ -157,6 +166,7 @@ impl Desk {
             body: text.to_owned(),
             provider_replied: false,
             at: None,
+            at_ours: None,
         };
         match self.apply(Event::Inbound(text)) {
             Answer::Reply(said) => said,
@@ -176,6 +186,7 @@ impl Desk {
             | Event::Sent { attempt, .. }
             | Event::EngineGone { attempt, .. }
             | Event::Searched { attempt, .. }
+            | Event::Gone { attempt }
             | Event::Polled { attempt, .. } => of(attempt),
             Event::News(n) => n.attempt.as_ref().map(of).unwrap_or_default(),
             Event::Inbound(_) => self.calls.iter().rev().cloned().collect(),

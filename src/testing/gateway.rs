@@ -10,7 +10,7 @@ use tokio::sync::{Notify, watch};
 use super::clock::ManualClock;
 use crate::clock::Clock as _;
 use crate::domain::types::{AttemptId, ErrorCode, MessageSid};
-use crate::domain::{MessageStatus, Timestamp};
+use crate::domain::{ClockOffset, MessageStatus, ProviderClock, Timestamp};
 use crate::gateways::{
     Callback, GatewayError, ListFilter, Listing, MessageBody, MessageRecord, SmsGateway, Submission,
 };
@@ -55,7 +55,15 @@ pub(crate) struct Accepted {
     pub(crate) callback: Callback,
     pub(crate) status: MessageStatus,
     pub(crate) code: Option<ErrorCode>,
-    pub(crate) at: Timestamp,
+    /// When, by the boot clock.
+    pub(crate) up: Duration,
+    /// By its own clock.
+    pub(crate) made: Timestamp,
+}
+
+/// A moment by a clock that is so far ahead, in whole seconds.
+fn seconds(at: Timestamp, apart_ms: i64) -> Timestamp {
+    Timestamp::from_millis((at.as_millis() + apart_ms).div_euclid(1_000) * 1_000)
 }
 
 #[derive(Default)]
@@ -72,11 +80,16 @@ struct State {
     lag: Duration,
     prefix: &'static str,
     planted: Vec<MessageRecord>,
+    /// Its clock less ours.
+    apart_ms: i64,
+    deleted: Vec<MessageSid>,
 }
 
 /// See the module.
 pub(crate) struct ScriptedGateway {
     clock: Arc<ManualClock>,
+    /// Where its own clock began, and our boot clock then: nobody steps either.
+    began: (Timestamp, Duration),
     state: Mutex<State>,
     held: Notify,
     accepted: watch::Sender<usize>,
@@ -84,7 +97,8 @@ pub(crate) struct ScriptedGateway {
 
 impl ScriptedGateway {
     pub(crate) fn new(clock: Arc<ManualClock>) -> Self {
-        Self { clock, state: Mutex::default(), held: Notify::new(), accepted: watch::Sender::new(0) }
+        let began = (clock.now(), clock.boot());
+        Self { clock, began, state: Mutex::default(), held: Notify::new(), accepted: watch::Sender::new(0) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -139,6 +153,45 @@ impl ScriptedGateway {
         self.lock().planted.push(record);
     }
 
+    /// Its clock is so far ahead of ours from now on.
+    pub(crate) fn set_apart(&self, ms: i64) {
+        self.lock().apart_ms = ms;
+    }
+
+    /// Now, by its own clock, in whole seconds.
+    pub(crate) fn now(&self) -> Timestamp {
+        seconds(self.true_now(), self.lock().apart_ms)
+    }
+
+    /// Now, by a clock that nobody steps.
+    fn true_now(&self) -> Timestamp {
+        self.began.0.plus(self.clock.boot().saturating_sub(self.began.1))
+    }
+
+    /// A message was deleted there.
+    pub(crate) fn delete(&self, sid: &MessageSid) {
+        self.lock().deleted.push(sid.clone());
+    }
+
+    /// Somebody texts: it is in the list alone.
+    pub(crate) fn text_from(&self, phone: &str, to: &str, body: &str) -> MessageSid {
+        let at = self.now();
+        let mut s = self.lock();
+        let sid: MessageSid = format!("SM{:032x}", 0xabcd_0000_u64 + s.planted.len() as u64).parse().expect("a SID");
+        s.planted.push(MessageRecord {
+            sid: sid.clone(),
+            status: MessageStatus::from_word("received"),
+            error_code: None,
+            to: to.to_owned(),
+            from: Some(phone.to_owned()),
+            service: None,
+            body: MessageBody(body.to_owned()),
+            direction: "inbound".into(),
+            created_at: Some(at),
+        });
+        sid
+    }
+
     /// How often the list was read.
     pub(crate) fn lists(&self) -> usize {
         self.lock().lists
@@ -188,6 +241,7 @@ impl ScriptedGateway {
     fn accept(&self, m: &Submission) -> MessageRecord {
         let mut s = self.lock();
         let sid = format!("SM{:032x}", s.ledger.len() + 1);
+        let made = seconds(self.true_now(), s.apart_ms);
         s.ledger.push(Accepted {
             attempt: m.attempt,
             to: m.to.e164().to_owned(),
@@ -197,7 +251,8 @@ impl ScriptedGateway {
             callback: m.callback,
             status: MessageStatus::Queued,
             code: None,
-            at: self.clock.now(),
+            up: self.clock.boot(),
+            made,
         });
         let record = s.ledger.last().map(|m| record(m, s.prefix)).expect("just pushed");
         self.accepted.send_replace(s.ledger.len());
@@ -217,7 +272,7 @@ fn record(m: &Accepted, prefix: &str) -> MessageRecord {
         service: service.then(|| m.from.clone()),
         body: MessageBody(format!("{prefix}{}", m.body)),
         direction: "outbound-api".into(),
-        created_at: Some(Timestamp::from_millis(m.at.as_millis() / 1_000 * 1_000)),
+        created_at: Some(m.made),
     }
 }
 
@@ -274,7 +329,7 @@ impl SmsGateway for ScriptedGateway {
             Reaction::Accept | Reaction::AcceptLate => s
                 .ledger
                 .iter()
-                .find(|m| &m.sid == sid)
+                .find(|m| &m.sid == sid && !s.deleted.contains(sid))
                 .map(|m| record(m, s.prefix))
                 .ok_or_else(|| refused(404, Some(20404))),
             Reaction::Refuse { http, code } => Err(refused(http, code)),
@@ -286,7 +341,7 @@ impl SmsGateway for ScriptedGateway {
     }
 
     async fn list(&self, filter: &ListFilter) -> Result<Listing, GatewayError> {
-        let now = self.clock.now();
+        let up = self.clock.boot();
         let mut s = self.lock();
         s.lists += 1;
         match s.list.clone().unwrap_or(Reaction::Accept) {
@@ -297,12 +352,27 @@ impl SmsGateway for ScriptedGateway {
             }
             Reaction::UnknownButAccepted | Reaction::UnknownNotAccepted | Reaction::Panic => return Err(unknown()),
         }
-        let seen = s.ledger.iter().rev().filter(|m| m.at.plus(s.lag) <= now).map(|m| record(m, s.prefix));
+        let seen = s
+            .ledger
+            .iter()
+            .rev()
+            .filter(|m| m.up + s.lag <= up && !s.deleted.contains(&m.sid))
+            .map(|m| record(m, s.prefix));
         let fits = |m: &MessageRecord| {
-            filter.to.as_ref().is_none_or(|to| to == &m.to) && (filter.from.is_none() || filter.from == m.from)
+            filter.to.as_ref().is_none_or(|to| to == &m.to)
+                && (filter.from.is_none() || filter.from == m.from)
+                && filter.not_before.zip(m.created_at).is_none_or(|(bound, made)| seconds(bound, 0) <= made)
         };
         let messages: Vec<_> = s.planted.iter().cloned().chain(seen).filter(fits).take(filter.limit).collect();
         let complete = messages.len() < filter.limit;
         Ok(Listing { messages, complete })
+    }
+
+    fn clock(&self) -> ProviderClock {
+        let s = self.lock();
+        let ahead = self.clock.now().as_millis() - self.true_now().as_millis() - s.apart_ms;
+        let offset = ClockOffset { least_ms: ahead - 500, most_ms: ahead + 499 };
+        let known = !s.posts.is_empty() || s.lists > 0;
+        ProviderClock { offset: known.then_some(offset), newest_message: s.ledger.iter().map(|m| m.made).max() }
     }
 }

@@ -17,10 +17,11 @@ use crate::domain::settings::{Basis, NewSettings, SettingsRow};
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, MessageSid};
 use crate::domain::{PhoneNumber, Timestamp};
 use crate::store::{
-    AlertLine, AlertTask, CallFilter, CallLine, CallStory, CallTask, Decide, DueLine, EngineBeat, EngineRow,
-    EventFilter, EventLine, EventTask, FailureLine, Figures, LaneKey, LanePlace, Listened, ListenedPlace, LogFilter,
-    LogLine, MirrorFigures, MirrorKey, MirrorOutbox, MirrorTold, OptOutLine, OutboxLine, ParkedLine, Pollable, Replies,
-    Request, RosterCopy, Searchable, Sendable, SqliteStore, Store, StoreError, Unreadable,
+    AlertLine, AlertTask, CallFilter, CallLine, CallStory, CallTask, Clocks, Decide, DueLine, EngineBeat, EngineRow,
+    EventFilter, EventLine, EventTask, FailureLine, Figures, KeptProviderClock, LaneKey, LanePlace, Listened,
+    ListenedPlace, LogFilter, LogLine, MirrorFigures, MirrorKey, MirrorOutbox, MirrorTold, OptOutLine, OutboxLine,
+    ParkedLine, Pollable, Replies, Request, RosterCopy, Searchable, Sendable, SqliteStore, Store, StoreError,
+    Unreadable,
 };
 
 /// When to die, by the number of writes.
@@ -373,14 +374,6 @@ impl Store for Mortal {
         }
         done
     }
-    async fn shift_times(&self, by: Duration) -> Result<(), StoreError> {
-        self.before_write().await;
-        let done = self.inner.shift_times(by).await;
-        if done.is_ok() {
-            self.after_write().await;
-        }
-        done
-    }
     async fn probe(&self, now: Timestamp) -> Result<Duration, StoreError> {
         self.before_write().await;
         let done = self.inner.probe(now).await;
@@ -400,6 +393,30 @@ impl Store for Mortal {
     async fn checkpoint(&self) -> Result<(), StoreError> {
         self.alive().await;
         self.inner.checkpoint().await
+    }
+}
+
+#[async_trait]
+impl Clocks for Mortal {
+    async fn clock_stepped(&self, by_ms: i64, fresh_since: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+        self.before_write().await;
+        let done = self.inner.clock_stepped(by_ms, fresh_since, now).await;
+        if done.is_ok() {
+            self.after_write().await;
+        }
+        done
+    }
+    async fn provider_clock(&self) -> Result<Option<KeptProviderClock>, StoreError> {
+        self.alive().await;
+        self.inner.provider_clock().await
+    }
+    async fn keep_provider_clock(&self, clock: &KeptProviderClock) -> Result<(), StoreError> {
+        self.before_write().await;
+        let done = self.inner.keep_provider_clock(clock).await;
+        if done.is_ok() {
+            self.after_write().await;
+        }
+        done
     }
 }
 

@@ -139,7 +139,15 @@ impl World {
         {
             self.sms.set_status(m.attempt, &status, code);
         }
-        let news = News { attempt, sid: sid.clone(), status, code, asks: asks(code), source: Source::Receipt };
+        let news = News {
+            attempt,
+            sid: sid.clone(),
+            status,
+            code,
+            asks: asks(code),
+            source: Source::Receipt,
+            provider_at: None,
+        };
         self.apply(Event::News(news), "twilio").await
     }
 
@@ -154,6 +162,7 @@ impl World {
             code,
             asks: asks(code),
             source: Source::Receipt,
+            provider_at: None,
         };
         self.apply(Event::News(news), "twilio").await
     }
@@ -177,6 +186,7 @@ impl World {
             body: text.to_owned(),
             provider_replied: false,
             at: None,
+            at_ours: None,
         };
         match self.apply(Event::Inbound(text), "twilio").await {
             Answer::Reply(said) => said,

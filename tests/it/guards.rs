@@ -37,6 +37,7 @@ const GUARDS: &[(&str, &str, Play)] = &[
     ("signature", "store: only the provider's word moves an attempt", signature),
     ("engine-lock", "process: one engine works on a store", engine_lock),
     ("reply-dedup", "store: a reply counts once", reply_dedup),
+    ("provider-times", "ledger: a text that is there is not sent again", provider_times),
     ("read-back", "base: it holds what it was told", read_back),
 ];
 
@@ -119,7 +120,10 @@ fn intent_commit(off: Option<&str>) -> Seen {
 
 /// The answer is lost, the message is in the list, and no callback comes.
 fn look_before_resend(off: Option<&str>) -> Seen {
-    let stage = stage();
+    look_before_resend_on(&stage(), off)
+}
+
+fn look_before_resend_on(stage: &Stage, off: Option<&str>) -> Seen {
     stage.fault(&json!([{ "kind": "drop_after_accept", "times": 1 }, { "kind": "withhold_callbacks" }]));
     let _serve = stage.serve_armed(&env(off));
     stage.post("/api/dispatch/manual", &emergency("c1", "once")).expect("an answer");
@@ -130,6 +134,13 @@ fn look_before_resend(off: Option<&str>) -> Seen {
         1 => Ok("found in the list".into()),
         n => Err(format!("one notice, {n} messages, the first of which the list had all the time")),
     }
+}
+
+/// The answer is lost, no callback comes, and the provider's clock is 5 min behind ours.
+fn provider_times(off: Option<&str>) -> Seen {
+    let stage = stage();
+    stage.control("POST", "settings", &json!({ "clockApartMs": -300_000 }));
+    look_before_resend_on(&stage, off)
 }
 
 /// Two engines on one store (their lock is away in both plays), and texts whose pause ends for both at once.

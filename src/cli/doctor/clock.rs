@@ -9,15 +9,16 @@ use url::Url;
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 use crate::domain::alert::AlertKind;
+use crate::domain::provider_clock::{Interval, OFFSET_ALARM};
 use crate::engine::clocks::{Step, step_between};
+use crate::gateways::http_date;
 use crate::store::Store as _;
 use crate::store::sqlite::SqliteStore;
 
 use super::super::app::App;
 use super::{CHECK_MAX, Findings, bounded, too_long};
 
-/// Signatures, searches for lost texts and due times stand on the wall clock.
-const OFF_ADVISED: Duration = Duration::from_secs(5);
+/// Beyond this, certificates and what people are told of times go wrong; messages are looked for by the provider's own times.
 const OFF_MAX: Duration = Duration::from_secs(120);
 const SET: &str = "set the clock and keep it (chrony, systemd-timesyncd): `timedatectl`";
 
@@ -83,7 +84,9 @@ async fn server_time(url: &Url, clock: &dyn Clock) -> Result<i64, String> {
     let answered = clock.now();
     let date = answer.headers().get(reqwest::header::DATE).and_then(|d| d.to_str().ok());
     let theirs = date.and_then(http_date).ok_or("its answer has no readable date")?;
-    Ok(off(asked, answered, theirs))
+    // Counted by the wall clock itself: what a step does meanwhile is told apart below.
+    let answer = Interval::of_answer(asked.as_millis(), answered.as_millis(), theirs);
+    Ok(answer.offset(Timestamp::from_millis(0), 0).surely_ms())
 }
 
 /// The cause without the URL.
@@ -93,24 +96,6 @@ fn innermost(error: &reqwest::Error) -> String {
         cause = source;
     }
     if error.source().is_none() { "no answer".to_owned() } else { cause.to_string() }
-}
-
-/// `Sun, 22 Nov 2026 02:04:00 GMT`, which RFC 2822 reads as an obsolete zone.
-fn http_date(text: &str) -> Option<Timestamp> {
-    let at = jiff::fmt::rfc2822::parse(text).ok()?;
-    Some(Timestamp::from_millis(at.timestamp().as_millisecond()))
-}
-
-/// How far ours is ahead; zero where theirs, which was cut to a second somewhere between asking and answering, may be ours.
-fn off(asked: Timestamp, answered: Timestamp, theirs: Timestamp) -> i64 {
-    let (least, most) = (theirs.as_millis(), theirs.as_millis().saturating_add(999));
-    if asked.as_millis() > most {
-        asked.as_millis().saturating_sub(most)
-    } else if answered.as_millis() < least {
-        answered.as_millis().saturating_sub(least)
-    } else {
-        0
-    }
 }
 
 fn say(f: &mut Findings, name: &str, compared: Compared) {
@@ -126,8 +111,12 @@ fn say(f: &mut Findings, name: &str, compared: Compared) {
             let side = if ms >= 0 { "ahead" } else { "behind" };
             let what = format!("{} s {side}", by.as_secs());
             if by > OFF_MAX {
-                f.fail(name, format!("{what}: signatures and searches for lost texts go wrong"), SET);
-            } else if by > OFF_ADVISED {
+                f.fail(
+                    name,
+                    format!("{what}: times in the log are wrong by as much, and certificates may look invalid"),
+                    SET,
+                );
+            } else if by > OFFSET_ALARM {
                 f.warn(name, what, SET);
             } else {
                 f.ok(name, "agrees");
@@ -172,28 +161,6 @@ fn zones(app: &App, f: &mut Findings) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_clock_is_off_by_what_no_second_and_no_travel_time_explains() {
-        let t = Timestamp::from_millis;
-        for (asked, answered, theirs, want) in [
-            (10_000, 10_100, 10_000, 0),
-            (10_900, 11_000, 10_000, 0),
-            (9_500, 10_050, 10_000, 0),
-            (17_000, 17_100, 10_000, 6_001),
-            (3_900, 4_000, 10_000, -6_000),
-            (1_000, 20_000, 10_000, 0),
-        ] {
-            assert_eq!(off(t(asked), t(answered), t(theirs)), want, "{asked} {answered} {theirs}");
-        }
-    }
-
-    #[test]
-    fn the_date_of_an_answer_is_read() {
-        let at: Timestamp = "2026-11-22T02:04:00Z".parse().expect("a time");
-        assert_eq!(http_date("Sun, 22 Nov 2026 02:04:00 GMT"), Some(at));
-        assert_eq!(http_date("yesterday"), None);
-    }
 
     #[test]
     fn a_difference_warns_over_five_seconds_and_fails_over_two_minutes() {

@@ -88,7 +88,7 @@ fn an_answer_to_the_create_that_says_failed_is_classed_by_its_code() {
             let mut desk = Desk::new();
             desk.dispatch("c", "normal");
             let attempt = desk.attempt(1).id;
-            desk.apply(Event::Claim { attempt, engine: "e".into() });
+            desk.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None });
             desk.apply(Event::Sent { attempt, outcome: accepted(1, word, Some(code)) });
             let a = desk.attempt(1);
             assert_eq!((a.state, a.error_code.map(|c| c.0)), (AttemptState::Failed, Some(code)), "{code} {word}");
@@ -156,7 +156,7 @@ fn a_message_that_is_anothers_leaves_the_outcome_unknown() {
     desk.dispatch("b", "normal");
     let ids: Vec<AttemptId> = desk.calls.iter().map(|c| c.attempts[0].id).collect();
     for attempt in &ids {
-        desk.apply(Event::Claim { attempt: *attempt, engine: "e".into() });
+        desk.apply(Event::Claim { attempt: *attempt, engine: "e".into(), provider_after: None });
         desk.apply(Event::Sent { attempt: *attempt, outcome: accepted(1, "queued", None) });
     }
     let (a, b) = (&desk.calls[0].attempts[0], &desk.calls[1].attempts[0]);
@@ -200,7 +200,10 @@ fn nothing_that_the_provider_says_is_refused_whatever_message_it_names() {
     begin.dispatch("b", "normal");
     let ids = [begin.calls[0].attempts[0].id, begin.calls[1].attempts[0].id];
     for attempt in ids {
-        assert!(matches!(begin.apply(Event::Claim { attempt, engine: "e".into() }), Answer::Send(_)));
+        assert!(matches!(
+            begin.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None }),
+            Answer::Send(_)
+        ));
     }
     let all = sayings(ids);
     let mut seen = 0;

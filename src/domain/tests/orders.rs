@@ -24,7 +24,7 @@ fn begin() -> Desk {
     let mut desk = Desk::new();
     desk.dispatch("c", "normal");
     let attempt = desk.attempt(1).id;
-    desk.apply(Event::Claim { attempt, engine: "e".into() });
+    desk.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None });
     desk
 }
 

@@ -141,7 +141,7 @@ fn a_claim_looks_again_whether_the_attempt_is_wanted() {
         for what in moves {
             decide(&mut desk, what.clone());
         }
-        desk.apply(Event::Claim { attempt: waiting, engine: "e".into() });
+        desk.apply(Event::Claim { attempt: waiting, engine: "e".into(), provider_after: None });
         assert_eq!(desk.call().attempt(waiting).map(|a| a.state), Some(want), "{label}");
     }
     // One that waits until the ladder of the next round is over.
@@ -153,7 +153,7 @@ fn a_claim_looks_again_whether_the_attempt_is_wanted() {
     let call = desk.call().call.id.clone();
     desk.apply(Event::Wake { call });
     assert_eq!(desk.call().call.status, S::Exhausted, "both are out");
-    desk.apply(Event::Claim { attempt: waiting, engine: "e".into() });
+    desk.apply(Event::Claim { attempt: waiting, engine: "e".into(), provider_after: None });
     assert_eq!(desk.call().attempt(waiting).map(|a| a.state), Some(AttemptState::Skipped), "nobody has it");
 }
 
@@ -175,7 +175,7 @@ fn a_notice_that_waits_on_a_call_that_moved_on_is_not_sent() {
         // Another process changed the call after the attempt was seen waiting.
         moves(&mut desk.calls[0].call);
         let attempt = desk.attempt(1).id;
-        let answer = desk.apply(Event::Claim { attempt, engine: "e".into() });
+        let answer = desk.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None });
         assert_eq!(desk.attempt(1).state, want, "{label}");
         assert_eq!(matches!(answer, Answer::Send(_)), want == AttemptState::Sending, "{label}");
     }
@@ -186,7 +186,7 @@ fn a_claim_is_good_for_one_post() {
     let mut desk = Desk::new();
     desk.dispatch("c", "normal");
     let attempt = desk.attempt(1).id;
-    let claim = |engine: &str| Event::Claim { attempt, engine: engine.into() };
+    let claim = |engine: &str| Event::Claim { attempt, engine: engine.into(), provider_after: None };
     assert!(matches!(desk.apply(claim("a")), Answer::Send(_)));
     for engine in ["a", "b"] {
         assert!(matches!(desk.apply(claim(engine)), Answer::NotSent(_)), "{engine}");
@@ -240,12 +240,15 @@ fn who_was_under_way_when_the_call_was_taken_and_never_reached_is_not_stood_down
         desk.apply(Event::Wake { call });
         let under_way = desk.call().attempts.iter().rev().find(|a| a.recipient.contact.as_str() == "ana");
         let attempt = under_way.expect("told again").id;
-        assert!(matches!(desk.apply(Event::Claim { attempt, engine: "e".into() }), Answer::Send(_)), "{label}");
+        assert!(
+            matches!(desk.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None }), Answer::Send(_)),
+            "{label}"
+        );
         desk.reply(1, "sam", "1");
         desk.apply(Event::Sent { attempt, outcome });
         let stand_down = desk.call().attempts.last().expect("a stand-down").clone();
         assert_eq!(stand_down.kind, crate::domain::attempt::AttemptKind::StandDown, "{label}");
-        let claimed = desk.apply(Event::Claim { attempt: stand_down.id, engine: "e".into() });
+        let claimed = desk.apply(Event::Claim { attempt: stand_down.id, engine: "e".into(), provider_after: None });
         assert_eq!(matches!(claimed, Answer::Send(_)), wanted, "{label}: {claimed:?}");
     }
 }
@@ -266,7 +269,7 @@ fn a_call_reopened_by_somebody_who_knows_no_contacts_waits_for_the_engine() {
 /// Claims the attempt with that number and lets a step fire while its POST is under way, which then surely did not happen.
 fn not_sent_while(desk: &mut Desk, number: u32, passes: std::time::Duration) -> crate::domain::types::AttemptId {
     let (attempt, call) = (desk.attempt(number).id, desk.call().call.id.clone());
-    assert!(matches!(desk.apply(Event::Claim { attempt, engine: "e".into() }), Answer::Send(_)));
+    assert!(matches!(desk.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None }), Answer::Send(_)));
     desk.now = desk.now.plus(passes);
     desk.apply(Event::Wake { call });
     let outcome = SendOutcome::NotSent { why: "connection refused".into(), again_at: desk.now };
@@ -279,7 +282,7 @@ fn a_notice_that_was_being_tried_when_a_newer_one_was_made_is_superseded_too() {
     let mut desk = Desk::new();
     desk.dispatch("c", "normal");
     let attempt = not_sent_while(&mut desk, 1, secs(120));
-    desk.apply(Event::Claim { attempt, engine: "e".into() });
+    desk.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None });
     let states: Vec<_> = desk.call().attempts.iter().map(|a| a.state).collect();
     assert_eq!(states, [AttemptState::Skipped, AttemptState::Scheduled], "one text, not two");
 
@@ -287,10 +290,10 @@ fn a_notice_that_was_being_tried_when_a_newer_one_was_made_is_superseded_too() {
     desk.dispatch("c", "normal");
     let attempt = not_sent_while(&mut desk, 1, secs(120));
     let newer = desk.attempt(2).id;
-    desk.apply(Event::Claim { attempt: newer, engine: "e".into() });
+    desk.apply(Event::Claim { attempt: newer, engine: "e".into(), provider_after: None });
     let outcome = SendOutcome::Refused { code: None, asks: crate::domain::event::NO_CODE, why: "no".into() };
     desk.apply(Event::Sent { attempt: newer, outcome });
-    let claimed = desk.apply(Event::Claim { attempt, engine: "e".into() });
+    let claimed = desk.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None });
     assert!(matches!(claimed, Answer::Send(_)), "the newer one failed and stands for nothing: {claimed:?}");
 }
 

@@ -12,7 +12,7 @@ use crate::domain::event::NewCall;
 use crate::domain::phone::masked;
 use crate::domain::team::Contact;
 use crate::domain::types::{AttemptId, CallId, CallRef, ContactId, MessageSid};
-use crate::domain::{MessageStatus, PhoneNumber, Timestamp, Verdict};
+use crate::domain::{ClockOffset, MessageStatus, PhoneNumber, Timestamp, Verdict};
 use crate::engine::dispatcher::asks;
 use crate::gateways::MessageRecord;
 use crate::ids::Ids;
@@ -48,6 +48,8 @@ pub(super) struct Draft {
     pub(super) old: Vec<Timestamp>,
     /// The highest number that was given.
     pub(super) number_max: u32,
+    /// How far our clock is ahead of the provider's.
+    pub(super) offset: Option<ClockOffset>,
     /// When something was last written of it, or sent.
     pub(super) last_event: Option<Timestamp>,
     /// Rows with an attempt's id.
@@ -64,13 +66,19 @@ impl Draft {
             a.kind == AttemptKind::Notice
                 && a.recipient.phone.e164() == phone
                 && (a.state.may_have_arrived() || a.sid.is_some())
-                && a.sent_at.is_some_and(|sent| sent <= at.plus(Duration::from_millis(999)))
+                && self.made_at(a).is_some_and(|made| made <= at.plus(Duration::from_millis(999)))
         })
     }
 
-    /// When its last notice was sent.
+    /// When a text was made, by the provider's own clock: its message says so, else our time of it by the measured offset.
+    fn made_at(&self, a: &Attempt) -> Option<Timestamp> {
+        let by_offset = |at| self.offset.map_or(at, |offset| offset.to_theirs(at));
+        a.provider_at.or(a.sent_at.map(by_offset))
+    }
+
+    /// When its last notice was made, by the provider's own clock.
     pub(super) fn last_notice_at(&self) -> Option<Timestamp> {
-        self.attempts.iter().filter(|a| a.kind == AttemptKind::Notice).filter_map(|a| a.sent_at).max()
+        self.attempts.iter().filter(|a| a.kind == AttemptKind::Notice).filter_map(|a| self.made_at(a)).max()
     }
 }
 
@@ -91,9 +99,16 @@ struct Piece<'a> {
 }
 
 impl Piece<'_> {
-    fn at(&self, now: Timestamp) -> Timestamp {
-        self.row.and_then(|r| r.sent_at).or(self.message.and_then(|m| m.created_at)).unwrap_or(now)
+    /// When it was sent, by our clock.
+    fn at(&self, snapshot: &Snapshot) -> Timestamp {
+        let made = self.message.and_then(|m| m.created_at).map(|at| to_ours(snapshot, at));
+        self.row.and_then(|r| r.sent_at).or(made).unwrap_or(snapshot.now)
     }
+}
+
+/// A moment of the provider's clock by ours, as far as it is known how they differ.
+fn to_ours(snapshot: &Snapshot, theirs: Timestamp) -> Timestamp {
+    snapshot.offset.map_or(theirs, |offset| offset.to_ours(theirs))
 }
 
 /// Puts together what was found of one call.
@@ -109,10 +124,11 @@ pub(super) fn draft(snapshot: &Snapshot, row: &CallRow, new: NewCall, ids: &Ids,
     let own = without_twins(own, taken, &mut lost);
     let events = own.len();
     let mut pieces = pieces(snapshot, &reference, own, taken, &mut lost);
-    number(&mut pieces, snapshot.now);
+    number(&mut pieces, snapshot);
     let messages = pieces.iter().filter(|p| p.message.is_some()).count();
     let times = rows.iter().filter_map(|r| r.sent_at);
-    let last_event = times.chain(pieces.iter().filter_map(|p| p.message?.created_at)).max();
+    let made = pieces.iter().filter_map(|p| p.message?.created_at).map(|at| to_ours(snapshot, at));
+    let last_event = times.chain(made).max();
     let old_number = old.iter().filter_map(|r| r.number).max().unwrap_or(0);
     let old_count = u32::try_from(old.len()).unwrap_or(u32::MAX);
     let number_max = pieces.iter().filter_map(|p| p.number).max().unwrap_or(0).max(old_number).max(old_count);
@@ -128,6 +144,7 @@ pub(super) fn draft(snapshot: &Snapshot, row: &CallRow, new: NewCall, ids: &Ids,
         old: old.iter().map(|r| r.sent_at.unwrap_or(snapshot.now)).collect(),
         number_max,
         last_event,
+        offset: snapshot.offset,
         events,
         messages,
         lost,
@@ -237,12 +254,12 @@ fn pieces<'a>(
 }
 
 /// Every attempt gets a number of its own; those without one the first that are free, in the order of time.
-fn number(pieces: &mut [Piece<'_>], now: Timestamp) {
+fn number(pieces: &mut [Piece<'_>], snapshot: &Snapshot) {
     let mut used = BTreeSet::new();
     for p in pieces.iter_mut() {
         p.number = p.number.filter(|n| used.insert(*n));
     }
-    pieces.sort_by_key(|p| p.at(now));
+    pieces.sort_by_key(|p| p.at(snapshot));
     for p in pieces.iter_mut().filter(|p| p.number.is_none()) {
         let free = (1..).find(|n| !used.contains(n)).unwrap_or(u32::MAX);
         used.insert(free);
@@ -255,7 +272,7 @@ fn number(pieces: &mut [Piece<'_>], now: Timestamp) {
 fn add(draft: &mut Draft, piece: &Piece<'_>, snapshot: &Snapshot, ids: &Ids, from_zero: bool) {
     let number = piece.number.unwrap_or(1);
     let now = snapshot.now;
-    let at = piece.at(now);
+    let at = piece.at(snapshot);
     let body = piece.message.map(|m| m.body.0.as_str()).unwrap_or_default();
     let said = piece.row.map(|r| r.result.as_str()).unwrap_or_default();
     let kind = match said {
@@ -329,6 +346,9 @@ fn add(draft: &mut Draft, piece: &Piece<'_>, snapshot: &Snapshot, ids: &Ids, fro
         not_before: at,
         expires_at: None,
         claimed_by: None,
+        clock_steps_ms: 0,
+        provider_at: piece.message.and_then(|m| m.created_at),
+        provider_after: None,
         sent_at: (!matches!(stands.state, AttemptState::Skipped | AttemptState::Cancelled)).then_some(at),
         tries: 0,
         callback: true,

@@ -386,6 +386,7 @@ fn heard(m: &MessageRecord, about: Option<&Draft>, now: Timestamp) -> InboundRow
             body: m.body.0.clone(),
             provider_replied: false,
             at: m.created_at,
+            at_ours: None,
             listed: true,
         },
         call: about.map(|d| d.id.clone()),

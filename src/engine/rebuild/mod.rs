@@ -23,9 +23,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::Timestamp;
 use crate::domain::team::Directory;
 use crate::domain::types::{CallId, MessageSid};
+use crate::domain::{ClockOffset, Timestamp};
 use crate::gateways::MessageRecord;
 
 pub use carry::{Carried, carry_out};
@@ -41,6 +41,8 @@ pub const OLDER_THAN: Duration = Duration::from_secs(300);
 /// What the plan is made from.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
+    /// How far our clock is ahead of the provider's, by its answers.
+    pub offset: Option<ClockOffset>,
     /// When it was taken.
     pub now: Timestamp,
     /// Rows of *Calls* that are DISPATCHING, in no order.

@@ -120,6 +120,7 @@ pub async fn read_rows(reader: Reader<'_>, base: &Base) -> Result<Snapshot, Read
     }
     let open: Vec<String> = ids.iter().filter(|id| !known.contains(*id)).map(ToString::to_string).collect();
     Ok(Snapshot {
+        offset: None,
         now: reader.now,
         twins: twins(base, &open, &calls).await?,
         events: events(base, &open).await?,
@@ -168,6 +169,12 @@ async fn messages(snapshot: &mut Snapshot, sms: &dyn SmsGateway) -> Result<(), R
     let times = snapshot.calls.iter().filter(|c| c.id.as_ref().is_ok_and(open)).filter_map(|c| c.accepted_at);
     let rows = snapshot.events.values().flatten().filter_map(|e| e.sent_at);
     let oldest = times.chain(rows).min().unwrap_or(now).minus(BEFORE).max(now.minus(BACK_MAX));
+    if sms.clock().offset.is_none() {
+        // Any answer tells how far the two clocks are apart, which the first list must know.
+        sms.list(&ListFilter { limit: 1, ..ListFilter::default() }).await?;
+    }
+    snapshot.offset = sms.clock().offset;
+    let oldest = snapshot.offset.map_or(oldest, |offset| offset.to_theirs(oldest));
     let mut phones: BTreeSet<String> = snapshot.directory.contacts.iter().map(|c| c.phone.e164().to_owned()).collect();
     let told = snapshot.events.values().flatten().filter_map(|e| e.to.clone());
     let named = snapshot.calls.iter().filter_map(|c| c.contact.clone());

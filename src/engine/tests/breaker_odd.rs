@@ -213,6 +213,7 @@ async fn opted_out_of_the_stand_in_only() {
         body: "STOP".into(),
         provider_replied: true,
         at: None,
+        at_ours: None,
     };
     w.apply(Event::Inbound(text), "sam").await;
     w.sms.next(Reaction::refuse(400, 21606));
@@ -269,6 +270,7 @@ async fn an_answer_from_a_shut_sender() {
         body: format!("1 {reference}"),
         provider_replied: false,
         at: Some(w.now()),
+        at_ours: None,
     };
     let a = w.apply(Event::Inbound(text), "sam").await;
     w.settle().await;

@@ -15,6 +15,7 @@ mod lanes;
 mod listener;
 mod mirror;
 mod outbox;
+mod provider_clock;
 mod receipts;
 mod replies;
 mod resends;

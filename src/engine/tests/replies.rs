@@ -261,6 +261,7 @@ fn by_service(n: u32, who: &str, text: &str, replied: bool) -> Event {
         body: text.to_owned(),
         provider_replied: replied,
         at: None,
+        at_ours: None,
     })
 }
 

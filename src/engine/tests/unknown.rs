@@ -81,8 +81,13 @@ async fn a_message_that_may_be_anothers_is_not_taken_for_it() {
     type Change = fn(&mut MessageRecord);
     let all: &[(&str, Change, bool)] = &[
         ("as it is", |_| {}, true),
-        ("120 s before the intent", |m| m.created_at = m.created_at.map(|at| at.minus(secs(120))), true),
-        ("121 s before the intent", |m| m.created_at = m.created_at.map(|at| at.minus(secs(121))), false),
+        ("26 h before our intent", |m| m.created_at = m.created_at.map(|at| at.minus(secs(26 * HOUR))), true),
+        ("26 h after our intent", |m| m.created_at = m.created_at.map(|at| at.plus(secs(26 * HOUR))), true),
+        (
+            "older than a reference rests",
+            |m| m.created_at = m.created_at.map(|at| at.minus(secs(32 * 24 * HOUR))),
+            false,
+        ),
         ("another attempt of the call", |m| m.body = MessageBody(m.body.0.replacen("-1", "-11", 1)), false),
         ("another call", |m| m.body = MessageBody(format!("9Z9Z-1 {}", m.body.0)), false),
         ("no reference", |m| m.body = MessageBody("Burst pipe".into()), false),

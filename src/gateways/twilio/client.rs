@@ -16,9 +16,12 @@ use tracing::debug;
 use url::Url;
 
 use super::wire;
+use crate::domain::ProviderClock;
 use crate::domain::types::{AttemptId, ErrorCode, MessageSid, Timestamp};
 use crate::gateways::exchange::{self, Answer, Clients, Failure, clients};
-use crate::gateways::{Callback, GatewayError, ListFilter, Listing, MessageRecord, SmsGateway, Submission};
+use crate::gateways::{
+    Callback, ClockWatcher, GatewayError, ListFilter, Listing, MessageRecord, SmsGateway, Submission,
+};
 use crate::killpoint;
 
 /// An answer about one message is a few KiB.
@@ -87,6 +90,7 @@ pub struct TwilioClient {
     sends: reqwest::Client,
     /// Keeps connections: a read may be repeated, so a dead one costs nothing.
     reads: reqwest::Client,
+    clock: Arc<ClockWatcher>,
 }
 
 impl std::fmt::Debug for TwilioClient {
@@ -110,7 +114,7 @@ impl TwilioClient {
         let Clients { writes: sends, reads } =
             clients(&settings.base_url, settings.connect_timeout, settings.request_timeout)
                 .map_err(ClientError::Http)?;
-        Ok(Self { settings: Arc::new(settings), sends, reads })
+        Ok(Self { settings: Arc::new(settings), sends, reads, clock: Arc::default() })
     }
 
     /// The account whose messages these are.
@@ -129,7 +133,7 @@ impl TwilioClient {
 
     /// One document, read as it comes.
     pub(super) async fn document(&self, url: Url) -> Result<serde_json::Value, GatewayError> {
-        let answer = exchange(self.with_auth(self.reads.get(url)), ANSWER_BYTES_MAX).await.map_err(read_failure)?;
+        let answer = self.exchange(self.reads.get(url), ANSWER_BYTES_MAX).await.map_err(read_failure)?;
         if !answer.status.is_success() {
             return Err(read_refusal(&answer));
         }
@@ -151,6 +155,14 @@ impl TwilioClient {
         url.set_query(None);
         url.set_fragment(None);
         url
+    }
+
+    /// One request with our credentials and its whole answer, within the client's timeouts.
+    async fn exchange(&self, request: RequestBuilder, bytes_max: usize) -> Result<Answer, Failure> {
+        let asked = self.clock.asked();
+        let answer = exchange::exchange(self.with_auth(request), bytes_max).await.inspect(log_answer)?;
+        self.clock.answered(asked, &answer.headers);
+        Ok(answer)
     }
 
     fn with_auth(&self, request: RequestBuilder) -> RequestBuilder {
@@ -179,7 +191,7 @@ impl TwilioClient {
 
     /// One page, read and checked.
     async fn page(&self, url: Url) -> Result<wire::PageWire, GatewayError> {
-        let answer = exchange(self.with_auth(self.reads.get(url)), PAGE_BYTES_MAX).await.map_err(read_failure)?;
+        let answer = self.exchange(self.reads.get(url), PAGE_BYTES_MAX).await.map_err(read_failure)?;
         if answer.status.is_success() {
             serde_json::from_slice(&answer.body).map_err(|_| again("the list could not be read", None))
         } else {
@@ -202,7 +214,7 @@ impl TwilioClient {
 impl SmsGateway for TwilioClient {
     async fn submit(&self, message: &Submission) -> Result<MessageRecord, GatewayError> {
         let request = self.sends.post(self.url(&["Messages.json"])).form(&self.form(message));
-        let exchanged = exchange(self.with_auth(request), ANSWER_BYTES_MAX);
+        let exchanged = self.exchange(request, ANSWER_BYTES_MAX);
         let answered = killpoint::hit_during("post.under-way", exchanged).await;
         killpoint::hit("post.answered");
         let outcome = match answered {
@@ -210,7 +222,10 @@ impl SmsGateway for TwilioClient {
             Err(failure) => Err(submit_failure(failure)),
         };
         match &outcome {
-            Ok(record) => debug!(attempt.id = %message.attempt, message.sid = %record.sid, "message created"),
+            Ok(record) => {
+                self.clock.made(record.created_at);
+                debug!(attempt.id = %message.attempt, message.sid = %record.sid, "message created");
+            }
             Err(error) => {
                 debug!(attempt.id = %message.attempt, outcome = %error, "message not created, as far as is known")
             }
@@ -220,12 +235,16 @@ impl SmsGateway for TwilioClient {
 
     async fn fetch(&self, sid: &MessageSid) -> Result<MessageRecord, GatewayError> {
         let url = self.url(&["Messages", &format!("{sid}.json")]);
-        let answer = exchange(self.with_auth(self.reads.get(url)), ANSWER_BYTES_MAX).await.map_err(read_failure)?;
+        let answer = self.exchange(self.reads.get(url), ANSWER_BYTES_MAX).await.map_err(read_failure)?;
         if !answer.status.is_success() {
             return Err(read_refusal(&answer));
         }
         let record = wire::message(&answer.body).filter(|record| record.sid == *sid);
-        record.ok_or_else(|| again("the answer could not be read", None))
+        record.inspect(|r| self.clock.made(r.created_at)).ok_or_else(|| again("the answer could not be read", None))
+    }
+
+    fn clock(&self) -> ProviderClock {
+        self.clock.read()
     }
 
     /// At most `limit` messages; with a limit of 0 nothing is asked and nothing is complete.
@@ -249,6 +268,7 @@ impl SmsGateway for TwilioClient {
                     complete = false;
                     continue;
                 };
+                self.clock.made(record.created_at);
                 if is_older(&record, filter.not_before) {
                     // The rest of this page is still looked at: that the newest come first is nowhere promised.
                     next = None;
@@ -297,11 +317,6 @@ fn log_answer(answer: &Answer) {
     let id = answer.headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let id: String = id.chars().take(64).collect();
     debug!(http.status = answer.status.as_u16(), twilio.request_id = %id, "the provider answered");
-}
-
-/// One request and its whole answer, within the client's timeouts.
-async fn exchange(request: RequestBuilder, bytes_max: usize) -> Result<Answer, Failure> {
-    exchange::exchange(request, bytes_max).await.inspect(log_answer)
 }
 
 /// Why no whole answer came, and whether the request had left by then.

@@ -29,8 +29,9 @@ async fn health_is_earned_and_has_its_shape() {
     assert_eq!(document["role"], "engine");
     let duties = document["duties"].as_array().expect("duties");
     let named: Vec<&str> = duties.iter().filter_map(|d| d["name"].as_str()).collect();
-    let all = ["alerts", "scheduler", "dispatcher", "claims", "poller", "reconciler", "listener", "clocks", "requests"];
-    assert_eq!(named, [&all[..], &["checkpoints", "beat", "silence", "store", "watch", "integrity"]].concat());
+    let all = ["alerts", "scheduler", "dispatcher", "claims", "poller", "reconciler", "listener", "clocks"];
+    let more = ["provider-clock", "requests", "checkpoints", "beat", "silence", "store", "watch", "integrity"];
+    assert_eq!(named, [&all[..], &more].concat());
     let scheduler = duties.iter().find(|d| d["name"] == "scheduler").expect("there");
     assert!(scheduler["lastPassAgoMs"].as_u64().is_some_and(|ms| ms < 5_000), "{scheduler}");
     assert_eq!((&scheduler["lastError"], &scheduler["restarts"]), (&serde_json::Value::Null, &json!(0)), "{scheduler}");
@@ -50,6 +51,7 @@ async fn health_is_earned_and_has_its_shape() {
             "lastTickAgoMs",
             "openAlerts",
             "openBreakers",
+            "clockOffsetMs",
             "refusedCallbacks",
             "refusedOwnCallbacks"
         ]

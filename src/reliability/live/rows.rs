@@ -323,7 +323,8 @@ fn messages(seen: &Seen<'_>) -> Vec<Value> {
 
 /// Texts of this account to the test numbers since the start that are none of this test's.
 pub(super) fn others(seen: &Seen<'_>) -> usize {
-    let since = Timestamp::from_millis(seen.started_at.as_millis().div_euclid(1_000) * 1_000);
+    let since = seen.sightings.offset.map_or(seen.started_at, |offset| offset.to_theirs(seen.started_at));
+    let since = Timestamp::from_millis(since.as_millis().div_euclid(1_000) * 1_000);
     let recent = |m: &&crate::gateways::MessageRecord| {
         m.direction.starts_with("outbound") && m.created_at.is_some_and(|at| at >= since)
     };

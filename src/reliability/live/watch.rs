@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Airtable;
-use crate::domain::{PhoneNumber, Timestamp};
+use crate::domain::{ClockOffset, PhoneNumber, Timestamp};
 use crate::gateways::mirror::Record;
 use crate::gateways::{ListFilter, MessageRecord, MirrorGateway, SmsGateway};
 
@@ -21,7 +21,7 @@ const IDLE: Duration = Duration::from_millis(100);
 pub(super) const LIST_MAX: Duration = Duration::from_secs(60);
 /// An event that is not in Airtable for so long is not waited for; the promise is 5 s.
 pub(super) const EVENT_MAX: Duration = Duration::from_secs(15);
-/// The provider's clock may differ, and its times have whole seconds.
+/// The provider's times have whole seconds, and an offset of two clocks is known to about one.
 const MARGIN: Duration = Duration::from_secs(120);
 /// Messages of one number since the start: more than any plan makes.
 const MESSAGES_MAX: usize = 200;
@@ -51,6 +51,8 @@ pub(super) struct Sightings {
     pub(super) listed: BTreeMap<String, Timestamp>,
     /// Everything that the list has of the test numbers since the start, newest state.
     pub(super) found: BTreeMap<String, MessageRecord>,
+    /// How far our clock is ahead of the provider's, by its answers.
+    pub(super) offset: Option<ClockOffset>,
     /// Attempts and when they were made.
     pub(super) attempts: BTreeMap<String, Timestamp>,
     /// Attempts and their events.
@@ -164,13 +166,11 @@ async fn read(
 ) {
     let mut error = None;
     for number in numbers {
+        // The first answer tells how far the two clocks are apart: until then all that there is is read.
+        let theirs = provider.clock().offset.map(|offset| offset.to_theirs(since).minus(MARGIN));
         // No sender in the filter: a message that a service has not given one yet would be hidden.
-        let filter = ListFilter {
-            to: Some(number.e164().to_owned()),
-            from: None,
-            not_before: Some(since.minus(MARGIN)),
-            limit: MESSAGES_MAX,
-        };
+        let filter =
+            ListFilter { to: Some(number.e164().to_owned()), from: None, not_before: theirs, limit: MESSAGES_MAX };
         match provider.list(&filter).await {
             Ok(listing) => {
                 let (now, mut seen) = (clock.now(), lock(seen));
@@ -188,6 +188,7 @@ async fn read(
     }
     let mut seen = lock(seen);
     seen.lists += u32::from(error.is_none());
+    seen.offset = provider.clock().offset.or(seen.offset);
     seen.list_error = error;
 }
 

@@ -339,3 +339,76 @@ async fn what_it_is_told_as_an_alert_sink_is_kept_up_to_a_bound() {
         (1_000, &serde_json::json!("k0"), &serde_json::json!("k999"))
     );
 }
+
+#[tokio::test]
+async fn a_message_is_redacted_and_deleted_once_it_is_complete_and_stays_so_across_lives() {
+    let b = Bench::with(|c| c.pace = Duration::from_millis(150)).await;
+    let (_, m) = b.create(&[("To", SAM), ("From", FROM), ("Body", "7K3Q-1 leak")]).await;
+    let sid = m["sid"].as_str().expect("sid").to_owned();
+    let at = b.url(&format!("/Messages/{sid}.json"));
+    let auth = |r: reqwest::RequestBuilder| r.basic_auth(DEFAULT_ACCOUNT_SID, Some(DEFAULT_AUTH_TOKEN));
+    let delete = || async { auth(b.client.delete(&at)).send().await.expect("answers").status().as_u16() };
+    let update = |form: &'static str| {
+        let kind = ("Content-Type", "application/x-www-form-urlencoded");
+        let request = auth(b.client.post(&at)).header(kind.0, kind.1).body(form);
+        async move {
+            let answer = request.send().await.expect("answers");
+            (answer.status().as_u16(), answer.json::<Value>().await.unwrap_or(Value::Null))
+        }
+    };
+    let (early, refused) = update("Body=").await;
+    assert_eq!((early, &refused["code"], delete().await), (409, &Value::from(20009), 409), "{refused}");
+    until("delivered", || (b.entry(&sid).status == Status::Delivered).then_some(())).await;
+    for (form, status, code) in
+        [("Body=other", 400, 30400), ("", 400, 30400), ("Status=canceled", 400, 30409), ("Bdy=", 400, 20001)]
+    {
+        let (found, said) = update(form).await;
+        assert_eq!((found, &said["code"]), (status, &Value::from(code)), "{form}: {said}");
+    }
+    let (status, redacted) = update("Body=").await;
+    assert_eq!((status, &redacted["body"], &redacted["sid"]), (200, &Value::from(""), &Value::from(sid.as_str())));
+    let (_, listed) = b.get("/Messages.json").await;
+    assert_eq!(
+        (listed["messages"].as_array().map(Vec::len), &listed["messages"][0]["body"]),
+        (Some(1), &Value::from(""))
+    );
+    assert_eq!(delete().await, 204);
+    let (_, listed) = b.get("/Messages.json").await;
+    assert_eq!((delete().await, b.get(&format!("/Messages/{sid}.json")).await.0), (404, 404));
+    assert_eq!(listed["messages"].as_array().map(Vec::len), Some(0));
+    let Bench { sandbox, dir, client } = b;
+    sandbox.shutdown().await;
+    let sandbox = Sandbox::start(SandboxConfig::new(dir.path().join("ledger.ndjson"))).await.expect("starts");
+    let b = Bench { sandbox, client, dir };
+    assert_eq!(b.get(&format!("/Messages/{sid}.json")).await.0, 404);
+    assert_eq!(b.entry(&sid).body, "7K3Q-1 leak", "the judge still sees it");
+}
+
+#[tokio::test]
+async fn the_providers_clock_can_be_set_apart_and_all_that_it_says_is_by_that_clock() {
+    let b = Bench::start().await;
+    for apart in [-93_600_000, 300_000] {
+        let (status, _) = b.control("settings", serde_json::json!({ "clockApartMs": apart })).await;
+        assert_eq!(status, 200);
+        let (_, m) = b.create(&[("To", SAM), ("From", FROM), ("Body", "7K3Q-1 leak")]).await;
+        let by_then = SystemClock::new().now().as_millis() + apart;
+        let sid = m["sid"].as_str().expect("sid").to_owned();
+        until("delivered", || (b.entry(&sid).status == Status::Delivered).then_some(())).await;
+        let at = b.url(&format!("/Messages/{sid}.json"));
+        let answer = b.client.get(at).basic_auth(DEFAULT_ACCOUNT_SID, Some(DEFAULT_AUTH_TOKEN)).send().await;
+        let answer = answer.expect("answers");
+        let dates: Vec<String> =
+            answer.headers().get_all("date").iter().map(|d| d.to_str().expect("text").into()).collect();
+        assert_eq!(dates.len(), 1, "{dates:?}");
+        let m: Value = answer.json().await.expect("JSON");
+        let told =
+            [dates[0].as_str(), m["date_created"].as_str().expect("a date"), m["date_sent"].as_str().expect("a date")];
+        for date in told {
+            let at = jiff::fmt::rfc2822::parse(date).expect("a date").timestamp().as_millisecond();
+            assert!((at - by_then).abs() < 5_000, "{apart}: {date}");
+        }
+        let true_time = b.entry(&sid).created_at.as_millis() + apart;
+        assert!((true_time - by_then).abs() < 5_000, "the ledger's times are the machine's");
+    }
+    assert_eq!(b.control("settings", serde_json::json!({ "clockApartMs": i64::MAX })).await.0, 400);
+}

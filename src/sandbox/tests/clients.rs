@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::*;
 use crate::config::{SANDBOX_ACCOUNT_SID, SANDBOX_AUTH_TOKEN};
+use crate::sandbox::Status;
 
 #[derive(Deserialize)]
 struct Recorded {
@@ -87,7 +88,12 @@ async fn send(b: &Bench, recorded: &Recorded, names: &Names) -> (u16, Value) {
 
 /// Replays a recording; every answer.
 async fn replay(b: &Bench, recording: &str) -> Vec<Value> {
-    let (mut names, mut answers) = (Names::default(), Vec::new());
+    replay_with(b, Names::default(), recording).await
+}
+
+/// The same, where these ids are known before.
+async fn replay_with(b: &Bench, mut names: Names, recording: &str) -> Vec<Value> {
+    let mut answers = Vec::new();
     for line in recording.lines() {
         let recorded: Recorded = serde_json::from_str(line).expect("a request");
         let (status, answer) = send(b, &recorded, &names).await;
@@ -121,6 +127,21 @@ async fn twilios_clients_create_fetch_and_list() {
         let node = replay(&b, include_str!("../../../fixtures/clients/twilio-node.ndjson")).await;
         assert_eq!((&node[1]["body"], &node[3]["code"]), (&json!("hi ünï"), &json!(21211)));
         assert_eq!(b.sandbox.ledger().len(), 5);
+    }
+}
+
+#[tokio::test]
+async fn twilios_client_redacts_and_deletes_a_message_that_is_complete() {
+    for b in benches().await {
+        let python = replay(&b, include_str!("../../../fixtures/clients/twilio-python.ndjson")).await;
+        let sid = python[0]["sid"].as_str().expect("a SID").to_owned();
+        until("delivered", || (b.entry(&sid).status == Status::Delivered).then_some(())).await;
+        let names = Names { ids: HashMap::from([("SM".to_owned(), vec![sid.clone()])]), ..Names::default() };
+        let recording = include_str!("../../../fixtures/clients/twilio-python-changes.ndjson");
+        let changed = replay_with(&b, names, recording).await;
+        assert_eq!((&changed[0]["body"], &changed[0]["status"]), (&json!(""), &json!("delivered")));
+        assert_eq!((&changed[1]["body"], &changed[2], &changed[3]["code"]), (&json!(""), &Value::Null, &json!(20404)));
+        assert_eq!(b.entry(&sid).body, python[0]["body"].as_str().expect("a text"), "evidence stays");
     }
 }
 

@@ -314,6 +314,7 @@ pub(crate) async fn an_inbound_text_is_kept_once_and_answered_as_before(store: &
             body: "1".into(),
             provider_replied: false,
             at: Some(at(1)),
+            at_ours: None,
         },
         call: Some(id("c")),
         understood: "acknowledge".into(),

@@ -192,6 +192,7 @@ pub(crate) fn news(message: u32, named: Option<AttemptId>) -> News {
         code: None,
         asks: crate::domain::event::NO_CODE,
         source: Source::Receipt,
+        provider_at: None,
     }
 }
 

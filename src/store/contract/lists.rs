@@ -497,7 +497,7 @@ pub(crate) async fn breakers_open_and_close_and_wake_what_they_deferred(store: &
         .expect("probed");
     let probed = Breaker { probe_at: at(130), probes: 1, ..breaker.clone() };
     assert_eq!(store.breakers().await.expect("read"), [account.clone(), probed.clone()]);
-    store.shift_times(std::time::Duration::from_secs(5)).await.expect("shifted");
+    store.clock_stepped(-5_000, at(70), at(70)).await.expect("shifted");
     let state = store.call(&id("deferred")).await.expect("read").expect("there");
     assert_eq!((state.call.wake_at, state.call.deferred_from), (Some(at(85)), Some(at(15))), "with the clock");
     assert_eq!(store.breakers().await.expect("read")[1].probe_at, at(125), "with the clock");

@@ -1,6 +1,7 @@
 //! What every backend must do. A backend's tests call [`contract!`] with a way to make a fresh store; each case becomes a test.
 
 pub(crate) mod cases;
+pub(crate) mod clocks;
 pub(crate) mod fixtures;
 pub(crate) mod guards;
 pub(crate) mod lists;
@@ -35,6 +36,9 @@ macro_rules! whole_contract {
             cases::alerts_are_told_again_in_new_words_and_resolved_by_call_and_kind,
             cases::opt_outs_are_kept_by_phone_and_sender,
             lists::breakers_open_and_close_and_wake_what_they_deferred,
+            clocks::a_step_of_the_clock_is_remembered_by_sends_whose_outcome_is_open,
+            clocks::the_offset_of_the_providers_clock_is_kept_in_one_row,
+            clocks::people_are_listened_to_from_the_providers_own_time_on,
             cases::the_log_is_read_by_cursor_call_and_time,
             lists::requests_are_answered_once,
             lists::engines_leave_word_of_a_clean_stop,

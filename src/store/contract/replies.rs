@@ -39,7 +39,7 @@ pub(crate) async fn those_told_last_come_first_page_by_page_and_what_was_taken_l
     told(store, "e", PHONES[0], 50, None).await;
     let all = shown(store, 0, None, 9).await;
     assert_eq!(phones(&all), [PHONES[0], PHONES[2], PHONES[1]], "a closed call is nobody's");
-    assert_eq!((all[0].told_since, all[0].told_last), (at(10), at(50)), "from the first call that counts");
+    assert_eq!((all[0].sent_since, all[0].told_last), (at(10), at(50)), "from the first call that counts");
     assert_eq!(phones(&shown(store, 26, None, 9).await), [PHONES[0], PHONES[2]], "taken before that");
     assert_eq!(phones(&shown(store, 36, None, 9).await), [PHONES[0]], "a call that looks for somebody is never let go");
     let first = shown(store, 0, None, 2).await;
@@ -72,6 +72,7 @@ fn inbound(n: u32) -> crate::domain::event::InboundRow {
         body: "1".into(),
         provider_replied: false,
         at: None,
+        at_ours: None,
         listed: true,
     };
     InboundRow { text, call: None, understood: "take".into(), answer: String::new(), at: at(1) }

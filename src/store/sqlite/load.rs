@@ -165,6 +165,7 @@ pub(super) fn news_from(row: &Row<'_>) -> Result<News, StoreError> {
         code: row.get::<_, Option<u32>>(3)?.map(ErrorCode),
         asks: rows::asks(str_at(row, 4)?)?,
         source: rows::source(str_at(row, 5)?)?,
+        provider_at: None,
     })
 }
 
@@ -326,6 +327,9 @@ pub(super) fn attempt_from(row: &Row<'_>, call: &CallId) -> Result<Attempt, Stor
         poll_at: rows::time(row.get(30)?),
         polls: row.get(31)?,
         conflict: row.get(32)?,
+        provider_at: rows::time(row.get(34)?),
+        provider_after: rows::time(row.get(35)?),
+        clock_steps_ms: row.get(36)?,
     })
 }
 

@@ -5,6 +5,7 @@
 //! that was answered and no part of another.
 
 mod check;
+mod clocks;
 #[cfg(test)]
 pub(crate) mod crowd;
 mod damage;
@@ -521,25 +522,6 @@ impl Store for SqliteStore {
     async fn engine_stopped(&self, id: &str, at: Timestamp) -> Result<(), StoreError> {
         let id = id.to_owned();
         self.with_tx(move |conn| engines::stopped(conn, &id, at)).await
-    }
-
-    async fn shift_times(&self, by: Duration) -> Result<(), StoreError> {
-        let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        self.with_tx(move |conn| {
-            let all = [
-                sql::SHIFT_WAKES,
-                sql::SHIFT_PAUSES,
-                sql::SHIFT_POLLS,
-                sql::SHIFT_PROBES,
-                sql::SHIFT_OUTBOX,
-                sql::SHIFT_READ_BACKS,
-            ];
-            for statement in all {
-                conn.prepare_cached(statement)?.execute([ms])?;
-            }
-            Ok(())
-        })
-        .await
     }
 
     async fn probe(&self, now: Timestamp) -> Result<Duration, StoreError> {

@@ -338,7 +338,7 @@ pub(super) fn open_outcomes(look: Look<'_>, limit: usize) -> Result<Vec<CallId>,
 
 pub(super) const SEARCHABLE: &str = "SELECT rowid FROM attempts INDEXED BY attempts_searched
     WHERE state = 'unknown' AND sid IS NULL AND poll_at IS NOT NULL AND poll_at <= ?1 ORDER BY poll_at";
-const SEARCHABLE_AT: &str = "SELECT c.id, a.id, c.reference, a.number, a.phone, a.sender, a.sent_at
+const SEARCHABLE_AT: &str = "SELECT c.id, a.id, c.reference, a.number, a.phone, a.sender, a.sent_at, a.provider_after
     FROM attempts a LEFT JOIN calls c ON c.id = a.call_id WHERE a.rowid = ?1";
 
 pub(super) fn searchable(look: Look<'_>, now: Timestamp, limit: usize) -> Result<Vec<Searchable>, StoreError> {
@@ -350,6 +350,7 @@ pub(super) fn searchable(look: Look<'_>, now: Timestamp, limit: usize) -> Result
             to: rows::phone("attempts.phone", str_at(row, 4)?)?,
             sender: rows::parsed("attempts.sender", str_at(row, 5)?)?,
             sent_at: Timestamp::from_millis(row.get(6)?),
+            provider_after: rows::time(row.get(7)?),
         })
     })
 }

@@ -16,7 +16,8 @@ pub(super) const LISTENED: &str = "WITH live (id) AS (
         UNION ALL
         SELECT id FROM calls INDEXED BY calls_left
         WHERE status IN ('ACKNOWLEDGED', 'EXHAUSTED') AND closed_at >= ?1)
-    SELECT a.phone, min(a.sent_at), max(a.sent_at) AS last
+    SELECT a.phone, min(a.sent_at + a.clock_steps_ms), max(a.sent_at) AS last,
+           min(coalesce(a.provider_at, a.provider_after)), max(a.provider_at IS NULL AND a.provider_after IS NULL)
     FROM live CROSS JOIN attempts a ON a.call_id = live.id
     WHERE a.sent_at IS NOT NULL GROUP BY a.phone
     HAVING (last, a.phone) < (?2, ?3) ORDER BY last DESC, a.phone DESC LIMIT ?4";
@@ -29,9 +30,11 @@ fn listened(
 ) -> Result<Vec<Listened>, StoreError> {
     let after = after.map_or((i64::MAX, String::new()), |(at, phone)| (at.as_millis(), phone.e164().to_owned()));
     readable(look, PHONES, LISTENED, params![since.as_millis(), after.0, after.1, at_most(limit)], |row| {
+        let has_unknown: bool = row.get(4)?;
         Ok(Listened {
             phone: rows::phone("attempts.phone", str_at(row, 0)?)?,
-            told_since: Timestamp::from_millis(row.get(1)?),
+            sent_since: Timestamp::from_millis(row.get(1)?),
+            provider_since: rows::time(row.get(3)?).filter(|_| !has_unknown),
             told_last: Timestamp::from_millis(row.get(2)?),
         })
     })

@@ -277,6 +277,9 @@ fn insert_attempt(conn: &Connection, call: &Call, a: &Attempt) -> Result<(), Sto
         a.polls,
         a.conflict,
         a.class.map(rows::class_word).transpose()?,
+        rows::millis(a.provider_at),
+        rows::millis(a.provider_after),
+        a.clock_steps_ms,
         call.status.is_open(),
         lane(call, a).as_str(),
     ])?;
@@ -297,11 +300,15 @@ fn update_attempt(conn: &Connection, was: &Attempt, is: &Attempt) -> Result<(), 
         return Err(refused("what an attempt is never changes: number, kind, notice, recipient"));
     }
     let id = rows::id_bytes(is.id);
-    if (was.sent_at, &was.sid) != (is.sent_at, &is.sid) {
+    let message = |a: &Attempt| (a.sent_at, a.sid.clone(), a.provider_at, a.provider_after, a.clock_steps_ms);
+    if message(was) != message(is) {
         conn.prepare_cached(sql::UPDATE_ATTEMPT_MESSAGE)?.execute(params![
             id,
             rows::millis(is.sent_at),
-            is.sid.as_ref().map(MessageSid::as_str)
+            is.sid.as_ref().map(MessageSid::as_str),
+            rows::millis(is.provider_at),
+            rows::millis(is.provider_after),
+            is.clock_steps_ms,
         ])?;
     }
     conn.prepare_cached(sql::UPDATE_ATTEMPT)?.execute(params![

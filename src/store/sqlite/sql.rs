@@ -15,12 +15,13 @@ macro_rules! attempt_columns {
     () => {
         "id, call_id, number, kind, channel, provider, round, step, contact, name, phone, sender, state, priority, body, \
          segments, created_at, not_before, expires_at, claimed_by, sent_at, tries, callback, sid, message_status, \
-         error_code, result, repeats, finished_at, decided_at, poll_at, polls, conflict, class"
+         error_code, result, repeats, finished_at, decided_at, poll_at, polls, conflict, class, provider_at, provider_after, \
+         clock_steps_ms"
     };
 }
 pub(super) use attempt_columns;
 /// How many they are: what a statement selects behind them begins here.
-pub(super) const ATTEMPT_COLUMNS: usize = 34;
+pub(super) const ATTEMPT_COLUMNS: usize = 37;
 
 pub(super) const CALL: &str = concat!("SELECT ", call_columns!(), " FROM calls WHERE id = ?1");
 pub(super) const NOTICES: &str = "SELECT round, step, contact FROM notices WHERE call_id = ?1 ORDER BY ordinal";
@@ -69,12 +70,13 @@ pub(super) const INSERT_ATTEMPT: &str = concat!(
     "INSERT INTO attempts (",
     attempt_columns!(),
     ", call_open, lane) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, \
-     ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36)"
+     ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39)"
 );
 /// The line of a call was put right, or an answer went by another sender than the number that was written to.
 pub(super) const MOVE_LANE: &str = "UPDATE attempts SET lane = ?2 WHERE id = ?1 AND lane <> ?2";
 /// The columns that every message changes at most twice; apart, because their indexes need not be touched by the rest.
-pub(super) const UPDATE_ATTEMPT_MESSAGE: &str = "UPDATE attempts SET sent_at = ?2, sid = ?3 WHERE id = ?1";
+pub(super) const UPDATE_ATTEMPT_MESSAGE: &str = "UPDATE attempts SET sent_at = ?2, sid = ?3, provider_at = ?4,
+    provider_after = ?5, clock_steps_ms = ?6 WHERE id = ?1";
 pub(super) const UPDATE_ATTEMPT: &str = "UPDATE attempts SET sender = ?2, state = ?3, priority = ?4, body = ?5,
     segments = ?6, not_before = ?7, expires_at = ?8, claimed_by = ?9, tries = ?10, callback = ?11, message_status = ?12,
     error_code = ?13, result = ?14, finished_at = ?15, decided_at = ?16, poll_at = ?17, polls = ?18, conflict = ?19, class = ?20
@@ -142,6 +144,16 @@ pub(super) const WAKE_DEFERRED: &str = "UPDATE calls SET wake_at = ?1 WHERE defe
 pub(super) const SHIFT_PAUSES: &str =
     "UPDATE attempts SET not_before = not_before - ?1 WHERE state IN ('scheduled', 'retrying')";
 pub(super) const SHIFT_POLLS: &str = "UPDATE attempts SET poll_at = poll_at - ?1 WHERE poll_at IS NOT NULL";
+/// The wall clock was stepped either way: how long ago the open sends left is told right all the same.
+pub(super) const STEP_CLAIMED: &str = "UPDATE attempts INDEXED BY attempts_claimed
+    SET clock_steps_ms = clock_steps_ms + ?1
+    WHERE state = 'sending' AND sent_at + clock_steps_ms NOT BETWEEN ?2 AND ?3";
+pub(super) const STEP_UNDECIDED: &str = "UPDATE attempts INDEXED BY attempts_undecided
+    SET clock_steps_ms = clock_steps_ms + ?1
+    WHERE state = 'unknown' AND decided_at IS NULL AND sent_at + clock_steps_ms NOT BETWEEN ?2 AND ?3";
+pub(super) const KEEP_PROVIDER_CLOCK: &str = "INSERT OR REPLACE INTO provider_clock
+    (id, least_ms, most_ms, measured_at, newest_message) VALUES (1, ?1, ?2, ?3, ?4)";
+pub(super) const PROVIDER_CLOCK: &str = "SELECT least_ms, most_ms, measured_at, newest_message FROM provider_clock";
 pub(super) const SHIFT_OUTBOX: &str = "UPDATE outbox SET next_at = next_at - ?1 WHERE parked_at IS NULL";
 pub(super) const SHIFT_READ_BACKS: &str = "UPDATE mirror SET verify_at = verify_at - ?1 WHERE verify_at IS NOT NULL";
 pub(super) const ALERT_TOLD: &str = "DELETE FROM outbox WHERE sink = 'alerts' AND key = ?1 AND version = ?2";

@@ -31,6 +31,21 @@ ALTER TABLE engines ADD COLUMN beat_boot_ms INTEGER;
 ALTER TABLE engines ADD COLUMN beat_at INTEGER;
 
 -- == the provider's clock ==
+-- Times by the provider's own clock, in whole seconds: when it made the message, and the newest moment of that clock that was
+-- known before the POST. `clock_steps_ms`: how far our own clock was stepped since `sent_at` while the outcome was open.
+ALTER TABLE attempts ADD COLUMN provider_at INTEGER;
+ALTER TABLE attempts ADD COLUMN provider_after INTEGER;
+ALTER TABLE attempts ADD COLUMN clock_steps_ms INTEGER NOT NULL DEFAULT 0;
+
+-- How far our clock was ahead of the provider's when that was measured last: one row.
+CREATE TABLE provider_clock (
+    id             INTEGER PRIMARY KEY NOT NULL,
+    least_ms       INTEGER NOT NULL,
+    most_ms        INTEGER NOT NULL,
+    measured_at    INTEGER NOT NULL,
+    newest_message INTEGER,                    -- by the provider's clock
+    CONSTRAINT there_is_one CHECK (id = 1)
+) STRICT;
 
 -- == replies that were read ==
 -- Until when everything that was said was read from everybody whose replies counted: one row. Whose call left DISPATCHING a day

@@ -19,6 +19,7 @@ use crate::gateways::{AlertSink, MirrorGateway, SmsGateway};
 use crate::ids::Ids;
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxError};
 use crate::store::RosterCopy;
+use crate::store::sqlite::file::check_name;
 use crate::store::sqlite::{OpenOptions, SqliteStore, StoreMode};
 use crate::telemetry;
 
@@ -87,6 +88,7 @@ impl App {
     pub(crate) async fn store(&self, missing: Missing) -> Result<Arc<SqliteStore>, CliError> {
         let path = self.config.store.path().to_path_buf();
         if missing == Missing::Refuse && !path.exists() {
+            check_name(&path)?;
             return Err(CliError::new(ExitStatus::Store, format!("there is no store at {}", path.display()))
                 .hint("`dispatchctl serve` or the first `dispatchctl send` makes it; another place: --store"));
         }

@@ -107,6 +107,8 @@ impl From<StoreError> for CliError {
                     "a live store and a test store are never mixed: choose another with --store, or leave out --test-mode / TEST_MODE",
                 ),
             ),
+            // What to do is part of what it says.
+            StoreError::WrongFile { .. } => (ExitStatus::Store, None),
             StoreError::Newer { .. } => (ExitStatus::Store, Some("use the newer dispatchctl that made it")),
             StoreError::Open { .. } => {
                 (ExitStatus::Store, Some("check the path with `dispatchctl config show`, and its permissions"))

@@ -17,11 +17,11 @@ use crate::config::{self, MirrorPace, Mode, Part};
 use crate::domain::types::Actor;
 use crate::engine::adopt::Adopter;
 use crate::engine::apply::Core;
-use crate::engine::lock::{EngineLock, LockError};
+use crate::engine::lock::{EngineLock, Holder, LockError};
 use crate::engine::mirror::Mirror;
 use crate::engine::roster::{self, Roster};
 use crate::engine::supervisor::Supervisor;
-use crate::engine::{Engine, Scope};
+use crate::engine::{Engine, Scope, store_file};
 use crate::gateways::mirror::Lane;
 use crate::http;
 use crate::store::Store as _;
@@ -57,7 +57,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
         warn!("{said}");
     }
     let store = app.store(Missing::Create).await?;
-    let lock = take_lock(&app, &store).await?;
+    let lock = Arc::new(take_lock(&app, &store).await?);
     let sandbox = app.sandbox_if_needed(out).await?;
     let listener = http::bind(app.config.server.listen).await.map_err(port_error)?;
     let public = match app.config.server.public_listen {
@@ -80,6 +80,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     let roster = roster(&app, &core).await?;
     let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
     let supervisor = Supervisor::new(engine.clone());
+    supervisor.holds(lock.clone());
     if let Some(every) = app.config.airtable.as_ref().and_then(|a| a.adopt_every) {
         supervisor.adopts(Adopter::new(core.clone(), super::rebuild::base(&app)?, every));
     }
@@ -90,7 +91,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
         supervisor.keep(Mirror::new(core.clone(), gateway, airtable.into()));
     }
     supervisor.recover_local("serve", Some(own_url.clone())).await?;
-    let state = http_state(&app, core.clone(), engine, &own_url);
+    let state = http_state(&app, core.clone(), engine.clone(), &own_url);
     let stop = CancellationToken::new();
     // Before anybody can see that it runs: from then on it is stopped and told to read again, never killed by these.
     let (stop_asked, hangup) = (signals::stop_asked(), signal(SignalKind::hangup()).ok());
@@ -113,13 +114,16 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     for s in servers {
         let _ = s.await;
     }
-    store.close().await?;
+    store_file::last_copy(&engine).await;
+    let closed = store.close().await;
     drop(lock);
     if let Some(s) = sandbox {
         s.shutdown().await;
     }
     info!("stopped");
-    result.map(|()| ExitStatus::Done)
+    result?;
+    closed?;
+    Ok(ExitStatus::Done)
 }
 
 type Running = tokio::task::JoinHandle<Result<(), crate::store::StoreError>>;
@@ -213,7 +217,8 @@ async fn take_lock(app: &App, store: &Arc<SqliteStore>) -> Result<EngineLock, Cl
     loop {
         let held = match EngineLock::take(path, "serve") {
             Ok(lock) => return Ok(lock),
-            Err(LockError::Held(h)) => h,
+            Err(LockError::Held(None)) => last_engine(store).await,
+            Err(LockError::Held(held)) => held,
             Err(e) => return Err(e.into()),
         };
         // A command that only looks who holds the lock holds it for that moment, beside the name of who had it last.
@@ -230,6 +235,12 @@ async fn take_lock(app: &App, store: &Arc<SqliteStore>) -> Result<EngineLock, Cl
         }
         app.clock.sleep_until(app.clock.now().plus(Duration::from_millis(50))).await;
     }
+}
+
+/// Who holds the lock where its lock file does not say: the store has the last engine that began.
+async fn last_engine(store: &Arc<SqliteStore>) -> Option<Holder> {
+    let row = store.engine().await.ok().flatten().filter(|row| row.stopped_at.is_none())?;
+    Some(Holder { role: row.role, pid: row.pid })
 }
 
 fn http_state(app: &App, core: Arc<Core>, engine: Arc<Engine>, own_url: &str) -> Arc<http::HttpState> {
@@ -321,7 +332,7 @@ async fn watchdog(core: Arc<Core>, state: Arc<http::HttpState>, stop: Cancellati
             () = stop.cancelled() => return,
             () = core.clock.sleep_until(next) => {}
         }
-        if state.is_ready().await {
+        if state.works().await {
             let _ = sd_notify::notify(&[NotifyState::Watchdog]);
         }
     }

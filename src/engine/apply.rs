@@ -3,6 +3,7 @@
 //! After `Ok` the change is durable; after an error nothing of it is. Every process that changes a call goes through here,
 //! with or without an engine of its own.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -42,6 +43,7 @@ pub struct Core {
     /// Hints to the loops.
     pub wake: Wake,
     directory: RwLock<Arc<Directory>>,
+    refused: AtomicU64,
 }
 
 impl Core {
@@ -53,7 +55,20 @@ impl Core {
         directory: Arc<Directory>,
         rules: Rules,
     ) -> Self {
-        Self { store, clock, ids, rules, wake: Wake::default(), directory: RwLock::new(directory) }
+        Self {
+            store,
+            clock,
+            ids,
+            rules,
+            wake: Wake::default(),
+            directory: RwLock::new(directory),
+            refused: AtomicU64::new(0),
+        }
+    }
+
+    /// How many changes the store could not write so far: a new one hurries its alarm.
+    pub fn refusals(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// Who can be told, as of the last reload.
@@ -95,6 +110,11 @@ impl Core {
                 self.hint(&told, now);
             }
             Err(StoreError::Refused { what }) => error!(what, "a decision was refused: a bug; the rest goes on"),
+            // Whoever asked is refused at once; so is the alarm not to wait for the next look at the store.
+            Err(StoreError::Full { .. } | StoreError::Busy) => {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                self.wake.ring(Bell::Store);
+            }
             Err(_) => {}
         }
         answer

@@ -24,13 +24,14 @@ use super::adopt::Adopter;
 use super::clocks::ClockWatch;
 use super::dispatcher::Dispatcher;
 use super::listener::Listener;
+use super::lock::EngineLock;
 use super::mirror::{Mirror, Vitals};
 use super::poller::Poller;
 use super::reconciler::Reconciler;
 use super::roster::Roster;
 use super::scheduler::Scheduler;
 use super::wake::Bell;
-use super::{Engine, Scope, drill, outbox, store_alarm, watch};
+use super::{Engine, Scope, drill, outbox, store_alarm, store_file, watch};
 
 /// Another process's commit is seen within this, with room to spare for the promised 250 ms.
 const VERSION_EVERY: Duration = Duration::from_millis(150);
@@ -59,6 +60,8 @@ pub struct Beats {
     restarts: AtomicU64,
     store_errors: AtomicU64,
     pub(super) store_alarm: store_alarm::Alarm,
+    /// Whether the store's file is in its place.
+    pub file_watch: store_file::FileWatch,
     mirror: Mutex<Vitals>,
 }
 
@@ -106,6 +109,7 @@ enum Loop {
     Watch,
     Clocks,
     Versions,
+    Store,
     Checkpoints,
     Adopt,
     Roster,
@@ -149,6 +153,8 @@ pub struct Supervisor {
     adopter: OnceLock<Adopter>,
     /// Where contacts are read from, besides the configuration.
     roster: OnceLock<Arc<Roster>>,
+    /// The lock that this engine holds.
+    lock: OnceLock<Arc<EngineLock>>,
 }
 
 impl Supervisor {
@@ -167,7 +173,13 @@ impl Supervisor {
             yielded: CancellationToken::new(),
             adopter: OnceLock::new(),
             roster: OnceLock::new(),
+            lock: OnceLock::new(),
         })
+    }
+
+    /// Keeps the lock file beside the store; to be said before it runs.
+    pub fn holds(&self, lock: Arc<EngineLock>) {
+        let _ = self.lock.set(lock);
     }
 
     /// Calls of other systems are taken over too; to be said before it runs.
@@ -301,6 +313,7 @@ impl Supervisor {
             Loop::Watch,
             Loop::Clocks,
             Loop::Versions,
+            Loop::Store,
             Loop::Checkpoints,
             Loop::Adopt,
             Loop::Roster,
@@ -363,6 +376,8 @@ impl Supervisor {
             Loop::Poller => Bell::Poll,
             Loop::Mirror => Bell::Mirror,
             Loop::Roster => Bell::Roster,
+            Loop::Store => Bell::Store,
+            Loop::Listener => Bell::Listen,
             _ => Bell::Never,
         };
         let mut errors = 0u32;
@@ -385,7 +400,9 @@ impl Supervisor {
                     let cap = now.plus(which.pause_max());
                     next.map_or(cap, |n| n.min(cap))
                 }
-                Err(e @ (StoreError::Broken { .. } | StoreError::Closed)) => return Err(e),
+                Err(e @ (StoreError::Broken { .. } | StoreError::Closed | StoreError::WrongFile { .. })) => {
+                    return Err(e);
+                }
                 Err(e) => {
                     errors = errors.saturating_add(1);
                     self.engine.beats.store_errors.fetch_add(1, Ordering::Relaxed);
@@ -431,9 +448,11 @@ impl Supervisor {
             Loop::Listener => self.listener.pass().await,
             Loop::Outbox => outbox::pass(&self.engine).await,
             Loop::Mirror => self.tell_mirror().await,
-            Loop::Watch if self.engine.scope == Scope::All => {
+            Loop::Watch if self.engine.scope == Scope::All => watch::pass(&self.engine).await,
+            Loop::Store if self.engine.scope == Scope::All => {
+                store_file::pass(&self.engine, self.lock.get().map(AsRef::as_ref)).await?;
                 store_alarm::pass(&self.engine).await?;
-                watch::pass(&self.engine).await
+                Ok(Some(now.plus(store_file::EVERY)))
             }
             Loop::Clocks => self.clocks.pass().await,
             Loop::Versions => {
@@ -454,7 +473,7 @@ impl Supervisor {
                 }
                 Ok(Some(now.plus(CHECKPOINT_LOOK)))
             }
-            Loop::Watch => Ok(Some(now.plus(IDLE_MAX))),
+            Loop::Watch | Loop::Store => Ok(Some(now.plus(IDLE_MAX))),
             Loop::Adopt => match self.adopter.get() {
                 Some(adopter) => adopter.pass().await,
                 None => Ok(None),

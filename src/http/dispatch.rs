@@ -40,7 +40,7 @@ pub(super) async fn manual(State(state): State<Arc<HttpState>>, request: Request
     let new = intake::new_call(intake, &core.directory(), Paperwork::Lenient, &core.ids, core.clock.now());
     let new = new.map_err(refused)?;
     killpoint::hit("accept.before-commit");
-    let accepted = state.apply(Event::Accept(Box::new(new)), caller.actor(None)).await?;
+    let accepted = state.accept(Event::Accept(Box::new(new)), caller.actor(None)).await?;
     killpoint::hit("accept.committed");
     match accepted {
         Answer::Created(created) => {

@@ -37,6 +37,7 @@ use crate::domain::types::Actor;
 use crate::engine::Engine;
 use crate::engine::apply::Core;
 use crate::gateways::twilio::signature::SignatureChecker;
+use crate::killpoint::Guard;
 
 use self::auth::TokenBook;
 use self::problem::Problem;
@@ -177,16 +178,32 @@ impl HttpState {
         self.tokens.replace(&tokens);
     }
 
-    /// Whether the store takes writes and the scheduler runs, at most a second old: what `/readyz` says.
-    pub async fn is_ready(self: &Arc<Self>) -> bool {
-        ops::is_ready(self).await
+    /// Whether the store takes writes and the scheduler runs, at most a second old: what `/readyz` says, but for the place of the
+    /// store's file, which a restart would not mend: it would end what is still open.
+    pub async fn works(self: &Arc<Self>) -> bool {
+        ops::works(self).await
+    }
+
+    /// Accepts a call or takes a person's decision, unless the store's file is gone from its place: evidence of what happened
+    /// is taken all the same, new work is not.
+    async fn accept(&self, event: Event, actor: Actor) -> Result<Answer, Problem> {
+        match self.core.store.place().trouble() {
+            Some(what) if !Guard::StoreFile.is_off() => Err(Problem::store_file(what)),
+            _ => self.apply(event, actor).await,
+        }
     }
 
     /// Applies an event in a task of its own: a caller who hangs up stops neither the commit nor what follows it.
     async fn apply(&self, event: Event, actor: Actor) -> Result<Answer, Problem> {
         let core = self.core.clone();
+        let is_reply = matches!(event, Event::Inbound(_));
         let done = tokio::spawn(async move { core.apply(event, actor).await }).await;
-        done.map_err(|e| Problem::internal(&e))?.map_err(|e| Problem::store(&e))
+        let done = done.map_err(|e| Problem::internal(&e))?;
+        if let (true, Err(_), Some(engine)) = (is_reply, &done, &self.engine) {
+            // The provider posts it once: from now on it is in its list alone.
+            engine.first_read.reply_refused();
+        }
+        done.map_err(|e| Problem::store(&e))
     }
 }
 

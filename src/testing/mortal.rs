@@ -1,6 +1,7 @@
 //! A store that dies at a commit of the test's choice, as a process does: what comes after is never answered.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,8 +18,8 @@ use crate::domain::{PhoneNumber, Timestamp};
 use crate::store::{
     AlertLine, AlertTask, CallFilter, CallLine, CallStory, CallTask, Decide, DueLine, EngineRow, EventFilter,
     EventLine, EventTask, FailureLine, Figures, LaneKey, LanePlace, Listened, LogFilter, LogLine, MirrorFigures,
-    MirrorKey, MirrorOutbox, MirrorTold, OptOutLine, OutboxLine, ParkedLine, Pollable, Request, RosterCopy, Searchable,
-    Sendable, SqliteStore, Store, StoreError, Unreadable,
+    MirrorKey, MirrorOutbox, MirrorTold, OptOutLine, OutboxLine, ParkedLine, Place, Pollable, Request, RosterCopy,
+    Searchable, Sendable, SqliteStore, Store, StoreError, Unreadable,
 };
 
 /// When to die, by the number of writes.
@@ -369,6 +370,16 @@ impl Store for Mortal {
     async fn version(&self) -> Result<u64, StoreError> {
         self.alive().await;
         self.inner.version().await
+    }
+    fn place(&self) -> Place {
+        self.inner.place()
+    }
+    async fn rescue(&self, lost: Timestamp) -> Result<PathBuf, StoreError> {
+        self.alive().await;
+        self.inner.rescue(lost).await
+    }
+    fn place_is_held(&self) -> bool {
+        self.inner.place_is_held()
     }
     async fn checkpoint(&self) -> Result<(), StoreError> {
         self.alive().await;

@@ -236,7 +236,7 @@ fn start(
         beats: Beats::default(),
     });
     // These stories have no listener: nothing waits for its first read.
-    engine.first_read.set();
+    engine.first_read.set(engine.first_read.begin());
     Process {
         supervisor: Supervisor::new(engine.clone()),
         scheduler: Scheduler::new(engine.clone()),

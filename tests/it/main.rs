@@ -22,6 +22,7 @@ mod reliability;
 mod sandbox;
 mod send;
 mod settle;
+mod store_file;
 mod storm;
 mod support;
 mod sweep;

@@ -48,7 +48,7 @@ async fn health_is_earned_and_has_its_shape() {
     assert!(document["metrics"]["lastTickAgoMs"].as_u64().is_some_and(|ms| ms < 5_000), "{document}");
     let ok = |name: &str| json!({ "name": name, "status": "ok" });
     assert_eq!(document["checks"], json!([ok("store"), ok("scheduler"), ok("twilio")]));
-    assert!(shop.state.is_ready().await);
+    assert!(shop.state.works().await);
     assert_eq!(shop.get("/readyz").await.status, StatusCode::OK);
     assert_eq!(shop.get("/livez").await.json(), json!({ "status": "ok", "mode": "test" }));
     assert_eq!(shop.get("/nope").await.json()["mode"], "test", "problems say it too");
@@ -97,7 +97,7 @@ async fn no_scheduler_or_no_store_is_failing() {
     assert_eq!((answered.status, &answered.json()["status"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("failing")));
     assert_eq!(answered.json()["metrics"]["lastTickAgoMs"], serde_json::Value::Null);
     assert_eq!(alone.get("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(!alone.state.is_ready().await);
+    assert!(!alone.state.works().await);
     let (broken, _) = healthy(Plan { busy_timeout: Some(Duration::from_millis(20)), ..Plan::default() }).await;
     let held = rusqlite::Connection::open(broken.file()).expect("a connection");
     held.busy_timeout(Duration::from_secs(5)).expect("a timeout");

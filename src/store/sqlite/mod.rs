@@ -8,7 +8,9 @@ mod check;
 #[cfg(test)]
 pub(crate) mod crowd;
 mod damage;
+mod errors;
 mod figures;
+pub mod file;
 mod lanes;
 mod leftovers;
 mod load;
@@ -17,6 +19,7 @@ mod mirror;
 mod open;
 mod readers;
 mod reads;
+pub mod rescue;
 mod roster;
 mod save;
 pub mod spoil;
@@ -39,6 +42,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use self::damage::Damage;
+use self::file::{FileLock, OpenFiles};
 use self::open::Use;
 use self::readers::Readers;
 use self::reads::Look;
@@ -46,7 +50,7 @@ use self::save::Sinks;
 use self::writer::{Broken, Job, Writer};
 use super::{
     AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, LaneKey,
-    LanePlace, Listened, LogFilter, LogLine, OptOutLine, OutboxLine, Pollable, Request, RosterCopy, Searchable,
+    LanePlace, Listened, LogFilter, LogLine, OptOutLine, OutboxLine, Place, Pollable, Request, RosterCopy, Searchable,
     Sendable, Store, StoreError, Unreadable, rows,
 };
 use crate::clock::{Clock as _, SystemClock};
@@ -75,6 +79,7 @@ const REQUESTS_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// A store in a file. Dropping it lets what was handed over be committed; [`SqliteStore::close`] also waits for that.
 pub struct SqliteStore {
     path: PathBuf,
+    files: OpenFiles,
     sinks: Sinks,
     jobs: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -94,19 +99,24 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`StoreError::Open`] (missing, no directory, not a database, not ours, read-only, empty), [`StoreError::Newer`],
-    /// [`StoreError::OtherMode`], [`StoreError::Busy`]: in each case the file is as it was.
-    pub fn open(options: OpenOptions) -> Result<Self, StoreError> {
+    /// [`StoreError::OtherMode`], [`StoreError::WrongFile`], [`StoreError::Busy`]: in each case the file is as it was.
+    pub fn open(mut options: OpenOptions) -> Result<Self, StoreError> {
+        options.path = file::real_path(&options.path);
+        file::check_name(&options.path)?;
         let runtime = tokio::runtime::Handle::try_current()
             .map_err(|e| StoreError::Open { path: options.path.clone(), source: e.into() })?;
+        let opened = |e| StoreError::Open { path: options.path.clone(), source: Box::new(e) };
         let conn = open::prepare(&options)?;
         let readers = Readers::open(&options)?;
         let watcher = open::connect(&options, Use::Read)?;
         let checkpointer = open::connect(&options, Use::Checkpoint)?;
+        let files = OpenFiles::at(&options.path).map_err(opened)?;
         let broken: Broken = Arc::new(OnceLock::new());
         let (jobs, waiting) = mpsc::channel(writer::WAITING_MAX);
         let task = runtime.spawn(writer::run(Writer::new(conn, Arc::clone(&broken)), waiting));
         Ok(Self {
             path: options.path,
+            files,
             sinks: Sinks { mirror: options.mirror, alerts: options.alert_sinks },
             jobs: Mutex::new(Some(jobs)),
             writer: Mutex::new(Some(task)),
@@ -219,39 +229,6 @@ impl SqliteStore {
         tokio::task::spawn_blocking(move || work(&conn.lock().unwrap_or_else(PoisonError::into_inner)))
             .await
             .unwrap_or(Err(StoreError::Closed))
-    }
-}
-
-/// Which of our words SQLite's say. What cannot be written now but may be later is `Full`; a failed fsync, after which nobody
-/// knows what is on disk, and a failed read are `Broken`. Messages of SQLite name columns and constraints, never values.
-impl From<rusqlite::Error> for StoreError {
-    fn from(e: rusqlite::Error) -> Self {
-        use rusqlite::{ErrorCode as C, ffi};
-        let what = e.to_string();
-        let rusqlite::Error::SqliteFailure(code, _) = &e else {
-            return match e {
-                rusqlite::Error::InvalidColumnType(..)
-                | rusqlite::Error::FromSqlConversionFailure(..)
-                | rusqlite::Error::IntegralValueOutOfRange(..)
-                | rusqlite::Error::Utf8Error(..) => Self::Corrupt { what, call: None },
-                _ => Self::Refused { what },
-            };
-        };
-        match code.code {
-            C::DiskFull | C::ReadOnly | C::CannotOpen | C::OutOfMemory | C::PermissionDenied => Self::Full { what },
-            C::DatabaseBusy | C::DatabaseLocked => Self::Busy,
-            C::DatabaseCorrupt | C::NotADatabase => Self::Corrupt { what, call: None },
-            C::SystemIoFailure => match code.extended_code {
-                ffi::SQLITE_IOERR_FSYNC
-                | ffi::SQLITE_IOERR_DIR_FSYNC
-                | ffi::SQLITE_IOERR_READ
-                | ffi::SQLITE_IOERR_SHORT_READ
-                | ffi::SQLITE_IOERR_CORRUPTFS
-                | ffi::SQLITE_IOERR_DATA => Self::Broken { what },
-                _ => Self::Full { what },
-            },
-            _ => Self::Refused { what },
-        }
     }
 }
 
@@ -510,7 +487,10 @@ impl Store for SqliteStore {
 
     async fn engine_started(&self, row: &EngineRow) -> Result<(), StoreError> {
         let row = row.clone();
+        let path = self.path.to_str().map(str::to_owned);
         self.with_tx(move |conn| {
+            // By which of several names it was used, should it ever have several.
+            conn.prepare_cached(sql::KEEP_PATH)?.execute(params![path.as_deref().unwrap_or_default()])?;
             conn.prepare_cached(sql::ENGINE_STARTED)?.execute(params![
                 row.id,
                 row.role,
@@ -571,10 +551,26 @@ impl Store for SqliteStore {
         .await
     }
 
+    fn place(&self) -> Place {
+        self.files.place(&self.path)
+    }
+
+    async fn rescue(&self, lost: Timestamp) -> Result<PathBuf, StoreError> {
+        let copy = rescue::copy_path(&self.path, &lost.rfc3339().replace([':', '.', '-'], ""));
+        let to = copy.clone();
+        self.readers.read(move |conn| rescue::write(conn, &to)).await?;
+        if matches!(self.place(), Place::Replaced(_)) {
+            rescue::take_log_away(&self.path, &self.files.log);
+        }
+        Ok(copy)
+    }
+
+    fn place_is_held(&self) -> bool {
+        matches!(self.place(), Place::Replaced(_)) && FileLock::is_held(&self.path).is_ok_and(|held| held)
+    }
+
     async fn checkpoint(&self) -> Result<(), StoreError> {
-        let mut wal = self.path.as_os_str().to_owned();
-        wal.push("-wal");
-        let wal = PathBuf::from(wal);
+        let wal = file::beside(&self.path, "-wal");
         let broken = Arc::clone(&self.broken);
         if let Some(what) = broken.get() {
             // What an fsync has failed on is not to be moved into the main file.

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::file;
 use super::open::{self, OpenOptions, Use};
 use crate::domain::types::Timestamp;
 use crate::store::{RosterCopy, StoreError, rows};
@@ -37,6 +38,8 @@ pub(super) fn peek(options: &OpenOptions) -> Option<RosterCopy> {
     if !options.path.exists() {
         return None;
     }
+    let options = &OpenOptions { path: file::real_path(&options.path), ..options.clone() };
+    file::check_name(&options.path).ok()?;
     let conn = open::connect(options, Use::Read).ok()?;
     open::is_ours(&conn, options).then_some(())?;
     read(&conn).ok().flatten()

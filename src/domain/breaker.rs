@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::MessageStatus;
+use super::alert::{AlertKey, AlertKind};
 use super::attempt::{Attempt, AttemptKind, Priority, words};
 use super::call::CallStatus;
 use super::error_class::{Class, Special};
@@ -83,13 +84,13 @@ impl Breaker {
     }
 
     /// The key of its one alert.
-    pub fn alert_key(&self) -> String {
+    pub fn alert_key(&self) -> AlertKey {
         alert_key(&self.sender)
     }
 }
 
-fn alert_key(sender: &str) -> String {
-    format!("breaker:{}", if sender == ACCOUNT { "account" } else { sender })
+fn alert_key(sender: &str) -> AlertKey {
+    AlertKind::Breaker.about(if sender == ACCOUNT { "account" } else { sender })
 }
 
 /// By whom an attempt goes, if by anybody.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::alert::{AlertKind, Until};
 use super::call::{Call, CallState, CallStatus};
 use super::event::{AlertChange, Answer, Change, Decision, Loaded, LogKind, NewCall};
 use super::sequence;
@@ -57,19 +58,14 @@ pub(super) fn accept(loaded: &Loaded, new: &NewCall, ctx: &Ctx<'_>) -> Result<Ch
 }
 
 /// What is odd about a new call's paperwork, one alert each.
-pub(super) fn raise_oddities(
-    w: &mut Work<'_>,
-    id: &CallId,
-    dialled: Option<&str>,
-    oddities: &[(&'static str, String)],
-) {
+pub(super) fn raise_oddities(w: &mut Work<'_>, id: &CallId, dialled: Option<&str>, oddities: &[(AlertKind, String)]) {
     for (kind, text) in oddities {
         let about = match (*kind, dialled) {
-            ("unlisted-line", Some(number)) => number.to_owned(),
+            (AlertKind::UnlistedLine, Some(number)) => number.to_owned(),
             _ => id.to_string(),
         };
         w.change.alerts.push(AlertChange::Raise {
-            key: format!("{kind}:{about}"),
+            key: kind.about(about),
             call: Some(id.clone()),
             message: text.clone(),
         });
@@ -143,7 +139,7 @@ pub(super) fn take(w: &mut Work<'_>, holder: Option<ContactId>, by: &Actor, note
     let name = super::sending::holder_name(w);
     let who = if holder.is_some() { name } else { by.0.clone() };
     w.log_as(by.clone(), LogKind::CallAcknowledged, None, format!("acknowledged: {who} has it"), said(note));
-    calm(w, UNTIL_TAKEN);
+    calm(w, Until::Taken);
     sequence::stand_down(w, holder.as_ref());
     Ok(())
 }
@@ -171,8 +167,7 @@ pub(super) fn close(
     };
     sequence::cancel_waiting(w, &format!("the call was {word}"))?;
     w.log_as(by.clone(), kind, None, format!("{word} by {}", by.0), said(note));
-    calm(w, UNTIL_TAKEN);
-    calm(w, UNTIL_CLOSED);
+    calm(w, Until::Closed);
     match tell {
         StandDown::All => sequence::stand_down(w, None),
         StandDown::AllBut(contact) => sequence::stand_down(w, Some(contact)),
@@ -186,7 +181,7 @@ fn reopen(w: &mut Work<'_>, by: &Actor, note: Option<&str>) -> Result<(), Illega
     w.call_to(CallStatus::Dispatching)?;
     w.state.call.outs.clear();
     w.log_as(by.clone(), LogKind::CallReopened, None, format!("reopened by {}: a new round begins", by.0), said(note));
-    calm(w, UNTIL_TAKEN);
+    calm(w, Until::Taken);
     sequence::start_round(w);
     Ok(())
 }
@@ -224,32 +219,9 @@ fn mute(w: &mut Work<'_>, by: &Actor, note: Option<&str>) -> Result<(), Illegal>
     Ok(())
 }
 
-/// What is alarming about a call while nobody has it: over when somebody does.
-const UNTIL_TAKEN: &[&str] = &[
-    "exhausted",
-    "untold",
-    "late",
-    "stranded",
-    "unknown-level",
-    "unknown-contact",
-    "unknown",
-    "failed",
-    "refused",
-    "nobody",
-];
-/// What is still to be looked at when somebody has it: over when a person closes the call. An unlisted line that is still
-/// unlisted alarms again with the next call.
-const UNTIL_CLOSED: &[&str] = &["second-message", "unexpected", "conflict", "unlisted-line", "rebuilt"];
-
-/// Whether an alert with this key is over when its call is closed.
-pub fn alert_ends_with_its_call(key: &str) -> bool {
-    let kind = key.split(':').next().unwrap_or_default();
-    UNTIL_TAKEN.contains(&kind) || UNTIL_CLOSED.contains(&kind)
-}
-
-fn calm(w: &mut Work<'_>, kinds: &'static [&'static str]) {
+fn calm(w: &mut Work<'_>, at: Until) {
     let call = w.state.call.id.clone();
-    w.change.alerts.push(AlertChange::ResolveAll { call, kinds });
+    w.change.alerts.push(AlertChange::ResolveAll { call, at });
 }
 
 fn said(note: Option<&str>) -> Value {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::UnknownPolicy;
+use super::alert::{AlertKey, AlertKind, Until};
 use super::attempt::Attempt;
 use super::breaker::Breaker;
 use super::call::{CallData, CallState, Override};
@@ -31,7 +32,7 @@ pub struct NewCall {
     /// Replaces roles.
     pub overridden: Option<Override>,
     /// What was odd about the paperwork and did not stop the dispatch: each raises an alert (kind, text).
-    pub oddities: Vec<(&'static str, String)>,
+    pub oddities: Vec<(AlertKind, String)>,
 }
 
 /// What an error code asks for: the table of codes is the gateway's, its reading the domain's.
@@ -335,7 +336,7 @@ pub enum AlertChange {
     /// A person must look. Raising what is raised already changes nothing.
     Raise {
         /// One alert a key.
-        key: String,
+        key: AlertKey,
         /// The call it is about.
         call: Option<CallId>,
         /// What happened and what to do.
@@ -344,21 +345,21 @@ pub enum AlertChange {
     /// It stays, and is told again in these words. In the words that stand, or where it is not raised, this changes nothing.
     Again {
         /// Its key.
-        key: String,
+        key: AlertKey,
         /// For how long by now.
         message: String,
     },
     /// It is over. Resolving what is not raised changes nothing.
     Resolve {
         /// Its key.
-        key: String,
+        key: AlertKey,
     },
-    /// All that was raised about this call and is of these kinds is over; a kind is what stands before a key's first colon.
+    /// All that was raised about this call and does not outlast this is over.
     ResolveAll {
         /// Which call.
         call: CallId,
-        /// Which kinds.
-        kinds: &'static [&'static str],
+        /// What has come.
+        at: Until,
     },
 }
 

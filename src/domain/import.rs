@@ -5,6 +5,7 @@
 
 use serde_json::json;
 
+use super::alert::AlertKind;
 use super::call::{CallState, CallStatus};
 use super::decide;
 use super::event::{AlertChange, Answer, Change, InboundRow, Loaded, LogKind};
@@ -25,7 +26,7 @@ pub struct Import {
     /// What could not be rebuilt, and what is not certain.
     pub lost: Vec<String>,
     /// What is odd about its paperwork: each raises an alert (kind, text).
-    pub oddities: Vec<(&'static str, String)>,
+    pub oddities: Vec<(AlertKind, String)>,
 }
 
 /// Where the reference of an imported call comes from.
@@ -79,7 +80,11 @@ pub(super) fn import(loaded: &Loaded, import: &Import, ctx: &Ctx<'_>) -> Result<
         );
         // What is final cannot be reopened, and nobody need look at it.
         if w.state.call.status.is_open() {
-            w.change.alerts.push(AlertChange::Raise { key: format!("rebuilt:{id}"), call: Some(id), message: text });
+            w.change.alerts.push(AlertChange::Raise {
+                key: AlertKind::Rebuilt.about(&id),
+                call: Some(id),
+                message: text,
+            });
         }
     }
     w.change.heard.clone_from(&import.heard);

@@ -3,6 +3,7 @@
 //! Call: new → `DISPATCHING`; `DISPATCHING` → `ACKNOWLEDGED` · `RESOLVED` · `CANCELLED` · `EXHAUSTED`; see [`call`].
 //! Attempt: `scheduled` → `sending` → `submitted` → `delivered` · `failed`, with `retrying` and `unknown` beside; see [`attempt`].
 
+pub mod alert;
 pub mod attempt;
 pub mod body;
 pub mod breaker;
@@ -28,7 +29,7 @@ pub mod team;
 mod tests;
 pub mod types;
 
-pub use decide::alert_ends_with_its_call;
+pub use alert::{AlertKey, AlertKind, Severity};
 pub use error_class::{Class, Classified, Special};
 pub use phone::PhoneNumber;
 pub use receipt::{MessageStatus, Verdict};

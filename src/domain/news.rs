@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::alert::{AlertKey, AlertKind};
 use super::attempt::{AttemptEvent, AttemptKind, AttemptState, Move};
 use super::breaker;
 use super::call::OutReason;
@@ -62,7 +63,7 @@ pub(super) fn join(
         let (number, known) = (a.number, a.sid.clone());
         let call = w.state.call.id.clone();
         w.raise(
-            format!("second-message:{sid}"),
+            AlertKind::SecondMessage.about(sid),
             format!(
                 "call {call}: the provider knows two messages of attempt {number}: {sid} besides {}",
                 known.map(|s| s.to_string()).unwrap_or_default()
@@ -77,7 +78,7 @@ pub(super) fn join(
     if matches!(was, AttemptState::Skipped | AttemptState::Cancelled) {
         let (number, call) = (a.number, w.state.call.id.clone());
         w.raise(
-            format!("unexpected:{sid}"),
+            AlertKind::UnexpectedMessage.about(sid),
             format!("call {call}: the provider has a message of attempt {number}, which is {was}"),
         );
         return Ok("stale");
@@ -183,8 +184,8 @@ fn reached(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
         return Ok(());
     }
     let (call, contact) = (w.state.call.id.clone(), a.recipient.contact.clone());
-    for kind in ["failed", "refused"] {
-        w.resolve(format!("{kind}:{call}:{}", contact.as_str()));
+    for kind in [AlertKind::Failed, AlertKind::Refused] {
+        w.resolve(kind.about(format_args!("{call}:{}", contact.as_str())));
     }
     Ok(())
 }
@@ -244,8 +245,8 @@ fn take_back_failure(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
     let call = &mut w.state.call;
     call.outs.retain(|o| o.contact != contact || o.why != OutReason::Failed);
     let call = call.id.clone();
-    for kind in ["failed", "refused"] {
-        w.resolve(format!("{kind}:{call}:{}", contact.as_str()));
+    for kind in [AlertKind::Failed, AlertKind::Refused] {
+        w.resolve(kind.about(format_args!("{call}:{}", contact.as_str())));
     }
     Ok(())
 }
@@ -264,7 +265,7 @@ pub(super) fn polled(w: &mut Work<'_>, id: AttemptId, again_at: Option<Timestamp
         // The question that would have settled it failed: the first word stands, and a person is told.
         (a.conflict, a.poll_at) = (false, None);
         let (number, state, call) = (a.number, a.state, w.state.call.id.clone());
-        w.raise(format!("conflict:{id}"), format!("call {call}: attempt {number} has two different final words and the provider cannot be asked; {state} stands"));
+        w.raise(AlertKind::Conflict.about(id), format!("call {call}: attempt {number} has two different final words and the provider cannot be asked; {state} stands"));
         return Ok(());
     }
     a.polls = a.polls.saturating_add(1);
@@ -286,6 +287,6 @@ pub(super) fn polled(w: &mut Work<'_>, id: AttemptId, again_at: Option<Timestamp
 }
 
 /// One alert a contact: some carriers never confirm.
-fn no_status_key(w: &Work<'_>, id: AttemptId) -> Result<String, Illegal> {
-    Ok(format!("no-status:{}", w.attempt(id)?.recipient.contact.as_str()))
+fn no_status_key(w: &Work<'_>, id: AttemptId) -> Result<AlertKey, Illegal> {
+    Ok(AlertKind::NoFinalStatus.about(w.attempt(id)?.recipient.contact.as_str()))
 }

@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 
+use super::alert::AlertKind;
 use super::attempt::{AttemptKind, Priority};
 use super::body;
 use super::call::{CallState, CallStatus, OutReason};
@@ -136,7 +137,7 @@ pub(super) fn clear_opt_out(phone: &str, by: &Actor, ctx: &Ctx<'_>) -> Change {
     let contact = ctx.directory.by_phone(phone).map_or(phone, |c| c.id.as_str());
     Change {
         opt_outs: vec![OptOutChange::In { phone: phone.to_owned(), sender: None }],
-        alerts: vec![AlertChange::Resolve { key: format!("opted-out:{contact}") }],
+        alerts: vec![AlertChange::Resolve { key: AlertKind::OptedOut.about(contact) }],
         log: vec![LogEntry {
             kind: LogKind::OptedIn,
             at: ctx.now,
@@ -194,7 +195,7 @@ impl Reply<'_> {
     fn opt_out(&mut self) {
         let (from, to) = (self.text.from.clone(), self.text.to.clone());
         self.change.alerts.push(AlertChange::Raise {
-            key: format!("opted-out:{}", self.contact_key()),
+            key: AlertKind::OptedOut.about(self.contact_key()),
             call: None,
             message: format!(
                 "{} opted out: they must text START to {} before they can be told",
@@ -219,7 +220,7 @@ impl Reply<'_> {
             self.note(LogKind::OptedIn, "takes texts again");
         }
         self.change.opt_outs.extend(back);
-        self.change.alerts.push(AlertChange::Resolve { key: format!("opted-out:{}", self.contact_key()) });
+        self.change.alerts.push(AlertChange::Resolve { key: AlertKind::OptedOut.about(self.contact_key()) });
     }
 
     fn note(&mut self, kind: LogKind, what: &str) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::alert::{AlertKey, AlertKind};
 use super::attempt::{Attempt, AttemptKind, AttemptState, Priority};
 use super::breaker;
 use super::call::CallStatus;
@@ -149,8 +150,8 @@ fn tell_if_it_stays(w: &mut Work<'_>, a: &Attempt) {
 }
 
 /// The key of the alert about an unknown outcome that stays.
-pub(super) fn unknown_key(id: AttemptId) -> String {
-    format!("unknown:{id}")
+pub(super) fn unknown_key(id: AttemptId) -> AlertKey {
+    AlertKind::UnknownOutcome.about(id)
 }
 
 /// A text was accepted: what is not known of earlier ones to the same contact alarms nobody any more.
@@ -158,7 +159,7 @@ pub(super) fn calm_earlier(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illega
     let a = w.attempt(id)?;
     let earlier =
         |b: &&Attempt| b.decided_at.is_some() && b.number < a.number && b.recipient.contact == a.recipient.contact;
-    let keys: Vec<String> = w.state.attempts.iter().filter(earlier).map(|b| unknown_key(b.id)).collect();
+    let keys: Vec<AlertKey> = w.state.attempts.iter().filter(earlier).map(|b| unknown_key(b.id)).collect();
     for key in keys {
         w.resolve(key);
     }

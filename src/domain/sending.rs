@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::alert::{AlertKey, AlertKind};
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Move, Priority};
 use super::body::{self, RenderInput, TextKind};
 use super::breaker::{self, Evidence, Route};
@@ -47,7 +48,7 @@ pub(super) fn claim(w: &mut Work<'_>, id: AttemptId, engine: &str) -> Result<(),
     let Some(route) = breaker::route_of(w, &attempt) else {
         w.attempt_mut(id)?.not_before = w.now().plus(std::time::Duration::from_secs(NO_SENDER_PAUSE_S));
         w.raise(
-            "no-sender",
+            AlertKind::NoSender,
             "no sender is configured: nothing can be sent (set twilio.from or twilio.messaging_service_sid)",
         );
         return refuse(w, "no sender is configured".into());
@@ -153,7 +154,7 @@ fn opted_out_before_it_left(w: &mut Work<'_>, id: AttemptId, sender: &Sender) ->
     w.drop_waiting(id, AttemptEvent::Skip, &why)?;
     if a.kind == AttemptKind::Notice {
         w.raise(
-            format!("opted-out:{}", a.recipient.contact.as_str()),
+            AlertKind::OptedOut.about(a.recipient.contact.as_str()),
             format!("{} opted out: they must text START to {sender} before they can be told", a.recipient.name),
         );
         w.state.call.put_out(&a.recipient.contact, OutReason::Failed);
@@ -179,7 +180,7 @@ fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Resu
         let a = w.attempt_mut(id)?;
         (a.body, a.segments) = (rendered.body, rendered.segments);
     }
-    w.resolve("no-sender");
+    w.resolve(AlertKind::NoSender);
     w.attempt_on(id, AttemptEvent::SendStarted)?;
     let now = w.now();
     let a = w.attempt_mut(id)?;
@@ -204,10 +205,10 @@ fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Resu
 }
 
 /// One alert a line and template: that another line's is well says nothing of this one's.
-fn template_key(w: &Work<'_>, first: bool) -> String {
+fn template_key(w: &Work<'_>, first: bool) -> AlertKey {
     let (line, _) = w.ctx.directory.line(w.state.call.data.twilio_to_number.as_deref());
     let line = line.number.as_deref().unwrap_or("default");
-    format!("template:{line}:{}", if first { "notice" } else { "reminder" })
+    AlertKind::Template.about(format_args!("{line}:{}", if first { "notice" } else { "reminder" }))
 }
 
 /// Whether this text is made by the configured template, or by the built-in one where there is none any more.
@@ -286,7 +287,7 @@ pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Re
         SendOutcome::Accepted { sid, status } => {
             news::join(w, id, sid, status, None, super::event::NO_CODE, "response")?;
             if w.attempt(id)?.callback {
-                w.resolve("callback-url");
+                w.resolve(AlertKind::CallbackUrl);
             }
             let orphans: Vec<_> = w.loaded.orphans.iter().filter(|n| &n.sid == sid).cloned().collect();
             for orphan in orphans {
@@ -307,7 +308,7 @@ pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Re
             if w.attempt(id)?.state != AttemptState::Sending {
                 return Ok(());
             }
-            w.raise("callback-url", "the provider refused our callback URL (21609): messages go without one and are polled; check server.public_url");
+            w.raise(AlertKind::CallbackUrl, "the provider refused our callback URL (21609): messages go without one and are polled; check server.public_url");
             w.attempt_on(id, AttemptEvent::SurelyNotSent)?;
             let now = w.now();
             let a = w.attempt_mut(id)?;
@@ -395,7 +396,7 @@ pub(super) fn failed(w: &mut Work<'_>, id: AttemptId, asks: Asks, accepted: Acce
     // The breaker's one alert stands for all that its sender fails.
     if accepted == Accepted::Before && !of_sender {
         w.raise(
-            format!("failed:{call}:{}", contact.as_str()),
+            AlertKind::Failed.about(format_args!("{call}:{}", contact.as_str())),
             format!("call {call}: {text}, after the provider had accepted it"),
         );
     }
@@ -405,13 +406,13 @@ pub(super) fn failed(w: &mut Work<'_>, id: AttemptId, asks: Asks, accepted: Acce
 /// What the class of its error asks of the ladder for a notice that failed.
 fn by_class(w: &mut Work<'_>, a: &Attempt, asks: Asks, text: &str) -> Result<(), Illegal> {
     let (id, call, contact) = (a.id, w.state.call.id.clone(), a.recipient.contact.clone());
-    let refused = format!("refused:{call}:{}", contact.as_str());
+    let refused = AlertKind::Refused.about(format_args!("{call}:{}", contact.as_str()));
     match asks.class {
         Class::NumberPermanent => {
             if asks.special == Some(Special::OptedOut) {
                 let sender = a.sender.as_ref().map(|s| s.as_str().to_owned()).unwrap_or_default();
                 w.raise(
-                    format!("opted-out:{}", contact.as_str()),
+                    AlertKind::OptedOut.about(contact.as_str()),
                     format!("{} opted out: they must text START before they can be told", a.recipient.name),
                 );
                 w.change.opt_outs.push(OptOutChange::Out { phone: a.recipient.phone.e164().to_owned(), sender });

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::alert::AlertKind;
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel, NoticeKey, Priority, Recipient};
 use super::breaker;
 use super::call::{Call, CallStatus, OutReason};
@@ -65,7 +66,7 @@ pub(super) fn fire_missed(w: &mut Work<'_>) -> Result<(), Illegal> {
     // What was deferred is late for a reason that has its own alert.
     if latest > 0 && deferred.is_none() && w.now().since(first_due) > w.ctx.rules.late_follow_up {
         let late = w.now().since(first_due).as_secs();
-        let key = format!("late:{}", w.state.call.id);
+        let key = AlertKind::LateFollowUp.about(&w.state.call.id);
         w.raise(key, format!("a follow-up of call {} fired {late} s after its time", w.state.call.id));
     }
     let told = deferred.map(|since| told_since(w, since)).unwrap_or_default();
@@ -181,7 +182,7 @@ fn skip(w: &mut Work<'_>, step: u32, found: &Found) {
     if found.is_a_fault() {
         let id = w.state.call.id.clone();
         w.raise(
-            format!("nobody:{id}:{round}:{}", step + 1),
+            AlertKind::NobodyFound.about(format_args!("{id}:{round}:{}", step + 1)),
             format!("{name} of call {id} finds nobody to tell: {why}"),
         );
     }
@@ -487,7 +488,7 @@ fn end_of_ladder(w: &mut Work<'_>) -> Result<(), Illegal> {
     let pause = wait_before(w, total(w)).max(std::time::Duration::from_secs(PUT_OFF_MIN_S));
     w.state.call.wake_at = Some(w.now().plus(pause));
     w.raise(
-        format!("exhausted:{id}"),
+        AlertKind::Exhausted.about(&id),
         format!("the ladder of call {id} is over and texts of it could not be sent yet: somebody must take it by hand"),
     );
     Ok(())
@@ -499,7 +500,7 @@ fn exhaust(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
     cancel_waiting(w, "the call is exhausted")?;
     let id = w.state.call.id.clone();
     w.log(LogKind::CallExhausted, None, format!("exhausted: {why}"), Value::Null);
-    w.raise(format!("exhausted:{id}"), format!("call {id} is EXHAUSTED: {why}; somebody must take it by hand"));
+    w.raise(AlertKind::Exhausted.about(&id), format!("call {id} is EXHAUSTED: {why}; somebody must take it by hand"));
     Ok(())
 }
 
@@ -554,7 +555,7 @@ pub(super) fn untold(w: &mut Work<'_>) -> Result<(), Illegal> {
     if call.status == CallStatus::Dispatching && call.told_at.is_none() {
         let (id, age) = (call.id.clone(), w.now().since(call.accepted_at).as_secs());
         w.raise(
-            format!("untold:{id}"),
+            AlertKind::Unnotified.about(&id),
             format!("nobody has been told of call {id} yet, {age} s after it was accepted"),
         );
     }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::alert::{AlertKey, AlertKind};
 use super::attempt::{Attempt, AttemptEvent, AttemptState, IllegalMove, Move};
 use super::call::{CallState, CallStatus};
 use super::event::{AlertChange, Answer, Change, Effect, Event, Loaded, LogEntry, LogKind, Rules};
@@ -132,7 +133,7 @@ impl<'a> Work<'a> {
     }
 
     /// Raises an alert about this call.
-    pub(super) fn raise(&mut self, key: impl Into<String>, message: impl Into<String>) {
+    pub(super) fn raise(&mut self, key: impl Into<AlertKey>, message: impl Into<String>) {
         self.change.alerts.push(AlertChange::Raise {
             key: key.into(),
             call: Some(self.state.call.id.clone()),
@@ -140,7 +141,7 @@ impl<'a> Work<'a> {
         });
     }
 
-    pub(super) fn resolve(&mut self, key: impl Into<String>) {
+    pub(super) fn resolve(&mut self, key: impl Into<AlertKey>) {
         self.change.alerts.push(AlertChange::Resolve { key: key.into() });
     }
 
@@ -220,7 +221,7 @@ impl<'a> Work<'a> {
         let call = &mut self.state.call;
         if told && call.told_at.is_none() {
             call.told_at = Some(self.ctx.now);
-            self.change.alerts.push(AlertChange::Resolve { key: format!("untold:{}", call.id) });
+            self.change.alerts.push(AlertChange::Resolve { key: AlertKind::Unnotified.about(&call.id) });
         } else if !told {
             call.told_at = None;
         }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use crate::domain::Timestamp;
+use crate::domain::alert::{AlertKey, AlertKind};
 use crate::domain::event::{AlertChange, Event};
 use crate::domain::types::{Actor, CallId};
 use crate::gateways::mirror::Lane;
@@ -22,8 +23,6 @@ use super::rebuild::{self, Base, CallRow, OLDER_THAN, ReadError, Reader, Snapsho
 
 /// A row that nobody was told of for this long is not texted about any more without a person's word.
 const STALE: Duration = Duration::from_secs(24 * 3_600);
-/// The alerts of this loop: one a record.
-const ALERT: &str = "adopt:";
 
 /// Looks for calls of other systems.
 pub struct Adopter {
@@ -60,7 +59,7 @@ impl Adopter {
                 return Ok(again(&self.core));
             }
         };
-        let mut odd: BTreeMap<String, (Option<CallId>, String)> = BTreeMap::new();
+        let mut odd: BTreeMap<AlertKey, (Option<CallId>, String)> = BTreeMap::new();
         let mut others = Vec::new();
         let mut seen = std::collections::BTreeSet::new();
         for row in &snapshot.calls {
@@ -68,7 +67,7 @@ impl Adopter {
                 Looked::Fine => {}
                 Looked::Texted => others.push(row.clone()),
                 Looked::Odd(why) => {
-                    odd.insert(format!("{ALERT}{}", row.record), (row.id.clone().ok(), why));
+                    odd.insert(AlertKind::NotAdopted.about(&row.record), (row.id.clone().ok(), why));
                 }
             }
         }
@@ -137,26 +136,29 @@ impl Adopter {
     async fn go_on(
         &self,
         snapshot: Snapshot,
-        odd: &mut BTreeMap<String, (Option<CallId>, String)>,
+        odd: &mut BTreeMap<AlertKey, (Option<CallId>, String)>,
     ) -> Result<(), StoreError> {
         if snapshot.calls.is_empty() {
             return Ok(());
         }
         let plan = rebuild::plan(&snapshot, &self.core.ids);
         for p in &plan.problems {
-            odd.insert(format!("{ALERT}{}", p.record), (p.call.clone(), format!("{}; {}", p.what, p.help)));
+            odd.insert(AlertKind::NotAdopted.about(&p.record), (p.call.clone(), format!("{}; {}", p.what, p.help)));
         }
         let carried = rebuild::carry_out(&self.core, &plan, &actor()).await?;
         for (call, why) in carried.refused {
-            odd.insert(format!("{ALERT}{call}"), (Some(call.clone()), format!("call {call} was refused: {why}")));
+            odd.insert(
+                AlertKind::NotAdopted.about(&call),
+                (Some(call.clone()), format!("call {call} was refused: {why}")),
+            );
         }
         Ok(())
     }
 
     /// One alert a row, over once the row is mended or gone.
-    async fn tell(&self, odd: BTreeMap<String, (Option<CallId>, String)>) -> Result<(), StoreError> {
-        let raised: Vec<String> = self.core.store.alerts().await?.into_iter().map(|a| a.key).collect();
-        for key in raised.iter().filter(|k| k.starts_with(ALERT) && !odd.contains_key(*k)) {
+    async fn tell(&self, odd: BTreeMap<AlertKey, (Option<CallId>, String)>) -> Result<(), StoreError> {
+        let raised: Vec<AlertKey> = self.core.store.alerts().await?.into_iter().map(|a| a.key).collect();
+        for key in raised.iter().filter(|k| k.kind() == AlertKind::NotAdopted && !odd.contains_key(*k)) {
             self.core.apply(Event::Alert(AlertChange::Resolve { key: key.clone() }), actor()).await?;
         }
         for (key, (call, message)) in odd {

@@ -259,9 +259,7 @@ fn tell(log: &[LogEntry], alerts: &[AlertChange]) {
     }
     for a in alerts {
         if let AlertChange::Raise { key, message, .. } | AlertChange::Again { key, message } = a {
-            // A key may end in a hand-given number.
-            let key = key.split(':').map(crate::domain::phone::masked).collect::<Vec<_>>().join(":");
-            error!(alert = key, "alert: {message}");
+            error!(alert = key.masked(), "alert: {message}");
         }
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tracing::warn;
 
 use crate::domain::Timestamp;
+use crate::domain::alert::AlertKind;
 use crate::domain::event::{AlertChange, Event};
 use crate::domain::types::Actor;
 use crate::store::StoreError;
@@ -79,7 +80,7 @@ impl ClockWatch {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = now;
         if let Some(message) = message {
             warn!("{message}");
-            let key = format!("clock:{}", now.0.as_millis());
+            let key = AlertKind::Clock.about(now.0.as_millis());
             self.core.apply(Event::Alert(AlertChange::Raise { key, call: None, message }), Actor::engine()).await?;
         }
         Ok(Some(now.0.plus(EVERY)))

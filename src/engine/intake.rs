@@ -7,6 +7,7 @@
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
+use crate::domain::alert::AlertKind;
 use crate::domain::attempt::Recipient;
 use crate::domain::call::{CallData, Override};
 use crate::domain::event::NewCall;
@@ -148,7 +149,7 @@ pub fn new_call(
     if unlisted {
         let number = crate::domain::phone::masked(dialled.unwrap_or_default());
         oddities.push((
-            "unlisted-line",
+            AlertKind::UnlistedLine,
             format!("the dialled number {number} is no configured line: the defaults are used"),
         ));
     }
@@ -166,7 +167,7 @@ pub fn new_call(
     })
 }
 
-type Oddities = Vec<(&'static str, String)>;
+type Oddities = Vec<(AlertKind, String)>;
 
 fn level(
     intake: &Intake,
@@ -187,7 +188,8 @@ fn level(
         ));
     }
     let shown: String = asked.chars().filter(|c| !c.is_control()).take(40).collect();
-    oddities.push(("unknown-level", format!("the emergency level {shown:?} is unknown: the call runs as high")));
+    oddities
+        .push((AlertKind::UnknownLevel, format!("the emergency level {shown:?} is unknown: the call runs as high")));
     let fallback = ["high", "normal"].iter().find_map(|l| directory.policy(line, l));
     let fallback = fallback.or_else(|| levels.iter().find_map(|l| directory.policy(line, l)));
     fallback.map(|p| (p.name.clone(), p.clone())).ok_or_else(|| field("emergencyLevel", "no policy is configured"))
@@ -219,7 +221,7 @@ fn contact(
         return Err(field("contact", format!("{asked:?} is no contact; {there_are}, or give a number in E.164")));
     }
     let shown: String = asked.chars().filter(|c| !c.is_control()).take(40).collect();
-    oddities.push(("unknown-contact", format!("the contact {shown:?} is unknown: the ladder runs as it is")));
+    oddities.push((AlertKind::UnknownContact, format!("the contact {shown:?} is unknown: the ladder runs as it is")));
     Ok(None)
 }
 
@@ -316,7 +318,7 @@ mod tests {
             (json!({"contact": "sam", "unknownField": [1, 2]}), vec![]),
         ] {
             let call = take(&json!({"callData": data}), Paperwork::Lenient).expect("accepted");
-            assert_eq!(call.oddities.iter().map(|o| o.0).collect::<Vec<_>>(), kinds, "{data}");
+            assert_eq!(call.oddities.iter().map(|o| o.0.word()).collect::<Vec<_>>(), kinds, "{data}");
         }
         for (data, says) in
             [(json!({"emergencyLevel": "purple"}), "high, normal"), (json!({"contact": "nobody"}), "sam")]

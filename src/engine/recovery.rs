@@ -435,7 +435,11 @@ mod tests {
     async fn what_another_system_was_not_told_is_named_by_system() {
         let w = World::new().await;
         w.apply(
-            Event::Alert(crate::domain::event::AlertChange::Raise { key: "k".into(), call: None, message: "m".into() }),
+            Event::Alert(crate::domain::event::AlertChange::Raise {
+                key: crate::domain::AlertKind::Store.into(),
+                call: None,
+                message: "m".into(),
+            }),
             "engine",
         )
         .await;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tracing::{error, warn};
 
 use crate::domain::Timestamp;
+use crate::domain::alert::AlertKind;
 use crate::domain::event::{AlertChange, Event};
 use crate::domain::types::Actor;
 use crate::gateways::AlertNotice;
@@ -16,8 +17,6 @@ use crate::store::StoreError;
 
 use super::Engine;
 
-/// The key of its one alert.
-pub const KEY: &str = "store";
 /// A store that nobody has complained of is tried this often: a full disk at rest is found before the next emergency is.
 const EVERY: Duration = Duration::from_secs(30);
 /// One that took none a moment ago is tried again after this.
@@ -84,7 +83,7 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<(), StoreError> {
     // Somebody may hold it for a moment; a full disk holds nobody up for a moment.
     if !state.raised && (surely || state.times > 1) {
         state.raised = true;
-        error!(alert.key = KEY, "{}", message(&state));
+        error!(alert.key = AlertKind::Store.word(), "{}", message(&state));
     }
     if state.raised && !state.told {
         state.told = tell(engine, &state).await;
@@ -103,7 +102,8 @@ fn message(state: &State) -> String {
 /// Whether every sink has heard it.
 async fn tell(engine: &Engine, state: &State) -> bool {
     let raised_at = state.failing.as_ref().map_or_else(Timestamp::default, |(since, _)| *since);
-    let notice = AlertNotice { key: KEY.to_owned(), call: None, message: message(state), raised_at, resolved_at: None };
+    let notice =
+        AlertNotice { key: AlertKind::Store.into(), call: None, message: message(state), raised_at, resolved_at: None };
     let mut all = true;
     for sink in &engine.sinks {
         if let Err(why) = sink.tell(&notice).await {
@@ -117,11 +117,11 @@ async fn tell(engine: &Engine, state: &State) -> bool {
 /// It can be recorded now.
 async fn well_again(engine: &Arc<Engine>, state: State) -> Result<(), StoreError> {
     if state.raised {
-        let raise = AlertChange::Raise { key: KEY.to_owned(), call: None, message: message(&state) };
-        for change in [raise, AlertChange::Resolve { key: KEY.to_owned() }] {
+        let raise = AlertChange::Raise { key: AlertKind::Store.into(), call: None, message: message(&state) };
+        for change in [raise, AlertChange::Resolve { key: AlertKind::Store.into() }] {
             engine.core.apply(Event::Alert(change), Actor::engine()).await?;
         }
-        warn!(alert.key = KEY, "the store takes writes again");
+        warn!(alert.key = AlertKind::Store.word(), "the store takes writes again");
     }
     if engine.first_read.store_writes(engine.core.clock.boot()) {
         warn!("a reply was refused while the store took no writes: the provider's list is read now");

@@ -8,7 +8,7 @@ use crate::domain::breaker;
 use crate::domain::event::{AlertChange, BreakerNews, Event};
 use crate::domain::team::Directory;
 use crate::domain::types::Actor;
-use crate::domain::{Timestamp, alert_ends_with_its_call};
+use crate::domain::{AlertKey, AlertKind, Timestamp};
 use crate::store::{AlertLine, StoreError};
 
 use super::apply::Core;
@@ -16,16 +16,13 @@ use super::{Engine, others_go_on};
 
 /// A call of which nobody has been told for this long alerts.
 const UNTOLD: Duration = Duration::from_secs(60);
-/// And is told of again this often while it stays so.
-const UNTOLD_AGAIN: Duration = Duration::from_secs(600);
 /// A DISPATCHING call without a sign of life for this long is stranded.
 const STRANDED: Duration = Duration::from_secs(300);
 /// How long the alarm of a clock that was set stands.
 const CLOCK_STANDS: Duration = Duration::from_secs(600);
 /// What is raised about a call that is closed already stands for this long: nobody closes it again.
 const CLOSED_STANDS: Duration = Duration::from_secs(24 * 3600);
-/// How the keys of alerts about unreadable rows begin, and how many of them there are at most: the log names the rest.
-const UNREADABLE: &str = "unreadable:";
+/// Alerts about unreadable rows at most: the log names the rest.
 const UNREADABLE_MAX: usize = 50;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 pub(super) const EVERY: Duration = Duration::from_secs(5);
@@ -59,7 +56,7 @@ async fn untold(core: &Core, now: Timestamp) -> Result<(), StoreError> {
 
 async fn stranded(core: &Core, alerts: &[AlertLine], now: Timestamp) -> Result<(), StoreError> {
     for call in core.store.stranded(now.minus(STRANDED), BATCH).await? {
-        let key = format!("stranded:{call}");
+        let key = AlertKind::Stranded.about(&call);
         if alerts.iter().any(|a| a.key == key) {
             continue;
         }
@@ -96,7 +93,7 @@ async fn tell(core: &Core, change: AlertChange) -> Result<(), StoreError> {
 
 async fn failures_in_a_row(engine: &Engine, alerts: &[AlertLine], now: Timestamp) -> Result<(), StoreError> {
     let figures = engine.core.store.figures(now).await?;
-    let key = "consecutive-failures".to_owned();
+    let key = AlertKey::from(AlertKind::ConsecutiveFailures);
     let many = u64::from(engine.bounds.consecutive_failures.max(1));
     let raised = alerts.iter().any(|a| a.key == key);
     // Where a breaker is open, its alert says why they fail.
@@ -112,9 +109,10 @@ async fn failures_in_a_row(engine: &Engine, alerts: &[AlertLine], now: Timestamp
 /// That nobody was told stays alarming: told again every ten minutes. The words hold the count, so that a restart repeats
 /// none, and after a time without an engine only the newest is told.
 fn again(alert: &AlertLine, now: Timestamp) -> Option<AlertChange> {
-    let call = alert.key.strip_prefix("untold:")?;
-    let times = now.since(alert.raised_at).as_secs() / UNTOLD_AGAIN.as_secs();
-    let minutes = times * UNTOLD_AGAIN.as_secs() / 60;
+    let every = alert.key.kind().repeat_every()?;
+    let times = now.since(alert.raised_at).as_secs() / every.as_secs();
+    let minutes = times * every.as_secs() / 60;
+    let call = alert.key.subject();
     let message =
         format!("nobody has been told of call {call} yet, {minutes} min after the first alarm: take it by hand");
     (times > 0 && alert.message != message).then(|| AlertChange::Again { key: alert.key.clone(), message })
@@ -122,11 +120,11 @@ fn again(alert: &AlertLine, now: Timestamp) -> Option<AlertChange> {
 
 /// What is over by the time or by the configuration alone.
 fn over(alert: &AlertLine, directory: &Directory, now: Timestamp) -> Option<AlertChange> {
-    let over = match alert.key.split_once(':')? {
+    let over = match alert.key.kind() {
         // A step of the clock is over at once; its alarm stands for as long as somebody may want to see it.
-        ("clock", _) => now.since(alert.raised_at) >= CLOCK_STANDS,
+        AlertKind::Clock => now.since(alert.raised_at) >= CLOCK_STANDS,
         // It was configured since.
-        ("unlisted-line", number) => !directory.line(Some(number)).1,
+        AlertKind::UnlistedLine => !directory.line(Some(alert.key.subject())).1,
         _ => false,
     };
     over.then(|| AlertChange::Resolve { key: alert.key.clone() })
@@ -134,7 +132,7 @@ fn over(alert: &AlertLine, directory: &Directory, now: Timestamp) -> Option<Aler
 
 /// A receipt may come days after its call was closed: what it alarms with ends by itself.
 async fn is_of_a_closed_call(core: &Core, alert: &AlertLine, now: Timestamp) -> Result<bool, StoreError> {
-    let Some(call) = alert.call.as_ref().filter(|_| alert_ends_with_its_call(&alert.key)) else { return Ok(false) };
+    let Some(call) = alert.call.as_ref().filter(|_| alert.key.kind().ends_with_its_call()) else { return Ok(false) };
     if now.since(alert.raised_at) < CLOSED_STANDS {
         return Ok(false);
     }
@@ -144,9 +142,9 @@ async fn is_of_a_closed_call(core: &Core, alert: &AlertLine, now: Timestamp) -> 
 /// Of what cannot be read somebody must know, once; a call that can be read again needs nobody.
 async fn unreadable(core: &Core, alerts: &[AlertLine]) -> Result<(), StoreError> {
     core.store.look_through(DAY).await?;
-    let of_rows: Vec<&AlertLine> = alerts.iter().filter(|a| a.key.starts_with(UNREADABLE)).collect();
+    let of_rows: Vec<&AlertLine> = alerts.iter().filter(|a| a.key.kind() == AlertKind::Unreadable).collect();
     for row in core.store.left_out().into_iter().take(UNREADABLE_MAX) {
-        let key = format!("{UNREADABLE}{}", row.row);
+        let key = AlertKind::Unreadable.about(&row.row);
         if of_rows.iter().any(|a| a.key == key) {
             continue;
         }

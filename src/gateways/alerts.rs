@@ -46,11 +46,9 @@ impl AlertSink for WebhookSink {
         let state = if n.resolved_at.is_some() { "resolved" } else { "raised" };
         let word = if n.resolved_at.is_some() { "resolved" } else { "ALERT" };
         let test = if self.mode == "test" { "TEST MODE " } else { "" };
-        // A key may end in a number that was given by hand.
-        let key = n.key.split(':').map(crate::domain::phone::masked).collect::<Vec<_>>().join(":");
         let document = json!({
             "text": format!("{test}dispatchctl {word}: {}", n.message),
-            "key": key,
+            "key": n.key,
             "state": state,
             "message": n.message,
             "callId": n.call,
@@ -76,10 +74,11 @@ mod tests {
 
     use super::*;
     use crate::domain::Timestamp;
+    use crate::domain::alert::AlertKind;
 
     fn notice() -> AlertNotice {
         AlertNotice {
-            key: "opted-out:+19495550101".into(),
+            key: AlertKind::OptedOut.about("+19495550101"),
             call: "test_123".parse().ok(),
             message: "nobody has been told".into(),
             raised_at: Timestamp::from_millis(1_795_313_040_000),

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::domain::alert::AlertKey;
 use crate::domain::types::{AttemptId, CallId, ErrorCode, MessageSid, Sender, Timestamp};
 use crate::domain::{MessageStatus, PhoneNumber};
 
@@ -141,7 +142,7 @@ pub trait SmsGateway: Send + Sync {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertNotice {
     /// One alert a key; repeats are harmless by it.
-    pub key: String,
+    pub key: AlertKey,
     /// Its call.
     pub call: Option<CallId>,
     /// What happened and what to do; no text of a message, phones masked.

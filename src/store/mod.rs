@@ -19,6 +19,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::domain::alert::AlertKey;
 use crate::domain::attempt::{AttemptKind, Priority};
 use crate::domain::breaker::Breaker;
 use crate::domain::call::{Call, CallState, CallStatus};
@@ -278,8 +279,8 @@ pub struct DueLine {
 /// An alert that is raised.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertLine {
-    /// Its key.
-    pub key: String,
+    /// What it is and what it is about.
+    pub key: AlertKey,
     /// Its call.
     pub call: Option<CallId>,
     /// What happened.
@@ -535,9 +536,9 @@ pub trait Store: MirrorOutbox + Send + Sync {
     /// When the next alert is to be told, after `after`.
     async fn next_alert(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError>;
     /// An alert was told in this version; a newer one still waits.
-    async fn alert_told(&self, key: &str, version: i64) -> Result<(), StoreError>;
+    async fn alert_told(&self, key: &AlertKey, version: i64) -> Result<(), StoreError>;
     /// An alert could not be told; try again then, unless a newer version waits anyway.
-    async fn alert_not_told(&self, key: &str, version: i64, again_at: Timestamp) -> Result<(), StoreError>;
+    async fn alert_not_told(&self, key: &AlertKey, version: i64, again_at: Timestamp) -> Result<(), StoreError>;
     /// The breakers of all senders, open and closed.
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError>;
     /// Opted-out numbers.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::people;
 use super::story;
 use super::world::START;
+use crate::domain::alert::AlertKey;
 use crate::domain::attempt::Attempt;
 use crate::domain::breaker::{self, Breaker};
 use crate::domain::call::CallState;
@@ -27,12 +28,12 @@ use crate::ids::Ids;
 #[derive(Clone)]
 pub(crate) struct Desk {
     pub(crate) calls: Vec<CallState>,
-    pub(crate) alerts: BTreeMap<String, String>,
+    pub(crate) alerts: BTreeMap<AlertKey, String>,
     pub(crate) log: Vec<LogEntry>,
     pub(crate) now: Timestamp,
     pub(crate) directory: Directory,
     pub(crate) rules: Rules,
-    about: BTreeMap<String, Option<CallId>>,
+    about: BTreeMap<AlertKey, Option<CallId>>,
     opted_out: BTreeSet<(String, String)>,
     orphans: Vec<News>,
     breakers: Vec<Breaker>,
@@ -203,10 +204,9 @@ impl Desk {
                     self.alerts.entry(key).or_insert(message);
                 }
                 AlertChange::Again { key, message } => drop(self.alerts.get_mut(&key).map(|m| *m = message)),
-                AlertChange::ResolveAll { call, kinds } => self.alerts.retain(|key, _| {
-                    let of_kind = kinds.contains(&key.split(':').next().unwrap_or_default());
-                    !of_kind || self.about.get(key) != Some(&Some(call.clone()))
-                }),
+                AlertChange::ResolveAll { call, at } => self
+                    .alerts
+                    .retain(|key, _| key.kind().until() > at || self.about.get(key) != Some(&Some(call.clone()))),
                 AlertChange::Resolve { key } => drop(self.alerts.remove(&key)),
             }
         }

@@ -12,6 +12,8 @@ pub(crate) mod world;
 
 use std::time::Duration;
 
+use crate::domain::AlertKey;
+
 pub(crate) use gateway::Reaction;
 pub(crate) use world::World;
 
@@ -21,4 +23,9 @@ pub(crate) const fn secs(n: u64) -> Duration {
 
 pub(crate) const fn mins(n: u64) -> Duration {
     Duration::from_secs(60 * n)
+}
+
+/// An alert's key by its text.
+pub(crate) fn alert_key(text: &str) -> AlertKey {
+    text.parse().expect("an alert's key")
 }

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::domain::alert::AlertKey;
 use crate::domain::breaker::Breaker;
 use crate::domain::call::CallState;
 use crate::domain::event::{Answer, Load, LogEntry, News};
@@ -279,11 +280,11 @@ impl Store for Mortal {
         self.alive().await;
         self.inner.next_alert(after).await
     }
-    async fn alert_told(&self, key: &str, version: i64) -> Result<(), StoreError> {
+    async fn alert_told(&self, key: &AlertKey, version: i64) -> Result<(), StoreError> {
         self.alive().await;
         self.inner.alert_told(key, version).await
     }
-    async fn alert_not_told(&self, key: &str, version: i64, again_at: Timestamp) -> Result<(), StoreError> {
+    async fn alert_not_told(&self, key: &AlertKey, version: i64, again_at: Timestamp) -> Result<(), StoreError> {
         self.alive().await;
         self.inner.alert_not_told(key, version, again_at).await
     }

@@ -110,7 +110,7 @@ impl World {
 
     /// Keys of open alerts.
     pub(crate) async fn alerts(&self) -> Vec<String> {
-        self.process.store.alerts().await.expect("read").into_iter().map(|a| a.key).collect()
+        self.process.store.alerts().await.expect("read").into_iter().map(|a| a.key.to_string()).collect()
     }
 
     pub(crate) async fn has_alert(&self, start: &str) -> bool {

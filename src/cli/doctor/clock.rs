@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::domain::Timestamp;
+use crate::domain::alert::AlertKind;
 use crate::engine::clocks::{Step, step_between};
 use crate::store::Store as _;
 use crate::store::sqlite::SqliteStore;
@@ -141,7 +142,7 @@ async fn stepped(app: &App, store: Option<&Arc<SqliteStore>>, now: Step, f: &mut
         Some(store) => bounded(app, store.alerts()).await.and_then(Result::ok).unwrap_or_default(),
         None => Vec::new(),
     };
-    let said = said.into_iter().filter(|a| a.key.starts_with("clock:")).map(|a| a.message).next_back();
+    let said = said.into_iter().filter(|a| a.key.kind() == AlertKind::Clock).map(|a| a.message).next_back();
     let seen = match now {
         Step::None => said,
         Step::Forward(by) => Some(format!("it went forward by {} s while we looked", by.as_secs())),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::domain::attempt::{Attempt, AttemptState};
 use crate::domain::event::{Event, SendOutcome, Source};
-use crate::domain::{MessageStatus, Timestamp};
+use crate::domain::{AlertKind, MessageStatus, Timestamp};
 use crate::testing::desk::{Desk, news, sid};
 
 /// What came to us about one message.
@@ -182,5 +182,5 @@ fn a_second_message_of_one_attempt_is_an_alarm_and_moves_nothing() {
     let attempt = desk.attempt(1).id;
     desk.apply(Event::News(news(Some(attempt), 2, "delivered", None, Source::Receipt)));
     assert_eq!(desk.attempt(1).state, AttemptState::Submitted);
-    assert!(desk.alerts.keys().any(|k| k.starts_with("second-message:")), "{:?}", desk.alerts.keys());
+    assert!(desk.alerts.keys().any(|k| k.kind() == AlertKind::SecondMessage), "{:?}", desk.alerts.keys());
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Mirror;
 use super::trouble::Table;
 use crate::domain::Timestamp;
+use crate::domain::alert::AlertKind;
 use crate::store::StoreError;
 
 /// Rows that were written and are not proven after this alert.
@@ -66,19 +67,19 @@ impl Mirror {
         match waits(figures.oldest_waiting, WAITING_MAX + self.patience()) {
             Some(since) => {
                 let what = format!("Airtable lags: rows wait since {since}{said}");
-                self.alarm_once("mirror:late", &what).await?;
+                self.alarm_once(AlertKind::MirrorLate, &what).await?;
             }
-            None => self.over("mirror:late").await?,
+            None => self.over(AlertKind::MirrorLate).await?,
         }
         match waits(figures.oldest_unverified, UNPROVEN_MAX + self.patience()) {
             Some(since) => {
                 let what = format!("unverified events: what Airtable was told since {since} is not read back{said}");
-                self.alarm_once("mirror:unverified", &what).await?;
+                self.alarm_once(AlertKind::MirrorUnverified, &what).await?;
             }
-            None => self.over("mirror:unverified").await?,
+            None => self.over(AlertKind::MirrorUnverified).await?,
         }
         if figures.parked == 0 {
-            return self.over("mirror:parked").await;
+            return self.over(AlertKind::MirrorParked).await;
         }
         let lines = self.core.store.mirror_parked(NAMED).await?;
         let named: Vec<String> = lines.iter().map(|l| format!("{}: {}", l.key, l.why)).collect();
@@ -87,6 +88,6 @@ impl Mirror {
             figures.parked,
             named.join("; ")
         );
-        self.alarm("mirror:parked", &what).await
+        self.alarm(AlertKind::MirrorParked, &what).await
     }
 }

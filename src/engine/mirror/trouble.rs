@@ -9,6 +9,7 @@ use tracing::warn;
 use super::Mirror;
 use super::rows::{Missing, ours};
 use crate::domain::Timestamp;
+use crate::domain::alert::{AlertKey, AlertKind};
 use crate::domain::event::{AlertChange, Event};
 use crate::domain::types::Actor;
 use crate::gateways::MirrorError;
@@ -68,7 +69,7 @@ pub(super) struct State {
     /// Keys of which an earlier write may have been done; `None`: that of a dead engine may.
     pub(super) doubted: Option<BTreeSet<String>>,
     /// Open alerts of ours, by key; `None`: not read yet.
-    pub(super) raised: Option<BTreeMap<String, String>>,
+    pub(super) raised: Option<BTreeMap<AlertKey, String>>,
     pub(super) batch_is_open: bool,
     pub(super) looked_at: Option<Timestamp>,
     pub(super) seen: super::health::Vitals,
@@ -131,9 +132,9 @@ impl Mirror {
         if was_out {
             self.core.store.mirror_hurry(self.now()).await?;
         }
-        self.over("mirror:billing").await?;
-        for what in ["access", "field"] {
-            self.over(&format!("mirror:{what}:{}", table.as_str())).await?;
+        self.over(AlertKind::MirrorBilling).await?;
+        for kind in [AlertKind::MirrorAccess, AlertKind::MirrorField] {
+            self.over(kind.about(table.as_str())).await?;
         }
         Ok(())
     }
@@ -147,7 +148,7 @@ impl Mirror {
                 let until = now.plus(BILLING_PAUSE);
                 self.state().billing_until = Some(until);
                 let what = "Airtable's requests of this month are used up: rows wait, it is tried once an hour";
-                self.alarm("mirror:billing", what).await?;
+                self.alarm(AlertKind::MirrorBilling, what).await?;
                 until
             }
             MirrorError::Refused(refusal) => match &refusal.scope {
@@ -157,7 +158,7 @@ impl Mirror {
                         "Airtable does not let us into the table `{}` ({refusal}): rows wait; see `dispatchctl doctor`",
                         self.table_name(table)
                     );
-                    self.alarm(&format!("mirror:access:{}", table.as_str()), &what).await?;
+                    self.alarm(AlertKind::MirrorAccess.about(table.as_str()), &what).await?;
                     self.pause(table, None, Duration::ZERO)
                 }
                 _ => self.pause(table, None, Duration::ZERO),
@@ -222,7 +223,7 @@ impl Mirror {
             "Airtable's table `{}` does not have {which}: its rows wait; see `dispatchctl doctor`",
             self.table_name(table)
         );
-        self.alarm(&format!("mirror:field:{}", table.as_str()), &what).await?;
+        self.alarm(AlertKind::MirrorField.about(table.as_str()), &what).await?;
         self.state().of(table).trouble = Some(what);
         Ok(self.pause(table, None, Duration::ZERO))
     }
@@ -242,9 +243,9 @@ impl Mirror {
     }
 
     /// Raises an alert, or tells it in new words.
-    pub(super) async fn alarm(&self, key: &str, message: &str) -> Result<(), StoreError> {
-        let before = self.state().raised.get_or_insert_default().get(key).cloned();
-        let (key, message) = (key.to_owned(), message.to_owned());
+    pub(super) async fn alarm(&self, key: impl Into<AlertKey>, message: &str) -> Result<(), StoreError> {
+        let (key, message) = (key.into(), message.to_owned());
+        let before = self.state().raised.get_or_insert_default().get(&key).cloned();
         let known = (key.clone(), message.clone());
         let change = match before {
             Some(same) if same == message => return Ok(()),
@@ -258,19 +259,21 @@ impl Mirror {
     }
 
     /// Raises an alert; one that is raised keeps its words.
-    pub(super) async fn alarm_once(&self, key: &str, message: &str) -> Result<(), StoreError> {
-        let is_raised = self.state().raised.as_ref().is_some_and(|raised| raised.contains_key(key));
+    pub(super) async fn alarm_once(&self, key: impl Into<AlertKey>, message: &str) -> Result<(), StoreError> {
+        let key = key.into();
+        let is_raised = self.state().raised.as_ref().is_some_and(|raised| raised.contains_key(&key));
         if is_raised { Ok(()) } else { self.alarm(key, message).await }
     }
 
     /// What an alert told of is over.
-    pub(super) async fn over(&self, key: &str) -> Result<(), StoreError> {
-        if !self.state().raised.get_or_insert_default().contains_key(key) {
+    pub(super) async fn over(&self, key: impl Into<AlertKey>) -> Result<(), StoreError> {
+        let key = key.into();
+        if !self.state().raised.get_or_insert_default().contains_key(&key) {
             return Ok(());
         }
-        let change = AlertChange::Resolve { key: key.to_owned() };
+        let change = AlertChange::Resolve { key: key.clone() };
         self.core.apply(Event::Alert(change), Actor::engine()).await?;
-        self.state().raised.get_or_insert_default().remove(key);
+        self.state().raised.get_or_insert_default().remove(&key);
         Ok(())
     }
 
@@ -280,7 +283,7 @@ impl Mirror {
             return Ok(());
         }
         let open = self.core.store.alerts().await?;
-        let ours = open.into_iter().filter(|a| a.key.starts_with("mirror:")).map(|a| (a.key, a.message));
+        let ours = open.into_iter().filter(|a| a.key.kind().is_mirror()).map(|a| (a.key, a.message));
         self.state().raised = Some(ours.collect());
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::domain::Timestamp;
+use crate::domain::alert::AlertKind;
 use crate::domain::attempt::{AttemptKind, AttemptState};
 use crate::domain::call::{Call, CallData, CallState, CallStatus, Out, OutReason, Override};
 use crate::domain::error_class::Class;
@@ -245,7 +246,7 @@ pub(crate) fn new_call(snapshot: &Snapshot, row: &CallRow, id: &CallId, ids: &Id
 }
 
 /// The contact that a row names by id, name or number. A number that cannot be texted is said, and the ladder runs as it is.
-fn named(snapshot: &Snapshot, cell: &str, odd: &mut Vec<(&'static str, String)>) -> Option<String> {
+fn named(snapshot: &Snapshot, cell: &str, odd: &mut Vec<(AlertKind, String)>) -> Option<String> {
     let contacts = &snapshot.directory.contacts;
     let known = contacts
         .iter()
@@ -258,7 +259,7 @@ fn named(snapshot: &Snapshot, cell: &str, odd: &mut Vec<(&'static str, String)>)
     if like_a_number && cell.parse::<crate::domain::PhoneNumber>().is_err() {
         let shown = masked(cell);
         odd.push((
-            "unknown-contact",
+            AlertKind::UnknownContact,
             format!("the contact {shown:?} is no number that can be texted: the ladder runs as it is"),
         ));
         return None;

@@ -17,6 +17,7 @@ use tracing::{debug, info, warn};
 
 use crate::config::ContactFields;
 use crate::domain::Timestamp;
+use crate::domain::alert::{AlertKey, AlertKind};
 use crate::domain::event::{AlertChange, Event};
 use crate::domain::team::Directory;
 use crate::domain::types::Actor;
@@ -36,10 +37,6 @@ const READ_MAX: Duration = Duration::from_secs(120);
 const AWAY_ALERTS: Duration = Duration::from_secs(3600);
 /// Where there is no copy at all, after this.
 const AWAY_ALERTS_WITHOUT_COPY: Duration = Duration::from_secs(120);
-/// The key of the alert about the table.
-const TABLE: &str = "contacts-table";
-/// How the keys of alerts about its rows begin.
-const ROW: &str = "contacts-row:";
 /// Rows of one reading that alert; the log names the rest.
 const ROWS_MAX: usize = 50;
 
@@ -156,7 +153,7 @@ impl Roster {
         if let Err(why) = acceptable(&reading, list.complete, &file) {
             let message =
                 format!("the table {} {why}: {}; look at it in Airtable", self.source.table, stands(before.as_ref()));
-            self.raise(TABLE, message).await?;
+            self.raise(AlertKind::ContactsTable, message).await?;
             // Rows that are wrong are said only of a reading that counts, or a broken table would alert row by row.
             return Ok(Outcome::Kept);
         }
@@ -170,7 +167,7 @@ impl Roster {
         self.state().copy = Some(copy.clone());
         self.put_in_force();
         self.core.store.keep_roster(Some(&copy)).await?;
-        self.resolve(TABLE).await?;
+        self.resolve(&AlertKind::ContactsTable.into()).await?;
         self.say_rows(&reading.wrong).await?;
         Ok(Outcome::Taken)
     }
@@ -193,44 +190,45 @@ impl Roster {
             self.source.table,
             stands(copy.as_ref())
         );
-        self.raise(TABLE, message).await
+        self.raise(AlertKind::ContactsTable, message).await
     }
 
     /// One alert a row, told again in new words where they change, over when the row is right or gone.
     async fn say_rows(&self, wrong: &[Wrong]) -> Result<(), StoreError> {
         let mut keys = BTreeSet::new();
         for w in wrong {
-            let key = format!("{ROW}{}", w.record);
+            let key = AlertKind::ContactsRow.about(&w.record);
             if keys.len() >= ROWS_MAX {
                 warn!(table = self.source.table, "{}", w.why);
                 continue;
             }
             let message = format!("{} of the table {}: {}", w.row(), self.source.table, w.why);
             if keys.insert(key.clone()) {
-                self.raise(&key, message).await?;
+                self.raise(key, message).await?;
             }
         }
         for alert in self.core.store.alerts().await? {
-            if alert.key.starts_with(ROW) && !keys.contains(&alert.key) {
+            if alert.key.kind() == AlertKind::ContactsRow && !keys.contains(&alert.key) {
                 self.resolve(&alert.key).await?;
             }
         }
         Ok(())
     }
 
-    async fn raise(&self, key: &str, message: String) -> Result<(), StoreError> {
+    async fn raise(&self, key: impl Into<AlertKey>, message: String) -> Result<(), StoreError> {
+        let key = key.into();
         let raised = self.core.store.alerts().await?.into_iter().find(|a| a.key == key);
         let change = match raised {
             Some(alert) if alert.message == message => return Ok(()),
-            Some(_) => AlertChange::Again { key: key.to_owned(), message },
-            None => AlertChange::Raise { key: key.to_owned(), call: None, message },
+            Some(_) => AlertChange::Again { key, message },
+            None => AlertChange::Raise { key, call: None, message },
         };
         self.core.apply(Event::Alert(change), Actor::engine()).await.map(drop)
     }
 
-    async fn resolve(&self, key: &str) -> Result<(), StoreError> {
-        if self.core.store.alerts().await?.iter().any(|a| a.key == key) {
-            let change = AlertChange::Resolve { key: key.to_owned() };
+    async fn resolve(&self, key: &AlertKey) -> Result<(), StoreError> {
+        if self.core.store.alerts().await?.iter().any(|a| &a.key == key) {
+            let change = AlertChange::Resolve { key: key.clone() };
             self.core.apply(Event::Alert(change), Actor::engine()).await?;
         }
         Ok(())

@@ -276,7 +276,10 @@ fn roster(w: &World, table: &Arc<Table>) -> Arc<Roster> {
 
 async fn alerts(w: &World) -> Vec<String> {
     let all = w.process.store.alerts().await.expect("read");
-    all.into_iter().filter(|a| a.key.starts_with("contacts-")).map(|a| format!("{}: {}", a.key, a.message)).collect()
+    all.into_iter()
+        .filter(|a| a.key.to_string().starts_with("contacts-"))
+        .map(|a| format!("{}: {}", a.key, a.message))
+        .collect()
 }
 
 fn in_force(w: &World) -> Vec<String> {

@@ -15,7 +15,7 @@ const HOUR: u64 = 3_600;
 /// Messages of open alerts that start so.
 async fn messages(w: &World, start: &str) -> Vec<String> {
     let open = w.process.store.alerts().await.expect("read");
-    open.into_iter().filter(|a| a.key.starts_with(start)).map(|a| a.message).collect()
+    open.into_iter().filter(|a| a.key.to_string().starts_with(start)).map(|a| a.message).collect()
 }
 
 /// How often an alert with this key was raised or told again.

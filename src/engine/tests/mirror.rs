@@ -67,7 +67,7 @@ impl Shop {
 
     async fn alerts(&self) -> Vec<String> {
         let open = self.w.process.store.alerts().await.expect("read");
-        open.into_iter().map(|a| a.key).filter(|k| k.starts_with("mirror:")).collect()
+        open.into_iter().filter(|a| a.key.kind().is_mirror()).map(|a| a.key.to_string()).collect()
     }
 
     /// How often an alert was raised or told again.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::clock::Clock as _;
+use crate::domain::AlertKind;
 use crate::domain::event::{AlertChange, Event};
 use crate::domain::types::Actor;
 use crate::engine::supervisor::Beats;
@@ -18,6 +19,8 @@ pub(super) struct Heard {
     away: Mutex<bool>,
     told: Mutex<Vec<(String, bool)>>,
 }
+
+const KEY: &str = "consecutive-failures";
 
 impl Heard {
     /// Keys, and whether they are over.
@@ -32,7 +35,7 @@ impl AlertSink for Heard {
         if *self.away.lock().expect("lock") {
             return Err("away".into());
         }
-        self.told.lock().expect("lock").push((n.key.clone(), n.resolved_at.is_some()));
+        self.told.lock().expect("lock").push((n.key.to_string(), n.resolved_at.is_some()));
         Ok(())
     }
 }
@@ -58,7 +61,8 @@ async fn an_alert_waits_for_its_sink_and_is_told_raised_and_resolved_once_each()
     let sink = Arc::new(Heard::default());
     let engine = engine(&w, sink.clone());
     let change = |c: AlertChange| engine.core.apply(Event::Alert(c), Actor::engine());
-    let raise = || AlertChange::Raise { key: "k".into(), call: None, message: "look".into() };
+    let raise =
+        || AlertChange::Raise { key: AlertKind::ConsecutiveFailures.into(), call: None, message: "look".into() };
     *sink.away.lock().expect("lock") = true;
     change(raise()).await.expect("raised");
     let again = outbox::pass(&engine).await.expect("store").expect("it is tried again");
@@ -70,7 +74,7 @@ async fn an_alert_waits_for_its_sink_and_is_told_raised_and_resolved_once_each()
     assert_eq!(outbox::pass(&engine).await.expect("store"), None, "nothing waits");
     change(raise()).await.expect("raised again: nothing new");
     outbox::pass(&engine).await.expect("store");
-    change(AlertChange::Resolve { key: "k".into() }).await.expect("resolved");
+    change(AlertChange::Resolve { key: AlertKind::ConsecutiveFailures.into() }).await.expect("resolved");
     outbox::pass(&engine).await.expect("store");
-    assert_eq!(*sink.told.lock().expect("lock"), [("k".to_owned(), false), ("k".to_owned(), true)]);
+    assert_eq!(*sink.told.lock().expect("lock"), [(KEY.to_owned(), false), (KEY.to_owned(), true)]);
 }

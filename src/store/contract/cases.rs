@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 
 use super::fixtures::*;
+use crate::domain::alert::Until;
 use crate::domain::attempt::AttemptState;
 use crate::domain::call::CallStatus;
 use crate::domain::event::{AlertChange, Answer, Change, InboundRow, InboundText, Load, Loaded, LogKind, OptOutChange};
 use crate::domain::types::{CallId, CallRef};
 use crate::store::{Decide, LogFilter, Store, StoreError};
+use crate::testing::alert_key;
 
 /// What a load shows.
 pub(crate) async fn shown(store: &dyn Store, load: Load) -> Loaded {
@@ -191,7 +193,7 @@ pub(crate) async fn a_refused_decision_writes_nothing(store: &dyn Store) {
     let change = || Change {
         calls: vec![call("new", at(0))],
         log: vec![entry(None, at(1), "lost")],
-        alerts: vec![AlertChange::Raise { key: "k".into(), call: None, message: "m".into() }],
+        alerts: vec![AlertChange::Raise { key: alert_key("store"), call: None, message: "m".into() }],
         opt_outs: vec![OptOutChange::Out { phone: "+19495550101".into(), sender: String::new() }],
         receipts: vec![receipt(news(1, None), Some(attempt_id("nobody", 1)), at(1))],
         ..Change::default()
@@ -320,19 +322,19 @@ pub(crate) async fn an_inbound_text_is_kept_once_and_answered_as_before(store: &
 pub(crate) async fn alerts_are_told_again_in_new_words_and_resolved_by_call_and_kind(store: &dyn Store) {
     let call = |id: &str| -> CallId { id.parse().expect("an id") };
     let raise = |key: &str, about: &str| AlertChange::Raise {
-        key: key.into(),
+        key: alert_key(key),
         call: Some(call(about)),
         message: "first".into(),
     };
     let change = |alerts: Vec<AlertChange>| {
         always(move || Change { alerts: alerts.clone(), at: Some(at(1)), ..Change::default() })
     };
-    let all = vec![raise("late:a", "a"), raise("nobody:a:1:2", "a"), raise("latest:a", "a"), raise("late:b", "b")];
+    let all = vec![raise("late:a", "a"), raise("nobody:a:1:2", "a"), raise("conflict:a", "a"), raise("late:b", "b")];
     store.transact(Load::Nothing, Vec::new(), change(all)).await.expect("raised");
     for task in store.alerts_to_tell(at(9), 9).await.expect("read") {
         store.alert_told(&task.line.key, task.version).await.expect("told");
     }
-    let again = |key: &str, message: &str| AlertChange::Again { key: key.into(), message: message.into() };
+    let again = |key: &str, message: &str| AlertChange::Again { key: alert_key(key), message: message.into() };
     for (label, key, message, waits) in [
         ("the words that stand", "late:a", "first", 0),
         ("nothing raised", "late:c", "second", 0),
@@ -344,10 +346,10 @@ pub(crate) async fn alerts_are_told_again_in_new_words_and_resolved_by_call_and_
         assert_eq!(tasks.len(), waits, "{label}");
         assert!(tasks.iter().all(|t| t.line.message == "second" && t.line.raised_at == at(1)), "{label}: {tasks:?}");
     }
-    let over = AlertChange::ResolveAll { call: call("a"), kinds: &["late", "nobody"] };
+    let over = AlertChange::ResolveAll { call: call("a"), at: Until::Taken };
     store.transact(Load::Nothing, Vec::new(), change(vec![over, again("late:a", "third")])).await.expect("resolved");
-    let open: Vec<String> = store.alerts().await.expect("read").into_iter().map(|a| a.key).collect();
-    assert_eq!(open, ["late:b", "latest:a"], "neither another call's nor another kind");
+    let open: Vec<String> = store.alerts().await.expect("read").into_iter().map(|a| a.key.to_string()).collect();
+    assert_eq!(open, ["conflict:a", "late:b"], "neither another call's nor what outlasts it");
 }
 
 pub(crate) async fn alerts_are_raised_and_resolved_once(store: &dyn Store) {
@@ -358,25 +360,27 @@ pub(crate) async fn alerts_are_raised_and_resolved_once(store: &dyn Store) {
             ..Change::default()
         })
     };
-    let raise = |key: &str, message: &str| AlertChange::Raise { key: key.into(), call: None, message: message.into() };
-    let resolve = |key: &str| AlertChange::Resolve { key: key.into() };
+    let raise =
+        |key: &str, message: &str| AlertChange::Raise { key: alert_key(key), call: None, message: message.into() };
+    let resolve = |key: &str| AlertChange::Resolve { key: alert_key(key) };
     let steps = [
-        (1, vec![resolve("k")]),
-        (2, vec![raise("k", "first"), raise("k", "second"), raise("l", "other")]),
-        (3, vec![raise("k", "third"), raise("opted-out:+19495550101", "number")]),
+        (1, vec![resolve("store")]),
+        (2, vec![raise("store", "first"), raise("store", "second"), raise("no-sender", "other")]),
+        (3, vec![raise("store", "third"), raise("opted-out:+19495550101", "number")]),
     ];
     for (when, alerts) in steps {
         store.transact(Load::Nothing, Vec::new(), change(alerts, when)).await.expect("alerts");
     }
     let open = store.alerts().await.expect("read");
-    let seen: Vec<_> = open.iter().map(|a| (a.key.as_str(), a.message.as_str(), a.raised_at)).collect();
+    let seen: Vec<_> = open.iter().map(|a| (a.key.to_string(), a.message.as_str(), a.raised_at)).collect();
+    let seen: Vec<_> = seen.iter().map(|(key, message, at)| (key.as_str(), *message, *at)).collect();
     let by_number = ("opted-out:+19495550101", "number", at(3));
-    assert_eq!(seen, [("k", "first", at(2)), ("l", "other", at(2)), by_number]);
+    assert_eq!(seen, [("no-sender", "other", at(2)), ("store", "first", at(2)), by_number]);
     for when in [4, 5] {
-        store.transact(Load::Nothing, Vec::new(), change(vec![resolve("k")], when)).await.expect("resolve");
+        store.transact(Load::Nothing, Vec::new(), change(vec![resolve("store")], when)).await.expect("resolve");
     }
     assert_eq!(store.alerts().await.expect("read").len(), 2);
-    store.transact(Load::Nothing, Vec::new(), change(vec![raise("k", "anew")], 6)).await.expect("raise");
+    store.transact(Load::Nothing, Vec::new(), change(vec![raise("store", "anew")], 6)).await.expect("raise");
     let log = store.log(&LogFilter { limit: 99, ..LogFilter::default() }).await.expect("read");
     let told: Vec<_> = log
         .iter()
@@ -386,11 +390,11 @@ pub(crate) async fn alerts_are_raised_and_resolved_once(store: &dyn Store) {
     assert_eq!(
         told,
         [
-            (LogKind::AlertRaised, "k", "first", at(2)),
-            (LogKind::AlertRaised, "l", "other", at(2)),
+            (LogKind::AlertRaised, "store", "first", at(2)),
+            (LogKind::AlertRaised, "no-sender", "other", at(2)),
             (LogKind::AlertRaised, "opted-out:+1949•••0101", "number", at(3)),
-            (LogKind::AlertResolved, "k", "first", at(4)),
-            (LogKind::AlertRaised, "k", "anew", at(6)),
+            (LogKind::AlertResolved, "store", "first", at(4)),
+            (LogKind::AlertRaised, "store", "anew", at(6)),
         ]
     );
 }

@@ -13,6 +13,7 @@ use crate::domain::call::{CallState, CallStatus};
 use crate::domain::event::{AlertChange, BreakerChange, Change, Load};
 use crate::domain::types::{Actor, CallId, ErrorCode, Sender, Timestamp};
 use crate::store::{CallFilter, EngineRow, Figures, Lane, LaneKey, LanePlace, RosterContact, RosterCopy, Store};
+use crate::testing::alert_key;
 
 fn texts(ids: &[CallId]) -> Vec<&str> {
     ids.iter().map(CallId::as_str).collect()
@@ -284,7 +285,7 @@ pub(crate) async fn calls_that_nobody_heard_of_are_found(store: &dyn Store) {
     assert_eq!(texts(&store.untold(at(99), 1).await.expect("read")), ["failed"]);
     assert_eq!(texts(&store.untold(at(2), 9).await.expect("read")), ["failed"], "accepted before, not at");
     let raised = || Change {
-        alerts: vec![AlertChange::Raise { key: "untold:failed".into(), call: None, message: "nobody".into() }],
+        alerts: vec![AlertChange::Raise { key: alert_key("untold:failed"), call: None, message: "nobody".into() }],
         ..Change::default()
     };
     store.transact(Load::Nothing, Vec::new(), Arc::new(move |_| Ok(raised()))).await.expect("raised");
@@ -419,7 +420,7 @@ pub(crate) async fn figures_count_what_is(store: &dyn Store) {
     )
     .await;
     let alert = always(|| Change {
-        alerts: vec![AlertChange::Raise { key: "k".into(), call: None, message: "m".into() }],
+        alerts: vec![AlertChange::Raise { key: alert_key("store"), call: None, message: "m".into() }],
         ..Change::default()
     });
     store.transact(Load::Nothing, Vec::new(), alert).await.expect("alert");
@@ -501,13 +502,13 @@ pub(crate) async fn breakers_open_and_close_and_wake_what_they_deferred(store: &
 
 pub(crate) async fn what_waits_for_another_system_is_found_by_age_and_hurried(store: &dyn Store) {
     let raise = always(|| Change {
-        alerts: vec![AlertChange::Raise { key: "k".into(), call: None, message: "m".into() }],
+        alerts: vec![AlertChange::Raise { key: alert_key("store"), call: None, message: "m".into() }],
         at: Some(at(1)),
         ..Change::default()
     });
     store.transact(Load::Nothing, Vec::new(), raise).await.expect("raised");
     let task = store.alerts_to_tell(at(1), 9).await.expect("read").remove(0);
-    store.alert_not_told("k", task.version, at(100)).await.expect("noted");
+    store.alert_not_told(&alert_key("store"), task.version, at(100)).await.expect("noted");
     let stuck = store.stuck_outbox(at(0)).await.expect("read");
     assert!(stuck.iter().all(|l| l.sink != "alerts"), "it is younger: {stuck:?}");
     let stuck = store.stuck_outbox(at(1)).await.expect("read");
@@ -516,7 +517,7 @@ pub(crate) async fn what_waits_for_another_system_is_found_by_age_and_hurried(st
     assert_eq!(store.alerts_to_tell(at(9), 9).await.expect("read").len(), 0);
     store.hurry_outbox(at(9)).await.expect("hurried");
     assert_eq!(store.alerts_to_tell(at(9), 9).await.expect("read").len(), 1);
-    store.alert_told("k", task.version).await.expect("told");
+    store.alert_told(&alert_key("store"), task.version).await.expect("told");
     assert!(store.stuck_outbox(at(99)).await.expect("read").iter().all(|l| l.sink != "alerts"));
 }
 

@@ -55,6 +55,7 @@ use super::{
 };
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::PhoneNumber;
+use crate::domain::alert::AlertKey;
 use crate::domain::breaker::Breaker;
 use crate::domain::call::CallState;
 use crate::domain::event::{Answer, Load, LogEntry, News};
@@ -418,8 +419,8 @@ impl Store for SqliteStore {
         self.read(move |conn| reads::next_alert(conn, after)).await
     }
 
-    async fn alert_told(&self, key: &str, version: i64) -> Result<(), StoreError> {
-        let key = key.to_owned();
+    async fn alert_told(&self, key: &AlertKey, version: i64) -> Result<(), StoreError> {
+        let key = key.to_string();
         self.with_tx(move |conn| {
             conn.prepare_cached(sql::ALERT_TOLD)?.execute(rusqlite::params![key, version])?;
             Ok(())
@@ -427,8 +428,8 @@ impl Store for SqliteStore {
         .await
     }
 
-    async fn alert_not_told(&self, key: &str, version: i64, again_at: Timestamp) -> Result<(), StoreError> {
-        let key = key.to_owned();
+    async fn alert_not_told(&self, key: &AlertKey, version: i64, again_at: Timestamp) -> Result<(), StoreError> {
+        let key = key.to_string();
         self.with_tx(move |conn| {
             conn.prepare_cached(sql::ALERT_NOT_TOLD)?.execute(rusqlite::params![key, version, again_at.as_millis()])?;
             Ok(())

@@ -384,7 +384,7 @@ pub(super) fn alerts_to_tell(look: Look<'_>, now: Timestamp, limit: usize) -> Re
         let call: Option<String> = row.get(1)?;
         Ok(AlertTask {
             line: AlertLine {
-                key: row.get(0)?,
+                key: rows::parsed("alerts.key", str_at(row, 0)?)?,
                 call: call.map(|c| rows::parsed("alerts.call_id", &c)).transpose()?,
                 message: row.get(2)?,
                 raised_at: Timestamp::from_millis(row.get(3)?),
@@ -420,7 +420,7 @@ pub(super) fn alerts(look: Look<'_>) -> Result<Vec<AlertLine>, StoreError> {
     readable(look, "alerts", SQL, [], |row| {
         let call: Option<String> = row.get(1)?;
         Ok(AlertLine {
-            key: row.get(0)?,
+            key: rows::parsed("alerts.key", str_at(row, 0)?)?,
             call: call.map(|c| rows::parsed("alerts.call_id", &c)).transpose()?,
             message: row.get(2)?,
             raised_at: Timestamp::from_millis(row.get(3)?),

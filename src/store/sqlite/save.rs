@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use super::sql;
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::Timestamp;
+use crate::domain::alert::AlertKey;
 use crate::domain::attempt::{Attempt, AttemptKind, NoticeKey};
 use crate::domain::call::{Call, CallState};
 use crate::domain::event::{
     AlertChange, Answer, BreakerChange, Change, Effect, InboundRow, Loaded, LogEntry, LogKind, OptOutChange, ReceiptRow,
 };
-use crate::domain::phone::masked;
 use crate::domain::types::{Actor, CallId, MessageSid, Sender};
 use crate::store::{Lane, StoreError, rows};
 
@@ -337,24 +337,31 @@ pub(super) fn append_log(conn: &Connection, entries: &[LogEntry]) -> Result<(), 
 /// Only news is told of: raising what is raised and resolving what is not writes nothing.
 fn save_alert(conn: &Connection, sinks: Sinks, change: &AlertChange, at: Timestamp) -> Result<(), StoreError> {
     let (kind, key, call, message) = match change {
-        AlertChange::ResolveAll { call, kinds } => {
+        AlertChange::ResolveAll { call, at: what } => {
             for key in raised_about(conn, call)? {
-                if kinds.contains(&key.split(':').next().unwrap_or_default()) {
+                if key.kind().until() <= *what {
                     save_alert(conn, sinks, &AlertChange::Resolve { key }, at)?;
                 }
             }
             return Ok(());
         }
         AlertChange::Again { key, message } => {
-            let told: Option<Option<String>> =
-                conn.prepare_cached(sql::ALERT_AGAIN)?.query_row(params![key, message], |r| r.get(0)).optional()?;
+            let told: Option<Option<String>> = conn
+                .prepare_cached(sql::ALERT_AGAIN)?
+                .query_row(params![key.to_string(), message], |r| r.get(0))
+                .optional()?;
             let Some(call) = told else { return Ok(()) };
             let call = call.map(|c| rows::parsed("alerts.call_id", &c)).transpose()?;
             (LogKind::AlertRaised, key, call, message.clone())
         }
         AlertChange::Raise { key, call, message } => {
             let id = call.as_ref().map(CallId::as_str);
-            let raised = conn.prepare_cached(sql::RAISE_ALERT)?.execute(params![key, id, message, at.as_millis()])?;
+            let raised = conn.prepare_cached(sql::RAISE_ALERT)?.execute(params![
+                key.to_string(),
+                id,
+                message,
+                at.as_millis()
+            ])?;
             if raised == 0 {
                 return Ok(());
             }
@@ -363,7 +370,7 @@ fn save_alert(conn: &Connection, sinks: Sinks, change: &AlertChange, at: Timesta
         AlertChange::Resolve { key } => {
             let was: Option<(Option<String>, String)> = conn
                 .prepare_cached(sql::RESOLVE_ALERT)?
-                .query_row(params![key, at.as_millis()], |r| Ok((r.get(0)?, r.get(1)?)))
+                .query_row(params![key.to_string(), at.as_millis()], |r| Ok((r.get(0)?, r.get(1)?)))
                 .optional()?;
             let Some((call, message)) = was else { return Ok(()) };
             let call = call.map(|c| rows::parsed("alerts.call_id", &c)).transpose()?;
@@ -371,16 +378,15 @@ fn save_alert(conn: &Connection, sinks: Sinks, change: &AlertChange, at: Timesta
         }
     };
     let actor = Actor::engine();
-    // A key may end in a number.
-    let shown = key.split(':').map(masked).collect::<Vec<_>>().join(":");
-    append_log(conn, &[LogEntry { kind, at, call, attempt: None, actor, message, data: json!({ "key": shown }) }])?;
-    if sinks.alerts { to_outbox(conn, ALERTS, key, at) } else { Ok(()) }
+    append_log(conn, &[LogEntry { kind, at, call, attempt: None, actor, message, data: json!({ "key": key }) }])?;
+    if sinks.alerts { to_outbox(conn, ALERTS, &key.to_string(), at) } else { Ok(()) }
 }
 
-fn raised_about(conn: &Connection, call: &CallId) -> Result<Vec<String>, StoreError> {
+/// Those that can be read: a key that nobody wrote keeps no call from being closed.
+fn raised_about(conn: &Connection, call: &CallId) -> Result<Vec<AlertKey>, StoreError> {
     let mut statement = conn.prepare_cached(sql::ALERTS_OF_CALL)?;
-    let keys = statement.query_map([call.as_str()], |r| r.get(0))?;
-    Ok(keys.collect::<Result<_, _>>()?)
+    let keys = statement.query_map([call.as_str()], |r| r.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+    Ok(keys.iter().filter_map(|k| k.parse().ok()).collect())
 }
 
 fn to_outbox(conn: &Connection, sink: &str, key: &str, at: Timestamp) -> Result<(), StoreError> {

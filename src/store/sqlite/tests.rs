@@ -8,6 +8,7 @@ use super::*;
 use crate::domain::attempt::AttemptState;
 use crate::domain::event::{AlertChange, Change, Effect};
 use crate::store::contract::fixtures::{always, at, attempt_id, call, edit, entry, id, put, put_in, sid, stored};
+use crate::testing::alert_key;
 
 fn options(dir: &Path) -> OpenOptions {
     OpenOptions {
@@ -366,7 +367,7 @@ async fn effects_and_alerts_leave_one_row_each_for_their_sinks_and_none_without(
             Effect::MirrorCall(id("c")),
             Effect::MirrorCall(id("c")),
         ],
-        alerts: vec![AlertChange::Raise { key: "k".into(), call: None, message: "m".into() }],
+        alerts: vec![AlertChange::Raise { key: alert_key("store"), call: None, message: "m".into() }],
         log: vec![entry(None, at(1), "cause")],
         ..Change::default()
     };
@@ -385,7 +386,7 @@ async fn effects_and_alerts_leave_one_row_each_for_their_sinks_and_none_without(
     assert_eq!(
         rows(dir.path()),
         [
-            ("alerts".into(), "k".into(), 1, None),
+            ("alerts".into(), "store".into(), 1, None),
             ("mirror".into(), attempt, 2, None),
             ("mirror".into(), "call:c".into(), 4, None),
         ]

@@ -1,0 +1,359 @@
+//! What an alert is about: its kind, a closed list, and its subject. One alert a key; a key is its kind and its subject.
+//!
+//! The table below is the one place that says of a kind how urgent it is, when it is over and whether it is repeated. A new
+//! kind is one entry in it. Keys are stored as text: a word of the table never changes, or open alerts of an older store are
+//! never resolved.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use super::phone::masked;
+
+/// How urgent an alert is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// A person must look, in the morning is soon enough: the emergency goes on.
+    Notice,
+    /// Somebody must wake up: an emergency stays unanswered, or we can no longer see or tell.
+    Page,
+}
+
+impl Severity {
+    /// Both.
+    pub const ALL: &[Self] = &[Self::Notice, Self::Page];
+
+    /// As configuration, store and JSON write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Notice => "notice",
+            Self::Page => "page",
+        }
+    }
+
+    /// Reads it back.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|s| s.as_str() == word)
+    }
+}
+
+/// When an alert is over at the latest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Until {
+    /// Somebody has its call.
+    Taken,
+    /// Its call is RESOLVED or CANCELLED.
+    Closed,
+    /// Whoever raised it says so: it is no call's.
+    Ended,
+}
+
+/// What one kind is.
+struct Entry {
+    word: &'static str,
+    severity: Severity,
+    until: Until,
+    repeat_s: u64,
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $word:literal, $severity:ident, $until:ident $(, again after $repeat_s:literal s)?;)*) => {
+        /// What kind of thing is alarming.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum AlertKind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl AlertKind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$kind),*];
+
+            const fn entry(self) -> Entry {
+                match self {
+                    $(Self::$kind => Entry {
+                        word: $word,
+                        severity: Severity::$severity,
+                        until: Until::$until,
+                        repeat_s: 0 $(+ $repeat_s)?,
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+// The subject stands behind the kind's sentence. Nothing there: there is one such alert.
+kinds! {
+    // -- About one call: somebody must take it, or may have to.
+    /// The ladder is over and nobody took the call. Subject: the call.
+    Exhausted = "exhausted", Page, Taken;
+    /// Nobody has been told of a DISPATCHING call. Subject: the call.
+    Unnotified = "untold", Page, Taken, again after 600 s;
+    /// Nothing will look at a DISPATCHING call again. Subject: the call.
+    Stranded = "stranded", Page, Taken;
+    /// An outcome is unknown, and no step follows. Subject: the attempt.
+    UnknownOutcome = "unknown", Page, Taken;
+    /// A follow-up fired late. Subject: the call.
+    LateFollowUp = "late", Notice, Taken;
+    /// A step found nobody to tell; the ladder goes on. Subject: the call, its round, the step.
+    NobodyFound = "nobody", Notice, Taken;
+    /// A text failed after it was accepted; the ladder goes on. Subject: the call and the contact.
+    Failed = "failed", Notice, Taken;
+    /// A text was refused for what it is; the ladder goes on. Subject: the call and the contact.
+    Refused = "refused", Notice, Taken;
+    /// The emergency level is unknown, the call runs as high. Subject: the call.
+    UnknownLevel = "unknown-level", Notice, Taken;
+    /// The contact that was asked for is unknown, the ladder runs as it is. Subject: the call.
+    UnknownContact = "unknown-contact", Notice, Taken;
+    /// The provider knows two messages of one attempt. Subject: the message.
+    SecondMessage = "second-message", Notice, Closed;
+    /// The provider knows a message of an attempt that never left. Subject: the message.
+    UnexpectedMessage = "unexpected", Notice, Closed;
+    /// Two different final words, and the provider cannot be asked. Subject: the attempt.
+    Conflict = "conflict", Notice, Closed;
+    /// The dialled number is no configured line; it alarms again with its next call. Subject: the number.
+    UnlistedLine = "unlisted-line", Notice, Closed;
+    /// A call was rebuilt, and nobody is told of it any more. Subject: the call.
+    Rebuilt = "rebuilt", Notice, Closed;
+    /// A call of another system cannot be taken over from Airtable. Subject: the record, or the call.
+    NotAdopted = "adopt", Page, Ended;
+
+    // -- Sending as a whole.
+    /// Texts of a sender fail: they wait. Subject: the sender, or `account`.
+    Breaker = "breaker", Page, Ended;
+    /// No sender is configured.
+    NoSender = "no-sender", Page, Ended;
+    /// Texts failed in a row.
+    ConsecutiveFailures = "consecutive-failures", Page, Ended;
+    /// The provider refuses our callback URL.
+    CallbackUrl = "callback-url", Notice, Ended;
+    /// A template cannot be used. Subject: the line and the template.
+    Template = "template", Notice, Ended;
+    /// A contact takes no texts of ours. Subject: the contact, or the phone.
+    OptedOut = "opted-out", Notice, Ended;
+    /// A text has no final status; some carriers never confirm. Subject: the contact.
+    NoFinalStatus = "no-status", Notice, Ended;
+
+    // -- The machine and the store.
+    /// The store takes no writes.
+    Store = "store", Page, Ended;
+    /// A row, an index or a page of the store cannot be read. Subject: which.
+    Unreadable = "unreadable", Page, Ended;
+    /// The clock was set. Subject: when, in milliseconds.
+    Clock = "clock", Notice, Ended;
+
+    // -- Airtable.
+    /// The table of contacts cannot be read, or not be believed.
+    ContactsTable = "contacts-table", Notice, Ended;
+    /// A row of that table is wrong. Subject: the record.
+    ContactsRow = "contacts-row", Notice, Ended;
+    /// Rows wait for long.
+    MirrorLate = "mirror:late", Notice, Ended;
+    /// What was written is not read back.
+    MirrorUnverified = "mirror:unverified", Notice, Ended;
+    /// Rows were given up.
+    MirrorParked = "mirror:parked", Notice, Ended;
+    /// The month's requests are used up.
+    MirrorBilling = "mirror:billing", Notice, Ended;
+    /// Our token may not read or write a table. Subject: the table.
+    MirrorAccess = "mirror:access", Notice, Ended;
+    /// A table is without a field that it needs. Subject: the table.
+    MirrorField = "mirror:field", Notice, Ended;
+}
+
+impl AlertKind {
+    /// How its keys begin; stored, and never changed.
+    pub const fn word(self) -> &'static str {
+        self.entry().word
+    }
+
+    /// Its name in JSON: the word without a colon.
+    pub fn name(self) -> String {
+        self.word().replace(':', "-")
+    }
+
+    /// How urgent it is.
+    pub const fn severity(self) -> Severity {
+        self.entry().severity
+    }
+
+    /// When it is over at the latest.
+    pub const fn until(self) -> Until {
+        self.entry().until
+    }
+
+    /// Whether it is about the mirror of calls and events in Airtable.
+    pub const fn is_mirror(self) -> bool {
+        matches!(
+            self,
+            Self::MirrorLate
+                | Self::MirrorUnverified
+                | Self::MirrorParked
+                | Self::MirrorBilling
+                | Self::MirrorAccess
+                | Self::MirrorField
+        )
+    }
+
+    /// Whether it ends with its call, by whoever closes that.
+    pub fn ends_with_its_call(self) -> bool {
+        self.until() <= Until::Closed
+    }
+
+    /// How often it is said again while it stays.
+    pub const fn repeat_every(self) -> Option<Duration> {
+        match self.entry().repeat_s {
+            0 => None,
+            s => Some(Duration::from_secs(s)),
+        }
+    }
+
+    /// The key of the one about `subject`.
+    pub fn about(self, subject: impl fmt::Display) -> AlertKey {
+        AlertKey { kind: self, subject: subject.to_string() }
+    }
+}
+
+/// One alert: a kind and what it is about. Its text is the kind's word, a colon and the subject, or the word alone.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AlertKey {
+    kind: AlertKind,
+    subject: String,
+}
+
+impl AlertKey {
+    /// Its kind.
+    pub const fn kind(&self) -> AlertKind {
+        self.kind
+    }
+
+    /// What it is about; empty where there is but one.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// Its text for people and other systems: the subject may end in a phone number, which is masked.
+    pub fn masked(&self) -> String {
+        self.to_string().split(':').map(masked).collect::<Vec<_>>().join(":")
+    }
+}
+
+impl From<AlertKind> for AlertKey {
+    fn from(kind: AlertKind) -> Self {
+        Self { kind, subject: String::new() }
+    }
+}
+
+/// As it is stored: whole, for nobody's eyes.
+impl fmt::Display for AlertKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.word())?;
+        if self.subject.is_empty() { Ok(()) } else { write!(f, ":{}", self.subject) }
+    }
+}
+
+impl fmt::Debug for AlertKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AlertKey({})", self.masked())
+    }
+}
+
+/// As it is shown: masked.
+impl Serialize for AlertKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.masked())
+    }
+}
+
+/// A text that is no alert's key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no kind of alert has such a key")]
+pub struct NoAlertKey;
+
+impl FromStr for AlertKey {
+    type Err = NoAlertKey;
+
+    fn from_str(text: &str) -> Result<Self, NoAlertKey> {
+        let of_kind = |kind: &AlertKind| {
+            let rest = text.strip_prefix(kind.word())?;
+            let subject = if rest.is_empty() { rest } else { rest.strip_prefix(':').filter(|s| !s.is_empty())? };
+            Some(Self { kind: *kind, subject: subject.to_owned() })
+        };
+        AlertKind::ALL.iter().find_map(of_kind).ok_or(NoAlertKey)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_back_whatever_its_subject_is() {
+        for kind in AlertKind::ALL {
+            for subject in ["", "c1", "a:b:sam", "+19495550101", ":", "exhausted:c"] {
+                let key = kind.about(subject);
+                assert_eq!(key.to_string().parse(), Ok(key.clone()), "{kind:?} {subject}");
+                assert_eq!((key.kind(), key.subject()), (*kind, subject));
+            }
+        }
+        for text in
+            ["", "k", "exhausted-", "exhaustedness:c1", "exhausted:", "mirror", "mirror:", "mirror:other", "unknown-"]
+        {
+            assert_eq!(text.parse::<AlertKey>(), Err(NoAlertKey), "{text}");
+        }
+    }
+
+    #[test]
+    fn keys_that_an_older_store_holds_are_still_those_of_their_kinds() {
+        use AlertKind as K;
+        for (text, kind, subject) in [
+            ("exhausted:call_1", K::Exhausted, "call_1"),
+            ("untold:a:b", K::Unnotified, "a:b"),
+            ("unknown:att_1", K::UnknownOutcome, "att_1"),
+            ("unknown-level:call_1", K::UnknownLevel, "call_1"),
+            ("failed:call_1:sam", K::Failed, "call_1:sam"),
+            ("nobody:call_1:1:2", K::NobodyFound, "call_1:1:2"),
+            ("unlisted-line:+18005550199", K::UnlistedLine, "+18005550199"),
+            ("template:default:notice", K::Template, "default:notice"),
+            ("adopt:recCall1", K::NotAdopted, "recCall1"),
+            ("store", K::Store, ""),
+            ("clock:1795313040000", K::Clock, "1795313040000"),
+            ("mirror:late", K::MirrorLate, ""),
+            ("mirror:field:events", K::MirrorField, "events"),
+            ("contacts-table", K::ContactsTable, ""),
+        ] {
+            assert_eq!(text.parse(), Ok(kind.about(subject)), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_word_is_another_kinds_word_or_begins_its_keys() {
+        for a in AlertKind::ALL {
+            for b in AlertKind::ALL.iter().filter(|b| *b != a) {
+                assert!(a.word() != b.word() && !b.word().starts_with(&format!("{}:", a.word())), "{a:?} {b:?}");
+                assert_ne!(a.name(), b.name());
+            }
+        }
+    }
+
+    #[test]
+    fn what_leaves_an_emergency_unanswered_or_blinds_us_pages() {
+        let page = AlertKind::ALL.iter().filter(|k| k.severity() == Severity::Page).map(|k| k.word());
+        let want = "exhausted untold stranded unknown adopt breaker no-sender consecutive-failures store unreadable";
+        assert_eq!(page.collect::<Vec<_>>().join(" "), want);
+        assert_eq!(
+            Severity::ALL.iter().map(|s| Severity::parse(s.as_str())).collect::<Vec<_>>(),
+            [Some(Severity::Notice), Some(Severity::Page)]
+        );
+    }
+
+    #[test]
+    fn a_number_in_a_key_is_masked_wherever_it_is_shown() {
+        let key = AlertKind::OptedOut.about("+19495550101");
+        assert_eq!(key.masked(), "opted-out:+1949•••0101");
+        assert_eq!(serde_json::json!(key), "opted-out:+1949•••0101");
+        assert!(!format!("{key:?}").contains("5550101"));
+    }
+}

@@ -139,6 +139,8 @@ kinds! {
     // -- The machine and the store.
     /// The store takes no writes.
     Store = "store", Page, Ended;
+    /// The store's file is not in its place any more.
+    StoreFile = "store-file", Page, Ended;
     /// A row, an index or a page of the store cannot be read. Subject: which.
     Unreadable = "unreadable", Page, Ended;
     /// The clock was set. Subject: when, in milliseconds.

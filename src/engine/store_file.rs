@@ -12,6 +12,7 @@ use std::time::Duration;
 use tracing::{error, warn};
 
 use crate::domain::Timestamp;
+use crate::domain::alert::AlertKind;
 use crate::domain::event::{AlertChange, Event};
 use crate::domain::types::Actor;
 use crate::store::{Place, StoreError};
@@ -19,8 +20,6 @@ use crate::store::{Place, StoreError};
 use super::Engine;
 use super::lock::EngineLock;
 
-/// The key of its one alert.
-pub const KEY: &str = "store-file";
 /// How often to look: three looks at the file system.
 pub const EVERY: Duration = Duration::from_millis(250);
 /// The copy is this old at most, where the store has changed since.
@@ -112,11 +111,11 @@ async fn in_its_place(engine: &Engine, state: &mut State) -> Result<(), StoreErr
     if state.looked && state.lost.is_none() {
         return Ok(());
     }
-    if core.store.alerts().await?.iter().any(|a| a.key == KEY) {
-        core.apply(Event::Alert(AlertChange::Resolve { key: KEY.to_owned() }), Actor::engine()).await?;
+    if core.store.alerts().await?.iter().any(|a| a.key.kind() == AlertKind::StoreFile) {
+        core.apply(Event::Alert(AlertChange::Resolve { key: AlertKind::StoreFile.into() }), Actor::engine()).await?;
     }
     if state.lost.is_some() {
-        warn!(alert.key = KEY, "the store's file is in its place again");
+        warn!(alert.key = AlertKind::StoreFile.word(), "the store's file is in its place again");
     }
     *state = State { looked: true, note_said: state.note_said, ..State::default() };
     Ok(())
@@ -141,8 +140,8 @@ async fn lost(engine: &Engine, state: &mut State, what: &str) -> Result<(), Stor
         return Ok(());
     }
     let message = message(what, since, state.copy.as_ref(), failed.as_deref());
-    error!(alert.key = KEY, "{message}");
-    let raise = AlertChange::Raise { key: KEY.to_owned(), call: None, message };
+    error!(alert.key = AlertKind::StoreFile.word(), "{message}");
+    let raise = AlertChange::Raise { key: AlertKind::StoreFile.into(), call: None, message };
     core.apply(Event::Alert(raise), Actor::engine()).await?;
     state.raised = true;
     Ok(())

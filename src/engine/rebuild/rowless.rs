@@ -78,8 +78,12 @@ pub(super) fn too_old(snapshot: &Snapshot, row: &CallRow, id: &CallId) -> Option
     (!young).then(|| Problem {
         record: row.record.to_string(),
         call: Some(id.clone()),
-        what: format!("call {id} has dispatch events of ours, the last at {last}, and no row in Calls: it is not taken over"),
-        help: format!("where it still needs somebody, give it a row with that id and Status {DISPATCHING} and run this again"),
+        what: format!(
+            "call {id} has dispatch events of ours, the last at {last}, and no row in Calls: it is not taken over"
+        ),
+        help: format!(
+            "where it still needs somebody, give it a row with that id and Status {DISPATCHING} and run this again"
+        ),
     })
 }
 
@@ -114,7 +118,9 @@ pub(super) fn strays(snapshot: &Snapshot) -> Vec<Problem> {
     let mut strays: BTreeMap<CallRef, Vec<&MessageRecord>> = BTreeMap::new();
     for m in &snapshot.messages {
         let recent = m.created_at.is_some_and(|at| snapshot.now.since(at) <= NAMED_WITHIN);
-        let Some((reference, _)) = attempt_reference(&m.body.0).filter(|_| recent && is_ours(snapshot, m)) else { continue };
+        let Some((reference, _)) = attempt_reference(&m.body.0).filter(|_| recent && is_ours(snapshot, m)) else {
+            continue;
+        };
         let known = snapshot.booked_sids.contains(&m.sid)
             || snapshot.linked.contains(&m.sid)
             || snapshot.booked_references.contains(&reference)
@@ -155,7 +161,10 @@ fn stray(snapshot: &Snapshot, reference: &CallRef, texts: &[&MessageRecord]) -> 
     Problem {
         record: first.map(|m| m.sid.to_string()).unwrap_or_default(),
         call: None,
-        what: format!("a text with reference {reference} went to {} at {at}, and no record tells of its call", to.join(", ")),
+        what: format!(
+            "a text with reference {reference} went to {} at {at}, and no record tells of its call",
+            to.join(", ")
+        ),
         help: format!("dispatch it again by hand, as nothing goes on by itself; it says: {said}"),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::domain::AlertKind;
 use crate::domain::event::{AlertChange, Event};
 use crate::domain::types::Actor;
 use crate::engine::{outbox, store_alarm};
@@ -43,7 +44,7 @@ async fn a_change_that_was_refused_hurries_the_alarm() {
     let engine = engine(&w, sink.clone());
     store_alarm::pass(&engine).await.expect("well");
     let held = spoil::hold(&w.path()).expect("held");
-    let raise = AlertChange::Raise { key: "a".into(), call: None, message: "a".into() };
+    let raise = AlertChange::Raise { key: AlertKind::Template.about("a"), call: None, message: "a".into() };
     let refused = engine.core.apply(Event::Alert(raise), Actor::engine()).await;
     assert!(matches!(refused, Err(StoreError::Busy)), "{refused:?}");
     store_alarm::pass(&engine).await.expect("tried at once");

@@ -343,7 +343,7 @@ mod tests {
     #[test]
     fn what_leaves_an_emergency_unanswered_or_blinds_us_pages() {
         let page = AlertKind::ALL.iter().filter(|k| k.severity() == Severity::Page).map(|k| k.word());
-        let want = "exhausted untold stranded unknown adopt breaker no-sender consecutive-failures store unreadable";
+        let want = "exhausted untold stranded unknown adopt breaker no-sender consecutive-failures store store-file unreadable";
         assert_eq!(page.collect::<Vec<_>>().join(" "), want);
         assert_eq!(
             Severity::ALL.iter().map(|s| Severity::parse(s.as_str())).collect::<Vec<_>>(),

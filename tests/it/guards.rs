@@ -36,6 +36,7 @@ const GUARDS: &[(&str, &str, Play)] = &[
     ("monotone-receipts", "store: a message's status moves forward", monotone_receipts),
     ("signature", "store: only the provider's word moves an attempt", signature),
     ("engine-lock", "process: one engine works on a store", engine_lock),
+    ("store-file", "file: what is accepted outlives the process", store_file),
     ("reply-dedup", "store: a reply counts once", reply_dedup),
     ("read-back", "base: it holds what it was told", read_back),
 ];
@@ -129,6 +130,20 @@ fn look_before_resend(off: Option<&str>) -> Seen {
     match stage.ledger().texts_to(SAM).len() {
         1 => Ok("found in the list".into()),
         n => Err(format!("one notice, {n} messages, the first of which the list had all the time")),
+    }
+}
+
+/// The store's file is deleted, and a call comes.
+fn store_file(off: Option<&str>) -> Seen {
+    let stage = stage();
+    let serve = stage.serve_armed(&env(off));
+    stage.dispatch("c1", "once");
+    std::fs::remove_file(stage.shop.path("shop.db")).expect("removed");
+    let answer = stage.post("/api/dispatch/manual", &emergency("c2", "once")).expect("an answer");
+    serve.kill();
+    match answer.status {
+        503 => Ok("refused".into()),
+        status => Err(format!("{status} for a call in a file that has no name any more")),
     }
 }
 

@@ -76,12 +76,8 @@ pub async fn read(reader: Reader<'_>, base: &Base, sms: &dyn SmsGateway) -> Resu
     let mut snapshot = read_rows(reader, base).await?;
     rowless::add(&mut snapshot, store, base).await?;
     messages(&mut snapshot, sms).await?;
+    rowless::look_up(&mut snapshot, store, base).await?;
     if let Some(store) = store {
-        for reference in rowless::references(&snapshot) {
-            if store.call_by_reference(&reference).await?.is_some() {
-                snapshot.booked_references.insert(reference);
-            }
-        }
         let all: BTreeSet<MessageSid> = snapshot.messages.iter().map(|m| m.sid.clone()).collect();
         let rows = snapshot.events.values().flatten().filter_map(|e| e.sid.clone());
         for sid in all.into_iter().chain(rows).collect::<BTreeSet<_>>() {

@@ -12,9 +12,9 @@ use crate::domain::Timestamp;
 use crate::domain::attempt::AttemptKind;
 use crate::domain::phone::masked;
 use crate::domain::types::{CallId, CallRef};
-use crate::gateways::MessageRecord;
 use crate::gateways::airtable::Formula;
-use crate::gateways::mirror::Query;
+use crate::gateways::mirror::{Query, Scope};
+use crate::gateways::{MessageRecord, MirrorError};
 use crate::store::Store;
 
 use super::evidence::{attempt_reference, kind_of, notice_text};
@@ -132,10 +132,30 @@ pub(super) fn strays(snapshot: &Snapshot) -> Vec<Problem> {
     strays.into_iter().map(|(reference, texts)| stray(snapshot, &reference, &texts)).collect()
 }
 
-/// References of texts of ours, for the store to say which it knows.
-pub(super) fn references(snapshot: &Snapshot) -> BTreeSet<CallRef> {
+/// Which references of texts of ours the store knows, or a row of *Calls* in any state.
+///
+/// # Errors
+/// [`ReadError`].
+pub(super) async fn look_up(snapshot: &mut Snapshot, store: Option<&dyn Store>, base: &Base) -> Result<(), ReadError> {
     let ours = snapshot.messages.iter().filter(|m| is_ours(snapshot, m));
-    ours.filter_map(|m| attempt_reference(&m.body.0)).map(|(r, _)| r).collect()
+    let references: BTreeSet<CallRef> = ours.filter_map(|m| attempt_reference(&m.body.0)).map(|(r, _)| r).collect();
+    let mut unknown = Vec::new();
+    for reference in references.difference(&snapshot.booked_references).cloned().collect::<Vec<_>>() {
+        match store {
+            Some(store) if store.call_by_reference(&reference).await?.is_some() => {
+                snapshot.booked_references.insert(reference);
+            }
+            _ => unknown.push(reference.to_string()),
+        }
+    }
+    let (table, names) = &base.calls;
+    match base.mirror.by_key(table, &names.reference, &unknown, &[&names.reference]).await {
+        Ok(found) => snapshot.booked_references.extend(found.keys().filter_map(|r| r.parse().ok())),
+        // A base may be without that field: then its rows tell nothing of it.
+        Err(MirrorError::Refused(refusal)) if matches!(refusal.scope, Scope::Field(_)) => {}
+        Err(e) => return Err(e.into()),
+    }
+    Ok(())
 }
 
 /// A notice by one of our senders: an account may have other users.

@@ -579,6 +579,9 @@ pub trait Store: MirrorOutbox + Send + Sync {
     async fn rescue(&self, lost: Timestamp) -> Result<PathBuf, StoreError>;
     /// Whether another engine holds what lies in the place of this store now.
     fn place_is_held(&self) -> bool;
+    /// As [`Store::version`], for the commits of other processes alone: our own change nothing. Costs a look while nobody
+    /// commits, and a turn of the writer after a commit.
+    async fn version_of_others(&self) -> Result<u64, StoreError>;
     /// Moves the write-ahead log into the main file where nobody is disturbed by it.
     async fn checkpoint(&self) -> Result<(), StoreError>;
 }

@@ -1,4 +1,4 @@
-//! What an error of SQLite means for whoever waits for the store.
+//! What an error of SQLite means for whoever asked.
 
 use crate::store::StoreError;
 

@@ -217,6 +217,13 @@ impl OpenFiles {
     }
 }
 
+impl OpenFiles {
+    /// Whether another engine holds what is in their place.
+    pub(super) fn is_taken(&self, path: &Path) -> bool {
+        matches!(self.place(path), Place::Replaced(_)) && FileLock::is_held(path).is_ok_and(|held| held)
+    }
+}
+
 /// Where the lock file of a store is: for people, and for programs from before the lock was on the file itself.
 pub fn lock_path(path: &Path) -> PathBuf {
     beside(path, ".lock")

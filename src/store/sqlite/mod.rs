@@ -26,6 +26,7 @@ pub mod spoil;
 mod sql;
 #[cfg(test)]
 mod tests;
+mod versions;
 #[cfg(test)]
 pub(crate) mod wound;
 mod writer;
@@ -42,11 +43,12 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use self::damage::Damage;
-use self::file::{FileLock, OpenFiles};
+use self::file::OpenFiles;
 use self::open::Use;
 use self::readers::Readers;
 use self::reads::Look;
 use self::save::Sinks;
+use self::versions::Versions;
 use self::writer::{Broken, Job, Writer};
 use super::{
     AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, LaneKey,
@@ -87,6 +89,7 @@ pub struct SqliteStore {
     readers: Readers,
     /// Never writes, so that its `data_version` tells of every commit, our own included.
     watcher: Arc<Mutex<Connection>>,
+    versions: Versions,
     checkpointer: Arc<Mutex<Connection>>,
     broken: Broken,
     damage: Damage,
@@ -123,6 +126,7 @@ impl SqliteStore {
             writer: Mutex::new(Some(task)),
             readers,
             watcher: Arc::new(Mutex::new(watcher)),
+            versions: Versions::default(),
             checkpointer: Arc::new(Mutex::new(checkpointer)),
             broken,
             damage: Damage::new(),
@@ -545,11 +549,16 @@ impl Store for SqliteStore {
     }
 
     async fn version(&self) -> Result<u64, StoreError> {
-        Self::on(&self.watcher, |conn| {
-            let version: i64 = conn.prepare_cached("PRAGMA data_version")?.query_row([], |r| r.get(0))?;
-            u64::try_from(version).map_err(|_| rows::corrupt("data_version"))
-        })
-        .await
+        Self::on(&self.watcher, versions::of).await
+    }
+
+    async fn version_of_others(&self) -> Result<u64, StoreError> {
+        let seen = self.version().await?;
+        if self.versions.is_known(seen) {
+            return Ok(self.versions.of_others());
+        }
+        // Somebody committed: only the connection that makes our own commits can tell whose it was.
+        self.versions.learn(seen, self.with_tx(versions::of).await)
     }
 
     fn place(&self) -> Place {
@@ -557,17 +566,12 @@ impl Store for SqliteStore {
     }
 
     async fn rescue(&self, lost: Timestamp) -> Result<PathBuf, StoreError> {
-        let copy = rescue::copy_path(&self.path, &lost.rfc3339().replace([':', '.', '-'], ""));
-        let to = copy.clone();
-        self.readers.read(move |conn| rescue::write(conn, &to)).await?;
-        if matches!(self.place(), Place::Replaced(_)) {
-            rescue::take_log_away(&self.path, &self.files.log);
-        }
-        Ok(copy)
+        let (path, files, lost) = (self.path.clone(), self.files, lost.rfc3339());
+        self.readers.read(move |conn| rescue::write(conn, &path, &files, &lost)).await
     }
 
     fn place_is_held(&self) -> bool {
-        matches!(self.place(), Place::Replaced(_)) && FileLock::is_held(&self.path).is_ok_and(|held| held)
+        self.files.is_taken(&self.path)
     }
 
     async fn checkpoint(&self) -> Result<(), StoreError> {

@@ -10,9 +10,9 @@ use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 use tracing::warn;
 
-use super::file::{FileId, beside, lock_path};
+use super::file::{FileId, OpenFiles, beside, lock_path};
 use super::open::{cannot_open, private_file};
-use crate::store::StoreError;
+use crate::store::{Place, StoreError};
 
 /// What a copy's name has behind the store's; the time of the loss follows.
 const RESCUED: &str = ".rescued-";
@@ -24,18 +24,15 @@ const BESIDE: [&str; 2] = ["-wal", "-shm"];
 const TURN_MAX: u32 = 100;
 const TURN_PAUSE: Duration = Duration::from_millis(20);
 
-/// Where the copy of a store that was lost at this time is.
-pub(super) fn copy_path(store: &Path, lost: &str) -> PathBuf {
-    beside(store, &format!("{RESCUED}{lost}"))
-}
-
-/// Writes the whole store, as one moment saw it, to `copy`; an older copy of that name is replaced once the new one is on the
-/// disk. Its directory is made again where it is gone. Blocks; nobody who writes waits for it.
+/// Writes the whole store, as one moment saw it, to a copy beside its place, and says where; `lost` is part of the name, and
+/// an older copy of that name is replaced once the new one is on the disk. Its directory is made again where it is gone.
+/// Blocks; nobody who writes waits for it.
 ///
 /// # Errors
 /// [`StoreError::Full`] and its kin: the older copy is as it was.
-pub(super) fn write(conn: &Connection, copy: &Path) -> Result<(), StoreError> {
-    let part = beside(copy, PART);
+pub(super) fn write(conn: &Connection, store: &Path, files: &OpenFiles, lost: &str) -> Result<PathBuf, StoreError> {
+    let copy = beside(store, &format!("{RESCUED}{}", lost.replace([':', '.', '-'], "")));
+    let part = beside(&copy, PART);
     let io = |e: io::Error| StoreError::Full { what: format!("{}: {e}", part.display()) };
     if let Some(dir) = copy.parent().filter(|d| !d.as_os_str().is_empty()) {
         private_dir(dir).map_err(io)?;
@@ -52,15 +49,19 @@ pub(super) fn write(conn: &Connection, copy: &Path) -> Result<(), StoreError> {
     target.close().map_err(|(_, e)| StoreError::from(e))?;
     let durable = || -> io::Result<()> {
         File::open(&part)?.sync_all()?;
-        fs::rename(&part, copy)?;
+        fs::rename(&part, &copy)?;
         copy.parent().filter(|d| !d.as_os_str().is_empty()).map_or(Ok(()), |dir| File::open(dir)?.sync_all())
     };
-    durable().map_err(io)
+    durable().map_err(io)?;
+    if matches!(files.place(store), Place::Replaced(_)) {
+        take_log_away(store, &files.log);
+    }
+    Ok(copy)
 }
 
 /// Takes the names of our own log away where another file lies at the store's place: SQLite would take it for that file's.
 /// They stay open, and what is in them is in the copy.
-pub(super) fn take_log_away(store: &Path, own: &[Option<FileId>; 2]) {
+fn take_log_away(store: &Path, own: &[Option<FileId>; 2]) {
     for (end, own) in BESIDE.iter().zip(own) {
         let name = beside(store, end);
         if own.is_some() && FileId::at(&name).ok().flatten() == *own {

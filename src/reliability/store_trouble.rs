@@ -185,10 +185,9 @@ pub(super) async fn make(trouble: &StoreTrouble, world: &mut World) -> Result<()
             Ok(())
         }
         StoreTrouble::Released => world.trouble.held.take().map(drop).ok_or_else(|| "nobody holds it".into()),
-        StoreTrouble::Removed
-        | StoreTrouble::MovedAway
-        | StoreTrouble::MovedBack
-        | StoreTrouble::Unlocked => move_files(trouble, world),
+        StoreTrouble::Removed | StoreTrouble::MovedAway | StoreTrouble::MovedBack | StoreTrouble::Unlocked => {
+            move_files(trouble, world)
+        }
         StoreTrouble::Kept(call) => keep_receipt(call, world).await,
         StoreTrouble::Unreadable(call) => spoil_row(call, Spoil::Policy, world),
         StoreTrouble::Stranded(call) => spoil_row(call, Spoil::Wake, world),

@@ -256,12 +256,19 @@ fn lost_after(after: u64) -> String {
         assert_eq!((run.code, ids(&said, "plan").len(), named), (0, 1, 0), "{after} s: {said:#}");
         let _serve = stage.serve();
         let story = stage.call("c1");
-        assert_eq!((text(&story, "status"), text(&story, "reference")), ("DISPATCHING", reference.as_str()), "{story:#}");
+        assert_eq!(
+            (text(&story, "status"), text(&story, "reference")),
+            ("DISPATCHING", reference.as_str()),
+            "{story:#}"
+        );
         assert_eq!(stage.judge().len(), 1);
     }
     assert_eq!(stage.ledger().texts_to(SAM).len(), 1, "{after} s: he is not told again");
     let plan = ids(&said, "plan").len();
-    format!("lost after {after} s: {events} events, {calls} rows of calls: exit {}, {plan} rebuilt, {named} named", run.code)
+    format!(
+        "lost after {after} s: {events} events, {calls} rows of calls: exit {}, {plan} rebuilt, {named} named",
+        run.code
+    )
 }
 
 #[test]

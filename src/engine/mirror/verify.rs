@@ -85,12 +85,7 @@ pub struct Finding {
 
 impl Finding {
     /// About a call's row in *Calls*.
-    pub(super) fn of_call(
-        fault: Fault,
-        call: CallId,
-        records: Vec<RecordId>,
-        fields: Vec<FieldDifference>,
-    ) -> Self {
+    pub(super) fn of_call(fault: Fault, call: CallId, records: Vec<RecordId>, fields: Vec<FieldDifference>) -> Self {
         Self {
             fault,
             event: None,

@@ -70,8 +70,11 @@ impl Checker {
         let keys: Vec<String> = states.iter().map(|s| s.call.id.to_string()).collect();
         let mut rests = 0;
         let found = loop {
-            let fields: Vec<&str> =
-                rows::kept(&names).into_iter().map(|(_, n)| n).filter(|n| !self.missing_of_calls.contains(*n)).collect();
+            let fields: Vec<&str> = rows::kept(&names)
+                .into_iter()
+                .map(|(_, n)| n)
+                .filter(|n| !self.missing_of_calls.contains(*n))
+                .collect();
             match self.gateway.by_key(&self.settings.tables.calls, &names.call_id, &keys, &fields).await {
                 Err(MirrorError::RateLimited { .. }) if rests < RESTS_MAX => rests += 1,
                 Err(error) => self.learn_of_calls(error).await?,

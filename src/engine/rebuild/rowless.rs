@@ -63,7 +63,7 @@ pub(super) async fn add(snapshot: &mut Snapshot, store: Option<&dyn Store>, base
     let found = base.mirror.by_key(table, &names.call_id, &unknown, &[&names.call_id]).await?;
     by_call.retain(|id, _| unknown.iter().any(|u| u == id.as_str()) && !found.contains_key(id.as_str()));
     for (id, mut events) in by_call {
-        events.sort_by(|a, b| (a.sent_at, a.number).cmp(&(b.sent_at, b.number)));
+        events.sort_by_key(|e| (e.sent_at, e.number));
         snapshot.calls.extend(CallRow::rowless(&id, &events));
         snapshot.events.insert(id, events);
     }

@@ -14,7 +14,7 @@ use crate::engine::apply::Core;
 use crate::engine::lock::{EngineLock, LockError};
 use crate::engine::recovery::{Row, Snapshot, plan, settle_store};
 use crate::engine::supervisor::Supervisor;
-use crate::engine::{Scope, others_go_on};
+use crate::engine::{Scope, others_go_on, start};
 
 use super::app::{App, Missing, operator};
 use super::output::{Output, Table, spinner};
@@ -105,8 +105,8 @@ pub(super) async fn carry_out(app: &mut App, core: &Arc<Core>, out: &Output) -> 
     let sandbox = app.sandbox_if_needed(out).await?;
     let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
     let tells = if engine.sinks.is_empty() { Tells::Nobody } else { Tells::Sinks };
+    start::recover_local(&engine, "recover", None).await?;
     let supervisor = Supervisor::new(engine);
-    supervisor.recover_local("recover", None).await?;
     let bar = spinner(out, "recovering");
     let (stop, yielded) = (tokio_util::sync::CancellationToken::new(), supervisor.yielded());
     let running = tokio::spawn(supervisor.run(stop.clone()));

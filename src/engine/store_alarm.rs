@@ -18,7 +18,9 @@ use crate::store::StoreError;
 use super::Engine;
 
 /// A store that nobody has complained of is tried this often: a full disk at rest is found before the next emergency is.
-const EVERY: Duration = Duration::from_secs(30);
+const TRIED_EVERY: Duration = Duration::from_secs(30);
+/// How often to look whether somebody complains.
+pub const EVERY: Duration = Duration::from_secs(1);
 /// One that took none a moment ago is tried again after this.
 const AGAIN: Duration = Duration::from_secs(1);
 /// A write that takes longer has failed.
@@ -62,8 +64,8 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<(), StoreError> {
     let (core, beats) = (&engine.core, &engine.beats);
     let mut state = beats.store_alarm.state();
     let (now, boot) = (core.clock.now(), core.clock.boot());
-    let suspect = state.failing.is_some() || beats.store_errors() > 0;
-    let pause = if suspect { AGAIN } else { EVERY };
+    let suspect = state.failing.is_some() || beats.any_failing();
+    let pause = if suspect { AGAIN } else { TRIED_EVERY };
     let refusals = core.refusals();
     let refused = refusals != state.refusals;
     state.refusals = refusals;

@@ -6,7 +6,7 @@
 //! committed since the copy before it; where no file is in the place, the next start takes the newest copy.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tracing::{error, warn};
@@ -27,7 +27,10 @@ const COPY_EVERY: Duration = Duration::from_secs(1);
 
 /// What is known.
 #[derive(Debug, Default)]
-pub struct FileWatch(Mutex<State>);
+pub struct FileWatch {
+    state: Mutex<State>,
+    lock: OnceLock<Arc<EngineLock>>,
+}
 
 #[derive(Debug, Default, Clone)]
 struct State {
@@ -52,12 +55,17 @@ struct Copy {
 }
 
 impl FileWatch {
+    /// Keeps the lock file of this lock beside the store; to be said before the engine runs.
+    pub fn holds(&self, lock: Arc<EngineLock>) {
+        let _ = self.lock.set(lock);
+    }
+
     fn state(&self) -> State {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn keep(&self, state: State) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = state;
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 
     /// Where the copy is, while the file is not in its place and one could be written.
@@ -70,8 +78,9 @@ impl FileWatch {
 ///
 /// # Errors
 /// [`StoreError::WrongFile`]: another engine holds the file in the place of ours, and this one must stop. Others of the store.
-pub async fn pass(engine: &Arc<Engine>, lock: Option<&EngineLock>) -> Result<(), StoreError> {
+pub async fn pass(engine: &Arc<Engine>) -> Result<(), StoreError> {
     let watch = &engine.beats.file_watch;
+    let lock = watch.lock.get();
     let mut state = watch.state();
     let place = engine.core.store.place();
     let done = match place.trouble() {

@@ -9,8 +9,7 @@ use crate::clock::Clock as _;
 use crate::domain::AlertKind;
 use crate::domain::event::{AlertChange, Event};
 use crate::domain::types::Actor;
-use crate::engine::supervisor::Beats;
-use crate::engine::{Engine, FirstRead, outbox};
+use crate::engine::{Engine, outbox};
 use crate::gateways::{AlertNotice, AlertSink};
 use crate::testing::World;
 
@@ -42,17 +41,8 @@ impl AlertSink for Heard {
 
 pub(super) fn engine(w: &World, sink: Arc<Heard>) -> Arc<Engine> {
     let of = &w.process.engine;
-    Arc::new(Engine {
-        core: of.core.clone(),
-        sms: of.sms.clone(),
-        sinks: vec![sink],
-        id: of.id.clone(),
-        scope: of.scope.clone(),
-        bounds: of.bounds.clone(),
-        started: of.started,
-        first_read: FirstRead::default(),
-        beats: Beats::default(),
-    })
+    let (id, scope, bounds) = (of.id.clone(), of.scope.clone(), of.bounds.clone());
+    Engine::new(of.core.clone(), of.sms.clone(), vec![sink], id, scope, bounds)
 }
 
 #[tokio::test]

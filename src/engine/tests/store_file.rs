@@ -28,11 +28,11 @@ async fn a_removed_file_is_told_of_once_copied_after_each_change_and_over_when_i
     let sink = Arc::new(Heard::default());
     let engine = engine(&w, sink.clone());
     let (path, away) = (w.path(), beside(&w.path(), ".away"));
-    store_file::pass(&engine, None).await.expect("in its place");
+    store_file::pass(&engine).await.expect("in its place");
     assert_eq!((engine.core.store.place(), copies(&path).len()), (Place::Here, 0));
     std::fs::rename(&path, &away).expect("moved");
     for _ in 0..3 {
-        store_file::pass(&engine, None).await.expect("lost");
+        store_file::pass(&engine).await.expect("lost");
     }
     outbox::pass(&engine).await.expect("told");
     assert_eq!(sink.told(), [("store-file".to_owned(), false)]);
@@ -43,10 +43,10 @@ async fn a_removed_file_is_told_of_once_copied_after_each_change_and_over_when_i
     // What is accepted by now is in the open file, and soon in the copy.
     let before = std::fs::read(&copy).expect("read");
     w.dispatch("normal").await;
-    store_file::pass(&engine, None).await.expect("too soon");
+    store_file::pass(&engine).await.expect("too soon");
     assert!(std::fs::read(&copy).expect("read") == before);
     w.away(secs(1));
-    store_file::pass(&engine, None).await.expect("renewed");
+    store_file::pass(&engine).await.expect("renewed");
     let reopened = SqliteStore::open(options(beside(&path, ".look"))).map(drop);
     assert!(reopened.is_ok(), "another store beside it is nobody's business");
     let look = beside(&path, ".look2");
@@ -55,7 +55,7 @@ async fn a_removed_file_is_told_of_once_copied_after_each_change_and_over_when_i
     assert!(look.call(&"call_1".parse().expect("an id")).await.expect("read").is_some());
     // Back: over, and told so.
     std::fs::rename(&away, &path).expect("back");
-    store_file::pass(&engine, None).await.expect("here");
+    store_file::pass(&engine).await.expect("here");
     assert_eq!(engine.core.store.place(), Place::Here);
     outbox::pass(&engine).await.expect("told");
     assert_eq!(sink.told(), [("store-file".to_owned(), false), ("store-file".to_owned(), true)]);
@@ -73,11 +73,11 @@ async fn another_file_in_its_place_is_left_alone_and_ends_this_engine_once_anoth
     std::fs::rename(&other, &path).expect("replaced");
     let bytes = std::fs::read(&path).expect("read");
     assert!(matches!(engine.core.store.place(), Place::Replaced(_)));
-    store_file::pass(&engine, None).await.expect("told");
+    store_file::pass(&engine).await.expect("told");
     assert!(std::fs::read(&path).expect("read") == bytes);
     assert!(!beside(&path, "-wal").exists(), "the log of the lost file is not taken for that of the new one");
     let held = EngineLock::take(&path, "serve").expect("free");
-    let ended = store_file::pass(&engine, None).await;
+    let ended = store_file::pass(&engine).await;
     assert!(matches!(ended, Err(StoreError::WrongFile { .. })), "{ended:?}");
     drop(held);
 }
@@ -96,7 +96,7 @@ async fn a_store_that_is_not_there_is_made_from_the_newest_copy() {
     let engine = engine(&w, Arc::new(Heard::default()));
     w.dispatch("normal").await;
     std::fs::remove_file(w.path()).expect("removed");
-    store_file::pass(&engine, None).await.expect("lost");
+    store_file::pass(&engine).await.expect("lost");
     // Another place, so that the open store of this test is not in the way; its stale log lies there.
     let place = beside(&w.path(), ".elsewhere");
     let copy = engine.beats.file_watch.copy().expect("a copy");

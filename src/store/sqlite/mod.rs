@@ -55,7 +55,7 @@ use super::{
     LanePlace, Listened, LogFilter, LogLine, OptOutLine, OutboxLine, Place, Pollable, Request, RosterCopy, Searchable,
     Sendable, Store, StoreError, Unreadable, rows,
 };
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::{Clock as _, Stopwatch, SystemClock};
 use crate::domain::PhoneNumber;
 use crate::domain::alert::AlertKey;
 use crate::domain::breaker::Breaker;
@@ -96,6 +96,7 @@ pub struct SqliteStore {
     looked: Mutex<Option<Duration>>,
     mended: Mutex<Option<Duration>>,
     clock: SystemClock,
+    opened: Stopwatch,
 }
 
 impl SqliteStore {
@@ -133,6 +134,7 @@ impl SqliteStore {
             looked: Mutex::default(),
             mended: Mutex::default(),
             clock: SystemClock::new(),
+            opened: Stopwatch::start(),
         })
     }
 
@@ -379,7 +381,10 @@ impl Store for SqliteStore {
         {
             let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
             let due = self.damage.take_alarm()
-                || looked.map_or_else(|| now >= every.min(LOOK_FIRST), |last| now.saturating_sub(last) >= every);
+                || looked.map_or_else(
+                    || self.opened.passed() >= every.min(LOOK_FIRST),
+                    |last| now.saturating_sub(last) >= every,
+                );
             if !due {
                 return Ok(());
             }

@@ -30,7 +30,7 @@ async fn health_is_earned_and_has_its_shape() {
     let duties = document["duties"].as_array().expect("duties");
     let named: Vec<&str> = duties.iter().filter_map(|d| d["name"].as_str()).collect();
     let all = ["alerts", "scheduler", "dispatcher", "poller", "reconciler", "listener", "clocks", "requests"];
-    assert_eq!(named, [&all[..], &["checkpoints", "silence", "store", "watch", "integrity"]].concat());
+    assert_eq!(named, [&all[..], &["checkpoints", "silence", "store", "store-file", "watch", "integrity"]].concat());
     let scheduler = duties.iter().find(|d| d["name"] == "scheduler").expect("there");
     assert!(scheduler["lastPassAgoMs"].as_u64().is_some_and(|ms| ms < 5_000), "{scheduler}");
     assert_eq!((&scheduler["lastError"], &scheduler["restarts"]), (&serde_json::Value::Null, &json!(0)), "{scheduler}");

@@ -60,6 +60,8 @@ pub enum Guard {
     Signature,
     /// One engine works on a store.
     EngineLock,
+    /// Nothing new is accepted while the store's file is gone from its place.
+    StoreFile,
     /// A reply that comes again is answered as before.
     ReplyDedup,
     /// A provider's times are compared with its own alone.
@@ -78,6 +80,7 @@ impl Guard {
         (Self::MonotoneReceipts, "monotone-receipts"),
         (Self::Signature, "signature"),
         (Self::EngineLock, "engine-lock"),
+        (Self::StoreFile, "store-file"),
         (Self::ReplyDedup, "reply-dedup"),
         (Self::ProviderTimes, "provider-times"),
         (Self::ReadBack, "read-back"),

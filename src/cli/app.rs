@@ -21,6 +21,7 @@ use crate::gateways::twilio::client::{Auth, TwilioClient, TwilioSettings};
 use crate::gateways::{AlertSink, MirrorGateway, SmsGateway};
 use crate::ids::Ids;
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxError, Whose};
+use crate::store::sqlite::file::check_name;
 use crate::store::sqlite::{OpenOptions, SqliteStore, StoreMode};
 use crate::store::{Peeked, RosterCopy};
 use crate::telemetry;
@@ -184,6 +185,7 @@ impl App {
     pub(crate) async fn store(&self, missing: Missing) -> Result<Arc<SqliteStore>, CliError> {
         let path = self.config.store.path().to_path_buf();
         if missing == Missing::Refuse && !path.exists() {
+            check_name(&path)?;
             return Err(CliError::new(ExitStatus::Store, format!("there is no store at {}", path.display()))
                 .hint("`dispatchctl serve` or the first `dispatchctl send` makes it; another place: --store"));
         }

@@ -15,6 +15,7 @@ use crate::gateways::mirror::Scope as RefusedScope;
 use crate::gateways::{GatewayError, MirrorError, SmsGateway};
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::file::check_name;
 
 use super::app::{App, Missing, operator};
 use super::output::{Output, Table, spinner};
@@ -49,6 +50,9 @@ pub(super) async fn run(args: &Args, mut app: App, out: &mut Output) -> Result<E
 async fn with_providers(args: &Args, app: &mut App, out: &mut Output) -> Result<ExitStatus, CliError> {
     let base = base(app)?;
     let there = app.config.store.path().exists();
+    if !there {
+        check_name(app.config.store.path())?;
+    }
     let store = if there { Some(app.store(Missing::Refuse).await?) } else { None };
     let snapshot = read(app, &base, store.as_ref(), args.older_than, out).await?;
     let plan = rebuild::plan(&snapshot, &app.ids);

@@ -111,6 +111,8 @@ impl From<StoreError> for CliError {
                     "a live store and a test store are never mixed: leave out --test-mode / TEST_MODE, or choose another with --store",
                 ),
             ),
+            // What to do is part of what it says.
+            StoreError::WrongFile { .. } => (ExitStatus::Store, None),
             StoreError::Newer { .. } => (ExitStatus::Store, Some("use the newer dispatchctl that made it")),
             StoreError::Open { .. } => {
                 (ExitStatus::Store, Some("check the path with `dispatchctl config show`, and its permissions"))

@@ -18,11 +18,11 @@ use crate::domain::types::Actor;
 use crate::engine::adopt::Adopter;
 use crate::engine::apply::Core;
 use crate::engine::heartbeat::Heartbeat;
-use crate::engine::lock::{EngineLock, LockError};
+use crate::engine::lock::{EngineLock, Holder, LockError};
 use crate::engine::mirror::Mirror;
 use crate::engine::roster::{self, Roster};
 use crate::engine::supervisor::Supervisor;
-use crate::engine::{Engine, Scope, duties, start};
+use crate::engine::{Engine, Scope, duties, start, store_file};
 use crate::gateways::heartbeat::HeartbeatUrl;
 use crate::gateways::mirror::Lane;
 use crate::http;
@@ -60,7 +60,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
         warn!("{said}");
     }
     let store = app.store(Missing::Create).await?;
-    let lock = take_lock(&app, &store).await?;
+    let lock = Arc::new(take_lock(&app, &store).await?);
     let sandbox = app.sandbox_if_needed(out).await?;
     let listener = http::bind(app.config.server.listen).await.map_err(port_error)?;
     let public = match app.config.server.public_listen {
@@ -84,6 +84,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     super::reload::say_file(&core, app.broken.as_ref()).await?;
     let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
     let supervisor = Supervisor::new(engine.clone());
+    engine.beats.file_watch.holds(lock.clone());
     assign_airtable(&app, &engine, &supervisor).await?;
     assign_heartbeat(&app, &engine, &supervisor)?;
     start::recover_local(&engine, "serve", Some(own_url.clone())).await?;
@@ -101,7 +102,8 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     let running = tokio::spawn(supervisor.clone().run(engine_stop.clone()));
     // What the start demanded tokens for goes on to demand them.
     let is_exposed = app.config.server.is_exposed();
-    let reload = Reload { app, engine, supervisor: supervisor.clone(), state: state.clone(), is_exposed };
+    let reload =
+        Reload { app, engine: engine.clone(), supervisor: supervisor.clone(), state: state.clone(), is_exposed };
     tokio::spawn(reload.run(hangup, stop.clone()));
     tokio::spawn(watchdog(core, state, stop.clone()));
     let _ = sd_notify::notify(&[NotifyState::Ready]);
@@ -111,13 +113,16 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     for s in servers {
         let _ = s.await;
     }
-    store.close().await?;
+    store_file::last_copy(&engine).await;
+    let closed = store.close().await;
     drop(lock);
     if let Some(s) = sandbox {
         s.shutdown().await;
     }
     info!("stopped");
-    result.map(|()| ExitStatus::Done)
+    result?;
+    closed?;
+    Ok(ExitStatus::Done)
 }
 
 type Running = tokio::task::JoinHandle<Result<(), crate::store::StoreError>>;
@@ -250,7 +255,8 @@ async fn take_lock(app: &App, store: &Arc<SqliteStore>) -> Result<EngineLock, Cl
     loop {
         let held = match EngineLock::take(path, "serve") {
             Ok(lock) => return Ok(lock),
-            Err(LockError::Held(h)) => h,
+            Err(LockError::Held(None)) => last_engine(store).await,
+            Err(LockError::Held(held)) => held,
             Err(e) => return Err(e.into()),
         };
         // A command that only looks who holds the lock holds it for that moment, beside the name of who had it last.
@@ -267,6 +273,12 @@ async fn take_lock(app: &App, store: &Arc<SqliteStore>) -> Result<EngineLock, Cl
         }
         app.clock.sleep_until(app.clock.now().plus(Duration::from_millis(50))).await;
     }
+}
+
+/// Who holds the lock where its lock file does not say: the store has the last engine that began.
+async fn last_engine(store: &Arc<SqliteStore>) -> Option<Holder> {
+    let row = store.engine().await.ok().flatten().filter(|row| row.stopped_at.is_none())?;
+    Some(Holder { role: row.role, pid: row.pid })
 }
 
 fn http_state(app: &App, core: Arc<Core>, engine: Arc<Engine>, own_url: &str) -> Arc<http::HttpState> {
@@ -317,7 +329,7 @@ async fn watchdog(core: Arc<Core>, state: Arc<http::HttpState>, stop: Cancellati
             () = stop.cancelled() => return,
             () = core.clock.sleep_until(next) => {}
         }
-        if state.is_ready().await {
+        if state.works().await {
             let _ = sd_notify::notify(&[NotifyState::Watchdog]);
         }
     }

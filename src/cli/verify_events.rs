@@ -1,4 +1,4 @@
-//! `verify-events`: every dispatch event against Airtable, by reading back, field by field.
+//! `verify-events`: every dispatch event, and every call's row, against Airtable, by reading back, field by field.
 //!
 //! It reads in the lane of those who read a lot, so that the engine's own writes go first. `--repair` deletes twins but the
 //! oldest, and has the rest told again: by the running engine, else by this command, which then is the engine for that long.
@@ -207,12 +207,16 @@ async fn hands_over(store: &dyn Store, now: Timestamp) -> Result<bool, CliError>
 }
 
 fn say(report: &Report, left: Option<&[Finding]>, requests: u64, out: &mut Output) {
-    let wrong = report.faults().count();
-    let equal = report.compared.saturating_sub(u64::try_from(wrong).unwrap_or(0));
+    let of_calls = report.faults().filter(|f| f.call_id().is_some()).count();
+    let wrong = report.faults().count() - of_calls;
+    let minus = |all: u64, wrong: usize| all.saturating_sub(u64::try_from(wrong).unwrap_or(0));
+    let (equal, equal_calls) = (minus(report.compared, wrong), minus(report.calls, of_calls));
     if out.is_json() {
         out.document(&json!({
             "compared": report.compared,
             "equal": equal,
+            "callsCompared": report.calls,
+            "callsEqual": equal_calls,
             "findings": report.findings.iter().map(Finding::json).collect::<Vec<_>>(),
             "leftOut": report.left_out,
             "remaining": left.map(|all| all.iter().map(Finding::json).collect::<Vec<_>>()),
@@ -238,12 +242,14 @@ fn say(report: &Report, left: Option<&[Finding]>, requests: u64, out: &mut Outpu
         "{} dispatch events compared: {equal} equal, {wrong} not; {foreign} foreign rows left alone",
         report.compared
     ));
+    out.line(&format!("{} calls compared: {equal_calls} equal, {of_calls} not", report.calls));
+    let wrong = wrong + of_calls;
     match left {
         None if wrong > 0 => out.line("mend it with `dispatchctl verify-events --repair`"),
         Some([]) if wrong > 0 => out.line("repaired"),
         Some(some) if !some.is_empty() => {
             for f in some {
-                let event = f.event.clone().unwrap_or_default();
+                let event = f.event.clone().or_else(|| f.call.clone()).unwrap_or_default();
                 out.line(&format!("still {}: {event}: {}", f.fault.as_str(), f.said()));
             }
         }

@@ -147,6 +147,8 @@ kinds! {
     SettingsFile = "settings-file", Page, Ended;
     /// The store takes no writes.
     Store = "store", Page, Ended;
+    /// The store's file is not in its place any more.
+    StoreFile = "store-file", Page, Ended;
     /// A row, an index or a page of the store cannot be read. Subject: which.
     Unreadable = "unreadable", Page, Ended;
     /// The clock was set. Subject: when, in milliseconds.
@@ -354,7 +356,7 @@ mod tests {
     fn what_leaves_an_emergency_unanswered_or_blinds_us_pages() {
         let page = AlertKind::ALL.iter().filter(|k| k.severity() == Severity::Page).map(|k| k.word());
         let want = "exhausted untold stranded unknown adopt breaker no-sender consecutive-failures \
-                    webhooks-refused dispatch-refused settings-file store unreadable contacts-kept";
+                    webhooks-refused dispatch-refused settings-file store store-file unreadable contacts-kept";
         assert_eq!(page.collect::<Vec<_>>().join(" "), want);
         assert_eq!(
             Severity::ALL.iter().map(|s| Severity::parse(s.as_str())).collect::<Vec<_>>(),

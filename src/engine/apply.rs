@@ -3,6 +3,7 @@
 //! After `Ok` the change is durable; after an error nothing of it is. Every process that changes a call goes through here,
 //! with or without an engine of its own.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -47,6 +48,7 @@ pub struct Core {
     in_force: RwLock<Arc<InForce>>,
     interpreter: Option<Interpreter>,
     provider_clock: Mutex<ProviderClock>,
+    refused: AtomicU64,
 }
 
 impl Core {
@@ -59,6 +61,11 @@ impl Core {
         rules: Rules,
     ) -> Self {
         Self::under(store, clock, ids, InForce::own(directory, rules), None)
+    }
+
+    /// How many changes the store could not write so far: a new one hurries its alarm.
+    pub fn refusals(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// Wires a write path under what is in force; `interpreter` reads other settings that come to be.
@@ -77,6 +84,7 @@ impl Core {
             in_force: RwLock::new(Arc::new(in_force)),
             interpreter,
             provider_clock: Mutex::default(),
+            refused: AtomicU64::new(0),
         }
     }
 
@@ -200,6 +208,11 @@ impl Core {
                 self.hint(&told, now);
             }
             Err(StoreError::Refused { what }) => error!(what, "a decision was refused: a bug; the rest goes on"),
+            // Whoever asked is refused at once; so is the alarm not to wait for the next look at the store.
+            Err(StoreError::Full { .. } | StoreError::Busy) => {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                self.wake.ring(Bell::Store);
+            }
             Err(_) => {}
         }
         answer

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::duty::{Duty, Rank};
 use super::mirror::Vitals;
-use super::store_alarm;
+use super::{store_alarm, store_file};
 
 /// No pass yet.
 const NEVER: u64 = u64::MAX;
@@ -18,6 +18,8 @@ const NEVER: u64 = u64::MAX;
 pub struct Beats {
     duties: Mutex<BTreeMap<&'static str, Vec<Arc<Beat>>>>,
     pub(super) store_alarm: store_alarm::Alarm,
+    /// Whether the store's file is in its place.
+    pub file_watch: store_file::FileWatch,
     mirror: Mutex<Vitals>,
 }
 

@@ -17,7 +17,7 @@ use super::requests::{self, Requests};
 use super::roster::Roster;
 use super::scheduler::Scheduler;
 use super::wake::Bell;
-use super::{Engine, Scope, beat, integrity, outbox, silence, store_alarm, watch};
+use super::{Engine, Scope, beat, integrity, outbox, silence, store_alarm, store_file, watch};
 
 /// The group of what an engine does whatever its settings are.
 pub const ENGINE: &str = "engine";
@@ -63,7 +63,10 @@ pub fn of(engine: &Arc<Engine>) -> Vec<(&'static str, Vec<Duty>)> {
             .every(silence::EVERY)
             .still_after(silence::STILL_MAX),
         Duty::new("store", engine, |e| Box::pin(async move { store_alarm::pass(&e).await.map(|()| None) }))
+            .on(Bell::Store)
             .every(store_alarm::EVERY),
+        Duty::new("store-file", engine, |e| Box::pin(async move { store_file::pass(&e).await.map(|()| None) }))
+            .every(store_file::EVERY),
         Duty::new("watch", engine, |e| Box::pin(async move { watch::pass(&e).await })).every(watch::EVERY),
         Duty::new("integrity", engine, |e| Box::pin(async move { integrity::pass(&e).await })).every(integrity::EVERY),
     ]);
@@ -93,6 +96,7 @@ fn sending(engine: &Arc<Engine>, poller: &Arc<Poller>, clocks: &Arc<ClockWatch>)
         })
         .only_asks(),
         Duty::new("listener", &Arc::new(Listener::new(engine.clone())), |l| Box::pin(async move { l.pass().await }))
+            .on(Bell::Listen)
             .every(listener::EVERY_WITH_WEBHOOK)
             .only_asks(),
     ]

@@ -66,11 +66,12 @@ impl Listener {
     /// [`StoreError`].
     pub async fn pass(&self) -> Result<Option<Timestamp>, StoreError> {
         let core = &self.engine.core;
+        let begun = self.engine.first_read.begin();
         if self.engine.scope == Scope::All {
             self.read_some().await?;
         }
         // Also where the list could not be read: the clock must not wait for a provider that is away.
-        self.engine.first_read.set();
+        self.engine.first_read.set(begun);
         core.wake.ring(super::wake::Bell::Due);
         core.wake.ring(super::wake::Bell::Send);
         Ok(Some(core.clock.now().plus(self.engine.bounds().listen_every)))

@@ -1,17 +1,27 @@
-//! The engine lock: an OS file lock beside the store. It dies with its process, so a restart waits for no lease; its content
-//! says who holds it, for people.
+//! The engine lock: an OS lock on the store's file itself, by whatever name it is reached, and one on the lock file beside it,
+//! whose content says for people who holds it. Both die with their process, so a restart waits for no lease.
+//!
+//! The lock file alone decides nothing: removed, it lets nobody in. It is locked all the same, because programs from before
+//! the lock was on the file know no other, and because it shows that an engine uses this name. Whoever holds both took the
+//! lock file first and lets it go last.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use crate::killpoint;
+use crate::store::sqlite::file::{FileId, FileLock, lock_path, real_path};
 
 /// Held for as long as this value lives.
 #[derive(Debug)]
 pub struct EngineLock {
-    file: File,
+    // In this order: it is dropped first.
+    file: Option<FileLock>,
+    note: Mutex<File>,
     path: PathBuf,
+    store: PathBuf,
+    role: String,
 }
 
 /// Who holds the lock.
@@ -40,55 +50,96 @@ pub enum LockError {
     },
 }
 
-/// Where the lock of a store is.
-pub fn lock_path(store: &Path) -> PathBuf {
-    let mut name = store.as_os_str().to_owned();
-    name.push(".lock");
-    PathBuf::from(name)
-}
-
 impl EngineLock {
-    /// Takes the lock at once or says who has it.
+    /// Takes the lock at once or says who has it; `Held(None)`: somebody whose lock file is gone.
     ///
     /// # Errors
     /// [`LockError`]; the store is untouched.
     pub fn take(store: &Path, role: &str) -> Result<Self, LockError> {
-        let path = lock_path(store);
-        let io = |source| LockError::Io { path: path.clone(), source };
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => killpoint::hit("lock.taken"),
-            Err(std::fs::TryLockError::WouldBlock) if killpoint::Guard::EngineLock.is_off() => {}
-            Err(std::fs::TryLockError::WouldBlock) => return Err(LockError::Held(read_holder(&mut file))),
-            Err(std::fs::TryLockError::Error(e)) => return Err(io(e)),
+        let store = real_path(store);
+        let path = lock_path(&store);
+        let mut note = open_note(&path)?;
+        match note.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) if killpoint::Guard::EngineLock.is_off() => {}
+            Err(TryLockError::WouldBlock) => return Err(LockError::Held(read_holder(&mut note))),
+            Err(TryLockError::Error(source)) => return Err(LockError::Io { path, source }),
         }
-        // Only for people: a failure to write it does not weaken the lock.
-        let text = format!("{role} {}\n", std::process::id());
-        let _ =
-            file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).and_then(|_| file.write_all(text.as_bytes()));
-        Ok(Self { file, path })
+        let file = match FileLock::take(&store) {
+            Ok(Some(lock)) => Some(lock),
+            Ok(None) if killpoint::Guard::EngineLock.is_off() => None,
+            // The one whose name is in the lock file is not the one who holds the store.
+            Ok(None) => return Err(LockError::Held(None)),
+            Err(source) => return Err(LockError::Io { path: store, source }),
+        };
+        killpoint::hit("lock.taken");
+        write_holder(&mut note, role);
+        Ok(Self { file, note: Mutex::new(note), path, store, role: role.to_owned() })
     }
 
     /// Who holds the lock of this store now, or `None` where nobody does. Takes and frees it in passing.
     pub fn holder(store: &Path) -> Option<Holder> {
-        let mut file = OpenOptions::new().read(true).write(true).open(lock_path(store)).ok()?;
-        match file.try_lock() {
-            Ok(()) => None,
-            Err(_) => Some(read_holder(&mut file).unwrap_or(Holder { role: "unknown".into(), pid: 0 })),
+        let store = real_path(store);
+        let unknown = || Holder { role: "unknown".into(), pid: 0 };
+        if let Ok(mut note) = OpenOptions::new().read(true).write(true).open(lock_path(&store))
+            && note.try_lock_shared().is_err()
+        {
+            return Some(read_holder(&mut note).unwrap_or_else(unknown));
         }
+        FileLock::is_held(&store).is_ok_and(|held| held).then(unknown)
     }
 
-    /// Where it is.
+    /// Where its lock file is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The store's name, without links.
+    pub fn store(&self) -> &Path {
+        &self.store
+    }
+
+    /// Makes the lock file again where somebody removed or replaced it: it decides nothing, but people and older programs
+    /// look there. Costs two looks at the file system.
+    ///
+    /// # Errors
+    /// It cannot be made, or another process holds the one that is there now; the lock on the store stays.
+    pub fn keep_note(&self) -> Result<(), LockError> {
+        let mut kept = self.note.lock().unwrap_or_else(PoisonError::into_inner);
+        let io = |source| LockError::Io { path: self.path.clone(), source };
+        let own = FileId::of_open(&kept).map_err(io)?;
+        if FileId::at(&self.path).map_err(io)? == Some(own) {
+            return Ok(());
+        }
+        let mut note = open_note(&self.path)?;
+        match note.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(LockError::Held(read_holder(&mut note))),
+            Err(TryLockError::Error(e)) => return Err(io(e)),
+        }
+        write_holder(&mut note, &self.role);
+        *kept = note;
+        Ok(())
     }
 }
 
 impl Drop for EngineLock {
     fn drop(&mut self) {
-        let _ = self.file.unlock();
+        drop(self.file.take());
+        let note = self.note.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = note.unlock();
     }
+}
+
+fn open_note(path: &Path) -> Result<File, LockError> {
+    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+    opened.map_err(|source| LockError::Io { path: path.to_owned(), source })
+}
+
+/// Only for people: a failure to write it does not weaken the lock.
+fn write_holder(note: &mut File, role: &str) {
+    let text = format!("{role} {}\n", std::process::id());
+    let _ = note.set_len(0).and_then(|()| note.seek(SeekFrom::Start(0))).and_then(|_| note.write_all(text.as_bytes()));
 }
 
 fn read_holder(file: &mut File) -> Option<Holder> {
@@ -103,10 +154,16 @@ fn read_holder(file: &mut File) -> Option<Holder> {
 mod tests {
     use super::*;
 
+    fn store(dir: &tempfile::TempDir) -> PathBuf {
+        let store = dir.path().join("s.db");
+        std::fs::write(&store, "").expect("made");
+        store
+    }
+
     #[test]
     fn one_holder_at_a_time_and_it_is_named() {
         let dir = tempfile::tempdir().expect("temp dir");
-        let store = dir.path().join("s.db");
+        let store = store(&dir);
         assert_eq!(EngineLock::holder(&store), None);
         let held = EngineLock::take(&store, "serve").expect("free");
         let me = Holder { role: "serve".into(), pid: std::process::id() };
@@ -118,8 +175,37 @@ mod tests {
     }
 
     #[test]
+    fn neither_a_link_nor_a_removed_lock_file_lets_a_second_one_in() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let store = store(&dir);
+        let (soft, hard) = (dir.path().join("soft.db"), dir.path().join("hard.db"));
+        std::os::unix::fs::symlink(&store, &soft).expect("link");
+        std::fs::hard_link(&store, &hard).expect("link");
+        let held = EngineLock::take(&store, "serve").expect("free");
+        let me = Holder { role: "serve".into(), pid: std::process::id() };
+        assert!(matches!(EngineLock::take(&soft, "serve"), Err(LockError::Held(Some(h))) if h == me));
+        assert!(matches!(EngineLock::take(&hard, "serve"), Err(LockError::Held(None))));
+        std::fs::remove_file(held.path()).expect("removed");
+        assert!(matches!(EngineLock::take(&store, "serve"), Err(LockError::Held(None))));
+        assert!(EngineLock::holder(&store).is_some() && EngineLock::holder(&hard).is_some());
+        // It is made again, with its name in it.
+        std::fs::remove_file(held.path()).expect("removed");
+        held.keep_note().expect("made again");
+        assert_eq!(EngineLock::holder(&store), Some(me.clone()));
+        std::fs::write(dir.path().join("other"), "x 1").expect("made");
+        std::fs::rename(dir.path().join("other"), held.path()).expect("replaced");
+        held.keep_note().expect("made again");
+        assert_eq!(EngineLock::holder(&store), Some(me));
+        drop(held);
+        assert!(EngineLock::take(&hard, "serve").is_ok());
+    }
+
+    #[test]
     fn a_lock_that_cannot_be_made_is_an_error_with_its_path() {
         let e = EngineLock::take(Path::new("/nonexistent/s.db"), "serve").expect_err("no such directory");
         assert!(e.to_string().contains("/nonexistent/s.db.lock"), "{e}");
+        let dir = tempfile::tempdir().expect("temp dir");
+        let e = EngineLock::take(&dir.path().join("none.db"), "serve").expect_err("no store");
+        assert!(e.to_string().contains("none.db cannot be taken"), "{e}");
     }
 }

@@ -35,6 +35,7 @@ pub mod scheduler;
 pub mod silence;
 pub mod start;
 pub mod store_alarm;
+pub mod store_file;
 pub mod supervisor;
 #[cfg(test)]
 mod tests;
@@ -42,8 +43,7 @@ pub mod view;
 pub mod wake;
 pub mod watch;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -153,9 +153,10 @@ impl Engine {
         self.sms.clock().newest_message.max(self.core.provider_clock().newest_message)
     }
 
-    /// Reminders that are overdue wait for the first read of replies; first notices never do.
+    /// Reminders that are overdue wait for a read of replies after a start, and after a reply was refused because it could not
+    /// be stored; first notices never do.
     pub fn reminders_wait(&self) -> bool {
-        self.scope == Scope::All && self.first_read.is_awaited(self.core.clock.boot().saturating_sub(self.started))
+        self.scope == Scope::All && self.first_read.is_awaited(self.started, self.core.clock.boot())
     }
 }
 
@@ -171,21 +172,82 @@ pub fn others_go_on<T: Default>(done: Result<T, StoreError>) -> Result<T, StoreE
     }
 }
 
-/// How long overdue reminders wait after a start for the replies that came meanwhile.
+/// How long overdue reminders wait for the replies that were missed.
 pub const FIRST_READ_WAIT: Duration = Duration::from_secs(3);
 
-/// Whether the first read of replies after a start is over.
+/// Whether the replies that were missed, before a start or while the store took no writes, have been read.
 #[derive(Debug, Default)]
-pub struct FirstRead(AtomicBool);
+pub struct FirstRead(Mutex<Missed>);
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Missed {
+    /// Grows with every refused reply: a read that began before it does not count.
+    refused: u64,
+    /// The store has not been seen to write since: nothing can be heard yet.
+    stalled: bool,
+    /// Since when it is waited for; `None`: since the start.
+    since: Option<Duration>,
+    read: bool,
+}
 
 impl FirstRead {
-    /// It is.
-    pub fn set(&self) {
-        self.0.store(true, Ordering::Release);
+    fn with<T>(&self, work: impl FnOnce(&mut Missed) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether reminders still wait for it, `up` after the start.
-    pub fn is_awaited(&self, up: Duration) -> bool {
-        up < FIRST_READ_WAIT && !self.0.load(Ordering::Acquire)
+    /// Which read begins now, for [`FirstRead::set`].
+    pub fn begin(&self) -> u64 {
+        self.with(|m| m.refused)
+    }
+
+    /// That read is over: it counts unless a reply was refused meanwhile.
+    pub fn set(&self, begun: u64) {
+        self.with(|m| m.read |= m.refused == begun && !m.stalled);
+    }
+
+    /// A reply could not be stored: it stands in the provider's list alone.
+    pub fn reply_refused(&self) {
+        self.with(|m| *m = Missed { refused: m.refused + 1, stalled: true, since: None, read: false });
+    }
+
+    /// The store takes writes: whether a refused reply is to be read now.
+    pub fn store_writes(&self, boot: Duration) -> bool {
+        self.with(|m| {
+            let missed = m.stalled;
+            if missed {
+                (m.stalled, m.since) = (false, Some(boot));
+            }
+            missed
+        })
+    }
+
+    /// Whether reminders still wait for it, at this time of the boot clock.
+    pub fn is_awaited(&self, started: Duration, boot: Duration) -> bool {
+        self.with(|m| !m.read && (m.stalled || boot.saturating_sub(m.since.unwrap_or(started)) < FIRST_READ_WAIT))
+    }
+}
+
+#[cfg(test)]
+mod first_read_tests {
+    use super::*;
+
+    #[test]
+    fn reminders_wait_for_a_read_that_began_after_the_store_wrote_again_and_not_for_ever() {
+        let at = Duration::from_secs;
+        let gate = FirstRead::default();
+        assert!(gate.is_awaited(at(10), at(12)) && !gate.is_awaited(at(10), at(13)), "a start");
+        gate.set(gate.begin());
+        assert!(!gate.is_awaited(at(10), at(10)));
+        let before = gate.begin();
+        gate.reply_refused();
+        gate.set(before);
+        gate.set(gate.begin());
+        assert!(gate.is_awaited(at(10), at(1_000)), "nothing can be heard while nothing can be stored");
+        assert!(gate.store_writes(at(1_000)) && !gate.store_writes(at(1_001)));
+        assert!(gate.is_awaited(at(10), at(1_002)) && !gate.is_awaited(at(10), at(1_003)));
+        gate.set(before);
+        assert!(gate.is_awaited(at(10), at(1_002)), "a read from before it");
+        gate.set(gate.begin());
+        assert!(!gate.is_awaited(at(10), at(1_002)));
     }
 }

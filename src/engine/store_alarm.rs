@@ -20,7 +20,9 @@ use super::Engine;
 /// A store that nobody has complained of is tried this often: a full disk at rest is found before the next emergency is.
 const TRIED_EVERY: Duration = Duration::from_secs(30);
 /// How often to look whether somebody complains.
-pub const EVERY: Duration = Duration::from_secs(5);
+pub const EVERY: Duration = Duration::from_secs(1);
+/// One that took none a moment ago is tried again after this.
+const AGAIN: Duration = Duration::from_secs(1);
 /// A write that takes longer has failed.
 const PROBE_MAX: Duration = Duration::from_secs(2);
 
@@ -36,6 +38,8 @@ struct State {
     failing: Option<(Timestamp, String)>,
     /// How often in a row.
     times: u32,
+    /// How many changes were refused when it was last tried.
+    refusals: u64,
     /// Somebody was to be told.
     raised: bool,
     /// Every sink was.
@@ -52,7 +56,7 @@ impl Alarm {
     }
 }
 
-/// Tries the store where it is time, and tells what is news.
+/// Tries the store where it is time, or where a change was just refused, and tells what is news.
 ///
 /// # Errors
 /// [`StoreError::Broken`] and [`StoreError::Closed`]: the engine must stop. All else is what this is about.
@@ -61,7 +65,11 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<(), StoreError> {
     let mut state = beats.store_alarm.state();
     let (now, boot) = (core.clock.now(), core.clock.boot());
     let suspect = state.failing.is_some() || beats.any_failing();
-    if !suspect && state.tried.is_some_and(|at| boot.saturating_sub(at) < TRIED_EVERY) {
+    let pause = if suspect { AGAIN } else { TRIED_EVERY };
+    let refusals = core.refusals();
+    let refused = refusals != state.refusals;
+    state.refusals = refusals;
+    if !refused && state.tried.is_some_and(|at| boot.saturating_sub(at) < pause) {
         return Ok(());
     }
     state.tried = Some(boot);
@@ -117,6 +125,10 @@ async fn well_again(engine: &Arc<Engine>, state: State) -> Result<(), StoreError
         }
         warn!(alert.key = AlertKind::Store.word(), "the store takes writes again");
     }
-    engine.beats.store_alarm.keep(State { tried: state.tried, ..State::default() });
+    if engine.first_read.store_writes(engine.core.clock.boot()) {
+        warn!("a reply was refused while the store took no writes: the provider's list is read now");
+        engine.core.wake.ring(super::wake::Bell::Listen);
+    }
+    engine.beats.store_alarm.keep(State { tried: state.tried, refusals: state.refusals, ..State::default() });
     Ok(())
 }

@@ -221,7 +221,7 @@ async fn drive(engine: &Engine, duty: &Duty, beat: &Beat, stop: &CancellationTok
                 let cap = clock.now().plus(duty.pause_max());
                 next.map_or(cap, |n| n.min(cap))
             }
-            Err(e @ (StoreError::Broken { .. } | StoreError::Closed)) => return Err(e),
+            Err(e @ (StoreError::Broken { .. } | StoreError::Closed | StoreError::WrongFile { .. })) => return Err(e),
             Err(e) => {
                 errors = errors.saturating_add(1);
                 beat.failed(clock.boot(), e.to_string());

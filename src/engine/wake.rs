@@ -17,6 +17,8 @@ pub struct Wake {
     poll: Notify,
     mirror: Notify,
     roster: Notify,
+    store: Notify,
+    listen: Notify,
     never: Notify,
     calls: Mutex<HashMap<CallId, Arc<Notify>>>,
 }
@@ -34,6 +36,10 @@ pub enum Bell {
     Mirror,
     /// The reader of contacts: rung when the configuration was read again, by nobody's commit.
     Roster,
+    /// The alarm of the store: rung when a change was refused because it could not be written.
+    Store,
+    /// The listener: rung when the store takes writes again after a reply was refused.
+    Listen,
     /// Never rings: for loops that only the clock wakes.
     Never,
 }
@@ -46,6 +52,8 @@ impl Wake {
             Bell::Poll => &self.poll,
             Bell::Mirror => &self.mirror,
             Bell::Roster => &self.roster,
+            Bell::Store => &self.store,
+            Bell::Listen => &self.listen,
             Bell::Never => &self.never,
         }
     }

@@ -139,7 +139,7 @@ async fn decide(state: &HttpState, name: Named, request: Request, verb: Verb) ->
     };
     let by = caller.actor(said.by.as_deref());
     let event = Event::Decide { call: id, what, by: by.clone(), note: said.note };
-    let (call, already) = match state.apply(event, by).await? {
+    let (call, already) = match state.decide(event, by).await? {
         Answer::Changed(call) => (call, false),
         Answer::Already(call) => (call, true),
         Answer::NotAllowed(call, why) => {

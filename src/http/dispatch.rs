@@ -41,15 +41,13 @@ pub(super) async fn manual(State(state): State<Arc<HttpState>>, request: Request
     intake.idempotency_key = key;
     let core = &state.core;
     killpoint::hit("accept.before-commit");
-    // A task of its own: a caller who hangs up stops neither the commit nor what follows it.
-    let (core, actor) = (core.clone(), caller.actor(None));
-    let accepted = tokio::spawn(async move {
-        let make = |held: &InForce| {
+    let make = {
+        let core = core.clone();
+        move |held: &InForce| {
             intake::new_call(intake.clone(), &held.directory, Paperwork::Lenient, &core.ids, core.clock.now())
-        };
-        core.accept(make, actor).await
-    });
-    let accepted = accepted.await.map_err(|e| Problem::internal(&e))?.map_err(|e| Problem::store(&e))?;
+        }
+    };
+    let accepted = state.accept(make, caller.actor(None)).await?;
     killpoint::hit("accept.committed");
     match accepted.map_err(refused)? {
         Answer::Created(created) => {

@@ -33,11 +33,14 @@ use tower_http::catch_panic::CatchPanicLayer;
 use url::Url;
 
 use crate::config::Token;
-use crate::domain::event::{Answer, Event};
+use crate::domain::event::{Answer, Event, NewCall};
 use crate::domain::types::Actor;
 use crate::engine::Engine;
 use crate::engine::apply::Core;
+use crate::engine::in_force::InForce;
+use crate::engine::intake::IntakeError;
 use crate::gateways::twilio::signature::SignatureChecker;
+use crate::killpoint::Guard;
 
 use self::auth::TokenBook;
 use self::problem::Problem;
@@ -192,16 +195,49 @@ impl HttpState {
         self.signature.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether the store takes writes and the scheduler runs, at most a second old: what `/readyz` says.
-    pub async fn is_ready(self: &Arc<Self>) -> bool {
-        ops::is_ready(self).await
+    /// Whether the store takes writes and the scheduler runs, at most a second old: what `/readyz` says, but for the place of the
+    /// store's file, which a restart would not mend: it would end what is still open.
+    pub async fn works(self: &Arc<Self>) -> bool {
+        ops::works(self).await
+    }
+
+    /// Takes a person's decision, unless the store's file is gone from its place: evidence of what happened
+    /// is taken all the same, new work is not.
+    async fn decide(&self, event: Event, actor: Actor) -> Result<Answer, Problem> {
+        self.takes_new_work()?;
+        self.apply(event, actor).await
+    }
+
+    fn takes_new_work(&self) -> Result<(), Problem> {
+        match self.core.store.place().trouble() {
+            Some(what) if !Guard::StoreFile.is_off() => Err(Problem::store_file(what)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Accepts the call that `make` makes; as [`HttpState::decide`].
+    async fn accept(
+        &self,
+        make: impl Fn(&InForce) -> Result<NewCall, IntakeError> + Send + Sync + 'static,
+        actor: Actor,
+    ) -> Result<Result<Answer, IntakeError>, Problem> {
+        self.takes_new_work()?;
+        let core = self.core.clone();
+        let done = tokio::spawn(async move { core.accept(make, actor).await }).await;
+        done.map_err(|e| Problem::internal(&e))?.map_err(|e| Problem::store(&e))
     }
 
     /// Applies an event in a task of its own: a caller who hangs up stops neither the commit nor what follows it.
     async fn apply(&self, event: Event, actor: Actor) -> Result<Answer, Problem> {
         let core = self.core.clone();
+        let is_reply = matches!(event, Event::Inbound(_));
         let done = tokio::spawn(async move { core.apply(event, actor).await }).await;
-        done.map_err(|e| Problem::internal(&e))?.map_err(|e| Problem::store(&e))
+        let done = done.map_err(|e| Problem::internal(&e))?;
+        if let (true, Err(_), Some(engine)) = (is_reply, &done, &self.engine) {
+            // The provider posts it once: from now on it is in its list alone.
+            engine.first_read.reply_refused();
+        }
+        done.map_err(|e| Problem::store(&e))
     }
 }
 

@@ -100,13 +100,14 @@ pub(super) async fn ready(State(state): State<Arc<HttpState>>) -> Result<Respons
     Ok(json_answer(code, &json!({ "status": word, "mode": state.settings.mode, "checks": checks })))
 }
 
-/// As `/readyz`, for the process itself.
-pub(super) async fn is_ready(state: &Arc<HttpState>) -> bool {
-    look(state).await.is_ok_and(|snapshot| all_work(state, &essential(state, &snapshot)))
+/// As `/readyz`, for the process itself and without the place of the store's file.
+pub(super) async fn works(state: &Arc<HttpState>) -> bool {
+    let checks = |snapshot: &Snapshot| [store(snapshot), scheduler(state, snapshot)];
+    look(state).await.is_ok_and(|snapshot| all_work(state, &checks(&snapshot)))
 }
 
 fn essential(state: &HttpState, snapshot: &Snapshot) -> [Check; 2] {
-    [store(snapshot), scheduler(state, snapshot)]
+    [store_in_place(state, snapshot), scheduler(state, snapshot)]
 }
 
 /// A listener that stops takes no new work.
@@ -177,7 +178,7 @@ fn metrics(state: &HttpState, snapshot: &Snapshot) -> Value {
 }
 
 fn checks(state: &HttpState, snapshot: &Snapshot) -> Vec<Check> {
-    let mut checks = vec![store(snapshot), scheduler(state, snapshot), twilio(state, snapshot)];
+    let mut checks = vec![store_in_place(state, snapshot), scheduler(state, snapshot), twilio(state, snapshot)];
     let figures = snapshot.figures.as_ref();
     if state.settings.airtable {
         checks.push(airtable(state, figures));
@@ -231,6 +232,16 @@ fn airtable(state: &HttpState, figures: Option<&Figures>) -> Check {
         said.push(format!("{} rows are not read back", mirror.unverified));
     }
     Check::new("airtable", Status::Degraded, said.join("; "))
+}
+
+/// The file is looked for at once, not as of the last look at the store.
+fn store_in_place(state: &HttpState, snapshot: &Snapshot) -> Check {
+    let place = state.core.store.place();
+    let Some(what) = place.trouble() else { return store(snapshot) };
+    let copy = state.engine.as_ref().and_then(|e| e.beats.file_watch.copy());
+    let copy =
+        copy.map_or_else(|| "there is no copy yet".to_owned(), |at| format!("a copy is kept at {}", at.display()));
+    Check::new("store", Status::Failing, format!("{what}; {copy}"))
 }
 
 fn store(snapshot: &Snapshot) -> Check {

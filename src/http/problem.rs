@@ -98,6 +98,7 @@ impl Problem {
             StoreError::Open { .. }
             | StoreError::Newer { .. }
             | StoreError::OtherMode { .. }
+            | StoreError::WrongFile { .. }
             | StoreError::Corrupt { .. }
             | StoreError::Refused { .. } => return Self::internal(error),
         };
@@ -106,6 +107,14 @@ impl Problem {
             .header(header::RETRY_AFTER, HeaderValue::from_static(retry_after));
         p.0.cause = Some(chain(error));
         p
+    }
+
+    /// The store's file is not in its place: what would be accepted now could be gone with this process.
+    pub(super) fn store_file(what: &str) -> Self {
+        let detail = format!("{what}. Nothing was recorded; make the same request again once it is back in its place.");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+            .kind("store-file", "The store's file is not in its place")
+            .header(header::RETRY_AFTER, HeaderValue::from_static("30"))
     }
 
     pub(super) fn status(&self) -> StatusCode {

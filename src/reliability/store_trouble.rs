@@ -12,6 +12,7 @@ use crate::domain::MessageStatus;
 use crate::domain::event::{Change, Load, NO_CODE, News, ReceiptRow, Source};
 use crate::domain::types::CallId;
 use crate::store::Store as _;
+use crate::store::sqlite::file::beside;
 use crate::store::sqlite::spoil::{self, Held, Spoil, Spoilt};
 
 use super::check::{list, text};
@@ -54,13 +55,21 @@ pub(super) enum StoreTrouble {
     Unreadable(String),
     /// This call is DISPATCHING and nothing will look at it again.
     Stranded(String),
+    /// Its file is deleted under whoever has it open.
+    Removed,
+    /// Its file is moved elsewhere.
+    MovedAway,
+    /// And back.
+    MovedBack,
+    /// The lock file beside it is deleted.
+    Unlocked,
     /// What was spoiled in rows is put back.
     Mended,
     /// A receipt of this call's first message lies in the books and was joined to nothing.
     Kept(String),
 }
 
-const PLAIN: [(&str, StoreTrouble); 13] = [
+const PLAIN: [(&str, StoreTrouble); 17] = [
     ("newer", StoreTrouble::Newer),
     ("damaged", StoreTrouble::Damaged),
     ("damaged-calls", StoreTrouble::DamagedTable("calls")),
@@ -73,10 +82,15 @@ const PLAIN: [(&str, StoreTrouble); 13] = [
     ("writable", StoreTrouble::Writable),
     ("locked", StoreTrouble::Locked),
     ("released", StoreTrouble::Released),
+    ("removed", StoreTrouble::Removed),
+    ("moved-away", StoreTrouble::MovedAway),
+    ("moved-back", StoreTrouble::MovedBack),
+    ("lock-file-removed", StoreTrouble::Unlocked),
     ("mended", StoreTrouble::Mended),
 ];
 const FORM: &str = "\"newer\", \"damaged\", \"damaged-calls\", \"damaged-attempts\", \"cut-off\", \"restored\", \"full\", \"room\", \
-     \"read-only\", \"writable\", \"locked\", \"released\", \"mended\"; with a call: \"unreadable\", \"stranded\", \"receipt-kept\"";
+     \"read-only\", \"writable\", \"locked\", \"released\", \"removed\", \"moved-away\", \"moved-back\", \
+     \"lock-file-removed\", \"mended\"; with a call: \"unreadable\", \"stranded\", \"receipt-kept\"";
 
 /// Reads `store` of a `[[when]]`.
 pub(super) fn read(r: &mut Reader, s: &mut Section) -> Option<StoreTrouble> {
@@ -171,6 +185,9 @@ pub(super) async fn make(trouble: &StoreTrouble, world: &mut World) -> Result<()
             Ok(())
         }
         StoreTrouble::Released => world.trouble.held.take().map(drop).ok_or_else(|| "nobody holds it".into()),
+        StoreTrouble::Removed | StoreTrouble::MovedAway | StoreTrouble::MovedBack | StoreTrouble::Unlocked => {
+            move_files(trouble, world)
+        }
         StoreTrouble::Kept(call) => keep_receipt(call, world).await,
         StoreTrouble::Unreadable(call) => spoil_row(call, Spoil::Policy, world),
         StoreTrouble::Stranded(call) => spoil_row(call, Spoil::Wake, world),
@@ -181,6 +198,19 @@ pub(super) async fn make(trouble: &StoreTrouble, world: &mut World) -> Result<()
         | StoreTrouble::CutOff
         | StoreTrouble::Restored => change_bytes(trouble, world),
     }
+}
+
+/// What a clean-up job or a person does to the files of a store that is open.
+fn move_files(trouble: &StoreTrouble, world: &World) -> Result<(), String> {
+    let path = world.store_path();
+    let (away, lock) = (beside(&path, ".away"), beside(&path, ".lock"));
+    let done = match trouble {
+        StoreTrouble::Removed => std::fs::remove_file(&path),
+        StoreTrouble::MovedAway => std::fs::rename(&path, &away),
+        StoreTrouble::MovedBack => std::fs::rename(&away, &path),
+        _ => std::fs::remove_file(lock),
+    };
+    done.map_err(|e| format!("{}: {e}", path.display()))
 }
 
 fn change_bytes(trouble: &StoreTrouble, world: &mut World) -> Result<(), String> {

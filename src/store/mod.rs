@@ -76,6 +76,14 @@ pub enum StoreError {
         /// Ours.
         wanted: String,
     },
+    /// The file must not be used by this name: another file, or the same by another name, is what an engine works on.
+    #[error("the store {path} cannot be used: {what}")]
+    WrongFile {
+        /// The name.
+        path: PathBuf,
+        /// Why, and what to do.
+        what: String,
+    },
     /// Its content is not what we wrote.
     #[error("the store holds something that cannot be: {what}")]
     Corrupt {
@@ -114,6 +122,27 @@ impl StoreError {
     /// Whether it is about one call alone, which the store has said and remembers: the others go on.
     pub fn is_of_one_call(&self) -> bool {
         matches!(self, Self::Corrupt { call: Some(_), .. })
+    }
+}
+
+/// Whether what a store has open is still what its name leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// It is; a backend without a file always is.
+    Here,
+    /// A file of it is gone from there: which, for people. What is open goes on to work, and ends with its process.
+    Gone(String),
+    /// Another file lies there.
+    Replaced(String),
+}
+
+impl Place {
+    /// What is wrong.
+    pub fn trouble(&self) -> Option<&str> {
+        match self {
+            Self::Here => None,
+            Self::Gone(what) | Self::Replaced(what) => Some(what),
+        }
     }
 }
 
@@ -569,6 +598,13 @@ pub trait Store: MirrorOutbox + Replies + Clocks + Send + Sync {
     /// Changes when another process or we committed: cheap, for polling. Only "the same" or "another" means something, and
     /// only between answers of one handle; now and then it changes without a commit.
     async fn version(&self) -> Result<u64, StoreError>;
+    /// Whether what is open is still in its place: cheap enough for every call that is accepted.
+    fn place(&self) -> Place;
+    /// Writes the store to a copy beside the place where it was, and says where; `lost` is part of its name, and the same one
+    /// replaces the copy before. Nobody who writes waits for it.
+    async fn rescue(&self, lost: Timestamp) -> Result<PathBuf, StoreError>;
+    /// Whether another engine holds what lies in the place of this store now.
+    fn place_is_held(&self) -> bool;
     /// As [`Store::version`], for the commits of other processes alone: our own change nothing. Costs a look while nobody
     /// commits, and a turn of the writer after a commit.
     async fn version_of_others(&self) -> Result<u64, StoreError>;

@@ -1,6 +1,7 @@
 //! A store that dies at a commit of the test's choice, as a process does: what comes after is never answered.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,7 +21,7 @@ use crate::store::{
     AlertLine, AlertTask, CallFilter, CallLine, CallStory, CallTask, Clocks, Decide, DueLine, EngineBeat, EngineRow,
     EventFilter, EventLine, EventTask, FailureLine, Figures, KeptProviderClock, LaneKey, LanePlace, Listened,
     ListenedPlace, LogFilter, LogLine, MirrorFigures, MirrorKey, MirrorOutbox, MirrorTold, OptOutLine, OutboxLine,
-    ParkedLine, Pollable, Replies, Request, RosterCopy, Searchable, Sendable, SqliteStore, Store, StoreError,
+    ParkedLine, Place, Pollable, Replies, Request, RosterCopy, Searchable, Sendable, SqliteStore, Store, StoreError,
     Unreadable,
 };
 
@@ -389,6 +390,16 @@ impl Store for Mortal {
     async fn version(&self) -> Result<u64, StoreError> {
         self.alive().await;
         self.inner.version().await
+    }
+    fn place(&self) -> Place {
+        self.inner.place()
+    }
+    async fn rescue(&self, lost: Timestamp) -> Result<PathBuf, StoreError> {
+        self.alive().await;
+        self.inner.rescue(lost).await
+    }
+    fn place_is_held(&self) -> bool {
+        self.inner.place_is_held()
     }
     async fn checkpoint(&self) -> Result<(), StoreError> {
         self.alive().await;

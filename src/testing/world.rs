@@ -237,7 +237,7 @@ fn start(
     };
     let engine = Engine::new(core.clone(), sms.clone(), Vec::new(), id.to_owned(), Scope::All, bounds);
     // These stories have no listener: nothing waits for its first read.
-    engine.first_read.set();
+    engine.first_read.set(engine.first_read.begin());
     Process {
         supervisor: Supervisor::new(engine.clone()),
         scheduler: Scheduler::new(engine.clone()),

@@ -36,6 +36,7 @@ const GUARDS: &[(&str, &str, Play)] = &[
     ("monotone-receipts", "store: a message's status moves forward", monotone_receipts),
     ("signature", "store: only the provider's word moves an attempt", signature),
     ("engine-lock", "process: one engine works on a store", engine_lock),
+    ("store-file", "file: what is accepted outlives the process", store_file),
     ("reply-dedup", "store: a reply counts once", reply_dedup),
     ("provider-times", "ledger: a text that is there is not sent again", provider_times),
     ("read-back", "base: it holds what it was told", read_back),
@@ -141,6 +142,20 @@ fn provider_times(off: Option<&str>) -> Seen {
     let stage = stage();
     stage.control("POST", "settings", &json!({ "clockApartMs": -300_000 }));
     look_before_resend_on(&stage, off)
+}
+
+/// The store's file is deleted, and a call comes.
+fn store_file(off: Option<&str>) -> Seen {
+    let stage = stage();
+    let serve = stage.serve_armed(&env(off));
+    stage.dispatch("c1", "once");
+    std::fs::remove_file(stage.shop.path("shop.db")).expect("removed");
+    let answer = stage.post("/api/dispatch/manual", &emergency("c2", "once")).expect("an answer");
+    serve.kill();
+    match answer.status {
+        503 => Ok("refused".into()),
+        status => Err(format!("{status} for a call in a file that has no name any more")),
+    }
 }
 
 /// Two engines on one store (their lock is away in both plays), and texts whose pause ends for both at once.

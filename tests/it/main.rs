@@ -23,6 +23,7 @@ mod sandbox;
 mod send;
 mod settings;
 mod settle;
+mod store_file;
 mod storm;
 mod support;
 mod sweep;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::Shop;
 use crate::support::stage::{Stage, state, text};
-use crate::support::wait::{later_ms, now, time, until, until_within};
+use crate::support::wait::{later_ms, now, time, until, until_time, until_within};
 
 /// The base of the sandbox, with room for commands beside the engine.
 pub(crate) const AIRTABLE: &str = r#"
@@ -124,6 +124,9 @@ fn a_comparison_finds_each_kind_of_fault_and_a_repair_mends_all_but_what_is_not_
     let calls = ["gone", "edited", "twin", "well"];
     let mut rows = Vec::new();
     for call in calls {
+        // Intake's own row: nobody waits for it.
+        let fields = json!({ "Call ID": call, "Status": "DISPATCHING" });
+        stage.by_hand(&json!({ "do": "add_record", "table": "Calls", "fields": fields }));
         stage.dispatch(call, "once");
         let event = event_of(&stage.delivered(call, 1));
         rows.push(stage.until_proven(&event, "delivered"));
@@ -176,6 +179,44 @@ fn a_comparison_finds_each_kind_of_fault_and_a_repair_mends_all_but_what_is_not_
     assert_eq!(kinds(&stage.verify(0, &[])), [pair("foreign", "by hand")]);
     let _serve = stage.serve();
     assert_eq!(state(&stage.call("gone"), 1), "delivered");
+}
+
+#[test]
+fn a_call_without_its_row_or_with_another_status_is_found_and_mended() {
+    let stage = stage();
+    let _serve = stage.serve();
+    let mut last = now();
+    for call in ["gone", "edited"] {
+        let fields = json!({ "Call ID": call, "Status": "DISPATCHING" });
+        stage.by_hand(&json!({ "do": "add_record", "table": "Calls", "fields": fields }));
+        stage.dispatch(call, "once");
+        let story = stage.delivered(call, 1);
+        stage.until_proven(&event_of(&story), "delivered");
+        last = time(&story["acceptedAt"]);
+    }
+    let report = stage.verify(0, &[]);
+    assert_eq!((&report["callsCompared"], &report["callsEqual"]), (&json!(2), &json!(2)), "{report:#}");
+    let row_of = |call: &str| {
+        let rows = stage.base_rows("Calls").into_iter();
+        rows.filter(|r| r["fields"]["Call ID"] == call).collect::<Vec<_>>()
+    };
+    let id = |call: &str| row_of(call)[0]["id"].clone();
+    let fields = json!({ "Status": "RESOLVED" });
+    stage.by_hand(&json!({ "do": "edit_record", "table": "Calls", "id": id("edited"), "fields": fields }));
+    stage.by_hand(&json!({ "do": "delete_record", "table": "Calls", "id": id("gone") }));
+    // A row that intake may still make is not missing.
+    until_time(last.plus(Duration::from_secs(36)));
+    let report = stage.verify(1, &[]);
+    let pair = |kind: &str, call: &str| (kind.to_owned(), call.to_owned());
+    assert_eq!(kinds(&report), [pair("different", "edited"), pair("missing", "gone")], "{report:#}");
+    assert!(report["findings"].as_array().is_some_and(|all| all.iter().all(|f| f["table"] == "calls")), "{report:#}");
+    let shown = stage.shop.expect(1, &["verify-events", "--call", "gone"]).stdout;
+    assert!(shown.contains("Calls has no row of this call") && shown.contains("1 calls compared: 0 equal"), "{shown}");
+    assert_eq!(stage.verify(0, &["--repair"])["remaining"], json!([]));
+    for call in ["gone", "edited"] {
+        let rows = row_of(call);
+        assert_eq!((rows.len(), text(&rows[0]["fields"], "Status")), (1, "DISPATCHING"), "{call}");
+    }
 }
 
 #[test]

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::support::stage::{ANA, SAM, Stage, attempts, entries, state, text};
-use crate::support::wait::until;
+use crate::support::process::report;
+use crate::support::stage::{ANA, SAM, Stage, attempts, entries, seconds, state, text};
+use crate::support::wait::{time, until, until_time};
 
 /// An hour to the second step; after the disk is lost, a second.
 const BEFORE: &str = r#"
@@ -229,4 +230,52 @@ fn calls_of_another_system_are_taken_over_by_a_running_engine_once() {
     assert_eq!((known(), stage.ledger().texts().len()), (1, 1), "once");
     let alerts = stage.shop.expect(0, &["status", "-o", "json"]).json().to_string();
     assert_eq!(alerts.matches("its Call ID is empty").count(), 1, "{alerts}");
+}
+
+/// A disk that is lost this long after a dispatch that intake has made no row of; what `recover` said and did.
+fn lost_after(after: u64) -> String {
+    let stage = Stage::new(&format!("{}\n{BEFORE}", crate::mirror::AIRTABLE));
+    let serve = stage.serve();
+    stage.dispatch("c1", "brisk");
+    let story = stage.delivered("c1", 1);
+    let (accepted, reference) = (time(&story["acceptedAt"]), text(&story, "reference").to_owned());
+    until_time(accepted.plus(seconds(after)));
+    serve.process.kill();
+    for file in ["shop.db", "shop.db-wal", "shop.db-shm"] {
+        let _ = std::fs::remove_file(stage.shop.path(file));
+    }
+    let has = |table: &str| stage.base_rows(table).len();
+    let (events, calls) = (has("Dispatch Events"), has("Calls"));
+    let run = stage.shop.run(&["recover", "--from-airtable", "--older-than", "1s", "-o", "json", "--yes"]);
+    let said = run.json();
+    let named = said["problems"].as_array().map_or(0, Vec::len);
+    if events == 0 {
+        assert_eq!((run.code, named), (1, 1), "{after} s: {said:#}");
+        assert!(text(&said["problems"][0], "what").contains(&reference), "{said:#}");
+    } else {
+        assert_eq!((run.code, ids(&said, "plan").len(), named), (0, 1, 0), "{after} s: {said:#}");
+        let _serve = stage.serve();
+        let story = stage.call("c1");
+        assert_eq!(
+            (text(&story, "status"), text(&story, "reference")),
+            ("DISPATCHING", reference.as_str()),
+            "{story:#}"
+        );
+        assert_eq!(stage.judge().len(), 1);
+    }
+    assert_eq!(stage.ledger().texts_to(SAM).len(), 1, "{after} s: he is not told again");
+    let plan = ids(&said, "plan").len();
+    format!(
+        "lost after {after} s: {events} events, {calls} rows of calls: exit {}, {plan} rebuilt, {named} named",
+        run.code
+    )
+}
+
+#[test]
+fn a_disk_that_is_lost_soon_after_a_dispatch_loses_no_call_unseen() {
+    let seen: Vec<String> = std::thread::scope(|scope| {
+        let all: Vec<_> = [0, 1, 8, 29, 31].map(|after| scope.spawn(move || lost_after(after))).into();
+        all.into_iter().map(|one| one.join().expect("no panic")).collect()
+    });
+    report(&seen.join("\n"));
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::config::Mode;
 use crate::store::Store as _;
 use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::file::check_name;
 
 use super::super::app::{App, Missing};
 use super::super::report::CliError;
@@ -24,6 +25,8 @@ const NAMED: usize = 10;
 /// The store; none where there is none yet.
 pub(super) async fn open(app: &App) -> Result<Option<Arc<SqliteStore>>, CliError> {
     if !app.config.store.path().exists() {
+        // Where an engine lost it, that is what there is to say.
+        check_name(app.config.store.path())?;
         return Ok(None);
     }
     match bounded(app, app.store(Missing::Refuse)).await {

@@ -21,6 +21,7 @@ mod outcome;
 mod rows;
 mod trouble;
 pub mod verify;
+mod verify_calls;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -99,8 +99,12 @@ pub(super) fn new_call(names: &CallFields, state: &CallState, missing: &Missing)
 
 /// The part of a call's row that is kept current.
 pub(super) fn call(names: &CallFields, state: &CallState, missing: &Missing) -> Fields {
-    let kept = names.pairs().into_iter().filter(|(ours, _)| KEPT.contains(ours)).collect();
-    fields(kept, missing, |ours| call_cell(state, ours))
+    fields(kept(names), missing, |ours| call_cell(state, ours))
+}
+
+/// The fields of that part, by our names and the base's.
+pub(super) fn kept(names: &CallFields) -> Vec<(&'static str, &str)> {
+    names.pairs().into_iter().filter(|(ours, _)| KEPT.contains(ours)).collect()
 }
 
 fn call_cell(state: &CallState, ours: &str) -> Cell {

@@ -1,4 +1,4 @@
-//! Every dispatch event against the mirror, field by field, by reading back: for people.
+//! Every dispatch event, and every call's row (`verify_calls`), against the mirror, field by field, by reading back: for people.
 //!
 //! What is compared is found by key, so that no page that shifts makes a row seem missing; what seems wrong is looked at once
 //! more, with our own state as it is by then, before it is said. Rows of the base without an event's id are foreign: named,
@@ -21,15 +21,15 @@ use crate::gateways::{MirrorError, MirrorGateway};
 use crate::store::{EventFilter, EventLine, MirrorKey, Store, StoreError};
 
 /// Events compared by one request.
-const PAGE: usize = 50;
+pub(super) const PAGE: usize = 50;
 /// How often a request is repeated after the base has rested for too many of them.
-const RESTS_MAX: u32 = 5;
+pub(super) const RESTS_MAX: u32 = 5;
 /// Foreign rows that are named.
 const FOREIGN_MAX: usize = 1_000;
 /// Before what seems wrong is looked at again.
-const PAUSE: Duration = Duration::from_secs(1);
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 /// How often what an engine is about to write is looked at again.
-const LOOKS_MAX: usize = 5;
+pub(super) const LOOKS_MAX: usize = 5;
 
 /// What is wrong with a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,10 +80,34 @@ pub struct Finding {
     pub parked: Option<String>,
     /// Its place among ours.
     place: i64,
-    key: Option<MirrorKey>,
+    pub(super) key: Option<MirrorKey>,
 }
 
 impl Finding {
+    /// About a call's row in *Calls*.
+    pub(super) fn of_call(fault: Fault, call: CallId, records: Vec<RecordId>, fields: Vec<FieldDifference>) -> Self {
+        Self {
+            fault,
+            event: None,
+            call: Some(call.to_string()),
+            number: None,
+            records,
+            fields,
+            waits_since: None,
+            parked: None,
+            place: 0,
+            key: Some(MirrorKey::Call(call)),
+        }
+    }
+
+    /// The call whose row it is about; `None`: it is about a dispatch event.
+    pub fn call_id(&self) -> Option<CallId> {
+        match &self.key {
+            Some(MirrorKey::Call(id)) => Some(id.clone()),
+            _ => None,
+        }
+    }
+
     /// Whether it makes the answer "no".
     pub fn is_fault(&self) -> bool {
         self.fault != Fault::Foreign
@@ -92,6 +116,7 @@ impl Finding {
     /// For a person; phones masked.
     pub fn said(&self) -> String {
         let mut said: Vec<String> = match self.fault {
+            Fault::Missing if self.call_id().is_some() => vec!["Calls has no row of this call".into()],
             Fault::Missing => vec!["Airtable has no such row".into()],
             Fault::Twin => {
                 vec![format!(
@@ -103,6 +128,9 @@ impl Finding {
             Fault::Foreign => vec!["a row without an Event ID: left alone".into()],
             Fault::Different | Fault::Parked => Vec::new(),
         };
+        if self.call_id().is_some() && !self.fields.is_empty() {
+            said.push("its row in Calls".into());
+        }
         said.extend(self.fields.iter().map(ToString::to_string));
         said.extend(self.parked.iter().map(|why| format!("given up: {why}")));
         said.extend(self.waits_since.map(|since| format!("waits to be told since {since}")));
@@ -118,6 +146,7 @@ impl Finding {
             .collect();
         json!({
             "kind": self.fault.as_str(),
+            "table": if self.call_id().is_some() { "calls" } else { "events" },
             "eventId": self.event,
             "callId": self.call,
             "attemptNumber": self.number,
@@ -134,6 +163,8 @@ impl Finding {
 pub struct Report {
     /// How many events were compared.
     pub compared: u64,
+    /// How many calls were.
+    pub calls: u64,
     /// What is not as it should be, and what is not ours.
     pub findings: Vec<Finding>,
     /// Fields that the base does not have and may be without: not compared.
@@ -195,11 +226,12 @@ pub enum CheckError {
 
 /// Compares a store with its mirror, and deletes twins. Writes no row: those are told again by the engine.
 pub struct Checker {
-    store: Arc<dyn Store>,
-    gateway: Arc<dyn MirrorGateway>,
-    clock: Arc<dyn Clock>,
-    settings: Settings,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) gateway: Arc<dyn MirrorGateway>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) settings: Settings,
     missing: Missing,
+    pub(super) missing_of_calls: Missing,
 }
 
 impl Checker {
@@ -210,7 +242,7 @@ impl Checker {
         clock: Arc<dyn Clock>,
         settings: Settings,
     ) -> Self {
-        Self { store, gateway, clock, settings, missing: Missing::new() }
+        Self { store, gateway, clock, settings, missing: Missing::new(), missing_of_calls: Missing::new() }
     }
 
     /// Compares all that the filter names; `seen` is told how many were compared so far.
@@ -224,26 +256,31 @@ impl Checker {
     ) -> Result<Report, CheckError> {
         let mut report = Report::default();
         let mut filter = EventFilter { limit: PAGE, ..filter.clone() };
+        let mut calls = BTreeSet::new();
         loop {
             let lines = self.store.mirror_events(&filter).await?;
             let Some(last) = lines.last() else { break };
             filter.after = last.place;
+            calls.extend(lines.iter().map(|l| l.attempt.call.clone()));
             report.compared += u64::try_from(lines.len()).unwrap_or(0);
             report.findings.extend(self.compared(&lines).await?);
             seen(report.compared);
         }
         report.findings.extend(self.foreign(filter.call.as_ref()).await?);
-        report.left_out = self.missing.iter().cloned().collect();
+        let (compared, wrong) = self.check_calls(&filter, calls).await?;
+        report.calls = compared;
+        report.findings.extend(wrong);
+        report.left_out = self.missing.union(&self.missing_of_calls).cloned().collect();
         Ok(report)
     }
 
-    /// Compares the events of these findings anew, as they are by now.
+    /// Compares the events and calls of these findings anew, as they are by now.
     ///
     /// # Errors
     /// [`CheckError`].
     pub async fn again(&mut self, findings: &[Finding]) -> Result<Vec<Finding>, CheckError> {
         let mut lines = Vec::new();
-        for f in findings.iter().filter(|f| f.is_fault()) {
+        for f in findings.iter().filter(|f| f.is_fault() && f.call_id().is_none()) {
             let one = EventFilter { after: f.place - 1, limit: 1, ..EventFilter::default() };
             lines.extend(self.store.mirror_events(&one).await?);
         }
@@ -251,6 +288,10 @@ impl Checker {
         for some in lines.chunks(PAGE) {
             let found = self.by_key(some).await?;
             left.extend(compare(&self.settings, some, &found, &self.missing));
+        }
+        let calls: Vec<CallId> = findings.iter().filter_map(Finding::call_id).collect();
+        for some in calls.chunks(PAGE) {
+            left.extend(self.compared_calls(some).await?);
         }
         Ok(left)
     }

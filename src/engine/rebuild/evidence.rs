@@ -85,6 +85,13 @@ fn opened(body: &str) -> (Option<CallRef>, &str) {
     (Some(reference), rest.strip_prefix("(repeat) ").unwrap_or(rest))
 }
 
+/// What a notice says of its emergency: without what opens it and without how to answer.
+pub(super) fn notice_text(body: &str) -> Option<&str> {
+    let (_, text) = opened(body);
+    let end = text.find("Reply 1 to take it").unwrap_or(text.len());
+    text.get(..end).map(str::trim).filter(|t| !t.is_empty())
+}
+
 fn stand_down(text: &str) -> Option<Said> {
     if !text.ends_with("You need not go. Thank you.") || text.contains("Reply 1 to take it") {
         return None;
@@ -184,6 +191,40 @@ pub(super) fn weigh(draft: &Draft, all: &[Draft], snapshot: &Snapshot) -> Eviden
     }
     story.twins();
     story.found
+}
+
+impl Snapshot {
+    /// The answer of ours to what this phone wrote at this time. Answers of the webhook follow at once; one that was heard late,
+    /// after a time without an engine, is answered late. So each answer belongs to the newest reply before it that is not
+    /// older than a minute, and one without such a reply to the oldest that has none.
+    fn answer_to(&self, phone: &str, at: Timestamp) -> Option<&MessageRecord> {
+        let is_answer = |m: &&MessageRecord| {
+            m.to == phone
+                && m.direction != "inbound"
+                && (m.direction == "outbound-reply" || kind_of(&m.body.0) == AttemptKind::Answer)
+        };
+        let is_reply = |m: &&MessageRecord| m.direction == "inbound" && m.from.as_deref() == Some(phone);
+        let mut answers: Vec<&MessageRecord> = self.messages.iter().filter(is_answer).collect();
+        let replies = self.messages.iter().filter(is_reply).filter_map(|m| m.created_at);
+        let mut replies: Vec<(Timestamp, Option<&MessageRecord>)> = replies.map(|at| (at, None)).collect();
+        answers.sort_by_key(|m| m.created_at);
+        replies.sort_by_key(|(at, _)| *at);
+        let mut late = Vec::new();
+        for answer in answers {
+            let Some(sent) = answer.created_at else { continue };
+            let is_near = |r: Timestamp| r <= sent && sent <= r.plus(ANSWERED_WITHIN);
+            match replies.iter_mut().rev().find(|(r, of)| of.is_none() && is_near(*r)) {
+                Some((_, of)) => *of = Some(answer),
+                None => late.push((sent, answer)),
+            }
+        }
+        for (sent, answer) in late {
+            if let Some((_, of)) = replies.iter_mut().find(|(r, of)| of.is_none() && *r <= sent) {
+                *of = Some(answer);
+            }
+        }
+        replies.into_iter().find_map(|(r, of)| of.filter(|_| r == at))
+    }
 }
 
 struct Story<'a> {
@@ -325,15 +366,8 @@ impl Story<'_> {
 
     /// Whether a reply was answered, and what by, where that is understood.
     fn answered(&self, to: &str, after: Timestamp) -> (bool, Option<(Option<CallRef>, Said)>) {
-        let until = after.plus(ANSWERED_WITHIN);
-        let ours = |m: &&MessageRecord| {
-            m.to == to
-                && m.direction != "inbound"
-                && m.created_at.is_some_and(|at| at >= after && at <= until)
-                && (m.direction == "outbound-reply" || kind_of(&m.body.0) == AttemptKind::Answer)
-        };
-        let first = self.snapshot.messages.iter().filter(ours).min_by_key(|m| m.created_at);
-        (first.is_some(), first.and_then(|m| said(&m.body.0)))
+        let found = self.snapshot.answer_to(to, after);
+        (found.is_some(), found.and_then(|m| said(&m.body.0)))
     }
 
     /// Whether a bare word of this phone at this time may be about another call than this one.

@@ -15,6 +15,7 @@ mod carry;
 mod evidence;
 mod plan;
 mod read;
+mod rowless;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::team::Directory;
-use crate::domain::types::{CallId, MessageSid};
+use crate::domain::types::{CallId, CallRef, MessageSid};
 use crate::domain::{ClockOffset, Timestamp};
 use crate::gateways::MessageRecord;
 
@@ -45,7 +46,7 @@ pub struct Snapshot {
     pub offset: Option<ClockOffset>,
     /// When it was taken.
     pub now: Timestamp,
-    /// Rows of *Calls* that are DISPATCHING, in no order.
+    /// Rows of *Calls* that are DISPATCHING, and what stands for those that a call lacks, in no order.
     pub calls: Vec<CallRow>,
     /// What other rows with the same call id say, by that id: status words.
     pub twins: BTreeMap<CallId, Vec<String>>,
@@ -55,6 +56,10 @@ pub struct Snapshot {
     pub messages: Vec<MessageRecord>,
     /// Whose messages could not be listed to the end; masked.
     pub cut_short: Vec<String>,
+    /// References that the store or a dispatch event of the last day has.
+    pub booked_references: BTreeSet<CallRef>,
+    /// Messages that a dispatch event of the last day has.
+    pub booked_sids: BTreeSet<MessageSid>,
     /// Calls that the store has.
     pub known: BTreeSet<CallId>,
     /// Messages that are linked to attempts of calls in the store.

@@ -24,8 +24,11 @@ use crate::ids::Ids;
 use super::attempts::{Draft, Mark, Taken, draft};
 use super::evidence::{Evidence, PASSED, Standing, weigh};
 use super::rows::CallRow;
-use super::{DISPATCHING, Snapshot};
+use super::{DISPATCHING, Snapshot, rowless};
 
+/// What is lost with the row.
+const ROWLESS: &str = "it has no row in Calls yet: who called and how urgent it is are not known; its first text stands for what \
+     was said, and it goes on as a normal call";
 /// A follow-up's time in the row that is this much before what the ladder says is a stale one.
 const STALE: Duration = Duration::from_secs(120);
 /// One that is this much after it was not ours.
@@ -180,8 +183,19 @@ pub fn plan(snapshot: &Snapshot, ids: &Ids) -> Plan {
             });
             continue;
         }
+        if let Some(problem) = row.is_missing.then(|| rowless::too_old(snapshot, row, id)).flatten() {
+            plan.problems.push(problem);
+            continue;
+        }
+        let row = &if row.is_missing { rowless::with_text(snapshot, row, id) } else { row.clone() };
         match new_call(snapshot, &snapshot.directory, row, id, ids) {
-            Ok(new) => drafts.push(draft(snapshot, row, new, ids, &mut taken)),
+            Ok(new) => {
+                let mut draft = draft(snapshot, row, new, ids, &mut taken);
+                if row.is_missing {
+                    draft.lost.push(ROWLESS.to_owned());
+                }
+                drafts.push(draft);
+            }
             Err(e) => plan.problems.push(Problem {
                 record: row.record.to_string(),
                 call: Some(id.clone()),
@@ -197,8 +211,19 @@ pub fn plan(snapshot: &Snapshot, ids: &Ids) -> Plan {
         evidence.heard.retain(|h| heard.insert(h.text.sid.clone()));
         plan.rows.push(row(snapshot, draft, evidence));
     }
+    plan.problems.extend(strays(snapshot, &plan));
     plan.notes = notes(snapshot, &plan);
     plan
+}
+
+/// Texts of calls that nobody knows of; not those that a call of this plan has.
+fn strays(snapshot: &Snapshot, plan: &Plan) -> Vec<Problem> {
+    let own = |sid: &str| {
+        plan.rows
+            .iter()
+            .any(|r| r.import.state.attempts.iter().any(|a| a.sid.as_ref().is_some_and(|s| s.as_str() == sid)))
+    };
+    rowless::strays(snapshot).into_iter().filter(|p| !own(&p.record)).collect()
 }
 
 fn notes(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {

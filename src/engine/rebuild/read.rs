@@ -14,8 +14,8 @@ use crate::gateways::mirror::Query;
 use crate::gateways::{GatewayError, ListFilter, MessageRecord, MirrorError, MirrorGateway, SmsGateway};
 use crate::store::{Store, StoreError};
 
-use super::Snapshot;
 use super::rows::{CallRow, DISPATCHING, EventRow};
+use super::{Snapshot, rowless};
 
 /// The most messages of one person and direction that are read.
 const LIST_MAX: usize = 2_000;
@@ -74,10 +74,9 @@ pub struct Reader<'a> {
 pub async fn read(reader: Reader<'_>, base: &Base, sms: &dyn SmsGateway) -> Result<Snapshot, ReadError> {
     let store = reader.store;
     let mut snapshot = read_rows(reader, base).await?;
-    if snapshot.calls.iter().all(|c| c.id.as_ref().map_or(true, |id| snapshot.known.contains(id))) {
-        return Ok(snapshot);
-    }
+    rowless::add(&mut snapshot, store, base).await?;
     messages(&mut snapshot, sms).await?;
+    rowless::look_up(&mut snapshot, store, base).await?;
     if let Some(store) = store {
         let all: BTreeSet<MessageSid> = snapshot.messages.iter().map(|m| m.sid.clone()).collect();
         let rows = snapshot.events.values().flatten().filter_map(|e| e.sid.clone());
@@ -107,15 +106,9 @@ pub async fn read_rows(reader: Reader<'_>, base: &Base) -> Result<Snapshot, Read
     calls.sort_by(|a, b| (a.accepted_at, &a.record).cmp(&(b.accepted_at, &b.record)));
     let ids: BTreeSet<CallId> = calls.iter().filter_map(|c| c.id.clone().ok()).collect();
     let mut known = BTreeSet::new();
-    if let Some(store) = reader.store {
-        for id in &ids {
-            match store.call(id).await {
-                Ok(None) => {}
-                Ok(Some(_)) => drop(known.insert(id.clone())),
-                // One that cannot be read is there, too.
-                Err(e) if e.is_of_one_call() => drop(known.insert(id.clone())),
-                Err(e) => return Err(e.into()),
-            }
+    for id in &ids {
+        if is_known(reader.store, id).await? {
+            known.insert(id.clone());
         }
     }
     let open: Vec<String> = ids.iter().filter(|id| !known.contains(*id)).map(ToString::to_string).collect();
@@ -127,11 +120,24 @@ pub async fn read_rows(reader: Reader<'_>, base: &Base) -> Result<Snapshot, Read
         calls,
         messages: Vec::new(),
         cut_short: Vec::new(),
+        booked_references: BTreeSet::new(),
+        booked_sids: BTreeSet::new(),
         known,
         linked: BTreeSet::new(),
         directory: reader.directory,
         older_than: reader.older_than,
     })
+}
+
+/// Whether the store has this call.
+pub(super) async fn is_known(store: Option<&dyn Store>, id: &CallId) -> Result<bool, ReadError> {
+    let Some(store) = store else { return Ok(false) };
+    match store.call(id).await {
+        Ok(found) => Ok(found.is_some()),
+        // One that cannot be read is there, too.
+        Err(e) if e.is_of_one_call() => Ok(true),
+        Err(e) => Err(e.into()),
+    }
 }
 
 /// What other rows with the id of an open call say.

@@ -43,6 +43,8 @@ pub struct CallRow {
     pub accepted_at: Option<Timestamp>,
     /// What its follow-up was due last.
     pub next_follow_up_at: Option<Timestamp>,
+    /// There is no such row: it stands for one that was not made yet, and `record` is that of the call's first event.
+    pub is_missing: bool,
 }
 
 impl CallRow {
@@ -67,7 +69,28 @@ impl CallRow {
             reference: text(fields, &names.reference).and_then(|r| r.parse().ok()),
             accepted_at: fields.get(&names.accepted_at).as_time().or(record.created_at),
             next_follow_up_at: fields.get(&names.next_follow_up_at).as_time(),
+            is_missing: false,
         }
+    }
+
+    /// What stands for the row of a call that has dispatch events alone, oldest first; `None`: it has none of these either.
+    pub(super) fn rowless(id: &CallId, events: &[EventRow]) -> Option<Self> {
+        Some(Self {
+            record: events.first()?.record.clone(),
+            id: Ok(id.clone()),
+            status: DISPATCHING.to_owned(),
+            caller_phone: None,
+            level: None,
+            issue: None,
+            caller_name: None,
+            address: None,
+            dialled: None,
+            contact: None,
+            reference: events.iter().find_map(|e| e.reference.as_ref()).map(|(r, _)| r.clone()),
+            accepted_at: events.iter().find_map(|e| e.sent_at),
+            next_follow_up_at: None,
+            is_missing: true,
+        })
     }
 }
 

@@ -22,5 +22,6 @@ mod resends;
 mod sending;
 mod settle;
 mod store_alarm;
+mod store_file;
 mod two_calls;
 mod unknown;

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::domain::AlertKind;
+use crate::domain::event::{AlertChange, Event};
+use crate::domain::types::Actor;
 use crate::engine::{outbox, store_alarm};
+use crate::store::StoreError;
 use crate::store::sqlite::spoil;
 use crate::testing::{World, secs};
 
@@ -19,14 +23,33 @@ async fn a_store_that_somebody_holds_is_told_of_and_so_is_its_end() {
     w.away(secs(30));
     store_alarm::pass(&engine).await.expect("once is a moment");
     assert!(sink.told().is_empty());
+    w.away(secs(1));
     store_alarm::pass(&engine).await.expect("told");
     store_alarm::pass(&engine).await.expect("and not again");
     assert_eq!(sink.told(), [("store".to_owned(), false)]);
     drop(held);
+    w.away(secs(1));
     store_alarm::pass(&engine).await.expect("well again");
     assert_eq!(engine.core.store.alerts().await.expect("read").len(), 0, "it is over");
     outbox::pass(&engine).await.expect("told");
     assert_eq!(sink.told(), [("store".to_owned(), false), ("store".to_owned(), true)]);
     store_alarm::pass(&engine).await.expect("nothing is new");
     assert_eq!(sink.told().len(), 2);
+}
+
+#[tokio::test]
+async fn a_change_that_was_refused_hurries_the_alarm() {
+    let w = World::new().await;
+    let sink = Arc::new(Heard::default());
+    let engine = engine(&w, sink.clone());
+    store_alarm::pass(&engine).await.expect("well");
+    let held = spoil::hold(&w.path()).expect("held");
+    let raise = AlertChange::Raise { key: AlertKind::Template.about("a"), call: None, message: "a".into() };
+    let refused = engine.core.apply(Event::Alert(raise), Actor::engine()).await;
+    assert!(matches!(refused, Err(StoreError::Busy)), "{refused:?}");
+    store_alarm::pass(&engine).await.expect("tried at once");
+    w.away(secs(1));
+    store_alarm::pass(&engine).await.expect("and a second later");
+    assert_eq!(sink.told(), [("store".to_owned(), false)], "no half minute passes before somebody is told");
+    drop(held);
 }

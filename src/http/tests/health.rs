@@ -30,7 +30,8 @@ async fn health_is_earned_and_has_its_shape() {
     let duties = document["duties"].as_array().expect("duties");
     let named: Vec<&str> = duties.iter().filter_map(|d| d["name"].as_str()).collect();
     let all = ["alerts", "scheduler", "dispatcher", "claims", "poller", "reconciler", "listener", "clocks"];
-    let more = ["provider-clock", "requests", "checkpoints", "beat", "silence", "store", "watch", "integrity"];
+    let more =
+        ["provider-clock", "requests", "checkpoints", "beat", "silence", "store", "store-file", "watch", "integrity"];
     assert_eq!(named, [&all[..], &more].concat());
     let scheduler = duties.iter().find(|d| d["name"] == "scheduler").expect("there");
     assert!(scheduler["lastPassAgoMs"].as_u64().is_some_and(|ms| ms < 5_000), "{scheduler}");
@@ -59,7 +60,7 @@ async fn health_is_earned_and_has_its_shape() {
     assert!(document["metrics"]["lastTickAgoMs"].as_u64().is_some_and(|ms| ms < 5_000), "{document}");
     let ok = |name: &str| json!({ "name": name, "status": "ok" });
     assert_eq!(document["checks"], json!([ok("store"), ok("scheduler"), ok("twilio")]));
-    assert!(shop.state.is_ready().await);
+    assert!(shop.state.works().await);
     assert_eq!(shop.get("/readyz").await.status, StatusCode::OK);
     assert_eq!(shop.get("/livez").await.json(), json!({ "status": "ok", "mode": "test" }));
     assert_eq!(shop.get("/nope").await.json()["mode"], "test", "problems say it too");
@@ -108,7 +109,7 @@ async fn no_scheduler_or_no_store_is_failing() {
     assert_eq!((answered.status, &answered.json()["status"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("failing")));
     assert_eq!(answered.json()["metrics"]["lastTickAgoMs"], serde_json::Value::Null);
     assert_eq!(alone.get("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(!alone.state.is_ready().await);
+    assert!(!alone.state.works().await);
     let (broken, _) = healthy(Plan { busy_timeout: Some(Duration::from_millis(20)), ..Plan::default() }).await;
     let held = rusqlite::Connection::open(broken.file()).expect("a connection");
     held.busy_timeout(Duration::from_secs(5)).expect("a timeout");
@@ -173,7 +174,7 @@ async fn dead_loops_are_not_ready_however_the_clock_was_set_back() {
     let running = tokio::spawn(w.process.supervisor.clone().run(stop.clone()));
     until("loops that have passed", async || {
         w.clock.pass(Duration::from_millis(1_001));
-        if state.is_ready().await { Ok(()) } else { Err("not ready".to_owned()) }
+        if state.works().await { Ok(()) } else { Err("not ready".to_owned()) }
     })
     .await;
     stop.cancel();
@@ -181,5 +182,5 @@ async fn dead_loops_are_not_ready_however_the_clock_was_set_back() {
     let now = crate::clock::Clock::now(&*w.clock);
     w.clock.set_wall(now.minus(Duration::from_secs(3_600)));
     w.clock.pass(Duration::from_secs(6));
-    assert!(!state.is_ready().await, "what feeds the watchdog goes by the boot clock");
+    assert!(!state.works().await, "what feeds the watchdog goes by the boot clock");
 }

@@ -179,7 +179,7 @@ async fn a_stop_lets_a_request_under_way_finish_and_answers_a_waiting_dispatch()
     assert!(got.starts_with("HTTP/1.1 202"), "{got}");
     tokio::time::timeout(Duration::from_secs(10), l.task).await.expect("stopped in time").expect("no panic");
     assert!(TcpStream::connect(l.addr).await.is_err(), "nobody listens any more");
-    assert!(!l.shop.state.is_ready().await, "what stops is not ready");
+    assert!(!l.shop.state.works().await, "what stops is not ready");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod damage;
 mod engines;
 mod errors;
 mod figures;
+pub mod file;
 mod lanes;
 mod leftovers;
 mod load;
@@ -21,6 +22,7 @@ mod open;
 mod readers;
 mod reads;
 mod replies;
+pub mod rescue;
 mod roster;
 mod save;
 mod settings;
@@ -45,6 +47,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use self::damage::Damage;
+use self::file::OpenFiles;
 use self::open::Use;
 use self::readers::Readers;
 use self::reads::Look;
@@ -53,8 +56,8 @@ use self::versions::Versions;
 use self::writer::{Broken, Job, Writer};
 use super::{
     AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineBeat, EngineRow, FailureLine,
-    Figures, LaneKey, LanePlace, LogFilter, LogLine, OptOutLine, OutboxLine, Peeked, Pollable, Request, RosterCopy,
-    Searchable, Sendable, Store, StoreError, Unreadable, rows,
+    Figures, LaneKey, LanePlace, LogFilter, LogLine, OptOutLine, OutboxLine, Peeked, Place, Pollable, Request,
+    RosterCopy, Searchable, Sendable, Store, StoreError, Unreadable, rows,
 };
 use crate::clock::{Clock as _, Stopwatch, SystemClock};
 use crate::domain::PhoneNumber;
@@ -84,6 +87,7 @@ const REQUESTS_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// A store in a file. Dropping it lets what was handed over be committed; [`SqliteStore::close`] also waits for that.
 pub struct SqliteStore {
     path: PathBuf,
+    files: OpenFiles,
     sinks: Sinks,
     jobs: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -107,20 +111,25 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`StoreError::Open`] (missing, no directory, not a database, not ours, read-only, empty), [`StoreError::Newer`],
-    /// [`StoreError::OtherMode`], [`StoreError::Busy`]: in each case the file is as it was.
-    pub fn open(options: OpenOptions) -> Result<Self, StoreError> {
+    /// [`StoreError::OtherMode`], [`StoreError::WrongFile`], [`StoreError::Busy`]: in each case the file is as it was.
+    pub fn open(mut options: OpenOptions) -> Result<Self, StoreError> {
+        options.path = file::real_path(&options.path);
+        file::check_name(&options.path)?;
         let runtime = tokio::runtime::Handle::try_current()
             .map_err(|e| StoreError::Open { path: options.path.clone(), source: e.into() })?;
+        let opened = |e| StoreError::Open { path: options.path.clone(), source: Box::new(e) };
         let conn = open::prepare(&options)?;
         let readers = Readers::open(&options)?;
         let watcher = open::connect(&options, Use::Read)?;
         let checkpointer = open::connect(&options, Use::Checkpoint)?;
         let beater = open::connect(&options, Use::Beat)?;
+        let files = OpenFiles::at(&options.path).map_err(opened)?;
         let broken: Broken = Arc::new(OnceLock::new());
         let (jobs, waiting) = mpsc::channel(writer::WAITING_MAX);
         let task = runtime.spawn(writer::run(Writer::new(conn, Arc::clone(&broken)), waiting));
         Ok(Self {
             path: options.path,
+            files,
             sinks: Sinks { mirror: options.mirror, alerts: options.alert_sinks },
             jobs: Mutex::new(Some(jobs)),
             writer: Mutex::new(Some(task)),
@@ -511,7 +520,13 @@ impl Store for SqliteStore {
 
     async fn engine_started(&self, row: &EngineRow) -> Result<(), StoreError> {
         let row = row.clone();
-        self.with_tx(move |conn| engines::started(conn, &row)).await
+        let path = self.path.to_str().map(str::to_owned);
+        self.with_tx(move |conn| {
+            // By which of several names it was used, should it ever have several.
+            conn.prepare_cached(sql::KEEP_PATH)?.execute(params![path.as_deref().unwrap_or_default()])?;
+            engines::started(conn, &row)
+        })
+        .await
     }
 
     async fn engine_beats(&self, id: &str, beat: &EngineBeat) -> Result<(), StoreError> {
@@ -547,10 +562,21 @@ impl Store for SqliteStore {
         self.versions.learn(seen, self.with_tx(versions::of).await)
     }
 
+    fn place(&self) -> Place {
+        self.files.place(&self.path)
+    }
+
+    async fn rescue(&self, lost: Timestamp) -> Result<PathBuf, StoreError> {
+        let (path, files, lost) = (self.path.clone(), self.files, lost.rfc3339());
+        self.readers.read(move |conn| rescue::write(conn, &path, &files, &lost)).await
+    }
+
+    fn place_is_held(&self) -> bool {
+        self.files.is_taken(&self.path)
+    }
+
     async fn checkpoint(&self) -> Result<(), StoreError> {
-        let mut wal = self.path.as_os_str().to_owned();
-        wal.push("-wal");
-        let wal = PathBuf::from(wal);
+        let wal = file::beside(&self.path, "-wal");
         let broken = Arc::clone(&self.broken);
         if let Some(what) = broken.get() {
             // What an fsync has failed on is not to be moved into the main file.

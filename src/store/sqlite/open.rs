@@ -12,6 +12,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
+use super::rescue;
 use crate::killpoint;
 use crate::store::StoreError;
 
@@ -158,7 +159,7 @@ fn not_read(path: &Path, e: rusqlite::Error) -> StoreError {
     }
 }
 
-fn cannot_open(path: &Path, source: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
+pub(super) fn cannot_open(path: &Path, source: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
     StoreError::Open { path: path.to_owned(), source: source.into() }
 }
 
@@ -170,22 +171,11 @@ fn make_file(options: &OpenOptions) -> Result<(), StoreError> {
         Err(e) if e.kind() == io::ErrorKind::NotFound && options.create => {}
         Err(e) => return Err(cannot_open(path, e)),
     }
-    if let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(dir).map_err(|e| cannot_open(path, e))?;
-    }
-    match private_file(path) {
-        // Another process makes the same store at this moment.
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        made => made.map_err(|e| cannot_open(path, e)),
-    }
+    rescue::make(path)
 }
 
 /// A new, empty file that only its owner can read: it will hold people's numbers.
-fn private_file(path: &Path) -> io::Result<()> {
+pub(super) fn private_file(path: &Path) -> io::Result<()> {
     let mut file = fs::OpenOptions::new();
     file.write(true).create_new(true);
     #[cfg(unix)]

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Value, json};
 
 use super::open::{self, OpenOptions, Use};
-use super::{roster, save};
+use super::{file, roster, save};
 use crate::domain::alert::Severity;
 use crate::domain::event::{LogEntry, LogKind};
 use crate::domain::settings::{Basis, NewSettings, SettingsNumber, SettingsRow, Target};
@@ -122,6 +122,8 @@ pub(super) fn peek(options: &OpenOptions) -> Peeked {
         if !options.path.exists() {
             return None;
         }
+        let options = &OpenOptions { path: file::real_path(&options.path), ..options.clone() };
+        file::check_name(&options.path).ok()?;
         let conn = open::connect(options, Use::Read).ok()?;
         open::is_ours(&conn, options).then_some(())?;
         let settings = newest(&conn).ok()?;

@@ -127,6 +127,8 @@ pub(super) const ANSWER_REQUEST: &str =
     "UPDATE requests SET result = ?2, answered_at = ?3 WHERE id = ?1 AND result IS NULL";
 pub(super) const PROBE: &str = "INSERT INTO meta (key, value) VALUES ('probe', ?1)
     ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+pub(super) const KEEP_PATH: &str = "INSERT INTO meta (key, value) VALUES ('path', ?1)
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE value <> excluded.value";
 /// The wall clock was set back: what is armed goes back with it.
 pub(super) const SHIFT_WAKES: &str =
     "UPDATE calls SET wake_at = wake_at - ?1, deferred_from = deferred_from - ?1 WHERE status = 'DISPATCHING'";

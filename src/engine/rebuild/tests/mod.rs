@@ -5,5 +5,6 @@ mod columns;
 mod evidence;
 mod histories;
 mod old_rows;
+mod rowless;
 mod snapshots;
 mod stories;

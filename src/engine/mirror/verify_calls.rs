@@ -1,0 +1,122 @@
+//! Every call against its row in *Calls*: whether there is one, and whether what we keep current there is current. A row that
+//! intake may still make is not missing yet, and what the caller said is intake's own.
+
+use std::collections::BTreeSet;
+
+use super::calls::GRACE;
+use super::rows::{self, Missing, ours};
+use super::verify::{CheckError, Checker, Fault, Finding, LOOKS_MAX, PAGE, PAUSE, RESTS_MAX};
+use crate::domain::call::CallState;
+use crate::domain::types::CallId;
+use crate::gateways::MirrorError;
+use crate::gateways::airtable::{TableSchema, differences};
+use crate::gateways::mirror::{RecordId, Scope};
+use crate::store::{CallFilter, EventFilter, StoreError};
+
+impl Checker {
+    /// Compares the calls that the filter names, and those of `more`; how many, and what is wrong, each looked at again while
+    /// an engine is about to write it.
+    pub(super) async fn check_calls(
+        &mut self,
+        filter: &EventFilter,
+        more: BTreeSet<CallId>,
+    ) -> Result<(u64, Vec<Finding>), CheckError> {
+        let ids = self.call_ids(filter, more).await?;
+        let mut findings = Vec::new();
+        for some in ids.chunks(PAGE) {
+            let mut wrong = self.compared_calls(some).await?;
+            for _ in 0..LOOKS_MAX {
+                if wrong.is_empty() {
+                    break;
+                }
+                self.clock.sleep_until(self.clock.now().plus(PAUSE)).await;
+                let again: Vec<CallId> = wrong.iter().filter_map(Finding::call_id).collect();
+                wrong = self.compared_calls(&again).await?;
+                let keys = wrong.iter().filter_map(|f| f.key.clone()).collect();
+                if !self.store.mirror_is_busy_with(keys).await? {
+                    break;
+                }
+            }
+            findings.extend(wrong);
+        }
+        Ok((u64::try_from(ids.len()).unwrap_or(u64::MAX), findings))
+    }
+
+    async fn call_ids(&self, filter: &EventFilter, mut ids: BTreeSet<CallId>) -> Result<Vec<CallId>, StoreError> {
+        if let Some(call) = &filter.call {
+            return Ok(vec![call.clone()]);
+        }
+        let mut page = CallFilter { since: filter.since, limit: PAGE, ..CallFilter::default() };
+        loop {
+            let lines = self.store.calls(&page).await?;
+            let Some(last) = lines.last() else { return Ok(ids.into_iter().collect()) };
+            page.before = Some(last.call.id.clone());
+            ids.extend(lines.into_iter().map(|l| l.call.id));
+        }
+    }
+
+    /// What is wrong with these calls' rows now.
+    pub(super) async fn compared_calls(&mut self, ids: &[CallId]) -> Result<Vec<Finding>, CheckError> {
+        let mut states = Vec::new();
+        for id in ids {
+            match self.store.call(id).await {
+                Ok(state) => states.extend(state),
+                // One that cannot be read is said elsewhere.
+                Err(e) if e.is_of_one_call() => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        let names = self.settings.calls.clone();
+        let keys: Vec<String> = states.iter().map(|s| s.call.id.to_string()).collect();
+        let mut rests = 0;
+        let found = loop {
+            let fields: Vec<&str> = rows::kept(&names)
+                .into_iter()
+                .map(|(_, n)| n)
+                .filter(|n| !self.missing_of_calls.contains(*n))
+                .collect();
+            match self.gateway.by_key(&self.settings.tables.calls, &names.call_id, &keys, &fields).await {
+                Err(MirrorError::RateLimited { .. }) if rests < RESTS_MAX => rests += 1,
+                Err(error) => self.learn_of_calls(error).await?,
+                Ok(found) => break found,
+            }
+        };
+        let now = self.clock.now();
+        let of = |state: &CallState| {
+            let records = found.get(state.call.id.as_str()).map(Vec::as_slice).unwrap_or_default();
+            let expected = rows::call(&names, state, &self.missing_of_calls);
+            // Of several the oldest is intake's, which is the one that is written.
+            let fields = records.first().map(|r| differences(&expected, &r.fields)).unwrap_or_default();
+            let fault = match (records.first(), fields.is_empty()) {
+                (None, _) if state.call.accepted_at.plus(GRACE + PAUSE * 5) > now => return None,
+                (None, _) => Fault::Missing,
+                (Some(_), true) => return None,
+                (Some(_), false) => Fault::Different,
+            };
+            let records: Vec<RecordId> = records.iter().map(|r| r.id.clone()).collect();
+            Some(Finding::of_call(fault, state.call.id.clone(), records, fields))
+        };
+        Ok(states.iter().filter_map(of).collect())
+    }
+
+    async fn learn_of_calls(&mut self, error: MirrorError) -> Result<(), MirrorError> {
+        let MirrorError::Refused(refusal) = &error else { return Err(error) };
+        let Scope::Field(name) = &refusal.scope else { return Err(error) };
+        let pairs = self.settings.calls.pairs();
+        let names: Missing = match name {
+            Some(name) => Missing::from([name.clone()]),
+            None => {
+                let tables = self.gateway.tables().await?;
+                let schema = TableSchema::find(&tables, &self.settings.tables.calls);
+                let absent = |n: &&str| schema.is_some_and(|s| s.field(n).is_none());
+                pairs.iter().map(|(_, n)| *n).filter(absent).map(str::to_owned).collect()
+            }
+        };
+        let new: Missing = names.difference(&self.missing_of_calls).cloned().collect();
+        if new.is_empty() || !new.iter().all(|n| ours(&pairs, n).is_some_and(|(_, optional)| optional)) {
+            return Err(error);
+        }
+        self.missing_of_calls.extend(new);
+        Ok(())
+    }
+}

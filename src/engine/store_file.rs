@@ -1,0 +1,183 @@
+//! Watches that the file that the store has open is still the one in its place. A clean-up job that deletes it, or a person
+//! who puts another there, must not lose a call: what was accepted goes on from the open file, nothing new is accepted
+//! (`http` asks the store itself before it accepts or decides), a copy is kept beside the place, and people are told.
+//!
+//! The copy is renewed at most [`COPY_EVERY`] after a change, and once more when the engine stops. A kill loses what was
+//! committed since the copy before it; where no file is in the place, the next start takes the newest copy.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tracing::{error, warn};
+
+use crate::domain::Timestamp;
+use crate::domain::alert::AlertKind;
+use crate::domain::event::{AlertChange, Event};
+use crate::domain::types::Actor;
+use crate::store::{Place, StoreError};
+
+use super::Engine;
+use super::lock::EngineLock;
+
+/// How often to look: three looks at the file system.
+pub const EVERY: Duration = Duration::from_millis(250);
+/// The copy is this old at most, where the store has changed since.
+const COPY_EVERY: Duration = Duration::from_secs(1);
+
+/// What is known.
+#[derive(Debug, Default)]
+pub struct FileWatch {
+    state: Mutex<State>,
+    lock: OnceLock<Arc<EngineLock>>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct State {
+    /// The first look after a start also ends what the engine before has raised.
+    looked: bool,
+    /// Since when the file is not in its place.
+    lost: Option<Timestamp>,
+    /// Somebody was told so.
+    raised: bool,
+    copy: Option<Copy>,
+    /// The note beside the store cannot be kept: said once.
+    note_said: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Copy {
+    at: PathBuf,
+    /// Of which the store is a copy, by its version.
+    version: u64,
+    /// By the clock that nobody can step.
+    made: Duration,
+}
+
+impl FileWatch {
+    /// Keeps the lock file of this lock beside the store; to be said before the engine runs.
+    pub fn holds(&self, lock: Arc<EngineLock>) {
+        let _ = self.lock.set(lock);
+    }
+
+    fn state(&self) -> State {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn keep(&self, state: State) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    /// Where the copy is, while the file is not in its place and one could be written.
+    pub fn copy(&self) -> Option<PathBuf> {
+        self.state().copy.map(|c| c.at)
+    }
+}
+
+/// Looks once, tells what is news, and keeps the copy.
+///
+/// # Errors
+/// [`StoreError::WrongFile`]: another engine holds the file in the place of ours, and this one must stop. Others of the store.
+pub async fn pass(engine: &Arc<Engine>) -> Result<(), StoreError> {
+    let watch = &engine.beats.file_watch;
+    let lock = watch.lock.get();
+    let mut state = watch.state();
+    let place = engine.core.store.place();
+    let done = match place.trouble() {
+        None => in_its_place(engine, &mut state).await,
+        Some(what) => lost(engine, &mut state, what).await,
+    };
+    if let (Place::Here, Some(lock)) = (&place, lock) {
+        keep_note(lock, &mut state);
+    }
+    watch.keep(state);
+    done?;
+    if engine.core.store.place_is_held() {
+        error!("another engine works on the file in the place of this one's store: this one stops");
+        let what = place.trouble().unwrap_or("another engine holds it").to_owned();
+        let path = lock.map(|l| l.store().to_path_buf()).unwrap_or_default();
+        return Err(StoreError::WrongFile { path, what });
+    }
+    Ok(())
+}
+
+/// The last copy before the process ends; nothing where the file is in its place. To be called when nothing is written any
+/// more.
+pub async fn last_copy(engine: &Engine) {
+    if engine.core.store.place().trouble().is_none() {
+        return;
+    }
+    let watch = &engine.beats.file_watch;
+    let lost = watch.state().lost.unwrap_or_else(|| engine.core.clock.now());
+    match engine.core.store.rescue(lost).await {
+        Ok(at) => warn!(copy = %at.display(), "the store's file is not in its place: all that it held is in the copy"),
+        Err(e) => error!(error = %e, "the store's file is not in its place, and no copy of it can be written"),
+    }
+}
+
+async fn in_its_place(engine: &Engine, state: &mut State) -> Result<(), StoreError> {
+    let core = &engine.core;
+    if state.looked && state.lost.is_none() {
+        return Ok(());
+    }
+    if core.store.alerts().await?.iter().any(|a| a.key.kind() == AlertKind::StoreFile) {
+        core.apply(Event::Alert(AlertChange::Resolve { key: AlertKind::StoreFile.into() }), Actor::engine()).await?;
+    }
+    if state.lost.is_some() {
+        warn!(alert.key = AlertKind::StoreFile.word(), "the store's file is in its place again");
+    }
+    *state = State { looked: true, note_said: state.note_said, ..State::default() };
+    Ok(())
+}
+
+async fn lost(engine: &Engine, state: &mut State, what: &str) -> Result<(), StoreError> {
+    let core = &engine.core;
+    let since = *state.lost.get_or_insert_with(|| core.clock.now());
+    let (version, boot) = (core.store.version().await?, core.clock.boot());
+    let is_due = |c: &Copy| c.version != version && boot.saturating_sub(c.made) >= COPY_EVERY;
+    let mut failed = None;
+    if state.copy.as_ref().is_none_or(is_due) {
+        match core.store.rescue(since).await {
+            Ok(at) => state.copy = Some(Copy { at, version, made: boot }),
+            Err(e) => failed = Some(e.to_string()),
+        }
+    }
+    if state.raised {
+        if let Some(why) = failed {
+            warn!(why, "the copy of the store cannot be renewed; it is tried again");
+        }
+        return Ok(());
+    }
+    let message = message(what, since, state.copy.as_ref(), failed.as_deref());
+    error!(alert.key = AlertKind::StoreFile.word(), "{message}");
+    let raise = AlertChange::Raise { key: AlertKind::StoreFile.into(), call: None, message };
+    core.apply(Event::Alert(raise), Actor::engine()).await?;
+    state.raised = true;
+    Ok(())
+}
+
+fn message(what: &str, since: Timestamp, copy: Option<&Copy>, failed: Option<&str>) -> String {
+    let copy = match (copy, failed) {
+        (Some(copy), _) => format!(
+            "a copy is kept at {}: stop `serve`, move it to the store's place, start `serve`",
+            copy.at.display()
+        ),
+        (None, why) => {
+            format!("no copy could be written ({}): keep `serve` running until one can", why.unwrap_or("unknown"))
+        }
+    };
+    format!(
+        "{what} since {since}: new calls are refused, what was accepted goes on from the open file; {copy}; or put the file back"
+    )
+}
+
+fn keep_note(lock: &EngineLock, state: &mut State) {
+    match lock.keep_note() {
+        Ok(()) => state.note_said = false,
+        Err(e) if !state.note_said => {
+            state.note_said = true;
+            warn!(error = %e, "the lock file beside the store cannot be kept; the store itself stays locked");
+        }
+        Err(_) => {}
+    }
+}

@@ -1,0 +1,125 @@
+//! Copies of a store whose file is gone from its place: made from the file that is still open, beside the place, private,
+//! whole and on the disk before they have their name; and put in the place of a store that is not there at the next start.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use rusqlite::backup::{Backup, StepResult};
+use tracing::warn;
+
+use super::file::{FileId, OpenFiles, beside, lock_path};
+use super::open::{cannot_open, private_file};
+use crate::store::{Place, StoreError};
+
+/// What a copy's name has behind the store's; the time of the loss follows.
+const RESCUED: &str = ".rescued-";
+/// What one that is not whole yet has behind that.
+const PART: &str = ".part";
+/// SQLite's files beside the store's own.
+const BESIDE: [&str; 2] = ["-wal", "-shm"];
+/// Who makes a store holds its lock file for a moment; so long one waits for another who does.
+const TURN_MAX: u32 = 100;
+const TURN_PAUSE: Duration = Duration::from_millis(20);
+
+/// Writes the whole store, as one moment saw it, to a copy beside its place, and says where; `lost` is part of the name, and
+/// an older copy of that name is replaced once the new one is on the disk. Its directory is made again where it is gone.
+/// Blocks; nobody who writes waits for it.
+///
+/// # Errors
+/// [`StoreError::Full`] and its kin: the older copy is as it was.
+pub(super) fn write(conn: &Connection, store: &Path, files: &OpenFiles, lost: &str) -> Result<PathBuf, StoreError> {
+    let copy = beside(store, &format!("{RESCUED}{}", lost.replace([':', '.', '-'], "")));
+    let part = beside(&copy, PART);
+    let io = |e: io::Error| StoreError::Full { what: format!("{}: {e}", part.display()) };
+    if let Some(dir) = copy.parent().filter(|d| !d.as_os_str().is_empty()) {
+        private_dir(dir).map_err(io)?;
+    }
+    match fs::remove_file(&part) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(io(e)),
+        _ => private_file(&part).map_err(io)?,
+    }
+    let mut target = Connection::open(&part)?;
+    match Backup::new(conn, &mut target)?.step(-1)? {
+        StepResult::Done => {}
+        _ => return Err(StoreError::Busy),
+    }
+    target.close().map_err(|(_, e)| StoreError::from(e))?;
+    let durable = || -> io::Result<()> {
+        File::open(&part)?.sync_all()?;
+        fs::rename(&part, &copy)?;
+        copy.parent().filter(|d| !d.as_os_str().is_empty()).map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+    };
+    durable().map_err(io)?;
+    if matches!(files.place(store), Place::Replaced(_)) {
+        take_log_away(store, &files.log);
+    }
+    Ok(copy)
+}
+
+/// Takes the names of our own log away where another file lies at the store's place: SQLite would take it for that file's.
+/// They stay open, and what is in them is in the copy.
+fn take_log_away(store: &Path, own: &[Option<FileId>; 2]) {
+    for (end, own) in BESIDE.iter().zip(own) {
+        let name = beside(store, end);
+        if own.is_some() && FileId::at(&name).ok().flatten() == *own {
+            drop(fs::remove_file(name));
+        }
+    }
+}
+
+fn private_dir(dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)
+}
+
+/// The newest whole copy beside the place of this store.
+pub fn newest(store: &Path) -> Option<PathBuf> {
+    let dir = store.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let start = format!("{}{RESCUED}", store.file_name()?.to_str()?);
+    let names = fs::read_dir(dir).ok()?.filter_map(|e| e.ok()?.file_name().into_string().ok());
+    names.filter(|n| n.starts_with(&start) && !n.ends_with(PART)).max().map(|n| dir.join(n))
+}
+
+/// Makes the file of a store that is not there: from the newest copy that an engine wrote when it lost the file, else empty.
+/// One process does it at a time.
+pub(super) fn make(path: &Path) -> Result<(), StoreError> {
+    if let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
+        private_dir(dir).map_err(|e| cannot_open(path, e))?;
+    }
+    let turn = File::options().read(true).write(true).create(true).truncate(false).open(lock_path(path));
+    let turn = turn.map_err(|e| cannot_open(path, e))?;
+    let mut tries = 0;
+    while let Err(e) = turn.try_lock() {
+        match e {
+            fs::TryLockError::WouldBlock if tries < TURN_MAX => std::thread::sleep(TURN_PAUSE),
+            fs::TryLockError::WouldBlock => return Err(StoreError::Busy),
+            fs::TryLockError::Error(e) => return Err(cannot_open(path, e)),
+        }
+        tries += 1;
+    }
+    let made = if path.exists() { Ok(()) } else { make_in_turn(path) };
+    drop(turn.unlock());
+    made.map_err(|e| cannot_open(path, e))
+}
+
+fn make_in_turn(path: &Path) -> io::Result<()> {
+    let Some(copy) = newest(path) else { return private_file(path) };
+    // The log of the file that was lost is no log of the copy.
+    for end in BESIDE {
+        match fs::remove_file(beside(path, end)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+    }
+    fs::rename(&copy, path)?;
+    warn!(
+        copy = %copy.display(),
+        "the store was not there: the copy that the last engine kept when it lost the file is put in its place"
+    );
+    Ok(())
+}

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::{self, AIRTABLE_RATE_MAX, Config, Mode, Sources, Twilio};
+use crate::config::{self, AIRTABLE_RATE_MAX, Config, Mode, SinkFormat, Sources, Twilio};
 use crate::domain::UnknownPolicy;
 use crate::domain::event::Rules;
 use crate::domain::types::Actor;
@@ -11,11 +11,11 @@ use crate::engine::apply::Core;
 use crate::engine::listener::{EVERY_WITH_WEBHOOK, EVERY_WITHOUT};
 use crate::engine::lock::{EngineLock, Holder};
 use crate::engine::roster::merge::merge;
-use crate::engine::{Bounds, Engine, FirstRead, Scope, supervisor::Beats};
+use crate::engine::{Bounds, Engine, FirstRead, Scope, outbox, supervisor::Beats};
 use crate::gateways::airtable::{AirtableClient, AirtableSettings};
-use crate::gateways::alerts::WebhookSink;
+use crate::gateways::alerts::{TextFormat, WebhookSink};
 use crate::gateways::twilio::client::{Auth, TwilioClient, TwilioSettings};
-use crate::gateways::{AlertSink, MirrorGateway, SmsGateway};
+use crate::gateways::{MirrorGateway, SmsGateway};
 use crate::ids::Ids;
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxError};
 use crate::store::RosterCopy;
@@ -104,7 +104,7 @@ impl App {
             },
             create: missing == Missing::Create,
             mirror: self.config.airtable.is_some(),
-            alert_sinks: !self.config.alerts.sinks.is_empty(),
+            alert_sinks: self.config.alerts.targets(),
             path: self.config.store.path().to_path_buf(),
             busy_timeout: std::time::Duration::from_secs(5),
         }
@@ -251,14 +251,17 @@ impl App {
         }))
     }
 
-    fn sinks(&self) -> Result<Vec<Arc<dyn AlertSink>>, CliError> {
-        let mut sinks: Vec<Arc<dyn AlertSink>> = Vec::new();
-        for sink in &self.config.alerts.sinks {
-            let made = WebhookSink::new(sink.url.expose().clone(), self.config.mode.as_str());
+    fn sinks(&self) -> Result<Vec<Arc<outbox::Sink>>, CliError> {
+        let made = self.config.alerts.sinks.iter().map(|sink| {
+            let format = match sink.format {
+                SinkFormat::Slack => TextFormat::Slack,
+                SinkFormat::Plain => TextFormat::Plain,
+            };
+            let made = WebhookSink::new(sink.url.expose().clone(), format, self.config.mode.as_str());
             let made = made.map_err(|e| CliError::new(ExitStatus::Usage, "an alert sink cannot be used").cause(e))?;
-            sinks.push(Arc::new(made));
-        }
-        Ok(sinks)
+            Ok(Arc::new(outbox::Sink::new(sink.name.clone(), sink.fallback_for.clone(), Arc::new(made))))
+        });
+        made.collect()
     }
 
     /// Whoever fires a step decides whom it names by this process's own settings: without any contacts it would find nobody,

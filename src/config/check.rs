@@ -47,7 +47,7 @@ pub(super) fn config(
     let elsewhere = has_contacts_table(&r);
     let directory = directory(&mut r, &mut root, from.as_ref(), fallback, elsewhere);
     let delivery = delivery(&mut r, &mut root, request_timeout.as_ref());
-    let alerts = alerts(&mut r, &mut root, &mut test);
+    let alerts = super::alerts::alerts(&mut r, &mut root, &mut test);
     let heartbeat = heartbeat(&mut r, &mut root, &mut test);
     let mut tests = r.section(&mut root, "test");
     let test_numbers = phones(&mut r, &mut tests, "numbers");
@@ -320,42 +320,6 @@ fn delivery(r: &mut Reader, root: &mut Section, request_timeout: Option<&Found<D
         resend_pause,
         stand_down,
     }
-}
-
-fn alerts(r: &mut Reader, root: &mut Section, test: &mut TestMode) -> Alerts {
-    let mut s = r.section(root, "alerts");
-    let consecutive_failures = r.integer(&mut s, "consecutive_failures", 1..=1_000_000).map_or(1, |f| f.value);
-    let late_follow_up = positive(r, &mut s, "late_follow_up").map(|f| f.value).unwrap_or_default();
-    let sections = r.sections(&mut s, "sinks").unwrap_or_default();
-    r.finish(s);
-    let mut sinks = Vec::new();
-    let given = !sections.is_empty();
-    for mut s in sections {
-        let parse = |s: &str| match s {
-            "webhook" => Ok(SinkKind::Webhook),
-            "command" | "smtp" | "sms" => Err("is not supported yet, it comes later".to_owned()),
-            _ => Err("is not a kind of sink".to_owned()),
-        };
-        let kind = r.parsed(&mut s, "kind", "\"webhook\"", parse, |_| "webhook".to_owned());
-        let url = r.secret_url(&mut s, "url", Part::Alerts);
-        for (key, there, form) in [("kind", kind.is_some(), "\"webhook\""), ("url", url.is_some(), "an https:// URL")] {
-            r.require(&s, key, there, form);
-        }
-        if test.on {
-            let url_key = s.key("url");
-            let at = s.origin.clone().map_or_else(String::new, |o| format!(" ({o})"));
-            test.replaced.push(format!("{}{at} is replaced by nothing", s.path));
-            r.show(&url_key, "", &Origin::TestMode);
-        }
-        r.finish(s);
-        if let (Some(kind), Some(url), false) = (kind, url, test.on) {
-            sinks.push(Sink { kind: kind.value, url: url.value });
-        }
-    }
-    if !given && !test.on {
-        r.warnings.push("alerts.sinks is empty: nobody is told when a person must act".into());
-    }
-    Alerts { consecutive_failures, late_follow_up, sinks }
 }
 
 fn heartbeat(r: &mut Reader, root: &mut Section, test: &mut TestMode) -> Option<Heartbeat> {

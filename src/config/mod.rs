@@ -7,6 +7,7 @@
 //! points at must be on it. Every default is in `default.toml`, which is read as the weakest layer.
 
 mod airtable;
+mod alerts;
 mod check;
 mod env;
 mod file;

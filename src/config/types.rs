@@ -12,6 +12,7 @@ use super::origin::{ConfigErrors, Origin, Problem};
 use super::secrets::SecretUrl;
 use super::show::ShowRow;
 use crate::domain::PhoneNumber;
+use crate::domain::alert::{Severity, SinkTarget};
 use crate::domain::team::Directory;
 use crate::domain::types::Sender;
 
@@ -297,6 +298,15 @@ pub struct Delivery {
     pub stand_down: bool,
 }
 
+/// How the text for an alert sink is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SinkFormat {
+    /// As Slack reads it, and what takes its documents.
+    Slack,
+    /// As it is.
+    Plain,
+}
+
 /// The kind of an alert sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SinkKind {
@@ -307,8 +317,16 @@ pub enum SinkKind {
 /// Where alerts go.
 #[derive(Debug, Clone)]
 pub struct Sink {
+    /// What it goes by, unique among the sinks.
+    pub name: String,
     /// How it is told.
     pub kind: SinkKind,
+    /// How its text is written.
+    pub format: SinkFormat,
+    /// The least that it is told of.
+    pub min: Severity,
+    /// The sink that it stands in for, and is used only while that fails.
+    pub fallback_for: Option<String>,
     /// Where; a secret in itself.
     pub url: SecretUrl,
 }
@@ -322,6 +340,13 @@ pub struct Alerts {
     pub late_follow_up: Duration,
     /// Never any in test mode.
     pub sinks: Vec<Sink>,
+}
+
+impl Alerts {
+    /// The sinks as the store makes rows for them.
+    pub fn targets(&self) -> Vec<SinkTarget> {
+        self.sinks.iter().map(|s| SinkTarget { name: s.name.clone(), min: s.min }).collect()
+    }
 }
 
 /// A dead-man's switch.

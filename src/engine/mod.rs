@@ -35,7 +35,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::domain::types::CallId;
-use crate::gateways::{AlertSink, SmsGateway};
+use crate::gateways::SmsGateway;
 use crate::store::StoreError;
 
 use apply::Core;
@@ -73,7 +73,7 @@ pub struct Engine {
     /// The provider.
     pub sms: Arc<dyn SmsGateway>,
     /// Where alerts are told.
-    pub sinks: Vec<Arc<dyn AlertSink>>,
+    pub sinks: Vec<Arc<outbox::Sink>>,
     /// When it was made, by the clock that nobody can step.
     pub started: Duration,
     /// A fresh id for every start: the owner of its claims.

@@ -226,6 +226,7 @@ impl Supervisor {
         };
         core.store.append_log(vec![entry]).await?;
         self.settle_claims().await?;
+        outbox::start(&self.engine).await?;
         self.name_overdue(now).await
     }
 
@@ -429,7 +430,7 @@ impl Supervisor {
             Loop::Poller => self.poller.pass().await,
             Loop::Reconciler => self.reconciler.pass().await,
             Loop::Listener => self.listener.pass().await,
-            Loop::Outbox => outbox::pass(&self.engine).await,
+            Loop::Outbox => outbox::pass_all(&self.engine).await,
             Loop::Mirror => self.tell_mirror().await,
             Loop::Watch if self.engine.scope == Scope::All => {
                 store_alarm::pass(&self.engine).await?;

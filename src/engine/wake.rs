@@ -17,6 +17,7 @@ pub struct Wake {
     poll: Notify,
     mirror: Notify,
     roster: Notify,
+    alerts: Notify,
     never: Notify,
     calls: Mutex<HashMap<CallId, Arc<Notify>>>,
 }
@@ -34,6 +35,8 @@ pub enum Bell {
     Mirror,
     /// The reader of contacts: rung when the configuration was read again, by nobody's commit.
     Roster,
+    /// Those who deliver alerts, all of them.
+    Alerts,
     /// Never rings: for loops that only the clock wakes.
     Never,
 }
@@ -46,13 +49,18 @@ impl Wake {
             Bell::Poll => &self.poll,
             Bell::Mirror => &self.mirror,
             Bell::Roster => &self.roster,
+            Bell::Alerts => &self.alerts,
             Bell::Never => &self.never,
         }
     }
 
     /// Rings one loop.
     pub fn ring(&self, bell: Bell) {
-        self.bell(bell).notify_one();
+        match bell {
+            // There is one loop a sink, and each is armed before it looks.
+            Bell::Alerts => self.alerts.notify_waiters(),
+            bell => self.bell(bell).notify_one(),
+        }
     }
 
     /// Tells those who watch this call.
@@ -64,7 +72,7 @@ impl Wake {
 
     /// Rings every loop and tells everybody who watches: another process committed something.
     pub fn all(&self) {
-        for b in [Bell::Due, Bell::Send, Bell::Poll, Bell::Mirror] {
+        for b in [Bell::Due, Bell::Send, Bell::Poll, Bell::Mirror, Bell::Alerts] {
             self.ring(b);
         }
         for n in self.watched().values() {

@@ -4,13 +4,15 @@
 //! notices before its attempts (each refers to the one before), and attempts that move before those that are new (the old one
 //! must have closed before another of the same notice may open).
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Value, json};
 
 use super::sql;
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::Timestamp;
-use crate::domain::alert::AlertKey;
+use crate::domain::alert::{AlertKey, SinkTarget};
 use crate::domain::attempt::{Attempt, AttemptKind, NoticeKey};
 use crate::domain::call::{Call, CallState};
 use crate::domain::event::{
@@ -21,18 +23,26 @@ use crate::store::{Lane, StoreError, rows};
 
 /// The outbox sink of the mirror.
 const MIRROR: &str = "mirror";
-/// The outbox sink of alerts.
-const ALERTS: &str = "alerts";
 
 /// Which other systems are told.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Sinks {
     pub(super) mirror: bool,
-    pub(super) alerts: bool,
+    pub(super) alerts: Arc<[SinkTarget]>,
+}
+
+/// The sinks that alerts leave rows for.
+pub(super) fn targets(_conn: &Connection, sinks: &Sinks) -> Result<Arc<[SinkTarget]>, StoreError> {
+    Ok(Arc::clone(&sinks.alerts))
+}
+
+/// A sink as the outbox names it.
+pub(super) fn sink_row(name: &str) -> String {
+    format!("sink:{name}")
 }
 
 /// Writes all of `change`; its answer is for after the commit.
-pub(super) fn save(conn: &Connection, sinks: Sinks, loaded: &Loaded, change: Change) -> Result<Answer, StoreError> {
+pub(super) fn save(conn: &Connection, sinks: &Sinks, loaded: &Loaded, change: Change) -> Result<Answer, StoreError> {
     let at = time_of(&change);
     for state in &change.calls {
         match loaded.calls.iter().find(|was| was.call.id == state.call.id) {
@@ -335,7 +345,7 @@ pub(super) fn append_log(conn: &Connection, entries: &[LogEntry]) -> Result<(), 
 }
 
 /// Only news is told of: raising what is raised and resolving what is not writes nothing.
-fn save_alert(conn: &Connection, sinks: Sinks, change: &AlertChange, at: Timestamp) -> Result<(), StoreError> {
+fn save_alert(conn: &Connection, sinks: &Sinks, change: &AlertChange, at: Timestamp) -> Result<(), StoreError> {
     let (kind, key, call, message) = match change {
         AlertChange::ResolveAll { call, at: what } => {
             for key in raised_about(conn, call)? {
@@ -379,7 +389,10 @@ fn save_alert(conn: &Connection, sinks: Sinks, change: &AlertChange, at: Timesta
     };
     let actor = Actor::engine();
     append_log(conn, &[LogEntry { kind, at, call, attempt: None, actor, message, data: json!({ "key": key }) }])?;
-    if sinks.alerts { to_outbox(conn, ALERTS, &key.to_string(), at) } else { Ok(()) }
+    for target in targets(conn, sinks)?.iter().filter(|t| key.kind().severity() >= t.min) {
+        to_outbox(conn, &sink_row(&target.name), &key.to_string(), at)?;
+    }
+    Ok(())
 }
 
 /// Those that can be read: a key that nobody wrote keeps no call from being closed.

@@ -88,7 +88,7 @@ fn ask(path: &Path, mode: StoreMode, payload: Value, mut dead: impl FnMut() -> O
         mode,
         create: false,
         mirror: false,
-        alert_sinks: false,
+        alert_sinks: Vec::new(),
         busy_timeout: Duration::from_secs(5),
     };
     let _in = runtime.enter();

@@ -155,8 +155,8 @@ fn check_fallbacks(r: &mut Reader, drafts: &[Draft]) {
         let mut at = Some(first.value.as_str());
         for _ in 0..=drafts.len() {
             if at.is_some() && at == draft.called.as_deref() {
-                r.wrong(first.origin.clone(), &first.key, "makes this sink stand in for itself", &form);
-                break;
+                // One word of a ring is enough: it has no first and no last.
+                return r.wrong(first.origin.clone(), &first.key, "makes this sink stand in for itself", &form);
             }
             at = at.and_then(stands_in_for);
         }

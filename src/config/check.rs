@@ -1,5 +1,6 @@
 //! The whole tree becomes a [`Config`]: section by section, then the rules that bind several keys.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use super::secrets::resolve;
 use super::test_mode::TestMode;
 use super::twilio::twilio;
 use super::types::*;
+use crate::domain::team::Directory;
 
 /// A free port on this machine.
 const FREE_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -47,6 +49,7 @@ pub(super) fn config(
     let elsewhere = has_contacts_table(&r);
     let directory = directory(&mut r, &mut root, from.as_ref(), fallback, elsewhere);
     let delivery = delivery(&mut r, &mut root, request_timeout.as_ref());
+    warn_of_early_ends(&mut r, &directory, delivery.settle);
     let alerts = super::alerts::alerts(&mut r, &mut root, &mut test);
     let heartbeat = heartbeat(&mut r, &mut root, &mut test);
     let mut tests = r.section(&mut root, "test");
@@ -320,6 +323,23 @@ fn delivery(r: &mut Reader, root: &mut Section, request_timeout: Option<&Found<D
         resend_pause,
         stand_down,
     }
+}
+
+/// Ladders that would end before the outcome of their last text can be known: their calls are held open until it is.
+fn warn_of_early_ends(r: &mut Reader, directory: &Directory, settle: Duration) {
+    let lines = std::iter::once(&directory.default_line).chain(&directory.lines);
+    let early = lines.flat_map(|l| l.policies.values()).filter(|p| p.exhaust_after < settle);
+    let warnings: BTreeSet<String> = early
+        .map(|p| {
+            format!(
+                "exhaust_after ({}) of policy {} is shorter than delivery.settle ({}): a call whose text has an unknown outcome ends later",
+                show_duration(p.exhaust_after),
+                p.name,
+                show_duration(settle)
+            )
+        })
+        .collect();
+    r.warnings.extend(warnings);
 }
 
 fn heartbeat(r: &mut Reader, root: &mut Section, test: &mut TestMode) -> Option<Heartbeat> {

@@ -51,6 +51,10 @@ pub enum SendOutcome {
         sid: MessageSid,
         /// The status of the answer.
         status: MessageStatus,
+        /// With a status that says that it failed already.
+        code: Option<ErrorCode>,
+        /// What that code asks for.
+        asks: Asks,
     },
     /// It said no.
     Refused {
@@ -273,20 +277,15 @@ pub enum Load {
     Call(CallId),
     /// The call of this attempt.
     Attempt(AttemptId),
-    /// The call of this attempt, or else of the message with this SID; and receipts of that SID that found no attempt.
+    /// The call of this attempt, and the call that the message with this SID is linked to, where that is another; and receipts
+    /// of that SID that found no attempt.
     Message {
         /// From the callback's path.
         attempt: Option<AttemptId>,
         /// The message.
         sid: MessageSid,
-    },
-    /// The call of this attempt, and the call of the message that is to be linked to it, where there is one already; and
-    /// receipts of that message that found no attempt.
-    Link {
-        /// Which.
-        attempt: AttemptId,
-        /// The message.
-        sid: MessageSid,
+        /// The receipt that came: whether the very same one is kept already.
+        said: Option<(MessageStatus, Option<ErrorCode>)>,
     },
     /// For a new call: the one that has its id or its idempotency key already, and the first of these references that is free.
     New {
@@ -328,6 +327,8 @@ pub struct Loaded {
     pub answered_before: Option<String>,
     /// For [`Load::Message`] and [`Load::Attempt`]: receipts kept earlier that name this attempt's message and found no attempt.
     pub orphans: Vec<News>,
+    /// For [`Load::Message`]: the very same receipt is kept and joined already.
+    pub replayed: bool,
 }
 
 /// An alert is raised or is over.

@@ -14,6 +14,7 @@ pub mod error_class;
 pub mod event;
 pub mod guards;
 pub mod import;
+mod ladder_end;
 pub mod log;
 mod news;
 pub mod phone;

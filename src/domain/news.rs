@@ -3,15 +3,16 @@
 use serde_json::json;
 
 use super::alert::{AlertKey, AlertKind};
-use super::attempt::{AttemptEvent, AttemptKind, AttemptState, Move};
+use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Move};
 use super::breaker;
 use super::call::OutReason;
+use super::error_class::Class;
 use super::event::{Answer, Asks, Change, Loaded, LogKind, News, ReceiptRow, Source};
 use super::receipt::{MessageStatus, Verdict};
 use super::resend;
 use super::sending::{self, Accepted};
 use super::step::{Ctx, Illegal, Work};
-use super::types::{Actor, AttemptId, ErrorCode, MessageSid, Timestamp};
+use super::types::{Actor, AttemptId, ContactId, ErrorCode, MessageSid, Timestamp};
 
 /// News that names an attempt, or a SID that we know, is applied; the rest is kept and joined later.
 pub(super) fn news(loaded: &Loaded, news: &News, ctx: &Ctx<'_>) -> Result<Change, Illegal> {
@@ -24,20 +25,47 @@ pub(super) fn news(loaded: &Loaded, news: &News, ctx: &Ctx<'_>) -> Result<Change
     };
     let Some((state, id)) = news.attempt.and_then(by_id).or_else(by_sid) else {
         let row = ReceiptRow { news: news.clone(), joined: None, effect: "orphan", at: ctx.now };
-        return Ok(Change { receipts: vec![row], answer: Answer::NotFound, ..Change::default() });
+        let receipts = if loaded.orphans.iter().any(|o| is_same(o, news)) { Vec::new() } else { vec![row] };
+        return Ok(Change { receipts, answer: Answer::NotFound, ..Change::default() });
     };
     let mut w = Work::new(ctx, loaded, state.clone());
-    let effect = apply(&mut w, id, news)?;
+    // One that came before has done what it does: again it would only ask the same question again.
+    let effect = if loaded.replayed { "stale" } else { apply(&mut w, id, news)? };
     // This is the first time that the message is known to be this attempt's: what was kept of it is joined.
     if w.attempt(id)?.sid.as_ref() == Some(&news.sid) {
         for kept in loaded.orphans.iter().filter(|o| o.sid == news.sid) {
             apply(&mut w, id, kept)?;
         }
     }
-    if news.source == Source::Receipt || effect != "stale" {
+    if !loaded.replayed && (news.source == Source::Receipt || effect != "stale") {
         w.change.receipts.push(ReceiptRow { news: news.clone(), joined: Some(id), effect, at: ctx.now });
     }
     Ok(w.into_change())
+}
+
+/// Whether both say the same of the same message, on the same URL.
+fn is_same(a: &News, b: &News) -> bool {
+    (&a.sid, a.attempt, &a.status, a.code) == (&b.sid, b.attempt, &b.status, b.code)
+}
+
+/// The other attempt that this message is linked to, for people: one message is never two attempts'.
+pub(super) fn linked_elsewhere(w: &Work<'_>, id: AttemptId, sid: &MessageSid) -> Option<String> {
+    let others = w.loaded.calls.iter().filter(|c| c.call.id != w.state.call.id);
+    others.chain([&w.state]).find_map(|c| {
+        let theirs = |a: &&Attempt| a.id != id && a.sid.as_ref() == Some(sid);
+        let a = c.attempts.iter().find(theirs)?;
+        Some(format!("attempt {} of call {}", a.reference(&c.call.reference), c.call.id))
+    })
+}
+
+/// Raises the alert that the provider names one message for two attempts.
+pub(super) fn raise_linked(w: &mut Work<'_>, id: AttemptId, sid: &MessageSid, whose: &str) -> Result<(), Illegal> {
+    let (number, call) = (w.attempt(id)?.number, w.state.call.id.clone());
+    w.raise(
+        AlertKind::SecondMessage.about(sid),
+        format!("call {call}: the provider names message {sid} for attempt {number}, and it is that of {whose}"),
+    );
+    Ok(())
 }
 
 /// Applies one piece of news to the attempt; what it did.
@@ -73,6 +101,10 @@ pub(super) fn join(
     }
     let was = a.state;
     let newly_known = a.sid.is_none();
+    if newly_known && let Some(whose) = linked_elsewhere(w, id, sid) {
+        raise_linked(w, id, sid, &whose)?;
+        return Ok("stale");
+    }
     let old_rank = a.message_status.as_ref().and_then(MessageStatus::rank);
     // A skipped or cancelled attempt never left: news of it is kept, and a person should look.
     if matches!(was, AttemptState::Skipped | AttemptState::Cancelled) {
@@ -120,6 +152,7 @@ pub(super) fn join(
             "moved"
         }
         Move::Stale if newly_known => "moved",
+        Move::Stale if sending::keep_late_code(w, id, verdict, code, asks)? => "moved",
         Move::Stale => "stale",
     };
     breaker::heard(w, id, status)?;
@@ -177,13 +210,19 @@ fn moved(
     Ok(())
 }
 
-/// A notice arrived: what had been alarming about earlier texts to the same contact is over.
+/// A notice arrived: what had been alarming about earlier texts to the same contact is over, and so is what a failure of an
+/// earlier one had said of their number.
 fn reached(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
     let a = w.attempt(id)?;
     if a.kind != AttemptKind::Notice {
         return Ok(());
     }
-    let (call, contact) = (w.state.call.id.clone(), a.recipient.contact.clone());
+    let (number, contact) = (a.number, a.recipient.contact.clone());
+    let since = |b: &&Attempt| excludes(b, &contact) && b.number > number;
+    if !w.state.attempts.iter().any(|b| since(&b)) {
+        take_back_in(w, &contact);
+    }
+    let call = w.state.call.id.clone();
     for kind in [AlertKind::Failed, AlertKind::Refused] {
         w.resolve(kind.about(format_args!("{call}:{}", contact.as_str())));
     }
@@ -236,19 +275,35 @@ fn take_back_failure(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
     let a = w.attempt_mut(id)?;
     (a.error_code, a.class) = (None, None);
     let contact = a.recipient.contact.clone();
-    let others = w.state.attempts.iter().any(|a| {
-        a.id != id && a.kind == AttemptKind::Notice && a.state == AttemptState::Failed && a.recipient.contact == contact
-    });
-    if others {
-        return Ok(());
+    let theirs = |a: &&Attempt| a.id != id && a.kind == AttemptKind::Notice && a.recipient.contact == contact;
+    let failed = |a: &Attempt| a.state == AttemptState::Failed;
+    let (excluded, others) = {
+        let mut all = w.state.attempts.iter().filter(theirs);
+        (all.clone().any(|a| excludes(a, &contact)), all.any(failed))
+    };
+    if !excluded {
+        take_back_in(w, &contact);
     }
-    let call = &mut w.state.call;
-    call.outs.retain(|o| o.contact != contact || o.why != OutReason::Failed);
-    let call = call.id.clone();
-    for kind in [AlertKind::Failed, AlertKind::Refused] {
-        w.resolve(kind.about(format_args!("{call}:{}", contact.as_str())));
+    if !others {
+        let call = w.state.call.id.clone();
+        for kind in [AlertKind::Failed, AlertKind::Refused] {
+            w.resolve(kind.about(format_args!("{call}:{}", contact.as_str())));
+        }
     }
     Ok(())
+}
+
+/// Whether this text's failure says that the contact's number cannot be reached for good.
+fn excludes(a: &Attempt, contact: &ContactId) -> bool {
+    a.kind == AttemptKind::Notice
+        && &a.recipient.contact == contact
+        && a.state == AttemptState::Failed
+        && a.class == Some(Class::NumberPermanent)
+}
+
+/// The contact can be reached after all: they get further notices. Who passed stays out.
+fn take_back_in(w: &mut Work<'_>, contact: &ContactId) {
+    w.state.call.outs.retain(|o| &o.contact != contact || o.why != OutReason::Failed);
 }
 
 /// We asked in vain, or the message is still under way: when to ask again.

@@ -253,6 +253,11 @@ fn later<'a>(w: &'a Work<'_>, a: &'a Attempt) -> impl Iterator<Item = &'a Attemp
         .filter(|b| b.kind == AttemptKind::Notice && b.number > a.number && b.recipient.contact == a.recipient.contact)
 }
 
+/// Later notices to the same contact that arrived.
+pub(super) fn reached_since<'a>(w: &'a Work<'_>, a: &'a Attempt) -> impl Iterator<Item = &'a Attempt> {
+    later(w, a).filter(|b| b.state == AttemptState::Delivered)
+}
+
 fn was_accepted(a: &Attempt) -> bool {
     matches!(a.state, AttemptState::Submitted | AttemptState::Delivered)
 }

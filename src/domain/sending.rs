@@ -10,10 +10,11 @@ use super::call::{CallStatus, OutReason};
 use super::error_class::{Class, Special};
 use super::event::{Answer, Asks, LogKind, OptOutChange, SendOutcome, ToSend};
 use super::news;
+use super::receipt::{MessageStatus, Verdict};
 use super::resend;
 use super::sequence;
 use super::step::{Illegal, Work};
-use super::types::{AttemptId, ErrorCode, Sender};
+use super::types::{Actor, AttemptId, ErrorCode, MessageSid, Sender};
 
 /// How long a stand-down waits for the answer about the notice that it takes back, in seconds, each time it looks.
 const UNDER_WAY_PAUSE_S: u64 = 1;
@@ -284,16 +285,7 @@ pub(super) fn holder_name(w: &Work<'_>) -> String {
 pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Result<(), Illegal> {
     let number = w.attempt(id)?.number;
     match outcome {
-        SendOutcome::Accepted { sid, status } => {
-            news::join(w, id, sid, status, None, super::event::NO_CODE, "response")?;
-            if w.attempt(id)?.callback {
-                w.resolve(AlertKind::CallbackUrl);
-            }
-            let orphans: Vec<_> = w.loaded.orphans.iter().filter(|n| &n.sid == sid).cloned().collect();
-            for orphan in orphans {
-                news::apply(w, id, &orphan)?;
-            }
-        }
+        SendOutcome::Accepted { sid, status, code, asks } => accepted(w, id, sid, (status, *code, *asks))?,
         SendOutcome::Refused { code, asks, why } => refused(w, id, *code, *asks, why)?,
         SendOutcome::BadCallback if !w.attempt(id)?.callback => {
             refused(
@@ -342,6 +334,26 @@ pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Re
     Ok(())
 }
 
+/// The provider answered with a message. One that is another attempt's cannot be this one's: what became of this POST is then
+/// not known.
+fn accepted(
+    w: &mut Work<'_>,
+    id: AttemptId,
+    sid: &MessageSid,
+    (status, code, asks): (&MessageStatus, Option<ErrorCode>, Asks),
+) -> Result<(), Illegal> {
+    if let Some(whose) = news::linked_elsewhere(w, id, sid) {
+        news::raise_linked(w, id, sid, &whose)?;
+        return unknown(w, id, &format!("the answer names message {sid}, which is that of {whose}"));
+    }
+    news::join(w, id, sid, status, code, asks, "response")?;
+    if w.attempt(id)?.callback {
+        w.resolve(AlertKind::CallbackUrl);
+    }
+    let orphans: Vec<_> = w.loaded.orphans.iter().filter(|n| &n.sid == sid).cloned().collect();
+    orphans.iter().try_for_each(|orphan| news::apply(w, id, orphan).map(drop))
+}
+
 fn unknown(w: &mut Work<'_>, id: AttemptId, why: &str) -> Result<(), Illegal> {
     if w.attempt_on(id, AttemptEvent::OutcomeUnknown)? != Move::To(AttemptState::Unknown) {
         return Ok(());
@@ -385,11 +397,18 @@ pub(super) fn failed(w: &mut Work<'_>, id: AttemptId, asks: Asks, accepted: Acce
     );
     w.attempt_mut(id)?.class = Some(asks.class);
     let of_sender = matches!(asks.class, Class::Account | Class::Sender);
-    if of_sender {
+    if of_sender && !resend::reached_since(w, &a).any(|b| asks.class == Class::Account || b.sender == a.sender) {
         let evidence = if accepted == Accepted::Before { Evidence::Receipt } else { Evidence::Answer };
         breaker::open(w, id, asks, evidence, &text)?;
     }
     if a.kind != AttemptKind::Notice {
+        return Ok(());
+    }
+    let later = resend::reached_since(w, &a).map(|b| b.number).next();
+    if let Some(later) = later {
+        // Later than its news: whatever it says of the contact or the text no longer holds.
+        let text = format!("attempt {} changes nothing: attempt {later} reached {}", a.number, a.recipient.name);
+        w.log(LogKind::AttemptFailed, Some(id), text, json!({ "dropped": "a later text to them was delivered" }));
         return Ok(());
     }
     let (call, contact) = (w.state.call.id.clone(), a.recipient.contact.clone());
@@ -401,6 +420,39 @@ pub(super) fn failed(w: &mut Work<'_>, id: AttemptId, asks: Asks, accepted: Acce
         );
     }
     by_class(w, &a, asks, &text)
+}
+
+/// The code of a failure came after the word that it failed: it is kept, and what it says of the contact's number or of the
+/// sender is acted on. The ladder went on already. Says whether there was one to keep.
+pub(super) fn keep_late_code(
+    w: &mut Work<'_>,
+    id: AttemptId,
+    verdict: Option<Verdict>,
+    code: Option<ErrorCode>,
+    asks: Asks,
+) -> Result<bool, Illegal> {
+    let a = w.attempt(id)?;
+    let (Some(code), Some(Verdict::Failed), AttemptState::Failed, None) = (code, verdict, a.state, a.error_code) else {
+        return Ok(false);
+    };
+    let (number, name) = (a.number, a.recipient.name.clone());
+    let kept = w.attempt_mut(id)?;
+    (kept.error_code, kept.class) = (Some(code), Some(asks.class));
+    let a = kept.clone();
+    let text = format!("attempt {number} to {name} failed ({code}): the code came later");
+    let data = json!({ "code": code, "class": asks.class.letter().to_string() });
+    w.log_as(Actor::provider(), LogKind::AttemptFailed, Some(id), text.clone(), data);
+    let reached: Vec<Option<Sender>> = resend::reached_since(w, &a).map(|b| b.sender.clone()).collect();
+    match asks.class {
+        Class::NumberPermanent if a.kind == AttemptKind::Notice && reached.is_empty() => {
+            by_class(w, &a, asks, &text)?;
+        }
+        Class::Account | Class::Sender if !reached.iter().any(|s| asks.class == Class::Account || *s == a.sender) => {
+            breaker::open(w, id, asks, Evidence::Receipt, &text)?;
+        }
+        _ => {}
+    }
+    Ok(true)
 }
 
 /// What the class of its error asks of the ladder for a notice that failed.

@@ -1,12 +1,13 @@
 //! Who is told next, and when: steps that fire, steps that were missed, escalation before its time, exhaustion.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::alert::AlertKind;
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel, NoticeKey, Priority, Recipient};
 use super::breaker;
 use super::call::{Call, CallStatus, OutReason};
 use super::event::{Answer, LogKind};
+use super::ladder_end::{end_of_ladder, exhaust};
 use super::step::{Illegal, Work, step_data, step_name};
 use super::types::{AttemptId, ContactId, Timestamp};
 
@@ -468,42 +469,6 @@ fn go_on(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
     exhaust(w, &format!("nobody is left to tell: {why}"))
 }
 
-/// A ladder whose end is put off is looked at again no sooner than this, in seconds.
-const PUT_OFF_MIN_S: u64 = 60;
-
-/// The time after the last step is over. Who was never told of the call and whose text has not left or is being tried (an
-/// outage of the provider) is told first: the call stays DISPATCHING for them, and a person hears of it all the same.
-fn end_of_ladder(w: &mut Work<'_>) -> Result<(), Illegal> {
-    let call = &w.state.call;
-    let untold = w.state.attempts.iter().any(|a| {
-        a.kind == AttemptKind::Notice
-            && a.round == call.round
-            && (a.state.is_waiting() || a.state == AttemptState::Sending)
-            && !w.state.was_told(&a.recipient.contact, Some(a.id))
-    });
-    if !untold {
-        return exhaust(w, "the ladder is over and nobody took it");
-    }
-    let id = call.id.clone();
-    let pause = wait_before(w, total(w)).max(std::time::Duration::from_secs(PUT_OFF_MIN_S));
-    w.state.call.wake_at = Some(w.now().plus(pause));
-    w.raise(
-        AlertKind::Exhausted.about(&id),
-        format!("the ladder of call {id} is over and texts of it could not be sent yet: somebody must take it by hand"),
-    );
-    Ok(())
-}
-
-/// The ladder is over and nobody took it.
-fn exhaust(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
-    w.call_to(CallStatus::Exhausted)?;
-    cancel_waiting(w, "the call is exhausted")?;
-    let id = w.state.call.id.clone();
-    w.log(LogKind::CallExhausted, None, format!("exhausted: {why}"), Value::Null);
-    w.raise(AlertKind::Exhausted.about(&id), format!("call {id} is EXHAUSTED: {why}; somebody must take it by hand"));
-    Ok(())
-}
-
 /// Cancels every notice that has not left.
 pub(super) fn cancel_waiting(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
     let ids: Vec<AttemptId> = w
@@ -562,7 +527,8 @@ pub(super) fn untold(w: &mut Work<'_>) -> Result<(), Illegal> {
     Ok(())
 }
 
-fn total(w: &Work<'_>) -> u32 {
+/// How many steps the ladder has, repeats included.
+pub(super) fn total(w: &Work<'_>) -> u32 {
     u32::try_from(w.state.call.policy.total_steps()).unwrap_or(u32::MAX)
 }
 
@@ -570,6 +536,7 @@ fn at(index: u32) -> usize {
     usize::try_from(index).unwrap_or(usize::MAX)
 }
 
-fn wait_before(w: &Work<'_>, index: u32) -> std::time::Duration {
+/// The wait before this step; past the end, before the call is exhausted.
+pub(super) fn wait_before(w: &Work<'_>, index: u32) -> std::time::Duration {
     w.state.call.policy.wait_before(at(index))
 }

@@ -10,7 +10,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::clock::Clock;
 use crate::domain::Settlement;
-use crate::domain::event::{AlertChange, Answer, Change, Event, Load, Loaded, LogEntry, LogKind, Rules};
+use crate::domain::event::{AlertChange, Answer, Change, Event, Load, Loaded, LogEntry, LogKind, Rules, Source};
 use crate::domain::reply;
 use crate::domain::step::{Ctx, step};
 use crate::domain::team::Directory;
@@ -143,10 +143,10 @@ impl Core {
             },
             Event::Wake { call } | Event::Decide { call, .. } | Event::Untold { call } => Load::Call(call.clone()),
             Event::Sent { attempt, outcome: crate::domain::event::SendOutcome::Accepted { sid, .. } } => {
-                Load::Message { attempt: Some(*attempt), sid: sid.clone() }
+                Load::Message { attempt: Some(*attempt), sid: sid.clone(), said: None }
             }
             Event::Settle { attempt, how: Settlement::Sent(sid), .. } => {
-                Load::Link { attempt: *attempt, sid: sid.clone() }
+                Load::Message { attempt: Some(*attempt), sid: sid.clone(), said: None }
             }
             Event::Claim { attempt, .. }
             | Event::Settle { attempt, .. }
@@ -154,7 +154,11 @@ impl Core {
             | Event::EngineGone { attempt, .. }
             | Event::Searched { attempt, .. }
             | Event::Polled { attempt, .. } => Load::Attempt(*attempt),
-            Event::News(news) => Load::Message { attempt: news.attempt, sid: news.sid.clone() },
+            Event::News(news) => Load::Message {
+                attempt: news.attempt,
+                sid: news.sid.clone(),
+                said: (news.source == Source::Receipt).then(|| (news.status.clone(), news.code)),
+            },
             Event::Inbound(text) => Load::Reply {
                 from: text.from.clone(),
                 sid: text.sid.clone(),

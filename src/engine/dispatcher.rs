@@ -13,7 +13,7 @@ use tracing::{error, warn};
 
 use crate::domain::Special;
 use crate::domain::Timestamp;
-use crate::domain::attempt::{AttemptKind, Priority};
+use crate::domain::attempt::{Attempt, AttemptKind, Priority};
 use crate::domain::breaker::{self, Breaker, Errand, Route};
 use crate::domain::event::{Answer, Asks, Event, SendOutcome, ToSend};
 use crate::domain::types::{Actor, AttemptId, CallId, ErrorCode};
@@ -29,7 +29,9 @@ use super::{Engine, Scope};
 
 /// How many POSTs may be under way at once.
 const IN_FLIGHT_MAX: usize = 256;
-/// The longest pause that a provider's Retry-After is honoured for.
+/// The longest pause that a provider's `Retry-After` is honoured for: a first notice waits no longer than this for anybody.
+const RETRY_AFTER_FIRST_MAX: Duration = Duration::from_secs(30);
+/// The same for reminders and what comes after them.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 /// An attempt that cannot be decided (our bug, or an unreadable row) is set aside for this long; the others go on.
 const SET_ASIDE: Duration = Duration::from_secs(30);
@@ -360,12 +362,17 @@ impl One {
             callback: if a.callback { Callback::Wanted } else { Callback::Without },
         };
         match self.engine.sms.submit(&message).await {
-            Ok(record) => SendOutcome::Accepted { sid: record.sid, status: record.status },
-            Err(e) => self.outcome_of(e, a.tries),
+            Ok(record) => SendOutcome::Accepted {
+                sid: record.sid,
+                status: record.status,
+                code: record.error_code,
+                asks: asks(record.error_code),
+            },
+            Err(e) => self.outcome_of(e, a),
         }
     }
 
-    fn outcome_of(&self, e: GatewayError, tries: u32) -> SendOutcome {
+    fn outcome_of(&self, e: GatewayError, a: &Attempt) -> SendOutcome {
         match e {
             GatewayError::Refused { code, message, http } => {
                 let asks = asks(code);
@@ -383,8 +390,8 @@ impl One {
             }
             GatewayError::Retryable { why, retry_after } => {
                 let core = &self.engine.core;
-                let own = BACKOFF_FIRST.saturating_mul(1 << tries.min(8)).min(BACKOFF_MAX);
-                let pause = core.ids.jittered(own).max(retry_after.unwrap_or_default().min(RETRY_AFTER_MAX));
+                let own = BACKOFF_FIRST.saturating_mul(1 << a.tries.min(8)).min(BACKOFF_MAX);
+                let pause = core.ids.jittered(own).max(retry_after.unwrap_or_default().min(believed(a.priority)));
                 SendOutcome::NotSent { why, again_at: core.clock.now().plus(pause) }
             }
             GatewayError::Unknown { why } => SendOutcome::Unknown { why },
@@ -420,6 +427,14 @@ impl One {
     async fn pause(&self, d: Duration) {
         let clock = &self.engine.core.clock;
         clock.sleep_until(clock.now().plus(d)).await;
+    }
+}
+
+/// How long the provider's word for "later" is believed.
+const fn believed(priority: Priority) -> Duration {
+    match priority {
+        Priority::First => RETRY_AFTER_FIRST_MAX,
+        Priority::Reminder | Priority::StandDown => RETRY_AFTER_MAX,
     }
 }
 

@@ -22,6 +22,8 @@ use super::{Engine, Scope, others_go_on};
 const BATCH: usize = 16;
 /// The longest pause between two questions about one message.
 const PAUSE_MAX: Duration = Duration::from_secs(3600);
+/// The longest pause that the provider's `Retry-After` puts a question off for.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 /// Receipts later than this are not expected (`facts/twilio.md` §5).
 const END: Duration = Duration::from_secs(72 * 3600);
 
@@ -141,9 +143,9 @@ impl Poller {
         }
         let now = core.clock.now();
         let pause = self.engine.bounds.poll_after.saturating_mul(1 << p.polls.min(12)).min(PAUSE_MAX);
-        let pause = core.ids.jittered(pause).max(throttled.unwrap_or_default());
-        // The alarm that no final status came is due at its own time, not at the end of a long pause.
-        let alarm = Some(p.sent_at.plus(core.rules.status_timeout)).filter(|at| *at > now && throttled.is_none());
+        let pause = core.ids.jittered(pause).max(throttled.unwrap_or_default().min(RETRY_AFTER_MAX));
+        // The alarm that no final status came is due at its own time, not at the end of a long pause, whoever asked for it.
+        let alarm = Some(p.sent_at.plus(core.rules.status_timeout)).filter(|at| *at > now);
         let again_at = now.plus(pause).min(alarm.unwrap_or(now.plus(pause)));
         let again_at = (now.since(p.sent_at) < END).then_some(again_at);
         others_go_on(core.apply(Event::Polled { attempt: p.attempt, again_at }, Actor::engine()).await.map(drop))

@@ -524,6 +524,9 @@ pub trait Store: MirrorOutbox + AlertOutbox + Send + Sync {
     /// Changes when another process or we committed: cheap, for polling. Only "the same" or "another" means something, and
     /// only between answers of one handle; now and then it changes without a commit.
     async fn version(&self) -> Result<u64, StoreError>;
+    /// As [`Store::version`], for the commits of other processes alone: our own change nothing. Costs a look while nobody
+    /// commits, and a turn of the writer after a commit.
+    async fn version_of_others(&self) -> Result<u64, StoreError>;
     /// Moves the write-ahead log into the main file where nobody is disturbed by it.
     async fn checkpoint(&self) -> Result<(), StoreError>;
 }

@@ -13,13 +13,13 @@ use crate::domain::attempt::Attempt;
 use crate::domain::breaker::{self, Breaker};
 use crate::domain::call::CallState;
 use crate::domain::event::{
-    AlertChange, Answer, BreakerChange, Change, Event, InboundText, Loaded, LogEntry, News, OptOutChange, Rules,
-    SendOutcome, Source,
+    AlertChange, Answer, BreakerChange, Change, Event, InboundText, Loaded, LogEntry, News, OptOutChange, ReceiptRow,
+    Rules, SendOutcome, Source,
 };
 use crate::domain::step::{Ctx, Illegal, step};
 use crate::domain::team::Directory;
 use crate::domain::types::{Actor, AttemptId, CallId, ErrorCode, MessageSid};
-use crate::domain::{MessageStatus, Timestamp};
+use crate::domain::{MessageStatus, Settlement, Timestamp};
 use crate::engine::dispatcher::asks;
 use crate::engine::intake::{self, Paperwork};
 use crate::ids::Ids;
@@ -36,6 +36,8 @@ pub(crate) struct Desk {
     about: BTreeMap<AlertKey, Option<CallId>>,
     opted_out: BTreeSet<(String, String)>,
     orphans: Vec<News>,
+    /// Every row that was kept.
+    pub(crate) receipts: Vec<ReceiptRow>,
     breakers: Vec<Breaker>,
     answered: BTreeMap<String, String>,
     ids: Cell<u128>,
@@ -46,10 +48,22 @@ pub(crate) fn sid(n: u32) -> MessageSid {
     format!("SM{n:032x}").parse().expect("a SID")
 }
 
+/// Whether this receipt is kept and joined already.
+fn is_replay(kept: &ReceiptRow, n: &News) -> bool {
+    let same = (&kept.news.sid, &kept.news.status, kept.news.code) == (&n.sid, &n.status, n.code);
+    same && kept.joined.is_some() && n.source == Source::Receipt && kept.news.source == Source::Receipt
+}
+
 /// A report of the provider.
 pub(crate) fn news(attempt: Option<AttemptId>, message: u32, word: &str, code: Option<u32>, source: Source) -> News {
     let code = code.map(ErrorCode);
     News { attempt, sid: sid(message), status: MessageStatus::from_word(word), code, asks: asks(code), source }
+}
+
+/// The answer of a create that made this message.
+pub(crate) fn accepted(message: u32, word: &str, code: Option<u32>) -> SendOutcome {
+    let code = code.map(ErrorCode);
+    SendOutcome::Accepted { sid: sid(message), status: MessageStatus::from_word(word), code, asks: asks(code) }
 }
 
 impl Desk {
@@ -64,6 +78,7 @@ impl Desk {
             about: BTreeMap::new(),
             opted_out: BTreeSet::new(),
             orphans: Vec::new(),
+            receipts: Vec::new(),
             breakers: Vec::new(),
             answered: BTreeMap::new(),
             ids: Cell::new(1),
@@ -126,7 +141,7 @@ impl Desk {
             .collect();
         for (attempt, number) in waiting {
             if let Answer::Send(_) = self.apply(Event::Claim { attempt, engine: "e".into() }) {
-                let outcome = SendOutcome::Accepted { sid: sid(number), status: MessageStatus::Queued };
+                let outcome = accepted(number, "queued", None);
                 self.apply(Event::Sent { attempt, outcome });
             }
         }
@@ -161,22 +176,24 @@ impl Desk {
             | Event::EngineGone { attempt, .. }
             | Event::Searched { attempt, .. }
             | Event::Polled { attempt, .. } => of(attempt),
-            Event::News(n) => {
-                let knows = |c: &&CallState| c.attempts.iter().any(|a| a.sid.as_ref() == Some(&n.sid));
-                let by_name: Vec<CallState> = n.attempt.as_ref().map(of).unwrap_or_default();
-                if by_name.is_empty() { self.calls.iter().filter(knows).cloned().collect() } else { by_name }
-            }
+            Event::News(n) => n.attempt.as_ref().map(of).unwrap_or_default(),
             Event::Inbound(_) => self.calls.iter().rev().cloned().collect(),
             Event::ClearOptOut { .. } | Event::Alert(_) | Event::Breaker { .. } => Vec::new(),
         };
         let sid_of = match event {
             Event::Sent { outcome: SendOutcome::Accepted { sid, .. }, .. } => Some(sid),
             Event::News(n) => Some(&n.sid),
+            Event::Settle { how: Settlement::Sent(sid), .. } => Some(sid),
             _ => None,
         };
+        let linked = |c: &&CallState| c.attempts.iter().any(|a| sid_of.is_some() && a.sid.as_ref() == sid_of);
+        let owners: Vec<CallState> = self.calls.iter().filter(linked).cloned().collect();
+        let new = |o: &CallState| calls.iter().all(|c| c.call.id != o.call.id);
+        let owners: Vec<CallState> = owners.into_iter().filter(new).collect();
         Loaded {
             breakers: self.breakers.clone(),
-            calls,
+            replayed: matches!(event, Event::News(n) if self.receipts.iter().any(|r| is_replay(r, n))),
+            calls: calls.into_iter().chain(owners).collect(),
             free_reference: Some(format!("7K3{}", self.calls.len() + 2).parse().expect("a reference")),
             opted_out: self.opted_out.clone(),
             answered_before: match event {
@@ -196,6 +213,7 @@ impl Desk {
                 None => self.calls.push(state),
             }
         }
+        self.receipts.extend(change.receipts.clone());
         self.orphans.extend(change.receipts.into_iter().filter(|r| r.joined.is_none()).map(|r| r.news));
         for alert in change.alerts {
             match alert {

@@ -351,6 +351,10 @@ impl Store for Mortal {
         }
         done
     }
+    async fn version_of_others(&self) -> Result<u64, StoreError> {
+        self.alive().await;
+        self.inner.version_of_others().await
+    }
     async fn version(&self) -> Result<u64, StoreError> {
         self.alive().await;
         self.inner.version().await

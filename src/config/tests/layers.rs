@@ -84,6 +84,21 @@ fn fixtures_are_valid() {
 }
 
 #[test]
+fn a_ladder_that_ends_before_an_outcome_can_be_known_is_warned_of() {
+    let file = |after: &str| {
+        let steps = "steps = [ { wait = \"0s\", notify = [\"primary\"] } ]";
+        let contact = "[[contacts]]\nid = \"sam\"\nphone = \"+19495550101\"\nrole = \"primary\"\n";
+        format!("{contact}[policies.normal]\n{steps}\nexhaust_after = \"{after}\"\n")
+    };
+    for (after, warned) in [("0s", true), ("59s", true), ("60s", false), ("10m", false)] {
+        let c = Bench::new().toml(&file(after)).load();
+        let about: Vec<&String> = c.warnings.iter().filter(|w| w.starts_with("exhaust_after")).collect();
+        assert_eq!(about.len(), usize::from(warned), "{after}: {:?}", c.warnings);
+        assert!(!warned || about[0].contains(&format!("exhaust_after ({after}) of policy normal")), "{about:?}");
+    }
+}
+
+#[test]
 fn a_stronger_place_wins() {
     let listen = |b: &Bench| {
         let c = b.load();

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::domain::attempt::{Attempt, AttemptState};
-use crate::domain::event::{Event, SendOutcome, Source};
+use crate::domain::event::{Event, Source};
 use crate::domain::{AlertKind, MessageStatus, Timestamp};
-use crate::testing::desk::{Desk, news, sid};
+use crate::testing::desk::{Desk, accepted, news};
 
 /// What came to us about one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,9 +32,7 @@ fn hear(desk: &mut Desk, said: Said) {
     let attempt = desk.attempt(1).id;
     let code = |word: &str| matches!(word, "failed" | "undelivered").then_some(CARRIER_BUSY);
     let event = match said {
-        Said::Response => {
-            Event::Sent { attempt, outcome: SendOutcome::Accepted { sid: sid(1), status: MessageStatus::Queued } }
-        }
+        Said::Response => Event::Sent { attempt, outcome: accepted(1, "queued", None) },
         Said::Named(word) => Event::News(news(Some(attempt), 1, word, code(word), Source::Receipt)),
         Said::Bare(word) => Event::News(news(None, 1, word, code(word), Source::Receipt)),
     };

@@ -181,7 +181,7 @@ impl Mirror {
         let standing = state.of(table);
         let pause = PAUSE_FIRST.saturating_mul(1 << standing.failures.min(9)).min(PAUSE_MAX);
         standing.failures = standing.failures.saturating_add(1);
-        let asked = asked.unwrap_or_default().min(HELD_MAX);
+        let asked = asked.unwrap_or_default().min(PAUSE_MAX);
         let until = now.plus(self.core.ids.jittered(pause).max(asked).max(least));
         standing.not_before = Some(until);
         until

@@ -4,7 +4,7 @@ use crate::domain::call::CallStatus;
 use crate::domain::event::Decision;
 use crate::testing::people::{self, policy};
 use crate::testing::world::Setup;
-use crate::testing::{World, mins, secs};
+use crate::testing::{Reaction, World, mins, secs};
 
 #[tokio::test]
 async fn a_first_notice_is_accepted_and_delivered() {
@@ -242,4 +242,66 @@ async fn a_role_that_nobody_holds_alerts_also_where_the_ladder_goes_on_before_it
     w.tech("olga").expect_sms("HIGH");
     assert!(w.has_alert("nobody:call_1:1:3").await, "{:?}", w.alerts().await);
     assert!(!w.has_alert("nobody:call_1:1:2").await, "Sam passed: no fault");
+}
+
+fn brief(exhaust_after: std::time::Duration) -> Setup {
+    let mut brief = policy("brief", &[(secs(0), &["primary"])]);
+    brief.exhaust_after = exhaust_after;
+    Setup { directory: people::directory_with(brief), ..Setup::default() }
+}
+
+#[tokio::test]
+async fn an_unknown_first_notice_is_decided_before_its_call_ends() {
+    for exhaust_after in [0, 1, 10, 59] {
+        let mut w = World::with(brief(secs(exhaust_after))).await;
+        w.sms.next(Reaction::UnknownNotAccepted);
+        w.dispatch("brief").await;
+        w.advance(secs(59)).await;
+        assert_eq!(w.attempts().await, ["1 sam unknown"], "{exhaust_after} s");
+        assert_eq!((w.status().await, w.alerts().await.len()), (CallStatus::Dispatching, 0), "{exhaust_after} s");
+        w.advance(secs(1)).await;
+        assert_eq!(w.attempts().await, ["1 sam unknown", "2 sam submitted"], "{exhaust_after} s");
+        w.tech("sam").expect_sms("(repeat)");
+        if exhaust_after > 0 {
+            w.advance(secs(exhaust_after - 1)).await;
+            assert_eq!(w.status().await, CallStatus::Dispatching, "{exhaust_after} s: he has his time to answer");
+        }
+        w.advance(mins(2)).await;
+        assert_eq!(w.status().await, CallStatus::Exhausted, "{exhaust_after} s");
+        assert!(w.has_alert("exhausted:").await);
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_notice_that_is_held_ends_its_call_once_that_is_decided() {
+    let mut setup = brief(secs(5));
+    setup.rules.unknown_first = crate::domain::UnknownPolicy::Hold;
+    let mut w = World::with(setup).await;
+    w.sms.next(Reaction::UnknownNotAccepted);
+    w.dispatch("brief").await;
+    w.advance(secs(60)).await;
+    assert!(w.has_alert("unknown:").await, "a person is told while it can help");
+    w.advance(mins(1)).await;
+    assert_eq!((w.status().await, w.attempts().await), (CallStatus::Exhausted, vec!["1 sam unknown".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_ladder_that_ends_at_once_ends_when_its_text_has_left_and_raises_no_false_alert() {
+    let mut w = World::with(brief(secs(0))).await;
+    w.dispatch("brief").await;
+    assert_eq!((w.attempts().await, w.alerts().await.len()), (vec!["1 sam submitted".to_owned()], 0));
+    w.advance(secs(1)).await;
+    assert_eq!(w.status().await, CallStatus::Exhausted, "it does not linger");
+    // Where the text cannot leave, that is an alert after a minute, and whoever is told then has his time.
+    let mut w = World::with(brief(secs(40))).await;
+    w.sms.otherwise(Reaction::away());
+    w.dispatch("brief").await;
+    w.advance(secs(59)).await;
+    assert_eq!(w.alerts().await.len(), 0);
+    w.advance(secs(60)).await;
+    assert!(w.has_alert("exhausted:").await);
+    w.outage(mins(10)).await;
+    assert_eq!((w.attempts().await, w.status().await), (vec!["1 sam submitted".to_owned()], CallStatus::Dispatching));
+    w.advance(secs(75)).await;
+    assert_eq!(w.status().await, CallStatus::Exhausted);
 }

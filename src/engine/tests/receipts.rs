@@ -177,6 +177,21 @@ async fn a_message_without_a_receipt_is_asked_about_and_then_alarms() {
 }
 
 #[tokio::test]
+async fn a_provider_that_asks_for_an_hour_does_not_put_off_the_alarm_or_the_questions() {
+    let mut w = World::new().await;
+    w.sms.on_fetch(Reaction::NotSent { retry_after: Some(secs(3_600)) });
+    w.dispatch("normal").await;
+    w.reply("sam", "1").await;
+    w.advance(secs(299)).await;
+    assert!(!w.has_alert("no-status:sam").await);
+    w.advance(secs(2)).await;
+    assert!(w.has_alert("no-status:sam").await, "at its time");
+    let asked = w.sms.fetches();
+    w.advance(secs(601)).await;
+    assert!(w.sms.fetches() > asked, "ten minutes at most");
+}
+
+#[tokio::test]
 async fn the_alarm_about_a_message_that_no_carrier_confirms_ends_with_the_questions() {
     let mut w = World::new().await;
     w.dispatch("normal").await;

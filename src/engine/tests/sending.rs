@@ -55,19 +55,33 @@ async fn what_surely_was_not_sent_is_tried_again_within_the_attempt_with_growing
 }
 
 #[tokio::test]
-async fn retry_after_is_honoured() {
-    let mut w = World::new().await;
-    w.sms.next(Reaction::NotSent { retry_after: Some(secs(45)) });
-    w.dispatch("normal").await;
-    w.advance(secs(44)).await;
-    assert_eq!(w.attempts().await, ["1 sam retrying"]);
-    w.advance(secs(1)).await;
-    assert_eq!(w.attempts().await, ["1 sam submitted"]);
-    assert!(!w.has_alert("no-sender").await, "over once something is sent");
+async fn retry_after_is_honoured_and_a_first_notice_waits_30_s_for_it_at_most() {
+    for (asked, waits) in [(20, 20), (45, 30), (3_600, 30), (u64::MAX / 2_000, 30)] {
+        let mut w = World::new().await;
+        w.sms.next(Reaction::NotSent { retry_after: Some(secs(asked)) });
+        w.dispatch("normal").await;
+        w.advance(secs(waits - 1)).await;
+        assert_eq!(w.attempts().await, ["1 sam retrying"], "asked for {asked} s");
+        w.advance(secs(1)).await;
+        assert_eq!(w.attempts().await, ["1 sam submitted"], "asked for {asked} s");
+        assert!(!w.has_alert("no-sender").await, "over once something is sent");
+    }
+    // A reminder waits longer, and is superseded by the next one if that comes first.
+    let slow = people::policy("slow", &[(secs(0), &["primary"]), (mins(1), &["primary"]), (mins(60), &["primary"])]);
+    for (asked, waits) in [(45, 45), (3_600, 600)] {
+        let setup = Setup { directory: people::directory_with(slow.clone()), ..Setup::default() };
+        let mut w = World::with(setup).await;
+        w.dispatch("slow").await;
+        w.sms.next(Reaction::NotSent { retry_after: Some(secs(asked)) });
+        w.advance(secs(60 + waits - 1)).await;
+        assert_eq!(w.attempts().await, ["1 sam submitted", "2 sam retrying"], "asked for {asked} s");
+        w.advance(secs(1)).await;
+        assert_eq!(w.attempts().await[1], "2 sam submitted", "asked for {asked} s");
+    }
 }
 
 #[tokio::test]
-async fn an_outcome_that_the_store_refuses_is_unknown_and_not_under_way_for_ever() {
+async fn a_create_that_names_anothers_message_is_an_unknown_outcome_and_found_out() {
     let mut w = World::new().await;
     let first = w.begin("normal").await;
     w.begin("normal").await;
@@ -78,6 +92,10 @@ async fn an_outcome_that_the_store_refuses_is_unknown_and_not_under_way_for_ever
     let state = w.call(&first).await;
     let attempts: Vec<String> = state.attempts.iter().map(crate::testing::story::shown).collect();
     assert_eq!(attempts, ["1 sam unknown"]);
+    assert!(state.attempts[0].result.contains("the answer names message SM"), "{}", state.attempts[0].result);
+    assert!(w.has_alert("second-message:").await);
+    w.advance(secs(60)).await;
+    assert_eq!(w.call(&first).await.attempts.len(), 2, "looked for in vain, and sent once more");
 }
 
 #[tokio::test]

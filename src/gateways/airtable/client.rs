@@ -46,6 +46,8 @@ const BASES_PAGES_MAX: usize = 20;
 /// The documented rest after a 429, and what is added by chance so that several processes do not come back together.
 const REST: Duration = Duration::from_secs(30);
 const REST_JITTER_MS: u64 = 3_000;
+/// The longest rest that a `Retry-After` is believed for: beyond it, asking again tells more.
+const REST_ASKED_MAX: Duration = Duration::from_secs(300);
 
 /// What a client needs to know; checked by config.
 #[derive(Debug, Clone)]
@@ -197,7 +199,7 @@ impl AirtableClient {
                 let error = wire::error(&answer.body);
                 let rest = |asked: Option<Duration>| {
                     let jitter = Duration::from_millis(shared.ids.below(REST_JITTER_MS));
-                    shared.pace.rest(REST.max(asked.unwrap_or_default()) + jitter)
+                    shared.pace.rest(REST.max(asked.unwrap_or_default().min(REST_ASKED_MAX)) + jitter)
                 };
                 Err(refusal(op, answer.status.as_u16(), &error, answer.retry_after, said, rest))
             }

@@ -3,8 +3,8 @@
 //! Never more than the base's limit ([`PER_WINDOW`], but for a stand-in on this machine) leave within a second, whatever rate
 //! is configured: they keep a distance, and a request takes one of five places until a second after its answer, so that five is also what can *arrive* within one,
 //! however unevenly the network carries them (one that is not answered keeps its place for [`HELD_MAX`] at most). After a
-//! 429 everyone rests. Two lanes take turns, neither starves. Nothing survives the process: after a restart the first
-//! request goes at once, and a 429 is what tells us better.
+//! 429 everyone rests. Two lanes take turns, neither starves. Nothing survives the process: it begins as if one before it had
+//! sent all that the base allows until this moment, so that a restart does not add a burst to what the dead process sent.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,14 +45,19 @@ struct Places {
 }
 
 impl Places {
-    fn new(requests_per_second: f64, limit: u32) -> Self {
+    /// `now`: from when on; a process before this one may have sent until then, at its pace.
+    fn new(requests_per_second: f64, limit: u32, now: Duration) -> Self {
         let rate = if requests_per_second.is_finite() { requests_per_second.max(RATE_MIN) } else { RATE_MIN };
-        let distance = Duration::from_millis(1).max(Duration::from_secs_f64(1.0 / rate));
+        let distance = Duration::from_millis(1).max(Duration::from_secs_f64(1.0 / rate)).max(distance_min(limit));
+        let sent_before = |n: u32| {
+            let at = now.saturating_sub(distance.saturating_mul(n));
+            (u64::MAX - u64::from(n), at, Some(at))
+        };
         Self {
             limit: usize::try_from(limit.max(1)).unwrap_or(usize::MAX),
-            distance: distance.max(distance_min(limit)),
-            last: None,
-            taken: Vec::new(),
+            distance,
+            last: Some(now),
+            taken: (0..limit.max(1)).map(sent_before).collect(),
             rest_until: Duration::ZERO,
         }
     }
@@ -134,7 +139,7 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) fn new(clock: Arc<dyn Clock>, requests_per_second: f64, limit: u32) -> Self {
-        let places = Places::new(requests_per_second, limit);
+        let places = Places::new(requests_per_second, limit, clock.boot());
         let state = State { places, live: VecDeque::new(), bulk: VecDeque::new(), live_in_a_row: 0, numbers: 0 };
         Self { clock, state: Mutex::new(state), changed: Notify::new() }
     }

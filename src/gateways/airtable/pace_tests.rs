@@ -21,7 +21,7 @@ proptest! {
         rate in 0.5..50.0_f64,
         requests in proptest::collection::vec((0..700_u64, 0..1_900_u64, 0.0..1.0_f64), 1..60),
     ) {
-        let mut places = Places::new(rate, PER_WINDOW);
+        let mut places = Places::new(rate, PER_WINDOW, Duration::ZERO);
         let (mut now, mut under_way) = (Duration::from_secs(3600), Vec::<(u64, Duration)>::new());
         let (mut left, mut arrived) = (Vec::new(), Vec::new());
         for (number, (gap, latency, share)) in (0_u64..).zip(&requests) {
@@ -52,16 +52,40 @@ proptest! {
 }
 
 #[test]
+fn a_restart_at_any_moment_adds_no_burst_to_what_the_dead_process_sent() {
+    for rate in [0.5, 1.0, 4.5, 5.0, 50.0] {
+        for lived in (0..3_000_u64).step_by(37) {
+            let (start, end) = (Duration::from_secs(60), Duration::from_secs(60) + ms(lived));
+            let mut left = Vec::new();
+            for (from, until) in [(start, end), (end, end + Duration::from_secs(3))] {
+                let mut places = Places::new(rate, PER_WINDOW, from);
+                for number in 0.. {
+                    let at = places.earliest(from);
+                    if at > until {
+                        break;
+                    }
+                    places.take(number, at);
+                    places.answered(number, at);
+                    left.push(at);
+                }
+            }
+            assert!(most_in_a_second(&left) <= PER_WINDOW as usize, "{rate}/s, dead after {lived} ms: {left:?}");
+        }
+    }
+}
+
+#[test]
 fn a_stand_in_may_allow_more_and_gets_no_more_than_that() {
-    let mut places = Places::new(100.0, 20);
-    let (mut now, mut left) = (Duration::ZERO, Vec::new());
+    let mut places = Places::new(100.0, 20, Duration::ZERO);
+    let start = Duration::from_secs(60);
+    let (mut now, mut left) = (start, Vec::new());
     for number in 0..100 {
         now = places.earliest(now);
         places.take(number, now);
         places.answered(number, now);
         left.push(now);
     }
-    assert_eq!((most_in_a_second(&left), now < Duration::from_secs(6)), (20, true), "{now:?}");
+    assert_eq!((most_in_a_second(&left), now - start < Duration::from_secs(6)), (20, true), "{now:?}");
 }
 
 #[test]
@@ -69,8 +93,8 @@ fn the_configured_rate_is_reached_by_answers_in_time() {
     for (rate, latency, seconds, least) in
         [(4.5, 80, 60, 265), (4.5, 0, 60, 268), (1.0, 300, 60, 59), (5.0, 20, 60, 290)]
     {
-        let mut places = Places::new(rate, PER_WINDOW);
-        let (start, mut now, mut sent) = (Duration::ZERO, Duration::ZERO, 0);
+        let mut places = Places::new(rate, PER_WINDOW, Duration::ZERO);
+        let (start, mut now, mut sent) = (Duration::from_secs(60), Duration::from_secs(60), 0);
         while now < start + Duration::from_secs(seconds) {
             let at = places.earliest(now);
             if at > now {
@@ -85,7 +109,7 @@ fn the_configured_rate_is_reached_by_answers_in_time() {
         assert!(sent >= least, "{rate}/s with {latency} ms: {sent} in {seconds} s");
     }
     for senseless in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        assert!(Places::new(senseless, PER_WINDOW).distance > Duration::from_secs(60), "{senseless}");
+        assert!(Places::new(senseless, PER_WINDOW, Duration::ZERO).distance > Duration::from_secs(60), "{senseless}");
     }
 }
 
@@ -97,6 +121,8 @@ struct Stand {
 fn stand() -> Stand {
     let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_795_327_200_000)));
     let pace = Arc::new(Pace::new(clock.clone(), 4.5, PER_WINDOW));
+    // What a process before this one may have sent is over.
+    clock.pass(Duration::from_secs(2));
     Stand { clock, pace }
 }
 

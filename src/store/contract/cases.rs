@@ -77,10 +77,10 @@ pub(crate) async fn each_load_shows_what_it_says(store: &dyn Store) {
         ("no such call", Load::Call(id("x")), &[]),
         ("attempt", Load::Attempt(first), &["a"]),
         ("no such attempt", Load::Attempt(unknown), &[]),
-        ("message by attempt", Load::Message { attempt: Some(first), sid: sid(9) }, &["a"]),
-        ("message by sid", Load::Message { attempt: None, sid: sid(1) }, &["a"]),
-        ("message by sid, attempt unknown", Load::Message { attempt: Some(unknown), sid: sid(1) }, &["a"]),
-        ("unknown message", Load::Message { attempt: None, sid: sid(9) }, &[]),
+        ("message by attempt", Load::Message { attempt: Some(first), sid: sid(9), said: None }, &["a"]),
+        ("message by sid", Load::Message { attempt: None, sid: sid(1), said: None }, &["a"]),
+        ("message by sid, attempt unknown", Load::Message { attempt: Some(unknown), sid: sid(1), said: None }, &["a"]),
+        ("unknown message", Load::Message { attempt: None, sid: sid(9), said: None }, &[]),
         ("new", new("x", None), &[]),
         ("new, id exists", new("a", None), &["a"]),
         ("new, key exists", new("x", Some("key")), &["a"]),
@@ -256,12 +256,15 @@ pub(crate) async fn receipts_wait_for_their_message_and_are_joined_once(store: &
         store.transact(Load::Nothing, Vec::new(), kept(news)).await.expect("kept");
     }
     let sids = |l: &Loaded| l.orphans.iter().map(|n| n.sid.clone()).collect::<Vec<_>>();
-    let by_sid = shown(store, Load::Message { attempt: None, sid: sid(1) }).await;
+    let by_sid = shown(store, Load::Message { attempt: None, sid: sid(1), said: None }).await;
     assert_eq!(sids(&by_sid), [sid(1)]);
     let by_attempt = shown(store, Load::Attempt(first)).await;
     assert_eq!(sids(&by_attempt), [sid(2)], "named in the path of the callback");
     assert_eq!(by_attempt.orphans[0].attempt, Some(first));
-    assert_eq!(sids(&shown(store, Load::Message { attempt: Some(first), sid: sid(1) }).await), [sid(1), sid(2)]);
+    assert_eq!(
+        sids(&shown(store, Load::Message { attempt: Some(first), sid: sid(1), said: None }).await),
+        [sid(1), sid(2)]
+    );
     // The answer to the POST brings the SID; the decision sees what waited for it.
     let joined: Decide = Arc::new(move |loaded| {
         assert_eq!(loaded.orphans.len(), 2);
@@ -269,8 +272,14 @@ pub(crate) async fn receipts_wait_for_their_message_and_are_joined_once(store: &
         put_in(&mut state.attempts[0], AttemptState::Delivered, 1, at(2));
         Ok(Change { calls: vec![state], ..Change::default() })
     });
-    store.transact(Load::Message { attempt: Some(first), sid: sid(1) }, Vec::new(), joined).await.expect("joined");
-    assert!(shown(store, Load::Message { attempt: Some(first), sid: sid(1) }).await.orphans.is_empty(), "only once");
+    store
+        .transact(Load::Message { attempt: Some(first), sid: sid(1), said: None }, Vec::new(), joined)
+        .await
+        .expect("joined");
+    assert!(
+        shown(store, Load::Message { attempt: Some(first), sid: sid(1), said: None }).await.orphans.is_empty(),
+        "only once"
+    );
     let more = always(move || Change {
         receipts: vec![receipt(news(1, Some(first)), Some(first), at(3))],
         ..Change::default()
@@ -287,7 +296,7 @@ pub(crate) async fn receipts_wait_for_their_message_and_are_joined_once(store: &
         ]
     );
     assert_eq!(
-        sids(&shown(store, Load::Message { attempt: None, sid: sid(3) }).await),
+        sids(&shown(store, Load::Message { attempt: None, sid: sid(3), said: None }).await),
         [sid(3)],
         "that one still waits"
     );

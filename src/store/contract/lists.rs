@@ -79,9 +79,11 @@ pub(crate) async fn engines_leave_word_of_a_clean_stop(store: &dyn Store) {
     store.engine_stopped("e0", at(300)).await.expect("forgotten");
     let newest = store.engine().await.expect("read").expect("there");
     assert_eq!((newest.id.as_str(), newest.stopped_at), ("e109", Some(at(200))));
+    let others = store.version_of_others().await.expect("version");
     let (before, took) = (store.version().await.expect("version"), store.probe(at(1)).await.expect("probe"));
     assert!(took < Duration::from_secs(60));
     assert_ne!(store.version().await.expect("version"), before, "our own commits are seen");
+    assert_eq!(store.version_of_others().await.expect("version"), others, "and are nobody else's");
     let quiet = store.version().await.expect("version");
     assert_eq!(store.version().await.expect("version"), quiet, "nothing happened");
     store.checkpoint().await.expect("checkpoint");

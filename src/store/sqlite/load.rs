@@ -24,12 +24,14 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
         Load::Nothing => {}
         Load::Call(id) => loaded.calls.extend(call_state(conn, id.as_str())?),
         Load::Attempt(attempt) => message(conn, &mut loaded, Some(*attempt), None)?,
-        Load::Message { attempt, sid } => message(conn, &mut loaded, *attempt, Some(sid))?,
-        Load::Link { attempt, sid } => {
-            message(conn, &mut loaded, Some(*attempt), Some(sid))?;
-            let linked: Option<String> = text(conn, sql::CALL_OF_SID, sid.as_str())?;
-            if let Some(other) = linked.filter(|id| loaded.calls.iter().all(|c| c.call.id.as_str() != id)) {
-                loaded.calls.extend(call_state(conn, &other)?);
+        Load::Message { attempt, sid, said } => {
+            message(conn, &mut loaded, *attempt, Some(sid))?;
+            let all = || loaded.calls.iter().flat_map(|c| &c.attempts);
+            let named = all().find(|a| Some(a.id) == *attempt);
+            let known = named.or_else(|| all().find(|a| a.sid.as_ref() == Some(sid))).map(|a| a.id);
+            if let (Some(joined), Some((status, code))) = (known, said) {
+                let with = params![rows::id_bytes(joined), sid.as_str(), status.as_str(), code.map(|c| c.0)];
+                loaded.replayed = conn.prepare_cached(sql::RECEIPT_IS_KEPT)?.exists(with)?;
             }
         }
         Load::New { id, idempotency_key, references, used_since } => {
@@ -115,8 +117,18 @@ fn message(
         .iter()
         .flat_map(|c| &c.attempts)
         .find(|a| if by_name { Some(a.id) == named } else { a.sid.as_ref() == sid });
+    // A message that is not known as this attempt's may be another's.
+    let linked = match sid {
+        Some(sid) if by_name && attempt.is_none_or(|a| a.sid.as_ref() != Some(sid)) => {
+            text(conn, sql::CALL_OF_SID, sid.as_str())?
+        }
+        _ => None,
+    };
     let sid = sid.or(attempt.and_then(|a| a.sid.as_ref()));
     loaded.orphans = orphans(conn, sid, attempt.map(|a| a.id).or(named))?;
+    if let Some(other) = linked.filter(|id| loaded.calls.iter().all(|c| c.call.id.as_str() != id)) {
+        loaded.calls.extend(call_state(conn, &other)?);
+    }
     Ok(())
 }
 

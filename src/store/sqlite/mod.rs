@@ -9,6 +9,7 @@ mod check;
 #[cfg(test)]
 pub(crate) mod crowd;
 mod damage;
+mod errors;
 mod figures;
 mod lanes;
 mod leftovers;
@@ -24,6 +25,7 @@ pub mod spoil;
 mod sql;
 #[cfg(test)]
 mod tests;
+mod versions;
 #[cfg(test)]
 pub(crate) mod wound;
 mod writer;
@@ -44,6 +46,7 @@ use self::open::Use;
 use self::readers::Readers;
 use self::reads::Look;
 use self::save::Sinks;
+use self::versions::Versions;
 use self::writer::{Broken, Job, Writer};
 use super::{
     AlertLine, CallFilter, CallLine, CallStory, Decide, DueLine, EngineRow, FailureLine, Figures, LaneKey, LanePlace,
@@ -82,6 +85,7 @@ pub struct SqliteStore {
     readers: Readers,
     /// Never writes, so that its `data_version` tells of every commit, our own included.
     watcher: Arc<Mutex<Connection>>,
+    versions: Versions,
     checkpointer: Arc<Mutex<Connection>>,
     broken: Broken,
     damage: Damage,
@@ -113,6 +117,7 @@ impl SqliteStore {
             writer: Mutex::new(Some(task)),
             readers,
             watcher: Arc::new(Mutex::new(watcher)),
+            versions: Versions::default(),
             checkpointer: Arc::new(Mutex::new(checkpointer)),
             broken,
             damage: Damage::new(),
@@ -220,39 +225,6 @@ impl SqliteStore {
         tokio::task::spawn_blocking(move || work(&conn.lock().unwrap_or_else(PoisonError::into_inner)))
             .await
             .unwrap_or(Err(StoreError::Closed))
-    }
-}
-
-/// Which of our words SQLite's say. What cannot be written now but may be later is `Full`; a failed fsync, after which nobody
-/// knows what is on disk, and a failed read are `Broken`. Messages of SQLite name columns and constraints, never values.
-impl From<rusqlite::Error> for StoreError {
-    fn from(e: rusqlite::Error) -> Self {
-        use rusqlite::{ErrorCode as C, ffi};
-        let what = e.to_string();
-        let rusqlite::Error::SqliteFailure(code, _) = &e else {
-            return match e {
-                rusqlite::Error::InvalidColumnType(..)
-                | rusqlite::Error::FromSqlConversionFailure(..)
-                | rusqlite::Error::IntegralValueOutOfRange(..)
-                | rusqlite::Error::Utf8Error(..) => Self::Corrupt { what, call: None },
-                _ => Self::Refused { what },
-            };
-        };
-        match code.code {
-            C::DiskFull | C::ReadOnly | C::CannotOpen | C::OutOfMemory | C::PermissionDenied => Self::Full { what },
-            C::DatabaseBusy | C::DatabaseLocked => Self::Busy,
-            C::DatabaseCorrupt | C::NotADatabase => Self::Corrupt { what, call: None },
-            C::SystemIoFailure => match code.extended_code {
-                ffi::SQLITE_IOERR_FSYNC
-                | ffi::SQLITE_IOERR_DIR_FSYNC
-                | ffi::SQLITE_IOERR_READ
-                | ffi::SQLITE_IOERR_SHORT_READ
-                | ffi::SQLITE_IOERR_CORRUPTFS
-                | ffi::SQLITE_IOERR_DATA => Self::Broken { what },
-                _ => Self::Full { what },
-            },
-            _ => Self::Refused { what },
-        }
     }
 }
 
@@ -541,11 +513,16 @@ impl Store for SqliteStore {
     }
 
     async fn version(&self) -> Result<u64, StoreError> {
-        Self::on(&self.watcher, |conn| {
-            let version: i64 = conn.prepare_cached("PRAGMA data_version")?.query_row([], |r| r.get(0))?;
-            u64::try_from(version).map_err(|_| rows::corrupt("data_version"))
-        })
-        .await
+        Self::on(&self.watcher, versions::of).await
+    }
+
+    async fn version_of_others(&self) -> Result<u64, StoreError> {
+        let seen = self.version().await?;
+        if self.versions.is_known(seen) {
+            return Ok(self.versions.of_others());
+        }
+        // Somebody committed: only the connection that makes our own commits can tell whose it was.
+        self.versions.learn(seen, self.with_tx(versions::of).await)
     }
 
     async fn checkpoint(&self) -> Result<(), StoreError> {

@@ -45,6 +45,10 @@ pub(super) const ORPHANS_OF_SID: &str = "SELECT sid, named, status, code, class,
 pub(super) const ORPHANS_OF_NAMED: &str = "SELECT sid, named, status, code, class, source, seq
     FROM receipts INDEXED BY receipts_waiting_by_name WHERE joined IS NULL AND named IS NOT NULL AND named = ?1 ORDER BY seq";
 
+/// The few receipts of one attempt are walked.
+pub(super) const RECEIPT_IS_KEPT: &str = "SELECT 1 FROM receipts INDEXED BY receipts_joined
+    WHERE joined = ?1 AND sid = ?2 AND status = ?3 AND code IS ?4 AND source = 'receipt'";
+
 pub(super) const INSERT_CALL: &str = "INSERT INTO calls (id, reference, status, round, level, policy, data, fingerprint,
     idempotency_key, overridden, created_by, accepted_at, next_step, wake_at, attempts, holder, outs, told_at, closed_at,
     muted, updated_at, steps_total, deferred_from)

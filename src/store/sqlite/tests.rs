@@ -243,8 +243,13 @@ async fn two_handles_on_one_file_see_each_other() {
     let a = SqliteStore::open(options(dir.path())).expect("open");
     let b = SqliteStore::open(OpenOptions { create: false, ..options(dir.path()) }).expect("open");
     let before = b.version().await.expect("version");
+    let of_others = (a.version_of_others().await.expect("version"), b.version_of_others().await.expect("version"));
     put(&a, call("c", at(0))).await.expect("put");
     assert_ne!(b.version().await.expect("version"), before, "another process committed");
+    assert_eq!(a.version_of_others().await.expect("version"), of_others.0, "its own commit");
+    let seen = b.version_of_others().await.expect("version");
+    assert_ne!(seen, of_others.1, "another process committed");
+    assert_eq!(b.version_of_others().await.expect("version"), seen, "once");
     assert_eq!(stored(&b, "c").await, call("c", at(0)));
     let fifty = |store| futures_util::future::join_all((0..50).map(move |_| add_a_try(store)));
     let (by_a, by_b) = tokio::join!(fifty(&a), fifty(&b));

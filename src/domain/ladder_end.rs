@@ -1,0 +1,77 @@
+//! How a ladder ends that nobody took: once everybody whom it names was told, or is known to be unreachable.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::alert::AlertKind;
+use super::attempt::{Attempt, AttemptKind, AttemptState};
+use super::call::CallStatus;
+use super::event::LogKind;
+use super::sequence;
+use super::step::{Illegal, Work};
+use super::types::Timestamp;
+
+/// An end of the ladder that is put off for longer than this is alarming, and is looked at again no sooner, in seconds.
+const PUT_OFF_ALARM_S: u64 = 60;
+/// Until then it is looked at again after as long as it has been put off, and no sooner than this, in seconds.
+const PUT_OFF_MIN_S: u64 = 1;
+
+/// The time after the last step is over. Who was never told of the call and whose text has not left, is being tried, or may or
+/// may not have arrived is told, or decided about, first: the call stays DISPATCHING for them. Where that lasts, a person hears
+/// of it all the same. Whoever was told only after that time has the same time to answer.
+pub(super) fn end_of_ladder(w: &mut Work<'_>) -> Result<(), Illegal> {
+    let (call, now) = (&w.state.call, w.now());
+    let after = sequence::wait_before(w, sequence::total(w));
+    let Some(oldest) = unsettled(w).min_by_key(|a| a.created_at) else {
+        if let Some(until) = answers_until(w, after).filter(|at| *at > now) {
+            w.state.call.wake_at = Some(until);
+            return Ok(());
+        }
+        return exhaust(w, "the ladder is over and nobody took it");
+    };
+    let (waited, alarm) = (now.since(oldest.created_at), Duration::from_secs(PUT_OFF_ALARM_S));
+    if waited < alarm {
+        w.state.call.wake_at = Some(now.plus(waited.max(Duration::from_secs(PUT_OFF_MIN_S))));
+        return Ok(());
+    }
+    let (id, lost) = (call.id.clone(), oldest.state == AttemptState::Unknown);
+    let why = if lost { "nobody knows yet whether its text was sent" } else { "texts of it could not be sent yet" };
+    w.state.call.wake_at = Some(now.plus(after.max(alarm)));
+    w.raise(
+        AlertKind::Exhausted.about(&id),
+        format!("the ladder of call {id} is over and {why}: somebody must take it by hand"),
+    );
+    Ok(())
+}
+
+/// Notices of this round to people of whom it is not settled yet whether they are told at all.
+fn unsettled<'a>(w: &'a Work<'_>) -> impl Iterator<Item = &'a Attempt> {
+    let (call, all) = (&w.state.call, &w.state.attempts);
+    let accepted = |a: &Attempt| {
+        let theirs = |b: &&Attempt| b.kind == AttemptKind::Notice && b.recipient.contact == a.recipient.contact;
+        all.iter().filter(theirs).any(|b| b.sid.is_some())
+    };
+    let open = |a: &&Attempt| a.kind == AttemptKind::Notice && a.round == call.round && a.is_open();
+    all.iter().filter(open).filter(move |a| !call.is_out(&a.recipient.contact) && !accepted(a))
+}
+
+/// Until when those may answer whose text left only after the ladder's own end, `after` its last step.
+fn answers_until(w: &Work<'_>, after: Duration) -> Option<Timestamp> {
+    let call = &w.state.call;
+    let notices = || w.state.attempts.iter().filter(|a| a.kind == AttemptKind::Notice && a.round == call.round);
+    let fired = notices().filter(|a| a.repeats.is_none()).map(|a| a.created_at).max()?;
+    let may_answer = |a: &&Attempt| a.state.may_have_arrived() && !call.is_out(&a.recipient.contact);
+    let late = notices().filter(may_answer).filter_map(|a| a.sent_at).filter(|at| *at > fired.plus(after)).max()?;
+    Some(late.plus(after))
+}
+
+/// The ladder is over and nobody took it.
+pub(super) fn exhaust(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
+    w.call_to(CallStatus::Exhausted)?;
+    sequence::cancel_waiting(w, "the call is exhausted")?;
+    let id = w.state.call.id.clone();
+    w.log(LogKind::CallExhausted, None, format!("exhausted: {why}"), Value::Null);
+    w.raise(AlertKind::Exhausted.about(&id), format!("call {id} is EXHAUSTED: {why}; somebody must take it by hand"));
+    Ok(())
+}

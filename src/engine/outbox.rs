@@ -232,7 +232,7 @@ fn notice(task: &AlertTask) -> AlertNotice {
     AlertNotice {
         key: task.line.key.clone(),
         call: task.line.call.clone(),
-        reference: task.reference.clone(),
+        reference: task.line.reference.clone(),
         message: task.line.message.clone(),
         raised_at: task.line.raised_at,
         resolved_at: task.resolved_at,

@@ -15,6 +15,7 @@ use super::ledger::{LedgerFile, Line, LineRef, StatusLine, Violation};
 use super::messages::{Direction, Message, Messages, Status};
 use super::people::{Person, is_opt_in, is_opt_out};
 use super::server::Answer;
+use super::sinks::Sinks;
 use super::{SandboxConfig, SandboxError, controls, twilio};
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::Timestamp;
@@ -63,8 +64,8 @@ pub(super) struct State {
     pub(super) counts: Counts,
     pub(super) callbacks: VecDeque<CallbackRecord>,
     pub(super) airtable: Airtable,
-    /// What was told to the sandbox as an alert sink, oldest first.
-    pub(super) alerts: VecDeque<serde_json::Value>,
+    /// What was told to the sandbox as a sink of alerts.
+    pub(super) sinks: Sinks,
 }
 
 /// The sandbox behind its server.
@@ -113,7 +114,7 @@ impl Shared {
             violations_total: 0,
             counts: Counts::default(),
             callbacks: VecDeque::new(),
-            alerts: VecDeque::new(),
+            sinks: Sinks::default(),
             airtable: Airtable::new(config.seed, config.airtable_pause),
         };
         state.reload(lines);

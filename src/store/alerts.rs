@@ -10,15 +10,12 @@ use super::{AlertLine, StoreError};
 use crate::domain::Timestamp;
 use crate::domain::alert::AlertKey;
 use crate::domain::bulk::{SentMessage, Waiting};
-use crate::domain::types::CallRef;
 
 /// An alert that a sink is still to be told of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertTask {
     /// The alert.
     pub line: AlertLine,
-    /// Its call's reference.
-    pub reference: Option<CallRef>,
     /// Since when it is over; `None`: it is not.
     pub resolved_at: Option<Timestamp>,
     /// Which state of it waits.

@@ -256,6 +256,8 @@ pub struct AlertLine {
     pub key: AlertKey,
     /// Its call.
     pub call: Option<CallId>,
+    /// That call's reference.
+    pub reference: Option<CallRef>,
     /// What happened.
     pub message: String,
     /// Since when.

@@ -61,7 +61,7 @@ pub(crate) async fn an_alert_waits_for_a_sink_until_its_newest_state_is_delivere
     assert!(due(store, 1).await.is_empty(), "not before its time");
     assert!(store.alerts_due("another", at(9), 99).await.expect("read").is_empty());
     let tasks = due(store, 2).await;
-    let seen = |t: &AlertTask| (t.line.key.to_string(), t.reference.is_some(), t.version, t.since, t.may_be_known);
+    let seen = |t: &AlertTask| (t.line.key.to_string(), t.line.reference.is_some(), t.version, t.since, t.may_be_known);
     let mut all: Vec<_> = tasks.iter().map(seen).collect();
     all.sort();
     assert_eq!(all, [("exhausted:c1".into(), true, 1, at(2), false), ("store".into(), false, 1, at(2), false)]);

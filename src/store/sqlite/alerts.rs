@@ -57,12 +57,12 @@ fn task_from(row: &Row<'_>) -> Result<AlertTask, StoreError> {
         line: AlertLine {
             key: rows::parsed("alerts.key", str_at(row, 0)?)?,
             call: call.map(|c| rows::parsed("alerts.call_id", &c)).transpose()?,
+            // A reference that cannot be read is its call's trouble; the alert is told without it.
+            reference: reference.and_then(|r| r.parse().ok()),
             message: row.get(2)?,
             raised_at: Timestamp::from_millis(row.get(3)?),
         },
         resolved_at: row.get::<_, Option<i64>>(4)?.map(Timestamp::from_millis),
-        // A reference that cannot be read is its call's trouble; the alert is told without it.
-        reference: reference.and_then(|r| r.parse().ok()),
         version: row.get(6)?,
         since: Timestamp::from_millis(row.get(7)?),
         attempts: row.get(8)?,

@@ -386,11 +386,13 @@ pub(super) fn untold(look: Look<'_>, before: Timestamp, limit: usize) -> Result<
 }
 
 pub(super) fn alerts(look: Look<'_>) -> Result<Vec<AlertLine>, StoreError> {
-    const SQL: &str =
-        "SELECT key, call_id, message, raised_at FROM alerts WHERE resolved_at IS NULL ORDER BY raised_at, key";
+    const SQL: &str = "SELECT key, call_id, message, raised_at, (SELECT reference FROM calls WHERE id = alerts.call_id)
+        FROM alerts WHERE resolved_at IS NULL ORDER BY raised_at, key";
     readable(look, "alerts", SQL, [], |row| {
-        let call: Option<String> = row.get(1)?;
+        let (call, reference): (Option<String>, Option<String>) = (row.get(1)?, row.get(4)?);
         Ok(AlertLine {
+            // One that cannot be read is its call's trouble.
+            reference: reference.and_then(|r| r.parse().ok()),
             key: rows::parsed("alerts.key", str_at(row, 0)?)?,
             call: call.map(|c| rows::parsed("alerts.call_id", &c)).transpose()?,
             message: row.get(2)?,

@@ -17,7 +17,7 @@ use crate::gateways::alerts::{TextFormat, WebhookSink};
 use crate::gateways::twilio::client::{Auth, TwilioClient, TwilioSettings};
 use crate::gateways::{MirrorGateway, SmsGateway};
 use crate::ids::Ids;
-use crate::sandbox::{Sandbox, SandboxConfig, SandboxError};
+use crate::sandbox::{Sandbox, SandboxConfig, SandboxError, Whose};
 use crate::store::RosterCopy;
 use crate::store::sqlite::{OpenOptions, SqliteStore, StoreMode};
 use crate::telemetry;
@@ -299,31 +299,39 @@ impl App {
             // A flag or the environment names another provider on this machine.
             return Ok(None);
         }
-        match self.start_sandbox(wanted).await {
+        let ours = self.sandbox_config(wanted);
+        if let Some(dir) = self.config.store.path().parent() {
+            let _ = std::fs::create_dir_all(dir);
+        }
+        match Sandbox::start(ours.clone()).await {
             Ok(sandbox) => {
                 self.config.point_at_sandbox(sandbox.addr());
                 out.chat(&format!("sandbox started at {}", sandbox.base_url()));
                 Ok(Some(sandbox))
             }
-            Err(SandboxError::PortInUse { .. }) if sandbox_answers(wanted).await => {
-                out.chat(&format!("using the sandbox at http://{wanted}"));
-                Ok(None)
-            }
-            Err(e @ SandboxError::PortInUse { .. }) => {
-                Err(CliError::new(ExitStatus::Usage, "the sandbox cannot be started").cause(e).hint(
+            Err(e @ SandboxError::PortInUse { .. }) => match self.whose_sandbox(wanted, &ours).await {
+                Whose::Ours => {
+                    out.chat(&format!("using the sandbox at http://{wanted}"));
+                    Ok(None)
+                }
+                // Without credentials there is nothing to know us by, and nothing that could be asked of it.
+                Whose::Strangers if self.config.twilio.is_none() => Ok(None),
+                Whose::Strangers => Err(strangers_sandbox(wanted, &ours.account_sid)),
+                Whose::NoSandbox => Err(CliError::new(ExitStatus::Usage, "the sandbox cannot be started").cause(e).hint(
                     "something else answers there: choose another address with DISPATCHCTL_SANDBOX__LISTEN=127.0.0.1:0",
-                ))
-            }
+                )),
+            },
             Err(e) => Err(CliError::new(ExitStatus::Usage, "the sandbox cannot be started").cause(e)),
         }
     }
 
-    async fn start_sandbox(&self, listen: std::net::SocketAddr) -> Result<Sandbox, SandboxError> {
-        let store = self.config.store.path();
-        if let Some(dir) = store.parent() {
-            let _ = std::fs::create_dir_all(dir);
-        }
-        let mut config = SandboxConfig::new(store.with_extension("sandbox.ndjson"));
+    async fn whose_sandbox(&self, at: std::net::SocketAddr, ours: &SandboxConfig) -> Whose {
+        let nonce = || self.ids.uuid(self.clock.now()).simple().to_string();
+        crate::sandbox::whose(at, ours, self.config.airtable.is_some(), &(nonce() + &nonce())).await
+    }
+
+    fn sandbox_config(&self, listen: std::net::SocketAddr) -> SandboxConfig {
+        let mut config = SandboxConfig::new(self.config.store.path().with_extension("sandbox.ndjson"));
         config.listen = listen;
         if let Some(t) = &self.config.twilio {
             use secrecy::ExposeSecret as _;
@@ -335,8 +343,15 @@ impl App {
             config.airtable_token = secrecy::ExposeSecret::expose_secret(&a.token).to_owned();
             config.airtable_base.clone_from(&a.base_id);
         }
-        Sandbox::start(config).await
+        config
     }
+}
+
+/// Its ledger is not ours to judge by, and its settings not ours to change.
+fn strangers_sandbox(at: std::net::SocketAddr, account: &str) -> CliError {
+    CliError::new(ExitStatus::Usage, format!("the sandbox at http://{at} is not this configuration's"))
+        .cause(format!("it does not prove that it knows the account {account} with its secrets"))
+        .hint("choose another address with DISPATCHCTL_SANDBOX__LISTEN=127.0.0.1:4011, or start that sandbox with this configuration")
 }
 
 fn policy(p: config::UnknownPolicy) -> UnknownPolicy {
@@ -346,21 +361,26 @@ fn policy(p: config::UnknownPolicy) -> UnknownPolicy {
     }
 }
 
-/// Whether a sandbox of ours answers at this address.
-async fn sandbox_answers(addr: std::net::SocketAddr) -> bool {
-    let url = format!("http://{addr}/_sandbox/health");
-    let client = reqwest::Client::builder().timeout(std::time::Duration::from_secs(2)).no_proxy().build();
-    match client {
-        Ok(c) => c.get(url).send().await.is_ok_and(|r| r.status().is_success()),
-        Err(_) => false,
-    }
-}
-
 /// Who runs this command, for the log: the name the operating system knows, or what `--by` says.
 pub(crate) fn operator(by: Option<&str>) -> Actor {
     let os = config::user_name().unwrap_or_else(|| "operator".into());
+    // A user of this system may have any name; the log's own are not for him.
+    let os = if Actor::is_reserved(&os, []) { format!("user {os}") } else { os };
     match by.map(str::trim).filter(|b| !b.is_empty()) {
         Some(name) if name != os => Actor(format!("{name} ({os})")),
         _ => Actor(os),
     }
+}
+
+/// `--by` names a person.
+///
+/// # Errors
+/// Exit 2 where the log gives that name to the engine, a provider or a token; nothing was done.
+pub(crate) fn check_by(by: Option<&str>, tokens: &[config::Token]) -> Result<(), CliError> {
+    let taken = by.is_some_and(|by| Actor::is_reserved(by, tokens.iter().map(|t| t.name.as_str())));
+    if !taken {
+        return Ok(());
+    }
+    let what = format!("--by {:?} is how the log names the engine, a provider or a token", by.unwrap_or_default());
+    Err(CliError::new(ExitStatus::Usage, what).hint("give a person's name; nothing was done"))
 }

@@ -124,6 +124,19 @@ impl Command {
         !matches!(self, Self::Serve(_) | Self::Config(_))
     }
 
+    /// What `--by` says, where a command takes it.
+    pub(crate) fn by(&self) -> Option<&str> {
+        match self {
+            Self::Ack(args) => args.by(),
+            Self::Resolve(args) | Self::Cancel(args) | Self::Reopen(args) => args.by(),
+            Self::Settle(args) => args.by(),
+            Self::FollowUp(args) => args.by(),
+            Self::Breaker(args) => args.by(),
+            Self::Contacts(args) => args.by(),
+            _ => None,
+        }
+    }
+
     /// Settings that a command's own flags stand for: (key, value).
     pub(crate) fn overrides(&self) -> Vec<(String, String)> {
         match self {

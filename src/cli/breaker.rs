@@ -21,6 +21,15 @@ pub(crate) struct Args {
     what: What,
 }
 
+impl Args {
+    pub(crate) fn by(&self) -> Option<&str> {
+        match &self.what {
+            What::Close { by, .. } => by.as_deref(),
+            What::List => None,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum What {
     /// Show every sender whose breaker is open, or was

@@ -21,6 +21,15 @@ pub(crate) struct Args {
     what: What,
 }
 
+impl Args {
+    pub(crate) fn by(&self) -> Option<&str> {
+        match &self.what {
+            What::Clear { by, .. } => by.as_deref(),
+            What::List => None,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum What {
     /// Show every contact with its roles, and who has opted out

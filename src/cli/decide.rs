@@ -30,6 +30,12 @@ pub(crate) struct Args {
     note: Option<String>,
 }
 
+impl Args {
+    pub(crate) fn by(&self) -> Option<&str> {
+        self.by.as_deref()
+    }
+}
+
 /// As [`Args`], and for whom.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AckArgs {
@@ -38,6 +44,12 @@ pub(crate) struct AckArgs {
     /// Take it on behalf of this contact, who is then the holder
     #[arg(long = "for", value_name = "CONTACT")]
     holder: Option<String>,
+}
+
+impl AckArgs {
+    pub(crate) fn by(&self) -> Option<&str> {
+        self.common.by()
+    }
 }
 
 /// The call that an argument means: a call id, a message SID or a reference, in that order.

@@ -27,6 +27,16 @@ pub(crate) struct Args {
     what: What,
 }
 
+impl Args {
+    pub(crate) fn by(&self) -> Option<&str> {
+        match &self.what {
+            What::Run(args) => args.by.as_deref(),
+            What::Cancel { by, .. } => by.as_deref(),
+            What::List { .. } => None,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum What {
     /// Show the follow-ups that are still to come, the earliest first

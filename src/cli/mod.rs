@@ -113,6 +113,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         _ => {}
     }
     let mut app = App::load(&cli.global, cli.command.usual_log(), cli.command.overrides(), out)?;
+    app::check_by(cli.command.by(), &app.config.server.tokens)?;
     if cli.command.wants_roster() {
         app.add_roster().await;
     }

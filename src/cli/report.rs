@@ -101,10 +101,14 @@ impl CliError {
 impl From<StoreError> for CliError {
     fn from(e: StoreError) -> Self {
         let (status, hint) = match &e {
+            StoreError::OtherMode { wanted, .. } if wanted == "live" => (
+                ExitStatus::Store,
+                Some("a live store and a test store are never mixed: add --test-mode, or choose another with --store"),
+            ),
             StoreError::OtherMode { .. } => (
                 ExitStatus::Store,
                 Some(
-                    "a live store and a test store are never mixed: choose another with --store, or leave out --test-mode / TEST_MODE",
+                    "a live store and a test store are never mixed: leave out --test-mode / TEST_MODE, or choose another with --store",
                 ),
             ),
             StoreError::Newer { .. } => (ExitStatus::Store, Some("use the newer dispatchctl that made it")),

@@ -92,6 +92,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     supervisor.recover_local("serve", Some(own_url.clone())).await?;
     let state = http_state(&app, core.clone(), engine, &own_url);
     let stop = CancellationToken::new();
+    tokio::spawn(http::keep_refusal_alerts(state.clone(), stop.clone()));
     // Before anybody can see that it runs: from then on it is stopped and told to read again, never killed by these.
     let (stop_asked, hangup) = (signals::stop_asked(), signal(SignalKind::hangup()).ok());
     let mut servers = vec![tokio::spawn(http::serve(listener, http::Surface::Full, state.clone(), stop.clone()))];
@@ -244,6 +245,7 @@ fn http_state(app: &App, core: Arc<Core>, engine: Arc<Engine>, own_url: &str) ->
         engine: Some(engine),
         settings: http::HttpSettings {
             public_url: app.config.server.public_url.clone().or_else(|| Url::parse(own_url).ok()),
+            public_host: app.config.server.public_host.clone(),
             callbacks: app.config.server.public_url.is_some(),
             account_sid: twilio.map(|t| t.account_sid.clone()).unwrap_or_default(),
             signature_tokens: tokens,

@@ -32,6 +32,12 @@ pub(crate) struct Args {
     note: Option<String>,
 }
 
+impl Args {
+    pub(crate) fn by(&self) -> Option<&str> {
+        self.by.as_deref()
+    }
+}
+
 /// What became of it: one of these.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]

@@ -1,11 +1,14 @@
 //! `[airtable]`: the shop's records.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::check::{need, positive};
+use super::check::{DAY, SHORTEST, need, within};
 use super::forms::is_loopback;
+use super::origin::Layer;
+use super::people::place;
 use super::read::{Reader, Section};
 use super::test_mode::TestMode;
 use super::types::{
@@ -36,10 +39,15 @@ pub(super) fn airtable(
     let most = if test.on { TEST_RATE_MAX } else { AIRTABLE_RATE_MAX };
     let requests_per_second = r.number(&mut s, "requests_per_second", 0.01..=most).map_or(0.01, |f| f.value);
     let mirror = r.choice(&mut s, "mirror", &[("realtime", false), ("batched", true)]).is_some_and(|f| f.value);
-    let batch_every = positive(r, &mut s, "batch_every").map(|f| f.value).unwrap_or_default();
+    let batch_every = within(r, &mut s, "batch_every", SHORTEST..=DAY);
+    if let Some(every) = batch_every.as_ref().filter(|f| !mirror && f.layer > Layer::Default) {
+        r.warnings
+            .push(format!("{} does nothing without airtable.mirror = \"batched\"", place(&every.origin, &every.key)));
+    }
+    let batch_every = batch_every.map(|f| f.value).unwrap_or_default();
     let words = [("all", Verify::All), ("first", Verify::First), ("none", Verify::None)];
     let verify = r.choice(&mut s, "verify", &words).map_or(Verify::All, |f| f.value);
-    let adopt_every = r.duration(&mut s, "adopt_every").map(|f| f.value).filter(|d| !d.is_zero());
+    let adopt_every = within(r, &mut s, "adopt_every", Duration::ZERO..=DAY).map(|f| f.value).filter(|d| !d.is_zero());
     let tables = tables(r, &mut s);
     let (events, calls, contacts) = fields(r, &mut s);
     r.finish(s);

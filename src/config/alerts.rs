@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::check::positive;
+use super::check::{DAY, SHORTEST, within};
 use super::origin::Origin;
 use super::read::{Found, Reader, Section};
 use super::test_mode::TestMode;
@@ -17,7 +17,7 @@ const NAME_MAX: usize = 40;
 pub(super) fn alerts(r: &mut Reader, root: &mut Section, test: &mut TestMode) -> Alerts {
     let mut s = r.section(root, "alerts");
     let consecutive_failures = r.integer(&mut s, "consecutive_failures", 1..=1_000_000).map_or(1, |f| f.value);
-    let late_follow_up = positive(r, &mut s, "late_follow_up").map(|f| f.value).unwrap_or_default();
+    let late_follow_up = within(r, &mut s, "late_follow_up", SHORTEST..=DAY).map(|f| f.value).unwrap_or_default();
     let sections = r.sections(&mut s, "sinks").unwrap_or_default();
     r.finish(s);
     let given = !sections.is_empty();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use secrecy::ExposeSecret;
 
 use super::airtable::airtable;
 use super::env::{PORT_KEY, Sources};
-use super::forms::{DURATION_FORM, is_loopback, show_duration};
+use super::forms::{URL_FORM, is_loopback, parse_plain_url, show_duration, why_unreachable, written_host};
 use super::origin::{ConfigErrors, Layer, Origin, Problem};
 use super::people::{directory, phones, place};
 use super::raw::{Table, Value};
@@ -19,6 +20,7 @@ use super::test_mode::TestMode;
 use super::twilio::twilio;
 use super::types::*;
 use crate::domain::team::Directory;
+use crate::domain::types::Actor;
 
 /// A free port on this machine.
 const FREE_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -47,6 +49,7 @@ pub(super) fn config(
     let airtable = airtable(&mut r, &mut root, &mut test, sandbox_listen);
     let fallback = twilio.as_ref().map(|t| t.fallback_from.clone()).unwrap_or_default();
     let elsewhere = has_contacts_table(&r);
+    unreachable_url(&mut r, &server, twilio.as_ref(), test.on);
     let directory = directory(&mut r, &mut root, from.as_ref(), fallback, elsewhere);
     let delivery = delivery(&mut r, &mut root, request_timeout.as_ref());
     warn_of_early_ends(&mut r, &directory, delivery.settle);
@@ -96,14 +99,28 @@ pub(super) fn need(r: &mut Reader, part: Part, at: Option<Origin>, key: &str, fo
     }
 }
 
-/// A duration over zero.
-pub(super) fn positive(r: &mut Reader, section: &mut Section, name: &str) -> Option<Found<Duration>> {
+/// The shortest time that is any.
+pub(super) const SHORTEST: Duration = Duration::from_millis(1);
+pub(super) const HOUR: Duration = Duration::from_secs(3_600);
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
+/// Asking about a message ends then (`facts/twilio.md` §5: nothing is expected later).
+const FOLLOWED: Duration = Duration::from_secs(72 * 3_600);
+
+/// A duration within bounds.
+pub(super) fn within(
+    r: &mut Reader,
+    section: &mut Section,
+    name: &str,
+    range: RangeInclusive<Duration>,
+) -> Option<Found<Duration>> {
     let found = r.duration(section, name)?;
-    if found.value.is_zero() {
-        r.wrong(found.origin, &found.key, "is zero", &format!("{DURATION_FORM}, over zero"));
-        return None;
+    if range.contains(&found.value) {
+        return Some(found);
     }
-    Some(found)
+    let what = if found.value.is_zero() { "is zero" } else { "is out of range" };
+    let form = format!("a duration from \"{}\" to \"{}\"", show_duration(*range.start()), show_duration(*range.end()));
+    r.wrong(found.origin, &found.key, what, &form);
+    None
 }
 
 fn store(r: &mut Reader, root: &mut Section, test: &mut TestMode, sources: &Sources) -> Option<StoreLocation> {
@@ -181,8 +198,9 @@ fn server(r: &mut Reader, root: &mut Section, test: &mut TestMode) -> Server {
     let public_listen = r.address(&mut s, "public_listen");
     let instead = public_listen.is_some().then(free).flatten();
     let public_listen = test.local(r, "server.public_listen", public_listen, local, instead);
-    let public_url = r.url(&mut s, "public_url");
-    let public_url = test.local(r, "server.public_url", public_url, is_loopback, None);
+    let parse = |text: &str| parse_plain_url(text).map(|url| (written_host(text, &url), url));
+    let public_url = r.parsed(&mut s, "public_url", URL_FORM, parse, |(_, url)| url.as_str().to_owned());
+    let public_url = test.local(r, "server.public_url", public_url, |(_, url)| is_loopback(url), None);
     let (tokens, given) = tokens(r, &mut s);
     r.finish(s);
     if let (Some(a), Some(b)) = (&listen, &public_listen)
@@ -195,7 +213,7 @@ fn server(r: &mut Reader, root: &mut Section, test: &mut TestMode) -> Server {
         .as_ref()
         .filter(|f| !local(&f.value))
         .map(|f| (f.origin.clone(), &f.key))
-        .or(public_url.as_ref().filter(|f| !is_loopback(&f.value)).map(|f| (f.origin.clone(), &f.key)));
+        .or(public_url.as_ref().filter(|f| !is_loopback(&f.value.1)).map(|f| (f.origin.clone(), &f.key)));
     if let (false, Some((origin, key))) = (given, off_machine) {
         let what = format!("none is configured, and {} is not on this machine", place(&origin, key));
         let form = "[[server.tokens]] with name, token (or token_file) and scope";
@@ -207,11 +225,23 @@ fn server(r: &mut Reader, root: &mut Section, test: &mut TestMode) -> Server {
                 .into(),
         );
     }
+    let (public_host, public_url) = public_url.map_or((None, None), |f| (f.value.0, Some(f.value.1)));
     Server {
         listen: listen.map_or(FREE_PORT, |f| f.value),
         public_listen: public_listen.map(|f| f.value),
-        public_url: public_url.map(|f| f.value),
+        public_url,
+        public_host,
         tokens,
+    }
+}
+
+/// Warns of a public URL that the provider cannot call.
+fn unreachable_url(r: &mut Reader, server: &Server, twilio: Option<&Twilio>, is_test: bool) {
+    let stand_in = twilio.is_some_and(|t| is_loopback(&t.base_url));
+    if let (Some(why), false) = (server.public_url.as_ref().and_then(why_unreachable), is_test || stand_in) {
+        r.warnings.push(format!(
+            "server.public_url {why}: Twilio cannot call it, delivery and replies are learnt by asking Twilio alone"
+        ));
     }
 }
 
@@ -253,6 +283,14 @@ fn tokens(r: &mut Reader, server: &mut Section) -> (Vec<Token>, bool) {
         }
         r.finish(s);
         let (Some(name), Some(token), Some(scope)) = (name, token, scope) else { continue };
+        if Actor::is_reserved(&name.value, []) {
+            r.wrong(
+                name.origin.clone(),
+                &name.key,
+                "is how the log names the engine or a provider",
+                "a name of its own",
+            );
+        }
         if tokens.iter().any(|t| t.name == name.value) {
             r.wrong(name.origin, &name.key, "is another token's name", "a name of its own, as the log shows it");
         }
@@ -285,13 +323,13 @@ fn sandbox(r: &mut Reader, root: &mut Section, test: &mut TestMode) -> SocketAdd
 fn delivery(r: &mut Reader, root: &mut Section, request_timeout: Option<&Found<Duration>>) -> Delivery {
     let mut s = r.section(root, "delivery");
     let words = [("resend", UnknownPolicy::Resend), ("hold", UnknownPolicy::Hold)];
-    let status_timeout = positive(r, &mut s, "status_timeout");
-    let poll_after = positive(r, &mut s, "poll_after");
-    let settle = positive(r, &mut s, "settle");
+    let status_timeout = within(r, &mut s, "status_timeout", SHORTEST..=FOLLOWED);
+    let poll_after = within(r, &mut s, "poll_after", SHORTEST..=FOLLOWED);
+    let settle = within(r, &mut s, "settle", SHORTEST..=DAY);
     let unknown_first = r.choice(&mut s, "unknown_first", &words).map_or(UnknownPolicy::Hold, |f| f.value);
     let unknown_follow_up = r.choice(&mut s, "unknown_follow_up", &words).map_or(UnknownPolicy::Hold, |f| f.value);
     let resend_limit = r.integer(&mut s, "resend_limit", 0..=10).map_or(0, |f| f.value);
-    let resend_pause = r.duration(&mut s, "resend_pause").map(|f| f.value).unwrap_or_default();
+    let resend_pause = within(r, &mut s, "resend_pause", Duration::ZERO..=HOUR).map(|f| f.value).unwrap_or_default();
     let stand_down = r.boolean(&mut s, "stand_down").is_some_and(|f| f.value);
     r.finish(s);
     if let (Some(settle), Some(request)) = (&settle, request_timeout)
@@ -346,7 +384,7 @@ fn heartbeat(r: &mut Reader, root: &mut Section, test: &mut TestMode) -> Option<
     let mut s = r.section(root, "heartbeat");
     let url = r.secret_url(&mut s, "url", Part::Alerts);
     let url = test.local(r, "heartbeat.url", url, |u| is_loopback(u.expose()), None::<(super::SecretUrl, String)>);
-    let every = positive(r, &mut s, "every").map(|f| f.value);
+    let every = within(r, &mut s, "every", SHORTEST..=DAY).map(|f| f.value);
     r.finish(s);
     Some(Heartbeat { url: url?.value, every: every? })
 }

@@ -1,5 +1,6 @@
 //! The forms that values are written in: durations and URLs.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use url::Url;
@@ -80,6 +81,44 @@ pub(super) fn parse_url(text: &str) -> Result<Url, String> {
     }
 }
 
+/// Why a provider cannot call this URL over the internet, as far as its host's own form says.
+pub(super) fn why_unreachable(url: &Url) -> Option<&'static str> {
+    let (v4, v6) = match url.host()? {
+        url::Host::Ipv4(ip) => (Some(ip), None),
+        url::Host::Ipv6(ip) => (ip.to_ipv4_mapped(), Some(ip)),
+        url::Host::Domain(name) => return why_unreachable_name(name.trim_end_matches('.')),
+    };
+    let is_shared = |ip: Ipv4Addr| ip.octets()[0] == 100 && (ip.octets()[1] & 0b1100_0000) == 64;
+    let local_v4 = v4.is_some_and(|ip| {
+        ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified() || is_shared(ip)
+    });
+    let local_v6 = v6.is_some_and(|ip| {
+        ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local()
+    });
+    (local_v4 || local_v6).then_some("is an address of this machine or of a private network")
+}
+
+fn why_unreachable_name(name: &str) -> Option<&'static str> {
+    const LOCAL: [&str; 7] = ["localhost", "local", "internal", "lan", "home.arpa", "test", "invalid"];
+    let ends_in = |end: &&str| name == *end || name.strip_suffix(end).is_some_and(|rest| rest.ends_with('.'));
+    if name.contains('_') {
+        Some("has an underscore in its host, which Twilio refuses (21609)")
+    } else if LOCAL.iter().any(ends_in) || !name.contains('.') {
+        Some("is a name of this machine or of a private network")
+    } else {
+        None
+    }
+}
+
+/// The host of a URL as it was written, where its capitals are not the parsed one's.
+pub(super) fn written_host(text: &str, url: &Url) -> Option<String> {
+    let (_, rest) = text.trim().split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let parsed = url.host_str()?;
+    let written = authority.get(..parsed.len())?;
+    (written != parsed && written.eq_ignore_ascii_case(parsed)).then(|| written.to_owned())
+}
+
 /// The same without credentials, query and fragment.
 pub(super) fn parse_plain_url(text: &str) -> Result<Url, String> {
     let url = parse_url(text)?;
@@ -137,6 +176,51 @@ mod tests {
             "1h30",
         ] {
             assert!(parse_duration(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_nobody_outside_can_call_is_known_by_its_form() {
+        for (url, unreachable) in [
+            ("https://dispatch.example.com/pre", false),
+            ("https://dispatch.example.com.", false),
+            ("https://203.0.113.9", false),
+            ("https://[2001:db8::1]", false),
+            ("https://100.63.0.1", false),
+            ("https://localhost.example.com", false),
+            ("https://10.1.2.3", true),
+            ("https://172.16.0.1:8443", true),
+            ("https://192.168.1.5", true),
+            ("https://169.254.1.1", true),
+            ("https://100.64.0.1", true),
+            ("https://0.0.0.0", true),
+            ("http://127.0.0.1", true),
+            ("https://[::1]", true),
+            ("https://[fd00::1]", true),
+            ("https://[fe80::1]", true),
+            ("https://[::ffff:10.0.0.1]", true),
+            ("https://dispatch_box.example.com", true),
+            ("https://dispatch", true),
+            ("https://nas.local", true),
+            ("https://vm.corp.internal", true),
+            ("https://router.home.arpa", true),
+        ] {
+            let parsed = Url::parse(url).expect(url);
+            assert_eq!(why_unreachable(&parsed).is_some(), unreachable, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_kept_as_written_where_its_capitals_say_something() {
+        for (text, want) in [
+            ("https://Dispatch.Example.com:8443/pre", Some("Dispatch.Example.com")),
+            (" HTTPS://Dispatch.Example.com ", Some("Dispatch.Example.com")),
+            ("https://dispatch.example.com/Pre", None),
+            ("https://[::1]/X", None),
+            ("https://bücher.example", None),
+        ] {
+            let parsed = Url::parse(text.trim()).expect(text);
+            assert_eq!(written_host(text, &parsed).as_deref(), want, "{text}");
         }
     }
 

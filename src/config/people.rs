@@ -13,6 +13,9 @@ use crate::domain::team::{Contact, Directory, Line, Templates};
 use crate::domain::types::{ContactId, ParseError, Role, Sender};
 use crate::domain::{PhoneNumber, Timestamp};
 
+/// The longest that a call may look for somebody.
+const LADDER_MAX: Duration = Duration::from_secs(30 * 86_400);
+const LADDER_FORM: &str = "at most 30 days with its repeats and exhaust_after";
 const PHONE_FORM: &str = "E.164, like +19495550101: a plus, the country code, the number, no spaces";
 pub(super) const SENDER_FORM: &str =
     "an E.164 number, a short code, an alphanumeric sender of up to 11 characters, or MG and 32 hex digits";
@@ -135,7 +138,12 @@ fn policies(r: &mut Reader, parent: &mut Section) -> BTreeMap<String, Policy> {
             continue;
         }
         let level = name.to_lowercase();
-        match (Policy { name: level.clone(), steps, repeat, repeat_wait, exhaust_after }).checked() {
+        let policy = Policy { name: level.clone(), steps, repeat, repeat_wait, exhaust_after };
+        if let Some(whole) = too_long(&policy) {
+            r.wrong(at, &key, format!("ends {} days after its first step", whole.as_secs() / 86_400), LADDER_FORM);
+            continue;
+        }
+        match policy.checked() {
             Ok(policy) => {
                 if out.insert(level, policy).is_some() {
                     r.wrong(at, &key, "is defined twice", "names that differ not by case alone");
@@ -146,6 +154,14 @@ fn policies(r: &mut Reader, parent: &mut Section) -> BTreeMap<String, Policy> {
     }
     r.finish(s);
     out
+}
+
+/// How long the ladder takes, where that is longer than anybody waits.
+fn too_long(policy: &Policy) -> Option<Duration> {
+    let once: Duration = policy.steps.iter().fold(Duration::ZERO, |all, step| all.saturating_add(step.wait));
+    let again = once.saturating_add(policy.repeat_wait).saturating_mul(policy.repeat);
+    let whole = once.saturating_add(again).saturating_add(policy.exhaust_after);
+    (whole > LADDER_MAX).then_some(whole)
 }
 
 fn steps(r: &mut Reader, policy: &mut Section) -> Vec<Step> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::check::{need, positive};
+use super::check::{SHORTEST, need, within};
 use super::forms::{is_loopback, show_duration};
 use super::origin::{Layer, Origin};
 use super::people::{SENDER_FORM, place, sender};
@@ -16,6 +16,12 @@ use crate::domain::types::Sender;
 
 /// The provider's bounds of `ValidityPeriod`, in seconds (`facts/twilio.md` §2).
 const VALIDITY: std::ops::RangeInclusive<u64> = 1..=36_000;
+
+/// The rates that a sender may have, in segments a second: at the lowest one text goes in 100 s.
+const RATE_MIN: f64 = 0.01;
+const RATE_MAX: f64 = 1_000.0;
+/// A stop waits for a request under way; the provider's own limit is near 26 s (`facts/twilio.md` §4).
+const REQUEST_MAX: Duration = Duration::from_secs(120);
 
 /// The provider, the sender where a line names none, and the request timeout that other bounds depend on.
 pub(super) type Provider = (Option<Twilio>, Option<Found<Sender>>, Option<Found<Duration>>);
@@ -33,9 +39,9 @@ pub(super) fn twilio(r: &mut Reader, root: &mut Section, test: &mut TestMode, sa
     let base_url = r.url(&mut s, "base_url");
     let here = sandbox_url(sandbox);
     let base_url = test.local(r, "twilio.base_url", base_url, is_loopback, Some((here.clone(), here.to_string())));
-    let messages_per_second = r.number(&mut s, "messages_per_second", 0.0..=1000.0).map_or(1.0, |f| f.value);
-    let connect_timeout = positive(r, &mut s, "connect_timeout");
-    let request_timeout = positive(r, &mut s, "request_timeout");
+    let messages_per_second = messages_per_second(r, &mut s);
+    let connect_timeout = within(r, &mut s, "connect_timeout", SHORTEST..=REQUEST_MAX);
+    let request_timeout = within(r, &mut s, "request_timeout", SHORTEST..=REQUEST_MAX);
     let validity = validity(r, &mut s);
     r.finish(s);
     if let (Some(connect), Some(request)) = (&connect_timeout, &request_timeout)
@@ -146,6 +152,16 @@ fn fallback_from(r: &mut Reader, s: &mut Section, first: Option<&Found<Sender>>)
         }
     }
     out
+}
+
+fn messages_per_second(r: &mut Reader, s: &mut Section) -> f64 {
+    let Some(found) = r.number(s, "messages_per_second", 0.0..=RATE_MAX) else { return 1.0 };
+    if found.value > 0.0 && found.value < RATE_MIN {
+        let form = format!("0 (unlimited), or a number from {RATE_MIN} to {RATE_MAX}");
+        r.wrong(found.origin, &found.key, "is so low that nobody would be told", &form);
+        return 1.0;
+    }
+    found.value
 }
 
 fn validity(r: &mut Reader, s: &mut Section) -> Duration {

@@ -93,6 +93,8 @@ pub struct Server {
     pub public_listen: Option<SocketAddr>,
     /// What Twilio calls; without it all rests on polling. In test mode `serve` puts its own address here.
     pub public_url: Option<Url>,
+    /// Its host as it was written, where that has capitals: they are signed.
+    pub public_host: Option<String>,
     /// Empty only where nothing but this machine can reach the API.
     pub tokens: Vec<Token>,
 }

@@ -139,6 +139,12 @@ kinds! {
     /// A text has no final status; some carriers never confirm. Subject: the contact.
     NoFinalStatus = "no-status", Notice, Ended;
 
+    // -- What others ask of us and is refused.
+    /// The provider's callbacks that name our account are refused.
+    WebhooksRefused = "webhooks-refused", Page, Ended;
+    /// A dispatch was refused for want of a token.
+    DispatchRefused = "dispatch-refused", Page, Ended;
+
     // -- The machine and the store.
     /// The store takes no writes.
     Store = "store", Page, Ended;
@@ -372,7 +378,8 @@ mod tests {
     #[test]
     fn what_leaves_an_emergency_unanswered_or_blinds_us_pages() {
         let page = AlertKind::ALL.iter().filter(|k| k.severity() == Severity::Page).map(|k| k.word());
-        let want = "exhausted untold stranded unknown adopt breaker no-sender consecutive-failures store unreadable";
+        let want = "exhausted untold stranded unknown adopt breaker no-sender consecutive-failures \
+                    webhooks-refused dispatch-refused store unreadable";
         assert_eq!(page.collect::<Vec<_>>().join(" "), want);
         assert_eq!(
             Severity::ALL.iter().map(|s| Severity::parse(s.as_str())).collect::<Vec<_>>(),

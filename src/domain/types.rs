@@ -289,6 +289,18 @@ impl Actor {
     pub fn provider() -> Self {
         Self("twilio".into())
     }
+
+    /// Whether a person who gives this name would be taken for somebody else in the log: the engine, a provider, a caller
+    /// of the API without a token, a reply (whose phone is shown masked), or one of `tokens`. What stands behind a bracket
+    /// is no part of the name.
+    pub fn is_reserved<'a>(name: &str, tokens: impl IntoIterator<Item = &'a str>) -> bool {
+        const OURS: [&str; 5] = ["engine", "twilio", "airtable", "api", "dispatchctl"];
+        let given = name.split('(').next().unwrap_or_default().trim().to_lowercase();
+        let is_phone = given.contains('•');
+        is_phone
+            || OURS.contains(&given.as_str())
+            || tokens.into_iter().any(|token| token.trim().to_lowercase() == given)
+    }
 }
 
 /// A call's own short code (`7K3Q`): for a human's reply and for finding a message in the provider's list.
@@ -398,6 +410,26 @@ impl From<CallId> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_person_has_no_name_that_the_log_gives_to_somebody_else() {
+        for (name, reserved) in [
+            ("engine", true),
+            (" Engine ", true),
+            ("ENGINE (night)", true),
+            ("twilio", true),
+            ("api", true),
+            ("Intake", true),
+            ("intake (Kim)", true),
+            ("+1949•••0101", true),
+            ("Kim", false),
+            ("Kim (intake)", false),
+            ("engineer", false),
+            ("", false),
+        ] {
+            assert_eq!(Actor::is_reserved(name, ["intake", "desk"]), reserved, "{name:?}");
+        }
+    }
 
     #[test]
     fn identifiers_accept_their_form_and_nothing_else() {

@@ -4,6 +4,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+/// A look at a slot is worth a millisecond, and none is more than a day away, whatever rate is asked for.
+const WAIT_MIN: Duration = Duration::from_millis(1);
+const WAIT_MAX: Duration = Duration::from_secs(86_400);
+
 /// Buckets by sender. Time is the boot clock's, so that a stepped wall clock neither floods nor stalls.
 #[derive(Debug)]
 pub struct Rates {
@@ -43,7 +47,8 @@ impl Rates {
             b.tokens -= 1.0;
             return Ok(());
         }
-        Err(Duration::from_secs_f64(((1.0 - b.tokens) / rate).max(0.001)))
+        let wait = Duration::try_from_secs_f64((1.0 - b.tokens) / rate).unwrap_or(WAIT_MAX);
+        Err(wait.clamp(WAIT_MIN, WAIT_MAX))
     }
 
     /// Whether there is a slot, or how long until there is one; takes nothing.
@@ -103,6 +108,21 @@ mod tests {
         assert_eq!(r.take("a", Duration::ZERO), Ok(()));
         assert_eq!(r.ready("a", Duration::ZERO), Err(Duration::from_secs(1)));
         assert_eq!(r.ready("a", Duration::from_secs(1)), Ok(()));
+    }
+
+    #[test]
+    fn no_rate_and_no_text_makes_it_panic_or_wait_for_years() {
+        let rates = [1e-300, 1e-20, f64::MIN_POSITIVE, 0.01, 1.0, 1e300, f64::INFINITY, f64::NAN, -1.0, -0.0];
+        for rate in rates {
+            let mut r = Rates::new(rate);
+            for boot in [Duration::ZERO, Duration::from_secs(1), Duration::MAX, Duration::ZERO] {
+                for segments in [0, 1, 3, u32::MAX] {
+                    let waits = [r.take("a", boot), r.ready("a", boot)];
+                    assert!(waits.iter().all(|w| w.is_ok() || w.is_err_and(|d| d <= WAIT_MAX)), "{rate}: {waits:?}");
+                    r.settle("a", segments);
+                }
+            }
+        }
     }
 
     #[test]

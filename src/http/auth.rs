@@ -1,12 +1,12 @@
 //! Who may use `/api`: bearer tokens with scopes, or, where none is configured, this machine alone.
 
 use std::hint::black_box;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 
@@ -15,18 +15,28 @@ use crate::domain::types::Actor;
 
 use super::problem::Problem;
 
-/// What a proxy in front adds. Where no token is configured, a request that came through one came from elsewhere.
-const FORWARDED: [&str; 9] = [
+/// What proxies in front add, beside everything that begins with one of [`FORWARDED_PREFIXES`]. Where no token is configured,
+/// a request that came through one came from elsewhere.
+const FORWARDED: [&str; 12] = [
     "forwarded",
     "via",
     "x-real-ip",
     "x-client-ip",
     "x-cluster-client-ip",
-    "x-original-host",
+    "x-request-start",
+    "x-scheme",
     "true-client-ip",
-    "cf-connecting-ip",
     "fastly-client-ip",
+    "front-end-https",
+    "cdn-loop",
+    "proxy-connection",
 ];
+const FORWARDED_PREFIXES: [&str; 8] =
+    ["x-forwarded", "x-original-", "x-envoy-", "x-amzn-", "x-appengine-", "x-azure-", "cf-", "tailscale-"];
+
+/// The other end of the connection, as the listener saw it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) IpAddr);
 
 struct Entry {
     name: String,
@@ -46,11 +56,17 @@ impl TokenBook {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(entries(tokens));
     }
 
+    /// Whether a person's name is one that the log gives to the engine, the provider or a token.
+    pub(super) fn is_reserved(&self, by: &str) -> bool {
+        let entries = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Actor::is_reserved(by, entries.iter().map(|e| e.name.as_str()))
+    }
+
     /// Who asks, if they may.
     ///
     /// # Errors
-    /// 401 without a valid token, 403 where the token may not do this, or where none is configured and the request is not
-    /// plainly from this machine.
+    /// 401 without a valid token, or where none is configured and the request is not plainly from this machine; 403 where the
+    /// token may not do this.
     pub(super) fn check(&self, parts: &Parts, needed: Scope) -> Result<Caller, Problem> {
         let entries = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
         if entries.is_empty() {
@@ -124,15 +140,26 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 }
 
 /// A browser that was lured to a name that now points here (DNS rebinding), a page of another origin, or a proxy that brings
-/// the world along: none of them is this machine's own doing.
+/// the world along: none of them is this machine's own doing. A proxy that adds no header of its own still shows by HTTP/1.0.
 fn local(parts: &Parts) -> Result<(), Problem> {
     let refused = |why: &str| {
-        let detail = format!("No token is configured, so only this machine may use the API directly: {why}");
-        Err(Problem::new(StatusCode::FORBIDDEN, detail).kind("not-local", "Only this machine is let in"))
+        let detail = format!(
+            "No token is configured, so only this machine may use the API, and directly: {why} \
+             Configure one in [[server.tokens]] (name, token or token_file, scope) and send it as `Authorization: Bearer TOKEN`."
+        );
+        Err(unauthorized(&detail).kind("not-local", "Only this machine is let in without a token"))
     };
+    let is_here = |peer: &Peer| peer.0.to_canonical().is_loopback();
+    if !parts.extensions.get::<Peer>().is_some_and(is_here) {
+        return refused("this request comes from another machine.");
+    }
     let headers = &parts.headers;
-    if headers.keys().any(|k| k.as_str().starts_with("x-forwarded") || FORWARDED.contains(&k.as_str())) {
+    let is_proxys = |name: &str| FORWARDED.contains(&name) || FORWARDED_PREFIXES.iter().any(|p| name.starts_with(p));
+    if headers.keys().any(|k| is_proxys(k.as_str())) {
         return refused("this request came through a proxy.");
+    }
+    if parts.version != Version::HTTP_11 {
+        return refused("this request is not HTTP/1.1, as a proxy's is.");
     }
     let mut hosts = headers.get_all(header::HOST).iter();
     let (Some(Ok(host)), None) = (hosts.next().map(HeaderValue::to_str), hosts.next()) else {

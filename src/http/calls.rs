@@ -207,6 +207,10 @@ async fn said(state: &HttpState, request: Request) -> Result<(Caller, Said), Pro
         };
         *slot = short_text(field, value, max)?;
     }
+    if said.by.as_deref().is_some_and(|by| state.tokens.is_reserved(by)) {
+        let detail = "by: is how the log names the engine, the provider or a token; give a person's name.";
+        return Err(Problem::bad_request(detail).member("field", "by"));
+    }
     Ok((caller, said))
 }
 

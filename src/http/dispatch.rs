@@ -28,7 +28,9 @@ use super::request::{body, json, media_type, once};
 
 pub(super) async fn manual(State(state): State<Arc<HttpState>>, request: Request) -> Result<Response, Problem> {
     let (parts, raw) = request.into_parts();
-    let caller = state.tokens.check(&parts, Scope::Dispatch)?;
+    let boot = state.core.clock.boot();
+    let caller = state.tokens.check(&parts, Scope::Dispatch).inspect_err(|_| state.refusals.refused_dispatch(boot))?;
+    state.refusals.dispatch_let_in(boot);
     media_type(&parts.headers, "application/json")?;
     let key = once(&parts.headers, "idempotency-key")?.map(str::to_owned);
     let raw = body(&state, raw).await?;

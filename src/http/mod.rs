@@ -4,13 +4,15 @@
 //! all, and may be made again. No request reaches a provider from here, keeps a thread, or stays for longer than [`Limits`].
 //! `cli::serve` makes the state and starts a listener or two over it.
 //!
-//! `public_url` is what the provider calls. Where a proxy in front serves under a path prefix, it strips that prefix.
+//! `public_url` is what the provider calls. Where it has a path, webhooks are served with that path before them and without it:
+//! some proxies take a prefix off, others do not.
 
 mod auth;
 mod calls;
 mod dispatch;
 mod ops;
 mod problem;
+mod refusals;
 mod request;
 mod server;
 mod stall;
@@ -18,8 +20,7 @@ mod stall;
 mod tests;
 mod webhooks;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -40,8 +41,11 @@ use crate::gateways::twilio::signature::SignatureChecker;
 
 use self::auth::TokenBook;
 use self::problem::Problem;
+use self::refusals::Refusals;
 
+pub use self::refusals::keep as keep_refusal_alerts;
 pub use self::server::{BindError, bind, serve};
+pub use self::webhooks::{PROBE, probe_proof};
 
 /// The largest body that is read, in bytes.
 pub const BODY_MAX: usize = 64 * 1024;
@@ -66,11 +70,13 @@ pub struct HttpSettings {
     /// What a callback's signature is computed over: the configured URL, else the listener's own address. Without one no
     /// callback is valid.
     pub public_url: Option<Url>,
+    /// The host of the public URL as it was written: its capitals are signed.
+    pub public_host: Option<String>,
     /// Whether messages carry a callback; health says where they do not.
     pub callbacks: bool,
     /// Ours; callbacks that name another account are refused. Empty: no provider is configured.
     pub account_sid: String,
-    /// Either of these signs callbacks. With none, no callback is ever valid.
+    /// Either of these signs callbacks; may be replaced later. With none, no callback is ever valid.
     pub signature_tokens: Vec<SecretString>,
     /// Whether the mirror is configured: health shows it.
     pub airtable: bool,
@@ -84,6 +90,7 @@ impl HttpSettings {
         Self {
             mode,
             public_url: None,
+            public_host: None,
             callbacks: false,
             account_sid: String::new(),
             signature_tokens: Vec::new(),
@@ -141,12 +148,11 @@ pub struct HttpState {
     core: Arc<Core>,
     engine: Option<Arc<Engine>>,
     settings: HttpSettings,
-    signature: SignatureChecker,
+    signature: RwLock<Arc<SignatureChecker>>,
     tokens: TokenBook,
     started: Duration,
     request_ids: request::RequestIds,
-    refused_callbacks: AtomicU64,
-    refusal_told_at: AtomicI64,
+    refusals: Refusals,
     dispatch_waiters: Semaphore,
     snapshot: Mutex<Option<ops::Snapshot>>,
     closing: CancellationToken,
@@ -157,12 +163,11 @@ impl HttpState {
     pub fn new(deps: HttpDeps) -> Arc<Self> {
         let HttpDeps { core, engine, mut settings, tokens } = deps;
         Arc::new(Self {
-            signature: SignatureChecker::new(std::mem::take(&mut settings.signature_tokens)),
+            signature: checker(std::mem::take(&mut settings.signature_tokens)),
             tokens: TokenBook::new(&tokens),
             started: core.clock.boot(),
             request_ids: request::RequestIds::new(&core),
-            refused_callbacks: AtomicU64::new(0),
-            refusal_told_at: AtomicI64::new(i64::MIN),
+            refusals: Refusals::new(),
             dispatch_waiters: Semaphore::new(settings.limits.dispatch_waiters.min(Semaphore::MAX_PERMITS)),
             snapshot: Mutex::new(None),
             closing: CancellationToken::new(),
@@ -175,6 +180,16 @@ impl HttpState {
     /// Replaces the bearer tokens (SIGHUP); requests from now on are checked against these.
     pub fn set_tokens(&self, tokens: Vec<Token>) {
         self.tokens.replace(&tokens);
+    }
+
+    /// Replaces the tokens that sign callbacks (SIGHUP); callbacks from now on are checked against these.
+    pub fn set_signing_tokens(&self, tokens: Vec<SecretString>) {
+        let new = Arc::new(SignatureChecker::new(tokens));
+        *self.signature.write().unwrap_or_else(PoisonError::into_inner) = new;
+    }
+
+    fn signature(&self) -> Arc<SignatureChecker> {
+        self.signature.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether the store takes writes and the scheduler runs, at most a second old: what `/readyz` says.
@@ -190,13 +205,13 @@ impl HttpState {
     }
 }
 
+fn checker(tokens: Vec<SecretString>) -> RwLock<Arc<SignatureChecker>> {
+    RwLock::new(Arc::new(SignatureChecker::new(tokens)))
+}
+
 /// The routes of a surface.
 pub fn router(surface: Surface, state: Arc<HttpState>) -> Router {
-    let mut routes = Router::new()
-        .route("/webhooks/twilio/sms-status", post(webhooks::status))
-        .route("/webhooks/twilio/sms-status/{attempt}", post(webhooks::status_of))
-        .route("/webhooks/twilio/sms-inbound", post(webhooks::inbound))
-        .route("/livez", get(ops::live));
+    let mut routes = Router::new().route("/livez", get(ops::live));
     if surface == Surface::Full {
         routes = routes
             .route("/api/dispatch/manual", post(dispatch::manual))
@@ -211,7 +226,7 @@ pub fn router(surface: Surface, state: Arc<HttpState>) -> Router {
             .route("/readyz", get(ops::ready));
     }
     routes
-        .fallback(problem::unknown_path)
+        .fallback(webhooks::called)
         .method_not_allowed_fallback(problem::wrong_method)
         .with_state(state.clone())
         .layer(CatchPanicLayer::custom(problem::after_panic))

@@ -2,7 +2,6 @@
 //! whoever polls them cannot load the disk.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -136,6 +135,7 @@ pub(super) async fn health(State(state): State<Arc<HttpState>>) -> Result<Respon
 fn metrics(state: &HttpState, snapshot: &Snapshot) -> Value {
     let now = state.core.clock.now();
     let f = snapshot.figures.clone().unwrap_or_default();
+    let (refused, refused_own) = state.refusals.counts();
     let tick = since_tick(state).map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
     json!({
         "activeRetries": f.active_retries,
@@ -150,7 +150,8 @@ fn metrics(state: &HttpState, snapshot: &Snapshot) -> Value {
         "lastTickAgoMs": tick,
         "openAlerts": f.alerts,
         "openBreakers": f.open_breakers,
-        "refusedCallbacks": state.refused_callbacks.load(Ordering::Relaxed),
+        "refusedCallbacks": refused,
+        "refusedOwnCallbacks": refused_own,
     })
 }
 
@@ -159,6 +160,9 @@ fn checks(state: &HttpState, snapshot: &Snapshot) -> Vec<Check> {
     let figures = snapshot.figures.as_ref();
     if state.settings.airtable {
         checks.push(airtable(state, figures));
+    }
+    if let Some(trouble) = state.refusals.trouble() {
+        checks.push(Check::new("webhooks", Status::Degraded, trouble));
     }
     if let Some(open) = figures.map(|f| f.alerts).filter(|n| *n > 0) {
         checks.push(Check::new("alerts", Status::Degraded, format!("{open} open")));

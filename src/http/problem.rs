@@ -159,10 +159,6 @@ fn chain(error: &dyn Error) -> String {
     text
 }
 
-pub(super) async fn unknown_path() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "There is nothing at this path.")
-}
-
 pub(super) async fn wrong_method() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "This path does not take this method; see the Allow header.")
 }

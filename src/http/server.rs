@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 use tracing::{debug, info, warn};
 
+use super::auth::Peer;
 use super::stall::StallLimited;
 use super::{HttpState, Limits, Surface, router};
 
@@ -79,8 +80,8 @@ pub async fn serve(listener: TcpListener, surface: Surface, state: Arc<HttpState
             } => accepted,
         };
         match accepted {
-            (Ok((stream, _)), Ok(seat)) => {
-                let connection = connection(stream, router.clone(), limits.clone(), stop.clone());
+            (Ok((stream, peer)), Ok(seat)) => {
+                let connection = connection((stream, peer), router.clone(), limits.clone(), stop.clone());
                 let cut = cut.clone();
                 connections.spawn(async move {
                     tokio::select! {
@@ -109,12 +110,14 @@ pub async fn serve(listener: TcpListener, surface: Surface, state: Arc<HttpState
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, limits: Limits, stop: CancellationToken) {
+async fn connection((stream, peer): (TcpStream, SocketAddr), router: Router, limits: Limits, stop: CancellationToken) {
     // Small answers go out at once; without this only a little time is lost.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let router = router.clone();
-        async move { Ok::<_, Infallible>(answered(router.oneshot(request.map(Body::new)).await)) }
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(Peer(peer.ip()));
+        async move { Ok::<_, Infallible>(answered(router.oneshot(request).await)) }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())

@@ -2,16 +2,20 @@
 //!
 //! Signature over the public URL and the raw path and query, strict shapes, apply, and an answer only after the commit: what
 //! could not be made durable is answered 503, so that the provider brings it again. A duplicate is answered like the first.
+//! What is refused is counted; see [`super::refusals`].
 //! Source: `facts/twilio.md` §6 to §8.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use tracing::warn;
+use hmac::{Hmac, Mac as _};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+use sha2::Sha256;
 
 use crate::domain::event::{Answer, Event, InboundText, News, Source};
 use crate::domain::phone::masked;
@@ -23,31 +27,121 @@ use crate::killpoint::{self, Guard};
 
 use super::HttpState;
 use super::problem::Problem;
-use super::request::{body, form, media_type};
+use super::refusals::Refusal;
+use super::request::{body, form, json as json_answer, media_type};
 
 const SIGNATURE: &str = "x-twilio-signature";
-/// A refused callback is told of at most this often; the others are counted.
-const TELL_EVERY_MS: i64 = 10_000;
+const FORM: &str = "application/x-www-form-urlencoded";
+const STATUS: &str = "/webhooks/twilio/sms-status";
+const INBOUND: &str = "/webhooks/twilio/sms-inbound";
+/// Where `doctor` makes a signed call through the public URL.
+pub const PROBE: &str = "/webhooks/probe";
 
-/// A delivery receipt that names its message alone.
-pub(super) async fn status(State(state): State<Arc<HttpState>>, request: Request) -> Result<Response, Problem> {
-    receipt(&state, request, None).await
+/// What a path asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Webhook<'a> {
+    /// A delivery receipt that names its message alone, or on the attempt's own URL.
+    Status(Option<&'a str>),
+    /// A person's reply.
+    Inbound,
+    /// A set-up is checked: nothing is recorded or counted.
+    Probe,
 }
 
-/// A delivery receipt on the attempt's own URL.
-pub(super) async fn status_of(State(state): State<Arc<HttpState>>, request: Request) -> Result<Response, Problem> {
+/// A callback that is not served, and why.
+struct Refused(Refusal, Problem);
+
+/// Whatever no other route serves: the webhooks, with or without the path of `public_url` and with or without a slash at the
+/// end, as proxies and consoles differ. What is refused under `/webhooks` is counted, and alarms where it names our account.
+pub(super) async fn called(State(state): State<Arc<HttpState>>, request: Request) -> Result<Response, Problem> {
+    let (parts, raw) = request.into_parts();
+    let path = parts.uri.path();
+    if !path.split('/').any(|part| part == "webhooks") {
+        return Err(Problem::new(StatusCode::NOT_FOUND, "There is nothing at this path."));
+    }
+    let mut named = None;
+    let answered = served(&state, &parts, raw, &mut named).await?;
+    answered.map_err(|Refused(how, problem)| {
+        // Whoever checks a set-up sees the answer, and must not set off the alarm that the check is to spare.
+        if path.trim_end_matches('/').ends_with(PROBE) {
+            return problem;
+        }
+        let is_own = named.is_some_and(|account| !account.is_empty() && account == self::account(&state));
+        state.refusals.refused_callback(how, is_own, state.core.clock.boot());
+        problem
+    })
+}
+
+/// `named` is the account that the request names, where it could be read. The outer error is no refusal: what is too large or
+/// too slow may be anybody's, and what the store cannot take is not refused.
+async fn served(
+    state: &HttpState,
+    parts: &Parts,
+    raw: Body,
+    named: &mut Option<String>,
+) -> Result<Result<Response, Refused>, Problem> {
+    let path = parts.uri.path();
+    let prefix = state.settings.public_url.as_ref().map_or("", |url| url.path().trim_end_matches('/'));
+    let wanted = webhook(path, prefix);
+    if parts.method != Method::POST {
+        *named = parts.uri.query().and_then(|query| form(query.as_bytes()).ok()).and_then(|pairs| account_of(&pairs));
+        return Ok(Err(match wanted {
+            Some(_) => Refused(Refusal::WrongMethod, wrong_method()),
+            None => Refused(Refusal::UnknownPath, nothing_here()),
+        }));
+    }
+    media_type(&parts.headers, FORM)?;
+    let raw = body(state, raw).await?;
+    let pairs = form(&raw).map_err(|why| Problem::bad_request(format!("The form cannot be read: {why}.")))?;
+    *named = account_of(&pairs);
+    let Some(wanted) = wanted else { return Ok(Err(Refused(Refusal::UnknownPath, nothing_here()))) };
+    if let Err(refused) = signed(state, parts, &pairs) {
+        return Ok(Err(refused));
+    }
+    match wanted {
+        Webhook::Status(attempt) => receipt(state, &pairs, attempt).await,
+        Webhook::Inbound => inbound(state, &pairs).await,
+        Webhook::Probe => Ok(probed(state, &pairs)),
+    }
+}
+
+/// The webhook at a path, if there is one. `prefix`: the path of `public_url`, without a slash at its end.
+fn webhook<'a>(path: &'a str, prefix: &str) -> Option<Webhook<'a>> {
+    let stripped = path.strip_prefix(prefix).filter(|rest| rest.starts_with('/'));
+    stripped.and_then(webhook_at).or_else(|| webhook_at(path))
+}
+
+fn webhook_at(path: &str) -> Option<Webhook<'_>> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    match path {
+        STATUS => Some(Webhook::Status(None)),
+        INBOUND => Some(Webhook::Inbound),
+        PROBE => Some(Webhook::Probe),
+        _ => {
+            let attempt = path.strip_prefix(STATUS)?.strip_prefix('/')?;
+            (!attempt.contains('/')).then_some(Webhook::Status(Some(attempt)))
+        }
+    }
+}
+
+async fn receipt(
+    state: &HttpState,
+    pairs: &[(String, String)],
+    attempt: Option<&str>,
+) -> Result<Result<Response, Refused>, Problem> {
     // An id is plain characters: one that is escaped is none of ours.
-    let last = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
-    receipt(&state, request, Some(&last)).await
-}
-
-async fn receipt(state: &HttpState, request: Request, attempt: Option<&str>) -> Result<Response, Problem> {
-    let pairs = signed_form(state, request).await?;
-    let attempt: Option<AttemptId> = attempt
-        .map(str::parse)
-        .transpose()
-        .map_err(|_| Problem::new(StatusCode::NOT_FOUND, "There is no such attempt. Nothing was recorded."))?;
-    let callback = StatusCallback::parse(&pairs, account(state)).map_err(wrong_shape)?;
+    let attempt: Option<AttemptId> = match attempt.map(str::parse).transpose() {
+        Ok(attempt) => attempt,
+        Err(_) => {
+            let detail = "There is no such attempt. Nothing was recorded.";
+            return Ok(Err(Refused(Refusal::UnknownPath, Problem::new(StatusCode::NOT_FOUND, detail))));
+        }
+    };
+    let callback = match StatusCallback::parse(pairs, account(state)) {
+        Ok(callback) => callback,
+        Err(e) => return Ok(Err(wrong_shape(&e))),
+    };
+    state.refusals.good_callback();
     let news = News {
         attempt,
         sid: callback.sid,
@@ -60,13 +154,36 @@ async fn receipt(state: &HttpState, request: Request, attempt: Option<&str>) -> 
     state.apply(Event::News(news), Actor::provider()).await?;
     killpoint::hit("receipt.committed");
     // Twilio logs an empty 200 as an error; 204 is what it takes.
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(Ok(StatusCode::NO_CONTENT.into_response()))
+}
+
+/// Proves to whoever knows the signing token, and signed with it, that this listener knows it too.
+fn probed(state: &HttpState, pairs: &[(String, String)]) -> Result<Response, Refused> {
+    let nonce = pairs.iter().find(|(name, _)| name == "Nonce").map(|(_, value)| value.as_str());
+    let token = state.signature().first().cloned();
+    let (Some(nonce), Some(token)) = (nonce, token) else {
+        return Err(Refused(Refusal::WrongShape, Problem::bad_request("Nonce: is missing.").member("field", "Nonce")));
+    };
+    let document =
+        json!({ "service": "dispatchctl", "mode": state.settings.mode, "proof": probe_proof(&token, nonce) });
+    Ok(json_answer(StatusCode::OK, &document))
+}
+
+/// What [`PROBE`] answers to a nonce: an HMAC that signs nothing else.
+pub fn probe_proof(token: &SecretString, nonce: &str) -> String {
+    // An HMAC takes a key of any length.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(token.expose_secret().as_bytes()) else { return String::new() };
+    mac.update(format!("dispatchctl-probe\n{nonce}").as_bytes());
+    mac.finalize().into_bytes().iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// A contact's reply; answered in TwiML.
-pub(super) async fn inbound(State(state): State<Arc<HttpState>>, request: Request) -> Result<Response, Problem> {
-    let pairs = signed_form(&state, request).await?;
-    let sms = InboundSms::parse(&pairs, account(&state)).map_err(wrong_shape)?;
+async fn inbound(state: &HttpState, pairs: &[(String, String)]) -> Result<Result<Response, Refused>, Problem> {
+    let sms = match InboundSms::parse(pairs, account(state)) {
+        Ok(sms) => sms,
+        Err(e) => return Ok(Err(wrong_shape(&e))),
+    };
+    state.refusals.good_callback();
     let text = InboundText {
         sid: sms.sid,
         from: sms.from.as_str().to_owned(),
@@ -82,54 +199,56 @@ pub(super) async fn inbound(State(state): State<Arc<HttpState>>, request: Reques
     let answer = state.apply(Event::Inbound(text), writer).await?;
     killpoint::hit("reply.committed");
     let reply = if let Answer::Reply(reply) = answer { reply } else { String::new() };
-    Ok(([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], twiml(&reply)).into_response())
+    Ok(Ok(([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], twiml(&reply)).into_response()))
 }
 
 fn account(state: &HttpState) -> &str {
     &state.settings.account_sid
 }
 
-fn wrong_shape(e: FormError) -> Problem {
-    Problem::bad_request(format!("{e}. Nothing was recorded."))
+fn account_of(pairs: &[(String, String)]) -> Option<String> {
+    pairs.iter().find(|(name, _)| name == "AccountSid").map(|(_, value)| value.clone())
 }
 
-/// The decoded form of a request that truly comes from the provider.
-async fn signed_form(state: &HttpState, request: Request) -> Result<Vec<(String, String)>, Problem> {
-    let (parts, raw) = request.into_parts();
-    media_type(&parts.headers, "application/x-www-form-urlencoded")?;
-    let signature = one_signature(&parts).ok_or_else(|| refuse(state, "without exactly one signature"))?.to_owned();
-    let raw = body(state, raw).await?;
-    let pairs = form(&raw).map_err(|why| Problem::bad_request(format!("The form cannot be read: {why}.")))?;
+fn wrong_shape(e: &FormError) -> Refused {
+    Refused(Refusal::WrongShape, Problem::bad_request(format!("{e}. Nothing was recorded.")))
+}
+
+fn nothing_here() -> Problem {
+    let detail = format!("There is no webhook at this path; there are {STATUS} and {INBOUND}. Nothing was recorded.");
+    Problem::new(StatusCode::NOT_FOUND, detail)
+}
+
+fn wrong_method() -> Problem {
+    let detail = "A webhook takes POST alone: set it so in Twilio's console. Nothing was recorded.";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).header(header::ALLOW, HeaderValue::from_static("POST"))
+}
+
+/// Whether the form truly comes from the provider. What a client says its host is decides nothing but capitals: a host that
+/// is ours otherwise may have been written so in the provider's console.
+fn signed(state: &HttpState, parts: &Parts, pairs: &[(String, String)]) -> Result<(), Refused> {
+    let refused = |how| {
+        let detail = "The request's signature is not valid. Nothing was recorded.";
+        Refused(how, Problem::new(StatusCode::FORBIDDEN, detail).kind("signature", "The signature is not valid"))
+    };
+    let signature = one_signature(parts).ok_or_else(|| refused(Refusal::NoSignature))?;
     let path = parts.uri.path_and_query().map_or("/", |p| p.as_str());
+    let mut spellings: Vec<&str> = state.settings.public_host.iter().map(String::as_str).collect();
+    spellings.extend(["host", "x-forwarded-host"].iter().filter_map(|name| spelled(&parts.headers, name)));
+    let checker = state.signature();
     let url = state.settings.public_url.as_ref();
-    let valid = url.is_some_and(|url| state.signature.verify(url, path, &pairs, &signature));
-    if valid || Guard::Signature.is_off() {
-        Ok(pairs)
-    } else {
-        Err(refuse(state, "with a signature that is not valid"))
-    }
+    let valid = url.is_some_and(|url| checker.verify_spelled(url.as_str(), &spellings, path, pairs, signature));
+    if valid || Guard::Signature.is_off() { Ok(()) } else { Err(refused(Refusal::WrongSignature)) }
+}
+
+fn spelled<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 fn one_signature(parts: &Parts) -> Option<&str> {
     let mut all = parts.headers.get_all(SIGNATURE).iter();
     let (Some(one), None) = (all.next(), all.next()) else { return None };
     HeaderValue::to_str(one).ok()
-}
-
-/// Counts it, and tells of it now and then: anybody can make them by the thousand.
-fn refuse(state: &HttpState, how: &'static str) -> Problem {
-    let count = state.refused_callbacks.fetch_add(1, Ordering::Relaxed) + 1;
-    let now = i64::try_from(state.core.clock.boot().as_millis()).unwrap_or(i64::MAX);
-    let told = state.refusal_told_at.load(Ordering::Relaxed);
-    let due = told == i64::MIN || now.saturating_sub(told) >= TELL_EVERY_MS;
-    if due && state.refusal_told_at.compare_exchange(told, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-        warn!(
-            refused = count,
-            "a callback {how} was refused; if the provider sent it, check the auth token and public_url"
-        );
-    }
-    Problem::new(StatusCode::FORBIDDEN, "The request's signature is not valid. Nothing was recorded.")
-        .kind("signature", "The signature is not valid")
 }
 
 /// An answer as TwiML; silence is an empty document.
@@ -158,6 +277,30 @@ fn twiml(reply: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_webhook_is_found_with_and_without_the_prefix_and_the_slash() {
+        let status = |attempt| Some(Webhook::Status(attempt));
+        for (prefix, path, want) in [
+            ("", STATUS, status(None)),
+            ("", INBOUND, Some(Webhook::Inbound)),
+            ("", "/webhooks/twilio/sms-inbound/", Some(Webhook::Inbound)),
+            ("", "/webhooks/twilio/sms-inbound//", None),
+            ("", "/webhooks/twilio/sms-status/att_1", status(Some("att_1"))),
+            ("", "/webhooks/twilio/sms-status/att_1/", status(Some("att_1"))),
+            ("", "/webhooks/twilio/sms-status/att_1/2", None),
+            ("", "/webhooks/twilio/sms-statuses", None),
+            ("", "/pre/webhooks/twilio/sms-inbound", None),
+            ("/pre", "/pre/webhooks/twilio/sms-inbound", Some(Webhook::Inbound)),
+            ("/pre", INBOUND, Some(Webhook::Inbound)),
+            ("/pre", "/pre/pre/webhooks/twilio/sms-inbound", None),
+            ("/pre", "/prefix/webhooks/twilio/sms-inbound", None),
+            ("/webhooks", INBOUND, Some(Webhook::Inbound)),
+            ("/webhooks", "/webhooks/webhooks/twilio/sms-inbound", Some(Webhook::Inbound)),
+        ] {
+            assert_eq!(webhook(path, prefix), want, "{prefix:?} {path:?}");
+        }
+    }
 
     #[test]
     fn an_answer_is_well_formed_whatever_it_holds() {

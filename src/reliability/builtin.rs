@@ -131,6 +131,7 @@ const FILES: &[(&str, &str)] = files![
     "unknown-handset-30005.toml",
     "unknown-is-sent-again.toml",
     "unknown-outlasts-the-ladder.toml",
+    "webhooks-refused.toml",
     "wire-answer-claims-less.toml",
     "wire-answer-claims-more.toml",
     "wire-answer-cut-at-every-byte.toml",

@@ -73,7 +73,7 @@ pub(super) async fn checks(then: &[SinkThen], world: &mut World) -> Vec<Check> {
     }
     let heard = match world.control("GET", "alerts", &Value::Null).await {
         Ok(heard) => heard,
-        Err(e) => return vec![Check::of("what sinks were told can be read".into(), false, e.to_string())],
+        Err(e) => return vec![Check::of("what sinks were told can be read", false, e.to_string())],
     };
     then.iter().flat_map(|s| of_one(s, &heard)).collect()
 }

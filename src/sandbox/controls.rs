@@ -16,6 +16,7 @@ use wiremock::{Request, ResponseTemplate};
 use super::airtable::{self, StaffAction};
 use super::callbacks::{self, Posted, Target};
 use super::faults::Fault;
+use super::identity;
 use super::people::{self, Person, ReplyNow};
 use super::server::Answer;
 use super::sinks;
@@ -56,6 +57,7 @@ fn route(shared: &Arc<Shared>, request: &Request) -> Done {
     }
     match (request.method.as_str(), request.url.path()) {
         ("GET", "/_sandbox/health") => Ok((200, json!({ "status": "ok", "service": "dispatchctl-sandbox" }))),
+        ("GET", "/_sandbox/identity") => identity(shared, request),
         ("GET", "/_sandbox/ledger") => Ok((200, ledger(shared))),
         ("GET", "/_sandbox/faults") => Ok((200, json!({ "faults": shared.state().faults.list() }))),
         ("POST", "/_sandbox/faults") => add_faults(shared, request),
@@ -86,6 +88,11 @@ fn one_or_many<T: DeserializeOwned>(request: &Request) -> Result<Vec<T>, (u16, S
         one => vec![one],
     };
     items.into_iter().map(|i| serde_json::from_value(i).map_err(|e| (400, e.to_string()))).collect()
+}
+
+fn identity(shared: &Shared, request: &Request) -> Done {
+    let proofs = identity::proofs(shared, request.url.query().unwrap_or_default()).map_err(|e| (400, e))?;
+    Ok((200, json!(proofs)))
 }
 
 fn ledger(shared: &Shared) -> Value {

@@ -19,6 +19,7 @@ mod callbacks;
 mod controls;
 mod create;
 mod faults;
+mod identity;
 mod ledger;
 mod messages;
 mod people;
@@ -39,6 +40,7 @@ use crate::clock::Clock as _;
 
 pub use airtable::{AirtableRequest, AirtableRequests, AirtableRow, FieldType, Permission, StaffAction};
 pub use faults::{Fault, FaultKind, On, OutcomeWord, Shape};
+pub use identity::{Whose, whose};
 pub use ledger::LedgerEntry;
 pub use messages::{Direction, Status};
 pub use people::{Person, Reply};

@@ -3,7 +3,7 @@
 //! `POST /_sandbox/alerts` and `/_sandbox/alerts/well` take all; `/hanging` answers after a minute and keeps nothing; `/slow`
 //! takes one message a second and answers the others 429 with `Retry-After: 1`. A dead one is a port where nobody listens.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -41,16 +41,6 @@ impl Sinks {
             self.kept.pop_front();
         }
         self.kept.push_back(message);
-    }
-
-    /// How many of each sink's messages are kept.
-    #[cfg(test)]
-    pub(super) fn counts(&self) -> HashMap<String, usize> {
-        let mut counts = HashMap::new();
-        for sink in self.kept.iter().filter_map(|m| m.get("sink")).filter_map(Value::as_str) {
-            *counts.entry(sink.to_owned()).or_default() += 1;
-        }
-        counts
     }
 }
 

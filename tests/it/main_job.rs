@@ -158,3 +158,27 @@ fn a_sandbox_and_a_serve_of_one_configuration_know_the_same_account() {
     let run = shop.expect(0, &["send", "--call-id", "t1", "--issue", "leak", "-o", "json"]);
     assert_eq!(run.json()["channels"]["sms"]["success"], true, "{run:?}");
 }
+
+#[test]
+fn a_strangers_sandbox_is_not_used_and_hears_no_secret() {
+    let stranger = crate::support::Shop::with_config(concat!(
+        "[twilio]\naccount_sid = \"AC00000000000000000000000000000002\"\n",
+        "auth_token = \"another-shops-token\"\nfrom = \"+15005550006\"\n",
+    ));
+    let ledger = stranger.path("l.ndjson").display().to_string();
+    let mut sandbox = stranger.start(&["-o", "json", "sandbox", "--listen", "127.0.0.1:0", "--ledger", &ledger]);
+    let said = sandbox.stdout_lines().next().expect("it says where it is");
+    let said: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    let at = said["baseUrl"].as_str().and_then(|u| u.strip_prefix("http://")).expect("an address").to_owned();
+    let mut shop = crate::support::Shop::new();
+    shop.set("DISPATCHCTL_SANDBOX__LISTEN", &at);
+    for args in [&["send", "--issue", "leak"][..], &["serve", "--listen", "127.0.0.1:0"], &["doctor"]] {
+        let run = shop.run(args);
+        assert_eq!(run.code, 2, "{args:?}: {run:?}");
+        for words in [at.as_str(), "AC00000000000000000000000000000001", "DISPATCHCTL_SANDBOX__LISTEN"] {
+            assert!(run.stderr.contains(words), "{args:?}: {words} in {run:?}");
+        }
+        assert!(!run.stderr.contains("sample-auth-token"), "{args:?}: {run:?}");
+    }
+    assert_eq!(std::fs::read_to_string(&ledger).unwrap_or_default(), "", "it was asked for no text");
+}

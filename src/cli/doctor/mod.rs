@@ -6,6 +6,7 @@
 mod airtable;
 mod clock;
 mod fields;
+mod public_url;
 mod settings;
 mod store;
 mod twilio;

@@ -21,7 +21,7 @@ const CREDENTIALS: &[&str] = &[
 ];
 /// What the configuration warns of and this page says in words of its own.
 const OWN_WORDS: &[&str] =
-    &["server.public_url is not set", "alerts.sinks is empty", "delivery.settle is under", "policy ", "no contacts "];
+    &["server.public_url ", "alerts.sinks is empty", "delivery.settle is under", "policy ", "no contacts "];
 
 pub(super) fn check(app: &App) -> Findings {
     let mut f = Findings::of("config");
@@ -97,7 +97,12 @@ fn reach(app: &App, f: &mut Findings) {
     } else {
         f.ok("alerts.sinks", format!("{} configured (not tried)", c.alerts.sinks.len()));
     }
+    let unreachable = c.warnings.iter().find(|w| w.starts_with("server.public_url "));
     match &c.server.public_url {
+        Some(url) if unreachable.is_some() => {
+            let what = unreachable.cloned().unwrap_or_default();
+            f.warn("server.public_url", what, format!("set it to what Twilio can call over the internet, not {url}"));
+        }
         Some(url) => f.ok("server.public_url", url.to_string()),
         None if c.mode == Mode::Test => f.skip("server.public_url", "`serve` takes its own address in test mode"),
         None => f.warn(

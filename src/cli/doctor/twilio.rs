@@ -36,7 +36,7 @@ pub(super) async fn check(app: &App, store: Option<&Arc<SqliteStore>>) -> Findin
         }
     }
     breakers(app, store, &mut f).await;
-    f.skip("public URL", "whether Twilio reaches it is not tried yet");
+    super::public_url::check(app, &mut f).await;
     f
 }
 
@@ -68,7 +68,8 @@ async fn asked(app: &App, client: &TwilioClient, by_token: &TwilioClient, f: &mu
         f.skip("senders", "not asked: the credentials were not accepted");
         return;
     }
-    let public = app.config.server.public_url.as_ref();
+    let server = &app.config.server;
+    let public = server.public_url.as_ref().map(|url| Public { url, written_host: server.public_host.as_deref() });
     for (sender, role) in senders(app) {
         let name = format!("sender {}", shown(sender.as_str()));
         if sender.is_service() {
@@ -155,7 +156,7 @@ fn senders(app: &App) -> Vec<(&Sender, String)> {
     all
 }
 
-fn number(said: Said<Option<NumberSeen>>, name: String, role: &str, public: Option<&Url>, f: &mut Findings) {
+fn number(said: Said<Option<NumberSeen>>, name: String, role: &str, public: Option<Public<'_>>, f: &mut Findings) {
     match said {
         Said::Yes(None) => {
             let next = "buy it, port it, or set another in twilio.from, fallback_from or the line's from";
@@ -164,7 +165,16 @@ fn number(said: Said<Option<NumberSeen>>, name: String, role: &str, public: Opti
         Said::Yes(Some(n)) if n.sms == Some(false) => {
             f.fail(name, format!("{role}; cannot send texts"), "use a number with the SMS capability");
         }
-        Said::Yes(Some(n)) => inbound(&n.inbound_url, name, &format!("{role}; can send texts"), public, f),
+        Said::Yes(Some(n)) if n.has_application && public.is_some() => {
+            let what =
+                format!("{role}; can send texts, but replies go where its application (sms_application_sid) says");
+            let next = "take the application off the number, or set its message URL to ours (POST)";
+            f.warn(name, what, next);
+        }
+        Said::Yes(Some(n)) => {
+            let hook = Hook { url: &n.inbound_url, method: &n.inbound_method };
+            inbound(hook, name, &format!("{role}; can send texts"), public, f);
+        }
         Said::No(GatewayError::Refused { http: 401 | 403, .. }) => {
             f.skip(name, format!("{role}; this API key may not list the account's numbers"));
         }
@@ -173,7 +183,7 @@ fn number(said: Said<Option<NumberSeen>>, name: String, role: &str, public: Opti
     }
 }
 
-fn service(said: Said<Option<ServiceSeen>>, name: String, role: &str, public: Option<&Url>, f: &mut Findings) {
+fn service(said: Said<Option<ServiceSeen>>, name: String, role: &str, public: Option<Public<'_>>, f: &mut Findings) {
     match said {
         Said::Yes(None) => {
             f.fail(
@@ -182,8 +192,9 @@ fn service(said: Said<Option<ServiceSeen>>, name: String, role: &str, public: Op
                 "correct its SID, MG and 32 hex digits",
             );
         }
-        Said::Yes(Some(ServiceSeen { inbound_url: Some(url) })) => {
-            inbound(&url, name, &format!("{role}; a messaging service"), public, f);
+        Said::Yes(Some(ServiceSeen { inbound_url: Some(url), inbound_method })) => {
+            let hook = Hook { url: &url, method: &inbound_method };
+            inbound(hook, name, &format!("{role}; a messaging service"), public, f);
         }
         Said::Yes(Some(_)) => f.ok(name, format!("{role}; a messaging service; replies go where each number says")),
         Said::No(e) => f.skip(name, format!("{role}; could not be looked up: {e}")),
@@ -191,19 +202,73 @@ fn service(said: Said<Option<ServiceSeen>>, name: String, role: &str, public: Op
     }
 }
 
+/// What the provider calls, as we know it.
+#[derive(Clone, Copy)]
+struct Public<'a> {
+    url: &'a Url,
+    written_host: Option<&'a str>,
+}
+
+/// Where the provider brings replies, as its console has it.
+#[derive(Clone, Copy)]
+struct Hook<'a> {
+    url: &'a str,
+    method: &'a str,
+}
+
+/// How such a place is one of ours.
+#[derive(Debug, PartialEq, Eq)]
+enum Fit {
+    Ours,
+    /// It is, but for capitals in its host that our configuration does not show: they are signed.
+    Capitals,
+    Elsewhere,
+    Nowhere,
+}
+
+fn fit(seen: &str, public: Public<'_>) -> Fit {
+    if seen.trim().is_empty() {
+        return Fit::Nowhere;
+    }
+    let Ok(url) = Url::parse(seen.trim()) else { return Fit::Elsewhere };
+    let wanted = format!("{}{INBOUND}", public.url.path().trim_end_matches('/'));
+    let path = url.path().strip_suffix('/').unwrap_or(url.path());
+    if url.origin() != public.url.origin() || path != wanted {
+        return Fit::Elsewhere;
+    }
+    let host = url.host_str().unwrap_or_default();
+    let spelled = [Some(host), public.written_host].into_iter().flatten().any(|h| seen.contains(&format!("://{h}")));
+    if spelled { Fit::Ours } else { Fit::Capitals }
+}
+
+const INBOUND: &str = "/webhooks/twilio/sms-inbound";
+
 /// Whether replies to a sender come to us; without the webhook they are read by asking, later.
-fn inbound(seen: &str, name: String, what: &str, public: Option<&Url>, f: &mut Findings) {
+fn inbound(seen: Hook<'_>, name: String, what: &str, public: Option<Public<'_>>, f: &mut Findings) {
     let Some(public) = public else {
         f.ok(name, what);
         return;
     };
-    let wanted = format!("{}/webhooks/twilio/sms-inbound", public.as_str().trim_end_matches('/'));
-    if seen == wanted {
-        f.ok(name, format!("{what}, and replies come here"));
-    } else {
-        let place = if seen.is_empty() { "nowhere" } else { "elsewhere" };
-        let next = format!("set its inbound webhook to {wanted} (POST)");
-        f.warn(name, format!("{what}, but replies are posted {place}: they are heard late, by asking"), next);
+    let wanted = format!("{}{INBOUND}", public.url.as_str().trim_end_matches('/'));
+    let next = format!("set its inbound webhook to {wanted} (POST)");
+    let is_post = seen.method.is_empty() || seen.method.eq_ignore_ascii_case("POST");
+    match fit(seen.url, public) {
+        Fit::Ours | Fit::Capitals if !is_post => {
+            let what = format!(
+                "{what}, but its webhook is called by {}, which we refuse: replies are heard late",
+                seen.method
+            );
+            f.warn(name, what, next);
+        }
+        Fit::Ours => f.ok(name, format!("{what}, and replies come here")),
+        Fit::Capitals => {
+            let what = format!("{what}, and replies come here, if the proxy tells us the host as Twilio writes it");
+            f.warn(name, what, "write the host alike in Twilio's console and in server.public_url");
+        }
+        Fit::Elsewhere => {
+            f.warn(name, format!("{what}, but replies go elsewhere: they are heard late, by asking"), next);
+        }
+        Fit::Nowhere => f.warn(name, format!("{what}, but replies go nowhere: they are heard late, by asking"), next),
     }
 }
 
@@ -263,26 +328,46 @@ mod tests {
 
     #[test]
     fn a_sender_is_judged_by_whose_it_is_what_it_can_and_where_replies_go() {
-        let here: Url = "https://dispatch.example.com/".parse().expect("a URL");
+        let url: Url = "https://dispatch.example.com/".parse().expect("a URL");
+        let here = Public { url: &url, written_host: None };
         let hook = "https://dispatch.example.com/webhooks/twilio/sms-inbound";
-        let seen = |sms, url: &str| Said::Yes(Some(NumberSeen { sms, inbound_url: url.into() }));
+        let by = |sms, url: &str, method: &str| {
+            let (inbound_url, inbound_method) = (url.to_owned(), method.to_owned());
+            Said::Yes(Some(NumberSeen { sms, inbound_url, inbound_method, has_application: false }))
+        };
+        let seen = |sms, url: &str| by(sms, url, "POST");
+        let application = Said::Yes(Some(NumberSeen {
+            sms: None,
+            inbound_url: hook.into(),
+            inbound_method: String::new(),
+            has_application: true,
+        }));
         for (label, said_of, status, words) in [
             ("ours", seen(Some(true), hook), "ok", "replies come here"),
             ("not said", seen(None, hook), "ok", "replies come here"),
             ("no texts", seen(Some(false), hook), "fail", "SMS capability"),
+            ("a slash at the end", seen(None, &format!("{hook}/")), "ok", "replies come here"),
+            ("called by GET", by(None, hook, "GET"), "warn", "by GET, which we refuse"),
+            ("capitals", seen(None, &hook.replace("dispatch", "Dispatch")), "warn", "write the host alike"),
+            ("an application's", application, "warn", "sms_application_sid"),
+            ("another path", seen(None, "https://dispatch.example.com/sms"), "warn", hook),
+            ("another scheme", seen(None, &hook.replace("https", "http")), "warn", hook),
             ("replies elsewhere", seen(Some(true), "https://other.example.com"), "warn", hook),
             ("replies nowhere", seen(Some(true), ""), "warn", "nowhere"),
             ("not ours", Said::Yes(None), "fail", "no number of this account"),
             ("a key that may not ask", Said::No(refusal(401, 20003)), "skip", "may not list"),
             ("away", Said::Unknown("no connection".into()), "skip", "no connection"),
         ] {
-            let (got, text) = said(|f| number(said_of, "s".into(), "the default", Some(&here), f));
+            let (got, text) = said(|f| number(said_of, "s".into(), "the default", Some(here), f));
             assert!(got == status && text.contains(words), "{label}: {got} {text}");
         }
-        let of_numbers = || Said::Yes(Some(ServiceSeen { inbound_url: None }));
-        assert_eq!(said(|f| service(of_numbers(), "s".into(), "the default", Some(&here), f)).0, "ok");
+        let of_numbers = || Said::Yes(Some(ServiceSeen { inbound_url: None, inbound_method: String::new() }));
+        assert_eq!(said(|f| service(of_numbers(), "s".into(), "the default", Some(here), f)).0, "ok");
         assert_eq!(said(|f| service(Said::Yes(None), "s".into(), "the default", None, f)).0, "fail");
-        let quiet = || Said::Yes(Some(NumberSeen { sms: Some(true), inbound_url: String::new() }));
-        assert_eq!(said(|f| number(quiet(), "s".into(), "the default", None, f)).0, "ok", "no webhook, none missed");
+        assert_eq!(
+            said(|f| number(seen(Some(true), ""), "s".into(), "the default", None, f)).0,
+            "ok",
+            "no webhook, none missed"
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! Configuration as an operator meets it: files and variables in, settings or a list of problems out.
 
 mod broken;
+mod extremes;
 mod layers;
 mod mode;
 mod secret;

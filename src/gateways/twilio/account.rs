@@ -23,8 +23,12 @@ pub struct AccountSeen {
 pub struct NumberSeen {
     /// Whether it can send texts; `None` where the answer does not say.
     pub sms: Option<bool>,
-    /// Where its inbound texts are posted to; empty: nowhere.
+    /// Where its inbound texts go; empty: nowhere.
     pub inbound_url: String,
+    /// `POST` or `GET`; empty where the answer does not say.
+    pub inbound_method: String,
+    /// Whether an application's URLs count instead (`sms_application_sid`).
+    pub has_application: bool,
 }
 
 /// A messaging service of the account.
@@ -32,6 +36,8 @@ pub struct NumberSeen {
 pub struct ServiceSeen {
     /// Where inbound texts of its numbers are posted to; empty: nowhere. `None`: each number's own.
     pub inbound_url: Option<String>,
+    /// `POST` or `GET`; empty where the answer does not say.
+    pub inbound_method: String,
 }
 
 impl TwilioClient {
@@ -61,6 +67,8 @@ impl TwilioClient {
         Ok(own.map(|n| NumberSeen {
             sms: n.get("capabilities").and_then(|c| c.get("sms")).and_then(Value::as_bool),
             inbound_url: text(n, "sms_url"),
+            inbound_method: text(n, "sms_method"),
+            has_application: !text(n, "sms_application_sid").is_empty(),
         }))
     }
 
@@ -76,7 +84,10 @@ impl TwilioClient {
         match self.document(url).await {
             Ok(seen) => {
                 let of_numbers = seen.get("use_inbound_webhook_on_number").and_then(Value::as_bool) == Some(true);
-                Ok(Some(ServiceSeen { inbound_url: (!of_numbers).then(|| text(&seen, "inbound_request_url")) }))
+                Ok(Some(ServiceSeen {
+                    inbound_url: (!of_numbers).then(|| text(&seen, "inbound_request_url")),
+                    inbound_method: text(&seen, "inbound_method"),
+                }))
             }
             Err(GatewayError::Refused { http: 404, .. }) => Ok(None),
             Err(e) => Err(e),
@@ -138,10 +149,16 @@ mod tests {
 
         let at = format!("/2010-04-01/Accounts/{ACCOUNT}/IncomingPhoneNumbers.json");
         let numbers = json!({ "incoming_phone_numbers": [
-            { "phone_number": "+15005550006", "capabilities": { "sms": false }, "sms_url": null },
+            { "phone_number": "+15005550006", "capabilities": { "sms": false }, "sms_url": null,
+              "sms_application_sid": "AP00000000000000000000000000000001" },
         ] });
         let (_server, client) = answers(&at, 200, numbers).await;
-        let own = NumberSeen { sms: Some(false), inbound_url: String::new() };
+        let own = NumberSeen {
+            sms: Some(false),
+            inbound_url: String::new(),
+            inbound_method: String::new(),
+            has_application: true,
+        };
         assert_eq!(client.number("+15005550006").await.expect("read"), Some(own));
         assert_eq!(
             client.number("+15005550009").await.expect("read"),
@@ -153,10 +170,10 @@ mod tests {
 
         let sid = format!("MG{}", "a1".repeat(16));
         let at = format!("/v1/Services/{sid}");
-        let service = json!({ "sid": sid, "inbound_request_url": "https://a.example.com", "use_inbound_webhook_on_number": false });
+        let service = json!({ "sid": sid, "inbound_request_url": "https://a.example.com", "inbound_method": "GET", "use_inbound_webhook_on_number": false });
         let (_server, client) = answers(&at, 200, service).await;
         let seen = client.service(&sid).await.expect("read").expect("there");
-        assert_eq!(seen.inbound_url.as_deref(), Some("https://a.example.com"));
+        assert_eq!((seen.inbound_url.as_deref(), &*seen.inbound_method), (Some("https://a.example.com"), "GET"));
         let (_server, client) = answers(&at, 404, json!({ "code": 20404, "message": "not found" })).await;
         assert_eq!(client.service(&sid).await.expect("read"), None);
         let (_server, client) = answers(&at, 401, json!({ "code": 20003, "message": "Authenticate" })).await;

@@ -31,6 +31,11 @@ impl SignatureChecker {
         Self { tokens: tokens.into_iter().filter(|t| !t.expose_secret().is_empty()).collect() }
     }
 
+    /// The account's present auth token.
+    pub fn first(&self) -> Option<&SecretString> {
+        self.tokens.first()
+    }
+
     /// Whether the header signs a form POST (or, with no parameters, a GET) to this URL. `params` are decoded once, empty
     /// ones included, in any order. Constant time over tokens and forms of the URL.
     pub fn verify(
@@ -40,20 +45,22 @@ impl SignatureChecker {
         params: &[(String, String)],
         header: &str,
     ) -> bool {
-        self.verify_written(public_url.as_str(), raw_path_and_query, params, header)
+        self.verify_spelled(public_url.as_str(), &[], raw_path_and_query, params, header)
     }
 
-    /// As [`Self::verify`], for a public URL kept exactly as it was written (capitals in the host, a standard port).
-    pub fn verify_written(
+    /// The same where the public URL is kept as it was written, and its host may have been spelled otherwise where Twilio
+    /// was told of it: of `spellings` (each with or without a port) those count that differ from it in capitals alone.
+    pub fn verify_spelled(
         &self,
         public_url: &str,
+        spellings: &[&str],
         raw_path_and_query: &str,
         params: &[(String, String)],
         header: &str,
     ) -> bool {
         let Ok(given) = STANDARD.decode(header) else { return false };
         let tail = parameters(params);
-        let urls = forms(public_url, raw_path_and_query);
+        let urls = forms(public_url, spellings, raw_path_and_query);
         let mut valid = false;
         for token in &self.tokens {
             for url in &urls {
@@ -78,6 +85,15 @@ impl SignatureChecker {
     }
 }
 
+/// What `X-Twilio-Signature` says for a form POST to `url`, as the provider computes it.
+pub fn sign(token: &str, url: &str, params: &[(String, String)]) -> String {
+    // An HMAC takes a key of any length.
+    let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(token.as_bytes()) else { return String::new() };
+    mac.update(url.as_bytes());
+    mac.update(parameters(params).as_bytes());
+    STANDARD.encode(mac.finalize().into_bytes())
+}
+
 /// Name and value of each parameter, sorted by name in byte order; the values of a repeated name sorted and each once, as
 /// Twilio's Node and Python libraries do.
 fn parameters(params: &[(String, String)]) -> String {
@@ -89,24 +105,55 @@ fn parameters(params: &[(String, String)]) -> String {
     pairs.flatten().collect()
 }
 
-/// The URL as written, with the standard port added, and without any port: all are accepted by Twilio's own libraries.
-fn forms(public_url: &str, raw_path_and_query: &str) -> Vec<String> {
+/// What the provider may have signed for one request: the URL as written, with the standard port added, and without any port
+/// (all are accepted by Twilio's own libraries); with the slash at the path's end and without it, as a proxy adds or drops
+/// one; where the public URL has a path, with that path before the request's (a proxy took it off) or as it came.
+fn forms(public_url: &str, spellings: &[&str], raw_path_and_query: &str) -> Vec<String> {
     let base = public_url.split(['#', '?']).next().unwrap_or(public_url).trim_end_matches('/');
     let path = raw_path_and_query.split('#').next().unwrap_or(raw_path_and_query);
-    let whole = format!("{base}{path}");
-    let Some((scheme, rest)) = base.split_once("://") else { return vec![whole] };
+    let (scheme, rest) = base.split_once("://").unwrap_or(("", base));
     let (authority, prefix) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-    // The port's colon is the last one, unless that stands inside an IPv6 address.
-    let port_at = authority.rfind(':').filter(|at| authority.rfind(']').is_none_or(|bracket| bracket < *at));
-    let host = port_at.map_or(authority, |at| authority.split_at(at).0);
-    let standard = if scheme.eq_ignore_ascii_case("http") { 80 } else { 443 };
-    let mut forms = vec![whole];
-    if port_at.is_none() {
-        forms.push(format!("{scheme}://{host}:{standard}{prefix}{path}"));
-    } else {
-        forms.push(format!("{scheme}://{host}{prefix}{path}"));
+    let origins = if scheme.is_empty() { vec![authority.to_owned()] } else { origins(scheme, authority, spellings) };
+    let mut forms = Vec::new();
+    for path in slash_kept_and_toggled(path) {
+        for origin in &origins {
+            forms.push(format!("{origin}{prefix}{path}"));
+            if !prefix.is_empty() && path.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/')) {
+                forms.push(format!("{origin}{path}"));
+            }
+        }
     }
     forms
+}
+
+/// The path and query as they came, and with the slash at the path's end taken off or put there.
+fn slash_kept_and_toggled(path_and_query: &str) -> [String; 2] {
+    let (path, query) = path_and_query.find('?').map_or((path_and_query, ""), |at| path_and_query.split_at(at));
+    let toggled = match path.strip_suffix('/') {
+        Some(without) => format!("{without}{query}"),
+        None => format!("{path}/{query}"),
+    };
+    [path_and_query.to_owned(), toggled]
+}
+
+/// Scheme and authority in each of their forms.
+fn origins(scheme: &str, authority: &str, spellings: &[&str]) -> Vec<String> {
+    let (host, port) = split_port(authority);
+    let standard = if scheme.eq_ignore_ascii_case("http") { ":80" } else { ":443" };
+    let mut hosts = vec![host];
+    for spelled in spellings.iter().map(|s| split_port(s).0) {
+        if spelled.eq_ignore_ascii_case(host) && !hosts.contains(&spelled) {
+            hosts.push(spelled);
+        }
+    }
+    let ports = if port.is_empty() { ["", standard] } else { [port, ""] };
+    hosts.iter().flat_map(|host| ports.map(|port| format!("{scheme}://{host}{port}"))).collect()
+}
+
+/// The host, and the port with its colon. The colon is the last one, unless that stands inside an IPv6 address.
+fn split_port(authority: &str) -> (&str, &str) {
+    let at = authority.rfind(':').filter(|at| authority.rfind(']').is_none_or(|bracket| bracket < *at));
+    at.map_or((authority, ""), |at| authority.split_at(at))
 }
 
 #[cfg(test)]
@@ -184,10 +231,11 @@ mod tests {
         for (url, params, signature) in vectors {
             let (base, path) = split(url);
             let check = |token: &str, path: &str, params: &[(String, String)], header: &str| {
-                checker(&[token]).verify_written(base, path, params, header)
+                checker(&[token]).verify_spelled(base, &[], path, params, header)
             };
             let params = owned(params);
             assert!(check("12345", path, &params, signature), "{url} {params:?}");
+            assert_eq!(sign("12345", url, &params), *signature, "{url}");
             assert!(!check("12346", path, &params, signature), "another token: {url}");
             assert!(!check("12345", &format!("{path}x"), &params, signature), "another path: {url}");
             let mut forged = params.clone();
@@ -268,17 +316,74 @@ mod tests {
     }
 
     #[test]
-    fn the_public_url_may_have_a_prefix_and_every_form_of_the_port_is_tried() {
-        for (base, path, want) in [
-            ("https://h.example", "/a", vec!["https://h.example/a", "https://h.example:443/a"]),
-            ("http://h.example/", "/a?b=1#c", vec!["http://h.example/a?b=1", "http://h.example:80/a?b=1"]),
-            ("https://h.example/pre/", "/a", vec!["https://h.example/pre/a", "https://h.example:443/pre/a"]),
-            ("https://h.example:8443/pre", "/a", vec!["https://h.example:8443/pre/a", "https://h.example/pre/a"]),
-            ("http://[::1]:80", "/a", vec!["http://[::1]:80/a", "http://[::1]/a"]),
-            ("http://[::1]", "/a", vec!["http://[::1]/a", "http://[::1]:80/a"]),
-            ("nonsense", "/a", vec!["nonsense/a"]),
-        ] {
-            assert_eq!(forms(base, path), want, "{base} {path}");
+    fn every_form_that_the_provider_may_have_signed_is_tried_and_no_other() {
+        let cases: &[(&str, &[&str], &str, &[&str])] = &[
+            (
+                "https://h.example",
+                &[],
+                "/a",
+                &["https://h.example/a", "https://h.example:443/a", "https://h.example/a/", "https://h.example:443/a/"],
+            ),
+            (
+                "http://h.example/",
+                &[],
+                "/a/?b=1#c",
+                &[
+                    "http://h.example/a/?b=1",
+                    "http://h.example:80/a/?b=1",
+                    "http://h.example/a?b=1",
+                    "http://h.example:80/a?b=1",
+                ],
+            ),
+            (
+                "https://h.example:8443/pre/",
+                &[],
+                "/a",
+                &[
+                    "https://h.example:8443/pre/a",
+                    "https://h.example/pre/a",
+                    "https://h.example:8443/pre/a/",
+                    "https://h.example/pre/a/",
+                ],
+            ),
+            (
+                "http://[::1]:80",
+                &["[::1]:99"],
+                "/a",
+                &["http://[::1]:80/a", "http://[::1]/a", "http://[::1]:80/a/", "http://[::1]/a/"],
+            ),
+            ("nonsense", &[], "/a", &["nonsense/a", "nonsense/a/"]),
+        ];
+        for (base, spellings, path, want) in cases {
+            assert_eq!(forms(base, spellings, path), *want, "{base} {path}");
         }
+    }
+
+    #[test]
+    fn a_prefix_counts_whether_or_not_the_proxy_took_it_off() {
+        let tried = |path: &str| forms("https://h.example/pre", &[], path);
+        for (path, signed, yes) in [
+            ("/a", "https://h.example/pre/a", true),
+            ("/pre/a", "https://h.example/pre/a", true),
+            ("/pre/a", "https://h.example/pre/pre/a", true),
+            ("/a", "https://h.example/a", false),
+            ("/prefix/a", "https://h.example/prefix/a", false),
+        ] {
+            assert_eq!(tried(path).iter().any(|form| form == signed), yes, "{path} {signed}");
+        }
+    }
+
+    #[test]
+    fn a_host_counts_in_the_spellings_that_differ_in_capitals_alone() {
+        let tried = forms("https://h.example", &["H.Example:443", "H.Example", "evil.example", "h.example"], "/a");
+        let hosts: BTreeSet<&str> = tried.iter().filter_map(|f| f.split([':', '/']).nth(3)).collect();
+        assert_eq!(hosts.into_iter().collect::<Vec<_>>(), ["H.Example", "h.example"]);
+        // The vector of the C# library, for a URL with capitals.
+        let check = checker(&["12345"]);
+        let (written, shown) = ("https://mycompany.com", "MyCompany.com");
+        let path = "/myapp.php?foo=1&bar=2";
+        let signature = "g9IN/x4Cft2g517EjYvEvM/W7LU=";
+        assert!(check.verify_spelled(written, &[shown], path, &owned(P), signature));
+        assert!(!check.verify_spelled(written, &["MYCOMPANY.com"], path, &owned(P), signature));
     }
 }

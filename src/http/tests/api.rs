@@ -1,9 +1,10 @@
 use axum::body::Body;
-use axum::http::StatusCode;
+use axum::http::{Request, StatusCode, Version};
 use serde_json::json;
 
 use crate::config::Scope;
 use crate::domain::call::CallStatus;
+use crate::http::auth::Peer;
 
 use super::helpers::*;
 
@@ -234,31 +235,114 @@ async fn tokens_open_what_their_scope_says() {
 async fn without_tokens_only_this_machine_itself_is_let_in() {
     let shop = shop();
     let before = shop.rows();
-    let refused: [(&str, &str, Headers); 11] = [
+    let refused: [(&str, &str, Headers); 21] = [
         ("no Host", "/api/calls", &[]),
+        ("an empty Host", "/api/calls", &[("host", "")]),
         ("a name that was pointed here", "/api/calls", &[("host", "evil.example.com")]),
         ("this machine's address in the network", "/api/calls", &[("host", "192.168.1.5:3000")]),
+        ("every address", "/api/calls", &[("host", "0.0.0.0:3000")]),
+        ("IPv6 without its brackets", "/api/calls", &[("host", "::1")]),
         ("two Hosts", "/api/calls", &[LOCAL, LOCAL]),
         ("another name in the request line", "http://evil.example.com/api/calls", &[LOCAL]),
         ("a proxy", "/api/calls", &[LOCAL, ("x-forwarded-for", "203.0.113.9")]),
+        ("a proxy that says nothing in it", "/api/calls", &[LOCAL, ("X-Forwarded-For", "")]),
+        ("a proxy that tells of the host", "/api/calls", &[LOCAL, ("x-forwarded-host", "localhost")]),
+        ("a proxy that tells of anything", "/api/calls", &[LOCAL, ("x-forwarded-anything", "1")]),
         ("a proxy of the standard", "/api/calls", &[LOCAL, ("forwarded", "for=203.0.113.9")]),
         ("nginx", "/api/calls", &[LOCAL, ("x-real-ip", "203.0.113.9")]),
+        ("nginx, https told", "/api/calls", &[LOCAL, ("x-scheme", "https")]),
         ("a gateway", "/api/calls", &[LOCAL, ("via", "1.1 proxy")]),
+        ("a tunnel", "/api/calls", &[LOCAL, ("cf-ray", "0123456789")]),
+        ("another tunnel", "/api/calls", &[LOCAL, ("Tailscale-User-Login", "kim@example.com")]),
+        ("a network of caches", "/api/calls", &[LOCAL, ("cdn-loop", "example")]),
         ("another page", "/api/calls", &[LOCAL, ("origin", "https://evil.example.com")]),
         ("a page without an origin", "/api/calls", &[LOCAL, ("origin", "null")]),
     ];
     for (label, path, headers) in refused {
         let got = shop.ask("GET", path, headers, Body::empty()).await;
-        assert_eq!(got.status, StatusCode::FORBIDDEN, "{label}");
+        assert_eq!(got.status, StatusCode::UNAUTHORIZED, "{label}");
+        assert!(
+            got.text.contains("[[server.tokens]]") && got.header("www-authenticate").starts_with("Bearer"),
+            "{label}"
+        );
         let got = shop.ask("POST", "/api/dispatch/manual", &[headers, &[JSON]].concat(), CALL).await;
-        assert!(path.starts_with("http") || got.status == StatusCode::FORBIDDEN, "{label}: {}", got.status);
+        assert!(path.starts_with("http") || got.status == StatusCode::UNAUTHORIZED, "{label}: {}", got.status);
     }
     let called: i64 = shop.rows().get("calls").copied().unwrap_or_default();
     // The one whose request line was at fault is local in the second request.
     assert_eq!(called, before.get("calls").copied().unwrap_or_default() + 1);
-    for host in ["localhost", "127.0.0.1:3000", "[::1]:3000"] {
+    for host in ["localhost", "LOCALHOST:3000", "127.0.0.1:3000", "127.8.9.1", "[::1]:3000", "[::1]"] {
         let headers = [("host", host), ("origin", &*format!("http://{host}"))];
         let got = shop.ask("GET", "/api/calls", &headers, Body::empty()).await;
         assert_eq!(got.status, StatusCode::OK, "{host}");
     }
+}
+
+#[tokio::test]
+async fn without_tokens_a_proxy_that_adds_nothing_and_another_machine_are_refused() {
+    let shop = shop();
+    let peer = |ip: &str| Some(Peer(ip.parse().expect("an address")));
+    for (label, version, peer, want) in [
+        ("this machine", Version::HTTP_11, peer("127.0.0.1"), 200),
+        ("this machine by IPv6", Version::HTTP_11, peer("::1"), 200),
+        ("this machine by IPv4 in IPv6", Version::HTTP_11, peer("::ffff:127.0.0.1"), 200),
+        ("nginx's plain proxy_pass", Version::HTTP_10, peer("127.0.0.1"), 401),
+        ("older still", Version::HTTP_09, peer("127.0.0.1"), 401),
+        ("another machine", Version::HTTP_11, peer("192.168.1.9"), 401),
+        ("another machine by IPv4 in IPv6", Version::HTTP_11, peer("::ffff:192.168.1.9"), 401),
+        ("a peer that nobody knows", Version::HTTP_11, None, 401),
+    ] {
+        let mut request = Request::get("/api/calls").version(version).header("host", "127.0.0.1:3000");
+        if let Some(peer) = peer {
+            request = request.extension(peer);
+        }
+        let got = shop.answer(request.body(Body::empty()).expect("a request")).await;
+        assert_eq!(got.status.as_u16(), want, "{label}: {}", got.text);
+    }
+    // Webhooks and health are open to proxies.
+    let request = Request::get("/health").version(Version::HTTP_10).body(Body::empty()).expect("a request");
+    assert_ne!(shop.answer(request).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn nobody_names_himself_the_engine_or_a_token() {
+    let open = with_call().await;
+    let guarded = shop_with(Plan { tokens: vec![token("desk", "secret-operate", Scope::Operate)], ..Plan::default() });
+    let auth = ("authorization", "Bearer secret-operate");
+    assert_eq!(guarded.ask("POST", "/api/dispatch/manual", &[auth, JSON], CALL).await.status, StatusCode::ACCEPTED);
+    for by in ["engine", "Engine", " ENGINE ", "engine (night)", "twilio", "api", "+1949•••0101"] {
+        let body = json!({ "by": by }).to_string();
+        for shop in [&open, &guarded] {
+            let got = shop.ask("POST", "/api/calls/test_123/ack", &[LOCAL, auth, JSON], body.clone()).await;
+            assert_eq!((got.status, got.json()["field"].as_str()), (StatusCode::BAD_REQUEST, Some("by")), "{by:?}");
+            assert_eq!(shop.call("test_123").await.call.status, CallStatus::Dispatching, "{by:?}");
+        }
+    }
+    let body = r#"{"by":"Desk (Kim)"}"#;
+    let got = guarded.ask("POST", "/api/calls/test_123/ack", &[auth, JSON], body).await;
+    assert_eq!(got.status, StatusCode::BAD_REQUEST, "a token's name");
+    let got = guarded.ask("POST", "/api/calls/test_123/ack", &[auth, JSON], r#"{"by":"Kim (desk)"}"#).await;
+    assert_eq!(got.status, StatusCode::OK, "{}", got.text);
+}
+
+#[tokio::test]
+async fn a_dispatch_refused_for_want_of_a_token_is_an_alert() {
+    let shop = shop_with(Plan {
+        tokens: vec![token("eyes", "secret-read", Scope::Read), token("intake", "secret-dispatch", Scope::Dispatch)],
+        ..Plan::default()
+    });
+    tokio::spawn(crate::http::keep_refusal_alerts(shop.state.clone(), shop.stop.clone()));
+    assert_eq!(shop.ask("GET", "/api/calls", &[], Body::empty()).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(shop.open_alerts().await, Vec::<String>::new(), "only a dispatch is an emergency");
+    for (label, header, want) in
+        [("none", "", 401), ("unknown", "Bearer secret", 401), ("of a smaller scope", "Bearer secret-read", 403)]
+    {
+        let got = shop.ask("POST", "/api/dispatch/manual", &[("authorization", header), JSON], CALL).await;
+        assert_eq!(got.status.as_u16(), want, "{label}");
+    }
+    until("the alert", async || {
+        let open = shop.open_alerts().await;
+        if open == ["dispatch-refused"] { Ok(()) } else { Err(format!("{open:?}")) }
+    })
+    .await;
 }

@@ -42,7 +42,8 @@ async fn health_is_earned_and_has_its_shape() {
             "lastTickAgoMs",
             "openAlerts",
             "openBreakers",
-            "refusedCallbacks"
+            "refusedCallbacks",
+            "refusedOwnCallbacks"
         ]
     );
     assert!(document["metrics"]["lastTickAgoMs"].as_u64().is_some_and(|ms| ms < 5_000), "{document}");

@@ -1,6 +1,7 @@
 //! A small shop, its listeners, and what a client needs to talk to them.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -30,6 +31,7 @@ use crate::engine::apply::Core;
 use crate::engine::supervisor::{Beats, Supervisor};
 use crate::engine::{Bounds, Engine, FirstRead, Scope as EngineScope};
 use crate::gateways::{GatewayError, ListFilter, Listing, MessageBody, MessageRecord, SmsGateway, Submission};
+use crate::http::auth::Peer;
 use crate::http::{HttpDeps, HttpSettings, HttpState, Surface, router};
 use crate::ids::Ids;
 use crate::store::{OpenOptions, SqliteStore, Store as _, StoreMode};
@@ -52,7 +54,7 @@ pub(super) struct Shop {
     pub(super) core: Arc<Core>,
     pub(super) state: Arc<HttpState>,
     pub(super) router: Router,
-    stop: CancellationToken,
+    pub(super) stop: CancellationToken,
 }
 
 impl Drop for Shop {
@@ -266,7 +268,12 @@ impl Shop {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(body.into()).expect("a request");
+        let request = request.extension(Peer(Ipv4Addr::LOCALHOST.into())).body(body.into()).expect("a request");
+        self.answer(request).await
+    }
+
+    /// A request as it is, from wherever it says.
+    pub(super) async fn answer(&self, request: Request<Body>) -> Answered {
         let response = self.router.clone().oneshot(request).await.expect("an answer");
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("a body").to_bytes();
@@ -303,6 +310,12 @@ impl Shop {
             conn.query_row(&format!("SELECT count(*) FROM \"{name}\""), [], |r| r.get(0)).expect("a count")
         };
         names.into_iter().map(|n| (n.clone(), count(&n))).collect()
+    }
+
+    /// The keys of the alerts that are open.
+    pub(super) async fn open_alerts(&self) -> Vec<String> {
+        let alerts = self.store.alerts().await.expect("a store");
+        alerts.into_iter().map(|a| a.key.to_string()).collect()
     }
 
     pub(super) fn file(&self) -> PathBuf {

@@ -66,7 +66,8 @@ async fn hostile_callbacks_are_refused_and_leave_no_trace() {
         ("too large", STATUS, big.as_str(), 413),
         ("a reply without a text", INBOUND, &format!("MessageSid={}&From={SAM}&To=%2B15005550006", sid(3)), 400),
         ("a reply without a sender", INBOUND, &format!("MessageSid={}&To=%2B15005550006&Body=1", sid(3)), 400),
-        ("no such path", "/webhooks/twilio/sms-status/", good.as_str(), 404),
+        ("no such path", "/webhooks/twilio/sms-statuses", good.as_str(), 404),
+        ("a prefix that is none", "/pre/webhooks/twilio/sms-status", good.as_str(), 404),
         ("no such webhook", "/webhooks/twilio/voice", good.as_str(), 404),
     ] {
         let answered = shop.signed(path, form).await;
@@ -117,8 +118,9 @@ async fn only_one_valid_signature_over_the_public_url_is_let_in() {
         assert_eq!(answered.json()["type"], "urn:dispatchctl:problem:signature", "{label}");
         assert_eq!(shop.rows(), before, "{label}");
     }
-    let refused = shop.get("/health").await.json()["metrics"]["refusedCallbacks"].clone();
-    assert_eq!(refused, json!(forged.len()));
+    let metrics = shop.get("/health").await.json()["metrics"].clone();
+    assert_eq!(metrics["refusedCallbacks"], json!(forged.len()));
+    assert_eq!(metrics["refusedOwnCallbacks"], json!(forged.len()), "they name our account");
     let with_query = format!("{STATUS}?a=b%20c");
     assert_eq!(
         shop.signed(&with_query, &form).await.status,
@@ -220,4 +222,132 @@ async fn a_receipt_is_answered_only_after_its_commit() {
     let story = shop.store.story(&"test_123".parse().expect("an id")).await.expect("a store").expect("the call");
     assert_eq!(story.state.attempts[0].state, AttemptState::Delivered);
     assert!(story.receipts.iter().any(|r| r.news.source == Source::Receipt));
+}
+
+#[tokio::test]
+async fn a_webhook_is_served_with_and_without_the_prefix_the_slash_and_the_capitals() {
+    let public = "https://dispatch.example.com/pre";
+    let shop = shop_with(Plan {
+        tweak: Some(|s| s.public_url = "https://dispatch.example.com/pre".parse().ok()),
+        ..Plan::default()
+    });
+    let form = receipt(1, "delivered");
+    let written = "https://Dispatch.Example.com/pre";
+    let host = ("host", "Dispatch.Example.com:443");
+    let of_proxy = ("x-forwarded-host", "Dispatch.Example.com");
+    let slash = format!("{STATUS}/");
+    let (kept, kept_slash) = (format!("/pre{STATUS}"), format!("/pre{slash}"));
+    let cases: &[(&str, String, &str, Headers, u16)] = &[
+        ("stripped by the proxy", format!("{public}{STATUS}"), STATUS, &[], 204),
+        ("as it came", format!("{public}{STATUS}"), &kept, &[], 204),
+        ("a slash at the end", format!("{public}{slash}"), &slash, &[], 204),
+        ("a slash that the proxy took", format!("{public}{slash}"), &kept, &[], 204),
+        ("a slash that the proxy added", format!("{public}{STATUS}"), &kept_slash, &[], 204),
+        ("a port that the provider signed", format!("https://dispatch.example.com:443/pre{STATUS}"), &kept, &[], 204),
+        ("capitals in the console", format!("{written}{STATUS}"), &kept, &[host], 204),
+        (
+            "capitals that a proxy tells of",
+            format!("{written}{STATUS}"),
+            STATUS,
+            &[("host", "127.0.0.1"), of_proxy],
+            204,
+        ),
+        ("capitals that nobody tells of", format!("{written}{STATUS}"), &kept, &[], 403),
+        ("without the prefix in what was signed", format!("{PUBLIC_URL}{STATUS}"), STATUS, &[], 403),
+        (
+            "the host of the request",
+            format!("https://evil.example/pre{STATUS}"),
+            &kept,
+            &[("host", "evil.example")],
+            403,
+        ),
+        ("another prefix", format!("{PUBLIC_URL}/prefix{STATUS}"), "/prefix/webhooks/twilio/sms-status", &[], 404),
+    ];
+    for (label, url, path, headers, want) in cases {
+        let signature = sign(url, &form);
+        let headers = [&[FORM, ("x-twilio-signature", &signature)], *headers].concat();
+        let answered = shop.ask("POST", path, &headers, form.clone()).await;
+        assert_eq!(answered.status.as_u16(), *want, "{label}: {}", answered.text);
+    }
+    let as_written =
+        shop_with(Plan { tweak: Some(|s| s.public_host = Some("Dispatch.Example.com".into())), ..Plan::default() });
+    let signature = sign(&format!("https://Dispatch.Example.com{STATUS}"), &form);
+    let headers = [FORM, ("x-twilio-signature", &signature), ("host", "127.0.0.1:3000")];
+    let answered = as_written.ask("POST", STATUS, &headers, form.clone()).await;
+    assert_eq!(answered.status, StatusCode::NO_CONTENT, "capitals of the configuration");
+}
+
+#[tokio::test]
+async fn callbacks_of_our_account_that_are_refused_are_an_alarm_until_a_good_one_comes() {
+    let shop = shop();
+    tokio::spawn(crate::http::keep_refusal_alerts(shop.state.clone(), shop.stop.clone()));
+    let form = receipt(1, "delivered");
+    let stranger = form.replace(ACCOUNT, "ACbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb");
+    let health = async || shop.get("/health").await.json();
+    let webhooks = async || {
+        let document = health().await;
+        let checks = document["checks"].as_array().expect("checks").clone();
+        checks.into_iter().find(|c| c["name"] == "webhooks")
+    };
+    for _ in 0..5 {
+        let answered = shop.ask("POST", STATUS, &[FORM, ("x-twilio-signature", "AAAA")], stranger.clone()).await;
+        assert_eq!(answered.status, StatusCode::FORBIDDEN);
+    }
+    assert_eq!(webhooks().await, None, "a stranger's noise");
+    // A token that was rotated, a prefix that the proxy keeps, a number whose webhook is called by GET: each is refused.
+    let get = format!("{INBOUND}?AccountSid={ACCOUNT}&Body=1");
+    for (method, path, want) in
+        [("POST", STATUS, 403), ("POST", "/pre/webhooks/twilio/sms-inbound", 404), ("GET", &get, 405)]
+    {
+        assert_eq!(webhooks().await, None, "not before the third: {path}");
+        let body = if method == "POST" { form.clone() } else { String::new() };
+        let answered = shop.ask(method, path, &[FORM, ("x-twilio-signature", "AAAA")], body).await;
+        assert_eq!(answered.status.as_u16(), want, "{path}");
+    }
+    let check = webhooks().await.expect("a check");
+    assert_eq!(check["status"], "degraded", "{check}");
+    assert!(check["detail"].as_str().is_some_and(|d| d.contains("auth_token") && d.contains("SIGHUP")), "{check}");
+    let metrics = health().await["metrics"].clone();
+    assert_eq!((&metrics["refusedCallbacks"], &metrics["refusedOwnCallbacks"]), (&json!(8), &json!(3)));
+    let alerts = async |want: &[&str]| {
+        until("the alerts", async || {
+            let open = shop.open_alerts().await;
+            if open == want { Ok(()) } else { Err(format!("{open:?}")) }
+        })
+        .await;
+    };
+    alerts(&["webhooks-refused"]).await;
+    assert_eq!(shop.signed(STATUS, &form).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(webhooks().await, None);
+    alerts(&[]).await;
+}
+
+#[tokio::test]
+async fn a_set_up_is_checked_by_a_signed_call_that_leaves_no_trace() {
+    let shop = shop();
+    let before = shop.rows();
+    let form = format!("AccountSid={ACCOUNT}&Nonce=0123456789abcdef");
+    let answered = shop.signed(crate::http::PROBE, &form).await;
+    let proof = crate::http::probe_proof(&AUTH_TOKEN.to_owned().into(), "0123456789abcdef");
+    assert_eq!((answered.status, &answered.json()["proof"]), (StatusCode::OK, &json!(proof)), "{}", answered.text);
+    for _ in 0..4 {
+        let answered =
+            shop.ask("POST", crate::http::PROBE, &[FORM, ("x-twilio-signature", "AAAA")], form.clone()).await;
+        assert_eq!(answered.status, StatusCode::FORBIDDEN);
+    }
+    let answered = shop.signed(crate::http::PROBE, &format!("AccountSid={ACCOUNT}")).await;
+    assert_eq!(answered.status, StatusCode::BAD_REQUEST);
+    assert_eq!(shop.rows(), before);
+    let health = shop.get("/health").await.json();
+    assert_eq!(health["metrics"]["refusedCallbacks"], 0, "whoever checks sees it");
+}
+
+#[tokio::test]
+async fn signing_tokens_are_replaced_while_it_runs() {
+    let shop = shop();
+    let form = receipt(1, "delivered");
+    shop.state.set_signing_tokens(vec!["another-token".to_owned().into()]);
+    assert_eq!(shop.signed(STATUS, &form).await.status, StatusCode::FORBIDDEN);
+    shop.state.set_signing_tokens(vec!["another-token".to_owned().into(), AUTH_TOKEN.to_owned().into()]);
+    assert_eq!(shop.signed(STATUS, &form).await.status, StatusCode::NO_CONTENT, "both while rotating");
 }

@@ -7,6 +7,7 @@ mod callbacks;
 mod clients;
 mod faults;
 mod formulas;
+mod identity;
 mod people;
 mod tcp;
 

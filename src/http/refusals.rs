@@ -1,0 +1,377 @@
+//! What was refused and a person must hear of: the provider's callbacks, and dispatches for want of a token.
+//!
+//! Counting is a few instructions, whatever floods in. Two alerts say it, and [`keep`] writes them, away from every request:
+//! one each, raised at most once in ten minutes. Only callbacks that name our account count towards the first: a stranger's
+//! noise alarms nobody. It ends with the first good callback, the other with the first dispatch that is let in after ten
+//! minutes without a refused one. After a restart the counts begin anew; an alert that was raised before ends in the same way.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::domain::AlertKind;
+use crate::domain::event::{AlertChange, Event};
+use crate::domain::types::Actor;
+use crate::engine::apply::Core;
+
+use super::HttpState;
+
+/// So many of our account's, within [`WINDOW`] and none good since, are an alarm.
+const MANY: usize = 3;
+const WINDOW: Duration = Duration::from_secs(600);
+/// An alert that ended is not raised again sooner: whoever forges callbacks between good ones rings nobody's phone for each.
+const RAISE_PAUSE: Duration = Duration::from_secs(600);
+/// After a write that failed.
+const RETRY_PAUSE: Duration = Duration::from_secs(5);
+/// A refused callback is logged at most this often; the others are counted.
+const LOG_EVERY_MS: i64 = 10_000;
+
+/// Why a callback was refused, as a log line and an alert say it behind "with".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// None, or several.
+    NoSignature,
+    /// It does not sign this.
+    WrongSignature,
+    /// Nothing is served there.
+    UnknownPath,
+    /// Only POST is.
+    WrongMethod,
+    /// Signed, and not of the form that it must have.
+    WrongShape,
+}
+
+impl Refusal {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoSignature => "without exactly one signature",
+            Self::WrongSignature => "with a signature that is not valid",
+            Self::UnknownPath => "at a path that is none of ours",
+            Self::WrongMethod => "with another method than POST",
+            Self::WrongShape => "with fields that are missing or wrong",
+        }
+    }
+}
+
+/// What is to be true of one alert, and what is known to be stored of it.
+#[derive(Debug, Default)]
+struct Alarm {
+    /// What it says, while it is on.
+    on: Option<String>,
+    /// Its end was seen in this process: an alert of the process before may be ended too.
+    is_over: bool,
+    /// `None`: not known.
+    stored: Option<bool>,
+    /// By the boot clock.
+    raised_at: Option<Duration>,
+}
+
+/// What has to be written now.
+#[derive(Debug, PartialEq, Eq)]
+enum Due {
+    Raise(String),
+    Resolve,
+}
+
+impl Alarm {
+    fn due(&self, boot: Duration) -> Option<Due> {
+        match &self.on {
+            Some(message) if self.stored != Some(true) => {
+                let rested = self.raised_at.is_none_or(|at| boot.saturating_sub(at) >= RAISE_PAUSE);
+                rested.then(|| Due::Raise(message.clone()))
+            }
+            None if self.is_over && self.stored != Some(false) => Some(Due::Resolve),
+            Some(_) | None => None,
+        }
+    }
+
+    fn written(&mut self, due: &Due, boot: Duration) {
+        self.stored = Some(matches!(due, Due::Raise(_)));
+        if matches!(due, Due::Raise(_)) {
+            self.raised_at = Some(boot);
+        }
+    }
+
+    /// Whether this changes what has to be written.
+    fn end(&mut self) -> bool {
+        let news = self.on.take().is_some() || !self.is_over;
+        self.is_over = true;
+        news
+    }
+}
+
+/// The callbacks of our account.
+#[derive(Debug, Default)]
+struct Callbacks {
+    /// When the last few were refused, none good since; by the boot clock.
+    recent: VecDeque<Duration>,
+    alarm: Alarm,
+}
+
+impl Callbacks {
+    /// Whether this changes what has to be written.
+    fn refused(&mut self, how: Refusal, boot: Duration) -> bool {
+        self.recent.push_back(boot);
+        while self.recent.len() > MANY || self.recent.front().is_some_and(|first| boot.saturating_sub(*first) > WINDOW)
+        {
+            self.recent.pop_front();
+        }
+        if self.recent.len() < MANY || self.alarm.on.is_some() {
+            return false;
+        }
+        self.alarm.on = Some(format!(
+            "Twilio's callbacks are refused: {MANY} of our account within 10 minutes and none good since, the last {}. Receipts and \
+             replies are found by asking alone, late: compare twilio.auth_token and server.public_url with Twilio's console, \
+             correct the configuration, and send SIGHUP to serve",
+            how.as_str()
+        ));
+        true
+    }
+
+    fn good(&mut self) -> bool {
+        self.recent.clear();
+        self.alarm.end()
+    }
+}
+
+/// Dispatches that were refused for want of a token.
+#[derive(Debug, Default)]
+struct Dispatches {
+    last: Option<Duration>,
+    alarm: Alarm,
+}
+
+impl Dispatches {
+    fn refused(&mut self, boot: Duration) -> bool {
+        self.last = Some(boot);
+        if self.alarm.on.is_some() {
+            return false;
+        }
+        self.alarm.on = Some(
+            "a dispatch was refused for want of a token: an emergency may be told to nobody. Give whoever posts to \
+             /api/dispatch/manual a token of [[server.tokens]] with scope dispatch, and see in its own log what it posted"
+                .to_owned(),
+        );
+        true
+    }
+
+    fn let_in(&mut self, boot: Duration) -> bool {
+        let quiet = self.last.is_none_or(|at| boot.saturating_sub(at) >= WINDOW);
+        quiet && self.alarm.end()
+    }
+}
+
+/// The counts of one process.
+pub(super) struct Refusals {
+    total: AtomicU64,
+    own: AtomicU64,
+    /// Boot clock, ms.
+    logged_at: AtomicI64,
+    callbacks: Mutex<Callbacks>,
+    dispatches: Mutex<Dispatches>,
+    changed: Notify,
+}
+
+impl Refusals {
+    pub(super) fn new() -> Self {
+        Self {
+            total: AtomicU64::new(0),
+            own: AtomicU64::new(0),
+            logged_at: AtomicI64::new(i64::MIN),
+            callbacks: Mutex::default(),
+            dispatches: Mutex::default(),
+            changed: Notify::new(),
+        }
+    }
+
+    /// A callback was refused; `is_own`: it names our account.
+    pub(super) fn refused_callback(&self, how: Refusal, is_own: bool, boot: Duration) {
+        let count = self.total.fetch_add(1, Ordering::Relaxed) + 1;
+        if is_own {
+            self.own.fetch_add(1, Ordering::Relaxed);
+            self.notify(locked(&self.callbacks).refused(how, boot));
+        }
+        let now = i64::try_from(boot.as_millis()).unwrap_or(i64::MAX);
+        let last = self.logged_at.load(Ordering::Relaxed);
+        let due = last == i64::MIN || now.saturating_sub(last) >= LOG_EVERY_MS;
+        if due && self.logged_at.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            let how = how.as_str();
+            warn!(
+                refused = count,
+                own = is_own,
+                "a callback {how} was refused; if the provider sent it, check the auth token and public_url"
+            );
+        }
+    }
+
+    /// A callback was rightly signed and read.
+    pub(super) fn good_callback(&self) {
+        self.notify(locked(&self.callbacks).good());
+    }
+
+    /// A dispatch was refused for want of a token that may dispatch.
+    pub(super) fn refused_dispatch(&self, boot: Duration) {
+        self.notify(locked(&self.dispatches).refused(boot));
+    }
+
+    /// A dispatch was let in.
+    pub(super) fn dispatch_let_in(&self, boot: Duration) {
+        self.notify(locked(&self.dispatches).let_in(boot));
+    }
+
+    /// All that were refused, and those of them that name our account.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        (self.total.load(Ordering::Relaxed), self.own.load(Ordering::Relaxed))
+    }
+
+    /// What is wrong with the callbacks of our account now.
+    pub(super) fn trouble(&self) -> Option<String> {
+        locked(&self.callbacks).alarm.on.clone()
+    }
+
+    fn notify(&self, news: bool) {
+        if news {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Writes what is due; when to look again, though nothing changes.
+    async fn pass(&self, core: &Core) -> Option<Duration> {
+        let boot = core.clock.boot();
+        let callbacks = || locked(&self.callbacks);
+        let dispatches = || locked(&self.dispatches);
+        let due = callbacks().alarm.due(boot);
+        if let Some(due) = due {
+            if !write(core, AlertKind::WebhooksRefused, &due).await {
+                return Some(RETRY_PAUSE);
+            }
+            callbacks().alarm.written(&due, boot);
+        }
+        let due = dispatches().alarm.due(boot);
+        if let Some(due) = due {
+            if !write(core, AlertKind::DispatchRefused, &due).await {
+                return Some(RETRY_PAUSE);
+            }
+            dispatches().alarm.written(&due, boot);
+        }
+        let waits = |alarm: &Alarm| alarm.on.is_some() && alarm.stored != Some(true);
+        (waits(&callbacks().alarm) || waits(&dispatches().alarm)).then_some(RAISE_PAUSE / 10)
+    }
+}
+
+/// Keeps the two alerts as they should be until `stop`. What a write that fails would have said is said by the next.
+pub async fn keep(state: Arc<HttpState>, stop: CancellationToken) {
+    let (refusals, core) = (&state.refusals, &state.core);
+    loop {
+        // Armed before looking: what changes between the look and the wait is not missed.
+        let changed = refusals.changed.notified();
+        let again = refusals.pass(core).await;
+        let later = async {
+            match again {
+                Some(pause) => core.clock.sleep_until(core.clock.now().plus(pause)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = changed => {}
+            () = later => {}
+        }
+    }
+}
+
+async fn write(core: &Core, kind: AlertKind, due: &Due) -> bool {
+    let change = match due {
+        Due::Raise(message) => AlertChange::Raise { key: kind.into(), call: None, message: message.clone() },
+        Due::Resolve => AlertChange::Resolve { key: kind.into() },
+    };
+    let done = core.apply(Event::Alert(change), Actor::engine()).await;
+    if let Err(e) = &done {
+        warn!(error = %e, alert.key = kind.word(), "an alert could not be written; it is tried again");
+    }
+    done.is_ok()
+}
+
+fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn three_refused_in_ten_minutes_with_none_good_since_are_an_alarm_that_the_first_good_one_ends() {
+        // (second, refused or good, alarm afterwards)
+        let story: &[(u64, bool, bool)] = &[
+            (0, true, false),
+            (1, true, false),
+            (2, false, false), // good: the count begins anew
+            (3, true, false),
+            (4, true, false),
+            (604, true, false), // the one at 3 is too old
+            (605, true, false),
+            (606, true, true),
+            (5_000, true, true), // nothing but a good one ends it
+            (5_001, false, false),
+            (5_002, true, false),
+        ];
+        let mut callbacks = Callbacks::default();
+        for (at, refused, alarm) in story {
+            if *refused {
+                callbacks.refused(Refusal::WrongSignature, s(*at));
+            } else {
+                callbacks.good();
+            }
+            assert_eq!(callbacks.alarm.on.is_some(), *alarm, "at {at}");
+            assert!(callbacks.recent.len() <= MANY, "at {at}");
+        }
+    }
+
+    #[test]
+    fn an_alert_is_raised_once_and_not_again_for_each_good_one_between_forged_ones() {
+        let mut callbacks = Callbacks::default();
+        let mut written = Vec::new();
+        for second in 0..1_800_u64 {
+            let boot = s(second);
+            // Three forged ones and a good one each second.
+            for _ in 0..3 {
+                callbacks.refused(Refusal::WrongSignature, boot);
+                written.extend(callbacks.alarm.due(boot).inspect(|due| callbacks.alarm.written(due, boot)));
+            }
+            callbacks.good();
+            written.extend(callbacks.alarm.due(boot).inspect(|due| callbacks.alarm.written(due, boot)));
+        }
+        let raised = written.iter().filter(|due| matches!(due, Due::Raise(_))).count();
+        assert_eq!((raised, written.len()), (3, 6), "one in ten minutes, each resolved");
+    }
+
+    #[test]
+    fn an_alert_of_the_process_before_ends_with_the_first_good_one_too() {
+        let mut alarm = Alarm::default();
+        assert_eq!(alarm.due(s(0)), None, "nothing was seen yet");
+        assert!(alarm.end());
+        assert_eq!(alarm.due(s(0)), Some(Due::Resolve));
+        alarm.written(&Due::Resolve, s(0));
+        assert!(!alarm.end() && alarm.due(s(1)).is_none(), "the next good ones change nothing");
+    }
+
+    #[test]
+    fn a_refused_dispatch_alarms_until_one_is_let_in_after_ten_quiet_minutes() {
+        let mut dispatches = Dispatches::default();
+        assert!(dispatches.refused(s(0)) && !dispatches.refused(s(1)));
+        assert!(!dispatches.let_in(s(2)), "another client's token is no cure");
+        assert!(dispatches.alarm.on.is_some());
+        assert!(dispatches.let_in(s(601)));
+        assert!(dispatches.alarm.on.is_none());
+    }
+}

@@ -1,7 +1,7 @@
 //! The only reader of operating-system time.
 //!
-//! Loops wait with [`Clock::sleep_until`], which never trusts one long sleep: wall time jumps, and a suspended machine's
-//! monotonic clock may stand still, so the wall clock is read again at least every 30 s.
+//! Loops wait with [`Clock::sleep_until`], which never trusts one long sleep: wall time jumps, and the timers of a suspended
+//! machine stand still, so both clocks are read again at least every 30 s.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -16,10 +16,11 @@ use crate::killpoint::{self, DrillError};
 pub trait Clock: Send + Sync {
     /// The wall clock, UTC.
     fn now(&self) -> Timestamp;
-    /// A clock that no one can step: time since some fixed moment, suspended time included where the system can tell.
+    /// A clock that no one can step: time since the machine's boot, suspended time included. All processes of one boot read the
+    /// same ([`boot_id`] tells boots apart).
     fn boot(&self) -> Duration;
-    /// Returns when the wall clock shows `at` or later, or when as much time has passed as `at` was away: whoever sleeps while
-    /// the clock is set back does not sleep the step as well. Cancel-safe.
+    /// Returns when the wall clock shows `at` or later, or when as much time has passed by the boot clock as `at` was away,
+    /// whichever is first: a sleeper does not sleep the size of a step as well when the clock is set back. Cancel-safe.
     async fn sleep_until(&self, at: Timestamp);
 }
 
@@ -38,27 +39,47 @@ pub fn set_offset(ms: i64) -> Result<(), DrillError> {
     Ok(())
 }
 
-/// The machine's own clocks.
-#[derive(Debug, Clone)]
-pub struct SystemClock {
-    started: std::time::Instant,
+/// The boot of the machine that this process runs in: the same for all its processes, another one after a restart of the
+/// machine. Empty where the system does not tell.
+pub fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
 }
+
+/// The machine's own clocks.
+#[derive(Debug, Clone, Default)]
+pub struct SystemClock;
 
 impl SystemClock {
-    /// Starts counting `boot` from now.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the monotonic clock")]
+    /// Both clocks are the machine's: every value reads the same.
     pub fn new() -> Self {
-        Self { started: std::time::Instant::now() }
+        Self
     }
 }
 
-impl Default for SystemClock {
-    fn default() -> Self {
-        Self::new()
+/// How long something takes, by the boot clock.
+#[derive(Debug, Clone)]
+pub struct Stopwatch(Duration);
+
+impl Stopwatch {
+    /// Counts from now.
+    pub fn start() -> Self {
+        Self(SystemClock.boot())
+    }
+
+    /// How long ago it was started.
+    pub fn passed(&self) -> Duration {
+        SystemClock.boot().saturating_sub(self.0)
     }
 }
 
-/// The longest single sleep before the wall clock is read again.
+/// CLOCK_MONOTONIC stands still while the machine is suspended (`man 2 clock_gettime`).
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const BOOT_CLOCK: rustix::time::ClockId = rustix::time::ClockId::Boottime;
+/// On macOS this one counts suspended time as well.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const BOOT_CLOCK: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
+
+/// The longest single sleep before both clocks are read again.
 const SLICE: Duration = Duration::from_secs(30);
 
 #[async_trait]
@@ -71,7 +92,8 @@ impl Clock for SystemClock {
     }
 
     fn boot(&self) -> Duration {
-        self.started.elapsed()
+        let t = rustix::time::clock_gettime(BOOT_CLOCK);
+        Duration::new(u64::try_from(t.tv_sec).unwrap_or(0), u32::try_from(t.tv_nsec).unwrap_or(0))
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the one place that sleeps")]
@@ -85,5 +107,23 @@ impl Clock for SystemClock {
             }
             tokio::time::sleep(left.min(SLICE)).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_boot_clock_is_the_machines_and_the_same_for_all() {
+        let (one, two) = (SystemClock::new(), SystemClock::new());
+        let (first, second) = (one.boot(), two.boot());
+        assert!(second >= first && second - first < Duration::from_secs(5), "{first:?} {second:?}");
+        // The first number there is the time since boot, suspended time included.
+        let uptime = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
+        if let Some(seconds) = uptime.split(' ').next().and_then(|s| s.parse::<f64>().ok()) {
+            assert!((two.boot().as_secs_f64() - seconds).abs() < 5.0, "{uptime} {:?}", two.boot());
+        }
+        assert_eq!(boot_id(), boot_id());
     }
 }

@@ -11,7 +11,7 @@ use crate::engine::apply::Core;
 use crate::engine::listener::{EVERY_WITH_WEBHOOK, EVERY_WITHOUT};
 use crate::engine::lock::{EngineLock, Holder};
 use crate::engine::roster::merge::merge;
-use crate::engine::{Bounds, Engine, FirstRead, Scope, outbox, supervisor::Beats};
+use crate::engine::{Bounds, Engine, Scope, outbox};
 use crate::gateways::airtable::{AirtableClient, AirtableSettings};
 use crate::gateways::alerts::{TextFormat, WebhookSink};
 use crate::gateways::twilio::client::{Auth, TwilioClient, TwilioSettings};
@@ -238,17 +238,7 @@ impl App {
         };
         let id = format!("eng_{}", self.ids.uuid(self.clock.now()).simple());
         let sinks = self.sinks()?;
-        Ok(Arc::new(Engine {
-            started: core.clock.boot(),
-            core,
-            sms,
-            sinks,
-            id,
-            scope,
-            bounds,
-            first_read: FirstRead::default(),
-            beats: Beats::default(),
-        }))
+        Ok(Engine::new(core, sms, sinks, id, scope, bounds))
     }
 
     fn sinks(&self) -> Result<Vec<Arc<outbox::Sink>>, CliError> {

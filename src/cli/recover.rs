@@ -12,10 +12,9 @@ use crate::domain::Timestamp;
 use crate::domain::event::Event;
 use crate::engine::apply::Core;
 use crate::engine::lock::{EngineLock, LockError};
-
 use crate::engine::recovery::{Row, Snapshot, plan, settle_store};
 use crate::engine::supervisor::Supervisor;
-use crate::engine::{Scope, others_go_on, outbox};
+use crate::engine::{Scope, others_go_on, outbox, start};
 
 use super::app::{App, Missing, operator};
 use super::output::{Output, Table, spinner};
@@ -106,8 +105,8 @@ pub(super) async fn carry_out(app: &mut App, core: &Arc<Core>, out: &Output) -> 
     let sandbox = app.sandbox_if_needed(out).await?;
     let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
     let sinks = engine.sinks.clone();
+    start::recover_local(&engine, "recover", None).await?;
     let supervisor = Supervisor::new(engine);
-    supervisor.recover_local("recover", None).await?;
     let bar = spinner(out, "recovering");
     let (stop, yielded) = (tokio_util::sync::CancellationToken::new(), supervisor.yielded());
     let running = tokio::spawn(supervisor.run(stop.clone()));

@@ -12,7 +12,7 @@ use crate::domain::types::{Actor, CallId};
 use crate::engine::Scope;
 use crate::engine::apply::Core;
 use crate::engine::lock::{EngineLock, LockError};
-use crate::engine::supervisor::Supervisor;
+use crate::engine::poller::Poller;
 use crate::store::StoreError;
 
 use super::app::{App, operator};
@@ -76,9 +76,9 @@ async fn alone(
     app.config.twilio_required()?;
     let sandbox = app.sandbox_if_needed(out).await?;
     let engine = app.engine(core.clone(), app.gateway()?, Scope::Only(call.clone()))?;
-    let supervisor = Supervisor::new(engine);
+    let poller = Poller::new(engine);
     let answer = tokio::select! {
-        answer = supervisor.refresh(call) => Some(answer?),
+        answer = poller.refresh(call) => Some(answer?),
         handed = until_asked_for_the_lock(core) => {
             handed?;
             None

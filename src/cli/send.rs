@@ -23,7 +23,7 @@ use crate::engine::apply::Core;
 use crate::engine::intake::{self, Intake, Paperwork};
 use crate::engine::lock::{EngineLock, LockError};
 use crate::engine::supervisor::Supervisor;
-use crate::engine::{Scope, view};
+use crate::engine::{Scope, start, view};
 use crate::sandbox::Sandbox;
 
 use super::app::{App, Missing, operator};
@@ -271,8 +271,8 @@ impl Send<'_> {
             self.sandbox = self.app.sandbox_if_needed(out).await?;
         }
         let engine = self.app.engine(self.core.clone(), self.app.gateway()?, Scope::Only(self.call.clone()))?;
+        start::recover_local(&engine, "send", None).await?;
         let supervisor = Supervisor::new(engine);
-        supervisor.recover_local("send", None).await?;
         let stop = supervisor.yielded();
         let task = tokio::spawn(supervisor.run(stop.clone()));
         Ok(Some(Running { task, stop, _lock: lock }))

@@ -21,7 +21,7 @@ use crate::engine::lock::{EngineLock, LockError};
 use crate::engine::mirror::Mirror;
 use crate::engine::roster::{self, Roster};
 use crate::engine::supervisor::Supervisor;
-use crate::engine::{Engine, Scope};
+use crate::engine::{Engine, Scope, duties, start};
 use crate::gateways::mirror::Lane;
 use crate::http;
 use crate::store::Store as _;
@@ -81,15 +81,17 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
     let supervisor = Supervisor::new(engine.clone());
     if let Some(every) = app.config.airtable.as_ref().and_then(|a| a.adopt_every) {
-        supervisor.adopts(Adopter::new(core.clone(), super::rebuild::base(&app)?, every));
+        let adopter = Adopter::new(core.clone(), super::rebuild::base(&app)?, every);
+        supervisor.assign(duties::ADOPT, duties::adopt(adopter));
     }
     if let Some(roster) = &roster {
-        supervisor.reads(roster.clone());
+        supervisor.assign(duties::CONTACTS, duties::contacts(roster));
     }
     if let (Some(gateway), Some(airtable)) = (app.mirror()?, &app.config.airtable) {
-        supervisor.keep(Mirror::new(core.clone(), gateway, airtable.into()));
+        let mirror = Mirror::new(core.clone(), gateway, airtable.into());
+        supervisor.assign(duties::MIRROR, duties::mirror(&engine, mirror));
     }
-    supervisor.recover_local("serve", Some(own_url.clone())).await?;
+    start::recover_local(&engine, "serve", Some(own_url.clone())).await?;
     let state = http_state(&app, core.clone(), engine, &own_url);
     let stop = CancellationToken::new();
     tokio::spawn(http::keep_refusal_alerts(state.clone(), stop.clone()));

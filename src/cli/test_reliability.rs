@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::{Clock as _, Stopwatch, SystemClock};
 use crate::ids::Ids;
 use crate::killpoint::Orders;
 use crate::reliability::report::{IN_AIRTABLE, Report, compare, verdict};
@@ -108,6 +108,7 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
     telemetry::start(telemetry::Usual::Warn, global.verbose, global.log_format == LogFormat::Json);
     out.set_mode("test");
     let clock = SystemClock::new();
+    let watch = Stopwatch::start();
     let drawn = || Ids::random().below(1_000_000);
     let seed = args.seed.unwrap_or_else(|| if args.storm.is_some() { drawn() } else { 1 });
     let storm = args.storm.map(|n| reliability::storm(usize::from(n), calls_of(args, n), seed));
@@ -135,7 +136,7 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
         suite: if storm.is_some() { "storm" } else { "sandbox" },
         mode: "test",
         started_at,
-        took_ms: i64::try_from(clock.boot().as_millis()).unwrap_or(0),
+        took_ms: i64::try_from(watch.passed().as_millis()).unwrap_or(0),
         seed,
         repeat: repeat_command(args, seed),
         outcomes,

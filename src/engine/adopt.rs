@@ -38,6 +38,11 @@ impl Adopter {
         Self { core, base, every }
     }
 
+    /// How often.
+    pub fn every(&self) -> Duration {
+        self.every
+    }
+
     /// Looks once; returns when to look again.
     ///
     /// # Errors

@@ -6,10 +6,15 @@
 
 pub mod adopt;
 pub mod apply;
+pub mod beats;
+pub mod checkpoints;
 pub mod clocks;
 pub mod dispatcher;
 mod drill;
+pub mod duties;
+pub mod duty;
 pub mod intake;
+pub mod integrity;
 mod lanes;
 pub mod listener;
 pub mod lock;
@@ -20,8 +25,11 @@ pub mod rate;
 pub mod rebuild;
 pub mod reconciler;
 pub mod recovery;
+pub mod requests;
 pub mod roster;
 pub mod scheduler;
+pub mod silence;
+pub mod start;
 pub mod store_alarm;
 pub mod supervisor;
 #[cfg(test)]
@@ -34,11 +42,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::domain::types::CallId;
 use crate::gateways::SmsGateway;
 use crate::store::StoreError;
 
 use apply::Core;
+use beats::Beats;
 
 /// Whose work an engine does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,11 +95,36 @@ pub struct Engine {
     pub bounds: Bounds,
     /// Whether replies that came while no engine ran were read: reminders that are overdue at a start wait for it, shortly.
     pub first_read: FirstRead,
-    /// What the loops report of themselves.
-    pub beats: supervisor::Beats,
+    /// What the duties report of themselves.
+    pub beats: Beats,
+    /// Fires when another process asked this one for the lock and may have it (never for `serve`).
+    pub yielded: CancellationToken,
 }
 
 impl Engine {
+    /// One that has done nothing yet; whoever runs it holds the lock. `id` is the owner of its claims: a fresh one every start.
+    pub fn new(
+        core: Arc<Core>,
+        sms: Arc<dyn SmsGateway>,
+        sinks: Vec<Arc<outbox::Sink>>,
+        id: String,
+        scope: Scope,
+        bounds: Bounds,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            started: core.clock.boot(),
+            core,
+            sms,
+            sinks,
+            id,
+            scope,
+            bounds,
+            first_read: FirstRead::default(),
+            beats: Beats::default(),
+            yielded: CancellationToken::new(),
+        })
+    }
+
     /// Reminders that are overdue wait for the first read of replies; first notices never do.
     pub fn reminders_wait(&self) -> bool {
         self.scope == Scope::All && self.first_read.is_awaited(self.core.clock.boot().saturating_sub(self.started))
@@ -96,7 +132,7 @@ impl Engine {
 }
 
 /// One call that cannot be read must not keep the others from being served: the store has said it, leaves that call out for a
-/// while, and [`watch`] alerts.
+/// while, and [`integrity`] alerts.
 ///
 /// # Errors
 /// Every other [`StoreError`].

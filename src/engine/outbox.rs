@@ -218,16 +218,6 @@ pub(super) fn pause(failures: u32) -> Duration {
     PAUSE_FIRST.saturating_mul(1 << failures.min(8)).min(PAUSE_MAX)
 }
 
-/// One pass of every sink, side by side; returns when the first of them is to be looked at again.
-///
-/// # Errors
-/// The first [`StoreError`].
-pub async fn pass_all(engine: &Arc<Engine>) -> Result<Option<Timestamp>, StoreError> {
-    let passes = engine.sinks.iter().map(|sink| pass(engine, sink));
-    let all = futures_util::future::join_all(passes).await;
-    Ok(all.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().min())
-}
-
 fn notice(task: &AlertTask) -> AlertNotice {
     AlertNotice {
         key: task.line.key.clone(),

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use serde_json::{Value, json};
 use tracing::{debug, warn};
 
 use crate::domain::Timestamp;
 use crate::domain::breaker::{self, Probe};
 use crate::domain::event::{BreakerNews, Event, News, Source};
-use crate::domain::types::Actor;
+use crate::domain::types::{Actor, CallId};
 use crate::gateways::{GatewayError, ListFilter};
 use crate::killpoint;
 use crate::store::{Pollable, StoreError};
@@ -85,7 +86,7 @@ impl Poller {
         Ok(next)
     }
 
-    async fn of_call(&self, call: &crate::domain::types::CallId, now: Timestamp) -> Result<Vec<Pollable>, StoreError> {
+    async fn of_call(&self, call: &CallId, now: Timestamp) -> Result<Vec<Pollable>, StoreError> {
         let Some(state) = self.engine.core.store.call(call).await? else { return Ok(Vec::new()) };
         let due = state.attempts.into_iter().filter(|a| a.poll_at.is_some_and(|at| at <= now));
         Ok(due
@@ -109,6 +110,26 @@ impl Poller {
             join_all(some.iter().map(|p| self.ask(p))).await.into_iter().collect::<Result<(), _>>()?;
         }
         Ok(())
+    }
+
+    /// Asks about every message of a call now; how many, or why not.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn refresh(&self, call: &CallId) -> Result<Value, StoreError> {
+        let Some(state) = self.engine.core.store.call(call).await? else {
+            return Ok(json!({ "error": "no such call" }));
+        };
+        let messages: Vec<Pollable> = state
+            .attempts
+            .into_iter()
+            .filter_map(|a| {
+                let sent_at = a.sent_at.unwrap_or(a.created_at);
+                a.sid.map(|sid| Pollable { attempt: a.id, sid, polls: a.polls, sent_at })
+            })
+            .collect();
+        self.ask_all(&messages).await?;
+        Ok(json!({ "asked": messages.len() }))
     }
 
     /// One question: its answer is news like any other.

@@ -21,7 +21,9 @@ use super::Engine;
 use super::outbox::{self, Sink};
 
 /// A store that nobody has complained of is tried this often: a full disk at rest is found before the next emergency is.
-const EVERY: Duration = Duration::from_secs(30);
+const TRIED_EVERY: Duration = Duration::from_secs(30);
+/// How often to look whether somebody complains.
+pub const EVERY: Duration = Duration::from_secs(5);
 /// The answers of sinks are waited for so long, and go on after it.
 const ANSWERS_MAX: Duration = Duration::from_secs(1);
 /// A write that takes longer has failed.
@@ -73,8 +75,8 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<(), StoreError> {
     let (core, beats) = (&engine.core, &engine.beats);
     let mut state = beats.store_alarm.state();
     let (now, boot) = (core.clock.now(), core.clock.boot());
-    let suspect = state.failing.is_some() || beats.store_errors() > 0;
-    if !suspect && state.tried.is_some_and(|at| boot.saturating_sub(at) < EVERY) {
+    let suspect = state.failing.is_some() || beats.any_failing();
+    if !suspect && state.tried.is_some_and(|at| boot.saturating_sub(at) < TRIED_EVERY) {
         return Ok(());
     }
     state.tried = Some(boot);

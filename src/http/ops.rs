@@ -10,6 +10,8 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use tracing::warn;
 
+use crate::engine::beats::DutyLine;
+use crate::engine::duty::{ESSENTIAL_MAX, Rank};
 use crate::store::Figures;
 
 use super::HttpState;
@@ -20,8 +22,6 @@ use super::request::json as json_answer;
 const FRESH: Duration = Duration::from_secs(1);
 /// A store that takes longer is not well.
 const PROBE_MAX: Duration = Duration::from_secs(2);
-/// A scheduler that has not passed for longer does not run.
-const TICK_MAX: Duration = Duration::from_secs(5);
 /// A due step that is still waiting after this long is late.
 const LATE: Duration = Duration::from_secs(30);
 /// What waits for the mirror for longer than this is worth a look.
@@ -125,11 +125,29 @@ pub(super) async fn health(State(state): State<Arc<HttpState>>) -> Result<Respon
         "service": "dispatchctl",
         "version": env!("CARGO_PKG_VERSION"),
         "mode": state.settings.mode,
+        "role": state.engine.as_ref().map(|_| "engine"),
         "uptimeSeconds": uptime.as_secs(),
         "metrics": metrics(&state, &snapshot),
         "checks": checks.iter().map(Check::document).collect::<Vec<_>>(),
+        "duties": duties(&state).iter().map(duty_document).collect::<Vec<_>>(),
     });
     Ok(json_answer(code, &document))
+}
+
+/// What each duty of the engine reports of itself now.
+fn duties(state: &HttpState) -> Vec<DutyLine> {
+    state.engine.as_ref().map(|e| e.beats.lines(state.core.clock.boot())).unwrap_or_default()
+}
+
+fn duty_document(duty: &DutyLine) -> Value {
+    let ms = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
+    json!({
+        "name": duty.name,
+        "lastPassAgoMs": duty.since_pass.map(ms),
+        "lastError": duty.last_error.as_ref().map(|(_, why)| why),
+        "lastErrorAgoMs": duty.last_error.as_ref().map(|(ago, _)| ms(*ago)),
+        "restarts": duty.restarts,
+    })
 }
 
 fn metrics(state: &HttpState, snapshot: &Snapshot) -> Value {
@@ -161,6 +179,7 @@ fn checks(state: &HttpState, snapshot: &Snapshot) -> Vec<Check> {
     if state.settings.airtable {
         checks.push(airtable(state, figures));
     }
+    checks.extend(standing_still(&duties(state)));
     if let Some(trouble) = state.refusals.trouble() {
         checks.push(Check::new("webhooks", Status::Degraded, trouble));
     }
@@ -168,6 +187,13 @@ fn checks(state: &HttpState, snapshot: &Snapshot) -> Vec<Check> {
         checks.push(Check::new("alerts", Status::Degraded, format!("{open} open")));
     }
     checks
+}
+
+/// Duties that have not passed for too long; the essential ones are the scheduler's check.
+fn standing_still(duties: &[DutyLine]) -> Option<Check> {
+    let still: Vec<&str> =
+        duties.iter().filter(|d| d.is_still && d.rank == Rank::Other).map(|d| d.name.as_str()).collect();
+    (!still.is_empty()).then(|| Check::new("duties", Status::Degraded, format!("{} stand(s) still", still.join(", "))))
 }
 
 /// Rows that wait for long, that were given up or are not proven, and what the base itself says.
@@ -212,7 +238,7 @@ fn scheduler(state: &HttpState, snapshot: &Snapshot) -> Check {
     let pending = snapshot.figures.as_ref().map_or(0, |f| f.pending_dispatches);
     match since_tick(state) {
         None => Check::new(NAME, Status::Failing, "no pass yet"),
-        Some(ago) if ago > TICK_MAX => {
+        Some(ago) if ago > ESSENTIAL_MAX => {
             Check::new(NAME, Status::Failing, format!("the last pass was {} s ago", ago.as_secs()))
         }
         Some(_) if late.is_some() => Check::new(NAME, Status::Degraded, "follow-ups are late"),
@@ -234,12 +260,9 @@ fn twilio(state: &HttpState, snapshot: &Snapshot) -> Check {
     }
 }
 
-/// How long ago the scheduler passed; `None` before its first pass, or without an engine.
+/// How long ago those passed who fire and who send, whichever waits longer; `None` before their first pass, or without an engine.
 fn since_tick(state: &HttpState) -> Option<Duration> {
-    let beats = &state.engine.as_ref()?.beats;
-    // Whoever fires and whoever sends: either standing still is the same to those who wait.
-    let at = beats.scheduler_at().min(beats.dispatcher_at());
-    (at.as_millis() != 0).then(|| state.core.clock.now().since(at))
+    state.engine.as_ref()?.beats.since_essential(state.core.clock.boot())
 }
 
 /// What is known of the store, at most [`FRESH`] old. The look is a task of its own: a client that hangs up at once cannot

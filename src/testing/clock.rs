@@ -42,8 +42,9 @@ impl Clock for ManualClock {
 
     async fn sleep_until(&self, at: Timestamp) {
         let mut seen = self.time.subscribe();
+        let up = self.boot() + at.since(self.now());
         // The sender lives as long as this clock does.
-        let _ = seen.wait_for(|(wall, _)| *wall >= at).await;
+        let _ = seen.wait_for(|(wall, boot)| *wall >= at || *boot >= up).await;
     }
 }
 
@@ -67,4 +68,17 @@ async fn a_sleeper_wakes_when_its_time_is_reached_and_not_before() {
     clock.set_wall(start.plus(Duration::from_secs(60)));
     assert_eq!(sleeper.await.expect("woken"), start.plus(Duration::from_secs(60)));
     assert_eq!(clock.boot(), boot, "a step of the wall clock is not time that passed");
+}
+
+#[tokio::test]
+async fn who_sleeps_while_the_clock_is_set_back_does_not_sleep_the_step_as_well() {
+    let start = Timestamp::from_millis(10_000_000);
+    let clock = std::sync::Arc::new(ManualClock::new(start));
+    let sleeping = clock.sleep_until(start.plus(Duration::from_secs(10)));
+    tokio::pin!(sleeping);
+    assert!(futures_util::poll!(sleeping.as_mut()).is_pending());
+    clock.set_wall(Timestamp::from_millis(0));
+    assert!(futures_util::poll!(sleeping.as_mut()).is_pending());
+    clock.pass(Duration::from_secs(10));
+    sleeping.await;
 }

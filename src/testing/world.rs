@@ -21,8 +21,8 @@ use crate::engine::dispatcher::Dispatcher;
 use crate::engine::poller::Poller;
 use crate::engine::reconciler::Reconciler;
 use crate::engine::scheduler::Scheduler;
-use crate::engine::supervisor::{Beats, Supervisor};
-use crate::engine::{Bounds, Engine, FirstRead, Scope, watch};
+use crate::engine::supervisor::Supervisor;
+use crate::engine::{Bounds, Engine, Scope, integrity, silence, start, watch};
 use crate::ids::Ids;
 use crate::store::{OpenOptions, SqliteStore, StoreMode};
 
@@ -113,7 +113,7 @@ impl World {
             Death::BeforeTheOneAfter(n) => Death::BeforeTheOneAfter(n + START_WRITES),
         };
         let process = start(&dir, &setup, &ids, &clock, &sms, "engine-1", death);
-        process.supervisor.recover_local("serve", None).await.expect("recovered");
+        start::recover_local(&process.engine, "serve", None).await.expect("recovered");
         Self {
             dir,
             setup,
@@ -136,7 +136,7 @@ impl World {
         let name = format!("engine-{}", self.starts);
         let (dir, setup) = (&self.dir, &self.setup);
         self.process = start(dir, setup, &self.ids, &self.clock, &self.sms, &name, Death::Never);
-        self.process.supervisor.recover_local("serve", None).await.expect("recovered");
+        start::recover_local(&self.process.engine, "serve", None).await.expect("recovered");
     }
 
     /// The process is gone and so is its file; another one starts on an empty store. The provider remembers.
@@ -185,9 +185,12 @@ impl World {
         self.dir.path().join("dispatchctl.db")
     }
 
-    /// One look of the watch for silence.
+    /// One look at silence, at what stands still, and for what cannot be read.
     pub(crate) async fn watch(&self) {
-        watch::pass(&self.process.engine).await.expect("watched");
+        let engine = &self.process.engine;
+        silence::pass(engine).await.expect("looked");
+        watch::pass(engine).await.expect("watched");
+        integrity::pass(engine).await.expect("looked through");
     }
 }
 
@@ -231,24 +234,15 @@ fn start(
     let store = Mortal::new(SqliteStore::open(options).expect("the store opens"), death);
     let directory = Arc::new(setup.directory.clone());
     let core = Arc::new(Core::new(store.clone(), clock.clone(), ids.clone(), directory, setup.rules.clone()));
-    let engine = Arc::new(Engine {
-        sinks: Vec::new(),
-        started: clock.boot(),
-        first_read: FirstRead::default(),
-        core: core.clone(),
-        sms: sms.clone(),
-        id: id.to_owned(),
-        scope: Scope::All,
-        bounds: Bounds {
-            listen_every: Duration::from_secs(60),
-            messages_per_second: setup.messages_per_second,
-            validity: setup.rules.validity,
-            request_timeout: Duration::from_secs(15),
-            poll_after: setup.rules.poll_after,
-            consecutive_failures: 5,
-        },
-        beats: Beats::default(),
-    });
+    let bounds = Bounds {
+        listen_every: Duration::from_secs(60),
+        messages_per_second: setup.messages_per_second,
+        validity: setup.rules.validity,
+        request_timeout: Duration::from_secs(15),
+        poll_after: setup.rules.poll_after,
+        consecutive_failures: 5,
+    };
+    let engine = Engine::new(core.clone(), sms.clone(), Vec::new(), id.to_owned(), Scope::All, bounds);
     // These stories have no listener: nothing waits for its first read.
     engine.first_read.set();
     Process {

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 
-use dispatchctl::clock::{Clock as _, SystemClock};
+use dispatchctl::clock::Stopwatch;
 use serde_json::json;
 
 use crate::support::process::report;
@@ -298,12 +298,12 @@ fn cut_after(at: SocketAddr, start: &str) -> u128 {
     let mut peer = TcpStream::connect(at).expect("a connection");
     peer.set_read_timeout(Some(seconds(20))).expect("a timeout");
     peer.write_all(start.as_bytes()).expect("sent");
-    let clock = SystemClock::new();
+    let watch = Stopwatch::start();
     let mut rest = Vec::new();
     // An answer may come (408) before the end; a reset is an end too.
     match peer.read_to_end(&mut rest) {
         Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => panic!("it was kept for 20 s"),
-        _ => clock.boot().as_millis(),
+        _ => watch.passed().as_millis(),
     }
 }
 

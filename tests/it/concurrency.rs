@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dispatchctl::clock::{Clock as _, SystemClock};
+use dispatchctl::clock::Stopwatch;
 use serde_json::{Value, json};
 
 use crate::support::process::{Process, report};
@@ -51,14 +51,14 @@ fn a_second_engine_is_refused_at_once_and_told_who_has_the_store() {
     let stage = Stage::new("");
     let serve = stage.serve();
     // What any command takes here, on a machine that may be busy.
-    let clock = SystemClock::new();
+    let watch = Stopwatch::start();
     stage.shop.expect(0, &["status"]);
-    let any = clock.boot().as_millis();
+    let any = watch.passed().as_millis();
     let mut took: Vec<u128> = (0..3)
         .map(|_| {
-            let clock = SystemClock::new();
+            let watch = Stopwatch::start();
             let second = stage.shop.expect(6, &["serve", "--listen", "127.0.0.1:0"]);
-            let took = clock.boot().as_millis();
+            let took = watch.passed().as_millis();
             assert!(second.stderr.contains(&format!("`serve`, process {}", serve.process.id())), "{second:?}");
             assert!(second.stderr.contains("hint"), "{second:?}");
             took
@@ -94,10 +94,10 @@ fn a_command_that_was_the_engine_hands_over_to_serve_and_goes_on_watching() {
     let held = stage.shop.expect(0, &["status", "-o", "json"]).json();
     assert_eq!((text(&held["engine"], "role"), &held["engine"]["pid"]), ("send", &json!(send.id())), "{held}");
 
-    let asked = SystemClock::new();
+    let watch = Stopwatch::start();
     let serve = stage.serve();
-    report(&format!("serve answered {} ms after its start, the hand-over in it", asked.boot().as_millis()));
-    assert!(asked.boot() < seconds(3), "a start takes its time, the hand-over a second: {:?}", asked.boot());
+    report(&format!("serve answered {} ms after its start, the hand-over in it", watch.passed().as_millis()));
+    assert!(watch.passed() < seconds(3), "a start takes its time, the hand-over a second: {:?}", watch.passed());
     let held = stage.shop.expect(0, &["status", "-o", "json"]).json();
     assert_eq!((text(&held["engine"], "role"), &held["engine"]["pid"]), ("serve", &json!(serve.process.id())));
     // The follow-up is the new engine's, once.

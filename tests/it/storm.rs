@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use dispatchctl::clock::{Clock as _, SystemClock};
+use dispatchctl::clock::Stopwatch;
 use serde_json::{Value, json};
 
 use crate::support::process::report;
@@ -116,12 +116,12 @@ fn in_a_storm_of_lost_answers_errors_and_receipts_every_first_notice_arrives_onc
         { "kind": "withhold_callbacks", "share": 0.1 },
         { "kind": "duplicate_callbacks", "share": 0.1 },
     ]));
-    let clock = SystemClock::new();
+    let watch = Stopwatch::start();
     // An answer waits until its first text is known: nobody waits for another's.
     dispatch_all(&stage, calls, calls.min(250), |n| LEVELS[n % LEVELS.len()]);
-    let accepted = clock.boot();
+    let accepted = watch.passed();
     let stories = at_rest(&stage, calls);
-    let took = clock.boot();
+    let took = watch.passed();
     assert_eq!(stories.len(), calls);
 
     let ledger = stage.ledger();

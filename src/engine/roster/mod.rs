@@ -115,6 +115,11 @@ impl Roster {
         self.core.wake.ring(Bell::Roster);
     }
 
+    /// How often the table is read.
+    pub fn every(&self) -> Duration {
+        self.source.every
+    }
+
     /// When the table is to be read again, where nobody asks for it before.
     pub fn next(&self) -> Timestamp {
         self.core.clock.now().plus(self.source.every)

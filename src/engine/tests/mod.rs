@@ -6,6 +6,7 @@ mod breaker_odd;
 mod clocks;
 mod crash;
 mod damage;
+mod duties;
 mod failures;
 mod histories;
 mod ladder;

@@ -9,9 +9,8 @@ use tokio::sync::Notify;
 use crate::domain::Timestamp;
 use crate::domain::alert::{AlertKey, AlertKind, Severity, SinkTarget};
 use crate::domain::event::{AlertChange, Event};
+use crate::engine::Engine;
 use crate::engine::outbox::{self, Sink};
-use crate::engine::supervisor::Beats;
-use crate::engine::{Engine, FirstRead};
 use crate::gateways::{AlertNotice, AlertSink, SinkError};
 use crate::store::{AlertOutbox as _, Store as _};
 use crate::testing::{World, office, secs};
@@ -88,17 +87,8 @@ impl AlertSink for Heard {
 /// An engine of this world that delivers to these sinks.
 pub(super) fn engine_with(w: &World, sinks: Vec<Arc<Sink>>) -> Arc<Engine> {
     let of = &w.process.engine;
-    Arc::new(Engine {
-        core: of.core.clone(),
-        sms: of.sms.clone(),
-        sinks,
-        id: of.id.clone(),
-        scope: of.scope.clone(),
-        bounds: of.bounds.clone(),
-        started: of.started,
-        first_read: FirstRead::default(),
-        beats: Beats::default(),
-    })
+    let (id, scope, bounds) = (of.id.clone(), of.scope.clone(), of.bounds.clone());
+    Engine::new(of.core.clone(), of.sms.clone(), sinks, id, scope, bounds)
 }
 
 /// With the one sink that the store of a world knows.

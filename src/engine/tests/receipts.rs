@@ -133,7 +133,7 @@ async fn a_question_that_finds_another_final_is_followed_by_one_that_settles_it(
     w.receipt(1, "delivered", None).await;
     let attempt = w.attempt(1).await.id;
     w.sms.set_status(attempt, &crate::domain::MessageStatus::Undelivered, None);
-    w.process.supervisor.refresh(&id).await.expect("asked");
+    w.process.poller.refresh(&id).await.expect("asked");
     w.advance(secs(5)).await;
     assert_eq!(w.attempts().await[0], "1 sam failed", "the provider was asked and could answer");
     assert!(!w.has_alert("conflict:").await);

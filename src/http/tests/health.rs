@@ -26,6 +26,14 @@ async fn health_is_earned_and_has_its_shape() {
     assert_eq!((&document["service"], &document["mode"]), (&json!("dispatchctl"), &json!("test")));
     assert_eq!(document["version"], env!("CARGO_PKG_VERSION"));
     assert!(document["uptimeSeconds"].is_u64() && document["timestamp"].is_string());
+    assert_eq!(document["role"], "engine");
+    let duties = document["duties"].as_array().expect("duties");
+    let named: Vec<&str> = duties.iter().filter_map(|d| d["name"].as_str()).collect();
+    let all = ["alerts", "scheduler", "dispatcher", "poller", "reconciler", "listener", "clocks", "requests"];
+    assert_eq!(named, [&all[..], &["checkpoints", "silence", "store", "watch", "integrity"]].concat());
+    let scheduler = duties.iter().find(|d| d["name"] == "scheduler").expect("there");
+    assert!(scheduler["lastPassAgoMs"].as_u64().is_some_and(|ms| ms < 5_000), "{scheduler}");
+    assert_eq!((&scheduler["lastError"], &scheduler["restarts"]), (&serde_json::Value::Null, &json!(0)), "{scheduler}");
     let names: Vec<&str> = document["metrics"].as_object().expect("metrics").keys().map(String::as_str).collect();
     assert_eq!(
         names,
@@ -150,4 +158,26 @@ async fn the_public_surface_has_webhooks_and_livez_alone() {
             public.clone().oneshot(request.body(Body::empty()).expect("a request")).await.expect("an answer");
         assert_eq!(response.status().as_u16(), want, "{method} {path}");
     }
+}
+
+#[tokio::test]
+async fn dead_loops_are_not_ready_however_the_clock_was_set_back() {
+    let w = crate::testing::World::new().await;
+    let (core, engine) = (w.process.core.clone(), w.process.engine.clone());
+    let settings = crate::http::HttpSettings::new("test");
+    let deps = crate::http::HttpDeps { core, engine: Some(engine), settings, tokens: Vec::new() };
+    let state = crate::http::HttpState::new(deps);
+    let stop = tokio_util::sync::CancellationToken::new();
+    let running = tokio::spawn(w.process.supervisor.clone().run(stop.clone()));
+    until("loops that have passed", async || {
+        w.clock.pass(Duration::from_millis(1_001));
+        if state.is_ready().await { Ok(()) } else { Err("not ready".to_owned()) }
+    })
+    .await;
+    stop.cancel();
+    running.await.expect("no panic").expect("a clean stop");
+    let now = crate::clock::Clock::now(&*w.clock);
+    w.clock.set_wall(now.minus(Duration::from_secs(3_600)));
+    w.clock.pass(Duration::from_secs(6));
+    assert!(!state.is_ready().await, "what feeds the watchdog goes by the boot clock");
 }

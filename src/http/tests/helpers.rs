@@ -28,8 +28,8 @@ use crate::domain::team::{Contact, Directory, Line, Templates};
 use crate::domain::types::{ErrorCode, MessageSid};
 use crate::domain::{MessageStatus, UnknownPolicy};
 use crate::engine::apply::Core;
-use crate::engine::supervisor::{Beats, Supervisor};
-use crate::engine::{Bounds, Engine, FirstRead, Scope as EngineScope};
+use crate::engine::supervisor::Supervisor;
+use crate::engine::{Bounds, Engine, Scope as EngineScope};
 use crate::gateways::{GatewayError, ListFilter, Listing, MessageBody, MessageRecord, SmsGateway, Submission};
 use crate::http::auth::Peer;
 use crate::http::{HttpDeps, HttpSettings, HttpState, Surface, router};
@@ -134,17 +134,7 @@ fn engine(core: Arc<Core>, provider: Provider, stop: &CancellationToken) -> Arc<
         consecutive_failures: 3,
     };
     let sms = Arc::new(Stub { provider, next: AtomicU32::new(1) });
-    let engine = Arc::new(Engine {
-        core,
-        sms,
-        sinks: Vec::new(),
-        started: Duration::ZERO,
-        first_read: FirstRead::default(),
-        id: "eng_test".into(),
-        scope: EngineScope::All,
-        bounds,
-        beats: Beats::default(),
-    });
+    let engine = Engine::new(core, sms, Vec::new(), "eng_test".into(), EngineScope::All, bounds);
     tokio::spawn(Supervisor::new(engine.clone()).run(stop.clone()));
     engine
 }

@@ -20,7 +20,7 @@ use super::{
     DEFAULT_ACCOUNT_SID, DEFAULT_AIRTABLE_BASE, DEFAULT_AIRTABLE_TOKEN, DEFAULT_AUTH_TOKEN, LedgerEntry, Sandbox,
     SandboxConfig,
 };
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::{Clock as _, Stopwatch, SystemClock};
 
 pub(super) const SAM: &str = "+19495550101";
 pub(super) const BO: &str = "+19495550102";
@@ -133,7 +133,8 @@ impl Bench {
 /// Waits until `seen` says something, 10 s at most.
 pub(super) async fn until<T>(what: &str, mut seen: impl FnMut() -> Option<T>) -> T {
     let clock = SystemClock::new();
-    while clock.boot() < Duration::from_secs(10) {
+    let watch = Stopwatch::start();
+    while watch.passed() < Duration::from_secs(10) {
         if let Some(found) = seen() {
             return found;
         }

@@ -53,7 +53,7 @@ use super::{
     Listened, LogFilter, LogLine, OptOutLine, OutboxLine, Pollable, Request, RosterCopy, Searchable, Sendable, Store,
     StoreError, Unreadable, rows,
 };
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::{Clock as _, Stopwatch, SystemClock};
 use crate::domain::PhoneNumber;
 use crate::domain::breaker::Breaker;
 use crate::domain::call::CallState;
@@ -92,6 +92,7 @@ pub struct SqliteStore {
     looked: Mutex<Option<Duration>>,
     mended: Mutex<Option<Duration>>,
     clock: SystemClock,
+    opened: Stopwatch,
 }
 
 impl SqliteStore {
@@ -124,6 +125,7 @@ impl SqliteStore {
             looked: Mutex::default(),
             mended: Mutex::default(),
             clock: SystemClock::new(),
+            opened: Stopwatch::start(),
         })
     }
 
@@ -370,7 +372,10 @@ impl Store for SqliteStore {
         {
             let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
             let due = self.damage.take_alarm()
-                || looked.map_or_else(|| now >= every.min(LOOK_FIRST), |last| now.saturating_sub(last) >= every);
+                || looked.map_or_else(
+                    || self.opened.passed() >= every.min(LOOK_FIRST),
+                    |last| now.saturating_sub(last) >= every,
+                );
             if !due {
                 return Ok(());
             }

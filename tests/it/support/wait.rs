@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dispatchctl::clock::{Clock as _, SystemClock};
+use dispatchctl::clock::{Clock as _, Stopwatch, SystemClock};
 use dispatchctl::domain::Timestamp;
 use serde_json::Value;
 
@@ -18,12 +18,12 @@ pub(crate) fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
 
 /// As [`until`], with a bound of its own.
 pub(crate) fn until_within<T>(bound: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let clock = SystemClock::new();
+    let watch = Stopwatch::start();
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(clock.boot() < bound, "{what} did not come within {} s", bound.as_secs());
+        assert!(watch.passed() < bound, "{what} did not come within {} s", bound.as_secs());
         std::thread::sleep(LOOK_EVERY);
     }
 }

@@ -1,0 +1,154 @@
+//! What the duties report of themselves: a beat each, by the clock that nobody can step. For health, the watchdog, and the
+//! engine's own beat.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::duty::{Duty, Rank};
+use super::mirror::Vitals;
+use super::store_alarm;
+
+/// No pass yet.
+const NEVER: u64 = u64::MAX;
+
+/// The beats of every duty of an engine.
+#[derive(Debug, Default)]
+pub struct Beats {
+    duties: Mutex<BTreeMap<&'static str, Vec<Arc<Beat>>>>,
+    pub(super) store_alarm: store_alarm::Alarm,
+    mirror: Mutex<Vitals>,
+}
+
+/// What one duty reports.
+#[derive(Debug)]
+pub struct Beat {
+    name: String,
+    rank: Rank,
+    still_max: Duration,
+    started: Duration,
+    passed_at: AtomicU64,
+    failing: AtomicBool,
+    restarts: AtomicU64,
+    error: Mutex<Option<(Duration, String)>>,
+}
+
+/// A duty as health shows it; times by the boot clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DutyLine {
+    /// Its name.
+    pub name: String,
+    /// What it means when it stands still.
+    pub rank: Rank,
+    /// How long ago its last good pass ended; `None`: there was none yet.
+    pub since_pass: Option<Duration>,
+    /// Whether that is too long.
+    pub is_still: bool,
+    /// How long ago it last failed, and why.
+    pub last_error: Option<(Duration, String)>,
+    /// How often it was started again after it ended badly.
+    pub restarts: u64,
+}
+
+impl Beats {
+    /// The beats of this group's duties from now on, in their order.
+    pub(super) fn enlist(&self, group: &'static str, duties: &[Arc<Duty>], boot: Duration) -> Vec<Arc<Beat>> {
+        let beats: Vec<Arc<Beat>> = duties.iter().map(|d| Arc::new(Beat::new(d, boot))).collect();
+        self.duties().insert(group, beats.clone());
+        beats
+    }
+
+    /// Every duty, by group, as it stands at this time of the boot clock.
+    pub fn lines(&self, boot: Duration) -> Vec<DutyLine> {
+        self.all().iter().map(|b| b.line(boot)).collect()
+    }
+
+    /// How long ago the essential duty passed that has waited longest: those who wait care for whichever stands still. `None`
+    /// before the first pass of each.
+    pub fn since_essential(&self, boot: Duration) -> Option<Duration> {
+        let mut longest = None;
+        for beat in self.all().iter().filter(|b| b.rank == Rank::Essential) {
+            longest = longest.max(Some(beat.since_pass(boot)?));
+        }
+        longest
+    }
+
+    /// Whether the last pass of any duty failed: mostly the store's fault.
+    pub fn any_failing(&self) -> bool {
+        self.all().iter().any(|b| b.failing.load(Ordering::Relaxed))
+    }
+
+    /// How the mirror is doing, where there is one.
+    pub fn mirror(&self) -> Vitals {
+        self.mirror.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_mirror(&self, vitals: Vitals) {
+        *self.mirror.lock().unwrap_or_else(PoisonError::into_inner) = vitals;
+    }
+
+    fn duties(&self) -> MutexGuard<'_, BTreeMap<&'static str, Vec<Arc<Beat>>>> {
+        self.duties.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn all(&self) -> Vec<Arc<Beat>> {
+        self.duties().values().flatten().cloned().collect()
+    }
+}
+
+impl Beat {
+    fn new(duty: &Duty, boot: Duration) -> Self {
+        Self {
+            name: duty.name().to_owned(),
+            rank: duty.rank(),
+            still_max: duty.still_max(),
+            started: boot,
+            passed_at: AtomicU64::new(NEVER),
+            failing: AtomicBool::new(false),
+            restarts: AtomicU64::new(0),
+            error: Mutex::default(),
+        }
+    }
+
+    /// A pass ended well.
+    pub(super) fn passed(&self, boot: Duration) {
+        self.passed_at.store(millis(boot), Ordering::Relaxed);
+        self.failing.store(false, Ordering::Relaxed);
+    }
+
+    /// A pass failed. The words are shown to anybody: no value of a call is in them.
+    pub(super) fn failed(&self, boot: Duration, why: String) {
+        self.failing.store(true, Ordering::Relaxed);
+        *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some((boot, why));
+    }
+
+    /// It ended badly and is started again.
+    pub(super) fn restarted(&self, boot: Duration) {
+        self.restarts.fetch_add(1, Ordering::Relaxed);
+        self.failed(boot, "it ended badly and was started again: see the log".into());
+    }
+
+    /// How long ago its last good pass ended.
+    pub(super) fn since_pass(&self, boot: Duration) -> Option<Duration> {
+        let at = self.passed_at.load(Ordering::Relaxed);
+        (at != NEVER).then(|| boot.saturating_sub(Duration::from_millis(at)))
+    }
+
+    fn line(&self, boot: Duration) -> DutyLine {
+        let since_pass = self.since_pass(boot);
+        let error = self.error.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        DutyLine {
+            name: self.name.clone(),
+            rank: self.rank,
+            since_pass,
+            is_still: since_pass.unwrap_or_else(|| boot.saturating_sub(self.started)) > self.still_max,
+            last_error: error.map(|(at, why)| (boot.saturating_sub(at), why)),
+            restarts: self.restarts.load(Ordering::Relaxed),
+        }
+    }
+}
+
+fn millis(d: Duration) -> u64 {
+    u64::try_from(d.as_millis()).unwrap_or(NEVER - 1)
+}

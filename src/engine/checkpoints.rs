@@ -1,0 +1,79 @@
+//! Moves the store's write-ahead log into its file when nobody commits: a checkpoint beside commits makes them wait for the disk.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::Engine;
+use super::duty::Passed;
+
+/// How often to look whether the store is idle.
+pub const EVERY: Duration = Duration::from_secs(1);
+/// A store that is never idle is checkpointed this often all the same, so that its log does not grow without bound.
+const BUSY: Duration = Duration::from_secs(30);
+
+/// See the module.
+pub struct Checkpoints {
+    engine: Arc<Engine>,
+    last: Mutex<Last>,
+}
+
+/// When the store was last seen to change, and last checkpointed.
+#[derive(Debug, Default)]
+struct Last {
+    seen: u64,
+    done: u64,
+    done_at: Duration,
+}
+
+impl Last {
+    /// Something was committed since the last checkpoint, and either nobody commits now or it has been too long.
+    fn is_due(&mut self, version: u64, boot: Duration) -> bool {
+        let idle = version == self.seen;
+        self.seen = version;
+        let due = version != self.done && (idle || boot.saturating_sub(self.done_at) >= BUSY);
+        if due {
+            (self.done, self.done_at) = (version, boot);
+        }
+        due
+    }
+}
+
+impl Checkpoints {
+    /// Over this engine.
+    pub fn new(engine: Arc<Engine>) -> Self {
+        let last = Mutex::new(Last { done_at: engine.started, ..Last::default() });
+        Self { engine, last }
+    }
+
+    /// Looks, and checkpoints where it is time.
+    ///
+    /// # Errors
+    /// [`StoreError`](crate::store::StoreError).
+    pub async fn pass(&self) -> Passed {
+        let core = &self.engine.core;
+        let (now, version, boot) = (core.clock.now(), core.store.version().await?, core.clock.boot());
+        let due = self.last.lock().unwrap_or_else(PoisonError::into_inner).is_due(version, boot);
+        if due {
+            core.store.checkpoint().await?;
+        }
+        Ok(Some(now.plus(EVERY)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_waits_for_an_idle_moment_but_not_for_ever() {
+        let mut c = Last::default();
+        let at = Duration::from_secs;
+        let looks =
+            [(1, 1, false), (2, 2, false), (2, 3, true), (2, 4, false), (2, 60, false), (3, 61, true), (4, 62, false)];
+        for (version, boot, due) in looks {
+            assert_eq!(c.is_due(version, at(boot)), due, "version {version} at {boot} s");
+        }
+        let busy: Vec<u64> = (63..130).filter(|s| c.is_due(s + 100, at(*s))).collect();
+        assert_eq!(busy, [91, 121], "never idle: every {} s", BUSY.as_secs());
+    }
+}

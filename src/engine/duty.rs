@@ -1,0 +1,159 @@
+//! A duty: one loop of the engine, as data. A pass and how it is waited for; the [supervisor](super::supervisor) does the rest.
+//!
+//! A pass takes no input, does a bounded amount of what the store says is due, is idempotent, and answers when to look again at
+//! the latest. So the path after a restart is the only path. A new duty is one file and one line in [`super::duties`].
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use crate::domain::Timestamp;
+use crate::store::StoreError;
+
+use super::wake::Bell;
+
+/// What a pass answers: when to look again, `None` for "when there is a signal, or after the longest pause".
+pub type Passed = Result<Option<Timestamp>, StoreError>;
+
+/// A duty with nothing to do looks again after this all the same, and shows that it lives.
+pub const IDLE_MAX: Duration = Duration::from_secs(1);
+/// An essential duty that has not passed for longer stands still: health is `failing`, and the engine's beat stops.
+pub const ESSENTIAL_MAX: Duration = Duration::from_secs(5);
+/// How much longer than its longest pause a pass of another duty may take before health is `degraded`.
+const PASS_MAX: Duration = Duration::from_secs(300);
+
+/// What a stop does to a pass under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtStop {
+    /// Waits for its end: it may send, or has told half of something.
+    Finished,
+    /// Drops it: it only asks somebody outside, and asks again after the next start.
+    Dropped,
+}
+
+/// What it means when a duty stands still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rank {
+    /// The promise is broken: health is `failing`.
+    Essential,
+    /// Calls go on: health is `degraded`.
+    Other,
+}
+
+/// See the module.
+pub struct Duty {
+    name: Cow<'static, str>,
+    signal: Bell,
+    pause_max: Duration,
+    at_stop: AtStop,
+    rank: Rank,
+    still_max: Option<Duration>,
+    pass: Box<dyn Fn() -> BoxFuture<'static, Passed> + Send + Sync>,
+    drain: Option<Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>>,
+}
+
+impl Duty {
+    /// A duty that no signal wakes, with a pass at least every [`IDLE_MAX`]; a stop waits for its pass.
+    pub fn new<T: Send + Sync + 'static>(
+        name: impl Into<Cow<'static, str>>,
+        of: &Arc<T>,
+        pass: fn(Arc<T>) -> BoxFuture<'static, Passed>,
+    ) -> Self {
+        let of = of.clone();
+        Self {
+            name: name.into(),
+            signal: Bell::Never,
+            pause_max: IDLE_MAX,
+            at_stop: AtStop::Finished,
+            rank: Rank::Other,
+            still_max: None,
+            pass: Box::new(move || pass(of.clone())),
+            drain: None,
+        }
+    }
+
+    /// Looks again at once when there is this signal.
+    #[must_use]
+    pub fn on(self, signal: Bell) -> Self {
+        Self { signal, ..self }
+    }
+
+    /// The longest pause between two passes.
+    #[must_use]
+    pub fn every(self, pause_max: Duration) -> Self {
+        Self { pause_max, ..self }
+    }
+
+    /// It only asks: a stop drops its pass.
+    #[must_use]
+    pub fn only_asks(self) -> Self {
+        Self { at_stop: AtStop::Dropped, ..self }
+    }
+
+    /// Without it the promise is broken.
+    #[must_use]
+    pub fn essential(self) -> Self {
+        Self { rank: Rank::Essential, still_max: Some(ESSENTIAL_MAX), ..self }
+    }
+
+    /// It stands still when it has not passed for longer than this.
+    #[must_use]
+    pub fn still_after(self, still_max: Duration) -> Self {
+        Self { still_max: Some(still_max), ..self }
+    }
+
+    /// After a stop, what its passes have begun is waited for by this, for a while.
+    #[must_use]
+    pub fn drained_by<T: Send + Sync + 'static>(
+        self,
+        of: &Arc<T>,
+        drain: fn(Arc<T>) -> BoxFuture<'static, ()>,
+    ) -> Self {
+        let of = of.clone();
+        Self { drain: Some(Box::new(move || drain(of.clone()))), ..self }
+    }
+
+    /// Its name, one of a kind in an engine: for health and logs.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What wakes it.
+    pub fn signal(&self) -> Bell {
+        self.signal
+    }
+
+    /// The longest pause between two passes.
+    pub fn pause_max(&self) -> Duration {
+        self.pause_max
+    }
+
+    /// What a stop does to a pass under way.
+    pub fn at_stop(&self) -> AtStop {
+        self.at_stop
+    }
+
+    /// What it means when it stands still.
+    pub fn rank(&self) -> Rank {
+        self.rank
+    }
+
+    /// After this time without a pass it stands still.
+    pub fn still_max(&self) -> Duration {
+        self.still_max.unwrap_or(self.pause_max + PASS_MAX)
+    }
+
+    /// One pass.
+    pub fn pass(&self) -> BoxFuture<'static, Passed> {
+        (self.pass)()
+    }
+
+    /// Returns when what its passes have begun is over.
+    pub async fn drained(&self) {
+        if let Some(drain) = &self.drain {
+            drain().await;
+        }
+    }
+}

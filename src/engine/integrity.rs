@@ -1,0 +1,57 @@
+//! Looks through the whole store for what cannot be read, once a day and whenever damage was met, and alerts once of each such
+//! row. A duty of its own: one look may take a while, and nobody waits for it.
+
+use std::time::Duration;
+
+use crate::domain::AlertKind;
+use crate::domain::event::{AlertChange, Event};
+use crate::domain::types::Actor;
+use crate::store::{AlertLine, StoreError};
+
+use super::apply::Core;
+use super::duty::Passed;
+use super::{Engine, others_go_on};
+
+/// Alerts about unreadable rows at most: the log names the rest.
+const UNREADABLE_MAX: usize = 50;
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// How often to look whether it is time.
+pub const EVERY: Duration = Duration::from_secs(5);
+
+/// Looks where it is time, and says what was met meanwhile.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn pass(engine: &Engine) -> Passed {
+    let core = &engine.core;
+    unreadable(core).await?;
+    Ok(Some(core.clock.now().plus(EVERY)))
+}
+
+/// Of what cannot be read somebody must know, once; a call that can be read again needs nobody.
+async fn unreadable(core: &Core) -> Result<(), StoreError> {
+    core.store.look_through(DAY).await?;
+    let alerts = core.store.alerts().await?;
+    let of_rows: Vec<&AlertLine> = alerts.iter().filter(|a| a.key.kind() == AlertKind::Unreadable).collect();
+    for row in core.store.left_out().into_iter().take(UNREADABLE_MAX) {
+        let key = AlertKind::Unreadable.about(&row.row);
+        if of_rows.iter().any(|a| a.key == key) {
+            continue;
+        }
+        let look = "a person must look: `dispatchctl recover --dry-run`";
+        let message = if row.row.starts_with("the ") {
+            format!("{} is damaged: {}; what can be read is served; {look}", row.row, row.why)
+        } else {
+            format!("{} cannot be read, so nothing is done about it: {}; {look}", row.row, row.why)
+        };
+        let alert = AlertChange::Raise { key, call: row.call, message };
+        core.apply(Event::Alert(alert), Actor::engine()).await?;
+    }
+    for a in of_rows {
+        let Some(call) = &a.call else { continue };
+        if others_go_on(core.store.call(call).await)?.is_some() {
+            core.apply(Event::Alert(AlertChange::Resolve { key: a.key.clone() }), Actor::engine()).await?;
+        }
+    }
+    Ok(())
+}

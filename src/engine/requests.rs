@@ -1,0 +1,78 @@
+//! Sees other processes' commits, and does what they ask of the holder of the engine lock.
+//!
+//! A request is a row: it waits for whichever engine runs next. Answered after it was done, so a crash does it again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::store::StoreError;
+
+use super::duty::Passed;
+use super::poller::Poller;
+use super::{Engine, Scope, drill};
+
+/// Another process's commit is seen within this, with room to spare for the promised 250 ms.
+pub const EVERY: Duration = Duration::from_millis(150);
+/// A process that asked for the lock longer ago than this waits no more.
+const ASKER_GONE: Duration = Duration::from_secs(120);
+
+/// See the module.
+pub struct Requests {
+    engine: Arc<Engine>,
+    poller: Arc<Poller>,
+    /// The version of the store that was looked at last.
+    seen: AtomicU64,
+}
+
+impl Requests {
+    /// Over this engine; questions to the provider are this poller's.
+    pub fn new(engine: Arc<Engine>, poller: Arc<Poller>) -> Self {
+        Self { engine, poller, seen: AtomicU64::new(0) }
+    }
+
+    /// Where somebody committed since the last pass, every loop is woken and what is asked is done.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn pass(&self) -> Passed {
+        let core = &self.engine.core;
+        let now = core.clock.now();
+        let version = core.store.version().await?;
+        if self.seen.swap(version, Ordering::Relaxed) != version {
+            core.wake.all();
+            self.answer_all().await?;
+        }
+        Ok(Some(now.plus(EVERY)))
+    }
+
+    async fn answer_all(&self) -> Result<(), StoreError> {
+        let store = &self.engine.core.store;
+        let now = self.engine.core.clock.now();
+        for request in store.open_requests().await? {
+            let result = match request.kind.as_str() {
+                "refresh" => match request.payload.get("call").and_then(Value::as_str).and_then(|c| c.parse().ok()) {
+                    Some(call) => self.poller.refresh(&call).await?,
+                    None => json!({ "error": "no such call" }),
+                },
+                "drill" => drill::answer(&request.payload),
+                "yield" if self.engine.scope == Scope::All => json!({ "error": "serve keeps the lock" }),
+                "yield" if now.since(request.at) > ASKER_GONE => json!({ "error": "whoever asked is gone" }),
+                "yield" => json!({ "yielded": true }),
+                other => json!({ "error": format!("this engine does not know the request {other:?}") }),
+            };
+            let (yields, arms) = (result.get("yielded").is_some(), result.get("armed").is_some());
+            store.answer_request(request.id, result, now).await?;
+            if arms {
+                drill::arm(&request.payload);
+            }
+            // After the answer: it stops this very loop.
+            if yields {
+                self.engine.yielded.cancel();
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! The store's part of a start, before anything is sent: the start is recorded, claims of engines that are gone become unknown
+//! outcomes, and what is overdue is named. A crash in the middle leaves the rest to the next start.
+
+use serde_json::{Value, json};
+use tracing::{error, info};
+
+use crate::domain::Timestamp;
+use crate::domain::event::{Event, LogEntry, LogKind};
+use crate::domain::types::Actor;
+use crate::killpoint;
+use crate::store::{EngineRow, StoreError};
+
+use super::{Engine, Scope, outbox};
+
+/// How many calls a start names one by one.
+const NAMED_AT_START: usize = 1_000;
+
+/// The store's part of recovery, before anything is sent: claims of engines that are gone become unknown outcomes, and
+/// what is overdue is named. Idempotent.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn recover_local(engine: &Engine, role: &str, listen: Option<String>) -> Result<(), StoreError> {
+    let core = &engine.core;
+    let now = core.clock.now();
+    let last = core.store.engine().await?;
+    let row = EngineRow {
+        id: engine.id.clone(),
+        role: role.to_owned(),
+        pid: std::process::id(),
+        started_at: now,
+        stopped_at: None,
+        listen,
+    };
+    core.store.engine_started(&row).await?;
+    killpoint::hit("recovery.engine-row");
+    let clean = match &last {
+        None => "this store's first start",
+        Some(l) if l.stopped_at.is_some() => "the last stop was clean",
+        Some(_) => "the last stop was not clean: recovering",
+    };
+    info!("{role} started; {clean}");
+    let entry = LogEntry {
+        kind: LogKind::Engine,
+        at: now,
+        call: None,
+        attempt: None,
+        actor: Actor::engine(),
+        message: format!("{role} started; {clean}"),
+        data: json!({ "engine": engine.id, "pid": row.pid }),
+    };
+    core.store.append_log(vec![entry]).await?;
+    settle_claims(engine).await?;
+    outbox::start(engine).await?;
+    name_overdue(engine, now).await
+}
+
+async fn settle_claims(engine: &Engine) -> Result<(), StoreError> {
+    let core = &engine.core;
+    loop {
+        let gone = core.store.claims_of_others(&engine.id, 500).await?;
+        let mut changed = false;
+        for (n, attempt) in gone.into_iter().enumerate() {
+            if n > 0 {
+                killpoint::hit("recovery.between-claims");
+            }
+            if let Scope::Only(call) = &engine.scope
+                && core.store.call(call).await?.is_none_or(|c| c.attempt(attempt).is_none())
+            {
+                continue;
+            }
+            match core.apply(Event::EngineGone { attempt, engine: engine.id.clone() }, Actor::engine()).await {
+                Ok(_) => changed = true,
+                // One call that cannot be decided or read must not keep the others from being served.
+                Err(e @ (StoreError::Refused { .. } | StoreError::Corrupt { .. })) => {
+                    error!(attempt.id = %attempt, error = %e, "a claim of an engine that is gone cannot be settled");
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        if !changed {
+            return Ok(());
+        }
+    }
+}
+
+async fn name_overdue(engine: &Engine, now: Timestamp) -> Result<(), StoreError> {
+    if engine.scope != Scope::All {
+        return Ok(());
+    }
+    let core = &engine.core;
+    let overdue = core.store.due(now, NAMED_AT_START).await?;
+    let entries: Vec<LogEntry> = overdue
+        .into_iter()
+        .map(|call| {
+            info!(call.id = %call, "Recovering lost retry");
+            LogEntry {
+                kind: LogKind::Engine,
+                at: now,
+                call: Some(call),
+                attempt: None,
+                actor: Actor::engine(),
+                message: "Recovering lost retry: it came due while no engine ran".into(),
+                data: Value::Null,
+            }
+        })
+        .collect();
+    if entries.is_empty() { Ok(()) } else { core.store.append_log(entries).await }
+}

@@ -1,0 +1,119 @@
+//! Duties are watched one by one: one that panics, hangs or fails shows, and holds up no other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock as _;
+use crate::domain::AlertKind;
+use crate::engine::beats::DutyLine;
+use crate::engine::duty::Duty;
+use crate::store::{Store as _, StoreError};
+use crate::testing::{Reaction, World};
+
+/// Time passes until this is so: a bound on rounds, not on time.
+async fn until(w: &World, what: &str, is: impl AsyncFn() -> bool) {
+    for _ in 0..2_000 {
+        if is().await {
+            return;
+        }
+        w.clock.pass(Duration::from_millis(100));
+        // What the loops ask of the store takes its true time.
+        w.process.store.version().await.expect("a version");
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    }
+    panic!("did not come to pass: {what}");
+}
+
+fn line(w: &World, name: &str) -> DutyLine {
+    let lines = w.process.engine.beats.lines(w.clock.boot());
+    lines.into_iter().find(|l| l.name == name).expect("a duty")
+}
+
+fn run(w: &World) -> (CancellationToken, tokio::task::JoinHandle<Result<(), StoreError>>) {
+    let stop = CancellationToken::new();
+    (stop.clone(), tokio::spawn(w.process.supervisor.clone().run(stop)))
+}
+
+#[tokio::test]
+async fn a_duty_that_panics_or_fails_is_started_again_and_both_are_shown() {
+    let w = World::new().await;
+    let passes = Arc::new(AtomicU32::new(0));
+    let odd = Duty::new("odd", &passes, |passes| {
+        Box::pin(async move {
+            match passes.fetch_add(1, Ordering::SeqCst) {
+                0 | 1 => panic!("planted"),
+                2 => Err(StoreError::Busy),
+                _ => Ok(None),
+            }
+        })
+    });
+    w.process.supervisor.assign("test", vec![odd]);
+    let (stop, running) = run(&w);
+    until(&w, "it passes in the end", async || passes.load(Ordering::SeqCst) > 4).await;
+    let odd = line(&w, "odd");
+    assert_eq!((odd.restarts, odd.last_error.map(|e| e.1)), (2, Some("the store is busy".into())));
+    assert!(odd.since_pass.is_some());
+    assert!(line(&w, "scheduler").since_pass.is_some(), "the others went on");
+    stop.cancel();
+    running.await.expect("no panic").expect("a clean stop");
+}
+
+#[tokio::test]
+async fn the_alarm_that_nobody_was_told_waits_for_no_other_duty() {
+    let mut w = World::new().await;
+    w.sms.otherwise(Reaction::away());
+    let call = w.dispatch("slow").await;
+    let hang = |name: &'static str| {
+        Duty::new(name, &Arc::new(()), |_| Box::pin(std::future::pending())).still_after(Duration::from_secs(10))
+    };
+    // In the place of those that ask somebody outside, and as a further one.
+    w.process.supervisor.assign("alerts", vec![hang("alerts")]);
+    w.process.supervisor.assign("test", vec![hang("further")]);
+    let (stop, running) = run(&w);
+    let key = AlertKind::Unnotified.about(&call);
+    until(&w, "the alarm", async || {
+        let alerts = w.process.store.alerts().await.expect("alerts");
+        alerts.iter().any(|a| a.key == key)
+    })
+    .await;
+    let further = line(&w, "further");
+    assert!(further.is_still && further.since_pass.is_none(), "it is shown: {further:?}");
+    assert!(!line(&w, "silence").is_still);
+    stop.cancel();
+    // What may send is waited for at a stop; these never end.
+    running.abort();
+}
+
+#[tokio::test]
+async fn duties_are_replaced_while_the_engine_runs_and_never_work_beside_each_other() {
+    let w = World::new().await;
+    let old = Arc::new(AtomicU32::new(0));
+    let pass = |name: &'static str, n: &Arc<AtomicU32>| {
+        Duty::new(name, n, |n| {
+            Box::pin(async move {
+                n.fetch_add(1, Ordering::SeqCst);
+                Ok(None)
+            })
+        })
+    };
+    w.process.supervisor.assign("test", vec![pass("a", &old), pass("b", &old)]);
+    let (stop, running) = run(&w);
+    until(&w, "the first ones", async || old.load(Ordering::SeqCst) > 4).await;
+    let new = Arc::new(AtomicU32::new(0));
+    w.process.supervisor.assign("test", vec![pass("c", &new)]);
+    until(&w, "the one in their place", async || new.load(Ordering::SeqCst) > 0).await;
+    let then = old.load(Ordering::SeqCst);
+    until(&w, "it goes on", async || new.load(Ordering::SeqCst) > 3).await;
+    assert_eq!(old.load(Ordering::SeqCst), then, "nothing of the old ones runs");
+    let names: Vec<String> = w.process.engine.beats.lines(w.clock.boot()).into_iter().map(|l| l.name).collect();
+    assert!(names.contains(&"c".to_owned()) && !names.contains(&"a".to_owned()), "{names:?}");
+    w.process.supervisor.assign("test", Vec::new());
+    until(&w, "none", async || w.process.engine.beats.lines(w.clock.boot()).iter().all(|l| l.name != "c")).await;
+    stop.cancel();
+    running.await.expect("no panic").expect("a clean stop");
+}

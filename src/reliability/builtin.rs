@@ -111,7 +111,6 @@ const FILES: &[(&str, &str)] = files![
     "settled-as-sent.toml",
     "settled-by-a-person.toml",
     "several-missed-steps.toml",
-    "sinks-crowd-of-alerts.toml",
     "sinks-side-by-side.toml",
     "status-moves-only-forward.toml",
     "stood-down-by-an-operator.toml",

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::{self, AIRTABLE_RATE_MAX, Config, ConfigErrors, Mode, Part, Sources, Twilio};
+use crate::config::{self, AIRTABLE_RATE_MAX, Config, ConfigErrors, Mode, Part, SinkFormat, Sources, Twilio};
 use crate::domain::UnknownPolicy;
 use crate::domain::event::Rules;
 use crate::domain::settings::SettingsRow;
@@ -14,11 +14,11 @@ use crate::engine::in_force::{Decides, InForce, Interpreter};
 use crate::engine::listener::{EVERY_WITH_WEBHOOK, EVERY_WITHOUT};
 use crate::engine::lock::{EngineLock, Holder};
 use crate::engine::roster::merge::merge;
-use crate::engine::{Bounds, Engine, Scope};
+use crate::engine::{Bounds, Engine, Scope, outbox};
 use crate::gateways::airtable::{AirtableClient, AirtableSettings};
-use crate::gateways::alerts::WebhookSink;
+use crate::gateways::alerts::{TextFormat, WebhookSink};
 use crate::gateways::twilio::client::{Auth, TwilioClient, TwilioSettings};
-use crate::gateways::{AlertSink, MirrorGateway, SmsGateway};
+use crate::gateways::{MirrorGateway, SmsGateway};
 use crate::ids::Ids;
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxError, Whose};
 use crate::store::sqlite::file::check_name;
@@ -111,7 +111,7 @@ impl App {
             mode: store_mode(mode),
             create: false,
             mirror: false,
-            alert_sinks: false,
+            alert_sinks: Vec::new(),
             path: place.path().to_path_buf(),
             busy_timeout: BUSY,
         };
@@ -200,7 +200,7 @@ impl App {
             mode: store_mode(self.config.mode),
             create: missing == Missing::Create,
             mirror: self.config.mirrors,
-            alert_sinks: !self.config.targets().is_empty(),
+            alert_sinks: self.config.sink_targets(),
             path: self.config.store.path().to_path_buf(),
             busy_timeout: BUSY,
         }
@@ -353,14 +353,17 @@ impl App {
         }
     }
 
-    fn sinks(&self) -> Result<Vec<Arc<dyn AlertSink>>, CliError> {
-        let mut sinks: Vec<Arc<dyn AlertSink>> = Vec::new();
-        for sink in &self.config.alerts.sinks {
-            let made = WebhookSink::new(sink.url.expose().clone(), self.config.mode.as_str());
+    fn sinks(&self) -> Result<Vec<Arc<outbox::Sink>>, CliError> {
+        let made = self.config.alerts.sinks.iter().map(|sink| {
+            let format = match sink.format {
+                SinkFormat::Slack => TextFormat::Slack,
+                SinkFormat::Plain => TextFormat::Plain,
+            };
+            let made = WebhookSink::new(sink.url.expose().clone(), format, self.config.mode.as_str());
             let made = made.map_err(|e| CliError::new(ExitStatus::Usage, "an alert sink cannot be used").cause(e))?;
-            sinks.push(Arc::new(made));
-        }
-        Ok(sinks)
+            Ok(Arc::new(outbox::Sink::new(sink.name.clone(), sink.fallback_for.clone(), Arc::new(made))))
+        });
+        made.collect()
     }
 
     /// Whoever fires a step decides whom it names by this process's own settings: without any contacts it would find nobody,

@@ -1,6 +1,7 @@
 //! What the environment asks of a drill: checked with the configuration, armed when the store is opened, refused in live mode.
 
-use crate::config::{Config, Mode, SecretUrl, Sink, SinkKind, Sources};
+use crate::config::{Config, Mode, SecretUrl, Sink, SinkFormat, SinkKind, Sources};
+use crate::domain::alert::Severity;
 use crate::killpoint::{self, Orders};
 
 use super::report::{CliError, ExitStatus};
@@ -20,12 +21,23 @@ pub(super) fn prepare(sources: &Sources, config: &mut Config) -> Result<(), CliE
         return Err(refused("the environment arms a drill, and this is live mode: nothing was done"));
     }
     if let Some(text) = asked.sink {
-        let url = SecretUrl::of_a_drill(text)
-            .ok_or_else(|| refused("DISPATCHCTL_DRILL_SINK is not an http URL on this machine"))?;
-        config.alerts.sinks.push(Sink { name: "drill".into(), kind: SinkKind::Webhook, url });
+        config.alerts.sinks.extend(sinks(text)?);
     }
     killpoint::want(orders);
     Ok(())
+}
+
+/// One URL, or several sinks as `NAME=URL` with spaces between.
+fn sinks(text: &str) -> Result<Vec<Sink>, CliError> {
+    let one = |text: &str| {
+        let named = text.split_once('=').filter(|(name, _)| !name.contains(':'));
+        let (name, url) = named.unwrap_or(("drill", text));
+        let url = SecretUrl::of_a_drill(url)
+            .ok_or_else(|| refused("DISPATCHCTL_DRILL_SINK is not an http URL on this machine"))?;
+        let (kind, format, min) = (SinkKind::Webhook, SinkFormat::Plain, Severity::Notice);
+        Ok(Sink { name: name.to_owned(), kind, format, min, fallback_for: None, url })
+    };
+    text.split_whitespace().map(one).collect()
 }
 
 fn refused(what: &str) -> CliError {

@@ -14,7 +14,7 @@ use crate::engine::apply::Core;
 use crate::engine::lock::{EngineLock, LockError};
 use crate::engine::recovery::{Row, Snapshot, plan, settle_store};
 use crate::engine::supervisor::Supervisor;
-use crate::engine::{Scope, others_go_on, start};
+use crate::engine::{Scope, others_go_on, outbox, start};
 
 use super::app::{App, Missing, operator};
 use super::engine::Engine;
@@ -118,7 +118,7 @@ pub(super) async fn carry_out(app: &mut App, core: &Arc<Core>, out: &Output) -> 
     app.config.twilio_required()?;
     let sandbox = app.sandbox_if_needed(out).await?;
     let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
-    let tells = if engine.sinks.is_empty() { Tells::Nobody } else { Tells::Sinks };
+    let sinks = engine.sinks.clone();
     start::recover_local(&engine, "recover", None).await?;
     let supervisor = Supervisor::new(engine);
     let bar = spinner(out, "recovering");
@@ -127,7 +127,7 @@ pub(super) async fn carry_out(app: &mut App, core: &Arc<Core>, out: &Output) -> 
     let deadline = app.clock.now().plus(WORK_MAX);
     let done = loop {
         let now = app.clock.now();
-        let left = Left::now(core, tells).await?;
+        let left = Left::now(core, &sinks).await?;
         bar.set_message(format!("recovering: {} due or unsent, {} unknown", left.waiting, left.unknown));
         if left.is_nothing() {
             break Done::Here;
@@ -149,13 +149,6 @@ pub(super) async fn carry_out(app: &mut App, core: &Arc<Core>, out: &Output) -> 
     Ok(done)
 }
 
-/// Whether alerts have somewhere to go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tells {
-    Sinks,
-    Nobody,
-}
-
 /// What this command still has to do before it may end. An unknown outcome is its own until it is found out or decided:
 /// nobody else may come to look for it.
 struct Left {
@@ -167,9 +160,12 @@ struct Left {
 }
 
 impl Left {
-    async fn now(core: &Core, tells: Tells) -> Result<Self, CliError> {
+    async fn now(core: &Core, sinks: &[Arc<outbox::Sink>]) -> Result<Self, CliError> {
         let (store, now) = (&core.store, core.clock.now());
-        let telling = tells == Tells::Sinks && !store.alerts_to_tell(now, 1).await?.is_empty();
+        let mut telling = false;
+        for sink in sinks {
+            telling |= outbox::has_work(core, sink).await?;
+        }
         Ok(Self {
             waiting: store.due(now, 1).await?.len() + store.sendable_of_all(now, 1).await?.len(),
             unknown: store.figures(now).await?.unknown_outcomes,

@@ -280,7 +280,7 @@ fn document(o: &Overview, app: &App, out: &Output) -> Value {
     let alerts = o
         .alerts
         .iter()
-        .map(|a| json!({ "key": a.key, "callId": a.call, "message": a.message, "raisedAt": a.raised_at }));
+        .map(|a| json!({ "key": a.key, "kind": a.key.kind().name(), "severity": a.key.kind().severity().as_str(), "callId": a.call, "reference": a.reference, "message": a.message, "raisedAt": a.raised_at }));
     let due = o.due.iter().map(|d| line_json(d, &who(&d.call, d.due, &o.opt_outs, app), now));
     let mut doc = Map::new();
     doc.insert("engine".into(), json!(engine));

@@ -54,7 +54,7 @@ pub(super) fn config(
     let directory = directory(&mut r, &mut root, provider.from.as_ref(), fallback, elsewhere);
     let delivery = delivery(&mut r, &mut root, provider.request_timeout.as_ref());
     warn_of_early_ends(&mut r, &directory, delivery.settle);
-    let alerts = alerts(&mut r, &mut root, &mut test);
+    let alerts = super::alerts::alerts(&mut r, &mut root, &mut test);
     let heartbeat = heartbeat(&mut r, &mut root, &mut test);
     let mut tests = r.section(&mut root, "test");
     let test_numbers = phones(&mut r, &mut tests, "numbers");
@@ -400,48 +400,6 @@ fn warn_of_early_ends(r: &mut Reader, directory: &Directory, settle: Duration) {
         })
         .collect();
     r.warnings.extend(warnings);
-}
-
-fn alerts(r: &mut Reader, root: &mut Section, test: &mut TestMode) -> Alerts {
-    let mut s = r.section(root, "alerts");
-    let consecutive_failures = r.integer(&mut s, "consecutive_failures", 1..=1_000_000).map_or(1, |f| f.value);
-    let late_follow_up = within(r, &mut s, "late_follow_up", SHORTEST..=DAY).map(|f| f.value).unwrap_or_default();
-    let sections = r.sections(&mut s, "sinks").unwrap_or_default();
-    r.finish(s);
-    let mut sinks = Vec::new();
-    let given = !sections.is_empty();
-    for mut s in sections {
-        let parse = |s: &str| match s {
-            "webhook" => Ok(SinkKind::Webhook),
-            "command" | "smtp" | "sms" => Err("is not supported yet, it comes later".to_owned()),
-            _ => Err("is not a kind of sink".to_owned()),
-        };
-        let kind = r.parsed(&mut s, "kind", "\"webhook\"", parse, |_| "webhook".to_owned());
-        let url = r.secret_url(&mut s, "url", Part::Alerts);
-        for (key, there, form) in [("kind", kind.is_some(), "\"webhook\""), ("url", url.is_some(), "an https:// URL")] {
-            r.require(&s, key, there, form);
-        }
-        if test.on {
-            let url_key = s.key("url");
-            let at = s.origin.clone().map_or_else(String::new, |o| format!(" ({o})"));
-            test.replaced.push(format!("{}{at} is replaced by nothing", s.path));
-            r.show(&url_key, "", &Origin::TestMode);
-        }
-        r.finish(s);
-        if let (Some(kind), Some(url), false) = (kind, url, test.on) {
-            let name = default_sink_name("webhook", url.value.expose());
-            sinks.push(Sink { name, kind: kind.value, url: url.value });
-        }
-    }
-    if !given && !test.on {
-        r.warnings.push("alerts.sinks is empty: nobody is told when a person must act".into());
-    }
-    Alerts { consecutive_failures, late_follow_up, sinks }
-}
-
-/// What a sink goes by where it is not named: its kind and its place.
-pub(super) fn default_sink_name(kind: &str, url: &url::Url) -> String {
-    format!("{kind} {}", url.host_str().unwrap_or_default())
 }
 
 fn heartbeat(r: &mut Reader, root: &mut Section, test: &mut TestMode) -> Option<Heartbeat> {

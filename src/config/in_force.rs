@@ -13,8 +13,7 @@ use serde_json::{Map, Value as Json};
 use super::origin::{Layer, Origin};
 use super::raw::{Node, Table, Value};
 use super::secrets::resolve;
-use crate::domain::alert::Severity;
-use crate::domain::settings::Target;
+use crate::domain::alert::{Severity, SinkTarget};
 
 /// Whose a key is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,12 +99,12 @@ impl Documents {
     }
 
     /// The sinks that are named, with the least that each is told of.
-    pub fn sinks(&self) -> Vec<Target> {
+    pub fn sinks(&self) -> Vec<SinkTarget> {
         let sinks = self.decides.pointer("/alerts/sinks").and_then(Json::as_array);
         let target = |sink: &Json| {
             let name = sink.get("name")?.as_str()?.to_owned();
             let page = sink.get("min").and_then(Json::as_str).is_some_and(|m| m.eq_ignore_ascii_case("page"));
-            Some(Target::Sink { name, min: if page { Severity::Page } else { Severity::Notice } })
+            Some(SinkTarget { name, min: if page { Severity::Page } else { Severity::Notice } })
         };
         sinks.map(|all| all.iter().filter_map(target).collect()).unwrap_or_default()
     }

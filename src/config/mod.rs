@@ -9,6 +9,7 @@
 //! Where the store holds settings, [`load_under`] makes the [`Config`] from those and from what the process brings itself.
 
 mod airtable;
+mod alerts;
 mod check;
 mod env;
 mod file;
@@ -192,13 +193,13 @@ fn sink_names(sources: &Sources, root: &Table) -> Vec<Option<String>> {
         file::read_text(&secrets::resolve(&sources.cwd, &origin, &path), secrets::SECRET_BYTES_MAX).ok()
     };
     let name = |sink: &Table| {
-        if let Some((name, _)) = text(sink, "name") {
-            return Some(name);
-        }
-        let url = text(sink, "url").map(|(url, _)| url).or_else(|| by_file(sink))?;
-        Some(check::default_sink_name(&text(sink, "kind")?.0, &url::Url::parse(url.trim()).ok()?))
+        let given = text(sink, "name").map(|(name, _)| name.trim().to_owned());
+        let url = || text(sink, "url").map(|(url, _)| url).or_else(|| by_file(sink));
+        let default = || Some(alerts::default_name(&text(sink, "kind")?.0, &url::Url::parse(url()?.trim()).ok()?));
+        let default = if given.is_none() { default() } else { None };
+        (given, default)
     };
-    in_force::sinks(root).into_iter().map(|sink| name(sink)).collect()
+    alerts::unique_names(in_force::sinks(root).into_iter().map(name).collect())
 }
 
 /// The sinks of a tree by their names, taken out of it.

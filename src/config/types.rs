@@ -13,7 +13,7 @@ use super::origin::{ConfigErrors, Origin, Problem};
 use super::secrets::SecretUrl;
 use super::show::ShowRow;
 use crate::domain::PhoneNumber;
-use crate::domain::alert::Severity;
+use crate::domain::alert::{Severity, SinkTarget};
 use crate::domain::settings::Target;
 use crate::domain::team::Directory;
 use crate::domain::types::Sender;
@@ -302,6 +302,15 @@ pub struct Delivery {
     pub stand_down: bool,
 }
 
+/// How the text for an alert sink is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SinkFormat {
+    /// As Slack reads it, and what takes its documents.
+    Slack,
+    /// As it is.
+    Plain,
+}
+
 /// The kind of an alert sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SinkKind {
@@ -316,6 +325,12 @@ pub struct Sink {
     pub name: String,
     /// How it is told.
     pub kind: SinkKind,
+    /// How its text is written.
+    pub format: SinkFormat,
+    /// The least that it is told of.
+    pub min: Severity,
+    /// The sink that it stands in for, and is used only while that fails.
+    pub fallback_for: Option<String>,
     /// Where; a secret in itself.
     pub url: SecretUrl,
 }
@@ -329,6 +344,13 @@ pub struct Alerts {
     pub late_follow_up: Duration,
     /// Never any in test mode.
     pub sinks: Vec<Sink>,
+}
+
+impl Alerts {
+    /// The sinks as the store makes rows for them.
+    pub fn targets(&self) -> Vec<SinkTarget> {
+        self.sinks.iter().map(|s| SinkTarget { name: s.name.clone(), min: s.min }).collect()
+    }
 }
 
 /// A dead-man's switch.
@@ -429,18 +451,20 @@ impl Config {
 
     /// Who is told of changes under these settings, whatever secrets this process can read.
     pub fn targets(&self) -> Vec<Target> {
-        let mut targets = if self.mirrors { vec![Target::Mirror] } else { Vec::new() };
-        for sink in self.documents.sinks() {
-            targets.push(sink);
-        }
+        let mirror = self.mirrors.then_some(Target::Mirror);
+        mirror.into_iter().chain(self.sink_targets().into_iter().map(Target::Sink)).collect()
+    }
+
+    /// The alert sinks of these settings, also those whose place this process cannot read.
+    pub fn sink_targets(&self) -> Vec<SinkTarget> {
+        let mut named = self.documents.sinks();
         // A drill's own, which no file names.
-        for sink in &self.alerts.sinks {
-            let known = targets.iter().any(|t| matches!(t, Target::Sink { name, .. } if *name == sink.name));
-            if !known {
-                targets.push(Target::Sink { name: sink.name.clone(), min: Severity::Notice });
+        for sink in self.alerts.targets() {
+            if named.iter().all(|n| n.name != sink.name) {
+                named.push(sink);
             }
         }
-        targets
+        named
     }
 
     /// The sandbox's address as a base URL.

@@ -1,7 +1,7 @@
 //! What an alert is about: its kind, a closed list, and its subject. One alert a key; a key is its kind and its subject.
 //!
 //! The table below is the one place that says of a kind how urgent it is, when it is over and whether it is repeated. A new
-//! kind is one entry in it. Keys are stored as text: a word of the table never changes, or open alerts of an older store are
+//! kind is one entry in it. The first sentence of its doc is its title where many are grouped. Keys are stored as text: a word of the table never changes, or open alerts of an older store are
 //! never resolved.
 
 use std::fmt;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::phone::masked;
+use super::types::CallId;
 
 /// How urgent an alert is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,6 +53,7 @@ pub enum Until {
 
 /// What one kind is.
 struct Entry {
+    doc: &'static str,
     word: &'static str,
     severity: Severity,
     until: Until,
@@ -59,11 +61,11 @@ struct Entry {
 }
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $kind:ident = $word:literal, $severity:ident, $until:ident $(, again after $repeat_s:literal s)?;)*) => {
+    ($($(#[doc = $doc:literal])* $kind:ident = $word:literal, $severity:ident, $until:ident $(, again after $repeat_s:literal s)?;)*) => {
         /// What kind of thing is alarming.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum AlertKind {
-            $($(#[$doc])* $kind,)*
+            $($(#[doc = $doc])* $kind,)*
         }
 
         impl AlertKind {
@@ -73,6 +75,7 @@ macro_rules! kinds {
             const fn entry(self) -> Entry {
                 match self {
                     $(Self::$kind => Entry {
+                        doc: concat!($($doc),*),
                         word: $word,
                         severity: Severity::$severity,
                         until: Until::$until,
@@ -183,9 +186,20 @@ impl AlertKind {
         self.entry().word
     }
 
+    /// The kind that has this word.
+    pub fn by_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|k| k.word() == word)
+    }
+
     /// Its name in JSON: the word without a colon.
     pub fn name(self) -> String {
         self.word().replace(':', "-")
+    }
+
+    /// What it says of each of many.
+    pub fn title(self) -> &'static str {
+        let doc = self.entry().doc.trim_start();
+        doc.split_once('.').map_or(doc, |(first, _)| first)
     }
 
     /// How urgent it is.
@@ -228,6 +242,23 @@ impl AlertKind {
     pub fn about(self, subject: impl fmt::Display) -> AlertKey {
         AlertKey { kind: self, subject: subject.to_string() }
     }
+}
+
+/// What a person can do about an alert of this call.
+pub fn what_to_do(kind: AlertKind, call: &CallId) -> String {
+    match kind.until() {
+        Until::Taken => format!("`dispatchctl status {call}` tells its story, `dispatchctl ack {call}` takes it"),
+        Until::Closed | Until::Ended => format!("see `dispatchctl status {call}`"),
+    }
+}
+
+/// One of the outside who is told of alerts, by its name in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SinkTarget {
+    /// Unique among the sinks.
+    pub name: String,
+    /// The least that it is told of.
+    pub min: Severity,
 }
 
 /// One alert: a kind and what it is about. Its text is the kind's word, a colon and the subject, or the word alone.
@@ -362,6 +393,14 @@ mod tests {
             Severity::ALL.iter().map(|s| Severity::parse(s.as_str())).collect::<Vec<_>>(),
             [Some(Severity::Notice), Some(Severity::Page)]
         );
+    }
+
+    #[test]
+    fn every_kind_has_a_title_for_a_group() {
+        assert_eq!(AlertKind::Unnotified.title(), "Nobody has been told of a DISPATCHING call");
+        for kind in AlertKind::ALL {
+            assert!((10..90).contains(&kind.title().len()) && !kind.title().contains("Subject"), "{kind:?}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod alert;
 pub mod attempt;
 pub mod body;
 pub mod breaker;
+pub mod bulk;
 pub mod call;
 mod decide;
 pub mod error_class;

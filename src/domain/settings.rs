@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::alert::Severity;
+use super::alert::SinkTarget;
 use super::types::{Actor, Timestamp};
 
 /// The number of a row of settings; grows with every change.
@@ -73,13 +73,8 @@ pub struct SettingsRow {
 pub enum Target {
     /// The shop's Airtable.
     Mirror,
-    /// An alert sink, by its name.
-    Sink {
-        /// As the configuration names it.
-        name: String,
-        /// The least that it is told of.
-        min: Severity,
-    },
+    /// An alert sink.
+    Sink(SinkTarget),
 }
 
 /// What a decision is based on, besides the calls: whoever decides under another basis reads it again first.

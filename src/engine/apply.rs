@@ -234,6 +234,9 @@ impl Core {
         if has(&[LogKind::MessageConflict]) {
             self.wake.ring(Bell::Poll);
         }
+        if !told.alerts.is_empty() {
+            self.wake.ring(Bell::Alerts);
+        }
         if !told.calls.is_empty() {
             self.wake.ring(Bell::Mirror);
         }

@@ -10,6 +10,7 @@ use super::duty::Duty;
 use super::heartbeat::Heartbeat;
 use super::listener::{self, Listener};
 use super::mirror::Mirror;
+use super::outbox::Sink;
 use super::poller::Poller;
 use super::provider_clock::{self, ProviderClockWatch};
 use super::reconciler::Reconciler;
@@ -102,9 +103,14 @@ fn sending(engine: &Arc<Engine>, poller: &Arc<Poller>, clocks: &Arc<ClockWatch>)
     ]
 }
 
-/// Tells alerts to their sinks.
+/// Delivers alerts: one duty a sink, so that none waits for another.
 pub fn alerts(engine: &Arc<Engine>) -> Vec<Duty> {
-    vec![Duty::new("alerts", engine, |e| Box::pin(async move { outbox::pass(&e).await })).only_asks()]
+    let of = |sink: &Arc<Sink>| {
+        let both = Arc::new((engine.clone(), sink.clone()));
+        let name = format!("alerts to {}", sink.name);
+        Duty::new(name, &both, |b| Box::pin(async move { outbox::pass(&b.0, &b.1).await })).on(Bell::Alerts).only_asks()
+    };
+    engine.sinks.iter().map(of).collect()
 }
 
 /// Keeps this base current.

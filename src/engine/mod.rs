@@ -51,7 +51,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::domain::types::CallId;
 use crate::domain::{ClockOffset, Timestamp};
-use crate::gateways::{AlertSink, SmsGateway};
+use crate::gateways::SmsGateway;
 use crate::store::StoreError;
 
 use apply::Core;
@@ -90,7 +90,7 @@ pub struct Engine {
     /// The provider.
     pub sms: Arc<dyn SmsGateway>,
     /// Where alerts are told.
-    pub sinks: Vec<Arc<dyn AlertSink>>,
+    pub sinks: Vec<Arc<outbox::Sink>>,
     /// When it was made, by the clock that nobody can step.
     pub started: Duration,
     /// A fresh id for every start: the owner of its claims.
@@ -113,7 +113,7 @@ impl Engine {
     pub fn new(
         core: Arc<Core>,
         sms: Arc<dyn SmsGateway>,
-        sinks: Vec<Arc<dyn AlertSink>>,
+        sinks: Vec<Arc<outbox::Sink>>,
         id: String,
         scope: Scope,
         bounds: Bounds,

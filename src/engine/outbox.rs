@@ -1,62 +1,230 @@
-//! Tells alerts to their sinks: claims what waits, tells it, and forgets it only if nothing newer came meanwhile.
+//! Delivers alerts to one sink: each sink by itself, at its own pace, so that one that is dead, slow or hangs delays no other.
 //!
-//! What cannot be told stays and is tried again with growing pauses, for ever: an alert that nobody heard is not over. A crash
-//! between telling and forgetting tells once more; the key makes that harmless.
+//! A pass delivers one message and says when to look again. What is not delivered stays and is tried again with growing pauses,
+//! for ever: an alert that nobody heard is not over. A crash between delivering and recording delivers once more; the key makes
+//! that harmless. A store that takes no writes stops no alert that waits in it: what was delivered meanwhile is kept in memory,
+//! and recorded later.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::domain::Timestamp;
-use crate::gateways::AlertNotice;
+use crate::domain::alert::AlertKey;
+use crate::domain::bulk::{self, Next};
+use crate::gateways::{AlertNotice, AlertSink, SinkError};
 use crate::killpoint;
-use crate::store::StoreError;
+use crate::store::{AlertTask, NotDelivered, SinkState, StoreError};
 
+use super::apply::Core;
+use super::wake::Bell;
 use super::{Engine, Scope};
 
-const BATCH: usize = 20;
+/// Alerts of one sink that are looked at together.
+const BATCH: usize = 1_000;
 const PAUSE_FIRST: Duration = Duration::from_secs(2);
 const PAUSE_MAX: Duration = Duration::from_secs(300);
+/// The longest that a sink is believed when it asks to be left alone.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
+/// A sink that has failed for this long is stood in for by those that name it.
+pub(super) const FALLBACK_AFTER: Duration = Duration::from_secs(60);
+/// How often a stand-in looks whether it is needed.
+const FALLBACK_LOOKS: Duration = Duration::from_secs(5);
 
-/// Tells what waits; returns when to try again.
+/// One of the outside who is told of alerts.
+pub struct Sink {
+    /// Unique in the configuration.
+    pub name: String,
+    /// It stands in for this one, and is used only while that fails.
+    pub fallback_for: Option<String>,
+    /// How it is told.
+    pub gateway: Arc<dyn AlertSink>,
+    /// What it was told while the store took no writes.
+    unrecorded: Mutex<Vec<(Vec<AlertTask>, Timestamp)>>,
+}
+
+impl Sink {
+    /// A sink.
+    pub fn new(name: impl Into<String>, fallback_for: Option<String>, gateway: Arc<dyn AlertSink>) -> Self {
+        Self { name: name.into(), fallback_for, gateway, unrecorded: Mutex::default() }
+    }
+
+    fn unrecorded(&self) -> Vec<(Vec<AlertTask>, Timestamp)> {
+        self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Records what was delivered and could not be recorded then; what still cannot be stays.
+    async fn record(&self, core: &Core) {
+        for delivery in self.unrecorded() {
+            if let Err(e) = core.store.alerts_delivered(&self.name, delivery.0.clone(), delivery.1).await {
+                debug!(sink = self.name, error = %e, "what a sink was told cannot be recorded yet");
+                return;
+            }
+            let mut all = self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner);
+            all.retain(|d| *d != delivery);
+        }
+    }
+
+    fn was_delivered(&self, task: &AlertTask) -> bool {
+        let all = self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().flat_map(|d| &d.0).any(|t| t.line.key == task.line.key && t.version == task.version)
+    }
+}
+
+/// What waits for sinks that are no more goes to those that are; to be called when an engine starts, before any pass.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn pass(engine: &Arc<Engine>) -> Result<Option<Timestamp>, StoreError> {
-    if engine.sinks.is_empty() || engine.scope != Scope::All {
+pub async fn start(engine: &Engine) -> Result<(), StoreError> {
+    let core = &engine.core;
+    if engine.scope == Scope::All { core.store.share_alerts(core.clock.now()).await } else { Ok(()) }
+}
+
+/// Delivers one message to this sink where one is due; returns when to look again.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn pass(engine: &Engine, sink: &Sink) -> Result<Option<Timestamp>, StoreError> {
+    if engine.scope != Scope::All {
         return Ok(None);
     }
     let core = &engine.core;
+    sink.record(core).await;
     let now = core.clock.now();
-    let tasks = core.store.alerts_to_tell(now, BATCH).await?;
-    let full = tasks.len() >= BATCH;
-    for task in tasks {
-        let l = &task.line;
-        let notice = AlertNotice {
-            key: l.key.clone(),
-            call: l.call.clone(),
-            message: l.message.clone(),
-            raised_at: l.raised_at,
-            resolved_at: task.resolved_at,
-        };
-        killpoint::hit("alert.claimed");
-        let mut failed = None;
-        for sink in &engine.sinks {
-            if let Err(why) = sink.tell(&notice).await {
-                failed = Some(why);
-            }
+    let state = core.store.sink_state(&sink.name, now.minus(bulk::WINDOW)).await?;
+    // No rest is longer than this: one that is was made by a clock that was set back.
+    if let Some(until) = state.not_before.filter(|at| *at > now && *at <= now.plus(RETRY_AFTER_MAX)) {
+        return Ok(Some(until));
+    }
+    let due = core.store.alerts_due(&sink.name, now, BATCH).await?;
+    let due: Vec<AlertTask> = due.into_iter().filter(|t| !sink.was_delivered(t)).collect();
+    let (wanted, unwanted) = sort_out(core, sink, due, now).await?;
+    if !unwanted.is_empty() {
+        core.store.alerts_dropped(&sink.name, unwanted).await?;
+    }
+    let waiting: Vec<bulk::Waiting> = wanted.now.iter().map(AlertTask::waiting).collect();
+    match bulk::next(&waiting, &state.sent, now) {
+        Next::Message(places) => {
+            let tasks: Vec<AlertTask> = places.iter().filter_map(|p| wanted.now.get(*p)).cloned().collect();
+            deliver(core, sink, &state, tasks).await?;
+            Ok(Some(core.clock.now()))
         }
-        killpoint::hit("alert.told");
-        match failed {
-            None => core.store.alert_told(&l.key, task.version).await?,
-            Some(why) => {
-                let pause = PAUSE_FIRST.saturating_mul(1 << task.attempts.min(8)).min(PAUSE_MAX);
-                warn!(why, "an alert could not be told to its sink; it is tried again");
-                let again = core.clock.now().plus(core.ids.jittered(pause));
-                core.store.alert_not_told(&l.key, task.version, again).await?;
-            }
+        Next::Wait(until) => Ok(Some(until)),
+        Next::Idle if wanted.later => Ok(Some(now.plus(FALLBACK_LOOKS))),
+        Next::Idle => core.store.next_alert(&sink.name, now).await,
+    }
+}
+
+/// Whether this sink could be told of something right now.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn has_work(core: &Core, sink: &Sink) -> Result<bool, StoreError> {
+    let now = core.clock.now();
+    let rests = core.store.sink_state(&sink.name, now).await?.not_before.is_some_and(|at| at > now);
+    Ok(!rests && sink.fallback_for.is_none() && !core.store.alerts_due(&sink.name, now, 1).await?.is_empty())
+}
+
+/// What of all that is due a sink is to be told now.
+struct Wanted {
+    now: Vec<AlertTask>,
+    /// Whether some of it waits for the sink that this one stands in for.
+    later: bool,
+}
+
+/// Parts what is due into what is wanted and what is not: the end of what the sink never knew of is nothing to it, and what the
+/// sink that it stands in for has been told is not told twice.
+async fn sort_out(
+    core: &Core,
+    sink: &Sink,
+    due: Vec<AlertTask>,
+    now: Timestamp,
+) -> Result<(Wanted, Vec<AlertTask>), StoreError> {
+    let is_wanted = |t: &AlertTask| t.resolved_at.is_none() || t.may_be_known;
+    let (wanted, mut unwanted): (Vec<_>, Vec<_>) = due.into_iter().partition(is_wanted);
+    let Some(first) = sink.fallback_for.as_ref().filter(|_| !wanted.is_empty()) else {
+        return Ok((Wanted { now: wanted, later: false }, unwanted));
+    };
+    let its = core.store.sink_state(first, now).await?;
+    if its.failing_since.is_some_and(|since| now.since(since) >= FALLBACK_AFTER) {
+        return Ok((Wanted { now: wanted, later: false }, unwanted));
+    }
+    let waits_there: BTreeSet<AlertKey> = core.store.alerts_waiting(first).await?.into_iter().collect();
+    let mut sorted = Wanted { now: Vec::new(), later: false };
+    for task in wanted {
+        if task.may_be_known && task.resolved_at.is_some() {
+            sorted.now.push(task);
+        } else if waits_there.contains(&task.line.key) {
+            sorted.later = true;
+        } else {
+            unwanted.push(task);
         }
     }
-    if full { Ok(Some(now)) } else { core.store.next_alert(now).await }
+    Ok((sorted, unwanted))
+}
+
+/// One message, and what became of it.
+async fn deliver(core: &Core, sink: &Sink, state: &SinkState, tasks: Vec<AlertTask>) -> Result<(), StoreError> {
+    let keys = tasks.iter().map(|t| t.line.key.clone()).collect();
+    if let Err(e) = core.store.alerts_asked(&sink.name, keys).await {
+        if matches!(e, StoreError::Broken { .. } | StoreError::Closed) {
+            return Err(e);
+        }
+        // Said all the same: that the store is full is no reason to keep silent.
+        warn!(sink = sink.name, error = %e, "a sink is told although that cannot be noted first");
+    }
+    killpoint::hit("alert.claimed");
+    let notices: Vec<AlertNotice> = tasks.iter().map(notice).collect();
+    let outcome = sink.gateway.deliver(&notices).await;
+    killpoint::hit("alert.told");
+    let now = core.clock.now();
+    match outcome {
+        Ok(()) => {
+            sink.unrecorded.lock().unwrap_or_else(PoisonError::into_inner).push((tasks, now));
+            sink.record(core).await;
+        }
+        Err(error) => not_delivered(core, sink, state, tasks, &error).await?,
+    }
+    if state.failing_since.is_some() {
+        // Whoever stands in for it is needed no more, or sooner.
+        core.wake.ring(Bell::Alerts);
+    }
+    Ok(())
+}
+
+async fn not_delivered(
+    core: &Core,
+    sink: &Sink,
+    state: &SinkState,
+    tasks: Vec<AlertTask>,
+    error: &SinkError,
+) -> Result<(), StoreError> {
+    let now = core.clock.now();
+    let pause = |n: u32| core.ids.jittered(pause(n));
+    let asked = error.retry_after.unwrap_or_default().min(RETRY_AFTER_MAX);
+    let tries = tasks.iter().map(|t| t.attempts).max().unwrap_or_default();
+    let not_before = now.plus(pause(state.failures).max(asked));
+    // What a sink refuses again and again for its content goes behind the others.
+    let again_at = not_before.max(now.plus(pause(tries)));
+    warn!(sink = sink.name, alerts = tasks.len(), why = error.why, until = %not_before, "alerts were not delivered; they are tried again");
+    let how = NotDelivered { at: now, again_at, not_before, surely: error.surely };
+    core.store.alerts_not_delivered(&sink.name, tasks, how).await
+}
+
+/// How long a sink is left alone after so many failures in a row and one more.
+pub(super) fn pause(failures: u32) -> Duration {
+    PAUSE_FIRST.saturating_mul(1 << failures.min(8)).min(PAUSE_MAX)
+}
+
+fn notice(task: &AlertTask) -> AlertNotice {
+    AlertNotice {
+        key: task.line.key.clone(),
+        call: task.line.call.clone(),
+        reference: task.line.reference.clone(),
+        message: task.line.message.clone(),
+        raised_at: task.line.raised_at,
+        resolved_at: task.resolved_at,
+    }
 }

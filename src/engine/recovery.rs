@@ -193,7 +193,7 @@ pub fn plan(snapshot: &Snapshot, now: Timestamp) -> Vec<Row> {
         finding: Finding::StuckOutbox,
         since: Some(line.since),
         missed: 0,
-        action: format!("{} rows for {} are tried again now", line.rows, line.sink),
+        action: format!("{} rows for {} are tried again now", line.rows, system(&line.sink)),
     }));
     rows.extend(snapshot.unreadable.iter().map(|u| Row {
         call: u.call.clone(),
@@ -266,6 +266,11 @@ impl Row {
     pub fn json(&self) -> Value {
         json!({ "callId": self.call, "finding": self.finding.as_str(), "since": self.since, "missedSteps": self.missed, "action": self.action })
     }
+}
+
+/// Another system as people say it.
+fn system(sink: &str) -> String {
+    sink.strip_prefix("sink:").map_or_else(|| sink.to_owned(), |name| format!("the alert sink {name}"))
 }
 
 #[cfg(test)]
@@ -450,7 +455,7 @@ mod tests {
         w.away(secs(59));
         assert_eq!(rows().await, []);
         w.away(secs(1));
-        let action = "1 rows for alerts are tried again now".to_owned();
+        let action = "1 rows for the alert sink office are tried again now".to_owned();
         assert_eq!(rows().await, [(None, Finding::StuckOutbox, action)]);
     }
 

@@ -11,7 +11,7 @@ use crate::domain::types::{Actor, AttemptId, CallId};
 use crate::killpoint;
 use crate::store::{EngineRow, StoreError};
 
-use super::{Engine, Scope, beat};
+use super::{Engine, Scope, beat, outbox};
 
 /// How many calls a start names one by one.
 const NAMED_AT_START: usize = 1_000;
@@ -53,6 +53,7 @@ pub async fn recover_local(engine: &Engine, role: &str, listen: Option<String>) 
     };
     core.store.append_log(vec![entry]).await?;
     settle_claims(engine).await?;
+    outbox::start(engine).await?;
     name_rearmed(engine, now).await
 }
 

@@ -1,8 +1,10 @@
 //! Says aloud that the store takes no writes: an alert about it cannot be stored, so the sinks are told directly; once the
 //! store is well again it is recorded, raised and resolved, and its end is told as that of any other alert.
 //!
-//! A crash meanwhile tells once more; the key makes that harmless.
+//! Each sink is told by itself, so that one that hangs delays neither the others nor the next look at the store. A crash
+//! meanwhile tells once more; the key makes that harmless.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ use crate::gateways::AlertNotice;
 use crate::store::StoreError;
 
 use super::Engine;
+use super::outbox::{self, Sink};
 
 /// A store that nobody has complained of is tried this often: a full disk at rest is found before the next emergency is.
 const TRIED_EVERY: Duration = Duration::from_secs(30);
@@ -23,6 +26,8 @@ const TRIED_EVERY: Duration = Duration::from_secs(30);
 pub const EVERY: Duration = Duration::from_secs(1);
 /// One that took none a moment ago is tried again after this.
 const AGAIN: Duration = Duration::from_secs(1);
+/// The answers of sinks are waited for so long, and go on after it.
+const ANSWERS_MAX: Duration = Duration::from_secs(1);
 /// A write that takes longer has failed.
 const PROBE_MAX: Duration = Duration::from_secs(2);
 
@@ -42,8 +47,18 @@ struct State {
     refusals: u64,
     /// Somebody was to be told.
     raised: bool,
-    /// Every sink was.
-    told: bool,
+    /// How far each sink is, by its name.
+    sinks: BTreeMap<String, Telling>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    /// It is asked right now.
+    Asked,
+    /// It knows.
+    Told,
+    /// It did not take it so many times in a row, and is asked again then, by the clock that nobody can step.
+    Failed { times: u32, again: Duration },
 }
 
 impl Alarm {
@@ -51,8 +66,8 @@ impl Alarm {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn keep(&self, state: State) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -87,10 +102,11 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<(), StoreError> {
         state.raised = true;
         error!(alert.key = AlertKind::Store.word(), "{}", message(&state));
     }
-    if state.raised && !state.told {
-        state.told = tell(engine, &state).await;
+    let raised = state.raised;
+    beats.store_alarm.update(|s| *s = State { sinks: std::mem::take(&mut s.sinks), ..state });
+    if raised {
+        tell(engine, boot).await;
     }
-    beats.store_alarm.keep(state);
     Ok(())
 }
 
@@ -101,24 +117,60 @@ fn message(state: &State) -> String {
     )
 }
 
-/// Whether every sink has heard it.
-async fn tell(engine: &Engine, state: &State) -> bool {
+/// Asks every sink that does not know yet and may be asked, side by side. Waits a moment for their answers, never longer.
+async fn tell(engine: &Arc<Engine>, boot: Duration) {
+    let alarm = &engine.beats.store_alarm;
+    let state = alarm.state();
     let raised_at = state.failing.as_ref().map_or_else(Timestamp::default, |(since, _)| *since);
-    let notice =
-        AlertNotice { key: AlertKind::Store.into(), call: None, message: message(state), raised_at, resolved_at: None };
-    let mut all = true;
+    let notice = AlertNotice {
+        key: AlertKind::Store.into(),
+        call: None,
+        reference: None,
+        message: message(&state),
+        raised_at,
+        resolved_at: None,
+    };
+    let long = engine.core.clock.now().since(raised_at) >= outbox::FALLBACK_AFTER;
+    let mut asked = Vec::new();
     for sink in &engine.sinks {
-        if let Err(why) = sink.tell(&notice).await {
-            warn!(why, "an alert could not be told to its sink; it is tried again");
-            all = false;
+        let times = match state.sinks.get(&sink.name) {
+            Some(Telling::Asked | Telling::Told) => continue,
+            Some(Telling::Failed { again, .. }) if *again > boot => continue,
+            Some(Telling::Failed { times, .. }) => *times,
+            None => 0,
+        };
+        // Who stands in for another is asked only where that one did not hear of it.
+        let first = sink.fallback_for.as_ref().map(|name| state.sinks.get(name));
+        if first.is_some_and(|it| it == Some(&Telling::Told) || !long) {
+            continue;
         }
+        alarm.update(|s| s.sinks.insert(sink.name.clone(), Telling::Asked));
+        asked.push(tokio::spawn(ask(engine.clone(), sink.clone(), notice.clone(), times)));
     }
-    all
+    let _ = tokio::time::timeout(ANSWERS_MAX, futures_util::future::join_all(asked)).await;
+}
+
+async fn ask(engine: Arc<Engine>, sink: Arc<Sink>, notice: AlertNotice, times: u32) {
+    let outcome = sink.gateway.deliver(&[notice]).await;
+    let now = engine.core.clock.boot();
+    let told = match outcome {
+        Ok(()) => Telling::Told,
+        Err(e) => {
+            warn!(sink = sink.name, why = e.why, "an alert was not delivered; it is tried again");
+            let pause = outbox::pause(times).max(e.retry_after.unwrap_or_default());
+            Telling::Failed { times: times.saturating_add(1), again: now + pause }
+        }
+    };
+    engine.beats.store_alarm.update(|s| s.sinks.insert(sink.name.clone(), told));
 }
 
 /// It can be recorded now.
 async fn well_again(engine: &Arc<Engine>, state: State) -> Result<(), StoreError> {
     if state.raised {
+        // Who was told directly is told of the end as well.
+        for (sink, _) in state.sinks.iter().filter(|(_, t)| matches!(t, Telling::Told | Telling::Asked)) {
+            engine.core.store.alerts_asked(sink, vec![AlertKind::Store.into()]).await?;
+        }
         let raise = AlertChange::Raise { key: AlertKind::Store.into(), call: None, message: message(&state) };
         for change in [raise, AlertChange::Resolve { key: AlertKind::Store.into() }] {
             engine.core.apply(Event::Alert(change), Actor::engine()).await?;
@@ -129,6 +181,9 @@ async fn well_again(engine: &Arc<Engine>, state: State) -> Result<(), StoreError
         warn!("a reply was refused while the store took no writes: the provider's list is read now");
         engine.core.wake.ring(super::wake::Bell::Listen);
     }
-    engine.beats.store_alarm.keep(State { tried: state.tried, refusals: state.refusals, ..State::default() });
+    engine
+        .beats
+        .store_alarm
+        .update(|s| *s = State { tried: state.tried, refusals: state.refusals, ..State::default() });
     Ok(())
 }

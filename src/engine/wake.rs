@@ -19,6 +19,7 @@ pub struct Wake {
     roster: Notify,
     store: Notify,
     listen: Notify,
+    alerts: Notify,
     never: Notify,
     calls: Mutex<HashMap<CallId, Arc<Notify>>>,
 }
@@ -40,6 +41,8 @@ pub enum Bell {
     Store,
     /// The listener: rung when the store takes writes again after a reply was refused.
     Listen,
+    /// Those who deliver alerts, all of them.
+    Alerts,
     /// Never rings: for loops that only the clock wakes.
     Never,
 }
@@ -54,13 +57,18 @@ impl Wake {
             Bell::Roster => &self.roster,
             Bell::Store => &self.store,
             Bell::Listen => &self.listen,
+            Bell::Alerts => &self.alerts,
             Bell::Never => &self.never,
         }
     }
 
     /// Rings one loop.
     pub fn ring(&self, bell: Bell) {
-        self.bell(bell).notify_one();
+        match bell {
+            // There is one loop a sink, and each is armed before it looks.
+            Bell::Alerts => self.alerts.notify_waiters(),
+            bell => self.bell(bell).notify_one(),
+        }
     }
 
     /// Tells those who watch this call.
@@ -72,7 +80,7 @@ impl Wake {
 
     /// Rings every loop and tells everybody who watches: another process committed something.
     pub fn all(&self) {
-        for b in [Bell::Due, Bell::Send, Bell::Poll, Bell::Mirror] {
+        for b in [Bell::Due, Bell::Send, Bell::Poll, Bell::Mirror, Bell::Alerts] {
             self.ring(b);
         }
         for n in self.watched().values() {

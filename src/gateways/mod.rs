@@ -16,6 +16,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::domain::alert::AlertKey;
+use crate::domain::types::CallRef;
 use crate::domain::types::{AttemptId, CallId, ErrorCode, MessageSid, Sender, Timestamp};
 use crate::domain::{MessageStatus, PhoneNumber, ProviderClock};
 
@@ -152,6 +153,8 @@ pub struct AlertNotice {
     pub key: AlertKey,
     /// Its call.
     pub call: Option<CallId>,
+    /// Its reference.
+    pub reference: Option<CallRef>,
     /// What happened and what to do; no text of a message, phones masked.
     pub message: String,
     /// Since when.
@@ -160,14 +163,25 @@ pub struct AlertNotice {
     pub resolved_at: Option<Timestamp>,
 }
 
-/// Where alerts are told. No method retries.
+/// Why a sink was not told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SinkError {
+    /// For a person; without the URL.
+    pub why: String,
+    /// Whether it surely did not take it.
+    pub surely: bool,
+    /// How long it asked to be left alone.
+    pub retry_after: Option<Duration>,
+}
+
+/// Where alerts are delivered. No method retries.
 #[async_trait]
 pub trait AlertSink: Send + Sync {
-    /// Tells one alert.
+    /// Delivers one message: one alert, or several of one kind that are all raised or all over.
     ///
     /// # Errors
-    /// Why it was not heard, for a person.
-    async fn tell(&self, notice: &AlertNotice) -> Result<(), String>;
+    /// [`SinkError`].
+    async fn deliver(&self, notices: &[AlertNotice]) -> Result<(), SinkError>;
 }
 
 /// A dead-man's switch: somebody elsewhere who alarms when this stays away.

@@ -10,6 +10,7 @@ use super::mirror::{self, hand};
 use super::outcome::time;
 use super::runner::{alert_keys, under_way};
 use super::scenario::Condition;
+use super::sinks;
 use super::world::{LOOK_EVERY, World};
 
 /// A step that is due within this time is waited for where everything is to come to rest.
@@ -33,7 +34,10 @@ pub(super) fn condition_name(c: &Condition) -> String {
         Condition::NoAlert(key) => format!("no alert {key} is open"),
         Condition::Callback { status, times } => format!("{times} × callback {status} answered"),
         Condition::Page { path, answer } => format!("{path} answers {answer}"),
-        Condition::Told { key, state } => format!("the sink is told {key} {state}"),
+        Condition::Told { key, state, by, times } => {
+            let who = by.as_deref().unwrap_or("the sink");
+            format!("{who} is told {key} {state}, {times} of it")
+        }
         Condition::Ended => "the engine has ended".into(),
         Condition::DiedAt(point) => format!("the engine has died at {point}"),
         Condition::Rest => "everything comes to rest".into(),
@@ -150,11 +154,12 @@ async fn is_so(condition: &Condition, world: &mut World) -> Result<Option<String
                 format!("it answers {status}: {}", said.chars().take(300).collect::<String>()),
             )
         }
-        Condition::Told { key, state } => {
+        Condition::Told { key, state, by, times } => {
             let heard = world.control("GET", "alerts", &Value::Null).await?;
-            let all: Vec<String> =
-                list(&heard, "alerts").iter().map(|a| format!("{} {}", text(a, "key"), text(a, "state"))).collect();
-            told(all.iter().any(|a| fits(&format!("{key} {state}"), a)), format!("it was told {all:?}"))
+            let all = sinks::keys(&heard, by.as_deref(), state);
+            let fitting = all.iter().filter(|k| fits(key, k)).count();
+            let some: Vec<&String> = all.iter().take(20).collect();
+            told(fitting >= *times, format!("{fitting} fit; it was told {some:?}"))
         }
         Condition::Mirror => {
             let (found, unproven) = mirror::look(world).await?;

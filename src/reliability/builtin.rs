@@ -117,6 +117,7 @@ const FILES: &[(&str, &str)] = files![
     "settled-as-sent.toml",
     "settled-by-a-person.toml",
     "several-missed-steps.toml",
+    "sinks-side-by-side.toml",
     "status-moves-only-forward.toml",
     "stood-down-by-an-operator.toml",
     "stopped-in-flight.toml",

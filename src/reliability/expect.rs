@@ -10,6 +10,7 @@ use super::mirror;
 use super::outcome::{Check, time};
 use super::runner::{alert_keys, since};
 use super::scenario::{CallThen, From, Then, TimeThen};
+use super::sinks;
 use super::world::World;
 
 /// What there is in the end.
@@ -63,6 +64,7 @@ pub(super) async fn all(then: &Then, seen: &Seen, world: &mut World) -> Vec<Chec
     if let Some(patterns) = &then.alerts {
         checks.push(alerts(patterns, &alert_keys(&seen.overview)));
     }
+    checks.extend(sinks::checks(&then.sinks, world).await);
     let log = world.log();
     for words in &then.says {
         checks.push(Check::of(format!("the engine says {words:?}"), log.contains(words.as_str()), "it does not"));

@@ -24,6 +24,7 @@ pub mod report;
 mod runner;
 mod scenario;
 mod settings;
+mod sinks;
 mod spared;
 mod store_trouble;
 mod storm;

@@ -15,6 +15,7 @@ use super::reader::{Node, Reader, ScenarioErrors, Section, Toml};
 use super::scenario::{
     Action, CallThen, Condition, Dispatch, From, Given, RowThen, Scenario, Signal, Step, Then, TimeThen,
 };
+use super::sinks;
 use super::store_trouble;
 
 /// The longest that a single thing is waited for where a file says nothing else.
@@ -85,6 +86,7 @@ fn given(r: &mut Reader, root: &mut Section) -> Given {
         listen: r.parsed(&mut s, "listen", "an address and a port, like 127.0.0.1:3999", |t| t.parse().ok()),
         env: r.words(&mut s, "env").unwrap_or_default(),
         sink: r.boolean(&mut s, "sink").unwrap_or(false),
+        sinks: sinks::given(r, &mut s),
         summer_in: r.duration(&mut s, "summer_in"),
         ..Given::default()
     };
@@ -394,7 +396,9 @@ fn wait(r: &mut Reader, s: &mut Section) -> Option<Action> {
         let state = r.parsed(&mut w, "is", "\"raised\" or \"resolved\"", |t| {
             ["raised", "resolved"].contains(&t).then(|| t.to_owned())
         });
-        Some(Condition::Told { key, state: state.unwrap_or_default() })
+        let by = sinks::name(r, &mut w, "by");
+        let times = r.count(&mut w, "times").unwrap_or(1);
+        Some(Condition::Told { key, state: state.unwrap_or_default(), by, times })
     } else if w.has("rest") {
         r.boolean(&mut w, "rest").map(|_| Condition::Rest)
     } else if w.has("died_at") {
@@ -446,6 +450,10 @@ fn then(r: &mut Reader, root: &mut Section, given: &Given) -> Then {
     for (id, mut c) in r.named_sections(&mut s, "calls") {
         then.calls.push((id, call_then(r, &mut c)));
         r.finish(c);
+    }
+    for mut t in r.sections(&mut s, "sinks") {
+        then.sinks.push(sinks::then(r, &mut t));
+        r.finish(t);
     }
     for mut t in r.sections(&mut s, "times") {
         then.times.push(time_then(r, &mut t));

@@ -17,6 +17,7 @@ use crate::sandbox::{Fault, Reply};
 
 use super::crowd::CrowdThen;
 use super::reader::Node;
+use super::sinks::SinkThen;
 use super::store_trouble::StoreTrouble;
 
 /// A scenario, read and checked.
@@ -85,6 +86,8 @@ pub(super) struct Given {
     pub(super) engine: bool,
     /// Whether alerts are told to the sandbox.
     pub(super) sink: bool,
+    /// More sinks of alerts, by what they do: see [`super::sinks`].
+    pub(super) sinks: Vec<String>,
     /// Whether the clocks of the place are put forward by an hour so long after the start: its summer time begins.
     pub(super) summer_in: Option<Duration>,
     /// Who replies by themselves.
@@ -210,7 +213,7 @@ pub(super) enum Condition {
     /// A page of the engine is answered with this status.
     Page { path: String, answer: i64 },
     /// The sandbox was told this alert, as a sink of the engine's.
-    Told { key: String, state: String },
+    Told { key: String, state: String, by: Option<String>, times: usize },
     /// The engine has ended.
     Ended,
     /// The engine has died at this kill point.
@@ -236,6 +239,8 @@ pub(super) struct Then {
     pub(super) creates: Option<u64>,
     /// The open alerts: each fits one of these patterns, and each pattern fits one.
     pub(super) alerts: Option<Vec<String>>,
+    /// What sinks were told.
+    pub(super) sinks: Vec<SinkThen>,
     /// Words in the engine's log, and words that must not be there.
     pub(super) says: Vec<String>,
     pub(super) never_says: Vec<String>,

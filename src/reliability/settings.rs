@@ -9,6 +9,7 @@ use crate::domain::Timestamp;
 
 use super::reader::{Node, Reader, Toml};
 use super::scenario::{Given, Scenario};
+use super::sinks;
 use super::world::STORE;
 
 /// Who is told in a drill, and a ladder whose second step is far away. No limit on the rate: what is looked at is the engine.
@@ -56,7 +57,9 @@ pub(super) fn settings_of(scenario: &Scenario, dir: &Path) -> Result<Config, Vec
 
 /// What the scenario adds to the environment of all that is started. `zone`: that of its place, see [`zone_with_summer_in`].
 pub(super) fn environment(given: &Given, sandbox: SocketAddr, zone: Option<&str>) -> Vec<(&'static str, String)> {
-    let sink = given.sink.then(|| ("DISPATCHCTL_DRILL_SINK", format!("http://{sandbox}/_sandbox/alerts")));
+    let own = given.sink.then(|| format!("http://{sandbox}/_sandbox/alerts"));
+    let sinks: Vec<String> = own.into_iter().chain(given.sinks.iter().map(|s| sinks::place(s, sandbox))).collect();
+    let sink = (!sinks.is_empty()).then(|| ("DISPATCHCTL_DRILL_SINK", sinks.join(" ")));
     sink.into_iter().chain(zone.map(|z| ("TZ", z.to_owned()))).collect()
 }
 

@@ -19,13 +19,12 @@ use super::faults::Fault;
 use super::identity;
 use super::people::{self, Person, ReplyNow};
 use super::server::Answer;
+use super::sinks;
 use super::state::Shared;
 use crate::clock::Clock as _;
 
 /// The largest request body that is read.
 const BODY_MAX: usize = 1024 * 1024;
-/// Alerts that are kept at most.
-const ALERTS_MAX: usize = 1_000;
 /// The furthest that the provider's clock is set apart: a year.
 const APART_MS_MAX: u64 = 366 * 24 * 3_600 * 1_000;
 /// The longest wait for a webhook.
@@ -33,6 +32,9 @@ const WEBHOOK_MAX: Duration = Duration::from_secs(16);
 
 /// Answers a request under `/_sandbox/`.
 pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Answer {
+    if let Some(answer) = Some(request).filter(|r| is_alert(r)).and_then(|r| sinks::answer(shared, r)) {
+        return Answer::Send(answer);
+    }
     let (status, body) = match route(shared, request) {
         Ok(done) => done,
         Err((status, problem)) => (status, json!({ "error": problem })),
@@ -43,6 +45,10 @@ pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Answer {
     } else {
         answer.set_body_raw(body.to_string().into_bytes(), "application/json")
     })
+}
+
+fn is_alert(request: &Request) -> bool {
+    request.method.as_str() == "POST" && request.body.len() <= BODY_MAX && request.url.path().starts_with(sinks::PATH)
 }
 
 type Done = Result<(u16, Value), (u16, String)>;
@@ -66,8 +72,7 @@ fn route(shared: &Arc<Shared>, request: &Request) -> Done {
         ("POST", "/_sandbox/forge") => forge(shared, request),
         ("GET", "/_sandbox/airtable") => Ok((200, shared.state().airtable.shown())),
         ("POST", "/_sandbox/airtable") => by_hand(shared, request),
-        ("GET", "/_sandbox/alerts") => Ok((200, json!({ "alerts": shared.state().alerts }))),
-        ("POST", "/_sandbox/alerts") => hear_alert(shared, request),
+        ("GET", "/_sandbox/alerts") => Ok((200, shared.state().sinks.shown())),
         ("POST", "/_sandbox/settings") => settings(shared, request),
         (method, path) => Err((404, format!("{method} {path} is not one of the sandbox's controls"))),
     }
@@ -118,17 +123,6 @@ fn add_faults(shared: &Arc<Shared>, request: &Request) -> Done {
     let faults: Vec<Fault> = one_or_many(request)?;
     let ids: Result<Vec<u64>, String> = faults.into_iter().map(|f| shared.add_fault(f)).collect();
     Ok((201, json!({ "ids": ids.map_err(|e| (400, e))? })))
-}
-
-/// The sandbox is an alert sink too: it keeps what it is told.
-fn hear_alert(shared: &Shared, request: &Request) -> Done {
-    let alert: Value = parse(request)?;
-    let mut state = shared.state();
-    if state.alerts.len() >= ALERTS_MAX {
-        state.alerts.pop_front();
-    }
-    state.alerts.push_back(alert);
-    Ok((200, json!({ "heard": state.alerts.len() })))
 }
 
 fn set_people(shared: &Shared, request: &Request) -> Done {

@@ -25,6 +25,7 @@ mod ledger;
 mod messages;
 mod people;
 mod server;
+mod sinks;
 mod state;
 mod tcp;
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::ledger::{ContentLine, LedgerFile, Line, LineRef, StatusLine, Violatio
 use super::messages::{Content, Direction, Message, Messages, Status};
 use super::people::{Person, is_opt_in, is_opt_out};
 use super::server::Answer;
+use super::sinks::Sinks;
 use super::{SandboxConfig, SandboxError, controls, twilio};
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::Timestamp;
@@ -67,8 +68,8 @@ pub(super) struct State {
     pub(super) apart_ms: i64,
     /// When lists of messages were asked for in vain: by a fault, they were not answered or not in time.
     pub(super) vain_lists: VecDeque<Timestamp>,
-    /// What was told to the sandbox as an alert sink, oldest first.
-    pub(super) alerts: VecDeque<serde_json::Value>,
+    /// What was told to the sandbox as a sink of alerts.
+    pub(super) sinks: Sinks,
 }
 
 /// The sandbox behind its server.
@@ -120,7 +121,7 @@ impl Shared {
             callbacks: VecDeque::new(),
             apart_ms: 0,
             vain_lists: VecDeque::new(),
-            alerts: VecDeque::new(),
+            sinks: Sinks::default(),
             airtable: Airtable::new(config.seed, config.airtable_pause),
         };
         state.reload(lines);

@@ -4,6 +4,7 @@
 //! and writes what it returns, all in one transaction, so that there is no version to check and no conflict to repeat. A
 //! backend with many writers loads `FOR UPDATE` and does the same.
 
+mod alerts;
 pub mod clocks;
 #[cfg(test)]
 mod contract;
@@ -30,6 +31,7 @@ use crate::domain::settings::{Basis, NewSettings, SettingsRow};
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Role, Sender};
 use crate::domain::{PhoneNumber, Timestamp};
 
+pub use alerts::{AlertOutbox, AlertTask, NotDelivered, SinkState};
 pub use clocks::{Clocks, KeptProviderClock};
 pub use lanes::{Lane, LaneKey, LanePlace};
 pub use mirror::{
@@ -281,29 +283,18 @@ pub struct AlertLine {
     pub key: AlertKey,
     /// Its call.
     pub call: Option<CallId>,
+    /// That call's reference.
+    pub reference: Option<CallRef>,
     /// What happened.
     pub message: String,
     /// Since when.
     pub raised_at: Timestamp,
 }
 
-/// An alert that its sinks are still to be told of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AlertTask {
-    /// The alert.
-    pub line: AlertLine,
-    /// Since when it is over; `None`: it is not.
-    pub resolved_at: Option<Timestamp>,
-    /// Which state of it waits.
-    pub version: i64,
-    /// How often it was tried.
-    pub attempts: u32,
-}
-
 /// What waits for another system for long, by system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxLine {
-    /// Which system: `alerts`, `mirror`.
+    /// Which system: `mirror`, or `sink:` and a sink's name.
     pub sink: String,
     /// How many rows.
     pub rows: u64,
@@ -455,7 +446,7 @@ pub struct EngineBeat {
 
 /// Durable state behind everything. All methods are safe to cancel: a write that was handed over is done or not done as a whole.
 #[async_trait]
-pub trait Store: MirrorOutbox + Replies + Clocks + Send + Sync {
+pub trait Store: MirrorOutbox + AlertOutbox + Replies + Clocks + Send + Sync {
     /// Loads, decides and writes in one transaction. `phones`: whose opt-outs the decision wants to see besides those of the
     /// loaded calls. After an error nothing was written.
     async fn transact(&self, load: Load, phones: Vec<PhoneNumber>, decide: Decide) -> Result<Answer, StoreError>;
@@ -551,14 +542,6 @@ pub trait Store: MirrorOutbox + Replies + Clocks + Send + Sync {
     async fn failures(&self, since: Timestamp) -> Result<Vec<FailureLine>, StoreError>;
     /// Open alerts, oldest first.
     async fn alerts(&self) -> Result<Vec<AlertLine>, StoreError>;
-    /// Alerts that their sinks are still to be told of, raised or resolved, oldest first.
-    async fn alerts_to_tell(&self, now: Timestamp, limit: usize) -> Result<Vec<AlertTask>, StoreError>;
-    /// When the next alert is to be told, after `after`.
-    async fn next_alert(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError>;
-    /// An alert was told in this version; a newer one still waits.
-    async fn alert_told(&self, key: &AlertKey, version: i64) -> Result<(), StoreError>;
-    /// An alert could not be told; try again then, unless a newer version waits anyway.
-    async fn alert_not_told(&self, key: &AlertKey, version: i64, again_at: Timestamp) -> Result<(), StoreError>;
     /// The breakers of all senders, open and closed.
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError>;
     /// Opted-out numbers.

@@ -12,7 +12,7 @@ pub(crate) mod world;
 
 use std::time::Duration;
 
-use crate::domain::AlertKey;
+use crate::domain::alert::{AlertKey, Severity, SinkTarget};
 
 pub(crate) use gateway::Reaction;
 pub(crate) use world::World;
@@ -28,4 +28,9 @@ pub(crate) const fn mins(n: u64) -> Duration {
 /// An alert's key by its text.
 pub(crate) fn alert_key(text: &str) -> AlertKey {
     text.parse().expect("an alert's key")
+}
+
+/// The sink of the tests' stores: told of everything.
+pub(crate) fn office() -> SinkTarget {
+    SinkTarget { name: "office".into(), min: Severity::Notice }
 }

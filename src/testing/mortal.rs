@@ -18,11 +18,11 @@ use crate::domain::settings::{Basis, NewSettings, SettingsRow};
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, MessageSid};
 use crate::domain::{PhoneNumber, Timestamp};
 use crate::store::{
-    AlertLine, AlertTask, CallFilter, CallLine, CallStory, CallTask, Clocks, Decide, DueLine, EngineBeat, EngineRow,
-    EventFilter, EventLine, EventTask, FailureLine, Figures, KeptProviderClock, LaneKey, LanePlace, Listened,
-    ListenedPlace, LogFilter, LogLine, MirrorFigures, MirrorKey, MirrorOutbox, MirrorTold, OptOutLine, OutboxLine,
-    ParkedLine, Place, Pollable, Replies, Request, RosterCopy, Searchable, Sendable, SqliteStore, Store, StoreError,
-    Unreadable,
+    AlertLine, AlertOutbox, AlertTask, CallFilter, CallLine, CallStory, CallTask, Clocks, Decide, DueLine, EngineBeat,
+    EngineRow, EventFilter, EventLine, EventTask, FailureLine, Figures, KeptProviderClock, LaneKey, LanePlace,
+    Listened, ListenedPlace, LogFilter, LogLine, MirrorFigures, MirrorKey, MirrorOutbox, MirrorTold, NotDelivered,
+    OptOutLine, OutboxLine, ParkedLine, Place, Pollable, Replies, Request, RosterCopy, Searchable, Sendable, SinkState,
+    SqliteStore, Store, StoreError, Unreadable,
 };
 
 /// When to die, by the number of writes.
@@ -273,22 +273,6 @@ impl Store for Mortal {
     async fn alerts(&self) -> Result<Vec<AlertLine>, StoreError> {
         self.alive().await;
         self.inner.alerts().await
-    }
-    async fn alerts_to_tell(&self, now: Timestamp, limit: usize) -> Result<Vec<AlertTask>, StoreError> {
-        self.alive().await;
-        self.inner.alerts_to_tell(now, limit).await
-    }
-    async fn next_alert(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.alive().await;
-        self.inner.next_alert(after).await
-    }
-    async fn alert_told(&self, key: &AlertKey, version: i64) -> Result<(), StoreError> {
-        self.alive().await;
-        self.inner.alert_told(key, version).await
-    }
-    async fn alert_not_told(&self, key: &AlertKey, version: i64, again_at: Timestamp) -> Result<(), StoreError> {
-        self.alive().await;
-        self.inner.alert_not_told(key, version, again_at).await
     }
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
         self.inner.breakers().await
@@ -587,5 +571,50 @@ impl Replies for Mortal {
             self.after_write().await;
         }
         done
+    }
+}
+
+#[async_trait]
+impl AlertOutbox for Mortal {
+    async fn alerts_due(&self, sink: &str, now: Timestamp, limit: usize) -> Result<Vec<AlertTask>, StoreError> {
+        self.alive().await;
+        self.inner.alerts_due(sink, now, limit).await
+    }
+    async fn next_alert(&self, sink: &str, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.alive().await;
+        self.inner.next_alert(sink, after).await
+    }
+    async fn alerts_waiting(&self, sink: &str) -> Result<Vec<AlertKey>, StoreError> {
+        self.alive().await;
+        self.inner.alerts_waiting(sink).await
+    }
+    async fn sink_state(&self, sink: &str, since: Timestamp) -> Result<SinkState, StoreError> {
+        self.alive().await;
+        self.inner.sink_state(sink, since).await
+    }
+    async fn alerts_asked(&self, sink: &str, keys: Vec<AlertKey>) -> Result<(), StoreError> {
+        self.alive().await;
+        self.inner.alerts_asked(sink, keys).await
+    }
+    async fn alerts_delivered(&self, sink: &str, tasks: Vec<AlertTask>, at: Timestamp) -> Result<(), StoreError> {
+        self.alive().await;
+        self.inner.alerts_delivered(sink, tasks, at).await
+    }
+    async fn alerts_not_delivered(
+        &self,
+        sink: &str,
+        tasks: Vec<AlertTask>,
+        how: NotDelivered,
+    ) -> Result<(), StoreError> {
+        self.alive().await;
+        self.inner.alerts_not_delivered(sink, tasks, how).await
+    }
+    async fn alerts_dropped(&self, sink: &str, tasks: Vec<AlertTask>) -> Result<(), StoreError> {
+        self.alive().await;
+        self.inner.alerts_dropped(sink, tasks).await
+    }
+    async fn share_alerts(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.alive().await;
+        self.inner.share_alerts(now).await
     }
 }

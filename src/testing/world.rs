@@ -11,6 +11,7 @@ use super::mortal::{Death, Mortal};
 use super::people;
 use crate::clock::Clock as _;
 use crate::domain::Timestamp;
+use crate::domain::alert::SinkTarget;
 use crate::domain::event::Rules;
 use crate::domain::team::Directory;
 use crate::domain::types::CallId;
@@ -39,11 +40,19 @@ pub(crate) struct Setup {
     pub(crate) rules: Rules,
     pub(crate) messages_per_second: f64,
     pub(crate) seed: u64,
+    /// The sinks that its store knows.
+    pub(crate) sinks: Vec<SinkTarget>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { directory: people::directory(), rules: people::rules(), messages_per_second: 0.0, seed: 7 }
+        Self {
+            directory: people::directory(),
+            rules: people::rules(),
+            messages_per_second: 0.0,
+            seed: 7,
+            sinks: vec![super::office()],
+        }
     }
 }
 
@@ -81,6 +90,11 @@ impl World {
     /// The usual one.
     pub(crate) async fn new() -> Self {
         Self::with(Setup::default()).await
+    }
+
+    /// With a store that knows these sinks.
+    pub(crate) async fn with_sinks(sinks: Vec<SinkTarget>) -> Self {
+        Self::with(Setup { sinks, ..Setup::default() }).await
     }
 
     pub(crate) async fn with(setup: Setup) -> Self {
@@ -221,7 +235,7 @@ fn start(
         mode: StoreMode::Test,
         create: true,
         mirror: true,
-        alert_sinks: true,
+        alert_sinks: setup.sinks.clone(),
         busy_timeout: Duration::from_secs(5),
     };
     let store = Mortal::new(SqliteStore::open(options).expect("the store opens"), death);

@@ -49,7 +49,7 @@ impl Stage {
             mode: StoreMode::Test,
             create: false,
             mirror: true,
-            alert_sinks: false,
+            alert_sinks: Vec::new(),
             busy_timeout: Duration::from_secs(5),
         };
         let _in = runtime.enter();

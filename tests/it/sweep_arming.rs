@@ -63,7 +63,7 @@ fn make(path: &std::path::Path, mode: StoreMode) {
         mode,
         create: true,
         mirror: false,
-        alert_sinks: false,
+        alert_sinks: Vec::new(),
         busy_timeout: Duration::from_secs(5),
     };
     let store = SqliteStore::open(options).expect("a store");

@@ -266,6 +266,36 @@ const MISTAKES: &[(&str, &str, &[&str])] = &[
         &["dispatchctl.toml:2", "alerts.sinks[0].kind", "later", "webhook"],
     ),
     (
+        "format of later",
+        "[[alerts.sinks]]\nkind = \"webhook\"\nurl = \"https://x.example/hush\"\nformat = \"teams\"",
+        &["dispatchctl.toml:4", "alerts.sinks[0].format", "later", "plain"],
+    ),
+    (
+        "severity that is none",
+        "[[alerts.sinks]]\nkind = \"webhook\"\nurl = \"https://x.example/hush\"\nmin = \"warning\"",
+        &["dispatchctl.toml:4", "alerts.sinks[0].min", "page"],
+    ),
+    (
+        "two sinks of one name",
+        "[[alerts.sinks]]\nname = \"a\"\nkind = \"webhook\"\nurl = \"https://x.example/hush\"\n[[alerts.sinks]]\nname = \"a\"\nkind = \"webhook\"\nurl = \"https://y.example/hush\"",
+        &["dispatchctl.toml:6", "alerts.sinks[1].name", "another sink", "one name a sink"],
+    ),
+    (
+        "a stand-in for nobody",
+        "[[alerts.sinks]]\nname = \"a\"\nkind = \"webhook\"\nurl = \"https://x.example/hush\"\nfallback_for = \"b\"",
+        &["dispatchctl.toml:5", "alerts.sinks[0].fallback_for", "not the name of a sink", "another sink: a"],
+    ),
+    (
+        "stand-ins in a ring",
+        "[[alerts.sinks]]\nname = \"a\"\nkind = \"webhook\"\nurl = \"https://x.example/hush\"\nfallback_for = \"b\"\n[[alerts.sinks]]\nname = \"b\"\nkind = \"webhook\"\nurl = \"https://y.example/hush\"\nfallback_for = \"a\"",
+        &["dispatchctl.toml:5", "alerts.sinks[0].fallback_for", "stand in for itself"],
+    ),
+    (
+        "a sink without a visible name",
+        "[[alerts.sinks]]\nname = \" \"\nkind = \"webhook\"\nurl = \"https://x.example/hush\"",
+        &["dispatchctl.toml:2", "alerts.sinks[0].name", "visible"],
+    ),
+    (
         "sink in the clear",
         "[[alerts.sinks]]\nkind = \"webhook\"\nurl = \"http://x.example/hush\"",
         &["dispatchctl.toml:3", "alerts.sinks[0].url", "not encrypted"],

@@ -78,7 +78,7 @@ fn fixtures_are_valid() {
     let normal = c.directory.default_line.policies.get("normal").expect("replaced");
     assert_eq!((normal.steps.len(), normal.repeat, normal.exhaust_after), (2, 2, secs(600)));
     assert_eq!(c.directory.default_line.policies.get("high").map(|p| p.steps.len()), Some(4));
-    assert_eq!((c.server.tokens.len(), c.alerts.sinks.len(), c.test_numbers.len()), (2, 1, 1));
+    assert_eq!((c.server.tokens.len(), c.alerts.sinks.len(), c.test_numbers.len()), (2, 2, 1));
     assert!(c.heartbeat.is_some() && c.warnings.is_empty(), "{:?}", c.warnings);
     c.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts]).expect("complete");
 }

@@ -18,12 +18,18 @@ fn what_the_file_points_at_is_replaced_and_said() {
     assert_eq!(t.auth_token.expose_secret(), "sample-auth-token", "the sandbox takes the configured credentials");
     assert_eq!(c.airtable.as_ref().map(|a| a.base_url.as_str()), Some("http://127.0.0.1:4010/"));
     let said = c.replaced.join("\n");
-    for key in
-        ["store.url", "server.listen", "server.public_listen", "server.public_url", "alerts.sinks[0]", "heartbeat.url"]
-    {
+    for key in [
+        "store.url",
+        "server.listen",
+        "server.public_listen",
+        "server.public_url",
+        "alerts.sinks[0]",
+        "alerts.sinks[1]",
+        "heartbeat.url",
+    ] {
         assert!(said.contains(&format!("{key} (dispatchctl.toml:")), "{key} in\n{said}");
     }
-    assert_eq!(c.replaced.len(), 6, "{said}");
+    assert_eq!(c.replaced.len(), 7, "{said}");
     for row in show(&c) {
         assert!(!row.value.contains("example.com"), "{row:?}");
     }

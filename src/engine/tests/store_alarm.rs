@@ -5,12 +5,12 @@ use std::sync::Arc;
 use crate::domain::AlertKind;
 use crate::domain::event::{AlertChange, Event};
 use crate::domain::types::Actor;
-use crate::engine::{outbox, store_alarm};
+use crate::engine::store_alarm;
 use crate::store::StoreError;
 use crate::store::sqlite::spoil;
 use crate::testing::{World, secs};
 
-use super::outbox::{Heard, engine};
+use super::outbox::{Heard, deliver, engine};
 
 #[tokio::test]
 async fn a_store_that_somebody_holds_is_told_of_and_so_is_its_end() {
@@ -31,7 +31,7 @@ async fn a_store_that_somebody_holds_is_told_of_and_so_is_its_end() {
     w.away(secs(1));
     store_alarm::pass(&engine).await.expect("well again");
     assert_eq!(engine.core.store.alerts().await.expect("read").len(), 0, "it is over");
-    outbox::pass(&engine).await.expect("told");
+    deliver(&engine).await;
     assert_eq!(sink.told(), [("store".to_owned(), false), ("store".to_owned(), true)]);
     store_alarm::pass(&engine).await.expect("nothing is new");
     assert_eq!(sink.told().len(), 2);

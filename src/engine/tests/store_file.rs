@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::engine::lock::EngineLock;
-use crate::engine::{outbox, store_file};
+use crate::engine::store_file;
 use crate::store::sqlite::file::beside;
 use crate::store::sqlite::rescue;
 use crate::store::{OpenOptions, Place, SqliteStore, Store as _, StoreError, StoreMode};
 use crate::testing::{World, secs};
 
-use super::outbox::{Heard, engine};
+use super::outbox::{Heard, deliver, engine};
 
 fn copies(store: &Path) -> Vec<PathBuf> {
     let dir = std::fs::read_dir(store.parent().expect("a directory")).expect("read");
@@ -19,7 +19,14 @@ fn copies(store: &Path) -> Vec<PathBuf> {
 }
 
 fn options(path: PathBuf) -> OpenOptions {
-    OpenOptions { path, mode: StoreMode::Test, create: true, mirror: true, alert_sinks: true, busy_timeout: secs(5) }
+    OpenOptions {
+        path,
+        mode: StoreMode::Test,
+        create: true,
+        mirror: true,
+        alert_sinks: vec![crate::testing::office()],
+        busy_timeout: secs(5),
+    }
 }
 
 #[tokio::test]
@@ -34,7 +41,7 @@ async fn a_removed_file_is_told_of_once_copied_after_each_change_and_over_when_i
     for _ in 0..3 {
         store_file::pass(&engine).await.expect("lost");
     }
-    outbox::pass(&engine).await.expect("told");
+    deliver(&engine).await;
     assert_eq!(sink.told(), [("store-file".to_owned(), false)]);
     let copy = engine.beats.file_watch.copy().expect("a copy");
     assert_eq!(copies(&path), std::slice::from_ref(&copy), "one, whole");
@@ -57,7 +64,7 @@ async fn a_removed_file_is_told_of_once_copied_after_each_change_and_over_when_i
     std::fs::rename(&away, &path).expect("back");
     store_file::pass(&engine).await.expect("here");
     assert_eq!(engine.core.store.place(), Place::Here);
-    outbox::pass(&engine).await.expect("told");
+    deliver(&engine).await;
     assert_eq!(sink.told(), [("store-file".to_owned(), false), ("store-file".to_owned(), true)]);
     assert_eq!(engine.beats.file_watch.copy(), None);
 }

@@ -66,7 +66,7 @@ async fn our_own_commits_wake_no_loop_and_another_processs_wakes_all() {
         mode: StoreMode::Test,
         create: false,
         mirror: true,
-        alert_sinks: true,
+        alert_sinks: vec![crate::testing::office()],
         busy_timeout: std::time::Duration::from_secs(5),
     })
     .expect("opened by a command");

@@ -87,7 +87,7 @@ pub(super) fn shop_with(plan: Plan) -> Shop {
         mode: StoreMode::Test,
         create: true,
         mirror: true,
-        alert_sinks: true,
+        alert_sinks: vec![crate::testing::office()],
         busy_timeout: plan.busy_timeout.unwrap_or(Duration::from_secs(5)),
     });
     let store = Arc::new(store.expect("a store"));

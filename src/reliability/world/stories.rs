@@ -27,7 +27,7 @@ impl World {
             mode: StoreMode::Test,
             create: false,
             mirror: false,
-            alert_sinks: false,
+            alert_sinks: Vec::new(),
             busy_timeout: BUSY,
         };
         let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options)).await;

@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 
 use super::fixtures::*;
-use crate::domain::alert::Until;
 use crate::domain::attempt::AttemptState;
 use crate::domain::call::CallStatus;
 use crate::domain::event::{AlertChange, Answer, Change, InboundRow, InboundText, Load, Loaded, LogKind, OptOutChange};
-use crate::domain::types::{CallId, CallRef};
+use crate::domain::types::CallRef;
 use crate::store::{Decide, LogFilter, Store, StoreError};
 use crate::testing::alert_key;
 
@@ -327,39 +326,6 @@ pub(crate) async fn an_inbound_text_is_kept_once_and_answered_as_before(store: &
     assert_eq!(shown(store, load.clone()).await.answered_before.as_deref(), Some("It is yours."));
     let again = store.transact(load, Vec::new(), keep).await;
     assert!(format!("{again:?}").contains("inbound.sid"), "twice: {again:?}");
-}
-
-pub(crate) async fn alerts_are_told_again_in_new_words_and_resolved_by_call_and_kind(store: &dyn Store) {
-    let call = |id: &str| -> CallId { id.parse().expect("an id") };
-    let raise = |key: &str, about: &str| AlertChange::Raise {
-        key: alert_key(key),
-        call: Some(call(about)),
-        message: "first".into(),
-    };
-    let change = |alerts: Vec<AlertChange>| {
-        always(move || Change { alerts: alerts.clone(), at: Some(at(1)), ..Change::default() })
-    };
-    let all = vec![raise("late:a", "a"), raise("nobody:a:1:2", "a"), raise("conflict:a", "a"), raise("late:b", "b")];
-    store.transact(Load::Nothing, Vec::new(), change(all)).await.expect("raised");
-    for task in store.alerts_to_tell(at(9), 9).await.expect("read") {
-        store.alert_told(&task.line.key, task.version).await.expect("told");
-    }
-    let again = |key: &str, message: &str| AlertChange::Again { key: alert_key(key), message: message.into() };
-    for (label, key, message, waits) in [
-        ("the words that stand", "late:a", "first", 0),
-        ("nothing raised", "late:c", "second", 0),
-        ("new words", "late:a", "second", 1),
-        ("the same again", "late:a", "second", 1),
-    ] {
-        store.transact(Load::Nothing, Vec::new(), change(vec![again(key, message)])).await.expect("again");
-        let tasks = store.alerts_to_tell(at(9), 9).await.expect("read");
-        assert_eq!(tasks.len(), waits, "{label}");
-        assert!(tasks.iter().all(|t| t.line.message == "second" && t.line.raised_at == at(1)), "{label}: {tasks:?}");
-    }
-    let over = AlertChange::ResolveAll { call: call("a"), at: Until::Taken };
-    store.transact(Load::Nothing, Vec::new(), change(vec![over, again("late:a", "third")])).await.expect("resolved");
-    let open: Vec<String> = store.alerts().await.expect("read").into_iter().map(|a| a.key.to_string()).collect();
-    assert_eq!(open, ["conflict:a", "late:b"], "neither another call's nor what outlasts it");
 }
 
 pub(crate) async fn alerts_are_raised_and_resolved_once(store: &dyn Store) {

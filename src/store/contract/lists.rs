@@ -511,27 +511,6 @@ pub(crate) async fn breakers_open_and_close_and_wake_what_they_deferred(store: &
     assert_eq!(store.breakers().await.expect("read")[1], breaker);
 }
 
-pub(crate) async fn what_waits_for_another_system_is_found_by_age_and_hurried(store: &dyn Store) {
-    let raise = always(|| Change {
-        alerts: vec![AlertChange::Raise { key: alert_key("store"), call: None, message: "m".into() }],
-        at: Some(at(1)),
-        ..Change::default()
-    });
-    store.transact(Load::Nothing, Vec::new(), raise).await.expect("raised");
-    let task = store.alerts_to_tell(at(1), 9).await.expect("read").remove(0);
-    store.alert_not_told(&alert_key("store"), task.version, at(100)).await.expect("noted");
-    let stuck = store.stuck_outbox(at(0)).await.expect("read");
-    assert!(stuck.iter().all(|l| l.sink != "alerts"), "it is younger: {stuck:?}");
-    let stuck = store.stuck_outbox(at(1)).await.expect("read");
-    let alerts: Vec<_> = stuck.iter().filter(|l| l.sink == "alerts").map(|l| (l.rows, l.since)).collect();
-    assert_eq!(alerts, [(1, at(1))]);
-    assert_eq!(store.alerts_to_tell(at(9), 9).await.expect("read").len(), 0);
-    store.hurry_outbox(at(9)).await.expect("hurried");
-    assert_eq!(store.alerts_to_tell(at(9), 9).await.expect("read").len(), 1);
-    store.alert_told(&alert_key("store"), task.version).await.expect("told");
-    assert!(store.stuck_outbox(at(99)).await.expect("read").iter().all(|l| l.sink != "alerts"));
-}
-
 pub(crate) async fn a_copy_of_contacts_is_replaced_whole_and_forgotten(store: &dyn Store) {
     let contact = |record: &str, phone: Option<&str>| RosterContact {
         record: record.into(),

@@ -1,5 +1,6 @@
 //! What every backend must do. A backend's tests call [`contract!`] with a way to make a fresh store; each case becomes a test.
 
+pub(crate) mod alerts;
 pub(crate) mod cases;
 pub(crate) mod clocks;
 pub(crate) mod fixtures;
@@ -33,7 +34,9 @@ macro_rules! whole_contract {
             cases::receipts_wait_for_their_message_and_are_joined_once,
             cases::an_inbound_text_is_kept_once_and_answered_as_before,
             cases::alerts_are_raised_and_resolved_once,
-            cases::alerts_are_told_again_in_new_words_and_resolved_by_call_and_kind,
+            alerts::alerts_are_told_again_in_new_words_and_resolved_by_call,
+            alerts::an_alert_waits_for_a_sink_until_its_newest_state_is_delivered,
+            alerts::a_sink_may_know_what_it_was_asked_to_take_unless_it_surely_refused,
             cases::opt_outs_are_kept_by_phone_and_sender,
             lists::breakers_open_and_close_and_wake_what_they_deferred,
             clocks::a_step_of_the_clock_is_remembered_by_sends_whose_outcome_is_open,
@@ -51,7 +54,7 @@ macro_rules! whole_contract {
             lists::stranded_calls_are_those_that_nothing_will_look_at,
             lists::lists_of_calls_are_newest_first,
             lists::lists_of_calls_go_on_page_by_page,
-            lists::what_waits_for_another_system_is_found_by_age_and_hurried,
+            alerts::what_waits_for_another_system_is_found_by_age_and_hurried,
             lists::figures_count_what_is,
             lists::a_copy_of_contacts_is_replaced_whole_and_forgotten,
             mirror::what_the_mirror_lacks_is_due_with_its_newest_state_until_that_is_told,

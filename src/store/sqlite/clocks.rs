@@ -17,6 +17,8 @@ impl Clocks for SqliteStore {
             sql::SHIFT_POLLS,
             sql::SHIFT_PROBES,
             sql::SHIFT_OUTBOX,
+            sql::SHIFT_ALERT_MESSAGES,
+            sql::SHIFT_ALERT_SINKS,
             sql::SHIFT_READ_BACKS,
         ];
         self.with_tx(move |conn| {

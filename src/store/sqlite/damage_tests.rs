@@ -18,7 +18,7 @@ fn options(dir: &Path) -> OpenOptions {
         mode: StoreMode::Test,
         create: true,
         mirror: true,
-        alert_sinks: true,
+        alert_sinks: vec![crate::testing::office()],
         busy_timeout: Duration::from_secs(5),
     }
 }

@@ -31,8 +31,10 @@ pub(super) fn stuck_outbox(conn: &Connection, before: Timestamp) -> Result<Vec<O
 }
 
 const HURRY: &str = "UPDATE outbox SET next_at = ?1 WHERE parked_at IS NULL AND next_at > ?1";
+const HURRY_SINKS: &str = "UPDATE alert_sinks SET not_before = ?1 WHERE not_before > ?1";
 
 pub(super) fn hurry_outbox(conn: &Connection, now: Timestamp) -> Result<(), StoreError> {
     conn.prepare_cached(HURRY)?.execute([now.as_millis()])?;
+    conn.prepare_cached(HURRY_SINKS)?.execute([now.as_millis()])?;
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! and beside the reads that make them, the schema is in `migrations/`. After a crash at any point the file holds every change
 //! that was answered and no part of another.
 
+mod alerts;
 mod check;
 mod clocks;
 #[cfg(test)]
@@ -55,13 +56,12 @@ use self::save::Sinks;
 use self::versions::Versions;
 use self::writer::{Broken, Job, Writer};
 use super::{
-    AlertLine, AlertTask, CallFilter, CallLine, CallStory, Decide, DueLine, EngineBeat, EngineRow, FailureLine,
-    Figures, LaneKey, LanePlace, LogFilter, LogLine, OptOutLine, OutboxLine, Peeked, Place, Pollable, Request,
-    RosterCopy, Searchable, Sendable, Store, StoreError, Unreadable, rows,
+    AlertLine, CallFilter, CallLine, CallStory, Decide, DueLine, EngineBeat, EngineRow, FailureLine, Figures, LaneKey,
+    LanePlace, LogFilter, LogLine, OptOutLine, OutboxLine, Peeked, Place, Pollable, Request, RosterCopy, Searchable,
+    Sendable, Store, StoreError, Unreadable, rows,
 };
 use crate::clock::{Clock as _, Stopwatch, SystemClock};
 use crate::domain::PhoneNumber;
-use crate::domain::alert::AlertKey;
 use crate::domain::breaker::Breaker;
 use crate::domain::call::CallState;
 use crate::domain::event::{Answer, Load, LogEntry, News};
@@ -130,7 +130,7 @@ impl SqliteStore {
         Ok(Self {
             path: options.path,
             files,
-            sinks: Sinks { mirror: options.mirror, alerts: options.alert_sinks },
+            sinks: Sinks { mirror: options.mirror, alerts: options.alert_sinks.into() },
             jobs: Mutex::new(Some(jobs)),
             writer: Mutex::new(Some(task)),
             readers,
@@ -251,12 +251,12 @@ impl SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn transact(&self, load: Load, phones: Vec<PhoneNumber>, decide: Decide) -> Result<Answer, StoreError> {
-        let sinks = self.sinks;
+        let sinks = self.sinks.clone();
         let done = self
             .with_tx(move |conn| {
                 let loaded = load::load(conn, &load, &phones)?;
                 let change = decide(&loaded).map_err(|what| StoreError::Refused { what })?;
-                save::save(conn, sinks, &loaded, change)
+                save::save(conn, &sinks, &loaded, change)
             })
             .await;
         if let Err(e) = &done {
@@ -428,32 +428,6 @@ impl Store for SqliteStore {
 
     async fn alerts(&self) -> Result<Vec<AlertLine>, StoreError> {
         self.list(reads::alerts).await
-    }
-
-    async fn alerts_to_tell(&self, now: Timestamp, limit: usize) -> Result<Vec<AlertTask>, StoreError> {
-        self.list(move |look| reads::alerts_to_tell(look, now, limit)).await
-    }
-
-    async fn next_alert(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.read(move |conn| reads::next_alert(conn, after)).await
-    }
-
-    async fn alert_told(&self, key: &AlertKey, version: i64) -> Result<(), StoreError> {
-        let key = key.to_string();
-        self.with_tx(move |conn| {
-            conn.prepare_cached(sql::ALERT_TOLD)?.execute(rusqlite::params![key, version])?;
-            Ok(())
-        })
-        .await
-    }
-
-    async fn alert_not_told(&self, key: &AlertKey, version: i64, again_at: Timestamp) -> Result<(), StoreError> {
-        let key = key.to_string();
-        self.with_tx(move |conn| {
-            conn.prepare_cached(sql::ALERT_NOT_TOLD)?.execute(rusqlite::params![key, version, again_at.as_millis()])?;
-            Ok(())
-        })
-        .await
     }
 
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {

@@ -13,6 +13,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
 use super::rescue;
+use crate::domain::alert::SinkTarget;
 use crate::killpoint;
 use crate::store::StoreError;
 
@@ -57,8 +58,8 @@ pub struct OpenOptions {
     pub create: bool,
     /// Whether changes leave rows for the mirror.
     pub mirror: bool,
-    /// Whether alerts leave rows for their sinks.
-    pub alert_sinks: bool,
+    /// The sinks that alerts leave rows for.
+    pub alert_sinks: Vec<SinkTarget>,
     /// How long to wait for another process that writes; 5 s is usual.
     pub busy_timeout: Duration,
 }
@@ -302,7 +303,7 @@ mod tests {
             mode: StoreMode::Test,
             create: true,
             mirror: false,
-            alert_sinks: false,
+            alert_sinks: Vec::new(),
             busy_timeout: Duration::from_secs(5),
         }
     }

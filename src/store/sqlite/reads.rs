@@ -13,8 +13,8 @@ use crate::domain::event::{LogEntry, LogKind, ReceiptRow};
 use crate::domain::phone::masked;
 use crate::domain::types::{Actor, AttemptId, CallId, Timestamp};
 use crate::store::{
-    AlertLine, AlertTask, CallFilter, CallLine, CallStory, DueLine, LogFilter, LogLine, OptOutLine, Pollable, Request,
-    Searchable, StoreError, rows,
+    AlertLine, CallFilter, CallLine, CallStory, DueLine, LogFilter, LogLine, OptOutLine, Pollable, Request, Searchable,
+    StoreError, rows,
 };
 
 /// A limit as SQL takes it.
@@ -143,7 +143,7 @@ fn one_of<T>(
     read(row).map(Some).map_err(|e| rows::of_call(call, e))
 }
 
-fn one<T>(
+pub(super) fn one<T>(
     conn: &Connection,
     sql: &str,
     with: impl Params,
@@ -362,35 +362,6 @@ pub(super) fn next_search(conn: &Connection, after: Timestamp) -> Result<Option<
     moment(conn, NEXT_SEARCH, [after.as_millis()])
 }
 
-pub(super) const ALERTS_TO_TELL: &str =
-    "SELECT a.key, a.call_id, a.message, a.raised_at, a.resolved_at, o.version, o.attempts
-    FROM outbox o INDEXED BY outbox_by_time JOIN alerts a ON a.key = o.key
-    WHERE o.sink = 'alerts' AND o.parked_at IS NULL AND o.next_at <= ?1 ORDER BY o.next_at LIMIT ?2";
-
-pub(super) fn alerts_to_tell(look: Look<'_>, now: Timestamp, limit: usize) -> Result<Vec<AlertTask>, StoreError> {
-    readable(look, "alerts", ALERTS_TO_TELL, params![now.as_millis(), at_most(limit)], |row| {
-        let call: Option<String> = row.get(1)?;
-        Ok(AlertTask {
-            line: AlertLine {
-                key: rows::parsed("alerts.key", str_at(row, 0)?)?,
-                call: call.map(|c| rows::parsed("alerts.call_id", &c)).transpose()?,
-                message: row.get(2)?,
-                raised_at: Timestamp::from_millis(row.get(3)?),
-            },
-            resolved_at: row.get::<_, Option<i64>>(4)?.map(Timestamp::from_millis),
-            version: row.get(5)?,
-            attempts: row.get(6)?,
-        })
-    })
-}
-
-pub(super) const NEXT_ALERT: &str = "SELECT next_at FROM outbox INDEXED BY outbox_by_time
-    WHERE sink = 'alerts' AND parked_at IS NULL AND next_at > ?1 ORDER BY next_at LIMIT 1";
-
-pub(super) fn next_alert(conn: &Connection, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-    moment(conn, NEXT_ALERT, [after.as_millis()])
-}
-
 pub(super) const UNTOLD: &str = "SELECT rowid FROM calls INDEXED BY calls_untold
     WHERE status = 'DISPATCHING' AND told_at IS NULL AND accepted_at < ?1 ORDER BY accepted_at";
 /// Each by itself: an attempt that cannot be read is its own call's trouble.
@@ -403,11 +374,13 @@ pub(super) fn untold(look: Look<'_>, before: Timestamp, limit: usize) -> Result<
 }
 
 pub(super) fn alerts(look: Look<'_>) -> Result<Vec<AlertLine>, StoreError> {
-    const SQL: &str =
-        "SELECT key, call_id, message, raised_at FROM alerts WHERE resolved_at IS NULL ORDER BY raised_at, key";
+    const SQL: &str = "SELECT key, call_id, message, raised_at, (SELECT reference FROM calls WHERE id = alerts.call_id)
+        FROM alerts WHERE resolved_at IS NULL ORDER BY raised_at, key";
     readable(look, "alerts", SQL, [], |row| {
-        let call: Option<String> = row.get(1)?;
+        let (call, reference): (Option<String>, Option<String>) = (row.get(1)?, row.get(4)?);
         Ok(AlertLine {
+            // One that cannot be read is its call's trouble.
+            reference: reference.and_then(|r| r.parse().ok()),
             key: rows::parsed("alerts.key", str_at(row, 0)?)?,
             call: call.map(|c| rows::parsed("alerts.call_id", &c)).transpose()?,
             message: row.get(2)?,

@@ -4,38 +4,59 @@
 //! notices before its attempts (each refers to the one before), and attempts that move before those that are new (the old one
 //! must have closed before another of the same notice may open).
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Value, json};
 
 use super::{settings, sql};
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::Timestamp;
-use crate::domain::alert::AlertKey;
+use crate::domain::alert::{AlertKey, SinkTarget};
 use crate::domain::attempt::{Attempt, AttemptKind, NoticeKey};
 use crate::domain::call::{Call, CallState};
 use crate::domain::event::{
     AlertChange, Answer, BreakerChange, Change, Effect, InboundRow, Loaded, LogEntry, LogKind, OptOutChange, ReceiptRow,
 };
-use crate::domain::settings::Target;
+use crate::domain::settings::{Basis, Target};
 use crate::domain::types::{Actor, CallId, MessageSid, Sender};
 use crate::store::{Lane, StoreError, rows};
 
 /// The outbox sink of the mirror.
 const MIRROR: &str = "mirror";
-/// The outbox sink of alerts.
-const ALERTS: &str = "alerts";
 
 /// Which other systems are told.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Sinks {
     pub(super) mirror: bool,
-    pub(super) alerts: bool,
+    pub(super) alerts: Arc<[SinkTarget]>,
+}
+
+/// Who is told: by the settings in force, whatever this handle was opened with; only a store without any goes by the handle.
+pub(super) fn in_force(conn: &Connection, own: &Sinks, basis: Basis) -> Result<Sinks, StoreError> {
+    if basis.settings.is_none() {
+        return Ok(own.clone());
+    }
+    let (mut mirror, mut alerts) = (false, Vec::new());
+    for target in settings::targets(conn)? {
+        match target {
+            Target::Mirror => mirror = true,
+            Target::Sink(sink) => alerts.push(sink),
+        }
+    }
+    Ok(Sinks { mirror, alerts: alerts.into() })
+}
+
+/// A sink as the outbox names it.
+pub(super) fn sink_row(name: &str) -> String {
+    format!("sink:{name}")
 }
 
 /// Writes all of `change`; its answer is for after the commit.
-pub(super) fn save(conn: &Connection, sinks: Sinks, loaded: &Loaded, change: Change) -> Result<Answer, StoreError> {
+pub(super) fn save(conn: &Connection, sinks: &Sinks, loaded: &Loaded, change: Change) -> Result<Answer, StoreError> {
     let at = time_of(&change);
-    let sinks = in_force(conn, sinks, loaded, &change)?;
+    let is_told = !change.effects.is_empty() || !change.alerts.is_empty();
+    let sinks = &if is_told { in_force(conn, sinks, loaded.basis)? } else { sinks.clone() };
     for state in &change.calls {
         match loaded.calls.iter().find(|was| was.call.id == state.call.id) {
             Some(was) => update(conn, was, state)?,
@@ -71,15 +92,6 @@ pub(super) fn save(conn: &Connection, sinks: Sinks, loaded: &Loaded, change: Cha
         }
     }
     Ok(change.answer)
-}
-
-/// Who is told: by the settings in force, whatever this handle was opened with; only a store without any goes by the handle.
-fn in_force(conn: &Connection, own: Sinks, loaded: &Loaded, change: &Change) -> Result<Sinks, StoreError> {
-    if loaded.basis.settings.is_none() || (change.effects.is_empty() && change.alerts.is_empty()) {
-        return Ok(own);
-    }
-    let targets = settings::targets(conn)?;
-    Ok(Sinks { mirror: targets.contains(&Target::Mirror), alerts: targets.iter().any(|t| *t != Target::Mirror) })
 }
 
 /// When a change happened, by what it says itself; only one that says nothing takes the wall clock.
@@ -354,7 +366,7 @@ pub(super) fn append_log(conn: &Connection, entries: &[LogEntry]) -> Result<(), 
 }
 
 /// Only news is told of: raising what is raised and resolving what is not writes nothing.
-fn save_alert(conn: &Connection, sinks: Sinks, change: &AlertChange, at: Timestamp) -> Result<(), StoreError> {
+fn save_alert(conn: &Connection, sinks: &Sinks, change: &AlertChange, at: Timestamp) -> Result<(), StoreError> {
     let (kind, key, call, message) = match change {
         AlertChange::ResolveAll { call, at: what } => {
             for key in raised_about(conn, call)? {
@@ -398,7 +410,10 @@ fn save_alert(conn: &Connection, sinks: Sinks, change: &AlertChange, at: Timesta
     };
     let actor = Actor::engine();
     append_log(conn, &[LogEntry { kind, at, call, attempt: None, actor, message, data: json!({ "key": key }) }])?;
-    if sinks.alerts { to_outbox(conn, ALERTS, &key.to_string(), at) } else { Ok(()) }
+    for target in sinks.alerts.iter().filter(|t| key.kind().severity() >= t.min) {
+        to_outbox(conn, &sink_row(&target.name), &key.to_string(), at)?;
+    }
+    Ok(())
 }
 
 /// Those that can be read: a key that nobody wrote keeps no call from being closed.

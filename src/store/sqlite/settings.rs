@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::open::{self, OpenOptions, Use};
 use super::{file, roster, save};
-use crate::domain::alert::Severity;
+use crate::domain::alert::{Severity, SinkTarget};
 use crate::domain::event::{LogEntry, LogKind};
 use crate::domain::settings::{Basis, NewSettings, SettingsNumber, SettingsRow, Target};
 use crate::domain::types::{Actor, Timestamp};
@@ -56,7 +56,7 @@ pub(super) fn targets(conn: &Connection) -> Result<Vec<Target>, StoreError> {
         all.push(match name.strip_prefix(SINK) {
             Some(sink) => {
                 let min = rows::word("targets.min", Severity::parse(&min))?;
-                Target::Sink { name: sink.to_owned(), min }
+                Target::Sink(SinkTarget { name: sink.to_owned(), min })
             }
             None => Target::Mirror,
         });
@@ -91,7 +91,7 @@ pub(super) fn put(conn: &Connection, new: &NewSettings) -> Result<SettingsRow, S
     for target in &wanted {
         let (name, min) = match target {
             Target::Mirror => (MIRROR.to_owned(), Severity::Notice),
-            Target::Sink { name, min } => (format!("{SINK}{name}"), *min),
+            Target::Sink(sink) => (save::sink_row(&sink.name), sink.min),
         };
         conn.prepare_cached(INSERT_TARGET)?.execute(params![name, min.as_str()])?;
     }

@@ -135,7 +135,7 @@ mod tests {
             mode: StoreMode::Live,
             create: true,
             mirror: false,
-            alert_sinks: false,
+            alert_sinks: Vec::new(),
             busy_timeout: Duration::from_millis(10),
         };
         let path = options.path.clone();

@@ -109,7 +109,7 @@ pub(super) const RAISE_ALERT: &str = "INSERT INTO alerts (key, call_id, message,
 pub(super) const ALERT_AGAIN: &str =
     "UPDATE alerts SET message = ?2 WHERE key = ?1 AND resolved_at IS NULL AND message <> ?2 RETURNING call_id";
 pub(super) const ALERTS_OF_CALL: &str =
-    "SELECT key FROM alerts INDEXED BY alerts_raised WHERE resolved_at IS NULL AND call_id = ?1";
+    "SELECT key FROM alerts INDEXED BY alerts_of_call WHERE resolved_at IS NULL AND call_id = ?1";
 pub(super) const RESOLVE_ALERT: &str =
     "UPDATE alerts SET resolved_at = ?2 WHERE key = ?1 AND resolved_at IS NULL RETURNING call_id, message";
 
@@ -158,6 +158,6 @@ pub(super) const KEEP_PROVIDER_CLOCK: &str = "INSERT OR REPLACE INTO provider_cl
 pub(super) const PROVIDER_CLOCK: &str = "SELECT least_ms, most_ms, measured_at, newest_message FROM provider_clock";
 pub(super) const SHIFT_OUTBOX: &str = "UPDATE outbox SET next_at = next_at - ?1 WHERE parked_at IS NULL";
 pub(super) const SHIFT_READ_BACKS: &str = "UPDATE mirror SET verify_at = verify_at - ?1 WHERE verify_at IS NOT NULL";
-pub(super) const ALERT_TOLD: &str = "DELETE FROM outbox WHERE sink = 'alerts' AND key = ?1 AND version = ?2";
-pub(super) const ALERT_NOT_TOLD: &str = "UPDATE outbox SET attempts = attempts + 1, next_at = ?3
-    WHERE sink = 'alerts' AND key = ?1 AND version = ?2";
+pub(super) const SHIFT_ALERT_MESSAGES: &str = "UPDATE alert_messages SET at = at - ?1";
+pub(super) const SHIFT_ALERT_SINKS: &str =
+    "UPDATE alert_sinks SET failing_since = failing_since - ?1, not_before = not_before - ?1";

@@ -16,7 +16,7 @@ fn options(dir: &Path) -> OpenOptions {
         mode: StoreMode::Test,
         create: true,
         mirror: true,
-        alert_sinks: true,
+        alert_sinks: vec![crate::testing::office()],
         busy_timeout: Duration::from_secs(5),
     }
 }
@@ -391,16 +391,16 @@ async fn effects_and_alerts_leave_one_row_each_for_their_sinks_and_none_without(
     assert_eq!(
         rows(dir.path()),
         [
-            ("alerts".into(), "store".into(), 1, None),
             ("mirror".into(), attempt, 2, None),
             ("mirror".into(), "call:c".into(), 4, None),
+            ("sink:office".into(), "store".into(), 1, None),
         ]
     );
     let figures = store.figures(at(9)).await.expect("read");
     assert_eq!((figures.outbox_depth, figures.outbox_oldest), (3, Some(at(1))));
 
     let dir = tempfile::tempdir().expect("dir");
-    let none = OpenOptions { mirror: false, alert_sinks: false, ..options(dir.path()) };
+    let none = OpenOptions { mirror: false, alert_sinks: Vec::new(), ..options(dir.path()) };
     let store = SqliteStore::open(none).expect("open");
     store.transact(Load::Nothing, Vec::new(), always(change)).await.expect("change");
     assert_eq!(rows(dir.path()), []);
@@ -450,6 +450,10 @@ async fn hot_reads_walk_an_index_and_sort_next_to_nothing() {
         ("receipts of an attempt", sql::ORPHANS_OF_NAMED),
         ("receipts to join by message", sql::JOIN_BY_SID),
         ("receipts to join by attempt", sql::JOIN_BY_NAME),
+        ("alerts of a call", sql::ALERTS_OF_CALL),
+        ("alerts for a sink", alerts::DUE),
+        ("next alert for a sink", alerts::NEXT),
+        ("messages to a sink", alerts::MESSAGES),
         ("calls", reads::CALLS),
         ("active retries", &figures::counting(figures::ACTIVE)),
         ("overdue", &figures::counting(figures::OVERDUE)),

@@ -88,7 +88,7 @@ fn ask(path: &Path, mode: StoreMode, payload: Value, mut dead: impl FnMut() -> O
         mode,
         create: false,
         mirror: false,
-        alert_sinks: false,
+        alert_sinks: Vec::new(),
         busy_timeout: Duration::from_secs(5),
     };
     let _in = runtime.enter();
@@ -128,8 +128,9 @@ impl Sink {
         std::thread::spawn(move || {
             for mut peer in listener.incoming().flatten() {
                 if let Some(alert) = document(&peer) {
-                    let key = alert["key"].as_str().unwrap_or_default().to_owned();
-                    keep.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+                    let all = alert["alerts"].as_array().cloned().unwrap_or_default();
+                    let keys = all.iter().filter_map(|a| a["key"].as_str()).map(str::to_owned);
+                    keep.lock().unwrap_or_else(PoisonError::into_inner).extend(keys);
                     let _ = peer.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
                 }
             }

@@ -23,6 +23,42 @@ CREATE TABLE targets (
 ALTER TABLE calls ADD COLUMN settings INTEGER;
 
 -- == alerts and their sinks ==
+-- The outbox has one row a sink and alert: its sink is `sink:` and the sink's name. Rows of the sink `alerts` are an older
+-- version's, for all sinks together; an engine's start hands them over to the sinks that it has.
+
+CREATE INDEX alerts_of_call ON alerts (call_id) WHERE resolved_at IS NULL;
+
+-- Which alerts a sink knows of as raised: only of those it is told the end. `certain` is 0 where nobody knows whether the
+-- message arrived.
+CREATE TABLE alert_receivers (
+    sink    TEXT NOT NULL,
+    key     TEXT NOT NULL,
+    certain INTEGER NOT NULL,
+    PRIMARY KEY (sink, key),
+    CONSTRAINT receiver_is_certain_or_not CHECK (certain IN (0, 1))
+) STRICT, WITHOUT ROWID;
+
+-- What an older version told all its sinks: what is raised and waits no more, and that of which the end waits.
+INSERT INTO alert_receivers (sink, key, certain) SELECT 'alerts', key, 1 FROM alerts
+    WHERE (resolved_at IS NULL) <> EXISTS (SELECT 1 FROM outbox WHERE sink = 'alerts' AND outbox.key = alerts.key);
+
+-- The messages to each sink in the last minutes: bulk alerts are grouped by them.
+CREATE TABLE alert_messages (
+    sink   TEXT NOT NULL,
+    at     INTEGER NOT NULL,
+    kind   TEXT NOT NULL,
+    alerts INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX alert_messages_by_time ON alert_messages (sink, at);
+
+-- Sinks to which the last message was not delivered; one that is well has no row.
+CREATE TABLE alert_sinks (
+    sink          TEXT PRIMARY KEY NOT NULL,
+    failing_since INTEGER NOT NULL,
+    failures      INTEGER NOT NULL,
+    not_before    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- == the engine's beat ==
 -- When the engine's essential duties had last passed, by the boot clock of the boot that this id names, and by the wall clock.

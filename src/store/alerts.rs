@@ -1,0 +1,91 @@
+//! What sinks are still to be told of: one row a sink and alert, each sink at its own pace.
+//!
+//! A row says that an alert has changed, never what it is now: its newest state is read when it is delivered. Whoever delivers
+//! notes first that it asks, and then what became of it, so that a crash between the two delivers at most once more, and a sink
+//! that may have heard of an alert is told of its end.
+
+use async_trait::async_trait;
+
+use super::{AlertLine, StoreError};
+use crate::domain::Timestamp;
+use crate::domain::alert::AlertKey;
+use crate::domain::bulk::{SentMessage, Waiting};
+
+/// An alert that a sink is still to be told of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertTask {
+    /// The alert.
+    pub line: AlertLine,
+    /// Since when it is over; `None`: it is not.
+    pub resolved_at: Option<Timestamp>,
+    /// Which state of it waits.
+    pub version: i64,
+    /// Since when it waits.
+    pub since: Timestamp,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Whether the sink was told that it is raised, or may have been.
+    pub may_be_known: bool,
+}
+
+impl AlertTask {
+    /// As bulk alerts are grouped by.
+    pub fn waiting(&self) -> Waiting {
+        Waiting { kind: self.line.key.kind(), over: self.resolved_at.is_some(), since: self.since }
+    }
+}
+
+/// How a sink does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SinkState {
+    /// Since when nothing was delivered although it was tried; `None`: the last message was.
+    pub failing_since: Option<Timestamp>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// It is left alone until then.
+    pub not_before: Option<Timestamp>,
+    /// The messages of the last time.
+    pub sent: Vec<SentMessage>,
+}
+
+/// What became of a message that was not delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotDelivered {
+    /// When.
+    pub at: Timestamp,
+    /// Its alerts are due again then.
+    pub again_at: Timestamp,
+    /// The sink is left alone until then.
+    pub not_before: Timestamp,
+    /// Whether the sink surely did not take it.
+    pub surely: bool,
+}
+
+/// The part of the store that is about sinks of alerts. All methods are safe to cancel and to repeat.
+#[async_trait]
+pub trait AlertOutbox {
+    /// What this sink is to be told of now, longest due first.
+    async fn alerts_due(&self, sink: &str, now: Timestamp, limit: usize) -> Result<Vec<AlertTask>, StoreError>;
+    /// When the next alert is due for this sink, after `after`.
+    async fn next_alert(&self, sink: &str, after: Timestamp) -> Result<Option<Timestamp>, StoreError>;
+    /// Keys of alerts that wait for this sink, due or not.
+    async fn alerts_waiting(&self, sink: &str) -> Result<Vec<AlertKey>, StoreError>;
+    /// How a sink does, with its messages since then.
+    async fn sink_state(&self, sink: &str, since: Timestamp) -> Result<SinkState, StoreError>;
+    /// The sink is about to be told of these: from here on it may know of them.
+    async fn alerts_asked(&self, sink: &str, keys: Vec<AlertKey>) -> Result<(), StoreError>;
+    /// One message told the sink of these: each waits no more, unless a newer state of it came meanwhile.
+    async fn alerts_delivered(&self, sink: &str, tasks: Vec<AlertTask>, at: Timestamp) -> Result<(), StoreError>;
+    /// One message did not tell the sink of these.
+    async fn alerts_not_delivered(
+        &self,
+        sink: &str,
+        tasks: Vec<AlertTask>,
+        how: NotDelivered,
+    ) -> Result<(), StoreError>;
+    /// The sink need not be told of these, in this version.
+    async fn alerts_dropped(&self, sink: &str, tasks: Vec<AlertTask>) -> Result<(), StoreError>;
+    /// What waits for sinks that are no more, and what an older version kept for all of them together, waits for those that
+    /// are, where they do not know of it; with no sink at all it stays.
+    async fn share_alerts(&self, now: Timestamp) -> Result<(), StoreError>;
+}

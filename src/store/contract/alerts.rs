@@ -1,0 +1,130 @@
+//! Alerts and their sinks: a row a sink and alert, what a sink may know, how it does.
+
+use super::fixtures::*;
+use crate::domain::alert::{AlertKey, Until};
+use crate::domain::bulk::SentMessage;
+use crate::domain::event::{AlertChange, Change, Load};
+use crate::domain::types::{CallId, Timestamp};
+use crate::store::{AlertTask, NotDelivered, Store};
+use crate::testing::alert_key;
+
+/// The sink that a store of the contract's tests knows.
+const OFFICE: &str = "office";
+
+async fn change(store: &dyn Store, alerts: Vec<AlertChange>, when: i64) {
+    let decide = always(move || Change { alerts: alerts.clone(), at: Some(at(when)), ..Change::default() });
+    store.transact(Load::Nothing, Vec::new(), decide).await.expect("alerts");
+}
+
+fn raise(key: &str, about: Option<&str>) -> AlertChange {
+    let call = about.map(|id| id.parse::<CallId>().expect("an id"));
+    AlertChange::Raise { key: alert_key(key), call, message: "first".into() }
+}
+
+fn again(key: &str, message: &str) -> AlertChange {
+    AlertChange::Again { key: alert_key(key), message: message.into() }
+}
+
+async fn due(store: &dyn Store, now: i64) -> Vec<AlertTask> {
+    store.alerts_due(OFFICE, at(now), 99).await.expect("read")
+}
+
+async fn due_keys(store: &dyn Store, now: i64) -> Vec<String> {
+    due(store, now).await.iter().map(|t| t.line.key.to_string()).collect()
+}
+
+pub(crate) async fn alerts_are_told_again_in_new_words_and_resolved_by_call(store: &dyn Store) {
+    let about_a = |key: &str| raise(key, Some("a"));
+    let all = vec![about_a("late:a"), about_a("nobody:a:1:2"), about_a("conflict:a"), raise("late:b", Some("b"))];
+    change(store, all, 1).await;
+    store.alerts_delivered(OFFICE, due(store, 9).await, at(9)).await.expect("delivered");
+    for (label, key, message, waits) in [
+        ("the words that stand", "late:a", "first", 0),
+        ("nothing raised", "late:c", "second", 0),
+        ("new words", "late:a", "second", 1),
+        ("the same again", "late:a", "second", 1),
+    ] {
+        change(store, vec![again(key, message)], 1).await;
+        let tasks = due(store, 9).await;
+        assert_eq!(tasks.len(), waits, "{label}");
+        assert!(tasks.iter().all(|t| t.line.message == "second" && t.line.raised_at == at(1)), "{label}: {tasks:?}");
+    }
+    let over = AlertChange::ResolveAll { call: "a".parse().expect("an id"), at: Until::Taken };
+    change(store, vec![over, again("late:a", "third")], 1).await;
+    let open: Vec<String> = store.alerts().await.expect("read").into_iter().map(|a| a.key.to_string()).collect();
+    assert_eq!(open, ["conflict:a", "late:b"], "neither another call's nor what outlasts it");
+}
+
+pub(crate) async fn an_alert_waits_for_a_sink_until_its_newest_state_is_delivered(store: &dyn Store) {
+    put(store, call("c1", at(0))).await.expect("put");
+    change(store, vec![raise("exhausted:c1", Some("c1")), raise("store", None)], 2).await;
+    assert!(due(store, 1).await.is_empty(), "not before its time");
+    assert!(store.alerts_due("another", at(9), 99).await.expect("read").is_empty());
+    let tasks = due(store, 2).await;
+    let seen = |t: &AlertTask| (t.line.key.to_string(), t.line.reference.is_some(), t.version, t.since, t.may_be_known);
+    let mut all: Vec<_> = tasks.iter().map(seen).collect();
+    all.sort();
+    assert_eq!(all, [("exhausted:c1".into(), true, 1, at(2), false), ("store".into(), false, 1, at(2), false)]);
+    let (one, other): (Vec<_>, Vec<_>) = tasks.into_iter().partition(|t| t.line.call.is_some());
+    // A newer state came while the old one was delivered.
+    change(store, vec![AlertChange::Resolve { key: alert_key("exhausted:c1") }], 3).await;
+    store.alerts_delivered(OFFICE, one, at(4)).await.expect("delivered");
+    let tasks = due(store, 9).await;
+    let newer = tasks.iter().find(|t| t.line.call.is_some()).expect("the end waits");
+    assert_eq!((newer.resolved_at, newer.version, newer.may_be_known), (Some(at(3)), 2, true));
+    let newer = newer.clone();
+    store.alerts_delivered(OFFICE, vec![newer], at(5)).await.expect("delivered");
+    store.alerts_dropped(OFFICE, other.clone()).await.expect("dropped");
+    store.alerts_dropped(OFFICE, other).await.expect("again: nothing");
+    assert!(due(store, 9).await.is_empty());
+    assert_eq!(store.alerts_waiting(OFFICE).await.expect("read"), Vec::<AlertKey>::new());
+    let sent = store.sink_state(OFFICE, at(0)).await.expect("read").sent;
+    let kind = alert_key("exhausted:c1").kind();
+    assert_eq!(sent, [4, 5].map(|ms| SentMessage { at: at(ms), kind, alerts: 1 }));
+    assert_eq!(store.sink_state(OFFICE, at(5)).await.expect("read").sent.len(), 1, "those since then");
+}
+
+pub(crate) async fn a_sink_may_know_what_it_was_asked_to_take_unless_it_surely_refused(store: &dyn Store) {
+    let known = async |now| due(store, now).await.iter().map(|t| t.may_be_known).collect::<Vec<_>>();
+    change(store, vec![raise("store", None)], 1).await;
+    let fails = |surely, ms: i64| NotDelivered { at: at(ms), again_at: at(ms + 5), not_before: at(ms + 2), surely };
+    let key = || vec![alert_key("store")];
+    store.alerts_asked(OFFICE, key()).await.expect("asked");
+    assert_eq!(known(1).await, [true], "a crash here: it may");
+    store.alerts_not_delivered(OFFICE, due(store, 1).await, fails(true, 10)).await.expect("noted");
+    assert_eq!(
+        (due_keys(store, 14).await, store.next_alert(OFFICE, at(10)).await.expect("read")),
+        (vec![], Some(at(15)))
+    );
+    assert_eq!(known(15).await, [false], "it refused it");
+    let state = store.sink_state(OFFICE, at(0)).await.expect("read");
+    assert_eq!((state.failing_since, state.failures, state.not_before), (Some(at(10)), 1, Some(at(12))));
+    store.alerts_asked(OFFICE, key()).await.expect("asked");
+    store.alerts_not_delivered(OFFICE, due(store, 15).await, fails(false, 20)).await.expect("noted");
+    assert_eq!(known(25).await, [true], "nobody knows");
+    let state = store.sink_state(OFFICE, at(0)).await.expect("read");
+    assert_eq!((state.failing_since, state.failures, state.not_before), (Some(at(10)), 2, Some(at(22))));
+    store.alerts_delivered(OFFICE, due(store, 25).await, at(26)).await.expect("delivered");
+    change(store, vec![again("store", "second")], 30).await;
+    store.alerts_not_delivered(OFFICE, due(store, 30).await, fails(true, 31)).await.expect("noted");
+    assert_eq!(known(99).await, [true], "what it took before it knows");
+    let state = store.sink_state(OFFICE, at(0)).await.expect("read");
+    assert_eq!((state.failing_since, state.failures), (Some(at(31)), 1), "it was well meanwhile");
+}
+
+pub(crate) async fn what_waits_for_another_system_is_found_by_age_and_hurried(store: &dyn Store) {
+    change(store, vec![raise("store", None)], 1).await;
+    let how = NotDelivered { at: at(1), again_at: at(100), not_before: at(90), surely: true };
+    store.alerts_not_delivered(OFFICE, due(store, 1).await, how).await.expect("noted");
+    let rows = async |before: Timestamp| {
+        let stuck = store.stuck_outbox(before).await.expect("read");
+        stuck.iter().filter(|l| l.sink == "sink:office").map(|l| (l.rows, l.since)).collect::<Vec<_>>()
+    };
+    assert_eq!(rows(at(0)).await, [], "it is younger");
+    assert_eq!(rows(at(1)).await, [(1, at(1))]);
+    assert!(due(store, 9).await.is_empty());
+    store.hurry_outbox(at(9)).await.expect("hurried");
+    assert_eq!(store.sink_state(OFFICE, at(0)).await.expect("read").not_before, Some(at(9)));
+    store.alerts_delivered(OFFICE, due(store, 9).await, at(9)).await.expect("delivered");
+    assert_eq!(rows(at(99)).await, []);
+}

@@ -353,7 +353,8 @@ impl App {
         }
     }
 
-    fn sinks(&self) -> Result<Vec<Arc<outbox::Sink>>, CliError> {
+    /// Where an engine of this process delivers alerts.
+    pub(crate) fn sinks(&self) -> Result<Vec<Arc<outbox::Sink>>, CliError> {
         let made = self.config.alerts.sinks.iter().map(|sink| {
             let format = match sink.format {
                 SinkFormat::Slack => TextFormat::Slack,

@@ -57,7 +57,7 @@ fn all(c: &Config) -> Vec<(&'static str, Counts, String)> {
         ("server.listen", Counts::AfterARestart, c.server.listen.to_string()),
         ("server.public_listen", Counts::AfterARestart, text(c.server.public_listen.map(|a| a.to_string()))),
         ("server.public_url", Counts::AfterARestart, text(c.server.public_url.as_ref().map(ToString::to_string))),
-        ("alerts.sinks urls", Counts::AfterARestart, sinks.join(" ")),
+        ("alerts.sinks urls", Counts::Now, sinks.join(" ")),
         ("heartbeat.url", Counts::Now, text(c.heartbeat.as_ref().map(|h| h.url.expose().to_string()))),
     ]
 }

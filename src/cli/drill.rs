@@ -20,11 +20,23 @@ pub(super) fn prepare(sources: &Sources, config: &mut Config) -> Result<(), CliE
     if config.mode == Mode::Live {
         return Err(refused("the environment arms a drill, and this is live mode: nothing was done"));
     }
-    if let Some(text) = asked.sink {
-        config.alerts.sinks.extend(sinks(text)?);
-    }
+    add_sinks(sources, config)?;
     killpoint::want(orders);
     Ok(())
+}
+
+/// The sinks that the environment of a drill names; a configuration that is read again has them too.
+///
+/// # Errors
+/// Exit 2: a URL that is not on this machine.
+pub(super) fn add_sinks(sources: &Sources, config: &mut Config) -> Result<(), CliError> {
+    match sources.drill().sink {
+        Some(text) if config.mode == Mode::Test => {
+            config.alerts.sinks.extend(sinks(text)?);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// One URL, or several sinks as `NAME=URL` with spaces between.

@@ -118,7 +118,7 @@ pub(super) async fn carry_out(app: &mut App, core: &Arc<Core>, out: &Output) -> 
     app.config.twilio_required()?;
     let sandbox = app.sandbox_if_needed(out).await?;
     let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
-    let sinks = engine.sinks.clone();
+    let sinks = engine.sinks();
     start::recover_local(&engine, "recover", None).await?;
     let supervisor = Supervisor::new(engine);
     let bar = spinner(out, "recovering");

@@ -15,15 +15,16 @@ use crate::domain::alert::AlertKind;
 use crate::domain::event::{AlertChange, Event};
 use crate::domain::settings::{NewSettings, SettingsRow};
 use crate::domain::types::Actor;
-use crate::engine::Engine;
 use crate::engine::apply::Core;
 use crate::engine::in_force::{Decides, InForce};
 use crate::engine::supervisor::Supervisor;
+use crate::engine::{Engine, duties, outbox};
 use crate::http::HttpState;
 use crate::store::StoreError;
 
 use super::app::{App, operator, rules};
 use super::brought;
+use super::report::CliError;
 
 /// How often to look whether another process put settings in force.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -81,7 +82,8 @@ impl Reload {
 
     /// The configuration is read again and put in force.
     async fn own(&mut self) {
-        let new = match reloaded(&self.app.sources, self.is_exposed) {
+        let read = reloaded(&self.app.sources, self.is_exposed);
+        let new = match read.and_then(|new| with_drill(&self.app.sources, new)) {
             Ok(new) => new,
             Err(e) => {
                 error!("the new configuration is wrong, the settings and secrets in force stay: {e}");
@@ -115,6 +117,14 @@ impl Reload {
         info!("settings and tokens were read again");
     }
 
+    /// To the sinks of the new settings; what waits for those that are gone is handed over.
+    async fn deliver_alerts_anew(&self) -> Result<(), CliError> {
+        self.engine.set_sinks(self.app.sinks()?);
+        outbox::start(&self.engine).await?;
+        self.supervisor.assign(duties::ALERTS, duties::alerts(&self.engine));
+        Ok(())
+    }
+
     async fn said(&self, wrong: Option<&ConfigErrors>) {
         if let Err(e) = say_file(&self.engine.core, wrong).await {
             warn!(error = %e, "the state of the configuration file could not be recorded");
@@ -131,14 +141,16 @@ impl Reload {
             Err(e) => return warn!(error = %e, "it cannot be seen whether other settings are in force"),
         }
         match core.store.settings().await {
-            Ok(Some(row)) => match config::load_under(&self.app.sources, &row) {
-                Ok(new) => self.take_over(row, new).await,
-                Err(e) => {
-                    error!(settings = row.number.0, "the settings in force cannot be used here: {e}");
-                    // Said once.
-                    self.app.settings = Some(row);
+            Ok(Some(row)) => {
+                match config::load_under(&self.app.sources, &row).and_then(|new| with_drill(&self.app.sources, new)) {
+                    Ok(new) => self.take_over(row, new).await,
+                    Err(e) => {
+                        error!(settings = row.number.0, "the settings in force cannot be used here: {e}");
+                        // Said once.
+                        self.app.settings = Some(row);
+                    }
                 }
-            },
+            }
             Ok(None) => {}
             Err(e) => warn!(error = %e, "the settings in force cannot be read"),
         }
@@ -160,10 +172,21 @@ impl Reload {
         if !same_base && let Err(e) = super::serve::assign_airtable(&self.app, &self.engine, &self.supervisor).await {
             error!(error = %e.what, "what is done with Airtable goes on as before: it cannot be set up anew");
         }
+        if let Err(e) = self.deliver_alerts_anew().await {
+            error!(error = %e.what, "alerts are delivered as before");
+        }
         if let Err(e) = super::serve::assign_heartbeat(&self.app, &self.engine, &self.supervisor) {
             error!(error = %e.what, "the heartbeat goes on as before");
         }
         core.wake.all();
+    }
+}
+
+/// With the sinks of the drill that this process runs in, if it does: their URLs were checked at its start.
+fn with_drill(sources: &config::Sources, mut new: Config) -> Result<Config, ConfigErrors> {
+    match super::drill::add_sinks(sources, &mut new) {
+        Ok(()) => Ok(new),
+        Err(_) => Err(ConfigErrors(Vec::new())),
     }
 }
 

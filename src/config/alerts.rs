@@ -62,9 +62,11 @@ fn draft(r: &mut Reader, mut s: Section, test: &mut TestMode) -> Draft {
     let fallback_for = r.text(&mut s, "fallback_for", "the name of another sink, or \"\"");
     let url = r.secret_url(&mut s, "url", Part::Alerts);
     r.require(&s, "kind", kind.is_some(), KIND);
-    if url.is_none() && !r.problems.iter().any(|p| p.key == s.key("url")) {
+    if matches!(s.origin, Some(Origin::InForce(_))) && url.is_none() {
         // A process that delivers to no sink needs no place of one.
         need(r, Part::Alerts, s.origin.clone(), &s.key("url"), "an https:// URL");
+    } else {
+        r.require(&s, "url", url.is_some(), "an https:// URL");
     }
     if test.on {
         let url_key = s.key("url");

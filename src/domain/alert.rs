@@ -146,7 +146,7 @@ kinds! {
     DispatchRefused = "dispatch-refused", Page, Ended;
 
     // -- The machine and the store.
-    /// A start or a reload found its configuration wrong; the settings in force in the store stand.
+    /// A start or a reload found its configuration wrong. The settings in force in the store stand.
     SettingsFile = "settings-file", Page, Ended;
     /// The store takes no writes.
     Store = "store", Page, Ended;
@@ -162,7 +162,7 @@ kinds! {
     // -- Airtable.
     /// The table of contacts cannot be read.
     ContactsTable = "contacts-table", Notice, Ended;
-    /// What was read of the table would empty a role or lose half of its rows: the last copy stands.
+    /// The table of contacts would empty a role or has lost half of its rows. The last copy stands.
     ContactsKept = "contacts-kept", Page, Ended;
     /// A row of that table is wrong. Subject: the record.
     ContactsRow = "contacts-row", Notice, Ended;

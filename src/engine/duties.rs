@@ -110,7 +110,7 @@ pub fn alerts(engine: &Arc<Engine>) -> Vec<Duty> {
         let name = format!("alerts to {}", sink.name);
         Duty::new(name, &both, |b| Box::pin(async move { outbox::pass(&b.0, &b.1).await })).on(Bell::Alerts).only_asks()
     };
-    engine.sinks.iter().map(of).collect()
+    engine.sinks().iter().map(of).collect()
 }
 
 /// Keeps this base current.

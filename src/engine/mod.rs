@@ -90,7 +90,7 @@ pub struct Engine {
     /// The provider.
     pub sms: Arc<dyn SmsGateway>,
     /// Where alerts are told.
-    pub sinks: Vec<Arc<outbox::Sink>>,
+    sinks: RwLock<Vec<Arc<outbox::Sink>>>,
     /// When it was made, by the clock that nobody can step.
     pub started: Duration,
     /// A fresh id for every start: the owner of its claims.
@@ -122,7 +122,7 @@ impl Engine {
             started: core.clock.boot(),
             core,
             sms,
-            sinks,
+            sinks: RwLock::new(sinks),
             id,
             boot_id: clock::boot_id(),
             scope,
@@ -131,6 +131,16 @@ impl Engine {
             beats: Beats::default(),
             yielded: CancellationToken::new(),
         })
+    }
+
+    /// Where alerts are delivered, by the settings in force.
+    pub fn sinks(&self) -> Vec<Arc<outbox::Sink>> {
+        self.sinks.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Alerts are delivered to these from now on.
+    pub fn set_sinks(&self, sinks: Vec<Arc<outbox::Sink>>) {
+        *self.sinks.write().unwrap_or_else(PoisonError::into_inner) = sinks;
     }
 
     /// Its bounds, by the settings in force.

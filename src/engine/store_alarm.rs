@@ -132,7 +132,7 @@ async fn tell(engine: &Arc<Engine>, boot: Duration) {
     };
     let long = engine.core.clock.now().since(raised_at) >= outbox::FALLBACK_AFTER;
     let mut asked = Vec::new();
-    for sink in &engine.sinks {
+    for sink in &engine.sinks() {
         let times = match state.sinks.get(&sink.name) {
             Some(Telling::Asked | Telling::Told) => continue,
             Some(Telling::Failed { again, .. }) if *again > boot => continue,

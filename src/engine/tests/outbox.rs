@@ -99,7 +99,7 @@ pub(super) fn engine(w: &World, sink: Arc<Heard>) -> Arc<Engine> {
 /// Passes of every sink until each waits; when the first looks again.
 pub(super) async fn deliver(engine: &Arc<Engine>) -> Option<Timestamp> {
     let mut first = None;
-    for sink in &engine.sinks {
+    for sink in &engine.sinks() {
         let next = loop {
             let now = engine.core.clock.now();
             let next = outbox::pass(engine, sink).await.expect("store");
@@ -193,7 +193,7 @@ async fn a_wish_to_be_left_alone_is_believed_for_an_hour_at_most() {
     let (w, [a, ..], engine) = three().await;
     a.is(Mood::Busy(secs(86_400)));
     raise(&w, &AlertKind::NoSender.into()).await;
-    let until = outbox::pass(&engine, &engine.sinks[0]).await.expect("store");
+    let until = outbox::pass(&engine, &engine.sinks()[0]).await.expect("store");
     assert!(until.is_some());
     w.clock.pass(secs(3_599));
     deliver(&engine).await;
@@ -210,10 +210,10 @@ async fn a_sink_that_hangs_holds_its_own_pass_alone() {
     raise(&w, &AlertKind::NoSender.into()).await;
     let hangs = tokio::spawn({
         let engine = engine.clone();
-        async move { outbox::pass(&engine, &engine.sinks[0]).await }
+        async move { outbox::pass(&engine, &engine.sinks()[0]).await }
     });
     tokio::time::timeout(secs(10), a.bell.notified()).await.expect("it is asked");
-    outbox::pass(&engine, &engine.sinks[1]).await.expect("store");
+    outbox::pass(&engine, &engine.sinks()[1]).await.expect("store");
     assert_eq!(b.told(), [told("no-sender", false)]);
     hangs.abort();
     a.is(Mood::Well);
@@ -253,7 +253,7 @@ async fn a_thousand_at_once_are_named_in_at_most_six_messages_a_minute() {
     while sink.told().len() < keys.len() && minutes.len() < 5 {
         let before = sink.sizes().len();
         // A restart in the middle rings nobody anew: what was sent is in the store.
-        for engine in [&engine, &engine_with(&w, engine.sinks.clone())] {
+        for engine in [&engine, &engine_with(&w, engine.sinks())] {
             deliver(engine).await;
         }
         minutes.push(sink.sizes().len() - before);
@@ -316,8 +316,8 @@ async fn what_a_sink_was_told_while_the_store_took_no_writes_is_not_told_again()
     let engine = engine(&w, sink.clone());
     raise(&w, &AlertKind::NoSender.into()).await;
     let held = crate::store::sqlite::spoil::hold(&w.path()).expect("held");
-    outbox::pass(&engine, &engine.sinks[0]).await.expect("it is told all the same");
-    outbox::pass(&engine, &engine.sinks[0]).await.expect("and not again");
+    outbox::pass(&engine, &engine.sinks()[0]).await.expect("it is told all the same");
+    outbox::pass(&engine, &engine.sinks()[0]).await.expect("and not again");
     assert_eq!(sink.asked(), 1);
     drop(held);
     deliver(&engine).await;

@@ -119,7 +119,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
     let app = App::load(&cli.global, cli.command.usual_log(), cli.command.overrides(), wanted, out)?;
     app::check_by(cli.command.by(), &app.config.server.tokens)?;
     match cli.command {
-        Command::Send(args) => send::run(args, app, out).await,
+        Command::Send(args) => Box::pin(send::run(args, app, out)).await,
         Command::Serve(args) => serve::run(args, app, out).await,
         Command::Status(args) => status::run(args, app, out).await,
         Command::Ack(args) => decide::acknowledge(args, &app, out).await,
@@ -127,7 +127,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::Cancel(args) => decide::run(Decision::Cancel, args, &app, out).await,
         Command::Reopen(args) => decide::run(Decision::Reopen, args, &app, out).await,
         Command::Settle(args) => settle::run(args, &app, out).await,
-        Command::Recover(args) => recover::run(args, app, out).await,
+        Command::Recover(args) => Box::pin(recover::run(args, app, out)).await,
         Command::VerifyEvents(args) => verify_events::run(args, app, out).await,
         Command::FollowUp(args) => follow_up::run(args, &app, out).await,
         Command::Breaker(args) => breaker::run(args, &app, out).await,

@@ -85,6 +85,9 @@ _dispatchctl() {
             dispatchctl__subcmd__breaker,list)
                 cmd="dispatchctl__subcmd__breaker__subcmd__list"
                 ;;
+            dispatchctl__subcmd__config,apply)
+                cmd="dispatchctl__subcmd__config__subcmd__apply"
+                ;;
             dispatchctl__subcmd__config,show)
                 cmd="dispatchctl__subcmd__config__subcmd__show"
                 ;;
@@ -110,7 +113,7 @@ _dispatchctl() {
 
     case "${cmd}" in
         dispatchctl)
-            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version send serve status ack resolve cancel reopen settle verify-events follow-up recover breaker contacts oncall log doctor demo sandbox test-reliability config completions"
+            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version send serve status ack resolve cancel reopen settle verify-events follow-up recover breaker contacts oncall log doctor demo sandbox test-reliability config completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -140,6 +143,10 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -148,7 +155,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__ack)
-            opts="-o -q -v -h -V --by --note --for --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-o -q -v -h -V --by --note --for --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -190,6 +197,10 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -198,7 +209,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__breaker)
-            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version list close"
+            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version list close"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -228,6 +239,10 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -236,7 +251,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__breaker__subcmd__close)
-            opts="-o -q -v -h -V --by --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-o -q -v -h -V --by --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -270,6 +285,10 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -278,7 +297,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__breaker__subcmd__list)
-            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -308,6 +327,10 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -316,7 +339,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__cancel)
-            opts="-o -q -v -h -V --by --note --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-o -q -v -h -V --by --note --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -354,6 +377,10 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -362,7 +389,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__completions)
-            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version bash elvish fish powershell zsh"
+            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -390,6 +417,10 @@ _dispatchctl() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -400,7 +431,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__config)
-            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version show"
+            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version show apply"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -430,6 +461,10 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -437,8 +472,8 @@ _dispatchctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        dispatchctl__subcmd__config__subcmd__show)
-            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+        dispatchctl__subcmd__config__subcmd__apply)
+            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -468,6 +503,52 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dispatchctl__subcmd__config__subcmd__show)
+            opts="-o -q -v -h -V --diff --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -476,7 +557,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__contacts)
-            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version list clear"
+            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version list clear"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -506,6 +587,10 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -514,7 +599,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__contacts__subcmd__clear)
-            opts="-o -q -v -h -V --by --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-o -q -v -h -V --by --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -548,6 +633,10 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -556,7 +645,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__contacts__subcmd__list)
-            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -586,6 +675,10 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -594,7 +687,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__demo)
-            opts="-o -q -v -h -V --keep --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-o -q -v -h -V --keep --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -622,6 +715,10 @@ _dispatchctl() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -632,7 +729,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__doctor)
-            opts="-o -q -v -h -V --fix --write-probe --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-o -q -v -h -V --fix --write-probe --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -660,6 +757,10 @@ _dispatchctl() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -670,7 +771,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__follow__subcmd__up)
-            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version list run cancel"
+            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version list run cancel"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -700,6 +801,10 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -708,7 +813,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__follow__subcmd__up__subcmd__cancel)
-            opts="-o -q -v -h -V --call --by --note --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-o -q -v -h -V --call --by --note --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -750,6 +855,10 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -758,7 +867,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__follow__subcmd__up__subcmd__list)
-            opts="-o -q -v -h -V --limit --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-o -q -v -h -V --limit --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -792,6 +901,10 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -800,7 +913,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__follow__subcmd__up__subcmd__run)
-            opts="-o -q -v -h -V --call --missed --all-due --by --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-o -q -v -h -V --call --missed --all-due --by --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -838,6 +951,10 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -846,7 +963,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__log)
-            opts="-f -o -q -v -h -V --follow --call --since --limit --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-f -o -q -v -h -V --follow --call --since --limit --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -888,6 +1005,10 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -896,7 +1017,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__oncall)
-            opts="-o -q -v -h -V --line --level --at --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-o -q -v -h -V --line --level --at --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -938,6 +1059,10 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -946,7 +1071,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__recover)
-            opts="-o -q -v -h -V --dry-run --from-airtable --older-than --yes --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-o -q -v -h -V --dry-run --from-airtable --older-than --yes --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -980,6 +1105,10 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -988,7 +1117,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__reopen)
-            opts="-o -q -v -h -V --by --note --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-o -q -v -h -V --by --note --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1024,6 +1153,10 @@ _dispatchctl() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1034,7 +1167,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__resolve)
-            opts="-o -q -v -h -V --by --note --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-o -q -v -h -V --by --note --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1072,6 +1205,10 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1080,7 +1217,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__sandbox)
-            opts="-o -q -v -h -V --listen --ledger --pace-ms --inbound-url --airtable-pause-ms --tcp-faults --seed --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-o -q -v -h -V --listen --ledger --pace-ms --inbound-url --airtable-pause-ms --tcp-faults --seed --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1134,6 +1271,10 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1142,7 +1283,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__send)
-            opts="-o -q -v -h -V --caller --caller-name --level --issue --address --call-id --to-number --contact --only --body --json --wait --timeout --stay --dry-run --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-o -q -v -h -V --caller --caller-name --level --issue --address --call-id --to-number --contact --only --body --json --wait --timeout --stay --dry-run --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1220,6 +1361,10 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1228,7 +1373,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__serve)
-            opts="-o -q -v -h -V --listen --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-o -q -v -h -V --listen --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1262,6 +1407,10 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1270,7 +1419,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__settle)
-            opts="-o -q -v -h -V --sent --not-sent --resend --by --note --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-o -q -v -h -V --sent --not-sent --resend --by --note --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1312,6 +1461,10 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1320,7 +1473,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__status)
-            opts="-w -o -q -v -h -V --watch --refresh --state --since --limit --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-w -o -q -v -h -V --watch --refresh --state --since --limit --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1362,6 +1515,10 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1370,7 +1527,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__test__subcmd__reliability)
-            opts="-o -q -v -h -V --list --scenario --storm --dispatches --save --seed --jobs --junit --html --baseline --guards-off --keep --live --yes --t1 --max-messages --listen --price-per-segment --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-o -q -v -h -V --list --scenario --storm --dispatches --save --seed --jobs --junit --html --baseline --guards-off --keep --live --yes --t1 --max-messages --listen --price-per-segment --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1456,6 +1613,10 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1464,7 +1625,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__verify__subcmd__events)
-            opts="-o -q -v -h -V --since --call --repair --config --store --output --quiet --verbose --color --log-format --test-mode --utc --help --version"
+            opts="-o -q -v -h -V --since --call --repair --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1500,6 +1661,10 @@ _dispatchctl() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
                     return 0
                     ;;
                 *)

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_dispatchctl_global_optspecs
-    string join \n config= store= o/output= q/quiet v/verbose color= log-format= test-mode utc h/help V/version
+    string join \n config= store= o/output= q/quiet v/verbose color= log-format= test-mode utc settings= h/help V/version
 end
 
 function __fish_dispatchctl_needs_command
@@ -34,6 +34,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
@@ -86,6 +88,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l only -d 'Tell --contact in every step'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l stay -d 'Be the engine until the call ends'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l dry-run -d 'Show who would be told what and when; send nothing'
@@ -106,6 +110,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand serve" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand serve" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand serve" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand serve" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand serve" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
@@ -125,6 +131,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand status" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand status" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand status" -s w -l watch -d 'Show every change until interrupted, or until nobody is looked for any more'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand status" -l refresh -d 'Ask the provider about the call\'s messages first'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand status" -s q -l quiet -d 'Print results only'
@@ -146,6 +154,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand ack" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand ack" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand ack" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand ack" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand ack" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
@@ -164,6 +174,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand resolve" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand resolve" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand resolve" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand resolve" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand resolve" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
@@ -182,6 +194,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand cancel" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand cancel" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand cancel" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand cancel" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand cancel" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
@@ -200,6 +214,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand reopen" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand reopen" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand reopen" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand reopen" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand reopen" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
@@ -219,6 +235,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -l not-sent -d 'The provider does not have it: somebody else is told now, where a step names one'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -l resend -d 'The provider does not have it: send it once more now, if the call still wants it'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -s q -l quiet -d 'Print results only'
@@ -239,6 +257,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand verify-events" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand verify-events" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand verify-events" -l repair -d 'Write what is missing or differs, and delete twins but the oldest'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand verify-events" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand verify-events" -s v -l verbose -d 'More words in the log (-vv: even more)'
@@ -256,6 +276,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and not __fish_seen_subcommand_from list run cancel" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and not __fish_seen_subcommand_from list run cancel" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and not __fish_seen_subcommand_from list run cancel" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and not __fish_seen_subcommand_from list run cancel" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and not __fish_seen_subcommand_from list run cancel" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
@@ -276,6 +298,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from list" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from list" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from list" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from list" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
@@ -294,6 +318,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from run" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from run" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from run" -l missed -d 'Everything whose time went by while nobody fired it'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from run" -l all-due -d 'Everything that is due now'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Print results only'
@@ -315,6 +341,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from cancel" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from cancel" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from cancel" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from cancel" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from cancel" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
@@ -332,6 +360,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l dry-run -d 'Print the plan and do nothing'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l from-airtable -d 'After a lost disk, or from another system: rebuild the calls that are DISPATCHING in Airtable'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l yes -d 'Do not ask: no other engine and no old system runs'
@@ -351,6 +381,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
@@ -369,6 +401,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from list" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from list" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from list" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from list" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
@@ -386,6 +420,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from close" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from close" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from close" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from close" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from close" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
@@ -402,6 +438,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
@@ -420,6 +458,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from list" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from list" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from list" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from list" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
@@ -437,6 +477,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from clear" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from clear" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from clear" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from clear" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from clear" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
@@ -456,6 +498,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
@@ -475,6 +519,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand log" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand log" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand log" -s f -l follow -d 'Go on with new entries until interrupted'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand log" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand log" -s v -l verbose -d 'More words in the log (-vv: even more)'
@@ -492,6 +538,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l fix -d 'Create the tables and fields that Airtable\'s base lacks'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l write-probe -d 'Write a marked row to Airtable, read it back and delete it'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -s q -l quiet -d 'Print results only'
@@ -510,6 +558,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand demo" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand demo" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand demo" -l keep -d 'Keep the temporary directory and print where it is'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand demo" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand demo" -s v -l verbose -d 'More words in the log (-vv: even more)'
@@ -533,6 +583,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l tcp-faults -d 'Put a TCP peer in front, for faults of the wire: cut, trickle, reset, half_open, garbage, wrong_length'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -s v -l verbose -d 'More words in the log (-vv: even more)'
@@ -564,6 +616,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l list -d 'Show the scenarios and play none'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l keep -d 'Keep the directory of the run and print where it is'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l live -d 'Against the real provider, with real texts to [test] numbers alone: shows what it will send and cost, and asks'
@@ -574,23 +628,26 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -s V -l version -d 'Print version'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show" -l config -d 'Configuration file' -r -F
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
 csv\t'Comma-separated, one header line'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results only'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show" -s v -l verbose -d 'More words in the log (-vv: even more)'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show" -l utc -d 'Show times in UTC'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show" -f -a "show" -d 'Print every setting with its origin'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -f -a "show" -d 'Print every setting with its origin'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -f -a "apply" -d 'Put this configuration\'s settings in force in the store; a running engine follows at once'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
@@ -601,12 +658,33 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -l diff -d 'Print what differs between this configuration and the settings in force in the store'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -s V -l version -d 'Print version'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
@@ -617,6 +695,8 @@ always\t'Always'
 never\t'Never'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'

@@ -19,6 +19,7 @@ use crate::engine::apply::Core;
 use crate::engine::in_force::{Decides, InForce};
 use crate::engine::supervisor::Supervisor;
 use crate::engine::{Engine, duties, outbox};
+use crate::engine::wake::Bell;
 use crate::http::HttpState;
 use crate::store::StoreError;
 
@@ -113,6 +114,8 @@ impl Reload {
             info!("{said}");
         }
         self.take_over(row, new).await;
+        // The contacts' table is read again with the file.
+        self.engine.core.wake.ring(Bell::Roster);
         self.said(None).await;
         info!("settings and tokens were read again");
     }

@@ -284,7 +284,7 @@ fn monotone_receipts(off: Option<&str>) -> Seen {
     let _serve = stage.serve_armed(&env(off));
     stage.dispatch("c1", "once");
     let call = stage.delivered("c1", 1);
-    let sent = forge(&stage, &call, "sent", true);
+    let sent = forge(&stage, &call, "sending", true);
     assert_eq!(sent, 204, "a true receipt is taken");
     let call = stage.call("c1");
     match text(&call["attempts"][0], "status") {

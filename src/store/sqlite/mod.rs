@@ -495,12 +495,19 @@ impl Store for SqliteStore {
     async fn engine_started(&self, row: &EngineRow) -> Result<(), StoreError> {
         let row = row.clone();
         let path = self.path.to_str().map(str::to_owned);
-        self.with_tx(move |conn| {
-            // By which of several names it was used, should it ever have several.
-            conn.prepare_cached(sql::KEEP_PATH)?.execute(params![path.as_deref().unwrap_or_default()])?;
-            engines::started(conn, &row)
-        })
-        .await
+        let is_new_name = self
+            .with_tx(move |conn| {
+                // By which of several names it was used, should it ever have several.
+                let kept = conn.prepare_cached(sql::KEEP_PATH)?.execute(params![path.as_deref().unwrap_or_default()])?;
+                engines::started(conn, &row)?;
+                Ok(kept > 0)
+            })
+            .await?;
+        if is_new_name {
+            // Whoever opens the file by another name reads it without the log, which lies beside this one.
+            self.checkpoint().await?;
+        }
+        Ok(())
     }
 
     async fn engine_beats(&self, id: &str, beat: &EngineBeat) -> Result<(), StoreError> {

@@ -115,8 +115,22 @@ impl App {
             path: place.path().to_path_buf(),
             busy_timeout: BUSY,
         };
-        let Peeked { settings, contacts } = SqliteStore::peek(&options);
-        let (mut config, whose, broken) = choose(&sources, wanted, settings.as_ref())?;
+        let peeked = SqliteStore::peek(&options);
+        let (Peeked { settings, contacts }, unread) = match peeked {
+            Ok(peeked) => (peeked, None),
+            Err(e) => (Peeked::default(), Some(e)),
+        };
+        let (mut config, whose, broken) = match (choose(&sources, wanted, settings.as_ref()), unread) {
+            (Ok(chosen), unread) => {
+                if let Some(why) = unread {
+                    out.note(&format!("the settings in force cannot be read, so this command's own decide: {why}"));
+                }
+                chosen
+            }
+            // Its own may lack what those in force say: what is wrong is that they cannot be read.
+            (Err(_), Some(e)) if wanted == Wanted::InForce => return Err(e.into()),
+            (Err(wrong), _) => return Err(wrong.into()),
+        };
         super::drill::prepare(&sources, &mut config)?;
         let configured = config.directory.clone();
         let roster = contacts;
@@ -263,7 +277,8 @@ impl App {
             None => own,
         };
         let held = held.with_contacts(self.roster.clone());
-        let interpreter = (self.whose == DecidedBy::InForce || settings.is_none()).then(|| self.interpreter(adjust));
+        let interpreter =
+            (self.whose == DecidedBy::InForce || self.settings.is_none()).then(|| self.interpreter(adjust));
         Arc::new(Core::under(store, self.clock.clone(), self.ids.clone(), held, interpreter))
     }
 
@@ -271,7 +286,7 @@ impl App {
     fn interpreter(&self, adjust: fn(Rules) -> Rules) -> Interpreter {
         let sources = self.sources.clone();
         Arc::new(move |row| {
-            let config = config::load_under(&sources, row).map_err(|e| e.to_string())?;
+            let config = config::load_document(&sources, row).map_err(|e| e.to_string())?;
             let rules = adjust(rules(&config));
             Ok(Decides { directory: config.directory, rules })
         })

@@ -135,7 +135,8 @@ pub(super) fn new_settings(app: &App, role: &str) -> Result<NewSettings, CliErro
     }
     Ok(NewSettings {
         document: app.config.documents.decides.clone(),
-        places: app.config.documents.places.clone(),
+        // Addresses and secrets are an engine's own: only its start and its reload keep them.
+        places: (role == "serve").then(|| app.config.documents.places.clone()),
         targets: app.config.targets(),
         actor: operator(None),
         role: role.to_owned(),
@@ -143,8 +144,34 @@ pub(super) fn new_settings(app: &App, role: &str) -> Result<NewSettings, CliErro
     })
 }
 
+/// A file of contacts and policies alone, or one of secrets alone, is not the settings of a shop that has them all.
+fn refuse_to_empty(app: &App, row: &SettingsRow) -> Result<(), CliError> {
+    let stored = config::load_document(&app.sources, row)?;
+    let lacks = [
+        ("contacts", !stored.directory.contacts.is_empty() && app.config.directory.contacts.is_empty()),
+        ("a sender (twilio.from)", stored.directory.from.is_some() && app.config.directory.from.is_none()),
+    ];
+    match lacks.iter().find(|(_, lacks)| *lacks) {
+        None => Ok(()),
+        Some((what, _)) => Err(CliError::new(
+            ExitStatus::Usage,
+            format!("this configuration has no {what}, and the settings in force have: nothing was changed"),
+        )
+        .hint("`dispatchctl config show --diff` shows what would change; apply the engine's own file, whole")),
+    }
+}
+
 async fn apply(app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
     let new = new_settings(app, "config apply")?;
+    if let Some(row) = &app.settings {
+        refuse_to_empty(app, row)?;
+        for d in differences(app, row)? {
+            out.chat(&format!("  {}: {} -> {}", d.key, d.in_force, d.here));
+        }
+    }
+    for warning in &app.config.warnings {
+        out.chat(&format!("warning: {warning}"));
+    }
     let before = app.settings.as_ref().map(|s| s.number);
     let store = app.store(Missing::Create).await?;
     let row = store.put_settings(&new).await?;

@@ -11,15 +11,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::config::{self, Config, ConfigErrors, Part};
-use crate::domain::alert::AlertKind;
+use crate::domain::alert::{AlertKind, SinkTarget};
 use crate::domain::event::{AlertChange, Event};
 use crate::domain::settings::{NewSettings, SettingsRow};
 use crate::domain::types::Actor;
 use crate::engine::apply::Core;
 use crate::engine::in_force::{Decides, InForce};
 use crate::engine::supervisor::Supervisor;
-use crate::engine::{Engine, duties, outbox};
 use crate::engine::wake::Bell;
+use crate::engine::{Engine, duties, outbox};
 use crate::http::HttpState;
 use crate::store::StoreError;
 
@@ -29,6 +29,9 @@ use super::report::CliError;
 
 /// How often to look whether another process put settings in force.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Settings in force that this process cannot carry out are tried again after this.
+const TRIED_AGAIN: Duration = Duration::from_secs(5);
 
 /// What a reload reaches.
 pub(super) struct Reload {
@@ -84,7 +87,7 @@ impl Reload {
     /// The configuration is read again and put in force.
     async fn own(&mut self) {
         let read = reloaded(&self.app.sources, self.is_exposed);
-        let new = match read.and_then(|new| with_drill(&self.app.sources, new)) {
+        let new = match read.and_then(|new| with_drill(&self.app.sources, new)).and_then(whole) {
             Ok(new) => new,
             Err(e) => {
                 error!("the new configuration is wrong, the settings and secrets in force stay: {e}");
@@ -95,7 +98,7 @@ impl Reload {
         let core = &self.engine.core;
         let settings = NewSettings {
             document: new.documents.decides.clone(),
-            places: new.documents.places.clone(),
+            places: Some(new.documents.places.clone()),
             targets: new.targets(),
             actor: operator(None),
             role: "serve".to_owned(),
@@ -118,6 +121,32 @@ impl Reload {
         self.engine.core.wake.ring(Bell::Roster);
         self.said(None).await;
         info!("settings and tokens were read again");
+    }
+
+    /// A sink that the settings name and this process has no place for hears nothing: that is an alarm of its own.
+    async fn say_sinks(&self, named: &[SinkTarget]) {
+        let core = &self.engine.core;
+        let here = self.engine.sinks();
+        let is_here = |sink: &SinkTarget| here.iter().any(|s| s.name == sink.name);
+        let mut changes: Vec<AlertChange> = Vec::new();
+        for sink in named.iter().filter(|s| !is_here(s)) {
+            let message = format!(
+                "the settings in force name the alert sink {}, and this engine has no url for it: nothing is delivered to it; give it one under that name and reload",
+                sink.name
+            );
+            changes.push(AlertChange::Raise { key: AlertKind::SinkPlace.about(&sink.name), call: None, message });
+        }
+        for alert in core.store.alerts().await.unwrap_or_default() {
+            let is_over = |s: &SinkTarget| alert.key == AlertKind::SinkPlace.about(&s.name) && !is_here(s);
+            if alert.key.kind() == AlertKind::SinkPlace && !named.iter().any(is_over) {
+                changes.push(AlertChange::Resolve { key: alert.key });
+            }
+        }
+        for change in changes {
+            if let Err(e) = core.apply(Event::Alert(change), Actor::engine()).await {
+                warn!(error = %e, "a sink without a place could not be recorded");
+            }
+        }
     }
 
     /// To the sinks of the new settings; what waits for those that are gone is handed over.
@@ -148,9 +177,10 @@ impl Reload {
                 match config::load_under(&self.app.sources, &row).and_then(|new| with_drill(&self.app.sources, new)) {
                     Ok(new) => self.take_over(row, new).await,
                     Err(e) => {
-                        error!(settings = row.number.0, "the settings in force cannot be used here: {e}");
-                        // Said once.
-                        self.app.settings = Some(row);
+                        // Decisions are made under them all the same; what this process brings is looked at again.
+                        error!(settings = row.number.0, "the settings in force cannot be carried out here: {e}");
+                        self.said(Some(&e)).await;
+                        core.clock.sleep_until(core.clock.now().plus(TRIED_AGAIN)).await;
                     }
                 }
             }
@@ -167,22 +197,29 @@ impl Reload {
         info!(settings = row.number.0, actor = row.actor.0, role = row.role, "these settings are in force");
         let before = self.app.settings.as_ref().and_then(|s| s.document.get("airtable").cloned());
         let same_base = before.as_ref() == row.document.get("airtable");
+        let named = config::sinks_of(&row.document);
         self.app = self.app.with(new, row);
         match self.app.bounds(&core) {
             Ok(bounds) => self.engine.set_bounds(bounds),
             Err(e) => warn!(error = %e.what, "the bounds of the engine stay"),
         }
         if !same_base && let Err(e) = super::serve::assign_airtable(&self.app, &self.engine, &self.supervisor).await {
-            error!(error = %e.what, "what is done with Airtable goes on as before: it cannot be set up anew");
+            error!(error = %e.what, causes = ?e.causes, "what is done with Airtable goes on as before: it cannot be set up anew");
         }
         if let Err(e) = self.deliver_alerts_anew().await {
             error!(error = %e.what, "alerts are delivered as before");
         }
+        self.say_sinks(&named).await;
         if let Err(e) = super::serve::assign_heartbeat(&self.app, &self.engine, &self.supervisor) {
             error!(error = %e.what, "the heartbeat goes on as before");
         }
         core.wake.all();
     }
+}
+
+/// A secret that cannot be read now is not one that is given up: the old ones stay.
+fn whole(new: Config) -> Result<Config, ConfigErrors> {
+    new.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts]).map(|()| new)
 }
 
 /// With the sinks of the drill that this process runs in, if it does: their URLs were checked at its start.

@@ -281,8 +281,8 @@ impl Send<'_> {
         }
         let lock = match EngineLock::take(self.app.config.store.path(), "send") {
             Ok(lock) => lock,
-            Err(LockError::Held(_)) => return Ok(None),
-            Err(e) => return Err(e.into()),
+            // The call is committed: who may not be the engine goes on watching, and says in the end that it waits for one.
+            Err(LockError::Held(_) | LockError::Io { .. }) => return Ok(None),
         };
         if self.sandbox.is_none() {
             // The engine beside us is gone, and with it the sandbox that it may have run.

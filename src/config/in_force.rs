@@ -100,13 +100,7 @@ impl Documents {
 
     /// The sinks that are named, with the least that each is told of.
     pub fn sinks(&self) -> Vec<SinkTarget> {
-        let sinks = self.decides.pointer("/alerts/sinks").and_then(Json::as_array);
-        let target = |sink: &Json| {
-            let name = sink.get("name")?.as_str()?.to_owned();
-            let page = sink.get("min").and_then(Json::as_str).is_some_and(|m| m.eq_ignore_ascii_case("page"));
-            Some(SinkTarget { name, min: if page { Severity::Page } else { Severity::Notice } })
-        };
-        sinks.map(|all| all.iter().filter_map(target).collect()).unwrap_or_default()
+        sinks_of(&self.decides)
     }
 
     /// How many sinks are there without a name, as their place cannot be read here.
@@ -289,6 +283,17 @@ pub(super) fn brings(table: Table, above: Layer) -> Table {
         out
     }
     keep(table, &mut Vec::new(), above)
+}
+
+/// The sinks that a document names, with the least that each is told of.
+pub fn sinks_of(document: &Json) -> Vec<SinkTarget> {
+    let sinks = document.pointer("/alerts/sinks").and_then(Json::as_array);
+    let target = |sink: &Json| {
+        let name = sink.get("name")?.as_str()?.to_owned();
+        let page = sink.get("min").and_then(Json::as_str).is_some_and(|m| m.eq_ignore_ascii_case("page"));
+        Some(SinkTarget { name, min: if page { Severity::Page } else { Severity::Notice } })
+    };
+    sinks.map(|all| all.iter().filter_map(target).collect()).unwrap_or_default()
 }
 
 /// The tables of `alerts.sinks`.

@@ -29,7 +29,7 @@ mod types;
 
 pub use env::{Drill, Sources, no_color, user_name};
 pub use forms::duration;
-pub use in_force::{Documents, differences};
+pub use in_force::{Documents, differences, sinks_of};
 pub use origin::{ConfigErrors, Origin, Problem};
 pub use people::empty_roles;
 pub use secrets::SecretUrl;
@@ -80,6 +80,15 @@ pub fn load_under_without_file(sources: &Sources, stored: &SettingsRow) -> Resul
     under(sources, stored, merged)
 }
 
+/// What decides, by the stored settings alone: nothing that this process brings can keep it from being read.
+///
+/// # Errors
+/// What is wrong with the stored settings themselves.
+pub fn load_document(sources: &Sources, stored: &SettingsRow) -> Result<Config, ConfigErrors> {
+    let merged = Merged { root: Table::new(), file: None, is_broken: false, problems: Vec::new() };
+    under(sources, stored, merged)
+}
+
 fn under(sources: &Sources, stored: &SettingsRow, merged: Merged) -> Result<Config, ConfigErrors> {
     let mut problems = Vec::new();
     let mut root = defaults(&mut problems);
@@ -95,11 +104,21 @@ fn under(sources: &Sources, stored: &SettingsRow, merged: Merged) -> Result<Conf
         overlay(&mut root, places, "");
         above = Layer::File;
     }
-    overlay(&mut root, in_force::brings(own, above), "");
+    let mut brought = in_force::brings(own, above);
+    if stored.document.get("airtable").is_none() {
+        // Secrets of a base that the settings do not use are no part of them.
+        brought.remove("airtable");
+    }
+    overlay(&mut root, brought, "");
     in_force::join_sinks(&mut root, sinks);
+    // Also from a file that is broken elsewhere: another store, or another mode, would be another shop's.
+    let (store, mode) = place(sources)?;
+    let test_mode = raw::Node { value: raw::Value::Bool(mode == Mode::Test), origin, layer: Layer::Flag };
+    root.insert("test_mode".to_owned(), test_mode);
     let mut config = check::config(sources, root, merged.file, Reader::new(sources.cwd.clone(), problems))?;
     config.documents = documents.with_sinks((config.mode == Mode::Live).then_some(names));
     config.unread = merged.problems.into_iter().next();
+    config.store = store;
     Ok(config)
 }
 

@@ -146,6 +146,10 @@ kinds! {
     DispatchRefused = "dispatch-refused", Page, Ended;
 
     // -- The machine and the store.
+    /// The settings in force name an alert sink that this engine has no place for. Subject: the sink.
+    SinkPlace = "sink-place", Page, Ended;
+    /// The store is here, and a copy of it from when its file was gone lies beside it.
+    RescuedCopy = "rescued-copy", Page, Ended;
     /// A start or a reload found its configuration wrong. The settings in force in the store stand.
     SettingsFile = "settings-file", Page, Ended;
     /// The store takes no writes.
@@ -387,7 +391,8 @@ mod tests {
     fn what_leaves_an_emergency_unanswered_or_blinds_us_pages() {
         let page = AlertKind::ALL.iter().filter(|k| k.severity() == Severity::Page).map(|k| k.word());
         let want = "exhausted untold stranded unknown adopt breaker no-sender consecutive-failures \
-                    webhooks-refused dispatch-refused settings-file store store-file unreadable contacts-kept";
+                    webhooks-refused dispatch-refused sink-place rescued-copy settings-file store store-file unreadable \
+                    contacts-kept";
         assert_eq!(page.collect::<Vec<_>>().join(" "), want);
         assert_eq!(
             Severity::ALL.iter().map(|s| Severity::parse(s.as_str())).collect::<Vec<_>>(),

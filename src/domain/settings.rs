@@ -26,7 +26,8 @@ pub struct NewSettings {
     /// Every key that decides, as a tree of JSON in the shape of the configuration file. No secret, no address.
     pub document: Value,
     /// The addresses and the paths of secret files of whoever writes it: used only by a later start whose own file is broken.
-    pub places: Value,
+    /// `None`: those of the settings before stay.
+    pub places: Option<Value>,
     /// Who is told of changes.
     pub targets: Vec<Target>,
     /// Who puts them in force.

@@ -81,7 +81,7 @@ impl EngineLock {
     pub fn holder(store: &Path) -> Option<Holder> {
         let store = real_path(store);
         let unknown = || Holder { role: "unknown".into(), pid: 0 };
-        if let Ok(mut note) = OpenOptions::new().read(true).write(true).open(lock_path(&store))
+        if let Ok(mut note) = OpenOptions::new().read(true).open(lock_path(&store))
             && note.try_lock_shared().is_err()
         {
             return Some(read_holder(&mut note).unwrap_or_else(unknown));

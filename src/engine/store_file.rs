@@ -5,7 +5,7 @@
 //! The copy is renewed at most [`COPY_EVERY`] after a change, and once more when the engine stops. A kill loses what was
 //! committed since the copy before it; where no file is in the place, the next start takes the newest copy.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use crate::domain::Timestamp;
 use crate::domain::alert::AlertKind;
 use crate::domain::event::{AlertChange, Event};
 use crate::domain::types::Actor;
+use crate::store::sqlite::rescue;
 use crate::store::{Place, StoreError};
 
 use super::Engine;
@@ -84,7 +85,7 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<(), StoreError> {
     let mut state = watch.state();
     let place = engine.core.store.place();
     let done = match place.trouble() {
-        None => in_its_place(engine, &mut state).await,
+        None => in_its_place(engine, &mut state, lock.map(|l| l.store())).await,
         Some(what) => lost(engine, &mut state, what).await,
     };
     if let (Place::Here, Some(lock)) = (&place, lock) {
@@ -115,7 +116,7 @@ pub async fn last_copy(engine: &Engine) {
     }
 }
 
-async fn in_its_place(engine: &Engine, state: &mut State) -> Result<(), StoreError> {
+async fn in_its_place(engine: &Engine, state: &mut State, store: Option<&Path>) -> Result<(), StoreError> {
     let core = &engine.core;
     if state.looked && state.lost.is_none() {
         return Ok(());
@@ -125,9 +126,30 @@ async fn in_its_place(engine: &Engine, state: &mut State) -> Result<(), StoreErr
     }
     if state.lost.is_some() {
         warn!(alert.key = AlertKind::StoreFile.word(), "the store's file is in its place again");
+        if let Some(Err(e)) = store.map(rescue::set_aside) {
+            warn!(error = %e, "the copies that were made of it could not be renamed: remove them by hand");
+        }
     }
+    say_copy(engine, store.and_then(rescue::newest)).await?;
     *state = State { looked: true, note_said: state.note_said, ..State::default() };
     Ok(())
+}
+
+/// A copy that lies beside a store that is there holds what was accepted while its file was gone, and nobody else may have it.
+async fn say_copy(engine: &Engine, copy: Option<PathBuf>) -> Result<(), StoreError> {
+    let key = AlertKind::RescuedCopy.into();
+    let change = match copy {
+        Some(copy) => {
+            let message = format!(
+                "calls that were accepted while the store's file was gone may be in {} alone: read them with `dispatchctl --store {} status`, dispatch what is missing by hand, then remove or rename that copy and start again",
+                copy.display(),
+                copy.display()
+            );
+            AlertChange::Raise { key, call: None, message }
+        }
+        None => AlertChange::Resolve { key },
+    };
+    engine.core.apply(Event::Alert(change), Actor::engine()).await.map(drop)
 }
 
 async fn lost(engine: &Engine, state: &mut State, what: &str) -> Result<(), StoreError> {

@@ -72,8 +72,7 @@ fn while_airtable_is_away_the_last_good_copy_is_told_also_after_a_restart() {
     stage.control("POST", "airtable", &json!({ "do": "delete_record", "table": "On-Call", "id": kim }));
     stage.clear_faults();
     serve.process.signal("HUP");
-    let empty =
-        until("the empty table alerts", || alerts(&stage).into_iter().find(|a| a.starts_with("contacts-kept")));
+    let empty = until("the empty table alerts", || alerts(&stage).into_iter().find(|a| a.starts_with("contacts-kept")));
     assert!(empty.contains("is empty") && empty.contains("stand"), "{empty}");
     assert!(names(&stage).contains(&"Kim Lee".to_owned()));
     stage.judge();

@@ -259,3 +259,32 @@ fn who_was_told_and_is_removed_keeps_a_voice_and_gets_no_new_notice() {
     until("the new one is told", || (shop.stage.ledger().texts_to("+19495550111").len() == 1).then_some(()));
     assert_eq!(shop.stage.ledger().texts_to(SAM).len(), 1, "no new notice");
 }
+
+#[test]
+fn a_command_of_its_own_settings_decides_by_them_and_a_broken_file_moves_neither_store_nor_mode() {
+    let shop = Shop::new();
+    shop.serve().kill();
+    // By its own file: its man is told, as it was said.
+    shop.write(
+        "other/dispatchctl.toml",
+        &shop.config("").replace(SAM, STRANGER).replace("\"twilio\"", "\"../live/twilio\""),
+    );
+    let send = ["--settings", "own", "send", "--call-id", "c1", "--issue", "Burst pipe", "--timeout", "5s"];
+    let (_, _, said) = shop.run("other", &send);
+    assert!(said.contains("decides by its own settings"), "{said}");
+    let ledger = shop.stage.ledger();
+    assert_eq!((ledger.texts_to(STRANGER).len(), ledger.texts_to(SAM).len()), (1, 0), "{said}");
+
+    // The store and the mode are read from a file that is broken elsewhere.
+    let of_file = shop.config(&format!("[store]\nurl = \"{}\"\n", shop.store()));
+    shop.write("live/config.toml", &format!("{of_file}\nthis is no TOML\n"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dispatchctl"));
+    let dir = shop.stage.shop.path("live");
+    command.args(["--config", "config.toml", "status", "-o", "json"]).current_dir(&dir).env_clear().env("HOME", &dir);
+    let out = command.output().expect("it runs");
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(
+        text.contains("\"c1\"") && text.contains("\"mode\":\"live\"") | text.contains("\"mode\": \"live\""),
+        "{out:?}"
+    );
+}

@@ -162,7 +162,7 @@ impl FileLock {
     }
 
     /// Whether this process holds it.
-    fn is_own(path: &Path) -> bool {
+    pub(super) fn is_own(path: &Path) -> bool {
         let opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
         FileId::at(path).ok().flatten().and_then(|id| opened.get(&id)).is_some_and(|o| o.held)
     }
@@ -282,8 +282,9 @@ fn oddity(path: &Path) -> Option<String> {
     let log = beside(path, "-wal").exists();
     match (held, note) {
         (false, true) => Some(
-            "an engine is running that works on another file than this one, which was put in its place: see its alert or \
-             its /health for the copy that it keeps beside it; stop it before anything works on this file"
+            "an engine is running that does not hold this file: it works on another one in whose place this was put (its alert and \
+             its /health name the copy that it keeps), or it is of an older version of this program; stop it before anything \
+             works on this file"
                 .to_owned(),
         ),
         // Whoever works on it has the log open, beside the name that it uses.

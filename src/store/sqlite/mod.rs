@@ -170,7 +170,10 @@ impl SqliteStore {
     }
 
     /// What a store says without being opened for more; nothing where there is no such store. Blocks.
-    pub fn peek(options: &OpenOptions) -> Peeked {
+    ///
+    /// # Errors
+    /// [`StoreError`]: it is there and cannot be read.
+    pub fn peek(options: &OpenOptions) -> Result<Peeked, StoreError> {
         settings::peek(options)
     }
 
@@ -498,7 +501,8 @@ impl Store for SqliteStore {
         let is_new_name = self
             .with_tx(move |conn| {
                 // By which of several names it was used, should it ever have several.
-                let kept = conn.prepare_cached(sql::KEEP_PATH)?.execute(params![path.as_deref().unwrap_or_default()])?;
+                let kept =
+                    conn.prepare_cached(sql::KEEP_PATH)?.execute(params![path.as_deref().unwrap_or_default()])?;
                 engines::started(conn, &row)?;
                 Ok(kept > 0)
             })

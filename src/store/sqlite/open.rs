@@ -12,6 +12,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
+use super::file::FileLock;
 use super::rescue;
 use crate::domain::alert::SinkTarget;
 use crate::killpoint;
@@ -101,6 +102,12 @@ fn prepare_with(options: &OpenOptions, schema: &[&str]) -> Result<Connection, St
             break;
         }
         if version > 0 {
+            if !FileLock::is_own(path) && FileLock::is_held(path).unwrap_or(false) {
+                let what = format!(
+                    "it has schema {version}, this program knows {known}, and an engine of that version works on it: use that version, or stop it first"
+                );
+                return Err(StoreError::WrongFile { path: path.to_owned(), what });
+            }
             copy_before(&conn, path, version)?;
         }
         tune(&conn, path)?;

@@ -16,6 +16,8 @@ use crate::store::{Place, StoreError};
 
 /// What a copy's name has behind the store's; the time of the loss follows.
 const RESCUED: &str = ".rescued-";
+/// What one has behind that whose loss is over: it is never put in the store's place again.
+const OVER: &str = ".over";
 /// What one that is not whole yet has behind that.
 const PART: &str = ".part";
 /// SQLite's files beside the store's own.
@@ -82,7 +84,18 @@ pub fn newest(store: &Path) -> Option<PathBuf> {
     let dir = store.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let start = format!("{}{RESCUED}", store.file_name()?.to_str()?);
     let names = fs::read_dir(dir).ok()?.filter_map(|e| e.ok()?.file_name().into_string().ok());
-    names.filter(|n| n.starts_with(&start) && !n.ends_with(PART)).max().map(|n| dir.join(n))
+    names.filter(|n| n.starts_with(&start) && !n.ends_with(PART) && !n.ends_with(OVER)).max().map(|n| dir.join(n))
+}
+
+/// The file is in its place again: the copies of its loss are kept under names by which no start takes them.
+///
+/// # Errors
+/// What the file system says; a copy may still have its name.
+pub fn set_aside(store: &Path) -> io::Result<()> {
+    while let Some(copy) = newest(store) {
+        fs::rename(&copy, beside(&copy, OVER))?;
+    }
+    Ok(())
 }
 
 /// Makes the file of a store that is not there: from the newest copy that an engine wrote when it lost the file, else empty.

@@ -67,7 +67,10 @@ pub(super) fn targets(conn: &Connection) -> Result<Vec<Target>, StoreError> {
 /// Puts settings in force. The same ones again keep their number; their places are kept up to date.
 pub(super) fn put(conn: &Connection, new: &NewSettings) -> Result<SettingsRow, StoreError> {
     let before = newest(conn)?;
-    let places = rows::to_json("places", &new.places)?;
+    // Of a process that brings none, those of the engine stand: they are for its start.
+    let kept = before.as_ref().map(|b| b.places.clone()).unwrap_or_default();
+    let new_places = new.places.clone().unwrap_or(kept);
+    let places = rows::to_json("places", &new_places)?;
     let mut wanted = new.targets.clone();
     wanted.sort();
     if let Some(before) = &before
@@ -75,7 +78,7 @@ pub(super) fn put(conn: &Connection, new: &NewSettings) -> Result<SettingsRow, S
         && targets(conn)? == wanted
     {
         conn.prepare_cached(UPDATE_PLACES)?.execute(params![before.number.0, places])?;
-        return Ok(SettingsRow { places: new.places.clone(), ..before.clone() });
+        return Ok(SettingsRow { places: new_places, ..before.clone() });
     }
     let number = SettingsNumber(before.as_ref().map_or(1, |b| b.number.0.saturating_add(1)));
     let document = rows::to_json("settings", &new.document)?;
@@ -108,26 +111,30 @@ pub(super) fn put(conn: &Connection, new: &NewSettings) -> Result<SettingsRow, S
     Ok(SettingsRow {
         number,
         document: new.document.clone(),
-        places: new.places.clone(),
+        places: new_places,
         actor: new.actor.clone(),
         role: new.role.clone(),
         at: new.at,
     })
 }
 
-/// What a store that may not be there, be another's, or be of another version says before it is opened: else nothing. Changes
+/// What a store says before it is opened; nothing of one that is not there, is another's, or is of another version. Changes
 /// nothing, and blocks.
-pub(super) fn peek(options: &OpenOptions) -> Peeked {
-    let look = || -> Option<Peeked> {
-        if !options.path.exists() {
-            return None;
-        }
-        let options = &OpenOptions { path: file::real_path(&options.path), ..options.clone() };
-        file::check_name(&options.path).ok()?;
-        let conn = open::connect(options, Use::Read).ok()?;
-        open::is_ours(&conn, options).then_some(())?;
-        let settings = newest(&conn).ok()?;
-        Some(Peeked { settings, contacts: roster::read(&conn).ok().flatten() })
-    };
-    look().unwrap_or_default()
+///
+/// # Errors
+/// [`StoreError`]: it is there and cannot be read, so that nobody knows whether it holds settings.
+pub(super) fn peek(options: &OpenOptions) -> Result<Peeked, StoreError> {
+    if !options.path.exists() {
+        return Ok(Peeked::default());
+    }
+    let options = &OpenOptions { path: file::real_path(&options.path), ..options.clone() };
+    if file::check_name(&options.path).is_err() {
+        // Whoever opens it says why not.
+        return Ok(Peeked::default());
+    }
+    let conn = open::connect(options, Use::Read)?;
+    if !open::is_ours(&conn, options) {
+        return Ok(Peeked::default());
+    }
+    Ok(Peeked { settings: newest(&conn)?, contacts: roster::read(&conn).ok().flatten() })
 }

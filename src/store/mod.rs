@@ -10,6 +10,7 @@ pub mod clocks;
 mod contract;
 mod lanes;
 mod mirror;
+mod peeked;
 mod replies;
 mod rows;
 pub mod sqlite;
@@ -38,6 +39,7 @@ pub use mirror::{
     CallTask, EventFilter, EventLine, EventTask, MirrorFigures, MirrorKey, MirrorOutbox, MirrorTask, MirrorTold,
     ParkedLine,
 };
+pub use peeked::Peeked;
 pub use replies::{Listened, ListenedPlace, Replies};
 pub use sqlite::{OpenOptions, SqliteStore, StoreMode};
 
@@ -339,15 +341,6 @@ pub struct RosterCopy {
     pub read_at: Timestamp,
     /// Every contact that could be read, active or not, oldest first.
     pub contacts: Vec<RosterContact>,
-}
-
-/// What a store says before it is opened.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Peeked {
-    /// The settings in force.
-    pub settings: Option<SettingsRow>,
-    /// The last good copy of contacts that live in another system.
-    pub contacts: Option<RosterCopy>,
 }
 
 /// Figures for health and the overview; one read. Counts stop at 100,000: a poll of health never walks further.

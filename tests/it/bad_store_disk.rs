@@ -134,6 +134,7 @@ fn a_store_that_another_process_holds_is_waited_for_then_refused_and_works_again
     assert_eq!(stage.ledger().creates(), 0);
     other.execute_batch("ROLLBACK").expect("let go");
     assert_eq!(post(&stage, "c1").0, 201);
+    until("the engine shows that it works", || (stage.shop.run(&["status"]).code == 0).then_some(()));
     stage.shop.send("c2", &[]);
     assert_eq!(stage.judge().len(), 2);
     assert!(!serve.process.stderr().contains("panicked"));

@@ -87,8 +87,7 @@ fn a_page_of_the_send_list_that_is_damaged_under_a_running_engine_stops_no_text_
     stage.clear_faults();
     all_told_once(&stage);
     serve.process.says("index attempts_waiting");
-    let health = stage.get("/health");
-    assert_eq!(health["status"], "degraded", "{health:#}");
+    until("health says so", || (stage.get("/health")["status"] == "degraded").then_some(()));
     let status = until("a person is told", || {
         let status = stage.shop.expect(0, &["status", "-o", "json"]).json();
         let keys = |s: &serde_json::Value| s["alerts"].as_array().cloned().unwrap_or_default();

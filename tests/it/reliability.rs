@@ -456,7 +456,7 @@ fn a_storm_is_played_kept_and_can_be_played_again() {
 const GUARDS: &[(&str, &str, &[&str])] = &[
     ("intent-commit", "recover-a-cut-off-send", &["it does not say \"send cut off by a crash\"", "text not sent yet"]),
     ("look-before-resend", "answer-lost-and-no-receipt", &["attempt 1 of c1 is submitted or delivered", "unknown"]),
-    ("monotone-receipts", "status-moves-only-forward", &["c1: messages are delivered", "sent"]),
+    ("monotone-receipts", "status-moves-only-forward", &["c1: messages are delivered", "sending"]),
     (
         "read-back",
         "airtable-read-back",

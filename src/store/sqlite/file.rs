@@ -282,9 +282,9 @@ fn oddity(path: &Path) -> Option<String> {
     let log = beside(path, "-wal").exists();
     match (held, note) {
         (false, true) => Some(
-            "an engine is running that does not hold this file: it works on another one in whose place this was put (its alert and \
-             its /health name the copy that it keeps), or it is of an older version of this program; stop it before anything \
-             works on this file"
+            "an engine is running that works on another file than this one, which was put in its place: see its alert or \
+             its /health for the copy that it keeps beside it; or that engine is of an older version of this program; stop \
+             it before anything works on this file"
                 .to_owned(),
         ),
         // Whoever works on it has the log open, beside the name that it uses.

@@ -115,6 +115,7 @@ impl App {
             path: place.path().to_path_buf(),
             busy_timeout: BUSY,
         };
+        let wanted = super::drill::wanted(&sources, mode, wanted);
         let Peeked { settings, contacts } = SqliteStore::peek(&options);
         let (mut config, whose, broken) = choose(&sources, wanted, settings.as_ref())?;
         super::drill::prepare(&sources, &mut config)?;

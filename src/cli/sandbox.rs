@@ -8,7 +8,8 @@ use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use crate::config::{
-    self, Config, Part, SANDBOX_ACCOUNT_SID, SANDBOX_AIRTABLE_BASE_ID, SANDBOX_AIRTABLE_TOKEN, SANDBOX_AUTH_TOKEN, Sources,
+    self, Config, Part, SANDBOX_ACCOUNT_SID, SANDBOX_AIRTABLE_BASE_ID, SANDBOX_AIRTABLE_TOKEN, SANDBOX_AUTH_TOKEN,
+    Sources,
 };
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxError};
 use crate::telemetry;

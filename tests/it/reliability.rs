@@ -463,6 +463,7 @@ const GUARDS: &[(&str, &str, &[&str])] = &[
         &["Airtable has every attempt and call once", "Contact is Nobody, not Sam Ortiz"],
     ),
     ("reply-dedup", "reply-replayed-after-a-hand-back", &["c1: is DISPATCHING", "ACKNOWLEDGED"]),
+    ("settings-in-force", "settings-of-another-shell", &["follow-up run --call c1", "it does not say"]),
     ("signature", "callback-forged", &["answer"]),
 ];
 

@@ -264,7 +264,9 @@ impl App {
             None => own,
         };
         let held = held.with_contacts(self.roster.clone());
-        let interpreter = (self.whose == DecidedBy::InForce || settings.is_none()).then(|| self.interpreter(adjust));
+        // Who was told to decide by its own is not led back to those that the store holds.
+        let follows = self.whose == DecidedBy::InForce || self.settings.is_none();
+        let interpreter = follows.then(|| self.interpreter(adjust));
         Arc::new(Core::under(store, self.clock.clone(), self.ids.clone(), held, interpreter))
     }
 

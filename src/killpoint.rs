@@ -66,6 +66,8 @@ pub enum Guard {
     ReplyDedup,
     /// A provider's times are compared with its own alone.
     ProviderTimes,
+    /// A command decides by the settings in force, whatever file lies in its own directory.
+    SettingsInForce,
     /// What the mirror was told is read back before it is taken for proven.
     ReadBack,
 }
@@ -83,6 +85,7 @@ impl Guard {
         (Self::StoreFile, "store-file"),
         (Self::ReplyDedup, "reply-dedup"),
         (Self::ProviderTimes, "provider-times"),
+        (Self::SettingsInForce, "settings-in-force"),
         (Self::ReadBack, "read-back"),
     ];
 
@@ -138,6 +141,11 @@ impl Orders {
         let kill = kill.map(point).transpose()?;
         let guards_off = guards_off.map(|all| all.into_iter().map(guard).collect()).transpose()?;
         Ok(Self { kill, guards_off })
+    }
+
+    /// Whether this guard is to be taken away.
+    pub fn takes_away(&self, guard: Guard) -> bool {
+        self.guards_off.as_ref().is_some_and(|all| all.contains(&guard))
     }
 
     /// Whether nothing is asked for.

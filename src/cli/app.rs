@@ -115,6 +115,7 @@ impl App {
             path: place.path().to_path_buf(),
             busy_timeout: BUSY,
         };
+        let wanted = super::drill::wanted(&sources, mode, wanted);
         let peeked = SqliteStore::peek(&options);
         let (Peeked { settings, contacts }, unread) = match peeked {
             Ok(peeked) => (peeked, None),
@@ -277,8 +278,9 @@ impl App {
             None => own,
         };
         let held = held.with_contacts(self.roster.clone());
-        let interpreter =
-            (self.whose == DecidedBy::InForce || self.settings.is_none()).then(|| self.interpreter(adjust));
+        // Who was told to decide by its own is not led back to those that the store holds.
+        let follows = self.whose == DecidedBy::InForce || self.settings.is_none();
+        let interpreter = follows.then(|| self.interpreter(adjust));
         Arc::new(Core::under(store, self.clock.clone(), self.ids.clone(), held, interpreter))
     }
 

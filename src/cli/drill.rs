@@ -2,8 +2,9 @@
 
 use crate::config::{Config, Mode, SecretUrl, Sink, SinkFormat, SinkKind, Sources};
 use crate::domain::alert::Severity;
-use crate::killpoint::{self, Orders};
+use crate::killpoint::{self, Guard, Orders};
 
+use super::app::Wanted;
 use super::report::{CliError, ExitStatus};
 
 /// Checks what is asked for and hands it on; the store arms it, where it is stamped test.
@@ -23,6 +24,13 @@ pub(super) fn prepare(sources: &Sources, config: &mut Config) -> Result<(), CliE
     add_sinks(sources, config)?;
     killpoint::want(orders);
     Ok(())
+}
+
+/// The settings that a command is given: its own where a drill has taken away the guard that gives it those in force.
+pub(super) fn wanted(sources: &Sources, mode: Mode, wanted: Wanted) -> Wanted {
+    let orders = Orders::parse(None, sources.drill().guards_off.map(|all| all.split(',')));
+    let is_off = mode == Mode::Test && orders.is_ok_and(|o| o.takes_away(Guard::SettingsInForce));
+    if is_off && wanted == Wanted::InForce { Wanted::Own } else { wanted }
 }
 
 /// The sinks that the environment of a drill names; a configuration that is read again has them too.

@@ -8,7 +8,8 @@ use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use crate::config::{
-    self, SANDBOX_ACCOUNT_SID, SANDBOX_AIRTABLE_BASE_ID, SANDBOX_AIRTABLE_TOKEN, SANDBOX_AUTH_TOKEN, Sources,
+    self, Config, Part, SANDBOX_ACCOUNT_SID, SANDBOX_AIRTABLE_BASE_ID, SANDBOX_AIRTABLE_TOKEN, SANDBOX_AUTH_TOKEN,
+    Sources,
 };
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxError};
 use crate::telemetry;
@@ -107,7 +108,10 @@ struct Accepted {
 /// configuration that was named must be right; one that was only found does not keep a sandbox from starting.
 fn accepted(global: &Global, out: &Output) -> Result<Accepted, CliError> {
     let sources = Sources::from_process(global.config.clone(), None, true, Vec::new());
-    let (twilio, airtable) = match config::load(&sources) {
+    let loaded = config::load(&sources);
+    // What a `serve` with the same configuration cannot use, the sandbox has no fixed secrets for.
+    let readable = |config: Config| config.check(&[Part::Twilio, Part::Airtable]).map(|()| config);
+    let (twilio, airtable) = match loaded.and_then(readable) {
         Ok(config) => (config.twilio, config.airtable),
         Err(e) if global.config.is_some() => return Err(e.into()),
         Err(e) => {

@@ -62,8 +62,11 @@ pub(super) fn config(
     r.finish(root);
     r.report_unknown();
     if test.on {
-        // What is missing has a stand-in or is not used.
-        r.warnings.extend(r.deferred.drain(..).map(|(_, problem)| format!("{problem} (not needed in test mode)")));
+        // What is missing has a stand-in, and the file's sinks are not used. A secret that is named stays unreadable.
+        let stays = |(part, problem): &(Part, Problem)| *part != Part::Alerts && is_named(&problem.key);
+        let (kept, other): (Vec<_>, Vec<_>) = r.deferred.drain(..).partition(stays);
+        r.deferred = kept;
+        r.warnings.extend(other.into_iter().map(|(_, problem)| format!("{problem} (not needed in test mode)")));
     }
     let (Some(store), true) = (store, r.problems.is_empty()) else { return Err(ConfigErrors(r.problems)) };
     Ok(Config {
@@ -119,6 +122,16 @@ pub(super) fn need(r: &mut Reader, part: Part, at: Option<Origin>, key: &str, fo
     if !r.deferred.iter().any(|(_, p)| p.key == key || p.key == twin) {
         r.deferred.push((part, Problem::new(at, key, "is missing", form)));
     }
+}
+
+/// Whether this is the key of a secret's file, and not that of the secret itself.
+fn is_named(key: &str) -> bool {
+    key.ends_with("_file")
+}
+
+/// Whether the secret of this key is in a file that is named and could not be read: nothing stands in for it.
+pub(super) fn is_unreadable(r: &Reader, key: &str) -> bool {
+    r.deferred.iter().any(|(_, p)| is_named(&p.key) && p.key.strip_suffix("_file") == Some(key))
 }
 
 /// The shortest time that is any.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::check::{SHORTEST, need, within};
+use super::check::{SHORTEST, is_unreadable, need, within};
 use super::forms::{is_loopback, show_duration};
 use super::origin::{Layer, Origin};
 use super::people::{SENDER_FORM, place, sender};
@@ -85,7 +85,7 @@ pub(super) fn twilio(r: &mut Reader, root: &mut Section, test: &mut TestMode, sa
     Provider { twilio, from, fallback_from, validity, request_timeout }
 }
 
-/// In test mode the sandbox's own, for whatever is not configured.
+/// In test mode the sandbox's own, for whatever is not configured. A token that is named and cannot be read has none.
 fn stand_ins(
     r: &mut Reader,
     sid: Option<String>,
@@ -95,9 +95,14 @@ fn stand_ins(
     if sid.is_none() {
         r.show("twilio.account_sid", SANDBOX_ACCOUNT_SID, &Origin::TestMode);
     }
-    if auth_token.is_none() {
-        r.show("twilio.auth_token", super::secrets::MASK, &Origin::TestMode);
-    }
+    let auth_token = match auth_token {
+        None if is_unreadable(r, "twilio.auth_token") => None,
+        None => {
+            r.show("twilio.auth_token", super::secrets::MASK, &Origin::TestMode);
+            Some(SANDBOX_AUTH_TOKEN.into())
+        }
+        given => given,
+    };
     let from = from.or_else(|| {
         let value: Sender = SANDBOX_FROM.parse().ok()?;
         let key = "twilio.from".to_owned();
@@ -105,7 +110,7 @@ fn stand_ins(
         Some(Found { value, key, origin: Origin::TestMode, layer: Layer::Default })
     });
     let sid = sid.unwrap_or_else(|| SANDBOX_ACCOUNT_SID.to_owned());
-    (Some(sid), Some(auth_token.unwrap_or_else(|| SANDBOX_AUTH_TOKEN.into())), from)
+    (Some(sid), auth_token, from)
 }
 
 /// Two capitals and 32 hex digits (`facts/twilio.md` §1).

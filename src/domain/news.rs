@@ -29,8 +29,9 @@ pub(super) fn news(loaded: &Loaded, news: &News, ctx: &Ctx<'_>) -> Result<Change
         return Ok(Change { receipts, answer: Answer::NotFound, ..Change::default() });
     };
     let mut w = Work::new(ctx, loaded, state.clone());
-    // One that came before has done what it does: again it would only ask the same question again.
-    let effect = if loaded.replayed { "stale" } else { apply(&mut w, id, news)? };
+    // One that came before has done what it does: again it would only ask the same question again, or move a status back.
+    let is_done = loaded.replayed && !w.ctx.rules.off.monotone_receipts;
+    let effect = if is_done { "stale" } else { apply(&mut w, id, news)? };
     // This is the first time that the message is known to be this attempt's: what was kept of it is joined.
     if w.attempt(id)?.sid.as_ref() == Some(&news.sid) {
         for kept in loaded.orphans.iter().filter(|o| o.sid == news.sid) {

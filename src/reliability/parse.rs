@@ -13,7 +13,7 @@ use super::crowd;
 use super::mirror::parse as mirror;
 use super::reader::{Node, Reader, ScenarioErrors, Section, Toml};
 use super::scenario::{
-    Action, CallThen, Condition, Dispatch, From, Given, RowThen, Scenario, Signal, Step, Then, TimeThen,
+    Action, CallThen, Condition, Dispatch, Edit, From, Given, RowThen, Scenario, Signal, Step, Then, TimeThen,
 };
 use super::sinks;
 use super::store_trouble;
@@ -69,14 +69,7 @@ pub(super) fn scenario(file: &str, text: &str) -> Result<Scenario, ScenarioError
 fn given(r: &mut Reader, root: &mut Section) -> Given {
     let empty = || Section::new("given", 1, BTreeMap::new());
     let mut s = r.section(root, "given").unwrap_or_else(empty);
-    let config = match r.any(&mut s, "config") {
-        Some(Node { value: Toml::Table(t), .. }) => t,
-        Some(n) => {
-            r.wrong(n.line, "given.config", "is no table", "keys as in dispatchctl.toml");
-            BTreeMap::new()
-        }
-        None => BTreeMap::new(),
-    };
+    let config = keys(r, &mut s, "config").unwrap_or_default();
     let mut given = Given {
         phones: phones(&config),
         config,
@@ -109,6 +102,35 @@ fn given(r: &mut Reader, root: &mut Section) -> Given {
     given.faults = faults(r, &mut s, &given);
     r.finish(s);
     given
+}
+
+const KEYS: &str = "keys as in dispatchctl.toml";
+
+/// Keys of a configuration file.
+fn keys(r: &mut Reader, s: &mut Section, name: &str) -> Option<BTreeMap<String, Node>> {
+    match r.any(s, name)? {
+        Node { value: Toml::Table(t), .. } => Some(t),
+        n => {
+            r.wrong(n.line, &format!("{}.{name}", s.path), "is no table", KEYS);
+            None
+        }
+    }
+}
+
+fn edit(r: &mut Reader, s: &mut Section) -> Option<Action> {
+    match r.any(s, "settings")? {
+        Node { value: Toml::Table(t), .. } => Some(Action::Edit(Edit::Keys(t))),
+        Node { value: Toml::Text(line), .. } => Some(Action::Edit(Edit::Line(line))),
+        n => {
+            r.wrong(
+                n.line,
+                &format!("{}.settings", s.path),
+                "is neither a table nor a text",
+                &format!("{KEYS}, or a line"),
+            );
+            None
+        }
+    }
 }
 
 /// The contacts that the file brings, else the drill's own.
@@ -156,7 +178,7 @@ fn faults(r: &mut Reader, s: &mut Section, given: &Given) -> Vec<Fault> {
 }
 
 /// The keys of which each `[[when]]` has exactly one.
-const ACTIONS: [&str; 24] = [
+const ACTIONS: [&str; 25] = [
     "dispatch",
     "wait",
     "pause",
@@ -181,6 +203,7 @@ const ACTIONS: [&str; 24] = [
     "store",
     "airtable",
     "disk",
+    "settings",
 ];
 
 fn step(r: &mut Reader, mut s: Section, given: &Given) -> Option<Step> {
@@ -219,6 +242,7 @@ fn step(r: &mut Reader, mut s: Section, given: &Given) -> Option<Step> {
             says: r.texts(&mut s, "says", "words that it prints").unwrap_or_default(),
             beside: r.text(&mut s, "beside", "a name, by which `end` waits for it"),
             unchanged: r.boolean(&mut s, "unchanged").unwrap_or(false),
+            config: keys(r, &mut s, "config"),
         }),
         "end" => Some(Action::End {
             name: r.needed(&mut s, "end", "the name of what was started beside"),
@@ -247,6 +271,7 @@ fn step(r: &mut Reader, mut s: Section, given: &Given) -> Option<Step> {
         "guards_off" => guards(r, &mut s).map(Action::GuardsOff),
         "airtable" => mirror::by_hand(r, &mut s),
         "disk" => mirror::disk(r, &mut s),
+        "settings" => edit(r, &mut s),
         _ => store_trouble::read(r, &mut s).map(Action::Store),
     };
     r.finish(s);

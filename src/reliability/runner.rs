@@ -155,6 +155,7 @@ fn name_of(action: &Action) -> String {
         Action::Reply { body, .. } => format!("reply {body:?}"),
         Action::Signal(s) => format!("{s:?} the engine").to_lowercase(),
         Action::Start => "start the engine".into(),
+        Action::Run { args, config: Some(_), .. } => format!("run `{}` in another shell", args.join(" ")),
         Action::Run { args, .. } => format!("run `{}`", args.join(" ")),
         Action::End { name, .. } => format!("end of {name}"),
         Action::Faults(_) => "arm faults".into(),
@@ -170,6 +171,7 @@ fn name_of(action: &Action) -> String {
         Action::Store(trouble) => format!("the store: {}", trouble.words()),
         Action::ByHand(what) => format!("by hand in Airtable: {}", text(what, "do")),
         Action::DiskLost => "lose the disk".into(),
+        Action::Edit(_) => "edit the engine's configuration file".into(),
     }
 }
 
@@ -199,16 +201,20 @@ async fn act(action: &Action, world: &mut World) -> Result<(), String> {
         }
         Action::Signal(signal) => world.signal(*signal).await,
         Action::Start => world.start().await,
-        Action::Run { args: given, exit, says, beside, unchanged } => {
+        Action::Run { args: given, exit, says, beside, unchanged, config } => {
             let mut args = Vec::new();
             for arg in given {
                 args.push(filled(arg, world).await?);
             }
+            let command = match config {
+                Some(config) => world.shell(&args, config)?,
+                None => world.command(&args),
+            };
             match beside {
-                Some(name) => world.run_beside(name, &args),
+                Some(name) => world.run_beside(name, command),
                 None => {
                     let before = if *unchanged { Some(everything(world).await?) } else { None };
-                    let (code, out, err) = world.run(&args).await?;
+                    let (code, out, err) = world.run_this(command, &args.join(" ")).await?;
                     ended(code, &format!("{out}{err}"), *exit, says)?;
                     match before {
                         Some(before) if everything(world).await? != before => Err("it changed something".into()),
@@ -258,6 +264,7 @@ async fn act(action: &Action, world: &mut World) -> Result<(), String> {
         Action::Store(trouble) => store_trouble::make(trouble, world).await,
         Action::ByHand(what) => hand::act(what, world).await,
         Action::DiskLost => hand::lose_disk(world),
+        Action::Edit(edit) => world.edit(edit),
     }
 }
 

@@ -4,7 +4,9 @@
 //! `dispatchctl.toml`, laid over the drill's own settings), `people` who reply by themselves, `faults` that are armed from
 //! the start. `[[when]]`: one action after the other; among them `kill_at` (arms a kill point, in the engine that runs or else in
 //! the next), `kill` with `at`, `start` with `dies_at`, `guards_off`, `clock` (ours), `provider_clock` (theirs), `airtable` (something done to the shop's base by
-//! hand) and `disk` (lost). `[then]`: what is expected; `mirror = "equal"` holds all of Airtable against the store. Besides,
+//! hand), `disk` (lost) and `settings` (the engine's own file is edited: keys that are laid over it, or a line at its end). `run` with a
+//! `config` runs in another shell: a directory of its own with this file, laid over nothing; a secret is left out by a `_file` that is
+//! not there. `[then]`: what is expected; `mirror = "equal"` holds all of Airtable against the store. Besides,
 //! every scenario ends in the judge ([`super::check`]): nothing lost, nothing doubled, nothing unexpected.
 
 use std::collections::BTreeMap;
@@ -122,8 +124,17 @@ pub(super) enum Action {
     Signal(Signal),
     /// The engine is started, and answers.
     Start,
-    /// A command of the program beside the engine.
-    Run { args: Vec<String>, exit: Option<i32>, says: Vec<String>, beside: Option<String>, unchanged: bool },
+    /// A command of the program beside the engine; `config`: in a shell of its own, with this file alone.
+    Run {
+        args: Vec<String>,
+        exit: Option<i32>,
+        says: Vec<String>,
+        beside: Option<String>,
+        unchanged: bool,
+        config: Option<BTreeMap<String, Node>>,
+    },
+    /// The engine's configuration file is edited; who has read it knows nothing of it yet.
+    Edit(Edit),
     /// A command that was started beside ends.
     End { name: String, exit: Option<i32>, says: Vec<String> },
     /// Things go wrong from now on.
@@ -152,6 +163,15 @@ pub(super) enum Action {
     ByHand(Value),
     /// The disk with the store is gone, while no engine runs.
     DiskLost,
+}
+
+/// What becomes of the engine's configuration file.
+#[derive(Clone)]
+pub(super) enum Edit {
+    /// These keys are laid over what it says.
+    Keys(BTreeMap<String, Node>),
+    /// A line at its end.
+    Line(String),
 }
 
 /// What the engine is sent.

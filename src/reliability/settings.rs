@@ -8,7 +8,7 @@ use crate::config::{self, Config, Sources};
 use crate::domain::Timestamp;
 
 use super::reader::{Node, Reader, Toml};
-use super::scenario::{Given, Scenario};
+use super::scenario::{Edit, Given, Scenario};
 use super::sinks;
 use super::world::STORE;
 
@@ -37,12 +37,15 @@ steps = [ { wait = "0s", notify = ["primary"] }, { wait = "1h", notify = ["backu
 exhaust_after = "1h"
 "#;
 
+/// The configuration file in a shell's directory.
+pub(super) const FILE: &str = "dispatchctl.toml";
+
 /// The settings of a scenario as the engine will read them.
 ///
 /// # Errors
 /// What is wrong in the file's `[given.config]`, with its line where it is known.
 pub(super) fn settings_of(scenario: &Scenario, dir: &Path) -> Result<Config, Vec<String>> {
-    let file = dir.join("dispatchctl.toml");
+    let file = dir.join(FILE);
     let text = laid_over(&scenario.given.config).map_err(|e| vec![e])?;
     std::fs::write(&file, text).map_err(|e| vec![format!("cannot write {}: {e}", file.display())])?;
     let sources = Sources {
@@ -92,8 +95,40 @@ fn laid_over(given: &BTreeMap<String, Node>) -> Result<String, String> {
         }
     }
     lay(&mut all, given);
-    let lines: Vec<String> = all.iter().map(|(k, n)| format!("{} = {}", quoted(k), shown(n))).collect();
-    Ok(lines.join("\n") + "\n")
+    Ok(written(&all))
+}
+
+fn written(keys: &BTreeMap<String, Node>) -> String {
+    let lines: Vec<String> = keys.iter().map(|(k, n)| format!("{} = {}", quoted(k), shown(n))).collect();
+    lines.join("\n") + "\n"
+}
+
+/// Edits the engine's file in this directory. `given`: the keys that the scenario has given it so far.
+///
+/// # Errors
+/// The system's word.
+pub(super) fn edit(edit: &Edit, given: &mut BTreeMap<String, Node>, dir: &Path) -> Result<(), String> {
+    let file = dir.join(FILE);
+    let text = match edit {
+        Edit::Keys(keys) => {
+            lay(given, keys);
+            laid_over(given)?
+        }
+        Edit::Line(line) => {
+            let before = std::fs::read_to_string(&file).map_err(|e| format!("cannot read {}: {e}", file.display()))?;
+            format!("{before}{line}\n")
+        }
+    };
+    std::fs::write(&file, text).map_err(|e| format!("cannot write {}: {e}", file.display()))
+}
+
+/// Another shell: a new directory with a file of these keys alone.
+///
+/// # Errors
+/// The system's word.
+pub(super) fn shell(keys: &BTreeMap<String, Node>, dir: &Path) -> Result<(), String> {
+    let made = std::fs::create_dir(dir).and_then(|()| std::fs::write(dir.join(FILE), written(keys)));
+    made.map_err(|e| format!("{} cannot be made: {e}", dir.display()))
 }
 
 /// Tables are merged; everything else is replaced.

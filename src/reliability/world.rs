@@ -25,8 +25,9 @@ use crate::sandbox::{Person, Sandbox, SandboxConfig};
 use super::check::text;
 use super::place::Place;
 use super::process::Process;
-use super::scenario::{Given, Scenario, Signal};
-use super::settings::{environment, settings_of, zone_with_summer_at};
+use super::reader::Node;
+use super::scenario::{Edit, Given, Scenario, Signal};
+use super::settings::{self, environment, settings_of, zone_with_summer_at};
 use super::store_trouble::Trouble;
 
 /// The longest that a start of the engine may take.
@@ -77,6 +78,7 @@ pub(super) struct World {
     clock: SystemClock,
     starts: u32,
     commands: u32,
+    shells: u32,
     logs: Vec<PathBuf>,
     arms: arms::Arms,
     /// Calls whose acceptance was answered with success.
@@ -167,6 +169,7 @@ impl World {
             clock: SystemClock::new(),
             starts: 0,
             commands: 0,
+            shells: 0,
             logs: Vec::new(),
             arms,
             accepted: BTreeSet::new(),
@@ -205,10 +208,10 @@ impl World {
     }
 
     /// The program, on this world's store and settings.
-    fn command(&self, args: &[String]) -> Command {
+    pub(super) fn command(&self, args: &[String]) -> Command {
         let mut command = Command::new(&self.ground.program);
         command
-            .args(["--test-mode", "--utc", "--config", "dispatchctl.toml", "--store"])
+            .args(["--test-mode", "--utc", "--config", settings::FILE, "--store"])
             .arg(format!("sqlite:{}", self.store_path().display()))
             .args(args)
             .env_clear()
@@ -362,16 +365,36 @@ impl World {
 
     /// Runs a command to its end: its exit code and all that it said.
     pub(super) async fn run(&mut self, args: &[String]) -> Result<(i32, String, String), String> {
+        self.run_this(self.command(args), &args.join(" ")).await
+    }
+
+    /// The program in another shell, of another user: a directory with this file alone. The guards that are off are off in it too.
+    pub(super) fn shell(&mut self, args: &[String], config: &BTreeMap<String, Node>) -> Result<Command, String> {
+        self.shells += 1;
+        let dir = self.place.path().join(format!("shell-{}", self.shells));
+        settings::shell(config, &dir)?;
+        let mut command = self.command(args);
+        command.current_dir(&dir).env("HOME", &dir).env("USER", "dana").envs(self.arms.guards());
+        Ok(command)
+    }
+
+    /// Edits the engine's configuration file.
+    pub(super) fn edit(&mut self, edit: &Edit) -> Result<(), String> {
+        settings::edit(edit, &mut self.given.config, self.place.path())
+    }
+
+    /// Runs a command to its end, as [`World::run`] does.
+    pub(super) async fn run_this(&mut self, mut command: Command, what: &str) -> Result<(i32, String, String), String> {
         self.commands += 1;
         let name = format!("command-{}", self.commands);
-        let mut process = self.trouble.start(&mut self.command(args), self.place.path(), &name)?;
-        let code = self.end_of(&mut process, &args.join(" ")).await?;
+        let mut process = self.trouble.start(&mut command, self.place.path(), &name)?;
+        let code = self.end_of(&mut process, what).await?;
         Ok((code, process.stdout(), process.stderr()))
     }
 
     /// Starts a command beside everything else.
-    pub(super) fn run_beside(&mut self, name: &str, args: &[String]) -> Result<(), String> {
-        let process = self.trouble.start(&mut self.command(args), self.place.path(), &format!("beside-{name}"))?;
+    pub(super) fn run_beside(&mut self, name: &str, mut command: Command) -> Result<(), String> {
+        let process = self.trouble.start(&mut command, self.place.path(), &format!("beside-{name}"))?;
         match self.beside.insert(name.to_owned(), process) {
             Some(_) => Err(format!("\"{name}\" was started before")),
             None => Ok(()),

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::drill::{GUARDS_OFF, KILLPOINT, died_at, my_turn};
 use crate::support::http;
 use crate::support::process::report;
-use crate::support::stage::{SAM, Stage, attempts, emergency, entries, free_port, seconds, state, text};
+use crate::support::stage::{ANA, SAM, Stage, attempts, emergency, entries, free_port, seconds, state, text};
 use crate::support::wait::until;
 
 const LADDERS: &str = r#"
@@ -39,6 +39,7 @@ const GUARDS: &[(&str, &str, Play)] = &[
     ("store-file", "file: what is accepted outlives the process", store_file),
     ("reply-dedup", "store: a reply counts once", reply_dedup),
     ("provider-times", "ledger: a text that is there is not sent again", provider_times),
+    ("settings-in-force", "ledger: nobody of another file is told", settings_in_force),
     ("read-back", "base: it holds what it was told", read_back),
 ];
 
@@ -378,6 +379,27 @@ fn inbound(stage: &Stage, sid: &str, body: &str) -> u64 {
     let form = json!({ "MessageSid": sid, "SmsSid": sid, "SmsMessageSid": sid, "AccountSid": account(stage), "From": SAM,
         "To": "+15005550006", "Body": body, "NumMedia": "0", "NumSegments": "1", "ApiVersion": "2010-04-01" });
     post_form(stage, &format!("http://{}/webhooks/twilio/sms-inbound", stage.at()), form, true)
+}
+
+/// Somebody fires the next step in a shell with the file of another shop, which has other numbers for the same contacts.
+fn settings_in_force(off: Option<&str>) -> Seen {
+    let stage = stage();
+    let _serve = stage.serve_armed(&[]);
+    stage.dispatch("c1", "once");
+    stage.delivered("c1", 1);
+    let other = stage.shop.path("other");
+    std::fs::create_dir(&other).expect("made");
+    let file = "[[contacts]]\nid = \"ana\"\nphone = \"+19495550198\"\nrole = \"backup\"\n";
+    std::fs::write(other.join("dispatchctl.toml"), file).expect("written");
+    let mut command = stage.shop.command(&["follow-up", "run", "--call", "c1"]);
+    let run = command.current_dir(&other).envs(env(off)).output().expect("it runs");
+    assert!(run.status.success(), "{run:?}");
+    let call = stage.delivered("c1", 2);
+    let told = stage.ledger().of(&call, 2).iter().map(|m| text(m, "to").to_owned()).collect::<Vec<_>>();
+    match told.as_slice() {
+        [one] if one == ANA => Ok("Ana is told, by the settings in force".into()),
+        other => Err(format!("the follow-up went to {other:?}")),
+    }
 }
 
 /// The base took a row and holds another by the time it could be read back: somebody's rule has changed it.

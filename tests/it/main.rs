@@ -31,3 +31,4 @@ mod sweep_arming;
 mod sweep_blocked;
 mod sweep_scenes;
 mod tidy;
+mod upgrade;

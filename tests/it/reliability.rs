@@ -463,6 +463,7 @@ const GUARDS: &[(&str, &str, &[&str])] = &[
         &["Airtable has every attempt and call once", "Contact is Nobody, not Sam Ortiz"],
     ),
     ("reply-dedup", "reply-replayed-after-a-hand-back", &["c1: is DISPATCHING", "ACKNOWLEDGED"]),
+    ("settings-in-force", "settings-of-another-shell", &["2 texts to ana", "seen: 0"]),
     ("signature", "callback-forged", &["answer"]),
 ];
 

@@ -167,6 +167,26 @@ fn settings_of_ones_own_hold_for_one_command_and_never_beside_an_engine() {
     let (code, out, said) = shop.run("other", &["--settings", "own", "oncall", "-o", "json"]);
     assert!(code == 0 && said.contains("differs: contacts[0].phone") && !out.contains("Sam Ortiz"), "{out} {said}");
 
+    // What it does is by them too, and the next one's by those in force again.
+    let serve = shop.serve();
+    for call in ["c1", "c2"] {
+        shop.dispatch(call, "normal");
+    }
+    until("Sam is told of both", || (shop.stage.ledger().texts_to(SAM).len() == 2).then_some(()));
+    serve.kill();
+    shop.write("own/dispatchctl.toml", &OTHER.replace("\"sam\"", "\"ana\"").replace("\"primary\"", "\"backup\""));
+    for (call, own) in [("c1", &["--settings", "own"][..]), ("c2", &[])] {
+        let (code, _, said) = shop.run("own", &[own, &["follow-up", "run", "--call", call]].concat());
+        assert_eq!(code, 0, "{said}");
+    }
+    let serve = shop.serve();
+    until("both follow-ups are out", || {
+        let ledger = shop.stage.ledger();
+        let told = (ledger.texts_to(STRANGER).len(), ledger.texts_to(stage::ANA).len());
+        (told == (1, 1)).then_some(())
+    });
+    serve.kill();
+
     let (code, out, said) = shop.run("other", &["config", "show", "--diff", "-o", "json"]);
     assert_eq!(code, 0, "{said}");
     let diff: Value = serde_json::from_str(&out).expect("JSON");

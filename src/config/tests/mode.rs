@@ -54,9 +54,35 @@ fn with_nothing_configured_the_sandbox_stands_in() {
 }
 
 #[test]
-fn a_secret_that_cannot_be_read_does_not_stop_a_drill() {
-    let c = Bench::new().toml(&fixture("minimal.toml")).test_mode().load();
-    assert_eq!(c.twilio_required().expect("stand-in").auth_token.expose_secret(), SANDBOX_AUTH_TOKEN);
+fn a_secret_that_is_named_and_cannot_be_read_stays_unreadable_in_a_drill() {
+    let twilio = "[twilio]\nauth_token_file = \"token\"\n";
+    let airtable = "[airtable]\nbase_id = \"app00000000000000\"\ntoken_file = \"token\"\n";
+    let server = "[[server.tokens]]\nname = \"a\"\ntoken_file = \"token\"\nscope = \"read\"\n";
+    for (part, toml, key) in [
+        (Part::Twilio, twilio, "twilio.auth_token_file"),
+        (Part::Airtable, airtable, "airtable.token_file"),
+        (Part::Server, server, "server.tokens[0].token_file"),
+    ] {
+        for (label, content) in [("cannot read", None), ("is empty", Some("\n"))] {
+            let b = Bench::new().toml(toml).test_mode();
+            let b = if let Some(content) = content { b.file("token", content) } else { b };
+            let c = b.load();
+            let e = c.check(&[part]).expect_err(key).to_string();
+            assert!(e.contains(key) && e.contains(label) && e.lines().count() == 1, "{key}: {e}");
+            assert_eq!(c.twilio.is_none(), part == Part::Twilio, "{key}: the others are not concerned");
+            assert!(c.airtable.is_none() && c.mirrors == (part == Part::Airtable), "{key}");
+            // Given elsewhere, or not named at all, it is complete.
+            let whole = b.file("token", "hush").load();
+            whole.check(&[part]).unwrap_or_else(|e| panic!("{key}: {e}"));
+        }
+    }
+    let c = Bench::new().toml("[airtable]\nverify = \"all\"\n").test_mode().load();
+    let a = c.airtable_required().expect("complete").expect("used");
+    assert_eq!(a.token.expose_secret(), SANDBOX_AIRTABLE_TOKEN, "one that is not named has a stand-in");
+    // Sinks are not used in a drill, so that nothing is missed with the file of one's place.
+    let sink = "[[alerts.sinks]]\nkind = \"webhook\"\nurl_file = \"gone\"\n";
+    let c = Bench::new().toml(sink).test_mode().load();
+    c.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts]).expect("complete");
     assert!(c.warnings.iter().any(|w| w.contains("cannot read")), "{:?}", c.warnings);
 }
 

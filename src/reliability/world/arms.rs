@@ -42,8 +42,12 @@ impl Arms {
     /// What the next engine is armed with by its environment.
     pub(super) fn environment(&mut self) -> Vec<(&'static str, String)> {
         let kill = self.kill.take().map(|point| ("DISPATCHCTL_KILLPOINT", point));
-        let off = (!self.guards_off.is_empty()).then(|| ("DISPATCHCTL_GUARDS_OFF", self.guards_off.join(",")));
-        kill.into_iter().chain(off).collect()
+        kill.into_iter().chain(self.guards()).collect()
+    }
+
+    /// The guards that every engine, and every other shell, is without.
+    pub(super) fn guards(&self) -> Option<(&'static str, String)> {
+        (!self.guards_off.is_empty()).then(|| ("DISPATCHCTL_GUARDS_OFF", self.guards_off.join(",")))
     }
 
     /// These calls are counted under a fault, and under the next death.

@@ -1,0 +1,124 @@
+//! A store of the schema before this one, with calls under way, is opened by the program of today.
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use crate::support::drill::my_turn;
+use crate::support::stage::{ANA, LEE, SAM, Stage, emergency, state, text};
+use crate::support::wait::until;
+
+/// The schema of version 2, as it was released.
+const VERSION_2: [&str; 2] = [
+    include_str!("../../src/store/sqlite/migrations/0001_initial.sql"),
+    include_str!("../../src/store/sqlite/migrations/0002_lanes.sql"),
+];
+
+const LADDERS: &str = r#"
+[policies.steady]
+steps = [ { wait = "0s", notify = ["primary"] }, { wait = "8s", notify = ["backup"] } ]
+exhaust_after = "1h"
+[policies.short]
+steps = [ { wait = "0s", notify = ["owner"] } ]
+exhaust_after = "2500ms"
+"#;
+
+/// Makes the store a file of version 2: every row that version had, in the columns that it had; what is raised waits in the
+/// outbox for all sinks together.
+fn as_version_2(stage: &Stage) {
+    let (new, old) = (stage.shop.path("shop.db"), stage.shop.path("old.db"));
+    let conn = Connection::open(&old).expect("made");
+    for schema in VERSION_2 {
+        conn.execute_batch(schema).expect("the schema");
+    }
+    conn.execute("ATTACH ?1 AS new", [new.to_str().expect("UTF-8")]).expect("attached");
+    let mut tables =
+        names(&conn, "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'");
+    // An attempt needs its call.
+    tables.sort_by_key(|t| t != "calls");
+    for table in tables {
+        let columns = names(&conn, &format!("SELECT name FROM pragma_table_info('{table}')")).join(", ");
+        let copy = format!("INSERT INTO main.{table} ({columns}) SELECT {columns} FROM new.{table}");
+        conn.execute(&copy, []).unwrap_or_else(|e| panic!("{table}: {e}"));
+    }
+    conn.execute_batch(
+        "INSERT INTO main.outbox (sink, key, version, since, attempts, next_at)
+             SELECT 'alerts', key, 1, raised_at, 0, raised_at FROM main.alerts WHERE resolved_at IS NULL;
+         DETACH new; PRAGMA application_id = 1684632432; PRAGMA user_version = 2;",
+    )
+    .expect("stamped");
+    drop(conn);
+    for name in ["shop.db-wal", "shop.db-shm"] {
+        let _ = std::fs::remove_file(stage.shop.path(name));
+    }
+    std::fs::rename(old, new).expect("in its place");
+}
+
+fn names(conn: &Connection, sql: &str) -> Vec<String> {
+    let mut rows = conn.prepare(sql).expect("sql");
+    let rows = rows.query_map([], |r| r.get(0)).expect("rows");
+    rows.collect::<Result<_, _>>().expect("names")
+}
+
+#[test]
+fn a_store_of_version_2_goes_on_where_it_was_and_takes_the_settings_of_the_first_serve() {
+    let _turn = my_turn();
+    let mut stage = Stage::new(LADDERS);
+    for (name, value) in
+        [("TWILIO__REQUEST_TIMEOUT", "1s"), ("TWILIO__CONNECT_TIMEOUT", "1s"), ("DELIVERY__SETTLE", "1h")]
+    {
+        stage.shop.set(&format!("DISPATCHCTL_{name}"), value);
+    }
+    let before = stage.serve();
+    for (call, level) in [("taken", "steady"), ("goes-on", "steady"), ("ends", "short")] {
+        stage.dispatch(call, level);
+        stage.delivered(call, 1);
+    }
+    stage.shop.expect(0, &["ack", "taken", "--for", "sam"]);
+    stage.until_call("ends", "it is over", |c| text(c, "status") == "EXHAUSTED");
+    stage.fault(&json!([{ "kind": "drop_after_accept", "times": 1 }, { "kind": "list_lag", "delayMs": 3_600_000 },
+        { "kind": "withhold_callbacks" }]));
+    std::thread::scope(|scope| {
+        scope.spawn(|| stage.post("/api/dispatch/manual", &emergency("unknown", "normal")));
+        stage.until_call_is_there("unknown", |c| state(c, 1) == "unknown");
+        before.process.kill();
+    });
+    as_version_2(&stage);
+
+    let place = format!("http://{}/_sandbox/alerts", stage.sandbox_at());
+    stage.shop.set("DISPATCHCTL_DRILL_SINK", format!("well={place}/well slow={place}/slow"));
+    let serve = stage.serve();
+    assert!(stage.shop.path("shop.db.before-v2").exists(), "a copy of what was");
+    stage.clear_faults();
+    let status = stage.shop.expect(0, &["status", "-o", "json"]).json();
+    assert_eq!((&status["settings"]["number"], text(&status["settings"], "by")), (&json!(1), "serve"), "{status}");
+
+    assert!(stage.ledger().texts_to(ANA).is_empty(), "its follow-up is still to come");
+    // What was under way: the follow-up comes, the unknown outcome is found out, and a reply counts.
+    stage.delivered("goes-on", 2);
+    let unknown = stage.call("unknown");
+    let ledger = stage.ledger();
+    let sid = ledger.of(&unknown, 1).first().map(|m| text(m, "sid").to_owned()).expect("the provider has it");
+    stage.shop.expect(0, &["settle", text(&unknown["attempts"][0], "attemptId"), "--sent", &sid]);
+    stage.until_call("unknown", "it is found out", |c| matches!(state(c, 1), "submitted" | "delivered"));
+    let taken = stage.call("taken");
+    assert_eq!((text(&taken, "status"), &taken["settings"]), ("ACKNOWLEDGED", &Value::Null), "{taken}");
+    stage.reply(SAM, &format!("done {}", text(&taken, "reference")));
+    stage.until_call("taken", "it is done", |c| text(c, "status") == "RESOLVED");
+
+    // What was raised is told at every sink, once.
+    let told = |name: &str| {
+        let all = stage.control("GET", "alerts", &Value::Null)["alerts"].as_array().cloned().unwrap_or_default();
+        all.iter().filter(|a| a["sink"] == name && a["key"] == "exhausted:ends" && a["state"] == "raised").count()
+    };
+    let both = || (told("well") == 1 && told("slow") == 1).then_some(());
+    until("both sinks are told", both);
+
+    // And what comes is by the settings that are in force now.
+    stage.dispatch("new", "short");
+    assert_eq!(stage.delivered("new", 1)["settings"], 1);
+    let ledger = stage.ledger();
+    assert_eq!((ledger.texts_to(ANA).len(), ledger.texts_to(LEE).len()), (1, 2));
+    stage.judge();
+    both().expect("still once");
+    serve.process.kill();
+}

@@ -14,7 +14,7 @@ use super::output::{Output, spinner};
 use super::report::{CliError, ExitStatus};
 
 /// How long a sign of life is waited for where the last one is old.
-const WAIT: Duration = Duration::from_secs(6);
+pub(super) const WAIT: Duration = Duration::from_secs(6);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// The process that holds the engine lock, and how it is.
@@ -114,9 +114,7 @@ impl App {
         let began = self.clock.boot();
         let mut bar = None;
         loop {
-            let holder = self.holder();
-            let row = store.engine().await?;
-            let engine = Engine::now(holder, row.as_ref(), &*self.clock);
+            let engine = self.engine_at_once(store).await?;
             let waited = self.clock.boot().saturating_sub(began);
             if engine.as_ref().is_none_or(|e| !e.is_silent()) || waited >= WAIT {
                 return Ok(engine);
@@ -124,6 +122,15 @@ impl App {
             bar.get_or_insert_with(|| spinner(out, "waiting for the engine's answer"));
             self.clock.sleep_until(self.clock.now().plus(LOOK_EVERY)).await;
         }
+    }
+
+    /// The same as it is at this moment.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(crate) async fn engine_at_once(&self, store: &dyn Store) -> Result<Option<Engine>, CliError> {
+        let row = store.engine().await?;
+        Ok(Engine::now(self.holder(), row.as_ref(), &*self.clock))
     }
 
     /// The same where the command has left something to the engine, for its document.

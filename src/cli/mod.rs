@@ -134,7 +134,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::Contacts(args) => contacts::run(args, &app, out).await,
         Command::Oncall(args) => oncall::run(args, &app, out).await,
         Command::Log(args) => log::run(args, &app, out).await,
-        Command::Doctor(args) => doctor::run(args, app, out).await,
+        Command::Doctor(args) => Box::pin(doctor::run(args, app, out)).await,
         Command::Config(args) => config::run(&args, &app, out).await,
         Command::Completions(_) | Command::Sandbox(_) | Command::Demo(_) | Command::TestReliability(_) => {
             Ok(ExitStatus::Done)

@@ -28,7 +28,7 @@ use crate::engine::{Scope, start, view};
 use crate::sandbox::Sandbox;
 
 use super::app::{App, Missing, operator};
-use super::engine::{Engine, Rest};
+use super::engine::{self, Engine, Rest};
 use super::output::{Output, Table, spinner};
 use super::report::{CliError, ExitStatus};
 use super::watch::{Heard, Watcher};
@@ -213,6 +213,7 @@ impl Send<'_> {
             Wait::Delivered | Wait::Acknowledged => Duration::from_secs(600),
         });
         let mut running: Option<Running> = None;
+        let mut silent_since = None;
         let mut watcher_until = started;
         let mut alone = false;
         let core = self.core.clone();
@@ -241,7 +242,7 @@ impl Send<'_> {
             if let Some(end) = self.ended(&state) {
                 break (state, end);
             }
-            if running.is_none() && self.engine_is_silent().await? {
+            if running.is_none() && self.engine_is_silent(&mut silent_since).await? {
                 break (state, End::Silent);
             }
             if waited >= limit && !in_hand && !self.args.stay {
@@ -265,12 +266,16 @@ impl Send<'_> {
         self.finish(&state, ended, out).await
     }
 
-    /// The engine beside this command has been silent for so long that what it was left with is not waited for.
-    async fn engine_is_silent(&self) -> Result<bool, CliError> {
-        let Some(holder) = self.app.holder() else { return Ok(false) };
+    /// The engine beside this command is silent, and this command has seen it so for as long as anybody waits for a sign of life.
+    async fn engine_is_silent(&self, since: &mut Option<Duration>) -> Result<bool, CliError> {
         let row = self.core.store.engine().await?;
-        let engine = Engine::now(Some(holder), row.as_ref(), &*self.app.clock);
-        Ok(engine.is_some_and(|e| e.is_silent_for_long()))
+        let engine = Engine::now(self.app.holder(), row.as_ref(), &*self.app.clock);
+        if !engine.is_some_and(|e| matches!(e.state, engine::State::Silent(_))) {
+            *since = None;
+            return Ok(false);
+        }
+        let boot = self.app.clock.boot();
+        Ok(boot.saturating_sub(*since.get_or_insert(boot)) >= engine::WAIT)
     }
 
     /// Takes the lock where nobody has it and starts an engine for this call alone. The call is committed: where this command
@@ -330,7 +335,12 @@ impl Send<'_> {
     async fn finish(&self, state: &CallState, end: End, out: &mut Output) -> Result<ExitStatus, CliError> {
         let waits = state.attempts.iter().any(|a| a.state.is_waiting() || a.state == AttemptState::Sending);
         let open = state.call.status == CallStatus::Dispatching;
-        let rest = self.app.relied_on(waits || open, &*self.core.store, out).await?;
+        let seen_silent =
+            if matches!(end, End::Silent) { self.app.engine_at_once(&*self.core.store).await? } else { None };
+        let rest = match seen_silent.filter(Engine::is_silent) {
+            Some(silent) => Rest::Silent(silent),
+            None => self.app.relied_on(waits || open, &*self.core.store, out).await?,
+        };
         let status = match exit_of(state, end) {
             // Nothing was waited for, as the engine would send it: it does not.
             ExitStatus::Done if self.args.wait == Wait::None && waits && matches!(rest, Rest::Silent(_)) => {

@@ -257,6 +257,9 @@ pub struct Attempt {
     pub created_at: Timestamp,
     /// Not to be sent before this moment (a pause before a retry or a resend).
     pub not_before: Timestamp,
+    /// When the step was due whose text it is; `None` for a first notice, for what no step fired and for a resend. What left late is
+    /// judged against it, when the text is claimed.
+    pub due_at: Option<Timestamp>,
     /// Dropped unsent after this moment (stand-downs).
     pub expires_at: Option<Timestamp>,
     /// The engine that claimed it and has not reported back; set exactly while `sending`.

@@ -356,6 +356,20 @@ pub(super) fn news(loaded: &Loaded, sender: &str, what: &BreakerNews, ctx: &Ctx<
     }
 }
 
+/// Since when this attempt could go that was due then: until the end of a breaker all its senders were held. One that goes as a
+/// probe is held still.
+pub(super) fn held_until(w: &Work<'_>, a: &Attempt, due: Timestamp) -> Timestamp {
+    let breakers = current(w);
+    let end = |key: &str| {
+        let own = breakers.iter().find(|b| b.sender == key);
+        own.map(|b| b.closed_at.unwrap_or(w.now())).filter(|end| *end > due)
+    };
+    let own = a.sender.as_ref().filter(|_| a.kind == AttemptKind::Answer);
+    let all = senders(w.ctx.directory, w.state.call.data.twilio_to_number.as_deref(), own);
+    let of_all = all.iter().map(|s| end(s.as_str())).min().flatten();
+    [end(ACCOUNT), of_all].into_iter().flatten().fold(due, Timestamp::max)
+}
+
 /// Notices of this call that wait while none of its senders works: to whom, and whether each of them was tried as a probe and
 /// failed. `None`: it waits for no breaker.
 pub(super) fn held(w: &Work<'_>) -> Option<(Vec<ContactId>, Tried)> {

@@ -191,6 +191,7 @@ fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Resu
         (a.body, a.segments) = (rendered.body, rendered.segments);
     }
     w.resolve(AlertKind::NoSender);
+    sequence::judge_lateness(w, id)?;
     w.attempt_on(id, AttemptEvent::SendStarted)?;
     let now = w.now();
     let a = w.attempt_mut(id)?;

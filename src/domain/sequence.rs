@@ -64,12 +64,6 @@ pub(super) fn fire_missed(w: &mut Work<'_>) -> Result<(), Illegal> {
     };
     let counts_from_now = missed.len() > 1 || due <= w.now();
     let next_due = if counts_from_now { w.now().plus(wait_before(w, index)) } else { due };
-    // What was deferred is late for a reason that has its own alert.
-    if latest > 0 && deferred.is_none() && w.now().since(first_due) > w.ctx.rules.late_follow_up {
-        let late = w.now().since(first_due).as_secs();
-        let key = AlertKind::LateFollowUp.about(&w.state.call.id);
-        w.raise(key, format!("a follow-up of call {} fired {late} s after its time", w.state.call.id));
-    }
     let told = deferred.map(|since| told_since(w, since)).unwrap_or_default();
     fire(w, &missed, latest, next_due, first_due, &told)
 }
@@ -144,7 +138,7 @@ fn fire(
     w.state.call.deferred_from = None;
     w.state.call.wake_at = Some(next_due);
     if found.tell.is_empty() {
-        return nobody(w, latest, &found);
+        return nobody(w, latest, &found, due);
     }
     let (round, name) = (w.state.call.round, step_name(w.state.call.round, latest));
     found.tell.retain(|r| !told.contains(&r.contact));
@@ -164,16 +158,16 @@ fn fire(
     }
     w.log(LogKind::StepFired, None, text, data);
     for recipient in found.tell {
-        tell(w, latest, recipient)?;
+        tell(w, latest, recipient, due)?;
     }
     Ok(())
 }
 
 /// A step that finds nobody: on with the ladder now. An empty role or an opt-out alerts; people who passed do not.
-fn nobody(w: &mut Work<'_>, step: u32, found: &Found) -> Result<(), Illegal> {
+fn nobody(w: &mut Work<'_>, step: u32, found: &Found, due: Timestamp) -> Result<(), Illegal> {
     skip(w, step, found);
     let name = step_name(w.state.call.round, step);
-    go_on(w, &format!("{name} found nobody"))
+    go_on(w, &format!("{name} found nobody"), due)
 }
 
 fn skip(w: &mut Work<'_>, step: u32, found: &Found) {
@@ -189,21 +183,18 @@ fn skip(w: &mut Work<'_>, step: u32, found: &Found) {
     }
 }
 
-/// One notice and its first attempt; what waits for the same contact is superseded.
-fn tell(w: &mut Work<'_>, step: u32, recipient: Recipient) -> Result<(), Illegal> {
+/// One notice and its first attempt; what waits for the same contact is superseded, and what it was late by counts on.
+fn tell(w: &mut Work<'_>, step: u32, recipient: Recipient, due: Timestamp) -> Result<(), Illegal> {
     let key = NoticeKey { round: w.state.call.round, step, contact: recipient.contact.clone() };
     if w.state.notices.contains(&key) {
         return Ok(());
     }
-    let waiting: Vec<AttemptId> = w
-        .state
-        .attempts
-        .iter()
-        .filter(|a| a.state.is_waiting() && a.recipient.contact == recipient.contact)
-        .map(|a| a.id)
-        .collect();
+    let waits = |a: &&Attempt| a.state.is_waiting() && a.recipient.contact == recipient.contact;
+    let waiting: Vec<(AttemptId, Option<Timestamp>)> =
+        w.state.attempts.iter().filter(waits).map(|a| (a.id, a.due_at)).collect();
+    let due = waiting.iter().filter_map(|(_, due)| *due).fold(due, Timestamp::min);
     let number = w.state.call.attempts + 1;
-    for id in waiting {
+    for (id, _) in waiting {
         w.drop_waiting(id, AttemptEvent::Skip, &format!("superseded by attempt {number}"))?;
     }
     let first = !w.state.was_told(&recipient.contact, None);
@@ -215,7 +206,26 @@ fn tell(w: &mut Work<'_>, step: u32, recipient: Recipient) -> Result<(), Illegal
         format!("Attempt {number}: first notice to {}", recipient.name)
     };
     let priority = if first { Priority::First } else { Priority::Reminder };
-    add_attempt(w, AttemptKind::Notice, step, recipient, priority, text);
+    let made = add_attempt(w, AttemptKind::Notice, step, recipient, priority, text);
+    w.attempt_mut(made)?.due_at = (step > 0).then_some(due);
+    Ok(())
+}
+
+/// A follow-up whose text leaves long after its step was due alerts, whatever held it up: once a step. While a breaker held all its
+/// senders, the breaker's own alert told of it: the time counts from its end.
+pub(super) fn judge_lateness(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
+    let (a, max) = (w.attempt(id)?, w.ctx.rules.late_follow_up);
+    let Some(due) = a.due_at else { return Ok(()) };
+    let told = |b: &Attempt| {
+        (b.round, b.step) == (a.round, a.step)
+            && b.sent_at.zip(b.due_at).is_some_and(|(sent, due)| sent.since(due) > max)
+    };
+    if w.now().since(breaker::held_until(w, a, due)) <= max || w.state.attempts.iter().any(told) {
+        return Ok(());
+    }
+    let (call, late) = (w.state.call.id.clone(), w.now().since(due).as_secs());
+    let text = format!("a follow-up of call {call} to {} left {late} s after its time", a.recipient.name);
+    w.raise(AlertKind::LateFollowUp.about(&call), text);
     Ok(())
 }
 
@@ -250,6 +260,7 @@ pub(super) fn add_attempt(
         segments: 0,
         created_at: now,
         not_before: now,
+        due_at: None,
         expires_at: (kind == AttemptKind::StandDown).then(|| now.plus(w.ctx.rules.validity)),
         claimed_by: None,
         clock_steps_ms: 0,
@@ -368,7 +379,7 @@ pub(super) fn escalate_now(
     contact: &ContactId,
     why: &str,
 ) -> Result<(), Illegal> {
-    if may_escalate(w, failed, contact)? { go_on(w, why) } else { Ok(()) }
+    if may_escalate(w, failed, contact)? { go_on(w, why, w.now()) } else { Ok(()) }
 }
 
 /// See [`escalate_now`].
@@ -421,7 +432,7 @@ pub(super) fn escalate_past(
         w.log(LogKind::StepSkipped, None, text, step_data(round, index));
         w.state.call.next_step += 1;
     }
-    go_on(w, why)
+    go_on(w, why, w.now())
 }
 
 /// Whether a step that tells somebody is still to come.
@@ -437,9 +448,9 @@ pub(super) fn is_due_soon(w: &Work<'_>, contact: &ContactId, soon: std::time::Du
         && who(w, call.next_step).tell.iter().any(|r| &r.contact == contact)
 }
 
-/// On to the first later step that has somebody left; later waits count from now. Nobody in any later step: exhausted now,
+/// On to the first later step that has somebody left, in place of what was `due`; later waits count from now. Nobody in any later step: exhausted now,
 /// unless somebody who was told may still answer.
-fn go_on(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
+fn go_on(w: &mut Work<'_>, why: &str, due: Timestamp) -> Result<(), Illegal> {
     let (total, round) = (total(w), w.state.call.round);
     let mut index = w.state.call.next_step;
     while index < total {
@@ -451,8 +462,8 @@ fn go_on(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
                 format!("going on with {} now: {why}", step_name(round, index)),
                 step_data(round, index),
             );
-            let (now, next_due) = (w.now(), w.now().plus(wait_before(w, index + 1)));
-            return fire(w, &[index], index, next_due, now, &[]);
+            let next_due = w.now().plus(wait_before(w, index + 1));
+            return fire(w, &[index], index, next_due, due, &[]);
         }
         skip(w, index, &found);
         index += 1;

@@ -49,6 +49,7 @@ const FILES: &[(&str, &str)] = files![
     "commands-beside-the-engine.toml",
     "credentials-refused-20003.toml",
     "crowd-of-calls.toml",
+    "engine-hangs-past-a-follow-up.toml",
     "engine-stands-still.toml",
     "event-written.toml",
     "exhausted-at-once.toml",

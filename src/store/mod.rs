@@ -354,7 +354,7 @@ pub struct Figures {
     pub pending_dispatches: u64,
     /// DISPATCHING calls whose wake time is past by more than a second.
     pub overdue: u64,
-    /// The oldest of those.
+    /// The oldest due time of those, and of follow-ups that fired and whose text has not left.
     pub oldest_due: Option<Timestamp>,
     /// Unknown outcomes whose policy has not decided.
     pub unknown_outcomes: u64,

@@ -39,7 +39,7 @@ pub(crate) struct Desk {
     orphans: Vec<News>,
     /// Every row that was kept.
     pub(crate) receipts: Vec<ReceiptRow>,
-    breakers: Vec<Breaker>,
+    pub(crate) breakers: Vec<Breaker>,
     answered: BTreeMap<String, String>,
     ids: Cell<u128>,
 }

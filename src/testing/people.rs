@@ -117,6 +117,7 @@ pub(crate) fn attempt(call: &str, number: u32) -> crate::domain::attempt::Attemp
         segments: 0,
         created_at: at,
         not_before: at,
+        due_at: None,
         expires_at: None,
         claimed_by: None,
         clock_steps_ms: 0,

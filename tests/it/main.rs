@@ -13,6 +13,7 @@ mod contacts;
 mod crash;
 mod doctor;
 mod guards;
+mod hung_engine;
 mod live;
 mod main_job;
 mod mirror;

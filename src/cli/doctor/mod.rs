@@ -113,7 +113,7 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     let (mut all, parts) = (settings::check(&app), {
         let handle = opened.as_ref().ok().and_then(Option::as_ref);
         tokio::join!(
-            store::check(&app, &opened),
+            store::check(&app, &opened, out),
             clock::check(&app, handle),
             twilio::check(&app, handle),
             airtable::check(&app, &args)
@@ -179,7 +179,11 @@ fn document(all: &[Finding]) -> Value {
 
 /// What a check came to, unless it took too long.
 async fn bounded<T>(app: &App, check: impl Future<Output = T>) -> Option<T> {
-    let end = app.clock.sleep_until(app.clock.now().plus(CHECK_MAX));
+    within(app, CHECK_MAX, check).await
+}
+
+async fn within<T>(app: &App, max: Duration, check: impl Future<Output = T>) -> Option<T> {
+    let end = app.clock.sleep_until(app.clock.now().plus(max));
     tokio::select! {
         done = check => Some(done),
         () = end => None,

@@ -9,8 +9,10 @@ use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::file::check_name;
 
 use super::super::app::{App, Missing};
+use super::super::engine::{Engine, WAIT};
+use super::super::output::Output;
 use super::super::report::CliError;
-use super::{Findings, bounded, too_long};
+use super::{CHECK_MAX, Findings, bounded, too_long, within};
 
 /// Space on the store's disk: under it, a warning; under the second, a fault.
 const FREE_ADVISED: u64 = 500 << 20;
@@ -35,7 +37,7 @@ pub(super) async fn open(app: &App) -> Result<Option<Arc<SqliteStore>>, CliError
     }
 }
 
-pub(super) async fn check(app: &App, opened: &Result<Option<Arc<SqliteStore>>, CliError>) -> Findings {
+pub(super) async fn check(app: &App, opened: &Result<Option<Arc<SqliteStore>>, CliError>, out: &Output) -> Findings {
     let mut f = Findings::of("store");
     let path = app.config.store.path();
     match opened {
@@ -50,7 +52,7 @@ pub(super) async fn check(app: &App, opened: &Result<Option<Arc<SqliteStore>>, C
         Ok(Some(store)) => content(app, store, &mut f).await,
     }
     disk(path, &mut f);
-    engine(app, matches!(opened, Ok(Some(_))), &mut f);
+    engine(app, opened.as_ref().ok().and_then(Option::as_deref), out, &mut f).await;
     f
 }
 
@@ -116,11 +118,22 @@ fn disk(path: &Path, f: &mut Findings) {
     }
 }
 
-fn engine(app: &App, there: bool, f: &mut Findings) {
-    match app.holder() {
-        Some(h) => f.ok("engine", format!("`{}` works on it, process {}", h.role, h.pid)),
-        None if !there => f.skip("engine", "no store, no engine"),
-        None if app.config.mode == Mode::Test => f.ok("engine", "none runs"),
-        None => f.warn("engine", "none runs: follow-ups wait", "start `dispatchctl serve`"),
+async fn engine(app: &App, store: Option<&SqliteStore>, out: &Output, f: &mut Findings) {
+    let Some(h) = app.holder() else {
+        return match store {
+            None => f.skip("engine", "no store, no engine"),
+            Some(_) if app.config.mode == Mode::Test => f.ok("engine", "none runs"),
+            Some(_) => f.warn("engine", "none runs: follow-ups wait", "start `dispatchctl serve`"),
+        };
+    };
+    let beside = match store {
+        Some(store) => {
+            within(app, WAIT + CHECK_MAX, app.engine_beside(store, out)).await.and_then(Result::ok).flatten()
+        }
+        None => None,
+    };
+    match beside.filter(Engine::is_silent) {
+        Some(silent) => f.fail("engine", silent.said(), silent.hint()),
+        None => f.ok("engine", format!("`{}` works on it, process {}", h.role, h.pid)),
     }
 }

@@ -1,6 +1,7 @@
 //! Decisions of the pure core, as tables and as every order of what the provider can say.
 
 mod late;
+mod lateness;
 mod orders;
 mod settlements;
 mod tables;

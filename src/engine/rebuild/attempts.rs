@@ -344,6 +344,7 @@ fn add(draft: &mut Draft, piece: &Piece<'_>, snapshot: &Snapshot, ids: &Ids, fro
         segments: 0,
         created_at: at,
         not_before: at,
+        due_at: None,
         expires_at: None,
         claimed_by: None,
         clock_steps_ms: 0,

@@ -30,6 +30,9 @@ pub(super) const ACTIVE: &str =
 pub(super) const OVERDUE: &str = "calls INDEXED BY calls_by_wake WHERE status = 'DISPATCHING' AND wake_at < ?1";
 const OLDEST_DUE: &str = "SELECT wake_at FROM calls INDEXED BY calls_by_wake
     WHERE status = 'DISPATCHING' AND wake_at < ?1 ORDER BY wake_at LIMIT 1";
+/// The same of follow-ups that fired and whose texts wait; of the first thousand in line.
+const OLDEST_UNSENT: &str = "SELECT min(due_at) FROM (SELECT due_at FROM attempts INDEXED BY attempts_waiting_by_time
+    WHERE state IN ('scheduled', 'retrying') ORDER BY not_before LIMIT 1000) WHERE due_at < ?1";
 pub(super) const UNKNOWN: &str =
     "attempts INDEXED BY attempts_undecided WHERE state = 'unknown' AND decided_at IS NULL";
 pub(super) const SUBMITTED: &str = "attempts INDEXED BY attempts_accepted
@@ -53,7 +56,11 @@ pub(super) fn figures(look: Look<'_>, now: Timestamp) -> Result<Figures, StoreEr
         active_retries: count(conn, ACTIVE, [])?,
         pending_dispatches: count_of(stranded(look, now.minus(QUIET), COUNTED_MAX)?.len()),
         overdue: count(conn, OVERDUE, [late])?,
-        oldest_due: moment(conn, OLDEST_DUE, [late])?,
+        oldest_due: [OLDEST_DUE, OLDEST_UNSENT]
+            .into_iter()
+            .filter_map(|look| moment(conn, look, [late]).transpose())
+            .min_by_key(|at| at.as_ref().ok().copied())
+            .transpose()?,
         unknown_outcomes: count(conn, UNKNOWN, [])?,
         awaiting_final: count(conn, SUBMITTED, [])?,
         failed_last_hour: count(conn, FAILED, [now.minus(HOUR).as_millis()])?,

@@ -330,6 +330,7 @@ pub(super) fn attempt_from(row: &Row<'_>, call: &CallId) -> Result<Attempt, Stor
         provider_at: rows::time(row.get(34)?),
         provider_after: rows::time(row.get(35)?),
         clock_steps_ms: row.get(36)?,
+        due_at: rows::time(row.get(37)?),
     })
 }
 

@@ -292,6 +292,7 @@ fn insert_attempt(conn: &Connection, call: &Call, a: &Attempt) -> Result<(), Sto
         rows::millis(a.provider_at),
         rows::millis(a.provider_after),
         a.clock_steps_ms,
+        rows::millis(a.due_at),
         call.status.is_open(),
         lane(call, a).as_str(),
     ])?;
@@ -307,7 +308,7 @@ fn lane(call: &Call, a: &Attempt) -> Lane {
 fn update_attempt(conn: &Connection, was: &Attempt, is: &Attempt) -> Result<(), StoreError> {
     if (&was.call, was.number, was.kind, was.channel, &was.provider, was.round, was.step, was.created_at, was.repeats)
         != (&is.call, is.number, is.kind, is.channel, &is.provider, is.round, is.step, is.created_at, is.repeats)
-        || was.recipient != is.recipient
+        || (&was.recipient, was.due_at) != (&is.recipient, is.due_at)
     {
         return Err(refused("what an attempt is never changes: number, kind, notice, recipient"));
     }

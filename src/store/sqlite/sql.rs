@@ -16,12 +16,12 @@ macro_rules! attempt_columns {
         "id, call_id, number, kind, channel, provider, round, step, contact, name, phone, sender, state, priority, body, \
          segments, created_at, not_before, expires_at, claimed_by, sent_at, tries, callback, sid, message_status, \
          error_code, result, repeats, finished_at, decided_at, poll_at, polls, conflict, class, provider_at, provider_after, \
-         clock_steps_ms"
+         clock_steps_ms, due_at"
     };
 }
 pub(super) use attempt_columns;
 /// How many they are: what a statement selects behind them begins here.
-pub(super) const ATTEMPT_COLUMNS: usize = 37;
+pub(super) const ATTEMPT_COLUMNS: usize = 38;
 
 pub(super) const CALL: &str = concat!("SELECT ", call_columns!(), " FROM calls WHERE id = ?1");
 pub(super) const NOTICES: &str = "SELECT round, step, contact FROM notices WHERE call_id = ?1 ORDER BY ordinal";
@@ -70,7 +70,7 @@ pub(super) const INSERT_ATTEMPT: &str = concat!(
     "INSERT INTO attempts (",
     attempt_columns!(),
     ", call_open, lane) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, \
-     ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39)"
+     ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40)"
 );
 /// The line of a call was put right, or an answer went by another sender than the number that was written to.
 pub(super) const MOVE_LANE: &str = "UPDATE attempts SET lane = ?2 WHERE id = ?1 AND lane <> ?2";
@@ -144,7 +144,7 @@ pub(super) const CLOSE_BREAKER: &str = "UPDATE breakers SET closed_at = ?2 WHERE
 /// What waited for a breaker is looked at again at once.
 pub(super) const WAKE_DEFERRED: &str = "UPDATE calls SET wake_at = ?1 WHERE deferred_from IS NOT NULL AND wake_at > ?1";
 pub(super) const SHIFT_PAUSES: &str =
-    "UPDATE attempts SET not_before = not_before - ?1 WHERE state IN ('scheduled', 'retrying')";
+    "UPDATE attempts SET not_before = not_before - ?1, due_at = due_at - ?1 WHERE state IN ('scheduled', 'retrying')";
 pub(super) const SHIFT_POLLS: &str = "UPDATE attempts SET poll_at = poll_at - ?1 WHERE poll_at IS NOT NULL";
 /// The wall clock was stepped either way: how long ago the open sends left is told right all the same.
 pub(super) const STEP_CLAIMED: &str = "UPDATE attempts INDEXED BY attempts_claimed

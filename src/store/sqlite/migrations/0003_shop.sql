@@ -94,4 +94,8 @@ CREATE TABLE replies_read (
 
 CREATE INDEX calls_left ON calls (closed_at) WHERE status IN ('ACKNOWLEDGED', 'EXHAUSTED');
 
+-- == lateness ==
+-- When the step was due whose text it is; null for a first notice, for what no step fired and for a resend.
+ALTER TABLE attempts ADD COLUMN due_at INTEGER;
+
 -- == other ==

@@ -53,7 +53,7 @@ fn a_store_of_version_1_is_copied_and_migrated_and_what_waits_in_it_is_told() {
              DROP INDEX alerts_of_call; DROP INDEX calls_left; ALTER TABLE calls DROP COLUMN settings;
              ALTER TABLE engines DROP COLUMN beat_boot_id; ALTER TABLE engines DROP COLUMN beat_boot_ms;
              ALTER TABLE engines DROP COLUMN beat_at; ALTER TABLE attempts DROP COLUMN provider_at;
-             ALTER TABLE attempts DROP COLUMN provider_after; ALTER TABLE attempts DROP COLUMN clock_steps_ms;
+             ALTER TABLE attempts DROP COLUMN provider_after; ALTER TABLE attempts DROP COLUMN clock_steps_ms; ALTER TABLE attempts DROP COLUMN due_at;
              DROP INDEX attempts_waiting; ALTER TABLE attempts DROP COLUMN lane;
              CREATE INDEX attempts_waiting ON attempts (priority, created_at, id, not_before)
                 WHERE state IN ('scheduled', 'retrying');

@@ -145,9 +145,10 @@ fn duplicate_and_reordered_callbacks_end_delivered() {
 fn a_sandbox_and_a_serve_of_one_configuration_know_the_same_account() {
     let shop = crate::support::Shop::with_config(concat!(
         "[twilio]\naccount_sid = \"AC00000000000000000000000000000001\"\n",
-        "auth_token_file = \"/nowhere/token\"\nfrom = \"+15005550006\"\n",
+        "auth_token_file = \"token\"\nfrom = \"+15005550006\"\n",
         "[[contacts]]\nid = \"sam\"\nname = \"Sam Ortiz\"\nphone = \"+19495550101\"\nrole = \"primary\"\n",
     ));
+    std::fs::write(shop.path("token"), "a-token-in-a-file").expect("written");
     let mut sandbox = shop.start(&["-o", "json", "sandbox", "--listen", "127.0.0.1:0", "--ledger", "l.ndjson"]);
     let said = sandbox.stdout_lines().next().expect("it says where it is");
     let said: serde_json::Value = serde_json::from_str(&said).expect("JSON");

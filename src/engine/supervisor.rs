@@ -22,7 +22,7 @@ use super::beats::Beat;
 use super::duties;
 use super::duty::{AtStop, Duty};
 
-const ERROR_PAUSE_MAX: Duration = Duration::from_secs(5);
+const ERROR_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// A duty that ended badly is started again after this, and after twice as long each further time, until a pass ends well.
 const RESTART_FIRST: Duration = Duration::from_secs(1);
 const RESTART_MAX: Duration = Duration::from_secs(30);

@@ -50,7 +50,7 @@ fn a_store_of_version_1_is_copied_and_migrated_and_what_waits_in_it_is_told() {
         .execute_batch(
             "DROP TABLE settings; DROP TABLE targets; DROP TABLE alert_receivers; DROP TABLE alert_messages;
              DROP TABLE alert_sinks; DROP TABLE provider_clock; DROP TABLE replies_read;
-             DROP INDEX alerts_of_call; DROP INDEX calls_left; ALTER TABLE calls DROP COLUMN settings;
+             DROP INDEX alerts_of_call; DROP INDEX attempts_unsent_by_due; DROP INDEX calls_left; ALTER TABLE calls DROP COLUMN settings;
              ALTER TABLE engines DROP COLUMN beat_boot_id; ALTER TABLE engines DROP COLUMN beat_boot_ms;
              ALTER TABLE engines DROP COLUMN beat_at; ALTER TABLE attempts DROP COLUMN provider_at;
              ALTER TABLE attempts DROP COLUMN provider_after; ALTER TABLE attempts DROP COLUMN clock_steps_ms; ALTER TABLE attempts DROP COLUMN due_at;

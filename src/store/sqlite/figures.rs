@@ -30,9 +30,9 @@ pub(super) const ACTIVE: &str =
 pub(super) const OVERDUE: &str = "calls INDEXED BY calls_by_wake WHERE status = 'DISPATCHING' AND wake_at < ?1";
 const OLDEST_DUE: &str = "SELECT wake_at FROM calls INDEXED BY calls_by_wake
     WHERE status = 'DISPATCHING' AND wake_at < ?1 ORDER BY wake_at LIMIT 1";
-/// The same of follow-ups that fired and whose texts wait; of the first thousand in line.
-const OLDEST_UNSENT: &str = "SELECT min(due_at) FROM (SELECT due_at FROM attempts INDEXED BY attempts_waiting_by_time
-    WHERE state IN ('scheduled', 'retrying') ORDER BY not_before LIMIT 1000) WHERE due_at < ?1";
+/// The same of follow-ups that fired and whose texts wait.
+pub(super) const OLDEST_UNSENT: &str = "SELECT due_at FROM attempts INDEXED BY attempts_unsent_by_due
+    WHERE due_at IS NOT NULL AND state IN ('scheduled', 'retrying') AND due_at < ?1 ORDER BY due_at LIMIT 1";
 pub(super) const UNKNOWN: &str =
     "attempts INDEXED BY attempts_undecided WHERE state = 'unknown' AND decided_at IS NULL";
 pub(super) const SUBMITTED: &str = "attempts INDEXED BY attempts_accepted

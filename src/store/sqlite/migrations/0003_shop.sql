@@ -98,4 +98,7 @@ CREATE INDEX calls_left ON calls (closed_at) WHERE status IN ('ACKNOWLEDGED', 'E
 -- When the step was due whose text it is; null for a first notice, for what no step fired and for a resend.
 ALTER TABLE attempts ADD COLUMN due_at INTEGER;
 
+-- The oldest follow-up that fired and has not left; read from the index alone, so that a damaged row hides no other.
+CREATE INDEX attempts_unsent_by_due ON attempts (due_at) WHERE due_at IS NOT NULL AND state IN ('scheduled', 'retrying');
+
 -- == other ==

@@ -256,6 +256,11 @@ pub fn what_to_do(kind: AlertKind, call: &CallId) -> String {
     }
 }
 
+/// The words of an alert that is over: a line of their own, which nobody takes for the alarm.
+pub fn over(message: &str) -> String {
+    format!("over: {message}")
+}
+
 /// One of the outside who is told of alerts, by its name in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SinkTarget {

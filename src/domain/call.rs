@@ -11,7 +11,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::attempt::{Attempt, AttemptKind, NoticeKey, Recipient, words};
+use super::attempt::{Attempt, AttemptKind, AttemptState, NoticeKey, Recipient, words};
 use super::policy::Policy;
 use super::settings::SettingsNumber;
 use super::types::{Actor, CallId, CallRef, ContactId, Timestamp};
@@ -197,6 +197,17 @@ impl CallState {
                 && Some(a.id) != but
                 && &a.recipient.contact == contact
                 && (a.state.may_have_arrived() || a.sid.is_some())
+        })
+    }
+
+    /// Whether a text reached this contact, or may still: an earlier notice was delivered, or accepted and has not failed.
+    /// The words of the next text go by it: what is the first that they read is no reminder.
+    pub fn was_reached(&self, contact: &ContactId, but: Option<super::types::AttemptId>) -> bool {
+        self.attempts.iter().any(|a| {
+            a.kind == AttemptKind::Notice
+                && Some(a.id) != but
+                && &a.recipient.contact == contact
+                && matches!(a.state, AttemptState::Submitted | AttemptState::Delivered)
         })
     }
 }

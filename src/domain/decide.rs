@@ -183,8 +183,7 @@ fn reopen(w: &mut Work<'_>, by: &Actor, note: Option<&str>) -> Result<(), Illega
     w.state.call.outs.clear();
     w.log_as(by.clone(), LogKind::CallReopened, None, format!("reopened by {}: a new round begins", by.0), said(note));
     calm(w, Until::Taken);
-    sequence::start_round(w);
-    Ok(())
+    sequence::start_round(w)
 }
 
 /// The holder hands it back: a new round with everybody but them.
@@ -199,8 +198,7 @@ pub(super) fn hand_back(w: &mut Work<'_>, holder: &ContactId, by: &Actor) -> Res
         format!("{name} handed it back: a new round begins"),
         Value::Null,
     );
-    sequence::start_round(w);
-    Ok(())
+    sequence::start_round(w)
 }
 
 /// No further follow-ups; the call is exhausted after its time, with an alert, if nobody takes it. A first notice that has

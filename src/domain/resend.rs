@@ -188,13 +188,12 @@ pub(super) fn after_failure(w: &mut Work<'_>, id: AttemptId, limit: u32) -> Resu
 /// words were the built-in ones.
 pub(super) fn with_built_in_text(w: &mut Work<'_>, id: AttemptId) -> Result<bool, Illegal> {
     let a = w.attempt(id)?.clone();
-    if sending::built_in(w, id, a.priority == Priority::First)?.body == a.body {
+    if sending::built_in(w, id)?.body == a.body {
         return Ok(false);
     }
     if !in_hand(w, &a) {
         let new = resend(w, id, w.now())?;
-        let first = w.attempt(new)?.priority == Priority::First;
-        let rendered = sending::built_in(w, new, first)?;
+        let rendered = sending::built_in(w, new)?;
         let made = w.attempt_mut(new)?;
         (made.body, made.segments) = (rendered.body, rendered.segments);
     }

@@ -117,7 +117,7 @@ fn unwanted(w: &Work<'_>, id: AttemptId) -> Result<Option<(AttemptEvent, String)
         }
         AttemptKind::Notice if let Some(why) = resend::overtaken(w, a) => Some((AttemptEvent::Skip, why.into())),
         AttemptKind::StandDown if matches!(call.status, CallStatus::Dispatching | CallStatus::Exhausted) => {
-            Some((AttemptEvent::Skip, "the call is looking for somebody again".into()))
+            Some((AttemptEvent::Skip, sequence::LOOKS_AGAIN.into()))
         }
         AttemptKind::StandDown
             if call.status == CallStatus::Acknowledged && call.holder.as_ref() == Some(&a.recipient.contact) =>
@@ -178,8 +178,9 @@ fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Resu
     let a = w.attempt(id)?;
     let first = !w.state.was_told(&a.recipient.contact, Some(id));
     if a.body.is_empty() {
-        let rendered = render(w, id, first, Words::Configured)?;
-        let key = template_key(w, first);
+        let words = wording(w, a);
+        let rendered = render(w, id, words, Source::Configured)?;
+        let key = template_key(w, words);
         match rendered.fell_back {
             Some(why) => {
                 w.raise(key, format!("a template cannot be used, the built-in text goes out instead: {why}"));
@@ -215,11 +216,37 @@ fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Resu
     Ok(())
 }
 
+/// How a notice reads to its contact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wording {
+    /// As the first that they read of the call.
+    First,
+    /// As what they know already.
+    Reminder,
+}
+
+/// By what reached the contact, never by the step: a text that failed was read by nobody.
+fn wording(w: &Work<'_>, a: &Attempt) -> Wording {
+    if w.state.was_reached(&a.recipient.contact, Some(a.id)) { Wording::Reminder } else { Wording::First }
+}
+
+/// The reference of the attempt that this one repeats, where that one may have been read: a text that surely failed was not,
+/// and no text after it is marked as a repeat. What a person settled without any evidence may have arrived all the same.
+fn marked_as_repeat_of(w: &Work<'_>, a: &Attempt) -> Option<String> {
+    let repeated = a.repeats.and_then(|r| w.state.attempt(r))?;
+    let surely_failed = repeated.state == AttemptState::Failed && repeated.class.is_some();
+    (!surely_failed).then(|| repeated.reference(&w.state.call.reference))
+}
+
 /// One alert a line and template: that another line's is well says nothing of this one's.
-fn template_key(w: &Work<'_>, first: bool) -> AlertKey {
+fn template_key(w: &Work<'_>, words: Wording) -> AlertKey {
     let (line, _) = w.ctx.directory.line(w.state.call.data.twilio_to_number.as_deref());
     let line = line.number.as_deref().unwrap_or("default");
-    AlertKind::Template.about(format_args!("{line}:{}", if first { "notice" } else { "reminder" }))
+    let template = match words {
+        Wording::First => "notice",
+        Wording::Reminder => "reminder",
+    };
+    AlertKind::Template.about(format_args!("{line}:{template}"))
 }
 
 /// Whether this text is made by the configured template, or by the built-in one where there is none any more.
@@ -229,7 +256,7 @@ fn a_notice_by_template(w: &Work<'_>, id: AttemptId) -> Result<bool, Illegal> {
 
 /// Whose words a text uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Words {
+enum Source {
     /// The caller's own or the operator's template, where there are any.
     Configured,
     /// Ours.
@@ -237,19 +264,22 @@ enum Words {
 }
 
 /// The text of this attempt in the built-in words.
-pub(super) fn built_in(w: &Work<'_>, id: AttemptId, first: bool) -> Result<body::Rendered, Illegal> {
-    render(w, id, first, Words::BuiltIn)
+pub(super) fn built_in(w: &Work<'_>, id: AttemptId) -> Result<body::Rendered, Illegal> {
+    render(w, id, wording(w, w.attempt(id)?), Source::BuiltIn)
 }
 
-fn render(w: &Work<'_>, id: AttemptId, first: bool, words: Words) -> Result<body::Rendered, Illegal> {
+fn render(w: &Work<'_>, id: AttemptId, words: Wording, source: Source) -> Result<body::Rendered, Illegal> {
     let (call, a) = (&w.state.call, w.attempt(id)?);
     let (line, _) = w.ctx.directory.line(call.data.twilio_to_number.as_deref());
     let directory = w.ctx.directory;
-    let template = if first { directory.notice_template(line) } else { directory.reminder_template(line) };
-    let configured = words == Words::Configured;
+    let template = match words {
+        Wording::First => directory.notice_template(line),
+        Wording::Reminder => directory.reminder_template(line),
+    };
+    let configured = source == Source::Configured;
     let holder = holder_name(w);
     let kind = match (a.kind, call.status) {
-        (AttemptKind::Notice, _) if first => TextKind::First,
+        (AttemptKind::Notice, _) if words == Wording::First => TextKind::First,
         (AttemptKind::Notice, _) => TextKind::Reminder,
         (AttemptKind::StandDown, CallStatus::Cancelled) => TextKind::StandDown { why: body::StandDown::Cancelled },
         (AttemptKind::StandDown, CallStatus::Acknowledged) => {
@@ -260,7 +290,7 @@ fn render(w: &Work<'_>, id: AttemptId, first: bool, words: Words) -> Result<body
     };
     let text = |t: &Option<String>| t.clone().unwrap_or_default();
     let reference = a.reference(&call.reference);
-    let repeat_of = a.repeats.and_then(|r| w.state.attempt(r)).map(|r| r.reference(&call.reference));
+    let repeat_of = marked_as_repeat_of(w, a);
     body::render(&RenderInput {
         template: template.filter(|_| configured),
         own_words: call.data.body.as_deref().filter(|_| configured),

@@ -111,14 +111,24 @@ pub(super) fn fire_now(w: &mut Work<'_>) -> Result<bool, Illegal> {
     Ok(true)
 }
 
-/// A new round from the first step, now. The engine fires it: whoever decided may know other contacts, or none.
-pub(super) fn start_round(w: &mut Work<'_>) {
+/// Why a stand-down is not wanted any more.
+pub(super) const LOOKS_AGAIN: &str = "the call is looking for somebody again";
+
+/// A new round from the first step, now. The engine fires it: whoever decided may know other contacts, or none. A stand-down that
+/// has not left would call off a call that looks for somebody again: it is skipped.
+pub(super) fn start_round(w: &mut Work<'_>) -> Result<(), Illegal> {
+    let waits = |a: &&Attempt| a.kind == AttemptKind::StandDown && a.state.is_waiting();
+    let stand_downs: Vec<AttemptId> = w.state.attempts.iter().filter(waits).map(|a| a.id).collect();
+    for id in stand_downs {
+        w.drop_waiting(id, AttemptEvent::Skip, LOOKS_AGAIN)?;
+    }
     w.state.call.round += 1;
     w.state.call.next_step = 0;
     w.state.call.muted = false;
     w.state.call.holder = None;
     w.state.call.deferred_from = None;
     w.state.call.wake_at = Some(w.now().plus(wait_before(w, 0)));
+    Ok(())
 }
 
 /// Tells everyone whom `missed` name, under `latest`, but those who were `told` while the steps waited.

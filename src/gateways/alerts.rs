@@ -12,7 +12,7 @@ use url::Url;
 
 use super::exchange::{self, Failure};
 use super::{AlertNotice, AlertSink, SinkError};
-use crate::domain::alert::what_to_do;
+use crate::domain::alert::{over, what_to_do};
 
 /// The longest that one POST takes.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -51,15 +51,15 @@ impl WebhookSink {
         let first = notices.first()?;
         let (kind, over) = (first.key.kind(), first.resolved_at.is_some());
         let one = notices.len() == 1;
-        let message = if one { first.message.clone() } else { grouped(notices) };
+        let message = if one { said(first) } else { grouped(notices) };
         let key = if one { first.key.masked() } else { format!("{}:*", kind.word()) };
-        let said = if one { words(first) } else { message.clone() };
+        let words = if one { words(first) } else { message.clone() };
         let test = if self.mode == "test" { "TEST MODE " } else { "" };
-        let word = if over { "resolved" } else { "ALERT" };
+        let word = if over { "" } else { "ALERT: " };
         let raised = notices.iter().map(|n| n.raised_at).min();
         let resolved = notices.iter().filter_map(|n| n.resolved_at).max();
         Some(json!({
-            "text": self.format.escape(&format!("{test}dispatchctl {word}: {said}")),
+            "text": self.format.escape(&format!("{test}dispatchctl {word}{words}")),
             "kind": kind.name(),
             "severity": kind.severity().as_str(),
             "key": key,
@@ -80,7 +80,7 @@ impl WebhookSink {
 fn fields(n: &AlertNotice) -> Value {
     json!({
         "key": n.key,
-        "message": n.message,
+        "message": said(n),
         "callId": n.call,
         "reference": n.reference,
         "raisedAt": n.raised_at,
@@ -88,9 +88,14 @@ fn fields(n: &AlertNotice) -> Value {
     })
 }
 
+/// What happened; where it is over, that it is.
+fn said(n: &AlertNotice) -> String {
+    if n.resolved_at.is_some() { over(&n.message) } else { n.message.clone() }
+}
+
 /// One alert: what happened, which call, what to do.
 fn words(n: &AlertNotice) -> String {
-    let mut text = n.message.clone();
+    let mut text = said(n);
     let Some(call) = &n.call else { return text };
     let named = n.reference.as_ref().map_or_else(|| call.to_string(), |r| format!("{call}, {r}"));
     let _ = write!(text, " [{named}]");
@@ -108,7 +113,13 @@ fn grouped(notices: &[AlertNotice]) -> String {
         (None, _) => n.key.masked(),
     });
     let title = notices.first().map(|n| n.key.kind().title()).unwrap_or_default();
-    format!("{} times: {title}: {}; see `dispatchctl status`", notices.len(), each.collect::<Vec<_>>().join(", "))
+    let text = format!("{} times: {title}: {}", notices.len(), each.collect::<Vec<_>>().join(", "));
+    // A message names alerts that all are raised, or all are over.
+    if notices.iter().any(|n| n.resolved_at.is_some()) {
+        over(&text)
+    } else {
+        format!("{text}; see `dispatchctl status`")
+    }
 }
 
 impl TextFormat {
@@ -217,6 +228,23 @@ mod tests {
         assert_eq!(
             (&document["key"], &document["kind"], &document["callId"]),
             (&json!("untold:*"), &json!("untold"), &Value::Null)
+        );
+    }
+
+    #[test]
+    fn an_alert_that_is_over_is_told_in_words_of_its_own() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let url = "http://127.0.0.1:9/".parse().expect("url");
+        let sink = WebhookSink::new(url, TextFormat::Plain, "live").expect("a client");
+        let over = AlertNotice { resolved_at: Some(Timestamp::from_millis(1_795_313_100_000)), ..notice() };
+        let one = sink.document(std::slice::from_ref(&over)).expect("a document");
+        assert_eq!(one["text"], "dispatchctl over: nobody has been told [test_123, 7K3Q]");
+        assert_eq!((&one["message"], &one["state"]), (&json!("over: nobody has been told"), &json!("resolved")));
+        assert_eq!(one["alerts"][0]["message"], "over: nobody has been told");
+        let many = sink.document(&[over.clone(), over]).expect("a document");
+        assert_eq!(
+            many["text"],
+            "dispatchctl over: 2 times: A contact takes no texts of ours: test_123 (7K3Q), test_123 (7K3Q)"
         );
     }
 

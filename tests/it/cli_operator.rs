@@ -104,6 +104,25 @@ fn what_cannot_be_done_says_why_with_its_own_exit_code() {
 }
 
 #[test]
+fn a_stand_down_that_has_not_left_is_none_of_a_reopened_call_and_an_alert_that_is_over_says_so() {
+    let shop = Shop::new();
+    shop.append_config(
+        "[policies.swift]\nsteps = [ { wait = \"0s\", notify = [\"primary\"] } ]\nexhaust_after = \"1s\"\n",
+    );
+    shop.send("t1", &["--level", "swift", "--stay"]);
+    let taken = shop.expect(0, &["ack", "t1", "--for", "ana"]);
+    assert!(taken.stdout.contains("Sam Ortiz") && taken.stdout.contains("will be stood down"), "{taken:?}");
+    let log = shop.expect(0, &["log", "--call", "t1"]).stdout;
+    let over = log.lines().filter(|l| l.contains("over: call t1 is EXHAUSTED"));
+    assert_eq!(over.count(), 1, "{log}");
+    assert_eq!(log.matches("call t1 is EXHAUSTED").count(), 2, "raised, and over: {log}");
+    let again = shop.expect(0, &["reopen", "t1"]);
+    assert!(!again.stdout.contains("stood down"), "{again:?}");
+    let story = shop.expect(0, &["status", "t1", "-o", "json"]).json();
+    assert_eq!(story["attempts"][1]["attemptState"], "skipped", "{story}");
+}
+
+#[test]
 fn what_is_open_to_a_call_is_named_when_something_else_was_asked() {
     let shop = Shop::new();
     shop.send("t1", &[]);
@@ -112,7 +131,8 @@ fn what_is_open_to_a_call_is_named_when_something_else_was_asked() {
     for words in ["taken by Sam Ortiz", "dispatchctl resolve t1", "dispatchctl reopen t1"] {
         assert!(run.stderr.contains(words), "{words}: {run:?}");
     }
-    shop.expect(0, &["reopen", "t1", "--by", "Pat", "--note", "he is stuck"]);
+    let reopened = shop.expect(0, &["reopen", "t1", "--by", "Pat", "--note", "he is stuck"]);
+    assert!(!reopened.stdout.contains("stood down"), "{reopened:?}");
     let log = shop.expect(0, &["log", "--call", "t1"]).stdout;
     assert!(log.contains("reopened by Pat (dana)") && log.contains("he is stuck"), "{log}");
     shop.expect(0, &["cancel", "t1"]);

@@ -292,7 +292,13 @@ fn add(draft: &mut Draft, piece: &Piece<'_>, snapshot: &Snapshot, ids: &Ids, fro
             if piece.row.is_some() {
                 draft.lost.push(format!("the row of attempt {number} has no step: it is inferred"));
             }
-            infer_step(draft, round, contact.as_ref(), is_repeat(body), snapshot)
+            infer_step(
+                draft,
+                round,
+                contact.as_ref(),
+                is_repeat(body) || follows_a_failure(draft, contact.as_ref()),
+                snapshot,
+            )
         }
         None => last.map_or(0, |m| m.step),
     };
@@ -447,6 +453,12 @@ fn recipient(piece: &Piece<'_>, snapshot: &Snapshot) -> Option<Recipient> {
         }
     };
     Some(Recipient { contact, name, phone })
+}
+
+/// Whether the last text to this contact failed: the next one is then made for the same notice, and its words do not say so.
+fn follows_a_failure(draft: &Draft, contact: Option<&ContactId>) -> bool {
+    let theirs = |a: &&Attempt| a.kind == AttemptKind::Notice && Some(&a.recipient.contact) == contact;
+    draft.attempts.iter().rev().find(theirs).is_some_and(|a| a.state == AttemptState::Failed)
 }
 
 /// The step of a notice that no row tells: the first, from where the ladder was, that names this contact and has not told

@@ -54,16 +54,27 @@ async fn what_may_pass_is_sent_again_within_the_limit_and_then_somebody_else_is_
 }
 
 #[tokio::test]
-async fn a_refusal_that_may_pass_is_a_new_attempt_too_and_says_that_it_is_a_repeat() {
+async fn the_first_text_that_truly_reaches_a_contact_is_neither_a_repeat_nor_a_reminder() {
     let mut w = World::new().await;
     w.sms.next(Reaction::refuse(400, 30022));
     w.dispatch("normal").await;
     w.advance(secs(20)).await;
     assert_eq!(w.attempts().await, ["1 sam failed", "2 sam submitted"]);
-    let text = w.tech("sam").expect_sms("(repeat)");
-    assert!(text.contains(&format!("{}-2", w.state().await.call.reference)), "{text}");
-    assert!(!text.contains("Reminder"), "no earlier text was accepted: {text}");
+    let text = w.tech("sam").expect_sms("Burst pipe");
+    assert!(text.contains(&format!("{}-2 Acme Plumbing", w.state().await.call.reference)), "{text}");
     w.expect_silence();
+    for (code, states) in [(30003, ["1 sam failed", "2 sam submitted"]), (30008, ["1 sam failed", "2 sam submitted"])] {
+        let mut w = World::new().await;
+        w.dispatch("normal").await;
+        w.tech("sam").expect_sms("Burst pipe");
+        w.receipt(1, "undelivered", Some(code)).await;
+        w.advance(secs(20)).await;
+        assert_eq!(w.attempts().await, states, "{code}: accepted, and then it failed");
+        let text = w.tech("sam").expect_sms("Burst pipe");
+        assert!(text.contains("-2 Acme Plumbing"), "{code}: {text}");
+        w.advance(secs(100)).await;
+        w.tech("sam").expect_sms("Reminder: still open. Acme Plumbing");
+    }
 }
 
 #[tokio::test]
@@ -254,7 +265,7 @@ async fn a_text_that_is_refused_for_its_words_goes_once_more_with_the_built_in_o
             dispatch_words(&mut w, words).await;
             assert_eq!(w.attempts().await, ["1 sam failed", "2 sam submitted"], "{label} {code}: at once");
             assert_eq!(repeats(&w, 2).await, Some(1), "{label} {code}");
-            let text = w.tech("sam").expect_sms("(repeat) Acme Plumbing: Burst pipe");
+            let text = w.tech("sam").expect_sms("-2 Acme Plumbing: Burst pipe");
             assert!(!text.contains(" up"), "{label} {code}: {text}");
             assert!(w.has_alert("refused:call_1:sam").await, "{label} {code}: a person must mend it");
             assert_eq!(w.wakes_at().await, Some(120), "{label} {code}: the clock goes on");

@@ -369,7 +369,7 @@ pub(crate) async fn alerts_are_raised_and_resolved_once(store: &dyn Store) {
             (LogKind::AlertRaised, "store", "first", at(2)),
             (LogKind::AlertRaised, "no-sender", "other", at(2)),
             (LogKind::AlertRaised, "opted-out:+1949•••0101", "number", at(3)),
-            (LogKind::AlertResolved, "store", "first", at(4)),
+            (LogKind::AlertResolved, "store", "over: first", at(4)),
             (LogKind::AlertRaised, "store", "anew", at(6)),
         ]
     );

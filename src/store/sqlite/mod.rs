@@ -266,7 +266,7 @@ impl Store for SqliteStore {
             self.damage.note_error(e);
             self.met(e).await;
         }
-        done
+        done.map(save::Saved::after_the_commit)
     }
 
     async fn story(&self, call: &CallId) -> Result<Option<CallStory>, StoreError> {

@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Value, json};
+use tracing::info;
 
 use super::{settings, sql};
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::Timestamp;
-use crate::domain::alert::{AlertKey, SinkTarget};
+use crate::domain::alert::{self, AlertKey, SinkTarget};
 use crate::domain::attempt::{Attempt, AttemptKind, NoticeKey};
 use crate::domain::call::{Call, CallState};
 use crate::domain::event::{
@@ -52,8 +53,25 @@ pub(super) fn sink_row(name: &str) -> String {
     format!("sink:{name}")
 }
 
-/// Writes all of `change`; its answer is for after the commit.
-pub(super) fn save(conn: &Connection, sinks: &Sinks, loaded: &Loaded, change: Change) -> Result<Answer, StoreError> {
+/// What a change came to; for after the commit.
+pub(super) struct Saved {
+    answer: Answer,
+    /// The alerts that it ended, each in its words.
+    over: Vec<(AlertKey, String)>,
+}
+
+impl Saved {
+    /// Says which alerts are over; the answer.
+    pub(super) fn after_the_commit(self) -> Answer {
+        for (key, message) in self.over {
+            info!(alert = key.masked(), "{message}");
+        }
+        self.answer
+    }
+}
+
+/// Writes all of `change`.
+pub(super) fn save(conn: &Connection, sinks: &Sinks, loaded: &Loaded, change: Change) -> Result<Saved, StoreError> {
     let at = time_of(&change);
     let is_told = !change.effects.is_empty() || !change.alerts.is_empty();
     let sinks = &if is_told { in_force(conn, sinks, loaded.basis)? } else { sinks.clone() };
@@ -64,8 +82,9 @@ pub(super) fn save(conn: &Connection, sinks: &Sinks, loaded: &Loaded, change: Ch
         }
     }
     append_log(conn, &change.log)?;
+    let mut over = Vec::new();
     for alert in &change.alerts {
-        save_alert(conn, sinks, alert, at)?;
+        save_alert(conn, sinks, alert, at, &mut over)?;
     }
     for receipt in &change.receipts {
         insert_receipt(conn, receipt)?;
@@ -91,7 +110,7 @@ pub(super) fn save(conn: &Connection, sinks: &Sinks, loaded: &Loaded, change: Ch
             }
         }
     }
-    Ok(change.answer)
+    Ok(Saved { answer: change.answer, over })
 }
 
 /// When a change happened, by what it says itself; only one that says nothing takes the wall clock.
@@ -366,13 +385,19 @@ pub(super) fn append_log(conn: &Connection, entries: &[LogEntry]) -> Result<(), 
     Ok(())
 }
 
-/// Only news is told of: raising what is raised and resolving what is not writes nothing.
-fn save_alert(conn: &Connection, sinks: &Sinks, change: &AlertChange, at: Timestamp) -> Result<(), StoreError> {
+/// Only news is told of: raising what is raised and resolving what is not writes nothing. What is over goes to `over`.
+fn save_alert(
+    conn: &Connection,
+    sinks: &Sinks,
+    change: &AlertChange,
+    at: Timestamp,
+    over: &mut Vec<(AlertKey, String)>,
+) -> Result<(), StoreError> {
     let (kind, key, call, message) = match change {
         AlertChange::ResolveAll { call, at: what } => {
             for key in raised_about(conn, call)? {
                 if key.kind().until() <= *what {
-                    save_alert(conn, sinks, &AlertChange::Resolve { key }, at)?;
+                    save_alert(conn, sinks, &AlertChange::Resolve { key }, at, over)?;
                 }
             }
             return Ok(());
@@ -406,6 +431,8 @@ fn save_alert(conn: &Connection, sinks: &Sinks, change: &AlertChange, at: Timest
                 .optional()?;
             let Some((call, message)) = was else { return Ok(()) };
             let call = call.map(|c| rows::parsed("alerts.call_id", &c)).transpose()?;
+            let message = alert::over(&message);
+            over.push((key.clone(), message.clone()));
             (LogKind::AlertResolved, key, call, message)
         }
     };

@@ -21,7 +21,7 @@ use crate::gateways::twilio::client::{Auth, TwilioClient, TwilioSettings};
 use crate::gateways::{MirrorGateway, SmsGateway};
 use crate::ids::Ids;
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxError, Whose};
-use crate::store::sqlite::file::check_name;
+use crate::store::sqlite::file::{check_name, is_there};
 use crate::store::sqlite::{OpenOptions, SqliteStore, StoreMode};
 use crate::store::{Peeked, RosterCopy};
 use crate::telemetry;
@@ -163,12 +163,15 @@ impl App {
         let who = || format!("settings {} of {} (by {}, {})", row.number, row.at, row.actor.0, row.role);
         match wanted {
             Wanted::InForce => {
-                let file =
-                    self.config.file.as_ref().map_or_else(|| "the environment".into(), |f| f.display().to_string());
                 let wrong = self.broken.as_ref().and_then(|e| e.0.first());
                 if let Some(problem) = wrong.or(self.config.unread.as_ref()) {
-                    out.note(&format!("the {} decide; {file} is wrong and brings nothing: {problem}", who()));
+                    out.note(&format!(
+                        "the {} decide; this configuration is wrong and brings nothing: {problem}",
+                        who()
+                    ));
                 } else if own.gives && !differ.is_empty() {
+                    let file =
+                        self.config.file.as_ref().map_or_else(|| "the environment".into(), |f| f.display().to_string());
                     out.note(&format!("the {} decide; {file} differs in {}", who(), named(&differ)));
                 }
             }
@@ -199,7 +202,7 @@ impl App {
     /// Opens the store; blocking work is done off the runtime's threads.
     pub(crate) async fn store(&self, missing: Missing) -> Result<Arc<SqliteStore>, CliError> {
         let path = self.config.store.path().to_path_buf();
-        if missing == Missing::Refuse && !path.exists() {
+        if missing == Missing::Refuse && !is_there(&path)? {
             check_name(&path)?;
             return Err(CliError::new(ExitStatus::Store, format!("there is no store at {}", path.display()))
                 .hint("`dispatchctl serve` or the first `dispatchctl send` makes it; another place: --store"));
@@ -477,10 +480,13 @@ fn choose(
         (Wanted::InForce, Some(row)) => match config::load_under(sources, row) {
             Ok(config) => Ok((config, DecidedBy::InForce, None)),
             // What a command needs besides, it asks for; a fault of its file elsewhere is no reason to keep an operator out.
-            Err(wrong) => match config::load_under_without_file(sources, row) {
-                Ok(config) => Ok((config, DecidedBy::InForce, Some(wrong))),
-                Err(_) => Err(wrong),
-            },
+            // Nor is one of its environment.
+            Err(wrong) => {
+                match config::load_under_without_file(sources, row).or_else(|_| config::load_document(sources, row)) {
+                    Ok(config) => Ok((config, DecidedBy::InForce, Some(wrong))),
+                    Err(_) => Err(wrong),
+                }
+            }
         },
         (Wanted::OwnToPutInForce, Some(row)) => match config::load(sources) {
             Ok(own) => Ok((own, DecidedBy::Own, None)),

@@ -13,6 +13,7 @@ use crate::domain::phone::masked;
 use crate::domain::policy::Policy;
 use crate::domain::team::{Directory, Line};
 use crate::domain::types::{ContactId, Role};
+use crate::store::sqlite::file::is_there;
 use crate::store::{OptOutLine, Store as _};
 
 use super::app::{App, Missing};
@@ -136,7 +137,7 @@ pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
 
 /// Opted-out numbers, or none where no store exists yet.
 pub(super) async fn opt_outs(app: &App) -> Result<Vec<OptOutLine>, CliError> {
-    if !app.config.store.path().exists() {
+    if !is_there(app.config.store.path())? {
         return Ok(Vec::new());
     }
     Ok(app.store(Missing::Refuse).await?.opt_outs().await?)

@@ -15,7 +15,7 @@ use crate::gateways::mirror::Scope as RefusedScope;
 use crate::gateways::{GatewayError, MirrorError, SmsGateway};
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
-use crate::store::sqlite::file::check_name;
+use crate::store::sqlite::file::{check_name, is_there};
 
 use super::app::{App, Missing, operator};
 use super::output::{Output, Table, spinner};
@@ -49,7 +49,7 @@ pub(super) async fn run(args: &Args, mut app: App, out: &mut Output) -> Result<E
 
 async fn with_providers(args: &Args, app: &mut App, out: &mut Output) -> Result<ExitStatus, CliError> {
     let base = base(app)?;
-    let there = app.config.store.path().exists();
+    let there = is_there(app.config.store.path())?;
     if !there {
         check_name(app.config.store.path())?;
     }

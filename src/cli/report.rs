@@ -98,6 +98,11 @@ impl CliError {
     }
 }
 
+/// Whether the system keeps this user away.
+fn is_denied(source: &(dyn std::error::Error + 'static)) -> bool {
+    source.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::PermissionDenied)
+}
+
 impl From<StoreError> for CliError {
     fn from(e: StoreError) -> Self {
         let (status, hint) = match &e {
@@ -114,6 +119,12 @@ impl From<StoreError> for CliError {
             // What to do is part of what it says.
             StoreError::WrongFile { .. } => (ExitStatus::Store, None),
             StoreError::Newer { .. } => (ExitStatus::Store, Some("use the newer dispatchctl that made it")),
+            StoreError::Open { source, .. } if is_denied(source.as_ref()) => (
+                ExitStatus::Store,
+                Some(
+                    "this user may not read it: run the command as the user of `dispatchctl serve`, or as a member of the group that the store belongs to",
+                ),
+            ),
             StoreError::Open { .. } => {
                 (ExitStatus::Store, Some("check the path with `dispatchctl config show`, and its permissions"))
             }

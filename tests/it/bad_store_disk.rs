@@ -192,6 +192,61 @@ fn a_file_or_directory_that_may_not_be_written_is_refused_and_left_as_it_is() {
     shop.expect(0, &["send", "--call-id", "c2", "--issue", "Burst pipe"]);
 }
 
+#[test]
+fn a_store_that_this_user_may_not_look_at_is_not_taken_for_absent() {
+    let shop = Shop::new();
+    shop.send("c1", &[]);
+    let mode =
+        |path: &str, mode: u32| fs::set_permissions(shop.path(path), fs::Permissions::from_mode(mode)).expect(path);
+    let deep = shop.path("deep");
+    fs::create_dir(&deep).expect("made");
+    fs::copy(shop.path("shop.db"), deep.join("shop.db")).expect("copied");
+    let store = format!("sqlite:{}", deep.join("shop.db").display());
+    mode("", 0o777);
+    for (label, dir, file) in [("the directory", 0o700, 0o644), ("the file", 0o755, 0o600)] {
+        mode("deep", dir);
+        mode("deep/shop.db", file);
+        for args in [
+            &["status"][..],
+            &["status", "c1"],
+            &["ack", "c1"],
+            &["resolve", "c1"],
+            &["log"],
+            &["oncall"],
+            &["follow-up", "list"],
+            &["follow-up", "run", "--missed"],
+            &["recover", "--dry-run"],
+            &["breaker", "list"],
+            &["contacts", "list"],
+            &["config", "show", "--diff"],
+            &["config", "apply"],
+            &["send", "--issue", "x"],
+            &["serve", "--listen", "127.0.0.1:0"],
+        ] {
+            let out = as_nobody(&elsewhere(&shop, &store, args)).output().expect("runs");
+            let said = String::from_utf8_lossy(&out.stderr);
+            assert_eq!(out.status.code(), Some(6), "{label}: {args:?}: {said}");
+            for words in ["cannot be opened", "Permission denied", "as the user of `dispatchctl serve`"] {
+                assert!(said.contains(words), "{label}: {args:?}: {words}: {said}");
+            }
+            assert!(!said.contains("there is no store") && !said.contains("holds no settings"), "{label}: {said}");
+        }
+        let out = as_nobody(&elsewhere(&shop, &store, &["doctor"])).output().expect("runs");
+        let said = String::from_utf8_lossy(&out.stdout);
+        assert_eq!(out.status.code(), Some(1), "{label}: {said}");
+        assert!(said.lines().any(|l| l.starts_with("fail  store open") && l.contains("Permission denied")), "{said}");
+    }
+}
+
+/// The program of this shop on another store.
+fn elsewhere(shop: &Shop, store: &str, args: &[&str]) -> Command {
+    let usual = shop.command(&[]);
+    let mut command = Command::new(usual.get_program());
+    command.args([&["--test-mode", "--store", store], args].concat()).current_dir(shop.path("")).env_clear();
+    command.envs(usual.get_envs().filter_map(|(k, v)| Some((k, v?))));
+    command
+}
+
 /// Where the tests run as root, whom nothing is forbidden: as somebody else.
 fn as_nobody(inner: &Command) -> Command {
     let root = fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0);

@@ -150,6 +150,8 @@ fn a_store_removed_under_serve_accepts_nothing_more_and_loses_nothing() {
     let stage = Stage::new(BRISK);
     let serve = stage.serve();
     assert_eq!(post(&stage, "c1").0, 201);
+    // Opened to a group after it was made.
+    fs::set_permissions(stage.shop.path("shop.db"), fs::Permissions::from_mode(0o660)).expect("set");
     fs::remove_file(stage.shop.path("shop.db")).expect("removed");
     let (status, problem) = post(&stage, "c2");
     assert_eq!((status, &problem["type"]), (503, &json!("urn:dispatchctl:problem:store-file")), "{problem:#}");
@@ -172,7 +174,7 @@ fn a_store_removed_under_serve_accepts_nothing_more_and_loses_nothing() {
     assert_eq!(code, Some(0), "{said}");
     let copy = copies(&stage);
     assert_eq!(copy.len(), 1, "{copy:?}");
-    assert_eq!(fs::metadata(&copy[0]).expect("there").permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::metadata(&copy[0]).expect("there").permissions().mode() & 0o777, 0o660);
     let words = Connection::open(&copy[0]).expect("opens");
     let status: String = words.query_row("SELECT status FROM calls", [], |r| r.get(0)).expect("the call");
     assert_eq!(status, "ACKNOWLEDGED", "the last copy has all");

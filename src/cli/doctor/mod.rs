@@ -107,9 +107,10 @@ impl Findings {
 }
 
 pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
-    let sandbox = app.sandbox_if_needed(out).await?;
-    let bar = spinner(out, "checking configuration, store, clock, Twilio and Airtable");
     let opened = store::open(&app).await;
+    // The sandbox keeps its ledger beside the store: where that may not be looked at, the store is what there is to say.
+    let sandbox = if opened.is_ok() { app.sandbox_if_needed(out).await? } else { None };
+    let bar = spinner(out, "checking configuration, store, clock, Twilio and Airtable");
     let (mut all, parts) = (settings::check(&app), {
         let handle = opened.as_ref().ok().and_then(Option::as_ref);
         tokio::join!(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::Mode;
 use crate::store::Store as _;
 use crate::store::sqlite::SqliteStore;
-use crate::store::sqlite::file::check_name;
+use crate::store::sqlite::file::{check_name, is_there};
 
 use super::super::app::{App, Missing};
 use super::super::engine::{Engine, WAIT};
@@ -26,7 +26,7 @@ const NAMED: usize = 10;
 
 /// The store; none where there is none yet.
 pub(super) async fn open(app: &App) -> Result<Option<Arc<SqliteStore>>, CliError> {
-    if !app.config.store.path().exists() {
+    if !is_there(app.config.store.path())? {
         // Where an engine lost it, that is what there is to say.
         check_name(app.config.store.path())?;
         return Ok(None);

@@ -218,6 +218,13 @@ impl OpenFiles {
 }
 
 impl OpenFiles {
+    /// Owner, group and mode of the store's own file as they are now, also where it has no name any more; `None`: this process
+    /// holds no descriptor of it.
+    pub(super) fn metadata(&self) -> Option<Metadata> {
+        let opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.get(&self.main)?.file.metadata().ok()
+    }
+
     /// Whether another engine holds what is in their place.
     pub(super) fn is_taken(&self, path: &Path) -> bool {
         matches!(self.place(path), Place::Replaced(_)) && FileLock::is_held(path).is_ok_and(|held| held)
@@ -239,6 +246,22 @@ fn is_note_held(path: &Path) -> bool {
         }
         Err(TryLockError::WouldBlock) => true,
         Err(TryLockError::Error(_)) => false,
+    }
+}
+
+/// Whether there is a file at a store's place. What this user may not look at is not taken for absent.
+///
+/// # Errors
+/// [`StoreError::Open`]: the directory may not be searched, or the file may not be read.
+pub fn is_there(path: &Path) -> Result<bool, StoreError> {
+    let denied = |e: io::Error| StoreError::Open { path: path.to_owned(), source: e.into() };
+    match std::fs::metadata(path) {
+        Ok(_) => match rustix::fs::access(path, rustix::fs::Access::READ_OK) {
+            Ok(()) => Ok(true),
+            Err(e) => Err(denied(e.into())),
+        },
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+        Err(e) => Err(denied(e)),
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
-use super::file::FileLock;
+use super::file::{FileLock, is_there};
 use super::rescue;
 use crate::domain::alert::SinkTarget;
 use crate::killpoint;
@@ -174,7 +174,7 @@ pub(super) fn cannot_open(path: &Path, source: impl Into<Box<dyn Error + Send + 
 fn make_file(options: &OpenOptions) -> Result<(), StoreError> {
     let path = &options.path;
     match fs::metadata(path) {
-        Ok(m) if m.is_file() => return Ok(()),
+        Ok(m) if m.is_file() => return is_there(path).map(drop),
         Ok(_) => return Err(cannot_open(path, "it is not a file")),
         Err(e) if e.kind() == io::ErrorKind::NotFound && options.create => {}
         Err(e) => return Err(cannot_open(path, e)),

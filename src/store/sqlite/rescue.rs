@@ -1,8 +1,9 @@
-//! Copies of a store whose file is gone from its place: made from the file that is still open, beside the place, private,
-//! whole and on the disk before they have their name; and put in the place of a store that is not there at the next start.
+//! Copies of a store whose file is gone from its place: made from the file that is still open, beside the place, open to
+//! whom the store was open to, whole and on the disk before they have their name; and put in the place of a store that is not there at the next start.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata, Permissions};
 use std::io;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 use tracing::warn;
 
-use super::file::{FileId, OpenFiles, beside, lock_path};
+use super::file::{FileId, OpenFiles, beside, is_there, lock_path};
 use super::open::{cannot_open, private_file};
 use crate::store::{Place, StoreError};
 
@@ -50,6 +51,9 @@ pub(super) fn write(conn: &Connection, store: &Path, files: &OpenFiles, lost: &s
     }
     target.close().map_err(|(_, e)| StoreError::from(e))?;
     let durable = || -> io::Result<()> {
+        if let Some(own) = files.metadata() {
+            open_to_the_same(&part, &own)?;
+        }
         File::open(&part)?.sync_all()?;
         fs::rename(&part, &copy)?;
         copy.parent().filter(|d| !d.as_os_str().is_empty()).map_or(Ok(()), |dir| File::open(dir)?.sync_all())
@@ -59,6 +63,15 @@ pub(super) fn write(conn: &Connection, store: &Path, files: &OpenFiles, lost: &s
         take_log_away(store, &files.log);
     }
     Ok(copy)
+}
+
+/// Whoever may open the store may open its copy, which takes its place one day: the group that works with it is not kept out.
+/// Only root gives a file to another owner; a group that this process is not in stays without it, and without its rights.
+fn open_to_the_same(copy: &Path, store: &Metadata) -> io::Result<()> {
+    let owner = chown(copy, Some(store.uid()), Some(store.gid()));
+    let group = owner.or_else(|_| chown(copy, None, Some(store.gid())));
+    let mode = store.mode() & if group.is_ok() { 0o777 } else { 0o700 };
+    fs::set_permissions(copy, Permissions::from_mode(mode))
 }
 
 /// Takes the names of our own log away where another file lies at the store's place: SQLite would take it for that file's.
@@ -115,9 +128,13 @@ pub(super) fn make(path: &Path) -> Result<(), StoreError> {
         }
         tries += 1;
     }
-    let made = if path.exists() { Ok(()) } else { make_in_turn(path) };
+    let made = match is_there(path) {
+        Ok(true) => Ok(()),
+        Ok(false) => make_in_turn(path).map_err(|e| cannot_open(path, e)),
+        Err(e) => Err(e),
+    };
     drop(turn.unlock());
-    made.map_err(|e| cannot_open(path, e))
+    made
 }
 
 fn make_in_turn(path: &Path) -> io::Result<()> {

@@ -124,7 +124,7 @@ pub(super) fn put(conn: &Connection, new: &NewSettings) -> Result<SettingsRow, S
 /// # Errors
 /// [`StoreError`]: it is there and cannot be read, so that nobody knows whether it holds settings.
 pub(super) fn peek(options: &OpenOptions) -> Result<Peeked, StoreError> {
-    if !options.path.exists() {
+    if !file::is_there(&options.path)? {
         return Ok(Peeked::default());
     }
     let options = &OpenOptions { path: file::real_path(&options.path), ..options.clone() };

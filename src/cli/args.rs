@@ -210,6 +210,11 @@ pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
     crate::config::duration(text)
 }
 
+/// How many lines a list has at most.
+pub(crate) fn limit(text: &str) -> Result<usize, String> {
+    text.trim().parse().ok().filter(|n| *n > 0).ok_or_else(|| "a whole number from 1 on is wanted".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

@@ -69,7 +69,7 @@ async fn list(app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
     Ok(ExitStatus::Done)
 }
 
-fn name(b: &Breaker) -> &str {
+pub(super) fn name(b: &Breaker) -> &str {
     if b.is_account() { ACCOUNT_WORD } else { &b.sender }
 }
 

@@ -5,6 +5,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::config::Config;
 
+/// How much of a reload was applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Applied {
+    Whole,
+    AfterARestart,
+}
+
 /// When a changed one counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Counts {
@@ -12,25 +19,30 @@ enum Counts {
     AfterARestart,
 }
 
-/// One sentence for each.
-pub(super) fn changes(before: &Config, after: &Config) -> Vec<String> {
-    let (a, b) = (all(before), all(after));
-    let sentence = |(key, counts, value): &(&str, Counts, String)| {
-        let was = b.iter().find(|(k, ..)| k == key).map(|(.., v)| v);
-        let said = match (was == Some(value), counts) {
-            (true, _) => "is the same",
-            (false, Counts::Now) => "has changed and counts from now on",
-            (false, Counts::AfterARestart) => "has changed and needs a restart",
+/// One sentence for each. What only a restart applies is compared with what the process `started` with, however often it was
+/// read again since; the rest with what was in force `before`.
+pub(super) fn changes(started: &Config, before: &Config, after: &Config) -> Vec<(String, Applied)> {
+    let sentence = |((start, before), after): ((Brought, Brought), Brought)| {
+        let (key, counts, is) = after;
+        let was = if counts == Counts::Now { before.2 } else { start.2 };
+        let (said, applied) = match (was == is, counts) {
+            (true, _) => ("is the same", Applied::Whole),
+            (false, Counts::Now) => ("has changed and counts from now on", Applied::Whole),
+            (false, Counts::AfterARestart) => {
+                ("has changed and needs a restart: the old one is used", Applied::AfterARestart)
+            }
         };
-        format!("{key} {said}")
+        let is_there = !was.is_empty() || !is.is_empty();
+        is_there.then(|| (format!("{key} {said}"), applied))
     };
-    a.iter()
-        .filter(|(key, _, value)| !value.is_empty() || b.iter().any(|(k, _, v)| k == key && !v.is_empty()))
-        .map(sentence)
-        .collect()
+    all(started).into_iter().zip(all(before)).zip(all(after)).filter_map(sentence).collect()
 }
 
-fn all(c: &Config) -> Vec<(&'static str, Counts, String)> {
+/// A key, when a changed one counts, and its value, for comparing alone.
+type Brought = (&'static str, Counts, String);
+
+/// Always the same keys in the same order.
+fn all(c: &Config) -> Vec<Brought> {
     let secret = |s: &SecretString| s.expose_secret().to_owned();
     let twilio = c.twilio.as_ref();
     let tokens: Vec<String> =

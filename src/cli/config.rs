@@ -1,6 +1,8 @@
 //! `config show`: the effective settings and where each came from, secrets masked. `config apply`: makes this file's settings the
 //! ones in force in the store, for every process that works on it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use clap::Subcommand;
 use serde_json::{Value, json};
 
@@ -96,6 +98,61 @@ fn differences(app: &App, row: &SettingsRow) -> Result<Vec<Difference>, CliError
         .collect())
 }
 
+/// The columns of a narrow terminal.
+const WIDTH: usize = 80;
+/// Those before a value.
+const INDENT: usize = 12;
+
+/// The same differences value by value: of a table that differs in one value, that one alone.
+fn leaves<'a>(app: &App, row: &SettingsRow, keys: impl Iterator<Item = &'a str>) -> Result<Vec<Difference>, CliError> {
+    let stored = config::load_under(&app.sources, row)?;
+    let below = |config: &Config, key: &str| -> BTreeMap<String, String> {
+        let prefix = format!("{key}.");
+        let rows = config::show(config).into_iter().filter(|r| r.key == key || r.key.starts_with(&prefix));
+        rows.map(|r| (r.key, r.value)).collect()
+    };
+    let none = || "(none)".to_owned();
+    let mut all = Vec::new();
+    for key in keys {
+        let (here, there) = (below(&app.config, key), below(&stored, key));
+        let names: BTreeSet<&String> = here.keys().chain(there.keys()).collect();
+        let value = |of: &BTreeMap<String, String>, name: &str| of.get(name).cloned().unwrap_or_else(none);
+        let before = all.len();
+        for name in names.into_iter().filter(|n| here.get(*n) != there.get(*n)) {
+            all.push(Difference { key: name.clone(), here: value(&here, name), in_force: value(&there, name) });
+        }
+        if all.len() == before {
+            // It is shown the same, and is not.
+            all.push(Difference { key: key.to_owned(), here: value(&here, key), in_force: value(&there, key) });
+        }
+    }
+    Ok(all)
+}
+
+/// A text in lines of at most so many characters, broken at blanks where there are any.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ').flat_map(|w| pieces(w, width)) {
+        let Some(last) = lines.last_mut() else { continue };
+        let room = width.saturating_sub(last.chars().count());
+        if last.is_empty() {
+            last.push_str(&word);
+        } else if word.chars().count() < room {
+            last.push(' ');
+            last.push_str(&word);
+        } else {
+            lines.push(word);
+        }
+    }
+    lines
+}
+
+/// A word that is longer than a line, in parts that are not.
+fn pieces(word: &str, width: usize) -> Vec<String> {
+    let all: Vec<char> = word.chars().collect();
+    if all.is_empty() { vec![String::new()] } else { all.chunks(width.max(1)).map(|c| c.iter().collect()).collect() }
+}
+
 fn diff(app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
     let Some(row) = &app.settings else {
         is_there(app.config.store.path())?;
@@ -111,12 +168,23 @@ fn diff(app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
         out.document(&json!({ "inForce": document(row), "differences": all }));
         return Ok(ExitStatus::Done);
     }
-    let mut table = Table::new(&["KEY", "HERE", "IN FORCE"]);
-    for d in &found {
-        table.row([d.key.clone(), d.here.clone(), d.in_force.clone()]);
-    }
-    if out.is_csv() || !found.is_empty() {
+    if out.is_csv() {
+        let mut table = Table::new(&["KEY", "HERE", "IN FORCE"]);
+        for d in &found {
+            table.row([d.key.clone(), d.here.clone(), d.in_force.clone()]);
+        }
         out.table(&table);
+    } else if !found.is_empty() {
+        out.mode_line();
+        for d in leaves(app, row, found.iter().map(|d| d.key.as_str()))? {
+            out.line(&d.key);
+            for (label, value) in [("here", &d.here), ("in force", &d.in_force)] {
+                for (n, part) in wrapped(value, WIDTH - INDENT).into_iter().enumerate() {
+                    let label = if n == 0 { label } else { "" };
+                    out.line(&format!("  {label:<10}{part}"));
+                }
+            }
+        }
     }
     let count = match found.len() {
         0 => "nothing differs".to_owned(),
@@ -192,4 +260,19 @@ async fn apply(app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
         out.chat("no engine runs; every command and the next `dispatchctl serve` begin under them, and serve then puts its own file's in force");
     }
     Ok(ExitStatus::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_value_is_wrapped_and_nothing_of_it_is_lost() {
+        let text = format!("a=1 b={} c=\u{e9}{} d", "x".repeat(150), "y".repeat(67));
+        let lines = wrapped(&text, 68);
+        assert!(lines.iter().all(|l| l.chars().count() <= 68), "{lines:?}");
+        let without = |t: &str| t.chars().filter(|c| *c != ' ').collect::<String>();
+        assert_eq!(without(&lines.concat()), without(&text));
+        assert_eq!((wrapped("", 68), wrapped("off", 68)), (vec![String::new()], vec!["off".to_owned()]));
+    }
 }

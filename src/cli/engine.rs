@@ -105,6 +105,18 @@ impl Engine {
     }
 }
 
+/// How a command ends that only looks at a store: that its engine does not answer is an answer of "no".
+pub(super) fn looked_at(beside: Option<&Engine>, out: &Output) -> ExitStatus {
+    match beside.filter(|e| e.is_silent()) {
+        None => ExitStatus::Done,
+        Some(engine) => {
+            out.note(&format!("warning: {}", engine.said()));
+            out.note(&format!("hint: {}", engine.hint()));
+            ExitStatus::No
+        }
+    }
+}
+
 impl App {
     /// The engine that this command relies on; waits up to [`WAIT`] for a sign of life where the last one is old.
     ///

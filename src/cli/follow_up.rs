@@ -42,7 +42,7 @@ enum What {
     /// Show the follow-ups that are still to come, the earliest first
     List {
         /// At most so many
-        #[arg(long, value_name = "N", default_value_t = 100)]
+        #[arg(long, value_name = "N", value_parser = super::args::limit, default_value = "100")]
         limit: usize,
     },
     /// Fire now; cannot double what the engine does
@@ -95,10 +95,12 @@ pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
 async fn list(limit: usize, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
     let store = app.store(Missing::Refuse).await?;
     let now = app.clock.now();
-    let (due, opt_outs) = (store.due_lines(limit).await?, store.opt_outs().await?);
+    let (mut due, opt_outs) = (store.due_lines(limit.saturating_add(1)).await?, store.opt_outs().await?);
+    let more = due.len() > limit;
+    due.truncate(limit);
     if out.is_json() {
         let lines: Vec<Value> = due.iter().map(|d| line_json(d, &who(&d.call, d.due, &opt_outs, app), now)).collect();
-        out.document(&json!({ "followUps": lines }));
+        out.document(&json!({ "followUps": lines, "more": more }));
     } else {
         let mut t = Table::new(&["CALL", "REF", "LEVEL", "NEXT", "DUE", "LATE BY", "WHO"]);
         for d in &due {
@@ -118,10 +120,17 @@ async fn list(limit: usize, app: &App, out: &mut Output) -> Result<ExitStatus, C
             out.chat("no follow-up is to come");
         }
     }
-    if !due.is_empty() {
-        warn_without_engine(app, out);
+    if more {
+        out.chat(&format!("the first {limit} are shown, there are more: --limit shows them"));
     }
-    Ok(ExitStatus::Done)
+    if due.is_empty() {
+        return Ok(ExitStatus::Done);
+    }
+    let engine = app.engine_beside(&*store, out).await?;
+    if engine.is_none() {
+        out.note("warning: no engine runs: texts and follow-ups go out when one does; start `dispatchctl serve`");
+    }
+    Ok(super::engine::looked_at(engine.as_ref(), out))
 }
 
 /// A follow-up as lists and the overview show it.
@@ -299,12 +308,6 @@ async fn show_fired(fired: &[Fired], core: &Core, app: &App, out: &mut Output) -
         out.chat(&format!("fired {}", fired.len()));
     }
     Ok(rest.say("texts and follow-ups", out))
-}
-
-fn warn_without_engine(app: &App, out: &Output) {
-    if app.holder().is_none() {
-        out.note("warning: no engine runs: texts and follow-ups go out when one does; start `dispatchctl serve`");
-    }
 }
 
 async fn cancel(

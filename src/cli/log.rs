@@ -31,7 +31,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION|TIME", value_parser = super::args::since)]
     since: Option<Since>,
     /// The newest so many [default: 100 for a table of all calls, else all]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = super::args::limit)]
     limit: Option<usize>,
 }
 

@@ -23,6 +23,7 @@ mod reload;
 mod report;
 mod sandbox;
 mod send;
+mod send_dry_run;
 mod serve;
 mod settle;
 mod signals;
@@ -30,6 +31,7 @@ mod status;
 mod test_reliability;
 mod test_reliability_live;
 mod timeline;
+mod untold;
 mod verify_events;
 mod watch;
 
@@ -117,6 +119,9 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
     }
     let wanted = cli.command.wanted_settings(cli.global.settings);
     let app = App::load(&cli.global, cli.command.usual_log(), cli.command.overrides(), wanted, out)?;
+    if let Some(value) = crate::config::unknown_time_zone().filter(|_| !cli.global.utc && !out.is_json()) {
+        out.note(&format!("TZ {value:?} is no time zone that this machine knows: times are shown in UTC"));
+    }
     app::check_by(cli.command.by(), &app.config.server.tokens)?;
     match cli.command {
         Command::Send(args) => Box::pin(send::run(args, app, out)).await,

@@ -107,6 +107,9 @@ struct Rung {
 pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
     let directory = &app.config.directory;
     let (line, unlisted) = directory.line(args.line.as_deref());
+    if unlisted {
+        check_line(directory, args.line.as_deref(), "--line", out)?;
+    }
     let Some(policy) = directory.policy(line, &args.level) else {
         let levels = directory.levels(line);
         let what = format!("{:?} is no level of this line (--level)", args.level.trim());
@@ -115,10 +118,6 @@ pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
     let opt_outs = opt_outs(app).await?;
     let at = args.at.unwrap_or_else(|| app.clock.now());
     let rungs = rungs(directory, line, policy, at, &opt_outs);
-    if unlisted {
-        let shown = masked(args.line.as_deref().unwrap_or_default());
-        out.note(&format!("warning: {shown} is no configured line: the defaults are used, and a call to it alerts"));
-    }
     let everybody = rungs.iter().all(|r| r.found.tells_somebody());
     if out.is_json() {
         let mut document = document(line, policy, at, &rungs);
@@ -134,6 +133,28 @@ pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
     }
     if everybody { Ok(ExitStatus::Done) } else { Ok(ExitStatus::No) }
 }
+
+/// A dialled number that is no configured line is warned of; what cannot be one is refused.
+///
+/// # Errors
+/// Exit 2, with the lines that exist.
+pub(super) fn check_line(directory: &Directory, asked: Option<&str>, flag: &str, out: &Output) -> Result<(), CliError> {
+    let asked = asked.unwrap_or_default().trim();
+    let named = |l: &Line| l.number.as_ref().map(|n| format!("{n} ({})", l.name));
+    let lines: Vec<String> = directory.lines.iter().filter_map(named).collect();
+    let there_are = there_are("lines", lines.iter().map(String::as_str));
+    if asked.chars().filter(char::is_ascii_digit).count() < DIGITS_MIN {
+        let what = format!("{asked:?} is no number that anybody can dial ({flag})");
+        return Err(CliError::new(ExitStatus::Usage, what).hint(there_are));
+    }
+    let shown = masked(asked);
+    out.note(&format!("warning: {shown} is no configured line: the defaults are used, and a call to it alerts"));
+    out.note(&format!("hint: {there_are}"));
+    Ok(())
+}
+
+/// The fewest digits of a number that somebody dials.
+const DIGITS_MIN: usize = 3;
 
 /// Opted-out numbers, or none where no store exists yet.
 pub(super) async fn opt_outs(app: &App) -> Result<Vec<OptOutLine>, CliError> {

@@ -65,6 +65,12 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     say(&rows, done, snapshot.damaged, out);
     // What only a person can mend is an answer of "no".
     let for_a_person = rows.iter().any(|r| r.finding.is_for_a_person());
+    if args.dry_run {
+        let beside = app.engine_beside(&*core.store, out).await?;
+        if super::engine::looked_at(beside.as_ref(), out) == ExitStatus::No {
+            return Ok(ExitStatus::No);
+        }
+    }
     Ok(match done {
         Some(Done::BySilent) => ExitStatus::Pending,
         _ if for_a_person => ExitStatus::No,

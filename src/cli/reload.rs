@@ -42,6 +42,8 @@ pub(super) struct Reload {
     pub(super) state: Arc<HttpState>,
     /// The listeners that run may be reached from elsewhere: what the start demanded tokens for goes on to demand them.
     pub(super) is_exposed: bool,
+    /// What this process began with: what only a restart applies is compared with it.
+    pub(super) started: Config,
 }
 
 /// Raises that the own configuration is wrong and the settings in force stand in for it; or says that this is over.
@@ -113,9 +115,13 @@ impl Reload {
             self.state.set_signing_tokens(signing.into_iter().flatten().collect());
         }
         self.state.set_tokens(new.server.tokens.clone());
-        for said in brought::changes(&self.app.config, &new) {
-            info!("{said}");
+        for (said, applied) in brought::changes(&self.started, &self.app.config, &new) {
+            match applied {
+                brought::Applied::Whole => info!("{said}"),
+                brought::Applied::AfterARestart => warn!("{said}"),
+            }
         }
+        super::serve::warn_of(&new);
         self.take_over(row, new).await;
         // The contacts' table is read again with the file.
         self.engine.core.wake.ring(Bell::Roster);
@@ -198,6 +204,7 @@ impl Reload {
         let before = self.app.settings.as_ref().and_then(|s| s.document.get("airtable").cloned());
         let same_base = before.as_ref() == row.document.get("airtable");
         let named = config::sinks_of(&row.document);
+        let same_sinks = self.app.config.alerts.sinks == new.alerts.sinks;
         self.app = self.app.with(new, row);
         match self.app.bounds(&core) {
             Ok(bounds) => self.engine.set_bounds(bounds),
@@ -206,7 +213,8 @@ impl Reload {
         if !same_base && let Err(e) = super::serve::assign_airtable(&self.app, &self.engine, &self.supervisor).await {
             error!(error = %e.what, causes = ?e.causes, "what is done with Airtable goes on as before: it cannot be set up anew");
         }
-        if let Err(e) = self.deliver_alerts_anew().await {
+        // Those that are as they were go on undisturbed.
+        if !same_sinks && let Err(e) = self.deliver_alerts_anew().await {
             error!(error = %e.what, "alerts are delivered as before");
         }
         self.say_sinks(&named).await;

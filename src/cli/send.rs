@@ -14,9 +14,8 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
-use crate::domain::body;
 use crate::domain::call::{CallData, CallState, CallStatus};
-use crate::domain::event::{Answer, NewCall};
+use crate::domain::event::Answer;
 use crate::domain::types::CallId;
 use crate::domain::{Class, Timestamp};
 use crate::engine::apply::Core;
@@ -31,6 +30,8 @@ use super::app::{App, Missing, operator};
 use super::engine::{self, Engine, Rest};
 use super::output::{Output, Table, spinner};
 use super::report::{CliError, ExitStatus};
+use super::send_dry_run::dry_run;
+use super::untold::{self, Untold, untold};
 use super::watch::{Heard, Watcher};
 
 /// What to dispatch and how long to watch.
@@ -110,6 +111,17 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     if new.overridden.is_none() {
         app.people_required()?;
     }
+    if app.config.directory.line(args.to_number.as_deref()).1 {
+        super::oncall::check_line(&app.config.directory, args.to_number.as_deref(), "--to-number", out)?;
+    }
+    let says_nothing = |t: &Option<String>| t.as_deref().is_none_or(|t| t.trim().is_empty());
+    if args.json.is_none() && !args.dry_run && says_nothing(&args.issue) && says_nothing(&args.body) {
+        return Err(CliError::new(
+            ExitStatus::Usage,
+            "nothing says what is wrong: people would be texted for no reason",
+        )
+        .hint("give --issue TEXT (or --body TEXT), or the whole call with --json FILE; nothing was recorded or sent"));
+    }
     if args.dry_run {
         return dry_run(&new, &app, out);
     }
@@ -131,7 +143,15 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
 
 fn intake_of(args: &Args) -> Result<Intake, CliError> {
     if let Some(path) = &args.json {
-        let mut taken = intake::from_json(&read_json(path)?)?;
+        let document = read_json(path)?;
+        let unknown = intake::unknown_keys(&document);
+        if !unknown.is_empty() {
+            let what = format!("{} is no key of a call (--json); nothing was recorded or sent", unknown.join(", "));
+            return Err(
+                CliError::new(ExitStatus::Usage, what).hint(format!("callData takes {}", intake::KNOWN.join(", ")))
+            );
+        }
+        let mut taken = intake::from_json(&document)?;
         taken.only = args.only;
         return Ok(taken);
     }
@@ -215,7 +235,7 @@ impl Send<'_> {
         let mut running: Option<Running> = None;
         let mut silent_since = None;
         let mut watcher_until = started;
-        let mut alone = false;
+        let (mut alone, mut said_away) = (false, false);
         let core = self.core.clone();
         let watch = core.wake.watch(&self.call);
         let mut commits = Watcher::start(core.store.clone(), core.clock.clone()).await?;
@@ -237,6 +257,13 @@ impl Send<'_> {
             let Some(state) = state else { return Err(CliError::no_call(self.call.as_str())) };
             bar.set_message(progress_of(&state));
             let waited = self.app.clock.now().since(started);
+            if alone
+                && !said_away
+                && let Some(why) = untold::is_tried_again(&state)
+            {
+                said_away = true;
+                out.note(&format!("{why}; this command goes on trying until it is interrupted or --timeout is over"));
+            }
             // Without an engine beside it, the limit does not cut a first notice that is still under way.
             let in_hand = alone && self.args.timeout.is_none() && !first_settled(&state, self.app.clock.now());
             if let Some(end) = self.ended(&state) {
@@ -348,9 +375,13 @@ impl Send<'_> {
             }
             other => other,
         };
+        let untold = untold(state, &self.core.store.breakers().await.unwrap_or_default(), self.app.clock.now());
         if out.is_json() {
             let mut doc = view::outcome(state, self.created, out.mode());
             rest.add_to(&mut doc);
+            if let Some(map) = doc.as_object_mut() {
+                map.insert("notTold".into(), untold.iter().map(Untold::document).collect());
+            }
             out.document(&doc);
         } else {
             out.table(&attempts_table(state));
@@ -361,30 +392,48 @@ impl Send<'_> {
                 }
             }
         }
-        match (status, end) {
-            (ExitStatus::Pending, _) if matches!(rest, Rest::Silent(_)) => {
-                out.note(&format!("call {} is recorded and waits for the engine", state.call.id));
-            }
-            (ExitStatus::Pending, _) => {
-                out.note(&format!("still going: do not run it again; `dispatchctl status {}` tells", state.call.id))
-            }
-            (ExitStatus::Unknown, _) => {
-                out.note(&format!("it is not known whether the provider has the text: do not run it again; `dispatchctl status {}` tells", state.call.id));
-            }
-            (ExitStatus::Interrupted, _) => {
-                out.note(&format!("interrupted: call {} is recorded and goes on", state.call.id))
-            }
-            (ExitStatus::No, _) => out.note(&format!(
-                "call {} is {} without what was waited for; `dispatchctl status {}` tells",
-                state.call.id, state.call.status, state.call.id
-            )),
-            (ExitStatus::Refused, _) => out.note("the provider refused for good and nobody else is left to tell"),
-            _ => {}
-        }
+        self.say_end(state, status, &untold, &rest, out);
         if open || matches!(rest, Rest::Silent(_)) {
-            let _ = rest.say(&format!("follow-ups{}", self.app.and_rows()), out);
+            let texts = if untold.is_empty() { "" } else { "texts and " };
+            let _ = rest.say(&format!("{texts}follow-ups{}", self.app.and_rows()), out);
         }
         Ok(status)
+    }
+
+    /// What the exit code means here: who has not been told, whether the call goes on by itself, and what to do.
+    fn say_end(&self, state: &CallState, status: ExitStatus, untold: &[Untold], rest: &Rest, out: &Output) {
+        let call = &state.call.id;
+        let open = state.call.status == CallStatus::Dispatching;
+        let asked_nothing = self.args.wait == Wait::None && status == ExitStatus::Done && *rest == Rest::NoEngine;
+        let unfinished = matches!(status, ExitStatus::Pending | ExitStatus::Interrupted | ExitStatus::Unknown);
+        if open && (asked_nothing || unfinished) {
+            untold.iter().for_each(|u| out.note(&u.sentence()));
+        }
+        match status {
+            ExitStatus::Pending if matches!(rest, Rest::Silent(_)) => {
+                out.note(&format!("call {call} is recorded and waits for the engine"));
+            }
+            ExitStatus::Pending if *rest == Rest::Engine => out.note(&format!(
+                "call {call} is recorded and the engine goes on with it: do not run it again; `dispatchctl status {call}` tells"
+            )),
+            ExitStatus::Pending => out.note(&format!("call {call} is recorded: do not run it again")),
+            ExitStatus::Unknown => {
+                out.note(&format!("it is not known whether the provider has the text: do not run it again; `dispatchctl status {call}` tells"));
+            }
+            ExitStatus::Interrupted if *rest == Rest::NoEngine => {
+                out.note(&format!("interrupted: call {call} is recorded, and nothing is sent until an engine runs"));
+            }
+            ExitStatus::Interrupted => out.note(&format!("interrupted: call {call} is recorded and goes on")),
+            ExitStatus::No => out.note(&format!(
+                "call {call} is {} without what was waited for; `dispatchctl status {call}` tells",
+                state.call.status
+            )),
+            ExitStatus::Refused => out.note("the provider refused for good and nobody else is left to tell"),
+            _ => {}
+        }
+        if open && !untold.is_empty() && (asked_nothing || unfinished) {
+            untold::what_to_do(call, untold).iter().for_each(|text| out.note(&format!("hint: {text}")));
+        }
     }
 }
 
@@ -435,7 +484,7 @@ fn first_settled(state: &CallState, now: Timestamp) -> bool {
 const STAND_IN: Duration = Duration::from_secs(2);
 
 /// It repeats what its sender failed, and no other sender took it: it waits for as long as that lasts.
-fn waits_for_a_breaker(state: &CallState, a: &Attempt, now: Timestamp) -> bool {
+pub(super) fn waits_for_a_breaker(state: &CallState, a: &Attempt, now: Timestamp) -> bool {
     let repeated = a.repeats.and_then(|r| state.attempt(r)).and_then(|r| r.class);
     a.state.is_waiting()
         && now.since(a.created_at) >= STAND_IN
@@ -502,74 +551,4 @@ impl Running {
             Err(e) => Err(CliError::new(ExitStatus::Bug, "the engine of this command ended badly").cause(e)),
         }
     }
-}
-
-/// Who would be told what and when, with the segments; nothing is written.
-fn dry_run(new: &NewCall, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
-    let directory = &app.config.directory;
-    let (line, _) = directory.line(new.data.twilio_to_number.as_deref());
-    let now = app.clock.now();
-    let (mut due, mut told, mut number) = (now, Vec::new(), 0u32);
-    let mut rows = Vec::new();
-    for step in 0..new.policy.total_steps() {
-        due = due.plus(new.policy.wait_before(step));
-        for r in crate::engine::intake::recipients(new, directory, line, step, due) {
-            number += 1;
-            let first = !told.contains(&r.contact);
-            told.push(r.contact.clone());
-            let rendered = preview(new, line, directory, &r.name, number, first, app);
-            rows.push((step + 1, due, r, rendered));
-        }
-    }
-    let exhausts = due.plus(new.policy.wait_before(new.policy.total_steps()));
-    if out.is_json() {
-        let steps: Vec<Value> = rows
-            .iter()
-            .map(|(step, due, r, b)| json!({ "step": step, "dueAt": due, "contact": r.contact.as_str(), "to": r.phone.e164(), "segments": b.segments, "body": b.body }))
-            .collect();
-        out.document(&json!({ "dryRun": true, "level": new.level, "steps": steps, "exhaustsAt": exhausts }));
-        return Ok(ExitStatus::Done);
-    }
-    let mut t = Table::new(&["STEP", "WHEN", "WHO", "PHONE", "SEGMENTS", "TEXT"]);
-    for (step, due, r, b) in rows {
-        t.row([step.to_string(), out.time(due), r.name, r.phone.to_string(), b.segments.to_string(), b.body]);
-    }
-    out.table(&t);
-    if !out.is_csv() {
-        out.line(&format!(
-            "level {}; without an answer EXHAUSTED at {}; nothing was sent",
-            new.level,
-            out.time(exhausts)
-        ));
-    }
-    Ok(ExitStatus::Done)
-}
-
-fn preview(
-    new: &NewCall,
-    line: &crate::domain::team::Line,
-    directory: &crate::domain::team::Directory,
-    name: &str,
-    number: u32,
-    first: bool,
-    app: &App,
-) -> body::Rendered {
-    let text = |t: &Option<String>| t.clone().unwrap_or_default();
-    let template = if first { directory.notice_template(line) } else { directory.reminder_template(line) };
-    let input = body::RenderInput {
-        template,
-        own_words: new.data.body.as_deref(),
-        kind: if first { body::TextKind::First } else { body::TextKind::Reminder },
-        reference: &format!("2222-{number}"),
-        repeat_of: None,
-        business: &line.name,
-        contact_name: name,
-        issue: &text(&new.data.issue_summary),
-        address: &text(&new.data.address),
-        caller_name: &text(&new.data.caller_name),
-        caller_phone: &text(&new.data.caller_phone),
-        level: &new.level,
-        test_mode: app.config.mode == crate::config::Mode::Test,
-    };
-    body::render(&input).unwrap_or(body::Rendered { body: String::new(), segments: 0, fell_back: None })
 }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use url::Url;
 
-use crate::config::{MirrorPace, Mode, Part};
+use crate::config::{Config, MirrorPace, Mode, Part};
 use crate::domain::types::Actor;
 use crate::engine::adopt::Adopter;
 use crate::engine::apply::Core;
@@ -56,9 +56,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     out.outlast_its_reader();
     signals::size_limits_are_errors();
     app.config.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts])?;
-    for said in app.config.replaced.iter().chain(&app.config.warnings) {
-        warn!("{said}");
-    }
+    warn_of(&app.config);
     let store = app.store(Missing::Create).await?;
     let lock = Arc::new(take_lock(&app, &store).await?);
     let sandbox = app.sandbox_if_needed(out).await?;
@@ -102,8 +100,14 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     let running = tokio::spawn(supervisor.clone().run(engine_stop.clone()));
     // What the start demanded tokens for goes on to demand them.
     let is_exposed = app.config.server.is_exposed();
-    let reload =
-        Reload { app, engine: engine.clone(), supervisor: supervisor.clone(), state: state.clone(), is_exposed };
+    let reload = Reload {
+        started: app.config.clone(),
+        app,
+        engine: engine.clone(),
+        supervisor: supervisor.clone(),
+        state: state.clone(),
+        is_exposed,
+    };
     tokio::spawn(reload.run(hangup, stop.clone()));
     tokio::spawn(watchdog(core, state, stop.clone()));
     let _ = sd_notify::notify(&[NotifyState::Ready]);
@@ -304,14 +308,18 @@ fn http_state(app: &App, core: Arc<Core>, engine: Arc<Engine>, own_url: &str) ->
     })
 }
 
-fn say_started(app: &App, own_url: &str, out: &mut Output) {
-    let public = app.config.server.public_url.as_ref().map(ToString::to_string);
-    if public.is_none() {
-        warn!("server.public_url is not set: messages carry no callback, all rests on polling");
+/// What a start and a reload warn of.
+pub(super) fn warn_of(config: &Config) {
+    for said in config.replaced.iter().chain(&config.warnings) {
+        warn!("{said}");
     }
-    if app.config.alerts.sinks.is_empty() {
+    if config.alerts.sinks.is_empty() {
         warn!("no alert sink is configured: alerts show in `dispatchctl status` and /health alone");
     }
+}
+
+fn say_started(app: &App, own_url: &str, out: &mut Output) {
+    let public = app.config.server.public_url.as_ref().map(ToString::to_string);
     if out.is_json() {
         out.object_line(&json!({ "listen": own_url, "publicUrl": public, "store": app.config.store.path(), "pid": std::process::id() }));
     } else {

@@ -46,7 +46,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION|TIME", value_parser = super::args::since, conflicts_with = "call")]
     since: Option<Since>,
     /// At most so many calls
-    #[arg(long, value_name = "N", default_value_t = 20, conflicts_with = "call")]
+    #[arg(long, value_name = "N", value_parser = super::args::limit, default_value = "20", conflicts_with = "call")]
     limit: usize,
 }
 
@@ -131,6 +131,7 @@ fn show_story(story: &CallStory, app: &App, out: &mut Output) {
 async fn watch_story(call: &CallId, app: &App, core: &Arc<Core>, out: &mut Output) -> Result<ExitStatus, CliError> {
     let mut watcher = Watcher::start(core.store.clone(), core.clock.clone()).await?;
     let mut shown: Option<CallStory> = None;
+    let mut silent = false;
     loop {
         let story = core.store.story(call).await?.ok_or_else(|| CliError::no_call(call.as_str()))?;
         let same = shown.as_ref().is_some_and(|s| s.state == story.state && s.log.len() == story.log.len());
@@ -141,6 +142,8 @@ async fn watch_story(call: &CallId, app: &App, core: &Arc<Core>, out: &mut Outpu
             return Ok(ExitStatus::Done);
         }
         shown = Some(story);
+        let beside = app.engine_at_once(&*core.store).await?.filter(|e| e.is_silent_for_long());
+        say_change(&mut silent, beside.as_ref(), out);
         if out.is_lost() {
             return Ok(ExitStatus::Done);
         }
@@ -183,7 +186,11 @@ struct Overview {
     engine: Option<EngineRow>,
     figures: Figures,
     calls: Vec<CallLine>,
+    /// What is said where not all calls are shown.
+    cut: Option<String>,
     due: Vec<DueLine>,
+    /// Whether more follow-ups are to come than are shown.
+    more_due: bool,
     failures: Vec<FailureLine>,
     alerts: Vec<AlertLine>,
     opt_outs: Vec<OptOutLine>,
@@ -192,7 +199,13 @@ struct Overview {
 
 async fn read(args: &Args, since: Option<Timestamp>, app: &App, core: &Core) -> Result<Overview, CliError> {
     let (store, now) = (&core.store, core.clock.now());
-    let filter = CallFilter { statuses: chosen(&args.state), since, before: None, limit: args.limit };
+    let filter = CallFilter {
+        statuses: chosen(&args.state),
+        since,
+        before: None,
+        created_by: None,
+        limit: args.limit.saturating_add(1),
+    };
     let holder = app.holder();
     let mut engine = store.engine().await?;
     let beside = Engine::now(holder.clone(), engine.as_ref(), &*app.clock);
@@ -205,13 +218,25 @@ async fn read(args: &Args, since: Option<Timestamp>, app: &App, core: &Core) -> 
         engine,
         figures: store.figures(now).await?,
         calls: store.calls(&filter).await?,
-        due: store.due_lines(NEXT_DUE).await?,
+        cut: None,
+        due: store.due_lines(NEXT_DUE + 1).await?,
+        more_due: false,
         failures: store.failures(now.minus(DAY)).await?,
         alerts: store.alerts().await?,
         opt_outs: store.opt_outs().await?,
         left_out: Vec::new(),
     };
     o.left_out = store.left_out();
+    if o.calls.len() > args.limit {
+        o.calls.truncate(args.limit);
+        let total = (args.state.is_empty() && since.is_none()).then_some(o.figures.open_calls);
+        o.cut = Some(match total {
+            Some(total) => format!("{} of {total} shown: --limit {total} shows all", args.limit),
+            None => format!("the newest {} shown, there are more: --limit shows them", args.limit),
+        });
+    }
+    o.more_due = o.due.len() > NEXT_DUE;
+    o.due.truncate(NEXT_DUE);
     Ok(o)
 }
 
@@ -251,6 +276,19 @@ async fn overview(args: &Args, app: &App, core: &Arc<Core>, out: &mut Output) ->
     }
 }
 
+/// What a watcher says of the engine whenever that changes: that it does not answer, and that it works again.
+fn say_change(before: &mut bool, silent: Option<&Engine>, out: &Output) {
+    match (silent, *before) {
+        (Some(engine), false) => {
+            out.note(&format!("warning: {}", engine.said()));
+            out.note(&format!("hint: {}", engine.hint()));
+        }
+        (None, true) => out.note("the engine answers again"),
+        _ => {}
+    }
+    *before = silent.is_some();
+}
+
 /// A look at a store whose engine does not answer is an answer of "no".
 fn answered(beside: Option<&Engine>, out: &Output) -> ExitStatus {
     match beside.filter(|e| e.is_silent()) {
@@ -286,6 +324,7 @@ fn document(o: &Overview, app: &App, out: &Output) -> Value {
     doc.insert("engine".into(), json!(engine));
     doc.insert("settings".into(), json!(app.settings.as_ref().map(super::config::document)));
     doc.insert("figures".into(), figures(&o.figures));
+    doc.insert("moreCalls".into(), json!(o.cut.is_some()));
     doc.insert("calls".into(), o.calls.iter().map(|l| view::line(l, out.mode())).collect());
     doc.insert("due".into(), due.collect());
     doc.insert("failures".into(), failures.collect());
@@ -334,7 +373,13 @@ fn show(o: &Overview, app: &App, out: &mut Output) {
     section("alerts", &alerts_table(o, out), None, out);
     section("cannot be read: see `dispatchctl recover --dry-run`", &left_out_table(o), None, out);
     section("calls", &calls, Some(&empty), out);
+    if let Some(cut) = &o.cut {
+        out.line(cut);
+    }
     section("due next", &due_table(o, app, out), None, out);
+    if o.more_due {
+        out.line(&format!("the first {NEXT_DUE} shown: `dispatchctl follow-up list` shows more"));
+    }
     section("failures of the last 24 h", &failures_table(o, out), None, out);
 }
 

@@ -118,9 +118,40 @@ impl Sources {
     }
 }
 
-/// The name of whoever runs this process, as the environment tells it.
+/// The name of whoever runs this process, as the environment tells it; else as the system's list of users does; else the number.
 pub fn user_name() -> Option<String> {
-    ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|n| std::env::var(n).ok()).filter(|n| !n.trim().is_empty())
+    let set = |n: &&str| std::env::var(n).ok().filter(|n| !n.trim().is_empty());
+    ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(set).or_else(|| {
+        let uid = rustix::process::getuid().as_raw();
+        let users = super::file::read_text(Path::new("/etc/passwd"), USERS_BYTES_MAX).unwrap_or_default();
+        Some(user_of(&users, uid).unwrap_or_else(|| format!("uid {uid}")))
+    })
+}
+
+/// More than any list of users needs.
+const USERS_BYTES_MAX: u64 = 1 << 20;
+
+/// The name that passwd(5) gives to a number.
+fn user_of(users: &str, uid: u32) -> Option<String> {
+    let uid = uid.to_string();
+    let named = |line: &str| {
+        let mut fields = line.split(':');
+        let (name, number) = (fields.next()?, fields.nth(1)?);
+        (number == uid && !name.is_empty()).then(|| name.to_owned())
+    };
+    users.lines().find_map(named)
+}
+
+/// The value of `TZ` where it names no time zone that this machine knows: times are then shown in UTC.
+pub fn unknown_time_zone() -> Option<String> {
+    let value = std::env::var("TZ").ok().filter(|v| !v.is_empty())?;
+    (!is_time_zone(value.strip_prefix(':').unwrap_or(&value))).then_some(value)
+}
+
+/// A name of the time zone database, a POSIX rule, or a file of one.
+fn is_time_zone(value: &str) -> bool {
+    let is_file = Path::new(value).is_absolute() && Path::new(value).is_file();
+    is_file || jiff::tz::TimeZone::get(value).is_ok() || jiff::tz::TimeZone::posix(value).is_ok()
 }
 
 /// Whether `NO_COLOR` asks for plain text.
@@ -281,6 +312,24 @@ fn lay_one(table: &mut Table, path: &[&str], value: &str, origin: &Origin, layer
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_user_is_found_by_number_in_what_passwd_5_says() {
+        let users =
+            "root:x:0:0:root:/root:/bin/bash\nodd line\n:x:7:7::/:\ndana:x:1000:1000:Dana,,,:/home/dana:/bin/zsh\n";
+        for (uid, name) in [(0, Some("root")), (1000, Some("dana")), (100, None), (7, None)] {
+            assert_eq!(user_of(users, uid).as_deref(), name, "{uid}");
+        }
+        for (value, known) in [
+            ("America/Los_Angeles", true),
+            ("UTC", true),
+            ("CET-1CEST", true),
+            ("Mars/Base", false),
+            ("/no/such/file", false),
+        ] {
+            assert_eq!(is_time_zone(value), known, "{value}");
+        }
+    }
 
     #[test]
     fn lines_of_dot_env_are_read_as_shells_write_them() {

@@ -27,7 +27,7 @@ mod tests;
 mod twilio;
 mod types;
 
-pub use env::{Drill, Sources, no_color, user_name};
+pub use env::{Drill, Sources, no_color, unknown_time_zone, user_name};
 pub use forms::duration;
 pub use in_force::{Documents, differences, sinks_of};
 pub use origin::{ConfigErrors, Origin, Problem};

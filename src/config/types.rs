@@ -319,7 +319,7 @@ pub enum SinkKind {
 }
 
 /// Where alerts go.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sink {
     /// What it goes by, unique among the sinks.
     pub name: String,

@@ -108,7 +108,9 @@ pub fn alerts(engine: &Arc<Engine>) -> Vec<Duty> {
     let of = |sink: &Arc<Sink>| {
         let both = Arc::new((engine.clone(), sink.clone()));
         let name = format!("alerts to {}", sink.name);
-        Duty::new(name, &both, |b| Box::pin(async move { outbox::pass(&b.0, &b.1).await })).on(Bell::Alerts).only_asks()
+        Duty::new(name, &both, |b| Box::pin(async move { outbox::pass(&b.0, &b.1).await }))
+            .on(Bell::Alerts)
+            .only_tells()
     };
     engine.sinks().iter().map(of).collect()
 }

@@ -31,6 +31,9 @@ pub enum AtStop {
     Finished,
     /// Drops it: it only asks somebody outside, and asks again after the next start.
     Dropped,
+    /// Waits for its end where other duties take its place, and drops it where the engine ends: it tells somebody outside, whom
+    /// a second telling costs sleep, and whose slow answer keeps no engine from ending.
+    DroppedAtTheEnd,
 }
 
 /// What it means when a duty stands still.
@@ -90,6 +93,12 @@ impl Duty {
     #[must_use]
     pub fn only_asks(self) -> Self {
         Self { at_stop: AtStop::Dropped, ..self }
+    }
+
+    /// It tells somebody outside: a replacement waits for its pass, the engine's end drops it.
+    #[must_use]
+    pub fn only_tells(self) -> Self {
+        Self { at_stop: AtStop::DroppedAtTheEnd, ..self }
     }
 
     /// Without it the promise is broken.

@@ -59,7 +59,8 @@ pub struct Intake {
     pub only: bool,
 }
 
-const KNOWN: &[&str] =
+/// The fields of `callData`.
+pub const KNOWN: &[&str] =
     &["callerPhone", "emergencyLevel", "issueSummary", "twilioToNumber", "callerName", "address", "contact", "body"];
 /// The most characters that one field may have: more is no emergency's paperwork.
 const FIELD_CHARACTERS_MAX: usize = 4_000;
@@ -102,6 +103,20 @@ pub fn from_json(body: &Value) -> Result<Intake, IntakeError> {
         },
         only: false,
     })
+}
+
+/// Keys of the API's body that mean nothing to us: the API keeps and ignores them, the command line refuses them.
+pub fn unknown_keys(body: &Value) -> Vec<String> {
+    let Some(top) = body.as_object() else { return Vec::new() };
+    let is_known = |k: &str| KNOWN.contains(&k) || k == "callId";
+    match top.get("callData").and_then(Value::as_object) {
+        // A flat body is the data itself.
+        None => top.keys().filter(|k| !is_known(k) && *k != "callData").cloned().collect(),
+        Some(data) => {
+            let outer = top.keys().filter(|k| !matches!(k.as_str(), "callId" | "callData")).cloned();
+            outer.chain(data.keys().filter(|k| !is_known(k)).map(|k| format!("callData.{k}"))).collect()
+        }
+    }
 }
 
 fn id_of(map: &Map<String, Value>) -> Result<Option<String>, IntakeError> {

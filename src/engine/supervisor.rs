@@ -50,6 +50,8 @@ struct Running {
     beat: Arc<Beat>,
     /// Ends the duties of its group and generation.
     stop: CancellationToken,
+    /// Ends the engine.
+    end: CancellationToken,
     /// Since when, by the boot clock.
     since: Duration,
     /// How often in a row it ended badly before a pass ended well.
@@ -157,21 +159,18 @@ impl Supervisor {
             }
             started.insert(*group, generation);
             let beats = self.engine.beats.enlist(group, &assigned.duties, boot);
-            let stop = stop.child_token();
+            let (stop, end) = (stop.child_token(), stop.clone());
             for (duty, beat) in assigned.duties.iter().cloned().zip(beats) {
-                let stop = stop.clone();
-                self.start(
-                    tasks,
-                    running,
-                    Running { group, generation, duty, beat, stop, since: boot, ended_badly: 0 },
-                );
+                let (stop, end) = (stop.clone(), end.clone());
+                let run = Running { group, generation, duty, beat, stop, end, since: boot, ended_badly: 0 };
+                self.start(tasks, running, run);
             }
         }
     }
 
     fn start(&self, tasks: &mut Tasks, running: &mut HashMap<Id, Running>, run: Running) {
         let (engine, duty, beat) = (self.engine.clone(), run.duty.clone(), run.beat.clone());
-        let (stop, ended_badly) = (run.stop.clone(), run.ended_badly);
+        let (stop, end, ended_badly) = (run.stop.clone(), run.end.clone(), run.ended_badly);
         let task = tasks.spawn(async move {
             if let Some(more) = ended_badly.checked_sub(1) {
                 let pause = RESTART_FIRST.saturating_mul(1 << more.min(8)).min(RESTART_MAX);
@@ -181,7 +180,7 @@ impl Supervisor {
                     () = stop.cancelled() => return Ok(()),
                 }
             }
-            drive(&engine, &duty, &beat, &stop).await
+            drive(&engine, &duty, &beat, (&stop, &end)).await
         });
         running.insert(task.id(), run);
     }
@@ -199,9 +198,16 @@ impl Supervisor {
     }
 }
 
-/// The life of one duty, until `stop` or an error after which the engine must not go on.
-async fn drive(engine: &Engine, duty: &Duty, beat: &Beat, stop: &CancellationToken) -> Result<(), StoreError> {
+/// The life of one duty, until `stop` (its own, which the engine's `end` fires too) or an error after which the engine must not
+/// go on.
+async fn drive(
+    engine: &Engine,
+    duty: &Duty,
+    beat: &Beat,
+    (stop, end): (&CancellationToken, &CancellationToken),
+) -> Result<(), StoreError> {
     let clock = &engine.core.clock;
+    let cut = if duty.at_stop() == AtStop::DroppedAtTheEnd { end } else { stop };
     let mut errors = 0u32;
     while !stop.is_cancelled() {
         // Armed before looking: a commit between the look and the wait is not missed.
@@ -211,7 +217,7 @@ async fn drive(engine: &Engine, duty: &Duty, beat: &Beat, stop: &CancellationTok
         let result = tokio::select! {
             result = duty.pass() => result,
             // Nothing waits for a question under way: it is asked again. What may send is never cut.
-            () = stop.cancelled(), if duty.at_stop() == AtStop::Dropped => break,
+            () = cut.cancelled(), if duty.at_stop() != AtStop::Finished => break,
         };
         let next = match result {
             Ok(next) => {

@@ -70,7 +70,7 @@ impl TokenBook {
     pub(super) fn check(&self, parts: &Parts, needed: Scope) -> Result<Caller, Problem> {
         let entries = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
         if entries.is_empty() {
-            return local(parts).map(|()| Caller { token: None });
+            return local(parts).map(|()| Caller { token: None, scope: Scope::Operate });
         }
         let given = bearer(&parts.headers).ok_or_else(|| unauthorized("A bearer token is needed."))?;
         let digest: [u8; 32] = Sha256::digest(given).into();
@@ -87,7 +87,7 @@ impl TokenBook {
             let detail = format!("This token may not do that: its scope is {}, {wanted} is needed.", word(entry.scope));
             return Err(Problem::new(StatusCode::FORBIDDEN, detail).kind("scope", "The token's scope is too small"));
         }
-        Ok(Caller { token: Some(entry.name.clone()) })
+        Ok(Caller { token: Some(entry.name.clone()), scope: entry.scope })
     }
 }
 
@@ -95,9 +95,15 @@ impl TokenBook {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Caller {
     token: Option<String>,
+    scope: Scope,
 }
 
 impl Caller {
+    /// Whose calls alone they may read; `None`: everybody's. Who may only hand calls over reads what they handed over.
+    pub(super) fn reads_only(&self) -> Option<Actor> {
+        (self.scope == Scope::Dispatch).then(|| self.actor(None))
+    }
+
     /// For the log: the token's name, with the person that it speaks for.
     pub(super) fn actor(&self, by: Option<&str>) -> Actor {
         Actor(match (&self.token, by) {

@@ -181,6 +181,8 @@ pub struct CallFilter {
     pub since: Option<Timestamp>,
     /// Only those that come after this one in the list; nothing where it is not known.
     pub before: Option<CallId>,
+    /// Only those that this one handed over.
+    pub created_by: Option<Actor>,
     /// At most this many.
     pub limit: usize,
 }

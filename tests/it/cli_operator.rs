@@ -83,6 +83,12 @@ fn what_cannot_be_done_says_why_with_its_own_exit_code() {
         (2, &["ack", "t1", "--for", "bo"], &["sam, ana"]),
         (2, &["log", "--since", "yesterday"], &["90s", "2026-11-22T02:04:00Z"]),
         (2, &["status", "--since", "90"], &["90s"]),
+        (2, &["status", "--limit", "0"], &["from 1 on"]),
+        (2, &["log", "--limit", "0"], &["from 1 on"]),
+        (2, &["follow-up", "list", "--limit", "0"], &["from 1 on"]),
+        (2, &["oncall", "--line", "nonsense"], &["no number", "--line", "+18005550100 (Acme Lifts)"]),
+        (2, &["send", "--issue", "x", "--to-number", "nonsense"], &["no number", "--to-number", "Acme Lifts"]),
+        (0, &["oncall", "--line", "+18005550177"], &["no configured line", "+18005550100 (Acme Lifts)"]),
         (2, &["status", "--state", "done"], &["DISPATCHING", "all"]),
         (2, &["status", "--refresh"], &["CALL"]),
         (2, &["follow-up", "run"], &["--all-due"]),
@@ -120,6 +126,35 @@ fn a_stand_down_that_has_not_left_is_none_of_a_reopened_call_and_an_alert_that_i
     assert!(!again.stdout.contains("stood down"), "{again:?}");
     let story = shop.expect(0, &["status", "t1", "-o", "json"]).json();
     assert_eq!(story["attempts"][1]["attemptState"], "skipped", "{story}");
+}
+
+#[test]
+fn what_a_list_leaves_out_an_unknown_time_zone_and_a_user_without_a_name_are_said() {
+    let mut shop = Shop::new();
+    shop.set("USER", "");
+    for call in ["t1", "t2", "t3"] {
+        shop.send(call, &[]);
+    }
+    let all = shop.expect(0, &["status"]).stdout;
+    assert!(!all.contains(" shown"), "{all}");
+    let some = shop.expect(0, &["status", "--limit", "2"]).stdout;
+    assert!(some.contains("2 of 3 shown: --limit 3 shows all") && some.contains("t3"), "{some}");
+    let some = shop.expect(0, &["status", "--limit", "2", "--state", "all"]).stdout;
+    assert!(some.contains("the newest 2 shown, there are more"), "{some}");
+    let doc = shop.expect(0, &["status", "--limit", "2", "-o", "json"]).json();
+    assert_eq!((&doc["moreCalls"], texts(&doc, "calls", "callId")), (&json!(true), vec!["t3", "t2"]));
+    let list = shop.expect(0, &["follow-up", "list", "--limit", "2"]);
+    assert!(list.stderr.contains("the first 2 are shown, there are more"), "{list:?}");
+    let by = shop.expect(0, &["status", "t1", "-o", "json"]).json()["createdBy"].clone();
+    assert!(by.is_string() && by != "operator", "the system's list of users, or the number: {by}");
+    shop.set("TZ", "Mars/Base");
+    let run = shop.expect(0, &["status"]);
+    assert!(run.stderr.contains("TZ \"Mars/Base\" is no time zone"), "{run:?}");
+    assert!(!shop.expect(0, &["status", "--utc"]).stderr.contains("time zone"));
+    for known in ["America/Los_Angeles", "UTC", "CET-1CEST", ""] {
+        shop.set("TZ", known);
+        assert!(!shop.expect(0, &["status"]).stderr.contains("time zone"), "{known}");
+    }
 }
 
 #[test]
@@ -265,7 +300,8 @@ fn contacts_are_listed_with_their_roles_and_clearing_what_is_not_set_says_so() {
 #[test]
 fn a_running_engine_sees_a_decision_and_is_asked_to_refresh() {
     let shop = Shop::new();
-    let mut engine = shop.start(&["send", "--call-id", "t1", "--wait", "acknowledged", "--timeout", "60s"]);
+    let mut engine =
+        shop.start(&["send", "--call-id", "t1", "--issue", "pipe", "--wait", "acknowledged", "--timeout", "60s"]);
     engine.wait_for_stderr("this command sends");
     let doc = shop.expect(0, &["status", "-o", "json"]).json();
     assert_eq!(doc["engine"]["role"], "send", "{doc}");

@@ -1,6 +1,9 @@
 //! What `send` does where its words reach nobody, and what its exit code says when a ladder is over.
 
+use serde_json::json;
+
 use crate::support::Shop;
+use crate::support::stage::Stage;
 
 #[test]
 fn a_call_goes_out_also_when_nothing_can_be_written_to_stderr() {
@@ -92,4 +95,48 @@ fn a_wrong_configuration_is_told_in_the_mode_that_was_asked_for() {
     let run = shop.expect(2, &["status", "-o", "json"]);
     assert_eq!(run.json()["mode"], "test", "{run:?}");
     assert!(run.stderr.contains("TEST MODE"), "{run:?}");
+}
+
+#[test]
+fn who_has_not_been_told_and_what_to_do_is_said_where_nothing_goes_on_by_itself() {
+    let stage = Stage::new("");
+    stage.fault(&json!({ "kind": "refuse", "status": 400, "code": 21606 }));
+    let send = |call: &'static str| ["send", "--issue", "Burst pipe", "--call-id", call];
+    let held = stage.shop.expect(8, &send("held"));
+    let away = stage.shop.expect(8, &[&send("away")[..], &["--timeout", "1s"]].concat());
+    for (label, run) in [("its breaker opened", held), ("it was open", away)] {
+        for words in [
+            "Sam Ortiz has not been told",
+            "until texts from its sender go again",
+            "do not run it again",
+            "phone Sam Ortiz now",
+            "breaker close +15005550006",
+            "start `dispatchctl serve`",
+        ] {
+            assert!(run.stderr.contains(words), "{label}: {words}: {run:?}");
+        }
+        assert!(!run.stderr.contains("still going"), "{label}: {run:?}");
+    }
+    let doc = stage.shop.expect(8, &[&send("doc")[..], &["--timeout", "1s", "-o", "json"]].concat()).json();
+    assert_eq!(doc["notTold"][0]["contact"], "sam", "{doc}");
+    let told = Shop::new().send("t1", &["-o", "json"]).json();
+    assert_eq!(told["notTold"], json!([]), "{told}");
+}
+
+#[test]
+fn a_send_that_says_nothing_texts_nobody_and_a_misspelt_key_is_named() {
+    let shop = Shop::new();
+    for args in [&["send"][..], &["send", "--caller", "+19495550150"], &["send", "--issue", " "]] {
+        let run = shop.expect(2, args);
+        assert!(run.stderr.contains("nothing says what is wrong") && run.stderr.contains("--issue"), "{run:?}");
+    }
+    for (body, named) in [
+        (json!({ "callId": "q", "callData": { "isueSummary": "x" } }), "callData.isueSummary"),
+        (json!({ "callId": "q", "callData": { "issueSummary": "x" }, "level": "high" }), "level is no key"),
+    ] {
+        std::fs::write(shop.path("call.json"), body.to_string()).expect("written");
+        let run = shop.expect(2, &["send", "--json", "call.json"]);
+        assert!(run.stderr.contains(named) && run.stderr.contains("issueSummary"), "{run:?}");
+    }
+    assert_eq!(shop.run(&["status"]).code, 6, "nothing was recorded");
 }

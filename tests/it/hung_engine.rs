@@ -59,6 +59,10 @@ fn a_hung_engine_shows_in_every_command_that_relies_on_it() {
     hears(&stage, 1, &["status"]);
     assert_eq!(engine(&hears_in(&stage, 1, &["status", "-o", "json"])), "silent");
     hears(&stage, 1, &["status", "fired"]);
+    hears(&stage, 1, &["follow-up", "list"]);
+    hears(&stage, 1, &["recover", "--dry-run"]);
+    let watching = stage.start(&["status", "fired", "--watch"]);
+    watching.says(SAID);
     let doctor = stage.shop.expect(1, &["doctor"]);
     assert!(doctor.stdout.contains(SAID), "{doctor:?}");
 
@@ -72,6 +76,7 @@ fn a_hung_engine_shows_in_every_command_that_relies_on_it() {
     assert_eq!(stage.ledger().creates(), 4, "nothing was sent meanwhile");
 
     serve.process.signal("CONT");
+    watching.says("the engine answers again");
     for (call, number) in [("fired", 2), ("recovered", 2), ("unknown", 2), ("accepted", 1), ("none", 1)] {
         stage.delivered(call, number);
     }

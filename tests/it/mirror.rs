@@ -244,3 +244,25 @@ fn without_a_base_there_is_nothing_to_compare_with_and_the_way_to_one_is_said() 
     let run = shop.expect(2, &["verify-events"]);
     assert!(run.stderr.contains("no Airtable base is configured") && run.stderr.contains("[airtable]"), "{run:?}");
 }
+
+#[test]
+fn a_base_with_the_required_columns_alone_is_equal() {
+    let stage = stage();
+    for (table, fields) in [
+        (EVENTS, &["To", "Contact", "Reference", "Step", "Round"][..]),
+        ("Calls", &["Caller Name", "Address", "Reference", "Accepted At", "Next Follow-Up At"]),
+    ] {
+        for field in fields {
+            stage.by_hand(&json!({ "do": "drop_field", "table": table, "field": field }));
+        }
+    }
+    let _serve = stage.serve();
+    stage.dispatch("c1", "once");
+    let call = stage.delivered("c1", 1);
+    stage.until_proven(&event_of(&call), "delivered");
+    for more in [&[][..], &["--call", "c1"], &["--repair"]] {
+        let seen = stage.verify(0, more);
+        assert_eq!((&seen["equal"], &seen["callsEqual"]), (&json!(1), &json!(1)), "{more:?}: {seen:#}");
+        assert_eq!(seen["leftOut"].as_array().map(Vec::len), Some(9), "{more:?}: {seen:#}");
+    }
+}

@@ -259,6 +259,31 @@ fn a_file_with_a_typo_does_not_keep_serve_down_where_the_store_has_settings() {
 }
 
 #[test]
+fn a_reload_says_what_only_a_restart_applies_each_time_and_warns_as_a_start_does() {
+    let shop = Shop::new();
+    let serve = shop.serve();
+    let moved = shop.config("").replace(&format!("listen = \"{}\"", shop.at), "listen = \"127.0.0.1:1\"");
+    let moved = moved.replace("notify = [\"owner\"]", "notify = [\"boss\"]");
+    shop.write("live/config.toml", &moved);
+    shop.write("live/airtable", "patSandbox.another-token");
+    for times in 1..=2 {
+        serve.signal("HUP");
+        until("it says so, also where nothing changed since the last time", || {
+            let said = serve.stderr();
+            let waits = |key: &str| said.matches(&format!("{key} has changed and needs a restart")).count() == times;
+            (waits("server.listen") && waits("airtable.token")).then_some(())
+        });
+    }
+    let said = serve.stderr();
+    for key in ["twilio.account_sid", "twilio.base_url", "airtable.base_url", "twilio.auth_token of signatures"] {
+        assert!(said.contains(&format!("{key} is the same")), "{key}: {said}");
+    }
+    let warned = said.matches("no alert sink is configured").count();
+    assert_eq!(warned, 3, "at the start and at each reload: {said}");
+    assert!(!said.contains("another-token") && !said.contains(AUTH), "{said}");
+}
+
+#[test]
 fn who_was_told_and_is_removed_keeps_a_voice_and_gets_no_new_notice() {
     let shop = Shop::new();
     let _serve = shop.serve();

@@ -119,6 +119,34 @@ async fn duties_are_replaced_while_the_engine_runs_and_never_work_beside_each_ot
 }
 
 #[tokio::test]
+async fn what_tells_somebody_outside_ends_its_pass_where_it_is_replaced_and_not_where_the_engine_ends() {
+    let w = World::new().await;
+    let told = Arc::new((tokio::sync::Semaphore::new(0), AtomicU32::new(0), AtomicU32::new(0)));
+    let teller = |name: &'static str| {
+        Duty::new(name, &told, |told| {
+            Box::pin(async move {
+                told.1.fetch_add(1, Ordering::SeqCst);
+                told.0.acquire().await.expect("open").forget();
+                told.2.fetch_add(1, Ordering::SeqCst);
+                Ok(None)
+            })
+        })
+        .only_tells()
+    };
+    w.process.supervisor.assign("test", vec![teller("old")]);
+    let (stop, running) = run(&w);
+    until(&w, "its telling is under way", async || told.1.load(Ordering::SeqCst) == 1).await;
+    w.process.supervisor.assign("test", vec![teller("new")]);
+    w.process.store.version().await.expect("a version");
+    assert_eq!(told.1.load(Ordering::SeqCst), 1, "nobody tells beside it");
+    told.0.add_permits(1);
+    until(&w, "the next one tells", async || told.1.load(Ordering::SeqCst) == 2).await;
+    assert_eq!(told.2.load(Ordering::SeqCst), 1, "the first was told whole, once");
+    stop.cancel();
+    running.await.expect("no panic").expect("a clean stop, although it still tells");
+}
+
+#[tokio::test]
 async fn a_claim_whose_task_panicked_becomes_an_unknown_outcome_while_the_engine_lives() {
     let mut w = World::new().await;
     w.sms.next(Reaction::Panic);

@@ -232,6 +232,36 @@ async fn tokens_open_what_their_scope_says() {
 }
 
 #[tokio::test]
+async fn a_token_that_only_hands_calls_over_reads_those_and_no_others() {
+    let shop = shop_with(Plan {
+        tokens: vec![
+            token("intake", "secret-one", Scope::Dispatch),
+            token("other", "secret-two", Scope::Dispatch),
+            token("eyes", "secret-read", Scope::Read),
+        ],
+        ..Plan::default()
+    });
+    let auth = |secret: &'static str| ("authorization", secret);
+    let (one, two, eyes) = (auth("Bearer secret-one"), auth("Bearer secret-two"), auth("Bearer secret-read"));
+    assert_eq!(shop.ask("POST", "/api/dispatch/manual", &[one, JSON], CALL).await.status.as_u16(), 202);
+    for (label, path, by_one, by_two, by_eyes) in [
+        ("the story", "/api/calls/test_123", 200, 404, 200),
+        ("its log", "/api/log?call=test_123", 200, 404, 200),
+        ("the log of all", "/api/log", 403, 403, 200),
+        ("the page behind it", "/api/calls?before=test_123", 200, 404, 200),
+    ] {
+        for (who, want) in [(one, by_one), (two, by_two), (eyes, by_eyes)] {
+            let got = shop.ask("GET", path, &[who], Body::empty()).await;
+            assert_eq!(got.status.as_u16(), want, "{label}: {}: {}", who.1, got.text);
+        }
+    }
+    for (who, want) in [(one, 1), (two, 0), (eyes, 1)] {
+        let list = shop.ask("GET", "/api/calls", &[who], Body::empty()).await.json();
+        assert_eq!(list["calls"].as_array().map(Vec::len), Some(want), "{}: {list}", who.1);
+    }
+}
+
+#[tokio::test]
 async fn without_tokens_only_this_machine_itself_is_let_in() {
     let shop = shop();
     let before = shop.rows();

@@ -353,7 +353,7 @@ pub(crate) async fn lists_of_calls_are_newest_first(store: &dyn Store) {
     (bare.attempts, bare.notices) = (Vec::new(), Vec::new());
     put_all(store, vec![two, call("a", at(1)), bare]).await;
     let list = |statuses: Vec<CallStatus>, since: Option<i64>, limit: usize| async move {
-        let filter = CallFilter { statuses, since: since.map(at), before: None, limit };
+        let filter = CallFilter { statuses, since: since.map(at), limit, ..CallFilter::default() };
         store.calls(&filter).await.expect("read")
     };
     let lines = list(vec![], None, 9).await;

@@ -188,6 +188,7 @@ pub(super) const CALLS: &str = concat!(
     ", (SELECT name FROM attempts WHERE call_id = calls.id AND kind = 'notice' ORDER BY number DESC LIMIT 1),
            (SELECT state FROM attempts WHERE call_id = calls.id AND kind = 'notice' ORDER BY number DESC LIMIT 1), rowid
            FROM calls WHERE status = ?1 AND accepted_at >= ?2 AND accepted_at <= ?4 AND (accepted_at < ?4 OR rowid < ?5)
+           AND (?6 IS NULL OR created_by = ?6)
            ORDER BY accepted_at DESC, rowid DESC LIMIT ?3"
 );
 
@@ -204,13 +205,14 @@ pub(super) fn calls(look: Look<'_>, filter: &CallFilter) -> Result<Vec<CallLine>
             place => place?,
         },
     };
+    let by = filter.created_by.as_ref().map(|a| a.0.as_str());
     let mut lines = Vec::new();
     for status in CallStatus::ALL.iter().filter(|s| statuses.contains(s)) {
         lines.extend(readable(
             look,
             CALLS_TABLE,
             CALLS,
-            params![status.as_str(), since, at_most(filter.limit), before.0, before.1],
+            params![status.as_str(), since, at_most(filter.limit), before.0, before.1, by],
             |row| {
                 let line = CallLine { call: call_from(row)?, last_contact: row.get(23)?, last_state: row.get(24)? };
                 Ok((row.get::<_, i64>(25)?, line))

@@ -1,0 +1,99 @@
+//! Who has not been told of a call, why, and what a person can do about it: what `send` says where it ends before somebody is.
+
+use serde_json::{Value, json};
+
+use crate::domain::Timestamp;
+use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
+use crate::domain::breaker::Breaker;
+use crate::domain::call::CallState;
+use crate::domain::types::CallId;
+
+use super::send::waits_for_a_breaker;
+
+/// A contact whom no text of the call has reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Untold {
+    contact: String,
+    name: String,
+    why: String,
+    /// The sender whose breaker holds the text.
+    held_by: Option<String>,
+}
+
+impl Untold {
+    /// For a person.
+    pub(super) fn sentence(&self) -> String {
+        format!("{} has not been told: {}", self.name, self.why)
+    }
+
+    /// For documents.
+    pub(super) fn document(&self) -> Value {
+        json!({ "contact": self.contact, "contactName": self.name, "why": self.why })
+    }
+}
+
+/// Those whom this round named and no text has reached, in the order in which they were named.
+pub(super) fn untold(state: &CallState, breakers: &[Breaker], now: Timestamp) -> Vec<Untold> {
+    let notices: Vec<&Attempt> =
+        state.attempts.iter().filter(|a| a.kind == AttemptKind::Notice && a.round == state.call.round).collect();
+    let mut latest: Vec<&Attempt> = Vec::new();
+    for a in notices {
+        match latest.iter_mut().find(|l| l.recipient.contact == a.recipient.contact) {
+            Some(l) => *l = a,
+            None => latest.push(a),
+        }
+    }
+    latest.retain(|a| !state.was_reached(&a.recipient.contact, None));
+    latest.into_iter().map(|a| of(state, a, breakers, now)).collect()
+}
+
+fn of(state: &CallState, a: &Attempt, breakers: &[Breaker], now: Timestamp) -> Untold {
+    let held = breakers.iter().find(|b| b.is_open() && a.state.is_waiting());
+    let n = a.number;
+    let why = match a.state {
+        AttemptState::Scheduled if let Some(b) = held => {
+            format!("attempt {n} waits until texts from its sender go again; they fail: {}", cause(&b.why))
+        }
+        AttemptState::Scheduled if waits_for_a_breaker(state, a, now) => {
+            let failed = a.repeats.and_then(|r| state.attempt(r)).map(|r| r.result.clone()).unwrap_or_default();
+            format!("attempt {n} waits until texts from its sender go again; they fail: {failed}")
+        }
+        AttemptState::Scheduled => format!("attempt {n} waits to be sent"),
+        AttemptState::Sending => format!("attempt {n} is under way, and the provider has not answered"),
+        AttemptState::Retrying => format!("attempt {n} was surely not sent: {}", a.result),
+        AttemptState::Unknown => format!("it is not known whether the provider has attempt {n}"),
+        AttemptState::Submitted
+        | AttemptState::Delivered
+        | AttemptState::Failed
+        | AttemptState::Skipped
+        | AttemptState::Cancelled => format!("attempt {n} {}: {}", a.state, a.result),
+    };
+    Untold {
+        contact: a.recipient.contact.to_string(),
+        name: a.recipient.name.clone(),
+        why,
+        held_by: held.map(|b| super::breaker::name(b).to_owned()),
+    }
+}
+
+/// What a breaker says, without the attempt that opened it.
+fn cause(why: &str) -> &str {
+    why.split_once("): ").map_or(why, |(_, cause)| cause)
+}
+
+/// Why the first text is tried again and again, where it surely did not leave.
+pub(super) fn is_tried_again(state: &CallState) -> Option<String> {
+    let a = state.attempts.iter().find(|a| a.kind == AttemptKind::Notice && a.state == AttemptState::Retrying)?;
+    Some(format!("{} has not been told yet: {}", a.recipient.name, a.result))
+}
+
+/// What helps, most useful first.
+pub(super) fn what_to_do(call: &CallId, untold: &[Untold]) -> Vec<String> {
+    let names: Vec<&str> = untold.iter().map(|u| u.name.as_str()).collect();
+    let mut all =
+        vec![format!("phone {} now; `dispatchctl ack {call} --for CONTACT` records who takes it", names.join(" and "))];
+    if let Some(sender) = untold.iter().find_map(|u| u.held_by.as_deref()) {
+        all.push(format!("mend what the provider refuses, then `dispatchctl breaker close {sender}`"));
+    }
+    all
+}

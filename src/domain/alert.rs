@@ -110,6 +110,8 @@ kinds! {
     UnknownLevel = "unknown-level", Notice, Taken;
     /// The contact that was asked for is unknown, the ladder runs as it is. Subject: the call.
     UnknownContact = "unknown-contact", Notice, Taken;
+    /// The paperwork of a call was odd in several ways, or was mended; the call runs. Subject: the call.
+    Paperwork = "paperwork", Notice, Taken;
     /// The provider knows two messages of one attempt. Subject: the message.
     SecondMessage = "second-message", Notice, Closed;
     /// The provider knows a message of an attempt that never left. Subject: the message.

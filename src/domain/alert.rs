@@ -144,6 +144,8 @@ kinds! {
     // -- What others ask of us and is refused.
     /// The provider's callbacks that name our account are refused.
     WebhooksRefused = "webhooks-refused", Page, Ended;
+    /// A text came in with a parameter that is missing or unknown; it was read. Subject: the parameter.
+    WebhookOdd = "webhook-odd", Notice, Ended;
     /// A dispatch was refused for want of a token.
     DispatchRefused = "dispatch-refused", Page, Ended;
 

@@ -6,6 +6,8 @@
 
 mod document;
 pub mod json;
+#[cfg(test)]
+mod random;
 
 use sha2::{Digest as _, Sha256};
 
@@ -261,7 +263,7 @@ mod tests {
     use crate::domain::policy::Step;
     use crate::domain::team::{Contact, Templates};
 
-    fn directory() -> Directory {
+    pub(super) fn directory() -> Directory {
         let policy = |name: &str| {
             let steps = vec![Step { wait: std::time::Duration::ZERO, notify: vec!["primary".parse().expect("role")] }];
             let z = std::time::Duration::ZERO;

@@ -20,6 +20,7 @@ use crate::domain::types::CallId;
 use crate::domain::{Class, Timestamp};
 use crate::engine::apply::Core;
 use crate::engine::in_force::InForce;
+use crate::engine::intake::json::Document;
 use crate::engine::intake::{self, Intake, Paperwork};
 use crate::engine::lock::{EngineLock, LockError};
 use crate::engine::supervisor::Supervisor;
@@ -151,7 +152,7 @@ fn intake_of(args: &Args) -> Result<Intake, CliError> {
                 CliError::new(ExitStatus::Usage, what).hint(format!("callData takes {}", intake::KNOWN.join(", ")))
             );
         }
-        let mut taken = intake::from_json(&document)?;
+        let mut taken = intake::from_json(&Document::plain(document), Paperwork::Strict)?;
         taken.only = args.only;
         return Ok(taken);
     }
@@ -167,7 +168,7 @@ fn intake_of(args: &Args) -> Result<Intake, CliError> {
         body: some(&args.body),
         ..CallData::default()
     };
-    Ok(Intake { call_id: args.call_id.clone(), idempotency_key: None, data, only: args.only })
+    Ok(Intake { call_id: args.call_id.clone(), data, only: args.only, ..Intake::default() })
 }
 
 fn read_json(path: &PathBuf) -> Result<Value, CliError> {

@@ -133,6 +133,7 @@ fn a_send_that_says_nothing_texts_nobody_and_a_misspelt_key_is_named() {
     for (body, named) in [
         (json!({ "callId": "q", "callData": { "isueSummary": "x" } }), "callData.isueSummary"),
         (json!({ "callId": "q", "callData": { "issueSummary": "x" }, "level": "high" }), "level is no key"),
+        (json!({ "callId": "q", "issueSummary": "x", "adress": "12 Elm St" }), "adress is no key"),
     ] {
         std::fs::write(shop.path("call.json"), body.to_string()).expect("written");
         let run = shop.expect(2, &["send", "--json", "call.json"]);

@@ -323,7 +323,7 @@ mod tests {
         for (value, known) in [
             ("America/Los_Angeles", true),
             ("UTC", true),
-            ("CET-1CEST", true),
+            ("CET-1CEST,M3.5.0,M10.5.0/3", true),
             ("Mars/Base", false),
             ("/no/such/file", false),
         ] {

@@ -260,9 +260,14 @@ fn a_base_with_the_required_columns_alone_is_equal() {
     stage.dispatch("c1", "once");
     let call = stage.delivered("c1", 1);
     stage.until_proven(&event_of(&call), "delivered");
+    // Its row in Calls is the intake's to make; the engine makes it where nobody has after half a minute.
+    until_within(Duration::from_secs(60), "its row in Calls", || {
+        (stage.verify(0, &[])["callsEqual"] == 1).then_some(())
+    });
     for more in [&[][..], &["--call", "c1"], &["--repair"]] {
         let seen = stage.verify(0, more);
         assert_eq!((&seen["equal"], &seen["callsEqual"]), (&json!(1), &json!(1)), "{more:?}: {seen:#}");
-        assert_eq!(seen["leftOut"].as_array().map(Vec::len), Some(9), "{more:?}: {seen:#}");
+        let left_out = ["Accepted At", "Contact", "Next Follow-Up At", "Reference", "Round", "Step", "To"];
+        assert_eq!(seen["leftOut"], json!(left_out), "{more:?}: {seen:#}");
     }
 }

@@ -146,6 +146,56 @@ pub struct InboundText {
     pub at_ours: Option<Timestamp>,
     /// It was read from the provider's list: no TwiML can answer it, a text does.
     pub listed: bool,
+    /// It came by webhook at this moment and has waited in the store; `at` is what the provider says now, `None` where it could
+    /// not be read. A text answers it.
+    pub waited_since: Option<Timestamp>,
+}
+
+impl InboundText {
+    /// Whether the webhook that brought it is answered already, so that a text of its own must answer.
+    pub const fn is_answered_by_text(&self) -> bool {
+        self.listed || self.waited_since.is_some()
+    }
+}
+
+super::attempt::words! {
+    /// What an answer of ours asks of whoever wrote.
+    Prompt {
+        /// How to answer at all.
+        Help = "help",
+        /// Which call is taken.
+        WhichToTake = "which call: 1",
+        /// Which call is passed or handed back.
+        WhichToPass = "which call: 2",
+        /// Which call is done.
+        WhichIsDone = "which call: done",
+        /// Whether it is taken or passed.
+        OneOrTwo = "1 or 2",
+    }
+}
+
+/// An answer of ours to an earlier text of the same phone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastAnswer {
+    /// When the text came that it answers; its TwiML left then.
+    pub at: Timestamp,
+    /// The number or service that was written to.
+    pub sender: String,
+    /// The call that it is about.
+    pub call: Option<CallId>,
+    /// What it asks.
+    pub prompt: Option<Prompt>,
+    /// The attempt that carries it; `None`: the webhook's TwiML.
+    pub by: Option<AttemptId>,
+}
+
+/// What became of a text that comes again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnsweredBefore {
+    /// Empty for silence.
+    pub answer: String,
+    /// It waits for the time at which it was written.
+    pub waits: bool,
 }
 
 /// What a person decided.
@@ -314,8 +364,9 @@ pub enum Load {
         /// References used since this moment are taken.
         used_since: Timestamp,
     },
-    /// For a reply: the calls that concern this phone (open ones with a text to it, newest first, and those with one of
-    /// these references whatever their status), and the inbound text with this SID if it was seen before.
+    /// For a reply: the calls that concern this phone (open ones with a text to it, newest first, the closed ones of the texts
+    /// that left for it last, and those with one of these references whatever their status), what it was answered last, and
+    /// what became of the inbound text with this SID if it was seen before.
     Reply {
         /// Who wrote.
         from: String,
@@ -341,8 +392,10 @@ pub struct Loaded {
     pub opted_out: BTreeSet<(String, String)>,
     /// The breakers of all senders, open and closed.
     pub breakers: Vec<Breaker>,
-    /// For [`Load::Reply`]: what was answered when this text came first.
-    pub answered_before: Option<String>,
+    /// For [`Load::Reply`]: what became of this text when it came first.
+    pub answered_before: Option<AnsweredBefore>,
+    /// For [`Load::Reply`]: the answers to this phone's texts, newest first; a bounded number.
+    pub answers: Vec<PastAnswer>,
     /// For [`Load::Message`] and [`Load::Attempt`]: receipts kept earlier that name this attempt's message and found no attempt.
     pub orphans: Vec<News>,
     /// For [`Load::Message`]: the very same receipt is kept and joined already.
@@ -404,8 +457,14 @@ pub struct InboundRow {
     pub call: Option<CallId>,
     /// What it was understood as.
     pub understood: String,
-    /// The TwiML text that answered it; empty for silence.
+    /// The text that answered it; empty for silence.
     pub answer: String,
+    /// What that asks.
+    pub prompt: Option<Prompt>,
+    /// The attempt that carries it; `None`: the webhook's TwiML.
+    pub answered_by: Option<AttemptId>,
+    /// Nothing is decided yet: it waits for the time at which it was written.
+    pub waits: bool,
     /// When it came.
     pub at: Timestamp,
 }

@@ -187,6 +187,7 @@ impl Listener {
             at: m.created_at,
             at_ours: m.created_at.zip(self.engine.provider_offset()).map(|(at, offset)| offset.to_ours(at)),
             listed: true,
+            waited_since: None,
         };
         self.engine.core.apply(Event::Inbound(text), writer).await?;
         Ok(())

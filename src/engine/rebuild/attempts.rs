@@ -358,6 +358,7 @@ fn add(draft: &mut Draft, piece: &Piece<'_>, snapshot: &Snapshot, ids: &Ids, fro
         error_code: code.filter(|_| stands.state == AttemptState::Failed),
         class: (stands.state == AttemptState::Failed).then(|| asks(code).class),
         result: why(said, &name).to_owned(),
+        replied: String::new(),
         repeats,
         finished_at: stands.state.is_final().then_some(at),
         decided_at: stands.decided.then_some(now),

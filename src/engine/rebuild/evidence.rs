@@ -422,10 +422,14 @@ fn heard(m: &MessageRecord, about: Option<&Draft>, now: Timestamp) -> InboundRow
             at: m.created_at,
             at_ours: None,
             listed: true,
+            waited_since: None,
         },
         call: about.map(|d| d.id.clone()),
         understood: "heard before this store was made".to_owned(),
         answer: String::new(),
+        prompt: None,
+        answered_by: None,
+        waits: false,
         at: now,
     }
 }

@@ -255,6 +255,7 @@ async fn an_answer_is_heard_after_the_clock_was_set_back() {
 fn by_service(n: u32, who: &str, text: &str, replied: bool) -> Event {
     Event::Inbound(InboundText {
         listed: false,
+        waited_since: None,
         sid: format!("SM{n:032x}").parse().expect("a SID"),
         from: people::phone(who).to_owned(),
         to: format!("MG{}", "0".repeat(32)),

@@ -307,6 +307,7 @@ pub(crate) async fn an_inbound_text_is_kept_once_and_answered_as_before(store: &
     let row = || InboundRow {
         text: InboundText {
             listed: false,
+            waited_since: None,
             sid: sid(1),
             from: "+19495550101".into(),
             to: "+15005550006".into(),
@@ -318,12 +319,15 @@ pub(crate) async fn an_inbound_text_is_kept_once_and_answered_as_before(store: &
         call: Some(id("c")),
         understood: "acknowledge".into(),
         answer: "It is yours.".into(),
+        prompt: None,
+        answered_by: None,
+        waits: false,
         at: at(2),
     };
     let keep = always(move || Change { inbound: Some(row()), ..Change::default() });
     let load = Load::Reply { from: "+19495550101".into(), sid: sid(1), references: vec![] };
     store.transact(load.clone(), Vec::new(), Arc::clone(&keep)).await.expect("kept");
-    assert_eq!(shown(store, load.clone()).await.answered_before.as_deref(), Some("It is yours."));
+    assert_eq!(shown(store, load.clone()).await.answered_before.map(|b| (b.answer, b.waits)), Some(("It is yours.".into(), false)));
     let again = store.transact(load, Vec::new(), keep).await;
     assert!(format!("{again:?}").contains("inbound.sid"), "twice: {again:?}");
 }

@@ -1,6 +1,7 @@
 //! Everything that can happen, what a decision is shown, and what it returns.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::UnknownPolicy;
@@ -11,6 +12,7 @@ use super::call::{CallData, CallState, Override};
 use super::error_class::Class;
 use super::policy::Policy;
 use super::receipt::MessageStatus;
+use super::reply::Lexicon;
 use super::settings::{Basis, SettingsNumber};
 use super::settle::Settlement;
 use super::types::{Actor, AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Sender, Timestamp};
@@ -607,6 +609,8 @@ pub struct Rules {
     pub late_follow_up: Duration,
     /// Whether texts say that they are a test.
     pub test_mode: bool,
+    /// The words that answer a text.
+    pub lexicon: Arc<Lexicon>,
     /// What a drill has taken away.
     pub off: super::guards::GuardsOff,
 }

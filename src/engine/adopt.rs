@@ -53,6 +53,7 @@ impl Adopter {
         let reader = Reader {
             store: Some(&*self.core.store),
             directory: self.core.directory(),
+            lexicon: self.core.rules().lexicon,
             now: self.core.clock.now(),
             older_than: OLDER_THAN,
         };

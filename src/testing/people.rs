@@ -88,6 +88,7 @@ pub(crate) fn rules() -> Rules {
         stand_down: true,
         late_follow_up: secs(30),
         test_mode: false,
+        lexicon: std::sync::Arc::default(),
         off: crate::domain::guards::GuardsOff::default(),
     }
 }

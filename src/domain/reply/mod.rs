@@ -2,9 +2,11 @@
 //!
 //! Nothing that we write offers one of the provider's own opt-out words (`facts/twilio.md` §8).
 
+mod lexicon;
 mod reading;
 
-pub use reading::{Understood, Word, references, understand};
+pub use lexicon::Lexicon;
+pub use reading::{FreeText, Reading, Says, read, references};
 
 use serde_json::{Value, json};
 
@@ -26,11 +28,11 @@ pub(super) fn inbound(loaded: &Loaded, text: &InboundText, ctx: &Ctx<'_>) -> Res
     if let Some(before) = loaded.answered_before.as_ref().filter(|_| !ctx.rules.off.reply_dedup) {
         return Ok(Change { answer: Answer::Reply(before.clone()), ..Change::default() });
     }
-    let understood = understand(&text.body);
+    let reading = read(&text.body, &ctx.rules.lexicon);
     let by_phone = |c: &&CallState| c.attempts.iter().any(|a| a.recipient.phone.e164() == text.from);
     let known = ctx.directory.by_phone(&text.from).is_some() || loaded.calls.iter().any(|c| by_phone(&c));
     let mut reply = Reply { loaded, text, ctx, change: Change::default(), call: None };
-    let (meaning, answer) = if known { reply.known(&understood)? } else { ("unknown number", String::new()) };
+    let (meaning, answer) = if known { reply.known(&reading)? } else { ("unknown number", String::new()) };
     Ok(reply.finish(meaning, answer))
 }
 
@@ -58,6 +60,25 @@ const SECOND_MS: i64 = 999;
 /// How far the measured offset of two clocks may be wrong, the whole seconds of both included.
 const OFFSET_SLACK_MS: i64 = 3_000;
 
+/// A word that acts on a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Word {
+    Take,
+    Pass,
+    Done,
+}
+
+impl Word {
+    fn of(says: Says) -> Option<Self> {
+        match says {
+            Says::Take | Says::Soft => Some(Self::Take),
+            Says::Pass => Some(Self::Pass),
+            Says::Done => Some(Self::Done),
+            Says::Code | Says::OptOut | Says::OptIn | Says::Quoted | Says::Other => None,
+        }
+    }
+}
+
 struct Reply<'a> {
     loaded: &'a Loaded,
     text: &'a InboundText,
@@ -72,19 +93,23 @@ const HELP: &str =
     "Reply 1 to take the call, 2 to pass, DONE when finished. With several calls add the code, like 1 7K3Q.";
 
 impl Reply<'_> {
-    fn known(&mut self, u: &Understood) -> Result<Said, Illegal> {
-        if u.opts_in {
+    fn known(&mut self, r: &Reading) -> Result<Said, Illegal> {
+        if r.opts_in {
             self.opt_in();
         }
-        match u.word {
-            Some(Word::OptOut) => {
+        let word = match r.says {
+            Says::OptOut => {
                 self.opt_out();
-                Ok(("opt-out", String::new()))
+                return Ok(("opt-out", String::new()));
             }
-            Some(Word::OptIn) => Ok(("opt-in", String::new())),
+            Says::OptIn => return Ok(("opt-in", String::new())),
+            _ if r.all || r.free.is_some() => None,
+            says => Word::of(says),
+        };
+        match word {
             // YES is a word of theirs and of the provider's: it is heard, and answered once.
             Some(word) => {
-                let (meaning, answer) = self.apply(word, u.reference.as_ref())?;
+                let (meaning, answer) = self.apply(word, r.reference.as_ref())?;
                 Ok((meaning, if self.text.provider_replied { String::new() } else { answer }))
             }
             None if self.text.provider_replied => Ok(("answered by the provider", String::new())),
@@ -202,7 +227,7 @@ impl Reply<'_> {
                 let say = match word {
                     Word::Take => "1",
                     Word::Pass => "2",
-                    _ => "DONE",
+                    Word::Done => "DONE",
                 };
                 Ok((
                     "which call",
@@ -221,7 +246,7 @@ impl Reply<'_> {
         match word {
             Word::Take => free,
             Word::Pass => mine || (c.call.status == S::Dispatching && me.is_some_and(|m| !c.call.is_out(&m))),
-            _ => mine || (free && !self.loaded.calls.iter().any(|o| self.holds(o))),
+            Word::Done => mine || (free && !self.loaded.calls.iter().any(|o| self.holds(o))),
         }
     }
 
@@ -334,7 +359,6 @@ fn on_call(w: &mut Work<'_>, word: Word, contact: &ContactId, by: &Actor) -> Res
             ("passed", format!("Noted: {r} goes on to the next."))
         }
         (Word::Pass, _) => ("passed too late", format!("Noted. Nobody has {r}: reply 1 to take it.")),
-        (Word::OptOut | Word::OptIn, _) => ("not understood", HELP.to_owned()),
     })
 }
 
@@ -380,7 +404,7 @@ fn short(c: &CallState) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::reading::OPT_OUT;
+    use super::lexicon::OPT_OUT;
     use super::*;
 
     #[test]

@@ -12,7 +12,7 @@ use crate::domain::body::find_references;
 use crate::domain::call::OutReason;
 use crate::domain::event::{InboundRow, InboundText};
 use crate::domain::phone::masked;
-use crate::domain::reply::{Word, understand};
+use crate::domain::reply::{Says, read};
 use crate::domain::types::{CallRef, ContactId};
 use crate::gateways::MessageRecord;
 
@@ -239,18 +239,23 @@ impl Story<'_> {
     fn reply(&mut self, m: &MessageRecord) {
         let (Some(from), Some(at)) = (m.from.as_deref(), m.created_at) else { return };
         let told = self.draft.told(from, at);
-        let understood = understand(&m.body.0);
-        let names_it = understood.reference.as_ref() == Some(&self.draft.reference);
+        let reading = read(&m.body.0, &self.snapshot.lexicon);
+        let names_it = reading.reference.as_ref() == Some(&self.draft.reference);
         if !told && !names_it {
             return;
         }
         let (answered, answer) = self.answered(from, at);
         let is_known = told || self.snapshot.directory.by_phone(from).is_some();
-        if told && answered && !matches!(understood.word, Some(Word::OptOut | Word::OptIn)) {
+        if told && answered && !matches!(reading.says, Says::OptOut | Says::OptIn) {
             self.found.heard.push(heard(m, names_it.then_some(self.draft), self.snapshot.now));
         }
-        let Some(word) = understood.word.filter(|_| is_known) else { return };
-        if matches!(word, Word::OptOut | Word::OptIn) || (understood.reference.is_some() && !names_it) {
+        let says = match reading.says {
+            _ if !is_known || reading.all || reading.free.is_some() => return,
+            Says::Take | Says::Soft => Says::Take,
+            Says::Pass | Says::Done => reading.says,
+            Says::Code | Says::OptOut | Says::OptIn | Says::Quoted | Says::Other => return,
+        };
+        if reading.reference.is_some() && !names_it {
             return;
         }
         if names_it {
@@ -275,26 +280,26 @@ impl Story<'_> {
         }
         self.found.replies += 1;
         // It moves the ladder at once: the engine does that when it hears it, as it hears all that was not answered.
-        if word == Word::Pass && !answered {
+        if says == Says::Pass && !answered {
             let text =
                 format!("{} passed at {at} and was not answered: it is heard as soon as an engine runs", masked(from));
             self.found.unsure.push(text);
             return;
         }
-        self.word(word, from, at);
+        self.word(says, from, at);
     }
 
-    fn word(&mut self, word: Word, from: &str, at: Timestamp) {
+    fn word(&mut self, says: Says, from: &str, at: Timestamp) {
         let Some(contact) = self.contact(from) else { return };
         let who = self.name(&contact);
         let holds = self.found.standing == Standing::Held(Some(contact.clone()));
-        match word {
-            Word::Take if self.found.standing == Standing::Free => {
+        match says {
+            Says::Take if self.found.standing == Standing::Free => {
                 self.close(Standing::Held(Some(contact)), at, format!("{who} replied that it is theirs"));
             }
-            Word::Pass if holds => self.hand_back(contact, at),
-            Word::Pass if self.found.standing == Standing::Free => self.found.passed.push(contact),
-            Word::Done if holds || self.found.standing == Standing::Free => {
+            Says::Pass if holds => self.hand_back(contact, at),
+            Says::Pass if self.found.standing == Standing::Free => self.found.passed.push(contact),
+            Says::Done if holds || self.found.standing == Standing::Free => {
                 self.close(Standing::Resolved, at, format!("{who} replied that it is done"));
             }
             _ => {}

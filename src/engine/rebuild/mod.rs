@@ -24,6 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::reply::Lexicon;
 use crate::domain::team::Directory;
 use crate::domain::types::{CallId, CallRef, MessageSid};
 use crate::domain::{ClockOffset, Timestamp};
@@ -66,6 +67,8 @@ pub struct Snapshot {
     pub linked: BTreeSet<MessageSid>,
     /// Who can be told.
     pub directory: Arc<Directory>,
+    /// The words that answer a text.
+    pub lexicon: Arc<Lexicon>,
     /// See [`OLDER_THAN`].
     pub older_than: Duration,
 }

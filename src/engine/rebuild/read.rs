@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::config::{CallFields, EventFields};
 use crate::domain::phone::masked;
+use crate::domain::reply::Lexicon;
 use crate::domain::team::Directory;
 use crate::domain::types::{CallId, MessageSid};
 use crate::domain::{PhoneNumber, Timestamp};
@@ -61,6 +62,8 @@ pub struct Reader<'a> {
     pub store: Option<&'a dyn Store>,
     /// Who can be told.
     pub directory: Arc<Directory>,
+    /// The words that answer a text.
+    pub lexicon: Arc<Lexicon>,
     /// Now.
     pub now: Timestamp,
     /// See [`Snapshot::older_than`].
@@ -125,6 +128,7 @@ pub async fn read_rows(reader: Reader<'_>, base: &Base) -> Result<Snapshot, Read
         known,
         linked: BTreeSet::new(),
         directory: reader.directory,
+        lexicon: reader.lexicon,
         older_than: reader.older_than,
     })
 }

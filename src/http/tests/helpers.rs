@@ -103,6 +103,7 @@ pub(super) fn shop_with(plan: Plan) -> Shop {
         stand_down: true,
         late_follow_up: Duration::from_secs(30),
         test_mode: true,
+        lexicon: std::sync::Arc::default(),
         off: crate::domain::guards::GuardsOff::default(),
     };
     let clock = Arc::new(SystemClock::new());

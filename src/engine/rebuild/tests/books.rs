@@ -233,6 +233,7 @@ pub(super) async fn planned(w: &World, books: &Books) -> Plan {
     let reader = Reader {
         store: Some(&*w.process.store),
         directory: w.process.core.directory(),
+        lexicon: w.process.core.rules().lexicon,
         now: w.now(),
         older_than: OLDER_THAN,
     };

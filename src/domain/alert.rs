@@ -114,6 +114,8 @@ kinds! {
     UnreadReply = "unread-reply", Notice, Taken;
     /// Whoever holds the call takes no texts of ours any more. Subject: the call.
     HolderOptedOut = "holder-opted-out", Page, Closed;
+    /// The paperwork of a call was odd in several ways, or was mended; the call runs. Subject: the call.
+    Paperwork = "paperwork", Notice, Taken;
     /// The provider knows two messages of one attempt. Subject: the message.
     SecondMessage = "second-message", Notice, Closed;
     /// The provider knows a message of an attempt that never left. Subject: the message.
@@ -150,6 +152,8 @@ kinds! {
     // -- What others ask of us and is refused.
     /// The provider's callbacks that name our account are refused.
     WebhooksRefused = "webhooks-refused", Page, Ended;
+    /// A text came in with a parameter that is missing or unknown; it was read. Subject: the parameter.
+    WebhookOdd = "webhook-odd", Notice, Ended;
     /// A dispatch was refused for want of a token.
     DispatchRefused = "dispatch-refused", Page, Ended;
 

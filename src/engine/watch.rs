@@ -101,6 +101,8 @@ fn over(alert: &AlertLine, directory: &Directory, now: Timestamp) -> Option<Aler
         // Whoever writes again is heard of again.
         AlertKind::UnknownWriter => now.since(alert.raised_at) >= WRITER_STANDS,
         AlertKind::AutoResponder => now.since(alert.raised_at) >= CLOSED_STANDS,
+        // Once read, nothing about it changes.
+        AlertKind::WebhookOdd => now.since(alert.raised_at) >= CLOSED_STANDS,
         // It was configured since.
         AlertKind::UnlistedLine => !directory.line(Some(alert.key.subject())).1,
         _ => false,

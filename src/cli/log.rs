@@ -166,7 +166,9 @@ pub(super) fn told(l: &LogLine) -> String {
     match (said("note"), said("text").filter(|_| l.entry.kind == LogKind::ReplyReceived)) {
         (Some(note), _) => format!("{} ({note})", l.entry.message),
         // On one line: a text may hold any character.
-        (None, Some(text)) => format!("{}: \"{}\"", l.entry.message, text.split_whitespace().collect::<Vec<_>>().join(" ")),
+        (None, Some(text)) => {
+            format!("{}: \"{}\"", l.entry.message, text.split_whitespace().collect::<Vec<_>>().join(" "))
+        }
         (None, None) => l.entry.message.clone(),
     }
 }

@@ -13,8 +13,8 @@ use crate::domain::attempt::Attempt;
 use crate::domain::breaker::{self, Breaker};
 use crate::domain::call::CallState;
 use crate::domain::event::{
-    AlertChange, Answer, AnsweredBefore, BreakerChange, Change, Event, InboundText, Loaded, LogEntry, News, OptOutChange, PastAnswer, ReceiptRow,
-    Rules, SendOutcome, Source,
+    AlertChange, Answer, AnsweredBefore, BreakerChange, Change, Event, InboundText, Loaded, LogEntry, News,
+    OptOutChange, PastAnswer, ReceiptRow, Rules, SendOutcome, Source,
 };
 use crate::domain::settings::Basis;
 use crate::domain::step::{Ctx, Illegal, step};

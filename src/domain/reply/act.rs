@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::which::{Aim, Softly, looks};
 use super::texts::When;
+use super::which::{Aim, Softly, looks};
 use super::{Decided, Reply, Said, Word, wording};
 use crate::domain::alert::AlertKind;
 use crate::domain::attempt::{AttemptEvent, AttemptKind};
@@ -182,7 +182,11 @@ fn on_call(w: &mut Work<'_>, word: Word, contact: &ContactId, is_told: bool, by:
         (Word::Pass, S::Acknowledged) if mine => {
             decide::hand_back(w, contact, by)?;
             let left = sequence::a_step_follows(w);
-            let to = if left { "goes back to the others." } else { "is handed back. Nobody else is left: the office is alarmed." };
+            let to = if left {
+                "goes back to the others."
+            } else {
+                "is handed back. Nobody else is left: the office is alarmed."
+            };
             Said::new("handed the call back", format!("{r} {to}"))
         }
         (Word::Done, S::Acknowledged) if mine => {

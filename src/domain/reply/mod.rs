@@ -22,9 +22,7 @@ use serde_json::Value;
 use crate::domain::alert::AlertKind;
 use crate::domain::attempt::{AttemptKind, Priority, Recipient};
 use crate::domain::call::CallState;
-use crate::domain::event::{
-    AlertChange, Answer, Change, InboundText, Loaded, LogEntry, LogKind, OptOutChange, Prompt,
-};
+use crate::domain::event::{AlertChange, Answer, Change, InboundText, Loaded, LogEntry, LogKind, OptOutChange, Prompt};
 use crate::domain::phone::masked;
 use crate::domain::sequence;
 use crate::domain::step::{Ctx, Illegal, Work};
@@ -37,14 +35,8 @@ pub(super) fn inbound(loaded: &Loaded, text: &InboundText, ctx: &Ctx<'_>) -> Res
         return Ok(Change { answer: Answer::Reply(before), ..Change::default() });
     }
     let reading = read(&text.body, &ctx.rules.lexicon);
-    let mut reply = Reply {
-        loaded,
-        text,
-        ctx,
-        texts: texts_to(loaded, &text.from),
-        about: Vec::new(),
-        change: Change::default(),
-    };
+    let mut reply =
+        Reply { loaded, text, ctx, texts: texts_to(loaded, &text.from), about: Vec::new(), change: Change::default() };
     if !reply.is_known() {
         if reading.says == Says::OptOut {
             reply.change.opt_outs.push(OptOutChange::Out { phone: text.from.clone(), sender: text.to.clone() });

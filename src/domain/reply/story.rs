@@ -33,7 +33,8 @@ impl Reply<'_> {
         let meant = self.about.first().cloned();
         let meant = meant.or_else(|| named().or_else(last).or(open.first().copied()).map(|c| c.call.id.clone()));
         let Some(call) = meant else { return false };
-        let message = format!("{} wrote about call {call}: {}; a person should read it", self.name(), quoted(&self.text.body));
+        let message =
+            format!("{} wrote about call {call}: {}; a person should read it", self.name(), quoted(&self.text.body));
         let key = AlertKind::UnreadReply.about(&call);
         self.change.alerts.push(AlertChange::Raise { key, call: Some(call), message });
         true

@@ -121,6 +121,13 @@ impl When {
         }
     }
 
+    /// Whether it may have been written before a text that it seems to follow: both are of one second.
+    pub(super) fn may_precede(self, text: &Text<'_>) -> bool {
+        let second = |at: Timestamp| at.as_millis().div_euclid(1_000);
+        let made = text.attempt.and_then(|a| a.provider_at);
+        matches!((self, made), (Self::Said(at, _), Some(made)) if second(made) >= second(at))
+    }
+
     /// Whether this call looked for somebody, or was held, when it was written, and left that since.
     pub(super) fn precedes_the_end_of(self, c: &CallState) -> bool {
         let ours = match self {

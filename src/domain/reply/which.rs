@@ -148,6 +148,11 @@ impl<'a> Reply<'a> {
             return Softly::Unclear;
         }
         let Some(last) = self.texts_by(when).next() else { return Softly::Nothing };
+        // The provider's times have whole seconds: of two texts in the reply's own second nobody can tell which came first.
+        let older = self.texts_by(when).find(|t| !when.may_precede(t));
+        if when.may_precede(last) && older.is_some_and(|o| (o.what, o.call) != (last.what, last.call)) {
+            return Softly::Unclear;
+        }
         if !last.is_certain || !self.is_by_the_same(last) {
             return Softly::Unclear;
         }

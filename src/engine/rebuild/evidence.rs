@@ -6,7 +6,6 @@
 
 use std::time::Duration;
 
-use crate::domain::{Timestamp, Verdict};
 use crate::domain::attempt::AttemptKind;
 use crate::domain::body::find_references;
 use crate::domain::call::OutReason;
@@ -14,6 +13,7 @@ use crate::domain::event::{InboundRow, InboundText, Prompt};
 use crate::domain::phone::masked;
 use crate::domain::reply::{self, Reading, Says, read};
 use crate::domain::types::{CallRef, ContactId};
+use crate::domain::{Timestamp, Verdict};
 use crate::gateways::MessageRecord;
 
 use super::Snapshot;

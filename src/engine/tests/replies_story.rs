@@ -28,7 +28,8 @@ async fn what_was_written_stands_in_the_story_with_its_words_and_in_the_base() {
     assert!(w.has_alert("unread-reply:").await);
     w.reply("sam", "1").await;
     assert!(!w.has_alert("unread-reply:").await, "a decision ends it");
-    let want = [("got stuck, wait", "not understood"), ("road closed\nat elm", "not understood"), ("1", "took the call")];
+    let want =
+        [("got stuck, wait", "not understood"), ("road closed\nat elm", "not understood"), ("1", "took the call")];
     assert_eq!(replies(&w).await, want.map(|(t, u)| (t.to_owned(), u.to_owned())));
     let row = w.attempt(1).await;
     assert_eq!(row.replied, "\"got stuck, wait\", \"road closed at elm\", \"1\"");

@@ -332,7 +332,10 @@ pub(crate) async fn an_inbound_text_is_kept_once_and_answered_as_before(store: &
     let keep = always(move || Change { inbound: Some(row()), ..Change::default() });
     let load = Load::Reply { from: "+19495550101".into(), sid: sid(1), references: vec![] };
     store.transact(load.clone(), Vec::new(), Arc::clone(&keep)).await.expect("kept");
-    assert_eq!(shown(store, load.clone()).await.answered_before.map(|b| (b.answer, b.waits)), Some(("It is yours.".into(), false)));
+    assert_eq!(
+        shown(store, load.clone()).await.answered_before.map(|b| (b.answer, b.waits)),
+        Some(("It is yours.".into(), false))
+    );
     let again = store.transact(load, Vec::new(), keep).await;
     assert!(format!("{again:?}").contains("inbound.sid"), "twice: {again:?}");
 }

@@ -13,7 +13,7 @@ use crate::domain::attempt::Attempt;
 use crate::domain::breaker::{self, Breaker};
 use crate::domain::call::CallState;
 use crate::domain::event::{
-    AlertChange, Answer, AnsweredBefore, BreakerChange, Change, Event, InboundText, Loaded, LogEntry, News,
+    AlertChange, Answer, AnsweredBefore, BreakerChange, Change, Event, InboundRow, InboundText, Loaded, LogEntry, News,
     OptOutChange, PastAnswer, ReceiptRow, Rules, SendOutcome, Source,
 };
 use crate::domain::settings::Basis;
@@ -42,6 +42,8 @@ pub(crate) struct Desk {
     pub(crate) breakers: Vec<Breaker>,
     answered: BTreeMap<String, AnsweredBefore>,
     answers: Vec<(String, PastAnswer)>,
+    /// Every text that was kept, as it was decided.
+    pub(crate) inbound: Vec<InboundRow>,
     ids: Cell<u128>,
 }
 
@@ -93,6 +95,7 @@ impl Desk {
             breakers: Vec::new(),
             answered: BTreeMap::new(),
             answers: Vec::new(),
+            inbound: Vec::new(),
             ids: Cell::new(1),
         }
     }
@@ -267,6 +270,7 @@ impl Desk {
             }
         }
         if let Some(row) = change.inbound {
+            self.inbound.push(row.clone());
             let kept = AnsweredBefore { answer: row.answer.clone(), waits: row.waits };
             self.answered.insert(row.text.sid.as_str().to_owned(), kept);
             if !row.answer.is_empty() {

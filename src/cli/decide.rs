@@ -81,7 +81,7 @@ pub(crate) async fn run(what: Decision, args: Args, app: &App, out: &mut Output)
 async fn holder(store: &dyn Store, call: &CallId, text: &str, app: &App) -> Result<ContactId, CliError> {
     let asked = text.trim();
     let contacts = &app.config.directory.contacts;
-    if let Some(c) = contacts.iter().find(|c| c.id.as_str() == asked || c.phone.e164() == asked) {
+    if let Some(c) = app.config.directory.contact_named(asked) {
         return Ok(c.id.clone());
     }
     let told = store.call(call).await?.map(|s| s.attempts).unwrap_or_default();

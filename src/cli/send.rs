@@ -21,6 +21,7 @@ use crate::domain::types::CallId;
 use crate::domain::{Class, Timestamp};
 use crate::engine::apply::Core;
 use crate::engine::in_force::InForce;
+use crate::engine::intake::json::Document;
 use crate::engine::intake::{self, Intake, Paperwork};
 use crate::engine::lock::{EngineLock, LockError};
 use crate::engine::supervisor::Supervisor;
@@ -131,7 +132,7 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
 
 fn intake_of(args: &Args) -> Result<Intake, CliError> {
     if let Some(path) = &args.json {
-        let mut taken = intake::from_json(&read_json(path)?)?;
+        let mut taken = intake::from_json(&Document::plain(read_json(path)?), Paperwork::Strict)?;
         taken.only = args.only;
         return Ok(taken);
     }
@@ -147,7 +148,7 @@ fn intake_of(args: &Args) -> Result<Intake, CliError> {
         body: some(&args.body),
         ..CallData::default()
     };
-    Ok(Intake { call_id: args.call_id.clone(), idempotency_key: None, data, only: args.only })
+    Ok(Intake { call_id: args.call_id.clone(), data, only: args.only, ..Intake::default() })
 }
 
 fn read_json(path: &PathBuf) -> Result<Value, CliError> {

@@ -7,7 +7,7 @@ use super::forms::DURATION_FORM;
 use super::origin::Origin;
 use super::read::{Found, Reader, Section};
 use crate::domain::body;
-use crate::domain::phone::masked;
+use crate::domain::phone::{is_e164, looks_wrong, masked};
 use crate::domain::policy::{Policy, Step};
 use crate::domain::team::{Contact, Directory, Line, Templates};
 use crate::domain::types::{ContactId, ParseError, Role, Sender};
@@ -29,8 +29,8 @@ pub(super) fn why(e: ParseError) -> String {
 
 /// A phone number to text; the error says what is wrong and the form says what is accepted.
 pub(super) fn parse_phone(s: &str) -> Result<PhoneNumber, String> {
-    s.parse().map_err(|_: ParseError| match is_e164(s) {
-        true => "is not a number of its country's numbering plan".to_owned(),
+    s.parse().map_err(|e: ParseError| match is_e164(s) {
+        true => e.why,
         false => "is not a phone number".to_owned(),
     })
 }
@@ -39,11 +39,6 @@ pub(super) fn parse_phone(s: &str) -> Result<PhoneNumber, String> {
 pub(super) fn phones(r: &mut Reader, section: &mut Section, name: &str) -> Vec<PhoneNumber> {
     let found = r.list(section, name, PHONE_FORM, parse_phone, ToString::to_string);
     found.unwrap_or_default().into_iter().map(|f| f.value).collect()
-}
-
-fn is_e164(s: &str) -> bool {
-    let digits = s.strip_prefix('+').unwrap_or("");
-    (2..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0')
 }
 
 /// Reads everything that decisions need to know of people. `from` is the sender where a line names none, `fallback`
@@ -107,7 +102,10 @@ fn contacts(r: &mut Reader, root: &mut Section, from: Option<&Found<Sender>>) ->
             r.wrong(phone.origin.clone(), &phone.key, what, "a phone of its own");
         }
         if from.is_some_and(|f| f.value.as_str() == phone.value.e164()) {
-            r.wrong(phone.origin, &phone.key, "is the number that texts come from", "another phone");
+            r.wrong(phone.origin.clone(), &phone.key, "is the number that texts come from", "another phone");
+        }
+        if let Some(why) = looks_wrong(&phone.value) {
+            r.warnings.push(format!("the phone {} of contact {} {why}", phone.value, id.value));
         }
         let name = name.unwrap_or_else(|| id.value.to_string());
         out.push(Contact { id: id.value, name, phone: phone.value, role: role.map(|f| f.value) });

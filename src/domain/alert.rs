@@ -110,6 +110,8 @@ kinds! {
     UnknownLevel = "unknown-level", Notice, Taken;
     /// The contact that was asked for is unknown, the ladder runs as it is. Subject: the call.
     UnknownContact = "unknown-contact", Notice, Taken;
+    /// The paperwork of a call was odd in several ways, or was mended; the call runs. Subject: the call.
+    Paperwork = "paperwork", Notice, Taken;
     /// The provider knows two messages of one attempt. Subject: the message.
     SecondMessage = "second-message", Notice, Closed;
     /// The provider knows a message of an attempt that never left. Subject: the message.
@@ -142,6 +144,8 @@ kinds! {
     // -- What others ask of us and is refused.
     /// The provider's callbacks that name our account are refused.
     WebhooksRefused = "webhooks-refused", Page, Ended;
+    /// A text came in with a parameter that is missing or unknown; it was read. Subject: the parameter.
+    WebhookOdd = "webhook-odd", Notice, Ended;
     /// A dispatch was refused for want of a token.
     DispatchRefused = "dispatch-refused", Page, Ended;
 

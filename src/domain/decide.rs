@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::alert::{AlertKind, Until};
 use super::call::{Call, CallState, CallStatus};
 use super::event::{AlertChange, Answer, Change, Decision, Loaded, LogKind, NewCall};
+use super::phone::spelling::plain_number;
 use super::sequence;
 use super::step::{Ctx, Illegal, Work};
 use super::types::{Actor, CallId, ContactId};
@@ -58,19 +59,21 @@ pub(super) fn accept(loaded: &Loaded, new: &NewCall, ctx: &Ctx<'_>) -> Result<Ch
     Ok(w.into_change())
 }
 
-/// What is odd about a new call's paperwork, one alert each.
+/// What is odd about a new call's paperwork: one alert, whatever it is. One thing alone has a kind of its own.
 pub(super) fn raise_oddities(w: &mut Work<'_>, id: &CallId, dialled: Option<&str>, oddities: &[(AlertKind, String)]) {
-    for (kind, text) in oddities {
-        let about = match (*kind, dialled) {
-            (AlertKind::UnlistedLine, Some(number)) => number.to_owned(),
-            _ => id.to_string(),
-        };
-        w.change.alerts.push(AlertChange::Raise {
-            key: kind.about(about),
-            call: Some(id.clone()),
-            message: text.clone(),
-        });
-    }
+    let (key, message) = match oddities {
+        [] => return,
+        [(AlertKind::UnlistedLine, text)] => {
+            let number = dialled.map(plain_number).unwrap_or_default();
+            (AlertKind::UnlistedLine.about(number), text.clone())
+        }
+        [(kind, text)] => (kind.about(id), text.clone()),
+        several => {
+            let texts: Vec<&str> = several.iter().map(|(_, text)| text.as_str()).collect();
+            (AlertKind::Paperwork.about(id), texts.join("; "))
+        }
+    };
+    w.change.alerts.push(AlertChange::Raise { key, call: Some(id.clone()), message });
 }
 
 /// A person's decision. Done twice says so; a transition that does not exist says which there are.

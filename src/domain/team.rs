@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::phone::PhoneNumber;
+use super::phone::spelling::{Spelling, shared_country};
 use super::policy::Policy;
 use super::types::{ContactId, Role, Sender, Timestamp};
 
@@ -63,14 +64,41 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// The line that was dialled, or the defaults. `true` where the number was given and is not listed.
+    /// The line that was dialled, or the defaults. `true` where the number was given and is not listed. Digits are compared,
+    /// however they are written; a number that may be that of two lines is that of none.
     pub fn line(&self, dialled: Option<&str>) -> (&Line, bool) {
         let Some(number) = dialled.map(str::trim).filter(|n| !n.is_empty()) else { return (&self.default_line, false) };
-        match self.lines.iter().find(|l| l.number.as_deref() == Some(number)) {
+        if let Some(line) = self.lines.iter().find(|l| l.number.as_deref() == Some(number)) {
+            return (line, false);
+        }
+        match self.line_spelled(number) {
             Some(line) => (line, false),
             // With no lines configured every number is the shop's own.
             None => (&self.default_line, !self.lines.is_empty()),
         }
+    }
+
+    fn line_spelled(&self, number: &str) -> Option<&Line> {
+        let spelling = Spelling::read(number).filter(|_| !self.lines.is_empty())?;
+        let country = shared_country(self.line_numbers());
+        let is = |line: &&Line| line.number.as_deref().is_some_and(|own| spelling.is(own, country));
+        let mut found = self.lines.iter().filter(is);
+        let first = found.next()?;
+        found.next().is_none().then_some(first)
+    }
+
+    fn line_numbers(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().filter_map(|l| l.number.as_deref())
+    }
+
+    /// The country of numbers that are given without one: that of all lines; where none is listed, that of the sender, else of
+    /// all contacts. `None`: nobody can say.
+    pub fn country(&self) -> Option<&'static str> {
+        if !self.lines.is_empty() {
+            return shared_country(self.line_numbers());
+        }
+        let contacts = || shared_country(self.contacts.iter().map(|c| c.phone.e164()));
+        shared_country(self.from.iter().map(Sender::as_str)).or_else(contacts)
     }
 
     /// The policy of this emergency level on this line; levels are read without regard to case.
@@ -90,6 +118,27 @@ impl Directory {
     /// The contact with this id.
     pub fn contact(&self, id: &ContactId) -> Option<&Contact> {
         self.contacts.iter().find(|c| &c.id == id)
+    }
+
+    /// The contact that somebody means who wrote this: by id or phone, else by name; without regard to case, and however the
+    /// number is written. What may mean two means none.
+    pub fn contact_named(&self, text: &str) -> Option<&Contact> {
+        let text = text.trim();
+        let exact = self.contacts.iter().find(|c| c.id.as_str() == text || c.phone.e164() == text);
+        let one = |is: &dyn Fn(&Contact) -> bool| {
+            let mut found = self.contacts.iter().filter(|c| is(c));
+            let first = found.next()?;
+            found.next().is_none().then_some(first)
+        };
+        let lower = text.to_lowercase();
+        let by_id = || one(&|c| c.id.as_str().to_lowercase() == lower);
+        let by_name = || one(&|c| c.name.trim().to_lowercase() == lower);
+        let by_number = || {
+            let spelling = Spelling::read(text)?;
+            let country = self.country();
+            one(&|c| spelling.is(c.phone.e164(), country))
+        };
+        exact.or_else(by_id).or_else(by_number).or_else(by_name)
     }
 
     /// The contact with this phone.
@@ -192,6 +241,43 @@ mod tests {
         assert_eq!(names(d.line(Some("+18005550100")).0), ["ana"]);
         assert_eq!(names(d.line(Some("+18005550199")).0), ["sam", "bo"]);
         assert_eq!(names(d.line(None).0), ["sam", "bo"]);
+    }
+
+    #[test]
+    fn a_line_is_found_however_its_number_is_written() {
+        let d = directory();
+        for text in ["18005550100", "(800) 555-0100", "tel:+1-800-555-0100", " +1 800 555 0100", "8005550100"] {
+            let (line, unlisted) = d.line(Some(text));
+            assert!(line.number.as_deref() == Some("+18005550100") && !unlisted, "{text}");
+        }
+        for text in ["8005550199", "+448005550100", "Anonymous", "5550100"] {
+            assert!(d.line(Some(text)).1, "{text}");
+        }
+        let two = |a: &str, b: &str| Directory { lines: vec![line(Some(a)), line(Some(b))], ..directory() };
+        let abroad = two("+18005550100", "+448005550100");
+        assert!(abroad.line(Some("8005550100")).1, "of either country");
+        assert!(!abroad.line(Some("18005550100")).1 && !abroad.line(Some("00448005550100")).1);
+        let alike = two("+4930555010", "+494930555010");
+        assert!(alike.line(Some("4930555010")).1, "it may be either");
+    }
+
+    #[test]
+    fn a_contact_is_found_by_id_name_and_number_however_they_are_written() {
+        let mut d = directory();
+        d.contacts[0].name = "Sam Ortiz".into();
+        for text in
+            ["sam", "Sam", "SAM ORTIZ", " sam ", "+19495550101", "+1 (949) 555-0101", "9495550101", "tel:+19495550101"]
+        {
+            assert_eq!(d.contact_named(text).map(|c| c.id.as_str()), Some("sam"), "{text}");
+        }
+        for text in ["", "kim", "9495550199", "+449495550101"] {
+            assert_eq!(d.contact_named(text), None, "{text}");
+        }
+        d.contacts[1].name = "Sam Ortiz".into();
+        assert_eq!(d.contact_named("sam ortiz"), None, "there are two");
+        d.lines.clear();
+        d.from = "Acme".parse().ok();
+        assert_eq!(d.country(), Some("1"), "that of all contacts");
     }
 
     #[test]

@@ -96,6 +96,8 @@ fn over(alert: &AlertLine, directory: &Directory, now: Timestamp) -> Option<Aler
     let over = match alert.key.kind() {
         // A step of the clock is over at once; its alarm stands for as long as somebody may want to see it.
         AlertKind::Clock => now.since(alert.raised_at) >= CLOCK_STANDS,
+        // Once read, nothing about it changes.
+        AlertKind::WebhookOdd => now.since(alert.raised_at) >= CLOSED_STANDS,
         // It was configured since.
         AlertKind::UnlistedLine => !directory.line(Some(alert.key.subject())).1,
         _ => false,

@@ -164,10 +164,10 @@ async fn contact(state: &HttpState, id: &CallId, text: &str) -> Result<ContactId
         let shown: String = masked(text).chars().filter(|c| !c.is_control()).take(64).collect();
         Problem::bad_request(format!("contact: there is no contact {shown:?}.")).member("field", "contact")
     };
-    let asked: ContactId = text.parse().map_err(|_| unknown())?;
-    if state.core.directory().contact(&asked).is_some() {
-        return Ok(asked);
+    if let Some(known) = state.core.directory().contact_named(text) {
+        return Ok(known.id.clone());
     }
+    let asked: ContactId = text.parse().map_err(|_| unknown())?;
     let call = state.core.store.call(id).await.map_err(|e| Problem::store(&e))?.ok_or_else(no_such_call)?;
     if call.attempts.iter().any(|a| a.recipient.contact == asked) { Ok(asked) } else { Err(unknown()) }
 }

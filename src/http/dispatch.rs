@@ -9,7 +9,6 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
-use serde_json::Value;
 
 use crate::config::Scope;
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
@@ -35,9 +34,9 @@ pub(super) async fn manual(State(state): State<Arc<HttpState>>, request: Request
     media_type(&parts.headers, "application/json")?;
     let key = once(&parts.headers, "idempotency-key")?.map(str::to_owned);
     let raw = body(&state, raw).await?;
-    let document: Value =
-        serde_json::from_slice(&raw).map_err(|e| Problem::bad_request(format!("The body is not JSON: {e}.")))?;
-    let mut intake = intake::from_json(&document).map_err(refused)?;
+    let document =
+        intake::json::read(&raw).map_err(|why| Problem::bad_request(format!("The body is not JSON: {why}.")))?;
+    let mut intake = intake::from_json(&document, Paperwork::Lenient).map_err(refused)?;
     intake.idempotency_key = key;
     let core = &state.core;
     killpoint::hit("accept.before-commit");

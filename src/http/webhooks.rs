@@ -16,8 +16,10 @@ use hmac::{Hmac, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use sha2::Sha256;
+use tracing::warn;
 
-use crate::domain::event::{Answer, Event, InboundText, News, Source};
+use crate::domain::alert::AlertKind;
+use crate::domain::event::{AlertChange, Answer, Event, InboundText, News, Source};
 use crate::domain::phone::masked;
 use crate::domain::types::{Actor, AttemptId};
 use crate::gateways::twilio::codes;
@@ -200,8 +202,25 @@ async fn inbound(state: &HttpState, pairs: &[(String, String)]) -> Result<Result
     killpoint::hit("reply.before-commit");
     let answer = state.apply(Event::Inbound(text), writer).await?;
     killpoint::hit("reply.committed");
+    if !sms.odd.is_empty() {
+        odd_webhook(state, &sms.odd).await;
+    }
     let reply = if let Answer::Reply(reply) = answer { reply } else { String::new() };
     Ok(Ok(([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], twiml(&reply)).into_response()))
+}
+
+/// The text counts, and a person hears that the provider's form was not as it should be. Where that cannot be recorded the next one
+/// says it: the text itself is.
+async fn odd_webhook(state: &HttpState, odd: &[&str]) {
+    let odd = odd.join(", ");
+    let message = format!(
+        "a text came in with {odd} missing or unknown: it was read by its words; look at it under the provider's console"
+    );
+    let key = AlertKind::WebhookOdd.about(&odd);
+    let raised = state.apply(Event::Alert(AlertChange::Raise { key, call: None, message }), Actor::engine()).await;
+    if raised.is_err() {
+        warn!(parameters = odd, "a text came in with odd parameters, and its alert could not be recorded");
+    }
 }
 
 fn account(state: &HttpState) -> &str {

@@ -13,6 +13,7 @@ use super::state::{SERVICE_SENDER, Shared};
 use super::twilio::{Params, Refusal, refuse, refused_by, resource, respond};
 use crate::clock::Clock as _;
 use crate::domain::PhoneNumber;
+use crate::domain::phone::looks_wrong;
 use crate::domain::types::Sender;
 
 const ONCE: &[&str] = &[
@@ -96,7 +97,7 @@ pub(super) fn create(shared: &Arc<Shared>, form: &[u8]) -> Result<Answer, Refusa
 }
 
 fn accept(shared: &Arc<Shared>, params: &Params) -> Result<wiremock::ResponseTemplate, Refusal> {
-    check(shared, params)?;
+    check(params)?;
     let (to, from) = (params.get("To").unwrap_or(""), params.get("From"));
     let service = params.get("MessagingServiceSid");
     let sender = from.or(service);
@@ -152,7 +153,7 @@ fn is_opted_out(shared: &Shared, to: &str, sender: &str) -> bool {
 }
 
 /// Twilio's checks, in its order.
-fn check(shared: &Shared, params: &Params) -> Result<(), Refusal> {
+fn check(params: &Params) -> Result<(), Refusal> {
     let refused = |code: u32, message: String| Err(Refusal::new(400, code, message));
     let Some(to) = params.get("To") else {
         return refused(21604, "A 'To' phone number is required.".into());
@@ -174,7 +175,7 @@ fn check(shared: &Shared, params: &Params) -> Result<(), Refusal> {
         return refused(35118, "MessagingServiceSid is required to schedule a message".into());
     }
     check_from(from)?;
-    check_to(shared, to, from)?;
+    check_to(to, from)?;
     let seconds = params.get("ValidityPeriod");
     if seconds.is_some_and(|s| !s.parse::<u32>().is_ok_and(|s| (1..=36_000).contains(&s))) {
         return refused(21624, "The ValidityPeriod value provided is invalid.".into());
@@ -211,7 +212,7 @@ fn check_from(from: Option<&str>) -> Result<(), Refusal> {
     }
 }
 
-fn check_to(shared: &Shared, to: &str, from: Option<&str>) -> Result<(), Refusal> {
+fn check_to(to: &str, from: Option<&str>) -> Result<(), Refusal> {
     let invalid = || Refusal::new(400, 21211, format!("The 'To' number {to} is not a valid phone number."));
     match to {
         "+15005550001" => return Err(invalid()),
@@ -239,7 +240,6 @@ fn check_to(shared: &Shared, to: &str, from: Option<&str>) -> Result<(), Refusal
         }
         _ => {}
     }
-    // The numbering plan is slow to ask; a number that was texted before has passed.
-    let valid = shared.state().messages.knows(to) || to.parse::<PhoneNumber>().is_ok();
+    let valid = to.parse::<PhoneNumber>().is_ok_and(|phone| looks_wrong(&phone).is_none());
     if !valid || from == Some(to) { Err(invalid()) } else { Ok(()) }
 }

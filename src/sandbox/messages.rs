@@ -230,11 +230,6 @@ impl Messages {
         });
     }
 
-    /// Whether this number was texted before, or texted us: its form has been checked then.
-    pub(super) fn knows(&self, phone: &str) -> bool {
-        self.by_to.contains_key(phone)
-    }
-
     /// Moves a message on, and gives it its sender where a service has just chosen one.
     pub(super) fn advance(&mut self, sid: &str, status: Status, from: Option<&str>, at: Timestamp) -> Option<&Message> {
         let i = *self.by_sid.get(sid)?;

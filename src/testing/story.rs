@@ -16,7 +16,6 @@ use crate::store::{LogFilter, Store as _};
 pub(crate) fn intake(id: &str, level: &str) -> Intake {
     Intake {
         call_id: Some(id.to_owned()),
-        idempotency_key: None,
         data: CallData {
             caller_phone: Some("+19495550150".into()),
             emergency_level: Some(level.to_owned()),
@@ -24,7 +23,7 @@ pub(crate) fn intake(id: &str, level: &str) -> Intake {
             address: Some("1 Elm St".into()),
             ..CallData::default()
         },
-        only: false,
+        ..Intake::default()
     }
 }
 

@@ -64,7 +64,7 @@ fn what_cannot_be_done_says_why_with_its_own_exit_code() {
         (6, &["ack", "t1"], &["there is no store"]),
         (2, &["send", "--level", "purple"], &["brisk, high, normal"]),
         (2, &["send", "--contact", "bo"], &["sam, ana"]),
-        (2, &["send", "--contact", "+1949555"], &["numbering plan"]),
+        (2, &["send", "--contact", "+9991949555"], &["country code"]),
         (2, &["oncall", "--level", "purple"], &["brisk, high, normal"]),
         (2, &["oncall", "--at", "noon"], &["2026-11-22T02:04:00Z"]),
     ];

@@ -17,6 +17,7 @@ mod hung_engine;
 mod live;
 mod main_job;
 mod mirror;
+mod odd_bodies;
 mod rebuild;
 mod recover;
 mod reliability;

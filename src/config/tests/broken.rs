@@ -112,9 +112,9 @@ const MISTAKES: &[(&str, &str, &[&str])] = &[
         &["dispatchctl.toml:3", "contacts[0].phone", "is not a phone number", "E.164, like +19495550101"],
     ),
     (
-        "phone of no plan",
-        "[[contacts]]\nid = \"a\"\nphone = \"+11115550101\"",
-        &["dispatchctl.toml:3", "numbering plan"],
+        "phone of no country",
+        "[[contacts]]\nid = \"a\"\nphone = \"+99915550101\"",
+        &["dispatchctl.toml:3", "country code"],
     ),
     (
         "contact without phone",

@@ -270,7 +270,7 @@ pub(crate) fn new_call(
             contact,
             ..CallData::default()
         },
-        only: false,
+        ..Intake::default()
     };
     let mut new = intake::new_call(intake, directory, Paperwork::Lenient, ids, snapshot.now)?;
     new.oddities.extend(odd);
@@ -279,12 +279,7 @@ pub(crate) fn new_call(
 
 /// The contact that a row names by id, name or number. A number that cannot be texted is said, and the ladder runs as it is.
 fn named(snapshot: &Snapshot, cell: &str, odd: &mut Vec<(AlertKind, String)>) -> Option<String> {
-    let contacts = &snapshot.directory.contacts;
-    let known = contacts
-        .iter()
-        .find(|c| c.id.as_str() == cell)
-        .or_else(|| contacts.iter().find(|c| c.name.eq_ignore_ascii_case(cell) || c.phone.e164() == cell));
-    if let Some(c) = known {
+    if let Some(c) = snapshot.directory.contact_named(cell) {
         return Some(c.id.as_str().to_owned());
     }
     let like_a_number = cell.starts_with('+') || cell.bytes().next().is_some_and(|b| b.is_ascii_digit());

@@ -340,6 +340,8 @@ pub struct InboundSms {
     pub service: Option<String>,
     /// What Twilio has answered already.
     pub opt_out: Option<OptOut>,
+    /// Parameters that were missing or held a word that nobody knows: the message counts all the same.
+    pub odd: Vec<&'static str>,
 }
 
 impl InboundSms {
@@ -362,25 +364,33 @@ impl InboundSms {
     /// Reads an inbound message's decoded form. Unknown names are allowed and ignored.
     ///
     /// # Errors
-    /// Where SID, sender, recipient or text are missing or not such, a known name comes twice, or the account is not ours.
+    /// Where SID, sender or recipient are missing or not such, a known name comes twice, or the account is not ours. A person has
+    /// written: a text that is missing is an empty one, and a type of opt-out that nobody knows is left to the words.
     pub fn parse(pairs: &[(String, String)], account_sid: &str) -> Result<Self, FormError> {
         let form = Form::read(pairs, &Self::KNOWN, account_sid)?;
-        let opt_out = match form.optional("OptOutType") {
+        let mut odd = Vec::new();
+        let opt_out = match form.optional("OptOutType").map(str::to_ascii_uppercase).as_deref() {
             None => None,
-            Some(word) => Some(match word.to_ascii_uppercase().as_str() {
-                "STOP" => OptOut::Stop,
-                "START" => OptOut::Start,
-                "HELP" => OptOut::Help,
-                _ => return Err(FormError::Malformed("OptOutType")),
-            }),
+            Some("STOP") => Some(OptOut::Stop),
+            Some("START") => Some(OptOut::Start),
+            Some("HELP") => Some(OptOut::Help),
+            Some(_) => {
+                odd.push("OptOutType");
+                None
+            }
         };
+        let body = form.get("Body").unwrap_or_else(|| {
+            odd.push("Body");
+            ""
+        });
         Ok(Self {
             sid: form.sid()?,
             from: form.party("From")?.ok_or(FormError::Missing("From"))?,
             to: form.party("To")?.ok_or(FormError::Missing("To"))?,
-            body: MessageBody(form.required("Body")?.to_owned()),
+            body: MessageBody(body.to_owned()),
             service: form.service()?,
             opt_out,
+            odd,
         })
     }
 }

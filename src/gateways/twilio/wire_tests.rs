@@ -47,7 +47,8 @@ fn every_inbound_form_has_one_outcome() {
         ("inbound_stop", Ok(("+19495550101", "Stop", Some(OptOut::Stop)))),
         ("inbound_short_code", Ok(("55501", "Hello", None))),
         ("inbound_channel", Ok(("whatsapp:+19495550101", "1 7K3Q", None))),
-        ("inbound_no_text", Err(FormError::Missing("Body"))),
+        ("inbound_no_text", Ok(("+19495550101", "", None))),
+        ("inbound_opt_out_unknown", Ok(("+19495550101", "Stop", None))),
         ("inbound_no_sender", Err(FormError::Missing("From"))),
         ("inbound_two_numbers_in_one", Err(FormError::Malformed("From"))),
         ("inbound_two_senders", Err(FormError::Repeated("From"))),
@@ -57,6 +58,10 @@ fn every_inbound_form_has_one_outcome() {
         let seen = got.as_ref().map(|m| (m.from.as_str(), m.body.0.as_str(), m.opt_out)).map_err(|e| *e);
         assert_eq!(seen, want, "{name}");
     }
+    let odd = |name: &str| InboundSms::parse(&form(name), ACCOUNT).map(|m| m.odd);
+    assert_eq!(odd("inbound_no_text"), Ok(vec!["Body"]));
+    assert_eq!(odd("inbound_opt_out_unknown"), Ok(vec!["OptOutType"]));
+    assert_eq!(odd("inbound_stop"), Ok(vec![]));
     let reply = InboundSms::parse(&form("inbound_reply"), ACCOUNT).expect("parses");
     assert_eq!(reply.from.phone().map(|p| p.e164().to_owned()), Some("+19495550101".to_owned()));
     let shown = format!("{reply:?} {}", reply.from);

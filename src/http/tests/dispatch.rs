@@ -110,24 +110,22 @@ async fn hostile_dispatches_are_refused_and_leave_no_trace() {
     let shop = shop();
     let before = shop.rows();
     let long_id = format!(r#"{{"callId":"{}","callData":{{}}}}"#, "x".repeat(129));
-    let long_text = format!(r#"{{"callData":{{"issueSummary":"{}"}}}}"#, "x".repeat(4_001));
-    let deep = format!(r#"{{"callData":{}1{}}}"#, "[".repeat(5_000), "]".repeat(5_000));
+    let deep = "[".repeat(5_000);
     let big = format!(r#"{{"callData":{{"issueSummary":"{}"}}}}"#, "x".repeat(70_000));
     for (label, body, want, field) in [
         ("empty", "", 400, None),
         ("not JSON", "{", 400, None),
         ("deep", deep.as_str(), 400, None),
         ("an array", "[]", 400, None),
-        ("no data", "{}", 400, Some("callData")),
-        ("data of another type", r#"{"callData":[]}"#, 400, Some("callData")),
+        ("cut short", r#"{"callData":{"issueSummary":"No heat"#, 400, None),
         ("a number for an id", r#"{"callId":5,"callData":{}}"#, 400, Some("callId")),
         ("a space in the id", r#"{"callId":"a b","callData":{}}"#, 400, Some("callId")),
         ("an empty id", r#"{"callId":"","callData":{}}"#, 400, Some("callId")),
         ("a long id", long_id.as_str(), 400, Some("callId")),
         ("two ids", r#"{"callId":"a","callData":{"callId":"b"}}"#, 400, Some("callId")),
-        ("a list for a text", r#"{"callData":{"address":[]}}"#, 400, Some("address")),
-        ("a long text", long_text.as_str(), 400, Some("issueSummary")),
-        ("a number that cannot be texted", r#"{"callData":{"contact":"+1949"}}"#, 400, Some("contact")),
+        ("an id that nobody sees", "{\"callId\":\"a\u{200b}\",\"callData\":{}}", 400, Some("callId")),
+        ("half a character in the id", r#"{"callId":"a\ud83d","callData":{}}"#, 400, Some("callId")),
+        ("an id twice", r#"{"callId":"a","callId":"b","callData":{}}"#, 400, Some("callId")),
         ("too large", big.as_str(), 413, None),
     ] {
         let answered = shop.post_json(PATH, body.to_owned()).await;
@@ -135,8 +133,7 @@ async fn hostile_dispatches_are_refused_and_leave_no_trace() {
         assert_eq!(answered.json()["field"].as_str(), field, "{label}");
         assert_eq!(shop.rows(), before, "{label}");
     }
-    let raw: [(&str, Headers, &[u8], u16); 6] = [
-        ("not UTF-8", &[LOCAL, JSON], b"{\"callData\":{\"address\":\"\xff\"}}", 400),
+    let raw: [(&str, Headers, &[u8], u16); 5] = [
         ("no type", &[LOCAL], CALL.as_bytes(), 415),
         ("a form", &[LOCAL, FORM], CALL.as_bytes(), 415),
         ("two types", &[LOCAL, JSON, JSON], CALL.as_bytes(), 415),
@@ -161,5 +158,7 @@ async fn odd_paperwork_is_dispatched_with_an_alert() {
     let location = answered.header("location").to_owned();
     assert_eq!(location, "/api/calls/odd%2F1%3F%C3%A9");
     assert_eq!(shop.get(&location).await.json()["callId"], "odd/1?é");
-    assert_eq!(shop.core.store.alerts().await.expect("a store").len(), 2);
+    let alerts = shop.core.store.alerts().await.expect("a store");
+    let told: Vec<String> = alerts.iter().map(|a| a.key.to_string()).collect();
+    assert_eq!(told, ["paperwork:odd/1?é"], "one alert names both: {alerts:?}");
 }

@@ -64,7 +64,6 @@ async fn hostile_callbacks_are_refused_and_leave_no_trace() {
         ("no attempt id", unknown_attempt, good.as_str(), 404),
         ("an escaped attempt id", encoded, good.as_str(), 404),
         ("too large", STATUS, big.as_str(), 413),
-        ("a reply without a text", INBOUND, &format!("MessageSid={}&From={SAM}&To=%2B15005550006", sid(3)), 400),
         ("a reply without a sender", INBOUND, &format!("MessageSid={}&To=%2B15005550006&Body=1", sid(3)), 400),
         ("no such path", "/webhooks/twilio/sms-statuses", good.as_str(), 404),
         ("a prefix that is none", "/pre/webhooks/twilio/sms-status", good.as_str(), 404),
@@ -175,6 +174,19 @@ async fn a_reply_takes_the_call_and_is_answered_alike_when_it_comes_again() {
     assert_eq!(shop.call("test_123").await, taken);
     let stranger = shop.signed(INBOUND, &reply(51, "%2B19495550199", "1")).await;
     assert_eq!(stranger.text, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>");
+}
+
+#[tokio::test]
+async fn a_reply_of_an_odd_form_is_read_by_its_words_and_alarms() {
+    let (shop, _) = told().await;
+    let bare = format!("MessageSid={}&From={SAM}&To=%2B15005550006", sid(3));
+    assert_eq!(shop.signed(INBOUND, &bare).await.status, StatusCode::OK, "without a text");
+    assert!(shop.open_alerts().await.contains(&"webhook-odd:Body".to_owned()));
+    let paused = format!("{bare}&Body=STOP&OptOutType=PAUSE").replace(sid(3).as_str(), sid(4).as_str());
+    assert_eq!(shop.signed(INBOUND, &paused).await.status, StatusCode::OK, "an unknown type of opt-out");
+    let alerts = shop.open_alerts().await;
+    assert!(alerts.contains(&"webhook-odd:OptOutType".to_owned()), "{alerts:?}");
+    assert!(alerts.iter().any(|a| a.starts_with("opted-out:")), "STOP is heard by its word: {alerts:?}");
 }
 
 #[tokio::test]

@@ -29,8 +29,9 @@ pub(crate) fn request(
     method: &str,
     path: &str,
     headers: &[(&str, &str)],
-    body: &str,
+    body: impl AsRef<[u8]>,
 ) -> std::io::Result<Answer> {
+    let body = body.as_ref();
     let mut peer = TcpStream::connect_timeout(&at, TIMEOUT)?;
     peer.set_read_timeout(Some(TIMEOUT))?;
     peer.set_nodelay(true)?;
@@ -38,8 +39,8 @@ pub(crate) fn request(
     for (name, value) in headers {
         text.push_str(&format!("{name}: {value}\r\n"));
     }
-    text.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
-    peer.write_all(text.as_bytes())?;
+    text.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+    peer.write_all(&[text.as_bytes(), body].concat())?;
     let mut raw = Vec::new();
     peer.read_to_end(&mut raw)?;
     parse(&raw).ok_or_else(|| std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "no whole answer"))

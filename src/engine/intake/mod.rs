@@ -1,19 +1,27 @@
 //! From what a caller hands over to a checked new call.
 //!
 //! An emergency is not refused over its paperwork: over the API an unknown level runs as `high`, an unlisted line uses the
-//! defaults, an unknown contact leaves the ladder as it is, each with an alert. The command line is strict and names what
-//! exists. Only a number that we would text must be valid.
+//! defaults, an unknown contact leaves the ladder as it is, what is no text becomes one, what is too long is shortened: all of it
+//! named in one alert. The command line is strict and names what exists. Only a number that we would text must be valid.
 
-use serde_json::{Map, Value};
+mod document;
+pub mod json;
+#[cfg(test)]
+mod random;
+
 use sha2::{Digest as _, Sha256};
+
+pub use document::from_json;
 
 use crate::domain::alert::AlertKind;
 use crate::domain::attempt::Recipient;
 use crate::domain::call::{CallData, Override};
 use crate::domain::event::NewCall;
+use crate::domain::phone::spelling::{Spelling, plain_number};
+use crate::domain::phone::{looks_wrong, masked};
 use crate::domain::policy::Policy;
 use crate::domain::team::{Directory, Line};
-use crate::domain::types::{CallId, ContactId};
+use crate::domain::types::{CallId, ContactId, is_invisible};
 use crate::domain::{PhoneNumber, Timestamp};
 use crate::ids::Ids;
 
@@ -57,71 +65,14 @@ pub struct Intake {
     pub data: CallData,
     /// The contact of `data` takes the place of the whole ladder, not of its first step alone.
     pub only: bool,
+    /// What was wrong with the document and was mended, one half sentence each.
+    pub mended: Vec<String>,
+    /// A hash of what was shortened; the same beginning alone does not make the same call.
+    pub whole: Option<String>,
 }
 
-const KNOWN: &[&str] =
-    &["callerPhone", "emergencyLevel", "issueSummary", "twilioToNumber", "callerName", "address", "contact", "body"];
-/// The most characters that one field may have: more is no emergency's paperwork.
-const FIELD_CHARACTERS_MAX: usize = 4_000;
 /// The most characters of an idempotency key.
 const KEY_CHARACTERS_MAX: usize = 255;
-
-/// Reads the API's body: `{"callId":…,"callData":{…}}`; the id may stand in `callData` too. Unknown fields are kept, ignored.
-///
-/// # Errors
-/// [`IntakeError`] that names the field.
-pub fn from_json(body: &Value) -> Result<Intake, IntakeError> {
-    let Some(top) = body.as_object() else { return Err(IntakeError::Shape("the body must be a JSON object".into())) };
-    let Some(data) = top.get("callData") else { return Err(field("callData", "is missing")) };
-    let Some(data) = data.as_object() else { return Err(field("callData", "must be an object")) };
-    let outer = id_of(top)?;
-    let inner = id_of(data)?;
-    if let (Some(a), Some(b)) = (&outer, &inner)
-        && a != b
-    {
-        return Err(field("callId", "differs from callData.callId"));
-    }
-    let extra: Map<String, Value> = data
-        .iter()
-        .filter(|(k, _)| !KNOWN.contains(&k.as_str()) && *k != "callId")
-        .map(|(k, v)| (k.clone(), v.clone()))
-        .collect();
-    Ok(Intake {
-        call_id: outer.or(inner),
-        idempotency_key: None,
-        data: CallData {
-            caller_phone: text(data, "callerPhone")?,
-            emergency_level: text(data, "emergencyLevel")?,
-            issue_summary: text(data, "issueSummary")?,
-            twilio_to_number: text(data, "twilioToNumber")?,
-            caller_name: text(data, "callerName")?,
-            address: text(data, "address")?,
-            contact: text(data, "contact")?,
-            body: text(data, "body")?,
-            extra,
-        },
-        only: false,
-    })
-}
-
-fn id_of(map: &Map<String, Value>) -> Result<Option<String>, IntakeError> {
-    match map.get("callId") {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(s)) => Ok(Some(s.clone())),
-        Some(_) => Err(field("callId", "must be a string of 1 to 128 visible characters")),
-    }
-}
-
-fn text(map: &Map<String, Value>, name: &'static str) -> Result<Option<String>, IntakeError> {
-    match map.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(s)) if s.chars().count() > FIELD_CHARACTERS_MAX => {
-            Err(field(name, format!("is longer than {FIELD_CHARACTERS_MAX} characters")))
-        }
-        Some(Value::String(s)) => Ok(Some(s.trim().to_owned()).filter(|s| !s.is_empty())),
-        Some(_) => Err(field(name, "must be a string")),
-    }
-}
 
 /// Checks an intake against the directory.
 ///
@@ -135,7 +86,7 @@ pub fn new_call(
     now: Timestamp,
 ) -> Result<NewCall, IntakeError> {
     let id = match &intake.call_id {
-        Some(text) => text.parse().map_err(|e: crate::domain::types::ParseError| field("callId", e.why))?,
+        Some(text) => call_id(text, paperwork)?,
         None => CallId::from_uuid(ids.uuid(now)),
     };
     if let Some(key) = &intake.idempotency_key
@@ -143,11 +94,12 @@ pub fn new_call(
     {
         return Err(field("Idempotency-Key", format!("must be 1 to {KEY_CHARACTERS_MAX} visible characters")));
     }
-    let mut oddities = Vec::new();
+    let mut oddities: Oddities =
+        intake.mended.iter().map(|what| (AlertKind::Paperwork, format!("mended: {what}"))).collect();
     let dialled = intake.data.twilio_to_number.as_deref();
     let (line, unlisted) = directory.line(dialled);
     if unlisted {
-        let number = crate::domain::phone::masked(dialled.unwrap_or_default());
+        let number: String = masked(&plain_number(dialled.unwrap_or_default())).chars().take(40).collect();
         oddities.push((
             AlertKind::UnlistedLine,
             format!("the dialled number {number} is no configured line: the defaults are used"),
@@ -169,6 +121,25 @@ pub fn new_call(
 }
 
 type Oddities = Vec<(AlertKind, String)>;
+
+/// The caller's own id. What cannot be seen is no part of one: two calls would look like one.
+fn call_id(text: &str, paperwork: Paperwork) -> Result<CallId, IntakeError> {
+    let go_on = match paperwork {
+        Paperwork::Lenient => format!("; correct it, {}", document::WITHOUT_AN_ID),
+        Paperwork::Strict => "; leave it out to get one of ours".to_owned(),
+    };
+    let id: CallId =
+        text.parse().map_err(|e: crate::domain::types::ParseError| field("callId", format!("{}{go_on}", e.why)))?;
+    let unseen = |c: char| is_invisible(c) || c == char::REPLACEMENT_CHARACTER;
+    match text.chars().find(|c| unseen(*c)) {
+        Some(c) => {
+            let why =
+                format!("holds U+{:04X}, which nobody sees; only visible characters are allowed{go_on}", u32::from(c));
+            Err(field("callId", why))
+        }
+        None => Ok(id),
+    }
+}
 
 fn level(
     intake: &Intake,
@@ -203,15 +174,22 @@ fn contact(
     oddities: &mut Oddities,
 ) -> Result<Option<Override>, IntakeError> {
     let Some(asked) = intake.data.contact.as_deref().map(str::trim).filter(|c| !c.is_empty()) else { return Ok(None) };
-    let known = directory.contacts.iter().find(|c| c.id.as_str() == asked || c.phone.e164() == asked);
-    if let Some(c) = known {
+    if let Some(c) = directory.contact_named(asked) {
         let recipient = Recipient { contact: c.id.clone(), name: c.name.clone(), phone: c.phone.clone() };
         return Ok(Some(Override { recipient, only: intake.only }));
     }
-    if asked.starts_with('+') || asked.bytes().next().is_some_and(|b| b.is_ascii_digit()) {
-        let phone: PhoneNumber =
-            asked.parse().map_err(|e: crate::domain::types::ParseError| field("contact", e.why))?;
-        let id: ContactId = asked.parse().map_err(|e: crate::domain::types::ParseError| field("contact", e.why))?;
+    let parsed = match paperwork {
+        Paperwork::Lenient => Spelling::read(asked).and_then(|s| s.phone(directory.country())),
+        Paperwork::Strict if like_a_number(asked) => {
+            Some(asked.parse().map_err(|e: crate::domain::types::ParseError| field("contact", e.why))?)
+        }
+        Paperwork::Strict => None,
+    };
+    if let Some((phone, id)) = parsed.and_then(|p: PhoneNumber| Some((p.clone(), p.e164().parse::<ContactId>().ok()?)))
+    {
+        if let (Paperwork::Lenient, Some(why)) = (paperwork, looks_wrong(&phone)) {
+            oddities.push((AlertKind::UnknownContact, format!("the contact {phone} {why}: it is told all the same")));
+        }
         let recipient = Recipient { contact: id, name: phone.to_string(), phone };
         return Ok(Some(Override { recipient, only: intake.only }));
     }
@@ -221,9 +199,14 @@ fn contact(
             if ids.is_empty() { "none are configured".to_owned() } else { format!("there are {}", ids.join(", ")) };
         return Err(field("contact", format!("{asked:?} is no contact; {there_are}, or give a number in E.164")));
     }
-    let shown: String = asked.chars().filter(|c| !c.is_control()).take(40).collect();
-    oddities.push((AlertKind::UnknownContact, format!("the contact {shown:?} is unknown: the ladder runs as it is")));
+    let shown: String = masked(asked).chars().filter(|c| !c.is_control()).take(40).collect();
+    let what = if like_a_number(asked) { "no number that can be texted" } else { "unknown" };
+    oddities.push((AlertKind::UnknownContact, format!("the contact {shown:?} is {what}: the ladder runs as it is")));
     Ok(None)
+}
+
+fn like_a_number(text: &str) -> bool {
+    text.starts_with('+') || text.bytes().next().is_some_and(|b| b.is_ascii_digit())
 }
 
 /// Whom a step of a call that is still to be accepted names, for a preview: opt-outs are not known here.
@@ -245,6 +228,9 @@ pub fn recipients(new: &NewCall, directory: &Directory, line: &Line, step: usize
 fn fingerprint(intake: &Intake) -> String {
     let d = &intake.data;
     let mut hash = Sha256::new();
+    if let Some(whole) = &intake.whole {
+        hash.update(whole);
+    }
     let level = d.emergency_level.as_deref().map(str::to_lowercase);
     let only = intake.only.then_some("only");
     let fields = [
@@ -270,13 +256,14 @@ fn fingerprint(intake: &Intake) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use serde_json::json;
+    use serde_json::{Value, json};
 
+    use super::json::Document;
     use super::*;
     use crate::domain::policy::Step;
     use crate::domain::team::{Contact, Templates};
 
-    fn directory() -> Directory {
+    pub(super) fn directory() -> Directory {
         let policy = |name: &str| {
             let steps = vec![Step { wait: std::time::Duration::ZERO, notify: vec!["primary".parse().expect("role")] }];
             let z = std::time::Duration::ZERO;
@@ -306,7 +293,13 @@ mod tests {
     }
 
     fn take(body: &Value, paperwork: Paperwork) -> Result<NewCall, IntakeError> {
-        new_call(from_json(body)?, &directory(), paperwork, &Ids::seeded(1), Timestamp::from_millis(0))
+        new_call(
+            from_json(&Document::plain(body.clone()), paperwork)?,
+            &directory(),
+            paperwork,
+            &Ids::seeded(1),
+            Timestamp::from_millis(0),
+        )
     }
 
     #[test]
@@ -330,21 +323,93 @@ mod tests {
     }
 
     #[test]
-    fn wrong_shapes_are_refused_by_name() {
+    fn over_the_command_line_wrong_shapes_are_refused_by_name() {
         for (body, says) in [
             (json!([]), "object"),
             (json!({}), "callData"),
             (json!({"callData": 1}), "callData"),
             (json!({"callData": {"callerPhone": 5}}), "callerPhone"),
-            (json!({"callId": 7, "callData": {}}), "callId"),
-            (json!({"callId": "a b", "callData": {}}), "callId"),
-            (json!({"callId": "a", "callData": {"callId": "b"}}), "callId"),
-            (json!({"callData": {"contact": "+1949555"}}), "contact"),
+            (json!({"callData": {"contact": "+194955"}}), "contact"),
             (json!({"callData": {"issueSummary": "x".repeat(5000)}}), "issueSummary"),
         ] {
-            let e = take(&body, Paperwork::Lenient).expect_err("refused").to_string();
+            let e = take(&body, Paperwork::Strict).expect_err("refused").to_string();
             assert!(e.contains(says), "{body}: {e}");
         }
+    }
+
+    #[test]
+    fn an_emergency_is_not_refused_over_what_its_fields_hold() {
+        let long = "x".repeat(10_000);
+        for (body, says) in [
+            (json!({}), "nothing of the emergency"),
+            (json!({"callData": 1}), "a number"),
+            (json!({"callData": "No heat"}), "counts as the issue"),
+            (json!({"callData": "{\"issueSummary\":\"No heat\"}"}), "text of an object"),
+            (json!({"callData": {"callerPhone": 5}}), "callerPhone is a number"),
+            (json!({"callData": {"issueSummary": true}}), "issueSummary is true or false"),
+            (json!({"callData": {"address": {"street": "12 Oak St", "city": "Irvine"}}}), "address is an object"),
+            (json!({"callData": {"callerName": ["Kim", "Lee"]}}), "callerName is a list"),
+            (json!({"callData": {"issueSummary": long}}), "10000 characters"),
+            (json!({"callData": {"contact": "+1949555"}}), "has 7 digits"),
+            (json!({"callData": {"contact": "+194955"}}), "no number that can be texted"),
+        ] {
+            let call = take(&body, Paperwork::Lenient).unwrap_or_else(|e| panic!("{body:.80}: {e}"));
+            let said: Vec<&str> = call.oddities.iter().map(|o| o.1.as_str()).collect();
+            assert!(
+                says.is_empty() == said.is_empty() && said.iter().all(|s| s.contains(says)),
+                "{body:.80}: {said:?}"
+            );
+        }
+        let address = |body: Value| take(&body, Paperwork::Lenient).expect("taken").data.address;
+        let parts = json!({"address": {"street": "12 Oak St", "unit": null, "city": "Irvine", "zip": 92602}});
+        assert_eq!(address(parts).as_deref(), Some("12 Oak St, Irvine, 92602"));
+    }
+
+    #[test]
+    fn a_flat_body_is_the_same_call() {
+        let flat = json!({"callId": "a", "issueSummary": "No heat", "twilioToNumber": 18005550100_u64, "trace": 7});
+        let call = take(&flat, Paperwork::Lenient).expect("taken");
+        assert_eq!((call.data.issue_summary.as_deref(), call.id.as_str()), (Some("No heat"), "a"));
+        assert_eq!(call.data.extra.keys().collect::<Vec<_>>(), ["trace"]);
+        let whole = json!({"callId": "a", "callData": {"issueSummary": "No heat", "twilioToNumber": "18005550100"}});
+        assert_eq!(call.fingerprint, take(&whole, Paperwork::Strict).expect("taken").fingerprint);
+    }
+
+    #[test]
+    fn a_call_id_keeps_its_rules_and_its_refusal_says_how_to_go_on() {
+        for id in
+            [json!(7), json!("a b"), json!(""), json!("a\u{200b}"), json!("\u{202e}a"), json!("\u{fffd}"), json!({})]
+        {
+            let e = take(&json!({"callId": id, "callData": {}}), Paperwork::Lenient).expect_err("refused").to_string();
+            assert!(e.contains("callId") && e.contains("Idempotency-Key"), "{id}: {e}");
+        }
+        let e = take(&json!({"callId": "a", "callData": {"callId": "b"}}), Paperwork::Lenient).expect_err("two");
+        assert!(e.to_string().contains("callId"), "{e}");
+        let twice = json::read(br#"{"callId":"a","callId":"b","issueSummary":"x"}"#).expect("read");
+        assert!(from_json(&twice, Paperwork::Lenient).is_err());
+    }
+
+    #[test]
+    fn what_was_shortened_still_tells_two_calls_apart() {
+        let print = |end: &str| {
+            let issue = "x".repeat(9_000) + end;
+            take(&json!({"callId": "a", "issueSummary": issue}), Paperwork::Lenient).expect("taken").fingerprint
+        };
+        assert_eq!(print("a"), print("a"));
+        assert_ne!(print("a"), print("b"));
+    }
+
+    #[test]
+    fn a_contact_is_found_however_the_caller_writes_it() {
+        for text in ["sam", "Sam", "Sam Ortiz", "+1 (949) 555-0101", "9495550101", "tel:+19495550101"] {
+            for paperwork in [Paperwork::Lenient, Paperwork::Strict] {
+                let call = take(&json!({"callData": {"contact": text}}), paperwork).expect("taken");
+                let told = call.overridden.map(|o| o.recipient.contact.to_string());
+                assert_eq!((told.as_deref(), call.oddities.len()), (Some("sam"), 0), "{text}");
+            }
+        }
+        let other = take(&json!({"callData": {"contact": "(949) 555-0177"}}), Paperwork::Lenient).expect("taken");
+        assert_eq!(other.overridden.map(|o| o.recipient.phone.e164().to_owned()).as_deref(), Some("+19495550177"));
     }
 
     #[test]

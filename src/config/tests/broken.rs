@@ -51,7 +51,7 @@ const MISTAKES: &[(&str, &str, &[&str])] = &[
     ("help as a reply word", "[replies]\npass = [\"HELP\"]", &["replies.pass[0]", "the provider takes for itself"]),
     (
         "a reply word of two lists",
-        "[replies]\ntake = [\"ya\u{301}\", \"va\"]\ndone = [\"VÁ\"]",
+        "[replies]\ntake = [\"vale\", \"va\"]\ndone = [\"VÁ\"]",
         &["replies.done[0]", "\"VÁ\" says something else already"],
     ),
     ("a soft word as a plain one", "[replies]\ntake = [\"Okay\"]", &["replies.take[0]", "says something else already"]),

@@ -6,14 +6,19 @@
 
 mod act;
 mod ask;
+mod copies;
+mod free;
 mod lexicon;
 mod reading;
+#[cfg(test)]
+mod reading_tests;
 mod story;
 mod texts;
 mod which;
 mod wording;
+mod words;
 
-pub use lexicon::Lexicon;
+pub use lexicon::{Lexicon, OwnWord};
 pub use reading::{FreeText, Reading, Says, read, references};
 pub use wording::asks;
 

@@ -27,6 +27,7 @@ pub(super) fn rules_in_force(rules: &Rules) -> Rules {
         monotone_receipts: Guard::MonotoneReceipts.is_off(),
         reply_dedup: Guard::ReplyDedup.is_off(),
         provider_times: Guard::ProviderTimes.is_off(),
+        last_resort: Guard::LastResort.is_off(),
     };
     Rules { off, ..rules.clone() }
 }

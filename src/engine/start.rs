@@ -104,18 +104,16 @@ async fn name_rearmed(engine: &Engine, now: Timestamp) -> Result<(), StoreError>
         return Ok(());
     }
     let store = &engine.core.store;
-    let rearmed = store.due_lines(NAMED_AT_START).await?;
-    for line in &rearmed {
-        let (call, due) = (&line.call.id, line.due);
-        if due <= now {
+    let rearmed = store.next_wakes(NAMED_AT_START + 1).await?;
+    for (call, due) in rearmed.iter().take(NAMED_AT_START) {
+        if *due <= now {
             info!(call.id = %call, due = %due, "Recovering lost retry: it came due while no engine ran");
         } else {
             info!(call.id = %call, due = %due, "Recovering lost retry: it is armed again");
         }
     }
-    if rearmed.len() >= NAMED_AT_START {
-        let all = store.figures(now).await?.active_retries;
-        info!(calls = all, "Recovering lost retry: only the first {NAMED_AT_START} calls are named");
+    if rearmed.len() > NAMED_AT_START {
+        info!("Recovering lost retry: more than {NAMED_AT_START} calls go on, only the first are named");
     }
     let overdue = store.due(now, NAMED_AT_START).await?;
     let entries: Vec<LogEntry> = overdue

@@ -465,6 +465,8 @@ pub trait Store: MirrorOutbox + AlertOutbox + Replies + Clocks + Send + Sync {
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;
     /// The earliest wake time after `after`.
     async fn next_wake(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError>;
+    /// DISPATCHING calls by wake time, and that time.
+    async fn next_wakes(&self, limit: usize) -> Result<Vec<(CallId, Timestamp)>, StoreError>;
     /// DISPATCHING calls by wake time, for people.
     async fn due_lines(&self, limit: usize) -> Result<Vec<DueLine>, StoreError>;
     /// Lanes in which attempts wait, whether they may go now or not: first notices of all lanes, then reminders, then the rest;

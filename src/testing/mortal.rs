@@ -184,6 +184,10 @@ impl Store for Mortal {
         self.alive().await;
         self.inner.next_wake(after).await
     }
+    async fn next_wakes(&self, limit: usize) -> Result<Vec<(CallId, Timestamp)>, StoreError> {
+        self.alive().await;
+        self.inner.next_wakes(limit).await
+    }
     async fn due_lines(&self, limit: usize) -> Result<Vec<DueLine>, StoreError> {
         self.alive().await;
         self.inner.due_lines(limit).await

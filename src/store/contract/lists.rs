@@ -108,6 +108,8 @@ pub(crate) async fn due_calls_come_earliest_first(store: &dyn Store) {
     let lines = store.due_lines(2).await.expect("read");
     let seen: Vec<_> = lines.iter().map(|l| (l.call.id.as_str(), l.due)).collect();
     assert_eq!(seen, [("a", at(10)), ("b", at(20))]);
+    let wakes = store.next_wakes(2).await.expect("read");
+    assert_eq!(wakes, lines.iter().map(|l| (l.call.id.clone(), l.due)).collect::<Vec<_>>());
 }
 
 pub(crate) async fn sendable_attempts_come_by_priority_then_age(store: &dyn Store) {

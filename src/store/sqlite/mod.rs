@@ -320,6 +320,10 @@ impl Store for SqliteStore {
         self.read(move |conn| reads::next_wake(conn, after)).await
     }
 
+    async fn next_wakes(&self, limit: usize) -> Result<Vec<(CallId, Timestamp)>, StoreError> {
+        self.list(move |look| reads::next_wakes(look, limit)).await
+    }
+
     async fn due_lines(&self, limit: usize) -> Result<Vec<DueLine>, StoreError> {
         self.list(move |look| reads::due_lines(look, limit)).await
     }

@@ -275,6 +275,15 @@ pub(super) fn next_wake(conn: &Connection, after: Timestamp) -> Result<Option<Ti
     moment(conn, NEXT_WAKE, [after.as_millis()])
 }
 
+pub(super) const NEXT_WAKES: &str =
+    "SELECT id, wake_at FROM calls INDEXED BY calls_by_wake WHERE status = 'DISPATCHING' ORDER BY wake_at LIMIT ?1";
+
+pub(super) fn next_wakes(look: Look<'_>, limit: usize) -> Result<Vec<(CallId, Timestamp)>, StoreError> {
+    readable(look, CALLS_TABLE, NEXT_WAKES, [at_most(limit)], |row| {
+        Ok((rows::parsed("calls.id", str_at(row, 0)?)?, Timestamp::from_millis(row.get(1)?)))
+    })
+}
+
 pub(super) const DUE_LINES: &str = concat!(
     "SELECT ",
     call_columns!(),

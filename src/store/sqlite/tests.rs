@@ -420,6 +420,7 @@ async fn hot_reads_walk_an_index_and_sort_next_to_nothing() {
         ("orphans by name", sql::ORPHANS_OF_NAMED),
         ("due", reads::DUE),
         ("wake", reads::NEXT_WAKE),
+        ("wakes", reads::NEXT_WAKES),
         ("due lines", reads::DUE_LINES),
         ("next lane", lanes::NEXT_LANE),
         ("next priority", lanes::NEXT_PRIORITY),

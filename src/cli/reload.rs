@@ -116,6 +116,9 @@ impl Reload {
         for said in brought::changes(&self.app.config, &new) {
             info!("{said}");
         }
+        for said in &new.warnings {
+            warn!("{said}");
+        }
         self.take_over(row, new).await;
         // The contacts' table is read again with the file.
         self.engine.core.wake.ring(Bell::Roster);

@@ -146,7 +146,7 @@ fn names_of_operators_and_our_own_are_read() {
     assert!(t.api_key.is_none());
     assert_eq!((c.delivery.stand_down, c.delivery.resend_limit, c.test_numbers.len()), (false, 0, 1));
     let normal = c.directory.default_line.policies.get("normal").expect("default");
-    assert_eq!((normal.repeat, normal.steps.len()), (1, 4));
+    assert_eq!((normal.repeat, normal.steps.len()), (1, 5));
 }
 
 #[test]

@@ -490,8 +490,8 @@ impl Ladder {
         let (round, next, due) = match (handed_back, last, newest_old) {
             (Some(at), ..) => (round + 1, 0, at.plus(wait(0))),
             (None, Some(m), _) => {
-                // Behind the last step stands the last resort, and behind that the end.
-                let next = (m.step + 1).min(total + 1);
+                // Behind the last step stands the last resort, and behind that the end; a step further on is no ladder's.
+                let next = if m.step == total { total + 1 } else { (m.step + 1).min(total) };
                 (round, next, m.at.plus(wait(next)))
             }
             (None, None, Some(at)) => {

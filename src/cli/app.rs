@@ -516,7 +516,7 @@ pub(super) fn rules(config: &Config) -> Rules {
         stand_down: d.stand_down,
         late_follow_up: config.alerts.late_follow_up,
         test_mode: config.mode == Mode::Test,
-        lexicon: std::sync::Arc::default(),
+        lexicon: config.replies.clone(),
         off: crate::domain::guards::GuardsOff::default(),
     }
 }

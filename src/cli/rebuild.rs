@@ -119,7 +119,7 @@ async fn read(
         let reader = Reader {
             store: store.map(|s| s.as_ref() as &dyn Store),
             directory: Arc::new(app.config.directory.clone()),
-            lexicon: super::app::rules(&app.config).lexicon,
+            lexicon: app.config.replies.clone(),
             now: app.clock.now(),
             older_than,
         };

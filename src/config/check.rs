@@ -52,6 +52,7 @@ pub(super) fn config(
     unreachable_url(&mut r, &server, provider.twilio.as_ref(), test.on);
     let fallback = provider.fallback_from;
     let directory = directory(&mut r, &mut root, provider.from.as_ref(), fallback, elsewhere);
+    let replies = super::replies::replies(&mut r, &mut root);
     let delivery = delivery(&mut r, &mut root, provider.request_timeout.as_ref());
     warn_of_early_ends(&mut r, &directory, delivery.settle);
     let alerts = super::alerts::alerts(&mut r, &mut root, &mut test);
@@ -78,6 +79,7 @@ pub(super) fn config(
         validity: provider.validity,
         airtable,
         directory,
+        replies,
         delivery,
         alerts,
         heartbeat,

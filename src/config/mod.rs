@@ -19,6 +19,7 @@ mod origin;
 mod people;
 mod raw;
 mod read;
+mod replies;
 mod secrets;
 mod show;
 mod test_mode;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -14,6 +15,7 @@ use super::secrets::SecretUrl;
 use super::show::ShowRow;
 use crate::domain::PhoneNumber;
 use crate::domain::alert::{Severity, SinkTarget};
+use crate::domain::reply::Lexicon;
 use crate::domain::settings::Target;
 use crate::domain::team::Directory;
 use crate::domain::types::Sender;
@@ -394,6 +396,8 @@ pub struct Config {
     pub airtable: Option<Airtable>,
     /// Contacts, lines, policies, templates.
     pub directory: Directory,
+    /// The words that answer a text.
+    pub replies: Arc<Lexicon>,
     /// How messages are followed.
     pub delivery: Delivery,
     /// When a person is alarmed.

@@ -1,4 +1,4 @@
-//! Speed and memory of the release binary on this machine: `cargo bench --bench load [-- receipts|lateness|burst|start|mirror|backlog|idle|help]`.
+//! Speed and memory of the release binary on this machine: `cargo bench --bench load [-- receipts|lateness|burst|start|mirror|backlog|idle|replies|help]`.
 //!
 //! The engine is the real binary as a process of its own; the provider is a bare loopback peer of this harness, which costs
 //! next to nothing; client, engine and peer share the machine's cores. Nothing leaves the machine, everything ends by itself.
@@ -42,6 +42,9 @@ fn main() {
     if wants("help") {
         help();
     }
+    if wants("replies") {
+        replies();
+    }
     if wants("idle") {
         idle();
     }
@@ -82,6 +85,26 @@ fn help() {
         })
         .collect();
     print_quantiles("--help", "ms", &mut times);
+}
+
+/// What one text says by itself: the table that operators have, and the longest texts that the provider passes on.
+fn replies() {
+    use dispatchctl::domain::reply::{Lexicon, read};
+    let lexicon = Lexicon::default();
+    let table = csv::Reader::from_path(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/replies.csv"));
+    let rows = table.expect("the table of replies").into_records();
+    let table: Vec<String> = rows.filter_map(|row| row.ok()?.get(1).map(str::to_owned)).collect();
+    let long = "ok 1, on the way, ".repeat(90);
+    let foreign = "１，路上、👍 ".repeat(200);
+    let sets = [("of the table", table), ("of 1,600 characters", vec![long]), ("of 1,600 foreign ones", vec![foreign])];
+    for (label, texts) in sets {
+        let (rounds, at) = (20_000 / texts.len(), Instant::now());
+        for text in std::iter::repeat_n(&texts, rounds).flatten() {
+            std::hint::black_box(read(std::hint::black_box(text), &lexicon));
+        }
+        let each = at.elapsed().as_secs_f64() * 1e6 / (rounds * texts.len()) as f64;
+        println!("replies {label}: {each:.2} us a reading");
+    }
 }
 
 /// An engine with an empty store and nothing to do.

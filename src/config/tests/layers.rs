@@ -5,6 +5,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 
 use super::*;
+use crate::domain::reply::{Says, read};
 
 #[test]
 fn defaults_alone_are_a_configuration() {
@@ -86,6 +87,12 @@ fn fixtures_are_valid() {
     assert_eq!(c.directory.default_line.policies.get("high").map(|p| p.steps.len()), Some(4));
     assert_eq!(c.directory.last_resort().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["Lee Park"]);
     assert_eq!((c.server.tokens.len(), c.alerts.sinks.len(), c.test_numbers.len()), (2, 2, 1));
+    for (text, says) in
+        [("Si", Says::Take), ("Voy en camino!", Says::Take), ("no puedo", Says::Pass), ("LISTO", Says::Done)]
+    {
+        assert_eq!(read(text, &c.replies).says, says, "{text}");
+    }
+    assert!(c.documents.decides.pointer("/replies/take/2").is_some(), "the words decide");
     assert!(c.heartbeat.is_some() && c.warnings.is_empty(), "{:?}", c.warnings);
     c.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts]).expect("complete");
 }

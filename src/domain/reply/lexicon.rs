@@ -1,51 +1,427 @@
 //! The words that answer a text: those built in, and the shop's own of `[replies]`.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-/// What a word says.
+use super::free;
+use super::words::Words;
+use crate::domain::types::CallRef;
+
+/// What a word or a phrase says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
-    /// A plain word that takes a call.
+pub(super) enum Sense {
+    /// It takes a call.
     Take,
-    /// A plain word that passes, or hands back.
+    /// It passes, or hands back.
     Pass,
-    /// A plain word that resolves.
+    /// It resolves.
     Done,
-    /// It answers the last text, and nothing else.
-    Soft,
-    /// The provider's: no further texts.
-    OptOut,
-    /// The provider's: texts again.
-    OptIn,
+    /// It answers the last text and nothing else. Some of them say yes, and contradict a no.
+    Soft { is_yes: bool },
+    /// Every call.
+    All,
+    /// It changes nothing.
+    Filler,
 }
 
-const TAKE: &[&str] =
-    &["1", "ack", "acknowledge", "acknowledged", "accept", "accepted", "mine", "take", "claim", "omw"];
-const PASS: &[&str] = &["2", "no", "n", "nope", "pass", "decline", "skip"];
-const DONE: &[&str] = &["done", "finished", "complete", "completed", "resolved", "fixed"];
-const SOFT: &[&str] = &["ok", "okay", "yes", "y", "yep", "yeah"];
+const TAKE: &[&str] = &[
+    "1",
+    "ack",
+    "acked",
+    "acknowledge",
+    "acknowledged",
+    "acknowledging",
+    "accept",
+    "accepted",
+    "accepting",
+    "i accept",
+    "mine",
+    "its mine",
+    "it is mine",
+    "this is mine",
+    "this one is mine",
+    "take",
+    "take it",
+    "taking",
+    "taking it",
+    "taking this",
+    "taking this one",
+    "im taking it",
+    "i am taking it",
+    "ill take",
+    "ill take it",
+    "ill take this",
+    "ill take this one",
+    "ill take that",
+    "ill take that one",
+    "ill take the call",
+    "ill take this call",
+    "i will take it",
+    "i will take this one",
+    "i take it",
+    "i can take it",
+    "i can take this",
+    "i can take this one",
+    "can take it",
+    "i can do it",
+    "i can go",
+    "ill go",
+    "i will go",
+    "ill get it",
+    "ill do it",
+    "ill handle it",
+    "i got it",
+    "i got this",
+    "i got this one",
+    "ive got it",
+    "ive got this",
+    "ive got this one",
+    "i have it",
+    "claim",
+    "claimed",
+    "claiming",
+    "claim it",
+    "omw",
+    "otw",
+    "im omw",
+    "on my way",
+    "onmyway",
+    "im on my way",
+    "i am on my way",
+    "on the way",
+    "im on the way",
+    "i am on the way",
+    "on it",
+    "im on it",
+    "i am on it",
+    "heading there",
+    "heading over",
+    "heading out",
+    "heading that way",
+    "im heading there",
+    "im heading over",
+    "headed there",
+    "headed over",
+    "im headed there",
+    "coming",
+    "im coming",
+    "i am coming",
+    "en route",
+    "enroute",
+    "im en route",
+    "responding",
+];
+const PASS: &[&str] = &[
+    "2",
+    "no",
+    "n",
+    "nope",
+    "nah",
+    "negative",
+    "pass",
+    "i pass",
+    "ill pass",
+    "passing",
+    "pass on this",
+    "pass on this one",
+    "pass on it",
+    "decline",
+    "declined",
+    "i decline",
+    "skip",
+    "skip me",
+    "cant",
+    "i cant",
+    "cannot",
+    "can not",
+    "i cannot",
+    "i can not",
+    "cant do",
+    "no can do",
+    "cant do it",
+    "i cant do it",
+    "cant do this one",
+    "cant take it",
+    "i cant take it",
+    "cant take this one",
+    "i cant take this one",
+    "cannot take it",
+    "i cannot take it",
+    "cant make it",
+    "i cant make it",
+    "cannot make it",
+    "i cannot make it",
+    "cant go",
+    "i cant go",
+    "cant come",
+    "i cant come",
+    "cant tonight",
+    "i cant tonight",
+    "cant right now",
+    "i cant right now",
+    "unable",
+    "unable to",
+    "not me",
+    "not tonight",
+    "not coming",
+    "im not coming",
+    "not available",
+    "im not available",
+    "i am not available",
+    "unavailable",
+    "im unavailable",
+    "i am unavailable",
+    "busy",
+    "im busy",
+    "i am busy",
+    "sick",
+    "im sick",
+    "i am sick",
+    "out sick",
+    "off tonight",
+    "im off tonight",
+    "i am off tonight",
+    "not on call",
+    "im not on call",
+    "not on call tonight",
+    "im not on call tonight",
+    "out of town",
+    "im out of town",
+];
+const DONE: &[&str] = &[
+    "done",
+    "all done",
+    "its done",
+    "job done",
+    "finished",
+    "all finished",
+    "complete",
+    "completed",
+    "job complete",
+    "job completed",
+    "resolved",
+    "fixed",
+    "its fixed",
+    "all fixed",
+];
+const YES: &[&str] = &[
+    "yes",
+    "y",
+    "yep",
+    "yup",
+    "yeah",
+    "yea",
+    "ya",
+    "yess",
+    "sure",
+    "sure thing",
+    "affirmative",
+    "affirm",
+    "of course",
+    "absolutely",
+    "definitely",
+    "will do",
+    "can do",
+    "sounds good",
+    "👍",
+    "👌",
+    "✅",
+    "✔",
+    "🆗",
+];
+const SOFT: &[&str] = &[
+    "ok",
+    "okay",
+    "okey",
+    "okie",
+    "okay dokey",
+    "ok cool",
+    "k",
+    "kk",
+    "okk",
+    "alright",
+    "all right",
+    "all good",
+    "got it",
+    "gotcha",
+    "got you",
+    "gotchu",
+    "copy",
+    "copy that",
+    "copied",
+    "roger",
+    "roger that",
+    "rgr",
+    "10 4",
+    "ten four",
+    "understood",
+    "noted",
+    "received",
+    "confirm",
+    "confirmed",
+    "great",
+    "cool",
+    "perfect",
+    "🫡",
+    "thanks",
+    "thanks a lot",
+    "many thanks",
+    "thank you",
+    "thank you so much",
+    "thank u",
+    "thankyou",
+    "thx",
+    "thnx",
+    "tks",
+    "tnx",
+    "ty",
+    "cheers",
+];
+const FILLER: &[&str] = &[
+    "please",
+    "pls",
+    "plz",
+    "sorry",
+    "hi",
+    "hey",
+    "hello",
+    "sir",
+    "maam",
+    "boss",
+    "now",
+    "right now",
+    "right away",
+    "asap",
+    "🙏",
+];
+const ALL: &[&str] = &["all", "all of them", "them all", "all calls", "all of em"];
+
 /// The provider's opt-out words (`facts/twilio.md` §8).
 pub(super) const OPT_OUT: &[&str] = &["stop", "unsubscribe", "end", "quit", "stopall", "revoke", "optout", "cancel"];
-const OPT_IN: &[&str] = &["start", "unstop"];
+/// Its opt-in words that are no words of ours.
+pub(super) const OPT_IN: &[&str] = &["start", "unstop"];
+/// Its further words.
+const OTHERS_OF_THE_PROVIDER: &[&str] = &["yes", "help", "info"];
 
-/// Words and what they say; the built-in ones are always there.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The longest phrase of a shop's own.
+const OWN_CHARS_MAX: usize = 40;
+
+/// What a word of the shop's own may say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnWord {
+    /// It takes a call, as `1` does.
+    Take,
+    /// As `2`.
+    Pass,
+    /// As `DONE`.
+    Done,
+}
+
+/// Words, phrases and what they say; the built-in ones are always there.
+#[derive(Debug, Clone)]
 pub struct Lexicon {
-    own: BTreeMap<String, Meaning>,
+    /// By their first word; the longest first.
+    phrases: HashMap<String, Vec<Phrase>>,
+}
+
+#[derive(Debug, Clone)]
+struct Phrase {
+    text: String,
+    len: usize,
+    sense: Sense,
+}
+
+impl Default for Lexicon {
+    fn default() -> Self {
+        let mut all = Self { phrases: HashMap::new() };
+        let tables = [
+            (TAKE, Sense::Take),
+            (PASS, Sense::Pass),
+            (DONE, Sense::Done),
+            (YES, Sense::Soft { is_yes: true }),
+            (SOFT, Sense::Soft { is_yes: false }),
+            (FILLER, Sense::Filler),
+            (ALL, Sense::All),
+        ];
+        for (words, sense) in tables {
+            for word in words {
+                all.put((*word).to_owned(), sense);
+            }
+        }
+        all
+    }
 }
 
 impl Lexicon {
-    /// What this word says; in lower case.
-    pub(super) fn meaning(&self, word: &str) -> Option<Meaning> {
-        let built_in = [
-            (TAKE, Meaning::Take),
-            (PASS, Meaning::Pass),
-            (DONE, Meaning::Done),
-            (SOFT, Meaning::Soft),
-            (OPT_OUT, Meaning::OptOut),
-            (OPT_IN, Meaning::OptIn),
-        ];
-        let found = built_in.iter().find(|(words, _)| words.contains(&word)).map(|(_, meaning)| *meaning);
-        found.or_else(|| self.own.get(word).copied())
+    /// Adds a word or a phrase of the shop's own.
+    ///
+    /// # Errors
+    /// Why it cannot be one, to be put behind the word.
+    pub fn add(&mut self, own: OwnWord, written: &str) -> Result<(), String> {
+        let words = Words::of(written);
+        let text = words.all().to_owned();
+        let sense = match own {
+            OwnWord::Take => Sense::Take,
+            OwnWord::Pass => Sense::Pass,
+            OwnWord::Done => Sense::Done,
+        };
+        let is_letters = text.chars().all(|c| c == ' ' || c.is_alphanumeric());
+        if text.is_empty() || !is_letters || words.question || written.chars().count() > OWN_CHARS_MAX {
+            return Err(format!(
+                "is no word or phrase of at most {OWN_CHARS_MAX} characters, letters and digits alone"
+            ));
+        }
+        if [OPT_OUT, OPT_IN, OTHERS_OF_THE_PROVIDER].iter().any(|list| list.contains(&text.as_str())) {
+            return Err("is a word that the provider takes for itself (STOP, START, YES, HELP and their like)".into());
+        }
+        if self.sense_of(&text).is_some_and(|found| found != sense) {
+            return Err("says something else already".into());
+        }
+        if text.bytes().all(|b| b == b' ' || b.is_ascii_digit()) && self.sense_of(&text).is_none() {
+            return Err("is a number, which may be a time or a house".into());
+        }
+        if text.parse::<CallRef>().is_ok() && text.bytes().any(|b| b.is_ascii_digit()) {
+            return Err("may be the code of a call".into());
+        }
+        if (0..words.len()).any(|i| free::is_condition(words.word(i))) {
+            return Err("holds a condition".into());
+        }
+        self.put(text, sense);
+        Ok(())
     }
+
+    /// Every word and phrase that takes a call.
+    #[cfg(test)]
+    pub(super) fn takes(&self) -> Vec<&str> {
+        let all = self.phrases.values().flatten();
+        all.filter(|p| p.sense == Sense::Take).map(|p| p.text.as_str()).collect()
+    }
+
+    fn put(&mut self, text: String, sense: Sense) {
+        if self.sense_of(&text).is_some() {
+            return;
+        }
+        let (first, len) = (text.split(' ').next().unwrap_or_default().to_owned(), text.split(' ').count());
+        let same = self.phrases.entry(first).or_default();
+        let place = same.iter().position(|p| p.len < len).unwrap_or(same.len());
+        same.insert(place, Phrase { text, len, sense });
+    }
+
+    /// What this whole phrase says, folded.
+    fn sense_of(&self, text: &str) -> Option<Sense> {
+        let same = self.phrases.get(text.split(' ').next().unwrap_or_default())?;
+        same.iter().find(|p| p.text == text).map(|p| p.sense)
+    }
+
+    /// The longest phrase that begins at that word, and of how many words it is.
+    pub(super) fn at(&self, words: &Words, i: usize) -> Option<(Sense, usize)> {
+        let same = self.phrases.get(words.word(i))?;
+        same.iter().find(|p| words.has(i, &p.text, p.len)).map(|p| (p.sense, p.len))
+    }
+}
+
+/// Whether a template or a prompt must not offer this word, in lower case.
+#[cfg(test)]
+pub(super) fn is_the_providers(word: &str) -> bool {
+    let word = word.to_lowercase();
+    [OPT_OUT, OPT_IN, OTHERS_OF_THE_PROVIDER].iter().any(|list| list.contains(&word.as_str()))
 }

@@ -1,8 +1,13 @@
 //! One text read by itself: what it says and which call it names, without knowing any call.
 //!
-//! Nothing here decides about a call: which one a word concerns, and whether it may act, is the caller's matter.
+//! A word or a phrase counts only where it is all of the line beside fillers and the call's code. What follows behind a comma, a
+//! full stop or the line's end is free text: it is shown, and takes the word back where it holds a negation, a condition, hours
+//! or a question. Nothing here decides about a call: which one a word concerns, and whether it may act, is the caller's matter.
 
-use super::lexicon::{Lexicon, Meaning};
+use super::copies;
+use super::free;
+use super::lexicon::{Lexicon, OPT_IN, OPT_OUT, Sense};
+use super::words::Words;
 use crate::domain::body;
 use crate::domain::types::CallRef;
 
@@ -56,101 +61,271 @@ pub struct FreeText {
 impl FreeText {
     /// Whether a contact's name, or a part of it that people call him by, stands in the text.
     pub fn names(&self, name: &str) -> bool {
-        let words = |s: &str| -> Vec<String> {
-            s.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_lowercase).collect()
+        let (text, name) = (Words::of(&self.text), Words::of(name));
+        let is_named = |part: &str| {
+            (0..text.len()).any(|i| text.word(i).strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest == "s"))
         };
-        let text = words(&self.text);
-        words(name).iter().any(|part| text.contains(part))
+        (0..name.len()).any(|i| is_a_name(name.word(i)) && is_named(name.word(i)))
     }
 }
 
-/// Reads a text. It never fails and never takes a call by more than the tables of `lexicon` allow.
+/// Whether this part of a contact's name is one that people call him by.
+fn is_a_name(part: &str) -> bool {
+    const PARTICLES: &[&str] = &[
+        "al", "da", "de", "del", "der", "di", "dos", "du", "el", "jr", "la", "le", "of", "on", "sr", "st", "the",
+        "van", "von",
+    ];
+    part.chars().count() > 1 && part.chars().any(char::is_alphabetic) && !PARTICLES.contains(&part)
+}
+
+/// Reads a text. It never fails, and takes a call by nothing that is not in the tables of `lexicon`.
 pub fn read(text: &str, lexicon: &Lexicon) -> Reading {
     let nothing = Reading { says: Says::Other, reference: None, all: false, free: None, opts_in: false };
-    let lower = text.trim().trim_end_matches(['.', '!']).trim().to_lowercase();
-    let tokens: Vec<&str> = lower.split([' ', ',', ':', '\n', '\t', '\r']).filter(|t| !t.is_empty()).collect();
-    let (word, named) = match tokens.as_slice() {
-        [one] if *one == "all" => return Reading { says: Says::Code, all: true, ..nothing },
-        [one] => match reference_of(one) {
-            Some(reference) => return Reading { says: Says::Code, reference: Some(reference), ..nothing },
-            None => (*one, None),
-        },
-        [a, "all"] if lexicon.meaning(a) == Some(Meaning::Take) => {
-            return Reading { says: Says::Take, all: true, ..nothing };
+    if let Some(says) = of_the_provider(text) {
+        return Reading { says, opts_in: says == Says::OptIn, ..nothing };
+    }
+    let (own, below) = copies::own_words(text);
+    if let Some(reference) = copies::copied(own) {
+        return Reading { says: Says::Quoted, reference, ..nothing };
+    }
+    let words = Words::of(own);
+    let mut reading = Line::of(&words, lexicon).read(own, lexicon);
+    if !below.is_empty() && reading.reference.is_none() && named(&words).is_empty() {
+        // Whoever quotes a text below his own words answers that one.
+        reading.reference = only(copies::attempts(below));
+    }
+    Reading { opts_in: is_yes(text), ..reading }
+}
+
+/// The provider matches its own words only as the whole message, and so do we.
+fn of_the_provider(text: &str) -> Option<Says> {
+    let word = bare(text)?;
+    let is = |list: &[&str]| list.iter().any(|w| w.eq_ignore_ascii_case(word));
+    if is(OPT_OUT) { Some(Says::OptOut) } else { is(OPT_IN).then_some(Says::OptIn) }
+}
+
+fn is_yes(text: &str) -> bool {
+    bare(text).is_some_and(|word| word.eq_ignore_ascii_case("yes"))
+}
+
+/// The one word that a text is, without the space around it and a full stop or an exclamation mark behind it.
+fn bare(text: &str) -> Option<&str> {
+    let unseen = |c: char| c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{feff}');
+    let word = text.trim_matches(unseen).trim_end_matches(['.', '!']).trim_end_matches(unseen);
+    (word.len() <= 16 && word.bytes().all(|b| b.is_ascii_alphabetic())).then_some(word)
+}
+
+/// What was found from the first word on, up to the first that is in no table.
+struct Line<'w> {
+    words: &'w Words,
+    /// The plain word, and where it ends.
+    plain: Option<(Sense, usize)>,
+    soft: bool,
+    /// A word that says yes; it contradicts a pass.
+    yes: bool,
+    all_at: Option<usize>,
+    calls: Vec<CallRef>,
+    /// Where another clause begins behind the plain word.
+    clause: Option<usize>,
+    /// The first word that is in no table.
+    end: usize,
+    contradicts: bool,
+}
+
+impl<'w> Line<'w> {
+    fn of(words: &'w Words, lexicon: &Lexicon) -> Self {
+        let mut line = Self {
+            words,
+            plain: None,
+            soft: false,
+            yes: false,
+            all_at: None,
+            calls: Vec::new(),
+            clause: None,
+            end: 0,
+            contradicts: false,
+        };
+        let is_whole_beside_codes =
+            |from: usize| (from..words.len()).all(|i| code(words, i).is_some() || lexicon.at(words, i).is_some());
+        while line.end < words.len() {
+            let i = line.end;
+            if let Some((call, next)) = code_behind_leads(words, i)
+                && (!is_doubtful(call.as_str()) || is_whole_beside_codes(next))
+            {
+                keep(&mut line.calls, call);
+                line.end = next;
+                continue;
+            }
+            if line.clause.is_none() && line.plain.is_some_and(|(_, end)| i >= end) && words.gap(i).parts {
+                line.clause = Some(i);
+            }
+            match lexicon.at(words, i) {
+                Some((sense, len)) if stands_alone(words, i, len) => line.take_in(sense, i, len),
+                _ => break,
+            }
         }
-        [a, b] => match (lexicon.meaning(a), reference_of(a)) {
-            (Some(_), _) if reference_of(b).is_some() => (*a, reference_of(b)),
-            (_, Some(r)) => (*b, Some(r)),
-            _ => return nothing,
-        },
-        _ => return nothing,
-    };
-    let says = match lexicon.meaning(word) {
-        Some(Meaning::Take) => Says::Take,
-        Some(Meaning::Pass) => Says::Pass,
-        Some(Meaning::Done) => Says::Done,
-        Some(Meaning::Soft) => Says::Soft,
-        // The provider matches its own words only as the whole message, and so do we.
-        Some(Meaning::OptOut) if named.is_none() => Says::OptOut,
-        Some(Meaning::OptIn) if named.is_none() => Says::OptIn,
-        Some(Meaning::OptOut | Meaning::OptIn) | None => Says::Other,
-    };
-    let opts_in = says == Says::OptIn || (named.is_none() && word == "yes");
-    Reading { says, reference: named, opts_in, ..nothing }
+        line
+    }
+
+    fn take_in(&mut self, sense: Sense, i: usize, len: usize) {
+        match sense {
+            Sense::Take | Sense::Pass | Sense::Done => {
+                self.contradicts |= self.plain.is_some_and(|(before, _)| before != sense);
+                self.plain.get_or_insert((sense, i + len));
+            }
+            Sense::Soft { is_yes } => {
+                self.soft = true;
+                self.yes |= is_yes;
+            }
+            Sense::All => self.all_at = Some(i),
+            Sense::Filler => {}
+        }
+        self.end = i + len;
+    }
+
+    fn read(mut self, own: &str, lexicon: &Lexicon) -> Reading {
+        let words = self.words;
+        let mut reading = Reading { says: Says::Other, reference: None, all: false, free: None, opts_in: false };
+        for call in named(words) {
+            keep(&mut self.calls, call);
+        }
+        let is_of_one = self.calls.len() <= 1;
+        reading.reference = only(std::mem::take(&mut self.calls));
+        let is_no = matches!(self.plain, Some((Sense::Pass, _)));
+        if words.question || words.is_cut || !is_of_one || self.contradicts || (is_no && self.yes) {
+            return reading;
+        }
+        if self.end >= words.len() {
+            let named = reading.reference.is_some();
+            reading.all = self.all_at.is_some() && !named;
+            reading.says = match self.plain {
+                _ if self.all_at.is_some() && named => Says::Other,
+                Some((sense, _)) => plain(sense),
+                None if reading.all || (named && !self.soft) => Says::Code,
+                None if self.soft => Says::Soft,
+                None => Says::Other,
+            };
+            return reading;
+        }
+        let Some((sense, start)) = self.free_from() else { return reading };
+        let blocks = free::blocks(words, start, sense, lexicon);
+        let text = words.begins(start).and_then(|at| own.get(at..)).unwrap_or_default().trim_end().to_owned();
+        reading.free = Some(FreeText { text, blocks });
+        if !blocks {
+            reading.says = plain(sense);
+        }
+        reading
+    }
+
+    /// Where the free text behind the plain word begins, where there may be any: behind a comma, a full stop or the line's end,
+    /// and minutes of a way also without. `be there in 20` needs no other word.
+    fn free_from(&self) -> Option<(Sense, usize)> {
+        let words = self.words;
+        let minutes = free::minutes(words, self.end).is_some();
+        let Some((sense, end)) = self.plain else {
+            let says_where = ["there", "eta"].iter().any(|w| (self.end..self.end + 4).any(|i| words.word(i) == *w));
+            return (minutes && says_where && self.all_at.is_none()).then_some((Sense::Take, self.end));
+        };
+        let is_behind_a_digit = self.end > 0 && is_digits(words.word(self.end - 1));
+        let start = match self.clause {
+            Some(clause) => clause,
+            None if sense == Sense::Take && minutes && !is_behind_a_digit => self.end,
+            None => return None,
+        };
+        let is_letter = end == 1 && words.word(0).len() == 1 && !is_digits(words.word(0));
+        (!is_letter && self.all_at.is_none_or(|at| at >= start)).then_some((sense, start))
+    }
 }
 
-fn reference_of(token: &str) -> Option<CallRef> {
-    let (head, tail) = token.split_once('-').unwrap_or((token, ""));
-    let numbered = tail.is_empty() || tail.bytes().all(|b| b.is_ascii_digit());
-    if numbered && head.bytes().any(|b| b.is_ascii_digit()) { head.parse().ok() } else { None }
+fn plain(sense: Sense) -> Says {
+    match sense {
+        Sense::Take => Says::Take,
+        Sense::Pass => Says::Pass,
+        Sense::Done => Says::Done,
+        Sense::Soft { .. } => Says::Soft,
+        Sense::All | Sense::Filler => Says::Other,
+    }
 }
 
-/// References that a text names, for loading the calls they mean.
+fn is_digits(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// `1` is no word in `1.5`, `1:30`, `1-800-…` or `-1`.
+fn stands_alone(words: &Words, i: usize, len: usize) -> bool {
+    let next = i + len;
+    let starts_with_digit = |i: usize| words.word(i).bytes().next().is_some_and(|b| b.is_ascii_digit());
+    let ends_with_digit = |i: usize| words.word(i).bytes().next_back().is_some_and(|b| b.is_ascii_digit());
+    let number_before = words.gap(i).is_glued && i > 0 && ends_with_digit(i - 1) && code(words, i - 1).is_none();
+    let number_behind = words.gap(next).is_glued && starts_with_digit(next) && code(words, next).is_none();
+    let is_negative = i == 0 && words.gap(0).is_dash;
+    !(starts_with_digit(i) && (number_before || is_negative)) && !(ends_with_digit(next - 1) && number_behind)
+}
+
+/// Words that may stand between an answer and the code.
+const LEADS: &[&str] = &["at", "call", "code", "for", "job", "number", "on", "ref", "reference", "the", "to", "with"];
+
+fn code_behind_leads(words: &Words, i: usize) -> Option<(CallRef, usize)> {
+    let leads = (i..i + 2).take_while(|l| LEADS.contains(&words.word(*l))).count();
+    code(words, i + leads).filter(|(call, _)| leads == 0 || !is_doubtful(call.as_str()))
+}
+
+/// The code at that word, with the attempt's number where one is joined to it by a dash, and the word behind it.
+fn code(words: &Words, i: usize) -> Option<(CallRef, usize)> {
+    let word = words.word(i);
+    let call: CallRef = word.parse().ok().filter(|_| word.bytes().any(|b| b.is_ascii_digit()))?;
+    let is_number = is_digits(words.word(i + 1)) && words.word(i + 1).len() <= 9 && words.gap(i + 1).is_dash;
+    Some((call, i + 1 + usize::from(is_number)))
+}
+
+/// A code that may as well be a number, an ordinal or a measure: it counts only where nothing is said besides.
+fn is_doubtful(code: &str) -> bool {
+    const UNITS: &[&str] =
+        &["", "ST", "ND", "RD", "TH", "PM", "HR", "HRS", "K", "M", "KM", "FT", "MPH", "MM", "CM", "KG", "W", "V", "X"];
+    UNITS.contains(&code.trim_start_matches(|c: char| c.is_ascii_digit()))
+}
+
+/// The calls that a text names beyond doubt, each once.
+fn named(words: &Words) -> Vec<CallRef> {
+    let mut all = Vec::new();
+    for i in 0..words.len() {
+        if let Some((call, next)) = code(words, i)
+            && (next > i + 1 || !is_doubtful(call.as_str()))
+        {
+            keep(&mut all, call);
+        }
+    }
+    all
+}
+
+fn keep(calls: &mut Vec<CallRef>, call: CallRef) {
+    if !calls.contains(&call) {
+        calls.push(call);
+    }
+}
+
+fn only(calls: Vec<CallRef>) -> Option<CallRef> {
+    match <[CallRef; 1]>::try_from(calls) {
+        Ok([one]) => Some(one),
+        Err(_) => None,
+    }
+}
+
+/// References that a text may name, for loading the calls they mean: at most eight, those that [`read`] finds first.
 pub fn references(text: &str) -> Vec<CallRef> {
-    let mut all: Vec<CallRef> = body::find_references(text).into_iter().map(|(r, _)| r).collect();
-    all.sort();
-    all.dedup();
+    let words = Words::of(copies::own_words(text).0);
+    let mut all = named(&words);
+    for i in 0..words.len() {
+        if let Some((call, _)) = code(&words, i) {
+            keep(&mut all, call);
+        }
+    }
+    for (call, _) in body::find_references(text) {
+        keep(&mut all, call);
+    }
     all.truncate(REFERENCES_MAX);
     all
 }
 
 /// So many references of one text are looked at.
 const REFERENCES_MAX: usize = 8;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_understood_only_as_the_whole_message() {
-        for (text, says, reference) in [
-            ("1", Says::Take, None),
-            (" Mine! ", Says::Take, None),
-            ("OK.", Says::Soft, None),
-            ("1 7k3q", Says::Take, Some("7K3Q")),
-            ("1 7K3Q-2", Says::Take, Some("7K3Q")),
-            ("7K3Q-21 ack", Says::Take, Some("7K3Q")),
-            ("2", Says::Pass, None),
-            ("7K3Q: 2", Says::Pass, Some("7K3Q")),
-            ("done", Says::Done, None),
-            ("STOP", Says::OptOut, None),
-            ("cancel", Says::OptOut, None),
-            ("cancel 7K3Q", Says::Other, Some("7K3Q")),
-            ("start", Says::OptIn, None),
-            ("yes", Says::Soft, None),
-            ("7k3q", Says::Code, Some("7K3Q")),
-            ("all", Says::Code, None),
-            ("1 all", Says::Take, None),
-            ("ok I will be there", Says::Other, None),
-            ("", Says::Other, None),
-            ("HELP", Says::Other, None),
-            ("11", Says::Other, None),
-            ("1 DONE", Says::Other, None),
-        ] {
-            let r = read(text, &Lexicon::default());
-            assert_eq!((r.says, r.reference.as_ref().map(CallRef::as_str)), (says, reference), "{text:?}");
-        }
-        let opts_in = |text| read(text, &Lexicon::default()).opts_in;
-        assert!(opts_in("YES") && opts_in("unstop") && !opts_in("1"));
-    }
-}

@@ -1,0 +1,286 @@
+//! What texts say by themselves: the operator's table, and what holds for any text at all.
+
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+use super::words::Words;
+use super::{FreeText, Lexicon, OwnWord, Reading, Says, copies, free, read, references};
+
+const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/replies.csv");
+
+/// `\n` and `\u{…}` as the table writes what a cell cannot show.
+fn unescaped(cell: &str) -> String {
+    let mut out = String::new();
+    let mut rest = cell;
+    while let Some((before, escape)) = rest.split_once('\\') {
+        out.push_str(before);
+        rest = match escape.strip_prefix("u{").and_then(|e| e.split_once('}')) {
+            Some((hex, after)) => {
+                out.extend(u32::from_str_radix(hex, 16).ok().and_then(char::from_u32));
+                after
+            }
+            None => {
+                out.push('\n');
+                escape.strip_prefix('n').unwrap_or(escape)
+            }
+        };
+    }
+    out + rest
+}
+
+fn words_of(r: &Reading) -> &'static str {
+    match (r.says, r.all) {
+        (Says::Take, false) => "take",
+        (Says::Take, true) => "take all",
+        (Says::Pass, false) => "pass",
+        (Says::Pass, true) => "pass all",
+        (Says::Done, false) => "done",
+        (Says::Done, true) => "done all",
+        (Says::Soft, _) => "soft",
+        (Says::Code, false) => "code",
+        (Says::Code, true) => "all",
+        (Says::OptOut, _) => "opt-out",
+        (Says::OptIn, _) => "opt-in",
+        (Says::Quoted, _) => "quoted",
+        (Says::Other, _) => "other",
+    }
+}
+
+#[test]
+fn each_reply_of_the_table_is_taken_for_what_it_says() {
+    let mut table = csv::Reader::from_path(TABLE).expect("the table");
+    let mut wrong = Vec::new();
+    let mut rows = 0;
+    for row in table.records() {
+        let row = row.expect("a row");
+        let cell = |i: usize| row.get(i).expect("a cell");
+        rows += 1;
+        let r = read(&unescaped(cell(1)), &Lexicon::default());
+        let call = r.reference.as_ref().map(ToString::to_string).unwrap_or_default();
+        let free = r.free.as_ref().map(|f| f.text.clone()).unwrap_or_default();
+        let found = (words_of(&r), call.as_str(), free.as_str());
+        if found != (cell(2), cell(3), unescaped(cell(4)).as_str()) {
+            wrong.push(format!("{:?}: {found:?}, not {:?}", cell(1), (cell(2), cell(3), cell(4))));
+        }
+        assert_eq!(
+            r.free.as_ref().is_some_and(|f| f.blocks),
+            r.free.is_some() && r.says == Says::Other,
+            "{:?}",
+            cell(1)
+        );
+    }
+    assert!(wrong.is_empty(), "{} of {rows}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(rows >= 200, "{rows}");
+}
+
+/// The replies of the table, as they are written, with what each is taken for.
+fn table() -> Vec<(String, String, String)> {
+    let mut table = csv::Reader::from_path(TABLE).expect("the table");
+    let cells = |row: csv::StringRecord| {
+        let cell = |i: usize| row.get(i).expect("a cell").to_owned();
+        (cell(0), unescaped(&cell(1)), cell(2))
+    };
+    table.records().map(|row| cells(row.expect("a row"))).collect()
+}
+
+const ODD: &[&str] = &[
+    "?",
+    "if",
+    " if ",
+    "maybe",
+    "in 2 hours",
+    "but",
+    "unless",
+    "\n",
+    ", ",
+    ". ",
+    " - ",
+    "-",
+    "/",
+    "(",
+    ")",
+    "\"",
+    "“",
+    "”",
+    "'",
+    "’",
+    "#",
+    "7K3Q",
+    "7K3Q-1",
+    "8M4R",
+    "2345",
+    "20 min",
+    "2 hours",
+    "all",
+    "STOP",
+    "👍",
+    "👎",
+    "❓",
+    "\u{200b}",
+    "\u{feff}",
+    "\u{20e3}",
+    "１",
+    "①",
+    "Liked “",
+    "7K3Q-1 Acme: no heat",
+    "> ",
+    "--\n",
+    "Sent from my iPhone",
+    "sí",
+    "é",
+    "e\u{301}",
+    "İ",
+    "ﬀ",
+    "𝟏",
+    "½",
+    "№",
+    "\0",
+    "\u{202e}",
+    "Ⅻ",
+];
+
+/// Texts of anything: words of the table, oddities and any characters at all.
+fn random_text(rng: &mut SmallRng, replies: &[(String, String, String)]) -> String {
+    let mut text = String::new();
+    for _ in 0..rng.random_range(0..7) {
+        match rng.random_range(0..6) {
+            0 => text.extend((0..rng.random_range(0..12)).map(|_| rng.random::<char>())),
+            1 | 2 => text.push_str(ODD[rng.random_range(0..ODD.len())]),
+            3 => text.extend((0..rng.random_range(0..4)).map(|_| char::from(rng.random_range(b' '..=b'~')))),
+            _ => text.push_str(&replies[rng.random_range(0..replies.len())].1),
+        }
+        if rng.random_bool(0.6) {
+            text.push(' ');
+        }
+    }
+    text
+}
+
+#[test]
+fn no_text_at_all_is_taken_by_more_than_the_table_has() {
+    let (replies, lexicon) = (table(), Lexicon::default());
+    let mut rng = SmallRng::seed_from_u64(11);
+    let mut taken = 0;
+    for _ in 0..100_000 {
+        let text = random_text(&mut rng, &replies);
+        let r = read(&text, &lexicon);
+        let own = Words::of(copies::own_words(&text).0);
+        let folded = format!(" {} ", own.all());
+        if let Some(call) = &r.reference {
+            let seen = text.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_uppercase();
+            let folded = own.all().to_uppercase();
+            assert!(seen.contains(call.as_str()) || folded.contains(call.as_str()), "{text:?}: {call}");
+            assert!(references(&text).contains(call), "{text:?}: {call}");
+        }
+        if let Some(free) = &r.free {
+            assert!(text.contains(free.text.as_str()), "{text:?}: {free:?}");
+        }
+        assert!(r.says == Says::Take || !r.all || r.free.is_none(), "{text:?}");
+        if r.says != Says::Take {
+            continue;
+        }
+        taken += 1;
+        let in_table = lexicon.takes().iter().any(|word| folded.contains(&format!(" {word} ")));
+        let minutes = ["there", "eta"].iter().any(|w| folded.contains(&format!(" {w} ")));
+        assert!(in_table || minutes, "{text:?}");
+        assert!(!own.question, "{text:?}");
+        for word in own.all().split(' ') {
+            assert!(!free::is_condition(word), "{text:?}: {word}");
+        }
+    }
+    assert!(taken > 1_000, "the generator reaches what takes a call: {taken}");
+}
+
+#[test]
+fn a_condition_or_a_question_mark_anywhere_in_the_words_takes_nothing() {
+    let lexicon = Lexicon::default();
+    let takes: Vec<String> = table()
+        .into_iter()
+        .filter(|(kind, _, says)| says.starts_with("take") && !kind.contains("signature"))
+        .map(|r| r.1)
+        .collect();
+    assert!(takes.len() > 100);
+    for reply in &takes {
+        for word in free::conditions().chain(["but", "not", "can't", "2 hours", "\u{2753}", "?", "👎"]) {
+            let spots =
+                reply.char_indices().filter(|(_, c)| *c == ' ').map(|(at, _)| at).chain([0, reply.trim_end().len()]);
+            for at in spots {
+                let (before, after) = reply.split_at(at);
+                for text in [
+                    format!("{before} {word} {after}"),
+                    format!("{before}, {word}, {after}"),
+                    format!("{before}\n{word}\n{after}"),
+                ] {
+                    let r = read(&text, &lexicon);
+                    assert_ne!(r.says, Says::Take, "{text:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn another_contacts_name_is_found_in_free_text() {
+    let free = |text: &str| FreeText { text: text.to_owned(), blocks: false };
+    for (text, name, found) in [
+        ("call Bo", "Bo Tran", true),
+        ("bo’s truck", "Bo Tran", true),
+        ("BO has the key", "Bo", true),
+        ("ask Lopez", "Ana Lopez", true),
+        ("ask Lópéz", "Ana Lopez", true),
+        ("be there in 20", "Bo Tran", false),
+        ("bored already", "Bo", false),
+        ("the valve", "Van der The", false),
+        ("a long way", "A. Long", true),
+        ("in 20", "Tech 20", false),
+        ("", "Bo", false),
+    ] {
+        assert_eq!(free(text).names(name), found, "{text} {name}");
+    }
+}
+
+#[test]
+fn only_the_bare_word_is_the_providers_own() {
+    for text in ["STOP", " stop.\n", "Unsubscribe", "\u{feff}STOP"] {
+        assert_eq!(read(text, &Lexicon::default()).says, Says::OptOut, "{text:?}");
+    }
+    let opts_in = |text| read(text, &Lexicon::default()).opts_in;
+    assert!(opts_in("YES") && opts_in("yes.") && opts_in("unstop") && opts_in("Start"));
+    assert!(!opts_in("1") && !opts_in("yes please") && !opts_in("STOP") && !opts_in("yes 7K3Q"));
+}
+
+#[test]
+fn what_is_too_long_to_be_an_answer_is_none() {
+    let long = format!("1, {}", "on the road ".repeat(60));
+    assert_eq!(read(&long, &Lexicon::default()).says, Says::Other);
+    let signed = format!("1\n--\n{}", "Acme Plumbing. ".repeat(500));
+    assert_eq!(read(&signed, &Lexicon::default()).says, Says::Take);
+}
+
+#[test]
+fn words_of_the_shop_answer_as_ours_do() {
+    let mut lexicon = Lexicon::default();
+    for (own, word) in [
+        (OwnWord::Take, "Sí"),
+        (OwnWord::Take, "voy en camino"),
+        (OwnWord::Pass, "no puedo"),
+        (OwnWord::Done, "listo"),
+        (OwnWord::Take, "omw"),
+    ] {
+        lexicon.add(own, word).expect("a word");
+    }
+    for (text, says) in [
+        ("si", Says::Take),
+        ("SÍ!", Says::Take),
+        ("si\u{301} 7K3Q", Says::Take),
+        ("Voy en camino, 20 min", Says::Take),
+        ("voy", Says::Other),
+        ("1, no puedo", Says::Other),
+        ("1, pero no puedo", Says::Other),
+        ("no puedo", Says::Pass),
+        ("no", Says::Pass),
+        ("Listo.", Says::Done),
+    ] {
+        assert_eq!(read(text, &lexicon).says, says, "{text:?}");
+    }
+}

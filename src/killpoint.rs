@@ -22,6 +22,8 @@ pub const POINTS: &[(&str, &str)] = &[
     ("receipt.committed", "a delivery receipt is stored, not answered"),
     ("reply.before-commit", "a reply is read, not stored"),
     ("reply.committed", "a reply is stored, not answered"),
+    ("reply-time.before-commit", "the provider was asked when a reply was written, what that decides is not stored"),
+    ("reply-time.committed", "a reply that waited is decided and stored"),
     ("timer.claimed", "a due step is read, not fired"),
     ("timer.committed", "a due step has fired"),
     ("search.before-commit", "the provider's list is read for an unknown outcome, what it says is not stored"),
@@ -64,6 +66,12 @@ pub enum Guard {
     StoreFile,
     /// A reply that comes again is answered as before.
     ReplyDedup,
+    /// A soft word answers the last text alone.
+    LastText,
+    /// A reply waits where it matters when it was written.
+    ReplyTime,
+    /// A phone that answers by itself is not answered for ever.
+    Prompts,
     /// A provider's times are compared with its own alone.
     ProviderTimes,
     /// A command decides by the settings in force, whatever file lies in its own directory.
@@ -86,6 +94,9 @@ impl Guard {
         (Self::EngineLock, "engine-lock"),
         (Self::StoreFile, "store-file"),
         (Self::ReplyDedup, "reply-dedup"),
+        (Self::LastText, "last-text"),
+        (Self::ReplyTime, "reply-time"),
+        (Self::Prompts, "prompts"),
         (Self::ProviderTimes, "provider-times"),
         (Self::SettingsInForce, "settings-in-force"),
         (Self::ReadBack, "read-back"),

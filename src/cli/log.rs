@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::domain::event::LogKind;
 use crate::engine::view;
 use crate::store::{LogFilter, LogLine, Store};
 
@@ -161,8 +162,13 @@ pub(super) fn table(entries: &[LogLine], out: &Output) -> Table {
 
 /// The sentence of an entry, with the note that a person gave.
 pub(super) fn told(l: &LogLine) -> String {
-    match l.entry.data.get("note").and_then(Value::as_str) {
-        Some(note) => format!("{} ({note})", l.entry.message),
-        None => l.entry.message.clone(),
+    let said = |name: &str| l.entry.data.get(name).and_then(Value::as_str);
+    match (said("note"), said("text").filter(|_| l.entry.kind == LogKind::ReplyReceived)) {
+        (Some(note), _) => format!("{} ({note})", l.entry.message),
+        // On one line: a text may hold any character.
+        (None, Some(text)) => {
+            format!("{}: \"{}\"", l.entry.message, text.split_whitespace().collect::<Vec<_>>().join(" "))
+        }
+        (None, None) => l.entry.message.clone(),
     }
 }

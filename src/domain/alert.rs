@@ -110,6 +110,10 @@ kinds! {
     UnknownLevel = "unknown-level", Notice, Taken;
     /// The contact that was asked for is unknown, the ladder runs as it is. Subject: the call.
     UnknownContact = "unknown-contact", Notice, Taken;
+    /// Somebody wrote what nobody understood. Subject: the call.
+    UnreadReply = "unread-reply", Notice, Taken;
+    /// Whoever holds the call takes no texts of ours any more. Subject: the call.
+    HolderOptedOut = "holder-opted-out", Page, Closed;
     /// The paperwork of a call was odd in several ways, or was mended; the call runs. Subject: the call.
     Paperwork = "paperwork", Notice, Taken;
     /// The provider knows two messages of one attempt. Subject: the message.
@@ -138,6 +142,10 @@ kinds! {
     Template = "template", Notice, Ended;
     /// A contact takes no texts of ours. Subject: the contact, or the phone.
     OptedOut = "opted-out", Notice, Ended;
+    /// An unknown number wrote to one of ours: a customer may have. Subject: the number.
+    UnknownWriter = "unknown-writer", Page, Ended;
+    /// A phone answers every text with words that nobody understands. Subject: the contact, or the phone.
+    AutoResponder = "auto-responder", Notice, Ended;
     /// A text has no final status; some carriers never confirm. Subject: the contact.
     NoFinalStatus = "no-status", Notice, Ended;
 
@@ -231,6 +239,11 @@ impl AlertKind {
                 | Self::MirrorAccess
                 | Self::MirrorField
         )
+    }
+
+    /// Whether its message quotes what a person wrote: that is for the sinks, and never for the process's own log.
+    pub const fn quotes_a_person(self) -> bool {
+        matches!(self, Self::UnreadReply | Self::UnknownWriter)
     }
 
     /// Whether it ends with its call, by whoever closes that.
@@ -394,7 +407,7 @@ mod tests {
     #[test]
     fn what_leaves_an_emergency_unanswered_or_blinds_us_pages() {
         let page = AlertKind::ALL.iter().filter(|k| k.severity() == Severity::Page).map(|k| k.word());
-        let want = "exhausted untold stranded unknown adopt breaker no-sender consecutive-failures \
+        let want = "exhausted untold stranded unknown holder-opted-out adopt breaker no-sender consecutive-failures unknown-writer \
                     webhooks-refused dispatch-refused sink-place rescued-copy settings-file store store-file unreadable \
                     contacts-kept";
         assert_eq!(page.collect::<Vec<_>>().join(" "), want);

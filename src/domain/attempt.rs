@@ -286,6 +286,8 @@ pub struct Attempt {
     pub class: Option<Class>,
     /// One sentence for a person: why it ended as it did.
     pub result: String,
+    /// What its reader wrote since it was made: for the shop's base.
+    pub replied: String,
     /// The attempt that this one repeats.
     pub repeats: Option<AttemptId>,
     /// When it became final; set exactly when it is.

@@ -40,6 +40,7 @@ pub struct NewCall {
     pub oddities: Vec<(AlertKind, String)>,
 }
 
+pub use super::answers::{AnsweredBefore, PastAnswer, Prompt};
 /// What an error code asks for: the table of codes is the gateway's, its reading the domain's.
 pub use super::error_class::Classified as Asks;
 pub use super::log::{LogEntry, LogKind};
@@ -148,6 +149,16 @@ pub struct InboundText {
     pub at_ours: Option<Timestamp>,
     /// It was read from the provider's list: no TwiML can answer it, a text does.
     pub listed: bool,
+    /// It came by webhook at this moment and has waited in the store; `at` is what the provider says now, `None` where it could
+    /// not be read. A text answers it.
+    pub waited_since: Option<Timestamp>,
+}
+
+impl InboundText {
+    /// Whether the webhook that brought it is answered already, so that a text of its own must answer.
+    pub const fn is_answered_by_text(&self) -> bool {
+        self.listed || self.waited_since.is_some()
+    }
 }
 
 /// What a person decided.
@@ -316,8 +327,9 @@ pub enum Load {
         /// References used since this moment are taken.
         used_since: Timestamp,
     },
-    /// For a reply: the calls that concern this phone (open ones with a text to it, newest first, and those with one of
-    /// these references whatever their status), and the inbound text with this SID if it was seen before.
+    /// For a reply: the calls that concern this phone (open ones with a text to it, newest first, the closed ones of the texts
+    /// that left for it last, and those with one of these references whatever their status), what it was answered last, and
+    /// what became of the inbound text with this SID if it was seen before.
     Reply {
         /// Who wrote.
         from: String,
@@ -343,8 +355,10 @@ pub struct Loaded {
     pub opted_out: BTreeSet<(String, String)>,
     /// The breakers of all senders, open and closed.
     pub breakers: Vec<Breaker>,
-    /// For [`Load::Reply`]: what was answered when this text came first.
-    pub answered_before: Option<String>,
+    /// For [`Load::Reply`]: what became of this text when it came first.
+    pub answered_before: Option<AnsweredBefore>,
+    /// For [`Load::Reply`]: the answers to this phone's texts, newest first; a bounded number.
+    pub answers: Vec<PastAnswer>,
     /// For [`Load::Message`] and [`Load::Attempt`]: receipts kept earlier that name this attempt's message and found no attempt.
     pub orphans: Vec<News>,
     /// For [`Load::Message`]: the very same receipt is kept and joined already.
@@ -406,8 +420,14 @@ pub struct InboundRow {
     pub call: Option<CallId>,
     /// What it was understood as.
     pub understood: String,
-    /// The TwiML text that answered it; empty for silence.
+    /// The text that answered it; empty for silence.
     pub answer: String,
+    /// What that asks.
+    pub prompt: Option<Prompt>,
+    /// The attempt that carries it; `None`: the webhook's TwiML.
+    pub answered_by: Option<AttemptId>,
+    /// Nothing is decided yet: it waits for the time at which it was written.
+    pub waits: bool,
     /// When it came.
     pub at: Timestamp,
 }

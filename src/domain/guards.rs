@@ -11,6 +11,12 @@ pub struct GuardsOff {
     pub monotone_receipts: bool,
     /// A reply that comes again is answered as before.
     pub reply_dedup: bool,
+    /// A soft word answers the last text alone.
+    pub last_text: bool,
+    /// A reply waits where it matters when it was written.
+    pub reply_time: bool,
+    /// A phone that answers by itself is not answered for ever.
+    pub prompts: bool,
     /// A provider's times are compared with its own alone.
     pub provider_times: bool,
     /// The last resort is told before a call is given up.

@@ -4,6 +4,7 @@
 //! Attempt: `scheduled` → `sending` → `submitted` → `delivered` · `failed`, with `retrying` and `unknown` beside; see [`attempt`].
 
 pub mod alert;
+pub mod answers;
 pub mod attempt;
 pub mod body;
 pub mod breaker;

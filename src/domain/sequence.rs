@@ -277,6 +277,7 @@ pub(super) fn add_attempt(
         error_code: None,
         class: None,
         result: String::new(),
+        replied: String::new(),
         repeats: None,
         finished_at: None,
         decided_at: None,

@@ -265,7 +265,7 @@ fn mirror(loaded: &Loaded, change: &mut Change) {
 
 /// What a dispatch event tells of an attempt that can change: a question to the provider that brings nothing is no news.
 fn told_of(a: &Attempt) -> impl PartialEq + '_ {
-    (a.state, a.sent_at, &a.sid, &a.message_status, a.error_code, &a.result, a.decided_at)
+    (a.state, a.sent_at, &a.sid, &a.message_status, a.error_code, &a.result, &a.replied, a.decided_at)
 }
 
 /// How a step is named to people: its place in the ladder, from 1, with the round where it is not the first.

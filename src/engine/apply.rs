@@ -234,6 +234,9 @@ impl Core {
         if has(&[LogKind::MessageConflict]) {
             self.wake.ring(Bell::Poll);
         }
+        if told.reply_waits {
+            self.wake.ring(Bell::Reply);
+        }
         if !told.alerts.is_empty() {
             self.wake.ring(Bell::Alerts);
         }
@@ -295,6 +298,7 @@ struct Told {
     alerts: Vec<AlertChange>,
     calls: Vec<CallId>,
     wakes: Vec<Timestamp>,
+    reply_waits: bool,
 }
 
 impl Told {
@@ -304,6 +308,7 @@ impl Told {
             alerts: change.alerts.clone(),
             calls: change.calls.iter().map(|c| c.call.id.clone()).collect(),
             wakes: change.calls.iter().filter_map(|c| c.call.wake_at).collect(),
+            reply_waits: change.inbound.as_ref().is_some_and(|row| row.waits),
         }
     }
 }
@@ -366,7 +371,10 @@ fn tell(log: &[LogEntry], alerts: &[AlertChange]) {
     }
     for a in alerts {
         if let AlertChange::Raise { key, message, .. } | AlertChange::Again { key, message } = a {
-            error!(alert = key.masked(), "alert: {message}");
+            match key.kind() {
+                kind if kind.quotes_a_person() => error!(alert = key.masked(), "alert: {}", kind.title()),
+                _ => error!(alert = key.masked(), "alert: {message}"),
+            }
         }
     }
 }

@@ -26,6 +26,9 @@ pub(super) fn rules_in_force(rules: &Rules) -> Rules {
         claim_recheck: Guard::ClaimRecheck.is_off(),
         monotone_receipts: Guard::MonotoneReceipts.is_off(),
         reply_dedup: Guard::ReplyDedup.is_off(),
+        last_text: Guard::LastText.is_off(),
+        reply_time: Guard::ReplyTime.is_off(),
+        prompts: Guard::Prompts.is_off(),
         provider_times: Guard::ProviderTimes.is_off(),
         last_resort: Guard::LastResort.is_off(),
     };

@@ -18,7 +18,7 @@ use super::requests::{self, Requests};
 use super::roster::Roster;
 use super::scheduler::Scheduler;
 use super::wake::Bell;
-use super::{Engine, Scope, beat, integrity, outbox, silence, store_alarm, store_file, watch};
+use super::{Engine, Scope, beat, integrity, outbox, silence, store_alarm, store_file, waiting, watch};
 
 /// The group of what an engine does whatever its settings are.
 pub const ENGINE: &str = "engine";
@@ -96,6 +96,10 @@ fn sending(engine: &Arc<Engine>, poller: &Arc<Poller>, clocks: &Arc<ClockWatch>)
             })
         })
         .only_asks(),
+        Duty::new("waiting-replies", engine, |e| Box::pin(async move { waiting::pass(&e).await }))
+            .on(Bell::Reply)
+            .every(waiting::EVERY)
+            .only_asks(),
         Duty::new("listener", &Arc::new(Listener::new(engine.clone())), |l| Box::pin(async move { l.pass().await }))
             .on(Bell::Listen)
             .every(listener::EVERY_WITH_WEBHOOK)

@@ -68,6 +68,10 @@ impl Listener {
         let core = &self.engine.core;
         let begun = self.engine.first_read.begin();
         if self.engine.scope == Scope::All {
+            if !self.engine.first_read.is_done() {
+                // What an engine that is gone has left waiting may stop the clock, as what the list says may.
+                super::waiting::pass(&self.engine).await?;
+            }
             self.read_some().await?;
         }
         // Also where the list could not be read: the clock must not wait for a provider that is away.
@@ -187,6 +191,7 @@ impl Listener {
             at: m.created_at,
             at_ours: m.created_at.zip(self.engine.provider_offset()).map(|(at, offset)| offset.to_ours(at)),
             listed: true,
+            waited_since: None,
         };
         self.engine.core.apply(Event::Inbound(text), writer).await?;
         Ok(())

@@ -40,6 +40,7 @@ pub mod supervisor;
 #[cfg(test)]
 mod tests;
 pub mod view;
+pub mod waiting;
 pub mod wake;
 pub mod watch;
 
@@ -213,6 +214,11 @@ impl FirstRead {
     /// That read is over: it counts unless a reply was refused meanwhile.
     pub fn set(&self, begun: u64) {
         self.with(|m| m.read |= m.refused == begun && !m.stalled);
+    }
+
+    /// Whether what was missed has been read.
+    pub fn is_done(&self) -> bool {
+        self.with(|m| m.read)
     }
 
     /// A reply could not be stored: it stands in the provider's list alone.

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
 use crate::domain::call::{Call, CallState, CallStatus};
+use crate::domain::log::LogKind;
 use crate::domain::policy::Policy;
 use crate::domain::team::Directory;
 use crate::domain::types::CallId;
@@ -154,6 +155,24 @@ pub fn log_line(l: &LogLine) -> Value {
     })
 }
 
+/// What somebody wrote who was told of the call; `None`: another kind of entry.
+fn reply(l: &LogLine) -> Option<Value> {
+    if l.entry.kind != LogKind::ReplyReceived {
+        return None;
+    }
+    let said = |name: &str| l.entry.data.get(name).cloned().unwrap_or_default();
+    Some(json!({
+        "at": l.entry.at,
+        "sid": said("sid"),
+        "from": said("from"),
+        "contact": said("contact"),
+        "contactName": said("contactName"),
+        "text": said("text"),
+        "understood": said("understood"),
+        "answer": said("answer"),
+    }))
+}
+
 fn policy(p: &Policy) -> Value {
     let ms = |d: std::time::Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
     let steps: Vec<Value> = p.steps.iter().map(|s| json!({ "waitMs": ms(s.wait), "notify": s.notify })).collect();
@@ -173,6 +192,7 @@ pub fn story(s: &CallStory, mode: &str) -> Value {
         map.insert("policy".into(), policy(&s.state.call.policy));
         map.insert("attempts".into(), s.state.attempts.iter().map(|a| attempt(&s.state.call, a)).collect());
         map.insert("log".into(), s.log.iter().map(log_line).collect());
+        map.insert("replies".into(), s.log.iter().filter_map(reply).collect());
         let receipts = s.receipts.iter().map(|r| {
             json!({ "at": r.at, "sid": r.news.sid, "status": r.news.status, "code": r.news.code, "by": r.news.source.as_str(),
                     "attemptId": r.joined, "effect": r.effect })

@@ -19,6 +19,7 @@ pub struct Wake {
     roster: Notify,
     store: Notify,
     listen: Notify,
+    reply: Notify,
     alerts: Notify,
     never: Notify,
     calls: Mutex<HashMap<CallId, Arc<Notify>>>,
@@ -41,6 +42,8 @@ pub enum Bell {
     Store,
     /// The listener: rung when the store takes writes again after a reply was refused.
     Listen,
+    /// The replies that wait: rung when one was stored.
+    Reply,
     /// Those who deliver alerts, all of them.
     Alerts,
     /// Never rings: for loops that only the clock wakes.
@@ -57,6 +60,7 @@ impl Wake {
             Bell::Roster => &self.roster,
             Bell::Store => &self.store,
             Bell::Listen => &self.listen,
+            Bell::Reply => &self.reply,
             Bell::Alerts => &self.alerts,
             Bell::Never => &self.never,
         }

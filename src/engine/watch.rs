@@ -18,6 +18,8 @@ use super::duty::Passed;
 const STRANDED: Duration = Duration::from_secs(300);
 /// How long the alarm of a clock that was set stands.
 const CLOCK_STANDS: Duration = Duration::from_secs(600);
+/// An unknown number is alarmed with once in this time.
+const WRITER_STANDS: Duration = Duration::from_secs(3_600);
 /// What is raised about a call that is closed already stands for this long: nobody closes it again.
 const CLOSED_STANDS: Duration = Duration::from_secs(24 * 3600);
 /// How often.
@@ -96,6 +98,9 @@ fn over(alert: &AlertLine, directory: &Directory, now: Timestamp) -> Option<Aler
     let over = match alert.key.kind() {
         // A step of the clock is over at once; its alarm stands for as long as somebody may want to see it.
         AlertKind::Clock => now.since(alert.raised_at) >= CLOCK_STANDS,
+        // Whoever writes again is heard of again.
+        AlertKind::UnknownWriter => now.since(alert.raised_at) >= WRITER_STANDS,
+        AlertKind::AutoResponder => now.since(alert.raised_at) >= CLOSED_STANDS,
         // Once read, nothing about it changes.
         AlertKind::WebhookOdd => now.since(alert.raised_at) >= CLOSED_STANDS,
         // It was configured since.

@@ -197,6 +197,7 @@ async fn inbound(state: &HttpState, pairs: &[(String, String)]) -> Result<Result
         at: None,
         at_ours: None,
         listed: false,
+        waited_since: None,
     };
     let writer = Actor(masked(&text.from));
     killpoint::hit("reply.before-commit");

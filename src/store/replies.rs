@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::StoreError;
+use crate::domain::event::InboundText;
 use crate::domain::types::MessageSid;
 use crate::domain::{PhoneNumber, Timestamp};
 
@@ -42,6 +43,8 @@ pub trait Replies {
     ) -> Result<Vec<Listened>, StoreError>;
     /// Those of these inbound messages that were heard already.
     async fn heard(&self, messages: &[MessageSid]) -> Result<Vec<MessageSid>, StoreError>;
+    /// Replies that wait for the time at which they were written, those that came first first; `waited_since` says when.
+    async fn waiting_replies(&self, limit: usize) -> Result<Vec<InboundText>, StoreError>;
     /// Everything that was said until then was read from everybody whose replies counted; `None`: never yet.
     async fn replies_read(&self) -> Result<Option<Timestamp>, StoreError>;
     /// Keeps that moment.

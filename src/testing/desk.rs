@@ -13,8 +13,8 @@ use crate::domain::attempt::Attempt;
 use crate::domain::breaker::{self, Breaker};
 use crate::domain::call::CallState;
 use crate::domain::event::{
-    AlertChange, Answer, BreakerChange, Change, Event, InboundText, Loaded, LogEntry, News, OptOutChange, ReceiptRow,
-    Rules, SendOutcome, Source,
+    AlertChange, Answer, AnsweredBefore, BreakerChange, Change, Event, InboundRow, InboundText, Loaded, LogEntry, News,
+    OptOutChange, PastAnswer, ReceiptRow, Rules, SendOutcome, Source,
 };
 use crate::domain::settings::Basis;
 use crate::domain::step::{Ctx, Illegal, step};
@@ -40,7 +40,10 @@ pub(crate) struct Desk {
     /// Every row that was kept.
     pub(crate) receipts: Vec<ReceiptRow>,
     pub(crate) breakers: Vec<Breaker>,
-    answered: BTreeMap<String, String>,
+    answered: BTreeMap<String, AnsweredBefore>,
+    answers: Vec<(String, PastAnswer)>,
+    /// Every text that was kept, as it was decided.
+    pub(crate) inbound: Vec<InboundRow>,
     ids: Cell<u128>,
 }
 
@@ -91,6 +94,8 @@ impl Desk {
             receipts: Vec::new(),
             breakers: Vec::new(),
             answered: BTreeMap::new(),
+            answers: Vec::new(),
+            inbound: Vec::new(),
             ids: Cell::new(1),
         }
     }
@@ -160,6 +165,7 @@ impl Desk {
     pub(crate) fn reply(&mut self, message: u32, who: &str, text: &str) -> String {
         let text = InboundText {
             listed: false,
+            waited_since: None,
             sid: sid(0xbeef_0000 + message),
             from: people::phone(who).to_owned(),
             to: people::SENDER.to_owned(),
@@ -213,6 +219,13 @@ impl Desk {
                 Event::Inbound(t) => self.answered.get(t.sid.as_str()).cloned(),
                 _ => None,
             },
+            answers: match event {
+                Event::Inbound(t) => {
+                    let theirs = self.answers.iter().rev().filter(|(from, _)| *from == t.from);
+                    theirs.map(|(_, answer)| answer.clone()).take(12).collect()
+                }
+                _ => Vec::new(),
+            },
             orphans: self.orphans.iter().filter(|n| Some(&n.sid) == sid_of).cloned().collect(),
         }
     }
@@ -257,7 +270,14 @@ impl Desk {
             }
         }
         if let Some(row) = change.inbound {
-            self.answered.insert(row.text.sid.as_str().to_owned(), row.answer);
+            self.inbound.push(row.clone());
+            let kept = AnsweredBefore { answer: row.answer.clone(), waits: row.waits };
+            self.answered.insert(row.text.sid.as_str().to_owned(), kept);
+            if !row.answer.is_empty() {
+                let (at, sender, call) = (row.at, row.text.to, row.call);
+                let answer = PastAnswer { at, sender, call, prompt: row.prompt, by: row.answered_by };
+                self.answers.push((row.text.from, answer));
+            }
         }
         self.log.extend(change.log);
         change.answer

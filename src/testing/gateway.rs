@@ -331,6 +331,7 @@ impl SmsGateway for ScriptedGateway {
                 .iter()
                 .find(|m| &m.sid == sid && !s.deleted.contains(sid))
                 .map(|m| record(m, s.prefix))
+                .or_else(|| s.planted.iter().find(|m| &m.sid == sid && !s.deleted.contains(sid)).cloned())
                 .ok_or_else(|| refused(404, Some(20404))),
             Reaction::Refuse { http, code } => Err(refused(http, code)),
             Reaction::NotSent { retry_after } => {

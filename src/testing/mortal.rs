@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::domain::alert::AlertKey;
 use crate::domain::breaker::Breaker;
 use crate::domain::call::CallState;
-use crate::domain::event::{Answer, Load, LogEntry, News};
+use crate::domain::event::{Answer, InboundText, Load, LogEntry, News};
 use crate::domain::settings::{Basis, NewSettings, SettingsRow};
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, MessageSid};
 use crate::domain::{PhoneNumber, Timestamp};

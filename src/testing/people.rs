@@ -133,6 +133,7 @@ pub(crate) fn attempt(call: &str, number: u32) -> crate::domain::attempt::Attemp
         class: None,
         error_code: None,
         result: String::new(),
+        replied: String::new(),
         repeats: None,
         finished_at: None,
         decided_at: None,

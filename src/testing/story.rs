@@ -179,6 +179,7 @@ impl World {
     pub(crate) async fn reply_as(&self, sid: &str, who: &str, text: &str) -> String {
         let text = InboundText {
             listed: false,
+            waited_since: None,
             sid: sid.parse().expect("a SID"),
             from: people::phone(who).to_owned(),
             to: people::SENDER.to_owned(),

@@ -22,7 +22,7 @@ use crate::engine::poller::Poller;
 use crate::engine::reconciler::Reconciler;
 use crate::engine::scheduler::Scheduler;
 use crate::engine::supervisor::Supervisor;
-use crate::engine::{Bounds, Engine, Scope, integrity, silence, start, watch};
+use crate::engine::{Bounds, Engine, Scope, integrity, silence, start, waiting, watch};
 use crate::ids::Ids;
 use crate::store::{OpenOptions, SqliteStore, StoreMode};
 
@@ -210,6 +210,7 @@ impl Process {
             self.dispatcher.drained().await;
             let c = self.poller.pass().await.expect("poller");
             let d = self.reconciler.pass().await.expect("reconciler");
+            waiting::pass(&self.engine).await.expect("waiting replies");
             if self.store.writes() == before {
                 return [a, b, c, d].into_iter().flatten().min();
             }

@@ -38,6 +38,9 @@ const GUARDS: &[(&str, &str, Play)] = &[
     ("engine-lock", "process: one engine works on a store", engine_lock),
     ("store-file", "file: what is accepted outlives the process", store_file),
     ("reply-dedup", "store: a reply counts once", reply_dedup),
+    ("last-text", "store: a polite word takes no other call", last_text),
+    ("reply-time", "store: a late reply takes no younger call", reply_time),
+    ("prompts", "story: a phone that answers by itself is answered three times", prompts),
     ("provider-times", "ledger: a text that is there is not sent again", provider_times),
     ("settings-in-force", "ledger: nobody of another file is told", settings_in_force),
     ("read-back", "base: it holds what it was told", read_back),
@@ -390,6 +393,65 @@ fn reply_dedup(off: Option<&str>) -> Seen {
         (200, "DISPATCHING") => Ok("answered as before, nothing moved".into()),
         (answer, status) => Err(format!("the same reply again was answered {answer}; the call is {status}")),
     }
+}
+
+/// "Ok" to "you need not go", while another call looks for somebody.
+fn last_text(off: Option<&str>) -> Seen {
+    let stage = stage();
+    let _serve = stage.serve_armed(&env(off));
+    for call in ["c1", "c2"] {
+        stage.dispatch(call, "once");
+        stage.delivered(call, 1);
+    }
+    stage.post("/api/calls/c2/cancel", &json!({ "by": "mia" })).expect("cancelled");
+    stage.delivered("c2", 2);
+    a_second_later();
+    stage.reply(SAM, "Ok");
+    let call = stage.until_call("c1", "the word stands in its story", |c| !entries(c, "reply.received").is_empty());
+    match text(&call, "status") {
+        "DISPATCHING" => Ok("it was politeness".into()),
+        status => Err(format!("a polite word to a stand-down: the other call is {status}")),
+    }
+}
+
+/// A `1` for a call that has ended comes in after a younger call's text.
+fn reply_time(off: Option<&str>) -> Seen {
+    let stage = stage();
+    let _serve = stage.serve_armed(&env(off));
+    stage.dispatch("c1", "once");
+    stage.delivered("c1", 1);
+    stage.fault(&json!([{ "kind": "withhold_callbacks", "messageStatus": "received", "times": 1 }]));
+    let written = stage.reply(SAM, "1");
+    a_second_later();
+    stage.post("/api/calls/c1/cancel", &json!({ "by": "mia" })).expect("cancelled");
+    stage.dispatch("c2", "once");
+    stage.delivered("c2", 1);
+    stage.control("POST", "reply", &json!({ "from": SAM, "sid": text(&written, "sid") }));
+    let call = stage.until_call("c2", "the word is decided", |c| !entries(c, "reply.received").is_empty());
+    match text(&call, "status") {
+        "DISPATCHING" => Ok("it was the other call's".into()),
+        status => Err(format!("a late reply that was meant for a call that has ended: the younger is {status}")),
+    }
+}
+
+/// A phone that answers every text with a sentence.
+fn prompts(off: Option<&str>) -> Seen {
+    let stage = stage();
+    let _serve = stage.serve_armed(&env(off));
+    stage.dispatch("c1", "once");
+    stage.delivered("c1", 1);
+    for n in 0..6 {
+        stage.reply(SAM, &format!("I am driving, number {n}"));
+    }
+    let call = stage.call("c1");
+    let said = call["replies"].as_array().expect("replies").iter().filter(|r| !text(r, "answer").is_empty()).count();
+    if said == 3 { Ok("three answers".into()) } else { Err(format!("{said} answers to six texts")) }
+}
+
+/// The provider's times have whole seconds.
+fn a_second_later() {
+    let watch = dispatchctl::clock::Stopwatch::start();
+    until("a second has passed", || (watch.passed() > std::time::Duration::from_millis(1_100)).then_some(()));
 }
 
 /// A reply of Sam's with this SID, posted as the provider does; what it was answered.

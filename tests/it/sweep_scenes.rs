@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use dispatchctl::clock::Stopwatch;
+
 use crate::support::drill::{KILLPOINT, Sink, died_at};
 use crate::support::http;
 use crate::support::stage::{SAM, Stage, attempts, emergency, entries, state, text};
@@ -58,6 +60,7 @@ pub(crate) enum Scene {
     Notice,
     Timer,
     Reply,
+    WaitingReply,
     Search,
     Poll,
     Alert,
@@ -75,6 +78,7 @@ impl Scene {
             Some("intent" | "post" | "outcome" | "receipt") => Self::Notice,
             Some("timer") => Self::Timer,
             Some("reply") => Self::Reply,
+            Some("reply-time") => Self::WaitingReply,
             Some("search") => Self::Search,
             Some("poll") => Self::Poll,
             Some("alert") => Self::Alert,
@@ -90,7 +94,9 @@ impl Scene {
     /// Which texts it can befall.
     pub(crate) const fn kinds(self) -> &'static [Kind] {
         match self {
-            Self::Accept | Self::Alert | Self::Mirror | Self::Batch | Self::Migration => &[Kind::First],
+            Self::Accept | Self::Alert | Self::Mirror | Self::Batch | Self::Migration | Self::WaitingReply => {
+                &[Kind::First]
+            }
             Self::Lock => &[Kind::Reminder],
             _ => &[Kind::First, Kind::Reminder],
         }
@@ -241,6 +247,7 @@ impl Play {
                     let call = self.hand_over("once");
                     self.reply(&call, 1);
                 }
+                Scene::WaitingReply => self.reply_that_waits(),
                 _ => drop(self.hand_over("once")),
             }
         } else {
@@ -254,6 +261,19 @@ impl Play {
         let story = self.stage.until_call_is_there(call, |c| state(c, number) == "delivered");
         self.replied.insert(call.to_owned());
         self.stage.reply(SAM, &format!("1 {}", text(&story, "reference")));
+    }
+
+    /// Two calls told within a minute: which one a polite word answers depends on when it was written, so it waits.
+    fn reply_that_waits(&mut self) {
+        let first = self.hand_over("once");
+        self.stage.until_call_is_there(&first, |c| state(c, 1) == "delivered");
+        let second = self.hand_over("once");
+        self.stage.until_call_is_there(&second, |c| state(c, 1) == "delivered");
+        let watch = Stopwatch::start();
+        // The provider's times have whole seconds.
+        until("a second has passed", || (watch.passed() > Duration::from_millis(1_100)).then_some(()));
+        self.replied.insert(second);
+        self.stage.reply(SAM, "ok");
     }
 
     /// A running engine that is armed between a call's first text and its second.

@@ -1,44 +1,63 @@
-//! A person's words: what they mean, which call they concern, what is answered.
+//! A person's words: what they say, which call they concern, what they do, what is answered.
 //!
-//! Nothing that we write offers one of the provider's own opt-out words (`facts/twilio.md` §8).
+//! A text is read by itself ([`read`]), then placed: plain words mean the one call on which they can act, soft words the last text
+//! of ours (`which.rs`). A reply by webhook of which it matters when it was written waits in the store until the provider says so;
+//! no provider is asked here. Whatever was written stands in the story of the calls that it may be about (`story.rs`).
 
+mod act;
+mod ask;
 mod copies;
 mod free;
 mod lexicon;
 mod reading;
 #[cfg(test)]
 mod reading_tests;
+mod story;
+mod texts;
+mod which;
+mod wording;
 mod words;
 
 pub use lexicon::{Lexicon, OwnWord};
 pub use reading::{FreeText, Reading, Says, read, references};
+pub use wording::asks;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::domain::alert::AlertKind;
-use crate::domain::attempt::{Attempt, AttemptKind, Priority};
-use crate::domain::body;
-use crate::domain::call::{CallState, CallStatus, OutReason};
-use crate::domain::decide::{self, StandDown};
-use crate::domain::event::{
-    AlertChange, Answer, Change, InboundRow, InboundText, Loaded, LogEntry, LogKind, OptOutChange,
-};
+use crate::domain::attempt::{AttemptKind, Priority, Recipient};
+use crate::domain::call::CallState;
+use crate::domain::event::{AlertChange, Answer, Change, InboundText, Loaded, LogEntry, LogKind, OptOutChange, Prompt};
 use crate::domain::phone::masked;
 use crate::domain::sequence;
 use crate::domain::step::{Ctx, Illegal, Work};
-use crate::domain::types::{Actor, CallRef, ContactId, Sender, Timestamp};
+use crate::domain::types::{Actor, AttemptId, CallId, Sender};
+use texts::{Text, texts_to};
 
 /// A person wrote. A repeated SID is answered as before and changes nothing.
 pub(super) fn inbound(loaded: &Loaded, text: &InboundText, ctx: &Ctx<'_>) -> Result<Change, Illegal> {
-    if let Some(before) = loaded.answered_before.as_ref().filter(|_| !ctx.rules.off.reply_dedup) {
-        return Ok(Change { answer: Answer::Reply(before.clone()), ..Change::default() });
+    if let Some(before) = answered_before(loaded, text, ctx) {
+        return Ok(Change { answer: Answer::Reply(before), ..Change::default() });
     }
     let reading = read(&text.body, &ctx.rules.lexicon);
-    let by_phone = |c: &&CallState| c.attempts.iter().any(|a| a.recipient.phone.e164() == text.from);
-    let known = ctx.directory.by_phone(&text.from).is_some() || loaded.calls.iter().any(|c| by_phone(&c));
-    let mut reply = Reply { loaded, text, ctx, change: Change::default(), call: None };
-    let (meaning, answer) = if known { reply.known(&reading)? } else { ("unknown number", String::new()) };
-    Ok(reply.finish(meaning, answer))
+    let mut reply =
+        Reply { loaded, text, ctx, texts: texts_to(loaded, &text.from), about: Vec::new(), change: Change::default() };
+    if !reply.is_known() {
+        if reading.says == Says::OptOut {
+            reply.change.opt_outs.push(OptOutChange::Out { phone: text.from.clone(), sender: text.to.clone() });
+        }
+        return reply.stranger(matches!(reading.says, Says::OptOut | Says::OptIn));
+    }
+    let said = reply.known(&reading)?;
+    reply.finish(said)
+}
+
+/// What was answered to a text that comes again; one that waits is answered once its turn comes, and by nobody else.
+fn answered_before(loaded: &Loaded, text: &InboundText, ctx: &Ctx<'_>) -> Option<String> {
+    let before = loaded.answered_before.as_ref()?;
+    let is_its_turn = before.waits && text.waited_since.is_some();
+    let counts_twice = ctx.rules.off.reply_dedup && text.waited_since.is_none();
+    (!is_its_turn && !counts_twice).then(|| before.answer.clone())
 }
 
 /// An operator lifts an opt-out in our books.
@@ -60,12 +79,7 @@ pub(super) fn clear_opt_out(phone: &str, by: &Actor, ctx: &Ctx<'_>) -> Change {
     }
 }
 
-/// The provider's times have whole seconds.
-const SECOND_MS: i64 = 999;
-/// How far the measured offset of two clocks may be wrong, the whole seconds of both included.
-const OFFSET_SLACK_MS: i64 = 3_000;
-
-/// A word that acts on a call.
+/// A plain word that acts on a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Word {
     Take,
@@ -73,60 +87,86 @@ enum Word {
     Done,
 }
 
-impl Word {
-    fn of(says: Says) -> Option<Self> {
-        match says {
-            Says::Take | Says::Soft => Some(Self::Take),
-            Says::Pass => Some(Self::Pass),
-            Says::Done => Some(Self::Done),
-            Says::Code | Says::OptOut | Says::OptIn | Says::Quoted | Says::Other => None,
-        }
+/// What a text was taken for, and what it is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Said {
+    meaning: &'static str,
+    /// Empty for silence.
+    answer: String,
+    /// What the answer asks.
+    prompt: Option<Prompt>,
+}
+
+impl Said {
+    const fn new(meaning: &'static str, answer: String) -> Self {
+        Self { meaning, answer, prompt: None }
+    }
+
+    const fn silent(meaning: &'static str) -> Self {
+        Self::new(meaning, String::new())
     }
 }
 
+/// `None`: it waits for the time at which it was written.
+type Decided = Result<Option<Said>, Illegal>;
+
+/// One text under decision.
 struct Reply<'a> {
     loaded: &'a Loaded,
     text: &'a InboundText,
     ctx: &'a Ctx<'a>,
+    /// Those that its writer got, newest first.
+    texts: Vec<Text<'a>>,
+    /// The calls that it means.
+    about: Vec<CallId>,
     change: Change,
-    call: Option<super::types::CallId>,
 }
 
-type Said = (&'static str, String);
-
-const HELP: &str =
-    "Reply 1 to take the call, 2 to pass, DONE when finished. With several calls add the code, like 1 7K3Q.";
-
 impl Reply<'_> {
-    fn known(&mut self, r: &Reading) -> Result<Said, Illegal> {
+    fn is_known(&self) -> bool {
+        let by_phone = |c: &CallState| c.attempts.iter().any(|a| a.recipient.phone.e164() == self.text.from);
+        self.ctx.directory.by_phone(&self.text.from).is_some() || self.loaded.calls.iter().any(by_phone)
+    }
+
+    fn known(&mut self, r: &Reading) -> Decided {
         if r.opts_in {
             self.opt_in();
         }
-        let word = match r.says {
+        match r.says {
             Says::OptOut => {
                 self.opt_out();
-                return Ok(("opt-out", String::new()));
+                self.pass_all()?;
+                Ok(Some(Said::silent("opt-out")))
             }
-            Says::OptIn => return Ok(("opt-in", String::new())),
-            _ if r.all || r.free.is_some() => None,
-            says => Word::of(says),
-        };
-        match word {
-            // YES is a word of theirs and of the provider's: it is heard, and answered once.
-            Some(word) => {
-                let (meaning, answer) = self.apply(word, r.reference.as_ref())?;
-                Ok((meaning, if self.text.provider_replied { String::new() } else { answer }))
+            Says::OptIn => Ok(Some(Said::silent("opt-in"))),
+            Says::Take => self.plain(Word::Take, r),
+            Says::Pass => self.plain(Word::Pass, r),
+            Says::Done => self.plain(Word::Done, r),
+            Says::Soft => self.soft(r),
+            Says::Code | Says::Quoted | Says::Other if self.text.provider_replied => {
+                Ok(Some(Said::silent("answered by the provider")))
             }
-            None if self.text.provider_replied => Ok(("answered by the provider", String::new())),
-            None => Ok(("not understood", HELP.to_owned())),
+            Says::Code => self.code(r),
+            Says::Quoted => Ok(Some(self.quoted())),
+            Says::Other => Ok(Some(self.other(r))),
         }
     }
 
     fn contact_key(&self) -> String {
-        self.ctx
-            .directory
-            .by_phone(&self.text.from)
-            .map_or_else(|| self.text.from.clone(), |c| c.id.as_str().to_owned())
+        let contact = self.ctx.directory.by_phone(&self.text.from);
+        contact.map_or_else(|| self.text.from.clone(), |c| c.id.as_str().to_owned())
+    }
+
+    /// Its writer as people say it; nobody whom we know: the number, masked.
+    fn name(&self) -> String {
+        let attempts = self.loaded.calls.iter().flat_map(|c| &c.attempts);
+        let told = || attempts.clone().find(|a| a.recipient.phone.e164() == self.text.from);
+        let contact = self.ctx.directory.by_phone(&self.text.from).map(|c| c.name.clone());
+        contact.or_else(|| told().map(|a| masked(&a.recipient.name))).unwrap_or_else(|| masked(&self.text.from))
+    }
+
+    fn actor(&self) -> Actor {
+        Actor(masked(&self.text.from))
     }
 
     fn opt_out(&mut self) {
@@ -158,6 +198,9 @@ impl Reply<'_> {
         }
         self.change.opt_outs.extend(back);
         self.change.alerts.push(AlertChange::Resolve { key: AlertKind::OptedOut.about(self.contact_key()) });
+        let held: Vec<&CallState> = self.open().into_iter().filter(|c| self.holds(c)).collect();
+        let over = |c: &CallState| AlertChange::Resolve { key: AlertKind::HolderOptedOut.about(&c.call.id) };
+        self.change.alerts.extend(held.into_iter().map(over));
     }
 
     fn note(&mut self, kind: LogKind, what: &str) {
@@ -172,250 +215,51 @@ impl Reply<'_> {
         });
     }
 
-    fn actor(&self) -> Actor {
-        Actor(masked(&self.text.from))
-    }
-
-    /// Calls with a text to this phone that preceded the reply.
-    fn theirs(&self, c: &CallState) -> bool {
-        c.attempts.iter().any(|a| {
-            a.kind == AttemptKind::Notice
-                && a.recipient.phone.e164() == self.text.from
-                && self.comes_after(a)
-                && (a.state.may_have_arrived() || a.sid.is_some())
-        })
-    }
-
-    /// Whether the reply was written after this text, by the provider's own times, which have whole seconds. Where the text's is
-    /// not known (its outcome is not), its intent and the reply are compared by our clock. One that comes in just now was.
-    fn comes_after(&self, a: &Attempt) -> bool {
-        let Some(sent) = a.sent_at else { return false };
-        let Some(at) = self.text.at else { return true };
-        let by_then = |moment: Timestamp, at: Timestamp, slack_ms: i64| {
-            moment.as_millis() <= at.as_millis().saturating_add(slack_ms)
-        };
-        if self.ctx.rules.off.provider_times {
-            return by_then(sent, at, SECOND_MS);
-        }
-        match (a.provider_at.or(a.provider_after.filter(|after| !by_then(*after, at, SECOND_MS))), self.text.at_ours) {
-            (Some(made), _) => by_then(made, at, SECOND_MS),
-            (None, Some(ours)) => by_then(a.sent_at_now().unwrap_or(sent), ours, OFFSET_SLACK_MS),
-            (None, None) => true,
-        }
-    }
-
-    fn contact_in(&self, c: &CallState) -> Option<ContactId> {
-        let of = |a: &&Attempt| a.recipient.phone.e164() == self.text.from;
-        c.attempts.iter().rev().find(of).map(|a| a.recipient.contact.clone())
-    }
-
-    /// Finds the call that a word concerns and applies it; the text to answer with.
-    fn apply(&mut self, word: Word, reference: Option<&CallRef>) -> Result<Said, Illegal> {
+    /// Decides about one call, on top of what was decided about it already.
+    fn work<T>(
+        &mut self,
+        call: &CallId,
+        decide: impl FnOnce(&mut Work<'_>) -> Result<T, Illegal>,
+    ) -> Result<T, Illegal> {
         let loaded = self.loaded;
-        if let Some(reference) = reference {
-            // A reference may be used again after 30 days: the newest call that is theirs is meant.
-            let named = loaded.calls.iter().filter(|c| &c.call.reference == reference && self.theirs(c));
-            return match named.max_by_key(|c| c.call.accepted_at) {
-                Some(state) => self.on(state, word),
-                None => Ok(("unknown reference", format!("There is no call {reference} for you."))),
-            };
-        }
-        let open: Vec<&CallState> = loaded.calls.iter().filter(|c| c.call.status.is_open() && self.theirs(c)).collect();
-        let wanted: Vec<&CallState> = open.iter().copied().filter(|c| self.can(word, c)).collect();
-        match (wanted.as_slice(), open.as_slice()) {
-            ([one], _) | ([], [one]) => self.on(one, word),
-            ([], []) => Ok(("no call", "There is no open call for you.".to_owned())),
-            ([], [newest, ..]) => self.on(newest, word),
-            (several, _) => {
-                let list: Vec<String> = several.iter().take(6).map(|c| short(c)).collect();
-                let example = several.first().map(|c| c.call.reference.to_string()).unwrap_or_default();
-                let say = match word {
-                    Word::Take => "1",
-                    Word::Pass => "2",
-                    Word::Done => "DONE",
-                };
-                Ok((
-                    "which call",
-                    format!("Which call? Reply {say} and its code, like {say} {example}. Open: {}", list.join("; ")),
-                ))
-            }
-        }
-    }
-
-    /// Whether the word would do something to this call: only such calls need to be told apart.
-    fn can(&self, word: Word, c: &CallState) -> bool {
-        use CallStatus as S;
-        let me = self.contact_in(c);
-        let mine = c.call.status == S::Acknowledged && c.call.holder.is_some() && c.call.holder == me;
-        let free = matches!(c.call.status, S::Dispatching | S::Exhausted);
-        match word {
-            Word::Take => free,
-            Word::Pass => mine || (c.call.status == S::Dispatching && me.is_some_and(|m| !c.call.is_out(&m))),
-            Word::Done => mine || (free && !self.loaded.calls.iter().any(|o| self.holds(o))),
-        }
-    }
-
-    fn holds(&self, c: &CallState) -> bool {
-        c.call.status == CallStatus::Acknowledged && c.call.holder.is_some() && c.call.holder == self.contact_in(c)
-    }
-
-    fn on(&mut self, state: &CallState, word: Word) -> Result<Said, Illegal> {
-        let Some(contact) = self.contact_in(state) else { return Ok(("no call", HELP.to_owned())) };
-        let actor = self.actor();
-        let mut w = Work::new(self.ctx, self.loaded, state.clone());
-        let said = on_call(&mut w, word, &contact, &actor)?;
-        if self.text.listed {
-            answer_by_text(&mut w, &contact, &said.1);
-        }
-        self.call = Some(state.call.id.clone());
+        let changed = self.change.calls.iter().position(|c| &c.call.id == call);
+        let state = match changed {
+            Some(at) => self.change.calls.remove(at),
+            None => loaded.calls.iter().find(|c| &c.call.id == call).cloned().ok_or(Illegal::Missing("a call"))?,
+        };
+        let mut w = Work::new(self.ctx, loaded, state);
+        let said = decide(&mut w)?;
         let done = w.into_change();
-        self.change.calls = done.calls;
+        self.change.calls.extend(done.calls);
         self.change.log.extend(done.log);
         self.change.alerts.extend(done.alerts);
         Ok(said)
     }
 
-    /// An answer that belongs to no call's change yet (a question, a help text) goes out by the newest call of theirs.
-    fn answer_without_call(&mut self, answer: &str) {
-        let loaded = self.loaded;
-        let open = loaded.calls.iter().filter(|c| c.call.status.is_open() && self.theirs(c));
-        let Some(state) = open.max_by_key(|c| c.call.accepted_at) else { return };
-        let Some(contact) = self.contact_in(state) else { return };
-        let mut w = Work::new(self.ctx, loaded, state.clone());
-        answer_by_text(&mut w, &contact, answer);
-        let done = w.into_change();
-        self.change.calls = done.calls;
-        self.change.log.extend(done.log);
-    }
-
-    fn finish(mut self, meaning: &'static str, answer: String) -> Change {
-        if self.text.listed && self.change.calls.is_empty() && !answer.is_empty() {
-            self.answer_without_call(&answer);
-        }
-        let entry = LogEntry {
-            kind: LogKind::ReplyReceived,
-            at: self.ctx.now,
-            call: self.call.clone(),
-            attempt: None,
-            actor: self.actor(),
-            message: format!("{} replied: {meaning}", masked(&self.text.from)),
-            data: json!({ "sid": self.text.sid, "understood": meaning }),
-        };
-        self.change.log.insert(0, entry);
-        self.change.inbound = Some(InboundRow {
-            text: self.text.clone(),
-            call: self.call,
-            understood: meaning.to_owned(),
-            answer: answer.clone(),
-            at: self.ctx.now,
-        })
-        // It is there already where a drill lets a reply count twice.
-        .filter(|_| self.loaded.answered_before.is_none());
-        self.change.answer = Answer::Reply(answer);
-        self.change
+    /// A reply that no TwiML can answer is answered by a text of its own, while that is worth something: by the call that is
+    /// meant, else by the newest that its writer was told of.
+    fn answer_by_text(&mut self, said: &Said, open: &[CallId]) -> Result<Option<AttemptId>, Illegal> {
+        let any = || self.loaded.calls.iter().find(|c| self.got_any(c)).map(|c| c.call.id.clone());
+        let call = self.about.first().or(open.first()).cloned().or_else(any);
+        let Some(call) = call.filter(|_| !said.answer.is_empty()) else { return Ok(None) };
+        let (from, answer) = (self.text.from.clone(), said.answer.clone());
+        self.work(&call, |w| Ok(answer_in(w, &from, &answer)))
     }
 }
 
-/// A reply that was read from the list cannot be answered by TwiML: a text of its own does it, while it is worth something.
-fn answer_by_text(w: &mut Work<'_>, contact: &ContactId, text: &str) {
-    let told = w.state.attempts.iter().rev().find(|a| &a.recipient.contact == contact);
-    let Some((step, recipient)) = told.map(|a| (a.step, a.recipient.clone())) else { return };
-    if text.is_empty() {
-        return;
-    }
+fn answer_in(w: &mut Work<'_>, phone: &str, answer: &str) -> Option<AttemptId> {
+    let told = w.state.attempts.iter().rev().find(|a| a.recipient.phone.e164() == phone);
+    let told = told.map(|a| (a.step, a.recipient.clone()));
+    let (step, recipient) = told.or_else(|| {
+        let c = w.ctx.directory.by_phone(phone)?;
+        Some((0, Recipient { contact: c.id.clone(), name: c.name.clone(), phone: c.phone.clone() }))
+    })?;
     let entry = format!("answering {}", recipient.name);
     let id = sequence::add_attempt(w, AttemptKind::Answer, step, recipient, Priority::Reminder, entry);
     let expires_at = w.now().plus(w.ctx.rules.validity);
     if let Some(a) = w.state.attempt_mut(id) {
-        text.clone_into(&mut a.result);
+        answer.clone_into(&mut a.result);
         a.expires_at = Some(expires_at);
     }
-}
-
-/// One word about one call.
-fn on_call(w: &mut Work<'_>, word: Word, contact: &ContactId, by: &Actor) -> Result<Said, Illegal> {
-    use CallStatus as S;
-    let (status, r) = (w.state.call.status, w.state.call.reference.clone());
-    let mine = w.state.call.holder.as_ref() == Some(contact);
-    Ok(match (word, status) {
-        (_, S::Resolved | S::Cancelled) => {
-            ("closed call", format!("{r} is closed ({}).", status.as_str().to_lowercase()))
-        }
-        (Word::Take, S::Acknowledged) if mine => ("already theirs", format!("{r} is already yours.")),
-        (Word::Take, S::Dispatching | S::Exhausted) => {
-            decide::take(w, Some(contact.clone()), by, None)?;
-            ("took the call", yours(w))
-        }
-        (Word::Pass, S::Acknowledged) if mine => {
-            decide::hand_back(w, contact, by)?;
-            ("handed the call back", format!("{r} goes back to the others."))
-        }
-        (Word::Done, S::Acknowledged) if mine => {
-            decide::close(w, S::Resolved, by, None, StandDown::Nobody)?;
-            ("resolved the call", format!("{r} is closed. Thank you."))
-        }
-        (Word::Done, S::Dispatching | S::Exhausted) => {
-            decide::close(w, S::Resolved, by, None, StandDown::AllBut(contact))?;
-            ("resolved the call", format!("{r} is closed. Thank you."))
-        }
-        (_, S::Acknowledged) => ("taken by another", format!("{r}: {}.", decide::taken_by(w))),
-        (Word::Pass, S::Dispatching) => {
-            pass(w, contact, by)?;
-            ("passed", format!("Noted: {r} goes on to the next."))
-        }
-        (Word::Pass, _) => ("passed too late", format!("Noted. Nobody has {r}: reply 1 to take it.")),
-    })
-}
-
-fn pass(w: &mut Work<'_>, contact: &ContactId, by: &Actor) -> Result<(), Illegal> {
-    let name = w
-        .state
-        .attempts
-        .iter()
-        .find(|a| &a.recipient.contact == contact)
-        .map_or_else(|| contact.to_string(), |a| a.recipient.name.clone());
-    if w.state.call.is_out(contact) {
-        return Ok(());
-    }
-    w.state.call.put_out(contact, OutReason::Passed);
-    w.log_as(by.clone(), LogKind::ContactPassed, None, format!("{name} passed"), Value::Null);
-    let waiting: Vec<_> = w
-        .state
-        .attempts
-        .iter()
-        .filter(|a| a.state.is_waiting() && &a.recipient.contact == contact)
-        .map(|a| a.id)
-        .collect();
-    for id in waiting {
-        w.drop_waiting(id, super::attempt::AttemptEvent::Skip, &format!("{name} passed"))?;
-    }
-    sequence::escalate_now(w, None, contact, &format!("{name} passed"))
-}
-
-fn yours(w: &Work<'_>) -> String {
-    let d = &w.state.call.data;
-    let mut parts = vec![format!("{} is yours.", w.state.call.reference)];
-    parts.extend(d.address.as_deref().map(|a| format!("{}.", a.trim())));
-    parts.extend(d.caller_phone.as_deref().map(|p| format!("Call {}.", p.trim())));
-    parts.push("Reply DONE when finished, 2 to hand it back.".into());
-    body::fold(&parts.join(" "))
-}
-
-fn short(c: &CallState) -> String {
-    let what = c.call.data.address.as_deref().or(c.call.data.issue_summary.as_deref()).unwrap_or("no details");
-    let cut: String = what.chars().take(30).collect();
-    body::fold(&format!("{} {cut}", c.call.reference))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::lexicon::is_the_providers;
-    use super::*;
-
-    #[test]
-    fn no_prompt_offers_a_word_that_opts_out() {
-        for word in HELP.split(|c: char| !c.is_ascii_alphanumeric()) {
-            assert!(!is_the_providers(word), "{word}");
-        }
-    }
+    Some(id)
 }

@@ -3,5 +3,6 @@
 mod late;
 mod lateness;
 mod orders;
+mod replies;
 mod settlements;
 mod tables;

@@ -34,7 +34,7 @@ use crate::store::StoreError;
 use super::apply::Core;
 
 pub use health::Vitals;
-pub use rows::{event, event_id};
+pub use rows::{REPLIED, event, event_id};
 use trouble::{State, Table};
 
 /// What changes again within this is written once.

@@ -9,6 +9,9 @@ use crate::domain::types::CallRef;
 use crate::engine::view::next_follow_up;
 use crate::gateways::airtable::{Cell, Fields};
 
+/// What stands between a reader's name and the words that he wrote since, in the sentence of an attempt.
+pub const REPLIED: &str = " wrote: ";
+
 /// Our names of the fields that a base may be without.
 pub(super) const OPTIONAL: &[&str] =
     &["to", "contact", "reference", "step", "round", "caller_name", "address", "accepted_at", "next_follow_up_at"];
@@ -81,7 +84,8 @@ fn result(a: &Attempt) -> String {
         _ => a.result.trim().trim_end_matches('.'),
     };
     let said = if what.is_empty() { capital(&said) } else { format!("{what}{said}") };
-    if why.is_empty() { format!("{said}.") } else { format!("{said}: {why}.") }
+    let said = if why.is_empty() { format!("{said}.") } else { format!("{said}: {why}.") };
+    if a.replied.is_empty() { said } else { format!("{said} {who}{REPLIED}{}", a.replied) }
 }
 
 fn capital(text: &str) -> String {

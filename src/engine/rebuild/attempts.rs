@@ -14,6 +14,7 @@ use crate::domain::team::Contact;
 use crate::domain::types::{AttemptId, CallId, CallRef, ContactId, MessageSid};
 use crate::domain::{ClockOffset, MessageStatus, PhoneNumber, Timestamp, Verdict};
 use crate::engine::dispatcher::asks;
+use crate::engine::mirror::REPLIED;
 use crate::gateways::MessageRecord;
 use crate::ids::Ids;
 
@@ -323,6 +324,7 @@ fn add(draft: &mut Draft, piece: &Piece<'_>, snapshot: &Snapshot, ids: &Ids, fro
     let line = snapshot.directory.line(dialled).0;
     let sender = sender.or_else(|| snapshot.directory.sender(line).cloned());
     let code = piece.row.and_then(|r| r.error_code).or(piece.message.and_then(|m| m.error_code));
+    let (sentence, replied) = said.split_once(&format!(" {name}{REPLIED}")).unwrap_or((said, ""));
     draft.attempts.push(Attempt {
         id: piece.row.and_then(|r| r.attempt).unwrap_or_else(|| AttemptId::from_uuid(ids.uuid(at))),
         call: draft.id.clone(),
@@ -357,7 +359,8 @@ fn add(draft: &mut Draft, piece: &Piece<'_>, snapshot: &Snapshot, ids: &Ids, fro
         message_status: stands.status,
         error_code: code.filter(|_| stands.state == AttemptState::Failed),
         class: (stands.state == AttemptState::Failed).then(|| asks(code).class),
-        result: why(said, &name).to_owned(),
+        result: why(sentence, &name).to_owned(),
+        replied: replied.to_owned(),
         repeats,
         finished_at: stands.state.is_final().then_some(at),
         decided_at: stands.decided.then_some(now),

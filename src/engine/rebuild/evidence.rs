@@ -6,14 +6,14 @@
 
 use std::time::Duration;
 
-use crate::domain::Timestamp;
 use crate::domain::attempt::AttemptKind;
 use crate::domain::body::find_references;
 use crate::domain::call::OutReason;
-use crate::domain::event::{InboundRow, InboundText};
+use crate::domain::event::{InboundRow, InboundText, Prompt};
 use crate::domain::phone::masked;
-use crate::domain::reply::{Says, read};
+use crate::domain::reply::{self, Reading, Says, read};
 use crate::domain::types::{CallRef, ContactId};
+use crate::domain::{Timestamp, Verdict};
 use crate::gateways::MessageRecord;
 
 use super::Snapshot;
@@ -115,21 +115,24 @@ fn stand_down(text: &str) -> Option<Said> {
 }
 
 fn answer(text: &str) -> Option<(Option<CallRef>, Said)> {
-    const ABOUT_NONE: &[&str] =
-        &["Which call? ", "Reply 1 to take the call, 2 to pass", "There is no open call for you", "There is no call "];
-    if ABOUT_NONE.iter().any(|start| text.starts_with(start)) || text.starts_with("Noted. Nobody has ") {
+    if reply::asks(text) || text.starts_with("Yours now: ") {
         return Some((None, Said::Nothing));
     }
     if let Some(rest) = text.strip_prefix("Noted: ") {
-        let (reference, rest) = rest.split_once(' ')?;
-        return rest.starts_with("goes on to the next").then(|| Some((Some(reference.parse().ok()?), Said::Passed)))?;
+        let (reference, _) = rest.split_once(' ')?;
+        return Some((Some(reference.parse().ok()?), Said::Passed));
     }
     let (first, rest) = text.split_once(' ')?;
     let reference = Some(first.trim_end_matches(':').parse().ok()?);
     let by = |rest: &str| Said::TakenBy(rest.trim_end_matches('.').to_owned());
     let said = match rest {
-        _ if rest.starts_with("is yours.") || rest.starts_with("is already yours.") => Said::Yours,
-        _ if rest.starts_with("goes back to the others.") => Said::HandedBack,
+        _ if ["is yours.", "is already yours.", "still looked for somebody: it is yours now."]
+            .iter()
+            .any(|start| rest.starts_with(start)) =>
+        {
+            Said::Yours
+        }
+        _ if rest.starts_with("goes back to the others.") || rest.starts_with("is handed back.") => Said::HandedBack,
         _ if rest.starts_with("is closed (cancelled)") => Said::Cancelled,
         _ if rest.starts_with("is closed.") || rest.starts_with("is closed (resolved)") => Said::Resolved,
         _ => by(rest.strip_prefix("it was taken by ")?),
@@ -247,18 +250,21 @@ impl Story<'_> {
         let (answered, answer) = self.answered(from, at);
         let is_known = told || self.snapshot.directory.by_phone(from).is_some();
         if told && answered && !matches!(reading.says, Says::OptOut | Says::OptIn) {
-            self.found.heard.push(heard(m, names_it.then_some(self.draft), self.snapshot.now));
+            let ours = self.snapshot.answer_to(from, at);
+            self.found.heard.push(heard(m, ours, names_it.then_some(self.draft), self.snapshot.now));
         }
         let says = match reading.says {
-            _ if !is_known || reading.all || reading.free.is_some() => return,
+            _ if !is_known || self.is_in_the_way(&reading, from) => return,
+            // It answers the last text, and nothing else.
+            Says::Soft if !self.was_last(m, from, at) => return,
             Says::Take | Says::Soft => Says::Take,
-            Says::Pass | Says::Done => reading.says,
-            Says::Code | Says::OptOut | Says::OptIn | Says::Quoted | Says::Other => return,
+            Says::Pass | Says::Done if !reading.all => reading.says,
+            _ => return,
         };
         if reading.reference.is_some() && !names_it {
             return;
         }
-        if names_it {
+        if names_it || reading.all || reading.says == Says::Soft {
             if matches!(answer, Some((None, _))) {
                 return;
             }
@@ -287,6 +293,30 @@ impl Story<'_> {
             return;
         }
         self.word(says, from, at);
+    }
+
+    /// Words behind a plain word that say otherwise, or that name somebody else.
+    fn is_in_the_way(&self, reading: &Reading, from: &str) -> bool {
+        let others = || self.snapshot.directory.contacts.iter().filter(|c| c.phone.e164() != from);
+        reading.free.as_ref().is_some_and(|free| free.blocks || others().any(|c| free.names(&c.name)))
+    }
+
+    /// Whether the last text of the number that was written to, before this moment, was a notice of this call.
+    fn was_last(&self, reply: &MessageRecord, phone: &str, at: Timestamp) -> bool {
+        let failed = |m: &MessageRecord| m.status.verdict() == Some(Verdict::Failed);
+        let texts = self.snapshot.messages.iter().filter(|m| m.to == phone && m.direction != "inbound" && !failed(m));
+        let before: Vec<&MessageRecord> = texts.filter(|m| m.created_at.is_some_and(|made| made <= at)).collect();
+        let newest = before.iter().filter_map(|m| m.created_at).max();
+        let same = |m: &MessageRecord| {
+            m.service.is_some() || reply.service.is_some() || m.from.as_deref() == Some(reply.to.as_str())
+        };
+        let is_ours = |m: &MessageRecord| {
+            kind_of(&m.body.0) == AttemptKind::Notice
+                && attempt_reference(&m.body.0).is_some_and(|(r, _)| r == self.draft.reference)
+                && same(m)
+        };
+        // Within one second nobody can tell which was the last.
+        newest.is_some() && before.iter().filter(|m| m.created_at == newest).all(|m| is_ours(m))
     }
 
     fn word(&mut self, says: Says, from: &str, at: Timestamp) {
@@ -416,7 +446,8 @@ const SECOND: Duration = Duration::from_millis(999);
 pub(super) const PASSED: OutReason = OutReason::Passed;
 
 /// A reply that was answered before: kept, so that it is not heard again.
-fn heard(m: &MessageRecord, about: Option<&Draft>, now: Timestamp) -> InboundRow {
+fn heard(m: &MessageRecord, ours: Option<&MessageRecord>, about: Option<&Draft>, now: Timestamp) -> InboundRow {
+    let answer = ours.map(|m| m.body.0.clone()).unwrap_or_default();
     InboundRow {
         text: InboundText {
             sid: m.sid.clone(),
@@ -427,10 +458,14 @@ fn heard(m: &MessageRecord, about: Option<&Draft>, now: Timestamp) -> InboundRow
             at: m.created_at,
             at_ours: None,
             listed: true,
+            waited_since: None,
         },
         call: about.map(|d| d.id.clone()),
         understood: "heard before this store was made".to_owned(),
-        answer: String::new(),
-        at: now,
+        prompt: reply::asks(&answer).then_some(Prompt::Help),
+        answer,
+        answered_by: None,
+        waits: false,
+        at: m.created_at.unwrap_or(now),
     }
 }

@@ -207,6 +207,7 @@ async fn opted_out_of_the_stand_in_only() {
     let mut w = World::with(with_fallback()).await;
     let text = InboundText {
         listed: false,
+        waited_since: None,
         sid: "SMaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa".parse().expect("sid"),
         from: people::phone("sam").to_owned(),
         to: OTHER.to_owned(),
@@ -264,6 +265,7 @@ async fn an_answer_from_a_shut_sender() {
     let reference = w.call(&id).await.call.reference.clone();
     let text = InboundText {
         listed: true,
+        waited_since: None,
         sid: "SMaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa".parse().expect("sid"),
         from: people::phone("sam").to_owned(),
         to: people::SENDER.to_owned(),

@@ -19,6 +19,8 @@ mod outbox;
 mod provider_clock;
 mod receipts;
 mod replies;
+mod replies_story;
+mod replies_whose;
 mod resends;
 mod sending;
 mod settle;

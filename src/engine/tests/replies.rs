@@ -198,16 +198,16 @@ async fn a_reply_that_does_not_concern_a_call_of_theirs_changes_nothing() {
     let code = w.state().await.call.reference.to_string();
     for (label, who, text, says) in [
         ("no text preceded it", "ana", "1".to_owned(), "no open call"),
-        ("not theirs", "ana", format!("1 {code}"), "There is no call"),
+        ("not theirs", "olga", format!("1 {code}"), "There is no call"),
         ("no such reference", "sam", "1 9ZZ9".to_owned(), "There is no call"),
         ("not a word", "sam", "on my way in ten".to_owned(), "Reply 1"),
         ("a stranger", "+19495550199", format!("1 {code}"), ""),
         ("a stranger's bare word", "+19495550199", "1".to_owned(), ""),
     ] {
-        let before = w.state().await;
+        let before = (w.status().await, w.attempts().await, w.wakes_at().await);
         let said = w.reply(who, &text).await;
         assert!(if says.is_empty() { said.is_empty() } else { said.contains(says) }, "{label}: {said:?}");
-        assert_eq!(w.state().await, before, "{label}");
+        assert_eq!((w.status().await, w.attempts().await, w.wakes_at().await), before, "{label}");
     }
     assert!(w.log_of(None).await.contains("unknown number"), "recorded all the same");
 }
@@ -255,6 +255,7 @@ async fn an_answer_is_heard_after_the_clock_was_set_back() {
 fn by_service(n: u32, who: &str, text: &str, replied: bool) -> Event {
     Event::Inbound(InboundText {
         listed: false,
+        waited_since: None,
         sid: format!("SM{n:032x}").parse().expect("a SID"),
         from: people::phone(who).to_owned(),
         to: format!("MG{}", "0".repeat(32)),

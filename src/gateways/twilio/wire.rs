@@ -44,14 +44,20 @@ impl MessageWire {
             sid: self.sid?.parse().ok()?,
             status: MessageStatus::from_word(&self.status.unwrap_or_default()),
             error_code: self.error_code.as_deref().and_then(error_code),
-            to: self.to.unwrap_or_default(),
-            from: self.from.filter(|s| !s.is_empty()),
+            to: self.to.map(|s| plain_number(&s).to_owned()).unwrap_or_default(),
+            from: self.from.filter(|s| !s.is_empty()).map(|s| plain_number(&s).to_owned()),
             service: self.messaging_service_sid.filter(|s| !s.is_empty()),
             body: MessageBody(self.body.unwrap_or_default()),
             direction: self.direction.unwrap_or_default(),
             created_at: self.date_created.as_deref().and_then(time),
         })
     }
+}
+
+/// A number without the channel that the provider writes before it: whoever writes by WhatsApp or RCS is whom we know by number.
+fn plain_number(text: &str) -> &str {
+    const CHANNELS: [&str; 3] = ["whatsapp:", "sms:", "rcs:"];
+    CHANNELS.into_iter().find_map(|channel| text.strip_prefix(channel)).unwrap_or(text)
 }
 
 /// Reads a message out of an answer's body.
@@ -188,7 +194,7 @@ impl Party {
         let rest = rest.strip_prefix('+').unwrap_or(rest);
         let plain = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '.' | '_' | '-' | '@' | '&');
         let ok = (1..=64).contains(&rest.chars().count()) && rest.chars().all(plain);
-        if ok { Ok(Self(text.to_owned())) } else { Err(FormError::Malformed(name)) }
+        if ok { Ok(Self(plain_number(text).to_owned())) } else { Err(FormError::Malformed(name)) }
     }
 }
 

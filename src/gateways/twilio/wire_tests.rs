@@ -46,7 +46,7 @@ fn every_inbound_form_has_one_outcome() {
         ("inbound_empty_text", Ok(("+19495550101", "", None))),
         ("inbound_stop", Ok(("+19495550101", "Stop", Some(OptOut::Stop)))),
         ("inbound_short_code", Ok(("55501", "Hello", None))),
-        ("inbound_channel", Ok(("whatsapp:+19495550101", "1 7K3Q", None))),
+        ("inbound_channel", Ok(("+19495550101", "1 7K3Q", None))),
         ("inbound_no_text", Ok(("+19495550101", "", None))),
         ("inbound_opt_out_unknown", Ok(("+19495550101", "Stop", None))),
         ("inbound_no_sender", Err(FormError::Missing("From"))),

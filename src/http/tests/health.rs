@@ -30,7 +30,7 @@ async fn health_is_earned_and_has_its_shape() {
     let duties = document["duties"].as_array().expect("duties");
     let named: Vec<&str> = duties.iter().filter_map(|d| d["name"].as_str()).collect();
     // No sink is configured: there is none to deliver to.
-    let all = ["scheduler", "dispatcher", "claims", "poller", "reconciler", "listener", "clocks"];
+    let all = ["scheduler", "dispatcher", "claims", "poller", "reconciler", "waiting-replies", "listener", "clocks"];
     let more =
         ["provider-clock", "requests", "checkpoints", "beat", "silence", "store", "store-file", "watch", "integrity"];
     assert_eq!(named, [&all[..], &more].concat());

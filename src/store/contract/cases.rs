@@ -144,11 +144,16 @@ pub(crate) async fn a_reply_sees_the_newest_fifty_open_calls_and_those_it_names(
     let loaded = shown(store, reply(vec![])).await;
     let mut wanted = vec!["c05".to_owned()];
     wanted.extend((0..59).rev().filter(|n| *n != 5).map(|n| format!("c{n:02}")).take(49));
+    wanted.extend(["closed".to_owned(), "c59".to_owned()]);
     assert_eq!(names(&loaded), wanted);
     assert_eq!(loaded.answered_before, None);
+    let mut long_ago = call("long-ago", at(0));
+    long_ago.call.reference = reference("8888");
+    (long_ago.call.status, long_ago.call.wake_at) = (CallStatus::Cancelled, None);
+    put(store, long_ago).await.expect("put");
     let named = shown(store, reply(vec![reference("9999"), reference("8888")])).await;
-    assert_eq!(named.calls.len(), 51);
-    assert_eq!(names(&named).last(), Some(&"closed"), "a closed call that is named is shown");
+    assert_eq!(named.calls.len(), 53);
+    assert_eq!(names(&named).last(), Some(&"long-ago"), "a closed call that is named is shown");
     let stranger = Load::Reply { from: "+12025550123".into(), sid: sid(1_001), references: vec![] };
     assert!(shown(store, stranger).await.calls.is_empty());
 }
@@ -307,6 +312,7 @@ pub(crate) async fn an_inbound_text_is_kept_once_and_answered_as_before(store: &
     let row = || InboundRow {
         text: InboundText {
             listed: false,
+            waited_since: None,
             sid: sid(1),
             from: "+19495550101".into(),
             to: "+15005550006".into(),
@@ -318,12 +324,18 @@ pub(crate) async fn an_inbound_text_is_kept_once_and_answered_as_before(store: &
         call: Some(id("c")),
         understood: "acknowledge".into(),
         answer: "It is yours.".into(),
+        prompt: None,
+        answered_by: None,
+        waits: false,
         at: at(2),
     };
     let keep = always(move || Change { inbound: Some(row()), ..Change::default() });
     let load = Load::Reply { from: "+19495550101".into(), sid: sid(1), references: vec![] };
     store.transact(load.clone(), Vec::new(), Arc::clone(&keep)).await.expect("kept");
-    assert_eq!(shown(store, load.clone()).await.answered_before.as_deref(), Some("It is yours."));
+    assert_eq!(
+        shown(store, load.clone()).await.answered_before.map(|b| (b.answer, b.waits)),
+        Some(("It is yours.".into(), false))
+    );
     let again = store.transact(load, Vec::new(), keep).await;
     assert!(format!("{again:?}").contains("inbound.sid"), "twice: {again:?}");
 }

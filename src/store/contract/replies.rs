@@ -74,6 +74,16 @@ fn inbound(n: u32) -> crate::domain::event::InboundRow {
         at: None,
         at_ours: None,
         listed: true,
+        waited_since: None,
     };
-    InboundRow { text, call: None, understood: "take".into(), answer: String::new(), at: at(1) }
+    InboundRow {
+        text,
+        call: None,
+        understood: "take".into(),
+        answer: String::new(),
+        prompt: None,
+        answered_by: None,
+        waits: false,
+        at: at(1),
+    }
 }

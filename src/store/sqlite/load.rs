@@ -9,7 +9,7 @@ use super::{settings, sql};
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, Recipient};
 use crate::domain::breaker::{Breaker, Evidence, Probe};
 use crate::domain::call::{Call, CallState, CallStatus};
-use crate::domain::event::{Load, Loaded, News};
+use crate::domain::event::{AnsweredBefore, Load, Loaded, News, PastAnswer, Prompt};
 use crate::domain::settings::SettingsNumber;
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ErrorCode, MessageSid, Timestamp};
 use crate::domain::{MessageStatus, PhoneNumber};
@@ -17,6 +17,8 @@ use crate::store::{StoreError, rows};
 
 /// How many open calls a reply is matched against: the newest to that phone.
 const REPLY_CALLS_MAX: usize = 50;
+/// How many calls that are closed by now: a polite word may answer the text that told of that.
+const CLOSED_CALLS_MAX: usize = 4;
 
 /// Loads what `load` asks for, and the opt-outs of `phones` and of everybody in the loaded calls.
 pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Result<Loaded, StoreError> {
@@ -46,7 +48,8 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
             loaded.free_reference = free_reference(conn, references, *used_since)?;
         }
         Load::Reply { from, sid, references } => {
-            loaded.answered_before = text(conn, sql::INBOUND_ANSWER, sid.as_str())?;
+            loaded.answered_before = answered_before(conn, sid)?;
+            loaded.answers = answers(conn, from)?;
             for id in calls_of_reply(conn, from, references)? {
                 match call_state(conn, &id) {
                     Ok(state) => loaded.calls.extend(state),
@@ -195,11 +198,54 @@ fn calls_of_reply(conn: &Connection, from: &str, references: &[CallRef]) -> Resu
             ids.push(id.to_owned());
         }
     }
+    let open = ids.len();
+    let mut statement = conn.prepare_cached(sql::CLOSED_CALLS_OF_PHONE)?;
+    let mut found = statement.query([from])?;
+    while ids.len() < open + CLOSED_CALLS_MAX
+        && let Some(row) = found.next()?
+    {
+        let id = str_at(row, 0)?;
+        if !ids.iter().any(|known| known == id) {
+            ids.push(id.to_owned());
+        }
+    }
     for reference in references {
         let named = text(conn, sql::CALL_OF_REFERENCE, reference.as_str())?;
         ids.extend(named.filter(|id| !ids.contains(id)));
     }
     Ok(ids)
+}
+
+fn answered_before(conn: &Connection, sid: &MessageSid) -> Result<Option<AnsweredBefore>, StoreError> {
+    let mut statement = conn.prepare_cached(sql::INBOUND_ANSWER)?;
+    Ok(statement
+        .query_row([sid.as_str()], |r| Ok(AnsweredBefore { answer: r.get(0)?, waits: r.get(1)? }))
+        .optional()?)
+}
+
+fn answers(conn: &Connection, from: &str) -> Result<Vec<PastAnswer>, StoreError> {
+    let mut statement = conn.prepare_cached(sql::ANSWERS_TO_PHONE)?;
+    let mut found = statement.query([from])?;
+    let mut all = Vec::new();
+    while let Some(row) = found.next()? {
+        match past_answer(row) {
+            Ok(answer) => all.push(answer),
+            // Whoever writes is heard all the same.
+            Err(StoreError::Corrupt { what, .. }) => warn!(what, "an answer to an earlier text cannot be read"),
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(all)
+}
+
+fn past_answer(row: &Row<'_>) -> Result<PastAnswer, StoreError> {
+    Ok(PastAnswer {
+        at: Timestamp::from_millis(row.get(0)?),
+        sender: row.get(1)?,
+        call: maybe_str_at(row, 2)?.map(|t| rows::parsed("inbound.call_id", t)).transpose()?,
+        prompt: maybe_str_at(row, 3)?.map(|w| rows::word("inbound.prompt", Prompt::from_word(w))).transpose()?,
+        by: row.get::<_, Option<[u8; 16]>>(4)?.map(rows::id_from),
+    })
 }
 
 fn opted_out(
@@ -331,6 +377,7 @@ pub(super) fn attempt_from(row: &Row<'_>, call: &CallId) -> Result<Attempt, Stor
         provider_after: rows::time(row.get(35)?),
         clock_steps_ms: row.get(36)?,
         due_at: rows::time(row.get(37)?),
+        replied: row.get(38)?,
     })
 }
 

@@ -7,6 +7,7 @@ use super::load::str_at;
 use super::reads::{Look, PHONES, at_most, readable};
 use super::{SqliteStore, sql};
 use crate::domain::Timestamp;
+use crate::domain::event::InboundText;
 use crate::domain::types::MessageSid;
 use crate::store::{Listened, ListenedPlace, Replies, StoreError, rows};
 
@@ -41,7 +42,7 @@ fn listened(
 }
 
 fn heard(conn: &Connection, messages: &[MessageSid]) -> Result<Vec<MessageSid>, StoreError> {
-    let mut known = conn.prepare_cached(sql::INBOUND_ANSWER)?;
+    let mut known = conn.prepare_cached(sql::IS_HEARD)?;
     let mut heard = Vec::new();
     for sid in messages {
         if known.exists([sid.as_str()])? {
@@ -49,6 +50,25 @@ fn heard(conn: &Connection, messages: &[MessageSid]) -> Result<Vec<MessageSid>, 
         }
     }
     Ok(heard)
+}
+
+pub(super) const WAITING: &str = "SELECT sid, sender, recipient, body, provider_replied, at
+    FROM inbound INDEXED BY inbound_waiting WHERE waits = 1 ORDER BY at LIMIT ?1";
+
+fn waiting(look: Look<'_>, limit: usize) -> Result<Vec<InboundText>, StoreError> {
+    readable(look, "inbound", WAITING, params![at_most(limit)], |row| {
+        Ok(InboundText {
+            sid: rows::parsed("inbound.sid", str_at(row, 0)?)?,
+            from: row.get(1)?,
+            to: row.get(2)?,
+            body: row.get(3)?,
+            provider_replied: row.get(4)?,
+            at: None,
+            at_ours: None,
+            listed: false,
+            waited_since: Some(Timestamp::from_millis(row.get(5)?)),
+        })
+    })
 }
 
 const REPLIES_READ: &str = "SELECT until FROM replies_read WHERE slot = 1";
@@ -70,6 +90,10 @@ impl Replies for SqliteStore {
     async fn heard(&self, messages: &[MessageSid]) -> Result<Vec<MessageSid>, StoreError> {
         let messages = messages.to_vec();
         self.read(move |conn| heard(conn, &messages)).await
+    }
+
+    async fn waiting_replies(&self, limit: usize) -> Result<Vec<InboundText>, StoreError> {
+        self.list(move |look| waiting(look, limit)).await
     }
 
     async fn replies_read(&self) -> Result<Option<Timestamp>, StoreError> {

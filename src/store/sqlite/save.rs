@@ -16,7 +16,8 @@ use crate::domain::alert::{AlertKey, SinkTarget};
 use crate::domain::attempt::{Attempt, AttemptKind, NoticeKey};
 use crate::domain::call::{Call, CallState};
 use crate::domain::event::{
-    AlertChange, Answer, BreakerChange, Change, Effect, InboundRow, Loaded, LogEntry, LogKind, OptOutChange, ReceiptRow,
+    AlertChange, Answer, BreakerChange, Change, Effect, InboundRow, Loaded, LogEntry, LogKind, OptOutChange, Prompt,
+    ReceiptRow,
 };
 use crate::domain::settings::{Basis, Target};
 use crate::domain::types::{Actor, CallId, MessageSid, Sender};
@@ -72,7 +73,10 @@ pub(super) fn save(conn: &Connection, sinks: &Sinks, loaded: &Loaded, change: Ch
     }
     join_orphans(conn, loaded, &change)?;
     if let Some(inbound) = &change.inbound {
-        insert_inbound(conn, sql::INSERT_INBOUND, inbound)?;
+        match inbound.text.waited_since {
+            None => insert_inbound(conn, sql::INSERT_INBOUND, inbound)?,
+            Some(_) => answer_waiting(conn, inbound)?,
+        }
     }
     for heard in &change.heard {
         insert_inbound(conn, sql::INSERT_HEARD, heard)?;
@@ -293,6 +297,7 @@ fn insert_attempt(conn: &Connection, call: &Call, a: &Attempt) -> Result<(), Sto
         rows::millis(a.provider_after),
         a.clock_steps_ms,
         rows::millis(a.due_at),
+        a.replied,
         call.status.is_open(),
         lane(call, a).as_str(),
     ])?;
@@ -345,6 +350,7 @@ fn update_attempt(conn: &Connection, was: &Attempt, is: &Attempt) -> Result<(), 
         is.polls,
         is.conflict,
         is.class.map(rows::class_word).transpose()?,
+        is.replied,
     ])?;
     Ok(())
 }
@@ -469,6 +475,22 @@ fn insert_inbound(conn: &Connection, statement: &str, row: &InboundRow) -> Resul
         row.understood,
         row.answer,
         row.at.as_millis(),
+        row.prompt.map(Prompt::as_str),
+        row.answered_by.map(rows::id_bytes),
+        row.waits,
+    ])?;
+    Ok(())
+}
+
+fn answer_waiting(conn: &Connection, row: &InboundRow) -> Result<(), StoreError> {
+    conn.prepare_cached(sql::ANSWER_WAITING)?.execute(params![
+        row.text.sid.as_str(),
+        rows::millis(row.text.at),
+        row.call.as_ref().map(CallId::as_str),
+        row.understood,
+        row.answer,
+        row.prompt.map(Prompt::as_str),
+        row.answered_by.map(rows::id_bytes),
     ])?;
     Ok(())
 }

@@ -16,12 +16,12 @@ macro_rules! attempt_columns {
         "id, call_id, number, kind, channel, provider, round, step, contact, name, phone, sender, state, priority, body, \
          segments, created_at, not_before, expires_at, claimed_by, sent_at, tries, callback, sid, message_status, \
          error_code, result, repeats, finished_at, decided_at, poll_at, polls, conflict, class, provider_at, provider_after, \
-         clock_steps_ms, due_at"
+         clock_steps_ms, due_at, replied"
     };
 }
 pub(super) use attempt_columns;
 /// How many they are: what a statement selects behind them begins here.
-pub(super) const ATTEMPT_COLUMNS: usize = 38;
+pub(super) const ATTEMPT_COLUMNS: usize = 39;
 
 pub(super) const CALL: &str = concat!("SELECT ", call_columns!(), " FROM calls WHERE id = ?1");
 pub(super) const NOTICES: &str = "SELECT round, step, contact FROM notices WHERE call_id = ?1 ORDER BY ordinal";
@@ -38,7 +38,14 @@ pub(super) const REFERENCE_TAKEN: &str = "SELECT 1 FROM calls WHERE reference = 
 /// closed calls nor many open ones make a reply slow.
 pub(super) const OPEN_CALLS_OF_PHONE: &str = "SELECT call_id FROM attempts INDEXED BY attempts_by_phone
     WHERE phone = ?1 AND call_open = 1 AND sent_at IS NOT NULL ORDER BY sent_at DESC";
-pub(super) const INBOUND_ANSWER: &str = "SELECT answer FROM inbound WHERE sid = ?1";
+/// The calls of the texts that left for a phone last and are closed by now.
+pub(super) const CLOSED_CALLS_OF_PHONE: &str = "SELECT call_id FROM attempts INDEXED BY attempts_by_phone
+    WHERE phone = ?1 AND call_open = 0 AND sent_at IS NOT NULL ORDER BY sent_at DESC LIMIT 12";
+pub(super) const IS_HEARD: &str = "SELECT 1 FROM inbound WHERE sid = ?1";
+pub(super) const INBOUND_ANSWER: &str = "SELECT answer, waits FROM inbound WHERE sid = ?1";
+/// What this phone was answered last.
+pub(super) const ANSWERS_TO_PHONE: &str = "SELECT at, recipient, call_id, prompt, answered_by
+    FROM inbound INDEXED BY inbound_answers WHERE sender = ?1 AND answer <> '' ORDER BY at DESC LIMIT 12";
 pub(super) const OPT_OUTS_OF_PHONE: &str = "SELECT sender FROM opt_outs WHERE phone = ?1";
 /// Receipts that wait, by their message and by the attempt that their callback named. Two statements: one with OR or UNION
 /// builds a temporary table at every receipt.
@@ -70,7 +77,7 @@ pub(super) const INSERT_ATTEMPT: &str = concat!(
     "INSERT INTO attempts (",
     attempt_columns!(),
     ", call_open, lane) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, \
-     ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40)"
+     ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41)"
 );
 /// The line of a call was put right, or an answer went by another sender than the number that was written to.
 pub(super) const MOVE_LANE: &str = "UPDATE attempts SET lane = ?2 WHERE id = ?1 AND lane <> ?2";
@@ -79,7 +86,8 @@ pub(super) const UPDATE_ATTEMPT_MESSAGE: &str = "UPDATE attempts SET sent_at = ?
     provider_after = ?5, clock_steps_ms = ?6 WHERE id = ?1";
 pub(super) const UPDATE_ATTEMPT: &str = "UPDATE attempts SET sender = ?2, state = ?3, priority = ?4, body = ?5,
     segments = ?6, not_before = ?7, expires_at = ?8, claimed_by = ?9, tries = ?10, callback = ?11, message_status = ?12,
-    error_code = ?13, result = ?14, finished_at = ?15, decided_at = ?16, poll_at = ?17, polls = ?18, conflict = ?19, class = ?20
+    error_code = ?13, result = ?14, finished_at = ?15, decided_at = ?16, poll_at = ?17, polls = ?18, conflict = ?19, class = ?20,
+    replied = ?21
     WHERE id = ?1";
 
 pub(super) const INSERT_LOG: &str =
@@ -92,11 +100,17 @@ pub(super) const JOIN_BY_NAME: &str =
     "UPDATE receipts SET joined = ?1 WHERE joined IS NULL AND named IS NOT NULL AND named = ?1";
 pub(super) const INSERT_INBOUND: &str =
     "INSERT INTO inbound (sid, sender, recipient, body, provider_replied, provider_at,
-    call_id, understood, answer, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    call_id, understood, answer, at, prompt, answered_by, waits)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+/// What has waited is answered; what was answered meanwhile stays.
+pub(super) const ANSWER_WAITING: &str =
+    "UPDATE inbound SET provider_at = ?2, call_id = ?3, understood = ?4, answer = ?5, prompt = ?6, answered_by = ?7, waits = 0
+    WHERE sid = ?1 AND waits = 1";
 /// A text that is known already stays as it was heard.
 pub(super) const INSERT_HEARD: &str =
     "INSERT INTO inbound (sid, sender, recipient, body, provider_replied, provider_at,
-    call_id, understood, answer, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING";
+    call_id, understood, answer, at, prompt, answered_by, waits)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING";
 pub(super) const OPT_OUT: &str =
     "INSERT INTO opt_outs (phone, sender, since) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
 pub(super) const OPT_IN: &str = "DELETE FROM opt_outs WHERE phone = ?1 AND sender = ?2";

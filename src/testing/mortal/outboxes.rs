@@ -17,6 +17,10 @@ impl Replies for Mortal {
         self.alive().await;
         self.inner.heard(messages).await
     }
+    async fn waiting_replies(&self, limit: usize) -> Result<Vec<InboundText>, StoreError> {
+        self.alive().await;
+        self.inner.waiting_replies(limit).await
+    }
     async fn replies_read(&self) -> Result<Option<Timestamp>, StoreError> {
         self.alive().await;
         self.inner.replies_read().await

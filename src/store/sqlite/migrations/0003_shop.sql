@@ -101,4 +101,21 @@ ALTER TABLE attempts ADD COLUMN due_at INTEGER;
 -- The oldest follow-up that fired and has not left; read from the index alone, so that a damaged row hides no other.
 CREATE INDEX attempts_unsent_by_due ON attempts (due_at) WHERE due_at IS NOT NULL AND state IN ('scheduled', 'retrying');
 
+-- == replies ==
+-- `prompt`: what the answer to a text asks of its writer; null: nothing. `answered_by`: the attempt that carries the answer; null:
+-- the webhook's own TwiML. `waits`: nobody knows yet when it was written, and a younger text of ours or the end of a call lies
+-- close: the engine asks the provider.
+ALTER TABLE inbound ADD COLUMN prompt TEXT;
+ALTER TABLE inbound ADD COLUMN answered_by BLOB;
+ALTER TABLE inbound ADD COLUMN waits INTEGER NOT NULL DEFAULT 0 CONSTRAINT inbound_waits_is_a_truth CHECK (waits IN (0, 1));
+CREATE INDEX inbound_answers ON inbound (sender, at) WHERE answer <> '';
+CREATE INDEX inbound_waiting ON inbound (at) WHERE waits = 1;
+
+-- What its reader wrote since a text was made, as the mirror shows it.
+ALTER TABLE attempts ADD COLUMN replied TEXT NOT NULL DEFAULT '';
+
+-- The texts to a phone, those of open calls and those of closed ones apart, newest last.
+DROP INDEX attempts_by_phone;
+CREATE INDEX attempts_by_phone ON attempts (phone, call_open, sent_at) WHERE sent_at IS NOT NULL;
+
 -- == other ==

@@ -1,0 +1,246 @@
+//! What a word does to a call.
+
+use serde_json::Value;
+
+use super::texts::When;
+use super::which::{Aim, Softly, looks};
+use super::{Decided, Reply, Said, Word, wording};
+use crate::domain::alert::AlertKind;
+use crate::domain::attempt::{AttemptEvent, AttemptKind};
+use crate::domain::call::{CallState, CallStatus as S, OutReason};
+use crate::domain::decide::{self, StandDown};
+use crate::domain::event::{LogKind, Prompt};
+use crate::domain::reply::Reading;
+use crate::domain::sequence;
+use crate::domain::step::{Illegal, Work};
+use crate::domain::types::{Actor, CallId, CallRef, ContactId};
+
+impl<'a> Reply<'a> {
+    /// A plain word.
+    pub(super) fn plain(&mut self, word: Word, r: &Reading) -> Decided {
+        if self.is_in_the_way(r) || (r.all && word != Word::Take) {
+            return Ok(Some(self.other(r)));
+        }
+        if r.all {
+            return self.every_call();
+        }
+        if let Some(reference) = &r.reference {
+            return self.named(word, reference, r).map(Some);
+        }
+        if self.must_wait(|reply, when| reply.plain_acts(word, when)) {
+            return Ok(None);
+        }
+        Ok(Some(match self.aim(word, When::of(self.text)) {
+            Aim::One(state) => self.on(state, word)?,
+            Aim::Which(_) if r.free.is_some() => self.other(r),
+            Aim::Which(calls) => {
+                let (prompt, text) = wording::which_call(word, &calls);
+                self.ask(prompt, "which call", text)
+            }
+            Aim::Held(held) => self.ask(Prompt::WhichToPass, "which call", wording::hand_back_which(&held)),
+            Aim::Nothing => self.ask(Prompt::Help, "no call", wording::NO_OPEN_CALL.to_owned()),
+        }))
+    }
+
+    /// Words behind a plain word that say otherwise, or that name somebody else.
+    fn is_in_the_way(&self, r: &Reading) -> bool {
+        let others = || self.ctx.directory.contacts.iter().filter(|c| c.phone.e164() != self.text.from);
+        r.free.as_ref().is_some_and(|free| free.blocks || others().any(|c| free.names(&c.name)))
+    }
+
+    /// A soft word: it answers the last text and never moves another call than that text's.
+    pub(super) fn soft(&mut self, r: &Reading) -> Decided {
+        if self.ctx.rules.off.last_text {
+            return self.plain(Word::Take, r);
+        }
+        if self.must_wait(|reply, when| reply.soft_acts(when)) {
+            return Ok(None);
+        }
+        let when = When::of(self.text);
+        let is_meant = |c: &CallState| r.reference.as_ref().is_none_or(|named| named == &c.call.reference);
+        Ok(Some(match self.softly(when) {
+            Softly::Notice(state) if !is_meant(state) => self.ask_one_or_two("not understood"),
+            Softly::Notice(state) if self.holds(state) => Said::silent("a polite word"),
+            Softly::Notice(state) => self.on(state, Word::Take)?,
+            Softly::Polite if r.reference.is_none() => Said::silent("a polite word"),
+            Softly::Polite | Softly::Unclear => self.ask_one_or_two("not understood"),
+            Softly::Nothing => self.ask(Prompt::Help, "no call", wording::NO_OPEN_CALL.to_owned()),
+        }))
+    }
+
+    /// A code alone, or `all` alone: it completes the word that was asked for.
+    pub(super) fn code(&mut self, r: &Reading) -> Decided {
+        match (self.asked_for(When::of(self.text)), &r.reference) {
+            (Some(Word::Take), None) if r.all => self.every_call(),
+            (Some(word), Some(reference)) => self.named(word, reference, r).map(Some),
+            _ => Ok(Some(self.other(r))),
+        }
+    }
+
+    /// `1 all`.
+    fn every_call(&mut self) -> Decided {
+        let ids = |reply: &Self, when: When| -> Option<Vec<CallId>> {
+            let all: Vec<CallId> = reply.every(when).iter().map(|c| c.call.id.clone()).collect();
+            Some(all).filter(|all| !all.is_empty())
+        };
+        if self.must_wait(ids) {
+            return Ok(None);
+        }
+        let all = self.every(When::of(self.text));
+        match all.as_slice() {
+            [] => Ok(Some(self.ask(Prompt::Help, "no call", wording::NO_OPEN_CALL.to_owned()))),
+            [one] => self.on(one, Word::Take).map(Some),
+            several => {
+                for state in several {
+                    drop(self.on(state, Word::Take)?);
+                }
+                Ok(Some(Said::new("took every call", wording::all_yours(several))))
+            }
+        }
+    }
+
+    /// A word about the call that it names, whoever holds it by now; a reference that is closed, or is not theirs, is answered and
+    /// never applied to another call. A reference may be used again after 30 days: the newest call that has it is meant.
+    fn named(&mut self, word: Word, reference: &CallRef, r: &Reading) -> Result<Said, Illegal> {
+        let loaded = self.loaded;
+        let of = loaded.calls.iter().filter(|c| &c.call.reference == reference);
+        let theirs = of.clone().filter(|c| self.got_any(c)).max_by_key(|c| c.call.accepted_at);
+        if let Some(state) = theirs {
+            return self.on(state, word);
+        }
+        let Some(state) = of.max_by_key(|c| c.call.accepted_at) else {
+            return Ok(self.ask(Prompt::Help, "unknown reference", wording::no_such_call(reference)));
+        };
+        if self.is_of_the_team(state) && (word != Word::Done || !looks(state)) {
+            return self.on(state, word);
+        }
+        if state.call.status.is_open() {
+            self.about.push(state.call.id.clone());
+            self.show_to_a_person(r);
+            return Ok(self.ask(Prompt::Help, "not their call", wording::not_theirs(reference)));
+        }
+        Ok(self.ask(Prompt::Help, "unknown reference", wording::no_such_call(reference)))
+    }
+
+    /// Whether its writer belongs to this call although no text of it reached him: one was refused, or his step has not fired.
+    fn is_of_the_team(&self, c: &CallState) -> bool {
+        if c.attempts.iter().any(|a| a.recipient.phone.e164() == self.text.from) {
+            return true;
+        }
+        let directory = self.ctx.directory;
+        let (line, _) = directory.line(c.call.data.twilio_to_number.as_deref());
+        let Some(contact) = directory.by_phone(&self.text.from) else { return false };
+        let roles = c.call.policy.steps.iter().flat_map(|s| &s.notify);
+        roles.into_iter().any(|role| directory.holders(line, role, self.ctx.now).iter().any(|h| h.id == contact.id))
+    }
+
+    /// One word about one call.
+    fn on(&mut self, state: &CallState, word: Word) -> Result<Said, Illegal> {
+        let Some(contact) = self.contact_in(state) else {
+            return Ok(self.ask(Prompt::Help, "no call", wording::HELP.to_owned()));
+        };
+        let (actor, is_told) = (self.actor(), self.got_any(state));
+        self.about.push(state.call.id.clone());
+        self.work(&state.call.id, |w| on_call(w, word, &contact, is_told, &actor))
+    }
+
+    /// STOP: a pass where its writer was told; what he holds stays his, and somebody must know that no text reaches him.
+    pub(super) fn pass_all(&mut self) -> Result<(), Illegal> {
+        let actor = self.actor();
+        for state in self.open() {
+            let Some(contact) = self.contact_in(state) else { continue };
+            let holds = self.holds(state);
+            self.work(&state.call.id, |w| {
+                let name = name_in(w, &contact);
+                if holds {
+                    let id = w.state.call.id.clone();
+                    let text = format!("{name} holds call {id} and opted out of texts: call them by phone");
+                    w.raise(AlertKind::HolderOptedOut.about(&id), text);
+                } else if w.state.call.status == S::Dispatching {
+                    pass(w, &contact, &actor, &format!("{name} opted out of texts, which counts as a pass"))?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn on_call(w: &mut Work<'_>, word: Word, contact: &ContactId, is_told: bool, by: &Actor) -> Result<Said, Illegal> {
+    let (status, r) = (w.state.call.status, w.state.call.reference.clone());
+    let mine = w.state.call.holder.as_ref() == Some(contact);
+    Ok(match (word, status) {
+        (_, S::Resolved | S::Cancelled) => {
+            Said::new("closed call", format!("{r} is closed ({}).", status.as_str().to_lowercase()))
+        }
+        (Word::Take, S::Acknowledged) if mine => Said::new("already theirs", format!("{r} is already yours.")),
+        (Word::Take, S::Dispatching | S::Exhausted) => {
+            decide::take(w, Some(contact.clone()), by, None)?;
+            let opening = if is_told { "is yours." } else { "still looked for somebody: it is yours now." };
+            Said::new("took the call", wording::yours(w, opening))
+        }
+        (Word::Pass, S::Acknowledged) if mine => {
+            decide::hand_back(w, contact, by)?;
+            let left = sequence::a_step_follows(w);
+            let to = if left {
+                "goes back to the others."
+            } else {
+                "is handed back. Nobody else is left: the office is alarmed."
+            };
+            Said::new("handed the call back", format!("{r} {to}"))
+        }
+        (Word::Done, S::Acknowledged) if mine => {
+            decide::close(w, S::Resolved, by, None, StandDown::Nobody)?;
+            Said::new("resolved the call", format!("{r} is closed. Thank you."))
+        }
+        (Word::Done, S::Dispatching | S::Exhausted) => {
+            decide::close(w, S::Resolved, by, None, StandDown::AllBut(contact))?;
+            Said::new("resolved the call", format!("{r} is closed. Thank you."))
+        }
+        (_, S::Acknowledged) => Said::new("taken by another", format!("{r}: {}.", decide::taken_by(w))),
+        (Word::Pass, S::Dispatching) => {
+            let why = format!("{} passed", name_in(w, contact));
+            pass(w, contact, by, &why)?;
+            Said::new("passed", format!("Noted: {r} {}", after_a_pass(w)))
+        }
+        (Word::Pass, S::Exhausted) => {
+            Said::new("passed too late", format!("Noted. Nobody has {r}: reply 1 {r} to take it."))
+        }
+    })
+}
+
+/// Where the call goes now, as it is.
+fn after_a_pass(w: &Work<'_>) -> &'static str {
+    let call = &w.state.call;
+    let waits = |a: &&crate::domain::attempt::Attempt| {
+        a.kind == AttemptKind::Notice && a.round == call.round && !call.is_out(&a.recipient.contact)
+    };
+    if call.status == S::Exhausted {
+        "has nobody else left. The office is alarmed."
+    } else if sequence::a_step_follows(w) || w.state.attempts.iter().filter(waits).any(|a| a.state.is_waiting()) {
+        "goes on to the next."
+    } else {
+        "stays with the others who were told."
+    }
+}
+
+fn name_in(w: &Work<'_>, contact: &ContactId) -> String {
+    let told = w.state.attempts.iter().find(|a| &a.recipient.contact == contact);
+    told.map(|a| a.recipient.name.clone())
+        .or_else(|| w.ctx.directory.contact(contact).map(|c| c.name.clone()))
+        .unwrap_or_else(|| contact.to_string())
+}
+
+fn pass(w: &mut Work<'_>, contact: &ContactId, by: &Actor, why: &str) -> Result<(), Illegal> {
+    if w.state.call.is_out(contact) {
+        return Ok(());
+    }
+    w.state.call.put_out(contact, OutReason::Passed);
+    w.log_as(by.clone(), LogKind::ContactPassed, None, why, Value::Null);
+    let theirs = |a: &&crate::domain::attempt::Attempt| a.state.is_waiting() && &a.recipient.contact == contact;
+    let waiting: Vec<_> = w.state.attempts.iter().filter(theirs).map(|a| a.id).collect();
+    for id in waiting {
+        w.drop_waiting(id, AttemptEvent::Skip, why)?;
+    }
+    sequence::escalate_now(w, None, contact, why)
+}

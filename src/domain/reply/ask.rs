@@ -1,0 +1,73 @@
+//! What is asked of a writer, and where asking ends: a phone that answers every text by itself is not answered for ever.
+
+use super::which::looks;
+use super::{Reading, Reply, Said, wording};
+use crate::domain::alert::AlertKind;
+use crate::domain::attempt::AttemptKind;
+use crate::domain::call::CallState;
+use crate::domain::event::{AlertChange, Prompt};
+use crate::domain::types::Timestamp;
+
+/// So often a phone is asked, until a word is understood or a notice goes to it.
+const PROMPTS_MAX: usize = 3;
+/// Asking for help is no news for anybody else.
+const FOR_HELP: &[&str] = &["help", "info", "?"];
+
+impl Reply<'_> {
+    /// Asks, unless this phone was asked often enough: then it is silent, and a person hears of it once.
+    pub(super) fn ask(&mut self, prompt: Prompt, meaning: &'static str, text: String) -> Said {
+        if self.prompts() < PROMPTS_MAX || self.ctx.rules.off.prompts {
+            return Said { meaning, answer: text, prompt: Some(prompt) };
+        }
+        let message = format!(
+            "{} was asked {PROMPTS_MAX} times and wrote nothing that is understood: it is answered no more until it does, or gets \
+             its next call; an auto-responder?",
+            self.name()
+        );
+        let key = AlertKind::AutoResponder.about(self.contact_key());
+        self.change.alerts.push(AlertChange::Raise { key, call: None, message });
+        Said::silent(meaning)
+    }
+
+    /// How often it was asked since a word of it was understood, or a notice went to it.
+    pub(super) fn prompts(&self) -> usize {
+        let calls = self.loaded.calls.iter().flat_map(|c| &c.attempts);
+        let notices = calls.filter(|a| a.kind == AttemptKind::Notice && a.recipient.phone.e164() == self.text.from);
+        let told: Option<Timestamp> = notices.filter_map(|a| a.sent_at).max();
+        let asked = self.loaded.answers.iter().take_while(|a| a.prompt.is_some() && Some(a.at) > told);
+        asked.count()
+    }
+
+    /// Whether the alert that it answers by itself may stand: its last answers asked so often.
+    pub(super) fn was_asked_often(&self) -> bool {
+        self.loaded.answers.iter().filter(|a| a.prompt.is_some()).count() >= PROMPTS_MAX
+    }
+
+    pub(super) fn ask_one_or_two(&mut self, meaning: &'static str) -> Said {
+        let text = self.one_or_two();
+        self.ask(Prompt::OneOrTwo, meaning, text)
+    }
+
+    fn one_or_two(&self) -> String {
+        let open = self.open();
+        let free: Vec<&CallState> = open.iter().copied().filter(|c| looks(c)).collect();
+        let held: Vec<&CallState> = open.into_iter().filter(|c| self.holds(c)).collect();
+        wording::one_or_two(&free, &held)
+    }
+
+    /// Words that are no answer: a person is shown them, and their writer is asked for 1 or 2.
+    pub(super) fn other(&mut self, r: &Reading) -> Said {
+        if FOR_HELP.contains(&self.text.body.trim().to_lowercase().as_str()) {
+            return self.ask(Prompt::Help, "asked for help", wording::HELP.to_owned());
+        }
+        let text = self.one_or_two();
+        let text = if self.show_to_a_person(r) { wording::seen_by_the_office(&text) } else { text };
+        self.ask(Prompt::OneOrTwo, "not understood", text)
+    }
+
+    /// A quoted text of ours is no answer: it is asked about once.
+    pub(super) fn quoted(&mut self) -> Said {
+        let meaning = "a copy of our text";
+        if self.prompts() > 0 || self.open().is_empty() { Said::silent(meaning) } else { self.ask_one_or_two(meaning) }
+    }
+}

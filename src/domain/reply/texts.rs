@@ -1,0 +1,144 @@
+//! The texts of ours that a phone got, of whatever call, and whether a reply was written after one.
+//!
+//! A reply that comes by webhook was written by now; nobody says when. One that is read from the provider, from its list or by its
+//! SID, has the provider's time, in whole seconds.
+
+use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
+use crate::domain::call::CallState;
+use crate::domain::event::{InboundText, Loaded, Prompt};
+use crate::domain::types::{CallId, Timestamp};
+
+/// The provider's times have whole seconds.
+const SECOND_MS: i64 = 999;
+/// How far the measured offset of two clocks may be wrong, the whole seconds of both included.
+const OFFSET_SLACK_MS: i64 = 3_000;
+
+/// What a text of ours is, for whoever answers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// It tells of a call.
+    Notice,
+    /// It says that a call needs nobody, or answers a word without asking anything.
+    Statement,
+    /// It asks.
+    Asks(Prompt),
+}
+
+/// One text of ours to the phone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Text<'a> {
+    /// When it left, by our clock.
+    pub(super) at: Timestamp,
+    /// The call that it is about.
+    pub(super) call: Option<&'a CallId>,
+    pub(super) what: What,
+    /// Who sent it.
+    pub(super) sender: Option<&'a str>,
+    /// The provider accepted it, and it has not failed.
+    pub(super) is_certain: bool,
+    attempt: Option<&'a Attempt>,
+}
+
+/// The texts that reached this phone or may have, newest first.
+pub(super) fn texts_to<'a>(loaded: &'a Loaded, phone: &str) -> Vec<Text<'a>> {
+    let attempts = loaded.calls.iter().flat_map(|c| &c.attempts);
+    let theirs = attempts.filter(|a| a.recipient.phone.e164() == phone && a.state.may_have_arrived());
+    let by_attempt = theirs.filter_map(|a| {
+        let asks = loaded.answers.iter().find(|p| p.by == Some(a.id)).and_then(|p| p.prompt);
+        let what = match (a.kind, asks) {
+            (AttemptKind::Notice, _) => What::Notice,
+            (_, Some(prompt)) => What::Asks(prompt),
+            (AttemptKind::StandDown | AttemptKind::Answer, None) => What::Statement,
+        };
+        Some(Text {
+            at: a.sent_at_now()?,
+            call: Some(&a.call).filter(|_| !matches!(what, What::Asks(_))),
+            what,
+            sender: a.sender.as_ref().map(crate::domain::types::Sender::as_str),
+            is_certain: matches!(a.state, AttemptState::Submitted | AttemptState::Delivered),
+            attempt: Some(a),
+        })
+    });
+    let by_webhook = loaded.answers.iter().filter(|p| p.by.is_none()).map(|p| Text {
+        at: p.at,
+        call: p.call.as_ref().filter(|_| p.prompt.is_none()),
+        what: p.prompt.map_or(What::Statement, What::Asks),
+        sender: Some(&p.sender),
+        is_certain: true,
+        attempt: None,
+    });
+    let mut all: Vec<Text<'a>> = by_attempt.chain(by_webhook).collect();
+    all.sort_by_key(|t| std::cmp::Reverse(t.at));
+    all
+}
+
+/// When a reply was written, as far as that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    /// By now.
+    Now,
+    /// By this moment of our clock.
+    By(Timestamp),
+    /// At this second of the provider's clock, and what that is by ours.
+    Said(Timestamp, Option<Timestamp>),
+}
+
+impl When {
+    pub(super) fn of(text: &InboundText) -> Self {
+        match (text.at, text.waited_since) {
+            (Some(at), _) => Self::Said(at, text.at_ours),
+            (None, Some(since)) => Self::By(since),
+            (None, None) => Self::Now,
+        }
+    }
+
+    /// Whether the reply was written after this attempt's text: by the provider's own times. Where the text's is not known (its
+    /// outcome is not), its intent and the reply are compared by our clock. `by_ours`: a drill compares what must not be compared.
+    pub(super) fn follows(self, a: &Attempt, by_ours: bool) -> bool {
+        let Some(sent) = a.sent_at else { return false };
+        let (at, ours) = match self {
+            Self::Now => return true,
+            Self::By(moment) => return a.sent_at_now().unwrap_or(sent) <= moment,
+            Self::Said(at, ours) => (at, ours),
+        };
+        if by_ours {
+            return by_then(sent, at, SECOND_MS);
+        }
+        match (a.provider_at.or(a.provider_after.filter(|after| !by_then(*after, at, SECOND_MS))), ours) {
+            (Some(made), _) => by_then(made, at, SECOND_MS),
+            (None, Some(ours)) => by_then(a.sent_at_now().unwrap_or(sent), ours, OFFSET_SLACK_MS),
+            (None, None) => true,
+        }
+    }
+
+    /// Whether it was written after this text.
+    pub(super) fn follows_text(self, text: &Text<'_>, by_ours: bool) -> bool {
+        match (text.attempt, self) {
+            (Some(a), _) => self.follows(a, by_ours),
+            (None, Self::Now | Self::Said(_, None)) => true,
+            (None, Self::By(moment)) => text.at <= moment,
+            (None, Self::Said(_, Some(ours))) => by_then(text.at, ours, OFFSET_SLACK_MS),
+        }
+    }
+
+    /// Whether it may have been written before a text that it seems to follow: both are of one second.
+    pub(super) fn may_precede(self, text: &Text<'_>) -> bool {
+        let second = |at: Timestamp| at.as_millis().div_euclid(1_000);
+        let made = text.attempt.and_then(|a| a.provider_at);
+        matches!((self, made), (Self::Said(at, _), Some(made)) if second(made) >= second(at))
+    }
+
+    /// Whether this call looked for somebody, or was held, when it was written, and left that since.
+    pub(super) fn precedes_the_end_of(self, c: &CallState) -> bool {
+        let ours = match self {
+            Self::Now => None,
+            Self::By(moment) => Some(moment),
+            Self::Said(_, ours) => ours,
+        };
+        c.call.closed_at.zip(ours).is_some_and(|(end, written)| written < end)
+    }
+}
+
+fn by_then(moment: Timestamp, at: Timestamp, slack_ms: i64) -> bool {
+    moment.as_millis() <= at.as_millis().saturating_add(slack_ms)
+}

@@ -1,0 +1,249 @@
+//! Which call a word without a reference means, and whether that depends on when it was written.
+//!
+//! Plain words act on the one call on which they can act; soft words answer the last text, and nothing else.
+
+use std::time::Duration;
+
+use super::texts::{Text, What, When};
+use super::{Reply, Word};
+use crate::domain::attempt::AttemptKind;
+use crate::domain::call::{CallState, CallStatus as S};
+use crate::domain::event::Prompt;
+use crate::domain::types::{CallId, ContactId, Sender, Timestamp};
+
+/// How much later than it was written a reply may come in.
+const LATE_MAX: Duration = Duration::from_secs(60);
+/// How long the code alone completes the word after "Which call?".
+const COMPLETED_WITHIN: Duration = Duration::from_secs(600);
+
+/// What a plain word without a reference means.
+pub(super) enum Aim<'a> {
+    /// This call; it may be one that the word does nothing to.
+    One(&'a CallState),
+    /// One of these, newest first.
+    Which(Vec<&'a CallState>),
+    /// What its writer holds, and the last text was about something else.
+    Held(Vec<&'a CallState>),
+    /// Nothing.
+    Nothing,
+}
+
+/// What a soft word means.
+pub(super) enum Softly<'a> {
+    /// It answers the notice of this call.
+    Notice(&'a CallState),
+    /// It is politeness.
+    Polite,
+    /// Nobody can tell: it is asked.
+    Unclear,
+    /// There is no text that it could answer.
+    Nothing,
+}
+
+impl<'a> Reply<'a> {
+    /// Calls of which a notice to this phone preceded the reply.
+    pub(super) fn told(&self, c: &CallState, when: When) -> bool {
+        c.attempts.iter().any(|a| {
+            a.kind == AttemptKind::Notice
+                && a.recipient.phone.e164() == self.text.from
+                && when.follows(a, self.ctx.rules.off.provider_times)
+                && (a.state.may_have_arrived() || a.sid.is_some())
+        })
+    }
+
+    /// Open calls of which this phone was told.
+    pub(super) fn open(&self) -> Vec<&'a CallState> {
+        let loaded = self.loaded;
+        loaded.calls.iter().filter(|c| c.call.status.is_open() && self.got_any(c)).collect()
+    }
+
+    /// Whether this phone got a text that names the call, whatever it was for.
+    pub(super) fn got_any(&self, c: &CallState) -> bool {
+        let of = |a: &&crate::domain::attempt::Attempt| a.recipient.phone.e164() == self.text.from;
+        c.attempts.iter().filter(of).any(|a| a.state.may_have_arrived() || a.sid.is_some())
+    }
+
+    pub(super) fn contact_in(&self, c: &CallState) -> Option<ContactId> {
+        let known = c.attempts.iter().rev().find(|a| a.recipient.phone.e164() == self.text.from);
+        known
+            .map(|a| a.recipient.contact.clone())
+            .or_else(|| self.ctx.directory.by_phone(&self.text.from).map(|c| c.id.clone()))
+    }
+
+    pub(super) fn holds(&self, c: &CallState) -> bool {
+        c.call.status == S::Acknowledged && c.call.holder.is_some() && c.call.holder == self.contact_in(c)
+    }
+
+    /// The texts to this phone that preceded the reply, newest first.
+    fn texts_by(&self, when: When) -> impl Iterator<Item = &Text<'a>> {
+        let by_ours = self.ctx.rules.off.provider_times;
+        self.texts.iter().filter(move |t| when.follows_text(t, by_ours))
+    }
+
+    pub(super) fn aim(&self, word: Word, when: When) -> Aim<'a> {
+        let loaded = self.loaded;
+        let told: Vec<&CallState> = loaded.calls.iter().filter(|c| self.told(c, when)).collect();
+        let wanted: Vec<&CallState> = told.iter().copied().filter(|c| self.can(word, c, when)).collect();
+        match wanted.as_slice() {
+            [one] => Aim::One(one),
+            [] => {
+                let held: Vec<&CallState> = told.iter().copied().filter(|c| self.holds(c)).collect();
+                if word == Word::Pass && !held.is_empty() {
+                    return Aim::Held(held);
+                }
+                told.into_iter().find(|c| c.call.status.is_open()).map_or(Aim::Nothing, Aim::One)
+            }
+            _ => Aim::Which(wanted),
+        }
+    }
+
+    /// Every call told to this phone that looked for somebody.
+    pub(super) fn every(&self, when: When) -> Vec<&'a CallState> {
+        let loaded = self.loaded;
+        loaded.calls.iter().filter(|c| looks(c) && self.told(c, when)).collect()
+    }
+
+    /// Whether the word would have done something to this call when it was written: only such calls need to be told apart.
+    fn can(&self, word: Word, c: &CallState, when: When) -> bool {
+        let was_open = when.precedes_the_end_of(c);
+        let free = match c.call.status {
+            S::Dispatching => true,
+            S::Exhausted => was_open || !self.was_another_told_later(c, when),
+            S::Acknowledged | S::Resolved | S::Cancelled => false,
+        };
+        let me = self.contact_in(c);
+        let mine = self.holds(c);
+        // It has ended since: a younger call is not meant in its place.
+        let ended = was_open && !looks(c) && !mine;
+        match word {
+            Word::Take => free || (was_open && !looks(c)),
+            Word::Pass => {
+                ended
+                    || (mine && (was_open || self.was_last(c, when)))
+                    || (c.call.status == S::Dispatching && me.is_some_and(|m| !c.call.is_out(&m)))
+            }
+            Word::Done => ended || mine || (free && !self.loaded.calls.iter().any(|o| self.holds(o))),
+        }
+    }
+
+    /// Whether the last text to this phone was about this call.
+    fn was_last(&self, c: &CallState, when: When) -> bool {
+        self.texts_by(when).next().is_some_and(|t| t.call == Some(&c.call.id))
+    }
+
+    /// An EXHAUSTED call is not meant where this phone was told later of one that is DISPATCHING.
+    fn was_another_told_later(&self, exhausted: &CallState, when: When) -> bool {
+        let last = |c: &CallState| {
+            let of = |t: &&Text<'_>| t.what == What::Notice && t.call == Some(&c.call.id);
+            self.texts_by(when).find(of).map(|t| t.at)
+        };
+        let dispatching = self.loaded.calls.iter().filter(|c| c.call.status == S::Dispatching && self.told(c, when));
+        dispatching.into_iter().any(|c| last(c) > last(exhausted))
+    }
+
+    /// What a soft word means. The last text is that of the number that was written to; a younger one whose outcome is not known,
+    /// or by another of our numbers, leaves it unclear.
+    pub(super) fn softly(&self, when: When) -> Softly<'a> {
+        if self.text.waited_since.is_some() && self.text.at.is_none() {
+            return Softly::Unclear;
+        }
+        let Some(last) = self.texts_by(when).next() else { return Softly::Nothing };
+        // The provider's times have whole seconds: of two texts in the reply's own second nobody can tell which came first.
+        let older = self.texts_by(when).find(|t| !when.may_precede(t));
+        if when.may_precede(last) && older.is_some_and(|o| (o.what, o.call) != (last.what, last.call)) {
+            return Softly::Unclear;
+        }
+        if !last.is_certain || !self.is_by_the_same(last) {
+            return Softly::Unclear;
+        }
+        match last.what {
+            What::Asks(_) => Softly::Unclear,
+            What::Statement => Softly::Polite,
+            What::Notice => {
+                let loaded = self.loaded;
+                let of = loaded.calls.iter().find(|c| Some(&c.call.id) == last.call);
+                of.map_or(Softly::Nothing, Softly::Notice)
+            }
+        }
+    }
+
+    fn is_by_the_same(&self, text: &Text<'_>) -> bool {
+        let is_service = |s: &str| s.parse::<Sender>().is_ok_and(|s| s.is_service());
+        let to = self.text.to.as_str();
+        text.sender.is_none_or(|s| s == to || is_service(s) != is_service(to))
+    }
+
+    /// The word that "Which call?" asked for, where that was the last text and is not too long ago.
+    pub(super) fn asked_for(&self, when: When) -> Option<Word> {
+        let last = self.texts_by(when).next()?;
+        let written = match when {
+            When::Now | When::Said(_, None) => self.ctx.now,
+            When::By(at) | When::Said(_, Some(at)) => at,
+        };
+        if written.since(last.at) > COMPLETED_WITHIN {
+            return None;
+        }
+        match last.what {
+            What::Asks(Prompt::WhichToTake) => Some(Word::Take),
+            What::Asks(Prompt::WhichToPass) => Some(Word::Pass),
+            What::Asks(Prompt::WhichIsDone) => Some(Word::Done),
+            What::Asks(Prompt::Help | Prompt::OneOrTwo) | What::Notice | What::Statement => None,
+        }
+    }
+
+    /// Whether a reply that came by webhook must wait until its time is known: nobody says when it was written, and written up to
+    /// a minute ago, before a younger text of ours or the end of a call, it would do something else than now. `acts` says to which
+    /// calls it would do something; `None`: there was nothing that it could answer.
+    pub(super) fn must_wait(&self, acts: impl Fn(&Self, When) -> Option<Vec<CallId>>) -> bool {
+        if When::of(self.text) != When::Now || self.ctx.rules.off.reply_time {
+            return false;
+        }
+        let (now, since) = (self.ctx.now, self.ctx.now.minus(LATE_MAX));
+        let ends = self.loaded.calls.iter().filter(|c| self.got_any(c)).filter_map(|c| c.call.closed_at);
+        let moments = self.texts.iter().map(|t| t.at).chain(ends);
+        let recent: Vec<Timestamp> = moments.filter(|at| *at > since && *at <= now).collect();
+        if recent.is_empty() {
+            return false;
+        }
+        let today = acts(self, When::Now).unwrap_or_default();
+        recent.into_iter().any(|at| {
+            let before = When::By(at.minus(Duration::from_millis(1)));
+            acts(self, before).is_some_and(|then| then != today)
+        })
+    }
+
+    /// The calls to which a plain word, written then, does something now.
+    pub(super) fn plain_acts(&self, word: Word, when: When) -> Option<Vec<CallId>> {
+        match self.aim(word, when) {
+            Aim::One(c) if self.changes(word, c) => Some(vec![c.call.id.clone()]),
+            Aim::One(c) if c.call.status.is_open() || when.precedes_the_end_of(c) => Some(Vec::new()),
+            Aim::Which(_) | Aim::Held(_) => Some(Vec::new()),
+            Aim::One(_) | Aim::Nothing => None,
+        }
+    }
+
+    /// The call that a soft word, written then, takes now.
+    pub(super) fn soft_acts(&self, when: When) -> Option<Vec<CallId>> {
+        match self.softly(when) {
+            Softly::Notice(c) if looks(c) => Some(vec![c.call.id.clone()]),
+            Softly::Notice(_) | Softly::Polite | Softly::Unclear => Some(Vec::new()),
+            Softly::Nothing => None,
+        }
+    }
+
+    fn changes(&self, word: Word, c: &CallState) -> bool {
+        match word {
+            Word::Take => looks(c),
+            Word::Pass => {
+                self.holds(c)
+                    || (c.call.status == S::Dispatching && self.contact_in(c).is_some_and(|m| !c.call.is_out(&m)))
+            }
+            Word::Done => looks(c) || self.holds(c),
+        }
+    }
+}
+
+/// Whether the call looks for somebody.
+pub(super) fn looks(c: &CallState) -> bool {
+    matches!(c.call.status, S::Dispatching | S::Exhausted)
+}

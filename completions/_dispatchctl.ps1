@@ -69,7 +69,7 @@ Register-ArgumentCompleter -Native -CommandName 'dispatchctl' -ScriptBlock {
             [CompletionResult]::new('--address', '--address', [CompletionResultType]::ParameterName, 'Where to go')
             [CompletionResult]::new('--call-id', '--call-id', [CompletionResultType]::ParameterName, 'Your own id of the call; the same again sends nothing')
             [CompletionResult]::new('--to-number', '--to-number', [CompletionResultType]::ParameterName, 'The number that the customer dialled: picks the line')
-            [CompletionResult]::new('--contact', '--contact', [CompletionResultType]::ParameterName, 'Tell this contact (an id or an E.164 number) in the first step')
+            [CompletionResult]::new('--contact', '--contact', [CompletionResultType]::ParameterName, 'Tell this contact (an id, a name or a number) in the first step')
             [CompletionResult]::new('--body', '--body', [CompletionResultType]::ParameterName, 'Your own words in place of the template')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Read the call as the API''s JSON body from a file, or - for stdin')
             [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'What to wait for')
@@ -300,7 +300,7 @@ Register-ArgumentCompleter -Native -CommandName 'dispatchctl' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'Show the follow-ups that are still to come, the earliest first')
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Fire now; cannot double what the engine does')
-            [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Tell nobody else of a call; it is EXHAUSTED after its time, with an alert, unless somebody takes it')
+            [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Tell nobody else of a call but the last resort; it is EXHAUSTED after its time, with an alert, unless somebody takes it')
             break
         }
         'dispatchctl;follow-up;list' {

@@ -70,7 +70,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l issue -
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l address -d 'Where to go' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l call-id -d 'Your own id of the call; the same again sends nothing' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l to-number -d 'The number that the customer dialled: picks the line' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l contact -d 'Tell this contact (an id or an E.164 number) in the first step' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l contact -d 'Tell this contact (an id, a name or a number) in the first step' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l body -d 'Your own words in place of the template' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l json -d 'Read the call as the API\'s JSON body from a file, or - for stdin' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l wait -d 'What to wait for' -r -f -a "accepted\t'The provider has a text'
@@ -286,7 +286,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and n
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and not __fish_seen_subcommand_from list run cancel" -s V -l version -d 'Print version'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and not __fish_seen_subcommand_from list run cancel" -f -a "list" -d 'Show the follow-ups that are still to come, the earliest first'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and not __fish_seen_subcommand_from list run cancel" -f -a "run" -d 'Fire now; cannot double what the engine does'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and not __fish_seen_subcommand_from list run cancel" -f -a "cancel" -d 'Tell nobody else of a call; it is EXHAUSTED after its time, with an alert, unless somebody takes it'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and not __fish_seen_subcommand_from list run cancel" -f -a "cancel" -d 'Tell nobody else of a call but the last resort; it is EXHAUSTED after its time, with an alert, unless somebody takes it'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from list" -l limit -d 'At most so many' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from list" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from list" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r

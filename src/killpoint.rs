@@ -78,6 +78,8 @@ pub enum Guard {
     SettingsInForce,
     /// What the mirror was told is read back before it is taken for proven.
     ReadBack,
+    /// The last resort is told before a call is given up.
+    LastResort,
 }
 
 impl Guard {
@@ -98,6 +100,7 @@ impl Guard {
         (Self::ProviderTimes, "provider-times"),
         (Self::SettingsInForce, "settings-in-force"),
         (Self::ReadBack, "read-back"),
+        (Self::LastResort, "last-resort"),
     ];
 
     /// Whether a drill has taken it away; one relaxed load.

@@ -47,7 +47,7 @@ enum What {
     },
     /// Fire now; cannot double what the engine does
     Run(RunArgs),
-    /// Tell nobody else of a call; it is EXHAUSTED after its time, with an alert, unless somebody takes it
+    /// Tell nobody else of a call but the last resort; it is EXHAUSTED after its time, with an alert, unless somebody takes it
     Cancel {
         /// The call: its id, a message SID or a reference
         #[arg(long, value_name = "CALL")]
@@ -109,7 +109,7 @@ async fn list(limit: usize, app: &App, out: &mut Output) -> Result<ExitStatus, C
                 d.call.id.to_string(),
                 d.call.reference.to_string(),
                 d.call.level.clone(),
-                next_step(&d.call),
+                next_step(&d.call, &app.config.directory),
                 out.time(d.due),
                 if d.due < now { span(now.since(d.due)) } else { String::new() },
                 who.text(),
@@ -174,14 +174,18 @@ impl Who {
 /// Whom the next step of a call would tell, looked up as the step itself will.
 pub(super) fn who(call: &Call, at: Timestamp, opt_outs: &[OptOutLine], app: &App) -> Who {
     let mut who = Who::default();
-    if view::next_follow_up(call).is_none() {
+    let directory = &app.config.directory;
+    let last_resort = view::last_resort_is_next(call, directory);
+    if view::next_follow_up(call).is_none() && !last_resort {
         return who;
     }
-    let directory = &app.config.directory;
     let (line, _) = directory.line(call.data.twilio_to_number.as_deref());
     let sender = directory.sender(line).map(crate::domain::types::Sender::as_str);
     let mut named = Vec::new();
     match &call.overridden {
+        _ if last_resort => named.extend(
+            directory.last_resort().map(|c| (c.id.clone(), c.name.clone(), is_opted_out(&c.phone, sender, opt_outs))),
+        ),
         Some(o) if o.only || call.next_step == 0 => {
             let out = is_opted_out(&o.recipient.phone, sender, opt_outs);
             named.push((o.recipient.contact.clone(), o.recipient.name.clone(), out));
@@ -299,7 +303,7 @@ async fn show_fired(fired: &[Fired], core: &Core, app: &App, out: &mut Output) -
         let mut t = Table::new(&["CALL", "REF", "STATUS", "TELLING", "NEXT"]);
         for f in fired {
             let call = &f.state.call;
-            let next = what_is_next(call, now, out).unwrap_or_default();
+            let next = what_is_next(call, &app.config.directory, now, out).unwrap_or_default();
             t.row([call.id.to_string(), call.reference.to_string(), call.status.to_string(), told(f), next]);
         }
         out.table(&t);
@@ -344,13 +348,17 @@ async fn cancel(
         out.mode_line();
         let word = if changed { "are cancelled" } else { "were cancelled already" };
         out.line(&format!(
-            "the follow-ups of {} ({}) {word}: nobody else is told",
+            "the follow-ups of {} ({}) {word}: the ladder tells nobody else",
             state.call.id, state.call.reference
         ));
         if let Some(at) = state.call.wake_at {
             let at = out.time(at);
+            let then = match view::last_resort_is_next(&state.call, &app.config.directory) {
+                true => format!("the last resort is told at {at}, and then it is EXHAUSTED"),
+                false => format!("it is EXHAUSTED at {at}"),
+            };
             out.line(&format!(
-                "if nobody takes it, it is EXHAUSTED at {at}, with an alert; `dispatchctl ack {}` takes it",
+                "if nobody takes it, {then}, with an alert; `dispatchctl ack {}` takes it",
                 state.call.id
             ));
         }

@@ -39,7 +39,8 @@ pub(crate) struct Args {
 /// Somebody whom a step names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Named {
-    pub(super) role: Role,
+    /// `None`: the last resort.
+    pub(super) role: Option<Role>,
     pub(super) contact: ContactId,
     pub(super) name: String,
     pub(super) phone: PhoneNumber,
@@ -86,7 +87,7 @@ pub(super) fn holders_of(
         for c in holders {
             if !found.named.iter().any(|n| n.contact == c.id) {
                 found.named.push(Named {
-                    role: role.clone(),
+                    role: Some(role.clone()),
                     contact: c.id.clone(),
                     name: c.name.clone(),
                     phone: c.phone.clone(),
@@ -99,7 +100,8 @@ pub(super) fn holders_of(
 }
 
 struct Rung {
-    number: usize,
+    /// `None`: the last resort.
+    number: Option<usize>,
     after: Duration,
     found: Found,
 }
@@ -171,9 +173,25 @@ fn rungs(directory: &Directory, line: &Line, policy: &Policy, at: Timestamp, opt
     for (index, step) in policy.steps.iter().enumerate() {
         after = after.saturating_add(policy.wait_before(index));
         let found = holders_of(directory, line, &step.notify, at.plus(after), opt_outs);
-        rungs.push(Rung { number: index + 1, after, found });
+        rungs.push(Rung { number: Some(index + 1), after, found });
+    }
+    if !directory.last_resort.is_empty() {
+        rungs.push(Rung { number: None, after: ladder(policy), found: last_resort(directory, line, opt_outs) });
     }
     rungs
+}
+
+/// Whom the last resort names: told once a round, when the ladder is over.
+fn last_resort(directory: &Directory, line: &Line, opt_outs: &[OptOutLine]) -> Found {
+    let sender = directory.sender(line).map(crate::domain::types::Sender::as_str);
+    let named = directory.last_resort().map(|c| Named {
+        role: None,
+        contact: c.id.clone(),
+        name: c.name.clone(),
+        phone: c.phone.clone(),
+        opted_out: is_opted_out(&c.phone, sender, opt_outs),
+    });
+    Found { named: named.collect(), empty_roles: Vec::new() }
 }
 
 fn document(line: &Line, policy: &Policy, at: Timestamp, rungs: &[Rung]) -> Value {
@@ -186,26 +204,33 @@ fn document(line: &Line, policy: &Policy, at: Timestamp, rungs: &[Rung]) -> Valu
                 .iter()
                 .map(|n| json!({ "contact": n.contact, "contactName": n.name, "role": n.role, "to": n.phone, "optedOut": n.opted_out }))
                 .collect();
-            json!({ "step": r.number, "dueAt": at.plus(r.after), "who": who, "emptyRoles": r.found.empty_roles,
+            json!({ "step": r.number, "lastResort": r.number.is_none(), "dueAt": at.plus(r.after), "who": who, "emptyRoles": r.found.empty_roles,
                     "tellsSomebody": r.found.tells_somebody() })
         })
         .collect();
     json!({ "line": line.number, "lineName": line.name, "level": policy.name, "at": at, "steps": steps,
-            "repeat": policy.repeat, "exhaustsAfterSeconds": total(policy).as_secs() })
+            "repeat": policy.repeat, "exhaustsAfterSeconds": total(policy, rungs).as_secs() })
 }
 
 /// From acceptance to EXHAUSTED.
-fn total(policy: &Policy) -> Duration {
+fn total(policy: &Policy, rungs: &[Rung]) -> Duration {
+    let again = if rungs.iter().any(|r| r.number.is_none()) { policy.exhaust_after } else { Duration::ZERO };
+    ladder(policy).saturating_add(again)
+}
+
+/// From acceptance to the end of the ladder, when the last resort is told.
+fn ladder(policy: &Policy) -> Duration {
     (0..=policy.total_steps()).fold(Duration::ZERO, |sum, i| sum.saturating_add(policy.wait_before(i)))
 }
 
 fn show(line: &Line, policy: &Policy, at: Timestamp, rungs: &[Rung], out: &mut Output) {
     let mut t = Table::new(&["STEP", "AFTER", "ROLE", "CONTACT", "NAME", "PHONE", "NOTE"]);
     for r in rungs {
-        let step = |role: &Role| [r.number.to_string(), offset(r.after), role.to_string()];
+        let number = || r.number.map_or_else(|| "last resort".to_owned(), |n| n.to_string());
+        let step = |role: Option<&Role>| [number(), offset(r.after), role.map(Role::to_string).unwrap_or_default()];
         for n in &r.found.named {
             let note = if n.opted_out { "opted out" } else { "" };
-            t.row(step(&n.role).into_iter().chain([
+            t.row(step(n.role.as_ref()).into_iter().chain([
                 n.contact.to_string(),
                 n.name.clone(),
                 n.phone.to_string(),
@@ -214,7 +239,7 @@ fn show(line: &Line, policy: &Policy, at: Timestamp, rungs: &[Rung], out: &mut O
         }
         for role in &r.found.empty_roles {
             let gap = [String::new(), String::new(), String::new(), format!("nobody holds {role}")];
-            t.row(step(role).into_iter().chain(gap));
+            t.row(step(Some(role)).into_iter().chain(gap));
         }
     }
     out.table(&t);
@@ -226,9 +251,10 @@ fn show(line: &Line, policy: &Policy, at: Timestamp, rungs: &[Rung], out: &mut O
     if policy.repeat > 0 {
         text.push_str(&format!("; again {} times, {} after the last step", policy.repeat, span(policy.repeat_wait)));
     }
-    text.push_str(&format!("; without an answer EXHAUSTED after {}", span(total(policy))));
+    text.push_str(&format!("; without an answer EXHAUSTED after {}", span(total(policy, rungs))));
     out.line(&text);
     for r in rungs.iter().filter(|r| !r.found.tells_somebody()) {
-        out.note(&format!("warning: step {} finds nobody to tell", r.number));
+        let step = r.number.map_or_else(|| "the last resort".to_owned(), |n| format!("step {n}"));
+        out.note(&format!("warning: {step} finds nobody to tell"));
     }
 }

@@ -59,7 +59,7 @@ pub(crate) struct Args {
     /// The number that the customer dialled: picks the line
     #[arg(long, value_name = "NUMBER")]
     to_number: Option<String>,
-    /// Tell this contact (an id or an E.164 number) in the first step
+    /// Tell this contact (an id, a name or a number) in the first step
     #[arg(long, value_name = "ID|NUMBER")]
     contact: Option<String>,
     /// Tell --contact in every step

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::domain::attempt::Recipient;
 use crate::domain::body;
 use crate::domain::event::NewCall;
 
@@ -26,18 +27,30 @@ pub(super) fn dry_run(new: &NewCall, app: &App, out: &mut Output) -> Result<Exit
             rows.push((step + 1, due, r, rendered));
         }
     }
-    let exhausts = due.plus(new.policy.wait_before(new.policy.total_steps()));
+    let after = new.policy.wait_before(new.policy.total_steps());
+    let mut exhausts = due.plus(after);
+    let resort = new.policy.total_steps() + 1;
+    if !directory.last_resort.is_empty() {
+        for c in directory.last_resort() {
+            number += 1;
+            let recipient = Recipient { contact: c.id.clone(), name: c.name.clone(), phone: c.phone.clone() };
+            let rendered = preview(new, line, directory, &c.name, number, !told.contains(&c.id), app);
+            rows.push((resort, exhausts, recipient, rendered));
+        }
+        exhausts = exhausts.plus(after);
+    }
     if out.is_json() {
         let steps: Vec<Value> = rows
             .iter()
-            .map(|(step, due, r, b)| json!({ "step": step, "dueAt": due, "contact": r.contact.as_str(), "to": r.phone.e164(), "segments": b.segments, "body": b.body }))
+            .map(|(step, due, r, b)| json!({ "step": step, "lastResort": *step == resort, "dueAt": due, "contact": r.contact.as_str(), "to": r.phone.e164(), "segments": b.segments, "body": b.body }))
             .collect();
         out.document(&json!({ "dryRun": true, "level": new.level, "steps": steps, "exhaustsAt": exhausts }));
         return Ok(ExitStatus::Done);
     }
     let mut t = Table::new(&["STEP", "WHEN", "WHO", "PHONE", "SEGMENTS", "TEXT"]);
     for (step, due, r, b) in rows {
-        t.row([step.to_string(), out.time(due), r.name, r.phone.to_string(), b.segments.to_string(), b.body]);
+        let step = if step == resort { "last resort".to_owned() } else { step.to_string() };
+        t.row([step, out.time(due), r.name, r.phone.to_string(), b.segments.to_string(), b.body]);
     }
     out.table(&t);
     if !out.is_csv() {

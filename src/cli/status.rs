@@ -356,7 +356,7 @@ fn figures(f: &Figures) -> Value {
 }
 
 fn show(o: &Overview, app: &App, out: &mut Output) {
-    let calls = calls_table(o, out);
+    let calls = calls_table(o, app, out);
     if out.is_csv() {
         out.table(&calls);
         return;
@@ -443,11 +443,11 @@ fn left_out_table(o: &Overview) -> Table {
     t
 }
 
-fn calls_table(o: &Overview, out: &Output) -> Table {
+fn calls_table(o: &Overview, app: &App, out: &Output) -> Table {
     let mut t = Table::new(&["CALL", "REF", "STATUS", "LEVEL", "ACCEPTED", "LAST TOLD", "STATE", "NEXT"]);
     for l in &o.calls {
         let call = &l.call;
-        let next = call.wake_at.map(|at| format!("{} at {}", next_step(call), out.time(at)));
+        let next = call.wake_at.map(|at| format!("{} at {}", next_step(call, &app.config.directory), out.time(at)));
         t.row([
             call.id.to_string(),
             call.reference.to_string(),
@@ -466,7 +466,13 @@ fn due_table(o: &Overview, app: &App, out: &Output) -> Table {
     let mut t = Table::new(&["DUE", "CALL", "REF", "NEXT", "WHO"]);
     for d in &o.due {
         let who = who(&d.call, d.due, &o.opt_outs, app).text();
-        t.row([out.time(d.due), d.call.id.to_string(), d.call.reference.to_string(), next_step(&d.call), who]);
+        t.row([
+            out.time(d.due),
+            d.call.id.to_string(),
+            d.call.reference.to_string(),
+            next_step(&d.call, &app.config.directory),
+            who,
+        ]);
     }
     t
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::domain::Timestamp;
 use crate::domain::call::{Call, CallStatus, OutReason};
 use crate::domain::phone::masked;
+use crate::domain::team::Directory;
 use crate::engine::view;
 use crate::store::{CallStory, LogLine};
 
@@ -35,8 +36,11 @@ pub(super) fn relative(at: Timestamp, now: Timestamp) -> String {
     if at > now { format!("in {}", span(at.since(now))) } else { format!("{} ago", span(now.since(at))) }
 }
 
-/// The step that comes next: `step 2 of 4`, `round 2 step 1 of 4`, or `exhausts`.
-pub(super) fn next_step(call: &Call) -> String {
+/// The step that comes next: `step 2 of 4`, `round 2 step 1 of 4`, `last resort`, or `exhausts`.
+pub(super) fn next_step(call: &Call, directory: &Directory) -> String {
+    if view::last_resort_is_next(call, directory) {
+        return "last resort".to_owned();
+    }
     if view::next_follow_up(call).is_none() {
         return "exhausts".to_owned();
     }
@@ -45,11 +49,15 @@ pub(super) fn next_step(call: &Call) -> String {
 }
 
 /// What the engine does with a call next, in words; `None` where nothing is to come.
-pub(super) fn what_is_next(call: &Call, now: Timestamp, out: &Output) -> Option<String> {
+pub(super) fn what_is_next(call: &Call, directory: &Directory, now: Timestamp, out: &Output) -> Option<String> {
     let at = call.wake_at.filter(|_| call.status == CallStatus::Dispatching)?;
     let when = format!("{}, at {}", relative(at, now), out.time(at));
     Some(match view::next_follow_up(call) {
-        Some(_) => format!("{} {when}", next_step(call)),
+        Some(_) => format!("{} {when}", next_step(call, directory)),
+        None if view::last_resort_is_next(call, directory) => {
+            let over = if call.muted { "follow-ups were cancelled" } else { "the ladder is over" };
+            format!("{over}; the last resort is told {when}, if nobody takes it")
+        }
         None if call.muted => format!("follow-ups were cancelled; EXHAUSTED {when}, if nobody takes it"),
         None => format!("the ladder is over; EXHAUSTED {when}, if nobody takes it"),
     })
@@ -99,7 +107,7 @@ pub(super) fn header(story: &CallStory, app: &App, now: Timestamp, out: &Output)
             },
         ));
     }
-    rows.extend(what_is_next(call, now, out).map(|n| ("next", n)));
+    rows.extend(what_is_next(call, &app.config.directory, now, out).map(|n| ("next", n)));
     rows.into_iter().map(|(name, value)| format!("{name:<10} {}", value.replace('\n', " "))).collect()
 }
 

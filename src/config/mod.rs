@@ -32,7 +32,7 @@ pub use env::{Drill, Sources, no_color, unknown_time_zone, user_name};
 pub use forms::duration;
 pub use in_force::{Documents, differences, sinks_of};
 pub use origin::{ConfigErrors, Origin, Problem};
-pub use people::empty_roles;
+pub use people::{empty_roles, no_last_resort};
 pub use secrets::SecretUrl;
 pub use show::{ShowRow, show};
 pub use types::*;

@@ -57,11 +57,38 @@ pub(super) fn directory(
     let templates = templates(r, root);
     let default_line = Line { number: None, name, team: None, from: None, policies, templates, time_zone };
     let lines = lines(r, root, &default_line, Known { ids: &ids, elsewhere });
-    let directory = Directory { contacts, default_line, lines, from: from.map(|f| f.value.clone()), fallback };
+    let last_resort = last_resort(r, root, Known { ids: &ids, elsewhere });
+    let from = from.map(|f| f.value.clone());
+    let directory = Directory { contacts, default_line, lines, from, fallback, last_resort };
     if !elsewhere {
         r.warnings.extend(empty_roles(&directory));
     }
+    r.warnings.extend(no_last_resort(&directory));
     directory
+}
+
+/// Who is told before a call is given up: contacts, each once.
+fn last_resort(r: &mut Reader, root: &mut Section, known: Known<'_>) -> Vec<ContactId> {
+    let mut s = r.section(root, "last_resort");
+    let form = "a list of contacts' ids, like [\"lee\"]";
+    let found = r.list(&mut s, "notify", form, |s| s.parse::<ContactId>().map_err(why), ToString::to_string);
+    r.finish(s);
+    let mut out: Vec<ContactId> = Vec::new();
+    for contact in found.unwrap_or_default() {
+        if !known.elsewhere && !known.ids.contains(&contact.value) {
+            unknown_contact(r, &contact, known.ids);
+        }
+        if !out.contains(&contact.value) {
+            out.push(contact.value);
+        }
+    }
+    out
+}
+
+/// What is missing where nobody is the last resort.
+pub fn no_last_resort(directory: &Directory) -> Option<String> {
+    let what = "last_resort.notify is empty: a call that nobody takes is given up with an alert alone";
+    directory.last_resort.is_empty().then(|| what.to_owned())
 }
 
 fn time_zone(r: &mut Reader, section: &mut Section) -> Option<String> {

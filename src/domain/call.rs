@@ -130,7 +130,8 @@ pub struct Call {
     pub created_by: Actor,
     /// When it was accepted.
     pub accepted_at: Timestamp,
-    /// The step of this round that fires next (index in the flattened ladder); past the end: exhaustion is next.
+    /// The step of this round that fires next (index in the flattened ladder); as many as it has: the last resort is next, if there
+    /// is one, and one more: it was told, and exhaustion is next.
     pub next_step: u32,
     /// When the engine looks at it again. Present exactly while DISPATCHING.
     pub wake_at: Option<Timestamp>,
@@ -146,7 +147,7 @@ pub struct Call {
     pub told_at: Option<Timestamp>,
     /// When it left DISPATCHING last.
     pub closed_at: Option<Timestamp>,
-    /// An operator stopped its follow-ups: the clock goes on to exhaustion without telling anybody.
+    /// An operator stopped its follow-ups: the clock goes on, and only the last resort is told before the call is given up.
     pub muted: bool,
     /// Of the last change; for lists.
     pub updated_at: Timestamp,

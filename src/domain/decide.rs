@@ -204,8 +204,8 @@ pub(super) fn hand_back(w: &mut Work<'_>, holder: &ContactId, by: &Actor) -> Res
     sequence::start_round(w)
 }
 
-/// No further follow-ups; the call is exhausted after its time, with an alert, if nobody takes it. A first notice that has
-/// not left yet is none.
+/// No further follow-ups; after its time the last resort is told, and the call is exhausted, with an alert, if nobody takes it. A
+/// first notice that has not left yet is none.
 fn mute(w: &mut Work<'_>, by: &Actor, note: Option<&str>) -> Result<(), Illegal> {
     if w.state.call.muted {
         w.change.answer = Answer::Already(Box::new(w.state.clone()));
@@ -213,7 +213,8 @@ fn mute(w: &mut Work<'_>, by: &Actor, note: Option<&str>) -> Result<(), Illegal>
     }
     let total = w.state.call.policy.total_steps();
     w.state.call.muted = true;
-    w.state.call.next_step = u32::try_from(total).unwrap_or(u32::MAX);
+    // Who is the last resort and was told in this round is not told again.
+    w.state.call.next_step = u32::try_from(total).unwrap_or(u32::MAX).max(w.state.call.next_step);
     w.state.call.deferred_from = None;
     w.state.call.wake_at = Some(w.now().plus(w.state.call.policy.wait_before(total)));
     sequence::cancel_follow_ups(w, "its follow-ups were cancelled")?;

@@ -19,4 +19,6 @@ pub struct GuardsOff {
     pub prompts: bool,
     /// A provider's times are compared with its own alone.
     pub provider_times: bool,
+    /// The last resort is told before a call is given up.
+    pub last_resort: bool,
 }

@@ -1,4 +1,5 @@
-//! How a ladder ends that nobody took: once everybody whom it names was told, or is known to be unreachable.
+//! How a ladder ends that nobody took: once everybody whom it names was told, or is known to be unreachable. Whoever is the last
+//! resort is told then, once a round; only after that the call is given up.
 
 use std::time::Duration;
 
@@ -7,9 +8,9 @@ use serde_json::Value;
 use super::alert::AlertKind;
 use super::attempt::{Attempt, AttemptKind, AttemptState};
 use super::call::CallStatus;
-use super::event::LogKind;
+use super::event::{AlertChange, LogKind};
 use super::sequence;
-use super::step::{Illegal, Work};
+use super::step::{Illegal, Work, step_data};
 use super::types::Timestamp;
 
 /// An end of the ladder that is put off for longer than this is alarming, and is looked at again no sooner, in seconds.
@@ -42,7 +43,27 @@ pub(super) fn end_of_ladder(w: &mut Work<'_>) -> Result<(), Illegal> {
         AlertKind::Exhausted.about(&id),
         format!("the ladder of call {id} is over and {why}: somebody must take it by hand"),
     );
-    Ok(())
+    // Telling another contact never waits for them.
+    last_resort_now(w, why).map(drop)
+}
+
+/// Tells the last resort in place of giving the call up, with the alert that nobody took it; what follows counts from now. `false`:
+/// there is none, or it was told in this round.
+pub(super) fn last_resort_now(w: &mut Work<'_>, why: &str) -> Result<bool, Illegal> {
+    let (total, now) = (sequence::total(w), w.now());
+    if w.ctx.directory.last_resort.is_empty() || w.ctx.rules.off.last_resort || w.state.call.next_step > total {
+        return Ok(false);
+    }
+    let (id, round) = (w.state.call.id.clone(), w.state.call.round);
+    let name = sequence::step_name(w, total);
+    w.log(LogKind::Escalated, None, format!("going on with {name} now: {why}"), step_data(round, total));
+    w.raise(
+        AlertKind::Exhausted.about(&id),
+        format!("nobody took call {id}: {why}; the last resort is told now, somebody must take it by hand"),
+    );
+    let next_due = now.plus(sequence::wait_before(w, total));
+    sequence::fire(w, &[total], total, next_due, now, &[])?;
+    Ok(true)
 }
 
 /// Notices of this round to people of whom it is not settled yet whether they are told at all.
@@ -66,12 +87,21 @@ fn answers_until(w: &Work<'_>, after: Duration) -> Option<Timestamp> {
     Some(late.plus(after))
 }
 
-/// The ladder is over and nobody took it.
+/// The ladder is over and nobody took it: the last resort is told, and after that the call is given up.
 pub(super) fn exhaust(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
+    if last_resort_now(w, why)? {
+        return Ok(());
+    }
     w.call_to(CallStatus::Exhausted)?;
     sequence::cancel_waiting(w, "the call is exhausted")?;
     let id = w.state.call.id.clone();
     w.log(LogKind::CallExhausted, None, format!("exhausted: {why}"), Value::Null);
-    w.raise(AlertKind::Exhausted.about(&id), format!("call {id} is EXHAUSTED: {why}; somebody must take it by hand"));
+    let (key, message) =
+        (AlertKind::Exhausted.about(&id), format!("call {id} is EXHAUSTED: {why}; somebody must take it by hand"));
+    w.raise(key.clone(), message.clone());
+    if w.state.call.next_step > sequence::total(w) {
+        // It stands since the last resort was told, in other words.
+        w.change.alerts.push(AlertChange::Again { key, message });
+    }
     Ok(())
 }

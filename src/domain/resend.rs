@@ -16,7 +16,7 @@ use super::error_class::Class;
 use super::event::LogKind;
 use super::sending;
 use super::sequence;
-use super::step::{Illegal, Work, step_name};
+use super::step::{Illegal, Work};
 use super::types::{AttemptId, Sender, Timestamp};
 
 /// How long an unknown outcome must have been out before a search can settle that it is not there, in seconds: the provider
@@ -296,7 +296,7 @@ pub(super) fn overtaken(w: &Work<'_>, resend: &Attempt) -> Option<&'static str> 
 /// A new attempt of the same notice, not before `at`.
 pub(super) fn resend(w: &mut Work<'_>, id: AttemptId, at: Timestamp) -> Result<AttemptId, Illegal> {
     let a = w.attempt(id)?.clone();
-    let name = step_name(a.round, a.step);
+    let name = sequence::step_name(w, a.step);
     let number = w.state.call.attempts + 1;
     let text = format!("Retry attempt {number}: {name} to {} again, repeats attempt {}", a.recipient.name, a.number);
     let told = w.state.was_told(&a.recipient.contact, None);

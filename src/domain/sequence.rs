@@ -7,8 +7,8 @@ use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel, 
 use super::breaker;
 use super::call::{Call, CallStatus, OutReason};
 use super::event::{Answer, LogKind};
-use super::ladder_end::{end_of_ladder, exhaust};
-use super::step::{Illegal, Work, step_data, step_name};
+use super::ladder_end::{end_of_ladder, exhaust, last_resort_now};
+use super::step::{Illegal, Work, step_data};
 use super::types::{AttemptId, ContactId, Timestamp};
 
 /// Fires what is due. One missed step keeps its arithmetic; of several, everyone whom they name is told once, under the
@@ -29,7 +29,7 @@ pub(super) fn fire_due(w: &mut Work<'_>) -> Result<(), Illegal> {
     if w.state.call.deferred_from.is_none() {
         w.state.call.deferred_from = Some(due);
         let (round, index) = (w.state.call.round, w.state.call.next_step);
-        let what = if index < total(w) { step_name(round, index) } else { "the end of the ladder".to_owned() };
+        let what = if index < total(w) { step_name(w, index) } else { "the end of the ladder".to_owned() };
         let text = format!("{what} is due and waits until texts can be sent again");
         w.log(LogKind::StepDeferred, None, text, step_data(round, index));
     }
@@ -41,7 +41,10 @@ pub(super) fn fire_due(w: &mut Work<'_>) -> Result<(), Illegal> {
 fn is_deferred(w: &Work<'_>, due: Timestamp) -> bool {
     let Some((waiting, tried)) = breaker::held(w) else { return false };
     let call = &w.state.call;
-    let (missed, ..) = missed_until(call, call.deferred_from.unwrap_or(due), w.now());
+    let (mut missed, ..) = missed_until(call, call.deferred_from.unwrap_or(due), w.now());
+    if missed.is_empty() && call.next_step < end(w) {
+        missed.push(call.next_step);
+    }
     let others = |i: &u32| who(w, *i).tell.iter().any(|r| !waiting.contains(&r.contact));
     tried == breaker::Tried::NotAll || !missed.iter().any(others)
 }
@@ -104,7 +107,7 @@ pub(super) fn fire_now(w: &mut Work<'_>) -> Result<bool, Illegal> {
     }
     let index = w.state.call.next_step;
     if index >= total(w) {
-        return Ok(false);
+        return last_resort_now(w, "an operator asked for it");
     }
     let (now, next_due) = (w.now(), w.now().plus(wait_before(w, index + 1)));
     fire(w, &[index], index, next_due, now, &[])?;
@@ -132,7 +135,7 @@ pub(super) fn start_round(w: &mut Work<'_>) -> Result<(), Illegal> {
 }
 
 /// Tells everyone whom `missed` name, under `latest`, but those who were `told` while the steps waited.
-fn fire(
+pub(super) fn fire(
     w: &mut Work<'_>,
     missed: &[u32],
     latest: u32,
@@ -150,7 +153,7 @@ fn fire(
     if found.tell.is_empty() {
         return nobody(w, latest, &found, due);
     }
-    let (round, name) = (w.state.call.round, step_name(w.state.call.round, latest));
+    let (round, name) = (w.state.call.round, step_name(w, latest));
     found.tell.retain(|r| !told.contains(&r.contact));
     let names: Vec<&str> = found.tell.iter().map(|r| r.name.as_str()).collect();
     let mut text = match names.as_slice() {
@@ -176,12 +179,12 @@ fn fire(
 /// A step that finds nobody: on with the ladder now. An empty role or an opt-out alerts; people who passed do not.
 fn nobody(w: &mut Work<'_>, step: u32, found: &Found, due: Timestamp) -> Result<(), Illegal> {
     skip(w, step, found);
-    let name = step_name(w.state.call.round, step);
+    let name = step_name(w, step);
     go_on(w, &format!("{name} found nobody"), due)
 }
 
 fn skip(w: &mut Work<'_>, step: u32, found: &Found) {
-    let (round, name) = (w.state.call.round, step_name(w.state.call.round, step));
+    let (round, name) = (w.state.call.round, step_name(w, step));
     let why = found.why_nobody();
     w.log(LogKind::StepSkipped, None, format!("{name} skipped: {why}"), step_data(round, step));
     if found.is_a_fault() {
@@ -302,6 +305,7 @@ pub(super) fn add_attempt(
 struct Found {
     tell: Vec<Recipient>,
     empty_roles: Vec<String>,
+    unknown: Vec<String>,
     opted_out: Vec<String>,
     out: Vec<String>,
 }
@@ -314,18 +318,22 @@ impl Found {
             }
         }
         self.empty_roles.extend(other.empty_roles);
+        self.unknown.extend(other.unknown);
         self.opted_out.extend(other.opted_out);
         self.out.extend(other.out);
     }
 
     fn is_a_fault(&self) -> bool {
-        !self.empty_roles.is_empty() || !self.opted_out.is_empty()
+        !self.empty_roles.is_empty() || !self.unknown.is_empty() || !self.opted_out.is_empty()
     }
 
     fn why_nobody(&self) -> String {
         let mut parts = Vec::new();
         if !self.empty_roles.is_empty() {
             parts.push(format!("nobody holds {}", self.empty_roles.join(", ")));
+        }
+        if !self.unknown.is_empty() {
+            parts.push(format!("there is no contact {}", self.unknown.join(", ")));
         }
         if !self.opted_out.is_empty() {
             parts.push(format!("{} opted out", self.opted_out.join(", ")));
@@ -337,12 +345,23 @@ impl Found {
     }
 }
 
+/// Whom a step names; behind the last one, the last resort.
 fn who(w: &Work<'_>, index: u32) -> Found {
     let call = &w.state.call;
     let (line, _) = w.ctx.directory.line(call.data.twilio_to_number.as_deref());
     let mut found = Found::default();
     let mut named: Vec<Recipient> = Vec::new();
     match &call.overridden {
+        _ if index >= total(w) => {
+            for id in &w.ctx.directory.last_resort {
+                match w.ctx.directory.contact(id) {
+                    Some(c) => {
+                        named.push(Recipient { contact: c.id.clone(), name: c.name.clone(), phone: c.phone.clone() })
+                    }
+                    None => found.unknown.push(id.to_string()),
+                }
+            }
+        }
         Some(o) if o.only || index == 0 => named.push(o.recipient.clone()),
         _ => {
             let roles = call.policy.step(at(index)).map(|s| s.notify.as_slice()).unwrap_or_default();
@@ -439,7 +458,7 @@ pub(super) fn escalate_past(
     let skip = |w: &Work<'_>, i: u32| !who(w, i).tell.iter().any(|r| &r.contact != contact);
     while somebody_else && skip(w, w.state.call.next_step) {
         let (round, index) = (w.state.call.round, w.state.call.next_step);
-        let text = format!("{} skipped: it names nobody else", step_name(round, index));
+        let text = format!("{} skipped: it names nobody else", step_name(w, index));
         w.log(LogKind::StepSkipped, None, text, step_data(round, index));
         w.state.call.next_step += 1;
     }
@@ -448,14 +467,14 @@ pub(super) fn escalate_past(
 
 /// Whether a step that tells somebody is still to come.
 pub(super) fn a_step_follows(w: &Work<'_>) -> bool {
-    (w.state.call.next_step..total(w)).any(|i| !who(w, i).tell.is_empty())
+    (w.state.call.next_step..end(w)).any(|i| !who(w, i).tell.is_empty())
 }
 
 /// Whether the next step is due within `soon` and names this contact.
 pub(super) fn is_due_soon(w: &Work<'_>, contact: &ContactId, soon: std::time::Duration) -> bool {
     let call = &w.state.call;
     call.wake_at.is_some_and(|at| at.since(w.now()) <= soon)
-        && call.next_step < total(w)
+        && call.next_step < end(w)
         && who(w, call.next_step).tell.iter().any(|r| &r.contact == contact)
 }
 
@@ -470,7 +489,7 @@ fn go_on(w: &mut Work<'_>, why: &str, due: Timestamp) -> Result<(), Illegal> {
             w.log(
                 LogKind::Escalated,
                 None,
-                format!("going on with {} now: {why}", step_name(round, index)),
+                format!("going on with {} now: {why}", step_name(w, index)),
                 step_data(round, index),
             );
             let next_due = w.now().plus(wait_before(w, index + 1));
@@ -479,7 +498,7 @@ fn go_on(w: &mut Work<'_>, why: &str, due: Timestamp) -> Result<(), Illegal> {
         skip(w, index, &found);
         index += 1;
     }
-    w.state.call.next_step = total;
+    w.state.call.next_step = index;
     let somebody_may_answer = w.state.attempts.iter().any(|a| {
         a.kind == AttemptKind::Notice
             && a.round == round
@@ -550,6 +569,21 @@ pub(super) fn untold(w: &mut Work<'_>) -> Result<(), Illegal> {
         );
     }
     Ok(())
+}
+
+/// How a step is named to people.
+pub(super) fn step_name(w: &Work<'_>, index: u32) -> String {
+    let round = w.state.call.round;
+    match index < total(w) {
+        true => super::step::step_name(round, index),
+        false if round > 1 => format!("the last resort of round {round}"),
+        false => "the last resort".to_owned(),
+    }
+}
+
+/// How many steps there are with the last resort.
+fn end(w: &Work<'_>) -> u32 {
+    total(w).saturating_add(u32::from(!w.ctx.directory.last_resort.is_empty()))
 }
 
 /// How many steps the ladder has, repeats included.

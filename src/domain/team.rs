@@ -61,6 +61,8 @@ pub struct Directory {
     pub from: Option<Sender>,
     /// Used in this order while the breaker of a line's own sender is open.
     pub fallback: Vec<Sender>,
+    /// Who is told once a round where a step, a line or a ladder finds nobody, before a call is given up.
+    pub last_resort: Vec<ContactId>,
 }
 
 impl Directory {
@@ -118,6 +120,11 @@ impl Directory {
     /// The contact with this id.
     pub fn contact(&self, id: &ContactId) -> Option<&Contact> {
         self.contacts.iter().find(|c| &c.id == id)
+    }
+
+    /// Those of the last resort who are known; a contact of another system may have gone since.
+    pub fn last_resort(&self) -> impl Iterator<Item = &Contact> {
+        self.last_resort.iter().filter_map(|id| self.contact(id))
     }
 
     /// The contact that somebody means who wrote this: by id or phone, else by name; without regard to case, and however the
@@ -228,6 +235,7 @@ mod tests {
             }],
             from: "+15005550006".parse().ok(),
             fallback: Vec::new(),
+            last_resort: Vec::new(),
         }
     }
 

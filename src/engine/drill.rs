@@ -30,6 +30,7 @@ pub(super) fn rules_in_force(rules: &Rules) -> Rules {
         reply_time: Guard::ReplyTime.is_off(),
         prompts: Guard::Prompts.is_off(),
         provider_times: Guard::ProviderTimes.is_off(),
+        last_resort: Guard::LastResort.is_off(),
     };
     Rules { off, ..rules.clone() }
 }

@@ -6,6 +6,7 @@ use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
 use crate::domain::call::{Call, CallState, CallStatus};
 use crate::domain::log::LogKind;
 use crate::domain::policy::Policy;
+use crate::domain::team::Directory;
 use crate::domain::types::CallId;
 use crate::store::{CallLine, CallStory, LogLine, Store, StoreError};
 
@@ -97,7 +98,14 @@ pub fn next_follow_up(call: &Call) -> Option<crate::domain::Timestamp> {
     call.deferred_from.or(call.wake_at).filter(|_| call.status == CallStatus::Dispatching && left)
 }
 
-/// A call without its attempts.
+/// Whether the last resort is told next: the ladder is over, and it was not told in this round.
+pub fn last_resort_is_next(call: &Call, directory: &Directory) -> bool {
+    let over = usize::try_from(call.next_step).is_ok_and(|n| n == call.policy.total_steps());
+    call.status == CallStatus::Dispatching && over && !directory.last_resort.is_empty()
+}
+
+/// A call without its attempts. `exhaustsAt`: when the end of its ladder is looked at; the last resort is told first, where there is
+/// one and `lastResortTold` is false.
 pub fn call(call: &Call, mode: &str) -> Value {
     json!({
         "callId": call.id,
@@ -117,6 +125,7 @@ pub fn call(call: &Call, mode: &str) -> Value {
         "nextStep": call.next_step + 1,
         "steps": call.policy.total_steps(),
         "nextFollowUpAt": next_follow_up(call),
+        "lastResortTold": usize::try_from(call.next_step).is_ok_and(|n| n > call.policy.total_steps()),
         "exhaustsAt": call.wake_at.filter(|_| next_follow_up(call).is_none()),
         "followUpsCancelled": call.muted,
     })

@@ -10,6 +10,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use tracing::warn;
 
+use crate::config::{empty_roles, no_last_resort};
 use crate::domain::ClockOffset;
 use crate::domain::provider_clock::OFFSET_ALARM;
 use crate::engine::beats::DutyLine;
@@ -190,6 +191,7 @@ fn checks(state: &HttpState, snapshot: &Snapshot) -> Vec<Check> {
             Check::ok("clock")
         });
     }
+    checks.push(people(state));
     checks.extend(standing_still(&duties(state)));
     if let Some(trouble) = state.refusals.trouble() {
         checks.push(Check::new("webhooks", Status::Degraded, trouble));
@@ -198,6 +200,13 @@ fn checks(state: &HttpState, snapshot: &Snapshot) -> Vec<Check> {
         checks.push(Check::new("alerts", Status::Degraded, format!("{open} open")));
     }
     checks
+}
+
+/// Roles that nobody holds and a last resort that nobody is: said, and no trouble of the moment.
+fn people(state: &HttpState) -> Check {
+    let directory = state.core.directory();
+    let said: Vec<String> = empty_roles(&directory).into_iter().chain(no_last_resort(&directory)).collect();
+    if said.is_empty() { Check::ok("people") } else { Check::new("people", Status::Ok, said.join("; ")) }
 }
 
 /// Duties that have not passed for too long; the essential ones are the scheduler's check.

@@ -64,6 +64,7 @@ pub(crate) fn directory() -> Directory {
         lines: Vec::new(),
         from: SENDER.parse().ok(),
         fallback: Vec::new(),
+        last_resort: Vec::new(),
     }
 }
 

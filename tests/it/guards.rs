@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::drill::{GUARDS_OFF, KILLPOINT, died_at, my_turn};
 use crate::support::http;
 use crate::support::process::report;
-use crate::support::stage::{ANA, SAM, Stage, attempts, emergency, entries, free_port, seconds, state, text};
+use crate::support::stage::{ANA, LEE, SAM, Stage, attempts, emergency, entries, free_port, seconds, state, text};
 use crate::support::wait::until;
 
 const LADDERS: &str = r#"
@@ -44,6 +44,7 @@ const GUARDS: &[(&str, &str, Play)] = &[
     ("provider-times", "ledger: a text that is there is not sent again", provider_times),
     ("settings-in-force", "ledger: nobody of another file is told", settings_in_force),
     ("read-back", "base: it holds what it was told", read_back),
+    ("last-resort", "ledger: the last resort is told before a call is given up", last_resort),
 ];
 
 #[test]
@@ -294,6 +295,23 @@ fn monotone_receipts(off: Option<&str>) -> Seen {
     match text(&call["attempts"][0], "status") {
         "delivered" => Ok("still delivered".into()),
         word => Err(format!("the message was delivered and is {word}")),
+    }
+}
+
+/// Everybody passes.
+fn last_resort(off: Option<&str>) -> Seen {
+    let stage = Stage::new(&format!("{LADDERS}[last_resort]\nnotify = [\"lee\"]\n"));
+    let _serve = stage.serve_armed(&env(off));
+    stage.dispatch("c1", "once");
+    stage.delivered("c1", 1);
+    stage.reply(SAM, "2");
+    stage.delivered("c1", 2);
+    stage.reply(ANA, "2");
+    let over = |c: &Value| text(c, "status") == "EXHAUSTED" || state(c, 3) == "delivered";
+    let call = stage.until_call("c1", "its ladder is over", over);
+    match (stage.ledger().texts_to(LEE).len(), text(&call, "status")) {
+        (1, "DISPATCHING") => Ok("told".into()),
+        (texts, status) => Err(format!("{status} with {texts} texts to the last resort")),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{Mode, Part, empty_roles};
+use crate::config::{Mode, Part, empty_roles, no_last_resort};
 
 use super::super::app::App;
 use super::Findings;
@@ -20,8 +20,14 @@ const CREDENTIALS: &[&str] = &[
     "airtable.base_id",
 ];
 /// What the configuration warns of and this page says in words of its own.
-const OWN_WORDS: &[&str] =
-    &["server.public_url ", "alerts.sinks is empty", "delivery.settle is under", "policy ", "no contacts "];
+const OWN_WORDS: &[&str] = &[
+    "server.public_url ",
+    "alerts.sinks is empty",
+    "delivery.settle is under",
+    "policy ",
+    "no contacts ",
+    "last_resort.",
+];
 
 pub(super) fn check(app: &App) -> Findings {
     let mut f = Findings::of("config");
@@ -80,6 +86,17 @@ fn people(app: &App, f: &mut Findings) {
             "give somebody that role in [[contacts]] or in the line's team, or take it out of the policy"
         };
         f.warn("people", role.clone(), next);
+    }
+    match no_last_resort(directory) {
+        Some(what) => f.warn("last_resort", what, "name a contact who answers for the night in [last_resort] notify"),
+        None => {
+            let names: Vec<&str> = directory.last_resort().map(|c| c.name.as_str()).collect();
+            if names.is_empty() {
+                f.warn("last_resort", "no contact of last_resort.notify is known", "give somebody such an id");
+            } else {
+                f.ok("last_resort", names.join(", "));
+            }
+        }
     }
     if empty.is_empty() {
         let from = app.roster_age().map(|age| format!(", {age}")).unwrap_or_default();

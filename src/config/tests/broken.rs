@@ -117,6 +117,11 @@ const MISTAKES: &[(&str, &str, &[&str])] = &[
         &["dispatchctl.toml:3", "country code"],
     ),
     (
+        "last resort",
+        "[[contacts]]\nid = \"sam\"\nphone = \"+19495550101\"\n[last_resort]\nnotify = [\"san\"]",
+        &["dispatchctl.toml:5", "last_resort.notify", "there is no contact san", "sam"],
+    ),
+    (
         "contact without phone",
         "\n[[contacts]]\nid = \"a\"",
         &["dispatchctl.toml:2", "contacts[0].phone", "is missing", "E.164"],
@@ -420,6 +425,7 @@ fn what_works_and_is_not_meant_is_warned_of() {
         "policy high notifies the role backup, which nobody holds on any line",
         "policy high notifies the role owner",
         "policy normal notifies the role backup",
+        "policy normal notifies the role owner",
         "delivery.settle is under 45s",
         "delivery.poll_after is not shorter",
     ] {

@@ -23,10 +23,16 @@ fn defaults_alone_are_a_configuration() {
         let p = c.directory.policy(&c.directory.default_line, level).expect(level);
         (0..=p.total_steps()).map(|i| p.wait_before(i).as_secs()).collect::<Vec<_>>()
     };
-    assert_eq!(waits("Normal"), [0, 120, 300, 600, 600]);
-    assert_eq!(waits("HIGH"), [0, 60, 120, 300, 600]);
+    assert_eq!(waits("Normal"), [0, 120, 180, 180, 360, 360]);
+    assert_eq!(waits("HIGH"), [0, 60, 120, 120, 420]);
+    for (level, minutes) in [("normal", 20), ("high", 12)] {
+        assert_eq!(waits(level).iter().sum::<u64>(), minutes * 60, "{level}: cut off as shops are used to");
+        let p = c.directory.policy(&c.directory.default_line, level).expect(level);
+        let last = p.steps.last().map(|s| s.notify.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(last, Some(vec!["owner".to_owned()]), "{level}");
+    }
     let all = c.warnings.join("\n");
-    for said in ["no contacts", "public_url", "alerts.sinks"] {
+    for said in ["no contacts", "public_url", "alerts.sinks", "last_resort.notify is empty"] {
         assert!(all.contains(said), "{said} in {all}");
     }
     let missing = c.twilio_required().expect_err("no provider").to_string();
@@ -79,6 +85,7 @@ fn fixtures_are_valid() {
     let normal = c.directory.default_line.policies.get("normal").expect("replaced");
     assert_eq!((normal.steps.len(), normal.repeat, normal.exhaust_after), (2, 2, secs(600)));
     assert_eq!(c.directory.default_line.policies.get("high").map(|p| p.steps.len()), Some(4));
+    assert_eq!(c.directory.last_resort().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["Lee Park"]);
     assert_eq!((c.server.tokens.len(), c.alerts.sinks.len(), c.test_numbers.len()), (2, 2, 1));
     for (text, says) in
         [("Si", Says::Take), ("Voy en camino!", Says::Take), ("no puedo", Says::Pass), ("LISTO", Says::Done)]
@@ -146,7 +153,7 @@ fn names_of_operators_and_our_own_are_read() {
     assert!(t.api_key.is_none());
     assert_eq!((c.delivery.stand_down, c.delivery.resend_limit, c.test_numbers.len()), (false, 0, 1));
     let normal = c.directory.default_line.policies.get("normal").expect("default");
-    assert_eq!((normal.repeat, normal.steps.len()), (1, 4));
+    assert_eq!((normal.repeat, normal.steps.len()), (1, 5));
 }
 
 #[test]

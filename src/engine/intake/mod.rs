@@ -289,6 +289,7 @@ mod tests {
             default_line: line,
             from: None,
             fallback: Vec::new(),
+            last_resort: Vec::new(),
         }
     }
 

@@ -481,7 +481,8 @@ fn infer_step(draft: &Draft, round: u32, contact: Option<&ContactId>, repeat: bo
         roles.iter().flat_map(|r| snapshot.directory.holders(line, r, snapshot.now)).any(|c| &c.id == contact)
     };
     let next = if told(here) { here + 1 } else { here };
-    (next..total).find(names).unwrap_or(if next < total { next } else { here })
+    let last_resort = || snapshot.directory.last_resort.contains(contact).then_some(total);
+    (next..total).find(names).or_else(last_resort).unwrap_or(if next < total { next } else { here })
 }
 
 /// Of one notice only the last attempt may be open: those before it were decided when it was made.

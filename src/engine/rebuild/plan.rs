@@ -489,7 +489,11 @@ impl Ladder {
         let handed_back = evidence.handed_back_at.filter(|at| !draft.marks.iter().any(|m| in_its_round(m, *at)));
         let (round, next, due) = match (handed_back, last, newest_old) {
             (Some(at), ..) => (round + 1, 0, at.plus(wait(0))),
-            (None, Some(m), _) => (round, (m.step + 1).min(total), m.at.plus(wait((m.step + 1).min(total)))),
+            (None, Some(m), _) => {
+                // Behind the last step stands the last resort, and behind that the end; a step further on is no ladder's.
+                let next = if m.step == total { total + 1 } else { (m.step + 1).min(total) };
+                (round, next, m.at.plus(wait(next)))
+            }
             (None, None, Some(at)) => {
                 // Texts of another system: as many steps as it sent, but somebody is told by us at least once.
                 let steps = draft.number_max.min(total.saturating_sub(1));

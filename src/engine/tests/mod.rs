@@ -12,6 +12,7 @@ mod heartbeat;
 mod histories;
 mod ladder;
 mod lanes;
+mod last_resort;
 mod listener;
 mod mirror;
 mod outbox;

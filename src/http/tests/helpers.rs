@@ -176,6 +176,7 @@ fn directory() -> Directory {
         lines: Vec::new(),
         from: "+15005550006".parse().ok(),
         fallback: Vec::new(),
+        last_resort: Vec::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, AIRTABLE_RATE_MAX, Config, ConfigErrors, Mode, Part, SinkFormat, Sources, Twilio};
 use crate::domain::UnknownPolicy;
-use crate::domain::event::Rules;
+use crate::domain::rules::Rules;
 use crate::domain::settings::SettingsRow;
 use crate::domain::team::Directory;
 use crate::domain::types::Actor;

@@ -4,7 +4,8 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use crate::domain::breaker::{ACCOUNT, Breaker, shown};
-use crate::domain::event::{Answer, BreakerNews, Event};
+use crate::domain::change::Answer;
+use crate::domain::event::{BreakerNews, Event};
 use crate::store::Store as _;
 
 use super::app::{App, Missing, operator};

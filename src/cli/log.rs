@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::domain::event::LogKind;
+use crate::domain::log::LogKind;
 use crate::engine::view;
 use crate::store::{LogFilter, LogLine, Store};
 

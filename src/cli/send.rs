@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
 use crate::domain::call::{CallData, CallState, CallStatus};
-use crate::domain::event::Answer;
+use crate::domain::change::Answer;
 use crate::domain::types::CallId;
 use crate::domain::{Class, Timestamp};
 use crate::engine::apply::Core;

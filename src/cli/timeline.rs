@@ -155,7 +155,7 @@ mod tests {
 
     use super::*;
     use crate::cli::output::Color;
-    use crate::domain::event::{LogEntry, LogKind};
+    use crate::domain::log::{LogEntry, LogKind};
     use crate::domain::types::Actor;
 
     fn out() -> Output {

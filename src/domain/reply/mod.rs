@@ -23,16 +23,19 @@ pub use reading::{FreeText, Reading, Says, read, references};
 pub use wording::asks;
 
 use serde_json::Value;
+use texts::{Text, texts_to};
 
-use crate::domain::alert::AlertKind;
+use crate::domain::alert::{AlertChange, AlertKind};
+use crate::domain::answers::Prompt;
 use crate::domain::attempt::{AttemptKind, Priority, Recipient};
 use crate::domain::call::CallState;
-use crate::domain::event::{AlertChange, Answer, Change, InboundText, Loaded, LogEntry, LogKind, OptOutChange, Prompt};
+use crate::domain::change::{Answer, Change, OptOutChange};
+use crate::domain::event::{InboundText, Loaded};
+use crate::domain::log::{LogEntry, LogKind};
 use crate::domain::phone::masked;
 use crate::domain::sequence;
-use crate::domain::step::{Ctx, Illegal, Work};
 use crate::domain::types::{Actor, AttemptId, CallId, Sender};
-use texts::{Text, texts_to};
+use crate::domain::work::{Ctx, Illegal, Work};
 
 /// A person wrote. A repeated SID is answered as before and changes nothing.
 pub(super) fn inbound(loaded: &Loaded, text: &InboundText, ctx: &Ctx<'_>) -> Result<Change, Illegal> {

@@ -3,9 +3,10 @@
 //! A reply that comes by webhook was written by now; nobody says when. One that is read from the provider, from its list or by its
 //! SID, has the provider's time, in whole seconds.
 
+use crate::domain::answers::Prompt;
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
 use crate::domain::call::CallState;
-use crate::domain::event::{InboundText, Loaded, Prompt};
+use crate::domain::event::{InboundText, Loaded};
 use crate::domain::types::{CallId, Timestamp};
 
 /// The provider's times have whole seconds.

@@ -6,9 +6,12 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 
 use super::fixtures::*;
+use crate::domain::alert::AlertChange;
 use crate::domain::attempt::AttemptState;
 use crate::domain::call::CallStatus;
-use crate::domain::event::{AlertChange, Answer, Change, InboundRow, InboundText, Load, Loaded, LogKind, OptOutChange};
+use crate::domain::change::{Answer, Change, OptOutChange};
+use crate::domain::event::{InboundRow, InboundText, Load, Loaded};
+use crate::domain::log::LogKind;
 use crate::domain::types::CallRef;
 use crate::store::{Decide, LogFilter, Store, StoreError};
 use crate::testing::alert_key;

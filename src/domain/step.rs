@@ -4,6 +4,7 @@ use super::attempt::Attempt;
 use super::change::{Answer, Change, Effect};
 use super::decide;
 use super::event::{Event, Loaded};
+use super::ladder_end;
 use super::news;
 use super::reply;
 use super::resend;
@@ -43,7 +44,7 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         Event::Gone { attempt } => with_call(loaded, ctx, |w| news::gone(w, *attempt))?,
         Event::Polled { attempt, again_at } => with_call(loaded, ctx, |w| news::polled(w, *attempt, *again_at))?,
         Event::Breaker { sender, what } => trip::news(loaded, sender, what, ctx),
-        Event::Untold { .. } => with_call(loaded, ctx, sequence::untold)?,
+        Event::Untold { .. } => with_call(loaded, ctx, ladder_end::untold)?,
     };
     mirror(loaded, &mut change);
     change.at = Some(ctx.now);

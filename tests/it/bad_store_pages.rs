@@ -54,7 +54,9 @@ fn a_store_of_version_1_is_copied_and_migrated_and_what_waits_in_it_is_told() {
              ALTER TABLE engines DROP COLUMN beat_boot_id; ALTER TABLE engines DROP COLUMN beat_boot_ms;
              ALTER TABLE engines DROP COLUMN beat_at; ALTER TABLE attempts DROP COLUMN provider_at;
              ALTER TABLE attempts DROP COLUMN provider_after; ALTER TABLE attempts DROP COLUMN clock_steps_ms; ALTER TABLE attempts DROP COLUMN due_at;
-             DROP INDEX attempts_waiting; ALTER TABLE attempts DROP COLUMN lane;
+             DROP INDEX attempts_waiting; ALTER TABLE attempts DROP COLUMN lane; DROP INDEX inbound_answers; DROP INDEX inbound_waiting;
+             ALTER TABLE inbound DROP COLUMN prompt; ALTER TABLE inbound DROP COLUMN answered_by; ALTER TABLE inbound DROP COLUMN waits;
+             ALTER TABLE attempts DROP COLUMN replied;
              CREATE INDEX attempts_waiting ON attempts (priority, created_at, id, not_before)
                 WHERE state IN ('scheduled', 'retrying');
              PRAGMA user_version = 1",

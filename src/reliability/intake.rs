@@ -10,6 +10,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Posts a call; the status of the answer, if there was one. A connection that was never opened took nothing, so it is tried
 /// again: an engine that restarts must not make a drill of calls into one of a few.
+#[expect(clippy::disallowed_methods, reason = "a drill's patience is no time of the engine's")]
 pub(super) async fn post(client: &reqwest::Client, url: &str, body: &Value) -> Option<u16> {
     for _ in 0..TRIES {
         match client.post(url).json(body).send().await {

@@ -9,8 +9,9 @@ use crate::domain::event::{BreakerNews, Event};
 use crate::store::Store as _;
 
 use super::app::{App, Missing, operator};
+use super::exit::ExitStatus;
 use super::output::{Output, Table};
-use super::report::{CliError, ExitStatus};
+use super::report::CliError;
 
 /// What people write for the breaker of the whole account.
 const ACCOUNT_WORD: &str = "account";

@@ -15,8 +15,9 @@ use crate::domain::Timestamp;
 use crate::ids::Ids;
 use crate::sandbox::{Direction, Fault, FaultKind, LedgerEntry, Person, Reply, Sandbox, SandboxConfig};
 
+use super::exit::ExitStatus;
 use super::output::{Output, Table};
-use super::report::{CliError, ExitStatus};
+use super::report::CliError;
 use super::signals;
 
 /// What the demo may change.

@@ -11,11 +11,15 @@ mod decide;
 mod demo;
 mod doctor;
 mod drill;
+mod durations;
 mod engine;
+mod exit;
 mod follow_up;
+mod global;
 mod log;
 mod oncall;
 mod output;
+mod parse;
 mod rebuild;
 mod recover;
 mod refresh;
@@ -44,8 +48,9 @@ use crate::domain::event::Decision;
 
 use app::App;
 use args::{Cli, Command};
+use exit::ExitStatus;
 use output::Output;
-use report::{CliError, ExitStatus};
+use report::CliError;
 
 pub use args::command;
 

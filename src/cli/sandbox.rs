@@ -14,9 +14,10 @@ use crate::config::{
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxError};
 use crate::telemetry;
 
-use super::args::{Global, LogFormat};
+use super::exit::ExitStatus;
+use super::global::{Global, LogFormat};
 use super::output::Output;
-use super::report::{CliError, ExitStatus};
+use super::report::CliError;
 use super::signals;
 
 /// How the sandbox runs.

@@ -16,8 +16,9 @@ use crate::store::Store;
 
 use super::app::{App, Missing, operator};
 use super::engine::Rest;
+use super::exit::ExitStatus;
 use super::output::{Output, Table};
-use super::report::{CliError, ExitStatus};
+use super::report::CliError;
 
 /// Which attempt, what became of it, and in whose name.
 #[derive(Debug, clap::Args)]

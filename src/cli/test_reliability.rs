@@ -10,9 +10,10 @@ use crate::reliability::report::{IN_AIRTABLE, Report, compare, verdict};
 use crate::reliability::{self, Ground, Outcome, Place, Scenario, ScenarioErrors, percentile};
 use crate::telemetry;
 
-use super::args::{Global, LogFormat};
+use super::exit::ExitStatus;
+use super::global::{Global, LogFormat};
 use super::output::{Output, Table};
-use super::report::{CliError, ExitStatus};
+use super::report::CliError;
 use super::signals;
 use super::test_reliability_live::LiveArgs;
 

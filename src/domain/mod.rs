@@ -20,6 +20,7 @@ mod import;
 mod ladder;
 mod ladder_end;
 pub mod log;
+pub mod masking;
 mod news;
 pub mod phone;
 pub mod policy;

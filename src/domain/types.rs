@@ -370,10 +370,10 @@ plain_text!(CallId, MessageSid, Role, CallRef);
 macro_rules! masked_text {
     ($($t:ty),+) => {$(
         impl fmt::Display for $t {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&super::phone::masked(&self.0)) }
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&super::masking::masked(&self.0)) }
         }
         impl fmt::Debug for $t {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&super::phone::masked(&self.0)) }
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&super::masking::masked(&self.0)) }
         }
     )+};
 }

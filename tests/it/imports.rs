@@ -89,6 +89,14 @@ fn use_tree(tokens: &[String], mut at: usize, prefix: &[String], imports: &mut V
     at
 }
 
+/// Every module at the crate's root that a text names, in `use` groups and in paths.
+pub(crate) fn from_the_root(text: &str) -> BTreeSet<String> {
+    let source = read("", text, &BTreeSet::new());
+    let handed_on = source.hands_on.into_iter().map(|(path, _)| path);
+    let from_root = source.uses.into_iter().chain(handed_on).filter(|path| path.first().is_some_and(|p| p == "crate"));
+    from_root.filter_map(|path| path.into_iter().nth(1)).collect()
+}
+
 #[derive(Default)]
 struct Source {
     file: String,
@@ -135,15 +143,17 @@ fn read(file: &str, text: &str, children: &BTreeSet<String>) -> Source {
             "fn" | "struct" | "enum" | "trait" | "type" | "const" | "static" => {
                 source.defines.insert(word(at + 1).to_owned());
             }
-            first if word(at + 1) == "::" && (at == 0 || word(at - 1) != "::") => {
-                if matches!(first, "crate" | "super" | "self") || children.contains(first) {
-                    let mut path = vec![first.to_owned()];
-                    while word(at + 1) == "::" && word(at + 2).starts_with(|c: char| c == '_' || c.is_alphabetic()) {
-                        path.push(word(at + 2).to_owned());
-                        at += 2;
-                    }
-                    source.uses.push(path);
+            first
+                if word(at + 1) == "::"
+                    && (at == 0 || word(at - 1) != "::")
+                    && (matches!(first, "crate" | "super" | "self") || children.contains(first)) =>
+            {
+                let mut path = vec![first.to_owned()];
+                while word(at + 1) == "::" && word(at + 2).starts_with(|c: char| c == '_' || c.is_alphabetic()) {
+                    path.push(word(at + 2).to_owned());
+                    at += 2;
                 }
+                source.uses.push(path);
             }
             _ => {}
         }

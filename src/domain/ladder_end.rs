@@ -66,6 +66,19 @@ pub(super) fn last_resort_now(w: &mut Work<'_>, why: &str) -> Result<bool, Illeg
     Ok(true)
 }
 
+/// Nobody has been told of this call for too long.
+pub(super) fn untold(w: &mut Work<'_>) -> Result<(), Illegal> {
+    let call = &w.state.call;
+    if call.status == CallStatus::Dispatching && call.told_at.is_none() {
+        let (id, age) = (call.id.clone(), w.now().since(call.accepted_at).as_secs());
+        w.raise(
+            AlertKind::Unnotified.about(&id),
+            format!("nobody has been told of call {id} yet, {age} s after it was accepted"),
+        );
+    }
+    Ok(())
+}
+
 /// Notices of this round to people of whom it is not settled yet whether they are told at all.
 fn unsettled<'a>(w: &'a Work<'_>) -> impl Iterator<Item = &'a Attempt> {
     let (call, all) = (&w.state.call, &w.state.attempts);

@@ -558,19 +558,6 @@ pub(super) fn stand_down(w: &mut Work<'_>, but: Option<&ContactId>) {
     }
 }
 
-/// Nobody has been told of this call for too long.
-pub(super) fn untold(w: &mut Work<'_>) -> Result<(), Illegal> {
-    let call = &w.state.call;
-    if call.status == CallStatus::Dispatching && call.told_at.is_none() {
-        let (id, age) = (call.id.clone(), w.now().since(call.accepted_at).as_secs());
-        w.raise(
-            AlertKind::Unnotified.about(&id),
-            format!("nobody has been told of call {id} yet, {age} s after it was accepted"),
-        );
-    }
-    Ok(())
-}
-
 /// How a step is named to people.
 pub(super) fn step_name(w: &Work<'_>, index: u32) -> String {
     let round = w.state.call.round;

@@ -8,7 +8,7 @@ use super::call::{CallState, CallStatus};
 use super::event::{AlertChange, Answer, Change, Effect, Event, Loaded, LogEntry, LogKind, Rules};
 use super::team::Directory;
 use super::types::{Actor, AttemptId, Timestamp};
-use super::{breaker, decide, news, reply, resend, sending, sequence, settle};
+use super::{breaker, decide, ladder_end, news, reply, resend, sending, sequence, settle};
 
 /// What a decision may use of the world, all by value.
 pub struct Ctx<'a> {
@@ -73,7 +73,7 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         Event::Gone { attempt } => with_call(loaded, ctx, |w| news::gone(w, *attempt))?,
         Event::Polled { attempt, again_at } => with_call(loaded, ctx, |w| news::polled(w, *attempt, *again_at))?,
         Event::Breaker { sender, what } => breaker::news(loaded, sender, what, ctx),
-        Event::Untold { .. } => answered(loaded, ctx, sequence::untold)?,
+        Event::Untold { .. } => answered(loaded, ctx, ladder_end::untold)?,
     };
     mirror(loaded, &mut change);
     change.at = Some(ctx.now);

@@ -13,6 +13,7 @@ pub mod check;
 mod crowd;
 mod expect;
 pub mod html;
+mod intake;
 pub mod live;
 mod mirror;
 mod outcome;

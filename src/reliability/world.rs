@@ -475,8 +475,7 @@ impl World {
                 let (client, url) = (client.clone(), url.clone());
                 self.requests.spawn(async move {
                     let id = text(&body, "callId").to_owned();
-                    let status = client.post(url).json(&body).send().await.ok().map(|a| a.status().as_u16());
-                    (id, status)
+                    (id, super::intake::post(&client, &url, &body).await)
                 });
             }
         }

@@ -65,7 +65,11 @@ fn what_was_recorded_before_an_interruption_stays_and_goes_on() {
     until("the provider has said no once", || (stage.ledger().creates() >= 1).then_some(()));
     send.signal("INT");
     assert_eq!(send.exit_code(), Some(130), "{}", send.stderr());
-    assert!(send.stderr().contains("call c1 is recorded and goes on"), "{}", send.stderr());
+    assert!(
+        send.stderr().contains("call c1 is recorded, and nothing is sent until an engine runs"),
+        "{}",
+        send.stderr()
+    );
     assert_eq!(state(&story(&stage, "c1"), 1), "retrying");
     stage.clear_faults();
 

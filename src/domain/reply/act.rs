@@ -181,8 +181,7 @@ fn on_call(w: &mut Work<'_>, word: Word, contact: &ContactId, is_told: bool, by:
         }
         (Word::Pass, S::Acknowledged) if mine => {
             decide::hand_back(w, contact, by)?;
-            let left = sequence::a_step_follows(w);
-            let to = if left {
+            let to = if somebody_is_next(w) {
                 "goes back to the others."
             } else {
                 "is handed back. Nobody else is left: the office is alarmed."
@@ -209,15 +208,18 @@ fn on_call(w: &mut Work<'_>, word: Word, contact: &ContactId, is_told: bool, by:
     })
 }
 
+/// Whether a step follows, or a text to somebody waits: the last resort's too.
+fn somebody_is_next(w: &Work<'_>) -> bool {
+    let call = &w.state.call;
+    let mut notices = w.state.attempts.iter().filter(|a| a.kind == AttemptKind::Notice && a.round == call.round);
+    sequence::a_step_follows(w) || notices.any(|a| a.state.is_waiting() && !call.is_out(&a.recipient.contact))
+}
+
 /// Where the call goes now, as it is.
 fn after_a_pass(w: &Work<'_>) -> &'static str {
-    let call = &w.state.call;
-    let waits = |a: &&crate::domain::attempt::Attempt| {
-        a.kind == AttemptKind::Notice && a.round == call.round && !call.is_out(&a.recipient.contact)
-    };
-    if call.status == S::Exhausted {
+    if w.state.call.status == S::Exhausted {
         "has nobody else left. The office is alarmed."
-    } else if sequence::a_step_follows(w) || w.state.attempts.iter().filter(waits).any(|a| a.state.is_waiting()) {
+    } else if somebody_is_next(w) {
         "goes on to the next."
     } else {
         "stays with the others who were told."

@@ -7,6 +7,7 @@ use crate::domain::MessageStatus;
 use crate::domain::Timestamp;
 use crate::domain::call::CallStatus as S;
 use crate::domain::event::Decision;
+use crate::domain::team::Directory;
 use crate::domain::types::CallId;
 use crate::gateways::{MessageBody, MessageRecord};
 use crate::store::Replies as _;
@@ -334,4 +335,16 @@ async fn it_is_said_that_the_call_goes_on_only_where_somebody_is_left() {
     w.advance(Duration::from_secs(70)).await;
     let said = w.reply("sam", "2").await;
     assert!(said.contains("Nobody else is left"), "{said}");
+
+    // The last resort is somebody.
+    let alone = policy("alone", &[(secs(0), &["primary"])]);
+    let directory = Directory { last_resort: vec!["olga".parse().expect("id")], ..people::directory_with(alone) };
+    let mut w = World::with(Setup { directory, ..Setup::default() }).await;
+    w.dispatch("alone").await;
+    w.advance(Duration::from_secs(70)).await;
+    w.reply("sam", "1").await;
+    w.advance(Duration::from_secs(70)).await;
+    let said = w.reply("sam", "2").await;
+    assert!(said.ends_with("goes back to the others."), "{said}");
+    assert_eq!(w.attempts().await.last().map(String::as_str), Some("2 olga submitted"));
 }

@@ -1,0 +1,22 @@
+//! Hands calls over as an intake does.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// Tries of one call while nobody listens; a restart takes less.
+const TRIES: usize = 50;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Posts a call; the status of the answer, if there was one. A connection that was never opened took nothing, so it is tried
+/// again: an engine that restarts must not make a drill of calls into one of a few.
+pub(super) async fn post(client: &reqwest::Client, url: &str, body: &Value) -> Option<u16> {
+    for _ in 0..TRIES {
+        match client.post(url).json(body).send().await {
+            Ok(answer) => return Some(answer.status().as_u16()),
+            Err(e) if e.is_connect() => tokio::time::sleep(PAUSE).await,
+            Err(_) => return None,
+        }
+    }
+    None
+}

@@ -26,9 +26,9 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         Event::News(news) => news::news(loaded, news, ctx)?,
         Event::ClearOptOut { phone, by } => reply::clear_opt_out(phone, by, ctx),
         Event::Alert(alert) => Change { alerts: vec![alert.clone()], ..Change::default() },
-        Event::Wake { .. } => with_call(loaded, ctx, sequence::fire_due)?,
+        Event::Wake { .. } => answered(loaded, ctx, sequence::fire_due)?,
         Event::Decide { what, by, note, .. } => {
-            with_call(loaded, ctx, |w| decide::decide(w, what, by, note.as_deref()))?
+            answered(loaded, ctx, |w| decide::decide(w, what, by, note.as_deref()))?
         }
         Event::Claim { attempt, engine, provider_after } => {
             with_call(loaded, ctx, |w| sending::claim(w, *attempt, engine, *provider_after))?
@@ -39,15 +39,28 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
             with_call(loaded, ctx, |w| resend::searched(w, *attempt, *complete, *began_at))?
         }
         Event::Settle { attempt, how, by, note } => {
-            with_call(loaded, ctx, |w| settle::settle(w, *attempt, how, by, note.as_deref()))?
+            answered(loaded, ctx, |w| settle::settle(w, *attempt, how, by, note.as_deref()))?
         }
         Event::Gone { attempt } => with_call(loaded, ctx, |w| news::gone(w, *attempt))?,
         Event::Polled { attempt, again_at } => with_call(loaded, ctx, |w| news::polled(w, *attempt, *again_at))?,
         Event::Breaker { sender, what } => trip::news(loaded, sender, what, ctx),
-        Event::Untold { .. } => with_call(loaded, ctx, ladder_end::untold)?,
+        Event::Untold { .. } => answered(loaded, ctx, ladder_end::untold)?,
     };
     mirror(loaded, &mut change);
     change.at = Some(ctx.now);
+    Ok(change)
+}
+
+/// As [`with_call`]; the answer carries the call as it is now, where the decision set none.
+fn answered(
+    loaded: &Loaded,
+    ctx: &Ctx<'_>,
+    f: impl FnOnce(&mut Work<'_>) -> Result<(), Illegal>,
+) -> Result<Change, Illegal> {
+    let mut change = with_call(loaded, ctx, f)?;
+    if let (Answer::Done, Some(state)) = (&change.answer, change.calls.last()) {
+        change.answer = Answer::Changed(Box::new(state.clone()));
+    }
     Ok(change)
 }
 

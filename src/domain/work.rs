@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::alert::{AlertChange, AlertKey, AlertKind};
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, IllegalMove, Move};
 use super::call::{CallState, CallStatus};
-use super::change::{Answer, Change};
+use super::change::Change;
 use super::event::Loaded;
 use super::log::{LogEntry, LogKind};
 use super::rules::Rules;
@@ -166,7 +166,7 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// The finished change; the answer carries the call as it is now where none was set.
+    /// The finished change.
     pub(super) fn into_change(mut self) -> Change {
         let told = self.state.attempts.iter().any(|a| {
             a.kind == AttemptKind::Notice && matches!(a.state, AttemptState::Submitted | AttemptState::Delivered)
@@ -177,13 +177,6 @@ impl<'a> Work<'a> {
             self.change.alerts.push(AlertChange::Resolve { key: AlertKind::Unnotified.about(&call.id) });
         } else if !told {
             call.told_at = None;
-        }
-        let before = self.loaded.calls.iter().find(|c| c.call.id == self.state.call.id);
-        if before != Some(&self.state) {
-            self.state.call.updated_at = self.ctx.now;
-        }
-        if matches!(self.change.answer, Answer::Done) {
-            self.change.answer = Answer::Changed(Box::new(self.state.clone()));
         }
         self.change.calls.push(self.state);
         self.change

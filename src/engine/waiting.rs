@@ -1,7 +1,7 @@
 //! Replies that wait in the store for the time at which they were written: asks the provider, then decides.
 //!
-//! A webhook says when nobody wrote, and calls no provider. Where that time matters its text is committed as waiting; here the
-//! message is fetched by its SID, once, and the reply is decided and answered by a text of its own. A crash at any point leaves it
+//! A webhook does not say when a text was written, and its handler calls no provider. Where that time matters the text is committed as
+//! waiting; here the message is fetched by its SID, once, and the reply is decided and answered by a text of its own. A crash at any point leaves it
 //! waiting, and the next engine asks again; decided twice, it changes nothing the second time.
 
 use std::sync::Arc;

@@ -251,7 +251,7 @@ impl Story<'_> {
         let is_known = told || self.snapshot.directory.by_phone(from).is_some();
         if told && answered && !matches!(reading.says, Says::OptOut | Says::OptIn) {
             let ours = self.snapshot.answer_to(from, at);
-            self.found.heard.push(heard(m, ours, names_it.then_some(self.draft), self.snapshot.now));
+            self.found.heard.push(heard(m, ours, names_it.then_some(self.draft), self.snapshot));
         }
         let says = match reading.says {
             _ if !is_known || self.is_in_the_way(&reading, from) => return,
@@ -446,7 +446,7 @@ const SECOND: Duration = Duration::from_millis(999);
 pub(super) const PASSED: OutReason = OutReason::Passed;
 
 /// A reply that was answered before: kept, so that it is not heard again.
-fn heard(m: &MessageRecord, ours: Option<&MessageRecord>, about: Option<&Draft>, now: Timestamp) -> InboundRow {
+fn heard(m: &MessageRecord, ours: Option<&MessageRecord>, about: Option<&Draft>, snapshot: &Snapshot) -> InboundRow {
     let answer = ours.map(|m| m.body.0.clone()).unwrap_or_default();
     InboundRow {
         text: InboundText {
@@ -466,6 +466,7 @@ fn heard(m: &MessageRecord, ours: Option<&MessageRecord>, about: Option<&Draft>,
         answer,
         answered_by: None,
         waits: false,
-        at: m.created_at.unwrap_or(now),
+        // By our own clock, as every time that it is compared with.
+        at: m.created_at.map_or(snapshot.now, |theirs| snapshot.offset.map_or(theirs, |offset| offset.to_ours(theirs))),
     }
 }

@@ -19,6 +19,7 @@ mod outbox;
 mod provider_clock;
 mod receipts;
 mod replies;
+mod replies_order;
 mod replies_story;
 mod replies_whose;
 mod resends;

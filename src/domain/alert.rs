@@ -246,6 +246,11 @@ impl AlertKind {
         matches!(self, Self::UnreadReply | Self::UnknownWriter)
     }
 
+    /// Whether it says the newest words of those that raise it.
+    pub const fn says_the_newest(self) -> bool {
+        matches!(self, Self::UnreadReply)
+    }
+
     /// Whether it ends with its call, by whoever closes that.
     pub fn ends_with_its_call(self) -> bool {
         self.until() <= Until::Closed

@@ -337,6 +337,8 @@ pub enum Load {
         sid: MessageSid,
         /// Named in it.
         references: Vec<CallRef>,
+        /// Closed calls that changed since this moment are shown, whatever other texts have left since.
+        changed_since: Timestamp,
     },
     /// Nothing but the opt-outs.
     Nothing,
@@ -359,6 +361,8 @@ pub struct Loaded {
     pub answered_before: Option<AnsweredBefore>,
     /// For [`Load::Reply`]: the answers to this phone's texts, newest first; a bounded number.
     pub answers: Vec<PastAnswer>,
+    /// For [`Load::Reply`]: what this phone said before, as far as it says something or waits; newest first, a bounded number.
+    pub said: Vec<PastReply>,
     /// For [`Load::Message`] and [`Load::Attempt`]: receipts kept earlier that name this attempt's message and found no attempt.
     pub orphans: Vec<News>,
     /// For [`Load::Message`]: the very same receipt is kept and joined already.
@@ -396,6 +400,25 @@ pub enum AlertChange {
         /// What has come.
         at: Until,
     },
+}
+
+/// A reply of a phone that came before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastReply {
+    /// Its SID.
+    pub sid: MessageSid,
+    /// When it came, by our clock.
+    pub at: Timestamp,
+    /// When it was written, by the provider's clock, where that was read.
+    pub written: Option<Timestamp>,
+    /// The call that it was about.
+    pub call: Option<CallId>,
+    /// What it was understood as.
+    pub understood: String,
+    /// What its answer asked.
+    pub prompt: Option<Prompt>,
+    /// It is not decided yet.
+    pub waits: bool,
 }
 
 /// A receipt as it is kept, with what it did.

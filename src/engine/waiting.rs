@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tracing::debug;
+use tracing::{debug, error};
 
 use crate::domain::Timestamp;
 use crate::domain::event::{Event, InboundText};
@@ -39,14 +39,27 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<Option<Timestamp>, StoreError>
     let waiting = core.store.waiting_replies(BATCH).await?;
     let is_full = waiting.len() >= BATCH;
     // Each by itself: a provider that does not answer holds nobody up for longer than one request. Then one by one, as they came.
-    let read = join_all(waiting.into_iter().map(|text| dated(engine, text))).await;
+    let mut read = join_all(waiting.into_iter().map(|text| dated(engine, text))).await;
+    if read.iter().all(|text| text.at.is_some()) {
+        // Stable: within one second they stand as they came.
+        read.sort_by_key(|text| text.at);
+    }
+    let mut undecided = 0;
     for text in read {
         let writer = Actor(masked(&text.from));
         killpoint::hit("reply-time.before-commit");
-        others_go_on(core.apply(Event::Inbound(text), writer).await.map(drop))?;
+        let sid = text.sid.clone();
+        match core.apply(Event::Inbound(text), writer).await {
+            // One that cannot be decided holds nobody up; it is tried again with the next look.
+            Err(e @ (StoreError::Refused { .. } | StoreError::Corrupt { .. })) => {
+                error!(message.sid = %sid, error = %e, "a reply that waits cannot be decided");
+                undecided += 1;
+            }
+            done => others_go_on(done.map(drop))?,
+        }
         killpoint::hit("reply-time.committed");
     }
-    Ok(is_full.then(|| core.clock.now()))
+    Ok((is_full && undecided < BATCH).then(|| core.clock.now()))
 }
 
 /// The text with the time that the provider has of it; without one where that cannot be read.
@@ -54,10 +67,10 @@ async fn dated(engine: &Engine, text: InboundText) -> InboundText {
     let asked = tokio::time::timeout(ASKED_FOR, engine.sms.fetch(&text.sid)).await;
     let answer = asked.unwrap_or_else(|_| Err(GatewayError::Unknown { why: "no answer in 5 s".to_owned() }));
     let at = match answer {
-        Ok(MessageRecord { created_at, .. }) => created_at,
+        Ok(MessageRecord { created_at, .. }) => created_at.or(text.at),
         Err(e) => {
             debug!(message.sid = %text.sid, error = %e, "nobody can say when a reply was written");
-            None
+            text.at
         }
     };
     let at_ours = at.zip(engine.provider_offset()).map(|(at, offset)| offset.to_ours(at));

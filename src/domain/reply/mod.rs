@@ -9,6 +9,7 @@ mod ask;
 mod copies;
 mod free;
 mod lexicon;
+mod order;
 mod reading;
 #[cfg(test)]
 mod reading_tests;
@@ -22,6 +23,8 @@ pub use lexicon::{Lexicon, OwnWord};
 pub use reading::{FreeText, Reading, Says, read, references};
 pub use wording::asks;
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::domain::alert::AlertKind;
@@ -33,6 +36,9 @@ use crate::domain::sequence;
 use crate::domain::step::{Ctx, Illegal, Work};
 use crate::domain::types::{Actor, AttemptId, CallId, Sender};
 use texts::{Text, texts_to};
+
+/// Calls that changed so long ago are shown to a reply though they are closed.
+pub const CLOSED_SINCE: Duration = Duration::from_secs(600);
 
 /// A person wrote. A repeated SID is answered as before and changes nothing.
 pub(super) fn inbound(loaded: &Loaded, text: &InboundText, ctx: &Ctx<'_>) -> Result<Change, Illegal> {
@@ -129,12 +135,20 @@ impl Reply<'_> {
     }
 
     fn known(&mut self, r: &Reading) -> Decided {
-        if r.opts_in {
-            self.opt_in();
+        // What the provider does at once is in our books at once; what it means for calls has its turn.
+        if self.text.waited_since.is_none() {
+            if r.opts_in {
+                self.opt_in();
+            }
+            if r.says == Says::OptOut {
+                self.opt_out();
+            }
+        }
+        if self.stands_behind() {
+            return Ok(None);
         }
         match r.says {
             Says::OptOut => {
-                self.opt_out();
                 self.pass_all()?;
                 Ok(Some(Said::silent("opt-out")))
             }
@@ -147,7 +161,7 @@ impl Reply<'_> {
                 Ok(Some(Said::silent("answered by the provider")))
             }
             Says::Code => self.code(r),
-            Says::Quoted => Ok(Some(self.quoted())),
+            Says::Quoted => Ok(Some(self.quoted(r))),
             Says::Other => Ok(Some(self.other(r))),
         }
     }

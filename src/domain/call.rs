@@ -149,8 +149,6 @@ pub struct Call {
     pub closed_at: Option<Timestamp>,
     /// An operator stopped its follow-ups: the clock goes on, and only the last resort is told before the call is given up.
     pub muted: bool,
-    /// Of the last change; for lists.
-    pub updated_at: Timestamp,
     /// The settings that its ladder was taken from; `None`: a process's own, or a version before there were any.
     pub settings: Option<SettingsNumber>,
 }

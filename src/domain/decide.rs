@@ -42,7 +42,6 @@ pub(super) fn accept(loaded: &Loaded, new: &NewCall, ctx: &Ctx<'_>) -> Result<Ch
         closed_at: None,
         deferred_from: None,
         muted: false,
-        updated_at: ctx.now,
         settings: new.settings,
     };
     let mut w = Work::new(ctx, loaded, CallState { call, notices: Vec::new(), attempts: Vec::new() });

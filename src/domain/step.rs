@@ -55,9 +55,9 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         Event::News(news) => news::news(loaded, news, ctx)?,
         Event::ClearOptOut { phone, by } => reply::clear_opt_out(phone, by, ctx),
         Event::Alert(alert) => Change { alerts: vec![alert.clone()], ..Change::default() },
-        Event::Wake { .. } => with_call(loaded, ctx, sequence::fire_due)?,
+        Event::Wake { .. } => answered(loaded, ctx, sequence::fire_due)?,
         Event::Decide { what, by, note, .. } => {
-            with_call(loaded, ctx, |w| decide::decide(w, what, by, note.as_deref()))?
+            answered(loaded, ctx, |w| decide::decide(w, what, by, note.as_deref()))?
         }
         Event::Claim { attempt, engine, provider_after } => {
             with_call(loaded, ctx, |w| sending::claim(w, *attempt, engine, *provider_after))?
@@ -68,15 +68,28 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
             with_call(loaded, ctx, |w| resend::searched(w, *attempt, *complete, *began_at))?
         }
         Event::Settle { attempt, how, by, note } => {
-            with_call(loaded, ctx, |w| settle::settle(w, *attempt, how, by, note.as_deref()))?
+            answered(loaded, ctx, |w| settle::settle(w, *attempt, how, by, note.as_deref()))?
         }
         Event::Gone { attempt } => with_call(loaded, ctx, |w| news::gone(w, *attempt))?,
         Event::Polled { attempt, again_at } => with_call(loaded, ctx, |w| news::polled(w, *attempt, *again_at))?,
         Event::Breaker { sender, what } => breaker::news(loaded, sender, what, ctx),
-        Event::Untold { .. } => with_call(loaded, ctx, ladder_end::untold)?,
+        Event::Untold { .. } => answered(loaded, ctx, ladder_end::untold)?,
     };
     mirror(loaded, &mut change);
     change.at = Some(ctx.now);
+    Ok(change)
+}
+
+/// As [`with_call`]; the answer carries the call as it is now, where the decision set none.
+fn answered(
+    loaded: &Loaded,
+    ctx: &Ctx<'_>,
+    f: impl FnOnce(&mut Work<'_>) -> Result<(), Illegal>,
+) -> Result<Change, Illegal> {
+    let mut change = with_call(loaded, ctx, f)?;
+    if let (Answer::Done, Some(state)) = (&change.answer, change.calls.last()) {
+        change.answer = Answer::Changed(Box::new(state.clone()));
+    }
     Ok(change)
 }
 
@@ -215,7 +228,7 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// The finished change; the answer carries the call as it is now where none was set.
+    /// The finished change.
     pub(super) fn into_change(mut self) -> Change {
         let told = self.state.attempts.iter().any(|a| {
             a.kind == super::attempt::AttemptKind::Notice
@@ -227,13 +240,6 @@ impl<'a> Work<'a> {
             self.change.alerts.push(AlertChange::Resolve { key: AlertKind::Unnotified.about(&call.id) });
         } else if !told {
             call.told_at = None;
-        }
-        let before = self.loaded.calls.iter().find(|c| c.call.id == self.state.call.id);
-        if before != Some(&self.state) {
-            self.state.call.updated_at = self.ctx.now;
-        }
-        if matches!(self.change.answer, Answer::Done) {
-            self.change.answer = Answer::Changed(Box::new(self.state.clone()));
         }
         self.change.calls.push(self.state);
         self.change

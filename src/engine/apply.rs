@@ -147,6 +147,7 @@ impl Core {
     /// # Errors
     /// [`StoreError`]: nothing was written. [`StoreError::Refused`] is our own bug, logged here.
     pub async fn apply(&self, event: Event, actor: Actor) -> Result<Answer, StoreError> {
+        let event = Arc::new(event);
         for _ in 0..REFRESHES_MAX {
             match self.apply_under(self.in_force(), &event, &actor).await? {
                 Answer::Outdated => self.refresh().await?,
@@ -172,7 +173,7 @@ impl Core {
                 Ok(new) => NewCall { settings: held.settings, ..new },
                 Err(e) => return Ok(Err(e)),
             };
-            match self.apply_under(held, &Event::Accept(Box::new(new)), &actor).await? {
+            match self.apply_under(held, &Arc::new(Event::Accept(Box::new(new))), &actor).await? {
                 Answer::Outdated => self.refresh().await?,
                 answer => return Ok(Ok(answer)),
             }
@@ -180,7 +181,7 @@ impl Core {
         Err(StoreError::Busy)
     }
 
-    async fn apply_under(&self, held: Arc<InForce>, event: &Event, actor: &Actor) -> Result<Answer, StoreError> {
+    async fn apply_under(&self, held: Arc<InForce>, event: &Arc<Event>, actor: &Actor) -> Result<Answer, StoreError> {
         let now = self.clock.now();
         let directory = held.directory.clone();
         let load = self.load_for(event, now);
@@ -188,7 +189,7 @@ impl Core {
         let told: Arc<Mutex<Told>> = Arc::default();
         let decide = {
             let (ids, rules, told) = (self.ids.clone(), drill::rules_in_force(&held.rules), told.clone());
-            let (event, actor) = (event.clone(), actor.clone());
+            let (event, actor) = (Arc::clone(event), actor.clone());
             move |loaded: &Loaded| -> Result<Change, String> {
                 if loaded.basis != held.basis {
                     return Ok(Change { answer: Answer::Outdated, ..Change::default() });
@@ -220,7 +221,7 @@ impl Core {
 
     /// Rings only those whom the change concerns: most changes concern nobody but who asked.
     fn hint(&self, told: &Told, now: Timestamp) {
-        let has = |kinds: &[LogKind]| told.log.iter().any(|e| kinds.contains(&e.kind));
+        let has = |kinds: &[LogKind]| told.kinds.iter().any(|k| kinds.contains(k));
         if has(&[LogKind::AttemptScheduled, LogKind::AttemptRetrying]) {
             self.wake.ring(Bell::Send);
         }
@@ -294,6 +295,8 @@ impl Core {
 /// What a change tells others, once it is committed.
 #[derive(Default)]
 struct Told {
+    kinds: Vec<LogKind>,
+    /// Those that are log lines too.
     log: Vec<LogEntry>,
     alerts: Vec<AlertChange>,
     calls: Vec<CallId>,
@@ -304,7 +307,8 @@ struct Told {
 impl Told {
     fn of(change: &Change) -> Self {
         Self {
-            log: change.log.clone(),
+            kinds: change.log.iter().map(|e| e.kind).collect(),
+            log: change.log.iter().filter(|e| is_shown(e.kind)).cloned().collect(),
             alerts: change.alerts.clone(),
             calls: change.calls.iter().map(|c| c.call.id.clone()).collect(),
             wakes: change.calls.iter().filter_map(|c| c.call.wake_at).collect(),
@@ -331,16 +335,18 @@ pub(super) fn phones_of(event: &Event, directory: &Directory) -> Vec<PhoneNumber
     }
 }
 
-/// After the commit: the log's entries as log lines. Delivery receipts are many and quiet.
+/// Delivery receipts are many and quiet.
+fn is_shown(kind: LogKind) -> bool {
+    let is_quiet = matches!(
+        kind,
+        LogKind::AttemptSubmitted | LogKind::AttemptDelivered | LogKind::AttemptSending | LogKind::MessageStatus
+    );
+    !is_quiet || tracing::enabled!(tracing::Level::DEBUG)
+}
+
+/// After the commit: the log's entries as log lines.
 fn tell(log: &[LogEntry], alerts: &[AlertChange]) {
     for e in log {
-        let quiet = matches!(
-            e.kind,
-            LogKind::AttemptSubmitted | LogKind::AttemptDelivered | LogKind::AttemptSending | LogKind::MessageStatus
-        );
-        if quiet && !tracing::enabled!(tracing::Level::DEBUG) {
-            continue;
-        }
         let call = e.call.as_ref().map(ToString::to_string).unwrap_or_default();
         let attempt = e.attempt.map(|a| a.to_string()).unwrap_or_default();
         match e.kind {

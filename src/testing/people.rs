@@ -169,7 +169,6 @@ pub(crate) fn call_state(name: &str) -> crate::domain::call::CallState {
         told_at: None,
         closed_at: None,
         muted: false,
-        updated_at: first.created_at,
         settings: None,
     };
     CallState { call, notices: first.notice().into_iter().collect(), attempts: vec![first] }

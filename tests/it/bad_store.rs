@@ -68,7 +68,7 @@ const ROTS: &[(&str, &str, Rotten)] = &[
         Rotten::Unreadable,
     ),
     ("never-woken", "UPDATE calls SET wake_at = NULL WHERE id = ?1", Rotten::Stranded),
-    ("woken-after-the-end", "UPDATE calls SET wake_at = 9223372036854775807, updated_at = 5 WHERE id = ?1", Rotten::No),
+    ("woken-after-the-end", "UPDATE calls SET wake_at = 9223372036854775807 WHERE id = ?1", Rotten::No),
     ("woken-before-the-beginning", "UPDATE calls SET wake_at = -9223372036854775808 WHERE id = ?1", Rotten::No),
 ];
 

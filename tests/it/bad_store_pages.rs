@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use serde_json::json;
 
 use crate::support::Shop;
+use crate::support::old_store;
 use crate::support::stage::{Stage, text};
 use crate::support::wait::until;
 
@@ -45,23 +46,7 @@ fn a_store_of_version_1_is_copied_and_migrated_and_what_waits_in_it_is_told() {
     let serve = stage.serve();
     waiting(&stage);
     serve.process.kill();
-    // As version 1 had it.
-    raw(&stage.shop)
-        .execute_batch(
-            "DROP TABLE settings; DROP TABLE targets; DROP TABLE alert_receivers; DROP TABLE alert_messages;
-             DROP TABLE alert_sinks; DROP TABLE provider_clock; DROP TABLE replies_read;
-             DROP INDEX alerts_of_call; DROP INDEX attempts_unsent_by_due; DROP INDEX calls_left; ALTER TABLE calls DROP COLUMN settings;
-             ALTER TABLE engines DROP COLUMN beat_boot_id; ALTER TABLE engines DROP COLUMN beat_boot_ms;
-             ALTER TABLE engines DROP COLUMN beat_at; ALTER TABLE attempts DROP COLUMN provider_at;
-             ALTER TABLE attempts DROP COLUMN provider_after; ALTER TABLE attempts DROP COLUMN clock_steps_ms; ALTER TABLE attempts DROP COLUMN due_at;
-             DROP INDEX attempts_waiting; ALTER TABLE attempts DROP COLUMN lane; DROP INDEX inbound_answers; DROP INDEX inbound_waiting;
-             ALTER TABLE inbound DROP COLUMN prompt; ALTER TABLE inbound DROP COLUMN answered_by; ALTER TABLE inbound DROP COLUMN waits;
-             ALTER TABLE attempts DROP COLUMN replied;
-             CREATE INDEX attempts_waiting ON attempts (priority, created_at, id, not_before)
-                WHERE state IN ('scheduled', 'retrying');
-             PRAGMA user_version = 1",
-        )
-        .expect("the version before");
+    old_store::make(&stage, 1);
     stage.clear_faults();
     let _serve = stage.serve();
     all_told_once(&stage);

@@ -1,17 +1,11 @@
 //! A store of the schema before this one, with calls under way, is opened by the program of today.
 
-use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::support::drill::my_turn;
+use crate::support::old_store;
 use crate::support::stage::{ANA, LEE, SAM, Stage, emergency, state, text};
 use crate::support::wait::until;
-
-/// The schema of version 2, as it was released.
-const VERSION_2: [&str; 2] = [
-    include_str!("../../src/store/sqlite/migrations/0001_initial.sql"),
-    include_str!("../../src/store/sqlite/migrations/0002_lanes.sql"),
-];
 
 const LADDERS: &str = r#"
 [policies.steady]
@@ -21,43 +15,6 @@ exhaust_after = "1h"
 steps = [ { wait = "0s", notify = ["owner"] } ]
 exhaust_after = "2500ms"
 "#;
-
-/// Makes the store a file of version 2: every row that version had, in the columns that it had; what is raised waits in the
-/// outbox for all sinks together.
-fn as_version_2(stage: &Stage) {
-    let (new, old) = (stage.shop.path("shop.db"), stage.shop.path("old.db"));
-    let conn = Connection::open(&old).expect("made");
-    for schema in VERSION_2 {
-        conn.execute_batch(schema).expect("the schema");
-    }
-    conn.execute("ATTACH ?1 AS new", [new.to_str().expect("UTF-8")]).expect("attached");
-    let mut tables =
-        names(&conn, "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'");
-    // An attempt needs its call.
-    tables.sort_by_key(|t| t != "calls");
-    for table in tables {
-        let columns = names(&conn, &format!("SELECT name FROM pragma_table_info('{table}')")).join(", ");
-        let copy = format!("INSERT INTO main.{table} ({columns}) SELECT {columns} FROM new.{table}");
-        conn.execute(&copy, []).unwrap_or_else(|e| panic!("{table}: {e}"));
-    }
-    conn.execute_batch(
-        "INSERT INTO main.outbox (sink, key, version, since, attempts, next_at)
-             SELECT 'alerts', key, 1, raised_at, 0, raised_at FROM main.alerts WHERE resolved_at IS NULL;
-         DETACH new; PRAGMA application_id = 1684632432; PRAGMA user_version = 2;",
-    )
-    .expect("stamped");
-    drop(conn);
-    for name in ["shop.db-wal", "shop.db-shm"] {
-        let _ = std::fs::remove_file(stage.shop.path(name));
-    }
-    std::fs::rename(old, new).expect("in its place");
-}
-
-fn names(conn: &Connection, sql: &str) -> Vec<String> {
-    let mut rows = conn.prepare(sql).expect("sql");
-    let rows = rows.query_map([], |r| r.get(0)).expect("rows");
-    rows.collect::<Result<_, _>>().expect("names")
-}
 
 #[test]
 fn a_store_of_version_2_goes_on_where_it_was_and_takes_the_settings_of_the_first_serve() {
@@ -82,7 +39,7 @@ fn a_store_of_version_2_goes_on_where_it_was_and_takes_the_settings_of_the_first
         stage.until_call_is_there("unknown", |c| state(c, 1) == "unknown");
         before.process.kill();
     });
-    as_version_2(&stage);
+    old_store::make(&stage, 2);
 
     let place = format!("http://{}/_sandbox/alerts", stage.sandbox_at());
     stage.shop.set("DISPATCHCTL_DRILL_SINK", format!("well={place}/well slow={place}/slow"));

@@ -142,7 +142,6 @@ impl Reply<'_> {
         let all = if latest.replied.is_empty() { words } else { format!("{}, {words}", latest.replied) };
         let from = all.chars().count().saturating_sub(REPLIED_MAX);
         latest.replied = all.chars().skip(from).collect();
-        state.call.updated_at = self.ctx.now;
         match self.change.calls.iter_mut().find(|c| c.call.id == state.call.id) {
             Some(there) => *there = state,
             None => self.change.calls.push(state),

@@ -354,7 +354,6 @@ fn row(snapshot: &Snapshot, draft: Draft, evidence: Evidence) -> Row {
             told_at: told_at(&draft),
             closed_at: closed_at.or((!runs).then_some(now)),
             muted: false,
-            updated_at: now,
             settings: None,
         },
         notices: draft.notices,

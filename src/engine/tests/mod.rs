@@ -16,6 +16,7 @@ mod last_resort;
 mod listener;
 mod mirror;
 mod outbox;
+mod pages;
 mod provider_clock;
 mod receipts;
 mod replies;

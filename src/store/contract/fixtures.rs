@@ -77,7 +77,6 @@ pub(crate) fn call(name: &str, accepted: Timestamp) -> CallState {
         closed_at: None,
         deferred_from: None,
         muted: false,
-        updated_at: accepted,
         settings: None,
     };
     CallState { call, notices: first.notice().into_iter().collect(), attempts: vec![first] }
@@ -144,7 +143,6 @@ pub(crate) fn full_call(name: &str) -> CallState {
     c.told_at = Some(at(3));
     c.closed_at = Some(at(4));
     c.muted = true;
-    c.updated_at = at(5);
     let mut second = attempt(name, 2, "bo", at(6));
     put_in(&mut second, AttemptState::Failed, 0, at(7));
     second.sid = Some(sid(77));

@@ -24,10 +24,10 @@ const MESSAGES_KEPT_MS: i64 = 600_000;
 pub(super) const DUE: &str = "SELECT a.key, a.call_id, a.message, a.raised_at, a.resolved_at,
         (SELECT reference FROM calls WHERE id = a.call_id), o.version, o.since, o.attempts,
         EXISTS (SELECT 1 FROM alert_receivers r WHERE r.sink = o.sink AND r.key = o.key)
-    FROM outbox o INDEXED BY outbox_by_time JOIN alerts a ON a.key = o.key
-    WHERE o.sink = ?1 AND o.parked_at IS NULL AND o.next_at <= ?2 ORDER BY o.next_at LIMIT ?3";
-pub(super) const NEXT: &str = "SELECT next_at FROM outbox INDEXED BY outbox_by_time
-    WHERE sink = ?1 AND parked_at IS NULL AND next_at > ?2 ORDER BY next_at LIMIT 1";
+    FROM outbox o INDEXED BY outbox_alerts JOIN alerts a ON a.key = o.key
+    WHERE o.sink = ?1 AND o.sink <> 'mirror' AND o.parked_at IS NULL AND o.next_at <= ?2 ORDER BY o.next_at LIMIT ?3";
+pub(super) const NEXT: &str = "SELECT next_at FROM outbox INDEXED BY outbox_alerts
+    WHERE sink = ?1 AND sink <> 'mirror' AND parked_at IS NULL AND next_at > ?2 ORDER BY next_at LIMIT 1";
 const WAITING: &str = "SELECT key FROM outbox WHERE sink = ?1 AND parked_at IS NULL";
 pub(super) const MESSAGES: &str =
     "SELECT at, kind, alerts FROM alert_messages INDEXED BY alert_messages_by_time WHERE sink = ?1 AND at >= ?2";

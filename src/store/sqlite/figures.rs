@@ -6,8 +6,8 @@ use std::time::Duration;
 use rusqlite::{Connection, Params};
 
 use super::load::str_at;
+use super::mirror;
 use super::reads::{Look, all, at_most, id_at_front, moment, readable};
-use crate::domain::attempt::AttemptState;
 use crate::domain::call::CallStatus;
 use crate::domain::policy::Policy;
 use crate::domain::types::{CallId, ErrorCode, Timestamp};
@@ -35,12 +35,16 @@ pub(super) const OLDEST_UNSENT: &str = "SELECT due_at FROM attempts INDEXED BY a
     WHERE due_at IS NOT NULL AND state IN ('scheduled', 'retrying') AND due_at < ?1 ORDER BY due_at LIMIT 1";
 pub(super) const UNKNOWN: &str =
     "attempts INDEXED BY attempts_undecided WHERE state = 'unknown' AND decided_at IS NULL";
-pub(super) const SUBMITTED: &str = "attempts INDEXED BY attempts_accepted
-    WHERE state IN ('submitted', 'delivered') AND state = 'submitted'";
+pub(super) const SUBMITTED: &str = "attempts INDEXED BY attempts_polled WHERE sid IS NOT NULL AND state = 'submitted'";
 pub(super) const FAILED: &str = "attempts INDEXED BY attempts_failed WHERE state = 'failed' AND finished_at >= ?1";
 pub(super) const SENDABLE: &str =
     "attempts INDEXED BY attempts_waiting_by_time WHERE state IN ('scheduled', 'retrying') AND not_before <= ?1";
-pub(super) const OUTBOX: &str = "outbox INDEXED BY outbox_by_age WHERE parked_at IS NULL";
+/// What waits in the outbox: events and calls for the mirror, and alerts, each in an index of its own that holds `since`.
+pub(super) const OUTBOX: [&str; 3] = [
+    mirror::WAITING_EVENTS,
+    mirror::WAITING_CALLS,
+    "outbox INDEXED BY outbox_alerts WHERE sink <> 'mirror' AND parked_at IS NULL",
+];
 const OPEN_BREAKERS: &str = "breakers WHERE closed_at IS NULL";
 const ALERTS: &str = "alerts INDEXED BY alerts_raised WHERE resolved_at IS NULL";
 
@@ -65,12 +69,12 @@ pub(super) fn figures(look: Look<'_>, now: Timestamp) -> Result<Figures, StoreEr
         awaiting_final: count(conn, SUBMITTED, [])?,
         failed_last_hour: count(conn, FAILED, [now.minus(HOUR).as_millis()])?,
         consecutive_failures: consecutive_failures(conn)?,
-        outbox_depth: count(conn, OUTBOX, [])?,
-        outbox_oldest: moment(
-            conn,
-            "SELECT since FROM outbox INDEXED BY outbox_by_age WHERE parked_at IS NULL ORDER BY since LIMIT 1",
-            [],
-        )?,
+        outbox_depth: OUTBOX.iter().map(|of| count(conn, of, [])).sum::<Result<u64, _>>()?,
+        outbox_oldest: OUTBOX
+            .iter()
+            .filter_map(|of| moment(conn, &format!("SELECT min(since) FROM {of}"), []).transpose())
+            .min_by_key(|at| at.as_ref().ok().copied())
+            .transpose()?,
         alerts: count(conn, ALERTS, [])?,
         open_breakers: count(conn, OPEN_BREAKERS, [])?,
         sendable: count(conn, SENDABLE, [now.as_millis()])?,
@@ -91,16 +95,12 @@ fn count(conn: &Connection, of: &str, with: impl Params) -> Result<u64, StoreErr
     u64::try_from(n).map_err(|_| rows::corrupt("a count"))
 }
 
-/// When the newest attempt in this state was sent. The index is of two states: its own words stand in the statement, or SQLite
-/// would not see that it holds the row.
+/// When the newest text that the provider accepted was sent.
 pub(super) const NEWEST_SENT: &str = "SELECT sent_at FROM attempts INDEXED BY attempts_accepted
-    WHERE state IN ('submitted', 'delivered') AND state = ?1 ORDER BY sent_at DESC LIMIT 1";
+    WHERE state IN ('submitted', 'delivered') ORDER BY sent_at DESC LIMIT 1";
 
 fn consecutive_failures(conn: &Connection) -> Result<u64, StoreError> {
-    let mut newest = None;
-    for state in [AttemptState::Submitted, AttemptState::Delivered] {
-        newest = newest.max(moment(conn, NEWEST_SENT, [state.as_str()])?);
-    }
+    let newest = moment(conn, NEWEST_SENT, [])?;
     // Strictly after it: a time is a whole millisecond.
     count(conn, FAILED, [newest.map_or(i64::MIN, |at| at.as_millis().saturating_add(1))])
 }

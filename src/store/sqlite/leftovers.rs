@@ -17,7 +17,7 @@ pub(super) fn kept_receipts(conn: &Connection, limit: usize) -> Result<Vec<(Call
     all(conn, KEPT, [at_most(limit)], |row| Ok((rows::parsed("attempts.call_id", str_at(row, 6)?)?, news_from(row)?)))
 }
 
-pub(super) const STUCK: &str = "SELECT sink, count(*), min(since) FROM outbox INDEXED BY outbox_by_age
+pub(super) const STUCK: &str = "SELECT sink, count(*), min(since) FROM outbox
     WHERE parked_at IS NULL AND since <= ?1 GROUP BY sink ORDER BY sink";
 
 pub(super) fn stuck_outbox(conn: &Connection, before: Timestamp) -> Result<Vec<OutboxLine>, StoreError> {

@@ -22,7 +22,8 @@ const CLOSED_CALLS_MAX: usize = 4;
 
 /// Loads what `load` asks for, and the opt-outs of `phones` and of everybody in the loaded calls.
 pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Result<Loaded, StoreError> {
-    let mut loaded = Loaded { basis: settings::basis(conn)?, ..Loaded::default() };
+    let around = settings::surroundings(conn)?;
+    let mut loaded = Loaded { basis: around.basis, ..Loaded::default() };
     match load {
         Load::Nothing => {}
         Load::Call(id) => loaded.calls.extend(call_state(conn, id.as_str())?),
@@ -62,8 +63,12 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
             }
         }
     }
-    loaded.opted_out = opted_out(conn, &loaded.calls, phones)?;
-    loaded.breakers = breakers(conn)?;
+    if around.has_opt_outs {
+        loaded.opted_out = opted_out(conn, &loaded.calls, phones)?;
+    }
+    if around.has_breakers {
+        loaded.breakers = breakers(conn)?;
+    }
     Ok(loaded)
 }
 
@@ -328,9 +333,8 @@ pub(super) fn call_from(row: &Row<'_>) -> Result<Call, StoreError> {
         told_at: rows::time(row.get(17)?),
         closed_at: rows::time(row.get(18)?),
         muted: row.get(19)?,
-        updated_at: Timestamp::from_millis(row.get(20)?),
-        deferred_from: rows::time(row.get(21)?),
-        settings: row.get::<_, Option<i64>>(22)?.map(SettingsNumber),
+        deferred_from: rows::time(row.get(20)?),
+        settings: row.get::<_, Option<i64>>(21)?.map(SettingsNumber),
     })
 }
 

@@ -111,9 +111,10 @@ const REWRITE: &str = "UPDATE mirror SET rewrites = rewrites + 1, misses = 0, ve
     WHERE key = ?1 AND writes = ?2";
 const FORGET_RECORD: &str = "UPDATE mirror SET record = NULL WHERE key = ?1";
 
-pub(super) const WAITING: &str = "outbox INDEXED BY outbox_by_time WHERE sink = 'mirror' AND parked_at IS NULL";
-const OLDEST_WAITING: &str = "SELECT since FROM outbox INDEXED BY outbox_by_age
-    WHERE parked_at IS NULL AND sink = 'mirror' ORDER BY since LIMIT 1";
+pub(super) const WAITING_EVENTS: &str =
+    "outbox INDEXED BY outbox_events WHERE sink = 'mirror' AND parked_at IS NULL AND key < 'b'";
+pub(super) const WAITING_CALLS: &str =
+    "outbox INDEXED BY outbox_calls WHERE sink = 'mirror' AND parked_at IS NULL AND key >= 'b'";
 pub(super) const GIVEN_UP: &str = "outbox INDEXED BY outbox_parked WHERE sink = 'mirror' AND parked_at IS NOT NULL";
 pub(super) const UNPROVEN_EVENTS: &str =
     "mirror INDEXED BY mirror_events_unproven WHERE verify_at IS NOT NULL AND key < 'b'";
@@ -194,16 +195,19 @@ fn count(conn: &Connection, of: &str) -> Result<u64, StoreError> {
 }
 
 fn figures(conn: &Connection) -> Result<MirrorFigures, StoreError> {
-    let mut oldest = Vec::new();
-    for of in [UNPROVEN_EVENTS, UNPROVEN_CALLS] {
-        oldest.extend(moment(conn, &format!("SELECT min(since) FROM {of}"), [])?);
-    }
+    let oldest = |of: [&str; 2]| -> Result<Option<Timestamp>, StoreError> {
+        let mut found = Vec::new();
+        for of in of {
+            found.extend(moment(conn, &format!("SELECT min(since) FROM {of}"), [])?);
+        }
+        Ok(found.into_iter().min())
+    };
     Ok(MirrorFigures {
-        waiting: count(conn, WAITING)?,
-        oldest_waiting: moment(conn, OLDEST_WAITING, [])?,
+        waiting: count(conn, WAITING_EVENTS)? + count(conn, WAITING_CALLS)?,
+        oldest_waiting: oldest([WAITING_EVENTS, WAITING_CALLS])?,
         parked: count(conn, GIVEN_UP)?,
         unverified: count(conn, UNPROVEN_EVENTS)? + count(conn, UNPROVEN_CALLS)?,
-        oldest_unverified: oldest.into_iter().min(),
+        oldest_unverified: oldest([UNPROVEN_EVENTS, UNPROVEN_CALLS])?,
     })
 }
 

@@ -31,6 +31,7 @@ pub mod spoil;
 mod sql;
 #[cfg(test)]
 mod tests;
+mod update;
 mod versions;
 #[cfg(test)]
 pub(crate) mod wound;

@@ -214,8 +214,8 @@ pub(super) fn calls(look: Look<'_>, filter: &CallFilter) -> Result<Vec<CallLine>
             CALLS,
             params![status.as_str(), since, at_most(filter.limit), before.0, before.1, by],
             |row| {
-                let line = CallLine { call: call_from(row)?, last_contact: row.get(23)?, last_state: row.get(24)? };
-                Ok((row.get::<_, i64>(25)?, line))
+                let line = CallLine { call: call_from(row)?, last_contact: row.get(22)?, last_state: row.get(23)? };
+                Ok((row.get::<_, i64>(24)?, line))
             },
         )?);
     }

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Value, json};
 use tracing::info;
 
-use super::{settings, sql};
+use super::{settings, sql, update};
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::Timestamp;
 use crate::domain::alert::{self, AlertKey, SinkTarget};
@@ -123,13 +123,13 @@ fn time_of(change: &Change) -> Timestamp {
         return at;
     }
     let log = change.log.iter().map(|e| e.at);
-    let calls = change.calls.iter().map(|c| c.call.updated_at);
+    let calls = change.calls.iter().map(|c| c.call.accepted_at);
     let receipts = change.receipts.iter().map(|r| r.at);
     let inbound = change.inbound.iter().map(|i| i.at);
     log.chain(receipts).chain(inbound).max().or(calls.max()).unwrap_or_else(|| SystemClock::new().now())
 }
 
-fn refused(what: impl Into<String>) -> StoreError {
+pub(super) fn refused(what: impl Into<String>) -> StoreError {
     StoreError::Refused { what: what.into() }
 }
 
@@ -156,7 +156,6 @@ fn insert(conn: &Connection, state: &CallState) -> Result<(), StoreError> {
         rows::millis(c.told_at),
         rows::millis(c.closed_at),
         c.muted,
-        c.updated_at.as_millis(),
         steps_total(c),
         rows::millis(c.deferred_from),
         c.settings.map(|s| s.0),
@@ -168,21 +167,21 @@ fn insert(conn: &Connection, state: &CallState) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn overridden(c: &Call) -> Result<Option<String>, StoreError> {
+pub(super) fn overridden(c: &Call) -> Result<Option<String>, StoreError> {
     c.overridden.as_ref().map(|o| rows::to_json("who is told instead", o)).transpose()
 }
 
-fn outs(c: &Call) -> Result<String, StoreError> {
+pub(super) fn outs(c: &Call) -> Result<String, StoreError> {
     if c.outs.is_empty() { Ok("[]".into()) } else { rows::to_json("who is out", &c.outs) }
 }
 
-fn steps_total(c: &Call) -> i64 {
+pub(super) fn steps_total(c: &Call) -> i64 {
     i64::try_from(c.policy.total_steps()).unwrap_or(i64::MAX)
 }
 
 fn update(conn: &Connection, was: &CallState, is: &CallState) -> Result<(), StoreError> {
     if was.call != is.call {
-        update_call(conn, &was.call, &is.call)?;
+        update::call(conn, &was.call, &is.call)?;
     }
     match is.notices.split_at_checked(was.notices.len()) {
         Some((old, new)) if old == was.notices => insert_notices(conn, &is.call, new, old.len())?,
@@ -194,7 +193,7 @@ fn update(conn: &Connection, was: &CallState, is: &CallState) -> Result<(), Stor
         if let Some(before) = was.attempt(attempt.id) {
             known += 1;
             if before != attempt {
-                update_attempt(conn, before, attempt)?;
+                update::attempt(conn, before, attempt)?;
             }
             if other_line || (attempt.kind == AttemptKind::Answer && before.sender != attempt.sender) {
                 let lane = lane(&is.call, attempt);
@@ -208,54 +207,6 @@ fn update(conn: &Connection, was: &CallState, is: &CallState) -> Result<(), Stor
     for attempt in is.attempts.iter().filter(|a| was.attempt(a.id).is_none()) {
         insert_attempt(conn, &is.call, attempt)?;
     }
-    Ok(())
-}
-
-fn update_call(conn: &Connection, was: &Call, is: &Call) -> Result<(), StoreError> {
-    if (&was.reference, &was.idempotency_key, &was.created_by, was.accepted_at, was.settings)
-        != (&is.reference, &is.idempotency_key, &is.created_by, is.accepted_at, is.settings)
-    {
-        return Err(refused("who a call is never changes: reference, key, acceptance, settings"));
-    }
-    if (&was.level, &was.policy, &was.data, &was.fingerprint, &was.overridden)
-        != (&is.level, &is.policy, &is.data, &is.fingerprint, &is.overridden)
-    {
-        conn.prepare_cached(sql::UPDATE_CALL_PAPERS)?.execute(params![
-            is.id.as_str(),
-            is.level,
-            rows::to_json("a policy", &is.policy)?,
-            steps_total(is),
-            rows::to_json("a call's data", &is.data)?,
-            is.fingerprint,
-            overridden(is)?,
-        ])?;
-    }
-    let ladder = |c: &Call| (c.status, c.round, c.next_step, c.wake_at, c.deferred_from, c.closed_at, c.muted);
-    if ladder(was) == ladder(is) && was.holder == is.holder {
-        conn.prepare_cached(sql::UPDATE_CALL_QUIETLY)?.execute(params![
-            is.id.as_str(),
-            is.attempts,
-            outs(is)?,
-            rows::millis(is.told_at),
-            is.updated_at.as_millis(),
-        ])?;
-        return Ok(());
-    }
-    conn.prepare_cached(sql::UPDATE_CALL)?.execute(params![
-        is.id.as_str(),
-        is.status.as_str(),
-        is.round,
-        is.next_step,
-        rows::millis(is.wake_at),
-        is.attempts,
-        is.holder.as_ref().map(|h| h.as_str()),
-        outs(is)?,
-        rows::millis(is.told_at),
-        rows::millis(is.closed_at),
-        is.muted,
-        is.updated_at.as_millis(),
-        rows::millis(is.deferred_from),
-    ])?;
     Ok(())
 }
 
@@ -327,51 +278,6 @@ fn insert_attempt(conn: &Connection, call: &Call, a: &Attempt) -> Result<(), Sto
 fn lane(call: &Call, a: &Attempt) -> Lane {
     let own = a.sender.as_ref().filter(|_| a.kind == AttemptKind::Answer);
     Lane::new(call.data.twilio_to_number.as_deref(), own)
-}
-
-fn update_attempt(conn: &Connection, was: &Attempt, is: &Attempt) -> Result<(), StoreError> {
-    if (&was.call, was.number, was.kind, was.channel, &was.provider, was.round, was.step, was.created_at, was.repeats)
-        != (&is.call, is.number, is.kind, is.channel, &is.provider, is.round, is.step, is.created_at, is.repeats)
-        || (&was.recipient, was.due_at) != (&is.recipient, is.due_at)
-    {
-        return Err(refused("what an attempt is never changes: number, kind, notice, recipient"));
-    }
-    let id = rows::id_bytes(is.id);
-    let message = |a: &Attempt| (a.sent_at, a.sid.clone(), a.provider_at, a.provider_after, a.clock_steps_ms);
-    if message(was) != message(is) {
-        conn.prepare_cached(sql::UPDATE_ATTEMPT_MESSAGE)?.execute(params![
-            id,
-            rows::millis(is.sent_at),
-            is.sid.as_ref().map(MessageSid::as_str),
-            rows::millis(is.provider_at),
-            rows::millis(is.provider_after),
-            is.clock_steps_ms,
-        ])?;
-    }
-    conn.prepare_cached(sql::UPDATE_ATTEMPT)?.execute(params![
-        id,
-        is.sender.as_ref().map(Sender::as_str),
-        is.state.as_str(),
-        rows::priority_rank(is.priority),
-        is.body,
-        is.segments,
-        is.not_before.as_millis(),
-        rows::millis(is.expires_at),
-        is.claimed_by,
-        is.tries,
-        is.callback,
-        is.message_status.as_ref().map(|s| s.as_str()),
-        is.error_code.map(|c| c.0),
-        is.result,
-        rows::millis(is.finished_at),
-        rows::millis(is.decided_at),
-        rows::millis(is.poll_at),
-        is.polls,
-        is.conflict,
-        is.class.map(rows::class_word).transpose()?,
-        is.replied,
-    ])?;
-    Ok(())
 }
 
 /// Appends entries in order.

@@ -13,6 +13,9 @@ use crate::store::{Peeked, StoreError, rows};
 
 const NEWEST: &str = "SELECT number, document, places, actor, role, at FROM settings ORDER BY number DESC LIMIT 1";
 const BASIS: &str = "SELECT (SELECT max(number) FROM settings), (SELECT read_at FROM roster WHERE slot = 1)";
+/// The basis, and whether there is anything at all in the tables that most decisions find empty.
+const SURROUNDINGS: &str = "SELECT (SELECT max(number) FROM settings), (SELECT read_at FROM roster WHERE slot = 1),
+    EXISTS (SELECT 1 FROM breakers), EXISTS (SELECT 1 FROM opt_outs)";
 const TARGETS: &str = "SELECT name, min FROM targets ORDER BY name";
 const INSERT: &str = "INSERT INTO settings (number, document, places, actor, role, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const UPDATE_PLACES: &str = "UPDATE settings SET places = ?2 WHERE number = ?1";
@@ -44,6 +47,26 @@ pub(super) fn basis(conn: &Connection) -> Result<Basis, StoreError> {
     let found: (Option<i64>, Option<i64>) =
         conn.prepare_cached(BASIS)?.query_row([], |r| Ok((r.get(0)?, r.get(1)?)))?;
     Ok(Basis { settings: found.0.map(SettingsNumber), contacts: found.1.map(Timestamp::from_millis) })
+}
+
+/// What surrounds a decision, asked once: where a table is empty, no row of it is looked for.
+pub(super) struct Surroundings {
+    pub(super) basis: Basis,
+    pub(super) has_breakers: bool,
+    pub(super) has_opt_outs: bool,
+}
+
+/// Read in the transaction that decides.
+pub(super) fn surroundings(conn: &Connection) -> Result<Surroundings, StoreError> {
+    let read = |r: &rusqlite::Row<'_>| {
+        let (settings, contacts): (Option<i64>, Option<i64>) = (r.get(0)?, r.get(1)?);
+        Ok(Surroundings {
+            basis: Basis { settings: settings.map(SettingsNumber), contacts: contacts.map(Timestamp::from_millis) },
+            has_breakers: r.get(2)?,
+            has_opt_outs: r.get(3)?,
+        })
+    };
+    Ok(conn.prepare_cached(SURROUNDINGS)?.query_row([], read)?)
 }
 
 /// Who is told of changes by the settings in force.

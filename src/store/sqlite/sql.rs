@@ -4,7 +4,7 @@
 macro_rules! call_columns {
     () => {
         "id, reference, status, round, level, policy, data, fingerprint, idempotency_key, overridden, created_by, \
-         accepted_at, next_step, wake_at, attempts, holder, outs, told_at, closed_at, muted, updated_at, deferred_from, \
+         accepted_at, next_step, wake_at, attempts, holder, outs, told_at, closed_at, muted, deferred_from, \
          settings"
     };
 }
@@ -60,17 +60,8 @@ pub(super) const RECEIPT_IS_KEPT: &str = "SELECT 1 FROM receipts INDEXED BY rece
 
 pub(super) const INSERT_CALL: &str = "INSERT INTO calls (id, reference, status, round, level, policy, data, fingerprint,
     idempotency_key, overridden, created_by, accepted_at, next_step, wake_at, attempts, holder, outs, told_at, closed_at,
-    muted, updated_at, steps_total, deferred_from, settings)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)";
-/// For a change that moves neither status nor ladder (most receipts): no index of calls is touched.
-pub(super) const UPDATE_CALL_QUIETLY: &str =
-    "UPDATE calls SET attempts = ?2, outs = ?3, told_at = ?4, updated_at = ?5 WHERE id = ?1";
-/// Without what was accepted, which seldom changes and is long; see [`UPDATE_CALL_PAPERS`].
-pub(super) const UPDATE_CALL: &str =
-    "UPDATE calls SET status = ?2, round = ?3, next_step = ?4, wake_at = ?5, attempts = ?6,
-    holder = ?7, outs = ?8, told_at = ?9, closed_at = ?10, muted = ?11, updated_at = ?12, deferred_from = ?13 WHERE id = ?1";
-pub(super) const UPDATE_CALL_PAPERS: &str = "UPDATE calls SET level = ?2, policy = ?3, steps_total = ?4, data = ?5,
-    fingerprint = ?6, overridden = ?7 WHERE id = ?1";
+    muted, steps_total, deferred_from, settings)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)";
 pub(super) const INSERT_NOTICE: &str =
     "INSERT INTO notices (call_id, round, step, contact, ordinal) VALUES (?1, ?2, ?3, ?4, ?5)";
 pub(super) const INSERT_ATTEMPT: &str = concat!(
@@ -81,15 +72,6 @@ pub(super) const INSERT_ATTEMPT: &str = concat!(
 );
 /// The line of a call was put right, or an answer went by another sender than the number that was written to.
 pub(super) const MOVE_LANE: &str = "UPDATE attempts SET lane = ?2 WHERE id = ?1 AND lane <> ?2";
-/// The columns that every message changes at most twice; apart, because their indexes need not be touched by the rest.
-pub(super) const UPDATE_ATTEMPT_MESSAGE: &str = "UPDATE attempts SET sent_at = ?2, sid = ?3, provider_at = ?4,
-    provider_after = ?5, clock_steps_ms = ?6 WHERE id = ?1";
-pub(super) const UPDATE_ATTEMPT: &str = "UPDATE attempts SET sender = ?2, state = ?3, priority = ?4, body = ?5,
-    segments = ?6, not_before = ?7, expires_at = ?8, claimed_by = ?9, tries = ?10, callback = ?11, message_status = ?12,
-    error_code = ?13, result = ?14, finished_at = ?15, decided_at = ?16, poll_at = ?17, polls = ?18, conflict = ?19, class = ?20,
-    replied = ?21
-    WHERE id = ?1";
-
 pub(super) const INSERT_LOG: &str =
     "INSERT INTO log (kind, at, call_id, attempt_id, actor, message, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 pub(super) const INSERT_RECEIPT: &str =

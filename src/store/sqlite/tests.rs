@@ -466,7 +466,7 @@ async fn hot_reads_walk_an_index_and_sort_next_to_nothing() {
         ("submitted", &figures::counting(figures::SUBMITTED)),
         ("failed", &figures::counting(figures::FAILED)),
         ("sendable now", &figures::counting(figures::SENDABLE)),
-        ("outbox", &figures::counting(figures::OUTBOX)),
+        ("outbox", &figures::counting(figures::OUTBOX[2])),
         ("newest", figures::NEWEST_SENT),
         ("events for the mirror", mirror::EVENTS_DUE),
         ("calls for the mirror", mirror::CALLS_DUE),
@@ -476,7 +476,8 @@ async fn hot_reads_walk_an_index_and_sort_next_to_nothing() {
         ("calls to read back", mirror::CALLS_UNPROVEN),
         ("next event to read back", mirror::NEXT_EVENT_UNPROVEN),
         ("next call to read back", mirror::NEXT_CALL_UNPROVEN),
-        ("waiting for the mirror", &figures::counting(mirror::WAITING)),
+        ("events that wait for the mirror", &figures::counting(mirror::WAITING_EVENTS)),
+        ("calls that wait for the mirror", &figures::counting(mirror::WAITING_CALLS)),
         ("parked", &figures::counting(mirror::GIVEN_UP)),
         ("unproven events", &figures::counting(mirror::UNPROVEN_EVENTS)),
         ("unproven calls", &figures::counting(mirror::UNPROVEN_CALLS)),
@@ -547,7 +548,7 @@ async fn a_reply_among_very_many_open_calls_loads_only_fifty() {
              CREATE TEMP TABLE a AS SELECT * FROM attempts;
              INSERT INTO calls SELECT 'n' || i, reference, status, round, level, policy, steps_total, data, fingerprint, NULL,
                  overridden, created_by, accepted_at, next_step, wake_at, deferred_from, attempts, holder, outs, told_at, closed_at, muted,
-                 updated_at, settings FROM c, n;
+                 settings FROM c, n;
              INSERT INTO notices SELECT 'n' || i, 1, 0, 'sam', 0 FROM n;
              INSERT INTO attempts (id, call_id, number, kind, channel, provider, round, step, contact, name, phone, sender,
                  state, priority, body, segments, created_at, not_before, sent_at, tries, callback, sid, result, polls,

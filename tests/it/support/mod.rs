@@ -2,6 +2,7 @@
 
 pub(crate) mod drill;
 pub(crate) mod http;
+pub(crate) mod old_store;
 pub(crate) mod process;
 pub(crate) mod stage;
 pub(crate) mod wait;

@@ -62,7 +62,7 @@ impl<'a> Reply<'a> {
     /// Words behind a plain word that say otherwise, or that name somebody else.
     fn is_in_the_way(&self, r: &Reading) -> bool {
         let others = || self.ctx.directory.contacts.iter().filter(|c| c.phone.e164() != self.text.from);
-        r.free.as_ref().is_some_and(|free| free.blocks || others().any(|c| free.names(&c.name)))
+        r.free.as_ref().is_some_and(|free| free.blocks || others().any(|c| free.names(&c.name, &self.name())))
     }
 
     /// A soft word: it answers the last text and never moves another call than that text's.
@@ -78,6 +78,7 @@ impl<'a> Reply<'a> {
         Ok(Some(match self.softly(when) {
             Softly::Notice(state) if !is_meant(state) => self.ask_one_or_two("not understood", r),
             Softly::Notice(state) if self.holds(state) => Said::silent("a polite word"),
+            Softly::Notice(_) if r.receipt => self.ask_one_or_two("not understood"),
             Softly::Notice(state) => self.on(state, Word::Take)?,
             Softly::Polite if r.reference.is_none() => Said::silent("a polite word"),
             Softly::Polite | Softly::Unclear => self.ask_one_or_two("not understood", r),

@@ -8,6 +8,7 @@ mod act;
 mod ask;
 mod copies;
 mod free;
+mod harmless;
 mod lexicon;
 mod order;
 mod reading;
@@ -45,7 +46,8 @@ pub(super) fn inbound(loaded: &Loaded, text: &InboundText, ctx: &Ctx<'_>) -> Res
     if let Some(before) = answered_before(loaded, text, ctx) {
         return Ok(Change { answer: Answer::Reply(before), ..Change::default() });
     }
-    let reading = read(&text.body, &ctx.rules.lexicon);
+    let writer = ctx.directory.by_phone(&text.from).map_or("", |c| c.name.as_str());
+    let reading = read(&text.body, writer, &ctx.rules.lexicon);
     let mut reply =
         Reply { loaded, text, ctx, texts: texts_to(loaded, &text.from), about: Vec::new(), change: Change::default() };
     if !reply.is_known() {

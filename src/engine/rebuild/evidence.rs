@@ -242,7 +242,8 @@ impl Story<'_> {
     fn reply(&mut self, m: &MessageRecord) {
         let (Some(from), Some(at)) = (m.from.as_deref(), m.created_at) else { return };
         let told = self.draft.told(from, at);
-        let reading = read(&m.body.0, &self.snapshot.lexicon);
+        let writer = self.name_of(from);
+        let reading = read(&m.body.0, writer, &self.snapshot.lexicon);
         let names_it = reading.reference.as_ref() == Some(&self.draft.reference);
         if !told && !names_it {
             return;
@@ -256,7 +257,7 @@ impl Story<'_> {
         let says = match reading.says {
             _ if !is_known || self.is_in_the_way(&reading, from) => return,
             // It answers the last text, and nothing else.
-            Says::Soft if !self.was_last(m, from, at) => return,
+            Says::Soft if reading.receipt || !self.was_last(m, from, at) => return,
             Says::Take | Says::Soft => Says::Take,
             Says::Pass | Says::Done if !reading.all => reading.says,
             _ => return,
@@ -295,10 +296,17 @@ impl Story<'_> {
         self.word(says, from, at);
     }
 
+    fn name_of(&self, phone: &str) -> &str {
+        self.snapshot.directory.by_phone(phone).map_or("", |c| c.name.as_str())
+    }
+
     /// Words behind a plain word that say otherwise, or that name somebody else.
     fn is_in_the_way(&self, reading: &Reading, from: &str) -> bool {
         let others = || self.snapshot.directory.contacts.iter().filter(|c| c.phone.e164() != from);
-        reading.free.as_ref().is_some_and(|free| free.blocks || others().any(|c| free.names(&c.name)))
+        reading
+            .free
+            .as_ref()
+            .is_some_and(|free| free.blocks || others().any(|c| free.names(&c.name, self.name_of(from))))
     }
 
     /// Whether the last text of the number that was written to, before this moment, was a notice of this call.

@@ -78,7 +78,7 @@ impl<'a> Reply<'a> {
         Ok(Some(match self.softly(when) {
             Softly::Notice(state) if !is_meant(state) => self.ask_one_or_two("not understood", r),
             Softly::Notice(state) if self.holds(state) => Said::silent("a polite word"),
-            Softly::Notice(_) if r.receipt => self.ask_one_or_two("not understood"),
+            Softly::Notice(_) if r.receipt => self.ask_one_or_two("not understood", r),
             Softly::Notice(state) => self.on(state, Word::Take)?,
             Softly::Polite if r.reference.is_none() => Said::silent("a polite word"),
             Softly::Polite | Softly::Unclear => self.ask_one_or_two("not understood", r),

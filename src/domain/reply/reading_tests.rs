@@ -255,7 +255,8 @@ fn behind_a_word_that_takes_a_strange_word_a_number_or_a_question_takes_nothing(
 
 #[test]
 fn no_harmless_word_is_one_that_takes_back() {
-    for word in harmless::all() {
+    let answers = |word: &str| read(word, "", &Lexicon::default()).says != Says::Other;
+    for word in harmless::all().filter(|word| !answers(word)) {
         for reply in ["done, ", "done, well, "] {
             let r = read(&format!("{reply}{word}"), SAM, &Lexicon::default());
             assert_eq!(r.says, Says::Done, "{word}");

@@ -143,7 +143,7 @@ impl Reading {
     /// Names the keys that were not read, where one is a known key written otherwise or where nothing else was said.
     fn unread_keys(&mut self, body: &Value, data: &Map<String, Value>) {
         let says = |name: &&str| data.get(*name).is_some_and(|v| !v.is_null() && v.as_str() != Some(""));
-        let says_something = KNOWN.iter().any(|name| says(name));
+        let says_something = KNOWN.iter().any(says);
         if !says_something {
             self.mend("it says nothing of the emergency".to_owned());
         }

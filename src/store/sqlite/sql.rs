@@ -39,7 +39,7 @@ pub(super) const REFERENCE_TAKEN: &str = "SELECT 1 FROM calls WHERE reference = 
 pub(super) const OPEN_CALLS_OF_PHONE: &str = "SELECT call_id FROM attempts INDEXED BY attempts_by_phone
     WHERE phone = ?1 AND call_open = 1 AND sent_at IS NOT NULL ORDER BY sent_at DESC";
 /// The calls of the texts that left for a phone last and are closed by now.
-pub(super) const CLOSED_CALLS_OF_PHONE: &str = "SELECT a.call_id, c.updated_at >= ?2
+pub(super) const CLOSED_CALLS_OF_PHONE: &str = "SELECT a.call_id, coalesce(c.closed_at, 0) >= ?2
     FROM attempts a INDEXED BY attempts_by_phone CROSS JOIN calls c ON c.id = a.call_id
     WHERE a.phone = ?1 AND a.call_open = 0 AND a.sent_at IS NOT NULL ORDER BY a.sent_at DESC LIMIT 200";
 pub(super) const IS_HEARD: &str = "SELECT 1 FROM inbound WHERE sid = ?1";

@@ -5,30 +5,10 @@ use rand::{RngExt as _, SeedableRng as _};
 
 use super::words::Words;
 use super::{FreeText, Lexicon, OwnWord, Reading, Says, copies, free, harmless, read, references};
+use crate::testing::replies::{TABLE, unescaped};
 
 /// Who writes in the table.
 const SAM: &str = "Sam Ortiz";
-const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/replies.csv");
-
-/// `\n` and `\u{…}` as the table writes what a cell cannot show.
-fn unescaped(cell: &str) -> String {
-    let mut out = String::new();
-    let mut rest = cell;
-    while let Some((before, escape)) = rest.split_once('\\') {
-        out.push_str(before);
-        rest = match escape.strip_prefix("u{").and_then(|e| e.split_once('}')) {
-            Some((hex, after)) => {
-                out.extend(u32::from_str_radix(hex, 16).ok().and_then(char::from_u32));
-                after
-            }
-            None => {
-                out.push('\n');
-                escape.strip_prefix('n').unwrap_or(escape)
-            }
-        };
-    }
-    out + rest
-}
 
 fn words_of(r: &Reading) -> &'static str {
     match (r.says, r.all) {

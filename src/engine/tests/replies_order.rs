@@ -4,26 +4,12 @@ use crate::domain::MessageStatus;
 use crate::domain::Timestamp;
 use crate::domain::call::CallStatus as S;
 use crate::domain::event::{Decision, Event};
-use crate::domain::types::CallId;
 use crate::engine::listener::Listener;
 use crate::gateways::{MessageBody, MessageRecord};
 use crate::testing::people::{self, policy};
+use crate::testing::replies::{quiet, reference, status};
 use crate::testing::world::Setup;
 use crate::testing::{World, mins, secs};
-
-/// A shop whose ladders do not move by themselves for an hour.
-async fn quiet() -> World {
-    let still = policy("still", &[(secs(0), &["primary"]), (mins(60), &["backup"])]);
-    World::with(Setup { directory: people::directory_with(still), ..Setup::default() }).await
-}
-
-async fn status(w: &World, call: &CallId) -> S {
-    w.call(call).await.call.status
-}
-
-async fn code(w: &World, call: &CallId) -> String {
-    w.call(call).await.call.reference.to_string()
-}
 
 fn sid(n: u32) -> String {
     format!("SM{:032x}", 0xfeed_1000_u64 + u64::from(n))
@@ -61,7 +47,7 @@ async fn a_later_word_waits_behind_the_one_that_waits() {
         w.settle().await;
         let call = w.dispatch("still").await;
         w.advance(secs(20)).await;
-        let later = later.replace("CODE", &code(&w, &call).await);
+        let later = later.replace("CODE", &reference(&w, &call).await);
         written(&w, 1, "1", w.now());
         assert_eq!(hooked(&mut w, 1, "1").await, "", "it waits");
         w.away(secs(3));
@@ -90,7 +76,7 @@ async fn a_code_alone_completes_the_word_that_was_said_last() {
     w.advance(secs(5)).await;
     assert!(w.reply("sam", "2").await.starts_with("Which call? Reply 2"));
     w.advance(secs(5)).await;
-    let bare = code(&w, &first).await;
+    let bare = reference(&w, &first).await;
     w.reply("sam", &bare).await;
     assert_eq!(status(&w, &first).await, S::Dispatching);
     assert!(w.log_of(Some(first)).await.contains("passed"), "the word was 2");
@@ -104,7 +90,7 @@ async fn an_old_word_from_the_list_moves_nothing_that_a_newer_one_has_decided() 
             let call = w.dispatch("still").await;
             w.advance(mins(5)).await;
             let named = |word: &str, code: &str| if with_code { format!("{word} {code}") } else { word.to_owned() };
-            let (old, new) = (named(old, &code(&w, &call).await), named(new, &code(&w, &call).await));
+            let (old, new) = (named(old, &reference(&w, &call).await), named(new, &reference(&w, &call).await));
             // Lost at the webhook.
             written(&w, 1, &old, w.now());
             w.away(secs(2));
@@ -148,7 +134,7 @@ async fn the_page_that_a_holder_cannot_be_texted_ends_when_he_holds_the_call_no_
     w.reply("sam", "STOP").await;
     assert!(w.has_alert("holder-opted-out:").await);
     w.advance(mins(2)).await;
-    let back = format!("2 {}", code(&w, &call).await);
+    let back = format!("2 {}", reference(&w, &call).await);
     w.reply("sam", &back).await;
     assert_eq!(status(&w, &call).await, S::Dispatching);
     assert!(!w.has_alert("holder-opted-out:").await);
@@ -162,7 +148,7 @@ async fn done_right_after_another_took_it_closes_no_other_call() {
     w.advance(mins(5)).await;
     let taken = w.dispatch("both").await;
     w.advance(mins(2)).await;
-    let take = format!("1 {}", code(&w, &taken).await);
+    let take = format!("1 {}", reference(&w, &taken).await);
     w.reply("ana", &take).await;
     w.advance(mins(2)).await;
     let said = w.reply("sam", "done").await;

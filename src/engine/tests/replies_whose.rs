@@ -12,22 +12,9 @@ use crate::domain::types::CallId;
 use crate::gateways::{MessageBody, MessageRecord};
 use crate::store::Replies as _;
 use crate::testing::people::{self, policy};
+use crate::testing::replies::{quiet, reference, status};
 use crate::testing::world::Setup;
 use crate::testing::{Reaction, World, mins, secs};
-
-/// A shop whose ladders do not move by themselves for an hour.
-async fn quiet() -> World {
-    let still = policy("still", &[(secs(0), &["primary"]), (mins(60), &["backup"])]);
-    World::with(Setup { directory: people::directory_with(still), ..Setup::default() }).await
-}
-
-async fn status(w: &World, call: &CallId) -> S {
-    w.call(call).await.call.status
-}
-
-async fn reference(w: &World, call: &CallId) -> String {
-    w.call(call).await.call.reference.to_string()
-}
 
 async fn decide(w: &World, call: &CallId, what: Decision) {
     let by = crate::domain::types::Actor("mia".into());

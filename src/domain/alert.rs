@@ -112,6 +112,8 @@ kinds! {
     UnknownContact = "unknown-contact", Notice, Taken;
     /// Somebody wrote what nobody understood. Subject: the call.
     UnreadReply = "unread-reply", Notice, Taken;
+    /// A reply that waits cannot be decided. Subject: the message.
+    UndecidedReply = "undecided-reply", Page, Ended;
     /// Whoever holds the call takes no texts of ours any more. Subject: the call.
     HolderOptedOut = "holder-opted-out", Page, Closed;
     /// The paperwork of a call was odd in several ways, or was mended; the call runs. Subject: the call.
@@ -243,7 +245,7 @@ impl AlertKind {
 
     /// Whether its message quotes what a person wrote: that is for the sinks, and never for the process's own log.
     pub const fn quotes_a_person(self) -> bool {
-        matches!(self, Self::UnreadReply | Self::UnknownWriter)
+        matches!(self, Self::UnreadReply | Self::UndecidedReply | Self::UnknownWriter)
     }
 
     /// Whether it says the newest words of those that raise it.

@@ -5,7 +5,9 @@ use crate::domain::Timestamp;
 use crate::domain::call::CallStatus as S;
 use crate::domain::event::{Decision, Event};
 use crate::engine::listener::Listener;
+use crate::engine::waiting;
 use crate::gateways::{MessageBody, MessageRecord};
+use crate::store::Replies;
 use crate::testing::people::{self, policy};
 use crate::testing::replies::{quiet, reference, status};
 use crate::testing::world::Setup;
@@ -154,4 +156,30 @@ async fn done_right_after_another_took_it_closes_no_other_call() {
     let said = w.reply("sam", "done").await;
     assert!(said.starts_with("Which call? Reply DONE"), "{said}");
     assert_ne!(status(&w, &open).await, S::Resolved);
+}
+
+#[tokio::test]
+async fn replies_that_cannot_be_decided_page_and_keep_no_other_waiting() {
+    let mut w = quiet().await;
+    w.dispatch("still").await;
+    w.advance(secs(90)).await;
+    let second = w.dispatch("still").await;
+    w.advance(secs(10)).await;
+    let now = w.now();
+    for n in 0..17 {
+        written(&w, n, "ok", now);
+        assert_eq!(w.reply_as(&sid(n), "sam", "ok").await, "");
+    }
+    w.process.store.refuse_replies((0..16).map(|n| sid(n).parse().expect("a SID")));
+    let paged = |alerts: Vec<String>| alerts.iter().filter(|a| a.starts_with("undecided-reply:")).count();
+    waiting::pass(&w.process.engine).await.expect("a pass");
+    assert_eq!((paged(w.alerts().await), status(&w, &second).await), (16, S::Dispatching));
+    waiting::pass(&w.process.engine).await.expect("a pass");
+    assert_eq!(status(&w, &second).await, S::Acknowledged, "the seventeenth had its turn");
+
+    w.process.store.refuse_replies([]);
+    w.restart().await;
+    waiting::pass(&w.process.engine).await.expect("a pass");
+    assert_eq!(paged(w.alerts().await), 0, "decided, and over");
+    assert!(w.process.store.waiting_replies(99).await.expect("read").is_empty());
 }

@@ -123,7 +123,7 @@ fn leaves<'a>(app: &App, row: &SettingsRow, keys: impl Iterator<Item = &'a str>)
             all.push(Difference { key: name.clone(), here: value(&here, name), in_force: value(&there, name) });
         }
         if all.len() == before {
-            // It is shown the same, and is not.
+            // The two values differ although their shown forms are equal, as masked secrets are.
             all.push(Difference { key: key.to_owned(), here: value(&here, key), in_force: value(&there, key) });
         }
     }

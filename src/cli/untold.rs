@@ -16,6 +16,8 @@ pub(super) struct Untold {
     contact: String,
     name: String,
     why: String,
+    /// Whether the provider may have the text.
+    is_unknown: bool,
     /// The sender whose breaker holds the text.
     held_by: Option<String>,
 }
@@ -23,7 +25,10 @@ pub(super) struct Untold {
 impl Untold {
     /// For a person.
     pub(super) fn sentence(&self) -> String {
-        format!("{} has not been told: {}", self.name, self.why)
+        match self.is_unknown {
+            true => format!("it is not known whether {} has been told: {}", self.name, self.why),
+            false => format!("{} has not been told: {}", self.name, self.why),
+        }
     }
 
     /// For documents.
@@ -61,7 +66,7 @@ fn of(state: &CallState, a: &Attempt, breakers: &[Breaker], now: Timestamp) -> U
         AttemptState::Scheduled => format!("attempt {n} waits to be sent"),
         AttemptState::Sending => format!("attempt {n} is under way, and the provider has not answered"),
         AttemptState::Retrying => format!("attempt {n} was surely not sent: {}", a.result),
-        AttemptState::Unknown => format!("it is not known whether the provider has attempt {n}"),
+        AttemptState::Unknown => format!("the provider may have attempt {n}, and its answer did not come"),
         AttemptState::Submitted
         | AttemptState::Delivered
         | AttemptState::Failed
@@ -72,6 +77,7 @@ fn of(state: &CallState, a: &Attempt, breakers: &[Breaker], now: Timestamp) -> U
         contact: a.recipient.contact.to_string(),
         name: a.recipient.name.clone(),
         why,
+        is_unknown: a.state == AttemptState::Unknown,
         held_by: held.map(|b| super::breaker::name(b).to_owned()),
     }
 }

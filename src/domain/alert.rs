@@ -112,6 +112,8 @@ kinds! {
     UnknownContact = "unknown-contact", Notice, Taken;
     /// Somebody wrote what nobody understood. Subject: the call.
     UnreadReply = "unread-reply", Notice, Taken;
+    /// A reply that waits cannot be decided. Subject: the message.
+    UndecidedReply = "undecided-reply", Page, Ended;
     /// Whoever holds the call takes no texts of ours any more. Subject: the call.
     HolderOptedOut = "holder-opted-out", Page, Closed;
     /// The paperwork of a call was odd in several ways, or was mended; the call runs. Subject: the call.
@@ -243,7 +245,12 @@ impl AlertKind {
 
     /// Whether its message quotes what a person wrote: that is for the sinks, and never for the process's own log.
     pub const fn quotes_a_person(self) -> bool {
-        matches!(self, Self::UnreadReply | Self::UnknownWriter)
+        matches!(self, Self::UnreadReply | Self::UndecidedReply | Self::UnknownWriter)
+    }
+
+    /// Whether it says the newest words of those that raise it.
+    pub const fn says_the_newest(self) -> bool {
+        matches!(self, Self::UnreadReply)
     }
 
     /// Whether it ends with its call, by whoever closes that.
@@ -445,8 +452,8 @@ mod tests {
     #[test]
     fn what_leaves_an_emergency_unanswered_or_blinds_us_pages() {
         let page = AlertKind::ALL.iter().filter(|k| k.severity() == Severity::Page).map(|k| k.word());
-        let want = "exhausted untold stranded unknown holder-opted-out adopt breaker no-sender consecutive-failures unknown-writer \
-                    webhooks-refused dispatch-refused sink-place rescued-copy settings-file store store-file unreadable \
+        let want = "exhausted untold stranded unknown undecided-reply holder-opted-out adopt breaker no-sender \
+                    consecutive-failures unknown-writer webhooks-refused dispatch-refused sink-place rescued-copy settings-file store store-file unreadable \
                     contacts-kept";
         assert_eq!(page.collect::<Vec<_>>().join(" "), want);
         assert_eq!(

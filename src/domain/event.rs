@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::alert::{AlertChange, AlertKind};
-use super::answers::{AnsweredBefore, PastAnswer, Prompt};
+use super::answers::{AnsweredBefore, PastAnswer, PastReply, Prompt};
 use super::breaker::Breaker;
 use super::call::{CallData, CallState, Override};
 use super::error_class::Class;
@@ -397,6 +397,8 @@ pub enum Load {
         sid: MessageSid,
         /// Named in it.
         references: Vec<CallRef>,
+        /// Closed calls that changed since this moment are shown, whatever other texts have left since.
+        changed_since: Timestamp,
     },
     /// Nothing but the opt-outs.
     Nothing,
@@ -419,6 +421,8 @@ pub struct Loaded {
     pub answered_before: Option<AnsweredBefore>,
     /// For [`Load::Reply`]: the answers to this phone's texts, newest first; a bounded number.
     pub answers: Vec<PastAnswer>,
+    /// For [`Load::Reply`]: what this phone said before, as far as it says something or waits; newest first, a bounded number.
+    pub said: Vec<PastReply>,
     /// For [`Load::Message`] and [`Load::Attempt`]: receipts kept earlier that name this attempt's message and found no attempt.
     pub orphans: Vec<News>,
     /// For [`Load::Message`]: the very same receipt is kept and joined already.

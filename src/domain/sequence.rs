@@ -427,11 +427,14 @@ pub(super) fn cancel_waiting(w: &mut Work<'_>, why: &str) -> Result<(), Illegal>
     ids.into_iter().try_for_each(|id| w.drop_waiting(id, AttemptEvent::Cancel, why))
 }
 
-/// Cancels the follow-ups that have not left. The first step's notices go out all the same, and so does what took their place
-/// while nobody could be told: it is the first that anybody hears of the call.
+/// Cancels the follow-ups that have not left. The first step's notices go out all the same, the last resort's too, and so does what
+/// took their place while nobody could be told: it is the first that anybody hears of the call.
 pub(super) fn cancel_follow_ups(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
     let nobody_told = w.state.call.told_at.is_none();
-    let kept = |a: &Attempt| a.step == 0 || (nobody_told && !w.state.was_told(&a.recipient.contact, Some(a.id)));
+    let last_resort = total(w);
+    let kept = |a: &Attempt| {
+        a.step == 0 || a.step >= last_resort || (nobody_told && !w.state.was_told(&a.recipient.contact, Some(a.id)))
+    };
     let waits = |a: &&Attempt| a.kind == AttemptKind::Notice && a.state.is_waiting() && !kept(a);
     let ids: Vec<AttemptId> = w.state.attempts.iter().filter(waits).map(|a| a.id).collect();
     ids.into_iter().try_for_each(|id| w.drop_waiting(id, AttemptEvent::Cancel, why))

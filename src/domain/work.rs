@@ -106,6 +106,11 @@ impl<'a> Work<'a> {
             return Err(Illegal::Call { from, to });
         }
         self.state.call.status = to;
+        if from == CallStatus::Acknowledged {
+            // Whether its holder can be texted does not matter any more.
+            let key = AlertKind::HolderOptedOut.about(&self.state.call.id);
+            self.change.alerts.push(AlertChange::Resolve { key });
+        }
         if to == CallStatus::Dispatching {
             self.state.call.closed_at = None;
         } else {

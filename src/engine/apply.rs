@@ -289,6 +289,7 @@ impl Core {
                 from: text.from.clone(),
                 sid: text.sid.clone(),
                 references: reply::references(&text.body),
+                changed_since: now.minus(reply::CLOSED_SINCE),
             },
             Event::ClearOptOut { .. } | Event::Alert(_) | Event::Breaker { .. } => Load::Nothing,
         }

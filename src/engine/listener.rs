@@ -133,6 +133,13 @@ impl Listener {
         }
         let sids: Vec<MessageSid> = said.iter().map(|m| m.sid.clone()).collect();
         let heard = if sids.is_empty() { Vec::new() } else { self.engine.core.store.heard(&sids).await? };
+        // An older word is known by the provider's times: what its writer was heard to say by webhook has none yet.
+        let speaks = |m: &MessageRecord| said.iter().any(|n| n.from == m.from && !heard.contains(&n.sid));
+        let of_them = said.iter().filter(|m| heard.contains(&m.sid) && speaks(m));
+        let times: Vec<_> = of_them.filter_map(|m| Some((m.sid.clone(), m.created_at?))).collect();
+        if !times.is_empty() {
+            self.engine.core.store.date_replies(&times).await?;
+        }
         said.retain(|m| !heard.contains(&m.sid));
         // Stable: within one second the provider's own order stands.
         said.sort_by_key(|m| m.created_at);

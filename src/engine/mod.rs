@@ -103,6 +103,8 @@ pub struct Engine {
     bounds: RwLock<Bounds>,
     /// Whether replies that came while no engine ran were read: reminders that are overdue at a start wait for it, shortly.
     pub first_read: FirstRead,
+    /// Replies that wait and could not be decided.
+    undecided: waiting::Undecided,
     /// What the duties report of themselves.
     pub beats: Beats,
     /// Fires when another process asked this one for the lock and may have it (never for `serve`).
@@ -129,6 +131,7 @@ impl Engine {
             scope,
             bounds: RwLock::new(bounds),
             first_read: FirstRead::default(),
+            undecided: waiting::Undecided::default(),
             beats: Beats::default(),
             yielded: CancellationToken::new(),
         })

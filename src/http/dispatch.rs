@@ -24,7 +24,7 @@ use crate::killpoint;
 
 use super::HttpState;
 use super::problem::Problem;
-use super::request::{body, json, media_type, once};
+use super::request::{dispatch_body, json, media_type, once};
 
 pub(super) async fn manual(State(state): State<Arc<HttpState>>, request: Request) -> Result<Response, Problem> {
     let (parts, raw) = request.into_parts();
@@ -33,12 +33,17 @@ pub(super) async fn manual(State(state): State<Arc<HttpState>>, request: Request
     state.refusals.dispatch_let_in(boot);
     media_type(&parts.headers, "application/json")?;
     let key = once(&parts.headers, "idempotency-key")?.map(str::to_owned);
-    let raw = body(&state, raw).await?;
-    let document =
-        intake::json::read(&raw).map_err(|why| Problem::bad_request(format!("The body is not JSON: {why}.")))?;
-    let mut intake = intake::from_json(&document, Paperwork::Lenient).map_err(refused)?;
-    intake.idempotency_key = key;
     let core = &state.core;
+    let mut intake = {
+        let body = dispatch_body(&state, raw).await?;
+        let document = intake::json::read(&body.raw)
+            .map_err(|why| Problem::bad_request(format!("The body is not JSON: {why}.")))?;
+        intake::from_json(&document, Paperwork::Lenient).map_err(refused)?
+    };
+    intake.idempotency_key = key;
+    if let Some(id) = intake::doubtful_id(&intake) {
+        intake.id_exists = core.store.call(&id).await.map_err(|e| Problem::store(&e))?.is_some();
+    }
     killpoint::hit("accept.before-commit");
     let make = {
         let core = core.clone();

@@ -51,8 +51,12 @@ pub use self::refusals::keep as keep_refusal_alerts;
 pub use self::server::{BindError, bind, serve};
 pub use self::webhooks::{PROBE, probe_proof};
 
-/// The largest body that is read, in bytes.
+/// The largest body that is read, in bytes; a dispatch may be larger.
 pub const BODY_MAX: usize = 64 * 1024;
+/// The largest body of a dispatch, in bytes: a voice agent sends the whole transcript along.
+pub const DISPATCH_BODY_MAX: usize = 2 * 1024 * 1024;
+/// How many dispatches of more than [`BODY_MAX`] bytes are read at once.
+const LARGE_BODIES: usize = 8;
 
 /// What the listeners are made of.
 pub struct HttpDeps {
@@ -158,6 +162,7 @@ pub struct HttpState {
     request_ids: request::RequestIds,
     refusals: Refusals,
     dispatch_waiters: Semaphore,
+    large_bodies: Semaphore,
     snapshot: Mutex<Option<ops::Snapshot>>,
     closing: CancellationToken,
 }
@@ -173,6 +178,7 @@ impl HttpState {
             request_ids: request::RequestIds::new(&core),
             refusals: Refusals::new(),
             dispatch_waiters: Semaphore::new(settings.limits.dispatch_waiters.min(Semaphore::MAX_PERMITS)),
+            large_bodies: Semaphore::new(LARGE_BODIES),
             snapshot: Mutex::new(None),
             closing: CancellationToken::new(),
             settings,

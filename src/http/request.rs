@@ -11,12 +11,13 @@ use axum::response::{IntoResponse as _, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Body as _;
 use serde_json::Value;
+use tokio::sync::SemaphorePermit;
 use tracing::{Instrument as _, debug, debug_span, error, warn};
 
 use crate::engine::apply::Core;
 
 use super::problem::Problem;
-use super::{BODY_MAX, HttpState};
+use super::{BODY_MAX, DISPATCH_BODY_MAX, HttpState};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -104,29 +105,85 @@ pub(super) fn media_type(headers: &HeaderMap, wanted: &'static str) -> Result<()
     }
 }
 
-/// Reads a body whole, within its bounds of size and time.
+/// Reads a body of at most [`BODY_MAX`] bytes whole, within its bounds of size and time.
 ///
 /// # Errors
 /// 413, 408, or 400 where it broke off.
 pub(super) async fn body(state: &HttpState, body: Body) -> Result<Bytes, Problem> {
-    let too_large = || {
-        let detail = format!("The body is larger than {BODY_MAX} bytes. Nothing was done.");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail).closing()
-    };
-    // Where its length is announced, nobody has to send it in vain.
-    if usize::try_from(body.size_hint().lower()).map_or(true, |announced| announced > BODY_MAX) {
-        return Err(too_large());
-    }
+    check_announced(&body, BODY_MAX)?;
     let read = tokio::time::timeout(state.settings.limits.body, Limited::new(body, BODY_MAX).collect());
     match read.await {
-        Err(_) => {
-            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time. Nothing was done.")
-                .closing())
-        }
+        Err(_) => Err(too_slow()),
         Ok(Ok(whole)) => Ok(whole.to_bytes()),
-        Ok(Err(e)) if e.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(Problem::bad_request("The body broke off. Nothing was done.").closing()),
+        Ok(Err(e)) if e.is::<LengthLimitError>() => Err(too_large(BODY_MAX)),
+        Ok(Err(_)) => Err(broke_off()),
     }
+}
+
+/// The body of a dispatch, and its seat among the large ones: kept until the document is read, so that few are in memory at once.
+pub(super) struct DispatchBody<'a> {
+    pub(super) raw: Vec<u8>,
+    _seat: Option<SemaphorePermit<'a>>,
+}
+
+/// Reads the body of a dispatch of at most [`DISPATCH_BODY_MAX`] bytes. One of more than [`BODY_MAX`] bytes waits for a seat; the
+/// wait counts into the time that a body may take.
+///
+/// # Errors
+/// 413, 408, 503 where no seat became free in time, or 400 where it broke off.
+pub(super) async fn dispatch_body(state: &HttpState, mut body: Body) -> Result<DispatchBody<'_>, Problem> {
+    check_announced(&body, DISPATCH_BODY_MAX)?;
+    let (mut raw, mut seat) = (Vec::new(), None);
+    let mut waits_for_a_seat = false;
+    let read = tokio::time::timeout(state.settings.limits.body, async {
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| broke_off())?;
+            let Some(data) = frame.data_ref() else { continue };
+            let length = raw.len().saturating_add(data.len());
+            if length > DISPATCH_BODY_MAX {
+                return Err(too_large(DISPATCH_BODY_MAX));
+            }
+            if length > BODY_MAX && seat.is_none() {
+                waits_for_a_seat = true;
+                seat = Some(state.large_bodies.acquire().await.map_err(|_| no_seat())?);
+                waits_for_a_seat = false;
+            }
+            raw.extend_from_slice(data);
+        }
+        Ok(())
+    });
+    match read.await {
+        Err(_) if waits_for_a_seat => Err(no_seat()),
+        Err(_) => Err(too_slow()),
+        Ok(done) => done.map(|()| DispatchBody { raw, _seat: seat }),
+    }
+}
+
+/// Where its length is announced, nobody has to send it in vain.
+fn check_announced(body: &Body, most: usize) -> Result<(), Problem> {
+    match usize::try_from(body.size_hint().lower()) {
+        Ok(announced) if announced <= most => Ok(()),
+        _ => Err(too_large(most)),
+    }
+}
+
+fn too_large(most: usize) -> Problem {
+    let detail = format!("The body is larger than {most} bytes. Nothing was done.");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail).closing()
+}
+
+fn too_slow() -> Problem {
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time. Nothing was done.").closing()
+}
+
+fn broke_off() -> Problem {
+    Problem::bad_request("The body broke off. Nothing was done.").closing()
+}
+
+fn no_seat() -> Problem {
+    let detail =
+        format!("Other dispatches of more than {BODY_MAX} bytes are being read. Nothing was done; send it again.");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).closing()
 }
 
 /// Decodes a form strictly: every pair in order, each name and value decoded once.

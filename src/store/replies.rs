@@ -43,6 +43,8 @@ pub trait Replies {
     ) -> Result<Vec<Listened>, StoreError>;
     /// Those of these inbound messages that were heard already.
     async fn heard(&self, messages: &[MessageSid]) -> Result<Vec<MessageSid>, StoreError>;
+    /// Keeps when these replies, heard before, were written, by the provider's clock; what is known stays.
+    async fn date_replies(&self, times: &[(MessageSid, Timestamp)]) -> Result<(), StoreError>;
     /// Replies that wait for the time at which they were written, those that came first first; `waited_since` says when.
     async fn waiting_replies(&self, limit: usize) -> Result<Vec<InboundText>, StoreError>;
     /// Everything that was said until then was read from everybody whose replies counted; `None`: never yet.

@@ -229,6 +229,7 @@ impl Desk {
                 }
                 _ => Vec::new(),
             },
+            said: Vec::new(),
             orphans: self.orphans.iter().filter(|n| Some(&n.sid) == sid_of).cloned().collect(),
         }
     }

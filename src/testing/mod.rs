@@ -7,6 +7,7 @@ pub(crate) mod desk;
 pub(crate) mod gateway;
 pub(crate) mod mortal;
 pub(crate) mod people;
+pub(crate) mod replies;
 pub(crate) mod story;
 pub(crate) mod world;
 

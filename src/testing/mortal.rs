@@ -47,6 +47,7 @@ pub(crate) struct Mortal {
     writes: AtomicU64,
     sealed: AtomicBool,
     refused: Mutex<HashSet<AttemptId>>,
+    refused_replies: Mutex<HashSet<MessageSid>>,
     /// Attempts that are recorded no more, and how many may still become so.
     stuck: Mutex<(HashSet<AttemptId>, usize)>,
     dead: watch::Sender<bool>,
@@ -56,12 +57,18 @@ impl Mortal {
     pub(crate) fn new(inner: SqliteStore, death: Death) -> Arc<Self> {
         let (writes, sealed) = (AtomicU64::new(0), AtomicBool::new(false));
         let (refused, dead) = (Mutex::default(), watch::Sender::new(false));
-        Arc::new(Self { inner, death, writes, sealed, refused, stuck: Mutex::default(), dead })
+        let refused_replies = Mutex::default();
+        Arc::new(Self { inner, death, writes, sealed, refused, refused_replies, stuck: Mutex::default(), dead })
     }
 
     /// Every change that is about one of these is refused, as a decision that cannot be would be; `None`: no more.
     pub(crate) fn refuse(&self, attempts: impl IntoIterator<Item = AttemptId>) {
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = attempts.into_iter().collect();
+    }
+
+    /// Every decision about one of these texts is refused; `[]`: no more.
+    pub(crate) fn refuse_replies(&self, texts: impl IntoIterator<Item = MessageSid>) {
+        *self.refused_replies.lock().unwrap_or_else(PoisonError::into_inner) = texts.into_iter().collect();
     }
 
     /// The next `n` attempts whose messages the provider took meet a damaged page when that is to be stored, for ever.
@@ -130,7 +137,10 @@ impl Store for Mortal {
     async fn transact(&self, load: Load, phones: Vec<PhoneNumber>, decide: Decide) -> Result<Answer, StoreError> {
         self.before_write().await;
         let is_refused = |id| self.refused.lock().unwrap_or_else(PoisonError::into_inner).contains(&id);
-        if matches!(load, Load::Attempt(id) if is_refused(id)) {
+        let is_refused_reply = |sid| self.refused_replies.lock().unwrap_or_else(PoisonError::into_inner).contains(sid);
+        if matches!(&load, Load::Attempt(id) if is_refused(*id))
+            || matches!(&load, Load::Reply { sid, .. } if is_refused_reply(sid))
+        {
             return Err(StoreError::Refused { what: "a test says so".into() });
         }
         if self.is_stuck(&load) {

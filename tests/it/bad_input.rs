@@ -255,7 +255,7 @@ fn hostile_requests_are_refused_and_slow_ones_are_cut() {
     let stage = Stage::new("");
     let serve = stage.serve();
     let at = stage.at();
-    let long = format!("{{\"callId\":\"c1\",\"pad\":\"{}\"}}", "x".repeat(70_000));
+    let long = format!("{{\"callId\":\"c1\",\"pad\":\"{}\"}}", "x".repeat(2 * 1024 * 1024));
     let json = ("Content-Type", "application/json");
     for (label, headers, body, status) in [
         ("no JSON", vec![json], "{", 400),

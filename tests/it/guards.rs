@@ -427,8 +427,10 @@ fn reply_time(off: Option<&str>) -> Seen {
     stage.dispatch("c2", "once");
     stage.delivered("c2", 1);
     stage.control("POST", "reply", &json!({ "from": SAM, "sid": text(&written, "sid") }));
-    let call = stage.until_call("c2", "the word is decided", |c| !entries(c, "reply.received").is_empty());
-    match text(&call, "status") {
+    // It stands in the story of the call that it was decided about.
+    let decided = |call: &str| !entries(&stage.call(call), "reply.received").is_empty();
+    until("the word is decided", || (decided("c1") || decided("c2")).then_some(()));
+    match text(&stage.call("c2"), "status") {
         "DISPATCHING" => Ok("it was the other call's".into()),
         status => Err(format!("a late reply that was meant for a call that has ended: the younger is {status}")),
     }

@@ -90,7 +90,7 @@ fn fixtures_are_valid() {
     for (text, says) in
         [("Si", Says::Take), ("Voy en camino!", Says::Take), ("no puedo", Says::Pass), ("LISTO", Says::Done)]
     {
-        assert_eq!(read(text, &c.replies).says, says, "{text}");
+        assert_eq!(read(text, "", &c.replies).says, says, "{text}");
     }
     assert!(c.documents.decides.pointer("/replies/take/2").is_some(), "the words decide");
     assert!(c.heartbeat.is_some() && c.warnings.is_empty(), "{:?}", c.warnings);

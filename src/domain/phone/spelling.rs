@@ -61,6 +61,13 @@ impl Spelling {
         format!("+{one}").parse().ok()
     }
 
+    /// As the number of somebody whom nobody here knows. A country is put in front only where the rest is surely whole: ten digits
+    /// in North America. Elsewhere numbers differ in length, and one digit too few may be another person's number.
+    pub fn stranger(&self, country: Option<&str>) -> Option<PhoneNumber> {
+        let is_whole = || country == Some("1") && self.digits.strip_prefix('1').unwrap_or(&self.digits).len() == 10;
+        if self.has_country || is_whole() { self.phone(country) } else { None }
+    }
+
     /// One spelling for all: for a key, and to be shown masked.
     pub fn plain(&self) -> String {
         if self.has_country { format!("+{}", self.digits) } else { self.digits.clone() }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::texts::When;
-use super::which::{Aim, Softly, looks};
+use super::which::{Aim, Effect, Softly, looks};
 use super::wording;
 use super::{Decided, Reply, Said, Word};
 use crate::domain::alert::AlertKind;
@@ -32,22 +32,39 @@ impl<'a> Reply<'a> {
         if self.must_wait(|reply, when| reply.plain_acts(word, when)) {
             return Ok(None);
         }
-        Ok(Some(match self.aim(word, When::of(self.text)) {
+        if self.is_close_to_an_end() {
+            return Ok(Some(self.ask_one_or_two("not understood", r)));
+        }
+        let when = self.when();
+        Ok(Some(match self.aim(word, when) {
+            Aim::One(state) if self.is_about_another(word, state, when) => self.which(word, &[state]),
             Aim::One(state) => self.on(state, word)?,
             Aim::Which(_) if r.free.is_some() => self.other(r),
-            Aim::Which(calls) => {
-                let (prompt, text) = wording::which_call(word, &calls);
-                self.ask(prompt, "which call", text)
-            }
+            Aim::Which(calls) => match (self.still(word, &calls), calls.first()) {
+                (still, Some(first)) if still.is_empty() => self.on(first, word)?,
+                (still, _) => self.which(word, &still),
+            },
             Aim::Held(held) => self.ask(Prompt::WhichToPass, "which call", wording::hand_back_which(&held)),
-            Aim::Nothing => self.ask(Prompt::Help, "no call", wording::NO_OPEN_CALL.to_owned()),
+            Aim::Nothing => self.no_open_call(),
         }))
+    }
+
+    fn which(&mut self, word: Word, calls: &[&CallState]) -> Said {
+        let (prompt, text) = wording::which_call(word, calls);
+        self.ask(prompt, "which call", text)
+    }
+
+    fn no_open_call(&mut self) -> Said {
+        match self.came_after() {
+            Some(state) => self.ask(Prompt::OneOrTwo, "no call", wording::came_after(&state.call.reference)),
+            None => self.ask(Prompt::Help, "no call", wording::NO_OPEN_CALL.to_owned()),
+        }
     }
 
     /// Words behind a plain word that say otherwise, or that name somebody else.
     fn is_in_the_way(&self, r: &Reading) -> bool {
         let others = || self.ctx.directory.contacts.iter().filter(|c| c.phone.e164() != self.text.from);
-        r.free.as_ref().is_some_and(|free| free.blocks || others().any(|c| free.names(&c.name)))
+        r.free.as_ref().is_some_and(|free| free.blocks || others().any(|c| free.names(&c.name, &self.name())))
     }
 
     /// A soft word: it answers the last text and never moves another call than that text's.
@@ -58,21 +75,22 @@ impl<'a> Reply<'a> {
         if self.must_wait(|reply, when| reply.soft_acts(when)) {
             return Ok(None);
         }
-        let when = When::of(self.text);
+        let when = self.when();
         let is_meant = |c: &CallState| r.reference.as_ref().is_none_or(|named| named == &c.call.reference);
         Ok(Some(match self.softly(when) {
-            Softly::Notice(state) if !is_meant(state) => self.ask_one_or_two("not understood"),
+            Softly::Notice(state) if !is_meant(state) => self.ask_one_or_two("not understood", r),
             Softly::Notice(state) if self.holds(state) => Said::silent("a polite word"),
+            Softly::Notice(_) if r.receipt => self.ask_one_or_two("not understood", r),
             Softly::Notice(state) => self.on(state, Word::Take)?,
             Softly::Polite if r.reference.is_none() => Said::silent("a polite word"),
-            Softly::Polite | Softly::Unclear => self.ask_one_or_two("not understood"),
-            Softly::Nothing => self.ask(Prompt::Help, "no call", wording::NO_OPEN_CALL.to_owned()),
+            Softly::Polite | Softly::Unclear => self.ask_one_or_two("not understood", r),
+            Softly::Nothing => self.no_open_call(),
         }))
     }
 
     /// A code alone, or `all` alone: it completes the word that was asked for.
     pub(super) fn code(&mut self, r: &Reading) -> Decided {
-        match (self.asked_for(When::of(self.text)), &r.reference) {
+        match (self.asked_for(self.when()), &r.reference) {
             (Some(Word::Take), None) if r.all => self.every_call(),
             (Some(word), Some(reference)) => self.named(word, reference, r).map(Some),
             _ => Ok(Some(self.other(r))),
@@ -81,16 +99,16 @@ impl<'a> Reply<'a> {
 
     /// `1 all`.
     fn every_call(&mut self) -> Decided {
-        let ids = |reply: &Self, when: When| -> Option<Vec<CallId>> {
-            let all: Vec<CallId> = reply.every(when).iter().map(|c| c.call.id.clone()).collect();
+        let ids = |reply: &Self, when: When| -> Option<Vec<(CallId, Effect)>> {
+            let all: Vec<_> = reply.every(when).iter().map(|c| (c.call.id.clone(), Effect::Take)).collect();
             Some(all).filter(|all| !all.is_empty())
         };
         if self.must_wait(ids) {
             return Ok(None);
         }
-        let all = self.every(When::of(self.text));
+        let all = self.every(self.when());
         match all.as_slice() {
-            [] => Ok(Some(self.ask(Prompt::Help, "no call", wording::NO_OPEN_CALL.to_owned()))),
+            [] => Ok(Some(self.no_open_call())),
             [one] => self.on(one, Word::Take).map(Some),
             several => {
                 for state in several {
@@ -143,7 +161,21 @@ impl<'a> Reply<'a> {
         };
         let (actor, is_told) = (self.actor(), self.got_any(state));
         self.about.push(state.call.id.clone());
-        self.work(&state.call.id, |w| on_call(w, word, &contact, is_told, &actor))
+        if self.is_overruled(state) {
+            return Ok(Said::silent("older than what they said since"));
+        }
+        if self.passes_too_late(word, state) {
+            let text = wording::hand_back_which(&[state]);
+            return Ok(self.ask(Prompt::WhichToPass, "passed too late", text));
+        }
+        let opted_out = self.is_opted_out();
+        self.work(&state.call.id, |w| {
+            let said = on_call(w, word, &contact, is_told, &actor)?;
+            if opted_out && w.state.call.holder.as_ref() == Some(&contact) && w.state.call.status == S::Acknowledged {
+                cannot_be_texted(w, &contact);
+            }
+            Ok(said)
+        })
     }
 
     /// STOP: a pass where its writer was told; what he holds stays his, and somebody must know that no text reaches him.
@@ -151,13 +183,14 @@ impl<'a> Reply<'a> {
         let actor = self.actor();
         for state in self.open() {
             let Some(contact) = self.contact_in(state) else { continue };
+            if self.is_overruled(state) {
+                continue;
+            }
             let holds = self.holds(state);
             self.work(&state.call.id, |w| {
                 let name = name_in(w, &contact);
                 if holds {
-                    let id = w.state.call.id.clone();
-                    let text = format!("{name} holds call {id} and opted out of texts: call them by phone");
-                    w.raise(AlertKind::HolderOptedOut.about(&id), text);
+                    cannot_be_texted(w, &contact);
                 } else if w.state.call.status == S::Dispatching {
                     pass(w, &contact, &actor, &format!("{name} opted out of texts, which counts as a pass"))?;
                 }
@@ -208,6 +241,13 @@ fn on_call(w: &mut Work<'_>, word: Word, contact: &ContactId, is_told: bool, by:
             Said::new("passed too late", format!("Noted. Nobody has {r}: reply 1 {r} to take it."))
         }
     })
+}
+
+/// Whoever holds the call takes no texts of ours.
+fn cannot_be_texted(w: &mut Work<'_>, holder: &ContactId) {
+    let (id, name) = (w.state.call.id.clone(), name_in(w, holder));
+    let text = format!("{name} holds call {id} and opted out of texts: call them by phone");
+    w.raise(AlertKind::HolderOptedOut.about(&id), text);
 }
 
 /// Whether a step follows, or a text to somebody waits: the last resort's too.

@@ -35,7 +35,8 @@ impl Reply<'_> {
         let calls = self.loaded.calls.iter().flat_map(|c| &c.attempts);
         let notices = calls.filter(|a| a.kind == AttemptKind::Notice && a.recipient.phone.e164() == self.text.from);
         let told: Option<Timestamp> = notices.filter_map(|a| a.sent_at).max();
-        let asked = self.loaded.answers.iter().take_while(|a| a.prompt.is_some() && Some(a.at) > told);
+        let since = told.max(self.understood_last());
+        let asked = self.loaded.answers.iter().take_while(|a| a.prompt.is_some() && Some(a.at) > since);
         asked.count()
     }
 
@@ -44,13 +45,19 @@ impl Reply<'_> {
         self.loaded.answers.iter().filter(|a| a.prompt.is_some()).count() >= PROMPTS_MAX
     }
 
-    pub(super) fn ask_one_or_two(&mut self, meaning: &'static str) -> Said {
-        let text = self.one_or_two();
+    pub(super) fn ask_one_or_two(&mut self, meaning: &'static str, r: &Reading) -> Said {
+        let text = self.one_or_two(r);
         self.ask(Prompt::OneOrTwo, meaning, text)
     }
 
-    fn one_or_two(&self) -> String {
-        let open = self.open();
+    /// The code that he named is the one that he is asked with.
+    fn one_or_two(&self, r: &Reading) -> String {
+        let mut open = self.open();
+        open.sort_by_key(|c| Some(&c.call.reference) != r.reference.as_ref());
+        let named = open.first().filter(|c| Some(&c.call.reference) == r.reference.as_ref());
+        if let Some(mine) = named.filter(|c| self.holds(c)) {
+            return wording::one_or_two(&[], &[mine]);
+        }
         let free: Vec<&CallState> = open.iter().copied().filter(|c| looks(c)).collect();
         let held: Vec<&CallState> = open.into_iter().filter(|c| self.holds(c)).collect();
         wording::one_or_two(&free, &held)
@@ -61,14 +68,21 @@ impl Reply<'_> {
         if FOR_HELP.contains(&self.text.body.trim().to_lowercase().as_str()) {
             return self.ask(Prompt::Help, "asked for help", wording::HELP.to_owned());
         }
-        let text = self.one_or_two();
+        // It stands in the story of the call that it names.
+        let named = self.open().into_iter().find(|c| Some(&c.call.reference) == r.reference.as_ref());
+        self.about.extend(named.map(|c| c.call.id.clone()));
+        let text = self.one_or_two(r);
         let text = if self.show_to_a_person(r) { wording::seen_by_the_office(&text) } else { text };
         self.ask(Prompt::OneOrTwo, "not understood", text)
     }
 
     /// A quoted text of ours is no answer: it is asked about once.
-    pub(super) fn quoted(&mut self) -> Said {
+    pub(super) fn quoted(&mut self, r: &Reading) -> Said {
         let meaning = "a copy of our text";
-        if self.prompts() > 0 || self.open().is_empty() { Said::silent(meaning) } else { self.ask_one_or_two(meaning) }
+        if self.prompts() > 0 || self.open().is_empty() {
+            Said::silent(meaning)
+        } else {
+            self.ask_one_or_two(meaning, r)
+        }
     }
 }

@@ -17,6 +17,8 @@ pub(super) enum Sense {
     Done,
     /// It answers the last text and nothing else. Some of them say yes, and contradict a no.
     Soft { is_yes: bool },
+    /// It says that the text was read, and no more: it takes nothing.
+    Receipt,
     /// Every call.
     All,
     /// It changes nothing.
@@ -109,6 +111,32 @@ const TAKE: &[&str] = &[
     "enroute",
     "im en route",
     "responding",
+    "headed that way",
+    "im headed that way",
+    "going",
+    "im going",
+    "i am going",
+    "going now",
+    "going there",
+    "going there now",
+    "im going there",
+    "im going there now",
+    "i am going there",
+    "i am going there now",
+    "be right there",
+    "ill be right there",
+    "i will be right there",
+    "leaving now",
+    "im leaving now",
+    "i am leaving now",
+    "got this one",
+    "take this one",
+    "take this",
+    "will take it",
+    "will take this one",
+    "reply 1",
+    "option 1",
+    "1 to take it",
 ];
 const PASS: &[&str] = &[
     "2",
@@ -240,19 +268,23 @@ const SOFT: &[&str] = &[
     "okk",
     "alright",
     "all right",
-    "all good",
     "got it",
     "gotcha",
     "got you",
     "gotchu",
     "copy",
     "copy that",
-    "copied",
     "roger",
     "roger that",
     "rgr",
     "10 4",
     "ten four",
+    "🫡",
+];
+/// They say only that the text was read.
+const RECEIPT: &[&str] = &[
+    "all good",
+    "copied",
     "understood",
     "noted",
     "received",
@@ -261,7 +293,6 @@ const SOFT: &[&str] = &[
     "great",
     "cool",
     "perfect",
-    "🫡",
     "thanks",
     "thanks a lot",
     "many thanks",
@@ -339,6 +370,7 @@ impl Default for Lexicon {
             (DONE, Sense::Done),
             (YES, Sense::Soft { is_yes: true }),
             (SOFT, Sense::Soft { is_yes: false }),
+            (RECEIPT, Sense::Receipt),
             (FILLER, Sense::Filler),
             (ALL, Sense::All),
         ];
@@ -417,6 +449,11 @@ impl Lexicon {
         let same = self.phrases.get(words.word(i))?;
         same.iter().find(|p| words.has(i, &p.text, p.len)).map(|p| (p.sense, p.len))
     }
+}
+
+/// Whether these words are more than one digit or one letter, which may be a number, a direction or an initial.
+pub(super) fn is_wordy(words: &Words, i: usize, len: usize) -> bool {
+    len > 1 || (words.word(i).chars().count() > 1 && words.word(i).chars().any(char::is_alphabetic))
 }
 
 /// Whether a template or a prompt must not offer this word, in lower case.

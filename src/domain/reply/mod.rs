@@ -8,7 +8,9 @@ mod act;
 mod ask;
 mod copies;
 mod free;
+mod harmless;
 mod lexicon;
+mod order;
 mod reading;
 #[cfg(test)]
 mod reading_tests;
@@ -21,6 +23,8 @@ mod words;
 pub use lexicon::{Lexicon, OwnWord};
 pub use reading::{FreeText, Reading, Says, read, references};
 pub use wording::asks;
+
+use std::time::Duration;
 
 use serde_json::Value;
 use texts::{Text, texts_to};
@@ -37,12 +41,16 @@ use crate::domain::sequence;
 use crate::domain::types::{Actor, AttemptId, CallId, Sender};
 use crate::domain::work::{Ctx, Illegal, Work};
 
+/// Calls that changed so long ago are shown to a reply though they are closed.
+pub const CLOSED_SINCE: Duration = Duration::from_secs(600);
+
 /// A person wrote. A repeated SID is answered as before and changes nothing.
 pub(super) fn inbound(loaded: &Loaded, text: &InboundText, ctx: &Ctx<'_>) -> Result<Change, Illegal> {
     if let Some(before) = answered_before(loaded, text, ctx) {
         return Ok(Change { answer: Answer::Reply(before), ..Change::default() });
     }
-    let reading = read(&text.body, &ctx.rules.lexicon);
+    let writer = ctx.directory.by_phone(&text.from).map_or("", |c| c.name.as_str());
+    let reading = read(&text.body, writer, &ctx.rules.lexicon);
     let mut reply =
         Reply { loaded, text, ctx, texts: texts_to(loaded, &text.from), about: Vec::new(), change: Change::default() };
     if !reply.is_known() {
@@ -132,12 +140,20 @@ impl Reply<'_> {
     }
 
     fn known(&mut self, r: &Reading) -> Decided {
-        if r.opts_in {
-            self.opt_in();
+        // What the provider does at once is in our books at once; what it means for calls has its turn.
+        if self.text.waited_since.is_none() {
+            if r.opts_in {
+                self.opt_in();
+            }
+            if r.says == Says::OptOut {
+                self.opt_out();
+            }
+        }
+        if self.stands_behind() {
+            return Ok(None);
         }
         match r.says {
             Says::OptOut => {
-                self.opt_out();
                 self.pass_all()?;
                 Ok(Some(Said::silent("opt-out")))
             }
@@ -150,7 +166,7 @@ impl Reply<'_> {
                 Ok(Some(Said::silent("answered by the provider")))
             }
             Says::Code => self.code(r),
-            Says::Quoted => Ok(Some(self.quoted())),
+            Says::Quoted => Ok(Some(self.quoted(r))),
             Says::Other => Ok(Some(self.other(r))),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! A word or a phrase counts only where it is all of the line beside fillers and the call's code. What follows behind a comma, a
 //! full stop or the line's end is free text: it is shown, and takes the word back where it holds a negation, a condition, hours
-//! or a question. Nothing here decides about a call: which one a word concerns, and whether it may act, is the caller's matter.
+//! or a question; behind a word that takes, whatever is not harmless. Nothing here decides about a call: which one a word concerns, and whether it may act, is the caller's matter.
 
 use super::copies;
 use super::free;
@@ -45,6 +45,8 @@ pub struct Reading {
     pub all: bool,
     /// What stands behind a plain word, as it was written.
     pub free: Option<FreeText>,
+    /// Its soft words say only that it was read (noted, thanks): they take nothing.
+    pub receipt: bool,
     /// It also lifts an opt-out at the provider (`YES` does).
     pub opts_in: bool,
 }
@@ -54,33 +56,16 @@ pub struct Reading {
 pub struct FreeText {
     /// As it was written.
     pub text: String,
-    /// A negation, a pass word, "but", a condition, hours or a question stands in it: the plain word before it does not act.
+    /// A negation, a pass word, "but", a condition, hours or a question stands in it, or, behind a word that takes, anything that
+    /// is not harmless: the plain word before it does not act.
     pub blocks: bool,
 }
 
-impl FreeText {
-    /// Whether a contact's name, or a part of it that people call him by, stands in the text.
-    pub fn names(&self, name: &str) -> bool {
-        let (text, name) = (Words::of(&self.text), Words::of(name));
-        let is_named = |part: &str| {
-            (0..text.len()).any(|i| text.word(i).strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest == "s"))
-        };
-        (0..name.len()).any(|i| is_a_name(name.word(i)) && is_named(name.word(i)))
-    }
-}
-
-/// Whether this part of a contact's name is one that people call him by.
-fn is_a_name(part: &str) -> bool {
-    const PARTICLES: &[&str] = &[
-        "al", "da", "de", "del", "der", "di", "dos", "du", "el", "jr", "la", "le", "of", "on", "sr", "st", "the",
-        "van", "von",
-    ];
-    part.chars().count() > 1 && part.chars().any(char::is_alphabetic) && !PARTICLES.contains(&part)
-}
-
-/// Reads a text. It never fails, and takes a call by nothing that is not in the tables of `lexicon`.
-pub fn read(text: &str, lexicon: &Lexicon) -> Reading {
-    let nothing = Reading { says: Says::Other, reference: None, all: false, free: None, opts_in: false };
+/// Reads a text of the person whose name is `writer`; empty for nobody whom we know. It never fails, and takes a call by nothing
+/// that is not in the tables of `lexicon`.
+pub fn read(text: &str, writer: &str, lexicon: &Lexicon) -> Reading {
+    let nothing =
+        Reading { says: Says::Other, reference: None, all: false, free: None, opts_in: false, receipt: false };
     if let Some(says) = of_the_provider(text) {
         return Reading { says, opts_in: says == Says::OptIn, ..nothing };
     }
@@ -89,7 +74,7 @@ pub fn read(text: &str, lexicon: &Lexicon) -> Reading {
         return Reading { says: Says::Quoted, reference, ..nothing };
     }
     let words = Words::of(own);
-    let mut reading = Line::of(&words, lexicon).read(own, lexicon);
+    let mut reading = Line::of(&words, lexicon).read(own, writer, lexicon);
     if !below.is_empty() && reading.reference.is_none() && named(&words).is_empty() {
         // Whoever quotes a text below his own words answers that one.
         reading.reference = only(copies::attempts(below));
@@ -121,6 +106,7 @@ struct Line<'w> {
     /// The plain word, and where it ends.
     plain: Option<(Sense, usize)>,
     soft: bool,
+    receipt: bool,
     /// A word that says yes; it contradicts a pass.
     yes: bool,
     all_at: Option<usize>,
@@ -138,6 +124,7 @@ impl<'w> Line<'w> {
             words,
             plain: None,
             soft: false,
+            receipt: false,
             yes: false,
             all_at: None,
             calls: Vec::new(),
@@ -177,15 +164,18 @@ impl<'w> Line<'w> {
                 self.soft = true;
                 self.yes |= is_yes;
             }
+            Sense::Receipt => self.receipt = true,
             Sense::All => self.all_at = Some(i),
             Sense::Filler => {}
         }
         self.end = i + len;
     }
 
-    fn read(mut self, own: &str, lexicon: &Lexicon) -> Reading {
+    fn read(mut self, own: &str, writer: &str, lexicon: &Lexicon) -> Reading {
         let words = self.words;
-        let mut reading = Reading { says: Says::Other, reference: None, all: false, free: None, opts_in: false };
+        let receipt = self.receipt && !self.soft;
+        let mut reading =
+            Reading { says: Says::Other, reference: None, all: false, free: None, opts_in: false, receipt };
         for call in named(words) {
             keep(&mut self.calls, call);
         }
@@ -201,14 +191,14 @@ impl<'w> Line<'w> {
             reading.says = match self.plain {
                 _ if self.all_at.is_some() && named => Says::Other,
                 Some((sense, _)) => plain(sense),
-                None if reading.all || (named && !self.soft) => Says::Code,
-                None if self.soft => Says::Soft,
+                None if reading.all || (named && !self.soft && !self.receipt) => Says::Code,
+                None if self.soft || self.receipt => Says::Soft,
                 None => Says::Other,
             };
             return reading;
         }
         let Some((sense, start)) = self.free_from() else { return reading };
-        let blocks = free::blocks(words, start, sense, lexicon);
+        let blocks = free::blocks(words, start, sense, writer, lexicon);
         let text = words.begins(start).and_then(|at| own.get(at..)).unwrap_or_default().trim_end().to_owned();
         reading.free = Some(FreeText { text, blocks });
         if !blocks {
@@ -242,7 +232,7 @@ fn plain(sense: Sense) -> Says {
         Sense::Take => Says::Take,
         Sense::Pass => Says::Pass,
         Sense::Done => Says::Done,
-        Sense::Soft { .. } => Says::Soft,
+        Sense::Soft { .. } | Sense::Receipt => Says::Soft,
         Sense::All | Sense::Filler => Says::Other,
     }
 }
@@ -276,6 +266,11 @@ fn code(words: &Words, i: usize) -> Option<(CallRef, usize)> {
     let call: CallRef = word.parse().ok().filter(|_| word.bytes().any(|b| b.is_ascii_digit()))?;
     let is_number = is_digits(words.word(i + 1)) && words.word(i + 1).len() <= 9 && words.gap(i + 1).is_dash;
     Some((call, i + 1 + usize::from(is_number)))
+}
+
+/// Where a code ends that is nothing else.
+pub(super) fn plain_code(words: &Words, i: usize) -> Option<usize> {
+    code(words, i).filter(|(call, _)| !is_doubtful(call.as_str())).map(|(_, end)| end)
 }
 
 /// A code that may as well be a number, an ordinal or a measure: it counts only where nothing is said besides.

@@ -4,29 +4,11 @@ use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::words::Words;
-use super::{FreeText, Lexicon, OwnWord, Reading, Says, copies, free, read, references};
+use super::{FreeText, Lexicon, OwnWord, Reading, Says, copies, free, harmless, read, references};
+use crate::testing::replies::{TABLE, unescaped};
 
-const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/replies.csv");
-
-/// `\n` and `\u{…}` as the table writes what a cell cannot show.
-fn unescaped(cell: &str) -> String {
-    let mut out = String::new();
-    let mut rest = cell;
-    while let Some((before, escape)) = rest.split_once('\\') {
-        out.push_str(before);
-        rest = match escape.strip_prefix("u{").and_then(|e| e.split_once('}')) {
-            Some((hex, after)) => {
-                out.extend(u32::from_str_radix(hex, 16).ok().and_then(char::from_u32));
-                after
-            }
-            None => {
-                out.push('\n');
-                escape.strip_prefix('n').unwrap_or(escape)
-            }
-        };
-    }
-    out + rest
-}
+/// Who writes in the table.
+const SAM: &str = "Sam Ortiz";
 
 fn words_of(r: &Reading) -> &'static str {
     match (r.says, r.all) {
@@ -55,7 +37,7 @@ fn each_reply_of_the_table_is_taken_for_what_it_says() {
         let row = row.expect("a row");
         let cell = |i: usize| row.get(i).expect("a cell");
         rows += 1;
-        let r = read(&unescaped(cell(1)), &Lexicon::default());
+        let r = read(&unescaped(cell(1)), SAM, &Lexicon::default());
         let call = r.reference.as_ref().map(ToString::to_string).unwrap_or_default();
         let free = r.free.as_ref().map(|f| f.text.clone()).unwrap_or_default();
         let found = (words_of(&r), call.as_str(), free.as_str());
@@ -163,7 +145,7 @@ fn no_text_at_all_is_taken_by_more_than_the_table_has() {
     let mut taken = 0;
     for _ in 0..100_000 {
         let text = random_text(&mut rng, &replies);
-        let r = read(&text, &lexicon);
+        let r = read(&text, SAM, &lexicon);
         let own = Words::of(copies::own_words(&text).0);
         let folded = format!(" {} ", own.all());
         if let Some(call) = &r.reference {
@@ -211,11 +193,71 @@ fn a_condition_or_a_question_mark_anywhere_in_the_words_takes_nothing() {
                     format!("{before}, {word}, {after}"),
                     format!("{before}\n{word}\n{after}"),
                 ] {
-                    let r = read(&text, &lexicon);
+                    let r = read(&text, SAM, &lexicon);
                     assert_ne!(r.says, Says::Take, "{text:?}");
                 }
             }
         }
+    }
+}
+
+/// Letters that make no word of ours: nobody knows what it says.
+fn strange_word(rng: &mut SmallRng) -> String {
+    let mut word: String = (0..rng.random_range(3..9)).map(|_| char::from(rng.random_range(b'a'..=b'z'))).collect();
+    word.push_str("qx");
+    word
+}
+
+#[test]
+fn behind_a_word_that_takes_a_strange_word_a_number_or_a_question_takes_nothing() {
+    let lexicon = Lexicon::default();
+    let mut rng = SmallRng::seed_from_u64(12);
+    for take in lexicon.takes() {
+        for _ in 0..50 {
+            let (known, strange) = (harmless::all().nth(rng.random_range(0..150)), strange_word(&mut rng));
+            let known = known.expect("a word");
+            let number = rng.random_range(3..1000);
+            for text in [
+                format!("{take}, {strange}"),
+                format!("{take}\n{known} {strange}"),
+                format!("{take}. {strange}, {known}"),
+                format!("{take}, {number}"),
+                format!("{take}, at {number}"),
+                format!("{take}, are {known}, {strange}"),
+                format!("{take}, does it {known}"),
+                format!("{take}, {known}. can u {known}"),
+            ] {
+                assert_ne!(read(&text, SAM, &lexicon).says, Says::Take, "{text:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_harmless_word_is_one_that_takes_back() {
+    let answers = |word: &str| read(word, "", &Lexicon::default()).says != Says::Other;
+    for word in harmless::all().filter(|word| !answers(word)) {
+        for reply in ["done, ", "done, well, "] {
+            let r = read(&format!("{reply}{word}"), SAM, &Lexicon::default());
+            assert_eq!(r.says, Says::Done, "{word}");
+        }
+    }
+}
+
+#[test]
+fn a_writer_may_sign_with_his_own_name() {
+    let lexicon = Lexicon::default();
+    let says = |text: &str, writer: &str| read(text, writer, &lexicon).says;
+    for text in ["1\nSam Ortiz", "1, Sam", "1\n\nSAM ORTIZ\nAcme Plumbing", "on my way. Sam"] {
+        assert_eq!(says(text, SAM), Says::Take, "{text}");
+        assert_eq!(says(text, "Bo Tran"), Says::Other, "{text}");
+    }
+    let free = |text: &str| FreeText { text: text.to_owned(), blocks: false };
+    assert!(!free("Sam Ortiz").names("Ana Ortiz", SAM));
+    assert!(free("Ana Ortiz").names("Ana Ortiz", SAM));
+    for name in ["Will May", "Call Center", "Office Phone", "Duty Tech", "On Call", "Home"] {
+        let text = "will call the office phone on the way home, may be the duty tech is on call";
+        assert!(!free(text).names(name, SAM), "{name}");
     }
 }
 
@@ -235,16 +277,16 @@ fn another_contacts_name_is_found_in_free_text() {
         ("in 20", "Tech 20", false),
         ("", "Bo", false),
     ] {
-        assert_eq!(free(text).names(name), found, "{text} {name}");
+        assert_eq!(free(text).names(name, ""), found, "{text} {name}");
     }
 }
 
 #[test]
 fn only_the_bare_word_is_the_providers_own() {
     for text in ["STOP", " stop.\n", "Unsubscribe", "\u{feff}STOP"] {
-        assert_eq!(read(text, &Lexicon::default()).says, Says::OptOut, "{text:?}");
+        assert_eq!(read(text, SAM, &Lexicon::default()).says, Says::OptOut, "{text:?}");
     }
-    let opts_in = |text| read(text, &Lexicon::default()).opts_in;
+    let opts_in = |text| read(text, SAM, &Lexicon::default()).opts_in;
     assert!(opts_in("YES") && opts_in("yes.") && opts_in("unstop") && opts_in("Start"));
     assert!(!opts_in("1") && !opts_in("yes please") && !opts_in("STOP") && !opts_in("yes 7K3Q"));
 }
@@ -252,9 +294,9 @@ fn only_the_bare_word_is_the_providers_own() {
 #[test]
 fn what_is_too_long_to_be_an_answer_is_none() {
     let long = format!("1, {}", "on the road ".repeat(60));
-    assert_eq!(read(&long, &Lexicon::default()).says, Says::Other);
+    assert_eq!(read(&long, SAM, &Lexicon::default()).says, Says::Other);
     let signed = format!("1\n--\n{}", "Acme Plumbing. ".repeat(500));
-    assert_eq!(read(&signed, &Lexicon::default()).says, Says::Take);
+    assert_eq!(read(&signed, SAM, &Lexicon::default()).says, Says::Take);
 }
 
 #[test]
@@ -281,6 +323,6 @@ fn words_of_the_shop_answer_as_ours_do() {
         ("no", Says::Pass),
         ("Listo.", Says::Done),
     ] {
-        assert_eq!(read(text, &lexicon).says, says, "{text:?}");
+        assert_eq!(read(text, SAM, &lexicon).says, says, "{text:?}");
     }
 }

@@ -63,7 +63,8 @@ impl Reply<'_> {
         if self.text.provider_replied {
             (said.answer, said.prompt) = (String::new(), None);
         }
-        if said.prompt.is_none() && !said.answer.is_empty() && self.was_asked_often() {
+        let is_understood = !said.answer.is_empty() || matches!(said.meaning, "a polite word" | "opt-in" | "opt-out");
+        if !waits && said.prompt.is_none() && is_understood && self.was_asked_often() {
             let key = AlertKind::AutoResponder.about(self.contact_key());
             self.change.alerts.push(AlertChange::Resolve { key });
         }
@@ -88,28 +89,24 @@ impl Reply<'_> {
         Ok(self.change)
     }
 
-    /// One entry in the story of each call: what it was taken for where it is meant, and that it was written in the others'.
+    /// One entry in the story of each call that is meant; where none is, of each that its writer was told of.
     fn enter(&mut self, said: &Said, open: &[CallId]) {
         let mut entries = Vec::new();
-        for id in &self.about {
-            entries.push(self.entry(Some(id.clone()), said, "replied: "));
-        }
-        let elsewhere = if self.about.is_empty() { "replied: " } else { "replied about another call: " };
-        for id in open.iter().filter(|id| !self.about.contains(id)) {
-            entries.push(self.entry(Some(id.clone()), said, elsewhere));
+        let meant = if self.about.is_empty() { open.to_vec() } else { self.about.clone() };
+        for id in &meant {
+            entries.push(self.entry(Some(id.clone()), said));
         }
         if entries.is_empty() {
-            entries.push(self.entry(None, said, "replied: "));
+            entries.push(self.entry(None, said));
         }
         entries.append(&mut self.change.log);
         self.change.log = entries;
-        let meant = if self.about.is_empty() { open.to_vec() } else { self.about.clone() };
         for id in meant {
             self.show_in_the_base(&id);
         }
     }
 
-    fn entry(&self, call: Option<CallId>, said: &Said, how: &str) -> LogEntry {
+    fn entry(&self, call: Option<CallId>, said: &Said) -> LogEntry {
         let contact = self.ctx.directory.by_phone(&self.text.from).map(|c| c.id.to_string());
         let data = json!({
             "sid": self.text.sid,
@@ -126,7 +123,7 @@ impl Reply<'_> {
             call,
             attempt: None,
             actor: self.actor(),
-            message: format!("{} {how}{}", self.name(), said.meaning),
+            message: format!("{} replied: {}", self.name(), said.meaning),
             data,
         }
     }

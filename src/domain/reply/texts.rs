@@ -3,6 +3,8 @@
 //! A reply that comes by webhook was written by now; nobody says when. One that is read from the provider, from its list or by its
 //! SID, has the provider's time, in whole seconds.
 
+use std::time::Duration;
+
 use crate::domain::answers::Prompt;
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
 use crate::domain::call::CallState;
@@ -12,6 +14,7 @@ use crate::domain::types::{CallId, Timestamp};
 /// The provider's times have whole seconds.
 const SECOND_MS: i64 = 999;
 /// How far the measured offset of two clocks may be wrong, the whole seconds of both included.
+pub(super) const OFFSET_SLACK: Duration = Duration::from_secs(3);
 const OFFSET_SLACK_MS: i64 = 3_000;
 
 /// What a text of ours is, for whoever answers it.
@@ -80,14 +83,23 @@ pub(super) enum When {
     Now,
     /// By this moment of our clock.
     By(Timestamp),
-    /// At this second of the provider's clock, and what that is by ours.
-    Said(Timestamp, Option<Timestamp>),
+    /// At this second of the provider's clock, and what is known of that by ours.
+    Said(Timestamp, Ours),
+}
+
+/// A moment of the provider's clock by our own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ours {
+    /// As far as the measured offset goes.
+    At(Timestamp),
+    /// Nobody has measured the offset: the reply came at this moment, and was written by then.
+    By(Timestamp),
 }
 
 impl When {
-    pub(super) fn of(text: &InboundText) -> Self {
+    pub(super) fn of(text: &InboundText, now: Timestamp) -> Self {
         match (text.at, text.waited_since) {
-            (Some(at), _) => Self::Said(at, text.at_ours),
+            (Some(at), since) => Self::Said(at, text.at_ours.map_or(Ours::By(since.unwrap_or(now)), Ours::At)),
             (None, Some(since)) => Self::By(since),
             (None, None) => Self::Now,
         }
@@ -107,8 +119,8 @@ impl When {
         }
         match (a.provider_at.or(a.provider_after.filter(|after| !by_then(*after, at, SECOND_MS))), ours) {
             (Some(made), _) => by_then(made, at, SECOND_MS),
-            (None, Some(ours)) => by_then(a.sent_at_now().unwrap_or(sent), ours, OFFSET_SLACK_MS),
-            (None, None) => true,
+            (None, Ours::At(ours)) => by_then(a.sent_at_now().unwrap_or(sent), ours, OFFSET_SLACK_MS),
+            (None, Ours::By(arrived)) => a.sent_at_now().unwrap_or(sent) <= arrived,
         }
     }
 
@@ -116,9 +128,9 @@ impl When {
     pub(super) fn follows_text(self, text: &Text<'_>, by_ours: bool) -> bool {
         match (text.attempt, self) {
             (Some(a), _) => self.follows(a, by_ours),
-            (None, Self::Now | Self::Said(_, None)) => true,
-            (None, Self::By(moment)) => text.at <= moment,
-            (None, Self::Said(_, Some(ours))) => by_then(text.at, ours, OFFSET_SLACK_MS),
+            (None, Self::Now) => true,
+            (None, Self::By(moment) | Self::Said(_, Ours::By(moment))) => text.at <= moment,
+            (None, Self::Said(_, Ours::At(ours))) => by_then(text.at, ours, OFFSET_SLACK_MS),
         }
     }
 
@@ -134,7 +146,7 @@ impl When {
         let ours = match self {
             Self::Now => None,
             Self::By(moment) => Some(moment),
-            Self::Said(_, ours) => ours,
+            Self::Said(_, Ours::At(moment) | Ours::By(moment)) => Some(moment),
         };
         c.call.closed_at.zip(ours).is_some_and(|(end, written)| written < end)
     }

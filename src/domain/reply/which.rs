@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::texts::{Text, What, When};
+use super::texts::{Ours, Text, What, When};
 use super::{Reply, Word};
 use crate::domain::answers::Prompt;
 use crate::domain::attempt::AttemptKind;
@@ -15,6 +15,15 @@ use crate::domain::types::{CallId, ContactId, Sender, Timestamp};
 const LATE_MAX: Duration = Duration::from_secs(60);
 /// How long the code alone completes the word after "Which call?".
 const COMPLETED_WITHIN: Duration = Duration::from_secs(600);
+
+/// What a word does to a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    Take,
+    Pass,
+    HandBack,
+    Close,
+}
 
 /// What a plain word without a reference means.
 pub(super) enum Aim<'a> {
@@ -100,7 +109,7 @@ impl<'a> Reply<'a> {
     /// Every call told to this phone that looked for somebody.
     pub(super) fn every(&self, when: When) -> Vec<&'a CallState> {
         let loaded = self.loaded;
-        loaded.calls.iter().filter(|c| looks(c) && self.told(c, when)).collect()
+        loaded.calls.iter().filter(|c| looks(c) && self.told(c, when) && !self.is_overruled(c)).collect()
     }
 
     /// Whether the word would have done something to this call when it was written: only such calls need to be told apart.
@@ -177,25 +186,30 @@ impl<'a> Reply<'a> {
     pub(super) fn asked_for(&self, when: When) -> Option<Word> {
         let last = self.texts_by(when).next()?;
         let written = match when {
-            When::Now | When::Said(_, None) => self.ctx.now,
-            When::By(at) | When::Said(_, Some(at)) => at,
+            When::Now => self.ctx.now,
+            When::By(at) | When::Said(_, Ours::At(at) | Ours::By(at)) => at,
         };
         if written.since(last.at) > COMPLETED_WITHIN {
             return None;
         }
-        match last.what {
-            What::Asks(Prompt::WhichToTake) => Some(Word::Take),
-            What::Asks(Prompt::WhichToPass) => Some(Word::Pass),
-            What::Asks(Prompt::WhichIsDone) => Some(Word::Done),
-            What::Asks(Prompt::Help | Prompt::OneOrTwo) | What::Notice | What::Statement => None,
+        let asked = match last.what {
+            What::Asks(prompt) => Some(prompt),
+            What::Notice | What::Statement => None,
+        };
+        // What he wrote since is completed, and not the word before it.
+        match self.said_since(last.at).unwrap_or(asked)? {
+            Prompt::WhichToTake => Some(Word::Take),
+            Prompt::WhichToPass => Some(Word::Pass),
+            Prompt::WhichIsDone => Some(Word::Done),
+            Prompt::Help | Prompt::OneOrTwo => None,
         }
     }
 
     /// Whether a reply that came by webhook must wait until its time is known: nobody says when it was written, and written up to
     /// a minute ago, before a younger text of ours or the end of a call, it would do something else than now. `acts` says to which
     /// calls it would do something; `None`: there was nothing that it could answer.
-    pub(super) fn must_wait(&self, acts: impl Fn(&Self, When) -> Option<Vec<CallId>>) -> bool {
-        if When::of(self.text) != When::Now || self.ctx.rules.off.reply_time {
+    pub(super) fn must_wait(&self, acts: impl Fn(&Self, When) -> Option<Vec<(CallId, Effect)>>) -> bool {
+        if self.when() != When::Now || self.ctx.rules.off.reply_time {
             return false;
         }
         let (now, since) = (self.ctx.now, self.ctx.now.minus(LATE_MAX));
@@ -213,9 +227,10 @@ impl<'a> Reply<'a> {
     }
 
     /// The calls to which a plain word, written then, does something now.
-    pub(super) fn plain_acts(&self, word: Word, when: When) -> Option<Vec<CallId>> {
+    pub(super) fn plain_acts(&self, word: Word, when: When) -> Option<Vec<(CallId, Effect)>> {
         match self.aim(word, when) {
-            Aim::One(c) if self.changes(word, c) => Some(vec![c.call.id.clone()]),
+            Aim::One(c) if self.is_about_another(word, c, when) => Some(Vec::new()),
+            Aim::One(c) if let Some(effect) = self.effect(word, c, when) => Some(vec![(c.call.id.clone(), effect)]),
             Aim::One(c) if c.call.status.is_open() || when.precedes_the_end_of(c) => Some(Vec::new()),
             Aim::Which(_) | Aim::Held(_) => Some(Vec::new()),
             Aim::One(_) | Aim::Nothing => None,
@@ -223,23 +238,67 @@ impl<'a> Reply<'a> {
     }
 
     /// The call that a soft word, written then, takes now.
-    pub(super) fn soft_acts(&self, when: When) -> Option<Vec<CallId>> {
+    pub(super) fn soft_acts(&self, when: When) -> Option<Vec<(CallId, Effect)>> {
         match self.softly(when) {
-            Softly::Notice(c) if looks(c) => Some(vec![c.call.id.clone()]),
+            Softly::Notice(c) if looks(c) => Some(vec![(c.call.id.clone(), Effect::Take)]),
             Softly::Notice(_) | Softly::Polite | Softly::Unclear => Some(Vec::new()),
             Softly::Nothing => None,
         }
     }
 
-    fn changes(&self, word: Word, c: &CallState) -> bool {
+    /// What the word, written then, does to this call now.
+    fn effect(&self, word: Word, c: &CallState, when: When) -> Option<Effect> {
+        let (looks, holds) = (looks(c), self.holds(c));
         match word {
-            Word::Take => looks(c),
-            Word::Pass => {
-                self.holds(c)
-                    || (c.call.status == S::Dispatching && self.contact_in(c).is_some_and(|m| !c.call.is_out(&m)))
+            Word::Take => looks.then_some(Effect::Take),
+            Word::Pass if holds => {
+                (self.took_it_by_reply(c) || !when.precedes_the_end_of(c)).then_some(Effect::HandBack)
             }
-            Word::Done => looks(c) || self.holds(c),
+            Word::Pass => {
+                let counts = || self.contact_in(c).is_some_and(|m| !c.call.is_out(&m));
+                (c.call.status == S::Dispatching && counts()).then_some(Effect::Pass)
+            }
+            Word::Done => (looks || holds).then_some(Effect::Close),
         }
+    }
+
+    /// Whether its writer took the call by a reply, which was answered: replies of one phone by webhook count as they come.
+    fn took_it_by_reply(&self, c: &CallState) -> bool {
+        let answers =
+            |t: &Text<'_>| t.what == What::Statement && t.call == Some(&c.call.id) && Some(t.at) >= c.call.closed_at;
+        self.has_said_that_he_takes(c) || self.texts.iter().any(answers)
+    }
+
+    /// Whether it was written before its writer took the call: a pass that comes too late, and nothing is handed back.
+    pub(super) fn passes_too_late(&self, word: Word, c: &CallState) -> bool {
+        word == Word::Pass && self.holds(c) && !self.took_it_by_reply(c) && self.when().precedes_the_end_of(c)
+    }
+
+    /// `done` right after a text that says something of another call closes no call that nobody has taken.
+    pub(super) fn is_about_another(&self, word: Word, c: &CallState, when: When) -> bool {
+        let last = self.texts_by(when).next();
+        let is_other = last.is_some_and(|t| t.what == What::Statement && t.call.is_some_and(|id| *id != c.call.id));
+        word == Word::Done && looks(c) && is_other
+    }
+
+    /// Whether nobody can say if a plain word came before a call of its writer ended or after: the end is close, and how the two
+    /// clocks differ is not known.
+    pub(super) fn is_close_to_an_end(&self) -> bool {
+        let When::Said(_, Ours::By(arrived)) = self.when() else { return false };
+        let longest = if self.text.listed { COMPLETED_WITHIN } else { LATE_MAX };
+        let mut ends = self.loaded.calls.iter().filter(|c| self.got_any(c)).filter_map(|c| c.call.closed_at);
+        ends.any(|end| end <= arrived && arrived.since(end) <= longest)
+    }
+
+    /// A call that looks for somebody, and of which its writer was told after he wrote.
+    pub(super) fn came_after(&self) -> Option<&'a CallState> {
+        let loaded = self.loaded;
+        loaded.calls.iter().find(|c| looks(c) && self.told(c, When::Now))
+    }
+
+    /// Those of these on which the word can act now.
+    pub(super) fn still(&self, word: Word, calls: &[&'a CallState]) -> Vec<&'a CallState> {
+        calls.iter().copied().filter(|c| looks(c) || (word != Word::Take && self.holds(c))).collect()
     }
 }
 

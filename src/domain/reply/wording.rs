@@ -85,6 +85,11 @@ pub(super) fn one_or_two(free: &[&CallState], held: &[&CallState]) -> String {
     }
 }
 
+/// He wrote before he was told of this one.
+pub(super) fn came_after(reference: &CallRef) -> String {
+    format!("Reply 1 to take {reference}: it came after your text.")
+}
+
 pub(super) fn seen_by_the_office(then: &str) -> String {
     format!("The office sees what you wrote. {then}")
 }

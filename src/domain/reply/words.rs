@@ -155,6 +155,11 @@ impl Words {
         self.folded.get(first.start..last.end) == Some(phrase) && (i + 1..i + len).all(|inner| !self.gap(inner).parts)
     }
 
+    /// Whether that word and the next, in one clause, are one of these pairs.
+    pub(super) fn has_pair(&self, i: usize, pairs: &[&str]) -> bool {
+        pairs.iter().any(|pair| self.has(i, pair, 2))
+    }
+
     /// The words in a row, folded.
     pub(super) fn all(&self) -> &str {
         &self.folded

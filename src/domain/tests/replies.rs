@@ -11,8 +11,8 @@ use crate::domain::event::{Decision, Event};
 use crate::domain::types::Actor;
 use crate::testing::desk::{Desk, accepted};
 use crate::testing::mins;
+use crate::testing::replies::{TABLE, unescaped};
 
-const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/replies.csv");
 /// The columns of the reader stand before.
 const FIRST: usize = 5;
 /// The references of the two calls; the first is the one that the table's replies name.
@@ -97,25 +97,6 @@ fn effect(scene: fn() -> Desk, text: &str) -> String {
     };
     let is_shown = desk.alerts.keys().any(|key| key.to_string().starts_with("unread-reply"));
     if is_shown { format!("{what}; a person reads it") } else { what }
-}
-
-fn unescaped(cell: &str) -> String {
-    let mut out = String::new();
-    let mut rest = cell;
-    while let Some((before, escape)) = rest.split_once('\\') {
-        out.push_str(before);
-        rest = match escape.strip_prefix("u{").and_then(|e| e.split_once('}')) {
-            Some((hex, after)) => {
-                out.extend(u32::from_str_radix(hex, 16).ok().and_then(char::from_u32));
-                after
-            }
-            None => {
-                out.push('\n');
-                escape.strip_prefix('n').unwrap_or(escape)
-            }
-        };
-    }
-    out + rest
 }
 
 #[test]

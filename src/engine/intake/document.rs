@@ -9,12 +9,19 @@ use sha2::{Digest as _, Sha256};
 use super::json::Document;
 use super::{Intake, IntakeError, Paperwork, field};
 use crate::domain::call::CallData;
+use crate::domain::phone::spelling::Spelling;
 
 /// The fields that are known, in the order of the documentation.
 pub const KNOWN: &[&str] =
     &["callerPhone", "emergencyLevel", "issueSummary", "twilioToNumber", "callerName", "address", "contact", "body"];
 /// The most characters that one field keeps.
 const FIELD_CHARACTERS_MAX: usize = 4_000;
+/// The most bytes that the fields nobody knows keep together, as JSON.
+const EXTRA_BYTES_MAX: usize = 64 * 1024;
+/// Beyond this a float no longer tells neighbouring integers apart.
+const INTEGER_MAX: f64 = 9_007_199_254_740_992.0;
+/// The most unread keys that are named.
+const UNREAD_KEYS_MAX: usize = 8;
 /// How a caller whose id is refused goes on without one.
 pub(super) const WITHOUT_AN_ID: &str = "or leave callId out: the call gets an id of ours, and the header Idempotency-Key makes the same request again the same call";
 
@@ -56,14 +63,8 @@ pub fn from_json(document: &Document, paperwork: Paperwork) -> Result<Intake, In
     {
         return Err(field("callId", "differs from callData.callId"));
     }
-    let extra: Map<String, Value> = data
-        .iter()
-        .filter(|(k, _)| !KNOWN.contains(&k.as_str()) && !["callId", "callData"].contains(&k.as_str()))
-        .map(|(k, v)| (k.clone(), v.clone()))
-        .collect();
-    if !KNOWN.iter().any(|name| data.get(*name).is_some_and(|v| !v.is_null())) {
-        read.mend("it says nothing of the emergency".to_owned());
-    }
+    read.unread_keys(&document.value, &data);
+    let extra = read.extra(&data);
     let data = CallData {
         caller_phone: read.text(&data, "callerPhone")?,
         emergency_level: read.text(&data, "emergencyLevel")?,
@@ -76,7 +77,8 @@ pub fn from_json(document: &Document, paperwork: Paperwork) -> Result<Intake, In
         extra,
     };
     let whole = read.whole.map(|hash| hash.finalize().iter().map(|b| format!("{b:02x}")).collect());
-    Ok(Intake { call_id: outer.or(inner), idempotency_key: None, data, only: false, mended: read.mended, whole })
+    let call_id = outer.or(inner);
+    Ok(Intake { call_id, id_exists: false, idempotency_key: None, data, only: false, mended: read.mended, whole })
 }
 
 fn id_of(map: &Map<String, Value>) -> Result<Option<String>, IntakeError> {
@@ -138,6 +140,62 @@ impl Reading {
         Ok(data)
     }
 
+    /// Names the keys that were not read, where one is a known key written otherwise or where nothing else was said.
+    fn unread_keys(&mut self, body: &Value, data: &Map<String, Value>) {
+        let says = |name: &&str| data.get(*name).is_some_and(|v| !v.is_null() && v.as_str() != Some(""));
+        let says_something = KNOWN.iter().any(says);
+        if !says_something {
+            self.mend("it says nothing of the emergency".to_owned());
+        }
+        let known = || KNOWN.iter().chain(&["callId"]);
+        let alike = |key: &str| {
+            let key = key.rsplit('.').next().unwrap_or_default();
+            known().find(|k| letters(k) == letters(key) && !data.contains_key(**k))
+        };
+        let keys = unknown_keys(body);
+        let named: Vec<String> = keys
+            .iter()
+            .filter(|key| !says_something || alike(key).is_some())
+            .take(UNREAD_KEYS_MAX)
+            .map(|key| {
+                let shown: String = key.chars().filter(|c| !c.is_control()).take(40).collect();
+                alike(key).map_or_else(|| shown.clone(), |meant| format!("{shown} (write {meant})"))
+            })
+            .collect();
+        if !named.is_empty() {
+            self.mend(format!("these keys are kept and not read: {}", named.join(", ")));
+        }
+    }
+
+    /// What nobody knows is kept: whole, or where it is too much together, its long values shortened.
+    fn extra(&mut self, data: &Map<String, Value>) -> Map<String, Value> {
+        let unknown = |k: &str| !KNOWN.contains(&k) && !["callId", "callData"].contains(&k);
+        let (mut kept, mut room) = (Map::new(), EXTRA_BYTES_MAX);
+        for (key, value) in data.iter().filter(|(k, _)| unknown(k)) {
+            let text = value.to_string();
+            let shown: String = key.chars().filter(|c| !c.is_control()).take(40).collect();
+            let value = if text.len() <= EXTRA_BYTES_MAX / 2 {
+                value.clone()
+            } else {
+                let length = text.chars().count();
+                self.mend(format!("{shown} has {length} characters: the first {FIELD_CHARACTERS_MAX} are kept"));
+                let whole = value.as_str().unwrap_or(&text);
+                Value::String(whole.chars().take(FIELD_CHARACTERS_MAX - 1).chain(['…']).collect())
+            };
+            let size = key.len().saturating_add(value.to_string().len());
+            match room.checked_sub(size) {
+                Some(left) => {
+                    room = left;
+                    kept.insert(key.clone(), value);
+                }
+                None => {
+                    self.mend(format!("what nobody reads is more than {EXTRA_BYTES_MAX} bytes: the rest is left out"))
+                }
+            }
+        }
+        kept
+    }
+
     /// A field as text: without blanks around it, no longer than [`FIELD_CHARACTERS_MAX`].
     fn text(&mut self, map: &Map<String, Value>, name: &'static str) -> Result<Option<String>, IntakeError> {
         let strict = self.paperwork == Paperwork::Strict;
@@ -150,6 +208,13 @@ impl Reading {
                 as_text(other)
             }
         };
+        if let Some(c) = text.chars().find(|c| is_dropped(*c)) {
+            self.mend(format!("{name} holds U+{:04X}, which is left out of every text", u32::from(c)));
+        }
+        if name == "callerPhone" && Spelling::read(&text).and_then(|s| s.phone(Some("1"))).is_none() && !text.is_empty()
+        {
+            self.mend("callerPhone is no number that can be called: it is kept as given".to_owned());
+        }
         let length = text.chars().count();
         if length <= FIELD_CHARACTERS_MAX {
             return Ok(Some(text).filter(|s| !s.is_empty()));
@@ -166,6 +231,17 @@ impl Reading {
         kept.push('…');
         Ok(Some(kept))
     }
+}
+
+/// A key without what people vary in it: `issue_summary`, `IssueSummary`.
+fn letters(key: &str) -> String {
+    key.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Whether a text leaves this character out: it would end the text or turn its direction.
+fn is_dropped(c: char) -> bool {
+    (c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// What a value is, where a text is wanted.
@@ -185,7 +261,11 @@ fn as_text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::Bool(b) => b.to_string(),
-        Value::Number(n) => n.to_string(),
+        // A number without a fraction is that integer, also where a table wrote it as 1.8005550100e10.
+        Value::Number(n) => match n.as_f64() {
+            Some(f) if n.is_f64() && f.fract() == 0.0 && f.abs() < INTEGER_MAX => format!("{f:.0}"),
+            _ => n.to_string(),
+        },
         Value::String(s) => s.trim().to_owned(),
         Value::Array(all) => joined(all.iter()),
         Value::Object(map) => joined(map.values()),

@@ -12,6 +12,8 @@ use serde_json::{Map, Number, Value};
 const DEPTH_MAX: usize = 64;
 /// The most repeated keys that are named.
 const REPEATED_MAX: usize = 8;
+/// Objects and lists beyond so many are kept as the text that they are: each takes far more memory than its bytes.
+const CONTAINERS_MAX: usize = 10_000;
 
 /// A document, and what had to be mended in it.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,7 +39,7 @@ impl Document {
 /// A sentence that says where it stops being JSON. Nothing panics, however deep or long it is.
 pub fn read(raw: &[u8]) -> Result<Document, String> {
     let (text, mended) = decoded(raw);
-    let mut reader = Reader { text: &text, at: 0, mended, repeated: Vec::new() };
+    let mut reader = Reader { text: &text, at: 0, containers: 0, mended, repeated: Vec::new() };
     let value = reader.document().map_err(|Broken| {
         let (line, column) = reader.place();
         format!("it cannot be read from line {line}, column {column} on")
@@ -82,6 +84,7 @@ struct Broken;
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    containers: usize,
     mended: Mended,
     repeated: Vec<String>,
 }
@@ -130,8 +133,11 @@ impl Reader<'_> {
 
     fn value(&mut self, depth: usize) -> Result<Value, Broken> {
         self.blanks();
-        match self.peek().ok_or(Broken)? {
-            b'{' | b'[' if depth >= DEPTH_MAX => self.as_it_is(),
+        let first = self.peek().ok_or(Broken)?;
+        self.containers += usize::from(matches!(first, b'{' | b'['));
+        match first {
+            b'{' | b'[' if depth >= DEPTH_MAX => self.as_it_is("values are nested too deep to be read"),
+            b'{' | b'[' if self.containers > CONTAINERS_MAX => self.as_it_is("more objects and lists than are read"),
             b'{' => self.object(depth).map(Value::Object),
             b'[' => self.array(depth).map(Value::Array),
             b'"' => self.string().map(Value::String),
@@ -236,7 +242,11 @@ impl Reader<'_> {
         let plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
         Ok(match number {
             Some(number) if whole || !plain => Value::Number(number),
-            _ => Value::String(text.to_owned()),
+            _ => {
+                let text = text.to_owned();
+                self.mended.insert("a number has more digits than a computer keeps: it is kept as a text");
+                Value::String(text)
+            }
         })
     }
 
@@ -318,8 +328,8 @@ impl Reader<'_> {
         char::REPLACEMENT_CHARACTER
     }
 
-    /// A value that is nested too deep, as the text that it is.
-    fn as_it_is(&mut self) -> Result<Value, Broken> {
+    /// A value that is not read, as the text that it is.
+    fn as_it_is(&mut self, why: &'static str) -> Result<Value, Broken> {
         let start = self.at;
         let mut open = 0_usize;
         loop {
@@ -334,7 +344,7 @@ impl Reader<'_> {
             }
             self.at += 1;
             if open == 0 {
-                self.mended.insert("values are nested too deep to be read");
+                self.mended.insert(why);
                 return Ok(Value::String(self.text.get(start..self.at).unwrap_or_default().to_owned()));
             }
         }

@@ -59,6 +59,8 @@ fn field(field: &'static str, why: impl Into<String>) -> IntakeError {
 pub struct Intake {
     /// The caller's id.
     pub call_id: Option<String>,
+    /// Whether a call of that id was accepted before: then it keeps the id, whatever a new one may hold.
+    pub id_exists: bool,
     /// In its place.
     pub idempotency_key: Option<String>,
     /// What was said.
@@ -86,7 +88,7 @@ pub fn new_call(
     now: Timestamp,
 ) -> Result<NewCall, IntakeError> {
     let id = match &intake.call_id {
-        Some(text) => call_id(text, paperwork)?,
+        Some(text) => call_id(text, intake.id_exists, paperwork)?,
         None => CallId::from_uuid(ids.uuid(now)),
     };
     if let Some(key) = &intake.idempotency_key
@@ -122,16 +124,26 @@ pub fn new_call(
 
 type Oddities = Vec<(AlertKind, String)>;
 
-/// The caller's own id. What cannot be seen is no part of one: two calls would look like one.
-fn call_id(text: &str, paperwork: Paperwork) -> Result<CallId, IntakeError> {
+/// The caller's id, where a new call could not have it: a call of an earlier version may, and the same request again finds it.
+pub fn doubtful_id(intake: &Intake) -> Option<CallId> {
+    let text = intake.call_id.as_deref()?;
+    unseen(text).and_then(|_| text.parse().ok())
+}
+
+/// The first character of an id that nobody sees.
+fn unseen(id: &str) -> Option<char> {
+    id.chars().find(|c| is_invisible(*c) || *c == char::REPLACEMENT_CHARACTER)
+}
+
+/// The caller's own id. What cannot be seen is no part of a new one: two calls would look like one.
+fn call_id(text: &str, exists: bool, paperwork: Paperwork) -> Result<CallId, IntakeError> {
     let go_on = match paperwork {
         Paperwork::Lenient => format!("; correct it, {}", document::WITHOUT_AN_ID),
         Paperwork::Strict => "; leave it out to get one of ours".to_owned(),
     };
     let id: CallId =
         text.parse().map_err(|e: crate::domain::types::ParseError| field("callId", format!("{}{go_on}", e.why)))?;
-    let unseen = |c: char| is_invisible(c) || c == char::REPLACEMENT_CHARACTER;
-    match text.chars().find(|c| unseen(*c)) {
+    match unseen(text).filter(|_| !exists) {
         Some(c) => {
             let why =
                 format!("holds U+{:04X}, which nobody sees; only visible characters are allowed{go_on}", u32::from(c));
@@ -179,7 +191,7 @@ fn contact(
         return Ok(Some(Override { recipient, only: intake.only }));
     }
     let parsed = match paperwork {
-        Paperwork::Lenient => Spelling::read(asked).and_then(|s| s.phone(directory.country())),
+        Paperwork::Lenient => Spelling::read(asked).and_then(|s| s.stranger(directory.country())),
         Paperwork::Strict if like_a_number(asked) => {
             Some(asked.parse().map_err(|e: crate::domain::types::ParseError| field("contact", e.why))?)
         }
@@ -200,7 +212,13 @@ fn contact(
         return Err(field("contact", format!("{asked:?} is no contact; {there_are}, or give a number in E.164")));
     }
     let shown: String = masked(asked).chars().filter(|c| !c.is_control()).take(40).collect();
-    let what = if like_a_number(asked) { "no number that can be texted" } else { "unknown" };
+    let what = match Spelling::read(asked) {
+        Some(s) if s.phone(directory.country()).is_some() => {
+            "unknown, and its number has no country and may not be whole"
+        }
+        _ if like_a_number(asked) => "no number that can be texted",
+        _ => "unknown",
+    };
     oddities.push((AlertKind::UnknownContact, format!("the contact {shown:?} is {what}: the ladder runs as it is")));
     Ok(None)
 }
@@ -308,7 +326,7 @@ mod tests {
         for (data, kinds) in [
             (json!({"emergencyLevel": "HIGH"}), vec![]),
             (json!({"emergencyLevel": "purple"}), vec!["unknown-level"]),
-            (json!({"callerPhone": "withheld", "twilioToNumber": "+18005550199"}), vec!["unlisted-line"]),
+            (json!({"callerPhone": "withheld", "twilioToNumber": "+18005550199"}), vec!["paperwork", "unlisted-line"]),
             (json!({"contact": "nobody"}), vec!["unknown-contact"]),
             (json!({"contact": "sam", "unknownField": [1, 2]}), vec![]),
         ] {
@@ -353,11 +371,20 @@ mod tests {
             (json!({"callData": {"issueSummary": long}}), "10000 characters"),
             (json!({"callData": {"contact": "+1949555"}}), "has 7 digits"),
             (json!({"callData": {"contact": "+194955"}}), "no number that can be texted"),
+            (
+                json!({"call_id": "a", "issue_summary": "No heat"}),
+                "call_id (write callId), issue_summary (write issueSummary)",
+            ),
+            (json!({"CallId": "a", "issueSummary": "No heat"}), "CallId (write callId)"),
+            (json!({"issueSummary": "No\u{0}heat"}), "issueSummary holds U+0000"),
+            (json!({"issueSummary": "No \u{202e}heat"}), "issueSummary holds U+202E"),
+            (json!({"issueSummary": "No heat", "callerPhone": "anonymous"}), "kept as given"),
+            (json!({"issueSummary": "No heat", "callerPhone": "+19495550150 ext 5"}), "kept as given"),
         ] {
             let call = take(&body, Paperwork::Lenient).unwrap_or_else(|e| panic!("{body:.80}: {e}"));
             let said: Vec<&str> = call.oddities.iter().map(|o| o.1.as_str()).collect();
             assert!(
-                says.is_empty() == said.is_empty() && said.iter().all(|s| s.contains(says)),
+                says.is_empty() == said.is_empty() && said.iter().any(|s| s.contains(says)),
                 "{body:.80}: {said:?}"
             );
         }
@@ -372,6 +399,10 @@ mod tests {
         let call = take(&flat, Paperwork::Lenient).expect("taken");
         assert_eq!((call.data.issue_summary.as_deref(), call.id.as_str()), (Some("No heat"), "a"));
         assert_eq!(call.data.extra.keys().collect::<Vec<_>>(), ["trace"]);
+        let float =
+            json::read(br#"{"callId":"a","issueSummary":"No heat","twilioToNumber":1.8005550100e10}"#).expect("JSON");
+        let float = from_json(&float, Paperwork::Lenient).expect("read").data.twilio_to_number;
+        assert_eq!(float.as_deref(), Some("18005550100"), "as a table writes it");
         let whole = json!({"callId": "a", "callData": {"issueSummary": "No heat", "twilioToNumber": "18005550100"}});
         assert_eq!(call.fingerprint, take(&whole, Paperwork::Strict).expect("taken").fingerprint);
     }
@@ -409,6 +440,31 @@ mod tests {
                 assert_eq!((told.as_deref(), call.oddities.len()), (Some("sam"), 0), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn a_stranger_is_told_only_where_the_number_is_surely_whole() {
+        for text in ["5550101", "949555010", "15550101"] {
+            let call = take(&json!({"callData": {"contact": text}}), Paperwork::Lenient).expect("taken");
+            assert_eq!(call.overridden, None, "{text}");
+            let said: Vec<&str> = call.oddities.iter().map(|o| o.1.as_str()).collect();
+            assert!(said.len() == 1 && said[0].contains("the ladder runs as it is"), "{text}: {said:?}");
+        }
+        let elsewhere = Directory {
+            lines: vec![Line { number: Some("+442079460018".into()), ..directory().default_line }],
+            ..directory()
+        };
+        assert_eq!(elsewhere.country(), Some("44"));
+        let at_home = |text: &str| {
+            let document = Document::plain(json!({"callData": {"contact": text}}));
+            let intake = from_json(&document, Paperwork::Lenient).expect("read");
+            let (ids, now) = (Ids::seeded(1), Timestamp::from_millis(0));
+            new_call(intake, &elsewhere, Paperwork::Lenient, &ids, now).expect("taken").overridden
+        };
+        for text in ["2079460018", "9495550101", "1632960017"] {
+            assert_eq!(at_home(text), None, "{text}");
+        }
+        assert!(at_home("+44 1632 960017").is_some() && at_home("0044 1632 960017").is_some());
         let other = take(&json!({"callData": {"contact": "(949) 555-0177"}}), Paperwork::Lenient).expect("taken");
         assert_eq!(other.overridden.map(|o| o.recipient.phone.e164().to_owned()).as_deref(), Some("+19495550177"));
     }

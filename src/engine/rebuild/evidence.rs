@@ -243,7 +243,8 @@ impl Story<'_> {
     fn reply(&mut self, m: &MessageRecord) {
         let (Some(from), Some(at)) = (m.from.as_deref(), m.created_at) else { return };
         let told = self.draft.told(from, at);
-        let reading = read(&m.body.0, &self.snapshot.lexicon);
+        let writer = self.name_of(from);
+        let reading = read(&m.body.0, writer, &self.snapshot.lexicon);
         let names_it = reading.reference.as_ref() == Some(&self.draft.reference);
         if !told && !names_it {
             return;
@@ -252,12 +253,12 @@ impl Story<'_> {
         let is_known = told || self.snapshot.directory.by_phone(from).is_some();
         if told && answered && !matches!(reading.says, Says::OptOut | Says::OptIn) {
             let ours = self.snapshot.answer_to(from, at);
-            self.found.heard.push(heard(m, ours, names_it.then_some(self.draft), self.snapshot.now));
+            self.found.heard.push(heard(m, ours, names_it.then_some(self.draft), self.snapshot));
         }
         let says = match reading.says {
             _ if !is_known || self.is_in_the_way(&reading, from) => return,
             // It answers the last text, and nothing else.
-            Says::Soft if !self.was_last(m, from, at) => return,
+            Says::Soft if reading.receipt || !self.was_last(m, from, at) => return,
             Says::Take | Says::Soft => Says::Take,
             Says::Pass | Says::Done if !reading.all => reading.says,
             _ => return,
@@ -296,10 +297,17 @@ impl Story<'_> {
         self.word(says, from, at);
     }
 
+    fn name_of(&self, phone: &str) -> &str {
+        self.snapshot.directory.by_phone(phone).map_or("", |c| c.name.as_str())
+    }
+
     /// Words behind a plain word that say otherwise, or that name somebody else.
     fn is_in_the_way(&self, reading: &Reading, from: &str) -> bool {
         let others = || self.snapshot.directory.contacts.iter().filter(|c| c.phone.e164() != from);
-        reading.free.as_ref().is_some_and(|free| free.blocks || others().any(|c| free.names(&c.name)))
+        reading
+            .free
+            .as_ref()
+            .is_some_and(|free| free.blocks || others().any(|c| free.names(&c.name, self.name_of(from))))
     }
 
     /// Whether the last text of the number that was written to, before this moment, was a notice of this call.
@@ -447,7 +455,7 @@ const SECOND: Duration = Duration::from_millis(999);
 pub(super) const PASSED: OutReason = OutReason::Passed;
 
 /// A reply that was answered before: kept, so that it is not heard again.
-fn heard(m: &MessageRecord, ours: Option<&MessageRecord>, about: Option<&Draft>, now: Timestamp) -> InboundRow {
+fn heard(m: &MessageRecord, ours: Option<&MessageRecord>, about: Option<&Draft>, snapshot: &Snapshot) -> InboundRow {
     let answer = ours.map(|m| m.body.0.clone()).unwrap_or_default();
     InboundRow {
         text: InboundText {
@@ -467,6 +475,7 @@ fn heard(m: &MessageRecord, ours: Option<&MessageRecord>, about: Option<&Draft>,
         answer,
         answered_by: None,
         waits: false,
-        at: m.created_at.unwrap_or(now),
+        // By our own clock, as every time that it is compared with.
+        at: m.created_at.map_or(snapshot.now, |theirs| snapshot.offset.map_or(theirs, |offset| offset.to_ours(theirs))),
     }
 }

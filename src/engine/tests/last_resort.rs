@@ -192,3 +192,16 @@ async fn at_every_commit_the_last_resort_is_told_once() {
     }
     panic!("the story has no end");
 }
+
+#[tokio::test]
+async fn cancelled_follow_ups_leave_a_last_resort_that_waits_behind_a_breaker() {
+    let mut w = shop().await;
+    w.dispatch("brisk").await;
+    w.advance(mins(2)).await;
+    w.sms.otherwise(Reaction::refuse(400, 21606));
+    w.advance(mins(9)).await;
+    let waits = ["1 sam submitted", "2 ana submitted", "3 olga failed", "4 olga scheduled"];
+    assert_eq!(w.attempts().await, waits);
+    w.decide(Decision::Mute).await;
+    assert_eq!(w.attempts().await, waits, "it is no follow-up: nobody else is told");
+}

@@ -20,6 +20,7 @@ mod pages;
 mod provider_clock;
 mod receipts;
 mod replies;
+mod replies_order;
 mod replies_story;
 mod replies_whose;
 mod resends;

@@ -56,7 +56,11 @@ async fn a_text_without_a_call_stands_in_every_open_story_and_raises_one_alert()
     assert_eq!(unread, [format!("unread-reply:{second}")], "of the last text's call");
     let code = w.call(&first).await.call.reference;
     w.reply("sam", &format!("1 {code}")).await;
-    assert!(w.log_of(Some(second)).await.contains("replied about another call: took the call"));
+    assert!(w.log_of(Some(first)).await.contains("replied: took the call"));
+    assert!(
+        !w.log_of(Some(second)).await.contains("took the call"),
+        "it stands in the story of the call that it moves"
+    );
 }
 
 #[tokio::test]

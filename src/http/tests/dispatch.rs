@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::helpers::*;
 use crate::domain::attempt::AttemptState;
+use crate::http::DISPATCH_BODY_MAX;
 
 const PATH: &str = "/api/dispatch/manual";
 
@@ -111,7 +112,9 @@ async fn hostile_dispatches_are_refused_and_leave_no_trace() {
     let before = shop.rows();
     let long_id = format!(r#"{{"callId":"{}","callData":{{}}}}"#, "x".repeat(129));
     let deep = "[".repeat(5_000);
-    let big = format!(r#"{{"callData":{{"issueSummary":"{}"}}}}"#, "x".repeat(70_000));
+    let start = r#"{"callData":{"issueSummary":""#;
+    let big = format!(r#"{start}{}"}}}}"#, "x".repeat(DISPATCH_BODY_MAX + 1 - start.len() - 3));
+    assert_eq!(big.len(), DISPATCH_BODY_MAX + 1);
     for (label, body, want, field) in [
         ("empty", "", 400, None),
         ("not JSON", "{", 400, None),
@@ -161,4 +164,48 @@ async fn odd_paperwork_is_dispatched_with_an_alert() {
     let alerts = shop.core.store.alerts().await.expect("a store");
     let told: Vec<String> = alerts.iter().map(|a| a.key.to_string()).collect();
     assert_eq!(told, ["paperwork:odd/1?é"], "one alert names both: {alerts:?}");
+}
+
+#[tokio::test]
+async fn a_dispatch_of_up_to_two_mebibytes_is_taken_and_what_is_shortened_is_named() {
+    let shop = shop_with(patient(Provider::Accepts));
+    let unknown = json!({"callId": "a", "issueSummary": "No heat", "transcript": "x".repeat(1_000_000)}).to_string();
+    let issue = json!({"callId": "b", "callData": {"issueSummary": "x".repeat(70_000)}}).to_string();
+    let head = r#"{"callId":"c","issueSummary":"No heat","pad":""#;
+    let whole = format!(r#"{head}{}"}}"#, "x".repeat(DISPATCH_BODY_MAX - head.len() - 2));
+    for (id, body, says) in [
+        ("a", unknown, "transcript has 1000002 characters: the first 4000 are kept"),
+        ("b", issue, "issueSummary has 70000 characters: the first 4000 are kept"),
+        ("c", whole, "pad has"),
+    ] {
+        let answered = shop.post_json(PATH, body.clone()).await;
+        assert_eq!(answered.status, StatusCode::CREATED, "{id}: {}", answered.text);
+        let alerts = shop.core.store.alerts().await.expect("a store");
+        let of: Vec<&str> = alerts.iter().filter(|a| a.key.subject() == id).map(|a| a.message.as_str()).collect();
+        assert!(of.len() == 1 && of[0].contains(says), "{id}: {of:?}");
+        assert!(serde_json::to_string(&shop.call(id).await.call.data).expect("JSON").len() < 20_000, "{id}");
+        assert_eq!(shop.post_json(PATH, body).await.status, StatusCode::OK, "{id}: the same again");
+    }
+}
+
+#[tokio::test]
+async fn a_call_whose_id_holds_what_nobody_sees_is_found_by_the_same_request_again() {
+    let shop = shop();
+    let body = |id: &str| json!({"callId": id, "callData": {"issueSummary": "No heat"}}).to_string();
+    let id = "a\u{200b}";
+    assert_eq!(shop.post_json(PATH, body(id)).await.status, StatusCode::BAD_REQUEST, "a new one is refused");
+    // As a version without this rule accepted it.
+    let document = crate::engine::intake::json::read(body(id).as_bytes()).expect("JSON");
+    let lenient = crate::engine::intake::Paperwork::Lenient;
+    let mut before = crate::engine::intake::from_json(&document, lenient).expect("read");
+    before.id_exists = true;
+    let core = shop.core.clone();
+    let make = move |held: &crate::engine::in_force::InForce| {
+        crate::engine::intake::new_call(before.clone(), &held.directory, lenient, &core.ids, core.clock.now())
+    };
+    let made = shop.core.accept(make, crate::domain::types::Actor("test".into())).await.expect("a store");
+    assert!(made.is_ok());
+    let again = shop.post_json(PATH, body(id)).await;
+    assert_eq!((again.status, again.json()["callId"].as_str()), (StatusCode::OK, Some(id)), "{}", again.text);
+    assert_eq!(shop.post_json(PATH, body(id).replace("heat", "water")).await.status, StatusCode::CONFLICT);
 }

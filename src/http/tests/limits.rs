@@ -125,7 +125,7 @@ async fn what_is_not_http_or_too_much_of_it_is_refused() {
 async fn a_body_over_the_limit_is_refused_before_it_is_read() {
     let l = listening(quick()).await;
     let mut stream = TcpStream::connect(l.addr).await.expect("a connection");
-    let head = "POST /api/dispatch/manual HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 65537\r\n\r\n";
+    let head = "POST /api/dispatch/manual HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 2097153\r\n\r\n";
     stream.write_all(head.as_bytes()).await.expect("sent");
     let got = rest(&mut stream).await;
     assert!(got.starts_with("HTTP/1.1 413") && got.contains("requestId"), "{got}");

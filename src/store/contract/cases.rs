@@ -143,7 +143,12 @@ pub(crate) async fn a_reply_sees_the_newest_fifty_open_calls_and_those_it_names(
     put_in(&mut closed.attempts[0], AttemptState::Delivered, 901, at(300));
     put(store, closed).await.expect("put");
 
-    let reply = |references: Vec<CallRef>| Load::Reply { from: "+19495550101".into(), sid: sid(1_000), references };
+    let reply = |references: Vec<CallRef>| Load::Reply {
+        from: "+19495550101".into(),
+        sid: sid(1_000),
+        references,
+        changed_since: super::fixtures::at(0),
+    };
     let loaded = shown(store, reply(vec![])).await;
     let mut wanted = vec!["c05".to_owned()];
     wanted.extend((0..59).rev().filter(|n| *n != 5).map(|n| format!("c{n:02}")).take(49));
@@ -157,7 +162,12 @@ pub(crate) async fn a_reply_sees_the_newest_fifty_open_calls_and_those_it_names(
     let named = shown(store, reply(vec![reference("9999"), reference("8888")])).await;
     assert_eq!(named.calls.len(), 53);
     assert_eq!(names(&named).last(), Some(&"long-ago"), "a closed call that is named is shown");
-    let stranger = Load::Reply { from: "+12025550123".into(), sid: sid(1_001), references: vec![] };
+    let stranger = Load::Reply {
+        from: "+12025550123".into(),
+        sid: sid(1_001),
+        references: vec![],
+        changed_since: super::fixtures::at(0),
+    };
     assert!(shown(store, stranger).await.calls.is_empty());
 }
 
@@ -333,7 +343,12 @@ pub(crate) async fn an_inbound_text_is_kept_once_and_answered_as_before(store: &
         at: at(2),
     };
     let keep = always(move || Change { inbound: Some(row()), ..Change::default() });
-    let load = Load::Reply { from: "+19495550101".into(), sid: sid(1), references: vec![] };
+    let load = Load::Reply {
+        from: "+19495550101".into(),
+        sid: sid(1),
+        references: vec![],
+        changed_since: super::fixtures::at(0),
+    };
     store.transact(load.clone(), Vec::new(), Arc::clone(&keep)).await.expect("kept");
     assert_eq!(
         shown(store, load.clone()).await.answered_before.map(|b| (b.answer, b.waits)),

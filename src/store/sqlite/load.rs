@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use tracing::warn;
 
 use super::{settings, sql};
-use crate::domain::answers::{AnsweredBefore, PastAnswer, Prompt};
+use crate::domain::answers::{AnsweredBefore, PastAnswer, PastReply, Prompt};
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, Recipient};
 use crate::domain::breaker::{Breaker, Evidence, Probe};
 use crate::domain::call::{Call, CallState, CallStatus};
@@ -18,8 +18,10 @@ use crate::store::{StoreError, rows};
 
 /// How many open calls a reply is matched against: the newest to that phone.
 const REPLY_CALLS_MAX: usize = 50;
-/// How many calls that are closed by now: a polite word may answer the text that told of that.
+/// How many calls that have been closed for longer: a polite word may answer the text that told of that.
 const CLOSED_CALLS_MAX: usize = 4;
+/// How many that were closed lately: a late word may mean any of them.
+const LATELY_CLOSED_MAX: usize = 50;
 
 /// Loads what `load` asks for, and the opt-outs of `phones` and of everybody in the loaded calls.
 pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Result<Loaded, StoreError> {
@@ -49,10 +51,11 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
             }
             loaded.free_reference = free_reference(conn, references, *used_since)?;
         }
-        Load::Reply { from, sid, references } => {
+        Load::Reply { from, sid, references, changed_since } => {
             loaded.answered_before = answered_before(conn, sid)?;
             loaded.answers = answers(conn, from)?;
-            for id in calls_of_reply(conn, from, references)? {
+            loaded.said = said(conn, from)?;
+            for id in calls_of_reply(conn, from, references, *changed_since)? {
                 match call_state(conn, &id) {
                     Ok(state) => loaded.calls.extend(state),
                     // Whoever writes is heard for every other call; this one nobody could take anyway.
@@ -192,7 +195,12 @@ fn free_reference(
     Ok(None)
 }
 
-fn calls_of_reply(conn: &Connection, from: &str, references: &[CallRef]) -> Result<Vec<String>, StoreError> {
+fn calls_of_reply(
+    conn: &Connection,
+    from: &str,
+    references: &[CallRef],
+    changed_since: Timestamp,
+) -> Result<Vec<String>, StoreError> {
     let mut ids: Vec<String> = Vec::new();
     let mut statement = conn.prepare_cached(sql::OPEN_CALLS_OF_PHONE)?;
     let mut found = statement.query([from])?;
@@ -206,12 +214,12 @@ fn calls_of_reply(conn: &Connection, from: &str, references: &[CallRef]) -> Resu
     }
     let open = ids.len();
     let mut statement = conn.prepare_cached(sql::CLOSED_CALLS_OF_PHONE)?;
-    let mut found = statement.query([from])?;
-    while ids.len() < open + CLOSED_CALLS_MAX
+    let mut found = statement.query(params![from, changed_since.as_millis()])?;
+    while ids.len() < open + LATELY_CLOSED_MAX
         && let Some(row) = found.next()?
     {
-        let id = str_at(row, 0)?;
-        if !ids.iter().any(|known| known == id) {
+        let (id, is_late): (&str, bool) = (str_at(row, 0)?, row.get(1)?);
+        if (is_late || ids.len() < open + CLOSED_CALLS_MAX) && !ids.iter().any(|known| known == id) {
             ids.push(id.to_owned());
         }
     }
@@ -242,6 +250,33 @@ fn answers(conn: &Connection, from: &str) -> Result<Vec<PastAnswer>, StoreError>
         }
     }
     Ok(all)
+}
+
+fn said(conn: &Connection, from: &str) -> Result<Vec<PastReply>, StoreError> {
+    let mut statement = conn.prepare_cached(sql::REPLIES_OF_PHONE)?;
+    let mut found = statement.query([from])?;
+    let mut all = Vec::new();
+    while let Some(row) = found.next()? {
+        match past_reply(row) {
+            Ok(reply) => all.push(reply),
+            // Whoever writes is heard all the same.
+            Err(StoreError::Corrupt { what, .. }) => warn!(what, "an earlier reply cannot be read"),
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(all)
+}
+
+fn past_reply(row: &Row<'_>) -> Result<PastReply, StoreError> {
+    Ok(PastReply {
+        sid: rows::parsed("inbound.sid", str_at(row, 0)?)?,
+        at: Timestamp::from_millis(row.get(1)?),
+        written: rows::time(row.get(2)?),
+        call: maybe_str_at(row, 3)?.map(|t| rows::parsed("inbound.call_id", t)).transpose()?,
+        understood: row.get(4)?,
+        prompt: maybe_str_at(row, 5)?.map(|w| rows::word("inbound.prompt", Prompt::from_word(w))).transpose()?,
+        waits: row.get(6)?,
+    })
 }
 
 fn past_answer(row: &Row<'_>) -> Result<PastAnswer, StoreError> {

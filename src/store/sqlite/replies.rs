@@ -52,7 +52,7 @@ fn heard(conn: &Connection, messages: &[MessageSid]) -> Result<Vec<MessageSid>, 
     Ok(heard)
 }
 
-pub(super) const WAITING: &str = "SELECT sid, sender, recipient, body, provider_replied, at
+pub(super) const WAITING: &str = "SELECT sid, sender, recipient, body, provider_replied, at, provider_at
     FROM inbound INDEXED BY inbound_waiting WHERE waits = 1 ORDER BY at LIMIT ?1";
 
 fn waiting(look: Look<'_>, limit: usize) -> Result<Vec<InboundText>, StoreError> {
@@ -63,7 +63,7 @@ fn waiting(look: Look<'_>, limit: usize) -> Result<Vec<InboundText>, StoreError>
             to: row.get(2)?,
             body: row.get(3)?,
             provider_replied: row.get(4)?,
-            at: None,
+            at: rows::time(row.get(6)?),
             at_ours: None,
             listed: false,
             waited_since: Some(Timestamp::from_millis(row.get(5)?)),
@@ -90,6 +90,18 @@ impl Replies for SqliteStore {
     async fn heard(&self, messages: &[MessageSid]) -> Result<Vec<MessageSid>, StoreError> {
         let messages = messages.to_vec();
         self.read(move |conn| heard(conn, &messages)).await
+    }
+
+    async fn date_replies(&self, times: &[(MessageSid, Timestamp)]) -> Result<(), StoreError> {
+        let times = times.to_vec();
+        self.with_tx(move |conn| {
+            let mut date = conn.prepare_cached(sql::DATE_REPLY)?;
+            for (sid, at) in &times {
+                date.execute(params![sid.as_str(), at.as_millis()])?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     async fn waiting_replies(&self, limit: usize) -> Result<Vec<InboundText>, StoreError> {

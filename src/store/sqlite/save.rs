@@ -65,6 +65,8 @@ impl Saved {
     /// Says which alerts are over; the answer.
     pub(super) fn after_the_commit(self) -> Answer {
         for (key, message) in self.over {
+            // What a person wrote stands in no line of the process's own log.
+            let message = if key.kind().quotes_a_person() { "over" } else { message.as_str() };
             info!(alert = key.masked(), "{message}");
         }
         self.answer
@@ -331,6 +333,10 @@ fn save_alert(
                 message,
                 at.as_millis()
             ])?;
+            if raised == 0 && key.kind().says_the_newest() {
+                let again = AlertChange::Again { key: key.clone(), message: message.clone() };
+                return save_alert(conn, sinks, &again, at, over);
+            }
             if raised == 0 {
                 return Ok(());
             }

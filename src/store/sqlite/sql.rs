@@ -39,13 +39,21 @@ pub(super) const REFERENCE_TAKEN: &str = "SELECT 1 FROM calls WHERE reference = 
 pub(super) const OPEN_CALLS_OF_PHONE: &str = "SELECT call_id FROM attempts INDEXED BY attempts_by_phone
     WHERE phone = ?1 AND call_open = 1 AND sent_at IS NOT NULL ORDER BY sent_at DESC";
 /// The calls of the texts that left for a phone last and are closed by now.
-pub(super) const CLOSED_CALLS_OF_PHONE: &str = "SELECT call_id FROM attempts INDEXED BY attempts_by_phone
-    WHERE phone = ?1 AND call_open = 0 AND sent_at IS NOT NULL ORDER BY sent_at DESC LIMIT 12";
+pub(super) const CLOSED_CALLS_OF_PHONE: &str = "SELECT a.call_id, coalesce(c.closed_at, 0) >= ?2
+    FROM attempts a INDEXED BY attempts_by_phone CROSS JOIN calls c ON c.id = a.call_id
+    WHERE a.phone = ?1 AND a.call_open = 0 AND a.sent_at IS NOT NULL ORDER BY a.sent_at DESC LIMIT 200";
 pub(super) const IS_HEARD: &str = "SELECT 1 FROM inbound WHERE sid = ?1";
 pub(super) const INBOUND_ANSWER: &str = "SELECT answer, waits FROM inbound WHERE sid = ?1";
 /// What this phone was answered last.
 pub(super) const ANSWERS_TO_PHONE: &str = "SELECT at, recipient, call_id, prompt, answered_by
     FROM inbound INDEXED BY inbound_answers WHERE sender = ?1 AND answer <> '' ORDER BY at DESC LIMIT 12";
+/// What this phone said last, as far as it was understood, asked about, or waits.
+pub(super) const REPLIES_OF_PHONE: &str = "SELECT sid, at, provider_at, call_id, understood, prompt, waits
+    FROM inbound INDEXED BY inbound_by_sender WHERE sender = ?1 AND (waits = 1 OR prompt IS NOT NULL
+        OR understood NOT IN ('not understood', 'a copy of our text', 'unknown number', 'answered by the provider'))
+    ORDER BY at DESC LIMIT 50";
+/// A reply that was heard by webhook, and that the list shows with its time.
+pub(super) const DATE_REPLY: &str = "UPDATE inbound SET provider_at = ?2 WHERE sid = ?1 AND provider_at IS NULL";
 pub(super) const OPT_OUTS_OF_PHONE: &str = "SELECT sender FROM opt_outs WHERE phone = ?1";
 /// Receipts that wait, by their message and by the attempt that their callback named. Two statements: one with OR or UNION
 /// builds a temporary table at every receipt.

@@ -448,6 +448,7 @@ async fn hot_reads_walk_an_index_and_sort_next_to_nothing() {
         ("closed calls of a phone", sql::CLOSED_CALLS_OF_PHONE),
         ("answer to a text", sql::INBOUND_ANSWER),
         ("answers to a phone", sql::ANSWERS_TO_PHONE),
+        ("replies of a phone", sql::REPLIES_OF_PHONE),
         ("replies that wait", replies::WAITING),
         ("opt-outs of a phone", sql::OPT_OUTS_OF_PHONE),
         ("a receipt that is kept", sql::RECEIPT_IS_KEPT),
@@ -560,7 +561,12 @@ async fn a_reply_among_very_many_open_calls_loads_only_fifty() {
              COMMIT",
         )
         .expect("filled");
-    let load = Load::Reply { from: "+19495550101".into(), sid: sid(0), references: vec![] };
+    let load = Load::Reply {
+        from: "+19495550101".into(),
+        sid: sid(0),
+        references: vec![],
+        changed_since: Timestamp::from_millis(0),
+    };
     let look: Decide = Arc::new(|loaded| {
         let newest: Vec<_> = loaded.calls.iter().map(|c| c.call.id.as_str()).take(2).collect();
         assert_eq!((loaded.calls.len(), newest), (50, vec!["n20000", "n19999"]));

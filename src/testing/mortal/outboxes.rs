@@ -17,6 +17,14 @@ impl Replies for Mortal {
         self.alive().await;
         self.inner.heard(messages).await
     }
+    async fn date_replies(&self, times: &[(MessageSid, Timestamp)]) -> Result<(), StoreError> {
+        self.before_write().await;
+        let done = self.inner.date_replies(times).await;
+        if done.is_ok() {
+            self.after_write().await;
+        }
+        done
+    }
     async fn waiting_replies(&self, limit: usize) -> Result<Vec<InboundText>, StoreError> {
         self.alive().await;
         self.inner.waiting_replies(limit).await

@@ -40,9 +40,16 @@ pub(crate) fn request(
         text.push_str(&format!("{name}: {value}\r\n"));
     }
     text.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
-    peer.write_all(&[text.as_bytes(), body].concat())?;
+    // A body that is too long is refused before its end: the answer is there, although the rest cannot be written.
+    let cut =
+        |e: &std::io::Error| matches!(e.kind(), std::io::ErrorKind::BrokenPipe | std::io::ErrorKind::ConnectionReset);
+    let written = peer.write_all(&[text.as_bytes(), body].concat());
     let mut raw = Vec::new();
-    peer.read_to_end(&mut raw)?;
+    match (written, peer.read_to_end(&mut raw)) {
+        (Err(e), _) if !cut(&e) => return Err(e),
+        (_, Err(e)) if !cut(&e) || raw.is_empty() => return Err(e),
+        _ => {}
+    }
     parse(&raw).ok_or_else(|| std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "no whole answer"))
 }
 

@@ -109,6 +109,8 @@ ALTER TABLE inbound ADD COLUMN prompt TEXT;
 ALTER TABLE inbound ADD COLUMN answered_by BLOB;
 ALTER TABLE inbound ADD COLUMN waits INTEGER NOT NULL DEFAULT 0 CONSTRAINT inbound_waits_is_a_truth CHECK (waits IN (0, 1));
 CREATE INDEX inbound_answers ON inbound (sender, at) WHERE answer <> '';
+-- What a phone said, in the order in which it came: an older word moves nothing that a newer one has decided.
+CREATE INDEX inbound_by_sender ON inbound (sender, at);
 CREATE INDEX inbound_waiting ON inbound (at) WHERE waits = 1;
 
 -- What its reader wrote since a text was made, as the mirror shows it.

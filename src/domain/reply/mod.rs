@@ -6,6 +6,8 @@
 
 mod act;
 mod ask;
+mod code;
+mod conditions;
 mod copies;
 mod free;
 mod harmless;
@@ -16,12 +18,14 @@ mod reading;
 mod reading_tests;
 mod story;
 mod texts;
+mod time;
 mod which;
 mod wording;
 mod words;
 
+pub use free::FreeText;
 pub use lexicon::{Lexicon, OwnWord};
-pub use reading::{FreeText, Reading, Says, read, references};
+pub use reading::{Reading, Says, read, references};
 pub use wording::asks;
 
 use std::time::Duration;

@@ -165,10 +165,24 @@ impl Words {
         &self.folded
     }
 
+    /// Whether these words are all of their clause.
+    pub(super) fn is_a_clause(&self, i: usize, len: usize) -> bool {
+        let end = i + len;
+        (i == 0 || self.gap(i).parts)
+            && end <= self.len()
+            && (i + 1..end).all(|i| !self.gap(i).parts)
+            && (end == self.len() || self.gap(end).parts)
+    }
+
     /// Where in the text as it was written the word at that place begins.
     pub(super) fn begins(&self, i: usize) -> Option<usize> {
         self.list.get(i).map(|w| w.from)
     }
+}
+
+/// Whether a word is a number.
+pub(super) fn is_digits(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Characters that have another meaning than the letters they are made of, and emoji, which no table takes apart.

@@ -13,11 +13,11 @@ use crate::reliability::live::{self, Live, Mirror, MirrorSide, Plan, Refusal, Wi
 use crate::reliability::report::Report;
 use crate::telemetry::Usual;
 
-use super::app::{App, Wanted};
-use super::args::Global;
-use super::output::{Output, spinner};
-use super::report::{CliError, ExitStatus};
-use super::signals;
+use super::super::app::{App, Wanted};
+use super::super::args::Global;
+use super::super::output::{Output, spinner};
+use super::super::report::{CliError, ExitStatus};
+use super::terminal;
 use super::test_reliability::Results;
 
 /// How a live test is played.
@@ -30,7 +30,7 @@ pub(super) struct LiveArgs {
     #[arg(long, requires = "live")]
     yes: bool,
     /// The follow-up's wait [default: that of the policy `normal`]
-    #[arg(long, value_name = "DURATION", requires = "live", value_parser = super::args::duration)]
+    #[arg(long, value_name = "DURATION", requires = "live", value_parser = super::super::args::duration)]
     t1: Option<Duration>,
     /// Refuse a plan of more texts [default: 10]
     #[arg(long, value_name = "N", requires = "live")]
@@ -87,7 +87,7 @@ pub(super) async fn run(
     let (started_at, began) = (app.clock.now(), app.clock.boot());
     let live = set_up(&app, plan, provider, keep, out)?;
     let bar = spinner(out, "live test");
-    let played = live::run(live, signals::drill_stop_asked(), |step| {
+    let played = live::run(live, terminal::stop_asked(), |step| {
         if bar.is_hidden() {
             out.chat(step);
         } else {
@@ -159,7 +159,7 @@ async fn agreed(out: &Output) -> Result<bool, CliError> {
             let line = answer.ok().and_then(Result::ok).unwrap_or_default();
             Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
         }
-        () = signals::drill_stop_asked() => Err(CliError::new(ExitStatus::Interrupted, "interrupted: no text was sent")),
+        () = terminal::stop_asked() => Err(CliError::new(ExitStatus::Interrupted, "interrupted: no text was sent")),
     }
 }
 

@@ -14,10 +14,10 @@ use crate::config::{
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxError};
 use crate::telemetry;
 
-use super::args::{Global, LogFormat};
-use super::output::Output;
-use super::report::{CliError, ExitStatus};
-use super::signals;
+use super::super::args::{Global, LogFormat};
+use super::super::output::Output;
+use super::super::report::{CliError, ExitStatus};
+use super::super::signals;
 
 /// How the sandbox runs.
 #[derive(Debug, clap::Args)]

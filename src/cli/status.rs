@@ -444,7 +444,7 @@ fn left_out_table(o: &Overview) -> Table {
 }
 
 fn calls_table(o: &Overview, app: &App, out: &Output) -> Table {
-    let mut t = Table::new(&["CALL", "REF", "STATUS", "LEVEL", "ACCEPTED", "LAST TOLD", "STATE", "NEXT"]);
+    let mut t = Table::new(&["CALL", "REF", "STATUS", "LEVEL", "ACCEPTED", "LAST TEXT TO", "STATE", "NEXT"]);
     for l in &o.calls {
         let call = &l.call;
         let next = call.wake_at.map(|at| format!("{} at {}", next_step(call, &app.config.directory), out.time(at)));

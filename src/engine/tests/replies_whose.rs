@@ -274,6 +274,22 @@ async fn one_all_takes_every_call_that_looks_for_somebody() {
 }
 
 #[tokio::test]
+async fn a_call_that_looks_for_somebody_is_not_hidden_by_fifty_taken_ones() {
+    let mut w = quiet().await;
+    let first = w.dispatch("still").await;
+    w.advance(mins(2)).await;
+    for _ in 0..51 {
+        let newer = w.dispatch("still").await;
+        w.advance(secs(61)).await;
+        let code = reference(&w, &newer).await;
+        w.reply("sam", &format!("1 {code}")).await;
+        assert_eq!(status(&w, &newer).await, S::Acknowledged);
+    }
+    w.reply("sam", "1 all").await;
+    assert_eq!(status(&w, &first).await, S::Acknowledged);
+}
+
+#[tokio::test]
 async fn whoever_is_of_the_team_or_whose_text_was_refused_is_heard_by_the_code() {
     let mut w = quiet().await;
     let call = w.dispatch("still").await;

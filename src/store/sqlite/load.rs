@@ -15,7 +15,7 @@ use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ErrorCode, Message
 use crate::domain::{MessageStatus, PhoneNumber};
 use crate::store::{StoreError, rows};
 
-/// How many open calls a reply is matched against: the newest to that phone.
+/// How many open calls a reply is matched against: the newest to that phone, those that still look for somebody first.
 const REPLY_CALLS_MAX: usize = 50;
 /// How many calls that have been closed for longer: a polite word may answer the text that told of that.
 const CLOSED_CALLS_MAX: usize = 4;
@@ -202,13 +202,15 @@ fn calls_of_reply(
 ) -> Result<Vec<String>, StoreError> {
     let mut ids: Vec<String> = Vec::new();
     let mut statement = conn.prepare_cached(sql::OPEN_CALLS_OF_PHONE)?;
-    let mut found = statement.query([from])?;
-    while ids.len() < REPLY_CALLS_MAX
-        && let Some(row) = found.next()?
-    {
-        let id = str_at(row, 0)?;
-        if !ids.iter().any(|known| known == id) {
-            ids.push(id.to_owned());
+    for is_taken in [false, true] {
+        let mut found = statement.query(params![from, is_taken])?;
+        while ids.len() < REPLY_CALLS_MAX
+            && let Some(row) = found.next()?
+        {
+            let id = str_at(row, 0)?;
+            if !ids.iter().any(|known| known == id) {
+                ids.push(id.to_owned());
+            }
         }
     }
     let open = ids.len();

@@ -35,9 +35,10 @@ pub(super) const CALL_OF_REFERENCE: &str =
     "SELECT id FROM calls WHERE reference = ?1 ORDER BY accepted_at DESC, id DESC LIMIT 1";
 pub(super) const REFERENCE_TAKEN: &str = "SELECT 1 FROM calls WHERE reference = ?1 AND accepted_at >= ?2 LIMIT 1";
 /// Walked newest first and left after enough different calls: an index of open calls' texts alone, so that neither many
-/// closed calls nor many open ones make a reply slow.
-pub(super) const OPEN_CALLS_OF_PHONE: &str = "SELECT call_id FROM attempts INDEXED BY attempts_by_phone
-    WHERE phone = ?1 AND call_open = 1 AND sent_at IS NOT NULL ORDER BY sent_at DESC";
+/// closed calls nor many open ones make a reply slow. `?2`: those that somebody has taken, or those that still look for somebody.
+pub(super) const OPEN_CALLS_OF_PHONE: &str = "SELECT a.call_id
+    FROM attempts a INDEXED BY attempts_by_phone CROSS JOIN calls c ON c.id = a.call_id
+    WHERE a.phone = ?1 AND a.call_open = 1 AND a.sent_at IS NOT NULL AND (c.status = 'ACKNOWLEDGED') = ?2 ORDER BY a.sent_at DESC";
 /// The calls of the texts that left for a phone last and are closed by now.
 pub(super) const CLOSED_CALLS_OF_PHONE: &str = "SELECT a.call_id, coalesce(c.closed_at, 0) >= ?2
     FROM attempts a INDEXED BY attempts_by_phone CROSS JOIN calls c ON c.id = a.call_id

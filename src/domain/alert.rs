@@ -419,8 +419,8 @@ mod tests {
     #[test]
     fn what_leaves_an_emergency_unanswered_or_blinds_us_pages() {
         let page = AlertKind::ALL.iter().filter(|k| k.severity() == Severity::Page).map(|k| k.word());
-        let want = "exhausted untold stranded unknown holder-opted-out adopt breaker no-sender consecutive-failures unknown-writer \
-                    webhooks-refused dispatch-refused sink-place rescued-copy settings-file store store-file unreadable \
+        let want = "exhausted untold stranded unknown undecided-reply holder-opted-out adopt breaker no-sender \
+                    consecutive-failures unknown-writer webhooks-refused dispatch-refused sink-place rescued-copy settings-file store store-file unreadable \
                     contacts-kept";
         assert_eq!(page.collect::<Vec<_>>().join(" "), want);
         assert_eq!(

@@ -9,7 +9,9 @@ pub mod gateways;
 pub mod http;
 pub mod ids;
 pub mod killpoint;
+#[cfg(feature = "drills")]
 pub mod reliability;
+#[cfg(feature = "drills")]
 pub mod sandbox;
 pub mod store;
 pub mod telemetry;

@@ -20,7 +20,6 @@ use crate::gateways::alerts::{TextFormat, WebhookSink};
 use crate::gateways::twilio::client::{Auth, TwilioClient, TwilioSettings};
 use crate::gateways::{MirrorGateway, SmsGateway};
 use crate::ids::Ids;
-use crate::sandbox::{Sandbox, SandboxConfig, SandboxError, Whose};
 use crate::store::sqlite::file::{check_name, is_there};
 use crate::store::sqlite::{OpenOptions, SqliteStore, StoreMode};
 use crate::store::{Peeked, RosterCopy};
@@ -400,62 +399,11 @@ impl App {
         EngineLock::holder(self.config.store.path())
     }
 
-    /// In test mode the provider is the sandbox: the one that answers at the configured address, or one of our own for this
-    /// command's life. Live: nothing.
-    pub(crate) async fn sandbox_if_needed(&mut self, out: &Output) -> Result<Option<Sandbox>, CliError> {
-        if self.config.mode == Mode::Live {
-            return Ok(None);
-        }
-        let wanted = self.config.sandbox_listen;
-        if self.config.twilio.as_ref().is_some_and(|t| t.base_url.port_or_known_default() != Some(wanted.port())) {
-            // A flag or the environment names another provider on this machine.
-            return Ok(None);
-        }
-        let ours = self.sandbox_config(wanted);
-        if let Some(dir) = self.config.store.path().parent() {
-            let _ = std::fs::create_dir_all(dir);
-        }
-        match Sandbox::start(ours.clone()).await {
-            Ok(sandbox) => {
-                self.config.point_at_sandbox(sandbox.addr());
-                out.chat(&format!("sandbox started at {}", sandbox.base_url()));
-                Ok(Some(sandbox))
-            }
-            Err(e @ SandboxError::PortInUse { .. }) => match self.whose_sandbox(wanted, &ours).await {
-                Whose::Ours => {
-                    out.chat(&format!("using the sandbox at http://{wanted}"));
-                    Ok(None)
-                }
-                // Without credentials there is nothing to know us by, and nothing that could be asked of it.
-                Whose::Strangers if self.config.twilio.is_none() => Ok(None),
-                Whose::Strangers => Err(strangers_sandbox(wanted, &ours.account_sid)),
-                Whose::NoSandbox => Err(CliError::new(ExitStatus::Usage, "the sandbox cannot be started").cause(e).hint(
-                    "something else answers there: choose another address with DISPATCHCTL_SANDBOX__LISTEN=127.0.0.1:0",
-                )),
-            },
-            Err(e) => Err(CliError::new(ExitStatus::Usage, "the sandbox cannot be started").cause(e)),
-        }
-    }
-
-    async fn whose_sandbox(&self, at: std::net::SocketAddr, ours: &SandboxConfig) -> Whose {
-        let nonce = || self.ids.uuid(self.clock.now()).simple().to_string();
-        crate::sandbox::whose(at, ours, self.config.airtable.is_some(), &(nonce() + &nonce())).await
-    }
-
-    fn sandbox_config(&self, listen: std::net::SocketAddr) -> SandboxConfig {
-        let mut config = SandboxConfig::new(self.config.store.path().with_extension("sandbox.ndjson"));
-        config.listen = listen;
-        if let Some(t) = &self.config.twilio {
-            use secrecy::ExposeSecret as _;
-            config.account_sid.clone_from(&t.account_sid);
-            config.auth_token = t.auth_token.expose_secret().to_owned();
-            config.api_key = t.api_key.as_ref().map(|(sid, secret)| (sid.clone(), secret.expose_secret().to_owned()));
-        }
-        if let Some(a) = &self.config.airtable {
-            config.airtable_token = secrecy::ExposeSecret::expose_secret(&a.token).to_owned();
-            config.airtable_base.clone_from(&a.base_id);
-        }
-        config
+    /// Whether the provider is the sandbox: test mode does not name another one on this machine.
+    pub(crate) fn needs_sandbox(&self) -> bool {
+        let wanted = Some(self.config.sandbox_listen.port());
+        let elsewhere = self.config.twilio.as_ref().is_some_and(|t| t.base_url.port_or_known_default() != wanted);
+        self.config.mode == Mode::Test && !elsewhere
     }
 }
 
@@ -529,13 +477,6 @@ fn store_mode(mode: Mode) -> StoreMode {
         Mode::Live => StoreMode::Live,
         Mode::Test => StoreMode::Test,
     }
-}
-
-/// Its ledger is not ours to judge by, and its settings not ours to change.
-fn strangers_sandbox(at: std::net::SocketAddr, account: &str) -> CliError {
-    CliError::new(ExitStatus::Usage, format!("the sandbox at http://{at} is not this configuration's"))
-        .cause(format!("it does not prove that it knows the account {account} with its secrets"))
-        .hint("choose another address with DISPATCHCTL_SANDBOX__LISTEN=127.0.0.1:4011, or start that sandbox with this configuration")
 }
 
 fn policy(p: config::UnknownPolicy) -> UnknownPolicy {

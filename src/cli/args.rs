@@ -4,10 +4,12 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::telemetry::Usual;
 
+#[cfg(feature = "drills")]
+use super::drills;
 use super::global::{Global, SettingsOf, Wanted};
 use super::{
-    breaker, completions, config, contacts, decide, demo, doctor, follow_up, log, oncall, recover, sandbox, send,
-    serve, settle, status, test_reliability, verify_events,
+    breaker, completions, config, contacts, decide, doctor, follow_up, log, oncall, recover, send, serve, settle,
+    status, verify_events,
 };
 
 /// Emergency dispatch by SMS that cannot lose a message or a follow-up.
@@ -54,12 +56,9 @@ pub(crate) enum Command {
     Log(log::Args),
     /// Check configuration, store, clock, Twilio and Airtable, and say what to do
     Doctor(doctor::Args),
-    /// See it all on a temporary store: a lost answer, a kill -9, the follow-up on time
-    Demo(demo::Args),
-    /// Run the fake Twilio, for your own integration tests
-    Sandbox(sandbox::Args),
-    /// Play the faults of the trade against this program, and count what was lost or doubled
-    TestReliability(test_reliability::Args),
+    #[cfg(feature = "drills")]
+    #[command(flatten)]
+    Drills(drills::Command),
     /// Show the settings and where each came from
     Config(config::Args),
     /// Print a shell's completion file

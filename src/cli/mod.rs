@@ -8,9 +8,13 @@ mod completions;
 mod config;
 mod contacts;
 mod decide;
-mod demo;
 mod doctor;
 mod drill;
+#[cfg(feature = "drills")]
+mod drills;
+#[cfg(not(feature = "drills"))]
+#[path = "no_drills.rs"]
+mod drills;
 mod durations;
 mod engine;
 mod exit;
@@ -25,15 +29,12 @@ mod recover;
 mod refresh;
 mod reload;
 mod report;
-mod sandbox;
 mod send;
 mod send_dry_run;
 mod serve;
 mod settle;
 mod signals;
 mod status;
-mod test_reliability;
-mod test_reliability_live;
 mod timeline;
 mod untold;
 mod verify_events;
@@ -59,7 +60,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(e) => return usage(&e, &args),
+        Err(e) => {
+            #[cfg(not(feature = "drills"))]
+            let e = drills::explain(e);
+            return usage(&e, &args);
+        }
     };
     // Every HTTPS client of this process uses it; a second installation is no fault.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -117,9 +122,8 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
     // These need no configuration at all.
     match &cli.command {
         Command::Completions(args) => return completions::run(args, out),
-        Command::Demo(args) => return demo::run(args, out).await,
-        Command::Sandbox(args) => return sandbox::run(args, &cli.global, out).await,
-        Command::TestReliability(args) => return test_reliability::run(args, &cli.global, out).await,
+        #[cfg(feature = "drills")]
+        Command::Drills(command) => return drills::run(command, &cli.global, out).await,
         _ => {}
     }
     let wanted = cli.command.wanted_settings(cli.global.settings);
@@ -146,8 +150,9 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::Log(args) => log::run(args, &app, out).await,
         Command::Doctor(args) => Box::pin(doctor::run(args, app, out)).await,
         Command::Config(args) => config::run(&args, &app, out).await,
-        Command::Completions(_) | Command::Sandbox(_) | Command::Demo(_) | Command::TestReliability(_) => {
-            Ok(ExitStatus::Done)
-        }
+        // Run above.
+        Command::Completions(_) => Ok(ExitStatus::Done),
+        #[cfg(feature = "drills")]
+        Command::Drills(_) => Ok(ExitStatus::Done),
     }
 }

@@ -287,19 +287,6 @@ pub(crate) fn spinner(out: &Output, text: &str) -> indicatif::ProgressBar {
     bar
 }
 
-/// As [`spinner`], for so many pieces of work.
-pub(crate) fn counter(out: &Output, pieces: usize) -> indicatif::ProgressBar {
-    if out.is_quiet() || !std::io::stderr().is_terminal() {
-        return indicatif::ProgressBar::hidden();
-    }
-    let bar = indicatif::ProgressBar::new(u64::try_from(pieces).unwrap_or(0));
-    if let Ok(style) = indicatif::ProgressStyle::with_template("{spinner} {pos}/{len} {elapsed} {wide_msg}") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(std::time::Duration::from_millis(120));
-    bar
-}
-
 /// Text from outside must not steer a terminal: control characters become spaces; only our own colours pass.
 fn printable(text: &str) -> String {
     sieve(text, |_| false)

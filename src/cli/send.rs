@@ -25,9 +25,9 @@ use crate::engine::intake::{self, Intake, Paperwork};
 use crate::engine::lock::{EngineLock, LockError};
 use crate::engine::supervisor::Supervisor;
 use crate::engine::{Scope, start, view};
-use crate::sandbox::Sandbox;
 
 use super::app::{App, Missing, operator};
+use super::drills::Sandbox;
 use super::engine::{self, Engine, Rest};
 use super::exit::ExitStatus;
 use super::output::{Output, Table, spinner};

@@ -18,18 +18,6 @@ pub(crate) fn stop_asked() -> impl Future<Output = ()> + Send {
     }
 }
 
-/// The same for a drill, whose engines must not outlive it: also when its terminal is closed (SIGHUP) or quits it (SIGQUIT).
-pub(crate) async fn drill_stop_asked() {
-    let (Ok(mut hup), Ok(mut quit)) = (signal(SignalKind::hangup()), signal(SignalKind::quit())) else {
-        return stop_asked().await;
-    };
-    tokio::select! {
-        _ = hup.recv() => {}
-        _ = quit.recv() => {}
-        () = stop_asked() => {}
-    }
-}
-
 /// From now on a write beyond the size that the system allows a file (`ulimit -f`, systemd's `LimitFSIZE`) is an error like a
 /// full disk, and not the end of the process.
 pub(crate) fn size_limits_are_errors() {

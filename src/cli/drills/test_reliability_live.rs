@@ -13,12 +13,12 @@ use crate::reliability::live::{self, Live, Mirror, MirrorSide, Plan, Refusal, Wi
 use crate::reliability::report::Report;
 use crate::telemetry::Usual;
 
-use super::app::App;
-use super::exit::ExitStatus;
-use super::global::{Global, Wanted};
-use super::output::{Output, spinner};
-use super::report::CliError;
-use super::signals;
+use super::super::app::App;
+use super::super::exit::ExitStatus;
+use super::super::global::{Global, Wanted};
+use super::super::output::{Output, spinner};
+use super::super::report::CliError;
+use super::terminal;
 use super::test_reliability::Results;
 
 /// How a live test is played.
@@ -31,7 +31,7 @@ pub(super) struct LiveArgs {
     #[arg(long, requires = "live")]
     yes: bool,
     /// The follow-up's wait [default: that of the policy `normal`]
-    #[arg(long, value_name = "DURATION", requires = "live", value_parser = super::parse::duration)]
+    #[arg(long, value_name = "DURATION", requires = "live", value_parser = super::super::parse::duration)]
     t1: Option<Duration>,
     /// Refuse a plan of more texts [default: 10]
     #[arg(long, value_name = "N", requires = "live")]
@@ -88,7 +88,7 @@ pub(super) async fn run(
     let (started_at, began) = (app.clock.now(), app.clock.boot());
     let live = set_up(&app, plan, provider, keep, out)?;
     let bar = spinner(out, "live test");
-    let played = live::run(live, signals::drill_stop_asked(), |step| {
+    let played = live::run(live, terminal::stop_asked(), |step| {
         if bar.is_hidden() {
             out.chat(step);
         } else {
@@ -160,7 +160,7 @@ async fn agreed(out: &Output) -> Result<bool, CliError> {
             let line = answer.ok().and_then(Result::ok).unwrap_or_default();
             Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
         }
-        () = signals::drill_stop_asked() => Err(CliError::new(ExitStatus::Interrupted, "interrupted: no text was sent")),
+        () = terminal::stop_asked() => Err(CliError::new(ExitStatus::Interrupted, "interrupted: no text was sent")),
     }
 }
 

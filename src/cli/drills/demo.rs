@@ -15,10 +15,10 @@ use crate::domain::Timestamp;
 use crate::ids::Ids;
 use crate::sandbox::{Direction, Fault, FaultKind, LedgerEntry, Person, Reply, Sandbox, SandboxConfig};
 
-use super::exit::ExitStatus;
-use super::output::{Output, Table};
-use super::report::CliError;
-use super::signals;
+use super::super::exit::ExitStatus;
+use super::super::output::{Output, Table};
+use super::super::report::CliError;
+use super::super::signals;
 
 /// What the demo may change.
 #[derive(Debug, clap::Args)]

@@ -14,11 +14,11 @@ use crate::config::{
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxError};
 use crate::telemetry;
 
-use super::exit::ExitStatus;
-use super::global::{Global, LogFormat};
-use super::output::Output;
-use super::report::CliError;
-use super::signals;
+use super::super::exit::ExitStatus;
+use super::super::global::{Global, LogFormat};
+use super::super::output::Output;
+use super::super::report::CliError;
+use super::super::signals;
 
 /// How the sandbox runs.
 #[derive(Debug, clap::Args)]

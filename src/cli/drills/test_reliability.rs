@@ -10,11 +10,11 @@ use crate::reliability::report::{IN_AIRTABLE, Report, compare, verdict};
 use crate::reliability::{self, Ground, Outcome, Place, Scenario, ScenarioErrors, percentile};
 use crate::telemetry;
 
-use super::exit::ExitStatus;
-use super::global::{Global, LogFormat};
-use super::output::{Output, Table};
-use super::report::CliError;
-use super::signals;
+use super::super::exit::ExitStatus;
+use super::super::global::{Global, LogFormat};
+use super::super::output::{Output, Table};
+use super::super::report::CliError;
+use super::terminal;
 use super::test_reliability_live::LiveArgs;
 
 /// What is played, and where the results go.
@@ -129,7 +129,7 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
     let started_at = clock.now();
     let outcomes = tokio::select! {
         outcomes = play(args, &scenarios, &ground, out) => outcomes,
-        () = signals::drill_stop_asked() => {
+        () = terminal::stop_asked() => {
             return Err(CliError::new(ExitStatus::Interrupted, "interrupted; nothing of the drills is left running"));
         }
     };
@@ -209,7 +209,7 @@ fn ground(seed: u64, args: &Args, clock: &SystemClock, out: &Output) -> Result<A
 async fn play(args: &Args, scenarios: &[Scenario], ground: &Arc<Ground>, out: &Output) -> Vec<Outcome> {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let side_by_side = args.jobs.map_or(cores * 3, usize::from);
-    let bar = super::output::counter(out, scenarios.len());
+    let bar = terminal::counter(out, scenarios.len());
     let (mut done, mut broken) = (0, 0);
     let outcomes = reliability::play_all(scenarios, ground.clone(), side_by_side, |o| {
         done += 1;

@@ -6,8 +6,8 @@
 
 use icu_normalizer::DecomposingNormalizerBorrowed;
 
-/// So many characters of a text are read; an answer is far shorter.
-pub(super) const CHARS_MAX: usize = 600;
+/// So many characters of a text are read, two segments of an SMS; an answer is far shorter.
+pub(super) const CHARS_MAX: usize = 320;
 
 const COMPATIBLE: DecomposingNormalizerBorrowed<'static> = DecomposingNormalizerBorrowed::new_nfkd();
 
@@ -128,7 +128,11 @@ impl Words {
         }
         *is_open = matches!(class, Class::Letter);
         if matches!(class, Class::Letter | Class::Sign) {
-            self.folded.extend(c.to_lowercase().filter(|l| !matches!(self::class(*l), Class::Unseen)));
+            if c.is_ascii() {
+                self.folded.push(c.to_ascii_lowercase());
+            } else {
+                self.folded.extend(c.to_lowercase().filter(|l| !matches!(self::class(*l), Class::Unseen)));
+            }
             if let Some(word) = self.list.last_mut() {
                 word.end = self.folded.len();
             }

@@ -151,7 +151,7 @@ pub(crate) async fn a_reply_sees_the_newest_fifty_open_calls_and_those_it_names(
     };
     let loaded = shown(store, reply(vec![])).await;
     let mut wanted = vec!["c05".to_owned()];
-    // c58 is taken: it comes behind those that look for somebody.
+    // c58 is taken: fifty others still look for somebody.
     wanted.extend((0..58).rev().filter(|n| *n != 5).map(|n| format!("c{n:02}")).take(49));
     wanted.extend(["closed".to_owned(), "c59".to_owned()]);
     assert_eq!(names(&loaded), wanted);

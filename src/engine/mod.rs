@@ -33,6 +33,7 @@ pub mod reconciler;
 pub mod recovery;
 pub mod requests;
 pub mod roster;
+mod safeguards;
 pub mod scheduler;
 pub mod silence;
 pub mod sink;

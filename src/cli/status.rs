@@ -7,12 +7,12 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::Timestamp;
 use crate::domain::call::CallStatus;
-use crate::domain::error_class::Class;
+use crate::domain::codes;
+use crate::domain::codes::Class;
 use crate::domain::types::CallId;
 use crate::engine::apply::Core;
 use crate::engine::lock::Holder;
 use crate::engine::view;
-use crate::gateways::twilio::codes;
 use crate::store::{
     AlertLine, CallFilter, CallLine, CallStory, DueLine, EngineRow, FailureLine, Figures, OptOutLine, Unreadable,
 };

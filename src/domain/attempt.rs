@@ -12,7 +12,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::error_class::Class;
+use super::codes::Class;
 use super::phone::PhoneNumber;
 use super::receipt::{MessageStatus, Verdict};
 use super::types::{AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Sender, Timestamp};

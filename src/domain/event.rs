@@ -8,7 +8,7 @@ use super::alert::{AlertChange, AlertKind};
 use super::answers::{AnsweredBefore, PastAnswer, PastReply, Prompt};
 use super::breaker::Breaker;
 use super::call::{CallData, CallState, Override};
-use super::error_class::Class;
+use super::codes::ErrorClass;
 use super::policy::Policy;
 use super::receipt::MessageStatus;
 use super::settings::{Basis, SettingsNumber};
@@ -37,12 +37,6 @@ pub struct NewCall {
     pub oddities: Vec<(AlertKind, String)>,
 }
 
-/// What an error code asks for: the table of codes is the gateway's, its reading the domain's.
-pub use super::error_class::Classified as Asks;
-
-/// No code, or none that means anything here.
-pub const NO_CODE: Asks = Asks { class: Class::UnknownCode, special: None };
-
 /// What became of one POST.
 #[derive(Debug, Clone)]
 pub enum SendOutcome {
@@ -55,7 +49,7 @@ pub enum SendOutcome {
         /// With a status that says that it failed already.
         code: Option<ErrorCode>,
         /// What that code asks for.
-        asks: Asks,
+        asks: ErrorClass,
         /// When the provider made it, by its own clock.
         provider_at: Option<Timestamp>,
     },
@@ -64,7 +58,7 @@ pub enum SendOutcome {
         /// Its code.
         code: Option<ErrorCode>,
         /// What that code asks for.
-        asks: Asks,
+        asks: ErrorClass,
         /// For a person.
         why: String,
     },
@@ -118,7 +112,7 @@ pub struct News {
     /// With failed ones.
     pub code: Option<ErrorCode>,
     /// What that code asks for.
-    pub asks: Asks,
+    pub asks: ErrorClass,
     /// How it came.
     pub source: Source,
     /// When the provider made the message, by its own clock; a receipt does not say.

@@ -7,8 +7,7 @@ use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Move};
 use super::breaker::Evidence;
 use super::call::OutReason;
 use super::change::OptOutChange;
-use super::error_class::{Class, Special};
-use super::event::Asks;
+use super::codes::{Class, ErrorClass, Special};
 use super::log::LogKind;
 use super::receipt::Verdict;
 use super::resend;
@@ -22,7 +21,7 @@ pub(super) fn refused(
     w: &mut Work<'_>,
     id: AttemptId,
     code: Option<ErrorCode>,
-    asks: Asks,
+    asks: ErrorClass,
     why: &str,
 ) -> Result<(), Illegal> {
     if w.attempt_on(id, AttemptEvent::Refused)? != Move::To(AttemptState::Failed) {
@@ -42,7 +41,7 @@ pub(super) enum Accepted {
 }
 
 /// An attempt has failed for good: log, alerts, and what its class asks of the ladder.
-pub(super) fn failed(w: &mut Work<'_>, id: AttemptId, asks: Asks, accepted: Accepted) -> Result<(), Illegal> {
+pub(super) fn failed(w: &mut Work<'_>, id: AttemptId, asks: ErrorClass, accepted: Accepted) -> Result<(), Illegal> {
     let a = w.attempt(id)?.clone();
     let code = a.error_code.map(|c| format!(" ({c})")).unwrap_or_default();
     let text = format!("attempt {} to {} failed{code}: {}", a.number, a.recipient.name, a.result);
@@ -86,7 +85,7 @@ pub(super) fn keep_late_code(
     id: AttemptId,
     verdict: Option<Verdict>,
     code: Option<ErrorCode>,
-    asks: Asks,
+    asks: ErrorClass,
 ) -> Result<bool, Illegal> {
     let a = w.attempt(id)?;
     let (Some(code), Some(Verdict::Failed), AttemptState::Failed, None) = (code, verdict, a.state, a.error_code) else {
@@ -113,7 +112,7 @@ pub(super) fn keep_late_code(
 }
 
 /// What the class of its error asks of the ladder for a notice that failed.
-fn by_class(w: &mut Work<'_>, a: &Attempt, asks: Asks, text: &str) -> Result<(), Illegal> {
+fn by_class(w: &mut Work<'_>, a: &Attempt, asks: ErrorClass, text: &str) -> Result<(), Illegal> {
     let (id, call, contact) = (a.id, w.state.call.id.clone(), a.recipient.contact.clone());
     let refused = AlertKind::Refused.about(format_args!("{call}:{}", contact.as_str()));
     match asks.class {

@@ -11,8 +11,8 @@ pub mod breaker;
 pub mod bulk;
 pub mod call;
 pub mod change;
+pub mod codes;
 mod decide;
-pub mod error_class;
 pub mod event;
 mod failure;
 pub mod guards;
@@ -43,7 +43,7 @@ mod wording;
 pub mod work;
 
 pub use alert::{AlertKey, AlertKind, Severity};
-pub use error_class::{Class, Classified, Special};
+pub use codes::{Class, ErrorClass, Special};
 pub use event::Settlement;
 pub use phone::PhoneNumber;
 pub use provider_clock::{ClockOffset, ProviderClock};

@@ -6,8 +6,8 @@ use super::alert::{AlertKey, AlertKind};
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Move};
 use super::call::OutReason;
 use super::change::{Answer, Change, ReceiptRow};
-use super::error_class::Class;
-use super::event::{Asks, Loaded, News, Source};
+use super::codes::{Class, ErrorClass};
+use super::event::{Loaded, News, Source};
 use super::failure::{self, Accepted};
 use super::log::LogKind;
 use super::receipt::{MessageStatus, Verdict};
@@ -97,7 +97,7 @@ pub(super) fn join(
     sid: &MessageSid,
     status: &MessageStatus,
     code: Option<ErrorCode>,
-    asks: Asks,
+    asks: ErrorClass,
     way: &str,
 ) -> Result<&'static str, Illegal> {
     let a = w.attempt(id)?;
@@ -184,7 +184,7 @@ fn moved(
     to: AttemptState,
     status: &MessageStatus,
     code: Option<ErrorCode>,
-    asks: Asks,
+    asks: ErrorClass,
     way: &str,
 ) -> Result<(), Illegal> {
     if was == AttemptState::Unknown {

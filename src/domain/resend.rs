@@ -11,7 +11,7 @@ use serde_json::json;
 use super::alert::{AlertKey, AlertKind};
 use super::attempt::{Attempt, AttemptKind, AttemptState, Priority};
 use super::call::CallStatus;
-use super::error_class::Class;
+use super::codes::Class;
 use super::ladder;
 use super::log::LogKind;
 use super::rules::UnknownPolicy;

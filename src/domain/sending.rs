@@ -7,8 +7,8 @@ use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Move, Pri
 use super::breaker::{self, Route};
 use super::call::{CallStatus, OutReason};
 use super::change::{Answer, ToSend};
-use super::error_class::Class;
-use super::event::{Asks, SendOutcome};
+use super::codes::{Class, ErrorClass};
+use super::event::SendOutcome;
 use super::failure;
 use super::ladder;
 use super::log::LogKind;
@@ -224,7 +224,7 @@ pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Re
                 w,
                 id,
                 Some(ErrorCode(21609)),
-                Asks { class: Class::OurRequest, special: None },
+                ErrorClass { class: Class::OurRequest, special: None },
                 "the provider refused the callback URL, and the message without one",
             )?;
         }
@@ -272,7 +272,7 @@ fn accepted(
     w: &mut Work<'_>,
     id: AttemptId,
     sid: &MessageSid,
-    (status, code, asks): (&MessageStatus, Option<ErrorCode>, Asks),
+    (status, code, asks): (&MessageStatus, Option<ErrorCode>, ErrorClass),
 ) -> Result<(), Illegal> {
     if let Some(whose) = news::linked_elsewhere(w, id, sid) {
         news::raise_linked(w, id, sid, &whose)?;

@@ -9,8 +9,8 @@ use super::breaker::{
 };
 use super::call::CallStatus;
 use super::change::{Answer, BreakerChange, Change};
-use super::error_class::{Class, Special};
-use super::event::{Asks, BreakerNews, Loaded};
+use super::codes::{Class, ErrorClass, Special};
+use super::event::{BreakerNews, Loaded};
 use super::ladder::is_opted_out;
 use super::log::{LogEntry, LogKind};
 use super::types::{AttemptId, ContactId, Sender, Timestamp};
@@ -86,7 +86,13 @@ pub(super) fn probed(w: &mut Work<'_>, probes: &[String]) {
 
 /// An attempt failed in a way that is its sender's or the account's: the breaker opens, with one alert. What was sent before it
 /// closed last says nothing new.
-pub(super) fn open(w: &mut Work<'_>, id: AttemptId, asks: Asks, evidence: Evidence, text: &str) -> Result<(), Illegal> {
+pub(super) fn open(
+    w: &mut Work<'_>,
+    id: AttemptId,
+    asks: ErrorClass,
+    evidence: Evidence,
+    text: &str,
+) -> Result<(), Illegal> {
     let a = w.attempt(id)?;
     let own = a.sender.as_ref().map_or(ACCOUNT, Sender::as_str);
     let sender = if asks.class == Class::Account { ACCOUNT } else { own }.to_owned();

@@ -16,9 +16,9 @@ use crate::domain::Timestamp;
 use crate::domain::attempt::{Attempt, AttemptKind, Priority};
 use crate::domain::breaker::{self, Breaker, Errand, Route};
 use crate::domain::change::{Answer, ToSend};
-use crate::domain::event::{Asks, Event, SendOutcome};
-use crate::domain::types::{Actor, AttemptId, CallId, ErrorCode};
-use crate::gateways::twilio::codes;
+use crate::domain::codes::{self, classify};
+use crate::domain::event::{Event, SendOutcome};
+use crate::domain::types::{Actor, AttemptId, CallId};
 use crate::gateways::{Callback, GatewayError, MessageBody, Submission};
 use crate::killpoint::{self, Guard};
 use crate::store::{LaneKey, LanePlace, Sendable, StoreError};
@@ -419,7 +419,7 @@ impl One {
                 sid: record.sid,
                 status: record.status,
                 code: record.error_code,
-                asks: asks(record.error_code),
+                asks: classify(record.error_code),
                 provider_at: record.created_at,
             },
             Err(e) => self.outcome_of(e, a),
@@ -429,7 +429,7 @@ impl One {
     fn outcome_of(&self, e: GatewayError, a: &Attempt) -> SendOutcome {
         match e {
             GatewayError::Refused { code, message, http } => {
-                let asks = asks(code);
+                let asks = classify(code);
                 let name = code.map(codes::name_of).unwrap_or_default();
                 let why = if name.is_empty() {
                     format!("refused with HTTP {http}: {}", shortened(&message))
@@ -490,11 +490,6 @@ const fn believed(priority: Priority) -> Duration {
         Priority::First => RETRY_AFTER_FIRST_MAX,
         Priority::Reminder | Priority::StandDown => RETRY_AFTER_MAX,
     }
-}
-
-/// What a code asks for, from the gateway's table.
-pub fn asks(code: Option<ErrorCode>) -> Asks {
-    codes::classify(code)
 }
 
 /// A provider's words may quote a number: only the first part is kept, digits masked.

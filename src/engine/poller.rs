@@ -10,13 +10,13 @@ use tracing::{debug, warn};
 use crate::domain::Timestamp;
 use crate::domain::attempt::Attempt;
 use crate::domain::breaker::{self, Probe};
+use crate::domain::codes::classify;
 use crate::domain::event::{BreakerNews, Event, News, Source};
 use crate::domain::types::{Actor, CallId};
 use crate::gateways::{GatewayError, ListFilter};
 use crate::killpoint;
 use crate::store::{Pollable, StoreError};
 
-use super::dispatcher::asks;
 use super::wake::Bell;
 use super::{Engine, Scope, others_go_on};
 
@@ -152,7 +152,7 @@ impl Poller {
                     sid: record.sid,
                     status: record.status,
                     code: record.error_code,
-                    asks: asks(record.error_code),
+                    asks: classify(record.error_code),
                     source: Source::Fetch,
                     provider_at: record.created_at,
                 };

@@ -12,6 +12,7 @@ use tracing::{debug, warn};
 use crate::domain::Timestamp;
 use crate::domain::attempt::{Attempt, AttemptState};
 use crate::domain::body::contains_reference;
+use crate::domain::codes::classify;
 use crate::domain::event::{Event, News, Source};
 use crate::domain::types::{Actor, CallId};
 use crate::gateways::{GatewayError, ListFilter, Listing, MessageRecord};
@@ -19,7 +20,6 @@ use crate::killpoint::{self, Guard};
 use crate::store::{Searchable, StoreError};
 
 use super::clocks::{Step, step_between};
-use super::dispatcher::asks;
 use super::{Engine, Scope, others_go_on};
 
 /// Unknown outcomes looked for in one pass.
@@ -200,7 +200,7 @@ impl Reconciler {
             sid: m.sid.clone(),
             status: m.status.clone(),
             code: m.error_code,
-            asks: asks(m.error_code),
+            asks: classify(m.error_code),
             source: Source::List,
             provider_at: m.created_at,
         };

@@ -20,10 +20,10 @@ use tracing::warn;
 
 use crate::domain::alert::{AlertChange, AlertKind};
 use crate::domain::change::Answer;
+use crate::domain::codes;
 use crate::domain::event::{Event, InboundText, News, Source};
 use crate::domain::phone::masked;
 use crate::domain::types::{Actor, AttemptId};
-use crate::gateways::twilio::codes;
 use crate::gateways::twilio::wire::{FormError, InboundSms, StatusCallback};
 
 use crate::killpoint::{self, Guard};

@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use crate::domain::MessageStatus;
 use crate::domain::change::{Change, ReceiptRow};
-use crate::domain::event::{Load, NO_CODE, News, Source};
+use crate::domain::codes::NO_CODE;
+use crate::domain::event::{Load, News, Source};
 use crate::domain::types::CallId;
 use crate::store::Store as _;
 use crate::store::sqlite::file::beside;

@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use super::StoreError;
 use crate::domain::attempt::Priority;
-use crate::domain::event::{Asks, Source};
+use crate::domain::codes::ErrorClass;
+use crate::domain::event::Source;
 use crate::domain::types::AttemptId;
 use crate::domain::{Class, PhoneNumber, Special, Timestamp};
 
@@ -111,7 +112,7 @@ const SPECIALS: &[(Special, &str)] = &[
 ];
 
 /// What a code asks for, as it is stored: its class, and after a slash what it asks for beyond.
-pub(crate) fn asks_words(asks: Asks) -> Result<String, StoreError> {
+pub(crate) fn asks_words(asks: ErrorClass) -> Result<String, StoreError> {
     let class = CLASSES.iter().find(|(c, _)| *c == asks.class).map(|(_, w)| *w);
     let class = class.ok_or_else(|| corrupt("receipts.class"))?;
     Ok(match asks.special.and_then(|s| SPECIALS.iter().find(|(x, _)| *x == s)) {
@@ -131,11 +132,11 @@ pub(crate) fn class(text: &str) -> Result<Class, StoreError> {
 }
 
 /// Reads what [`asks_words`] wrote.
-pub(crate) fn asks(text: &str) -> Result<Asks, StoreError> {
+pub(crate) fn asks(text: &str) -> Result<ErrorClass, StoreError> {
     let (class, special) = text.split_once('/').map_or((text, None), |(c, s)| (c, Some(s)));
     let class = word("receipts.class", CLASSES.iter().find(|(_, w)| *w == class).map(|(c, _)| *c))?;
     let find = |s: &str| word("receipts.class", SPECIALS.iter().find(|(_, w)| *w == s).map(|(x, _)| *x));
-    Ok(Asks { class, special: special.map(find).transpose()? })
+    Ok(ErrorClass { class, special: special.map(find).transpose()? })
 }
 
 /// Reads how news came.
@@ -158,7 +159,7 @@ mod tests {
     fn words_read_back_and_unknown_ones_are_damage() {
         for (class, _) in CLASSES {
             for special in SPECIALS.iter().map(|(s, _)| Some(*s)).chain([None]) {
-                let both = Asks { class: *class, special };
+                let both = ErrorClass { class: *class, special };
                 assert_eq!(asks(&asks_words(both).expect("known")).expect("known"), both, "{both:?}");
             }
         }

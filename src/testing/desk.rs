@@ -14,6 +14,7 @@ use crate::domain::attempt::Attempt;
 use crate::domain::breaker::Breaker;
 use crate::domain::call::CallState;
 use crate::domain::change::{Answer, BreakerChange, Change, OptOutChange, ReceiptRow};
+use crate::domain::codes::classify;
 use crate::domain::event::{Event, InboundRow, InboundText, Loaded, News, SendOutcome, Source};
 use crate::domain::log::LogEntry;
 use crate::domain::rules::Rules;
@@ -24,7 +25,6 @@ use crate::domain::trip;
 use crate::domain::types::{Actor, AttemptId, CallId, ErrorCode, MessageSid};
 use crate::domain::work::{Ctx, Illegal};
 use crate::domain::{MessageStatus, Settlement, Timestamp};
-use crate::engine::dispatcher::asks;
 use crate::engine::intake::{self, Paperwork};
 use crate::ids::Ids;
 
@@ -69,7 +69,7 @@ pub(crate) fn news(attempt: Option<AttemptId>, message: u32, word: &str, code: O
         sid: sid(message),
         status: MessageStatus::from_word(word),
         code,
-        asks: asks(code),
+        asks: classify(code),
         source,
         provider_at: None,
     }
@@ -79,7 +79,7 @@ pub(crate) fn news(attempt: Option<AttemptId>, message: u32, word: &str, code: O
 pub(crate) fn accepted(message: u32, word: &str, code: Option<u32>) -> SendOutcome {
     let code = code.map(ErrorCode);
     let status = MessageStatus::from_word(word);
-    SendOutcome::Accepted { sid: sid(message), status, code, asks: asks(code), provider_at: None }
+    SendOutcome::Accepted { sid: sid(message), status, code, asks: classify(code), provider_at: None }
 }
 
 impl Desk {

@@ -7,9 +7,9 @@ use crate::domain::MessageStatus;
 use crate::domain::attempt::Attempt;
 use crate::domain::call::{CallData, CallState, CallStatus};
 use crate::domain::change::Answer;
+use crate::domain::codes::classify;
 use crate::domain::event::{Decision, Event, InboundText, News, Source};
 use crate::domain::types::{Actor, CallId, ErrorCode, MessageSid};
-use crate::engine::dispatcher::asks;
 use crate::engine::intake::{self, Intake, Paperwork};
 use crate::store::{LogFilter, Store as _};
 
@@ -144,7 +144,7 @@ impl World {
             sid: sid.clone(),
             status,
             code,
-            asks: asks(code),
+            asks: classify(code),
             source: Source::Receipt,
             provider_at: None,
         };
@@ -160,7 +160,7 @@ impl World {
             sid: m.sid.clone(),
             status,
             code,
-            asks: asks(code),
+            asks: classify(code),
             source: Source::Receipt,
             provider_at: None,
         };

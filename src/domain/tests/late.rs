@@ -111,7 +111,7 @@ fn a_code_that_comes_later_than_its_status_is_kept_and_says_what_it_says() {
             desk.apply(Event::News(news(Some(attempt), 1, "failed", Some(code), source)));
             let a = desk.attempt(1);
             assert_eq!(a.error_code.map(|c| c.0), Some(code), "{code} by {source:?}");
-            assert_eq!(a.class, Some(crate::engine::dispatcher::asks(a.error_code).class));
+            assert_eq!(a.class, Some(crate::domain::codes::classify(a.error_code).class));
             assert_eq!(desk.call().call.is_out(&"sam".parse().expect("id")), out, "{code} by {source:?}");
             let open = alarming(&desk).contains(&AlertKind::Breaker);
             assert_eq!(open, breaker, "{code} by {source:?}");
@@ -178,7 +178,7 @@ fn sayings(ids: [AttemptId; 2]) -> Vec<Event> {
             accepted(1, "queued", None),
             accepted(2, "failed", Some(30005)),
             SendOutcome::Unknown { why: "reset".into() },
-            SendOutcome::Refused { code: None, asks: crate::domain::event::NO_CODE, why: "no".into() },
+            SendOutcome::Refused { code: None, asks: crate::domain::codes::NO_CODE, why: "no".into() },
         ];
         all.extend(outcomes.map(|outcome| Event::Sent { attempt, outcome }));
         for message in [1, 2] {

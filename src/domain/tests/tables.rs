@@ -220,7 +220,7 @@ fn a_wake_that_is_not_due_or_not_wanted_does_nothing() {
 #[test]
 fn who_was_under_way_when_the_call_was_taken_and_never_reached_is_not_stood_down() {
     for (label, outcome, wanted) in [
-        ("refused", SendOutcome::Refused { code: None, asks: crate::domain::event::NO_CODE, why: "no".into() }, false),
+        ("refused", SendOutcome::Refused { code: None, asks: crate::domain::codes::NO_CODE, why: "no".into() }, false),
         ("unknown", SendOutcome::Unknown { why: "reset".into() }, true),
     ] {
         let mut desk = in_status(CallStatus::Dispatching);
@@ -292,7 +292,7 @@ fn a_notice_that_was_being_tried_when_a_newer_one_was_made_is_superseded_too() {
     let attempt = not_sent_while(&mut desk, 1, secs(120));
     let newer = desk.attempt(2).id;
     desk.apply(Event::Claim { attempt: newer, engine: "e".into(), provider_after: None });
-    let outcome = SendOutcome::Refused { code: None, asks: crate::domain::event::NO_CODE, why: "no".into() };
+    let outcome = SendOutcome::Refused { code: None, asks: crate::domain::codes::NO_CODE, why: "no".into() };
     desk.apply(Event::Sent { attempt: newer, outcome });
     let claimed = desk.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None });
     assert!(matches!(claimed, Answer::Send(_)), "the newer one failed and stands for nothing: {claimed:?}");

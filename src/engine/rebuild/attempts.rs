@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, Priority, Recipient};
+use crate::domain::codes::classify;
 use crate::domain::event::NewCall;
 use crate::domain::phone::masked;
 use crate::domain::team::Contact;
 use crate::domain::types::{AttemptId, CallId, CallRef, ContactId, MessageSid};
 use crate::domain::{ClockOffset, MessageStatus, PhoneNumber, Timestamp, Verdict};
-use crate::engine::dispatcher::asks;
 use crate::engine::mirror::REPLIED;
 use crate::gateways::MessageRecord;
 use crate::ids::Ids;
@@ -364,7 +364,7 @@ fn add(draft: &mut Draft, piece: &Piece<'_>, snapshot: &Snapshot, ids: &Ids, fro
         sid,
         message_status: stands.status,
         error_code: code.filter(|_| stands.state == AttemptState::Failed),
-        class: (stands.state == AttemptState::Failed).then(|| asks(code).class),
+        class: (stands.state == AttemptState::Failed).then(|| classify(code).class),
         result: why(sentence, &name).to_owned(),
         replied: replied.to_owned(),
         repeats,

@@ -10,13 +10,13 @@ use crate::domain::Timestamp;
 use crate::domain::alert::AlertKind;
 use crate::domain::attempt::{AttemptKind, AttemptState};
 use crate::domain::call::{Call, CallData, CallState, CallStatus, Out, OutReason, Override};
-use crate::domain::error_class::Class;
+use crate::domain::codes::Class;
+use crate::domain::codes::classify;
 use crate::domain::event::{Import, NewCall, Reference};
 use crate::domain::missed_steps;
 use crate::domain::phone::masked;
 use crate::domain::team::Directory;
 use crate::domain::types::{Actor, CallId, CallRef, ContactId};
-use crate::engine::dispatcher::asks;
 use crate::engine::intake::{self, Intake, IntakeError, Paperwork};
 use crate::ids::Ids;
 
@@ -440,7 +440,7 @@ fn outs(draft: &Draft, evidence: &Evidence, round: u32) -> Vec<Out> {
         add(contact, PASSED);
     }
     for a in draft.attempts.iter().filter(|a| a.state == AttemptState::Failed && a.round == round) {
-        if a.error_code.is_some() && asks(a.error_code).class == Class::NumberPermanent {
+        if a.error_code.is_some() && classify(a.error_code).class == Class::NumberPermanent {
             add(&a.recipient.contact, OutReason::Failed);
         }
     }

@@ -2,7 +2,6 @@
 
 pub mod account;
 pub mod client;
-pub mod codes;
 pub mod signature;
 pub mod wire;
 

@@ -190,7 +190,7 @@ pub(crate) fn news(message: u32, named: Option<AttemptId>) -> News {
         sid: sid(message),
         status: MessageStatus::Delivered,
         code: None,
-        asks: crate::domain::event::NO_CODE,
+        asks: crate::domain::codes::NO_CODE,
         source: Source::Receipt,
         provider_at: None,
     }

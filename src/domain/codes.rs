@@ -1,14 +1,80 @@
-//! Twilio's error codes as data: what each means for the ladder, and its name for a person.
+//! The provider's error codes as data: what each means for the ladder, and its name for a person.
 //!
-//! Source: `facts/twilio.md` §10 (Twilio's error pages and its error dictionary; the classes are ours). Public tables on
-//! the web mislabel 30034, 30035 and 30038: this one is not copied from there.
+//! Source: `facts/twilio.md` §10 (Twilio's error pages and its error dictionary; the classes are ours, and so are their letters).
+//! Public tables on the web mislabel 30034, 30035 and 30038: this one is not copied from there.
 
-use crate::domain::error_class::{Class, Classified, Special};
-use crate::domain::types::ErrorCode;
+use super::types::ErrorCode;
 
-use Class::{
-    Account, Ambiguous, Informational, NumberPermanent, OurRequest, PairOrContent, Sender, Transient, UnknownCode,
-};
+use Class::{Account, Ambiguous, Informational, NumberPermanent, OurRequest, PairOrContent, Sender, Transient};
+
+/// What kind of failure it was, and so who is told next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// T: may pass by itself; the same number again, later.
+    Transient,
+    /// N: this number will not be reached; the next contact now.
+    NumberPermanent,
+    /// A: the account is stopped; alert, no sender can send.
+    Account,
+    /// S: this sender or its set-up; alert, another sender.
+    Sender,
+    /// P: this pair of numbers or this text; alert, the next contact, never a breaker.
+    PairOrContent,
+    /// X: our request is wrong; alert, it is not repeated as it is.
+    OurRequest,
+    /// ?: cannot be told; one resend, then the next contact and an alert.
+    Ambiguous,
+    /// –: says nothing of an outbound message.
+    Informational,
+    /// A code that nobody knows, or none: the next contact, and an alert.
+    UnknownCode,
+}
+
+impl Class {
+    /// The letter that the facts page uses; `!` for a code that it does not have.
+    pub const fn letter(self) -> char {
+        match self {
+            Self::Transient => 'T',
+            Self::NumberPermanent => 'N',
+            Self::Account => 'A',
+            Self::Sender => 'S',
+            Self::PairOrContent => 'P',
+            Self::OurRequest => 'X',
+            Self::Ambiguous => '?',
+            Self::Informational => '-',
+            Self::UnknownCode => '!',
+        }
+    }
+}
+
+/// What a single code asks for beyond its class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Special {
+    /// 21610: the recipient opted out; a person must have them text START.
+    OptedOut,
+    /// 30410: may have arrived all the same; treated as an unknown outcome.
+    UnknownOutcome,
+    /// 21609: our callback URL was refused; once more without one.
+    WithoutCallback,
+    /// 21611, 30001: the sender's queue is hours long; not repeated within the attempt.
+    NotRepeated,
+    /// The text was refused; once more with the built-in one.
+    BadText,
+    /// The credentials were refused: any request tells when they are taken again.
+    Credentials,
+}
+
+/// All that a code says to the domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ErrorClass {
+    /// Its class.
+    pub class: Class,
+    /// What it asks for beyond that.
+    pub special: Option<Special>,
+}
+
+/// No code, or none that means anything here.
+pub const NO_CODE: ErrorClass = ErrorClass { class: Class::UnknownCode, special: None };
 
 /// One known code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,10 +204,10 @@ pub fn class_of(code: Option<ErrorCode>) -> Class {
 }
 
 /// The class of a failure and what its code asks for beyond that.
-pub fn classify(code: Option<ErrorCode>) -> Classified {
+pub fn classify(code: Option<ErrorCode>) -> ErrorClass {
     match code.and_then(info) {
-        Some(row) => Classified { class: row.class, special: row.special },
-        None => Classified { class: UnknownCode, special: None },
+        Some(row) => ErrorClass { class: row.class, special: row.special },
+        None => NO_CODE,
     }
 }
 
@@ -222,7 +288,7 @@ mod tests {
     #[test]
     fn what_is_not_known_is_said_to_be() {
         for code in [None, Some(ErrorCode(0)), Some(ErrorCode(29_999)), Some(ErrorCode(u32::MAX))] {
-            assert_eq!(classify(code), Classified { class: Class::UnknownCode, special: None }, "{code:?}");
+            assert_eq!(classify(code), ErrorClass { class: Class::UnknownCode, special: None }, "{code:?}");
         }
         assert_eq!(name_of(ErrorCode(1)), "a code that is not known here");
     }

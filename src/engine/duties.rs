@@ -1,12 +1,14 @@
-//! The list of an engine's duties: a new one is one file and one line here.
+//! The table of an engine's duties: a new one is one file and one line here. The supervisor, health and the engine's beat read
+//! what the line says, and know no duty by name.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::adopt::Adopter;
 use super::checkpoints::{self, Checkpoints};
 use super::clocks::{self, ClockWatch};
 use super::dispatcher::{Dispatcher, SWEPT_EVERY};
-use super::duty::Duty;
+use super::duty::{Duty, Limits, Work};
 use super::heartbeat::Heartbeat;
 use super::listener::{self, Listener};
 use super::mirror::Mirror;
@@ -33,98 +35,172 @@ pub const HEARTBEAT: &str = "heartbeat";
 /// The group that takes calls of other systems over.
 pub const ADOPT: &str = "adopt";
 
-/// What every engine of this scope does, by group. What depends on the settings is assigned by whoever reads them, and again
-/// when they change: [`super::supervisor::Supervisor::assign`].
-pub fn of(engine: &Arc<Engine>) -> Vec<(&'static str, Vec<Duty>)> {
-    let poller = Arc::new(Poller::new(engine.clone()));
-    let clocks = Arc::new(ClockWatch::new(engine.core.clone()));
-    let mut own = sending(engine, &poller, &clocks);
-    own.extend([
-        Duty::new("clocks", &clocks, |c| Box::pin(async move { c.pass().await })).every(clocks::EVERY),
-        Duty::new("provider-clock", &Arc::new(ProviderClockWatch::new(engine.clone())), |c| {
-            Box::pin(async move { c.pass().await })
-        })
-        .every(provider_clock::EVERY),
-        Duty::new("requests", &Arc::new(Requests::new(engine.clone(), poller)), |r| {
-            Box::pin(async move { r.pass().await })
-        })
-        .every(requests::EVERY)
-        .only_asks(),
-        Duty::new("checkpoints", &Arc::new(Checkpoints::new(engine.clone())), |c| {
-            Box::pin(async move { c.pass().await })
-        })
-        .every(checkpoints::EVERY),
-    ]);
-    own.push(Duty::new("beat", engine, |e| Box::pin(async move { beat::pass(&e).await })).every(beat::EVERY));
-    if engine.scope != Scope::All {
-        return vec![(ENGINE, own)];
-    }
-    own.extend([
-        Duty::new("silence", engine, |e| Box::pin(async move { silence::pass(&e).await }))
-            .every(silence::EVERY)
-            .still_after(silence::STILL_MAX),
-        Duty::new("store", &Arc::new((engine.clone(), Arc::default())), |of| {
-            Box::pin(async move { store_alarm::pass(&of.0, &of.1).await.map(|()| None) })
-        })
-        .on(Bell::Store)
-        .every(store_alarm::EVERY),
-        Duty::new("store-file", engine, |e| Box::pin(async move { store_file::pass(&e).await.map(|()| None) }))
-            .every(store_file::EVERY),
-        Duty::new("watch", engine, |e| Box::pin(async move { watch::pass(&e).await })).every(watch::EVERY),
-        Duty::new("integrity", engine, |e| Box::pin(async move { integrity::pass(&e).await })).every(integrity::EVERY),
-    ]);
-    vec![(ENGINE, own), (ALERTS, alerts(engine))]
-}
-
-/// What fires, sends, and finds out what became of it.
-fn sending(engine: &Arc<Engine>, poller: &Arc<Poller>, clocks: &Arc<ClockWatch>) -> Vec<Duty> {
-    let searching = Arc::new((Reconciler::new(engine.clone()), clocks.clone()));
-    let dispatcher = Arc::new(Dispatcher::new(engine.clone()));
-    vec![
-        Duty::new("scheduler", &Arc::new(Scheduler::new(engine.clone())), |s| Box::pin(async move { s.pass().await }))
-            .on(Bell::Due)
-            .essential(),
-        Duty::new("dispatcher", &dispatcher, |d| Box::pin(async move { d.pass().await }))
-            .on(Bell::Send)
-            .essential()
-            .drained_by(&dispatcher, |d| Box::pin(async move { d.drained().await })),
-        Duty::new("claims", &dispatcher, |d| Box::pin(async move { d.sweep().await })).every(SWEPT_EVERY),
-        Duty::new("poller", poller, |p| Box::pin(async move { p.pass().await })).on(Bell::Poll).only_asks(),
-        Duty::new("reconciler", &searching, |of| {
+/// Every duty, in the order in which health shows them.
+pub const TABLE: &[Line] = &[
+    always("scheduler", essential(Bell::Due), |of| {
+        Work::of(&Arc::new(Scheduler::new(of.engine.clone())), |s| Box::pin(async move { s.pass().await }))
+    }),
+    always("dispatcher", essential(Bell::Send), |of| {
+        Work::of(&of.dispatcher, |d| Box::pin(async move { d.pass().await }))
+            .drained_by(&of.dispatcher, |d| Box::pin(async move { d.drained().await }))
+    }),
+    always("claims", every(SWEPT_EVERY), |of| Work::of(&of.dispatcher, |d| Box::pin(async move { d.sweep().await }))),
+    always("poller", Limits::usual().on(Bell::Poll).only_asks(), |of| {
+        Work::of(&of.poller, |p| Box::pin(async move { p.pass().await }))
+    }),
+    always("reconciler", Limits::usual().only_asks(), |of| {
+        Work::of(&Arc::new((Reconciler::new(of.engine.clone()), of.clocks.clone())), |of| {
             Box::pin(async move {
                 // A step that nobody has seen yet would make a send look older than it is.
                 of.1.pass().await?;
                 of.0.pass().await
             })
         })
-        .only_asks(),
-        Duty::new("waiting-replies", engine, |e| Box::pin(async move { waiting::pass(&e).await }))
-            .on(Bell::Reply)
-            .every(waiting::EVERY)
-            .only_asks(),
-        Duty::new("listener", &Arc::new(Listener::new(engine.clone())), |l| Box::pin(async move { l.pass().await }))
-            .on(Bell::Listen)
-            .every(listener::EVERY_WITH_WEBHOOK)
-            .only_asks(),
-    ]
+    }),
+    always("waiting-replies", every(waiting::EVERY).on(Bell::Reply).only_asks(), |of| {
+        Work::of(&of.engine, |e| Box::pin(async move { waiting::pass(&e).await }))
+    }),
+    always("listener", every(listener::EVERY_WITH_WEBHOOK).on(Bell::Listen).only_asks(), |of| {
+        Work::of(&Arc::new(Listener::new(of.engine.clone())), |l| Box::pin(async move { l.pass().await }))
+    }),
+    always("clocks", every(clocks::EVERY), |of| Work::of(&of.clocks, |c| Box::pin(async move { c.pass().await }))),
+    always("provider-clock", every(provider_clock::EVERY), |of| {
+        Work::of(&Arc::new(ProviderClockWatch::new(of.engine.clone())), |c| Box::pin(async move { c.pass().await }))
+    }),
+    always("requests", every(requests::EVERY).only_asks(), |of| {
+        Work::of(&Arc::new(Requests::new(of.engine.clone(), of.poller.clone())), |r| {
+            Box::pin(async move { r.pass().await })
+        })
+    }),
+    always("checkpoints", every(checkpoints::EVERY), |of| {
+        Work::of(&Arc::new(Checkpoints::new(of.engine.clone())), |c| Box::pin(async move { c.pass().await }))
+    }),
+    always("beat", every(beat::EVERY), |of| Work::of(&of.engine, |e| Box::pin(async move { beat::pass(&e).await }))),
+    of_the_whole_store("silence", every(silence::EVERY).still_after(silence::STILL_MAX), |of| {
+        Work::of(&of.engine, |e| Box::pin(async move { silence::pass(&e).await }))
+    }),
+    of_the_whole_store("store", every(store_alarm::EVERY).on(Bell::Store), |of| {
+        Work::of(&Arc::new((of.engine.clone(), Arc::default())), |of| {
+            Box::pin(async move { store_alarm::pass(&of.0, &of.1).await.map(|()| None) })
+        })
+    }),
+    of_the_whole_store("store-file", every(store_file::EVERY), |of| {
+        Work::of(&of.engine, |e| Box::pin(async move { store_file::pass(&e).await.map(|()| None) }))
+    }),
+    of_the_whole_store("watch", every(watch::EVERY), |of| {
+        Work::of(&of.engine, |e| Box::pin(async move { watch::pass(&e).await }))
+    }),
+    of_the_whole_store("integrity", every(integrity::EVERY), |of| {
+        Work::of(&of.engine, |e| Box::pin(async move { integrity::pass(&e).await }))
+    }),
+    by_settings(ALERTS, Limits::usual().on(Bell::Alerts).only_tells()),
+    by_settings(MIRROR, Limits::usual().on(Bell::Mirror).only_asks()),
+    by_settings(CONTACTS, Limits::usual().on(Bell::Roster).only_asks()),
+    by_settings(HEARTBEAT, Limits::usual().only_asks()),
+    by_settings(ADOPT, Limits::usual().only_asks()),
+];
+
+/// A line of the table.
+pub struct Line {
+    /// Its name; that of its group where it depends on the settings.
+    pub name: &'static str,
+    /// Its limits; the pause of some is in the settings.
+    pub limits: Limits,
+    work: Assigned,
+}
+
+/// Who assigns a duty.
+enum Assigned {
+    /// Every engine.
+    Always(fn(&Shared) -> Work),
+    /// An engine that does all of the store's work.
+    OfTheWholeStore(fn(&Shared) -> Work),
+    /// Whoever reads the settings, and again when they change: [`super::supervisor::Supervisor::assign`].
+    BySettings,
+}
+
+/// What several duties of one engine share.
+struct Shared {
+    engine: Arc<Engine>,
+    dispatcher: Arc<Dispatcher>,
+    poller: Arc<Poller>,
+    clocks: Arc<ClockWatch>,
+}
+
+const fn always(name: &'static str, limits: Limits, work: fn(&Shared) -> Work) -> Line {
+    Line { name, limits, work: Assigned::Always(work) }
+}
+
+const fn of_the_whole_store(name: &'static str, limits: Limits, work: fn(&Shared) -> Work) -> Line {
+    Line { name, limits, work: Assigned::OfTheWholeStore(work) }
+}
+
+const fn by_settings(name: &'static str, limits: Limits) -> Line {
+    Line { name, limits, work: Assigned::BySettings }
+}
+
+const fn every(pause_max: Duration) -> Limits {
+    Limits::usual().every(pause_max)
+}
+
+const fn essential(signal: Bell) -> Limits {
+    Limits::usual().on(signal).essential()
+}
+
+impl Line {
+    /// Whether an engine of this scope has it, whatever its settings are.
+    pub fn is_of(&self, scope: &Scope) -> bool {
+        match self.work {
+            Assigned::Always(_) => true,
+            Assigned::OfTheWholeStore(_) => *scope == Scope::All,
+            Assigned::BySettings => false,
+        }
+    }
+
+    fn duty(&self, of: &Shared) -> Option<Duty> {
+        match self.work {
+            Assigned::Always(work) | Assigned::OfTheWholeStore(work) => {
+                self.is_of(&of.engine.scope).then(|| Duty::new(self.name, self.limits, work(of)))
+            }
+            Assigned::BySettings => None,
+        }
+    }
+}
+
+/// What every engine of this scope does, by group.
+pub fn of(engine: &Arc<Engine>) -> Vec<(&'static str, Vec<Duty>)> {
+    let shared = Shared {
+        engine: engine.clone(),
+        dispatcher: Arc::new(Dispatcher::new(engine.clone())),
+        poller: Arc::new(Poller::new(engine.clone())),
+        clocks: Arc::new(ClockWatch::new(engine.core.clone())),
+    };
+    let own = TABLE.iter().filter_map(|line| line.duty(&shared)).collect();
+    let mut all = vec![(ENGINE, own)];
+    if engine.scope == Scope::All {
+        all.push((ALERTS, alerts(engine)));
+    }
+    all
+}
+
+/// What the table says of a duty that depends on the settings.
+fn limits(name: &str) -> Limits {
+    TABLE.iter().find(|line| line.name == name).map_or_else(Limits::usual, |line| line.limits)
 }
 
 /// Delivers alerts: one duty a sink, so that none waits for another.
 pub fn alerts(engine: &Arc<Engine>) -> Vec<Duty> {
     let of = |sink: &Arc<Sink>| {
         let both = Arc::new((engine.clone(), sink.clone()));
-        let name = format!("alerts to {}", sink.name);
-        Duty::new(name, &both, |b| Box::pin(async move { outbox::pass(&b.0, &b.1).await }))
-            .on(Bell::Alerts)
-            .only_tells()
+        let work = Work::of(&both, |b| Box::pin(async move { outbox::pass(&b.0, &b.1).await }));
+        Duty::new(format!("alerts to {}", sink.name), limits(ALERTS), work)
     };
     engine.sinks().iter().map(of).collect()
 }
 
 /// Keeps this base current.
 pub fn mirror(engine: &Arc<Engine>, mirror: Mirror) -> Vec<Duty> {
-    let of = Arc::new((engine.clone(), mirror));
-    let pass = Duty::new("mirror", &of, |of| {
+    let work = Work::of(&Arc::new((engine.clone(), mirror)), |of| {
         Box::pin(async move {
             let (engine, mirror) = &*of;
             let next = mirror.pass().await;
@@ -132,30 +208,47 @@ pub fn mirror(engine: &Arc<Engine>, mirror: Mirror) -> Vec<Duty> {
             next
         })
     });
-    vec![pass.on(Bell::Mirror).only_asks()]
+    vec![Duty::new(MIRROR, limits(MIRROR), work)]
 }
 
 /// Reads contacts from another system.
 pub fn contacts(roster: &Arc<Roster>) -> Vec<Duty> {
-    let pass = Duty::new("contacts", roster, |r| {
+    let work = Work::of(roster, |r| {
         Box::pin(async move {
             r.pass().await?;
             Ok(Some(r.next()))
         })
     });
-    vec![pass.on(Bell::Roster).every(roster.every()).only_asks()]
+    vec![Duty::new(CONTACTS, limits(CONTACTS).every(roster.every()), work)]
 }
 
 /// Feeds a dead-man's switch.
 pub fn heartbeat(heartbeat: Heartbeat) -> Vec<Duty> {
     let every = heartbeat.every();
-    let pass = Duty::new("heartbeat", &Arc::new(heartbeat), |h| Box::pin(async move { h.pass().await }));
-    vec![pass.every(every).only_asks()]
+    let work = Work::of(&Arc::new(heartbeat), |h| Box::pin(async move { h.pass().await }));
+    vec![Duty::new(HEARTBEAT, limits(HEARTBEAT).every(every), work)]
 }
 
 /// Takes calls of other systems over.
 pub fn adopt(adopter: Adopter) -> Vec<Duty> {
     let every = adopter.every();
-    let pass = Duty::new("adopt", &Arc::new(adopter), |a| Box::pin(async move { a.pass().await }));
-    vec![pass.every(every).only_asks()]
+    let work = Work::of(&Arc::new(adopter), |a| Box::pin(async move { a.pass().await }));
+    vec![Duty::new(ADOPT, limits(ADOPT).every(every), work)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_name_stands_in_the_table_once() {
+        let mut names: Vec<&str> = TABLE.iter().map(|line| line.name).collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all, "{names:?}");
+        for name in [ALERTS, MIRROR, CONTACTS, HEARTBEAT, ADOPT] {
+            assert!(names.contains(&name), "{name}");
+        }
+    }
 }

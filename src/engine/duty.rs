@@ -1,7 +1,7 @@
 //! A duty: one loop of the engine, as data. A pass and how it is waited for; the [supervisor](super::supervisor) does the rest.
 //!
 //! A pass takes no input, does a bounded amount of what the store says is due, is idempotent, and answers when to look again at
-//! the latest. So the path after a restart is the only path. A new duty is one file and one line in [`super::duties`].
+//! the latest. So the path after a restart is the only path. A new duty is one file and one line in [`super::duties::TABLE`].
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -45,75 +45,73 @@ pub enum Rank {
     Other,
 }
 
-/// See the module.
-pub struct Duty {
-    name: Cow<'static, str>,
+/// How a duty is waited for, and what it means when it stands still.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
     signal: Bell,
     pause_max: Duration,
     at_stop: AtStop,
     rank: Rank,
     still_max: Option<Duration>,
-    pass: Box<dyn Fn() -> BoxFuture<'static, Passed> + Send + Sync>,
-    drain: Option<Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>>,
 }
 
-impl Duty {
-    /// A duty that no signal wakes, with a pass at least every [`IDLE_MAX`]; a stop waits for its pass.
-    pub fn new<T: Send + Sync + 'static>(
-        name: impl Into<Cow<'static, str>>,
-        of: &Arc<T>,
-        pass: fn(Arc<T>) -> BoxFuture<'static, Passed>,
-    ) -> Self {
-        let of = of.clone();
-        Self {
-            name: name.into(),
-            signal: Bell::Never,
-            pause_max: IDLE_MAX,
-            at_stop: AtStop::Finished,
-            rank: Rank::Other,
-            still_max: None,
-            pass: Box::new(move || pass(of.clone())),
-            drain: None,
-        }
+impl Limits {
+    /// No signal wakes it, a pass comes at least every [`IDLE_MAX`], a stop waits for its pass.
+    pub const fn usual() -> Self {
+        Self { signal: Bell::Never, pause_max: IDLE_MAX, at_stop: AtStop::Finished, rank: Rank::Other, still_max: None }
     }
 
     /// Looks again at once when there is this signal.
     #[must_use]
-    pub fn on(self, signal: Bell) -> Self {
+    pub const fn on(self, signal: Bell) -> Self {
         Self { signal, ..self }
     }
 
     /// The longest pause between two passes.
     #[must_use]
-    pub fn every(self, pause_max: Duration) -> Self {
+    pub const fn every(self, pause_max: Duration) -> Self {
         Self { pause_max, ..self }
     }
 
     /// It only asks: a stop drops its pass.
     #[must_use]
-    pub fn only_asks(self) -> Self {
+    pub const fn only_asks(self) -> Self {
         Self { at_stop: AtStop::Dropped, ..self }
     }
 
     /// It tells somebody outside: a replacement waits for its pass, the engine's end drops it.
     #[must_use]
-    pub fn only_tells(self) -> Self {
+    pub const fn only_tells(self) -> Self {
         Self { at_stop: AtStop::DroppedAtTheEnd, ..self }
     }
 
     /// Without it the promise is broken.
     #[must_use]
-    pub fn essential(self) -> Self {
+    pub const fn essential(self) -> Self {
         Self { rank: Rank::Essential, still_max: Some(ESSENTIAL_MAX), ..self }
     }
 
     /// It stands still when it has not passed for longer than this.
     #[must_use]
-    pub fn still_after(self, still_max: Duration) -> Self {
+    pub const fn still_after(self, still_max: Duration) -> Self {
         Self { still_max: Some(still_max), ..self }
     }
+}
 
-    /// After a stop, what its passes have begun is waited for by this, for a while.
+/// What a duty does.
+pub struct Work {
+    pass: Box<dyn Fn() -> BoxFuture<'static, Passed> + Send + Sync>,
+    drain: Option<Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>>,
+}
+
+impl Work {
+    /// These passes.
+    pub fn of<T: Send + Sync + 'static>(of: &Arc<T>, pass: fn(Arc<T>) -> BoxFuture<'static, Passed>) -> Self {
+        let of = of.clone();
+        Self { pass: Box::new(move || pass(of.clone())), drain: None }
+    }
+
+    /// After a stop, what the passes have begun is waited for by this, for a while.
     #[must_use]
     pub fn drained_by<T: Send + Sync + 'static>(
         self,
@@ -123,6 +121,20 @@ impl Duty {
         let of = of.clone();
         Self { drain: Some(Box::new(move || drain(of.clone()))), ..self }
     }
+}
+
+/// See the module.
+pub struct Duty {
+    name: Cow<'static, str>,
+    limits: Limits,
+    work: Work,
+}
+
+impl Duty {
+    /// Work under a name, within limits.
+    pub fn new(name: impl Into<Cow<'static, str>>, limits: Limits, work: Work) -> Self {
+        Self { name: name.into(), limits, work }
+    }
 
     /// Its name, one of a kind in an engine: for health and logs.
     pub fn name(&self) -> &str {
@@ -131,37 +143,37 @@ impl Duty {
 
     /// What wakes it.
     pub fn signal(&self) -> Bell {
-        self.signal
+        self.limits.signal
     }
 
     /// The longest pause between two passes.
     pub fn pause_max(&self) -> Duration {
-        self.pause_max
+        self.limits.pause_max
     }
 
     /// What a stop does to a pass under way.
     pub fn at_stop(&self) -> AtStop {
-        self.at_stop
+        self.limits.at_stop
     }
 
     /// What it means when it stands still.
     pub fn rank(&self) -> Rank {
-        self.rank
+        self.limits.rank
     }
 
     /// After this time without a pass it stands still.
     pub fn still_max(&self) -> Duration {
-        self.still_max.unwrap_or(self.pause_max + PASS_MAX)
+        self.limits.still_max.unwrap_or(self.limits.pause_max + PASS_MAX)
     }
 
     /// One pass.
     pub fn pass(&self) -> BoxFuture<'static, Passed> {
-        (self.pass)()
+        (self.work.pass)()
     }
 
     /// Returns when what its passes have begun is over.
     pub async fn drained(&self) {
-        if let Some(drain) = &self.drain {
+        if let Some(drain) = &self.work.drain {
             drain().await;
         }
     }

@@ -9,19 +9,10 @@ use tokio::sync::futures::Notified;
 
 use crate::domain::types::CallId;
 
-/// One bell a loop, and one for each call that is watched.
+/// One bell a signal, and one for each call that is watched.
 #[derive(Debug, Default)]
 pub struct Wake {
-    due: Notify,
-    send: Notify,
-    poll: Notify,
-    mirror: Notify,
-    roster: Notify,
-    store: Notify,
-    listen: Notify,
-    reply: Notify,
-    alerts: Notify,
-    never: Notify,
+    bells: [Notify; Bell::COUNT],
     calls: Mutex<HashMap<CallId, Arc<Notify>>>,
 }
 
@@ -46,31 +37,24 @@ pub enum Bell {
     Reply,
     /// Those who deliver alerts, all of them.
     Alerts,
-    /// Never rings: for loops that only the clock wakes.
+    /// Never rings: for loops that only the clock wakes. The last one.
     Never,
+}
+
+impl Bell {
+    const COUNT: usize = Self::Never as usize + 1;
 }
 
 impl Wake {
     fn bell(&self, bell: Bell) -> &Notify {
-        match bell {
-            Bell::Due => &self.due,
-            Bell::Send => &self.send,
-            Bell::Poll => &self.poll,
-            Bell::Mirror => &self.mirror,
-            Bell::Roster => &self.roster,
-            Bell::Store => &self.store,
-            Bell::Listen => &self.listen,
-            Bell::Reply => &self.reply,
-            Bell::Alerts => &self.alerts,
-            Bell::Never => &self.never,
-        }
+        &self.bells[bell as usize]
     }
 
     /// Rings one loop.
     pub fn ring(&self, bell: Bell) {
         match bell {
             // There is one loop a sink, and each is armed before it looks.
-            Bell::Alerts => self.alerts.notify_waiters(),
+            Bell::Alerts => self.bell(bell).notify_waiters(),
             bell => self.bell(bell).notify_one(),
         }
     }

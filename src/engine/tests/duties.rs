@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock as _;
 use crate::domain::AlertKind;
 use crate::engine::beats::DutyLine;
-use crate::engine::duty::Duty;
+use crate::engine::duty::{Duty, Limits, Work};
 use crate::store::{Store as _, StoreError};
 use crate::testing::{Reaction, World, secs};
 
@@ -43,7 +43,7 @@ fn run(w: &World) -> (CancellationToken, tokio::task::JoinHandle<Result<(), Stor
 async fn a_duty_that_panics_or_fails_is_started_again_and_both_are_shown() {
     let w = World::new().await;
     let passes = Arc::new(AtomicU32::new(0));
-    let odd = Duty::new("odd", &passes, |passes| {
+    let odd = Work::of(&passes, |passes| {
         Box::pin(async move {
             match passes.fetch_add(1, Ordering::SeqCst) {
                 0 | 1 => panic!("planted"),
@@ -52,7 +52,7 @@ async fn a_duty_that_panics_or_fails_is_started_again_and_both_are_shown() {
             }
         })
     });
-    w.process.supervisor.assign("test", vec![odd]);
+    w.process.supervisor.assign("test", vec![Duty::new("odd", Limits::usual(), odd)]);
     let (stop, running) = run(&w);
     until(&w, "it passes in the end", async || passes.load(Ordering::SeqCst) > 4).await;
     let odd = line(&w, "odd");
@@ -69,7 +69,8 @@ async fn the_alarm_that_nobody_was_told_waits_for_no_other_duty() {
     w.sms.otherwise(Reaction::away());
     let call = w.dispatch("slow").await;
     let hang = |name: &'static str| {
-        Duty::new(name, &Arc::new(()), |_| Box::pin(std::future::pending())).still_after(Duration::from_secs(10))
+        let work = Work::of(&Arc::new(()), |_| Box::pin(std::future::pending()));
+        Duty::new(name, Limits::usual().still_after(Duration::from_secs(10)), work)
     };
     // In the place of those that ask somebody outside, and as a further one.
     w.process.supervisor.assign("alerts", vec![hang("alerts")]);
@@ -94,12 +95,13 @@ async fn duties_are_replaced_while_the_engine_runs_and_never_work_beside_each_ot
     let w = World::new().await;
     let old = Arc::new(AtomicU32::new(0));
     let pass = |name: &'static str, n: &Arc<AtomicU32>| {
-        Duty::new(name, n, |n| {
+        let work = Work::of(n, |n| {
             Box::pin(async move {
                 n.fetch_add(1, Ordering::SeqCst);
                 Ok(None)
             })
-        })
+        });
+        Duty::new(name, Limits::usual(), work)
     };
     w.process.supervisor.assign("test", vec![pass("a", &old), pass("b", &old)]);
     let (stop, running) = run(&w);
@@ -123,15 +125,15 @@ async fn what_tells_somebody_outside_ends_its_pass_where_it_is_replaced_and_not_
     let w = World::new().await;
     let told = Arc::new((tokio::sync::Semaphore::new(0), AtomicU32::new(0), AtomicU32::new(0)));
     let teller = |name: &'static str| {
-        Duty::new(name, &told, |told| {
+        let work = Work::of(&told, |told| {
             Box::pin(async move {
                 told.1.fetch_add(1, Ordering::SeqCst);
                 told.0.acquire().await.expect("open").forget();
                 told.2.fetch_add(1, Ordering::SeqCst);
                 Ok(None)
             })
-        })
-        .only_tells()
+        });
+        Duty::new(name, Limits::usual().only_tells(), work)
     };
     w.process.supervisor.assign("test", vec![teller("old")]);
     let (stop, running) = run(&w);

@@ -5,6 +5,8 @@ use axum::http::StatusCode;
 use serde_json::json;
 use tower::ServiceExt as _;
 
+use crate::engine::Scope;
+use crate::engine::duties::TABLE;
 use crate::http::{Surface, router};
 
 use super::helpers::*;
@@ -30,10 +32,8 @@ async fn health_is_earned_and_has_its_shape() {
     let duties = document["duties"].as_array().expect("duties");
     let named: Vec<&str> = duties.iter().filter_map(|d| d["name"].as_str()).collect();
     // No sink is configured: there is none to deliver to.
-    let all = ["scheduler", "dispatcher", "claims", "poller", "reconciler", "waiting-replies", "listener", "clocks"];
-    let more =
-        ["provider-clock", "requests", "checkpoints", "beat", "silence", "store", "store-file", "watch", "integrity"];
-    assert_eq!(named, [&all[..], &more].concat());
+    let table = TABLE.iter().filter(|line| line.is_of(&Scope::All)).map(|line| line.name);
+    assert_eq!(named, table.collect::<Vec<_>>());
     let scheduler = duties.iter().find(|d| d["name"] == "scheduler").expect("there");
     assert!(scheduler["lastPassAgoMs"].as_u64().is_some_and(|ms| ms < 5_000), "{scheduler}");
     assert_eq!((&scheduler["lastError"], &scheduler["restarts"]), (&serde_json::Value::Null, &json!(0)), "{scheduler}");

@@ -9,8 +9,8 @@ use super::crowd;
 use super::mirror;
 use super::outcome::{Check, time};
 use super::runner::{alert_keys, since};
-use super::scenario::{CallThen, From, Then, TimeThen};
 use super::sinks;
+use super::then::{CallThen, From, Then, TimeThen};
 use super::world::World;
 
 /// What there is in the end.

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 
 use crate::clock::{Clock as _, SystemClock};
@@ -22,11 +22,11 @@ use crate::config::Airtable;
 use crate::domain::Timestamp;
 use crate::sandbox::{Person, Sandbox, SandboxConfig};
 
+use super::action::Edit;
 use super::check::text;
 use super::place::Place;
-use super::process::Process;
-use super::reader::Node;
-use super::scenario::{Edit, Given, Scenario, Signal};
+use super::process::{Process, Signal};
+use super::scenario::{Given, Scenario, Script};
 use super::settings::{self, environment, settings_of, zone_with_summer_at};
 use super::store_trouble::Trouble;
 
@@ -140,7 +140,7 @@ impl World {
             sandbox.airtable_base.clone_from(&a.base_id);
         }
         sandbox.people = (scenario.given.people.iter())
-            .map(|(phone, script)| Person { phone: phone.clone(), script: script.clone() })
+            .map(|p| Person { phone: p.phone.clone(), script: p.replies.iter().map(Script::reply).collect() })
             .collect();
         let sandbox = Sandbox::start(sandbox).await.map_err(|e| format!("the sandbox cannot be started: {e}"))?;
         let at = match scenario.given.listen {
@@ -369,7 +369,7 @@ impl World {
     }
 
     /// The program in another shell, of another user: a directory with this file alone. The guards that are off are off in it too.
-    pub(super) fn shell(&mut self, args: &[String], config: &BTreeMap<String, Node>) -> Result<Command, String> {
+    pub(super) fn shell(&mut self, args: &[String], config: &Map<String, Value>) -> Result<Command, String> {
         self.shells += 1;
         let dir = self.place.path().join(format!("shell-{}", self.shells));
         settings::shell(config, &dir)?;

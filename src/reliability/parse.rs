@@ -61,10 +61,17 @@ pub(super) fn scenario(file: &str, text: &str) -> Result<Scenario, ScenarioError
             f.wrong(key, &format!("is missing; expected {form}"));
         }
     }
+    let names_mirror = root.get("then").is_some_and(|then| then.get("mirror").is_some());
     name_actions(&mut f, &mut root);
     let keys: Option<Keys> = f.read(root);
     let scenario = keys.map(|mut keys| {
         checked(&mut f, &mut keys);
+        if names_mirror && !keys.given.config.contains_key("airtable") {
+            f.wrong("then.mirror", "is expected, and no base is given; expected a [given.config.airtable]");
+        }
+        if keys.then.mirror_within.is_some() && !names_mirror {
+            f.wrong("then.mirror_within", "goes with mirror");
+        }
         let line = |i: usize| f.lines.find(&format!("when[{i}]")).unwrap_or(1);
         let steps = keys.when.into_iter().enumerate();
         Scenario {
@@ -140,12 +147,6 @@ fn checked(f: &mut File, keys: &mut Keys) {
                 &format!("is no contact; expected one of {}", names(&phones).join(", ")),
             );
         }
-    }
-    if then.mirror && !keys.given.config.contains_key("airtable") {
-        f.wrong("then.mirror", "is expected, and no base is given; expected a [given.config.airtable]");
-    }
-    if then.mirror_within.is_some() && !then.mirror {
-        f.wrong("then.mirror_within", "goes with mirror");
     }
     keys.given.phones = phones;
 }

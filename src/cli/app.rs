@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, AIRTABLE_RATE_MAX, Config, ConfigErrors, Mode, Part, SinkFormat, Sources, Twilio};
 use crate::domain::UnknownPolicy;
-use crate::domain::event::Rules;
+use crate::domain::rules::Rules;
 use crate::domain::settings::SettingsRow;
 use crate::domain::team::Directory;
 use crate::domain::types::Actor;
@@ -25,9 +25,11 @@ use crate::store::sqlite::{OpenOptions, SqliteStore, StoreMode};
 use crate::store::{Peeked, RosterCopy};
 use crate::telemetry;
 
-use super::args::Global;
+use super::durations::span;
+use super::exit::ExitStatus;
+use super::global::{Global, LogFormat, Wanted};
 use super::output::Output;
-use super::report::{CliError, ExitStatus};
+use super::report::CliError;
 
 /// What a command works with.
 pub(crate) struct App {
@@ -64,19 +66,6 @@ pub(crate) enum DecidedBy {
     Own,
 }
 
-/// Which settings a command wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wanted {
-    /// Those in force; where there are none, its own.
-    InForce,
-    /// Its own, which `--settings own` asks for; refused while an engine lives.
-    OwnForOnce,
-    /// Its own: the command is about them.
-    Own,
-    /// Its own; where they are wrong, those in force with the places that were kept.
-    OwnToPutInForce,
-}
-
 /// How many differing keys one line names.
 const DIFFERENCES_NAMED: usize = 5;
 
@@ -98,7 +87,7 @@ impl App {
         wanted: Wanted,
         out: &mut Output,
     ) -> Result<Self, CliError> {
-        telemetry::start(usual, global.verbose, global.log_format == super::args::LogFormat::Json);
+        telemetry::start(usual, global.verbose, global.log_format == LogFormat::Json);
         let sources = Sources::from_process(global.config.clone(), global.store.clone(), global.test_mode, flags);
         // What is wrong with the configuration is told in the mode that was asked for, too.
         if sources.asks_for_test_mode() {
@@ -226,7 +215,7 @@ impl App {
     /// How old the contacts from Airtable are; `None`: there are none.
     pub(crate) fn roster_age(&self) -> Option<String> {
         let copy = self.roster.as_ref()?;
-        let age = super::timeline::span(self.clock.now().since(copy.read_at));
+        let age = span(self.clock.now().since(copy.read_at));
         Some(format!("with the contacts of Airtable's table {}, read {age} ago", copy.source))
     }
 

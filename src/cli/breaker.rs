@@ -4,12 +4,14 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use crate::domain::breaker::{ACCOUNT, Breaker, shown};
-use crate::domain::event::{Answer, BreakerNews, Event};
+use crate::domain::change::Answer;
+use crate::domain::event::{BreakerNews, Event};
 use crate::store::Store as _;
 
 use super::app::{App, Missing, operator};
+use super::exit::ExitStatus;
 use super::output::{Output, Table};
-use super::report::{CliError, ExitStatus};
+use super::report::CliError;
 
 /// What people write for the breaker of the whole account.
 const ACCOUNT_WORD: &str = "account";

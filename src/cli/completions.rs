@@ -3,8 +3,9 @@
 use clap_complete::Shell;
 
 use super::args::command;
+use super::exit::ExitStatus;
 use super::output::Output;
-use super::report::{CliError, ExitStatus};
+use super::report::CliError;
 
 /// Which shell.
 #[derive(Debug, clap::Args)]

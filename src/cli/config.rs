@@ -12,8 +12,9 @@ use crate::store::Store as _;
 use crate::store::sqlite::file::is_there;
 
 use super::app::{App, Missing, operator};
+use super::exit::ExitStatus;
 use super::output::{Output, Table};
-use super::report::{CliError, ExitStatus};
+use super::report::CliError;
 
 /// What to do with the configuration.
 #[derive(Debug, clap::Args)]

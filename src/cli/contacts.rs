@@ -11,9 +11,10 @@ use crate::store::{OptOutLine, Store as _};
 use super::app::{App, Missing, operator};
 use super::decide::there_are;
 use super::engine::Rest;
+use super::exit::ExitStatus;
 use super::oncall::opt_outs;
 use super::output::{Output, Table};
-use super::report::{CliError, ExitStatus};
+use super::report::CliError;
 
 /// What to do.
 #[derive(Debug, clap::Args)]

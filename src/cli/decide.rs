@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::domain::attempt::AttemptKind;
 use crate::domain::call::{Call, CallState, CallStatus};
-use crate::domain::event::{Answer, Decision, Event};
+use crate::domain::change::Answer;
+use crate::domain::event::{Decision, Event};
 use crate::domain::types::{CallId, ContactId};
 use crate::engine::apply::Core;
 use crate::engine::view;
@@ -15,8 +16,9 @@ use crate::store::Store;
 
 use super::app::{App, Missing, operator};
 use super::engine::Rest;
+use super::exit::ExitStatus;
 use super::output::{Output, Table};
-use super::report::{CliError, ExitStatus};
+use super::report::CliError;
 
 /// Which call, and in whose name.
 #[derive(Debug, clap::Args)]

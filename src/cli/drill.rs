@@ -4,8 +4,9 @@ use crate::config::{Config, Mode, SecretUrl, Sink, SinkFormat, SinkKind, Sources
 use crate::domain::alert::Severity;
 use crate::killpoint::{self, Guard, Orders};
 
-use super::app::Wanted;
-use super::report::{CliError, ExitStatus};
+use super::exit::ExitStatus;
+use super::global::Wanted;
+use super::report::CliError;
 
 /// Checks what is asked for and hands it on; the store arms it, where it is stamped test.
 ///

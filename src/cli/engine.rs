@@ -10,8 +10,9 @@ use crate::engine::lock::Holder;
 use crate::store::{EngineRow, Store};
 
 use super::app::App;
+use super::exit::ExitStatus;
 use super::output::{Output, spinner};
-use super::report::{CliError, ExitStatus};
+use super::report::CliError;
 
 /// How long a sign of life is waited for where the last one is old.
 pub(super) const WAIT: Duration = Duration::from_secs(6);

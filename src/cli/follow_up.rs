@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::domain::Timestamp;
 use crate::domain::call::{Call, CallState, CallStatus};
-use crate::domain::event::{Answer, Decision, Event};
+use crate::domain::change::Answer;
+use crate::domain::event::{Decision, Event};
 use crate::domain::types::CallId;
 use crate::engine::apply::Core;
 use crate::engine::view;
@@ -15,10 +16,12 @@ use crate::store::{DueLine, OptOutLine, Store as _, StoreError};
 
 use super::app::{App, Missing, operator};
 use super::decide::{call_named, not_allowed};
+use super::durations::span;
+use super::exit::ExitStatus;
 use super::oncall::{holders_of, is_opted_out};
 use super::output::{Output, Table};
-use super::report::{CliError, ExitStatus};
-use super::timeline::{next_step, span, what_is_next};
+use super::report::CliError;
+use super::timeline::{next_step, what_is_next};
 
 /// What to do.
 #[derive(Debug, clap::Args)]
@@ -42,7 +45,7 @@ enum What {
     /// Show the follow-ups that are still to come, the earliest first
     List {
         /// At most so many
-        #[arg(long, value_name = "N", value_parser = super::args::limit, default_value = "100")]
+        #[arg(long, value_name = "N", value_parser = super::parse::limit, default_value = "100")]
         limit: usize,
     },
     /// Fire now; cannot double what the engine does

@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::domain::event::LogKind;
+use crate::domain::log::LogKind;
 use crate::engine::view;
 use crate::store::{LogFilter, LogLine, Store};
 
 use super::app::{App, Missing};
-use super::args::Since;
 use super::decide::call_named;
+use super::exit::ExitStatus;
 use super::output::{Output, Table};
-use super::report::{CliError, ExitStatus};
+use super::parse::Since;
+use super::report::CliError;
 use super::watch::{Heard, Watcher};
 
 /// What to read.
@@ -29,10 +30,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "CALL")]
     call: Option<String>,
     /// From then on: a duration (90s, 2h) ago, or an RFC 3339 time
-    #[arg(long, value_name = "DURATION|TIME", value_parser = super::args::since)]
+    #[arg(long, value_name = "DURATION|TIME", value_parser = super::parse::since)]
     since: Option<Since>,
     /// The newest so many [default: 100 for a table of all calls, else all]
-    #[arg(long, value_name = "N", value_parser = super::args::limit)]
+    #[arg(long, value_name = "N", value_parser = super::parse::limit)]
     limit: Option<usize>,
 }
 

@@ -15,11 +15,15 @@ mod drills;
 #[cfg(not(feature = "drills"))]
 #[path = "no_drills.rs"]
 mod drills;
+mod durations;
 mod engine;
+mod exit;
 mod follow_up;
+mod global;
 mod log;
 mod oncall;
 mod output;
+mod parse;
 mod rebuild;
 mod recover;
 mod refresh;
@@ -45,8 +49,9 @@ use crate::domain::event::Decision;
 
 use app::App;
 use args::{Cli, Command};
+use exit::ExitStatus;
 use output::Output;
-use report::{CliError, ExitStatus};
+use report::CliError;
 
 pub use args::command;
 

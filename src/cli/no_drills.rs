@@ -3,8 +3,9 @@
 use clap::error::{ContextKind, ContextValue};
 
 use super::app::App;
+use super::exit::ExitStatus;
 use super::output::Output;
-use super::report::{CliError, ExitStatus};
+use super::report::CliError;
 
 /// Commands of a build with drills.
 const COMMANDS: &[&str] = &["demo", "sandbox", "test-reliability"];

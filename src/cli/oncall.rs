@@ -18,9 +18,10 @@ use crate::store::{OptOutLine, Store as _};
 
 use super::app::{App, Missing};
 use super::decide::there_are;
+use super::durations::{offset, span};
+use super::exit::ExitStatus;
 use super::output::{Output, Table};
-use super::report::{CliError, ExitStatus};
-use super::timeline::{offset, span};
+use super::report::CliError;
 
 /// Which line and level, and when.
 #[derive(Debug, clap::Args)]
@@ -32,7 +33,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LEVEL", default_value = "normal")]
     level: String,
     /// As of this RFC 3339 time [default: now]
-    #[arg(long, value_name = "TIME", value_parser = super::args::time)]
+    #[arg(long, value_name = "TIME", value_parser = super::parse::time)]
     at: Option<Timestamp>,
 }
 

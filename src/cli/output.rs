@@ -10,7 +10,7 @@ use tabled::settings::{Padding, Style};
 
 use crate::domain::Timestamp;
 
-use super::report::ExitStatus;
+use super::exit::ExitStatus;
 
 /// The form of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -18,9 +18,10 @@ use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::file::{check_name, is_there};
 
 use super::app::{App, Missing, operator};
+use super::exit::ExitStatus;
 use super::output::{Output, Table, spinner};
 use super::recover::{Args, Done, carry_out};
-use super::report::{CliError, ExitStatus};
+use super::report::CliError;
 
 /// How often the base is asked again where it could not answer.
 const TRIES: usize = 5;

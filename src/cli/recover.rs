@@ -18,8 +18,9 @@ use crate::engine::{Scope, others_go_on, outbox, start};
 
 use super::app::{App, Missing, operator};
 use super::engine::Engine;
+use super::exit::ExitStatus;
 use super::output::{Output, Table, spinner};
-use super::report::{CliError, ExitStatus};
+use super::report::CliError;
 
 /// How to recover.
 #[derive(Debug, clap::Args)]
@@ -31,7 +32,7 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(super) from_airtable: bool,
     /// Calls whose last dispatch event is older go on at once, younger ones when they are this old
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = super::args::duration, requires = "from_airtable")]
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = super::parse::duration, requires = "from_airtable")]
     pub(super) older_than: Duration,
     /// Do not ask: no other engine and no old system runs
     #[arg(long, requires = "from_airtable")]

@@ -16,8 +16,9 @@ use crate::engine::poller::Poller;
 use crate::store::StoreError;
 
 use super::app::{App, operator};
+use super::exit::ExitStatus;
 use super::output::{Output, spinner};
-use super::report::{CliError, ExitStatus};
+use super::report::CliError;
 
 /// How long a running engine is waited for.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);

@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::config::{self, Config, ConfigErrors, Part};
-use crate::domain::alert::{AlertKind, SinkTarget};
-use crate::domain::event::{AlertChange, Event};
+use crate::domain::alert::{AlertChange, AlertKind, SinkTarget};
+use crate::domain::event::Event;
 use crate::domain::settings::{NewSettings, SettingsRow};
 use crate::domain::types::Actor;
 use crate::engine::apply::Core;

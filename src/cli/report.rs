@@ -1,4 +1,4 @@
-//! Exit codes, and the only place that turns an error into words: what happened and to what, the causes, a hint that can be run.
+//! The only place that turns an error into words: what happened and to what, the causes, a hint that can be run.
 
 use serde_json::{Value, json};
 
@@ -7,36 +7,8 @@ use crate::engine::intake::IntakeError;
 use crate::engine::lock::LockError;
 use crate::store::StoreError;
 
+use super::exit::ExitStatus;
 use super::output::Output;
-
-/// How a command ended; only `main` turns it into a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ExitStatus {
-    /// Done.
-    Done = 0,
-    /// It ran and the answer is no.
-    No = 1,
-    /// Wrong usage or configuration, a port in use.
-    Usage = 2,
-    /// No such call, message or follow-up.
-    NotFound = 3,
-    /// The provider refused for good and nobody else is left to tell.
-    Refused = 4,
-    /// The provider cannot be reached; nothing was recorded or sent.
-    Unreachable = 5,
-    /// The store cannot be used.
-    Store = 6,
-    /// Outcome unknown: recorded, do not run again.
-    Unknown = 7,
-    /// Recorded and still going.
-    Pending = 8,
-    /// This call id exists with other data.
-    Conflict = 9,
-    /// A bug of ours.
-    Bug = 70,
-    /// Interrupted; what was recorded stays and goes on.
-    Interrupted = 130,
-}
 
 /// What went wrong, for a person and for a program.
 #[derive(Debug)]

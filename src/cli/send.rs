@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
 use crate::domain::call::{CallData, CallState, CallStatus};
-use crate::domain::event::Answer;
+use crate::domain::change::Answer;
 use crate::domain::types::CallId;
 use crate::domain::{Class, Timestamp};
 use crate::engine::apply::Core;
@@ -29,8 +29,9 @@ use crate::engine::{Scope, start, view};
 use super::app::{App, Missing, operator};
 use super::drills::Sandbox;
 use super::engine::{self, Engine, Rest};
+use super::exit::ExitStatus;
 use super::output::{Output, Table, spinner};
-use super::report::{CliError, ExitStatus};
+use super::report::CliError;
 use super::send_dry_run::dry_run;
 use super::untold::{self, Untold, untold};
 use super::watch::{Heard, Watcher};
@@ -75,7 +76,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WHAT", default_value = "accepted")]
     wait: Wait,
     /// How long [default: 20s; 10m for delivered and acknowledged]
-    #[arg(long, value_name = "DURATION", value_parser = super::args::duration)]
+    #[arg(long, value_name = "DURATION", value_parser = super::parse::duration)]
     timeout: Option<Duration>,
     /// Be the engine until the call ends
     #[arg(long)]

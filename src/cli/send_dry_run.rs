@@ -7,8 +7,9 @@ use crate::domain::body;
 use crate::domain::event::NewCall;
 
 use super::app::App;
+use super::exit::ExitStatus;
 use super::output::{Output, Table};
-use super::report::{CliError, ExitStatus};
+use super::report::CliError;
 
 /// Prints the steps of a call that is not accepted.
 pub(super) fn dry_run(new: &NewCall, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {

@@ -30,9 +30,10 @@ use crate::store::Store as _;
 use crate::store::sqlite::SqliteStore;
 
 use super::app::{App, Missing};
+use super::exit::ExitStatus;
 use super::output::Output;
 use super::reload::Reload;
-use super::report::{CliError, ExitStatus};
+use super::report::CliError;
 use super::signals;
 
 /// How to serve.

@@ -8,15 +8,17 @@ use serde_json::json;
 use crate::domain::Settlement;
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
 use crate::domain::call::CallState;
-use crate::domain::event::{Answer, Event};
+use crate::domain::change::Answer;
+use crate::domain::event::Event;
 use crate::domain::types::{AttemptId, MessageSid};
 use crate::engine::view;
 use crate::store::Store;
 
 use super::app::{App, Missing, operator};
 use super::engine::Rest;
+use super::exit::ExitStatus;
 use super::output::{Output, Table};
-use super::report::{CliError, ExitStatus};
+use super::report::CliError;
 
 /// Which attempt, what became of it, and in whose name.
 #[derive(Debug, clap::Args)]

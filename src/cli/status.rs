@@ -18,13 +18,14 @@ use crate::store::{
 };
 
 use super::app::{App, Missing};
-use super::args::Since;
 use super::decide::call_named;
 use super::engine::{Engine, Rest};
+use super::exit::ExitStatus;
 use super::follow_up::{line_json, who};
 use super::output::{Output, Table};
+use super::parse::Since;
 use super::refresh::refresh;
-use super::report::{CliError, ExitStatus};
+use super::report::CliError;
 use super::timeline::{self, next_step};
 use super::watch::{Heard, Watcher};
 
@@ -43,10 +44,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = states, conflicts_with = "call")]
     state: Vec<States>,
     /// Calls accepted since: a duration (90s, 2h) ago, or an RFC 3339 time
-    #[arg(long, value_name = "DURATION|TIME", value_parser = super::args::since, conflicts_with = "call")]
+    #[arg(long, value_name = "DURATION|TIME", value_parser = super::parse::since, conflicts_with = "call")]
     since: Option<Since>,
     /// At most so many calls
-    #[arg(long, value_name = "N", value_parser = super::args::limit, default_value = "20", conflicts_with = "call")]
+    #[arg(long, value_name = "N", value_parser = super::parse::limit, default_value = "20", conflicts_with = "call")]
     limit: usize,
 }
 

@@ -17,16 +17,17 @@ use crate::gateways::mirror::{Lane, Scope};
 use crate::store::{EventFilter, MirrorKey, Store};
 
 use super::app::{App, Missing};
-use super::args::Since;
 use super::decide::call_named;
+use super::exit::ExitStatus;
 use super::output::{Output, Table, spinner};
-use super::report::{CliError, ExitStatus};
+use super::parse::Since;
+use super::report::CliError;
 
 /// What to compare.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Texts from then on: a duration (90s, 2h) ago, or an RFC 3339 time [default: all]
-    #[arg(long, value_name = "DURATION|TIME", value_parser = super::args::since)]
+    #[arg(long, value_name = "DURATION|TIME", value_parser = super::parse::since)]
     since: Option<Since>,
     /// Of this call (its id, a message SID or a reference)
     #[arg(long, value_name = "CALL")]

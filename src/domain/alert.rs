@@ -363,6 +363,39 @@ impl FromStr for AlertKey {
     }
 }
 
+/// An alert is raised or is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AlertChange {
+    /// A person must look. Raising what is raised already changes nothing.
+    Raise {
+        /// One alert a key.
+        key: AlertKey,
+        /// The call it is about.
+        call: Option<CallId>,
+        /// What happened and what to do.
+        message: String,
+    },
+    /// It stays, and is told again in these words. In the words that stand, or where it is not raised, this changes nothing.
+    Again {
+        /// Its key.
+        key: AlertKey,
+        /// For how long by now.
+        message: String,
+    },
+    /// It is over. Resolving what is not raised changes nothing.
+    Resolve {
+        /// Its key.
+        key: AlertKey,
+    },
+    /// All that was raised about this call and does not outlast this is over.
+    ResolveAll {
+        /// Which call.
+        call: CallId,
+        /// What has come.
+        at: Until,
+    },
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! What a phone was answered before: what a reply is held against.
 
 use super::attempt::words;
-use super::types::{AttemptId, CallId, Timestamp};
+use super::types::{AttemptId, CallId, MessageSid, Timestamp};
 
 words! {
     /// What an answer of ours asks of whoever wrote.
@@ -32,6 +32,25 @@ pub struct PastAnswer {
     pub prompt: Option<Prompt>,
     /// The attempt that carries it; `None`: the webhook's TwiML.
     pub by: Option<AttemptId>,
+}
+
+/// A reply of a phone that came before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastReply {
+    /// Its SID.
+    pub sid: MessageSid,
+    /// When it came, by our clock.
+    pub at: Timestamp,
+    /// When it was written, by the provider's clock, where that was read.
+    pub written: Option<Timestamp>,
+    /// The call that it was about.
+    pub call: Option<CallId>,
+    /// What it was understood as.
+    pub understood: String,
+    /// What its answer asked.
+    pub prompt: Option<Prompt>,
+    /// It is not decided yet.
+    pub waits: bool,
 }
 
 /// What became of a text that comes again.

@@ -2,13 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::alert::{AlertKind, Until};
+use super::alert::{AlertChange, AlertKind, Until};
 use super::call::{Call, CallState, CallStatus};
-use super::event::{AlertChange, Answer, Change, Decision, Loaded, LogKind, NewCall};
+use super::change::{Answer, Change};
+use super::event::{Decision, Loaded, NewCall};
+use super::log::LogKind;
 use super::phone::spelling::plain_number;
 use super::sequence;
-use super::step::{Ctx, Illegal, Work};
 use super::types::{Actor, CallId, ContactId};
+use super::work::{Ctx, Illegal, Work, holder_name};
 
 /// The same id with the same data exists: nothing is done. With other data: said, nothing is done. Else the call is made, and
 /// its first step fires where it waits for nothing.
@@ -127,7 +129,7 @@ fn not_allowed(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
 }
 
 pub(super) fn taken_by(w: &Work<'_>) -> String {
-    format!("it was taken by {}", super::sending::holder_name(w))
+    format!("it was taken by {}", holder_name(w))
 }
 
 fn is_known(w: &Work<'_>, contact: &ContactId) -> bool {
@@ -139,7 +141,7 @@ pub(super) fn take(w: &mut Work<'_>, holder: Option<ContactId>, by: &Actor, note
     w.call_to(CallStatus::Acknowledged)?;
     w.state.call.holder.clone_from(&holder);
     sequence::cancel_waiting(w, "the call was taken")?;
-    let name = super::sending::holder_name(w);
+    let name = holder_name(w);
     let who = if holder.is_some() { name } else { by.0.clone() };
     w.log_as(by.clone(), LogKind::CallAcknowledged, None, format!("acknowledged: {who} has it"), said(note));
     calm(w, Until::Taken);
@@ -190,7 +192,7 @@ fn reopen(w: &mut Work<'_>, by: &Actor, note: Option<&str>) -> Result<(), Illega
 
 /// The holder hands it back: a new round with everybody but them.
 pub(super) fn hand_back(w: &mut Work<'_>, holder: &ContactId, by: &Actor) -> Result<(), Illegal> {
-    let name = super::sending::holder_name(w);
+    let name = holder_name(w);
     w.call_to(CallStatus::Dispatching)?;
     w.state.call.put_out(holder, super::call::OutReason::Passed);
     w.log_as(

@@ -1,21 +1,18 @@
-//! Everything that can happen, what a decision is shown, and what it returns.
+//! Everything that can happen, and what a decision is shown. What it returns is in [`super::change`].
+//!
+//! Each entry (`cli/`, `http/`, a loop of `engine/`) makes an [`Event`] and gives it to `engine/apply.rs`; nothing else changes a call.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::time::Duration;
 
-use super::UnknownPolicy;
-use super::alert::{AlertKey, AlertKind, Until};
-use super::attempt::Attempt;
+use super::alert::{AlertChange, AlertKind};
+use super::answers::{AnsweredBefore, PastAnswer, PastReply, Prompt};
 use super::breaker::Breaker;
 use super::call::{CallData, CallState, Override};
 use super::error_class::Class;
 use super::policy::Policy;
 use super::receipt::MessageStatus;
-use super::reply::Lexicon;
 use super::settings::{Basis, SettingsNumber};
-use super::settle::Settlement;
-use super::types::{Actor, AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Sender, Timestamp};
+use super::types::{Actor, AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Timestamp};
 
 /// A call that somebody hands to us: checked, with its ladder chosen.
 #[derive(Debug, Clone)]
@@ -40,10 +37,8 @@ pub struct NewCall {
     pub oddities: Vec<(AlertKind, String)>,
 }
 
-pub use super::answers::{AnsweredBefore, PastAnswer, Prompt};
 /// What an error code asks for: the table of codes is the gateway's, its reading the domain's.
 pub use super::error_class::Classified as Asks;
-pub use super::log::{LogEntry, LogKind};
 
 /// No code, or none that means anything here.
 pub const NO_CODE: Asks = Asks { class: Class::UnknownCode, special: None };
@@ -161,6 +156,27 @@ impl InboundText {
     }
 }
 
+/// An inbound text as it is kept.
+#[derive(Debug, Clone)]
+pub struct InboundRow {
+    /// What came.
+    pub text: InboundText,
+    /// The call it was applied to.
+    pub call: Option<CallId>,
+    /// What it was understood as.
+    pub understood: String,
+    /// The text that answered it; empty for silence.
+    pub answer: String,
+    /// What that asks.
+    pub prompt: Option<Prompt>,
+    /// The attempt that carries it; `None`: the webhook's TwiML.
+    pub answered_by: Option<AttemptId>,
+    /// Nothing is decided yet: it waits for the time at which it was written.
+    pub waits: bool,
+    /// When it came.
+    pub at: Timestamp,
+}
+
 /// What a person decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
@@ -179,6 +195,50 @@ pub enum Decision {
     FireNow,
     /// No further follow-ups (`follow-up cancel`).
     Mute,
+}
+
+/// What a person knows of a text whose outcome is unknown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settlement {
+    /// The provider accepted it: this is its message.
+    Sent(MessageSid),
+    /// The provider does not have it.
+    NotSent,
+    /// The provider does not have it, and it is to be sent once more now.
+    Resend,
+}
+
+/// One call as it was found elsewhere.
+#[derive(Debug, Clone)]
+pub struct Import {
+    /// The call with its notices and attempts, under the ids, numbers and messages that they had.
+    pub state: CallState,
+    /// Whether its reference is a fresh one.
+    pub reference: Reference,
+    /// Replies that were heard and answered before: they are not heard a second time.
+    pub heard: Vec<InboundRow>,
+    /// How it was rebuilt, one sentence for a person.
+    pub how: String,
+    /// What could not be rebuilt, and what is not certain.
+    pub lost: Vec<String>,
+    /// What is odd about its paperwork: each raises an alert (kind, text).
+    pub oddities: Vec<(AlertKind, String)>,
+}
+
+/// Where the reference of an imported call comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reference {
+    /// Texts that are out carry it: it stays, whatever else has it.
+    Kept,
+    /// Nobody has read it yet: a free one takes its place where it is taken.
+    Fresh,
+}
+
+impl Import {
+    /// References to choose from, the wanted one first.
+    pub fn references(&self, more: impl Iterator<Item = CallRef>) -> Vec<CallRef> {
+        std::iter::once(self.state.call.reference.clone()).chain(more).collect()
+    }
 }
 
 /// Everything that can happen.
@@ -271,7 +331,7 @@ pub enum Event {
         what: BreakerNews,
     },
     /// A call comes whole from elsewhere.
-    Import(Box<super::import::Import>),
+    Import(Box<Import>),
     /// Nobody has been told of this call for too long.
     Untold {
         /// Which.
@@ -367,234 +427,4 @@ pub struct Loaded {
     pub orphans: Vec<News>,
     /// For [`Load::Message`]: the very same receipt is kept and joined already.
     pub replayed: bool,
-}
-
-/// An alert is raised or is over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AlertChange {
-    /// A person must look. Raising what is raised already changes nothing.
-    Raise {
-        /// One alert a key.
-        key: AlertKey,
-        /// The call it is about.
-        call: Option<CallId>,
-        /// What happened and what to do.
-        message: String,
-    },
-    /// It stays, and is told again in these words. In the words that stand, or where it is not raised, this changes nothing.
-    Again {
-        /// Its key.
-        key: AlertKey,
-        /// For how long by now.
-        message: String,
-    },
-    /// It is over. Resolving what is not raised changes nothing.
-    Resolve {
-        /// Its key.
-        key: AlertKey,
-    },
-    /// All that was raised about this call and does not outlast this is over.
-    ResolveAll {
-        /// Which call.
-        call: CallId,
-        /// What has come.
-        at: Until,
-    },
-}
-
-/// A reply of a phone that came before.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PastReply {
-    /// Its SID.
-    pub sid: MessageSid,
-    /// When it came, by our clock.
-    pub at: Timestamp,
-    /// When it was written, by the provider's clock, where that was read.
-    pub written: Option<Timestamp>,
-    /// The call that it was about.
-    pub call: Option<CallId>,
-    /// What it was understood as.
-    pub understood: String,
-    /// What its answer asked.
-    pub prompt: Option<Prompt>,
-    /// It is not decided yet.
-    pub waits: bool,
-}
-
-/// A receipt as it is kept, with what it did.
-#[derive(Debug, Clone)]
-pub struct ReceiptRow {
-    /// What came.
-    pub news: News,
-    /// The attempt it was joined to; `None`: kept and joined later.
-    pub joined: Option<AttemptId>,
-    /// `moved`, `stale`, `conflict` or `orphan`.
-    pub effect: &'static str,
-    /// When it came.
-    pub at: Timestamp,
-}
-
-/// An inbound text as it is kept.
-#[derive(Debug, Clone)]
-pub struct InboundRow {
-    /// What came.
-    pub text: InboundText,
-    /// The call it was applied to.
-    pub call: Option<CallId>,
-    /// What it was understood as.
-    pub understood: String,
-    /// The text that answered it; empty for silence.
-    pub answer: String,
-    /// What that asks.
-    pub prompt: Option<Prompt>,
-    /// The attempt that carries it; `None`: the webhook's TwiML.
-    pub answered_by: Option<AttemptId>,
-    /// Nothing is decided yet: it waits for the time at which it was written.
-    pub waits: bool,
-    /// When it came.
-    pub at: Timestamp,
-}
-
-/// A change to the book of opt-outs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OptOutChange {
-    /// This number takes no texts from this sender (empty: from any).
-    Out {
-        /// The contact's number.
-        phone: String,
-        /// Our sender.
-        sender: String,
-    },
-    /// It takes them again.
-    In {
-        /// The contact's number.
-        phone: String,
-        /// Our sender; `None`: every one.
-        sender: Option<String>,
-    },
-}
-
-/// A change to the breaker of a sender.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BreakerChange {
-    /// It is open, with all that is known of it.
-    Open(Breaker),
-    /// A probe goes; the next one may at this time.
-    Probed {
-        /// Whose.
-        sender: String,
-        /// See above.
-        probe_at: Timestamp,
-    },
-    /// It is closed: deferred steps of all calls are looked at again at once.
-    Close {
-        /// Whose.
-        sender: String,
-    },
-}
-
-/// What another system must be told of; the newest state of a row stands for those before it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Effect {
-    /// The dispatch event of this attempt.
-    MirrorAttempt(AttemptId),
-    /// The status of this call.
-    MirrorCall(CallId),
-}
-
-/// What a decision returns; the store writes it all in the transaction that loaded its input, or nothing.
-#[derive(Debug, Default)]
-pub struct Change {
-    /// New states of calls: changed ones and new ones. The store compares them with what it loaded and writes the difference.
-    pub calls: Vec<CallState>,
-    /// Appended in order.
-    pub log: Vec<LogEntry>,
-    /// Raised and resolved.
-    pub alerts: Vec<AlertChange>,
-    /// Kept.
-    pub receipts: Vec<ReceiptRow>,
-    /// Kept.
-    pub inbound: Option<InboundRow>,
-    /// Kept as heard before, where they are not.
-    pub heard: Vec<InboundRow>,
-    /// Kept.
-    pub opt_outs: Vec<OptOutChange>,
-    /// Opened, probed and closed.
-    pub breakers: Vec<BreakerChange>,
-    /// To other systems.
-    pub effects: Vec<Effect>,
-    /// For whoever asked.
-    pub answer: Answer,
-    /// When it was decided.
-    pub at: Option<Timestamp>,
-}
-
-/// What whoever asked is told, after the commit.
-#[derive(Debug, Default, Clone)]
-pub enum Answer {
-    /// Done; nothing to say.
-    #[default]
-    Done,
-    /// A new call was made.
-    Created(Box<CallState>),
-    /// The same call exists: nothing was done.
-    Exists(Box<CallState>),
-    /// The id exists with other data: nothing was done.
-    Differs(Box<CallState>),
-    /// The call after the change.
-    Changed(Box<CallState>),
-    /// It was so already.
-    Already(Box<CallState>),
-    /// This transition does not exist; the call as it is, and why.
-    NotAllowed(Box<CallState>, String),
-    /// There is no such call or attempt.
-    NotFound,
-    /// The intent is stored: send this now, once.
-    Send(Box<ToSend>),
-    /// Not to be sent; why.
-    NotSent(String),
-    /// TwiML: the text to answer with; empty for silence.
-    Reply(String),
-    /// Nothing was decided: other settings or contacts are in force than whoever asked has read.
-    Outdated,
-}
-
-/// What a claim allows, once.
-#[derive(Debug, Clone)]
-pub struct ToSend {
-    /// The attempt with its intent.
-    pub attempt: Attempt,
-    /// Who sends.
-    pub sender: Sender,
-}
-
-/// The bounds that decisions use; from the configuration.
-#[derive(Debug, Clone)]
-pub struct Rules {
-    /// When a message that is not final is asked about first.
-    pub poll_after: Duration,
-    /// No final status by then: an alert.
-    pub status_timeout: Duration,
-    /// Stand-downs are dropped after this.
-    pub validity: Duration,
-    /// How long an unknown outcome is looked for before its policy decides, from the POST's start.
-    pub settle: Duration,
-    /// For a first notice.
-    pub unknown_first: UnknownPolicy,
-    /// For a reminder.
-    pub unknown_follow_up: UnknownPolicy,
-    /// Texts made for a notice because an earlier one failed in a way that may pass.
-    pub resend_limit: u32,
-    /// Before each of them.
-    pub resend_pause: Duration,
-    /// Whether stand-downs are made.
-    pub stand_down: bool,
-    /// A follow-up that fires later than this after its time raises an alert.
-    pub late_follow_up: Duration,
-    /// Whether texts say that they are a test.
-    pub test_mode: bool,
-    /// The words that answer a text.
-    pub lexicon: Arc<Lexicon>,
-    /// What a drill has taken away.
-    pub off: super::guards::GuardsOff,
 }

@@ -5,45 +5,13 @@
 
 use serde_json::json;
 
-use super::alert::AlertKind;
-use super::call::{CallState, CallStatus};
+use super::alert::{AlertChange, AlertKind};
+use super::call::CallStatus;
+use super::change::{Answer, Change};
 use super::decide;
-use super::event::{AlertChange, Answer, Change, InboundRow, Loaded, LogKind};
-use super::step::{Ctx, Illegal, Work};
-use super::types::CallRef;
-
-/// One call as it was found elsewhere.
-#[derive(Debug, Clone)]
-pub struct Import {
-    /// The call with its notices and attempts, under the ids, numbers and messages that they had.
-    pub state: CallState,
-    /// Whether its reference is a fresh one.
-    pub reference: Reference,
-    /// Replies that were heard and answered before: they are not heard a second time.
-    pub heard: Vec<InboundRow>,
-    /// How it was rebuilt, one sentence for a person.
-    pub how: String,
-    /// What could not be rebuilt, and what is not certain.
-    pub lost: Vec<String>,
-    /// What is odd about its paperwork: each raises an alert (kind, text).
-    pub oddities: Vec<(AlertKind, String)>,
-}
-
-/// Where the reference of an imported call comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reference {
-    /// Texts that are out carry it: it stays, whatever else has it.
-    Kept,
-    /// Nobody has read it yet: a free one takes its place where it is taken.
-    Fresh,
-}
-
-impl Import {
-    /// References to choose from, the wanted one first.
-    pub fn references(&self, more: impl Iterator<Item = CallRef>) -> Vec<CallRef> {
-        std::iter::once(self.state.call.reference.clone()).chain(more).collect()
-    }
-}
+use super::event::{Import, Loaded, Reference};
+use super::log::LogKind;
+use super::work::{Ctx, Illegal, Work};
 
 /// Writes it where its id is free; else says what is there and changes nothing.
 pub(super) fn import(loaded: &Loaded, import: &Import, ctx: &Ctx<'_>) -> Result<Change, Illegal> {

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::alert::AlertKind;
+use super::alert::{AlertChange, AlertKind};
 use super::attempt::{Attempt, AttemptKind, AttemptState};
 use super::call::CallStatus;
-use super::event::{AlertChange, LogKind};
+use super::ladder::{self, step_data};
+use super::log::LogKind;
 use super::sequence;
-use super::step::{Illegal, Work, step_data};
 use super::types::Timestamp;
+use super::work::{Illegal, Work};
 
 /// An end of the ladder that is put off for longer than this is alarming, and is looked at again no sooner, in seconds.
 const PUT_OFF_ALARM_S: u64 = 60;
@@ -23,7 +24,7 @@ const PUT_OFF_MIN_S: u64 = 1;
 /// of it all the same. Whoever was told only after that time has the same time to answer.
 pub(super) fn end_of_ladder(w: &mut Work<'_>) -> Result<(), Illegal> {
     let (call, now) = (&w.state.call, w.now());
-    let after = sequence::wait_before(w, sequence::total(w));
+    let after = ladder::wait_before(w, ladder::total(w));
     let Some(oldest) = unsettled(w).min_by_key(|a| a.created_at) else {
         if let Some(until) = answers_until(w, after).filter(|at| *at > now) {
             w.state.call.wake_at = Some(until);
@@ -50,18 +51,18 @@ pub(super) fn end_of_ladder(w: &mut Work<'_>) -> Result<(), Illegal> {
 /// Tells the last resort in place of giving the call up, with the alert that nobody took it; what follows counts from now. `false`:
 /// there is none, or it was told in this round.
 pub(super) fn last_resort_now(w: &mut Work<'_>, why: &str) -> Result<bool, Illegal> {
-    let (total, now) = (sequence::total(w), w.now());
+    let (total, now) = (ladder::total(w), w.now());
     if w.ctx.directory.last_resort.is_empty() || w.ctx.rules.off.last_resort || w.state.call.next_step > total {
         return Ok(false);
     }
     let (id, round) = (w.state.call.id.clone(), w.state.call.round);
-    let name = sequence::step_name(w, total);
+    let name = ladder::step_name(w, total);
     w.log(LogKind::Escalated, None, format!("going on with {name} now: {why}"), step_data(round, total));
     w.raise(
         AlertKind::Exhausted.about(&id),
         format!("nobody took call {id}: {why}; the last resort is told now, somebody must take it by hand"),
     );
-    let next_due = now.plus(sequence::wait_before(w, total));
+    let next_due = now.plus(ladder::wait_before(w, total));
     sequence::fire(w, &[total], total, next_due, now, &[])?;
     Ok(true)
 }
@@ -112,7 +113,7 @@ pub(super) fn exhaust(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
     let (key, message) =
         (AlertKind::Exhausted.about(&id), format!("call {id} is EXHAUSTED: {why}; somebody must take it by hand"));
     w.raise(key.clone(), message.clone());
-    if w.state.call.next_step > sequence::total(w) {
+    if w.state.call.next_step > ladder::total(w) {
         // It stands since the last resort was told, in other words.
         w.change.alerts.push(AlertChange::Again { key, message });
     }

@@ -4,15 +4,17 @@ use serde_json::json;
 
 use super::alert::{AlertKey, AlertKind};
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Move};
-use super::breaker;
 use super::call::OutReason;
+use super::change::{Answer, Change, ReceiptRow};
 use super::error_class::Class;
-use super::event::{Answer, Asks, Change, Loaded, LogKind, News, ReceiptRow, Source};
+use super::event::{Asks, Loaded, News, Source};
+use super::failure::{self, Accepted};
+use super::log::LogKind;
 use super::receipt::{MessageStatus, Verdict};
 use super::resend;
-use super::sending::{self, Accepted};
-use super::step::{Ctx, Illegal, Work};
+use super::trip;
 use super::types::{Actor, AttemptId, ContactId, ErrorCode, MessageSid, Timestamp};
+use super::work::{Ctx, Illegal, Work};
 
 /// News that names an attempt, or a SID that we know, is applied; the rest is kept and joined later.
 pub(super) fn news(loaded: &Loaded, news: &News, ctx: &Ctx<'_>) -> Result<Change, Illegal> {
@@ -164,10 +166,10 @@ pub(super) fn join(
             "moved"
         }
         Move::Stale if newly_known => "moved",
-        Move::Stale if sending::keep_late_code(w, id, verdict, code, asks)? => "moved",
+        Move::Stale if failure::keep_late_code(w, id, verdict, code, asks)? => "moved",
         Move::Stale => "stale",
     };
-    breaker::heard(w, id, status)?;
+    trip::heard(w, id, status)?;
     Ok(effect)
 }
 
@@ -215,7 +217,7 @@ fn moved(
             a.result = format!("the provider reports {status}");
             let key = no_status_key(w, id)?;
             w.resolve(key);
-            sending::failed(w, id, asks, Accepted::Before)?;
+            failure::failed(w, id, asks, Accepted::Before)?;
         }
         _ => {}
     }
@@ -275,7 +277,7 @@ fn settle_conflict(w: &mut Work<'_>, id: AttemptId, news: &News) -> Result<&'sta
     if was != to {
         if verdict == Verdict::Delivered {
             take_back_failure(w, id)?;
-            breaker::heard(w, id, &news.status)?;
+            trip::heard(w, id, &news.status)?;
         }
         moved(w, id, was, to, &news.status, news.code, news.asks, "fetch")?;
     }

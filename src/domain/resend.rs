@@ -10,14 +10,16 @@ use serde_json::json;
 
 use super::alert::{AlertKey, AlertKind};
 use super::attempt::{Attempt, AttemptKind, AttemptState, Priority};
-use super::breaker;
 use super::call::CallStatus;
 use super::error_class::Class;
-use super::event::LogKind;
-use super::sending;
+use super::ladder;
+use super::log::LogKind;
+use super::rules::UnknownPolicy;
 use super::sequence;
-use super::step::{Illegal, Work};
+use super::trip;
 use super::types::{AttemptId, Sender, Timestamp};
+use super::wording;
+use super::work::{Illegal, Work};
 
 /// How long an unknown outcome must have been out before a search can settle that it is not there, in seconds: the provider
 /// may still be at it (`facts/twilio.md` §4).
@@ -34,15 +36,6 @@ const SEARCHES_BEFORE: u32 = 8;
 const SEARCH_HURRIED_S: u64 = 330;
 /// What was not found by then is not looked for any more, in seconds.
 const SEARCH_END_S: u64 = 72 * 3_600;
-
-/// What is done about an unknown outcome that was not found out in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UnknownPolicy {
-    /// Once more, marked as a repeat.
-    Resend,
-    /// Left to the next step; where none follows, a person is told.
-    Hold,
-}
 
 /// When the search for an unknown outcome begins.
 pub(super) fn first_search(now: Timestamp) -> Timestamp {
@@ -188,12 +181,12 @@ pub(super) fn after_failure(w: &mut Work<'_>, id: AttemptId, limit: u32) -> Resu
 /// words were the built-in ones.
 pub(super) fn with_built_in_text(w: &mut Work<'_>, id: AttemptId) -> Result<bool, Illegal> {
     let a = w.attempt(id)?.clone();
-    if sending::built_in(w, id)?.body == a.body {
+    if wording::built_in(w, id)?.body == a.body {
         return Ok(false);
     }
     if !in_hand(w, &a) {
         let new = resend(w, id, w.now())?;
-        let rendered = sending::built_in(w, new)?;
+        let rendered = wording::built_in(w, new)?;
         let made = w.attempt_mut(new)?;
         (made.body, made.segments) = (rendered.body, rendered.segments);
     }
@@ -205,7 +198,7 @@ pub(super) fn after_its_sender_failed(w: &mut Work<'_>, id: AttemptId) -> Result
     let a = w.attempt(id)?.clone();
     if !in_hand(w, &a) {
         // Refused by a sender that is taken to work: not at once, so that nothing can go round and round.
-        let refused = a.sid.is_none() && !breaker::holds(w, &a);
+        let refused = a.sid.is_none() && !trip::holds(w, &a);
         let pause = if refused { w.ctx.rules.resend_pause } else { Duration::ZERO };
         resend(w, id, w.now().plus(pause))?;
     }
@@ -232,7 +225,7 @@ fn why_not_after_failure(w: &Work<'_>, a: &Attempt) -> Option<&'static str> {
 pub(super) fn why_no_repeat(w: &Work<'_>, a: &Attempt) -> Option<&'static str> {
     if a.kind != AttemptKind::Notice {
         Some("only a notice is repeated")
-    } else if sequence::is_opted_out(w, &a.recipient, a.sender.as_ref().map(Sender::as_str)) {
+    } else if ladder::is_opted_out(w, &a.recipient, a.sender.as_ref().map(Sender::as_str)) {
         Some("the contact has opted out")
     } else {
         why_not_after_failure(w, a)
@@ -296,7 +289,7 @@ pub(super) fn overtaken(w: &Work<'_>, resend: &Attempt) -> Option<&'static str> 
 /// A new attempt of the same notice, not before `at`.
 pub(super) fn resend(w: &mut Work<'_>, id: AttemptId, at: Timestamp) -> Result<AttemptId, Illegal> {
     let a = w.attempt(id)?.clone();
-    let name = sequence::step_name(w, a.step);
+    let name = ladder::step_name(w, a.step);
     let number = w.state.call.attempts + 1;
     let text = format!("Retry attempt {number}: {name} to {} again, repeats attempt {}", a.recipient.name, a.number);
     let told = w.state.was_told(&a.recipient.contact, None);

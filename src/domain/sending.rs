@@ -2,19 +2,24 @@
 
 use serde_json::{Value, json};
 
-use super::alert::{AlertKey, AlertKind};
+use super::alert::AlertKind;
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Move, Priority};
-use super::body::{self, RenderInput, TextKind};
-use super::breaker::{self, Evidence, Route};
+use super::breaker::{self, Route};
 use super::call::{CallStatus, OutReason};
-use super::error_class::{Class, Special};
-use super::event::{Answer, Asks, LogKind, OptOutChange, SendOutcome, ToSend};
+use super::change::{Answer, ToSend};
+use super::error_class::Class;
+use super::event::{Asks, SendOutcome};
+use super::failure;
+use super::ladder;
+use super::log::LogKind;
 use super::news;
-use super::receipt::{MessageStatus, Verdict};
+use super::receipt::MessageStatus;
 use super::resend;
 use super::sequence;
-use super::step::{Illegal, Work};
-use super::types::{Actor, AttemptId, ErrorCode, MessageSid, Sender, Timestamp};
+use super::trip;
+use super::types::{AttemptId, ErrorCode, MessageSid, Sender, Timestamp};
+use super::wording;
+use super::work::{Illegal, Work};
 
 /// How long a stand-down waits for the answer about the notice that it takes back, in seconds, each time it looks.
 const UNDER_WAY_PAUSE_S: u64 = 1;
@@ -48,11 +53,11 @@ pub(super) fn claim(
         return refuse(w, "the text that it takes back is still under way".into());
     }
     if let Some(sender) = first_sender(w, &attempt)
-        && sequence::is_opted_out(w, &attempt.recipient, Some(sender.as_str()))
+        && ladder::is_opted_out(w, &attempt.recipient, Some(sender.as_str()))
     {
         return opted_out_before_it_left(w, id, &sender);
     }
-    let Some(route) = breaker::route_of(w, &attempt) else {
+    let Some(route) = trip::route_of(w, &attempt) else {
         w.attempt_mut(id)?.not_before = w.now().plus(std::time::Duration::from_secs(NO_SENDER_PAUSE_S));
         w.raise(
             AlertKind::NoSender,
@@ -63,7 +68,7 @@ pub(super) fn claim(
     let (sender, probes) = match route {
         Route::Send { sender, probes } => (sender, probes),
         Route::Hold { until } => {
-            if attempt.kind != AttemptKind::Notice || breaker::passes_over(w, &attempt) {
+            if attempt.kind != AttemptKind::Notice || trip::passes_over(w, &attempt) {
                 // What probes nothing is looked at again when it can go, or when it is too late for it; so is what the
                 // dispatcher would try by a stand-in again and again.
                 let late = attempt.expires_at.map(|at| at.plus(std::time::Duration::from_millis(1)));
@@ -80,7 +85,7 @@ pub(super) fn claim(
             return refuse(w, format!("attempt {} is {}", now.number, now.state));
         }
     }
-    breaker::probed(w, &probes);
+    trip::probed(w, &probes);
     intent(w, id, engine, sender)?;
     let a = w.attempt_mut(id)?;
     (a.provider_at, a.provider_after, a.clock_steps_ms) = (None, provider_after, 0);
@@ -178,18 +183,7 @@ fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Resu
     let a = w.attempt(id)?;
     let first = !w.state.was_told(&a.recipient.contact, Some(id));
     if a.body.is_empty() {
-        let words = wording(w, a);
-        let rendered = render(w, id, words, Source::Configured)?;
-        let key = template_key(w, words);
-        match rendered.fell_back {
-            Some(why) => {
-                w.raise(key, format!("a template cannot be used, the built-in text goes out instead: {why}"));
-            }
-            None if a_notice_by_template(w, id)? => w.resolve(key),
-            None => {}
-        }
-        let a = w.attempt_mut(id)?;
-        (a.body, a.segments) = (rendered.body, rendered.segments);
+        wording::write(w, id)?;
     }
     w.resolve(AlertKind::NoSender);
     sequence::judge_lateness(w, id)?;
@@ -216,111 +210,6 @@ fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Resu
     Ok(())
 }
 
-/// How a notice reads to its contact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wording {
-    /// As the first that they read of the call.
-    First,
-    /// As what they know already.
-    Reminder,
-}
-
-/// By what reached the contact, never by the step: a text that failed was read by nobody.
-fn wording(w: &Work<'_>, a: &Attempt) -> Wording {
-    if w.state.was_reached(&a.recipient.contact, Some(a.id)) { Wording::Reminder } else { Wording::First }
-}
-
-/// The reference of the attempt that this one repeats, where that one may have been read: a text that surely failed was not,
-/// and no text after it is marked as a repeat. What a person settled without any evidence may have arrived all the same.
-fn marked_as_repeat_of(w: &Work<'_>, a: &Attempt) -> Option<String> {
-    let repeated = a.repeats.and_then(|r| w.state.attempt(r))?;
-    let surely_failed = repeated.state == AttemptState::Failed && repeated.class.is_some();
-    (!surely_failed).then(|| repeated.reference(&w.state.call.reference))
-}
-
-/// One alert a line and template: that another line's is well says nothing of this one's.
-fn template_key(w: &Work<'_>, words: Wording) -> AlertKey {
-    let (line, _) = w.ctx.directory.line(w.state.call.data.twilio_to_number.as_deref());
-    let line = line.number.as_deref().unwrap_or("default");
-    let template = match words {
-        Wording::First => "notice",
-        Wording::Reminder => "reminder",
-    };
-    AlertKind::Template.about(format_args!("{line}:{template}"))
-}
-
-/// Whether this text is made by the configured template, or by the built-in one where there is none any more.
-fn a_notice_by_template(w: &Work<'_>, id: AttemptId) -> Result<bool, Illegal> {
-    Ok(w.attempt(id)?.kind == AttemptKind::Notice && w.state.call.data.body.is_none())
-}
-
-/// Whose words a text uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
-    /// The caller's own or the operator's template, where there are any.
-    Configured,
-    /// Ours.
-    BuiltIn,
-}
-
-/// The text of this attempt in the built-in words.
-pub(super) fn built_in(w: &Work<'_>, id: AttemptId) -> Result<body::Rendered, Illegal> {
-    render(w, id, wording(w, w.attempt(id)?), Source::BuiltIn)
-}
-
-fn render(w: &Work<'_>, id: AttemptId, words: Wording, source: Source) -> Result<body::Rendered, Illegal> {
-    let (call, a) = (&w.state.call, w.attempt(id)?);
-    let (line, _) = w.ctx.directory.line(call.data.twilio_to_number.as_deref());
-    let directory = w.ctx.directory;
-    let template = match words {
-        Wording::First => directory.notice_template(line),
-        Wording::Reminder => directory.reminder_template(line),
-    };
-    let configured = source == Source::Configured;
-    let holder = holder_name(w);
-    let kind = match (a.kind, call.status) {
-        (AttemptKind::Notice, _) if words == Wording::First => TextKind::First,
-        (AttemptKind::Notice, _) => TextKind::Reminder,
-        (AttemptKind::StandDown, CallStatus::Cancelled) => TextKind::StandDown { why: body::StandDown::Cancelled },
-        (AttemptKind::StandDown, CallStatus::Acknowledged) => {
-            TextKind::StandDown { why: body::StandDown::Taken { by: &holder } }
-        }
-        (AttemptKind::StandDown, _) => TextKind::StandDown { why: body::StandDown::Resolved },
-        (AttemptKind::Answer, _) => TextKind::Answer { text: &a.result },
-    };
-    let text = |t: &Option<String>| t.clone().unwrap_or_default();
-    let reference = a.reference(&call.reference);
-    let repeat_of = marked_as_repeat_of(w, a);
-    body::render(&RenderInput {
-        template: template.filter(|_| configured),
-        own_words: call.data.body.as_deref().filter(|_| configured),
-        kind,
-        reference: &reference,
-        repeat_of: repeat_of.as_deref(),
-        business: &line.name,
-        contact_name: &a.recipient.name,
-        issue: &text(&call.data.issue_summary),
-        address: &text(&call.data.address),
-        caller_name: &text(&call.data.caller_name),
-        caller_phone: &text(&call.data.caller_phone),
-        level: &call.level,
-        test_mode: w.ctx.rules.test_mode,
-    })
-    .map_err(|_| Illegal::Missing("a reference that can be searched for"))
-}
-
-/// The holder as people say it.
-pub(super) fn holder_name(w: &Work<'_>) -> String {
-    let Some(holder) = w.state.call.holder.as_ref() else { return "the office".into() };
-    w.state
-        .attempts
-        .iter()
-        .find(|a| &a.recipient.contact == holder)
-        .map(|a| a.recipient.name.clone())
-        .or_else(|| w.ctx.directory.contact(holder).map(|c| c.name.clone()))
-        .unwrap_or_else(|| holder.to_string())
-}
-
 /// What became of a POST. News that came before the answer stands; the answer of a claim that is gone is recorded all the same.
 pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Result<(), Illegal> {
     let number = w.attempt(id)?.number;
@@ -329,9 +218,9 @@ pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Re
             accepted(w, id, sid, (status, *code, *asks))?;
             news::made_at(w, id, sid, *provider_at)?;
         }
-        SendOutcome::Refused { code, asks, why } => refused(w, id, *code, *asks, why)?,
+        SendOutcome::Refused { code, asks, why } => failure::refused(w, id, *code, *asks, why)?,
         SendOutcome::BadCallback if !w.attempt(id)?.callback => {
-            refused(
+            failure::refused(
                 w,
                 id,
                 Some(ErrorCode(21609)),
@@ -408,145 +297,6 @@ fn unknown(w: &mut Work<'_>, id: AttemptId, why: &str) -> Result<(), Illegal> {
     let text = format!("attempt {}: outcome unknown ({why}); not sent again until it is found out", a.number);
     w.log(LogKind::AttemptUnknown, Some(id), text, Value::Null);
     Ok(())
-}
-
-fn refused(w: &mut Work<'_>, id: AttemptId, code: Option<ErrorCode>, asks: Asks, why: &str) -> Result<(), Illegal> {
-    if w.attempt_on(id, AttemptEvent::Refused)? != Move::To(AttemptState::Failed) {
-        return Ok(());
-    }
-    let a = w.attempt_mut(id)?;
-    a.error_code = code;
-    a.result = why.to_owned();
-    failed(w, id, asks, Accepted::Never)
-}
-
-/// Whether the provider had accepted a message before it failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Accepted {
-    Never,
-    Before,
-}
-
-/// An attempt has failed for good: log, alerts, and what its class asks of the ladder.
-pub(super) fn failed(w: &mut Work<'_>, id: AttemptId, asks: Asks, accepted: Accepted) -> Result<(), Illegal> {
-    let a = w.attempt(id)?.clone();
-    let code = a.error_code.map(|c| format!(" ({c})")).unwrap_or_default();
-    let text = format!("attempt {} to {} failed{code}: {}", a.number, a.recipient.name, a.result);
-    w.log(
-        LogKind::AttemptFailed,
-        Some(id),
-        text.clone(),
-        json!({ "code": a.error_code, "class": asks.class.letter().to_string() }),
-    );
-    w.attempt_mut(id)?.class = Some(asks.class);
-    let of_sender = matches!(asks.class, Class::Account | Class::Sender);
-    if of_sender && !resend::reached_since(w, &a).any(|b| asks.class == Class::Account || b.sender == a.sender) {
-        let evidence = if accepted == Accepted::Before { Evidence::Receipt } else { Evidence::Answer };
-        breaker::open(w, id, asks, evidence, &text)?;
-    }
-    if a.kind != AttemptKind::Notice {
-        return Ok(());
-    }
-    let later = resend::reached_since(w, &a).map(|b| b.number).next();
-    if let Some(later) = later {
-        // Later than its news: whatever it says of the contact or the text no longer holds.
-        let text = format!("attempt {} changes nothing: attempt {later} reached {}", a.number, a.recipient.name);
-        w.log(LogKind::AttemptFailed, Some(id), text, json!({ "dropped": "a later text to them was delivered" }));
-        return Ok(());
-    }
-    let (call, contact) = (w.state.call.id.clone(), a.recipient.contact.clone());
-    // The breaker's one alert stands for all that its sender fails.
-    if accepted == Accepted::Before && !of_sender {
-        w.raise(
-            AlertKind::Failed.about(format_args!("{call}:{}", contact.as_str())),
-            format!("call {call}: {text}, after the provider had accepted it"),
-        );
-    }
-    by_class(w, &a, asks, &text)
-}
-
-/// The code of a failure came after the word that it failed: it is kept, and what it says of the contact's number or of the
-/// sender is acted on. The ladder went on already. Says whether there was one to keep.
-pub(super) fn keep_late_code(
-    w: &mut Work<'_>,
-    id: AttemptId,
-    verdict: Option<Verdict>,
-    code: Option<ErrorCode>,
-    asks: Asks,
-) -> Result<bool, Illegal> {
-    let a = w.attempt(id)?;
-    let (Some(code), Some(Verdict::Failed), AttemptState::Failed, None) = (code, verdict, a.state, a.error_code) else {
-        return Ok(false);
-    };
-    let (number, name) = (a.number, a.recipient.name.clone());
-    let kept = w.attempt_mut(id)?;
-    (kept.error_code, kept.class) = (Some(code), Some(asks.class));
-    let a = kept.clone();
-    let text = format!("attempt {number} to {name} failed ({code}): the code came later");
-    let data = json!({ "code": code, "class": asks.class.letter().to_string() });
-    w.log_as(Actor::provider(), LogKind::AttemptFailed, Some(id), text.clone(), data);
-    let reached: Vec<Option<Sender>> = resend::reached_since(w, &a).map(|b| b.sender.clone()).collect();
-    match asks.class {
-        Class::NumberPermanent if a.kind == AttemptKind::Notice && reached.is_empty() => {
-            by_class(w, &a, asks, &text)?;
-        }
-        Class::Account | Class::Sender if !reached.iter().any(|s| asks.class == Class::Account || *s == a.sender) => {
-            breaker::open(w, id, asks, Evidence::Receipt, &text)?;
-        }
-        _ => {}
-    }
-    Ok(true)
-}
-
-/// What the class of its error asks of the ladder for a notice that failed.
-fn by_class(w: &mut Work<'_>, a: &Attempt, asks: Asks, text: &str) -> Result<(), Illegal> {
-    let (id, call, contact) = (a.id, w.state.call.id.clone(), a.recipient.contact.clone());
-    let refused = AlertKind::Refused.about(format_args!("{call}:{}", contact.as_str()));
-    match asks.class {
-        Class::NumberPermanent => {
-            if asks.special == Some(Special::OptedOut) {
-                let sender = a.sender.as_ref().map(|s| s.as_str().to_owned()).unwrap_or_default();
-                w.raise(
-                    AlertKind::OptedOut.about(contact.as_str()),
-                    format!("{} opted out: they must text START before they can be told", a.recipient.name),
-                );
-                w.change.opt_outs.push(OptOutChange::Out { phone: a.recipient.phone.e164().to_owned(), sender });
-            }
-            w.state.call.put_out(&contact, OutReason::Failed);
-            sequence::escalate_now(w, Some(id), &contact, text)
-        }
-        Class::OurRequest if asks.special == Some(Special::BadText) => {
-            w.raise(refused, format!("call {call}: {text}"));
-            if resend::with_built_in_text(w, id)? {
-                return Ok(());
-            }
-            sequence::escalate_now(w, Some(id), &contact, text)
-        }
-        Class::PairOrContent | Class::OurRequest | Class::UnknownCode => {
-            w.raise(refused, format!("call {call}: {text}"));
-            sequence::escalate_now(w, Some(id), &contact, text)
-        }
-        Class::Account | Class::Sender => resend::after_its_sender_failed(w, id),
-        Class::Transient => {
-            if resend::after_failure(w, id, w.ctx.rules.resend_limit)? {
-                return Ok(());
-            }
-            // This contact keeps their later steps; somebody else is told now.
-            sequence::escalate_past(w, id, &contact, text)
-        }
-        Class::Ambiguous if asks.special == Some(Special::UnknownOutcome) => {
-            resend::by_policy(w, id, "the carrier did not answer in time")
-        }
-        Class::Ambiguous => {
-            if resend::after_failure(w, id, w.ctx.rules.resend_limit.min(1))? {
-                return Ok(());
-            }
-            w.raise(refused, format!("call {call}: {text}"));
-            sequence::escalate_now(w, Some(id), &contact, text)
-        }
-        // Says nothing of an outbound message: the clock goes on.
-        Class::Informational => Ok(()),
-    }
 }
 
 /// The claim of an engine that is gone: sent or not, nobody knows.

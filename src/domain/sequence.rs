@@ -6,10 +6,13 @@ use super::alert::AlertKind;
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel, NoticeKey, Priority, Recipient};
 use super::breaker;
 use super::call::{Call, CallStatus, OutReason};
-use super::event::{Answer, LogKind};
+use super::change::Answer;
+use super::ladder::{Found, at, end, step_data, step_name, total, wait_before, who};
 use super::ladder_end::{end_of_ladder, exhaust, last_resort_now};
-use super::step::{Illegal, Work, step_data};
+use super::log::LogKind;
+use super::trip;
 use super::types::{AttemptId, ContactId, Timestamp};
+use super::work::{Illegal, Work};
 
 /// Fires what is due. One missed step keeps its arithmetic; of several, everyone whom they name is told once, under the
 /// latest of them, and what follows counts from now. Not due, or no longer DISPATCHING: nothing.
@@ -39,14 +42,14 @@ pub(super) fn fire_due(w: &mut Work<'_>) -> Result<(), Illegal> {
 /// Whether what is due waits for a breaker: a notice of the call does already. Where each of those was tried as a probe in vain,
 /// somebody else whom the steps name is told all the same: the failure may be those recipients' doing.
 fn is_deferred(w: &Work<'_>, due: Timestamp) -> bool {
-    let Some((waiting, tried)) = breaker::held(w) else { return false };
+    let Some((waiting, tried)) = trip::held(w) else { return false };
     let call = &w.state.call;
     let (mut missed, ..) = missed_until(call, call.deferred_from.unwrap_or(due), w.now());
     if missed.is_empty() && call.next_step < end(w) {
         missed.push(call.next_step);
     }
     let others = |i: &u32| who(w, *i).tell.iter().any(|r| !waiting.contains(&r.contact));
-    tried == breaker::Tried::NotAll || !missed.iter().any(others)
+    tried == trip::Tried::NotAll || !missed.iter().any(others)
 }
 
 /// Fires what is due or was deferred, whatever the senders' breakers say.
@@ -233,7 +236,7 @@ pub(super) fn judge_lateness(w: &mut Work<'_>, id: AttemptId) -> Result<(), Ille
         (b.round, b.step) == (a.round, a.step)
             && b.sent_at.zip(b.due_at).is_some_and(|(sent, due)| sent.since(due) > max)
     };
-    if w.now().since(breaker::held_until(w, a, due)) <= max || w.state.attempts.iter().any(told) {
+    if w.now().since(trip::held_until(w, a, due)) <= max || w.state.attempts.iter().any(told) {
         return Ok(());
     }
     let (call, late) = (w.state.call.id.clone(), w.now().since(due).as_secs());
@@ -298,107 +301,6 @@ pub(super) fn add_attempt(
     w.state.attempts.push(attempt);
     w.log(LogKind::AttemptScheduled, Some(id), text, data);
     id
-}
-
-/// Whom a step names, and why not more.
-#[derive(Default)]
-struct Found {
-    tell: Vec<Recipient>,
-    empty_roles: Vec<String>,
-    unknown: Vec<String>,
-    opted_out: Vec<String>,
-    out: Vec<String>,
-}
-
-impl Found {
-    fn add(&mut self, other: Self) {
-        for r in other.tell {
-            if !self.tell.iter().any(|t| t.contact == r.contact) {
-                self.tell.push(r);
-            }
-        }
-        self.empty_roles.extend(other.empty_roles);
-        self.unknown.extend(other.unknown);
-        self.opted_out.extend(other.opted_out);
-        self.out.extend(other.out);
-    }
-
-    fn is_a_fault(&self) -> bool {
-        !self.empty_roles.is_empty() || !self.unknown.is_empty() || !self.opted_out.is_empty()
-    }
-
-    fn why_nobody(&self) -> String {
-        let mut parts = Vec::new();
-        if !self.empty_roles.is_empty() {
-            parts.push(format!("nobody holds {}", self.empty_roles.join(", ")));
-        }
-        if !self.unknown.is_empty() {
-            parts.push(format!("there is no contact {}", self.unknown.join(", ")));
-        }
-        if !self.opted_out.is_empty() {
-            parts.push(format!("{} opted out", self.opted_out.join(", ")));
-        }
-        if !self.out.is_empty() {
-            parts.push(format!("{} passed or cannot be reached", self.out.join(", ")));
-        }
-        parts.join("; ")
-    }
-}
-
-/// Whom a step names; behind the last one, the last resort.
-fn who(w: &Work<'_>, index: u32) -> Found {
-    let call = &w.state.call;
-    let (line, _) = w.ctx.directory.line(call.data.twilio_to_number.as_deref());
-    let mut found = Found::default();
-    let mut named: Vec<Recipient> = Vec::new();
-    match &call.overridden {
-        _ if index >= total(w) => {
-            for id in &w.ctx.directory.last_resort {
-                match w.ctx.directory.contact(id) {
-                    Some(c) => {
-                        named.push(Recipient { contact: c.id.clone(), name: c.name.clone(), phone: c.phone.clone() })
-                    }
-                    None => found.unknown.push(id.to_string()),
-                }
-            }
-        }
-        Some(o) if o.only || index == 0 => named.push(o.recipient.clone()),
-        _ => {
-            let roles = call.policy.step(at(index)).map(|s| s.notify.as_slice()).unwrap_or_default();
-            for role in roles {
-                let holders = w.ctx.directory.holders(line, role, w.now());
-                if holders.is_empty() {
-                    found.empty_roles.push(role.to_string());
-                }
-                named.extend(holders.into_iter().map(|c| Recipient {
-                    contact: c.id.clone(),
-                    name: c.name.clone(),
-                    phone: c.phone.clone(),
-                }));
-            }
-        }
-    }
-    let sender = w.ctx.directory.sender(line).map(|s| s.as_str());
-    for r in named {
-        if found.tell.iter().any(|t| t.contact == r.contact) {
-            continue;
-        }
-        if call.is_out(&r.contact) {
-            found.out.push(r.name);
-        } else if is_opted_out(w, &r, sender) {
-            found.opted_out.push(r.name);
-        } else {
-            found.tell.push(r);
-        }
-    }
-    found
-}
-
-/// Whether this contact takes no texts from this sender.
-pub(super) fn is_opted_out(w: &Work<'_>, r: &Recipient, sender: Option<&str>) -> bool {
-    let pairs = &w.loaded.opted_out;
-    let is = |s: &str| pairs.contains(&(r.phone.e164().to_owned(), s.to_owned()));
-    is("") || sender.is_some_and(is)
 }
 
 /// A contact said no, or cannot be reached for good: escalate now, unless somebody told at the same step may still answer.
@@ -559,33 +461,4 @@ pub(super) fn stand_down(w: &mut Work<'_>, but: Option<&ContactId>) {
         let text = format!("standing down {}", recipient.name);
         add_attempt(w, AttemptKind::StandDown, step, recipient, Priority::StandDown, text);
     }
-}
-
-/// How a step is named to people.
-pub(super) fn step_name(w: &Work<'_>, index: u32) -> String {
-    let round = w.state.call.round;
-    match index < total(w) {
-        true => super::step::step_name(round, index),
-        false if round > 1 => format!("the last resort of round {round}"),
-        false => "the last resort".to_owned(),
-    }
-}
-
-/// How many steps there are with the last resort.
-fn end(w: &Work<'_>) -> u32 {
-    total(w).saturating_add(u32::from(!w.ctx.directory.last_resort.is_empty()))
-}
-
-/// How many steps the ladder has, repeats included.
-pub(super) fn total(w: &Work<'_>) -> u32 {
-    u32::try_from(w.state.call.policy.total_steps()).unwrap_or(u32::MAX)
-}
-
-fn at(index: u32) -> usize {
-    usize::try_from(index).unwrap_or(usize::MAX)
-}
-
-/// The wait before this step; past the end, before the call is exhausted.
-pub(super) fn wait_before(w: &Work<'_>, index: u32) -> std::time::Duration {
-    w.state.call.policy.wait_before(at(index))
 }

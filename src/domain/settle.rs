@@ -7,23 +7,14 @@
 use serde_json::{Value, json};
 
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState};
-use super::event::{Answer, LogKind};
+use super::change::Answer;
+use super::event::Settlement;
+use super::log::LogKind;
 use super::news;
 use super::resend;
 use super::sequence;
-use super::step::{Illegal, Work};
 use super::types::{Actor, AttemptId, MessageSid};
-
-/// What a person knows of a text whose outcome is unknown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Settlement {
-    /// The provider accepted it: this is its message.
-    Sent(MessageSid),
-    /// The provider does not have it.
-    NotSent,
-    /// The provider does not have it, and it is to be sent once more now.
-    Resend,
-}
+use super::work::{Illegal, Work};
 
 /// Applies what a person knows. Said before: nothing is done, and it is said. What does not fit: nothing is done, and why.
 pub(super) fn settle(

@@ -336,9 +336,8 @@ impl CallRef {
 impl FromStr for CallRef {
     type Err = ParseError;
     fn from_str(s: &str) -> Result<Self, ParseError> {
-        let up = s.to_ascii_uppercase();
-        if (4..=8).contains(&up.len()) && up.bytes().all(|b| REFERENCE_ALPHABET.contains(&b)) {
-            Ok(Self(up))
+        if (4..=8).contains(&s.len()) && s.bytes().all(|b| REFERENCE_ALPHABET.contains(&b.to_ascii_uppercase())) {
+            Ok(Self(s.to_ascii_uppercase()))
         } else {
             Err(ParseError::new("reference", "is 4 to 8 of the characters 2-9 and consonants, like 7K3Q"))
         }
@@ -370,10 +369,10 @@ plain_text!(CallId, MessageSid, Role, CallRef);
 macro_rules! masked_text {
     ($($t:ty),+) => {$(
         impl fmt::Display for $t {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&super::phone::masked(&self.0)) }
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&super::masking::masked(&self.0)) }
         }
         impl fmt::Debug for $t {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&super::phone::masked(&self.0)) }
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&super::masking::masked(&self.0)) }
         }
     )+};
 }

@@ -12,8 +12,8 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use crate::domain::Timestamp;
-use crate::domain::alert::{AlertKey, AlertKind};
-use crate::domain::event::{AlertChange, Event};
+use crate::domain::alert::{AlertChange, AlertKey, AlertKind};
+use crate::domain::event::Event;
 use crate::domain::types::{Actor, CallId};
 use crate::gateways::mirror::Lane;
 use crate::store::StoreError;

@@ -11,13 +11,16 @@ use tracing::{debug, error, info, warn};
 
 use crate::clock::Clock;
 use crate::domain::Settlement;
-use crate::domain::event::{
-    AlertChange, Answer, Change, Event, Load, Loaded, LogEntry, LogKind, NewCall, Rules, Source,
-};
+use crate::domain::alert::AlertChange;
+use crate::domain::change::{Answer, Change};
+use crate::domain::event::{Event, Load, Loaded, NewCall, Source};
+use crate::domain::log::{LogEntry, LogKind};
 use crate::domain::reply;
-use crate::domain::step::{Ctx, step};
+use crate::domain::rules::Rules;
+use crate::domain::step::step;
 use crate::domain::team::Directory;
 use crate::domain::types::{Actor, AttemptId, CallId};
+use crate::domain::work::Ctx;
 use crate::domain::{PhoneNumber, ProviderClock, Timestamp};
 use crate::ids::Ids;
 use crate::store::{RosterCopy, Store, StoreError};

@@ -9,8 +9,8 @@ use std::time::Duration;
 use tracing::warn;
 
 use crate::domain::Timestamp;
-use crate::domain::alert::AlertKind;
-use crate::domain::event::{AlertChange, Event};
+use crate::domain::alert::{AlertChange, AlertKind};
+use crate::domain::event::Event;
 use crate::domain::types::Actor;
 use crate::store::StoreError;
 

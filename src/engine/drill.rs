@@ -7,10 +7,13 @@ use serde_json::{Value, json};
 use tracing::warn;
 
 use crate::clock;
-use crate::domain::event::{Answer, Event, Loaded, Rules, ToSend};
+use crate::domain::change::{Answer, ToSend};
+use crate::domain::event::{Event, Loaded};
 use crate::domain::guards::GuardsOff;
-use crate::domain::step::{Ctx, step};
+use crate::domain::rules::Rules;
+use crate::domain::step::step;
 use crate::domain::types::{Actor, AttemptId};
+use crate::domain::work::Ctx;
 use crate::killpoint::{self, DrillError, Guard, Orders};
 use crate::store::StoreError;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tracing::{error, warn};
 
-use crate::domain::event::Rules;
+use crate::domain::rules::Rules;
 use crate::domain::settings::{Basis, SettingsNumber, SettingsRow};
 use crate::domain::team::Directory;
 use crate::store::{RosterCopy, Store, StoreError};

@@ -279,7 +279,8 @@ mod tests {
 
     use super::*;
     use crate::domain::attempt::AttemptState;
-    use crate::domain::event::{Change, Load, ReceiptRow};
+    use crate::domain::change::{Change, ReceiptRow};
+    use crate::domain::event::Load;
     use crate::domain::types::{AttemptId, MessageSid};
     use crate::store::Store as _;
     use crate::testing::world::Setup;
@@ -440,7 +441,7 @@ mod tests {
     async fn what_another_system_was_not_told_is_named_by_system() {
         let w = World::new().await;
         w.apply(
-            Event::Alert(crate::domain::event::AlertChange::Raise {
+            Event::Alert(crate::domain::alert::AlertChange::Raise {
                 key: crate::domain::AlertKind::Store.into(),
                 call: None,
                 message: "m".into(),

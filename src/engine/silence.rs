@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use crate::domain::Timestamp;
-use crate::domain::event::{AlertChange, Event};
+use crate::domain::alert::AlertChange;
+use crate::domain::event::Event;
 use crate::domain::types::Actor;
 use crate::store::{AlertLine, StoreError};
 

@@ -6,7 +6,8 @@ use tracing::{error, info};
 
 use crate::domain::Timestamp;
 use crate::domain::attempt::{Attempt, AttemptState};
-use crate::domain::event::{Event, LogEntry, LogKind};
+use crate::domain::event::Event;
+use crate::domain::log::{LogEntry, LogKind};
 use crate::domain::types::{Actor, AttemptId, CallId};
 use crate::killpoint;
 use crate::store::{EngineRow, StoreError};

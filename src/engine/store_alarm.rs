@@ -11,8 +11,8 @@ use std::time::Duration;
 use tracing::{error, warn};
 
 use crate::domain::Timestamp;
-use crate::domain::alert::AlertKind;
-use crate::domain::event::{AlertChange, Event};
+use crate::domain::alert::{AlertChange, AlertKind};
+use crate::domain::event::Event;
 use crate::domain::types::Actor;
 use crate::gateways::AlertNotice;
 use crate::store::StoreError;

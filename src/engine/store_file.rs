@@ -12,8 +12,8 @@ use std::time::Duration;
 use tracing::{error, warn};
 
 use crate::domain::Timestamp;
-use crate::domain::alert::AlertKind;
-use crate::domain::event::{AlertChange, Event};
+use crate::domain::alert::{AlertChange, AlertKind};
+use crate::domain::event::Event;
 use crate::domain::types::Actor;
 use crate::store::sqlite::rescue;
 use crate::store::{Place, StoreError};

@@ -11,7 +11,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tracing::{debug, error};
 
-use crate::domain::event::{AlertChange, Event, InboundText};
+use crate::domain::alert::AlertChange;
+use crate::domain::event::{Event, InboundText};
 use crate::domain::phone::masked;
 use crate::domain::types::{Actor, MessageSid};
 use crate::domain::{AlertKind, Timestamp};

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use crate::domain::alert::AlertChange;
 use crate::domain::breaker;
-use crate::domain::event::{AlertChange, BreakerNews, Event};
+use crate::domain::event::{BreakerNews, Event};
 use crate::domain::team::Directory;
 use crate::domain::types::Actor;
 use crate::domain::{AlertKey, AlertKind, Timestamp};

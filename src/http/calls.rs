@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use crate::config::Scope;
 use crate::domain::call::CallStatus;
-use crate::domain::event::{Answer, Decision, Event};
+use crate::domain::change::Answer;
+use crate::domain::event::{Decision, Event};
 use crate::domain::phone::masked;
 use crate::domain::types::{Actor, CallId, ContactId};
 use crate::engine::view;

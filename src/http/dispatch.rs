@@ -14,7 +14,7 @@ use crate::config::Scope;
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
 use crate::domain::breaker::{self, Errand, Route};
 use crate::domain::call::{CallState, CallStatus};
-use crate::domain::event::Answer;
+use crate::domain::change::Answer;
 use crate::domain::types::{CallId, Timestamp};
 use crate::engine::apply::Core;
 use crate::engine::in_force::InForce;

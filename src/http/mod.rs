@@ -33,7 +33,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use url::Url;
 
 use crate::config::Token;
-use crate::domain::event::{Answer, Event, NewCall};
+use crate::domain::change::Answer;
+use crate::domain::event::{Event, NewCall};
 use crate::domain::types::Actor;
 use crate::engine::Engine;
 use crate::engine::apply::Core;

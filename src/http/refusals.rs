@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::domain::AlertKind;
-use crate::domain::event::{AlertChange, Event};
+use crate::domain::alert::AlertChange;
+use crate::domain::event::Event;
 use crate::domain::types::Actor;
 use crate::engine::apply::Core;
 

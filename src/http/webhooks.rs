@@ -18,8 +18,9 @@ use serde_json::json;
 use sha2::Sha256;
 use tracing::warn;
 
-use crate::domain::alert::AlertKind;
-use crate::domain::event::{AlertChange, Answer, Event, InboundText, News, Source};
+use crate::domain::alert::{AlertChange, AlertKind};
+use crate::domain::change::Answer;
+use crate::domain::event::{Event, InboundText, News, Source};
 use crate::domain::phone::masked;
 use crate::domain::types::{Actor, AttemptId};
 use crate::gateways::twilio::codes;

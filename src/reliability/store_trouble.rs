@@ -9,7 +9,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::domain::MessageStatus;
-use crate::domain::event::{Change, Load, NO_CODE, News, ReceiptRow, Source};
+use crate::domain::change::{Change, ReceiptRow};
+use crate::domain::event::{Load, NO_CODE, News, Source};
 use crate::domain::types::CallId;
 use crate::store::Store as _;
 use crate::store::sqlite::file::beside;

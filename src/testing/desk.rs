@@ -8,18 +8,21 @@ use uuid::Uuid;
 use super::people;
 use super::story;
 use super::world::START;
-use crate::domain::alert::AlertKey;
+use crate::domain::alert::{AlertChange, AlertKey};
+use crate::domain::answers::{AnsweredBefore, PastAnswer};
 use crate::domain::attempt::Attempt;
-use crate::domain::breaker::{self, Breaker};
+use crate::domain::breaker::Breaker;
 use crate::domain::call::CallState;
-use crate::domain::event::{
-    AlertChange, Answer, AnsweredBefore, BreakerChange, Change, Event, InboundRow, InboundText, Loaded, LogEntry, News,
-    OptOutChange, PastAnswer, ReceiptRow, Rules, SendOutcome, Source,
-};
+use crate::domain::change::{Answer, BreakerChange, Change, OptOutChange, ReceiptRow};
+use crate::domain::event::{Event, InboundRow, InboundText, Loaded, News, SendOutcome, Source};
+use crate::domain::log::LogEntry;
+use crate::domain::rules::Rules;
 use crate::domain::settings::Basis;
-use crate::domain::step::{Ctx, Illegal, step};
+use crate::domain::step::step;
 use crate::domain::team::Directory;
+use crate::domain::trip;
 use crate::domain::types::{Actor, AttemptId, CallId, ErrorCode, MessageSid};
+use crate::domain::work::{Ctx, Illegal};
 use crate::domain::{MessageStatus, Settlement, Timestamp};
 use crate::engine::dispatcher::asks;
 use crate::engine::intake::{self, Paperwork};
@@ -255,7 +258,7 @@ impl Desk {
                 AlertChange::Resolve { key } => drop(self.alerts.remove(&key)),
             }
         }
-        self.breakers = breaker::changed(std::mem::take(&mut self.breakers), &change.breakers, self.now);
+        self.breakers = trip::changed(std::mem::take(&mut self.breakers), &change.breakers, self.now);
         if change.breakers.iter().any(|b| matches!(b, BreakerChange::Close { .. })) {
             for c in self.calls.iter_mut().filter(|c| c.call.deferred_from.is_some()) {
                 c.call.wake_at = c.call.wake_at.map(|at| at.min(self.now));

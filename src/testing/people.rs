@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{mins, secs};
 use crate::domain::UnknownPolicy;
-use crate::domain::event::Rules;
 use crate::domain::policy::{Policy, Step};
+use crate::domain::rules::Rules;
 use crate::domain::team::{Contact, Directory, Line, Templates};
 
 /// Our sender.

@@ -12,7 +12,7 @@ use super::people;
 use crate::clock::Clock as _;
 use crate::domain::Timestamp;
 use crate::domain::alert::SinkTarget;
-use crate::domain::event::Rules;
+use crate::domain::rules::Rules;
 use crate::domain::team::Directory;
 use crate::domain::types::CallId;
 use crate::engine::apply::Core;

@@ -14,6 +14,7 @@ mod crash;
 mod doctor;
 mod guards;
 mod hung_engine;
+mod imports;
 mod live;
 mod main_job;
 mod mirror;

@@ -1,7 +1,9 @@
 //! The shape of the tree, as ordinary tests: layers, file sizes, files that nothing includes, SQL outside the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+
+use crate::imports::Imports;
 
 /// Which modules of ours a module may use.
 const LAYERS: &[(&str, &[&str])] = &[
@@ -36,6 +38,13 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
 ];
+/// The most files that may import each other in a ring: a pair.
+const CIRCLE_MAX: usize = 2;
+/// Rooms whose larger rings are not opened yet.
+const NOT_OPEN: &[&str] = &["config", "engine", "gateways", "http", "reliability", "sandbox", "store"];
+/// Files that may commit a transaction of the store: the write path, the drill that takes a safeguard away from it, and the
+/// drill that damages a store.
+const WRITERS: &[&str] = &["engine/apply.rs", "engine/drill.rs", "reliability/store_trouble.rs"];
 /// The most lines that a file of `src` may have.
 const LINES_MAX: usize = 600;
 
@@ -71,18 +80,9 @@ fn code(text: &str) -> &str {
     text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or(text)
 }
 
-/// Every top-level module that the text names by `crate::`.
-fn used(text: &str) -> Vec<String> {
-    text.lines()
-        .filter(|l| !l.trim_start().starts_with("//"))
-        .flat_map(|l| {
-            l.match_indices("crate::").map(|(at, m)| {
-                let rest = l.get(at + m.len()..).unwrap_or_default();
-                rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>()
-            })
-        })
-        .filter(|m| !m.is_empty())
-        .collect()
+/// Every top-level module that the text names by `crate::`, in groups too.
+fn used(text: &str) -> BTreeSet<String> {
+    crate::imports::from_the_root(text)
 }
 
 fn layering(files: &Files) -> Vec<String> {
@@ -155,6 +155,30 @@ fn orphans(files: &Files) -> Vec<String> {
     lost
 }
 
+/// Rings of files that are larger than a pair: the room of each, and its files.
+fn rings(files: &Files) -> Vec<(String, Vec<String>)> {
+    let sources = files.iter().filter(|(n, _)| !is_test(n)).map(|(n, t)| (n.as_str(), code(t)));
+    let imports = Imports::of(sources);
+    let large = imports.circles().into_iter().filter(|c| c.len() > CIRCLE_MAX);
+    large
+        .map(|circle| {
+            let room = circle.first().and_then(|f| f.split(['/', '.']).next()).unwrap_or_default();
+            (room.to_owned(), circle.into_iter().map(str::to_owned).collect())
+        })
+        .collect()
+}
+
+fn rings_in_open_rooms(files: &Files) -> Vec<String> {
+    let found = rings(files).into_iter().filter(|(room, _)| !NOT_OPEN.contains(&room.as_str()));
+    found.map(|(room, circle)| format!("{room}, {} files: {}", circle.len(), circle.join(" "))).collect()
+}
+
+fn written_elsewhere(files: &Files) -> Vec<String> {
+    let elsewhere = |n: &str| !n.starts_with("store/") && !is_test(n) && !WRITERS.contains(&n);
+    let commits = |t: &str| crate::imports::tokens(code(t)).windows(3).any(|w| w == [".", "transact", "("]);
+    files.iter().filter(|(n, t)| elsewhere(n) && commits(t)).map(|(n, _)| format!("{n}: writes beside apply")).collect()
+}
+
 fn sql_outside_the_store(files: &Files) -> Vec<String> {
     let words = ["INSERT INTO ", "DELETE FROM ", "SELECT ", "PRAGMA "];
     files
@@ -188,6 +212,16 @@ fn only_the_store_speaks_sql() {
 }
 
 #[test]
+fn no_files_of_an_open_room_make_a_ring() {
+    assert_eq!(rings_in_open_rooms(&sources()), Vec::<String>::new());
+}
+
+#[test]
+fn only_the_write_path_commits() {
+    assert_eq!(written_elsewhere(&sources()), Vec::<String>::new());
+}
+
+#[test]
 fn each_rule_goes_red_when_it_is_broken() {
     let with = |name: &str, text: &str| {
         let mut files = sources();
@@ -196,10 +230,20 @@ fn each_rule_goes_red_when_it_is_broken() {
     };
     let broken = layering(&with("domain/broken.rs", "use crate::store::Store;\n"));
     assert_eq!(broken, ["domain/broken.rs: domain may not use crate::store"]);
+    let broken = layering(&with("domain/broken.rs", "use crate::{\n    ids::Ids,\n    store::{Store, sqlite},\n};\n"));
+    assert_eq!(broken.len(), 2, "{broken:?}");
     let broken = layering(&with("http/broken.rs", "fn f() { crate::cli::run([]); }\n"));
     assert_eq!(broken, ["http/broken.rs: http may not use crate::cli"]);
     assert_eq!(layering(&with("stray/mod.rs", "")).len(), 1);
     assert_eq!(too_long(&with("domain/broken.rs", &"\n".repeat(LINES_MAX + 1))).len(), 1);
     assert_eq!(orphans(&with("domain/broken.rs", "")), ["domain/broken.rs: nothing includes it"]);
     assert_eq!(sql_outside_the_store(&with("engine/broken.rs", "const Q: &str = \"DELETE FROM calls\";\n")).len(), 1);
+    let mut files = sources();
+    for (name, next) in [("one", "two"), ("two", "three"), ("three", "one")] {
+        files.insert(format!("ids/{name}.rs"), format!("use super::{{{next}::Thing}};\nstruct Thing;\n"));
+    }
+    let broken = rings_in_open_rooms(&files);
+    assert_eq!(broken, ["ids, 3 files: ids/one.rs ids/three.rs ids/two.rs"]);
+    let broken = written_elsewhere(&with("engine/broken.rs", "async fn f() { store\n.transact(load).await }\n"));
+    assert_eq!(broken, ["engine/broken.rs: writes beside apply"]);
 }

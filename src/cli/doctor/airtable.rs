@@ -11,7 +11,7 @@ use crate::gateways::mirror::{Lane, MirrorError, MirrorGateway, Query, RecordId,
 
 use super::super::app::App;
 use super::fields::{Need, Wanted, WantedTable, Wrong, wanted};
-use super::{Args, Findings, bounded, too_long};
+use super::finding::{Args, Findings, bounded, too_long};
 
 const REACH: &str = "look at the network, its name server and airtable.base_url; calls go on meanwhile";
 const TOKEN: &str =

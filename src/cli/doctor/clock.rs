@@ -16,7 +16,7 @@ use crate::store::Store as _;
 use crate::store::sqlite::SqliteStore;
 
 use super::super::app::App;
-use super::{CHECK_MAX, Findings, bounded, too_long};
+use super::finding::{CHECK_MAX, Findings, bounded, too_long};
 
 /// Beyond this, certificates and what people are told of times go wrong; messages are looked for by the provider's own times.
 const OFF_MAX: Duration = Duration::from_secs(120);

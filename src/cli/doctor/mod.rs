@@ -6,105 +6,20 @@
 mod airtable;
 mod clock;
 mod fields;
+mod finding;
 mod public_url;
 mod settings;
 mod store;
 mod twilio;
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::app::App;
+use super::exit::ExitStatus;
 use super::output::{Output, Table, spinner};
-use super::report::{CliError, ExitStatus};
-
-/// The longest that one check takes.
-const CHECK_MAX: Duration = Duration::from_secs(5);
-
-/// What to do beside looking.
-#[derive(Debug, Clone, clap::Args)]
-pub(crate) struct Args {
-    /// Create the tables and fields that Airtable's base lacks
-    #[arg(long)]
-    fix: bool,
-    /// Write a marked row to Airtable, read it back and delete it
-    #[arg(long)]
-    write_probe: bool,
-}
-
-/// How a check came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Status {
-    Ok,
-    Skip,
-    Warn,
-    Fail,
-}
-
-impl Status {
-    const ALL: [Self; 4] = [Self::Ok, Self::Warn, Self::Fail, Self::Skip];
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Warn => "warn",
-            Self::Fail => "fail",
-            Self::Skip => "skip",
-        }
-    }
-
-    const fn is_good(self) -> Option<bool> {
-        match self {
-            Self::Ok | Self::Skip => Some(true),
-            Self::Warn => None,
-            Self::Fail => Some(false),
-        }
-    }
-}
-
-/// One check.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Finding {
-    area: &'static str,
-    name: String,
-    status: Status,
-    what: String,
-    next: Option<String>,
-}
-
-/// The findings of one part, in order.
-#[derive(Debug)]
-struct Findings {
-    area: &'static str,
-    all: Vec<Finding>,
-}
-
-impl Findings {
-    fn of(area: &'static str) -> Self {
-        Self { area, all: Vec::new() }
-    }
-
-    fn ok(&mut self, name: impl Into<String>, what: impl Into<String>) {
-        self.add(Status::Ok, name.into(), what.into(), None);
-    }
-
-    fn skip(&mut self, name: impl Into<String>, what: impl Into<String>) {
-        self.add(Status::Skip, name.into(), what.into(), None);
-    }
-
-    fn warn(&mut self, name: impl Into<String>, what: impl Into<String>, next: impl Into<String>) {
-        self.add(Status::Warn, name.into(), what.into(), Some(next.into()));
-    }
-
-    fn fail(&mut self, name: impl Into<String>, what: impl Into<String>, next: impl Into<String>) {
-        self.add(Status::Fail, name.into(), what.into(), Some(next.into()));
-    }
-
-    fn add(&mut self, status: Status, name: String, what: String, next: Option<String>) {
-        self.all.push(Finding { area: self.area, name, status, what, next });
-    }
-}
+use super::report::CliError;
+pub(crate) use finding::Args;
+use finding::{Finding, Status};
 
 pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
     let opened = store::open(&app).await;
@@ -176,21 +91,4 @@ fn document(all: &[Finding]) -> Value {
         "counts": { "ok": count(Status::Ok), "warn": count(Status::Warn), "fail": count(Status::Fail), "skip": count(Status::Skip) },
         "checks": checks,
     })
-}
-
-/// What a check came to, unless it took too long.
-async fn bounded<T>(app: &App, check: impl Future<Output = T>) -> Option<T> {
-    within(app, CHECK_MAX, check).await
-}
-
-async fn within<T>(app: &App, max: Duration, check: impl Future<Output = T>) -> Option<T> {
-    let end = app.clock.sleep_until(app.clock.now().plus(max));
-    tokio::select! {
-        done = check => Some(done),
-        () = end => None,
-    }
-}
-
-fn too_long() -> String {
-    format!("no answer within {} s", CHECK_MAX.as_secs())
 }

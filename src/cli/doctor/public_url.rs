@@ -11,7 +11,7 @@ use crate::gateways::twilio::signature;
 use crate::http::{PROBE, probe_proof};
 
 use super::super::app::App;
-use super::{CHECK_MAX, Findings, bounded, too_long};
+use super::finding::{CHECK_MAX, Findings, bounded, too_long};
 
 const NAME: &str = "public URL";
 const PROXY: &str = "let the proxy pass everything under /webhooks/ to server.listen or server.public_listen";

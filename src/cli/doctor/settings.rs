@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::config::{Mode, Part, empty_roles, no_last_resort};
 
 use super::super::app::App;
-use super::Findings;
+use super::finding::Findings;
 
 /// An unknown outcome is looked for at least so long (`facts/twilio.md` §4: the provider may still accept for some 26 s).
 const SETTLE_ADVISED: Duration = Duration::from_secs(45);

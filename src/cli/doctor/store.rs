@@ -12,7 +12,7 @@ use super::super::app::{App, Missing};
 use super::super::engine::{Engine, WAIT};
 use super::super::output::Output;
 use super::super::report::CliError;
-use super::{CHECK_MAX, Findings, bounded, too_long, within};
+use super::finding::{CHECK_MAX, Findings, bounded, too_long, within};
 
 /// Space on the store's disk: under it, a warning; under the second, a fault.
 const FREE_ADVISED: u64 = 500 << 20;
@@ -33,7 +33,7 @@ pub(super) async fn open(app: &App) -> Result<Option<Arc<SqliteStore>>, CliError
     }
     match bounded(app, app.store(Missing::Refuse)).await {
         Some(opened) => opened.map(Some),
-        None => Err(CliError::new(super::super::report::ExitStatus::Store, too_long())),
+        None => Err(CliError::new(super::super::exit::ExitStatus::Store, too_long())),
     }
 }
 

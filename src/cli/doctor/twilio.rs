@@ -12,7 +12,7 @@ use crate::store::Store as _;
 use crate::store::sqlite::SqliteStore;
 
 use super::super::app::App;
-use super::{Findings, bounded, too_long};
+use super::finding::{Findings, bounded, too_long};
 
 /// The code of a request that test credentials may not make (`facts/twilio.md` §12).
 const TEST_CREDENTIALS: u32 = 20_008;

@@ -15,8 +15,9 @@ use crate::domain::Timestamp;
 use crate::ids::Ids;
 use crate::sandbox::{Direction, Fault, FaultKind, LedgerEntry, Person, Reply, Sandbox, SandboxConfig};
 
+use super::super::exit::ExitStatus;
 use super::super::output::{Output, Table};
-use super::super::report::{CliError, ExitStatus};
+use super::super::report::CliError;
 use super::super::signals;
 
 /// What the demo may change.

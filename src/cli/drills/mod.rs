@@ -9,9 +9,10 @@ mod test_reliability_live;
 
 pub(super) use stand_in::Sandbox;
 
-use super::args::Global;
+use super::exit::ExitStatus;
+use super::global::Global;
 use super::output::Output;
-use super::report::{CliError, ExitStatus};
+use super::report::CliError;
 
 /// Commands of a build with drills.
 #[derive(Debug, clap::Subcommand)]

@@ -14,9 +14,10 @@ use crate::config::{
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxError};
 use crate::telemetry;
 
-use super::super::args::{Global, LogFormat};
+use super::super::exit::ExitStatus;
+use super::super::global::{Global, LogFormat};
 use super::super::output::Output;
-use super::super::report::{CliError, ExitStatus};
+use super::super::report::CliError;
 use super::super::signals;
 
 /// How the sandbox runs.

@@ -8,8 +8,9 @@ pub(in crate::cli) use crate::sandbox::Sandbox;
 use crate::sandbox::{SandboxConfig, SandboxError, Whose, whose};
 
 use super::super::app::App;
+use super::super::exit::ExitStatus;
 use super::super::output::Output;
-use super::super::report::{CliError, ExitStatus};
+use super::super::report::CliError;
 
 impl App {
     /// In test mode the provider is the sandbox: the one that answers at the configured address, or one of our own for this

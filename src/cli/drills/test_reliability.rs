@@ -10,9 +10,10 @@ use crate::reliability::report::{IN_AIRTABLE, Report, compare, verdict};
 use crate::reliability::{self, Ground, Outcome, Place, Scenario, ScenarioErrors, percentile};
 use crate::telemetry;
 
-use super::super::args::{Global, LogFormat};
+use super::super::exit::ExitStatus;
+use super::super::global::{Global, LogFormat};
 use super::super::output::{Output, Table};
-use super::super::report::{CliError, ExitStatus};
+use super::super::report::CliError;
 use super::terminal;
 use super::test_reliability_live::LiveArgs;
 

@@ -13,10 +13,11 @@ use crate::reliability::live::{self, Live, Mirror, MirrorSide, Plan, Refusal, Wi
 use crate::reliability::report::Report;
 use crate::telemetry::Usual;
 
-use super::super::app::{App, Wanted};
-use super::super::args::Global;
+use super::super::app::App;
+use super::super::exit::ExitStatus;
+use super::super::global::{Global, Wanted};
 use super::super::output::{Output, spinner};
-use super::super::report::{CliError, ExitStatus};
+use super::super::report::CliError;
 use super::terminal;
 use super::test_reliability::Results;
 
@@ -30,7 +31,7 @@ pub(super) struct LiveArgs {
     #[arg(long, requires = "live")]
     yes: bool,
     /// The follow-up's wait [default: that of the policy `normal`]
-    #[arg(long, value_name = "DURATION", requires = "live", value_parser = super::super::args::duration)]
+    #[arg(long, value_name = "DURATION", requires = "live", value_parser = super::super::parse::duration)]
     t1: Option<Duration>,
     /// Refuse a plan of more texts [default: 10]
     #[arg(long, value_name = "N", requires = "live")]

@@ -3,7 +3,7 @@
 //! are used, and only where they pass what the provider takes at all, the address is cut.
 
 use super::gsm7::{clean, segments};
-use super::{BODY_CHARACTERS_MAX, RenderInput, StandDown, TextKind, opening, shorten};
+use super::input::{BODY_CHARACTERS_MAX, RenderInput, StandDown, TextKind, opening, shorten};
 
 /// How a notice ends. Never a word that the provider takes for itself (`facts/twilio.md` §8).
 pub(super) const HOW_TO_ANSWER: &str = "Reply 1 to take it, 2 to pass.";

@@ -9,10 +9,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 
 use super::builtin::CALLBACK_MAX;
 use super::gsm7::clean;
-use super::{BODY_CHARACTERS_MAX, RenderInput, TemplateError, TextKind, opening, shorten};
-
-/// What a template may use. `reminder` is true or false; the reference is set by the engine, not by the template.
-pub const VARIABLES: [&str; 8] = ["business", "contact", "issue", "address", "caller", "callback", "level", "reminder"];
+use super::input::{BODY_CHARACTERS_MAX, RenderInput, TemplateError, TextKind, VARIABLES, opening, shorten};
 
 /// Words that the provider takes for itself when they are a whole reply (`facts/twilio.md` §8).
 const RESERVED: [&str; 13] = [

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::types::ParseError;
 
+pub use super::masking::masked;
+
 /// A number that can be texted, in E.164 (`+19495550101`). `Display` and `Debug` are masked.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PhoneNumber(String);
@@ -93,22 +95,6 @@ impl<'de> Deserialize<'de> for PhoneNumber {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         Self::from_stored(&String::deserialize(d)?).map_err(serde::de::Error::custom)
     }
-}
-
-/// `+19495550101` → `+1949•••0101`; other texts that begin with `+` and hold digits are masked alike, the rest is unchanged.
-pub fn masked(s: &str) -> String {
-    if !s.starts_with('+') {
-        return s.to_owned();
-    }
-    let chars: Vec<char> = s.chars().collect();
-    if chars.len() < 8 {
-        return "+•••".to_owned();
-    }
-    let head = if chars.len() >= 12 { 5 } else { 2 };
-    let tail = if chars.len() >= 12 { 4 } else { 2 };
-    let front: String = chars.iter().take(head).collect();
-    let back: String = chars.iter().skip(chars.len() - tail).collect();
-    format!("{front}•••{back}")
 }
 
 #[cfg(test)]

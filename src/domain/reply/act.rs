@@ -4,16 +4,18 @@ use serde_json::Value;
 
 use super::texts::When;
 use super::which::{Aim, Effect, Softly, looks};
-use super::{Decided, Reply, Said, Word, wording};
+use super::wording;
+use super::{Decided, Reply, Said, Word};
 use crate::domain::alert::AlertKind;
+use crate::domain::answers::Prompt;
 use crate::domain::attempt::{AttemptEvent, AttemptKind};
 use crate::domain::call::{CallState, CallStatus as S, OutReason};
 use crate::domain::decide::{self, StandDown};
-use crate::domain::event::{LogKind, Prompt};
+use crate::domain::log::LogKind;
 use crate::domain::reply::Reading;
 use crate::domain::sequence;
-use crate::domain::step::{Illegal, Work};
 use crate::domain::types::{Actor, CallId, CallRef, ContactId};
+use crate::domain::work::{Illegal, Work};
 
 impl<'a> Reply<'a> {
     /// A plain word.

@@ -1,11 +1,12 @@
 //! What is asked of a writer, and where asking ends: a phone that answers every text by itself is not answered for ever.
 
 use super::which::looks;
-use super::{Reading, Reply, Said, wording};
-use crate::domain::alert::AlertKind;
+use super::wording;
+use super::{Reading, Reply, Said};
+use crate::domain::alert::{AlertChange, AlertKind};
+use crate::domain::answers::Prompt;
 use crate::domain::attempt::AttemptKind;
 use crate::domain::call::CallState;
-use crate::domain::event::{AlertChange, Prompt};
 use crate::domain::types::Timestamp;
 
 /// So often a phone is asked, until a word is understood or a notice goes to it.

@@ -4,10 +4,10 @@
 //! he seems to take, and a wrong take loses the night; who is asked "1 or 2?" loses twenty seconds. What is no way, no address,
 //! no tool, no word of courtesy and not the writer's own name is therefore asked.
 
+use super::code::plain_code;
 use super::lexicon::{Lexicon, Sense};
-use super::reading::plain_code;
 use super::words::Words;
-use super::{free, lexicon};
+use super::{lexicon, time};
 
 /// Words that put nothing off and give nothing away, whatever stands beside them.
 const WORDS: &[&str] = &[
@@ -339,7 +339,7 @@ pub(super) fn harmless(words: &Words, i: usize, own: &Words, lexicon: &Lexicon) 
         let word = words.word(i);
         let phrase = lexicon.at(words, i).filter(|(sense, len)| {
             let is_yes = matches!(sense, Sense::Take | Sense::Soft { .. } | Sense::Receipt | Sense::Filler);
-            is_yes && (lexicon::is_wordy(words, i, *len) || free::is_a_clause(words, i, *len))
+            is_yes && (lexicon::is_wordy(words, i, *len) || words.is_a_clause(i, *len))
         });
         let is_own = || (0..own.len()).any(|n| own.word(n) == word);
         let is_before = || {
@@ -356,9 +356,9 @@ pub(super) fn harmless(words: &Words, i: usize, own: &Words, lexicon: &Lexicon) 
 
 /// Minutes of a way, an address, a call's code, somebody by his title: how many words they are. What stands in them is no answer.
 pub(super) fn consumed(words: &Words, i: usize) -> Option<usize> {
-    let is_at_a_time = i > 0 && free::is_at(words.word(i - 1));
+    let is_at_a_time = i > 0 && time::is_at(words.word(i - 1));
     let name_behind_title = || (TITLES.contains(&words.word(i)) && is_a_word(words.word(i + 1))).then_some(2);
-    free::way(words, i)
+    time::way(words, i)
         .map(|end| end - i)
         .or_else(|| plain_code(words, i).map(|end| end - i))
         .or_else(|| street(words, i).filter(|_| !is_at_a_time))
@@ -398,7 +398,7 @@ fn numbered(words: &Words, i: usize) -> Option<usize> {
 fn signature(words: &Words, i: usize, own: &Words) -> Option<usize> {
     let is_own = |i: usize| (0..own.len()).any(|n| own.word(n) == words.word(i));
     let is_below = i > 0 && words.gap(i).parts && is_own(i - 1);
-    let len = (1..=3).find(|len| free::is_a_clause(words, i, *len))?;
+    let len = (1..=3).find(|len| words.is_a_clause(i, *len))?;
     (is_below && TRADES.contains(&words.word(i + len - 1))).then_some(len)
 }
 

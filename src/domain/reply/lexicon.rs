@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::free;
+use super::conditions::is_condition;
 use super::words::Words;
 use crate::domain::types::CallRef;
 
@@ -414,7 +414,7 @@ impl Lexicon {
         if text.parse::<CallRef>().is_ok() && text.bytes().any(|b| b.is_ascii_digit()) {
             return Err("may be the code of a call".into());
         }
-        if (0..words.len()).any(|i| free::is_condition(words.word(i))) {
+        if (0..words.len()).any(|i| is_condition(words.word(i))) {
             return Err("holds a condition".into());
         }
         self.put(text, sense);

@@ -6,6 +6,8 @@
 
 mod act;
 mod ask;
+mod code;
+mod conditions;
 mod copies;
 mod free;
 mod harmless;
@@ -16,27 +18,32 @@ mod reading;
 mod reading_tests;
 mod story;
 mod texts;
+mod time;
 mod which;
 mod wording;
 mod words;
 
+pub use free::FreeText;
 pub use lexicon::{Lexicon, OwnWord};
-pub use reading::{FreeText, Reading, Says, read, references};
+pub use reading::{Reading, Says, read, references};
 pub use wording::asks;
 
 use std::time::Duration;
 
 use serde_json::Value;
+use texts::{Text, texts_to};
 
-use crate::domain::alert::AlertKind;
+use crate::domain::alert::{AlertChange, AlertKind};
+use crate::domain::answers::Prompt;
 use crate::domain::attempt::{AttemptKind, Priority, Recipient};
 use crate::domain::call::CallState;
-use crate::domain::event::{AlertChange, Answer, Change, InboundText, Loaded, LogEntry, LogKind, OptOutChange, Prompt};
+use crate::domain::change::{Answer, Change, OptOutChange};
+use crate::domain::event::{InboundText, Loaded};
+use crate::domain::log::{LogEntry, LogKind};
 use crate::domain::phone::masked;
 use crate::domain::sequence;
-use crate::domain::step::{Ctx, Illegal, Work};
 use crate::domain::types::{Actor, AttemptId, CallId, Sender};
-use texts::{Text, texts_to};
+use crate::domain::work::{Ctx, Illegal, Work};
 
 /// Calls that changed so long ago are shown to a reply though they are closed.
 pub const CLOSED_SINCE: Duration = Duration::from_secs(600);

@@ -5,8 +5,8 @@
 
 use super::Reply;
 use super::texts::{OFFSET_SLACK, When};
+use crate::domain::answers::{PastReply, Prompt};
 use crate::domain::call::CallState;
-use crate::domain::event::{PastReply, Prompt};
 use crate::domain::types::{CallId, Timestamp};
 
 /// What a reply about one call that was understood is kept as.
@@ -90,7 +90,7 @@ impl Reply<'_> {
 
     /// Whether he is opted out of texts when this is decided.
     pub(super) fn is_opted_out(&self) -> bool {
-        let is_back = self.change.opt_outs.iter().any(|o| matches!(o, crate::domain::event::OptOutChange::In { .. }));
+        let is_back = self.change.opt_outs.iter().any(|o| matches!(o, crate::domain::change::OptOutChange::In { .. }));
         !is_back && self.loaded.opted_out.iter().any(|(phone, _)| *phone == self.text.from)
     }
 }

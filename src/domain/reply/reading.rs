@@ -4,10 +4,12 @@
 //! full stop or the line's end is free text: it is shown, and takes the word back where it holds a negation, a condition, hours
 //! or a question; behind a word that takes, whatever is not harmless. Nothing here decides about a call: which one a word concerns, and whether it may act, is the caller's matter.
 
+use super::code::{code, code_behind_leads, is_doubtful, keep, named};
 use super::copies;
-use super::free;
+use super::free::{self, FreeText};
 use super::lexicon::{Lexicon, OPT_IN, OPT_OUT, Sense};
-use super::words::Words;
+use super::time;
+use super::words::{Words, is_digits};
 use crate::domain::body;
 use crate::domain::types::CallRef;
 
@@ -49,16 +51,6 @@ pub struct Reading {
     pub receipt: bool,
     /// It also lifts an opt-out at the provider (`YES` does).
     pub opts_in: bool,
-}
-
-/// Words behind a plain word.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FreeText {
-    /// As it was written.
-    pub text: String,
-    /// A negation, a pass word, "but", a condition, hours or a question stands in it, or, behind a word that takes, anything that
-    /// is not harmless: the plain word before it does not act.
-    pub blocks: bool,
 }
 
 /// Reads a text of the person whose name is `writer`; empty for nobody whom we know. It never fails, and takes a call by nothing
@@ -211,7 +203,7 @@ impl<'w> Line<'w> {
     /// and minutes of a way also without. `be there in 20` needs no other word.
     fn free_from(&self) -> Option<(Sense, usize)> {
         let words = self.words;
-        let minutes = free::minutes(words, self.end).is_some();
+        let minutes = time::minutes(words, self.end).is_some();
         let Some((sense, end)) = self.plain else {
             let says_where = ["there", "eta"].iter().any(|w| (self.end..self.end + 4).any(|i| words.word(i) == *w));
             return (minutes && says_where && self.all_at.is_none()).then_some((Sense::Take, self.end));
@@ -237,10 +229,6 @@ fn plain(sense: Sense) -> Says {
     }
 }
 
-fn is_digits(word: &str) -> bool {
-    !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit())
-}
-
 /// `1` is no word in `1.5`, `1:30`, `1-800-…` or `-1`.
 fn stands_alone(words: &Words, i: usize, len: usize) -> bool {
     let next = i + len;
@@ -250,53 +238,6 @@ fn stands_alone(words: &Words, i: usize, len: usize) -> bool {
     let number_behind = words.gap(next).is_glued && starts_with_digit(next) && code(words, next).is_none();
     let is_negative = i == 0 && words.gap(0).is_dash;
     !(starts_with_digit(i) && (number_before || is_negative)) && !(ends_with_digit(next - 1) && number_behind)
-}
-
-/// Words that may stand between an answer and the code.
-const LEADS: &[&str] = &["at", "call", "code", "for", "job", "number", "on", "ref", "reference", "the", "to", "with"];
-
-fn code_behind_leads(words: &Words, i: usize) -> Option<(CallRef, usize)> {
-    let leads = (i..i + 2).take_while(|l| LEADS.contains(&words.word(*l))).count();
-    code(words, i + leads).filter(|(call, _)| leads == 0 || !is_doubtful(call.as_str()))
-}
-
-/// The code at that word, with the attempt's number where one is joined to it by a dash, and the word behind it.
-fn code(words: &Words, i: usize) -> Option<(CallRef, usize)> {
-    let word = words.word(i);
-    let call: CallRef = word.parse().ok().filter(|_| word.bytes().any(|b| b.is_ascii_digit()))?;
-    let is_number = is_digits(words.word(i + 1)) && words.word(i + 1).len() <= 9 && words.gap(i + 1).is_dash;
-    Some((call, i + 1 + usize::from(is_number)))
-}
-
-/// Where a code ends that is nothing else.
-pub(super) fn plain_code(words: &Words, i: usize) -> Option<usize> {
-    code(words, i).filter(|(call, _)| !is_doubtful(call.as_str())).map(|(_, end)| end)
-}
-
-/// A code that may as well be a number, an ordinal or a measure: it counts only where nothing is said besides.
-fn is_doubtful(code: &str) -> bool {
-    const UNITS: &[&str] =
-        &["", "ST", "ND", "RD", "TH", "PM", "HR", "HRS", "K", "M", "KM", "FT", "MPH", "MM", "CM", "KG", "W", "V", "X"];
-    UNITS.contains(&code.trim_start_matches(|c: char| c.is_ascii_digit()))
-}
-
-/// The calls that a text names beyond doubt, each once.
-fn named(words: &Words) -> Vec<CallRef> {
-    let mut all = Vec::new();
-    for i in 0..words.len() {
-        if let Some((call, next)) = code(words, i)
-            && (next > i + 1 || !is_doubtful(call.as_str()))
-        {
-            keep(&mut all, call);
-        }
-    }
-    all
-}
-
-fn keep(calls: &mut Vec<CallRef>, call: CallRef) {
-    if !calls.contains(&call) {
-        calls.push(call);
-    }
 }
 
 fn only(calls: Vec<CallRef>) -> Option<CallRef> {

@@ -4,7 +4,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::words::Words;
-use super::{FreeText, Lexicon, OwnWord, Reading, Says, copies, free, harmless, read, references};
+use super::{FreeText, Lexicon, OwnWord, Reading, Says, conditions, copies, harmless, read, references};
 use crate::testing::replies::{TABLE, unescaped};
 
 /// Who writes in the table.
@@ -167,7 +167,7 @@ fn no_text_at_all_is_taken_by_more_than_the_table_has() {
         assert!(in_table || minutes, "{text:?}");
         assert!(!own.question, "{text:?}");
         for word in own.all().split(' ') {
-            assert!(!free::is_condition(word), "{text:?}: {word}");
+            assert!(!conditions::is_condition(word), "{text:?}: {word}");
         }
     }
     assert!(taken > 1_000, "the generator reaches what takes a call: {taken}");
@@ -183,7 +183,7 @@ fn a_condition_or_a_question_mark_anywhere_in_the_words_takes_nothing() {
         .collect();
     assert!(takes.len() > 100);
     for reply in &takes {
-        for word in free::conditions().chain(["but", "not", "can't", "2 hours", "\u{2753}", "?", "👎"]) {
+        for word in conditions::conditions().chain(["but", "not", "can't", "2 hours", "\u{2753}", "?", "👎"]) {
             let spots =
                 reply.char_indices().filter(|(_, c)| *c == ' ').map(|(at, _)| at).chain([0, reply.trim_end().len()]);
             for at in spots {

@@ -4,12 +4,14 @@
 use serde_json::json;
 
 use super::{Reading, Reply, Said};
-use crate::domain::alert::AlertKind;
+use crate::domain::alert::{AlertChange, AlertKind};
 use crate::domain::call::CallState;
-use crate::domain::event::{AlertChange, Answer, Change, InboundRow, LogEntry, LogKind};
+use crate::domain::change::{Answer, Change};
+use crate::domain::event::InboundRow;
+use crate::domain::log::{LogEntry, LogKind};
 use crate::domain::phone::masked;
-use crate::domain::step::Illegal;
 use crate::domain::types::CallId;
+use crate::domain::work::Illegal;
 
 /// So much of what somebody wrote stands in an alert, and in the shop's base.
 const WORDS_MAX: usize = 320;

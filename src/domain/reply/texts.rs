@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
+use crate::domain::answers::Prompt;
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
 use crate::domain::call::CallState;
-use crate::domain::event::{InboundText, Loaded, Prompt};
+use crate::domain::event::{InboundText, Loaded};
 use crate::domain::types::{CallId, Timestamp};
 
 /// The provider's times have whole seconds.

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::texts::{Ours, Text, What, When};
 use super::{Reply, Word};
+use crate::domain::answers::Prompt;
 use crate::domain::attempt::AttemptKind;
 use crate::domain::call::{CallState, CallStatus as S};
-use crate::domain::event::Prompt;
 use crate::domain::types::{CallId, ContactId, Sender, Timestamp};
 
 /// How much later than it was written a reply may come in.

@@ -4,11 +4,11 @@
 //! our own texts by how they begin: see [`asks`].
 
 use super::Word;
+use crate::domain::answers::Prompt;
 use crate::domain::body;
 use crate::domain::call::CallState;
-use crate::domain::event::Prompt;
-use crate::domain::step::Work;
 use crate::domain::types::CallRef;
+use crate::domain::work::Work;
 
 pub(super) const HELP: &str =
     "Reply 1 to take the call, 2 to pass, DONE when finished. With several calls add the code, like 1 7K3Q.";

@@ -6,8 +6,8 @@
 
 use icu_normalizer::DecomposingNormalizerBorrowed;
 
-/// So many characters of a text are read; an answer is far shorter.
-pub(super) const CHARS_MAX: usize = 600;
+/// So many characters of a text are read, two segments of an SMS; an answer is far shorter.
+pub(super) const CHARS_MAX: usize = 320;
 
 const COMPATIBLE: DecomposingNormalizerBorrowed<'static> = DecomposingNormalizerBorrowed::new_nfkd();
 
@@ -128,7 +128,11 @@ impl Words {
         }
         *is_open = matches!(class, Class::Letter);
         if matches!(class, Class::Letter | Class::Sign) {
-            self.folded.extend(c.to_lowercase().filter(|l| !matches!(self::class(*l), Class::Unseen)));
+            if c.is_ascii() {
+                self.folded.push(c.to_ascii_lowercase());
+            } else {
+                self.folded.extend(c.to_lowercase().filter(|l| !matches!(self::class(*l), Class::Unseen)));
+            }
             if let Some(word) = self.list.last_mut() {
                 word.end = self.folded.len();
             }
@@ -165,10 +169,24 @@ impl Words {
         &self.folded
     }
 
+    /// Whether these words are all of their clause.
+    pub(super) fn is_a_clause(&self, i: usize, len: usize) -> bool {
+        let end = i + len;
+        (i == 0 || self.gap(i).parts)
+            && end <= self.len()
+            && (i + 1..end).all(|i| !self.gap(i).parts)
+            && (end == self.len() || self.gap(end).parts)
+    }
+
     /// Where in the text as it was written the word at that place begins.
     pub(super) fn begins(&self, i: usize) -> Option<usize> {
         self.list.get(i).map(|w| w.from)
     }
+}
+
+/// Whether a word is a number.
+pub(super) fn is_digits(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Characters that have another meaning than the letters they are made of, and emoji, which no table takes apart.

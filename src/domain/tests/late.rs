@@ -3,7 +3,8 @@
 use crate::domain::AlertKind;
 use crate::domain::alert::AlertKey;
 use crate::domain::attempt::AttemptState;
-use crate::domain::event::{Answer, Event, SendOutcome, Source};
+use crate::domain::change::Answer;
+use crate::domain::event::{Event, SendOutcome, Source};
 use crate::domain::types::{AttemptId, MessageSid};
 use crate::testing::desk::{Desk, accepted, news, sid};
 use crate::testing::secs;

@@ -3,7 +3,8 @@
 use crate::domain::AlertKind;
 use crate::domain::attempt::AttemptState;
 use crate::domain::breaker::{ACCOUNT, Breaker, Evidence, Probe};
-use crate::domain::event::{Answer, Event};
+use crate::domain::change::Answer;
+use crate::domain::event::Event;
 use crate::domain::types::{AttemptId, Timestamp};
 use crate::testing::desk::Desk;
 use crate::testing::{people, secs};

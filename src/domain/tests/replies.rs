@@ -4,8 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::answers::Prompt;
 use crate::domain::call::{CallState, CallStatus as S};
-use crate::domain::event::{Answer, Decision, Event, Prompt};
+use crate::domain::change::Answer;
+use crate::domain::event::{Decision, Event};
 use crate::domain::types::Actor;
 use crate::testing::desk::{Desk, accepted};
 use crate::testing::mins;

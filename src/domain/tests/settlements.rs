@@ -3,7 +3,8 @@
 use crate::domain::Settlement;
 use crate::domain::attempt::AttemptState;
 use crate::domain::call::CallStatus;
-use crate::domain::event::{Answer, Event};
+use crate::domain::change::Answer;
+use crate::domain::event::Event;
 use crate::domain::types::Actor;
 use crate::testing::desk::{Desk, sid};
 use crate::testing::mins;

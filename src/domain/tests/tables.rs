@@ -2,7 +2,8 @@
 
 use crate::domain::attempt::AttemptState;
 use crate::domain::call::{CallStatus, Out, OutReason};
-use crate::domain::event::{Answer, Decision, Event, SendOutcome};
+use crate::domain::change::Answer;
+use crate::domain::event::{Decision, Event, SendOutcome};
 use crate::domain::types::Actor;
 use crate::testing::desk::Desk;
 use crate::testing::{mins, secs};

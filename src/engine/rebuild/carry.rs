@@ -2,7 +2,8 @@
 
 use tracing::error;
 
-use crate::domain::event::{Answer, Event};
+use crate::domain::change::Answer;
+use crate::domain::event::Event;
 use crate::domain::types::{Actor, CallId};
 use crate::engine::apply::Core;
 use crate::store::StoreError;

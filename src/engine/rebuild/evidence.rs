@@ -6,10 +6,11 @@
 
 use std::time::Duration;
 
+use crate::domain::answers::Prompt;
 use crate::domain::attempt::AttemptKind;
 use crate::domain::body::find_references;
 use crate::domain::call::OutReason;
-use crate::domain::event::{InboundRow, InboundText, Prompt};
+use crate::domain::event::{InboundRow, InboundText};
 use crate::domain::phone::masked;
 use crate::domain::reply::{self, Reading, Says, read};
 use crate::domain::types::{CallRef, ContactId};

@@ -17,8 +17,8 @@ use tracing::{debug, info, warn};
 
 use crate::config::ContactFields;
 use crate::domain::Timestamp;
-use crate::domain::alert::{AlertKey, AlertKind};
-use crate::domain::event::{AlertChange, Event};
+use crate::domain::alert::{AlertChange, AlertKey, AlertKind};
+use crate::domain::event::Event;
 use crate::domain::types::Actor;
 use crate::gateways::mirror::{MirrorError, MirrorGateway, Query, RecordList};
 use crate::store::{RosterCopy, StoreError};

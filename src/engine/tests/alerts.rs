@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::MessageStatus;
-use crate::domain::event::{Answer, Decision};
+use crate::domain::change::Answer;
+use crate::domain::event::Decision;
 use crate::domain::team::Line;
 use crate::store::{LogFilter, Store as _};
 use crate::testing::world::Setup;

@@ -3,7 +3,8 @@
 use crate::domain::attempt::{AttemptKind, AttemptState};
 use crate::domain::breaker::ACCOUNT;
 use crate::domain::call::CallStatus;
-use crate::domain::event::{Answer, BreakerNews, Event};
+use crate::domain::change::Answer;
+use crate::domain::event::{BreakerNews, Event};
 use crate::domain::types::CallId;
 use crate::store::Store as _;
 use crate::testing::world::Setup;

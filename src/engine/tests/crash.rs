@@ -2,7 +2,7 @@
 
 use crate::domain::attempt::{AttemptKind, AttemptState};
 use crate::domain::call::CallStatus;
-use crate::domain::event::Answer;
+use crate::domain::change::Answer;
 use crate::store::Store as _;
 use crate::testing::mortal::Death;
 use crate::testing::story::intake;

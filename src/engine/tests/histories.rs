@@ -9,7 +9,8 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRu
 
 use crate::domain::attempt::{AttemptKind, AttemptState};
 use crate::domain::call::{CallState, CallStatus, OutReason};
-use crate::domain::event::{Decision, Event, LogKind};
+use crate::domain::event::{Decision, Event};
+use crate::domain::log::LogKind;
 use crate::domain::types::{Actor, AttemptId, CallId, ErrorCode};
 use crate::store::{LogFilter, Store as _};
 use crate::testing::{Reaction, World, mins, secs};

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use crate::domain::Timestamp;
-use crate::domain::alert::{AlertKey, AlertKind, Severity, SinkTarget};
-use crate::domain::event::{AlertChange, Event};
+use crate::domain::alert::{AlertChange, AlertKey, AlertKind, Severity, SinkTarget};
+use crate::domain::event::Event;
 use crate::engine::Engine;
 use crate::engine::outbox::{self, Sink};
 use crate::gateways::{AlertNotice, AlertSink, SinkError};

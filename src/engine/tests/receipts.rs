@@ -1,6 +1,6 @@
 //! What the provider says of a message, in whatever order and however late.
 
-use crate::domain::event::Answer;
+use crate::domain::change::Answer;
 use crate::testing::{Reaction, World, mins, secs};
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! A technician's words.
 
 use crate::domain::call::CallStatus;
-use crate::domain::event::{Answer, Decision, Event, InboundText};
+use crate::domain::change::Answer;
+use crate::domain::event::{Decision, Event, InboundText};
 use crate::store::Store as _;
 use crate::testing::people::{self, policy};
 use crate::testing::world::Setup;

@@ -1,7 +1,8 @@
 //! A person says what became of a text whose answer was lost.
 
 use crate::domain::Settlement;
-use crate::domain::event::{Answer, Decision, Event};
+use crate::domain::change::Answer;
+use crate::domain::event::{Decision, Event};
 use crate::domain::types::{Actor, MessageSid};
 use crate::testing::world::Setup;
 use crate::testing::{Reaction, World, mins, people, secs};
@@ -180,9 +181,9 @@ async fn resend_is_held_to_the_bars_of_every_other_resend() {
     }
     let w = world().await;
     let out =
-        crate::domain::event::OptOutChange::Out { phone: people::phone("sam").into(), sender: people::SENDER.into() };
+        crate::domain::change::OptOutChange::Out { phone: people::phone("sam").into(), sender: people::SENDER.into() };
     let change = std::sync::Arc::new(move |_: &crate::domain::event::Loaded| {
-        Ok(crate::domain::event::Change { opt_outs: vec![out.clone()], ..Default::default() })
+        Ok(crate::domain::change::Change { opt_outs: vec![out.clone()], ..Default::default() })
     });
     use crate::store::Store as _;
     w.process.store.transact(crate::domain::event::Load::Nothing, Vec::new(), change).await.expect("opted out");

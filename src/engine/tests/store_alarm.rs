@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::domain::AlertKind;
-use crate::domain::event::{AlertChange, Event};
+use crate::domain::alert::AlertChange;
+use crate::domain::event::Event;
 use crate::domain::types::Actor;
 use crate::engine::store_alarm;
 use crate::store::StoreError;

@@ -1,7 +1,7 @@
 //! Several open calls, and the same call handed over twice.
 
 use crate::domain::call::CallStatus;
-use crate::domain::event::Answer;
+use crate::domain::change::Answer;
 use crate::testing::World;
 use crate::testing::story::intake;
 

@@ -1,9 +1,10 @@
 //! Alerts and their sinks: a row a sink and alert, what a sink may know, how it does.
 
 use super::fixtures::*;
-use crate::domain::alert::{AlertKey, Until};
+use crate::domain::alert::{AlertChange, AlertKey, Until};
 use crate::domain::bulk::SentMessage;
-use crate::domain::event::{AlertChange, Change, Load};
+use crate::domain::change::Change;
+use crate::domain::event::Load;
 use crate::domain::types::{CallId, Timestamp};
 use crate::store::{AlertTask, NotDelivered, Store};
 use crate::testing::alert_key;

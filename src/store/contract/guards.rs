@@ -3,7 +3,9 @@
 use super::fixtures::*;
 use crate::domain::attempt::{AttemptKind, AttemptState, Priority};
 use crate::domain::call::{CallState, CallStatus};
-use crate::domain::event::{Change, Load, LogKind};
+use crate::domain::change::Change;
+use crate::domain::event::Load;
+use crate::domain::log::LogKind;
 use crate::domain::types::{Actor, Timestamp};
 use crate::store::{Store, StoreError};
 

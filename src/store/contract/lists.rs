@@ -7,10 +7,12 @@ use serde_json::json;
 
 use super::cases::shown;
 use super::fixtures::*;
+use crate::domain::alert::AlertChange;
 use crate::domain::attempt::{AttemptKind, AttemptState, Priority};
 use crate::domain::breaker::{Breaker, Evidence, Probe};
 use crate::domain::call::{CallState, CallStatus};
-use crate::domain::event::{AlertChange, BreakerChange, Change, Load};
+use crate::domain::change::{BreakerChange, Change};
+use crate::domain::event::Load;
 use crate::domain::types::{Actor, CallId, ErrorCode, Sender, Timestamp};
 use crate::store::{
     CallFilter, EngineBeat, EngineRow, Figures, Lane, LaneKey, LanePlace, RosterContact, RosterCopy, Store,

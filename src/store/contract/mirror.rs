@@ -2,7 +2,8 @@
 
 use super::fixtures::*;
 use crate::domain::attempt::AttemptState;
-use crate::domain::event::{Change, Effect, Load};
+use crate::domain::change::{Change, Effect};
+use crate::domain::event::Load;
 use crate::domain::types::Timestamp;
 use crate::store::{EventFilter, MirrorKey, MirrorTold, Store};
 

@@ -53,7 +53,7 @@ pub(crate) async fn those_told_last_come_first_page_by_page_and_what_was_taken_l
 
 pub(crate) async fn what_was_heard_is_known_and_how_far_it_was_read(store: &dyn Store) {
     assert_eq!(store.heard(&[sid(1)]).await.expect("read"), []);
-    let change = always(|| crate::domain::event::Change { inbound: Some(inbound(1)), ..Default::default() });
+    let change = always(|| crate::domain::change::Change { inbound: Some(inbound(1)), ..Default::default() });
     store.transact(crate::domain::event::Load::Nothing, Vec::new(), change).await.expect("kept");
     assert_eq!(store.heard(&[sid(2), sid(1), sid(3)]).await.expect("read"), [sid(1)]);
     assert_eq!(store.replies_read().await.expect("read"), None);

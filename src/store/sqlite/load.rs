@@ -6,10 +6,11 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use tracing::warn;
 
 use super::{settings, sql};
+use crate::domain::answers::{AnsweredBefore, PastAnswer, PastReply, Prompt};
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, Recipient};
 use crate::domain::breaker::{Breaker, Evidence, Probe};
 use crate::domain::call::{Call, CallState, CallStatus};
-use crate::domain::event::{AnsweredBefore, Load, Loaded, News, PastAnswer, PastReply, Prompt};
+use crate::domain::event::{Load, Loaded, News};
 use crate::domain::settings::SettingsNumber;
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ErrorCode, MessageSid, Timestamp};
 use crate::domain::{MessageStatus, PhoneNumber};

@@ -65,7 +65,9 @@ use crate::clock::{Clock as _, Stopwatch, SystemClock};
 use crate::domain::PhoneNumber;
 use crate::domain::breaker::Breaker;
 use crate::domain::call::CallState;
-use crate::domain::event::{Answer, Load, LogEntry, News};
+use crate::domain::change::Answer;
+use crate::domain::event::{Load, News};
+use crate::domain::log::LogEntry;
 use crate::domain::settings::{Basis, NewSettings, SettingsRow};
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, MessageSid, Timestamp};
 

@@ -9,7 +9,8 @@ use super::damage::Damage;
 use super::load::{call_from, call_state, news_from, str_at, text};
 use super::sql::call_columns;
 use crate::domain::call::CallStatus;
-use crate::domain::event::{LogEntry, LogKind, ReceiptRow};
+use crate::domain::change::ReceiptRow;
+use crate::domain::log::{LogEntry, LogKind};
 use crate::domain::phone::masked;
 use crate::domain::types::{Actor, AttemptId, CallId, Timestamp};
 use crate::store::{

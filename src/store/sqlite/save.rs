@@ -13,13 +13,13 @@ use tracing::info;
 use super::{settings, sql, update};
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::Timestamp;
-use crate::domain::alert::{self, AlertKey, SinkTarget};
+use crate::domain::alert::{self, AlertChange, AlertKey, SinkTarget};
+use crate::domain::answers::Prompt;
 use crate::domain::attempt::{Attempt, AttemptKind, NoticeKey};
 use crate::domain::call::{Call, CallState};
-use crate::domain::event::{
-    AlertChange, Answer, BreakerChange, Change, Effect, InboundRow, Loaded, LogEntry, LogKind, OptOutChange, Prompt,
-    ReceiptRow,
-};
+use crate::domain::change::{Answer, BreakerChange, Change, Effect, OptOutChange, ReceiptRow};
+use crate::domain::event::{InboundRow, Loaded};
+use crate::domain::log::{LogEntry, LogKind};
 use crate::domain::settings::{Basis, Target};
 use crate::domain::types::{Actor, CallId, MessageSid, Sender};
 use crate::store::{Lane, StoreError, rows};

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::open::{self, OpenOptions, Use};
 use super::{file, roster, save};
 use crate::domain::alert::{Severity, SinkTarget};
-use crate::domain::event::{LogEntry, LogKind};
+use crate::domain::log::{LogEntry, LogKind};
 use crate::domain::settings::{Basis, NewSettings, SettingsNumber, SettingsRow, Target};
 use crate::domain::types::{Actor, Timestamp};
 use crate::store::{Peeked, StoreError, rows};

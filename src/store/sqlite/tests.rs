@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
+use crate::domain::alert::AlertChange;
 use crate::domain::attempt::AttemptState;
-use crate::domain::event::{AlertChange, Change, Effect};
+use crate::domain::change::{Change, Effect};
 use crate::store::contract::fixtures::{always, at, attempt_id, call, edit, entry, id, put, put_in, sid, stored};
 use crate::testing::alert_key;
 

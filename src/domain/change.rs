@@ -1,0 +1,137 @@
+//! What a decision returns: the store writes all of a [`Change`] in the transaction that loaded its input, or nothing of it.
+//!
+//! What comes in is in [`super::event`]. `domain/step.rs` makes a change, `engine/apply.rs` hands it to the store.
+
+use super::alert::AlertChange;
+use super::attempt::Attempt;
+use super::breaker::Breaker;
+use super::call::CallState;
+use super::event::{InboundRow, News};
+use super::log::LogEntry;
+use super::types::{AttemptId, CallId, Sender, Timestamp};
+
+/// What a decision returns; the store writes it all in the transaction that loaded its input, or nothing.
+#[derive(Debug, Default)]
+pub struct Change {
+    /// New states of calls: changed ones and new ones. The store compares them with what it loaded and writes the difference.
+    pub calls: Vec<CallState>,
+    /// Appended in order.
+    pub log: Vec<LogEntry>,
+    /// Raised and resolved.
+    pub alerts: Vec<AlertChange>,
+    /// Kept.
+    pub receipts: Vec<ReceiptRow>,
+    /// Kept.
+    pub inbound: Option<InboundRow>,
+    /// Kept as heard before, where they are not.
+    pub heard: Vec<InboundRow>,
+    /// Kept.
+    pub opt_outs: Vec<OptOutChange>,
+    /// Opened, probed and closed.
+    pub breakers: Vec<BreakerChange>,
+    /// To other systems.
+    pub effects: Vec<Effect>,
+    /// For whoever asked.
+    pub answer: Answer,
+    /// When it was decided.
+    pub at: Option<Timestamp>,
+}
+
+/// A receipt as it is kept, with what it did.
+#[derive(Debug, Clone)]
+pub struct ReceiptRow {
+    /// What came.
+    pub news: News,
+    /// The attempt it was joined to; `None`: kept and joined later.
+    pub joined: Option<AttemptId>,
+    /// `moved`, `stale`, `conflict` or `orphan`.
+    pub effect: &'static str,
+    /// When it came.
+    pub at: Timestamp,
+}
+
+/// A change to the book of opt-outs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OptOutChange {
+    /// This number takes no texts from this sender (empty: from any).
+    Out {
+        /// The contact's number.
+        phone: String,
+        /// Our sender.
+        sender: String,
+    },
+    /// It takes them again.
+    In {
+        /// The contact's number.
+        phone: String,
+        /// Our sender; `None`: every one.
+        sender: Option<String>,
+    },
+}
+
+/// A change to the breaker of a sender.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BreakerChange {
+    /// It is open, with all that is known of it.
+    Open(Breaker),
+    /// A probe goes; the next one may at this time.
+    Probed {
+        /// Whose.
+        sender: String,
+        /// See above.
+        probe_at: Timestamp,
+    },
+    /// It is closed: deferred steps of all calls are looked at again at once.
+    Close {
+        /// Whose.
+        sender: String,
+    },
+}
+
+/// What another system must be told of; the newest state of a row stands for those before it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effect {
+    /// The dispatch event of this attempt.
+    MirrorAttempt(AttemptId),
+    /// The status of this call.
+    MirrorCall(CallId),
+}
+
+/// What whoever asked is told, after the commit.
+#[derive(Debug, Default, Clone)]
+pub enum Answer {
+    /// Done; nothing to say.
+    #[default]
+    Done,
+    /// A new call was made.
+    Created(Box<CallState>),
+    /// The same call exists: nothing was done.
+    Exists(Box<CallState>),
+    /// The id exists with other data: nothing was done.
+    Differs(Box<CallState>),
+    /// The call after the change.
+    Changed(Box<CallState>),
+    /// It was so already.
+    Already(Box<CallState>),
+    /// This transition does not exist; the call as it is, and why.
+    NotAllowed(Box<CallState>, String),
+    /// There is no such call or attempt.
+    NotFound,
+    /// The intent is stored: send this now, once.
+    Send(Box<ToSend>),
+    /// Not to be sent; why.
+    NotSent(String),
+    /// TwiML: the text to answer with; empty for silence.
+    Reply(String),
+    /// Nothing was decided: other settings or contacts are in force than whoever asked has read.
+    Outdated,
+}
+
+/// What a claim allows, once.
+#[derive(Debug, Clone)]
+pub struct ToSend {
+    /// The attempt with its intent.
+    pub attempt: Attempt,
+    /// Who sends.
+    pub sender: Sender,
+}

@@ -1,0 +1,146 @@
+//! What a ladder says: how many steps there are, how long is waited before each, and whom each names now.
+
+use serde_json::{Value, json};
+
+use super::attempt::Recipient;
+use super::work::Work;
+
+/// Whom a step names, and why not more.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) tell: Vec<Recipient>,
+    empty_roles: Vec<String>,
+    unknown: Vec<String>,
+    opted_out: Vec<String>,
+    out: Vec<String>,
+}
+
+impl Found {
+    pub(super) fn add(&mut self, other: Self) {
+        for r in other.tell {
+            if !self.tell.iter().any(|t| t.contact == r.contact) {
+                self.tell.push(r);
+            }
+        }
+        self.empty_roles.extend(other.empty_roles);
+        self.unknown.extend(other.unknown);
+        self.opted_out.extend(other.opted_out);
+        self.out.extend(other.out);
+    }
+
+    pub(super) fn is_a_fault(&self) -> bool {
+        !self.empty_roles.is_empty() || !self.unknown.is_empty() || !self.opted_out.is_empty()
+    }
+
+    pub(super) fn why_nobody(&self) -> String {
+        let mut parts = Vec::new();
+        if !self.empty_roles.is_empty() {
+            parts.push(format!("nobody holds {}", self.empty_roles.join(", ")));
+        }
+        if !self.unknown.is_empty() {
+            parts.push(format!("there is no contact {}", self.unknown.join(", ")));
+        }
+        if !self.opted_out.is_empty() {
+            parts.push(format!("{} opted out", self.opted_out.join(", ")));
+        }
+        if !self.out.is_empty() {
+            parts.push(format!("{} passed or cannot be reached", self.out.join(", ")));
+        }
+        parts.join("; ")
+    }
+}
+
+/// Whom a step names; behind the last one, the last resort.
+pub(super) fn who(w: &Work<'_>, index: u32) -> Found {
+    let call = &w.state.call;
+    let (line, _) = w.ctx.directory.line(call.data.twilio_to_number.as_deref());
+    let mut found = Found::default();
+    let mut named: Vec<Recipient> = Vec::new();
+    match &call.overridden {
+        _ if index >= total(w) => {
+            for id in &w.ctx.directory.last_resort {
+                match w.ctx.directory.contact(id) {
+                    Some(c) => {
+                        named.push(Recipient { contact: c.id.clone(), name: c.name.clone(), phone: c.phone.clone() })
+                    }
+                    None => found.unknown.push(id.to_string()),
+                }
+            }
+        }
+        Some(o) if o.only || index == 0 => named.push(o.recipient.clone()),
+        _ => {
+            let roles = call.policy.step(at(index)).map(|s| s.notify.as_slice()).unwrap_or_default();
+            for role in roles {
+                let holders = w.ctx.directory.holders(line, role, w.now());
+                if holders.is_empty() {
+                    found.empty_roles.push(role.to_string());
+                }
+                named.extend(holders.into_iter().map(|c| Recipient {
+                    contact: c.id.clone(),
+                    name: c.name.clone(),
+                    phone: c.phone.clone(),
+                }));
+            }
+        }
+    }
+    let sender = w.ctx.directory.sender(line).map(|s| s.as_str());
+    for r in named {
+        if found.tell.iter().any(|t| t.contact == r.contact) {
+            continue;
+        }
+        if call.is_out(&r.contact) {
+            found.out.push(r.name);
+        } else if is_opted_out(w, &r, sender) {
+            found.opted_out.push(r.name);
+        } else {
+            found.tell.push(r);
+        }
+    }
+    found
+}
+
+/// Whether this contact takes no texts from this sender.
+pub(super) fn is_opted_out(w: &Work<'_>, r: &Recipient, sender: Option<&str>) -> bool {
+    let pairs = &w.loaded.opted_out;
+    let is = |s: &str| pairs.contains(&(r.phone.e164().to_owned(), s.to_owned()));
+    is("") || sender.is_some_and(is)
+}
+
+/// How a step is named to people.
+pub(super) fn step_name(w: &Work<'_>, index: u32) -> String {
+    let round = w.state.call.round;
+    match index < total(w) {
+        true => nth_step(round, index),
+        false if round > 1 => format!("the last resort of round {round}"),
+        false => "the last resort".to_owned(),
+    }
+}
+
+/// How many steps there are with the last resort.
+pub(super) fn end(w: &Work<'_>) -> u32 {
+    total(w).saturating_add(u32::from(!w.ctx.directory.last_resort.is_empty()))
+}
+
+/// How many steps the ladder has, repeats included.
+pub(super) fn total(w: &Work<'_>) -> u32 {
+    u32::try_from(w.state.call.policy.total_steps()).unwrap_or(u32::MAX)
+}
+
+pub(super) fn at(index: u32) -> usize {
+    usize::try_from(index).unwrap_or(usize::MAX)
+}
+
+/// The wait before this step; past the end, before the call is exhausted.
+pub(super) fn wait_before(w: &Work<'_>, index: u32) -> std::time::Duration {
+    w.state.call.policy.wait_before(at(index))
+}
+
+/// How a step is named to people: its place in the ladder, from 1, with the round where it is not the first.
+pub(super) fn nth_step(round: u32, step: u32) -> String {
+    if round > 1 { format!("round {round} step {}", step + 1) } else { format!("step {}", step + 1) }
+}
+
+/// The fields of a step for queries.
+pub(super) fn step_data(round: u32, step: u32) -> Value {
+    json!({ "round": round, "step": step + 1 })
+}

@@ -1,0 +1,245 @@
+//! What moves a breaker (see [`super::breaker`]): failures open it, probes and deliveries close it; and what waits for one.
+
+use serde_json::json;
+
+use super::alert::AlertChange;
+use super::attempt::{Attempt, AttemptKind};
+use super::breaker::{
+    ACCOUNT, Breaker, Errand, Evidence, PROBE_EVERY_S, Probe, Route, next_probe, route, senders, shown,
+};
+use super::call::CallStatus;
+use super::change::{Answer, BreakerChange, Change};
+use super::error_class::{Class, Special};
+use super::event::{Asks, BreakerNews, Loaded};
+use super::ladder::is_opted_out;
+use super::log::{LogEntry, LogKind};
+use super::types::{AttemptId, ContactId, Sender, Timestamp};
+use super::work::{Ctx, Illegal, Work};
+use super::{MessageStatus, Verdict};
+
+/// The breakers after these changes.
+pub(crate) fn changed(mut all: Vec<Breaker>, changes: &[BreakerChange], now: Timestamp) -> Vec<Breaker> {
+    for change in changes {
+        match change {
+            BreakerChange::Open(b) => {
+                all.retain(|known| known.sender != b.sender);
+                all.push(b.clone());
+            }
+            BreakerChange::Probed { sender, probe_at } => {
+                for b in all.iter_mut().filter(|b| &b.sender == sender) {
+                    (b.probe_at, b.probes) = (*probe_at, b.probes.saturating_add(1));
+                }
+            }
+            BreakerChange::Close { sender } => {
+                for b in all.iter_mut().filter(|b| &b.sender == sender) {
+                    b.closed_at = Some(now);
+                }
+            }
+        }
+    }
+    all
+}
+
+/// The breakers as they are after what this decision has changed already.
+fn current(w: &Work<'_>) -> Vec<Breaker> {
+    changed(w.loaded.breakers.clone(), &w.change.breakers, w.now())
+}
+
+/// By whom this attempt goes now. A stand-in that the recipient has opted out of is left out; who has opted out of the first
+/// sender is the claim's to see.
+pub(super) fn route_of(w: &Work<'_>, a: &Attempt) -> Option<Route> {
+    let own = a.sender.as_ref().filter(|_| a.kind == AttemptKind::Answer);
+    let mut senders = senders(w.ctx.directory, w.state.call.data.twilio_to_number.as_deref(), own);
+    let first = senders.first().copied();
+    senders.retain(|s| Some(*s) == first || !is_opted_out(w, &a.recipient, Some(s.as_str())));
+    route(&current(w), &senders, Errand { kind: a.kind, priority: a.priority }, w.now())
+}
+
+/// Whether its recipient has opted out of a stand-in: then it may have to wait where others need not.
+pub(super) fn passes_over(w: &Work<'_>, a: &Attempt) -> bool {
+    let mut stand_ins = w.ctx.directory.fallback.iter();
+    stand_ins.any(|s| is_opted_out(w, &a.recipient, Some(s.as_str())))
+}
+
+/// Whether a breaker keeps the sender of this attempt from being used as before.
+pub(super) fn holds(w: &Work<'_>, a: &Attempt) -> bool {
+    current(w)
+        .iter()
+        .any(|b| b.is_open() && (b.is_account() || a.sender.as_ref().is_some_and(|s| s.as_str() == b.sender)))
+}
+
+/// Whether nothing of this call can be sent: the account's breaker is open, or that of each of its senders.
+pub(super) fn shut(w: &Work<'_>) -> bool {
+    let breakers = current(w);
+    let is_open = |key: &str| breakers.iter().any(|b| b.is_open() && b.sender == key);
+    let all = senders(w.ctx.directory, w.state.call.data.twilio_to_number.as_deref(), None);
+    is_open(ACCOUNT) || (!all.is_empty() && all.iter().all(|s| is_open(s.as_str())))
+}
+
+/// The attempt goes as a probe of these: the next one waits its time.
+pub(super) fn probed(w: &mut Work<'_>, probes: &[String]) {
+    let probe_at = next_probe(w.now());
+    for sender in probes {
+        w.change.breakers.push(BreakerChange::Probed { sender: sender.clone(), probe_at });
+    }
+}
+
+/// An attempt failed in a way that is its sender's or the account's: the breaker opens, with one alert. What was sent before it
+/// closed last says nothing new.
+pub(super) fn open(w: &mut Work<'_>, id: AttemptId, asks: Asks, evidence: Evidence, text: &str) -> Result<(), Illegal> {
+    let a = w.attempt(id)?;
+    let own = a.sender.as_ref().map_or(ACCOUNT, Sender::as_str);
+    let sender = if asks.class == Class::Account { ACCOUNT } else { own }.to_owned();
+    let (code, sent_at, now) = (a.error_code, a.sent_at.unwrap_or(a.created_at), w.now());
+    let known = current(w).into_iter().find(|b| b.sender == sender);
+    let probe = if asks.special == Some(Special::Credentials) { Probe::List } else { Probe::Notice };
+    match known {
+        Some(b) if b.closed_at.is_some_and(|closed| closed <= now && sent_at <= closed) => return Ok(()),
+        Some(b) if b.is_open() => {
+            // The stricter proof is asked for from now on.
+            if b.evidence == Evidence::Answer && evidence == Evidence::Receipt {
+                let stricter = Breaker { evidence, probe, ..b };
+                w.change.breakers.push(BreakerChange::Open(stricter));
+            }
+            return Ok(());
+        }
+        _ => {}
+    }
+    let breaker = Breaker {
+        sender,
+        opened_at: now,
+        closed_at: None,
+        evidence,
+        probe,
+        code,
+        why: text.to_owned(),
+        probe_at: next_probe(now),
+        probes: 0,
+    };
+    let whose = shown(&breaker.sender);
+    let data = json!({ "code": code, "evidence": evidence, "probe": probe });
+    w.log(LogKind::BreakerOpened, Some(id), format!("the breaker of {whose} opens: {text}"), data);
+    w.change.alerts.push(AlertChange::Raise {
+        key: breaker.alert_key(),
+        call: None,
+        message: format!(
+            "texts from {whose} fail ({text}): they wait and one goes as a probe every {PROBE_EVERY_S} s; see `dispatchctl breaker list`"
+        ),
+    });
+    w.change.breakers.push(BreakerChange::Open(breaker));
+    Ok(())
+}
+
+/// What an attempt proves of its sender by where its message is now; closes what it probed.
+pub(super) fn heard(w: &mut Work<'_>, id: AttemptId, status: &MessageStatus) -> Result<(), Illegal> {
+    let breakers = current(w);
+    if !breakers.iter().any(Breaker::is_open) {
+        return Ok(());
+    }
+    let a = w.attempt(id)?;
+    let (Some(sender), Some(sent_at)) = (a.sender.clone(), a.sent_at) else { return Ok(()) };
+    let proof = match status {
+        MessageStatus::Delivered | MessageStatus::Read => Some("it was delivered"),
+        MessageStatus::Sent if w.now().since(sent_at) >= w.ctx.rules.status_timeout => {
+            Some("it was sent and no error followed")
+        }
+        _ => None,
+    };
+    let failed = status.verdict() == Some(Verdict::Failed);
+    let number = a.number;
+    let closes = |b: &&Breaker| {
+        let its_own = b.sender == sender.as_str() || b.is_account();
+        // While it is open only probes go: whatever was sent after it opened is one.
+        its_own && b.is_open() && sent_at > b.opened_at && b.probe == Probe::Notice
+    };
+    for b in breakers.iter().filter(closes) {
+        let proof = match (b.evidence, proof) {
+            (_, Some(proof)) => proof,
+            (Evidence::Answer, None) if !failed => "it was accepted",
+            (_, None) => continue,
+        };
+        let why = format!("attempt {number} went as a probe and {proof}");
+        let text = format!("the breaker of {} closes: {why}", shown(&b.sender));
+        w.log(LogKind::BreakerClosed, Some(id), text, json!({ "probes": b.probes }));
+        w.change.alerts.push(AlertChange::Resolve { key: b.alert_key() });
+        w.change.breakers.push(BreakerChange::Close { sender: b.sender.clone() });
+    }
+    Ok(())
+}
+
+/// What happened to a breaker outside of any call.
+pub(super) fn news(loaded: &Loaded, sender: &str, what: &BreakerNews, ctx: &Ctx<'_>) -> Change {
+    let Some(b) = loaded.breakers.iter().find(|b| b.sender == sender && b.is_open()) else {
+        return Change { answer: Answer::NotFound, ..Change::default() };
+    };
+    let why = match what {
+        BreakerNews::ClosedByHand => "a person closed it",
+        BreakerNews::Unused => "nothing is sent by it any more",
+        BreakerNews::Listed => {
+            // Credentials that may list need not be good for sending: the next notice shows it, at once.
+            let asks = Breaker { probe: Probe::Notice, probe_at: ctx.now, ..b.clone() };
+            return Change { breakers: vec![BreakerChange::Open(asks)], ..Change::default() };
+        }
+        BreakerNews::ListRefused => {
+            let probe_at = next_probe(ctx.now);
+            let probed = BreakerChange::Probed { sender: sender.to_owned(), probe_at };
+            return Change { breakers: vec![probed], ..Change::default() };
+        }
+    };
+    let entry = LogEntry {
+        kind: LogKind::BreakerClosed,
+        at: ctx.now,
+        call: None,
+        attempt: None,
+        actor: ctx.actor.clone(),
+        message: format!("the breaker of {} closes: {why}", shown(sender)),
+        data: json!({ "probes": b.probes }),
+    };
+    Change {
+        log: vec![entry],
+        alerts: vec![AlertChange::Resolve { key: b.alert_key() }],
+        breakers: vec![BreakerChange::Close { sender: sender.to_owned() }],
+        ..Change::default()
+    }
+}
+
+/// Since when this attempt could go that was due then: until the end of a breaker all its senders were held. One that goes as a
+/// probe is held still.
+pub(super) fn held_until(w: &Work<'_>, a: &Attempt, due: Timestamp) -> Timestamp {
+    let breakers = current(w);
+    let end = |key: &str| {
+        let own = breakers.iter().find(|b| b.sender == key);
+        own.map(|b| b.closed_at.unwrap_or(w.now())).filter(|end| *end > due)
+    };
+    let own = a.sender.as_ref().filter(|_| a.kind == AttemptKind::Answer);
+    let all = senders(w.ctx.directory, w.state.call.data.twilio_to_number.as_deref(), own);
+    let of_all = all.iter().map(|s| end(s.as_str())).min().flatten();
+    [end(ACCOUNT), of_all].into_iter().flatten().fold(due, Timestamp::max)
+}
+
+/// Notices of this call that wait while none of its senders works: to whom, and whether each of them was tried as a probe and
+/// failed. `None`: it waits for no breaker.
+pub(super) fn held(w: &Work<'_>) -> Option<(Vec<ContactId>, Tried)> {
+    let call = &w.state.call;
+    if call.status != CallStatus::Dispatching || !shut(w) {
+        return None;
+    }
+    let opened = current(w).iter().filter(|b| b.is_open()).map(|b| b.opened_at).min();
+    let was_probe = |a: &Attempt| {
+        let repeated = a.repeats.and_then(|r| w.state.attempt(r));
+        repeated.is_some_and(|r| matches!(r.class, Some(Class::Sender | Class::Account)) && r.sent_at > opened)
+    };
+    let waits = |a: &&Attempt| a.kind == AttemptKind::Notice && a.round == call.round && a.state.is_waiting();
+    let waiting: Vec<&Attempt> = w.state.attempts.iter().filter(waits).collect();
+    let tried = if waiting.iter().all(|a| was_probe(a)) { Tried::All } else { Tried::NotAll };
+    (!waiting.is_empty()).then(|| (waiting.iter().map(|a| a.recipient.contact.clone()).collect(), tried))
+}
+
+/// Whether what waits was tried as a probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tried {
+    /// All of it, in vain: the failure may be the recipients' doing.
+    All,
+    /// Not all.
+    NotAll,
+}

@@ -1,0 +1,118 @@
+//! The text of an attempt: which words it uses, and what it tells of the call.
+
+use super::alert::{AlertKey, AlertKind};
+use super::attempt::{Attempt, AttemptKind, AttemptState};
+use super::body::{self, RenderInput, TextKind};
+use super::call::CallStatus;
+use super::types::AttemptId;
+use super::work::{Illegal, Work, holder_name};
+
+/// Gives an attempt its text. A template that cannot be used is alerted, and the built-in words go out instead.
+pub(super) fn write(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
+    let words = wording(w, w.attempt(id)?);
+    let rendered = render(w, id, words, Source::Configured)?;
+    let key = template_key(w, words);
+    match rendered.fell_back {
+        Some(why) => {
+            w.raise(key, format!("a template cannot be used, the built-in text goes out instead: {why}"));
+        }
+        None if a_notice_by_template(w, id)? => w.resolve(key),
+        None => {}
+    }
+    let a = w.attempt_mut(id)?;
+    (a.body, a.segments) = (rendered.body, rendered.segments);
+    Ok(())
+}
+
+/// How a notice reads to its contact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wording {
+    /// As the first that they read of the call.
+    First,
+    /// As what they know already.
+    Reminder,
+}
+
+/// By what reached the contact, never by the step: a text that failed was read by nobody.
+fn wording(w: &Work<'_>, a: &Attempt) -> Wording {
+    if w.state.was_reached(&a.recipient.contact, Some(a.id)) { Wording::Reminder } else { Wording::First }
+}
+
+/// The reference of the attempt that this one repeats, where that one may have been read: a text that surely failed was not,
+/// and no text after it is marked as a repeat. What a person settled without any evidence may have arrived all the same.
+fn marked_as_repeat_of(w: &Work<'_>, a: &Attempt) -> Option<String> {
+    let repeated = a.repeats.and_then(|r| w.state.attempt(r))?;
+    let surely_failed = repeated.state == AttemptState::Failed && repeated.class.is_some();
+    (!surely_failed).then(|| repeated.reference(&w.state.call.reference))
+}
+
+/// One alert a line and template: that another line's is well says nothing of this one's.
+fn template_key(w: &Work<'_>, words: Wording) -> AlertKey {
+    let (line, _) = w.ctx.directory.line(w.state.call.data.twilio_to_number.as_deref());
+    let line = line.number.as_deref().unwrap_or("default");
+    let template = match words {
+        Wording::First => "notice",
+        Wording::Reminder => "reminder",
+    };
+    AlertKind::Template.about(format_args!("{line}:{template}"))
+}
+
+/// Whether this text is made by the configured template, or by the built-in one where there is none any more.
+fn a_notice_by_template(w: &Work<'_>, id: AttemptId) -> Result<bool, Illegal> {
+    Ok(w.attempt(id)?.kind == AttemptKind::Notice && w.state.call.data.body.is_none())
+}
+
+/// Whose words a text uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// The caller's own or the operator's template, where there are any.
+    Configured,
+    /// Ours.
+    BuiltIn,
+}
+
+/// The text of this attempt in the built-in words.
+pub(super) fn built_in(w: &Work<'_>, id: AttemptId) -> Result<body::Rendered, Illegal> {
+    render(w, id, wording(w, w.attempt(id)?), Source::BuiltIn)
+}
+
+fn render(w: &Work<'_>, id: AttemptId, words: Wording, source: Source) -> Result<body::Rendered, Illegal> {
+    let (call, a) = (&w.state.call, w.attempt(id)?);
+    let (line, _) = w.ctx.directory.line(call.data.twilio_to_number.as_deref());
+    let directory = w.ctx.directory;
+    let template = match words {
+        Wording::First => directory.notice_template(line),
+        Wording::Reminder => directory.reminder_template(line),
+    };
+    let configured = source == Source::Configured;
+    let holder = holder_name(w);
+    let kind = match (a.kind, call.status) {
+        (AttemptKind::Notice, _) if words == Wording::First => TextKind::First,
+        (AttemptKind::Notice, _) => TextKind::Reminder,
+        (AttemptKind::StandDown, CallStatus::Cancelled) => TextKind::StandDown { why: body::StandDown::Cancelled },
+        (AttemptKind::StandDown, CallStatus::Acknowledged) => {
+            TextKind::StandDown { why: body::StandDown::Taken { by: &holder } }
+        }
+        (AttemptKind::StandDown, _) => TextKind::StandDown { why: body::StandDown::Resolved },
+        (AttemptKind::Answer, _) => TextKind::Answer { text: &a.result },
+    };
+    let text = |t: &Option<String>| t.clone().unwrap_or_default();
+    let reference = a.reference(&call.reference);
+    let repeat_of = marked_as_repeat_of(w, a);
+    body::render(&RenderInput {
+        template: template.filter(|_| configured),
+        own_words: call.data.body.as_deref().filter(|_| configured),
+        kind,
+        reference: &reference,
+        repeat_of: repeat_of.as_deref(),
+        business: &line.name,
+        contact_name: &a.recipient.name,
+        issue: &text(&call.data.issue_summary),
+        address: &text(&call.data.address),
+        caller_name: &text(&call.data.caller_name),
+        caller_phone: &text(&call.data.caller_phone),
+        level: &call.level,
+        test_mode: w.ctx.rules.test_mode,
+    })
+    .map_err(|_| Illegal::Missing("a reference that can be searched for"))
+}

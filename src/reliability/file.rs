@@ -153,19 +153,15 @@ fn erase(tree: &mut Value, at: &mut Vec<Segment>) -> bool {
             Segment::Map { key } | Segment::Enum { variant: key } => tree.get_mut(key),
             Segment::Unknown => None,
         });
-        match (parent, last) {
+        let is_gone = match (parent, last) {
             (Some(Value::Array(items)), Segment::Seq { index }) => {
-                if let Some(item) = items.get_mut(*index).filter(|item| !item.is_null()) {
-                    *item = Value::Null;
-                    return true;
-                }
+                items.get_mut(*index).filter(|item| !item.is_null()).map(Value::take).is_some()
             }
-            (Some(Value::Object(keys)), Segment::Map { key }) => {
-                if keys.shift_remove(key).is_some() {
-                    return true;
-                }
-            }
-            _ => {}
+            (Some(Value::Object(keys)), Segment::Map { key }) => keys.shift_remove(key).is_some(),
+            _ => false,
+        };
+        if is_gone {
+            return true;
         }
         at.pop();
     }

@@ -121,7 +121,7 @@ async fn through(scenario: &Scenario, world: &mut World, outcome: &mut Outcome) 
 /// Waits until nothing is under way, then reads the store and the ledger.
 async fn look(scenario: &Scenario, world: &mut World) -> Result<Seen, String> {
     let deadline = world.now().plus(REST_MAX);
-    let named: Vec<String> = scenario.then.calls.iter().map(|(id, _)| id.clone()).collect();
+    let named: Vec<String> = scenario.then.calls.keys().cloned().collect();
     loop {
         let before = texts(&world.ledger()?).count();
         let stories = world.stories(&named).await?;

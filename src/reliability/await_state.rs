@@ -4,12 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::check::{list, text, texts};
 use super::condition::Condition;
-use super::expect::{self, fits};
+use super::documents::{alert_keys, creates, fits, list, not_found_out, text, texts, time, under_way};
 use super::mirror::{self, hand};
-use super::outcome::time;
-use super::runner::{alert_keys, under_way};
 
 use super::sinks;
 use super::world::{LOOK_EVERY, World};
@@ -108,7 +105,7 @@ async fn is_so(condition: &Condition, world: &mut World) -> Result<Option<String
         }
         Condition::Creates { creates: n } => {
             let ledger = world.ledger()?;
-            let found = expect::creates(&ledger);
+            let found = creates(&ledger);
             told(found >= *n, format!("{found} were"))
         }
         Condition::Texts { texts: n } => {
@@ -145,7 +142,7 @@ async fn is_so(condition: &Condition, world: &mut World) -> Result<Option<String
             let soon = world.now().plus(STEP_SOON);
             let due = |s: &&Value| time(s, "nextFollowUpAt").is_some_and(|at| at < soon);
             let waits = under_way(&stories) + stories.iter().filter(due).count();
-            let hidden = expect::not_found_out(&ledger, &stories);
+            let hidden = not_found_out(&ledger, &stories);
             told(waits == 0 && hidden.is_empty(), format!("{waits} under way, not found out: {}", hidden.join(", ")))
         }
         Condition::Page { path, answer } => {

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use crate::domain::Timestamp;
 
-use super::check::{judge, list, text, texts};
-use super::expect::Seen;
-use super::outcome::{Check, time};
+use super::check::judge;
+use super::documents::{Seen, list, text, texts, time};
+use super::outcome::Check;
 use super::then::CrowdThen;
 use super::world::World;
 

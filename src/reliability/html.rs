@@ -3,7 +3,8 @@
 
 use std::fmt::Write as _;
 
-use super::check::{Tally, list, text};
+use super::check::Tally;
+use super::documents::{list, text};
 use super::outcome::{Outcome, percentile};
 use super::report::{IN_AIRTABLE, Report, escaped};
 

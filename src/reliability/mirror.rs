@@ -10,15 +10,11 @@ use serde_json::Value;
 
 use crate::config::Airtable;
 
-use super::check::{list, text};
-use super::expect::Seen;
-use super::outcome::{Check, time};
+use super::documents::{Seen, list, text, time};
+use super::outcome::Check;
 use super::then::{MIRROR_WITHIN, RowThen};
 use super::world::World;
 use compare::{Compared, Rows};
-
-/// Opens the sandbox's lists for the judge.
-pub(super) const JUDGE: &str = "patJudge.looks-and-touches-nothing";
 
 const EVERY: Duration = Duration::from_millis(200);
 /// Between two comparisons of everything, for each row that there is: a look at thousands of rows is work.

@@ -13,8 +13,10 @@ mod builtin;
 pub mod check;
 mod condition;
 mod crowd;
+mod documents;
 mod expect;
 mod file;
+mod fill;
 pub mod html;
 mod intake;
 mod lines;
@@ -34,6 +36,7 @@ mod store_trouble;
 mod store_words;
 mod storm;
 mod then;
+mod trouble;
 mod values;
 mod world;
 

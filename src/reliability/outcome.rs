@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::check::{Came, Judgement, Tally, list, text};
+use super::check::{Came, Judgement, Tally};
+use super::documents::{list, text, time};
 use crate::domain::Timestamp;
 
 /// One expectation, and what was seen.
@@ -164,11 +165,6 @@ impl Measures {
             "listLagMs": summary(&self.list_lag),
         })
     }
-}
-
-/// A time in a document.
-pub(super) fn time(v: &Value, key: &str) -> Option<Timestamp> {
-    v.get(key).and_then(Value::as_str).and_then(|t| t.parse().ok())
 }
 
 /// The value below which this share of the figures lies; `None` where there are none.

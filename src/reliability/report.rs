@@ -29,7 +29,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::check::{Judgement, Tally, list, text};
+use super::check::{Judgement, Tally};
+use super::documents::{list, text};
 use super::outcome::{Measures, Outcome, upper_95};
 use crate::domain::Timestamp;
 

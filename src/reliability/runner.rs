@@ -10,14 +10,17 @@ use crate::domain::Timestamp;
 
 use super::action::{Action, Dispatch, Until};
 use super::await_state::{condition_name, wait};
-use super::check::{judge, list, text, texts};
-use super::expect::{self, Seen};
+use super::check::judge;
+use super::documents::{Seen, list, text, texts, time, under_way};
+use super::expect;
+use super::fill::filled;
 use super::mirror::{self, hand};
-use super::outcome::{Check, Measures, Outcome, by_fault, time};
+use super::outcome::{Check, Measures, Outcome, by_fault};
 use super::process::Signal;
 use super::scenario::Scenario;
-use super::store_trouble::{self, SKIPPED};
+use super::store_trouble;
 use super::then::MIRROR_WITHIN;
+use super::trouble::SKIPPED;
 use super::world::{Ground, LOOK_EVERY, World};
 
 /// How Rust tells of a panic, on stderr and where a log says it again.
@@ -142,11 +145,6 @@ async fn look(scenario: &Scenario, world: &mut World) -> Result<Seen, String> {
         }
         world.pause(LOOK_EVERY).await;
     }
-}
-
-pub(super) fn under_way(stories: &[Value]) -> usize {
-    let waits = |a: &&Value| matches!(text(a, "attemptState"), "scheduled" | "sending" | "retrying");
-    stories.iter().flat_map(|s| list(s, "attempts")).filter(waits).count()
 }
 
 /// In a few words, for whoever reads what failed.
@@ -302,7 +300,7 @@ fn ended(code: i32, said: &str, exit: Option<i32>, says: &[String]) -> Result<()
 async fn everything(world: &mut World) -> Result<(Vec<Value>, String, u64, usize), String> {
     let (stories, ledger) = (world.stories(&[]).await?, world.ledger()?);
     let (_, log, _) = world.run(&["log", "-o", "json"].map(str::to_owned)).await?;
-    Ok((stories, log, expect::creates(&ledger), texts(&ledger).count()))
+    Ok((stories, log, creates(&ledger), texts(&ledger).count()))
 }
 
 /// A call as the API takes it.
@@ -347,10 +345,6 @@ async fn dispatch(d: &Dispatch, world: &mut World) -> Result<(), String> {
     Ok(())
 }
 
-pub(super) fn alert_keys(overview: &Value) -> Vec<String> {
-    list(overview, "alerts").iter().map(|a| text(a, "key").to_owned()).collect()
-}
-
 async fn forge(action: &Action, world: &mut World) -> Result<(), String> {
     let Action::Forge { path, form, signed, signature, answer } = action else { return Ok(()) };
     let mut filled_form = serde_json::Map::new();
@@ -362,53 +356,4 @@ async fn forge(action: &Action, world: &mut World) -> Result<(), String> {
     let ask = json!({ "url": url, "form": filled_form, "sign": signed, "signature": signature });
     let said = world.control("POST", "forge", &ask).await?;
     same("its answer", answer.as_ref(), &said.get("httpStatus").and_then(Value::as_i64).unwrap_or(0))
-}
-
-/// Puts an attempt's id, SID or reference into a text: `{attempt c1 1}`, `{sid c1 1}`, `{reference c1 1}`; or the SID of the
-/// n-th text that the provider has: `{made 1}`.
-pub(super) async fn filled(text_in: &str, world: &mut World) -> Result<String, String> {
-    let mut out = String::new();
-    let mut rest = text_in;
-    while let Some((before, after)) = rest.split_once('{') {
-        let Some((name, tail)) = after.split_once('}') else { break };
-        out.push_str(before);
-        let words: Vec<&str> = name.split(' ').collect();
-        if let ["made", number] = words.as_slice() {
-            out.push_str(&made(number, world).await?);
-            rest = tail;
-            continue;
-        }
-        let [what, call, number] = words.as_slice() else {
-            // The sandbox fills in its own.
-            out.push_str(&format!("{{{name}}}"));
-            rest = tail;
-            continue;
-        };
-        let key = match *what {
-            "attempt" => "attemptId",
-            "sid" => "sid",
-            "reference" => "reference",
-            _ => return Err(format!("{{{name}}} is not understood: attempt, sid or reference, a call and a number")),
-        };
-        let story = world.story(call).await?.ok_or_else(|| format!("there is no call {call}"))?;
-        let index = number.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
-        let found = index.and_then(|i| list(&story, "attempts").get(i)).map(|a| text(a, key).to_owned());
-        out.push_str(&found.ok_or_else(|| format!("{call} has no attempt {number}"))?);
-        rest = tail;
-    }
-    out.push_str(rest);
-    Ok(out)
-}
-
-/// The SID of the n-th text that the provider has, whether anybody here knows of it or not.
-async fn made(number: &str, world: &World) -> Result<String, String> {
-    let ledger = world.ledger()?;
-    let index = number.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
-    let found = index.and_then(|i| texts(&ledger).nth(i)).map(|m| text(m, "sid").to_owned());
-    found.ok_or_else(|| format!("the provider has no text {number}"))
-}
-
-/// When the engine last began to work, for expectations about times.
-pub(super) fn since(world: &World, thaw: bool) -> Option<Timestamp> {
-    if thaw { world.thawed_at } else { world.ready_at }
 }

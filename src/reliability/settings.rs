@@ -10,8 +10,6 @@ use crate::domain::Timestamp;
 
 use super::action::Edit;
 use super::scenario::{Given, Scenario};
-use super::sinks;
-use super::world::STORE;
 
 /// Who is told in a drill, and a ladder whose second step is far away. No limit on the rate: what is looked at is the engine.
 pub const PEOPLE: &str = r#"
@@ -38,6 +36,10 @@ steps = [ { wait = "0s", notify = ["primary"] }, { wait = "1h", notify = ["backu
 exhaust_after = "1h"
 "#;
 
+/// The store's file in a scenario's directory.
+pub(super) const STORE: &str = "drill.db";
+/// A port of the system's own, where nobody listens.
+const DEAD: &str = "http://127.0.0.1:1/";
 /// The configuration file in a shell's directory.
 pub(super) const FILE: &str = "dispatchctl.toml";
 
@@ -62,9 +64,14 @@ pub(super) fn settings_of(scenario: &Scenario, dir: &Path) -> Result<Config, Vec
 /// What the scenario adds to the environment of all that is started. `zone`: that of its place, see [`zone_with_summer_in`].
 pub(super) fn environment(given: &Given, sandbox: SocketAddr, zone: Option<&str>) -> Vec<(&'static str, String)> {
     let own = given.sink.then(|| format!("http://{sandbox}/_sandbox/alerts"));
-    let sinks: Vec<String> = own.into_iter().chain(given.sinks.iter().map(|s| sinks::place(s, sandbox))).collect();
+    let sinks: Vec<String> = own.into_iter().chain(given.sinks.iter().map(|s| sink(s, sandbox))).collect();
     let sink = (!sinks.is_empty()).then(|| ("DISPATCHCTL_DRILL_SINK", sinks.join(" ")));
     sink.into_iter().chain(zone.map(|z| ("TZ", z.to_owned()))).collect()
+}
+
+/// A sink as the engine's environment names it.
+fn sink(name: &str, sandbox: SocketAddr) -> String {
+    if name == "dead" { format!("dead={DEAD}") } else { format!("{name}=http://{sandbox}/_sandbox/alerts/{name}") }
 }
 
 /// A place whose summer time begins at this moment: its clocks go on by an hour. In winter they are those of UTC.

@@ -4,23 +4,14 @@
 //! minute at most.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::check::{list, text};
-use super::outcome::{Check, time};
+use super::documents::{list, text, time};
+use super::outcome::Check;
 use super::then::SinkThen;
 use super::world::World;
-
-/// A port of the system's own, where nobody listens.
-const DEAD: &str = "http://127.0.0.1:1/";
-
-/// A sink as the engine's environment names it.
-pub(super) fn place(name: &str, sandbox: SocketAddr) -> String {
-    if name == "dead" { format!("dead={DEAD}") } else { format!("{name}=http://{sandbox}/_sandbox/alerts/{name}") }
-}
 
 /// Keys of the alerts that a sink (any of them) was told of in this state.
 pub(super) fn keys(heard: &Value, by: Option<&str>, state: &str) -> Vec<String> {

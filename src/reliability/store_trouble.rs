@@ -3,7 +3,6 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -14,64 +13,15 @@ use crate::domain::event::{Load, NO_CODE, News, Source};
 use crate::domain::types::CallId;
 use crate::store::Store as _;
 use crate::store::sqlite::file::beside;
-use crate::store::sqlite::spoil::{self, Held, Spoil, Spoilt};
+use crate::store::sqlite::spoil::{self, Spoil};
 
-use super::check::{list, text};
-use super::process::Process;
+use super::documents::{list, text};
 use super::store_words::StoreTrouble;
+use super::trouble::SKIPPED;
 use super::world::World;
 
 /// The byte of a SQLite file at which its `user_version` begins.
 const VERSION_AT: usize = 60;
-/// How a step says that this machine cannot play it; the rest is why.
-pub(super) const SKIPPED: &str = "skipped: ";
-
-/// What is wrong with the store now; ends with the value.
-#[derive(Default)]
-pub(super) struct Trouble {
-    backup: Option<Vec<u8>>,
-    held: Option<Held>,
-    spoilt: Vec<Spoilt>,
-    /// What is started from now on has no right to write what its permissions forbid: root's own is taken from it.
-    obeys: bool,
-}
-
-impl Trouble {
-    /// Starts a process, see [`Process::start`].
-    pub(super) fn start(&self, command: &mut Command, dir: &Path, name: &str) -> Result<Process, String> {
-        if !self.obeys {
-            return Process::start(command, dir, name);
-        }
-        // What a thread gives up, its children have not; the thread ends here.
-        std::thread::scope(|scope| {
-            let started = scope.spawn(|| {
-                give_up_override()?;
-                Process::start(command, dir, name)
-            });
-            started.join().unwrap_or_else(|_| Err("the thread that starts it has ended".into()))
-        })
-    }
-}
-
-/// Root may write whatever it likes: what this thread starts may not. Nothing to do for others.
-#[cfg(target_os = "linux")]
-fn give_up_override() -> Result<(), String> {
-    use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set};
-    if !rustix::process::geteuid().is_root() {
-        return Ok(());
-    }
-    remove_capability_from_bounding_set(CapabilitySet::DAC_OVERRIDE)
-        .map_err(|e| format!("{SKIPPED}root may write any file, and that right cannot be given up here ({e})"))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn give_up_override() -> Result<(), String> {
-    if rustix::process::geteuid().is_root() {
-        return Err(format!("{SKIPPED}root may write any file: run the drills as another user"));
-    }
-    Ok(())
-}
-
 /// Makes it happen.
 pub(super) async fn make(trouble: StoreTrouble, call: Option<&str>, world: &mut World) -> Result<(), String> {
     let call = call.unwrap_or_default();

@@ -23,12 +23,12 @@ use crate::domain::Timestamp;
 use crate::sandbox::{Person, Sandbox, SandboxConfig};
 
 use super::action::Edit;
-use super::check::text;
+use super::documents::text;
 use super::place::Place;
 use super::process::{Process, Signal};
 use super::scenario::{Given, Scenario, Script};
-use super::settings::{self, environment, settings_of, zone_with_summer_at};
-use super::store_trouble::Trouble;
+use super::settings::{self, STORE, environment, settings_of, zone_with_summer_at};
+use super::trouble::Trouble;
 
 /// The longest that a start of the engine may take.
 const START_MAX: Duration = Duration::from_secs(30);
@@ -36,8 +36,8 @@ const START_MAX: Duration = Duration::from_secs(30);
 const LIVES_MAX: Duration = Duration::from_secs(2);
 /// The longest that one request to the engine may take: it may stand still meanwhile.
 const REQUEST_MAX: Duration = Duration::from_secs(60);
-/// The store's file in a scenario's directory.
-pub(super) const STORE: &str = "drill.db";
+/// Opens the sandbox's lists for the judge.
+pub(super) const JUDGE: &str = "patJudge.looks-and-touches-nothing";
 /// Between two looks.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The longest that a command may take.
@@ -134,7 +134,7 @@ impl World {
         sandbox.pace = scenario.given.pace;
         sandbox.tcp_faults = scenario.spoils_the_wire();
         sandbox.seed = ground.seed;
-        sandbox.airtable_judge = Some(super::mirror::JUDGE.to_owned());
+        sandbox.airtable_judge = Some(JUDGE.to_owned());
         if let Some(a) = &config.airtable {
             sandbox.airtable_token = a.token.expose_secret().to_owned();
             sandbox.airtable_base.clone_from(&a.base_id);

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::Timestamp;
 
-use super::super::check::text;
+use super::super::documents::text;
 use super::super::place::Place;
 use super::super::process::Process;
 use super::super::process::Signal;

@@ -19,6 +19,7 @@ mod file;
 mod fill;
 pub mod html;
 mod intake;
+pub mod junit;
 mod lines;
 pub mod live;
 mod mirror;

@@ -89,7 +89,9 @@ impl Results {
             report.baseline = Some(found);
         }
         if let Some(file) = &self.junit {
-            write(file, &report.junit())?;
+            let text = reliability::junit::document(&report)
+                .map_err(|e| CliError::new(ExitStatus::Bug, "the results cannot be written as JUnit").cause(e))?;
+            write(file, &text)?;
         }
         if let Some(file) = &self.html {
             write(file, &reliability::html::page(&report))?;

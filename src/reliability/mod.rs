@@ -26,6 +26,7 @@ mod mirror;
 mod outcome;
 mod parse;
 mod place;
+mod plots;
 mod process;
 pub mod report;
 mod runner;

@@ -94,7 +94,9 @@ impl Results {
             write(file, &text)?;
         }
         if let Some(file) = &self.html {
-            write(file, &reliability::html::page(&report))?;
+            let page = reliability::html::page(&report)
+                .map_err(|e| CliError::new(ExitStatus::Bug, "the results cannot be written as a page").cause(e))?;
+            write(file, &page)?;
         }
         say(&report, out);
         Ok(if report.held() { ExitStatus::Done } else { ExitStatus::No })

@@ -14,7 +14,8 @@ use crate::engine::in_force::{Decides, InForce, Interpreter};
 use crate::engine::listener::{EVERY_WITH_WEBHOOK, EVERY_WITHOUT};
 use crate::engine::lock::{EngineLock, Holder};
 use crate::engine::roster::merge::merge;
-use crate::engine::{Bounds, Engine, Scope, outbox};
+use crate::engine::sink::Sink;
+use crate::engine::{Bounds, Engine, Scope};
 use crate::gateways::airtable::{AirtableClient, AirtableSettings};
 use crate::gateways::alerts::{TextFormat, WebhookSink};
 use crate::gateways::twilio::client::{Auth, TwilioClient, TwilioSettings};
@@ -362,7 +363,7 @@ impl App {
     }
 
     /// Where an engine of this process delivers alerts.
-    pub(crate) fn sinks(&self) -> Result<Vec<Arc<outbox::Sink>>, CliError> {
+    pub(crate) fn sinks(&self) -> Result<Vec<Arc<Sink>>, CliError> {
         let made = self.config.alerts.sinks.iter().map(|sink| {
             let format = match sink.format {
                 SinkFormat::Slack => TextFormat::Slack,
@@ -370,7 +371,7 @@ impl App {
             };
             let made = WebhookSink::new(sink.url.expose().clone(), format, self.config.mode.as_str());
             let made = made.map_err(|e| CliError::new(ExitStatus::Usage, "an alert sink cannot be used").cause(e))?;
-            Ok(Arc::new(outbox::Sink::new(sink.name.clone(), sink.fallback_for.clone(), Arc::new(made))))
+            Ok(Arc::new(Sink::new(sink.name.clone(), sink.fallback_for.clone(), Arc::new(made))))
         });
         made.collect()
     }

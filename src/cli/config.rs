@@ -44,7 +44,7 @@ pub(crate) async fn run(args: &Args, app: &App, out: &mut Output) -> Result<Exit
 }
 
 fn show(app: &App, out: &mut Output) -> ExitStatus {
-    let rows = config::show(&app.config);
+    let rows = app.config.shown();
     if out.is_json() {
         let settings: Vec<Value> =
             rows.iter().map(|r| json!({ "key": r.key, "value": r.value, "origin": r.origin.to_string() })).collect();
@@ -80,8 +80,7 @@ fn differences(app: &App, row: &SettingsRow) -> Result<Vec<Difference>, CliError
     let stored = config::load_under(&app.sources, row)?;
     let shown = |config: &Config, key: &str| {
         let prefix = format!("{key}.");
-        let rows: Vec<_> =
-            config::show(config).into_iter().filter(|r| r.key == key || r.key.starts_with(&prefix)).collect();
+        let rows: Vec<_> = config.shown().into_iter().filter(|r| r.key == key || r.key.starts_with(&prefix)).collect();
         match rows.as_slice() {
             [] => "(none)".to_owned(),
             [one] if one.key == key => one.value.clone(),
@@ -109,7 +108,7 @@ fn leaves<'a>(app: &App, row: &SettingsRow, keys: impl Iterator<Item = &'a str>)
     let stored = config::load_under(&app.sources, row)?;
     let below = |config: &Config, key: &str| -> BTreeMap<String, String> {
         let prefix = format!("{key}.");
-        let rows = config::show(config).into_iter().filter(|r| r.key == key || r.key.starts_with(&prefix));
+        let rows = config.shown().into_iter().filter(|r| r.key == key || r.key.starts_with(&prefix));
         rows.map(|r| (r.key, r.value)).collect()
     };
     let none = || "(none)".to_owned();

@@ -13,6 +13,7 @@ use crate::domain::event::Event;
 use crate::engine::apply::Core;
 use crate::engine::lock::{EngineLock, LockError};
 use crate::engine::recovery::{Row, Snapshot, plan, settle_store};
+use crate::engine::sink::Sink;
 use crate::engine::supervisor::Supervisor;
 use crate::engine::{Scope, others_go_on, outbox, start};
 
@@ -167,7 +168,7 @@ struct Left {
 }
 
 impl Left {
-    async fn now(core: &Core, sinks: &[Arc<outbox::Sink>]) -> Result<Self, CliError> {
+    async fn now(core: &Core, sinks: &[Arc<Sink>]) -> Result<Self, CliError> {
         let (store, now) = (&core.store, core.clock.now());
         let mut telling = false;
         for sink in sinks {

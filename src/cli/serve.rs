@@ -83,7 +83,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     super::reload::say_file(&core, app.broken.as_ref()).await?;
     let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
     let supervisor = Supervisor::new(engine.clone());
-    engine.beats.file_watch.holds(lock.clone());
+    engine.file_watch.holds(lock.clone());
     assign_airtable(&app, &engine, &supervisor).await?;
     assign_heartbeat(&app, &engine, &supervisor)?;
     start::recover_local(&engine, "serve", Some(own_url.clone())).await?;

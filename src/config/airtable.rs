@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::check::{DAY, SHORTEST, is_unreadable, need, within};
 use super::forms::is_loopback;
+use super::limits::{DAY, SHORTEST, within};
 use super::origin::Layer;
 use super::people::place;
 use super::read::{Reader, Section};
+use super::secrets::{is_unreadable, need};
 use super::test_mode::TestMode;
 use super::types::{
     AIRTABLE_RATE_MAX, Airtable, AirtableTables, CallFields, ContactFields, EventFields, MirrorPace, Part,

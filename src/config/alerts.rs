@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::check::{DAY, SHORTEST, need, within};
+use super::limits::{DAY, SHORTEST, within};
 use super::origin::Origin;
 use super::read::{Found, Reader, Section};
+use super::secret_url::SecretUrl;
+use super::secrets::need;
 use super::test_mode::TestMode;
 use super::types::{Alerts, Part, Sink, SinkFormat, SinkKind};
 use crate::domain::alert::Severity;
@@ -40,7 +42,7 @@ struct Draft {
     format: SinkFormat,
     min: Severity,
     fallback_for: Option<Found<String>>,
-    url: Option<super::SecretUrl>,
+    url: Option<SecretUrl>,
 }
 
 impl Draft {

@@ -10,9 +10,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value as Json};
 
-use super::origin::{Layer, Origin};
+use super::origin::{Layer, Origin, resolve};
 use super::raw::{Node, Table, Value};
-use super::secrets::resolve;
 use crate::domain::alert::{Severity, SinkTarget};
 
 /// Whose a key is.

@@ -11,17 +11,23 @@
 mod airtable;
 mod alerts;
 mod check;
+mod delivery;
 mod env;
 mod file;
 mod forms;
 mod in_force;
+mod limits;
+mod load;
 mod origin;
 mod people;
 mod raw;
 mod read;
 mod replies;
+mod secret_url;
 mod secrets;
+mod server;
 mod show;
+mod store;
 mod test_mode;
 #[cfg(test)]
 mod tests;
@@ -31,199 +37,9 @@ mod types;
 pub use env::{Drill, Sources, no_color, unknown_time_zone, user_name};
 pub use forms::duration;
 pub use in_force::{Documents, differences, sinks_of};
+pub use load::{DEFAULTS, load, load_document, load_under, load_under_without_file, place};
 pub use origin::{ConfigErrors, Origin, Problem};
 pub use people::{empty_roles, no_last_resort};
-pub use secrets::SecretUrl;
-pub use show::{ShowRow, show};
+pub use secret_url::SecretUrl;
+pub use show::ShowRow;
 pub use types::*;
-
-use std::path::PathBuf;
-
-use origin::Layer;
-use raw::{Table, overlay};
-use read::Reader;
-
-use crate::domain::settings::SettingsRow;
-
-/// Every key with its default and what it means: the weakest layer, and the documentation of the file.
-pub const DEFAULTS: &str = include_str!("default.toml");
-
-/// Reads and checks the whole of this process's own configuration. Reads files; writes nothing; safe to repeat.
-///
-/// # Errors
-/// Everything that is wrong, at once. Exit code 2.
-pub fn load(sources: &Sources) -> Result<Config, ConfigErrors> {
-    let merged = merge(sources, OfBroken::Nothing);
-    let (documents, names) = (Documents::of(&merged.root, &sources.cwd), sink_names(sources, &merged.root));
-    let reader = Reader::new(sources.cwd.clone(), merged.problems);
-    let mut config = check::config(sources, merged.root, merged.file, reader)?;
-    config.documents = documents.with_sinks((config.mode == Mode::Live).then_some(names));
-    Ok(config)
-}
-
-/// The configuration under settings that the store holds: what decides comes from them, secrets and addresses from this
-/// process. What is wrong with this process's own keys that decide is nobody's concern here; where its file cannot be read as
-/// TOML at all, the places that `stored` keeps stand in for what the file would bring.
-///
-/// # Errors
-/// What is wrong with the secrets and addresses of this process, or with the stored settings themselves. Exit code 2.
-pub fn load_under(sources: &Sources, stored: &SettingsRow) -> Result<Config, ConfigErrors> {
-    let merged = merge(sources, OfBroken::Nothing);
-    under(sources, stored, merged)
-}
-
-/// The same for whoever finds its own file wrong: nothing of the file counts, and `stored` stands in for the places too.
-///
-/// # Errors
-/// As [`load_under`]: a secret that only the broken file held is missing.
-pub fn load_under_without_file(sources: &Sources, stored: &SettingsRow) -> Result<Config, ConfigErrors> {
-    let merged = Merged { is_broken: true, ..merge(sources, OfBroken::Nothing) };
-    under(sources, stored, merged)
-}
-
-/// What decides, by the stored settings alone: nothing that this process brings can keep it from being read.
-///
-/// # Errors
-/// What is wrong with the stored settings themselves.
-pub fn load_document(sources: &Sources, stored: &SettingsRow) -> Result<Config, ConfigErrors> {
-    let merged = Merged { root: Table::new(), file: None, is_broken: false, problems: Vec::new() };
-    under(sources, stored, merged)
-}
-
-fn under(sources: &Sources, stored: &SettingsRow, merged: Merged) -> Result<Config, ConfigErrors> {
-    let mut problems = Vec::new();
-    let mut root = defaults(&mut problems);
-    let origin = Origin::InForce(stored.number.0);
-    overlay(&mut root, in_force::tree(&stored.document, &origin, Layer::InForce), "");
-    let (documents, names) = (Documents::of(&merged.root, &sources.cwd), sink_names(sources, &merged.root));
-    let mut own = merged.root;
-    let mut sinks = take_named_sinks(sources, &mut own);
-    let mut above = Layer::Default;
-    if merged.is_broken {
-        let mut places = in_force::tree(&stored.places, &origin, Layer::InForce);
-        sinks = take_named_sinks(sources, &mut places);
-        overlay(&mut root, places, "");
-        above = Layer::File;
-    }
-    let mut brought = in_force::brings(own, above);
-    if stored.document.get("airtable").is_none() {
-        // Secrets of a base that the settings do not use are no part of them.
-        brought.remove("airtable");
-    }
-    overlay(&mut root, brought, "");
-    in_force::join_sinks(&mut root, sinks);
-    // Also from a file that is broken elsewhere: another store, or another mode, would be another shop's.
-    let (store, mode) = place(sources)?;
-    let test_mode = raw::Node { value: raw::Value::Bool(mode == Mode::Test), origin, layer: Layer::Flag };
-    root.insert("test_mode".to_owned(), test_mode);
-    let mut config = check::config(sources, root, merged.file, Reader::new(sources.cwd.clone(), problems))?;
-    config.documents = documents.with_sinks((config.mode == Mode::Live).then_some(names));
-    config.unread = merged.problems.into_iter().next();
-    config.store = store;
-    Ok(config)
-}
-
-/// Where the store is, and in which mode this process runs: read before anything else, also from a file that is broken
-/// elsewhere.
-///
-/// # Errors
-/// What is wrong with the store's own key. Exit code 2.
-pub fn place(sources: &Sources) -> Result<(StoreLocation, Mode), ConfigErrors> {
-    let merged = merge(sources, OfBroken::WhatCanBeRead);
-    check::store_and_mode(sources, merged.root, Reader::new(sources.cwd.clone(), Vec::new()))
-}
-
-/// What is made of a file that is not valid TOML.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum OfBroken {
-    Nothing,
-    /// The lines that can be read.
-    WhatCanBeRead,
-}
-
-/// The layers, laid on top of one another.
-struct Merged {
-    root: Table,
-    file: Option<PathBuf>,
-    /// The file cannot be read, or is not TOML.
-    is_broken: bool,
-    problems: Vec<Problem>,
-}
-
-fn defaults(problems: &mut Vec<Problem>) -> Table {
-    file::parse(DEFAULTS, None).unwrap_or_else(|problem| {
-        problems.push(*problem);
-        Table::new()
-    })
-}
-
-/// Lays the layers on top of one another, the weakest first.
-fn merge(sources: &Sources, of_broken: OfBroken) -> Merged {
-    let mut problems = Vec::new();
-    let mut root = defaults(&mut problems);
-    let dot_env = env::dot_env(&sources.cwd, &mut problems);
-    let named = dot_env.iter().rev().find(|e| e.name == "DISPATCHCTL_CONFIG" && !e.value.is_empty());
-    let (mut path, mut is_broken) = (None, false);
-    match file::load(sources, named.map(|e| (e.value.clone(), e.origin.clone()))) {
-        Ok(Some((found, text))) => {
-            let parsed = match of_broken {
-                OfBroken::Nothing => file::parse(&text, Some(&found)),
-                OfBroken::WhatCanBeRead => Ok(file::parse_what_can_be_read(&text, &found)),
-            };
-            match parsed {
-                Ok(mut table) => {
-                    for (name, origin) in raw::lower_policy_names(&mut table).err().unwrap_or_default() {
-                        let key = format!("policies.{name}");
-                        let form = "names that differ not by case alone";
-                        problems.push(Problem::new(origin, key, "is defined twice", form));
-                    }
-                    overlay(&mut root, table, "");
-                }
-                Err(problem) => {
-                    is_broken = true;
-                    problems.push(*problem);
-                }
-            }
-            path = Some(found);
-        }
-        Ok(None) => {}
-        Err(problem) => {
-            is_broken = true;
-            problems.push(*problem);
-        }
-    }
-    let lines: Vec<(&str, &str, Origin)> =
-        dot_env.iter().map(|e| (e.name.as_str(), e.value.as_str(), e.origin.clone())).collect();
-    env::lay_names(&mut root, &lines, Layer::DotEnvPlain, Layer::DotEnv, &mut problems);
-    let variables: Vec<(&str, &str, Origin)> =
-        sources.env.iter().map(|(n, v)| (n.as_str(), v.as_str(), Origin::Env(n.clone()))).collect();
-    env::lay_names(&mut root, &variables, Layer::EnvPlain, Layer::Env, &mut problems);
-    env::lay_flags(&mut root, sources, &mut problems);
-    Merged { root, file: path, is_broken, problems }
-}
-
-/// The names that the sinks of a tree go by; one whose place cannot be read has none of its own.
-fn sink_names(sources: &Sources, root: &Table) -> Vec<Option<String>> {
-    let text = |sink: &Table, key: &str| match sink.get(key) {
-        Some(raw::Node { value: raw::Value::Text(text), origin, .. }) => Some((text.clone(), origin.clone())),
-        _ => None,
-    };
-    let by_file = |sink: &Table| {
-        let (path, origin) = text(sink, "url_file")?;
-        file::read_text(&secrets::resolve(&sources.cwd, &origin, &path), secrets::SECRET_BYTES_MAX).ok()
-    };
-    let name = |sink: &Table| {
-        let given = text(sink, "name").map(|(name, _)| name.trim().to_owned());
-        let url = || text(sink, "url").map(|(url, _)| url).or_else(|| by_file(sink));
-        let default = || Some(alerts::default_name(&text(sink, "kind")?.0, &url::Url::parse(url()?.trim()).ok()?));
-        let default = if given.is_none() { default() } else { None };
-        (given, default)
-    };
-    alerts::unique_names(in_force::sinks(root).into_iter().map(name).collect())
-}
-
-/// The sinks of a tree by their names, taken out of it.
-fn take_named_sinks(sources: &Sources, root: &mut Table) -> Vec<(String, Table)> {
-    let names = sink_names(sources, root);
-    names.into_iter().zip(in_force::take_sinks(root)).filter_map(|(name, sink)| Some((name?, sink))).collect()
-}

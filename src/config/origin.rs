@@ -1,7 +1,7 @@
 //! Where a setting came from, and what is wrong with one: the words in which configuration errors are told.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where the value of a key came from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +32,15 @@ impl fmt::Display for Origin {
             Self::TestMode => f.write_str("test mode"),
             Self::InForce(number) => write!(f, "settings in force ({number})"),
         }
+    }
+}
+
+/// The directory from which a relative path is meant: the file's own for what a file says, so that a configuration means
+/// the same from every working directory; the working directory for flags and environment.
+pub(super) fn resolve(cwd: &Path, origin: &Origin, path: &str) -> PathBuf {
+    match origin {
+        Origin::File(file, _) => cwd.join(file).parent().unwrap_or(cwd).join(path),
+        _ => cwd.join(path),
     }
 }
 

@@ -1,58 +1,33 @@
 //! Secrets: read from a key or from the file that its `_file` twin names, and never shown.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
-
 use secrecy::{ExposeSecret, SecretString};
-use url::Url;
 
 use super::file::read_text;
 use super::forms::parse_url;
-use super::origin::{Origin, Problem};
+use super::origin::{Origin, Problem, resolve};
 use super::read::{Found, Reader, Section};
+use super::secret_url::{MASK, SecretUrl};
 use super::types::Part;
 
 /// More than any secret needs.
 pub(super) const SECRET_BYTES_MAX: u64 = 64 << 10;
 
-/// How a secret is shown.
-pub(super) const MASK: &str = "****";
-
-/// A URL whose path is a secret (a chat webhook, a ping URL): `Debug` and `Display` show scheme and host alone.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SecretUrl(Url);
-
-impl SecretUrl {
-    /// A URL on this machine, for a drill; `None` for any other.
-    pub fn of_a_drill(text: &str) -> Option<Self> {
-        Url::parse(text).ok().filter(super::forms::is_loopback).map(Self)
-    }
-
-    /// The whole URL: for the request, never for a log.
-    pub fn expose(&self) -> &Url {
-        &self.0
+/// Notes that a part lacks something, unless that key's problem is known already (its file could not be read).
+pub(super) fn need(r: &mut Reader, part: Part, at: Option<Origin>, key: &str, form: &str) {
+    let twin = format!("{key}_file");
+    if !r.deferred.iter().any(|(_, p)| p.key == key || p.key == twin) {
+        r.deferred.push((part, Problem::new(at, key, "is missing", form)));
     }
 }
 
-impl fmt::Display for SecretUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}/{MASK}", self.0.scheme(), self.0.host_str().unwrap_or(""))
-    }
+/// Whether this is the key of a secret's file, and not that of the secret itself.
+pub(super) fn is_named(key: &str) -> bool {
+    key.ends_with("_file")
 }
 
-impl fmt::Debug for SecretUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// The directory from which a relative path is meant: the file's own for what a file says, so that a configuration means
-/// the same from every working directory; the working directory for flags and environment.
-pub(super) fn resolve(cwd: &Path, origin: &Origin, path: &str) -> PathBuf {
-    match origin {
-        Origin::File(file, _) => cwd.join(file).parent().unwrap_or(cwd).join(path),
-        _ => cwd.join(path),
-    }
+/// Whether the secret of this key is in a file that is named and could not be read: nothing stands in for it.
+pub(super) fn is_unreadable(r: &Reader, key: &str) -> bool {
+    r.deferred.iter().any(|(_, p)| is_named(&p.key) && p.key.strip_suffix("_file") == Some(key))
 }
 
 impl Reader {

@@ -1,7 +1,6 @@
 //! What `config show` prints: every effective key, its value with secrets and numbers masked, and where it came from.
 
 use super::origin::Origin;
-use super::types::Config;
 
 /// One effective setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,9 +11,4 @@ pub struct ShowRow {
     pub value: String,
     /// Where it came from.
     pub origin: Origin,
-}
-
-/// Every effective setting, in the order of the documentation.
-pub fn show(config: &Config) -> Vec<ShowRow> {
-    config.rows.clone()
 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::check::{SHORTEST, is_unreadable, need, within};
 use super::forms::{is_loopback, show_duration};
+use super::limits::{SHORTEST, within};
 use super::origin::{Layer, Origin};
 use super::people::{SENDER_FORM, place, sender};
 use super::read::{Found, Reader, Section};
+use super::secrets::{is_unreadable, need};
 use super::test_mode::TestMode;
 use super::types::{Part, SANDBOX_ACCOUNT_SID, SANDBOX_AUTH_TOKEN, SANDBOX_FROM, Twilio, sandbox_url};
 use crate::domain::types::Sender;
@@ -98,7 +99,7 @@ fn stand_ins(
     let auth_token = match auth_token {
         None if is_unreadable(r, "twilio.auth_token") => None,
         None => {
-            r.show("twilio.auth_token", super::secrets::MASK, &Origin::TestMode);
+            r.show("twilio.auth_token", super::secret_url::MASK, &Origin::TestMode);
             Some(SANDBOX_AUTH_TOKEN.into())
         }
         given => given,

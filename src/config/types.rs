@@ -11,7 +11,7 @@ use url::Url;
 
 use super::in_force::Documents;
 use super::origin::{ConfigErrors, Origin, Problem};
-use super::secrets::SecretUrl;
+use super::secret_url::SecretUrl;
 use super::show::ShowRow;
 use crate::domain::PhoneNumber;
 use crate::domain::alert::{Severity, SinkTarget};
@@ -469,6 +469,11 @@ impl Config {
             }
         }
         named
+    }
+
+    /// Every effective setting, in the order of the documentation.
+    pub fn shown(&self) -> Vec<ShowRow> {
+        self.rows.clone()
     }
 
     /// The sandbox's address as a base URL.

@@ -25,8 +25,8 @@ use crate::domain::{PhoneNumber, ProviderClock, Timestamp};
 use crate::ids::Ids;
 use crate::store::{RosterCopy, Store, StoreError};
 
-use super::drill;
 use super::in_force::{self, InForce, Interpreter};
+use super::safeguards;
 use super::wake::{Bell, Wake};
 
 /// Settings that change faster than they can be read are nobody's: whoever asked may try again.
@@ -186,25 +186,15 @@ impl Core {
 
     async fn apply_under(&self, held: Arc<InForce>, event: &Arc<Event>, actor: &Actor) -> Result<Answer, StoreError> {
         let now = self.clock.now();
-        let directory = held.directory.clone();
-        let load = self.load_for(event, now);
-        let phones = phones_of(event, &directory);
         let told: Arc<Mutex<Told>> = Arc::default();
-        let decide = {
-            let (ids, rules, told) = (self.ids.clone(), drill::rules_in_force(&held.rules), told.clone());
-            let (event, actor) = (Arc::clone(event), actor.clone());
-            move |loaded: &Loaded| -> Result<Change, String> {
-                if loaded.basis != held.basis {
-                    return Ok(Change { answer: Answer::Outdated, ..Change::default() });
-                }
-                let new_id = || AttemptId::from_uuid(ids.uuid(now));
-                let ctx = Ctx { now, directory: &directory, rules: &rules, new_id: &new_id, actor: actor.clone() };
-                let change = step(loaded, &event, &ctx).map_err(|e| e.to_string())?;
+        let keep = {
+            let told = told.clone();
+            move |change: Change| {
                 *told.lock().unwrap_or_else(PoisonError::into_inner) = Told::of(&change);
                 Ok(change)
             }
         };
-        let answer = self.store.transact(load, phones, Arc::new(decide)).await;
+        let answer = self.transact(now, held, event, actor, keep).await;
         match &answer {
             Ok(_) => {
                 let told = std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner));
@@ -220,6 +210,48 @@ impl Core {
             Err(_) => {}
         }
         answer
+    }
+
+    /// What an event would be answered, with nothing stored: `None` where nobody can say. For a drill.
+    pub(super) async fn answer_unstored(&self, event: Event, actor: Actor) -> Option<Answer> {
+        let seen: Arc<Mutex<Option<Answer>>> = Arc::default();
+        let refuse = {
+            let seen = seen.clone();
+            move |change: Change| {
+                *seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(change.answer);
+                Err("nothing of it is stored".to_owned())
+            }
+        };
+        let kept = self.transact(self.clock.now(), self.in_force(), &Arc::new(event), &actor, refuse).await;
+        debug_assert!(kept.is_err(), "nothing is stored");
+        seen.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Loads, decides, and stores what `keep` makes of the change, in one transaction.
+    async fn transact(
+        &self,
+        now: Timestamp,
+        held: Arc<InForce>,
+        event: &Arc<Event>,
+        actor: &Actor,
+        keep: impl Fn(Change) -> Result<Change, String> + Send + Sync + 'static,
+    ) -> Result<Answer, StoreError> {
+        let directory = held.directory.clone();
+        let load = self.load_for(event, now);
+        let phones = phones_of(event, &directory);
+        let decide = {
+            let (ids, rules) = (self.ids.clone(), safeguards::rules_in_force(&held.rules));
+            let (event, actor) = (Arc::clone(event), actor.clone());
+            move |loaded: &Loaded| -> Result<Change, String> {
+                if loaded.basis != held.basis {
+                    return keep(Change { answer: Answer::Outdated, ..Change::default() });
+                }
+                let new_id = || AttemptId::from_uuid(ids.uuid(now));
+                let ctx = Ctx { now, directory: &directory, rules: &rules, new_id: &new_id, actor: actor.clone() };
+                keep(step(loaded, &event, &ctx).map_err(|e| e.to_string())?)
+            }
+        };
+        self.store.transact(load, phones, Arc::new(decide)).await
     }
 
     /// Rings only those whom the change concerns: most changes concern nobody but who asked.
@@ -252,7 +284,7 @@ impl Core {
         }
     }
 
-    pub(super) fn load_for(&self, event: &Event, now: Timestamp) -> Load {
+    fn load_for(&self, event: &Event, now: Timestamp) -> Load {
         match event {
             Event::Accept(new) => Load::New {
                 id: new.id.clone(),
@@ -322,7 +354,7 @@ impl Told {
 }
 
 /// Whose opt-outs the decision wants to see: only those that tell somebody, or hear them, do.
-pub(super) fn phones_of(event: &Event, directory: &Directory) -> Vec<PhoneNumber> {
+fn phones_of(event: &Event, directory: &Directory) -> Vec<PhoneNumber> {
     match event {
         Event::Polled { .. }
         | Event::Gone { .. }

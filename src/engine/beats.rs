@@ -7,8 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::duty::{Duty, Rank};
-use super::mirror::Vitals;
-use super::{store_alarm, store_file};
 
 /// No pass yet.
 const NEVER: u64 = u64::MAX;
@@ -17,10 +15,6 @@ const NEVER: u64 = u64::MAX;
 #[derive(Debug, Default)]
 pub struct Beats {
     duties: Mutex<BTreeMap<&'static str, Vec<Arc<Beat>>>>,
-    pub(super) store_alarm: store_alarm::Alarm,
-    /// Whether the store's file is in its place.
-    pub file_watch: store_file::FileWatch,
-    mirror: Mutex<Vitals>,
 }
 
 /// What one duty reports.
@@ -79,15 +73,6 @@ impl Beats {
     /// Whether the last pass of any duty failed: mostly the store's fault.
     pub fn any_failing(&self) -> bool {
         self.all().iter().any(|b| b.failing.load(Ordering::Relaxed))
-    }
-
-    /// How the mirror is doing, where there is one.
-    pub fn mirror(&self) -> Vitals {
-        self.mirror.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(super) fn set_mirror(&self, vitals: Vitals) {
-        *self.mirror.lock().unwrap_or_else(PoisonError::into_inner) = vitals;
     }
 
     fn duties(&self) -> MutexGuard<'_, BTreeMap<&'static str, Vec<Arc<Beat>>>> {

@@ -1,6 +1,5 @@
 //! Drills on a test store: what they ask of a running engine, and guards taken away at their places in it.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -8,35 +7,14 @@ use tracing::warn;
 
 use crate::clock;
 use crate::domain::change::{Answer, ToSend};
-use crate::domain::event::{Event, Loaded};
-use crate::domain::guards::GuardsOff;
-use crate::domain::rules::Rules;
-use crate::domain::step::step;
+use crate::domain::event::Event;
 use crate::domain::types::{Actor, AttemptId};
-use crate::domain::work::Ctx;
-use crate::killpoint::{self, DrillError, Guard, Orders};
-use crate::store::StoreError;
+use crate::killpoint::{self, DrillError, Orders};
 
-use super::apply::{Core, phones_of};
+use super::apply::Core;
 
 /// The furthest that a drill steps the clock.
 const OFFSET_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
-
-/// The rules, with what a drill has taken away of the guards.
-pub(super) fn rules_in_force(rules: &Rules) -> Rules {
-    let off = GuardsOff {
-        claim_check: Guard::ClaimCheck.is_off(),
-        claim_recheck: Guard::ClaimRecheck.is_off(),
-        monotone_receipts: Guard::MonotoneReceipts.is_off(),
-        reply_dedup: Guard::ReplyDedup.is_off(),
-        last_text: Guard::LastText.is_off(),
-        reply_time: Guard::ReplyTime.is_off(),
-        prompts: Guard::Prompts.is_off(),
-        provider_times: Guard::ProviderTimes.is_off(),
-        last_resort: Guard::LastResort.is_off(),
-    };
-    Rules { off, ..rules.clone() }
-}
 
 /// What a `drill` request is answered: `{"kill": "NAME[:NTH]", "guardsOff": ["NAME"…], "clockOffsetMs": N}`, any of them, on a
 /// test store. Arms nothing yet.
@@ -89,27 +67,11 @@ fn checked(payload: &Value) -> Result<(Orders, Option<i64>), String> {
 impl Core {
     /// What a claim would allow, with nothing stored: the guard that the intent comes first is away.
     pub(super) async fn claim_unstored(&self, id: AttemptId, engine: &str) -> Option<ToSend> {
-        let now = self.clock.now();
-        let (directory, event) =
-            (self.directory(), Event::Claim { attempt: id, engine: engine.to_owned(), provider_after: None });
-        let (load, phones) = (self.load_for(&event, now), phones_of(&event, &directory));
-        let seen: Arc<Mutex<Option<ToSend>>> = Arc::default();
-        let decide = {
-            let (ids, rules, seen) = (self.ids.clone(), rules_in_force(&self.rules()), seen.clone());
-            move |loaded: &Loaded| {
-                let new_id = || AttemptId::from_uuid(ids.uuid(now));
-                let actor = Actor::engine();
-                let ctx = Ctx { now, directory: &directory, rules: &rules, new_id: &new_id, actor };
-                let change = step(loaded, &event, &ctx).map_err(|e| e.to_string())?;
-                if let Answer::Send(send) = change.answer {
-                    *seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(*send);
-                }
-                Err("a drill stores no intent".to_owned())
-            }
-        };
-        let kept: Result<_, StoreError> = self.store.transact(load, phones, Arc::new(decide)).await;
-        debug_assert!(kept.is_err(), "nothing is stored");
-        seen.lock().unwrap_or_else(PoisonError::into_inner).take()
+        let claim = Event::Claim { attempt: id, engine: engine.to_owned(), provider_after: None };
+        match self.answer_unstored(claim, Actor::engine()).await? {
+            Answer::Send(send) => Some(*send),
+            _ => None,
+        }
     }
 }
 

@@ -10,13 +10,13 @@ use super::duty::Duty;
 use super::heartbeat::Heartbeat;
 use super::listener::{self, Listener};
 use super::mirror::Mirror;
-use super::outbox::Sink;
 use super::poller::Poller;
 use super::provider_clock::{self, ProviderClockWatch};
 use super::reconciler::Reconciler;
 use super::requests::{self, Requests};
 use super::roster::Roster;
 use super::scheduler::Scheduler;
+use super::sink::Sink;
 use super::wake::Bell;
 use super::{Engine, Scope, beat, integrity, outbox, silence, store_alarm, store_file, waiting, watch};
 
@@ -63,9 +63,11 @@ pub fn of(engine: &Arc<Engine>) -> Vec<(&'static str, Vec<Duty>)> {
         Duty::new("silence", engine, |e| Box::pin(async move { silence::pass(&e).await }))
             .every(silence::EVERY)
             .still_after(silence::STILL_MAX),
-        Duty::new("store", engine, |e| Box::pin(async move { store_alarm::pass(&e).await.map(|()| None) }))
-            .on(Bell::Store)
-            .every(store_alarm::EVERY),
+        Duty::new("store", &Arc::new((engine.clone(), Arc::default())), |of| {
+            Box::pin(async move { store_alarm::pass(&of.0, &of.1).await.map(|()| None) })
+        })
+        .on(Bell::Store)
+        .every(store_alarm::EVERY),
         Duty::new("store-file", engine, |e| Box::pin(async move { store_file::pass(&e).await.map(|()| None) }))
             .every(store_file::EVERY),
         Duty::new("watch", engine, |e| Box::pin(async move { watch::pass(&e).await })).every(watch::EVERY),
@@ -126,7 +128,7 @@ pub fn mirror(engine: &Arc<Engine>, mirror: Mirror) -> Vec<Duty> {
         Box::pin(async move {
             let (engine, mirror) = &*of;
             let next = mirror.pass().await;
-            engine.beats.set_mirror(mirror.vitals());
+            engine.set_mirror(mirror.vitals());
             next
         })
     });

@@ -14,6 +14,8 @@ pub mod dispatcher;
 mod drill;
 pub mod duties;
 pub mod duty;
+pub mod file_watch;
+mod first_read;
 pub mod heartbeat;
 pub mod in_force;
 pub mod intake;
@@ -31,14 +33,17 @@ pub mod reconciler;
 pub mod recovery;
 pub mod requests;
 pub mod roster;
+mod safeguards;
 pub mod scheduler;
 pub mod silence;
+pub mod sink;
 pub mod start;
 pub mod store_alarm;
 pub mod store_file;
 pub mod supervisor;
 #[cfg(test)]
 mod tests;
+mod undecided;
 pub mod view;
 pub mod waiting;
 pub mod wake;
@@ -57,6 +62,12 @@ use crate::store::StoreError;
 
 use apply::Core;
 use beats::Beats;
+use file_watch::FileWatch;
+use mirror::Vitals;
+use sink::Sink;
+use undecided::Undecided;
+
+pub use first_read::{FIRST_READ_WAIT, FirstRead};
 
 /// Whose work an engine does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +102,7 @@ pub struct Engine {
     /// The provider.
     pub sms: Arc<dyn SmsGateway>,
     /// Where alerts are told.
-    sinks: RwLock<Vec<Arc<outbox::Sink>>>,
+    sinks: RwLock<Vec<Arc<Sink>>>,
     /// When it was made, by the clock that nobody can step.
     pub started: Duration,
     /// A fresh id for every start: the owner of its claims.
@@ -104,9 +115,12 @@ pub struct Engine {
     /// Whether replies that came while no engine ran were read: reminders that are overdue at a start wait for it, shortly.
     pub first_read: FirstRead,
     /// Replies that wait and could not be decided.
-    undecided: waiting::Undecided,
+    undecided: Undecided,
     /// What the duties report of themselves.
     pub beats: Beats,
+    /// Whether the store's file is in its place.
+    pub file_watch: FileWatch,
+    mirror: Mutex<Vitals>,
     /// Fires when another process asked this one for the lock and may have it (never for `serve`).
     pub yielded: CancellationToken,
 }
@@ -116,7 +130,7 @@ impl Engine {
     pub fn new(
         core: Arc<Core>,
         sms: Arc<dyn SmsGateway>,
-        sinks: Vec<Arc<outbox::Sink>>,
+        sinks: Vec<Arc<Sink>>,
         id: String,
         scope: Scope,
         bounds: Bounds,
@@ -131,20 +145,31 @@ impl Engine {
             scope,
             bounds: RwLock::new(bounds),
             first_read: FirstRead::default(),
-            undecided: waiting::Undecided::default(),
+            undecided: Undecided::default(),
             beats: Beats::default(),
+            file_watch: FileWatch::default(),
+            mirror: Mutex::default(),
             yielded: CancellationToken::new(),
         })
     }
 
     /// Where alerts are delivered, by the settings in force.
-    pub fn sinks(&self) -> Vec<Arc<outbox::Sink>> {
+    pub fn sinks(&self) -> Vec<Arc<Sink>> {
         self.sinks.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Alerts are delivered to these from now on.
-    pub fn set_sinks(&self, sinks: Vec<Arc<outbox::Sink>>) {
+    pub fn set_sinks(&self, sinks: Vec<Arc<Sink>>) {
         *self.sinks.write().unwrap_or_else(PoisonError::into_inner) = sinks;
+    }
+
+    /// How the mirror is doing, where there is one.
+    pub fn mirror(&self) -> Vitals {
+        self.mirror.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_mirror(&self, vitals: Vitals) {
+        *self.mirror.lock().unwrap_or_else(PoisonError::into_inner) = vitals;
     }
 
     /// Its bounds, by the settings in force.
@@ -183,90 +208,5 @@ pub fn others_go_on<T: Default>(done: Result<T, StoreError>) -> Result<T, StoreE
     match done {
         Err(e) if e.is_of_one_call() => Ok(T::default()),
         other => other,
-    }
-}
-
-/// How long overdue reminders wait for the replies that were missed.
-pub const FIRST_READ_WAIT: Duration = Duration::from_secs(3);
-
-/// Whether the replies that were missed, before a start or while the store took no writes, have been read.
-#[derive(Debug, Default)]
-pub struct FirstRead(Mutex<Missed>);
-
-#[derive(Debug, Default, Clone, Copy)]
-struct Missed {
-    /// Grows with every refused reply: a read that began before it does not count.
-    refused: u64,
-    /// The store has not been seen to write since: nothing can be heard yet.
-    stalled: bool,
-    /// Since when it is waited for; `None`: since the start.
-    since: Option<Duration>,
-    read: bool,
-}
-
-impl FirstRead {
-    fn with<T>(&self, work: impl FnOnce(&mut Missed) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Which read begins now, for [`FirstRead::set`].
-    pub fn begin(&self) -> u64 {
-        self.with(|m| m.refused)
-    }
-
-    /// That read is over: it counts unless a reply was refused meanwhile.
-    pub fn set(&self, begun: u64) {
-        self.with(|m| m.read |= m.refused == begun && !m.stalled);
-    }
-
-    /// Whether what was missed has been read.
-    pub fn is_done(&self) -> bool {
-        self.with(|m| m.read)
-    }
-
-    /// A reply could not be stored: it stands in the provider's list alone.
-    pub fn reply_refused(&self) {
-        self.with(|m| *m = Missed { refused: m.refused + 1, stalled: true, since: None, read: false });
-    }
-
-    /// The store takes writes: whether a refused reply is to be read now.
-    pub fn store_writes(&self, boot: Duration) -> bool {
-        self.with(|m| {
-            let missed = m.stalled;
-            if missed {
-                (m.stalled, m.since) = (false, Some(boot));
-            }
-            missed
-        })
-    }
-
-    /// Whether reminders still wait for it, at this time of the boot clock.
-    pub fn is_awaited(&self, started: Duration, boot: Duration) -> bool {
-        self.with(|m| !m.read && (m.stalled || boot.saturating_sub(m.since.unwrap_or(started)) < FIRST_READ_WAIT))
-    }
-}
-
-#[cfg(test)]
-mod first_read_tests {
-    use super::*;
-
-    #[test]
-    fn reminders_wait_for_a_read_that_began_after_the_store_wrote_again_and_not_for_ever() {
-        let at = Duration::from_secs;
-        let gate = FirstRead::default();
-        assert!(gate.is_awaited(at(10), at(12)) && !gate.is_awaited(at(10), at(13)), "a start");
-        gate.set(gate.begin());
-        assert!(!gate.is_awaited(at(10), at(10)));
-        let before = gate.begin();
-        gate.reply_refused();
-        gate.set(before);
-        gate.set(gate.begin());
-        assert!(gate.is_awaited(at(10), at(1_000)), "nothing can be heard while nothing can be stored");
-        assert!(gate.store_writes(at(1_000)) && !gate.store_writes(at(1_001)));
-        assert!(gate.is_awaited(at(10), at(1_002)) && !gate.is_awaited(at(10), at(1_003)));
-        gate.set(before);
-        assert!(gate.is_awaited(at(10), at(1_002)), "a read from before it");
-        gate.set(gate.begin());
-        assert!(!gate.is_awaited(at(10), at(1_002)));
     }
 }

@@ -6,19 +6,19 @@
 //! and recorded later.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tracing::{debug, warn};
+use tracing::warn;
 
 use crate::domain::Timestamp;
 use crate::domain::alert::AlertKey;
 use crate::domain::bulk::{self, Next};
-use crate::gateways::{AlertNotice, AlertSink, SinkError};
+use crate::gateways::{AlertNotice, SinkError};
 use crate::killpoint;
 use crate::store::{AlertTask, NotDelivered, SinkState, StoreError};
 
 use super::apply::Core;
+use super::sink::Sink;
 use super::wake::Bell;
 use super::{Engine, Scope};
 
@@ -32,46 +32,6 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 pub(super) const FALLBACK_AFTER: Duration = Duration::from_secs(60);
 /// How often a stand-in looks whether it is needed.
 const FALLBACK_LOOKS: Duration = Duration::from_secs(5);
-
-/// One of the outside who is told of alerts.
-pub struct Sink {
-    /// Unique in the configuration.
-    pub name: String,
-    /// It stands in for this one, and is used only while that fails.
-    pub fallback_for: Option<String>,
-    /// How it is told.
-    pub gateway: Arc<dyn AlertSink>,
-    /// What it was told while the store took no writes.
-    unrecorded: Mutex<Vec<(Vec<AlertTask>, Timestamp)>>,
-}
-
-impl Sink {
-    /// A sink.
-    pub fn new(name: impl Into<String>, fallback_for: Option<String>, gateway: Arc<dyn AlertSink>) -> Self {
-        Self { name: name.into(), fallback_for, gateway, unrecorded: Mutex::default() }
-    }
-
-    fn unrecorded(&self) -> Vec<(Vec<AlertTask>, Timestamp)> {
-        self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Records what was delivered and could not be recorded then; what still cannot be stays.
-    async fn record(&self, core: &Core) {
-        for delivery in self.unrecorded() {
-            if let Err(e) = core.store.alerts_delivered(&self.name, delivery.0.clone(), delivery.1).await {
-                debug!(sink = self.name, error = %e, "what a sink was told cannot be recorded yet");
-                return;
-            }
-            let mut all = self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner);
-            all.retain(|d| *d != delivery);
-        }
-    }
-
-    fn was_delivered(&self, task: &AlertTask) -> bool {
-        let all = self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter().flat_map(|d| &d.0).any(|t| t.line.key == task.line.key && t.version == task.version)
-    }
-}
 
 /// What waits for sinks that are no more goes to those that are; to be called when an engine starts, before any pass.
 ///
@@ -182,7 +142,7 @@ async fn deliver(core: &Core, sink: &Sink, state: &SinkState, tasks: Vec<AlertTa
     let now = core.clock.now();
     match outcome {
         Ok(()) => {
-            sink.unrecorded.lock().unwrap_or_else(PoisonError::into_inner).push((tasks, now));
+            sink.keep_unrecorded(tasks, now);
             sink.record(core).await;
         }
         Err(error) => not_delivered(core, sink, state, tasks, &error).await?,

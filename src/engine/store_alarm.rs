@@ -18,7 +18,8 @@ use crate::gateways::AlertNotice;
 use crate::store::StoreError;
 
 use super::Engine;
-use super::outbox::{self, Sink};
+use super::outbox;
+use super::sink::Sink;
 
 /// A store that nobody has complained of is tried this often: a full disk at rest is found before the next emergency is.
 const TRIED_EVERY: Duration = Duration::from_secs(30);
@@ -75,11 +76,11 @@ impl Alarm {
 ///
 /// # Errors
 /// [`StoreError::Broken`] and [`StoreError::Closed`]: the engine must stop. All else is what this is about.
-pub async fn pass(engine: &Arc<Engine>) -> Result<(), StoreError> {
-    let (core, beats) = (&engine.core, &engine.beats);
-    let mut state = beats.store_alarm.state();
+pub async fn pass(engine: &Arc<Engine>, alarm: &Arc<Alarm>) -> Result<(), StoreError> {
+    let core = &engine.core;
+    let mut state = alarm.state();
     let (now, boot) = (core.clock.now(), core.clock.boot());
-    let suspect = state.failing.is_some() || beats.any_failing();
+    let suspect = state.failing.is_some() || engine.beats.any_failing();
     let pause = if suspect { AGAIN } else { TRIED_EVERY };
     let refusals = core.refusals();
     let refused = refusals != state.refusals;
@@ -89,7 +90,7 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<(), StoreError> {
     }
     state.tried = Some(boot);
     let (why, surely) = match tokio::time::timeout(PROBE_MAX, core.store.probe(now)).await {
-        Ok(Ok(_)) => return well_again(engine, state).await,
+        Ok(Ok(_)) => return well_again(engine, alarm, state).await,
         Ok(Err(e @ (StoreError::Broken { .. } | StoreError::Closed))) => return Err(e),
         Ok(Err(e)) => (e.to_string(), matches!(e, StoreError::Full { .. })),
         Err(_) => (format!("a write took longer than {} s", PROBE_MAX.as_secs()), false),
@@ -103,9 +104,9 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<(), StoreError> {
         error!(alert.key = AlertKind::Store.word(), "{}", message(&state));
     }
     let raised = state.raised;
-    beats.store_alarm.update(|s| *s = State { sinks: std::mem::take(&mut s.sinks), ..state });
+    alarm.update(|s| *s = State { sinks: std::mem::take(&mut s.sinks), ..state });
     if raised {
-        tell(engine, boot).await;
+        tell(engine, alarm, boot).await;
     }
     Ok(())
 }
@@ -118,8 +119,7 @@ fn message(state: &State) -> String {
 }
 
 /// Asks every sink that does not know yet and may be asked, side by side. Waits a moment for their answers, never longer.
-async fn tell(engine: &Arc<Engine>, boot: Duration) {
-    let alarm = &engine.beats.store_alarm;
+async fn tell(engine: &Arc<Engine>, alarm: &Arc<Alarm>, boot: Duration) {
     let state = alarm.state();
     let raised_at = state.failing.as_ref().map_or_else(Timestamp::default, |(since, _)| *since);
     let notice = AlertNotice {
@@ -145,12 +145,12 @@ async fn tell(engine: &Arc<Engine>, boot: Duration) {
             continue;
         }
         alarm.update(|s| s.sinks.insert(sink.name.clone(), Telling::Asked));
-        asked.push(tokio::spawn(ask(engine.clone(), sink.clone(), notice.clone(), times)));
+        asked.push(tokio::spawn(ask(engine.clone(), alarm.clone(), (sink.clone(), times), notice.clone())));
     }
     let _ = tokio::time::timeout(ANSWERS_MAX, futures_util::future::join_all(asked)).await;
 }
 
-async fn ask(engine: Arc<Engine>, sink: Arc<Sink>, notice: AlertNotice, times: u32) {
+async fn ask(engine: Arc<Engine>, alarm: Arc<Alarm>, (sink, times): (Arc<Sink>, u32), notice: AlertNotice) {
     let outcome = sink.gateway.deliver(&[notice]).await;
     let now = engine.core.clock.boot();
     let told = match outcome {
@@ -161,11 +161,11 @@ async fn ask(engine: Arc<Engine>, sink: Arc<Sink>, notice: AlertNotice, times: u
             Telling::Failed { times: times.saturating_add(1), again: now + pause }
         }
     };
-    engine.beats.store_alarm.update(|s| s.sinks.insert(sink.name.clone(), told));
+    alarm.update(|s| s.sinks.insert(sink.name.clone(), told));
 }
 
 /// It can be recorded now.
-async fn well_again(engine: &Arc<Engine>, state: State) -> Result<(), StoreError> {
+async fn well_again(engine: &Arc<Engine>, alarm: &Alarm, state: State) -> Result<(), StoreError> {
     if state.raised {
         // Who was told directly is told of the end as well.
         for (sink, _) in state.sinks.iter().filter(|(_, t)| matches!(t, Telling::Told | Telling::Asked)) {
@@ -181,9 +181,6 @@ async fn well_again(engine: &Arc<Engine>, state: State) -> Result<(), StoreError
         warn!("a reply was refused while the store took no writes: the provider's list is read now");
         engine.core.wake.ring(super::wake::Bell::Listen);
     }
-    engine
-        .beats
-        .store_alarm
-        .update(|s| *s = State { tried: state.tried, refusals: state.refusals, ..State::default() });
+    alarm.update(|s| *s = State { tried: state.tried, refusals: state.refusals, ..State::default() });
     Ok(())
 }

@@ -6,7 +6,7 @@
 //! committed since the copy before it; where no file is in the place, the next start takes the newest copy.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{error, warn};
@@ -19,6 +19,7 @@ use crate::store::sqlite::rescue;
 use crate::store::{Place, StoreError};
 
 use super::Engine;
+use super::file_watch::{Copy, State};
 use super::lock::EngineLock;
 
 /// How often to look: three looks at the file system.
@@ -26,61 +27,12 @@ pub const EVERY: Duration = Duration::from_millis(250);
 /// The copy is this old at most, where the store has changed since.
 const COPY_EVERY: Duration = Duration::from_secs(1);
 
-/// What is known.
-#[derive(Debug, Default)]
-pub struct FileWatch {
-    state: Mutex<State>,
-    lock: OnceLock<Arc<EngineLock>>,
-}
-
-#[derive(Debug, Default, Clone)]
-struct State {
-    /// The first look after a start also ends what the engine before has raised.
-    looked: bool,
-    /// Since when the file is not in its place.
-    lost: Option<Timestamp>,
-    /// Somebody was told so.
-    raised: bool,
-    copy: Option<Copy>,
-    /// The note beside the store cannot be kept: said once.
-    note_said: bool,
-}
-
-#[derive(Debug, Clone)]
-struct Copy {
-    at: PathBuf,
-    /// Of which the store is a copy, by its version.
-    version: u64,
-    /// By the clock that nobody can step.
-    made: Duration,
-}
-
-impl FileWatch {
-    /// Keeps the lock file of this lock beside the store; to be said before the engine runs.
-    pub fn holds(&self, lock: Arc<EngineLock>) {
-        let _ = self.lock.set(lock);
-    }
-
-    fn state(&self) -> State {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn keep(&self, state: State) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
-    }
-
-    /// Where the copy is, while the file is not in its place and one could be written.
-    pub fn copy(&self) -> Option<PathBuf> {
-        self.state().copy.map(|c| c.at)
-    }
-}
-
 /// Looks once, tells what is news, and keeps the copy.
 ///
 /// # Errors
 /// [`StoreError::WrongFile`]: another engine holds the file in the place of ours, and this one must stop. Others of the store.
 pub async fn pass(engine: &Arc<Engine>) -> Result<(), StoreError> {
-    let watch = &engine.beats.file_watch;
+    let watch = &engine.file_watch;
     let lock = watch.lock.get();
     let mut state = watch.state();
     let place = engine.core.store.place();
@@ -108,7 +60,7 @@ pub async fn last_copy(engine: &Engine) {
     if engine.core.store.place().trouble().is_none() {
         return;
     }
-    let watch = &engine.beats.file_watch;
+    let watch = &engine.file_watch;
     let lost = watch.state().lost.unwrap_or_else(|| engine.core.clock.now());
     match engine.core.store.rescue(lost).await {
         Ok(at) => warn!(copy = %at.display(), "the store's file is not in its place: all that it held is in the copy"),

@@ -4,8 +4,7 @@
 //! waiting; here the message is fetched by its SID, once, and the reply is decided and answered by a text of its own. A crash at any point leaves it
 //! waiting, and the next engine asks again; decided twice, it changes nothing the second time.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -29,43 +28,8 @@ const ASKED_FOR: Duration = Duration::from_secs(5);
 /// How often the store is looked at without a signal: for what an engine that is gone has left.
 pub const EVERY: Duration = Duration::from_secs(10);
 
-/// How long a reply that cannot be decided rests before it is tried again.
-const RESTS_FOR: Duration = Duration::from_secs(600);
-/// Replies that rest at most: more wait in their turn.
-const RESTING_MAX: usize = 1_000;
 /// Characters of a reply that its alert shows.
 const WORDS_MAX: usize = 300;
-
-/// Replies that could not be decided, and when each is tried again, by the boot clock. It is not kept: the next engine tries anew.
-#[derive(Debug, Default)]
-pub struct Undecided(Mutex<BTreeMap<MessageSid, Duration>>);
-
-impl Undecided {
-    fn rests(&self, sid: &MessageSid, now: Duration) -> bool {
-        self.all().get(sid).is_some_and(|until| *until > now)
-    }
-
-    fn count(&self) -> usize {
-        self.all().len()
-    }
-
-    fn all(&self) -> std::sync::MutexGuard<'_, BTreeMap<MessageSid, Duration>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn decided(&self, sid: &MessageSid) {
-        self.all().remove(sid);
-    }
-
-    /// Whether it is news.
-    fn not_decided(&self, sid: MessageSid, now: Duration) -> bool {
-        let mut all = self.all();
-        if all.len() >= RESTING_MAX && !all.contains_key(&sid) {
-            return false;
-        }
-        all.insert(sid, now.saturating_add(RESTS_FOR)).is_none()
-    }
-}
 
 /// Decides what waits; returns when to look again. A reply that cannot be decided pages once, and rests while the others go on.
 ///

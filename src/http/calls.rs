@@ -18,10 +18,10 @@ use crate::domain::types::{Actor, CallId, ContactId};
 use crate::engine::view;
 use crate::store::{CallFilter, LogFilter};
 
-use super::HttpState;
 use super::auth::Caller;
 use super::problem::Problem;
 use super::request::{body, form, json as json_answer, media_type};
+use super::state::HttpState;
 
 const LIMIT_MAX: usize = 1_000;
 const CALLS_LIMIT: usize = 100;

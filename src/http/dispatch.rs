@@ -22,9 +22,9 @@ use crate::engine::intake::{self, IntakeError, Paperwork};
 use crate::engine::view;
 use crate::killpoint;
 
-use super::HttpState;
 use super::problem::Problem;
 use super::request::{dispatch_body, json, media_type, once};
+use super::state::HttpState;
 
 pub(super) async fn manual(State(state): State<Arc<HttpState>>, request: Request) -> Result<Response, Problem> {
     let (parts, raw) = request.into_parts();

@@ -17,9 +17,10 @@ use crate::engine::beats::DutyLine;
 use crate::engine::duty::{ESSENTIAL_MAX, Rank};
 use crate::store::Figures;
 
-use super::HttpState;
 use super::problem::Problem;
 use super::request::json as json_answer;
+use super::snapshot::Snapshot;
+use super::state::HttpState;
 
 /// How long what was found out is shown.
 const FRESH: Duration = Duration::from_secs(1);
@@ -29,22 +30,6 @@ const PROBE_MAX: Duration = Duration::from_secs(2);
 const LATE: Duration = Duration::from_secs(30);
 /// What waits for the mirror for longer than this is worth a look.
 const MIRROR_LATE: Duration = Duration::from_secs(60);
-
-/// What a look at the store said.
-#[derive(Debug, Clone)]
-pub(super) struct Snapshot {
-    /// Boot clock.
-    at: Duration,
-    writable: bool,
-    figures: Option<Figures>,
-}
-
-#[cfg(test)]
-impl Snapshot {
-    pub(super) fn at(&self) -> Duration {
-        self.at
-    }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Status {
@@ -101,10 +86,13 @@ pub(super) async fn ready(State(state): State<Arc<HttpState>>) -> Result<Respons
     Ok(json_answer(code, &json!({ "status": word, "mode": state.settings.mode, "checks": checks })))
 }
 
-/// As `/readyz`, for the process itself and without the place of the store's file.
-pub(super) async fn works(state: &Arc<HttpState>) -> bool {
-    let checks = |snapshot: &Snapshot| [store(snapshot), scheduler(state, snapshot)];
-    look(state).await.is_ok_and(|snapshot| all_work(state, &checks(&snapshot)))
+impl HttpState {
+    /// Whether the store takes writes and the scheduler runs, at most a second old: what `/readyz` says, but for the place of the
+    /// store's file, which a restart would not mend: it would end what is still open.
+    pub async fn works(self: &Arc<Self>) -> bool {
+        let checks = |snapshot: &Snapshot| [store(snapshot), scheduler(self, snapshot)];
+        look(self).await.is_ok_and(|snapshot| all_work(self, &checks(&snapshot)))
+    }
 }
 
 fn essential(state: &HttpState, snapshot: &Snapshot) -> [Check; 2] {
@@ -219,7 +207,7 @@ fn standing_still(duties: &[DutyLine]) -> Option<Check> {
 /// Rows that wait for long, that were given up or are not proven, and what the base itself says.
 fn airtable(state: &HttpState, figures: Option<&Figures>) -> Check {
     let now = state.core.clock.now();
-    let mirror = state.engine.as_ref().map(|e| e.beats.mirror()).unwrap_or_default();
+    let mirror = state.engine.as_ref().map(|e| e.mirror()).unwrap_or_default();
     let oldest = figures.and_then(|f| f.outbox_oldest).map(|at| now.since(at));
     let mut said = Vec::new();
     if let Some(waits) = oldest.filter(|waits| *waits > MIRROR_LATE + mirror.patience) {
@@ -247,7 +235,7 @@ fn airtable(state: &HttpState, figures: Option<&Figures>) -> Check {
 fn store_in_place(state: &HttpState, snapshot: &Snapshot) -> Check {
     let place = state.core.store.place();
     let Some(what) = place.trouble() else { return store(snapshot) };
-    let copy = state.engine.as_ref().and_then(|e| e.beats.file_watch.copy());
+    let copy = state.engine.as_ref().and_then(|e| e.file_watch.copy());
     let copy =
         copy.map_or_else(|| "there is no copy yet".to_owned(), |at| format!("a copy is kept at {}", at.display()));
     Check::new("store", Status::Failing, format!("{what}; {copy}"))

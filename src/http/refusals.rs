@@ -1,13 +1,13 @@
 //! What was refused and a person must hear of: the provider's callbacks, and dispatches for want of a token.
 //!
-//! Counting is a few instructions, whatever floods in. Two alerts say it, and [`keep`] writes them, away from every request:
+//! Counting is a few instructions, whatever floods in. Two alerts say it, and [`Refusals::keep`] writes them, away from every request:
 //! one each, raised at most once in ten minutes. Only callbacks that name our account count towards the first: a stranger's
 //! noise alarms nobody. It ends with the first good callback, the other with the first dispatch that is let in after ten
 //! minutes without a refused one. After a restart the counts begin anew; an alert that was raised before ends in the same way.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -19,8 +19,6 @@ use crate::domain::alert::AlertChange;
 use crate::domain::event::Event;
 use crate::domain::types::Actor;
 use crate::engine::apply::Core;
-
-use super::HttpState;
 
 /// So many of our account's, within [`WINDOW`] and none good since, are an alarm.
 const MANY: usize = 3;
@@ -241,6 +239,26 @@ impl Refusals {
         }
     }
 
+    /// Keeps the two alerts as they should be until `stop`. What a write that fails would have said is said by the next.
+    pub(super) async fn keep(&self, core: &Core, stop: CancellationToken) {
+        loop {
+            // Armed before looking: what changes between the look and the wait is not missed.
+            let changed = self.changed.notified();
+            let again = self.pass(core).await;
+            let later = async {
+                match again {
+                    Some(pause) => core.clock.sleep_until(core.clock.now().plus(pause)).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = changed => {}
+                () = later => {}
+            }
+        }
+    }
+
     /// Writes what is due; when to look again, though nothing changes.
     async fn pass(&self, core: &Core) -> Option<Duration> {
         let boot = core.clock.boot();
@@ -262,27 +280,6 @@ impl Refusals {
         }
         let waits = |alarm: &Alarm| alarm.on.is_some() && alarm.stored != Some(true);
         (waits(&callbacks().alarm) || waits(&dispatches().alarm)).then_some(RAISE_PAUSE / 10)
-    }
-}
-
-/// Keeps the two alerts as they should be until `stop`. What a write that fails would have said is said by the next.
-pub async fn keep(state: Arc<HttpState>, stop: CancellationToken) {
-    let (refusals, core) = (&state.refusals, &state.core);
-    loop {
-        // Armed before looking: what changes between the look and the wait is not missed.
-        let changed = refusals.changed.notified();
-        let again = refusals.pass(core).await;
-        let later = async {
-            match again {
-                Some(pause) => core.clock.sleep_until(core.clock.now().plus(pause)).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = changed => {}
-            () = later => {}
-        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! What every request goes through: an id, bounds on its body, and one way out.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
@@ -14,31 +13,10 @@ use serde_json::Value;
 use tokio::sync::SemaphorePermit;
 use tracing::{Instrument as _, debug, debug_span, error, warn};
 
-use crate::engine::apply::Core;
-
 use super::problem::Problem;
-use super::{BODY_MAX, DISPATCH_BODY_MAX, HttpState};
+use super::state::{BODY_MAX, DISPATCH_BODY_MAX, HttpState};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// Request ids: a part that is this process's own and a number, so that making one takes no lock.
-pub(super) struct RequestIds {
-    process: String,
-    next: AtomicU64,
-}
-
-impl RequestIds {
-    pub(super) fn new(core: &Core) -> Self {
-        let mut process = core.ids.uuid(core.clock.now()).simple().to_string();
-        // The tail is chance; the head is the time.
-        let process = process.split_off(process.len().saturating_sub(10));
-        Self { process, next: AtomicU64::new(1) }
-    }
-
-    fn next(&self) -> String {
-        format!("req_{}{:06x}", self.process, self.next.fetch_add(1, Ordering::Relaxed))
-    }
-}
 
 /// Gives the request an id, and turns what became of it into the answer that the caller sees and the line that the log gets.
 pub(super) async fn finish(State(state): State<Arc<HttpState>>, request: Request, next: Next) -> Response {

@@ -21,8 +21,9 @@ use tower::ServiceExt as _;
 use tracing::{debug, info, warn};
 
 use super::auth::Peer;
+use super::routes::router;
 use super::stall::StallLimited;
-use super::{HttpState, Limits, Surface, router};
+use super::state::{HttpState, Limits, Surface};
 
 /// The most bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 16 * 1024;

@@ -28,10 +28,10 @@ use crate::gateways::twilio::wire::{FormError, InboundSms, StatusCallback};
 
 use crate::killpoint::{self, Guard};
 
-use super::HttpState;
 use super::problem::Problem;
 use super::refusals::Refusal;
 use super::request::{body, form, json as json_answer, media_type};
+use super::state::HttpState;
 
 const SIGNATURE: &str = "x-twilio-signature";
 const FORM: &str = "application/x-www-form-urlencoded";

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::crowd;
+use crate::domain::Timestamp;
+
 use super::documents::{Seen, alert_keys, creates, fits, list, not_found_out, text, texts, time};
 use super::mirror;
 use super::outcome::Check;

@@ -1,7 +1,5 @@
 //! Fills in what a scenario's file names in braces.
 
-use serde_json::Value;
-
 use super::documents::{list, text, texts};
 use super::world::World;
 

@@ -1,7 +1,9 @@
 //! A run as one page that needs nothing else: no script, no network, no fonts. It follows the reader's light or dark setting,
 //! prints on white, and says by words and signs whatever it says by colour. The page is a template; what it shows is made here.
 
-use minijinja::{AutoEscape, Environment, Value as Shown};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Serde, Value as Shown};
+use minijinja::{AutoEscape, Environment};
 use serde_json::{Value, json};
 
 use super::check::Tally;
@@ -20,12 +22,12 @@ const PAGE: &str = include_str!("page.html");
 pub fn page(report: &Report) -> Result<String, minijinja::Error> {
     let mut env = Environment::new();
     env.set_auto_escape_callback(|_| AutoEscape::Html);
-    env.set_trim_blocks(true);
+    env.set_syntax(SyntaxConfig::builder().trim_blocks(true).build()?);
     env.set_formatter(|out, _, value| {
         let text = value.to_string();
         Ok(if value.is_safe() { out.write_str(&text)? } else { out.write_str(&escaped(&text))? })
     });
-    let shown = Shown::from_serialize(shown(report));
+    let shown = Shown::from(Serde(shown(report)));
     env.render_str(PAGE, minijinja::context! { style => Shown::from_safe_string(STYLE.to_owned()), ..shown })
 }
 

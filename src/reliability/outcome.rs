@@ -131,7 +131,7 @@ impl Measures {
                 let (Some(made), None) = (time(a, "createdAt"), a.get("repeats").and_then(Value::as_str)) else {
                     continue;
                 };
-                let message = super::check::texts(ledger).find(|m| text(m, "sid") == text(a, "sid"));
+                let message = super::documents::texts(ledger).find(|m| text(m, "sid") == text(a, "sid"));
                 if let Some(at) = message.and_then(|m| time(m, "createdAt")).filter(|at| !was_down(made, *at)) {
                     m.accepted.push(at.as_millis() - made.as_millis());
                 }

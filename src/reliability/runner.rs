@@ -6,12 +6,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::domain::Timestamp;
-
 use super::action::{Action, Dispatch, Until};
 use super::await_state::{condition_name, wait};
 use super::check::judge;
-use super::documents::{Seen, list, text, texts, time, under_way};
+use super::documents::{Seen, creates, text, texts, time, under_way};
 use super::expect;
 use super::fill::filled;
 use super::mirror::{self, hand};

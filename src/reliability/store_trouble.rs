@@ -2,7 +2,6 @@
 //! written, bytes and rows that are not what they were. What each of them simulates is said with it.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -17,7 +16,6 @@ use crate::store::sqlite::spoil::{self, Spoil};
 
 use super::documents::{list, text};
 use super::store_words::StoreTrouble;
-use super::trouble::SKIPPED;
 use super::world::World;
 
 /// The byte of a SQLite file at which its `user_version` begins.
@@ -125,7 +123,7 @@ fn limit(world: &mut World, bytes: Option<u64>) -> Result<(), String> {
 
 #[cfg(not(target_os = "linux"))]
 fn limit(_world: &mut World, _bytes: Option<u64>) -> Result<(), String> {
-    Err(format!("{SKIPPED}only Linux can limit the files of a running process"))
+    Err(format!("{}only Linux can limit the files of a running process", super::trouble::SKIPPED))
 }
 
 fn permit(world: &World, mode: u32) -> Result<(), String> {

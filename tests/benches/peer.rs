@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::{content_length, find, now_ms};
+use crate::client::{content_length, find, now_ms};
 
 #[derive(Clone)]
 pub(crate) struct Arrival {

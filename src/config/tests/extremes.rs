@@ -120,7 +120,7 @@ fn put_to_use(label: &str, c: &Config) {
         let whole = (0..=policy.total_steps()).fold(now, |at, step| at.plus(policy.wait_before(step)));
         assert!(whole.since(now) <= year, "{label}: {whole}");
     }
-    for row in show(c) {
+    for row in c.shown() {
         let _ = format!("{row:?}");
     }
 }

@@ -207,7 +207,7 @@ fn the_store_is_found() {
 #[test]
 fn every_default_is_shown_with_its_origin() {
     let c = Bench::new().toml("[delivery]\nsettle = \"70s\"\n").load();
-    let rows = show(&c);
+    let rows = c.shown();
     let row = |key: &str| rows.iter().find(|r| r.key == key).unwrap_or_else(|| panic!("{key}")).clone();
     assert_eq!(
         (row("delivery.settle").value.as_str(), row("delivery.settle").origin.to_string()),

@@ -30,7 +30,7 @@ fn what_the_file_points_at_is_replaced_and_said() {
         assert!(said.contains(&format!("{key} (dispatchctl.toml:")), "{key} in\n{said}");
     }
     assert_eq!(c.replaced.len(), 7, "{said}");
-    for row in show(&c) {
+    for row in c.shown() {
         assert!(!row.value.contains("example.com"), "{row:?}");
     }
     c.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts]).expect("complete");

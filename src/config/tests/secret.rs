@@ -35,12 +35,12 @@ fn nothing_that_is_printed_holds_a_secret() {
         let c = b.load();
         assert_clean("debug", &format!("{c:?}"));
         assert_clean("sources", &format!("{:?}", b.sources));
-        for row in show(&c) {
+        for row in c.shown() {
             assert_clean("show", &row.value);
         }
         assert_clean("warnings", &format!("{:?} {:?}", c.warnings, c.replaced));
     }
-    let rows = show(&Bench::new().toml(&full).load());
+    let rows = Bench::new().toml(&full).load().shown();
     let value = |key: &str| rows.iter().find(|r| r.key == key).map(|r| r.value.as_str());
     assert_eq!(value("twilio.auth_token"), Some("****"));
     assert_eq!(value("contacts[0].phone"), Some("+1949•••0101"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::events::REWRITES_MAX;
 use super::outcome::{How, Ready, Then, record};
-use super::trouble::Table;
+use super::state::Table;
 use super::{GATHER, Mirror, READ_BACK_MAX, rows};
 use crate::config::Verify;
 use crate::domain::Timestamp;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tracing::{debug, warn};
 
 use super::outcome::{How, Ready, Then, look_again};
-use super::trouble::Table;
+use super::state::Table;
 use super::{GATHER, Mirror, READ_BACK_MAX, rows};
 use crate::config::Verify;
 use crate::gateways::airtable::differences;

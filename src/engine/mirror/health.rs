@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Mirror;
-use super::trouble::Table;
+use super::state::{Table, Vitals};
 use crate::domain::Timestamp;
 use crate::domain::alert::AlertKind;
 use crate::store::StoreError;
@@ -16,23 +16,6 @@ const WAITING_MAX: Duration = Duration::from_secs(300);
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Keys that an alert names.
 const NAMED: usize = 3;
-
-/// What is known of the mirror.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Vitals {
-    /// All requests rest until then, after a 429.
-    pub resting_until: Option<Timestamp>,
-    /// The month's requests are used up; tried again then.
-    pub billing_until: Option<Timestamp>,
-    /// What the base said last, where that was no success.
-    pub trouble: Option<String>,
-    /// Rows given up.
-    pub parked: u64,
-    /// Rows that were written and not read back.
-    pub unverified: u64,
-    /// How much longer than usual rows may wait, as they are gathered.
-    pub patience: Duration,
-}
 
 impl Mirror {
     /// As of its last pass.

@@ -19,6 +19,7 @@ mod events;
 mod health;
 mod outcome;
 mod rows;
+mod state;
 mod trouble;
 pub mod verify;
 mod verify_calls;
@@ -33,9 +34,9 @@ use crate::store::StoreError;
 
 use super::apply::Core;
 
-pub use health::Vitals;
 pub use rows::{REPLIED, event, event_id};
-use trouble::{State, Table};
+pub use state::Vitals;
+use state::{State, Table};
 
 /// What changes again within this is written once.
 pub const GATHER: Duration = Duration::from_millis(400);

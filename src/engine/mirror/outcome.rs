@@ -3,7 +3,7 @@
 use tracing::warn;
 
 use super::Mirror;
-use super::trouble::Table;
+use super::state::Table;
 use crate::domain::Timestamp;
 use crate::gateways::MirrorError;
 use crate::gateways::airtable::Fields;

@@ -1,111 +1,30 @@
 //! What stands in the mirror's way, in memory: pauses, fields that are missing, doubts, alerts that are raised. A restart
 //! forgets it all but the alerts, and learns it again from the base's first answers.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tracing::warn;
 
 use super::Mirror;
 use super::rows::{Missing, ours};
+use super::state::{BILLING_PAUSE, Table};
 use crate::domain::Timestamp;
 use crate::domain::alert::{AlertChange, AlertKey, AlertKind};
 use crate::domain::event::Event;
 use crate::domain::types::Actor;
 use crate::gateways::MirrorError;
 use crate::gateways::airtable::TableSchema;
-use crate::gateways::mirror::{Refusal, Scope, Typecast};
+use crate::gateways::mirror::{Refusal, Scope};
 use crate::store::StoreError;
 
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(300);
 /// After a write of which nobody knows whether it was done, one that is still under way is given this long.
 const PAUSE_UNKNOWN: Duration = Duration::from_secs(3);
-/// The month's requests are used up: how often that is asked.
-const BILLING_PAUSE: Duration = Duration::from_secs(3600);
-/// The longest that a base may ask a table's rows to wait.
-const HELD_MAX: Duration = Duration::from_secs(3600);
 /// What a base was without is looked for again after this.
 const MISSING_FOR: Duration = Duration::from_secs(3600);
 /// Failures in a row after which whatever waits is hurried once the base is back.
 const OUTAGE: u32 = 3;
-
-/// Which of the mirror's tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Table {
-    Events,
-    Calls,
-}
-
-impl Table {
-    pub(super) const ALL: [Self; 2] = [Self::Events, Self::Calls];
-
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Events => "events",
-            Self::Calls => "calls",
-        }
-    }
-}
-
-/// How one table is doing.
-#[derive(Debug, Default)]
-pub(super) struct Standing {
-    failures: u32,
-    not_before: Option<Timestamp>,
-    pub(super) missing: Missing,
-    missing_since: Option<Timestamp>,
-    pub(super) typecast: Typecast,
-    /// In words, while it is.
-    pub(super) trouble: Option<String>,
-}
-
-/// See the module.
-#[derive(Debug, Default)]
-pub(super) struct State {
-    events: Standing,
-    calls: Standing,
-    pub(super) billing_until: Option<Timestamp>,
-    /// Keys of which an earlier write may have been done; `None`: that of a dead engine may.
-    pub(super) doubted: Option<BTreeSet<String>>,
-    /// Open alerts of ours, by key; `None`: not read yet.
-    pub(super) raised: Option<BTreeMap<AlertKey, String>>,
-    pub(super) batch_is_open: bool,
-    pub(super) looked_at: Option<Timestamp>,
-    pub(super) seen: super::health::Vitals,
-}
-
-impl State {
-    pub(super) const fn of(&mut self, table: Table) -> &mut Standing {
-        match table {
-            Table::Events => &mut self.events,
-            Table::Calls => &mut self.calls,
-        }
-    }
-
-    /// The base as a whole is left alone until then.
-    pub(super) fn rests_until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.billing_until.filter(|until| is_ahead(*until, now, BILLING_PAUSE))
-    }
-
-    /// When a table that is left alone is tried again.
-    pub(super) fn next_try(&self, now: Timestamp) -> Option<Timestamp> {
-        [&self.events, &self.calls]
-            .into_iter()
-            .filter_map(|s| s.not_before)
-            .filter(|at| is_ahead(*at, now, HELD_MAX))
-            .min()
-    }
-
-    pub(super) fn is_held(&mut self, table: Table, now: Timestamp) -> bool {
-        self.of(table).not_before.is_some_and(|at| is_ahead(at, now, HELD_MAX))
-    }
-}
-
-/// A moment to come, and none that only a clock set back has put so far ahead.
-fn is_ahead(at: Timestamp, now: Timestamp, most: Duration) -> bool {
-    at > now && at <= now.plus(most)
-}
 
 impl Mirror {
     /// Fields that the base is known to be without; forgotten after a while, as somebody may have added them.

@@ -22,8 +22,10 @@ use crate::ids::Ids;
 
 use super::attempts::{Draft, Mark, Taken, draft};
 use super::evidence::{Evidence, PASSED, Standing, weigh};
-use super::rows::CallRow;
-use super::{DISPATCHING, Snapshot, rowless};
+use super::problem::Problem;
+use super::rowless;
+use super::rows::{CallRow, DISPATCHING};
+use super::snapshot::Snapshot;
 
 /// What is lost with the row.
 const ROWLESS: &str = "it has no row in Calls yet: who called and how urgent it is are not known; its first text stands for what \
@@ -126,19 +128,6 @@ impl Row {
             "notRebuilt": self.lost,
         })
     }
-}
-
-/// A row that cannot be used as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// The record.
-    pub record: String,
-    /// Its call, where that is readable.
-    pub call: Option<CallId>,
-    /// What is wrong.
-    pub what: String,
-    /// What to do.
-    pub help: String,
 }
 
 impl Problem {

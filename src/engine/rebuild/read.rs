@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{CallFields, EventFields};
 use crate::domain::phone::masked;
 use crate::domain::reply::Lexicon;
 use crate::domain::team::Directory;
@@ -12,11 +11,13 @@ use crate::domain::types::{CallId, MessageSid};
 use crate::domain::{PhoneNumber, Timestamp};
 use crate::gateways::airtable::Formula;
 use crate::gateways::mirror::Query;
-use crate::gateways::{GatewayError, ListFilter, MessageRecord, MirrorError, MirrorGateway, SmsGateway};
-use crate::store::{Store, StoreError};
+use crate::gateways::{ListFilter, MessageRecord, SmsGateway};
+use crate::store::Store;
 
+use super::base::{Base, ReadError, is_known};
+use super::rowless;
 use super::rows::{CallRow, DISPATCHING, EventRow};
-use super::{Snapshot, rowless};
+use super::snapshot::Snapshot;
 
 /// The most messages of one person and direction that are read.
 const LIST_MAX: usize = 2_000;
@@ -24,37 +25,6 @@ const LIST_MAX: usize = 2_000;
 const BEFORE: Duration = Duration::from_secs(12 * 3_600);
 /// Never further back than this.
 const BACK_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
-
-/// Where the shop's records are.
-#[derive(Clone)]
-pub struct Base {
-    /// The base.
-    pub mirror: Arc<dyn MirrorGateway>,
-    /// The table of calls, and its fields.
-    pub calls: (String, CallFields),
-    /// The table of dispatch events, and its fields.
-    pub events: (String, EventFields),
-}
-
-/// Why there is no snapshot. Nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The base.
-    #[error("the shop's base cannot be read")]
-    Mirror(#[from] MirrorError),
-    /// A list of the base came in part: what is not in it may be there.
-    #[error("the table {table} could not be read whole")]
-    Incomplete {
-        /// Which.
-        table: String,
-    },
-    /// The provider's list.
-    #[error("the provider's list of messages cannot be read")]
-    Sms(#[from] GatewayError),
-    /// The store.
-    #[error("the store cannot be read")]
-    Store(#[from] StoreError),
-}
 
 /// What is asked besides the base.
 pub struct Reader<'a> {
@@ -131,17 +101,6 @@ pub async fn read_rows(reader: Reader<'_>, base: &Base) -> Result<Snapshot, Read
         lexicon: reader.lexicon,
         older_than: reader.older_than,
     })
-}
-
-/// Whether the store has this call.
-pub(super) async fn is_known(store: Option<&dyn Store>, id: &CallId) -> Result<bool, ReadError> {
-    let Some(store) = store else { return Ok(false) };
-    match store.call(id).await {
-        Ok(found) => Ok(found.is_some()),
-        // One that cannot be read is there, too.
-        Err(e) if e.is_of_one_call() => Ok(true),
-        Err(e) => Err(e.into()),
-    }
 }
 
 /// What other rows with the id of an open call say.

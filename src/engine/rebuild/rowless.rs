@@ -17,11 +17,11 @@ use crate::gateways::mirror::{Query, Scope};
 use crate::gateways::{MessageRecord, MirrorError};
 use crate::store::Store;
 
+use super::base::{Base, ReadError, is_known};
 use super::evidence::{attempt_reference, kind_of, notice_text};
-use super::plan::Problem;
-use super::read::{Base, ReadError, is_known};
+use super::problem::Problem;
 use super::rows::{CallRow, DISPATCHING, EventRow};
-use super::{OLDER_THAN, Snapshot};
+use super::snapshot::{OLDER_THAN, Snapshot};
 
 /// Events and texts of the last day are looked at.
 const NAMED_WITHIN: Duration = Duration::from_secs(24 * 3_600);

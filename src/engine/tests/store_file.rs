@@ -43,7 +43,7 @@ async fn a_removed_file_is_told_of_once_copied_after_each_change_and_over_when_i
     }
     deliver(&engine).await;
     assert_eq!(sink.told(), [("store-file".to_owned(), false)]);
-    let copy = engine.beats.file_watch.copy().expect("a copy");
+    let copy = engine.file_watch.copy().expect("a copy");
     assert_eq!(copies(&path), std::slice::from_ref(&copy), "one, whole");
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&copy).expect("there").permissions());
     assert_eq!(mode & 0o777, 0o600);
@@ -66,7 +66,7 @@ async fn a_removed_file_is_told_of_once_copied_after_each_change_and_over_when_i
     assert_eq!(engine.core.store.place(), Place::Here);
     deliver(&engine).await;
     assert_eq!(sink.told(), [("store-file".to_owned(), false), ("store-file".to_owned(), true)]);
-    assert_eq!(engine.beats.file_watch.copy(), None);
+    assert_eq!(engine.file_watch.copy(), None);
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn a_store_that_is_not_there_is_made_from_the_newest_copy() {
     store_file::pass(&engine).await.expect("lost");
     // Another place, so that the open store of this test is not in the way; its stale log lies there.
     let place = beside(&w.path(), ".elsewhere");
-    let copy = engine.beats.file_watch.copy().expect("a copy");
+    let copy = engine.file_watch.copy().expect("a copy");
     std::fs::copy(&copy, beside(&place, ".rescued-1")).expect("copied");
     std::fs::write(beside(&place, ".rescued-2.part"), "half").expect("written");
     std::fs::copy(beside(&w.path(), "-wal"), beside(&place, "-wal")).expect("a log");

@@ -1,9 +1,7 @@
 //! A base's tables and fields, as the meta API shows and makes them (`facts/airtable.md` §2, §7).
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
-
-use super::wire::text;
 
 /// Whether this is the id of a field: `fld` and 14 letters or digits. A name that looks so is taken for one.
 pub fn is_field_id(field: &str) -> bool {
@@ -13,6 +11,11 @@ pub fn is_field_id(field: &str) -> bool {
 /// Whether this is the id of a table: `tbl` and 14 letters or digits.
 pub fn is_table_id(table: &str) -> bool {
     is_id("tbl", table)
+}
+
+/// A text; anything else is as if it were not there.
+pub(super) fn text<'de, D: Deserializer<'de>>(d: D) -> Result<String, D::Error> {
+    Ok(Value::deserialize(d)?.as_str().unwrap_or_default().to_owned())
 }
 
 fn is_id(prefix: &str, text: &str) -> bool {

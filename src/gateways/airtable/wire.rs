@@ -2,7 +2,6 @@
 //! ignored, and one odd record spoils no other; but what is not the asked-for document at all is no answer.
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use super::cells::{Cell, Fields};
@@ -209,11 +208,6 @@ pub(super) fn list_body(query: &Query, page: usize, keys: Keys, offset: Option<&
         body.insert("offset".into(), offset.into());
     }
     Value::Object(body)
-}
-
-/// A text; anything else is as if it were not there.
-pub(super) fn text<'de, D: Deserializer<'de>>(d: D) -> Result<String, D::Error> {
-    Ok(Value::deserialize(d)?.as_str().unwrap_or_default().to_owned())
 }
 
 #[cfg(test)]

@@ -1,0 +1,109 @@
+//! What is known of the base and of each table, in memory. A restart forgets it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::rows::Missing;
+use crate::domain::Timestamp;
+use crate::domain::alert::AlertKey;
+use crate::gateways::mirror::Typecast;
+
+/// What is known of the mirror.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Vitals {
+    /// All requests rest until then, after a 429.
+    pub resting_until: Option<Timestamp>,
+    /// The month's requests are used up; tried again then.
+    pub billing_until: Option<Timestamp>,
+    /// What the base said last, where that was no success.
+    pub trouble: Option<String>,
+    /// Rows given up.
+    pub parked: u64,
+    /// Rows that were written and not read back.
+    pub unverified: u64,
+    /// How much longer than usual rows may wait, as they are gathered.
+    pub patience: Duration,
+}
+
+/// The month's requests are used up: how often that is asked.
+pub(super) const BILLING_PAUSE: Duration = Duration::from_secs(3600);
+
+/// The longest that a base may ask a table's rows to wait.
+const HELD_MAX: Duration = Duration::from_secs(3600);
+
+/// Which of the mirror's tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Table {
+    Events,
+    Calls,
+}
+
+impl Table {
+    pub(super) const ALL: [Self; 2] = [Self::Events, Self::Calls];
+
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Calls => "calls",
+        }
+    }
+}
+
+/// How one table is doing.
+#[derive(Debug, Default)]
+pub(super) struct Standing {
+    pub(super) failures: u32,
+    pub(super) not_before: Option<Timestamp>,
+    pub(super) missing: Missing,
+    pub(super) missing_since: Option<Timestamp>,
+    pub(super) typecast: Typecast,
+    /// In words, while it is.
+    pub(super) trouble: Option<String>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    events: Standing,
+    calls: Standing,
+    pub(super) billing_until: Option<Timestamp>,
+    /// Keys of which an earlier write may have been done; `None`: that of a dead engine may.
+    pub(super) doubted: Option<BTreeSet<String>>,
+    /// Open alerts of ours, by key; `None`: not read yet.
+    pub(super) raised: Option<BTreeMap<AlertKey, String>>,
+    pub(super) batch_is_open: bool,
+    pub(super) looked_at: Option<Timestamp>,
+    pub(super) seen: Vitals,
+}
+
+impl State {
+    pub(super) const fn of(&mut self, table: Table) -> &mut Standing {
+        match table {
+            Table::Events => &mut self.events,
+            Table::Calls => &mut self.calls,
+        }
+    }
+
+    /// The base as a whole is left alone until then.
+    pub(super) fn rests_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.billing_until.filter(|until| is_ahead(*until, now, BILLING_PAUSE))
+    }
+
+    /// When a table that is left alone is tried again.
+    pub(super) fn next_try(&self, now: Timestamp) -> Option<Timestamp> {
+        [&self.events, &self.calls]
+            .into_iter()
+            .filter_map(|s| s.not_before)
+            .filter(|at| is_ahead(*at, now, HELD_MAX))
+            .min()
+    }
+
+    pub(super) fn is_held(&mut self, table: Table, now: Timestamp) -> bool {
+        self.of(table).not_before.is_some_and(|at| is_ahead(at, now, HELD_MAX))
+    }
+}
+
+/// A moment to come, and none that only a clock set back has put so far ahead.
+fn is_ahead(at: Timestamp, now: Timestamp, most: Duration) -> bool {
+    at > now && at <= now.plus(most)
+}

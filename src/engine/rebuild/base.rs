@@ -1,0 +1,50 @@
+//! Where the shop's records are, and why they cannot be read.
+
+use std::sync::Arc;
+
+use crate::config::{CallFields, EventFields};
+use crate::domain::types::CallId;
+use crate::gateways::{GatewayError, MirrorError, MirrorGateway};
+use crate::store::{Store, StoreError};
+
+/// Where the shop's records are.
+#[derive(Clone)]
+pub struct Base {
+    /// The base.
+    pub mirror: Arc<dyn MirrorGateway>,
+    /// The table of calls, and its fields.
+    pub calls: (String, CallFields),
+    /// The table of dispatch events, and its fields.
+    pub events: (String, EventFields),
+}
+
+/// Why there is no snapshot. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The base.
+    #[error("the shop's base cannot be read")]
+    Mirror(#[from] MirrorError),
+    /// A list of the base came in part: what is not in it may be there.
+    #[error("the table {table} could not be read whole")]
+    Incomplete {
+        /// Which.
+        table: String,
+    },
+    /// The provider's list.
+    #[error("the provider's list of messages cannot be read")]
+    Sms(#[from] GatewayError),
+    /// The store.
+    #[error("the store cannot be read")]
+    Store(#[from] StoreError),
+}
+
+/// Whether the store has this call.
+pub(super) async fn is_known(store: Option<&dyn Store>, id: &CallId) -> Result<bool, ReadError> {
+    let Some(store) = store else { return Ok(false) };
+    match store.call(id).await {
+        Ok(found) => Ok(found.is_some()),
+        // One that cannot be read is there, too.
+        Err(e) if e.is_of_one_call() => Ok(true),
+        Err(e) => Err(e.into()),
+    }
+}

@@ -1,0 +1,35 @@
+//! Which path is served by what.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::state::{HttpState, Surface};
+use super::{calls, dispatch, ops, problem, request, webhooks};
+
+/// The routes of a surface.
+pub fn router(surface: Surface, state: Arc<HttpState>) -> Router {
+    let mut routes = Router::new().route("/livez", get(ops::live));
+    if surface == Surface::Full {
+        routes = routes
+            .route("/api/dispatch/manual", post(dispatch::manual))
+            .route("/api/calls", get(calls::list))
+            .route("/api/calls/{id}", get(calls::story))
+            .route("/api/calls/{id}/ack", post(calls::acknowledge))
+            .route("/api/calls/{id}/resolve", post(calls::resolve))
+            .route("/api/calls/{id}/cancel", post(calls::cancel))
+            .route("/api/calls/{id}/reopen", post(calls::reopen))
+            .route("/api/log", get(calls::log))
+            .route("/health", get(ops::health))
+            .route("/readyz", get(ops::ready));
+    }
+    routes
+        .fallback(webhooks::called)
+        .method_not_allowed_fallback(problem::wrong_method)
+        .with_state(state.clone())
+        .layer(CatchPanicLayer::custom(problem::after_panic))
+        .layer(from_fn_with_state(state, request::finish))
+}

@@ -1,0 +1,14 @@
+//! What the last look at the store said: health is asked more often than the disk.
+
+use std::time::Duration;
+
+use crate::store::Figures;
+
+/// What a look at the store said.
+#[derive(Debug, Clone)]
+pub(super) struct Snapshot {
+    /// Boot clock.
+    pub(super) at: Duration,
+    pub(super) writable: bool,
+    pub(super) figures: Option<Figures>,
+}

@@ -1,0 +1,225 @@
+//! What the listeners of a process share, and the way of their events to the write path.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::sync::{Mutex, Semaphore};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::auth::TokenBook;
+use super::problem::Problem;
+use super::refusals::Refusals;
+use super::request_ids::RequestIds;
+use super::snapshot::Snapshot;
+use crate::config::Token;
+use crate::domain::change::Answer;
+use crate::domain::event::{Event, NewCall};
+use crate::domain::types::Actor;
+use crate::engine::Engine;
+use crate::engine::apply::Core;
+use crate::engine::in_force::InForce;
+use crate::engine::intake::IntakeError;
+use crate::gateways::twilio::signature::SignatureChecker;
+use crate::killpoint::Guard;
+
+/// The largest body that is read, in bytes; a dispatch may be larger.
+pub const BODY_MAX: usize = 64 * 1024;
+/// The largest body of a dispatch, in bytes: a voice agent sends the whole transcript along.
+pub const DISPATCH_BODY_MAX: usize = 2 * 1024 * 1024;
+/// How many dispatches of more than [`BODY_MAX`] bytes are read at once.
+const LARGE_BODIES: usize = 8;
+
+/// What the listeners are made of.
+pub struct HttpDeps {
+    /// The write path.
+    pub core: Arc<Core>,
+    /// The engine of this process, whose health is shown; without one the scheduler counts as failing.
+    pub engine: Option<Arc<Engine>>,
+    /// The configured part.
+    pub settings: HttpSettings,
+    /// For `/api`; may be replaced later. With none, only this machine is let in.
+    pub tokens: Vec<Token>,
+}
+
+/// The configured part of the listeners.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// `live` or `test`, as every document says it.
+    pub mode: &'static str,
+    /// What a callback's signature is computed over: the configured URL, else the listener's own address. Without one no
+    /// callback is valid.
+    pub public_url: Option<Url>,
+    /// The host of the public URL as it was written: its capitals are signed.
+    pub public_host: Option<String>,
+    /// Whether messages carry a callback; health says where they do not.
+    pub callbacks: bool,
+    /// Ours; callbacks that name another account are refused. Empty: no provider is configured.
+    pub account_sid: String,
+    /// Either of these signs callbacks; may be replaced later. With none, no callback is ever valid.
+    pub signature_tokens: Vec<SecretString>,
+    /// Whether the mirror is configured: health shows it.
+    pub airtable: bool,
+    /// The bounds.
+    pub limits: Limits,
+}
+
+impl HttpSettings {
+    /// With no provider, no callbacks, no mirror and the usual bounds.
+    pub fn new(mode: &'static str) -> Self {
+        Self {
+            mode,
+            public_url: None,
+            public_host: None,
+            callbacks: false,
+            account_sid: String::new(),
+            signature_tokens: Vec::new(),
+            airtable: false,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// What one client can take of us.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// For a whole request head; also how long an idle connection is kept.
+    pub head: Duration,
+    /// For a whole body.
+    pub body: Duration,
+    /// How long a client may take nothing of an answer.
+    pub write_stall: Duration,
+    /// How long a dispatch waits for its first attempt's outcome.
+    pub dispatch_wait: Duration,
+    /// How many dispatches wait at once; more are answered without waiting.
+    pub dispatch_waiters: usize,
+    /// How long requests under way may take to finish after a stop.
+    pub drain: Duration,
+    /// Connections of one listener at once; more wait to be accepted.
+    pub connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(10),
+            body: Duration::from_secs(10),
+            write_stall: Duration::from_secs(10),
+            dispatch_wait: Duration::from_secs(10),
+            dispatch_waiters: 256,
+            // With the engine's own grace, a stop takes no longer than one request to the provider and 2 s.
+            drain: Duration::from_millis(1_500),
+            connections: 1024,
+        }
+    }
+}
+
+/// Which paths a listener serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surface {
+    /// Everything.
+    Full,
+    /// `/webhooks` and `/livez` alone.
+    PublicOnly,
+}
+
+/// What the requests share.
+pub struct HttpState {
+    pub(super) core: Arc<Core>,
+    pub(super) engine: Option<Arc<Engine>>,
+    pub(super) settings: HttpSettings,
+    pub(super) signature: RwLock<Arc<SignatureChecker>>,
+    pub(super) tokens: TokenBook,
+    pub(super) started: Duration,
+    pub(super) request_ids: RequestIds,
+    pub(super) refusals: Refusals,
+    pub(super) dispatch_waiters: Semaphore,
+    pub(super) large_bodies: Semaphore,
+    pub(super) snapshot: Mutex<Option<Snapshot>>,
+    pub(super) closing: CancellationToken,
+}
+
+impl HttpState {
+    /// Wires the state of all listeners of one process.
+    pub fn new(deps: HttpDeps) -> Arc<Self> {
+        let HttpDeps { core, engine, mut settings, tokens } = deps;
+        Arc::new(Self {
+            signature: checker(std::mem::take(&mut settings.signature_tokens)),
+            tokens: TokenBook::new(&tokens),
+            started: core.clock.boot(),
+            request_ids: RequestIds::new(&core),
+            refusals: Refusals::new(),
+            dispatch_waiters: Semaphore::new(settings.limits.dispatch_waiters.min(Semaphore::MAX_PERMITS)),
+            large_bodies: Semaphore::new(LARGE_BODIES),
+            snapshot: Mutex::new(None),
+            closing: CancellationToken::new(),
+            settings,
+            core,
+            engine,
+        })
+    }
+
+    /// Replaces the bearer tokens (SIGHUP); requests from now on are checked against these.
+    pub fn set_tokens(&self, tokens: Vec<Token>) {
+        self.tokens.replace(&tokens);
+    }
+
+    /// Replaces the tokens that sign callbacks (SIGHUP); callbacks from now on are checked against these.
+    pub fn set_signing_tokens(&self, tokens: Vec<SecretString>) {
+        let new = Arc::new(SignatureChecker::new(tokens));
+        *self.signature.write().unwrap_or_else(PoisonError::into_inner) = new;
+    }
+
+    pub(super) fn signature(&self) -> Arc<SignatureChecker> {
+        self.signature.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes a person's decision, unless the store's file is gone from its place: evidence of what happened
+    /// is taken all the same, new work is not.
+    pub(super) async fn decide(&self, event: Event, actor: Actor) -> Result<Answer, Problem> {
+        self.takes_new_work()?;
+        self.apply(event, actor).await
+    }
+
+    fn takes_new_work(&self) -> Result<(), Problem> {
+        match self.core.store.place().trouble() {
+            Some(what) if !Guard::StoreFile.is_off() => Err(Problem::store_file(what)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Accepts the call that `make` makes; as [`HttpState::decide`].
+    pub(super) async fn accept(
+        &self,
+        make: impl Fn(&InForce) -> Result<NewCall, IntakeError> + Send + Sync + 'static,
+        actor: Actor,
+    ) -> Result<Result<Answer, IntakeError>, Problem> {
+        self.takes_new_work()?;
+        let core = self.core.clone();
+        let done = tokio::spawn(async move { core.accept(make, actor).await }).await;
+        done.map_err(|e| Problem::internal(&e))?.map_err(|e| Problem::store(&e))
+    }
+
+    /// Applies an event in a task of its own: a caller who hangs up stops neither the commit nor what follows it.
+    pub(super) async fn apply(&self, event: Event, actor: Actor) -> Result<Answer, Problem> {
+        let core = self.core.clone();
+        let is_reply = matches!(event, Event::Inbound(_));
+        let done = tokio::spawn(async move { core.apply(event, actor).await }).await;
+        let done = done.map_err(|e| Problem::internal(&e))?;
+        if let (true, Err(_), Some(engine)) = (is_reply, &done, &self.engine) {
+            // The provider posts it once: from now on it is in its list alone.
+            engine.first_read.reply_refused();
+        }
+        done.map_err(|e| Problem::store(&e))
+    }
+}
+
+fn checker(tokens: Vec<SecretString>) -> RwLock<Arc<SignatureChecker>> {
+    RwLock::new(Arc::new(SignatureChecker::new(tokens)))
+}
+
+/// Keeps the alerts of refused requests as they should be until `stop`.
+pub async fn keep_refusal_alerts(state: Arc<HttpState>, stop: CancellationToken) {
+    state.refusals.keep(&state.core, stop).await;
+}

@@ -25,7 +25,8 @@ pub fn page(report: &Report) -> Result<String, minijinja::Error> {
     env.set_syntax(SyntaxConfig::builder().trim_blocks(true).build()?);
     env.set_formatter(|out, _, value| {
         let text = value.to_string();
-        Ok(if value.is_safe() { out.write_str(&text)? } else { out.write_str(&escaped(&text))? })
+        let text = if value.is_safe() { text } else { escaped(&text) };
+        Ok(out.write_str(&text)?)
     });
     let shown = Shown::from(Serde(shown(report)));
     env.render_str(PAGE, minijinja::context! { style => Shown::from_safe_string(STYLE.to_owned()), ..shown })

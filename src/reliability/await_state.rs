@@ -4,12 +4,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::check::{list, text, texts};
-use super::expect::{self, fits};
+use super::condition::Condition;
+use super::documents::{alert_keys, creates, fits, list, not_found_out, text, texts, time, under_way};
 use super::mirror::{self, hand};
-use super::outcome::time;
-use super::runner::{alert_keys, under_way};
-use super::scenario::Condition;
+
 use super::sinks;
 use super::world::{LOOK_EVERY, World};
 
@@ -27,21 +25,21 @@ pub(super) fn condition_name(c: &Condition) -> String {
         }
         Condition::Status { call, status } => format!("{call} is {status}"),
         Condition::Log { call, kind, times } => format!("{call} has {times} × {kind} in its log"),
-        Condition::Creates(n) => format!("{n} messages were asked for"),
-        Condition::Texts(n) => format!("{n} texts were accepted"),
+        Condition::Creates { creates: n } => format!("{n} messages were asked for"),
+        Condition::Texts { texts: n } => format!("{n} texts were accepted"),
         Condition::Says { words, .. } => format!("{words:?} is said"),
-        Condition::Alert(key) => format!("an alert {key} is open"),
-        Condition::NoAlert(key) => format!("no alert {key} is open"),
+        Condition::Alert { alert: key } => format!("an alert {key} is open"),
+        Condition::NoAlert { alert: key } => format!("no alert {key} is open"),
         Condition::Callback { status, times } => format!("{times} × callback {status} answered"),
         Condition::Page { path, answer } => format!("{path} answers {answer}"),
         Condition::Told { key, state, by, times } => {
             let who = by.as_deref().unwrap_or("the sink");
             format!("{who} is told {key} {state}, {times} of it")
         }
-        Condition::Ended => "the engine has ended".into(),
-        Condition::DiedAt(point) => format!("the engine has died at {point}"),
-        Condition::Rest => "everything comes to rest".into(),
-        Condition::Mirror => "Airtable is equal to the store, proven".into(),
+        Condition::Ended { .. } => "the engine has ended".into(),
+        Condition::DiedAt { point } => format!("the engine has died at {point}"),
+        Condition::Rest { .. } => "everything comes to rest".into(),
+        Condition::Mirror { .. } => "Airtable is equal to the store, proven".into(),
         Condition::Row { call, attempt, word } => match attempt {
             Some(n) => format!("the row of attempt {n} of {call} says {word:?}"),
             None => format!("the row of {call} says {word:?}"),
@@ -69,9 +67,9 @@ pub(super) async fn wait(condition: &Condition, within: Duration, world: &mut Wo
         }
         // Asking for alerts is a process of its own; rest is seen by reading every call.
         let every = match condition {
-            Condition::Alert(_) | Condition::NoAlert(_) => 5,
-            Condition::Mirror | Condition::Row { .. } => 5,
-            Condition::Rest => 15,
+            Condition::Alert { .. } | Condition::NoAlert { .. } => 5,
+            Condition::Mirror { .. } | Condition::Row { .. } => 5,
+            Condition::Rest { .. } => 15,
             Condition::Page { .. } => 5,
             _ => 1,
         };
@@ -105,12 +103,12 @@ async fn is_so(condition: &Condition, world: &mut World) -> Result<Option<String
             let n = list(&story, "log").iter().filter(|e| text(e, "kind") == kind).count();
             told(n >= *times, format!("{n} of them"))
         }
-        Condition::Creates(n) => {
+        Condition::Creates { creates: n } => {
             let ledger = world.ledger()?;
-            let found = expect::creates(&ledger);
+            let found = creates(&ledger);
             told(found >= *n, format!("{found} were"))
         }
-        Condition::Texts(n) => {
+        Condition::Texts { texts: n } => {
             let found = texts(&world.ledger()?).count();
             told(found >= *n, format!("{found} were"))
         }
@@ -124,11 +122,11 @@ async fn is_so(condition: &Condition, world: &mut World) -> Result<Option<String
             };
             told(log.contains(words.as_str()), "it is not said".into())
         }
-        Condition::Alert(pattern) => {
+        Condition::Alert { alert: pattern } => {
             let keys = alert_keys(&world.overview().await?);
             told(keys.iter().any(|k| fits(pattern, k)), format!("open alerts: {keys:?}"))
         }
-        Condition::NoAlert(pattern) => {
+        Condition::NoAlert { alert: pattern } => {
             let keys = alert_keys(&world.overview().await?);
             told(!keys.iter().any(|k| fits(pattern, k)), format!("open alerts: {keys:?}"))
         }
@@ -139,12 +137,12 @@ async fn is_so(condition: &Condition, world: &mut World) -> Result<Option<String
             let n = list(&ledger, "callbacks").iter().filter(answered).count();
             told(n >= *times, format!("{n} were"))
         }
-        Condition::Rest => {
+        Condition::Rest { .. } => {
             let (stories, ledger) = (world.stories(&[]).await?, world.ledger()?);
             let soon = world.now().plus(STEP_SOON);
             let due = |s: &&Value| time(s, "nextFollowUpAt").is_some_and(|at| at < soon);
             let waits = under_way(&stories) + stories.iter().filter(due).count();
-            let hidden = expect::not_found_out(&ledger, &stories);
+            let hidden = not_found_out(&ledger, &stories);
             told(waits == 0 && hidden.is_empty(), format!("{waits} under way, not found out: {}", hidden.join(", ")))
         }
         Condition::Page { path, answer } => {
@@ -161,7 +159,7 @@ async fn is_so(condition: &Condition, world: &mut World) -> Result<Option<String
             let some: Vec<&String> = all.iter().take(20).collect();
             told(fitting >= *times, format!("{fitting} fit; it was told {some:?}"))
         }
-        Condition::Mirror => {
+        Condition::Mirror { .. } => {
             let (found, unproven) = mirror::look(world).await?;
             let so = found.rows.wrong() == 0 && found.rows.compared > 0 && unproven == 0;
             told(so, mirror::told(&found, unproven))
@@ -170,8 +168,8 @@ async fn is_so(condition: &Condition, world: &mut World) -> Result<Option<String
             let found = hand::word(call, *attempt, world).await?;
             told(found == *word, format!("it says {found:?}"))
         }
-        Condition::DiedAt(point) => world.dead_at(point).await,
-        Condition::Ended => {
+        Condition::DiedAt { point } => world.dead_at(point).await,
+        Condition::Ended { .. } => {
             let engine = world.engine.as_mut();
             if engine.is_none_or(|e| e.ended().is_none()) {
                 return Ok(Some("it runs".into()));

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::documents::{list, text, texts};
 use super::mirror::compare::Rows;
 use super::spared;
 
@@ -160,21 +161,6 @@ impl Judgement {
             "foundOut": self.found_out, "wrong": self.wrongs(), "airtable": self.rows.json(),
         })
     }
-}
-
-/// A text field; empty where there is none.
-pub(super) fn text<'a>(v: &'a Value, key: &str) -> &'a str {
-    v.get(key).and_then(Value::as_str).unwrap_or_default()
-}
-
-/// A list; empty where there is none.
-pub(super) fn list<'a>(v: &'a Value, key: &str) -> &'a [Value] {
-    v.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
-}
-
-/// The texts that came by the provider's API, oldest first.
-pub(super) fn texts(ledger: &Value) -> impl Iterator<Item = &Value> {
-    list(ledger, "messages").iter().filter(|m| text(m, "direction") == "outbound-api")
 }
 
 /// Holds the ledger (as `GET /_sandbox/ledger` gives it) against the stories of all calls (as `GET /api/calls/{id}` gives

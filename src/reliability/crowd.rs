@@ -1,48 +1,14 @@
 //! What is expected of many calls at once: who is told before whom, and how fast; and that a fault went through all of a message.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use crate::domain::Timestamp;
 
-use super::check::{judge, list, text, texts};
-use super::expect::Seen;
-use super::outcome::{Check, time};
-use super::reader::{Reader, Section};
+use super::check::judge;
+use super::documents::{Seen, list, text, texts, time};
+use super::outcome::Check;
+use super::then::CrowdThen;
 use super::world::World;
-
-/// What is expected of a crowd. What is absent is not looked at.
-#[derive(Debug, Clone, Default)]
-pub(super) struct CrowdThen {
-    /// No reminder left while a first notice had waited for so long and waited for as long again, and so many reminders at least were overtaken by first
-    /// notices that were made after them.
-    pub(super) overtake: Option<(Duration, usize)>,
-    /// So many texts a second, with what the second before had left.
-    pub(super) per_second: Option<usize>,
-    /// So many outcomes at least were unknown for a while and are known now.
-    pub(super) found_out: Option<usize>,
-    /// So many calls at least have a first notice that was accepted.
-    pub(super) told: Option<usize>,
-    /// Of every call that is still open the ladder has come to each of these contacts.
-    pub(super) came_to: Vec<String>,
-}
-
-/// Reads `crowd` of `[then]`.
-pub(super) fn read(r: &mut Reader, s: &mut Section) -> Option<CrowdThen> {
-    let mut c = r.section(s, "crowd")?;
-    let within = r.duration(&mut c, "reminders_wait_after");
-    let overtaken = r.count(&mut c, "overtaken").unwrap_or(0);
-    let crowd = CrowdThen {
-        overtake: within.map(|w| (w, overtaken)),
-        per_second: r.count(&mut c, "per_second"),
-        found_out: r.count(&mut c, "found_out"),
-        told: r.count(&mut c, "told"),
-        came_to: r.texts(&mut c, "came_to", "contacts, like [\"sam\", \"ana\"]").unwrap_or_default(),
-    };
-    r.finish(c);
-    Some(crowd)
-}
 
 /// When it was made, when it left, and when the provider accepted it.
 #[derive(Debug, Clone, Copy)]
@@ -91,7 +57,8 @@ fn most_within(times: &[i64], ms: i64) -> usize {
 pub(super) fn checks(expected: &CrowdThen, seen: &Seen) -> Vec<Check> {
     let all = accepted(seen);
     let mut checks = Vec::new();
-    if let Some((slack, least)) = expected.overtake {
+    if let Some(slack) = expected.reminders_wait_after {
+        let least = expected.overtaken;
         let firsts: Vec<&Text> = all.iter().filter(|t| t.first).collect();
         let (mut wrong, mut overtaken) = (0, 0);
         for reminder in all.iter().filter(|t| !t.first) {
@@ -189,7 +156,8 @@ mod tests {
 
     #[test]
     fn a_crowd_is_held_to_its_order_its_rate_and_its_size() {
-        let order = CrowdThen { overtake: Some((Duration::from_millis(100), 1)), ..CrowdThen::default() };
+        let slack = Some(std::time::Duration::from_millis(100));
+        let order = CrowdThen { reminders_wait_after: slack, overtaken: 1, ..CrowdThen::default() };
         assert_eq!(held(&order, &[&[(0, 10), (20, 500)], &[(30, 40)]]), [true, true], "overtaken");
         assert_eq!(held(&order, &[&[(0, 10), (20, 25)], &[(30, 40)]]), [true, false], "nobody was in the way");
         assert_eq!(held(&order, &[&[(0, 10), (20, 500)], &[(30, 601)]]), [false, false], "the first one waits");

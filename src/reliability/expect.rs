@@ -4,47 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::check::{list, text, texts};
 use super::crowd;
+use crate::domain::Timestamp;
+
+use super::documents::{Seen, alert_keys, creates, fits, list, not_found_out, text, texts, time};
 use super::mirror;
-use super::outcome::{Check, time};
-use super::runner::{alert_keys, since};
-use super::scenario::{CallThen, From, Then, TimeThen};
+use super::outcome::Check;
 use super::sinks;
+use super::then::{CallThen, From, Then, TimeThen};
 use super::world::World;
-
-/// What there is in the end.
-pub(super) struct Seen {
-    /// The provider's word.
-    pub(super) ledger: Value,
-    /// The store's.
-    pub(super) stories: Vec<Value>,
-    /// What `status` shows.
-    pub(super) overview: Value,
-}
-
-/// How many creates were asked for, refused ones too.
-pub(super) fn creates(ledger: &Value) -> u64 {
-    ledger.get("requests").and_then(|r| r.get("create")).and_then(Value::as_u64).unwrap_or(0)
-}
-
-/// Attempts whose outcome is unknown although the provider has their message.
-pub(super) fn not_found_out(ledger: &Value, stories: &[Value]) -> Vec<String> {
-    let unknown = stories.iter().flat_map(|s| list(s, "attempts")).filter(|a| text(a, "attemptState") == "unknown");
-    let there = |reference: &str| texts(ledger).any(|m| text(m, "body").split(' ').next() == Some(reference));
-    unknown.map(|a| text(a, "reference")).filter(|r| there(r)).map(str::to_owned).collect()
-}
-
-/// Whether a key fits a pattern in which `*` stands for anything.
-pub(super) fn fits(pattern: &str, key: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == key,
-        Some((start, rest)) => {
-            let Some(tail) = key.strip_prefix(start) else { return false };
-            (0..=tail.len()).filter(|i| tail.is_char_boundary(*i)).any(|i| fits(rest, tail.get(i..).unwrap_or("")))
-        }
-    }
-}
 
 /// Every expectation with what was seen.
 pub(super) async fn all(then: &Then, seen: &Seen, world: &mut World) -> Vec<Check> {
@@ -212,6 +180,11 @@ fn moment(t: &TimeThen, seen: &Seen, world: &World) -> Check {
         }
         _ => Check::of(what, false, "there is no such text, or nothing to count from"),
     }
+}
+
+/// When the engine last began to work, for expectations about times.
+fn since(world: &World, thaw: bool) -> Option<Timestamp> {
+    if thaw { world.thawed_at } else { world.ready_at }
 }
 
 /// Health is looked up at most once a second, so that it may have to be waited for.

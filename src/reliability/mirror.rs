@@ -3,7 +3,6 @@
 
 pub(super) mod compare;
 pub(super) mod hand;
-pub(super) mod parse;
 
 use std::time::Duration;
 
@@ -11,18 +10,12 @@ use serde_json::Value;
 
 use crate::config::Airtable;
 
-use super::check::{list, text};
-use super::expect::Seen;
-use super::outcome::{Check, time};
-use super::scenario::{MirrorThen, RowThen};
+use super::documents::{Seen, list, text, time};
+use super::outcome::Check;
+use super::then::{MIRROR_WITHIN, RowThen};
 use super::world::World;
 use compare::{Compared, Rows};
 
-/// Opens the sandbox's lists for the judge.
-pub(super) const JUDGE: &str = "patJudge.looks-and-touches-nothing";
-
-/// Visible and verified within this time when Airtable is well.
-const WITHIN: Duration = Duration::from_secs(5);
 const EVERY: Duration = Duration::from_millis(200);
 /// Between two comparisons of everything, for each row that there is: a look at thousands of rows is work.
 const EVERY_PER_ROW: Duration = Duration::from_millis(1);
@@ -35,12 +28,10 @@ const PAGES_MAX: usize = 1_000;
 
 /// Looks until Airtable has every attempt and every call once, as the store has it, and the program has proven all it wrote,
 /// for so long as the promise allows.
-pub(super) async fn whole(then: &MirrorThen, world: &mut World) -> (Check, Rows) {
-    let what = format!(
-        "Airtable has every attempt and call once, as the store has it, within {:.1} s",
-        then.within.as_secs_f64()
-    );
-    let deadline = world.now().plus(then.within);
+pub(super) async fn whole(within: Duration, world: &mut World) -> (Check, Rows) {
+    let what =
+        format!("Airtable has every attempt and call once, as the store has it, within {:.1} s", within.as_secs_f64());
+    let deadline = world.now().plus(within);
     loop {
         let (rows, seen) = match look(world).await {
             Ok((found, 0)) if found.rows.wrong() == 0 && found.rows.compared > 0 => {
@@ -89,7 +80,7 @@ pub(super) async fn look(world: &mut World) -> Result<(Compared, u64), String> {
     let events = rows(world, &names, &names.tables.events).await?;
     let calls = rows(world, &names, &names.tables.calls).await?;
     let unproven = world.mirror_figures().await?.unverified;
-    let old = world.engine_now().minus(GRACE + WITHIN);
+    let old = world.engine_now().minus(GRACE + MIRROR_WITHIN);
     let needs_row = |story: &Value| time(story, "acceptedAt").is_some_and(|at| at < old);
     Ok((compare::compare(&names, &stories, &events, &calls, needs_row), unproven))
 }
@@ -100,7 +91,7 @@ fn names(world: &World) -> Result<&Airtable, String> {
 
 /// Looks until all rows are as expected, for so long as the promise allows.
 pub(super) async fn checks(expected: &[RowThen], seen: &Seen, world: &World) -> Vec<Check> {
-    let deadline = world.now().plus(WITHIN);
+    let deadline = world.now().plus(MIRROR_WITHIN);
     let names = match names(world) {
         Ok(names) => names,
         Err(e) => return vec![Check::of("Airtable's rows can be read", false, e)],
@@ -136,7 +127,7 @@ pub(super) async fn rows(world: &World, names: &Airtable, table: &str) -> Result
 }
 
 fn check(row: &RowThen, seen: &Seen, events: &[Value], calls: &[Value]) -> Check {
-    let fields: Vec<String> = row.fields.iter().map(|(k, v)| format!("{k} = {}", shown(v))).collect();
+    let fields: Vec<String> = row.fields.iter().map(|(k, v)| format!("{k} = {v}")).collect();
     let what = match row.attempt {
         Some(n) => format!("Airtable: the event of attempt {n} of {}: {}", row.call, fields.join(", ")),
         None => format!("Airtable: the row of {}: {}", row.call, fields.join(", ")),
@@ -157,7 +148,7 @@ fn check(row: &RowThen, seen: &Seen, events: &[Value], calls: &[Value]) -> Check
     };
     let is = |name: &str| record.get("fields").and_then(|f| f.get(name)).map(shown).unwrap_or_default();
     let wrong: Vec<String> =
-        (row.fields.iter()).filter(|(k, v)| is(k) != shown(v)).map(|(k, _)| format!("{k} = {}", is(k))).collect();
+        (row.fields.iter()).filter(|(k, v)| is(k) != *v).map(|(k, _)| format!("{k} = {}", is(k))).collect();
     Check::of(what, wrong.is_empty(), wrong.join(", "))
 }
 
@@ -167,8 +158,6 @@ fn shown(v: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use serde_json::json;
 
     use super::*;
@@ -182,10 +171,7 @@ mod tests {
         let row = |attempt: Option<usize>, value: &str| RowThen {
             call: "c1".into(),
             attempt,
-            fields: BTreeMap::from([
-                ("Delivery Status".to_owned(), json!(value)),
-                ("Attempt Number".into(), json!("1")),
-            ]),
+            fields: vec![("Delivery Status".into(), value.into()), ("Attempt Number".into(), "1".into())],
         };
         let held = |row: &RowThen, events: &[Value]| check(row, &seen, events, &[]).held;
         assert!(held(&row(Some(1), "delivered"), &[event("att_2"), event("att_1")]));

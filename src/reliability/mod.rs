@@ -7,20 +7,27 @@
 //!
 //! Whatever ends a drill (its end, an error, a panic, Ctrl-C), children, ports and directories end with it.
 
+mod action;
 mod await_state;
 mod builtin;
 pub mod check;
+mod condition;
 mod crowd;
+mod documents;
 mod expect;
+mod file;
+mod fill;
 pub mod html;
 mod intake;
+pub mod junit;
+mod lines;
 pub mod live;
 mod mirror;
 mod outcome;
 mod parse;
 mod place;
+mod plots;
 mod process;
-mod reader;
 pub mod report;
 mod runner;
 mod scenario;
@@ -28,17 +35,21 @@ mod settings;
 mod sinks;
 mod spared;
 mod store_trouble;
+mod store_words;
 mod storm;
+mod then;
+mod trouble;
+mod values;
 mod world;
 
 use std::path::Path;
 use std::sync::Arc;
 
 pub use builtin::builtin;
+pub use file::ScenarioErrors;
 pub use mirror::compare::Rows;
 pub use outcome::{Check, Measures, Outcome, percentile, upper_95};
 pub use place::Place;
-pub use reader::ScenarioErrors;
 pub use runner::play;
 pub use scenario::Scenario;
 pub use settings::PEOPLE;

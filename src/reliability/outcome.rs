@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::check::{Came, Judgement, Tally, list, text};
+use super::check::{Came, Judgement, Tally};
+use super::documents::{list, text, time};
 use crate::domain::Timestamp;
 
 /// One expectation, and what was seen.
@@ -130,7 +131,7 @@ impl Measures {
                 let (Some(made), None) = (time(a, "createdAt"), a.get("repeats").and_then(Value::as_str)) else {
                     continue;
                 };
-                let message = super::check::texts(ledger).find(|m| text(m, "sid") == text(a, "sid"));
+                let message = super::documents::texts(ledger).find(|m| text(m, "sid") == text(a, "sid"));
                 if let Some(at) = message.and_then(|m| time(m, "createdAt")).filter(|at| !was_down(made, *at)) {
                     m.accepted.push(at.as_millis() - made.as_millis());
                 }
@@ -164,11 +165,6 @@ impl Measures {
             "listLagMs": summary(&self.list_lag),
         })
     }
-}
-
-/// A time in a document.
-pub(super) fn time(v: &Value, key: &str) -> Option<Timestamp> {
-    v.get(key).and_then(Value::as_str).and_then(|t| t.parse().ok())
 }
 
 /// The value below which this share of the figures lies; `None` where there are none.

@@ -4,533 +4,304 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use crate::killpoint::Orders;
-use crate::sandbox::{Fault, Reply};
+use crate::sandbox::Fault;
 
-use super::crowd;
-use super::mirror::parse as mirror;
-use super::reader::{Node, Reader, ScenarioErrors, Section, Toml};
-use super::scenario::{
-    Action, CallThen, Condition, Dispatch, Edit, From, Given, RowThen, Scenario, Signal, Step, Then, TimeThen,
-};
-use super::sinks;
-use super::store_trouble;
+use super::action::{ACTIONS, Action};
+use super::condition::{self, CONDITIONS};
+use super::file::{File, ScenarioErrors};
+use super::scenario::{Given, Scenario, Step};
+use super::then::Then;
+use super::values::near;
 
-/// The longest that a single thing is waited for where a file says nothing else.
-const WITHIN: Duration = Duration::from_secs(15);
 /// The longest that a scenario may take where its file says nothing else.
 const TIMEOUT: Duration = Duration::from_secs(90);
-/// Between two statuses of a message where a file says nothing else.
-const PACE: Duration = Duration::from_millis(30);
 /// The contacts of the drill's own settings.
 pub(super) const PEOPLE: [(&str, &str); 3] =
     [("sam", "+19495550101"), ("ana", "+19495550102"), ("lee", "+19495550103")];
 
-pub(super) const CALL: &str = "a call's id, like \"c1\"";
-const STATES: [&str; 9] =
-    ["scheduled", "sending", "submitted", "delivered", "failed", "retrying", "unknown", "skipped", "cancelled"];
-const STATE: &str = "\"scheduled\", \"sending\", \"submitted\", \"delivered\", \"failed\", \"retrying\", \"unknown\", \"skipped\" or \"cancelled\"";
-const STATUS: &str = "\"DISPATCHING\", \"ACKNOWLEDGED\", \"RESOLVED\", \"CANCELLED\" or \"EXHAUSTED\"";
+/// The keys of a file. What is wrong in one action leaves none in its place.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    #[serde(default)]
+    title: Option<String>,
+    #[serde(default)]
+    fault: Option<String>,
+    #[serde(default)]
+    slow: bool,
+    #[serde(default = "timeout", deserialize_with = "super::values::duration")]
+    timeout: Duration,
+    #[serde(default)]
+    given: Given,
+    #[serde(default)]
+    when: Vec<Option<Action>>,
+    #[serde(default)]
+    then: Then,
+}
+
+const fn timeout() -> Duration {
+    TIMEOUT
+}
 
 /// Reads a scenario.
 ///
 /// # Errors
 /// Everything that is wrong, each with file, line, key and the accepted form.
 pub(super) fn scenario(file: &str, text: &str) -> Result<Scenario, ScenarioErrors> {
-    let (mut r, mut root) = Reader::open(file, text)?;
-    let name = Path::new(file).file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-    let title = r.needed(&mut root, "title", "one sentence that says what must hold");
-    let fault = r.needed(&mut root, "fault", "a few words that name what goes wrong");
-    let slow = r.boolean(&mut root, "slow").unwrap_or(false);
-    let timeout = r.duration(&mut root, "timeout").unwrap_or(TIMEOUT);
-    let given = given(&mut r, &mut root);
-    if !root.has("when") {
-        r.wrong(1, "when", "is missing", "at least one [[when]] with an action");
-    }
-    let when = r.sections(&mut root, "when").into_iter().filter_map(|s| step(&mut r, s, &given)).collect();
-    let then = then(&mut r, &mut root, &given);
-    r.finish(root);
-    r.close(Scenario {
-        by: file.to_owned(),
-        name,
-        file: file.to_owned(),
-        title,
-        fault,
-        slow,
-        timeout,
-        given,
-        when,
-        then,
-    })
-}
-
-fn given(r: &mut Reader, root: &mut Section) -> Given {
-    let empty = || Section::new("given", 1, BTreeMap::new());
-    let mut s = r.section(root, "given").unwrap_or_else(empty);
-    let config = keys(r, &mut s, "config").unwrap_or_default();
-    let mut given = Given {
-        phones: phones(&config),
-        config,
-        pace: r.duration(&mut s, "pace").unwrap_or(PACE),
-        engine: r.boolean(&mut s, "engine").unwrap_or(true),
-        airtable_per_second: r.integer(&mut s, "airtable_per_second", 1..=1_000).and_then(|n| u64::try_from(n).ok()),
-        listen: r.parsed(&mut s, "listen", "an address and a port, like 127.0.0.1:3999", |t| t.parse().ok()),
-        env: r.words(&mut s, "env").unwrap_or_default(),
-        sink: r.boolean(&mut s, "sink").unwrap_or(false),
-        sinks: sinks::given(r, &mut s),
-        summer_in: r.duration(&mut s, "summer_in"),
-        ..Given::default()
-    };
-    for mut p in r.sections(&mut s, "people") {
-        let who = contact(r, &mut p, "contact", &given);
-        let mut script = Vec::new();
-        for mut reply in r.sections(&mut p, "replies") {
-            let after = r.integer(&mut reply, "after_texts", 1..=1_000).unwrap_or(1);
-            let delay = r.duration(&mut reply, "delay").unwrap_or_default();
-            script.push(Reply {
-                after_texts: u32::try_from(after).unwrap_or(1),
-                delay_ms: u64::try_from(delay.as_millis()).unwrap_or(0),
-                body: r.needed(&mut reply, "body", "what they write"),
-            });
-            r.finish(reply);
-        }
-        r.finish(p);
-        given.people.push((who, script));
-    }
-    given.faults = faults(r, &mut s, &given);
-    r.finish(s);
-    given
-}
-
-const KEYS: &str = "keys as in dispatchctl.toml";
-
-/// Keys of a configuration file.
-fn keys(r: &mut Reader, s: &mut Section, name: &str) -> Option<BTreeMap<String, Node>> {
-    match r.any(s, name)? {
-        Node { value: Toml::Table(t), .. } => Some(t),
-        n => {
-            r.wrong(n.line, &format!("{}.{name}", s.path), "is no table", KEYS);
-            None
+    let (mut f, mut root) = File::open(file, text)?;
+    for (key, form) in [
+        ("title", "one sentence that says what must hold"),
+        ("fault", "a few words that name what goes wrong"),
+        ("when", "at least one [[when]] with an action"),
+    ] {
+        if root.get(key).is_none_or(|v| v.as_str().is_some_and(|s| s.trim().is_empty())) {
+            f.wrong(key, &format!("is missing; expected {form}"));
         }
     }
+    let names_mirror = root.get("then").is_some_and(|then| then.get("mirror").is_some());
+    name_actions(&mut f, &mut root);
+    let keys: Option<Keys> = f.read(root);
+    let scenario = keys.map(|mut keys| {
+        checked(&mut f, &mut keys);
+        if names_mirror && !keys.given.config.contains_key("airtable") {
+            f.wrong("then.mirror", "is expected, and no base is given; expected a [given.config.airtable]");
+        }
+        if keys.then.mirror_within.is_some() && !names_mirror {
+            f.wrong("then.mirror_within", "goes with mirror");
+        }
+        let line = |i: usize| f.lines.find(&format!("when[{i}]")).unwrap_or(1);
+        let steps = keys.when.into_iter().enumerate();
+        Scenario {
+            by: file.to_owned(),
+            name: Path::new(file).file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default(),
+            file: file.to_owned(),
+            title: keys.title.unwrap_or_default(),
+            fault: keys.fault.unwrap_or_default(),
+            slow: keys.slow,
+            timeout: keys.timeout,
+            given: keys.given,
+            when: steps.filter_map(|(i, action)| Some(Step { line: line(i), action: action? })).collect(),
+            then: keys.then,
+            lines: f.lines.clone(),
+        }
+    });
+    f.close(scenario)
 }
 
-fn edit(r: &mut Reader, s: &mut Section) -> Option<Action> {
-    match r.any(s, "settings")? {
-        Node { value: Toml::Table(t), .. } => Some(Action::Edit(Edit::Keys(t))),
-        Node { value: Toml::Text(line), .. } => Some(Action::Edit(Edit::Line(line))),
-        n => {
-            r.wrong(
-                n.line,
-                &format!("{}.settings", s.path),
-                "is neither a table nor a text",
-                &format!("{KEYS}, or a line"),
+/// Puts each `[[when]]`, and each `wait` in it, under the key that names it, as an enum is read.
+fn name_actions(f: &mut File, root: &mut Map<String, Value>) {
+    let Some(Value::Array(steps)) = root.get_mut("when") else { return };
+    for (i, step) in steps.iter_mut().enumerate() {
+        let Value::Object(keys) = step else { continue };
+        let named: Vec<&str> = ACTIONS.iter().copied().filter(|a| keys.contains_key(*a)).collect();
+        let &[name] = named.as_slice() else {
+            let what =
+                if named.is_empty() { "has no action".to_owned() } else { format!("has {}", named.join(" and ")) };
+            f.wrong(&format!("when[{i}]"), &format!("{what}; expected exactly one of {}", ACTIONS.join(", ")));
+            *step = Value::Null;
+            continue;
+        };
+        if let Some(Value::Object(wait)) = keys.get_mut("wait") {
+            let Some(condition) = condition::named(wait) else {
+                f.wrong(&format!("when[{i}].wait"), &format!("names nothing to wait for; expected {CONDITIONS}"));
+                *step = Value::Null;
+                continue;
+            };
+            under(wait, condition);
+        }
+        under(keys, name);
+    }
+}
+
+fn under(keys: &mut Map<String, Value>, name: &str) {
+    let inner = std::mem::take(keys);
+    keys.insert(name.to_owned(), Value::Object(inner));
+}
+
+/// What one key says is held against what another says, and contacts become numbers.
+fn checked(f: &mut File, keys: &mut Keys) {
+    let phones = phones(&keys.given.config);
+    for (i, person) in keys.given.people.iter_mut().enumerate() {
+        resolve(f, &format!("given.people[{i}].contact"), &mut person.phone, &phones);
+    }
+    numbered(&mut keys.given.faults, &phones);
+    for (i, action) in keys.when.iter_mut().enumerate() {
+        match action {
+            Some(Action::Reply { from, .. }) => resolve(f, &format!("when[{i}].from"), from, &phones),
+            Some(Action::Faults { faults }) => numbered(faults, &phones),
+            Some(Action::Store { trouble, call }) if trouble.is_of_a_call() != call.is_some() => {
+                let what = if call.is_some() { "goes with no call" } else { "needs a call" };
+                f.wrong(&format!("when[{i}].store"), &format!("\"{}\" {what}", trouble.word()));
+            }
+            _ => {}
+        }
+    }
+    let then = &keys.then;
+    for (name, counts) in [("texts", &then.texts), ("answers", &then.answers)] {
+        for (who, _) in counts.iter().filter(|(who, _)| !phones.contains_key(who)) {
+            f.wrong(
+                &format!("then.{name}.{who}"),
+                &format!("is no contact; expected one of {}", names(&phones).join(", ")),
             );
-            None
         }
     }
+    keys.given.phones = phones;
+}
+
+fn names(phones: &BTreeMap<String, String>) -> Vec<&str> {
+    phones.keys().map(String::as_str).collect()
 }
 
 /// The contacts that the file brings, else the drill's own.
-fn phones(config: &BTreeMap<String, Node>) -> BTreeMap<String, String> {
+fn phones(config: &Map<String, Value>) -> BTreeMap<String, String> {
     let own = || PEOPLE.iter().map(|(id, phone)| ((*id).to_owned(), (*phone).to_owned())).collect();
-    let Some(Node { value: Toml::List(list), .. }) = config.get("contacts") else { return own() };
-    let text = |n: &Node, key: &str| n.json().get(key).and_then(Value::as_str).map(str::to_owned);
-    list.iter().filter_map(|n| Some((text(n, "id")?, text(n, "phone")?))).collect()
+    let Some(Value::Array(list)) = config.get("contacts") else { return own() };
+    let text = |contact: &Value, key: &str| contact.get(key).and_then(Value::as_str).map(str::to_owned);
+    list.iter().filter_map(|contact| Some((text(contact, "id")?, text(contact, "phone")?))).collect()
 }
 
 /// The number of a contact, or a number as it is.
-fn contact(r: &mut Reader, s: &mut Section, name: &str, given: &Given) -> String {
-    let known: Vec<String> = given.phones.keys().map(|k| format!("\"{k}\"")).collect();
-    let form = format!("a contact ({}) or a number", known.join(", "));
-    if !s.has(name) {
-        return r.needed(s, name, &form);
+fn resolve(f: &mut File, key: &str, who: &mut String, phones: &BTreeMap<String, String>) {
+    if let Some(phone) = phones.get(who) {
+        who.clone_from(phone);
+    } else if !who.starts_with('+') {
+        let known = names(phones);
+        let near = near(known.iter().copied(), who).map(|n| format!("; did you mean \"{n}\"?")).unwrap_or_default();
+        let known: Vec<String> = known.iter().map(|n| format!("\"{n}\"")).collect();
+        f.wrong(key, &format!("\"{who}\" is not one{near}; expected a contact ({}) or a number", known.join(", ")));
     }
-    let find = |t: &str| given.phones.get(t).cloned().or_else(|| t.starts_with('+').then(|| t.to_owned()));
-    r.parsed(s, name, &form, find).unwrap_or_default()
 }
 
-/// Faults as `POST /_sandbox/faults` takes them, where a contact's name may stand for their number.
-fn faults(r: &mut Reader, s: &mut Section, given: &Given) -> Vec<Fault> {
-    let path = s.path.clone();
-    let Some(node) = r.any(s, "faults") else { return Vec::new() };
-    let Toml::List(items) = node.value else {
-        r.wrong(node.line, &format!("{path}.faults"), "is no list", "[ { kind = \"refuse\", ... } ]");
-        return Vec::new();
-    };
-    let mut out = Vec::new();
-    for (i, item) in items.iter().enumerate() {
-        let mut fault = item.json();
-        if let Some(to) = fault.get_mut("to") {
-            let phone = to.as_str().and_then(|t| given.phones.get(t)).cloned();
-            if let Some(phone) = phone {
-                *to = Value::from(phone);
-            }
-        }
-        match serde_json::from_value::<Fault>(fault) {
-            Ok(fault) => out.push(fault),
-            Err(e) => r.wrong(item.line, &format!("{path}.faults[{i}]"), &e.to_string(), ""),
+/// Faults name numbers; a contact's name may stand for theirs.
+fn numbered(faults: &mut [Fault], phones: &BTreeMap<String, String>) {
+    for to in faults.iter_mut().filter_map(|fault| fault.to.as_mut()) {
+        if let Some(phone) = phones.get(to) {
+            to.clone_from(phone);
         }
     }
-    out
 }
 
-/// The keys of which each `[[when]]` has exactly one.
-const ACTIONS: [&str; 25] = [
-    "dispatch",
-    "wait",
-    "pause",
-    "until",
-    "reply",
-    "kill",
-    "stop",
-    "freeze",
-    "thaw",
-    "reload",
-    "start",
-    "run",
-    "end",
-    "faults",
-    "clear_faults",
-    "forge",
-    "request",
-    "clock",
-    "provider_clock",
-    "kill_at",
-    "guards_off",
-    "store",
-    "airtable",
-    "disk",
-    "settings",
-];
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn step(r: &mut Reader, mut s: Section, given: &Given) -> Option<Step> {
-    let line = s.line;
-    let named: Vec<&str> = ACTIONS.iter().copied().filter(|a| s.has(a)).collect();
-    let &[name] = named.as_slice() else {
-        let what = if named.is_empty() { "has no action".to_owned() } else { format!("has {}", named.join(" and ")) };
-        r.wrong(line, &s.path, &what, &format!("exactly one of {}", ACTIONS.join(", ")));
-        return None;
-    };
-    let action = match name {
-        "dispatch" => Some(dispatch(r, &mut s)),
-        "wait" => wait(r, &mut s),
-        "pause" => r.duration(&mut s, "pause").map(Action::Pause),
-        "until" => until(r, &mut s),
-        "reply" => Some(Action::Reply {
-            body: r.needed(
-                &mut s,
-                "reply",
-                "what they write; {ref} is the reference in their newest text, {reference c1 1} that of an attempt",
+    fn wrong(text: &str) -> Vec<String> {
+        scenario("x.toml", text).expect_err("something is wrong").0
+    }
+
+    const WELL: &str = "title = \"x\"\nfault = \"x\"\n[[when]]\ndispatch = \"c1\"\n";
+
+    #[test]
+    fn every_mistake_is_told_at_once_in_the_order_of_its_lines() {
+        let text = r#"
+titel = "x"
+fault = 3
+timeout = "soon"
+[given]
+pase = "30ms"
+airtable_per_second = 0
+sinks = ["well", "ill"]
+env = { A = true }
+listen = "nowhere"
+faults = [ { kind = "refuze" }, { kind = "refuse", satus = 500 } ]
+people = [ { contact = "smam" }, { contact = "sam", replies = [ { after_texts = 0, body = "1" }, { delay = 3 } ] } ]
+[[when]]
+wait = { call = "c1", attempt = "1", is = ["sent", "delivered"], within = "2s" }
+[[when]]
+wait = { calls = 3 }
+[[when]]
+kill_at = "nowhere"
+[[when]]
+guards_off = ["intent-comit"]
+[[when]]
+store = "stranded"
+[[when]]
+clock = "90"
+[[when]]
+settings = 3
+[[when]]
+forge = "https://elsewhere"
+[[when]]
+[then]
+times = [ { attempt = 2, from = "later" } ]
+crowd = { per_secnd = 1 }
+"#;
+        let want = [
+            "x.toml:1: title: is missing; expected one sentence that says what must hold",
+            "x.toml:2: titel: is not known here; did you mean `title`?; expected one of fault, given, slow, then, timeout, title, when",
+            "x.toml:3: fault: is an integer; expected a text",
+            "x.toml:4: timeout: \"soon\" is not one; expected a duration like \"300ms\", \"2s\" or \"1h30m\"",
+            "x.toml:6: given.pase: is not known here; did you mean `pace`?; expected one of airtable_per_second, config,",
+            "x.toml:7: given.airtable_per_second: 0 is out of range; expected an integer from 1 to 1000",
+            "x.toml:8: given.sinks: \"ill\" is no sink; expected \"well\", \"dead\", \"hanging\" or \"slow\"",
+            "x.toml:9: given.env: A is neither a text nor an integer",
+            "x.toml:10: given.listen: invalid socket address syntax",
+            "x.toml:11: given.faults[0].kind: \"refuze\" is not one; did you mean \"refuse\"?; expected one of \"refuse\",",
+            "x.toml:11: given.faults[1].satus: is not known here; did you mean `status`?; expected one of at,",
+            "x.toml:12: given.people[1].replies[0].after_texts: 0 is out of range; expected an integer from 1 to 1000",
+            "x.toml:12: given.people[1].replies[1].delay: is an integer; expected a duration like",
+            "x.toml:12: given.people[1].replies[1].body: is missing; expected what they write",
+            "x.toml:12: given.people[0].contact: \"smam\" is not one; did you mean \"sam\"?; expected a contact (\"ana\", \"lee\", \"sam\")",
+            "x.toml:14: when[0].wait.attempt: is a text; expected an integer from 0",
+            "x.toml:14: when[0].wait.is: \"sent\" is no state of an attempt; expected \"scheduled\",",
+            "x.toml:14: when[0].wait.within: is not known here; expected one of attempt, call, is",
+            "x.toml:16: when[1].wait: names nothing to wait for; expected call with attempt and is,",
+            "x.toml:18: when[2].kill_at: there is no kill point \"nowhere\"; there are: accept.before-commit,",
+            "x.toml:20: when[3].guards_off: there is no guard \"intent-comit\"; there are: intent-commit,",
+            "x.toml:22: when[4].store: \"stranded\" needs a call",
+            "x.toml:24: when[5].clock: \"90\" is not one; did you mean \"+90s\"?; expected a step like \"+90s\" or \"-1h\"",
+            "x.toml:26: when[6].settings: is neither keys as in dispatchctl.toml nor a line",
+            "x.toml:28: when[7].forge: \"https://elsewhere\" is not one; expected a path of the engine",
+            "x.toml:29: when[8]: has no action; expected exactly one of dispatch, wait,",
+            "x.toml:31: then.times[0].from: \"later\" is not one; expected \"accepted\", \"restart\", \"thaw\" or \"attempt N\"",
+            "x.toml:31: then.times[0].call: is missing; expected a call's id, like \"c1\"",
+            "x.toml:32: then.crowd.per_secnd: is not known here; did you mean `per_second`?; expected one of came_to,",
+        ];
+        let found = wrong(text);
+        for (i, want) in want.iter().enumerate() {
+            let is = found.get(i).map_or("", String::as_str);
+            assert!(is.starts_with(want), "wanted {want}\nfound  {is}\nof {found:#?}");
+        }
+        assert_eq!(found.len(), want.len(), "{found:#?}");
+    }
+
+    #[test]
+    fn what_one_key_says_is_held_against_another() {
+        for (text, want) in [
+            ("[then]\ntexts = { bob = 1 }\n", "x.toml:6: then.texts.bob: is no contact; expected one of ana, lee, sam"),
+            ("[then]\nmirror = \"equal\"\n", "x.toml:6: then.mirror: is expected, and no base is given"),
+            ("[then]\nmirror_within = \"1s\"\n", "x.toml:6: then.mirror_within: goes with mirror"),
+            ("[[when]]\nstore = \"newer\"\ncall = \"c1\"\n", "x.toml:6: when[1].store: \"newer\" goes with no call"),
+            ("[[when]]\ndispatch = \" \"\n", "x.toml:6: when[1].dispatch: is empty"),
+            ("[[when]]\nreply = \"1\"\n", "x.toml:5: when[1].from: is missing; expected a contact, or a number"),
+            ("[[when]]\nrun = [\"a\", 3]\n", "x.toml:6: when[1].run[1]: is an integer; expected a text"),
+            (
+                "[[when]]\ndispatch = \"c1\"\nanswer = \"201\"\n",
+                "x.toml:7: when[1].answer: is a text; expected an integer",
             ),
-            from: contact(r, &mut s, "from", given),
-            again: r.boolean(&mut s, "again").unwrap_or(false),
-            if_possible: r.boolean(&mut s, "if_possible").unwrap_or(false),
-            answer: r.integer(&mut s, "answer", 200..=599),
-        }),
-        "kill" => kill(r, &mut s),
-        "stop" => engine(r, &mut s, name, Action::Signal(Signal::Stop)),
-        "freeze" => engine(r, &mut s, name, Action::Signal(Signal::Freeze)),
-        "thaw" => engine(r, &mut s, name, Action::Signal(Signal::Thaw)),
-        "reload" => engine(r, &mut s, name, Action::Signal(Signal::Reload)),
-        "start" => start(r, &mut s),
-        "run" => Some(Action::Run {
-            args: r.texts(&mut s, "run", "the program's arguments, like [\"ack\", \"c1\"]").unwrap_or_default(),
-            exit: exit(r, &mut s),
-            says: r.texts(&mut s, "says", "words that it prints").unwrap_or_default(),
-            beside: r.text(&mut s, "beside", "a name, by which `end` waits for it"),
-            unchanged: r.boolean(&mut s, "unchanged").unwrap_or(false),
-            config: keys(r, &mut s, "config"),
-        }),
-        "end" => Some(Action::End {
-            name: r.needed(&mut s, "end", "the name of what was started beside"),
-            exit: exit(r, &mut s),
-            says: r.texts(&mut s, "says", "words that it printed").unwrap_or_default(),
-        }),
-        "faults" => Some(Action::Faults(faults(r, &mut s, given))),
-        "clear_faults" => r.boolean(&mut s, "clear_faults").map(|_| Action::ClearFaults),
-        "forge" => Some(Action::Forge {
-            path: path(r, &mut s, "forge", "a path of the engine; {attempt c1 1} and {sid c1 1} are filled in"),
-            form: r.words(&mut s, "form").unwrap_or_default(),
-            signed: r.boolean(&mut s, "signed").unwrap_or(false),
-            signature: r.text(&mut s, "signature", "the header as it is sent"),
-            answer: r.integer(&mut s, "answer", 200..=599),
-        }),
-        "request" => Some(Action::Request {
-            path: path(r, &mut s, "request", "a path of the engine, like \"/health\""),
-            method: r.text(&mut s, "method", "\"GET\" or \"POST\"").unwrap_or_else(|| "GET".into()),
-            body: r.text(&mut s, "body", "what is sent"),
-            kind: r.text(&mut s, "type", "a content type").unwrap_or_else(|| "application/json".into()),
-            answers: r.integers(&mut s, "answer", "HTTP statuses").unwrap_or_default(),
-        }),
-        "clock" => apart(r, &mut s, name).map(Action::Clock),
-        "provider_clock" => apart(r, &mut s, name).map(Action::ProviderClock),
-        "kill_at" => point(r, &mut s, name).map(Action::Arm),
-        "guards_off" => guards(r, &mut s).map(Action::GuardsOff),
-        "airtable" => mirror::by_hand(r, &mut s),
-        "disk" => mirror::disk(r, &mut s),
-        "settings" => edit(r, &mut s),
-        _ => store_trouble::read(r, &mut s).map(Action::Store),
-    };
-    r.finish(s);
-    action.map(|action| Step { line, action })
-}
-
-/// How far a clock is set apart from the machine's, in milliseconds.
-fn apart(r: &mut Reader, s: &mut Section, name: &str) -> Option<i64> {
-    const FORM: &str = "a step like \"+90s\" or \"-1h\", counted from the true time; \"0s\" ends it";
-    r.parsed(s, name, FORM, |t| {
-        let (sign, rest) = t.strip_prefix('-').map_or((1, t.strip_prefix('+').unwrap_or(t)), |r| (-1, r));
-        let ms = i64::try_from(crate::config::duration(rest).ok()?.as_millis()).ok()?;
-        Some(sign * ms)
-    })
-}
-
-/// A path, and nothing that would lead to another host.
-fn path(r: &mut Reader, s: &mut Section, name: &str, form: &str) -> String {
-    r.parsed(s, name, form, |t| t.starts_with('/').then(|| t.to_owned())).unwrap_or_default()
-}
-
-const POINT: &str = "a kill point, as name or name:nth, like \"intent.committed\"";
-
-fn point(r: &mut Reader, s: &mut Section, name: &str) -> Option<String> {
-    const NO_GUARDS: Option<[&str; 0]> = None;
-    let (line, key) = (s.line, format!("{}.{name}", s.path));
-    let text = r.text(s, name, POINT)?;
-    match Orders::parse(Some(&text), NO_GUARDS) {
-        Ok(_) => Some(text),
-        Err(e) => {
-            r.wrong(line, &key, &e.to_string(), "");
-            None
+            ("[then.texts]\nsam = -1\n", "x.toml:6: then.texts.sam: is -1; expected an integer from 0"),
+            ("[given]\nconfig = 3\n", "x.toml:6: given.config: is an integer; expected a table of keys"),
+            ("[then]\nalerts = [\"a\", [\"b\"]]\n", "x.toml:6: then.alerts[1]: is a list; expected a text"),
+            ("[when]\n", "x.toml:5: not valid TOML: "),
+        ] {
+            let found = wrong(&format!("{WELL}{text}"));
+            assert!(matches!(found.as_slice(), [one] if one.starts_with(want)), "{text}: {found:#?}");
         }
+        assert!(
+            wrong("title = \"x\"\nfault = \"x\"\n")[0].starts_with("x.toml:1: when: is missing; expected at least one")
+        );
     }
-}
 
-fn guards(r: &mut Reader, s: &mut Section) -> Option<Vec<String>> {
-    let (line, key) = (s.line, format!("{}.guards_off", s.path));
-    let all = r.texts(s, "guards_off", "names of guards, [] to put all back")?;
-    if let Err(e) = Orders::parse(None, Some(all.iter().map(String::as_str))) {
-        r.wrong(line, &key, &e.to_string(), "");
-        return None;
-    }
-    Some(all)
-}
-
-fn kill(r: &mut Reader, s: &mut Section) -> Option<Action> {
-    if !s.has("at") {
-        return engine(r, s, "kill", Action::Signal(Signal::Kill));
-    }
-    let at = point(r, s, "at");
-    let within = r.duration(s, "within").unwrap_or(WITHIN);
-    engine(r, s, "kill", Action::KillAt(at?, within))
-}
-
-fn start(r: &mut Reader, s: &mut Section) -> Option<Action> {
-    if !s.has("dies_at") {
-        return engine(r, s, "start", Action::Start);
-    }
-    let sure = !r.boolean(s, "if_possible").unwrap_or(false);
-    let point = point(r, s, "dies_at");
-    engine(r, s, "start", Action::StartDying { point: point?, sure })
-}
-
-/// There is one engine; what else runs was started beside.
-fn engine(r: &mut Reader, s: &mut Section, name: &str, action: Action) -> Option<Action> {
-    r.parsed(s, name, "\"engine\"", |t| (t == "engine").then_some(action))
-}
-
-fn exit(r: &mut Reader, s: &mut Section) -> Option<i32> {
-    r.integer(s, "exit", -1..=255).and_then(|i| i32::try_from(i).ok())
-}
-
-fn dispatch(r: &mut Reader, s: &mut Section) -> Action {
-    Action::Dispatch(Dispatch {
-        call: r.needed(s, "dispatch", CALL),
-        level: r.text(s, "level", "a policy's name").unwrap_or_else(|| "normal".into()),
-        data: r.words(s, "data").unwrap_or_default(),
-        answers: r.integers(s, "answer", "HTTP statuses, like [201, 202]").unwrap_or_default(),
-        beside: r.boolean(s, "beside").unwrap_or(false),
-        times: r.integer(s, "times", 1..=10_000).and_then(|n| usize::try_from(n).ok()).unwrap_or(1),
-        clients: r.integer(s, "clients", 1..=64).and_then(|n| usize::try_from(n).ok()).unwrap_or(1),
-        under: r.text(s, "under", "what goes wrong around them: their row in the report"),
-    })
-}
-
-fn until(r: &mut Reader, s: &mut Section) -> Option<Action> {
-    let mut u = r.section(s, "until")?;
-    let action =
-        Action::Until { call: r.needed(&mut u, "call", CALL), after: r.duration(&mut u, "after").unwrap_or_default() };
-    r.finish(u);
-    Some(action)
-}
-
-fn states(r: &mut Reader, s: &mut Section, name: &str) -> Vec<String> {
-    let (line, path) = (s.line, s.path.clone());
-    let list = r.texts(s, name, STATE).unwrap_or_default();
-    for state in list.iter().filter(|t| !STATES.contains(&t.as_str())) {
-        r.wrong(line, &format!("{path}.{name}"), &format!("\"{state}\" is no state of an attempt"), STATE);
-    }
-    list
-}
-
-const CONDITIONS: &str = "call with attempt and is, call with status, call with log, creates, texts, says, alert, no_alert, callback, all_attempts, page, told, rest, died_at, ended or mirror, or a call's row";
-
-fn wait(r: &mut Reader, s: &mut Section) -> Option<Action> {
-    let within = r.duration(s, "within").unwrap_or(WITHIN);
-    let mut w = r.section(s, "wait")?;
-    let line = w.line;
-    let condition = if w.has("call") {
-        let call = r.needed(&mut w, "call", CALL);
-        if w.has("status") {
-            let status = r.parsed(&mut w, "status", STATUS, |t| STATUS.contains(t).then(|| t.to_owned()));
-            Some(Condition::Status { call, status: status.unwrap_or_default() })
-        } else if w.has("log") {
-            let kind = r.needed(&mut w, "log", "a kind of log entry, like \"attempt.unknown\"");
-            Some(Condition::Log { call, kind, times: r.count(&mut w, "times").unwrap_or(1) })
-        } else if w.has("row") {
-            Some(mirror::row(r, &mut w, call))
-        } else {
-            let attempt = r.count(&mut w, "attempt").unwrap_or(1);
-            let states = states(r, &mut w, "is");
-            (!states.is_empty()).then_some(Condition::Attempt { call, attempt, states })
-        }
-    } else if w.has("all_attempts") {
-        let states = states(r, &mut w, "all_attempts");
-        Some(Condition::AllAttempts { states, calls: r.count(&mut w, "calls").unwrap_or(1) })
-    } else if w.has("creates") {
-        r.count(&mut w, "creates").map(|n| Condition::Creates(u64::try_from(n).unwrap_or(0)))
-    } else if w.has("texts") {
-        r.count(&mut w, "texts").map(Condition::Texts)
-    } else if w.has("says") {
-        let who = r.text(&mut w, "who", "the name of what was started beside");
-        Some(Condition::Says { words: r.needed(&mut w, "says", "words in its log"), who })
-    } else if w.has("alert") {
-        r.text(&mut w, "alert", "an alert's key; * stands for anything").map(Condition::Alert)
-    } else if w.has("no_alert") {
-        r.text(&mut w, "no_alert", "an alert's key; * stands for anything").map(Condition::NoAlert)
-    } else if w.has("callback") {
-        let status = r.needed(&mut w, "callback", "a message's status, like \"delivered\"");
-        Some(Condition::Callback { status, times: r.count(&mut w, "times").unwrap_or(1) })
-    } else if w.has("page") {
-        let path = r.needed(&mut w, "page", "a path of the engine, like \"/health\"");
-        Some(Condition::Page { path, answer: r.integer(&mut w, "answer", 200..=599).unwrap_or(200) })
-    } else if w.has("told") {
-        let key = r.needed(&mut w, "told", "an alert's key; * stands for anything");
-        let state = r.parsed(&mut w, "is", "\"raised\" or \"resolved\"", |t| {
-            ["raised", "resolved"].contains(&t).then(|| t.to_owned())
-        });
-        let by = sinks::name(r, &mut w, "by");
-        let times = r.count(&mut w, "times").unwrap_or(1);
-        Some(Condition::Told { key, state: state.unwrap_or_default(), by, times })
-    } else if w.has("rest") {
-        r.boolean(&mut w, "rest").map(|_| Condition::Rest)
-    } else if w.has("died_at") {
-        point(r, &mut w, "died_at").map(Condition::DiedAt)
-    } else if w.has("mirror") {
-        mirror::equal(r, &mut w).map(|()| Condition::Mirror)
-    } else if w.has("ended") {
-        r.boolean(&mut w, "ended").map(|_| Condition::Ended)
-    } else {
-        None
-    };
-    if condition.is_none() {
-        r.wrong(line, &w.path, "names nothing to wait for", CONDITIONS);
-        return None;
-    }
-    r.finish(w);
-    condition.map(|c| Action::Wait(c, within))
-}
-
-fn then(r: &mut Reader, root: &mut Section, given: &Given) -> Then {
-    let Some(mut s) = r.section(root, "then") else { return Then::default() };
-    let by_contact = |r: &mut Reader, s: &mut Section, name: &str| {
-        let counts = r.counts(s, name).unwrap_or_default();
-        for (who, _) in counts.iter().filter(|(who, _)| !given.phones.contains_key(who)) {
-            let known: Vec<&str> = given.phones.keys().map(String::as_str).collect();
-            r.wrong(s.line, &format!("then.{name}.{who}"), "is no contact", &format!("one of {}", known.join(", ")));
-        }
-        counts
-    };
-    let mut then = Then {
-        texts: by_contact(r, &mut s, "texts"),
-        answers: by_contact(r, &mut s, "answers"),
-        order: r.texts(&mut s, "order", "contacts, like [\"sam\", \"ana\"]"),
-        creates: r.count(&mut s, "creates").and_then(|n| u64::try_from(n).ok()),
-        alerts: r.texts(&mut s, "alerts", "keys of alerts, where * stands for anything"),
-        says: r.texts(&mut s, "says", "words in the engine's log").unwrap_or_default(),
-        never_says: r.texts(&mut s, "never_says", "words that are not in the engine's log").unwrap_or_default(),
-        call_count: r.count(&mut s, "call_count"),
-        unknown: r.count(&mut s, "unknown"),
-        health: r.counts(&mut s, "health").unwrap_or_default(),
-        mirror: mirror::whole(r, &mut s, given),
-        airtable_429s_max: r.count(&mut s, "airtable_429s_max"),
-        found_out: r.boolean(&mut s, "found_out").unwrap_or(false),
-        restless: r.boolean(&mut s, "restless").unwrap_or(false),
-        swept: r.boolean(&mut s, "swept").unwrap_or(false),
-        crowd: crowd::read(r, &mut s),
-        ..Then::default()
-    };
-    for (id, mut c) in r.named_sections(&mut s, "calls") {
-        then.calls.push((id, call_then(r, &mut c)));
-        r.finish(c);
-    }
-    for mut t in r.sections(&mut s, "sinks") {
-        then.sinks.push(sinks::then(r, &mut t));
-        r.finish(t);
-    }
-    for mut t in r.sections(&mut s, "times") {
-        then.times.push(time_then(r, &mut t));
-        r.finish(t);
-    }
-    for mut a in r.sections(&mut s, "airtable") {
-        let fields = r.words(&mut a, "fields").unwrap_or_default();
-        then.airtable.push(RowThen {
-            call: r.needed(&mut a, "call", CALL),
-            attempt: r.count(&mut a, "attempt"),
-            fields: fields.into_iter().map(|(k, v)| (k, Value::from(v))).collect(),
-        });
-        r.finish(a);
-    }
-    r.finish(s);
-    then
-}
-
-fn call_then(r: &mut Reader, c: &mut Section) -> CallThen {
-    let (line, path) = (c.line, c.path.clone());
-    let attempts = r.texts(c, "attempts", "states, one an attempt; a|b allows either");
-    for state in attempts.iter().flatten().flat_map(|t| t.split('|')).filter(|t| !STATES.contains(t)) {
-        r.wrong(line, &format!("{path}.attempts"), &format!("\"{state}\" is no state of an attempt"), STATE);
-    }
-    CallThen {
-        status: r.parsed(c, "status", STATUS, |t| STATUS.contains(t).then(|| t.to_owned())),
-        holder: r.text(c, "holder", "a contact"),
-        round: r.integer(c, "round", 1..=1_000),
-        attempts,
-        contacts: r.texts(c, "contacts", "contacts, one an attempt"),
-        kinds: r.texts(c, "kinds", "\"notice\", \"stand-down\" or \"answer\", one an attempt"),
-        senders: r.texts(c, "senders", "senders, one an attempt"),
-        codes: r.integers(c, "codes", "error codes, one an attempt; 0 for none"),
-        statuses: r.texts(c, "statuses", "the provider's words, one an attempt"),
-        log: r.counts(c, "log").unwrap_or_default(),
-        says: r.texts(c, "says", "words in the call's log").unwrap_or_default(),
-    }
-}
-
-fn time_then(r: &mut Reader, t: &mut Section) -> TimeThen {
-    let form = "\"accepted\", \"restart\", \"thaw\" or \"attempt N\"";
-    let from = |text: &str| match text {
-        "accepted" => Some(From::Accepted),
-        "restart" => Some(From::Restart),
-        "thaw" => Some(From::Thaw),
-        _ => text.strip_prefix("attempt ").and_then(|n| n.parse().ok()).map(From::Attempt),
-    };
-    TimeThen {
-        call: r.needed(t, "call", CALL),
-        attempt: r.count(t, "attempt").unwrap_or(1),
-        from: if t.has("from") { r.parsed(t, "from", form, from).unwrap_or(From::Accepted) } else { From::Accepted },
-        after: r.duration(t, "after").unwrap_or_default(),
-        within: r.duration(t, "within").unwrap_or(Duration::from_secs(1)),
+    #[test]
+    fn names_stand_for_numbers() {
+        let text = "[given]\nfaults = [ { kind = \"refuse\", to = \"sam\" } ]\n[[given.people]]\ncontact = \"ana\"\n[[when]]\nreply = \"1\"\nfrom = \"+19495550100\"\n";
+        let read = scenario("x.toml", &format!("{WELL}{text}")).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(read.given.faults[0].to.as_deref(), Some("+19495550101"));
+        assert_eq!(read.given.people[0].phone, "+19495550102");
+        assert!(matches!(&read.when[1].action, Action::Reply { from, .. } if from == "+19495550100"));
+        assert_eq!(read.when[1].line, 9);
     }
 }

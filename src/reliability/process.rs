@@ -7,7 +7,20 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::process::{Pid, kill_process};
 
-use super::scenario::Signal;
+/// What an engine is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signal {
+    /// SIGKILL.
+    Kill,
+    /// SIGTERM, and its end is waited for.
+    Stop,
+    /// SIGSTOP.
+    Freeze,
+    /// SIGCONT.
+    Thaw,
+    /// SIGHUP.
+    Reload,
+}
 
 /// A running, or ended, child.
 pub(super) struct Process {

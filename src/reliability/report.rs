@@ -1,4 +1,4 @@
-//! A run as documents: JSON for programs and for a later comparison, JUnit for build servers.
+//! A run as a document: JSON for programs and for a later comparison.
 //!
 //! The JSON document:
 //!
@@ -29,7 +29,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::check::{Judgement, Tally, list, text};
+use super::check::{Judgement, Tally};
+use super::documents::{list, text};
 use super::outcome::{Measures, Outcome, upper_95};
 use crate::domain::Timestamp;
 
@@ -174,54 +175,6 @@ impl Report {
             "baseline": self.baseline,
         })
     }
-
-    /// The same for a build server.
-    pub fn junit(&self) -> String {
-        let (broken, skipped) = (self.count("broken"), self.count("skipped"));
-        let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-        out.push_str(&format!(
-            "<testsuites name=\"dispatchctl\" tests=\"{0}\" failures=\"{broken}\" time=\"{1:.3}\">\n<testsuite name=\"{2}\" tests=\"{0}\" failures=\"{broken}\" errors=\"0\" skipped=\"{skipped}\" time=\"{1:.3}\" timestamp=\"{3}\">\n",
-            self.outcomes.len(), seconds(self.took_ms), escaped(self.suite), self.started_at,
-        ));
-        out.push_str("<properties>");
-        let mut property = |name: &str, value: String| {
-            out.push_str(&format!("<property name=\"{name}\" value=\"{}\"/>", escaped(&value)));
-        };
-        property("seed", self.seed.to_string());
-        let rows = self.judged().rows;
-        if rows.compared > 0 {
-            property("airtable.rows", rows.compared.to_string());
-            for (name, n) in rows.faults() {
-                property(&format!("airtable.{name}"), n.to_string());
-            }
-        }
-        out.push_str("</properties>\n");
-        for o in &self.outcomes {
-            out.push_str(&format!(
-                "<testcase classname=\"reliability.{}\" name=\"{}\" time=\"{:.3}\">",
-                escaped(self.suite),
-                escaped(&o.name),
-                seconds(o.took_ms)
-            ));
-            let wrong = o.broken();
-            if let Some(first) = wrong.first() {
-                out.push_str(&format!(
-                    "\n<failure message=\"{}\">{}</failure>\n",
-                    escaped(first),
-                    escaped(&wrong.join("\n"))
-                ));
-                if !o.log_tail.is_empty() {
-                    out.push_str(&format!("<system-err>{}</system-err>\n", escaped(&o.log_tail.join("\n"))));
-                }
-            }
-            if let (Some(why), true) = (&o.skipped, o.held()) {
-                out.push_str(&format!("\n<skipped message=\"{}\"/>\n", escaped(why)));
-            }
-            out.push_str("</testcase>\n");
-        }
-        out.push_str("</testsuite>\n</testsuites>\n");
-        out
-    }
 }
 
 /// One word.
@@ -231,10 +184,6 @@ pub fn verdict(held: bool) -> &'static str {
 
 fn rounded(x: f64) -> f64 {
     (x * 1e6).round() / 1e6
-}
-
-fn seconds(ms: i64) -> f64 {
-    f64::from(i32::try_from(ms).unwrap_or(i32::MAX)) / 1_000.0
 }
 
 fn scenario(o: &Outcome, repeat: &str) -> Value {
@@ -253,7 +202,7 @@ fn fault_row(fault: &str, tally: &Tally) -> Value {
     Value::Object(row)
 }
 
-/// Text in XML and HTML: what XML 1.0 cannot hold at all becomes a question mark.
+/// Text in HTML; what steers a terminal becomes a question mark.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -318,12 +267,12 @@ pub fn compare(earlier: &Value, now: &Value) -> Result<Value, String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::mirror::compare::Rows;
     use super::super::outcome::Check;
     use super::*;
 
-    fn report(held: bool) -> Report {
+    pub(in super::super) fn report(held: bool) -> Report {
         let mut o = Outcome {
             name: "a-b".into(),
             file: "a-b".into(),
@@ -358,7 +307,6 @@ mod tests {
     #[test]
     fn rows_of_airtable_are_a_promise_where_they_were_compared() {
         let mut report = report(true);
-        assert!(!report.junit().contains("airtable"));
         for o in &mut report.outcomes {
             o.judged.rows = Rows { compared: 100, missing: 1, twins: 2, foreign: 3, ..Rows::default() };
         }
@@ -369,10 +317,6 @@ mod tests {
         );
         let rows = json!({ "rows": 100, "missing": 1, "twins": 2, "differing": 0, "unexpected": 0, "foreign": 3 });
         assert_eq!((&doc["counts"]["airtable"], &doc["scenarios"][0]["judged"]["airtable"]), (&rows, &rows));
-        let xml = report.junit();
-        for want in ["name=\"airtable.rows\" value=\"100\"", "name=\"airtable.twins\" value=\"2\"", "name=\"seed\""] {
-            assert!(xml.contains(want), "{want}: {xml}");
-        }
     }
 
     #[test]
@@ -400,26 +344,6 @@ mod tests {
         let doc = skipped.json();
         assert_eq!((&doc["counts"]["skipped"], &doc["counts"]["held"]), (&json!(1), &json!(0)));
         assert_eq!(doc["scenarios"][0]["verdict"], "skipped");
-        let xml = skipped.junit();
-        assert!(xml.contains("skipped=\"1\"") && xml.contains("<skipped message=\"no &lt;reason&gt;\"/>"), "{xml}");
-    }
-
-    #[test]
-    fn junit_is_well_formed_whatever_was_seen() {
-        let xml = report(false).junit();
-        assert!(
-            xml.contains("failures=\"1\"")
-                && xml.contains("<failure message=\"x &lt; y; seen: ?[31mno &amp; &lt;never&gt;\">")
-        );
-        assert!(xml.contains("last &lt;words&gt;"), "{xml}");
-        // Every tag that is opened is closed, and nothing steers a terminal.
-        for tag in ["testsuites", "testsuite", "testcase", "failure", "system-err"] {
-            let opened = xml.matches(&format!("<{tag} ")).count() + xml.matches(&format!("<{tag}>")).count();
-            assert_eq!(opened, xml.matches(&format!("</{tag}>")).count(), "{tag}: {xml}");
-        }
-        assert!(!xml.contains('\u{1b}'));
-        let xml = report(true).junit();
-        assert!(xml.contains("failures=\"0\"") && !xml.contains("<failure"), "{xml}");
     }
 
     #[test]

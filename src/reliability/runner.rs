@@ -6,15 +6,19 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::domain::Timestamp;
-
+use super::action::{Action, Dispatch, Until};
 use super::await_state::{condition_name, wait};
-use super::check::{judge, list, text, texts};
-use super::expect::{self, Seen};
+use super::check::judge;
+use super::documents::{Seen, creates, text, texts, time, under_way};
+use super::expect;
+use super::fill::filled;
 use super::mirror::{self, hand};
-use super::outcome::{Check, Measures, Outcome, by_fault, time};
-use super::scenario::{Action, Dispatch, Scenario};
-use super::store_trouble::{self, SKIPPED};
+use super::outcome::{Check, Measures, Outcome, by_fault};
+use super::process::Signal;
+use super::scenario::Scenario;
+use super::store_trouble;
+use super::then::MIRROR_WITHIN;
+use super::trouble::SKIPPED;
 use super::world::{Ground, LOOK_EVERY, World};
 
 /// How Rust tells of a panic, on stderr and where a log says it again.
@@ -98,8 +102,9 @@ async fn through(scenario: &Scenario, world: &mut World, outcome: &mut Outcome) 
                 outcome.checks.extend(expect::all(&scenario.then, &seen, world).await);
             }
             outcome.judged = judge(&seen.ledger, &seen.stories, world.accepted.iter().map(String::as_str));
-            if let Some(then) = scenario.then.mirror.as_ref().filter(|_| !cut_short) {
-                let (check, rows) = mirror::whole(then, world).await;
+            if scenario.then.mirror && !cut_short {
+                let within = scenario.then.mirror_within.unwrap_or(MIRROR_WITHIN);
+                let (check, rows) = mirror::whole(within, world).await;
                 outcome.checks.push(check);
                 outcome.judged.rows = rows;
             }
@@ -117,7 +122,7 @@ async fn through(scenario: &Scenario, world: &mut World, outcome: &mut Outcome) 
 /// Waits until nothing is under way, then reads the store and the ledger.
 async fn look(scenario: &Scenario, world: &mut World) -> Result<Seen, String> {
     let deadline = world.now().plus(REST_MAX);
-    let named: Vec<String> = scenario.then.calls.iter().map(|(id, _)| id.clone()).collect();
+    let named: Vec<String> = scenario.then.calls.keys().cloned().collect();
     loop {
         let before = texts(&world.ledger()?).count();
         let stories = world.stories(&named).await?;
@@ -140,50 +145,49 @@ async fn look(scenario: &Scenario, world: &mut World) -> Result<Seen, String> {
     }
 }
 
-pub(super) fn under_way(stories: &[Value]) -> usize {
-    let waits = |a: &&Value| matches!(text(a, "attemptState"), "scheduled" | "sending" | "retrying");
-    stories.iter().flat_map(|s| list(s, "attempts")).filter(waits).count()
-}
-
 /// In a few words, for whoever reads what failed.
 fn name_of(action: &Action) -> String {
     match action {
         Action::Dispatch(d) => format!("dispatch {}", d.call),
-        Action::Wait(c, within) => format!("{} within {:.1} s", condition_name(c), within.as_secs_f64()),
-        Action::Pause(_) => "pause".into(),
-        Action::Until { call, .. } => format!("until a time of {call}"),
+        Action::Wait { wait: c, within } => format!("{} within {:.1} s", condition_name(c), within.as_secs_f64()),
+        Action::Pause { .. } => "pause".into(),
+        Action::Until { until } => format!("until a time of {}", until.call),
         Action::Reply { body, .. } => format!("reply {body:?}"),
-        Action::Signal(s) => format!("{s:?} the engine").to_lowercase(),
-        Action::Start => "start the engine".into(),
+        Action::Kill { at: Some(point), .. } => format!("kill at {point}"),
+        Action::Kill { .. } => "kill the engine".into(),
+        Action::Stop { .. } => "stop the engine".into(),
+        Action::Freeze { .. } => "freeze the engine".into(),
+        Action::Thaw { .. } => "thaw the engine".into(),
+        Action::Reload { .. } => "reload the engine".into(),
+        Action::Start { dies_at: Some(point), .. } => format!("start the engine, which dies at {point}"),
+        Action::Start { .. } => "start the engine".into(),
         Action::Run { args, config: Some(_), .. } => format!("run `{}` in another shell", args.join(" ")),
         Action::Run { args, .. } => format!("run `{}`", args.join(" ")),
         Action::End { name, .. } => format!("end of {name}"),
-        Action::Faults(_) => "arm faults".into(),
-        Action::ClearFaults => "clear faults".into(),
+        Action::Faults { .. } => "arm faults".into(),
+        Action::ClearFaults { .. } => "clear faults".into(),
         Action::Forge { path, .. } => format!("forge {path}"),
         Action::Request { method, path, .. } => format!("{method} {path}"),
-        Action::Clock(ms) => format!("set the clock apart by {ms} ms"),
-        Action::ProviderClock(ms) => format!("set the provider's clock apart by {ms} ms"),
-        Action::Arm(point) => format!("arm {point}"),
-        Action::KillAt(point, _) => format!("kill at {point}"),
-        Action::StartDying { point, .. } => format!("start the engine, which dies at {point}"),
-        Action::GuardsOff(guards) => format!("guards off: {}", guards.join(", ")),
-        Action::Store(trouble) => format!("the store: {}", trouble.words()),
-        Action::ByHand(what) => format!("by hand in Airtable: {}", text(what, "do")),
-        Action::DiskLost => "lose the disk".into(),
-        Action::Edit(_) => "edit the engine's configuration file".into(),
+        Action::Clock { ms } => format!("set the clock apart by {ms} ms"),
+        Action::ProviderClock { ms } => format!("set the provider's clock apart by {ms} ms"),
+        Action::KillAt { point } => format!("arm {point}"),
+        Action::GuardsOff { guards } => format!("guards off: {}", guards.join(", ")),
+        Action::Store { trouble, call } => format!("the store: {}", trouble.told(call.as_deref())),
+        Action::Airtable { action: what } => format!("by hand in Airtable: {}", text(what, "do")),
+        Action::Disk { .. } => "lose the disk".into(),
+        Action::Settings { .. } => "edit the engine's configuration file".into(),
     }
 }
 
 async fn act(action: &Action, world: &mut World) -> Result<(), String> {
     match action {
         Action::Dispatch(d) => dispatch(d, world).await,
-        Action::Wait(condition, within) => wait(condition, *within, world).await,
-        Action::Pause(d) => {
+        Action::Wait { wait: condition, within } => wait(condition, *within, world).await,
+        Action::Pause { pause: d } => {
             world.pause(*d).await;
             Ok(())
         }
-        Action::Until { call, after } => {
+        Action::Until { until: Until { call, after } } => {
             let story = world.story(call).await?.ok_or_else(|| format!("there is no call {call}"))?;
             let accepted = time(&story, "acceptedAt").ok_or("the call has no time")?;
             world.until(accepted.plus(*after)).await;
@@ -199,8 +203,14 @@ async fn act(action: &Action, world: &mut World) -> Result<(), String> {
             let status = world.reply(from, &body, *again).await?;
             same("the webhook's answer", answer.as_ref(), &status)
         }
-        Action::Signal(signal) => world.signal(*signal).await,
-        Action::Start => world.start().await,
+        Action::Kill { at: Some(point), within, .. } => world.kill_at(point, *within).await,
+        Action::Kill { .. } => world.signal(Signal::Kill).await,
+        Action::Stop { .. } => world.signal(Signal::Stop).await,
+        Action::Freeze { .. } => world.signal(Signal::Freeze).await,
+        Action::Thaw { .. } => world.signal(Signal::Thaw).await,
+        Action::Reload { .. } => world.signal(Signal::Reload).await,
+        Action::Start { dies_at: Some(point), if_possible, .. } => world.start_dying(point, !if_possible).await,
+        Action::Start { .. } => world.start().await,
         Action::Run { args: given, exit, says, beside, unchanged, config } => {
             let mut args = Vec::new();
             for arg in given {
@@ -228,13 +238,13 @@ async fn act(action: &Action, world: &mut World) -> Result<(), String> {
             let code = world.end_of(&mut process, name).await?;
             ended(code, &format!("{}{}", process.stdout(), process.stderr()), *exit, says)
         }
-        Action::Faults(faults) => {
+        Action::Faults { faults } => {
             for fault in faults.clone() {
                 world.sandbox()?.add_fault(fault).map_err(|e| e.to_string())?;
             }
             Ok(())
         }
-        Action::ClearFaults => {
+        Action::ClearFaults { .. } => {
             world.sandbox()?.clear_faults();
             Ok(())
         }
@@ -248,23 +258,21 @@ async fn act(action: &Action, world: &mut World) -> Result<(), String> {
                 Err(format!("it answered {status}: {}", said.chars().take(300).collect::<String>()))
             }
         }
-        Action::Clock(ms) => {
+        Action::Clock { ms } => {
             world.clock_moved = true;
             world.clock_ms = *ms;
             world.drill(json!({ "clockOffsetMs": ms })).await
         }
-        Action::ProviderClock(ms) => {
+        Action::ProviderClock { ms } => {
             world.sandbox()?.set_clock_apart(*ms);
             Ok(())
         }
-        Action::Arm(point) => world.arm(point).await,
-        Action::KillAt(point, within) => world.kill_at(point, *within).await,
-        Action::StartDying { point, sure } => world.start_dying(point, *sure).await,
-        Action::GuardsOff(guards) => world.guards_off(guards).await,
-        Action::Store(trouble) => store_trouble::make(trouble, world).await,
-        Action::ByHand(what) => hand::act(what, world).await,
-        Action::DiskLost => hand::lose_disk(world),
-        Action::Edit(edit) => world.edit(edit),
+        Action::KillAt { point } => world.arm(point).await,
+        Action::GuardsOff { guards } => world.guards_off(guards).await,
+        Action::Store { trouble, call } => store_trouble::make(*trouble, call.as_deref(), world).await,
+        Action::Airtable { action: what } => hand::act(what, world).await,
+        Action::Disk { .. } => hand::lose_disk(world),
+        Action::Settings { edit } => world.edit(edit),
     }
 }
 
@@ -290,7 +298,7 @@ fn ended(code: i32, said: &str, exit: Option<i32>, says: &[String]) -> Result<()
 async fn everything(world: &mut World) -> Result<(Vec<Value>, String, u64, usize), String> {
     let (stories, ledger) = (world.stories(&[]).await?, world.ledger()?);
     let (_, log, _) = world.run(&["log", "-o", "json"].map(str::to_owned)).await?;
-    Ok((stories, log, expect::creates(&ledger), texts(&ledger).count()))
+    Ok((stories, log, creates(&ledger), texts(&ledger).count()))
 }
 
 /// A call as the API takes it.
@@ -335,10 +343,6 @@ async fn dispatch(d: &Dispatch, world: &mut World) -> Result<(), String> {
     Ok(())
 }
 
-pub(super) fn alert_keys(overview: &Value) -> Vec<String> {
-    list(overview, "alerts").iter().map(|a| text(a, "key").to_owned()).collect()
-}
-
 async fn forge(action: &Action, world: &mut World) -> Result<(), String> {
     let Action::Forge { path, form, signed, signature, answer } = action else { return Ok(()) };
     let mut filled_form = serde_json::Map::new();
@@ -350,53 +354,4 @@ async fn forge(action: &Action, world: &mut World) -> Result<(), String> {
     let ask = json!({ "url": url, "form": filled_form, "sign": signed, "signature": signature });
     let said = world.control("POST", "forge", &ask).await?;
     same("its answer", answer.as_ref(), &said.get("httpStatus").and_then(Value::as_i64).unwrap_or(0))
-}
-
-/// Puts an attempt's id, SID or reference into a text: `{attempt c1 1}`, `{sid c1 1}`, `{reference c1 1}`; or the SID of the
-/// n-th text that the provider has: `{made 1}`.
-pub(super) async fn filled(text_in: &str, world: &mut World) -> Result<String, String> {
-    let mut out = String::new();
-    let mut rest = text_in;
-    while let Some((before, after)) = rest.split_once('{') {
-        let Some((name, tail)) = after.split_once('}') else { break };
-        out.push_str(before);
-        let words: Vec<&str> = name.split(' ').collect();
-        if let ["made", number] = words.as_slice() {
-            out.push_str(&made(number, world).await?);
-            rest = tail;
-            continue;
-        }
-        let [what, call, number] = words.as_slice() else {
-            // The sandbox fills in its own.
-            out.push_str(&format!("{{{name}}}"));
-            rest = tail;
-            continue;
-        };
-        let key = match *what {
-            "attempt" => "attemptId",
-            "sid" => "sid",
-            "reference" => "reference",
-            _ => return Err(format!("{{{name}}} is not understood: attempt, sid or reference, a call and a number")),
-        };
-        let story = world.story(call).await?.ok_or_else(|| format!("there is no call {call}"))?;
-        let index = number.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
-        let found = index.and_then(|i| list(&story, "attempts").get(i)).map(|a| text(a, key).to_owned());
-        out.push_str(&found.ok_or_else(|| format!("{call} has no attempt {number}"))?);
-        rest = tail;
-    }
-    out.push_str(rest);
-    Ok(out)
-}
-
-/// The SID of the n-th text that the provider has, whether anybody here knows of it or not.
-async fn made(number: &str, world: &World) -> Result<String, String> {
-    let ledger = world.ledger()?;
-    let index = number.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
-    let found = index.and_then(|i| texts(&ledger).nth(i)).map(|m| text(m, "sid").to_owned());
-    found.ok_or_else(|| format!("the provider has no text {number}"))
-}
-
-/// When the engine last began to work, for expectations about times.
-pub(super) fn since(world: &World, thaw: bool) -> Option<Timestamp> {
-    if thaw { world.thawed_at } else { world.ready_at }
 }

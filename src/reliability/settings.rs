@@ -1,16 +1,15 @@
 //! The engine's settings in a drill: the drill's own, with what the scenario's file says laid over them.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
+
+use serde_json::{Map, Value};
 
 use crate::config::{self, Config, Sources};
 use crate::domain::Timestamp;
 
-use super::reader::{Node, Reader, Toml};
-use super::scenario::{Edit, Given, Scenario};
-use super::sinks;
-use super::world::STORE;
+use super::action::Edit;
+use super::scenario::{Given, Scenario};
 
 /// Who is told in a drill, and a ladder whose second step is far away. No limit on the rate: what is looked at is the engine.
 pub const PEOPLE: &str = r#"
@@ -37,6 +36,10 @@ steps = [ { wait = "0s", notify = ["primary"] }, { wait = "1h", notify = ["backu
 exhaust_after = "1h"
 "#;
 
+/// The store's file in a scenario's directory.
+pub(super) const STORE: &str = "drill.db";
+/// A port of the system's own, where nobody listens.
+const DEAD: &str = "http://127.0.0.1:1/";
 /// The configuration file in a shell's directory.
 pub(super) const FILE: &str = "dispatchctl.toml";
 
@@ -61,9 +64,14 @@ pub(super) fn settings_of(scenario: &Scenario, dir: &Path) -> Result<Config, Vec
 /// What the scenario adds to the environment of all that is started. `zone`: that of its place, see [`zone_with_summer_in`].
 pub(super) fn environment(given: &Given, sandbox: SocketAddr, zone: Option<&str>) -> Vec<(&'static str, String)> {
     let own = given.sink.then(|| format!("http://{sandbox}/_sandbox/alerts"));
-    let sinks: Vec<String> = own.into_iter().chain(given.sinks.iter().map(|s| sinks::place(s, sandbox))).collect();
+    let sinks: Vec<String> = own.into_iter().chain(given.sinks.iter().map(|s| sink(s, sandbox))).collect();
     let sink = (!sinks.is_empty()).then(|| ("DISPATCHCTL_DRILL_SINK", sinks.join(" ")));
     sink.into_iter().chain(zone.map(|z| ("TZ", z.to_owned()))).collect()
+}
+
+/// A sink as the engine's environment names it.
+fn sink(name: &str, sandbox: SocketAddr) -> String {
+    if name == "dead" { format!("dead={DEAD}") } else { format!("{name}=http://{sandbox}/_sandbox/alerts/{name}") }
 }
 
 /// A place whose summer time begins at this moment: its clocks go on by an hour. In winter they are those of UTC.
@@ -77,8 +85,9 @@ pub(super) fn zone_with_summer_at(at: Timestamp) -> Option<String> {
 
 /// Tells a problem of the settings by its place in the scenario's own file.
 fn place_of(scenario: &Scenario, problem: &config::Problem) -> String {
-    let line = line(&scenario.given.config, &problem.key);
-    let told = config::Problem { at: None, key: format!("given.config.{}", problem.key), ..problem.clone() };
+    let key = format!("given.config.{}", problem.key);
+    let line = scenario.lines.find(&key);
+    let told = config::Problem { at: None, key, ..problem.clone() };
     match line {
         Some(line) => format!("{}:{line}: {told}", scenario.file),
         None => format!("{}: {told}", scenario.file),
@@ -86,28 +95,21 @@ fn place_of(scenario: &Scenario, problem: &config::Problem) -> String {
 }
 
 /// The text of the configuration file.
-fn laid_over(given: &BTreeMap<String, Node>) -> Result<String, String> {
-    let (mut reader, mut root) = Reader::open("the drill's own settings", PEOPLE).map_err(|e| e.to_string())?;
-    let mut all = BTreeMap::new();
-    for name in ["name", "twilio", "contacts", "policies"] {
-        if let Some(node) = reader.any(&mut root, name) {
-            all.insert(name.to_owned(), node);
-        }
-    }
+fn laid_over(given: &Map<String, Value>) -> Result<String, String> {
+    let mut all: Map<String, Value> = toml_edit::de::from_str(PEOPLE).map_err(|e| e.to_string())?;
     lay(&mut all, given);
-    Ok(written(&all))
+    written(&all)
 }
 
-fn written(keys: &BTreeMap<String, Node>) -> String {
-    let lines: Vec<String> = keys.iter().map(|(k, n)| format!("{} = {}", quoted(k), shown(n))).collect();
-    lines.join("\n") + "\n"
+fn written(keys: &Map<String, Value>) -> Result<String, String> {
+    toml_edit::ser::to_string(keys).map_err(|e| e.to_string())
 }
 
 /// Edits the engine's file in this directory. `given`: the keys that the scenario has given it so far.
 ///
 /// # Errors
 /// The system's word.
-pub(super) fn edit(edit: &Edit, given: &mut BTreeMap<String, Node>, dir: &Path) -> Result<(), String> {
+pub(super) fn edit(edit: &Edit, given: &mut Map<String, Value>, dir: &Path) -> Result<(), String> {
     let file = dir.join(FILE);
     let text = match edit {
         Edit::Keys(keys) => {
@@ -126,19 +128,20 @@ pub(super) fn edit(edit: &Edit, given: &mut BTreeMap<String, Node>, dir: &Path) 
 ///
 /// # Errors
 /// The system's word.
-pub(super) fn shell(keys: &BTreeMap<String, Node>, dir: &Path) -> Result<(), String> {
-    let made = std::fs::create_dir(dir).and_then(|()| std::fs::write(dir.join(FILE), written(keys)));
+pub(super) fn shell(keys: &Map<String, Value>, dir: &Path) -> Result<(), String> {
+    let text = written(keys)?;
+    let made = std::fs::create_dir(dir).and_then(|()| std::fs::write(dir.join(FILE), text));
     made.map_err(|e| format!("{} cannot be made: {e}", dir.display()))
 }
 
 /// Tables are merged; everything else is replaced.
-fn lay(under: &mut BTreeMap<String, Node>, over: &BTreeMap<String, Node>) {
-    for (name, node) in over {
-        match (under.get_mut(name).map(|n| &mut n.value), &node.value) {
+fn lay(under: &mut Map<String, Value>, over: &Map<String, Value>) {
+    for (name, value) in over {
+        match (under.get_mut(name), value) {
             // A policy is one thing: half of an old one under a new one would be neither.
-            (Some(Toml::Table(old)), Toml::Table(new)) if !new.contains_key("steps") => lay(old, new),
+            (Some(Value::Object(old)), Value::Object(new)) if !new.contains_key("steps") => lay(old, new),
             _ => {
-                under.insert(name.clone(), node.clone());
+                under.insert(name.clone(), value.clone());
             }
         }
     }
@@ -150,69 +153,19 @@ pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 
-/// A value on one line.
-fn shown(node: &Node) -> String {
-    match &node.value {
-        Toml::Text(s) => quoted(s),
-        Toml::Integer(i) => i.to_string(),
-        Toml::Number(f) => format!("{f:?}"),
-        Toml::Bool(b) => b.to_string(),
-        Toml::List(items) => format!("[ {} ]", items.iter().map(shown).collect::<Vec<_>>().join(", ")),
-        Toml::Table(t) => {
-            let pairs: Vec<String> = t.iter().map(|(k, n)| format!("{} = {}", quoted(k), shown(n))).collect();
-            format!("{{ {} }}", pairs.join(", "))
-        }
-        Toml::Date => "\"\"".into(),
-    }
-}
-
-/// The line of a dotted key (`contacts[0].phone`), or of the nearest table above it that the file has.
-fn line(given: &BTreeMap<String, Node>, key: &str) -> Option<usize> {
-    let mut found: Option<&Node> = None;
-    let mut table = Some(given);
-    for part in key.split('.') {
-        let (name, index) =
-            part.split_once('[').map_or((part, None), |(n, i)| (n, i.trim_end_matches(']').parse().ok()));
-        let Some(mut node) = table.and_then(|t| t.get(name)) else { break };
-        if let (Some(i), Toml::List(items)) = (index, &node.value) {
-            let i: usize = i;
-            match items.get(i) {
-                Some(item) => node = item,
-                None => break,
-            }
-        }
-        found = Some(node);
-        table = match &node.value {
-            Toml::Table(t) => Some(t),
-            _ => None,
-        };
-    }
-    found.map(|n| n.line)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn given(text: &str) -> BTreeMap<String, Node> {
-        let (mut r, mut root) = Reader::open("x.toml", text).expect("TOML");
-        match r.any(&mut root, "config") {
-            Some(Node { value: Toml::Table(t), .. }) => t,
-            other => panic!("{other:?}"),
-        }
-    }
-
     #[test]
-    fn a_scenarios_settings_are_laid_over_the_drills_own_and_keep_their_lines() {
-        let given = given(
-            "[config.delivery]\nsettle = \"45s\"\n[config.policies.brisk]\nsteps = [ { wait = \"0s\", notify = [\"a\\nb\"] } ]\n",
-        );
-        let text = laid_over(&given).expect("text");
-        for want in ["\"delivery\" = { \"settle\" = \"45s\" }", "a\\nb", "\"normal\"", "+19495550103"] {
-            assert!(text.contains(want), "{want}: {text}");
-        }
-        assert!(Reader::open("made", &text).is_ok(), "it can be read back: {text}");
-        assert_eq!((line(&given, "delivery.settle"), line(&given, "policies.brisk.steps[0].wait")), (Some(2), Some(4)));
-        assert_eq!((line(&given, "delivery.nothing"), line(&given, "lines")), (Some(1), None));
+    fn a_scenarios_settings_are_laid_over_the_drills_own() {
+        let given =
+            "[delivery]\nsettle = \"45s\"\n[policies.brisk]\nsteps = [ { wait = \"0s\", notify = [\"a\\nb\"] } ]\n";
+        let text = laid_over(&toml_edit::de::from_str(given).expect("TOML")).expect("text");
+        let back: Value = toml_edit::de::from_str(&text).expect("it can be read back");
+        assert_eq!(back["delivery"]["settle"], "45s");
+        assert_eq!(back["policies"]["brisk"]["steps"][0]["notify"][0], "a\nb");
+        assert_eq!(back["policies"]["normal"]["exhaust_after"], "1h");
+        assert_eq!(back["contacts"][2]["phone"], "+19495550103");
     }
 }

@@ -4,61 +4,14 @@
 //! minute at most.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::check::{list, text};
-use super::outcome::{Check, time};
-use super::reader::{Reader, Section};
+use super::documents::{list, text, time};
+use super::outcome::Check;
+use super::then::SinkThen;
 use super::world::World;
-
-const NAMES: &[&str] = &["well", "dead", "hanging", "slow"];
-const FORM: &str = "\"well\", \"dead\", \"hanging\" or \"slow\"";
-/// A port of the system's own, where nobody listens.
-const DEAD: &str = "http://127.0.0.1:1/";
-
-/// What one sink was told.
-#[derive(Debug, Clone, Default)]
-pub(super) struct SinkThen {
-    name: String,
-    /// So many alerts, each once.
-    alerts: Option<usize>,
-    /// Each so long after it was raised at most.
-    within: Option<Duration>,
-    /// So many messages in any minute at most.
-    per_minute: Option<usize>,
-}
-
-/// Reads the sinks of `[given]`.
-pub(super) fn given(r: &mut Reader, s: &mut Section) -> Vec<String> {
-    let names = r.texts(s, "sinks", FORM).unwrap_or_default();
-    for name in names.iter().filter(|n| !NAMES.contains(&n.as_str())) {
-        r.wrong(s.line, &format!("{}.sinks", s.path), &format!("\"{name}\" is no sink"), FORM);
-    }
-    names
-}
-
-/// Reads the name of one.
-pub(super) fn name(r: &mut Reader, s: &mut Section, key: &str) -> Option<String> {
-    r.parsed(s, key, FORM, |t| NAMES.contains(&t).then(|| t.to_owned()))
-}
-
-/// Reads what one was told.
-pub(super) fn then(r: &mut Reader, s: &mut Section) -> SinkThen {
-    SinkThen {
-        name: name(r, s, "name").unwrap_or_default(),
-        alerts: r.count(s, "alerts"),
-        within: r.duration(s, "within"),
-        per_minute: r.count(s, "per_minute"),
-    }
-}
-
-/// A sink as the engine's environment names it.
-pub(super) fn place(name: &str, sandbox: SocketAddr) -> String {
-    if name == "dead" { format!("dead={DEAD}") } else { format!("{name}=http://{sandbox}/_sandbox/alerts/{name}") }
-}
 
 /// Keys of the alerts that a sink (any of them) was told of in this state.
 pub(super) fn keys(heard: &Value, by: Option<&str>, state: &str) -> Vec<String> {

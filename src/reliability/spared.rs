@@ -5,9 +5,9 @@
 
 use serde_json::Value;
 
-use super::check::list;
-use super::outcome::time;
 use crate::domain::Timestamp;
+
+use super::documents::{list, time};
 
 /// A text that was in the list for so long could be found.
 const IN_THE_LIST_MS: i64 = 1_000;

@@ -2,8 +2,6 @@
 //! written, bytes and rows that are not what they were. What each of them simulates is said with it.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -15,159 +13,17 @@ use crate::domain::event::{Load, News, Source};
 use crate::domain::types::CallId;
 use crate::store::Store as _;
 use crate::store::sqlite::file::beside;
-use crate::store::sqlite::spoil::{self, Held, Spoil, Spoilt};
+use crate::store::sqlite::spoil::{self, Spoil};
 
-use super::check::{list, text};
-use super::parse::CALL;
-use super::process::Process;
-use super::reader::{Reader, Section};
+use super::documents::{list, text};
+use super::store_words::StoreTrouble;
 use super::world::World;
 
 /// The byte of a SQLite file at which its `user_version` begins.
 const VERSION_AT: usize = 60;
-/// How a step says that this machine cannot play it; the rest is why.
-pub(super) const SKIPPED: &str = "skipped: ";
-
-/// What is done to the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum StoreTrouble {
-    /// It says that a newer program made it.
-    Newer,
-    /// Its first page is overwritten.
-    Damaged,
-    /// The first page of this table is overwritten.
-    DamagedTable(&'static str),
-    /// The second half of the file is gone.
-    CutOff,
-    /// The file is put back as it was before.
-    Restored,
-    /// The disk is full: no file of the running engine may grow or be written (its `RLIMIT_FSIZE` is 0).
-    Full,
-    /// There is room again.
-    Room,
-    /// Its files may not be written.
-    ReadOnly,
-    /// They may again.
-    Writable,
-    /// Another program holds the lock that every writer needs.
-    Locked,
-    /// It lets go.
-    Released,
-    /// This call's ladder is cut off in the middle of its JSON.
-    Unreadable(String),
-    /// This call is DISPATCHING and nothing will look at it again.
-    Stranded(String),
-    /// Its file is deleted under whoever has it open.
-    Removed,
-    /// Its file is moved elsewhere.
-    MovedAway,
-    /// And back.
-    MovedBack,
-    /// The lock file beside it is deleted.
-    Unlocked,
-    /// What was spoiled in rows is put back.
-    Mended,
-    /// A receipt of this call's first message lies in the books and was joined to nothing.
-    Kept(String),
-}
-
-const PLAIN: [(&str, StoreTrouble); 17] = [
-    ("newer", StoreTrouble::Newer),
-    ("damaged", StoreTrouble::Damaged),
-    ("damaged-calls", StoreTrouble::DamagedTable("calls")),
-    ("damaged-attempts", StoreTrouble::DamagedTable("attempts")),
-    ("cut-off", StoreTrouble::CutOff),
-    ("restored", StoreTrouble::Restored),
-    ("full", StoreTrouble::Full),
-    ("room", StoreTrouble::Room),
-    ("read-only", StoreTrouble::ReadOnly),
-    ("writable", StoreTrouble::Writable),
-    ("locked", StoreTrouble::Locked),
-    ("released", StoreTrouble::Released),
-    ("removed", StoreTrouble::Removed),
-    ("moved-away", StoreTrouble::MovedAway),
-    ("moved-back", StoreTrouble::MovedBack),
-    ("lock-file-removed", StoreTrouble::Unlocked),
-    ("mended", StoreTrouble::Mended),
-];
-const FORM: &str = "\"newer\", \"damaged\", \"damaged-calls\", \"damaged-attempts\", \"cut-off\", \"restored\", \"full\", \"room\", \
-     \"read-only\", \"writable\", \"locked\", \"released\", \"removed\", \"moved-away\", \"moved-back\", \
-     \"lock-file-removed\", \"mended\"; with a call: \"unreadable\", \"stranded\", \"receipt-kept\"";
-
-/// Reads `store` of a `[[when]]`.
-pub(super) fn read(r: &mut Reader, s: &mut Section) -> Option<StoreTrouble> {
-    if s.has("call") {
-        let call = r.needed(s, "call", CALL);
-        return r.parsed(s, "store", FORM, |t| match t {
-            "unreadable" => Some(StoreTrouble::Unreadable(call.clone())),
-            "stranded" => Some(StoreTrouble::Stranded(call.clone())),
-            "receipt-kept" => Some(StoreTrouble::Kept(call.clone())),
-            _ => None,
-        });
-    }
-    r.parsed(s, "store", FORM, |t| PLAIN.iter().find(|(w, _)| *w == t).map(|(_, v)| v.clone()))
-}
-
-impl StoreTrouble {
-    /// In a few words, for whoever reads what failed.
-    pub(super) fn words(&self) -> String {
-        match self {
-            Self::Unreadable(call) => format!("{call} is made unreadable"),
-            Self::Stranded(call) => format!("{call} is stranded"),
-            Self::Kept(call) => format!("a receipt of {call} is kept"),
-            plain => PLAIN.iter().find(|(_, v)| v == plain).map_or("", |(w, _)| *w).to_owned(),
-        }
-    }
-}
-
-/// What is wrong with the store now; ends with the value.
-#[derive(Default)]
-pub(super) struct Trouble {
-    backup: Option<Vec<u8>>,
-    held: Option<Held>,
-    spoilt: Vec<Spoilt>,
-    /// What is started from now on has no right to write what its permissions forbid: root's own is taken from it.
-    obeys: bool,
-}
-
-impl Trouble {
-    /// Starts a process, see [`Process::start`].
-    pub(super) fn start(&self, command: &mut Command, dir: &Path, name: &str) -> Result<Process, String> {
-        if !self.obeys {
-            return Process::start(command, dir, name);
-        }
-        // What a thread gives up, its children have not; the thread ends here.
-        std::thread::scope(|scope| {
-            let started = scope.spawn(|| {
-                give_up_override()?;
-                Process::start(command, dir, name)
-            });
-            started.join().unwrap_or_else(|_| Err("the thread that starts it has ended".into()))
-        })
-    }
-}
-
-/// Root may write whatever it likes: what this thread starts may not. Nothing to do for others.
-#[cfg(target_os = "linux")]
-fn give_up_override() -> Result<(), String> {
-    use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set};
-    if !rustix::process::geteuid().is_root() {
-        return Ok(());
-    }
-    remove_capability_from_bounding_set(CapabilitySet::DAC_OVERRIDE)
-        .map_err(|e| format!("{SKIPPED}root may write any file, and that right cannot be given up here ({e})"))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn give_up_override() -> Result<(), String> {
-    if rustix::process::geteuid().is_root() {
-        return Err(format!("{SKIPPED}root may write any file: run the drills as another user"));
-    }
-    Ok(())
-}
-
 /// Makes it happen.
-pub(super) async fn make(trouble: &StoreTrouble, world: &mut World) -> Result<(), String> {
+pub(super) async fn make(trouble: StoreTrouble, call: Option<&str>, world: &mut World) -> Result<(), String> {
+    let call = call.unwrap_or_default();
     match trouble {
         StoreTrouble::Full => limit(world, Some(0)),
         StoreTrouble::Room => limit(world, None),
@@ -187,23 +43,24 @@ pub(super) async fn make(trouble: &StoreTrouble, world: &mut World) -> Result<()
             Ok(())
         }
         StoreTrouble::Released => world.trouble.held.take().map(drop).ok_or_else(|| "nobody holds it".into()),
-        StoreTrouble::Removed | StoreTrouble::MovedAway | StoreTrouble::MovedBack | StoreTrouble::Unlocked => {
+        StoreTrouble::Removed | StoreTrouble::MovedAway | StoreTrouble::MovedBack | StoreTrouble::LockFileRemoved => {
             move_files(trouble, world)
         }
-        StoreTrouble::Kept(call) => keep_receipt(call, world).await,
-        StoreTrouble::Unreadable(call) => spoil_row(call, Spoil::Policy, world),
-        StoreTrouble::Stranded(call) => spoil_row(call, Spoil::Wake, world),
+        StoreTrouble::ReceiptKept => keep_receipt(call, world).await,
+        StoreTrouble::Unreadable => spoil_row(call, Spoil::Policy, world),
+        StoreTrouble::Stranded => spoil_row(call, Spoil::Wake, world),
         StoreTrouble::Mended => world.trouble.spoilt.drain(..).try_for_each(|s| s.mend().map_err(|e| e.to_string())),
         StoreTrouble::Newer
         | StoreTrouble::Damaged
-        | StoreTrouble::DamagedTable(_)
+        | StoreTrouble::DamagedCalls
+        | StoreTrouble::DamagedAttempts
         | StoreTrouble::CutOff
         | StoreTrouble::Restored => change_bytes(trouble, world),
     }
 }
 
 /// What a clean-up job or a person does to the files of a store that is open.
-fn move_files(trouble: &StoreTrouble, world: &World) -> Result<(), String> {
+fn move_files(trouble: StoreTrouble, world: &World) -> Result<(), String> {
     let path = world.store_path();
     let (away, lock) = (beside(&path, ".away"), beside(&path, ".lock"));
     let done = match trouble {
@@ -215,7 +72,7 @@ fn move_files(trouble: &StoreTrouble, world: &World) -> Result<(), String> {
     done.map_err(|e| format!("{}: {e}", path.display()))
 }
 
-fn change_bytes(trouble: &StoreTrouble, world: &mut World) -> Result<(), String> {
+fn change_bytes(trouble: StoreTrouble, world: &mut World) -> Result<(), String> {
     if world.engine_runs() {
         return Err("the store's file is changed only while no engine runs".into());
     }
@@ -223,12 +80,14 @@ fn change_bytes(trouble: &StoreTrouble, world: &mut World) -> Result<(), String>
     let failed = |e: std::io::Error| format!("{}: {e}", path.display());
     let all = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     let page = match trouble {
-        StoreTrouble::DamagedTable(table) => spoil::page_of(&path, table).map_err(|e| e.to_string())?,
+        StoreTrouble::DamagedAttempts => spoil::page_of(&path, "attempts").map_err(|e| e.to_string())?,
         // What is in the log beside the file is in the file itself then.
-        StoreTrouble::CutOff => spoil::page_of(&path, "calls").map_err(|e| e.to_string())?,
+        StoreTrouble::DamagedCalls | StoreTrouble::CutOff => {
+            spoil::page_of(&path, "calls").map_err(|e| e.to_string())?
+        }
         _ => (0, 512),
     };
-    if *trouble == StoreTrouble::Restored {
+    if trouble == StoreTrouble::Restored {
         let whole = world.trouble.backup.take().ok_or("it was not changed before")?;
         for beside in ["-wal", "-shm"] {
             let _ = std::fs::remove_file(format!("{}{beside}", path.display()));
@@ -265,7 +124,7 @@ fn limit(world: &mut World, bytes: Option<u64>) -> Result<(), String> {
 
 #[cfg(not(target_os = "linux"))]
 fn limit(_world: &mut World, _bytes: Option<u64>) -> Result<(), String> {
-    Err(format!("{SKIPPED}only Linux can limit the files of a running process"))
+    Err(format!("{}only Linux can limit the files of a running process", super::trouble::SKIPPED))
 }
 
 fn permit(world: &World, mode: u32) -> Result<(), String> {

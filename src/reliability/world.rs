@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 
 use crate::clock::{Clock as _, SystemClock};
@@ -22,13 +22,13 @@ use crate::config::Airtable;
 use crate::domain::Timestamp;
 use crate::sandbox::{Person, Sandbox, SandboxConfig};
 
-use super::check::text;
+use super::action::Edit;
+use super::documents::text;
 use super::place::Place;
-use super::process::Process;
-use super::reader::Node;
-use super::scenario::{Edit, Given, Scenario, Signal};
-use super::settings::{self, environment, settings_of, zone_with_summer_at};
-use super::store_trouble::Trouble;
+use super::process::{Process, Signal};
+use super::scenario::{Given, Scenario, Script};
+use super::settings::{self, STORE, environment, settings_of, zone_with_summer_at};
+use super::trouble::Trouble;
 
 /// The longest that a start of the engine may take.
 const START_MAX: Duration = Duration::from_secs(30);
@@ -36,8 +36,8 @@ const START_MAX: Duration = Duration::from_secs(30);
 const LIVES_MAX: Duration = Duration::from_secs(2);
 /// The longest that one request to the engine may take: it may stand still meanwhile.
 const REQUEST_MAX: Duration = Duration::from_secs(60);
-/// The store's file in a scenario's directory.
-pub(super) const STORE: &str = "drill.db";
+/// Opens the sandbox's lists for the judge.
+pub(super) const JUDGE: &str = "patJudge.looks-and-touches-nothing";
 /// Between two looks.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The longest that a command may take.
@@ -134,13 +134,13 @@ impl World {
         sandbox.pace = scenario.given.pace;
         sandbox.tcp_faults = scenario.spoils_the_wire();
         sandbox.seed = ground.seed;
-        sandbox.airtable_judge = Some(super::mirror::JUDGE.to_owned());
+        sandbox.airtable_judge = Some(JUDGE.to_owned());
         if let Some(a) = &config.airtable {
             sandbox.airtable_token = a.token.expose_secret().to_owned();
             sandbox.airtable_base.clone_from(&a.base_id);
         }
         sandbox.people = (scenario.given.people.iter())
-            .map(|(phone, script)| Person { phone: phone.clone(), script: script.clone() })
+            .map(|p| Person { phone: p.phone.clone(), script: p.replies.iter().map(Script::reply).collect() })
             .collect();
         let sandbox = Sandbox::start(sandbox).await.map_err(|e| format!("the sandbox cannot be started: {e}"))?;
         let at = match scenario.given.listen {
@@ -369,7 +369,7 @@ impl World {
     }
 
     /// The program in another shell, of another user: a directory with this file alone. The guards that are off are off in it too.
-    pub(super) fn shell(&mut self, args: &[String], config: &BTreeMap<String, Node>) -> Result<Command, String> {
+    pub(super) fn shell(&mut self, args: &[String], config: &Map<String, Value>) -> Result<Command, String> {
         self.shells += 1;
         let dir = self.place.path().join(format!("shell-{}", self.shells));
         settings::shell(config, &dir)?;

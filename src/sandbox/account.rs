@@ -5,9 +5,9 @@
 
 use serde_json::{Value, json};
 
-use super::server::Answer;
+use super::answer::Answer;
 use super::state::{SERVICE_SENDER, Shared};
-use super::twilio::{Params, Refusal, respond};
+use super::wire::{Params, Refusal, respond};
 use crate::domain::types::Sender;
 
 /// Magic numbers that are no sender of anybody's (`facts/twilio.md` §12).

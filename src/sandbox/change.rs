@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use wiremock::ResponseTemplate;
 
+use super::answer::Answer;
 use super::messages::{Content, Message};
-use super::server::Answer;
 use super::state::Shared;
-use super::twilio::{Params, Refusal, not_found, resource, respond};
+use super::wire::{Params, Refusal, not_found, resource, respond};
 
 /// `POST …/Messages/{Sid}.json`: an empty `Body` takes the text away; nothing else of a message can be changed here.
 pub(super) fn update(shared: &Arc<Shared>, path: &str, sid: &str, form: &[u8]) -> Result<Answer, Refusal> {

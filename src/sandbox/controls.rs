@@ -14,13 +14,16 @@ use serde_json::{Value, json};
 use wiremock::{Request, ResponseTemplate};
 
 use super::airtable::{self, StaffAction};
-use super::callbacks::{self, Posted, Target};
+use super::answer::Answer;
+use super::callbacks::{self, Posted};
 use super::faults::Fault;
 use super::identity;
-use super::people::{self, Person, ReplyNow};
-use super::server::Answer;
+use super::ledger::LedgerEntry;
+use super::people::{self, ReplyNow};
+use super::person::Person;
 use super::sinks;
 use super::state::Shared;
+use super::target::Target;
 use crate::clock::Clock as _;
 
 /// The largest request body that is read.
@@ -110,7 +113,7 @@ fn ledger(shared: &Shared) -> Value {
 pub(super) fn texts(shared: &Shared) -> Value {
     let state = shared.state();
     json!({
-        "messages": state.messages.entries(),
+        "messages": state.messages.iter().map(LedgerEntry::from).collect::<Vec<_>>(),
         "vainLists": state.vain_lists,
         "since": shared.started,
         "violations": state.violations,

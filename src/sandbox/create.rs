@@ -5,12 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::callbacks::{self, Target};
+use super::answer::Answer;
+use super::callbacks;
 use super::faults::{FaultKind, On, Subject, chance};
 use super::messages::{Content, Direction, Message, Outcome, Status};
-use super::server::Answer;
 use super::state::{SERVICE_SENDER, Shared};
-use super::twilio::{Params, Refusal, refuse, refused_by, resource, respond};
+use super::target::Target;
+use super::wire::{Params, Refusal, refuse, refused_by, resource, respond};
 use crate::clock::Clock as _;
 use crate::domain::PhoneNumber;
 use crate::domain::phone::looks_wrong;

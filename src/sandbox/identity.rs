@@ -11,7 +11,7 @@ use hmac::{Hmac, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use super::SandboxConfig;
+use super::config::SandboxConfig;
 use super::state::Shared;
 
 /// The longest wait for the answer: a sandbox answers one request at a time.

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::SandboxError;
 use super::airtable::Change;
+use super::config::SandboxError;
 use super::messages::{Content, Direction, Message, Status};
 use crate::domain::Timestamp;
 use crate::domain::phone::masked;

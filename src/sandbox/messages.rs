@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::ledger::LedgerEntry;
 use crate::domain::Timestamp;
 
 /// Where a message is, in Twilio's words (`facts/twilio.md` §5): the ones that the sandbox uses.
@@ -284,11 +283,6 @@ impl Messages {
     /// All, oldest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Message> {
         self.list.iter()
-    }
-
-    /// All, oldest first, as the judge sees them.
-    pub(super) fn entries(&self) -> Vec<LedgerEntry> {
-        self.list.iter().map(LedgerEntry::from).collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The HTTP side: every request goes to [`super::state::Shared::answer`], one at a time, on wiremock's thread.
+//! The HTTP side: every request goes to [`super::route::answer`], one at a time, on wiremock's thread.
 //!
 //! Two mocks serve all. wiremock asks the first one's matcher, which does the whole work and keeps the answer; it matches
 //! only where the connection must be dropped without one. The second mock matches everything and hands the answer out.
@@ -12,18 +12,12 @@ use std::task::{Context, Waker};
 
 use wiremock::{Match, Mock, MockServer, Request, Respond, ResponseTemplate};
 
+use super::answer::Answer;
+use super::route;
 use super::state::Shared;
 
 /// How many requests wiremock may keep copies of.
 const ROTATE_AFTER: u64 = 2_000;
-
-/// What becomes of a request.
-pub(super) enum Answer {
-    /// This is sent.
-    Send(ResponseTemplate),
-    /// The connection is closed without a byte.
-    Drop,
-}
 
 /// The running wiremock server.
 pub(super) struct Server {
@@ -65,7 +59,7 @@ struct Decide(Arc<Desk>);
 
 impl Match for Decide {
     fn matches(&self, request: &Request) -> bool {
-        let answer = self.0.shared.answer(request);
+        let answer = route::answer(&self.0.shared, request);
         let served = self.0.served.fetch_add(1, Ordering::Relaxed) + 1;
         if served.is_multiple_of(ROTATE_AFTER) {
             self.0.rotate();

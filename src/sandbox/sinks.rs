@@ -3,7 +3,6 @@
 //! `POST /_sandbox/alerts` and `/_sandbox/alerts/well` take all; `/hanging` answers after a minute and keeps nothing; `/slow`
 //! takes one message a second and answers the others 429 with `Retry-After: 1`. A dead one is a port where nobody listens.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -14,35 +13,10 @@ use crate::clock::Clock as _;
 
 /// Where alerts are told.
 pub(super) const PATH: &str = "/_sandbox/alerts";
-/// Messages that are kept at most.
-const KEPT_MAX: usize = 1_000;
 /// How long a sink that hangs takes to answer: longer than anybody waits.
 const HANGS: Duration = Duration::from_secs(60);
 /// The slow sink's pace.
 const SLOW: Duration = Duration::from_secs(1);
-
-/// What was told to the sandbox, oldest first.
-#[derive(Debug, Default)]
-pub(super) struct Sinks {
-    kept: VecDeque<Value>,
-    /// When the slow one took its last message, by the clock that nobody can step.
-    taken: Option<Duration>,
-    refused: u64,
-}
-
-impl Sinks {
-    /// All of it, as the control shows it.
-    pub(super) fn shown(&self) -> Value {
-        json!({ "alerts": self.kept, "refused": self.refused })
-    }
-
-    fn keep(&mut self, message: Value) {
-        if self.kept.len() >= KEPT_MAX {
-            self.kept.pop_front();
-        }
-        self.kept.push_back(message);
-    }
-}
 
 /// Answers a message; `None`: there is no such sink.
 pub(super) fn answer(shared: &Shared, request: &Request) -> Option<ResponseTemplate> {

@@ -6,17 +6,15 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::Semaphore;
-use wiremock::Request;
 
-use super::airtable::{self, Airtable};
-use super::callbacks::Target;
+use super::airtable::Airtable;
+use super::config::{SandboxConfig, SandboxError};
 use super::faults::{Fault, Faults};
+use super::kept_alerts::Sinks;
 use super::ledger::{ContentLine, LedgerFile, Line, LineRef, StatusLine, Violation};
 use super::messages::{Content, Direction, Message, Messages, Status};
-use super::people::{Person, is_opt_in, is_opt_out};
-use super::server::Answer;
-use super::sinks::Sinks;
-use super::{SandboxConfig, SandboxError, controls, twilio};
+use super::person::{Person, is_opt_in, is_opt_out};
+use super::target::{Target, client};
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::Timestamp;
 use crate::ids::Ids;
@@ -137,7 +135,7 @@ impl Shared {
             clock: SystemClock::new(),
             ids: Ids::seeded(config.seed),
             runtime,
-            client: super::callbacks::client().map_err(SandboxError::Client)?,
+            client: client().map_err(SandboxError::Client)?,
             posts: Semaphore::new(POSTS_MAX),
             state: Mutex::new(state),
         })
@@ -146,29 +144,6 @@ impl Shared {
     /// The state, locked; never held across an await.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Answers one request.
-    pub(super) fn answer(self: &Arc<Self>, request: &Request) -> Answer {
-        if request.url.path().starts_with("/_sandbox/") {
-            controls::answer(self, request)
-        } else if request.url.path().starts_with("/v0/") {
-            airtable::answer(self, request)
-        } else {
-            self.dated(twilio::answer(self, request))
-        }
-    }
-
-    /// An answer with the date of the provider's own clock; without a difference the server writes it.
-    fn dated(&self, answer: Answer) -> Answer {
-        let apart_ms = self.state().apart_ms;
-        match answer {
-            Answer::Send(template) if apart_ms != 0 => {
-                let now = Timestamp::from_millis(self.clock.now().as_millis().saturating_add(apart_ms));
-                Answer::Send(template.insert_header("Date", twilio::http_date(now).as_str()))
-            }
-            other => other,
-        }
     }
 
     /// How much of a message the API shows from now on.

@@ -190,7 +190,7 @@ mirror = "nearly"
     std::fs::write(shop.path("own.toml"), text).expect("a scenario");
     let run = shop.run_as_is(&["test-reliability", "--scenario", "own.toml"]);
     for want in [
-        "own.toml:5: when[0].airtable: unknown variant `shred_record`",
+        "own.toml:5: when[0].airtable: \"shred_record\" is not one",
         "own.toml:7: when[1].disk: \"gone\" is not one; expected \"lost\"",
         "own.toml:9: when[2].wait.mirror: \"same\" is not one; expected \"equal\"",
         "own.toml:11: when[3].wait.row: is an integer",
@@ -287,7 +287,7 @@ status = "DISPATCHNG"
         "own.toml:2: titel: is not known here; did you mean `title`?",
         "own.toml:3: fault: is an integer",
         "own.toml:5: given.pace: \"soon\" is not one",
-        "own.toml:6: given.faults[0]: unknown field `satus`",
+        "own.toml:6: given.faults[0].satus: is not known here; did you mean `status`?",
         "own.toml:9: when[0]: has dispatch and start; expected exactly one of",
         "own.toml:13: when[1].wait.is: \"deliverd\" is no state",
         "own.toml:16: when[2].from: \"smam\" is not one; did you mean \"sam\"?",

@@ -8,15 +8,19 @@ use super::super::output::Output;
 use super::super::signals;
 
 /// Ends when the process is asked to stop, also by a terminal that is closed (SIGHUP) or quits it (SIGQUIT): the engines of a
-/// drill must not outlive it.
-pub(super) async fn stop_asked() {
-    let (Ok(mut hup), Ok(mut quit)) = (signal(SignalKind::hangup()), signal(SignalKind::quit())) else {
-        return signals::stop_asked().await;
-    };
-    tokio::select! {
-        _ = hup.recv() => {}
-        _ = quit.recv() => {}
-        () = signals::stop_asked() => {}
+/// drill must not outlive it. From the call on: a signal between the call and the first wait is kept.
+pub(super) fn stop_asked() -> impl Future<Output = ()> + Send {
+    let handlers = (signal(SignalKind::hangup()), signal(SignalKind::quit()));
+    let stop = signals::stop_asked();
+    async move {
+        let (Ok(mut hup), Ok(mut quit)) = handlers else {
+            return stop.await;
+        };
+        tokio::select! {
+            _ = hup.recv() => {}
+            _ = quit.recv() => {}
+            () = stop => {}
+        }
     }
 }
 

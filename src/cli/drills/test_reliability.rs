@@ -89,10 +89,14 @@ impl Results {
             report.baseline = Some(found);
         }
         if let Some(file) = &self.junit {
-            write(file, &report.junit())?;
+            let text = reliability::junit::document(&report)
+                .map_err(|e| CliError::new(ExitStatus::Bug, "the results cannot be written as JUnit").cause(e))?;
+            write(file, &text)?;
         }
         if let Some(file) = &self.html {
-            write(file, &reliability::html::page(&report))?;
+            let page = reliability::html::page(&report)
+                .map_err(|e| CliError::new(ExitStatus::Bug, "the results cannot be written as a page").cause(e))?;
+            write(file, &page)?;
         }
         say(&report, out);
         Ok(if report.held() { ExitStatus::Done } else { ExitStatus::No })

@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::Timestamp;
 
-use super::super::check::text;
+use super::super::documents::text;
 use super::super::place::Place;
 use super::super::process::Process;
-use super::super::scenario::Signal;
+use super::super::process::Signal;
 
 /// The longest that a start may take.
 const START_MAX: Duration = Duration::from_secs(30);

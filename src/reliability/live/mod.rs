@@ -23,8 +23,8 @@ use crate::config::{Config, Twilio};
 use crate::domain::Timestamp;
 use crate::gateways::SmsGateway;
 
-use super::check::{list, text};
-use super::outcome::{Outcome, time};
+use super::documents::{list, text, time};
+use super::outcome::Outcome;
 use super::place::Place;
 
 pub use plan::{Credentials, MESSAGES_MAX, Mirror, PRICE_UNVERIFIED, Plan, PlannedText, Refusal, Wishes};

@@ -10,8 +10,9 @@ use crate::domain::body::find_references;
 use crate::domain::phone::masked;
 use crate::domain::types::Timestamp;
 
-use super::super::check::{Judgement, judge, list, text};
-use super::super::outcome::{Check, Measures, Outcome, time};
+use super::super::check::{Judgement, judge};
+use super::super::documents::{list, text, time};
+use super::super::outcome::{Check, Measures, Outcome};
 use super::plan::{Credentials, Mirror, Plan};
 use super::watch::{LIST_MAX, Sightings};
 

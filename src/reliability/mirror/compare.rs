@@ -6,10 +6,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::config::Airtable;
-use crate::domain::Timestamp;
 
-use super::super::check::{list, text};
-use super::super::outcome::time;
+use super::super::documents::{list, text, time};
+use crate::domain::Timestamp;
 
 /// The shop's rows against the store, in figures.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

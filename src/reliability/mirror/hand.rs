@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::sandbox::StaffAction;
 
-use super::super::check::{list, text};
-use super::super::runner::filled;
+use super::super::documents::{list, text};
+use super::super::fill::filled;
 use super::super::world::World;
 use super::{names, rows};
 

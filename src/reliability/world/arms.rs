@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::domain::types::Actor;
 use crate::store::Store as _;
 
-use super::super::scenario::Signal;
+use super::super::process::Signal;
 use super::{LOOK_EVERY, Started, World};
 
 /// How long a drill request waits for the engine.

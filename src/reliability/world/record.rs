@@ -18,8 +18,7 @@ impl World {
     ) -> Result<Value, String> {
         let mut url = url::Url::parse(&format!("http://{}/v0/{base}", self.sandbox_at)).map_err(|e| e.to_string())?;
         url.path_segments_mut().map_err(|()| "no path")?.push(table);
-        let mut request =
-            self.client.get(url).bearer_auth(crate::reliability::mirror::JUDGE).query(&[("view", "Grid view")]);
+        let mut request = self.client.get(url).bearer_auth(super::JUDGE).query(&[("view", "Grid view")]);
         if let Some(offset) = offset {
             request = request.query(&[("offset", offset)]);
         }

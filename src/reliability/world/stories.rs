@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use serde_json::Value;
 
 use super::World;
-use crate::reliability::check::{list, text};
+use crate::reliability::documents::{list, text};
 use crate::store::{OpenOptions, SqliteStore, StoreMode};
 
 /// How long the store's writer is waited for.

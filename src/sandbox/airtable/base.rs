@@ -8,9 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::clock::Clock as _;
 use crate::domain::Timestamp;
-use crate::sandbox::state::Shared;
 
 /// What a cell holds, in Airtable's words (`facts/airtable.md` §2): the types that the sandbox plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -296,7 +294,7 @@ pub(super) fn usual_options(kind: FieldType) -> Option<Value> {
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-fn letters(mut n: u128, count: usize) -> String {
+pub(super) fn letters(mut n: u128, count: usize) -> String {
     let mut out = vec![b'0'; count];
     for place in out.iter_mut().rev() {
         *place = usize::try_from(n % 62).ok().and_then(|i| ALPHABET.get(i)).copied().unwrap_or(b'0');
@@ -311,14 +309,6 @@ pub(super) fn fixed_id(prefix: &str, name: &str) -> String {
     let mut first = [0u8; 16];
     first.iter_mut().zip(sha2::Sha256::digest(format!("{prefix}/{name}"))).for_each(|(to, from)| *to = from);
     format!("{prefix}{}", letters(u128::from_be_bytes(first), 14))
-}
-
-/// A new id: `prefix` and 14 letters or digits, of which the first seven tell the time, so that a restart with the same
-/// seed makes no id twice.
-pub(super) fn new_id(shared: &Shared, prefix: &str) -> String {
-    let ms = u128::try_from(shared.clock.now().as_millis()).unwrap_or(0);
-    let chance = u128::from(shared.ids.below(62u64.pow(7)));
-    format!("{prefix}{}{}", letters(ms, 7), letters(chance, 7))
 }
 
 /// A row.

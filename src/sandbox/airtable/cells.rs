@@ -4,8 +4,8 @@
 
 use serde_json::{Number, Value, json};
 
-use super::Refusal;
 use super::base::{Base, Field, FieldType};
+use super::refusal::Refusal;
 use crate::domain::Timestamp;
 
 /// The longest text that a cell holds, in characters.

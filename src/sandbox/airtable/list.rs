@@ -8,8 +8,11 @@ use std::cmp::Ordering;
 use serde_json::{Map, Value, json};
 
 use super::base::{Base, Field, Record, Table};
+use super::call::{Call, Done, VIEW};
 use super::limits::Iterators;
-use super::{Call, Done, Refusal, evaluate, formula, new_id};
+use super::new_id::new_id;
+use super::refusal::Refusal;
+use super::{evaluate, formula};
 use crate::clock::Clock as _;
 use crate::sandbox::state::Shared;
 
@@ -175,7 +178,7 @@ fn resolve(table: &Table, asked: &Map<String, Value>) -> Result<Wanted, Refusal>
             "returnFieldsByFieldId" => wanted.by_id = flag(value).ok_or_else(wrong)?,
             "recordMetadata" => wanted.comments = value.as_array().is_some_and(|l| !l.is_empty()),
             "view" => {
-                if value != table.view_id.as_str() && value != super::VIEW {
+                if value != table.view_id.as_str() && value != VIEW {
                     let text = format!("View {value} not found");
                     return Err(Refusal::new(422, "VIEW_NAME_NOT_FOUND", text));
                 }

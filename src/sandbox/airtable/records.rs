@@ -8,8 +8,11 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::base::{Base, Change, Field, Record, Schema, Table};
+use super::call::{Call, Done};
+use super::cells;
 use super::list::flag;
-use super::{Call, Done, Refusal, cells, new_id};
+use super::new_id::new_id;
+use super::refusal::Refusal;
 use crate::clock::Clock as _;
 use crate::domain::Timestamp;
 use crate::sandbox::faults::Fault;

@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 use super::base::{
     Base, Change, Field, FieldType, Permission, READ_SCHEMA, Schema, Table, WRITE_SCHEMA, usual_options,
 };
-use super::{Call, Done, Refusal, VIEW, new_id};
+use super::call::{Call, Done, VIEW};
+use super::new_id::new_id;
+use super::refusal::Refusal;
 use crate::sandbox::state::Shared;
 
 /// Answers a request under `/v0/meta/`.

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::base::{Base, Change, FieldType, Permission, Record, Schema};
-use super::{Refusal, cells, new_id, schema};
+use super::new_id::new_id;
+use super::refusal::Refusal;
+use super::{cells, schema};
 use crate::clock::Clock as _;
 use crate::sandbox::state::Shared;
 

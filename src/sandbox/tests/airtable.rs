@@ -393,7 +393,7 @@ async fn a_base_outlives_its_sandbox() {
     let config = || SandboxConfig::new(dir.path().join("ledger.ndjson"));
     let start = async || {
         let sandbox = Sandbox::start(config()).await.expect("starts");
-        let client = super::super::callbacks::client().expect("client");
+        let client = super::super::target::client().expect("client");
         Bench { sandbox, client, dir: tempfile::tempdir().expect("temp dir") }.unhurried().await
     };
     let b = start().await;

@@ -1,7 +1,8 @@
 //! Signatures, the way of a status to its listener, and overrides.
 
 use super::*;
-use crate::sandbox::callbacks::{Target, sign};
+use crate::sandbox::callbacks::sign;
+use crate::sandbox::target::Target;
 use crate::sandbox::{Fault, FaultKind, OutcomeWord, Status};
 
 fn form(pairs: &Form<'_>) -> Vec<(String, String)> {

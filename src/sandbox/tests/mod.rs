@@ -46,7 +46,7 @@ impl Bench {
         config.pace = Duration::from_millis(5);
         change(&mut config);
         let sandbox = Sandbox::start(config).await.expect("starts");
-        Self { sandbox, client: super::callbacks::client().expect("client"), dir }
+        Self { sandbox, client: super::target::client().expect("client"), dir }
     }
 
     pub(super) fn url(&self, rest: &str) -> String {

@@ -1,0 +1,11 @@
+//! What becomes of a request to the sandbox.
+
+use wiremock::ResponseTemplate;
+
+/// What becomes of a request.
+pub(super) enum Answer {
+    /// This is sent.
+    Send(ResponseTemplate),
+    /// The connection is closed without a byte.
+    Drop,
+}

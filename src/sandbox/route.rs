@@ -1,0 +1,34 @@
+//! Who answers a request: the controls, Airtable or Twilio.
+
+use std::sync::Arc;
+
+use wiremock::Request;
+
+use super::answer::Answer;
+use super::state::Shared;
+use super::{airtable, controls, twilio, wire};
+use crate::clock::Clock as _;
+use crate::domain::Timestamp;
+
+/// Answers one request.
+pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Answer {
+    if request.url.path().starts_with("/_sandbox/") {
+        controls::answer(shared, request)
+    } else if request.url.path().starts_with("/v0/") {
+        airtable::answer(shared, request)
+    } else {
+        dated(shared, twilio::answer(shared, request))
+    }
+}
+
+/// An answer with the date of the provider's own clock; without a difference the server writes it.
+fn dated(shared: &Shared, answer: Answer) -> Answer {
+    let apart_ms = shared.state().apart_ms;
+    match answer {
+        Answer::Send(template) if apart_ms != 0 => {
+            let now = Timestamp::from_millis(shared.clock.now().as_millis().saturating_add(apart_ms));
+            Answer::Send(template.insert_header("Date", wire::http_date(now).as_str()))
+        }
+        other => other,
+    }
+}

@@ -12,7 +12,6 @@ use crate::domain::types::Actor;
 use crate::engine::apply::Core;
 use crate::engine::in_force::{Decides, InForce, Interpreter};
 use crate::engine::listener::{EVERY_WITH_WEBHOOK, EVERY_WITHOUT};
-use crate::engine::lock::{EngineLock, Holder};
 use crate::engine::roster::merge::merge;
 use crate::engine::sink::Sink;
 use crate::engine::{Bounds, Engine, Scope};
@@ -21,9 +20,7 @@ use crate::gateways::alerts::{TextFormat, WebhookSink};
 use crate::gateways::twilio::client::{Auth, TwilioClient, TwilioSettings};
 use crate::gateways::{MirrorGateway, SmsGateway};
 use crate::ids::Ids;
-use crate::store::sqlite::file::{check_name, is_there};
-use crate::store::sqlite::{OpenOptions, SqliteStore, StoreMode};
-use crate::store::{Peeked, RosterCopy};
+use crate::store::{self, Holder, Location, Peeked, RosterCopy, Store, StoreMode, StoreSettings};
 use crate::telemetry;
 
 use super::durations::span;
@@ -53,8 +50,6 @@ pub(crate) struct App {
 
 /// What the sandbox's base may be asked within a second where a test store's settings ask for more than Airtable allows.
 const TEST_LIMIT: u32 = 50;
-/// How long another process's transaction is waited for.
-const BUSY: std::time::Duration = std::time::Duration::from_secs(5);
 /// When a command without a listener first asks about its messages.
 const POLL_SOON: std::time::Duration = std::time::Duration::from_secs(1);
 
@@ -96,16 +91,8 @@ impl App {
         }
         let (place, mode) = config::place(&sources)?;
         out.set_mode(mode.as_str());
-        let options = OpenOptions {
-            mode: store_mode(mode),
-            create: false,
-            mirror: false,
-            alert_sinks: Vec::new(),
-            path: place.path().to_path_buf(),
-            busy_timeout: BUSY,
-        };
         let wanted = super::drill::wanted(&sources, mode, wanted);
-        let peeked = SqliteStore::peek(&options);
+        let peeked = store::peek(&StoreSettings::of(place.path(), store_mode(mode)));
         let (Peeked { settings, contacts }, unread) = match peeked {
             Ok(peeked) => (peeked, None),
             Err(e) => (Peeked::default(), Some(e)),
@@ -189,27 +176,40 @@ impl App {
     }
 
     /// Opens the store; blocking work is done off the runtime's threads.
-    pub(crate) async fn store(&self, missing: Missing) -> Result<Arc<SqliteStore>, CliError> {
-        let path = self.config.store.path().to_path_buf();
-        if missing == Missing::Refuse && !is_there(&path)? {
-            check_name(&path)?;
-            return Err(CliError::new(ExitStatus::Store, format!("there is no store at {}", path.display()))
+    pub(crate) async fn store(&self, missing: Missing) -> Result<Arc<dyn Store>, CliError> {
+        let location = self.location();
+        if missing == Missing::Refuse && !store::exists(&location)? {
+            store::check(&location)?;
+            return Err(CliError::new(ExitStatus::Store, format!("there is no store at {location}"))
                 .hint("`dispatchctl serve` or the first `dispatchctl send` makes it; another place: --store"));
         }
-        let options = self.options(missing);
-        let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options)).await;
-        let store = opened.map_err(|e| CliError::new(ExitStatus::Bug, "opening the store ended badly").cause(e))??;
-        Ok(Arc::new(store))
+        let settings = self.store_settings(missing);
+        let opened = tokio::task::spawn_blocking(move || store::open(settings)).await;
+        Ok(opened.map_err(|e| CliError::new(ExitStatus::Bug, "opening the store ended badly").cause(e))??)
     }
 
-    fn options(&self, missing: Missing) -> OpenOptions {
-        OpenOptions {
-            mode: store_mode(self.config.mode),
+    /// The same; none where there is none yet. Where an engine has lost it, that is what there is to say.
+    pub(crate) async fn store_if_there(&self) -> Result<Option<Arc<dyn Store>>, CliError> {
+        let location = self.location();
+        if store::exists(&location)? {
+            return self.store(Missing::Refuse).await.map(Some);
+        }
+        store::check(&location)?;
+        Ok(None)
+    }
+
+    /// Where the store is.
+    pub(crate) fn location(&self) -> Location {
+        self.config.store.path().into()
+    }
+
+    fn store_settings(&self, missing: Missing) -> StoreSettings {
+        StoreSettings {
             create: missing == Missing::Create,
             mirror: self.config.mirrors,
             alert_sinks: self.config.sink_targets(),
-            path: self.config.store.path().to_path_buf(),
-            busy_timeout: BUSY,
+            backups: self.config.backups,
+            ..StoreSettings::of(self.location(), store_mode(self.config.mode))
         }
     }
 
@@ -250,16 +250,16 @@ impl App {
     }
 
     /// The write path over this store.
-    pub(crate) fn core(&self, store: Arc<SqliteStore>) -> Arc<Core> {
+    pub(crate) fn core(&self, store: Arc<dyn Store>) -> Arc<Core> {
         self.core_with(store, |rules| rules)
     }
 
     /// The write path of a command that may have to be the engine for its own call: without a listener it polls, and sooner.
-    pub(crate) fn core_that_polls(&self, store: Arc<SqliteStore>) -> Arc<Core> {
+    pub(crate) fn core_that_polls(&self, store: Arc<dyn Store>) -> Arc<Core> {
         self.core_with(store, |rules| Rules { poll_after: rules.poll_after.min(POLL_SOON), ..rules })
     }
 
-    fn core_with(&self, store: Arc<SqliteStore>, adjust: fn(Rules) -> Rules) -> Arc<Core> {
+    fn core_with(&self, store: Arc<dyn Store>, adjust: fn(Rules) -> Rules) -> Arc<Core> {
         let own = InForce::own(Arc::new(self.configured.clone()), adjust(rules(&self.config)));
         let settings = self.settings.as_ref().filter(|_| self.whose == DecidedBy::InForce);
         let held = match settings {
@@ -397,7 +397,7 @@ impl App {
 
     /// Who holds this store's engine lock now.
     pub(crate) fn holder(&self) -> Option<Holder> {
-        EngineLock::holder(self.config.store.path())
+        store::holder(&self.location())
     }
 
     /// Whether the provider is the sandbox: test mode does not name another one on this machine.

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use crate::domain::breaker::{ACCOUNT, Breaker, shown};
 use crate::domain::change::Answer;
 use crate::domain::event::{BreakerNews, Event};
-use crate::store::Store as _;
 
 use super::app::{App, Missing, operator};
 use super::exit::ExitStatus;

@@ -66,6 +66,7 @@ fn all(c: &Config) -> Vec<Brought> {
         ("twilio.base_url", Counts::AfterARestart, text(twilio.map(|t| t.base_url.to_string()))),
         ("airtable.token", Counts::AfterARestart, text(c.airtable.as_ref().map(|a| secret(&a.token)))),
         ("airtable.base_url", Counts::AfterARestart, text(c.airtable.as_ref().map(|a| a.base_url.to_string()))),
+        ("store.backups", Counts::AfterARestart, c.backups.to_string()),
         ("server.listen", Counts::AfterARestart, c.server.listen.to_string()),
         ("server.public_listen", Counts::AfterARestart, text(c.server.public_listen.map(|a| a.to_string()))),
         ("server.public_url", Counts::AfterARestart, text(c.server.public_url.as_ref().map(ToString::to_string))),

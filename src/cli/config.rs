@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 
 use crate::config::{self, Config, Part};
 use crate::domain::settings::{NewSettings, SettingsRow};
-use crate::store::Store as _;
-use crate::store::sqlite::file::is_there;
+use crate::store;
 
 use super::app::{App, Missing, operator};
 use super::exit::ExitStatus;
@@ -155,7 +154,7 @@ fn pieces(word: &str, width: usize) -> Vec<String> {
 
 fn diff(app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
     let Some(row) = &app.settings else {
-        is_there(app.config.store.path())?;
+        store::exists(&app.location())?;
         let e = CliError::new(ExitStatus::NotFound, "the store holds no settings yet");
         return Err(
             e.hint("`dispatchctl serve` puts its own in force at its start, `dispatchctl config apply` this file's")

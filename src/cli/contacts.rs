@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::domain::event::Event;
 use crate::domain::phone::masked;
 use crate::domain::team::{Contact, Directory};
-use crate::store::{OptOutLine, Store as _};
+use crate::store::OptOutLine;
 
 use super::app::{App, Missing, operator};
 use super::decide::there_are;

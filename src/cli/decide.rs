@@ -12,7 +12,7 @@ use crate::domain::event::{Decision, Event};
 use crate::domain::types::{CallId, ContactId};
 use crate::engine::apply::Core;
 use crate::engine::view;
-use crate::store::Store;
+use crate::store::Ledger;
 
 use super::app::{App, Missing, operator};
 use super::engine::Rest;
@@ -59,7 +59,7 @@ impl AckArgs {
 ///
 /// # Errors
 /// Exit 3 where there is none.
-pub(super) async fn call_named(store: &dyn Store, text: &str) -> Result<CallId, CliError> {
+pub(super) async fn call_named(store: &dyn Ledger, text: &str) -> Result<CallId, CliError> {
     view::find(store, text.trim()).await?.ok_or_else(|| CliError::no_call(text))
 }
 
@@ -80,7 +80,7 @@ pub(crate) async fn run(what: Decision, args: Args, app: &App, out: &mut Output)
 }
 
 /// The contact that `--for` names: by id or phone, configured or told of this call.
-async fn holder(store: &dyn Store, call: &CallId, text: &str, app: &App) -> Result<ContactId, CliError> {
+async fn holder(store: &dyn Ledger, call: &CallId, text: &str, app: &App) -> Result<ContactId, CliError> {
     let asked = text.trim();
     let contacts = &app.config.directory.contacts;
     if let Some(c) = app.config.directory.contact_named(asked) {

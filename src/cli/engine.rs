@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 
 use crate::clock::{self, Clock};
 use crate::engine::beat::OLD;
-use crate::engine::lock::Holder;
-use crate::store::{EngineRow, Store};
+use crate::store::{Control, EngineRow, Holder};
 
 use super::app::App;
 use super::exit::ExitStatus;
@@ -123,7 +122,7 @@ impl App {
     ///
     /// # Errors
     /// Those of the store.
-    pub(crate) async fn engine_beside(&self, store: &dyn Store, out: &Output) -> Result<Option<Engine>, CliError> {
+    pub(crate) async fn engine_beside(&self, store: &dyn Control, out: &Output) -> Result<Option<Engine>, CliError> {
         let began = self.clock.boot();
         let mut bar = None;
         loop {
@@ -141,7 +140,7 @@ impl App {
     ///
     /// # Errors
     /// Those of the store.
-    pub(crate) async fn engine_at_once(&self, store: &dyn Store) -> Result<Option<Engine>, CliError> {
+    pub(crate) async fn engine_at_once(&self, store: &dyn Control) -> Result<Option<Engine>, CliError> {
         let row = store.engine().await?;
         Ok(Engine::now(self.holder(), row.as_ref(), &*self.clock))
     }
@@ -150,7 +149,12 @@ impl App {
     ///
     /// # Errors
     /// Those of the store.
-    pub(crate) async fn relied_on(&self, leaves_work: bool, store: &dyn Store, out: &Output) -> Result<Rest, CliError> {
+    pub(crate) async fn relied_on(
+        &self,
+        leaves_work: bool,
+        store: &dyn Control,
+        out: &Output,
+    ) -> Result<Rest, CliError> {
         if !leaves_work {
             return Ok(Rest::Nothing);
         }

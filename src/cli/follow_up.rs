@@ -12,7 +12,7 @@ use crate::domain::event::{Decision, Event};
 use crate::domain::types::CallId;
 use crate::engine::apply::Core;
 use crate::engine::view;
-use crate::store::{DueLine, OptOutLine, Store as _, StoreError};
+use crate::store::{DueLine, OptOutLine, StoreError};
 
 use super::app::{App, Missing, operator};
 use super::decide::{call_named, not_allowed};

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::domain::log::LogKind;
 use crate::engine::view;
-use crate::store::{LogFilter, LogLine, Store};
+use crate::store::{LogFilter, LogLine, Store, Views};
 
 use super::app::{App, Missing};
 use super::decide::call_named;
@@ -84,7 +84,7 @@ struct Newest {
 }
 
 /// The last `limit` entries that match; the filter's cursor is then behind them.
-async fn newest(store: &dyn Store, filter: &mut LogFilter, limit: usize) -> Result<Newest, CliError> {
+async fn newest(store: &dyn Views, filter: &mut LogFilter, limit: usize) -> Result<Newest, CliError> {
     let mut kept: VecDeque<LogLine> = VecDeque::new();
     let mut left_out = false;
     loop {

@@ -13,8 +13,7 @@ use crate::domain::phone::masked;
 use crate::domain::policy::Policy;
 use crate::domain::team::{Directory, Line};
 use crate::domain::types::{ContactId, Role};
-use crate::store::sqlite::file::is_there;
-use crate::store::{OptOutLine, Store as _};
+use crate::store::{self, OptOutLine};
 
 use super::app::{App, Missing};
 use super::decide::there_are;
@@ -161,7 +160,7 @@ const DIGITS_MIN: usize = 3;
 
 /// Opted-out numbers, or none where no store exists yet.
 pub(super) async fn opt_outs(app: &App) -> Result<Vec<OptOutLine>, CliError> {
-    if !is_there(app.config.store.path())? {
+    if !store::exists(&app.location())? {
         return Ok(Vec::new());
     }
     Ok(app.store(Missing::Refuse).await?.opt_outs().await?)

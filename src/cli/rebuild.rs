@@ -13,9 +13,7 @@ use crate::engine::rebuild::{self, Base, Carried, Plan, ReadError, Reader, Snaps
 use crate::engine::recovery;
 use crate::gateways::mirror::Scope as RefusedScope;
 use crate::gateways::{GatewayError, MirrorError, SmsGateway};
-use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
-use crate::store::sqlite::file::{check_name, is_there};
+use crate::store::{Ledger, Store};
 
 use super::app::{App, Missing, operator};
 use super::exit::ExitStatus;
@@ -50,12 +48,8 @@ pub(super) async fn run(args: &Args, mut app: App, out: &mut Output) -> Result<E
 
 async fn with_providers(args: &Args, app: &mut App, out: &mut Output) -> Result<ExitStatus, CliError> {
     let base = base(app)?;
-    let there = is_there(app.config.store.path())?;
-    if !there {
-        check_name(app.config.store.path())?;
-    }
-    let store = if there { Some(app.store(Missing::Refuse).await?) } else { None };
-    let snapshot = read(app, &base, store.as_ref(), args.older_than, out).await?;
+    let store = app.store_if_there().await?;
+    let snapshot = read(app, &base, store.as_deref(), args.older_than, out).await?;
     let plan = rebuild::plan(&snapshot, &app.ids);
     if !out.is_json() {
         show(&plan, out);
@@ -109,7 +103,7 @@ pub(super) fn base(app: &App) -> Result<Base, CliError> {
 async fn read(
     app: &App,
     base: &Base,
-    store: Option<&Arc<SqliteStore>>,
+    store: Option<&dyn Store>,
     older_than: Duration,
     out: &Output,
 ) -> Result<Snapshot, CliError> {
@@ -118,7 +112,7 @@ async fn read(
     let mut tries = 0;
     let read = loop {
         let reader = Reader {
-            store: store.map(|s| s.as_ref() as &dyn Store),
+            store: store.map(|s| s as &dyn Ledger),
             directory: Arc::new(app.config.directory.clone()),
             lexicon: app.config.replies.clone(),
             now: app.clock.now(),

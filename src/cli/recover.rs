@@ -11,11 +11,11 @@ use serde_json::json;
 use crate::domain::Timestamp;
 use crate::domain::event::Event;
 use crate::engine::apply::Core;
-use crate::engine::lock::{EngineLock, LockError};
 use crate::engine::recovery::{Row, Snapshot, plan, settle_store};
 use crate::engine::sink::Sink;
 use crate::engine::supervisor::Supervisor;
 use crate::engine::{Scope, others_go_on, outbox, start};
+use crate::store::LeaseError;
 
 use super::app::{App, Missing, operator};
 use super::engine::Engine;
@@ -107,9 +107,9 @@ impl Done {
 
 /// Does what is due: by the engine that runs, or as the engine for as long as that takes.
 pub(super) async fn carry_out(app: &mut App, core: &Arc<Core>, out: &Output) -> Result<Done, CliError> {
-    let lock = match EngineLock::take(app.config.store.path(), "recover") {
+    let lock = match core.store.take_lease("recover").await {
         Ok(lock) => lock,
-        Err(LockError::Held(_)) => {
+        Err(LeaseError::Held(_)) => {
             for call in core.store.due(app.clock.now(), CALLS_MAX).await? {
                 others_go_on(core.apply(Event::Wake { call }, operator(None)).await.map(drop))?;
             }

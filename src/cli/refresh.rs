@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use crate::domain::types::{Actor, CallId};
 use crate::engine::Scope;
 use crate::engine::apply::Core;
-use crate::engine::lock::{EngineLock, LockError};
 use crate::engine::poller::Poller;
 use crate::store::StoreError;
+use crate::store::{Lease, LeaseError};
 
 use super::app::{App, operator};
 use super::exit::ExitStatus;
@@ -33,13 +33,13 @@ pub(super) async fn refresh(app: &mut App, core: &Arc<Core>, call: &CallId, out:
     let deadline = app.clock.now().plus(ANSWER_WITHIN);
     let mut posted = None;
     let answer = loop {
-        match EngineLock::take(app.config.store.path(), "status") {
+        match core.store.take_lease("status").await {
             Ok(lock) => {
                 if let Some(answer) = alone(app, core, call, lock, out).await? {
                     break answer;
                 }
             }
-            Err(LockError::Held(_)) => {
+            Err(LeaseError::Held(_)) => {
                 let id = match posted {
                     Some(id) => id,
                     None => post(core, call).await?,
@@ -71,7 +71,7 @@ async fn alone(
     app: &mut App,
     core: &Arc<Core>,
     call: &CallId,
-    lock: EngineLock,
+    lock: Arc<dyn Lease>,
     out: &Output,
 ) -> Result<Option<Value>, CliError> {
     app.config.twilio_required()?;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::config::ConfigErrors;
 use crate::engine::intake::IntakeError;
-use crate::engine::lock::LockError;
+use crate::store::LeaseError;
 use crate::store::StoreError;
 
 use super::exit::ExitStatus;
@@ -139,13 +139,13 @@ impl From<ConfigErrors> for CliError {
     }
 }
 
-impl From<LockError> for CliError {
-    fn from(e: LockError) -> Self {
+impl From<LeaseError> for CliError {
+    fn from(e: LeaseError) -> Self {
         let hint = match &e {
-            LockError::Held(_) => {
+            LeaseError::Held(_) => {
                 "one engine works on a store; see it with `dispatchctl status`, or choose another store with --store"
             }
-            LockError::Io { .. } => "check the directory of the store and its permissions",
+            LeaseError::Io { .. } => "check the directory of the store and its permissions",
         };
         Self::from_chain(ExitStatus::Store, &e).hint(hint)
     }

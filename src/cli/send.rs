@@ -22,9 +22,9 @@ use crate::engine::apply::Core;
 use crate::engine::in_force::InForce;
 use crate::engine::intake::json::Document;
 use crate::engine::intake::{self, Intake, Paperwork};
-use crate::engine::lock::{EngineLock, LockError};
 use crate::engine::supervisor::Supervisor;
 use crate::engine::{Scope, start, view};
+use crate::store::{Lease, LeaseError};
 
 use super::app::{App, Missing, operator};
 use super::drills::Sandbox;
@@ -313,10 +313,10 @@ impl Send<'_> {
         if self.app.config.twilio_required().is_err() {
             return Ok(None);
         }
-        let lock = match EngineLock::take(self.app.config.store.path(), "send") {
+        let lock = match self.core.store.take_lease("send").await {
             Ok(lock) => lock,
             // The call is committed: who may not be the engine goes on watching, and says in the end that it waits for one.
-            Err(LockError::Held(_) | LockError::Io { .. }) => return Ok(None),
+            Err(LeaseError::Held(_) | LeaseError::Io { .. }) => return Ok(None),
         };
         if self.sandbox.is_none() {
             // The engine beside us is gone, and with it the sandbox that it may have run.
@@ -530,7 +530,7 @@ struct Running {
     /// Fires when the task ends, in whatever way.
     ended: CancellationToken,
     stop: CancellationToken,
-    _lock: EngineLock,
+    _lock: Arc<dyn Lease>,
 }
 
 impl Running {

@@ -18,7 +18,6 @@ use crate::domain::types::Actor;
 use crate::engine::adopt::Adopter;
 use crate::engine::apply::Core;
 use crate::engine::heartbeat::Heartbeat;
-use crate::engine::lock::{EngineLock, Holder, LockError};
 use crate::engine::mirror::Mirror;
 use crate::engine::roster::{self, Roster};
 use crate::engine::supervisor::Supervisor;
@@ -26,8 +25,7 @@ use crate::engine::{Engine, Scope, duties, start, store_file};
 use crate::gateways::heartbeat::HeartbeatUrl;
 use crate::gateways::mirror::Lane;
 use crate::http;
-use crate::store::Store as _;
-use crate::store::sqlite::SqliteStore;
+use crate::store::{Control, Holder, Lease, LeaseError};
 
 use super::app::{App, Missing};
 use super::exit::ExitStatus;
@@ -59,7 +57,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     app.config.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts])?;
     warn_of(&app.config);
     let store = app.store(Missing::Create).await?;
-    let lock = Arc::new(take_lock(&app, &store).await?);
+    let lock = take_lock(&app, &*store).await?;
     let sandbox = app.sandbox_if_needed(out).await?;
     let listener = http::bind(app.config.server.listen).await.map_err(port_error)?;
     let public = match app.config.server.public_listen {
@@ -78,7 +76,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
             warn!(error = %e, "the sandbox cannot post replies here");
         }
     }
-    put_in_force(&mut app, &store).await?;
+    put_in_force(&mut app, &*store).await?;
     let core = app.core(store.clone());
     super::reload::say_file(&core, app.broken.as_ref()).await?;
     let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
@@ -236,7 +234,7 @@ async fn roster(app: &App, core: &Arc<Core>) -> Result<Option<Arc<Roster>>, CliE
 }
 
 /// This process's settings become the ones in force; where its file is wrong, those in the store stay so.
-async fn put_in_force(app: &mut App, store: &Arc<SqliteStore>) -> Result<(), CliError> {
+async fn put_in_force(app: &mut App, store: &dyn Control) -> Result<(), CliError> {
     if let Some(wrong) = &app.broken {
         error!("this configuration is wrong, the settings in force in the store stand in for it: {wrong}");
         return Ok(());
@@ -252,23 +250,22 @@ async fn put_in_force(app: &mut App, store: &Arc<SqliteStore>) -> Result<(), Cli
 }
 
 /// The lock at once; from a command that holds it, after it handed over; from another `serve`, never.
-async fn take_lock(app: &App, store: &Arc<SqliteStore>) -> Result<EngineLock, CliError> {
-    let path = app.config.store.path();
+async fn take_lock(app: &App, store: &dyn Control) -> Result<Arc<dyn Lease>, CliError> {
     let wait = app.config.twilio_required()?.request_timeout + HANDOVER_GRACE;
     let deadline = app.clock.now().plus(wait);
     let (mut asked, mut seen) = (false, 0);
     loop {
-        let held = match EngineLock::take(path, "serve") {
+        let held = match store.take_lease("serve").await {
             Ok(lock) => return Ok(lock),
-            Err(LockError::Held(None)) => last_engine(store).await,
-            Err(LockError::Held(held)) => held,
+            Err(LeaseError::Held(None)) => last_engine(store).await,
+            Err(LeaseError::Held(held)) => held,
             Err(e) => return Err(e.into()),
         };
         // A command that only looks who holds the lock holds it for that moment, beside the name of who had it last.
         seen += 1;
         let by_serve = held.as_ref().is_some_and(|h| h.role == "serve");
         if (by_serve && seen > 2) || app.clock.now() > deadline {
-            return Err(LockError::Held(held).into());
+            return Err(LeaseError::Held(held).into());
         }
         if !asked && !by_serve {
             asked = true;
@@ -281,7 +278,7 @@ async fn take_lock(app: &App, store: &Arc<SqliteStore>) -> Result<EngineLock, Cl
 }
 
 /// Who holds the lock where its lock file does not say: the store has the last engine that began.
-async fn last_engine(store: &Arc<SqliteStore>) -> Option<Holder> {
+async fn last_engine(store: &dyn Control) -> Option<Holder> {
     let row = store.engine().await.ok().flatten().filter(|row| row.stopped_at.is_none())?;
     Some(Holder { role: row.role, pid: row.pid })
 }

@@ -12,7 +12,7 @@ use crate::domain::change::Answer;
 use crate::domain::event::Event;
 use crate::domain::types::{AttemptId, MessageSid};
 use crate::engine::view;
-use crate::store::Store;
+use crate::store::Ledger;
 
 use super::app::{App, Missing, operator};
 use super::engine::Rest;
@@ -88,7 +88,7 @@ pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
 }
 
 /// The attempt that an argument means: by its id, or by its call's reference and its number.
-async fn named(store: &dyn Store, text: &str) -> Result<AttemptId, CliError> {
+async fn named(store: &dyn Ledger, text: &str) -> Result<AttemptId, CliError> {
     if let Ok(id) = text.parse() {
         return Ok(id);
     }

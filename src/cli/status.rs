@@ -11,8 +11,8 @@ use crate::domain::codes;
 use crate::domain::codes::Class;
 use crate::domain::types::CallId;
 use crate::engine::apply::Core;
-use crate::engine::lock::Holder;
 use crate::engine::view;
+use crate::store::Holder;
 use crate::store::{
     AlertLine, CallFilter, CallLine, CallStory, DueLine, EngineRow, FailureLine, Figures, OptOutLine, Unreadable,
 };

@@ -9,12 +9,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::domain::Timestamp;
-use crate::engine::lock::{EngineLock, LockError};
 use crate::engine::mirror::verify::{CheckError, Checker, Fault, Finding, Report};
 use crate::engine::mirror::{Mirror, Settings};
 use crate::gateways::MirrorError;
 use crate::gateways::mirror::{Lane, Scope};
-use crate::store::{EventFilter, MirrorKey, Store};
+use crate::store::{Control, EventFilter, LeaseError, MirrorKey, MirrorOutbox, Store};
 
 use super::app::{App, Missing};
 use super::decide::call_named;
@@ -100,7 +99,7 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
 
 async fn compare(
     checker: &mut Checker,
-    store: &dyn Store,
+    store: &dyn MirrorOutbox,
     filter: &EventFilter,
     out: &Output,
 ) -> Result<Report, CliError> {
@@ -150,9 +149,9 @@ async fn see_to_it(
     let mut lock = None;
     while Mirror::is_busy_with(store, keys).await? && app.clock.now() < deadline {
         if lock.is_none() {
-            lock = match EngineLock::take(app.config.store.path(), "verify-events") {
+            lock = match store.take_lease("verify-events").await {
                 Ok(taken) => Some(taken),
-                Err(LockError::Held(_)) => None,
+                Err(LeaseError::Held(_)) => None,
                 Err(e) => return Err(e.into()),
             };
         }
@@ -185,7 +184,7 @@ async fn see_to_it(
 }
 
 /// Until somebody asks for the lock.
-async fn until_asked(app: &App, store: &dyn Store) -> Result<(), CliError> {
+async fn until_asked(app: &App, store: &dyn Control) -> Result<(), CliError> {
     loop {
         let now = app.clock.now();
         if hands_over(store, now).await? {
@@ -196,7 +195,7 @@ async fn until_asked(app: &App, store: &dyn Store) -> Result<(), CliError> {
 }
 
 /// Whether somebody asked for the lock; they are answered that they have it.
-async fn hands_over(store: &dyn Store, now: Timestamp) -> Result<bool, CliError> {
+async fn hands_over(store: &dyn Control, now: Timestamp) -> Result<bool, CliError> {
     let mut asked = false;
     for request in store.open_requests().await? {
         if request.kind == "yield" {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::store::{Store, StoreError};
+use crate::store::{Control, StoreError};
 
 use super::signals;
 
@@ -25,7 +25,7 @@ pub(crate) enum Heard {
 
 /// Tells when to look at the store again.
 pub(crate) struct Watcher {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Control>,
     clock: Arc<dyn Clock>,
     seen: u64,
     interrupted: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -33,7 +33,7 @@ pub(crate) struct Watcher {
 
 impl Watcher {
     /// Watches from now on: a commit after this is never missed, so look at the store after it.
-    pub(crate) async fn start(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+    pub(crate) async fn start(store: Arc<dyn Control>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let seen = store.version().await?;
         let mut interrupted: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(signals::interrupted());
         // From here on an interrupt is heard by us.

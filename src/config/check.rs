@@ -34,7 +34,7 @@ pub(super) fn config(
     let mut root = Section::root(table);
     let on = r.boolean(&mut root, "test_mode").is_some_and(|f| f.value);
     let mut test = TestMode { on, replaced: Vec::new() };
-    let store = store(&mut r, &mut root, &mut test, sources);
+    let (store, backups) = store(&mut r, &mut root, &mut test, sources);
     let server = server(&mut r, &mut root, &mut test);
     let sandbox_listen = sandbox(&mut r, &mut root, &mut test);
     let provider = twilio(&mut r, &mut root, &mut test, sandbox_listen);
@@ -65,6 +65,7 @@ pub(super) fn config(
         file,
         mode: if test.on { Mode::Test } else { Mode::Live },
         store,
+        backups,
         server,
         twilio: provider.twilio,
         validity: provider.validity,
@@ -96,7 +97,7 @@ pub(super) fn store_and_mode(
     let mut root = Section::root(table);
     let on = r.boolean(&mut root, "test_mode").is_some_and(|f| f.value);
     let mut test = TestMode { on, replaced: Vec::new() };
-    let store = store(&mut r, &mut root, &mut test, sources);
+    let (store, _) = store(&mut r, &mut root, &mut test, sources);
     r.problems.retain(|p| p.key == "store.url" || p.key == "test_mode");
     match store {
         Some(store) if r.problems.is_empty() => Ok((store, if on { Mode::Test } else { Mode::Live })),

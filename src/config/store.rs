@@ -1,4 +1,4 @@
-//! `[store]`: where the store is.
+//! `[store]`: where the store is, and how many copies of it are kept.
 
 use std::path::{Path, PathBuf};
 
@@ -8,17 +8,26 @@ use super::read::{Reader, Section};
 use super::test_mode::TestMode;
 use super::types::StoreLocation;
 
+/// A copy a day for a year.
+const BACKUPS_MAX: u32 = 366;
+
 pub(super) fn store(
     r: &mut Reader,
     root: &mut Section,
     test: &mut TestMode,
     sources: &Sources,
-) -> Option<StoreLocation> {
+) -> (Option<StoreLocation>, usize) {
     let mut s = r.section(root, "store");
-    let form = "sqlite:PATH or a path";
-    let found = r.parsed(&mut s, "url", form, parse_store, |path| format!("sqlite:{}", path.display()));
-    let broken = r.problems.iter().any(|p| p.key == "store.url");
+    let location = location(r, &mut s, test, sources);
+    let backups = r.integer(&mut s, "backups", 0..=BACKUPS_MAX).map_or(0, |f| f.value);
     r.finish(s);
+    (location, usize::try_from(backups).unwrap_or_default())
+}
+
+fn location(r: &mut Reader, s: &mut Section, test: &mut TestMode, sources: &Sources) -> Option<StoreLocation> {
+    let form = "sqlite:PATH or a path";
+    let found = r.parsed(s, "url", form, parse_store, |path| format!("sqlite:{}", path.display()));
+    let broken = r.problems.iter().any(|p| p.key == "store.url");
     let kept = found.filter(|f| {
         let kept = !test.on || f.layer >= Layer::EnvPlain;
         if !kept {

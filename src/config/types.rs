@@ -386,6 +386,8 @@ pub struct Config {
     pub mode: Mode,
     /// Where the store is.
     pub store: StoreLocation,
+    /// How many copies of the whole store are kept beside it; 0: none are made.
+    pub backups: usize,
     /// The listeners.
     pub server: Server,
     /// `None` where credentials are missing; ask [`Config::twilio_required`]. Always present in test mode.

@@ -170,6 +170,8 @@ kinds! {
     Store = "store", Page, Ended;
     /// The store's file is not in its place any more.
     StoreFile = "store-file", Page, Ended;
+    /// The daily copy of the store cannot be made.
+    Backup = "backup", Notice, Ended;
     /// A row, an index or a page of the store cannot be read. Subject: which.
     Unreadable = "unreadable", Page, Ended;
     /// The clock was set. Subject: when, in milliseconds.

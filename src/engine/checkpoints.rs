@@ -56,8 +56,8 @@ impl Checkpoints {
         let core = &self.engine.core;
         let (now, version, boot) = (core.clock.now(), core.store.version().await?, core.clock.boot());
         let due = self.last.lock().unwrap_or_else(PoisonError::into_inner).is_due(version, boot);
-        if due {
-            core.store.checkpoint().await?;
+        if due && let Some(upkeep) = core.store.upkeep() {
+            upkeep.checkpoint().await?;
         }
         Ok(Some(now.plus(EVERY)))
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::adopt::Adopter;
+use super::backups::{self, Backups};
 use super::checkpoints::{self, Checkpoints};
 use super::clocks::{self, ClockWatch};
 use super::dispatcher::{Dispatcher, SWEPT_EVERY};
@@ -89,6 +90,9 @@ pub const TABLE: &[Line] = &[
     }),
     of_the_whole_store("watch", every(watch::EVERY), |of| {
         Work::of(&of.engine, |e| Box::pin(async move { watch::pass(&e).await }))
+    }),
+    of_the_whole_store("backups", every(backups::EVERY).still_after(backups::STILL_MAX).only_asks(), |of| {
+        Work::of(&Arc::new(Backups::new(of.engine.clone())), |b| Box::pin(async move { b.pass().await }))
     }),
     of_the_whole_store("integrity", every(integrity::EVERY), |of| {
         Work::of(&of.engine, |e| Box::pin(async move { integrity::pass(&e).await }))

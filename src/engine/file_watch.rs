@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use crate::domain::Timestamp;
 
-use super::lock::EngineLock;
+use crate::store::Lease;
 
 /// What is known.
 #[derive(Debug, Default)]
 pub struct FileWatch {
     state: Mutex<State>,
-    pub(super) lock: OnceLock<Arc<EngineLock>>,
+    pub(super) lock: OnceLock<Arc<dyn Lease>>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -39,7 +39,7 @@ pub(super) struct Copy {
 
 impl FileWatch {
     /// Keeps the lock file of this lock beside the store; to be said before the engine runs.
-    pub fn holds(&self, lock: Arc<EngineLock>) {
+    pub fn holds(&self, lock: Arc<dyn Lease>) {
         let _ = self.lock.set(lock);
     }
 

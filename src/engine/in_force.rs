@@ -10,7 +10,7 @@ use tracing::{error, warn};
 use crate::domain::rules::Rules;
 use crate::domain::settings::{Basis, SettingsNumber, SettingsRow};
 use crate::domain::team::Directory;
-use crate::store::{RosterCopy, Store, StoreError};
+use crate::store::{Control, RosterCopy, StoreError};
 
 use super::roster::merge::merge;
 
@@ -83,7 +83,7 @@ impl InForce {
 /// # Errors
 /// [`StoreError`].
 pub(super) async fn read(
-    store: &dyn Store,
+    store: &dyn Control,
     held: &InForce,
     interpreter: Option<&Interpreter>,
 ) -> Result<InForce, StoreError> {

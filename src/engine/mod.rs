@@ -6,6 +6,7 @@
 
 pub mod adopt;
 pub mod apply;
+pub mod backups;
 pub mod beat;
 pub mod beats;
 pub mod checkpoints;
@@ -22,7 +23,6 @@ pub mod intake;
 pub mod integrity;
 mod lanes;
 pub mod listener;
-pub mod lock;
 pub mod mirror;
 pub mod outbox;
 pub mod poller;

@@ -282,7 +282,6 @@ mod tests {
     use crate::domain::change::{Change, ReceiptRow};
     use crate::domain::event::Load;
     use crate::domain::types::{AttemptId, MessageSid};
-    use crate::store::Store as _;
     use crate::testing::world::Setup;
     use crate::testing::{Reaction, World, desk, mins, people, secs};
 
@@ -409,7 +408,7 @@ mod tests {
         let mut w = World::with(slow()).await;
         w.dispatch("slow").await;
         keep(&w, None, &w.sms.ledger()[0].sid.clone()).await;
-        let (from, size) = crate::store::sqlite::spoil::page_of(&w.path(), "receipts").expect("a page");
+        let (from, size) = crate::store::spoil::page_of(&w.path(), "receipts").expect("a page");
         let mut file = std::fs::read(w.path()).expect("read");
         file[from as usize..(from + size) as usize].fill(0x5a);
         std::fs::write(w.path(), file).expect("written");

@@ -5,7 +5,7 @@
 //! The copy is renewed at most [`COPY_EVERY`] after a change, and once more when the engine stops. A kill loses what was
 //! committed since the copy before it; where no file is in the place, the next start takes the newest copy.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,12 +15,10 @@ use crate::domain::Timestamp;
 use crate::domain::alert::{AlertChange, AlertKind};
 use crate::domain::event::Event;
 use crate::domain::types::Actor;
-use crate::store::sqlite::rescue;
-use crate::store::{Place, StoreError};
+use crate::store::{Lease, Place, StoreError, Upkeep};
 
 use super::Engine;
 use super::file_watch::{Copy, State};
-use super::lock::EngineLock;
 
 /// How often to look: three looks at the file system.
 pub const EVERY: Duration = Duration::from_millis(250);
@@ -32,43 +30,41 @@ const COPY_EVERY: Duration = Duration::from_secs(1);
 /// # Errors
 /// [`StoreError::WrongFile`]: another engine holds the file in the place of ours, and this one must stop. Others of the store.
 pub async fn pass(engine: &Arc<Engine>) -> Result<(), StoreError> {
+    let Some(upkeep) = engine.core.store.upkeep() else { return Ok(()) };
     let watch = &engine.file_watch;
-    let lock = watch.lock.get();
     let mut state = watch.state();
-    let place = engine.core.store.place();
+    let place = upkeep.place();
     let done = match place.trouble() {
-        None => in_its_place(engine, &mut state, lock.map(|l| l.store())).await,
-        Some(what) => lost(engine, &mut state, what).await,
+        None => in_its_place(engine, upkeep, &mut state).await,
+        Some(what) => lost(engine, upkeep, &mut state, what).await,
     };
-    if let (Place::Here, Some(lock)) = (&place, lock) {
-        keep_note(lock, &mut state);
+    if let (Place::Here, Some(lock)) = (&place, watch.lock.get()) {
+        keep_note(&**lock, &mut state).await;
     }
     watch.keep(state);
     done?;
-    if engine.core.store.place_is_held() {
-        error!("another engine works on the file in the place of this one's store: this one stops");
-        let what = place.trouble().unwrap_or("another engine holds it").to_owned();
-        let path = lock.map(|l| l.store().to_path_buf()).unwrap_or_default();
-        return Err(StoreError::WrongFile { path, what });
+    match upkeep.held_by_another() {
+        Some(e) => {
+            error!("another engine works on the file in the place of this one's store: this one stops");
+            Err(e)
+        }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// The last copy before the process ends; nothing where the file is in its place. To be called when nothing is written any
 /// more.
 pub async fn last_copy(engine: &Engine) {
-    if engine.core.store.place().trouble().is_none() {
-        return;
-    }
+    let Some(upkeep) = engine.core.store.upkeep().filter(|u| u.place().trouble().is_some()) else { return };
     let watch = &engine.file_watch;
     let lost = watch.state().lost.unwrap_or_else(|| engine.core.clock.now());
-    match engine.core.store.rescue(lost).await {
+    match upkeep.rescue(lost).await {
         Ok(at) => warn!(copy = %at.display(), "the store's file is not in its place: all that it held is in the copy"),
         Err(e) => error!(error = %e, "the store's file is not in its place, and no copy of it can be written"),
     }
 }
 
-async fn in_its_place(engine: &Engine, state: &mut State, store: Option<&Path>) -> Result<(), StoreError> {
+async fn in_its_place(engine: &Engine, upkeep: &dyn Upkeep, state: &mut State) -> Result<(), StoreError> {
     let core = &engine.core;
     if state.looked && state.lost.is_none() {
         return Ok(());
@@ -78,11 +74,11 @@ async fn in_its_place(engine: &Engine, state: &mut State, store: Option<&Path>) 
     }
     if state.lost.is_some() {
         warn!(alert.key = AlertKind::StoreFile.word(), "the store's file is in its place again");
-        if let Some(Err(e)) = store.map(rescue::set_aside) {
+        if let Err(e) = upkeep.set_rescued_aside() {
             warn!(error = %e, "the copies that were made of it could not be renamed: remove them by hand");
         }
     }
-    say_copy(engine, store.and_then(rescue::newest)).await?;
+    say_copy(engine, upkeep.rescued()).await?;
     *state = State { looked: true, note_said: state.note_said, ..State::default() };
     Ok(())
 }
@@ -104,14 +100,14 @@ async fn say_copy(engine: &Engine, copy: Option<PathBuf>) -> Result<(), StoreErr
     engine.core.apply(Event::Alert(change), Actor::engine()).await.map(drop)
 }
 
-async fn lost(engine: &Engine, state: &mut State, what: &str) -> Result<(), StoreError> {
+async fn lost(engine: &Engine, upkeep: &dyn Upkeep, state: &mut State, what: &str) -> Result<(), StoreError> {
     let core = &engine.core;
     let since = *state.lost.get_or_insert_with(|| core.clock.now());
     let (version, boot) = (core.store.version().await?, core.clock.boot());
     let is_due = |c: &Copy| c.version != version && boot.saturating_sub(c.made) >= COPY_EVERY;
     let mut failed = None;
     if state.copy.as_ref().is_none_or(is_due) {
-        match core.store.rescue(since).await {
+        match upkeep.rescue(since).await {
             Ok(at) => state.copy = Some(Copy { at, version, made: boot }),
             Err(e) => failed = Some(e.to_string()),
         }
@@ -145,8 +141,8 @@ fn message(what: &str, since: Timestamp, copy: Option<&Copy>, failed: Option<&st
     )
 }
 
-fn keep_note(lock: &EngineLock, state: &mut State) {
-    match lock.keep_note() {
+async fn keep_note(lock: &dyn Lease, state: &mut State) {
+    match lock.keep().await {
         Ok(()) => state.note_said = false,
         Err(e) if !state.note_said => {
             state.note_said = true;

@@ -8,13 +8,13 @@ use crate::domain::log::LogKind;
 use crate::domain::policy::Policy;
 use crate::domain::team::Directory;
 use crate::domain::types::CallId;
-use crate::store::{CallLine, CallStory, LogLine, Store, StoreError};
+use crate::store::{CallLine, CallStory, Ledger, LogLine, StoreError};
 
 /// Finds the call that a text means: a call id, a message SID, or a reference, in that order.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn find(store: &dyn Store, text: &str) -> Result<Option<CallId>, StoreError> {
+pub async fn find(store: &dyn Ledger, text: &str) -> Result<Option<CallId>, StoreError> {
     if let Ok(id) = text.parse::<CallId>()
         && store.call(&id).await?.is_some()
     {

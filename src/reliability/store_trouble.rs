@@ -11,9 +11,7 @@ use crate::domain::change::{Change, ReceiptRow};
 use crate::domain::codes::NO_CODE;
 use crate::domain::event::{Load, News, Source};
 use crate::domain::types::CallId;
-use crate::store::Store as _;
-use crate::store::sqlite::file::beside;
-use crate::store::sqlite::spoil::{self, Spoil};
+use crate::store::spoil::{self, Spoil, beside};
 
 use super::documents::{list, text};
 use super::store_words::StoreTrouble;

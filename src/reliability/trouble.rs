@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::store::sqlite::spoil::{Held, Spoilt};
+use crate::store::spoil::{Held, Spoilt};
 
 use super::process::Process;
 

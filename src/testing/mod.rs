@@ -3,17 +3,20 @@
 
 pub(crate) mod base;
 pub(crate) mod clock;
+pub(crate) mod crash;
 pub(crate) mod desk;
 pub(crate) mod gateway;
-pub(crate) mod mortal;
+
 pub(crate) mod people;
 pub(crate) mod replies;
 pub(crate) mod story;
 pub(crate) mod world;
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::domain::alert::{AlertKey, Severity, SinkTarget};
+use crate::store::{StoreMode, StoreSettings};
 
 pub(crate) use gateway::Reaction;
 pub(crate) use world::World;
@@ -29,6 +32,12 @@ pub(crate) const fn mins(n: u64) -> Duration {
 /// An alert's key by its text.
 pub(crate) fn alert_key(text: &str) -> AlertKey {
     text.parse().expect("an alert's key")
+}
+
+/// How tests use a store at this place: it is made where it is not there, and has a mirror and the office.
+pub(crate) fn store_at(path: &Path) -> StoreSettings {
+    let alert_sinks = vec![office()];
+    StoreSettings { create: true, mirror: true, alert_sinks, backups: 7, ..StoreSettings::of(path, StoreMode::Test) }
 }
 
 /// The sink of the tests' stores: told of everything.

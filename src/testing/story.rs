@@ -11,7 +11,7 @@ use crate::domain::codes::classify;
 use crate::domain::event::{Decision, Event, InboundText, News, Source};
 use crate::domain::types::{Actor, CallId, ErrorCode, MessageSid};
 use crate::engine::intake::{self, Intake, Paperwork};
-use crate::store::{LogFilter, Store as _};
+use crate::store::LogFilter;
 
 /// What a caller hands over in most stories.
 pub(crate) fn intake(id: &str, level: &str) -> Intake {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::clock::ManualClock;
+use super::crash::{Crash, Death};
 use super::gateway::ScriptedGateway;
-use super::mortal::{Death, Mortal};
 use super::people;
 use crate::clock::Clock as _;
 use crate::domain::Timestamp;
@@ -24,7 +24,7 @@ use crate::engine::scheduler::Scheduler;
 use crate::engine::supervisor::Supervisor;
 use crate::engine::{Bounds, Engine, Scope, integrity, silence, start, waiting, watch};
 use crate::ids::Ids;
-use crate::store::{OpenOptions, SqliteStore, StoreMode};
+use crate::store::{self, Store, StoreSettings};
 
 /// 2026-11-22 02:00:00 UTC.
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_795_312_800_000);
@@ -58,7 +58,8 @@ impl Default for Setup {
 
 /// The loops of one process.
 pub(crate) struct Process {
-    pub(crate) store: Arc<Mortal>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) crash: Arc<Crash>,
     pub(crate) core: Arc<Core>,
     pub(crate) supervisor: Arc<Supervisor>,
     pub(crate) scheduler: Scheduler,
@@ -98,22 +99,18 @@ impl World {
     }
 
     pub(crate) async fn with(setup: Setup) -> Self {
-        Self::mortal(setup, Death::Never).await
+        Self::dying(setup, Death::Never).await
     }
 
     /// Its first process dies at that commit; `recover_local` is not counted: it is over before the story begins.
-    pub(crate) async fn mortal(setup: Setup, death: Death) -> Self {
+    pub(crate) async fn dying(setup: Setup, death: Death) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let clock = Arc::new(ManualClock::new(START));
         let sms = Arc::new(ScriptedGateway::new(clock.clone()));
         let ids = Arc::new(Ids::seeded(setup.seed));
-        let death = match death {
-            Death::Never => Death::Never,
-            Death::After(n) => Death::After(n + START_WRITES),
-            Death::BeforeTheOneAfter(n) => Death::BeforeTheOneAfter(n + START_WRITES),
-        };
-        let process = start(&dir, &setup, &ids, &clock, &sms, "engine-1", death);
+        let process = start(&dir, &setup, &ids, &clock, &sms, "engine-1");
         start::recover_local(&process.engine, "serve", None).await.expect("recovered");
+        process.crash.dies(death);
         Self {
             dir,
             setup,
@@ -131,18 +128,27 @@ impl World {
 
     /// The process is gone, as if killed; another one starts on the same file.
     pub(crate) async fn restart(&mut self) {
-        self.process.store.kill();
+        self.process.crash.kill();
         self.starts += 1;
         let name = format!("engine-{}", self.starts);
         let (dir, setup) = (&self.dir, &self.setup);
-        self.process = start(dir, setup, &self.ids, &self.clock, &self.sms, &name, Death::Never);
+        self.process = start(dir, setup, &self.ids, &self.clock, &self.sms, &name);
         start::recover_local(&self.process.engine, "serve", None).await.expect("recovered");
     }
 
     /// The process is gone and so is its file; another one starts on an empty store. The provider remembers.
     pub(crate) async fn lose_the_disk(&mut self) {
-        self.process.store.kill();
+        self.process.crash.kill();
         let lost = std::mem::replace(&mut self.dir, tempfile::tempdir().expect("a directory"));
+        self.restart().await;
+        drop(lost);
+    }
+
+    /// The process is gone; another one starts where a copy of its store was put.
+    pub(crate) async fn restore(&mut self, copy: &std::path::Path) {
+        self.process.crash.kill();
+        let lost = std::mem::replace(&mut self.dir, tempfile::tempdir().expect("a directory"));
+        std::fs::copy(copy, self.file()).expect("copied");
         self.restart().await;
         drop(lost);
     }
@@ -204,23 +210,20 @@ impl Process {
 
     async fn settle(&self) -> Option<Timestamp> {
         for _ in 0..ROUNDS_MAX {
-            let before = self.store.writes();
+            let before = self.crash.writes();
             let a = self.scheduler.pass().await.expect("scheduler");
             let b = self.dispatcher.pass().await.expect("dispatcher");
             self.dispatcher.drained().await;
             let c = self.poller.pass().await.expect("poller");
             let d = self.reconciler.pass().await.expect("reconciler");
             waiting::pass(&self.engine).await.expect("waiting replies");
-            if self.store.writes() == before {
+            if self.crash.writes() == before {
                 return [a, b, c, d].into_iter().flatten().min();
             }
         }
         panic!("the world is not quiet after {ROUNDS_MAX} rounds");
     }
 }
-
-/// The writes of `recover_local` on a fresh store: its row and its entry.
-const START_WRITES: u64 = 2;
 
 fn start(
     dir: &TempDir,
@@ -229,17 +232,10 @@ fn start(
     clock: &Arc<ManualClock>,
     sms: &Arc<ScriptedGateway>,
     id: &str,
-    death: Death,
 ) -> Process {
-    let options = OpenOptions {
-        path: dir.path().join(STORE),
-        mode: StoreMode::Test,
-        create: true,
-        mirror: true,
-        alert_sinks: setup.sinks.clone(),
-        busy_timeout: Duration::from_secs(5),
-    };
-    let store = Mortal::new(SqliteStore::open(options).expect("the store opens"), death);
+    let settings = StoreSettings { alert_sinks: setup.sinks.clone(), ..super::store_at(&dir.path().join(STORE)) };
+    let crash = Crash::new();
+    let store = store::open_between(settings, crash.clone()).expect("the store opens");
     let directory = Arc::new(setup.directory.clone());
     let core = Arc::new(Core::new(store.clone(), clock.clone(), ids.clone(), directory, setup.rules.clone()));
     let bounds = Bounds {
@@ -261,6 +257,7 @@ fn start(
         reconciler: Reconciler::new(engine.clone()),
         clocks: ClockWatch::new(core.clone()),
         store,
+        crash,
         core,
         engine,
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dispatchctl::store::{MirrorFigures, MirrorOutbox as _, OpenOptions, SqliteStore, StoreMode};
+use dispatchctl::store::{self, MirrorFigures, StoreMode, StoreSettings};
 use serde_json::{Value, json};
 
 use crate::support::Shop;
@@ -44,16 +44,9 @@ impl Stage {
     /// The mirror's figures, from the store.
     pub(crate) fn mirror_figures(&self) -> MirrorFigures {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let options = OpenOptions {
-            path: self.shop.path("shop.db"),
-            mode: StoreMode::Test,
-            create: false,
-            mirror: true,
-            alert_sinks: Vec::new(),
-            busy_timeout: Duration::from_secs(5),
-        };
+        let settings = StoreSettings::of(self.shop.path("shop.db").as_path(), StoreMode::Test);
         let _in = runtime.enter();
-        let store = SqliteStore::open(options).expect("the store");
+        let store = store::open(settings).expect("the store");
         runtime.block_on(store.mirror_figures()).expect("read")
     }
 

@@ -1,9 +1,8 @@
 //! Arming: by the environment and by request, on a test store alone; and the clock of a running engine, stepped both ways.
 
 use std::process::Command;
-use std::time::Duration;
 
-use dispatchctl::store::{OpenOptions, SqliteStore, StoreMode};
+use dispatchctl::store::{self, StoreMode, StoreSettings};
 use serde_json::{Value, json};
 
 use crate::support::drill::drill_in;
@@ -58,15 +57,8 @@ fn live_mode_and_a_live_store_refuse_to_be_armed() {
 fn make(path: &std::path::Path, mode: StoreMode) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let _in = runtime.enter();
-    let options = OpenOptions {
-        path: path.to_path_buf(),
-        mode,
-        create: true,
-        mirror: false,
-        alert_sinks: Vec::new(),
-        busy_timeout: Duration::from_secs(5),
-    };
-    let store = SqliteStore::open(options).expect("a store");
+    let settings = StoreSettings { create: true, ..StoreSettings::of(path, mode) };
+    let store = store::open(settings).expect("a store");
     runtime.block_on(store.close()).expect("closed");
 }
 

@@ -44,7 +44,7 @@ fn a_store_of_version_2_goes_on_where_it_was_and_takes_the_settings_of_the_first
     let place = format!("http://{}/_sandbox/alerts", stage.sandbox_at());
     stage.shop.set("DISPATCHCTL_DRILL_SINK", format!("well={place}/well slow={place}/slow"));
     let serve = stage.serve();
-    assert!(stage.shop.path("shop.db.before-v2").exists(), "a copy of what was");
+    assert_eq!(stage.shop.backups("-v2").len(), 1, "a copy of what was");
     stage.clear_faults();
     let status = stage.shop.expect(0, &["status", "-o", "json"]).json();
     assert_eq!((&status["settings"]["number"], text(&status["settings"], "by")), (&json!(1), "serve"), "{status}");

@@ -1,7 +1,6 @@
 //! The clock: against the providers' own, against itself, and the zones that people's times are shown in.
 
 use std::error::Error as _;
-use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
@@ -12,8 +11,7 @@ use crate::domain::alert::AlertKind;
 use crate::domain::provider_clock::{Interval, OFFSET_ALARM};
 use crate::engine::clocks::{Step, step_between};
 use crate::gateways::http_date;
-use crate::store::Store as _;
-use crate::store::sqlite::SqliteStore;
+use crate::store::Views;
 
 use super::super::app::App;
 use super::finding::{CHECK_MAX, Findings, bounded, too_long};
@@ -22,7 +20,7 @@ use super::finding::{CHECK_MAX, Findings, bounded, too_long};
 const OFF_MAX: Duration = Duration::from_secs(120);
 const SET: &str = "set the clock and keep it (chrony, systemd-timesyncd): `timedatectl`";
 
-pub(super) async fn check(app: &App, store: Option<&Arc<SqliteStore>>) -> Findings {
+pub(super) async fn check(app: &App, store: Option<&dyn Views>) -> Findings {
     let mut f = Findings::of("clock");
     let before = (app.clock.now(), app.clock.boot());
     let twilio = app
@@ -126,7 +124,7 @@ fn say(f: &mut Findings, name: &str, compared: Compared) {
 }
 
 /// Whether the clock was set: while we looked, or in the last minutes by the running engine's word.
-async fn stepped(app: &App, store: Option<&Arc<SqliteStore>>, now: Step, f: &mut Findings) {
+async fn stepped(app: &App, store: Option<&dyn Views>, now: Step, f: &mut Findings) {
     let said = match store {
         Some(store) => bounded(app, store.alerts()).await.and_then(Result::ok).unwrap_or_default(),
         None => Vec::new(),

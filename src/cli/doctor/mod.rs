@@ -14,6 +14,8 @@ mod twilio;
 
 use serde_json::{Value, json};
 
+use crate::store::Views;
+
 use super::app::App;
 use super::exit::ExitStatus;
 use super::output::{Output, Table, spinner};
@@ -27,7 +29,7 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     let sandbox = if opened.is_ok() { app.sandbox_if_needed(out).await? } else { None };
     let bar = spinner(out, "checking configuration, store, clock, Twilio and Airtable");
     let (mut all, parts) = (settings::check(&app), {
-        let handle = opened.as_ref().ok().and_then(Option::as_ref);
+        let handle = opened.as_ref().ok().and_then(Option::as_deref).map(|s| s as &dyn Views);
         tokio::join!(
             store::check(&app, &opened, out),
             clock::check(&app, handle),

@@ -1,14 +1,13 @@
 //! The store: that it opens, is written to, has room, and can be read whole; who works on it.
 
-use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::Mode;
-use crate::store::Store as _;
-use crate::store::sqlite::SqliteStore;
-use crate::store::sqlite::file::{check_name, is_there};
+use crate::domain::Timestamp;
+use crate::store::{self, Control, Location, Store, Upkeep};
 
-use super::super::app::{App, Missing};
+use super::super::app::App;
 use super::super::engine::{Engine, WAIT};
 use super::super::output::Output;
 use super::super::report::CliError;
@@ -21,23 +20,20 @@ const FREE_NEEDED: u64 = 20 << 20;
 const WAL_LARGE: u64 = 256 << 20;
 /// A write that takes this long is a disk that cannot keep up.
 const WRITE_SLOW_MS: u128 = 500;
+/// A newest copy of this age was not made when it was due.
+const BACKUP_OLD: Duration = Duration::from_secs(26 * 3600);
 /// Rows that are named.
 const NAMED: usize = 10;
 
 /// The store; none where there is none yet.
-pub(super) async fn open(app: &App) -> Result<Option<Arc<SqliteStore>>, CliError> {
-    if !is_there(app.config.store.path())? {
-        // Where an engine lost it, that is what there is to say.
-        check_name(app.config.store.path())?;
-        return Ok(None);
-    }
-    match bounded(app, app.store(Missing::Refuse)).await {
-        Some(opened) => opened.map(Some),
+pub(super) async fn open(app: &App) -> Result<Option<Arc<dyn Store>>, CliError> {
+    match bounded(app, app.store_if_there()).await {
+        Some(opened) => opened,
         None => Err(CliError::new(super::super::exit::ExitStatus::Store, too_long())),
     }
 }
 
-pub(super) async fn check(app: &App, opened: &Result<Option<Arc<SqliteStore>>, CliError>, out: &Output) -> Findings {
+pub(super) async fn check(app: &App, opened: &Result<Option<Arc<dyn Store>>, CliError>, out: &Output) -> Findings {
     let mut f = Findings::of("store");
     let path = app.config.store.path();
     match opened {
@@ -49,14 +45,14 @@ pub(super) async fn check(app: &App, opened: &Result<Option<Arc<SqliteStore>>, C
         Ok(None) => {
             f.skip("open", format!("there is none yet at {}: `serve` or the first `send` makes it", path.display()));
         }
-        Ok(Some(store)) => content(app, store, &mut f).await,
+        Ok(Some(store)) => content(app, &**store, &mut f).await,
     }
-    disk(path, &mut f);
-    engine(app, opened.as_ref().ok().and_then(Option::as_deref), out, &mut f).await;
+    disk(&app.location(), &mut f);
+    engine(app, opened.as_ref().ok().and_then(Option::as_deref).map(|s| s as &dyn Control), out, &mut f).await;
     f
 }
 
-async fn content(app: &App, store: &SqliteStore, f: &mut Findings) {
+async fn content(app: &App, store: &dyn Store, f: &mut Findings) {
     let path = app.config.store.path();
     match bounded(app, store.schema()).await {
         Some(Ok(schema)) => {
@@ -65,6 +61,9 @@ async fn content(app: &App, store: &SqliteStore, f: &mut Findings) {
         }
         Some(Err(e)) => f.fail("open", e.to_string(), "look at the file and its permissions"),
         None => f.fail("open", too_long(), "look at the disk"),
+    }
+    if let Some(upkeep) = store.upkeep() {
+        backups(upkeep, app.clock.now(), f);
     }
     let again = "free space, look at the permissions of the file and its directory, and at the disk";
     match bounded(app, store.probe(app.clock.now())).await {
@@ -88,24 +87,35 @@ async fn content(app: &App, store: &SqliteStore, f: &mut Findings) {
     }
 }
 
-fn disk(path: &Path, f: &mut Findings) {
-    let mut wal = path.as_os_str().to_owned();
-    wal.push("-wal");
-    let wal = std::fs::metadata(wal).map_or(0, |m| m.len());
-    if wal > WAL_LARGE {
-        let next =
-            "stop commands that hold the store open for long; a running `serve` moves it into the file by itself";
-        f.warn("log", format!("the write-ahead log has {} MB", wal >> 20), next);
-    } else if path.exists() {
-        f.ok("log", format!("the write-ahead log has {} KB", wal >> 10));
+/// Whether there is a copy to go back to.
+fn backups(upkeep: &dyn Upkeep, now: Timestamp, f: &mut Findings) {
+    let (kept, all) = (upkeep.backups_kept(), upkeep.backups());
+    let next =
+        "start `dispatchctl serve`, which makes one a day; where it runs, see its alert and the room on the disk";
+    match all.first() {
+        _ if kept == 0 => f.skip("backups", "none are made: store.backups is 0"),
+        Some(newest) if now.since(newest.made_at) > BACKUP_OLD => {
+            f.warn("backups", format!("the newest of {} is of {}", all.len(), newest.made_at), next);
+        }
+        Some(newest) => f.ok("backups", format!("{} of {kept}, the newest of {}", all.len(), newest.made_at)),
+        None => f.skip("backups", "none yet: `serve` makes the first one some minutes after its start"),
     }
-    // Where the directory is still to be made, its file system is that of the nearest one above it.
-    let Some(there) = path.ancestors().skip(1).find(|p| p.as_os_str().is_empty() || p.exists()) else { return };
-    let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
-    match rustix::fs::statvfs(there) {
-        Ok(fs) => {
-            let free = fs.f_bavail.saturating_mul(fs.f_frsize);
-            let what = format!("{} MB free at {}", free >> 20, there.display());
+}
+
+fn disk(location: &Location, f: &mut Findings) {
+    let Some(room) = store::room(location) else { return };
+    match room.log {
+        Some(log) if log > WAL_LARGE => {
+            let next =
+                "stop commands that hold the store open for long; a running `serve` moves it into the file by itself";
+            f.warn("log", format!("the write-ahead log has {} MB", log >> 20), next);
+        }
+        Some(log) => f.ok("log", format!("the write-ahead log has {} KB", log >> 10)),
+        None => {}
+    }
+    match room.free {
+        Ok(free) => {
+            let what = format!("{} MB free at {}", free >> 20, room.at.display());
             if free < FREE_NEEDED {
                 f.fail("disk", what, "free space: a full disk refuses every dispatch");
             } else if free < FREE_ADVISED {
@@ -118,7 +128,7 @@ fn disk(path: &Path, f: &mut Findings) {
     }
 }
 
-async fn engine(app: &App, store: Option<&SqliteStore>, out: &Output, f: &mut Findings) {
+async fn engine(app: &App, store: Option<&dyn Control>, out: &Output, f: &mut Findings) {
     let Some(h) = app.holder() else {
         return match store {
             None => f.skip("engine", "no store, no engine"),

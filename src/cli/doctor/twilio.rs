@@ -1,15 +1,12 @@
 //! Twilio: credentials by reads that cost nothing, the account, each sender, and what stopped working already.
 
-use std::sync::Arc;
-
 use url::Url;
 
 use crate::domain::breaker::shown;
 use crate::domain::types::Sender;
 use crate::gateways::twilio::{AccountSeen, NumberSeen, ServiceSeen, TwilioClient};
 use crate::gateways::{GatewayError, ListFilter, SmsGateway as _};
-use crate::store::Store as _;
-use crate::store::sqlite::SqliteStore;
+use crate::store::Views;
 
 use super::super::app::App;
 use super::finding::{Findings, bounded, too_long};
@@ -26,7 +23,7 @@ enum Said<T> {
     Unknown(String),
 }
 
-pub(super) async fn check(app: &App, store: Option<&Arc<SqliteStore>>) -> Findings {
+pub(super) async fn check(app: &App, store: Option<&dyn Views>) -> Findings {
     let mut f = Findings::of("twilio");
     match (app.twilio(), app.twilio_by_token()) {
         (Ok(client), Ok(by_token)) => asked(app, &client, &by_token, &mut f).await,
@@ -272,7 +269,7 @@ fn inbound(seen: Hook<'_>, name: String, what: &str, public: Option<Public<'_>>,
     }
 }
 
-async fn breakers(app: &App, store: Option<&Arc<SqliteStore>>, f: &mut Findings) {
+async fn breakers(app: &App, store: Option<&dyn Views>, f: &mut Findings) {
     let Some(store) = store else {
         f.skip("breakers", "no store, none");
         return;

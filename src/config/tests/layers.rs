@@ -67,7 +67,7 @@ fn fixtures_are_valid() {
     let bench = Bench::new().toml(&fixture("two-lines.toml")).file("twilio_auth_token", "tok\r\n");
     let c = bench.load();
     assert_eq!(c.twilio_required().expect("complete").auth_token.expose_secret(), "tok");
-    assert_eq!(c.store.path(), bench.path("dispatchctl.db"));
+    assert_eq!((c.store.path(), c.backups), (bench.path("dispatchctl.db").as_path(), 7));
     let (lifts, unlisted) = c.directory.line(Some("+18005550199"));
     assert!(!unlisted);
     assert_eq!(lifts.policies.get("high").map(|p| p.steps.len()), Some(2));

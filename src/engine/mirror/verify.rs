@@ -18,7 +18,7 @@ use crate::domain::types::CallId;
 use crate::gateways::airtable::{FieldDifference, Formula, TableSchema, differences};
 use crate::gateways::mirror::{Query, ROWS_MAX, Record, RecordId, Scope};
 use crate::gateways::{MirrorError, MirrorGateway};
-use crate::store::{EventFilter, EventLine, MirrorKey, Store, StoreError};
+use crate::store::{EventFilter, EventLine, MirrorKey, MirrorOutbox, Store, StoreError};
 
 /// Events compared by one request.
 pub(super) const PAGE: usize = 50;
@@ -419,7 +419,7 @@ impl Mirror {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn is_busy_with(store: &dyn Store, keys: &[MirrorKey]) -> Result<bool, StoreError> {
+    pub async fn is_busy_with(store: &dyn MirrorOutbox, keys: &[MirrorKey]) -> Result<bool, StoreError> {
         for some in keys.chunks(1_000) {
             if store.mirror_is_busy_with(some.to_vec()).await? {
                 return Ok(true);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::config::{CallFields, EventFields};
 use crate::domain::types::CallId;
 use crate::gateways::{GatewayError, MirrorError, MirrorGateway};
-use crate::store::{Store, StoreError};
+use crate::store::{Ledger, StoreError};
 
 /// Where the shop's records are.
 #[derive(Clone)]
@@ -39,7 +39,7 @@ pub enum ReadError {
 }
 
 /// Whether the store has this call.
-pub(super) async fn is_known(store: Option<&dyn Store>, id: &CallId) -> Result<bool, ReadError> {
+pub(super) async fn is_known(store: Option<&dyn Ledger>, id: &CallId) -> Result<bool, ReadError> {
     let Some(store) = store else { return Ok(false) };
     match store.call(id).await {
         Ok(found) => Ok(found.is_some()),

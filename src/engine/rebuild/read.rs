@@ -12,7 +12,7 @@ use crate::domain::{PhoneNumber, Timestamp};
 use crate::gateways::airtable::Formula;
 use crate::gateways::mirror::Query;
 use crate::gateways::{ListFilter, MessageRecord, SmsGateway};
-use crate::store::Store;
+use crate::store::Ledger;
 
 use super::base::{Base, ReadError, is_known};
 use super::rowless;
@@ -29,7 +29,7 @@ const BACK_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// What is asked besides the base.
 pub struct Reader<'a> {
     /// The calls that are there; `None`: there is no store yet.
-    pub store: Option<&'a dyn Store>,
+    pub store: Option<&'a dyn Ledger>,
     /// Who can be told.
     pub directory: Arc<Directory>,
     /// The words that answer a text.

@@ -15,7 +15,7 @@ use crate::domain::types::{CallId, CallRef};
 use crate::gateways::airtable::Formula;
 use crate::gateways::mirror::{Query, Scope};
 use crate::gateways::{MessageRecord, MirrorError};
-use crate::store::Store;
+use crate::store::Ledger;
 
 use super::base::{Base, ReadError, is_known};
 use super::evidence::{attempt_reference, kind_of, notice_text};
@@ -34,7 +34,7 @@ const EVENTS_SPAN: Duration = OLDER_THAN;
 ///
 /// # Errors
 /// [`ReadError`]: a list that is not whole finds nothing missing.
-pub(super) async fn add(snapshot: &mut Snapshot, store: Option<&dyn Store>, base: &Base) -> Result<(), ReadError> {
+pub(super) async fn add(snapshot: &mut Snapshot, store: Option<&dyn Ledger>, base: &Base) -> Result<(), ReadError> {
     let (table, names) = &base.events;
     let since = snapshot.now.minus(NAMED_WITHIN);
     let recent = [Formula::after(&names.sent_at, since), Formula::is_blank(&names.event_id).negated()];
@@ -136,7 +136,7 @@ pub(super) fn strays(snapshot: &Snapshot) -> Vec<Problem> {
 ///
 /// # Errors
 /// [`ReadError`].
-pub(super) async fn look_up(snapshot: &mut Snapshot, store: Option<&dyn Store>, base: &Base) -> Result<(), ReadError> {
+pub(super) async fn look_up(snapshot: &mut Snapshot, store: Option<&dyn Ledger>, base: &Base) -> Result<(), ReadError> {
     let ours = snapshot.messages.iter().filter(|m| is_ours(snapshot, m));
     let references: BTreeSet<CallRef> = ours.filter_map(|m| attempt_reference(&m.body.0)).map(|(r, _)| r).collect();
     let mut unknown = Vec::new();

@@ -18,7 +18,7 @@ use crate::gateways::mirror::{
     Keys, Lane, MirrorError, MirrorGateway, Query, Record, RecordChange, RecordId, RecordList, Refusal, Scope,
     Typecast, Upserted, Whoami,
 };
-use crate::store::{RosterContact, RosterCopy, Store as _};
+use crate::store::{RosterContact, RosterCopy};
 use crate::testing::{World, people, secs};
 
 /// One row: its number, then name, phone, role, whether the box is ticked.

@@ -7,7 +7,7 @@ use crate::domain::MessageStatus;
 use crate::domain::change::Answer;
 use crate::domain::event::Decision;
 use crate::domain::team::Line;
-use crate::store::{LogFilter, Store as _};
+use crate::store::LogFilter;
 use crate::testing::world::Setup;
 use crate::testing::{Reaction, World, mins, people, secs, story};
 
@@ -196,10 +196,10 @@ async fn steps_that_found_nobody_are_calmed_however_many_rounds_there_were() {
     for _ in 0..3 {
         w.advance(mins(1)).await;
         assert!(w.has_alert("nobody:call_1:").await);
-        let writes = w.process.store.writes();
+        let writes = w.process.crash.writes();
         w.decide(Decision::Acknowledge { holder: None }).await;
         assert!(!w.has_alert("nobody:").await);
-        assert!(w.process.store.writes() > writes);
+        assert!(w.process.crash.writes() > writes);
         w.decide(Decision::Reopen).await;
     }
     // Another call's are its own.

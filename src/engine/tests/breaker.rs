@@ -6,7 +6,6 @@ use crate::domain::call::CallStatus;
 use crate::domain::change::Answer;
 use crate::domain::event::{BreakerNews, Event};
 use crate::domain::types::CallId;
-use crate::store::Store as _;
 use crate::testing::world::Setup;
 use crate::testing::{Reaction, World, mins, people, secs};
 

@@ -3,8 +3,7 @@
 use crate::domain::attempt::{AttemptKind, AttemptState};
 use crate::domain::call::CallStatus;
 use crate::domain::change::Answer;
-use crate::store::Store as _;
-use crate::testing::mortal::Death;
+use crate::testing::crash::Death;
 use crate::testing::story::intake;
 use crate::testing::world::Setup;
 use crate::testing::{Reaction, World, people, secs};
@@ -36,14 +35,14 @@ async fn chapter(w: &mut World, n: usize) {
 
 /// The story to its end, with a restart where the process died; whether it did.
 async fn tell(death: Death) -> (World, bool) {
-    let mut w = World::mortal(Setup::default(), death).await;
+    let mut w = World::dying(Setup::default(), death).await;
     let mut died = false;
     for n in 0..CHAPTERS {
-        let store = w.process.store.clone();
+        let crash = w.process.crash.clone();
         let done = tokio::select! {
             biased;
             () = chapter(&mut w, n) => true,
-            () = store.died() => false,
+            () = crash.died() => false,
         };
         if !done {
             assert!(!died, "{death:?}: a process dies once");
@@ -124,14 +123,14 @@ async fn a_crash_between_the_intent_and_the_outcome_is_an_unknown_outcome() {
         let late = ledger == 1;
         // The writes of a dispatch: the call, the intent, the outcome.
         let death = if late { Death::Never } else { Death::After(2) };
-        let mut w = World::mortal(Setup::default(), death).await;
+        let mut w = World::dying(Setup::default(), death).await;
         w.sms.next(reaction);
         w.begin("normal").await;
         w.process.dispatcher.pass().await.expect("started");
         if late {
             w.sms.accepted(1).await
         } else {
-            w.process.store.died().await
+            w.process.crash.died().await
         }
         w.restart().await;
         w.sms.release();
@@ -188,16 +187,16 @@ async fn lost_chapter(w: &mut World, n: usize) {
 }
 
 async fn tell_lost(death: Death, reaction: &Reaction, lag: u64) -> (World, bool) {
-    let mut w = World::mortal(Setup::default(), death).await;
+    let mut w = World::dying(Setup::default(), death).await;
     w.sms.next(reaction.clone());
     w.sms.list_lags(secs(lag));
     let mut died = false;
     for n in 0..7 {
-        let store = w.process.store.clone();
+        let crash = w.process.crash.clone();
         let done = tokio::select! {
             biased;
             () = lost_chapter(&mut w, n) => true,
-            () = store.died() => false,
+            () = crash.died() => false,
         };
         if !done {
             assert!(!died, "{death:?}: a process dies once");

@@ -10,7 +10,7 @@ use crate::clock::Clock as _;
 use crate::domain::AlertKind;
 use crate::engine::beats::DutyLine;
 use crate::engine::duty::{Duty, Limits, Work};
-use crate::store::{Store as _, StoreError};
+use crate::store::StoreError;
 use crate::testing::{Reaction, World, secs};
 
 /// Time passes until this is so: a bound on rounds, not on time.

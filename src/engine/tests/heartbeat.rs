@@ -9,7 +9,6 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::duties;
 use crate::engine::heartbeat::Heartbeat;
 use crate::gateways;
-use crate::store::Store as _;
 use crate::testing::{World, secs};
 
 #[derive(Default)]

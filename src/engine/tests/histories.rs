@@ -12,7 +12,7 @@ use crate::domain::call::{CallState, CallStatus, OutReason};
 use crate::domain::event::{Decision, Event};
 use crate::domain::log::LogKind;
 use crate::domain::types::{Actor, AttemptId, CallId, ErrorCode};
-use crate::store::{LogFilter, Store as _};
+use crate::store::LogFilter;
 use crate::testing::{Reaction, World, mins, secs};
 
 /// One thing that happens; numbers pick among what there is.

@@ -6,8 +6,7 @@ use crate::domain::attempt::{AttemptState, Priority};
 use crate::domain::event::Decision;
 use crate::domain::team::{Directory, Line};
 use crate::domain::types::CallId;
-use crate::store::Store as _;
-use crate::store::sqlite::crowd;
+use crate::store::crowd;
 use crate::testing::story::intake;
 use crate::testing::world::Setup;
 use crate::testing::{Reaction, World, mins, people, secs};
@@ -100,7 +99,7 @@ async fn what_cannot_be_claimed_hides_nothing_behind_it_in_its_own_lane() {
     crowd::of(&w.file(), "call_1", 700);
     let rotten = w.process.store.sendable_of_all(w.now(), 999).await.expect("read");
     assert_eq!(rotten.len(), 701);
-    w.process.store.refuse(rotten.into_iter().map(|s| s.attempt));
+    w.process.crash.refuse(rotten.into_iter().map(|s| s.attempt));
     w.away(secs(1));
     let behind = w.begin("normal").await;
     // As many as may be under way are tried in one pass.

@@ -4,7 +4,7 @@ use crate::domain::attempt::AttemptState;
 use crate::domain::call::CallStatus;
 use crate::domain::event::Decision;
 use crate::domain::team::Directory;
-use crate::testing::mortal::Death;
+use crate::testing::crash::Death;
 use crate::testing::people::policy;
 use crate::testing::story::intake;
 use crate::testing::world::Setup;
@@ -145,14 +145,14 @@ async fn chapter(w: &mut World, n: usize) {
 }
 
 async fn tell(death: Death) -> (World, bool) {
-    let mut w = World::mortal(Setup { directory: directory(), ..Setup::default() }, death).await;
+    let mut w = World::dying(Setup { directory: directory(), ..Setup::default() }, death).await;
     let mut died = false;
     for n in 0..7 {
-        let store = w.process.store.clone();
+        let crash = w.process.crash.clone();
         let done = tokio::select! {
             biased;
             () = chapter(&mut w, n) => true,
-            () = store.died() => false,
+            () = crash.died() => false,
         };
         if !done {
             assert!(!died, "{death:?}: a process dies once");

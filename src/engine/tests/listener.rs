@@ -89,12 +89,12 @@ async fn a_text_that_was_heard_is_read_and_nothing_is_written() {
     w.dispatch("normal").await;
     w.sms.plant(said(1, "sam", "hello?", &w));
     listen(&w, &Listener::new(w.process.engine.clone())).await;
-    let before = w.process.store.writes();
+    let before = w.process.crash.writes();
     for _ in 0..3 {
         // As after a restart: nothing is remembered.
         listen(&w, &Listener::new(w.process.engine.clone())).await;
     }
-    assert_eq!(w.process.store.writes(), before);
+    assert_eq!(w.process.crash.writes(), before);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use crate::domain::event::{Decision, Event};
 use crate::domain::types::CallId;
 use crate::engine::mirror::{Mirror, Settings};
 use crate::gateways::airtable::Fields;
-use crate::store::{LogFilter, MirrorFigures, MirrorOutbox as _, Store as _};
+use crate::store::{LogFilter, MirrorFigures};
 use crate::testing::base::{CALLS, EVENTS, Fate, ScriptedBase};
 use crate::testing::{World, mins, secs};
 

@@ -13,7 +13,6 @@ use crate::engine::Engine;
 use crate::engine::outbox;
 use crate::engine::sink::Sink;
 use crate::gateways::{AlertNotice, AlertSink, SinkError};
-use crate::store::{AlertOutbox as _, Store as _};
 use crate::testing::{World, office, secs};
 
 /// What a sink of the tests does with a message.
@@ -316,7 +315,7 @@ async fn what_a_sink_was_told_while_the_store_took_no_writes_is_not_told_again()
     let sink = Arc::new(Heard::default());
     let engine = engine(&w, sink.clone());
     raise(&w, &AlertKind::NoSender.into()).await;
-    let held = crate::store::sqlite::spoil::hold(&w.path()).expect("held");
+    let held = crate::store::spoil::hold(&w.path()).expect("held");
     outbox::pass(&engine, &engine.sinks()[0]).await.expect("it is told all the same");
     outbox::pass(&engine, &engine.sinks()[0]).await.expect("and not again");
     assert_eq!(sink.asked(), 1);

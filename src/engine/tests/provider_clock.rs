@@ -4,7 +4,6 @@ use crate::domain::call::CallStatus;
 use crate::domain::policy::Policy;
 use crate::engine::listener::Listener;
 use crate::engine::provider_clock::ProviderClockWatch;
-use crate::store::{Clocks as _, Store as _};
 use crate::testing::world::{START, Setup};
 use crate::testing::{Reaction, World, mins, people, secs};
 

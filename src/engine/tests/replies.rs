@@ -3,7 +3,6 @@
 use crate::domain::call::CallStatus;
 use crate::domain::change::Answer;
 use crate::domain::event::{Decision, Event, InboundText};
-use crate::store::Store as _;
 use crate::testing::people::{self, policy};
 use crate::testing::world::Setup;
 use crate::testing::{Reaction, World, mins, secs};

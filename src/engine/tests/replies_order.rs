@@ -7,7 +7,6 @@ use crate::domain::event::{Decision, Event};
 use crate::engine::listener::Listener;
 use crate::engine::waiting;
 use crate::gateways::{MessageBody, MessageRecord};
-use crate::store::Replies;
 use crate::testing::people::{self, policy};
 use crate::testing::replies::{quiet, reference, status};
 use crate::testing::world::Setup;
@@ -170,14 +169,14 @@ async fn replies_that_cannot_be_decided_page_and_keep_no_other_waiting() {
         written(&w, n, "ok", now);
         assert_eq!(w.reply_as(&sid(n), "sam", "ok").await, "");
     }
-    w.process.store.refuse_replies((0..16).map(|n| sid(n).parse().expect("a SID")));
+    w.process.crash.refuse_replies((0..16).map(|n| sid(n).parse().expect("a SID")));
     let paged = |alerts: Vec<String>| alerts.iter().filter(|a| a.starts_with("undecided-reply:")).count();
     waiting::pass(&w.process.engine).await.expect("a pass");
     assert_eq!((paged(w.alerts().await), status(&w, &second).await), (16, S::Dispatching));
     waiting::pass(&w.process.engine).await.expect("a pass");
     assert_eq!(status(&w, &second).await, S::Acknowledged, "the seventeenth had its turn");
 
-    w.process.store.refuse_replies([]);
+    w.process.crash.refuse_replies([]);
     w.restart().await;
     waiting::pass(&w.process.engine).await.expect("a pass");
     assert_eq!(paged(w.alerts().await), 0, "decided, and over");

@@ -3,7 +3,6 @@
 use crate::domain::call::CallStatus as S;
 use crate::domain::event::Decision;
 use crate::engine::view;
-use crate::store::Store as _;
 use crate::testing::people::{self, policy};
 use crate::testing::world::Setup;
 use crate::testing::{World, mins, secs};

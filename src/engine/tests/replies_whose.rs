@@ -10,7 +10,6 @@ use crate::domain::event::Decision;
 use crate::domain::team::Directory;
 use crate::domain::types::CallId;
 use crate::gateways::{MessageBody, MessageRecord};
-use crate::store::Replies as _;
 use crate::testing::people::{self, policy};
 use crate::testing::replies::{quiet, reference, status};
 use crate::testing::world::Setup;

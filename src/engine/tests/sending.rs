@@ -103,12 +103,12 @@ async fn an_attempt_that_cannot_be_claimed_is_set_aside_and_holds_nobody_up() {
     let mut w = World::new().await;
     let first = w.begin("normal").await;
     let rotten = w.attempt(1).await.id;
-    w.process.store.refuse(Some(rotten));
+    w.process.crash.refuse(Some(rotten));
     w.dispatch("normal").await;
     assert_eq!(w.attempts().await, ["1 sam submitted"], "the other call goes out");
     let next = w.settle().await.expect("a time");
     assert!(next > w.now() && next <= w.now().plus(secs(30)), "looked at again, and not at once: {next}");
-    w.process.store.refuse(None);
+    w.process.crash.refuse(None);
     w.advance(secs(30)).await;
     assert_eq!(w.call(&first).await.attempts[0].state, crate::domain::attempt::AttemptState::Submitted);
 }

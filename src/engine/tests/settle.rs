@@ -185,7 +185,6 @@ async fn resend_is_held_to_the_bars_of_every_other_resend() {
     let change = std::sync::Arc::new(move |_: &crate::domain::event::Loaded| {
         Ok(crate::domain::change::Change { opt_outs: vec![out.clone()], ..Default::default() })
     });
-    use crate::store::Store as _;
     w.process.store.transact(crate::domain::event::Load::Nothing, Vec::new(), change).await.expect("opted out");
     assert!(why(&settle(&w, 1, Settlement::Resend).await).contains("opted out"));
 }

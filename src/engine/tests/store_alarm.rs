@@ -8,7 +8,7 @@ use crate::domain::event::Event;
 use crate::domain::types::Actor;
 use crate::engine::store_alarm;
 use crate::store::StoreError;
-use crate::store::sqlite::spoil;
+use crate::store::spoil;
 use crate::testing::{World, secs};
 
 use super::outbox::{Heard, deliver, engine};

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::engine::lock::EngineLock;
 use crate::engine::store_file;
-use crate::store::sqlite::file::beside;
-use crate::store::sqlite::rescue;
-use crate::store::{OpenOptions, Place, SqliteStore, Store as _, StoreError, StoreMode};
+use crate::store::spoil::beside;
+use crate::store::{self, Place, StoreError};
+use crate::testing::store_at;
 use crate::testing::{World, secs};
 
 use super::outbox::{Heard, deliver, engine};
@@ -16,17 +15,6 @@ fn copies(store: &Path) -> Vec<PathBuf> {
     let dir = std::fs::read_dir(store.parent().expect("a directory")).expect("read");
     let names = dir.map(|e| e.expect("an entry").path());
     names.filter(|p| p.to_string_lossy().contains(".rescued-")).collect()
-}
-
-fn options(path: PathBuf) -> OpenOptions {
-    OpenOptions {
-        path,
-        mode: StoreMode::Test,
-        create: true,
-        mirror: true,
-        alert_sinks: vec![crate::testing::office()],
-        busy_timeout: secs(5),
-    }
 }
 
 #[tokio::test]
@@ -54,11 +42,11 @@ async fn a_removed_file_is_told_of_once_copied_after_each_change_and_over_when_i
     assert!(std::fs::read(&copy).expect("read") == before);
     w.away(secs(1));
     store_file::pass(&engine).await.expect("renewed");
-    let reopened = SqliteStore::open(options(beside(&path, ".look"))).map(drop);
+    let reopened = store::open(store_at(&beside(&path, ".look"))).map(drop);
     assert!(reopened.is_ok(), "another store beside it is nobody's business");
     let look = beside(&path, ".look2");
     std::fs::copy(&copy, &look).expect("copied");
-    let look = SqliteStore::open(options(look)).expect("a whole store");
+    let look = store::open(store_at(&look)).expect("a whole store");
     assert!(look.call(&"call_1".parse().expect("an id")).await.expect("read").is_some());
     // Back: over, and told so.
     std::fs::rename(&away, &path).expect("back");
@@ -76,14 +64,15 @@ async fn another_file_in_its_place_is_left_alone_and_ends_this_engine_once_anoth
     let engine = engine(&w, sink.clone());
     let path = w.path();
     let other = beside(&path, ".other");
-    SqliteStore::open(options(other.clone())).expect("made").close().await.expect("closed");
+    store::open(store_at(&other)).expect("made").close().await.expect("closed");
     std::fs::rename(&other, &path).expect("replaced");
     let bytes = std::fs::read(&path).expect("read");
     assert!(matches!(engine.core.store.place(), Place::Replaced(_)));
     store_file::pass(&engine).await.expect("told");
     assert!(std::fs::read(&path).expect("read") == bytes);
     assert!(!beside(&path, "-wal").exists(), "the log of the lost file is not taken for that of the new one");
-    let held = EngineLock::take(&path, "serve").expect("free");
+    let other = store::open(store_at(&path)).expect("opened by another engine");
+    let held = other.take_lease("serve").await.expect("free");
     let ended = store_file::pass(&engine).await;
     assert!(matches!(ended, Err(StoreError::WrongFile { .. })), "{ended:?}");
     drop(held);
@@ -110,8 +99,9 @@ async fn a_store_that_is_not_there_is_made_from_the_newest_copy() {
     std::fs::copy(&copy, beside(&place, ".rescued-1")).expect("copied");
     std::fs::write(beside(&place, ".rescued-2.part"), "half").expect("written");
     std::fs::copy(beside(&w.path(), "-wal"), beside(&place, "-wal")).expect("a log");
-    assert_eq!(rescue::newest(&place), Some(beside(&place, ".rescued-1")));
-    let store = SqliteStore::open(options(place.clone())).expect("restored");
+    let store = store::open(store_at(&place)).expect("restored");
     assert!(store.call(&"call_1".parse().expect("an id")).await.expect("read").is_some());
-    assert_eq!(rescue::newest(&place), None, "it is the store now");
+    let rescued = store.upkeep().expect("a file").rescued();
+    assert_eq!(rescued, None, "it is the store now");
+    assert!(!beside(&place, ".rescued-1").exists() && beside(&place, ".rescued-2.part").exists());
 }

@@ -56,20 +56,12 @@ async fn our_own_commits_wake_no_loop_and_another_processs_wakes_all() {
     use crate::engine::poller::Poller;
     use crate::engine::requests::Requests;
     use crate::engine::wake::Bell;
-    use crate::store::{OpenOptions, SqliteStore, Store as _, StoreMode};
+    use crate::store;
     let mut w = World::new().await;
     let engine = w.process.engine.clone();
     let requests = Requests::new(engine.clone(), std::sync::Arc::new(Poller::new(engine.clone())));
     requests.pass().await.expect("a start looks at everything");
-    let other = SqliteStore::open(OpenOptions {
-        path: w.file(),
-        mode: StoreMode::Test,
-        create: false,
-        mirror: true,
-        alert_sinks: vec![crate::testing::office()],
-        busy_timeout: std::time::Duration::from_secs(5),
-    })
-    .expect("opened by a command");
+    let other = store::open(crate::testing::store_at(&w.file())).expect("opened by a command");
     requests.pass().await.expect("looked");
     for (by, wakes) in [("us", false), ("another", true), ("us", false)] {
         {

@@ -134,11 +134,11 @@ async fn no_scheduler_or_no_store_is_failing() {
 #[tokio::test]
 async fn polling_health_does_not_load_the_store() {
     let shop = shop();
-    let before = crate::store::Store::version(shop.store.as_ref()).await.expect("a version");
+    let before = shop.store.version().await.expect("a version");
     let asked = futures_util::future::join_all((0..200).map(|_| shop.get("/health"))).await;
     assert_eq!(asked.len(), 200);
     let looked = shop.state.snapshot.lock().await.clone().expect("a look");
-    let after = crate::store::Store::version(shop.store.as_ref()).await.expect("a version");
+    let after = shop.store.version().await.expect("a version");
     assert_ne!(before, after, "it was a real write");
     shop.get("/readyz").await;
     let again = shop.state.snapshot.lock().await.clone().expect("a look");

@@ -34,7 +34,7 @@ use crate::gateways::{GatewayError, ListFilter, Listing, MessageBody, MessageRec
 use crate::http::auth::Peer;
 use crate::http::{HttpDeps, HttpSettings, HttpState, Surface, router};
 use crate::ids::Ids;
-use crate::store::{OpenOptions, SqliteStore, Store as _, StoreMode};
+use crate::store::{self, Store, StoreSettings};
 use tokio_util::sync::CancellationToken;
 
 pub(super) const ACCOUNT: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -50,7 +50,7 @@ pub(super) type Headers<'a> = &'a [(&'a str, &'a str)];
 
 pub(super) struct Shop {
     pub(super) dir: TempDir,
-    pub(super) store: Arc<SqliteStore>,
+    pub(super) store: Arc<dyn Store>,
     pub(super) core: Arc<Core>,
     pub(super) state: Arc<HttpState>,
     pub(super) router: Router,
@@ -82,15 +82,9 @@ pub(super) fn shop() -> Shop {
 
 pub(super) fn shop_with(plan: Plan) -> Shop {
     let dir = TempDir::new().expect("a temporary directory");
-    let store = SqliteStore::open(OpenOptions {
-        path: dir.path().join("dispatchctl.db"),
-        mode: StoreMode::Test,
-        create: true,
-        mirror: true,
-        alert_sinks: vec![crate::testing::office()],
-        busy_timeout: plan.busy_timeout.unwrap_or(Duration::from_secs(5)),
-    });
-    let store = Arc::new(store.expect("a store"));
+    let usual = crate::testing::store_at(&dir.path().join("dispatchctl.db"));
+    let busy_timeout = plan.busy_timeout.unwrap_or(usual.busy_timeout);
+    let store = store::open(StoreSettings { busy_timeout, ..usual }).expect("a store");
     let rules = Rules {
         poll_after: Duration::from_secs(30),
         status_timeout: Duration::from_secs(300),

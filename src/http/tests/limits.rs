@@ -170,7 +170,7 @@ async fn a_stop_lets_a_request_under_way_finish_and_answers_a_waiting_dispatch()
     let head = "POST /api/dispatch/manual HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
     stream.write_all(format!("{head}content-length: {}\r\n\r\n{CALL}", CALL.len()).as_bytes()).await.expect("sent");
     until("the call on disk", async || {
-        let found = crate::store::Store::call(l.shop.store.as_ref(), &"test_123".parse().expect("an id")).await;
+        let found = l.shop.store.call(&"test_123".parse().expect("an id")).await;
         if matches!(found, Ok(Some(_))) { Ok(()) } else { Err("none".into()) }
     })
     .await;
@@ -216,7 +216,7 @@ async fn a_caller_who_hangs_up_stops_nothing() {
     stream.write_all(format!("{head}content-length: {}\r\n\r\n{CALL}", CALL.len()).as_bytes()).await.expect("sent");
     drop(stream);
     until("the text that was accepted", async || {
-        let found = crate::store::Store::call(l.shop.store.as_ref(), &"test_123".parse().expect("an id")).await;
+        let found = l.shop.store.call(&"test_123".parse().expect("an id")).await;
         let sent = found.ok().flatten().is_some_and(|c| c.attempts.iter().any(|a| a.sid.is_some()));
         if sent { Ok(()) } else { Err("no text yet".into()) }
     })

@@ -7,7 +7,6 @@ use serde_json::json;
 use crate::domain::attempt::AttemptState;
 use crate::domain::call::CallStatus;
 use crate::domain::event::Source;
-use crate::store::Store as _;
 
 use super::helpers::*;
 

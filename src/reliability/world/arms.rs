@@ -6,7 +6,6 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::domain::types::Actor;
-use crate::store::Store as _;
 
 use super::super::process::Signal;
 use super::{LOOK_EVERY, Started, World};

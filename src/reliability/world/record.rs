@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::config::Airtable;
 use crate::domain::Timestamp;
-use crate::store::{MirrorFigures, MirrorOutbox as _};
+use crate::store::MirrorFigures;
 
 use super::{World, innermost};
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::World;
 use crate::reliability::documents::{list, text};
-use crate::store::{OpenOptions, SqliteStore, StoreMode};
+use crate::store::{self, Store, StoreMode, StoreSettings};
 
 /// How long the store's writer is waited for.
 const BUSY: Duration = Duration::from_secs(5);
@@ -21,16 +21,10 @@ const COUNTED: [&str; 4] = ["attempt.unknown", "attempt.failed", "step.fired", "
 
 impl World {
     /// The store, beside whoever works on it; to be closed.
-    pub(in crate::reliability) async fn open_store(&self) -> Result<SqliteStore, String> {
-        let options = OpenOptions {
-            path: self.store_path(),
-            mode: StoreMode::Test,
-            create: false,
-            mirror: false,
-            alert_sinks: Vec::new(),
-            busy_timeout: BUSY,
-        };
-        let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options)).await;
+    pub(in crate::reliability) async fn open_store(&self) -> Result<std::sync::Arc<dyn Store>, String> {
+        let path = self.store_path();
+        let settings = StoreSettings { busy_timeout: BUSY, ..StoreSettings::of(path.as_path(), StoreMode::Test) };
+        let opened = tokio::task::spawn_blocking(move || store::open(settings)).await;
         opened.map_err(|e| e.to_string())?.map_err(|e| e.to_string())
     }
 

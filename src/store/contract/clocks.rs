@@ -3,8 +3,8 @@
 use super::fixtures::{at, call, id, put, put_in};
 use crate::domain::ClockOffset;
 use crate::domain::attempt::AttemptState;
+use crate::store::KeptProviderClock;
 use crate::store::Store;
-use crate::store::clocks::KeptProviderClock;
 
 pub(crate) async fn a_step_of_the_clock_is_remembered_by_sends_whose_outcome_is_open(store: &dyn Store) {
     let with = |name: &str, state: AttemptState, message: u32| {

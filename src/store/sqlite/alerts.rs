@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use super::handle::SqliteStore;
 use super::load::str_at;
 use super::reads::{Look, all, at_most, moment, one, readable};
 use super::save::{in_force, sink_row};
 use super::settings;
-use super::{SqliteStore, sql};
+use super::sql;
 use crate::domain::Timestamp;
 use crate::domain::alert::{AlertKey, AlertKind, SinkTarget};
 use crate::domain::bulk::SentMessage;

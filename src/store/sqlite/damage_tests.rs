@@ -6,21 +6,14 @@ use std::time::Duration;
 
 use crate::domain::types::CallId;
 use crate::store::contract::fixtures::{at, call, entry, id, put};
-use crate::store::sqlite::{OpenOptions, SqliteStore, StoreMode};
-use crate::store::{Store as _, StoreError};
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Ledger as _, Queues as _, Store as _, StoreError, StoreSettings, Views as _};
 
 const PAGE: usize = 4096;
 const CALLS: usize = 60;
 
-fn options(dir: &Path) -> OpenOptions {
-    OpenOptions {
-        path: dir.join("s.db"),
-        mode: StoreMode::Test,
-        create: true,
-        mirror: true,
-        alert_sinks: vec![crate::testing::office()],
-        busy_timeout: Duration::from_secs(5),
-    }
+fn options(dir: &Path) -> StoreSettings {
+    crate::testing::store_at(&dir.join("s.db"))
 }
 
 fn name(n: usize) -> String {
@@ -144,6 +137,9 @@ async fn what_an_index_has_lost_is_found_by_looking_through() {
     assert!(found.iter().any(|u| u.row == "the file" && u.why.contains("calls_by_wake")), "{found:?}");
     store.look_through(Duration::ZERO).await.expect("looked");
     assert_eq!(store.left_out().len(), 1, "and is kept for an alert");
+    assert!(store.left_out()[0].why.contains("rebuilt from its table"), "{:?}", store.left_out());
+    assert_eq!(store.unreadable(10).await.expect("looked"), [], "it fits its table again");
+    assert_eq!(store.due(at(99_999), 10).await.expect("read"), [id("c")]);
 }
 
 #[tokio::test]

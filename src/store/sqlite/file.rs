@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::error::Error;
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -31,7 +32,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(15);
 
 /// Which file, whatever its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct FileId {
+pub(super) struct FileId {
     device: u64,
     inode: u64,
 }
@@ -45,7 +46,7 @@ impl FileId {
     ///
     /// # Errors
     /// What `fstat` says.
-    pub fn of_open(file: &File) -> io::Result<Self> {
+    pub(super) fn of_open(file: &File) -> io::Result<Self> {
         file.metadata().map(|m| Self::of(&m))
     }
 
@@ -53,7 +54,7 @@ impl FileId {
     ///
     /// # Errors
     /// What `stat` says other than that it is not there.
-    pub fn at(path: &Path) -> io::Result<Option<Self>> {
+    pub(super) fn at(path: &Path) -> io::Result<Option<Self>> {
         match std::fs::metadata(path) {
             Ok(m) => Ok(Some(Self::of(&m))),
             Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
@@ -63,7 +64,7 @@ impl FileId {
 }
 
 /// The name of a store without symbolic links, also where there is no file yet: beside it lie its log and its lock file.
-pub fn real_path(path: &Path) -> PathBuf {
+pub(super) fn real_path(path: &Path) -> PathBuf {
     let mut at = path.to_path_buf();
     for _ in 0..LINKS_MAX {
         if let Ok(real) = at.canonicalize() {
@@ -82,11 +83,45 @@ pub fn real_path(path: &Path) -> PathBuf {
     at
 }
 
+/// The error of who cannot open the file.
+pub(super) fn cannot_open(path: &Path, source: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
+    StoreError::Open { path: path.to_owned(), source: source.into() }
+}
+
 /// A name beside this one.
 pub fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);
     PathBuf::from(name)
+}
+
+/// A new, empty file that only its owner can read: it will hold people's numbers.
+pub(super) fn private_file(path: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new();
+    file.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+    file.open(path).map(drop)
+}
+
+/// A file's name as SQLite takes options behind it.
+pub(super) fn uri(path: &Path) -> Result<url::Url, StoreError> {
+    let whole = std::path::absolute(path).map_err(|e| cannot_open(path, e))?;
+    url::Url::from_file_path(whole).map_err(|()| cannot_open(path, "its name cannot be written as a URL"))
+}
+
+/// A file's new name is on the disk once its directory is.
+pub(super) fn sync_directory(file: &Path) -> io::Result<()> {
+    file.parent().filter(|d| !d.as_os_str().is_empty()).map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+}
+
+/// The directory of this file, and the bytes that this user may still write to its file system. Where its directory is still to be made, that of the
+/// nearest one above it counts.
+pub(super) fn free_beside(file: &Path) -> (&Path, io::Result<u64>) {
+    let there = file.ancestors().skip(1).find(|p| p.as_os_str().is_empty() || p.exists());
+    let there = there.filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let free = rustix::fs::statvfs(there).map(|fs| fs.f_bavail.saturating_mul(fs.f_frsize));
+    (there, free.map_err(io::Error::from))
 }
 
 /// Every descriptor of a store's file that this process ever opened here. None is ever closed.
@@ -123,14 +158,14 @@ fn with_opened<T>(path: &Path, work: impl FnOnce(FileId, &mut Opened) -> io::Res
 /// The engine's lock on a store's file: held for as long as this value lives, by whatever name the file is reached. It dies
 /// with its process.
 #[derive(Debug)]
-pub struct FileLock(FileId);
+pub(super) struct FileLock(FileId);
 
 impl FileLock {
     /// Takes it at once; `None`: it is held, by this process or another.
     ///
     /// # Errors
     /// The file is not there, or its file system gives no locks.
-    pub fn take(path: &Path) -> io::Result<Option<Self>> {
+    pub(super) fn take(path: &Path) -> io::Result<Option<Self>> {
         with_opened(path, |id, opened| {
             if opened.held {
                 return Ok(None);
@@ -148,7 +183,7 @@ impl FileLock {
     ///
     /// # Errors
     /// As [`FileLock::take`].
-    pub fn is_held(path: &Path) -> io::Result<bool> {
+    pub(super) fn is_held(path: &Path) -> io::Result<bool> {
         with_opened(path, |_, opened| {
             if opened.held || !APART_FROM_SQLITE {
                 return Ok(opened.held);
@@ -232,7 +267,7 @@ impl OpenFiles {
 }
 
 /// Where the lock file of a store is: for people, and for programs from before the lock was on the file itself.
-pub fn lock_path(path: &Path) -> PathBuf {
+pub(super) fn lock_path(path: &Path) -> PathBuf {
     beside(path, ".lock")
 }
 
@@ -253,7 +288,7 @@ fn is_note_held(path: &Path) -> bool {
 ///
 /// # Errors
 /// [`StoreError::Open`]: the directory may not be searched, or the file may not be read.
-pub fn is_there(path: &Path) -> Result<bool, StoreError> {
+pub(in crate::store) fn is_there(path: &Path) -> Result<bool, StoreError> {
     let denied = |e: io::Error| StoreError::Open { path: path.to_owned(), source: e.into() };
     match std::fs::metadata(path) {
         Ok(_) => match rustix::fs::access(path, rustix::fs::Access::READ_OK) {
@@ -270,7 +305,7 @@ pub fn is_there(path: &Path) -> Result<bool, StoreError> {
 ///
 /// # Errors
 /// [`StoreError::WrongFile`].
-pub fn check_name(path: &Path) -> Result<(), StoreError> {
+pub(in crate::store) fn check_name(path: &Path) -> Result<(), StoreError> {
     let path = &real_path(path);
     let mut odd = None;
     for look in 0..LOOKS {
@@ -333,7 +368,7 @@ fn oddity(path: &Path) -> Option<String> {
 
 /// The name that the last engine worked by, as far as it is in the file itself. Neither log nor locks are touched.
 fn own_name(path: &Path) -> Option<PathBuf> {
-    let uri = url::Url::from_file_path(path).ok()?;
+    let uri = uri(path).ok()?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(format!("{uri}?immutable=1"), flags).ok()?;
     let name: String = conn.query_row("SELECT value FROM meta WHERE key = 'path'", [], |r| r.get(0)).ok()?;

@@ -5,8 +5,8 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::SqliteStore;
 use super::figures::counting;
+use super::handle::SqliteStore;
 use super::load::{attempt_from, call_state, str_at};
 use super::reads::{Look, all, at_most, moment};
 use super::sql::{self, attempt_columns};

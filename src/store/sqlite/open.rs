@@ -3,20 +3,20 @@
 //! A file that cannot be ours, is newer, or belongs to the other mode is left exactly as it was. A crash while a store is
 //! made leaves an empty file, which the next `create` completes; one while it is migrated leaves the old schema and its copy.
 
-use std::error::Error;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
-use super::file::{FileLock, is_there};
-use super::rescue;
-use crate::domain::alert::SinkTarget;
+use super::file::{FileLock, cannot_open, is_there};
+use super::{backup, rescue};
+use crate::clock::{Clock as _, SystemClock};
 use crate::killpoint;
-use crate::store::StoreError;
+use crate::store::{StoreError, StoreMode, StoreSettings};
 
 /// Numbered, forward only, never edited after a release.
 const MIGRATIONS: &[&str] = &[
@@ -28,42 +28,6 @@ const MIGRATIONS: &[&str] = &[
 const APPLICATION_ID: i64 = 0x6469_7370;
 /// How many prepared statements a connection keeps; more than there are.
 const STATEMENTS: usize = 128;
-
-/// Which world a store belongs to: stamped into it when it is made, never changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StoreMode {
-    /// Real people are texted.
-    Live,
-    /// Nobody is: kill points and other faults can be armed.
-    Test,
-}
-
-impl StoreMode {
-    /// The stamp.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Live => "live",
-            Self::Test => "test",
-        }
-    }
-}
-
-/// How to open a store.
-#[derive(Debug, Clone)]
-pub struct OpenOptions {
-    /// The file.
-    pub path: PathBuf,
-    /// The stamp it must have, or gets.
-    pub mode: StoreMode,
-    /// Whether to make the file and its directories where they are missing.
-    pub create: bool,
-    /// Whether changes leave rows for the mirror.
-    pub mirror: bool,
-    /// The sinks that alerts leave rows for.
-    pub alert_sinks: Vec<SinkTarget>,
-    /// How long to wait for another process that writes; 5 s is usual.
-    pub busy_timeout: Duration,
-}
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,12 +46,12 @@ pub(super) enum Use {
 ///
 /// # Errors
 /// [`StoreError::Open`], [`StoreError::Newer`], [`StoreError::OtherMode`], [`StoreError::Busy`], [`StoreError::Corrupt`].
-pub(super) fn prepare(options: &OpenOptions) -> Result<Connection, StoreError> {
+pub(super) fn prepare(options: &StoreSettings) -> Result<Connection, StoreError> {
     prepare_with(options, MIGRATIONS)
 }
 
-fn prepare_with(options: &OpenOptions, schema: &[&str]) -> Result<Connection, StoreError> {
-    let path = &options.path;
+fn prepare_with(options: &StoreSettings, schema: &[&str]) -> Result<Connection, StoreError> {
+    let path = options.path();
     make_file(options)?;
     let mut conn = connect(options, Use::Write)?;
     if conn.is_readonly("main").map_err(|e| cannot_open(path, e))? {
@@ -108,7 +72,9 @@ fn prepare_with(options: &OpenOptions, schema: &[&str]) -> Result<Connection, St
                 );
                 return Err(StoreError::WrongFile { path: path.to_owned(), what });
             }
-            copy_before(&conn, path, version)?;
+            if options.backups > 0 {
+                copy_before(&conn, options, version)?;
+            }
         }
         tune(&conn, path)?;
         match migrate(&mut conn, options.mode, schema) {
@@ -124,8 +90,8 @@ fn prepare_with(options: &OpenOptions, schema: &[&str]) -> Result<Connection, St
 }
 
 /// A further connection to a file that [`prepare`] has made ready.
-pub(super) fn connect(options: &OpenOptions, what_for: Use) -> Result<Connection, StoreError> {
-    let path = &options.path;
+pub(super) fn connect(options: &StoreSettings, what_for: Use) -> Result<Connection, StoreError> {
+    let path = options.path();
     let access = match what_for {
         Use::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
         Use::Write | Use::Checkpoint | Use::Beat => OpenFlags::SQLITE_OPEN_READ_WRITE,
@@ -167,12 +133,8 @@ fn not_read(path: &Path, e: rusqlite::Error) -> StoreError {
     }
 }
 
-pub(super) fn cannot_open(path: &Path, source: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
-    StoreError::Open { path: path.to_owned(), source: source.into() }
-}
-
-fn make_file(options: &OpenOptions) -> Result<(), StoreError> {
-    let path = &options.path;
+fn make_file(options: &StoreSettings) -> Result<(), StoreError> {
+    let path = options.path();
     match fs::metadata(path) {
         Ok(m) if m.is_file() => return is_there(path).map(drop),
         Ok(_) => return Err(cannot_open(path, "it is not a file")),
@@ -182,18 +144,9 @@ fn make_file(options: &OpenOptions) -> Result<(), StoreError> {
     rescue::make(path)
 }
 
-/// A new, empty file that only its owner can read: it will hold people's numbers.
-pub(super) fn private_file(path: &Path) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new();
-    file.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
-    file.open(path).map(drop)
-}
-
 /// The schema version of a file that is ours and of our mode; 0 for an empty one.
-fn recognise(conn: &Connection, options: &OpenOptions, known: i64) -> Result<i64, StoreError> {
-    let path = &options.path;
+fn recognise(conn: &Connection, options: &StoreSettings, known: i64) -> Result<i64, StoreError> {
+    let path = options.path();
     let number = |pragma: &str| -> Result<i64, StoreError> {
         conn.pragma_query_value(None, pragma, |r| r.get(0)).map_err(|e| not_read(path, e))
     };
@@ -211,51 +164,32 @@ fn recognise(conn: &Connection, options: &OpenOptions, known: i64) -> Result<i64
         return Err(cannot_open(path, "it is a database, but not a store of dispatchctl"));
     }
     if version > known {
-        return Err(StoreError::Newer { path: path.clone(), found: version, known });
+        return Err(StoreError::Newer { path: path.to_owned(), found: version, known });
     }
     let stamp: String =
         conn.query_row("SELECT value FROM meta WHERE key = 'mode'", [], |r| r.get(0)).map_err(|e| not_read(path, e))?;
     if stamp == options.mode.as_str() {
         Ok(version)
     } else {
-        Err(StoreError::OtherMode { path: path.clone(), found: stamp, wanted: options.mode.as_str().to_owned() })
+        Err(StoreError::OtherMode { path: path.to_owned(), found: stamp, wanted: options.mode.as_str().to_owned() })
     }
 }
 
 /// Whether this file is a store of this mode that this version knows.
-pub(super) fn is_ours(conn: &Connection, options: &OpenOptions) -> bool {
+pub(super) fn is_ours(conn: &Connection, options: &StoreSettings) -> bool {
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     recognise(conn, options, known).is_ok_and(|version| version == known)
 }
 
-/// Keeps the store as it was, whole and private, beside itself. Made under another name first: a copy that a crash cut short
-/// is never taken for one.
-fn copy_before(conn: &Connection, path: &Path, version: i64) -> Result<(), StoreError> {
-    let with = |suffix: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".before-v{version}{suffix}"));
-        PathBuf::from(name)
-    };
-    let (copy, partial) = (with(""), with(".part"));
-    if copy.exists() {
+/// Keeps the store as it was, whole and private, beside itself; a migration that fails at every start makes one copy.
+fn copy_before(conn: &Connection, options: &StoreSettings, schema: i64) -> Result<(), StoreError> {
+    if backup::is_current(options.path(), schema) {
         return Ok(());
     }
-    let make = || -> Result<(), Box<dyn Error + Send + Sync>> {
-        match fs::remove_file(&partial) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e.into()),
-            _ => {}
-        }
-        private_file(&partial)?;
-        let target = partial.to_str().ok_or("its path is not UTF-8")?;
-        conn.execute("VACUUM INTO ?1", [target])?;
-        fs::File::open(&partial)?.sync_all()?;
-        fs::rename(&partial, &copy)?;
-        if let Some(dir) = copy.parent().filter(|d| !d.as_os_str().is_empty()) {
-            fs::File::open(dir)?.sync_all()?;
-        }
-        Ok(())
-    };
-    make().map_err(|e| cannot_open(path, e))
+    let name = backup::Name { at: SystemClock::new().now(), before: Some(schema) };
+    let snapshot = conn.unchecked_transaction()?;
+    let copied = backup::write(&snapshot, options.path(), &name, options.backups, &AtomicBool::new(false));
+    copied.map(drop).map_err(|e| cannot_open(options.path(), e))
 }
 
 /// Settings that hold for the file or for the one writer; only ever after [`recognise`], for they change the file.
@@ -304,15 +238,23 @@ fn migrate(conn: &mut Connection, mode: StoreMode, schema: &[&str]) -> Result<()
 mod tests {
     use super::*;
 
-    fn options(path: PathBuf) -> OpenOptions {
-        OpenOptions {
-            path,
-            mode: StoreMode::Test,
-            create: true,
-            mirror: false,
-            alert_sinks: Vec::new(),
-            busy_timeout: Duration::from_secs(5),
-        }
+    fn options(path: std::path::PathBuf) -> StoreSettings {
+        StoreSettings { create: true, backups: 7, ..StoreSettings::of(path.as_path(), StoreMode::Test) }
+    }
+
+    fn only_copy(path: &Path) -> std::path::PathBuf {
+        let all = backup::all(path);
+        assert_eq!(all.len(), 1, "{all:?}");
+        all[0].path.clone()
+    }
+
+    #[test]
+    fn who_keeps_no_copies_has_none_made_before_a_migration() {
+        let dir = tempfile::tempdir().expect("dir");
+        let options = StoreSettings { backups: 0, ..options(dir.path().join("s.db")) };
+        drop(prepare(&options).expect("made"));
+        drop(prepare_with(&options, &with_one_more("CREATE TABLE extra (a INTEGER) STRICT")).expect("migrated"));
+        assert_eq!(backup::all(options.path()), []);
     }
 
     fn with_one_more(next: &'static str) -> Vec<&'static str> {
@@ -327,8 +269,9 @@ mod tests {
         drop(prepare(&options).expect("the newest version"));
         let broken = with_one_more("CREATE TABLE extra (a INTEGER) STRICT; SELECT nonsense");
         assert!(matches!(prepare_with(&options, &broken), Err(StoreError::Open { .. })));
-        let copy = dir.path().join(format!("s.db.before-v{newest}"));
-        assert!(copy.exists(), "the copy is made before the migration");
+        let copy = only_copy(options.path());
+        assert!(prepare_with(&options, &broken).is_err());
+        assert_eq!(only_copy(options.path()), copy, "as often as it fails");
         assert!(prepare(&options).is_ok(), "still the version before");
         let good = with_one_more("CREATE TABLE extra (a INTEGER) STRICT");
         let conn = prepare_with(&options, &good).expect("one more");
@@ -340,7 +283,6 @@ mod tests {
         assert!(
             matches!(refused, Err(StoreError::Newer { found, known, .. }) if found == newest + 1 && known == newest)
         );
-        assert!(!dir.path().join(format!("s.db.before-v{newest}.part")).exists());
     }
 
     /// Rows as version 1 wrote them: two calls and one that somebody spoilt.
@@ -392,7 +334,7 @@ mod tests {
         assert_eq!(all(&conn), wanted, "what is over needs none");
         let of_domain = crate::store::Lane::new(Some("+18005550100"), "+15005550009".parse().ok().as_ref());
         assert_eq!(of_domain.as_str(), "+15005550009|+18005550100", "SQL and code agree");
-        assert!(dir.path().join("s.db.before-v1").exists());
+        assert!(only_copy(options.path()).to_string_lossy().ends_with("Z-v1"));
         let on = conn.execute("UPDATE attempts SET polls = -1 WHERE call_id = 'plain'", []);
         assert!(on.expect_err("checked again").to_string().contains("attempt_numbers_are_not_negative"));
         let counted: i64 = conn
@@ -465,10 +407,9 @@ mod tests {
         let options = options(dir.path().join("deep/er/s.db"));
         drop(prepare(&options).expect("made"));
         drop(prepare_with(&options, &with_one_more("CREATE TABLE extra (a INTEGER) STRICT")).expect("migrated"));
-        let copy = format!("s.db.before-v{}", MIGRATIONS.len());
-        for name in ["s.db", copy.as_str()] {
-            let mode = fs::metadata(dir.path().join("deep/er").join(name)).expect(name).permissions().mode();
-            assert_eq!(mode & 0o777, 0o600, "{name}");
+        for path in [options.path().to_owned(), only_copy(options.path())] {
+            let mode = fs::metadata(&path).expect("there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{path:?}");
         }
     }
 

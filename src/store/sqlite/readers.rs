@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
-use super::open::{OpenOptions, Use, connect};
-use crate::store::StoreError;
+use super::open::{Use, connect};
+use crate::store::{StoreError, StoreSettings};
 
 /// How many reads may run at once.
 const READERS: usize = 4;
@@ -19,7 +19,7 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    pub(super) fn open(options: &OpenOptions) -> Result<Self, StoreError> {
+    pub(super) fn open(options: &StoreSettings) -> Result<Self, StoreError> {
         let idle = (0..READERS).map(|_| connect(options, Use::Read)).collect::<Result<Vec<_>, _>>()?;
         Ok(Self { idle: Arc::new(Mutex::new(idle)), turns: Arc::new(Semaphore::new(READERS)) })
     }

@@ -1,15 +1,14 @@
 //! Whose replies are read from the provider's list, and which were heard before.
 
-use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 
 use super::load::str_at;
 use super::reads::{Look, PHONES, at_most, readable};
-use super::{SqliteStore, sql};
+use super::sql;
 use crate::domain::Timestamp;
 use crate::domain::event::InboundText;
 use crate::domain::types::MessageSid;
-use crate::store::{Listened, ListenedPlace, Replies, StoreError, rows};
+use crate::store::{Listened, ListenedPlace, StoreError, rows};
 
 /// Walks the calls that count and not the people: those are few, but for a crowd, and what was taken long ago costs nothing.
 pub(super) const LISTENED: &str = "WITH live (id) AS (
@@ -23,7 +22,7 @@ pub(super) const LISTENED: &str = "WITH live (id) AS (
     WHERE a.sent_at IS NOT NULL GROUP BY a.phone
     HAVING (last, a.phone) < (?2, ?3) ORDER BY last DESC, a.phone DESC LIMIT ?4";
 
-fn listened(
+pub(super) fn listened(
     look: Look<'_>,
     since: Timestamp,
     after: Option<ListenedPlace>,
@@ -41,7 +40,7 @@ fn listened(
     })
 }
 
-fn heard(conn: &Connection, messages: &[MessageSid]) -> Result<Vec<MessageSid>, StoreError> {
+pub(super) fn heard(conn: &Connection, messages: &[MessageSid]) -> Result<Vec<MessageSid>, StoreError> {
     let mut known = conn.prepare_cached(sql::IS_HEARD)?;
     let mut heard = Vec::new();
     for sid in messages {
@@ -55,7 +54,7 @@ fn heard(conn: &Connection, messages: &[MessageSid]) -> Result<Vec<MessageSid>, 
 pub(super) const WAITING: &str = "SELECT sid, sender, recipient, body, provider_replied, at, provider_at
     FROM inbound INDEXED BY inbound_waiting WHERE waits = 1 ORDER BY at LIMIT ?1";
 
-fn waiting(look: Look<'_>, limit: usize) -> Result<Vec<InboundText>, StoreError> {
+pub(super) fn waiting(look: Look<'_>, limit: usize) -> Result<Vec<InboundText>, StoreError> {
     readable(look, "inbound", WAITING, params![at_most(limit)], |row| {
         Ok(InboundText {
             sid: rows::parsed("inbound.sid", str_at(row, 0)?)?,
@@ -71,56 +70,6 @@ fn waiting(look: Look<'_>, limit: usize) -> Result<Vec<InboundText>, StoreError>
     })
 }
 
-const REPLIES_READ: &str = "SELECT until FROM replies_read WHERE slot = 1";
-const KEEP_REPLIES_READ: &str = "INSERT INTO replies_read (slot, until) VALUES (1, ?1)
+pub(super) const READ: &str = "SELECT until FROM replies_read WHERE slot = 1";
+pub(super) const KEEP_READ: &str = "INSERT INTO replies_read (slot, until) VALUES (1, ?1)
     ON CONFLICT (slot) DO UPDATE SET until = excluded.until";
-
-#[async_trait]
-impl Replies for SqliteStore {
-    async fn listened(
-        &self,
-        since: Timestamp,
-        after: Option<&ListenedPlace>,
-        limit: usize,
-    ) -> Result<Vec<Listened>, StoreError> {
-        let after = after.cloned();
-        self.list(move |look| listened(look, since, after, limit)).await
-    }
-
-    async fn heard(&self, messages: &[MessageSid]) -> Result<Vec<MessageSid>, StoreError> {
-        let messages = messages.to_vec();
-        self.read(move |conn| heard(conn, &messages)).await
-    }
-
-    async fn date_replies(&self, times: &[(MessageSid, Timestamp)]) -> Result<(), StoreError> {
-        let times = times.to_vec();
-        self.with_tx(move |conn| {
-            let mut date = conn.prepare_cached(sql::DATE_REPLY)?;
-            for (sid, at) in &times {
-                date.execute(params![sid.as_str(), at.as_millis()])?;
-            }
-            Ok(())
-        })
-        .await
-    }
-
-    async fn waiting_replies(&self, limit: usize) -> Result<Vec<InboundText>, StoreError> {
-        self.list(move |look| waiting(look, limit)).await
-    }
-
-    async fn replies_read(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.read(|conn| {
-            let until: Option<i64> = conn.prepare_cached(REPLIES_READ)?.query_row([], |r| r.get(0)).optional()?;
-            Ok(rows::time(until))
-        })
-        .await
-    }
-
-    async fn keep_replies_read(&self, until: Timestamp) -> Result<(), StoreError> {
-        self.with_tx(move |conn| {
-            conn.prepare_cached(KEEP_REPLIES_READ)?.execute([until.as_millis()])?;
-            Ok(())
-        })
-        .await
-    }
-}

@@ -11,8 +11,7 @@ use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 use tracing::warn;
 
-use super::file::{FileId, OpenFiles, beside, is_there, lock_path};
-use super::open::{cannot_open, private_file};
+use super::file::{FileId, OpenFiles, beside, cannot_open, is_there, lock_path, private_file, sync_directory};
 use crate::store::{Place, StoreError};
 
 /// What a copy's name has behind the store's; the time of the loss follows.
@@ -56,7 +55,7 @@ pub(super) fn write(conn: &Connection, store: &Path, files: &OpenFiles, lost: &s
         }
         File::open(&part)?.sync_all()?;
         fs::rename(&part, &copy)?;
-        copy.parent().filter(|d| !d.as_os_str().is_empty()).map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+        sync_directory(&copy)
     };
     durable().map_err(io)?;
     if matches!(files.place(store), Place::Replaced(_)) {
@@ -93,7 +92,7 @@ fn private_dir(dir: &Path) -> io::Result<()> {
 }
 
 /// The newest whole copy beside the place of this store.
-pub fn newest(store: &Path) -> Option<PathBuf> {
+pub(super) fn newest(store: &Path) -> Option<PathBuf> {
     let dir = store.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let start = format!("{}{RESCUED}", store.file_name()?.to_str()?);
     let names = fs::read_dir(dir).ok()?.filter_map(|e| e.ok()?.file_name().into_string().ok());
@@ -104,7 +103,7 @@ pub fn newest(store: &Path) -> Option<PathBuf> {
 ///
 /// # Errors
 /// What the file system says; a copy may still have its name.
-pub fn set_aside(store: &Path) -> io::Result<()> {
+pub(super) fn set_aside(store: &Path) -> io::Result<()> {
     while let Some(copy) = newest(store) {
         fs::rename(&copy, beside(&copy, OVER))?;
     }

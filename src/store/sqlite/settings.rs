@@ -3,13 +3,13 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Value, json};
 
-use super::open::{self, OpenOptions, Use};
+use super::open::{self, Use};
 use super::{file, roster, save};
 use crate::domain::alert::{Severity, SinkTarget};
 use crate::domain::log::{LogEntry, LogKind};
 use crate::domain::settings::{Basis, NewSettings, SettingsNumber, SettingsRow, Target};
 use crate::domain::types::{Actor, Timestamp};
-use crate::store::{Peeked, StoreError, rows};
+use crate::store::{Location, Peeked, StoreError, StoreSettings, rows};
 
 const NEWEST: &str = "SELECT number, document, places, actor, role, at FROM settings ORDER BY number DESC LIMIT 1";
 const BASIS: &str = "SELECT (SELECT max(number) FROM settings), (SELECT read_at FROM roster WHERE slot = 1)";
@@ -146,12 +146,12 @@ pub(super) fn put(conn: &Connection, new: &NewSettings) -> Result<SettingsRow, S
 ///
 /// # Errors
 /// [`StoreError`]: it is there and cannot be read, so that nobody knows whether it holds settings.
-pub(super) fn peek(options: &OpenOptions) -> Result<Peeked, StoreError> {
-    if !file::is_there(&options.path)? {
+pub(super) fn peek(options: &StoreSettings) -> Result<Peeked, StoreError> {
+    if !file::is_there(options.path())? {
         return Ok(Peeked::default());
     }
-    let options = &OpenOptions { path: file::real_path(&options.path), ..options.clone() };
-    if file::check_name(&options.path).is_err() {
+    let options = &StoreSettings { location: Location::File(file::real_path(options.path())), ..options.clone() };
+    if file::check_name(options.path()).is_err() {
         // Whoever opens it says why not.
         return Ok(Peeked::default());
     }

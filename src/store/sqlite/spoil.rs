@@ -8,6 +8,7 @@ use std::time::Duration;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
 
+pub use super::file::beside;
 use crate::domain::types::CallId;
 use crate::store::StoreError;
 
@@ -115,7 +116,7 @@ fn test_store(path: &Path) -> Result<Connection, StoreError> {
     let conn = Connection::open_with_flags(path, flags).map_err(|e| refused(e.to_string()))?;
     conn.busy_timeout(WAIT)?;
     let stamp: String = conn.query_row("SELECT value FROM meta WHERE key = 'mode'", [], |r| r.get(0))?;
-    if stamp != super::StoreMode::Test.as_str() {
+    if stamp != crate::store::StoreMode::Test.as_str() {
         return Err(refused(format!("it is stamped {stamp}, not test")));
     }
     conn.execute_batch("PRAGMA ignore_check_constraints = ON")?;
@@ -124,22 +125,16 @@ fn test_store(path: &Path) -> Result<Connection, StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{OpenOptions, SqliteStore, StoreMode};
+    use super::super::SqliteStore;
     use super::*;
+    use crate::store::{StoreMode, StoreSettings};
 
     #[tokio::test]
     async fn a_live_store_is_refused_and_left_as_it_is() {
         let dir = tempfile::tempdir().expect("dir");
-        let options = OpenOptions {
-            path: dir.path().join("s.db"),
-            mode: StoreMode::Live,
-            create: true,
-            mirror: false,
-            alert_sinks: Vec::new(),
-            busy_timeout: Duration::from_millis(10),
-        };
-        let path = options.path.clone();
-        drop(SqliteStore::open(options).expect("made"));
+        let path = dir.path().join("s.db");
+        let settings = StoreSettings { create: true, ..StoreSettings::of(path.as_path(), StoreMode::Live) };
+        drop(SqliteStore::open(settings).expect("made"));
         let call: CallId = "c1".parse().expect("id");
         let said = [
             hold(&path).map(drop).expect_err("live"),

@@ -3,23 +3,25 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::Connection;
 
 use super::*;
 use crate::domain::alert::AlertChange;
 use crate::domain::attempt::AttemptState;
-use crate::domain::change::{Change, Effect};
+use crate::domain::change::{Answer, Change, Effect};
+use crate::domain::event::Load;
+use crate::domain::types::Timestamp;
 use crate::store::contract::fixtures::{always, at, attempt_id, call, edit, entry, id, put, put_in, sid, stored};
+use crate::store::{
+    Control as _, Decide, Ledger as _, Queues as _, Store as _, StoreError, StoreMode, StoreSettings, Upkeep as _,
+    Views as _,
+};
 use crate::testing::alert_key;
 
-fn options(dir: &Path) -> OpenOptions {
-    OpenOptions {
-        path: dir.join("s.db"),
-        mode: StoreMode::Test,
-        create: true,
-        mirror: true,
-        alert_sinks: vec![crate::testing::office()],
-        busy_timeout: Duration::from_secs(5),
-    }
+fn options(dir: &Path) -> StoreSettings {
+    crate::testing::store_at(&dir.join("s.db"))
 }
 
 fn fresh() -> (tempfile::TempDir, SqliteStore) {
@@ -154,7 +156,7 @@ async fn a_full_disk_refuses_whole_changes_and_recovers() {
         }
     }
     assert!(refused > 200, "{written} written, {refused} refused");
-    assert!(store.broken().is_none());
+    assert!(store.broken.get().is_none());
     store.on_writer("PRAGMA max_page_count = 1000000").await;
     for (name, outcome) in outcomes {
         if outcome.is_err() {
@@ -190,7 +192,7 @@ async fn after_a_failed_fsync_nothing_is_accepted_any_more() {
     };
     let got = store.with_tx(move |_| fails()).await;
     assert!(matches!(got, Err(StoreError::Broken { .. })), "{got:?}");
-    assert!(store.broken().is_some());
+    assert!(store.broken.get().is_some());
     for name in ["c", "d"] {
         let got = put(&store, call(name, at(0))).await;
         assert!(matches!(got, Err(StoreError::Broken { .. })), "{got:?}");
@@ -228,7 +230,7 @@ fn errors_of_sqlite_mean_what_the_engine_acts_on() {
 async fn another_process_that_writes_is_waited_for_and_then_busy() {
     let dir = tempfile::tempdir().expect("dir");
     let patience = Duration::from_millis(50);
-    let store = SqliteStore::open(OpenOptions { busy_timeout: patience, ..options(dir.path()) }).expect("open");
+    let store = SqliteStore::open(StoreSettings { busy_timeout: patience, ..options(dir.path()) }).expect("open");
     let other = raw(dir.path());
     other.execute_batch("BEGIN IMMEDIATE").expect("lock");
     let got = put(&store, call("c", at(0))).await;
@@ -242,7 +244,7 @@ async fn another_process_that_writes_is_waited_for_and_then_busy() {
 async fn two_handles_on_one_file_see_each_other() {
     let dir = tempfile::tempdir().expect("dir");
     let a = SqliteStore::open(options(dir.path())).expect("open");
-    let b = SqliteStore::open(OpenOptions { create: false, ..options(dir.path()) }).expect("open");
+    let b = SqliteStore::open(StoreSettings { create: false, ..options(dir.path()) }).expect("open");
     let before = b.version().await.expect("version");
     let of_others = (a.version_of_others().await.expect("version"), b.version_of_others().await.expect("version"));
     put(&a, call("c", at(0))).await.expect("put");
@@ -341,12 +343,14 @@ async fn a_file_that_is_not_ours_to_open_is_named_and_left_alone() {
     ];
     for (label, path, create) in table {
         let content = fs::read(&path).ok();
-        let got = SqliteStore::open(OpenOptions { path: path.clone(), create, ..options(dir.path()) }).map(drop);
+        let got = SqliteStore::open(StoreSettings { location: path.as_path().into(), create, ..options(dir.path()) })
+            .map(drop);
         assert!(matches!(&got, Err(StoreError::Open { path: p, .. }) if *p == path), "{label}: {got:?}");
         assert_eq!(fs::read(&path).ok(), content, "{label}: changed");
     }
     assert!(!dir.path().join("none").exists(), "nothing is made unasked");
-    let store = SqliteStore::open(OpenOptions { path: empty, ..options(dir.path()) }).expect("what a crash left");
+    let store = SqliteStore::open(StoreSettings { location: empty.as_path().into(), ..options(dir.path()) })
+        .expect("what a crash left");
     put(&store, call("c", at(0))).await.expect("put");
 }
 
@@ -355,7 +359,7 @@ async fn a_store_of_the_other_mode_or_a_newer_version_is_refused() {
     let (dir, store) = fresh();
     store.close().await.expect("close");
     drop(store);
-    let live = SqliteStore::open(OpenOptions { mode: StoreMode::Live, ..options(dir.path()) }).map(drop);
+    let live = SqliteStore::open(StoreSettings { mode: StoreMode::Live, ..options(dir.path()) }).map(drop);
     assert!(
         matches!(&live, Err(StoreError::OtherMode { found, wanted, .. }) if found == "test" && wanted == "live"),
         "{live:?}"
@@ -401,7 +405,7 @@ async fn effects_and_alerts_leave_one_row_each_for_their_sinks_and_none_without(
     assert_eq!((figures.outbox_depth, figures.outbox_oldest), (3, Some(at(1))));
 
     let dir = tempfile::tempdir().expect("dir");
-    let none = OpenOptions { mirror: false, alert_sinks: Vec::new(), ..options(dir.path()) };
+    let none = StoreSettings { mirror: false, alert_sinks: Vec::new(), ..options(dir.path()) };
     let store = SqliteStore::open(none).expect("open");
     store.transact(Load::Nothing, Vec::new(), always(change)).await.expect("change");
     assert_eq!(rows(dir.path()), []);

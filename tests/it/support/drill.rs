@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dispatchctl::domain::types::Actor;
-use dispatchctl::store::{OpenOptions, SqliteStore, Store as _, StoreMode};
+use dispatchctl::store::{self, StoreMode, StoreSettings};
 use serde_json::{Value, json};
 
 use super::http;
@@ -83,16 +83,8 @@ pub(crate) fn drill_in(path: &Path, mode: StoreMode, payload: Value) -> Value {
 
 fn ask(path: &Path, mode: StoreMode, payload: Value, mut dead: impl FnMut() -> Option<Value>) -> Value {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let options = OpenOptions {
-        path: path.to_path_buf(),
-        mode,
-        create: false,
-        mirror: false,
-        alert_sinks: Vec::new(),
-        busy_timeout: Duration::from_secs(5),
-    };
     let _in = runtime.enter();
-    let store = SqliteStore::open(options).expect("the store");
+    let store = store::open(StoreSettings::of(path, mode)).expect("the store");
     let asker = Actor("drill".into());
     let ask = store.post_request("drill", payload, &asker, now());
     let id = runtime.block_on(ask).expect("asked");

@@ -115,6 +115,15 @@ impl Shop {
         self.dir.path().join(name)
     }
 
+    /// Copies of the store whose names end so, oldest first.
+    pub(crate) fn backups(&self, end: &str) -> Vec<PathBuf> {
+        let names = std::fs::read_dir(self.path("")).expect("a directory").map(|e| e.expect("an entry").path());
+        let is = |p: &PathBuf| p.to_string_lossy().contains(".db.backup-") && p.to_string_lossy().ends_with(end);
+        let mut found: Vec<PathBuf> = names.filter(is).collect();
+        found.sort();
+        found
+    }
+
     /// Puts lines ahead of the configuration.
     pub(crate) fn prepend_config(&self, text: &str) {
         std::fs::write(self.path("dispatchctl.toml"), format!("{text}\n{CONFIG}")).expect("config");

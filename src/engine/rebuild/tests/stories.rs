@@ -4,7 +4,6 @@ use super::books::{Books, heard, hears_nothing_new, lost_and_rebuilt, planned, r
 use crate::domain::attempt::{Attempt, AttemptState};
 use crate::domain::call::{CallState, CallStatus};
 use crate::engine::rebuild::What;
-use crate::store::Store as _;
 use crate::testing::world::Setup;
 use crate::testing::{Reaction, World, mins, people, secs};
 

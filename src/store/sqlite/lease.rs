@@ -10,75 +10,51 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use async_trait::async_trait;
+
+use super::file::{FileId, FileLock, lock_path, real_path};
 use crate::killpoint;
-use crate::store::sqlite::file::{FileId, FileLock, lock_path, real_path};
+use crate::store::{Holder, Lease, LeaseError};
 
 /// Held for as long as this value lives.
 #[derive(Debug)]
-pub struct EngineLock {
+pub(super) struct FileLease {
     // In this order: it is dropped first.
     file: Option<FileLock>,
     note: Mutex<File>,
     path: PathBuf,
-    store: PathBuf,
     role: String,
 }
 
-/// Who holds the lock.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
-    /// `serve`, `send`…
-    pub role: String,
-    /// Its process.
-    pub pid: u32,
-}
-
-/// Why the lock could not be had.
-#[derive(Debug, thiserror::Error)]
-pub enum LockError {
-    /// Another process works on this store.
-    #[error("the store is held by another engine ({})", .0.as_ref().map_or_else(|| "unknown".to_owned(), |h| format!("`{}`, process {}", h.role, h.pid)))]
-    Held(Option<Holder>),
-    /// The file cannot be made or locked.
-    #[error("the engine lock {path} cannot be taken")]
-    Io {
-        /// Where.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-}
-
-impl EngineLock {
+impl FileLease {
     /// Takes the lock at once or says who has it; `Held(None)`: somebody whose lock file is gone.
     ///
     /// # Errors
-    /// [`LockError`]; the store is untouched.
-    pub fn take(store: &Path, role: &str) -> Result<Self, LockError> {
+    /// [`LeaseError`]; the store is untouched.
+    pub(super) fn take(store: &Path, role: &str) -> Result<Self, LeaseError> {
         let store = real_path(store);
         let path = lock_path(&store);
         let mut note = open_note(&path)?;
         match note.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) if killpoint::Guard::EngineLock.is_off() => {}
-            Err(TryLockError::WouldBlock) => return Err(LockError::Held(read_holder(&mut note))),
-            Err(TryLockError::Error(source)) => return Err(LockError::Io { path, source }),
+            Err(TryLockError::WouldBlock) => return Err(LeaseError::Held(read_holder(&mut note))),
+            Err(TryLockError::Error(source)) => return Err(LeaseError::Io { path, source }),
         }
         let file = match FileLock::take(&store) {
             Ok(Some(lock)) => Some(lock),
             Ok(None) if killpoint::Guard::EngineLock.is_off() => None,
             // The one whose name is in the lock file is not the one who holds the store.
-            Ok(None) => return Err(LockError::Held(None)),
-            Err(source) => return Err(LockError::Io { path: store, source }),
+            Ok(None) => return Err(LeaseError::Held(None)),
+            Err(source) => return Err(LeaseError::Io { path: store, source }),
         };
         killpoint::hit("lock.taken");
         write_holder(&mut note, role);
-        Ok(Self { file, note: Mutex::new(note), path, store, role: role.to_owned() })
+        Ok(Self { file, note: Mutex::new(note), path, role: role.to_owned() })
     }
 
     /// Who holds the lock of this store now, or `None` where nobody does. Takes and frees it in passing.
-    pub fn holder(store: &Path) -> Option<Holder> {
+    pub(super) fn holder(store: &Path) -> Option<Holder> {
         let store = real_path(store);
         let unknown = || Holder { role: "unknown".into(), pid: 0 };
         if let Ok(mut note) = OpenOptions::new().read(true).open(lock_path(&store))
@@ -88,25 +64,14 @@ impl EngineLock {
         }
         FileLock::is_held(&store).is_ok_and(|held| held).then(unknown)
     }
+}
 
-    /// Where its lock file is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The store's name, without links.
-    pub fn store(&self) -> &Path {
-        &self.store
-    }
-
-    /// Makes the lock file again where somebody removed or replaced it: it decides nothing, but people and older programs
-    /// look there. Costs two looks at the file system.
-    ///
-    /// # Errors
-    /// It cannot be made, or another process holds the one that is there now; the lock on the store stays.
-    pub fn keep_note(&self) -> Result<(), LockError> {
+#[async_trait]
+impl Lease for FileLease {
+    /// The lock file decides nothing, but people and older programs look there. Costs two looks at the file system.
+    async fn keep(&self) -> Result<(), LeaseError> {
         let mut kept = self.note.lock().unwrap_or_else(PoisonError::into_inner);
-        let io = |source| LockError::Io { path: self.path.clone(), source };
+        let io = |source| LeaseError::Io { path: self.path.clone(), source };
         let own = FileId::of_open(&kept).map_err(io)?;
         if FileId::at(&self.path).map_err(io)? == Some(own) {
             return Ok(());
@@ -114,7 +79,7 @@ impl EngineLock {
         let mut note = open_note(&self.path)?;
         match note.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(LockError::Held(read_holder(&mut note))),
+            Err(TryLockError::WouldBlock) => return Err(LeaseError::Held(read_holder(&mut note))),
             Err(TryLockError::Error(e)) => return Err(io(e)),
         }
         write_holder(&mut note, &self.role);
@@ -123,7 +88,7 @@ impl EngineLock {
     }
 }
 
-impl Drop for EngineLock {
+impl Drop for FileLease {
     fn drop(&mut self) {
         drop(self.file.take());
         let note = self.note.lock().unwrap_or_else(PoisonError::into_inner);
@@ -131,9 +96,9 @@ impl Drop for EngineLock {
     }
 }
 
-fn open_note(path: &Path) -> Result<File, LockError> {
+fn open_note(path: &Path) -> Result<File, LeaseError> {
     let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-    opened.map_err(|source| LockError::Io { path: path.to_owned(), source })
+    opened.map_err(|source| LeaseError::Io { path: path.to_owned(), source })
 }
 
 /// Only for people: a failure to write it does not weaken the lock.
@@ -164,48 +129,48 @@ mod tests {
     fn one_holder_at_a_time_and_it_is_named() {
         let dir = tempfile::tempdir().expect("temp dir");
         let store = store(&dir);
-        assert_eq!(EngineLock::holder(&store), None);
-        let held = EngineLock::take(&store, "serve").expect("free");
+        assert_eq!(FileLease::holder(&store), None);
+        let held = FileLease::take(&store, "serve").expect("free");
         let me = Holder { role: "serve".into(), pid: std::process::id() };
-        assert_eq!(EngineLock::holder(&store), Some(me.clone()));
-        assert!(matches!(EngineLock::take(&store, "send"), Err(LockError::Held(Some(h))) if h == me));
+        assert_eq!(FileLease::holder(&store), Some(me.clone()));
+        assert!(matches!(FileLease::take(&store, "send"), Err(LeaseError::Held(Some(h))) if h == me));
         drop(held);
-        assert_eq!(EngineLock::holder(&store), None);
-        assert!(EngineLock::take(&store, "send").is_ok());
+        assert_eq!(FileLease::holder(&store), None);
+        assert!(FileLease::take(&store, "send").is_ok());
     }
 
-    #[test]
-    fn neither_a_link_nor_a_removed_lock_file_lets_a_second_one_in() {
+    #[tokio::test]
+    async fn neither_a_link_nor_a_removed_lock_file_lets_a_second_one_in() {
         let dir = tempfile::tempdir().expect("temp dir");
         let store = store(&dir);
         let (soft, hard) = (dir.path().join("soft.db"), dir.path().join("hard.db"));
         std::os::unix::fs::symlink(&store, &soft).expect("link");
         std::fs::hard_link(&store, &hard).expect("link");
-        let held = EngineLock::take(&store, "serve").expect("free");
+        let held = FileLease::take(&store, "serve").expect("free");
         let me = Holder { role: "serve".into(), pid: std::process::id() };
-        assert!(matches!(EngineLock::take(&soft, "serve"), Err(LockError::Held(Some(h))) if h == me));
-        assert!(matches!(EngineLock::take(&hard, "serve"), Err(LockError::Held(None))));
-        std::fs::remove_file(held.path()).expect("removed");
-        assert!(matches!(EngineLock::take(&store, "serve"), Err(LockError::Held(None))));
-        assert!(EngineLock::holder(&store).is_some() && EngineLock::holder(&hard).is_some());
+        assert!(matches!(FileLease::take(&soft, "serve"), Err(LeaseError::Held(Some(h))) if h == me));
+        assert!(matches!(FileLease::take(&hard, "serve"), Err(LeaseError::Held(None))));
+        std::fs::remove_file(&held.path).expect("removed");
+        assert!(matches!(FileLease::take(&store, "serve"), Err(LeaseError::Held(None))));
+        assert!(FileLease::holder(&store).is_some() && FileLease::holder(&hard).is_some());
         // It is made again, with its name in it.
-        std::fs::remove_file(held.path()).expect("removed");
-        held.keep_note().expect("made again");
-        assert_eq!(EngineLock::holder(&store), Some(me.clone()));
+        std::fs::remove_file(&held.path).expect("removed");
+        held.keep().await.expect("made again");
+        assert_eq!(FileLease::holder(&store), Some(me.clone()));
         std::fs::write(dir.path().join("other"), "x 1").expect("made");
-        std::fs::rename(dir.path().join("other"), held.path()).expect("replaced");
-        held.keep_note().expect("made again");
-        assert_eq!(EngineLock::holder(&store), Some(me));
+        std::fs::rename(dir.path().join("other"), &held.path).expect("replaced");
+        held.keep().await.expect("made again");
+        assert_eq!(FileLease::holder(&store), Some(me));
         drop(held);
-        assert!(EngineLock::take(&hard, "serve").is_ok());
+        assert!(FileLease::take(&hard, "serve").is_ok());
     }
 
     #[test]
     fn a_lock_that_cannot_be_made_is_an_error_with_its_path() {
-        let e = EngineLock::take(Path::new("/nonexistent/s.db"), "serve").expect_err("no such directory");
+        let e = FileLease::take(Path::new("/nonexistent/s.db"), "serve").expect_err("no such directory");
         assert!(e.to_string().contains("/nonexistent/s.db.lock"), "{e}");
         let dir = tempfile::tempdir().expect("temp dir");
-        let e = EngineLock::take(&dir.path().join("none.db"), "serve").expect_err("no store");
+        let e = FileLease::take(&dir.path().join("none.db"), "serve").expect_err("no store");
         assert!(e.to_string().contains("none.db cannot be taken"), "{e}");
     }
 }

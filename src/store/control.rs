@@ -1,0 +1,154 @@
+//! What the processes on one store tell each other: settings in force, contacts, requests, engines, clocks, and that something changed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::error::StoreError;
+use super::lease::{Lease, LeaseError};
+use crate::domain::settings::{Basis, NewSettings, SettingsRow};
+use crate::domain::types::{Actor, ContactId, Role};
+use crate::domain::{ClockOffset, PhoneNumber, Timestamp};
+
+/// A contact as another system has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RosterContact {
+    /// Its record there: who it is, whatever its name becomes.
+    pub record: String,
+    /// What it is called here; stays with the record.
+    pub id: ContactId,
+    /// The name as people say it.
+    pub name: String,
+    /// Where texts go; only one who is not active may be without.
+    pub phone: Option<PhoneNumber>,
+    /// Its role on lines that name no team of their own.
+    pub role: Option<Role>,
+    /// Who is not is not told.
+    pub active: bool,
+}
+
+/// Contacts as another system had them when it was last read whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RosterCopy {
+    /// Its table, for people.
+    pub source: String,
+    /// When it was read.
+    pub read_at: Timestamp,
+    /// Every contact that could be read, active or not, oldest first.
+    pub contacts: Vec<RosterContact>,
+}
+
+/// What a process asks of the engine that holds the lock.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// Its number.
+    pub id: i64,
+    /// `refresh` (ask the provider about a call's messages), `yield` (hand over the engine lock).
+    pub kind: String,
+    /// What it is about.
+    pub payload: Value,
+    /// Who asks.
+    pub actor: Actor,
+    /// Since when.
+    pub at: Timestamp,
+    /// Its answer, once there is one.
+    pub result: Option<Value>,
+}
+
+/// The engine that works on this store, or did last: for people, and for "was the last stop clean". The lock itself is a file
+/// lock, never this row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineRow {
+    /// A fresh id for every start.
+    pub id: String,
+    /// What it runs as: `serve`, `send`…
+    pub role: String,
+    /// Its process.
+    pub pid: u32,
+    /// Since when.
+    pub started_at: Timestamp,
+    /// When it stopped cleanly; `None`: it runs or died.
+    pub stopped_at: Option<Timestamp>,
+    /// Where its listener is, for people and for commands of the same machine.
+    pub listen: Option<String>,
+    /// Its last sign of life; `None`: it is of a version that gave none.
+    pub beat: Option<EngineBeat>,
+}
+
+/// An engine's sign of life, as other processes read it: when its essential duties had last passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineBeat {
+    /// The boot of its machine; after another one the boot clock means nothing.
+    pub boot_id: String,
+    /// By the boot clock, in whole milliseconds.
+    pub boot: Duration,
+    /// By the wall clock, for people.
+    pub at: Timestamp,
+}
+
+/// How far our clock was ahead of the provider's, as an engine measured it last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptProviderClock {
+    /// By so much.
+    pub offset: ClockOffset,
+    /// When, by our clock.
+    pub measured_at: Timestamp,
+    /// The newest moment of the provider's clock that one of its messages named.
+    pub newest_message: Option<Timestamp>,
+}
+
+/// Owns the settings in force, the last good copy of contacts that live in another system, requests to the engine, the engines
+/// that worked here, and the provider's clock. `serve` and commands write them, each in a transaction of its own; every process
+/// reads them.
+///
+/// After a crash what was answered is there, but for [`Control::engine_beats`]. Putting the same settings or the same copy again
+/// changes nothing, and so does answering a request twice; [`Control::post_request`] posts another one.
+#[async_trait]
+pub trait Control: Send + Sync {
+    /// The settings in force; `None`: none were put in force yet.
+    async fn settings(&self) -> Result<Option<SettingsRow>, StoreError>;
+    /// Puts settings in force, and whom they name to be told; the same ones again keep their number. The row that is in force.
+    async fn put_settings(&self, new: &NewSettings) -> Result<SettingsRow, StoreError>;
+    /// What decisions are based on now.
+    async fn basis(&self) -> Result<Basis, StoreError>;
+    /// The last good copy of contacts that live in another system.
+    async fn roster(&self) -> Result<Option<RosterCopy>, StoreError>;
+    /// Replaces that copy whole; `None`: there is no such system any more.
+    async fn keep_roster(&self, copy: Option<&RosterCopy>) -> Result<(), StoreError>;
+    /// Commits a request to the engine; its id. Requests of more than a day ago are forgotten.
+    async fn post_request(&self, kind: &str, payload: Value, actor: &Actor, now: Timestamp) -> Result<i64, StoreError>;
+    /// Requests without an answer, oldest first.
+    async fn open_requests(&self) -> Result<Vec<Request>, StoreError>;
+    /// Answers a request; answering twice changes nothing.
+    async fn answer_request(&self, id: i64, result: Value, now: Timestamp) -> Result<(), StoreError>;
+    /// One request.
+    async fn request(&self, id: i64) -> Result<Option<Request>, StoreError>;
+    /// The newest engine.
+    async fn engine(&self) -> Result<Option<EngineRow>, StoreError>;
+    /// Records an engine's start (and forgets all but the last hundred).
+    async fn engine_started(&self, row: &EngineRow) -> Result<(), StoreError>;
+    /// Records an engine's sign of life, and waits for no disk: a power cut may forget it.
+    async fn engine_beats(&self, id: &str, beat: &EngineBeat) -> Result<(), StoreError>;
+    /// Records its clean stop.
+    async fn engine_stopped(&self, id: &str, at: Timestamp) -> Result<(), StoreError>;
+    /// How far our clock is ahead of the provider's, as it was kept last.
+    async fn provider_clock(&self) -> Result<Option<KeptProviderClock>, StoreError>;
+    /// Keeps it.
+    async fn keep_provider_clock(&self, clock: &KeptProviderClock) -> Result<(), StoreError>;
+    /// Changes when another process or we committed: cheap, for polling. Only "the same" or "another" means something, and
+    /// only between answers of one handle; now and then it changes without a commit.
+    async fn version(&self) -> Result<u64, StoreError>;
+    /// As [`Store::version`], for the commits of other processes alone: our own change nothing. Costs a look while nobody
+    /// commits, and a turn of the writer after a commit.
+    async fn version_of_others(&self) -> Result<u64, StoreError>;
+    /// Makes this process the engine, at once, or says which other one is.
+    ///
+    /// # Errors
+    /// [`LeaseError`]; the store is untouched.
+    async fn take_lease(&self, role: &str) -> Result<Arc<dyn Lease>, LeaseError>;
+    /// A real write and commit, for health: how long it took.
+    async fn probe(&self, now: Timestamp) -> Result<Duration, StoreError>;
+}

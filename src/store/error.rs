@@ -1,0 +1,85 @@
+//! Why a store could not do it.
+
+use std::path::PathBuf;
+
+/// Why the store could not do it. Nothing of the change was committed, except that after [`StoreError::Broken`] nobody can
+/// tell: the engine stops, and finds out from the file when it starts again.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be opened or created.
+    #[error("the store {path} cannot be opened")]
+    Open {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// It was made by a newer version.
+    #[error("the store {path} has schema {found}, this binary knows up to {known}")]
+    Newer {
+        /// Where.
+        path: PathBuf,
+        /// What it says.
+        found: i64,
+        /// What we know.
+        known: i64,
+    },
+    /// It belongs to the other mode.
+    #[error("the store {path} is stamped {found}, this command runs in {wanted} mode")]
+    OtherMode {
+        /// Where.
+        path: PathBuf,
+        /// Its stamp.
+        found: String,
+        /// Ours.
+        wanted: String,
+    },
+    /// The file must not be used by this name: another file, or the same by another name, is what an engine works on.
+    #[error("the store {path} cannot be used: {what}")]
+    WrongFile {
+        /// The name.
+        path: PathBuf,
+        /// Why, and what to do.
+        what: String,
+    },
+    /// Its content is not what we wrote.
+    #[error("the store holds something that cannot be: {what}")]
+    Corrupt {
+        /// What and where.
+        what: String,
+        /// The call that it belongs to, where one is known: that call is left out, the others go on.
+        call: Option<String>,
+    },
+    /// The disk is full or read-only: nothing was written; it may work again later.
+    #[error("the store cannot write: {what}")]
+    Full {
+        /// What the system said.
+        what: String,
+    },
+    /// An fsync or a write failed in a way after which the file is not to be trusted: the engine stops.
+    #[error("the store failed: {what}")]
+    Broken {
+        /// What the system said.
+        what: String,
+    },
+    /// Another process held it for too long; safe to try again.
+    #[error("the store is busy")]
+    Busy,
+    /// The change was ours to refuse: a decision that cannot be, or a constraint that it broke.
+    #[error("a change was refused: {what}")]
+    Refused {
+        /// Which.
+        what: String,
+    },
+    /// The store is closing.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl StoreError {
+    /// Whether it is about one call alone, which the store has said and remembers: the others go on.
+    pub fn is_of_one_call(&self) -> bool {
+        matches!(self, Self::Corrupt { call: Some(_), .. })
+    }
+}

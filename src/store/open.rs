@@ -1,0 +1,68 @@
+//! From where a store is to the store: nobody else names a backend.
+
+use std::sync::Arc;
+
+use super::error::StoreError;
+#[cfg(test)]
+use super::gate::Hooks;
+use super::peeked::Peeked;
+use super::place::{Location, StoreSettings};
+use super::sqlite::{self, SqliteStore};
+use super::upkeep::Room;
+use super::{Holder, Store};
+
+/// Opens a store, or makes it; blocks for as long as a migration takes. Needs a tokio runtime around it.
+///
+/// # Errors
+/// [`StoreError::Open`] (missing, no directory, not a database, not ours, read-only, empty), [`StoreError::Newer`],
+/// [`StoreError::OtherMode`], [`StoreError::WrongFile`], [`StoreError::Busy`]: in each case the store is as it was.
+pub fn open(settings: StoreSettings) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(Arc::new(SqliteStore::open(settings)?))
+}
+
+/// The same with a test around each access.
+#[cfg(test)]
+pub(crate) fn open_between(settings: StoreSettings, hooks: Arc<dyn Hooks>) -> Result<Arc<dyn Store>, StoreError> {
+    let store = SqliteStore::open(settings)?;
+    store.gate.guard(hooks);
+    Ok(Arc::new(store))
+}
+
+/// What a store says without being opened for more; nothing where there is no such store. Blocks.
+///
+/// # Errors
+/// [`StoreError`]: it is there and cannot be read.
+pub fn peek(settings: &StoreSettings) -> Result<Peeked, StoreError> {
+    SqliteStore::peek(settings)
+}
+
+/// Whether there is a store. What this user may not look at is not taken for absent.
+///
+/// # Errors
+/// [`StoreError::Open`]: it may not be read.
+pub fn exists(location: &Location) -> Result<bool, StoreError> {
+    let Location::File(path) = location;
+    sqlite::file::is_there(path)
+}
+
+/// Refuses a location by which the store must not be used: an engine has lost its file from there, or works on it by another
+/// name. Looks only; blocks for some milliseconds where something is odd.
+///
+/// # Errors
+/// [`StoreError::WrongFile`].
+pub fn check(location: &Location) -> Result<(), StoreError> {
+    let Location::File(path) = location;
+    sqlite::file::check_name(path)
+}
+
+/// The process that is the engine of this store now; `None`: there is none. Blocks for a look at the file system.
+pub fn holder(location: &Location) -> Option<Holder> {
+    let Location::File(path) = location;
+    sqlite::holder(path)
+}
+
+/// How much room a store has and takes; `None`: somebody else keeps it.
+pub fn room(location: &Location) -> Option<Room> {
+    let Location::File(path) = location;
+    Some(sqlite::room(path))
+}

@@ -1,0 +1,32 @@
+//! What other systems are still to be told.
+
+use async_trait::async_trait;
+
+use super::alerts::AlertOutbox;
+use super::error::StoreError;
+use super::mirror::MirrorOutbox;
+use crate::domain::Timestamp;
+
+/// What waits for another system for long, by system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxLine {
+    /// Which system: `mirror`, or `sink:` and a sink's name.
+    pub sink: String,
+    /// How many rows.
+    pub rows: u64,
+    /// Since when the oldest of them waits.
+    pub since: Timestamp,
+}
+
+/// Owns the rows that wait for the mirror and for the sinks of alerts. A change of the ledger writes them in its own transaction;
+/// the engine's loops read them, tell the other system, and say what became of it.
+///
+/// After a crash a row waits until its system has surely been told, so that it may be told twice, never too little. Each method may
+/// be called again.
+#[async_trait]
+pub trait Outbox: MirrorOutbox + AlertOutbox {
+    /// Rows that have waited for another system since `before`, by system; what was given up is not among them.
+    async fn stuck_outbox(&self, before: Timestamp) -> Result<Vec<OutboxLine>, StoreError>;
+    /// Whatever waits for another system is tried again at once.
+    async fn hurry_outbox(&self, now: Timestamp) -> Result<(), StoreError>;
+}

@@ -1,0 +1,87 @@
+//! Where a store is, whose it is, and how a process uses it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::domain::alert::SinkTarget;
+
+/// Where a store is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// In a file of this machine.
+    File(PathBuf),
+}
+
+/// For people.
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::File(path) = self;
+        write!(f, "{}", path.display())
+    }
+}
+
+impl From<&Path> for Location {
+    fn from(path: &Path) -> Self {
+        Self::File(path.to_owned())
+    }
+}
+
+/// Which world a store belongs to: stamped into it when it is made, never changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreMode {
+    /// Real people are texted.
+    Live,
+    /// Nobody is: kill points and other faults can be armed.
+    Test,
+}
+
+impl StoreMode {
+    /// The stamp.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// How a process uses a store.
+#[derive(Debug, Clone)]
+pub struct StoreSettings {
+    /// Where it is.
+    pub location: Location,
+    /// The stamp it must have, or gets.
+    pub mode: StoreMode,
+    /// Whether to make it where it is missing.
+    pub create: bool,
+    /// Whether changes leave rows for the mirror.
+    pub mirror: bool,
+    /// The sinks that alerts leave rows for.
+    pub alert_sinks: Vec<SinkTarget>,
+    /// How long to wait for another process that writes.
+    pub busy_timeout: Duration,
+    /// How many copies of the whole store are kept beside it; 0: none are made, not even before a migration.
+    pub backups: usize,
+}
+
+impl StoreSettings {
+    /// A store that must be there, with neither mirror nor sinks nor copies; 5 s for another process that writes.
+    pub fn of(location: impl Into<Location>, mode: StoreMode) -> Self {
+        Self {
+            location: location.into(),
+            mode,
+            create: false,
+            mirror: false,
+            alert_sinks: Vec::new(),
+            busy_timeout: Duration::from_secs(5),
+            backups: 0,
+        }
+    }
+
+    /// The file.
+    pub(super) fn path(&self) -> &Path {
+        let Location::File(path) = &self.location;
+        path
+    }
+}

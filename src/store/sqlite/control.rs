@@ -1,0 +1,166 @@
+//! What processes tell each other, in SQLite: see [`Control`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::params;
+use serde_json::Value;
+
+use super::handle::SqliteStore;
+use super::lease::FileLease;
+use super::{engines, reads, roster, settings, sql, versions};
+use crate::clock::Clock as _;
+use crate::domain::settings::{Basis, NewSettings, SettingsRow};
+use crate::domain::types::Actor;
+use crate::domain::{ClockOffset, Timestamp};
+use crate::store::{
+    Control, EngineBeat, EngineRow, KeptProviderClock, Lease, LeaseError, Request, RosterCopy, StoreError, Upkeep as _,
+    rows,
+};
+
+/// How long a request and its answer are kept.
+const REQUESTS_KEPT: Duration = Duration::from_secs(24 * 3600);
+
+#[async_trait]
+impl Control for SqliteStore {
+    async fn settings(&self) -> Result<Option<SettingsRow>, StoreError> {
+        self.read(settings::newest).await
+    }
+
+    async fn put_settings(&self, new: &NewSettings) -> Result<SettingsRow, StoreError> {
+        let new = new.clone();
+        self.with_tx(move |conn| settings::put(conn, &new)).await
+    }
+
+    async fn basis(&self) -> Result<Basis, StoreError> {
+        self.read(settings::basis).await
+    }
+
+    async fn roster(&self) -> Result<Option<RosterCopy>, StoreError> {
+        self.read(roster::read).await
+    }
+
+    async fn keep_roster(&self, copy: Option<&RosterCopy>) -> Result<(), StoreError> {
+        let copy = copy.cloned();
+        self.with_tx(move |conn| roster::keep(conn, copy.as_ref())).await
+    }
+
+    async fn post_request(&self, kind: &str, payload: Value, actor: &Actor, now: Timestamp) -> Result<i64, StoreError> {
+        let (kind, actor) = (kind.to_owned(), actor.clone());
+        self.with_tx(move |conn| {
+            let payload = rows::to_json("a request", &payload)?;
+            conn.prepare_cached(sql::FORGET_REQUESTS)?.execute([now.minus(REQUESTS_KEPT).as_millis()])?;
+            conn.prepare_cached(sql::POST_REQUEST)?.execute(params![kind, payload, actor.0, now.as_millis()])?;
+            Ok(conn.last_insert_rowid())
+        })
+        .await
+    }
+
+    async fn open_requests(&self) -> Result<Vec<Request>, StoreError> {
+        self.list(reads::open_requests).await
+    }
+
+    async fn answer_request(&self, id: i64, result: Value, now: Timestamp) -> Result<(), StoreError> {
+        self.with_tx(move |conn| {
+            let result = rows::to_json("an answer", &result)?;
+            conn.prepare_cached(sql::ANSWER_REQUEST)?.execute(params![id, result, now.as_millis()])?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn request(&self, id: i64) -> Result<Option<Request>, StoreError> {
+        self.read(move |conn| reads::request(conn, id)).await
+    }
+
+    async fn engine(&self) -> Result<Option<EngineRow>, StoreError> {
+        self.list(engines::newest).await
+    }
+
+    async fn engine_started(&self, row: &EngineRow) -> Result<(), StoreError> {
+        let row = row.clone();
+        let path = self.options.path().to_str().map(str::to_owned);
+        let is_new_name = self
+            .with_tx(move |conn| {
+                // By which of several names it was used, should it ever have several.
+                let kept =
+                    conn.prepare_cached(sql::KEEP_PATH)?.execute(params![path.as_deref().unwrap_or_default()])?;
+                engines::started(conn, &row)?;
+                Ok(kept > 0)
+            })
+            .await?;
+        if is_new_name {
+            // Whoever opens the file by another name reads it without the log, which lies beside this one.
+            self.checkpoint().await?;
+        }
+        Ok(())
+    }
+
+    async fn engine_beats(&self, id: &str, beat: &EngineBeat) -> Result<(), StoreError> {
+        self.gate.before_read().await;
+        let (id, beat) = (id.to_owned(), beat.clone());
+        Self::on(&self.beater, move |conn| engines::beats(conn, &id, &beat)).await
+    }
+
+    async fn engine_stopped(&self, id: &str, at: Timestamp) -> Result<(), StoreError> {
+        let id = id.to_owned();
+        self.with_tx(move |conn| engines::stopped(conn, &id, at)).await
+    }
+
+    async fn provider_clock(&self) -> Result<Option<KeptProviderClock>, StoreError> {
+        self.read(|conn| {
+            let found = reads::all(conn, sql::PROVIDER_CLOCK, [], |row| {
+                Ok(KeptProviderClock {
+                    offset: ClockOffset { least_ms: row.get(0)?, most_ms: row.get(1)? },
+                    measured_at: Timestamp::from_millis(row.get(2)?),
+                    newest_message: rows::time(row.get(3)?),
+                })
+            });
+            Ok(found?.pop())
+        })
+        .await
+    }
+
+    async fn keep_provider_clock(&self, clock: &KeptProviderClock) -> Result<(), StoreError> {
+        let c = *clock;
+        self.with_tx(move |conn| {
+            conn.prepare_cached(sql::KEEP_PROVIDER_CLOCK)?.execute(params![
+                c.offset.least_ms,
+                c.offset.most_ms,
+                c.measured_at.as_millis(),
+                rows::millis(c.newest_message),
+            ])?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn version(&self) -> Result<u64, StoreError> {
+        self.gate.before_read().await;
+        Self::on(&self.watcher, versions::of).await
+    }
+
+    async fn version_of_others(&self) -> Result<u64, StoreError> {
+        let seen = self.version().await?;
+        if self.versions.is_known(seen) {
+            return Ok(self.versions.of_others());
+        }
+        // Somebody committed: only the connection that makes our own commits can tell whose it was.
+        self.versions.learn(seen, self.in_turn(versions::of).await)
+    }
+
+    async fn take_lease(&self, role: &str) -> Result<Arc<dyn Lease>, LeaseError> {
+        Ok(Arc::new(FileLease::take(self.options.path(), role)?))
+    }
+
+    async fn probe(&self, now: Timestamp) -> Result<Duration, StoreError> {
+        let started = self.clock.boot();
+        self.with_tx(move |conn| {
+            conn.prepare_cached(sql::PROBE)?.execute([now.as_millis().to_string()])?;
+            Ok(())
+        })
+        .await?;
+        Ok(self.clock.boot().saturating_sub(started))
+    }
+}

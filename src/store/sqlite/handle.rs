@@ -1,0 +1,182 @@
+//! The open store: its connections, and the two ways by which everything else reads and writes.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::damage::Damage;
+use super::file::{self, OpenFiles};
+use super::open::{self, Use};
+use super::readers::Readers;
+use super::reads::Look;
+use super::save::Sinks;
+use super::settings;
+use super::versions::Versions;
+use super::writer::{self, Broken, Job, Writer};
+use crate::clock::{Stopwatch, SystemClock};
+use crate::store::gate::Gate;
+use crate::store::{Location, Peeked, Store, StoreError, StoreSettings, Upkeep};
+
+/// A store in a file. Dropping it lets what was handed over be committed; [`SqliteStore::close`] also waits for that.
+pub(in crate::store) struct SqliteStore {
+    pub(super) options: StoreSettings,
+    pub(super) files: OpenFiles,
+    pub(super) sinks: Sinks,
+    jobs: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    pub(super) readers: Readers,
+    /// Never writes, so that its `data_version` tells of every commit, our own included.
+    pub(super) watcher: Arc<Mutex<Connection>>,
+    pub(super) versions: Versions,
+    pub(super) checkpointer: Arc<Mutex<Connection>>,
+    /// Its commits wait for no disk.
+    pub(super) beater: Arc<Mutex<Connection>>,
+    pub(super) broken: Broken,
+    pub(super) damage: Damage,
+    pub(super) looked: Mutex<Option<Duration>>,
+    pub(super) clock: SystemClock,
+    pub(super) opened: Stopwatch,
+    pub(in crate::store) gate: Gate,
+}
+
+impl SqliteStore {
+    /// Opens a store, or makes it; blocks for as long as a migration takes. Needs a tokio runtime around it.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`] (missing, no directory, not a database, not ours, read-only, empty), [`StoreError::Newer`],
+    /// [`StoreError::OtherMode`], [`StoreError::WrongFile`], [`StoreError::Busy`]: in each case the file is as it was.
+    pub(in crate::store) fn open(mut options: StoreSettings) -> Result<Self, StoreError> {
+        options.location = Location::File(file::real_path(options.path()));
+        file::check_name(options.path())?;
+        let runtime = tokio::runtime::Handle::try_current()
+            .map_err(|e| StoreError::Open { path: options.path().to_owned(), source: e.into() })?;
+        let opened = |e| StoreError::Open { path: options.path().to_owned(), source: Box::new(e) };
+        let conn = open::prepare(&options)?;
+        let readers = Readers::open(&options)?;
+        let watcher = open::connect(&options, Use::Read)?;
+        let checkpointer = open::connect(&options, Use::Checkpoint)?;
+        let beater = open::connect(&options, Use::Beat)?;
+        let files = OpenFiles::at(options.path()).map_err(opened)?;
+        let broken: Broken = Arc::new(OnceLock::new());
+        let (jobs, waiting) = mpsc::channel(writer::WAITING_MAX);
+        let task = runtime.spawn(writer::run(Writer::new(conn, Arc::clone(&broken)), waiting));
+        Ok(Self {
+            files,
+            sinks: Sinks { mirror: options.mirror, alerts: options.alert_sinks.clone().into() },
+            options,
+            jobs: Mutex::new(Some(jobs)),
+            writer: Mutex::new(Some(task)),
+            readers,
+            watcher: Arc::new(Mutex::new(watcher)),
+            versions: Versions::default(),
+            checkpointer: Arc::new(Mutex::new(checkpointer)),
+            beater: Arc::new(Mutex::new(beater)),
+            broken,
+            damage: Damage::new(),
+            looked: Mutex::default(),
+            clock: SystemClock::new(),
+            opened: Stopwatch::start(),
+            gate: Gate::default(),
+        })
+    }
+
+    /// What a store says without being opened for more; nothing where there is no such store. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`]: it is there and cannot be read.
+    pub(in crate::store) fn peek(options: &StoreSettings) -> Result<Peeked, StoreError> {
+        settings::peek(options)
+    }
+
+    /// One change: with its neighbours in a transaction, apart from them in its outcome. It may run more than once.
+    pub(super) async fn with_tx<T, F>(&self, change: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.gate.before_write().await;
+        let done = self.in_turn(change).await;
+        if done.is_ok() {
+            self.gate.after_commit().await;
+        }
+        done
+    }
+
+    /// The same for what changes nothing that is stored.
+    pub(super) async fn in_turn<T, F>(&self, change: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        writer::submit(&jobs.ok_or(StoreError::Closed)?, change).await
+    }
+
+    /// A read that leaves out what cannot be read.
+    pub(super) async fn list<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(Look<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let damage = self.damage.clone();
+        self.read(move |conn| read(Look { conn, damage: &damage })).await
+    }
+
+    /// A read; damage that it meets is said.
+    pub(super) async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.gate.before_read().await;
+        let done = self.readers.read(read).await;
+        if let Err(e) = &done {
+            self.met(e);
+        }
+        done
+    }
+
+    /// Damage of the file itself, and not of one call: it is said, and the next look through everything is due at once, which
+    /// names the place and repairs what it can.
+    pub(super) fn met(&self, e: &StoreError) {
+        if let StoreError::Corrupt { what, call: None } = e {
+            self.damage.note_place("the file", what);
+        }
+    }
+
+    pub(super) async fn on<T, F>(conn: &Arc<Mutex<Connection>>, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let conn = Arc::clone(conn);
+        tokio::task::spawn_blocking(move || work(&conn.lock().unwrap_or_else(PoisonError::into_inner)))
+            .await
+            .unwrap_or(Err(StoreError::Closed))
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn upkeep(&self) -> Option<&dyn Upkeep> {
+        Some(self)
+    }
+
+    async fn schema(&self) -> Result<i64, StoreError> {
+        self.readers.read(|conn| Ok(conn.pragma_query_value(None, "user_version", |r| r.get(0))?)).await
+    }
+
+    /// Also moves the write-ahead log into the file: the changes are committed all the same where that fails.
+    async fn close(&self) -> Result<(), StoreError> {
+        drop(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let task = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            task.await.map_err(|_| StoreError::Closed)?;
+        }
+        self.checkpoint().await
+    }
+}

@@ -1,0 +1,89 @@
+//! The ledger in SQLite: see [`Ledger`].
+
+use async_trait::async_trait;
+
+use super::handle::SqliteStore;
+use super::{load, reads, save, sql};
+use crate::domain::call::CallState;
+use crate::domain::change::Answer;
+use crate::domain::event::Load;
+use crate::domain::log::LogEntry;
+use crate::domain::types::{CallId, CallRef, MessageSid};
+use crate::domain::{PhoneNumber, Timestamp};
+use crate::store::{CallStory, Decide, Ledger, StoreError};
+
+#[async_trait]
+impl Ledger for SqliteStore {
+    async fn transact(&self, load: Load, phones: Vec<PhoneNumber>, decide: Decide) -> Result<Answer, StoreError> {
+        self.gate.admit(&load)?;
+        let sinks = self.sinks.clone();
+        let done = self
+            .with_tx(move |conn| {
+                let loaded = load::load(conn, &load, &phones)?;
+                let change = decide(&loaded).map_err(|what| StoreError::Refused { what })?;
+                save::save(conn, &sinks, &loaded, change)
+            })
+            .await;
+        if let Err(e) = &done {
+            self.damage.note_error(e);
+            self.met(e);
+        }
+        done.map(save::Saved::after_the_commit)
+    }
+
+    async fn append_log(&self, entries: Vec<LogEntry>) -> Result<(), StoreError> {
+        self.with_tx(move |conn| save::append_log(conn, &entries)).await
+    }
+
+    async fn story(&self, call: &CallId) -> Result<Option<CallStory>, StoreError> {
+        let call = call.clone();
+        self.list(move |look| reads::story(look, &call)).await.inspect_err(|e| self.damage.note_error(e))
+    }
+
+    async fn call(&self, call: &CallId) -> Result<Option<CallState>, StoreError> {
+        let id = call.clone();
+        let found = self.read(move |conn| load::call_state(conn, id.as_str())).await;
+        if let Ok(Some(_)) = &found {
+            self.damage.forget(call.as_str());
+        }
+        found.inspect_err(|e| self.damage.note_error(e))
+    }
+
+    async fn call_by_key(&self, key: &str) -> Result<Option<CallId>, StoreError> {
+        let key = key.to_owned();
+        self.read(move |conn| reads::call_id(conn, sql::CALL_OF_KEY, &key)).await
+    }
+
+    async fn call_by_sid(&self, sid: &MessageSid) -> Result<Option<CallId>, StoreError> {
+        let sid = sid.clone();
+        self.read(move |conn| reads::call_id(conn, sql::CALL_OF_SID, sid.as_str())).await
+    }
+
+    async fn call_by_reference(&self, reference: &CallRef) -> Result<Option<CallId>, StoreError> {
+        let reference = reference.clone();
+        self.read(move |conn| reads::call_id(conn, sql::CALL_OF_REFERENCE, reference.as_str())).await
+    }
+
+    async fn clock_stepped(&self, by_ms: i64, fresh_since: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+        let shifted = [
+            sql::SHIFT_WAKES,
+            sql::SHIFT_PAUSES,
+            sql::SHIFT_POLLS,
+            sql::SHIFT_PROBES,
+            sql::SHIFT_OUTBOX,
+            sql::SHIFT_ALERT_MESSAGES,
+            sql::SHIFT_ALERT_SINKS,
+            sql::SHIFT_READ_BACKS,
+        ];
+        self.with_tx(move |conn| {
+            for statement in [sql::STEP_CLAIMED, sql::STEP_UNDECIDED] {
+                conn.prepare_cached(statement)?.execute([by_ms, fresh_since.as_millis(), now.as_millis()])?;
+            }
+            for statement in shifted.iter().filter(|_| by_ms < 0) {
+                conn.prepare_cached(statement)?.execute([by_ms.saturating_neg()])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}

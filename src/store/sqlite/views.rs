@@ -1,0 +1,86 @@
+//! What people look at, in SQLite: see [`Views`].
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::handle::SqliteStore;
+use super::{check, figures, load, reads, repair};
+use crate::clock::Clock as _;
+use crate::domain::Timestamp;
+use crate::domain::breaker::Breaker;
+use crate::store::{
+    AlertLine, CallFilter, CallLine, DueLine, FailureLine, Figures, LogFilter, LogLine, OptOutLine, StoreError,
+    Unreadable, Views,
+};
+
+/// A look through everything does not stand in the way of a start.
+const LOOK_FIRST: Duration = Duration::from_secs(60);
+/// Wrong rows that one such look names.
+const LOOKED_MAX: usize = 100;
+
+#[async_trait]
+impl Views for SqliteStore {
+    async fn calls(&self, filter: &CallFilter) -> Result<Vec<CallLine>, StoreError> {
+        let filter = filter.clone();
+        self.list(move |look| reads::calls(look, &filter)).await
+    }
+
+    async fn log(&self, filter: &LogFilter) -> Result<Vec<LogLine>, StoreError> {
+        let filter = filter.clone();
+        self.list(move |look| reads::log(look, &filter)).await
+    }
+
+    async fn due_lines(&self, limit: usize) -> Result<Vec<DueLine>, StoreError> {
+        self.list(move |look| reads::due_lines(look, limit)).await
+    }
+
+    async fn figures(&self, now: Timestamp) -> Result<Figures, StoreError> {
+        self.list(move |look| figures::figures(look, now)).await
+    }
+
+    async fn failures(&self, since: Timestamp) -> Result<Vec<FailureLine>, StoreError> {
+        self.read(move |conn| figures::failures(conn, since)).await
+    }
+
+    async fn alerts(&self) -> Result<Vec<AlertLine>, StoreError> {
+        self.list(reads::alerts).await
+    }
+
+    async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
+        self.read(load::breakers).await
+    }
+
+    async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError> {
+        self.read(reads::opt_outs).await
+    }
+
+    fn left_out(&self) -> Vec<Unreadable> {
+        self.damage.rows()
+    }
+
+    async fn unreadable(&self, limit: usize) -> Result<Vec<Unreadable>, StoreError> {
+        self.read(move |conn| check::unreadable(conn, limit)).await
+    }
+
+    async fn look_through(&self, every: Duration) -> Result<(), StoreError> {
+        let now = self.clock.boot();
+        {
+            let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+            let due = self.damage.take_alarm()
+                || looked.map_or_else(
+                    || self.opened.passed() >= every.min(LOOK_FIRST),
+                    |last| now.saturating_sub(last) >= every,
+                );
+            if !due {
+                return Ok(());
+            }
+            *looked = Some(now);
+        }
+        let found = self.unreadable(LOOKED_MAX).await?;
+        let (misfits, other): (Vec<_>, Vec<_>) = found.into_iter().partition(|u| repair::misfit(u).is_some());
+        other.into_iter().for_each(|u| self.damage.found(u));
+        self.repair_indexes(misfits).await
+    }
+}

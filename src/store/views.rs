@@ -1,0 +1,177 @@
+//! What people and their programs look at: lists, the log, figures, and what cannot be read.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::error::StoreError;
+use super::ledger::LogLine;
+use crate::domain::Timestamp;
+use crate::domain::alert::AlertKey;
+use crate::domain::breaker::Breaker;
+use crate::domain::call::{Call, CallStatus};
+use crate::domain::types::{Actor, CallId, CallRef, ErrorCode};
+
+/// A line of a list of calls.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallLine {
+    /// The call, whole (its attempts are not loaded).
+    pub call: Call,
+    /// The contact name of its newest notice.
+    pub last_contact: Option<String>,
+    /// That attempt's state.
+    pub last_state: Option<String>,
+}
+
+/// Which calls to list, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct CallFilter {
+    /// Only these; empty: all.
+    pub statuses: Vec<CallStatus>,
+    /// Accepted at or after.
+    pub since: Option<Timestamp>,
+    /// Only those that come after this one in the list; nothing where it is not known.
+    pub before: Option<CallId>,
+    /// Only those that this one handed over.
+    pub created_by: Option<Actor>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// Which entries to read, oldest first.
+#[derive(Debug, Clone, Default)]
+pub struct LogFilter {
+    /// Only entries after this place.
+    pub after: i64,
+    /// Of this call.
+    pub call: Option<CallId>,
+    /// At or after.
+    pub since: Option<Timestamp>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// A follow-up that is still to come.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DueLine {
+    /// The call.
+    pub call: Call,
+    /// When it fires.
+    pub due: Timestamp,
+}
+
+/// An alert that is raised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertLine {
+    /// What it is and what it is about.
+    pub key: AlertKey,
+    /// Its call.
+    pub call: Option<CallId>,
+    /// That call's reference.
+    pub reference: Option<CallRef>,
+    /// What happened.
+    pub message: String,
+    /// Since when.
+    pub raised_at: Timestamp,
+}
+
+/// A number that takes no texts from a sender.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OptOutLine {
+    /// The contact's number.
+    pub phone: String,
+    /// Our sender; empty: any.
+    pub sender: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Figures for health and the overview; one read. Counts stop at 100,000: a poll of health never walks further.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Calls that are neither RESOLVED nor CANCELLED.
+    pub open_calls: u64,
+    /// DISPATCHING calls with a step still to come.
+    pub active_retries: u64,
+    /// DISPATCHING, nothing due, nothing in flight, no log entry for 5 min.
+    pub pending_dispatches: u64,
+    /// DISPATCHING calls whose wake time is past by more than a second.
+    pub overdue: u64,
+    /// The oldest due time of those, and of follow-ups that fired and whose text has not left.
+    pub oldest_due: Option<Timestamp>,
+    /// Unknown outcomes whose policy has not decided.
+    pub unknown_outcomes: u64,
+    /// Messages without a final status.
+    pub awaiting_final: u64,
+    /// Attempts that failed in the last hour.
+    pub failed_last_hour: u64,
+    /// Failed attempts that ended after the last accepted one was sent.
+    pub consecutive_failures: u64,
+    /// Rows that wait for another system.
+    pub outbox_depth: u64,
+    /// The oldest of them.
+    pub outbox_oldest: Option<Timestamp>,
+    /// Open alerts.
+    pub alerts: u64,
+    /// Senders that are not used because they fail.
+    pub open_breakers: u64,
+    /// Waiting attempts that could be sent now.
+    pub sendable: u64,
+}
+
+/// Failures of the last day by error code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailureLine {
+    /// The code, where there is one.
+    pub code: Option<ErrorCode>,
+    /// How many.
+    pub count: u64,
+    /// The newest.
+    pub last_at: Timestamp,
+    /// What it said.
+    pub result: String,
+}
+
+/// A row that cannot be read: damage, or a stranger's hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Which, for a person: `call c1`, `row 7 of requests`.
+    pub row: String,
+    /// Its call, where that has a readable id.
+    pub call: Option<CallId>,
+    /// What is wrong with it; names columns, never their content.
+    pub why: String,
+}
+
+/// Owns nothing and changes nothing: each method reads one moment of the store. Commands, the HTTP listener and the watching loops
+/// call it. After a crash the answers are those of the last commit. Asked twice, it answers twice.
+///
+/// What this handle could not read it remembers until the process ends, see [`Views::left_out`].
+#[async_trait]
+pub trait Views: Send + Sync {
+    /// A list of calls.
+    async fn calls(&self, filter: &CallFilter) -> Result<Vec<CallLine>, StoreError>;
+    /// Entries of the log.
+    async fn log(&self, filter: &LogFilter) -> Result<Vec<LogLine>, StoreError>;
+    /// DISPATCHING calls by wake time, for people.
+    async fn due_lines(&self, limit: usize) -> Result<Vec<DueLine>, StoreError>;
+    /// Figures for health and the overview.
+    async fn figures(&self, now: Timestamp) -> Result<Figures, StoreError>;
+    /// Failures since a moment, by code.
+    async fn failures(&self, since: Timestamp) -> Result<Vec<FailureLine>, StoreError>;
+    /// Open alerts, oldest first.
+    async fn alerts(&self) -> Result<Vec<AlertLine>, StoreError>;
+    /// The breakers of all senders, open and closed.
+    async fn breakers(&self) -> Result<Vec<Breaker>, StoreError>;
+    /// Opted-out numbers.
+    async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError>;
+    /// Rows that lists of this handle have left out so far because they cannot be read, each once. Lists of work and of calls
+    /// never fail for such a row; what asks for one call by name gets [`StoreError::Corrupt`].
+    fn left_out(&self) -> Vec<Unreadable>;
+    /// Looks through the whole store for what cannot be read, cannot be, or belongs to nothing: slow, for people.
+    async fn unreadable(&self, limit: usize) -> Result<Vec<Unreadable>, StoreError>;
+    /// Looks through the whole store where that was not done for `every` (a minute after it was opened for the first time);
+    /// indexes that do not fit their table are rebuilt, what it finds joins
+    /// [`Views::left_out`]. Nobody who writes or reads waits for it.
+    async fn look_through(&self, every: Duration) -> Result<(), StoreError>;
+}

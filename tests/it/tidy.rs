@@ -190,6 +190,18 @@ fn sql_outside_the_store(files: &Files) -> Vec<String> {
         .collect()
 }
 
+/// What a backend is made of: behind `store::open` nobody knows which one there is.
+fn backends_named(files: &Files) -> Vec<String> {
+    let outside = files.iter().filter(|(n, _)| !n.starts_with("store/"));
+    let names = |t: &str| crate::imports::tokens(t).iter().any(|w| w == "SqliteStore" || w == "sqlite");
+    outside.filter(|(_, t)| names(t)).map(|(n, _)| format!("{n}: names a backend of the store")).collect()
+}
+
+#[test]
+fn nobody_but_the_store_names_a_backend() {
+    assert_eq!(backends_named(&sources()), Vec::<String>::new());
+}
+
 #[test]
 fn layers_are_kept() {
     assert_eq!(layering(&sources()), Vec::<String>::new());
@@ -236,6 +248,8 @@ fn each_rule_goes_red_when_it_is_broken() {
     assert_eq!(layering(&with("stray/mod.rs", "")).len(), 1);
     assert_eq!(too_long(&with("domain/broken.rs", &"\n".repeat(LINES_MAX + 1))).len(), 1);
     assert_eq!(orphans(&with("domain/broken.rs", "")), ["domain/broken.rs: nothing includes it"]);
+    let broken = backends_named(&with("cli/broken.rs", "use crate::store::SqliteStore;\n"));
+    assert_eq!(broken, ["cli/broken.rs: names a backend of the store"]);
     assert_eq!(sql_outside_the_store(&with("engine/broken.rs", "const Q: &str = \"DELETE FROM calls\";\n")).len(), 1);
     let mut files = sources();
     for (name, next) in [("one", "two"), ("two", "three"), ("three", "one")] {

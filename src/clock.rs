@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::domain::Timestamp;
-use crate::killpoint::{self, DrillError};
+use crate::failpoint::{self, FaultInjectionError};
 
 /// Where time comes from; tests bring a clock that they move by hand.
 #[async_trait]
@@ -31,9 +31,9 @@ static OFFSET_MS: AtomicI64 = AtomicI64::new(0);
 ///
 /// # Errors
 /// Where this process does not work on a test store: nothing is stepped.
-pub fn set_offset(ms: i64) -> Result<(), DrillError> {
-    if !killpoint::is_allowed() {
-        return Err(DrillError::Live);
+pub fn set_offset(ms: i64) -> Result<(), FaultInjectionError> {
+    if !failpoint::is_allowed() {
+        return Err(FaultInjectionError::Live);
     }
     OFFSET_MS.store(ms, Ordering::Relaxed);
     Ok(())

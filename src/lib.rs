@@ -1,14 +1,65 @@
 //! dispatchctl: a dispatch that was accepted is never lost, a follow-up fires on time, "sent" is never taken for "delivered".
+//!
+//! # Floors
+//!
+//! A floor imports from itself and from lower floors; a test reads every `use` and says where that is broken.
+//!
+//! | Floor | Owns |
+//! |---|---|
+//! | `cli`, `reliability`, `sandbox` | the commands; the drills and the stand-in for the providers (feature `drills`) |
+//! | `http` | routes, tokens, signatures, answers |
+//! | `engine` | the write path, the loops, recovery, the mirror |
+//! | `config` | flags, environment and file as one checked value |
+//! | `gateways`, `store` | the providers; every fact that outlives the process |
+//! | `domain` | decisions: what happened and what is known in, a change out; no clock, no chance, no I/O |
+//! | `clock`, `ids`, `failpoint`, `telemetry` | time, ids, where a drill kills the process, logs |
+//!
+//! Every change goes one way: an event (`domain/event.rs`), the pure step (`domain/step.rs`), one transaction
+//! (`store/sqlite/writer.rs`), then hints to the loops (`engine/wake.rs`). A hint may be lost: the loops look again by themselves.
+//!
+//! # The way of a dispatch
+//!
+//! 1. `http/dispatch.rs` reads the request (`cli/send.rs` the command line).
+//! 2. `engine/intake/mod.rs` mends and checks it, picks line, level and ladder.
+//! 3. `engine/apply.rs` runs the step on what the store loads (`store/sqlite/load.rs`).
+//! 4. `domain/decide.rs` accepts the call; `domain/sequence.rs` fires its first step.
+//! 5. `store/sqlite/save.rs` writes call, attempt and log; after the commit the caller has its answer.
+//! 6. `engine/dispatcher.rs` finds the attempt (`store/sqlite/send_queues.rs`) and claims it (`domain/sending.rs`): the intent
+//!    is on disk before the request.
+//! 7. `gateways/twilio/client.rs` sends it; `domain/sending.rs` records the answer, or that nobody knows it.
+//! 8. What nobody knows, `engine/reconciler.rs` looks for in the provider's list (`domain/resend.rs`).
+//!
+//! # The way of a callback
+//!
+//! 1. `http/webhooks.rs` takes the form and checks its signature (`gateways/twilio/signature.rs`).
+//! 2. A status is an event of `domain/status_update.rs`, which moves the attempt forward only (`domain/attempt.rs`); a failure
+//!    of `domain/failure.rs`.
+//! 3. A text is read by `domain/reply/reading.rs` and acts in `domain/reply/act.rs`. Where its time matters and is not known,
+//!    it waits for `engine/waiting.rs`.
+//! 4. `engine/apply.rs` commits; only then the provider has its 204 or the answer.
+//!
+//! # The way of a timer
+//!
+//! 1. `engine/scheduler.rs` asks the store for calls that are due (`store/sqlite/reads.rs`).
+//! 2. `domain/sequence.rs` fires the step, or skips what was missed; `domain/ladder_end.rs` ends the ladder.
+//! 3. The new attempts go the way of a dispatch from its sixth hop on.
+//!
+//! # Where something new goes
+//!
+//! - An alert kind: `domain/alert.rs`, and the decision or duty that raises it.
+//! - An alert sink: `gateways/alerts.rs`, its keys in `config/alerts.rs`; `engine/outbox.rs` delivers to it as to the others.
+//! - A duty of the engine: a file in `engine/` and a line in `engine/duties.rs`.
+//! - A command: a file in `cli/` and a line in `cli/args.rs`.
 
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod engine;
+pub mod failpoint;
 pub mod gateways;
 pub mod http;
 pub mod ids;
-pub mod killpoint;
 #[cfg(feature = "drills")]
 pub mod reliability;
 #[cfg(feature = "drills")]

@@ -12,15 +12,15 @@ use crate::domain::types::Actor;
 use crate::engine::apply::Core;
 use crate::engine::in_force::{Decides, InForce, Interpreter};
 use crate::engine::listener::{EVERY_WITH_WEBHOOK, EVERY_WITHOUT};
-use crate::engine::roster::merge::merge;
 use crate::engine::sink::Sink;
+use crate::engine::synced_contacts::merge::merge;
 use crate::engine::{Bounds, Engine, Scope};
 use crate::gateways::airtable::{AirtableClient, AirtableSettings};
 use crate::gateways::alerts::{TextFormat, WebhookSink};
 use crate::gateways::twilio::client::{Auth, TwilioClient, TwilioSettings};
 use crate::gateways::{MirrorGateway, SmsGateway};
 use crate::ids::Ids;
-use crate::store::{self, Holder, Location, Peeked, RosterCopy, Store, StoreMode, StoreSettings};
+use crate::store::{self, Holder, Location, Peeked, Store, StoreMode, StoreSettings, SyncedContacts};
 use crate::telemetry;
 
 use super::durations::span;
@@ -42,7 +42,7 @@ pub(crate) struct App {
     /// Contacts, lines and policies without the contacts that live in another system.
     configured: Directory,
     /// The copy of contacts that is part of `config.directory`, for a command that reads none itself.
-    pub(crate) roster: Option<RosterCopy>,
+    pub(crate) synced_contacts: Option<SyncedContacts>,
     /// Why this process's own configuration cannot be used, where the settings in force stand in for it.
     pub(crate) broken: Option<ConfigErrors>,
     base: OnceLock<Arc<dyn MirrorGateway>>,
@@ -91,7 +91,7 @@ impl App {
         }
         let (place, mode) = config::place(&sources)?;
         out.set_mode(mode.as_str());
-        let wanted = super::drill::wanted(&sources, mode, wanted);
+        let wanted = super::fault_injection::wanted(&sources, mode, wanted);
         let peeked = store::peek(&StoreSettings::of(place.path(), store_mode(mode)));
         let (Peeked { settings, contacts }, unread) = match peeked {
             Ok(peeked) => (peeked, None),
@@ -108,10 +108,10 @@ impl App {
             (Err(_), Some(e)) if wanted == Wanted::InForce => return Err(e.into()),
             (Err(wrong), _) => return Err(wrong.into()),
         };
-        super::drill::prepare(&sources, &mut config)?;
+        super::fault_injection::prepare(&sources, &mut config)?;
         let configured = config.directory.clone();
-        let roster = contacts;
-        if let Some(copy) = &roster {
+        let synced_contacts = contacts;
+        if let Some(copy) = &synced_contacts {
             config.directory = merge(&configured, &copy.contacts).directory;
         }
         let app = Self {
@@ -122,7 +122,7 @@ impl App {
             settings,
             whose,
             configured,
-            roster,
+            synced_contacts,
             broken,
             base: OnceLock::new(),
         };
@@ -214,17 +214,17 @@ impl App {
     }
 
     /// How old the contacts from Airtable are; `None`: there are none.
-    pub(crate) fn roster_age(&self) -> Option<String> {
-        let copy = self.roster.as_ref()?;
+    pub(crate) fn synced_contacts_age(&self) -> Option<String> {
+        let copy = self.synced_contacts.as_ref()?;
         let age = span(self.clock.now().since(copy.read_at));
         Some(format!("with the contacts of Airtable's table {}, read {age} ago", copy.source))
     }
 
     /// The same for documents: null where there are none.
-    pub(crate) fn roster_document(&self) -> serde_json::Value {
-        let age = |copy: &RosterCopy| self.clock.now().since(copy.read_at).as_secs();
-        let document = |copy: &RosterCopy| serde_json::json!({ "table": copy.source, "readAt": copy.read_at, "ageSeconds": age(copy), "contacts": copy.contacts.len() });
-        self.roster.as_ref().map_or(serde_json::Value::Null, document)
+    pub(crate) fn synced_contacts_document(&self) -> serde_json::Value {
+        let age = |copy: &SyncedContacts| self.clock.now().since(copy.read_at).as_secs();
+        let document = |copy: &SyncedContacts| serde_json::json!({ "table": copy.source, "readAt": copy.read_at, "ageSeconds": age(copy), "contacts": copy.contacts.len() });
+        self.synced_contacts.as_ref().map_or(serde_json::Value::Null, document)
     }
 
     /// The shop's base, where one is configured: one client a process, because the base's rate is kept in it.
@@ -269,7 +269,7 @@ impl App {
             }
             None => own,
         };
-        let held = held.with_contacts(self.roster.clone());
+        let held = held.with_contacts(self.synced_contacts.clone());
         // Who was told to decide by its own is not led back to those that the store holds.
         let follows = self.whose == DecidedBy::InForce || self.settings.is_none();
         let interpreter = follows.then(|| self.interpreter(adjust));
@@ -356,7 +356,7 @@ impl App {
             ids: self.ids.clone(),
             settings: Some(settings),
             whose: DecidedBy::InForce,
-            roster: self.roster.clone(),
+            synced_contacts: self.synced_contacts.clone(),
             broken: None,
             base: OnceLock::new(),
         }
@@ -461,7 +461,7 @@ pub(super) fn rules(config: &Config) -> Rules {
         late_follow_up: config.alerts.late_follow_up,
         test_mode: config.mode == Mode::Test,
         lexicon: config.replies.clone(),
-        off: crate::domain::guards::GuardsOff::default(),
+        off: crate::domain::safeguards::SafeguardsOff::default(),
     }
 }
 

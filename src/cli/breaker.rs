@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::domain::breaker::{ACCOUNT, Breaker, shown};
 use crate::domain::change::Answer;
-use crate::domain::event::{BreakerNews, Event};
+use crate::domain::event::{BreakerEvent, Event};
 
 use super::app::{App, Missing, operator};
 use super::exit::ExitStatus;
@@ -97,7 +97,7 @@ async fn close(asked: &str, by: Option<&str>, app: &App, out: &mut Output) -> Re
                 false => format!("there were those of {}", known.iter().map(name).collect::<Vec<_>>().join(", ")),
             }));
     }
-    let event = Event::Breaker { sender: sender.to_owned(), what: BreakerNews::ClosedByHand };
+    let event = Event::Breaker { sender: sender.to_owned(), what: BreakerEvent::ClosedByPerson };
     let closed = !matches!(app.core(store.clone()).apply(event, operator(by)).await?, Answer::NotFound);
     let rest = app.relied_on(closed, &*store, out).await?;
     if out.is_json() {

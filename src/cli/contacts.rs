@@ -67,7 +67,9 @@ async fn list(app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
             .collect();
         let others: Vec<Value> =
             strangers.iter().map(|o| json!({ "phone": o.phone, "sender": sender(o), "since": o.since })).collect();
-        out.document(&json!({ "contacts": contacts, "otherOptOuts": others, "roster": app.roster_document() }));
+        out.document(
+            &json!({ "contacts": contacts, "otherOptOuts": others, "roster": app.synced_contacts_document() }),
+        );
         return Ok(ExitStatus::Done);
     }
     let mut t = Table::new(&["ID", "NAME", "PHONE", "ROLES", "OPTED OUT"]);
@@ -82,7 +84,7 @@ async fn list(app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
         t.row([String::new(), "no contact".into(), phone, String::new(), opted_out_text(o, out)]);
     }
     out.table(&t);
-    if let Some(age) = app.roster_age() {
+    if let Some(age) = app.synced_contacts_age() {
         out.chat(&age);
     }
     Ok(ExitStatus::Done)

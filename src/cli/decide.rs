@@ -11,7 +11,7 @@ use crate::domain::change::Answer;
 use crate::domain::event::{Decision, Event};
 use crate::domain::types::{CallId, ContactId};
 use crate::engine::apply::Core;
-use crate::engine::view;
+use crate::engine::json;
 use crate::store::Ledger;
 
 use super::app::{App, Missing, operator};
@@ -60,7 +60,7 @@ impl AckArgs {
 /// # Errors
 /// Exit 3 where there is none.
 pub(super) async fn call_named(store: &dyn Ledger, text: &str) -> Result<CallId, CliError> {
-    view::find(store, text.trim()).await?.ok_or_else(|| CliError::no_call(text))
+    json::find(store, text.trim()).await?.ok_or_else(|| CliError::no_call(text))
 }
 
 pub(crate) async fn acknowledge(args: AckArgs, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
@@ -86,9 +86,9 @@ async fn holder(store: &dyn Ledger, call: &CallId, text: &str, app: &App) -> Res
     if let Some(c) = app.config.directory.contact_named(asked) {
         return Ok(c.id.clone());
     }
-    let told = store.call(call).await?.map(|s| s.attempts).unwrap_or_default();
-    let told = told.into_iter().map(|a| a.recipient);
-    if let Some(r) = told.into_iter().find(|r| r.contact.as_str() == asked || r.phone.e164() == asked) {
+    let recipients = store.call(call).await?.map(|s| s.attempts).unwrap_or_default();
+    let recipients = recipients.into_iter().map(|a| a.recipient);
+    if let Some(r) = recipients.into_iter().find(|r| r.contact.as_str() == asked || r.phone.e164() == asked) {
         return Ok(r.contact);
     }
     let shown = crate::domain::phone::masked(asked);
@@ -118,11 +118,11 @@ async fn commit(
             let waits = state.attempts.iter().any(|a| a.state.is_waiting());
             let leaves_work = waits || state.call.status == CallStatus::Dispatching;
             let rest = app.relied_on(leaves_work, &*core.store, out).await?;
-            tell(&state, Done::Now, &rest, app, out);
+            report(&state, Done::Now, &rest, app, out);
             Ok(rest.say(&format!("texts, follow-ups{}", app.and_rows()), out))
         }
         Answer::Already(state) => {
-            tell(&state, Done::Before, &Rest::Nothing, app, out);
+            report(&state, Done::Before, &Rest::Nothing, app, out);
             Ok(ExitStatus::Done)
         }
         Answer::NotAllowed(state, why) => Err(not_allowed(&what, &state.call, &why)),
@@ -138,10 +138,10 @@ enum Done {
     Before,
 }
 
-fn tell(state: &CallState, done: Done, rest: &Rest, app: &App, out: &mut Output) {
+fn report(state: &CallState, done: Done, rest: &Rest, app: &App, out: &mut Output) {
     let call = &state.call;
     if out.is_json() {
-        let mut doc = view::call(call, out.mode());
+        let mut doc = json::call(call, out.mode());
         if let Some(map) = doc.as_object_mut() {
             map.insert("changed".into(), json!(done == Done::Now));
         }
@@ -179,9 +179,9 @@ fn say_texts(state: &CallState, out: &mut Output) {
 /// The name of whoever holds the call.
 pub(super) fn holder_name(state: &CallState, app: &App) -> Option<String> {
     let id = state.call.holder.as_ref()?;
-    let told = || state.attempts.iter().find(|a| &a.recipient.contact == id).map(|a| a.recipient.name.clone());
+    let recipients = || state.attempts.iter().find(|a| &a.recipient.contact == id).map(|a| a.recipient.name.clone());
     let known = app.config.directory.contact(id).map(|c| c.name.clone());
-    Some(known.or_else(told).unwrap_or_else(|| id.to_string()))
+    Some(known.or_else(recipients).unwrap_or_else(|| id.to_string()))
 }
 
 /// This transition does not exist: says which there are.

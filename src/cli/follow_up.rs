@@ -11,7 +11,7 @@ use crate::domain::change::Answer;
 use crate::domain::event::{Decision, Event};
 use crate::domain::types::CallId;
 use crate::engine::apply::Core;
-use crate::engine::view;
+use crate::engine::json;
 use crate::store::{DueLine, OptOutLine, StoreError};
 
 use super::app::{App, Missing, operator};
@@ -143,9 +143,9 @@ pub(super) fn line_json(d: &DueLine, who: &Who, now: Timestamp) -> Value {
         "reference": d.call.reference,
         "level": d.call.level,
         "round": d.call.round,
-        "step": view::next_follow_up(&d.call).map(|_| d.call.next_step + 1),
+        "step": json::next_follow_up(&d.call).map(|_| d.call.next_step + 1),
         "steps": d.call.policy.total_steps(),
-        "exhausts": view::next_follow_up(&d.call).is_none(),
+        "exhausts": json::next_follow_up(&d.call).is_none(),
         "followUpsCancelled": d.call.muted,
         "dueAt": d.due,
         "lateMs": u64::try_from(now.since(d.due).as_millis()).unwrap_or(u64::MAX),
@@ -178,8 +178,8 @@ impl Who {
 pub(super) fn who(call: &Call, at: Timestamp, opt_outs: &[OptOutLine], app: &App) -> Who {
     let mut who = Who::default();
     let directory = &app.config.directory;
-    let last_resort = view::last_resort_is_next(call, directory);
-    if view::next_follow_up(call).is_none() && !last_resort {
+    let last_resort = json::last_resort_is_next(call, directory);
+    if json::next_follow_up(call).is_none() && !last_resort {
         return who;
     }
     let (line, _) = directory.line(call.data.twilio_to_number.as_deref());
@@ -220,10 +220,10 @@ async fn run_one(text: &str, by: Option<&str>, app: &App, out: &mut Output) -> R
     let call = call_named(store.as_ref(), text).await?;
     let by = operator(by);
     let core = app.core(store);
-    let told = core.store.call(&call).await?.map_or(0, |s| s.call.attempts);
+    let attempts_before = core.store.call(&call).await?.map_or(0, |s| s.call.attempts);
     let event = Event::Decide { call: call.clone(), what: Decision::FireNow, by: by.clone(), note: None };
     match core.apply(event, by).await? {
-        Answer::Changed(state) => show_fired(&[Fired { state: *state, told }], &core, app, out).await,
+        Answer::Changed(state) => show_fired(&[Fired { state: *state, attempts_before }], &core, app, out).await,
         // The step was due and another was faster.
         Answer::Already(_) => show_fired(&[], &core, app, out).await,
         Answer::NotAllowed(state, why) if state.call.status == CallStatus::Dispatching => {
@@ -240,7 +240,7 @@ async fn run_one(text: &str, by: Option<&str>, app: &App, out: &mut Output) -> R
 /// A call after a step of it fired, and how many attempts it had before.
 struct Fired {
     state: CallState,
-    told: u32,
+    attempts_before: u32,
 }
 
 /// Fires every call that is due. What another fires meanwhile is left to it.
@@ -280,21 +280,21 @@ async fn run_due(by: Option<&str>, app: &App, out: &mut Output) -> Result<ExitSt
 }
 
 async fn fire(core: &Core, call: &CallId, by: Option<&str>) -> Result<Option<Fired>, StoreError> {
-    let told = core.store.call(call).await?.map_or(0, |s| s.call.attempts);
+    let attempts_before = core.store.call(call).await?.map_or(0, |s| s.call.attempts);
     match core.apply(Event::Wake { call: call.clone() }, operator(by)).await? {
-        Answer::Changed(state) => Ok(Some(Fired { state: *state, told })),
+        Answer::Changed(state) => Ok(Some(Fired { state: *state, attempts_before })),
         _ => Ok(None),
     }
 }
 
 async fn show_fired(fired: &[Fired], core: &Core, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
     let rest = app.relied_on(!fired.is_empty(), &*core.store, out).await?;
-    let told = |f: &Fired| {
-        let new = f.state.attempts.iter().filter(|a| a.number > f.told);
+    let attempts_before = |f: &Fired| {
+        let new = f.state.attempts.iter().filter(|a| a.number > f.attempts_before);
         new.map(|a| format!("{} (attempt {})", a.recipient.name, a.number)).collect::<Vec<_>>().join(", ")
     };
     if out.is_json() {
-        let calls: Vec<Value> = fired.iter().map(|f| view::outcome(&f.state, false, out.mode())).collect();
+        let calls: Vec<Value> = fired.iter().map(|f| json::outcome(&f.state, false, out.mode())).collect();
         let mut doc = json!({ "fired": fired.len(), "calls": calls });
         rest.add_to(&mut doc);
         out.document(&doc);
@@ -307,7 +307,7 @@ async fn show_fired(fired: &[Fired], core: &Core, app: &App, out: &mut Output) -
         for f in fired {
             let call = &f.state.call;
             let next = what_is_next(call, &app.config.directory, now, out).unwrap_or_default();
-            t.row([call.id.to_string(), call.reference.to_string(), call.status.to_string(), told(f), next]);
+            t.row([call.id.to_string(), call.reference.to_string(), call.status.to_string(), attempts_before(f), next]);
         }
         out.table(&t);
     }
@@ -336,7 +336,7 @@ async fn cancel(
         _ => return Err(CliError::new(ExitStatus::Bug, "the follow-ups were neither cancelled nor kept")),
     };
     if out.is_json() {
-        let mut doc = view::call(&state.call, out.mode());
+        let mut doc = json::call(&state.call, out.mode());
         if let Some(map) = doc.as_object_mut() {
             map.insert("changed".into(), json!(changed));
         }
@@ -356,7 +356,7 @@ async fn cancel(
         ));
         if let Some(at) = state.call.wake_at {
             let at = out.time(at);
-            let then = match view::last_resort_is_next(&state.call, &app.config.directory) {
+            let then = match json::last_resort_is_next(&state.call, &app.config.directory) {
                 true => format!("the last resort is told at {at}, and then it is EXHAUSTED"),
                 false => format!("it is EXHAUSTED at {at}"),
             };

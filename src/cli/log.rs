@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::domain::log::LogKind;
-use crate::engine::view;
+use crate::engine::json;
 use crate::store::{LogFilter, LogLine, Store, Views};
 
 use super::app::{App, Missing};
@@ -18,7 +18,7 @@ use super::exit::ExitStatus;
 use super::output::{Output, Table};
 use super::parse::Since;
 use super::report::CliError;
-use super::watch::{Heard, Watcher};
+use super::watch::{Wakeup, Watcher};
 
 /// What to read.
 #[derive(Debug, clap::Args)]
@@ -65,7 +65,7 @@ pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
     start_following(out);
     add(&found.entries, out);
     while !out.is_lost() {
-        if watcher.next(LOOK_AT_MOST).await? == Heard::Interrupted {
+        if watcher.next(LOOK_AT_MOST).await? == Wakeup::Interrupted {
             return Ok(ExitStatus::Interrupted);
         }
         loop {
@@ -80,13 +80,13 @@ pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
 
 struct Newest {
     entries: Vec<LogLine>,
-    left_out: bool,
+    skipped_rows: bool,
 }
 
 /// The last `limit` entries that match; the filter's cursor is then behind them.
 async fn newest(store: &dyn Views, filter: &mut LogFilter, limit: usize) -> Result<Newest, CliError> {
     let mut kept: VecDeque<LogLine> = VecDeque::new();
-    let mut left_out = false;
+    let mut skipped_rows = false;
     loop {
         let page = store.log(filter).await?;
         let Some(last) = page.last() else { break };
@@ -94,22 +94,22 @@ async fn newest(store: &dyn Views, filter: &mut LogFilter, limit: usize) -> Resu
         kept.extend(page);
         while kept.len() > limit {
             kept.pop_front();
-            left_out = true;
+            skipped_rows = true;
         }
     }
-    Ok(Newest { entries: kept.into(), left_out })
+    Ok(Newest { entries: kept.into(), skipped_rows })
 }
 
 fn print(found: &Newest, out: &mut Output) {
     if out.is_json() {
-        let entries: Vec<Value> = found.entries.iter().map(view::log_line).collect();
+        let entries: Vec<Value> = found.entries.iter().map(json::log_line).collect();
         out.document(&json!({ "entries": entries }));
         return;
     }
     let mut table = Table::new(&HEADERS);
     table.rows = found.entries.iter().map(|l| cells(l, out)).collect();
     out.table(&table);
-    if found.left_out {
+    if found.skipped_rows {
         out.chat("older entries are left out: --limit, --since or --call shows them");
     }
 }
@@ -130,7 +130,7 @@ fn add(entries: &[LogLine], out: &mut Output) {
     }
     for l in entries {
         if out.is_json() {
-            out.object_line(&view::log_line(l));
+            out.object_line(&json::log_line(l));
         } else {
             out.line(&line(l, out));
         }
@@ -139,7 +139,7 @@ fn add(entries: &[LogLine], out: &mut Output) {
 
 fn line(l: &LogLine, out: &Output) -> String {
     let call = l.entry.call.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
-    format!("{}  {call}  {}  {}", out.time(l.entry.at), l.entry.actor.0, told(l))
+    format!("{}  {call}  {}  {}", out.time(l.entry.at), l.entry.actor.0, reported(l))
 }
 
 /// One entry as the cells of a row, in the order of SEQ, TIME, CALL, KIND, ACTOR, MESSAGE.
@@ -150,7 +150,7 @@ pub(super) fn cells(l: &LogLine, out: &Output) -> Vec<String> {
         l.entry.call.as_ref().map(ToString::to_string).unwrap_or_default(),
         l.entry.kind.to_string(),
         l.entry.actor.0.clone(),
-        told(l),
+        reported(l),
     ]
 }
 
@@ -162,7 +162,7 @@ pub(super) fn table(entries: &[LogLine], out: &Output) -> Table {
 }
 
 /// The sentence of an entry, with the note that a person gave.
-pub(super) fn told(l: &LogLine) -> String {
+pub(super) fn reported(l: &LogLine) -> String {
     let said = |name: &str| l.entry.data.get(name).and_then(Value::as_str);
     match (said("note"), said("text").filter(|_| l.entry.kind == LogKind::ReplyReceived)) {
         (Some(note), _) => format!("{} ({note})", l.entry.message),

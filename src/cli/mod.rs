@@ -9,7 +9,6 @@ mod config;
 mod contacts;
 mod decide;
 mod doctor;
-mod drill;
 #[cfg(feature = "drills")]
 mod drills;
 #[cfg(not(feature = "drills"))]
@@ -18,6 +17,7 @@ mod drills;
 mod durations;
 mod engine;
 mod exit;
+mod fault_injection;
 mod follow_up;
 mod global;
 mod log;
@@ -36,7 +36,7 @@ mod settle;
 mod signals;
 mod status;
 mod timeline;
-mod untold;
+mod unnotified;
 mod verify_events;
 mod watch;
 

@@ -59,7 +59,7 @@ pub(super) struct Found {
 
 impl Found {
     /// Whether a step of these roles would tell anybody.
-    fn tells_somebody(&self) -> bool {
+    fn notifies_somebody(&self) -> bool {
         self.named.iter().any(|n| !n.opted_out)
     }
 }
@@ -120,16 +120,16 @@ pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
     let opt_outs = opt_outs(app).await?;
     let at = args.at.unwrap_or_else(|| app.clock.now());
     let rungs = rungs(directory, line, policy, at, &opt_outs);
-    let everybody = rungs.iter().all(|r| r.found.tells_somebody());
+    let everybody = rungs.iter().all(|r| r.found.notifies_somebody());
     if out.is_json() {
         let mut document = document(line, policy, at, &rungs);
         if let Some(map) = document.as_object_mut() {
-            map.insert("roster".into(), app.roster_document());
+            map.insert("roster".into(), app.synced_contacts_document());
         }
         out.document(&document);
     } else {
         show(line, policy, at, &rungs, out);
-        if let Some(age) = app.roster_age() {
+        if let Some(age) = app.synced_contacts_age() {
             out.chat(&age);
         }
     }
@@ -205,7 +205,7 @@ fn document(line: &Line, policy: &Policy, at: Timestamp, rungs: &[Rung]) -> Valu
                 .map(|n| json!({ "contact": n.contact, "contactName": n.name, "role": n.role, "to": n.phone, "optedOut": n.opted_out }))
                 .collect();
             json!({ "step": r.number, "lastResort": r.number.is_none(), "dueAt": at.plus(r.after), "who": who, "emptyRoles": r.found.empty_roles,
-                    "tellsSomebody": r.found.tells_somebody() })
+                    "tellsSomebody": r.found.notifies_somebody() })
         })
         .collect();
     json!({ "line": line.number, "lineName": line.name, "level": policy.name, "at": at, "steps": steps,
@@ -253,7 +253,7 @@ fn show(line: &Line, policy: &Policy, at: Timestamp, rungs: &[Rung], out: &mut O
     }
     text.push_str(&format!("; without an answer EXHAUSTED after {}", span(total(policy, rungs))));
     out.line(&text);
-    for r in rungs.iter().filter(|r| !r.found.tells_somebody()) {
+    for r in rungs.iter().filter(|r| !r.found.notifies_somebody()) {
         let step = r.number.map_or_else(|| "the last resort".to_owned(), |n| format!("step {n}"));
         out.note(&format!("warning: {step} finds nobody to tell"));
     }

@@ -164,27 +164,27 @@ struct Left {
     unknown: u64,
     open: usize,
     asking: usize,
-    telling: bool,
+    delivering: bool,
 }
 
 impl Left {
     async fn now(core: &Core, sinks: &[Arc<Sink>]) -> Result<Self, CliError> {
         let (store, now) = (&core.store, core.clock.now());
-        let mut telling = false;
+        let mut delivering = false;
         for sink in sinks {
-            telling |= outbox::has_work(core, sink).await?;
+            delivering |= outbox::has_work(core, sink).await?;
         }
         Ok(Self {
             waiting: store.due(now, 1).await?.len() + store.sendable_of_all(now, 1).await?.len(),
             unknown: store.figures(now).await?.unknown_outcomes,
             open: store.open_outcomes(1).await?.len(),
             asking: store.searchable(now, 1).await?.len() + store.pollable(now, 1).await?.len(),
-            telling,
+            delivering,
         })
     }
 
     fn is_nothing(&self) -> bool {
-        self.waiting == 0 && self.open == 0 && self.asking == 0 && !self.telling
+        self.waiting == 0 && self.open == 0 && self.asking == 0 && !self.delivering
     }
 }
 

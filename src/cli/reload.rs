@@ -18,7 +18,7 @@ use crate::domain::types::Actor;
 use crate::engine::apply::Core;
 use crate::engine::in_force::{Decides, InForce};
 use crate::engine::supervisor::Supervisor;
-use crate::engine::wake::Bell;
+use crate::engine::wake::WakeSignal;
 use crate::engine::{Engine, duties, outbox};
 use crate::http::HttpState;
 use crate::store::StoreError;
@@ -89,7 +89,7 @@ impl Reload {
     /// The configuration is read again and put in force.
     async fn own(&mut self) {
         let read = reloaded(&self.app.sources, self.is_exposed);
-        let new = match read.and_then(|new| with_drill(&self.app.sources, new)).and_then(whole) {
+        let new = match read.and_then(|new| with_fault_injection(&self.app.sources, new)).and_then(whole) {
             Ok(new) => new,
             Err(e) => {
                 error!("the new configuration is wrong, the settings and secrets in force stay: {e}");
@@ -124,7 +124,7 @@ impl Reload {
         super::serve::warn_of(&new);
         self.take_over(row, new).await;
         // The contacts' table is read again with the file.
-        self.engine.core.wake.ring(Bell::Roster);
+        self.engine.core.wake.notify(WakeSignal::ContactSync);
         self.said(None).await;
         info!("settings and tokens were read again");
     }
@@ -180,7 +180,9 @@ impl Reload {
         }
         match core.store.settings().await {
             Ok(Some(row)) => {
-                match config::load_under(&self.app.sources, &row).and_then(|new| with_drill(&self.app.sources, new)) {
+                match config::load_under(&self.app.sources, &row)
+                    .and_then(|new| with_fault_injection(&self.app.sources, new))
+                {
                     Ok(new) => self.take_over(row, new).await,
                     Err(e) => {
                         // Decisions are made under them all the same; what this process brings is looked at again.
@@ -231,8 +233,8 @@ fn whole(new: Config) -> Result<Config, ConfigErrors> {
 }
 
 /// With the sinks of the drill that this process runs in, if it does: their URLs were checked at its start.
-fn with_drill(sources: &config::Sources, mut new: Config) -> Result<Config, ConfigErrors> {
-    match super::drill::add_sinks(sources, &mut new) {
+fn with_fault_injection(sources: &config::Sources, mut new: Config) -> Result<Config, ConfigErrors> {
+    match super::fault_injection::add_sinks(sources, &mut new) {
         Ok(()) => Ok(new),
         Err(_) => Err(ConfigErrors(Vec::new())),
     }

@@ -21,9 +21,9 @@ use crate::domain::{Class, Timestamp};
 use crate::engine::apply::Core;
 use crate::engine::in_force::InForce;
 use crate::engine::intake::json::Document;
-use crate::engine::intake::{self, Intake, Paperwork};
+use crate::engine::intake::{self, Intake, Validation};
 use crate::engine::supervisor::Supervisor;
-use crate::engine::{Scope, start, view};
+use crate::engine::{Scope, json, start};
 use crate::store::{Lease, LeaseError};
 
 use super::app::{App, Missing, operator};
@@ -33,8 +33,8 @@ use super::exit::ExitStatus;
 use super::output::{Output, Table, spinner};
 use super::report::CliError;
 use super::send_dry_run::dry_run;
-use super::untold::{self, Untold, untold};
-use super::watch::{Heard, Watcher};
+use super::unnotified::{self, Unnotified, unnotified};
+use super::watch::{Wakeup, Watcher};
 
 /// What to dispatch and how long to watch.
 #[derive(Debug, clap::Args)]
@@ -109,7 +109,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
     out.outlast_its_reader();
     let taken = intake_of(&args)?;
-    let new = intake::new_call(taken.clone(), &app.config.directory, Paperwork::Strict, &app.ids, app.clock.now())?;
+    let new = intake::new_call(taken.clone(), &app.config.directory, Validation::Strict, &app.ids, app.clock.now())?;
     if new.overridden.is_none() {
         app.people_required()?;
     }
@@ -129,7 +129,7 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     }
     let alone = app.holder().is_none();
     if alone {
-        if let Some(age) = app.roster_age() {
+        if let Some(age) = app.synced_contacts_age() {
             out.chat(&age);
         }
         // Before anything is recorded: without an engine this command itself must be able to send.
@@ -153,7 +153,7 @@ fn intake_of(args: &Args) -> Result<Intake, CliError> {
                 CliError::new(ExitStatus::Usage, what).hint(format!("callData takes {}", intake::KNOWN.join(", ")))
             );
         }
-        let mut taken = intake::from_json(&Document::plain(document), Paperwork::Strict)?;
+        let mut taken = intake::from_json(&Document::plain(document), Validation::Strict)?;
         taken.only = args.only;
         return Ok(taken);
     }
@@ -192,7 +192,7 @@ fn read_json(path: &PathBuf) -> Result<Value, CliError> {
 /// Commits the call and says its id, before anything is sent; whether it is new.
 async fn accept(core: &Arc<Core>, taken: &Intake, out: &mut Output) -> Result<(CallId, bool), CliError> {
     let make = |held: &InForce| {
-        intake::new_call(taken.clone(), &held.directory, Paperwork::Strict, &core.ids, core.clock.now())
+        intake::new_call(taken.clone(), &held.directory, Validation::Strict, &core.ids, core.clock.now())
     };
     match core.accept(make, operator(None)).await?? {
         Answer::Created(state) => {
@@ -254,14 +254,14 @@ impl Send<'_> {
                     out.chat("no engine runs: this command sends; follow-ups wait until `dispatchctl serve` runs");
                 }
             }
-            let heard = watch.armed();
+            let wakeup = watch.armed();
             let state = self.core.store.call(&self.call).await?;
             let Some(state) = state else { return Err(CliError::no_call(self.call.as_str())) };
             bar.set_message(progress_of(&state));
             let waited = self.app.clock.now().since(started);
             if alone
                 && !said_away
-                && let Some(why) = untold::is_tried_again(&state)
+                && let Some(why) = unnotified::is_tried_again(&state)
             {
                 said_away = true;
                 out.note(&format!("{why}; this command goes on trying until it is interrupted or --timeout is over"));
@@ -279,11 +279,11 @@ impl Send<'_> {
             }
             let left = limit.saturating_sub(waited);
             let pause = if left.is_zero() { LOOK_EVERY } else { left.min(LOOK_EVERY) };
-            let heard = match &running {
-                Some(engine) => commits.until(engine.next(heard), pause).await,
+            let wakeup = match &running {
+                Some(engine) => commits.until(engine.next(wakeup), pause).await,
                 None => commits.next(pause).await?,
             };
-            if heard == Heard::Interrupted {
+            if wakeup == Wakeup::Interrupted {
                 break (state, End::Interrupted);
             }
         };
@@ -377,39 +377,39 @@ impl Send<'_> {
             }
             other => other,
         };
-        let untold = untold(state, &self.core.store.breakers().await.unwrap_or_default(), self.app.clock.now());
+        let unnotified = unnotified(state, &self.core.store.breakers().await.unwrap_or_default(), self.app.clock.now());
         if out.is_json() {
-            let mut doc = view::outcome(state, self.created, out.mode());
+            let mut doc = json::outcome(state, self.created, out.mode());
             rest.add_to(&mut doc);
             if let Some(map) = doc.as_object_mut() {
-                map.insert("notTold".into(), untold.iter().map(Untold::document).collect());
+                map.insert("notTold".into(), unnotified.iter().map(Unnotified::document).collect());
             }
             out.document(&doc);
         } else {
             out.table(&attempts_table(state));
-            if let Some(next) = view::next_follow_up(&state.call) {
+            if let Some(next) = json::next_follow_up(&state.call) {
                 let text = format!("{} {}: next follow-up {}", state.call.id, state.call.status, out.time(next));
                 if !out.is_csv() {
                     out.line(&text);
                 }
             }
         }
-        self.say_end(state, status, &untold, &rest, out);
+        self.say_end(state, status, &unnotified, &rest, out);
         if open || matches!(rest, Rest::Silent(_)) {
-            let texts = if untold.is_empty() { "" } else { "texts and " };
+            let texts = if unnotified.is_empty() { "" } else { "texts and " };
             let _ = rest.say(&format!("{texts}follow-ups{}", self.app.and_rows()), out);
         }
         Ok(status)
     }
 
     /// What the exit code means here: who has not been told, whether the call goes on by itself, and what to do.
-    fn say_end(&self, state: &CallState, status: ExitStatus, untold: &[Untold], rest: &Rest, out: &Output) {
+    fn say_end(&self, state: &CallState, status: ExitStatus, unnotified: &[Unnotified], rest: &Rest, out: &Output) {
         let call = &state.call.id;
         let open = state.call.status == CallStatus::Dispatching;
         let asked_nothing = self.args.wait == Wait::None && status == ExitStatus::Done && *rest == Rest::NoEngine;
         let unfinished = matches!(status, ExitStatus::Pending | ExitStatus::Interrupted | ExitStatus::Unknown);
         if open && (asked_nothing || unfinished) {
-            untold.iter().for_each(|u| out.note(&u.sentence()));
+            unnotified.iter().for_each(|u| out.note(&u.sentence()));
         }
         match status {
             ExitStatus::Pending if matches!(rest, Rest::Silent(_)) => {
@@ -433,8 +433,8 @@ impl Send<'_> {
             ExitStatus::Refused => out.note("the provider refused for good and nobody else is left to tell"),
             _ => {}
         }
-        if open && !untold.is_empty() && (asked_nothing || unfinished) {
-            untold::what_to_do(call, untold).iter().for_each(|text| out.note(&format!("hint: {text}")));
+        if open && !unnotified.is_empty() && (asked_nothing || unfinished) {
+            unnotified::what_to_do(call, unnotified).iter().for_each(|text| out.note(&format!("hint: {text}")));
         }
     }
 }

@@ -19,8 +19,8 @@ use crate::engine::adopt::Adopter;
 use crate::engine::apply::Core;
 use crate::engine::heartbeat::Heartbeat;
 use crate::engine::mirror::Mirror;
-use crate::engine::roster::{self, Roster};
 use crate::engine::supervisor::Supervisor;
+use crate::engine::synced_contacts::{self, ContactSync};
 use crate::engine::{Engine, Scope, duties, start, store_file};
 use crate::gateways::heartbeat::HeartbeatUrl;
 use crate::gateways::mirror::Lane;
@@ -151,11 +151,11 @@ async fn until_stopped(
 }
 
 fn port_error(e: http::BindError) -> CliError {
-    let told = CliError::new(ExitStatus::Usage, e.to_string())
+    let error = CliError::new(ExitStatus::Usage, e.to_string())
         .hint("choose another address with --listen, server.listen or server.public_listen");
     match std::error::Error::source(&e) {
-        Some(cause) => told.cause(cause),
-        None => told,
+        Some(cause) => error.cause(cause),
+        None => error,
     }
 }
 
@@ -166,7 +166,7 @@ pub(super) async fn assign_airtable(
     supervisor: &Arc<Supervisor>,
 ) -> Result<(), CliError> {
     let core = &engine.core;
-    let contacts = roster(app, core).await?.map_or_else(Vec::new, |r| duties::contacts(&r));
+    let contacts = synced_contacts(app, core).await?.map_or_else(Vec::new, |r| duties::contacts(&r));
     supervisor.assign(duties::CONTACTS, contacts);
     let adopter = match app.config.airtable.as_ref().and_then(|a| a.adopt_every) {
         Some(every) => duties::adopt(Adopter::new(core.clone(), super::rebuild::base(app)?, every)),
@@ -199,24 +199,24 @@ pub(super) fn assign_heartbeat(app: &App, engine: &Arc<Engine>, supervisor: &Arc
 const FIRST_CONTACTS: Duration = Duration::from_secs(5);
 
 /// The reader of Airtable's contacts, with the last good copy in force; `None`: there is no such table.
-async fn roster(app: &App, core: &Arc<Core>) -> Result<Option<Arc<Roster>>, CliError> {
+async fn synced_contacts(app: &App, core: &Arc<Core>) -> Result<Option<Arc<ContactSync>>, CliError> {
     let airtable = app.config.airtable.as_ref();
     let Some((airtable, table)) = airtable.and_then(|a| Some((a, a.tables.contacts.clone()?))) else {
         // It was configured once, perhaps: its contacts are told no more.
-        if !matches!(core.store.roster().await, Ok(None)) {
-            core.store.keep_roster(None).await?;
+        if !matches!(core.store.synced_contacts().await, Ok(None)) {
+            core.store.keep_synced_contacts(None).await?;
             core.put_contacts(None);
         }
         return Ok(None);
     };
     let Some(mirror) = app.mirror()? else { return Ok(None) };
     let every = match airtable.mirror {
-        MirrorPace::Realtime => roster::EVERY,
+        MirrorPace::Realtime => synced_contacts::EVERY,
         // A plan that counts its requests.
-        MirrorPace::Batched(every) => every.max(roster::EVERY),
+        MirrorPace::Batched(every) => every.max(synced_contacts::EVERY),
     };
-    let source = roster::Source { table, fields: airtable.contacts.clone(), every };
-    let roster = Roster::new(core.clone(), mirror.in_lane(Lane::Bulk), source);
+    let source = synced_contacts::Source { table, fields: airtable.contacts.clone(), every };
+    let synced_contacts = ContactSync::new(core.clone(), mirror.in_queue(Lane::Bulk), source);
     if let Some(copy) = &core.in_force().contacts {
         info!(table = copy.source, read_at = %copy.read_at, contacts = copy.contacts.len(), "contacts of the last good copy");
     }
@@ -224,13 +224,13 @@ async fn roster(app: &App, core: &Arc<Core>) -> Result<Option<Arc<Roster>>, CliE
         // Whatever is due would find nobody and end.
         let first = core.clock.sleep_until(core.clock.now().plus(FIRST_CONTACTS));
         tokio::select! {
-            read = roster.pass() => {
+            read = synced_contacts.pass() => {
                 read?;
             }
             () = first => warn!("no contacts are configured, and none could be read from Airtable yet"),
         }
     }
-    Ok(Some(roster))
+    Ok(Some(synced_contacts))
 }
 
 /// This process's settings become the ones in force; where its file is wrong, those in the store stay so.

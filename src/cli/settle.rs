@@ -11,7 +11,7 @@ use crate::domain::call::CallState;
 use crate::domain::change::Answer;
 use crate::domain::event::Event;
 use crate::domain::types::{AttemptId, MessageSid};
-use crate::engine::view;
+use crate::engine::json;
 use crate::store::Ledger;
 
 use super::app::{App, Missing, operator};
@@ -83,7 +83,7 @@ pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
     };
     let waits = state.attempts.iter().any(|a| a.state.is_waiting());
     let rest = app.relied_on(changed && (waits || a.state == AttemptState::Submitted), &*store, out).await?;
-    tell(&state, a, changed, &rest, out);
+    report(&state, a, changed, &rest, out);
     Ok(rest.say("texts and statuses", out))
 }
 
@@ -103,7 +103,7 @@ async fn named(store: &dyn Ledger, text: &str) -> Result<AttemptId, CliError> {
         let found = state.and_then(|s| s.attempts.iter().find(|a| a.number == number).map(|a| a.id));
         return found.ok_or_else(|| no_attempt(text));
     }
-    let Some(call) = view::find(store, text).await? else { return Err(no_attempt(text)) };
+    let Some(call) = json::find(store, text).await? else { return Err(no_attempt(text)) };
     let e = CliError::new(ExitStatus::Usage, format!("{call} is a call: name the attempt"));
     let state = store.call(&call).await?;
     let unknown: Vec<String> = state
@@ -133,11 +133,11 @@ fn not_allowed(state: &CallState, attempt: AttemptId, why: &str) -> CliError {
         .with(json!({ "callId": call.id, "attemptId": attempt, "callStatus": call.status }))
 }
 
-fn tell(state: &CallState, a: &Attempt, changed: bool, rest: &Rest, out: &mut Output) {
+fn report(state: &CallState, a: &Attempt, changed: bool, rest: &Rest, out: &mut Output) {
     let call = &state.call;
     let reference = a.reference(&call.reference);
     if out.is_json() {
-        let mut doc = view::attempt(call, a);
+        let mut doc = json::attempt(call, a);
         if let Some(map) = doc.as_object_mut() {
             map.insert("callId".into(), json!(call.id));
             map.insert("changed".into(), json!(changed));

@@ -11,7 +11,7 @@ use crate::domain::codes;
 use crate::domain::codes::Class;
 use crate::domain::types::CallId;
 use crate::engine::apply::Core;
-use crate::engine::view;
+use crate::engine::json;
 use crate::store::Holder;
 use crate::store::{
     AlertLine, CallFilter, CallLine, CallStory, DueLine, EngineRow, FailureLine, Figures, OptOutLine, Unreadable,
@@ -27,7 +27,7 @@ use super::parse::Since;
 use super::refresh::refresh;
 use super::report::CliError;
 use super::timeline::{self, next_step};
-use super::watch::{Heard, Watcher};
+use super::watch::{Wakeup, Watcher};
 
 /// What to show.
 #[derive(Debug, clap::Args)]
@@ -109,7 +109,7 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
 
 fn show_story(story: &CallStory, app: &App, out: &mut Output) {
     if out.is_json() {
-        out.document(&view::story(story, out.mode()));
+        out.document(&json::story(story, out.mode()));
     } else if out.is_csv() {
         out.table(&super::log::table(&story.log, out));
     } else {
@@ -148,7 +148,7 @@ async fn watch_story(call: &CallId, app: &App, core: &Arc<Core>, out: &mut Outpu
         if out.is_lost() {
             return Ok(ExitStatus::Done);
         }
-        if watcher.next(LOOK_AT_MOST).await? == Heard::Interrupted {
+        if watcher.next(LOOK_AT_MOST).await? == Wakeup::Interrupted {
             return Ok(ExitStatus::Interrupted);
         }
     }
@@ -156,7 +156,7 @@ async fn watch_story(call: &CallId, app: &App, core: &Arc<Core>, out: &mut Outpu
 
 fn draw_story(before: Option<&CallStory>, story: &CallStory, app: &App, out: &mut Output) {
     if out.is_json() {
-        out.object_line(&view::story(story, out.mode()));
+        out.object_line(&json::story(story, out.mode()));
         return;
     }
     if let (Some(before), false) = (before, out.is_terminal()) {
@@ -195,7 +195,7 @@ struct Overview {
     failures: Vec<FailureLine>,
     alerts: Vec<AlertLine>,
     opt_outs: Vec<OptOutLine>,
-    left_out: Vec<Unreadable>,
+    skipped_rows: Vec<Unreadable>,
 }
 
 async fn read(args: &Args, since: Option<Timestamp>, app: &App, core: &Core) -> Result<Overview, CliError> {
@@ -225,9 +225,9 @@ async fn read(args: &Args, since: Option<Timestamp>, app: &App, core: &Core) -> 
         failures: store.failures(now.minus(DAY)).await?,
         alerts: store.alerts().await?,
         opt_outs: store.opt_outs().await?,
-        left_out: Vec::new(),
+        skipped_rows: Vec::new(),
     };
-    o.left_out = store.left_out();
+    o.skipped_rows = store.skipped_rows();
     if o.calls.len() > args.limit {
         o.calls.truncate(args.limit);
         let total = (args.state.is_empty() && since.is_none()).then_some(o.figures.open_calls);
@@ -271,7 +271,7 @@ async fn overview(args: &Args, app: &App, core: &Arc<Core>, out: &mut Output) ->
         if out.is_lost() {
             return Ok(ExitStatus::Done);
         }
-        if watcher.next(LOOK_AT_MOST).await? == Heard::Interrupted {
+        if watcher.next(LOOK_AT_MOST).await? == Wakeup::Interrupted {
             return Ok(ExitStatus::Interrupted);
         }
     }
@@ -326,12 +326,12 @@ fn document(o: &Overview, app: &App, out: &Output) -> Value {
     doc.insert("settings".into(), json!(app.settings.as_ref().map(super::config::document)));
     doc.insert("figures".into(), figures(&o.figures));
     doc.insert("moreCalls".into(), json!(o.cut.is_some()));
-    doc.insert("calls".into(), o.calls.iter().map(|l| view::line(l, out.mode())).collect());
+    doc.insert("calls".into(), o.calls.iter().map(|l| json::line(l, out.mode())).collect());
     doc.insert("due".into(), due.collect());
     doc.insert("failures".into(), failures.collect());
     doc.insert("alerts".into(), alerts.collect());
-    if !o.left_out.is_empty() {
-        let rows = o.left_out.iter().map(|u| json!({ "row": u.row, "callId": u.call, "why": u.why }));
+    if !o.skipped_rows.is_empty() {
+        let rows = o.skipped_rows.iter().map(|u| json!({ "row": u.row, "callId": u.call, "why": u.why }));
         doc.insert("unreadable".into(), rows.collect());
     }
     Value::Object(doc)
@@ -438,7 +438,7 @@ fn alerts_table(o: &Overview, out: &Output) -> Table {
 
 fn left_out_table(o: &Overview) -> Table {
     let mut t = Table::new(&["WHAT", "WHY"]);
-    for u in &o.left_out {
+    for u in &o.skipped_rows {
         t.row([u.row.clone(), u.why.clone()]);
     }
     t

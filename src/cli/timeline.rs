@@ -1,24 +1,24 @@
 //! The whole story of one call as text: who was told what, when, by whom it was taken.
 
 use crate::domain::Timestamp;
-use crate::domain::call::{Call, CallStatus, OutReason};
+use crate::domain::call::{Call, CallStatus, ExclusionReason};
 use crate::domain::phone::masked;
 use crate::domain::team::Directory;
-use crate::engine::view;
+use crate::engine::json;
 use crate::store::{CallStory, LogLine};
 
 use super::app::App;
 use super::decide::holder_name;
 use super::durations::{offset, relative};
-use super::log::told;
+use super::log::reported;
 use super::output::{Output, Table};
 
 /// The step that comes next: `step 2 of 4`, `round 2 step 1 of 4`, `last resort`, or `exhausts`.
 pub(super) fn next_step(call: &Call, directory: &Directory) -> String {
-    if view::last_resort_is_next(call, directory) {
+    if json::last_resort_is_next(call, directory) {
         return "last resort".to_owned();
     }
-    if view::next_follow_up(call).is_none() {
+    if json::next_follow_up(call).is_none() {
         return "exhausts".to_owned();
     }
     let round = if call.round > 1 { format!("round {} ", call.round) } else { String::new() };
@@ -29,9 +29,9 @@ pub(super) fn next_step(call: &Call, directory: &Directory) -> String {
 pub(super) fn what_is_next(call: &Call, directory: &Directory, now: Timestamp, out: &Output) -> Option<String> {
     let at = call.wake_at.filter(|_| call.status == CallStatus::Dispatching)?;
     let when = format!("{}, at {}", relative(at, now), out.time(at));
-    Some(match view::next_follow_up(call) {
+    Some(match json::next_follow_up(call) {
         Some(_) => format!("{} {when}", next_step(call, directory)),
-        None if view::last_resort_is_next(call, directory) => {
+        None if json::last_resort_is_next(call, directory) => {
             let over = if call.muted { "follow-ups were cancelled" } else { "the ladder is over" };
             format!("{over}; the last resort is told {when}, if nobody takes it")
         }
@@ -74,13 +74,13 @@ pub(super) fn header(story: &CallStory, app: &App, now: Timestamp, out: &Output)
             None => ("closed", closed),
         });
     }
-    for o in &call.outs {
+    for o in &call.excluded {
         let who = app.config.directory.contact(&o.contact).map_or_else(|| o.contact.to_string(), |c| c.name.clone());
         rows.push((
             "out",
             match o.why {
-                OutReason::Passed => format!("{who} passed"),
-                OutReason::Failed => format!("{who} cannot be reached"),
+                ExclusionReason::Passed => format!("{who} passed"),
+                ExclusionReason::Failed => format!("{who} cannot be reached"),
             },
         ));
     }
@@ -102,7 +102,7 @@ pub(super) fn entries(log: &[LogLine], accepted: Timestamp, out: &Output) -> Vec
     log.iter()
         .map(|l| {
             let after = offset(l.entry.at.since(accepted));
-            format!("{}  {after:>10}  {:<width$}  {}", out.time(l.entry.at), l.entry.actor.0, told(l))
+            format!("{}  {after:>10}  {:<width$}  {}", out.time(l.entry.at), l.entry.actor.0, reported(l))
         })
         .collect()
 }

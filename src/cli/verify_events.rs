@@ -72,12 +72,12 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     let Some(gateway) = app.mirror()? else { return Err(CliError::new(ExitStatus::Bug, "the base is gone")) };
     let settings = Settings::from(&airtable);
     let filter = EventFilter { call, since: args.since.map(|s| s.moment(app.clock.now())), ..EventFilter::default() };
-    let mut checker = Checker::new(store.clone(), gateway.in_lane(Lane::Bulk), app.clock.clone(), settings.clone());
+    let mut checker = Checker::new(store.clone(), gateway.in_queue(Lane::Bulk), app.clock.clone(), settings.clone());
     let report = compare(&mut checker, store.as_ref(), &filter, out).await?;
     let faults: Vec<Finding> = report.faults().cloned().collect();
     let mut left = faults.clone();
     if args.repair && !faults.is_empty() {
-        let keys = checker.mend(&faults).await.map_err(failed)?;
+        let keys = checker.repair(&faults).await.map_err(failed)?;
         let mirror = Mirror::new(core, gateway.clone(), settings);
         see_to_it(&app, store.as_ref(), &mirror, &keys, out).await?;
         left = checker.again(&faults).await.map_err(failed)?;
@@ -218,7 +218,7 @@ fn say(report: &Report, left: Option<&[Finding]>, requests: u64, out: &mut Outpu
             "callsCompared": report.calls,
             "callsEqual": equal_calls,
             "findings": report.findings.iter().map(Finding::json).collect::<Vec<_>>(),
-            "leftOut": report.left_out,
+            "leftOut": report.skipped_rows,
             "remaining": left.map(|all| all.iter().map(Finding::json).collect::<Vec<_>>()),
             "requests": requests,
         }));
@@ -234,7 +234,7 @@ fn say(report: &Report, left: Option<&[Finding]>, requests: u64, out: &mut Outpu
     if out.is_csv() {
         return;
     }
-    for field in &report.left_out {
+    for field in &report.skipped_rows {
         out.line(&format!("not compared, as the base has no such field: {field}"));
     }
     let foreign = report.findings.iter().filter(|f| f.fault == Fault::Foreign).count();

@@ -16,7 +16,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum Wakeup {
     /// Somebody committed, or the longest wait is over: look again.
     Look,
     /// The user interrupted.
@@ -43,31 +43,31 @@ impl Watcher {
 
     /// Returns with `signal`, which follows every commit where an engine of this process works, with an interrupt, or after
     /// `at_most`. The store is not looked at meanwhile.
-    pub(crate) async fn until(&mut self, signal: impl Future<Output = ()>, at_most: Duration) -> Heard {
+    pub(crate) async fn until(&mut self, signal: impl Future<Output = ()>, at_most: Duration) -> Wakeup {
         let end = self.clock.now().plus(at_most);
         tokio::select! {
-            () = signal => Heard::Look,
-            () = self.clock.sleep_until(end) => Heard::Look,
-            () = &mut self.interrupted => Heard::Interrupted,
+            () = signal => Wakeup::Look,
+            () = self.clock.sleep_until(end) => Wakeup::Look,
+            () = &mut self.interrupted => Wakeup::Interrupted,
         }
     }
 
     /// Returns after a commit, an interrupt, or `at_most` (what no commit tells of, such as an engine that died).
-    pub(crate) async fn next(&mut self, at_most: Duration) -> Result<Heard, StoreError> {
+    pub(crate) async fn next(&mut self, at_most: Duration) -> Result<Wakeup, StoreError> {
         let end = self.clock.now().plus(at_most);
         loop {
             let now = self.clock.now();
             if now >= end {
-                return Ok(Heard::Look);
+                return Ok(Wakeup::Look);
             }
             tokio::select! {
                 () = self.clock.sleep_until(now.plus(LOOK_EVERY).min(end)) => {}
-                () = &mut self.interrupted => return Ok(Heard::Interrupted),
+                () = &mut self.interrupted => return Ok(Wakeup::Interrupted),
             }
             let version = self.store.version().await?;
             if version != self.seen {
                 self.seen = version;
-                return Ok(Heard::Look);
+                return Ok(Wakeup::Look);
             }
         }
     }

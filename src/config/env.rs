@@ -30,18 +30,18 @@ pub struct Sources {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drill<'a> {
     /// `NAME[:NTH]`: where to die.
-    pub killpoint: Option<&'a str>,
+    pub failpoint: Option<&'a str>,
     /// Names, separated by commas: the guards to take away.
-    pub guards_off: Option<&'a str>,
+    pub safeguards_off: Option<&'a str>,
     /// A URL on this machine that is told of alerts, as test mode has no sinks.
     pub sink: Option<&'a str>,
 }
 
 /// Names that start with the prefix and are no keys.
-const NOT_KEYS: &[&str] = &["DISPATCHCTL_CONFIG", KILLPOINT, GUARDS_OFF, DRILL_SINK];
+const NOT_KEYS: &[&str] = &["DISPATCHCTL_CONFIG", FAILPOINT, SAFEGUARDS_OFF, DRILL_SINK];
 /// What a drill on a test store asks for.
-const KILLPOINT: &str = "DISPATCHCTL_KILLPOINT";
-const GUARDS_OFF: &str = "DISPATCHCTL_GUARDS_OFF";
+const FAILPOINT: &str = "DISPATCHCTL_FAILPOINT";
+const SAFEGUARDS_OFF: &str = "DISPATCHCTL_SAFEGUARDS_OFF";
 const DRILL_SINK: &str = "DISPATCHCTL_DRILL_SINK";
 /// What a key's name in the environment starts with.
 const PREFIX: &str = "DISPATCHCTL_";
@@ -108,8 +108,8 @@ impl Sources {
     }
 
     /// What the process's environment asks of a drill on a test store; files are not read for it.
-    pub fn drill(&self) -> Drill<'_> {
-        Drill { killpoint: self.env(KILLPOINT), guards_off: self.env(GUARDS_OFF), sink: self.env(DRILL_SINK) }
+    pub fn fault_injection(&self) -> Drill<'_> {
+        Drill { failpoint: self.env(FAILPOINT), safeguards_off: self.env(SAFEGUARDS_OFF), sink: self.env(DRILL_SINK) }
     }
 
     /// A variable that is set and not empty.

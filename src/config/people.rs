@@ -148,14 +148,14 @@ fn policies(r: &mut Reader, parent: &mut Section) -> BTreeMap<String, Policy> {
         let mut section = r.section(&mut s, &name);
         let key = section.path.clone();
         let at = section.origin.clone().or(origin);
-        let told = r.problems.len();
+        let reported_before = r.problems.len();
         let steps = steps(r, &mut section);
         let repeat = r.integer(&mut section, "repeat", 0..=1000).map_or(0, |f| f.value);
         let ten_minutes = Duration::from_secs(600);
         let repeat_wait = r.duration(&mut section, "repeat_wait").map_or(ten_minutes, |f| f.value);
         let exhaust_after = r.duration(&mut section, "exhaust_after").map_or(ten_minutes, |f| f.value);
         r.finish(section);
-        if r.problems.len() > told {
+        if r.problems.len() > reported_before {
             continue;
         }
         if name.trim().is_empty() || name.trim() != name {

@@ -101,8 +101,8 @@ impl Reader {
     pub(super) fn require(&mut self, section: &Section, name: &str, there: bool, form: &str) {
         let key = section.key(name);
         let twin = format!("{key}_file");
-        let told = |p: &Problem| p.key == key || p.key == twin;
-        if !there && !self.problems.iter().chain(self.deferred.iter().map(|(_, p)| p)).any(told) {
+        let reported = |p: &Problem| p.key == key || p.key == twin;
+        if !there && !self.problems.iter().chain(self.deferred.iter().map(|(_, p)| p)).any(reported) {
             self.missing(section, name, form);
         }
     }

@@ -15,7 +15,7 @@ pub struct SecretUrl(pub(super) Url);
 
 impl SecretUrl {
     /// A URL on this machine, for a drill; `None` for any other.
-    pub fn of_a_drill(text: &str) -> Option<Self> {
+    pub fn of_fault_injection(text: &str) -> Option<Self> {
         Url::parse(text).ok().filter(is_loopback).map(Self)
     }
 

@@ -22,13 +22,11 @@ use crate::domain::types::Sender;
 
 /// The account of the sandbox where none is configured.
 pub const SANDBOX_ACCOUNT_SID: &str = "AC5a4db0c5a4db0c5a4db0c5a4db0c0000";
-/// Its auth token.
 pub const SANDBOX_AUTH_TOKEN: &str = "sandbox-auth-token";
 /// The sender in test mode where none is configured: the one that works with Twilio's test credentials (`facts/twilio.md`).
 pub const SANDBOX_FROM: &str = "+15005550006";
 /// The sandbox's Airtable token where none is configured.
 pub const SANDBOX_AIRTABLE_TOKEN: &str = "patSandbox.sandbox-airtable-token";
-/// Its base.
 pub const SANDBOX_AIRTABLE_BASE_ID: &str = "appSandbox0000000";
 
 /// Whether texts reach people.
@@ -50,7 +48,6 @@ impl Mode {
     }
 }
 
-/// Where the store is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreLocation {
     /// A SQLite file, absolute where the working directory is known.
@@ -192,7 +189,6 @@ pub struct Airtable {
 pub struct AirtableTables {
     /// Dispatch events, one row an attempt.
     pub events: String,
-    /// Calls.
     pub calls: String,
     /// Where contacts are read from, if they are.
     pub contacts: Option<String>,
@@ -309,7 +305,6 @@ pub struct Delivery {
 pub enum SinkFormat {
     /// As Slack reads it, and what takes its documents.
     Slack,
-    /// As it is.
     Plain,
 }
 
@@ -360,7 +355,6 @@ impl Alerts {
 pub struct Heartbeat {
     /// Fetched while the engine is healthy; a secret in itself.
     pub url: SecretUrl,
-    /// How often.
     pub every: Duration,
 }
 
@@ -384,7 +378,6 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// Whether texts reach people.
     pub mode: Mode,
-    /// Where the store is.
     pub store: StoreLocation,
     /// How many copies of the whole store are kept beside it; 0: none are made.
     pub backups: usize,

@@ -117,7 +117,7 @@ kinds! {
     /// Whoever holds the call takes no texts of ours any more. Subject: the call.
     HolderOptedOut = "holder-opted-out", Page, Closed;
     /// The paperwork of a call was odd in several ways, or was mended; the call runs. Subject: the call.
-    Paperwork = "paperwork", Notice, Taken;
+    Validation = "paperwork", Notice, Taken;
     /// The provider knows two messages of one attempt. Subject: the message.
     SecondMessage = "second-message", Notice, Closed;
     /// The provider knows a message of an attempt that never left. Subject: the message.
@@ -379,19 +379,14 @@ pub enum AlertChange {
     },
     /// It stays, and is told again in these words. In the words that stand, or where it is not raised, this changes nothing.
     Again {
-        /// Its key.
         key: AlertKey,
         /// For how long by now.
         message: String,
     },
     /// It is over. Resolving what is not raised changes nothing.
-    Resolve {
-        /// Its key.
-        key: AlertKey,
-    },
+    Resolve { key: AlertKey },
     /// All that was raised about this call and does not outlast this is over.
     ResolveAll {
-        /// Which call.
         call: CallId,
         /// What has come.
         at: Until,

@@ -37,7 +37,6 @@ pub struct PastAnswer {
 /// A reply of a phone that came before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PastReply {
-    /// Its SID.
     pub sid: MessageSid,
     /// When it came, by our clock.
     pub at: Timestamp,
@@ -45,7 +44,6 @@ pub struct PastReply {
     pub written: Option<Timestamp>,
     /// The call that it was about.
     pub call: Option<CallId>,
-    /// What it was understood as.
     pub understood: String,
     /// What its answer asked.
     pub prompt: Option<Prompt>,

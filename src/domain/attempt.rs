@@ -38,7 +38,6 @@ macro_rules! words {
 pub(crate) use words;
 
 words! {
-    /// Where an attempt is.
     AttemptState {
         /// Waits for its turn.
         Scheduled = "scheduled",
@@ -79,7 +78,6 @@ impl AttemptState {
 }
 
 words! {
-    /// What an attempt is for.
     AttemptKind {
         /// Tells a contact of the call.
         Notice = "notice",
@@ -227,11 +225,9 @@ pub struct NoticeKey {
 pub struct Attempt {
     /// Rides in the callback URL.
     pub id: AttemptId,
-    /// Its call.
     pub call: CallId,
     /// Counts the call's attempts from 1; part of the reference in the text.
     pub number: u32,
-    /// What it is for.
     pub kind: AttemptKind,
     /// How it travels.
     pub channel: Channel,
@@ -245,7 +241,6 @@ pub struct Attempt {
     pub recipient: Recipient,
     /// Decided in the claim.
     pub sender: Option<Sender>,
-    /// Where it is.
     pub state: AttemptState,
     /// What goes first.
     pub priority: Priority,

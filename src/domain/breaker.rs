@@ -90,7 +90,6 @@ fn alert_key(sender: &str) -> AlertKey {
 pub enum Route {
     /// By this sender. `probes`: the open breakers that this message probes.
     Send {
-        /// Who.
         sender: Sender,
         /// See above.
         probes: Vec<String>,
@@ -104,7 +103,7 @@ pub enum Route {
 
 /// What is to be sent, as far as the choice of a sender depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Errand {
+pub struct RouteQuery {
     /// Only notices probe.
     pub kind: AttemptKind,
     /// A first notice is not risked on a probe while another sender works.
@@ -115,9 +114,9 @@ pub struct Errand {
 ///
 /// A sender whose breaker is open is passed over for the next; only where none is left, a notice goes as a probe. A reminder
 /// probes one even where another works: otherwise it would never be used again.
-pub fn route(breakers: &[Breaker], senders: &[&Sender], errand: Errand, now: Timestamp) -> Option<Route> {
+pub fn route(breakers: &[Breaker], senders: &[&Sender], query: RouteQuery, now: Timestamp) -> Option<Route> {
     let open = |key: &str| breakers.iter().find(|b| b.sender == key && b.is_open());
-    let may_probe = |b: &Breaker| errand.kind == AttemptKind::Notice && b.probe == Probe::Notice && b.probe_at <= now;
+    let may_probe = |b: &Breaker| query.kind == AttemptKind::Notice && b.probe == Probe::Notice && b.probe_at <= now;
     let account = open(ACCOUNT);
     if let Some(a) = account.filter(|a| !may_probe(a)) {
         return Some(Route::Hold { until: a.probe_at });
@@ -127,7 +126,7 @@ pub fn route(breakers: &[Breaker], senders: &[&Sender], errand: Errand, now: Tim
     senders.first()?;
     let working = senders.iter().find(|s| open(s.as_str()).is_none());
     let of_all = senders.iter().filter_map(|s| open(s.as_str()).map(|b| (s, b)));
-    if (working.is_none() || errand.priority != Priority::First)
+    if (working.is_none() || query.priority != Priority::First)
         && let Some((s, b)) = of_all.clone().find(|(_, b)| may_probe(b))
     {
         return Some(send(s, Some(b)));

@@ -23,7 +23,6 @@ pub const WINDOW: Duration = Duration::from_secs(60);
 /// An alert that a sink is still to be told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiting {
-    /// Its kind.
     pub kind: AlertKind,
     /// Whether it is its end that is to be told.
     pub over: bool,
@@ -34,9 +33,7 @@ pub struct Waiting {
 /// A message that went to the sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SentMessage {
-    /// When.
     pub at: Timestamp,
-    /// Of which kind.
     pub kind: AlertKind,
     /// How many alerts it named.
     pub alerts: usize,
@@ -140,17 +137,17 @@ mod tests {
 
     #[test]
     fn few_alerts_go_at_once_beside_a_crowd_and_pages_first() {
-        let crowd = waiting(AlertKind::LateFollowUp, 300, 0);
+        let bulk = waiting(AlertKind::LateFollowUp, 300, 0);
         let sent = vec![SentMessage { at: at(0), kind: AlertKind::LateFollowUp, alerts: 50 }; MESSAGES_MAX];
-        assert_eq!(next(&crowd, &sent, at(1)), Next::Wait(at(60)));
-        let mut all = crowd.clone();
+        assert_eq!(next(&bulk, &sent, at(1)), Next::Wait(at(60)));
+        let mut all = bulk.clone();
         all.extend(waiting(AlertKind::Failed, 1, 1));
         all.extend(waiting(AlertKind::Exhausted, 1, 1));
         assert_eq!(next(&all, &sent, at(1)), Next::Message(vec![301]), "the page");
         all.truncate(301);
         assert_eq!(next(&all, &sent, at(1)), Next::Message(vec![300]), "and another kind");
         // A second crowd does not wait behind the first, and is not rung one by one either.
-        let mut both = crowd;
+        let mut both = bulk;
         both.extend(waiting(AlertKind::Exhausted, 80, 1));
         assert_eq!(next(&both, &sent, at(1)), Next::Message((300..350).collect()));
         let mut told = sent;

@@ -17,7 +17,6 @@ use super::settings::SettingsNumber;
 use super::types::{Actor, CallId, CallRef, ContactId, Timestamp};
 
 words! {
-    /// Where a call is.
     CallStatus {
         /// Somebody is still to be found.
         Dispatching = "DISPATCHING",
@@ -78,7 +77,7 @@ pub struct CallData {
 /// Why a contact gets no further notice of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum OutReason {
+pub enum ExclusionReason {
     /// Said no, or handed it back.
     Passed,
     /// Their number cannot be reached for good.
@@ -88,10 +87,8 @@ pub enum OutReason {
 /// A contact who is out of this call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Out {
-    /// Who.
     pub contact: ContactId,
-    /// Why.
-    pub why: OutReason,
+    pub why: ExclusionReason,
 }
 
 /// Who is told in place of the ladder's roles.
@@ -110,7 +107,6 @@ pub struct Call {
     pub id: CallId,
     /// Its short code.
     pub reference: CallRef,
-    /// Where it is.
     pub status: CallStatus,
     /// Counts from 1; hand-back and reopen open a new one.
     pub round: u32,
@@ -128,7 +124,6 @@ pub struct Call {
     pub overridden: Option<Override>,
     /// Who handed it to us.
     pub created_by: Actor,
-    /// When it was accepted.
     pub accepted_at: Timestamp,
     /// The step of this round that fires next (index in the flattened ladder); as many as it has: the last resort is next, if there
     /// is one, and one more: it was told, and exhaustion is next.
@@ -142,9 +137,9 @@ pub struct Call {
     /// Who took it; present exactly while ACKNOWLEDGED, kept when resolved.
     pub holder: Option<ContactId>,
     /// Who gets no further notice.
-    pub outs: Vec<Out>,
+    pub excluded: Vec<Out>,
     /// When a text of it was first accepted by the provider or its delivery proven.
-    pub told_at: Option<Timestamp>,
+    pub notified_at: Option<Timestamp>,
     /// When it left DISPATCHING last.
     pub closed_at: Option<Timestamp>,
     /// An operator stopped its follow-ups: the clock goes on, and only the last resort is told before the call is given up.
@@ -156,13 +151,13 @@ pub struct Call {
 impl Call {
     /// Whether this contact passed or failed for good.
     pub fn is_out(&self, contact: &ContactId) -> bool {
-        self.outs.iter().any(|o| &o.contact == contact)
+        self.excluded.iter().any(|o| &o.contact == contact)
     }
 
     /// Marks a contact as out; the first reason stays.
-    pub fn put_out(&mut self, contact: &ContactId, why: OutReason) {
+    pub fn exclude(&mut self, contact: &ContactId, why: ExclusionReason) {
         if !self.is_out(contact) {
-            self.outs.push(Out { contact: contact.clone(), why });
+            self.excluded.push(Out { contact: contact.clone(), why });
         }
     }
 }
@@ -170,7 +165,6 @@ impl Call {
 /// A call with all its notices and attempts: what a decision sees and returns.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallState {
-    /// The call.
     pub call: Call,
     /// Every notice ever made of it, oldest first.
     pub notices: Vec<NoticeKey>,
@@ -190,7 +184,7 @@ impl CallState {
     }
 
     /// Whether an earlier text to this contact was accepted or is unknown: a further one is a reminder.
-    pub fn was_told(&self, contact: &ContactId, but: Option<super::types::AttemptId>) -> bool {
+    pub fn was_notified(&self, contact: &ContactId, but: Option<super::types::AttemptId>) -> bool {
         self.attempts.iter().any(|a| {
             a.kind == AttemptKind::Notice
                 && Some(a.id) != but

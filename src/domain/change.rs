@@ -6,7 +6,7 @@ use super::alert::AlertChange;
 use super::attempt::Attempt;
 use super::breaker::Breaker;
 use super::call::CallState;
-use super::event::{InboundRow, News};
+use super::event::{InboundRow, StatusUpdate};
 use super::log::LogEntry;
 use super::types::{AttemptId, CallId, Sender, Timestamp};
 
@@ -24,7 +24,7 @@ pub struct Change {
     /// Kept.
     pub inbound: Option<InboundRow>,
     /// Kept as heard before, where they are not.
-    pub heard: Vec<InboundRow>,
+    pub ingested: Vec<InboundRow>,
     /// Kept.
     pub opt_outs: Vec<OptOutChange>,
     /// Opened, probed and closed.
@@ -41,7 +41,7 @@ pub struct Change {
 #[derive(Debug, Clone)]
 pub struct ReceiptRow {
     /// What came.
-    pub news: News,
+    pub update: StatusUpdate,
     /// The attempt it was joined to; `None`: kept and joined later.
     pub joined: Option<AttemptId>,
     /// `moved`, `stale`, `conflict` or `orphan`.
@@ -76,16 +76,12 @@ pub enum BreakerChange {
     Open(Breaker),
     /// A probe goes; the next one may at this time.
     Probed {
-        /// Whose.
         sender: String,
         /// See above.
         probe_at: Timestamp,
     },
     /// It is closed: deferred steps of all calls are looked at again at once.
-    Close {
-        /// Whose.
-        sender: String,
-    },
+    Close { sender: String },
 }
 
 /// What another system must be told of; the newest state of a row stands for those before it.
@@ -111,7 +107,6 @@ pub enum Answer {
     Differs(Box<CallState>),
     /// The call after the change.
     Changed(Box<CallState>),
-    /// It was so already.
     Already(Box<CallState>),
     /// This transition does not exist; the call as it is, and why.
     NotAllowed(Box<CallState>, String),
@@ -119,7 +114,6 @@ pub enum Answer {
     NotFound,
     /// The intent is stored: send this now, once.
     Send(Box<ToSend>),
-    /// Not to be sent; why.
     NotSent(String),
     /// TwiML: the text to answer with; empty for silence.
     Reply(String),

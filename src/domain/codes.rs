@@ -67,7 +67,6 @@ pub enum Special {
 /// All that a code says to the domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ErrorClass {
-    /// Its class.
     pub class: Class,
     /// What it asks for beyond that.
     pub special: Option<Special>,

@@ -39,8 +39,8 @@ pub(super) fn accept(loaded: &Loaded, new: &NewCall, ctx: &Ctx<'_>) -> Result<Ch
         wake_at: Some(ctx.now.plus(new.policy.wait_before(0))),
         attempts: 0,
         holder: None,
-        outs: Vec::new(),
-        told_at: None,
+        excluded: Vec::new(),
+        notified_at: None,
         closed_at: None,
         deferred_from: None,
         muted: false,
@@ -54,15 +54,15 @@ pub(super) fn accept(loaded: &Loaded, new: &NewCall, ctx: &Ctx<'_>) -> Result<Ch
         w.state.call.reference
     );
     w.log(LogKind::CallAccepted, None, text, json!({ "level": new.level, "reference": w.state.call.reference }));
-    raise_oddities(&mut w, &new.id, new.data.twilio_to_number.as_deref(), &new.oddities);
+    raise_warnings(&mut w, &new.id, new.data.twilio_to_number.as_deref(), &new.warnings);
     sequence::fire_due(&mut w)?;
     w.change.answer = Answer::Created(Box::new(w.state.clone()));
     Ok(w.into_change())
 }
 
 /// What is odd about a new call's paperwork: one alert, whatever it is. One thing alone has a kind of its own.
-pub(super) fn raise_oddities(w: &mut Work<'_>, id: &CallId, dialled: Option<&str>, oddities: &[(AlertKind, String)]) {
-    let (key, message) = match oddities {
+pub(super) fn raise_warnings(w: &mut Work<'_>, id: &CallId, dialled: Option<&str>, warnings: &[(AlertKind, String)]) {
+    let (key, message) = match warnings {
         [] => return,
         [(AlertKind::UnlistedLine, text)] => {
             let number = dialled.map(plain_number).unwrap_or_default();
@@ -71,7 +71,7 @@ pub(super) fn raise_oddities(w: &mut Work<'_>, id: &CallId, dialled: Option<&str
         [(kind, text)] => (kind.about(id), text.clone()),
         several => {
             let texts: Vec<&str> = several.iter().map(|(_, text)| text.as_str()).collect();
-            (AlertKind::Paperwork.about(id), texts.join("; "))
+            (AlertKind::Validation.about(id), texts.join("; "))
         }
     };
     w.change.alerts.push(AlertChange::Raise { key, call: Some(id.clone()), message });
@@ -144,7 +144,7 @@ pub(super) fn take(w: &mut Work<'_>, holder: Option<ContactId>, by: &Actor, note
     let name = holder_name(w);
     let who = if holder.is_some() { name } else { by.0.clone() };
     w.log_as(by.clone(), LogKind::CallAcknowledged, None, format!("acknowledged: {who} has it"), said(note));
-    calm(w, Until::Taken);
+    resolve_alerts(w, Until::Taken);
     sequence::stand_down(w, holder.as_ref());
     Ok(())
 }
@@ -163,7 +163,7 @@ pub(super) fn close(
     to: CallStatus,
     by: &Actor,
     note: Option<&str>,
-    tell: StandDown<'_>,
+    notice: StandDown<'_>,
 ) -> Result<(), Illegal> {
     w.call_to(to)?;
     let (kind, word) = match to {
@@ -172,8 +172,8 @@ pub(super) fn close(
     };
     sequence::cancel_waiting(w, &format!("the call was {word}"))?;
     w.log_as(by.clone(), kind, None, format!("{word} by {}", by.0), said(note));
-    calm(w, Until::Closed);
-    match tell {
+    resolve_alerts(w, Until::Closed);
+    match notice {
         StandDown::All => sequence::stand_down(w, None),
         StandDown::AllBut(contact) => sequence::stand_down(w, Some(contact)),
         StandDown::Nobody => {}
@@ -184,9 +184,9 @@ pub(super) fn close(
 /// Back to the ladder with everybody: passes and failures are forgotten.
 fn reopen(w: &mut Work<'_>, by: &Actor, note: Option<&str>) -> Result<(), Illegal> {
     w.call_to(CallStatus::Dispatching)?;
-    w.state.call.outs.clear();
+    w.state.call.excluded.clear();
     w.log_as(by.clone(), LogKind::CallReopened, None, format!("reopened by {}: a new round begins", by.0), said(note));
-    calm(w, Until::Taken);
+    resolve_alerts(w, Until::Taken);
     sequence::start_round(w)
 }
 
@@ -194,7 +194,7 @@ fn reopen(w: &mut Work<'_>, by: &Actor, note: Option<&str>) -> Result<(), Illega
 pub(super) fn hand_back(w: &mut Work<'_>, holder: &ContactId, by: &Actor) -> Result<(), Illegal> {
     let name = holder_name(w);
     w.call_to(CallStatus::Dispatching)?;
-    w.state.call.put_out(holder, super::call::OutReason::Passed);
+    w.state.call.exclude(holder, super::call::ExclusionReason::Passed);
     w.log_as(
         by.clone(),
         LogKind::CallReopened,
@@ -223,7 +223,7 @@ fn mute(w: &mut Work<'_>, by: &Actor, note: Option<&str>) -> Result<(), Illegal>
     Ok(())
 }
 
-fn calm(w: &mut Work<'_>, at: Until) {
+fn resolve_alerts(w: &mut Work<'_>, at: Until) {
     let call = w.state.call.id.clone();
     w.change.alerts.push(AlertChange::ResolveAll { call, at });
 }

@@ -34,7 +34,7 @@ pub struct NewCall {
     /// Replaces roles.
     pub overridden: Option<Override>,
     /// What was odd about the paperwork and did not stop the dispatch: each raises an alert (kind, text).
-    pub oddities: Vec<(AlertKind, String)>,
+    pub warnings: Vec<(AlertKind, String)>,
 }
 
 /// What became of one POST.
@@ -42,23 +42,21 @@ pub struct NewCall {
 pub enum SendOutcome {
     /// The provider has it.
     Accepted {
-        /// Its SID.
         sid: MessageSid,
         /// The status of the answer.
         status: MessageStatus,
         /// With a status that says that it failed already.
         code: Option<ErrorCode>,
         /// What that code asks for.
-        asks: ErrorClass,
+        error_class: ErrorClass,
         /// When the provider made it, by its own clock.
         provider_at: Option<Timestamp>,
     },
     /// It said no.
     Refused {
-        /// Its code.
         code: Option<ErrorCode>,
         /// What that code asks for.
-        asks: ErrorClass,
+        error_class: ErrorClass,
         /// For a person.
         why: String,
     },
@@ -102,17 +100,16 @@ impl Source {
 
 /// One status that the provider reported for a message.
 #[derive(Debug, Clone)]
-pub struct News {
+pub struct StatusUpdate {
     /// From the callback's path; the strongest link.
     pub attempt: Option<AttemptId>,
     /// The message.
     pub sid: MessageSid,
-    /// Its status.
     pub status: MessageStatus,
     /// With failed ones.
     pub code: Option<ErrorCode>,
     /// What that code asks for.
-    pub asks: ErrorClass,
+    pub error_class: ErrorClass,
     /// How it came.
     pub source: Source,
     /// When the provider made the message, by its own clock; a receipt does not say.
@@ -157,7 +154,6 @@ pub struct InboundRow {
     pub text: InboundText,
     /// The call it was applied to.
     pub call: Option<CallId>,
-    /// What it was understood as.
     pub understood: String,
     /// The text that answered it; empty for silence.
     pub answer: String,
@@ -210,13 +206,13 @@ pub struct Import {
     /// Whether its reference is a fresh one.
     pub reference: Reference,
     /// Replies that were heard and answered before: they are not heard a second time.
-    pub heard: Vec<InboundRow>,
+    pub ingested: Vec<InboundRow>,
     /// How it was rebuilt, one sentence for a person.
     pub how: String,
     /// What could not be rebuilt, and what is not certain.
     pub lost: Vec<String>,
     /// What is odd about its paperwork: each raises an alert (kind, text).
-    pub oddities: Vec<(AlertKind, String)>,
+    pub warnings: Vec<(AlertKind, String)>,
 }
 
 /// Where the reference of an imported call comes from.
@@ -241,38 +237,30 @@ pub enum Event {
     /// A call is handed to us.
     Accept(Box<NewCall>),
     /// A call's wake time has come.
-    Wake {
-        /// Which.
-        call: CallId,
-    },
+    Wake { call: CallId },
     /// An engine wants to send this attempt.
     Claim {
-        /// Which.
         attempt: AttemptId,
-        /// The engine.
         engine: String,
         /// The newest moment of the provider's clock that is known: its message will not be older.
         provider_after: Option<Timestamp>,
     },
     /// What became of a POST.
     Sent {
-        /// Which.
         attempt: AttemptId,
         /// What became of it.
         outcome: SendOutcome,
     },
     /// The engine that had claimed it is gone: sent or not, nobody knows.
     EngineGone {
-        /// Which.
         attempt: AttemptId,
         /// The engine that looks; a claim of its own is left alone.
         engine: String,
     },
     /// The provider reported on a message.
-    News(News),
+    StatusUpdate(StatusUpdate),
     /// The provider's list was searched for an unknown outcome, in vain.
     Searched {
-        /// Which.
         attempt: AttemptId,
         /// The list was read to the end of what matters.
         complete: bool,
@@ -281,7 +269,6 @@ pub enum Event {
     },
     /// We asked for a message's status in vain; ask again at this time (`None`: give up).
     Polled {
-        /// Which.
         attempt: AttemptId,
         /// When to ask again.
         again_at: Option<Timestamp>,
@@ -295,24 +282,19 @@ pub enum Event {
     Inbound(InboundText),
     /// A person decided.
     Decide {
-        /// Which call.
         call: CallId,
-        /// What.
         what: Decision,
         /// In whose name.
         by: Actor,
-        /// Why.
         note: Option<String>,
     },
     /// A person decided an unknown outcome.
     Settle {
-        /// Which.
         attempt: AttemptId,
         /// What they know of it.
         how: Settlement,
         /// In whose name.
         by: Actor,
-        /// Why.
         note: Option<String>,
     },
     /// Something that belongs to no call's own decisions is alarming, or is over.
@@ -321,16 +303,12 @@ pub enum Event {
     Breaker {
         /// Whose: a sender, or [`super::breaker::ACCOUNT`].
         sender: String,
-        /// What.
-        what: BreakerNews,
+        what: BreakerEvent,
     },
     /// A call comes whole from elsewhere.
     Import(Box<Import>),
     /// Nobody has been told of this call for too long.
-    Untold {
-        /// Which.
-        call: CallId,
-    },
+    Unnotified { call: CallId },
     /// An operator lifts an opt-out in our books (the contact texted START, or the provider's console says so).
     ClearOptOut {
         /// The contact's number.
@@ -342,9 +320,8 @@ pub enum Event {
 
 /// What can happen to a breaker outside of any call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BreakerNews {
-    /// A person closed it.
-    ClosedByHand,
+pub enum BreakerEvent {
+    ClosedByPerson,
     /// The provider gave a list of messages: it takes the credentials.
     Listed,
     /// It did not.
@@ -372,9 +349,7 @@ pub enum Load {
     },
     /// For a new call: the one that has its id or its idempotency key already, and the first of these references that is free.
     New {
-        /// The id.
         id: CallId,
-        /// The key.
         idempotency_key: Option<String>,
         /// Candidates.
         references: Vec<CallRef>,
@@ -418,7 +393,7 @@ pub struct Loaded {
     /// For [`Load::Reply`]: what this phone said before, as far as it says something or waits; newest first, a bounded number.
     pub said: Vec<PastReply>,
     /// For [`Load::Message`] and [`Load::Attempt`]: receipts kept earlier that name this attempt's message and found no attempt.
-    pub orphans: Vec<News>,
+    pub orphans: Vec<StatusUpdate>,
     /// For [`Load::Message`]: the very same receipt is kept and joined already.
     pub replayed: bool,
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::alert::AlertKind;
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Move};
 use super::breaker::Evidence;
-use super::call::OutReason;
+use super::call::ExclusionReason;
 use super::change::OptOutChange;
 use super::codes::{Class, ErrorClass, Special};
 use super::log::LogKind;
@@ -21,7 +21,7 @@ pub(super) fn refused(
     w: &mut Work<'_>,
     id: AttemptId,
     code: Option<ErrorCode>,
-    asks: ErrorClass,
+    error_class: ErrorClass,
     why: &str,
 ) -> Result<(), Illegal> {
     if w.attempt_on(id, AttemptEvent::Refused)? != Move::To(AttemptState::Failed) {
@@ -30,7 +30,7 @@ pub(super) fn refused(
     let a = w.attempt_mut(id)?;
     a.error_code = code;
     a.result = why.to_owned();
-    failed(w, id, asks, Accepted::Never)
+    failed(w, id, error_class, Accepted::Never)
 }
 
 /// Whether the provider had accepted a message before it failed.
@@ -41,7 +41,12 @@ pub(super) enum Accepted {
 }
 
 /// An attempt has failed for good: log, alerts, and what its class asks of the ladder.
-pub(super) fn failed(w: &mut Work<'_>, id: AttemptId, asks: ErrorClass, accepted: Accepted) -> Result<(), Illegal> {
+pub(super) fn failed(
+    w: &mut Work<'_>,
+    id: AttemptId,
+    error_class: ErrorClass,
+    accepted: Accepted,
+) -> Result<(), Illegal> {
     let a = w.attempt(id)?.clone();
     let code = a.error_code.map(|c| format!(" ({c})")).unwrap_or_default();
     let text = format!("attempt {} to {} failed{code}: {}", a.number, a.recipient.name, a.result);
@@ -49,13 +54,13 @@ pub(super) fn failed(w: &mut Work<'_>, id: AttemptId, asks: ErrorClass, accepted
         LogKind::AttemptFailed,
         Some(id),
         text.clone(),
-        json!({ "code": a.error_code, "class": asks.class.letter().to_string() }),
+        json!({ "code": a.error_code, "class": error_class.class.letter().to_string() }),
     );
-    w.attempt_mut(id)?.class = Some(asks.class);
-    let of_sender = matches!(asks.class, Class::Account | Class::Sender);
-    if of_sender && !resend::reached_since(w, &a).any(|b| asks.class == Class::Account || b.sender == a.sender) {
+    w.attempt_mut(id)?.class = Some(error_class.class);
+    let of_sender = matches!(error_class.class, Class::Account | Class::Sender);
+    if of_sender && !resend::reached_since(w, &a).any(|b| error_class.class == Class::Account || b.sender == a.sender) {
         let evidence = if accepted == Accepted::Before { Evidence::Receipt } else { Evidence::Answer };
-        trip::open(w, id, asks, evidence, &text)?;
+        trip::open(w, id, error_class, evidence, &text)?;
     }
     if a.kind != AttemptKind::Notice {
         return Ok(());
@@ -75,7 +80,7 @@ pub(super) fn failed(w: &mut Work<'_>, id: AttemptId, asks: ErrorClass, accepted
             format!("call {call}: {text}, after the provider had accepted it"),
         );
     }
-    by_class(w, &a, asks, &text)
+    by_class(w, &a, error_class, &text)
 }
 
 /// The code of a failure came after the word that it failed: it is kept, and what it says of the contact's number or of the
@@ -85,7 +90,7 @@ pub(super) fn keep_late_code(
     id: AttemptId,
     verdict: Option<Verdict>,
     code: Option<ErrorCode>,
-    asks: ErrorClass,
+    error_class: ErrorClass,
 ) -> Result<bool, Illegal> {
     let a = w.attempt(id)?;
     let (Some(code), Some(Verdict::Failed), AttemptState::Failed, None) = (code, verdict, a.state, a.error_code) else {
@@ -93,18 +98,20 @@ pub(super) fn keep_late_code(
     };
     let (number, name) = (a.number, a.recipient.name.clone());
     let kept = w.attempt_mut(id)?;
-    (kept.error_code, kept.class) = (Some(code), Some(asks.class));
+    (kept.error_code, kept.class) = (Some(code), Some(error_class.class));
     let a = kept.clone();
     let text = format!("attempt {number} to {name} failed ({code}): the code came later");
-    let data = json!({ "code": code, "class": asks.class.letter().to_string() });
+    let data = json!({ "code": code, "class": error_class.class.letter().to_string() });
     w.log_as(Actor::provider(), LogKind::AttemptFailed, Some(id), text.clone(), data);
     let reached: Vec<Option<Sender>> = resend::reached_since(w, &a).map(|b| b.sender.clone()).collect();
-    match asks.class {
+    match error_class.class {
         Class::NumberPermanent if a.kind == AttemptKind::Notice && reached.is_empty() => {
-            by_class(w, &a, asks, &text)?;
+            by_class(w, &a, error_class, &text)?;
         }
-        Class::Account | Class::Sender if !reached.iter().any(|s| asks.class == Class::Account || *s == a.sender) => {
-            trip::open(w, id, asks, Evidence::Receipt, &text)?;
+        Class::Account | Class::Sender
+            if !reached.iter().any(|s| error_class.class == Class::Account || *s == a.sender) =>
+        {
+            trip::open(w, id, error_class, Evidence::Receipt, &text)?;
         }
         _ => {}
     }
@@ -112,12 +119,12 @@ pub(super) fn keep_late_code(
 }
 
 /// What the class of its error asks of the ladder for a notice that failed.
-fn by_class(w: &mut Work<'_>, a: &Attempt, asks: ErrorClass, text: &str) -> Result<(), Illegal> {
+fn by_class(w: &mut Work<'_>, a: &Attempt, error_class: ErrorClass, text: &str) -> Result<(), Illegal> {
     let (id, call, contact) = (a.id, w.state.call.id.clone(), a.recipient.contact.clone());
     let refused = AlertKind::Refused.about(format_args!("{call}:{}", contact.as_str()));
-    match asks.class {
+    match error_class.class {
         Class::NumberPermanent => {
-            if asks.special == Some(Special::OptedOut) {
+            if error_class.special == Some(Special::OptedOut) {
                 let sender = a.sender.as_ref().map(|s| s.as_str().to_owned()).unwrap_or_default();
                 w.raise(
                     AlertKind::OptedOut.about(contact.as_str()),
@@ -125,10 +132,10 @@ fn by_class(w: &mut Work<'_>, a: &Attempt, asks: ErrorClass, text: &str) -> Resu
                 );
                 w.change.opt_outs.push(OptOutChange::Out { phone: a.recipient.phone.e164().to_owned(), sender });
             }
-            w.state.call.put_out(&contact, OutReason::Failed);
+            w.state.call.exclude(&contact, ExclusionReason::Failed);
             sequence::escalate_now(w, Some(id), &contact, text)
         }
-        Class::OurRequest if asks.special == Some(Special::BadText) => {
+        Class::OurRequest if error_class.special == Some(Special::BadText) => {
             w.raise(refused, format!("call {call}: {text}"));
             if resend::with_built_in_text(w, id)? {
                 return Ok(());
@@ -147,7 +154,7 @@ fn by_class(w: &mut Work<'_>, a: &Attempt, asks: ErrorClass, text: &str) -> Resu
             // This contact keeps their later steps; somebody else is told now.
             sequence::escalate_past(w, id, &contact, text)
         }
-        Class::Ambiguous if asks.special == Some(Special::UnknownOutcome) => {
+        Class::Ambiguous if error_class.special == Some(Special::UnknownOutcome) => {
             resend::by_policy(w, id, "the carrier did not answer in time")
         }
         Class::Ambiguous => {

@@ -40,7 +40,7 @@ pub(super) fn import(loaded: &Loaded, import: &Import, ctx: &Ctx<'_>) -> Result<
         "notRebuilt": lost,
     });
     w.log(LogKind::CallImported, None, format!("Recovering lost retry: {}", import.how), data);
-    decide::raise_oddities(&mut w, &id, dialled.as_deref(), &import.oddities);
+    decide::raise_warnings(&mut w, &id, dialled.as_deref(), &import.warnings);
     if w.state.call.status != CallStatus::Dispatching {
         let text = format!(
             "call {id} was rebuilt as {}: {}; nobody is told any more. If that is wrong: dispatchctl reopen {id}",
@@ -55,7 +55,7 @@ pub(super) fn import(loaded: &Loaded, import: &Import, ctx: &Ctx<'_>) -> Result<
             });
         }
     }
-    w.change.heard.clone_from(&import.heard);
+    w.change.ingested.clone_from(&import.ingested);
     w.change.answer = Answer::Created(Box::new(w.state.clone()));
     Ok(w.into_change())
 }

@@ -8,7 +8,7 @@ use super::work::Work;
 /// Whom a step names, and why not more.
 #[derive(Default)]
 pub(super) struct Found {
-    pub(super) tell: Vec<Recipient>,
+    pub(super) recipients: Vec<Recipient>,
     empty_roles: Vec<String>,
     unknown: Vec<String>,
     opted_out: Vec<String>,
@@ -17,9 +17,9 @@ pub(super) struct Found {
 
 impl Found {
     pub(super) fn add(&mut self, other: Self) {
-        for r in other.tell {
-            if !self.tell.iter().any(|t| t.contact == r.contact) {
-                self.tell.push(r);
+        for r in other.recipients {
+            if !self.recipients.iter().any(|t| t.contact == r.contact) {
+                self.recipients.push(r);
             }
         }
         self.empty_roles.extend(other.empty_roles);
@@ -85,7 +85,7 @@ pub(super) fn who(w: &Work<'_>, index: u32) -> Found {
     }
     let sender = w.ctx.directory.sender(line).map(|s| s.as_str());
     for r in named {
-        if found.tell.iter().any(|t| t.contact == r.contact) {
+        if found.recipients.iter().any(|t| t.contact == r.contact) {
             continue;
         }
         if call.is_out(&r.contact) {
@@ -93,7 +93,7 @@ pub(super) fn who(w: &Work<'_>, index: u32) -> Found {
         } else if is_opted_out(w, &r, sender) {
             found.opted_out.push(r.name);
         } else {
-            found.tell.push(r);
+            found.recipients.push(r);
         }
     }
     found

@@ -68,9 +68,9 @@ pub(super) fn last_resort_now(w: &mut Work<'_>, why: &str) -> Result<bool, Illeg
 }
 
 /// Nobody has been told of this call for too long.
-pub(super) fn untold(w: &mut Work<'_>) -> Result<(), Illegal> {
+pub(super) fn unnotified(w: &mut Work<'_>) -> Result<(), Illegal> {
     let call = &w.state.call;
-    if call.status == CallStatus::Dispatching && call.told_at.is_none() {
+    if call.status == CallStatus::Dispatching && call.notified_at.is_none() {
         let (id, age) = (call.id.clone(), w.now().since(call.accepted_at).as_secs());
         w.raise(
             AlertKind::Unnotified.about(&id),

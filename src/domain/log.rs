@@ -8,7 +8,6 @@ use super::types::{Actor, AttemptId, CallId, Timestamp};
 words! {
     /// What an entry of the log tells of. Closed: others read it.
     LogKind {
-        /// A call was accepted.
         CallAccepted = "call.accepted",
         /// A call was rebuilt from the records of others.
         CallImported = "call.imported",
@@ -24,7 +23,6 @@ words! {
         CallReopened = "call.reopened",
         /// Its follow-ups were stopped by a person.
         CallMuted = "call.muted",
-        /// A step fired.
         StepFired = "step.fired",
         /// A step found nobody.
         StepSkipped = "step.skipped",
@@ -84,7 +82,6 @@ words! {
 pub struct LogEntry {
     /// What it tells of.
     pub kind: LogKind,
-    /// When.
     pub at: Timestamp,
     /// The call it belongs to.
     pub call: Option<CallId>,

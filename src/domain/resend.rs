@@ -58,7 +58,7 @@ pub(super) fn searched(w: &mut Work<'_>, id: AttemptId, complete: bool, began_at
     // What becomes of a later text to them decides whether this one is wanted again: that is waited for.
     let under_way = later(w, &a).any(|b| b.state.is_waiting() || b.state == AttemptState::Sending);
     if a.decided_at.is_some() {
-        tell_if_it_stays(w, &a);
+        alert_if_it_stays(w, &a);
     } else if in_time && !under_way {
         let seen = if complete { "it is not in the provider's list" } else { "the provider's list could not be read" };
         by_policy(w, id, seen)?;
@@ -119,13 +119,13 @@ pub(super) fn by_policy(w: &mut Work<'_>, id: AttemptId, seen: &str) -> Result<(
         let settled = a.sent_at_now().unwrap_or(a.created_at).plus(w.ctx.rules.settle);
         resend(w, id, now.max(settled))?;
     } else if !sequence::a_step_follows(w) {
-        tell_if_it_stays(w, &a);
+        alert_if_it_stays(w, &a);
     }
     Ok(())
 }
 
 /// Raises the alert about a text of which nobody knows whether it arrived, where that still matters.
-fn tell_if_it_stays(w: &mut Work<'_>, a: &Attempt) {
+fn alert_if_it_stays(w: &mut Work<'_>, a: &Attempt) {
     let call = &w.state.call;
     let matters = a.kind == AttemptKind::Notice
         && call.status == CallStatus::Dispatching
@@ -148,7 +148,7 @@ pub(super) fn unknown_key(id: AttemptId) -> AlertKey {
 }
 
 /// A text was accepted: what is not known of earlier ones to the same contact alarms nobody any more.
-pub(super) fn calm_earlier(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
+pub(super) fn resolve_earlier(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
     let a = w.attempt(id)?;
     let earlier =
         |b: &&Attempt| b.decided_at.is_some() && b.number < a.number && b.recipient.contact == a.recipient.contact;
@@ -292,7 +292,7 @@ pub(super) fn resend(w: &mut Work<'_>, id: AttemptId, at: Timestamp) -> Result<A
     let name = ladder::step_name(w, a.step);
     let number = w.state.call.attempts + 1;
     let text = format!("Retry attempt {number}: {name} to {} again, repeats attempt {}", a.recipient.name, a.number);
-    let told = w.state.was_told(&a.recipient.contact, None);
+    let told = w.state.was_notified(&a.recipient.contact, None);
     let priority = if told { Priority::Reminder } else { Priority::First };
     let new = sequence::add_attempt(w, AttemptKind::Notice, a.step, a.recipient, priority, text);
     let made = w.attempt_mut(new)?;

@@ -42,5 +42,5 @@ pub struct Rules {
     /// The words that answer a text.
     pub lexicon: Arc<Lexicon>,
     /// What a drill has taken away.
-    pub off: super::guards::GuardsOff,
+    pub off: super::safeguards::SafeguardsOff,
 }

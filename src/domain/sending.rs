@@ -5,17 +5,17 @@ use serde_json::{Value, json};
 use super::alert::AlertKind;
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Move, Priority};
 use super::breaker::{self, Route};
-use super::call::{CallStatus, OutReason};
+use super::call::{CallStatus, ExclusionReason};
 use super::change::{Answer, ToSend};
 use super::codes::{Class, ErrorClass};
 use super::event::SendOutcome;
 use super::failure;
 use super::ladder;
 use super::log::LogKind;
-use super::news;
 use super::receipt::MessageStatus;
 use super::resend;
 use super::sequence;
+use super::status_update;
 use super::trip;
 use super::types::{AttemptId, ErrorCode, MessageSid, Sender, Timestamp};
 use super::wording;
@@ -34,7 +34,7 @@ pub(super) fn claim(
     engine: &str,
     provider_after: Option<Timestamp>,
 ) -> Result<(), Illegal> {
-    w.unclaimed_in_a_drill(id)?;
+    w.unclaimed_under_fault_injection(id)?;
     let attempt = w.attempt(id)?.clone();
     if !attempt.state.is_waiting() || attempt.not_before > w.now() {
         return refuse(w, format!("attempt {} is {} and not waiting now", attempt.number, attempt.state));
@@ -172,7 +172,7 @@ fn opted_out_before_it_left(w: &mut Work<'_>, id: AttemptId, sender: &Sender) ->
             AlertKind::OptedOut.about(a.recipient.contact.as_str()),
             format!("{} opted out: they must text START to {sender} before they can be told", a.recipient.name),
         );
-        w.state.call.put_out(&a.recipient.contact, OutReason::Failed);
+        w.state.call.exclude(&a.recipient.contact, ExclusionReason::Failed);
         sequence::escalate_now(w, Some(id), &a.recipient.contact, &why)?;
     }
     refuse(w, why)
@@ -181,7 +181,7 @@ fn opted_out_before_it_left(w: &mut Work<'_>, id: AttemptId, sender: &Sender) ->
 /// Writes the intent. From here on the POST may have happened.
 fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Result<(), Illegal> {
     let a = w.attempt(id)?;
-    let first = !w.state.was_told(&a.recipient.contact, Some(id));
+    let first = !w.state.was_notified(&a.recipient.contact, Some(id));
     if a.body.is_empty() {
         wording::write(w, id)?;
     }
@@ -214,11 +214,11 @@ fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Resu
 pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Result<(), Illegal> {
     let number = w.attempt(id)?.number;
     match outcome {
-        SendOutcome::Accepted { sid, status, code, asks, provider_at } => {
-            accepted(w, id, sid, (status, *code, *asks))?;
-            news::made_at(w, id, sid, *provider_at)?;
+        SendOutcome::Accepted { sid, status, code, error_class, provider_at } => {
+            accepted(w, id, sid, (status, *code, *error_class))?;
+            status_update::made_at(w, id, sid, *provider_at)?;
         }
-        SendOutcome::Refused { code, asks, why } => failure::refused(w, id, *code, *asks, why)?,
+        SendOutcome::Refused { code, error_class, why } => failure::refused(w, id, *code, *error_class, why)?,
         SendOutcome::BadCallback if !w.attempt(id)?.callback => {
             failure::refused(
                 w,
@@ -272,18 +272,18 @@ fn accepted(
     w: &mut Work<'_>,
     id: AttemptId,
     sid: &MessageSid,
-    (status, code, asks): (&MessageStatus, Option<ErrorCode>, ErrorClass),
+    (status, code, error_class): (&MessageStatus, Option<ErrorCode>, ErrorClass),
 ) -> Result<(), Illegal> {
-    if let Some(whose) = news::linked_elsewhere(w, id, sid) {
-        news::raise_linked(w, id, sid, &whose)?;
+    if let Some(whose) = status_update::linked_elsewhere(w, id, sid) {
+        status_update::raise_linked(w, id, sid, &whose)?;
         return unknown(w, id, &format!("the answer names message {sid}, which is that of {whose}"));
     }
-    news::join(w, id, sid, status, code, asks, "response")?;
+    status_update::join(w, id, sid, status, code, error_class, "response")?;
     if w.attempt(id)?.callback {
         w.resolve(AlertKind::CallbackUrl);
     }
     let orphans: Vec<_> = w.loaded.orphans.iter().filter(|n| &n.sid == sid).cloned().collect();
-    orphans.iter().try_for_each(|orphan| news::apply(w, id, orphan).map(drop))
+    orphans.iter().try_for_each(|orphan| status_update::apply(w, id, orphan).map(drop))
 }
 
 fn unknown(w: &mut Work<'_>, id: AttemptId, why: &str) -> Result<(), Illegal> {

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::alert::AlertKind;
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel, NoticeKey, Priority, Recipient};
 use super::breaker;
-use super::call::{Call, CallStatus, OutReason};
+use super::call::{Call, CallStatus, ExclusionReason};
 use super::change::Answer;
 use super::ladder::{Found, at, end, step_data, step_name, total, wait_before, who};
 use super::ladder_end::{end_of_ladder, exhaust, last_resort_now};
@@ -48,7 +48,7 @@ fn is_deferred(w: &Work<'_>, due: Timestamp) -> bool {
     if missed.is_empty() && call.next_step < end(w) {
         missed.push(call.next_step);
     }
-    let others = |i: &u32| who(w, *i).tell.iter().any(|r| !waiting.contains(&r.contact));
+    let others = |i: &u32| who(w, *i).recipients.iter().any(|r| !waiting.contains(&r.contact));
     tried == trip::Tried::NotAll || !missed.iter().any(others)
 }
 
@@ -70,12 +70,12 @@ pub(super) fn fire_missed(w: &mut Work<'_>) -> Result<(), Illegal> {
     };
     let counts_from_now = missed.len() > 1 || due <= w.now();
     let next_due = if counts_from_now { w.now().plus(wait_before(w, index)) } else { due };
-    let told = deferred.map(|since| told_since(w, since)).unwrap_or_default();
-    fire(w, &missed, latest, next_due, first_due, &told)
+    let notified = deferred.map(|since| notified_since(w, since)).unwrap_or_default();
+    fire(w, &missed, latest, next_due, first_due, &notified)
 }
 
 /// Who got a notice of this round since then: a probe, while their steps waited.
-fn told_since(w: &Work<'_>, since: Timestamp) -> Vec<ContactId> {
+fn notified_since(w: &Work<'_>, since: Timestamp) -> Vec<ContactId> {
     let call = &w.state.call;
     let theirs = |a: &&Attempt| {
         a.kind == AttemptKind::Notice && a.round == call.round && a.state.may_have_arrived() && a.sent_at >= Some(since)
@@ -137,14 +137,14 @@ pub(super) fn start_round(w: &mut Work<'_>) -> Result<(), Illegal> {
     Ok(())
 }
 
-/// Tells everyone whom `missed` name, under `latest`, but those who were `told` while the steps waited.
+/// Tells everyone whom `missed` name, under `latest`, but those who were `notified` while the steps waited.
 pub(super) fn fire(
     w: &mut Work<'_>,
     missed: &[u32],
     latest: u32,
     next_due: Timestamp,
     due: Timestamp,
-    told: &[ContactId],
+    notified: &[ContactId],
 ) -> Result<(), Illegal> {
     let mut found = Found::default();
     for index in missed {
@@ -153,12 +153,12 @@ pub(super) fn fire(
     w.state.call.next_step = latest + 1;
     w.state.call.deferred_from = None;
     w.state.call.wake_at = Some(next_due);
-    if found.tell.is_empty() {
+    if found.recipients.is_empty() {
         return nobody(w, latest, &found, due);
     }
     let (round, name) = (w.state.call.round, step_name(w, latest));
-    found.tell.retain(|r| !told.contains(&r.contact));
-    let names: Vec<&str> = found.tell.iter().map(|r| r.name.as_str()).collect();
+    found.recipients.retain(|r| !notified.contains(&r.contact));
+    let names: Vec<&str> = found.recipients.iter().map(|r| r.name.as_str()).collect();
     let mut text = match names.as_slice() {
         [] => format!("{name} fired: whom it names was told by a probe while it waited"),
         names => format!("{name} fired: telling {}", names.join(", ")),
@@ -173,8 +173,8 @@ pub(super) fn fire(
         map.insert("nextDue".into(), json!(next_due));
     }
     w.log(LogKind::StepFired, None, text, data);
-    for recipient in found.tell {
-        tell(w, latest, recipient, due)?;
+    for recipient in found.recipients {
+        notify(w, latest, recipient, due)?;
     }
     Ok(())
 }
@@ -200,7 +200,7 @@ fn skip(w: &mut Work<'_>, step: u32, found: &Found) {
 }
 
 /// One notice and its first attempt; what waits for the same contact is superseded, and what it was late by counts on.
-fn tell(w: &mut Work<'_>, step: u32, recipient: Recipient, due: Timestamp) -> Result<(), Illegal> {
+fn notify(w: &mut Work<'_>, step: u32, recipient: Recipient, due: Timestamp) -> Result<(), Illegal> {
     let key = NoticeKey { round: w.state.call.round, step, contact: recipient.contact.clone() };
     if w.state.notices.contains(&key) {
         return Ok(());
@@ -213,7 +213,7 @@ fn tell(w: &mut Work<'_>, step: u32, recipient: Recipient, due: Timestamp) -> Re
     for (id, _) in waiting {
         w.drop_waiting(id, AttemptEvent::Skip, &format!("superseded by attempt {number}"))?;
     }
-    let first = !w.state.was_told(&recipient.contact, None);
+    let first = !w.state.was_notified(&recipient.contact, None);
     w.state.notices.push(key);
     let follow_up = number > 1 && (step > 0 || w.state.call.round > 1);
     let text = if follow_up {
@@ -232,11 +232,11 @@ fn tell(w: &mut Work<'_>, step: u32, recipient: Recipient, due: Timestamp) -> Re
 pub(super) fn judge_lateness(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
     let (a, max) = (w.attempt(id)?, w.ctx.rules.late_follow_up);
     let Some(due) = a.due_at else { return Ok(()) };
-    let told = |b: &Attempt| {
+    let notified = |b: &Attempt| {
         (b.round, b.step) == (a.round, a.step)
             && b.sent_at.zip(b.due_at).is_some_and(|(sent, due)| sent.since(due) > max)
     };
-    if w.now().since(trip::held_until(w, a, due)) <= max || w.state.attempts.iter().any(told) {
+    if w.now().since(trip::held_until(w, a, due)) <= max || w.state.attempts.iter().any(notified) {
         return Ok(());
     }
     let (call, late) = (w.state.call.id.clone(), w.now().since(due).as_secs());
@@ -352,12 +352,12 @@ pub(super) fn escalate_past(
     why: &str,
 ) -> Result<(), Illegal> {
     let left = w.state.call.next_step..total(w);
-    let somebody_else = left.clone().any(|i| who(w, i).tell.iter().any(|r| &r.contact != contact));
+    let somebody_else = left.clone().any(|i| who(w, i).recipients.iter().any(|r| &r.contact != contact));
     // Where every step that is left names them alone, the clock goes on.
     if !(somebody_else || left.is_empty()) || !may_escalate(w, Some(failed), contact)? {
         return Ok(());
     }
-    let skip = |w: &Work<'_>, i: u32| !who(w, i).tell.iter().any(|r| &r.contact != contact);
+    let skip = |w: &Work<'_>, i: u32| !who(w, i).recipients.iter().any(|r| &r.contact != contact);
     while somebody_else && skip(w, w.state.call.next_step) {
         let (round, index) = (w.state.call.round, w.state.call.next_step);
         let text = format!("{} skipped: it names nobody else", step_name(w, index));
@@ -369,7 +369,7 @@ pub(super) fn escalate_past(
 
 /// Whether a step that tells somebody is still to come.
 pub(super) fn a_step_follows(w: &Work<'_>) -> bool {
-    (w.state.call.next_step..end(w)).any(|i| !who(w, i).tell.is_empty())
+    (w.state.call.next_step..end(w)).any(|i| !who(w, i).recipients.is_empty())
 }
 
 /// Whether the next step is due within `soon` and names this contact.
@@ -377,7 +377,7 @@ pub(super) fn is_due_soon(w: &Work<'_>, contact: &ContactId, soon: std::time::Du
     let call = &w.state.call;
     call.wake_at.is_some_and(|at| at.since(w.now()) <= soon)
         && call.next_step < end(w)
-        && who(w, call.next_step).tell.iter().any(|r| &r.contact == contact)
+        && who(w, call.next_step).recipients.iter().any(|r| &r.contact == contact)
 }
 
 /// On to the first later step that has somebody left, in place of what was `due`; later waits count from now. Nobody in any later step: exhausted now,
@@ -387,7 +387,7 @@ fn go_on(w: &mut Work<'_>, why: &str, due: Timestamp) -> Result<(), Illegal> {
     let mut index = w.state.call.next_step;
     while index < total {
         let found = who(w, index);
-        if !found.tell.is_empty() {
+        if !found.recipients.is_empty() {
             w.log(
                 LogKind::Escalated,
                 None,
@@ -430,10 +430,12 @@ pub(super) fn cancel_waiting(w: &mut Work<'_>, why: &str) -> Result<(), Illegal>
 /// Cancels the follow-ups that have not left. The first step's notices go out all the same, the last resort's too, and so does what
 /// took their place while nobody could be told: it is the first that anybody hears of the call.
 pub(super) fn cancel_follow_ups(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
-    let nobody_told = w.state.call.told_at.is_none();
+    let nobody_notified = w.state.call.notified_at.is_none();
     let last_resort = total(w);
     let kept = |a: &Attempt| {
-        a.step == 0 || a.step >= last_resort || (nobody_told && !w.state.was_told(&a.recipient.contact, Some(a.id)))
+        a.step == 0
+            || a.step >= last_resort
+            || (nobody_notified && !w.state.was_notified(&a.recipient.contact, Some(a.id)))
     };
     let waits = |a: &&Attempt| a.kind == AttemptKind::Notice && a.state.is_waiting() && !kept(a);
     let ids: Vec<AttemptId> = w.state.attempts.iter().filter(waits).map(|a| a.id).collect();
@@ -451,13 +453,14 @@ pub(super) fn stand_down(w: &mut Work<'_>, but: Option<&ContactId>) {
         latest.retain(|l| l.recipient.contact != a.recipient.contact);
         latest.push(a);
     }
-    let passed = |c: &ContactId| w.state.call.outs.iter().any(|o| &o.contact == c && o.why == OutReason::Passed);
-    let tell: Vec<(u32, Recipient)> = latest
+    let passed =
+        |c: &ContactId| w.state.call.excluded.iter().any(|o| &o.contact == c && o.why == ExclusionReason::Passed);
+    let recipients: Vec<(u32, Recipient)> = latest
         .into_iter()
         .filter(|a| a.kind == AttemptKind::Notice && Some(&a.recipient.contact) != but && !passed(&a.recipient.contact))
         .map(|a| (a.step, a.recipient.clone()))
         .collect();
-    for (step, recipient) in tell {
+    for (step, recipient) in recipients {
         let text = format!("standing down {}", recipient.name);
         add_attempt(w, AttemptKind::StandDown, step, recipient, Priority::StandDown, text);
     }

@@ -34,7 +34,6 @@ pub struct NewSettings {
     pub actor: Actor,
     /// What does: `serve`, `config apply`.
     pub role: String,
-    /// When.
     pub at: Timestamp,
 }
 
@@ -55,7 +54,6 @@ impl fmt::Debug for SettingsRow {
 /// Settings that are, or were, in force.
 #[derive(Clone, PartialEq)]
 pub struct SettingsRow {
-    /// Which.
     pub number: SettingsNumber,
     /// See [`NewSettings::document`].
     pub document: Value,

@@ -10,9 +10,9 @@ use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState};
 use super::change::Answer;
 use super::event::Settlement;
 use super::log::LogKind;
-use super::news;
 use super::resend;
 use super::sequence;
+use super::status_update;
 use super::types::{Actor, AttemptId, MessageSid};
 use super::work::{Illegal, Work};
 
@@ -89,7 +89,7 @@ fn why_not(w: &Work<'_>, a: &Attempt, how: &Settlement) -> Option<String> {
 }
 
 fn sent(w: &mut Work<'_>, a: &Attempt, sid: &MessageSid, by: &Actor, note: Option<&str>) -> Result<(), Illegal> {
-    tell(w, a, &format!("the provider has it as {sid}"), by, note);
+    record(w, a, &format!("the provider has it as {sid}"), by, note);
     w.attempt_on(a.id, AttemptEvent::ProviderHasIt)?;
     let now = w.now();
     let attempt = w.attempt_mut(a.id)?;
@@ -100,14 +100,14 @@ fn sent(w: &mut Work<'_>, a: &Attempt, sid: &MessageSid, by: &Actor, note: Optio
     let text = format!("attempt {} to {} was accepted by the provider, says {}", a.number, a.recipient.name, by.0);
     w.log_as(by.clone(), LogKind::AttemptSubmitted, Some(a.id), text, json!({ "sid": sid, "by": "settle" }));
     if a.kind == AttemptKind::Notice {
-        resend::calm_earlier(w, a.id)?;
+        resend::resolve_earlier(w, a.id)?;
     }
     let kept: Vec<_> = w.loaded.orphans.iter().filter(|n| &n.sid == sid).cloned().collect();
-    kept.iter().try_for_each(|n| news::apply(w, a.id, n).map(drop))
+    kept.iter().try_for_each(|n| status_update::apply(w, a.id, n).map(drop))
 }
 
 fn not_sent(w: &mut Work<'_>, a: &Attempt, by: &Actor, note: Option<&str>) -> Result<(), Illegal> {
-    tell(w, a, "the provider does not have it", by, note);
+    record(w, a, "the provider does not have it", by, note);
     w.attempt_on(a.id, AttemptEvent::Refused)?;
     let result = format!("not sent, says {}", by.0);
     w.attempt_mut(a.id)?.result.clone_from(&result);
@@ -116,7 +116,7 @@ fn not_sent(w: &mut Work<'_>, a: &Attempt, by: &Actor, note: Option<&str>) -> Re
     Ok(())
 }
 
-fn tell(w: &mut Work<'_>, a: &Attempt, what: &str, by: &Actor, note: Option<&str>) {
+fn record(w: &mut Work<'_>, a: &Attempt, what: &str, by: &Actor, note: Option<&str>) {
     let data = note.map_or(Value::Null, |n| json!({ "note": n }));
     let text = format!("attempt {} settled by {}: {what}", a.number, by.0);
     w.log_as(by.clone(), LogKind::AttemptSettled, Some(a.id), text, data);

@@ -5,12 +5,12 @@ use super::change::{Answer, Change, Effect};
 use super::decide;
 use super::event::{Event, Loaded};
 use super::ladder_end;
-use super::news;
 use super::reply;
 use super::resend;
 use super::sending;
 use super::sequence;
 use super::settle;
+use super::status_update;
 use super::trip;
 use super::work::{Ctx, Illegal, Work};
 
@@ -23,7 +23,7 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         Event::Accept(new) => decide::accept(loaded, new, ctx)?,
         Event::Import(import) => super::import::import(loaded, import, ctx)?,
         Event::Inbound(text) => reply::inbound(loaded, text, ctx)?,
-        Event::News(news) => news::news(loaded, news, ctx)?,
+        Event::StatusUpdate(update) => status_update::update(loaded, update, ctx)?,
         Event::ClearOptOut { phone, by } => reply::clear_opt_out(phone, by, ctx),
         Event::Alert(alert) => Change { alerts: vec![alert.clone()], ..Change::default() },
         Event::Wake { .. } => answered(loaded, ctx, sequence::fire_due)?,
@@ -41,10 +41,12 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         Event::Settle { attempt, how, by, note } => {
             answered(loaded, ctx, |w| settle::settle(w, *attempt, how, by, note.as_deref()))?
         }
-        Event::Gone { attempt } => with_call(loaded, ctx, |w| news::gone(w, *attempt))?,
-        Event::Polled { attempt, again_at } => with_call(loaded, ctx, |w| news::polled(w, *attempt, *again_at))?,
-        Event::Breaker { sender, what } => trip::news(loaded, sender, what, ctx),
-        Event::Untold { .. } => answered(loaded, ctx, ladder_end::untold)?,
+        Event::Gone { attempt } => with_call(loaded, ctx, |w| status_update::gone(w, *attempt))?,
+        Event::Polled { attempt, again_at } => {
+            with_call(loaded, ctx, |w| status_update::polled(w, *attempt, *again_at))?
+        }
+        Event::Breaker { sender, what } => trip::update(loaded, sender, what, ctx),
+        Event::Unnotified { .. } => answered(loaded, ctx, ladder_end::unnotified)?,
     };
     mirror(loaded, &mut change);
     change.at = Some(ctx.now);
@@ -93,7 +95,7 @@ fn mirror(loaded: &Loaded, change: &mut Change) {
         for a in &state.attempts {
             // A dispatch event exists from the intent on, and for what will never leave.
             let has_event = a.sent_at.is_some() || a.state.is_final();
-            let same = before.and_then(|b| b.attempt(a.id)).is_some_and(|b| told_of(b) == told_of(a));
+            let same = before.and_then(|b| b.attempt(a.id)).is_some_and(|b| notified_of(b) == notified_of(a));
             if has_event && !same {
                 change.effects.push(Effect::MirrorAttempt(a.id));
             }
@@ -102,6 +104,6 @@ fn mirror(loaded: &Loaded, change: &mut Change) {
 }
 
 /// What a dispatch event tells of an attempt that can change: a question to the provider that brings nothing is no news.
-fn told_of(a: &Attempt) -> impl PartialEq + '_ {
+fn notified_of(a: &Attempt) -> impl PartialEq + '_ {
     (a.state, a.sent_at, &a.sid, &a.message_status, a.error_code, &a.result, &a.replied, a.decided_at)
 }

@@ -5,12 +5,12 @@ use serde_json::json;
 use super::alert::AlertChange;
 use super::attempt::{Attempt, AttemptKind};
 use super::breaker::{
-    ACCOUNT, Breaker, Errand, Evidence, PROBE_EVERY_S, Probe, Route, next_probe, route, senders, shown,
+    ACCOUNT, Breaker, Evidence, PROBE_EVERY_S, Probe, Route, RouteQuery, next_probe, route, senders, shown,
 };
 use super::call::CallStatus;
 use super::change::{Answer, BreakerChange, Change};
 use super::codes::{Class, ErrorClass, Special};
-use super::event::{BreakerNews, Loaded};
+use super::event::{BreakerEvent, Loaded};
 use super::ladder::is_opted_out;
 use super::log::{LogEntry, LogKind};
 use super::types::{AttemptId, ContactId, Sender, Timestamp};
@@ -52,7 +52,7 @@ pub(super) fn route_of(w: &Work<'_>, a: &Attempt) -> Option<Route> {
     let mut senders = senders(w.ctx.directory, w.state.call.data.twilio_to_number.as_deref(), own);
     let first = senders.first().copied();
     senders.retain(|s| Some(*s) == first || !is_opted_out(w, &a.recipient, Some(s.as_str())));
-    route(&current(w), &senders, Errand { kind: a.kind, priority: a.priority }, w.now())
+    route(&current(w), &senders, RouteQuery { kind: a.kind, priority: a.priority }, w.now())
 }
 
 /// Whether its recipient has opted out of a stand-in: then it may have to wait where others need not.
@@ -137,7 +137,7 @@ pub(super) fn open(
 }
 
 /// What an attempt proves of its sender by where its message is now; closes what it probed.
-pub(super) fn heard(w: &mut Work<'_>, id: AttemptId, status: &MessageStatus) -> Result<(), Illegal> {
+pub(super) fn ingested(w: &mut Work<'_>, id: AttemptId, status: &MessageStatus) -> Result<(), Illegal> {
     let breakers = current(w);
     if !breakers.iter().any(Breaker::is_open) {
         return Ok(());
@@ -174,19 +174,19 @@ pub(super) fn heard(w: &mut Work<'_>, id: AttemptId, status: &MessageStatus) -> 
 }
 
 /// What happened to a breaker outside of any call.
-pub(super) fn news(loaded: &Loaded, sender: &str, what: &BreakerNews, ctx: &Ctx<'_>) -> Change {
+pub(super) fn update(loaded: &Loaded, sender: &str, what: &BreakerEvent, ctx: &Ctx<'_>) -> Change {
     let Some(b) = loaded.breakers.iter().find(|b| b.sender == sender && b.is_open()) else {
         return Change { answer: Answer::NotFound, ..Change::default() };
     };
     let why = match what {
-        BreakerNews::ClosedByHand => "a person closed it",
-        BreakerNews::Unused => "nothing is sent by it any more",
-        BreakerNews::Listed => {
+        BreakerEvent::ClosedByPerson => "a person closed it",
+        BreakerEvent::Unused => "nothing is sent by it any more",
+        BreakerEvent::Listed => {
             // Credentials that may list need not be good for sending: the next notice shows it, at once.
             let asks = Breaker { probe: Probe::Notice, probe_at: ctx.now, ..b.clone() };
             return Change { breakers: vec![BreakerChange::Open(asks)], ..Change::default() };
         }
-        BreakerNews::ListRefused => {
+        BreakerEvent::ListRefused => {
             let probe_at = next_probe(ctx.now);
             let probed = BreakerChange::Probed { sender: sender.to_owned(), probe_at };
             return Change { breakers: vec![probed], ..Change::default() };
@@ -246,6 +246,5 @@ pub(super) fn held(w: &Work<'_>) -> Option<(Vec<ContactId>, Tried)> {
 pub(super) enum Tried {
     /// All of it, in vain: the failure may be the recipients' doing.
     All,
-    /// Not all.
     NotAll,
 }

@@ -35,7 +35,6 @@ pub enum Illegal {
     /// A call would have left its table.
     #[error("a call that is {from} cannot become {to}")]
     Call {
-        /// Where it was.
         from: CallStatus,
         /// Where it would have gone.
         to: CallStatus,
@@ -148,7 +147,7 @@ impl<'a> Work<'a> {
     }
 
     /// In a drill without the claim's check: what is claimed, or was sent, can be claimed again.
-    pub(super) fn unclaimed_in_a_drill(&mut self, id: AttemptId) -> Result<(), Illegal> {
+    pub(super) fn unclaimed_under_fault_injection(&mut self, id: AttemptId) -> Result<(), Illegal> {
         if self.ctx.rules.off.claim_check {
             let a = self.attempt_mut(id)?;
             (a.state, a.claimed_by) = (AttemptState::Scheduled, None);
@@ -177,11 +176,11 @@ impl<'a> Work<'a> {
             a.kind == AttemptKind::Notice && matches!(a.state, AttemptState::Submitted | AttemptState::Delivered)
         });
         let call = &mut self.state.call;
-        if told && call.told_at.is_none() {
-            call.told_at = Some(self.ctx.now);
+        if told && call.notified_at.is_none() {
+            call.notified_at = Some(self.ctx.now);
             self.change.alerts.push(AlertChange::Resolve { key: AlertKind::Unnotified.about(&call.id) });
         } else if !told {
-            call.told_at = None;
+            call.notified_at = None;
         }
         self.change.calls.push(self.state);
         self.change

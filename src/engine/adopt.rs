@@ -35,11 +35,10 @@ pub struct Adopter {
 impl Adopter {
     /// Over this base, in its bulk lane.
     pub fn new(core: Arc<Core>, base: Base, every: Duration) -> Self {
-        let base = Base { mirror: base.mirror.in_lane(Lane::Bulk), ..base };
+        let base = Base { mirror: base.mirror.in_queue(Lane::Bulk), ..base };
         Self { core, base, every }
     }
 
-    /// How often.
     pub fn every(&self) -> Duration {
         self.every
     }
@@ -79,7 +78,7 @@ impl Adopter {
             }
         }
         self.go_on(Snapshot { calls: others, ..snapshot }, &mut odd).await?;
-        self.tell(odd).await?;
+        self.raise_alerts(odd).await?;
         Ok(again(&self.core))
     }
 
@@ -165,7 +164,7 @@ impl Adopter {
     }
 
     /// One alert a row, over once the row is mended or gone.
-    async fn tell(&self, odd: BTreeMap<AlertKey, (Option<CallId>, String)>) -> Result<(), StoreError> {
+    async fn raise_alerts(&self, odd: BTreeMap<AlertKey, (Option<CallId>, String)>) -> Result<(), StoreError> {
         let raised: Vec<AlertKey> = self.core.store.alerts().await?.into_iter().map(|a| a.key).collect();
         for key in raised.iter().filter(|k| k.kind() == AlertKind::NotAdopted && !odd.contains_key(*k)) {
             self.core.apply(Event::Alert(AlertChange::Resolve { key: key.clone() }), actor()).await?;

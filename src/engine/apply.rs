@@ -23,11 +23,11 @@ use crate::domain::types::{Actor, AttemptId, CallId};
 use crate::domain::work::Ctx;
 use crate::domain::{PhoneNumber, ProviderClock, Timestamp};
 use crate::ids::Ids;
-use crate::store::{RosterCopy, Store, StoreError};
+use crate::store::{Store, StoreError, SyncedContacts};
 
 use super::in_force::{self, InForce, Interpreter};
 use super::safeguards;
-use super::wake::{Bell, Wake};
+use super::wake::{Wake, WakeSignal};
 
 /// Settings that change faster than they can be read are nobody's: whoever asked may try again.
 const REFRESHES_MAX: usize = 5;
@@ -112,7 +112,7 @@ impl Core {
     }
 
     /// The contacts of another system were read and kept in the store: they count from now on.
-    pub fn put_contacts(&self, contacts: Option<RosterCopy>) {
+    pub fn put_contacts(&self, contacts: Option<SyncedContacts>) {
         let mut held = self.in_force.write().unwrap_or_else(PoisonError::into_inner);
         *held = Arc::new(InForce::clone(&held).with_contacts(contacts));
     }
@@ -198,14 +198,14 @@ impl Core {
         match &answer {
             Ok(_) => {
                 let told = std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner));
-                tell(&told.log, &told.alerts);
+                log_committed(&told.log, &told.alerts);
                 self.hint(&told, now);
             }
             Err(StoreError::Refused { what }) => error!(what, "a decision was refused: a bug; the rest goes on"),
             // Whoever asked is refused at once; so is the alarm not to wait for the next look at the store.
             Err(StoreError::Full { .. } | StoreError::Busy) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
-                self.wake.ring(Bell::Store);
+                self.wake.notify(WakeSignal::Store);
             }
             Err(_) => {}
         }
@@ -258,26 +258,26 @@ impl Core {
     fn hint(&self, told: &Told, now: Timestamp) {
         let has = |kinds: &[LogKind]| told.kinds.iter().any(|k| kinds.contains(k));
         if has(&[LogKind::AttemptScheduled, LogKind::AttemptRetrying]) {
-            self.wake.ring(Bell::Send);
+            self.wake.notify(WakeSignal::Send);
         }
         if told.wakes.iter().any(|at| *at <= now.plus(LOOKS_EVERY)) {
-            self.wake.ring(Bell::Due);
+            self.wake.notify(WakeSignal::Due);
         }
         if has(&[LogKind::BreakerClosed]) {
-            self.wake.ring(Bell::Send);
-            self.wake.ring(Bell::Due);
+            self.wake.notify(WakeSignal::Send);
+            self.wake.notify(WakeSignal::Due);
         }
         if has(&[LogKind::MessageConflict]) {
-            self.wake.ring(Bell::Poll);
+            self.wake.notify(WakeSignal::Poll);
         }
         if told.reply_waits {
-            self.wake.ring(Bell::Reply);
+            self.wake.notify(WakeSignal::Reply);
         }
         if !told.alerts.is_empty() {
-            self.wake.ring(Bell::Alerts);
+            self.wake.notify(WakeSignal::Alerts);
         }
         if !told.calls.is_empty() {
-            self.wake.ring(Bell::Mirror);
+            self.wake.notify(WakeSignal::Mirror);
         }
         for call in &told.calls {
             self.wake.changed(call);
@@ -298,7 +298,7 @@ impl Core {
                 references: import.references((0..REFERENCE_DRAWS).map(|_| self.ids.reference())),
                 used_since: now.minus(REFERENCE_REST),
             },
-            Event::Wake { call } | Event::Decide { call, .. } | Event::Untold { call } => Load::Call(call.clone()),
+            Event::Wake { call } | Event::Decide { call, .. } | Event::Unnotified { call } => Load::Call(call.clone()),
             Event::Sent { attempt, outcome: crate::domain::event::SendOutcome::Accepted { sid, .. } } => {
                 Load::Message { attempt: Some(*attempt), sid: sid.clone(), said: None }
             }
@@ -312,10 +312,10 @@ impl Core {
             | Event::Searched { attempt, .. }
             | Event::Gone { attempt }
             | Event::Polled { attempt, .. } => Load::Attempt(*attempt),
-            Event::News(news) => Load::Message {
-                attempt: news.attempt,
-                sid: news.sid.clone(),
-                said: (news.source == Source::Receipt).then(|| (news.status.clone(), news.code)),
+            Event::StatusUpdate(update) => Load::Message {
+                attempt: update.attempt,
+                sid: update.sid.clone(),
+                said: (update.source == Source::Receipt).then(|| (update.status.clone(), update.code)),
             },
             Event::Inbound(text) => Load::Reply {
                 from: text.from.clone(),
@@ -360,13 +360,13 @@ fn phones_of(event: &Event, directory: &Directory) -> Vec<PhoneNumber> {
         | Event::Gone { .. }
         | Event::EngineGone { .. }
         | Event::ClearOptOut { .. }
-        | Event::Untold { .. }
+        | Event::Unnotified { .. }
         | Event::Breaker { .. }
         | Event::Alert(_) => Vec::new(),
         Event::Inbound(text) => {
             text.from.parse().into_iter().chain(directory.contacts.iter().map(|c| c.phone.clone())).collect()
         }
-        Event::News(news) if news.status.verdict() != Some(crate::domain::Verdict::Failed) => Vec::new(),
+        Event::StatusUpdate(update) if update.status.verdict() != Some(crate::domain::Verdict::Failed) => Vec::new(),
         _ => directory.contacts.iter().map(|c| c.phone.clone()).collect(),
     }
 }
@@ -381,7 +381,7 @@ fn is_shown(kind: LogKind) -> bool {
 }
 
 /// After the commit: the log's entries as log lines.
-fn tell(log: &[LogEntry], alerts: &[AlertChange]) {
+fn log_committed(log: &[LogEntry], alerts: &[AlertChange]) {
     for e in log {
         let call = e.call.as_ref().map(ToString::to_string).unwrap_or_default();
         let attempt = e.attempt.map(|a| a.to_string()).unwrap_or_default();

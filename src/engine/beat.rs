@@ -22,10 +22,10 @@ pub const OLD: Duration = Duration::from_secs(5);
 pub async fn pass(engine: &Engine) -> Passed {
     let core = &engine.core;
     let boot = core.clock.boot();
-    if let Some(ago) = engine.beats.since_essential(boot).filter(|ago| *ago <= ESSENTIAL_MAX) {
+    if let Some(ago) = engine.heartbeats.since_essential(boot).filter(|ago| *ago <= ESSENTIAL_MAX) {
         let fresh = now(engine);
         let beat = EngineBeat { boot: fresh.boot.saturating_sub(ago), at: fresh.at.minus(ago), ..fresh };
-        core.store.engine_beats(&engine.id, &beat).await?;
+        core.store.engine_heartbeat(&engine.id, &beat).await?;
     }
     Ok(Some(core.clock.now().plus(EVERY)))
 }

@@ -14,18 +14,18 @@ use tracing::{error, warn};
 use crate::domain::Special;
 use crate::domain::Timestamp;
 use crate::domain::attempt::{Attempt, AttemptKind, Priority};
-use crate::domain::breaker::{self, Breaker, Errand, Route};
+use crate::domain::breaker::{self, Breaker, Route, RouteQuery};
 use crate::domain::change::{Answer, ToSend};
 use crate::domain::codes::{self, classify};
 use crate::domain::event::{Event, SendOutcome};
 use crate::domain::types::{Actor, AttemptId, CallId};
+use crate::failpoint::{self, Safeguard};
 use crate::gateways::{Callback, GatewayError, MessageBody, Submission};
-use crate::killpoint::{self, Guard};
-use crate::store::{LaneKey, LanePlace, Sendable, StoreError};
+use crate::store::{SendQueueKey, SendQueuePosition, Sendable, StoreError};
 
-use super::lanes;
 use super::rate::Rates;
-use super::wake::Bell;
+use super::send_queues;
+use super::wake::WakeSignal;
 use super::{Engine, Scope, others_go_on};
 
 /// How many POSTs may be under way at once.
@@ -35,7 +35,7 @@ const RETRY_AFTER_FIRST_MAX: Duration = Duration::from_secs(30);
 /// The same for reminders and what comes after them.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 /// An attempt that cannot be decided (our bug, or an unreadable row) is set aside for this long; the others go on.
-const SET_ASIDE: Duration = Duration::from_secs(30);
+const SET_QUARANTINED: Duration = Duration::from_secs(30);
 const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
@@ -48,7 +48,7 @@ const SWEPT_MAX: usize = 500;
 type Busy = Arc<Mutex<HashSet<AttemptId>>>;
 
 /// Attempts that are set aside, and until when.
-type Aside = Arc<Mutex<HashMap<AttemptId, Timestamp>>>;
+type Quarantined = Arc<Mutex<HashMap<AttemptId, Timestamp>>>;
 
 /// The sending side of an engine.
 pub struct Dispatcher {
@@ -56,7 +56,7 @@ pub struct Dispatcher {
     permits: Arc<Semaphore>,
     rates: Arc<Mutex<Rates>>,
     busy: Busy,
-    aside: Aside,
+    quarantined: Quarantined,
     tasks: TaskTracker,
 }
 
@@ -69,7 +69,7 @@ impl Dispatcher {
             permits: Arc::new(Semaphore::new(IN_FLIGHT_MAX)),
             rates: Arc::new(Mutex::new(rates)),
             busy: Arc::default(),
-            aside: Aside::default(),
+            quarantined: Quarantined::default(),
             tasks: TaskTracker::new(),
         }
     }
@@ -82,17 +82,17 @@ impl Dispatcher {
         let (store, clock) = (&self.engine.core.store, &self.engine.core.clock);
         let now = clock.now();
         let mut breakers = store.breakers().await?;
-        lock(&self.aside).retain(|_, until| *until > now);
+        lock(&self.quarantined).retain(|_, until| *until > now);
         lock(&self.rates).set(self.engine.bounds().messages_per_second);
         let mut started = Started { boot: clock.boot(), ..Started::default() };
         // Of a command that is the engine for one call: when its own texts may go, whatever others wait for.
         let mut own = None;
         match &self.engine.scope {
-            Scope::All => self.start_lanes(&mut breakers, now, &mut started).await?,
+            Scope::All => self.start_send_queues(&mut breakers, now, &mut started).await?,
             Scope::Only(call) => {
                 let (items, later) = self.of_call(call, now).await?;
                 own = later;
-                self.start_all(lanes::fair(vec![items], &[0]), &mut breakers, now, &mut started);
+                self.start_all(send_queues::fair(vec![items], &[0]), &mut breakers, now, &mut started);
             }
         }
         if started.full {
@@ -104,22 +104,27 @@ impl Dispatcher {
             Scope::All => store.next_sendable(now).await?,
             Scope::Only(_) => own,
         };
-        let aside = lock(&self.aside).values().min().copied();
-        Ok([rate, next, aside].into_iter().flatten().min())
+        let quarantined = lock(&self.quarantined).values().min().copied();
+        Ok([rate, next, quarantined].into_iter().flatten().min())
     }
 
     /// Looks into every lane that may send: all that waits with one priority before the next one, a page of each lane at a time,
     /// and on in it until nothing is left or its sender takes no more. So neither another lane's backlog nor what is set aside
     /// hides anything.
-    async fn start_lanes(&self, breakers: &mut [Breaker], now: Timestamp, all: &mut Started) -> Result<(), StoreError> {
+    async fn start_send_queues(
+        &self,
+        breakers: &mut [Breaker],
+        now: Timestamp,
+        all: &mut Started,
+    ) -> Result<(), StoreError> {
         let mut after = None;
         loop {
-            let keys = self.engine.core.store.lanes(after.as_ref(), lanes::READ).await?;
-            after = keys.last().filter(|_| keys.len() >= lanes::READ).cloned();
+            let keys = self.engine.core.store.send_queues(after.as_ref(), send_queues::READ).await?;
+            after = keys.last().filter(|_| keys.len() >= send_queues::READ).cloned();
             let open = keys.into_iter().filter(|k| self.may_go(k, breakers, all));
-            let open: Vec<LanePlace> = open.map(LanePlace::from).collect();
+            let open: Vec<SendQueuePosition> = open.map(SendQueuePosition::from).collect();
             // One read for the first pages of all: mostly there is nothing more.
-            let limit = lanes::page(open.len());
+            let limit = send_queues::page(open.len());
             let mut pages = match open.is_empty() {
                 true => Vec::new(),
                 false => self.engine.core.store.sendable(now, &open, limit).await?,
@@ -141,28 +146,30 @@ impl Dispatcher {
     /// Lanes of one priority, with their first pages and how long these may be.
     async fn start_some(
         &self,
-        mut open: Vec<LanePlace>,
+        mut open: Vec<SendQueuePosition>,
         (mut pages, mut limit): (Vec<Vec<Sendable>>, usize),
         breakers: &mut [Breaker],
         now: Timestamp,
         all: &mut Started,
     ) -> Result<(), StoreError> {
         loop {
-            let on: Vec<_> = pages.iter().map(|p| lanes::next_page(p, limit)).collect();
-            let groups = lanes::by_sender(&open, &self.engine.core.directory());
-            let kept = self.start_all(lanes::fair(pages, &groups), breakers, now, all);
-            let places = open.into_iter().zip(on).enumerate().filter(|(lane, _)| !kept.contains(lane));
-            open = places.filter_map(|(_, (place, on))| on.map(|at| LanePlace { after: Some(at), ..place })).collect();
+            let on: Vec<_> = pages.iter().map(|p| send_queues::next_page(p, limit)).collect();
+            let groups = send_queues::by_sender(&open, &self.engine.core.directory());
+            let kept = self.start_all(send_queues::fair(pages, &groups), breakers, now, all);
+            let places = open.into_iter().zip(on).enumerate().filter(|(queue, _)| !kept.contains(queue));
+            open = places
+                .filter_map(|(_, (place, on))| on.map(|at| SendQueuePosition { after: Some(at), ..place }))
+                .collect();
             if all.full || open.is_empty() {
                 return Ok(());
             }
-            limit = lanes::page(open.len());
+            limit = send_queues::page(open.len());
             pages = self.engine.core.store.sendable(now, &open, limit).await?;
         }
     }
 
     /// Whether it is worth while to read a lane: with all breakers closed all of it goes by one sender, and that may have no slot.
-    fn may_go(&self, key: &LaneKey, breakers: &[Breaker], all: &mut Started) -> bool {
+    fn may_go(&self, key: &SendQueueKey, breakers: &[Breaker], all: &mut Started) -> bool {
         if self.engine.reminders_wait() && key.priority != Priority::First {
             return false;
         }
@@ -170,7 +177,7 @@ impl Dispatcher {
             return true;
         }
         let directory = self.engine.core.directory();
-        let sender = lanes::first_sender(&key.lane, &directory);
+        let sender = send_queues::first_sender(&key.queue, &directory);
         match lock(&self.rates).ready(&sender, all.boot) {
             Ok(()) => true,
             Err(wait) => {
@@ -216,11 +223,11 @@ impl Dispatcher {
         let directory = self.engine.core.directory();
         let reminders_wait = self.engine.reminders_wait();
         let mut kept: HashSet<usize> = HashSet::new();
-        for (lane, item) in items {
-            if kept.contains(&lane) {
+        for (queue, item) in items {
+            if kept.contains(&queue) {
                 continue;
             }
-            let skip = lock(&self.busy).contains(&item.attempt) || lock(&self.aside).contains_key(&item.attempt);
+            let skip = lock(&self.busy).contains(&item.attempt) || lock(&self.quarantined).contains_key(&item.attempt);
             if skip || (reminders_wait && item.priority != Priority::First) {
                 continue;
             }
@@ -228,23 +235,23 @@ impl Dispatcher {
                 done.full = true;
                 return kept;
             };
-            let errand = Errand { kind: item.kind, priority: item.priority };
+            let query = RouteQuery { kind: item.kind, priority: item.priority };
             let senders = breaker::senders(&directory, item.dialled.as_deref(), item.own.as_ref());
-            let (sender, probes) = match breaker::route(breakers, &senders, errand, now) {
+            let (sender, probes) = match breaker::route(breakers, &senders, query, now) {
                 Some(Route::Send { sender, probes }) => (sender.as_str().to_owned(), probes),
                 // What probes nothing is put off by its claim.
                 Some(Route::Hold { .. }) if item.kind != AttemptKind::Notice => (String::new(), Vec::new()),
                 Some(Route::Hold { until }) => {
                     done.held.extend(senders.first().map(|s| s.as_str().to_owned()));
                     done.probe_at = done.probe_at.into_iter().chain([until]).filter(|at| *at > now).min();
-                    kept.insert(lane);
+                    kept.insert(queue);
                     continue;
                 }
                 None => (String::new(), Vec::new()),
             };
             if let Err(wait) = lock(&self.rates).take(&sender, done.boot) {
                 done.keep(sender, wait);
-                kept.insert(lane);
+                kept.insert(queue);
                 continue;
             }
             // One probe a breaker.
@@ -252,7 +259,12 @@ impl Dispatcher {
                 b.probe_at = breaker::next_probe(now);
             }
             let Some(work) = Work::on(item.attempt, &self.busy) else { continue };
-            let one = One { engine: self.engine.clone(), rates: self.rates.clone(), aside: self.aside.clone(), sender };
+            let one = One {
+                engine: self.engine.clone(),
+                rates: self.rates.clone(),
+                quarantined: self.quarantined.clone(),
+                sender,
+            };
             let permits = self.permits.clone();
             self.tasks.spawn(async move {
                 let mut permit = Some(permit);
@@ -262,7 +274,7 @@ impl Dispatcher {
                 let waited_for = permits.available_permits() == 0 || !sent;
                 drop(permit);
                 if waited_for {
-                    one.engine.core.wake.ring(Bell::Send);
+                    one.engine.core.wake.notify(WakeSignal::Send);
                 }
             });
         }
@@ -348,7 +360,7 @@ impl Drop for Work {
 struct One {
     engine: Arc<Engine>,
     rates: Arc<Mutex<Rates>>,
-    aside: Aside,
+    quarantined: Quarantined,
     sender: String,
 }
 
@@ -370,22 +382,22 @@ impl One {
     }
 
     async fn claim(&self, id: AttemptId) -> Option<ToSend> {
-        if Guard::IntentCommit.is_off() {
+        if Safeguard::IntentCommit.is_off() {
             return self.engine.core.claim_unstored(id, &self.engine.id).await;
         }
-        killpoint::hit("intent.before-commit");
+        failpoint::hit("intent.before-commit");
         let provider_after = self.engine.newest_message();
         let event = Event::Claim { attempt: id, engine: self.engine.id.clone(), provider_after };
         match self.engine.core.apply(event, Actor::engine()).await {
             Ok(Answer::Send(send)) => {
-                killpoint::hit("intent.committed");
+                failpoint::hit("intent.committed");
                 Some(*send)
             }
             Ok(_) => None,
             // Its own fault: tried again now and then, in nobody's way.
             Err(e @ (StoreError::Refused { .. } | StoreError::Corrupt { .. })) => {
                 error!(attempt.id = %id, error = %e, "an attempt cannot be claimed; set aside, the others go on");
-                lock(&self.aside).insert(id, self.engine.core.clock.now().plus(SET_ASIDE));
+                lock(&self.quarantined).insert(id, self.engine.core.clock.now().plus(SET_QUARANTINED));
                 None
             }
             Err(e) => {
@@ -398,7 +410,7 @@ impl One {
 
     /// In a drill the intent is stored once the POST is over.
     async fn intent_after_all(&self, id: AttemptId) {
-        if Guard::IntentCommit.is_off() {
+        if Safeguard::IntentCommit.is_off() {
             let event = Event::Claim { attempt: id, engine: self.engine.id.clone(), provider_after: None };
             drop(self.engine.core.apply(event, Actor::engine()).await);
         }
@@ -419,7 +431,7 @@ impl One {
                 sid: record.sid,
                 status: record.status,
                 code: record.error_code,
-                asks: classify(record.error_code),
+                error_class: classify(record.error_code),
                 provider_at: record.created_at,
             },
             Err(e) => self.outcome_of(e, a),
@@ -429,17 +441,17 @@ impl One {
     fn outcome_of(&self, e: GatewayError, a: &Attempt) -> SendOutcome {
         match e {
             GatewayError::Refused { code, message, http } => {
-                let asks = classify(code);
+                let error_class = classify(code);
                 let name = code.map(codes::name_of).unwrap_or_default();
                 let why = if name.is_empty() {
                     format!("refused with HTTP {http}: {}", shortened(&message))
                 } else {
                     format!("refused: {name}")
                 };
-                match asks.special {
+                match error_class.special {
                     Some(Special::WithoutCallback) => SendOutcome::BadCallback,
                     Some(Special::UnknownOutcome) => SendOutcome::Unknown { why },
-                    _ => SendOutcome::Refused { code, asks, why },
+                    _ => SendOutcome::Refused { code, error_class, why },
                 }
             }
             GatewayError::Retryable { why, retry_after } => {
@@ -456,11 +468,11 @@ impl One {
     /// damaged there, that may be never: the place is others' from then on.
     async fn record(&self, id: AttemptId, mut outcome: SendOutcome, place: &mut Option<OwnedSemaphorePermit>) {
         let mut pause = Duration::from_millis(100);
-        killpoint::hit("outcome.before-commit");
+        failpoint::hit("outcome.before-commit");
         loop {
             let event = Event::Sent { attempt: id, outcome: outcome.clone() };
             match self.engine.core.apply(event, Actor::engine()).await {
-                Ok(_) => return killpoint::hit("outcome.committed"),
+                Ok(_) => return failpoint::hit("outcome.committed"),
                 // Our own bug: the attempt must not stay under way for as long as this engine lives.
                 Err(StoreError::Refused { .. }) if !matches!(outcome, SendOutcome::Unknown { .. }) => {
                     outcome = SendOutcome::Unknown { why: "its outcome was refused by the store".into() };
@@ -468,7 +480,7 @@ impl One {
                 Err(StoreError::Refused { .. } | StoreError::Closed | StoreError::Broken { .. }) => return,
                 Err(e) => {
                     if matches!(e, StoreError::Corrupt { .. }) && place.take().is_some() {
-                        self.engine.core.wake.ring(Bell::Send);
+                        self.engine.core.wake.notify(WakeSignal::Send);
                     }
                     error!(attempt.id = %id, error = %e, "the outcome of a send cannot be stored yet; trying again");
                     self.pause(pause).await;

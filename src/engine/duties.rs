@@ -17,10 +17,10 @@ use super::poller::Poller;
 use super::provider_clock::{self, ProviderClockWatch};
 use super::reconciler::Reconciler;
 use super::requests::{self, Requests};
-use super::roster::Roster;
 use super::scheduler::Scheduler;
 use super::sink::Sink;
-use super::wake::Bell;
+use super::synced_contacts::ContactSync;
+use super::wake::WakeSignal;
 use super::{Engine, Scope, beat, integrity, outbox, silence, store_alarm, store_file, waiting, watch};
 
 /// The group of what an engine does whatever its settings are.
@@ -38,15 +38,15 @@ pub const ADOPT: &str = "adopt";
 
 /// Every duty, in the order in which health shows them.
 pub const TABLE: &[Line] = &[
-    always("scheduler", essential(Bell::Due), |of| {
+    always("scheduler", essential(WakeSignal::Due), |of| {
         Work::of(&Arc::new(Scheduler::new(of.engine.clone())), |s| Box::pin(async move { s.pass().await }))
     }),
-    always("dispatcher", essential(Bell::Send), |of| {
+    always("dispatcher", essential(WakeSignal::Send), |of| {
         Work::of(&of.dispatcher, |d| Box::pin(async move { d.pass().await }))
             .drained_by(&of.dispatcher, |d| Box::pin(async move { d.drained().await }))
     }),
     always("claims", every(SWEPT_EVERY), |of| Work::of(&of.dispatcher, |d| Box::pin(async move { d.sweep().await }))),
-    always("poller", Limits::usual().on(Bell::Poll).only_asks(), |of| {
+    always("poller", Limits::usual().on(WakeSignal::Poll).only_asks(), |of| {
         Work::of(&of.poller, |p| Box::pin(async move { p.pass().await }))
     }),
     always("reconciler", Limits::usual().only_asks(), |of| {
@@ -58,10 +58,10 @@ pub const TABLE: &[Line] = &[
             })
         })
     }),
-    always("waiting-replies", every(waiting::EVERY).on(Bell::Reply).only_asks(), |of| {
+    always("waiting-replies", every(waiting::EVERY).on(WakeSignal::Reply).only_asks(), |of| {
         Work::of(&of.engine, |e| Box::pin(async move { waiting::pass(&e).await }))
     }),
-    always("listener", every(listener::EVERY_WITH_WEBHOOK).on(Bell::Listen).only_asks(), |of| {
+    always("listener", every(listener::EVERY_WITH_WEBHOOK).on(WakeSignal::Listen).only_asks(), |of| {
         Work::of(&Arc::new(Listener::new(of.engine.clone())), |l| Box::pin(async move { l.pass().await }))
     }),
     always("clocks", every(clocks::EVERY), |of| Work::of(&of.clocks, |c| Box::pin(async move { c.pass().await }))),
@@ -80,7 +80,7 @@ pub const TABLE: &[Line] = &[
     of_the_whole_store("silence", every(silence::EVERY).still_after(silence::STILL_MAX), |of| {
         Work::of(&of.engine, |e| Box::pin(async move { silence::pass(&e).await }))
     }),
-    of_the_whole_store("store", every(store_alarm::EVERY).on(Bell::Store), |of| {
+    of_the_whole_store("store", every(store_alarm::EVERY).on(WakeSignal::Store), |of| {
         Work::of(&Arc::new((of.engine.clone(), Arc::default())), |of| {
             Box::pin(async move { store_alarm::pass(&of.0, &of.1).await.map(|()| None) })
         })
@@ -97,9 +97,9 @@ pub const TABLE: &[Line] = &[
     of_the_whole_store("integrity", every(integrity::EVERY), |of| {
         Work::of(&of.engine, |e| Box::pin(async move { integrity::pass(&e).await }))
     }),
-    by_settings(ALERTS, Limits::usual().on(Bell::Alerts).only_tells()),
-    by_settings(MIRROR, Limits::usual().on(Bell::Mirror).only_asks()),
-    by_settings(CONTACTS, Limits::usual().on(Bell::Roster).only_asks()),
+    by_settings(ALERTS, Limits::usual().on(WakeSignal::Alerts).only_delivers()),
+    by_settings(MIRROR, Limits::usual().on(WakeSignal::Mirror).only_asks()),
+    by_settings(CONTACTS, Limits::usual().on(WakeSignal::ContactSync).only_asks()),
     by_settings(HEARTBEAT, Limits::usual().only_asks()),
     by_settings(ADOPT, Limits::usual().only_asks()),
 ];
@@ -147,7 +147,7 @@ const fn every(pause_max: Duration) -> Limits {
     Limits::usual().every(pause_max)
 }
 
-const fn essential(signal: Bell) -> Limits {
+const fn essential(signal: WakeSignal) -> Limits {
     Limits::usual().on(signal).essential()
 }
 
@@ -208,7 +208,7 @@ pub fn mirror(engine: &Arc<Engine>, mirror: Mirror) -> Vec<Duty> {
         Box::pin(async move {
             let (engine, mirror) = &*of;
             let next = mirror.pass().await;
-            engine.set_mirror(mirror.vitals());
+            engine.set_mirror(mirror.mirror_health());
             next
         })
     });
@@ -216,14 +216,14 @@ pub fn mirror(engine: &Arc<Engine>, mirror: Mirror) -> Vec<Duty> {
 }
 
 /// Reads contacts from another system.
-pub fn contacts(roster: &Arc<Roster>) -> Vec<Duty> {
-    let work = Work::of(roster, |r| {
+pub fn contacts(synced_contacts: &Arc<ContactSync>) -> Vec<Duty> {
+    let work = Work::of(synced_contacts, |r| {
         Box::pin(async move {
             r.pass().await?;
             Ok(Some(r.next()))
         })
     });
-    vec![Duty::new(CONTACTS, limits(CONTACTS).every(roster.every()), work)]
+    vec![Duty::new(CONTACTS, limits(CONTACTS).every(synced_contacts.every()), work)]
 }
 
 /// Feeds a dead-man's switch.

@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use crate::domain::Timestamp;
 use crate::store::StoreError;
 
-use super::wake::Bell;
+use super::wake::WakeSignal;
 
 /// What a pass answers: when to look again, `None` for "when there is a signal, or after the longest pause".
 pub type Passed = Result<Option<Timestamp>, StoreError>;
@@ -48,7 +48,7 @@ pub enum Rank {
 /// How a duty is waited for, and what it means when it stands still.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    signal: Bell,
+    signal: WakeSignal,
     pause_max: Duration,
     at_stop: AtStop,
     rank: Rank,
@@ -58,12 +58,18 @@ pub struct Limits {
 impl Limits {
     /// No signal wakes it, a pass comes at least every [`IDLE_MAX`], a stop waits for its pass.
     pub const fn usual() -> Self {
-        Self { signal: Bell::Never, pause_max: IDLE_MAX, at_stop: AtStop::Finished, rank: Rank::Other, still_max: None }
+        Self {
+            signal: WakeSignal::Never,
+            pause_max: IDLE_MAX,
+            at_stop: AtStop::Finished,
+            rank: Rank::Other,
+            still_max: None,
+        }
     }
 
     /// Looks again at once when there is this signal.
     #[must_use]
-    pub const fn on(self, signal: Bell) -> Self {
+    pub const fn on(self, signal: WakeSignal) -> Self {
         Self { signal, ..self }
     }
 
@@ -81,7 +87,7 @@ impl Limits {
 
     /// It tells somebody outside: a replacement waits for its pass, the engine's end drops it.
     #[must_use]
-    pub const fn only_tells(self) -> Self {
+    pub const fn only_delivers(self) -> Self {
         Self { at_stop: AtStop::DroppedAtTheEnd, ..self }
     }
 
@@ -142,7 +148,7 @@ impl Duty {
     }
 
     /// What wakes it.
-    pub fn signal(&self) -> Bell {
+    pub fn signal(&self) -> WakeSignal {
         self.limits.signal
     }
 
@@ -166,7 +172,6 @@ impl Duty {
         self.limits.still_max.unwrap_or(self.limits.pause_max + PASS_MAX)
     }
 
-    /// One pass.
     pub fn pass(&self) -> BoxFuture<'static, Passed> {
         (self.work.pass)()
     }

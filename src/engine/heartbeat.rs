@@ -32,7 +32,6 @@ impl Heartbeat {
         Self { engine, url, every }
     }
 
-    /// How often.
     pub fn every(&self) -> Duration {
         self.every
     }
@@ -44,7 +43,7 @@ impl Heartbeat {
     pub async fn pass(&self) -> Passed {
         let core = &self.engine.core;
         let began = core.clock.now();
-        if self.engine.beats.since_essential(core.clock.boot()).is_none() {
+        if self.engine.heartbeats.since_essential(core.clock.boot()).is_none() {
             // A start: soon.
             return Ok(Some(began.plus(IDLE_MAX)));
         }
@@ -64,7 +63,7 @@ impl Heartbeat {
             Ok(done) => done.map(drop)?,
             Err(_) => return Ok(Some("a write to the store takes too long")),
         }
-        if self.engine.beats.since_essential(core.clock.boot()).is_none_or(|ago| ago > ESSENTIAL_MAX) {
+        if self.engine.heartbeats.since_essential(core.clock.boot()).is_none_or(|ago| ago > ESSENTIAL_MAX) {
             return Ok(Some("what fires or what sends stands still"));
         }
         let stranded = core.store.stranded(core.clock.now().minus(QUIET), 1).await?;

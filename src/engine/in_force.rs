@@ -10,9 +10,9 @@ use tracing::{error, warn};
 use crate::domain::rules::Rules;
 use crate::domain::settings::{Basis, SettingsNumber, SettingsRow};
 use crate::domain::team::Directory;
-use crate::store::{Control, RosterCopy, StoreError};
+use crate::store::{Control, StoreError, SyncedContacts};
 
-use super::roster::merge::merge;
+use super::synced_contacts::merge::merge;
 
 /// What the settings mean for decisions.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ pub struct InForce {
     /// Contacts, lines and policies as the settings have them.
     pub configured: Arc<Directory>,
     /// The contacts of another system, where there are any.
-    pub contacts: Option<RosterCopy>,
+    pub contacts: Option<SyncedContacts>,
     /// Who can be told: both together.
     pub directory: Arc<Directory>,
     /// The bounds.
@@ -58,7 +58,7 @@ impl InForce {
 
     /// The same with these contacts of another system.
     #[must_use]
-    pub fn with_contacts(self, contacts: Option<RosterCopy>) -> Self {
+    pub fn with_contacts(self, contacts: Option<SyncedContacts>) -> Self {
         let rows = contacts.as_ref().map_or(&[][..], |c| c.contacts.as_slice());
         let merged = merge(&self.configured, rows);
         let directory = if merged.directory == *self.directory { self.directory } else { Arc::new(merged.directory) };
@@ -88,7 +88,7 @@ pub(super) async fn read(
     interpreter: Option<&Interpreter>,
 ) -> Result<InForce, StoreError> {
     let settings = store.settings().await?;
-    let contacts = match store.roster().await {
+    let contacts = match store.synced_contacts().await {
         Err(e @ StoreError::Corrupt { .. }) => {
             warn!(error = %e, "the copy of the contacts cannot be read; the contacts that are known stand");
             held.contacts.clone()

@@ -31,10 +31,10 @@ pub async fn pass(engine: &Engine) -> Passed {
 
 /// Of what cannot be read somebody must know, once; a call that can be read again needs nobody.
 async fn unreadable(core: &Core) -> Result<(), StoreError> {
-    core.store.look_through(DAY).await?;
+    core.store.integrity_scan(DAY).await?;
     let alerts = core.store.alerts().await?;
     let of_rows: Vec<&AlertLine> = alerts.iter().filter(|a| a.key.kind() == AlertKind::Unreadable).collect();
-    for row in core.store.left_out().into_iter().take(UNREADABLE_MAX) {
+    for row in core.store.skipped_rows().into_iter().take(UNREADABLE_MAX) {
         let key = AlertKind::Unreadable.about(&row.row);
         if of_rows.iter().any(|a| a.key == key) {
             continue;

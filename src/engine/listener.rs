@@ -17,8 +17,8 @@ use crate::domain::Timestamp;
 use crate::domain::event::{Event, InboundText};
 use crate::domain::phone::masked;
 use crate::domain::types::{Actor, MessageSid};
+use crate::failpoint::Safeguard;
 use crate::gateways::{GatewayError, ListFilter, MessageRecord};
-use crate::killpoint::Guard;
 use crate::store::{Listened, ListenedPlace, StoreError};
 
 use super::{Engine, Scope};
@@ -76,8 +76,8 @@ impl Listener {
         }
         // Also where the list could not be read: the clock must not wait for a provider that is away.
         self.engine.first_read.set(begun);
-        core.wake.ring(super::wake::Bell::Due);
-        core.wake.ring(super::wake::Bell::Send);
+        core.wake.notify(super::wake::WakeSignal::Due);
+        core.wake.notify(super::wake::WakeSignal::Send);
         Ok(Some(core.clock.now().plus(self.engine.bounds().listen_every)))
     }
 
@@ -132,7 +132,7 @@ impl Listener {
             said.extend(texts);
         }
         let sids: Vec<MessageSid> = said.iter().map(|m| m.sid.clone()).collect();
-        let heard = if sids.is_empty() { Vec::new() } else { self.engine.core.store.heard(&sids).await? };
+        let heard = if sids.is_empty() { Vec::new() } else { self.engine.core.store.known_messages(&sids).await? };
         // An older word is known by the provider's times: what its writer was heard to say by webhook has none yet.
         let speaks = |m: &MessageRecord| said.iter().any(|n| n.from == m.from && !heard.contains(&n.sid));
         let of_them = said.iter().filter(|m| heard.contains(&m.sid) && speaks(m));
@@ -144,7 +144,7 @@ impl Listener {
         // Stable: within one second the provider's own order stands.
         said.sort_by_key(|m| m.created_at);
         for m in &said {
-            self.hear(m).await?;
+            self.ingest(m).await?;
         }
         Ok(complete)
     }
@@ -176,7 +176,7 @@ impl Listener {
 
     /// From when on their texts are read, by the provider's own clock; `None`: the newest [`LIST_MAX`].
     fn since(&self, who: &Listened) -> Option<Timestamp> {
-        if Guard::ProviderTimes.is_off() {
+        if Safeguard::ProviderTimes.is_off() {
             return Some(who.sent_since.minus(MARGIN));
         }
         let by_offset = || {
@@ -186,7 +186,7 @@ impl Listener {
         who.provider_since.map(|at| at.minus(MARGIN)).or_else(by_offset)
     }
 
-    async fn hear(&self, m: &MessageRecord) -> Result<(), StoreError> {
+    async fn ingest(&self, m: &MessageRecord) -> Result<(), StoreError> {
         let from = m.from.clone().unwrap_or_default();
         let writer = Actor(masked(&from));
         let text = InboundText {

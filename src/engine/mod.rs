@@ -8,20 +8,20 @@ pub mod adopt;
 pub mod apply;
 pub mod backups;
 pub mod beat;
-pub mod beats;
 pub mod checkpoints;
 pub mod clocks;
 pub mod dispatcher;
-mod drill;
 pub mod duties;
 pub mod duty;
+mod fault_injection;
 pub mod file_watch;
 mod first_read;
 pub mod heartbeat;
+pub mod heartbeats;
 pub mod in_force;
 pub mod intake;
 pub mod integrity;
-mod lanes;
+pub mod json;
 pub mod listener;
 pub mod mirror;
 pub mod outbox;
@@ -32,19 +32,19 @@ pub mod rebuild;
 pub mod reconciler;
 pub mod recovery;
 pub mod requests;
-pub mod roster;
 mod safeguards;
 pub mod scheduler;
+mod send_queues;
 pub mod silence;
 pub mod sink;
 pub mod start;
 pub mod store_alarm;
 pub mod store_file;
 pub mod supervisor;
+pub mod synced_contacts;
 #[cfg(test)]
 mod tests;
 mod undecided;
-pub mod view;
 pub mod waiting;
 pub mod wake;
 pub mod watch;
@@ -61,9 +61,9 @@ use crate::gateways::SmsGateway;
 use crate::store::StoreError;
 
 use apply::Core;
-use beats::Beats;
 use file_watch::FileWatch;
-use mirror::Vitals;
+use heartbeats::Heartbeats;
+use mirror::MirrorHealth;
 use sink::Sink;
 use undecided::Undecided;
 
@@ -117,10 +117,10 @@ pub struct Engine {
     /// Replies that wait and could not be decided.
     undecided: Undecided,
     /// What the duties report of themselves.
-    pub beats: Beats,
+    pub heartbeats: Heartbeats,
     /// Whether the store's file is in its place.
     pub file_watch: FileWatch,
-    mirror: Mutex<Vitals>,
+    mirror: Mutex<MirrorHealth>,
     /// Fires when another process asked this one for the lock and may have it (never for `serve`).
     pub yielded: CancellationToken,
 }
@@ -146,7 +146,7 @@ impl Engine {
             bounds: RwLock::new(bounds),
             first_read: FirstRead::default(),
             undecided: Undecided::default(),
-            beats: Beats::default(),
+            heartbeats: Heartbeats::default(),
             file_watch: FileWatch::default(),
             mirror: Mutex::default(),
             yielded: CancellationToken::new(),
@@ -164,12 +164,12 @@ impl Engine {
     }
 
     /// How the mirror is doing, where there is one.
-    pub fn mirror(&self) -> Vitals {
+    pub fn mirror(&self) -> MirrorHealth {
         self.mirror.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set_mirror(&self, vitals: Vitals) {
-        *self.mirror.lock().unwrap_or_else(PoisonError::into_inner) = vitals;
+    fn set_mirror(&self, mirror_health: MirrorHealth) {
+        *self.mirror.lock().unwrap_or_else(PoisonError::into_inner) = mirror_health;
     }
 
     /// Its bounds, by the settings in force.

@@ -13,13 +13,13 @@ use tracing::warn;
 use crate::domain::Timestamp;
 use crate::domain::alert::AlertKey;
 use crate::domain::bulk::{self, Next};
+use crate::failpoint;
 use crate::gateways::{AlertNotice, SinkError};
-use crate::killpoint;
 use crate::store::{AlertTask, NotDelivered, SinkState, StoreError};
 
 use super::apply::Core;
 use super::sink::Sink;
-use super::wake::Bell;
+use super::wake::WakeSignal;
 use super::{Engine, Scope};
 
 /// Alerts of one sink that are looked at together.
@@ -135,10 +135,10 @@ async fn deliver(core: &Core, sink: &Sink, state: &SinkState, tasks: Vec<AlertTa
         // Said all the same: that the store is full is no reason to keep silent.
         warn!(sink = sink.name, error = %e, "a sink is told although that cannot be noted first");
     }
-    killpoint::hit("alert.claimed");
+    failpoint::hit("alert.claimed");
     let notices: Vec<AlertNotice> = tasks.iter().map(notice).collect();
     let outcome = sink.gateway.deliver(&notices).await;
-    killpoint::hit("alert.told");
+    failpoint::hit("alert.told");
     let now = core.clock.now();
     match outcome {
         Ok(()) => {
@@ -149,7 +149,7 @@ async fn deliver(core: &Core, sink: &Sink, state: &SinkState, tasks: Vec<AlertTa
     }
     if state.failing_since.is_some() {
         // Whoever stands in for it is needed no more, or sooner.
-        core.wake.ring(Bell::Alerts);
+        core.wake.notify(WakeSignal::Alerts);
     }
     Ok(())
 }

@@ -11,13 +11,13 @@ use crate::domain::Timestamp;
 use crate::domain::attempt::Attempt;
 use crate::domain::breaker::{self, Probe};
 use crate::domain::codes::classify;
-use crate::domain::event::{BreakerNews, Event, News, Source};
+use crate::domain::event::{BreakerEvent, Event, Source, StatusUpdate};
 use crate::domain::types::{Actor, CallId};
+use crate::failpoint;
 use crate::gateways::{GatewayError, ListFilter};
-use crate::killpoint;
 use crate::store::{Pollable, StoreError};
 
-use super::wake::Bell;
+use super::wake::WakeSignal;
 use super::{Engine, Scope, others_go_on};
 
 /// Questions asked in one pass: a bound on what an outage of callbacks costs in requests.
@@ -77,14 +77,14 @@ impl Poller {
             let mut again = b.probe_at;
             if again <= now {
                 let what = match self.engine.sms.list(&ListFilter { limit: 1, ..ListFilter::default() }).await {
-                    Ok(_) => BreakerNews::Listed,
+                    Ok(_) => BreakerEvent::Listed,
                     Err(e) => {
                         debug!(error = %e, "the credentials are still refused");
-                        BreakerNews::ListRefused
+                        BreakerEvent::ListRefused
                     }
                 };
                 core.apply(Event::Breaker { sender: b.sender, what }, Actor::engine()).await?;
-                core.wake.ring(Bell::Send);
+                core.wake.notify(WakeSignal::Send);
                 again = breaker::next_probe(core.clock.now());
             }
             next = next.into_iter().chain([again]).min();
@@ -147,18 +147,18 @@ impl Poller {
         let mut throttled = None;
         match self.engine.sms.fetch(&p.sid).await {
             Ok(record) => {
-                let news = News {
+                let update = StatusUpdate {
                     attempt: Some(p.attempt),
                     sid: record.sid,
                     status: record.status,
                     code: record.error_code,
-                    asks: classify(record.error_code),
+                    error_class: classify(record.error_code),
                     source: Source::Fetch,
                     provider_at: record.created_at,
                 };
-                killpoint::hit("poll.before-commit");
-                others_go_on(core.apply(Event::News(news), Actor::provider()).await.map(drop))?;
-                killpoint::hit("poll.committed");
+                failpoint::hit("poll.before-commit");
+                others_go_on(core.apply(Event::StatusUpdate(update), Actor::provider()).await.map(drop))?;
+                failpoint::hit("poll.committed");
             }
             Err(GatewayError::Refused { http: 404, .. }) if core.clock.now().since(p.sent_at) >= DELETED_AFTER => {
                 warn!(message.sid = %p.sid, "the provider no longer has this message: it was deleted there");

@@ -13,10 +13,10 @@ use crate::domain::Timestamp;
 use crate::domain::attempt::{Attempt, AttemptState};
 use crate::domain::body::contains_reference;
 use crate::domain::codes::classify;
-use crate::domain::event::{Event, News, Source};
+use crate::domain::event::{Event, Source, StatusUpdate};
 use crate::domain::types::{Actor, CallId};
+use crate::failpoint::{self, Safeguard};
 use crate::gateways::{GatewayError, ListFilter, Listing, MessageRecord};
-use crate::killpoint::{self, Guard};
 use crate::store::{Searchable, StoreError};
 
 use super::clocks::{Step, step_between};
@@ -118,7 +118,7 @@ impl Reconciler {
         let stood = step_between((began_at, core.clock.now()), (booted_at, core.clock.boot()));
         for s in group {
             let found = self.find(&s, &listing.messages).await?;
-            killpoint::hit("search.before-commit");
+            failpoint::hit("search.before-commit");
             match found {
                 Some(found) => self.found(&s, found).await?,
                 // The clock was stepped meanwhile: how long this one has been out is known when the step is.
@@ -128,7 +128,7 @@ impl Reconciler {
                     others_go_on(core.apply(event, Actor::engine()).await.map(drop))?;
                 }
             }
-            killpoint::hit("search.committed");
+            failpoint::hit("search.committed");
         }
         Ok(provider)
     }
@@ -136,7 +136,7 @@ impl Reconciler {
     /// How far back these are looked for, by the provider's own clock: to the newest moment of it that was known before the
     /// first of them left, else as long as a reference rests.
     fn oldest(&self, group: &[Searchable]) -> Option<Timestamp> {
-        if Guard::ProviderTimes.is_off() {
+        if Safeguard::ProviderTimes.is_off() {
             return group.iter().map(|s| s.sent_at.minus(DRILL_MARGIN)).min();
         }
         let known: Option<Vec<Timestamp>> = group.iter().map(|s| s.provider_after).collect();
@@ -150,7 +150,7 @@ impl Reconciler {
 
     async fn read(&self, filter: &ListFilter, provider: Provider) -> (Listing, Provider) {
         let unread = Listing { messages: Vec::new(), complete: false };
-        if Guard::LookBeforeResend.is_off() {
+        if Safeguard::LookBeforeResend.is_off() {
             return (Listing { complete: true, ..unread }, provider);
         }
         if provider == Provider::Away {
@@ -177,7 +177,7 @@ impl Reconciler {
         messages: &'a [MessageRecord],
     ) -> Result<Option<&'a MessageRecord>, StoreError> {
         let reference = s.reference.attempt(s.number);
-        let since = Guard::ProviderTimes.is_off().then(|| s.sent_at.minus(DRILL_MARGIN));
+        let since = Safeguard::ProviderTimes.is_off().then(|| s.sent_at.minus(DRILL_MARGIN));
         for m in messages {
             let by_sender =
                 m.service.as_deref() == Some(s.sender.as_str()) || m.from.as_deref() == Some(s.sender.as_str());
@@ -195,15 +195,15 @@ impl Reconciler {
 
     async fn found(&self, s: &Searchable, m: &MessageRecord) -> Result<(), StoreError> {
         debug!(attempt.id = %s.attempt, message.sid = %m.sid, "a lost answer was found in the provider's list");
-        let news = News {
+        let update = StatusUpdate {
             attempt: Some(s.attempt),
             sid: m.sid.clone(),
             status: m.status.clone(),
             code: m.error_code,
-            asks: classify(m.error_code),
+            error_class: classify(m.error_code),
             source: Source::List,
             provider_at: m.created_at,
         };
-        others_go_on(self.engine.core.apply(Event::News(news), Actor::provider()).await.map(drop))
+        others_go_on(self.engine.core.apply(Event::StatusUpdate(update), Actor::provider()).await.map(drop))
     }
 }

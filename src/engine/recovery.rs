@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::domain::Timestamp;
 use crate::domain::attempt::{Attempt, AttemptState};
 use crate::domain::call::{Call, CallState, CallStatus};
-use crate::domain::event::{Event, News, Source};
+use crate::domain::event::{Event, Source, StatusUpdate};
 use crate::domain::missed_steps;
 use crate::domain::types::{Actor, CallId};
 use crate::store::{OutboxLine, StoreError, Unreadable};
@@ -34,7 +34,7 @@ pub struct Snapshot {
     /// Calls that nothing would look at again.
     pub stranded: Vec<CallId>,
     /// Receipts that were kept for nobody and are a call's now.
-    pub kept: Vec<(CallId, News)>,
+    pub kept: Vec<(CallId, StatusUpdate)>,
     /// What another system has not been told for long.
     pub stuck: Vec<OutboxLine>,
     /// What cannot be read, whether it is due or not.
@@ -97,19 +97,19 @@ impl Snapshot {
 /// # Errors
 /// [`StoreError`]; what was done by then stays.
 pub async fn settle_store(core: &Core, snapshot: &Snapshot, actor: &Actor) -> Result<(), StoreError> {
-    for (_, news) in &snapshot.kept {
+    for (_, update) in &snapshot.kept {
         // It came long ago: now it is found in our own books.
-        let found = News { source: Source::List, ..news.clone() };
-        core.apply(Event::News(found), actor.clone()).await?;
+        let found = StatusUpdate { source: Source::List, ..update.clone() };
+        core.apply(Event::StatusUpdate(found), actor.clone()).await?;
     }
-    if snapshot.stuck.is_empty() { Ok(()) } else { core.store.hurry_outbox(core.clock.now()).await }
+    if snapshot.stuck.is_empty() { Ok(()) } else { core.store.retry_outbox_now(core.clock.now()).await }
 }
 
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finding {
     /// Its first notice was never made.
-    NeverTold,
+    NeverNotified,
     /// Follow-ups came due and did not fire.
     Overdue,
     /// Its ladder is over and its time has passed.
@@ -136,7 +136,7 @@ impl Finding {
     /// In a few words.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::NeverTold => "never told",
+            Self::NeverNotified => "never told",
             Self::Overdue => "overdue follow-up",
             Self::EndOverdue => "end of the ladder",
             Self::Unsent => "text not sent yet",
@@ -163,7 +163,6 @@ pub struct Row {
     pub call: Option<CallId>,
     /// What is wrong.
     pub finding: Finding,
-    /// Since when.
     pub since: Option<Timestamp>,
     /// How many steps were missed.
     pub missed: usize,
@@ -184,8 +183,8 @@ pub fn plan(snapshot: &Snapshot, now: Timestamp) -> Vec<Row> {
             .iter()
             .map(|call| Row::of(call, Finding::Stranded, None, "a person must look: take it by hand")),
     );
-    rows.extend(snapshot.kept.iter().map(|(call, news)| {
-        let action = format!("\"{}\" of message {} is joined to its attempt", news.status, news.sid);
+    rows.extend(snapshot.kept.iter().map(|(call, update)| {
+        let action = format!("\"{}\" of message {} is joined to its attempt", update.status, update.sid);
         Row::of(call, Finding::KeptReceipt, None, action)
     }));
     rows.extend(snapshot.stuck.iter().map(|line| Row {
@@ -217,7 +216,7 @@ fn of_ladder(state: &CallState, now: Timestamp) -> Option<Row> {
     Some(match missed.as_slice() {
         [] => row(Finding::EndOverdue, wake, "EXHAUSTED with an alert, unless an answer is found first".into()),
         [..] if state.attempts.is_empty() => {
-            row(Finding::NeverTold, call.accepted_at, "the first notice goes out now".into())
+            row(Finding::NeverNotified, call.accepted_at, "the first notice goes out now".into())
         }
         [step] => row(Finding::Overdue, wake, format!("step {} fires now, once", step + 1)),
         [.., last] => {
@@ -283,7 +282,7 @@ mod tests {
     use crate::domain::event::Load;
     use crate::domain::types::{AttemptId, MessageSid};
     use crate::testing::world::Setup;
-    use crate::testing::{Reaction, World, desk, mins, people, secs};
+    use crate::testing::{Reaction, World, fixtures, harness, mins, secs};
 
     /// What the plan finds; the tests' mirror is told of nothing, ever, and is left out.
     async fn found(w: &World, engine_runs: bool) -> Vec<(Finding, usize)> {
@@ -302,7 +301,7 @@ mod tests {
     /// A ladder whose second step is an hour away.
     fn slow() -> Setup {
         let steps: &[_] = &[(secs(0), &["primary"][..]), (mins(60), &["backup"])];
-        Setup { directory: people::directory_with(people::policy("slow", steps)), ..Setup::default() }
+        Setup { directory: fixtures::directory_with(fixtures::policy("slow", steps)), ..Setup::default() }
     }
 
     #[tokio::test]
@@ -325,14 +324,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_that_never_got_its_first_text_is_named_however_much_was_missed() {
-        let late = people::policy("late", &[(secs(10), &["primary"]), (mins(2), &["backup"])]);
+        let late = fixtures::policy("late", &[(secs(10), &["primary"]), (mins(2), &["backup"])]);
         for (away, missed) in [(10, 1), (600, 2)] {
             let mut w =
-                World::with(Setup { directory: people::directory_with(late.clone()), ..Setup::default() }).await;
+                World::with(Setup { directory: fixtures::directory_with(late.clone()), ..Setup::default() }).await;
             w.begin("late").await;
             assert_eq!(found(&w, false).await, [], "its time has not come");
             w.away(secs(away));
-            assert_eq!(found(&w, false).await, [(Finding::NeverTold, missed)]);
+            assert_eq!(found(&w, false).await, [(Finding::NeverNotified, missed)]);
             carry_out(&w).await;
             assert_eq!(found(&w, false).await, []);
             assert_eq!(w.attempts().await.len(), missed);
@@ -341,8 +340,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_end_of_a_ladder_that_passed_unseen_is_named_and_carried_out() {
-        let one = people::policy("one", &[(secs(0), &["primary"])]);
-        let mut w = World::with(Setup { directory: people::directory_with(one), ..Setup::default() }).await;
+        let one = fixtures::policy("one", &[(secs(0), &["primary"])]);
+        let mut w = World::with(Setup { directory: fixtures::directory_with(one), ..Setup::default() }).await;
         w.dispatch("one").await;
         w.receipt(1, "delivered", None).await;
         w.away(mins(10));
@@ -380,9 +379,9 @@ mod tests {
     }
 
     async fn keep(w: &World, attempt: Option<AttemptId>, sid: &MessageSid) {
-        let mut news = desk::news(attempt, 1, "delivered", None, Source::Receipt);
-        news.sid.clone_from(sid);
-        let row = ReceiptRow { news, joined: None, effect: "orphan", at: w.now() };
+        let mut update = harness::update(attempt, 1, "delivered", None, Source::Receipt);
+        update.sid.clone_from(sid);
+        let row = ReceiptRow { update, joined: None, effect: "orphan", at: w.now() };
         let change = Arc::new(move |_: &_| Ok(Change { receipts: vec![row.clone()], ..Change::default() }));
         w.process.store.transact(Load::Nothing, Vec::new(), change).await.expect("kept");
     }
@@ -393,7 +392,7 @@ mod tests {
             let mut w = World::with(slow()).await;
             w.dispatch("slow").await;
             let (id, sid) = (w.attempt(1).await.id, w.sms.ledger()[0].sid.clone());
-            keep(&w, None, &desk::sid(0xdead)).await;
+            keep(&w, None, &harness::sid(0xdead)).await;
             assert_eq!(found(&w, false).await, [], "a stranger's");
             keep(&w, named.then_some(id), &sid).await;
             assert_eq!(found(&w, true).await, [(Finding::KeptReceipt, 0)], "named: {named}");
@@ -408,7 +407,7 @@ mod tests {
         let mut w = World::with(slow()).await;
         w.dispatch("slow").await;
         keep(&w, None, &w.sms.ledger()[0].sid.clone()).await;
-        let (from, size) = crate::store::spoil::page_of(&w.path(), "receipts").expect("a page");
+        let (from, size) = crate::store::corrupt::page_of(&w.path(), "receipts").expect("a page");
         let mut file = std::fs::read(w.path()).expect("read");
         file[from as usize..(from + size) as usize].fill(0x5a);
         std::fs::write(w.path(), file).expect("written");

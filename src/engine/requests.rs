@@ -12,7 +12,7 @@ use crate::store::StoreError;
 
 use super::duty::Passed;
 use super::poller::Poller;
-use super::{Engine, Scope, drill};
+use super::{Engine, Scope, fault_injection};
 
 /// Another process's commit is seen within this, with room to spare for the promised 250 ms.
 pub const EVERY: Duration = Duration::from_millis(150);
@@ -60,16 +60,16 @@ impl Requests {
                     Some(call) => self.poller.refresh(&call).await?,
                     None => json!({ "error": "no such call" }),
                 },
-                "drill" => drill::answer(&request.payload),
+                "drill" => fault_injection::answer(&request.payload),
                 "yield" if self.engine.scope == Scope::All => json!({ "error": "serve keeps the lock" }),
                 "yield" if now.since(request.at) > ASKER_GONE => json!({ "error": "whoever asked is gone" }),
                 "yield" => json!({ "yielded": true }),
                 other => json!({ "error": format!("this engine does not know the request {other:?}") }),
             };
-            let (yields, arms) = (result.get("yielded").is_some(), result.get("armed").is_some());
+            let (yields, armed_faults) = (result.get("yielded").is_some(), result.get("armed").is_some());
             store.answer_request(request.id, result, now).await?;
-            if arms {
-                drill::arm(&request.payload);
+            if armed_faults {
+                fault_injection::arm(&request.payload);
             }
             // After the answer: it stops this very loop.
             if yields {

@@ -12,7 +12,7 @@ use crate::domain::Timestamp;
 use crate::domain::call::CallStatus;
 use crate::domain::event::Event;
 use crate::domain::types::{Actor, CallId};
-use crate::killpoint;
+use crate::failpoint;
 use crate::store::StoreError;
 
 use super::{Engine, Scope, others_go_on};
@@ -21,18 +21,18 @@ const BATCH: usize = 512;
 /// How often a start looks whether the replies were read.
 const FIRST_READ_LOOK: Duration = Duration::from_millis(100);
 /// A call whose step cannot be decided (our bug) is set aside for this long; the others go on.
-const SET_ASIDE: Duration = Duration::from_secs(30);
+const SET_QUARANTINED: Duration = Duration::from_secs(30);
 
 /// The waiting side of an engine.
 pub struct Scheduler {
     engine: Arc<Engine>,
-    aside: Mutex<HashMap<CallId, Timestamp>>,
+    quarantined: Mutex<HashMap<CallId, Timestamp>>,
 }
 
 impl Scheduler {
     /// Over this engine.
     pub fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, aside: Mutex::default() }
+        Self { engine, quarantined: Mutex::default() }
     }
 
     /// Fires what is due; returns when the next one is.
@@ -45,10 +45,10 @@ impl Scheduler {
         if let Scope::Only(call) = &self.engine.scope {
             return self.only(call, now).await;
         }
-        let aside = self.still_aside(now);
-        let due = core.store.due(now, BATCH + aside.len()).await?;
+        let quarantined = self.still_quarantined(now);
+        let due = core.store.due(now, BATCH + quarantined.len()).await?;
         let full = due.len() >= BATCH;
-        let calls: Vec<CallId> = due.into_iter().filter(|c| !aside.contains_key(c)).collect();
+        let calls: Vec<CallId> = due.into_iter().filter(|c| !quarantined.contains_key(c)).collect();
         let waits = self.engine.reminders_wait();
         let calls = if waits { self.first_steps(calls).await? } else { calls };
         let fired = calls.len();
@@ -69,7 +69,7 @@ impl Scheduler {
         let wake = |s: Option<crate::domain::call::CallState>| {
             s.filter(|s| s.call.status == CallStatus::Dispatching).and_then(|s| s.call.wake_at)
         };
-        if let Some(until) = self.still_aside(now).get(call) {
+        if let Some(until) = self.still_quarantined(now).get(call) {
             return Ok(Some(*until));
         }
         let due = wake(core.store.call(call).await?);
@@ -94,10 +94,10 @@ impl Scheduler {
 
     async fn fire(&self, call: CallId) -> Result<(), StoreError> {
         let core = &self.engine.core;
-        killpoint::hit("timer.claimed");
+        failpoint::hit("timer.claimed");
         match core.apply(Event::Wake { call: call.clone() }, Actor::engine()).await {
             Ok(_) => {
-                killpoint::hit("timer.committed");
+                failpoint::hit("timer.committed");
                 Ok(())
             }
             Err(e @ (StoreError::Full { .. } | StoreError::Broken { .. } | StoreError::Closed | StoreError::Busy)) => {
@@ -107,16 +107,16 @@ impl Scheduler {
                 if !e.is_of_one_call() {
                     error!(call.id = %call, error = %e, "a due step cannot be fired; set aside, the others go on");
                 }
-                let until = core.clock.now().plus(SET_ASIDE);
-                self.aside.lock().unwrap_or_else(PoisonError::into_inner).insert(call, until);
+                let until = core.clock.now().plus(SET_QUARANTINED);
+                self.quarantined.lock().unwrap_or_else(PoisonError::into_inner).insert(call, until);
                 Ok(())
             }
         }
     }
 
-    fn still_aside(&self, now: Timestamp) -> HashMap<CallId, Timestamp> {
-        let mut aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner);
-        aside.retain(|_, until| *until > now);
-        aside.clone()
+    fn still_quarantined(&self, now: Timestamp) -> HashMap<CallId, Timestamp> {
+        let mut quarantined = self.quarantined.lock().unwrap_or_else(PoisonError::into_inner);
+        quarantined.retain(|_, until| *until > now);
+        quarantined.clone()
     }
 }

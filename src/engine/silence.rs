@@ -14,8 +14,7 @@ use super::duty::Passed;
 use super::{Engine, others_go_on};
 
 /// A call of which nobody has been told for this long alerts.
-const UNTOLD: Duration = Duration::from_secs(60);
-/// How often.
+const UNNOTIFIED: Duration = Duration::from_secs(60);
 pub const EVERY: Duration = Duration::from_secs(2);
 /// Without a look for longer, health is degraded.
 pub const STILL_MAX: Duration = Duration::from_secs(30);
@@ -28,18 +27,18 @@ const BATCH: usize = 200;
 pub async fn pass(engine: &Engine) -> Passed {
     let core = &engine.core;
     let now = core.clock.now();
-    untold(core, now).await.and(untold_still(core, now).await)?;
+    unnotified(core, now).await.and(unnotified_still(core, now).await)?;
     Ok(Some(now.plus(EVERY)))
 }
 
-async fn untold(core: &Core, now: Timestamp) -> Result<(), StoreError> {
-    for call in core.store.untold(now.minus(UNTOLD), BATCH).await? {
-        others_go_on(core.apply(Event::Untold { call }, Actor::engine()).await.map(drop))?;
+async fn unnotified(core: &Core, now: Timestamp) -> Result<(), StoreError> {
+    for call in core.store.unnotified(now.minus(UNNOTIFIED), BATCH).await? {
+        others_go_on(core.apply(Event::Unnotified { call }, Actor::engine()).await.map(drop))?;
     }
     Ok(())
 }
 
-async fn untold_still(core: &Core, now: Timestamp) -> Result<(), StoreError> {
+async fn unnotified_still(core: &Core, now: Timestamp) -> Result<(), StoreError> {
     for alert in core.store.alerts().await? {
         if let Some(change) = again(&alert, now) {
             core.apply(Event::Alert(change), Actor::engine()).await?;

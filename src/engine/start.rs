@@ -9,7 +9,7 @@ use crate::domain::attempt::{Attempt, AttemptState};
 use crate::domain::event::Event;
 use crate::domain::log::{LogEntry, LogKind};
 use crate::domain::types::{Actor, AttemptId, CallId};
-use crate::killpoint;
+use crate::failpoint;
 use crate::store::{EngineRow, StoreError};
 
 use super::{Engine, Scope, beat, outbox};
@@ -36,7 +36,7 @@ pub async fn recover_local(engine: &Engine, role: &str, listen: Option<String>) 
         beat: Some(beat::now(engine)),
     };
     core.store.engine_started(&row).await?;
-    killpoint::hit("recovery.engine-row");
+    failpoint::hit("recovery.engine-row");
     let clean = match &last {
         None => "this store's first start",
         Some(l) if l.stopped_at.is_some() => "the last stop was clean",
@@ -75,7 +75,7 @@ async fn settle_claims(engine: &Engine) -> Result<(), StoreError> {
         let mut changed = false;
         for (n, attempt) in gone.into_iter().enumerate() {
             if n > 0 {
-                killpoint::hit("recovery.between-claims");
+                failpoint::hit("recovery.between-claims");
             }
             match core.apply(Event::EngineGone { attempt, engine: engine.id.clone() }, Actor::engine()).await {
                 Ok(_) => changed = true,

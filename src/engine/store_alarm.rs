@@ -49,15 +49,15 @@ struct State {
     /// Somebody was to be told.
     raised: bool,
     /// How far each sink is, by its name.
-    sinks: BTreeMap<String, Telling>,
+    sinks: BTreeMap<String, Delivery>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Telling {
+enum Delivery {
     /// It is asked right now.
     Asked,
     /// It knows.
-    Told,
+    Delivered,
     /// It did not take it so many times in a row, and is asked again then, by the clock that nobody can step.
     Failed { times: u32, again: Duration },
 }
@@ -80,7 +80,7 @@ pub async fn pass(engine: &Arc<Engine>, alarm: &Arc<Alarm>) -> Result<(), StoreE
     let core = &engine.core;
     let mut state = alarm.state();
     let (now, boot) = (core.clock.now(), core.clock.boot());
-    let suspect = state.failing.is_some() || engine.beats.any_failing();
+    let suspect = state.failing.is_some() || engine.heartbeats.any_failing();
     let pause = if suspect { AGAIN } else { TRIED_EVERY };
     let refusals = core.refusals();
     let refused = refusals != state.refusals;
@@ -106,7 +106,7 @@ pub async fn pass(engine: &Arc<Engine>, alarm: &Arc<Alarm>) -> Result<(), StoreE
     let raised = state.raised;
     alarm.update(|s| *s = State { sinks: std::mem::take(&mut s.sinks), ..state });
     if raised {
-        tell(engine, alarm, boot).await;
+        deliver(engine, alarm, boot).await;
     }
     Ok(())
 }
@@ -119,7 +119,7 @@ fn message(state: &State) -> String {
 }
 
 /// Asks every sink that does not know yet and may be asked, side by side. Waits a moment for their answers, never longer.
-async fn tell(engine: &Arc<Engine>, alarm: &Arc<Alarm>, boot: Duration) {
+async fn deliver(engine: &Arc<Engine>, alarm: &Arc<Alarm>, boot: Duration) {
     let state = alarm.state();
     let raised_at = state.failing.as_ref().map_or_else(Timestamp::default, |(since, _)| *since);
     let notice = AlertNotice {
@@ -134,17 +134,17 @@ async fn tell(engine: &Arc<Engine>, alarm: &Arc<Alarm>, boot: Duration) {
     let mut asked = Vec::new();
     for sink in &engine.sinks() {
         let times = match state.sinks.get(&sink.name) {
-            Some(Telling::Asked | Telling::Told) => continue,
-            Some(Telling::Failed { again, .. }) if *again > boot => continue,
-            Some(Telling::Failed { times, .. }) => *times,
+            Some(Delivery::Asked | Delivery::Delivered) => continue,
+            Some(Delivery::Failed { again, .. }) if *again > boot => continue,
+            Some(Delivery::Failed { times, .. }) => *times,
             None => 0,
         };
         // Who stands in for another is asked only where that one did not hear of it.
         let first = sink.fallback_for.as_ref().map(|name| state.sinks.get(name));
-        if first.is_some_and(|it| it == Some(&Telling::Told) || !long) {
+        if first.is_some_and(|it| it == Some(&Delivery::Delivered) || !long) {
             continue;
         }
-        alarm.update(|s| s.sinks.insert(sink.name.clone(), Telling::Asked));
+        alarm.update(|s| s.sinks.insert(sink.name.clone(), Delivery::Asked));
         asked.push(tokio::spawn(ask(engine.clone(), alarm.clone(), (sink.clone(), times), notice.clone())));
     }
     let _ = tokio::time::timeout(ANSWERS_MAX, futures_util::future::join_all(asked)).await;
@@ -153,22 +153,22 @@ async fn tell(engine: &Arc<Engine>, alarm: &Arc<Alarm>, boot: Duration) {
 async fn ask(engine: Arc<Engine>, alarm: Arc<Alarm>, (sink, times): (Arc<Sink>, u32), notice: AlertNotice) {
     let outcome = sink.gateway.deliver(&[notice]).await;
     let now = engine.core.clock.boot();
-    let told = match outcome {
-        Ok(()) => Telling::Told,
+    let delivery = match outcome {
+        Ok(()) => Delivery::Delivered,
         Err(e) => {
             warn!(sink = sink.name, why = e.why, "an alert was not delivered; it is tried again");
             let pause = outbox::pause(times).max(e.retry_after.unwrap_or_default());
-            Telling::Failed { times: times.saturating_add(1), again: now + pause }
+            Delivery::Failed { times: times.saturating_add(1), again: now + pause }
         }
     };
-    alarm.update(|s| s.sinks.insert(sink.name.clone(), told));
+    alarm.update(|s| s.sinks.insert(sink.name.clone(), delivery));
 }
 
 /// It can be recorded now.
 async fn well_again(engine: &Arc<Engine>, alarm: &Alarm, state: State) -> Result<(), StoreError> {
     if state.raised {
         // Who was told directly is told of the end as well.
-        for (sink, _) in state.sinks.iter().filter(|(_, t)| matches!(t, Telling::Told | Telling::Asked)) {
+        for (sink, _) in state.sinks.iter().filter(|(_, t)| matches!(t, Delivery::Delivered | Delivery::Asked)) {
             engine.core.store.alerts_asked(sink, vec![AlertKind::Store.into()]).await?;
         }
         let raise = AlertChange::Raise { key: AlertKind::Store.into(), call: None, message: message(&state) };
@@ -179,7 +179,7 @@ async fn well_again(engine: &Arc<Engine>, alarm: &Alarm, state: State) -> Result
     }
     if engine.first_read.store_writes(engine.core.clock.boot()) {
         warn!("a reply was refused while the store took no writes: the provider's list is read now");
-        engine.core.wake.ring(super::wake::Bell::Listen);
+        engine.core.wake.notify(super::wake::WakeSignal::Listen);
     }
     alarm.update(|s| *s = State { tried: state.tried, refusals: state.refusals, ..State::default() });
     Ok(())

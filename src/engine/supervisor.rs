@@ -18,9 +18,9 @@ use crate::domain::Timestamp;
 use crate::store::StoreError;
 
 use super::Engine;
-use super::beats::Beat;
 use super::duties;
 use super::duty::{AtStop, Duty};
+use super::heartbeats::Beat;
 
 const ERROR_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// A duty that ended badly is started again after this, and after twice as long each further time, until a pass ends well.
@@ -158,9 +158,9 @@ impl Supervisor {
                 continue;
             }
             started.insert(*group, generation);
-            let beats = self.engine.beats.enlist(group, &assigned.duties, boot);
+            let heartbeats = self.engine.heartbeats.enlist(group, &assigned.duties, boot);
             let (stop, end) = (stop.child_token(), stop.clone());
-            for (duty, beat) in assigned.duties.iter().cloned().zip(beats) {
+            for (duty, beat) in assigned.duties.iter().cloned().zip(heartbeats) {
                 let (stop, end) = (stop.clone(), end.clone());
                 let run = Running { group, generation, duty, beat, stop, end, since: boot, ended_badly: 0 };
                 self.start(tasks, running, run);
@@ -211,7 +211,7 @@ async fn drive(
     let mut errors = 0u32;
     while !stop.is_cancelled() {
         // Armed before looking: a commit between the look and the wait is not missed.
-        let signal = engine.core.wake.heard(duty.signal());
+        let signal = engine.core.wake.notified(duty.signal());
         tokio::pin!(signal);
         signal.as_mut().enable();
         let result = tokio::select! {

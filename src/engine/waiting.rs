@@ -15,8 +15,8 @@ use crate::domain::event::{Event, InboundText};
 use crate::domain::phone::masked;
 use crate::domain::types::{Actor, MessageSid};
 use crate::domain::{AlertKind, Timestamp};
+use crate::failpoint;
 use crate::gateways::{GatewayError, MessageRecord};
-use crate::killpoint;
 use crate::store::StoreError;
 
 use super::{Engine, Scope};
@@ -53,13 +53,13 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<Option<Timestamp>, StoreError>
     }
     for text in read {
         let writer = Actor(masked(&text.from));
-        killpoint::hit("reply-time.before-commit");
+        failpoint::hit("reply-time.before-commit");
         match core.apply(Event::Inbound(text.clone()), writer).await {
             Err(e @ (StoreError::Refused { .. } | StoreError::Corrupt { .. })) => rest(engine, text, &e).await?,
             Err(e) => return Err(e),
             Ok(_) => decided(engine, &text.sid).await?,
         }
-        killpoint::hit("reply-time.committed");
+        failpoint::hit("reply-time.committed");
     }
     Ok(is_full.then(|| core.clock.now()))
 }

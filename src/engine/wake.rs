@@ -12,23 +12,22 @@ use crate::domain::types::CallId;
 /// One bell a signal, and one for each call that is watched.
 #[derive(Debug, Default)]
 pub struct Wake {
-    bells: [Notify; Bell::COUNT],
+    bells: [Notify; WakeSignal::COUNT],
     calls: Mutex<HashMap<CallId, Arc<Notify>>>,
 }
 
 /// Which loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bell {
+pub enum WakeSignal {
     /// The scheduler.
     Due,
     /// The dispatcher.
     Send,
     /// The poller.
     Poll,
-    /// The mirror.
     Mirror,
     /// The reader of contacts: rung when the configuration was read again, by nobody's commit.
-    Roster,
+    ContactSync,
     /// The alarm of the store: rung when a change was refused because it could not be written.
     Store,
     /// The listener: rung when the store takes writes again after a reply was refused.
@@ -41,21 +40,21 @@ pub enum Bell {
     Never,
 }
 
-impl Bell {
+impl WakeSignal {
     const COUNT: usize = Self::Never as usize + 1;
 }
 
 impl Wake {
-    fn bell(&self, bell: Bell) -> &Notify {
-        &self.bells[bell as usize]
+    fn signal(&self, signal: WakeSignal) -> &Notify {
+        &self.bells[signal as usize]
     }
 
     /// Rings one loop.
-    pub fn ring(&self, bell: Bell) {
-        match bell {
+    pub fn notify(&self, signal: WakeSignal) {
+        match signal {
             // There is one loop a sink, and each is armed before it looks.
-            Bell::Alerts => self.bell(bell).notify_waiters(),
-            bell => self.bell(bell).notify_one(),
+            WakeSignal::Alerts => self.signal(signal).notify_waiters(),
+            signal => self.signal(signal).notify_one(),
         }
     }
 
@@ -68,8 +67,8 @@ impl Wake {
 
     /// Rings every loop and tells everybody who watches: another process committed something.
     pub fn all(&self) {
-        for b in [Bell::Due, Bell::Send, Bell::Poll, Bell::Mirror, Bell::Alerts] {
-            self.ring(b);
+        for b in [WakeSignal::Due, WakeSignal::Send, WakeSignal::Poll, WakeSignal::Mirror, WakeSignal::Alerts] {
+            self.notify(b);
         }
         for n in self.watched().values() {
             n.notify_waiters();
@@ -77,8 +76,8 @@ impl Wake {
     }
 
     /// A future that is armed once enabled: arm it before looking, so that a hint in between is not lost.
-    pub fn heard(&self, bell: Bell) -> Notified<'_> {
-        self.bell(bell).notified()
+    pub fn notified(&self, signal: WakeSignal) -> Notified<'_> {
+        self.signal(signal).notified()
     }
 
     /// Watches one call for as long as the value lives.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::domain::alert::AlertChange;
 use crate::domain::breaker;
-use crate::domain::event::{BreakerNews, Event};
+use crate::domain::event::{BreakerEvent, Event};
 use crate::domain::team::Directory;
 use crate::domain::types::Actor;
 use crate::domain::{AlertKey, AlertKind, Timestamp};
@@ -23,7 +23,6 @@ const CLOCK_STANDS: Duration = Duration::from_secs(600);
 const WRITER_STANDS: Duration = Duration::from_secs(3_600);
 /// What is raised about a call that is closed already stands for this long: nobody closes it again.
 const CLOSED_STANDS: Duration = Duration::from_secs(24 * 3600);
-/// How often.
 pub const EVERY: Duration = Duration::from_secs(5);
 const BATCH: usize = 200;
 
@@ -50,14 +49,14 @@ async fn stranded(core: &Core, alerts: &[AlertLine], now: Timestamp) -> Result<(
         }
         let message =
             format!("call {call} is DISPATCHING and nothing will look at it again: take it by hand and report this");
-        tell(core, AlertChange::Raise { key, call: Some(call), message }).await?;
+        raise(core, AlertChange::Raise { key, call: Some(call), message }).await?;
     }
     Ok(())
 }
 
 async fn unused_breakers(core: &Core) -> Result<(), StoreError> {
     for b in breaker::unused(&core.store.breakers().await?, &core.directory()) {
-        let event = Event::Breaker { sender: b.sender.clone(), what: BreakerNews::Unused };
+        let event = Event::Breaker { sender: b.sender.clone(), what: BreakerEvent::Unused };
         core.apply(event, Actor::engine()).await?;
     }
     Ok(())
@@ -67,15 +66,15 @@ async fn what_is_over(core: &Core, alerts: &[AlertLine], now: Timestamp) -> Resu
     let directory = core.directory();
     for alert in alerts {
         if let Some(change) = over(alert, &directory, now) {
-            tell(core, change).await?;
+            raise(core, change).await?;
         } else if is_of_a_closed_call(core, alert, now).await? {
-            tell(core, AlertChange::Resolve { key: alert.key.clone() }).await?;
+            raise(core, AlertChange::Resolve { key: alert.key.clone() }).await?;
         }
     }
     Ok(())
 }
 
-async fn tell(core: &Core, change: AlertChange) -> Result<(), StoreError> {
+async fn raise(core: &Core, change: AlertChange) -> Result<(), StoreError> {
     core.apply(Event::Alert(change), Actor::engine()).await.map(drop)
 }
 
@@ -87,9 +86,9 @@ async fn failures_in_a_row(engine: &Engine, alerts: &[AlertLine], now: Timestamp
     // Where a breaker is open, its alert says why they fail.
     if figures.consecutive_failures >= many && !raised && figures.open_breakers == 0 {
         let message = format!("{} texts in a row failed", figures.consecutive_failures);
-        tell(&engine.core, AlertChange::Raise { key, call: None, message }).await?;
+        raise(&engine.core, AlertChange::Raise { key, call: None, message }).await?;
     } else if figures.consecutive_failures == 0 && raised {
-        tell(&engine.core, AlertChange::Resolve { key }).await?;
+        raise(&engine.core, AlertChange::Resolve { key }).await?;
     }
     Ok(())
 }

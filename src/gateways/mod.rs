@@ -59,9 +59,7 @@ impl std::fmt::Debug for MessageBody {
 /// A message as the provider describes it in a create answer, a fetch or a list.
 #[derive(Debug, Clone)]
 pub struct MessageRecord {
-    /// Its SID.
     pub sid: MessageSid,
-    /// Its status.
     pub status: MessageStatus,
     /// Present with `failed` and `undelivered`.
     pub error_code: Option<ErrorCode>,
@@ -95,17 +93,13 @@ pub enum GatewayError {
     /// Surely not done: the connection never opened, or the provider says that it did not process the request.
     #[error("the provider could not be asked: {why}")]
     Retryable {
-        /// What happened.
         why: String,
         /// How long the provider asked us to wait.
         retry_after: Option<Duration>,
     },
     /// May be done or not: timeout, reset, 5xx or an unreadable answer after the request left.
     #[error("the outcome is unknown: {why}")]
-    Unknown {
-        /// What happened.
-        why: String,
-    },
+    Unknown { why: String },
 }
 
 /// Which messages to list. No date filter on purpose: `date_sent` is null while a message is queued, so one would hide
@@ -151,9 +145,7 @@ pub trait SmsGateway: Send + Sync {
 pub struct AlertNotice {
     /// One alert a key; repeats are harmless by it.
     pub key: AlertKey,
-    /// Its call.
     pub call: Option<CallId>,
-    /// Its reference.
     pub reference: Option<CallRef>,
     /// What happened and what to do; no text of a message, phones masked.
     pub message: String,

@@ -15,7 +15,7 @@ use crate::domain::change::Answer;
 use crate::domain::event::{Decision, Event};
 use crate::domain::phone::masked;
 use crate::domain::types::{Actor, CallId, ContactId};
-use crate::engine::view;
+use crate::engine::json;
 use crate::store::{CallFilter, LogFilter};
 
 use super::auth::Caller;
@@ -50,7 +50,7 @@ pub(super) async fn list(State(state): State<Arc<HttpState>>, request: Request) 
     let lines = state.core.store.calls(&filter).await.map_err(|e| Problem::store(&e))?;
     // A row that cannot be read is left out of its page: only an empty one is surely the last.
     let next = lines.last().map(|l| l.call.id.as_str());
-    let calls: Vec<Value> = lines.iter().map(|l| view::line(l, state.settings.mode)).collect();
+    let calls: Vec<Value> = lines.iter().map(|l| json::line(l, state.settings.mode)).collect();
     Ok(json_answer(StatusCode::OK, &json!({ "calls": calls, "next": next, "mode": state.settings.mode })))
 }
 
@@ -64,7 +64,7 @@ pub(super) async fn story(
     let by = state.tokens.check(&parts, Scope::Read)?.reads_only();
     let id = find_readable(&state, &named(name)?, by.as_ref()).await?;
     let story = state.core.store.story(&id).await.map_err(|e| Problem::store(&e))?.ok_or_else(no_such_call)?;
-    Ok(json_answer(StatusCode::OK, &view::story(&story, state.settings.mode)))
+    Ok(json_answer(StatusCode::OK, &json::story(&story, state.settings.mode)))
 }
 
 /// `GET /api/log?after=&call=&since=&limit=`: oldest first; `next` is the `after` of the next page.
@@ -84,7 +84,7 @@ pub(super) async fn log(State(state): State<Arc<HttpState>>, request: Request) -
     let filter = LogFilter { after, call, since: query.parsed("since")?, limit: query.limit(LIMIT_MAX)? };
     let lines = state.core.store.log(&filter).await.map_err(|e| Problem::store(&e))?;
     let next = lines.last().map_or(after, |l| l.seq);
-    let entries: Vec<Value> = lines.iter().map(view::log_line).collect();
+    let entries: Vec<Value> = lines.iter().map(json::log_line).collect();
     Ok(json_answer(StatusCode::OK, &json!({ "entries": entries, "next": next, "mode": state.settings.mode })))
 }
 
@@ -157,7 +157,7 @@ async fn decide(state: &HttpState, name: Named, request: Request, verb: Verb) ->
         Answer::NotFound => return Err(no_such_call()),
         _ => return Err(Problem::bug("a decision was answered with something else")),
     };
-    let mut document = view::call(&call.call, state.settings.mode);
+    let mut document = json::call(&call.call, state.settings.mode);
     if let Some(map) = document.as_object_mut() {
         map.insert("already".into(), already.into());
     }
@@ -238,7 +238,7 @@ fn named(name: Named) -> Result<String, Problem> {
 }
 
 async fn find(state: &HttpState, name: &str) -> Result<CallId, Problem> {
-    let found = view::find(state.core.store.as_ref(), name).await.map_err(|e| Problem::store(&e))?;
+    let found = json::find(state.core.store.as_ref(), name).await.map_err(|e| Problem::store(&e))?;
     found.ok_or_else(no_such_call)
 }
 

@@ -12,15 +12,15 @@ use axum::response::Response;
 
 use crate::config::Scope;
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
-use crate::domain::breaker::{self, Errand, Route};
+use crate::domain::breaker::{self, Route, RouteQuery};
 use crate::domain::call::{CallState, CallStatus};
 use crate::domain::change::Answer;
 use crate::domain::types::{CallId, Timestamp};
 use crate::engine::apply::Core;
 use crate::engine::in_force::InForce;
-use crate::engine::intake::{self, IntakeError, Paperwork};
-use crate::engine::view;
-use crate::killpoint;
+use crate::engine::intake::{self, IntakeError, Validation};
+use crate::engine::json;
+use crate::failpoint;
 
 use super::problem::Problem;
 use super::request::{dispatch_body, json, media_type, once};
@@ -38,21 +38,21 @@ pub(super) async fn manual(State(state): State<Arc<HttpState>>, request: Request
         let body = dispatch_body(&state, raw).await?;
         let document = intake::json::read(&body.raw)
             .map_err(|why| Problem::bad_request(format!("The body is not JSON: {why}.")))?;
-        intake::from_json(&document, Paperwork::Lenient).map_err(refused)?
+        intake::from_json(&document, Validation::Lenient).map_err(refused)?
     };
     intake.idempotency_key = key;
     if let Some(id) = intake::doubtful_id(&intake) {
         intake.id_exists = core.store.call(&id).await.map_err(|e| Problem::store(&e))?.is_some();
     }
-    killpoint::hit("accept.before-commit");
+    failpoint::hit("accept.before-commit");
     let make = {
         let core = core.clone();
         move |held: &InForce| {
-            intake::new_call(intake.clone(), &held.directory, Paperwork::Lenient, &core.ids, core.clock.now())
+            intake::new_call(intake.clone(), &held.directory, Validation::Lenient, &core.ids, core.clock.now())
         }
     };
     let accepted = state.accept(make, caller.actor(None)).await?;
-    killpoint::hit("accept.committed");
+    failpoint::hit("accept.committed");
     match accepted.map_err(refused)? {
         Answer::Created(created) => {
             let (status, call) = first_outcome(&state, *created).await;
@@ -79,7 +79,7 @@ fn refused(e: IntakeError) -> Problem {
 }
 
 fn answer(state: &HttpState, status: StatusCode, call: &CallState, created: bool) -> Response {
-    let mut response = json(status, &view::outcome(call, created, state.settings.mode));
+    let mut response = json(status, &json::outcome(call, created, state.settings.mode));
     if let Ok(value) = HeaderValue::from_str(&location(&call.call.id)) {
         response.headers_mut().insert(header::LOCATION, value);
     }
@@ -114,7 +114,7 @@ async fn watch(state: &HttpState, newest: &mut CallState) {
     let watch = core.wake.watch(&call);
     loop {
         // Armed before looking: a commit between the look and the wait is not missed.
-        let heard = watch.armed();
+        let wakeup = watch.armed();
         match core.store.call(&newest.call.id).await {
             Ok(Some(now)) => *newest = now,
             // It is accepted all the same: the answer says what is known.
@@ -124,7 +124,7 @@ async fn watch(state: &HttpState, newest: &mut CallState) {
         if later || is_held(core, newest, until).await || status_of(newest) == StatusCode::CREATED {
             return;
         }
-        heard.await;
+        wakeup.await;
     }
 }
 
@@ -135,8 +135,8 @@ async fn is_held(core: &Core, call: &CallState, until: Timestamp) -> bool {
     let Ok(breakers) = core.store.breakers().await else { return false };
     let directory = core.directory();
     let senders = breaker::senders(&directory, call.call.data.twilio_to_number.as_deref(), first.sender.as_ref());
-    let errand = Errand { kind: first.kind, priority: first.priority };
-    let route = breaker::route(&breakers, &senders, errand, core.clock.now());
+    let query = RouteQuery { kind: first.kind, priority: first.priority };
+    let route = breaker::route(&breakers, &senders, query, core.clock.now());
     matches!(route, Some(Route::Hold { until: probe }) if probe > until)
 }
 

@@ -13,8 +13,8 @@ use tracing::warn;
 use crate::config::{empty_roles, no_last_resort};
 use crate::domain::ClockOffset;
 use crate::domain::provider_clock::OFFSET_ALARM;
-use crate::engine::beats::DutyLine;
 use crate::engine::duty::{ESSENTIAL_MAX, Rank};
+use crate::engine::heartbeats::DutyLine;
 use crate::store::Figures;
 
 use super::problem::Problem;
@@ -128,7 +128,7 @@ pub(super) async fn health(State(state): State<Arc<HttpState>>) -> Result<Respon
 
 /// What each duty of the engine reports of itself now.
 fn duties(state: &HttpState) -> Vec<DutyLine> {
-    state.engine.as_ref().map(|e| e.beats.lines(state.core.clock.boot())).unwrap_or_default()
+    state.engine.as_ref().map(|e| e.heartbeats.lines(state.core.clock.boot())).unwrap_or_default()
 }
 
 fn duty_document(duty: &DutyLine) -> Value {
@@ -179,7 +179,7 @@ fn checks(state: &HttpState, snapshot: &Snapshot) -> Vec<Check> {
             Check::ok("clock")
         });
     }
-    checks.push(people(state));
+    checks.push(fixtures(state));
     checks.extend(standing_still(&duties(state)));
     if let Some(trouble) = state.refusals.trouble() {
         checks.push(Check::new("webhooks", Status::Degraded, trouble));
@@ -191,7 +191,7 @@ fn checks(state: &HttpState, snapshot: &Snapshot) -> Vec<Check> {
 }
 
 /// Roles that nobody holds and a last resort that nobody is: said, and no trouble of the moment.
-fn people(state: &HttpState) -> Check {
+fn fixtures(state: &HttpState) -> Check {
     let directory = state.core.directory();
     let said: Vec<String> = empty_roles(&directory).into_iter().chain(no_last_resort(&directory)).collect();
     if said.is_empty() { Check::ok("people") } else { Check::new("people", Status::Ok, said.join("; ")) }
@@ -288,7 +288,7 @@ fn clock_offset(state: &HttpState) -> Option<ClockOffset> {
 
 /// How long ago those passed who fire and who send, whichever waits longer; `None` before their first pass, or without an engine.
 fn since_tick(state: &HttpState) -> Option<Duration> {
-    state.engine.as_ref()?.beats.since_essential(state.core.clock.boot())
+    state.engine.as_ref()?.heartbeats.since_essential(state.core.clock.boot())
 }
 
 /// What is known of the store, at most [`FRESH`] old. The look is a task of its own: a client that hangs up at once cannot

@@ -126,7 +126,6 @@ impl Problem {
         self.0.cause.as_deref()
     }
 
-    /// The document.
     pub(super) fn document(&self, request_id: &str, mode: &str) -> Value {
         let inner = &self.0;
         let (kind, title) = match inner.kind {

@@ -218,7 +218,6 @@ impl Refusals {
         self.notify(locked(&self.dispatches).refused(boot));
     }
 
-    /// A dispatch was let in.
     pub(super) fn dispatch_let_in(&self, boot: Duration) {
         self.notify(locked(&self.dispatches).let_in(boot));
     }

@@ -37,16 +37,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub enum BindError {
     /// Somebody listens there.
     #[error("the address {addr} is in use")]
-    InUse {
-        /// Which.
-        addr: SocketAddr,
-    },
+    InUse { addr: SocketAddr },
     /// Anything else.
     #[error("cannot listen on {addr}")]
     Other {
-        /// Where.
         addr: SocketAddr,
-        /// Why.
         #[source]
         source: std::io::Error,
     },

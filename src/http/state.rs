@@ -21,8 +21,8 @@ use crate::engine::Engine;
 use crate::engine::apply::Core;
 use crate::engine::in_force::InForce;
 use crate::engine::intake::IntakeError;
+use crate::failpoint::Safeguard;
 use crate::gateways::twilio::signature::SignatureChecker;
-use crate::killpoint::Guard;
 
 /// The largest body that is read, in bytes; a dispatch may be larger.
 pub const BODY_MAX: usize = 64 * 1024;
@@ -184,7 +184,7 @@ impl HttpState {
 
     fn takes_new_work(&self) -> Result<(), Problem> {
         match self.core.store.place().trouble() {
-            Some(what) if !Guard::StoreFile.is_off() => Err(Problem::store_file(what)),
+            Some(what) if !Safeguard::StoreFile.is_off() => Err(Problem::store_file(what)),
             _ => Ok(()),
         }
     }

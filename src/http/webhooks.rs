@@ -21,12 +21,12 @@ use tracing::warn;
 use crate::domain::alert::{AlertChange, AlertKind};
 use crate::domain::change::Answer;
 use crate::domain::codes;
-use crate::domain::event::{Event, InboundText, News, Source};
+use crate::domain::event::{Event, InboundText, Source, StatusUpdate};
 use crate::domain::phone::masked;
 use crate::domain::types::{Actor, AttemptId};
 use crate::gateways::twilio::wire::{FormError, InboundSms, StatusCallback};
 
-use crate::killpoint::{self, Guard};
+use crate::failpoint::{self, Safeguard};
 
 use super::problem::Problem;
 use super::refusals::Refusal;
@@ -145,18 +145,18 @@ async fn receipt(
         Err(e) => return Ok(Err(wrong_shape(&e))),
     };
     state.refusals.good_callback();
-    let news = News {
+    let update = StatusUpdate {
         attempt,
         sid: callback.sid,
         status: callback.status,
         code: callback.error_code,
-        asks: codes::classify(callback.error_code),
+        error_class: codes::classify(callback.error_code),
         source: Source::Receipt,
         provider_at: None,
     };
-    killpoint::hit("receipt.before-commit");
-    state.apply(Event::News(news), Actor::provider()).await?;
-    killpoint::hit("receipt.committed");
+    failpoint::hit("receipt.before-commit");
+    state.apply(Event::StatusUpdate(update), Actor::provider()).await?;
+    failpoint::hit("receipt.committed");
     // Twilio logs an empty 200 as an error; 204 is what it takes.
     Ok(Ok(StatusCode::NO_CONTENT.into_response()))
 }
@@ -201,9 +201,9 @@ async fn inbound(state: &HttpState, pairs: &[(String, String)]) -> Result<Result
         waited_since: None,
     };
     let writer = Actor(masked(&text.from));
-    killpoint::hit("reply.before-commit");
+    failpoint::hit("reply.before-commit");
     let answer = state.apply(Event::Inbound(text), writer).await?;
-    killpoint::hit("reply.committed");
+    failpoint::hit("reply.committed");
     if !sms.odd.is_empty() {
         odd_webhook(state, &sms.odd).await;
     }
@@ -261,7 +261,7 @@ fn signed(state: &HttpState, parts: &Parts, pairs: &[(String, String)]) -> Resul
     let checker = state.signature();
     let url = state.settings.public_url.as_ref();
     let valid = url.is_some_and(|url| checker.verify_spelled(url.as_str(), &spellings, path, pairs, signature));
-    if valid || Guard::Signature.is_off() { Ok(()) } else { Err(refused(Refusal::WrongSignature)) }
+    if valid || Safeguard::Signature.is_off() { Ok(()) } else { Err(refused(Refusal::WrongSignature)) }
 }
 
 fn spelled<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::condition::Condition;
 use super::documents::{alert_keys, creates, fits, list, not_found_out, text, texts, time, under_way};
-use super::mirror::{self, hand};
+use super::mirror::{self, manual_edit};
 
 use super::sinks;
 use super::world::{LOOK_EVERY, World};
@@ -165,7 +165,7 @@ async fn is_so(condition: &Condition, world: &mut World) -> Result<Option<String
             told(so, mirror::told(&found, unproven))
         }
         Condition::Row { call, attempt, word } => {
-            let found = hand::word(call, *attempt, world).await?;
+            let found = manual_edit::word(call, *attempt, world).await?;
             told(found == *word, format!("it says {found:?}"))
         }
         Condition::DiedAt { point } => world.dead_at(point).await,

@@ -103,7 +103,7 @@ fn promises(report: &Report) -> Vec<Value> {
 
 fn kills(report: &Report) -> Option<Value> {
     let kills = report.kills();
-    let places: Vec<String> = kills.iter().map(|(place, n)| format!("{n} at {place}")).collect();
+    let places: Vec<String> = kills.iter().map(|(drill_dir, n)| format!("{n} at {drill_dir}")).collect();
     let places = places.join(", ").replace("at SIGKILL", "at no named point");
     (!kills.is_empty()).then(|| json!({ "all": kills.values().sum::<usize>(), "places": places }))
 }

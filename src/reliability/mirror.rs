@@ -2,7 +2,7 @@
 //! of the drill hits and that the base's rate limit does not count.
 
 pub(super) mod compare;
-pub(super) mod hand;
+pub(super) mod manual_edit;
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const EVERY_PER_ROW: Duration = Duration::from_millis(1);
 /// A call without a row of intake's gets one once it is so old; until then it needs none.
 const GRACE: Duration = Duration::from_secs(30);
 /// How much of what is wrong is told.
-const TOLD: usize = 5;
+const SHOWN: usize = 5;
 /// More pages than a drill can fill.
 const PAGES_MAX: usize = 1_000;
 
@@ -63,8 +63,8 @@ pub(super) fn told(found: &Compared, unproven: u64) -> String {
         return "there is nothing to compare, which proves nothing".into();
     }
     let mut said = vec![found.rows.said()];
-    said.extend(found.wrong.iter().take(TOLD).cloned());
-    if found.wrong.len() > TOLD {
+    said.extend(found.wrong.iter().take(SHOWN).cloned());
+    if found.wrong.len() > SHOWN {
         said.push("...".into());
     }
     if unproven > 0 {

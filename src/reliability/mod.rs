@@ -14,6 +14,7 @@ pub mod check;
 mod condition;
 mod crowd;
 mod documents;
+mod drill_dir;
 mod expect;
 mod file;
 mod fill;
@@ -25,7 +26,6 @@ pub mod live;
 mod mirror;
 mod outcome;
 mod parse;
-mod place;
 mod plots;
 mod process;
 pub mod report;
@@ -46,15 +46,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use builtin::builtin;
+pub use drill_dir::DrillDir;
 pub use file::ScenarioErrors;
 pub use mirror::compare::Rows;
 pub use outcome::{Check, Measures, Outcome, percentile, upper_95};
-pub use place::Place;
 pub use runner::play;
 pub use scenario::Scenario;
 pub use settings::PEOPLE;
 pub use storm::{CALLS_A_KILL, Storm, storm};
-pub use world::Ground;
+pub use world::DrillEnv;
 
 use futures_util::StreamExt as _;
 
@@ -110,11 +110,11 @@ fn stem(file: &str) -> &str {
 ///
 /// # Errors
 /// Everything that is wrong, with file and line.
-pub fn check_settings(scenarios: &[Scenario], ground: &Ground) -> Result<(), ScenarioErrors> {
+pub fn check_settings(scenarios: &[Scenario], drill_env: &DrillEnv) -> Result<(), ScenarioErrors> {
     let mut problems = Vec::new();
     for scenario in scenarios {
-        let place = Place::new(ground.place.path(), "settings").map_err(|e| ScenarioErrors(vec![e]))?;
-        if let Err(found) = settings::settings_of(scenario, place.path()) {
+        let drill_dir = DrillDir::new(drill_env.drill_dir.path(), "settings").map_err(|e| ScenarioErrors(vec![e]))?;
+        if let Err(found) = settings::settings_of(scenario, drill_dir.path()) {
             problems.extend(found);
         }
     }
@@ -128,18 +128,18 @@ const CROWD: usize = 500;
 /// order of the scenarios. Dropping the future ends everything.
 pub async fn play_all(
     scenarios: &[Scenario],
-    ground: Arc<Ground>,
+    drill_env: Arc<DrillEnv>,
     side_by_side: usize,
     mut done: impl FnMut(&Outcome),
 ) -> Vec<Outcome> {
     let mut order: Vec<usize> = (0..scenarios.len()).collect();
     order.sort_by_key(|i| scenarios.get(*i).is_none_or(|s| !s.slow));
     let plays = |order: Vec<usize>| {
-        let ground = ground.clone();
+        let drill_env = drill_env.clone();
         futures_util::stream::iter(order.into_iter().filter_map(|i| Some((i, scenarios.get(i)?)))).map(
             move |(i, scenario)| {
-                let ground = ground.clone();
-                async move { (i, play(scenario, ground, &format!("{i}-{}", scenario.name)).await) }
+                let drill_env = drill_env.clone();
+                async move { (i, play(scenario, drill_env, &format!("{i}-{}", scenario.name)).await) }
             },
         )
     };

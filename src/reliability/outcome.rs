@@ -13,7 +13,6 @@ use crate::domain::Timestamp;
 pub struct Check {
     /// What was expected.
     pub what: String,
-    /// Whether it was so.
     pub held: bool,
     /// What was seen, where it was not.
     pub seen: String,
@@ -29,7 +28,6 @@ impl Check {
 /// What came of one scenario.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// Its name.
     pub name: String,
     /// By which it is played again: its name, or its file.
     pub file: String,
@@ -61,11 +59,11 @@ pub struct Outcome {
 pub(super) fn by_fault(
     came: &[(String, Came)],
     fault: &str,
-    befell: &BTreeMap<String, BTreeSet<String>>,
+    faults_hit: &BTreeMap<String, BTreeSet<String>>,
 ) -> BTreeMap<String, Tally> {
     let mut rows: BTreeMap<String, Tally> = BTreeMap::new();
     for (call, came) in came {
-        match befell.get(call) {
+        match faults_hit.get(call) {
             Some(all) => all.iter().for_each(|f| rows.entry(f.clone()).or_default().count(*came)),
             None => rows.entry(fault.to_owned()).or_default().count(*came),
         }

@@ -22,7 +22,7 @@
 //! `verdict` is `held` or `broken`; of a scenario also `skipped`, with the reason in `skipped`. `time` says what made time pass: `policy` (short waits), or `policy and clock` (the
 //! engine's clock was set apart). `upper95` is the upper end of the one-sided 95 % bound (Clopper-Pearson).
 //! `airtable` holds the shop's rows against the store, where scenarios have them compared (`bounds` has it then too, as `wrong in
-//! Airtable`); rows that are none of ours are `foreign`, and no fault. `faults` counts calls by the fault that befell them (a storm's calls under each fault and each kill of their moment). `kills`
+//! Airtable`); rows that are none of ours are `foreign`, and no fault. `faults` counts calls by the fault that faults_hit them (a storm's calls under each fault and each kill of their moment). `kills`
 //! counts kills by kill point, `SIGKILL` where it came at no point.
 
 use std::collections::BTreeMap;
@@ -62,11 +62,8 @@ pub struct Report {
 pub struct Bound {
     /// What was counted.
     pub what: &'static str,
-    /// How many.
     pub found: usize,
-    /// Of how many.
     pub of: usize,
-    /// Of what.
     pub unit: &'static str,
     /// The upper end of the one-sided 95 % bound on the rate.
     pub upper: f64,
@@ -116,8 +113,8 @@ impl Report {
     /// Kills by their place.
     pub fn kills(&self) -> BTreeMap<String, usize> {
         let mut all = BTreeMap::new();
-        for (place, n) in self.outcomes.iter().flat_map(|o| &o.kills) {
-            *all.entry(place.clone()).or_default() += n;
+        for (drill_dir, n) in self.outcomes.iter().flat_map(|o| &o.kills) {
+            *all.entry(drill_dir.clone()).or_default() += n;
         }
         all
     }

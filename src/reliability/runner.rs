@@ -12,14 +12,14 @@ use super::check::judge;
 use super::documents::{Seen, creates, text, texts, time, under_way};
 use super::expect;
 use super::fill::filled;
-use super::mirror::{self, hand};
+use super::mirror::{self, manual_edit};
 use super::outcome::{Check, Measures, Outcome, by_fault};
 use super::process::Signal;
 use super::scenario::Scenario;
 use super::store_trouble;
 use super::then::MIRROR_WITHIN;
 use super::trouble::SKIPPED;
-use super::world::{Ground, LOOK_EVERY, World};
+use super::world::{DrillEnv, LOOK_EVERY, World};
 
 /// How Rust tells of a panic, on stderr and where a log says it again.
 const PANIC: &str = "panicked at";
@@ -27,7 +27,7 @@ const PANIC: &str = "panicked at";
 const REST_MAX: Duration = Duration::from_secs(30);
 
 /// Plays one scenario. What goes wrong on the way is a check that did not hold; nothing is left behind.
-pub async fn play(scenario: &Scenario, ground: Arc<Ground>, place: &str) -> Outcome {
+pub async fn play(scenario: &Scenario, drill_env: Arc<DrillEnv>, drill_dir: &str) -> Outcome {
     let watch = crate::clock::Stopwatch::start();
     let mut outcome = Outcome {
         name: scenario.name.clone(),
@@ -44,7 +44,7 @@ pub async fn play(scenario: &Scenario, ground: Arc<Ground>, place: &str) -> Outc
         faults: BTreeMap::new(),
         kills: BTreeMap::new(),
     };
-    match tokio::time::timeout(scenario.timeout, World::open(scenario, ground, place)).await {
+    match tokio::time::timeout(scenario.timeout, World::open(scenario, drill_env, drill_dir)).await {
         Ok(Ok(mut world)) => {
             let played = tokio::time::timeout(scenario.timeout, through(scenario, &mut world, &mut outcome)).await;
             if played.is_err() {
@@ -108,7 +108,7 @@ async fn through(scenario: &Scenario, world: &mut World, outcome: &mut Outcome) 
                 outcome.checks.push(check);
                 outcome.judged.rows = rows;
             }
-            outcome.faults = by_fault(&outcome.judged.came, &scenario.fault, world.befell());
+            outcome.faults = by_fault(&outcome.judged.came, &scenario.fault, world.faults_hit());
             outcome.measures = if world.clock_moved {
                 Measures { recovery: world.recovery_ms.clone(), ..Measures::default() }
             } else {
@@ -261,7 +261,7 @@ async fn act(action: &Action, world: &mut World) -> Result<(), String> {
         Action::Clock { ms } => {
             world.clock_moved = true;
             world.clock_ms = *ms;
-            world.drill(json!({ "clockOffsetMs": ms })).await
+            world.fault_injection(json!({ "clockOffsetMs": ms })).await
         }
         Action::ProviderClock { ms } => {
             world.sandbox()?.set_clock_apart(*ms);
@@ -270,8 +270,8 @@ async fn act(action: &Action, world: &mut World) -> Result<(), String> {
         Action::KillAt { point } => world.arm(point).await,
         Action::GuardsOff { guards } => world.guards_off(guards).await,
         Action::Store { trouble, call } => store_trouble::make(*trouble, call.as_deref(), world).await,
-        Action::Airtable { action: what } => hand::act(what, world).await,
-        Action::Disk { .. } => hand::lose_disk(world),
+        Action::Airtable { action: what } => manual_edit::act(what, world).await,
+        Action::Disk { .. } => manual_edit::lose_disk(world),
         Action::Settings { edit } => world.edit(edit),
     }
 }

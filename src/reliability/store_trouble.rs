@@ -9,9 +9,9 @@ use serde_json::Value;
 use crate::domain::MessageStatus;
 use crate::domain::change::{Change, ReceiptRow};
 use crate::domain::codes::NO_CODE;
-use crate::domain::event::{Load, News, Source};
+use crate::domain::event::{Load, Source, StatusUpdate};
 use crate::domain::types::CallId;
-use crate::store::spoil::{self, Spoil, beside};
+use crate::store::corrupt::{self, Corruption, beside};
 
 use super::documents::{list, text};
 use super::store_words::StoreTrouble;
@@ -36,7 +36,7 @@ pub(super) async fn make(trouble: StoreTrouble, call: Option<&str>, world: &mut 
         }
         StoreTrouble::Locked => {
             let path = world.store_path();
-            let held = tokio::task::spawn_blocking(move || spoil::hold(&path)).await.map_err(|e| e.to_string())?;
+            let held = tokio::task::spawn_blocking(move || corrupt::hold(&path)).await.map_err(|e| e.to_string())?;
             world.trouble.held = Some(held.map_err(|e| e.to_string())?);
             Ok(())
         }
@@ -45,9 +45,11 @@ pub(super) async fn make(trouble: StoreTrouble, call: Option<&str>, world: &mut 
             move_files(trouble, world)
         }
         StoreTrouble::ReceiptKept => keep_receipt(call, world).await,
-        StoreTrouble::Unreadable => spoil_row(call, Spoil::Policy, world),
-        StoreTrouble::Stranded => spoil_row(call, Spoil::Wake, world),
-        StoreTrouble::Mended => world.trouble.spoilt.drain(..).try_for_each(|s| s.mend().map_err(|e| e.to_string())),
+        StoreTrouble::Unreadable => corrupt_row(call, Corruption::Policy, world),
+        StoreTrouble::Stranded => corrupt_row(call, Corruption::Wake, world),
+        StoreTrouble::Mended => {
+            world.trouble.corrupted.drain(..).try_for_each(|s| s.repair().map_err(|e| e.to_string()))
+        }
         StoreTrouble::Newer
         | StoreTrouble::Damaged
         | StoreTrouble::DamagedCalls
@@ -78,10 +80,10 @@ fn change_bytes(trouble: StoreTrouble, world: &mut World) -> Result<(), String> 
     let failed = |e: std::io::Error| format!("{}: {e}", path.display());
     let all = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     let page = match trouble {
-        StoreTrouble::DamagedAttempts => spoil::page_of(&path, "attempts").map_err(|e| e.to_string())?,
+        StoreTrouble::DamagedAttempts => corrupt::page_of(&path, "attempts").map_err(|e| e.to_string())?,
         // What is in the log beside the file is in the file itself then.
         StoreTrouble::DamagedCalls | StoreTrouble::CutOff => {
-            spoil::page_of(&path, "calls").map_err(|e| e.to_string())?
+            corrupt::page_of(&path, "calls").map_err(|e| e.to_string())?
         }
         _ => (0, 512),
     };
@@ -135,10 +137,10 @@ fn permit(world: &World, mode: u32) -> Result<(), String> {
     Ok(())
 }
 
-fn spoil_row(call: &str, what: Spoil, world: &mut World) -> Result<(), String> {
+fn corrupt_row(call: &str, what: Corruption, world: &mut World) -> Result<(), String> {
     let call: CallId = call.parse().map_err(|_| format!("{call} is no call's id"))?;
-    let spoilt = spoil::spoil(&world.store_path(), &call, what).map_err(|e| e.to_string())?;
-    world.trouble.spoilt.push(spoilt);
+    let corrupted = corrupt::corrupt(&world.store_path(), &call, what).map_err(|e| e.to_string())?;
+    world.trouble.corrupted.push(corrupted);
     Ok(())
 }
 
@@ -147,16 +149,16 @@ async fn keep_receipt(call: &str, world: &mut World) -> Result<(), String> {
     let story = world.story(call).await?.ok_or_else(|| format!("there is no call {call}"))?;
     let first = list(&story, "attempts").first().unwrap_or(&Value::Null);
     let sid = text(first, "sid").parse().map_err(|_| format!("{call} has no message"))?;
-    let news = News {
+    let update = StatusUpdate {
         attempt: None,
         sid,
         status: MessageStatus::Delivered,
         code: None,
-        asks: NO_CODE,
+        error_class: NO_CODE,
         source: Source::Receipt,
         provider_at: None,
     };
-    let row = ReceiptRow { news, joined: None, effect: "orphan", at: world.now() };
+    let row = ReceiptRow { update, joined: None, effect: "orphan", at: world.now() };
     let store = world.open_store().await?;
     let change = Arc::new(move |_: &_| Ok(Change { receipts: vec![row.clone()], ..Change::default() }));
     let kept = store.transact(Load::Nothing, Vec::new(), change).await;

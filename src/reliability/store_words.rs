@@ -34,7 +34,6 @@ pub(super) enum StoreTrouble {
     Removed,
     /// Its file is moved elsewhere.
     MovedAway,
-    /// And back.
     MovedBack,
     /// The lock file beside it is deleted.
     LockFileRemoved,

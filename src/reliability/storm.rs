@@ -158,10 +158,10 @@ fn draw(from: &'static [(&'static str, u64)], ids: &Ids) -> &'static str {
 }
 
 /// The engine's death and its next start.
-fn death(place: &str, ids: &Ids, text: &mut String) {
+fn death(drill_dir: &str, ids: &Ids, text: &mut String) {
     let (wait, down) = (ids.below(250), ids.below(250));
     let start = "[[when]]\nstart = \"engine\"\n";
-    let kill = match place {
+    let kill = match drill_dir {
         "" => format!("[[when]]\npause = \"{wait}ms\"\n[[when]]\nkill = \"engine\"\n"),
         point if AT_START.contains(&point) => format!(
             "[[when]]\npause = \"{wait}ms\"\n[[when]]\nstop = \"engine\"\n[[when]]\n\
@@ -247,7 +247,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::killpoint::POINTS;
+    use crate::failpoint::POINTS;
 
     #[test]
     fn the_same_seed_is_the_same_storm_and_can_be_played() {
@@ -274,8 +274,8 @@ mod tests {
 
     #[test]
     fn every_place_is_a_kill_point() {
-        for (place, _) in PLACES.iter().skip(1) {
-            assert!(POINTS.iter().any(|(p, _)| p == place), "{place}");
+        for (drill_dir, _) in PLACES.iter().skip(1) {
+            assert!(POINTS.iter().any(|(p, _)| p == drill_dir), "{drill_dir}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::store::spoil::{Held, Spoilt};
+use crate::store::corrupt::{CorruptedPage, Held};
 
 use super::process::Process;
 
@@ -15,7 +15,7 @@ pub(super) const SKIPPED: &str = "skipped: ";
 pub(super) struct Trouble {
     pub(super) backup: Option<Vec<u8>>,
     pub(super) held: Option<Held>,
-    pub(super) spoilt: Vec<Spoilt>,
+    pub(super) corrupted: Vec<CorruptedPage>,
     /// What is started from now on has no right to write what its permissions forbid: root's own is taken from it.
     pub(super) obeys: bool,
 }

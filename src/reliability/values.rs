@@ -7,8 +7,8 @@ use serde::de::{Error, IntoDeserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::killpoint::Orders;
-use crate::sandbox::StaffAction;
+use crate::failpoint::Orders;
+use crate::sandbox::BaseAdminAction;
 
 const DURATION: &str = "a duration like \"300ms\", \"2s\" or \"1h30m\"";
 const STATES: [&str; 9] =
@@ -104,9 +104,9 @@ pub(super) fn sinks<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<String>, D::E
 
 /// A kill point, as `name` or `name:nth`.
 pub(super) fn point<'de, D: Deserializer<'de>>(d: D) -> Result<String, D::Error> {
-    const NO_GUARDS: Option<[&str; 0]> = None;
+    const NO_SAFEGUARDS: Option<[&str; 0]> = None;
     let text = d.deserialize_str(Text("a kill point, as name or name:nth, like \"intent.committed\""))?;
-    Orders::parse(Some(&text), NO_GUARDS).map_err(D::Error::custom)?;
+    Orders::parse(Some(&text), NO_SAFEGUARDS).map_err(D::Error::custom)?;
     Ok(text)
 }
 
@@ -217,6 +217,6 @@ pub(super) fn counts<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<(String, u64
 /// Something done to the shop's base by hand, as `POST /_sandbox/airtable` takes it; what is in braces is filled in later.
 pub(super) fn by_hand<'de, D: Deserializer<'de>>(d: D) -> Result<Value, D::Error> {
     let action = Value::deserialize(d)?;
-    StaffAction::deserialize(&action).map_err(D::Error::custom)?;
+    BaseAdminAction::deserialize(&action).map_err(D::Error::custom)?;
     Ok(action)
 }

@@ -1,7 +1,7 @@
 //! One scenario's world: a directory, a sandbox in this process, the engine as a child, and what was seen of them. All of it
 //! ends with the value: children first, then the sandbox, then the directory.
 
-mod arms;
+mod armed_faults;
 mod record;
 mod stories;
 
@@ -24,7 +24,7 @@ use crate::sandbox::{Person, Sandbox, SandboxConfig};
 
 use super::action::Edit;
 use super::documents::text;
-use super::place::Place;
+use super::drill_dir::DrillDir;
 use super::process::{Process, Signal};
 use super::scenario::{Given, Scenario, Script};
 use super::settings::{self, STORE, environment, settings_of, zone_with_summer_at};
@@ -45,11 +45,11 @@ const COMMAND_MAX: Duration = Duration::from_secs(60);
 
 /// What all scenarios of a run share.
 #[derive(Debug)]
-pub struct Ground {
+pub struct DrillEnv {
     /// The program under test.
     pub program: PathBuf,
     /// Where everything is written.
-    pub place: Place,
+    pub drill_dir: DrillDir,
     /// Decides every chance.
     pub seed: u64,
     /// Guards that every engine is without: then something must break.
@@ -70,9 +70,9 @@ pub(super) struct World {
     requests: JoinSet<(String, Option<u16>)>,
     sandbox: Option<Sandbox>,
     sandbox_at: SocketAddr,
-    place: Place,
+    drill_dir: DrillDir,
     client: reqwest::Client,
-    ground: Arc<Ground>,
+    drill_env: Arc<DrillEnv>,
     given: Given,
     at: SocketAddr,
     clock: SystemClock,
@@ -80,7 +80,7 @@ pub(super) struct World {
     commands: u32,
     shells: u32,
     logs: Vec<PathBuf>,
-    arms: arms::Arms,
+    armed_faults: armed_faults::ArmedFaults,
     /// Calls whose acceptance was answered with success.
     pub(super) accepted: BTreeSet<String>,
     /// When the newest engine first answered.
@@ -122,18 +122,18 @@ fn free_port() -> Result<u16, String> {
 
 impl World {
     /// Starts the sandbox and, unless the scenario says otherwise, the engine.
-    pub(super) async fn open(scenario: &Scenario, ground: Arc<Ground>, name: &str) -> Result<Self, String> {
-        let place = ground.place.within(name)?;
-        let config = settings_of(scenario, place.path()).map_err(|e| e.join("\n"))?;
+    pub(super) async fn open(scenario: &Scenario, drill_env: Arc<DrillEnv>, name: &str) -> Result<Self, String> {
+        let drill_dir = drill_env.drill_dir.within(name)?;
+        let config = settings_of(scenario, drill_dir.path()).map_err(|e| e.join("\n"))?;
         let twilio = config.twilio.as_ref();
-        let mut sandbox = SandboxConfig::new(place.path().join("ledger.ndjson"));
+        let mut sandbox = SandboxConfig::new(drill_dir.path().join("ledger.ndjson"));
         if let Some(t) = twilio {
             sandbox.account_sid.clone_from(&t.account_sid);
             sandbox.auth_token = t.auth_token.expose_secret().to_owned();
         }
         sandbox.pace = scenario.given.pace;
         sandbox.tcp_faults = scenario.spoils_the_wire();
-        sandbox.seed = ground.seed;
+        sandbox.seed = drill_env.seed;
         sandbox.airtable_judge = Some(JUDGE.to_owned());
         if let Some(a) = &config.airtable {
             sandbox.airtable_token = a.token.expose_secret().to_owned();
@@ -154,16 +154,16 @@ impl World {
             sandbox.add_fault(fault).map_err(|e| format!("{}: given.faults: {e}", scenario.file))?;
         }
         let client = reqwest::Client::builder().no_proxy().timeout(REQUEST_MAX).pool_max_idle_per_host(0).build();
-        let arms = arms::Arms::without(&ground.guards_off);
+        let armed_faults = armed_faults::ArmedFaults::without(&drill_env.guards_off);
         let mut world = Self {
             engine: None,
             beside: BTreeMap::new(),
             requests: JoinSet::new(),
             sandbox_at: sandbox.addr(),
             sandbox: Some(sandbox),
-            place,
+            drill_dir,
             client: client.map_err(|e| format!("no HTTP client: {e}"))?,
-            ground,
+            drill_env,
             given: scenario.given.clone(),
             at,
             clock: SystemClock::new(),
@@ -171,7 +171,7 @@ impl World {
             commands: 0,
             shells: 0,
             logs: Vec::new(),
-            arms,
+            armed_faults,
             accepted: BTreeSet::new(),
             started_at: None,
             ready_at: None,
@@ -209,24 +209,24 @@ impl World {
 
     /// The program, on this world's store and settings.
     pub(super) fn command(&self, args: &[String]) -> Command {
-        let mut command = Command::new(&self.ground.program);
+        let mut command = Command::new(&self.drill_env.program);
         command
             .args(["--test-mode", "--utc", "--config", settings::FILE, "--store"])
             .arg(format!("sqlite:{}", self.store_path().display()))
             .args(args)
             .env_clear()
-            .env("HOME", self.place.path())
+            .env("HOME", self.drill_dir.path())
             .env("USER", "drill")
             .env("PATH", "/usr/bin:/bin")
             .env("DISPATCHCTL_SANDBOX__LISTEN", self.sandbox_at.to_string())
             .envs(environment(&self.given, self.sandbox_at, self.zone.as_deref()))
             .envs(self.given.env.iter().map(|(k, v)| (k, v)))
-            .current_dir(self.place.path());
+            .current_dir(self.drill_dir.path());
         command
     }
 
     pub(super) fn store_path(&self) -> PathBuf {
-        self.place.path().join(STORE)
+        self.drill_dir.path().join(STORE)
     }
 
     /// Starts the engine and waits until it answers.
@@ -254,10 +254,10 @@ impl World {
         let name = format!("engine-{}", self.starts);
         let args = ["-o", "json", "serve", "--listen", &self.at.to_string()].map(str::to_owned);
         let mut command = self.command(&args);
-        command.envs(self.arms.environment());
+        command.envs(self.armed_faults.environment());
         let from = self.now();
-        self.logs.push(self.place.path().join(format!("{name}.err")));
-        self.engine = Some(self.trouble.start(&mut command, self.place.path(), &name)?);
+        self.logs.push(self.drill_dir.path().join(format!("{name}.err")));
+        self.engine = Some(self.trouble.start(&mut command, self.drill_dir.path(), &name)?);
         loop {
             // Its own word comes first: whoever else answers at that address is not the engine.
             let says_so = self.engine.as_ref().is_some_and(|e| e.stdout().contains('\n'));
@@ -321,7 +321,7 @@ impl World {
             }
             Signal::Freeze | Signal::Thaw | Signal::Reload => engine.signal(signal)?,
         }
-        self.arms.stands = signal == Signal::Freeze;
+        self.armed_faults.stands = signal == Signal::Freeze;
         match signal {
             Signal::Kill | Signal::Freeze => self.down_since = self.down_since.or(Some(now)),
             Signal::Thaw => {
@@ -371,30 +371,30 @@ impl World {
     /// The program in another shell, of another user: a directory with this file alone. The guards that are off are off in it too.
     pub(super) fn shell(&mut self, args: &[String], config: &Map<String, Value>) -> Result<Command, String> {
         self.shells += 1;
-        let dir = self.place.path().join(format!("shell-{}", self.shells));
+        let dir = self.drill_dir.path().join(format!("shell-{}", self.shells));
         settings::shell(config, &dir)?;
         let mut command = self.command(args);
-        command.current_dir(&dir).env("HOME", &dir).env("USER", "dana").envs(self.arms.guards());
+        command.current_dir(&dir).env("HOME", &dir).env("USER", "dana").envs(self.armed_faults.guards());
         Ok(command)
     }
 
     /// Edits the engine's configuration file.
     pub(super) fn edit(&mut self, edit: &Edit) -> Result<(), String> {
-        settings::edit(edit, &mut self.given.config, self.place.path())
+        settings::edit(edit, &mut self.given.config, self.drill_dir.path())
     }
 
     /// Runs a command to its end, as [`World::run`] does.
     pub(super) async fn run_this(&mut self, mut command: Command, what: &str) -> Result<(i32, String, String), String> {
         self.commands += 1;
         let name = format!("command-{}", self.commands);
-        let mut process = self.trouble.start(&mut command, self.place.path(), &name)?;
+        let mut process = self.trouble.start(&mut command, self.drill_dir.path(), &name)?;
         let code = self.end_of(&mut process, what).await?;
         Ok((code, process.stdout(), process.stderr()))
     }
 
     /// Starts a command beside everything else.
     pub(super) fn run_beside(&mut self, name: &str, mut command: Command) -> Result<(), String> {
-        let process = self.trouble.start(&mut command, self.place.path(), &format!("beside-{name}"))?;
+        let process = self.trouble.start(&mut command, self.drill_dir.path(), &format!("beside-{name}"))?;
         match self.beside.insert(name.to_owned(), process) {
             Some(_) => Err(format!("\"{name}\" was started before")),
             None => Ok(()),
@@ -569,7 +569,7 @@ impl World {
 
     /// These calls are counted under a fault, and under the next death.
     pub(super) fn count_under(&mut self, fault: &str, calls: impl Iterator<Item = String>) {
-        self.arms.under(fault, calls);
+        self.armed_faults.under(fault, calls);
     }
 
     /// Keys of the settings that the scenario brings, for messages.

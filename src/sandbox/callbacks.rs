@@ -95,15 +95,15 @@ pub(super) async fn post_once(
     }
 }
 
-/// Posts a signed form, again and again as the target's overrides ask; `told` hears of the first try's end.
+/// Posts a signed form, again and again as the target's overrides ask; `delivered` hears of the first try's end.
 pub(super) async fn post_signed(
     shared: &Shared,
     target: &Target,
     form: &[(String, String)],
     note: (&str, Status),
-    told: Option<oneshot::Sender<()>>,
+    delivered: Option<oneshot::Sender<()>>,
 ) -> Posted {
-    let mut told = told;
+    let mut delivered = delivered;
     let signature = sign(&shared.auth_token, target.signed_url(), form);
     let token = shared.ids.uuid(shared.clock.now()).to_string();
     let started = shared.clock.boot();
@@ -115,8 +115,8 @@ pub(super) async fn post_signed(
             post_once(shared, target, form, Some(&signature), &token, target.read_timeout.min(left)).await
         };
         shared.note_callback(note.0, note.1, posted.http_status);
-        if let Some(told) = told.take() {
-            let _ = told.send(());
+        if let Some(delivered) = delivered.take() {
+            let _ = delivered.send(());
         }
         let again = match posted.http_status {
             Some(400..=499) => target.on_4xx,
@@ -192,7 +192,7 @@ pub(super) fn run(shared: &Arc<Shared>, sid: String) {
             if message.on_handset() {
                 people::text_arrived(&shared, &message);
             }
-            line.tell(message);
+            line.enqueue(message);
         }
         line.release();
     });
@@ -206,7 +206,7 @@ struct CallbackLine {
 }
 
 impl CallbackLine {
-    fn tell(&mut self, message: Message) {
+    fn enqueue(&mut self, message: Message) {
         let target = message.callback.as_deref().and_then(|c| Target::parse(c).ok()).filter(Target::is_loopback);
         let Some(target) = target.filter(|_| message.direction == Direction::OutboundApi) else { return };
         let (withheld, twice, swapped, late) = {
@@ -249,7 +249,7 @@ impl CallbackLine {
     }
 
     fn send(&mut self, target: Target, message: Message, late: Option<Duration>) {
-        let (told, done) = oneshot::channel();
+        let (delivered, done) = oneshot::channel();
         // A late one holds up nobody: that is what makes it late.
         let before = if late.is_none() { self.before.replace(done) } else { None };
         let shared = self.shared.clone();
@@ -261,7 +261,7 @@ impl CallbackLine {
                 shared.pause(late).await;
             }
             let form = status_form(&shared.account_sid, &message);
-            post_signed(&shared, &target, &form, (&message.sid, message.status), Some(told)).await;
+            post_signed(&shared, &target, &form, (&message.sid, message.status), Some(delivered)).await;
         });
     }
 }

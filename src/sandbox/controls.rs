@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use wiremock::{Request, ResponseTemplate};
 
-use super::airtable::{self, StaffAction};
+use super::airtable::{self, BaseAdminAction};
 use super::answer::Answer;
 use super::callbacks::{self, Posted};
 use super::faults::Fault;
@@ -183,7 +183,7 @@ fn settings(shared: &Shared, request: &Request) -> Done {
         state.airtable.iterators.live = Duration::from_millis(ms);
     }
     let ms = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
-    let told = json!({
+    let outcome = json!({
         "inboundUrl": state.inbound_url,
         "paceMs": ms(state.pace),
         "clockApartMs": state.apart_ms,
@@ -191,17 +191,17 @@ fn settings(shared: &Shared, request: &Request) -> Done {
         "airtablePerSecond": state.airtable.rate.per_second,
         "airtableOffsetMs": ms(state.airtable.iterators.live),
     });
-    Ok((200, told))
+    Ok((200, outcome))
 }
 
 /// Actions are done in order, up to the first that cannot be.
 fn by_hand(shared: &Shared, request: &Request) -> Done {
-    let actions: Vec<StaffAction> = one_or_many(request)?;
-    let mut told = Vec::with_capacity(actions.len());
+    let actions: Vec<BaseAdminAction> = one_or_many(request)?;
+    let mut outcome = Vec::with_capacity(actions.len());
     for action in actions {
-        told.push(airtable::by_hand(shared, action).map_err(|e| (400, e))?);
+        outcome.push(airtable::by_hand(shared, action).map_err(|e| (400, e))?);
     }
-    Ok((200, json!({ "done": told })))
+    Ok((200, json!({ "done": outcome })))
 }
 
 fn reply(shared: &Arc<Shared>, request: &Request) -> Done {
@@ -246,9 +246,9 @@ fn forge(shared: &Arc<Shared>, request: &Request) -> Done {
 
 /// Waits for a webhook's answer from wiremock's thread, which runs none of the sandbox's own work.
 fn wait(shared: &Shared, work: impl Future<Output = Posted> + Send + 'static) -> Result<Posted, (u16, String)> {
-    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    let (send_outcome, outcome) = std::sync::mpsc::sync_channel(1);
     shared.runtime.spawn(async move {
-        let _ = tell.send(work.await);
+        let _ = send_outcome.send(work.await);
     });
-    told.recv_timeout(WEBHOOK_MAX).map_err(|_| (504, "the webhook did not answer within 16 s".into()))
+    outcome.recv_timeout(WEBHOOK_MAX).map_err(|_| (504, "the webhook did not answer within 16 s".into()))
 }

@@ -122,7 +122,6 @@ pub(super) struct ContentLine {
     pub(super) sid: String,
     /// So much.
     pub(super) content: Content,
-    /// When.
     pub(super) at: Timestamp,
 }
 
@@ -136,7 +135,6 @@ pub(super) struct StatusLine {
     pub(super) status: Status,
     /// The sender, where a messaging service has just chosen one.
     pub(super) from: Option<String>,
-    /// When.
     pub(super) at: Timestamp,
 }
 

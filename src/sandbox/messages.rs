@@ -173,7 +173,6 @@ impl Message {
 /// What a list did with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Listed {
-    /// It was in it.
     Had,
     /// It will be, and was not yet.
     Hid,

@@ -45,7 +45,7 @@ use std::time::Duration;
 
 use crate::clock::Clock as _;
 
-pub use airtable::{AirtableRequest, AirtableRequests, AirtableRow, FieldType, Permission, StaffAction};
+pub use airtable::{AirtableRequest, AirtableRequests, AirtableRow, BaseAdminAction, FieldType, Permission};
 pub use config::{
     DEFAULT_ACCOUNT_SID, DEFAULT_AIRTABLE_BASE, DEFAULT_AIRTABLE_TOKEN, DEFAULT_AUTH_TOKEN, SandboxConfig, SandboxError,
 };
@@ -162,7 +162,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// [`SandboxError::Config`] says what is wrong with it; nothing was changed.
-    pub fn airtable_by_hand(&self, action: StaffAction) -> Result<serde_json::Value, SandboxError> {
+    pub fn airtable_edits(&self, action: BaseAdminAction) -> Result<serde_json::Value, SandboxError> {
         airtable::by_hand(&self.shared, action).map_err(SandboxError::Config)
     }
 

@@ -28,14 +28,14 @@ impl Server {
     /// Serves on `listener` until dropped.
     pub(super) async fn start(listener: std::net::TcpListener, shared: &Arc<Shared>) -> Self {
         let wiremock = Arc::new(MockServer::builder().listener(listener).disable_request_recording().start().await);
-        let desk = Arc::new(Desk {
+        let state = Arc::new(ServerState {
             shared: shared.clone(),
             kept: Mutex::new(None),
             served: AtomicU64::new(0),
             server: OnceLock::new(),
         });
-        let _ = desk.server.set(Arc::downgrade(&wiremock));
-        for mock in desk.mocks() {
+        let _ = state.server.set(Arc::downgrade(&wiremock));
+        for mock in state.mocks() {
             wiremock.register(mock).await;
         }
         Self { _wiremock: wiremock }
@@ -44,7 +44,7 @@ impl Server {
 
 /// Between the matcher, which decides, and the responder, which hands out. wiremock holds its lock from one to the other,
 /// so there is never more than one kept answer.
-struct Desk {
+struct ServerState {
     shared: Arc<Shared>,
     kept: Mutex<Option<ResponseTemplate>>,
     served: AtomicU64,
@@ -55,7 +55,7 @@ struct Desk {
 #[error("dropped on purpose")]
 struct Dropped;
 
-struct Decide(Arc<Desk>);
+struct Decide(Arc<ServerState>);
 
 impl Match for Decide {
     fn matches(&self, request: &Request) -> bool {
@@ -75,7 +75,7 @@ impl Match for Decide {
     }
 }
 
-struct HandOut(Arc<Desk>);
+struct HandOut(Arc<ServerState>);
 
 impl Respond for HandOut {
     fn respond(&self, _: &Request) -> ResponseTemplate {
@@ -84,7 +84,7 @@ impl Respond for HandOut {
     }
 }
 
-impl Desk {
+impl ServerState {
     fn mocks(self: &Arc<Self>) -> [Mock; 2] {
         [
             Mock::given(Decide(self.clone())).respond_with_err(|_: &Request| Dropped).with_priority(1),

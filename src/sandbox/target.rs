@@ -112,7 +112,6 @@ impl Target {
         }
     }
 
-    /// The URL that is signed.
     pub(super) fn signed_url(&self) -> &str {
         &self.signed
     }

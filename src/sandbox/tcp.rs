@@ -59,7 +59,7 @@ pub(super) fn start(listener: std::net::TcpListener, behind: SocketAddr, shared:
 /// One side of a conversation and what it said that was not used yet.
 struct Peer {
     stream: TcpStream,
-    heard: Vec<u8>,
+    received: Vec<u8>,
 }
 
 /// Where a message ends, and what it is about.
@@ -86,25 +86,25 @@ fn broken(what: &'static str) -> io::Error {
 impl Peer {
     fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        Ok(Self { stream, heard: Vec::new() })
+        Ok(Self { stream, received: Vec::new() })
     }
 
     /// Hears some more; 0 where the other side has ended.
-    async fn hear(&mut self) -> io::Result<usize> {
-        self.stream.read_buf(&mut self.heard).await
+    async fn receive(&mut self) -> io::Result<usize> {
+        self.stream.read_buf(&mut self.received).await
     }
 
     /// The next head; `None` where the other side has ended.
     async fn head(&mut self) -> io::Result<Option<Head>> {
         loop {
-            if let Some(at) = self.heard.windows(4).position(|w| w == b"\r\n\r\n") {
+            if let Some(at) = self.received.windows(4).position(|w| w == b"\r\n\r\n") {
                 let len = at + 4;
-                return parse(self.heard.get(..len).unwrap_or(&[]), len).map(Some);
+                return parse(self.received.get(..len).unwrap_or(&[]), len).map(Some);
             }
-            if self.heard.len() > HEAD_MAX {
+            if self.received.len() > HEAD_MAX {
                 return Err(broken("the head is too long"));
             }
-            if self.hear().await? == 0 {
+            if self.receive().await? == 0 {
                 return Ok(None);
             }
         }
@@ -113,22 +113,22 @@ impl Peer {
     /// The whole message that `head` begins.
     async fn message(&mut self, head: &Head) -> io::Result<Vec<u8>> {
         loop {
-            let rest = self.heard.get(head.len..).unwrap_or(&[]);
+            let rest = self.received.get(head.len..).unwrap_or(&[]);
             let body = match head.body {
                 Body::Length(n) => (rest.len() >= n).then_some(n),
                 Body::Chunked => chunked(rest)?,
                 Body::UntilClose => None,
             };
             if let Some(body) = body {
-                let after = self.heard.split_off(head.len + body);
-                return Ok(std::mem::replace(&mut self.heard, after));
+                let after = self.received.split_off(head.len + body);
+                return Ok(std::mem::replace(&mut self.received, after));
             }
-            if self.heard.len() > MESSAGE_MAX {
+            if self.received.len() > MESSAGE_MAX {
                 return Err(broken("the message is too long"));
             }
-            if self.hear().await? == 0 {
+            if self.receive().await? == 0 {
                 return match head.body {
-                    Body::UntilClose => Ok(std::mem::take(&mut self.heard)),
+                    Body::UntilClose => Ok(std::mem::take(&mut self.received)),
                     _ => Err(broken("the message breaks off")),
                 };
             }
@@ -265,7 +265,7 @@ fn whole_of(request: &Head) -> usize {
 
 /// Whether a kept connection was not ended meanwhile.
 fn is_open(peer: &Peer) -> bool {
-    peer.heard.is_empty()
+    peer.received.is_empty()
         && matches!(peer.stream.try_read(&mut [0u8; 1]), Err(e) if e.kind() == io::ErrorKind::WouldBlock)
 }
 
@@ -290,8 +290,8 @@ fn bytes(n: Option<u64>, default: u64) -> usize {
 /// Listens until the client has given up; what it says is nobody's.
 async fn ignore(mut client: Peer) -> io::Result<()> {
     loop {
-        client.heard.clear();
-        if client.hear().await? == 0 {
+        client.received.clear();
+        if client.receive().await? == 0 {
             return Ok(());
         }
     }
@@ -314,7 +314,7 @@ async fn unforwarded(shared: &Shared, mut client: Peer, request: &Head, fault: &
         FaultKind::Reset => client.stream.set_zero_linger(),
         _ => {
             let upto = bytes(fault.at, 0).min(whole_of(request));
-            while client.heard.len() < upto && client.hear().await? > 0 {}
+            while client.received.len() < upto && client.receive().await? > 0 {}
             Ok(())
         }
     }

@@ -51,7 +51,6 @@ pub struct SinkState {
 /// What became of a message that was not delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotDelivered {
-    /// When.
     pub at: Timestamp,
     /// Its alerts are due again then.
     pub again_at: Timestamp,

@@ -15,7 +15,7 @@ use crate::domain::{ClockOffset, PhoneNumber, Timestamp};
 
 /// A contact as another system has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RosterContact {
+pub struct SyncedContact {
     /// Its record there: who it is, whatever its name becomes.
     pub record: String,
     /// What it is called here; stays with the record.
@@ -32,13 +32,12 @@ pub struct RosterContact {
 
 /// Contacts as another system had them when it was last read whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RosterCopy {
+pub struct SyncedContacts {
     /// Its table, for people.
     pub source: String,
-    /// When it was read.
     pub read_at: Timestamp,
     /// Every contact that could be read, active or not, oldest first.
-    pub contacts: Vec<RosterContact>,
+    pub contacts: Vec<SyncedContact>,
 }
 
 /// What a process asks of the engine that holds the lock.
@@ -104,7 +103,7 @@ pub struct KeptProviderClock {
 /// that worked here, and the provider's clock. `serve` and commands write them, each in a transaction of its own; every process
 /// reads them.
 ///
-/// After a crash what was answered is there, but for [`Control::engine_beats`]. Putting the same settings or the same copy again
+/// After a crash what was answered is there, but for [`Control::engine_heartbeat`]. Putting the same settings or the same copy again
 /// changes nothing, and so does answering a request twice; [`Control::post_request`] posts another one.
 #[async_trait]
 pub trait Control: Send + Sync {
@@ -115,28 +114,26 @@ pub trait Control: Send + Sync {
     /// What decisions are based on now.
     async fn basis(&self) -> Result<Basis, StoreError>;
     /// The last good copy of contacts that live in another system.
-    async fn roster(&self) -> Result<Option<RosterCopy>, StoreError>;
+    async fn synced_contacts(&self) -> Result<Option<SyncedContacts>, StoreError>;
     /// Replaces that copy whole; `None`: there is no such system any more.
-    async fn keep_roster(&self, copy: Option<&RosterCopy>) -> Result<(), StoreError>;
+    async fn keep_synced_contacts(&self, copy: Option<&SyncedContacts>) -> Result<(), StoreError>;
     /// Commits a request to the engine; its id. Requests of more than a day ago are forgotten.
     async fn post_request(&self, kind: &str, payload: Value, actor: &Actor, now: Timestamp) -> Result<i64, StoreError>;
     /// Requests without an answer, oldest first.
     async fn open_requests(&self) -> Result<Vec<Request>, StoreError>;
     /// Answers a request; answering twice changes nothing.
     async fn answer_request(&self, id: i64, result: Value, now: Timestamp) -> Result<(), StoreError>;
-    /// One request.
     async fn request(&self, id: i64) -> Result<Option<Request>, StoreError>;
     /// The newest engine.
     async fn engine(&self) -> Result<Option<EngineRow>, StoreError>;
     /// Records an engine's start (and forgets all but the last hundred).
     async fn engine_started(&self, row: &EngineRow) -> Result<(), StoreError>;
     /// Records an engine's sign of life, and waits for no disk: a power cut may forget it.
-    async fn engine_beats(&self, id: &str, beat: &EngineBeat) -> Result<(), StoreError>;
+    async fn engine_heartbeat(&self, id: &str, beat: &EngineBeat) -> Result<(), StoreError>;
     /// Records its clean stop.
     async fn engine_stopped(&self, id: &str, at: Timestamp) -> Result<(), StoreError>;
     /// How far our clock is ahead of the provider's, as it was kept last.
     async fn provider_clock(&self) -> Result<Option<KeptProviderClock>, StoreError>;
-    /// Keeps it.
     async fn keep_provider_clock(&self, clock: &KeptProviderClock) -> Result<(), StoreError>;
     /// Changes when another process or we committed: cheap, for polling. Only "the same" or "another" means something, and
     /// only between answers of one handle; now and then it changes without a commit.

@@ -9,16 +9,13 @@ pub enum StoreError {
     /// It cannot be opened or created.
     #[error("the store {path} cannot be opened")]
     Open {
-        /// Where.
         path: PathBuf,
-        /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// It was made by a newer version.
     #[error("the store {path} has schema {found}, this binary knows up to {known}")]
     Newer {
-        /// Where.
         path: PathBuf,
         /// What it says.
         found: i64,
@@ -28,7 +25,6 @@ pub enum StoreError {
     /// It belongs to the other mode.
     #[error("the store {path} is stamped {found}, this command runs in {wanted} mode")]
     OtherMode {
-        /// Where.
         path: PathBuf,
         /// Its stamp.
         found: String,
@@ -46,7 +42,6 @@ pub enum StoreError {
     /// Its content is not what we wrote.
     #[error("the store holds something that cannot be: {what}")]
     Corrupt {
-        /// What and where.
         what: String,
         /// The call that it belongs to, where one is known: that call is left out, the others go on.
         call: Option<String>,
@@ -68,10 +63,7 @@ pub enum StoreError {
     Busy,
     /// The change was ours to refuse: a decision that cannot be, or a constraint that it broke.
     #[error("a change was refused: {what}")]
-    Refused {
-        /// Which.
-        what: String,
-    },
+    Refused { what: String },
     /// The store is closing.
     #[error("the store is closed")]
     Closed,

@@ -36,7 +36,7 @@ pub(super) struct Gate {
 impl Gate {
     /// From now on these surround each access.
     #[cfg(test)]
-    pub(super) fn guard(&self, hooks: Arc<dyn Hooks>) {
+    pub(super) fn safeguard(&self, hooks: Arc<dyn Hooks>) {
         assert!(self.hooks.set(hooks).is_ok(), "one test at a time");
     }
 

@@ -34,9 +34,7 @@ pub enum LeaseError {
     /// The file cannot be made or locked.
     #[error("the engine lock {path} cannot be taken")]
     Io {
-        /// Where.
         path: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },

@@ -21,7 +21,6 @@ pub type Decide = Arc<dyn Fn(&Loaded) -> Result<Change, String> + Send + Sync>;
 pub struct LogLine {
     /// Grows with every entry; the cursor of `after`.
     pub seq: i64,
-    /// The entry.
     pub entry: LogEntry,
 }
 

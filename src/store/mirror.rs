@@ -20,7 +20,6 @@ use crate::domain::types::{AttemptId, CallId, CallRef, ParseError, Timestamp};
 pub enum MirrorKey {
     /// The dispatch event of this attempt.
     Attempt(AttemptId),
-    /// This call.
     Call(CallId),
 }
 
@@ -48,7 +47,6 @@ impl FromStr for MirrorKey {
 /// Something to be told, or read back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MirrorTask {
-    /// Of what.
     pub key: MirrorKey,
     /// To be told: which change of it. To be read back: which write of it. Whoever is done says which one it was.
     pub version: i64,
@@ -84,14 +82,12 @@ pub struct CallTask {
 
 /// A write that the mirror took.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MirrorTold {
-    /// Of what.
+pub struct MirrorDelivered {
     pub key: MirrorKey,
     /// Which change of it.
     pub version: i64,
     /// Since when that waited.
     pub since: Timestamp,
-    /// The record.
     pub record: Option<String>,
     /// When to read it back; `None`: never.
     pub verify_at: Option<Timestamp>,
@@ -100,9 +96,7 @@ pub struct MirrorTold {
 /// A row that was refused for its content and waits for a newer state, or for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParkedLine {
-    /// Of what.
     pub key: MirrorKey,
-    /// Why.
     pub why: String,
     /// Since when.
     pub parked_at: Timestamp,
@@ -126,7 +120,6 @@ pub struct MirrorFigures {
 /// Which dispatch events to walk through.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventFilter {
-    /// Of this call.
     pub call: Option<CallId>,
     /// Whose text left, or whose end came, at or after.
     pub since: Option<Timestamp>,
@@ -161,9 +154,9 @@ pub trait MirrorOutbox {
     /// When the next thing is due to be told or read back, of those that are due after `after`.
     async fn next_mirror(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError>;
     /// These writes were taken: each waits no more, unless a newer change of it came meanwhile.
-    async fn mirror_told(&self, told: Vec<MirrorTold>, now: Timestamp) -> Result<(), StoreError>;
+    async fn mirror_delivered(&self, told: Vec<MirrorDelivered>, now: Timestamp) -> Result<(), StoreError>;
     /// These could not be told; they are due again then.
-    async fn mirror_not_told(&self, keys: Vec<MirrorKey>, again_at: Timestamp) -> Result<(), StoreError>;
+    async fn mirror_failed(&self, keys: Vec<MirrorKey>, again_at: Timestamp) -> Result<(), StoreError>;
     /// These are not to be told before then; nothing was tried.
     async fn mirror_wait(&self, keys: Vec<MirrorKey>, until: Timestamp) -> Result<(), StoreError>;
     /// Gives one up, in this version of its outbox row, or where it has none: a newer state is told all the same. What was
@@ -178,7 +171,7 @@ pub trait MirrorOutbox {
     /// What was given up, oldest first.
     async fn mirror_parked(&self, limit: usize) -> Result<Vec<ParkedLine>, StoreError>;
     /// Whatever waits to be told is due now.
-    async fn mirror_hurry(&self, now: Timestamp) -> Result<(), StoreError>;
+    async fn mirror_retry_now(&self, now: Timestamp) -> Result<(), StoreError>;
     /// These are told again, parked or not, whether they have changed or not.
     async fn mirror_again(&self, keys: Vec<MirrorKey>, now: Timestamp) -> Result<(), StoreError>;
     /// Whether anything is still to be done about one of these: told, or read back.
@@ -197,7 +190,6 @@ pub trait MirrorOutbox {
     /// The mirror has no such record any more: it is looked for anew.
     async fn mirror_forget_record(&self, key: &MirrorKey) -> Result<(), StoreError>;
 
-    /// Figures.
     async fn mirror_figures(&self) -> Result<MirrorFigures, StoreError>;
     /// Dispatch events in the order in which they were made.
     async fn mirror_events(&self, filter: &EventFilter) -> Result<Vec<EventLine>, StoreError>;

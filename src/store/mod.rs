@@ -17,7 +17,6 @@ mod contract;
 mod control;
 mod error;
 mod gate;
-mod lanes;
 mod lease;
 mod ledger;
 mod mirror;
@@ -27,6 +26,7 @@ mod peeked;
 mod place;
 mod queues;
 mod rows;
+mod send_queues;
 mod sqlite;
 mod upkeep;
 mod views;
@@ -36,15 +36,14 @@ use async_trait::async_trait;
 use crate::domain::log::LogKind;
 
 pub use alerts::{AlertOutbox, AlertTask, NotDelivered, SinkState};
-pub use control::{Control, EngineBeat, EngineRow, KeptProviderClock, Request, RosterContact, RosterCopy};
+pub use control::{Control, EngineBeat, EngineRow, KeptProviderClock, Request, SyncedContact, SyncedContacts};
 pub use error::StoreError;
 #[cfg(test)]
 pub(crate) use gate::Hooks;
-pub use lanes::{Lane, LaneKey, LanePlace};
 pub use lease::{Holder, Lease, LeaseError};
 pub use ledger::{CallStory, Decide, Ledger, LogLine};
 pub use mirror::{
-    CallTask, EventFilter, EventLine, EventTask, MirrorFigures, MirrorKey, MirrorOutbox, MirrorTask, MirrorTold,
+    CallTask, EventFilter, EventLine, EventTask, MirrorDelivered, MirrorFigures, MirrorKey, MirrorOutbox, MirrorTask,
     ParkedLine,
 };
 #[cfg(test)]
@@ -54,9 +53,10 @@ pub use outbox::{Outbox, OutboxLine};
 pub use peeked::Peeked;
 pub use place::{Location, StoreMode, StoreSettings};
 pub use queues::{Listened, ListenedPlace, Pollable, Queues, Searchable, Sendable};
-pub use sqlite::spoil;
+pub use send_queues::{SendQueue, SendQueueKey, SendQueuePosition};
+pub use sqlite::corrupt;
 #[cfg(test)]
-pub(crate) use sqlite::{crowd, wound};
+pub(crate) use sqlite::{bulk, page_damage};
 pub use upkeep::{Backup, Place, Room, Upkeep};
 pub use views::{
     AlertLine, CallFilter, CallLine, DueLine, FailureLine, Figures, LogFilter, OptOutLine, Unreadable, Views,

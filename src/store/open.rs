@@ -24,7 +24,7 @@ pub fn open(settings: StoreSettings) -> Result<Arc<dyn Store>, StoreError> {
 #[cfg(test)]
 pub(crate) fn open_between(settings: StoreSettings, hooks: Arc<dyn Hooks>) -> Result<Arc<dyn Store>, StoreError> {
     let store = SqliteStore::open(settings)?;
-    store.gate.guard(hooks);
+    store.gate.safeguard(hooks);
     Ok(Arc::new(store))
 }
 

@@ -12,7 +12,6 @@ use crate::domain::Timestamp;
 pub struct OutboxLine {
     /// Which system: `mirror`, or `sink:` and a sink's name.
     pub sink: String,
-    /// How many rows.
     pub rows: u64,
     /// Since when the oldest of them waits.
     pub since: Timestamp,
@@ -28,5 +27,5 @@ pub trait Outbox: MirrorOutbox + AlertOutbox {
     /// Rows that have waited for another system since `before`, by system; what was given up is not among them.
     async fn stuck_outbox(&self, before: Timestamp) -> Result<Vec<OutboxLine>, StoreError>;
     /// Whatever waits for another system is tried again at once.
-    async fn hurry_outbox(&self, now: Timestamp) -> Result<(), StoreError>;
+    async fn retry_outbox_now(&self, now: Timestamp) -> Result<(), StoreError>;
 }

@@ -1,6 +1,6 @@
 //! What is read of a store before it is opened: a command must know by which settings it works.
 
-use super::RosterCopy;
+use super::SyncedContacts;
 use crate::domain::settings::SettingsRow;
 
 /// What a store says before it is opened.
@@ -9,5 +9,5 @@ pub struct Peeked {
     /// The settings in force.
     pub settings: Option<SettingsRow>,
     /// The last good copy of contacts that live in another system.
-    pub contacts: Option<RosterCopy>,
+    pub contacts: Option<SyncedContacts>,
 }

@@ -49,7 +49,6 @@ impl StoreMode {
 /// How a process uses a store.
 #[derive(Debug, Clone)]
 pub struct StoreSettings {
-    /// Where it is.
     pub location: Location,
     /// The stamp it must have, or gets.
     pub mode: StoreMode,

@@ -3,24 +3,21 @@
 use async_trait::async_trait;
 
 use super::error::StoreError;
-use super::lanes::{LaneKey, LanePlace};
+use super::send_queues::{SendQueueKey, SendQueuePosition};
 use crate::domain::attempt::{AttemptKind, Priority};
-use crate::domain::event::{InboundText, News};
+use crate::domain::event::{InboundText, StatusUpdate};
 use crate::domain::types::{AttemptId, CallId, CallRef, MessageSid, Sender};
 use crate::domain::{PhoneNumber, Timestamp};
 
 /// An attempt that waits to be sent, with what the dispatcher needs to put it in order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sendable {
-    /// Which.
     pub attempt: AttemptId,
-    /// Its call.
     pub call: CallId,
     /// The dialled number, which picks the sender.
     pub dialled: Option<String>,
     /// What goes first.
     pub priority: Priority,
-    /// What it is for.
     pub kind: AttemptKind,
     /// The number that was written to, of an answer.
     pub own: Option<Sender>,
@@ -31,7 +28,6 @@ pub struct Sendable {
 /// An attempt whose message is to be asked about.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pollable {
-    /// Which.
     pub attempt: AttemptId,
     /// Its message.
     pub sid: MessageSid,
@@ -44,11 +40,9 @@ pub struct Pollable {
 /// An attempt whose outcome is unknown, with what its message in the provider's list would look like.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Searchable {
-    /// Which.
     pub attempt: AttemptId,
     /// Its call's reference.
     pub reference: CallRef,
-    /// Its number.
     pub number: u32,
     /// The recipient.
     pub to: PhoneNumber,
@@ -63,20 +57,19 @@ pub struct Searchable {
 /// Somebody whose replies count.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listened {
-    /// Who.
     pub phone: PhoneNumber,
     /// When the first text to them of a call that still counts left, by our clock.
     pub sent_since: Timestamp,
     /// A moment of the provider's clock that no such text is older than; `None` where that is not known of one.
     pub provider_since: Option<Timestamp>,
     /// When they were told last: with the phone, the place in the list.
-    pub told_last: Timestamp,
+    pub notified_last: Timestamp,
 }
 
 impl Listened {
     /// Where to read on behind this one.
     pub fn place(&self) -> ListenedPlace {
-        (self.told_last, self.phone.clone())
+        (self.notified_last, self.phone.clone())
     }
 }
 
@@ -87,7 +80,7 @@ pub type ListenedPlace = (Timestamp, PhoneNumber);
 /// can be lost between two writes. What is in a list leaves it by a decision of the ledger, not by being read.
 ///
 /// After a crash the lists are those of the last commit. Only the engine's loops call them, at any pace and as often as they like;
-/// lists of work never fail for a row that cannot be read, see [`Views::left_out`](super::Views::left_out). Limits are numbers of
+/// lists of work never fail for a row that cannot be read, see [`Views::skipped_rows`](super::Views::left_out). Limits are numbers of
 /// rows, times are milliseconds of UTC.
 #[async_trait]
 pub trait Queues: Send + Sync {
@@ -99,13 +92,13 @@ pub trait Queues: Send + Sync {
     async fn next_wakes(&self, limit: usize) -> Result<Vec<(CallId, Timestamp)>, StoreError>;
     /// Lanes in which attempts wait, whether they may go now or not: first notices of all lanes, then reminders, then the rest;
     /// after `after`. However much waits in a lane, it costs the same.
-    async fn lanes(&self, after: Option<&LaneKey>, limit: usize) -> Result<Vec<LaneKey>, StoreError>;
+    async fn send_queues(&self, after: Option<&SendQueueKey>, limit: usize) -> Result<Vec<SendQueueKey>, StoreError>;
     /// Attempts of each of these lanes that wait and may go now, oldest first, at most `limit` of each, in the order of `places`:
     /// what waits in other lanes costs nothing.
     async fn sendable(
         &self,
         now: Timestamp,
-        places: &[LanePlace],
+        places: &[SendQueuePosition],
         limit: usize,
     ) -> Result<Vec<Vec<Sendable>>, StoreError>;
     /// Attempts of any lane that wait and may go now: priority, then lane, then age. For people and starts.
@@ -113,7 +106,7 @@ pub trait Queues: Send + Sync {
         let mut found: Vec<Sendable> = Vec::new();
         let mut after = None;
         while found.len() < limit
-            && let Some(key) = self.lanes(after.as_ref(), 1).await?.pop()
+            && let Some(key) = self.send_queues(after.as_ref(), 1).await?.pop()
         {
             let pages = self.sendable(now, &[key.clone().into()], limit.saturating_sub(found.len())).await?;
             found.extend(pages.into_iter().flatten());
@@ -141,10 +134,10 @@ pub trait Queues: Send + Sync {
     /// wake time further away than a day and than the longest wait of the call's own ladder. Must be empty.
     async fn stranded(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;
     /// DISPATCHING calls accepted before `before` of which nobody has been told and nothing was accepted, and for which no alert
-    /// `untold:<call>` is raised, oldest first: a crowd that is known hides nobody.
-    async fn untold(&self, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;
+    /// `unnotified:<call>` is raised, oldest first: a crowd that is known hides nobody.
+    async fn unnotified(&self, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;
     /// Receipts that were kept for nobody and whose message or attempt is known by now, oldest first, with its call.
-    async fn kept_receipts(&self, limit: usize) -> Result<Vec<(CallId, News)>, StoreError>;
+    async fn kept_receipts(&self, limit: usize) -> Result<Vec<(CallId, StatusUpdate)>, StoreError>;
     /// Those with a text of a call that is DISPATCHING, or that left DISPATCHING at `since` or later and is still open; told last
     /// first, from behind `after` on.
     async fn listened(
@@ -154,7 +147,7 @@ pub trait Queues: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Listened>, StoreError>;
     /// Those of these inbound messages that were heard already.
-    async fn heard(&self, messages: &[MessageSid]) -> Result<Vec<MessageSid>, StoreError>;
+    async fn known_messages(&self, messages: &[MessageSid]) -> Result<Vec<MessageSid>, StoreError>;
     /// Keeps when these replies, heard before, were written, by the provider's clock; what is known stays.
     async fn date_replies(&self, times: &[(MessageSid, Timestamp)]) -> Result<(), StoreError>;
     /// Replies that wait for the time at which they were written, those that came first first; `waited_since` says when.

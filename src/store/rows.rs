@@ -112,10 +112,10 @@ const SPECIALS: &[(Special, &str)] = &[
 ];
 
 /// What a code asks for, as it is stored: its class, and after a slash what it asks for beyond.
-pub(crate) fn asks_words(asks: ErrorClass) -> Result<String, StoreError> {
-    let class = CLASSES.iter().find(|(c, _)| *c == asks.class).map(|(_, w)| *w);
+pub(crate) fn class_words(error_class: ErrorClass) -> Result<String, StoreError> {
+    let class = CLASSES.iter().find(|(c, _)| *c == error_class.class).map(|(_, w)| *w);
     let class = class.ok_or_else(|| corrupt("receipts.class"))?;
-    Ok(match asks.special.and_then(|s| SPECIALS.iter().find(|(x, _)| *x == s)) {
+    Ok(match error_class.special.and_then(|s| SPECIALS.iter().find(|(x, _)| *x == s)) {
         Some((_, special)) => format!("{class}/{special}"),
         None => class.to_owned(),
     })
@@ -131,8 +131,8 @@ pub(crate) fn class(text: &str) -> Result<Class, StoreError> {
     word("attempts.class", CLASSES.iter().find(|(_, w)| *w == text).map(|(c, _)| *c))
 }
 
-/// Reads what [`asks_words`] wrote.
-pub(crate) fn asks(text: &str) -> Result<ErrorClass, StoreError> {
+/// Reads what [`class_words`] wrote.
+pub(crate) fn error_class(text: &str) -> Result<ErrorClass, StoreError> {
     let (class, special) = text.split_once('/').map_or((text, None), |(c, s)| (c, Some(s)));
     let class = word("receipts.class", CLASSES.iter().find(|(_, w)| *w == class).map(|(c, _)| *c))?;
     let find = |s: &str| word("receipts.class", SPECIALS.iter().find(|(_, w)| *w == s).map(|(x, _)| *x));
@@ -160,7 +160,7 @@ mod tests {
         for (class, _) in CLASSES {
             for special in SPECIALS.iter().map(|(s, _)| Some(*s)).chain([None]) {
                 let both = ErrorClass { class: *class, special };
-                assert_eq!(asks(&asks_words(both).expect("known")).expect("known"), both, "{both:?}");
+                assert_eq!(error_class(&class_words(both).expect("known")).expect("known"), both, "{both:?}");
             }
         }
         for p in Priority::ALL {
@@ -170,8 +170,8 @@ mod tests {
             assert_eq!(source(s.as_str()).expect("known"), s, "{s:?}");
         }
         let unknown: &[(&str, Result<(), StoreError>)] = &[
-            ("class", asks("zzz").map(drop)),
-            ("special", asks("account/zzz").map(drop)),
+            ("class", error_class("zzz").map(drop)),
+            ("special", error_class("account/zzz").map(drop)),
             ("priority", priority(3).map(drop)),
             ("source", source("").map(drop)),
             ("effect", effect("MOVED").map(drop)),

@@ -43,7 +43,6 @@ pub struct Room {
 /// A copy of the whole store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backup {
-    /// Where.
     pub path: PathBuf,
     /// When it was made, to the second.
     pub made_at: Timestamp,

@@ -43,7 +43,6 @@ pub struct CallFilter {
 pub struct LogFilter {
     /// Only entries after this place.
     pub after: i64,
-    /// Of this call.
     pub call: Option<CallId>,
     /// At or after.
     pub since: Option<Timestamp>,
@@ -54,7 +53,6 @@ pub struct LogFilter {
 /// A follow-up that is still to come.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DueLine {
-    /// The call.
     pub call: Call,
     /// When it fires.
     pub due: Timestamp,
@@ -65,11 +63,9 @@ pub struct DueLine {
 pub struct AlertLine {
     /// What it is and what it is about.
     pub key: AlertKey,
-    /// Its call.
     pub call: Option<CallId>,
     /// That call's reference.
     pub reference: Option<CallRef>,
-    /// What happened.
     pub message: String,
     /// Since when.
     pub raised_at: Timestamp,
@@ -82,7 +78,6 @@ pub struct OptOutLine {
     pub phone: String,
     /// Our sender; empty: any.
     pub sender: String,
-    /// Since when.
     pub since: Timestamp,
 }
 
@@ -124,11 +119,9 @@ pub struct Figures {
 pub struct FailureLine {
     /// The code, where there is one.
     pub code: Option<ErrorCode>,
-    /// How many.
     pub count: u64,
     /// The newest.
     pub last_at: Timestamp,
-    /// What it said.
     pub result: String,
 }
 
@@ -146,7 +139,7 @@ pub struct Unreadable {
 /// Owns nothing and changes nothing: each method reads one moment of the store. Commands, the HTTP listener and the watching loops
 /// call it. After a crash the answers are those of the last commit. Asked twice, it answers twice.
 ///
-/// What this handle could not read it remembers until the process ends, see [`Views::left_out`].
+/// What this handle could not read it remembers until the process ends, see [`Views::skipped_rows`].
 #[async_trait]
 pub trait Views: Send + Sync {
     /// A list of calls.
@@ -167,11 +160,11 @@ pub trait Views: Send + Sync {
     async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError>;
     /// Rows that lists of this handle have left out so far because they cannot be read, each once. Lists of work and of calls
     /// never fail for such a row; what asks for one call by name gets [`StoreError::Corrupt`].
-    fn left_out(&self) -> Vec<Unreadable>;
+    fn skipped_rows(&self) -> Vec<Unreadable>;
     /// Looks through the whole store for what cannot be read, cannot be, or belongs to nothing: slow, for people.
     async fn unreadable(&self, limit: usize) -> Result<Vec<Unreadable>, StoreError>;
     /// Looks through the whole store where that was not done for `every` (a minute after it was opened for the first time);
     /// indexes that do not fit their table are rebuilt, what it finds joins
-    /// [`Views::left_out`]. Nobody who writes or reads waits for it.
-    async fn look_through(&self, every: Duration) -> Result<(), StoreError>;
+    /// [`Views::skipped_rows`]. Nobody who writes or reads waits for it.
+    async fn integrity_scan(&self, every: Duration) -> Result<(), StoreError>;
 }

@@ -28,7 +28,6 @@ pub(crate) enum Fate {
     LostAfter,
     /// Not done, and nobody can tell.
     LostBefore,
-    /// Throttled for that long.
     Throttled(Duration),
     /// The month is used up.
     Billing,
@@ -210,7 +209,7 @@ fn kept(old: &Fields, new: &Fields, fate: &Fate) -> Fields {
 
 #[async_trait]
 impl MirrorGateway for ScriptedBase {
-    fn in_lane(&self, _lane: Lane) -> Arc<dyn MirrorGateway> {
+    fn in_queue(&self, _lane: Lane) -> Arc<dyn MirrorGateway> {
         Arc::new(self.clone())
     }
 

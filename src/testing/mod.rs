@@ -4,10 +4,10 @@
 pub(crate) mod base;
 pub(crate) mod clock;
 pub(crate) mod crash;
-pub(crate) mod desk;
 pub(crate) mod gateway;
+pub(crate) mod harness;
 
-pub(crate) mod people;
+pub(crate) mod fixtures;
 pub(crate) mod replies;
 pub(crate) mod story;
 pub(crate) mod world;

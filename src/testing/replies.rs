@@ -3,7 +3,7 @@
 use crate::domain::call::CallStatus;
 use crate::domain::types::CallId;
 
-use super::people::{self, policy};
+use super::fixtures::{self, policy};
 use super::world::Setup;
 use super::{World, mins, secs};
 
@@ -33,7 +33,7 @@ pub(crate) fn unescaped(cell: &str) -> String {
 /// A shop whose ladders do not move by themselves for an hour.
 pub(crate) async fn quiet() -> World {
     let still = policy("still", &[(secs(0), &["primary"]), (mins(60), &["backup"])]);
-    World::with(Setup { directory: people::directory_with(still), ..Setup::default() }).await
+    World::with(Setup { directory: fixtures::directory_with(still), ..Setup::default() }).await
 }
 
 pub(crate) async fn status(w: &World, call: &CallId) -> CallStatus {

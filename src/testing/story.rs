@@ -2,15 +2,15 @@
 
 use super::gateway::Accepted;
 use super::world::World;
-use super::{people, secs};
+use super::{fixtures, secs};
 use crate::domain::MessageStatus;
 use crate::domain::attempt::Attempt;
 use crate::domain::call::{CallData, CallState, CallStatus};
 use crate::domain::change::Answer;
 use crate::domain::codes::classify;
-use crate::domain::event::{Decision, Event, InboundText, News, Source};
+use crate::domain::event::{Decision, Event, InboundText, Source, StatusUpdate};
 use crate::domain::types::{Actor, CallId, ErrorCode, MessageSid};
-use crate::engine::intake::{self, Intake, Paperwork};
+use crate::engine::intake::{self, Intake, Validation};
 use crate::store::LogFilter;
 
 /// What a caller hands over in most stories.
@@ -42,7 +42,7 @@ impl World {
     /// Hands a call over; what was answered.
     pub(crate) async fn accept(&self, intake: Intake) -> Answer {
         let core = &self.process.core;
-        let new = intake::new_call(intake, &core.directory(), Paperwork::Lenient, &core.ids, self.now());
+        let new = intake::new_call(intake, &core.directory(), Validation::Lenient, &core.ids, self.now());
         self.apply(Event::Accept(Box::new(new.expect("a call"))), "intake").await
     }
 
@@ -122,12 +122,12 @@ impl World {
         let a = self.attempt(number).await;
         let sent = self.sms.ledger().into_iter().find(|m| m.attempt == a.id);
         let sid = a.sid.clone().or(sent.map(|m| m.sid)).expect("the provider has a message of it");
-        self.news(Some(number), &sid, word, code).await;
+        self.update(Some(number), &sid, word, code).await;
         self.settle().await;
     }
 
     /// A receipt as it comes in, and nothing that follows.
-    pub(crate) async fn news(&self, number: Option<u32>, sid: &MessageSid, word: &str, code: Option<u32>) -> Answer {
+    pub(crate) async fn update(&self, number: Option<u32>, sid: &MessageSid, word: &str, code: Option<u32>) -> Answer {
         let status = MessageStatus::from_word(word);
         let code = code.map(ErrorCode);
         let attempt = match number {
@@ -139,32 +139,32 @@ impl World {
         {
             self.sms.set_status(m.attempt, &status, code);
         }
-        let news = News {
+        let update = StatusUpdate {
             attempt,
             sid: sid.clone(),
             status,
             code,
-            asks: classify(code),
+            error_class: classify(code),
             source: Source::Receipt,
             provider_at: None,
         };
-        self.apply(Event::News(news), "twilio").await
+        self.apply(Event::StatusUpdate(update), "twilio").await
     }
 
     /// The provider reports on this message, on its attempt's own URL; nothing that follows.
-    pub(crate) async fn news_of(&self, m: &Accepted, word: &str, code: Option<u32>) -> Answer {
+    pub(crate) async fn update_of(&self, m: &Accepted, word: &str, code: Option<u32>) -> Answer {
         let (status, code) = (MessageStatus::from_word(word), code.map(ErrorCode));
         self.sms.set_status(m.attempt, &status, code);
-        let news = News {
+        let update = StatusUpdate {
             attempt: Some(m.attempt),
             sid: m.sid.clone(),
             status,
             code,
-            asks: classify(code),
+            error_class: classify(code),
             source: Source::Receipt,
             provider_at: None,
         };
-        self.apply(Event::News(news), "twilio").await
+        self.apply(Event::StatusUpdate(update), "twilio").await
     }
 
     /// Somebody texts; what they are answered. The engine does what follows.
@@ -182,8 +182,8 @@ impl World {
             listed: false,
             waited_since: None,
             sid: sid.parse().expect("a SID"),
-            from: people::phone(who).to_owned(),
-            to: people::SENDER.to_owned(),
+            from: fixtures::phone(who).to_owned(),
+            to: fixtures::SENDER.to_owned(),
             body: text.to_owned(),
             provider_replied: false,
             at: None,
@@ -234,7 +234,7 @@ pub(crate) fn shown(a: &Attempt) -> String {
 
 impl Tech<'_> {
     fn unread(&self) -> Vec<String> {
-        let phone = people::phone(self.who);
+        let phone = fixtures::phone(self.who);
         let all: Vec<String> = self.world.sms.ledger().into_iter().filter(|m| m.to == phone).map(|m| m.body).collect();
         let read = self.world.read.lock().expect("not poisoned").get(phone).copied().unwrap_or(0);
         all.into_iter().skip(read).collect()
@@ -245,7 +245,7 @@ impl Tech<'_> {
         let text = self.unread().into_iter().next();
         let text = text.unwrap_or_else(|| panic!("{} has no text, wanted {says:?}", self.who));
         assert!(text.contains(says), "{} reads {text:?}, wanted {says:?}", self.who);
-        *self.world.read.lock().expect("not poisoned").entry(people::phone(self.who).to_owned()).or_default() += 1;
+        *self.world.read.lock().expect("not poisoned").entry(fixtures::phone(self.who).to_owned()).or_default() += 1;
         text
     }
 

@@ -7,8 +7,8 @@ use tempfile::TempDir;
 
 use super::clock::ManualClock;
 use super::crash::{Crash, Death};
+use super::fixtures;
 use super::gateway::ScriptedGateway;
-use super::people;
 use crate::clock::Clock as _;
 use crate::domain::Timestamp;
 use crate::domain::alert::SinkTarget;
@@ -47,8 +47,8 @@ pub(crate) struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         Self {
-            directory: people::directory(),
-            rules: people::rules(),
+            directory: fixtures::directory(),
+            rules: fixtures::rules(),
             messages_per_second: 0.0,
             seed: 7,
             sinks: vec![super::office()],

@@ -171,7 +171,7 @@ fn one_rotten_call_keeps_nobody_from_being_served() {
     named_by_the_plan(&stage);
     commands_serve_the_others(&stage);
 
-    mended(&stage);
+    repaired(&stage);
     drop(serve);
     let run = stage.shop.send("alone", &[]);
     assert!(run.stdout.contains("alone"), "{run:?}");
@@ -225,7 +225,7 @@ fn commands_serve_the_others(stage: &Stage) {
 }
 
 /// Once somebody has mended it, the call goes on by itself and its alert ends.
-fn mended(stage: &Stage) {
+fn repaired(stage: &Stage) {
     unguarded(&stage.shop)
         .execute_batch(
             "UPDATE calls SET policy = (SELECT policy FROM calls WHERE id = 'good') WHERE id = 'due-and-rotten'",

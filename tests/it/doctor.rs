@@ -29,7 +29,7 @@ fn says(doc: &Value, area: &str, name: &str, status: &str, words: &[&str]) {
     assert!(words.iter().all(|w| all.contains(w)), "{words:?}: {check:#}");
 }
 
-fn staff(stage: &Stage, action: Value) {
+fn base_admin(stage: &Stage, action: Value) {
     stage.control("POST", "airtable", &action);
 }
 
@@ -84,11 +84,14 @@ fn a_sound_setup_is_all_well_and_shows_no_secret() {
 fn what_airtable_lacks_is_named_and_made_once() {
     let stage = Stage::new(TABLES);
     let table = "Dispatch Events";
-    staff(&stage, json!({ "do": "drop_field", "table": table, "field": "Message SID" }));
-    staff(&stage, json!({ "do": "drop_field", "table": table, "field": "Round" }));
-    staff(&stage, json!({ "do": "rename_field", "table": table, "field": "Error Code", "name": "error code" }));
-    staff(&stage, json!({ "do": "change_field", "table": table, "field": "Attempt Number", "type": "singleLineText" }));
-    staff(&stage, json!({ "do": "drop_table", "table": "Calls" }));
+    base_admin(&stage, json!({ "do": "drop_field", "table": table, "field": "Message SID" }));
+    base_admin(&stage, json!({ "do": "drop_field", "table": table, "field": "Round" }));
+    base_admin(&stage, json!({ "do": "rename_field", "table": table, "field": "Error Code", "name": "error code" }));
+    base_admin(
+        &stage,
+        json!({ "do": "change_field", "table": table, "field": "Attempt Number", "type": "singleLineText" }),
+    );
+    base_admin(&stage, json!({ "do": "drop_table", "table": "Calls" }));
     let doc = run(&stage, 1, &[]);
     says(&doc, "airtable", "events.message_sid", "fail", &["Message SID", "--fix"]);
     says(&doc, "airtable", "events.round", "warn", &["recover --from-airtable", "--fix"]);
@@ -102,8 +105,8 @@ fn what_airtable_lacks_is_named_and_made_once() {
     assert_eq!(made, ["events.message_sid", "events.round", "calls"], "{doc:#}");
     says(&doc, "airtable", "events.error_code", "fail", &["rename it"]);
     says(&doc, "airtable", "events.attempt_number", "fail", &["another type"]);
-    staff(&stage, json!({ "do": "rename_field", "table": table, "field": "error code", "name": "Error Code" }));
-    staff(&stage, json!({ "do": "change_field", "table": table, "field": "Attempt Number", "type": "number" }));
+    base_admin(&stage, json!({ "do": "rename_field", "table": table, "field": "error code", "name": "Error Code" }));
+    base_admin(&stage, json!({ "do": "change_field", "table": table, "field": "Attempt Number", "type": "number" }));
     let doc = run(&stage, 0, &["--fix", "--write-probe"]);
     assert!(!checks(&doc).iter().any(|c| text(c, "what").starts_with("made: ")), "nothing is made twice: {doc:#}");
     says(&doc, "airtable", "calls", "ok", &["12 fields"]);
@@ -113,9 +116,9 @@ fn what_airtable_lacks_is_named_and_made_once() {
 #[test]
 fn a_token_that_may_too_little_is_told_what_it_lacks() {
     let stage = Stage::new("[airtable]\nbase_id = \"appSandbox0000000\"\n");
-    let scopes = |scopes: &[&str]| staff(&stage, json!({ "do": "scopes", "scopes": scopes }));
+    let scopes = |scopes: &[&str]| base_admin(&stage, json!({ "do": "scopes", "scopes": scopes }));
     scopes(&["data.records:read", "data.records:write"]);
-    staff(&stage, json!({ "do": "drop_field", "table": "Dispatch Events", "field": "Round" }));
+    base_admin(&stage, json!({ "do": "drop_field", "table": "Dispatch Events", "field": "Round" }));
     let doc = run(&stage, 1, &["--fix"]);
     says(&doc, "airtable", "schema", "warn", &["schema.bases:read"]);
     says(&doc, "airtable", "events.round", "warn", &["Round"]);
@@ -125,7 +128,7 @@ fn a_token_that_may_too_little_is_told_what_it_lacks() {
     scopes(&["data.records:read", "data.records:write", "schema.bases:read"]);
     let doc = run(&stage, 1, &["--fix"]);
     says(&doc, "airtable", "events.round", "fail", &["could not be made", "schema.bases:write"]);
-    staff(&stage, json!({ "do": "permission", "level": "read" }));
+    base_admin(&stage, json!({ "do": "permission", "level": "read" }));
     let doc = run(&stage, 1, &["--write-probe"]);
     says(&doc, "airtable", "base", "fail", &["editor"]);
     says(&doc, "airtable", "write", "fail", &["data.records:write"]);

@@ -260,7 +260,7 @@ fn a_base_with_the_required_columns_alone_is_equal() {
     for more in [&[][..], &["--call", "c1"], &["--repair"]] {
         let seen = stage.verify(0, more);
         assert_eq!((&seen["equal"], &seen["callsEqual"]), (&json!(1), &json!(1)), "{more:?}: {seen:#}");
-        let left_out = ["Accepted At", "Contact", "Next Follow-Up At", "Reference", "Round", "Step", "To"];
-        assert_eq!(seen["leftOut"], json!(left_out), "{more:?}: {seen:#}");
+        let skipped_rows = ["Accepted At", "Contact", "Next Follow-Up At", "Reference", "Round", "Step", "To"];
+        assert_eq!(seen["leftOut"], json!(skipped_rows), "{more:?}: {seen:#}");
     }
 }

@@ -124,7 +124,7 @@ within = "20s"
 }
 
 /// What somebody does to the row of c1, and what is said of it. No command and no engine mends it: that one is killed.
-const BY_HAND: &[(&str, &str)] = &[
+const MANUAL_EDITS: &[(&str, &str)] = &[
     ("do = \"delete_record\", id = \"{row c1 1}\"", "1 of 1 rows missing"),
     ("do = \"duplicate_record\", id = \"{row c1 1}\"", "1 twins"),
     (
@@ -139,7 +139,7 @@ const BY_HAND: &[(&str, &str)] = &[
 fn whatever_is_wrong_in_airtable_breaks_a_scenario_that_has_it_compared() {
     let (shop, temp) = shop();
     let mut files = Vec::new();
-    for (i, (action, _)) in BY_HAND.iter().enumerate() {
+    for (i, (action, _)) in MANUAL_EDITS.iter().enumerate() {
         let text = format!(
             "{WELL}[[when]]\nwait = {{ mirror = \"equal\" }}\n[[when]]\nkill = \"engine\"\n\
              [[when]]\nairtable = {{ table = \"Dispatch Events\", {action} }}\n\
@@ -151,7 +151,7 @@ fn whatever_is_wrong_in_airtable_breaks_a_scenario_that_has_it_compared() {
     }
     let (code, report) = play_files(&shop, &temp, &files);
     assert_eq!(code, 1, "{report:#}");
-    for (i, (action, want)) in BY_HAND.iter().enumerate() {
+    for (i, (action, want)) in MANUAL_EDITS.iter().enumerate() {
         let s = &report["scenarios"][i];
         let broken = s["checks"].as_array().expect("checks").iter().find(|c| c["held"] == false).map(Value::to_string);
         let rows = &s["judged"]["airtable"];
@@ -453,7 +453,7 @@ fn a_storm_is_played_kept_and_can_be_played_again() {
 }
 
 /// Guards, each with a scenario that must miss it, and words of what it has to say.
-const GUARDS: &[(&str, &str, &[&str])] = &[
+const SAFEGUARDS: &[(&str, &str, &[&str])] = &[
     ("intent-commit", "recover-a-cut-off-send", &["it does not say \"send cut off by a crash\"", "text not sent yet"]),
     ("look-before-resend", "answer-lost-and-no-receipt", &["attempt 1 of c1 is submitted or delivered", "unknown"]),
     ("monotone-receipts", "status-moves-only-forward", &["c1: messages are delivered", "sending"]),
@@ -470,15 +470,22 @@ const GUARDS: &[(&str, &str, &[&str])] = &[
 #[test]
 fn without_a_guard_a_scenario_breaks_and_says_what_was_promised_and_what_was_seen() {
     std::thread::scope(|scope| {
-        for (guard, scenario, words) in GUARDS {
+        for (safeguard, scenario, words) in SAFEGUARDS {
             scope.spawn(move || {
                 let (shop, temp) = shop();
-                let run =
-                    shop.run_as_is(&["test-reliability", "--guards-off", guard, "--scenario", scenario, "-o", "json"]);
-                assert_eq!((run.code, left_behind(&temp)), (1, Vec::new()), "{guard}: {scenario} held: {run:?}");
+                let run = shop.run_as_is(&[
+                    "test-reliability",
+                    "--guards-off",
+                    safeguard,
+                    "--scenario",
+                    scenario,
+                    "-o",
+                    "json",
+                ]);
+                assert_eq!((run.code, left_behind(&temp)), (1, Vec::new()), "{safeguard}: {scenario} held: {run:?}");
                 let report = run.json();
                 assert!(
-                    report["repeat"].as_str().is_some_and(|r| r.contains(&format!("--guards-off {guard}"))),
+                    report["repeat"].as_str().is_some_and(|r| r.contains(&format!("--guards-off {safeguard}"))),
                     "{report}"
                 );
                 let checks = report["scenarios"][0]["checks"].as_array().cloned().unwrap_or_default();
@@ -488,7 +495,7 @@ fn without_a_guard_a_scenario_breaks_and_says_what_was_promised_and_what_was_see
                     })
                     .collect();
                 let told = |line: &String| words.iter().all(|w| line.contains(w)) && !line.ends_with("seen: ");
-                assert!(broken.iter().any(told), "{guard}: {words:?} are not said: {broken:#?}");
+                assert!(broken.iter().any(told), "{safeguard}: {words:?} are not said: {broken:#?}");
             });
         }
     });

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use dispatchctl::clock::Stopwatch;
-use dispatchctl::killpoint;
+use dispatchctl::failpoint;
 
-use crate::support::drill::my_turn;
+use crate::support::fault_injection::my_turn;
 use crate::support::process::report;
 use crate::sweep_scenes::{Job, Kind, Scene};
 
@@ -36,7 +36,7 @@ pub(crate) fn rounds() -> usize {
 /// Every point with every kind of text that it can befall, the slow ones first.
 fn jobs(rounds: usize) -> Vec<Job> {
     let only = std::env::var("DISPATCHCTL_SWEEP_POINT").unwrap_or_default();
-    let points = killpoint::POINTS.iter().map(|(p, _)| *p).filter(|p| p.contains(&only));
+    let points = failpoint::POINTS.iter().map(|(p, _)| *p).filter(|p| p.contains(&only));
     let mut jobs: Vec<Job> = points
         .flat_map(|point| {
             let kinds = Scene::of(point).kinds();
@@ -66,7 +66,7 @@ fn at_every_kill_point_nothing_is_lost_and_nothing_is_doubled() {
         }
     });
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let place = |j: &Job| (killpoint::POINTS.iter().position(|(p, _)| *p == j.point), j.kind);
+    let place = |j: &Job| (failpoint::POINTS.iter().position(|(p, _)| *p == j.point), j.kind);
     done.sort_by_key(|(job, _)| place(job));
     let mut table = format!(
         "{:<26}{:<10}{:>6}{:>11}{:>9}{:>6}{:>9}{:>12}\n",
@@ -127,7 +127,7 @@ fn the_list_of_kill_points_is_that_of_the_code() {
     let mut found = Vec::new();
     walk(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
     found.sort_unstable();
-    let mut listed: Vec<&str> = killpoint::POINTS.iter().map(|(p, _)| *p).collect();
+    let mut listed: Vec<&str> = failpoint::POINTS.iter().map(|(p, _)| *p).collect();
     listed.sort_unstable();
     assert_eq!(found, listed);
     assert!(listed.len() >= 16);

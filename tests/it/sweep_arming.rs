@@ -5,7 +5,7 @@ use std::process::Command;
 use dispatchctl::store::{self, StoreMode, StoreSettings};
 use serde_json::{Value, json};
 
-use crate::support::drill::drill_in;
+use crate::support::fault_injection::fault_injection_in;
 use crate::support::process::Process;
 use crate::support::stage::{ANA, LEE, SAM, Stage, attempts, entries, free_port, text};
 use crate::support::wait::{later_ms, now, time, until};
@@ -19,9 +19,9 @@ exhaust_after = "1h"
 #[test]
 fn a_name_that_does_not_exist_is_told_what_does_and_nothing_starts() {
     for (name, value, says) in [
-        ("DISPATCHCTL_KILLPOINT", "intent.comitted", "intent.committed"),
-        ("DISPATCHCTL_KILLPOINT", "intent.committed:none", "a number from 1"),
-        ("DISPATCHCTL_GUARDS_OFF", "signature,lock", "engine-lock"),
+        ("DISPATCHCTL_FAILPOINT", "intent.comitted", "intent.committed"),
+        ("DISPATCHCTL_FAILPOINT", "intent.committed:none", "a number from 1"),
+        ("DISPATCHCTL_SAFEGUARDS_OFF", "signature,lock", "engine-lock"),
         ("DISPATCHCTL_DRILL_SINK", "https://hooks.example.com/x", "on this machine"),
     ] {
         let mut shop = crate::support::Shop::new();
@@ -35,8 +35,8 @@ fn a_name_that_does_not_exist_is_told_what_does_and_nothing_starts() {
 #[test]
 fn live_mode_and_a_live_store_refuse_to_be_armed() {
     for (name, value) in [
-        ("DISPATCHCTL_KILLPOINT", "lock.taken"),
-        ("DISPATCHCTL_GUARDS_OFF", "signature"),
+        ("DISPATCHCTL_FAILPOINT", "lock.taken"),
+        ("DISPATCHCTL_SAFEGUARDS_OFF", "signature"),
         ("DISPATCHCTL_DRILL_SINK", "http://127.0.0.1:9/"),
     ] {
         let mut shop = crate::support::Shop::new();
@@ -49,7 +49,7 @@ fn live_mode_and_a_live_store_refuse_to_be_armed() {
     // A live store, and a process that says it is a test: the stamp decides, and nobody dies.
     let mut shop = crate::support::Shop::new();
     make(&shop.path("shop.db"), StoreMode::Live);
-    shop.set("DISPATCHCTL_KILLPOINT", "lock.taken");
+    shop.set("DISPATCHCTL_FAILPOINT", "lock.taken");
     let run = shop.expect(6, &["serve", "--listen", "127.0.0.1:0"]);
     assert!(run.stderr.contains("is stamped live"), "{run:?}");
 }
@@ -83,7 +83,7 @@ fn a_running_engine_on_a_live_store_refuses_every_drill() {
     for payload in
         [json!({ "kill": "lock.taken" }), json!({ "guardsOff": ["signature"] }), json!({ "clockOffsetMs": 60_000 })]
     {
-        let answer = drill_in(&live, StoreMode::Live, payload.clone());
+        let answer = fault_injection_in(&live, StoreMode::Live, payload.clone());
         assert!(text(&answer, "error").contains("stamped test"), "{payload}: {answer}");
     }
     assert!(process.ended().is_none(), "it goes on");
@@ -99,7 +99,7 @@ fn a_drill_that_asks_for_what_is_not_there_is_told_so() {
         (json!({}), "asks for nothing"),
         (json!({ "clockOffsetMs": "soon" }), "milliseconds"),
     ] {
-        let answer = stage.drill(payload.clone());
+        let answer = stage.fault_injection(payload.clone());
         assert!(text(&answer, "error").contains(says), "{payload}: {answer}");
     }
     // Armed at its third hit, it lives through two.

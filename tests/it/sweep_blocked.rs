@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-use crate::support::drill::{KILLPOINT, died_at, my_turn};
+use crate::support::fault_injection::{FAILPOINT, died_at, my_turn};
 use crate::support::process::report;
 use crate::support::stage::{Stage, attempts, emergency, entries, seconds, text};
 use crate::support::wait::until;
@@ -84,7 +84,7 @@ fn play(point: &str, sent: usize, policy: &str) -> Row {
     let mut row = Row::default();
     let mut calls = Vec::new();
     for n in 0..rounds() {
-        let mut process = stage.start_armed(&[(KILLPOINT, point)]);
+        let mut process = stage.start_armed(&[(FAILPOINT, point)]);
         calls.push(format!("c{n}"));
         if stage.ready_or_dead(&mut process) {
             let (stage, call) = (stage.clone(), format!("c{n}"));

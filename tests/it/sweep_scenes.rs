@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use dispatchctl::clock::Stopwatch;
 
-use crate::support::drill::{KILLPOINT, Sink, died_at};
+use crate::support::fault_injection::{FAILPOINT, Sink, died_at};
 use crate::support::http;
 use crate::support::stage::{SAM, Stage, attempts, emergency, entries, state, text};
 use crate::support::wait::until;
@@ -226,7 +226,7 @@ impl Play {
     }
 
     fn armed(&self) -> [(&'static str, &'static str); 1] {
-        [(KILLPOINT, self.job.point)]
+        [(FAILPOINT, self.job.point)]
     }
 
     fn dies(&mut self, mut process: crate::support::process::Process) {

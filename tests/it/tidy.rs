@@ -8,17 +8,17 @@ use crate::imports::Imports;
 /// Which modules of ours a module may use.
 const LAYERS: &[(&str, &[&str])] = &[
     ("domain", &["domain"]),
-    ("killpoint", &[]),
-    ("clock", &["domain", "killpoint"]),
+    ("failpoint", &[]),
+    ("clock", &["domain", "failpoint"]),
     ("ids", &["domain"]),
     ("telemetry", &[]),
     ("config", &["domain", "config"]),
-    ("store", &["domain", "store", "clock", "ids", "killpoint"]),
-    ("gateways", &["domain", "gateways", "clock", "ids", "killpoint"]),
-    ("engine", &["domain", "store", "gateways", "config", "engine", "clock", "ids", "killpoint"]),
-    ("http", &["domain", "store", "gateways", "config", "engine", "http", "clock", "ids", "killpoint"]),
+    ("store", &["domain", "store", "clock", "ids", "failpoint"]),
+    ("gateways", &["domain", "gateways", "clock", "ids", "failpoint"]),
+    ("engine", &["domain", "store", "gateways", "config", "engine", "clock", "ids", "failpoint"]),
+    ("http", &["domain", "store", "gateways", "config", "engine", "http", "clock", "ids", "failpoint"]),
     ("sandbox", &["domain", "sandbox", "clock", "ids"]),
-    ("reliability", &["domain", "store", "gateways", "config", "sandbox", "reliability", "clock", "ids", "killpoint"]),
+    ("reliability", &["domain", "store", "gateways", "config", "sandbox", "reliability", "clock", "ids", "failpoint"]),
     (
         "cli",
         &[
@@ -34,7 +34,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "clock",
             "ids",
             "telemetry",
-            "killpoint",
+            "failpoint",
         ],
     ),
 ];
@@ -200,6 +200,23 @@ fn backends_named(files: &Files) -> Vec<String> {
 #[test]
 fn nobody_but_the_store_names_a_backend() {
     assert_eq!(backends_named(&sources()), Vec::<String>::new());
+}
+
+/// Files that the map of the tree in `lib.rs` names and that are not there.
+fn unmapped(files: &Files) -> Vec<String> {
+    let map = files["lib.rs"].lines().filter(|l| l.starts_with("//!"));
+    let named = map.flat_map(|l| l.split('`')).filter(|w| w.ends_with(".rs") && w.contains('/'));
+    named.filter(|w| !files.contains_key(*w)).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_file_on_the_map_is_there() {
+    let files = sources();
+    assert!(files["lib.rs"].contains("`engine/apply.rs`"), "the map is gone");
+    assert_eq!(unmapped(&files), Vec::<String>::new());
+    let mut without = files;
+    without.remove("engine/dispatcher.rs");
+    assert_eq!(unmapped(&without), ["engine/dispatcher.rs"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::drill::my_turn;
+use crate::support::fault_injection::my_turn;
 use crate::support::old_store;
 use crate::support::stage::{ANA, LEE, SAM, Stage, emergency, state, text};
 use crate::support::wait::until;

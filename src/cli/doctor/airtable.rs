@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use crate::config::Airtable;
-use crate::engine::roster::rows::read;
-use crate::engine::roster::{EVERY, Source};
+use crate::engine::synced_contacts::rows::read;
+use crate::engine::synced_contacts::{EVERY, Source};
 use crate::gateways::airtable::{Fields, TableSchema, differences};
 use crate::gateways::mirror::{Lane, MirrorError, MirrorGateway, Query, RecordId, Refusal, Scope, Typecast};
 
@@ -20,7 +20,7 @@ const LISTED: &str = "add the base to the token's list, with a user who may edit
 const READ_SCHEMA: &str = "give the token the scope schema.bases:read, so that every field can be checked";
 const WRITE_SCHEMA: &str = "give the token the scope schema.bases:write, and its user the creator role in the base";
 
-struct Look<'a> {
+struct Checks<'a> {
     app: &'a App,
     airtable: &'a Airtable,
     mirror: Arc<dyn MirrorGateway>,
@@ -30,7 +30,7 @@ struct Look<'a> {
 pub(super) async fn check(app: &App, args: &Args) -> Findings {
     let mut f = Findings::of("airtable");
     let mirror = match app.mirror() {
-        Ok(Some(mirror)) => mirror.in_lane(Lane::Bulk),
+        Ok(Some(mirror)) => mirror.in_queue(Lane::Bulk),
         Ok(None) => {
             f.skip("base", "not configured: calls and attempts are kept in the store alone");
             return f;
@@ -41,11 +41,11 @@ pub(super) async fn check(app: &App, args: &Args) -> Findings {
         }
     };
     let Some(airtable) = &app.config.airtable else { return f };
-    Look { app, airtable, mirror, args }.all(&mut f).await;
+    Checks { app, airtable, mirror, args }.all(&mut f).await;
     f
 }
 
-impl Look<'_> {
+impl Checks<'_> {
     async fn all(&self, f: &mut Findings) {
         if !self.token(f).await {
             f.skip("tables", "not asked without a token that works");
@@ -253,7 +253,7 @@ impl Look<'_> {
             }
         };
         let directory = &self.app.config.directory;
-        let reading = read(&list.records, &source.fields, directory, self.app.roster.as_ref());
+        let reading = read(&list.records, &source.fields, directory, self.app.synced_contacts.as_ref());
         for wrong in &reading.wrong {
             f.warn("contacts", format!("{}: {}", wrong.row(), wrong.why), "correct the row in Airtable");
         }
@@ -268,7 +268,7 @@ impl Look<'_> {
         } else {
             f.ok("contacts", format!("{}: {what}", source.table));
         }
-        match self.app.roster_age() {
+        match self.app.synced_contacts_age() {
             Some(age) => f.ok("contacts", format!("who can be told: {age}")),
             None => f.skip("contacts", "not in force yet: a running `serve` reads them"),
         }

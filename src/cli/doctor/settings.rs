@@ -99,7 +99,7 @@ fn people(app: &App, f: &mut Findings) {
         }
     }
     if empty.is_empty() {
-        let from = app.roster_age().map(|age| format!(", {age}")).unwrap_or_default();
+        let from = app.synced_contacts_age().map(|age| format!(", {age}")).unwrap_or_default();
         f.ok("people", format!("{} contacts; every role of every policy is held{from}", directory.contacts.len()));
     }
 }

@@ -62,7 +62,7 @@ pub(crate) async fn run(args: &Args, out: &mut Output) -> Result<ExitStatus, Cli
     let dir = std::env::temp_dir().join(format!("dispatchctl-demo-{}", Ids::random().uuid(clock.now()).simple()));
     std::fs::create_dir_all(&dir).map_err(|e| failed("the temporary directory cannot be made").cause(e))?;
     let result = tokio::select! {
-        result = tell(&dir, &clock, out) => result,
+        result = report(&dir, &clock, out) => result,
         () = signals::interrupted() => Err(CliError::new(ExitStatus::Interrupted, "interrupted; the temporary store is removed")),
     };
     if args.keep {
@@ -77,7 +77,7 @@ fn failed(what: &str) -> CliError {
     CliError::new(ExitStatus::No, format!("the demo could not go on: {what}"))
 }
 
-async fn tell(dir: &Path, clock: &SystemClock, out: &mut Output) -> Result<ExitStatus, CliError> {
+async fn report(dir: &Path, clock: &SystemClock, out: &mut Output) -> Result<ExitStatus, CliError> {
     let started = clock.now();
     let sandbox = start_sandbox(dir).await?;
     let port = free_port()?;
@@ -125,7 +125,7 @@ async fn tell(dir: &Path, clock: &SystemClock, out: &mut Output) -> Result<ExitS
     let verdict = judge(&sandbox.ledger(), &call);
     let took = clock.now().since(started).as_secs_f64();
     sandbox.shutdown().await;
-    Ok(verdict.tell(took, out))
+    Ok(verdict.report(took, out))
 }
 
 async fn start_sandbox(dir: &Path) -> Result<Sandbox, CliError> {
@@ -323,7 +323,7 @@ fn judge(ledger: &[LedgerEntry], call: &Value) -> Verdict {
 }
 
 impl Verdict {
-    fn tell(&self, took: f64, out: &mut Output) -> ExitStatus {
+    fn report(&self, took: f64, out: &mut Output) -> ExitStatus {
         let good = self.lost == 0 && self.doubled == 0 && self.unexpected == 0;
         if out.is_json() {
             out.document(&json!({ "messages": self.messages, "lost": self.lost, "doubled": self.doubled, "unexpected": self.unexpected, "seconds": took }));

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::clock::{Clock as _, Stopwatch, SystemClock};
+use crate::failpoint::Orders;
 use crate::ids::Ids;
-use crate::killpoint::Orders;
 use crate::reliability::report::{IN_AIRTABLE, Report, compare, verdict};
-use crate::reliability::{self, Ground, Outcome, Place, Scenario, ScenarioErrors, percentile};
+use crate::reliability::{self, DrillDir, DrillEnv, Outcome, Scenario, ScenarioErrors, percentile};
 use crate::telemetry;
 
 use super::super::exit::ExitStatus;
@@ -128,11 +128,11 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
     if let (Some(file), Some(storm)) = (&args.save, &storm) {
         write(file, &storm.text)?;
     }
-    let ground = ground(seed, args, &clock, out)?;
-    reliability::check_settings(&scenarios, &ground).map_err(wrong_scenario)?;
+    let drill_env = drill_env(seed, args, &clock, out)?;
+    reliability::check_settings(&scenarios, &drill_env).map_err(wrong_scenario)?;
     let started_at = clock.now();
     let outcomes = tokio::select! {
-        outcomes = play(args, &scenarios, &ground, out) => outcomes,
+        outcomes = play(args, &scenarios, &drill_env, out) => outcomes,
         () = terminal::stop_asked() => {
             return Err(CliError::new(ExitStatus::Interrupted, "interrupted; nothing of the drills is left running"));
         }
@@ -191,31 +191,31 @@ fn calls_of(args: &Args, kills: u16) -> usize {
     args.dispatches.map_or(usize::from(kills) * reliability::CALLS_A_KILL, usize::from)
 }
 
-fn ground(seed: u64, args: &Args, clock: &SystemClock, out: &Output) -> Result<Arc<Ground>, CliError> {
+fn drill_env(seed: u64, args: &Args, clock: &SystemClock, out: &Output) -> Result<Arc<DrillEnv>, CliError> {
     Orders::parse(None, Some(args.guards_off.iter().map(String::as_str)))
         .map_err(|e| CliError::new(ExitStatus::Usage, "these guards cannot be taken away").cause(e))?;
     let guards_off = args.guards_off.clone();
     let program = std::env::current_exe()
         .map_err(|e| CliError::new(ExitStatus::Bug, "this program does not find itself").cause(e))?;
     let name = format!("dispatchctl-drill-{}", Ids::random().uuid(clock.now()).simple());
-    let mut place = Place::new(&std::env::temp_dir(), &name).map_err(|e| {
+    let mut drill_dir = DrillDir::new(&std::env::temp_dir(), &name).map_err(|e| {
         CliError::new(ExitStatus::Usage, "the drills have no place to write")
             .cause(e)
             .hint("name a directory that you may write with TMPDIR=/path")
     })?;
     if args.keep {
-        place.keep();
-        out.note(&format!("kept: {}", place.path().display()));
+        drill_dir.keep();
+        out.note(&format!("kept: {}", drill_dir.path().display()));
     }
-    Ok(Arc::new(Ground { program, place, seed, guards_off }))
+    Ok(Arc::new(DrillEnv { program, drill_dir, seed, guards_off }))
 }
 
-async fn play(args: &Args, scenarios: &[Scenario], ground: &Arc<Ground>, out: &Output) -> Vec<Outcome> {
+async fn play(args: &Args, scenarios: &[Scenario], drill_env: &Arc<DrillEnv>, out: &Output) -> Vec<Outcome> {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let side_by_side = args.jobs.map_or(cores * 3, usize::from);
     let bar = terminal::counter(out, scenarios.len());
     let (mut done, mut broken) = (0, 0);
-    let outcomes = reliability::play_all(scenarios, ground.clone(), side_by_side, |o| {
+    let outcomes = reliability::play_all(scenarios, drill_env.clone(), side_by_side, |o| {
         done += 1;
         broken += usize::from(!o.held());
         let line =
@@ -360,7 +360,7 @@ fn say_faults(report: &Report, out: &mut Output) {
     }
     out.line("");
     out.table(&t);
-    let kills: Vec<String> = report.kills().iter().map(|(place, n)| format!("{n} × {place}")).collect();
+    let kills: Vec<String> = report.kills().iter().map(|(drill_dir, n)| format!("{n} × {drill_dir}")).collect();
     out.line(&format!("kills: {}", kills.join(", ")));
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::config::{Mode, Part};
 use crate::gateways::airtable::{AirtableClient, AirtableSettings};
 use crate::gateways::{GatewayError, ListFilter, MirrorGateway, SmsGateway};
-use crate::reliability::Place;
+use crate::reliability::DrillDir;
 use crate::reliability::live::{self, Live, Mirror, MirrorSide, Plan, Refusal, Wishes};
 use crate::reliability::report::Report;
 use crate::telemetry::Usual;
@@ -168,14 +168,14 @@ fn set_up(app: &App, plan: Plan, provider: Arc<dyn SmsGateway>, keep: bool, out:
     let program = std::env::current_exe()
         .map_err(|e| CliError::new(ExitStatus::Bug, "this program does not find itself").cause(e))?;
     let run_id = app.ids.uuid(app.clock.now()).simple().to_string();
-    let mut place = Place::new(&std::env::temp_dir(), &format!("dispatchctl-live-{run_id}")).map_err(|e| {
+    let mut drill_dir = DrillDir::new(&std::env::temp_dir(), &format!("dispatchctl-live-{run_id}")).map_err(|e| {
         CliError::new(ExitStatus::Usage, "the live test has no place to write")
             .cause(e)
             .hint("name a directory that you may write with TMPDIR=/path")
     })?;
     if keep {
-        place.keep();
-        out.note(&format!("kept: {}", place.path().display()));
+        drill_dir.keep();
+        out.note(&format!("kept: {}", drill_dir.path().display()));
     }
     let mirror = match &app.config.airtable {
         Some(names) if plan.mirror == Mirror::Looked => {
@@ -192,7 +192,7 @@ fn set_up(app: &App, plan: Plan, provider: Arc<dyn SmsGateway>, keep: bool, out:
     let shared = ["SSL_CERT_FILE", "SSL_CERT_DIR", "TZ"];
     let env = app.sources.env.iter().filter(|(name, _)| shared.contains(&name.as_str())).cloned().collect();
     let token = format!("{}{}", app.ids.uuid(app.clock.now()).simple(), app.ids.uuid(app.clock.now()).simple());
-    Ok(Live { plan, config: app.config.clone(), program, place, provider, mirror, env, run_id, token })
+    Ok(Live { plan, config: app.config.clone(), program, drill_dir, provider, mirror, env, run_id, token })
 }
 
 fn repeat_command(args: &LiveArgs) -> String {

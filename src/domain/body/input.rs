@@ -42,10 +42,7 @@ pub enum TextKind<'a> {
     /// A further notice.
     Reminder,
     /// Nothing is left to do.
-    StandDown {
-        /// Why not.
-        why: StandDown<'a>,
-    },
+    StandDown { why: StandDown<'a> },
     /// An answer to a contact's reply.
     Answer {
         /// What to say.
@@ -86,22 +83,13 @@ pub enum TemplateError {
     },
     /// The template uses a name that does not exist.
     #[error("there is no variable {name:?}; a template may use {}", VARIABLES.join(", "))]
-    UnknownVariable {
-        /// The name.
-        name: String,
-    },
+    UnknownVariable { name: String },
     /// The template tells people to answer with a word that opts them out of all later texts, or means something to the provider.
     #[error("asks for the reply {word:?}, which the provider takes for itself; use 1, 2, ACK, PASS or DONE")]
-    ReservedReply {
-        /// The word.
-        word: String,
-    },
+    ReservedReply { word: String },
     /// The template's text cannot be sent.
     #[error("{why}")]
-    Unsendable {
-        /// Why not.
-        why: String,
-    },
+    Unsendable { why: String },
 }
 
 /// What stands between the reference and the rest: marks that no template can leave out.

@@ -9,7 +9,7 @@ use super::{Decided, Reply, Said, Word};
 use crate::domain::alert::AlertKind;
 use crate::domain::answers::Prompt;
 use crate::domain::attempt::{AttemptEvent, AttemptKind};
-use crate::domain::call::{CallState, CallStatus as S, OutReason};
+use crate::domain::call::{CallState, CallStatus as S, ExclusionReason};
 use crate::domain::decide::{self, StandDown};
 use crate::domain::log::LogKind;
 use crate::domain::reply::Reading;
@@ -159,7 +159,7 @@ impl<'a> Reply<'a> {
         let Some(contact) = self.contact_in(state) else {
             return Ok(self.ask(Prompt::Help, "no call", wording::HELP.to_owned()));
         };
-        let (actor, is_told) = (self.actor(), self.got_any(state));
+        let (actor, is_notified) = (self.actor(), self.got_any(state));
         self.about.push(state.call.id.clone());
         if self.is_overruled(state) {
             return Ok(Said::silent("older than what they said since"));
@@ -170,7 +170,7 @@ impl<'a> Reply<'a> {
         }
         let opted_out = self.is_opted_out();
         self.work(&state.call.id, |w| {
-            let said = on_call(w, word, &contact, is_told, &actor)?;
+            let said = on_call(w, word, &contact, is_notified, &actor)?;
             if opted_out && w.state.call.holder.as_ref() == Some(&contact) && w.state.call.status == S::Acknowledged {
                 cannot_be_texted(w, &contact);
             }
@@ -201,7 +201,7 @@ impl<'a> Reply<'a> {
     }
 }
 
-fn on_call(w: &mut Work<'_>, word: Word, contact: &ContactId, is_told: bool, by: &Actor) -> Result<Said, Illegal> {
+fn on_call(w: &mut Work<'_>, word: Word, contact: &ContactId, is_notified: bool, by: &Actor) -> Result<Said, Illegal> {
     let (status, r) = (w.state.call.status, w.state.call.reference.clone());
     let mine = w.state.call.holder.as_ref() == Some(contact);
     Ok(match (word, status) {
@@ -211,7 +211,7 @@ fn on_call(w: &mut Work<'_>, word: Word, contact: &ContactId, is_told: bool, by:
         (Word::Take, S::Acknowledged) if mine => Said::new("already theirs", format!("{r} is already yours.")),
         (Word::Take, S::Dispatching | S::Exhausted) => {
             decide::take(w, Some(contact.clone()), by, None)?;
-            let opening = if is_told { "is yours." } else { "still looked for somebody: it is yours now." };
+            let opening = if is_notified { "is yours." } else { "still looked for somebody: it is yours now." };
             Said::new("took the call", wording::yours(w, opening))
         }
         (Word::Pass, S::Acknowledged) if mine => {
@@ -279,7 +279,7 @@ fn pass(w: &mut Work<'_>, contact: &ContactId, by: &Actor, why: &str) -> Result<
     if w.state.call.is_out(contact) {
         return Ok(());
     }
-    w.state.call.put_out(contact, OutReason::Passed);
+    w.state.call.exclude(contact, ExclusionReason::Passed);
     w.log_as(by.clone(), LogKind::ContactPassed, None, why, Value::Null);
     let theirs = |a: &&crate::domain::attempt::Attempt| a.state.is_waiting() && &a.recipient.contact == contact;
     let waiting: Vec<_> = w.state.attempts.iter().filter(theirs).map(|a| a.id).collect();

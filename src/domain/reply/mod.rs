@@ -183,9 +183,9 @@ impl Reply<'_> {
     /// Its writer as people say it; nobody whom we know: the number, masked.
     fn name(&self) -> String {
         let attempts = self.loaded.calls.iter().flat_map(|c| &c.attempts);
-        let told = || attempts.clone().find(|a| a.recipient.phone.e164() == self.text.from);
+        let notified = || attempts.clone().find(|a| a.recipient.phone.e164() == self.text.from);
         let contact = self.ctx.directory.by_phone(&self.text.from).map(|c| c.name.clone());
-        contact.or_else(|| told().map(|a| masked(&a.recipient.name))).unwrap_or_else(|| masked(&self.text.from))
+        contact.or_else(|| notified().map(|a| masked(&a.recipient.name))).unwrap_or_else(|| masked(&self.text.from))
     }
 
     fn actor(&self) -> Actor {
@@ -271,9 +271,9 @@ impl Reply<'_> {
 }
 
 fn answer_in(w: &mut Work<'_>, phone: &str, answer: &str) -> Option<AttemptId> {
-    let told = w.state.attempts.iter().rev().find(|a| a.recipient.phone.e164() == phone);
-    let told = told.map(|a| (a.step, a.recipient.clone()));
-    let (step, recipient) = told.or_else(|| {
+    let notified = w.state.attempts.iter().rev().find(|a| a.recipient.phone.e164() == phone);
+    let notified = notified.map(|a| (a.step, a.recipient.clone()));
+    let (step, recipient) = notified.or_else(|| {
         let c = w.ctx.directory.by_phone(phone)?;
         Some((0, Recipient { contact: c.id.clone(), name: c.name.clone(), phone: c.phone.clone() }))
     })?;

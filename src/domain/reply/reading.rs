@@ -20,7 +20,6 @@ pub enum Says {
     Take,
     /// "Not me", or "I give it back".
     Pass,
-    /// "It is done."
     Done,
     /// A soft word (ok, yes, got it, thanks): it answers the last text that its writer got, and nothing else.
     Soft,
@@ -39,7 +38,6 @@ pub enum Says {
 /// A text, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
-    /// What it says.
     pub says: Says,
     /// The one call that it names; `None` also where it names several.
     pub reference: Option<CallRef>,

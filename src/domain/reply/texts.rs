@@ -25,7 +25,7 @@ pub(super) enum What {
     /// It says that a call needs nobody, or answers a word without asking anything.
     Statement,
     /// It asks.
-    Asks(Prompt),
+    ErrorClass(Prompt),
 }
 
 /// One text of ours to the phone.
@@ -51,12 +51,12 @@ pub(super) fn texts_to<'a>(loaded: &'a Loaded, phone: &str) -> Vec<Text<'a>> {
         let asks = loaded.answers.iter().find(|p| p.by == Some(a.id)).and_then(|p| p.prompt);
         let what = match (a.kind, asks) {
             (AttemptKind::Notice, _) => What::Notice,
-            (_, Some(prompt)) => What::Asks(prompt),
+            (_, Some(prompt)) => What::ErrorClass(prompt),
             (AttemptKind::StandDown | AttemptKind::Answer, None) => What::Statement,
         };
         Some(Text {
             at: a.sent_at_now()?,
-            call: Some(&a.call).filter(|_| !matches!(what, What::Asks(_))),
+            call: Some(&a.call).filter(|_| !matches!(what, What::ErrorClass(_))),
             what,
             sender: a.sender.as_ref().map(crate::domain::types::Sender::as_str),
             is_certain: matches!(a.state, AttemptState::Submitted | AttemptState::Delivered),
@@ -66,7 +66,7 @@ pub(super) fn texts_to<'a>(loaded: &'a Loaded, phone: &str) -> Vec<Text<'a>> {
     let by_webhook = loaded.answers.iter().filter(|p| p.by.is_none()).map(|p| Text {
         at: p.at,
         call: p.call.as_ref().filter(|_| p.prompt.is_none()),
-        what: p.prompt.map_or(What::Statement, What::Asks),
+        what: p.prompt.map_or(What::Statement, What::ErrorClass),
         sender: Some(&p.sender),
         is_certain: true,
         attempt: None,
@@ -79,7 +79,6 @@ pub(super) fn texts_to<'a>(loaded: &'a Loaded, phone: &str) -> Vec<Text<'a>> {
 /// When a reply was written, as far as that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum When {
-    /// By now.
     Now,
     /// By this moment of our clock.
     By(Timestamp),

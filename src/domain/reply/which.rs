@@ -33,7 +33,6 @@ pub(super) enum Aim<'a> {
     Which(Vec<&'a CallState>),
     /// What its writer holds, and the last text was about something else.
     Held(Vec<&'a CallState>),
-    /// Nothing.
     Nothing,
 }
 
@@ -51,7 +50,7 @@ pub(super) enum Softly<'a> {
 
 impl<'a> Reply<'a> {
     /// Calls of which a notice to this phone preceded the reply.
-    pub(super) fn told(&self, c: &CallState, when: When) -> bool {
+    pub(super) fn notified(&self, c: &CallState, when: When) -> bool {
         c.attempts.iter().any(|a| {
             a.kind == AttemptKind::Notice
                 && a.recipient.phone.e164() == self.text.from
@@ -91,16 +90,16 @@ impl<'a> Reply<'a> {
 
     pub(super) fn aim(&self, word: Word, when: When) -> Aim<'a> {
         let loaded = self.loaded;
-        let told: Vec<&CallState> = loaded.calls.iter().filter(|c| self.told(c, when)).collect();
-        let wanted: Vec<&CallState> = told.iter().copied().filter(|c| self.can(word, c, when)).collect();
+        let notified: Vec<&CallState> = loaded.calls.iter().filter(|c| self.notified(c, when)).collect();
+        let wanted: Vec<&CallState> = notified.iter().copied().filter(|c| self.can(word, c, when)).collect();
         match wanted.as_slice() {
             [one] => Aim::One(one),
             [] => {
-                let held: Vec<&CallState> = told.iter().copied().filter(|c| self.holds(c)).collect();
+                let held: Vec<&CallState> = notified.iter().copied().filter(|c| self.holds(c)).collect();
                 if word == Word::Pass && !held.is_empty() {
                     return Aim::Held(held);
                 }
-                told.into_iter().find(|c| c.call.status.is_open()).map_or(Aim::Nothing, Aim::One)
+                notified.into_iter().find(|c| c.call.status.is_open()).map_or(Aim::Nothing, Aim::One)
             }
             _ => Aim::Which(wanted),
         }
@@ -109,7 +108,7 @@ impl<'a> Reply<'a> {
     /// Every call told to this phone that looked for somebody.
     pub(super) fn every(&self, when: When) -> Vec<&'a CallState> {
         let loaded = self.loaded;
-        loaded.calls.iter().filter(|c| looks(c) && self.told(c, when) && !self.is_overruled(c)).collect()
+        loaded.calls.iter().filter(|c| looks(c) && self.notified(c, when) && !self.is_overruled(c)).collect()
     }
 
     /// Whether the word would have done something to this call when it was written: only such calls need to be told apart.
@@ -117,7 +116,7 @@ impl<'a> Reply<'a> {
         let was_open = when.precedes_the_end_of(c);
         let free = match c.call.status {
             S::Dispatching => true,
-            S::Exhausted => was_open || !self.was_another_told_later(c, when),
+            S::Exhausted => was_open || !self.was_another_notified_later(c, when),
             S::Acknowledged | S::Resolved | S::Cancelled => false,
         };
         let me = self.contact_in(c);
@@ -141,12 +140,13 @@ impl<'a> Reply<'a> {
     }
 
     /// An EXHAUSTED call is not meant where this phone was told later of one that is DISPATCHING.
-    fn was_another_told_later(&self, exhausted: &CallState, when: When) -> bool {
+    fn was_another_notified_later(&self, exhausted: &CallState, when: When) -> bool {
         let last = |c: &CallState| {
             let of = |t: &&Text<'_>| t.what == What::Notice && t.call == Some(&c.call.id);
             self.texts_by(when).find(of).map(|t| t.at)
         };
-        let dispatching = self.loaded.calls.iter().filter(|c| c.call.status == S::Dispatching && self.told(c, when));
+        let dispatching =
+            self.loaded.calls.iter().filter(|c| c.call.status == S::Dispatching && self.notified(c, when));
         dispatching.into_iter().any(|c| last(c) > last(exhausted))
     }
 
@@ -166,7 +166,7 @@ impl<'a> Reply<'a> {
             return Softly::Unclear;
         }
         match last.what {
-            What::Asks(_) => Softly::Unclear,
+            What::ErrorClass(_) => Softly::Unclear,
             What::Statement => Softly::Polite,
             What::Notice => {
                 let loaded = self.loaded;
@@ -193,7 +193,7 @@ impl<'a> Reply<'a> {
             return None;
         }
         let asked = match last.what {
-            What::Asks(prompt) => Some(prompt),
+            What::ErrorClass(prompt) => Some(prompt),
             What::Notice | What::Statement => None,
         };
         // What he wrote since is completed, and not the word before it.
@@ -293,7 +293,7 @@ impl<'a> Reply<'a> {
     /// A call that looks for somebody, and of which its writer was told after he wrote.
     pub(super) fn came_after(&self) -> Option<&'a CallState> {
         let loaded = self.loaded;
-        loaded.calls.iter().find(|c| looks(c) && self.told(c, When::Now))
+        loaded.calls.iter().find(|c| looks(c) && self.notified(c, When::Now))
     }
 
     /// Those of these on which the word can act now.

@@ -120,10 +120,10 @@ fn short(c: &CallState) -> String {
 mod tests {
     use super::super::lexicon::is_the_providers;
     use super::*;
-    use crate::testing::people;
+    use crate::testing::fixtures;
 
     fn calls(n: usize) -> Vec<CallState> {
-        (0..n).map(|n| people::call_state(&format!("c{n}"))).collect()
+        (0..n).map(|n| fixtures::call_state(&format!("c{n}"))).collect()
     }
 
     #[test]

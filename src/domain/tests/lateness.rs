@@ -6,28 +6,28 @@ use crate::domain::breaker::{ACCOUNT, Breaker, Evidence, Probe};
 use crate::domain::change::Answer;
 use crate::domain::event::Event;
 use crate::domain::types::{AttemptId, Timestamp};
-use crate::testing::desk::Desk;
-use crate::testing::{people, secs};
+use crate::testing::harness::CoreHarness;
+use crate::testing::{fixtures, secs};
 
 /// A call whose first text was accepted, and that was looked at this many seconds after it was accepted.
-fn woken(after: u64) -> Desk {
-    let mut desk = Desk::new();
-    let call = desk.dispatch("c", "normal");
-    desk.send_all();
-    desk.now = desk.now.plus(secs(after));
-    desk.apply(Event::Wake { call });
-    desk
+fn woken(after: u64) -> CoreHarness {
+    let mut harness = CoreHarness::new();
+    let call = harness.dispatch("c", "normal");
+    harness.send_all();
+    harness.now = harness.now.plus(secs(after));
+    harness.apply(Event::Wake { call });
+    harness
 }
 
 /// The alert, once what waits is claimed after so many seconds.
-fn claimed_after(desk: &mut Desk, seconds: u64) -> Option<String> {
-    desk.now = desk.now.plus(secs(seconds));
-    desk.send_all();
-    late(desk)
+fn claimed_after(harness: &mut CoreHarness, seconds: u64) -> Option<String> {
+    harness.now = harness.now.plus(secs(seconds));
+    harness.send_all();
+    late(harness)
 }
 
-fn late(desk: &Desk) -> Option<String> {
-    desk.alerts.get(&AlertKind::LateFollowUp.about("c")).cloned()
+fn late(harness: &CoreHarness) -> Option<String> {
+    harness.alerts.get(&AlertKind::LateFollowUp.about("c")).cloned()
 }
 
 fn breaker(sender: &str, opened_at: Timestamp, closed_at: Option<Timestamp>) -> Breaker {
@@ -50,66 +50,67 @@ fn a_step_that_fired_in_time_is_late_where_its_text_left_late() {
     for (fired, waited, want) in
         [(120, 0, None), (120, 30, None), (120, 31, Some(31)), (140, 5, None), (140, 11, Some(31)), (151, 0, Some(31))]
     {
-        let mut desk = woken(fired);
-        assert_eq!(late(&desk), None, "{fired}: nothing has left yet");
-        let said = claimed_after(&mut desk, waited);
+        let mut harness = woken(fired);
+        assert_eq!(late(&harness), None, "{fired}: nothing has left yet");
+        let said = claimed_after(&mut harness, waited);
         let want = want.map(|s| format!("a follow-up of call c to Sam Ortiz left {s} s after its time"));
-        assert_eq!((said, desk.attempt(2).state), (want, AttemptState::Submitted), "{fired} {waited}");
+        assert_eq!((said, harness.attempt(2).state), (want, AttemptState::Submitted), "{fired} {waited}");
     }
 }
 
 #[test]
 fn a_first_notice_and_a_step_that_a_person_fires_are_late_for_nothing() {
-    let mut desk = Desk::new();
-    desk.dispatch("c", "normal");
-    assert_eq!(claimed_after(&mut desk, 100), None, "that nobody is told has its own alert");
-    assert_eq!(desk.attempt(1).due_at, None);
+    let mut harness = CoreHarness::new();
+    harness.dispatch("c", "normal");
+    assert_eq!(claimed_after(&mut harness, 100), None, "that nobody is told has its own alert");
+    assert_eq!(harness.attempt(1).due_at, None);
 }
 
 #[test]
 fn a_step_alerts_once_however_many_it_tells() {
     // Everything was missed: one step stands for all, and tells two.
-    let mut desk = woken(5_000);
-    let waiting: Vec<AttemptId> = desk.call().attempts.iter().filter(|a| a.state.is_waiting()).map(|a| a.id).collect();
+    let mut harness = woken(5_000);
+    let waiting: Vec<AttemptId> =
+        harness.call().attempts.iter().filter(|a| a.state.is_waiting()).map(|a| a.id).collect();
     assert_eq!(waiting.len(), 2);
     let mut told = 0;
     for attempt in waiting {
         let claim = Event::Claim { attempt, engine: "e".into(), provider_after: None };
-        assert!(matches!(desk.apply(claim), Answer::Send(_)));
-        told += usize::from(desk.alerts.remove(&AlertKind::LateFollowUp.about("c")).is_some());
+        assert!(matches!(harness.apply(claim), Answer::Send(_)));
+        told += usize::from(harness.alerts.remove(&AlertKind::LateFollowUp.about("c")).is_some());
     }
     assert_eq!(told, 1);
 }
 
 #[test]
 fn a_text_that_stands_for_an_older_one_is_as_late_as_that() {
-    let mut desk = woken(120);
-    let call = desk.call().call.id.clone();
+    let mut harness = woken(120);
+    let call = harness.call().call.id.clone();
     for wait in [300, 600] {
-        desk.now = desk.now.plus(secs(wait));
-        desk.apply(Event::Wake { call: call.clone() });
+        harness.now = harness.now.plus(secs(wait));
+        harness.apply(Event::Wake { call: call.clone() });
     }
-    assert_eq!(desk.attempt(2).state, AttemptState::Skipped, "superseded");
-    let said = claimed_after(&mut desk, 0).unwrap_or_default();
+    assert_eq!(harness.attempt(2).state, AttemptState::Skipped, "superseded");
+    let said = claimed_after(&mut harness, 0).unwrap_or_default();
     assert!(said.contains("left 600 s") || said.contains("left 900 s"), "{said}");
-    let of_sam = desk.call().attempts.iter().rfind(|a| a.recipient.contact.as_str() == "sam").expect("one");
-    assert_eq!(of_sam.due_at, desk.attempt(2).due_at);
+    let of_sam = harness.call().attempts.iter().rfind(|a| a.recipient.contact.as_str() == "sam").expect("one");
+    assert_eq!(of_sam.due_at, harness.attempt(2).due_at);
 }
 
 #[test]
 fn what_a_breaker_held_counts_from_its_end() {
     // Whose breaker, closed how many seconds after the step → whether a text that leaves 100 s after its step is late.
     for (label, whose, closed, want) in [
-        ("its sender's", people::SENDER, Some(80), false),
+        ("its sender's", fixtures::SENDER, Some(80), false),
         ("the account's", ACCOUNT, Some(80), false),
-        ("closed long before", people::SENDER, Some(60), true),
-        ("still open: a probe", people::SENDER, None, false),
+        ("closed long before", fixtures::SENDER, Some(60), true),
+        ("still open: a probe", fixtures::SENDER, None, false),
         ("another sender's", "+15005550009", Some(80), true),
     ] {
-        let mut desk = woken(120);
-        let due = desk.now;
-        desk.breakers = vec![breaker(whose, due.plus(secs(1)), closed.map(|s| due.plus(secs(s))))];
-        assert_eq!(claimed_after(&mut desk, 100).is_some(), want, "{label}");
-        assert_eq!(desk.attempt(2).state, AttemptState::Submitted, "{label}");
+        let mut harness = woken(120);
+        let due = harness.now;
+        harness.breakers = vec![breaker(whose, due.plus(secs(1)), closed.map(|s| due.plus(secs(s))))];
+        assert_eq!(claimed_after(&mut harness, 100).is_some(), want, "{label}");
+        assert_eq!(harness.attempt(2).state, AttemptState::Submitted, "{label}");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::domain::attempt::{Attempt, AttemptState};
 use crate::domain::event::{Event, Source};
 use crate::domain::{AlertKind, MessageStatus, Timestamp};
-use crate::testing::desk::{Desk, accepted, news};
+use crate::testing::harness::{CoreHarness, accepted, update};
 
 /// What came to us about one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,23 +20,23 @@ enum Said {
 
 const CARRIER_BUSY: u32 = 30003;
 
-fn begin() -> Desk {
-    let mut desk = Desk::new();
-    desk.dispatch("c", "normal");
-    let attempt = desk.attempt(1).id;
-    desk.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None });
-    desk
+fn begin() -> CoreHarness {
+    let mut harness = CoreHarness::new();
+    harness.dispatch("c", "normal");
+    let attempt = harness.attempt(1).id;
+    harness.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None });
+    harness
 }
 
-fn hear(desk: &mut Desk, said: Said) {
-    let attempt = desk.attempt(1).id;
+fn hear(harness: &mut CoreHarness, said: Said) {
+    let attempt = harness.attempt(1).id;
     let code = |word: &str| matches!(word, "failed" | "undelivered").then_some(CARRIER_BUSY);
     let event = match said {
         Said::Response => Event::Sent { attempt, outcome: accepted(1, "queued", None) },
-        Said::Named(word) => Event::News(news(Some(attempt), 1, word, code(word), Source::Receipt)),
-        Said::Bare(word) => Event::News(news(None, 1, word, code(word), Source::Receipt)),
+        Said::Named(word) => Event::StatusUpdate(update(Some(attempt), 1, word, code(word), Source::Receipt)),
+        Said::Bare(word) => Event::StatusUpdate(update(None, 1, word, code(word), Source::Receipt)),
     };
-    desk.apply(event);
+    harness.apply(event);
 }
 
 /// What must not depend on the order.
@@ -106,11 +106,11 @@ fn all_orders_of_up_to_six_receipts_and_the_response_end_the_same() {
         let mut seen = BTreeSet::new();
         let all = orders(said);
         for order in &all {
-            let mut desk = begin();
+            let mut harness = begin();
             for s in order {
-                hear(&mut desk, *s);
+                hear(&mut harness, *s);
             }
-            let a = desk.attempt(1);
+            let a = harness.attempt(1);
             assert_eq!(
                 (a.state, a.message_status.as_ref().map(MessageStatus::as_str)),
                 (state, Some(word)),
@@ -127,15 +127,15 @@ fn every_sequence_of_five_words_leaves_a_final_state_only_by_a_fetch() {
     const WORDS: &[&str] = &["queued", "sent", "delivered", "undelivered", "zzz"];
     let count = WORDS.len().pow(5);
     for n in 0..count {
-        let mut desk = begin();
-        hear(&mut desk, Said::Response);
+        let mut harness = begin();
+        hear(&mut harness, Said::Response);
         let mut rest = n;
         let mut first_final = None;
         for _ in 0..5 {
             let word = WORDS[rest % WORDS.len()];
             rest /= WORDS.len();
-            hear(&mut desk, Said::Named(word));
-            let state = desk.attempt(1).state;
+            hear(&mut harness, Said::Named(word));
+            let state = harness.attempt(1).state;
             let want = *first_final.get_or_insert(state);
             if want.is_final() {
                 assert_eq!(state, want, "sequence {n}");
@@ -143,17 +143,17 @@ fn every_sequence_of_five_words_leaves_a_final_state_only_by_a_fetch() {
                 first_final = Some(state);
             }
         }
-        let a = desk.attempt(1);
+        let a = harness.attempt(1);
         // A question is open exactly while two finals disagree, or none has come.
         assert_eq!(a.poll_at.is_some(), a.conflict || !a.state.is_final(), "sequence {n}");
         if !a.conflict {
             continue;
         }
         for truth in ["delivered", "undelivered"] {
-            let mut desk = desk.clone();
-            let attempt = desk.attempt(1).id;
-            desk.apply(Event::News(news(Some(attempt), 1, truth, None, Source::Fetch)));
-            let a = desk.attempt(1);
+            let mut harness = harness.clone();
+            let attempt = harness.attempt(1).id;
+            harness.apply(Event::StatusUpdate(update(Some(attempt), 1, truth, None, Source::Fetch)));
+            let a = harness.attempt(1);
             assert_eq!(a.message_status.as_ref().map(MessageStatus::as_str), Some(truth), "sequence {n}");
             assert!(!a.conflict && a.poll_at.is_none(), "sequence {n}");
         }
@@ -162,23 +162,23 @@ fn every_sequence_of_five_words_leaves_a_final_state_only_by_a_fetch() {
 
 #[test]
 fn days_late_changes_nothing() {
-    let mut desk = begin();
-    hear(&mut desk, Said::Response);
-    hear(&mut desk, Said::Named("delivered"));
-    let before = desk.calls.clone();
-    desk.now = Timestamp::from_millis(desk.now.as_millis() + 5 * 24 * 3_600_000);
+    let mut harness = begin();
+    hear(&mut harness, Said::Response);
+    hear(&mut harness, Said::Named("delivered"));
+    let before = harness.calls.clone();
+    harness.now = Timestamp::from_millis(harness.now.as_millis() + 5 * 24 * 3_600_000);
     for word in ["sent", "queued", "delivered", "sending", "accepted"] {
-        hear(&mut desk, Said::Named(word));
+        hear(&mut harness, Said::Named(word));
     }
-    assert_eq!(desk.calls, before);
+    assert_eq!(harness.calls, before);
 }
 
 #[test]
 fn a_second_message_of_one_attempt_is_an_alarm_and_moves_nothing() {
-    let mut desk = begin();
-    hear(&mut desk, Said::Response);
-    let attempt = desk.attempt(1).id;
-    desk.apply(Event::News(news(Some(attempt), 2, "delivered", None, Source::Receipt)));
-    assert_eq!(desk.attempt(1).state, AttemptState::Submitted);
-    assert!(desk.alerts.keys().any(|k| k.kind() == AlertKind::SecondMessage), "{:?}", desk.alerts.keys());
+    let mut harness = begin();
+    hear(&mut harness, Said::Response);
+    let attempt = harness.attempt(1).id;
+    harness.apply(Event::StatusUpdate(update(Some(attempt), 2, "delivered", None, Source::Receipt)));
+    assert_eq!(harness.attempt(1).state, AttemptState::Submitted);
+    assert!(harness.alerts.keys().any(|k| k.kind() == AlertKind::SecondMessage), "{:?}", harness.alerts.keys());
 }

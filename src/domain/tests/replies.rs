@@ -9,7 +9,7 @@ use crate::domain::call::{CallState, CallStatus as S};
 use crate::domain::change::Answer;
 use crate::domain::event::{Decision, Event};
 use crate::domain::types::Actor;
-use crate::testing::desk::{Desk, accepted};
+use crate::testing::harness::{CoreHarness, accepted};
 use crate::testing::mins;
 use crate::testing::replies::{TABLE, unescaped};
 
@@ -18,56 +18,56 @@ const FIRST: usize = 5;
 /// The references of the two calls; the first is the one that the table's replies name.
 const CODES: [&str; 2] = ["7K3Q", "4M8X"];
 
-type Scene = (&'static str, fn() -> Desk);
+type Scene = (&'static str, fn() -> CoreHarness);
 const SCENES: [Scene; 5] = [
-    ("no call", Desk::new),
-    ("one call", || told(1)),
-    ("two calls", || told(2)),
+    ("no call", CoreHarness::new),
+    ("one call", || notified(1)),
+    ("two calls", || notified(2)),
     ("after a stand-down", after_a_stand_down),
     ("after \"Which call?\"", after_which_call),
 ];
 
 /// Sam was told of so many calls, five minutes apart, and has had the last text for five minutes.
-fn told(calls: usize) -> Desk {
-    let mut desk = Desk::new();
+fn notified(calls: usize) -> CoreHarness {
+    let mut harness = CoreHarness::new();
     for (n, code) in CODES.iter().take(calls).enumerate() {
-        desk.dispatch(&format!("c{n}"), "normal");
-        desk.calls[n].call.reference = code.parse().expect("a reference");
-        send(&mut desk);
-        desk.now = desk.now.plus(mins(5));
+        harness.dispatch(&format!("c{n}"), "normal");
+        harness.calls[n].call.reference = code.parse().expect("a reference");
+        send(&mut harness);
+        harness.now = harness.now.plus(mins(5));
     }
-    desk
+    harness
 }
 
 /// Every text has its own message, whatever its call.
-fn send(desk: &mut Desk) {
+fn send(harness: &mut CoreHarness) {
     let of = |c: &CallState| c.attempts.iter().filter(|a| a.state.is_waiting()).map(|a| a.id).collect::<Vec<_>>();
-    let waiting: Vec<_> = desk.calls.iter().flat_map(of).collect();
+    let waiting: Vec<_> = harness.calls.iter().flat_map(of).collect();
     for attempt in waiting {
         let claim = Event::Claim { attempt, engine: "e".into(), provider_after: None };
-        if matches!(desk.apply(claim), Answer::Send(_)) {
-            let sent = desk.calls.iter().flat_map(|c| &c.attempts).filter(|a| a.sid.is_some()).count();
+        if matches!(harness.apply(claim), Answer::Send(_)) {
+            let sent = harness.calls.iter().flat_map(|c| &c.attempts).filter(|a| a.sid.is_some()).count();
             let outcome = accepted(u32::try_from(sent).expect("few") + 1, "queued", None);
-            desk.apply(Event::Sent { attempt, outcome });
+            harness.apply(Event::Sent { attempt, outcome });
         }
     }
 }
 
 /// The first call looks for somebody; the second was called off, and Sam was told that.
-fn after_a_stand_down() -> Desk {
-    let mut desk = told(2);
-    let call = desk.calls[1].call.id.clone();
-    desk.apply(Event::Decide { call, what: Decision::Cancel, by: Actor("mia".into()), note: None });
-    send(&mut desk);
-    desk.now = desk.now.plus(mins(5));
-    desk
+fn after_a_stand_down() -> CoreHarness {
+    let mut harness = notified(2);
+    let call = harness.calls[1].call.id.clone();
+    harness.apply(Event::Decide { call, what: Decision::Cancel, by: Actor("mia".into()), note: None });
+    send(&mut harness);
+    harness.now = harness.now.plus(mins(5));
+    harness
 }
 
-fn after_which_call() -> Desk {
-    let mut desk = told(2);
-    assert!(desk.reply(90, "sam", "1").starts_with("Which call?"));
-    desk.now = desk.now.plus(mins(2));
-    desk
+fn after_which_call() -> CoreHarness {
+    let mut harness = notified(2);
+    assert!(harness.reply(90, "sam", "1").starts_with("Which call?"));
+    harness.now = harness.now.plus(mins(2));
+    harness
 }
 
 fn did(before: &CallState, after: &CallState) -> Option<String> {
@@ -75,19 +75,21 @@ fn did(before: &CallState, after: &CallState) -> Option<String> {
     match (before.call.status, after.call.status) {
         (S::Dispatching, S::Acknowledged) => Some(format!("takes {code}")),
         (S::Dispatching, S::Resolved) => Some(format!("closes {code}")),
-        (S::Dispatching, S::Dispatching) if before.call.outs != after.call.outs => Some(format!("passes {code}")),
+        (S::Dispatching, S::Dispatching) if before.call.excluded != after.call.excluded => {
+            Some(format!("passes {code}"))
+        }
         (from, to) => (from != to).then(|| format!("{code} is {to}")),
     }
 }
 
 /// What a reply of Sam's does here, in a word or two.
-fn effect(scene: fn() -> Desk, text: &str) -> String {
-    let mut desk = scene();
-    let before = desk.calls.clone();
-    let answer = desk.reply(91, "sam", text);
-    let row = desk.inbound.last().expect("it is kept");
+fn effect(scene: fn() -> CoreHarness, text: &str) -> String {
+    let mut harness = scene();
+    let before = harness.calls.clone();
+    let answer = harness.reply(91, "sam", text);
+    let row = harness.inbound.last().expect("it is kept");
     assert!(!row.waits, "{text:?}: nothing happened within the last minute");
-    let moved: Vec<String> = before.iter().zip(&desk.calls).filter_map(|(b, a)| did(b, a)).collect();
+    let moved: Vec<String> = before.iter().zip(&harness.calls).filter_map(|(b, a)| did(b, a)).collect();
     let what = match row.prompt {
         _ if !moved.is_empty() => moved.join(" and "),
         Some(Prompt::WhichToTake | Prompt::WhichToPass | Prompt::WhichIsDone) => "asks which".to_owned(),
@@ -95,7 +97,7 @@ fn effect(scene: fn() -> Desk, text: &str) -> String {
         None if answer.is_empty() => "nothing".to_owned(),
         None => "says how it stands".to_owned(),
     };
-    let is_shown = desk.alerts.keys().any(|key| key.to_string().starts_with("unread-reply"));
+    let is_shown = harness.alerts.keys().any(|key| key.to_string().starts_with("unread-reply"));
     if is_shown { format!("{what}; a person reads it") } else { what }
 }
 

@@ -6,33 +6,33 @@ use crate::domain::call::CallStatus;
 use crate::domain::change::Answer;
 use crate::domain::event::Event;
 use crate::domain::types::Actor;
-use crate::testing::desk::{Desk, sid};
+use crate::testing::harness::{CoreHarness, sid};
 use crate::testing::mins;
 
-fn settle(desk: &mut Desk, how: Settlement) -> Answer {
-    let attempt = desk.attempt(1).id;
-    desk.apply(Event::Settle { attempt, how, by: Actor("mia".into()), note: None })
+fn settle(harness: &mut CoreHarness, how: Settlement) -> Answer {
+    let attempt = harness.attempt(1).id;
+    harness.apply(Event::Settle { attempt, how, by: Actor("mia".into()), note: None })
 }
 
 /// A call in this status whose first attempt is in this state; what was accepted has message 1.
-fn with(state: AttemptState, status: CallStatus) -> Desk {
-    let mut desk = Desk::new();
-    desk.dispatch("c", "normal");
-    let now = desk.now;
-    let call = desk.calls.first_mut().expect("a call");
+fn with(state: AttemptState, status: CallStatus) -> CoreHarness {
+    let mut harness = CoreHarness::new();
+    harness.dispatch("c", "normal");
+    let now = harness.now;
+    let call = harness.calls.first_mut().expect("a call");
     call.call.status = status;
     if status != CallStatus::Dispatching {
         (call.call.wake_at, call.call.closed_at) = (None, Some(now));
     }
     let a = call.attempts.first_mut().expect("an attempt");
-    (a.state, a.sender, a.sent_at) = (state, crate::testing::people::SENDER.parse().ok(), Some(now));
+    (a.state, a.sender, a.sent_at) = (state, crate::testing::fixtures::SENDER.parse().ok(), Some(now));
     a.finished_at = state.is_final().then_some(now);
     a.claimed_by = (state == AttemptState::Sending).then(|| "e".to_owned());
     let accepted = matches!(state, AttemptState::Submitted | AttemptState::Delivered);
     a.sid = accepted.then(|| sid(1));
-    call.call.told_at = accepted.then_some(now);
-    desk.now = now.plus(mins(1));
-    desk
+    call.call.notified_at = accepted.then_some(now);
+    harness.now = now.plus(mins(1));
+    harness
 }
 
 fn word(answer: &Answer) -> &'static str {
@@ -57,17 +57,17 @@ fn only_an_unknown_outcome_is_settled_and_what_is_so_is_said() {
                 (Settlement::NotSent, if *state == S::Failed { "already" } else { "not allowed" }, S::Failed),
                 (Settlement::Resend, "not allowed", S::Failed),
             ] {
-                let mut desk = with(*state, *status);
-                let before = desk.calls.clone();
-                let answer = settle(&mut desk, how.clone());
+                let mut harness = with(*state, *status);
+                let before = harness.calls.clone();
+                let answer = settle(&mut harness, how.clone());
                 let settles = *state == S::Unknown && (how != Settlement::Resend || wanted);
                 let want = if settles { "changed" } else { want };
                 assert_eq!(word(&answer), want, "{how:?} on {state} of a call that is {status}");
                 if settles {
-                    assert_eq!(desk.attempt(1).state, becomes, "{how:?} of a call that is {status}");
-                    assert!(desk.log.iter().any(|e| e.kind.as_str() == "attempt.settled" && e.actor.0 == "mia"));
+                    assert_eq!(harness.attempt(1).state, becomes, "{how:?} of a call that is {status}");
+                    assert!(harness.log.iter().any(|e| e.kind.as_str() == "attempt.settled" && e.actor.0 == "mia"));
                 } else {
-                    assert_eq!(desk.calls, before, "{how:?} on {state} of a call that is {status}: nothing is done");
+                    assert_eq!(harness.calls, before, "{how:?} on {state} of a call that is {status}: nothing is done");
                 }
             }
         }
@@ -77,11 +77,11 @@ fn only_an_unknown_outcome_is_settled_and_what_is_so_is_said() {
 #[test]
 fn the_same_word_twice_says_so_and_changes_nothing() {
     for how in [Settlement::Sent(sid(1)), Settlement::NotSent, Settlement::Resend] {
-        let mut desk = with(AttemptState::Unknown, CallStatus::Dispatching);
-        assert_eq!(word(&settle(&mut desk, how.clone())), "changed", "{how:?}");
-        let once = desk.calls.clone();
-        assert_eq!(word(&settle(&mut desk, how.clone())), "already", "{how:?}");
-        assert_eq!(desk.calls, once, "{how:?}");
+        let mut harness = with(AttemptState::Unknown, CallStatus::Dispatching);
+        assert_eq!(word(&settle(&mut harness, how.clone())), "changed", "{how:?}");
+        let once = harness.calls.clone();
+        assert_eq!(word(&settle(&mut harness, how.clone())), "already", "{how:?}");
+        assert_eq!(harness.calls, once, "{how:?}");
     }
 }
 
@@ -91,11 +91,11 @@ fn late_news_after_any_word_is_never_illegal() {
     for how in [Settlement::Sent(sid(1)), Settlement::NotSent, Settlement::Resend] {
         for status in ["queued", "sent", "delivered", "undelivered", "read", "zzz"] {
             for source in [Source::Receipt, Source::Fetch, Source::List] {
-                let mut desk = with(AttemptState::Unknown, CallStatus::Dispatching);
-                settle(&mut desk, how.clone());
-                let news = crate::testing::desk::news(Some(desk.attempt(1).id), 1, status, None, source);
-                let heard = desk.try_apply(Event::News(news));
-                assert!(heard.is_ok(), "{status} by {source:?} after {how:?}: {heard:?}");
+                let mut harness = with(AttemptState::Unknown, CallStatus::Dispatching);
+                settle(&mut harness, how.clone());
+                let update = crate::testing::harness::update(Some(harness.attempt(1).id), 1, status, None, source);
+                let ingested = harness.try_apply(Event::StatusUpdate(update));
+                assert!(ingested.is_ok(), "{status} by {source:?} after {how:?}: {ingested:?}");
             }
         }
     }

@@ -1,44 +1,44 @@
 //! Every decision on every status, every claim on every status.
 
 use crate::domain::attempt::AttemptState;
-use crate::domain::call::{CallStatus, Out, OutReason};
+use crate::domain::call::{CallStatus, ExclusionReason, Out};
 use crate::domain::change::Answer;
 use crate::domain::event::{Decision, Event, SendOutcome};
 use crate::domain::types::Actor;
-use crate::testing::desk::Desk;
+use crate::testing::harness::CoreHarness;
 use crate::testing::{mins, secs};
 
-fn decide(desk: &mut Desk, what: Decision) -> Answer {
-    let call = desk.call().call.id.clone();
-    desk.apply(Event::Decide { call, what, by: Actor("mia".into()), note: None })
+fn decide(harness: &mut CoreHarness, what: Decision) -> Answer {
+    let call = harness.call().call.id.clone();
+    harness.apply(Event::Decide { call, what, by: Actor("mia".into()), note: None })
 }
 
 const ACK: Decision = Decision::Acknowledge { holder: None };
 
 /// A call of which Sam and Ana were told, in this status.
-fn in_status(status: CallStatus) -> Desk {
-    let mut desk = Desk::new();
-    let call = desk.dispatch("c", "normal");
-    desk.send_all();
-    desk.now = desk.now.plus(secs(420));
-    desk.apply(Event::Wake { call: call.clone() });
-    desk.send_all();
+fn in_status(status: CallStatus) -> CoreHarness {
+    let mut harness = CoreHarness::new();
+    let call = harness.dispatch("c", "normal");
+    harness.send_all();
+    harness.now = harness.now.plus(secs(420));
+    harness.apply(Event::Wake { call: call.clone() });
+    harness.send_all();
     match status {
         CallStatus::Dispatching => {}
-        CallStatus::Acknowledged => drop(desk.reply(1, "sam", "1")),
-        CallStatus::Resolved => drop(decide(&mut desk, Decision::Resolve)),
-        CallStatus::Cancelled => drop(decide(&mut desk, Decision::Cancel)),
+        CallStatus::Acknowledged => drop(harness.reply(1, "sam", "1")),
+        CallStatus::Resolved => drop(decide(&mut harness, Decision::Resolve)),
+        CallStatus::Cancelled => drop(decide(&mut harness, Decision::Cancel)),
         CallStatus::Exhausted => {
             for _ in 0..4 {
-                desk.now = desk.now.plus(mins(20));
-                desk.apply(Event::Wake { call: call.clone() });
-                desk.send_all();
+                harness.now = harness.now.plus(mins(20));
+                harness.apply(Event::Wake { call: call.clone() });
+                harness.send_all();
             }
         }
     }
-    desk.send_all();
-    assert_eq!(desk.call().call.status, status);
-    desk
+    harness.send_all();
+    assert_eq!(harness.call().call.status, status);
+    harness
 }
 
 #[test]
@@ -68,9 +68,9 @@ fn every_decision_on_every_status() {
     ];
     for (status, outcomes) in table {
         for (what, want) in decisions.iter().zip(outcomes) {
-            let mut desk = in_status(status);
-            let before = desk.calls.clone();
-            let got = match decide(&mut desk, what.clone()) {
+            let mut harness = in_status(status);
+            let before = harness.calls.clone();
+            let got = match decide(&mut harness, what.clone()) {
                 Answer::Changed(s) => To(s.call.status),
                 Answer::Already(_) => Already,
                 Answer::NotAllowed(..) => NotAllowed,
@@ -78,9 +78,9 @@ fn every_decision_on_every_status() {
             };
             assert_eq!(got, want, "{status} {what:?}");
             if !matches!(got, To(_)) {
-                assert_eq!(desk.calls, before, "{status} {what:?}: nothing is done");
+                assert_eq!(harness.calls, before, "{status} {what:?}: nothing is done");
             }
-            let call = &desk.call().call;
+            let call = &harness.call().call;
             assert_eq!(call.wake_at.is_some(), call.status == S::Dispatching, "{status} {what:?}");
         }
     }
@@ -117,13 +117,13 @@ fn every_word_of_a_reply_on_every_status() {
         (S::Dispatching, "sam", "what is it?", S::Dispatching, "Reply 1"),
     ];
     for (status, who, text, want, says) in table {
-        let mut desk = in_status(status);
-        let said = desk.reply(9, who, text);
-        assert_eq!(desk.call().call.status, want, "{status}: {who} says {text:?}");
+        let mut harness = in_status(status);
+        let said = harness.reply(9, who, text);
+        assert_eq!(harness.call().call.status, want, "{status}: {who} says {text:?}");
         assert!(said.contains(says), "{status}: {who} says {text:?}, is told {said:?}");
-        let after = desk.calls.clone();
-        assert_eq!(desk.reply(9, who, text), said, "{status}: {who} says {text:?} twice");
-        assert_eq!(desk.calls, after, "{status}: {who} says {text:?} twice");
+        let after = harness.calls.clone();
+        assert_eq!(harness.reply(9, who, text), said, "{status}: {who} says {text:?} twice");
+        assert_eq!(harness.calls, after, "{status}: {who} says {text:?} twice");
     }
 }
 
@@ -136,26 +136,26 @@ fn a_claim_looks_again_whether_the_attempt_is_wanted() {
         ("resolved since", &[Decision::Resolve], AttemptState::Sending),
         ("dispatching again", &[Decision::Reopen], AttemptState::Skipped),
     ] {
-        let mut desk = in_status(S::Dispatching);
-        desk.reply(1, "sam", "1");
-        let waiting = desk.call().attempts.last().map(|a| a.id).expect("a stand-down");
+        let mut harness = in_status(S::Dispatching);
+        harness.reply(1, "sam", "1");
+        let waiting = harness.call().attempts.last().map(|a| a.id).expect("a stand-down");
         for what in moves {
-            decide(&mut desk, what.clone());
+            decide(&mut harness, what.clone());
         }
-        desk.apply(Event::Claim { attempt: waiting, engine: "e".into(), provider_after: None });
-        assert_eq!(desk.call().attempt(waiting).map(|a| a.state), Some(want), "{label}");
+        harness.apply(Event::Claim { attempt: waiting, engine: "e".into(), provider_after: None });
+        assert_eq!(harness.call().attempt(waiting).map(|a| a.state), Some(want), "{label}");
     }
     // One that waits until the ladder of the next round is over.
-    let mut desk = in_status(S::Dispatching);
-    desk.reply(1, "sam", "1");
-    let waiting = desk.call().attempts.last().map(|a| a.id).expect("a stand-down");
-    desk.calls[0].call.outs.push(Out { contact: "ana".parse().expect("id"), why: OutReason::Passed });
-    desk.reply(2, "sam", "2");
-    let call = desk.call().call.id.clone();
-    desk.apply(Event::Wake { call });
-    assert_eq!(desk.call().call.status, S::Exhausted, "both are out");
-    desk.apply(Event::Claim { attempt: waiting, engine: "e".into(), provider_after: None });
-    assert_eq!(desk.call().attempt(waiting).map(|a| a.state), Some(AttemptState::Skipped), "nobody has it");
+    let mut harness = in_status(S::Dispatching);
+    harness.reply(1, "sam", "1");
+    let waiting = harness.call().attempts.last().map(|a| a.id).expect("a stand-down");
+    harness.calls[0].call.excluded.push(Out { contact: "ana".parse().expect("id"), why: ExclusionReason::Passed });
+    harness.reply(2, "sam", "2");
+    let call = harness.call().call.id.clone();
+    harness.apply(Event::Wake { call });
+    assert_eq!(harness.call().call.status, S::Exhausted, "both are out");
+    harness.apply(Event::Claim { attempt: waiting, engine: "e".into(), provider_after: None });
+    assert_eq!(harness.call().attempt(waiting).map(|a| a.state), Some(AttemptState::Skipped), "nobody has it");
 }
 
 #[test]
@@ -168,146 +168,165 @@ fn a_notice_that_waits_on_a_call_that_moved_on_is_not_sent() {
         ("cancelled", |c| c.status = CallStatus::Cancelled, AttemptState::Cancelled),
         ("exhausted", |c| c.status = CallStatus::Exhausted, AttemptState::Cancelled),
         ("a new round", |c| c.round += 1, AttemptState::Skipped),
-        ("passed", |c| c.put_out(&"sam".parse().expect("id"), OutReason::Passed), AttemptState::Skipped),
+        ("passed", |c| c.exclude(&"sam".parse().expect("id"), ExclusionReason::Passed), AttemptState::Skipped),
     ];
     for (label, moves, want) in cases {
-        let mut desk = Desk::new();
-        desk.dispatch("c", "normal");
+        let mut harness = CoreHarness::new();
+        harness.dispatch("c", "normal");
         // Another process changed the call after the attempt was seen waiting.
-        moves(&mut desk.calls[0].call);
-        let attempt = desk.attempt(1).id;
-        let answer = desk.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None });
-        assert_eq!(desk.attempt(1).state, want, "{label}");
+        moves(&mut harness.calls[0].call);
+        let attempt = harness.attempt(1).id;
+        let answer = harness.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None });
+        assert_eq!(harness.attempt(1).state, want, "{label}");
         assert_eq!(matches!(answer, Answer::Send(_)), want == AttemptState::Sending, "{label}");
     }
 }
 
 #[test]
 fn a_claim_is_good_for_one_post() {
-    let mut desk = Desk::new();
-    desk.dispatch("c", "normal");
-    let attempt = desk.attempt(1).id;
+    let mut harness = CoreHarness::new();
+    harness.dispatch("c", "normal");
+    let attempt = harness.attempt(1).id;
     let claim = |engine: &str| Event::Claim { attempt, engine: engine.into(), provider_after: None };
-    assert!(matches!(desk.apply(claim("a")), Answer::Send(_)));
+    assert!(matches!(harness.apply(claim("a")), Answer::Send(_)));
     for engine in ["a", "b"] {
-        assert!(matches!(desk.apply(claim(engine)), Answer::NotSent(_)), "{engine}");
+        assert!(matches!(harness.apply(claim(engine)), Answer::NotSent(_)), "{engine}");
     }
-    desk.apply(Event::EngineGone { attempt, engine: "a".into() });
-    assert_eq!(desk.attempt(1).state, AttemptState::Sending, "its own claim is left alone");
-    desk.apply(Event::EngineGone { attempt, engine: "b".into() });
-    assert_eq!(desk.attempt(1).state, AttemptState::Unknown);
-    assert!(matches!(desk.apply(claim("b")), Answer::NotSent(_)), "an unknown outcome is not sent again");
-    desk.apply(Event::Sent { attempt, outcome: SendOutcome::Unknown { why: "late".into() } });
-    assert_eq!(desk.attempt(1).state, AttemptState::Unknown);
+    harness.apply(Event::EngineGone { attempt, engine: "a".into() });
+    assert_eq!(harness.attempt(1).state, AttemptState::Sending, "its own claim is left alone");
+    harness.apply(Event::EngineGone { attempt, engine: "b".into() });
+    assert_eq!(harness.attempt(1).state, AttemptState::Unknown);
+    assert!(matches!(harness.apply(claim("b")), Answer::NotSent(_)), "an unknown outcome is not sent again");
+    harness.apply(Event::Sent { attempt, outcome: SendOutcome::Unknown { why: "late".into() } });
+    assert_eq!(harness.attempt(1).state, AttemptState::Unknown);
 }
 
 #[test]
 fn a_wake_that_is_not_due_or_not_wanted_does_nothing() {
     for status in CallStatus::ALL {
-        let mut desk = in_status(*status);
+        let mut harness = in_status(*status);
         if *status == CallStatus::Dispatching {
-            desk.now = desk.now.plus(secs(1));
+            harness.now = harness.now.plus(secs(1));
         } else {
-            desk.now = desk.now.plus(mins(600));
+            harness.now = harness.now.plus(mins(600));
         }
-        let before = desk.calls.clone();
-        let call = desk.call().call.id.clone();
-        desk.apply(Event::Wake { call });
-        assert_eq!(desk.calls, before, "{status}");
+        let before = harness.calls.clone();
+        let call = harness.call().call.id.clone();
+        harness.apply(Event::Wake { call });
+        assert_eq!(harness.calls, before, "{status}");
     }
 }
 
 #[test]
 fn who_was_under_way_when_the_call_was_taken_and_never_reached_is_not_stood_down() {
     for (label, outcome, wanted) in [
-        ("refused", SendOutcome::Refused { code: None, asks: crate::domain::codes::NO_CODE, why: "no".into() }, false),
+        (
+            "refused",
+            SendOutcome::Refused { code: None, error_class: crate::domain::codes::NO_CODE, why: "no".into() },
+            false,
+        ),
         ("unknown", SendOutcome::Unknown { why: "reset".into() }, true),
     ] {
-        let mut desk = in_status(CallStatus::Dispatching);
-        desk.now = desk.now.plus(mins(10));
-        let call = desk.call().call.id.clone();
-        let before: Vec<_> =
-            desk.call().attempts.iter().filter(|a| a.recipient.contact.as_str() == "ana").map(|a| a.number).collect();
+        let mut harness = in_status(CallStatus::Dispatching);
+        harness.now = harness.now.plus(mins(10));
+        let call = harness.call().call.id.clone();
+        let before: Vec<_> = harness
+            .call()
+            .attempts
+            .iter()
+            .filter(|a| a.recipient.contact.as_str() == "ana")
+            .map(|a| a.number)
+            .collect();
         for number in before {
-            let news = crate::testing::desk::news(
+            let update = crate::testing::harness::update(
                 None,
                 number,
                 "undelivered",
                 Some(30003),
                 crate::domain::event::Source::Receipt,
             );
-            desk.apply(Event::News(news));
+            harness.apply(Event::StatusUpdate(update));
         }
-        desk.apply(Event::Wake { call });
-        let under_way = desk.call().attempts.iter().rev().find(|a| a.recipient.contact.as_str() == "ana");
+        harness.apply(Event::Wake { call });
+        let under_way = harness.call().attempts.iter().rev().find(|a| a.recipient.contact.as_str() == "ana");
         let attempt = under_way.expect("told again").id;
         assert!(
-            matches!(desk.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None }), Answer::Send(_)),
+            matches!(
+                harness.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None }),
+                Answer::Send(_)
+            ),
             "{label}"
         );
-        desk.reply(1, "sam", "1");
-        desk.apply(Event::Sent { attempt, outcome });
-        let stand_down = desk.call().attempts.last().expect("a stand-down").clone();
+        harness.reply(1, "sam", "1");
+        harness.apply(Event::Sent { attempt, outcome });
+        let stand_down = harness.call().attempts.last().expect("a stand-down").clone();
         assert_eq!(stand_down.kind, crate::domain::attempt::AttemptKind::StandDown, "{label}");
-        let claimed = desk.apply(Event::Claim { attempt: stand_down.id, engine: "e".into(), provider_after: None });
+        let claimed = harness.apply(Event::Claim { attempt: stand_down.id, engine: "e".into(), provider_after: None });
         assert_eq!(matches!(claimed, Answer::Send(_)), wanted, "{label}: {claimed:?}");
     }
 }
 
 #[test]
 fn a_call_reopened_by_somebody_who_knows_no_contacts_waits_for_the_engine() {
-    let mut desk = in_status(CallStatus::Acknowledged);
-    let directory = desk.directory.clone();
-    desk.directory.contacts.clear();
-    decide(&mut desk, Decision::Reopen);
-    assert_eq!((desk.call().call.status, desk.call().call.wake_at), (CallStatus::Dispatching, Some(desk.now)));
-    desk.directory = directory;
-    let call = desk.call().call.id.clone();
-    desk.apply(Event::Wake { call });
-    assert_eq!(desk.call().attempts.last().map(|a| (a.round, a.step)), Some((2, 0)));
+    let mut harness = in_status(CallStatus::Acknowledged);
+    let directory = harness.directory.clone();
+    harness.directory.contacts.clear();
+    decide(&mut harness, Decision::Reopen);
+    assert_eq!((harness.call().call.status, harness.call().call.wake_at), (CallStatus::Dispatching, Some(harness.now)));
+    harness.directory = directory;
+    let call = harness.call().call.id.clone();
+    harness.apply(Event::Wake { call });
+    assert_eq!(harness.call().attempts.last().map(|a| (a.round, a.step)), Some((2, 0)));
 }
 
 /// Claims the attempt with that number and lets a step fire while its POST is under way, which then surely did not happen.
-fn not_sent_while(desk: &mut Desk, number: u32, passes: std::time::Duration) -> crate::domain::types::AttemptId {
-    let (attempt, call) = (desk.attempt(number).id, desk.call().call.id.clone());
-    assert!(matches!(desk.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None }), Answer::Send(_)));
-    desk.now = desk.now.plus(passes);
-    desk.apply(Event::Wake { call });
-    let outcome = SendOutcome::NotSent { why: "connection refused".into(), again_at: desk.now };
-    desk.apply(Event::Sent { attempt, outcome });
+fn not_sent_while(
+    harness: &mut CoreHarness,
+    number: u32,
+    passes: std::time::Duration,
+) -> crate::domain::types::AttemptId {
+    let (attempt, call) = (harness.attempt(number).id, harness.call().call.id.clone());
+    assert!(matches!(
+        harness.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None }),
+        Answer::Send(_)
+    ));
+    harness.now = harness.now.plus(passes);
+    harness.apply(Event::Wake { call });
+    let outcome = SendOutcome::NotSent { why: "connection refused".into(), again_at: harness.now };
+    harness.apply(Event::Sent { attempt, outcome });
     attempt
 }
 
 #[test]
 fn a_notice_that_was_being_tried_when_a_newer_one_was_made_is_superseded_too() {
-    let mut desk = Desk::new();
-    desk.dispatch("c", "normal");
-    let attempt = not_sent_while(&mut desk, 1, secs(120));
-    desk.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None });
-    let states: Vec<_> = desk.call().attempts.iter().map(|a| a.state).collect();
+    let mut harness = CoreHarness::new();
+    harness.dispatch("c", "normal");
+    let attempt = not_sent_while(&mut harness, 1, secs(120));
+    harness.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None });
+    let states: Vec<_> = harness.call().attempts.iter().map(|a| a.state).collect();
     assert_eq!(states, [AttemptState::Skipped, AttemptState::Scheduled], "one text, not two");
 
-    let mut desk = Desk::new();
-    desk.dispatch("c", "normal");
-    let attempt = not_sent_while(&mut desk, 1, secs(120));
-    let newer = desk.attempt(2).id;
-    desk.apply(Event::Claim { attempt: newer, engine: "e".into(), provider_after: None });
-    let outcome = SendOutcome::Refused { code: None, asks: crate::domain::codes::NO_CODE, why: "no".into() };
-    desk.apply(Event::Sent { attempt: newer, outcome });
-    let claimed = desk.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None });
+    let mut harness = CoreHarness::new();
+    harness.dispatch("c", "normal");
+    let attempt = not_sent_while(&mut harness, 1, secs(120));
+    let newer = harness.attempt(2).id;
+    harness.apply(Event::Claim { attempt: newer, engine: "e".into(), provider_after: None });
+    let outcome = SendOutcome::Refused { code: None, error_class: crate::domain::codes::NO_CODE, why: "no".into() };
+    harness.apply(Event::Sent { attempt: newer, outcome });
+    let claimed = harness.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None });
     assert!(matches!(claimed, Answer::Send(_)), "the newer one failed and stands for nothing: {claimed:?}");
 }
 
 #[test]
 fn the_end_of_the_ladder_waits_for_a_first_notice_that_is_being_tried() {
-    let mut desk = Desk::new();
-    desk.directory.contacts.retain(|c| c.id.as_str() == "sam");
-    let call = desk.dispatch("c", "normal");
-    desk.now = desk.now.plus(mins(30));
-    desk.apply(Event::Wake { call });
-    let number = desk.call().attempts.iter().rev().find(|a| a.state.is_waiting()).expect("one waits").number;
-    not_sent_while(&mut desk, number, mins(20));
-    assert_eq!(desk.call().call.status, CallStatus::Dispatching, "nobody was told yet");
-    desk.send_all();
-    assert!(desk.call().call.told_at.is_some());
+    let mut harness = CoreHarness::new();
+    harness.directory.contacts.retain(|c| c.id.as_str() == "sam");
+    let call = harness.dispatch("c", "normal");
+    harness.now = harness.now.plus(mins(30));
+    harness.apply(Event::Wake { call });
+    let number = harness.call().attempts.iter().rev().find(|a| a.state.is_waiting()).expect("one waits").number;
+    not_sent_while(&mut harness, number, mins(20));
+    assert_eq!(harness.call().call.status, CallStatus::Dispatching, "nobody was told yet");
+    harness.send_all();
+    assert!(harness.call().call.notified_at.is_some());
 }

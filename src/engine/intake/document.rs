@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::json::Document;
-use super::{Intake, IntakeError, Paperwork, field};
+use super::{Intake, IntakeError, Validation, field};
 use crate::domain::call::CallData;
 use crate::domain::phone::spelling::Spelling;
 
@@ -44,8 +44,8 @@ pub fn unknown_keys(body: &Value) -> Vec<String> {
 ///
 /// # Errors
 /// [`IntakeError`] that names the field.
-pub fn from_json(document: &Document, paperwork: Paperwork) -> Result<Intake, IntakeError> {
-    let mut read = Reading { paperwork, mended: document.mended.clone(), whole: None };
+pub fn from_json(document: &Document, validation: Validation) -> Result<Intake, IntakeError> {
+    let mut read = Reading { validation, repaired: document.repaired.clone(), whole: None };
     let Some(top) = document.value.as_object() else {
         return Err(IntakeError::Shape("the body must be a JSON object".into()));
     };
@@ -54,7 +54,7 @@ pub fn from_json(document: &Document, paperwork: Paperwork) -> Result<Intake, In
             return Err(field("callId", format!("is given twice; give one, {WITHOUT_AN_ID}")));
         }
         let shown: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
-        read.mend(format!("{shown} is given twice: the last counts"));
+        read.repair(format!("{shown} is given twice: the last counts"));
     }
     let data = read.data(top)?;
     let (outer, inner) = (id_of(top)?, id_of(&data)?);
@@ -78,7 +78,7 @@ pub fn from_json(document: &Document, paperwork: Paperwork) -> Result<Intake, In
     };
     let whole = read.whole.map(|hash| hash.finalize().iter().map(|b| format!("{b:02x}")).collect());
     let call_id = outer.or(inner);
-    Ok(Intake { call_id, id_exists: false, idempotency_key: None, data, only: false, mended: read.mended, whole })
+    Ok(Intake { call_id, id_exists: false, idempotency_key: None, data, only: false, repaired: read.repaired, whole })
 }
 
 fn id_of(map: &Map<String, Value>) -> Result<Option<String>, IntakeError> {
@@ -92,22 +92,22 @@ fn id_of(map: &Map<String, Value>) -> Result<Option<String>, IntakeError> {
 }
 
 struct Reading {
-    paperwork: Paperwork,
-    mended: Vec<String>,
+    validation: Validation,
+    repaired: Vec<String>,
     /// Of fields that were shortened: what tells two calls apart that begin alike.
     whole: Option<Sha256>,
 }
 
 impl Reading {
-    fn mend(&mut self, what: String) {
-        if !self.mended.contains(&what) {
-            self.mended.push(what);
+    fn repair(&mut self, what: String) {
+        if !self.repaired.contains(&what) {
+            self.repaired.push(what);
         }
     }
 
     /// The fields of the call: those of `callData`, with those that stand beside it where it has none.
     fn data(&mut self, top: &Map<String, Value>) -> Result<Map<String, Value>, IntakeError> {
-        let strict = self.paperwork == Paperwork::Strict;
+        let strict = self.validation == Validation::Strict;
         let given = top.get("callData").filter(|v| !v.is_null());
         let mut data = match given {
             None if strict && !KNOWN.iter().any(|name| top.contains_key(*name)) => {
@@ -119,16 +119,16 @@ impl Reading {
             // Automations encode an object twice, and an issue is sometimes all there is.
             Some(Value::String(text)) => match super::json::read(text.as_bytes()).map(|d| d.value) {
                 Ok(Value::Object(data)) => {
-                    self.mend("callData is the text of an object".to_owned());
+                    self.repair("callData is the text of an object".to_owned());
                     data
                 }
                 _ => {
-                    self.mend("callData is a text: it counts as the issue".to_owned());
+                    self.repair("callData is a text: it counts as the issue".to_owned());
                     Map::from_iter([("issueSummary".to_owned(), Value::String(text.clone()))])
                 }
             },
             Some(other) => {
-                self.mend(format!("callData is {}: it counts as the issue", kind(other)));
+                self.repair(format!("callData is {}: it counts as the issue", kind(other)));
                 Map::from_iter([("issueSummary".to_owned(), other.clone())])
             }
         };
@@ -145,7 +145,7 @@ impl Reading {
         let says = |name: &&str| data.get(*name).is_some_and(|v| !v.is_null() && v.as_str() != Some(""));
         let says_something = KNOWN.iter().any(says);
         if !says_something {
-            self.mend("it says nothing of the emergency".to_owned());
+            self.repair("it says nothing of the emergency".to_owned());
         }
         let known = || KNOWN.iter().chain(&["callId"]);
         let alike = |key: &str| {
@@ -163,7 +163,7 @@ impl Reading {
             })
             .collect();
         if !named.is_empty() {
-            self.mend(format!("these keys are kept and not read: {}", named.join(", ")));
+            self.repair(format!("these keys are kept and not read: {}", named.join(", ")));
         }
     }
 
@@ -178,7 +178,7 @@ impl Reading {
                 value.clone()
             } else {
                 let length = text.chars().count();
-                self.mend(format!("{shown} has {length} characters: the first {FIELD_CHARACTERS_MAX} are kept"));
+                self.repair(format!("{shown} has {length} characters: the first {FIELD_CHARACTERS_MAX} are kept"));
                 let whole = value.as_str().unwrap_or(&text);
                 Value::String(whole.chars().take(FIELD_CHARACTERS_MAX - 1).chain(['…']).collect())
             };
@@ -189,7 +189,7 @@ impl Reading {
                     kept.insert(key.clone(), value);
                 }
                 None => {
-                    self.mend(format!("what nobody reads is more than {EXTRA_BYTES_MAX} bytes: the rest is left out"))
+                    self.repair(format!("what nobody reads is more than {EXTRA_BYTES_MAX} bytes: the rest is left out"))
                 }
             }
         }
@@ -198,22 +198,22 @@ impl Reading {
 
     /// A field as text: without blanks around it, no longer than [`FIELD_CHARACTERS_MAX`].
     fn text(&mut self, map: &Map<String, Value>, name: &'static str) -> Result<Option<String>, IntakeError> {
-        let strict = self.paperwork == Paperwork::Strict;
+        let strict = self.validation == Validation::Strict;
         let text = match map.get(name) {
             None | Some(Value::Null) => return Ok(None),
             Some(Value::String(s)) => s.trim().to_owned(),
             Some(_) if strict => return Err(field(name, "must be a string")),
             Some(other) => {
-                self.mend(format!("{name} is {}", kind(other)));
+                self.repair(format!("{name} is {}", kind(other)));
                 as_text(other)
             }
         };
         if let Some(c) = text.chars().find(|c| is_dropped(*c)) {
-            self.mend(format!("{name} holds U+{:04X}, which is left out of every text", u32::from(c)));
+            self.repair(format!("{name} holds U+{:04X}, which is left out of every text", u32::from(c)));
         }
         if name == "callerPhone" && Spelling::read(&text).and_then(|s| s.phone(Some("1"))).is_none() && !text.is_empty()
         {
-            self.mend("callerPhone is no number that can be called: it is kept as given".to_owned());
+            self.repair("callerPhone is no number that can be called: it is kept as given".to_owned());
         }
         let length = text.chars().count();
         if length <= FIELD_CHARACTERS_MAX {
@@ -222,7 +222,7 @@ impl Reading {
         if strict {
             return Err(field(name, format!("is longer than {FIELD_CHARACTERS_MAX} characters")));
         }
-        self.mend(format!("{name} has {length} characters: the first {FIELD_CHARACTERS_MAX} are kept"));
+        self.repair(format!("{name} has {length} characters: the first {FIELD_CHARACTERS_MAX} are kept"));
         let hash = self.whole.get_or_insert_default();
         hash.update(name.as_bytes());
         hash.update(text.len().to_le_bytes());

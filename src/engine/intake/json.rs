@@ -21,7 +21,7 @@ pub struct Document {
     /// What it says.
     pub value: Value,
     /// What was wrong with its bytes, one half sentence each.
-    pub mended: Vec<String>,
+    pub repaired: Vec<String>,
     /// Keys that are given twice with different values; the last one that is not null counts.
     pub repeated: Vec<String>,
 }
@@ -29,7 +29,7 @@ pub struct Document {
 impl Document {
     /// One that came as it should.
     pub fn plain(value: Value) -> Self {
-        Self { value, mended: Vec::new(), repeated: Vec::new() }
+        Self { value, repaired: Vec::new(), repeated: Vec::new() }
     }
 }
 
@@ -38,21 +38,21 @@ impl Document {
 /// # Errors
 /// A sentence that says where it stops being JSON. Nothing panics, however deep or long it is.
 pub fn read(raw: &[u8]) -> Result<Document, String> {
-    let (text, mended) = decoded(raw);
-    let mut reader = Reader { text: &text, at: 0, containers: 0, mended, repeated: Vec::new() };
+    let (text, repaired) = decoded(raw);
+    let mut reader = Reader { text: &text, at: 0, containers: 0, repaired, repeated: Vec::new() };
     let value = reader.document().map_err(|Broken| {
         let (line, column) = reader.place();
         format!("it cannot be read from line {line}, column {column} on")
     })?;
-    let mended = reader.mended.into_iter().map(str::to_owned).collect();
-    Ok(Document { value, mended, repeated: reader.repeated })
+    let repaired = reader.repaired.into_iter().map(str::to_owned).collect();
+    Ok(Document { value, repaired, repeated: reader.repeated })
 }
 
-type Mended = BTreeSet<&'static str>;
+type Repaired = BTreeSet<&'static str>;
 
 /// The text of the bytes: UTF-8, or UTF-16 where its marks or its zeros say so.
-fn decoded(raw: &[u8]) -> (String, Mended) {
-    let mut mended = Mended::new();
+fn decoded(raw: &[u8]) -> (String, Repaired) {
+    let mut repaired = Repaired::new();
     let wide = match raw {
         [0xff, 0xfe, rest @ ..] => Some((rest, u16::from_le_bytes as fn([u8; 2]) -> u16)),
         [0xfe, 0xff, rest @ ..] => Some((rest, u16::from_be_bytes as _)),
@@ -62,20 +62,20 @@ fn decoded(raw: &[u8]) -> (String, Mended) {
     };
     if let Some((raw, unit)) = wide {
         let units = raw.chunks_exact(2).filter_map(|pair| <[u8; 2]>::try_from(pair).ok()).map(unit);
-        mended.insert("the body is UTF-16, not UTF-8");
-        return (char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect(), mended);
+        repaired.insert("the body is UTF-16, not UTF-8");
+        return (char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect(), repaired);
     }
     let raw = match raw {
         [0xef, 0xbb, 0xbf, rest @ ..] => {
-            mended.insert("a byte-order mark stands before the text");
+            repaired.insert("a byte-order mark stands before the text");
             rest
         }
         raw => raw,
     };
     if std::str::from_utf8(raw).is_err() {
-        mended.insert("bytes that are no UTF-8 were replaced");
+        repaired.insert("bytes that are no UTF-8 were replaced");
     }
-    (String::from_utf8_lossy(raw).into_owned(), mended)
+    (String::from_utf8_lossy(raw).into_owned(), repaired)
 }
 
 /// The text is no JSON from here on.
@@ -85,7 +85,7 @@ struct Reader<'a> {
     text: &'a str,
     at: usize,
     containers: usize,
-    mended: Mended,
+    repaired: Repaired,
     repeated: Vec<String>,
 }
 
@@ -99,7 +99,7 @@ impl Reader<'_> {
             return Err(Broken);
         }
         if rest.contains(&0) {
-            self.mended.insert("a zero byte stands behind the text");
+            self.repaired.insert("a zero byte stands behind the text");
         }
         Ok(value)
     }
@@ -244,7 +244,7 @@ impl Reader<'_> {
             Some(number) if whole || !plain => Value::Number(number),
             _ => {
                 let text = text.to_owned();
-                self.mended.insert("a number has more digits than a computer keeps: it is kept as a text");
+                self.repaired.insert("a number has more digits than a computer keeps: it is kept as a text");
                 Value::String(text)
             }
         })
@@ -265,7 +265,7 @@ impl Reader<'_> {
                 b'"' => return Ok(out),
                 b'\\' => out.push(self.escape()?),
                 control => {
-                    self.mended.insert("a control character stands bare in a text");
+                    self.repaired.insert("a control character stands bare in a text");
                     out.push(char::from(control));
                 }
             }
@@ -288,11 +288,11 @@ impl Reader<'_> {
                 if let Some(unit) = self.unit() {
                     return Ok(self.character(unit));
                 }
-                self.mended.insert("an escape in a text is none of JSON's");
+                self.repaired.insert("an escape in a text is none of JSON's");
                 'u'
             }
             _ => {
-                self.mended.insert("an escape in a text is none of JSON's");
+                self.repaired.insert("an escape in a text is none of JSON's");
                 self.at = start;
                 let c = self.text.get(start..).and_then(|t| t.chars().next()).ok_or(Broken)?;
                 self.at += c.len_utf8();
@@ -324,7 +324,7 @@ impl Reader<'_> {
             }
             self.at = back;
         }
-        self.mended.insert("half a character was replaced");
+        self.repaired.insert("half a character was replaced");
         char::REPLACEMENT_CHARACTER
     }
 
@@ -344,7 +344,7 @@ impl Reader<'_> {
             }
             self.at += 1;
             if open == 0 {
-                self.mended.insert(why);
+                self.repaired.insert(why);
                 return Ok(Value::String(self.text.get(start..self.at).unwrap_or_default().to_owned()));
             }
         }
@@ -391,10 +391,10 @@ mod tests {
         for (raw, want, says) in table {
             let read = read(raw).unwrap_or_else(|e| panic!("{:?}: {e}", String::from_utf8_lossy(raw)));
             assert_eq!(read.value, *want, "{:?}", String::from_utf8_lossy(raw));
-            assert!(read.mended.iter().any(|m| m.contains(says)), "{says}: {:?}", read.mended);
+            assert!(read.repaired.iter().any(|m| m.contains(says)), "{says}: {:?}", read.repaired);
         }
         let read = read(deep.as_bytes()).expect("read");
-        assert!(read.mended.iter().any(|m| m.contains("nested")), "{:?}", read.mended);
+        assert!(read.repaired.iter().any(|m| m.contains("nested")), "{:?}", read.repaired);
     }
 
     #[test]

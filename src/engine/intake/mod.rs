@@ -27,7 +27,7 @@ use crate::ids::Ids;
 
 /// How odd paperwork is met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Paperwork {
+pub enum Validation {
     /// Dispatched all the same, with an alert.
     Lenient,
     /// Refused, with what exists.
@@ -63,12 +63,11 @@ pub struct Intake {
     pub id_exists: bool,
     /// In its place.
     pub idempotency_key: Option<String>,
-    /// What was said.
     pub data: CallData,
     /// The contact of `data` takes the place of the whole ladder, not of its first step alone.
     pub only: bool,
     /// What was wrong with the document and was mended, one half sentence each.
-    pub mended: Vec<String>,
+    pub repaired: Vec<String>,
     /// A hash of what was shortened; the same beginning alone does not make the same call.
     pub whole: Option<String>,
 }
@@ -83,12 +82,12 @@ const KEY_CHARACTERS_MAX: usize = 255;
 pub fn new_call(
     intake: Intake,
     directory: &Directory,
-    paperwork: Paperwork,
+    validation: Validation,
     ids: &Ids,
     now: Timestamp,
 ) -> Result<NewCall, IntakeError> {
     let id = match &intake.call_id {
-        Some(text) => call_id(text, intake.id_exists, paperwork)?,
+        Some(text) => call_id(text, intake.id_exists, validation)?,
         None => CallId::from_uuid(ids.uuid(now)),
     };
     if let Some(key) = &intake.idempotency_key
@@ -96,19 +95,19 @@ pub fn new_call(
     {
         return Err(field("Idempotency-Key", format!("must be 1 to {KEY_CHARACTERS_MAX} visible characters")));
     }
-    let mut oddities: Oddities =
-        intake.mended.iter().map(|what| (AlertKind::Paperwork, format!("mended: {what}"))).collect();
+    let mut warnings: Warnings =
+        intake.repaired.iter().map(|what| (AlertKind::Validation, format!("mended: {what}"))).collect();
     let dialled = intake.data.twilio_to_number.as_deref();
     let (line, unlisted) = directory.line(dialled);
     if unlisted {
         let number: String = masked(&plain_number(dialled.unwrap_or_default())).chars().take(40).collect();
-        oddities.push((
+        warnings.push((
             AlertKind::UnlistedLine,
             format!("the dialled number {number} is no configured line: the defaults are used"),
         ));
     }
-    let (level, policy) = level(&intake, directory, line, paperwork, &mut oddities)?;
-    let overridden = contact(&intake, directory, paperwork, &mut oddities)?;
+    let (level, policy) = level(&intake, directory, line, validation, &mut warnings)?;
+    let overridden = contact(&intake, directory, validation, &mut warnings)?;
     Ok(NewCall {
         id,
         fingerprint: fingerprint(&intake),
@@ -118,11 +117,11 @@ pub fn new_call(
         settings: None,
         data: intake.data,
         overridden,
-        oddities,
+        warnings,
     })
 }
 
-type Oddities = Vec<(AlertKind, String)>;
+type Warnings = Vec<(AlertKind, String)>;
 
 /// The caller's id, where a new call could not have it: a call of an earlier version may, and the same request again finds it.
 pub fn doubtful_id(intake: &Intake) -> Option<CallId> {
@@ -136,10 +135,10 @@ fn unseen(id: &str) -> Option<char> {
 }
 
 /// The caller's own id. What cannot be seen is no part of a new one: two calls would look like one.
-fn call_id(text: &str, exists: bool, paperwork: Paperwork) -> Result<CallId, IntakeError> {
-    let go_on = match paperwork {
-        Paperwork::Lenient => format!("; correct it, {}", document::WITHOUT_AN_ID),
-        Paperwork::Strict => "; leave it out to get one of ours".to_owned(),
+fn call_id(text: &str, exists: bool, validation: Validation) -> Result<CallId, IntakeError> {
+    let go_on = match validation {
+        Validation::Lenient => format!("; correct it, {}", document::WITHOUT_AN_ID),
+        Validation::Strict => "; leave it out to get one of ours".to_owned(),
     };
     let id: CallId =
         text.parse().map_err(|e: crate::domain::types::ParseError| field("callId", format!("{}{go_on}", e.why)))?;
@@ -157,22 +156,22 @@ fn level(
     intake: &Intake,
     directory: &Directory,
     line: &Line,
-    paperwork: Paperwork,
-    oddities: &mut Oddities,
+    validation: Validation,
+    warnings: &mut Warnings,
 ) -> Result<(String, Policy), IntakeError> {
     let asked = intake.data.emergency_level.as_deref().map_or("normal", str::trim);
     let levels = directory.levels(line);
     if let Some(p) = directory.policy(line, asked) {
         return Ok((p.name.clone(), p.clone()));
     }
-    if paperwork == Paperwork::Strict {
+    if validation == Validation::Strict {
         return Err(field(
             "emergencyLevel",
             format!("{asked:?} is no level of this line; there are {}", levels.join(", ")),
         ));
     }
     let shown: String = asked.chars().filter(|c| !c.is_control()).take(40).collect();
-    oddities
+    warnings
         .push((AlertKind::UnknownLevel, format!("the emergency level {shown:?} is unknown: the call runs as high")));
     let fallback = ["high", "normal"].iter().find_map(|l| directory.policy(line, l));
     let fallback = fallback.or_else(|| levels.iter().find_map(|l| directory.policy(line, l)));
@@ -182,31 +181,31 @@ fn level(
 fn contact(
     intake: &Intake,
     directory: &Directory,
-    paperwork: Paperwork,
-    oddities: &mut Oddities,
+    validation: Validation,
+    warnings: &mut Warnings,
 ) -> Result<Option<Override>, IntakeError> {
     let Some(asked) = intake.data.contact.as_deref().map(str::trim).filter(|c| !c.is_empty()) else { return Ok(None) };
     if let Some(c) = directory.contact_named(asked) {
         let recipient = Recipient { contact: c.id.clone(), name: c.name.clone(), phone: c.phone.clone() };
         return Ok(Some(Override { recipient, only: intake.only }));
     }
-    let parsed = match paperwork {
-        Paperwork::Lenient => Spelling::read(asked).and_then(|s| s.stranger(directory.country())),
-        Paperwork::Strict if like_a_number(asked) => {
+    let parsed = match validation {
+        Validation::Lenient => Spelling::read(asked).and_then(|s| s.stranger(directory.country())),
+        Validation::Strict if like_a_number(asked) => {
             Some(asked.parse().map_err(|e: crate::domain::types::ParseError| field("contact", e.why))?)
         }
-        Paperwork::Strict => None,
+        Validation::Strict => None,
     };
     if let Some((phone, id)) = parsed.and_then(|p: PhoneNumber| Some((p.clone(), p.e164().parse::<ContactId>().ok()?)))
     {
-        if let (Paperwork::Lenient, Some(why)) = (paperwork, looks_wrong(&phone)) {
-            oddities.push((AlertKind::UnknownContact, format!("the contact {phone} {why}: it is told all the same")));
+        if let (Validation::Lenient, Some(why)) = (validation, looks_wrong(&phone)) {
+            warnings.push((AlertKind::UnknownContact, format!("the contact {phone} {why}: it is told all the same")));
         }
         let recipient = Recipient { contact: id, name: phone.to_string(), phone };
         return Ok(Some(Override { recipient, only: intake.only }));
     }
     let ids: Vec<&str> = directory.contacts.iter().map(|c| c.id.as_str()).collect();
-    if paperwork == Paperwork::Strict {
+    if validation == Validation::Strict {
         let there_are =
             if ids.is_empty() { "none are configured".to_owned() } else { format!("there are {}", ids.join(", ")) };
         return Err(field("contact", format!("{asked:?} is no contact; {there_are}, or give a number in E.164")));
@@ -219,7 +218,7 @@ fn contact(
         _ if like_a_number(asked) => "no number that can be texted",
         _ => "unknown",
     };
-    oddities.push((AlertKind::UnknownContact, format!("the contact {shown:?} is {what}: the ladder runs as it is")));
+    warnings.push((AlertKind::UnknownContact, format!("the contact {shown:?} is {what}: the ladder runs as it is")));
     Ok(None)
 }
 
@@ -311,11 +310,11 @@ mod tests {
         }
     }
 
-    fn take(body: &Value, paperwork: Paperwork) -> Result<NewCall, IntakeError> {
+    fn take(body: &Value, validation: Validation) -> Result<NewCall, IntakeError> {
         new_call(
-            from_json(&Document::plain(body.clone()), paperwork)?,
+            from_json(&Document::plain(body.clone()), validation)?,
             &directory(),
-            paperwork,
+            validation,
             &Ids::seeded(1),
             Timestamp::from_millis(0),
         )
@@ -330,13 +329,13 @@ mod tests {
             (json!({"contact": "nobody"}), vec!["unknown-contact"]),
             (json!({"contact": "sam", "unknownField": [1, 2]}), vec![]),
         ] {
-            let call = take(&json!({"callData": data}), Paperwork::Lenient).expect("accepted");
-            assert_eq!(call.oddities.iter().map(|o| o.0.word()).collect::<Vec<_>>(), kinds, "{data}");
+            let call = take(&json!({"callData": data}), Validation::Lenient).expect("accepted");
+            assert_eq!(call.warnings.iter().map(|o| o.0.word()).collect::<Vec<_>>(), kinds, "{data}");
         }
         for (data, says) in
             [(json!({"emergencyLevel": "purple"}), "high, normal"), (json!({"contact": "nobody"}), "sam")]
         {
-            let e = take(&json!({"callData": data}), Paperwork::Strict).expect_err("refused").to_string();
+            let e = take(&json!({"callData": data}), Validation::Strict).expect_err("refused").to_string();
             assert!(e.contains(says), "{e}");
         }
     }
@@ -351,7 +350,7 @@ mod tests {
             (json!({"callData": {"contact": "+194955"}}), "contact"),
             (json!({"callData": {"issueSummary": "x".repeat(5000)}}), "issueSummary"),
         ] {
-            let e = take(&body, Paperwork::Strict).expect_err("refused").to_string();
+            let e = take(&body, Validation::Strict).expect_err("refused").to_string();
             assert!(e.contains(says), "{body}: {e}");
         }
     }
@@ -381,14 +380,14 @@ mod tests {
             (json!({"issueSummary": "No heat", "callerPhone": "anonymous"}), "kept as given"),
             (json!({"issueSummary": "No heat", "callerPhone": "+19495550150 ext 5"}), "kept as given"),
         ] {
-            let call = take(&body, Paperwork::Lenient).unwrap_or_else(|e| panic!("{body:.80}: {e}"));
-            let said: Vec<&str> = call.oddities.iter().map(|o| o.1.as_str()).collect();
+            let call = take(&body, Validation::Lenient).unwrap_or_else(|e| panic!("{body:.80}: {e}"));
+            let said: Vec<&str> = call.warnings.iter().map(|o| o.1.as_str()).collect();
             assert!(
                 says.is_empty() == said.is_empty() && said.iter().any(|s| s.contains(says)),
                 "{body:.80}: {said:?}"
             );
         }
-        let address = |body: Value| take(&body, Paperwork::Lenient).expect("taken").data.address;
+        let address = |body: Value| take(&body, Validation::Lenient).expect("taken").data.address;
         let parts = json!({"address": {"street": "12 Oak St", "unit": null, "city": "Irvine", "zip": 92602}});
         assert_eq!(address(parts).as_deref(), Some("12 Oak St, Irvine, 92602"));
     }
@@ -396,15 +395,15 @@ mod tests {
     #[test]
     fn a_flat_body_is_the_same_call() {
         let flat = json!({"callId": "a", "issueSummary": "No heat", "twilioToNumber": 18005550100_u64, "trace": 7});
-        let call = take(&flat, Paperwork::Lenient).expect("taken");
+        let call = take(&flat, Validation::Lenient).expect("taken");
         assert_eq!((call.data.issue_summary.as_deref(), call.id.as_str()), (Some("No heat"), "a"));
         assert_eq!(call.data.extra.keys().collect::<Vec<_>>(), ["trace"]);
         let float =
             json::read(br#"{"callId":"a","issueSummary":"No heat","twilioToNumber":1.8005550100e10}"#).expect("JSON");
-        let float = from_json(&float, Paperwork::Lenient).expect("read").data.twilio_to_number;
+        let float = from_json(&float, Validation::Lenient).expect("read").data.twilio_to_number;
         assert_eq!(float.as_deref(), Some("18005550100"), "as a table writes it");
         let whole = json!({"callId": "a", "callData": {"issueSummary": "No heat", "twilioToNumber": "18005550100"}});
-        assert_eq!(call.fingerprint, take(&whole, Paperwork::Strict).expect("taken").fingerprint);
+        assert_eq!(call.fingerprint, take(&whole, Validation::Strict).expect("taken").fingerprint);
     }
 
     #[test]
@@ -412,20 +411,20 @@ mod tests {
         for id in
             [json!(7), json!("a b"), json!(""), json!("a\u{200b}"), json!("\u{202e}a"), json!("\u{fffd}"), json!({})]
         {
-            let e = take(&json!({"callId": id, "callData": {}}), Paperwork::Lenient).expect_err("refused").to_string();
+            let e = take(&json!({"callId": id, "callData": {}}), Validation::Lenient).expect_err("refused").to_string();
             assert!(e.contains("callId") && e.contains("Idempotency-Key"), "{id}: {e}");
         }
-        let e = take(&json!({"callId": "a", "callData": {"callId": "b"}}), Paperwork::Lenient).expect_err("two");
+        let e = take(&json!({"callId": "a", "callData": {"callId": "b"}}), Validation::Lenient).expect_err("two");
         assert!(e.to_string().contains("callId"), "{e}");
         let twice = json::read(br#"{"callId":"a","callId":"b","issueSummary":"x"}"#).expect("read");
-        assert!(from_json(&twice, Paperwork::Lenient).is_err());
+        assert!(from_json(&twice, Validation::Lenient).is_err());
     }
 
     #[test]
     fn what_was_shortened_still_tells_two_calls_apart() {
         let print = |end: &str| {
             let issue = "x".repeat(9_000) + end;
-            take(&json!({"callId": "a", "issueSummary": issue}), Paperwork::Lenient).expect("taken").fingerprint
+            take(&json!({"callId": "a", "issueSummary": issue}), Validation::Lenient).expect("taken").fingerprint
         };
         assert_eq!(print("a"), print("a"));
         assert_ne!(print("a"), print("b"));
@@ -434,10 +433,10 @@ mod tests {
     #[test]
     fn a_contact_is_found_however_the_caller_writes_it() {
         for text in ["sam", "Sam", "Sam Ortiz", "+1 (949) 555-0101", "9495550101", "tel:+19495550101"] {
-            for paperwork in [Paperwork::Lenient, Paperwork::Strict] {
-                let call = take(&json!({"callData": {"contact": text}}), paperwork).expect("taken");
-                let told = call.overridden.map(|o| o.recipient.contact.to_string());
-                assert_eq!((told.as_deref(), call.oddities.len()), (Some("sam"), 0), "{text}");
+            for validation in [Validation::Lenient, Validation::Strict] {
+                let call = take(&json!({"callData": {"contact": text}}), validation).expect("taken");
+                let recipient = call.overridden.map(|o| o.recipient.contact.to_string());
+                assert_eq!((recipient.as_deref(), call.warnings.len()), (Some("sam"), 0), "{text}");
             }
         }
     }
@@ -445,9 +444,9 @@ mod tests {
     #[test]
     fn a_stranger_is_told_only_where_the_number_is_surely_whole() {
         for text in ["5550101", "949555010", "15550101"] {
-            let call = take(&json!({"callData": {"contact": text}}), Paperwork::Lenient).expect("taken");
+            let call = take(&json!({"callData": {"contact": text}}), Validation::Lenient).expect("taken");
             assert_eq!(call.overridden, None, "{text}");
-            let said: Vec<&str> = call.oddities.iter().map(|o| o.1.as_str()).collect();
+            let said: Vec<&str> = call.warnings.iter().map(|o| o.1.as_str()).collect();
             assert!(said.len() == 1 && said[0].contains("the ladder runs as it is"), "{text}: {said:?}");
         }
         let elsewhere = Directory {
@@ -457,22 +456,22 @@ mod tests {
         assert_eq!(elsewhere.country(), Some("44"));
         let at_home = |text: &str| {
             let document = Document::plain(json!({"callData": {"contact": text}}));
-            let intake = from_json(&document, Paperwork::Lenient).expect("read");
+            let intake = from_json(&document, Validation::Lenient).expect("read");
             let (ids, now) = (Ids::seeded(1), Timestamp::from_millis(0));
-            new_call(intake, &elsewhere, Paperwork::Lenient, &ids, now).expect("taken").overridden
+            new_call(intake, &elsewhere, Validation::Lenient, &ids, now).expect("taken").overridden
         };
         for text in ["2079460018", "9495550101", "1632960017"] {
             assert_eq!(at_home(text), None, "{text}");
         }
         assert!(at_home("+44 1632 960017").is_some() && at_home("0044 1632 960017").is_some());
-        let other = take(&json!({"callData": {"contact": "(949) 555-0177"}}), Paperwork::Lenient).expect("taken");
+        let other = take(&json!({"callData": {"contact": "(949) 555-0177"}}), Validation::Lenient).expect("taken");
         assert_eq!(other.overridden.map(|o| o.recipient.phone.e164().to_owned()).as_deref(), Some("+19495550177"));
     }
 
     #[test]
     fn the_same_again_is_told_from_other_data_by_the_known_fields_alone() {
         let print =
-            |data: Value| take(&json!({"callId": "a", "callData": data}), Paperwork::Lenient).expect("ok").fingerprint;
+            |data: Value| take(&json!({"callId": "a", "callData": data}), Validation::Lenient).expect("ok").fingerprint;
         let base = print(json!({"callerPhone": "+19495550150", "emergencyLevel": "high"}));
         assert_eq!(base, print(json!({"emergencyLevel": " High ", "callerPhone": "+19495550150 ", "trace": "x"})));
         assert_ne!(base, print(json!({"callerPhone": "+19495550151", "emergencyLevel": "high"})));

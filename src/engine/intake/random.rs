@@ -94,8 +94,8 @@ fn a_hundred_thousand_bodies_are_calls_or_are_refused_in_words() {
     for _ in 0..BODIES {
         let raw = body(&ids);
         let made = json::read(&raw).map_err(IntakeError::Shape).and_then(|document| {
-            let intake = from_json(&document, Paperwork::Lenient)?;
-            new_call(intake, &directory, Paperwork::Lenient, &ids, Timestamp::from_millis(0))
+            let intake = from_json(&document, Validation::Lenient)?;
+            new_call(intake, &directory, Validation::Lenient, &ids, Timestamp::from_millis(0))
         });
         match made {
             Ok(_) => taken += 1,

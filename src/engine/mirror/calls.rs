@@ -9,10 +9,10 @@ use super::state::Table;
 use super::{GATHER, Mirror, READ_BACK_MAX, rows};
 use crate::config::Verify;
 use crate::domain::Timestamp;
+use crate::failpoint::Safeguard;
 use crate::gateways::MirrorError;
 use crate::gateways::airtable::{Formula, differences};
 use crate::gateways::mirror::{Query, ROWS_MAX, Record, RecordId};
-use crate::killpoint::Guard;
 use crate::store::{CallTask, MirrorKey, StoreError};
 
 /// Calls of one pass: found by one request, written by few.
@@ -79,7 +79,7 @@ impl Mirror {
                 let until = self.went_wrong(Table::Calls, &error).await?;
                 if matches!(error, MirrorError::Retryable { .. } | MirrorError::IteratorGone) {
                     let keys = due.iter().map(|c| c.task.key.clone()).collect();
-                    self.core.store.mirror_not_told(keys, until).await?;
+                    self.core.store.mirror_failed(keys, until).await?;
                 }
                 return Ok(false);
             }
@@ -102,7 +102,7 @@ impl Mirror {
         if written.is_empty() {
             return Ok(false);
         }
-        if Guard::ReadBack.is_off() {
+        if Safeguard::ReadBack.is_off() {
             let all = written.into_iter().map(|c| (c.task.key, c.task.version)).collect();
             self.core.store.mirror_proven(all, now).await?;
             return Ok(true);

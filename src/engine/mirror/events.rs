@@ -8,9 +8,9 @@ use super::outcome::{How, Ready, Then, look_again};
 use super::state::Table;
 use super::{GATHER, Mirror, READ_BACK_MAX, rows};
 use crate::config::Verify;
+use crate::failpoint::{self, Safeguard};
 use crate::gateways::airtable::differences;
 use crate::gateways::mirror::{ROWS_MAX, Record, RecordId};
-use crate::killpoint::{self, Guard};
 use crate::store::{EventTask, MirrorKey, StoreError};
 
 /// A row that failed so often goes alone.
@@ -36,7 +36,7 @@ impl Mirror {
         if due.is_empty() {
             return Ok(false);
         }
-        killpoint::hit("mirror.claimed");
+        failpoint::hit("mirror.claimed");
         let missing = self.missing(Table::Events);
         let mut ready: Vec<Ready> = due.iter().map(|e| self.ready_event(e, &missing)).collect();
         if self.is_doubted(ready.iter().map(|r| &r.task.key)) {
@@ -81,7 +81,7 @@ impl Mirror {
         }
         if !there.is_empty() {
             debug!(rows = there.len(), "what a lost request had to write is there");
-            self.note_told(&there, &records).await?;
+            self.note_delivered(&there, &records).await?;
         }
         // They are known by now, whatever comes of the write.
         self.state().doubted.get_or_insert_default();
@@ -109,8 +109,8 @@ impl Mirror {
         if written.is_empty() {
             return Ok(false);
         }
-        killpoint::hit("mirror.told");
-        if Guard::ReadBack.is_off() {
+        failpoint::hit("mirror.told");
+        if Safeguard::ReadBack.is_off() {
             let all = written.into_iter().map(|e| (e.task.key, e.task.version)).collect();
             self.core.store.mirror_proven(all, now).await?;
             return Ok(true);
@@ -180,7 +180,7 @@ impl Mirror {
 }
 
 fn hit_verified() {
-    killpoint::hit("mirror.verified");
+    failpoint::hit("mirror.verified");
 }
 
 /// What an event is found by.

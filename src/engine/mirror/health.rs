@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Mirror;
-use super::state::{Table, Vitals};
+use super::state::{MirrorHealth, Table};
 use crate::domain::Timestamp;
 use crate::domain::alert::AlertKind;
 use crate::store::StoreError;
@@ -19,7 +19,7 @@ const NAMED: usize = 3;
 
 impl Mirror {
     /// As of its last pass.
-    pub fn vitals(&self) -> Vitals {
+    pub fn mirror_health(&self) -> MirrorHealth {
         self.state().seen.clone()
     }
 
@@ -35,7 +35,7 @@ impl Mirror {
             let mut state = self.state();
             state.looked_at = Some(now);
             let trouble = Table::ALL.into_iter().find_map(|t| state.of(t).trouble.clone());
-            state.seen = Vitals {
+            state.seen = MirrorHealth {
                 resting_until: self.gateway.resting_until().filter(|until| *until > now),
                 billing_until: state.rests_until(now),
                 trouble: trouble.clone(),

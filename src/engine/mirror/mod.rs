@@ -35,7 +35,7 @@ use crate::store::StoreError;
 use super::apply::Core;
 
 pub use rows::{REPLIED, event, event_id};
-pub use state::Vitals;
+pub use state::MirrorHealth;
 use state::{State, Table};
 
 /// What changes again within this is written once.
@@ -97,7 +97,7 @@ impl Mirror {
     /// Does a bounded amount of what is due; when to look again. Idempotent.
     ///
     /// # Errors
-    /// [`StoreError`]. What the base says is never an error of this: it is noted, and shown by [`Mirror::vitals`].
+    /// [`StoreError`]. What the base says is never an error of this: it is noted, and shown by [`Mirror::mirror_health`].
     pub async fn pass(&self) -> Result<Option<Timestamp>, StoreError> {
         let now = self.now();
         self.recall().await?;

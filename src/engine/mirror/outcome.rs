@@ -5,11 +5,11 @@ use tracing::warn;
 use super::Mirror;
 use super::state::Table;
 use crate::domain::Timestamp;
+use crate::failpoint;
 use crate::gateways::MirrorError;
 use crate::gateways::airtable::Fields;
 use crate::gateways::mirror::{RecordChange, RecordId, Refusal, Scope, Typecast};
-use crate::killpoint;
-use crate::store::{MirrorKey, MirrorTask, MirrorTold, StoreError};
+use crate::store::{MirrorDelivered, MirrorKey, MirrorTask, StoreError};
 
 /// The provider's word for a select without that option.
 const NO_SUCH_OPTION: &str = "INVALID_MULTIPLE_CHOICE_OPTIONS";
@@ -51,14 +51,14 @@ impl Mirror {
         }
         match self.put(table, how, &rows).await {
             Ok(records) => {
-                self.told(table, &rows, records).await?;
+                self.delivered(table, &rows, records).await?;
                 Ok(Then::GoOn)
             }
             Err(error) if rows.len() > 1 && may_be_one_row(&error) => {
                 warn!(table = table.as_str(), rows = rows.len(), error = %error, "rows are refused together: one by one");
                 for row in &rows {
                     match self.put(table, how, std::slice::from_ref(row)).await {
-                        Ok(records) => self.told(table, std::slice::from_ref(row), records).await?,
+                        Ok(records) => self.delivered(table, std::slice::from_ref(row), records).await?,
                         Err(error) => {
                             if self.refused(table, row, &error).await? == Then::Stop {
                                 return Ok(Then::Stop);
@@ -98,14 +98,14 @@ impl Mirror {
     }
 
     /// The base took these.
-    async fn told(&self, table: Table, rows: &[Ready], records: Vec<RecordId>) -> Result<(), StoreError> {
-        killpoint::hit("mirror.written");
-        self.note_told(rows, &records).await?;
+    async fn delivered(&self, table: Table, rows: &[Ready], records: Vec<RecordId>) -> Result<(), StoreError> {
+        failpoint::hit("mirror.written");
+        self.note_delivered(rows, &records).await?;
         self.went_well(table).await
     }
 
     /// These are in the base as they should be, as far as its answer says.
-    pub(super) async fn note_told(&self, rows: &[Ready], records: &[RecordId]) -> Result<(), StoreError> {
+    pub(super) async fn note_delivered(&self, rows: &[Ready], records: &[RecordId]) -> Result<(), StoreError> {
         let now = self.now();
         // An answer of another length names nobody's record for sure.
         let ids: Vec<Option<String>> = if records.len() == rows.len() {
@@ -113,15 +113,15 @@ impl Mirror {
         } else {
             vec![None; rows.len()]
         };
-        let told = rows.iter().zip(ids).map(|(row, record)| MirrorTold {
+        let delivered = rows.iter().zip(ids).map(|(row, record)| MirrorDelivered {
             key: row.task.key.clone(),
             version: row.task.version,
             since: row.task.since,
             record,
             verify_at: row.read_back.then_some(now),
         });
-        self.core.store.mirror_told(told.collect(), now).await?;
-        self.trust(rows.iter().map(|r| &r.task.key));
+        self.core.store.mirror_delivered(delivered.collect(), now).await?;
+        self.confirm(rows.iter().map(|r| &r.task.key));
         Ok(())
     }
 
@@ -134,7 +134,7 @@ impl Mirror {
                 // By its key it is found, or made; a base that contradicts itself is asked ever more rarely.
                 let pause = FIND_AGAIN.saturating_mul(1 << row.task.tries.min(8));
                 self.core.store.mirror_forget_record(key).await?;
-                self.core.store.mirror_not_told(vec![key.clone()], now.plus(pause)).await?;
+                self.core.store.mirror_failed(vec![key.clone()], now.plus(pause)).await?;
                 Ok(Then::GoOn)
             }
             MirrorError::Refused(Refusal { kind: Some(kind), .. })
@@ -180,7 +180,7 @@ impl Mirror {
     pub(super) async fn failed(&self, table: Table, rows: &[Ready], error: &MirrorError) -> Result<Then, StoreError> {
         let until = self.went_wrong(table, error).await?;
         if let MirrorError::Unknown { .. } = error {
-            self.doubt(rows.iter().map(|r| &r.task.key));
+            self.mark_uncertain(rows.iter().map(|r| &r.task.key));
         }
         // These go behind the others, lest what the base chokes on stands in front for ever.
         let moves = matches!(
@@ -192,17 +192,17 @@ impl Mirror {
         );
         if moves {
             let keys = rows.iter().map(|r| r.task.key.clone()).collect();
-            self.core.store.mirror_not_told(keys, until).await?;
+            self.core.store.mirror_failed(keys, until).await?;
         }
         Ok(Then::Stop)
     }
 
-    fn doubt<'a>(&self, keys: impl Iterator<Item = &'a MirrorKey>) {
+    fn mark_uncertain<'a>(&self, keys: impl Iterator<Item = &'a MirrorKey>) {
         let mut state = self.state();
         state.doubted.get_or_insert_default().extend(keys.map(ToString::to_string));
     }
 
-    fn trust<'a>(&self, keys: impl Iterator<Item = &'a MirrorKey>) {
+    fn confirm<'a>(&self, keys: impl Iterator<Item = &'a MirrorKey>) {
         let mut state = self.state();
         let doubted = state.doubted.get_or_insert_default();
         for key in keys {

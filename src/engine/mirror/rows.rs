@@ -6,7 +6,7 @@ use crate::config::{CallFields, EventFields};
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
 use crate::domain::call::{Call, CallState};
 use crate::domain::types::CallRef;
-use crate::engine::view::next_follow_up;
+use crate::engine::json::next_follow_up;
 use crate::gateways::airtable::{Cell, Fields};
 
 /// What stands between a reader's name and the words that he wrote since, in the sentence of an attempt.
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
     use crate::domain::MessageStatus;
     use crate::domain::types::{ErrorCode, Timestamp};
-    use crate::testing::people;
+    use crate::testing::fixtures;
 
     fn reference() -> CallRef {
         "7K3Q".parse().expect("a reference")
@@ -168,7 +168,7 @@ mod tests {
     fn each_state_of_an_attempt_has_its_row() {
         use AttemptState as S;
         let names = EventFields::default();
-        let mut a = people::attempt("c1", 2);
+        let mut a = fixtures::attempt("c1", 2);
         for (state, sid, word, result, status, sentence) in [
             (S::Sending, false, None, "", "sending", "Is being sent to Sam Ortiz."),
             (S::Unknown, false, None, "", "unknown", "It is being found out whether it was sent to Sam Ortiz."),
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn what_the_base_does_not_have_is_left_out_and_every_field_has_its_cell() {
         let names = EventFields { to: "An Wen".into(), ..EventFields::default() };
-        let a = people::attempt("c1", 1);
+        let a = fixtures::attempt("c1", 1);
         let row = event(&names, &a, &reference(), &Missing::from(["An Wen".to_owned()]));
         assert_eq!(row.iter().count(), names.pairs().len() - 1);
         assert!(row.get("An Wen").is_empty());
@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn a_call_shows_who_took_it_or_who_was_told_last() {
         let names = CallFields::default();
-        let mut state = people::call_state("c1");
+        let mut state = fixtures::call_state("c1");
         let row = call(&names, &state, &Missing::new());
         assert_eq!(row.get("Status").as_text(), Some("DISPATCHING"));
         assert_eq!(row.get("On-Call Contact").as_text(), Some("Sam Ortiz"));

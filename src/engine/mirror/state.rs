@@ -10,7 +10,7 @@ use crate::gateways::mirror::Typecast;
 
 /// What is known of the mirror.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Vitals {
+pub struct MirrorHealth {
     /// All requests rest until then, after a 429.
     pub resting_until: Option<Timestamp>,
     /// The month's requests are used up; tried again then.
@@ -51,7 +51,7 @@ impl Table {
 
 /// How one table is doing.
 #[derive(Debug, Default)]
-pub(super) struct Standing {
+pub(super) struct TableState {
     pub(super) failures: u32,
     pub(super) not_before: Option<Timestamp>,
     pub(super) missing: Missing,
@@ -64,8 +64,8 @@ pub(super) struct Standing {
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct State {
-    events: Standing,
-    calls: Standing,
+    events: TableState,
+    calls: TableState,
     pub(super) billing_until: Option<Timestamp>,
     /// Keys of which an earlier write may have been done; `None`: that of a dead engine may.
     pub(super) doubted: Option<BTreeSet<String>>,
@@ -73,11 +73,11 @@ pub(super) struct State {
     pub(super) raised: Option<BTreeMap<AlertKey, String>>,
     pub(super) batch_is_open: bool,
     pub(super) looked_at: Option<Timestamp>,
-    pub(super) seen: Vitals,
+    pub(super) seen: MirrorHealth,
 }
 
 impl State {
-    pub(super) const fn of(&mut self, table: Table) -> &mut Standing {
+    pub(super) const fn of(&mut self, table: Table) -> &mut TableState {
         match table {
             Table::Events => &mut self.events,
             Table::Calls => &mut self.calls,

@@ -31,11 +31,11 @@ impl Mirror {
     pub(super) fn missing(&self, table: Table) -> Missing {
         let now = self.now();
         let mut state = self.state();
-        let standing = state.of(table);
-        if standing.missing_since.is_some_and(|since| now.since(since) > MISSING_FOR) {
-            (standing.missing, standing.missing_since) = (Missing::new(), None);
+        let state = state.of(table);
+        if state.missing_since.is_some_and(|since| now.since(since) > MISSING_FOR) {
+            (state.missing, state.missing_since) = (Missing::new(), None);
         }
-        standing.missing.clone()
+        state.missing.clone()
     }
 
     /// The base answered as it should.
@@ -43,13 +43,13 @@ impl Mirror {
         let was_out = {
             let mut state = self.state();
             state.billing_until = None;
-            let standing = state.of(table);
-            let was_out = standing.failures >= OUTAGE;
-            (standing.failures, standing.not_before, standing.trouble) = (0, None, None);
+            let state = state.of(table);
+            let was_out = state.failures >= OUTAGE;
+            (state.failures, state.not_before, state.trouble) = (0, None, None);
             was_out
         };
         if was_out {
-            self.core.store.mirror_hurry(self.now()).await?;
+            self.core.store.mirror_retry_now(self.now()).await?;
         }
         self.over(AlertKind::MirrorBilling).await?;
         for kind in [AlertKind::MirrorAccess, AlertKind::MirrorField] {
@@ -97,12 +97,12 @@ impl Mirror {
     fn pause(&self, table: Table, asked: Option<Duration>, least: Duration) -> Timestamp {
         let now = self.now();
         let mut state = self.state();
-        let standing = state.of(table);
-        let pause = PAUSE_FIRST.saturating_mul(1 << standing.failures.min(9)).min(PAUSE_MAX);
-        standing.failures = standing.failures.saturating_add(1);
+        let state = state.of(table);
+        let pause = PAUSE_FIRST.saturating_mul(1 << state.failures.min(9)).min(PAUSE_MAX);
+        state.failures = state.failures.saturating_add(1);
         let asked = asked.unwrap_or_default().min(PAUSE_MAX);
         let until = now.plus(self.core.ids.jittered(pause).max(asked).max(least));
-        standing.not_before = Some(until);
+        state.not_before = Some(until);
         until
     }
 
@@ -126,11 +126,11 @@ impl Mirror {
         if needed.is_empty() && !can_miss.is_empty() {
             let now = self.now();
             let mut state = self.state();
-            let standing = state.of(table);
-            standing.missing_since = Some(now);
+            let state = state.of(table);
+            state.missing_since = Some(now);
             for name in can_miss {
                 warn!(table = table.as_str(), field = name, "the base has no such field: rows are written without it");
-                standing.missing.insert(name.clone());
+                state.missing.insert(name.clone());
             }
             return Ok(now);
         }

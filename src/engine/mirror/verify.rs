@@ -168,7 +168,7 @@ pub struct Report {
     /// What is not as it should be, and what is not ours.
     pub findings: Vec<Finding>,
     /// Fields that the base does not have and may be without: not compared.
-    pub left_out: Vec<String>,
+    pub skipped_rows: Vec<String>,
 }
 
 impl Report {
@@ -216,7 +216,6 @@ pub fn compare(
 /// Why a comparison did not come to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
-    /// The store.
     #[error("the store cannot be read")]
     Store(#[from] StoreError),
     /// The base.
@@ -270,7 +269,7 @@ impl Checker {
         let (compared, wrong) = self.check_calls(&filter, calls).await?;
         report.calls = compared;
         report.findings.extend(wrong);
-        report.left_out = self.missing.union(&self.missing_of_calls).cloned().collect();
+        report.skipped_rows = self.missing.union(&self.missing_of_calls).cloned().collect();
         Ok(report)
     }
 
@@ -392,7 +391,7 @@ impl Checker {
     ///
     /// # Errors
     /// [`CheckError`]: what was deleted stays so, and a repair may be run again.
-    pub async fn mend(&self, findings: &[Finding]) -> Result<Vec<MirrorKey>, CheckError> {
+    pub async fn repair(&self, findings: &[Finding]) -> Result<Vec<MirrorKey>, CheckError> {
         for twins in findings.iter().filter(|f| f.fault == Fault::Twin) {
             let others: Vec<RecordId> = twins.records.iter().skip(1).cloned().collect();
             for some in others.chunks(ROWS_MAX) {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::{AirtableTables, CallFields, EventFields, MirrorPace, Verify};
 use crate::gateways::airtable::Fields;
-use crate::testing::people;
+use crate::testing::fixtures;
 
 fn settings() -> Settings {
     Settings {
@@ -18,7 +18,7 @@ fn settings() -> Settings {
 fn line(number: u32) -> EventLine {
     EventLine {
         place: i64::from(number),
-        attempt: people::attempt("c1", number),
+        attempt: fixtures::attempt("c1", number),
         reference: "7K3Q".parse().expect("reference"),
         waits_since: None,
         parked: None,

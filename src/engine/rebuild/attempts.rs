@@ -62,7 +62,7 @@ pub(super) struct Draft {
 
 impl Draft {
     /// Whether this phone had a text of it before that moment, by the provider's whole seconds.
-    pub(super) fn told(&self, phone: &str, at: Timestamp) -> bool {
+    pub(super) fn was_notified(&self, phone: &str, at: Timestamp) -> bool {
         self.attempts.iter().any(|a| {
             a.kind == AttemptKind::Notice
                 && a.recipient.phone.e164() == phone
@@ -469,8 +469,8 @@ fn follows_a_failure(draft: &Draft, contact: Option<&ContactId>) -> bool {
 fn infer_step(draft: &Draft, round: u32, contact: Option<&ContactId>, repeat: bool, snapshot: &Snapshot) -> u32 {
     let here = draft.marks.last().filter(|m| m.round == round).map_or(0, |m| m.step);
     let Some(contact) = contact else { return here };
-    let told = |step: u32| draft.notices.contains(&NoticeKey { round, step, contact: contact.clone() });
-    if repeat && told(here) {
+    let was_notified = |step: u32| draft.notices.contains(&NoticeKey { round, step, contact: contact.clone() });
+    if repeat && was_notified(here) {
         return here;
     }
     let total = u32::try_from(draft.new.policy.total_steps()).unwrap_or(u32::MAX);
@@ -480,7 +480,7 @@ fn infer_step(draft: &Draft, round: u32, contact: Option<&ContactId>, repeat: bo
         let roles = roles.map(|s| s.notify.as_slice()).unwrap_or_default();
         roles.iter().flat_map(|r| snapshot.directory.holders(line, r, snapshot.now)).any(|c| &c.id == contact)
     };
-    let next = if told(here) { here + 1 } else { here };
+    let next = if was_notified(here) { here + 1 } else { here };
     let last_resort = || snapshot.directory.last_resort.contains(contact).then_some(total);
     (next..total).find(names).or_else(last_resort).unwrap_or(if next < total { next } else { here })
 }

@@ -26,14 +26,10 @@ pub enum ReadError {
     Mirror(#[from] MirrorError),
     /// A list of the base came in part: what is not in it may be there.
     #[error("the table {table} could not be read whole")]
-    Incomplete {
-        /// Which.
-        table: String,
-    },
+    Incomplete { table: String },
     /// The provider's list.
     #[error("the provider's list of messages cannot be read")]
     Sms(#[from] GatewayError),
-    /// The store.
     #[error("the store cannot be read")]
     Store(#[from] StoreError),
 }

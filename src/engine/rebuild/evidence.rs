@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::domain::answers::Prompt;
 use crate::domain::attempt::AttemptKind;
 use crate::domain::body::find_references;
-use crate::domain::call::OutReason;
+use crate::domain::call::ExclusionReason;
 use crate::domain::event::{InboundRow, InboundText};
 use crate::domain::phone::masked;
 use crate::domain::reply::{self, Reading, Says, read};
@@ -143,7 +143,7 @@ fn answer(text: &str) -> Option<(Option<CallRef>, Said)> {
 
 /// Where a call stands by what was said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum Claim {
     /// Nobody has it.
     Free,
     /// Somebody has it; `None`: nobody of whom we know the contact.
@@ -157,10 +157,9 @@ pub(super) enum Standing {
 /// What was found out about one call.
 #[derive(Debug)]
 pub(super) struct Evidence {
-    pub(super) standing: Standing,
+    pub(super) standing: Claim,
     /// How that is known, with the time.
     pub(super) why: Option<(String, Timestamp)>,
-    /// Who passed.
     pub(super) passed: Vec<ContactId>,
     /// When it was handed back last.
     pub(super) handed_back_at: Option<Timestamp>,
@@ -169,7 +168,7 @@ pub(super) struct Evidence {
     /// Replies that concern it.
     pub(super) replies: usize,
     /// Replies of those who were told of it that were heard and answered.
-    pub(super) heard: Vec<InboundRow>,
+    pub(super) ingested: Vec<InboundRow>,
 }
 
 /// Goes through what was said in the order in which it was said.
@@ -179,13 +178,13 @@ pub(super) fn weigh(draft: &Draft, all: &[Draft], snapshot: &Snapshot) -> Eviden
         all,
         snapshot,
         found: Evidence {
-            standing: Standing::Free,
+            standing: Claim::Free,
             why: None,
             passed: Vec::new(),
             handed_back_at: None,
             unsure: Vec::new(),
             replies: 0,
-            heard: Vec::new(),
+            ingested: Vec::new(),
         },
     };
     let mut said: Vec<&MessageRecord> = snapshot.messages.iter().collect();
@@ -242,18 +241,18 @@ impl Story<'_> {
     /// One text from a person.
     fn reply(&mut self, m: &MessageRecord) {
         let (Some(from), Some(at)) = (m.from.as_deref(), m.created_at) else { return };
-        let told = self.draft.told(from, at);
+        let was_notified = self.draft.was_notified(from, at);
         let writer = self.name_of(from);
         let reading = read(&m.body.0, writer, &self.snapshot.lexicon);
         let names_it = reading.reference.as_ref() == Some(&self.draft.reference);
-        if !told && !names_it {
+        if !was_notified && !names_it {
             return;
         }
         let (answered, answer) = self.answered(from, at);
-        let is_known = told || self.snapshot.directory.by_phone(from).is_some();
-        if told && answered && !matches!(reading.says, Says::OptOut | Says::OptIn) {
+        let is_known = was_notified || self.snapshot.directory.by_phone(from).is_some();
+        if was_notified && answered && !matches!(reading.says, Says::OptOut | Says::OptIn) {
             let ours = self.snapshot.answer_to(from, at);
-            self.found.heard.push(heard(m, ours, names_it.then_some(self.draft), self.snapshot));
+            self.found.ingested.push(ingested(m, ours, names_it.then_some(self.draft), self.snapshot));
         }
         let says = match reading.says {
             _ if !is_known || self.is_in_the_way(&reading, from) => return,
@@ -331,15 +330,15 @@ impl Story<'_> {
     fn word(&mut self, says: Says, from: &str, at: Timestamp) {
         let Some(contact) = self.contact(from) else { return };
         let who = self.name(&contact);
-        let holds = self.found.standing == Standing::Held(Some(contact.clone()));
+        let holds = self.found.standing == Claim::Held(Some(contact.clone()));
         match says {
-            Says::Take if self.found.standing == Standing::Free => {
-                self.close(Standing::Held(Some(contact)), at, format!("{who} replied that it is theirs"));
+            Says::Take if self.found.standing == Claim::Free => {
+                self.close(Claim::Held(Some(contact)), at, format!("{who} replied that it is theirs"));
             }
             Says::Pass if holds => self.hand_back(contact, at),
-            Says::Pass if self.found.standing == Standing::Free => self.found.passed.push(contact),
-            Says::Done if holds || self.found.standing == Standing::Free => {
-                self.close(Standing::Resolved, at, format!("{who} replied that it is done"));
+            Says::Pass if self.found.standing == Claim::Free => self.found.passed.push(contact),
+            Says::Done if holds || self.found.standing == Claim::Free => {
+                self.close(Claim::Resolved, at, format!("{who} replied that it is done"));
             }
             _ => {}
         }
@@ -354,29 +353,29 @@ impl Story<'_> {
         }
         let reader = self.contact(&m.to);
         match said {
-            Said::Yours if self.found.standing == Standing::Free => {
+            Said::Yours if self.found.standing == Claim::Free => {
                 let who = reader.as_ref().map_or_else(|| masked(&m.to), |c| self.name(c));
-                self.close(Standing::Held(reader), at, format!("{who} was answered that it is theirs"));
+                self.close(Claim::Held(reader), at, format!("{who} was answered that it is theirs"));
             }
-            Said::TakenBy(name) if self.found.standing == Standing::Free => {
+            Said::TakenBy(name) if self.found.standing == Claim::Free => {
                 let holder = self.by_name(&name);
                 let who = if name.is_empty() { "somebody" } else { &name };
-                self.close(Standing::Held(holder), at, format!("a stand-down says that {who} took it"));
+                self.close(Claim::Held(holder), at, format!("a stand-down says that {who} took it"));
             }
             Said::HandedBack => {
-                if let (Some(reader), Standing::Held(_)) = (reader, &self.found.standing) {
+                if let (Some(reader), Claim::Held(_)) = (reader, &self.found.standing) {
                     self.hand_back(reader, at);
                 }
             }
             Said::Passed => self.found.passed.extend(reader),
-            Said::Resolved => self.close(Standing::Resolved, at, "a text of ours says that it is resolved".into()),
-            Said::Cancelled => self.close(Standing::Cancelled, at, "a text of ours says that it was called off".into()),
+            Said::Resolved => self.close(Claim::Resolved, at, "a text of ours says that it is resolved".into()),
+            Said::Cancelled => self.close(Claim::Cancelled, at, "a text of ours says that it was called off".into()),
             Said::Yours | Said::TakenBy(_) | Said::Nothing => {}
         }
     }
 
     /// Unless a notice went out later: then it was opened again.
-    fn close(&mut self, to: Standing, at: Timestamp, why: String) {
+    fn close(&mut self, to: Claim, at: Timestamp, why: String) {
         let reopened = self.draft.last_notice_at().filter(|sent| *sent > at.plus(UNDER_WAY));
         if let Some(sent) = reopened {
             self.found.unsure.push(format!("{why} at {at}, and a notice went out at {sent}: it was opened again"));
@@ -387,7 +386,7 @@ impl Story<'_> {
     }
 
     fn hand_back(&mut self, contact: ContactId, at: Timestamp) {
-        self.found.standing = Standing::Free;
+        self.found.standing = Claim::Free;
         self.found.why = None;
         self.found.handed_back_at = Some(at);
         self.found.passed.push(contact);
@@ -397,12 +396,12 @@ impl Story<'_> {
     fn twins(&mut self) {
         for status in self.snapshot.twins.get(&self.draft.id).into_iter().flatten() {
             let to = match status.as_str() {
-                "ACKNOWLEDGED" => Standing::Held(None),
-                "RESOLVED" => Standing::Resolved,
-                "CANCELLED" => Standing::Cancelled,
+                "ACKNOWLEDGED" => Claim::Held(None),
+                "RESOLVED" => Claim::Resolved,
+                "CANCELLED" => Claim::Cancelled,
                 _ => continue,
             };
-            if self.found.standing == Standing::Free {
+            if self.found.standing == Claim::Free {
                 self.close(to, self.snapshot.now, format!("another row of this call says {status}"));
             }
         }
@@ -417,7 +416,7 @@ impl Story<'_> {
     /// Whether a bare word of this phone at this time may be about another call than this one.
     fn may_mean_another(&self, phone: &str, at: Timestamp) -> bool {
         let mine = &self.draft.reference;
-        let another_draft = self.all.iter().any(|d| d.id != self.draft.id && d.told(phone, at));
+        let another_draft = self.all.iter().any(|d| d.id != self.draft.id && d.was_notified(phone, at));
         let before = |m: &&MessageRecord| m.to == phone && m.created_at.is_some_and(|c| c <= at.plus(SECOND));
         let texts = || self.snapshot.messages.iter().filter(before);
         let others = texts().filter_map(|m| Some(attempt_reference(&m.body.0)?.0)).filter(|r| r != mine);
@@ -452,10 +451,10 @@ impl Story<'_> {
 const SECOND: Duration = Duration::from_millis(999);
 
 /// Who passed gets no further notice.
-pub(super) const PASSED: OutReason = OutReason::Passed;
+pub(super) const PASSED: ExclusionReason = ExclusionReason::Passed;
 
 /// A reply that was answered before: kept, so that it is not heard again.
-fn heard(m: &MessageRecord, ours: Option<&MessageRecord>, about: Option<&Draft>, snapshot: &Snapshot) -> InboundRow {
+fn ingested(m: &MessageRecord, ours: Option<&MessageRecord>, about: Option<&Draft>, snapshot: &Snapshot) -> InboundRow {
     let answer = ours.map(|m| m.body.0.clone()).unwrap_or_default();
     InboundRow {
         text: InboundText {

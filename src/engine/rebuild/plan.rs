@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::domain::Timestamp;
 use crate::domain::alert::AlertKind;
 use crate::domain::attempt::{AttemptKind, AttemptState};
-use crate::domain::call::{Call, CallData, CallState, CallStatus, Out, OutReason, Override};
+use crate::domain::call::{Call, CallData, CallState, CallStatus, ExclusionReason, Out, Override};
 use crate::domain::codes::Class;
 use crate::domain::codes::classify;
 use crate::domain::event::{Import, NewCall, Reference};
@@ -17,11 +17,11 @@ use crate::domain::missed_steps;
 use crate::domain::phone::masked;
 use crate::domain::team::Directory;
 use crate::domain::types::{Actor, CallId, CallRef, ContactId};
-use crate::engine::intake::{self, Intake, IntakeError, Paperwork};
+use crate::engine::intake::{self, Intake, IntakeError, Validation};
 use crate::ids::Ids;
 
 use super::attempts::{Draft, Mark, Taken, draft};
-use super::evidence::{Evidence, PASSED, Standing, weigh};
+use super::evidence::{Claim, Evidence, PASSED, weigh};
 use super::problem::Problem;
 use super::rowless;
 use super::rows::{CallRow, DISPATCHING};
@@ -92,9 +92,7 @@ impl What {
 /// One call that is taken over.
 #[derive(Debug)]
 pub struct Row {
-    /// Which.
     pub call: CallId,
-    /// Its reference.
     pub reference: CallRef,
     /// See [`Found`].
     pub found: Found,
@@ -193,10 +191,10 @@ pub fn plan(snapshot: &Snapshot, ids: &Ids) -> Plan {
         }
     }
     let evidence: Vec<Evidence> = drafts.iter().map(|d| weigh(d, &drafts, snapshot)).collect();
-    let mut heard = BTreeSet::new();
+    let mut ingested = BTreeSet::new();
     for (draft, mut evidence) in drafts.into_iter().zip(evidence) {
         // One text may be about several calls of its writer: it is kept once.
-        evidence.heard.retain(|h| heard.insert(h.text.sid.clone()));
+        evidence.ingested.retain(|h| ingested.insert(h.text.sid.clone()));
         plan.rows.push(row(snapshot, draft, evidence));
     }
     plan.problems.extend(strays(snapshot, &plan));
@@ -240,10 +238,10 @@ pub(crate) fn new_call(
     id: &CallId,
     ids: &Ids,
 ) -> Result<NewCall, IntakeError> {
-    let told = snapshot.events.get(id).is_some_and(|rows| rows.iter().any(|r| r.attempt.is_some()));
+    let was_sent = snapshot.events.get(id).is_some_and(|rows| rows.iter().any(|r| r.attempt.is_some()));
     let mut odd = Vec::new();
     // In a row that we keep it is whom we told last, no wish of the caller's.
-    let ours = told || row.reference.is_some();
+    let ours = was_sent || row.reference.is_some();
     let contact = if ours { None } else { row.contact.as_deref().and_then(|c| named(snapshot, c, &mut odd)) };
     let intake = Intake {
         call_id: Some(id.to_string()),
@@ -260,8 +258,8 @@ pub(crate) fn new_call(
         },
         ..Intake::default()
     };
-    let mut new = intake::new_call(intake, directory, Paperwork::Lenient, ids, snapshot.now)?;
-    new.oddities.extend(odd);
+    let mut new = intake::new_call(intake, directory, Validation::Lenient, ids, snapshot.now)?;
+    new.warnings.extend(odd);
     Ok(new)
 }
 
@@ -286,10 +284,10 @@ fn row(snapshot: &Snapshot, draft: Draft, evidence: Evidence) -> Row {
     let now = snapshot.now;
     let ladder = Ladder::of(&draft, &evidence, snapshot);
     let status = match evidence.standing {
-        Standing::Free => CallStatus::Dispatching,
-        Standing::Held(_) => CallStatus::Acknowledged,
-        Standing::Resolved => CallStatus::Resolved,
-        Standing::Cancelled => CallStatus::Cancelled,
+        Claim::Free => CallStatus::Dispatching,
+        Claim::Held(_) => CallStatus::Acknowledged,
+        Claim::Resolved => CallStatus::Resolved,
+        Claim::Cancelled => CallStatus::Cancelled,
     };
     let runs = status == CallStatus::Dispatching;
     let what = match status {
@@ -300,7 +298,7 @@ fn row(snapshot: &Snapshot, draft: Draft, evidence: Evidence) -> Row {
         _ => What::GoesOn,
     };
     let holder = match &evidence.standing {
-        Standing::Held(holder) => holder.clone(),
+        Claim::Held(holder) => holder.clone(),
         _ => None,
     };
     let found = Found {
@@ -311,11 +309,11 @@ fn row(snapshot: &Snapshot, draft: Draft, evidence: Evidence) -> Row {
     };
     let mut lost = draft.lost.clone();
     lost.extend(evidence.unsure.iter().cloned());
-    lost.extend(draft.new.oddities.iter().map(|(_, text)| text.clone()));
+    lost.extend(draft.new.warnings.iter().map(|(_, text)| text.clone()));
     lost.extend(ladder.note.clone());
     let (call, reference) = (draft.id.clone(), draft.reference.clone());
     let kept = if draft.reference_is_out { Reference::Kept } else { Reference::Fresh };
-    let oddities = draft.new.oddities.clone();
+    let warnings = draft.new.warnings.clone();
     let closed_at = evidence.why.as_ref().map(|(_, at)| *at).filter(|_| !runs);
     let at = runs.then_some(ladder.wake_at);
     let told_by_others = draft.old.len();
@@ -338,8 +336,8 @@ fn row(snapshot: &Snapshot, draft: Draft, evidence: Evidence) -> Row {
             deferred_from: None,
             attempts: draft.number_max,
             holder,
-            outs: outs(&draft, &evidence, ladder.round),
-            told_at: told_at(&draft),
+            excluded: excluded(&draft, &evidence, ladder.round),
+            notified_at: notified_at(&draft),
             closed_at: closed_at.or((!runs).then_some(now)),
             muted: false,
             settings: None,
@@ -350,7 +348,7 @@ fn row(snapshot: &Snapshot, draft: Draft, evidence: Evidence) -> Row {
     let missed = missed_steps(&state.call, now);
     let action = action(what, &ladder, &missed, told_by_others, &evidence, now);
     let how = format!("rebuilt from {}: {action}", sources(found));
-    let import = Import { state, reference: kept, heard: evidence.heard, how, lost: lost.clone(), oddities };
+    let import = Import { state, reference: kept, ingested: evidence.ingested, how, lost: lost.clone(), warnings };
     Row { call, reference, found, what, at, action, lost, import }
 }
 
@@ -408,9 +406,9 @@ fn accepted_at(draft: &Draft, now: Timestamp) -> Timestamp {
     draft.row.accepted_at.into_iter().chain(first).min().unwrap_or(now).min(now)
 }
 
-fn told_at(draft: &Draft) -> Option<Timestamp> {
-    let told = |s: AttemptState| matches!(s, AttemptState::Submitted | AttemptState::Delivered);
-    let notices = draft.attempts.iter().filter(|a| a.kind == AttemptKind::Notice && told(a.state));
+fn notified_at(draft: &Draft) -> Option<Timestamp> {
+    let was_sent = |s: AttemptState| matches!(s, AttemptState::Submitted | AttemptState::Delivered);
+    let notices = draft.attempts.iter().filter(|a| a.kind == AttemptKind::Notice && was_sent(a.state));
     notices.filter_map(|a| a.sent_at).min()
 }
 
@@ -429,11 +427,11 @@ fn overridden(draft: &Draft) -> Option<Override> {
 }
 
 /// Who said no since this round began, and whose number failed for good in it. A reopening forgets what was before.
-fn outs(draft: &Draft, evidence: &Evidence, round: u32) -> Vec<Out> {
-    let mut outs: Vec<Out> = Vec::new();
-    let mut add = |contact: &ContactId, why: OutReason| {
-        if !outs.iter().any(|o| &o.contact == contact) {
-            outs.push(Out { contact: contact.clone(), why });
+fn excluded(draft: &Draft, evidence: &Evidence, round: u32) -> Vec<Out> {
+    let mut excluded: Vec<Out> = Vec::new();
+    let mut add = |contact: &ContactId, why: ExclusionReason| {
+        if !excluded.iter().any(|o| &o.contact == contact) {
+            excluded.push(Out { contact: contact.clone(), why });
         }
     };
     for contact in &evidence.passed {
@@ -441,10 +439,10 @@ fn outs(draft: &Draft, evidence: &Evidence, round: u32) -> Vec<Out> {
     }
     for a in draft.attempts.iter().filter(|a| a.state == AttemptState::Failed && a.round == round) {
         if a.error_code.is_some() && classify(a.error_code).class == Class::NumberPermanent {
-            add(&a.recipient.contact, OutReason::Failed);
+            add(&a.recipient.contact, ExclusionReason::Failed);
         }
     }
-    outs
+    excluded
 }
 
 /// Where the ladder goes on, and when.

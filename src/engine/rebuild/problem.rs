@@ -5,7 +5,6 @@ use crate::domain::types::CallId;
 /// A row that cannot be used as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The record.
     pub record: String,
     /// Its call, where that is readable.
     pub call: Option<CallId>,

@@ -34,7 +34,6 @@ pub struct Reader<'a> {
     pub directory: Arc<Directory>,
     /// The words that answer a text.
     pub lexicon: Arc<Lexicon>,
-    /// Now.
     pub now: Timestamp,
     /// See [`Snapshot::older_than`].
     pub older_than: Duration,
@@ -145,9 +144,9 @@ async fn messages(snapshot: &mut Snapshot, sms: &dyn SmsGateway) -> Result<(), R
     snapshot.offset = sms.clock().offset;
     let oldest = snapshot.offset.map_or(oldest, |offset| offset.to_theirs(oldest));
     let mut phones: BTreeSet<String> = snapshot.directory.contacts.iter().map(|c| c.phone.e164().to_owned()).collect();
-    let told = snapshot.events.values().flatten().filter_map(|e| e.to.clone());
+    let texted = snapshot.events.values().flatten().filter_map(|e| e.to.clone());
     let named = snapshot.calls.iter().filter_map(|c| c.contact.clone());
-    phones.extend(told.chain(named).filter(|p| p.parse::<PhoneNumber>().is_ok()));
+    phones.extend(texted.chain(named).filter(|p| p.parse::<PhoneNumber>().is_ok()));
     let mut seen: HashSet<MessageSid> = HashSet::new();
     for phone in phones {
         for way in [Way::To, Way::From] {

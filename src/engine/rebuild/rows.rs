@@ -14,10 +14,8 @@ pub(crate) const DISPATCHING: &str = "DISPATCHING";
 /// The most characters of one cell that are used: more is no emergency's paperwork.
 const CELL_CHARACTERS_MAX: usize = 4_000;
 
-/// A row of *Calls*.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallRow {
-    /// Which record.
     pub record: RecordId,
     /// The call; `Err`: what its cell holds and why that is no id.
     pub id: Result<CallId, String>,
@@ -97,7 +95,6 @@ impl CallRow {
 /// A row of *Dispatch Events*.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventRow {
-    /// Which record.
     pub record: RecordId,
     /// The attempt that it tells of; `None`: a row of another system.
     pub attempt: Option<AttemptId>,

@@ -9,7 +9,7 @@ use crate::domain::event::Decision;
 use crate::domain::team::Line;
 use crate::store::LogFilter;
 use crate::testing::world::Setup;
-use crate::testing::{Reaction, World, mins, people, secs, story};
+use crate::testing::{Reaction, World, fixtures, mins, secs, story};
 
 const HOUR: u64 = 3_600;
 
@@ -20,7 +20,7 @@ async fn messages(w: &World, start: &str) -> Vec<String> {
 }
 
 /// How often an alert with this key was raised or told again.
-async fn told(w: &World, key: &str) -> usize {
+async fn deliveries(w: &World, key: &str) -> usize {
     let log = w.process.store.log(&LogFilter { limit: 10_000, ..LogFilter::default() }).await.expect("read");
     log.iter().filter(|l| l.entry.kind.as_str() == "alert.raised" && l.entry.data["key"] == key).count()
 }
@@ -44,24 +44,24 @@ async fn that_nobody_was_told_is_told_again_every_ten_minutes_and_by_no_restart(
         at(minute, &w);
         w.watch().await;
         w.watch().await;
-        assert_eq!(told(&w, "untold:call_1").await, times, "{minute} min after it was raised");
+        assert_eq!(deliveries(&w, "untold:call_1").await, times, "{minute} min after it was raised");
     }
     assert!(messages(&w, "untold:").await[0].contains("20 min after the first alarm"));
     w.restart().await;
     w.watch().await;
-    assert_eq!(told(&w, "untold:call_1").await, 3, "a restart repeats none");
+    assert_eq!(deliveries(&w, "untold:call_1").await, 3, "a restart repeats none");
     at(67, &w);
     w.restart().await;
     w.watch().await;
     w.watch().await;
-    assert_eq!(told(&w, "untold:call_1").await, 4, "of those that were missed, the newest is told");
+    assert_eq!(deliveries(&w, "untold:call_1").await, 4, "of those that were missed, the newest is told");
     assert!(messages(&w, "untold:").await[0].contains("60 min"));
     w.sms.forget_script();
     w.advance(mins(1)).await;
     w.watch().await;
     assert_eq!(messages(&w, "untold:").await, [""; 0], "somebody was told");
     watched(&w, mins(30)).await;
-    assert_eq!(told(&w, "untold:call_1").await, 4);
+    assert_eq!(deliveries(&w, "untold:call_1").await, 4);
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn a_refused_callback_url_alarms_until_a_message_is_accepted_with_one() {
 }
 
 fn line(number: Option<&str>, notice: Option<&str>) -> Line {
-    let mut line = Line { number: number.map(str::to_owned), ..people::directory().default_line };
+    let mut line = Line { number: number.map(str::to_owned), ..fixtures::directory().default_line };
     line.templates.notice = notice.map(str::to_owned);
     line
 }
@@ -106,9 +106,9 @@ async fn a_template_that_fails_alarms_until_it_is_used_again() {
     let reminded = w.sms.ledger().iter().filter(|m| m.body.contains("Reminder")).count();
     assert_eq!(reminded, 2, "reminders are made by another template");
     assert_eq!(w.alerts().await, [format!("template:{LISTED}:notice")], "and that of another line is another");
-    let mut mended = broken;
-    mended.lines[0].templates.notice = Some("{{ issue }}!".into());
-    w.process.core.set_directory(Arc::new(mended));
+    let mut repaired = broken;
+    repaired.lines[0].templates.notice = Some("{{ issue }}!".into());
+    w.process.core.set_directory(Arc::new(repaired));
     dial(&w, "c", LISTED).await;
     assert_eq!(w.alerts().await, [""; 0]);
 }
@@ -138,7 +138,7 @@ async fn odd() -> World {
     let mut w = World::new().await;
     w.dispatch("normal").await;
     let second = format!("SM{:032x}", 0xabc).parse().expect("a SID");
-    w.news(Some(1), &second, "sent", None).await;
+    w.update(Some(1), &second, "sent", None).await;
     w.sms.on_fetch(Reaction::away());
     w.receipt(1, "delivered", None).await;
     w.receipt(1, "failed", Some(30003)).await;
@@ -148,7 +148,7 @@ async fn odd() -> World {
     w.decide(Decision::Acknowledge { holder: None }).await;
     assert_eq!(w.attempts().await[..2], ["1 sam delivered", "2 sam cancelled"]);
     let third = format!("SM{:032x}", 0xabd).parse().expect("a SID");
-    w.news(Some(2), &third, "sent", None).await;
+    w.update(Some(2), &third, "sent", None).await;
     w
 }
 
@@ -180,7 +180,7 @@ async fn what_is_raised_about_a_closed_call_ends_after_a_day_and_of_an_open_one_
     let id = w.attempt(1).await.id;
     let sid = w.attempt(1).await.sid.expect("sent");
     w.sms.set_status(id, &MessageStatus::Failed, None);
-    w.news(Some(1), &sid, "failed", Some(30003)).await;
+    w.update(Some(1), &sid, "failed", Some(30003)).await;
     assert!(w.has_alert("failed:call_3").await);
     watched(&w, secs(24 * HOUR - 1)).await;
     assert!(w.has_alert("failed:call_3").await);
@@ -190,8 +190,8 @@ async fn what_is_raised_about_a_closed_call_ends_after_a_day_and_of_an_open_one_
 
 #[tokio::test]
 async fn steps_that_found_nobody_are_calmed_however_many_rounds_there_were() {
-    let hole = people::policy("hole", &[(secs(0), &["primary"]), (mins(1), &["nobody"]), (mins(1), &["backup"])]);
-    let mut w = World::with(Setup { directory: people::directory_with(hole), ..Setup::default() }).await;
+    let hole = fixtures::policy("hole", &[(secs(0), &["primary"]), (mins(1), &["nobody"]), (mins(1), &["backup"])]);
+    let mut w = World::with(Setup { directory: fixtures::directory_with(hole), ..Setup::default() }).await;
     w.dispatch("hole").await;
     for _ in 0..3 {
         w.advance(mins(1)).await;

@@ -4,10 +4,10 @@ use crate::domain::attempt::{AttemptKind, AttemptState};
 use crate::domain::breaker::ACCOUNT;
 use crate::domain::call::CallStatus;
 use crate::domain::change::Answer;
-use crate::domain::event::{BreakerNews, Event};
+use crate::domain::event::{BreakerEvent, Event};
 use crate::domain::types::CallId;
 use crate::testing::world::Setup;
-use crate::testing::{Reaction, World, mins, people, secs};
+use crate::testing::{Reaction, World, fixtures, mins, secs};
 
 pub(super) const OTHER: &str = "+15005550007";
 
@@ -28,7 +28,7 @@ async fn a_refused_sender_is_probed_every_minute_and_what_waits_is_told_once() {
     let mut w = World::new().await;
     w.sms.otherwise(Reaction::refuse(400, 21606));
     w.dispatch("normal").await;
-    assert_eq!(open(&w).await, [(people::SENDER.to_owned(), 0)]);
+    assert_eq!(open(&w).await, [(fixtures::SENDER.to_owned(), 0)]);
     assert_eq!(w.attempts().await, ["1 sam failed", "2 sam scheduled"], "it waits again, as a new attempt");
     assert_eq!(w.attempt(2).await.repeats, Some(w.attempt(1).await.id));
     let second = w.dispatch("normal").await;
@@ -77,7 +77,7 @@ async fn what_comes_due_while_a_notice_waits_is_deferred_and_told_once_when_it_c
     w.advance(secs(1)).await;
     let state = w.call(&first).await;
     assert_eq!((state.attempts.len(), state.call.next_step), (2, 2), "its notice waits");
-    w.process.core.apply(close_by_hand(), crate::domain::types::Actor("mia".into())).await.expect("closed");
+    w.process.core.apply(close_by_person(), crate::domain::types::Actor("mia".into())).await.expect("closed");
     w.sms.forget_script();
     w.settle().await;
     let state = w.call(&first).await;
@@ -85,8 +85,8 @@ async fn what_comes_due_while_a_notice_waits_is_deferred_and_told_once_when_it_c
     assert_eq!(state.attempts[1].state, AttemptState::Submitted);
 }
 
-fn close_by_hand() -> Event {
-    Event::Breaker { sender: people::SENDER.to_owned(), what: BreakerNews::ClosedByHand }
+fn close_by_person() -> Event {
+    Event::Breaker { sender: fixtures::SENDER.to_owned(), what: BreakerEvent::ClosedByPerson }
 }
 
 #[tokio::test]
@@ -99,17 +99,17 @@ async fn an_accepted_probe_proves_nothing_where_messages_failed_after_they_were_
     let first: Vec<_> = w.sms.ledger();
     assert_eq!(first.len(), 50);
     for m in &first {
-        w.news_of(m, "delivered", None).await;
+        w.update_of(m, "delivered", None).await;
     }
     // The follow-ups of all go out, are accepted, and fail.
     w.advance(mins(2)).await;
     let second = w.sms.ledger().split_off(50);
     assert_eq!(second.len(), 50);
     for m in &second {
-        w.news_of(m, "undelivered", Some(30034)).await;
+        w.update_of(m, "undelivered", Some(30034)).await;
     }
     w.settle().await;
-    assert_eq!(w.alerts().await, [format!("breaker:{}", people::SENDER)], "one alert");
+    assert_eq!(w.alerts().await, [format!("breaker:{}", fixtures::SENDER)], "one alert");
     assert_eq!(w.sms.ledger().len(), 100, "all wait");
 
     // A call that comes now is told by nobody.
@@ -118,7 +118,7 @@ async fn an_accepted_probe_proves_nothing_where_messages_failed_after_they_were_
     let probe = w.sms.ledger().split_off(100);
     assert_eq!(probe.len(), 1, "a probe alone");
     assert_eq!(w.call(&late).await.attempts[0].id, probe[0].attempt, "first notices before reminders");
-    w.news_of(&probe[0], "undelivered", Some(30034)).await;
+    w.update_of(&probe[0], "undelivered", Some(30034)).await;
     w.settle().await;
     w.watch().await;
     assert!(w.has_alert(&format!("untold:{late}")).await);
@@ -128,16 +128,16 @@ async fn an_accepted_probe_proves_nothing_where_messages_failed_after_they_were_
     assert_eq!((probe.len(), open(&w).await[0].1), (1, 2));
     assert_eq!(w.alerts().await.len(), 2, "still: {:?}", w.alerts().await);
 
-    w.news_of(&probe[0], "delivered", None).await;
+    w.update_of(&probe[0], "delivered", None).await;
     w.settle().await;
     assert!(open(&w).await.is_empty() && !w.has_alert("breaker:").await);
     let after = w.sms.ledger().split_off(102);
-    let told = |call: &CallId, state: &crate::domain::call::CallState| {
+    let is_notified = |call: &CallId, state: &crate::domain::call::CallState| {
         let of = |id| state.attempts.iter().any(|a| a.id == id && a.kind == AttemptKind::Notice && &a.call == call);
         after.iter().chain(&probe).filter(|m| of(m.attempt)).count()
     };
     for call in calls.iter().chain([&late]) {
-        assert_eq!(told(call, &w.call(call).await), 1, "{call}: one text each");
+        assert_eq!(is_notified(call, &w.call(call).await), 1, "{call}: one text each");
     }
 }
 
@@ -162,13 +162,13 @@ async fn a_failure_of_what_was_sent_before_the_breaker_closed_does_not_open_it_a
     let one = w.dispatch("normal").await;
     let two = w.dispatch("normal").await;
     let sent = w.sms.ledger();
-    w.news_of(&sent[0], "undelivered", Some(30034)).await;
+    w.update_of(&sent[0], "undelivered", Some(30034)).await;
     w.advance(mins(1)).await;
     let probe = w.sms.ledger().pop().expect("a probe");
-    w.news_of(&probe, "delivered", None).await;
+    w.update_of(&probe, "delivered", None).await;
     w.settle().await;
     assert!(open(&w).await.is_empty());
-    w.news_of(&sent[1], "undelivered", Some(30034)).await;
+    w.update_of(&sent[1], "undelivered", Some(30034)).await;
     w.settle().await;
     assert!(open(&w).await.is_empty(), "old news");
     let state = w.call(&two).await;
@@ -192,11 +192,11 @@ async fn another_sender_stands_in_and_a_reminder_finds_out_when_it_need_not() {
         Some(OTHER),
         "no first notice is risked"
     );
-    assert_eq!(open(&w).await, [(people::SENDER.to_owned(), 0)]);
+    assert_eq!(open(&w).await, [(fixtures::SENDER.to_owned(), 0)]);
     w.advance(mins(1)).await;
     assert!(open(&w).await.is_empty(), "the follow-up of the first call was the probe");
     let last = w.sms.ledger().pop().expect("a message");
-    assert_eq!(last.from, people::SENDER);
+    assert_eq!(last.from, fixtures::SENDER);
 }
 
 #[tokio::test]
@@ -236,13 +236,13 @@ async fn a_person_closes_it_and_everything_goes_at_once() {
     w.sms.next(Reaction::refuse(400, 21606));
     w.dispatch("normal").await;
     w.dispatch("normal").await;
-    let event = |what| Event::Breaker { sender: people::SENDER.to_owned(), what };
-    let answer = w.apply(event(BreakerNews::ClosedByHand), "mia").await;
+    let event = |what| Event::Breaker { sender: fixtures::SENDER.to_owned(), what };
+    let answer = w.apply(event(BreakerEvent::ClosedByPerson), "mia").await;
     assert!(matches!(answer, Answer::Done), "{answer:?}");
     w.settle().await;
     assert_eq!(w.sms.ledger().len(), 2);
     assert!(w.log_of(None).await.contains("a person closed it"));
-    let again = w.apply(event(BreakerNews::ClosedByHand), "mia").await;
+    let again = w.apply(event(BreakerEvent::ClosedByPerson), "mia").await;
     assert!(matches!(again, Answer::NotFound), "{again:?}: it is closed");
 }
 

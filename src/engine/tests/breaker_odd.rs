@@ -2,20 +2,20 @@
 
 use crate::domain::attempt::AttemptState;
 use crate::domain::call::CallStatus;
-use crate::domain::event::{BreakerNews, Decision, Event, InboundText};
+use crate::domain::event::{BreakerEvent, Decision, Event, InboundText};
 use crate::domain::types::CallId;
 use crate::testing::world::{START, Setup};
-use crate::testing::{Reaction, World, mins, people, secs};
+use crate::testing::{Reaction, World, fixtures, mins, secs};
 
 use super::breaker::{OTHER, open, with_fallback};
 
 fn slow() -> Setup {
-    let policy = people::policy("slow", &[(secs(0), &["primary"]), (mins(20), &["backup"])]);
-    Setup { directory: people::directory_with(policy), ..Setup::default() }
+    let policy = fixtures::policy("slow", &[(secs(0), &["primary"]), (mins(20), &["backup"])]);
+    Setup { directory: fixtures::directory_with(policy), ..Setup::default() }
 }
 
 async fn close(w: &World, sender: &str) {
-    let event = Event::Breaker { sender: sender.to_owned(), what: BreakerNews::ClosedByHand };
+    let event = Event::Breaker { sender: sender.to_owned(), what: BreakerEvent::ClosedByPerson };
     w.apply(event, "mia").await;
 }
 
@@ -41,8 +41,8 @@ async fn sender_failures_do_not_eat_the_resend_limit() {
 
 #[tokio::test]
 async fn and_the_last_step_is_not_exhausted_by_them() {
-    let policy = people::policy("one", &[(secs(0), &["primary"])]);
-    let mut w = World::with(Setup { directory: people::directory_with(policy), ..Setup::default() }).await;
+    let policy = fixtures::policy("one", &[(secs(0), &["primary"])]);
+    let mut w = World::with(Setup { directory: fixtures::directory_with(policy), ..Setup::default() }).await;
     w.sms.otherwise(Reaction::refuse(400, 21606));
     w.dispatch("one").await;
     w.advance(secs(61)).await;
@@ -74,7 +74,7 @@ async fn mute_while_deferred_keeps_the_time_to_exhaust() {
     )
     .await;
     w.sms.forget_script();
-    close(&w, people::SENDER).await;
+    close(&w, fixtures::SENDER).await;
     w.settle().await;
     let _ = other;
     assert_eq!(w.call(&first).await.call.status, CallStatus::Dispatching, "exhausted 10 min too early");
@@ -95,7 +95,7 @@ async fn the_end_of_the_ladder_was_deferred_and_the_last_step_still_waits() {
     let waiting = state.attempts.iter().filter(|a| a.state.is_waiting()).count();
     assert_eq!(waiting, 2, "step 4 waits");
     w.sms.forget_script();
-    close(&w, people::SENDER).await;
+    close(&w, fixtures::SENDER).await;
     w.settle().await;
     let state = w.call(&first).await;
     let shown: Vec<String> = state.attempts.iter().map(crate::testing::story::shown).collect();
@@ -112,7 +112,7 @@ async fn dispatcher_and_claim_agree_on_the_sender() {
     let one = w.dispatch("normal").await;
     w.dispatch("normal").await;
     assert_eq!(open(&w).await.len(), 2);
-    close(&w, people::SENDER).await;
+    close(&w, fixtures::SENDER).await;
     w.settle().await;
     assert_eq!(open(&w).await.len(), 1);
     w.advance(secs(6)).await;
@@ -127,7 +127,7 @@ async fn a_clock_set_back_after_a_breaker_closed_makes_no_flood() {
     w.advance(mins(60)).await;
     w.sms.next(Reaction::refuse(400, 21606));
     w.dispatch("normal").await;
-    close(&w, people::SENDER).await;
+    close(&w, fixtures::SENDER).await;
     w.settle().await;
     w.process.clocks.pass().await.expect("clock");
     w.clock.set_wall(START);
@@ -190,7 +190,7 @@ async fn a_clock_set_back_while_steps_wait_loses_no_reminder() {
     w.process.clocks.pass().await.expect("clock");
     w.advance(mins(12)).await;
     w.sms.forget_script();
-    close(&w, people::SENDER).await;
+    close(&w, fixtures::SENDER).await;
     w.settle().await;
     let state = w.call(&first).await;
     let shown: Vec<String> = state.attempts.iter().map(crate::testing::story::shown).collect();
@@ -209,7 +209,7 @@ async fn opted_out_of_the_stand_in_only() {
         listed: false,
         waited_since: None,
         sid: "SMaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa".parse().expect("sid"),
-        from: people::phone("sam").to_owned(),
+        from: fixtures::phone("sam").to_owned(),
         to: OTHER.to_owned(),
         body: "STOP".into(),
         provider_replied: true,
@@ -220,10 +220,10 @@ async fn opted_out_of_the_stand_in_only() {
     w.sms.next(Reaction::refuse(400, 21606));
     w.dispatch("normal").await;
     w.advance(secs(70)).await;
-    let told = w.attempts().await;
+    let all_attempts = w.attempts().await;
     assert!(
-        told.iter().any(|a| a == "3 sam submitted") || told.iter().any(|a| a.contains("sam submitted")),
-        "{told:?}\n{}",
+        all_attempts.iter().any(|a| a == "3 sam submitted") || all_attempts.iter().any(|a| a.contains("sam submitted")),
+        "{all_attempts:?}\n{}",
         w.log_text().await
     );
 }
@@ -231,14 +231,14 @@ async fn opted_out_of_the_stand_in_only() {
 #[tokio::test]
 async fn one_contact_whose_texts_fail_by_the_sender_keeps_the_backup_from_being_told() {
     let mut w = World::new().await;
-    w.sms.always_to(people::phone("sam"), Reaction::refuse(400, 21703));
+    w.sms.always_to(fixtures::phone("sam"), Reaction::refuse(400, 21703));
     w.dispatch("normal").await;
     w.advance(mins(60)).await;
-    let told = w.attempts().await;
+    let all_attempts = w.attempts().await;
     assert!(
-        told.iter().any(|a| a.contains("ana")),
-        "{} attempts, {:?}, {:?}: {told:?}",
-        told.len(),
+        all_attempts.iter().any(|a| a.contains("ana")),
+        "{} attempts, {:?}, {:?}: {all_attempts:?}",
+        all_attempts.len(),
         w.status().await,
         open(&w).await
     );
@@ -267,8 +267,8 @@ async fn an_answer_from_a_shut_sender() {
         listed: true,
         waited_since: None,
         sid: "SMaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa".parse().expect("sid"),
-        from: people::phone("sam").to_owned(),
-        to: people::SENDER.to_owned(),
+        from: fixtures::phone("sam").to_owned(),
+        to: fixtures::SENDER.to_owned(),
         body: format!("1 {reference}"),
         provider_replied: false,
         at: Some(w.now()),

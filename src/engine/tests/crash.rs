@@ -6,7 +6,7 @@ use crate::domain::change::Answer;
 use crate::testing::crash::Death;
 use crate::testing::story::intake;
 use crate::testing::world::Setup;
-use crate::testing::{Reaction, World, people, secs};
+use crate::testing::{Reaction, World, fixtures, secs};
 
 /// What happens in the outside world, one thing after another; each is safe to do again where it was not answered.
 const CHAPTERS: usize = 6;
@@ -21,7 +21,7 @@ async fn chapter(w: &mut World, n: usize) {
         1 => drop(w.settle().await),
         2 => {
             if let Some(m) = w.sms.ledger().first().cloned() {
-                w.news(Some(1), &m.sid, "delivered", None).await;
+                w.update(Some(1), &m.sid, "delivered", None).await;
             }
         }
         // Ana's step: Sam was silent.
@@ -34,7 +34,7 @@ async fn chapter(w: &mut World, n: usize) {
 }
 
 /// The story to its end, with a restart where the process died; whether it did.
-async fn tell(death: Death) -> (World, bool) {
+async fn deliver(death: Death) -> (World, bool) {
     let mut w = World::dying(Setup::default(), death).await;
     let mut died = false;
     for n in 0..CHAPTERS {
@@ -80,7 +80,7 @@ async fn check(w: &World, label: &str) {
     let notices = |who: &str| {
         ledger
             .iter()
-            .filter(|m| m.to == people::phone(who))
+            .filter(|m| m.to == fixtures::phone(who))
             .filter(|m| state.attempt(m.attempt).is_some_and(|a| a.kind == AttemptKind::Notice))
             .count()
     };
@@ -104,9 +104,9 @@ async fn check(w: &World, label: &str) {
 async fn at_every_commit_nothing_is_lost_and_nothing_is_doubled() {
     let mut hit = 0;
     for k in 1..200 {
-        let (w, after) = tell(Death::After(k)).await;
+        let (w, after) = deliver(Death::After(k)).await;
         check(&w, &format!("died right after commit {k}")).await;
-        let (w, before) = tell(Death::BeforeTheOneAfter(k)).await;
+        let (w, before) = deliver(Death::BeforeTheOneAfter(k)).await;
         check(&w, &format!("died before commit {}", k + 1)).await;
         if !after && !before {
             assert!(hit > 15, "the story has only {hit} commits");
@@ -175,7 +175,7 @@ async fn lost_chapter(w: &mut World, n: usize) {
         // The repeat, or the first text, fails in a way that may pass; it is sent again.
         3 => {
             if let Some(m) = w.sms.ledger().last().cloned() {
-                w.news_of(&m, "undelivered", Some(30003)).await;
+                w.update_of(&m, "undelivered", Some(30003)).await;
             }
         }
         4 => w.advance(secs(24)).await,
@@ -186,7 +186,7 @@ async fn lost_chapter(w: &mut World, n: usize) {
     }
 }
 
-async fn tell_lost(death: Death, reaction: &Reaction, lag: u64) -> (World, bool) {
+async fn deliver_lost(death: Death, reaction: &Reaction, lag: u64) -> (World, bool) {
     let mut w = World::dying(Setup::default(), death).await;
     w.sms.next(reaction.clone());
     w.sms.list_lags(secs(lag));
@@ -236,8 +236,8 @@ async fn check_lost(w: &World, label: &str) {
             .filter(|a| a.repeats.and_then(|r| state.attempt(r)).is_some_and(|r| r.decided_at.is_some()));
         assert!(repeats.count() <= 1, "{label}: the policy repeats once a notice: {shown:?}");
     }
-    let told = ledger.iter().filter(|m| m.to == people::phone("sam")).count();
-    assert!(told >= 1, "{label}: he was told: {shown:?}");
+    let texts_to_sam = ledger.iter().filter(|m| m.to == fixtures::phone("sam")).count();
+    assert!(texts_to_sam >= 1, "{label}: he was told: {shown:?}");
     for m in &ledger {
         assert!(state.attempt(m.attempt).is_some(), "{label}: an unexpected message");
     }
@@ -252,9 +252,9 @@ async fn at_every_commit_of_a_search_and_a_resend_nothing_is_lost_and_nothing_is
     ] {
         let mut hit = 0;
         for k in 1..200 {
-            let (w, after) = tell_lost(Death::After(k), &reaction, lag).await;
+            let (w, after) = deliver_lost(Death::After(k), &reaction, lag).await;
             check_lost(&w, &format!("{about}: died right after commit {k}")).await;
-            let (w, before) = tell_lost(Death::BeforeTheOneAfter(k), &reaction, lag).await;
+            let (w, before) = deliver_lost(Death::BeforeTheOneAfter(k), &reaction, lag).await;
             check_lost(&w, &format!("{about}: died before commit {}", k + 1)).await;
             if !after && !before {
                 break;

@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::engine::integrity;
-use crate::store::{crowd, wound};
+use crate::store::{bulk, page_damage};
 use crate::testing::{World, secs};
 
-const CROWD: u32 = 400;
+const BULK: u32 = 400;
 
 /// A crowd whose texts wait, and one page of the file damaged; how many pages like it there are.
-async fn wounded(of: &str, kind: &str, with: u8) -> (World, usize) {
+async fn with_damaged_page(of: &str, kind: &str, with: u8) -> (World, usize) {
     let mut w = World::new().await;
     w.begin("normal").await;
-    crowd::of(&w.file(), "call_1", CROWD);
-    let pages = wound::pages(&w.file(), of, kind);
-    wound::damage(&w.file(), pages[pages.len() / 2], with);
+    bulk::of(&w.file(), "call_1", BULK);
+    let pages = page_damage::pages(&w.file(), of, kind);
+    page_damage::damage(&w.file(), pages[pages.len() / 2], with);
     (w, pages.len())
 }
 
@@ -32,8 +32,8 @@ impl World {
         }
     }
 
-    fn left_out(&self) -> Vec<String> {
-        self.process.store.left_out().into_iter().map(|u| u.row).collect()
+    fn skipped_rows(&self) -> Vec<String> {
+        self.process.store.skipped_rows().into_iter().map(|u| u.row).collect()
     }
 
     /// What was sent, and that nothing was sent twice.
@@ -56,17 +56,17 @@ async fn an_index_that_lost_a_page_is_said_with_a_copy_from_which_every_text_goe
     ] {
         for with in [0xff, 0] {
             let label = format!("{of}, {kind}, {with:#x}");
-            let (mut w, _) = wounded(of, kind, with).await;
+            let (mut w, _) = with_damaged_page(of, kind, with).await;
             w.send_for(secs(60)).await;
             integrity::pass(&w.process.engine).await.expect("looked through");
             assert!(w.has_alert(&format!("unreadable:the index {of}")).await, "{label}: a person is told");
-            let said = w.process.store.left_out().into_iter().find(|u| u.row == format!("the index {of}"));
+            let said = w.process.store.skipped_rows().into_iter().find(|u| u.row == format!("the index {of}"));
             let copy = w.process.store.upkeep().expect("a file").backups().first().expect("a copy").path.clone();
             let said = said.map_or_else(String::new, |u| u.why);
             assert!(said.contains(&format!("put the newest good copy, {}", copy.display())), "{label}: {said}");
             w.restore(&copy).await;
             w.send_for(secs(60)).await;
-            assert_eq!(w.sent_once(), CROWD as usize + 1, "{label}");
+            assert_eq!(w.sent_once(), BULK as usize + 1, "{label}");
             let found = w.process.store.unreadable(100).await.expect("looked through");
             assert_eq!(found, [], "{label}: the new index lacks nothing");
         }
@@ -75,14 +75,14 @@ async fn an_index_that_lost_a_page_is_said_with_a_copy_from_which_every_text_goe
 
 #[tokio::test]
 async fn a_damaged_page_of_the_table_costs_what_lies_on_it() {
-    let (mut w, pages) = wounded("attempts", "leaf", 0xff).await;
+    let (mut w, pages) = with_damaged_page("attempts", "leaf", 0xff).await;
     w.send_for(secs(180)).await;
     let sent = w.sent_once();
     // A page holds so many; rows beside it may find no room to grow.
-    let each = CROWD as usize / pages + 1;
-    assert!(sent > CROWD as usize - 2 * each, "{sent} of {CROWD}, about {each} a page");
-    let rows = w.left_out().iter().filter(|r| r.starts_with("row ") && r.ends_with(" of attempts")).count();
-    assert!(rows > 0 && rows + sent <= CROWD as usize + 1, "{rows} are left out and said, {sent} sent");
+    let each = BULK as usize / pages + 1;
+    assert!(sent > BULK as usize - 2 * each, "{sent} of {BULK}, about {each} a page");
+    let rows = w.skipped_rows().iter().filter(|r| r.starts_with("row ") && r.ends_with(" of attempts")).count();
+    assert!(rows > 0 && rows + sent <= BULK as usize + 1, "{rows} are left out and said, {sent} sent");
     w.watch().await;
     assert!(w.has_alert("unreadable:row ").await, "a person is told which");
     assert!(w.has_alert("unreadable:the file").await, "and where in the file");
@@ -99,7 +99,7 @@ async fn outcomes_that_cannot_be_stored_take_no_place_from_others() {
     w.process.crash.corrupt_outcomes(300);
     let mut w = w;
     w.begin("normal").await;
-    crowd::of(&w.file(), "call_1", CROWD);
+    bulk::of(&w.file(), "call_1", BULK);
     w.send_for(secs(20)).await;
-    assert_eq!(w.sent_once(), CROWD as usize + 1, "more than may be under way at once cannot be recorded");
+    assert_eq!(w.sent_once(), BULK as usize + 1, "more than may be under way at once cannot be recorded");
 }

@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock as _;
 use crate::domain::AlertKind;
-use crate::engine::beats::DutyLine;
 use crate::engine::duty::{Duty, Limits, Work};
+use crate::engine::heartbeats::DutyLine;
 use crate::store::StoreError;
 use crate::testing::{Reaction, World, secs};
 
@@ -30,7 +30,7 @@ async fn until(w: &World, what: &str, is: impl AsyncFn() -> bool) {
 }
 
 fn line(w: &World, name: &str) -> DutyLine {
-    let lines = w.process.engine.beats.lines(w.clock.boot());
+    let lines = w.process.engine.heartbeats.lines(w.clock.boot());
     lines.into_iter().find(|l| l.name == name).expect("a duty")
 }
 
@@ -112,10 +112,10 @@ async fn duties_are_replaced_while_the_engine_runs_and_never_work_beside_each_ot
     let then = old.load(Ordering::SeqCst);
     until(&w, "it goes on", async || new.load(Ordering::SeqCst) > 3).await;
     assert_eq!(old.load(Ordering::SeqCst), then, "nothing of the old ones runs");
-    let names: Vec<String> = w.process.engine.beats.lines(w.clock.boot()).into_iter().map(|l| l.name).collect();
+    let names: Vec<String> = w.process.engine.heartbeats.lines(w.clock.boot()).into_iter().map(|l| l.name).collect();
     assert!(names.contains(&"c".to_owned()) && !names.contains(&"a".to_owned()), "{names:?}");
     w.process.supervisor.assign("test", Vec::new());
-    until(&w, "none", async || w.process.engine.beats.lines(w.clock.boot()).iter().all(|l| l.name != "c")).await;
+    until(&w, "none", async || w.process.engine.heartbeats.lines(w.clock.boot()).iter().all(|l| l.name != "c")).await;
     stop.cancel();
     running.await.expect("no panic").expect("a clean stop");
 }
@@ -123,27 +123,27 @@ async fn duties_are_replaced_while_the_engine_runs_and_never_work_beside_each_ot
 #[tokio::test]
 async fn what_tells_somebody_outside_ends_its_pass_where_it_is_replaced_and_not_where_the_engine_ends() {
     let w = World::new().await;
-    let told = Arc::new((tokio::sync::Semaphore::new(0), AtomicU32::new(0), AtomicU32::new(0)));
+    let delivery = Arc::new((tokio::sync::Semaphore::new(0), AtomicU32::new(0), AtomicU32::new(0)));
     let teller = |name: &'static str| {
-        let work = Work::of(&told, |told| {
+        let work = Work::of(&delivery, |delivery| {
             Box::pin(async move {
-                told.1.fetch_add(1, Ordering::SeqCst);
-                told.0.acquire().await.expect("open").forget();
-                told.2.fetch_add(1, Ordering::SeqCst);
+                delivery.1.fetch_add(1, Ordering::SeqCst);
+                delivery.0.acquire().await.expect("open").forget();
+                delivery.2.fetch_add(1, Ordering::SeqCst);
                 Ok(None)
             })
         });
-        Duty::new(name, Limits::usual().only_tells(), work)
+        Duty::new(name, Limits::usual().only_delivers(), work)
     };
     w.process.supervisor.assign("test", vec![teller("old")]);
     let (stop, running) = run(&w);
-    until(&w, "its telling is under way", async || told.1.load(Ordering::SeqCst) == 1).await;
+    until(&w, "its telling is under way", async || delivery.1.load(Ordering::SeqCst) == 1).await;
     w.process.supervisor.assign("test", vec![teller("new")]);
     w.process.store.version().await.expect("a version");
-    assert_eq!(told.1.load(Ordering::SeqCst), 1, "nobody tells beside it");
-    told.0.add_permits(1);
-    until(&w, "the next one tells", async || told.1.load(Ordering::SeqCst) == 2).await;
-    assert_eq!(told.2.load(Ordering::SeqCst), 1, "the first was told whole, once");
+    assert_eq!(delivery.1.load(Ordering::SeqCst), 1, "nobody tells beside it");
+    delivery.0.add_permits(1);
+    until(&w, "the next one tells", async || delivery.1.load(Ordering::SeqCst) == 2).await;
+    assert_eq!(delivery.2.load(Ordering::SeqCst), 1, "the first was told whole, once");
     stop.cancel();
     running.await.expect("no panic").expect("a clean stop, although it still tells");
 }

@@ -1,7 +1,7 @@
 //! What ends badly moves the ladder by the class of its error.
 
 use crate::domain::call::CallStatus;
-use crate::testing::{Reaction, World, mins, people, secs};
+use crate::testing::{Reaction, World, fixtures, mins, secs};
 
 #[derive(PartialEq)]
 enum Then {
@@ -51,7 +51,7 @@ async fn check(w: &World, case: &Case, label: &str) {
         (Moves, false) => &["2 sam submitted"],
     };
     assert_eq!(attempts[1..], *next, "{label} {code:?}");
-    assert_eq!(!state.call.outs.is_empty(), case.out, "{label} {code:?}: out");
+    assert_eq!(!state.call.excluded.is_empty(), case.out, "{label} {code:?}: out");
     let wakes = match (&case.then, case.out) {
         (Waits | Again, _) => 120,
         (Moves, false) => 300,
@@ -81,9 +81,9 @@ async fn a_failed_delivery_moves_the_ladder_by_its_class_and_alerts() {
         w.dispatch("normal").await;
         w.receipt(1, "undelivered", case.code).await;
         check(&w, case, "undelivered").await;
-        let told = w.has_alert("failed:call_1:sam").await;
-        assert!(told || case.then == Waits, "failed after it was accepted");
-        assert!(!told || case.then != Waits, "the breaker's alert stands for it");
+        let is_alerted = w.has_alert("failed:call_1:sam").await;
+        assert!(is_alerted || case.then == Waits, "failed after it was accepted");
+        assert!(!is_alerted || case.then != Waits, "the breaker's alert stands for it");
     }
 }
 
@@ -118,9 +118,9 @@ async fn a_failure_moves_nothing_while_the_later_steps_text_is_to_be_sent_again(
 
 #[tokio::test]
 async fn nothing_moves_while_another_contact_of_the_step_may_answer() {
-    let both = people::policy("both", &[(secs(0), &["primary", "backup"]), (mins(1), &["owner"])]);
+    let both = fixtures::policy("both", &[(secs(0), &["primary", "backup"]), (mins(1), &["owner"])]);
     for (label, first, then) in [("sam fails first", 1, 2), ("ana fails first", 2, 1)] {
-        let directory = people::directory_with(both.clone());
+        let directory = fixtures::directory_with(both.clone());
         let mut w = World::with(crate::testing::world::Setup { directory, ..Default::default() }).await;
         w.dispatch("both").await;
         w.receipt(first, "undelivered", Some(30005)).await;
@@ -133,8 +133,8 @@ async fn nothing_moves_while_another_contact_of_the_step_may_answer() {
 #[tokio::test]
 async fn nobody_left_to_tell_is_exhausted_now() {
     let mut w = World::new().await;
-    w.sms.always_to(people::phone("sam"), Reaction::refuse(400, 21211));
-    w.sms.always_to(people::phone("ana"), Reaction::refuse(400, 21211));
+    w.sms.always_to(fixtures::phone("sam"), Reaction::refuse(400, 21211));
+    w.sms.always_to(fixtures::phone("ana"), Reaction::refuse(400, 21211));
     w.dispatch("normal").await;
     assert_eq!(w.attempts().await, ["1 sam failed", "2 ana failed"]);
     assert_eq!((w.status().await, w.now()), (CallStatus::Exhausted, crate::testing::world::START));

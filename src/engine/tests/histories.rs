@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
 use crate::domain::attempt::{AttemptKind, AttemptState};
-use crate::domain::call::{CallState, CallStatus, OutReason};
+use crate::domain::call::{CallState, CallStatus, ExclusionReason};
 use crate::domain::event::{Decision, Event};
 use crate::domain::log::LogKind;
 use crate::domain::types::{Actor, AttemptId, CallId, ErrorCode};
@@ -87,7 +87,7 @@ async fn happen(w: &mut World, h: &Happens) {
         Happens::Receipt { message, word, code } => {
             let ledger = w.sms.ledger();
             if let Some(m) = ledger.get(message % ledger.len().max(1)) {
-                w.news_of(m, word, *code).await;
+                w.update_of(m, word, *code).await;
             }
         }
         Happens::Reply { who, text, call } => {
@@ -127,7 +127,7 @@ async fn look(w: &World) -> Before {
     let mut b = Before { messages: w.sms.ledger().len(), ..Before::default() };
     for n in 1..=w.calls {
         let s = w.call(&format!("call_{n}").parse().expect("id")).await;
-        for o in s.call.outs.iter().filter(|o| o.why == OutReason::Passed) {
+        for o in s.call.excluded.iter().filter(|o| o.why == ExclusionReason::Passed) {
             b.passed.insert((s.call.id.clone(), s.call.round, o.contact.as_str().to_owned()));
         }
         if !s.call.status.is_open() {

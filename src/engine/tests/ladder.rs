@@ -2,7 +2,7 @@
 
 use crate::domain::call::CallStatus;
 use crate::domain::event::Decision;
-use crate::testing::people::{self, policy};
+use crate::testing::fixtures::{self, policy};
 use crate::testing::world::Setup;
 use crate::testing::{Reaction, World, mins, secs};
 
@@ -26,8 +26,8 @@ async fn a_first_notice_is_accepted_and_delivered() {
 async fn the_whole_ladder_runs_and_ends_exhausted_with_an_alert() {
     let mut w = World::new().await;
     w.dispatch("normal").await;
-    let told = [(0, 1, 120), (119, 1, 120), (1, 2, 420), (299, 2, 420), (1, 3, 1020), (599, 3, 1020), (1, 5, 1620)];
-    for (passes, attempts, wakes) in told {
+    let notices = [(0, 1, 120), (119, 1, 120), (1, 2, 420), (299, 2, 420), (1, 3, 1020), (599, 3, 1020), (1, 5, 1620)];
+    for (passes, attempts, wakes) in notices {
         w.advance(secs(passes)).await;
         assert_eq!((w.attempts().await.len(), w.wakes_at().await), (attempts, Some(wakes)), "after {passes} s more");
     }
@@ -53,7 +53,7 @@ async fn a_follow_up_says_retry_attempt_2_in_the_log_and_a_first_notice_does_not
     assert!(w.log_text().await.contains("Retry attempt 2"));
 
     let both = policy("both", &[(secs(0), &["primary", "backup"]), (mins(1), &["primary"])]);
-    let mut w = World::with(Setup { directory: people::directory_with(both), ..Setup::default() }).await;
+    let mut w = World::with(Setup { directory: fixtures::directory_with(both), ..Setup::default() }).await;
     w.dispatch("both").await;
     assert_eq!(w.attempts().await, ["1 sam submitted", "2 ana submitted"]);
     assert!(!w.log_text().await.contains("Retry attempt"), "the first step is no follow-up");
@@ -87,7 +87,7 @@ async fn of_several_missed_steps_everyone_is_told_once_and_what_follows_counts_f
         w.tech("sam").expect_sms("Burst pipe");
         w.away(secs(away));
         w.settle().await;
-        let texts = |who: &str| w.sms.ledger().iter().filter(|m| m.to == people::phone(who)).count();
+        let texts = |who: &str| w.sms.ledger().iter().filter(|m| m.to == fixtures::phone(who)).count();
         assert_eq!((texts("sam") - 1, texts("ana")), (sam, ana), "{label}: texts");
         assert_eq!((w.wakes_at().await, w.status().await), (wakes, status), "{label}: next");
         assert!(w.log_text().await.contains("steps were missed"), "{label}");
@@ -113,7 +113,7 @@ async fn the_end_missed_with_the_last_step_counts_from_now_too() {
 async fn a_policy_repeats_its_ladder_after_its_pause() {
     let mut again = policy("again", &[(secs(0), &["primary"]), (mins(1), &["backup"])]);
     (again.repeat, again.repeat_wait, again.exhaust_after) = (1, mins(3), mins(4));
-    let mut w = World::with(Setup { directory: people::directory_with(again), ..Setup::default() }).await;
+    let mut w = World::with(Setup { directory: fixtures::directory_with(again), ..Setup::default() }).await;
     w.dispatch("again").await;
     for (passes, attempts, wakes) in [(60, 2, 240), (180, 3, 300), (60, 4, 540)] {
         w.advance(secs(passes)).await;
@@ -141,8 +141,8 @@ async fn a_named_contact_replaces_the_first_step_or_the_whole_ladder() {
         w.accept(call).await;
         w.last = "named".parse().ok();
         w.advance(secs(420)).await;
-        let told: Vec<String> = w.sms.ledger().into_iter().map(|m| m.to).collect();
-        assert_eq!(told, want.map(people::phone), "{label}");
+        let notices: Vec<String> = w.sms.ledger().into_iter().map(|m| m.to).collect();
+        assert_eq!(notices, want.map(fixtures::phone), "{label}");
     }
 }
 
@@ -164,7 +164,7 @@ async fn a_person_fires_the_next_step_now_or_stops_the_follow_ups() {
 
 #[tokio::test]
 async fn a_role_that_nobody_holds_is_passed_over_at_once_with_an_alert() {
-    let mut directory = people::directory();
+    let mut directory = fixtures::directory();
     directory.contacts.retain(|c| c.id.as_str() != "sam");
     let mut w = World::with(Setup { directory, ..Setup::default() }).await;
     w.dispatch("normal").await;
@@ -172,7 +172,7 @@ async fn a_role_that_nobody_holds_is_passed_over_at_once_with_an_alert() {
     assert!(w.has_alert("nobody:call_1:1:1").await);
     assert_eq!(w.wakes_at().await, Some(600), "later waits count from now");
 
-    directory = people::directory();
+    directory = fixtures::directory();
     directory.contacts.clear();
     let mut w = World::with(Setup { directory, ..Setup::default() }).await;
     w.dispatch("normal").await;
@@ -186,12 +186,12 @@ async fn reopening_forgets_passes_and_failures_and_begins_again() {
     w.dispatch("high").await;
     w.reply("sam", "2").await;
     w.receipt(2, "undelivered", Some(30005)).await;
-    assert_eq!(w.state().await.call.outs.len(), 2, "Sam passed, Ana cannot be reached");
+    assert_eq!(w.state().await.call.excluded.len(), 2, "Sam passed, Ana cannot be reached");
     w.tech("olga").expect_sms("HIGH");
     w.reply("olga", "1").await;
     w.decide(Decision::Reopen).await;
     let state = w.state().await;
-    assert_eq!((state.call.round, state.call.outs.len(), state.call.holder), (2, 0, None));
+    assert_eq!((state.call.round, state.call.excluded.len(), state.call.holder), (2, 0, None));
     assert_eq!(w.attempts().await.last().map(String::as_str), Some("4 sam submitted"));
     w.advance(mins(3)).await;
     let round_2: Vec<String> =
@@ -234,7 +234,7 @@ async fn follow_ups_that_are_cancelled_leave_the_first_notice_on_its_way() {
 
 #[tokio::test]
 async fn a_role_that_nobody_holds_alerts_also_where_the_ladder_goes_on_before_its_time() {
-    let mut directory = people::directory();
+    let mut directory = fixtures::directory();
     directory.contacts.retain(|c| c.id.as_str() != "ana");
     let mut w = World::with(Setup { directory, ..Setup::default() }).await;
     w.dispatch("high").await;
@@ -247,7 +247,7 @@ async fn a_role_that_nobody_holds_alerts_also_where_the_ladder_goes_on_before_it
 fn brief(exhaust_after: std::time::Duration) -> Setup {
     let mut brief = policy("brief", &[(secs(0), &["primary"])]);
     brief.exhaust_after = exhaust_after;
-    Setup { directory: people::directory_with(brief), ..Setup::default() }
+    Setup { directory: fixtures::directory_with(brief), ..Setup::default() }
 }
 
 #[tokio::test]

@@ -5,15 +5,15 @@ use crate::domain::call::CallStatus;
 use crate::domain::event::Decision;
 use crate::domain::team::Directory;
 use crate::testing::crash::Death;
-use crate::testing::people::policy;
+use crate::testing::fixtures::policy;
 use crate::testing::story::intake;
 use crate::testing::world::Setup;
-use crate::testing::{Reaction, World, mins, people, secs};
+use crate::testing::{Reaction, World, fixtures, mins, secs};
 
 /// Sam, then Ana; Olga is the last resort. Ten minutes to the end.
 fn directory() -> Directory {
     let brisk = policy("brisk", &[(secs(0), &["primary"]), (mins(1), &["backup"])]);
-    Directory { last_resort: vec!["olga".parse().expect("id")], ..people::directory_with(brisk) }
+    Directory { last_resort: vec!["olga".parse().expect("id")], ..fixtures::directory_with(brisk) }
 }
 
 async fn shop() -> World {
@@ -64,7 +64,7 @@ async fn whatever_the_reason_nobody_is_given_up_before_the_last_resort_is_told()
     // Nobody can be reached.
     let mut w = shop().await;
     for who in ["sam", "ana"] {
-        w.sms.always_to(people::phone(who), Reaction::refuse(400, 21211));
+        w.sms.always_to(fixtures::phone(who), Reaction::refuse(400, 21211));
     }
     w.dispatch("brisk").await;
     assert_eq!(w.attempts().await, ["1 sam failed", "2 ana failed", "3 olga submitted"]);
@@ -116,9 +116,9 @@ async fn a_last_resort_that_is_no_contact_any_more_is_said_and_the_call_is_exhau
 async fn an_outcome_that_stays_unknown_does_not_keep_the_last_resort_waiting() {
     let mut only = policy("only", &[(secs(0), &["primary"])]);
     only.exhaust_after = secs(5);
-    let directory = Directory { last_resort: vec!["olga".parse().expect("id")], ..people::directory_with(only) };
+    let directory = Directory { last_resort: vec!["olga".parse().expect("id")], ..fixtures::directory_with(only) };
     let mut w = World::with(Setup { directory, ..Setup::default() }).await;
-    w.sms.always_to(people::phone("sam"), Reaction::UnknownNotAccepted);
+    w.sms.always_to(fixtures::phone("sam"), Reaction::UnknownNotAccepted);
     w.sms.on_list(Reaction::away());
     w.dispatch("only").await;
     w.advance(secs(90)).await;
@@ -144,7 +144,7 @@ async fn chapter(w: &mut World, n: usize) {
     }
 }
 
-async fn tell(death: Death) -> (World, bool) {
+async fn deliver(death: Death) -> (World, bool) {
     let mut w = World::dying(Setup { directory: directory(), ..Setup::default() }, death).await;
     let mut died = false;
     for n in 0..7 {
@@ -171,18 +171,18 @@ async fn check(w: &World, label: &str) {
     let hers: Vec<_> = state.attempts.iter().filter(|a| a.recipient.contact.as_str() == "olga").collect();
     let notices = state.notices.iter().filter(|n| n.contact.as_str() == "olga").count();
     assert_eq!(notices, 1, "{label}: one notice a round: {shown:?}");
-    let told = w.sms.ledger().iter().filter(|m| m.to == people::phone("olga")).count();
+    let texts_to_olga = w.sms.ledger().iter().filter(|m| m.to == fixtures::phone("olga")).count();
     let decided = hers.iter().filter(|a| a.state == AttemptState::Unknown && a.decided_at.is_some()).count();
-    assert!(told >= 1 && told <= 1 + decided, "{label}: told {told} times: {shown:?}");
+    assert!(texts_to_olga >= 1 && texts_to_olga <= 1 + decided, "{label}: told {texts_to_olga} times: {shown:?}");
 }
 
 #[tokio::test]
 async fn at_every_commit_the_last_resort_is_told_once() {
     let mut hit = 0;
     for k in 1..200 {
-        let (w, after) = tell(Death::After(k)).await;
+        let (w, after) = deliver(Death::After(k)).await;
         check(&w, &format!("died right after commit {k}")).await;
-        let (w, before) = tell(Death::BeforeTheOneAfter(k)).await;
+        let (w, before) = deliver(Death::BeforeTheOneAfter(k)).await;
         check(&w, &format!("died before commit {}", k + 1)).await;
         if !after && !before {
             assert!(hit > 10, "the story has only {hit} commits");

@@ -4,7 +4,7 @@ use crate::domain::MessageStatus;
 use crate::domain::call::CallStatus;
 use crate::engine::listener::Listener;
 use crate::gateways::{MessageBody, MessageRecord};
-use crate::testing::people::{self, policy};
+use crate::testing::fixtures::{self, policy};
 use crate::testing::world::Setup;
 use crate::testing::{Reaction, World, mins, secs};
 
@@ -13,8 +13,8 @@ fn said(n: u64, who: &str, text: &str, w: &World) -> MessageRecord {
         sid: format!("SM{:032x}", 0xfeed_0000 + n).parse().expect("a SID"),
         status: MessageStatus::Other("received".into()),
         error_code: None,
-        to: people::SENDER.into(),
-        from: Some(people::phone(who).into()),
+        to: fixtures::SENDER.into(),
+        from: Some(fixtures::phone(who).into()),
         service: None,
         body: MessageBody(text.into()),
         direction: "inbound".into(),
@@ -28,10 +28,10 @@ async fn listen(w: &World, listener: &Listener) {
 }
 
 /// A shop of that many technicians, each of whom a call tells alone.
-fn crowd(people: u32) -> Setup {
-    let mut directory = people::directory_with(policy("one", &[(secs(0), &["primary"])]));
+fn bulk(fixtures: u32) -> Setup {
+    let mut directory = fixtures::directory_with(policy("one", &[(secs(0), &["primary"])]));
     let sam = directory.contacts.remove(0);
-    directory.contacts = (0..people)
+    directory.contacts = (0..fixtures)
         .map(|n| {
             let mut c = sam.clone();
             c.id = format!("t{n}").parse().expect("id");
@@ -45,7 +45,7 @@ fn crowd(people: u32) -> Setup {
 #[tokio::test]
 async fn the_51st_phone_is_asked_too_and_the_newest_in_every_pass() {
     const PEOPLE: u32 = 120;
-    let mut w = World::with(crowd(PEOPLE)).await;
+    let mut w = World::with(bulk(PEOPLE)).await;
     w.dispatch("one").await;
     assert_eq!(w.attempts().await.len(), PEOPLE as usize);
     let oldest = w.attempt(1).await.recipient.phone;
@@ -66,7 +66,7 @@ async fn the_51st_phone_is_asked_too_and_the_newest_in_every_pass() {
 #[tokio::test]
 async fn who_said_it_first_takes_the_call_whoever_is_read_first() {
     let both = policy("both", &[(secs(0), &["primary", "backup"])]);
-    let mut w = World::with(Setup { directory: people::directory_with(both), ..Setup::default() }).await;
+    let mut w = World::with(Setup { directory: fixtures::directory_with(both), ..Setup::default() }).await;
     for (first, second) in [("sam", "ana"), ("ana", "sam")] {
         w.dispatch("both").await;
         let listener = Listener::new(w.process.engine.clone());
@@ -122,7 +122,7 @@ async fn calls_acknowledged_long_ago_are_let_go_and_an_answer_given_while_nobody
 
 #[tokio::test]
 async fn a_list_that_cannot_be_read_lets_nobody_go_and_is_read_on_where_it_broke_off() {
-    let mut w = World::with(crowd(80)).await;
+    let mut w = World::with(bulk(80)).await;
     w.dispatch("one").await;
     let listener = Listener::new(w.process.engine.clone());
     listener.pass().await.expect("read");

@@ -71,7 +71,7 @@ impl Shop {
     }
 
     /// How often an alert was raised or told again.
-    async fn told(&self, key: &str) -> usize {
+    async fn deliveries(&self, key: &str) -> usize {
         let log = self.w.process.store.log(&LogFilter { limit: 10_000, ..LogFilter::default() }).await.expect("read");
         log.iter().filter(|l| l.entry.kind.as_str() == "alert.raised" && l.entry.data["key"] == key).count()
     }
@@ -121,12 +121,12 @@ async fn an_hour_without_the_base_holds_up_nobody_and_ends_with_everything_writt
     assert!((10..120).contains(&asked), "{asked} requests in an hour");
     assert_eq!(s.w.state().await.attempts.len(), 5, "the ladder went on: {:?}", s.w.attempts().await);
     assert_eq!(s.alerts().await, ["mirror:late"]);
-    assert!(s.mirror.vitals().trouble.is_some_and(|t| t.contains("away")));
+    assert!(s.mirror.mirror_health().trouble.is_some_and(|t| t.contains("away")));
     s.base.otherwise(None);
     s.runs(mins(6)).await;
     s.is_whole().await;
     assert_eq!(s.base.rows(EVENTS).len(), 5);
-    assert_eq!((s.alerts().await, s.told("mirror:late").await), (vec![], 1), "it is over, and was told once");
+    assert_eq!((s.alerts().await, s.deliveries("mirror:late").await), (vec![], 1), "it is over, and was told once");
 }
 
 #[tokio::test]
@@ -167,7 +167,7 @@ async fn throttling_pauses_the_base_and_a_used_up_month_is_asked_hourly_and_aler
     s.w.dispatch("normal").await;
     s.runs(secs(80)).await;
     assert_eq!(s.base.asked("any").len(), 3, "nothing is asked while it rests");
-    assert!(s.mirror.vitals().resting_until.is_some());
+    assert!(s.mirror.mirror_health().resting_until.is_some());
     s.runs(secs(15)).await;
     assert_eq!(s.base.rows(EVENTS).len(), 1);
     assert_eq!(s.alerts().await, [""; 0], "nothing was lost, nobody need look");
@@ -177,7 +177,7 @@ async fn throttling_pauses_the_base_and_a_used_up_month_is_asked_hourly_and_aler
     s.runs(mins(5 * 60)).await;
     let asked = s.base.asked("any").len() - before;
     assert!((4..=6).contains(&asked), "{asked} requests in five hours");
-    assert_eq!(s.told("mirror:billing").await, 1);
+    assert_eq!(s.deliveries("mirror:billing").await, 1);
     s.base.otherwise(None);
     s.runs(mins(70)).await;
     s.is_whole().await;
@@ -221,7 +221,10 @@ async fn a_field_that_can_be_missed_is_left_out_and_one_that_cannot_is_named_whi
     s.w.receipt(1, "delivered", None).await;
     s.runs(mins(3)).await;
     assert_eq!(s.cell(1, "Delivery Status").await.as_deref(), Some("queued"));
-    assert_eq!((s.alerts().await, s.told("mirror:field:events").await), (vec!["mirror:field:events".to_owned()], 1));
+    assert_eq!(
+        (s.alerts().await, s.deliveries("mirror:field:events").await),
+        (vec!["mirror:field:events".to_owned()], 1)
+    );
     let open = s.w.process.store.alerts().await.expect("read");
     assert!(open.iter().any(|a| a.message.contains("`Result`")), "{open:?}");
     assert_eq!(s.figures().await.parked, 0, "rows wait, none is given up");

@@ -33,20 +33,20 @@ pub(super) enum Mood {
 
 /// A sink that keeps what it is told, message by message.
 #[derive(Debug, Default)]
-pub(super) struct Heard {
+pub(super) struct RecordingSink {
     messages: Mutex<Vec<Vec<(String, bool)>>>,
     asked: Mutex<usize>,
     mood: Mutex<Mood>,
-    bell: Notify,
+    signal: Notify,
 }
 
-impl Heard {
+impl RecordingSink {
     pub(super) fn is(&self, mood: Mood) {
         *self.mood.lock().expect("lock") = mood;
     }
 
     /// Keys, and whether they are over.
-    pub(super) fn told(&self) -> Vec<(String, bool)> {
+    pub(super) fn delivered(&self) -> Vec<(String, bool)> {
         self.messages.lock().expect("lock").concat()
     }
 
@@ -60,10 +60,10 @@ impl Heard {
 }
 
 #[async_trait]
-impl AlertSink for Heard {
+impl AlertSink for RecordingSink {
     async fn deliver(&self, notices: &[AlertNotice]) -> Result<(), SinkError> {
         *self.asked.lock().expect("lock") += 1;
-        self.bell.notify_one();
+        self.signal.notify_one();
         let mood = self.mood.lock().expect("lock").clone();
         let error = |surely, retry_after| SinkError { why: "away".into(), surely, retry_after };
         let take = || {
@@ -92,7 +92,7 @@ pub(super) fn engine_with(w: &World, sinks: Vec<Arc<Sink>>) -> Arc<Engine> {
 }
 
 /// With the one sink that the store of a world knows.
-pub(super) fn engine(w: &World, sink: Arc<Heard>) -> Arc<Engine> {
+pub(super) fn engine(w: &World, sink: Arc<RecordingSink>) -> Arc<Engine> {
     engine_with(w, vec![Arc::new(Sink::new(office().name, None, sink))])
 }
 
@@ -121,7 +121,7 @@ async fn resolve(w: &World, key: &AlertKey) {
     w.apply(Event::Alert(AlertChange::Resolve { key: key.clone() }), "engine").await;
 }
 
-fn told(key: &str, over: bool) -> (String, bool) {
+fn delivered(key: &str, over: bool) -> (String, bool) {
     (key.to_owned(), over)
 }
 
@@ -132,7 +132,7 @@ fn about(kind: AlertKind, n: usize) -> Vec<AlertKey> {
 #[tokio::test]
 async fn an_alert_waits_for_its_sink_and_is_told_raised_and_resolved_once_each() {
     let w = World::new().await;
-    let sink = Arc::new(Heard::default());
+    let sink = Arc::new(RecordingSink::default());
     let engine = engine(&w, sink.clone());
     let key = AlertKey::from(AlertKind::ConsecutiveFailures);
     sink.is(Mood::Dead);
@@ -147,15 +147,15 @@ async fn an_alert_waits_for_its_sink_and_is_told_raised_and_resolved_once_each()
     deliver(&engine).await;
     resolve(&w, &key).await;
     deliver(&engine).await;
-    assert_eq!(sink.told(), [told("consecutive-failures", false), told("consecutive-failures", true)]);
+    assert_eq!(sink.delivered(), [delivered("consecutive-failures", false), delivered("consecutive-failures", true)]);
 }
 
 /// A store that knows three sinks: of all, of all, of pages.
-async fn three() -> (World, [Arc<Heard>; 3], Arc<Engine>) {
+async fn three() -> (World, [Arc<RecordingSink>; 3], Arc<Engine>) {
     let target = |name: &str, min| SinkTarget { name: name.into(), min };
     let sinks = vec![target("a", Severity::Notice), target("b", Severity::Notice), target("pager", Severity::Page)];
     let w = World::with_sinks(sinks).await;
-    let heard: [Arc<Heard>; 3] = std::array::from_fn(|_| Arc::new(Heard::default()));
+    let heard: [Arc<RecordingSink>; 3] = std::array::from_fn(|_| Arc::new(RecordingSink::default()));
     let names = ["a", "b", "pager"];
     let made = names.iter().zip(&heard).map(|(n, h)| Arc::new(Sink::new(*n, None, h.clone())));
     let engine = engine_with(&w, made.collect());
@@ -182,10 +182,10 @@ async fn one_dead_sink_and_one_that_waits_delay_no_other_and_each_hears_once() {
     b.is(Mood::Well);
     w.clock.pass(secs(300));
     deliver(&engine).await;
-    assert_eq!((a.told().len(), b.told().len()), (4, 0));
+    assert_eq!((a.delivered().len(), b.delivered().len()), (4, 0));
     w.clock.pass(secs(1_300));
     deliver(&engine).await;
-    assert_eq!((a.told().len(), b.told().len(), pager.told().len()), (4, 4, 3));
+    assert_eq!((a.delivered().len(), b.delivered().len(), pager.delivered().len()), (4, 4, 3));
 }
 
 #[tokio::test]
@@ -212,14 +212,14 @@ async fn a_sink_that_hangs_holds_its_own_pass_alone() {
         let engine = engine.clone();
         async move { outbox::pass(&engine, &engine.sinks()[0]).await }
     });
-    tokio::time::timeout(secs(10), a.bell.notified()).await.expect("it is asked");
+    tokio::time::timeout(secs(10), a.signal.notified()).await.expect("it is asked");
     outbox::pass(&engine, &engine.sinks()[1]).await.expect("store");
-    assert_eq!(b.told(), [told("no-sender", false)]);
+    assert_eq!(b.delivered(), [delivered("no-sender", false)]);
     hangs.abort();
     a.is(Mood::Well);
     assert!(hangs.await.is_err());
     deliver(&engine).await;
-    assert_eq!(a.told(), [told("no-sender", false)], "a question that was dropped is asked again");
+    assert_eq!(a.delivered(), [delivered("no-sender", false)], "a question that was dropped is asked again");
 }
 
 #[tokio::test]
@@ -235,22 +235,22 @@ async fn what_was_over_before_a_sink_heard_of_it_is_not_told_there() {
     b.is(Mood::Well);
     w.clock.pass(secs(10));
     deliver(&engine).await;
-    assert_eq!(a.told(), [], "it never knew");
-    assert_eq!(b.told(), [told("late:c1", false), told("late:c1", true)], "it may have known");
+    assert_eq!(a.delivered(), [], "it never knew");
+    assert_eq!(b.delivered(), [delivered("late:c1", false), delivered("late:c1", true)], "it may have known");
     assert!(w.process.store.figures(w.now()).await.expect("read").outbox_depth == 0, "nothing waits");
 }
 
 #[tokio::test]
 async fn a_thousand_at_once_are_named_in_at_most_six_messages_a_minute() {
     let w = World::new().await;
-    let sink = Arc::new(Heard::default());
+    let sink = Arc::new(RecordingSink::default());
     let engine = engine(&w, sink.clone());
     let keys = about(AlertKind::Unnotified, 1_000);
     for key in &keys {
         raise(&w, key).await;
     }
     let mut minutes = Vec::new();
-    while sink.told().len() < keys.len() && minutes.len() < 5 {
+    while sink.delivered().len() < keys.len() && minutes.len() < 5 {
         let before = sink.sizes().len();
         // A restart in the middle rings nobody anew: what was sent is in the store.
         for engine in [&engine, &engine_with(&w, engine.sinks())] {
@@ -261,7 +261,7 @@ async fn a_thousand_at_once_are_named_in_at_most_six_messages_a_minute() {
     }
     assert_eq!(sink.sizes()[..6], [50; 6]);
     assert!(minutes.iter().all(|n| *n <= 6), "{minutes:?}");
-    let mut named: Vec<String> = sink.told().into_iter().map(|t| t.0).collect();
+    let mut named: Vec<String> = sink.delivered().into_iter().map(|t| t.0).collect();
     named.sort_unstable();
     let mut want: Vec<String> = keys.iter().map(ToString::to_string).collect();
     want.sort_unstable();
@@ -279,7 +279,7 @@ async fn a_thousand_at_once_are_named_in_at_most_six_messages_a_minute() {
 async fn a_stand_in_is_told_once_its_sink_has_failed_for_a_minute_and_of_the_end_of_what_it_knows() {
     let target = |name: &str| SinkTarget { name: name.into(), min: Severity::Notice };
     let w = World::with_sinks(vec![target("first"), target("second")]).await;
-    let (first, second) = (Arc::new(Heard::default()), Arc::new(Heard::default()));
+    let (first, second) = (Arc::new(RecordingSink::default()), Arc::new(RecordingSink::default()));
     let sinks = vec![
         Arc::new(Sink::new("first", None, first.clone())),
         Arc::new(Sink::new("second", Some("first".into()), second.clone())),
@@ -294,28 +294,28 @@ async fn a_stand_in_is_told_once_its_sink_has_failed_for_a_minute_and_of_the_end
         deliver(&engine).await;
         w.clock.pass(secs(10));
     }
-    assert_eq!((first.told().len(), second.told()), (1, vec![]), "50 s are not yet a minute");
+    assert_eq!((first.delivered().len(), second.delivered()), (1, vec![]), "50 s are not yet a minute");
     w.clock.pass(secs(11));
     deliver(&engine).await;
-    assert_eq!(second.told(), [told("exhausted:y", false)], "and not what the first was told");
+    assert_eq!(second.delivered(), [delivered("exhausted:y", false)], "and not what the first was told");
     first.is(Mood::Well);
     w.clock.pass(secs(300));
     deliver(&engine).await;
     resolve(&w, &x).await;
     resolve(&w, &y).await;
     deliver(&engine).await;
-    assert_eq!(second.told(), [told("exhausted:y", false), told("exhausted:y", true)]);
-    assert_eq!(first.told().len(), 4, "{:?}", first.told());
+    assert_eq!(second.delivered(), [delivered("exhausted:y", false), delivered("exhausted:y", true)]);
+    assert_eq!(first.delivered().len(), 4, "{:?}", first.delivered());
     assert_eq!(w.process.store.figures(w.now()).await.expect("read").outbox_depth, 0, "nothing waits");
 }
 
 #[tokio::test]
 async fn what_a_sink_was_told_while_the_store_took_no_writes_is_not_told_again() {
     let w = World::new().await;
-    let sink = Arc::new(Heard::default());
+    let sink = Arc::new(RecordingSink::default());
     let engine = engine(&w, sink.clone());
     raise(&w, &AlertKind::NoSender.into()).await;
-    let held = crate::store::spoil::hold(&w.path()).expect("held");
+    let held = crate::store::corrupt::hold(&w.path()).expect("held");
     outbox::pass(&engine, &engine.sinks()[0]).await.expect("it is told all the same");
     outbox::pass(&engine, &engine.sinks()[0]).await.expect("and not again");
     assert_eq!(sink.asked(), 1);
@@ -327,7 +327,7 @@ async fn what_a_sink_was_told_while_the_store_took_no_writes_is_not_told_again()
 #[tokio::test]
 async fn what_waits_for_a_sink_that_is_no_more_goes_to_those_that_are() {
     let mut w = World::new().await;
-    let engine = engine(&w, Arc::new(Heard::default()));
+    let engine = engine(&w, Arc::new(RecordingSink::default()));
     let (known, waiting) = (AlertKind::Exhausted.about("known"), AlertKind::Exhausted.about("waiting"));
     raise(&w, &known).await;
     deliver(&engine).await;
@@ -335,9 +335,9 @@ async fn what_waits_for_a_sink_that_is_no_more_goes_to_those_that_are() {
     let target = |name: &str, min| SinkTarget { name: name.into(), min };
     w.setup.sinks = vec![target("renamed", Severity::Page)];
     w.restart().await;
-    let sink = Arc::new(Heard::default());
+    let sink = Arc::new(RecordingSink::default());
     let engine = engine_with(&w, vec![Arc::new(Sink::new("renamed", None, sink.clone()))]);
     deliver(&engine).await;
-    assert_eq!(sink.told(), [told("exhausted:waiting", false)]);
+    assert_eq!(sink.delivered(), [delivered("exhausted:waiting", false)]);
     assert_eq!(w.process.store.figures(w.now()).await.expect("read").outbox_depth, 0, "nothing waits");
 }

@@ -24,7 +24,7 @@ async fn a_receipt_writes_few_pages_and_none_of_its_call() {
     written(&w.file());
     let mut pages = Vec::new();
     for word in ["sent", "delivered", "delivered"] {
-        w.news(Some(1), &sid, word, None).await;
+        w.update(Some(1), &sid, word, None).await;
         pages.push(written(&w.file()));
     }
     // sent: the attempt; a log entry, a receipt and a change for the mirror, each with an index. delivered: two indexes of the

@@ -5,17 +5,17 @@ use crate::domain::policy::Policy;
 use crate::engine::listener::Listener;
 use crate::engine::provider_clock::ProviderClockWatch;
 use crate::testing::world::{START, Setup};
-use crate::testing::{Reaction, World, mins, people, secs};
+use crate::testing::{Reaction, World, fixtures, mins, secs};
 
 /// Ours less the provider's, in milliseconds.
 const APART: [i64; 7] = [0, 60_000, -60_000, 300_000, -300_000, 93_600_000, -93_600_000];
 
 fn slow() -> Policy {
-    people::policy("slow", &[(secs(0), &["primary"]), (mins(10), &["primary"]), (mins(10), &["backup"])])
+    fixtures::policy("slow", &[(secs(0), &["primary"]), (mins(10), &["primary"]), (mins(10), &["backup"])])
 }
 
 async fn world() -> World {
-    World::with(Setup { directory: people::directory_with(slow()), ..Setup::default() }).await
+    World::with(Setup { directory: fixtures::directory_with(slow()), ..Setup::default() }).await
 }
 
 async fn listen(w: &World) {
@@ -24,7 +24,7 @@ async fn listen(w: &World) {
 }
 
 fn text(w: &World, who: &str, body: &str) {
-    w.sms.text_from(people::phone(who), people::SENDER, body);
+    w.sms.text_from(fixtures::phone(who), fixtures::SENDER, body);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ async fn a_receipt_before_the_response_counts() {
         w.process.dispatcher.pass().await.expect("started");
         w.sms.accepted(1).await;
         let sid = w.sms.ledger()[0].sid.clone();
-        w.news(Some(1), &sid, word, code).await;
+        w.update(Some(1), &sid, word, code).await;
         assert_eq!(w.attempts().await, want, "before the response");
         w.sms.release();
         w.settle().await;
@@ -33,7 +33,7 @@ async fn a_receipt_of_a_message_that_nobody_knows_yet_is_joined_later() {
     w.process.dispatcher.pass().await.expect("started");
     w.sms.accepted(1).await;
     let sid = w.sms.ledger()[0].sid.clone();
-    assert!(matches!(w.news(None, &sid, "delivered", None).await, Answer::NotFound));
+    assert!(matches!(w.update(None, &sid, "delivered", None).await, Answer::NotFound));
     assert_eq!(w.attempts().await, ["1 sam sending"]);
     w.sms.release();
     w.settle().await;
@@ -46,9 +46,9 @@ async fn a_kept_receipt_is_joined_when_another_receipt_says_whose_message_it_is(
     w.sms.next(Reaction::UnknownButAccepted);
     w.dispatch("normal").await;
     let sid = w.sms.ledger()[0].sid.clone();
-    w.news(None, &sid, "delivered", None).await;
+    w.update(None, &sid, "delivered", None).await;
     assert_eq!(w.attempts().await, ["1 sam unknown"]);
-    w.news(Some(1), &sid, "sent", None).await;
+    w.update(Some(1), &sid, "sent", None).await;
     assert_eq!(w.attempts().await, ["1 sam delivered"]);
 }
 
@@ -99,7 +99,7 @@ async fn two_different_finals_are_settled_by_one_fetch_whose_word_stands() {
         w.dispatch("normal").await;
         let (id, sid) = (w.attempt(1).await.id, w.sms.ledger()[0].sid.clone());
         for word in words {
-            w.news(Some(1), &sid, word, (word == "failed").then_some(30003)).await;
+            w.update(Some(1), &sid, word, (word == "failed").then_some(30003)).await;
         }
         let code = (truth == "failed").then_some(crate::domain::types::ErrorCode(30003));
         w.sms.set_status(id, &crate::domain::MessageStatus::from_word(truth), code);
@@ -144,12 +144,12 @@ async fn one_whose_failure_was_taken_back_is_told_of_later_steps() {
     let mut w = World::new().await;
     w.dispatch("normal").await;
     let (id, sid) = (w.attempt(1).await.id, w.sms.ledger()[0].sid.clone());
-    w.news(Some(1), &sid, "failed", Some(30005)).await;
-    w.news(Some(1), &sid, "delivered", None).await;
+    w.update(Some(1), &sid, "failed", Some(30005)).await;
+    w.update(Some(1), &sid, "delivered", None).await;
     w.sms.set_status(id, &crate::domain::MessageStatus::Delivered, None);
     w.settle().await;
     assert_eq!(w.attempts().await, ["1 sam delivered", "2 ana submitted"]);
-    assert!(w.state().await.call.outs.is_empty(), "his number was not at fault");
+    assert!(w.state().await.call.excluded.is_empty(), "his number was not at fault");
     w.advance(mins(10)).await;
     assert_eq!(w.attempts().await[2..], ["3 sam submitted", "4 ana submitted"]);
 }

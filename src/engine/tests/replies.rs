@@ -3,7 +3,7 @@
 use crate::domain::call::CallStatus;
 use crate::domain::change::Answer;
 use crate::domain::event::{Decision, Event, InboundText};
-use crate::testing::people::{self, policy};
+use crate::testing::fixtures::{self, policy};
 use crate::testing::world::Setup;
 use crate::testing::{Reaction, World, mins, secs};
 
@@ -34,7 +34,7 @@ async fn a_stand_down_goes_only_to_those_whose_text_may_have_arrived_and_who_did
         ("ana's text failed", "undelivered", vec!["olga"]),
         ("ana's text was delivered", "delivered", vec!["ana", "olga"]),
     ] {
-        let mut w = World::with(Setup { directory: people::directory_with(all.clone()), ..Setup::default() }).await;
+        let mut w = World::with(Setup { directory: fixtures::directory_with(all.clone()), ..Setup::default() }).await;
         w.dispatch("all").await;
         match before {
             "2" => drop(w.reply("ana", "2").await),
@@ -84,7 +84,7 @@ async fn a_pass_goes_on_at_once_unless_another_of_the_step_may_answer() {
     assert_eq!(w.attempts().await.last().map(String::as_str), Some("3 ana submitted"), "Sam gets no further notice");
 
     let both = policy("both", &[(secs(0), &["primary", "backup"]), (mins(1), &["owner"])]);
-    let mut w = World::with(Setup { directory: people::directory_with(both), ..Setup::default() }).await;
+    let mut w = World::with(Setup { directory: fixtures::directory_with(both), ..Setup::default() }).await;
     w.dispatch("both").await;
     w.reply("sam", "2").await;
     assert_eq!((w.attempts().await.len(), w.wakes_at().await), (2, Some(60)), "Ana may still answer");
@@ -257,7 +257,7 @@ fn by_service(n: u32, who: &str, text: &str, replied: bool) -> Event {
         listed: false,
         waited_since: None,
         sid: format!("SM{n:032x}").parse().expect("a SID"),
-        from: people::phone(who).to_owned(),
+        from: fixtures::phone(who).to_owned(),
         to: format!("MG{}", "0".repeat(32)),
         body: text.to_owned(),
         provider_replied: replied,

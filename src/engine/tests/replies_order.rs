@@ -7,7 +7,7 @@ use crate::domain::event::{Decision, Event};
 use crate::engine::listener::Listener;
 use crate::engine::waiting;
 use crate::gateways::{MessageBody, MessageRecord};
-use crate::testing::people::{self, policy};
+use crate::testing::fixtures::{self, policy};
 use crate::testing::replies::{quiet, reference, status};
 use crate::testing::world::Setup;
 use crate::testing::{World, mins, secs};
@@ -22,8 +22,8 @@ fn written(w: &World, n: u32, text: &str, at: Timestamp) {
         sid: sid(n).parse().expect("a SID"),
         status: MessageStatus::Other("received".into()),
         error_code: None,
-        to: people::SENDER.into(),
-        from: Some(people::phone("sam").into()),
+        to: fixtures::SENDER.into(),
+        from: Some(fixtures::phone("sam").into()),
         service: None,
         body: MessageBody(text.into()),
         direction: "inbound".into(),
@@ -144,7 +144,7 @@ async fn the_page_that_a_holder_cannot_be_texted_ends_when_he_holds_the_call_no_
 #[tokio::test]
 async fn done_right_after_another_took_it_closes_no_other_call() {
     let both = policy("both", &[(secs(0), &["primary", "backup"])]);
-    let mut w = World::with(Setup { directory: people::directory_with(both), ..Setup::default() }).await;
+    let mut w = World::with(Setup { directory: fixtures::directory_with(both), ..Setup::default() }).await;
     let open = w.dispatch("both").await;
     w.advance(mins(5)).await;
     let taken = w.dispatch("both").await;

@@ -2,14 +2,14 @@
 
 use crate::domain::call::CallStatus as S;
 use crate::domain::event::Decision;
-use crate::engine::view;
-use crate::testing::people::{self, policy};
+use crate::engine::json;
+use crate::testing::fixtures::{self, policy};
 use crate::testing::world::Setup;
 use crate::testing::{World, mins, secs};
 
 async fn replies(w: &World) -> Vec<(String, String)> {
     let story = w.process.store.story(&w.id()).await.expect("read").expect("there");
-    let json = view::story(&story, "test");
+    let json = json::story(&story, "test");
     let of = |r: &serde_json::Value, name: &str| r[name].as_str().unwrap_or_default().to_owned();
     let all = json["replies"].as_array().expect("replies").iter();
     all.map(|r| (of(r, "text"), of(r, "understood"))).collect()
@@ -42,7 +42,7 @@ async fn what_was_written_stands_in_the_story_with_its_words_and_in_the_base() {
 #[tokio::test]
 async fn a_text_without_a_call_stands_in_every_open_story_and_raises_one_alert() {
     let still = policy("still", &[(secs(0), &["primary"]), (mins(600), &["backup"])]);
-    let mut w = World::with(Setup { directory: people::directory_with(still), ..Setup::default() }).await;
+    let mut w = World::with(Setup { directory: fixtures::directory_with(still), ..Setup::default() }).await;
     let first = w.dispatch("still").await;
     w.advance(secs(70)).await;
     let second = w.dispatch("still").await;
@@ -110,7 +110,7 @@ async fn stop_moves_the_ladder_now_and_a_held_call_stays_with_an_alarm() {
 async fn an_auto_responder_is_answered_three_times_and_then_no_more_until_a_word_or_a_notice() {
     for by_list in [false, true] {
         let still = policy("still", &[(secs(0), &["primary"]), (mins(600), &["backup"])]);
-        let mut w = World::with(Setup { directory: people::directory_with(still), ..Setup::default() }).await;
+        let mut w = World::with(Setup { directory: fixtures::directory_with(still), ..Setup::default() }).await;
         w.dispatch("still").await;
         let mut answers = 0;
         for n in 0..40 {
@@ -118,7 +118,7 @@ async fn an_auto_responder_is_answered_three_times_and_then_no_more_until_a_word
             let before = w.sms.ledger().len();
             let text = format!("I am driving. This is an automatic answer ({n})");
             let said = if by_list {
-                w.sms.text_from(people::phone("sam"), people::SENDER, &text);
+                w.sms.text_from(fixtures::phone("sam"), fixtures::SENDER, &text);
                 let listener = crate::engine::listener::Listener::new(w.process.engine.clone());
                 listener.pass().await.expect("read");
                 w.settle().await;

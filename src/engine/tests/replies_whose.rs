@@ -10,7 +10,7 @@ use crate::domain::event::Decision;
 use crate::domain::team::Directory;
 use crate::domain::types::CallId;
 use crate::gateways::{MessageBody, MessageRecord};
-use crate::testing::people::{self, policy};
+use crate::testing::fixtures::{self, policy};
 use crate::testing::replies::{quiet, reference, status};
 use crate::testing::world::Setup;
 use crate::testing::{Reaction, World, mins, secs};
@@ -29,8 +29,8 @@ async fn late(w: &mut World, text: &str, written: Timestamp) -> String {
         sid: sid.parse().expect("a SID"),
         status: MessageStatus::Other("received".into()),
         error_code: None,
-        to: people::SENDER.into(),
-        from: Some(people::phone("sam").into()),
+        to: fixtures::SENDER.into(),
+        from: Some(fixtures::phone("sam").into()),
         service: None,
         body: MessageBody(text.into()),
         direction: "inbound".into(),
@@ -153,8 +153,8 @@ async fn a_reply_that_waits_outlives_its_engine_and_is_decided_once() {
         sid: sid.parse().expect("a SID"),
         status: MessageStatus::Other("received".into()),
         error_code: None,
-        to: people::SENDER.into(),
-        from: Some(people::phone("sam").into()),
+        to: fixtures::SENDER.into(),
+        from: Some(fixtures::phone("sam").into()),
         service: None,
         body: MessageBody("ok".into()),
         direction: "inbound".into(),
@@ -299,7 +299,7 @@ async fn whoever_is_of_the_team_or_whose_text_was_refused_is_heard_by_the_code()
     assert_eq!(w.call(&call).await.call.holder.map(|h| h.to_string()).as_deref(), Some("ana"));
 
     let mut w = quiet().await;
-    w.sms.always_to(people::phone("sam"), Reaction::refuse(400, 21610));
+    w.sms.always_to(fixtures::phone("sam"), Reaction::refuse(400, 21610));
     let call = w.dispatch("still").await;
     w.advance(mins(2)).await;
     let code = reference(&w, &call).await;
@@ -321,7 +321,7 @@ async fn whoever_is_of_the_team_or_whose_text_was_refused_is_heard_by_the_code()
 #[tokio::test]
 async fn it_is_said_that_the_call_goes_on_only_where_somebody_is_left() {
     let two = policy("two", &[(secs(0), &["primary"]), (mins(5), &["backup"])]);
-    let mut w = World::with(Setup { directory: people::directory_with(two), ..Setup::default() }).await;
+    let mut w = World::with(Setup { directory: fixtures::directory_with(two), ..Setup::default() }).await;
     w.dispatch("two").await;
     w.advance(Duration::from_secs(70)).await;
     assert!(w.reply("sam", "2").await.ends_with("goes on to the next."));
@@ -331,7 +331,7 @@ async fn it_is_said_that_the_call_goes_on_only_where_somebody_is_left() {
     assert!(w.has_alert("exhausted:").await);
 
     let alone = policy("alone", &[(secs(0), &["primary"])]);
-    let mut w = World::with(Setup { directory: people::directory_with(alone), ..Setup::default() }).await;
+    let mut w = World::with(Setup { directory: fixtures::directory_with(alone), ..Setup::default() }).await;
     w.dispatch("alone").await;
     w.advance(Duration::from_secs(70)).await;
     w.reply("sam", "1").await;
@@ -341,7 +341,7 @@ async fn it_is_said_that_the_call_goes_on_only_where_somebody_is_left() {
 
     // The last resort is somebody.
     let alone = policy("alone", &[(secs(0), &["primary"])]);
-    let directory = Directory { last_resort: vec!["olga".parse().expect("id")], ..people::directory_with(alone) };
+    let directory = Directory { last_resort: vec!["olga".parse().expect("id")], ..fixtures::directory_with(alone) };
     let mut w = World::with(Setup { directory, ..Setup::default() }).await;
     w.dispatch("alone").await;
     w.advance(Duration::from_secs(70)).await;

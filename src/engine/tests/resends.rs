@@ -7,10 +7,10 @@ use crate::domain::policy::Policy;
 use crate::engine::intake::Intake;
 use crate::testing::story::intake;
 use crate::testing::world::Setup;
-use crate::testing::{Reaction, World, mins, people, secs};
+use crate::testing::{Reaction, World, fixtures, mins, secs};
 
 async fn world_with(policy: Policy) -> World {
-    World::with(Setup { directory: people::directory_with(policy), ..Setup::default() }).await
+    World::with(Setup { directory: fixtures::directory_with(policy), ..Setup::default() }).await
 }
 
 /// The number of the attempt that this one repeats.
@@ -37,7 +37,7 @@ async fn what_may_pass_is_sent_again_within_the_limit_and_then_somebody_else_is_
         let want = ["1 sam failed", "2 sam failed", "3 sam failed", "4 ana submitted"];
         assert_eq!(w.attempts().await, want, "{code}: two resends, then another contact");
         assert_eq!(w.wakes_at().await, Some(640), "{code}: later waits count from now");
-        assert!(w.state().await.call.outs.is_empty(), "{code}");
+        assert!(w.state().await.call.excluded.is_empty(), "{code}");
         w.advance(secs(600)).await;
         assert_eq!(
             w.attempts().await[4..],
@@ -83,7 +83,7 @@ async fn the_limit_is_the_configured_one() {
         let mut setup = Setup::default();
         setup.rules.resend_limit = limit;
         let mut w = World::with(setup).await;
-        w.sms.always_to(people::phone("sam"), Reaction::refuse(400, 30003));
+        w.sms.always_to(fixtures::phone("sam"), Reaction::refuse(400, 30003));
         w.dispatch("normal").await;
         w.advance(secs(99)).await;
         assert_eq!(w.sms.posts().len() - w.sms.ledger().len(), posts, "limit {limit}: {:?}", w.attempts().await);
@@ -93,8 +93,8 @@ async fn the_limit_is_the_configured_one() {
 
 #[tokio::test]
 async fn where_nobody_else_is_left_the_clock_goes_on_or_the_ladder_is_over() {
-    let mut w = world_with(people::policy("alone", &[(secs(0), &["primary"]), (mins(2), &["primary"])])).await;
-    w.sms.always_to(people::phone("sam"), Reaction::refuse(400, 30003));
+    let mut w = world_with(fixtures::policy("alone", &[(secs(0), &["primary"]), (mins(2), &["primary"])])).await;
+    w.sms.always_to(fixtures::phone("sam"), Reaction::refuse(400, 30003));
     w.dispatch("alone").await;
     w.advance(secs(60)).await;
     assert_eq!((w.attempts().await.len(), w.wakes_at().await), (3, Some(120)), "his next step is still to come");
@@ -134,7 +134,7 @@ async fn a_resend_is_left_to_a_step_that_is_due_within_its_pause() {
         assert_eq!(sent, if left { 2 } else { 3 }, "at {at} s: {:?}", w.attempts().await);
     }
     // A step to somebody else does not do the same.
-    let mut w = world_with(people::policy("turns", &[(secs(0), &["primary"]), (mins(2), &["backup"])])).await;
+    let mut w = world_with(fixtures::policy("turns", &[(secs(0), &["primary"]), (mins(2), &["backup"])])).await;
     w.dispatch("turns").await;
     w.advance(secs(110)).await;
     w.receipt(1, "undelivered", Some(30003)).await;
@@ -172,7 +172,7 @@ async fn no_resend_of_a_call_that_looks_for_nobody_or_to_one_who_is_out() {
                 w.receipt(1, "undelivered", Some(30003)).await;
             }
             w.advance(secs(60)).await;
-            let to_sam = w.sms.ledger().into_iter().filter(|m| m.to == people::phone("sam"));
+            let to_sam = w.sms.ledger().into_iter().filter(|m| m.to == fixtures::phone("sam"));
             let notices = to_sam.filter(|m| m.body.contains("Reply 1")).count();
             assert_eq!(notices, 1, "{label}, before {before_the_failure}: {:?}", w.attempts().await);
         }

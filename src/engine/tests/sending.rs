@@ -7,7 +7,7 @@ use crate::domain::call::CallStatus;
 use crate::domain::event::Decision;
 use crate::gateways::Callback;
 use crate::testing::world::Setup;
-use crate::testing::{Reaction, World, mins, people, secs};
+use crate::testing::{Reaction, World, fixtures, mins, secs};
 
 #[tokio::test]
 async fn an_hours_outage_ends_in_one_text_each() {
@@ -20,7 +20,7 @@ async fn an_hours_outage_ends_in_one_text_each() {
     w.outage(mins(30)).await;
     let mut to: Vec<String> = w.sms.ledger().into_iter().map(|m| m.to).collect();
     to.sort();
-    assert_eq!(to, [people::phone("sam"), people::phone("ana")], "{:#?}", w.attempts().await);
+    assert_eq!(to, [fixtures::phone("sam"), fixtures::phone("ana")], "{:#?}", w.attempts().await);
     w.tech("sam").expect_sms("Acme Plumbing: Burst pipe");
     w.tech("ana").expect_sms("Acme Plumbing: Burst pipe");
     assert_eq!(w.status().await, CallStatus::Dispatching, "they were told just now and may answer");
@@ -67,9 +67,9 @@ async fn retry_after_is_honoured_and_a_first_notice_waits_30_s_for_it_at_most() 
         assert!(!w.has_alert("no-sender").await, "over once something is sent");
     }
     // A reminder waits longer, and is superseded by the next one if that comes first.
-    let slow = people::policy("slow", &[(secs(0), &["primary"]), (mins(1), &["primary"]), (mins(60), &["primary"])]);
+    let slow = fixtures::policy("slow", &[(secs(0), &["primary"]), (mins(1), &["primary"]), (mins(60), &["primary"])]);
     for (asked, waits) in [(45, 45), (3_600, 600)] {
-        let setup = Setup { directory: people::directory_with(slow.clone()), ..Setup::default() };
+        let setup = Setup { directory: fixtures::directory_with(slow.clone()), ..Setup::default() };
         let mut w = World::with(setup).await;
         w.dispatch("slow").await;
         w.sms.next(Reaction::NotSent { retry_after: Some(secs(asked)) });
@@ -87,7 +87,7 @@ async fn a_create_that_names_anothers_message_is_an_unknown_outcome_and_found_ou
     w.begin("normal").await;
     // The provider's next message is said to be the second call's: one message cannot be of two attempts.
     let sid = format!("SM{:032x}", 1).parse().expect("a SID");
-    w.news(Some(1), &sid, "queued", None).await;
+    w.update(Some(1), &sid, "queued", None).await;
     w.settle().await;
     let state = w.call(&first).await;
     let attempts: Vec<String> = state.attempts.iter().map(crate::testing::story::shown).collect();
@@ -154,7 +154,7 @@ async fn a_refused_callback_url_is_left_out_once_with_an_alert() {
     assert_eq!(w.sms.posts().len(), 2);
 
     let mut w = World::new().await;
-    w.sms.always_to(people::phone("sam"), Reaction::refuse(400, 21609));
+    w.sms.always_to(fixtures::phone("sam"), Reaction::refuse(400, 21609));
     w.dispatch("normal").await;
     assert_eq!(w.attempts().await[0], "1 sam failed", "refused without one too: no third time");
     assert_eq!(w.sms.posts().iter().filter(|p| **p == w.sms.posts()[0]).count(), 2);
@@ -253,7 +253,7 @@ async fn without_a_sender_nothing_is_lost() {
     w.dispatch("normal").await;
     assert!(w.has_alert("no-sender").await);
     assert_eq!(w.attempts().await, ["1 sam scheduled"]);
-    w.process.core.set_directory(std::sync::Arc::new(people::directory()));
+    w.process.core.set_directory(std::sync::Arc::new(fixtures::directory()));
     w.advance(secs(31)).await;
     assert_eq!(w.attempts().await, ["1 sam submitted"]);
 }

@@ -5,12 +5,12 @@ use crate::domain::change::Answer;
 use crate::domain::event::{Decision, Event};
 use crate::domain::types::{Actor, MessageSid};
 use crate::testing::world::Setup;
-use crate::testing::{Reaction, World, mins, people, secs};
+use crate::testing::{Reaction, World, fixtures, mins, secs};
 
 /// Sam, then Sam again, then Ana, ten minutes apart.
 fn slow() -> Setup {
     let steps: &[_] = &[(secs(0), &["primary"][..]), (mins(10), &["primary"]), (mins(10), &["backup"])];
-    Setup { directory: people::directory_with(people::policy("slow", steps)), ..Setup::default() }
+    Setup { directory: fixtures::directory_with(fixtures::policy("slow", steps)), ..Setup::default() }
 }
 
 /// A call whose first text met this.
@@ -53,7 +53,7 @@ async fn sent_links_the_message_and_it_is_followed_to_its_end() {
             .await
             .contains(&format!("attempt.settled attempt 1 settled by mia: the provider has it as {theirs}"))
     );
-    assert!(w.state().await.call.told_at.is_some());
+    assert!(w.state().await.call.notified_at.is_some());
     let id = w.attempt(1).await.id;
     w.sms.set_status(id, &crate::domain::MessageStatus::Delivered, None);
     w.advance(mins(2)).await;
@@ -69,7 +69,7 @@ async fn sent_links_the_message_and_it_is_followed_to_its_end() {
 async fn receipts_that_were_kept_of_a_message_count_when_it_is_linked() {
     let w = lost(Reaction::UnknownButAccepted).await;
     let theirs = w.sms.ledger()[0].sid.clone();
-    w.news(None, &theirs, "delivered", None).await;
+    w.update(None, &theirs, "delivered", None).await;
     assert_eq!(w.attempts().await, ["1 sam unknown"]);
     settle(&w, 1, Settlement::Sent(theirs)).await;
     assert_eq!(w.attempts().await, ["1 sam delivered"]);
@@ -103,7 +103,7 @@ async fn not_sent_fails_it_and_somebody_else_is_told_now() {
     assert_eq!(w.attempt(1).await.result, "not sent, says mia");
     let log = w.log_text().await;
     assert!(log.contains("attempt 1 settled by mia: the provider does not have it"), "{log}");
-    assert!(w.state().await.call.outs.is_empty(), "his number is not at fault");
+    assert!(w.state().await.call.excluded.is_empty(), "his number is not at fault");
     assert!(matches!(settle(&w, 1, Settlement::NotSent).await, Answer::Already(_)));
     assert_eq!(w.attempts().await.len(), 2, "said twice moves nothing");
     w.advance(mins(5)).await;
@@ -180,8 +180,10 @@ async fn resend_is_held_to_the_bars_of_every_other_resend() {
         assert_eq!(w.attempts().await, before, "{label}: nothing was changed");
     }
     let w = world().await;
-    let out =
-        crate::domain::change::OptOutChange::Out { phone: people::phone("sam").into(), sender: people::SENDER.into() };
+    let out = crate::domain::change::OptOutChange::Out {
+        phone: fixtures::phone("sam").into(),
+        sender: fixtures::SENDER.into(),
+    };
     let change = std::sync::Arc::new(move |_: &crate::domain::event::Loaded| {
         Ok(crate::domain::change::Change { opt_outs: vec![out.clone()], ..Default::default() })
     });
@@ -192,8 +194,8 @@ async fn resend_is_held_to_the_bars_of_every_other_resend() {
 #[tokio::test]
 async fn the_alert_that_it_stays_is_over_whatever_is_said() {
     for how in [Settlement::Sent(sid(77)), Settlement::NotSent] {
-        let one = people::policy("one", &[(secs(0), &["primary"])]);
-        let mut setup = Setup { directory: people::directory_with(one), ..Setup::default() };
+        let one = fixtures::policy("one", &[(secs(0), &["primary"])]);
+        let mut setup = Setup { directory: fixtures::directory_with(one), ..Setup::default() };
         setup.rules.unknown_first = crate::domain::UnknownPolicy::Hold;
         let mut w = World::with(setup).await;
         w.sms.next(Reaction::UnknownNotAccepted);

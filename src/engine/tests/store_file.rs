@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::engine::store_file;
-use crate::store::spoil::beside;
+use crate::store::corrupt::beside;
 use crate::store::{self, Place, StoreError};
 use crate::testing::store_at;
 use crate::testing::{World, secs};
 
-use super::outbox::{Heard, deliver, engine};
+use super::outbox::{RecordingSink, deliver, engine};
 
 fn copies(store: &Path) -> Vec<PathBuf> {
     let dir = std::fs::read_dir(store.parent().expect("a directory")).expect("read");
@@ -20,7 +20,7 @@ fn copies(store: &Path) -> Vec<PathBuf> {
 #[tokio::test]
 async fn a_removed_file_is_told_of_once_copied_after_each_change_and_over_when_it_is_back() {
     let mut w = World::new().await;
-    let sink = Arc::new(Heard::default());
+    let sink = Arc::new(RecordingSink::default());
     let engine = engine(&w, sink.clone());
     let (path, away) = (w.path(), beside(&w.path(), ".away"));
     store_file::pass(&engine).await.expect("in its place");
@@ -30,7 +30,7 @@ async fn a_removed_file_is_told_of_once_copied_after_each_change_and_over_when_i
         store_file::pass(&engine).await.expect("lost");
     }
     deliver(&engine).await;
-    assert_eq!(sink.told(), [("store-file".to_owned(), false)]);
+    assert_eq!(sink.delivered(), [("store-file".to_owned(), false)]);
     let copy = engine.file_watch.copy().expect("a copy");
     assert_eq!(copies(&path), std::slice::from_ref(&copy), "one, whole");
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&copy).expect("there").permissions());
@@ -53,14 +53,14 @@ async fn a_removed_file_is_told_of_once_copied_after_each_change_and_over_when_i
     store_file::pass(&engine).await.expect("here");
     assert_eq!(engine.core.store.place(), Place::Here);
     deliver(&engine).await;
-    assert_eq!(sink.told(), [("store-file".to_owned(), false), ("store-file".to_owned(), true)]);
+    assert_eq!(sink.delivered(), [("store-file".to_owned(), false), ("store-file".to_owned(), true)]);
     assert_eq!(engine.file_watch.copy(), None);
 }
 
 #[tokio::test]
 async fn another_file_in_its_place_is_left_alone_and_ends_this_engine_once_another_holds_it() {
     let w = World::new().await;
-    let sink = Arc::new(Heard::default());
+    let sink = Arc::new(RecordingSink::default());
     let engine = engine(&w, sink.clone());
     let path = w.path();
     let other = beside(&path, ".other");
@@ -81,7 +81,7 @@ async fn another_file_in_its_place_is_left_alone_and_ends_this_engine_once_anoth
 #[tokio::test]
 async fn a_log_that_is_gone_is_a_file_that_is_gone() {
     let w = World::new().await;
-    let engine = engine(&w, Arc::new(Heard::default()));
+    let engine = engine(&w, Arc::new(RecordingSink::default()));
     std::fs::remove_file(beside(&w.path(), "-wal")).expect("removed");
     assert!(engine.core.store.place().trouble().is_some_and(|what| what.contains("-wal is gone")));
 }
@@ -89,7 +89,7 @@ async fn a_log_that_is_gone_is_a_file_that_is_gone() {
 #[tokio::test]
 async fn a_store_that_is_not_there_is_made_from_the_newest_copy() {
     let mut w = World::new().await;
-    let engine = engine(&w, Arc::new(Heard::default()));
+    let engine = engine(&w, Arc::new(RecordingSink::default()));
     w.dispatch("normal").await;
     std::fs::remove_file(w.path()).expect("removed");
     store_file::pass(&engine).await.expect("lost");

@@ -55,7 +55,7 @@ async fn an_idempotency_key_names_a_call_as_its_id_would() {
 async fn our_own_commits_wake_no_loop_and_another_processs_wakes_all() {
     use crate::engine::poller::Poller;
     use crate::engine::requests::Requests;
-    use crate::engine::wake::Bell;
+    use crate::engine::wake::WakeSignal;
     use crate::store;
     let mut w = World::new().await;
     let engine = w.process.engine.clone();
@@ -66,18 +66,18 @@ async fn our_own_commits_wake_no_loop_and_another_processs_wakes_all() {
     for (by, wakes) in [("us", false), ("another", true), ("us", false)] {
         {
             // What was rung before is heard now.
-            let earlier = engine.core.wake.heard(Bell::Poll);
+            let earlier = engine.core.wake.notified(WakeSignal::Poll);
             tokio::pin!(earlier);
             let _ = futures_util::poll!(earlier);
         }
-        let heard = engine.core.wake.heard(Bell::Poll);
-        tokio::pin!(heard);
-        heard.as_mut().enable();
+        let notified = engine.core.wake.notified(WakeSignal::Poll);
+        tokio::pin!(notified);
+        notified.as_mut().enable();
         match by {
             "us" => drop(w.dispatch("normal").await),
             _ => drop(other.probe(w.now()).await.expect("committed")),
         }
         requests.pass().await.expect("looked");
-        assert_eq!(futures_util::poll!(heard).is_ready(), wakes, "{by}");
+        assert_eq!(futures_util::poll!(notified).is_ready(), wakes, "{by}");
     }
 }

@@ -6,19 +6,19 @@ use crate::domain::event::Decision;
 use crate::domain::policy::Policy;
 use crate::gateways::{MessageBody, MessageRecord};
 use crate::testing::world::{START, Setup};
-use crate::testing::{Reaction, World, mins, people, secs};
+use crate::testing::{Reaction, World, fixtures, mins, secs};
 
 const HOUR: u64 = 3_600;
 const NOT_SENT: Reaction = Reaction::UnknownNotAccepted;
 const SENT: Reaction = Reaction::UnknownButAccepted;
 
 fn setup(policy: Policy) -> Setup {
-    Setup { directory: people::directory_with(policy), ..Setup::default() }
+    Setup { directory: fixtures::directory_with(policy), ..Setup::default() }
 }
 
 /// A ladder whose second step is far away.
 fn slow() -> Setup {
-    setup(people::policy("slow", &[(secs(0), &["primary"]), (mins(10), &["primary"]), (mins(10), &["backup"])]))
+    setup(fixtures::policy("slow", &[(secs(0), &["primary"]), (mins(10), &["primary"]), (mins(10), &["backup"])]))
 }
 
 /// A call whose first notice meets this.
@@ -37,8 +37,8 @@ async fn listed(w: &World) -> MessageRecord {
         sid: format!("SM{:032x}", 0xabc).parse().expect("a SID"),
         status: MessageStatus::Queued,
         error_code: None,
-        to: people::phone("sam").into(),
-        from: Some(people::SENDER.into()),
+        to: fixtures::phone("sam").into(),
+        from: Some(fixtures::SENDER.into()),
         service: None,
         body: MessageBody(a.body),
         direction: "outbound-api".into(),
@@ -92,7 +92,7 @@ async fn a_message_that_may_be_anothers_is_not_taken_for_it() {
         ("another call", |m| m.body = MessageBody(format!("9Z9Z-1 {}", m.body.0)), false),
         ("no reference", |m| m.body = MessageBody("Burst pipe".into()), false),
         ("another sender", |m| m.from = Some("+15005550007".into()), false),
-        ("another recipient", |m| m.to = people::phone("ana").into(), false),
+        ("another recipient", |m| m.to = fixtures::phone("ana").into(), false),
         ("a person's reply", |m| m.direction = "inbound".into(), false),
         ("an answer to a reply", |m| m.direction = "outbound-reply".into(), false),
     ];
@@ -190,7 +190,7 @@ async fn a_refused_list_and_one_that_is_cut_are_not_complete() {
 
 #[tokio::test]
 async fn where_the_provider_is_away_it_is_asked_once_for_all() {
-    let mut w = World::with(setup(people::policy("both", &[(secs(0), &["primary", "backup"])]))).await;
+    let mut w = World::with(setup(fixtures::policy("both", &[(secs(0), &["primary", "backup"])]))).await;
     w.sms.otherwise(NOT_SENT);
     w.sms.on_list(Reaction::away());
     w.dispatch("both").await;
@@ -239,9 +239,9 @@ async fn an_alert_about_what_stays_is_over_when_it_is_found_or_a_later_text_arri
 
 #[tokio::test]
 async fn what_is_held_where_no_step_follows_alerts() {
-    let two = people::policy("two", &[(secs(0), &["primary"]), (mins(2), &["primary"])]);
+    let two = fixtures::policy("two", &[(secs(0), &["primary"]), (mins(2), &["primary"])]);
     for (label, hold_first) in [("a reminder", false), ("a first notice, by its policy", true)] {
-        let mut s = setup(if hold_first { people::policy("two", &[(secs(0), &["primary"])]) } else { two.clone() });
+        let mut s = setup(if hold_first { fixtures::policy("two", &[(secs(0), &["primary"])]) } else { two.clone() });
         if hold_first {
             s.rules.unknown_first = UnknownPolicy::Hold;
         }
@@ -295,7 +295,7 @@ async fn no_repeat_where_nobody_is_looked_for_or_the_contact_is_out() {
         let mut w = lost(slow(), "slow", NOT_SENT).await;
         w.reply("sam", text).await;
         w.advance(mins(5)).await;
-        let to_sam = w.sms.ledger().iter().filter(|m| m.to == people::phone("sam")).count();
+        let to_sam = w.sms.ledger().iter().filter(|m| m.to == fixtures::phone("sam")).count();
         assert_eq!(to_sam, 0, "he says {text:?}: {:?}", w.attempts().await);
     }
 }
@@ -308,7 +308,7 @@ async fn no_repeat_where_a_later_text_was_accepted_or_a_step_is_due() {
         ("due soon after", 79, "2 sam submitted"),
     ] {
         let steps: &[(_, &[&str])] = &[(secs(0), &["primary"]), (secs(second), &["primary"]), (mins(10), &["backup"])];
-        let w = lost(setup(people::policy("soon", steps)), "soon", NOT_SENT).await;
+        let w = lost(setup(fixtures::policy("soon", steps)), "soon", NOT_SENT).await;
         w.advance(secs(300)).await;
         assert_eq!(w.attempts().await, ["1 sam unknown", want], "{label}");
         assert!(!w.has_alert("unknown:").await, "{label}");
@@ -319,7 +319,7 @@ async fn no_repeat_where_a_later_text_was_accepted_or_a_step_is_due() {
 #[tokio::test]
 async fn what_becomes_of_a_later_text_is_waited_for() {
     let steps: &[(_, &[&str])] = &[(secs(0), &["primary"]), (secs(40), &["primary"]), (mins(10), &["backup"])];
-    let policy = people::policy("soon", steps);
+    let policy = fixtures::policy("soon", steps);
     // Where it is unknown too, it may not have arrived: the first notice is sent once more.
     let w = lost(setup(policy.clone()), "soon", NOT_SENT).await;
     w.sms.next(NOT_SENT);
@@ -379,9 +379,9 @@ async fn a_repeat_that_waits_is_dropped_when_the_evidence_comes_first() {
 
 #[tokio::test]
 async fn telling_another_contact_never_waits_for_it() {
-    let both = people::policy("both", &[(secs(0), &["primary", "backup"]), (mins(5), &["owner"])]);
+    let both = fixtures::policy("both", &[(secs(0), &["primary", "backup"]), (mins(5), &["owner"])]);
     let mut w = World::with(setup(both)).await;
-    w.sms.always_to(people::phone("sam"), NOT_SENT);
+    w.sms.always_to(fixtures::phone("sam"), NOT_SENT);
     w.dispatch("both").await;
     assert_eq!(w.attempts().await, ["1 sam unknown", "2 ana submitted"], "at once");
     w.receipt(2, "undelivered", Some(30005)).await;
@@ -389,7 +389,7 @@ async fn telling_another_contact_never_waits_for_it() {
     assert_eq!(w.now(), START);
 
     let mut w = lost(Setup::default(), "normal", NOT_SENT).await;
-    w.sms.always_to(people::phone("sam"), NOT_SENT);
+    w.sms.always_to(fixtures::phone("sam"), NOT_SENT);
     w.reply("sam", "2").await;
     assert_eq!(w.attempts().await, ["1 sam unknown", "2 ana submitted"], "he passed: he got it");
 }

@@ -25,7 +25,6 @@ pub enum Cell {
     Empty,
     /// A text, a select's option, a phone number, an id of ours.
     Text(String),
-    /// A number.
     Number(Number),
     /// A checkbox.
     Flag(bool),
@@ -38,7 +37,6 @@ pub enum Cell {
 static EMPTY: Cell = Cell::Empty;
 
 impl Cell {
-    /// A text.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
     }

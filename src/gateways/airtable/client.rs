@@ -41,7 +41,6 @@ const URL_CHARS_MAX: usize = 15_000;
 const PAGES_MAX: usize = 2_000;
 /// How often a list is begun before a lost place is reported.
 const LISTS_MAX: usize = 3;
-/// Pages of bases.
 const BASES_PAGES_MAX: usize = 20;
 /// The documented rest after a 429, and what is added by chance so that several processes do not come back together.
 const REST: Duration = Duration::from_secs(30);
@@ -147,7 +146,7 @@ impl AirtableClient {
 
     /// The same base and pace in another lane.
     #[must_use]
-    pub fn with_lane(&self, lane: Lane) -> Self {
+    pub fn with_queue(&self, lane: Lane) -> Self {
         Self { shared: Arc::clone(&self.shared), lane }
     }
 
@@ -193,7 +192,7 @@ impl AirtableClient {
         let outcome = match exchanged {
             Err(failure) => Err(failed(op, failure, bytes_max)),
             Ok(answer) if answer.status.is_success() => read(&answer.body).ok_or_else(|| {
-                doubt(op, format!("HTTP {} with an answer that could not be read", answer.status.as_u16()))
+                uncertain(op, format!("HTTP {} with an answer that could not be read", answer.status.as_u16()))
             }),
             Ok(answer) => {
                 let error = wire::error(&answer.body);
@@ -292,8 +291,8 @@ impl AirtableClient {
 
 #[async_trait]
 impl MirrorGateway for AirtableClient {
-    fn in_lane(&self, lane: Lane) -> Arc<dyn MirrorGateway> {
-        Arc::new(self.with_lane(lane))
+    fn in_queue(&self, lane: Lane) -> Arc<dyn MirrorGateway> {
+        Arc::new(self.with_queue(lane))
     }
 
     fn requests(&self) -> u64 {
@@ -453,7 +452,7 @@ fn segment(part: &str) -> Option<String> {
 }
 
 /// What remains of a request whose answer did not come or could not be read.
-fn doubt(op: Op, why: String) -> MirrorError {
+fn uncertain(op: Op, why: String) -> MirrorError {
     match op {
         Op::Read | Op::Get => MirrorError::Retryable { why, retry_after: None },
         Op::Change | Op::Make => MirrorError::Unknown { why, retry_after: None },
@@ -463,14 +462,14 @@ fn doubt(op: Op, why: String) -> MirrorError {
 fn failed(op: Op, failure: Failure, bytes_max: usize) -> MirrorError {
     match failure {
         Failure::Before(why) => MirrorError::Retryable { why, retry_after: None },
-        Failure::After(why) => doubt(op, why),
+        Failure::After(why) => uncertain(op, why),
         // The same again would be as long.
         Failure::TooLong(status) if status.is_success() && matches!(op, Op::Read | Op::Get) => {
             let message = format!("the answer is over {bytes_max} bytes: ask for fewer fields or smaller pages");
             MirrorError::Refused(Refusal { http: Some(status.as_u16()), kind: None, message, scope: Scope::Request })
         }
         Failure::TooLong(status) => {
-            doubt(op, format!("HTTP {} with an answer over {bytes_max} bytes", status.as_u16()))
+            uncertain(op, format!("HTTP {} with an answer over {bytes_max} bytes", status.as_u16()))
         }
     }
 }

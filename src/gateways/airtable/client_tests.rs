@@ -352,7 +352,7 @@ async fn the_schema_is_read_and_made() {
         .respond_with(ResponseTemplate::new(200).set_body_json(made))
         .mount(&server)
         .await;
-    let gateway = client(&server.uri()).in_lane(Lane::Bulk);
+    let gateway = client(&server.uri()).in_queue(Lane::Bulk);
 
     let who = gateway.whoami().await.expect("an answer");
     assert_eq!((who.user_id.as_str(), who.scopes.len()), ("usrAAAAAAAAAAAAAA", 3));
@@ -533,7 +533,7 @@ async fn clones_and_lanes_share_one_pace() {
     Mock::given(any()).respond_with(ok("whoami_200.json")).mount(&server).await;
     let (client, clock) = client_and_clock(&server.uri());
     let others: [Arc<dyn MirrorGateway>; 3] =
-        [client.in_lane(Lane::Live), client.in_lane(Lane::Bulk), Arc::new(client.clone())];
+        [client.in_queue(Lane::Live), client.in_queue(Lane::Bulk), Arc::new(client.clone())];
     let start = clock.boot();
     for n in 0..12 {
         others[n % 3].whoami().await.expect("an answer");

@@ -24,7 +24,6 @@ pub(super) enum Op {
 pub(super) enum Meaning {
     /// A row's value.
     Row,
-    /// The request.
     Request,
     /// A field's name.
     Field,
@@ -32,13 +31,11 @@ pub(super) enum Meaning {
     Access,
     /// The token.
     Auth,
-    /// There already.
     AlreadyThere,
     /// What the URL names: a record where one is named, else the table.
     Path,
     /// A record, named in the URL or in the body.
     Record,
-    /// Too big.
     TooBig,
     /// The list's place.
     Iterator,

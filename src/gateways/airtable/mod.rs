@@ -1,7 +1,7 @@
 //! Airtable's Web API v0: the only place that knows its words, limits and errors. Source: `facts/airtable.md`.
 //!
 //! One [`AirtableClient`] a process and base, cloned or seen through [`MirrorGateway`](super::MirrorGateway): the rate limit
-//! is counted in it. The outbox takes it as it is; whoever reads a lot takes `in_lane(Lane::Bulk)`.
+//! is counted in it. The outbox takes it as it is; whoever reads a lot takes `in_queue(Lane::Bulk)`.
 //!
 //! **The outbox** writes rows by key, and reads what it wrote:
 //!

@@ -187,8 +187,8 @@ async fn a_429_rests_the_base_for_what_is_asked_and_never_for_less_than_the_docu
         let Err(MirrorError::RateLimited { until }) = client.whoami().await else { panic!("{asked}: no 429") };
         let rest = until.since(before);
         assert!((at_least..at_least + 4).contains(&rest.as_secs()), "{asked}: {rest:?}");
-        assert_eq!(client.with_lane(Lane::Bulk).resting_until(), Some(until), "{asked}: all clones rest");
-        client.with_lane(Lane::Bulk).whoami().await.expect("answered");
+        assert_eq!(client.with_queue(Lane::Bulk).resting_until(), Some(until), "{asked}: all clones rest");
+        client.with_queue(Lane::Bulk).whoami().await.expect("answered");
         assert!(clock.now() >= until, "{asked}: the next request waited by itself");
     }
 }

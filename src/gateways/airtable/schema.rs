@@ -27,7 +27,6 @@ fn is_id(prefix: &str, text: &str) -> bool {
 pub struct BaseSchema {
     /// `app…`.
     pub id: String,
-    /// Its name.
     #[serde(default, deserialize_with = "text")]
     pub name: String,
     /// `none`, `read`, `comment`, `edit`, `create`.
@@ -40,7 +39,6 @@ pub struct BaseSchema {
 pub struct TableSchema {
     /// `tbl…`.
     pub id: String,
-    /// Its name.
     #[serde(default, deserialize_with = "text")]
     pub name: String,
     /// Which of the fields is the primary one.
@@ -72,7 +70,6 @@ impl TableSchema {
 /// What a cell of ours needs of its field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// A text.
     Text,
     /// A whole number.
     Number,
@@ -80,12 +77,10 @@ pub enum Form {
     Time,
 }
 
-/// A field.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct FieldSchema {
     /// `fld…`.
     pub id: String,
-    /// Its name.
     #[serde(default, deserialize_with = "text")]
     pub name: String,
     /// The provider's word: `singleLineText`, `dateTime`…
@@ -166,7 +161,6 @@ impl NewField {
         Self { name: name.into(), kind: "multilineText", options: None }
     }
 
-    /// A whole number.
     pub fn whole_number(name: impl Into<String>) -> Self {
         Self { name: name.into(), kind: "number", options: Some(json!({ "precision": 0 })) }
     }
@@ -177,13 +171,11 @@ impl NewField {
         Self { name: name.into(), kind: "dateTime", options: Some(options) }
     }
 
-    /// A checkbox.
     pub fn checkbox(name: impl Into<String>) -> Self {
         let options = json!({ "icon": "check", "color": "greenBright" });
         Self { name: name.into(), kind: "checkbox", options: Some(options) }
     }
 
-    /// Its name.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -207,7 +199,6 @@ impl NewField {
 /// A table to be made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewTable {
-    /// Its name.
     pub name: String,
     /// What it is for; may be empty.
     pub description: String,

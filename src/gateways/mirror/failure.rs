@@ -69,7 +69,6 @@ pub enum MirrorError {
     /// Surely not done, or (a read, a change by record id) harmless to repeat as it stands: again after a backoff.
     #[error("the mirror could not be asked: {why}")]
     Retryable {
-        /// What happened.
         why: String,
         /// How long the provider asked us to wait.
         retry_after: Option<Duration>,
@@ -77,7 +76,6 @@ pub enum MirrorError {
     /// May be done or not: read by key before it is repeated, or two records may stand for one row.
     #[error("the mirror's outcome is unknown: {why}")]
     Unknown {
-        /// What happened.
         why: String,
         /// How long the provider asked us to wait.
         retry_after: Option<Duration>,

@@ -62,7 +62,7 @@ pub struct Whoami {
 #[async_trait]
 pub trait MirrorGateway: Send + Sync {
     /// The same base under the same rate limit, waiting in this lane.
-    fn in_lane(&self, lane: Lane) -> Arc<dyn MirrorGateway>;
+    fn in_queue(&self, lane: Lane) -> Arc<dyn MirrorGateway>;
 
     /// Requests sent by this process so far, whatever became of them: plans have so many a month.
     fn requests(&self) -> u64;

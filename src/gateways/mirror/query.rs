@@ -79,14 +79,12 @@ impl Query {
         self
     }
 
-    /// At most so many.
     #[must_use]
     pub fn at_most(mut self, records: usize) -> Self {
         self.max_records = Some(records);
         self
     }
 
-    /// So many a page.
     #[must_use]
     pub fn pages_of(mut self, records: usize) -> Self {
         self.page_size = records;

@@ -44,7 +44,6 @@ impl fmt::Display for RecordId {
 /// One record as the base has it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
-    /// Its id.
     pub id: RecordId,
     /// When the base made it; `None` where the answer does not say it readably.
     pub created_at: Option<Timestamp>,

@@ -18,11 +18,11 @@ use url::Url;
 use super::wire;
 use crate::domain::ProviderClock;
 use crate::domain::types::{AttemptId, ErrorCode, MessageSid, Timestamp};
+use crate::failpoint;
 use crate::gateways::exchange::{self, Answer, Clients, Failure, clients};
 use crate::gateways::{
     Callback, ClockWatcher, GatewayError, ListFilter, Listing, MessageRecord, SmsGateway, Submission,
 };
-use crate::killpoint;
 
 /// An answer about one message is a few KiB.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -46,7 +46,6 @@ pub enum Auth {
     ApiKey {
         /// `SK…`.
         sid: String,
-        /// Its secret.
         secret: SecretString,
     },
 }
@@ -215,8 +214,8 @@ impl SmsGateway for TwilioClient {
     async fn submit(&self, message: &Submission) -> Result<MessageRecord, GatewayError> {
         let request = self.sends.post(self.url(&["Messages.json"])).form(&self.form(message));
         let exchanged = self.exchange(request, ANSWER_BYTES_MAX);
-        let answered = killpoint::hit_during("post.under-way", exchanged).await;
-        killpoint::hit("post.answered");
+        let answered = failpoint::hit_during("post.under-way", exchanged).await;
+        failpoint::hit("post.answered");
         let outcome = match answered {
             Ok(answer) => submit_outcome(&answer),
             Err(failure) => Err(submit_failure(failure)),

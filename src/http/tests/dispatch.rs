@@ -162,8 +162,8 @@ async fn odd_paperwork_is_dispatched_with_an_alert() {
     assert_eq!(location, "/api/calls/odd%2F1%3F%C3%A9");
     assert_eq!(shop.get(&location).await.json()["callId"], "odd/1?é");
     let alerts = shop.core.store.alerts().await.expect("a store");
-    let told: Vec<String> = alerts.iter().map(|a| a.key.to_string()).collect();
-    assert_eq!(told, ["paperwork:odd/1?é"], "one alert names both: {alerts:?}");
+    let alert_keys: Vec<String> = alerts.iter().map(|a| a.key.to_string()).collect();
+    assert_eq!(alert_keys, ["paperwork:odd/1?é"], "one alert names both: {alerts:?}");
 }
 
 #[tokio::test]
@@ -196,7 +196,7 @@ async fn a_call_whose_id_holds_what_nobody_sees_is_found_by_the_same_request_aga
     assert_eq!(shop.post_json(PATH, body(id)).await.status, StatusCode::BAD_REQUEST, "a new one is refused");
     // As a version without this rule accepted it.
     let document = crate::engine::intake::json::read(body(id).as_bytes()).expect("JSON");
-    let lenient = crate::engine::intake::Paperwork::Lenient;
+    let lenient = crate::engine::intake::Validation::Lenient;
     let mut before = crate::engine::intake::from_json(&document, lenient).expect("read");
     before.id_exists = true;
     let core = shop.core.clone();

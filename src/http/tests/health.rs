@@ -61,8 +61,8 @@ async fn health_is_earned_and_has_its_shape() {
     assert!(document["metrics"]["lastTickAgoMs"].as_u64().is_some_and(|ms| ms < 5_000), "{document}");
     let ok = |name: &str| json!({ "name": name, "status": "ok" });
     let nobody = "last_resort.notify is empty: a call that nobody takes is given up with an alert alone";
-    let people = json!({ "name": "people", "status": "ok", "detail": nobody });
-    assert_eq!(document["checks"], json!([ok("store"), ok("scheduler"), ok("twilio"), people]), "said, not degraded");
+    let fixtures = json!({ "name": "people", "status": "ok", "detail": nobody });
+    assert_eq!(document["checks"], json!([ok("store"), ok("scheduler"), ok("twilio"), fixtures]), "said, not degraded");
     assert!(shop.state.works().await);
     assert_eq!(shop.get("/readyz").await.status, StatusCode::OK);
     assert_eq!(shop.get("/livez").await.json(), json!({ "status": "ok", "mode": "test" }));

@@ -98,7 +98,7 @@ pub(super) fn shop_with(plan: Plan) -> Shop {
         late_follow_up: Duration::from_secs(30),
         test_mode: true,
         lexicon: std::sync::Arc::default(),
-        off: crate::domain::guards::GuardsOff::default(),
+        off: crate::domain::safeguards::SafeguardsOff::default(),
     };
     let clock = Arc::new(SystemClock::new());
     let core = Arc::new(Core::new(store.clone(), clock, Arc::new(Ids::seeded(7)), Arc::new(directory()), rules));

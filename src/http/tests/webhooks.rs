@@ -27,7 +27,7 @@ fn reply(n: u32, from: &str, text: &str) -> String {
 const SAM: &str = "%2B19495550101";
 
 /// A shop whose call test_123 has told sam; the path of its first attempt's receipts.
-async fn told() -> (Shop, String) {
+async fn shop_with_text() -> (Shop, String) {
     let shop = shop_with(Plan {
         gateway: Some(Provider::Accepts),
         tweak: Some(|s| s.limits.dispatch_wait = Duration::from_secs(10)),
@@ -130,7 +130,7 @@ async fn only_one_valid_signature_over_the_public_url_is_let_in() {
 
 #[tokio::test]
 async fn a_receipt_moves_its_attempt_once_however_often_it_comes() {
-    let (shop, path) = told().await;
+    let (shop, path) = shop_with_text().await;
     let answered = shop.signed(&path, &receipt(1, "delivered")).await;
     assert_eq!((answered.status, answered.text.as_str()), (StatusCode::NO_CONTENT, ""));
     assert!(answered.header("content-type").is_empty() && answered.header("x-request-id").starts_with("req_"));
@@ -161,7 +161,7 @@ async fn a_receipt_for_something_unknown_is_kept() {
 
 #[tokio::test]
 async fn a_reply_takes_the_call_and_is_answered_alike_when_it_comes_again() {
-    let (shop, _) = told().await;
+    let (shop, _) = shop_with_text().await;
     let first = shop.signed(INBOUND, &reply(50, SAM, "1")).await;
     assert_eq!((first.status, first.header("content-type")), (StatusCode::OK, "text/xml; charset=utf-8"));
     assert!(first.text.starts_with("<?xml") && first.text.contains("<Response><Message>"), "{}", first.text);
@@ -177,7 +177,7 @@ async fn a_reply_takes_the_call_and_is_answered_alike_when_it_comes_again() {
 
 #[tokio::test]
 async fn a_reply_of_an_odd_form_is_read_by_its_words_and_alarms() {
-    let (shop, _) = told().await;
+    let (shop, _) = shop_with_text().await;
     let bare = format!("MessageSid={}&From={SAM}&To=%2B15005550006", sid(3));
     assert_eq!(shop.signed(INBOUND, &bare).await.status, StatusCode::OK, "without a text");
     assert!(shop.open_alerts().await.contains(&"webhook-odd:Body".to_owned()));
@@ -212,7 +212,7 @@ async fn a_store_that_cannot_commit_is_answered_so_that_the_provider_comes_again
 
 #[tokio::test]
 async fn a_receipt_is_answered_only_after_its_commit() {
-    let (shop, path) = told().await;
+    let (shop, path) = shop_with_text().await;
     let held = rusqlite::Connection::open(shop.file()).expect("a connection");
     held.busy_timeout(Duration::from_secs(5)).expect("a timeout");
     held.execute_batch("BEGIN IMMEDIATE").expect("the write lock");
@@ -232,7 +232,7 @@ async fn a_receipt_is_answered_only_after_its_commit() {
     assert_eq!(answer.await.status, StatusCode::NO_CONTENT);
     let story = shop.store.story(&"test_123".parse().expect("an id")).await.expect("a store").expect("the call");
     assert_eq!(story.state.attempts[0].state, AttemptState::Delivered);
-    assert!(story.receipts.iter().any(|r| r.news.source == Source::Receipt));
+    assert!(story.receipts.iter().any(|r| r.update.source == Source::Receipt));
 }
 
 #[tokio::test]

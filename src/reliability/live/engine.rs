@@ -13,7 +13,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::domain::Timestamp;
 
 use super::super::documents::text;
-use super::super::place::Place;
+use super::super::drill_dir::DrillDir;
 use super::super::process::Process;
 use super::super::process::Signal;
 
@@ -37,7 +37,7 @@ pub(super) struct Start {
 /// See the module. Fields are dropped in order.
 pub(super) struct Engine {
     process: Option<Process>,
-    place: Place,
+    drill_dir: DrillDir,
     start: Start,
     client: reqwest::Client,
     at: Option<SocketAddr>,
@@ -48,18 +48,18 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    pub(super) fn new(place: Place, start: Start) -> Result<Self, String> {
-        let file = place.path().join("dispatchctl.toml");
+    pub(super) fn new(drill_dir: DrillDir, start: Start) -> Result<Self, String> {
+        let file = drill_dir.path().join("dispatchctl.toml");
         std::fs::write(&file, &start.settings).map_err(|e| format!("cannot write {}: {e}", file.display()))?;
         let client = reqwest::Client::builder().no_proxy().timeout(REQUEST_MAX).pool_max_idle_per_host(0).build();
         let client = client.map_err(|e| format!("no HTTP client: {e}"))?;
         let clock = SystemClock::new();
-        Ok(Self { process: None, place, start, client, at: None, starts: 0, clock, recovery_ms: Vec::new() })
+        Ok(Self { process: None, drill_dir, start, client, at: None, starts: 0, clock, recovery_ms: Vec::new() })
     }
 
     /// Where the store of the test is.
     fn store(&self) -> String {
-        format!("sqlite:{}", self.place.path().join("live-drill.db").display())
+        format!("sqlite:{}", self.drill_dir.path().join("live-drill.db").display())
     }
 
     /// Starts it and waits until it answers.
@@ -72,14 +72,14 @@ impl Engine {
             .args(["--utc", "--config", "dispatchctl.toml", "--store", &self.store(), "-o", "json", "serve"])
             .args(["--listen", &listen.to_string()])
             .env_clear()
-            .env("HOME", self.place.path())
+            .env("HOME", self.drill_dir.path())
             .env("USER", "live-drill")
             .env("PATH", "/usr/bin:/bin")
             .envs(self.start.env.iter().map(|(k, v)| (k, v)))
-            .current_dir(self.place.path())
+            .current_dir(self.drill_dir.path())
             .process_group(0);
         let from = self.clock.now();
-        let mut process = Process::start(&mut command, self.place.path(), &name)?;
+        let mut process = Process::start(&mut command, self.drill_dir.path(), &name)?;
         self.at = loop {
             let said = process.stdout();
             if let Some((line, _)) = said.split_once('\n') {
@@ -190,7 +190,7 @@ impl Engine {
 
     /// The last lines that the engines of this test said.
     pub(super) fn log_tail(&self) -> Vec<String> {
-        let name = |n: u32| self.place.path().join(format!("engine-{n}.err"));
+        let name = |n: u32| self.drill_dir.path().join(format!("engine-{n}.err"));
         let texts = (1..=self.starts).map(|n| std::fs::read(name(n)).unwrap_or_default());
         let all: String = texts.map(|b| String::from_utf8_lossy(&b).into_owned()).collect();
         let mut last: Vec<String> = all.lines().rev().take(20).map(str::to_owned).collect();

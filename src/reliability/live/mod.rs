@@ -24,8 +24,8 @@ use crate::domain::Timestamp;
 use crate::gateways::SmsGateway;
 
 use super::documents::{list, text, time};
+use super::drill_dir::DrillDir;
 use super::outcome::Outcome;
-use super::place::Place;
 
 pub use plan::{Credentials, MESSAGES_MAX, Mirror, PRICE_UNVERIFIED, Plan, PlannedText, Refusal, Wishes};
 pub use watch::MirrorSide;
@@ -50,7 +50,7 @@ pub struct Live {
     /// The program under test.
     pub program: PathBuf,
     /// Where everything is written; gone with the test.
-    pub place: Place,
+    pub drill_dir: DrillDir,
     /// Reads the provider's lists; sends nothing.
     pub provider: Arc<dyn SmsGateway>,
     /// Airtable, where it is looked at.
@@ -123,7 +123,7 @@ impl<'a> Stage<'a> {
             listen: plan.listen,
             token: live.token.clone(),
         };
-        let engine = Engine::new(live.place.within("engine")?, start)?;
+        let engine = Engine::new(live.drill_dir.within("engine")?, start)?;
         let lists = plan.credentials == Credentials::Real;
         let watch = Watch::start(live.provider.clone(), live.mirror.clone(), plan.numbers.clone(), lists);
         let started_at = engine.now();

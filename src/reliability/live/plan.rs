@@ -56,7 +56,6 @@ impl Refusal {
     }
 }
 
-/// Whose credentials these are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Credentials {
     /// Texts reach people and cost money.
@@ -72,7 +71,6 @@ pub struct PlannedText {
     pub to: PhoneNumber,
     /// When, from the start, as far as that can be known.
     pub after: Duration,
-    /// What it is.
     pub what: &'static str,
     /// The whole text; the reference in it is an example.
     pub body: String,
@@ -106,7 +104,6 @@ pub struct Plan {
     pub public_url: Option<Url>,
     /// Why there is no public URL; empty where there is one.
     pub polling_because: &'static str,
-    /// Whose credentials.
     pub credentials: Credentials,
     /// The words of each text, reference and how to answer aside.
     pub words: String,
@@ -204,7 +201,6 @@ impl Plan {
         u32::try_from(self.texts.len()).unwrap_or(u32::MAX)
     }
 
-    /// How many segments.
     pub fn segments(&self) -> u32 {
         self.texts.iter().map(|t| t.segments).sum()
     }

@@ -14,9 +14,7 @@ use crate::domain::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum FieldType {
-    /// One line.
     SingleLineText,
-    /// Long text.
     MultilineText,
     /// Long text with Markdown.
     RichText,
@@ -156,7 +154,6 @@ impl Table {
 pub enum Permission {
     /// Does not even see it.
     None,
-    /// Reads.
     Read,
     /// Reads and comments.
     Comment,

@@ -8,6 +8,7 @@
 //! Source: `facts/airtable.md`.
 
 mod base;
+mod base_admin;
 mod call;
 mod cells;
 mod evaluate;
@@ -20,12 +21,11 @@ mod records;
 mod refusal;
 mod schema;
 mod serve;
-mod staff;
 
 pub(super) use base::Change;
 pub use base::{FieldType, Permission};
+pub use base_admin::BaseAdminAction;
 pub(super) use kept::Airtable;
 pub use kept::AirtableRow;
 pub use limits::{AirtableRequest, AirtableRequests};
 pub(super) use serve::{answer, by_hand};
-pub use staff::StaffAction;

@@ -7,11 +7,11 @@ use serde_json::Value;
 use wiremock::Request;
 
 use super::base::{Change, Field, Permission, READ_RECORDS, Schema, WRITE_RECORDS};
+use super::base_admin::{self, BaseAdminAction};
 use super::call::{Call, Done};
 use super::kept::Airtable;
 use super::limits::{AirtableRequest, AirtableRequests};
 use super::refusal::{Refusal, Reply};
-use super::staff::{self, StaffAction};
 use super::{list, records, schema};
 use crate::clock::Clock as _;
 use crate::sandbox::answer::Answer;
@@ -234,20 +234,20 @@ fn route(
 ///
 /// # Errors
 /// What is wrong with it; nothing was changed.
-pub(in crate::sandbox) fn by_hand(shared: &Shared, action: StaffAction) -> Result<Value, String> {
+pub(in crate::sandbox) fn by_hand(shared: &Shared, action: BaseAdminAction) -> Result<Value, String> {
     let mut state = shared.state();
     match &action {
-        StaffAction::Reset => {
+        BaseAdminAction::Reset => {
             state.airtable.rate.reset();
             state.airtable.iterators.expire();
             state.airtable.requests = AirtableRequests::default();
         }
-        StaffAction::ExpireOffsets => state.airtable.iterators.expire(),
-        StaffAction::EndPause => state.airtable.rate.reset(),
+        BaseAdminAction::ExpireOffsets => state.airtable.iterators.expire(),
+        BaseAdminAction::EndPause => state.airtable.rate.reset(),
         _ => {}
     }
     let said = |r: Refusal| format!("{}: {}", r.kind, r.message.unwrap_or_default());
-    let (change, told) = staff::change(shared, &state.airtable.base, action).map_err(said)?;
+    let (change, result) = base_admin::change(shared, &state.airtable.base, action).map_err(said)?;
     commit(&mut state, change).map_err(said)?;
-    Ok(told)
+    Ok(result)
 }

@@ -46,7 +46,7 @@ fn the_fixed_credentials_are_the_configurations() {
 #[tokio::test]
 async fn a_cell_is_read_back_as_its_type_says() {
     let b = bench().await;
-    b.staff(json!({ "do": "add_table", "name": "Types", "fields": [
+    b.base_admin(json!({ "do": "add_table", "name": "Types", "fields": [
         { "name": "Text", "type": "singleLineText" },
         { "name": "Number", "type": "number", "options": { "precision": 2 } },
         { "name": "Moment", "type": "dateTime" },
@@ -252,7 +252,7 @@ async fn a_list_is_unordered_until_it_is_sorted_and_pages_by_offsets_that_expire
     {
         assert_eq!(kind(&b.airtable("GET", path, Value::Null).await), (422, word));
     }
-    b.staff(json!({ "do": "expire_offsets" }));
+    b.base_admin(json!({ "do": "expire_offsets" }));
     let stale = b.airtable("GET", &format!("{first}&offset={offset}"), Value::Null).await;
     assert_eq!(kind(&stale), (422, "LIST_RECORDS_ITERATOR_NOT_AVAILABLE"));
     assert!(stale.1["error"]["message"].is_null());
@@ -274,7 +274,7 @@ async fn the_token_opens_it_and_rights_and_scopes_bound_it() {
     let tables = b.url(&format!("/v0/meta/bases/{DEFAULT_AIRTABLE_BASE}/tables"));
     let row = json!({ "fields": { "Event ID": "x" } });
     for (level, read, write) in [("read", 200, 403), ("none", 403, 403), ("edit", 200, 200)] {
-        b.staff(json!({ "do": "permission", "level": level }));
+        b.base_admin(json!({ "do": "permission", "level": level }));
         assert_eq!(b.airtable("GET", EVENTS, Value::Null).await.0, read, "{level}");
         let written = b.airtable("POST", EVENTS, row.clone()).await;
         assert_eq!(written.0, write, "{level}");
@@ -284,7 +284,7 @@ async fn the_token_opens_it_and_rights_and_scopes_bound_it() {
         let made = b.raw_airtable("POST", &tables, &json!({ "name": "T", "fields": [] })).await.expect("answers");
         assert_eq!(made.0, 403, "{level} does not change the schema");
     }
-    b.staff(json!({ "do": "scopes", "scopes": ["data.records:read"] }));
+    b.base_admin(json!({ "do": "scopes", "scopes": ["data.records:read"] }));
     assert_eq!(b.airtable("GET", EVENTS, Value::Null).await.0, 200);
     assert_eq!(b.airtable("POST", EVENTS, row).await.0, 403);
     assert_eq!(b.raw_airtable("GET", &tables, &Value::Null).await.expect("answers").0, 403);
@@ -327,7 +327,7 @@ async fn the_meta_api_makes_and_renames_and_the_staff_does_the_rest() {
 
     // A field that people rename keeps its cells; one that they drop takes them along.
     rows(&b, &["e1"]).await;
-    b.staff(json!({ "do": "rename_field", "table": "Dispatch Events", "field": "Event ID", "name": "Key" }));
+    b.base_admin(json!({ "do": "rename_field", "table": "Dispatch Events", "field": "Event ID", "name": "Key" }));
     let row = json!({ "fields": { "Event ID": "e2" } });
     let answer = b.airtable("POST", EVENTS, row).await;
     assert_eq!(
@@ -335,27 +335,27 @@ async fn the_meta_api_makes_and_renames_and_the_staff_does_the_rest() {
         ((422, "UNKNOWN_FIELD_NAME"), &json!("Unknown field name: \"Event ID\""))
     );
     assert_eq!(b.sandbox.airtable_rows("Dispatch Events")[0].fields["Key"], "e1");
-    b.staff(json!({ "do": "drop_field", "table": "Dispatch Events", "field": "Contact" }));
+    b.base_admin(json!({ "do": "drop_field", "table": "Dispatch Events", "field": "Contact" }));
     assert_eq!(
         kind(&b.airtable("POST", EVENTS, json!({ "fields": { "Contact": "x" } })).await).1,
         "UNKNOWN_FIELD_NAME"
     );
-    b.staff(json!({ "do": "change_field", "table": "Calls", "field": "Status", "type": "singleSelect",
+    b.base_admin(json!({ "do": "change_field", "table": "Calls", "field": "Status", "type": "singleSelect",
         "options": { "choices": [{ "name": "DISPATCHING" }] } }));
     for (status, code) in [("DISPATCHING", 200), ("RESOLVED", 422)] {
         assert_eq!(b.airtable("POST", "Calls", json!({ "fields": { "Status": status } })).await.0, code, "{status}");
     }
     // A record that people double, edit and delete.
     let id = b.sandbox.airtable_rows("Dispatch Events")[0].id.clone();
-    let twin = b.staff(json!({ "do": "duplicate_record", "table": "Dispatch Events", "id": id }));
-    b.staff(json!({ "do": "edit_record", "table": "Dispatch Events", "id": id, "fields": { "Key": "mine" } }));
+    let twin = b.base_admin(json!({ "do": "duplicate_record", "table": "Dispatch Events", "id": id }));
+    b.base_admin(json!({ "do": "edit_record", "table": "Dispatch Events", "id": id, "fields": { "Key": "mine" } }));
     let both = b.sandbox.airtable_rows("Dispatch Events");
     assert_eq!(both.iter().map(|r| r.fields["Key"].clone()).collect::<Vec<_>>(), ["mine", "e1"]);
-    b.staff(json!({ "do": "delete_record", "table": "Dispatch Events", "id": twin["id"] }));
+    b.base_admin(json!({ "do": "delete_record", "table": "Dispatch Events", "id": twin["id"] }));
     assert_eq!(b.sandbox.airtable_rows("Dispatch Events").len(), 1);
     let (status, told) = b.control("airtable", json!([{ "do": "drop_table", "table": "Nope" }])).await;
     assert_eq!((status, told["error"].is_string()), (400, true), "{told}");
-    b.staff(json!({ "do": "reset" }));
+    b.base_admin(json!({ "do": "reset" }));
     assert!(b.sandbox.airtable_rows("Dispatch Events").is_empty());
     rows(&b, &["again"]).await;
 }
@@ -381,7 +381,7 @@ async fn six_in_a_second_close_the_base_for_the_pause_and_all_are_counted() {
         clock.sleep_until(clock.now().plus(Duration::from_millis(20))).await;
     }
     assert_eq!(b.airtable("GET", "Calls", Value::Null).await.0, 429, "a second is over, the pause is not");
-    b.staff(json!({ "do": "end_pause" }));
+    b.base_admin(json!({ "do": "end_pause" }));
     assert_eq!(b.airtable("GET", "Calls", Value::Null).await.0, 200);
     let (_, told) = b.get("/_sandbox/airtable").await;
     assert_eq!(told["requests"]["total"], 11);
@@ -400,7 +400,7 @@ async fn a_base_outlives_its_sandbox() {
     let made = rows(&b, &["e1", "e2", "e3"]).await;
     b.airtable("DELETE", &format!("{EVENTS}/{}", made[1]), Value::Null).await;
     b.airtable("PATCH", &format!("{EVENTS}/{}", made[2]), json!({ "fields": { "Step": 7 } })).await;
-    b.staff(json!({ "do": "add_field", "table": "Calls", "field": { "name": "Extra", "type": "number" } }));
+    b.base_admin(json!({ "do": "add_field", "table": "Calls", "field": { "name": "Extra", "type": "number" } }));
     b.text(SAM, "a text in between", None).await;
     let (before, shown) = (b.sandbox.airtable_rows("Dispatch Events"), b.get("/_sandbox/airtable").await.1);
     b.sandbox.shutdown().await;

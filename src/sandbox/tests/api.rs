@@ -401,9 +401,9 @@ async fn the_providers_clock_can_be_set_apart_and_all_that_it_says_is_by_that_cl
             answer.headers().get_all("date").iter().map(|d| d.to_str().expect("text").into()).collect();
         assert_eq!(dates.len(), 1, "{dates:?}");
         let m: Value = answer.json().await.expect("JSON");
-        let told =
+        let stated =
             [dates[0].as_str(), m["date_created"].as_str().expect("a date"), m["date_sent"].as_str().expect("a date")];
-        for date in told {
+        for date in stated {
             let at = jiff::fmt::rfc2822::parse(date).expect("a date").timestamp().as_millisecond();
             assert!((at - by_then).abs() < 5_000, "{apart}: {date}");
         }

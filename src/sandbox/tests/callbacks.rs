@@ -85,9 +85,9 @@ async fn each_status_is_told_in_order_signed_and_without_the_fragment() {
     let (b, hook) = (Bench::start().await, Webhook::start(&[]).await);
     let url = format!("{}/webhooks/twilio/sms-status/att_1?x=1", hook.base);
     let sid = b.text(SAM, "7K3Q-1", Some(&format!("{url}#rc=5&rp=all&tt=15000"))).await;
-    let heard = hook.hears(2).await;
+    let received = hook.wait_for(2).await;
     assert_eq!(hook.statuses(), ["sent", "delivered"]);
-    for h in &heard {
+    for h in &received {
         assert_eq!(h.header("x-twilio-signature"), sign(DEFAULT_AUTH_TOKEN, &url, &h.form));
         assert_eq!(h.path_and_query, "/webhooks/twilio/sms-status/att_1?x=1");
         assert_eq!(h.header("user-agent"), "TwilioProxy/1.1");
@@ -97,7 +97,7 @@ async fn each_status_is_told_in_order_signed_and_without_the_fragment() {
         assert_eq!((h.field("From"), h.field("To"), h.field("AccountSid")), (FROM, SAM, DEFAULT_ACCOUNT_SID));
         assert_eq!(h.field("ErrorCode"), "");
     }
-    assert_eq!((heard[0].field("RawDlrDoneDate").len(), heard[1].field("RawDlrDoneDate").len()), (0, 10));
+    assert_eq!((received[0].field("RawDlrDoneDate").len(), received[1].field("RawDlrDoneDate").len()), (0, 10));
     assert_eq!(b.entry(&sid).attempt_from_callback.as_deref(), Some("att_1"));
 }
 
@@ -111,10 +111,10 @@ async fn a_messaging_service_tells_queued_too_and_a_failure_tells_its_code() {
     let url = format!("{}/s", hook.base);
     let form = [("To", SAM), ("MessagingServiceSid", &service), ("Body", "x"), ("StatusCallback", &url)];
     assert_eq!(b.create(&form).await.0, 201);
-    let heard = hook.hears(3).await;
+    let received = hook.wait_for(3).await;
     assert_eq!(hook.statuses(), ["queued", "sent", "undelivered"]);
-    assert_eq!((heard[2].field("ErrorCode"), heard[2].field("MessagingServiceSid")), ("30034", service.as_str()));
-    assert_eq!(heard[2].field("RawDlrDoneDate"), "");
+    assert_eq!((received[2].field("ErrorCode"), received[2].field("MessagingServiceSid")), ("30034", service.as_str()));
+    assert_eq!(received[2].field("RawDlrDoneDate"), "");
 }
 
 #[tokio::test]
@@ -130,13 +130,13 @@ async fn a_failed_callback_is_tried_again_only_as_its_overrides_ask() {
         stuck.outcome = Some(OutcomeWord::Sent);
         b.sandbox.add_fault(stuck).expect("armed");
         b.text(SAM, "x", Some(&format!("{}/s{fragment}", hook.base))).await;
-        hook.hears(tries).await;
+        hook.wait_for(tries).await;
         // A later message's callback comes after any further try that could still come at once.
         b.text(BO, "y", Some(&format!("{}/last", hook.base))).await;
-        let heard = hook.hears(tries + 1).await;
-        assert_eq!(heard.last().map(|h| h.path_and_query.as_str()), Some("/last"), "{label}");
+        let received = hook.wait_for(tries + 1).await;
+        assert_eq!(received.last().map(|h| h.path_and_query.as_str()), Some("/last"), "{label}");
         let tokens: std::collections::HashSet<_> =
-            heard.iter().take(tries).map(|h| h.header("i-twilio-idempotency-token").to_owned()).collect();
+            received.iter().take(tries).map(|h| h.header("i-twilio-idempotency-token").to_owned()).collect();
         assert_eq!(tokens.len(), 1, "{label}: one token for all tries");
     }
 }

@@ -153,7 +153,7 @@ async fn airtables_clients_write_read_and_change_the_schema() {
         assert_eq!(sorted.iter().map(|r| &r["fields"]["Event ID"]).collect::<Vec<_>>(), ["j3", "j2", "j1"]);
         assert_eq!(answers[3]["createdRecords"].as_array().map(Vec::len), Some(1));
         assert_eq!(answers[5]["fields"], json!({ "Event ID": "j3b" }));
-        b.staff(json!({ "do": "reset" }));
+        b.base_admin(json!({ "do": "reset" }));
         let answers = replay(&b, include_str!("../../../fixtures/clients/pyairtable.ndjson")).await;
         assert_eq!(answers[3]["fields"]["Sent At"], "2026-11-22T06:00:00.000Z");
         let row = b.sandbox.airtable_rows("Dispatch Events");

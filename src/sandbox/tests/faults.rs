@@ -60,7 +60,7 @@ async fn a_dropped_message_is_delivered_and_told_all_the_same() {
         .send()
         .await;
     assert!(sent.is_err());
-    hook.hears(2).await;
+    hook.wait_for(2).await;
     assert_eq!(hook.statuses(), ["sent", "delivered"]);
 }
 
@@ -140,7 +140,7 @@ async fn callbacks_are_withheld_doubled_swapped_and_delayed() {
         let (b, hook) = (Bench::start().await, Webhook::start(&[]).await);
         assert_eq!(b.control("faults", fault.clone()).await.0, 201, "{fault}");
         b.text(SAM, "x", Some(&format!("{}/s", hook.base))).await;
-        hook.hears(statuses.len()).await;
+        hook.wait_for(statuses.len()).await;
         assert_eq!(hook.statuses(), statuses, "{fault}");
     }
 }

@@ -120,9 +120,9 @@ impl Bench {
     }
 
     /// What the shop's staff does; what is told of it.
-    pub(super) fn staff(&self, action: Value) -> Value {
+    pub(super) fn base_admin(&self, action: Value) -> Value {
         let action = serde_json::from_value(action).expect("an action");
-        self.sandbox.airtable_by_hand(action).expect("can be done")
+        self.sandbox.airtable_edits(action).expect("can be done")
     }
 
     pub(super) fn entry(&self, sid: &str) -> LedgerEntry {
@@ -145,13 +145,13 @@ pub(super) async fn until<T>(what: &str, mut seen: impl FnMut() -> Option<T>) ->
 
 /// A request that a webhook got.
 #[derive(Debug, Clone)]
-pub(super) struct Heard {
+pub(super) struct ReceivedCallback {
     pub(super) path_and_query: String,
     pub(super) headers: axum::http::HeaderMap,
     pub(super) form: Vec<(String, String)>,
 }
 
-impl Heard {
+impl ReceivedCallback {
     pub(super) fn field(&self, name: &str) -> &str {
         self.form.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v)
     }
@@ -165,7 +165,7 @@ impl Heard {
 #[derive(Clone)]
 pub(super) struct Webhook {
     pub(super) base: String,
-    heard: Arc<Mutex<Vec<Heard>>>,
+    received: Arc<Mutex<Vec<ReceivedCallback>>>,
     answers: Arc<Mutex<Vec<(u16, &'static str)>>>,
 }
 
@@ -174,20 +174,20 @@ impl Webhook {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("binds");
         let base = format!("http://{}", listener.local_addr().expect("address"));
         let answers = Arc::new(Mutex::new(answers.iter().rev().copied().collect()));
-        let webhook = Self { base, heard: Arc::default(), answers };
+        let webhook = Self { base, received: Arc::default(), answers };
         let own = webhook.clone();
-        let app = axum::Router::new().fallback(move |request: axum::extract::Request| own.clone().hear(request));
+        let app = axum::Router::new().fallback(move |request: axum::extract::Request| own.clone().receive(request));
         tokio::spawn(async move { axum::serve(listener, app).await });
         webhook
     }
 
-    async fn hear(
+    async fn receive(
         self,
         request: axum::extract::Request,
     ) -> (axum::http::StatusCode, [(&'static str, &'static str); 1], &'static str) {
         let (parts, body) = request.into_parts();
         let raw = axum::body::to_bytes(body, 1 << 20).await.expect("body");
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner).push(Heard {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner).push(ReceivedCallback {
             path_and_query: parts.uri.to_string(),
             headers: parts.headers,
             form: form_urlencoded::parse(&raw).into_owned().collect(),
@@ -196,15 +196,15 @@ impl Webhook {
         (axum::http::StatusCode::from_u16(status).expect("status"), [("content-type", "text/xml")], body)
     }
 
-    pub(super) fn heard(&self) -> Vec<Heard> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(super) fn received(&self) -> Vec<ReceivedCallback> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn statuses(&self) -> Vec<String> {
-        self.heard().iter().map(|h| h.field("MessageStatus").to_owned()).collect()
+        self.received().iter().map(|h| h.field("MessageStatus").to_owned()).collect()
     }
 
-    pub(super) async fn hears(&self, n: usize) -> Vec<Heard> {
-        until(&format!("{n} callbacks"), || Some(self.heard()).filter(|h| h.len() >= n)).await
+    pub(super) async fn wait_for(&self, n: usize) -> Vec<ReceivedCallback> {
+        until(&format!("{n} callbacks"), || Some(self.received()).filter(|h| h.len() >= n)).await
     }
 }

@@ -21,10 +21,10 @@ async fn a_technician_replies_to_the_nth_text_and_twiml_answers_back() {
     .await;
     let first = b.text(SAM, "7K3Q-1 leak", None).await;
     until("delivered", || (b.entry(&first).status == Status::Delivered).then_some(())).await;
-    assert!(hook.heard().is_empty(), "the first text is left unanswered");
+    assert!(hook.received().is_empty(), "the first text is left unanswered");
     b.text(SAM, "Acme: 7K3Q-2. leak", None).await;
-    let heard = hook.hears(1).await.remove(0);
-    assert_eq!(heard.header("x-twilio-signature"), sign(DEFAULT_AUTH_TOKEN, &url, &heard.form));
+    let received = hook.wait_for(1).await.remove(0);
+    assert_eq!(received.header("x-twilio-signature"), sign(DEFAULT_AUTH_TOKEN, &url, &received.form));
     for (name, value) in [
         ("Body", "1 7K3Q-2 7K3Q"),
         ("From", SAM),
@@ -35,10 +35,10 @@ async fn a_technician_replies_to_the_nth_text_and_twiml_answers_back() {
         ("AccountSid", DEFAULT_ACCOUNT_SID),
         ("ApiVersion", "2010-04-01"),
     ] {
-        assert_eq!(heard.field(name), value, "{name}");
+        assert_eq!(received.field(name), value, "{name}");
     }
-    let sid = heard.field("MessageSid");
-    assert_eq!((heard.field("SmsSid"), heard.field("SmsMessageSid")), (sid, sid));
+    let sid = received.field("MessageSid");
+    assert_eq!((received.field("SmsSid"), received.field("SmsMessageSid")), (sid, sid));
     let back = until("the TwiML reply is delivered", || {
         let back = b.sandbox.ledger().into_iter().find(|e| e.direction == Direction::OutboundReply)?;
         (back.status == Status::Delivered).then_some(back)
@@ -62,15 +62,15 @@ async fn a_reply_on_demand_returns_the_webhooks_answer_and_can_be_repeated() {
     assert_eq!((status, &first["httpStatus"], &first["body"]), (200, &200.into(), &"<Response/>".into()));
     let (_, again) = b.control("reply", json!({ "from": SAM, "sid": first["sid"] })).await;
     assert_eq!((&again["httpStatus"], &again["sid"], &again["body"]), (&403.into(), &first["sid"], &"no".into()));
-    let heard = hook.hears(2).await;
-    assert_eq!(heard[0].form, heard[1].form, "the same message, delivered twice");
-    assert_eq!((heard[0].field("Body"), heard[0].field("To")), ("1 7K3Q-4", FROM));
+    let received = hook.wait_for(2).await;
+    assert_eq!(received[0].form, received[1].form, "the same message, delivered twice");
+    assert_eq!((received[0].field("Body"), received[0].field("To")), ("1 7K3Q-4", FROM));
     let inbound = b.sandbox.ledger().into_iter().filter(|e| e.direction == Direction::Inbound).count();
     assert_eq!(inbound, 2, "a repeat is not a new message");
     b.control("faults", json!({ "kind": "withhold_callbacks", "messageStatus": "received" })).await;
     let (_, withheld) = b.control("reply", json!({ "from": SAM, "body": "2" })).await;
     assert!(withheld["httpStatus"].is_null());
-    assert_eq!(hook.heard().len(), 2);
+    assert_eq!(hook.received().len(), 2);
 }
 
 #[tokio::test]
@@ -104,10 +104,10 @@ async fn a_forged_callback_is_unsigned_wrongly_signed_or_truly_signed() {
     assert_eq!(answer["httpStatus"], 403);
     b.control("forge", json!({ "url": url, "form": form, "signature": "bm9uc2Vuc2U=" })).await;
     b.control("forge", json!({ "url": url, "form": form, "sign": true })).await;
-    let heard = hook.hears(3).await;
-    let signatures: Vec<_> = heard.iter().map(|h| h.header("x-twilio-signature")).collect();
-    assert_eq!(signatures, ["", "bm9uc2Vuc2U=", &sign(DEFAULT_AUTH_TOKEN, &url, &heard[2].form)]);
-    assert_eq!(heard[0].field("MessageStatus"), "delivered");
+    let received = hook.wait_for(3).await;
+    let signatures: Vec<_> = received.iter().map(|h| h.header("x-twilio-signature")).collect();
+    assert_eq!(signatures, ["", "bm9uc2Vuc2U=", &sign(DEFAULT_AUTH_TOKEN, &url, &received[2].form)]);
+    assert_eq!(received[0].field("MessageStatus"), "delivered");
 }
 
 #[tokio::test]
@@ -131,8 +131,8 @@ async fn a_script_set_at_run_time_counts() {
     b.control("faults", json!({ "kind": "outcome", "outcome": "undelivered", "times": 1 })).await;
     b.text(SAM, "this one does not arrive", None).await;
     b.text(SAM, "this one does", None).await;
-    let heard = hook.hears(1).await;
-    assert_eq!(heard[0].field("Body"), "2");
+    let received = hook.wait_for(1).await;
+    assert_eq!(received[0].field("Body"), "2");
 }
 
 #[test]

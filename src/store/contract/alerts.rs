@@ -124,7 +124,7 @@ pub(crate) async fn what_waits_for_another_system_is_found_by_age_and_hurried(st
     assert_eq!(rows(at(0)).await, [], "it is younger");
     assert_eq!(rows(at(1)).await, [(1, at(1))]);
     assert!(due(store, 9).await.is_empty());
-    store.hurry_outbox(at(9)).await.expect("hurried");
+    store.retry_outbox_now(at(9)).await.expect("hurried");
     assert_eq!(store.sink_state(OFFICE, at(0)).await.expect("read").not_before, Some(at(9)));
     store.alerts_delivered(OFFICE, due(store, 9).await, at(9)).await.expect("delivered");
     assert_eq!(rows(at(99)).await, []);

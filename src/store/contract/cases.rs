@@ -181,7 +181,7 @@ pub(crate) async fn only_the_difference_is_written_and_new_attempts_come_after_m
         next.repeats = Some(s.attempts[0].id);
         put_in(&mut s.attempts[0], AttemptState::Failed, 0, at(1));
         s.call.attempts = 2;
-        s.call.told_at = Some(at(2));
+        s.call.notified_at = Some(at(2));
         s.attempts.insert(0, next);
     })
     .await
@@ -191,7 +191,7 @@ pub(crate) async fn only_the_difference_is_written_and_new_attempts_come_after_m
         after.attempts.iter().map(|a| (a.number, a.state)).collect::<Vec<_>>(),
         [(1, AttemptState::Failed), (2, AttemptState::Scheduled)]
     );
-    assert_eq!(after.call.told_at, Some(at(2)));
+    assert_eq!(after.call.notified_at, Some(at(2)));
     // What is returned as it was loaded writes nothing, and answers all the same.
     let same: Decide = Arc::new(|loaded| {
         let state = loaded.calls.first().cloned().ok_or("none")?;
@@ -213,7 +213,7 @@ pub(crate) async fn a_refused_decision_writes_nothing(store: &dyn Store) {
         log: vec![entry(None, at(1), "lost")],
         alerts: vec![AlertChange::Raise { key: alert_key("store"), call: None, message: "m".into() }],
         opt_outs: vec![OptOutChange::Out { phone: "+19495550101".into(), sender: String::new() }],
-        receipts: vec![receipt(news(1, None), Some(attempt_id("nobody", 1)), at(1))],
+        receipts: vec![receipt(update(1, None), Some(attempt_id("nobody", 1)), at(1))],
         ..Change::default()
     };
     let got = store.transact(Load::Nothing, Vec::new(), always(change)).await;
@@ -266,13 +266,13 @@ pub(crate) async fn five_hundred_at_once_with_a_fifth_failing_or_panicking(store
 }
 
 pub(crate) async fn receipts_wait_for_their_message_and_are_joined_once(store: &dyn Store) {
-    let kept = |news: crate::domain::event::News| {
-        always(move || Change { receipts: vec![receipt(news.clone(), None, at(1))], ..Change::default() })
+    let kept = |update: crate::domain::event::StatusUpdate| {
+        always(move || Change { receipts: vec![receipt(update.clone(), None, at(1))], ..Change::default() })
     };
     put(store, call("c", at(0))).await.expect("put");
     let first = attempt_id("c", 1);
-    for news in [news(1, None), news(2, Some(first)), news(3, Some(attempt_id("nobody", 1)))] {
-        store.transact(Load::Nothing, Vec::new(), kept(news)).await.expect("kept");
+    for update in [update(1, None), update(2, Some(first)), update(3, Some(attempt_id("nobody", 1)))] {
+        store.transact(Load::Nothing, Vec::new(), kept(update)).await.expect("kept");
     }
     let sids = |l: &Loaded| l.orphans.iter().map(|n| n.sid.clone()).collect::<Vec<_>>();
     let by_sid = shown(store, Load::Message { attempt: None, sid: sid(1), said: None }).await;
@@ -300,12 +300,12 @@ pub(crate) async fn receipts_wait_for_their_message_and_are_joined_once(store: &
         "only once"
     );
     let more = always(move || Change {
-        receipts: vec![receipt(news(1, Some(first)), Some(first), at(3))],
+        receipts: vec![receipt(update(1, Some(first)), Some(first), at(3))],
         ..Change::default()
     });
     store.transact(Load::Nothing, Vec::new(), more).await.expect("receipt");
     let receipts = store.story(&id("c")).await.expect("read").expect("there").receipts;
-    let seen: Vec<_> = receipts.iter().map(|r| (r.news.sid.clone(), r.joined, r.effect, r.at)).collect();
+    let seen: Vec<_> = receipts.iter().map(|r| (r.update.sid.clone(), r.joined, r.effect, r.at)).collect();
     assert_eq!(
         seen,
         [
@@ -389,13 +389,13 @@ pub(crate) async fn alerts_are_raised_and_resolved_once(store: &dyn Store) {
     assert_eq!(store.alerts().await.expect("read").len(), 2);
     store.transact(Load::Nothing, Vec::new(), change(vec![raise("store", "anew")], 6)).await.expect("raise");
     let log = store.log(&LogFilter { limit: 99, ..LogFilter::default() }).await.expect("read");
-    let told: Vec<_> = log
+    let entries: Vec<_> = log
         .iter()
         .filter(|l| matches!(l.entry.kind, LogKind::AlertRaised | LogKind::AlertResolved))
         .map(|l| (l.entry.kind, l.entry.data["key"].as_str().expect("key"), l.entry.message.as_str(), l.entry.at))
         .collect();
     assert_eq!(
-        told,
+        entries,
         [
             (LogKind::AlertRaised, "store", "first", at(2)),
             (LogKind::AlertRaised, "no-sender", "other", at(2)),

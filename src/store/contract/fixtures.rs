@@ -8,14 +8,14 @@ use uuid::Uuid;
 
 use crate::domain::MessageStatus;
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, NoticeKey, Priority, Recipient};
-use crate::domain::call::{Call, CallData, CallState, CallStatus, Out, OutReason, Override};
+use crate::domain::call::{Call, CallData, CallState, CallStatus, ExclusionReason, Out, Override};
 use crate::domain::change::{Answer, Change, ReceiptRow};
-use crate::domain::event::{Load, News, Source};
+use crate::domain::event::{Load, Source, StatusUpdate};
 use crate::domain::log::{LogEntry, LogKind};
 use crate::domain::policy::{Policy, Step};
 use crate::domain::types::{Actor, AttemptId, CallId, ErrorCode, MessageSid, Timestamp};
 use crate::store::{Decide, Store, StoreError};
-use crate::testing::people;
+use crate::testing::fixtures;
 
 /// A moment of the story, `seconds` after it begins.
 pub(crate) fn at(seconds: i64) -> Timestamp {
@@ -74,8 +74,8 @@ pub(crate) fn call(name: &str, accepted: Timestamp) -> CallState {
         wake_at: Some(accepted.plus(Duration::from_secs(120))),
         attempts: 1,
         holder: None,
-        outs: Vec::new(),
-        told_at: None,
+        excluded: Vec::new(),
+        notified_at: None,
         closed_at: None,
         deferred_from: None,
         muted: false,
@@ -91,7 +91,7 @@ pub(crate) fn attempt(call: &str, number: u32, contact: &str, created: Timestamp
         recipient: recipient(contact, "+19495550101"),
         created_at: created,
         not_before: created,
-        ..people::attempt(call, number)
+        ..fixtures::attempt(call, number)
     }
 }
 
@@ -138,11 +138,11 @@ pub(crate) fn full_call(name: &str) -> CallState {
     c.next_step = 7;
     c.attempts = 3;
     c.holder = Some("sam".parse().expect("contact"));
-    c.outs = vec![
-        Out { contact: "bo".parse().expect("contact"), why: OutReason::Passed },
-        Out { contact: "al".parse().expect("contact"), why: OutReason::Failed },
+    c.excluded = vec![
+        Out { contact: "bo".parse().expect("contact"), why: ExclusionReason::Passed },
+        Out { contact: "al".parse().expect("contact"), why: ExclusionReason::Failed },
     ];
-    c.told_at = Some(at(3));
+    c.notified_at = Some(at(3));
     c.closed_at = Some(at(4));
     c.muted = true;
     let mut second = attempt(name, 2, "bo", at(6));
@@ -184,21 +184,21 @@ pub(crate) fn entry(call: Option<&str>, when: Timestamp, message: &str) -> LogEn
     }
 }
 
-pub(crate) fn news(message: u32, named: Option<AttemptId>) -> News {
-    News {
+pub(crate) fn update(message: u32, named: Option<AttemptId>) -> StatusUpdate {
+    StatusUpdate {
         attempt: named,
         sid: sid(message),
         status: MessageStatus::Delivered,
         code: None,
-        asks: crate::domain::codes::NO_CODE,
+        error_class: crate::domain::codes::NO_CODE,
         source: Source::Receipt,
         provider_at: None,
     }
 }
 
-pub(crate) fn receipt(news: News, joined: Option<AttemptId>, when: Timestamp) -> ReceiptRow {
+pub(crate) fn receipt(update: StatusUpdate, joined: Option<AttemptId>, when: Timestamp) -> ReceiptRow {
     let effect = if joined.is_some() { "moved" } else { "orphan" };
-    ReceiptRow { news, joined, effect, at: when }
+    ReceiptRow { update, joined, effect, at: when }
 }
 
 /// A decision that makes this change, whatever it is shown.

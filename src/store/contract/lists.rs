@@ -15,7 +15,8 @@ use crate::domain::change::{BreakerChange, Change};
 use crate::domain::event::Load;
 use crate::domain::types::{Actor, CallId, ErrorCode, Sender, Timestamp};
 use crate::store::{
-    CallFilter, EngineBeat, EngineRow, Figures, Lane, LaneKey, LanePlace, RosterContact, RosterCopy, Store,
+    CallFilter, EngineBeat, EngineRow, Figures, SendQueue, SendQueueKey, SendQueuePosition, Store, SyncedContact,
+    SyncedContacts,
 };
 use crate::testing::alert_key;
 
@@ -80,8 +81,8 @@ pub(crate) async fn engines_leave_word_of_a_clean_stop(store: &dyn Store) {
     }
     assert_eq!(store.engine().await.expect("read"), Some(row(109)));
     let beat = EngineBeat { boot_id: "c".into(), boot: Duration::from_millis(9), at: at(150) };
-    store.engine_beats("e109", &beat).await.expect("beats");
-    store.engine_beats("e0", &beat).await.expect("forgotten");
+    store.engine_heartbeat("e109", &beat).await.expect("beats");
+    store.engine_heartbeat("e0", &beat).await.expect("forgotten");
     assert_eq!(store.engine().await.expect("read"), Some(EngineRow { beat: Some(beat), ..row(109) }));
     store.engine_stopped("e109", at(200)).await.expect("stopped");
     store.engine_stopped("e109", at(300)).await.expect("twice");
@@ -158,13 +159,13 @@ pub(crate) async fn sendable_attempts_come_by_priority_then_age(store: &dyn Stor
 }
 
 /// The texts of these lanes that may go at `now`, by the names of their calls.
-async fn pages(store: &dyn Store, now: i64, places: &[LanePlace], limit: usize) -> Vec<Vec<String>> {
+async fn pages(store: &dyn Store, now: i64, places: &[SendQueuePosition], limit: usize) -> Vec<Vec<String>> {
     let pages = store.sendable(at(now), places, limit).await.expect("read");
     pages.iter().map(|p| p.iter().map(|s| s.call.to_string()).collect()).collect()
 }
 
 pub(crate) async fn what_waits_is_read_lane_by_lane_and_page_by_page(store: &dyn Store) {
-    assert!(store.lanes(None, 9).await.expect("read").is_empty());
+    assert!(store.send_queues(None, 9).await.expect("read").is_empty());
     let own = "+15005550009".parse().expect("a sender");
     let made = |name: &str, dialled: Option<&str>, priority: Priority, created: i64| {
         let mut state = call(name, at(0));
@@ -203,9 +204,9 @@ pub(crate) async fn what_waits_is_read_lane_by_lane_and_page_by_page(store: &dyn
         ],
     )
     .await;
-    let key = |dialled: Option<&str>, own: Option<&Sender>, priority: Priority| LaneKey {
+    let key = |dialled: Option<&str>, own: Option<&Sender>, priority: Priority| SendQueueKey {
         priority,
-        lane: Lane::new(dialled, own),
+        queue: SendQueue::new(dialled, own),
     };
     let own: Sender = "+15005550009".parse().expect("a sender");
     let odd = "no number at all, and far too long for one; whoever sent it mean";
@@ -218,10 +219,10 @@ pub(crate) async fn what_waits_is_read_lane_by_lane_and_page_by_page(store: &dyn
         key(here, None, Priority::Reminder),
         key(there, None, Priority::StandDown),
     ];
-    let mut all = store.lanes(None, 9).await.expect("read");
+    let mut all = store.send_queues(None, 9).await.expect("read");
     assert!(all.is_sorted_by_key(|k| k.priority), "{all:?}");
     let mut paged = Vec::new();
-    while let Some(next) = store.lanes(paged.last(), 1).await.expect("read").pop() {
+    while let Some(next) = store.send_queues(paged.last(), 1).await.expect("read").pop() {
         paged.push(next);
     }
     assert_eq!(paged, all, "one by one, and nothing that is sent");
@@ -230,11 +231,11 @@ pub(crate) async fn what_waits_is_read_lane_by_lane_and_page_by_page(store: &dyn
     sorted.sort();
     assert_eq!(all, sorted);
 
-    let place = |key: &LaneKey| LanePlace::from(key.clone());
+    let place = |key: &SendQueueKey| SendQueuePosition::from(key.clone());
     let both = [place(&wanted[2]), place(&wanted[1])];
     assert_eq!(pages(store, 10, &both, 9).await, [vec!["t1"], vec!["h1", "h2", "h3"]], "each for itself, oldest first");
     assert_eq!(pages(store, 10, &both, 2).await, [vec!["t1"], vec!["h1", "h2"]], "at most so many of each");
-    let behind = LanePlace { after: Some((at(2), attempt_id("h2", 1))), ..place(&wanted[1]) };
+    let behind = SendQueuePosition { after: Some((at(2), attempt_id("h2", 1))), ..place(&wanted[1]) };
     assert_eq!(pages(store, 10, std::slice::from_ref(&behind), 9).await, [["h3"]]);
     assert_eq!(pages(store, 60, &[behind], 9).await, [["h3", "later"]]);
     assert_eq!(pages(store, 10, &[place(&wanted[4]), place(&wanted[5])], 9).await, [["answer"], ["answer"]]);
@@ -290,23 +291,23 @@ pub(crate) async fn claims_of_other_engines_are_found(store: &dyn Store) {
 }
 
 pub(crate) async fn calls_that_nobody_heard_of_are_found(store: &dyn Store) {
-    let mut told = call("told", at(0));
-    told.call.told_at = Some(at(1));
+    let mut notified_call = call("told", at(0));
+    notified_call.call.notified_at = Some(at(1));
     let mut accepted = call("accepted", at(0));
     put_in(&mut accepted.attempts[0], AttemptState::Submitted, 1, at(1));
     let mut failed = call("failed", at(1));
     put_in(&mut failed.attempts[0], AttemptState::Failed, 1, at(1));
     let taken = closed(call("taken", at(0)), CallStatus::Exhausted);
-    put_all(store, vec![told, accepted, taken, call("late", at(9)), call("quiet", at(2)), failed]).await;
-    assert_eq!(texts(&store.untold(at(5), 9).await.expect("read")), ["failed", "quiet"]);
-    assert_eq!(texts(&store.untold(at(99), 1).await.expect("read")), ["failed"]);
-    assert_eq!(texts(&store.untold(at(2), 9).await.expect("read")), ["failed"], "accepted before, not at");
+    put_all(store, vec![notified_call, accepted, taken, call("late", at(9)), call("quiet", at(2)), failed]).await;
+    assert_eq!(texts(&store.unnotified(at(5), 9).await.expect("read")), ["failed", "quiet"]);
+    assert_eq!(texts(&store.unnotified(at(99), 1).await.expect("read")), ["failed"]);
+    assert_eq!(texts(&store.unnotified(at(2), 9).await.expect("read")), ["failed"], "accepted before, not at");
     let raised = || Change {
         alerts: vec![AlertChange::Raise { key: alert_key("untold:failed"), call: None, message: "nobody".into() }],
         ..Change::default()
     };
     store.transact(Load::Nothing, Vec::new(), Arc::new(move |_| Ok(raised()))).await.expect("raised");
-    assert_eq!(texts(&store.untold(at(99), 1).await.expect("read")), ["quiet"], "one that is known hides nobody");
+    assert_eq!(texts(&store.unnotified(at(99), 1).await.expect("read")), ["quiet"], "one that is known hides nobody");
 }
 
 pub(crate) async fn stranded_calls_are_those_that_nothing_will_look_at(store: &dyn Store) {
@@ -518,7 +519,7 @@ pub(crate) async fn breakers_open_and_close_and_wake_what_they_deferred(store: &
 }
 
 pub(crate) async fn a_copy_of_contacts_is_replaced_whole_and_forgotten(store: &dyn Store) {
-    let contact = |record: &str, phone: Option<&str>| RosterContact {
+    let contact = |record: &str, phone: Option<&str>| SyncedContact {
         record: record.into(),
         id: record.to_lowercase().parse().expect("id"),
         name: "Ida Sørensen, \"the plumber\"".into(),
@@ -526,14 +527,17 @@ pub(crate) async fn a_copy_of_contacts_is_replaced_whole_and_forgotten(store: &d
         role: "primary".parse().ok(),
         active: phone.is_some(),
     };
-    assert_eq!(store.roster().await.expect("read"), None);
-    let first =
-        RosterCopy { source: "On-Call".into(), read_at: at(1), contacts: vec![contact("recA", Some("+19495550101"))] };
-    store.keep_roster(Some(&first)).await.expect("kept");
-    assert_eq!(store.roster().await.expect("read"), Some(first.clone()));
-    let second = RosterCopy { read_at: at(2), contacts: vec![contact("recB", None)], ..first };
-    store.keep_roster(Some(&second)).await.expect("kept");
-    assert_eq!(store.roster().await.expect("read"), Some(second));
-    store.keep_roster(None).await.expect("forgotten");
-    assert_eq!(store.roster().await.expect("read"), None);
+    assert_eq!(store.synced_contacts().await.expect("read"), None);
+    let first = SyncedContacts {
+        source: "On-Call".into(),
+        read_at: at(1),
+        contacts: vec![contact("recA", Some("+19495550101"))],
+    };
+    store.keep_synced_contacts(Some(&first)).await.expect("kept");
+    assert_eq!(store.synced_contacts().await.expect("read"), Some(first.clone()));
+    let second = SyncedContacts { read_at: at(2), contacts: vec![contact("recB", None)], ..first };
+    store.keep_synced_contacts(Some(&second)).await.expect("kept");
+    assert_eq!(store.synced_contacts().await.expect("read"), Some(second));
+    store.keep_synced_contacts(None).await.expect("forgotten");
+    assert_eq!(store.synced_contacts().await.expect("read"), None);
 }

@@ -5,7 +5,7 @@ use crate::domain::attempt::AttemptState;
 use crate::domain::change::{Change, Effect};
 use crate::domain::event::Load;
 use crate::domain::types::Timestamp;
-use crate::store::{EventFilter, MirrorKey, MirrorTold, Store};
+use crate::store::{EventFilter, MirrorDelivered, MirrorKey, Store};
 
 fn event(call: &str, number: u32) -> MirrorKey {
     MirrorKey::Attempt(attempt_id(call, number))
@@ -45,8 +45,8 @@ async fn unproven(store: &dyn Store, now: Timestamp) -> Vec<(MirrorKey, i64)> {
     events.chain(calls.into_iter().map(|c| (c.task.key, c.task.version))).collect()
 }
 
-fn told(key: &MirrorKey, version: i64, since: Timestamp, verify_at: Option<Timestamp>) -> MirrorTold {
-    MirrorTold { key: key.clone(), version, since, record: Some("rec1".into()), verify_at }
+fn delivered(key: &MirrorKey, version: i64, since: Timestamp, verify_at: Option<Timestamp>) -> MirrorDelivered {
+    MirrorDelivered { key: key.clone(), version, since, record: Some("rec1".into()), verify_at }
 }
 
 pub(crate) async fn what_the_mirror_lacks_is_due_with_its_newest_state_until_that_is_told(store: &dyn Store) {
@@ -68,12 +68,12 @@ pub(crate) async fn what_the_mirror_lacks_is_due_with_its_newest_state_until_tha
     let calls = store.mirror_calls_due(at(9), 9).await.expect("read");
     assert_eq!(calls[0].state, stored(store, "c1").await);
 
-    store.mirror_told(vec![told(&event("c1", 1), 1, at(7), None)], at(9)).await.expect("told");
+    store.mirror_delivered(vec![delivered(&event("c1", 1), 1, at(7), None)], at(9)).await.expect("told");
     assert!(due(store, at(9)).await.contains(&event("c1", 1)), "a newer state came meanwhile");
-    let all = vec![told(&event("c1", 1), 2, at(7), None), told(&of_call("c1"), 1, at(7), None)];
-    store.mirror_told(all, at(9)).await.expect("told");
+    let all = vec![delivered(&event("c1", 1), 2, at(7), None), delivered(&of_call("c1"), 1, at(7), None)];
+    store.mirror_delivered(all, at(9)).await.expect("told");
     assert_eq!(due(store, at(9)).await, [event("c2", 1)]);
-    store.mirror_not_told(vec![event("c2", 1)], at(20)).await.expect("noted");
+    store.mirror_failed(vec![event("c2", 1)], at(20)).await.expect("noted");
     assert_eq!((due(store, at(19)).await, store.next_mirror(at(9)).await.expect("read")), (vec![], Some(at(20))));
     changed(store, vec![event("c2", 1)], at(10)).await;
     assert_eq!(due(store, at(19)).await, [], "a newer state waits as long as the one before it");
@@ -81,7 +81,7 @@ pub(crate) async fn what_the_mirror_lacks_is_due_with_its_newest_state_until_tha
     assert_eq!((again.task.tries, again.task.since), (1, at(6)));
     store.mirror_wait(vec![event("c2", 1)], at(30)).await.expect("noted");
     assert_eq!(due(store, at(29)).await, []);
-    store.mirror_hurry(at(25)).await.expect("hurried");
+    store.mirror_retry_now(at(25)).await.expect("hurried");
     assert_eq!(store.mirror_events_due(at(25), 9).await.expect("read").remove(0).task.tries, 1, "nothing was tried");
     changed(store, vec![of_call("c1")], at(26)).await;
     let known = store.mirror_calls_due(at(26), 9).await.expect("read").remove(0);
@@ -94,7 +94,7 @@ pub(crate) async fn what_was_written_is_read_back_until_it_is_proven(store: &dyn
     put(store, call("c1", at(0))).await.expect("put");
     let key = event("c1", 1);
     changed(store, vec![key.clone()], at(1)).await;
-    store.mirror_told(vec![told(&key, 1, at(1), Some(at(3)))], at(2)).await.expect("told");
+    store.mirror_delivered(vec![delivered(&key, 1, at(1), Some(at(3)))], at(2)).await.expect("told");
     assert_eq!((unproven(store, at(2)).await, store.next_mirror(at(2)).await.expect("read")), (vec![], Some(at(3))));
     assert_eq!(unproven(store, at(3)).await, [(key.clone(), 1)]);
     let figures = store.mirror_figures().await.expect("read");
@@ -102,7 +102,7 @@ pub(crate) async fn what_was_written_is_read_back_until_it_is_proven(store: &dyn
 
     changed(store, vec![key.clone()], at(4)).await;
     assert_eq!(unproven(store, at(4)).await, [], "a newer state is written first");
-    store.mirror_told(vec![told(&key, 1, at(4), Some(at(5)))], at(5)).await.expect("told");
+    store.mirror_delivered(vec![delivered(&key, 1, at(4), Some(at(5)))], at(5)).await.expect("told");
     store.mirror_proven(vec![(key.clone(), 1)], at(5)).await.expect("noted");
     assert_eq!(unproven(store, at(5)).await, [(key.clone(), 2)], "a proof of another write is none");
     assert_eq!(store.mirror_figures().await.expect("read").oldest_unverified, Some(at(1)), "the oldest change counts");
@@ -116,7 +116,7 @@ pub(crate) async fn what_was_written_is_read_back_until_it_is_proven(store: &dyn
     assert_eq!(due(store, at(10)).await, [], "of another write");
     store.mirror_rewrite(&key, 2, at(10)).await.expect("noted");
     assert_eq!((due(store, at(10)).await, unproven(store, at(10)).await), (vec![key.clone()], vec![]));
-    store.mirror_told(vec![told(&key, 1, at(10), Some(at(11)))], at(11)).await.expect("told");
+    store.mirror_delivered(vec![delivered(&key, 1, at(10), Some(at(11)))], at(11)).await.expect("told");
     let third = store.mirror_events_unproven(at(11), 9).await.expect("read").remove(0);
     assert_eq!((third.task.version, third.task.rewrites, third.task.tries), (3, 1, 0));
     store.mirror_proven(vec![(key.clone(), 3)], at(12)).await.expect("noted");
@@ -143,8 +143,8 @@ pub(crate) async fn what_is_refused_is_parked_until_a_newer_state_comes(store: &
     let figures = store.mirror_figures().await.expect("read");
     assert_eq!((figures.waiting, figures.parked, figures.oldest_waiting), (1, 1, Some(at(1))));
     assert!(!store.mirror_is_busy_with(vec![one.clone()]).await.expect("read"), "nobody works on it");
-    store.mirror_not_told(vec![one.clone()], at(3)).await.expect("noted");
-    store.mirror_hurry(at(3)).await.expect("hurried");
+    store.mirror_failed(vec![one.clone()], at(3)).await.expect("noted");
+    store.mirror_retry_now(at(3)).await.expect("hurried");
     assert_eq!(due(store, at(3)).await, std::slice::from_ref(&two));
     changed(store, vec![one.clone()], at(4)).await;
     assert!(due(store, at(4)).await.contains(&one), "a newer state is tried");
@@ -153,7 +153,7 @@ pub(crate) async fn what_is_refused_is_parked_until_a_newer_state_comes(store: &
     assert!(due(store, at(6)).await.contains(&one), "and what a person asks for");
     assert_eq!(store.mirror_parked(9).await.expect("read"), []);
 
-    store.mirror_told(vec![told(&two, 1, at(1), Some(at(7)))], at(7)).await.expect("told");
+    store.mirror_delivered(vec![delivered(&two, 1, at(1), Some(at(7)))], at(7)).await.expect("told");
     store.mirror_park(&two, None, "the base does not keep it", at(8)).await.expect("parked");
     assert_eq!((unproven(store, at(9)).await, store.mirror_figures().await.expect("read").unverified), (vec![], 0));
     store.mirror_park(&one, None, "a change of it waits", at(9)).await.expect("noted");

@@ -4,10 +4,10 @@ pub(crate) mod alerts;
 pub(crate) mod cases;
 pub(crate) mod clocks;
 pub(crate) mod fixtures;
-pub(crate) mod guards;
 pub(crate) mod lists;
 pub(crate) mod mirror;
 pub(crate) mod replies;
+pub(crate) mod safeguards;
 
 /// Makes one test of each case; `$fresh` is an expression that gives (something to keep alive, a store).
 macro_rules! contract {
@@ -63,10 +63,10 @@ macro_rules! whole_contract {
             mirror::dispatch_events_are_walked_through_by_place_call_and_time,
             replies::those_told_last_come_first_page_by_page_and_what_was_taken_long_ago_is_let_go,
             replies::what_was_heard_is_known_and_how_far_it_was_read,
-            guards::no_change_breaks_an_invariant,
-            guards::what_is_final_stays_final,
-            guards::identities_are_unique,
-            guards::every_word_of_the_domain_can_be_stored,
+            safeguards::no_change_breaks_an_invariant,
+            safeguards::what_is_final_stays_final,
+            safeguards::identities_are_unique,
+            safeguards::every_word_of_the_domain_can_be_stored,
         }
     };
 }

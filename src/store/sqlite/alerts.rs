@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::handle::SqliteStore;
 use super::load::str_at;
-use super::reads::{Look, all, at_most, moment, one, readable};
+use super::reads::{ReadContext, all, at_most, moment, one, readable};
 use super::save::{in_force, sink_row};
 use super::settings;
 use super::sql;
@@ -72,12 +72,12 @@ fn task_from(row: &Row<'_>) -> Result<AlertTask, StoreError> {
     })
 }
 
-fn due(look: Look<'_>, sink: &str, now: Timestamp, limit: usize) -> Result<Vec<AlertTask>, StoreError> {
-    readable(look, "alerts", DUE, params![sink_row(sink), now.as_millis(), at_most(limit)], task_from)
+fn due(context: ReadContext<'_>, sink: &str, now: Timestamp, limit: usize) -> Result<Vec<AlertTask>, StoreError> {
+    readable(context, "alerts", DUE, params![sink_row(sink), now.as_millis(), at_most(limit)], task_from)
 }
 
-fn waiting(look: Look<'_>, sink: &str) -> Result<Vec<AlertKey>, StoreError> {
-    readable(look, "outbox", WAITING, [sink_row(sink)], |row| rows::parsed("outbox.key", str_at(row, 0)?))
+fn waiting(context: ReadContext<'_>, sink: &str) -> Result<Vec<AlertKey>, StoreError> {
+    readable(context, "outbox", WAITING, [sink_row(sink)], |row| rows::parsed("outbox.key", str_at(row, 0)?))
 }
 
 fn state(conn: &Connection, sink: &str, since: Timestamp) -> Result<SinkState, StoreError> {
@@ -179,12 +179,12 @@ fn hand_over(
         if known_before {
             conn.prepare_cached(KNOWS)?.execute([&sink, &text])?;
         }
-        let news = match open {
+        let update = match open {
             Some(true) => !knows(&sink)?,
             Some(false) => knows(&sink)?,
             None => false,
         };
-        if waits && news {
+        if waits && update {
             conn.prepare_cached(sql::OUTBOX)?.execute(params![sink, text, now.as_millis()])?;
         }
     }
@@ -195,7 +195,7 @@ fn hand_over(
 impl AlertOutbox for SqliteStore {
     async fn alerts_due(&self, sink: &str, now: Timestamp, limit: usize) -> Result<Vec<AlertTask>, StoreError> {
         let sink = sink.to_owned();
-        self.list(move |look| due(look, &sink, now, limit)).await
+        self.list(move |context| due(context, &sink, now, limit)).await
     }
 
     async fn next_alert(&self, sink: &str, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
@@ -205,7 +205,7 @@ impl AlertOutbox for SqliteStore {
 
     async fn alerts_waiting(&self, sink: &str) -> Result<Vec<AlertKey>, StoreError> {
         let sink = sink.to_owned();
-        self.list(move |look| waiting(look, &sink)).await
+        self.list(move |context| waiting(context, &sink)).await
     }
 
     async fn sink_state(&self, sink: &str, since: Timestamp) -> Result<SinkState, StoreError> {

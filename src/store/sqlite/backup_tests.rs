@@ -131,8 +131,8 @@ async fn a_store_with_a_damaged_page_gives_no_copy_and_loses_none() {
     }
     let before = names(dir.path());
     store.checkpoint().await.expect("moved");
-    let page = crate::store::wound::pages(&path, "calls", "leaf")[0];
-    crate::store::wound::damage(&path, page, 0xff);
+    let page = crate::store::page_damage::pages(&path, "calls", "leaf")[0];
+    crate::store::page_damage::damage(&path, page, 0xff);
     let failed = store.back_up(at(2 * DAY)).await;
     assert!(matches!(failed, Err(StoreError::Corrupt { .. })), "{failed:?}");
     assert_eq!(names(dir.path()), before);

@@ -9,14 +9,14 @@ use serde_json::Value;
 
 use super::handle::SqliteStore;
 use super::lease::FileLease;
-use super::{engines, reads, roster, settings, sql, versions};
+use super::{engines, reads, settings, sql, synced_contacts, versions};
 use crate::clock::Clock as _;
 use crate::domain::settings::{Basis, NewSettings, SettingsRow};
 use crate::domain::types::Actor;
 use crate::domain::{ClockOffset, Timestamp};
 use crate::store::{
-    Control, EngineBeat, EngineRow, KeptProviderClock, Lease, LeaseError, Request, RosterCopy, StoreError, Upkeep as _,
-    rows,
+    Control, EngineBeat, EngineRow, KeptProviderClock, Lease, LeaseError, Request, StoreError, SyncedContacts,
+    Upkeep as _, rows,
 };
 
 /// How long a request and its answer are kept.
@@ -37,13 +37,13 @@ impl Control for SqliteStore {
         self.read(settings::basis).await
     }
 
-    async fn roster(&self) -> Result<Option<RosterCopy>, StoreError> {
-        self.read(roster::read).await
+    async fn synced_contacts(&self) -> Result<Option<SyncedContacts>, StoreError> {
+        self.read(synced_contacts::read).await
     }
 
-    async fn keep_roster(&self, copy: Option<&RosterCopy>) -> Result<(), StoreError> {
+    async fn keep_synced_contacts(&self, copy: Option<&SyncedContacts>) -> Result<(), StoreError> {
         let copy = copy.cloned();
-        self.with_tx(move |conn| roster::keep(conn, copy.as_ref())).await
+        self.with_tx(move |conn| synced_contacts::keep(conn, copy.as_ref())).await
     }
 
     async fn post_request(&self, kind: &str, payload: Value, actor: &Actor, now: Timestamp) -> Result<i64, StoreError> {
@@ -97,10 +97,10 @@ impl Control for SqliteStore {
         Ok(())
     }
 
-    async fn engine_beats(&self, id: &str, beat: &EngineBeat) -> Result<(), StoreError> {
+    async fn engine_heartbeat(&self, id: &str, beat: &EngineBeat) -> Result<(), StoreError> {
         self.gate.before_read().await;
         let (id, beat) = (id.to_owned(), beat.clone());
-        Self::on(&self.beater, move |conn| engines::beats(conn, &id, &beat)).await
+        Self::on(&self.beater, move |conn| engines::heartbeats(conn, &id, &beat)).await
     }
 
     async fn engine_stopped(&self, id: &str, at: Timestamp) -> Result<(), StoreError> {

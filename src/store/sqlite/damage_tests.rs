@@ -40,15 +40,17 @@ async fn untruths(store: &SqliteStore) -> Vec<String> {
     match store.due(at(99_999), 1_000).await {
         Ok(mut due) => {
             due.sort();
-            let left_out = store.left_out();
+            let skipped_rows = store.skipped_rows();
             let lacking =
-                all.iter().filter(|c| !due.contains(c) && !left_out.iter().any(|u| u.call.as_ref() == Some(c)));
+                all.iter().filter(|c| !due.contains(c) && !skipped_rows.iter().any(|u| u.call.as_ref() == Some(c)));
             untrue.extend(lacking.map(|c| format!("{c} is not due")));
         }
         Err(e) => assert!(is_damage(&e), "{e:?}"),
     }
     match store.sendable_of_all(at(99_999), 1_000).await {
-        Ok(found) if found.len() + store.left_out().len() < CALLS => untrue.push(format!("{} sendable", found.len())),
+        Ok(found) if found.len() + store.skipped_rows().len() < CALLS => {
+            untrue.push(format!("{} sendable", found.len()))
+        }
         Ok(_) => {}
         Err(e) => assert!(is_damage(&e), "{e:?}"),
     }
@@ -135,9 +137,9 @@ async fn what_an_index_has_lost_is_found_by_looking_through() {
     let store = SqliteStore::open(options(dir.path())).expect("open");
     let found = store.unreadable(10).await.expect("looked");
     assert!(found.iter().any(|u| u.row == "the file" && u.why.contains("calls_by_wake")), "{found:?}");
-    store.look_through(Duration::ZERO).await.expect("looked");
-    assert_eq!(store.left_out().len(), 1, "and is kept for an alert");
-    assert!(store.left_out()[0].why.contains("rebuilt from its table"), "{:?}", store.left_out());
+    store.integrity_scan(Duration::ZERO).await.expect("looked");
+    assert_eq!(store.skipped_rows().len(), 1, "and is kept for an alert");
+    assert!(store.skipped_rows()[0].why.contains("rebuilt from its table"), "{:?}", store.skipped_rows());
     assert_eq!(store.unreadable(10).await.expect("looked"), [], "it fits its table again");
     assert_eq!(store.due(at(99_999), 10).await.expect("read"), [id("c")]);
 }
@@ -151,15 +153,15 @@ async fn a_table_that_is_damaged_is_named_at_the_first_change_that_meets_it() {
         put(&store, call("c", at(0))).await.expect("put");
         store.close().await.expect("close");
         drop(store);
-        let (from, size) = super::super::spoil::page_of(&path, table).expect("a page");
+        let (from, size) = super::super::corrupt::page_of(&path, table).expect("a page");
         let mut file = fs::read(&path).expect("read");
         file[from as usize..(from + size) as usize].fill(0x5a);
         fs::write(&path, &file).expect("written");
         let store = SqliteStore::open(options(dir.path())).expect("open");
-        assert_eq!(store.left_out(), [], "{table}: nobody has met it");
+        assert_eq!(store.skipped_rows(), [], "{table}: nobody has met it");
         let made = put(&store, call("new", at(0))).await;
         assert!(matches!(made, Err(StoreError::Corrupt { .. })), "{table}: {made:?}");
-        assert!(store.left_out().iter().any(|u| u.row == "the file"), "{table}: kept for an alert");
+        assert!(store.skipped_rows().iter().any(|u| u.row == "the file"), "{table}: kept for an alert");
         let found = store.unreadable(100).await.expect("looked, although the check of the whole file breaks off");
         assert!(found.iter().any(|u| u.row == format!("the file, table {table}")), "{table}: {found:?}");
     }

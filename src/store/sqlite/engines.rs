@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use crate::domain::Timestamp;
 use crate::store::{EngineBeat, EngineRow, StoreError, rows};
 
-use super::reads::{Look, readable};
+use super::reads::{ReadContext, readable};
 
 const NEWEST: &str = "SELECT id, role, pid, started_at, stopped_at, listen, beat_boot_id, beat_boot_ms, beat_at
     FROM engines ORDER BY ordinal DESC";
@@ -16,11 +16,11 @@ const STARTED: &str = "INSERT INTO engines
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 /// All but the last hundred.
 const FORGET: &str = "DELETE FROM engines WHERE ordinal <= (SELECT max(ordinal) FROM engines) - 100";
-const BEATS: &str = "UPDATE engines SET beat_boot_id = ?2, beat_boot_ms = ?3, beat_at = ?4 WHERE id = ?1";
+const HEARTBEATS: &str = "UPDATE engines SET beat_boot_id = ?2, beat_boot_ms = ?3, beat_at = ?4 WHERE id = ?1";
 const STOPPED: &str = "UPDATE engines SET stopped_at = ?2 WHERE id = ?1 AND stopped_at IS NULL";
 
-pub(super) fn newest(look: Look<'_>) -> Result<Option<EngineRow>, StoreError> {
-    let newest = readable(look, "engines", NEWEST, [], |row| {
+pub(super) fn newest(context: ReadContext<'_>) -> Result<Option<EngineRow>, StoreError> {
+    let newest = readable(context, "engines", NEWEST, [], |row| {
         let beat = match (row.get::<_, Option<String>>(6)?, row.get::<_, Option<i64>>(7)?, rows::time(row.get(8)?)) {
             (Some(boot_id), Some(ms), Some(at)) => {
                 Some(EngineBeat { boot_id, boot: Duration::from_millis(u64::try_from(ms).unwrap_or(0)), at })
@@ -57,8 +57,8 @@ pub(super) fn started(conn: &Connection, row: &EngineRow) -> Result<(), StoreErr
     Ok(())
 }
 
-pub(super) fn beats(conn: &Connection, id: &str, beat: &EngineBeat) -> Result<(), StoreError> {
-    conn.prepare_cached(BEATS)?.execute(params![id, beat.boot_id, millis(beat.boot), beat.at.as_millis()])?;
+pub(super) fn heartbeats(conn: &Connection, id: &str, beat: &EngineBeat) -> Result<(), StoreError> {
+    conn.prepare_cached(HEARTBEATS)?.execute(params![id, beat.boot_id, millis(beat.boot), beat.at.as_millis()])?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Params};
 
 use super::load::str_at;
 use super::mirror;
-use super::reads::{Look, all, at_most, id_at_front, moment, readable};
+use super::reads::{ReadContext, all, at_most, id_at_front, moment, readable};
 use crate::domain::call::CallStatus;
 use crate::domain::policy::Policy;
 use crate::domain::types::{CallId, ErrorCode, Timestamp};
@@ -48,8 +48,8 @@ pub(super) const OUTBOX: [&str; 3] = [
 const OPEN_BREAKERS: &str = "breakers WHERE closed_at IS NULL";
 const ALERTS: &str = "alerts INDEXED BY alerts_raised WHERE resolved_at IS NULL";
 
-pub(super) fn figures(look: Look<'_>, now: Timestamp) -> Result<Figures, StoreError> {
-    let conn = look.conn;
+pub(super) fn figures(context: ReadContext<'_>, now: Timestamp) -> Result<Figures, StoreError> {
+    let conn = context.conn;
     let late = now.minus(LATE).as_millis();
     let mut open_calls = 0;
     for status in CallStatus::ALL.iter().filter(|s| s.is_open()) {
@@ -58,11 +58,11 @@ pub(super) fn figures(look: Look<'_>, now: Timestamp) -> Result<Figures, StoreEr
     Ok(Figures {
         open_calls,
         active_retries: count(conn, ACTIVE, [])?,
-        pending_dispatches: count_of(stranded(look, now.minus(QUIET), COUNTED_MAX)?.len()),
+        pending_dispatches: count_of(stranded(context, now.minus(QUIET), COUNTED_MAX)?.len()),
         overdue: count(conn, OVERDUE, [late])?,
         oldest_due: [OLDEST_DUE, OLDEST_UNSENT]
             .into_iter()
-            .filter_map(|look| moment(conn, look, [late]).transpose())
+            .filter_map(|context| moment(conn, context, [late]).transpose())
             .min_by_key(|at| at.as_ref().ok().copied())
             .transpose()?,
         unknown_outcomes: count(conn, UNKNOWN, [])?,
@@ -117,15 +117,19 @@ const NEVER_WOKEN: &str = "SELECT id FROM calls INDEXED BY calls_by_wake
 
 /// See [`crate::store::Store::stranded`]. The schema gives every DISPATCHING call a wake time, so what is left to find is one
 /// that is too far away to be meant; a ladder that cannot be read means nothing.
-pub(super) fn stranded(look: Look<'_>, quiet_since: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
+pub(super) fn stranded(
+    context: ReadContext<'_>,
+    quiet_since: Timestamp,
+    limit: usize,
+) -> Result<Vec<CallId>, StoreError> {
     let beyond = quiet_since.plus(HORIZON).as_millis();
     let with = rusqlite::params![beyond, quiet_since.as_millis(), at_most(COUNTED_MAX)];
-    let far = readable(look, "calls", STRANDED, with, |row| {
+    let far = readable(context, "calls", STRANDED, with, |row| {
         let wake = Timestamp::from_millis(row.get(1)?);
         let policy: Option<Policy> = serde_json::from_str(str_at(row, 2)?).ok();
         Ok(if policy.is_some_and(|p| is_meant(&p, wake, quiet_since)) { None } else { Some(id_at_front(row)?) })
     })?;
-    let never = readable(look, "calls", NEVER_WOKEN, [at_most(limit)], id_at_front)?;
+    let never = readable(context, "calls", NEVER_WOKEN, [at_most(limit)], id_at_front)?;
     Ok(never.into_iter().chain(far.into_iter().flatten()).take(limit).collect())
 }
 

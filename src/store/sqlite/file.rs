@@ -308,11 +308,11 @@ pub(in crate::store) fn is_there(path: &Path) -> Result<bool, StoreError> {
 pub(in crate::store) fn check_name(path: &Path) -> Result<(), StoreError> {
     let path = &real_path(path);
     let mut odd = None;
-    for look in 0..LOOKS {
-        if look > 0 {
+    for context in 0..LOOKS {
+        if context > 0 {
             std::thread::sleep(LOOK_AGAIN);
         }
-        odd = oddity(path);
+        odd = warning(path);
         if odd.is_none() {
             return Ok(());
         }
@@ -323,7 +323,7 @@ pub(in crate::store) fn check_name(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn oddity(path: &Path) -> Option<String> {
+fn warning(path: &Path) -> Option<String> {
     let Ok(there) = std::fs::metadata(path) else {
         return is_note_held(path).then(|| {
             "an engine is running and the file that it works on is no longer here: see its alert or its /health for the \

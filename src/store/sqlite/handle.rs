@@ -12,7 +12,7 @@ use super::damage::Damage;
 use super::file::{self, OpenFiles};
 use super::open::{self, Use};
 use super::readers::Readers;
-use super::reads::Look;
+use super::reads::ReadContext;
 use super::save::Sinks;
 use super::settings;
 use super::versions::Versions;
@@ -120,10 +120,10 @@ impl SqliteStore {
     pub(super) async fn list<T, F>(&self, read: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(Look<'_>) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(ReadContext<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         let damage = self.damage.clone();
-        self.read(move |conn| read(Look { conn, damage: &damage })).await
+        self.read(move |conn| read(ReadContext { conn, damage: &damage })).await
     }
 
     /// A read; damage that it meets is said.

@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 
 use super::file::{FileId, FileLock, lock_path, real_path};
-use crate::killpoint;
+use crate::failpoint;
 use crate::store::{Holder, Lease, LeaseError};
 
 /// Held for as long as this value lives.
@@ -37,18 +37,18 @@ impl FileLease {
         let mut note = open_note(&path)?;
         match note.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) if killpoint::Guard::EngineLock.is_off() => {}
+            Err(TryLockError::WouldBlock) if failpoint::Safeguard::EngineLock.is_off() => {}
             Err(TryLockError::WouldBlock) => return Err(LeaseError::Held(read_holder(&mut note))),
             Err(TryLockError::Error(source)) => return Err(LeaseError::Io { path, source }),
         }
         let file = match FileLock::take(&store) {
             Ok(Some(lock)) => Some(lock),
-            Ok(None) if killpoint::Guard::EngineLock.is_off() => None,
+            Ok(None) if failpoint::Safeguard::EngineLock.is_off() => None,
             // The one whose name is in the lock file is not the one who holds the store.
             Ok(None) => return Err(LeaseError::Held(None)),
             Err(source) => return Err(LeaseError::Io { path: store, source }),
         };
-        killpoint::hit("lock.taken");
+        failpoint::hit("lock.taken");
         write_holder(&mut note, role);
         Ok(Self { file, note: Mutex::new(note), path, role: role.to_owned() })
     }

@@ -37,7 +37,7 @@ impl Ledger for SqliteStore {
 
     async fn story(&self, call: &CallId) -> Result<Option<CallStory>, StoreError> {
         let call = call.clone();
-        self.list(move |look| reads::story(look, &call)).await.inspect_err(|e| self.damage.note_error(e))
+        self.list(move |context| reads::story(context, &call)).await.inspect_err(|e| self.damage.note_error(e))
     }
 
     async fn call(&self, call: &CallId) -> Result<Option<CallState>, StoreError> {

@@ -10,7 +10,7 @@ use crate::domain::answers::{AnsweredBefore, PastAnswer, PastReply, Prompt};
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, Recipient};
 use crate::domain::breaker::{Breaker, Evidence, Probe};
 use crate::domain::call::{Call, CallState, CallStatus};
-use crate::domain::event::{Load, Loaded, News};
+use crate::domain::event::{Load, Loaded, StatusUpdate};
 use crate::domain::settings::SettingsNumber;
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ErrorCode, MessageSid, Timestamp};
 use crate::domain::{MessageStatus, PhoneNumber};
@@ -145,10 +145,14 @@ fn message(
     Ok(())
 }
 
-fn orphans(conn: &Connection, sid: Option<&MessageSid>, named: Option<AttemptId>) -> Result<Vec<News>, StoreError> {
-    let mut by_place: BTreeMap<i64, News> = BTreeMap::new();
+fn orphans(
+    conn: &Connection,
+    sid: Option<&MessageSid>,
+    named: Option<AttemptId>,
+) -> Result<Vec<StatusUpdate>, StoreError> {
+    let mut by_place: BTreeMap<i64, StatusUpdate> = BTreeMap::new();
     let mut keep = |row: &Row<'_>| -> Result<(), StoreError> {
-        by_place.insert(row.get(6)?, news_from(row)?);
+        by_place.insert(row.get(6)?, update_from(row)?);
         Ok(())
     };
     if let Some(sid) = sid {
@@ -169,13 +173,13 @@ fn orphans(conn: &Connection, sid: Option<&MessageSid>, named: Option<AttemptId>
 }
 
 /// Reads `sid, named, status, code, class, source` from the front of a row.
-pub(super) fn news_from(row: &Row<'_>) -> Result<News, StoreError> {
-    Ok(News {
+pub(super) fn update_from(row: &Row<'_>) -> Result<StatusUpdate, StoreError> {
+    Ok(StatusUpdate {
         sid: rows::parsed("receipts.sid", str_at(row, 0)?)?,
         attempt: row.get::<_, Option<[u8; 16]>>(1)?.map(rows::id_from),
         status: MessageStatus::from_word(str_at(row, 2)?),
         code: row.get::<_, Option<u32>>(3)?.map(ErrorCode),
-        asks: rows::asks(str_at(row, 4)?)?,
+        error_class: rows::error_class(str_at(row, 4)?)?,
         source: rows::source(str_at(row, 5)?)?,
         provider_at: None,
     })
@@ -309,7 +313,6 @@ fn opted_out(
     Ok(pairs)
 }
 
-/// One text by one text.
 pub(super) fn text(conn: &Connection, statement: &str, key: &str) -> Result<Option<String>, StoreError> {
     Ok(conn.prepare_cached(statement)?.query_row([key], |r| r.get(0)).optional()?)
 }
@@ -349,7 +352,7 @@ fn whole_call(conn: &Connection, id: &str) -> Result<Option<CallState>, StoreErr
 
 /// Reads the columns of `sql::call_columns` from the front of a row.
 pub(super) fn call_from(row: &Row<'_>) -> Result<Call, StoreError> {
-    let outs = str_at(row, 16)?;
+    let excluded = str_at(row, 16)?;
     Ok(Call {
         id: rows::parsed("calls.id", str_at(row, 0)?)?,
         reference: rows::parsed("calls.reference", str_at(row, 1)?)?,
@@ -367,8 +370,8 @@ pub(super) fn call_from(row: &Row<'_>) -> Result<Call, StoreError> {
         wake_at: rows::time(row.get(13)?),
         attempts: row.get(14)?,
         holder: maybe_str_at(row, 15)?.map(|t| rows::parsed("calls.holder", t)).transpose()?,
-        outs: if outs == "[]" { Vec::new() } else { rows::from_json("calls.outs", outs)? },
-        told_at: rows::time(row.get(17)?),
+        excluded: if excluded == "[]" { Vec::new() } else { rows::from_json("calls.outs", excluded)? },
+        notified_at: rows::time(row.get(17)?),
         closed_at: rows::time(row.get(18)?),
         muted: row.get(19)?,
         deferred_from: rows::time(row.get(20)?),

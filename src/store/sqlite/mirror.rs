@@ -8,11 +8,11 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::figures::counting;
 use super::handle::SqliteStore;
 use super::load::{attempt_from, call_state, str_at};
-use super::reads::{Look, all, at_most, moment};
+use super::reads::{ReadContext, all, at_most, moment};
 use super::sql::{self, attempt_columns};
 use crate::domain::types::{CallId, CallRef, Timestamp};
 use crate::store::mirror::{
-    CallTask, EventFilter, EventLine, EventTask, MirrorFigures, MirrorKey, MirrorOutbox, MirrorTask, MirrorTold,
+    CallTask, EventFilter, EventLine, EventTask, MirrorDelivered, MirrorFigures, MirrorKey, MirrorOutbox, MirrorTask,
     ParkedLine,
 };
 use crate::store::{StoreError, rows};
@@ -90,8 +90,8 @@ const WRITTEN: &str =
     ON CONFLICT (key) DO UPDATE SET record = coalesce(excluded.record, record), writes = writes + 1,
     since = CASE WHEN verify_at IS NULL THEN excluded.since ELSE min(since, excluded.since) END,
     written_at = excluded.written_at, verify_at = excluded.verify_at, misses = 0, verified_at = NULL";
-const TOLD: &str = "DELETE FROM outbox WHERE sink = ?1 AND key = ?2 AND version = ?3";
-const NOT_TOLD: &str = "UPDATE outbox SET attempts = attempts + 1, next_at = ?3
+const DELIVERED: &str = "DELETE FROM outbox WHERE sink = ?1 AND key = ?2 AND version = ?3";
+const FAILED: &str = "UPDATE outbox SET attempts = attempts + 1, next_at = ?3
     WHERE sink = ?1 AND key = ?2 AND parked_at IS NULL";
 const WAIT: &str = "UPDATE outbox SET next_at = ?3 WHERE sink = ?1 AND key = ?2 AND parked_at IS NULL";
 const PARK: &str = "UPDATE outbox SET parked_at = ?4, why = ?5 WHERE sink = ?1 AND key = ?2 AND version = ?3";
@@ -100,7 +100,7 @@ const PARK_NEW: &str = "INSERT INTO outbox (sink, key, version, since, attempts,
 const UNASKED: &str = "UPDATE mirror SET verify_at = NULL, misses = 0, rewrites = 0 WHERE key = ?1";
 const PARKED: &str = "SELECT key, why, parked_at FROM outbox INDEXED BY outbox_parked
     WHERE sink = ?1 AND parked_at IS NOT NULL ORDER BY parked_at LIMIT ?2";
-const HURRY: &str = "UPDATE outbox SET next_at = ?2 WHERE sink = ?1 AND parked_at IS NULL AND next_at > ?2";
+const RETRY_NOW: &str = "UPDATE outbox SET next_at = ?2 WHERE sink = ?1 AND parked_at IS NULL AND next_at > ?2";
 const BUSY: &str = "SELECT EXISTS (SELECT 1 FROM outbox WHERE sink = ?1 AND key = ?2 AND parked_at IS NULL)
     OR EXISTS (SELECT 1 FROM mirror WHERE key = ?2 AND verify_at IS NOT NULL
                AND NOT EXISTS (SELECT 1 FROM outbox WHERE sink = ?1 AND key = ?2))";
@@ -143,24 +143,24 @@ fn task(row: &Row<'_>) -> Result<MirrorTask, StoreError> {
 
 /// Up to `limit` of those that can be read; the others are said once and left out.
 fn tasks<T>(
-    look: Look<'_>,
+    context: ReadContext<'_>,
     sql: &str,
     now: Timestamp,
     limit: usize,
     read: impl Fn(&Connection, MirrorTask) -> Result<Option<T>, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
-    let mut statement = look.conn.prepare_cached(sql)?;
+    let mut statement = context.conn.prepare_cached(sql)?;
     let mut found = statement.query([now.as_millis()])?;
     let mut out = Vec::new();
     while out.len() < limit
         && let Some(row) = found.next()?
     {
-        match task(row).and_then(|task| read(look.conn, task)) {
+        match task(row).and_then(|task| read(context.conn, task)) {
             Ok(Some(one)) => out.push(one),
-            Ok(None) => look.damage.note("a row of outbox", None, "what it tells of is not there"),
+            Ok(None) => context.damage.note("a row of outbox", None, "what it tells of is not there"),
             Err(StoreError::Corrupt { what, call }) => {
                 let row = call.as_ref().map_or_else(|| "a row of outbox".to_owned(), |c| format!("call {c}"));
-                look.damage.note(&row, call.as_deref(), &what);
+                context.damage.note(&row, call.as_deref(), &what);
             }
             Err(e) => return Err(e),
         }
@@ -211,7 +211,7 @@ fn figures(conn: &Connection) -> Result<MirrorFigures, StoreError> {
     })
 }
 
-fn events(look: Look<'_>, filter: &EventFilter) -> Result<Vec<EventLine>, StoreError> {
+fn events(context: ReadContext<'_>, filter: &EventFilter) -> Result<Vec<EventLine>, StoreError> {
     let of = if filter.call.is_some() { EVENTS_OF_CALL } else { EVENTS_OF_ALL };
     let columns = attempt_columns!();
     let sql = format!(
@@ -224,7 +224,7 @@ fn events(look: Look<'_>, filter: &EventFilter) -> Result<Vec<EventLine>, StoreE
     while out.len() < filter.limit {
         let want = filter.limit - out.len();
         let (since, call) = span(filter);
-        let page = all(look.conn, &sql, params![since, call, after, at_most(want)], |row| {
+        let page = all(context.conn, &sql, params![since, call, after, at_most(want)], |row| {
             let place: i64 = row.get(sql::ATTEMPT_COLUMNS + 1)?;
             Ok((place, with_reference(row)))
         })?;
@@ -235,11 +235,11 @@ fn events(look: Look<'_>, filter: &EventFilter) -> Result<Vec<EventLine>, StoreE
             match read {
                 Ok((attempt, reference)) => {
                     let key = MirrorKey::Attempt(attempt.id).to_string();
-                    let (waits_since, parked) = standing(look.conn, &key)?;
+                    let (waits_since, parked) = standing(context.conn, &key)?;
                     out.push(EventLine { place, attempt, reference, waits_since, parked });
                 }
                 Err(StoreError::Corrupt { what, call }) => {
-                    look.damage.note(&format!("row {place} of attempts"), call.as_deref(), &what);
+                    context.damage.note(&format!("row {place} of attempts"), call.as_deref(), &what);
                 }
                 Err(e) => return Err(e),
             }
@@ -272,11 +272,11 @@ fn standing(conn: &Connection, key: &str) -> Result<(Option<Timestamp>, Option<S
 #[async_trait]
 impl MirrorOutbox for SqliteStore {
     async fn mirror_events_due(&self, now: Timestamp, limit: usize) -> Result<Vec<EventTask>, StoreError> {
-        self.list(move |look| tasks(look, EVENTS_DUE, now, limit, event)).await
+        self.list(move |context| tasks(context, EVENTS_DUE, now, limit, event)).await
     }
 
     async fn mirror_calls_due(&self, now: Timestamp, limit: usize) -> Result<Vec<CallTask>, StoreError> {
-        self.list(move |look| tasks(look, CALLS_DUE, now, limit, call)).await
+        self.list(move |context| tasks(context, CALLS_DUE, now, limit, call)).await
     }
 
     async fn next_mirror(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
@@ -291,9 +291,9 @@ impl MirrorOutbox for SqliteStore {
             .await
     }
 
-    async fn mirror_told(&self, told: Vec<MirrorTold>, now: Timestamp) -> Result<(), StoreError> {
+    async fn mirror_delivered(&self, delivered: Vec<MirrorDelivered>, now: Timestamp) -> Result<(), StoreError> {
         self.with_tx(move |conn| {
-            for t in &told {
+            for t in &delivered {
                 let key = t.key.to_string();
                 conn.prepare_cached(WRITTEN)?.execute(params![
                     key,
@@ -302,15 +302,15 @@ impl MirrorOutbox for SqliteStore {
                     now.as_millis(),
                     rows::millis(t.verify_at)
                 ])?;
-                conn.prepare_cached(TOLD)?.execute(params![SINK, key, t.version])?;
+                conn.prepare_cached(DELIVERED)?.execute(params![SINK, key, t.version])?;
             }
             Ok(())
         })
         .await
     }
 
-    async fn mirror_not_told(&self, keys: Vec<MirrorKey>, again_at: Timestamp) -> Result<(), StoreError> {
-        self.each(NOT_TOLD, keys, again_at).await
+    async fn mirror_failed(&self, keys: Vec<MirrorKey>, again_at: Timestamp) -> Result<(), StoreError> {
+        self.each(FAILED, keys, again_at).await
     }
 
     async fn mirror_wait(&self, keys: Vec<MirrorKey>, until: Timestamp) -> Result<(), StoreError> {
@@ -352,9 +352,9 @@ impl MirrorOutbox for SqliteStore {
             .await
     }
 
-    async fn mirror_hurry(&self, now: Timestamp) -> Result<(), StoreError> {
+    async fn mirror_retry_now(&self, now: Timestamp) -> Result<(), StoreError> {
         self.with_tx(move |conn| {
-            conn.prepare_cached(HURRY)?.execute(params![SINK, now.as_millis()])?;
+            conn.prepare_cached(RETRY_NOW)?.execute(params![SINK, now.as_millis()])?;
             Ok(())
         })
         .await
@@ -388,11 +388,11 @@ impl MirrorOutbox for SqliteStore {
     }
 
     async fn mirror_events_unproven(&self, now: Timestamp, limit: usize) -> Result<Vec<EventTask>, StoreError> {
-        self.list(move |look| tasks(look, EVENTS_UNPROVEN, now, limit, event)).await
+        self.list(move |context| tasks(context, EVENTS_UNPROVEN, now, limit, event)).await
     }
 
     async fn mirror_calls_unproven(&self, now: Timestamp, limit: usize) -> Result<Vec<CallTask>, StoreError> {
-        self.list(move |look| tasks(look, CALLS_UNPROVEN, now, limit, call)).await
+        self.list(move |context| tasks(context, CALLS_UNPROVEN, now, limit, call)).await
     }
 
     async fn mirror_proven(&self, writes: Vec<(MirrorKey, i64)>, now: Timestamp) -> Result<(), StoreError> {
@@ -440,7 +440,7 @@ impl MirrorOutbox for SqliteStore {
 
     async fn mirror_events(&self, filter: &EventFilter) -> Result<Vec<EventLine>, StoreError> {
         let filter = filter.clone();
-        self.list(move |look| events(look, &filter)).await
+        self.list(move |context| events(context, &filter)).await
     }
 
     async fn mirror_events_count(&self, filter: &EventFilter) -> Result<u64, StoreError> {

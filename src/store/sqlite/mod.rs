@@ -6,44 +6,44 @@
 
 mod alerts;
 mod backup;
+#[cfg(test)]
+pub(crate) mod bulk;
 mod check;
 mod control;
-#[cfg(test)]
-pub(crate) mod crowd;
+pub mod corrupt;
 mod damage;
 mod engines;
 mod errors;
 mod figures;
 pub(super) mod file;
 mod handle;
-mod lanes;
 mod lease;
 mod ledger;
-mod leftovers;
 mod load;
 mod mirror;
 mod open;
+mod orphans;
 mod outbox;
+#[cfg(test)]
+pub(crate) mod page_damage;
 mod queues;
 mod readers;
 mod reads;
 mod repair;
 mod replies;
 mod rescue;
-mod roster;
 mod rows_copy;
 mod save;
+mod send_queues;
 mod settings;
-pub mod spoil;
 mod sql;
+mod synced_contacts;
 #[cfg(test)]
 mod tests;
 mod update;
 mod upkeep;
 mod versions;
 mod views;
-#[cfg(test)]
-pub(crate) mod wound;
 mod writer;
 
 pub(super) use self::handle::SqliteStore;

@@ -15,7 +15,7 @@ use rusqlite_migration::{M, Migrations};
 use super::file::{FileLock, cannot_open, is_there};
 use super::{backup, rescue};
 use crate::clock::{Clock as _, SystemClock};
-use crate::killpoint;
+use crate::failpoint;
 use crate::store::{StoreError, StoreMode, StoreSettings};
 
 /// Numbered, forward only, never edited after a release.
@@ -34,7 +34,6 @@ const STATEMENTS: usize = 128;
 pub(super) enum Use {
     /// Changes.
     Write,
-    /// Reads.
     Read,
     /// Checkpoints, and nothing else.
     Checkpoint,
@@ -61,7 +60,7 @@ fn prepare_with(options: &StoreSettings, schema: &[&str]) -> Result<Connection, 
     let mut tries = 0;
     loop {
         let version = recognise(&conn, options, known)?;
-        killpoint::opened(options.mode == StoreMode::Test).map_err(|e| cannot_open(path, e))?;
+        failpoint::opened(options.mode == StoreMode::Test).map_err(|e| cannot_open(path, e))?;
         if version == known {
             break;
         }
@@ -78,7 +77,7 @@ fn prepare_with(options: &StoreSettings, schema: &[&str]) -> Result<Connection, 
         }
         tune(&conn, path)?;
         match migrate(&mut conn, options.mode, schema) {
-            Ok(()) => killpoint::hit("migration.committed"),
+            Ok(()) => failpoint::hit("migration.committed"),
             // Another process may have been faster: what it left is looked at again.
             Err(_) if tries < 2 && recognise(&conn, options, known)? != version => {}
             Err(e) => return Err(cannot_open(path, e)),
@@ -219,7 +218,7 @@ fn migrate(conn: &mut Connection, mode: StoreMode, schema: &[&str]) -> Result<()
         }
         // The stamp is part of the transaction that makes the schema: there is no store without one.
         M::up_with_hook(sql, move |tx: &rusqlite::Transaction<'_>| {
-            killpoint::hit("migration.before-stamp");
+            failpoint::hit("migration.before-stamp");
             tx.pragma_update(None, "application_id", APPLICATION_ID)?;
             tx.execute("INSERT INTO meta (key, value) VALUES ('mode', ?1)", [mode.as_str()])?;
             Ok(())
@@ -329,10 +328,12 @@ mod tests {
         ];
         let wanted: Vec<_> = wanted
             .iter()
-            .flat_map(|(call, lanes)| (1..).zip(lanes).map(|(n, l)| ((*call).to_owned(), n, (*l).to_owned())))
+            .flat_map(|(call, send_queues)| {
+                (1..).zip(send_queues).map(|(n, l)| ((*call).to_owned(), n, (*l).to_owned()))
+            })
             .collect();
         assert_eq!(all(&conn), wanted, "what is over needs none");
-        let of_domain = crate::store::Lane::new(Some("+18005550100"), "+15005550009".parse().ok().as_ref());
+        let of_domain = crate::store::SendQueue::new(Some("+18005550100"), "+15005550009".parse().ok().as_ref());
         assert_eq!(of_domain.as_str(), "+15005550009|+18005550100", "SQL and code agree");
         assert!(only_copy(options.path()).to_string_lossy().ends_with("Z-v1"));
         let on = conn.execute("UPDATE attempts SET polls = -1 WHERE call_id = 'plain'", []);

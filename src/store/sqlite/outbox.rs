@@ -3,17 +3,17 @@
 use async_trait::async_trait;
 
 use super::handle::SqliteStore;
-use super::leftovers;
+use super::orphans;
 use crate::domain::Timestamp;
 use crate::store::{Outbox, OutboxLine, StoreError};
 
 #[async_trait]
 impl Outbox for SqliteStore {
     async fn stuck_outbox(&self, before: Timestamp) -> Result<Vec<OutboxLine>, StoreError> {
-        self.read(move |conn| leftovers::stuck_outbox(conn, before)).await
+        self.read(move |conn| orphans::stuck_outbox(conn, before)).await
     }
 
-    async fn hurry_outbox(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.with_tx(move |conn| leftovers::hurry_outbox(conn, now)).await
+    async fn retry_outbox_now(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.with_tx(move |conn| orphans::retry_outbox_now(conn, now)).await
     }
 }

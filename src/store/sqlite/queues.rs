@@ -4,18 +4,18 @@ use async_trait::async_trait;
 use rusqlite::{OptionalExtension as _, params};
 
 use super::handle::SqliteStore;
-use super::{figures, lanes, leftovers, reads, replies, sql};
+use super::{figures, orphans, reads, replies, send_queues, sql};
 use crate::domain::Timestamp;
-use crate::domain::event::{InboundText, News};
+use crate::domain::event::{InboundText, StatusUpdate};
 use crate::domain::types::{AttemptId, CallId, MessageSid};
 use crate::store::{
-    LaneKey, LanePlace, Listened, ListenedPlace, Pollable, Queues, Searchable, Sendable, StoreError, rows,
+    Listened, ListenedPlace, Pollable, Queues, Searchable, SendQueueKey, SendQueuePosition, Sendable, StoreError, rows,
 };
 
 #[async_trait]
 impl Queues for SqliteStore {
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
-        self.list(move |look| reads::due(look, now, limit)).await
+        self.list(move |context| reads::due(context, now, limit)).await
     }
 
     async fn next_wake(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
@@ -23,40 +23,40 @@ impl Queues for SqliteStore {
     }
 
     async fn next_wakes(&self, limit: usize) -> Result<Vec<(CallId, Timestamp)>, StoreError> {
-        self.list(move |look| reads::next_wakes(look, limit)).await
+        self.list(move |context| reads::next_wakes(context, limit)).await
     }
 
-    async fn lanes(&self, after: Option<&LaneKey>, limit: usize) -> Result<Vec<LaneKey>, StoreError> {
+    async fn send_queues(&self, after: Option<&SendQueueKey>, limit: usize) -> Result<Vec<SendQueueKey>, StoreError> {
         let after = after.cloned();
-        self.list(move |look| lanes::lanes(look, after.as_ref(), limit)).await
+        self.list(move |context| send_queues::send_queues(context, after.as_ref(), limit)).await
     }
 
     async fn sendable(
         &self,
         now: Timestamp,
-        places: &[LanePlace],
+        places: &[SendQueuePosition],
         limit: usize,
     ) -> Result<Vec<Vec<Sendable>>, StoreError> {
         let places = places.to_vec();
-        self.list(move |look| lanes::sendable(look, now, &places, limit)).await
+        self.list(move |context| send_queues::sendable(context, now, &places, limit)).await
     }
 
     async fn next_sendable(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.read(move |conn| lanes::next_sendable(conn, after)).await
+        self.read(move |conn| send_queues::next_sendable(conn, after)).await
     }
 
     async fn claims_of_others(&self, engine: &str, limit: usize) -> Result<Vec<AttemptId>, StoreError> {
         let engine = engine.to_owned();
-        self.list(move |look| reads::claims_of_others(look, &engine, limit)).await
+        self.list(move |context| reads::claims_of_others(context, &engine, limit)).await
     }
 
     async fn claims_of(&self, engine: &str, limit: usize) -> Result<Vec<AttemptId>, StoreError> {
         let engine = engine.to_owned();
-        self.list(move |look| reads::claims_of(look, &engine, limit)).await
+        self.list(move |context| reads::claims_of(context, &engine, limit)).await
     }
 
     async fn pollable(&self, now: Timestamp, limit: usize) -> Result<Vec<Pollable>, StoreError> {
-        self.list(move |look| reads::pollable(look, now, limit)).await
+        self.list(move |context| reads::pollable(context, now, limit)).await
     }
 
     async fn next_poll(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
@@ -64,11 +64,11 @@ impl Queues for SqliteStore {
     }
 
     async fn open_outcomes(&self, limit: usize) -> Result<Vec<CallId>, StoreError> {
-        self.list(move |look| reads::open_outcomes(look, limit)).await
+        self.list(move |context| reads::open_outcomes(context, limit)).await
     }
 
     async fn searchable(&self, now: Timestamp, limit: usize) -> Result<Vec<Searchable>, StoreError> {
-        self.list(move |look| reads::searchable(look, now, limit)).await
+        self.list(move |context| reads::searchable(context, now, limit)).await
     }
 
     async fn next_search(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
@@ -76,15 +76,15 @@ impl Queues for SqliteStore {
     }
 
     async fn stranded(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
-        self.list(move |look| figures::stranded(look, quiet_since, limit)).await
+        self.list(move |context| figures::stranded(context, quiet_since, limit)).await
     }
 
-    async fn untold(&self, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
-        self.list(move |look| reads::untold(look, before, limit)).await
+    async fn unnotified(&self, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
+        self.list(move |context| reads::unnotified(context, before, limit)).await
     }
 
-    async fn kept_receipts(&self, limit: usize) -> Result<Vec<(CallId, News)>, StoreError> {
-        self.read(move |conn| leftovers::kept_receipts(conn, limit)).await
+    async fn kept_receipts(&self, limit: usize) -> Result<Vec<(CallId, StatusUpdate)>, StoreError> {
+        self.read(move |conn| orphans::kept_receipts(conn, limit)).await
     }
 
     async fn listened(
@@ -94,12 +94,12 @@ impl Queues for SqliteStore {
         limit: usize,
     ) -> Result<Vec<Listened>, StoreError> {
         let after = after.cloned();
-        self.list(move |look| replies::listened(look, since, after, limit)).await
+        self.list(move |context| replies::listened(context, since, after, limit)).await
     }
 
-    async fn heard(&self, messages: &[MessageSid]) -> Result<Vec<MessageSid>, StoreError> {
+    async fn known_messages(&self, messages: &[MessageSid]) -> Result<Vec<MessageSid>, StoreError> {
         let messages = messages.to_vec();
-        self.read(move |conn| replies::heard(conn, &messages)).await
+        self.read(move |conn| replies::known_messages(conn, &messages)).await
     }
 
     async fn date_replies(&self, times: &[(MessageSid, Timestamp)]) -> Result<(), StoreError> {
@@ -115,7 +115,7 @@ impl Queues for SqliteStore {
     }
 
     async fn waiting_replies(&self, limit: usize) -> Result<Vec<InboundText>, StoreError> {
-        self.list(move |look| replies::waiting(look, limit)).await
+        self.list(move |context| replies::waiting(context, limit)).await
     }
 
     async fn replies_read(&self) -> Result<Option<Timestamp>, StoreError> {

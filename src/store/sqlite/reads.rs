@@ -6,7 +6,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 
 use super::damage::Damage;
-use super::load::{call_from, call_state, news_from, str_at, text};
+use super::load::{call_from, call_state, str_at, text, update_from};
 use super::sql::call_columns;
 use crate::domain::call::CallStatus;
 use crate::domain::change::ReceiptRow;
@@ -41,20 +41,20 @@ pub(super) fn all<T>(
 
 /// A connection, and what is known to be unreadable.
 #[derive(Clone, Copy)]
-pub(super) struct Look<'a> {
+pub(super) struct ReadContext<'a> {
     pub(super) conn: &'a Connection,
     pub(super) damage: &'a Damage,
 }
 
 /// Every row that can be read of a list for people. The first column is a call's id, or else the row's own key in `table`.
 pub(super) fn readable<T>(
-    look: Look<'_>,
+    context: ReadContext<'_>,
     table: &str,
     sql: &str,
     with: impl Params,
     read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
-    let mut statement = look.conn.prepare_cached(sql)?;
+    let mut statement = context.conn.prepare_cached(sql)?;
     let mut found = statement.query(with)?;
     let mut out = Vec::new();
     while let Some(row) = found.next()? {
@@ -62,13 +62,13 @@ pub(super) fn readable<T>(
             Ok(line) => out.push(line),
             Err(StoreError::Corrupt { what, .. }) if table == CALLS_TABLE => {
                 let id = row.get_ref(0)?.as_str().unwrap_or_default();
-                look.damage.note(&format!("call {id}"), Some(id), &what);
+                context.damage.note(&format!("call {id}"), Some(id), &what);
             }
             Err(StoreError::Corrupt { what, .. }) => {
                 let key = row.get_ref(0)?;
                 let text = key.as_str().ok().filter(|_| table != PHONES).map(masked);
                 let key = key.as_i64().map(|n| n.to_string()).ok().or(text);
-                look.damage.note(
+                context.damage.note(
                     &key.map_or(format!("a row of {table}"), |k| format!("row {k} of {table}")),
                     None,
                     &what,
@@ -87,29 +87,29 @@ pub(super) const PHONES: &str = "phones";
 /// The rows of a list of work, up to `limit` of those that can be read. `places` gives row numbers in their order, `one` reads
 /// one of them; its first column is the id of the call, or null where the row belongs to none.
 pub(super) fn work<T>(
-    look: Look<'_>,
+    context: ReadContext<'_>,
     (places, with): (&str, impl Params),
     one: &str,
     limit: usize,
     read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
-    let reads_calls = one == CALL_AT || one == UNTOLD_AT;
-    let mut places = look.conn.prepare_cached(places)?;
-    let mut one = look.conn.prepare_cached(one)?;
+    let reads_calls = one == CALL_AT || one == UNNOTIFIED_AT;
+    let mut places = context.conn.prepare_cached(places)?;
+    let mut one = context.conn.prepare_cached(one)?;
     let mut found = places.query(with)?;
     let mut out = Vec::new();
     while out.len() < limit
         && let Some(place) = found.next()?
     {
         let place: i64 = place.get(0)?;
-        match one_of(look, &mut one, place, &read) {
+        match one_of(context, &mut one, place, &read) {
             Ok(line) => out.extend(line),
             Err(StoreError::Corrupt { what, call: Some(call) }) => {
-                look.damage.note(&format!("call {call}"), Some(&call), &what);
+                context.damage.note(&format!("call {call}"), Some(&call), &what);
             }
             Err(e) if is_of_the_row(&e) => {
                 let table = if reads_calls { CALLS_TABLE } else { "attempts" };
-                look.damage.note_place(&format!("row {place} of {table}"), &e.to_string());
+                context.damage.note_place(&format!("row {place} of {table}"), &e.to_string());
             }
             Err(e) => return Err(e),
         }
@@ -128,7 +128,7 @@ fn is_of_the_row(e: &StoreError) -> bool {
 }
 
 fn one_of<T>(
-    look: Look<'_>,
+    context: ReadContext<'_>,
     one: &mut rusqlite::CachedStatement<'_>,
     place: i64,
     read: &impl Fn(&Row<'_>) -> Result<T, StoreError>,
@@ -138,7 +138,7 @@ fn one_of<T>(
     let Some(call) = row.get_ref(0)?.as_str_or_null().map_err(|_| rows::corrupt("call_id"))? else {
         return Err(StoreError::Corrupt { what: "an attempt belongs to no call".into(), call: None });
     };
-    if look.damage.leaves_out(call) {
+    if context.damage.leaves_out(call) {
         return Ok(None);
     }
     read(row).map(Some).map_err(|e| rows::of_call(call, e))
@@ -162,18 +162,18 @@ pub(super) fn call_id(conn: &Connection, statement: &str, key: &str) -> Result<O
     text(conn, statement, key)?.map(|id| rows::parsed("calls.id", &id)).transpose()
 }
 
-pub(super) fn story(look: Look<'_>, id: &CallId) -> Result<Option<CallStory>, StoreError> {
-    let Some(state) = call_state(look.conn, id.as_str())? else { return Ok(None) };
-    let log = log(look, &LogFilter { call: Some(id.clone()), limit: usize::MAX, ..LogFilter::default() })?;
+pub(super) fn story(context: ReadContext<'_>, id: &CallId) -> Result<Option<CallStory>, StoreError> {
+    let Some(state) = call_state(context.conn, id.as_str())? else { return Ok(None) };
+    let log = log(context, &LogFilter { call: Some(id.clone()), limit: usize::MAX, ..LogFilter::default() })?;
     let receipts = readable(
-        look,
+        context,
         "receipts",
         "SELECT sid, named, status, code, class, source, joined, effect, at FROM receipts
          WHERE joined IN (SELECT id FROM attempts WHERE call_id = ?1) ORDER BY seq",
         [id.as_str()],
         |row| {
             Ok(ReceiptRow {
-                news: news_from(row)?,
+                update: update_from(row)?,
                 joined: row.get::<_, Option<[u8; 16]>>(6)?.map(rows::id_from),
                 effect: rows::effect(str_at(row, 7)?)?,
                 at: Timestamp::from_millis(row.get(8)?),
@@ -196,21 +196,23 @@ pub(super) const CALLS: &str = concat!(
 const PLACE: &str = "SELECT accepted_at, rowid FROM calls WHERE id = ?1";
 
 /// Newest first, at one moment the later accepted: one walk of an index for each status, merged.
-pub(super) fn calls(look: Look<'_>, filter: &CallFilter) -> Result<Vec<CallLine>, StoreError> {
+pub(super) fn calls(context: ReadContext<'_>, filter: &CallFilter) -> Result<Vec<CallLine>, StoreError> {
     let since = filter.since.map_or(i64::MIN, Timestamp::as_millis);
     let statuses = if filter.statuses.is_empty() { CallStatus::ALL } else { filter.statuses.as_slice() };
     let before: (i64, i64) = match &filter.before {
         None => (i64::MAX, i64::MAX),
-        Some(id) => match look.conn.prepare_cached(PLACE)?.query_row([id.as_str()], |r| Ok((r.get(0)?, r.get(1)?))) {
-            Err(rusqlite::Error::QueryReturnedNoRows) => return Ok(Vec::new()),
-            place => place?,
-        },
+        Some(id) => {
+            match context.conn.prepare_cached(PLACE)?.query_row([id.as_str()], |r| Ok((r.get(0)?, r.get(1)?))) {
+                Err(rusqlite::Error::QueryReturnedNoRows) => return Ok(Vec::new()),
+                place => place?,
+            }
+        }
     };
     let by = filter.created_by.as_ref().map(|a| a.0.as_str());
     let mut lines = Vec::new();
     for status in CallStatus::ALL.iter().filter(|s| statuses.contains(s)) {
         lines.extend(readable(
-            look,
+            context,
             CALLS_TABLE,
             CALLS,
             params![status.as_str(), since, at_most(filter.limit), before.0, before.1, by],
@@ -229,14 +231,16 @@ pub(super) const LOG_OF_CALL: &str =
     "SELECT seq, kind, at, call_id, attempt_id, actor, message, data FROM log INDEXED BY log_by_call
         WHERE call_id = ?4 AND seq > ?1 AND at >= ?2 ORDER BY seq LIMIT ?3";
 
-pub(super) fn log(look: Look<'_>, filter: &LogFilter) -> Result<Vec<LogLine>, StoreError> {
+pub(super) fn log(context: ReadContext<'_>, filter: &LogFilter) -> Result<Vec<LogLine>, StoreError> {
     const OF_ALL: &str = "SELECT seq, kind, at, call_id, attempt_id, actor, message, data FROM log
         WHERE seq > ?1 AND at >= ?2 ORDER BY seq LIMIT ?3";
     let since = filter.since.map_or(i64::MIN, Timestamp::as_millis);
     let limit = at_most(filter.limit);
     match &filter.call {
-        Some(call) => readable(look, "log", LOG_OF_CALL, params![filter.after, since, limit, call.as_str()], log_from),
-        None => readable(look, "log", OF_ALL, params![filter.after, since, limit], log_from),
+        Some(call) => {
+            readable(context, "log", LOG_OF_CALL, params![filter.after, since, limit, call.as_str()], log_from)
+        }
+        None => readable(context, "log", OF_ALL, params![filter.after, since, limit], log_from),
     }
 }
 
@@ -261,8 +265,8 @@ pub(super) const DUE: &str = "SELECT rowid FROM calls INDEXED BY calls_by_wake
     WHERE status = 'DISPATCHING' AND wake_at <= ?1 ORDER BY wake_at";
 const CALL_AT: &str = "SELECT id FROM calls WHERE rowid = ?1";
 
-pub(super) fn due(look: Look<'_>, now: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
-    work(look, (DUE, params![now.as_millis()]), CALL_AT, limit, id_at_front)
+pub(super) fn due(context: ReadContext<'_>, now: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
+    work(context, (DUE, params![now.as_millis()]), CALL_AT, limit, id_at_front)
 }
 
 /// One time, or none.
@@ -281,8 +285,8 @@ pub(super) fn next_wake(conn: &Connection, after: Timestamp) -> Result<Option<Ti
 pub(super) const NEXT_WAKES: &str =
     "SELECT id, wake_at FROM calls INDEXED BY calls_by_wake WHERE status = 'DISPATCHING' ORDER BY wake_at LIMIT ?1";
 
-pub(super) fn next_wakes(look: Look<'_>, limit: usize) -> Result<Vec<(CallId, Timestamp)>, StoreError> {
-    readable(look, CALLS_TABLE, NEXT_WAKES, [at_most(limit)], |row| {
+pub(super) fn next_wakes(context: ReadContext<'_>, limit: usize) -> Result<Vec<(CallId, Timestamp)>, StoreError> {
+    readable(context, CALLS_TABLE, NEXT_WAKES, [at_most(limit)], |row| {
         Ok((rows::parsed("calls.id", str_at(row, 0)?)?, Timestamp::from_millis(row.get(1)?)))
     })
 }
@@ -293,8 +297,8 @@ pub(super) const DUE_LINES: &str = concat!(
     " FROM calls INDEXED BY calls_by_wake WHERE status = 'DISPATCHING' ORDER BY wake_at LIMIT ?1"
 );
 
-pub(super) fn due_lines(look: Look<'_>, limit: usize) -> Result<Vec<DueLine>, StoreError> {
-    readable(look, CALLS_TABLE, DUE_LINES, [at_most(limit)], |row| {
+pub(super) fn due_lines(context: ReadContext<'_>, limit: usize) -> Result<Vec<DueLine>, StoreError> {
+    readable(context, CALLS_TABLE, DUE_LINES, [at_most(limit)], |row| {
         let call = call_from(row)?;
         let due = call.wake_at.ok_or_else(|| rows::corrupt("calls.wake_at"))?;
         Ok(DueLine { call, due })
@@ -305,15 +309,19 @@ pub(super) const CLAIMS: &str = "SELECT rowid FROM attempts INDEXED BY attempts_
     WHERE state = 'sending' AND claimed_by <> ?1 ORDER BY sent_at, id";
 const CLAIM_AT: &str = "SELECT c.id, a.id FROM attempts a LEFT JOIN calls c ON c.id = a.call_id WHERE a.rowid = ?1";
 
-pub(super) fn claims_of_others(look: Look<'_>, engine: &str, limit: usize) -> Result<Vec<AttemptId>, StoreError> {
-    work(look, (CLAIMS, params![engine]), CLAIM_AT, limit, |row| Ok(rows::id_from(row.get(1)?)))
+pub(super) fn claims_of_others(
+    context: ReadContext<'_>,
+    engine: &str,
+    limit: usize,
+) -> Result<Vec<AttemptId>, StoreError> {
+    work(context, (CLAIMS, params![engine]), CLAIM_AT, limit, |row| Ok(rows::id_from(row.get(1)?)))
 }
 
 pub(super) const CLAIMS_OF: &str = "SELECT rowid FROM attempts INDEXED BY attempts_claimed
     WHERE state = 'sending' AND claimed_by = ?1 ORDER BY sent_at, id";
 
-pub(super) fn claims_of(look: Look<'_>, engine: &str, limit: usize) -> Result<Vec<AttemptId>, StoreError> {
-    work(look, (CLAIMS_OF, params![engine]), CLAIM_AT, limit, |row| Ok(rows::id_from(row.get(1)?)))
+pub(super) fn claims_of(context: ReadContext<'_>, engine: &str, limit: usize) -> Result<Vec<AttemptId>, StoreError> {
+    work(context, (CLAIMS_OF, params![engine]), CLAIM_AT, limit, |row| Ok(rows::id_from(row.get(1)?)))
 }
 
 pub(super) const POLLABLE: &str = "SELECT rowid FROM attempts INDEXED BY attempts_polled
@@ -321,8 +329,8 @@ pub(super) const POLLABLE: &str = "SELECT rowid FROM attempts INDEXED BY attempt
 const POLLABLE_AT: &str = "SELECT c.id, a.id, a.sid, a.polls, coalesce(a.sent_at, a.created_at)
     FROM attempts a LEFT JOIN calls c ON c.id = a.call_id WHERE a.rowid = ?1";
 
-pub(super) fn pollable(look: Look<'_>, now: Timestamp, limit: usize) -> Result<Vec<Pollable>, StoreError> {
-    work(look, (POLLABLE, params![now.as_millis()]), POLLABLE_AT, limit, |row| {
+pub(super) fn pollable(context: ReadContext<'_>, now: Timestamp, limit: usize) -> Result<Vec<Pollable>, StoreError> {
+    work(context, (POLLABLE, params![now.as_millis()]), POLLABLE_AT, limit, |row| {
         Ok(Pollable {
             attempt: rows::id_from(row.get(1)?),
             sid: rows::parsed("attempts.sid", str_at(row, 2)?)?,
@@ -344,8 +352,8 @@ pub(super) const OPEN_OUTCOMES: &str =
         UNION SELECT call_id FROM attempts INDEXED BY attempts_undecided WHERE state = 'unknown' AND decided_at IS NULL)
     LIMIT ?1";
 
-pub(super) fn open_outcomes(look: Look<'_>, limit: usize) -> Result<Vec<CallId>, StoreError> {
-    readable(look, CALLS_TABLE, OPEN_OUTCOMES, params![at_most(limit)], id_at_front)
+pub(super) fn open_outcomes(context: ReadContext<'_>, limit: usize) -> Result<Vec<CallId>, StoreError> {
+    readable(context, CALLS_TABLE, OPEN_OUTCOMES, params![at_most(limit)], id_at_front)
 }
 
 pub(super) const SEARCHABLE: &str = "SELECT rowid FROM attempts INDEXED BY attempts_searched
@@ -353,8 +361,12 @@ pub(super) const SEARCHABLE: &str = "SELECT rowid FROM attempts INDEXED BY attem
 const SEARCHABLE_AT: &str = "SELECT c.id, a.id, c.reference, a.number, a.phone, a.sender, a.sent_at, a.provider_after
     FROM attempts a LEFT JOIN calls c ON c.id = a.call_id WHERE a.rowid = ?1";
 
-pub(super) fn searchable(look: Look<'_>, now: Timestamp, limit: usize) -> Result<Vec<Searchable>, StoreError> {
-    work(look, (SEARCHABLE, params![now.as_millis()]), SEARCHABLE_AT, limit, |row| {
+pub(super) fn searchable(
+    context: ReadContext<'_>,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<Searchable>, StoreError> {
+    work(context, (SEARCHABLE, params![now.as_millis()]), SEARCHABLE_AT, limit, |row| {
         Ok(Searchable {
             attempt: rows::id_from(row.get(1)?),
             reference: rows::parsed("calls.reference", str_at(row, 2)?)?,
@@ -374,21 +386,21 @@ pub(super) fn next_search(conn: &Connection, after: Timestamp) -> Result<Option<
     moment(conn, NEXT_SEARCH, [after.as_millis()])
 }
 
-pub(super) const UNTOLD: &str = "SELECT rowid FROM calls INDEXED BY calls_untold
+pub(super) const UNNOTIFIED: &str = "SELECT rowid FROM calls INDEXED BY calls_untold
     WHERE status = 'DISPATCHING' AND told_at IS NULL AND accepted_at < ?1 ORDER BY accepted_at";
 /// Each by itself: an attempt that cannot be read is its own call's trouble.
-pub(super) const UNTOLD_AT: &str = "SELECT id FROM calls c WHERE rowid = ?1
+pub(super) const UNNOTIFIED_AT: &str = "SELECT id FROM calls c WHERE rowid = ?1
     AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.call_id = c.id AND a.state IN ('submitted', 'delivered'))
     AND NOT EXISTS (SELECT 1 FROM alerts WHERE key = 'untold:' || c.id AND resolved_at IS NULL)";
 
-pub(super) fn untold(look: Look<'_>, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
-    work(look, (UNTOLD, params![before.as_millis()]), UNTOLD_AT, limit, id_at_front)
+pub(super) fn unnotified(context: ReadContext<'_>, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
+    work(context, (UNNOTIFIED, params![before.as_millis()]), UNNOTIFIED_AT, limit, id_at_front)
 }
 
-pub(super) fn alerts(look: Look<'_>) -> Result<Vec<AlertLine>, StoreError> {
+pub(super) fn alerts(context: ReadContext<'_>) -> Result<Vec<AlertLine>, StoreError> {
     const SQL: &str = "SELECT key, call_id, message, raised_at, (SELECT reference FROM calls WHERE id = alerts.call_id)
         FROM alerts WHERE resolved_at IS NULL ORDER BY raised_at, key";
-    readable(look, "alerts", SQL, [], |row| {
+    readable(context, "alerts", SQL, [], |row| {
         let (call, reference): (Option<String>, Option<String>) = (row.get(1)?, row.get(4)?);
         Ok(AlertLine {
             // One that cannot be read is its call's trouble.
@@ -419,9 +431,9 @@ fn request_from(row: &Row<'_>) -> Result<Request, StoreError> {
     })
 }
 
-pub(super) fn open_requests(look: Look<'_>) -> Result<Vec<Request>, StoreError> {
+pub(super) fn open_requests(context: ReadContext<'_>) -> Result<Vec<Request>, StoreError> {
     const SQL: &str = "SELECT id, kind, payload, actor, at, result FROM requests WHERE result IS NULL ORDER BY id";
-    readable(look, "requests", SQL, [], request_from)
+    readable(context, "requests", SQL, [], request_from)
 }
 
 pub(super) fn request(conn: &Connection, id: i64) -> Result<Option<Request>, StoreError> {

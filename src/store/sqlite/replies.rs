@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::load::str_at;
-use super::reads::{Look, PHONES, at_most, readable};
+use super::reads::{PHONES, ReadContext, at_most, readable};
 use super::sql;
 use crate::domain::Timestamp;
 use crate::domain::event::InboundText;
@@ -23,39 +23,39 @@ pub(super) const LISTENED: &str = "WITH live (id) AS (
     HAVING (last, a.phone) < (?2, ?3) ORDER BY last DESC, a.phone DESC LIMIT ?4";
 
 pub(super) fn listened(
-    look: Look<'_>,
+    context: ReadContext<'_>,
     since: Timestamp,
     after: Option<ListenedPlace>,
     limit: usize,
 ) -> Result<Vec<Listened>, StoreError> {
     let after = after.map_or((i64::MAX, String::new()), |(at, phone)| (at.as_millis(), phone.e164().to_owned()));
-    readable(look, PHONES, LISTENED, params![since.as_millis(), after.0, after.1, at_most(limit)], |row| {
+    readable(context, PHONES, LISTENED, params![since.as_millis(), after.0, after.1, at_most(limit)], |row| {
         let has_unknown: bool = row.get(4)?;
         Ok(Listened {
             phone: rows::phone("attempts.phone", str_at(row, 0)?)?,
             sent_since: Timestamp::from_millis(row.get(1)?),
             provider_since: rows::time(row.get(3)?).filter(|_| !has_unknown),
-            told_last: Timestamp::from_millis(row.get(2)?),
+            notified_last: Timestamp::from_millis(row.get(2)?),
         })
     })
 }
 
-pub(super) fn heard(conn: &Connection, messages: &[MessageSid]) -> Result<Vec<MessageSid>, StoreError> {
+pub(super) fn known_messages(conn: &Connection, messages: &[MessageSid]) -> Result<Vec<MessageSid>, StoreError> {
     let mut known = conn.prepare_cached(sql::IS_HEARD)?;
-    let mut heard = Vec::new();
+    let mut known_messages = Vec::new();
     for sid in messages {
         if known.exists([sid.as_str()])? {
-            heard.push(sid.clone());
+            known_messages.push(sid.clone());
         }
     }
-    Ok(heard)
+    Ok(known_messages)
 }
 
 pub(super) const WAITING: &str = "SELECT sid, sender, recipient, body, provider_replied, at, provider_at
     FROM inbound INDEXED BY inbound_waiting WHERE waits = 1 ORDER BY at LIMIT ?1";
 
-pub(super) fn waiting(look: Look<'_>, limit: usize) -> Result<Vec<InboundText>, StoreError> {
-    readable(look, "inbound", WAITING, params![at_most(limit)], |row| {
+pub(super) fn waiting(context: ReadContext<'_>, limit: usize) -> Result<Vec<InboundText>, StoreError> {
+    readable(context, "inbound", WAITING, params![at_most(limit)], |row| {
         Ok(InboundText {
             sid: rows::parsed("inbound.sid", str_at(row, 0)?)?,
             from: row.get(1)?,

@@ -103,7 +103,7 @@ pub(super) fn newest(store: &Path) -> Option<PathBuf> {
 ///
 /// # Errors
 /// What the file system says; a copy may still have its name.
-pub(super) fn set_aside(store: &Path) -> io::Result<()> {
+pub(super) fn set_quarantined(store: &Path) -> io::Result<()> {
     while let Some(copy) = newest(store) {
         fs::rename(&copy, beside(&copy, OVER))?;
     }

@@ -22,7 +22,7 @@ use crate::domain::event::{InboundRow, Loaded};
 use crate::domain::log::{LogEntry, LogKind};
 use crate::domain::settings::{Basis, Target};
 use crate::domain::types::{Actor, CallId, MessageSid, Sender};
-use crate::store::{Lane, StoreError, rows};
+use crate::store::{SendQueue, StoreError, rows};
 
 /// The outbox sink of the mirror.
 const MIRROR: &str = "mirror";
@@ -76,8 +76,8 @@ impl Saved {
 /// Writes all of `change`.
 pub(super) fn save(conn: &Connection, sinks: &Sinks, loaded: &Loaded, change: Change) -> Result<Saved, StoreError> {
     let at = time_of(&change);
-    let is_told = !change.effects.is_empty() || !change.alerts.is_empty();
-    let sinks = &if is_told { in_force(conn, sinks, loaded.basis)? } else { sinks.clone() };
+    let is_notified = !change.effects.is_empty() || !change.alerts.is_empty();
+    let sinks = &if is_notified { in_force(conn, sinks, loaded.basis)? } else { sinks.clone() };
     for state in &change.calls {
         match loaded.calls.iter().find(|was| was.call.id == state.call.id) {
             Some(was) => update(conn, was, state)?,
@@ -99,8 +99,8 @@ pub(super) fn save(conn: &Connection, sinks: &Sinks, loaded: &Loaded, change: Ch
             Some(_) => answer_waiting(conn, inbound)?,
         }
     }
-    for heard in &change.heard {
-        insert_inbound(conn, sql::INSERT_HEARD, heard)?;
+    for ingested in &change.ingested {
+        insert_inbound(conn, sql::INSERT_INGESTED, ingested)?;
     }
     for opt_out in &change.opt_outs {
         save_opt_out(conn, opt_out, at)?;
@@ -154,8 +154,8 @@ fn insert(conn: &Connection, state: &CallState) -> Result<(), StoreError> {
         rows::millis(c.wake_at),
         c.attempts,
         c.holder.as_ref().map(|h| h.as_str()),
-        outs(c)?,
-        rows::millis(c.told_at),
+        excluded(c)?,
+        rows::millis(c.notified_at),
         rows::millis(c.closed_at),
         c.muted,
         steps_total(c),
@@ -173,8 +173,8 @@ pub(super) fn overridden(c: &Call) -> Result<Option<String>, StoreError> {
     c.overridden.as_ref().map(|o| rows::to_json("who is told instead", o)).transpose()
 }
 
-pub(super) fn outs(c: &Call) -> Result<String, StoreError> {
-    if c.outs.is_empty() { Ok("[]".into()) } else { rows::to_json("who is out", &c.outs) }
+pub(super) fn excluded(c: &Call) -> Result<String, StoreError> {
+    if c.excluded.is_empty() { Ok("[]".into()) } else { rows::to_json("who is out", &c.excluded) }
 }
 
 pub(super) fn steps_total(c: &Call) -> i64 {
@@ -198,8 +198,8 @@ fn update(conn: &Connection, was: &CallState, is: &CallState) -> Result<(), Stor
                 update::attempt(conn, before, attempt)?;
             }
             if other_line || (attempt.kind == AttemptKind::Answer && before.sender != attempt.sender) {
-                let lane = lane(&is.call, attempt);
-                conn.prepare_cached(sql::MOVE_LANE)?.execute(params![rows::id_bytes(attempt.id), lane.as_str()])?;
+                let queue = queue(&is.call, attempt);
+                conn.prepare_cached(sql::MOVE_QUEUE)?.execute(params![rows::id_bytes(attempt.id), queue.as_str()])?;
             }
         }
     }
@@ -271,15 +271,15 @@ fn insert_attempt(conn: &Connection, call: &Call, a: &Attempt) -> Result<(), Sto
         rows::millis(a.due_at),
         a.replied,
         call.status.is_open(),
-        lane(call, a).as_str(),
+        queue(call, a).as_str(),
     ])?;
     Ok(())
 }
 
 /// What picks its sender, as [`crate::domain::breaker::senders`] reads it.
-fn lane(call: &Call, a: &Attempt) -> Lane {
+fn queue(call: &Call, a: &Attempt) -> SendQueue {
     let own = a.sender.as_ref().filter(|_| a.kind == AttemptKind::Answer);
-    Lane::new(call.data.twilio_to_number.as_deref(), own)
+    SendQueue::new(call.data.twilio_to_number.as_deref(), own)
 }
 
 /// Appends entries in order.
@@ -317,11 +317,11 @@ fn save_alert(
             return Ok(());
         }
         AlertChange::Again { key, message } => {
-            let told: Option<Option<String>> = conn
+            let stored: Option<Option<String>> = conn
                 .prepare_cached(sql::ALERT_AGAIN)?
                 .query_row(params![key.to_string(), message], |r| r.get(0))
                 .optional()?;
-            let Some(call) = told else { return Ok(()) };
+            let Some(call) = stored else { return Ok(()) };
             let call = call.map(|c| rows::parsed("alerts.call_id", &c)).transpose()?;
             (LogKind::AlertRaised, key, call, message.clone())
         }
@@ -376,12 +376,12 @@ fn to_outbox(conn: &Connection, sink: &str, key: &str, at: Timestamp) -> Result<
 
 fn insert_receipt(conn: &Connection, r: &ReceiptRow) -> Result<(), StoreError> {
     conn.prepare_cached(sql::INSERT_RECEIPT)?.execute(params![
-        r.news.sid.as_str(),
-        r.news.attempt.map(rows::id_bytes),
-        r.news.status.as_str(),
-        r.news.code.map(|c| c.0),
-        rows::asks_words(r.news.asks)?,
-        r.news.source.as_str(),
+        r.update.sid.as_str(),
+        r.update.attempt.map(rows::id_bytes),
+        r.update.status.as_str(),
+        r.update.code.map(|c| c.0),
+        rows::class_words(r.update.error_class)?,
+        r.update.source.as_str(),
         r.joined.map(rows::id_bytes),
         r.effect,
         r.at.as_millis(),

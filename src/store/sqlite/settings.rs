@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Value, json};
 
 use super::open::{self, Use};
-use super::{file, roster, save};
+use super::{file, save, synced_contacts};
 use crate::domain::alert::{Severity, SinkTarget};
 use crate::domain::log::{LogEntry, LogKind};
 use crate::domain::settings::{Basis, NewSettings, SettingsNumber, SettingsRow, Target};
@@ -159,5 +159,5 @@ pub(super) fn peek(options: &StoreSettings) -> Result<Peeked, StoreError> {
     if !open::is_ours(&conn, options) {
         return Ok(Peeked::default());
     }
-    Ok(Peeked { settings: newest(&conn)?, contacts: roster::read(&conn).ok().flatten() })
+    Ok(Peeked { settings: newest(&conn)?, contacts: synced_contacts::read(&conn).ok().flatten() })
 }

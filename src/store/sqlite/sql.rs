@@ -80,7 +80,7 @@ pub(super) const INSERT_ATTEMPT: &str = concat!(
      ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41)"
 );
 /// The line of a call was put right, or an answer went by another sender than the number that was written to.
-pub(super) const MOVE_LANE: &str = "UPDATE attempts SET lane = ?2 WHERE id = ?1 AND lane <> ?2";
+pub(super) const MOVE_QUEUE: &str = "UPDATE attempts SET lane = ?2 WHERE id = ?1 AND lane <> ?2";
 pub(super) const INSERT_LOG: &str =
     "INSERT INTO log (kind, at, call_id, attempt_id, actor, message, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 pub(super) const INSERT_RECEIPT: &str =
@@ -98,7 +98,7 @@ pub(super) const ANSWER_WAITING: &str =
     "UPDATE inbound SET provider_at = ?2, call_id = ?3, understood = ?4, answer = ?5, prompt = ?6, answered_by = ?7, waits = 0
     WHERE sid = ?1 AND waits = 1";
 /// A text that is known already stays as it was heard.
-pub(super) const INSERT_HEARD: &str =
+pub(super) const INSERT_INGESTED: &str =
     "INSERT INTO inbound (sid, sender, recipient, body, provider_replied, provider_at,
     call_id, understood, answer, at, prompt, answered_by, waits)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING";

@@ -64,7 +64,7 @@ async fn the_log_only_grows_and_nothing_that_counts_is_deleted() {
     put(&store, call("c", at(0))).await.expect("put");
     store.append_log(vec![entry(Some("c"), at(1), "one")]).await.expect("log");
     let raw = raw(dir.path());
-    for (sql, guard) in [
+    for (sql, safeguard) in [
         ("UPDATE log SET message = 'other'", "log_is_never_changed"),
         ("DELETE FROM log", "log_is_never_deleted"),
         ("DELETE FROM attempts", "attempt_is_never_deleted"),
@@ -94,7 +94,7 @@ async fn the_log_only_grows_and_nothing_that_counts_is_deleted() {
         ("UPDATE calls SET accepted_at = 'noon'", "cannot store TEXT value in INTEGER column"),
     ] {
         let said = raw.execute(sql, []).expect_err(sql).to_string();
-        assert!(said.contains(guard), "{sql}: {said}");
+        assert!(said.contains(safeguard), "{sql}: {said}");
     }
     assert_eq!(stored(&store, "c").await, call("c", at(0)));
 }
@@ -427,17 +427,17 @@ async fn hot_reads_walk_an_index_and_sort_next_to_nothing() {
         ("wake", reads::NEXT_WAKE),
         ("wakes", reads::NEXT_WAKES),
         ("due lines", reads::DUE_LINES),
-        ("next lane", lanes::NEXT_LANE),
-        ("next priority", lanes::NEXT_PRIORITY),
-        ("sendable", lanes::SENDABLE),
-        ("next sendable", lanes::NEXT_SENDABLE),
+        ("next lane", send_queues::NEXT_QUEUE),
+        ("next priority", send_queues::NEXT_PRIORITY),
+        ("sendable", send_queues::SENDABLE),
+        ("next sendable", send_queues::NEXT_SENDABLE),
         ("claims", reads::CLAIMS),
         ("pollable", reads::POLLABLE),
         ("next poll", reads::NEXT_POLL),
         ("searchable", reads::SEARCHABLE),
         ("next search", reads::NEXT_SEARCH),
-        ("untold", reads::UNTOLD),
-        ("untold, one", reads::UNTOLD_AT),
+        ("untold", reads::UNNOTIFIED),
+        ("untold, one", reads::UNNOTIFIED_AT),
         ("stranded", figures::STRANDED),
         ("log of a call", reads::LOG_OF_CALL),
         ("whose replies count", replies::LISTENED),
@@ -515,7 +515,7 @@ async fn what_waits_in_a_lane_costs_nothing_to_those_who_look_for_another() {
         put(&store, state).await.expect("put");
     }
     for name in ["a", "b"] {
-        crowd::of(&dir.path().join("s.db"), name, 20_000);
+        bulk::of(&dir.path().join("s.db"), name, 20_000);
     }
     let raw = raw(dir.path());
     let steps = |sql: &str, with: &[&dyn rusqlite::ToSql]| {
@@ -524,18 +524,18 @@ async fn what_waits_in_a_lane_costs_nothing_to_those_who_look_for_another() {
             rusqlite::OptionalExtension::optional(statement.query_row(with, |r| r.get(0))).expect(sql);
         statement.get_status(rusqlite::StatementStatus::VmStep)
     };
-    let (now, lane) = (at(9).as_millis(), "|+18005550102");
+    let (now, queue) = (at(9).as_millis(), "|+18005550102");
     for (label, steps) in [
-        ("the lane after a long one", steps(lanes::NEXT_LANE, &[&0, &"|+18005550100"])),
-        ("the lane after the last one", steps(lanes::NEXT_LANE, &[&0, &lane])),
-        ("the next priority", steps(lanes::NEXT_PRIORITY, &[&0])),
-        ("a page behind long ones", steps(lanes::SENDABLE, &[&now, &0, &lane, &i64::MIN, &Vec::<u8>::new()])),
+        ("the lane after a long one", steps(send_queues::NEXT_QUEUE, &[&0, &"|+18005550100"])),
+        ("the lane after the last one", steps(send_queues::NEXT_QUEUE, &[&0, &queue])),
+        ("the next priority", steps(send_queues::NEXT_PRIORITY, &[&0])),
+        ("a page behind long ones", steps(send_queues::SENDABLE, &[&now, &0, &queue, &i64::MIN, &Vec::<u8>::new()])),
     ] {
         assert!(steps < 100, "{label}: {steps} steps");
     }
-    let lanes = store.lanes(None, 99).await.expect("read");
-    assert_eq!(lanes.len(), 3);
-    let last = lanes.last().cloned().expect("three").into();
+    let send_queues = store.send_queues(None, 99).await.expect("read");
+    assert_eq!(send_queues.len(), 3);
+    let last = send_queues.last().cloned().expect("three").into();
     assert_eq!(store.sendable(at(9), &[last], 9).await.expect("read")[0][0].call, id("c"));
 }
 
@@ -571,11 +571,11 @@ async fn a_reply_among_very_many_open_calls_loads_only_fifty() {
         references: vec![],
         changed_since: Timestamp::from_millis(0),
     };
-    let look: Decide = Arc::new(|loaded| {
+    let context: Decide = Arc::new(|loaded| {
         let newest: Vec<_> = loaded.calls.iter().map(|c| c.call.id.as_str()).take(2).collect();
         assert_eq!((loaded.calls.len(), newest), (50, vec!["n20000", "n19999"]));
         Ok(Change::default())
     });
-    store.transact(load, Vec::new(), look).await.expect("loaded");
+    store.transact(load, Vec::new(), context).await.expect("loaded");
     assert_eq!(store.figures(at(0)).await.expect("read").open_calls, 20_001);
 }

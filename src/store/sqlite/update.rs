@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use rusqlite::types::Value;
 use rusqlite::{Connection, ToSql, params_from_iter};
 
-use super::save::{outs, overridden, refused, steps_total};
+use super::save::{excluded, overridden, refused, steps_total};
 use crate::domain::attempt::Attempt;
 use crate::domain::call::Call;
 use crate::domain::types::Timestamp;
@@ -72,14 +72,14 @@ pub(super) fn call(conn: &Connection, was: &Call, is: &Call) -> Result<(), Store
     row.moved("wake_at", &was.wake_at, &is.wake_at, millis);
     row.moved("attempts", &was.attempts, &is.attempts, |n| *n);
     row.moved("holder", &was.holder, &is.holder, |h| h.as_ref().map(|h| h.as_str().to_owned()));
-    row.moved("told_at", &was.told_at, &is.told_at, millis);
+    row.moved("told_at", &was.notified_at, &is.notified_at, millis);
     row.moved("closed_at", &was.closed_at, &is.closed_at, millis);
     row.moved("muted", &was.muted, &is.muted, |m| *m);
     row.moved("deferred_from", &was.deferred_from, &is.deferred_from, millis);
     row.moved("level", &was.level, &is.level, Clone::clone);
     row.moved("fingerprint", &was.fingerprint, &is.fingerprint, Clone::clone);
-    if was.outs != is.outs {
-        row.set("outs", outs(is)?);
+    if was.excluded != is.excluded {
+        row.set("outs", excluded(is)?);
     }
     if was.policy != is.policy {
         row.set("policy", rows::to_json("a policy", &is.policy)?);

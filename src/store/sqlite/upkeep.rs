@@ -35,7 +35,7 @@ impl Upkeep for SqliteStore {
     }
 
     fn set_rescued_aside(&self) -> Result<(), StoreError> {
-        rescue::set_aside(self.options.path()).map_err(|e| StoreError::Full { what: e.to_string() })
+        rescue::set_quarantined(self.options.path()).map_err(|e| StoreError::Full { what: e.to_string() })
     }
 
     fn rescued(&self) -> Option<PathBuf> {

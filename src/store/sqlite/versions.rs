@@ -22,7 +22,6 @@ pub(super) struct Versions(Mutex<Seen>);
 struct Seen {
     /// By the connection that never writes, when the writer was last asked.
     all: Option<u64>,
-    /// By the writer.
     writer: u64,
     /// Grows with each change of the writer's.
     changes: u64,

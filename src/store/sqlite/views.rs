@@ -24,20 +24,20 @@ const LOOKED_MAX: usize = 100;
 impl Views for SqliteStore {
     async fn calls(&self, filter: &CallFilter) -> Result<Vec<CallLine>, StoreError> {
         let filter = filter.clone();
-        self.list(move |look| reads::calls(look, &filter)).await
+        self.list(move |context| reads::calls(context, &filter)).await
     }
 
     async fn log(&self, filter: &LogFilter) -> Result<Vec<LogLine>, StoreError> {
         let filter = filter.clone();
-        self.list(move |look| reads::log(look, &filter)).await
+        self.list(move |context| reads::log(context, &filter)).await
     }
 
     async fn due_lines(&self, limit: usize) -> Result<Vec<DueLine>, StoreError> {
-        self.list(move |look| reads::due_lines(look, limit)).await
+        self.list(move |context| reads::due_lines(context, limit)).await
     }
 
     async fn figures(&self, now: Timestamp) -> Result<Figures, StoreError> {
-        self.list(move |look| figures::figures(look, now)).await
+        self.list(move |context| figures::figures(context, now)).await
     }
 
     async fn failures(&self, since: Timestamp) -> Result<Vec<FailureLine>, StoreError> {
@@ -56,7 +56,7 @@ impl Views for SqliteStore {
         self.read(reads::opt_outs).await
     }
 
-    fn left_out(&self) -> Vec<Unreadable> {
+    fn skipped_rows(&self) -> Vec<Unreadable> {
         self.damage.rows()
     }
 
@@ -64,7 +64,7 @@ impl Views for SqliteStore {
         self.read(move |conn| check::unreadable(conn, limit)).await
     }
 
-    async fn look_through(&self, every: Duration) -> Result<(), StoreError> {
+    async fn integrity_scan(&self, every: Duration) -> Result<(), StoreError> {
         let now = self.clock.boot();
         {
             let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);

@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::killpoint;
+use crate::failpoint;
 use crate::store::StoreError;
 
 /// How many changes may wait; who comes then waits to hand its own over.
@@ -104,14 +104,14 @@ enum Batch {
     /// Nothing was committed, and trying again at once would not help.
     Refused(StoreError),
     /// Nothing was committed because of one change, or of the size of all: they may do better alone.
-    Lost(StoreError),
+    RolledBack(StoreError),
     /// A change failed after it had written: taken back, to be run with savepoints.
-    Untidy,
+    NeedsSavepoints,
 }
 
 /// How the changes of a batch are kept apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Apart {
+enum Isolation {
     /// By hoping that one that fails has written nothing.
     Hopefully,
     /// By a savepoint around each.
@@ -124,35 +124,35 @@ impl Writer {
     }
 
     fn commit_all(&mut self, mut batch: Vec<Box<dyn Job>>) {
-        let mut outcome = self.together(&mut batch, Apart::Hopefully);
-        if matches!(outcome, Batch::Untidy) {
-            outcome = self.together(&mut batch, Apart::Surely);
+        let mut outcome = self.together(&mut batch, Isolation::Hopefully);
+        if matches!(outcome, Batch::NeedsSavepoints) {
+            outcome = self.together(&mut batch, Isolation::Surely);
         }
         match outcome {
             Batch::Committed(outcomes) => {
                 if outcomes.len() > 1 {
-                    killpoint::hit("batch.committed");
+                    failpoint::hit("batch.committed");
                 }
                 for (job, outcome) in batch.into_iter().zip(outcomes) {
                     job.answer(outcome);
                 }
             }
-            Batch::Lost(_) if batch.len() > 1 => {
+            Batch::RolledBack(_) if batch.len() > 1 => {
                 for job in batch {
                     self.commit_all(vec![job]);
                 }
             }
-            Batch::Refused(e) | Batch::Lost(e) => {
+            Batch::Refused(e) | Batch::RolledBack(e) => {
                 for job in batch {
                     job.answer(Err(again(&e)));
                 }
             }
             // Not after savepoints; if it were, nothing was committed.
-            Batch::Untidy => batch.into_iter().for_each(|job| job.answer(Err(StoreError::Busy))),
+            Batch::NeedsSavepoints => batch.into_iter().for_each(|job| job.answer(Err(StoreError::Busy))),
         }
     }
 
-    fn together(&mut self, batch: &mut [Box<dyn Job>], apart: Apart) -> Batch {
+    fn together(&mut self, batch: &mut [Box<dyn Job>], isolation: Isolation) -> Batch {
         if let Some(what) = self.broken.get() {
             return Batch::Refused(StoreError::Broken { what: what.clone() });
         }
@@ -163,21 +163,21 @@ impl Writer {
         let mut outcomes = Vec::with_capacity(batch.len());
         for job in batch {
             let written = self.conn.total_changes();
-            let outcome = match apart {
-                Apart::Hopefully => self.try_one(job.as_mut()),
-                Apart::Surely => self.in_savepoint(job.as_mut()),
+            let outcome = match isolation {
+                Isolation::Hopefully => self.try_one(job.as_mut()),
+                Isolation::Surely => self.in_savepoint(job.as_mut()),
             };
             match outcome {
-                Ok(Err(_)) if apart == Apart::Hopefully && self.conn.total_changes() != written => {
+                Ok(Err(_)) if isolation == Isolation::Hopefully && self.conn.total_changes() != written => {
                     self.roll_back();
-                    return Batch::Untidy;
+                    return Batch::NeedsSavepoints;
                 }
                 Ok(outcome) => outcomes.push(outcome),
                 Err(e) => return self.lose(e),
             }
         }
         if several {
-            killpoint::hit("batch.before-commit");
+            failpoint::hit("batch.before-commit");
         }
         match self.execute("COMMIT") {
             Ok(()) => Batch::Committed(outcomes),
@@ -223,7 +223,7 @@ impl Writer {
                 Batch::Refused(StoreError::Broken { what })
             }
             e @ StoreError::Busy => Batch::Refused(e),
-            e => Batch::Lost(e),
+            e => Batch::RolledBack(e),
         }
     }
 

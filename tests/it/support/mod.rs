@@ -1,6 +1,6 @@
 //! A shop in a temporary directory, and the real binary run in it.
 
-pub(crate) mod drill;
+pub(crate) mod fault_injection;
 pub(crate) mod http;
 pub(crate) mod old_store;
 pub(crate) mod process;

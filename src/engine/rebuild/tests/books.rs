@@ -18,7 +18,7 @@ use crate::gateways::mirror::{
 };
 use crate::gateways::{MessageBody, MessageRecord, MirrorError, MirrorGateway};
 use crate::ids::Ids;
-use crate::testing::people::{SENDER, phone};
+use crate::testing::fixtures::{SENDER, phone};
 use crate::testing::{World, secs};
 
 /// A base that is read; what it answers is compared again by whoever reads.
@@ -34,7 +34,7 @@ fn not_asked<T>() -> Result<T, MirrorError> {
 
 #[async_trait]
 impl MirrorGateway for Books {
-    fn in_lane(&self, _: Lane) -> Arc<dyn MirrorGateway> {
+    fn in_queue(&self, _: Lane) -> Arc<dyn MirrorGateway> {
         Arc::new(self.clone())
     }
     fn requests(&self) -> u64 {
@@ -201,7 +201,7 @@ pub(super) fn listed(w: &mut World, who: &str, text: &str, answer: Option<&str>)
 }
 
 /// The engine hears a text by its webhook; what it answers is listed.
-pub(super) async fn heard(w: &mut World, who: &str, text: &str) {
+pub(super) async fn ingested(w: &mut World, who: &str, text: &str) {
     let answer = w.reply(who, text).await;
     let (now, n) = (w.now(), w.inbound);
     plant(w, n, "inbound", phone(who), SENDER, text, now);

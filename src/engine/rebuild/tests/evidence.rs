@@ -1,15 +1,15 @@
 //! A mirror that lagged: what people and our own texts say decides whether a call still runs.
 
-use super::books::{Books, heard, hears_nothing_new, listed, planned, rebuilt};
+use super::books::{Books, hears_nothing_new, ingested, listed, planned, rebuilt};
 use crate::domain::call::CallStatus;
 use crate::engine::rebuild::What;
 use crate::engine::rebuild::evidence::{Said, kind_of, said};
-use crate::testing::{World, mins, people, secs};
+use crate::testing::{World, fixtures, mins, secs};
 
 use crate::domain::attempt::AttemptKind as K;
 
 /// A call that Sam and Ana were told of, and the books as they were then.
-async fn told_both(w: &mut World) -> Books {
+async fn both_notified(w: &mut World) -> Books {
     w.dispatch("normal").await;
     w.receipt(1, "delivered", None).await;
     w.advance(mins(8)).await;
@@ -24,11 +24,11 @@ async fn a_reply_that_the_mirror_never_heard_of_ends_the_ladder() {
     {
         for answered in [true, false] {
             let mut w = World::new().await;
-            let books = told_both(&mut w).await;
+            let books = both_notified(&mut w).await;
             let reference = w.state().await.call.reference.clone();
             let text = if named { format!("{word}{reference}") } else { word.to_owned() };
             if answered {
-                heard(&mut w, "sam", &text).await;
+                ingested(&mut w, "sam", &text).await;
             } else {
                 listed(&mut w, "sam", &text, None);
             }
@@ -59,7 +59,7 @@ async fn a_reply_that_the_mirror_never_heard_of_ends_the_ladder() {
 #[tokio::test]
 async fn a_bare_word_that_may_mean_another_call_counts_for_neither() {
     let mut w = World::new().await;
-    let mut books = told_both(&mut w).await;
+    let mut books = both_notified(&mut w).await;
     let first = w.id();
     w.dispatch("high").await;
     let second = w.id();
@@ -78,7 +78,7 @@ async fn a_bare_word_that_may_mean_another_call_counts_for_neither() {
 
     // The same word with an answer of ours that names the second: it is that one's.
     let mut w = World::new().await;
-    let mut books = told_both(&mut w).await;
+    let mut books = both_notified(&mut w).await;
     w.dispatch("high").await;
     let second = w.state().await;
     books.write(&second);
@@ -94,7 +94,7 @@ async fn a_word_before_its_text_or_from_a_stranger_means_nothing() {
     let mut w = World::new().await;
     listed(&mut w, "sam", "1", None);
     w.advance(secs(30)).await;
-    let books = told_both(&mut w).await;
+    let books = both_notified(&mut w).await;
     listed(&mut w, "+19495550177", "1", None);
     w.lose_the_disk().await;
     let plan = rebuilt(&w, &books).await;
@@ -104,12 +104,12 @@ async fn a_word_before_its_text_or_from_a_stranger_means_nothing() {
 #[tokio::test]
 async fn a_stand_down_says_who_has_it() {
     let mut w = World::new().await;
-    let books = told_both(&mut w).await;
+    let books = both_notified(&mut w).await;
     // Taken by an operator in Sam's name: no reply, no row; Ana's stand-down is in the provider's list.
     w.decide(crate::domain::event::Decision::Acknowledge { holder: "sam".parse().ok() }).await;
     w.advance(secs(5)).await;
     let texts = w.sms.ledger();
-    assert!(texts.iter().any(|m| m.to == people::phone("ana") && kind_of(&m.body) == K::StandDown), "{texts:?}");
+    assert!(texts.iter().any(|m| m.to == fixtures::phone("ana") && kind_of(&m.body) == K::StandDown), "{texts:?}");
     w.lose_the_disk().await;
     let plan = rebuilt(&w, &books).await;
     let holder = w.state().await.call.holder.map(|h| h.as_str().to_owned());
@@ -121,7 +121,7 @@ async fn a_stand_down_says_who_has_it() {
 #[tokio::test]
 async fn an_operators_word_that_reached_nobody_cannot_be_known_and_the_plan_says_so() {
     let one: &[_] = &[(secs(0), &["primary"][..]), (mins(60), &["backup"])];
-    let slow = people::directory_with(people::policy("slow", one));
+    let slow = fixtures::directory_with(fixtures::policy("slow", one));
     let mut w = World::with(crate::testing::world::Setup { directory: slow, ..Default::default() }).await;
     w.dispatch("slow").await;
     let books = Books::of(&w.state().await);
@@ -138,7 +138,7 @@ async fn a_call_that_was_opened_again_goes_on_whatever_was_said_before() {
     w.dispatch("normal").await;
     w.receipt(1, "delivered", None).await;
     w.advance(secs(20)).await;
-    heard(&mut w, "sam", "1").await;
+    ingested(&mut w, "sam", "1").await;
     w.advance(mins(3)).await;
     w.decide(crate::domain::event::Decision::Reopen).await;
     w.advance(secs(5)).await;
@@ -148,7 +148,7 @@ async fn a_call_that_was_opened_again_goes_on_whatever_was_said_before() {
     let plan = rebuilt(&w, &books).await;
     let after = w.state().await;
     assert_eq!((plan.rows[0].what, after.call.round), (What::GoesOn, 2), "{:?}", plan.rows[0]);
-    assert_eq!((after.call.next_step, &after.call.outs), (before.call.next_step, &before.call.outs));
+    assert_eq!((after.call.next_step, &after.call.excluded), (before.call.next_step, &before.call.excluded));
     assert!(plan.rows[0].lost.iter().any(|l| l.contains("opened again")), "{:?}", plan.rows[0]);
 }
 
@@ -170,7 +170,7 @@ async fn a_pass_that_nobody_answered_is_heard_by_the_engine_and_moves_the_ladder
 #[tokio::test]
 async fn another_row_of_the_call_that_says_it_is_taken_is_believed() {
     let mut w = World::new().await;
-    let mut books = told_both(&mut w).await;
+    let mut books = both_notified(&mut w).await;
     let mut twin = books.calls[0].fields.clone();
     twin.set("Status", "ACKNOWLEDGED");
     books.add_call(twin);
@@ -182,7 +182,7 @@ async fn another_row_of_the_call_that_says_it_is_taken_is_believed() {
 #[tokio::test]
 async fn every_text_of_ours_is_known_for_what_it_is() {
     let mut w = World::new().await;
-    told_both(&mut w).await;
+    both_notified(&mut w).await;
     let reference = w.state().await.call.reference;
     let mut answers = Vec::new();
     for (who, text) in [("ana", "2"), ("sam", "hello"), ("sam", "1"), ("sam", "1"), ("ana", "1"), ("sam", "2")] {

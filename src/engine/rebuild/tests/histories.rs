@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::books::{Books, heard, rebuilt};
+use super::books::{Books, ingested, rebuilt};
 use crate::domain::call::CallStatus;
 use crate::ids::Ids;
 use crate::testing::world::Setup;
@@ -21,10 +21,10 @@ async fn live(w: &mut World, chance: &Ids) {
         3 if last > 0 && has_message(w, last).await => w.receipt(last, "undelivered", Some(30003)).await,
         4 => w.sms.next(Reaction::UnknownButAccepted),
         5 => w.sms.next(Reaction::UnknownNotAccepted),
-        6 => heard(w, "sam", "2").await,
-        7 => heard(w, "ana", "2").await,
-        8 => heard(w, "sam", "1").await,
-        9 => heard(w, "ana", "mine").await,
+        6 => ingested(w, "sam", "2").await,
+        7 => ingested(w, "ana", "2").await,
+        8 => ingested(w, "sam", "1").await,
+        9 => ingested(w, "ana", "mine").await,
         _ => {}
     }
     w.advance(secs(5 + chance.below(200))).await;
@@ -47,7 +47,7 @@ async fn whatever_happened_before_nothing_is_lost_or_doubled() {
         }
         if seed % 3 == 0 {
             w.advance(secs(5)).await;
-            heard(&mut w, if seed % 2 == 0 { "sam" } else { "ana" }, "1").await;
+            ingested(&mut w, if seed % 2 == 0 { "sam" } else { "ana" }, "1").await;
         }
         let truth = w.state().await;
         if books.calls[0].fields.get("Status").as_text() != Some("DISPATCHING") {

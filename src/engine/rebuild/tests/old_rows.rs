@@ -79,12 +79,12 @@ async fn adoption_takes_each_over_once_and_says_a_broken_row_once() {
     assert_eq!(w.state().await.call.created_by.0, "airtable");
     assert_eq!(steps(&mut w, "old_101").await.1, 4, "two of theirs, two of ours");
     assert!(w.process.core.store.call(&"old_103".parse().expect("an id")).await.expect("read").is_none());
-    let told = w.sms.ledger().len();
+    let texts_before = w.sms.ledger().len();
     for _ in 0..3 {
         adopter(&w, &books).pass().await.expect("a pass");
         w.settle().await;
     }
-    assert_eq!(w.sms.ledger().len(), told, "once");
+    assert_eq!(w.sms.ledger().len(), texts_before, "once");
     let odd = |alerts: Vec<String>| alerts.into_iter().filter(|a| a.starts_with("adopt:")).collect::<Vec<_>>();
     assert_eq!(odd(w.alerts().await), ["adopt:recOldCall0000006"]);
     books.calls.retain(|c| c.id.as_str() != "recOldCall0000006");

@@ -3,7 +3,7 @@
 use super::books::{Books, hears_nothing_new, listed, planned, rebuilt};
 use crate::domain::call::CallStatus;
 use crate::engine::rebuild::What;
-use crate::testing::{World, mins, people, secs};
+use crate::testing::{World, fixtures, mins, secs};
 
 /// What the base has of the world's call in its first half minute.
 async fn events_alone(w: &World) -> Books {
@@ -29,7 +29,7 @@ async fn a_call_that_stands_in_the_events_alone_goes_on_where_it_was() {
         let issue = now.call.data.issue_summary.clone().unwrap_or_default();
         assert!(issue.contains("Burst pipe") && !issue.contains("Acme") && !issue.contains("Reply"), "{issue}");
         w.advance(mins(6)).await;
-        assert_eq!(w.sms.ledger().iter().filter(|m| m.to == people::phone("sam")).count(), 2, "{after} s");
+        assert_eq!(w.sms.ledger().iter().filter(|m| m.to == fixtures::phone("sam")).count(), 2, "{after} s");
         assert!(w.sms.ledger().iter().all(|m| m.body.contains("Burst pipe")), "whoever is told is told of what");
     }
 }

@@ -77,8 +77,9 @@ async fn broken_rows_are_named_and_the_others_go_on() {
     }
     for (id, to) in [("bynumber", "+19495550177"), ("byname", "+19495550102"), ("stranger", "+19495550101")] {
         w.last = id.parse().ok();
-        let told: Vec<String> = w.state().await.attempts.iter().map(|a| a.recipient.phone.e164().to_owned()).collect();
-        assert!(told.contains(&to.to_owned()), "{id}: {told:?}");
+        let phones: Vec<String> =
+            w.state().await.attempts.iter().map(|a| a.recipient.phone.e164().to_owned()).collect();
+        assert!(phones.contains(&to.to_owned()), "{id}: {phones:?}");
     }
     w.last = "purple".parse().ok();
     assert_eq!(w.state().await.call.level, "high");

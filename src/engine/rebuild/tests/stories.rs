@@ -1,11 +1,11 @@
 //! A call in each state, its disk lost with a mirror that kept up: it is what it was, and goes on as it would have.
 
-use super::books::{Books, heard, hears_nothing_new, lost_and_rebuilt, planned, rebuilt};
+use super::books::{Books, hears_nothing_new, ingested, lost_and_rebuilt, planned, rebuilt};
 use crate::domain::attempt::{Attempt, AttemptState};
 use crate::domain::call::{CallState, CallStatus};
 use crate::engine::rebuild::What;
 use crate::testing::world::Setup;
-use crate::testing::{Reaction, World, mins, people, secs};
+use crate::testing::{Reaction, World, fixtures, mins, secs};
 
 /// What must survive.
 fn core_of(a: &Attempt) -> (String, u32, String, u32, u32, Option<String>, String) {
@@ -21,7 +21,7 @@ fn same(before: &CallState, after: &CallState, label: &str) {
     let (b, a) = (&before.call, &after.call);
     assert_eq!((&b.id, &b.reference, b.status, b.round), (&a.id, &a.reference, a.status, a.round), "{label}");
     assert_eq!((&b.level, &b.data, &b.holder, b.accepted_at), (&a.level, &a.data, &a.holder, a.accepted_at), "{label}");
-    assert_eq!((b.next_step, b.attempts, &b.outs), (a.next_step, a.attempts, &a.outs), "{label}: the ladder");
+    assert_eq!((b.next_step, b.attempts, &b.excluded), (a.next_step, a.attempts, &a.excluded), "{label}: the ladder");
     assert_eq!(b.fingerprint, a.fingerprint, "{label}: the same again from intake is the same");
 }
 
@@ -111,14 +111,14 @@ async fn a_late_receipt_joins_the_attempt_by_the_id_in_its_url() {
     let m = w.sms.ledger().remove(0);
     lost_and_rebuilt(&mut w).await;
     assert_eq!(w.attempts().await, ["1 sam submitted"]);
-    w.news_of(&m, "delivered", None).await;
+    w.update_of(&m, "delivered", None).await;
     assert_eq!(w.attempts().await, ["1 sam delivered"]);
 }
 
 #[tokio::test]
 async fn a_failure_that_the_dead_engine_never_heard_of_still_moves_the_ladder() {
-    let slow = people::policy("slow", &[(secs(0), &["primary"][..]), (mins(60), &["backup"])]);
-    let mut w = World::with(Setup { directory: people::directory_with(slow), ..Setup::default() }).await;
+    let slow = fixtures::policy("slow", &[(secs(0), &["primary"][..]), (mins(60), &["backup"])]);
+    let mut w = World::with(Setup { directory: fixtures::directory_with(slow), ..Setup::default() }).await;
     w.dispatch("slow").await;
     let m = w.sms.ledger().remove(0);
     w.sms.set_status(
@@ -138,7 +138,7 @@ async fn who_passed_or_failed_for_good_stays_out_and_a_hand_back_stays_a_new_rou
     w.dispatch("normal").await;
     w.receipt(1, "delivered", None).await;
     w.advance(secs(20)).await;
-    heard(&mut w, "sam", "2").await;
+    ingested(&mut w, "sam", "2").await;
     w.settle().await;
     let before = w.state().await;
     lost_and_rebuilt(&mut w).await;
@@ -147,9 +147,9 @@ async fn who_passed_or_failed_for_good_stays_out_and_a_hand_back_stays_a_new_rou
     let mut w = World::new().await;
     w.dispatch("normal").await;
     w.receipt(1, "delivered", None).await;
-    heard(&mut w, "sam", "1").await;
+    ingested(&mut w, "sam", "1").await;
     w.advance(secs(30)).await;
-    heard(&mut w, "sam", "2").await;
+    ingested(&mut w, "sam", "2").await;
     let before = w.state().await;
     assert_eq!((before.call.status, before.call.round), (CallStatus::Dispatching, 2));
     let books = Books::of(&before);
@@ -157,8 +157,8 @@ async fn who_passed_or_failed_for_good_stays_out_and_a_hand_back_stays_a_new_rou
     rebuilt(&w, &books).await;
     let after = w.state().await;
     assert_eq!(
-        (after.call.round, after.call.next_step, &after.call.outs),
-        (2, before.call.next_step, &before.call.outs)
+        (after.call.round, after.call.next_step, &after.call.excluded),
+        (2, before.call.next_step, &before.call.excluded)
     );
     assert!(hears_nothing_new(&w).await, "both replies were answered before");
 }
@@ -177,8 +177,8 @@ async fn a_number_given_by_hand_is_told_again_by_its_number() {
     assert_eq!(before.attempts.len(), 2);
     lost_and_rebuilt(&mut w).await;
     let after = w.state().await;
-    let told = |s: &CallState| s.attempts.iter().map(|a| a.recipient.clone()).collect::<Vec<_>>();
-    assert_eq!((told(&after), &after.call.overridden), (told(&before), &before.call.overridden));
+    let recipients = |s: &CallState| s.attempts.iter().map(|a| a.recipient.clone()).collect::<Vec<_>>();
+    assert_eq!((recipients(&after), &after.call.overridden), (recipients(&before), &before.call.overridden));
     w.advance(mins(6)).await;
     assert!(w.sms.ledger().iter().all(|m| m.to == "+19495550188"), "nobody else was meant");
 }
@@ -194,7 +194,7 @@ async fn why_an_attempt_failed_is_kept_and_does_not_grow() {
         lost_and_rebuilt(&mut w).await;
         assert_eq!(w.state().await.attempts[0].result, before.attempts[0].result.trim_end_matches('.'));
     }
-    assert_eq!(w.state().await.call.outs, before.call.outs);
+    assert_eq!(w.state().await.call.excluded, before.call.excluded);
 }
 
 #[tokio::test]

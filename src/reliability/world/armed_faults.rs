@@ -17,7 +17,7 @@ pub(in super::super) const PLAIN: &str = "SIGKILL";
 
 /// What is armed, and who died where.
 #[derive(Default)]
-pub(super) struct Arms {
+pub(super) struct ArmedFaults {
     /// At the next start.
     kill: Option<String>,
     /// At every start from now on.
@@ -25,14 +25,14 @@ pub(super) struct Arms {
     /// Deaths by their place.
     kills: BTreeMap<String, usize>,
     /// What befell each call that is counted under its faults.
-    befell: BTreeMap<String, BTreeSet<String>>,
+    faults_hit: BTreeMap<String, BTreeSet<String>>,
     /// The engine stands still: it answers no drill before it goes on.
     pub(super) stands: bool,
     /// Of these, the ones that no death has befallen yet.
     since_death: Vec<String>,
 }
 
-impl Arms {
+impl ArmedFaults {
     /// Without these guards from the first start on.
     pub(super) fn without(guards: &[String]) -> Self {
         Self { guards_off: guards.to_vec(), ..Self::default() }
@@ -40,28 +40,28 @@ impl Arms {
 
     /// What the next engine is armed with by its environment.
     pub(super) fn environment(&mut self) -> Vec<(&'static str, String)> {
-        let kill = self.kill.take().map(|point| ("DISPATCHCTL_KILLPOINT", point));
+        let kill = self.kill.take().map(|point| ("DISPATCHCTL_FAILPOINT", point));
         kill.into_iter().chain(self.guards()).collect()
     }
 
     /// The guards that every engine, and every other shell, is without.
     pub(super) fn guards(&self) -> Option<(&'static str, String)> {
-        (!self.guards_off.is_empty()).then(|| ("DISPATCHCTL_GUARDS_OFF", self.guards_off.join(",")))
+        (!self.guards_off.is_empty()).then(|| ("DISPATCHCTL_SAFEGUARDS_OFF", self.guards_off.join(",")))
     }
 
     /// These calls are counted under a fault, and under the next death.
     pub(super) fn under(&mut self, fault: &str, calls: impl Iterator<Item = String>) {
         for call in calls {
-            self.befell.entry(call.clone()).or_default().insert(fault.to_owned());
+            self.faults_hit.entry(call.clone()).or_default().insert(fault.to_owned());
             self.since_death.push(call);
         }
     }
 
-    fn died(&mut self, place: &str) {
-        *self.kills.entry(place.to_owned()).or_default() += 1;
-        let row = if place == PLAIN { PLAIN.to_owned() } else { format!("{PLAIN} at {place}") };
+    fn died(&mut self, drill_dir: &str) {
+        *self.kills.entry(drill_dir.to_owned()).or_default() += 1;
+        let row = if drill_dir == PLAIN { PLAIN.to_owned() } else { format!("{PLAIN} at {drill_dir}") };
         for call in self.since_death.drain(..) {
-            self.befell.entry(call).or_default().insert(row.clone());
+            self.faults_hit.entry(call).or_default().insert(row.clone());
         }
     }
 }
@@ -74,11 +74,11 @@ fn name(point: &str) -> &str {
 impl World {
     /// Arms what only a test store lets be armed, in the running engine; the engine answers, or dies of it first. One that stands
     /// still finds it when it goes on.
-    pub(in super::super) async fn drill(&mut self, payload: Value) -> Result<(), String> {
+    pub(in super::super) async fn fault_injection(&mut self, payload: Value) -> Result<(), String> {
         let store = self.open_store().await?;
         let actor = Actor("drill".into());
         let id = store.post_request("drill", payload, &actor, self.now()).await.map_err(|e| e.to_string())?;
-        if self.arms.stands {
+        if self.armed_faults.stands {
             return store.close().await.map_err(|e| e.to_string());
         }
         let deadline = self.now().plus(DRILL_MAX);
@@ -100,18 +100,18 @@ impl World {
     /// The engine dies at this point: the one that runs, else the next.
     pub(in super::super) async fn arm(&mut self, point: &str) -> Result<(), String> {
         if self.engine_runs() {
-            return self.drill(json!({ "kill": point })).await;
+            return self.fault_injection(json!({ "kill": point })).await;
         }
-        self.arms.kill = Some(point.to_owned());
+        self.armed_faults.kill = Some(point.to_owned());
         Ok(())
     }
 
     /// Takes these guards away and puts the others back: in the engine that runs, and in all that follow.
     pub(in super::super) async fn guards_off(&mut self, guards: &[String]) -> Result<(), String> {
         if self.engine_runs() {
-            self.drill(json!({ "guardsOff": guards })).await?;
+            self.fault_injection(json!({ "guardsOff": guards })).await?;
         }
-        self.arms.guards_off = guards.to_vec();
+        self.armed_faults.guards_off = guards.to_vec();
         Ok(())
     }
 
@@ -124,7 +124,7 @@ impl World {
             return Err(format!("it ended with exit {code}, elsewhere: {words}"));
         }
         self.engine_end(Duration::ZERO).await?;
-        self.arms.died(name(point));
+        self.armed_faults.died(name(point));
         Ok(None)
     }
 
@@ -145,11 +145,11 @@ impl World {
 
     /// Starts the engine, which dies at this point of its start. `sure`: else it may not come to it, and answers.
     pub(in super::super) async fn start_dying(&mut self, point: &str, sure: bool) -> Result<(), String> {
-        self.arms.kill = Some(point.to_owned());
+        self.armed_faults.kill = Some(point.to_owned());
         match self.start_once().await? {
             Started::Ended(code) if says_death(&self.newest_log(), point) => {
                 tracing::debug!(code, point, "the engine died at its start");
-                self.arms.died(name(point));
+                self.armed_faults.died(name(point));
                 Ok(())
             }
             Started::Ended(code) => Err(format!("the engine ended with exit {code} at its start, elsewhere")),
@@ -160,17 +160,17 @@ impl World {
 
     /// A signal has ended the engine.
     pub(super) fn killed_plainly(&mut self) {
-        self.arms.died(PLAIN);
+        self.armed_faults.died(PLAIN);
     }
 
     /// Deaths by their place.
     pub(in super::super) fn kills(&self) -> &BTreeMap<String, usize> {
-        &self.arms.kills
+        &self.armed_faults.kills
     }
 
     /// What befell the calls that are counted under their faults.
-    pub(in super::super) fn befell(&self) -> &BTreeMap<String, BTreeSet<String>> {
-        &self.arms.befell
+    pub(in super::super) fn faults_hit(&self) -> &BTreeMap<String, BTreeSet<String>> {
+        &self.armed_faults.faults_hit
     }
 }
 

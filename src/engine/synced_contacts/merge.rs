@@ -9,7 +9,7 @@
 
 use crate::domain::team::{Contact, Directory};
 use crate::domain::types::Role;
-use crate::store::RosterContact;
+use crate::store::SyncedContact;
 
 use super::rows::Wrong;
 
@@ -25,18 +25,19 @@ pub struct Merged {
 }
 
 /// Lays the table's contacts over the configuration's.
-pub fn merge(file: &Directory, rows: &[RosterContact]) -> Merged {
+pub fn merge(file: &Directory, rows: &[SyncedContact]) -> Merged {
     let mut contacts = file.contacts.clone();
     let mut touched = vec![false; contacts.len()];
     let (mut added, mut wrong): (Vec<Contact>, Vec<Wrong>) = (Vec::new(), Vec::new());
     for row in rows.iter().filter(|r| r.active) {
         let Some(phone) = row.phone.clone() else { continue };
-        let mut left_out = |why: String| wrong.push(Wrong { record: row.record.clone(), name: row.name.clone(), why });
+        let mut skipped_rows =
+            |why: String| wrong.push(Wrong { record: row.record.clone(), name: row.name.clone(), why });
         let (by_id, by_phone) = places(file, row);
         match (by_id, by_phone) {
             (Some(a), Some(b)) if a != b => {
                 let (a, b) = (name_at(file, a), name_at(file, b));
-                left_out(format!(
+                skipped_rows(format!(
                     "it is {a:?} by its name and {b:?} by its phone; it is left out: correct one of them"
                 ));
             }
@@ -47,7 +48,7 @@ pub fn merge(file: &Directory, rows: &[RosterContact]) -> Merged {
                     contact.phone = phone;
                     contact.role = row.role.clone().or(contact.role.take());
                 }
-                _ => left_out("another row is the same contact; it is left out: one row a person".to_owned()),
+                _ => skipped_rows("another row is the same contact; it is left out: one row a person".to_owned()),
             },
             (None, None) => {
                 let (id, name) = (row.id.clone(), row.name.clone());
@@ -67,7 +68,7 @@ pub fn merge(file: &Directory, rows: &[RosterContact]) -> Merged {
 }
 
 /// Which contact of the configuration a row is by its id, and by its phone.
-fn places(file: &Directory, row: &RosterContact) -> (Option<usize>, Option<usize>) {
+fn places(file: &Directory, row: &SyncedContact) -> (Option<usize>, Option<usize>) {
     let by_id = file.contacts.iter().position(|c| c.id.as_str().eq_ignore_ascii_case(row.id.as_str()));
     let by_phone = file.contacts.iter().position(|c| row.phone.as_ref() == Some(&c.phone));
     (by_id, by_phone)
@@ -78,7 +79,7 @@ fn name_at(file: &Directory, at: usize) -> &str {
 }
 
 /// Which contacts of the configuration are switched off.
-fn off(file: &Directory, rows: &[RosterContact], touched: &[bool]) -> Vec<bool> {
+fn off(file: &Directory, rows: &[SyncedContact], touched: &[bool]) -> Vec<bool> {
     let mut off = vec![false; file.contacts.len()];
     for row in rows.iter().filter(|r| !r.active) {
         let (by_id, by_phone) = places(file, row);

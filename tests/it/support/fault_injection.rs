@@ -18,17 +18,17 @@ use super::stage::Stage;
 use super::wait::{now, until, until_within};
 
 /// Tests that start dozens of processes go one after another, beside the others.
-static CROWD: Mutex<()> = Mutex::new(());
+static BULK: Mutex<()> = Mutex::new(());
 
 /// Waits for this test's turn.
 pub(crate) fn my_turn() -> MutexGuard<'static, ()> {
-    CROWD.lock().unwrap_or_else(PoisonError::into_inner)
+    BULK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a start is armed with.
-pub(crate) const KILLPOINT: &str = "DISPATCHCTL_KILLPOINT";
+pub(crate) const FAILPOINT: &str = "DISPATCHCTL_FAILPOINT";
 /// The guards that a start is without.
-pub(crate) const GUARDS_OFF: &str = "DISPATCHCTL_GUARDS_OFF";
+pub(crate) const SAFEGUARDS_OFF: &str = "DISPATCHCTL_SAFEGUARDS_OFF";
 
 impl Stage {
     /// Starts an engine with more environment and waits for nothing.
@@ -58,8 +58,8 @@ impl Stage {
     }
 
     /// Asks the running engine for a drill; what it answered.
-    pub(crate) fn drill(&self, payload: Value) -> Value {
-        drill_in(&self.shop.path("shop.db"), StoreMode::Test, payload)
+    pub(crate) fn fault_injection(&self, payload: Value) -> Value {
+        fault_injection_in(&self.shop.path("shop.db"), StoreMode::Test, payload)
     }
 
     /// The same for an engine that may die of it before it can answer.
@@ -71,13 +71,13 @@ impl Stage {
 
     /// The same, carried out.
     pub(crate) fn drilled(&self, payload: Value) {
-        let answer = self.drill(payload);
+        let answer = self.fault_injection(payload);
         assert_eq!(answer["armed"], true, "{answer}");
     }
 }
 
 /// Asks the engine of this store for a drill; what it answered.
-pub(crate) fn drill_in(path: &Path, mode: StoreMode, payload: Value) -> Value {
+pub(crate) fn fault_injection_in(path: &Path, mode: StoreMode, payload: Value) -> Value {
     ask(path, mode, payload, || None)
 }
 

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 /// A directory that is removed, with what is in it, when the value is dropped.
 #[derive(Debug)]
-pub struct Place {
+pub struct DrillDir {
     path: PathBuf,
     keep: bool,
 }
 
-impl Place {
+impl DrillDir {
     /// Makes `NAME` below `parent`, for this user alone.
     ///
     /// # Errors
@@ -42,13 +42,12 @@ impl Place {
         self.keep = true;
     }
 
-    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-impl Drop for Place {
+impl Drop for DrillDir {
     fn drop(&mut self) {
         if !self.keep {
             let _ = std::fs::remove_dir_all(&self.path);

@@ -2,7 +2,7 @@
 
 /// Which of them; none outside a drill.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct GuardsOff {
+pub struct SafeguardsOff {
     /// What is claimed is not claimed again.
     pub claim_check: bool,
     /// A claim looks whether the call still wants it.

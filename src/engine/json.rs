@@ -39,7 +39,6 @@ pub fn success(state: AttemptState) -> Option<bool> {
     }
 }
 
-/// One attempt.
 pub fn attempt(call: &Call, a: &Attempt) -> Value {
     let error = match success(a.state) {
         Some(true) => Value::Null,
@@ -118,10 +117,10 @@ pub fn call(call: &Call, mode: &str) -> Value {
         "settings": call.settings.map(|s| s.0),
         "createdBy": call.created_by,
         "acceptedAt": call.accepted_at,
-        "toldAt": call.told_at,
+        "toldAt": call.notified_at,
         "closedAt": call.closed_at,
         "holder": call.holder.as_ref().map(crate::domain::types::ContactId::as_str),
-        "outs": call.outs,
+        "outs": call.excluded,
         "nextStep": call.next_step + 1,
         "steps": call.policy.total_steps(),
         "nextFollowUpAt": next_follow_up(call),
@@ -194,7 +193,7 @@ pub fn story(s: &CallStory, mode: &str) -> Value {
         map.insert("log".into(), s.log.iter().map(log_line).collect());
         map.insert("replies".into(), s.log.iter().filter_map(reply).collect());
         let receipts = s.receipts.iter().map(|r| {
-            json!({ "at": r.at, "sid": r.news.sid, "status": r.news.status, "code": r.news.code, "by": r.news.source.as_str(),
+            json!({ "at": r.at, "sid": r.update.sid, "status": r.update.status, "code": r.update.code, "by": r.update.source.as_str(),
                     "attemptId": r.joined, "effect": r.effect })
         });
         map.insert("receipts".into(), receipts.collect());

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::merge::merge;
 use super::rows::{Reading, read};
-use super::{Outcome, Roster, Source};
+use super::{ContactSync, Outcome, Source};
 use crate::config::ContactFields;
 use crate::domain::Timestamp;
 use crate::domain::team::Directory;
@@ -18,8 +18,8 @@ use crate::gateways::mirror::{
     Keys, Lane, MirrorError, MirrorGateway, Query, Record, RecordChange, RecordId, RecordList, Refusal, Scope,
     Typecast, Upserted, Whoami,
 };
-use crate::store::{RosterContact, RosterCopy};
-use crate::testing::{World, people, secs};
+use crate::store::{SyncedContact, SyncedContacts};
+use crate::testing::{World, fixtures, secs};
 
 /// One row: its number, then name, phone, role, whether the box is ticked.
 type Row<'a> = (u32, &'a str, &'a str, &'a str, bool);
@@ -59,7 +59,7 @@ fn shown(directory: &Directory) -> Vec<String> {
 }
 
 fn nobody() -> Directory {
-    Directory { contacts: Vec::new(), ..people::directory() }
+    Directory { contacts: Vec::new(), ..fixtures::directory() }
 }
 
 const SAM: &str = "sam Sam Ortiz 0101 primary";
@@ -110,7 +110,7 @@ fn rows_are_laid_over_the_contacts_of_the_configuration() {
         ),
         ("or its holder is off", &[(1, "Sam Ortiz", "+19495550101", "primary", false)], &[ANA, OLGA]),
     ];
-    let file = people::directory();
+    let file = fixtures::directory();
     for (label, rows, want) in table {
         let reading = reading(&file, rows);
         assert_eq!(reading.wrong, [], "{label}");
@@ -138,7 +138,7 @@ fn a_row_that_is_not_clear_is_left_out_and_said_never_guessed() {
         ("too short", cells("Phone", json!("+194955")), "no phone number"),
         ("a second number behind it", cells("Phone", json!("+19495550104 ext 2")), "no phone number"),
         ("none", cells("Phone", json!("")), "is empty"),
-        ("our own sender", cells("Phone", json!(people::SENDER)), "texts come from"),
+        ("our own sender", cells("Phone", json!(fixtures::SENDER)), "texts come from"),
         ("neither on nor off", cells("Active", json!("weekends")), "neither yes nor no"),
     ];
     for (label, cells, why) in table {
@@ -175,11 +175,11 @@ fn a_row_that_is_not_clear_is_left_out_and_said_never_guessed() {
 
 #[test]
 fn two_rows_of_one_phone_or_one_person_are_one_contact() {
-    let file = people::directory();
+    let file = fixtures::directory();
     let twins = reading(&file, &[(1, "Kim Lee", "+19495550104", "", true), (2, "Kim L", "+1 949 555 0104", "", true)]);
     assert_eq!((twins.contacts.len(), twins.wrong.len()), (1, 1));
     let crossed = reading(&file, &[(1, "Sam Ortiz", "+19495550102", "", true)]);
-    let kept = merge(&file, &[RosterContact { id: "sam".parse().expect("id"), ..crossed.contacts[0].clone() }]);
+    let kept = merge(&file, &[SyncedContact { id: "sam".parse().expect("id"), ..crossed.contacts[0].clone() }]);
     assert_eq!((shown(&kept.directory), kept.wrong.len()), (vec![SAM.into(), ANA.into(), OLGA.into()], 1));
     let namesakes =
         reading(&nobody(), &[(1, "Kim Lee", "+19495550104", "", true), (2, "Kim Lee", "+19495550105", "", true)]);
@@ -190,7 +190,8 @@ fn two_rows_of_one_phone_or_one_person_are_one_contact() {
 #[test]
 fn an_id_stays_with_its_record_when_the_name_is_corrected() {
     let before = reading(&nobody(), &[(1, "Kim Le", "+19495550104", "", true)]);
-    let copy = RosterCopy { source: "On-Call".into(), read_at: Timestamp::from_millis(1), contacts: before.contacts };
+    let copy =
+        SyncedContacts { source: "On-Call".into(), read_at: Timestamp::from_millis(1), contacts: before.contacts };
     let rows = records(&[(1, "Kim Lee", "+19495550105", "", true)]);
     let after = read(&rows, &ContactFields::default(), &nobody(), Some(&copy));
     assert_eq!((after.contacts[0].id.as_str(), after.contacts[0].name.as_str()), ("kim-le", "Kim Lee"));
@@ -225,7 +226,7 @@ fn broken() -> MirrorError {
 
 #[async_trait]
 impl MirrorGateway for Table {
-    fn in_lane(&self, _: Lane) -> Arc<dyn MirrorGateway> {
+    fn in_queue(&self, _: Lane) -> Arc<dyn MirrorGateway> {
         Arc::new(Self::default())
     }
     fn requests(&self) -> u64 {
@@ -270,9 +271,9 @@ impl MirrorGateway for Table {
     }
 }
 
-fn roster(w: &World, table: &Arc<Table>) -> Arc<Roster> {
+fn synced_contacts(w: &World, table: &Arc<Table>) -> Arc<ContactSync> {
     let source = Source { table: "On-Call".into(), fields: ContactFields::default(), every: secs(60) };
-    Roster::new(w.process.core.clone(), table.clone(), source)
+    ContactSync::new(w.process.core.clone(), table.clone(), source)
 }
 
 async fn alerts(w: &World) -> Vec<String> {
@@ -294,9 +295,9 @@ const KIM_SHOWN: &str = "kim-lee Kim Lee 0104 primary";
 async fn a_technician_who_is_added_is_told_of_the_next_call_and_one_who_is_off_is_not() {
     let mut w = World::new().await;
     let table = Arc::new(Table::default());
-    let roster = roster(&w, &table);
+    let synced_contacts = synced_contacts(&w, &table);
     table.has(&[KIM, (2, "Sam Ortiz", "+19495550101", "primary", false)]);
-    assert_eq!(roster.pass().await.expect("read"), Outcome::Taken);
+    assert_eq!(synced_contacts.pass().await.expect("read"), Outcome::Taken);
     w.dispatch("normal").await;
     assert_eq!(w.attempts().await, ["1 kim-lee submitted"]);
     assert_eq!(alerts(&w).await, Vec::<String>::new());
@@ -307,10 +308,10 @@ async fn the_copy_stands_over_a_restart_while_the_table_is_away_and_an_hour_of_i
     let mut w = World::new().await;
     let table = Arc::new(Table::default());
     table.has(&[KIM]);
-    roster(&w, &table).pass().await.expect("read");
+    synced_contacts(&w, &table).pass().await.expect("read");
     w.restart().await;
     table.answers(Err(away()));
-    let again = roster(&w, &table);
+    let again = synced_contacts(&w, &table);
     w.process.core.refresh().await.expect("read");
     assert_eq!(in_force(&w), [SAM, ANA, OLGA, KIM_SHOWN]);
     for (minutes, alerted) in [(0, 0), (59, 0), (61, 1)] {
@@ -328,9 +329,9 @@ async fn the_copy_stands_over_a_restart_while_the_table_is_away_and_an_hour_of_i
 async fn an_empty_half_read_or_broken_table_changes_nobody_and_alerts_at_once() {
     let w = World::with(crate::testing::world::Setup { directory: nobody(), ..Default::default() }).await;
     let table = Arc::new(Table::default());
-    let roster = roster(&w, &table);
+    let synced_contacts = synced_contacts(&w, &table);
     table.has(&[KIM]);
-    roster.pass().await.expect("read");
+    synced_contacts.pass().await.expect("read");
     let broken_rows: &[Row<'_>] = &[(1, "Kim Lee", "949", "primary", true)];
     let off: &[Row<'_>] = &[(1, "Kim Lee", "+19495550104", "primary", false)];
     let list = |rows: &[Row<'_>], complete| Ok(RecordList { records: records(rows), complete });
@@ -342,24 +343,28 @@ async fn an_empty_half_read_or_broken_table_changes_nobody_and_alerts_at_once() 
         ("a field is gone", Err(broken()), "UNKNOWN_FIELD_NAME"),
     ] {
         table.answers(answer);
-        assert_eq!(roster.pass().await.expect("asked"), Outcome::Kept, "{label}");
+        assert_eq!(synced_contacts.pass().await.expect("asked"), Outcome::Kept, "{label}");
         assert_eq!(in_force(&w), [KIM_SHOWN], "{label}");
         let alerts = alerts(&w).await;
         assert!(alerts.iter().any(|a| a.contains(says)), "{label}: {alerts:?}");
         assert!(alerts[0].contains("stand"), "it says what is told meanwhile: {alerts:?}");
     }
-    assert_eq!(w.process.store.roster().await.expect("read").map(|c| c.contacts.len()), Some(1), "and nobody's copy");
+    assert_eq!(
+        w.process.store.synced_contacts().await.expect("read").map(|c| c.contacts.len()),
+        Some(1),
+        "and nobody's copy"
+    );
 }
 
 #[tokio::test]
 async fn a_wrong_row_alerts_once_in_its_present_words_and_until_it_is_right() {
     let w = World::new().await;
     let table = Arc::new(Table::default());
-    let roster = roster(&w, &table);
+    let synced_contacts = synced_contacts(&w, &table);
     let (wrong, empty): (Row<'_>, Row<'_>) = ((2, "Bo Ek", "9495550105", "", true), (2, "Bo Ek", "", "", true));
     for (row, says) in [(wrong, "no country"), (wrong, "no country"), (empty, "is empty")] {
         table.has(&[KIM, row]);
-        roster.pass().await.expect("read");
+        synced_contacts.pass().await.expect("read");
         let alerts = alerts(&w).await;
         assert!(alerts.len() == 1 && alerts[0].contains(says) && alerts[0].contains("Bo Ek"), "{alerts:?}");
     }
@@ -368,7 +373,7 @@ async fn a_wrong_row_alerts_once_in_its_present_words_and_until_it_is_right() {
     let raised = log.iter().filter(|l| l.entry.kind.as_str() == "alert.raised").count();
     assert_eq!(raised, 2, "once a wording, not once a reading");
     table.has(&[KIM]);
-    roster.pass().await.expect("read");
+    synced_contacts.pass().await.expect("read");
     assert_eq!(alerts(&w).await, Vec::<String>::new());
 }
 
@@ -376,9 +381,9 @@ async fn a_wrong_row_alerts_once_in_its_present_words_and_until_it_is_right() {
 async fn a_new_file_is_merged_with_the_copy_at_once() {
     let w = World::new().await;
     let table = Arc::new(Table::default());
-    let roster = roster(&w, &table);
+    let synced_contacts = synced_contacts(&w, &table);
     table.has(&[KIM]);
-    roster.pass().await.expect("read");
+    synced_contacts.pass().await.expect("read");
     let held = w.process.core.in_force();
     let decides = Decides { directory: nobody(), rules: held.rules.clone() };
     w.process.core.put_in_force(InForce::clone(&held).with_settings(None, decides));
@@ -389,7 +394,7 @@ async fn a_new_file_is_merged_with_the_copy_at_once() {
 async fn a_reading_that_empties_a_role_or_loses_half_of_the_rows_keeps_the_copy_and_alerts() {
     let w = World::with(crate::testing::world::Setup { directory: nobody(), ..Default::default() }).await;
     let table = Arc::new(Table::default());
-    let roster = roster(&w, &table);
+    let synced_contacts = synced_contacts(&w, &table);
     let all: &[Row<'_>] = &[
         KIM,
         (2, "Bo Ek", "+19495550105", "backup", true),
@@ -398,23 +403,23 @@ async fn a_reading_that_empties_a_role_or_loses_half_of_the_rows_keeps_the_copy_
         (5, "Ed Moe", "+19495550108", "primary", true),
     ];
     table.has(all);
-    assert_eq!(roster.pass().await.expect("read"), Outcome::Taken);
+    assert_eq!(synced_contacts.pass().await.expect("read"), Outcome::Taken);
     let five = in_force(&w);
     assert_eq!(five.len(), 5);
-    let without = |left_out: &[usize]| -> Vec<Row<'_>> {
-        all.iter().enumerate().filter(|(i, _)| !left_out.contains(i)).map(|(_, r)| *r).collect()
+    let without = |skipped_rows: &[usize]| -> Vec<Row<'_>> {
+        all.iter().enumerate().filter(|(i, _)| !skipped_rows.contains(i)).map(|(_, r)| *r).collect()
     };
     for (label, rows, says) in [
         ("the only backup is gone", without(&[1]), "leave a role empty"),
         ("three of five are gone", without(&[0, 3, 4]), "under half"),
     ] {
         table.has(&rows);
-        assert_eq!(roster.pass().await.expect("read"), Outcome::Kept, "{label}");
+        assert_eq!(synced_contacts.pass().await.expect("read"), Outcome::Kept, "{label}");
         assert_eq!(in_force(&w), five, "{label}");
         let alerts = alerts(&w).await;
         assert!(alerts.len() == 1 && alerts[0].contains(says), "{label}: {alerts:?}");
     }
     table.has(&without(&[3]));
-    assert_eq!(roster.pass().await.expect("read"), Outcome::Taken, "one of three of a role may go");
+    assert_eq!(synced_contacts.pass().await.expect("read"), Outcome::Taken, "one of three of a role may go");
     assert_eq!((in_force(&w).len(), alerts(&w).await.len()), (4, 0));
 }

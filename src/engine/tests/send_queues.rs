@@ -6,10 +6,10 @@ use crate::domain::attempt::{AttemptState, Priority};
 use crate::domain::event::Decision;
 use crate::domain::team::{Directory, Line};
 use crate::domain::types::CallId;
-use crate::store::crowd;
+use crate::store::bulk;
 use crate::testing::story::intake;
 use crate::testing::world::Setup;
-use crate::testing::{Reaction, World, mins, people, secs};
+use crate::testing::{Reaction, World, fixtures, mins, secs};
 
 const OTHER: &str = "+15005550007";
 const THIRD: &str = "+15005550008";
@@ -61,26 +61,26 @@ impl World {
 async fn twenty_thousand_texts_of_one_sender_hide_no_text_of_another() {
     let mut w = World::with(two_senders(1.0)).await;
     w.begin("normal").await;
-    crowd::of(&w.file(), "call_1", 20_000);
+    bulk::of(&w.file(), "call_1", 20_000);
     w.away(secs(1));
     let behind = w.begin_on(LINE).await;
     let reminded = w.begin_on(LINE).await;
     w.settle().await;
     assert_eq!(w.state_of(&behind).await, AttemptState::Submitted, "its sender was free");
-    assert_eq!(w.by_sender(), BTreeMap::from([(people::SENDER.to_owned(), 1), (OTHER.to_owned(), 1)]));
+    assert_eq!(w.by_sender(), BTreeMap::from([(fixtures::SENDER.to_owned(), 1), (OTHER.to_owned(), 1)]));
     w.advance(secs(1)).await;
     assert_eq!(w.state_of(&reminded).await, AttemptState::Submitted);
     w.advance(secs(5)).await;
     let sent = w.by_sender();
     assert_eq!(sent.get(OTHER), Some(&2));
-    assert!((6..=8).contains(&sent[people::SENDER]), "the long one goes on at its own rate: {sent:?}");
+    assert!((6..=8).contains(&sent[fixtures::SENDER]), "the long one goes on at its own rate: {sent:?}");
 }
 
 #[tokio::test]
 async fn a_backlog_without_a_rate_leaves_the_others_their_turn() {
     let mut w = World::with(two_senders(0.0)).await;
     w.begin("normal").await;
-    crowd::of(&w.file(), "call_1", 600);
+    bulk::of(&w.file(), "call_1", 600);
     w.away(secs(1));
     let behind = w.begin_on(LINE).await;
     w.process.dispatcher.pass().await.expect("one pass");
@@ -96,7 +96,7 @@ async fn a_backlog_without_a_rate_leaves_the_others_their_turn() {
 async fn what_cannot_be_claimed_hides_nothing_behind_it_in_its_own_lane() {
     let mut w = World::new().await;
     w.begin("normal").await;
-    crowd::of(&w.file(), "call_1", 700);
+    bulk::of(&w.file(), "call_1", 700);
     let rotten = w.process.store.sendable_of_all(w.now(), 999).await.expect("read");
     assert_eq!(rotten.len(), 701);
     w.process.crash.refuse(rotten.into_iter().map(|s| s.attempt));
@@ -118,7 +118,7 @@ async fn first_notices_of_every_lane_go_before_any_reminder() {
     w.last = Some(told.clone());
     w.decide(Decision::FireNow).await;
     w.away(secs(1));
-    crowd::of(&w.file(), "call_1", 10);
+    bulk::of(&w.file(), "call_1", 10);
     let (here, there) = (w.begin("normal").await, w.begin_on(LINE).await);
     w.sms.forget_script();
     let before = w.sms.posts().len();
@@ -142,19 +142,23 @@ async fn texts_that_wait_go_by_whoever_sends_for_their_line_now() {
     let base = two_senders(0.0).directory;
     let with = |lines: Vec<Line>| Directory { lines, ..base.clone() };
     let changes: Vec<Change> = vec![
-        ("nothing", base.clone(), &[(people::SENDER, 2), (OTHER, 1)]),
-        ("another sender of the line", with(vec![line(LINE, Some(THIRD), &base)]), &[(people::SENDER, 2), (THIRD, 1)]),
-        ("the line is gone", with(Vec::new()), &[(people::SENDER, 3)]),
-        ("the line has the default sender", with(vec![line(LINE, None, &base)]), &[(people::SENDER, 3)]),
+        ("nothing", base.clone(), &[(fixtures::SENDER, 2), (OTHER, 1)]),
+        (
+            "another sender of the line",
+            with(vec![line(LINE, Some(THIRD), &base)]),
+            &[(fixtures::SENDER, 2), (THIRD, 1)],
+        ),
+        ("the line is gone", with(Vec::new()), &[(fixtures::SENDER, 3)]),
+        ("the line has the default sender", with(vec![line(LINE, None, &base)]), &[(fixtures::SENDER, 3)]),
         (
             "an unlisted number is listed",
             with(vec![line(LINE, Some(OTHER), &base), line("+18005550199", Some(THIRD), &base)]),
-            &[(people::SENDER, 1), (OTHER, 1), (THIRD, 1)],
+            &[(fixtures::SENDER, 1), (OTHER, 1), (THIRD, 1)],
         ),
         (
             "senders change places",
-            Directory { from: OTHER.parse().ok(), ..with(vec![line(LINE, Some(people::SENDER), &base)]) },
-            &[(OTHER, 2), (people::SENDER, 1)],
+            Directory { from: OTHER.parse().ok(), ..with(vec![line(LINE, Some(fixtures::SENDER), &base)]) },
+            &[(OTHER, 2), (fixtures::SENDER, 1)],
         ),
     ];
     for restart in [true, false] {
@@ -175,7 +179,10 @@ async fn texts_that_wait_go_by_whoever_sends_for_their_line_now() {
             w.advance(mins(1)).await;
             let wanted: BTreeMap<String, usize> = wanted.iter().map(|(s, n)| ((*s).to_owned(), *n)).collect();
             assert_eq!(w.by_sender(), wanted, "{label}, restart: {restart}");
-            assert!(w.process.store.lanes(None, 9).await.expect("read").is_empty(), "{label}: something still waits");
+            assert!(
+                w.process.store.send_queues(None, 9).await.expect("read").is_empty(),
+                "{label}: something still waits"
+            );
         }
     }
 }
@@ -195,7 +202,7 @@ async fn a_stand_in_serves_both_lanes_and_nobody_stays_behind_when_the_breaker_c
     }
     w.advance(secs(20)).await;
     let sent = w.by_sender();
-    assert_eq!((sent.get(people::SENDER), sent.get(THIRD)), (Some(&5), Some(&6)), "{sent:?}");
+    assert_eq!((sent.get(fixtures::SENDER), sent.get(THIRD)), (Some(&5), Some(&6)), "{sent:?}");
     // More than the stand-in sends in a minute; a reminder probes, the breaker closes, the line's own sender goes on.
     for _ in 0..70 {
         w.begin_on(LINE).await;

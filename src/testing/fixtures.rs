@@ -90,7 +90,7 @@ pub(crate) fn rules() -> Rules {
         late_follow_up: secs(30),
         test_mode: false,
         lexicon: std::sync::Arc::default(),
-        off: crate::domain::guards::GuardsOff::default(),
+        off: crate::domain::safeguards::SafeguardsOff::default(),
     }
 }
 
@@ -165,8 +165,8 @@ pub(crate) fn call_state(name: &str) -> crate::domain::call::CallState {
         deferred_from: None,
         attempts: 1,
         holder: None,
-        outs: Vec::new(),
-        told_at: None,
+        excluded: Vec::new(),
+        notified_at: None,
         closed_at: None,
         muted: false,
         settings: None,

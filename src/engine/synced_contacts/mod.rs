@@ -1,6 +1,6 @@
 //! Contacts that live in a table of Airtable's: read, kept, merged with those of the configuration.
 //!
-//! [`rows`] says what a table's records mean, [`merge`] what the directory becomes, both pure; [`Roster`] reads, keeps the last
+//! [`rows`] says what a table's records mean, [`merge`] what the directory becomes, both pure; [`ContactSync`] reads, keeps the last
 //! good copy in the store and puts the directory in force. A table that cannot be read, is empty or is broken changes nothing:
 //! the last good copy stands, also over a restart, and a person is alerted. A row that is wrong is left out and said once.
 
@@ -21,7 +21,7 @@ use crate::domain::alert::{AlertChange, AlertKey, AlertKind};
 use crate::domain::event::Event;
 use crate::domain::types::Actor;
 use crate::gateways::mirror::{MirrorError, MirrorGateway, Query, RecordList};
-use crate::store::{RosterCopy, StoreError};
+use crate::store::{StoreError, SyncedContacts};
 
 use super::apply::Core;
 use super::in_force::InForce;
@@ -44,9 +44,7 @@ const ROWS_MAX: usize = 50;
 pub struct Source {
     /// The table's name or id.
     pub table: String,
-    /// Its fields.
     pub fields: ContactFields,
-    /// How often.
     pub every: Duration,
 }
 
@@ -68,14 +66,14 @@ pub enum Outcome {
 }
 
 /// See the module. One a process.
-pub struct Roster {
+pub struct ContactSync {
     core: Arc<Core>,
     mirror: Arc<dyn MirrorGateway>,
     source: Source,
     failing_since: Mutex<Option<Timestamp>>,
 }
 
-impl Roster {
+impl ContactSync {
     /// Over the settings and contacts that the core has.
     pub fn new(core: Arc<Core>, mirror: Arc<dyn MirrorGateway>, source: Source) -> Arc<Self> {
         Arc::new(Self { core, mirror, source, failing_since: Mutex::default() })
@@ -126,7 +124,7 @@ impl Roster {
             // Rows that are wrong are said only of a reading that counts, or a broken table would alert row by row.
             return Ok(Outcome::Kept);
         }
-        let copy = RosterCopy {
+        let copy = SyncedContacts {
             source: self.source.table.clone(),
             read_at: self.core.clock.now(),
             contacts: std::mem::take(&mut reading.contacts),
@@ -134,7 +132,7 @@ impl Roster {
         let merged = merge(&file, &copy.contacts);
         reading.wrong.extend(merged.wrong);
         // In the store first: every other process decides by what is there.
-        self.core.store.keep_roster(Some(&copy)).await?;
+        self.core.store.keep_synced_contacts(Some(&copy)).await?;
         self.put_in_force(copy);
         self.resolve(&AlertKind::ContactsTable.into()).await?;
         self.resolve(&AlertKind::ContactsKept.into()).await?;
@@ -202,7 +200,7 @@ impl Roster {
         Ok(())
     }
 
-    fn put_in_force(&self, copy: RosterCopy) {
+    fn put_in_force(&self, copy: SyncedContacts) {
         let before = self.core.directory();
         let kept = merge(&self.core.in_force().configured, &copy.contacts).kept;
         self.core.put_contacts(Some(copy));
@@ -251,7 +249,7 @@ fn acceptable(reading: &Reading, complete: bool, held: &InForce) -> Result<(), S
     }
 }
 
-fn stands(copy: Option<&RosterCopy>) -> String {
+fn stands(copy: Option<&SyncedContacts>) -> String {
     match copy {
         Some(copy) => format!("the contacts read from it at {} stand", copy.read_at),
         None => "the contacts of the configuration alone are told".to_owned(),

@@ -9,17 +9,17 @@ use crate::clock;
 use crate::domain::change::{Answer, ToSend};
 use crate::domain::event::Event;
 use crate::domain::types::{Actor, AttemptId};
-use crate::killpoint::{self, DrillError, Orders};
+use crate::failpoint::{self, FaultInjectionError, Orders};
 
 use super::apply::Core;
 
 /// The furthest that a drill steps the clock.
 const OFFSET_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// What a `drill` request is answered: `{"kill": "NAME[:NTH]", "guardsOff": ["NAME"…], "clockOffsetMs": N}`, any of them, on a
+/// What a `fault_injection` request is answered: `{"kill": "NAME[:NTH]", "guardsOff": ["NAME"…], "clockOffsetMs": N}`, any of them, on a
 /// test store. Arms nothing yet.
 pub(super) fn answer(payload: &Value) -> Value {
-    let allowed = || if killpoint::is_allowed() { Ok(()) } else { Err(DrillError::Live.to_string()) };
+    let allowed = || if failpoint::is_allowed() { Ok(()) } else { Err(FaultInjectionError::Live.to_string()) };
     match checked(payload).and_then(|_| allowed()) {
         Ok(()) => json!({ "armed": true }),
         Err(why) => json!({ "error": why }),
@@ -29,7 +29,7 @@ pub(super) fn answer(payload: &Value) -> Value {
 /// Arms what [`answer`] has promised. After the answer is stored: a request that killed its engine must not arm the next.
 pub(super) fn arm(payload: &Value) {
     let armed = checked(payload).and_then(|(orders, offset)| {
-        killpoint::arm(orders).map_err(|e| e.to_string())?;
+        failpoint::arm(orders).map_err(|e| e.to_string())?;
         offset.map_or(Ok(()), |ms| clock::set_offset(ms).map_err(|e| e.to_string()))
     });
     if let Err(why) = armed {
@@ -46,13 +46,13 @@ fn checked(payload: &Value) -> Result<(Orders, Option<i64>), String> {
     }
     let text = |v: &Value| v.as_str().map(str::to_owned).ok_or_else(|| format!("{v} is not a name"));
     let kill = map.get("kill").map(text).transpose()?;
-    let guards = match map.get("guardsOff") {
+    let safeguards = match map.get("guardsOff") {
         None => None,
         Some(Value::Array(all)) => Some(all.iter().map(text).collect::<Result<Vec<_>, _>>()?),
         Some(other) => return Err(format!("guardsOff is a list of names: {other}")),
     };
-    let guards = guards.as_ref().map(|all| all.iter().map(String::as_str));
-    let orders = Orders::parse(kill.as_deref(), guards).map_err(|e| e.to_string())?;
+    let safeguards = safeguards.as_ref().map(|all| all.iter().map(String::as_str));
+    let orders = Orders::parse(kill.as_deref(), safeguards).map_err(|e| e.to_string())?;
     let offset = match map.get("clockOffsetMs") {
         None => None,
         Some(v) => {
@@ -98,7 +98,7 @@ mod tests {
         let all = json!({ "kill": "intent.committed:2", "guardsOff": [], "clockOffsetMs": -30_000 });
         let (orders, offset) = checked(&all).expect("a drill");
         assert_eq!(
-            (orders.kill, orders.guards_off, offset),
+            (orders.kill, orders.safeguards_off, offset),
             (Some(("intent.committed", 2)), Some(vec![]), Some(-30_000))
         );
     }

@@ -1,7 +1,7 @@
 //! Named places where the process can be made to die, and guards that can be switched off: for drills on a test store.
 //!
-//! Always compiled in, so that what is drilled is what runs; an unarmed [`hit`] and an asked [`Guard`] cost one relaxed load.
-//! Armed by the environment at a start or by a `drill` request at run time, and only once this process has opened a store that
+//! Always compiled in, so that what is drilled is what runs; an unarmed [`hit`] and an asked [`Safeguard`] cost one relaxed load.
+//! Armed by the environment at a start or by a `fault_injection` request at run time, and only once this process has opened a store that
 //! is stamped test: [`opened`] is told of every store, a live one refuses. Imports nothing of ours.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -47,7 +47,7 @@ pub const POINTS: &[(&str, &str)] = &[
 
 /// A protection that can be taken away, to see whether anybody notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Guard {
+pub enum Safeguard {
     /// The intent is stored before the POST.
     IntentCommit,
     /// An unknown outcome is looked for before it is sent again.
@@ -82,7 +82,7 @@ pub enum Guard {
     LastResort,
 }
 
-impl Guard {
+impl Safeguard {
     /// Every guard and its name.
     pub const ALL: &'static [(Self, &'static str)] = &[
         (Self::IntentCommit, "intent-commit"),
@@ -115,7 +115,7 @@ impl Guard {
 
 /// Why a drill is not armed. Nothing of it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DrillError {
+pub enum FaultInjectionError {
     /// No such kill point.
     #[error("there is no kill point {0:?}; there are: {names}", names = names(POINTS))]
     Point(String),
@@ -123,8 +123,8 @@ pub enum DrillError {
     #[error("a kill point's count is a number from 1: {0:?}")]
     Count(String),
     /// No such guard.
-    #[error("there is no guard {0:?}; there are: {names}", names = names(Guard::ALL.iter().map(|(_, n)| (*n, ""))))]
-    Guard(String),
+    #[error("there is no guard {0:?}; there are: {names}", names = names(Safeguard::ALL.iter().map(|(_, n)| (*n, ""))))]
+    Safeguard(String),
     /// Only a store that is stamped test may be drilled.
     #[error("drills are for stores that are stamped test")]
     Live,
@@ -140,26 +140,26 @@ pub struct Orders {
     /// Die at this point, when it is reached for this time from now.
     pub kill: Option<(&'static str, u32)>,
     /// Take these guards away, and put the others back; `None` leaves them as they are.
-    pub guards_off: Option<Vec<Guard>>,
+    pub safeguards_off: Option<Vec<Safeguard>>,
 }
 
 impl Orders {
     /// Reads `name` or `name:nth`, and names of guards.
     ///
     /// # Errors
-    /// [`DrillError`] names what there is.
+    /// [`FaultInjectionError`] names what there is.
     pub fn parse<'a>(
         kill: Option<&str>,
-        guards_off: Option<impl IntoIterator<Item = &'a str>>,
-    ) -> Result<Self, DrillError> {
+        safeguards_off: Option<impl IntoIterator<Item = &'a str>>,
+    ) -> Result<Self, FaultInjectionError> {
         let kill = kill.map(point).transpose()?;
-        let guards_off = guards_off.map(|all| all.into_iter().map(guard).collect()).transpose()?;
-        Ok(Self { kill, guards_off })
+        let safeguards_off = safeguards_off.map(|all| all.into_iter().map(safeguard).collect()).transpose()?;
+        Ok(Self { kill, safeguards_off })
     }
 
     /// Whether this guard is to be taken away.
-    pub fn takes_away(&self, guard: Guard) -> bool {
-        self.guards_off.as_ref().is_some_and(|all| all.contains(&guard))
+    pub fn takes_away(&self, safeguard: Safeguard) -> bool {
+        self.safeguards_off.as_ref().is_some_and(|all| all.contains(&safeguard))
     }
 
     /// Whether nothing is asked for.
@@ -168,51 +168,52 @@ impl Orders {
     }
 }
 
-fn point(text: &str) -> Result<(&'static str, u32), DrillError> {
+fn point(text: &str) -> Result<(&'static str, u32), FaultInjectionError> {
     let (name, nth) = text.trim().split_once(':').unwrap_or((text.trim(), "1"));
-    let (name, _) = POINTS.iter().find(|(n, _)| *n == name).ok_or_else(|| DrillError::Point(name.to_owned()))?;
+    let (name, _) =
+        POINTS.iter().find(|(n, _)| *n == name).ok_or_else(|| FaultInjectionError::Point(name.to_owned()))?;
     match nth.parse() {
         Ok(nth) if nth > 0 => Ok((name, nth)),
-        _ => Err(DrillError::Count(nth.to_owned())),
+        _ => Err(FaultInjectionError::Count(nth.to_owned())),
     }
 }
 
-fn guard(text: &str) -> Result<Guard, DrillError> {
-    let found = Guard::ALL.iter().find(|(_, n)| *n == text.trim());
-    found.map(|(g, _)| *g).ok_or_else(|| DrillError::Guard(text.to_owned()))
+fn safeguard(text: &str) -> Result<Safeguard, FaultInjectionError> {
+    let found = Safeguard::ALL.iter().find(|(_, n)| *n == text.trim());
+    found.map(|(g, _)| *g).ok_or_else(|| FaultInjectionError::Safeguard(text.to_owned()))
 }
 
 static ARMED: AtomicBool = AtomicBool::new(false);
 static OFF: AtomicU32 = AtomicU32::new(0);
-static DRILL: Mutex<Drill> = Mutex::new(Drill { is_test: false, wanted: None, kill: None });
+static FAULT_INJECTION: Mutex<FaultInjection> = Mutex::new(FaultInjection { is_test: false, wanted: None, kill: None });
 
 /// What is armed, and what waits for the store to be opened.
-struct Drill {
+struct FaultInjection {
     is_test: bool,
     wanted: Option<Orders>,
     kill: Option<(&'static str, u32)>,
 }
 
-fn drill() -> std::sync::MutexGuard<'static, Drill> {
-    DRILL.lock().unwrap_or_else(PoisonError::into_inner)
+fn fault_injection() -> std::sync::MutexGuard<'static, FaultInjection> {
+    FAULT_INJECTION.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What is to be armed as soon as a test store is opened.
 pub fn want(orders: Orders) {
-    drill().wanted = Some(orders).filter(|o| !o.is_empty());
+    fault_injection().wanted = Some(orders).filter(|o| !o.is_empty());
 }
 
 /// A store of this process was recognised by its stamp, or is about to get it.
 ///
 /// # Errors
-/// [`DrillError::Live`] where something waits to be armed and the store is live.
-pub fn opened(is_test: bool) -> Result<(), DrillError> {
-    let mut drill = drill();
-    drill.is_test = is_test;
-    match drill.wanted.take() {
-        Some(_) if !is_test => Err(DrillError::Live),
+/// [`FaultInjectionError::Live`] where something waits to be armed and the store is live.
+pub fn opened(is_test: bool) -> Result<(), FaultInjectionError> {
+    let mut fault_injection = fault_injection();
+    fault_injection.is_test = is_test;
+    match fault_injection.wanted.take() {
+        Some(_) if !is_test => Err(FaultInjectionError::Live),
         Some(orders) => {
-            arm_in(&mut drill, orders);
+            arm_in(&mut fault_injection, orders);
             Ok(())
         }
         None => Ok(()),
@@ -221,28 +222,28 @@ pub fn opened(is_test: bool) -> Result<(), DrillError> {
 
 /// Whether this process works on a test store.
 pub fn is_allowed() -> bool {
-    drill().is_test
+    fault_injection().is_test
 }
 
 /// Arms at run time.
 ///
 /// # Errors
-/// [`DrillError::Live`]: nothing is armed.
-pub fn arm(orders: Orders) -> Result<(), DrillError> {
-    let mut drill = drill();
-    if !drill.is_test {
-        return Err(DrillError::Live);
+/// [`FaultInjectionError::Live`]: nothing is armed.
+pub fn arm(orders: Orders) -> Result<(), FaultInjectionError> {
+    let mut fault_injection = fault_injection();
+    if !fault_injection.is_test {
+        return Err(FaultInjectionError::Live);
     }
-    arm_in(&mut drill, orders);
+    arm_in(&mut fault_injection, orders);
     Ok(())
 }
 
-fn arm_in(drill: &mut Drill, orders: Orders) {
-    if let Some(off) = orders.guards_off {
+fn arm_in(fault_injection: &mut FaultInjection, orders: Orders) {
+    if let Some(off) = orders.safeguards_off {
         OFF.store(off.iter().fold(0, |bits, g| bits | g.bit()), Ordering::Relaxed);
     }
     if let Some(kill) = orders.kill {
-        drill.kill = Some(kill);
+        fault_injection.kill = Some(kill);
         ARMED.store(true, Ordering::Relaxed);
     }
 }
@@ -256,8 +257,8 @@ pub fn hit(point: &'static str) {
 
 #[cold]
 fn reached(point: &'static str) {
-    let mut drill = drill();
-    if let Some((name, left)) = &mut drill.kill
+    let mut fault_injection = fault_injection();
+    if let Some((name, left)) = &mut fault_injection.kill
         && *name == point
     {
         *left -= 1;
@@ -313,14 +314,14 @@ mod tests {
         let unknown = Orders::parse(Some("nowhere"), NONE).expect_err("unknown").to_string();
         assert!(POINTS.iter().all(|(name, _)| unknown.contains(name)), "{unknown}");
         let both = Orders::parse(None, Some(["signature", " engine-lock"]));
-        assert_eq!(both.map(|o| o.guards_off), Ok(Some(vec![Guard::Signature, Guard::EngineLock])));
+        assert_eq!(both.map(|o| o.safeguards_off), Ok(Some(vec![Safeguard::Signature, Safeguard::EngineLock])));
         let unknown = Orders::parse(None, Some(["locks"])).expect_err("unknown").to_string();
-        assert!(Guard::ALL.iter().all(|(_, name)| unknown.contains(name)), "{unknown}");
+        assert!(Safeguard::ALL.iter().all(|(_, name)| unknown.contains(name)), "{unknown}");
     }
 
     #[test]
     fn every_guard_has_a_bit_of_its_own() {
-        let bits = Guard::ALL.iter().fold(0, |bits, (g, _)| bits | g.bit());
-        assert_eq!(bits.count_ones() as usize, Guard::ALL.len());
+        let bits = Safeguard::ALL.iter().fold(0, |bits, (g, _)| bits | g.bit());
+        assert_eq!(bits.count_ones() as usize, Safeguard::ALL.len());
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::config::{Config, Mode, SecretUrl, Sink, SinkFormat, SinkKind, Sources};
 use crate::domain::alert::Severity;
-use crate::killpoint::{self, Guard, Orders};
+use crate::failpoint::{self, Orders, Safeguard};
 
 use super::exit::ExitStatus;
 use super::global::Wanted;
@@ -13,8 +13,8 @@ use super::report::CliError;
 /// # Errors
 /// Exit 2: a name that does not exist, or live mode. Nothing is armed.
 pub(super) fn prepare(sources: &Sources, config: &mut Config) -> Result<(), CliError> {
-    let asked = sources.drill();
-    let orders = Orders::parse(asked.killpoint, asked.guards_off.map(|all| all.split(',')));
+    let asked = sources.fault_injection();
+    let orders = Orders::parse(asked.failpoint, asked.safeguards_off.map(|all| all.split(',')));
     let orders = orders.map_err(|e| refused("the drill that the environment asks for cannot be").cause(e))?;
     if orders.is_empty() && asked.sink.is_none() {
         return Ok(());
@@ -23,14 +23,14 @@ pub(super) fn prepare(sources: &Sources, config: &mut Config) -> Result<(), CliE
         return Err(refused("the environment arms a drill, and this is live mode: nothing was done"));
     }
     add_sinks(sources, config)?;
-    killpoint::want(orders);
+    failpoint::want(orders);
     Ok(())
 }
 
 /// The settings that a command is given: its own where a drill has taken away the guard that gives it those in force.
 pub(super) fn wanted(sources: &Sources, mode: Mode, wanted: Wanted) -> Wanted {
-    let orders = Orders::parse(None, sources.drill().guards_off.map(|all| all.split(',')));
-    let is_off = mode == Mode::Test && orders.is_ok_and(|o| o.takes_away(Guard::SettingsInForce));
+    let orders = Orders::parse(None, sources.fault_injection().safeguards_off.map(|all| all.split(',')));
+    let is_off = mode == Mode::Test && orders.is_ok_and(|o| o.takes_away(Safeguard::SettingsInForce));
     if is_off && wanted == Wanted::InForce { Wanted::Own } else { wanted }
 }
 
@@ -39,7 +39,7 @@ pub(super) fn wanted(sources: &Sources, mode: Mode, wanted: Wanted) -> Wanted {
 /// # Errors
 /// Exit 2: a URL that is not on this machine.
 pub(super) fn add_sinks(sources: &Sources, config: &mut Config) -> Result<(), CliError> {
-    match sources.drill().sink {
+    match sources.fault_injection().sink {
         Some(text) if config.mode == Mode::Test => {
             config.alerts.sinks.extend(sinks(text)?);
             Ok(())
@@ -53,7 +53,7 @@ fn sinks(text: &str) -> Result<Vec<Sink>, CliError> {
     let one = |text: &str| {
         let named = text.split_once('=').filter(|(name, _)| !name.contains(':'));
         let (name, url) = named.unwrap_or(("drill", text));
-        let url = SecretUrl::of_a_drill(url)
+        let url = SecretUrl::of_fault_injection(url)
             .ok_or_else(|| refused("DISPATCHCTL_DRILL_SINK is not an http URL on this machine"))?;
         let (kind, format, min) = (SinkKind::Webhook, SinkFormat::Plain, Severity::Notice);
         Ok(Sink { name: name.to_owned(), kind, format, min, fallback_for: None, url })
@@ -63,6 +63,6 @@ fn sinks(text: &str) -> Result<Vec<Sink>, CliError> {
 
 fn refused(what: &str) -> CliError {
     CliError::new(ExitStatus::Usage, what).hint(
-        "leave out DISPATCHCTL_KILLPOINT, DISPATCHCTL_GUARDS_OFF and DISPATCHCTL_DRILL_SINK, or use --test-mode and a test store",
+        "leave out DISPATCHCTL_FAILPOINT, DISPATCHCTL_SAFEGUARDS_OFF and DISPATCHCTL_DRILL_SINK, or use --test-mode and a test store",
     )
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use crate::support::drill::{GUARDS_OFF, KILLPOINT, died_at, my_turn};
+use crate::support::fault_injection::{FAILPOINT, SAFEGUARDS_OFF, died_at, my_turn};
 use crate::support::http;
 use crate::support::process::report;
 use crate::support::stage::{ANA, LEE, SAM, Stage, attempts, emergency, entries, free_port, seconds, state, text};
@@ -28,7 +28,7 @@ type Row = (usize, String, Result<(), String>);
 /// A scenario, with the guard's name where it is to be played without it.
 type Play = fn(Option<&str>) -> Seen;
 
-const GUARDS: &[(&str, &str, Play)] = &[
+const SAFEGUARDS: &[(&str, &str, Play)] = &[
     ("intent-commit", "ledger: one message an attempt", intent_commit),
     ("look-before-resend", "ledger: a text that is there is not sent again", look_before_resend),
     ("claim-check", "ledger: one message an attempt", claim_check),
@@ -52,21 +52,21 @@ fn without_each_guard_a_check_goes_red() {
     let _turn = my_turn();
     let rows: Mutex<Vec<Row>> = Mutex::default();
     std::thread::scope(|scope| {
-        for (n, (guard, check, play)) in GUARDS.iter().enumerate() {
+        for (n, (safeguard, check, play)) in SAFEGUARDS.iter().enumerate() {
             let rows = &rows;
             scope.spawn(move || {
                 let (with, without) = std::thread::scope(|both| {
                     let with = both.spawn(|| play(None));
-                    let without = play(Some(guard));
+                    let without = play(Some(safeguard));
                     (with.join().unwrap_or_else(|_| Err("it panicked".into())), without)
                 });
                 let row = format!(
-                    "{guard:<20}{check:<52}{}",
+                    "{safeguard:<20}{check:<52}{}",
                     without.as_ref().map_or_else(Clone::clone, |s| format!("NOT CAUGHT: {s}"))
                 );
                 let fault = match (with, without) {
-                    (Err(e), _) => Err(format!("{guard}: red with every guard on: {e}")),
-                    (_, Ok(seen)) => Err(format!("{guard}: green without it: {seen}")),
+                    (Err(e), _) => Err(format!("{safeguard}: red with every guard on: {e}")),
+                    (_, Ok(seen)) => Err(format!("{safeguard}: green without it: {seen}")),
                     (Ok(_), Err(_)) => Ok(()),
                 };
                 rows.lock().expect("no other panicked").push((n, row, fault));
@@ -79,8 +79,8 @@ fn without_each_guard_a_check_goes_red() {
     report(&format!("{:<20}{:<52}seen without it\n{}", "guard", "caught by", table.join("\n")));
     let faults: Vec<&String> = rows.iter().filter_map(|r| r.2.as_ref().err()).collect();
     assert!(faults.is_empty(), "{faults:#?}");
-    let names: Vec<&str> = GUARDS.iter().map(|g| g.0).collect();
-    for (_, name) in dispatchctl::killpoint::Guard::ALL {
+    let names: Vec<&str> = SAFEGUARDS.iter().map(|g| g.0).collect();
+    for (_, name) in dispatchctl::failpoint::Safeguard::ALL {
         assert!(names.contains(name), "{name} has no scenario");
     }
 }
@@ -96,7 +96,7 @@ fn stage() -> Stage {
 }
 
 fn env(off: Option<&str>) -> Vec<(&str, &str)> {
-    off.map(|guard| (GUARDS_OFF, guard)).into_iter().collect()
+    off.map(|safeguard| (SAFEGUARDS_OFF, safeguard)).into_iter().collect()
 }
 
 fn is_known(state: &str) -> bool {
@@ -115,7 +115,7 @@ fn intent_commit(off: Option<&str>) -> Seen {
     let stage = stage();
     stage.fault(&json!([{ "kind": "withhold_callbacks" }]));
     let mut armed = env(off);
-    armed.push((KILLPOINT, "post.answered"));
+    armed.push((FAILPOINT, "post.answered"));
     let mut process = stage.serve_armed(&armed);
     drop(stage.post("/api/dispatch/manual", &emergency("c1", "once")));
     assert!(died_at(&mut process, "post.answered", seconds(8)), "it lives");
@@ -166,9 +166,9 @@ fn store_file(off: Option<&str>) -> Seen {
 /// Two engines on one store (their lock is away in both plays), and texts whose pause ends for both at once.
 fn claim_check(off: Option<&str>) -> Seen {
     let stage = stage();
-    let guards = ["engine-lock"].into_iter().chain(off).collect::<Vec<_>>().join(",");
-    let first = stage.serve_armed(&[(GUARDS_OFF, &guards)]);
-    let (_second, _) = second_engine(&stage, &guards);
+    let safeguards = ["engine-lock"].into_iter().chain(off).collect::<Vec<_>>().join(",");
+    let first = stage.serve_armed(&[(SAFEGUARDS_OFF, &safeguards)]);
+    let (_second, _) = second_engine(&stage, &safeguards);
     for wave in 0..6 {
         stage.fault(&json!([{ "kind": "refuse", "status": 429, "code": 20429, "times": 8 }]));
         let ids: Vec<String> = (0..8).map(|n| format!("c{wave}-{n}")).collect();
@@ -192,10 +192,10 @@ fn claim_check(off: Option<&str>) -> Seen {
 }
 
 /// A second engine on the same store, at a place of its own; whether it runs.
-fn second_engine(stage: &Stage, guards: &str) -> (crate::support::process::Process, bool) {
+fn second_engine(stage: &Stage, safeguards: &str) -> (crate::support::process::Process, bool) {
     let at = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let mut command = stage.shop.command(&["-o", "json", "serve", "--listen", &at.to_string()]);
-    command.env(GUARDS_OFF, guards);
+    command.env(SAFEGUARDS_OFF, safeguards);
     let mut process = crate::support::process::Process::start(&mut command, &stage.shop.path(""), &stage.next_name());
     let runs = until("the second engine, or its end", || {
         if process.ended().is_some() {
@@ -489,7 +489,7 @@ fn read_back(off: Option<&str>) -> Seen {
     let stage = Stage::new(&format!("{}\n{LADDERS}", crate::mirror::AIRTABLE));
     stage.fault(&json!([{ "kind": "withhold_callbacks" }]));
     let mut armed = env(off);
-    armed.push((KILLPOINT, "mirror.told"));
+    armed.push((FAILPOINT, "mirror.told"));
     let mut process = stage.serve_armed(&armed);
     drop(stage.post("/api/dispatch/manual", &emergency("c1", "once")));
     assert!(died_at(&mut process, "mirror.told", seconds(10)), "it lives");

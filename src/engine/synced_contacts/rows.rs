@@ -9,7 +9,7 @@ use crate::domain::team::Directory;
 use crate::domain::types::{ContactId, Role};
 use crate::gateways::airtable::Cell;
 use crate::gateways::mirror::Record;
-use crate::store::{RosterContact, RosterCopy};
+use crate::store::{SyncedContact, SyncedContacts};
 
 /// The longest name and role that are kept.
 const NAME_CHARS_MAX: usize = 64;
@@ -39,26 +39,26 @@ impl Wrong {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reading {
     /// What can be used, active or not: oldest first.
-    pub contacts: Vec<RosterContact>,
+    pub contacts: Vec<SyncedContact>,
     /// What cannot, or not wholly.
     pub wrong: Vec<Wrong>,
 }
 
 /// Reads records. `before`: the copy that stands, whose ids stay with their records.
-pub fn read(records: &[Record], fields: &ContactFields, file: &Directory, before: Option<&RosterCopy>) -> Reading {
+pub fn read(records: &[Record], fields: &ContactFields, file: &Directory, before: Option<&SyncedContacts>) -> Reading {
     let mut records: Vec<&Record> = records.iter().collect();
     // The table's own order is arbitrary.
     records.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
     let mut reading = Reading::default();
     let mut ids = BTreeSet::new();
-    let mut rows: Vec<RosterContact> =
+    let mut rows: Vec<SyncedContact> =
         records.into_iter().filter_map(|record| row(record, fields, &mut reading.wrong)).collect();
     // Who is told has the first choice of an id: a row that replaces one that is off takes its place in the teams.
     rows.sort_by_key(|row| !row.active);
     for row in rows {
         let wrong = |why: &str| Wrong { record: row.record.clone(), name: row.name.clone(), why: why.to_owned() };
         if let Some(phone) = row.phone.as_ref().filter(|_| row.active) {
-            let twin = |c: &&RosterContact| c.active && c.phone.as_ref() == Some(phone);
+            let twin = |c: &&SyncedContact| c.active && c.phone.as_ref() == Some(phone);
             if let Some(twin) = reading.contacts.iter().find(twin) {
                 let why = format!("it has the phone of {:?} too and is left out: one row a phone", masked(&twin.name));
                 reading.wrong.push(wrong(&why));
@@ -73,13 +73,13 @@ pub fn read(records: &[Record], fields: &ContactFields, file: &Directory, before
         }
         let id = id(&row, file, before, &ids);
         ids.insert(id.as_str().to_lowercase());
-        reading.contacts.push(RosterContact { id, ..row });
+        reading.contacts.push(SyncedContact { id, ..row });
     }
     reading
 }
 
 /// One record as a contact whose id is still to be found; `None`: an empty line, or one that is wrong.
-fn row(record: &Record, fields: &ContactFields, wrong: &mut Vec<Wrong>) -> Option<RosterContact> {
+fn row(record: &Record, fields: &ContactFields, wrong: &mut Vec<Wrong>) -> Option<SyncedContact> {
     let cell = |name: &str| record.fields.get(name);
     let name: String = text(cell(&fields.name)).chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
     let id = record.id.as_str().to_owned();
@@ -115,7 +115,7 @@ fn row(record: &Record, fields: &ContactFields, wrong: &mut Vec<Wrong>) -> Optio
     // Replaced by the caller.
     let contact = record_id(&id)?;
     let name = if name.is_empty() { id.clone() } else { name };
-    Some(RosterContact { record: id, id: contact, name, phone, role, active })
+    Some(SyncedContact { record: id, id: contact, name, phone, role, active })
 }
 
 fn record_id(record: &str) -> Option<ContactId> {
@@ -199,7 +199,7 @@ fn senders(file: &Directory) -> impl Iterator<Item = &str> {
 /// What a row's contact is called: as before, else as the contact of the configuration that it is, else after its name, and
 /// where that is taken or nothing, by its record. An id stays with its record: who is told of a running call stays the same
 /// person when somebody corrects a name.
-fn id(row: &RosterContact, file: &Directory, before: Option<&RosterCopy>, taken: &BTreeSet<String>) -> ContactId {
+fn id(row: &SyncedContact, file: &Directory, before: Option<&SyncedContacts>, taken: &BTreeSet<String>) -> ContactId {
     let free = |id: &ContactId| !taken.contains(&id.as_str().to_lowercase());
     let before = before.and_then(|c| c.contacts.iter().find(|c| c.record == row.record)).map(|c| c.id.clone());
     let same_phone = file.contacts.iter().find(|c| row.phone.as_ref() == Some(&c.phone)).map(|c| c.id.clone());

@@ -4,10 +4,10 @@ use serde_json::json;
 
 use super::alert::{AlertKey, AlertKind};
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Move};
-use super::call::OutReason;
+use super::call::ExclusionReason;
 use super::change::{Answer, Change, ReceiptRow};
 use super::codes::{Class, ErrorClass};
-use super::event::{Loaded, News, Source};
+use super::event::{Loaded, Source, StatusUpdate};
 use super::failure::{self, Accepted};
 use super::log::LogKind;
 use super::receipt::{MessageStatus, Verdict};
@@ -17,37 +17,37 @@ use super::types::{Actor, AttemptId, ContactId, ErrorCode, MessageSid, Timestamp
 use super::work::{Ctx, Illegal, Work};
 
 /// News that names an attempt, or a SID that we know, is applied; the rest is kept and joined later.
-pub(super) fn news(loaded: &Loaded, news: &News, ctx: &Ctx<'_>) -> Result<Change, Illegal> {
+pub(super) fn update(loaded: &Loaded, update: &StatusUpdate, ctx: &Ctx<'_>) -> Result<Change, Illegal> {
     let by_id = |id: AttemptId| loaded.calls.iter().find(|c| c.attempt(id).is_some()).map(|c| (c, id));
     let by_sid = || {
         loaded
             .calls
             .iter()
-            .find_map(|c| c.attempts.iter().find(|a| a.sid.as_ref() == Some(&news.sid)).map(|a| (c, a.id)))
+            .find_map(|c| c.attempts.iter().find(|a| a.sid.as_ref() == Some(&update.sid)).map(|a| (c, a.id)))
     };
-    let Some((state, id)) = news.attempt.and_then(by_id).or_else(by_sid) else {
-        let row = ReceiptRow { news: news.clone(), joined: None, effect: "orphan", at: ctx.now };
-        let receipts = if loaded.orphans.iter().any(|o| is_same(o, news)) { Vec::new() } else { vec![row] };
+    let Some((state, id)) = update.attempt.and_then(by_id).or_else(by_sid) else {
+        let row = ReceiptRow { update: update.clone(), joined: None, effect: "orphan", at: ctx.now };
+        let receipts = if loaded.orphans.iter().any(|o| is_same(o, update)) { Vec::new() } else { vec![row] };
         return Ok(Change { receipts, answer: Answer::NotFound, ..Change::default() });
     };
     let mut w = Work::new(ctx, loaded, state.clone());
     // One that came before has done what it does: again it would only ask the same question again, or move a status back.
     let is_done = loaded.replayed && !w.ctx.rules.off.monotone_receipts;
-    let effect = if is_done { "stale" } else { apply(&mut w, id, news)? };
+    let effect = if is_done { "stale" } else { apply(&mut w, id, update)? };
     // This is the first time that the message is known to be this attempt's: what was kept of it is joined.
-    if w.attempt(id)?.sid.as_ref() == Some(&news.sid) {
-        for kept in loaded.orphans.iter().filter(|o| o.sid == news.sid) {
+    if w.attempt(id)?.sid.as_ref() == Some(&update.sid) {
+        for kept in loaded.orphans.iter().filter(|o| o.sid == update.sid) {
             apply(&mut w, id, kept)?;
         }
     }
-    if !loaded.replayed && (news.source == Source::Receipt || effect != "stale") {
-        w.change.receipts.push(ReceiptRow { news: news.clone(), joined: Some(id), effect, at: ctx.now });
+    if !loaded.replayed && (update.source == Source::Receipt || effect != "stale") {
+        w.change.receipts.push(ReceiptRow { update: update.clone(), joined: Some(id), effect, at: ctx.now });
     }
     Ok(w.into_change())
 }
 
 /// Whether both say the same of the same message, on the same URL.
-fn is_same(a: &News, b: &News) -> bool {
+fn is_same(a: &StatusUpdate, b: &StatusUpdate) -> bool {
     (&a.sid, a.attempt, &a.status, a.code) == (&b.sid, b.attempt, &b.status, b.code)
 }
 
@@ -72,12 +72,12 @@ pub(super) fn raise_linked(w: &mut Work<'_>, id: AttemptId, sid: &MessageSid, wh
 }
 
 /// Applies one piece of news to the attempt; what it did.
-pub(super) fn apply(w: &mut Work<'_>, id: AttemptId, news: &News) -> Result<&'static str, Illegal> {
-    if news.source == Source::Fetch && w.attempt(id)?.conflict {
-        return settle_conflict(w, id, news);
+pub(super) fn apply(w: &mut Work<'_>, id: AttemptId, update: &StatusUpdate) -> Result<&'static str, Illegal> {
+    if update.source == Source::Fetch && w.attempt(id)?.conflict {
+        return settle_conflict(w, id, update);
     }
-    let effect = join(w, id, &news.sid, &news.status, news.code, news.asks, news.source.as_str())?;
-    made_at(w, id, &news.sid, news.provider_at)?;
+    let effect = join(w, id, &update.sid, &update.status, update.code, update.error_class, update.source.as_str())?;
+    made_at(w, id, &update.sid, update.provider_at)?;
     Ok(effect)
 }
 
@@ -97,7 +97,7 @@ pub(super) fn join(
     sid: &MessageSid,
     status: &MessageStatus,
     code: Option<ErrorCode>,
-    asks: ErrorClass,
+    error_class: ErrorClass,
     way: &str,
 ) -> Result<&'static str, Illegal> {
     let a = w.attempt(id)?;
@@ -145,7 +145,7 @@ pub(super) fn join(
             if higher {
                 w.attempt_mut(id)?.message_status = Some(status.clone());
             }
-            moved(w, id, was, to, status, code, asks, way)?;
+            moved(w, id, was, to, status, code, error_class, way)?;
             "moved"
         }
         Move::Conflict => {
@@ -166,10 +166,10 @@ pub(super) fn join(
             "moved"
         }
         Move::Stale if newly_known => "moved",
-        Move::Stale if failure::keep_late_code(w, id, verdict, code, asks)? => "moved",
+        Move::Stale if failure::keep_late_code(w, id, verdict, code, error_class)? => "moved",
         Move::Stale => "stale",
     };
-    trip::heard(w, id, status)?;
+    trip::ingested(w, id, status)?;
     Ok(effect)
 }
 
@@ -184,14 +184,14 @@ fn moved(
     to: AttemptState,
     status: &MessageStatus,
     code: Option<ErrorCode>,
-    asks: ErrorClass,
+    error_class: ErrorClass,
     way: &str,
 ) -> Result<(), Illegal> {
     if was == AttemptState::Unknown {
         w.resolve(resend::unknown_key(id));
     }
     if to != AttemptState::Failed && w.attempt(id)?.kind == AttemptKind::Notice {
-        resend::calm_earlier(w, id)?;
+        resend::resolve_earlier(w, id)?;
     }
     let found = if was == AttemptState::Unknown { " (outcome found out)" } else { "" };
     let a = w.attempt(id)?;
@@ -217,7 +217,7 @@ fn moved(
             a.result = format!("the provider reports {status}");
             let key = no_status_key(w, id)?;
             w.resolve(key);
-            failure::failed(w, id, asks, Accepted::Before)?;
+            failure::failed(w, id, error_class, Accepted::Before)?;
         }
         _ => {}
     }
@@ -260,26 +260,26 @@ fn conflict(w: &mut Work<'_>, id: AttemptId, status: &MessageStatus, way: &str) 
 }
 
 /// The word of a fetch stands; a fetch that is no final word settles nothing.
-fn settle_conflict(w: &mut Work<'_>, id: AttemptId, news: &News) -> Result<&'static str, Illegal> {
-    let Some(verdict) = news.status.verdict() else { return Ok("stale") };
+fn settle_conflict(w: &mut Work<'_>, id: AttemptId, update: &StatusUpdate) -> Result<&'static str, Illegal> {
+    let Some(verdict) = update.status.verdict() else { return Ok("stale") };
     let was = w.attempt(id)?.state;
     w.attempt_on(id, AttemptEvent::ConflictSettled(verdict))?;
     let a = w.attempt_mut(id)?;
-    (a.conflict, a.poll_at, a.message_status) = (false, None, Some(news.status.clone()));
+    (a.conflict, a.poll_at, a.message_status) = (false, None, Some(update.status.clone()));
     let (to, number) = (a.state, a.number);
     w.log_as(
         Actor::provider(),
         LogKind::MessageConflict,
         Some(id),
-        format!("attempt {number}: settled by asking: {}", news.status),
-        json!({ "status": news.status, "was": was }),
+        format!("attempt {number}: settled by asking: {}", update.status),
+        json!({ "status": update.status, "was": was }),
     );
     if was != to {
         if verdict == Verdict::Delivered {
             take_back_failure(w, id)?;
-            trip::heard(w, id, &news.status)?;
+            trip::ingested(w, id, &update.status)?;
         }
-        moved(w, id, was, to, &news.status, news.code, news.asks, "fetch")?;
+        moved(w, id, was, to, &update.status, update.code, update.error_class, "fetch")?;
     }
     Ok("moved")
 }
@@ -317,7 +317,7 @@ fn excludes(a: &Attempt, contact: &ContactId) -> bool {
 
 /// The contact can be reached after all: they get further notices. Who passed stays out.
 fn take_back_in(w: &mut Work<'_>, contact: &ContactId) {
-    w.state.call.outs.retain(|o| &o.contact != contact || o.why != OutReason::Failed);
+    w.state.call.excluded.retain(|o| &o.contact != contact || o.why != ExclusionReason::Failed);
 }
 
 /// We asked in vain, or the message is still under way: when to ask again.

@@ -4,40 +4,44 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::load::str_at;
-use super::reads::{Look, id_at_front, moment, work};
+use super::reads::{ReadContext, id_at_front, moment, work};
 use crate::domain::attempt::AttemptKind;
 use crate::domain::types::Timestamp;
-use crate::store::{Lane, LaneKey, LanePlace, Sendable, StoreError, rows};
+use crate::store::{SendQueue, SendQueueKey, SendQueuePosition, Sendable, StoreError, rows};
 
 /// The next lane of the same priority, and the first of a later one. Two statements: a comparison of both columns together seeks
 /// the beginning of the lane that was found and walks through all that waits in it.
-pub(super) const NEXT_LANE: &str = "SELECT priority, lane FROM attempts INDEXED BY attempts_waiting
+pub(super) const NEXT_QUEUE: &str = "SELECT priority, lane FROM attempts INDEXED BY attempts_waiting
     WHERE state IN ('scheduled', 'retrying') AND priority = ?1 AND lane > ?2 ORDER BY lane LIMIT 1";
 pub(super) const NEXT_PRIORITY: &str = "SELECT priority, lane FROM attempts INDEXED BY attempts_waiting
     WHERE state IN ('scheduled', 'retrying') AND priority > ?1 ORDER BY priority, lane LIMIT 1";
 
 /// Leaps from lane to lane, however much waits in each.
-pub(super) fn lanes(look: Look<'_>, after: Option<&LaneKey>, limit: usize) -> Result<Vec<LaneKey>, StoreError> {
-    let mut next_lane = look.conn.prepare_cached(NEXT_LANE)?;
-    let mut next_priority = look.conn.prepare_cached(NEXT_PRIORITY)?;
+pub(super) fn send_queues(
+    context: ReadContext<'_>,
+    after: Option<&SendQueueKey>,
+    limit: usize,
+) -> Result<Vec<SendQueueKey>, StoreError> {
+    let mut next_queue = context.conn.prepare_cached(NEXT_QUEUE)?;
+    let mut next_priority = context.conn.prepare_cached(NEXT_PRIORITY)?;
     let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?));
-    let mut at = after.map(|k| (rows::priority_rank(k.priority), k.lane.as_str().to_owned()));
+    let mut at = after.map(|k| (rows::priority_rank(k.priority), k.queue.as_str().to_owned()));
     let mut found = Vec::new();
     while found.len() < limit {
         let mut next = match &at {
-            Some((rank, lane)) => next_lane.query_row(params![rank, lane], read).optional()?,
+            Some((rank, queue)) => next_queue.query_row(params![rank, queue], read).optional()?,
             None => None,
         };
         if next.is_none() {
             let rank = at.as_ref().map_or(i64::MIN, |(rank, _)| *rank);
             next = next_priority.query_row([rank], read).optional()?;
         }
-        let Some((rank, lane)) = next else { break };
+        let Some((rank, queue)) = next else { break };
         match rows::priority(rank) {
-            Ok(priority) => found.push(LaneKey { priority, lane: Lane::from_stored(lane.clone()) }),
-            Err(e) => look.damage.note(&format!("what waits with priority {rank}"), None, &e.to_string()),
+            Ok(priority) => found.push(SendQueueKey { priority, queue: SendQueue::from_stored(queue.clone()) }),
+            Err(e) => context.damage.note(&format!("what waits with priority {rank}"), None, &e.to_string()),
         }
-        at = Some((rank, lane));
+        at = Some((rank, queue));
     }
     Ok(found)
 }
@@ -53,19 +57,24 @@ const SENDABLE_AT: &str =
 
 /// A page of each of these lanes.
 pub(super) fn sendable(
-    look: Look<'_>,
+    context: ReadContext<'_>,
     now: Timestamp,
-    places: &[LanePlace],
+    places: &[SendQueuePosition],
     limit: usize,
 ) -> Result<Vec<Vec<Sendable>>, StoreError> {
-    places.iter().map(|place| page(look, now, place, limit)).collect()
+    places.iter().map(|place| page(context, now, place, limit)).collect()
 }
 
-fn page(look: Look<'_>, now: Timestamp, place: &LanePlace, limit: usize) -> Result<Vec<Sendable>, StoreError> {
+fn page(
+    context: ReadContext<'_>,
+    now: Timestamp,
+    place: &SendQueuePosition,
+    limit: usize,
+) -> Result<Vec<Sendable>, StoreError> {
     let after = place.after.map_or((i64::MIN, Vec::new()), |(at, id)| (at.as_millis(), rows::id_bytes(id).to_vec()));
-    let (rank, lane) = (rows::priority_rank(place.key.priority), place.key.lane.as_str());
-    let with = params![now.as_millis(), rank, lane, after.0, after.1];
-    work(look, (SENDABLE, with), SENDABLE_AT, limit, |row| {
+    let (rank, queue) = (rows::priority_rank(place.key.priority), place.key.queue.as_str());
+    let with = params![now.as_millis(), rank, queue, after.0, after.1];
+    work(context, (SENDABLE, with), SENDABLE_AT, limit, |row| {
         Ok(Sendable {
             attempt: rows::id_from(row.get(1)?),
             call: id_at_front(row)?,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::people;
+use super::fixtures;
 use super::story;
 use super::world::START;
 use crate::domain::alert::{AlertChange, AlertKey};
@@ -15,7 +15,7 @@ use crate::domain::breaker::Breaker;
 use crate::domain::call::CallState;
 use crate::domain::change::{Answer, BreakerChange, Change, OptOutChange, ReceiptRow};
 use crate::domain::codes::classify;
-use crate::domain::event::{Event, InboundRow, InboundText, Loaded, News, SendOutcome, Source};
+use crate::domain::event::{Event, InboundRow, InboundText, Loaded, SendOutcome, Source, StatusUpdate};
 use crate::domain::log::LogEntry;
 use crate::domain::rules::Rules;
 use crate::domain::settings::Basis;
@@ -25,12 +25,12 @@ use crate::domain::trip;
 use crate::domain::types::{Actor, AttemptId, CallId, ErrorCode, MessageSid};
 use crate::domain::work::{Ctx, Illegal};
 use crate::domain::{MessageStatus, Settlement, Timestamp};
-use crate::engine::intake::{self, Paperwork};
+use crate::engine::intake::{self, Validation};
 use crate::ids::Ids;
 
 /// See the module.
 #[derive(Clone)]
-pub(crate) struct Desk {
+pub(crate) struct CoreHarness {
     pub(crate) calls: Vec<CallState>,
     pub(crate) alerts: BTreeMap<AlertKey, String>,
     pub(crate) log: Vec<LogEntry>,
@@ -39,7 +39,7 @@ pub(crate) struct Desk {
     pub(crate) rules: Rules,
     about: BTreeMap<AlertKey, Option<CallId>>,
     opted_out: BTreeSet<(String, String)>,
-    orphans: Vec<News>,
+    orphans: Vec<StatusUpdate>,
     /// Every row that was kept.
     pub(crate) receipts: Vec<ReceiptRow>,
     pub(crate) breakers: Vec<Breaker>,
@@ -56,20 +56,26 @@ pub(crate) fn sid(n: u32) -> MessageSid {
 }
 
 /// Whether this receipt is kept and joined already.
-fn is_replay(kept: &ReceiptRow, n: &News) -> bool {
-    let same = (&kept.news.sid, &kept.news.status, kept.news.code) == (&n.sid, &n.status, n.code);
-    same && kept.joined.is_some() && n.source == Source::Receipt && kept.news.source == Source::Receipt
+fn is_replay(kept: &ReceiptRow, n: &StatusUpdate) -> bool {
+    let same = (&kept.update.sid, &kept.update.status, kept.update.code) == (&n.sid, &n.status, n.code);
+    same && kept.joined.is_some() && n.source == Source::Receipt && kept.update.source == Source::Receipt
 }
 
 /// A report of the provider.
-pub(crate) fn news(attempt: Option<AttemptId>, message: u32, word: &str, code: Option<u32>, source: Source) -> News {
+pub(crate) fn update(
+    attempt: Option<AttemptId>,
+    message: u32,
+    word: &str,
+    code: Option<u32>,
+    source: Source,
+) -> StatusUpdate {
     let code = code.map(ErrorCode);
-    News {
+    StatusUpdate {
         attempt,
         sid: sid(message),
         status: MessageStatus::from_word(word),
         code,
-        asks: classify(code),
+        error_class: classify(code),
         source,
         provider_at: None,
     }
@@ -79,18 +85,18 @@ pub(crate) fn news(attempt: Option<AttemptId>, message: u32, word: &str, code: O
 pub(crate) fn accepted(message: u32, word: &str, code: Option<u32>) -> SendOutcome {
     let code = code.map(ErrorCode);
     let status = MessageStatus::from_word(word);
-    SendOutcome::Accepted { sid: sid(message), status, code, asks: classify(code), provider_at: None }
+    SendOutcome::Accepted { sid: sid(message), status, code, error_class: classify(code), provider_at: None }
 }
 
-impl Desk {
+impl CoreHarness {
     pub(crate) fn new() -> Self {
         Self {
             calls: Vec::new(),
             alerts: BTreeMap::new(),
             log: Vec::new(),
             now: START,
-            directory: people::directory(),
-            rules: people::rules(),
+            directory: fixtures::directory(),
+            rules: fixtures::rules(),
             about: BTreeMap::new(),
             opted_out: BTreeSet::new(),
             orphans: Vec::new(),
@@ -130,7 +136,7 @@ impl Desk {
         let new = intake::new_call(
             story::intake(id, level),
             &self.directory,
-            Paperwork::Strict,
+            Validation::Strict,
             &Ids::seeded(self.calls.len() as u64),
             self.now,
         );
@@ -170,8 +176,8 @@ impl Desk {
             listed: false,
             waited_since: None,
             sid: sid(0xbeef_0000 + message),
-            from: people::phone(who).to_owned(),
-            to: people::SENDER.to_owned(),
+            from: fixtures::phone(who).to_owned(),
+            to: fixtures::SENDER.to_owned(),
             body: text.to_owned(),
             provider_replied: false,
             at: None,
@@ -189,7 +195,7 @@ impl Desk {
         let calls: Vec<CallState> = match event {
             Event::Accept(new) => named(&new.id),
             Event::Import(import) => named(&import.state.call.id),
-            Event::Wake { call } | Event::Decide { call, .. } | Event::Untold { call } => named(call),
+            Event::Wake { call } | Event::Decide { call, .. } | Event::Unnotified { call } => named(call),
             Event::Claim { attempt, .. }
             | Event::Settle { attempt, .. }
             | Event::Sent { attempt, .. }
@@ -197,13 +203,13 @@ impl Desk {
             | Event::Searched { attempt, .. }
             | Event::Gone { attempt }
             | Event::Polled { attempt, .. } => of(attempt),
-            Event::News(n) => n.attempt.as_ref().map(of).unwrap_or_default(),
+            Event::StatusUpdate(n) => n.attempt.as_ref().map(of).unwrap_or_default(),
             Event::Inbound(_) => self.calls.iter().rev().cloned().collect(),
             Event::ClearOptOut { .. } | Event::Alert(_) | Event::Breaker { .. } => Vec::new(),
         };
         let sid_of = match event {
             Event::Sent { outcome: SendOutcome::Accepted { sid, .. }, .. } => Some(sid),
-            Event::News(n) => Some(&n.sid),
+            Event::StatusUpdate(n) => Some(&n.sid),
             Event::Settle { how: Settlement::Sent(sid), .. } => Some(sid),
             _ => None,
         };
@@ -214,7 +220,7 @@ impl Desk {
         Loaded {
             basis: Basis::default(),
             breakers: self.breakers.clone(),
-            replayed: matches!(event, Event::News(n) if self.receipts.iter().any(|r| is_replay(r, n))),
+            replayed: matches!(event, Event::StatusUpdate(n) if self.receipts.iter().any(|r| is_replay(r, n))),
             calls: calls.into_iter().chain(owners).collect(),
             free_reference: Some(format!("7K3{}", self.calls.len() + 2).parse().expect("a reference")),
             opted_out: self.opted_out.clone(),
@@ -244,7 +250,7 @@ impl Desk {
             }
         }
         self.receipts.extend(change.receipts.clone());
-        self.orphans.extend(change.receipts.into_iter().filter(|r| r.joined.is_none()).map(|r| r.news));
+        self.orphans.extend(change.receipts.into_iter().filter(|r| r.joined.is_none()).map(|r| r.update));
         for alert in change.alerts {
             match alert {
                 AlertChange::Raise { key, message, call } => {

@@ -14,9 +14,9 @@ const BETWEEN: char = '|';
 
 /// What picks the sender of a text. Any text is a lane; one that we did not write is that of no line, whose sender is the default.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Lane(String);
+pub struct SendQueue(String);
 
-impl Lane {
+impl SendQueue {
     /// Of a text of a call to `dialled`; `own`: the number that was written to, of an answer.
     pub fn new(dialled: Option<&str>, own: Option<&Sender>) -> Self {
         let own = own.map(Sender::as_str).unwrap_or_default();
@@ -24,7 +24,6 @@ impl Lane {
         Self(format!("{own}{BETWEEN}{dialled}"))
     }
 
-    /// As it is stored.
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
@@ -47,24 +46,23 @@ impl Lane {
 
 /// The texts of one priority in a lane: as long as no breaker is open, all of them go by one sender.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LaneKey {
+pub struct SendQueueKey {
     /// First notices of every lane come before the reminders of any.
     pub priority: Priority,
     /// The lane.
-    pub lane: Lane,
+    pub queue: SendQueue,
 }
 
 /// Where to read on in a lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LanePlace {
-    /// Which.
-    pub key: LaneKey,
+pub struct SendQueuePosition {
+    pub key: SendQueueKey,
     /// Only texts that are younger than this one.
     pub after: Option<(Timestamp, AttemptId)>,
 }
 
-impl From<LaneKey> for LanePlace {
-    fn from(key: LaneKey) -> Self {
+impl From<SendQueueKey> for SendQueuePosition {
+    fn from(key: SendQueueKey) -> Self {
         Self { key, after: None }
     }
 }
@@ -83,15 +81,15 @@ mod tests {
             (None, Some(&own)),
             (Some("a|b | c"), Some(&own)),
         ] {
-            let lane = Lane::from_stored(Lane::new(dialled, own).as_str().to_owned());
-            assert_eq!((lane.dialled(), lane.own().as_ref()), (dialled, own), "{lane:?}");
+            let queue = SendQueue::from_stored(SendQueue::new(dialled, own).as_str().to_owned());
+            assert_eq!((queue.dialled(), queue.own().as_ref()), (dialled, own), "{queue:?}");
         }
-        assert_eq!(Lane::new(Some(""), None), Lane::new(None, None), "no number is none");
-        let long = Lane::new(Some(&"é".repeat(1_000)), None);
+        assert_eq!(SendQueue::new(Some(""), None), SendQueue::new(None, None), "no number is none");
+        let long = SendQueue::new(Some(&"é".repeat(1_000)), None);
         assert_eq!(long.dialled().map(|d| d.chars().count()), Some(DIALLED_MAX));
         for strange in ["", "nonsense", "|", "no such sender at all|"] {
-            let lane = Lane::from_stored(strange.to_owned());
-            assert_eq!((lane.dialled(), lane.own()), (None, None), "{strange:?}");
+            let queue = SendQueue::from_stored(strange.to_owned());
+            assert_eq!((queue.dialled(), queue.own()), (None, None), "{strange:?}");
         }
     }
 }

@@ -13,7 +13,7 @@ const NEVER: u64 = u64::MAX;
 
 /// The beats of every duty of an engine.
 #[derive(Debug, Default)]
-pub struct Beats {
+pub struct Heartbeats {
     duties: Mutex<BTreeMap<&'static str, Vec<Arc<Beat>>>>,
 }
 
@@ -33,7 +33,6 @@ pub struct Beat {
 /// A duty as health shows it; times by the boot clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DutyLine {
-    /// Its name.
     pub name: String,
     /// What it means when it stands still.
     pub rank: Rank,
@@ -47,12 +46,12 @@ pub struct DutyLine {
     pub restarts: u64,
 }
 
-impl Beats {
+impl Heartbeats {
     /// The beats of this group's duties from now on, in their order.
     pub(super) fn enlist(&self, group: &'static str, duties: &[Arc<Duty>], boot: Duration) -> Vec<Arc<Beat>> {
-        let beats: Vec<Arc<Beat>> = duties.iter().map(|d| Arc::new(Beat::new(d, boot))).collect();
-        self.duties().insert(group, beats.clone());
-        beats
+        let heartbeats: Vec<Arc<Beat>> = duties.iter().map(|d| Arc::new(Beat::new(d, boot))).collect();
+        self.duties().insert(group, heartbeats.clone());
+        heartbeats
     }
 
     /// Every duty, by group, as it stands at this time of the boot clock.

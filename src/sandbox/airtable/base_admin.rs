@@ -13,56 +13,41 @@ use crate::sandbox::state::Shared;
 /// One thing done by hand. Tables, fields and records are named by id, tables and fields also by name.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
-pub enum StaffAction {
+pub enum BaseAdminAction {
     /// The base as it comes, without records, with every right; requests are counted anew.
     Reset,
     /// A new table; `fields` as the meta API takes them, computed ones too.
     AddTable {
-        /// Its name.
         name: String,
         /// At least one.
         fields: Vec<Value>,
     },
     /// A table goes, with its records.
-    DropTable {
-        /// Which.
-        table: String,
-    },
+    DropTable { table: String },
     /// A table gets another name.
     RenameTable {
-        /// Which.
         table: String,
         /// From now on.
         name: String,
     },
     /// A new field.
     AddField {
-        /// Where.
         table: String,
         /// As the meta API takes it; usual options where there are none.
         field: Map<String, Value>,
     },
     /// A field goes, with its cells.
-    DropField {
-        /// Where.
-        table: String,
-        /// Which.
-        field: String,
-    },
+    DropField { table: String, field: String },
     /// A field gets another name.
     RenameField {
-        /// Where.
         table: String,
-        /// Which.
         field: String,
         /// From now on.
         name: String,
     },
     /// A field becomes another type; cells that do not fit are emptied.
     ChangeField {
-        /// Where.
         table: String,
-        /// Which.
         field: String,
         /// From now on.
         #[serde(rename = "type")]
@@ -82,14 +67,12 @@ pub enum StaffAction {
     },
     /// A new record.
     AddRecord {
-        /// Where.
         table: String,
         /// By name or id; selects get new choices.
         fields: Map<String, Value>,
     },
     /// Cells are changed.
     EditRecord {
-        /// Where.
         table: String,
         /// Which: its record id.
         id: String,
@@ -97,19 +80,9 @@ pub enum StaffAction {
         fields: Map<String, Value>,
     },
     /// A record goes.
-    DeleteRecord {
-        /// Where.
-        table: String,
-        /// Which.
-        id: String,
-    },
+    DeleteRecord { table: String, id: String },
     /// A record is doubled: same cells, new id.
-    DuplicateRecord {
-        /// Where.
-        table: String,
-        /// Which.
-        id: String,
-    },
+    DuplicateRecord { table: String, id: String },
     /// Every offset that was given out is stale.
     ExpireOffsets,
     /// The pause after one request too many is over.
@@ -117,46 +90,46 @@ pub enum StaffAction {
 }
 
 /// What it changes in the base, and what is told of it.
-pub(super) fn change(shared: &Shared, base: &Base, action: StaffAction) -> Result<(Change, Value), Refusal> {
+pub(super) fn change(shared: &Shared, base: &Base, action: BaseAdminAction) -> Result<(Change, Value), Refusal> {
     let mut schema = base.schema.clone();
-    let told = match action {
-        StaffAction::ExpireOffsets | StaffAction::EndPause => return Ok((Change::default(), Value::Null)),
-        StaffAction::Reset => {
+    let result = match action {
+        BaseAdminAction::ExpireOffsets | BaseAdminAction::EndPause => return Ok((Change::default(), Value::Null)),
+        BaseAdminAction::Reset => {
             return Ok((Change { clear: true, schema: Some(Schema::shop()), ..Change::default() }, Value::Null));
         }
-        StaffAction::Permission { level } => {
+        BaseAdminAction::Permission { level } => {
             schema.permission = level;
             Value::Null
         }
-        StaffAction::Scopes { scopes } => {
+        BaseAdminAction::Scopes { scopes } => {
             schema.scopes = scopes;
             Value::Null
         }
-        StaffAction::AddTable { name, fields } => add_table(shared, &mut schema, name, fields)?,
-        StaffAction::DropTable { table } => {
+        BaseAdminAction::AddTable { name, fields } => add_table(shared, &mut schema, name, fields)?,
+        BaseAdminAction::DropTable { table } => {
             let id = schema.table(&table).ok_or_else(Refusal::no_model)?.id.clone();
             schema.tables.retain(|t| t.id != id);
             Value::Null
         }
-        StaffAction::RenameTable { table, name } => {
+        BaseAdminAction::RenameTable { table, name } => {
             let body = Map::from_iter([("name".to_owned(), Value::from(name))]);
             schema::rename_table(&mut schema, &table, &body)?;
             Value::Null
         }
-        StaffAction::AddField { table, field } => {
+        BaseAdminAction::AddField { table, field } => {
             json!({ "id": schema::add_field(shared, &mut schema, &table, &field, true)?.id })
         }
-        StaffAction::RenameField { table, field, name } => {
+        BaseAdminAction::RenameField { table, field, name } => {
             let body = Map::from_iter([("name".to_owned(), Value::from(name))]);
             json!({ "id": schema::rename_field(&mut schema, &table, &field, &body)?.id })
         }
-        StaffAction::DropField { table, field } => return drop_field(base, schema, &table, &field),
-        StaffAction::ChangeField { table, field, kind, options } => {
+        BaseAdminAction::DropField { table, field } => return drop_field(base, schema, &table, &field),
+        BaseAdminAction::ChangeField { table, field, kind, options } => {
             return change_field(shared, base, schema, &table, &field, kind, options.as_ref());
         }
         action => return record(shared, base, action),
     };
-    Ok((Change { schema: Some(schema), ..Change::default() }, told))
+    Ok((Change { schema: Some(schema), ..Change::default() }, result))
 }
 
 /// As the meta API, but computed fields and usual options too: the first field makes the table, the others follow.
@@ -223,11 +196,13 @@ fn field_cell(base: &Base, table: &super::base::Table, id: &str, old: &Value) ->
 }
 
 /// What is done to one record.
-fn record(shared: &Shared, base: &Base, action: StaffAction) -> Result<(Change, Value), Refusal> {
+fn record(shared: &Shared, base: &Base, action: BaseAdminAction) -> Result<(Change, Value), Refusal> {
     let (table, id, fields) = match &action {
-        StaffAction::AddRecord { table, fields } => (table, None, Some(fields)),
-        StaffAction::EditRecord { table, id, fields } => (table, Some(id), Some(fields)),
-        StaffAction::DeleteRecord { table, id } | StaffAction::DuplicateRecord { table, id } => (table, Some(id), None),
+        BaseAdminAction::AddRecord { table, fields } => (table, None, Some(fields)),
+        BaseAdminAction::EditRecord { table, id, fields } => (table, Some(id), Some(fields)),
+        BaseAdminAction::DeleteRecord { table, id } | BaseAdminAction::DuplicateRecord { table, id } => {
+            (table, Some(id), None)
+        }
         _ => return Err(Refusal::unknown_request("not an action")),
     };
     let table = base.schema.table(table).ok_or_else(Refusal::no_model)?;
@@ -237,11 +212,11 @@ fn record(shared: &Shared, base: &Base, action: StaffAction) -> Result<(Change, 
         None => None,
     };
     let mut change = Change { table: table.id.clone(), ..Change::default() };
-    if let (StaffAction::DeleteRecord { .. }, Some(old)) = (&action, &old) {
+    if let (BaseAdminAction::DeleteRecord { .. }, Some(old)) = (&action, &old) {
         change.deleted.push(old.id.clone());
         return Ok((change, Value::Null));
     }
-    let anew = !matches!(action, StaffAction::EditRecord { .. });
+    let anew = !matches!(action, BaseAdminAction::EditRecord { .. });
     let cells = old.as_ref().map(|r| r.cells.clone()).unwrap_or_default();
     let mut record = match old {
         Some(old) if !anew => old,
@@ -270,8 +245,8 @@ fn record(shared: &Shared, base: &Base, action: StaffAction) -> Result<(Change, 
             None => drop(record.cells.remove(&field.id)),
         }
     }
-    let told = json!({ "id": record.id });
+    let result = json!({ "id": record.id });
     change.schema = schema;
     change.put.push(record);
-    Ok((change, told))
+    Ok((change, result))
 }

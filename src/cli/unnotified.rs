@@ -12,7 +12,7 @@ use super::send::waits_for_a_breaker;
 
 /// A contact whom no text of the call has reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Untold {
+pub(super) struct Unnotified {
     contact: String,
     name: String,
     why: String,
@@ -22,7 +22,7 @@ pub(super) struct Untold {
     held_by: Option<String>,
 }
 
-impl Untold {
+impl Unnotified {
     /// For a person.
     pub(super) fn sentence(&self) -> String {
         match self.is_unknown {
@@ -38,7 +38,7 @@ impl Untold {
 }
 
 /// Those whom this round named and no text has reached, in the order in which they were named.
-pub(super) fn untold(state: &CallState, breakers: &[Breaker], now: Timestamp) -> Vec<Untold> {
+pub(super) fn unnotified(state: &CallState, breakers: &[Breaker], now: Timestamp) -> Vec<Unnotified> {
     let notices: Vec<&Attempt> =
         state.attempts.iter().filter(|a| a.kind == AttemptKind::Notice && a.round == state.call.round).collect();
     let mut latest: Vec<&Attempt> = Vec::new();
@@ -52,7 +52,7 @@ pub(super) fn untold(state: &CallState, breakers: &[Breaker], now: Timestamp) ->
     latest.into_iter().map(|a| of(state, a, breakers, now)).collect()
 }
 
-fn of(state: &CallState, a: &Attempt, breakers: &[Breaker], now: Timestamp) -> Untold {
+fn of(state: &CallState, a: &Attempt, breakers: &[Breaker], now: Timestamp) -> Unnotified {
     let held = breakers.iter().find(|b| b.is_open() && a.state.is_waiting());
     let n = a.number;
     let why = match a.state {
@@ -73,7 +73,7 @@ fn of(state: &CallState, a: &Attempt, breakers: &[Breaker], now: Timestamp) -> U
         | AttemptState::Skipped
         | AttemptState::Cancelled => format!("attempt {n} {}: {}", a.state, a.result),
     };
-    Untold {
+    Unnotified {
         contact: a.recipient.contact.to_string(),
         name: a.recipient.name.clone(),
         why,
@@ -94,11 +94,11 @@ pub(super) fn is_tried_again(state: &CallState) -> Option<String> {
 }
 
 /// What helps, most useful first.
-pub(super) fn what_to_do(call: &CallId, untold: &[Untold]) -> Vec<String> {
-    let names: Vec<&str> = untold.iter().map(|u| u.name.as_str()).collect();
+pub(super) fn what_to_do(call: &CallId, unnotified: &[Unnotified]) -> Vec<String> {
+    let names: Vec<&str> = unnotified.iter().map(|u| u.name.as_str()).collect();
     let mut all =
         vec![format!("phone {} now; `dispatchctl ack {call} --for CONTACT` records who takes it", names.join(" and "))];
-    if let Some(sender) = untold.iter().find_map(|u| u.held_by.as_deref()) {
+    if let Some(sender) = unnotified.iter().find_map(|u| u.held_by.as_deref()) {
         all.push(format!("mend what the provider refuses, then `dispatchctl breaker close {sender}`"));
     }
     all

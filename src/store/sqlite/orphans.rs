@@ -2,9 +2,9 @@
 
 use rusqlite::Connection;
 
-use super::load::{news_from, str_at};
+use super::load::{str_at, update_from};
 use super::reads::{all, at_most};
-use crate::domain::event::News;
+use crate::domain::event::StatusUpdate;
 use crate::domain::types::{CallId, Timestamp};
 use crate::store::{OutboxLine, StoreError, rows};
 
@@ -13,8 +13,8 @@ pub(super) const KEPT: &str = "SELECT r.sid, r.named, r.status, r.code, r.class,
         coalesce((SELECT call_id FROM attempts WHERE sid = r.sid), (SELECT call_id FROM attempts WHERE id = r.named)) AS call
     FROM receipts r INDEXED BY receipts_waiting_by_sid WHERE r.joined IS NULL AND call IS NOT NULL ORDER BY r.seq LIMIT ?1";
 
-pub(super) fn kept_receipts(conn: &Connection, limit: usize) -> Result<Vec<(CallId, News)>, StoreError> {
-    all(conn, KEPT, [at_most(limit)], |row| Ok((rows::parsed("attempts.call_id", str_at(row, 6)?)?, news_from(row)?)))
+pub(super) fn kept_receipts(conn: &Connection, limit: usize) -> Result<Vec<(CallId, StatusUpdate)>, StoreError> {
+    all(conn, KEPT, [at_most(limit)], |row| Ok((rows::parsed("attempts.call_id", str_at(row, 6)?)?, update_from(row)?)))
 }
 
 pub(super) const STUCK: &str = "SELECT sink, count(*), min(since) FROM outbox
@@ -30,11 +30,11 @@ pub(super) fn stuck_outbox(conn: &Connection, before: Timestamp) -> Result<Vec<O
     })
 }
 
-const HURRY: &str = "UPDATE outbox SET next_at = ?1 WHERE parked_at IS NULL AND next_at > ?1";
-const HURRY_SINKS: &str = "UPDATE alert_sinks SET not_before = ?1 WHERE not_before > ?1";
+const RETRY_NOW: &str = "UPDATE outbox SET next_at = ?1 WHERE parked_at IS NULL AND next_at > ?1";
+const RETRY_SINKS_NOW: &str = "UPDATE alert_sinks SET not_before = ?1 WHERE not_before > ?1";
 
-pub(super) fn hurry_outbox(conn: &Connection, now: Timestamp) -> Result<(), StoreError> {
-    conn.prepare_cached(HURRY)?.execute([now.as_millis()])?;
-    conn.prepare_cached(HURRY_SINKS)?.execute([now.as_millis()])?;
+pub(super) fn retry_outbox_now(conn: &Connection, now: Timestamp) -> Result<(), StoreError> {
+    conn.prepare_cached(RETRY_NOW)?.execute([now.as_millis()])?;
+    conn.prepare_cached(RETRY_SINKS_NOW)?.execute([now.as_millis()])?;
     Ok(())
 }

@@ -38,14 +38,14 @@ pub fn hold(path: &Path) -> Result<Held, StoreError> {
 
 /// A column of a call that can be spoiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Spoil {
+pub enum Corruption {
     /// Its ladder is cut off in the middle of its JSON.
     Policy,
     /// It is DISPATCHING and has no time at which anybody looks at it.
     Wake,
 }
 
-impl Spoil {
+impl Corruption {
     const fn columns(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Policy => (
@@ -64,10 +64,10 @@ impl Spoil {
 
 /// A spoiled row, and what was in it.
 #[derive(Debug)]
-pub struct Spoilt {
+pub struct CorruptedPage {
     path: PathBuf,
     call: CallId,
-    what: Spoil,
+    what: Corruption,
     was: Value,
 }
 
@@ -75,22 +75,22 @@ pub struct Spoilt {
 ///
 /// # Errors
 /// [`StoreError`]: it is no test store, or has no such call.
-pub fn spoil(path: &Path, call: &CallId, what: Spoil) -> Result<Spoilt, StoreError> {
+pub fn corrupt(path: &Path, call: &CallId, what: Corruption) -> Result<CorruptedPage, StoreError> {
     let conn = test_store(path)?;
-    let (read, spoil, _) = what.columns();
+    let (read, corrupt, _) = what.columns();
     let was = conn.query_row(read, [call.as_str()], |r| r.get(0))?;
-    conn.execute(spoil, [call.as_str()])?;
-    Ok(Spoilt { path: path.to_owned(), call: call.clone(), what, was })
+    conn.execute(corrupt, [call.as_str()])?;
+    Ok(CorruptedPage { path: path.to_owned(), call: call.clone(), what, was })
 }
 
-impl Spoilt {
+impl CorruptedPage {
     /// Puts back what was there.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn mend(self) -> Result<(), StoreError> {
-        let (_, _, mend) = self.what.columns();
-        test_store(&self.path)?.execute(mend, rusqlite::params![self.call.as_str(), self.was])?;
+    pub fn repair(self) -> Result<(), StoreError> {
+        let (_, _, repair) = self.what.columns();
+        test_store(&self.path)?.execute(repair, rusqlite::params![self.call.as_str(), self.was])?;
         Ok(())
     }
 }
@@ -138,7 +138,7 @@ mod tests {
         let call: CallId = "c1".parse().expect("id");
         let said = [
             hold(&path).map(drop).expect_err("live"),
-            spoil(&path, &call, Spoil::Wake).map(drop).expect_err("live"),
+            corrupt(&path, &call, Corruption::Wake).map(drop).expect_err("live"),
             page_of(&path, "calls").map(drop).expect_err("live"),
         ];
         for e in said {

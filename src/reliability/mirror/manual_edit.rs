@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::sandbox::StaffAction;
+use crate::sandbox::BaseAdminAction;
 
 use super::super::documents::{list, text};
 use super::super::fill::filled;
@@ -12,8 +12,8 @@ use super::{names, rows};
 /// Does something by hand.
 pub(in super::super) async fn act(action: &Value, world: &mut World) -> Result<(), String> {
     let action = with_ids(action, world).await?;
-    let action: StaffAction = serde_json::from_value(action).map_err(|e| e.to_string())?;
-    world.sandbox()?.airtable_by_hand(action).map(drop).map_err(|e| e.to_string())
+    let action: BaseAdminAction = serde_json::from_value(action).map_err(|e| e.to_string())?;
+    world.sandbox()?.airtable_edits(action).map(drop).map_err(|e| e.to_string())
 }
 
 /// Fills in what is in braces, at every depth.

@@ -3,7 +3,7 @@
 use crate::domain::breaker;
 use crate::domain::team::Directory;
 use crate::domain::types::{AttemptId, Sender, Timestamp};
-use crate::store::{Lane, LanePlace, Sendable};
+use crate::store::{SendQueue, SendQueuePosition, Sendable};
 
 /// How many lanes are looked at together.
 pub(super) const READ: usize = 1_024;
@@ -12,8 +12,8 @@ const PAGE: usize = 256;
 const PAGE_LEAST: usize = 16;
 
 /// How many texts of each of so many lanes are read.
-pub(super) fn page(lanes: usize) -> usize {
-    (2 * PAGE / lanes.max(1)).clamp(PAGE_LEAST, PAGE)
+pub(super) fn page(send_queues: usize) -> usize {
+    (2 * PAGE / send_queues.max(1)).clamp(PAGE_LEAST, PAGE)
 }
 
 /// Where to read on behind a page; `None`: there was no more.
@@ -22,17 +22,17 @@ pub(super) fn next_page(page: &[Sendable], limit: usize) -> Option<(Timestamp, A
 }
 
 /// By whom a lane goes while every breaker is closed; empty: by nobody.
-pub(super) fn first_sender(lane: &Lane, directory: &Directory) -> String {
-    let own = lane.own();
-    let all = breaker::senders(directory, lane.dialled(), own.as_ref());
+pub(super) fn first_sender(queue: &SendQueue, directory: &Directory) -> String {
+    let own = queue.own();
+    let all = breaker::senders(directory, queue.dialled(), own.as_ref());
     all.first().map(|s| Sender::as_str(s).to_owned()).unwrap_or_default()
 }
 
 /// The group of each lane: those with one sender are one.
-pub(super) fn by_sender(places: &[LanePlace], directory: &Directory) -> Vec<usize> {
+pub(super) fn by_sender(places: &[SendQueuePosition], directory: &Directory) -> Vec<usize> {
     let mut senders: Vec<String> = Vec::new();
-    let group = |place: &LanePlace| {
-        let sender = first_sender(&place.key.lane, directory);
+    let group = |place: &SendQueuePosition| {
+        let sender = first_sender(&place.key.queue, directory);
         senders.iter().position(|s| *s == sender).unwrap_or_else(|| {
             senders.push(sender);
             senders.len() - 1
@@ -45,13 +45,13 @@ pub(super) fn by_sender(places: &[LanePlace], directory: &Directory) -> Vec<usiz
 /// the rest; within these, groups take turns, and what is older goes first within a group.
 pub(super) fn fair(pages: Vec<Vec<Sendable>>, groups: &[usize]) -> Vec<(usize, Sendable)> {
     let mut all: Vec<(usize, Sendable)> =
-        pages.into_iter().enumerate().flat_map(|(lane, page)| page.into_iter().map(move |s| (lane, s))).collect();
-    let group = |lane: usize| groups.get(lane).copied().unwrap_or_default();
-    all.sort_by_key(|(lane, s)| (s.priority, group(*lane), s.created_at, s.attempt));
+        pages.into_iter().enumerate().flat_map(|(queue, page)| page.into_iter().map(move |s| (queue, s))).collect();
+    let group = |queue: usize| groups.get(queue).copied().unwrap_or_default();
+    all.sort_by_key(|(queue, s)| (s.priority, group(*queue), s.created_at, s.attempt));
     let mut turns = Vec::with_capacity(all.len());
     let (mut of, mut turn) = (None, 0_usize);
-    for (lane, s) in &all {
-        let this = Some((s.priority, group(*lane)));
+    for (queue, s) in &all {
+        let this = Some((s.priority, group(*queue)));
         turn = if of == this { turn + 1 } else { 0 };
         of = this;
         turns.push(turn);
@@ -65,8 +65,8 @@ pub(super) fn fair(pages: Vec<Vec<Sendable>>, groups: &[usize]) -> Vec<(usize, S
 mod tests {
     use super::*;
     use crate::domain::attempt::{AttemptKind, Priority};
-    use crate::store::LaneKey;
-    use crate::testing::people;
+    use crate::store::SendQueueKey;
+    use crate::testing::fixtures;
 
     fn text(n: u128, priority: Priority, created: i64) -> Sendable {
         Sendable {
@@ -81,17 +81,17 @@ mod tests {
     }
 
     fn order(pages: Vec<Vec<Sendable>>, groups: &[usize]) -> Vec<(usize, u128)> {
-        fair(pages, groups).into_iter().map(|(lane, s)| (lane, s.attempt.uuid().as_u128())).collect()
+        fair(pages, groups).into_iter().map(|(queue, s)| (queue, s.attempt.uuid().as_u128())).collect()
     }
 
     #[test]
     fn senders_take_turns_within_a_priority_and_what_is_older_goes_first_within_a_sender() {
         use Priority::{First, Reminder, StandDown};
-        let crowd = vec![text(1, First, 1), text(2, First, 2), text(3, First, 3), text(4, Reminder, 1)];
+        let bulk = vec![text(1, First, 1), text(2, First, 2), text(3, First, 3), text(4, Reminder, 1)];
         let other = vec![text(5, First, 9), text(6, StandDown, 1), text(7, Reminder, 0)];
         let beside = vec![text(8, First, 0), text(9, First, 4)];
         // The first and the last lane go by one sender.
-        let got = order(vec![crowd, other, beside], &[0, 1, 0]);
+        let got = order(vec![bulk, other, beside], &[0, 1, 0]);
         assert_eq!(
             got,
             [(2, 8), (1, 5), (0, 1), (0, 2), (0, 3), (2, 9), (1, 7), (0, 4), (1, 6)],
@@ -102,13 +102,13 @@ mod tests {
 
     #[test]
     fn lanes_of_one_sender_are_one_group() {
-        let mut directory = people::directory();
+        let mut directory = fixtures::directory();
         let other: Sender = "+15005550007".parse().expect("a sender");
         let mut line = directory.default_line.clone();
         (line.number, line.from) = (Some("+18005550100".into()), Some(other.clone()));
         directory.lines.push(line);
         let place = |dialled: Option<&str>, own: Option<&Sender>| {
-            LanePlace::from(LaneKey { priority: Priority::First, lane: Lane::new(dialled, own) })
+            SendQueuePosition::from(SendQueueKey { priority: Priority::First, queue: SendQueue::new(dialled, own) })
         };
         let places = [
             place(None, None),
@@ -118,7 +118,7 @@ mod tests {
             place(Some(" +18005550100 "), None),
         ];
         assert_eq!(by_sender(&places, &directory), [0, 1, 0, 1, 1]);
-        assert_eq!(first_sender(&Lane::from_stored("?".into()), &directory), people::SENDER);
+        assert_eq!(first_sender(&SendQueue::from_stored("?".into()), &directory), fixtures::SENDER);
     }
 
     #[test]

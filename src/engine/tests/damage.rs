@@ -76,11 +76,11 @@ async fn an_index_that_lost_a_page_is_said_with_a_copy_from_which_every_text_goe
 #[tokio::test]
 async fn a_damaged_page_of_the_table_costs_what_lies_on_it() {
     let (mut w, pages) = with_damaged_page("attempts", "leaf", 0xff).await;
-    w.send_for(secs(180)).await;
+    w.send_for(secs(60)).await;
     let sent = w.sent_once();
-    // A page holds so many; rows beside it may find no room to grow.
+    // A page holds so many. A row that grows on the page before or behind it may need all three to find room.
     let each = BULK as usize / pages + 1;
-    assert!(sent > BULK as usize - 2 * each, "{sent} of {BULK}, about {each} a page");
+    assert!(sent > BULK as usize - 3 * each, "{sent} of {BULK}, about {each} a page");
     let rows = w.skipped_rows().iter().filter(|r| r.starts_with("row ") && r.ends_with(" of attempts")).count();
     assert!(rows > 0 && rows + sent <= BULK as usize + 1, "{rows} are left out and said, {sent} sent");
     w.watch().await;

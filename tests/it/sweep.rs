@@ -114,9 +114,9 @@ fn the_list_of_kill_points_is_that_of_the_code() {
             let path = entry.expect("entry").path();
             if path.is_dir() {
                 walk(&path, found);
-            } else if path.extension().is_some_and(|e| e == "rs") && !path.ends_with("killpoint.rs") {
+            } else if path.extension().is_some_and(|e| e == "rs") && !path.ends_with("failpoint.rs") {
                 let text = std::fs::read_to_string(&path).expect("readable");
-                for call in ["killpoint::hit(\"", "killpoint::hit_during(\""] {
+                for call in ["failpoint::hit(\"", "failpoint::hit_during(\""] {
                     let names =
                         text.match_indices(call).filter_map(|(at, c)| text.get(at + c.len()..)?.split('"').next());
                     found.extend(names.map(str::to_owned));

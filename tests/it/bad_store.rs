@@ -189,7 +189,9 @@ fn says_once(log: &str) {
         let said = log.lines().filter(|l| l.contains(&format!("call {call} cannot be read and is left out"))).count();
         assert!(said <= 1, "{call}: said {said} times");
     }
-    assert!(log.contains("call due-and-rotten is damaged: calls.policy"), "{log}");
+    // By the scan of the whole file or by the scheduler, whichever comes first.
+    let named = |l: &str| l.contains("call due-and-rotten ") && l.contains("calls.policy");
+    assert!(log.lines().any(named), "{log}");
     let (all, trouble) = (log.lines().count(), log.lines().filter(|l| l.contains("trying again")).count());
     assert!(all < 400 && trouble < 20, "a flood: {all} lines, {trouble} of a pass that failed\n{log}");
     assert!(!log.contains("panicked"), "{log}");

@@ -136,11 +136,10 @@ pub fn storm(kills: usize, calls: usize, seed: u64) -> Storm {
          [[when]]\npause = \"36s\"\n[[when]]\nwait = {{ rest = true }}\nwithin = \"60s\"\n\n[then]\nfound_out = true\n\
          # Ten rows a request, each written, read back, and the row of its call found first.\n\
          mirror = \"equal\"\nmirror_within = \"{mirror}s\"\n\
-         # Half are told at least, as a call whose answer a kill took is not handed over again, and every ladder goes on: a storm\n\
-         # in which nothing is sent proves nothing.\n\
+         # Most are told and every ladder goes on: a storm in which nothing is sent proves nothing.\n\
          [then.crowd]\ntold = {told}\ncame_to = [\"sam\", \"ana\"]\n",
         mirror = 90 + calls / 5,
-        told = calls / 2,
+        told = calls * 3 / 4,
     );
     kinds.retain(|(_, n)| *n > 0);
     Storm { text, kinds }

@@ -98,6 +98,14 @@ pub(super) fn by_policy(w: &mut Work<'_>, id: AttemptId, seen: &str) -> Result<(
     let a = w.attempt(id)?.clone();
     w.attempt_mut(id)?.decided_at = Some(now);
     if a.kind != AttemptKind::Notice {
+        // An answer or a stand-down repeats what the person can ask for again: shown, and left.
+        let text = format!("attempt {} stays unknown ({seen}): not sent again, only a notice is repeated", a.number);
+        w.log(
+            LogKind::AttemptUnknown,
+            Some(id),
+            text,
+            json!({ "policy": "hold", "dropped": "only a notice is repeated" }),
+        );
         return Ok(());
     }
     let policy = if of_its_notice(w, &a).any(|b| b.decided_at.is_some()) {

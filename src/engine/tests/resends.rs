@@ -306,3 +306,18 @@ async fn a_resend_outlives_the_process_and_is_sent_once() {
     w.receipt(1, "undelivered", Some(30003)).await;
     assert_eq!(w.attempts().await.len(), 2, "the same news again asks for nothing");
 }
+
+#[tokio::test]
+async fn a_stand_down_of_which_nobody_knows_is_shown_as_that_and_not_sent_again() {
+    let mut w = World::new().await;
+    w.dispatch("normal").await;
+    w.advance(secs(420)).await;
+    w.sms.next(Reaction::UnknownNotAccepted);
+    w.reply("ana", "1").await;
+    let posts = w.sms.posts().len();
+    assert!(w.attempts().await.last().is_some_and(|a| a.ends_with("sam unknown")), "{:?}", w.attempts().await);
+    w.advance(secs(60)).await;
+    let log = w.log_text().await;
+    assert!(log.contains("stays unknown (it is not in the provider's list): not sent again, only a notice"), "{log}");
+    assert_eq!(w.sms.posts().len(), posts);
+}

@@ -45,7 +45,7 @@ use std::time::Duration;
 
 use crate::clock::Clock as _;
 
-pub use airtable::{AirtableRequest, AirtableRequests, AirtableRow, BaseAdminAction, FieldType, Permission};
+pub use airtable::{AirtableRequest, AirtableRequests, AirtableRow, BaseAdminAction, BaseShape, FieldType, Permission};
 pub use config::{
     DEFAULT_ACCOUNT_SID, DEFAULT_AIRTABLE_BASE, DEFAULT_AIRTABLE_TOKEN, DEFAULT_AUTH_TOKEN, SandboxConfig, SandboxError,
 };

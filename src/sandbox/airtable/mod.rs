@@ -21,6 +21,7 @@ mod records;
 mod refusal;
 mod schema;
 mod serve;
+mod shapes;
 
 pub(super) use base::Change;
 pub use base::{FieldType, Permission};
@@ -29,3 +30,4 @@ pub(super) use kept::Airtable;
 pub use kept::AirtableRow;
 pub use limits::{AirtableRequest, AirtableRequests};
 pub(super) use serve::{answer, by_hand};
+pub use shapes::BaseShape;

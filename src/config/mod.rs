@@ -9,6 +9,7 @@
 //! Where the store holds settings, [`load_under`] makes the [`Config`] from those and from what the process brings itself.
 
 mod airtable;
+mod airtable_values;
 mod alerts;
 mod check;
 mod delivery;
@@ -20,6 +21,7 @@ mod limits;
 mod load;
 mod origin;
 mod people;
+mod presets;
 mod raw;
 mod read;
 mod replies;
@@ -34,6 +36,7 @@ mod tests;
 mod twilio;
 mod types;
 
+pub use airtable_values::{AirtableValues, DEFERRED, DISPATCHING_TOLD, EXHAUSTED_UNTOLD, ValueMap};
 pub use env::{Drill, Sources, no_color, unknown_time_zone, user_name};
 pub use forms::duration;
 pub use in_force::{Documents, differences, sinks_of};

@@ -22,6 +22,7 @@ pub mod in_force;
 pub mod intake;
 pub mod integrity;
 pub mod json;
+pub mod layout;
 pub mod listener;
 pub mod mirror;
 pub mod outbox;

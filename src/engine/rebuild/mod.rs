@@ -22,6 +22,7 @@ mod rows;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use base::{Base, ReadError};
 pub use carry::{Carried, carry_out};

@@ -25,8 +25,8 @@
 //! **recover --from-airtable**, **contacts and adopted calls** list: `list(&Query::of("Calls").filter(Formula::equals("Status",
 //! "DISPATCHING")))`, and take cells by `as_text`, `as_time`, `as_whole`. Only a list that is `complete` proves an absence.
 //!
-//! **doctor** goes `whoami` → `bases` → `tables`, asks [`TableSchema::field`], [`FieldSchema::takes`] and
-//! [`TableSchema::near_miss`], and makes what is missing with `create_field` and `create_table`.
+//! **doctor** goes `whoami` → `bases` → `tables`, asks [`TableSchema::field`] and [`FieldSchema::takes`],
+//! and makes what is missing with `create_field` and `create_table`.
 
 mod cells;
 pub mod client;
@@ -40,4 +40,4 @@ mod words;
 pub use cells::{Cell, FieldDifference, Fields, differences};
 pub use client::{AirtableClient, AirtableSettings, ClientError};
 pub use formula::Formula;
-pub use schema::{BaseSchema, FieldSchema, Form, NewField, NewTable, TableSchema, is_field_id, is_table_id};
+pub use schema::{BaseSchema, FieldSchema, Form, NewField, NewTable, TableSchema, folded, is_field_id, is_table_id};

@@ -2,8 +2,8 @@
 //! by key; nothing else in the program knows their names.
 
 use super::file;
-use super::origin::{Layer, Origin, Problem};
-use super::raw::{Node, Table, Value};
+use super::origin::{ConfigProblem, Layer, Origin};
+use super::raw::{Node, RawTable, Value};
 
 /// Name and text of each.
 const PRESETS: &[(&str, &str)] = &[("P", include_str!("presets/p.toml")), ("X", include_str!("presets/x.toml"))];
@@ -17,7 +17,7 @@ pub(super) fn named(name: &str) -> Option<&'static str> {
 }
 
 /// Lays the preset that the tree names over the tree's defaults. An unknown name is told by whoever reads the key.
-pub(super) fn lay(root: &mut Table, problems: &mut Vec<Problem>) {
+pub(super) fn lay(root: &mut RawTable, problems: &mut Vec<ConfigProblem>) {
     let Some(Node { value: Value::Table(airtable), .. }) = root.get_mut("airtable") else { return };
     lower_words(airtable);
     let Some(Node { value: Value::Text(name), .. }) = airtable.get("preset") else { return };
@@ -31,13 +31,13 @@ pub(super) fn lay(root: &mut Table, problems: &mut Vec<Problem>) {
 }
 
 /// Whatever somebody has given stays.
-fn over_defaults(below: &mut Table, preset: Table, origin: &Origin) {
+fn over_defaults(below: &mut RawTable, preset: RawTable, origin: &Origin) {
     for (key, node) in preset {
         match (below.get_mut(&key), node.value) {
             (Some(Node { value: Value::Table(inner), .. }), Value::Table(more)) => over_defaults(inner, more, origin),
             (Some(given), _) if given.layer > Layer::Default => {}
             (_, Value::Table(more)) => {
-                let mut inner = Table::new();
+                let mut inner = RawTable::new();
                 over_defaults(&mut inner, more, origin);
                 below.insert(key, Node { value: Value::Table(inner), origin: origin.clone(), layer: Layer::Default });
             }
@@ -49,7 +49,7 @@ fn over_defaults(below: &mut Table, preset: Table, origin: &Origin) {
 }
 
 /// Our words are read without regard to case, so that a file's `ACKNOWLEDGED` covers a preset's `acknowledged`.
-fn lower_words(airtable: &mut Table) {
+fn lower_words(airtable: &mut RawTable) {
     let Some(Node { value: Value::Table(values), .. }) = airtable.get_mut("values") else { return };
     let tables = values.values_mut().filter_map(inner);
     for words in tables.flat_map(|t| t.values_mut().filter_map(inner)) {
@@ -57,6 +57,6 @@ fn lower_words(airtable: &mut Table) {
     }
 }
 
-fn inner(node: &mut Node) -> Option<&mut Table> {
+fn inner(node: &mut Node) -> Option<&mut RawTable> {
     if let Value::Table(inner) = &mut node.value { Some(inner) } else { None }
 }

@@ -18,7 +18,7 @@ mod airtable;
 mod answer;
 mod callbacks;
 mod change;
-mod config;
+pub(crate) mod config;
 mod controls;
 mod create;
 mod faults;
@@ -45,14 +45,12 @@ use std::time::Duration;
 
 use crate::clock::Clock as _;
 
-pub use airtable::{AirtableRequest, AirtableRequests, AirtableRow, BaseAdminAction, BaseShape, FieldType, Permission};
-pub use config::{
-    DEFAULT_ACCOUNT_SID, DEFAULT_AIRTABLE_BASE, DEFAULT_AIRTABLE_TOKEN, DEFAULT_AUTH_TOKEN, SandboxConfig, SandboxError,
-};
-pub use faults::{Fault, FaultKind, On, OutcomeWord, Shape};
+pub use airtable::{AirtableRequests, AirtableRow, BaseAdminAction, BaseShape};
+pub use config::{SandboxConfig, SandboxError};
+pub use faults::{Fault, FaultKind};
 pub use identity::{Whose, whose};
 pub use ledger::LedgerEntry;
-pub use messages::{Direction, Status};
+pub use messages::Direction;
 pub use person::{Person, Reply};
 
 use server::Server;

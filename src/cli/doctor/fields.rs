@@ -2,7 +2,7 @@
 
 use crate::config::Airtable;
 use crate::engine::layout::{Column, Holds, OPTIONAL, holds};
-use crate::gateways::airtable::{FieldSchema, Form, NewField, NewTable, TableSchema};
+use crate::gateways::airtable::{FieldForm, FieldSchema, NewField, NewTable, TableSchema};
 
 /// What a field is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(super) enum Need {
 
 /// A field that should be there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wanted {
+pub(super) struct WantedField {
     /// Our name: the key below `airtable.fields`.
     pub(super) ours: &'static str,
     /// The base's name.
@@ -37,7 +37,7 @@ pub(super) struct WantedTable {
     pub(super) ours: &'static str,
     /// The base's name or id.
     pub(super) name: String,
-    pub(super) fields: Vec<Wanted>,
+    pub(super) fields: Vec<WantedField>,
     about: &'static str,
 }
 
@@ -67,7 +67,7 @@ pub(super) fn wanted(a: &Airtable) -> Vec<WantedTable> {
         },
     ];
     if let Some(contacts) = &a.tables.contacts {
-        let read = fields(a, "contacts", a.contacts.pairs()).into_iter().map(|w| Wanted { need: Need::Read, ..w });
+        let read = fields(a, "contacts", a.contacts.pairs()).into_iter().map(|w| WantedField { need: Need::Read, ..w });
         all.push(WantedTable {
             ours: "contacts",
             name: contacts.clone(),
@@ -84,13 +84,13 @@ pub(super) fn wanted(a: &Airtable) -> Vec<WantedTable> {
     all
 }
 
-fn fields(a: &Airtable, table: &str, pairs: Vec<(&'static str, &str)>) -> Vec<Wanted> {
+fn fields(a: &Airtable, table: &str, pairs: Vec<(&'static str, &str)>) -> Vec<WantedField> {
     let need = |ours: &str| match ours {
         _ if OPTIONAL.contains(&ours) => Need::ForRecovery,
         _ if a.may_lack.contains(&format!("{table}.{ours}")) => Need::MayLack,
         _ => Need::Written,
     };
-    let field = |(ours, name): (&'static str, &str)| Wanted {
+    let field = |(ours, name): (&'static str, &str)| WantedField {
         ours,
         name: name.to_owned(),
         need: need(ours),
@@ -99,7 +99,7 @@ fn fields(a: &Airtable, table: &str, pairs: Vec<(&'static str, &str)>) -> Vec<Wa
     pairs.into_iter().map(field).collect()
 }
 
-impl Wanted {
+impl WantedField {
     /// What is wrong with it in this table.
     pub(super) fn judge(&self, table: &TableSchema) -> Option<Wrong> {
         let Some(field) = table.field(&self.name) else { return Some(Wrong::Missing) };
@@ -125,7 +125,7 @@ impl Wanted {
     fn judge_read(&self, field: &FieldSchema) -> Option<Wrong> {
         let kind = field.kind.as_str();
         let listed = matches!(kind, "multipleRecordLinks" | "multipleAttachments" | "multipleCollaborators" | "button");
-        let number = !matches!(self.holds, Holds::Flag) && field.takes(Form::Number);
+        let number = !matches!(self.holds, Holds::Flag) && field.takes(FieldForm::Number);
         (listed || number).then(|| Wrong::Unfit(format!("is a field of type {kind}, which it cannot be read from")))
     }
 
@@ -147,7 +147,7 @@ impl WantedTable {
         NewTable {
             name: self.name.clone(),
             description: self.about.to_owned(),
-            fields: self.fields.iter().map(Wanted::made).collect(),
+            fields: self.fields.iter().map(WantedField::made).collect(),
         }
     }
 }
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_field_is_judged_by_what_it_is_for() {
-        let wanted = |ours, need| Wanted { ours, name: "F".into(), need, holds: holds(ours) };
+        let wanted = |ours, need| WantedField { ours, name: "F".into(), need, holds: holds(ours) };
         let (line, key) = (wanted("method", Need::Written), wanted("event_id", Need::Key));
         let (number, moment) = (wanted("step", Need::ForRecovery), wanted("sent_at", Need::Written));
         let (phone, active) = (wanted("phone", Need::Read), wanted("active", Need::Read));

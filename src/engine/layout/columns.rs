@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::links::Target;
-use crate::gateways::airtable::{FieldSchema, Form, folded};
+use crate::gateways::airtable::{FieldForm, FieldSchema, folded};
 
 /// What one of our names holds, whatever the base makes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,10 +64,10 @@ impl Column {
         let unfit = || format!("is a field of type {kind}, which cannot hold it");
         let holds = holds(ours);
         let plain = match holds {
-            Holds::Whole => field.takes(Form::Number),
-            Holds::Moment => field.takes(Form::Time),
+            Holds::Whole => field.takes(FieldForm::Number),
+            Holds::Moment => field.takes(FieldForm::Time),
             Holds::Flag => kind == "checkbox",
-            Holds::Line | Holds::Text | Holds::Link => field.takes(Form::Text) && kind != "singleSelect",
+            Holds::Line | Holds::Text | Holds::Link => field.takes(FieldForm::Text) && kind != "singleSelect",
         };
         let is_word = matches!(holds, Holds::Line | Holds::Text | Holds::Link);
         let kind = match field.linked_table() {

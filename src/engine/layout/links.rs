@@ -86,7 +86,10 @@ impl LinkTables {
         Self {
             calls: calls.and_then(|t| Some((t.name.clone(), t.field(&maps.calls.call_id)?.name.clone()))),
             contacts: contacts.map(|t| (t.name.clone(), names(t, &[&c.name, &c.phone]))),
-            businesses: businesses.map(|t| (t.name.clone(), names(t, &[&b.name, &b.numbers, &b.phone]))),
+            businesses: businesses.map(|t| {
+                let wanted: Vec<&str> = b.pairs().into_iter().map(|(_, name)| name).collect();
+                (t.name.clone(), names(t, &wanted))
+            }),
         }
     }
 }
@@ -186,11 +189,6 @@ impl LinkBook {
     pub fn contact(&self, record: &str) -> Option<(&str, &str)> {
         let entry = self.contacts.entries.iter().find(|e| e.record.as_str() == record)?;
         Some((entry.name.as_str(), entry.numbers.first().map_or("", String::as_str)))
-    }
-
-    /// A call's record is known by other means.
-    pub fn note_call(&mut self, id: &str, record: RecordId) {
-        self.calls.insert(id.to_owned(), record);
     }
 
     /// The base says that a record is not there: everything is looked up anew.

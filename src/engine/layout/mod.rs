@@ -14,8 +14,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use columns::{Column, Holds, Kind, Lack, holds};
-pub use links::{LinkBook, LinkTables, Target};
+pub use columns::{Column, Holds, Lack, holds};
+pub use links::{LinkBook, Target};
 pub use row::{Given, Row};
 pub use table::{Encoded, Layout, Layouts};
 

@@ -21,11 +21,6 @@ pub enum Given {
 }
 
 impl Given {
-    /// A word that stands for itself alone.
-    pub fn word(word: &str) -> Self {
-        Self::Word { words: vec![word.to_lowercase()], plain: word.to_owned() }
-    }
-
     /// The words from the most to the least specific, and how the last is written.
     pub fn words<'a>(words: impl IntoIterator<Item = &'a str>, plain: &str) -> Self {
         Self::Word { words: words.into_iter().map(str::to_lowercase).collect(), plain: plain.to_owned() }

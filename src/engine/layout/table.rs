@@ -10,7 +10,7 @@ use super::row::{Given, Row};
 use crate::config::{BaseMaps, ValueMap};
 use crate::gateways::MirrorGateway;
 use crate::gateways::airtable::{Cell, Fields, TableSchema};
-use crate::gateways::mirror::{MirrorError, Record, Scope};
+use crate::gateways::mirror::{MirrorError, Record, RefusalScope};
 
 /// The two tables that we write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,9 @@ impl Layouts {
         match gateway.tables().await {
             Ok(tables) => Ok(Self::of(&tables, maps)),
             Err(MirrorError::Refused(refusal))
-                if matches!(refusal.scope, Scope::Access) && maps.values.is_empty() && maps.events.call.is_empty() =>
+                if matches!(refusal.scope, RefusalScope::Access)
+                    && maps.values.is_empty()
+                    && maps.events.call.is_empty() =>
             {
                 Ok(Self::unread(maps))
             }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::encode::{EncodeError, Part};
 use super::events::REWRITES_MAX;
-use super::outcome::{How, Ready, Then, record};
-use super::state::Table;
+use super::outcome::{Ready, TableNext, WriteMethod, record};
+use super::state::MirrorTable;
 use super::{GATHER, Mirror, READ_BACK_MAX};
 use crate::config::Verify;
 use crate::domain::Timestamp;
@@ -33,7 +33,7 @@ impl Mirror {
     /// Writes what is due; whether there was anything.
     pub(super) async fn write_calls(&self) -> Result<bool, StoreError> {
         let now = self.now();
-        if self.state().is_held(Table::Calls, now) {
+        if self.state().is_held(MirrorTable::Calls, now) {
             return Ok(false);
         }
         let mut due = self.core.store.mirror_calls_due(now.minus(GATHER), CALLS_MAX).await?;
@@ -60,7 +60,7 @@ impl Mirror {
             Ok(encoded) => encoded,
             Err(EncodeError::Store(e)) => return Err(e),
             Err(EncodeError::Mirror(e)) => {
-                self.went_wrong(Table::Calls, &e).await?;
+                self.went_wrong(MirrorTable::Calls, &e).await?;
                 return Ok(true);
             }
         };
@@ -72,9 +72,9 @@ impl Mirror {
         for (key, grace) in waits {
             self.core.store.mirror_wait(vec![key], now.plus(LOOK_EVERY).min(grace)).await?;
         }
-        for (how, rows) in [(How::Change, changed), (How::Create, new)] {
+        for (how, rows) in [(WriteMethod::Change, changed), (WriteMethod::Create, new)] {
             for some in rows.chunks(ROWS_MAX) {
-                if self.deliver(Table::Calls, how, some.to_vec()).await? == Then::Stop {
+                if self.deliver(MirrorTable::Calls, how, some.to_vec()).await? == TableNext::Stop {
                     return Ok(true);
                 }
             }
@@ -87,11 +87,11 @@ impl Mirror {
         let name = &self.settings.maps.calls.call_id;
         let what = format!(
             "Airtable's table `{}` does not have `{name}`, which its rows are found by: they wait; see `dispatchctl doctor`",
-            self.table_name(Table::Calls)
+            self.table_name(MirrorTable::Calls)
         );
-        self.alarm(AlertKind::MirrorField.about(Table::Calls.as_str()), &what).await?;
-        self.state().of(Table::Calls).trouble = Some(what);
-        self.pause(Table::Calls, None, Duration::ZERO);
+        self.alarm(AlertKind::MirrorField.about(MirrorTable::Calls.as_str()), &what).await?;
+        self.state().of(MirrorTable::Calls).trouble = Some(what);
+        self.pause(MirrorTable::Calls, None, Duration::ZERO);
         Ok(())
     }
 
@@ -135,7 +135,7 @@ impl Mirror {
         let found = match self.gateway.by_key(&layouts.calls.table, key, &ids, &[key]).await {
             Ok(found) => found,
             Err(error) => {
-                let until = self.went_wrong(Table::Calls, &error).await?;
+                let until = self.went_wrong(MirrorTable::Calls, &error).await?;
                 if matches!(error, MirrorError::Retryable { .. } | MirrorError::IteratorGone) {
                     let keys = due.iter().map(|c| c.task.key.clone()).collect();
                     self.core.store.mirror_failed(keys, until).await?;
@@ -154,7 +154,7 @@ impl Mirror {
     /// Reads back what was written; whether there was anything.
     pub(super) async fn read_back_calls(&self) -> Result<bool, StoreError> {
         let now = self.now();
-        if self.state().is_held(Table::Calls, now) {
+        if self.state().is_held(MirrorTable::Calls, now) {
             return Ok(false);
         }
         let written = self.core.store.mirror_calls_unproven(now, READ_BACK_MAX).await?;
@@ -176,7 +176,7 @@ impl Mirror {
         let (expected, found) = match read {
             Ok(read) => read,
             Err(error) => {
-                self.went_wrong(Table::Calls, &error).await?;
+                self.went_wrong(MirrorTable::Calls, &error).await?;
                 return Ok(true);
             }
         };
@@ -197,7 +197,7 @@ impl Mirror {
                 }
             }
         }
-        self.proven(Table::Calls, proven).await?;
+        self.proven(MirrorTable::Calls, proven).await?;
         Ok(true)
     }
 

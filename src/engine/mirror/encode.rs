@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Mirror;
 use super::rows::{self, Business};
-use super::state::Table;
+use super::state::MirrorTable;
 use crate::domain::attempt::Attempt;
 use crate::domain::call::CallState;
 use crate::domain::types::{AttemptId, CallId, CallRef};
@@ -65,7 +65,7 @@ impl Mirror {
     ) -> Result<Vec<Encoded>, EncodeError> {
         let holding = holding(&*self.core.store, layouts, events.iter().map(|(a, _)| *a)).await?;
         let rows: Vec<Row> = events.iter().map(|(a, r)| rows::event(a, r, holding.contains(&a.id))).collect();
-        let encoded = self.encode(Table::Events, layouts, &rows).await?;
+        let encoded = self.encode(MirrorTable::Events, layouts, &rows).await?;
         let unlinked = events.iter().zip(&encoded).filter(|(_, e)| e.is_unlinked).map(|((a, _), _)| a.call.clone());
         self.state().unlinked.extend(unlinked);
         Ok(encoded)
@@ -88,13 +88,13 @@ impl Mirror {
             }
         };
         let rows: Vec<Row> = states.iter().map(row).collect();
-        self.encode(Table::Calls, layouts, &rows).await
+        self.encode(MirrorTable::Calls, layouts, &rows).await
     }
 
-    async fn encode(&self, table: Table, layouts: &Layouts, rows: &[Row]) -> Result<Vec<Encoded>, EncodeError> {
+    async fn encode(&self, table: MirrorTable, layouts: &Layouts, rows: &[Row]) -> Result<Vec<Encoded>, EncodeError> {
         let layout = match table {
-            Table::Events => &layouts.events,
-            Table::Calls => &layouts.calls,
+            MirrorTable::Events => &layouts.events,
+            MirrorTable::Calls => &layouts.calls,
         };
         let targets: BTreeSet<Target> = rows.iter().flat_map(Row::targets).cloned().collect();
         let encoded: Vec<Encoded> = {

@@ -7,9 +7,9 @@ use tracing::{debug, warn};
 
 use super::encode::EncodeError;
 use super::find::{Wanted, find_events};
-use super::outcome::{How, Ready, Then, look_again, record};
+use super::outcome::{Ready, TableNext, WriteMethod, look_again, record};
 use super::rows::event_id;
-use super::state::Table;
+use super::state::MirrorTable;
 use super::{GATHER, Mirror, READ_BACK_MAX};
 use crate::config::Verify;
 use crate::domain::attempt::Attempt;
@@ -34,7 +34,7 @@ impl Mirror {
     /// Writes one request of what is due; whether there was anything.
     pub(super) async fn write_events(&self) -> Result<bool, StoreError> {
         let now = self.now();
-        if self.state().is_held(Table::Events, now) {
+        if self.state().is_held(MirrorTable::Events, now) {
             return Ok(false);
         }
         let mut due = self.core.store.mirror_events_due(now.minus(GATHER), ROWS_MAX).await?;
@@ -63,9 +63,9 @@ impl Mirror {
         };
         let (by_record, others): (Vec<Ready>, Vec<Ready>) =
             ready.into_iter().partition(|r| record(&r.task).is_some() && is_old(&r.task.key));
-        let new = if is_keyed { How::Upsert } else { How::Create };
-        for (how, rows) in [(How::Change, by_record), (new, others)] {
-            if self.deliver(Table::Events, how, rows).await? == Then::Stop {
+        let new = if is_keyed { WriteMethod::Upsert } else { WriteMethod::Create };
+        for (how, rows) in [(WriteMethod::Change, by_record), (new, others)] {
+            if self.deliver(MirrorTable::Events, how, rows).await? == TableNext::Stop {
                 break;
             }
         }
@@ -79,7 +79,7 @@ impl Mirror {
             Ok(encoded) => encoded,
             Err(EncodeError::Store(e)) => return Err(e),
             Err(EncodeError::Mirror(e)) => {
-                self.went_wrong(Table::Events, &e).await?;
+                self.went_wrong(MirrorTable::Events, &e).await?;
                 return Ok(None);
             }
         };
@@ -107,7 +107,7 @@ impl Mirror {
         let found = match self.events_by_content(layouts, &unknown).await {
             Ok(found) => found,
             Err(error) => {
-                self.failed(Table::Events, ready, &error).await?;
+                self.failed(MirrorTable::Events, ready, &error).await?;
                 return Ok(false);
             }
         };
@@ -150,8 +150,8 @@ impl Mirror {
             Ok(found) => found,
             Err(error) => {
                 // The rows stay in doubt.
-                let then = self.failed(Table::Events, &ready, &error).await?;
-                debug_assert_eq!(then, Then::Stop);
+                let then = self.failed(MirrorTable::Events, &ready, &error).await?;
+                debug_assert_eq!(then, TableNext::Stop);
                 return Ok(None);
             }
         };
@@ -190,7 +190,7 @@ impl Mirror {
     /// Reads back what was written, by one filter; whether there was anything.
     pub(super) async fn read_back_events(&self) -> Result<bool, StoreError> {
         let now = self.now();
-        if self.state().is_held(Table::Events, now) {
+        if self.state().is_held(MirrorTable::Events, now) {
             return Ok(false);
         }
         let written = self.core.store.mirror_events_unproven(now, READ_BACK_MAX).await?;
@@ -209,7 +209,7 @@ impl Mirror {
         let found = match self.events_now(&layouts, &all).await {
             Ok(found) => found,
             Err(error) => {
-                self.went_wrong(Table::Events, &error).await?;
+                self.went_wrong(MirrorTable::Events, &error).await?;
                 return Ok(true);
             }
         };
@@ -232,12 +232,12 @@ impl Mirror {
                 }
             }
         }
-        self.proven(Table::Events, proven).await?;
+        self.proven(MirrorTable::Events, proven).await?;
         Ok(true)
     }
 
     /// These are in the base as they should be, by its own word.
-    pub(super) async fn proven(&self, table: Table, writes: Vec<(MirrorKey, i64)>) -> Result<(), StoreError> {
+    pub(super) async fn proven(&self, table: MirrorTable, writes: Vec<(MirrorKey, i64)>) -> Result<(), StoreError> {
         if !writes.is_empty() {
             hit_verified();
             self.core.store.mirror_proven(writes, self.now()).await?;

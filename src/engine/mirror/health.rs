@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Mirror;
-use super::state::{MirrorHealth, Table};
+use super::state::{MirrorHealth, MirrorTable};
 use crate::domain::Timestamp;
 use crate::domain::alert::AlertKind;
 use crate::store::StoreError;
@@ -31,11 +31,11 @@ impl Mirror {
             return Ok(());
         }
         let figures = self.core.store.mirror_figures().await?;
-        let lacks = Table::ALL.into_iter().flat_map(|t| self.loud_lacks(t)).next();
+        let lacks = MirrorTable::ALL.into_iter().flat_map(|t| self.loud_lacks(t)).next();
         let trouble = {
             let mut state = self.state();
             state.looked_at = Some(now);
-            let trouble = Table::ALL.into_iter().find_map(|t| state.of(t).trouble.clone());
+            let trouble = MirrorTable::ALL.into_iter().find_map(|t| state.of(t).trouble.clone());
             let trouble = trouble.or_else(|| lacks.map(|l| format!("the base does not have {l}")));
             state.seen = MirrorHealth {
                 resting_until: self.gateway.resting_until().filter(|until| *until > now),

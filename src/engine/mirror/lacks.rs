@@ -8,12 +8,12 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::Mirror;
-use super::state::Table;
+use super::state::MirrorTable;
 use crate::domain::Timestamp;
 use crate::domain::alert::AlertKind;
 use crate::engine::layout::{Lack, Layout, Layouts, OPTIONAL, Target};
 use crate::gateways::MirrorError;
-use crate::gateways::mirror::Scope;
+use crate::gateways::mirror::RefusalScope;
 use crate::store::{CallFilter, EventFilter, MirrorKey, StoreError};
 
 /// The first look for what the base lacks; each later one waits twice as long.
@@ -41,8 +41,8 @@ impl Mirror {
     }
 
     async fn unreadable(&self, error: &MirrorError) -> Result<(), StoreError> {
-        let is_access = matches!(error, MirrorError::Refused(r) if r.scope == Scope::Access);
-        for table in Table::ALL {
+        let is_access = matches!(error, MirrorError::Refused(r) if r.scope == RefusalScope::Access);
+        for table in MirrorTable::ALL {
             self.went_wrong(table, error).await?;
             if is_access {
                 let what = format!(
@@ -72,7 +72,7 @@ impl Mirror {
                 info!("the base has no field for our ids: events are found by their message, else by call and number");
             }
         }
-        for (table, layout) in [(Table::Events, &layouts.events), (Table::Calls, &layouts.calls)] {
+        for (table, layout) in [(MirrorTable::Events, &layouts.events), (MirrorTable::Calls, &layouts.calls)] {
             self.note_lacks(table, &layout.lacks).await?;
         }
         Ok(layouts)
@@ -98,14 +98,14 @@ impl Mirror {
     }
 
     /// A field that the base says it does not have, where its schema cannot tell; whether that is news.
-    pub(super) async fn drop_field(&self, table: Table, name: &str) -> Result<bool, StoreError> {
+    pub(super) async fn drop_field(&self, table: MirrorTable, name: &str) -> Result<bool, StoreError> {
         let Some(known) = self.state().layouts.clone().filter(|l| !l.is_read) else { return Ok(false) };
         let mut layouts = (*known).clone();
         let layout = match table {
-            Table::Events => &mut layouts.events,
-            Table::Calls => &mut layouts.calls,
+            MirrorTable::Events => &mut layouts.events,
+            MirrorTable::Calls => &mut layouts.calls,
         };
-        if layout.name("call_id") == Some(name) && table == Table::Calls || !layout.drop_field(name) {
+        if layout.name("call_id") == Some(name) && table == MirrorTable::Calls || !layout.drop_field(name) {
             return Ok(false);
         }
         self.use_layouts(layouts).await?;
@@ -113,7 +113,7 @@ impl Mirror {
     }
 
     /// What the base cannot hold: said once.
-    pub(super) async fn note_lacks(&self, table: Table, lacks: &BTreeSet<Lack>) -> Result<(), StoreError> {
+    pub(super) async fn note_lacks(&self, table: MirrorTable, lacks: &BTreeSet<Lack>) -> Result<(), StoreError> {
         let now = self.now();
         let new: Vec<Lack> = {
             let mut state = self.state();
@@ -131,7 +131,7 @@ impl Mirror {
         if new.iter().any(|l| self.is_loud(table, l)) { self.say_lacks(table).await } else { Ok(()) }
     }
 
-    async fn say_lacks(&self, table: Table) -> Result<(), StoreError> {
+    async fn say_lacks(&self, table: MirrorTable) -> Result<(), StoreError> {
         let said: Vec<String> = self.loud_lacks(table).iter().map(ToString::to_string).collect();
         let what = format!(
             "Airtable's table `{}` does not have {}: rows are written without, and told again once it is there; see \
@@ -143,7 +143,7 @@ impl Mirror {
     }
 
     /// Whether somebody is alerted of it: not of what a base may be without, by nature or by configuration.
-    fn is_loud(&self, table: Table, lack: &Lack) -> bool {
+    fn is_loud(&self, table: MirrorTable, lack: &Lack) -> bool {
         let key = format!("{}.{}", table.as_str(), lack.ours());
         let is_quiet = matches!(lack, Lack::Field { .. } | Lack::Fit { .. })
             && (OPTIONAL.contains(&lack.ours())
@@ -153,7 +153,7 @@ impl Mirror {
     }
 
     /// What an alert tells of.
-    pub(super) fn loud_lacks(&self, table: Table) -> Vec<Lack> {
+    pub(super) fn loud_lacks(&self, table: MirrorTable) -> Vec<Lack> {
         let lacks = self.state().of(table).lacks.clone();
         lacks.into_iter().filter(|l| self.is_loud(table, l)).collect()
     }
@@ -170,7 +170,7 @@ impl Mirror {
         if layouts.is_read && self.state().layouts.as_deref() != Some(&layouts) {
             self.use_layouts(layouts.clone()).await?;
         }
-        for (table, layout) in [(Table::Events, &layouts.events), (Table::Calls, &layouts.calls)] {
+        for (table, layout) in [(MirrorTable::Events, &layouts.events), (MirrorTable::Calls, &layouts.calls)] {
             let before = self.state().of(table).lacks.clone();
             let still = self.still_lacking(&before, layout, &layouts).await;
             if still == before {
@@ -189,14 +189,14 @@ impl Mirror {
             }
         }
         let mut state = self.state();
-        if Table::ALL.into_iter().all(|t| state.of(t).lacks.is_empty()) {
+        if MirrorTable::ALL.into_iter().all(|t| state.of(t).lacks.is_empty()) {
             state.relook_at = None;
         }
         Ok(())
     }
 
     fn plan_relook(&self, now: Timestamp) {
-        let loud = Table::ALL.into_iter().any(|t| !self.loud_lacks(t).is_empty());
+        let loud = MirrorTable::ALL.into_iter().any(|t| !self.loud_lacks(t).is_empty());
         let mut state = self.state();
         state.relooks = state.relooks.saturating_add(1);
         let pause = RELOOK_FIRST.saturating_mul(1 << state.relooks.min(11)).min(RELOOK_MAX);
@@ -223,13 +223,13 @@ impl Mirror {
     }
 
     /// Every row of this table that may have been written without something.
-    pub(super) async fn tell_again(&self, table: Table) -> Result<(), StoreError> {
+    pub(super) async fn tell_again(&self, table: MirrorTable) -> Result<(), StoreError> {
         let (store, now) = (&self.core.store, self.now());
         let key = AlertKind::MirrorField.about(table.as_str());
         let raised = store.alerts().await?.into_iter().find(|a| a.key == key).map_or(now, |a| a.raised_at);
         let since = Some(raised.minus(AGAIN_BEFORE));
         match table {
-            Table::Events => {
+            MirrorTable::Events => {
                 let mut filter = EventFilter { since, limit: PAGE, ..EventFilter::default() };
                 loop {
                     let lines = store.mirror_events(&filter).await?;
@@ -239,7 +239,7 @@ impl Mirror {
                     store.mirror_again(keys, now).await?;
                 }
             }
-            Table::Calls => {
+            MirrorTable::Calls => {
                 let mut filter = CallFilter { since, limit: PAGE, ..CallFilter::default() };
                 loop {
                     let lines = store.calls(&filter).await?;

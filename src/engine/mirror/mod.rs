@@ -25,7 +25,7 @@ mod outcome;
 mod rows;
 mod state;
 mod trouble;
-pub mod verify;
+pub(crate) mod verify;
 mod verify_calls;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,9 +39,9 @@ use crate::store::StoreError;
 use super::apply::Core;
 use super::layout::LinkBook;
 
-pub use rows::{REPLIED, event, event_id};
+pub use rows::REPLIED;
 pub use state::MirrorHealth;
-use state::{State, Table};
+use state::{MirrorState, MirrorTable};
 
 /// What changes again within this is written once.
 pub const GATHER: Duration = Duration::from_millis(400);
@@ -52,7 +52,7 @@ const READ_BACK_MAX: usize = 50;
 
 /// What the mirror is configured to do.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct MirrorSettings {
     /// How our names and words stand in the base.
     pub maps: BaseMaps,
     /// When it is written.
@@ -61,7 +61,7 @@ pub struct Settings {
     pub verify: Verify,
 }
 
-impl From<&Airtable> for Settings {
+impl From<&Airtable> for MirrorSettings {
     fn from(a: &Airtable) -> Self {
         Self { maps: a.maps(), pace: a.mirror, verify: a.verify }
     }
@@ -71,8 +71,8 @@ impl From<&Airtable> for Settings {
 pub struct Mirror {
     core: Arc<Core>,
     gateway: Arc<dyn MirrorGateway>,
-    settings: Settings,
-    state: Mutex<State>,
+    settings: MirrorSettings,
+    state: Mutex<MirrorState>,
     /// Which records links mean. One pass at a time holds it.
     links: tokio::sync::Mutex<LinkBook>,
     /// When this engine began.
@@ -81,12 +81,12 @@ pub struct Mirror {
 
 impl Mirror {
     /// Connects to nothing.
-    pub fn new(core: Arc<Core>, gateway: Arc<dyn MirrorGateway>, settings: Settings) -> Self {
+    pub fn new(core: Arc<Core>, gateway: Arc<dyn MirrorGateway>, settings: MirrorSettings) -> Self {
         let started_at = core.clock.now();
         Self { core, gateway, settings, state: Mutex::default(), links: tokio::sync::Mutex::default(), started_at }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, MirrorState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -170,10 +170,10 @@ impl Mirror {
     }
 
     /// As it is configured.
-    fn table_name(&self, table: Table) -> &str {
+    fn table_name(&self, table: MirrorTable) -> &str {
         match table {
-            Table::Events => &self.settings.maps.tables.events,
-            Table::Calls => &self.settings.maps.tables.calls,
+            MirrorTable::Events => &self.settings.maps.tables.events,
+            MirrorTable::Calls => &self.settings.maps.tables.calls,
         }
     }
 }

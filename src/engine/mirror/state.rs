@@ -34,12 +34,12 @@ const HELD_MAX: Duration = Duration::from_secs(3600);
 
 /// Which of the mirror's tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Table {
+pub(super) enum MirrorTable {
     Events,
     Calls,
 }
 
-impl Table {
+impl MirrorTable {
     pub(super) const ALL: [Self; 2] = [Self::Events, Self::Calls];
 
     pub(super) const fn as_str(self) -> &'static str {
@@ -63,7 +63,7 @@ pub(super) struct TableState {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(super) struct MirrorState {
     events: TableState,
     calls: TableState,
     pub(super) billing_until: Option<Timestamp>,
@@ -87,11 +87,11 @@ pub(super) struct State {
     pub(super) seen: MirrorHealth,
 }
 
-impl State {
-    pub(super) const fn of(&mut self, table: Table) -> &mut TableState {
+impl MirrorState {
+    pub(super) const fn of(&mut self, table: MirrorTable) -> &mut TableState {
         match table {
-            Table::Events => &mut self.events,
-            Table::Calls => &mut self.calls,
+            MirrorTable::Events => &mut self.events,
+            MirrorTable::Calls => &mut self.calls,
         }
     }
 
@@ -106,7 +106,7 @@ impl State {
         tables.chain(self.relook_at).filter(|at| is_ahead(*at, now, HELD_MAX)).min()
     }
 
-    pub(super) fn is_held(&mut self, table: Table, now: Timestamp) -> bool {
+    pub(super) fn is_held(&mut self, table: MirrorTable, now: Timestamp) -> bool {
         self.of(table).not_before.is_some_and(|at| is_ahead(at, now, HELD_MAX))
     }
 }

@@ -6,13 +6,13 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::Mirror;
-use super::state::{BILLING_PAUSE, Table};
+use super::state::{BILLING_PAUSE, MirrorTable};
 use crate::domain::Timestamp;
 use crate::domain::alert::{AlertChange, AlertKey, AlertKind};
 use crate::domain::event::Event;
 use crate::domain::types::Actor;
 use crate::gateways::MirrorError;
-use crate::gateways::mirror::{Refusal, Scope};
+use crate::gateways::mirror::{Refusal, RefusalScope};
 use crate::store::StoreError;
 
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
@@ -24,7 +24,7 @@ const OUTAGE: u32 = 3;
 
 impl Mirror {
     /// The base answered as it should.
-    pub(super) async fn went_well(&self, table: Table) -> Result<(), StoreError> {
+    pub(super) async fn went_well(&self, table: MirrorTable) -> Result<(), StoreError> {
         let was_out = {
             let mut state = self.state();
             state.billing_until = None;
@@ -48,7 +48,7 @@ impl Mirror {
     }
 
     /// A request about a table failed, and not for one row's content: notes it, and until when its rows wait.
-    pub(super) async fn went_wrong(&self, table: Table, error: &MirrorError) -> Result<Timestamp, StoreError> {
+    pub(super) async fn went_wrong(&self, table: MirrorTable, error: &MirrorError) -> Result<Timestamp, StoreError> {
         let now = self.now();
         let until = match error {
             MirrorError::RateLimited { until } => *until,
@@ -60,8 +60,8 @@ impl Mirror {
                 until
             }
             MirrorError::Refused(refusal) => match &refusal.scope {
-                Scope::Field(name) => return self.field_refused(table, name.as_deref(), refusal).await,
-                Scope::Access | Scope::Auth => {
+                RefusalScope::Field(name) => return self.field_refused(table, name.as_deref(), refusal).await,
+                RefusalScope::Access | RefusalScope::Auth => {
                     let what = format!(
                         "Airtable does not let us into the table `{}` ({refusal}): rows wait; see `dispatchctl doctor`",
                         self.table_name(table)
@@ -83,7 +83,7 @@ impl Mirror {
     }
 
     /// Grows with each failure in a row.
-    pub(super) fn pause(&self, table: Table, asked: Option<Duration>, least: Duration) -> Timestamp {
+    pub(super) fn pause(&self, table: MirrorTable, asked: Option<Duration>, least: Duration) -> Timestamp {
         let now = self.now();
         let mut state = self.state();
         let state = state.of(table);
@@ -98,7 +98,7 @@ impl Mirror {
     /// A field is not there: rows are written by what the base has now. One that nobody can name holds its table up.
     async fn field_refused(
         &self,
-        table: Table,
+        table: MirrorTable,
         name: Option<&str>,
         refusal: &Refusal,
     ) -> Result<Timestamp, StoreError> {

@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 use super::encode::holding;
 use super::find::{Wanted, find_events};
 use super::rows::{self, event_id};
-use super::{Mirror, Settings};
+use super::{Mirror, MirrorSettings};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 use crate::domain::types::CallId;
 use crate::engine::layout::{Encoded, Lack, Layout, Layouts, LinkBook, Row, Target};
 use crate::gateways::airtable::{FieldDifference, Fields, Formula, differences};
-use crate::gateways::mirror::{Query, ROWS_MAX, Record, RecordId, Scope};
+use crate::gateways::mirror::{Query, ROWS_MAX, Record, RecordId, RefusalScope};
 use crate::gateways::{MirrorError, MirrorGateway};
 use crate::store::{EventFilter, EventLine, MirrorKey, MirrorOutbox, Store, StoreError};
 
@@ -36,7 +36,7 @@ pub(super) const LOOKS_MAX: usize = 5;
 
 /// What is wrong with a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fault {
+pub enum DifferenceKind {
     /// The base does not have it.
     Missing,
     /// The base has it otherwise.
@@ -49,7 +49,7 @@ pub enum Fault {
     Foreign,
 }
 
-impl Fault {
+impl DifferenceKind {
     /// The word that is shown.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -64,9 +64,9 @@ impl Fault {
 
 /// A row that is not as it should be, or not ours.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
+pub struct Difference {
     /// What is wrong.
-    pub fault: Fault,
+    pub fault: DifferenceKind,
     /// The event's id; `None`: the row has none.
     pub event: Option<String>,
     /// Its call, as far as it is known.
@@ -86,9 +86,14 @@ pub struct Finding {
     pub(super) key: Option<MirrorKey>,
 }
 
-impl Finding {
+impl Difference {
     /// About a call's row in *Calls*.
-    pub(super) fn of_call(fault: Fault, call: CallId, records: Vec<RecordId>, fields: Vec<FieldDifference>) -> Self {
+    pub(super) fn of_call(
+        fault: DifferenceKind,
+        call: CallId,
+        records: Vec<RecordId>,
+        fields: Vec<FieldDifference>,
+    ) -> Self {
         Self {
             fault,
             event: None,
@@ -113,23 +118,23 @@ impl Finding {
 
     /// Whether it makes the answer "no".
     pub fn is_fault(&self) -> bool {
-        self.fault != Fault::Foreign
+        self.fault != DifferenceKind::Foreign
     }
 
     /// For a person; phones masked.
     pub fn said(&self) -> String {
         let mut said: Vec<String> = match self.fault {
-            Fault::Missing if self.call_id().is_some() => vec!["Calls has no row of this call".into()],
-            Fault::Missing => vec!["Airtable has no such row".into()],
-            Fault::Twin => {
+            DifferenceKind::Missing if self.call_id().is_some() => vec!["Calls has no row of this call".into()],
+            DifferenceKind::Missing => vec!["Airtable has no such row".into()],
+            DifferenceKind::Twin => {
                 vec![format!(
                     "{} rows: {}",
                     self.records.len(),
                     self.records.iter().map(RecordId::as_str).collect::<Vec<_>>().join(", ")
                 )]
             }
-            Fault::Foreign => vec!["a row without an Event ID: left alone".into()],
-            Fault::Different | Fault::Parked => Vec::new(),
+            DifferenceKind::Foreign => vec!["a row without an Event ID: left alone".into()],
+            DifferenceKind::Different | DifferenceKind::Parked => Vec::new(),
         };
         if self.call_id().is_some() && !self.fields.is_empty() {
             said.push("its row in Calls".into());
@@ -163,38 +168,38 @@ impl Finding {
 
 /// What a comparison found.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Report {
+pub struct VerifyReport {
     /// How many events were compared.
     pub compared: u64,
     /// How many calls were.
     pub calls: u64,
     /// What is not as it should be, and what is not ours.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Difference>,
     /// Fields that the base does not have and may be without: not compared.
     pub skipped_rows: Vec<String>,
 }
 
-impl Report {
+impl VerifyReport {
     /// Rows that are not as they should be.
-    pub fn faults(&self) -> impl Iterator<Item = &Finding> {
+    pub fn faults(&self) -> impl Iterator<Item = &Difference> {
         self.findings.iter().filter(|f| f.is_fault())
     }
 }
 
 /// Compares what we have with what the base has of it: pure. `expected`: the cells of each line.
-pub fn compare(lines: &[EventLine], expected: &[Fields], found: &BTreeMap<String, Vec<Record>>) -> Vec<Finding> {
+pub fn compare(lines: &[EventLine], expected: &[Fields], found: &BTreeMap<String, Vec<Record>>) -> Vec<Difference> {
     let of = |(line, expected): (&EventLine, &Fields)| {
         let event = event_id(&line.attempt);
         let records = found.get(&event).map(Vec::as_slice).unwrap_or_default();
         let fields = records.first().map(|r| differences(expected, &r.fields)).unwrap_or_default();
         let fault = match (records, fields.is_empty(), &line.parked) {
             ([_], true, _) => return None,
-            ([_, _, ..], _, _) => Fault::Twin,
-            (_, _, Some(_)) => Fault::Parked,
-            ([], _, None) => Fault::Missing,
-            ([_], false, None) => Fault::Different,
+            ([_, _, ..], _, _) => DifferenceKind::Twin,
+            (_, _, Some(_)) => DifferenceKind::Parked,
+            ([], _, None) => DifferenceKind::Missing,
+            ([_], false, None) => DifferenceKind::Different,
         };
-        Some(Finding {
+        Some(Difference {
             fault,
             event: Some(event),
             call: Some(line.attempt.call.to_string()),
@@ -225,7 +230,7 @@ pub struct Checker {
     pub(super) store: Arc<dyn Store>,
     pub(super) gateway: Arc<dyn MirrorGateway>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) settings: Settings,
+    pub(super) settings: MirrorSettings,
     /// How rows stand in the base: read once.
     pub(super) layouts: Option<Layouts>,
     pub(super) links: LinkBook,
@@ -238,7 +243,7 @@ impl Checker {
         store: Arc<dyn Store>,
         gateway: Arc<dyn MirrorGateway>,
         clock: Arc<dyn Clock>,
-        settings: Settings,
+        settings: MirrorSettings,
     ) -> Self {
         Self { store, gateway, clock, settings, layouts: None, links: LinkBook::default(), skipped: BTreeSet::new() }
     }
@@ -251,8 +256,8 @@ impl Checker {
         &mut self,
         filter: &EventFilter,
         mut seen: impl FnMut(u64) + Send,
-    ) -> Result<Report, CheckError> {
-        let mut report = Report::default();
+    ) -> Result<VerifyReport, CheckError> {
+        let mut report = VerifyReport::default();
         let mut filter = EventFilter { limit: PAGE, ..filter.clone() };
         let mut calls = BTreeSet::new();
         loop {
@@ -261,11 +266,11 @@ impl Checker {
             filter.after = last.place;
             calls.extend(lines.iter().map(|l| l.attempt.call.clone()));
             report.compared += u64::try_from(lines.len()).unwrap_or(0);
-            report.findings.extend(self.compared(&lines).await?);
+            report.findings.extend(Box::pin(self.compared(&lines)).await?);
             seen(report.compared);
         }
         report.findings.extend(self.foreign(filter.call.as_ref()).await?);
-        let (compared, wrong) = self.check_calls(&filter, calls).await?;
+        let (compared, wrong) = Box::pin(self.check_calls(&filter, calls)).await?;
         report.calls = compared;
         report.findings.extend(wrong);
         let layouts = self.layouts().await?;
@@ -283,7 +288,7 @@ impl Checker {
     ///
     /// # Errors
     /// [`CheckError`].
-    pub async fn again(&mut self, findings: &[Finding]) -> Result<Vec<Finding>, CheckError> {
+    pub async fn again(&mut self, findings: &[Difference]) -> Result<Vec<Difference>, CheckError> {
         let mut lines = Vec::new();
         for f in findings.iter().filter(|f| f.is_fault() && f.call_id().is_none()) {
             let one = EventFilter { after: f.place - 1, limit: 1, ..EventFilter::default() };
@@ -291,17 +296,17 @@ impl Checker {
         }
         let mut left = Vec::new();
         for some in lines.chunks(PAGE) {
-            left.extend(self.compared_once(some).await?);
+            left.extend(Box::pin(self.compared_once(some)).await?);
         }
-        let calls: Vec<CallId> = findings.iter().filter_map(Finding::call_id).collect();
+        let calls: Vec<CallId> = findings.iter().filter_map(Difference::call_id).collect();
         for some in calls.chunks(PAGE) {
-            left.extend(self.compared_calls(some).await?);
+            left.extend(Box::pin(self.compared_calls(some)).await?);
         }
         Ok(left)
     }
 
     /// What is wrong with these, each looked at twice.
-    async fn compared(&mut self, lines: &[EventLine]) -> Result<Vec<Finding>, CheckError> {
+    async fn compared(&mut self, lines: &[EventLine]) -> Result<Vec<Difference>, CheckError> {
         let mut wrong = self.compared_once(lines).await?;
         for _ in 0..LOOKS_MAX {
             if wrong.is_empty() {
@@ -316,7 +321,7 @@ impl Checker {
         Ok(wrong)
     }
 
-    async fn compared_once(&mut self, lines: &[EventLine]) -> Result<Vec<Finding>, CheckError> {
+    async fn compared_once(&mut self, lines: &[EventLine]) -> Result<Vec<Difference>, CheckError> {
         let mut tries = 0;
         loop {
             let layouts = self.layouts().await?;
@@ -387,7 +392,7 @@ impl Checker {
             // The next request waits for the end of the rest by itself.
             MirrorError::RateLimited { .. } if *tries <= RESTS_MAX => return Ok(()),
             MirrorError::Refused(refusal) => {
-                if let (Scope::Field(Some(name)), Some(layouts)) = (&refusal.scope, &mut self.layouts)
+                if let (RefusalScope::Field(Some(name)), Some(layouts)) = (&refusal.scope, &mut self.layouts)
                     && !layouts.is_read
                     && (layouts.events.drop_field(name) || layouts.calls.drop_field(name))
                 {
@@ -401,7 +406,7 @@ impl Checker {
     }
 
     /// Rows without an event's id.
-    async fn foreign(&mut self, call: Option<&CallId>) -> Result<Vec<Finding>, MirrorError> {
+    async fn foreign(&mut self, call: Option<&CallId>) -> Result<Vec<Difference>, MirrorError> {
         let layout = self.layouts().await?.events;
         // Without that field nobody can say whose a row is.
         let Some(event_id) = layout.name("event_id") else { return Ok(Vec::new()) };
@@ -422,8 +427,8 @@ impl Checker {
         let records = listed?.records;
         let without_id = records.into_iter().filter(|r| r.fields.get(event_id).is_empty());
         Ok(without_id
-            .map(|r| Finding {
-                fault: Fault::Foreign,
+            .map(|r| Difference {
+                fault: DifferenceKind::Foreign,
                 event: None,
                 call: layout.text(&r, "call_id"),
                 number: None,
@@ -441,9 +446,9 @@ impl Checker {
     ///
     /// # Errors
     /// [`CheckError`]: what was deleted stays so, and a repair may be run again.
-    pub async fn repair(&self, findings: &[Finding]) -> Result<Vec<MirrorKey>, CheckError> {
+    pub async fn repair(&self, findings: &[Difference]) -> Result<Vec<MirrorKey>, CheckError> {
         let table = self.layouts.as_ref().map_or(&self.settings.maps.tables.events, |l| &l.events.table);
-        for twins in findings.iter().filter(|f| f.fault == Fault::Twin) {
+        for twins in findings.iter().filter(|f| f.fault == DifferenceKind::Twin) {
             let others: Vec<RecordId> = twins.records.iter().skip(1).cloned().collect();
             for some in others.chunks(ROWS_MAX) {
                 let mut deleted = self.gateway.delete(table, some).await;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::calls::GRACE;
 use super::rows;
-use super::verify::{CheckError, Checker, Fault, Finding, LOOKS_MAX, PAGE, PAUSE};
+use super::verify::{CheckError, Checker, Difference, DifferenceKind, LOOKS_MAX, PAGE, PAUSE};
 use crate::domain::call::CallState;
 use crate::domain::types::CallId;
 use crate::gateways::airtable::{Fields, differences};
@@ -19,7 +19,7 @@ impl Checker {
         &mut self,
         filter: &EventFilter,
         more: BTreeSet<CallId>,
-    ) -> Result<(u64, Vec<Finding>), CheckError> {
+    ) -> Result<(u64, Vec<Difference>), CheckError> {
         let ids = self.call_ids(filter, more).await?;
         let mut findings = Vec::new();
         for some in ids.chunks(PAGE) {
@@ -29,7 +29,7 @@ impl Checker {
                     break;
                 }
                 self.clock.sleep_until(self.clock.now().plus(PAUSE)).await;
-                let again: Vec<CallId> = wrong.iter().filter_map(Finding::call_id).collect();
+                let again: Vec<CallId> = wrong.iter().filter_map(Difference::call_id).collect();
                 wrong = self.compared_calls(&again).await?;
                 let keys = wrong.iter().filter_map(|f| f.key.clone()).collect();
                 if !self.store.mirror_is_busy_with(keys).await? {
@@ -55,7 +55,7 @@ impl Checker {
     }
 
     /// What is wrong with these calls' rows now.
-    pub(super) async fn compared_calls(&mut self, ids: &[CallId]) -> Result<Vec<Finding>, CheckError> {
+    pub(super) async fn compared_calls(&mut self, ids: &[CallId]) -> Result<Vec<Difference>, CheckError> {
         let mut states = Vec::new();
         for id in ids {
             match self.store.call(id).await {
@@ -91,12 +91,12 @@ impl Checker {
             let fields = records.first().map(|r| differences(expected, &r.fields)).unwrap_or_default();
             let fault = match (records.first(), fields.is_empty()) {
                 (None, _) if state.call.accepted_at.plus(GRACE + PAUSE * 5) > now => return None,
-                (None, _) => Fault::Missing,
+                (None, _) => DifferenceKind::Missing,
                 (Some(_), true) => return None,
-                (Some(_), false) => Fault::Different,
+                (Some(_), false) => DifferenceKind::Different,
             };
             let records: Vec<RecordId> = records.iter().map(|r| r.id.clone()).collect();
-            Some(Finding::of_call(fault, state.call.id.clone(), records, fields))
+            Some(Difference::of_call(fault, state.call.id.clone(), records, fields))
         };
         Ok(states.iter().zip(&expected).filter_map(of).collect())
     }

@@ -44,17 +44,23 @@ fn each_fault_is_told_from_the_others_and_equal_rows_are_none() {
     put(&lines[2], vec![record("rec3", row(&lines[2])), record("rec4", row(&lines[2]))]);
     let expected: Vec<Fields> = lines.iter().map(row).collect();
     let wrong = compare(&lines, &expected, &found);
-    let seen: Vec<(Fault, u32)> = wrong.iter().map(|f| (f.fault, f.number.expect("a number"))).collect();
+    let seen: Vec<(DifferenceKind, u32)> = wrong.iter().map(|f| (f.fault, f.number.expect("a number"))).collect();
     assert_eq!(
         seen,
-        [(Fault::Different, 2), (Fault::Twin, 3), (Fault::Parked, 4), (Fault::Missing, 5), (Fault::Missing, 6)]
+        [
+            (DifferenceKind::Different, 2),
+            (DifferenceKind::Twin, 3),
+            (DifferenceKind::Parked, 4),
+            (DifferenceKind::Missing, 5),
+            (DifferenceKind::Missing, 6)
+        ]
     );
     let fields: Vec<&str> = wrong[0].fields.iter().map(|f| f.field.as_str()).collect();
     assert_eq!(fields, ["Delivery Status", "To"]);
     assert!(!wrong[0].said().contains("5550101"), "{}", wrong[0].said());
     assert!(wrong[1].said().contains("rec3, rec4") && wrong[2].said().contains("too long"));
     assert!(wrong[4].said().contains("waits to be told since"), "{}", wrong[4].said());
-    assert!(wrong.iter().all(Finding::is_fault));
+    assert!(wrong.iter().all(Difference::is_fault));
     let mut without_to = base::maps();
     without_to.events.to.clear();
     let wrong = compare(&lines[1..2], &[cells(&lines[1], &without_to)], &found);

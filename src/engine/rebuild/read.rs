@@ -18,7 +18,7 @@ use crate::store::Ledger;
 use super::base::{Base, ReadError, is_known};
 use super::rowless;
 use super::rows::{CallRow, DISPATCHING, EventRow};
-use super::snapshot::Snapshot;
+use super::snapshot::BaseSnapshot;
 use super::words;
 
 /// The most messages of one person and direction that are read.
@@ -33,7 +33,7 @@ const LINKED_BEFORE: Duration = Duration::from_secs(3_600);
 const BACK_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 /// What is asked besides the base.
-pub struct Reader<'a> {
+pub struct BaseReader<'a> {
     /// The calls that are there; `None`: there is no store yet.
     pub store: Option<&'a dyn Ledger>,
     /// Who can be told.
@@ -41,7 +41,7 @@ pub struct Reader<'a> {
     /// The words that answer a text.
     pub lexicon: Arc<Lexicon>,
     pub now: Timestamp,
-    /// See [`Snapshot::older_than`].
+    /// See [`BaseSnapshot::older_than`].
     pub older_than: Duration,
 }
 
@@ -49,7 +49,7 @@ pub struct Reader<'a> {
 ///
 /// # Errors
 /// [`ReadError`]: without a whole list of the base or any list of the provider there is no plan, as it might double or forget.
-pub async fn read(reader: Reader<'_>, base: &Base, sms: &dyn SmsGateway) -> Result<Snapshot, ReadError> {
+pub async fn read(reader: BaseReader<'_>, base: &Base, sms: &dyn SmsGateway) -> Result<BaseSnapshot, ReadError> {
     let store = reader.store;
     let (mut snapshot, shop) = read_all_rows(reader, base).await?;
     rowless::add(&mut snapshot, store, base, &shop).await?;
@@ -77,11 +77,11 @@ pub(super) struct Shop {
 ///
 /// # Errors
 /// [`ReadError`].
-pub async fn read_rows(reader: Reader<'_>, base: &Base) -> Result<Snapshot, ReadError> {
+pub async fn read_rows(reader: BaseReader<'_>, base: &Base) -> Result<BaseSnapshot, ReadError> {
     Ok(read_all_rows(reader, base).await?.0)
 }
 
-async fn read_all_rows(reader: Reader<'_>, base: &Base) -> Result<(Snapshot, Shop), ReadError> {
+async fn read_all_rows(reader: BaseReader<'_>, base: &Base) -> Result<(BaseSnapshot, Shop), ReadError> {
     let shop = shop(&reader, base).await?;
     let layout = &shop.layouts.calls;
     let mut notes = Vec::new();
@@ -100,7 +100,7 @@ async fn read_all_rows(reader: Reader<'_>, base: &Base) -> Result<(Snapshot, Sho
         true => linked_events(base, &shop, &calls, &open, records).await?,
         false => events(base, &shop, &open).await?,
     };
-    let snapshot = Snapshot {
+    let snapshot = BaseSnapshot {
         offset: None,
         now: reader.now,
         twins,
@@ -120,7 +120,7 @@ async fn read_all_rows(reader: Reader<'_>, base: &Base) -> Result<(Snapshot, Sho
     Ok((snapshot, shop))
 }
 
-async fn shop(reader: &Reader<'_>, base: &Base) -> Result<Shop, ReadError> {
+async fn shop(reader: &BaseReader<'_>, base: &Base) -> Result<Shop, ReadError> {
     let layouts = Layouts::read(&*base.mirror, &base.maps).await?;
     for ours in ["call_id", "status"] {
         if layouts.calls.name(ours).is_none() {
@@ -137,7 +137,7 @@ async fn shop(reader: &Reader<'_>, base: &Base) -> Result<Shop, ReadError> {
 /// Rows of calls that run. A word that may mean something else is believed of young rows alone, and not of those that wait for
 /// the morning.
 async fn running(
-    reader: &Reader<'_>,
+    reader: &BaseReader<'_>,
     base: &Base,
     shop: &Shop,
     notes: &mut Vec<String>,
@@ -254,7 +254,7 @@ async fn linked_events(
 }
 
 /// Messages to and from everybody who was or could have been told.
-async fn messages(snapshot: &mut Snapshot, sms: &dyn SmsGateway) -> Result<(), ReadError> {
+async fn messages(snapshot: &mut BaseSnapshot, sms: &dyn SmsGateway) -> Result<(), ReadError> {
     let now = snapshot.now;
     let open = |id: &CallId| !snapshot.known.contains(id);
     let times = snapshot.calls.iter().filter(|c| c.id.as_ref().is_ok_and(open)).filter_map(|c| c.accepted_at);

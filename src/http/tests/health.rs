@@ -7,7 +7,8 @@ use tower::ServiceExt as _;
 
 use crate::engine::Scope;
 use crate::engine::duties::TABLE;
-use crate::http::{Surface, router};
+use crate::http::Surface;
+use crate::http::routes::router;
 
 use super::helpers::*;
 
@@ -72,7 +73,7 @@ async fn health_is_earned_and_has_its_shape() {
 #[tokio::test]
 async fn health_counts_what_is_there_and_needs_no_token() {
     let shop = shop_with(Plan {
-        tokens: vec![token("desk", "secret-operate", crate::config::Scope::Operate)],
+        tokens: vec![token("desk", "secret-operate", crate::config::TokenScope::Operate)],
         gateway: Some(Provider::NeverAnswers),
         ..Plan::default()
     });

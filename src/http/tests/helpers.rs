@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 use crate::clock::SystemClock;
-use crate::config::{Scope, Token};
+use crate::config::{Token, TokenScope};
 use crate::domain::call::CallState;
 use crate::domain::policy::{Policy, Step};
 use crate::domain::rules::Rules;
@@ -32,7 +32,8 @@ use crate::engine::supervisor::Supervisor;
 use crate::engine::{Bounds, Engine, Scope as EngineScope};
 use crate::gateways::{GatewayError, ListFilter, Listing, MessageBody, MessageRecord, SmsGateway, Submission};
 use crate::http::auth::Peer;
-use crate::http::{HttpDeps, HttpSettings, HttpState, Surface, router};
+use crate::http::routes::router;
+use crate::http::{HttpDeps, HttpSettings, HttpState, Surface};
 use crate::ids::Ids;
 use crate::store::{self, Store, StoreSettings};
 use tokio_util::sync::CancellationToken;
@@ -72,7 +73,7 @@ pub(super) struct Plan {
     pub(super) tweak: Option<fn(&mut HttpSettings)>,
 }
 
-pub(super) fn token(name: &str, secret: &str, scope: Scope) -> Token {
+pub(super) fn token(name: &str, secret: &str, scope: TokenScope) -> Token {
     Token { name: name.into(), token: secret.to_owned().into(), scope }
 }
 

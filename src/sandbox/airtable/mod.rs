@@ -24,10 +24,9 @@ mod serve;
 mod shapes;
 
 pub(super) use base::Change;
-pub use base::{FieldType, Permission};
 pub use base_admin::BaseAdminAction;
 pub(super) use kept::Airtable;
 pub use kept::AirtableRow;
-pub use limits::{AirtableRequest, AirtableRequests};
+pub use limits::AirtableRequests;
 pub(super) use serve::{answer, by_hand};
 pub use shapes::BaseShape;

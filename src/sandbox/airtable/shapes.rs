@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::base::{Field, FieldType, Table, fixed_id, usual_options};
+use super::base::{Field, FieldType, SandboxTable, fixed_id, usual_options};
 
 /// Which base the sandbox is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +32,7 @@ impl BaseShape {
     }
 
     /// Its tables, with the same ids on every run.
-    pub(super) fn tables(self) -> Vec<Table> {
+    pub(super) fn tables(self) -> Vec<SandboxTable> {
         let tables = match self {
             Self::Own => OWN,
             Self::P => P,
@@ -63,9 +63,9 @@ enum Kind {
 /// Name and kind, in the base's order; the first is primary.
 type Fields = &'static [(&'static str, Kind)];
 
-fn table(name: &str, fields: Fields) -> Table {
+fn table(name: &str, fields: Fields) -> SandboxTable {
     let fields: Vec<Field> = fields.iter().map(|(field, kind)| self::field(name, field, kind)).collect();
-    Table {
+    SandboxTable {
         id: fixed_id("tbl", name),
         name: name.to_owned(),
         description: None,

@@ -134,6 +134,8 @@ pub struct Unreadable {
     pub call: Option<CallId>,
     /// What is wrong with it; names columns, never their content.
     pub why: String,
+    /// It is over: nothing is lost, and nobody needs to do anything.
+    pub repaired: bool,
 }
 
 /// Owns nothing and changes nothing: each method reads one moment of the store. Commands, the HTTP listener and the watching loops
@@ -165,6 +167,6 @@ pub trait Views: Send + Sync {
     async fn unreadable(&self, limit: usize) -> Result<Vec<Unreadable>, StoreError>;
     /// Looks through the whole store where that was not done for `every` (a minute after it was opened for the first time);
     /// indexes that do not fit their table are rebuilt, what it finds joins
-    /// [`Views::skipped_rows`]. Nobody who writes or reads waits for it.
-    async fn integrity_scan(&self, every: Duration) -> Result<(), StoreError>;
+    /// [`Views::skipped_rows`]. Nobody who writes or reads waits for it. Says whether it looked now and found nothing wrong.
+    async fn integrity_scan(&self, every: Duration) -> Result<bool, StoreError>;
 }

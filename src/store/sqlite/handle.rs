@@ -9,7 +9,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::damage::Damage;
-use super::file::{self, OpenFiles};
+use super::file::{self, FileId, OpenFiles};
+use super::heal;
 use super::open::{self, Use};
 use super::readers::Readers;
 use super::reads::ReadContext;
@@ -20,6 +21,9 @@ use super::writer::{self, Broken, Job, Writer};
 use crate::clock::{Stopwatch, SystemClock};
 use crate::store::gate::Gate;
 use crate::store::{Location, Peeked, Store, StoreError, StoreSettings, Upkeep};
+
+/// A file that was replaced while it was opened is opened again, so often.
+const OPENINGS: u32 = 3;
 
 /// A store in a file. Dropping it lets what was handed over be committed; [`SqliteStore::close`] also waits for that.
 pub(in crate::store) struct SqliteStore {
@@ -52,6 +56,22 @@ impl SqliteStore {
     pub(in crate::store) fn open(mut options: StoreSettings) -> Result<Self, StoreError> {
         options.location = Location::File(file::real_path(options.path()));
         file::check_name(options.path())?;
+        let damage = Damage::new();
+        if options.heals {
+            heal::at_start(&options, &damage);
+        }
+        for _ in 0..OPENINGS {
+            let before = FileId::at(options.path()).ok().flatten();
+            let opened = Self::open_file(options.clone(), damage.clone());
+            // A start of the engine may have put a healed copy in the store's place meanwhile: what was opened is not the store.
+            if before.is_none() || FileId::at(options.path()).ok().flatten() == before {
+                return opened;
+            }
+        }
+        Err(StoreError::Busy)
+    }
+
+    fn open_file(options: StoreSettings, damage: Damage) -> Result<Self, StoreError> {
         let runtime = tokio::runtime::Handle::try_current()
             .map_err(|e| StoreError::Open { path: options.path().to_owned(), source: e.into() })?;
         let opened = |e| StoreError::Open { path: options.path().to_owned(), source: Box::new(e) };
@@ -76,7 +96,7 @@ impl SqliteStore {
             checkpointer: Arc::new(Mutex::new(checkpointer)),
             beater: Arc::new(Mutex::new(beater)),
             broken,
-            damage: Damage::new(),
+            damage,
             looked: Mutex::default(),
             clock: SystemClock::new(),
             opened: Stopwatch::start(),

@@ -17,6 +17,7 @@ mod errors;
 mod figures;
 pub(super) mod file;
 mod handle;
+mod heal;
 mod lease;
 mod ledger;
 mod load;

@@ -174,6 +174,12 @@ fn recognise(conn: &Connection, options: &StoreSettings, known: i64) -> Result<i
     }
 }
 
+/// Whether this file is a store of this mode, of this version or one before it.
+pub(super) fn is_ours_of_any_schema(conn: &Connection, options: &StoreSettings) -> bool {
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    recognise(conn, options, known).is_ok_and(|version| version > 0)
+}
+
 /// Whether this file is a store of this mode that this version knows.
 pub(super) fn is_ours(conn: &Connection, options: &StoreSettings) -> bool {
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);

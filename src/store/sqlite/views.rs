@@ -64,7 +64,7 @@ impl Views for SqliteStore {
         self.read(move |conn| check::unreadable(conn, limit)).await
     }
 
-    async fn integrity_scan(&self, every: Duration) -> Result<(), StoreError> {
+    async fn integrity_scan(&self, every: Duration) -> Result<bool, StoreError> {
         let now = self.clock.boot();
         {
             let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,13 +74,14 @@ impl Views for SqliteStore {
                     |last| now.saturating_sub(last) >= every,
                 );
             if !due {
-                return Ok(());
+                return Ok(false);
             }
             *looked = Some(now);
         }
         let found = self.unreadable(LOOKED_MAX).await?;
         let (misfits, other): (Vec<_>, Vec<_>) = found.into_iter().partition(|u| repair::misfit(u).is_some());
+        let whole = misfits.is_empty() && other.is_empty();
         other.into_iter().for_each(|u| self.damage.found(u));
-        self.repair_indexes(misfits).await
+        Ok(self.repair_indexes(misfits).await? == 0 && whole)
     }
 }

@@ -29,6 +29,11 @@ const APPLICATION_ID: i64 = 0x6469_7370;
 /// How many prepared statements a connection keeps; more than there are.
 const STATEMENTS: usize = 128;
 
+/// The schema that this program knows, the newest.
+pub(super) fn known_schema() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
@@ -176,13 +181,12 @@ fn recognise(conn: &Connection, options: &StoreSettings, known: i64) -> Result<i
 
 /// Whether this file is a store of this mode, of this version or one before it.
 pub(super) fn is_ours_of_any_schema(conn: &Connection, options: &StoreSettings) -> bool {
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    recognise(conn, options, known).is_ok_and(|version| version > 0)
+    recognise(conn, options, known_schema()).is_ok_and(|version| version > 0)
 }
 
 /// Whether this file is a store of this mode that this version knows.
 pub(super) fn is_ours(conn: &Connection, options: &StoreSettings) -> bool {
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let known = known_schema();
     recognise(conn, options, known).is_ok_and(|version| version == known)
 }
 

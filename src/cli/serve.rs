@@ -17,7 +17,7 @@ use crate::config::{Config, MirrorPace, Mode, Part};
 use crate::domain::types::Actor;
 use crate::engine::adopt::Adopter;
 use crate::engine::apply::Core;
-use crate::engine::heartbeat::Heartbeat;
+use crate::engine::heartbeat::HeartbeatDuty;
 use crate::engine::mirror::Mirror;
 use crate::engine::supervisor::Supervisor;
 use crate::engine::synced_contacts::{self, ContactSync};
@@ -187,7 +187,7 @@ pub(super) fn assign_heartbeat(app: &App, engine: &Arc<Engine>, supervisor: &Arc
         Some(h) => {
             let url = HeartbeatUrl::new(h.url.expose().clone())
                 .map_err(|e| CliError::new(ExitStatus::Usage, "the heartbeat cannot be sent").cause(e))?;
-            duties::heartbeat(Heartbeat::new(engine.clone(), Arc::new(url), h.every))
+            duties::heartbeat(HeartbeatDuty::new(engine.clone(), Arc::new(url), h.every))
         }
         None => Vec::new(),
     };
@@ -215,7 +215,7 @@ async fn synced_contacts(app: &App, core: &Arc<Core>) -> Result<Option<Arc<Conta
         // A plan that counts its requests.
         MirrorPace::Batched(every) => every.max(synced_contacts::EVERY),
     };
-    let source = synced_contacts::Source { table, fields: airtable.contacts.clone(), every };
+    let source = synced_contacts::ContactSource { table, fields: airtable.contacts.clone(), every };
     let synced_contacts = ContactSync::new(core.clone(), mirror.in_queue(Lane::Bulk), source);
     if let Some(copy) = &core.in_force().contacts {
         info!(table = copy.source, read_at = %copy.read_at, contacts = copy.contacts.len(), "contacts of the last good copy");

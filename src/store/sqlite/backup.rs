@@ -49,7 +49,7 @@ pub(super) fn write(
     room_for(size_of(conn)?, free_beside(store).1.map_err(|e| not_written(&part, &e))?)?;
     let filled = match filled(&part, || copy_pages(conn, &part, stopped)) {
         // Its tables may be well, and they are all that counts.
-        Err(StoreError::Corrupt { .. }) => filled(&part, || rows_copy::fill(store, &part, rows_copy::Source::InUse)),
+        Err(StoreError::Corrupt { .. }) => filled(&part, || rows_copy::fill(store, &part, rows_copy::CopyFrom::InUse)),
         done => done,
     };
     let named = filled.and_then(|()| name_it(&part, &copy).map_err(|e| not_written(&part, &e)));

@@ -38,7 +38,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// How far a copy has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum HealStep {
     /// Nobody else has the store open, and its log is in it.
     Alone,
     /// The copy is whole and on the disk.
@@ -50,7 +50,7 @@ enum Step {
 }
 
 /// Called behind each step; an error ends the work there and then, as a crash would.
-type After<'a> = &'a mut dyn FnMut(Step) -> Result<(), StoreError>;
+type After<'a> = &'a mut dyn FnMut(HealStep) -> Result<(), StoreError>;
 
 /// What was done about damaged indexes.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -154,19 +154,19 @@ fn copy_in_place(options: &StoreSettings, lease: &mut FileLease, after: After<'_
     let path = options.path();
     // Nobody reads or writes the old file while this lives.
     let alone = alone(options)?;
-    after(Step::Alone)?;
+    after(HealStep::Alone)?;
     let part = beside(path, PART);
     make_copy(&alone, path, &part)?;
-    after(Step::Copied)?;
+    after(HealStep::Copied)?;
     let io = |e: io::Error| not_written(path, &e);
     // The engine's lock is on the file: the new one has it before anybody can see it.
     let lock = FileLock::take(&part).map_err(io)?.ok_or(StoreError::Busy)?;
     let kept = keep(path).map_err(io)?;
-    after(Step::Kept)?;
+    after(HealStep::Kept)?;
     fs::rename(&part, path).map_err(io)?;
     lease.moves_to(lock);
     sync_directory(path).map_err(io)?;
-    after(Step::Placed)?;
+    after(HealStep::Placed)?;
     // It is nobody's store any more, and holds people's numbers.
     fs::set_permissions(&kept, Permissions::from_mode(0o600)).map_err(io)?;
     Ok(kept)
@@ -210,7 +210,7 @@ fn make_copy(alone: &Connection, path: &Path, part: &Path) -> Result<(), StoreEr
     remove_part(part).map_err(io)?;
     backup::room_for(backup::size_of(alone)?, free_beside(path).1.map_err(io)?)?;
     private_file(part).map_err(io)?;
-    rows_copy::fill(path, part, rows_copy::Source::Alone)?;
+    rows_copy::fill(path, part, rows_copy::CopyFrom::Alone)?;
     // No rollback journal is ever beside the store's name: whoever still waits for the old file would take it for that one's.
     let conn = Connection::open(part)?;
     conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;

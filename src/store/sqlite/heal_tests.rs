@@ -99,7 +99,7 @@ async fn what_only_the_log_of_a_killed_process_holds_is_in_the_healed_store() {
 
 #[tokio::test]
 async fn a_stop_behind_any_step_leaves_the_old_store_or_the_new_one_and_the_next_start_heals() {
-    for step in [Step::Alone, Step::Copied, Step::Kept, Step::Placed] {
+    for step in [HealStep::Alone, HealStep::Copied, HealStep::Kept, HealStep::Placed] {
         let label = format!("{step:?}");
         let dir = tempfile::tempdir().expect("dir");
         let path = well(dir.path()).await;
@@ -113,7 +113,7 @@ async fn a_stop_behind_any_step_leaves_the_old_store_or_the_new_one_and_the_next
         assert!(matches!(stopped, Err(StoreError::Closed)), "{label}: {stopped:?}");
         assert_eq!(seen.last(), Some(&step), "{label}");
         let is_old = FileId::at(&path).expect("there") == was;
-        assert_eq!(is_old, step != Step::Placed, "{label}");
+        assert_eq!(is_old, step != HealStep::Placed, "{label}");
         assert!(!beside(&path, "-wal").exists() && !beside(&path, "-shm").exists(), "{label}: a log is left");
         // Whoever opens it now, and heals nothing, finds every call; by the second name nobody opens it.
         for name in left(&path).iter().filter(|_| is_old) {
@@ -175,7 +175,7 @@ async fn whoever_opens_the_store_while_it_is_copied_is_told_that_it_is_busy() {
     damage_first_leaf(&path, "attempts_waiting", 0xff);
     let mut met = Vec::new();
     heal(&options(dir.path()), &mut Vec::new(), &mut |step| {
-        if step == Step::Copied || step == Step::Kept {
+        if step == HealStep::Copied || step == HealStep::Kept {
             let opened = SqliteStore::open(StoreSettings { heals: false, ..options(dir.path()) });
             met.push(opened.map(drop).expect_err("it is locked"));
         }

@@ -14,14 +14,14 @@ const FROM: &str = "damaged";
 
 /// How the damaged store is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum CopyFrom {
     /// Others may read and write it meanwhile: one moment of it is copied.
     InUse,
     /// The caller keeps everybody away, and all of it is in the file itself: no lock and no log of it is looked at.
     Alone,
 }
 
-impl Source {
+impl CopyFrom {
     const fn options(self) -> &'static str {
         match self {
             Self::InUse => "mode=ro",
@@ -35,7 +35,7 @@ impl Source {
 ///
 /// # Errors
 /// [`StoreError::Corrupt`]: a table is damaged. The file is not whole then.
-pub(super) fn fill(store: &Path, to: &Path, source: Source) -> Result<(), StoreError> {
+pub(super) fn fill(store: &Path, to: &Path, source: CopyFrom) -> Result<(), StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let copy = Connection::open_with_flags(to, flags)?;
     // The file counts once it is verified and has its name: nothing of it needs to survive before.

@@ -38,7 +38,7 @@ pub struct CallFilter {
     pub limit: usize,
 }
 
-/// Which entries to read, oldest first.
+/// Which entries to read.
 #[derive(Debug, Clone, Default)]
 pub struct LogFilter {
     /// Only entries after this place.
@@ -146,8 +146,10 @@ pub struct Unreadable {
 pub trait Views: Send + Sync {
     /// A list of calls.
     async fn calls(&self, filter: &CallFilter) -> Result<Vec<CallLine>, StoreError>;
-    /// Entries of the log.
+    /// Entries of the log, oldest first: the first `limit` of those that match.
     async fn log(&self, filter: &LogFilter) -> Result<Vec<LogLine>, StoreError>;
+    /// The same, of the last `limit`: read from the end, so that it costs what it shows.
+    async fn newest_log(&self, filter: &LogFilter) -> Result<Vec<LogLine>, StoreError>;
     /// DISPATCHING calls by wake time, for people.
     async fn due_lines(&self, limit: usize) -> Result<Vec<DueLine>, StoreError>;
     /// Figures for health and the overview.

@@ -460,5 +460,15 @@ pub(crate) async fn the_log_is_read_by_cursor_call_and_time(store: &dyn Store) {
     assert_eq!(read(LogFilter { limit: 1, ..all.clone() }).await, entries[..1]);
     let third = store.log(&all).await.expect("read")[2].seq;
     assert_eq!(read(LogFilter { after: third, ..all.clone() }).await, entries[3..]);
+    let newest = |filter: LogFilter| async move {
+        let lines = store.newest_log(&filter).await.expect("read");
+        assert!(lines.windows(2).all(|w| w[0].seq < w[1].seq));
+        lines.into_iter().map(|l| l.entry).collect::<Vec<_>>()
+    };
+    assert_eq!(newest(all.clone()).await, entries);
+    assert_eq!(newest(LogFilter { limit: 2, ..all.clone() }).await, entries[2..], "the last of them, oldest first");
+    assert_eq!(newest(LogFilter { limit: 1, call: Some(id("a")), ..all.clone() }).await, entries[1..2]);
+    assert_eq!(newest(LogFilter { since: Some(at(3)), limit: 9, ..all.clone() }).await, entries[2..]);
+    assert_eq!(newest(LogFilter { after: third, ..all.clone() }).await, entries[3..]);
     assert!(read(LogFilter { after: i64::MAX, ..all }).await.is_empty());
 }

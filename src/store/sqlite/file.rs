@@ -254,6 +254,11 @@ impl OpenFiles {
 }
 
 impl OpenFiles {
+    /// Whether the name leads to the store's own file, whatever became of its log: that goes and comes with connections.
+    pub(super) fn is_own(&self, path: &Path) -> bool {
+        FileId::at(path).ok().flatten() == Some(self.main)
+    }
+
     /// Owner, group and mode of the store's own file as they are now, also where it has no name any more; `None`: this process
     /// holds no descriptor of it.
     pub(super) fn metadata(&self) -> Option<Metadata> {

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::connections::{OnDemand, Opener};
 use super::damage::Damage;
 use super::file::{self, FileId, OpenFiles};
 use super::heal;
@@ -34,11 +35,11 @@ pub(in crate::store) struct SqliteStore {
     writer: Mutex<Option<JoinHandle<()>>>,
     pub(super) readers: Readers,
     /// Never writes, so that its `data_version` tells of every commit, our own included.
-    pub(super) watcher: Arc<Mutex<Connection>>,
+    pub(super) watcher: Arc<OnDemand>,
     pub(super) versions: Versions,
-    pub(super) checkpointer: Arc<Mutex<Connection>>,
+    pub(super) checkpointer: Arc<OnDemand>,
     /// Its commits wait for no disk.
-    pub(super) beater: Arc<Mutex<Connection>>,
+    pub(super) beater: Arc<OnDemand>,
     pub(super) broken: Broken,
     pub(super) damage: Damage,
     pub(super) looked: Mutex<Option<Duration>>,
@@ -76,11 +77,8 @@ impl SqliteStore {
             .map_err(|e| StoreError::Open { path: options.path().to_owned(), source: e.into() })?;
         let opened = |e| StoreError::Open { path: options.path().to_owned(), source: Box::new(e) };
         let conn = open::prepare(&options)?;
-        let readers = Readers::open(&options)?;
-        let watcher = open::connect(&options, Use::Read)?;
-        let checkpointer = open::connect(&options, Use::Checkpoint)?;
-        let beater = open::connect(&options, Use::Beat)?;
         let files = OpenFiles::at(options.path()).map_err(opened)?;
+        let opener = Opener::new(&options, files);
         let broken: Broken = Arc::new(OnceLock::new());
         let (jobs, waiting) = mpsc::channel(writer::WAITING_MAX);
         let task = runtime.spawn(writer::run(Writer::new(conn, Arc::clone(&broken)), waiting));
@@ -90,11 +88,11 @@ impl SqliteStore {
             options,
             jobs: Mutex::new(Some(jobs)),
             writer: Mutex::new(Some(task)),
-            readers,
-            watcher: Arc::new(Mutex::new(watcher)),
+            readers: Readers::new(opener.clone()),
+            watcher: OnDemand::new(&opener, Use::Read),
             versions: Versions::default(),
-            checkpointer: Arc::new(Mutex::new(checkpointer)),
-            beater: Arc::new(Mutex::new(beater)),
+            checkpointer: OnDemand::new(&opener, Use::Checkpoint),
+            beater: OnDemand::new(&opener, Use::Beat),
             broken,
             damage,
             looked: Mutex::default(),
@@ -168,15 +166,19 @@ impl SqliteStore {
         }
     }
 
-    pub(super) async fn on<T, F>(conn: &Arc<Mutex<Connection>>, work: F) -> Result<T, StoreError>
+    /// Opens every connection that is not open yet. Blocks.
+    pub(in crate::store) fn open_all(&self) -> Result<(), StoreError> {
+        self.readers.open_all()?;
+        [&self.watcher, &self.checkpointer, &self.beater].into_iter().try_for_each(|conn| conn.with(|_| Ok(())))
+    }
+
+    pub(super) async fn on<T, F>(conn: &Arc<OnDemand>, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         let conn = Arc::clone(conn);
-        tokio::task::spawn_blocking(move || work(&conn.lock().unwrap_or_else(PoisonError::into_inner)))
-            .await
-            .unwrap_or(Err(StoreError::Closed))
+        tokio::task::spawn_blocking(move || conn.with(work)).await.unwrap_or(Err(StoreError::Closed))
     }
 }
 

@@ -9,8 +9,11 @@ mod backup;
 #[cfg(test)]
 pub(crate) mod bulk;
 mod check;
+mod connections;
 mod control;
 pub mod corrupt;
+#[cfg(test)]
+mod cost_tests;
 mod damage;
 mod engines;
 mod errors;

@@ -32,6 +32,11 @@ impl Views for SqliteStore {
         self.list(move |context| reads::log(context, &filter)).await
     }
 
+    async fn newest_log(&self, filter: &LogFilter) -> Result<Vec<LogLine>, StoreError> {
+        let filter = filter.clone();
+        self.list(move |context| reads::newest_log(context, &filter)).await
+    }
+
     async fn due_lines(&self, limit: usize) -> Result<Vec<DueLine>, StoreError> {
         self.list(move |context| reads::due_lines(context, limit)).await
     }

@@ -318,11 +318,6 @@ impl Dispatcher {
         let all = u32::try_from(IN_FLIGHT_MAX).expect("few");
         drop(self.permits.acquire_many(all).await.expect("open"));
     }
-
-    /// How many POSTs are under way.
-    pub fn in_flight(&self) -> usize {
-        self.tasks.len()
-    }
 }
 
 /// What a pass came to.

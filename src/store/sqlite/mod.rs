@@ -11,7 +11,7 @@ pub(crate) mod bulk;
 mod check;
 mod connections;
 mod control;
-pub mod corrupt;
+pub(crate) mod corrupt;
 #[cfg(test)]
 mod cost_tests;
 mod damage;

@@ -63,7 +63,7 @@ pub(crate) fn call(name: &str, accepted: Timestamp) -> CallState {
         status: CallStatus::Dispatching,
         round: 1,
         level: "normal".into(),
-        policy: policy(),
+        policy: policy().into(),
         data: CallData::default(),
         fingerprint: "f".into(),
         idempotency_key: None,
@@ -120,7 +120,7 @@ pub(crate) fn full_call(name: &str) -> CallState {
     c.status = CallStatus::Dispatching;
     c.round = 2;
     c.level = "high".into();
-    c.policy.repeat = 3;
+    Arc::make_mut(&mut c.policy).repeat = 3;
     c.data = CallData {
         caller_phone: Some("anonymous".into()),
         emergency_level: Some("HIGH".into()),

@@ -143,7 +143,7 @@ fn insert(conn: &Connection, state: &CallState) -> Result<(), StoreError> {
         c.status.as_str(),
         c.round,
         c.level,
-        rows::to_json("a policy", &c.policy)?,
+        rows::to_json("a policy", &*c.policy)?,
         rows::to_json("a call's data", &c.data)?,
         c.fingerprint,
         c.idempotency_key,

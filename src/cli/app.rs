@@ -25,7 +25,7 @@ use crate::telemetry;
 
 use super::durations::span;
 use super::exit::ExitStatus;
-use super::global::{Global, LogFormat, Wanted};
+use super::global::{ConfigNeed, Global, LogFormat};
 use super::output::Output;
 use super::report::CliError;
 
@@ -67,7 +67,7 @@ const DIFFERENCES_NAMED: usize = 5;
 
 /// Whether a store that is not there is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Missing {
+pub(crate) enum NoStore {
     /// It is made.
     Create,
     /// It is an error that says how one comes to be.
@@ -80,7 +80,7 @@ impl App {
         global: &Global,
         usual: telemetry::Usual,
         flags: Vec<(String, String)>,
-        wanted: Wanted,
+        wanted: ConfigNeed,
         out: &mut Output,
     ) -> Result<Self, CliError> {
         telemetry::start(usual, global.verbose, global.log_format == LogFormat::Json);
@@ -105,7 +105,7 @@ impl App {
                 chosen
             }
             // Its own may lack what those in force say: what is wrong is that they cannot be read.
-            (Err(_), Some(e)) if wanted == Wanted::InForce => return Err(e.into()),
+            (Err(_), Some(e)) if wanted == ConfigNeed::InForce => return Err(e.into()),
             (Err(wrong), _) => return Err(wrong.into()),
         };
         super::fault_injection::prepare(&sources, &mut config)?;
@@ -132,13 +132,13 @@ impl App {
 
     /// One line where this process's own settings differ from those that decide; with `--settings own` every difference, before
     /// anything is done under them.
-    fn say_whose(&self, wanted: Wanted, out: &Output) -> Result<(), CliError> {
+    fn say_whose(&self, wanted: ConfigNeed, out: &Output) -> Result<(), CliError> {
         let Some(row) = &self.settings else { return Ok(()) };
         let own = &self.config.documents;
         let differ = config::differences(&own.decides, &row.document);
         let who = || format!("settings {} of {} (by {}, {})", row.number, row.at, row.actor.0, row.role);
         match wanted {
-            Wanted::InForce => {
+            ConfigNeed::InForce => {
                 let wrong = self.broken.as_ref().and_then(|e| e.0.first());
                 if let Some(problem) = wrong.or(self.config.unread.as_ref()) {
                     out.note(&format!(
@@ -151,7 +151,7 @@ impl App {
                     out.note(&format!("the {} decide; {file} differs in {}", who(), named(&differ)));
                 }
             }
-            Wanted::OwnForOnce => {
+            ConfigNeed::OwnForOnce => {
                 if let Some(holder) = self.holder() {
                     let why = format!("`{}`, process {}, works on this store", holder.role, holder.pid);
                     return Err(CliError::new(ExitStatus::Store, "--settings own is refused while an engine lives")
@@ -165,7 +165,7 @@ impl App {
                     out.note(&format!("  differs: {key}"));
                 }
             }
-            Wanted::Own | Wanted::OwnToPutInForce => {}
+            ConfigNeed::Own | ConfigNeed::OwnToPutInForce => {}
         }
         Ok(())
     }
@@ -176,9 +176,9 @@ impl App {
     }
 
     /// Opens the store; blocking work is done off the runtime's threads.
-    pub(crate) async fn store(&self, missing: Missing) -> Result<Arc<dyn Store>, CliError> {
+    pub(crate) async fn store(&self, missing: NoStore) -> Result<Arc<dyn Store>, CliError> {
         let location = self.location();
-        if missing == Missing::Refuse && !store::exists(&location)? {
+        if missing == NoStore::Refuse && !store::exists(&location)? {
             store::check(&location)?;
             return Err(CliError::new(ExitStatus::Store, format!("there is no store at {location}"))
                 .hint("`dispatchctl serve` or the first `dispatchctl send` makes it; another place: --store"));
@@ -192,7 +192,7 @@ impl App {
     pub(crate) async fn store_if_there(&self) -> Result<Option<Arc<dyn Store>>, CliError> {
         let location = self.location();
         if store::exists(&location)? {
-            return self.store(Missing::Refuse).await.map(Some);
+            return self.store(NoStore::Refuse).await.map(Some);
         }
         store::check(&location)?;
         Ok(None)
@@ -203,9 +203,9 @@ impl App {
         self.config.store.path().into()
     }
 
-    fn store_settings(&self, missing: Missing) -> StoreSettings {
+    fn store_settings(&self, missing: NoStore) -> StoreSettings {
         StoreSettings {
-            create: missing == Missing::Create,
+            create: missing == NoStore::Create,
             mirror: self.config.mirrors,
             alert_sinks: self.config.sink_targets(),
             backups: self.config.backups,
@@ -411,11 +411,11 @@ impl App {
 /// The configuration that a command works by, whose settings those are, and why its own could not be used.
 fn choose(
     sources: &Sources,
-    wanted: Wanted,
+    wanted: ConfigNeed,
     settings: Option<&SettingsRow>,
 ) -> Result<(Config, DecidedBy, Option<ConfigErrors>), ConfigErrors> {
     match (wanted, settings) {
-        (Wanted::InForce, Some(row)) => match config::load_under(sources, row) {
+        (ConfigNeed::InForce, Some(row)) => match config::load_under(sources, row) {
             Ok(config) => Ok((config, DecidedBy::InForce, None)),
             // What a command needs besides, it asks for; a fault of its file elsewhere is no reason to keep an operator out.
             // Nor is one of its environment.
@@ -426,7 +426,7 @@ fn choose(
                 }
             }
         },
-        (Wanted::OwnToPutInForce, Some(row)) => match config::load(sources) {
+        (ConfigNeed::OwnToPutInForce, Some(row)) => match config::load(sources) {
             Ok(own) => Ok((own, DecidedBy::Own, None)),
             Err(mut wrong) => {
                 let stand_in = config::load_under_without_file(sources, row);

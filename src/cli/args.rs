@@ -6,7 +6,7 @@ use crate::telemetry::Usual;
 
 #[cfg(feature = "drills")]
 use super::drills;
-use super::global::{Global, SettingsOf, Wanted};
+use super::global::{ConfigNeed, Global, SettingsOf};
 use super::{
     breaker, completions, config, contacts, decide, doctor, follow_up, log, oncall, recover, send, serve, settle,
     status, verify_events,
@@ -76,13 +76,13 @@ impl Command {
 
     /// Whether it decides or shows who is told, without reading Airtable itself.
     /// Whose settings it works by, where `given` is what `--settings` says.
-    pub(crate) fn wanted_settings(&self, given: SettingsOf) -> Wanted {
+    pub(crate) fn wanted_settings(&self, given: SettingsOf) -> ConfigNeed {
         match self {
-            Self::Serve(_) => Wanted::OwnToPutInForce,
+            Self::Serve(_) => ConfigNeed::OwnToPutInForce,
             // These look at a process's own.
-            Self::Config(_) | Self::Doctor(_) => Wanted::Own,
-            _ if given == SettingsOf::Own => Wanted::OwnForOnce,
-            _ => Wanted::InForce,
+            Self::Config(_) | Self::Doctor(_) => ConfigNeed::Own,
+            _ if given == SettingsOf::Own => ConfigNeed::OwnForOnce,
+            _ => ConfigNeed::InForce,
         }
     }
 

@@ -7,7 +7,7 @@ use crate::domain::breaker::{ACCOUNT, Breaker, shown};
 use crate::domain::change::Answer;
 use crate::domain::event::{BreakerEvent, Event};
 
-use super::app::{App, Missing, operator};
+use super::app::{App, NoStore, operator};
 use super::exit::ExitStatus;
 use super::output::{Output, Table};
 use super::report::CliError;
@@ -19,20 +19,20 @@ const ACCOUNT_WORD: &str = "account";
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    what: What,
+    what: BreakerCommand,
 }
 
 impl Args {
     pub(crate) fn by(&self) -> Option<&str> {
         match &self.what {
-            What::Close { by, .. } => by.as_deref(),
-            What::List => None,
+            BreakerCommand::Close { by, .. } => by.as_deref(),
+            BreakerCommand::List => None,
         }
     }
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum BreakerCommand {
     /// Show every sender whose breaker is open, or was
     List,
     /// Use a sender again: everything that waits for it goes at once
@@ -48,13 +48,13 @@ enum What {
 
 pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
     match args.what {
-        What::List => list(app, out).await,
-        What::Close { sender, by } => close(sender.trim(), by.as_deref(), app, out).await,
+        BreakerCommand::List => list(app, out).await,
+        BreakerCommand::Close { sender, by } => close(sender.trim(), by.as_deref(), app, out).await,
     }
 }
 
 async fn list(app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
-    let breakers = app.store(Missing::Refuse).await?.breakers().await?;
+    let breakers = app.store(NoStore::Refuse).await?.breakers().await?;
     if out.is_json() {
         let all: Vec<Value> = breakers.iter().map(document).collect();
         out.document(&json!({ "breakers": all }));
@@ -87,7 +87,7 @@ fn document(b: &Breaker) -> Value {
 }
 
 async fn close(asked: &str, by: Option<&str>, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
-    let store = app.store(Missing::Refuse).await?;
+    let store = app.store(NoStore::Refuse).await?;
     let known = store.breakers().await?;
     let sender = if asked.eq_ignore_ascii_case(ACCOUNT_WORD) { ACCOUNT } else { asked };
     if !known.iter().any(|b| b.sender == sender) {

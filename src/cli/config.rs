@@ -10,7 +10,7 @@ use crate::config::{self, Config, Part};
 use crate::domain::settings::{NewSettings, SettingsRow};
 use crate::store;
 
-use super::app::{App, Missing, operator};
+use super::app::{App, NoStore, operator};
 use super::exit::ExitStatus;
 use super::output::{Output, Table};
 use super::report::CliError;
@@ -19,11 +19,11 @@ use super::report::CliError;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    what: What,
+    what: ConfigCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum ConfigCommand {
     /// Print every setting with its origin
     Show {
         /// Print what differs between this configuration and the settings in force in the store
@@ -36,9 +36,9 @@ enum What {
 
 pub(crate) async fn run(args: &Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
     match args.what {
-        What::Show { diff: false } => Ok(show(app, out)),
-        What::Show { diff: true } => diff(app, out),
-        What::Apply => apply(app, out).await,
+        ConfigCommand::Show { diff: false } => Ok(show(app, out)),
+        ConfigCommand::Show { diff: true } => diff(app, out),
+        ConfigCommand::Apply => apply(app, out).await,
     }
 }
 
@@ -242,7 +242,7 @@ async fn apply(app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
         out.chat(&format!("warning: {warning}"));
     }
     let before = app.settings.as_ref().map(|s| s.number);
-    let store = app.store(Missing::Create).await?;
+    let store = app.store(NoStore::Create).await?;
     let row = store.put_settings(&new).await?;
     let changed = before != Some(row.number);
     if out.is_json() {

@@ -8,7 +8,7 @@ use crate::domain::phone::masked;
 use crate::domain::team::{Contact, Directory};
 use crate::store::OptOutLine;
 
-use super::app::{App, Missing, operator};
+use super::app::{App, NoStore, operator};
 use super::decide::there_are;
 use super::engine::Rest;
 use super::exit::ExitStatus;
@@ -20,20 +20,20 @@ use super::report::CliError;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    what: What,
+    what: ContactsCommand,
 }
 
 impl Args {
     pub(crate) fn by(&self) -> Option<&str> {
         match &self.what {
-            What::Clear { by, .. } => by.as_deref(),
-            What::List => None,
+            ContactsCommand::Clear { by, .. } => by.as_deref(),
+            ContactsCommand::List => None,
         }
     }
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum ContactsCommand {
     /// Show every contact with its roles, and who has opted out
     List,
     /// Clear an opt-out in our books, once the contact has texted START
@@ -49,8 +49,8 @@ enum What {
 
 pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
     match args.what {
-        What::List => list(app, out).await,
-        What::Clear { id, by } => clear(id.trim(), by.as_deref(), app, out).await,
+        ContactsCommand::List => list(app, out).await,
+        ContactsCommand::Clear { id, by } => clear(id.trim(), by.as_deref(), app, out).await,
     }
 }
 
@@ -119,7 +119,7 @@ fn opted_out_text(o: &OptOutLine, out: &Output) -> String {
 }
 
 async fn clear(asked: &str, by: Option<&str>, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
-    let store = app.store(Missing::Refuse).await?;
+    let store = app.store(NoStore::Refuse).await?;
     let opt_outs = store.opt_outs().await?;
     let directory = &app.config.directory;
     let contact = directory.contacts.iter().find(|c| c.id.as_str() == asked || c.phone.e164() == asked);

@@ -14,7 +14,7 @@ use crate::engine::apply::Core;
 use crate::engine::json;
 use crate::store::Ledger;
 
-use super::app::{App, Missing, operator};
+use super::app::{App, NoStore, operator};
 use super::engine::Rest;
 use super::exit::ExitStatus;
 use super::output::{Output, Table};
@@ -64,7 +64,7 @@ pub(super) async fn call_named(store: &dyn Ledger, text: &str) -> Result<CallId,
 }
 
 pub(crate) async fn acknowledge(args: AckArgs, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
-    let store = app.store(Missing::Refuse).await?;
+    let store = app.store(NoStore::Refuse).await?;
     let call = call_named(store.as_ref(), &args.common.call).await?;
     let holder = match &args.holder {
         Some(text) => Some(holder(store.as_ref(), &call, text, app).await?),
@@ -74,7 +74,7 @@ pub(crate) async fn acknowledge(args: AckArgs, app: &App, out: &mut Output) -> R
 }
 
 pub(crate) async fn run(what: Decision, args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
-    let store = app.store(Missing::Refuse).await?;
+    let store = app.store(NoStore::Refuse).await?;
     let call = call_named(store.as_ref(), &args.call).await?;
     commit(what, call, &args, &app.core(store), app, out).await
 }
@@ -118,11 +118,11 @@ async fn commit(
             let waits = state.attempts.iter().any(|a| a.state.is_waiting());
             let leaves_work = waits || state.call.status == CallStatus::Dispatching;
             let rest = app.relied_on(leaves_work, &*core.store, out).await?;
-            report(&state, Done::Now, &rest, app, out);
+            report(&state, Decided::Now, &rest, app, out);
             Ok(rest.say(&format!("texts, follow-ups{}", app.and_rows()), out))
         }
         Answer::Already(state) => {
-            report(&state, Done::Before, &Rest::Nothing, app, out);
+            report(&state, Decided::Before, &Rest::Nothing, app, out);
             Ok(ExitStatus::Done)
         }
         Answer::NotAllowed(state, why) => Err(not_allowed(&what, &state.call, &why)),
@@ -133,32 +133,32 @@ async fn commit(
 
 /// Whether the decision changed anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Done {
+enum Decided {
     Now,
     Before,
 }
 
-fn report(state: &CallState, done: Done, rest: &Rest, app: &App, out: &mut Output) {
+fn report(state: &CallState, done: Decided, rest: &Rest, app: &App, out: &mut Output) {
     let call = &state.call;
     if out.is_json() {
         let mut doc = json::call(call, out.mode());
         if let Some(map) = doc.as_object_mut() {
-            map.insert("changed".into(), json!(done == Done::Now));
+            map.insert("changed".into(), json!(done == Decided::Now));
         }
         rest.add_to(&mut doc);
         out.document(&doc);
     } else if out.is_csv() {
         let mut table = Table::new(&["CALL", "REF", "STATUS", "HOLDER", "CHANGED"]);
         let holder = call.holder.as_ref().map(ToString::to_string).unwrap_or_default();
-        let changed = (done == Done::Now).to_string();
+        let changed = (done == Decided::Now).to_string();
         table.row([call.id.to_string(), call.reference.to_string(), call.status.to_string(), holder, changed]);
         out.table(&table);
     } else {
         out.mode_line();
-        let already = if done == Done::Before { " already" } else { "" };
+        let already = if done == Decided::Before { " already" } else { "" };
         let who = holder_name(state, app).map(|n| format!(", {n} has it")).unwrap_or_default();
         out.line(&format!("{} ({}) is{already} {}{who}", call.id, call.reference, call.status));
-        if done == Done::Now {
+        if done == Decided::Now {
             say_texts(state, out);
         }
     }

@@ -21,12 +21,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Engine {
     pub(crate) holder: Holder,
-    pub(crate) state: State,
+    pub(crate) state: EngineState,
 }
 
 /// How an engine is, by its sign of life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum EngineState {
     /// The last one is fresh.
     Working,
     /// There is none of this holder yet.
@@ -43,37 +43,37 @@ impl Engine {
         let own = row.filter(|r| r.pid == holder.pid && r.stopped_at.is_none());
         let beat = own.and_then(|r| r.beat.as_ref()).filter(|b| b.boot_id == clock::boot_id());
         let state = match beat.map(|b| clock.boot().saturating_sub(b.boot)) {
-            None => State::NoSign,
-            Some(ago) if ago > OLD => State::Silent(ago),
-            Some(_) => State::Working,
+            None => EngineState::NoSign,
+            Some(ago) if ago > OLD => EngineState::Silent(ago),
+            Some(_) => EngineState::Working,
         };
         Some(Self { holder, state })
     }
 
     /// Whether it is silent for so long already that nobody waits for a sign any more.
     pub(crate) fn is_silent_for_long(&self) -> bool {
-        matches!(self.state, State::Silent(ago) if ago >= OLD + WAIT)
+        matches!(self.state, EngineState::Silent(ago) if ago >= OLD + WAIT)
     }
 
     /// Whether whoever relies on it must be told that it does not answer.
     pub(crate) fn is_silent(&self) -> bool {
-        self.state != State::Working
+        self.state != EngineState::Working
     }
 
     /// The same, where a sign of life is still waited for.
     pub(crate) fn as_working(&self) -> Self {
-        Self { holder: self.holder.clone(), state: State::Working }
+        Self { holder: self.holder.clone(), state: EngineState::Working }
     }
 
     /// For a sentence about it.
     pub(crate) fn said(&self) -> String {
         let Holder { role, pid } = &self.holder;
         match self.state {
-            State::Working => format!("the engine (`{role}`, process {pid}) works"),
-            State::NoSign => format!(
+            EngineState::Working => format!("the engine (`{role}`, process {pid}) works"),
+            EngineState::NoSign => format!(
                 "the engine (`{role}`, process {pid}) has not answered yet: it is starting, or hangs at its start"
             ),
-            State::Silent(ago) => {
+            EngineState::Silent(ago) => {
                 format!("the engine has not answered for {} s (`{role}`, process {pid})", ago.as_secs())
             }
         }
@@ -90,9 +90,9 @@ impl Engine {
     /// For documents.
     pub(crate) fn document(&self) -> Value {
         let (state, ago) = match self.state {
-            State::Working => ("working", None),
-            State::NoSign => ("starting", None),
-            State::Silent(ago) => ("silent", Some(u64::try_from(ago.as_millis()).unwrap_or(u64::MAX))),
+            EngineState::Working => ("working", None),
+            EngineState::NoSign => ("starting", None),
+            EngineState::Silent(ago) => ("silent", Some(u64::try_from(ago.as_millis()).unwrap_or(u64::MAX))),
         };
         json!({ "role": self.holder.role, "pid": self.holder.pid, "state": state, "silentMs": ago })
     }
@@ -224,9 +224,9 @@ mod tests {
         let state = |holder, row: &EngineRow| Engine::now(holder, Some(row), &clock).map(|e| e.state);
         clock.set_wall(Timestamp::from_millis(0));
         clock.pass(Duration::from_secs(5));
-        assert_eq!(state(held("serve", 7), &row), Some(State::Working));
+        assert_eq!(state(held("serve", 7), &row), Some(EngineState::Working));
         clock.pass(Duration::from_secs(7));
-        assert_eq!(state(held("serve", 7), &row), Some(State::Silent(Duration::from_secs(12))));
+        assert_eq!(state(held("serve", 7), &row), Some(EngineState::Silent(Duration::from_secs(12))));
         assert_eq!(state(None, &row), None, "its process is gone");
         for (label, role, pid, row) in [
             ("another process", "serve", 8, row.clone()),
@@ -238,7 +238,7 @@ mod tests {
             ),
             ("a clean stop before", "send", 7, EngineRow { stopped_at: Some(clock.now()), ..row.clone() }),
         ] {
-            assert_eq!(state(held(role, pid), &row), Some(State::NoSign), "{label}");
+            assert_eq!(state(held(role, pid), &row), Some(EngineState::NoSign), "{label}");
         }
         assert_eq!(state(held("verify-events", 7), &row), None, "it is no engine");
     }

@@ -5,7 +5,7 @@ use crate::domain::alert::Severity;
 use crate::failpoint::{self, Orders, Safeguard};
 
 use super::exit::ExitStatus;
-use super::global::Wanted;
+use super::global::ConfigNeed;
 use super::report::CliError;
 
 /// Checks what is asked for and hands it on; the store arms it, where it is stamped test.
@@ -28,10 +28,10 @@ pub(super) fn prepare(sources: &Sources, config: &mut Config) -> Result<(), CliE
 }
 
 /// The settings that a command is given: its own where a drill has taken away the guard that gives it those in force.
-pub(super) fn wanted(sources: &Sources, mode: Mode, wanted: Wanted) -> Wanted {
+pub(super) fn wanted(sources: &Sources, mode: Mode, wanted: ConfigNeed) -> ConfigNeed {
     let orders = Orders::parse(None, sources.fault_injection().safeguards_off.map(|all| all.split(',')));
     let is_off = mode == Mode::Test && orders.is_ok_and(|o| o.takes_away(Safeguard::SettingsInForce));
-    if is_off && wanted == Wanted::InForce { Wanted::Own } else { wanted }
+    if is_off && wanted == ConfigNeed::InForce { ConfigNeed::Own } else { wanted }
 }
 
 /// The sinks that the environment of a drill names; a configuration that is read again has them too.

@@ -14,7 +14,7 @@ use crate::engine::apply::Core;
 use crate::engine::json;
 use crate::store::{DueLine, OptOutLine, StoreError};
 
-use super::app::{App, Missing, operator};
+use super::app::{App, NoStore, operator};
 use super::decide::{call_named, not_allowed};
 use super::durations::span;
 use super::exit::ExitStatus;
@@ -27,21 +27,21 @@ use super::timeline::{next_step, what_is_next};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    what: What,
+    what: FollowUpCommand,
 }
 
 impl Args {
     pub(crate) fn by(&self) -> Option<&str> {
         match &self.what {
-            What::Run(args) => args.by.as_deref(),
-            What::Cancel { by, .. } => by.as_deref(),
-            What::List { .. } => None,
+            FollowUpCommand::Run(args) => args.by.as_deref(),
+            FollowUpCommand::Cancel { by, .. } => by.as_deref(),
+            FollowUpCommand::List { .. } => None,
         }
     }
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum FollowUpCommand {
     /// Show the follow-ups that are still to come, the earliest first
     List {
         /// At most so many
@@ -86,17 +86,17 @@ const BATCH: usize = 500;
 
 pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
     match args.what {
-        What::List { limit } => list(limit, app, out).await,
-        What::Run(args) => match &args.call {
+        FollowUpCommand::List { limit } => list(limit, app, out).await,
+        FollowUpCommand::Run(args) => match &args.call {
             Some(call) => run_one(call, args.by.as_deref(), app, out).await,
             None => run_due(args.by.as_deref(), app, out).await,
         },
-        What::Cancel { call, by, note } => cancel(&call, by.as_deref(), note, app, out).await,
+        FollowUpCommand::Cancel { call, by, note } => cancel(&call, by.as_deref(), note, app, out).await,
     }
 }
 
 async fn list(limit: usize, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
-    let store = app.store(Missing::Refuse).await?;
+    let store = app.store(NoStore::Refuse).await?;
     let now = app.clock.now();
     let (mut due, opt_outs) = (store.due_lines(limit.saturating_add(1)).await?, store.opt_outs().await?);
     let more = due.len() > limit;
@@ -216,7 +216,7 @@ pub(super) fn who(call: &Call, at: Timestamp, opt_outs: &[OptOutLine], app: &App
 
 async fn run_one(text: &str, by: Option<&str>, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
     app.people_required()?;
-    let store = app.store(Missing::Refuse).await?;
+    let store = app.store(NoStore::Refuse).await?;
     let call = call_named(store.as_ref(), text).await?;
     let by = operator(by);
     let core = app.core(store);
@@ -246,7 +246,7 @@ struct Fired {
 /// Fires every call that is due. What another fires meanwhile is left to it.
 async fn run_due(by: Option<&str>, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
     app.people_required()?;
-    let core = app.core(app.store(Missing::Refuse).await?);
+    let core = app.core(app.store(NoStore::Refuse).await?);
     let mut fired = Vec::new();
     let mut refused: Vec<CallId> = Vec::new();
     let mut unreadable = None;
@@ -324,7 +324,7 @@ async fn cancel(
     app: &App,
     out: &mut Output,
 ) -> Result<ExitStatus, CliError> {
-    let store = app.store(Missing::Refuse).await?;
+    let store = app.store(NoStore::Refuse).await?;
     let call = call_named(store.as_ref(), text).await?;
     let by = operator(by);
     let event = Event::Decide { call: call.clone(), what: Decision::Mute, by: by.clone(), note };

@@ -61,7 +61,7 @@ pub(crate) enum LogFormat {
 
 /// Which settings a command wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub(crate) enum ConfigNeed {
     /// Those in force; where there are none, its own.
     InForce,
     /// Its own, which `--settings own` asks for; refused while an engine lives.

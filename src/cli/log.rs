@@ -12,7 +12,7 @@ use crate::domain::log::LogKind;
 use crate::engine::json;
 use crate::store::{LogFilter, LogLine, Store, Views};
 
-use super::app::{App, Missing};
+use super::app::{App, NoStore};
 use super::decide::call_named;
 use super::exit::ExitStatus;
 use super::output::{Output, Table};
@@ -46,7 +46,7 @@ const LOOK_AT_MOST: Duration = Duration::from_secs(5);
 const HEADERS: [&str; 6] = ["SEQ", "TIME", "CALL", "KIND", "ACTOR", "MESSAGE"];
 
 pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
-    let store: Arc<dyn Store> = app.store(Missing::Refuse).await?;
+    let store: Arc<dyn Store> = app.store(NoStore::Refuse).await?;
     let call = match &args.call {
         Some(text) => Some(call_named(store.as_ref(), text).await?),
         None => None,

@@ -15,7 +15,7 @@ use crate::domain::team::{Directory, Line};
 use crate::domain::types::{ContactId, Role};
 use crate::store::{self, OptOutLine};
 
-use super::app::{App, Missing};
+use super::app::{App, NoStore};
 use super::decide::there_are;
 use super::durations::{offset, span};
 use super::exit::ExitStatus;
@@ -50,14 +50,14 @@ pub(super) struct Named {
 
 /// Whom roles name on a line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct OnCall {
     /// Each contact once, in order.
     pub(super) named: Vec<Named>,
     /// Roles that nobody holds.
     pub(super) empty_roles: Vec<Role>,
 }
 
-impl Found {
+impl OnCall {
     /// Whether a step of these roles would tell anybody.
     fn notifies_somebody(&self) -> bool {
         self.named.iter().any(|n| !n.opted_out)
@@ -76,9 +76,9 @@ pub(super) fn holders_of(
     roles: &[Role],
     at: Timestamp,
     opt_outs: &[OptOutLine],
-) -> Found {
+) -> OnCall {
     let sender = directory.sender(line).map(crate::domain::types::Sender::as_str);
-    let mut found = Found::default();
+    let mut found = OnCall::default();
     for role in roles {
         let holders = directory.holders(line, role, at);
         if holders.is_empty() {
@@ -103,7 +103,7 @@ struct Rung {
     /// `None`: the last resort.
     number: Option<usize>,
     after: Duration,
-    found: Found,
+    found: OnCall,
 }
 
 pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
@@ -163,7 +163,7 @@ pub(super) async fn opt_outs(app: &App) -> Result<Vec<OptOutLine>, CliError> {
     if !store::exists(&app.location())? {
         return Ok(Vec::new());
     }
-    Ok(app.store(Missing::Refuse).await?.opt_outs().await?)
+    Ok(app.store(NoStore::Refuse).await?.opt_outs().await?)
 }
 
 /// The steps of one run of the ladder; repeats tell the same people again.
@@ -182,7 +182,7 @@ fn rungs(directory: &Directory, line: &Line, policy: &Policy, at: Timestamp, opt
 }
 
 /// Whom the last resort names: told once a round, when the ladder is over.
-fn last_resort(directory: &Directory, line: &Line, opt_outs: &[OptOutLine]) -> Found {
+fn last_resort(directory: &Directory, line: &Line, opt_outs: &[OptOutLine]) -> OnCall {
     let sender = directory.sender(line).map(crate::domain::types::Sender::as_str);
     let named = directory.last_resort().map(|c| Named {
         role: None,
@@ -191,7 +191,7 @@ fn last_resort(directory: &Directory, line: &Line, opt_outs: &[OptOutLine]) -> F
         phone: c.phone.clone(),
         opted_out: is_opted_out(&c.phone, sender, opt_outs),
     });
-    Found { named: named.collect(), empty_roles: Vec::new() }
+    OnCall { named: named.collect(), empty_roles: Vec::new() }
 }
 
 fn document(line: &Line, policy: &Policy, at: Timestamp, rungs: &[Rung]) -> Value {

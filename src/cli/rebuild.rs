@@ -9,16 +9,16 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::config::Part;
-use crate::engine::rebuild::{self, Base, Carried, Plan, ReadError, Reader, Snapshot};
+use crate::engine::rebuild::{self, Base, BaseReader, BaseSnapshot, Carried, ReadError, RebuildPlan};
 use crate::engine::recovery;
-use crate::gateways::mirror::Scope as RefusedScope;
+use crate::gateways::mirror::RefusalScope;
 use crate::gateways::{GatewayError, MirrorError, SmsGateway};
 use crate::store::{Ledger, Store};
 
-use super::app::{App, Missing, operator};
+use super::app::{App, NoStore, operator};
 use super::exit::ExitStatus;
 use super::output::{Output, Table, spinner};
-use super::recover::{Args, Done, carry_out};
+use super::recover::{Args, CarriedOut, carry_out};
 use super::report::CliError;
 
 /// How often the base is asked again where it could not answer.
@@ -65,20 +65,20 @@ async fn with_providers(args: &Args, app: &mut App, out: &mut Output) -> Result<
     }
     let store = match store {
         Some(store) => store,
-        None => app.store(Missing::Create).await?,
+        None => app.store(NoStore::Create).await?,
     };
     let core = app.core_that_polls(store);
     let carried = rebuild::carry_out(&core, &plan, &operator(None)).await?;
     // Receipts that came for these attempts meanwhile join them.
-    let local = recovery::Snapshot::take(&core, app.holder().is_some()).await?;
+    let local = recovery::StoreSnapshot::take(&core, app.holder().is_some()).await?;
     recovery::settle_store(&core, &local, &operator(None)).await?;
     let done = carry_out(app, &core, out).await?;
     say(&plan, Some(&carried), Some(done), out);
-    Ok(if done == Done::BySilent { ExitStatus::Pending } else { status(&plan, Some(&carried)) })
+    Ok(if done == CarriedOut::BySilent { ExitStatus::Pending } else { status(&plan, Some(&carried)) })
 }
 
 /// What only a person can mend is an answer of "no".
-fn status(plan: &Plan, carried: Option<&Carried>) -> ExitStatus {
+fn status(plan: &RebuildPlan, carried: Option<&Carried>) -> ExitStatus {
     let refused = carried.is_some_and(|c| !c.refused.is_empty());
     if plan.problems.is_empty() && !refused { ExitStatus::Done } else { ExitStatus::No }
 }
@@ -106,12 +106,12 @@ async fn read(
     store: Option<&dyn Store>,
     older_than: Duration,
     out: &Output,
-) -> Result<Snapshot, CliError> {
+) -> Result<BaseSnapshot, CliError> {
     let sms: Arc<dyn SmsGateway> = app.gateway()?;
     let bar = spinner(out, "reading Airtable and the provider's lists");
     let mut tries = 0;
     let read = loop {
-        let reader = Reader {
+        let reader = BaseReader {
             store: store.map(|s| s as &dyn Ledger),
             directory: Arc::new(app.config.directory.clone()),
             lexicon: app.config.replies.clone(),
@@ -152,7 +152,7 @@ fn unread(e: ReadError) -> CliError {
             };
         }
         ReadError::Mirror(MirrorError::Refused(r)) => match r.scope {
-            RefusedScope::Field(_) => (
+            RefusalScope::Field(_) => (
                 ExitStatus::Usage,
                 "name the field as the base has it under [airtable.fields.calls] or [airtable.fields.events]",
             ),
@@ -170,7 +170,7 @@ fn unread(e: ReadError) -> CliError {
 }
 
 /// The word that nobody else runs these calls.
-async fn asked(plan: &Plan, out: &Output) -> Result<bool, CliError> {
+async fn asked(plan: &RebuildPlan, out: &Output) -> Result<bool, CliError> {
     let n = plan.rows.len();
     out.note(&format!(
         "{n} call(s) are taken over. Two systems on one call text people twice: every other engine and the old system must be stopped."
@@ -186,7 +186,7 @@ async fn asked(plan: &Plan, out: &Output) -> Result<bool, CliError> {
     Ok(line.is_ok_and(|l| l.trim().eq_ignore_ascii_case("yes")))
 }
 
-fn show(plan: &Plan, out: &mut Output) {
+fn show(plan: &RebuildPlan, out: &mut Output) {
     let mut t = Table::new(&["CALL", "REFERENCE", "FOUND", "OUTCOME", "AT", "WILL BE DONE", "NOT REBUILT"]);
     for r in &plan.rows {
         let f = r.found;
@@ -219,20 +219,20 @@ fn show(plan: &Plan, out: &mut Output) {
     }
 }
 
-fn say(plan: &Plan, carried: Option<&Carried>, done: Option<Done>, out: &mut Output) {
+fn say(plan: &RebuildPlan, carried: Option<&Carried>, done: Option<CarriedOut>, out: &mut Output) {
     if out.is_json() {
         let refused = carried.map(|c| {
             let all = c.refused.iter().map(|(call, why)| json!({ "callId": call, "why": why }));
             all.collect::<Vec<_>>()
         });
         out.document(&json!({
-            "plan": plan.rows.iter().map(rebuild::Row::json).collect::<Vec<_>>(),
-            "problems": plan.problems.iter().map(rebuild::Problem::json).collect::<Vec<_>>(),
+            "plan": plan.rows.iter().map(rebuild::PlanRow::json).collect::<Vec<_>>(),
+            "problems": plan.problems.iter().map(rebuild::RowProblem::json).collect::<Vec<_>>(),
             "leftAlone": plan.left_alone,
             "notes": plan.notes,
             "imported": carried.map(|c| &c.imported),
             "refused": refused,
-            "carriedOut": done.map(Done::as_str),
+            "carriedOut": done.map(CarriedOut::as_str),
         }));
         return;
     }
@@ -246,16 +246,16 @@ fn say(plan: &Plan, carried: Option<&Carried>, done: Option<Done>, out: &mut Out
     match (plan.rows.is_empty(), done) {
         (true, _) => out.line("nothing to rebuild"),
         (false, None) => out.line("nothing was done; --yes carries it out once no other system runs these calls"),
-        (false, Some(Done::BySilent)) => {
+        (false, Some(CarriedOut::BySilent)) => {
             out.line(&format!("{n} calls were imported; nothing is sent: the engine does not answer"));
         }
-        (false, Some(Done::ByEngine)) => {
+        (false, Some(CarriedOut::ByEngine)) => {
             out.line(&format!("{n} calls were imported; the engine that runs goes on with them"))
         }
-        (false, Some(Done::Here)) => {
+        (false, Some(CarriedOut::Here)) => {
             out.line(&format!("{n} calls were imported and what was due is done; start `dispatchctl serve` now: what follows fires there"));
         }
-        (false, Some(Done::InPart)) => {
+        (false, Some(CarriedOut::InPart)) => {
             out.line(&format!("{n} calls were imported; start `dispatchctl serve` now: it goes on with what is left"));
         }
     }

@@ -11,13 +11,13 @@ use serde_json::json;
 use crate::domain::Timestamp;
 use crate::domain::event::Event;
 use crate::engine::apply::Core;
-use crate::engine::recovery::{Row, Snapshot, plan, settle_store};
+use crate::engine::recovery::{RecoveryRow, StoreSnapshot, plan, settle_store};
 use crate::engine::sink::Sink;
 use crate::engine::supervisor::Supervisor;
 use crate::engine::{Scope, others_go_on, outbox, start};
 use crate::store::LeaseError;
 
-use super::app::{App, Missing, operator};
+use super::app::{App, NoStore, operator};
 use super::engine::Engine;
 use super::exit::ExitStatus;
 use super::output::{Output, Table, spinner};
@@ -53,10 +53,10 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     if !args.dry_run {
         app.people_required()?;
     }
-    let store = app.store(Missing::Refuse).await?;
+    let store = app.store(NoStore::Refuse).await?;
     let core = app.core_that_polls(store);
     let engine_runs = app.holder().is_some();
-    let snapshot = Snapshot::take(&core, engine_runs).await?;
+    let snapshot = StoreSnapshot::take(&core, engine_runs).await?;
     let rows = plan(&snapshot, app.clock.now());
     let done = if args.dry_run || rows.is_empty() || snapshot.damaged {
         None
@@ -74,7 +74,7 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
         }
     }
     Ok(match done {
-        Some(Done::BySilent) => ExitStatus::Pending,
+        Some(CarriedOut::BySilent) => ExitStatus::Pending,
         _ if for_a_person => ExitStatus::No,
         _ => ExitStatus::Done,
     })
@@ -82,7 +82,7 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
 
 /// Who carried it out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Done {
+pub(super) enum CarriedOut {
     /// A running engine, which saw what was due.
     ByEngine,
     /// The process that holds the lock, if it ever goes on: it does not answer.
@@ -93,7 +93,7 @@ pub(super) enum Done {
     InPart,
 }
 
-impl Done {
+impl CarriedOut {
     /// For a JSON document.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
@@ -106,7 +106,7 @@ impl Done {
 }
 
 /// Does what is due: by the engine that runs, or as the engine for as long as that takes.
-pub(super) async fn carry_out(app: &mut App, core: &Arc<Core>, out: &Output) -> Result<Done, CliError> {
+pub(super) async fn carry_out(app: &mut App, core: &Arc<Core>, out: &Output) -> Result<CarriedOut, CliError> {
     let lock = match core.store.take_lease("recover").await {
         Ok(lock) => lock,
         Err(LeaseError::Held(_)) => {
@@ -114,10 +114,10 @@ pub(super) async fn carry_out(app: &mut App, core: &Arc<Core>, out: &Output) -> 
                 others_go_on(core.apply(Event::Wake { call }, operator(None)).await.map(drop))?;
             }
             return Ok(match app.engine_beside(&*core.store, out).await?.filter(Engine::is_silent) {
-                None => Done::ByEngine,
+                None => CarriedOut::ByEngine,
                 Some(engine) => {
                     engine.say_silent(out);
-                    Done::BySilent
+                    CarriedOut::BySilent
                 }
             });
         }
@@ -138,10 +138,10 @@ pub(super) async fn carry_out(app: &mut App, core: &Arc<Core>, out: &Output) -> 
         let left = Left::now(core, &sinks).await?;
         bar.set_message(format!("recovering: {} due or unsent, {} unknown", left.waiting, left.unknown));
         if left.is_nothing() {
-            break Done::Here;
+            break CarriedOut::Here;
         }
         if now > deadline || running.is_finished() || yielded.is_cancelled() {
-            break Done::InPart;
+            break CarriedOut::InPart;
         }
         app.clock.sleep_until(now.plus(LOOK_EVERY)).await;
     };
@@ -188,10 +188,10 @@ impl Left {
     }
 }
 
-fn say(rows: &[Row], done: Option<Done>, damaged: bool, out: &mut Output) {
+fn say(rows: &[RecoveryRow], done: Option<CarriedOut>, damaged: bool, out: &mut Output) {
     if out.is_json() {
-        let by = done.map(Done::as_str);
-        out.document(&json!({ "plan": rows.iter().map(Row::json).collect::<Vec<_>>(), "carriedOut": by }));
+        let by = done.map(CarriedOut::as_str);
+        out.document(&json!({ "plan": rows.iter().map(RecoveryRow::json).collect::<Vec<_>>(), "carriedOut": by }));
         return;
     }
     let mut t = Table::new(&["CALL", "FOUND", "SINCE", "MISSED", "WILL BE DONE"]);
@@ -210,12 +210,12 @@ fn say(rows: &[Row], done: Option<Done>, damaged: bool, out: &mut Output) {
             "nothing was done: the file is damaged; take a copy from before, or see `dispatchctl recover --from-airtable`"
         }
         (false, None) => "nothing was done (--dry-run)",
-        (false, Some(Done::ByEngine)) => "an engine runs: what was due is fired, it does the rest",
-        (false, Some(Done::BySilent)) => "what was due is recorded as fired, and nothing is sent: the engine does not answer",
-        (false, Some(Done::Here)) if rows.iter().any(|r| r.finding.is_for_a_person()) => {
+        (false, Some(CarriedOut::ByEngine)) => "an engine runs: what was due is fired, it does the rest",
+        (false, Some(CarriedOut::BySilent)) => "what was due is recorded as fired, and nothing is sent: the engine does not answer",
+        (false, Some(CarriedOut::Here)) if rows.iter().any(|r| r.finding.is_for_a_person()) => {
             "done but for what a person must look at; start `dispatchctl serve` so that what follows fires too"
         }
-        (false, Some(Done::Here)) => "done; start `dispatchctl serve` so that what follows fires too",
-        (false, Some(Done::InPart)) => "done in part; what is left is recorded, `dispatchctl serve` goes on with it",
+        (false, Some(CarriedOut::Here)) => "done; start `dispatchctl serve` so that what follows fires too",
+        (false, Some(CarriedOut::InPart)) => "done in part; what is left is recorded, `dispatchctl serve` goes on with it",
     });
 }

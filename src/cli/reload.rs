@@ -246,7 +246,7 @@ fn reloaded(sources: &config::Sources, is_exposed: bool) -> Result<config::Confi
     let new = config::load(sources)?;
     new.check(&[Part::Server])?;
     if is_exposed && new.server.tokens.is_empty() {
-        return Err(config::ConfigErrors(vec![config::Problem {
+        return Err(config::ConfigErrors(vec![config::ConfigProblem {
             at: None,
             key: "server.tokens".into(),
             what: "none is configured, and the running listener or its public_url is not on this machine".into(),

@@ -26,7 +26,7 @@ use crate::engine::supervisor::Supervisor;
 use crate::engine::{Scope, json, start};
 use crate::store::{Lease, LeaseError};
 
-use super::app::{App, Missing, operator};
+use super::app::{App, NoStore, operator};
 use super::drills::Sandbox;
 use super::engine::{self, Engine, Rest};
 use super::exit::ExitStatus;
@@ -135,7 +135,7 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
         // Before anything is recorded: without an engine this command itself must be able to send.
         app.config.twilio_required()?;
     }
-    let store = app.store(Missing::Create).await?;
+    let store = app.store(NoStore::Create).await?;
     let sandbox = if alone { app.sandbox_if_needed(out).await? } else { None };
     let core = app.core_that_polls(store);
     let (call, created) = accept(&core, &taken, out).await?;
@@ -234,7 +234,7 @@ impl Send<'_> {
             Wait::Accepted | Wait::None => Duration::from_secs(20),
             Wait::Delivered | Wait::Acknowledged => Duration::from_secs(600),
         });
-        let mut running: Option<Running> = None;
+        let mut running: Option<CallEngine> = None;
         let mut silent_since = None;
         let mut watcher_until = started;
         let (mut alone, mut said_away) = (false, false);
@@ -242,7 +242,7 @@ impl Send<'_> {
         let watch = core.wake.watch(&self.call);
         let mut commits = Watcher::start(core.store.clone(), core.clock.clone()).await?;
         let (state, ended) = loop {
-            if running.as_ref().is_some_and(Running::over) {
+            if running.as_ref().is_some_and(CallEngine::over) {
                 running = None;
                 // Whoever asked for the lock must find it free.
                 watcher_until = self.app.clock.now().plus(HANDED_OVER_FOR);
@@ -299,7 +299,7 @@ impl Send<'_> {
     async fn engine_is_silent(&self, since: &mut Option<Duration>) -> Result<bool, CliError> {
         let row = self.core.store.engine().await?;
         let engine = Engine::now(self.app.holder(), row.as_ref(), &*self.app.clock);
-        if !engine.is_some_and(|e| matches!(e.state, engine::State::Silent(_))) {
+        if !engine.is_some_and(|e| matches!(e.state, engine::EngineState::Silent(_))) {
             *since = None;
             return Ok(false);
         }
@@ -309,7 +309,7 @@ impl Send<'_> {
 
     /// Takes the lock where nobody has it and starts an engine for this call alone. The call is committed: where this command
     /// may not send (the engine beside it is gone, and it has no credentials), it goes on watching.
-    async fn try_to_be_the_engine(&mut self, out: &Output) -> Result<Option<Running>, CliError> {
+    async fn try_to_be_the_engine(&mut self, out: &Output) -> Result<Option<CallEngine>, CliError> {
         if self.app.config.twilio_required().is_err() {
             return Ok(None);
         }
@@ -332,7 +332,7 @@ impl Send<'_> {
             let _ended = at_the_end;
             running.await
         });
-        Ok(Some(Running { task, ended, stop, _lock: lock }))
+        Ok(Some(CallEngine { task, ended, stop, _lock: lock }))
     }
 
     fn ended(&self, state: &CallState) -> Option<End> {
@@ -525,7 +525,7 @@ fn attempts_table(state: &CallState) -> Table {
 }
 
 /// An engine for one call, while this command lives.
-struct Running {
+struct CallEngine {
     task: tokio::task::JoinHandle<Result<(), crate::store::StoreError>>,
     /// Fires when the task ends, in whatever way.
     ended: CancellationToken,
@@ -533,7 +533,7 @@ struct Running {
     _lock: Arc<dyn Lease>,
 }
 
-impl Running {
+impl CallEngine {
     fn over(&self) -> bool {
         self.ended.is_cancelled()
     }

@@ -17,7 +17,7 @@ use crate::config::{Config, MirrorPace, Mode, Part};
 use crate::domain::types::Actor;
 use crate::engine::adopt::Adopter;
 use crate::engine::apply::Core;
-use crate::engine::heartbeat::Heartbeat;
+use crate::engine::heartbeat::HeartbeatDuty;
 use crate::engine::mirror::Mirror;
 use crate::engine::supervisor::Supervisor;
 use crate::engine::synced_contacts::{self, ContactSync};
@@ -27,7 +27,7 @@ use crate::gateways::mirror::Lane;
 use crate::http;
 use crate::store::{Control, Holder, Lease, LeaseError};
 
-use super::app::{App, Missing};
+use super::app::{App, NoStore};
 use super::exit::ExitStatus;
 use super::output::Output;
 use super::reload::Reload;
@@ -56,7 +56,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     signals::size_limits_are_errors();
     app.config.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts])?;
     warn_of(&app.config);
-    let store = app.store(Missing::Create).await?;
+    let store = app.store(NoStore::Create).await?;
     let lock = take_lock(&app, &*store).await?;
     let sandbox = app.sandbox_if_needed(out).await?;
     let listener = http::bind(app.config.server.listen).await.map_err(port_error)?;
@@ -187,7 +187,7 @@ pub(super) fn assign_heartbeat(app: &App, engine: &Arc<Engine>, supervisor: &Arc
         Some(h) => {
             let url = HeartbeatUrl::new(h.url.expose().clone())
                 .map_err(|e| CliError::new(ExitStatus::Usage, "the heartbeat cannot be sent").cause(e))?;
-            duties::heartbeat(Heartbeat::new(engine.clone(), Arc::new(url), h.every))
+            duties::heartbeat(HeartbeatDuty::new(engine.clone(), Arc::new(url), h.every))
         }
         None => Vec::new(),
     };
@@ -215,7 +215,7 @@ async fn synced_contacts(app: &App, core: &Arc<Core>) -> Result<Option<Arc<Conta
         // A plan that counts its requests.
         MirrorPace::Batched(every) => every.max(synced_contacts::EVERY),
     };
-    let source = synced_contacts::Source { table, fields: airtable.contacts.clone(), every };
+    let source = synced_contacts::ContactSource { table, fields: airtable.contacts.clone(), every };
     let synced_contacts = ContactSync::new(core.clone(), mirror.in_queue(Lane::Bulk), source);
     if let Some(copy) = &core.in_force().contacts {
         info!(table = copy.source, read_at = %copy.read_at, contacts = copy.contacts.len(), "contacts of the last good copy");

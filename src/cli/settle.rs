@@ -14,7 +14,7 @@ use crate::domain::types::{AttemptId, MessageSid};
 use crate::engine::json;
 use crate::store::Ledger;
 
-use super::app::{App, Missing, operator};
+use super::app::{App, NoStore, operator};
 use super::engine::Rest;
 use super::exit::ExitStatus;
 use super::output::{Output, Table};
@@ -26,7 +26,7 @@ pub(crate) struct Args {
     /// The attempt: its id (att_...) or the reference in its text (7K3Q-2)
     attempt: String,
     #[command(flatten)]
-    how: How,
+    how: SettleChoice,
     /// In whose name [default: the user of this system]
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
@@ -44,7 +44,7 @@ impl Args {
 /// What became of it: one of these.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
-struct How {
+struct SettleChoice {
     /// The provider has it: this is its message; its status is followed from now on
     #[arg(long, value_name = "SID")]
     sent: Option<MessageSid>,
@@ -66,7 +66,7 @@ pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
         // Whom the ladder goes on with is decided here.
         app.people_required()?;
     }
-    let store = app.store(Missing::Refuse).await?;
+    let store = app.store(NoStore::Refuse).await?;
     let attempt = named(store.as_ref(), args.attempt.trim()).await?;
     let by = operator(args.by.as_deref());
     let note = args.note.as_deref().map(str::trim).filter(|n| !n.is_empty()).map(str::to_owned);

@@ -17,7 +17,7 @@ use crate::store::{
     AlertLine, CallFilter, CallLine, CallStory, DueLine, EngineRow, FailureLine, Figures, OptOutLine, Unreadable,
 };
 
-use super::app::{App, Missing};
+use super::app::{App, NoStore};
 use super::decide::call_named;
 use super::engine::{Engine, Rest};
 use super::exit::ExitStatus;
@@ -89,7 +89,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const LOOK_AT_MOST: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
-    let core = app.core(app.store(Missing::Refuse).await?);
+    let core = app.core(app.store(NoStore::Refuse).await?);
     let Some(text) = &args.call else { return overview(&args, &app, &core, out).await };
     let call = call_named(core.store.as_ref(), text).await?;
     if args.refresh {

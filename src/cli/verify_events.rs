@@ -9,13 +9,13 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::domain::Timestamp;
-use crate::engine::mirror::verify::{CheckError, Checker, Fault, Finding, Report};
-use crate::engine::mirror::{Mirror, Settings};
+use crate::engine::mirror::verify::{CheckError, Checker, Difference, DifferenceKind, VerifyReport};
+use crate::engine::mirror::{Mirror, MirrorSettings};
 use crate::gateways::MirrorError;
-use crate::gateways::mirror::{Lane, Scope};
+use crate::gateways::mirror::{Lane, RefusalScope};
 use crate::store::{Control, EventFilter, LeaseError, MirrorKey, MirrorOutbox, Store};
 
-use super::app::{App, Missing};
+use super::app::{App, NoStore};
 use super::decide::call_named;
 use super::exit::ExitStatus;
 use super::output::{Output, Table, spinner};
@@ -55,7 +55,7 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
         )
         .hint("set [airtable] base_id and token, or AIRTABLE_BASE_ID and AIRTABLE_API_KEY"));
     };
-    let core = app.core(app.store(Missing::Refuse).await?);
+    let core = app.core(app.store(NoStore::Refuse).await?);
     let store = core.store.clone();
     let call = match &args.call {
         Some(text) => Some(call_named(store.as_ref(), text).await?),
@@ -70,11 +70,11 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
         a.requests_per_second = a.requests_per_second.min(BESIDE_AN_ENGINE);
     }
     let Some(gateway) = app.mirror()? else { return Err(CliError::new(ExitStatus::Bug, "the base is gone")) };
-    let settings = Settings::from(&airtable);
+    let settings = MirrorSettings::from(&airtable);
     let filter = EventFilter { call, since: args.since.map(|s| s.moment(app.clock.now())), ..EventFilter::default() };
     let mut checker = Checker::new(store.clone(), gateway.in_queue(Lane::Bulk), app.clock.clone(), settings.clone());
     let report = compare(&mut checker, store.as_ref(), &filter, out).await?;
-    let faults: Vec<Finding> = report.faults().cloned().collect();
+    let faults: Vec<Difference> = report.faults().cloned().collect();
     let mut left = faults.clone();
     if args.repair && !faults.is_empty() {
         let keys = checker.repair(&faults).await.map_err(failed)?;
@@ -102,7 +102,7 @@ async fn compare(
     store: &dyn MirrorOutbox,
     filter: &EventFilter,
     out: &Output,
-) -> Result<Report, CliError> {
+) -> Result<VerifyReport, CliError> {
     let all = store.mirror_events_count(filter).await?;
     let bar = spinner(out, "comparing");
     if !bar.is_hidden() {
@@ -122,10 +122,10 @@ fn failed(e: CheckError) -> CliError {
         CheckError::Mirror(e) => e,
     };
     let (status, hint) = match &cause {
-        MirrorError::Refused(r) if matches!(r.scope, Scope::Auth | Scope::Access) => {
+        MirrorError::Refused(r) if matches!(r.scope, RefusalScope::Auth | RefusalScope::Access) => {
             (ExitStatus::Refused, "check [airtable] token and base_id, and that the token lists the base")
         }
-        MirrorError::Refused(r) if matches!(r.scope, Scope::Field(_)) => {
+        MirrorError::Refused(r) if matches!(r.scope, RefusalScope::Field(_)) => {
             (ExitStatus::Usage, "name the base's own fields under [airtable.fields.events]")
         }
         MirrorError::Refused(_) => (ExitStatus::Refused, "see the cause; nothing was changed"),
@@ -206,7 +206,7 @@ async fn hands_over(store: &dyn Control, now: Timestamp) -> Result<bool, CliErro
     Ok(asked)
 }
 
-fn say(report: &Report, left: Option<&[Finding]>, requests: u64, out: &mut Output) {
+fn say(report: &VerifyReport, left: Option<&[Difference]>, requests: u64, out: &mut Output) {
     let of_calls = report.faults().filter(|f| f.call_id().is_some()).count();
     let wrong = report.faults().count() - of_calls;
     let minus = |all: u64, wrong: usize| all.saturating_sub(u64::try_from(wrong).unwrap_or(0));
@@ -217,9 +217,9 @@ fn say(report: &Report, left: Option<&[Finding]>, requests: u64, out: &mut Outpu
             "equal": equal,
             "callsCompared": report.calls,
             "callsEqual": equal_calls,
-            "findings": report.findings.iter().map(Finding::json).collect::<Vec<_>>(),
+            "findings": report.findings.iter().map(Difference::json).collect::<Vec<_>>(),
             "leftOut": report.skipped_rows,
-            "remaining": left.map(|all| all.iter().map(Finding::json).collect::<Vec<_>>()),
+            "remaining": left.map(|all| all.iter().map(Difference::json).collect::<Vec<_>>()),
             "requests": requests,
         }));
         return;
@@ -237,7 +237,7 @@ fn say(report: &Report, left: Option<&[Finding]>, requests: u64, out: &mut Outpu
     for field in &report.skipped_rows {
         out.line(&format!("not compared, as the base has no such field: {field}"));
     }
-    let foreign = report.findings.iter().filter(|f| f.fault == Fault::Foreign).count();
+    let foreign = report.findings.iter().filter(|f| f.fault == DifferenceKind::Foreign).count();
     out.line(&format!(
         "{} dispatch events compared: {equal} equal, {wrong} not; {foreign} foreign rows left alone",
         report.compared

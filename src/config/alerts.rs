@@ -23,18 +23,18 @@ pub(super) fn alerts(r: &mut Reader, root: &mut Section, test: &mut TestMode) ->
     let sections = r.sections(&mut s, "sinks").unwrap_or_default();
     r.finish(s);
     let given = !sections.is_empty();
-    let mut drafts: Vec<Draft> = sections.into_iter().map(|s| draft(r, s, test)).collect();
+    let mut drafts: Vec<SinkDraft> = sections.into_iter().map(|s| draft(r, s, test)).collect();
     name_all(r, &mut drafts);
     check_fallbacks(r, &drafts);
     if !given && !test.on {
         r.warnings.push("alerts.sinks is empty: nobody is told when a person must act".into());
     }
-    let sinks = if test.on { Vec::new() } else { drafts.into_iter().filter_map(Draft::finish).collect() };
+    let sinks = if test.on { Vec::new() } else { drafts.into_iter().filter_map(SinkDraft::finish).collect() };
     Alerts { consecutive_failures, late_follow_up, sinks }
 }
 
 /// A sink as it was read, before it is compared with the others.
-struct Draft {
+struct SinkDraft {
     name: Option<Found<String>>,
     /// Its name, once it has one.
     called: Option<String>,
@@ -45,7 +45,7 @@ struct Draft {
     url: Option<SecretUrl>,
 }
 
-impl Draft {
+impl SinkDraft {
     fn finish(self) -> Option<Sink> {
         let fallback_for = self.fallback_for.map(|f| f.value);
         let (format, min) = (self.format, self.min);
@@ -53,7 +53,7 @@ impl Draft {
     }
 }
 
-fn draft(r: &mut Reader, mut s: Section, test: &mut TestMode) -> Draft {
+fn draft(r: &mut Reader, mut s: Section, test: &mut TestMode) -> SinkDraft {
     let shown = |word: &str| word.to_owned();
     let name = r.parsed(&mut s, "name", NAME, sink_name, |n: &String| n.clone());
     let kind = r.parsed(&mut s, "kind", KIND, sink_kind, |_| shown("webhook"));
@@ -77,7 +77,7 @@ fn draft(r: &mut Reader, mut s: Section, test: &mut TestMode) -> Draft {
         r.show(&url_key, "", &Origin::TestMode);
     }
     r.finish(s);
-    Draft {
+    SinkDraft {
         name,
         called: None,
         kind: kind.map(|k| k.value),
@@ -121,14 +121,14 @@ pub(super) fn default_name(kind: &str, url: &url::Url) -> String {
 }
 
 /// Each gets the name that it was given, or one that no other has.
-fn name_all(r: &mut Reader, drafts: &mut [Draft]) {
+fn name_all(r: &mut Reader, drafts: &mut [SinkDraft]) {
     let mut taken = BTreeSet::new();
     for draft in drafts.iter() {
         if let Some(name) = draft.name.as_ref().filter(|n| !taken.insert(n.value.clone())) {
             r.wrong(name.origin.clone(), &name.key, "is the name of another sink too", NAME);
         }
     }
-    let default = |d: &Draft| d.url.as_ref().map(|url| default_name("webhook", url.expose()));
+    let default = |d: &SinkDraft| d.url.as_ref().map(|url| default_name("webhook", url.expose()));
     let names = drafts.iter().map(|d| (d.name.as_ref().map(|n| n.value.clone()), default(d))).collect();
     for (draft, name) in drafts.iter_mut().zip(unique_names(names)) {
         draft.called = name;
@@ -157,7 +157,7 @@ pub(super) fn unique_names(sinks: Vec<(Option<String>, Option<String>)>) -> Vec<
 }
 
 /// A stand-in names another sink, and nobody stands in for himself, be it through others.
-fn check_fallbacks(r: &mut Reader, drafts: &[Draft]) {
+fn check_fallbacks(r: &mut Reader, drafts: &[SinkDraft]) {
     let stands_in_for = |name: &str| {
         let it = drafts.iter().find(|d| d.called.as_deref() == Some(name))?;
         it.fallback_for.as_ref().map(|f| f.value.as_str())

@@ -10,9 +10,9 @@ use super::env::Sources;
 use super::forms::is_loopback;
 use super::in_force::Documents;
 use super::limits::{DAY, within};
-use super::origin::{ConfigErrors, Problem};
+use super::origin::{ConfigErrors, ConfigProblem};
 use super::people::{directory, phones};
-use super::raw::Table;
+use super::raw::RawTable;
 use super::read::{Reader, Section};
 use super::secret_url::SecretUrl;
 use super::secrets::is_named;
@@ -27,7 +27,7 @@ const SANDBOX_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr
 /// Checks everything and answers with all problems at once.
 pub(super) fn config(
     sources: &Sources,
-    table: Table,
+    table: RawTable,
     file: Option<PathBuf>,
     mut r: Reader,
 ) -> Result<Config, ConfigErrors> {
@@ -55,7 +55,7 @@ pub(super) fn config(
     r.report_unknown();
     if test.on {
         // What is missing has a stand-in, and the file's sinks are not used. A secret that is named stays unreadable.
-        let stays = |(part, problem): &(Part, Problem)| *part != Part::Alerts && is_named(&problem.key);
+        let stays = |(part, problem): &(Part, ConfigProblem)| *part != Part::Alerts && is_named(&problem.key);
         let (kept, other): (Vec<_>, Vec<_>) = r.deferred.drain(..).partition(stays);
         r.deferred = kept;
         r.warnings.extend(other.into_iter().map(|(_, problem)| format!("{problem} (not needed in test mode)")));
@@ -91,7 +91,7 @@ pub(super) fn config(
 /// The store's place and the mode alone; nothing else of the tree is looked at.
 pub(super) fn store_and_mode(
     sources: &Sources,
-    table: Table,
+    table: RawTable,
     mut r: Reader,
 ) -> Result<(StoreLocation, Mode), ConfigErrors> {
     let mut root = Section::root(table);

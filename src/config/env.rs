@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use super::file::read_text;
-use super::origin::{Layer, Origin, Problem};
-use super::raw::{Table, insert, overlay};
+use super::origin::{ConfigProblem, Layer, Origin};
+use super::raw::{RawTable, insert, overlay};
 
 /// What configuration is made from. Tests fill it by hand, so that no test depends on the machine's environment.
 #[derive(Clone, Default)]
@@ -168,7 +168,7 @@ pub(super) struct DotEnvEntry {
 }
 
 /// Reads `.env` of the working directory; none is fine.
-pub(super) fn dot_env(cwd: &Path, problems: &mut Vec<Problem>) -> Vec<DotEnvEntry> {
+pub(super) fn dot_env(cwd: &Path, problems: &mut Vec<ConfigProblem>) -> Vec<DotEnvEntry> {
     let path = PathBuf::from(".env");
     let text = match read_text(&cwd.join(&path), DOT_ENV_BYTES_MAX) {
         Ok(text) => text,
@@ -176,7 +176,7 @@ pub(super) fn dot_env(cwd: &Path, problems: &mut Vec<Problem>) -> Vec<DotEnvEntr
         // A directory of that name is somebody's virtual environment.
         Err(e) if e.kind() == std::io::ErrorKind::IsADirectory => return Vec::new(),
         Err(e) => {
-            problems.push(Problem::new(None, "", format!("cannot read .env: {e}"), "lines of KEY=VALUE"));
+            problems.push(ConfigProblem::new(None, "", format!("cannot read .env: {e}"), "lines of KEY=VALUE"));
             return Vec::new();
         }
     };
@@ -186,7 +186,7 @@ pub(super) fn dot_env(cwd: &Path, problems: &mut Vec<Problem>) -> Vec<DotEnvEntr
         match dot_env_line(line) {
             Ok(Some((name, value))) => entries.push(DotEnvEntry { name, value, origin }),
             Ok(None) => {}
-            Err(what) => problems.push(Problem::new(origin, "", what, "KEY=VALUE, KEY='VALUE' or KEY=\"VALUE\"")),
+            Err(what) => problems.push(ConfigProblem::new(origin, "", what, "KEY=VALUE, KEY='VALUE' or KEY=\"VALUE\"")),
         }
     }
     entries
@@ -252,14 +252,14 @@ pub(super) fn env_name(key: &str) -> String {
 
 /// Lays environment variables (or the lines of `.env`) on top of `root`, the plain names first.
 pub(super) fn lay_names(
-    root: &mut Table,
+    root: &mut RawTable,
     names: &[(&str, &str, Origin)],
     plain: Layer,
     prefixed: Layer,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<ConfigProblem>,
 ) {
-    let mut below = Table::new();
-    let mut above = Table::new();
+    let mut below = RawTable::new();
+    let mut above = RawTable::new();
     for (name, value, origin) in names {
         if let Some((_, path)) = PLAIN_NAMES.iter().find(|(n, _)| n == name) {
             // An empty plain name is how container tools say "not set".
@@ -279,8 +279,8 @@ pub(super) fn lay_names(
 }
 
 /// Lays flags on top of `root`.
-pub(super) fn lay_flags(root: &mut Table, sources: &Sources, problems: &mut Vec<Problem>) {
-    let mut flags = Table::new();
+pub(super) fn lay_flags(root: &mut RawTable, sources: &Sources, problems: &mut Vec<ConfigProblem>) {
+    let mut flags = RawTable::new();
     for (key, value) in &sources.flags {
         let path: Vec<&str> = key.split('.').collect();
         lay_one(&mut flags, &path, value, &Origin::Flag, Layer::Flag, problems);
@@ -294,13 +294,20 @@ pub(super) fn lay_flags(root: &mut Table, sources: &Sources, problems: &mut Vec<
     overlay(root, flags, "");
 }
 
-fn lay_one(table: &mut Table, path: &[&str], value: &str, origin: &Origin, layer: Layer, problems: &mut Vec<Problem>) {
+fn lay_one(
+    table: &mut RawTable,
+    path: &[&str],
+    value: &str,
+    origin: &Origin,
+    layer: Layer,
+    problems: &mut Vec<ConfigProblem>,
+) {
     if path.len() > DEPTH_MAX {
         let what = "is not a key of the configuration";
-        problems.push(Problem::new(origin.clone(), "", what, format!("at most {DEPTH_MAX} levels")));
+        problems.push(ConfigProblem::new(origin.clone(), "", what, format!("at most {DEPTH_MAX} levels")));
     } else if insert(table, path, value.to_owned(), origin, layer).is_err() {
         let key = path.join(".");
-        problems.push(Problem::new(
+        problems.push(ConfigProblem::new(
             origin.clone(),
             key,
             "is set as a value and as a table of values at once",

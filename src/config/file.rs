@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use toml_edit::{Document, Item, TableLike};
 
 use super::env::Sources;
-use super::origin::{Layer, Origin, Problem};
-use super::raw::{Node, Table, Value};
+use super::origin::{ConfigProblem, Layer, Origin};
+use super::raw::{Node, RawTable, Value};
 
 /// More than any configuration needs; keeps a wrong path (a device, a database) from filling memory.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -27,7 +27,10 @@ pub(super) fn read_text(path: &Path, bytes_max: u64) -> Result<String, std::io::
 
 /// Finds and reads the file: `--config`, else `DISPATCHCTL_CONFIG`, `./dispatchctl.toml`, the user's, the system's. A named
 /// one must exist; of the others the first that exists counts, and one that cannot be read is a problem, not skipped.
-pub(super) fn load(sources: &Sources, named_by_dot_env: Option<(String, Origin)>) -> Result<Found, Box<Problem>> {
+pub(super) fn load(
+    sources: &Sources,
+    named_by_dot_env: Option<(String, Origin)>,
+) -> Result<LocatedFile, Box<ConfigProblem>> {
     let named = match &sources.flag_config {
         Some(path) => Some((path.clone(), Origin::Flag)),
         None => sources
@@ -39,7 +42,9 @@ pub(super) fn load(sources: &Sources, named_by_dot_env: Option<(String, Origin)>
     if let Some((path, origin)) = named {
         return match read_text(&sources.cwd.join(&path), FILE_BYTES_MAX) {
             Ok(text) => Ok(Some((path, text))),
-            Err(e) => Err(Problem::boxed(origin, "", format!("cannot read {}: {e}", path.display()), "a TOML file")),
+            Err(e) => {
+                Err(ConfigProblem::boxed(origin, "", format!("cannot read {}: {e}", path.display()), "a TOML file"))
+            }
         };
     }
     let user = sources
@@ -53,7 +58,12 @@ pub(super) fn load(sources: &Sources, named_by_dot_env: Option<(String, Origin)>
             Ok(text) => return Ok(Some((path, text))),
             Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {}
             Err(e) => {
-                return Err(Problem::boxed(None, "", format!("cannot read {}: {e}", path.display()), "a TOML file"));
+                return Err(ConfigProblem::boxed(
+                    None,
+                    "",
+                    format!("cannot read {}: {e}", path.display()),
+                    "a TOML file",
+                ));
             }
         }
     }
@@ -61,17 +71,17 @@ pub(super) fn load(sources: &Sources, named_by_dot_env: Option<(String, Origin)>
 }
 
 /// The file's path, as it was named, and its text.
-pub(super) type Found = Option<(PathBuf, String)>;
+pub(super) type LocatedFile = Option<(PathBuf, String)>;
 
 /// Reads TOML. `path` is `None` for the embedded defaults.
 ///
 /// # Errors
 /// The first syntax error with its line; the parser's own rendering is not used, as it quotes the source, secrets and all.
-pub(super) fn parse(text: &str, path: Option<&Path>) -> Result<Table, Box<Problem>> {
+pub(super) fn parse(text: &str, path: Option<&Path>) -> Result<RawTable, Box<ConfigProblem>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let at = Place { text, path };
+    let at = SettingPlace { text, path };
     let document = Document::parse(text).map_err(|e| {
-        Problem::boxed(
+        ConfigProblem::boxed(
             at.origin(e.span()),
             "",
             format!("not valid TOML: {}", e.message()),
@@ -83,7 +93,7 @@ pub(super) fn parse(text: &str, path: Option<&Path>) -> Result<Table, Box<Proble
 
 /// As much of a file as can be read: a line in which the parser stops is left out. For finding the store alone; a value of a
 /// broken file decides nothing.
-pub(super) fn parse_what_can_be_read(text: &str, path: &Path) -> Table {
+pub(super) fn parse_what_can_be_read(text: &str, path: &Path) -> RawTable {
     let mut lines: Vec<&str> = text.lines().collect();
     for _ in 0..BROKEN_LINES_MAX {
         match parse(&lines.join("\n"), Some(path)).map_err(|problem| problem.at) {
@@ -95,15 +105,15 @@ pub(super) fn parse_what_can_be_read(text: &str, path: &Path) -> Table {
             Err(_) => break,
         }
     }
-    Table::new()
+    RawTable::new()
 }
 
-struct Place<'a> {
+struct SettingPlace<'a> {
     text: &'a str,
     path: Option<&'a Path>,
 }
 
-impl Place<'_> {
+impl SettingPlace<'_> {
     fn origin(&self, span: Option<std::ops::Range<usize>>) -> Origin {
         let Some(path) = self.path else { return Origin::Default };
         let before = span.and_then(|s| self.text.get(..s.start)).unwrap_or("");
@@ -114,8 +124,8 @@ impl Place<'_> {
         if self.path.is_some() { Layer::File } else { Layer::Default }
     }
 
-    fn table(&self, table: &dyn TableLike) -> Table {
-        let mut out = Table::new();
+    fn table(&self, table: &dyn TableLike) -> RawTable {
+        let mut out = RawTable::new();
         for (name, item) in table.iter() {
             let span = table.get_key_value(name).and_then(|(key, _)| key.span()).or_else(|| item.span());
             if let Some(node) = self.item(item, span) {

@@ -11,7 +11,7 @@ use std::path::Path;
 use serde_json::{Map, Value as Json};
 
 use super::origin::{Layer, Origin, resolve};
-use super::raw::{Node, Table, Value};
+use super::raw::{Node, RawTable, Value};
 use crate::domain::alert::{Severity, SinkTarget};
 
 /// Whose a key is.
@@ -69,7 +69,7 @@ impl std::fmt::Debug for Documents {
 
 impl Documents {
     /// Of a merged tree. Relative paths are meant as in [`resolve`].
-    pub(super) fn of(root: &Table, cwd: &Path) -> Self {
+    pub(super) fn of(root: &RawTable, cwd: &Path) -> Self {
         let mut typed_secrets = Vec::new();
         find_typed_secrets(root, &mut Vec::new(), &mut typed_secrets);
         Self {
@@ -110,7 +110,7 @@ impl Documents {
 }
 
 /// The keys that decide. A section that is used only once something of it is given stays out while nothing is.
-fn decides<'a>(table: &'a Table, path: &mut Vec<&'a str>) -> Map<String, Json> {
+fn decides<'a>(table: &'a RawTable, path: &mut Vec<&'a str>) -> Map<String, Json> {
     let mut out = Map::new();
     for (name, node) in table {
         path.push(name);
@@ -142,7 +142,7 @@ fn decides_value<'a>(node: &'a Node, path: &mut Vec<&'a str>) -> Option<Json> {
 }
 
 /// Process's own keys that a file gives, secrets left out and paths made absolute.
-fn places<'a>(table: &'a Table, path: &mut Vec<&'a str>, cwd: &Path) -> Map<String, Json> {
+fn places<'a>(table: &'a RawTable, path: &mut Vec<&'a str>, cwd: &Path) -> Map<String, Json> {
     let mut out = Map::new();
     for (name, node) in table {
         path.push(name);
@@ -196,14 +196,14 @@ fn leaf_to_json(value: &Value) -> Option<Json> {
 }
 
 /// Whether anything in here comes from somebody, not from the defaults.
-fn is_given(table: &Table) -> bool {
+fn is_given(table: &RawTable) -> bool {
     table.values().any(|n| match &n.value {
         Value::Table(inner) => is_given(inner),
         _ => n.layer > Layer::Default,
     })
 }
 
-fn gives<'a>(table: &'a Table, path: &mut Vec<&'a str>) -> bool {
+fn gives<'a>(table: &'a RawTable, path: &mut Vec<&'a str>) -> bool {
     table.iter().any(|(name, node)| {
         path.push(name);
         let found = match &node.value {
@@ -215,7 +215,7 @@ fn gives<'a>(table: &'a Table, path: &mut Vec<&'a str>) -> bool {
     })
 }
 
-fn find_typed_secrets<'a>(table: &'a Table, path: &mut Vec<&'a str>, found: &mut Vec<String>) {
+fn find_typed_secrets<'a>(table: &'a RawTable, path: &mut Vec<&'a str>, found: &mut Vec<String>) {
     for (name, node) in table {
         path.push(name);
         match &node.value {
@@ -237,8 +237,8 @@ fn find_typed_secrets<'a>(table: &'a Table, path: &mut Vec<&'a str>, found: &mut
 }
 
 /// The tree of a document that was kept, as a layer of its own.
-pub(super) fn tree(document: &Json, origin: &Origin, layer: Layer) -> Table {
-    let Json::Object(map) = document else { return Table::new() };
+pub(super) fn tree(document: &Json, origin: &Origin, layer: Layer) -> RawTable {
+    let Json::Object(map) = document else { return RawTable::new() };
     let node = |(name, value): (&String, &Json)| node(value, origin, layer).map(|n| (name.clone(), n));
     map.iter().filter_map(node).collect()
 }
@@ -260,9 +260,9 @@ fn node(value: &Json, origin: &Origin, layer: Layer) -> Option<Node> {
 
 /// What this process brings: secrets and addresses that it was given in a layer above `above`, without the sinks' (see
 /// [`join_sinks`]).
-pub(super) fn brings(table: Table, above: Layer) -> Table {
-    fn keep(table: Table, path: &mut Vec<String>, above: Layer) -> Table {
-        let mut out = Table::new();
+pub(super) fn brings(table: RawTable, above: Layer) -> RawTable {
+    fn keep(table: RawTable, path: &mut Vec<String>, above: Layer) -> RawTable {
+        let mut out = RawTable::new();
         for (name, node) in table {
             path.push(name.clone());
             let names: Vec<&str> = path.iter().map(String::as_str).collect();
@@ -296,24 +296,24 @@ pub fn sinks_of(document: &Json) -> Vec<SinkTarget> {
 }
 
 /// The tables of `alerts.sinks`.
-pub(super) fn sinks(root: &Table) -> Vec<&Table> {
+pub(super) fn sinks(root: &RawTable) -> Vec<&RawTable> {
     let Some(Node { value: Value::Table(alerts), .. }) = root.get("alerts") else { return Vec::new() };
     let Some(Node { value: Value::List(items), .. }) = alerts.get("sinks") else { return Vec::new() };
     items.iter().filter_map(|i| if let Value::Table(t) = &i.value { Some(t) } else { None }).collect()
 }
 
 /// The tables of `alerts.sinks`, taken out of a tree.
-pub(super) fn take_sinks(root: &mut Table) -> Vec<Table> {
+pub(super) fn take_sinks(root: &mut RawTable) -> Vec<RawTable> {
     let Some(Node { value: Value::Table(alerts), .. }) = root.get_mut("alerts") else { return Vec::new() };
     let Some(Node { value: Value::List(items), .. }) = alerts.remove("sinks") else { return Vec::new() };
     items.into_iter().filter_map(|i| if let Value::Table(t) = i.value { Some(t) } else { None }).collect()
 }
 
 /// Gives each sink in force the place and the secret that this process has under its name.
-pub(super) fn join_sinks(root: &mut Table, own: Vec<(String, Table)>) {
+pub(super) fn join_sinks(root: &mut RawTable, own: Vec<(String, RawTable)>) {
     let Some(Node { value: Value::Table(alerts), .. }) = root.get_mut("alerts") else { return };
     let Some(Node { value: Value::List(items), .. }) = alerts.get_mut("sinks") else { return };
-    let mut own: BTreeMap<String, Table> = own.into_iter().collect();
+    let mut own: BTreeMap<String, RawTable> = own.into_iter().collect();
     for item in items {
         let Value::Table(sink) = &mut item.value else { continue };
         let Some(Node { value: Value::Text(name), .. }) = sink.get("name") else { continue };
@@ -372,7 +372,7 @@ mod tests {
     use super::*;
     use crate::config::file::parse;
 
-    fn root(text: &str) -> Table {
+    fn root(text: &str) -> RawTable {
         let mut root = parse(super::super::DEFAULTS, None).unwrap_or_else(|p| panic!("{p}"));
         let file = parse(text, Some(Path::new("/etc/x/c.toml"))).unwrap_or_else(|p| panic!("{p}"));
         super::super::raw::overlay(&mut root, file, "");

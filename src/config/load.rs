@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::env::Sources;
 use super::in_force::Documents;
-use super::origin::{ConfigErrors, Layer, Origin, Problem, resolve};
-use super::raw::{self, Table, overlay};
+use super::origin::{ConfigErrors, ConfigProblem, Layer, Origin, resolve};
+use super::raw::{self, RawTable, overlay};
 use super::read::Reader;
 use super::secrets::SECRET_BYTES_MAX;
 use super::types::{Config, Mode, StoreLocation};
@@ -53,7 +53,7 @@ pub fn load_under_without_file(sources: &Sources, stored: &SettingsRow) -> Resul
 /// # Errors
 /// What is wrong with the stored settings themselves.
 pub fn load_document(sources: &Sources, stored: &SettingsRow) -> Result<Config, ConfigErrors> {
-    let merged = Merged { root: Table::new(), file: None, is_broken: false, problems: Vec::new() };
+    let merged = Merged { root: RawTable::new(), file: None, is_broken: false, problems: Vec::new() };
     under(sources, stored, merged)
 }
 
@@ -110,17 +110,17 @@ enum OfBroken {
 
 /// The layers, laid on top of one another.
 struct Merged {
-    root: Table,
+    root: RawTable,
     file: Option<PathBuf>,
     /// The file cannot be read, or is not TOML.
     is_broken: bool,
-    problems: Vec<Problem>,
+    problems: Vec<ConfigProblem>,
 }
 
-fn defaults(problems: &mut Vec<Problem>) -> Table {
+fn defaults(problems: &mut Vec<ConfigProblem>) -> RawTable {
     file::parse(DEFAULTS, None).unwrap_or_else(|problem| {
         problems.push(*problem);
-        Table::new()
+        RawTable::new()
     })
 }
 
@@ -142,7 +142,7 @@ fn merge(sources: &Sources, of_broken: OfBroken) -> Merged {
                     for (name, origin) in raw::lower_policy_names(&mut table).err().unwrap_or_default() {
                         let key = format!("policies.{name}");
                         let form = "names that differ not by case alone";
-                        problems.push(Problem::new(origin, key, "is defined twice", form));
+                        problems.push(ConfigProblem::new(origin, key, "is defined twice", form));
                     }
                     overlay(&mut root, table, "");
                 }
@@ -170,16 +170,16 @@ fn merge(sources: &Sources, of_broken: OfBroken) -> Merged {
 }
 
 /// The names that the sinks of a tree go by; one whose place cannot be read has none of its own.
-fn sink_names(sources: &Sources, root: &Table) -> Vec<Option<String>> {
-    let text = |sink: &Table, key: &str| match sink.get(key) {
+fn sink_names(sources: &Sources, root: &RawTable) -> Vec<Option<String>> {
+    let text = |sink: &RawTable, key: &str| match sink.get(key) {
         Some(raw::Node { value: raw::Value::Text(text), origin, .. }) => Some((text.clone(), origin.clone())),
         _ => None,
     };
-    let by_file = |sink: &Table| {
+    let by_file = |sink: &RawTable| {
         let (path, origin) = text(sink, "url_file")?;
         file::read_text(&resolve(&sources.cwd, &origin, &path), SECRET_BYTES_MAX).ok()
     };
-    let name = |sink: &Table| {
+    let name = |sink: &RawTable| {
         let given = text(sink, "name").map(|(name, _)| name.trim().to_owned());
         let url = || text(sink, "url").map(|(url, _)| url).or_else(|| by_file(sink));
         let default = || Some(alerts::default_name(&text(sink, "kind")?.0, &url::Url::parse(url()?.trim()).ok()?));
@@ -190,7 +190,7 @@ fn sink_names(sources: &Sources, root: &Table) -> Vec<Option<String>> {
 }
 
 /// The sinks of a tree by their names, taken out of it.
-fn take_named_sinks(sources: &Sources, root: &mut Table) -> Vec<(String, Table)> {
+fn take_named_sinks(sources: &Sources, root: &mut RawTable) -> Vec<(String, RawTable)> {
     let names = sink_names(sources, root);
     names.into_iter().zip(in_force::take_sinks(root)).filter_map(|(name, sink)| Some((name?, sink))).collect()
 }

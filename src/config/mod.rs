@@ -38,7 +38,7 @@ pub use env::{Drill, Sources, no_color, unknown_time_zone, user_name};
 pub use forms::duration;
 pub use in_force::{Documents, differences, sinks_of};
 pub use load::{DEFAULTS, load, load_document, load_under, load_under_without_file, place};
-pub use origin::{ConfigErrors, Origin, Problem};
+pub use origin::{ConfigErrors, ConfigProblem, Origin};
 pub use people::{empty_roles, no_last_resort};
 pub use secret_url::SecretUrl;
 pub use show::ShowRow;

@@ -60,7 +60,7 @@ pub(super) enum Layer {
 
 /// One thing that is wrong with the configuration. Never holds the value of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct ConfigProblem {
     /// Where it stands; `None` where something is missing altogether.
     pub at: Option<Origin>,
     /// The dotted key, like `contacts[0].phone`; empty where a file as a whole is meant.
@@ -73,7 +73,7 @@ pub struct Problem {
     pub meant: Option<String>,
 }
 
-impl Problem {
+impl ConfigProblem {
     pub(super) fn new(
         at: impl Into<Option<Origin>>,
         key: impl Into<String>,
@@ -89,7 +89,7 @@ impl Problem {
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(at) = &self.at {
             write!(f, "{at}: ")?;
@@ -110,7 +110,7 @@ impl fmt::Display for Problem {
 
 /// Everything that is wrong with the configuration, found in one pass. `Display` prints one problem a line. Exit code 2.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigErrors(pub Vec<Problem>);
+pub struct ConfigErrors(pub Vec<ConfigProblem>);
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -296,7 +296,7 @@ fn unknown_contact(r: &mut Reader, named: &Found<ContactId>, ids: &[ContactId]) 
         .filter(|(distance, _)| *distance <= 2);
     let what = format!("there is no contact {}", named.value);
     let mut problem =
-        super::Problem::new(named.origin.clone(), named.key.clone(), what, "the id of one of [[contacts]]");
+        super::ConfigProblem::new(named.origin.clone(), named.key.clone(), what, "the id of one of [[contacts]]");
     problem.meant = nearest.map(|(_, id)| id.to_string());
     r.problems.push(problem);
 }

@@ -19,7 +19,7 @@ pub(super) enum Value {
     Number(f64),
     Bool(bool),
     List(Vec<Node>),
-    Table(Table),
+    Table(RawTable),
     /// A kind that no key has (a date).
     Other(&'static str),
 }
@@ -39,11 +39,11 @@ impl Value {
     }
 }
 
-pub(super) type Table = BTreeMap<String, Node>;
+pub(super) type RawTable = BTreeMap<String, Node>;
 
 /// Lays `over` on top of `base`: tables are merged key by key, everything else is replaced. A policy that a file defines
 /// replaces the default of that name whole, as half of one ladder with half of another is nobody's intent.
-pub(super) fn overlay(base: &mut Table, over: Table, path: &str) {
+pub(super) fn overlay(base: &mut RawTable, over: RawTable, path: &str) {
     for (key, node) in over {
         let whole = path == "policies" && matches!(node.layer, Layer::File | Layer::InForce);
         match (base.get_mut(&key), node) {
@@ -66,12 +66,18 @@ pub(super) fn overlay(base: &mut Table, over: Table, path: &str) {
 ///
 /// # Errors
 /// The path leads through a value that is no table, or ends at a table.
-pub(super) fn insert(root: &mut Table, path: &[&str], text: String, origin: &Origin, layer: Layer) -> Result<(), ()> {
+pub(super) fn insert(
+    root: &mut RawTable,
+    path: &[&str],
+    text: String,
+    origin: &Origin,
+    layer: Layer,
+) -> Result<(), ()> {
     let Some((last, parents)) = path.split_last() else { return Err(()) };
     let mut table = root;
     for name in parents {
         let node = table.entry((*name).to_owned()).or_insert_with(|| Node {
-            value: Value::Table(Table::new()),
+            value: Value::Table(RawTable::new()),
             origin: origin.clone(),
             layer,
         });
@@ -91,10 +97,10 @@ pub(super) fn insert(root: &mut Table, path: &[&str], text: String, origin: &Ori
 ///
 /// # Errors
 /// The names that occur twice, with where the second stands.
-pub(super) fn lower_policy_names(root: &mut Table) -> Result<(), Vec<(String, Origin)>> {
+pub(super) fn lower_policy_names(root: &mut RawTable) -> Result<(), Vec<(String, Origin)>> {
     let Some(Node { value: Value::Table(policies), .. }) = root.get_mut("policies") else { return Ok(()) };
     let mut twice = Vec::new();
-    let mut lowered = Table::new();
+    let mut lowered = RawTable::new();
     for (name, node) in std::mem::take(policies) {
         let origin = node.origin.clone();
         if lowered.insert(name.to_lowercase(), node).is_some() {

@@ -11,8 +11,8 @@ use url::Url;
 
 use super::env::env_name;
 use super::forms::{DURATION_FORM, URL_FORM, parse_duration, parse_plain_url, show_duration};
-use super::origin::{Layer, Origin, Problem};
-use super::raw::{Node, Table, Value};
+use super::origin::{ConfigProblem, Layer, Origin};
+use super::raw::{Node, RawTable, Value};
 use super::show::ShowRow;
 use super::types::Part;
 
@@ -29,11 +29,11 @@ pub(super) struct Found<T> {
 pub(super) struct Section {
     pub(super) path: String,
     pub(super) origin: Option<Origin>,
-    table: Table,
+    table: RawTable,
 }
 
 impl Section {
-    pub(super) fn root(table: Table) -> Self {
+    pub(super) fn root(table: RawTable) -> Self {
         Self { path: String::new(), origin: None, table }
     }
 
@@ -44,7 +44,7 @@ impl Section {
 
     /// Whether anything in here comes from somebody, not from the defaults.
     pub(super) fn is_given(&self) -> bool {
-        fn given(table: &Table) -> bool {
+        fn given(table: &RawTable) -> bool {
             table.values().any(|n| match &n.value {
                 Value::Table(inner) => given(inner),
                 _ => n.layer > Layer::Default,
@@ -61,8 +61,8 @@ impl Section {
 
 /// What is collected while reading.
 pub(super) struct Reader {
-    pub(super) problems: Vec<Problem>,
-    pub(super) deferred: Vec<(Part, Problem)>,
+    pub(super) problems: Vec<ConfigProblem>,
+    pub(super) deferred: Vec<(Part, ConfigProblem)>,
     pub(super) warnings: Vec<String>,
     pub(super) rows: Vec<ShowRow>,
     /// Relative paths of flags and environment start here.
@@ -72,7 +72,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(cwd: PathBuf, problems: Vec<Problem>) -> Self {
+    pub(super) fn new(cwd: PathBuf, problems: Vec<ConfigProblem>) -> Self {
         Self {
             problems,
             deferred: Vec::new(),
@@ -85,7 +85,7 @@ impl Reader {
     }
 
     pub(super) fn wrong(&mut self, at: impl Into<Option<Origin>>, key: &str, what: impl Into<String>, form: &str) {
-        self.problems.push(Problem::new(at, key, what, form));
+        self.problems.push(ConfigProblem::new(at, key, what, form));
     }
 
     /// Notes a value for `config show`.
@@ -101,7 +101,7 @@ impl Reader {
     pub(super) fn require(&mut self, section: &Section, name: &str, there: bool, form: &str) {
         let key = section.key(name);
         let twin = format!("{key}_file");
-        let reported = |p: &Problem| p.key == key || p.key == twin;
+        let reported = |p: &ConfigProblem| p.key == key || p.key == twin;
         if !there && !self.problems.iter().chain(self.deferred.iter().map(|(_, p)| p)).any(reported) {
             self.missing(section, name, form);
         }
@@ -109,7 +109,7 @@ impl Reader {
 
     /// A value that must be there and is not.
     fn missing(&mut self, section: &Section, name: &str, form: &str) {
-        self.problems.push(Problem::new(section.origin.clone(), section.key(name), "is missing", form));
+        self.problems.push(ConfigProblem::new(section.origin.clone(), section.key(name), "is missing", form));
     }
 
     pub(super) fn take(&mut self, section: &mut Section, name: &str) -> Option<Node> {
@@ -343,9 +343,9 @@ impl Reader {
             Some(Node { value: Value::Table(table), origin, .. }) => Section { path, origin: Some(origin), table },
             Some(node) => {
                 self.wrong_type(&path, &node, "a table of keys");
-                Section { path, origin: Some(node.origin), table: Table::new() }
+                Section { path, origin: Some(node.origin), table: RawTable::new() }
             }
-            None => Section { path, origin: None, table: Table::new() },
+            None => Section { path, origin: None, table: RawTable::new() },
         }
     }
 
@@ -396,7 +396,7 @@ impl Reader {
         for (key, origin) in std::mem::take(&mut self.unknown) {
             let meant = nearest(&key, &self.asked);
             let from_names = matches!(origin, Origin::Env(_) | Origin::DotEnv(..));
-            let mut problem = Problem::new(origin, key, "is not a key of the configuration", "");
+            let mut problem = ConfigProblem::new(origin, key, "is not a key of the configuration", "");
             problem.meant = meant.map(|m| if from_names { env_name(&m) } else { m });
             self.problems.push(problem);
         }

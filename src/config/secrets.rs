@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::file::read_text;
 use super::forms::parse_url;
-use super::origin::{Origin, Problem, resolve};
+use super::origin::{ConfigProblem, Origin, resolve};
 use super::read::{Found, Reader, Section};
 use super::secret_url::{MASK, SecretUrl};
 use super::types::Part;
@@ -16,7 +16,7 @@ pub(super) const SECRET_BYTES_MAX: u64 = 64 << 10;
 pub(super) fn need(r: &mut Reader, part: Part, at: Option<Origin>, key: &str, form: &str) {
     let twin = format!("{key}_file");
     if !r.deferred.iter().any(|(_, p)| p.key == key || p.key == twin) {
-        r.deferred.push((part, Problem::new(at, key, "is missing", form)));
+        r.deferred.push((part, ConfigProblem::new(at, key, "is missing", form)));
     }
 }
 
@@ -72,7 +72,7 @@ impl Reader {
             Err(e) => format!("cannot read {}: {e}", path.display()),
         };
         self.show(&key, "(unreadable)", &file.origin);
-        let problem = Problem::new(file.origin, file.key, what, "a readable file that holds the secret alone");
+        let problem = ConfigProblem::new(file.origin, file.key, what, "a readable file that holds the secret alone");
         self.deferred.push((part, problem));
         None
     }

@@ -10,7 +10,7 @@ use super::people::place;
 use super::raw::Value;
 use super::read::{Found, Reader, Section};
 use super::test_mode::TestMode;
-use super::types::{Part, Scope, Server, Token, Twilio};
+use super::types::{Part, Server, Token, TokenScope, Twilio};
 use crate::domain::types::Actor;
 
 /// A free port on this machine.
@@ -103,7 +103,7 @@ fn tokens(r: &mut Reader, server: &mut Section) -> (Vec<Token>, bool) {
     for mut s in sections {
         let name = r.plain(&mut s, "name", "a name for the log");
         let token = r.secret(&mut s, "token", Part::Server);
-        let words = [("dispatch", Scope::Dispatch), ("operate", Scope::Operate), ("read", Scope::Read)];
+        let words = [("dispatch", TokenScope::Dispatch), ("operate", TokenScope::Operate), ("read", TokenScope::Read)];
         let scope = r.choice(&mut s, "scope", &words).map(|f| f.value);
         for (key, there, form) in [
             ("name", name.is_some(), "a name for the log"),

@@ -25,7 +25,7 @@ const RATE_MAX: f64 = 1_000.0;
 const REQUEST_MAX: Duration = Duration::from_secs(120);
 
 /// What `[twilio]` says.
-pub(super) struct Provider {
+pub(super) struct TwilioSection {
     /// `None` where credentials are missing.
     pub(super) twilio: Option<Twilio>,
     /// The sender where a line names none. This and the rest decide, whatever credentials this process can read.
@@ -37,7 +37,7 @@ pub(super) struct Provider {
 }
 
 /// Reads `[twilio]`. What is missing is deferred to the commands that need it; in test mode the sandbox stands in.
-pub(super) fn twilio(r: &mut Reader, root: &mut Section, test: &mut TestMode, sandbox: SocketAddr) -> Provider {
+pub(super) fn twilio(r: &mut Reader, root: &mut Section, test: &mut TestMode, sandbox: SocketAddr) -> TwilioSection {
     let mut s = r.section(root, "twilio");
     let at = s.origin.clone().filter(|_| s.is_given());
     let sid = sid(r, &mut s, "account_sid", "AC");
@@ -83,7 +83,7 @@ pub(super) fn twilio(r: &mut Reader, root: &mut Section, test: &mut TestMode, sa
         request_timeout: request_timeout.as_ref().map(|f| f.value).unwrap_or_default(),
         validity,
     });
-    Provider { twilio, from, fallback_from, validity, request_timeout }
+    TwilioSection { twilio, from, fallback_from, validity, request_timeout }
 }
 
 /// In test mode the sandbox's own, for whatever is not configured. A token that is named and cannot be read has none.

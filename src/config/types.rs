@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::in_force::Documents;
-use super::origin::{ConfigErrors, Origin, Problem};
+use super::origin::{ConfigErrors, ConfigProblem, Origin};
 use super::secret_url::SecretUrl;
 use super::show::ShowRow;
 use crate::domain::PhoneNumber;
@@ -65,7 +65,7 @@ impl StoreLocation {
 
 /// What a bearer token may do; each includes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
+pub enum TokenScope {
     /// Look.
     Read,
     /// Also dispatch.
@@ -82,7 +82,7 @@ pub struct Token {
     /// What the caller sends.
     pub token: SecretString,
     /// What it may do.
-    pub scope: Scope,
+    pub scope: TokenScope,
 }
 
 /// The HTTP listeners.
@@ -412,11 +412,11 @@ pub struct Config {
     /// What of this process's own sources decides, and where its places are.
     pub documents: Documents,
     /// Under settings in force: why this process's own file could not be read, where it could not.
-    pub unread: Option<Problem>,
+    pub unread: Option<ConfigProblem>,
     /// Whether `[airtable]` is given: changes are mirrored, whether or not this process can read its token.
     pub mirrors: bool,
     pub(super) rows: Vec<ShowRow>,
-    pub(super) deferred: Vec<(Part, Problem)>,
+    pub(super) deferred: Vec<(Part, ConfigProblem)>,
 }
 
 impl Config {
@@ -443,7 +443,7 @@ impl Config {
     /// # Errors
     /// What is missing or unreadable. Exit code 2.
     pub fn check(&self, parts: &[Part]) -> Result<(), ConfigErrors> {
-        let found: Vec<Problem> =
+        let found: Vec<ConfigProblem> =
             self.deferred.iter().filter(|(part, _)| parts.contains(part)).map(|(_, p)| p.clone()).collect();
         if found.is_empty() { Ok(()) } else { Err(ConfigErrors(found)) }
     }

@@ -7,7 +7,7 @@ use super::work::Work;
 
 /// Whom a step names, and why not more.
 #[derive(Default)]
-pub(super) struct Found {
+pub(super) struct LadderStep {
     pub(super) recipients: Vec<Recipient>,
     empty_roles: Vec<String>,
     unknown: Vec<String>,
@@ -15,7 +15,7 @@ pub(super) struct Found {
     out: Vec<String>,
 }
 
-impl Found {
+impl LadderStep {
     pub(super) fn add(&mut self, other: Self) {
         for r in other.recipients {
             if !self.recipients.iter().any(|t| t.contact == r.contact) {
@@ -51,10 +51,10 @@ impl Found {
 }
 
 /// Whom a step names; behind the last one, the last resort.
-pub(super) fn who(w: &Work<'_>, index: u32) -> Found {
+pub(super) fn who(w: &Work<'_>, index: u32) -> LadderStep {
     let call = &w.state.call;
     let (line, _) = w.ctx.directory.line(call.data.twilio_to_number.as_deref());
-    let mut found = Found::default();
+    let mut found = LadderStep::default();
     let mut named: Vec<Recipient> = Vec::new();
     match &call.overridden {
         _ if index >= total(w) => {

@@ -7,7 +7,7 @@ use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel, 
 use super::breaker;
 use super::call::{Call, CallStatus, ExclusionReason};
 use super::change::Answer;
-use super::ladder::{Found, at, end, step_data, step_name, total, wait_before, who};
+use super::ladder::{LadderStep, at, end, step_data, step_name, total, wait_before, who};
 use super::ladder_end::{end_of_ladder, exhaust, last_resort_now};
 use super::log::LogKind;
 use super::trip;
@@ -146,7 +146,7 @@ pub(super) fn fire(
     due: Timestamp,
     notified: &[ContactId],
 ) -> Result<(), Illegal> {
-    let mut found = Found::default();
+    let mut found = LadderStep::default();
     for index in missed {
         found.add(who(w, *index));
     }
@@ -180,13 +180,13 @@ pub(super) fn fire(
 }
 
 /// A step that finds nobody: on with the ladder now. An empty role or an opt-out alerts; people who passed do not.
-fn nobody(w: &mut Work<'_>, step: u32, found: &Found, due: Timestamp) -> Result<(), Illegal> {
+fn nobody(w: &mut Work<'_>, step: u32, found: &LadderStep, due: Timestamp) -> Result<(), Illegal> {
     skip(w, step, found);
     let name = step_name(w, step);
     go_on(w, &format!("{name} found nobody"), due)
 }
 
-fn skip(w: &mut Work<'_>, step: u32, found: &Found) {
+fn skip(w: &mut Work<'_>, step: u32, found: &LadderStep) {
     let (round, name) = (w.state.call.round, step_name(w, step));
     let why = found.why_nobody();
     w.log(LogKind::StepSkipped, None, format!("{name} skipped: {why}"), step_data(round, step));

@@ -10,7 +10,7 @@ use super::work::{Illegal, Work, holder_name};
 /// Gives an attempt its text. A template that cannot be used is alerted, and the built-in words go out instead.
 pub(super) fn write(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
     let words = wording(w, w.attempt(id)?);
-    let rendered = render(w, id, words, Source::Configured)?;
+    let rendered = render(w, id, words, WordingSource::Configured)?;
     let key = template_key(w, words);
     match rendered.fell_back {
         Some(why) => {
@@ -64,7 +64,7 @@ fn a_notice_by_template(w: &Work<'_>, id: AttemptId) -> Result<bool, Illegal> {
 
 /// Whose words a text uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
+enum WordingSource {
     /// The caller's own or the operator's template, where there are any.
     Configured,
     /// Ours.
@@ -73,10 +73,10 @@ enum Source {
 
 /// The text of this attempt in the built-in words.
 pub(super) fn built_in(w: &Work<'_>, id: AttemptId) -> Result<body::Rendered, Illegal> {
-    render(w, id, wording(w, w.attempt(id)?), Source::BuiltIn)
+    render(w, id, wording(w, w.attempt(id)?), WordingSource::BuiltIn)
 }
 
-fn render(w: &Work<'_>, id: AttemptId, words: Wording, source: Source) -> Result<body::Rendered, Illegal> {
+fn render(w: &Work<'_>, id: AttemptId, words: Wording, source: WordingSource) -> Result<body::Rendered, Illegal> {
     let (call, a) = (&w.state.call, w.attempt(id)?);
     let (line, _) = w.ctx.directory.line(call.data.twilio_to_number.as_deref());
     let directory = w.ctx.directory;
@@ -84,7 +84,7 @@ fn render(w: &Work<'_>, id: AttemptId, words: Wording, source: Source) -> Result
         Wording::First => directory.notice_template(line),
         Wording::Reminder => directory.reminder_template(line),
     };
-    let configured = source == Source::Configured;
+    let configured = source == WordingSource::Configured;
     let holder = holder_name(w);
     let kind = match (a.kind, call.status) {
         (AttemptKind::Notice, _) if words == Wording::First => TextKind::First,

@@ -20,7 +20,7 @@ use crate::store::StoreError;
 
 use super::apply::Core;
 use super::in_force::InForce;
-use super::rebuild::{self, Base, CallRow, OLDER_THAN, ReadError, Reader, Snapshot};
+use super::rebuild::{self, Base, BaseReader, BaseSnapshot, CallRow, OLDER_THAN, ReadError};
 
 /// A row that nobody was told of for this long is not texted about any more without a person's word.
 const STALE: Duration = Duration::from_secs(24 * 3_600);
@@ -49,7 +49,7 @@ impl Adopter {
     /// [`StoreError`]; what was taken over by then stays.
     pub async fn pass(&self) -> Result<Option<Timestamp>, StoreError> {
         let again = |core: &Core| Some(core.clock.now().plus(self.every));
-        let reader = Reader {
+        let reader = BaseReader {
             store: Some(&*self.core.store),
             directory: self.core.directory(),
             lexicon: self.core.rules().lexicon,
@@ -77,12 +77,12 @@ impl Adopter {
                 }
             }
         }
-        self.go_on(Snapshot { calls: others, ..snapshot }, &mut odd).await?;
+        self.go_on(BaseSnapshot { calls: others, ..snapshot }, &mut odd).await?;
         self.raise_alerts(odd).await?;
         Ok(again(&self.core))
     }
 
-    async fn look(&self, snapshot: &Snapshot, row: &CallRow, is_second: bool) -> Result<Looked, StoreError> {
+    async fn look(&self, snapshot: &BaseSnapshot, row: &CallRow, is_second: bool) -> Result<Looked, StoreError> {
         let id = match &row.id {
             Ok(id) => id,
             Err(why) => {
@@ -143,7 +143,7 @@ impl Adopter {
     /// Those that another system has texted about go on.
     async fn go_on(
         &self,
-        snapshot: Snapshot,
+        snapshot: BaseSnapshot,
         odd: &mut BTreeMap<AlertKey, (Option<CallId>, String)>,
     ) -> Result<(), StoreError> {
         if snapshot.calls.is_empty() {

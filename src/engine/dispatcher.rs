@@ -258,7 +258,7 @@ impl Dispatcher {
             for b in breakers.iter_mut().filter(|b| probes.contains(&b.sender)) {
                 b.probe_at = breaker::next_probe(now);
             }
-            let Some(work) = Work::on(item.attempt, &self.busy) else { continue };
+            let Some(work) = InHand::on(item.attempt, &self.busy) else { continue };
             let one = One {
                 engine: self.engine.clone(),
                 rates: self.rates.clone(),
@@ -289,7 +289,7 @@ impl Dispatcher {
     pub async fn sweep(&self) -> Result<Option<Timestamp>, StoreError> {
         for id in self.own_claims().await? {
             // From here on no task begins with it; what one was at before that is in the store.
-            let Some(_work) = Work::on(id, &self.busy) else { continue };
+            let Some(_work) = InHand::on(id, &self.busy) else { continue };
             if self.own_claims().await?.contains(&id) {
                 error!(attempt.id = %id, "a task that sent ended badly: its outcome is unknown and is looked for");
                 let outcome =
@@ -338,19 +338,19 @@ impl Started {
 }
 
 /// Somebody works on an attempt for as long as this lives, however it ends: nobody else begins with it meanwhile.
-struct Work {
+struct InHand {
     id: AttemptId,
     busy: Busy,
 }
 
-impl Work {
+impl InHand {
     /// `None` where somebody works on it already.
     fn on(id: AttemptId, busy: &Busy) -> Option<Self> {
         lock(busy).insert(id).then(|| Self { id, busy: busy.clone() })
     }
 }
 
-impl Drop for Work {
+impl Drop for InHand {
     fn drop(&mut self) {
         lock(&self.busy).remove(&self.id);
     }

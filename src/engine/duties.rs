@@ -9,8 +9,8 @@ use super::backups::{self, Backups};
 use super::checkpoints::{self, Checkpoints};
 use super::clocks::{self, ClockWatch};
 use super::dispatcher::{Dispatcher, SWEPT_EVERY};
-use super::duty::{Duty, Limits, Work};
-use super::heartbeat::Heartbeat;
+use super::duty::{Duty, DutyLimits, DutyWork};
+use super::heartbeat::HeartbeatDuty;
 use super::listener::{self, Listener};
 use super::mirror::Mirror;
 use super::poller::Poller;
@@ -37,20 +37,22 @@ pub const HEARTBEAT: &str = "heartbeat";
 pub const ADOPT: &str = "adopt";
 
 /// Every duty, in the order in which health shows them.
-pub const TABLE: &[Line] = &[
+pub const TABLE: &[DutyRow] = &[
     always("scheduler", essential(WakeSignal::Due), |of| {
-        Work::of(&Arc::new(Scheduler::new(of.engine.clone())), |s| Box::pin(async move { s.pass().await }))
+        DutyWork::of(&Arc::new(Scheduler::new(of.engine.clone())), |s| Box::pin(async move { s.pass().await }))
     }),
     always("dispatcher", essential(WakeSignal::Send), |of| {
-        Work::of(&of.dispatcher, |d| Box::pin(async move { d.pass().await }))
+        DutyWork::of(&of.dispatcher, |d| Box::pin(async move { d.pass().await }))
             .drained_by(&of.dispatcher, |d| Box::pin(async move { d.drained().await }))
     }),
-    always("claims", every(SWEPT_EVERY), |of| Work::of(&of.dispatcher, |d| Box::pin(async move { d.sweep().await }))),
-    always("poller", Limits::usual().on(WakeSignal::Poll).only_asks(), |of| {
-        Work::of(&of.poller, |p| Box::pin(async move { p.pass().await }))
+    always("claims", every(SWEPT_EVERY), |of| {
+        DutyWork::of(&of.dispatcher, |d| Box::pin(async move { d.sweep().await }))
     }),
-    always("reconciler", Limits::usual().only_asks(), |of| {
-        Work::of(&Arc::new((Reconciler::new(of.engine.clone()), of.clocks.clone())), |of| {
+    always("poller", DutyLimits::usual().on(WakeSignal::Poll).only_asks(), |of| {
+        DutyWork::of(&of.poller, |p| Box::pin(async move { p.pass().await }))
+    }),
+    always("reconciler", DutyLimits::usual().only_asks(), |of| {
+        DutyWork::of(&Arc::new((Reconciler::new(of.engine.clone()), of.clocks.clone())), |of| {
             Box::pin(async move {
                 // A step that nobody has seen yet would make a send look older than it is.
                 of.1.pass().await?;
@@ -59,99 +61,101 @@ pub const TABLE: &[Line] = &[
         })
     }),
     always("waiting-replies", every(waiting::EVERY).on(WakeSignal::Reply).only_asks(), |of| {
-        Work::of(&of.engine, |e| Box::pin(async move { waiting::pass(&e).await }))
+        DutyWork::of(&of.engine, |e| Box::pin(async move { waiting::pass(&e).await }))
     }),
     always("listener", every(listener::EVERY_WITH_WEBHOOK).on(WakeSignal::Listen).only_asks(), |of| {
-        Work::of(&Arc::new(Listener::new(of.engine.clone())), |l| Box::pin(async move { l.pass().await }))
+        DutyWork::of(&Arc::new(Listener::new(of.engine.clone())), |l| Box::pin(async move { l.pass().await }))
     }),
-    always("clocks", every(clocks::EVERY), |of| Work::of(&of.clocks, |c| Box::pin(async move { c.pass().await }))),
+    always("clocks", every(clocks::EVERY), |of| DutyWork::of(&of.clocks, |c| Box::pin(async move { c.pass().await }))),
     always("provider-clock", every(provider_clock::EVERY), |of| {
-        Work::of(&Arc::new(ProviderClockWatch::new(of.engine.clone())), |c| Box::pin(async move { c.pass().await }))
+        DutyWork::of(&Arc::new(ProviderClockWatch::new(of.engine.clone())), |c| Box::pin(async move { c.pass().await }))
     }),
     always("requests", every(requests::EVERY).only_asks(), |of| {
-        Work::of(&Arc::new(Requests::new(of.engine.clone(), of.poller.clone())), |r| {
+        DutyWork::of(&Arc::new(Requests::new(of.engine.clone(), of.poller.clone())), |r| {
             Box::pin(async move { r.pass().await })
         })
     }),
     always("checkpoints", every(checkpoints::EVERY), |of| {
-        Work::of(&Arc::new(Checkpoints::new(of.engine.clone())), |c| Box::pin(async move { c.pass().await }))
+        DutyWork::of(&Arc::new(Checkpoints::new(of.engine.clone())), |c| Box::pin(async move { c.pass().await }))
     }),
-    always("beat", every(beat::EVERY), |of| Work::of(&of.engine, |e| Box::pin(async move { beat::pass(&e).await }))),
+    always("beat", every(beat::EVERY), |of| {
+        DutyWork::of(&of.engine, |e| Box::pin(async move { beat::pass(&e).await }))
+    }),
     of_the_whole_store("silence", every(silence::EVERY).still_after(silence::STILL_MAX), |of| {
-        Work::of(&of.engine, |e| Box::pin(async move { silence::pass(&e).await }))
+        DutyWork::of(&of.engine, |e| Box::pin(async move { silence::pass(&e).await }))
     }),
     of_the_whole_store("store", every(store_alarm::EVERY).on(WakeSignal::Store), |of| {
-        Work::of(&Arc::new((of.engine.clone(), Arc::default())), |of| {
+        DutyWork::of(&Arc::new((of.engine.clone(), Arc::default())), |of| {
             Box::pin(async move { store_alarm::pass(&of.0, &of.1).await.map(|()| None) })
         })
     }),
     of_the_whole_store("store-file", every(store_file::EVERY), |of| {
-        Work::of(&of.engine, |e| Box::pin(async move { store_file::pass(&e).await.map(|()| None) }))
+        DutyWork::of(&of.engine, |e| Box::pin(async move { store_file::pass(&e).await.map(|()| None) }))
     }),
     of_the_whole_store("watch", every(watch::EVERY), |of| {
-        Work::of(&of.engine, |e| Box::pin(async move { watch::pass(&e).await }))
+        DutyWork::of(&of.engine, |e| Box::pin(async move { watch::pass(&e).await }))
     }),
     of_the_whole_store("backups", every(backups::EVERY).still_after(backups::STILL_MAX).only_asks(), |of| {
-        Work::of(&Arc::new(Backups::new(of.engine.clone())), |b| Box::pin(async move { b.pass().await }))
+        DutyWork::of(&Arc::new(Backups::new(of.engine.clone())), |b| Box::pin(async move { b.pass().await }))
     }),
     of_the_whole_store("integrity", every(integrity::EVERY), |of| {
-        Work::of(&of.engine, |e| Box::pin(async move { integrity::pass(&e).await }))
+        DutyWork::of(&of.engine, |e| Box::pin(async move { integrity::pass(&e).await }))
     }),
-    by_settings(ALERTS, Limits::usual().on(WakeSignal::Alerts).only_delivers()),
-    by_settings(MIRROR, Limits::usual().on(WakeSignal::Mirror).only_asks()),
-    by_settings(CONTACTS, Limits::usual().on(WakeSignal::ContactSync).only_asks()),
-    by_settings(HEARTBEAT, Limits::usual().only_asks()),
-    by_settings(ADOPT, Limits::usual().only_asks()),
+    by_settings(ALERTS, DutyLimits::usual().on(WakeSignal::Alerts).only_delivers()),
+    by_settings(MIRROR, DutyLimits::usual().on(WakeSignal::Mirror).only_asks()),
+    by_settings(CONTACTS, DutyLimits::usual().on(WakeSignal::ContactSync).only_asks()),
+    by_settings(HEARTBEAT, DutyLimits::usual().only_asks()),
+    by_settings(ADOPT, DutyLimits::usual().only_asks()),
 ];
 
 /// A line of the table.
-pub struct Line {
+pub struct DutyRow {
     /// Its name; that of its group where it depends on the settings.
     pub name: &'static str,
     /// Its limits; the pause of some is in the settings.
-    pub limits: Limits,
+    pub limits: DutyLimits,
     work: Assigned,
 }
 
 /// Who assigns a duty.
 enum Assigned {
     /// Every engine.
-    Always(fn(&Shared) -> Work),
+    Always(fn(&SharedByDuties) -> DutyWork),
     /// An engine that does all of the store's work.
-    OfTheWholeStore(fn(&Shared) -> Work),
+    OfTheWholeStore(fn(&SharedByDuties) -> DutyWork),
     /// Whoever reads the settings, and again when they change: [`super::supervisor::Supervisor::assign`].
     BySettings,
 }
 
 /// What several duties of one engine share.
-struct Shared {
+struct SharedByDuties {
     engine: Arc<Engine>,
     dispatcher: Arc<Dispatcher>,
     poller: Arc<Poller>,
     clocks: Arc<ClockWatch>,
 }
 
-const fn always(name: &'static str, limits: Limits, work: fn(&Shared) -> Work) -> Line {
-    Line { name, limits, work: Assigned::Always(work) }
+const fn always(name: &'static str, limits: DutyLimits, work: fn(&SharedByDuties) -> DutyWork) -> DutyRow {
+    DutyRow { name, limits, work: Assigned::Always(work) }
 }
 
-const fn of_the_whole_store(name: &'static str, limits: Limits, work: fn(&Shared) -> Work) -> Line {
-    Line { name, limits, work: Assigned::OfTheWholeStore(work) }
+const fn of_the_whole_store(name: &'static str, limits: DutyLimits, work: fn(&SharedByDuties) -> DutyWork) -> DutyRow {
+    DutyRow { name, limits, work: Assigned::OfTheWholeStore(work) }
 }
 
-const fn by_settings(name: &'static str, limits: Limits) -> Line {
-    Line { name, limits, work: Assigned::BySettings }
+const fn by_settings(name: &'static str, limits: DutyLimits) -> DutyRow {
+    DutyRow { name, limits, work: Assigned::BySettings }
 }
 
-const fn every(pause_max: Duration) -> Limits {
-    Limits::usual().every(pause_max)
+const fn every(pause_max: Duration) -> DutyLimits {
+    DutyLimits::usual().every(pause_max)
 }
 
-const fn essential(signal: WakeSignal) -> Limits {
-    Limits::usual().on(signal).essential()
+const fn essential(signal: WakeSignal) -> DutyLimits {
+    DutyLimits::usual().on(signal).essential()
 }
 
-impl Line {
+impl DutyRow {
     /// Whether an engine of this scope has it, whatever its settings are.
     pub fn is_of(&self, scope: &Scope) -> bool {
         match self.work {
@@ -161,7 +165,7 @@ impl Line {
         }
     }
 
-    fn duty(&self, of: &Shared) -> Option<Duty> {
+    fn duty(&self, of: &SharedByDuties) -> Option<Duty> {
         match self.work {
             Assigned::Always(work) | Assigned::OfTheWholeStore(work) => {
                 self.is_of(&of.engine.scope).then(|| Duty::new(self.name, self.limits, work(of)))
@@ -173,7 +177,7 @@ impl Line {
 
 /// What every engine of this scope does, by group.
 pub fn of(engine: &Arc<Engine>) -> Vec<(&'static str, Vec<Duty>)> {
-    let shared = Shared {
+    let shared = SharedByDuties {
         engine: engine.clone(),
         dispatcher: Arc::new(Dispatcher::new(engine.clone())),
         poller: Arc::new(Poller::new(engine.clone())),
@@ -188,15 +192,15 @@ pub fn of(engine: &Arc<Engine>) -> Vec<(&'static str, Vec<Duty>)> {
 }
 
 /// What the table says of a duty that depends on the settings.
-fn limits(name: &str) -> Limits {
-    TABLE.iter().find(|line| line.name == name).map_or_else(Limits::usual, |line| line.limits)
+fn limits(name: &str) -> DutyLimits {
+    TABLE.iter().find(|line| line.name == name).map_or_else(DutyLimits::usual, |line| line.limits)
 }
 
 /// Delivers alerts: one duty a sink, so that none waits for another.
 pub fn alerts(engine: &Arc<Engine>) -> Vec<Duty> {
     let of = |sink: &Arc<Sink>| {
         let both = Arc::new((engine.clone(), sink.clone()));
-        let work = Work::of(&both, |b| Box::pin(async move { outbox::pass(&b.0, &b.1).await }));
+        let work = DutyWork::of(&both, |b| Box::pin(async move { outbox::pass(&b.0, &b.1).await }));
         Duty::new(format!("alerts to {}", sink.name), limits(ALERTS), work)
     };
     engine.sinks().iter().map(of).collect()
@@ -204,7 +208,7 @@ pub fn alerts(engine: &Arc<Engine>) -> Vec<Duty> {
 
 /// Keeps this base current.
 pub fn mirror(engine: &Arc<Engine>, mirror: Mirror) -> Vec<Duty> {
-    let work = Work::of(&Arc::new((engine.clone(), mirror)), |of| {
+    let work = DutyWork::of(&Arc::new((engine.clone(), mirror)), |of| {
         Box::pin(async move {
             let (engine, mirror) = &*of;
             let next = mirror.pass().await;
@@ -217,7 +221,7 @@ pub fn mirror(engine: &Arc<Engine>, mirror: Mirror) -> Vec<Duty> {
 
 /// Reads contacts from another system.
 pub fn contacts(synced_contacts: &Arc<ContactSync>) -> Vec<Duty> {
-    let work = Work::of(synced_contacts, |r| {
+    let work = DutyWork::of(synced_contacts, |r| {
         Box::pin(async move {
             r.pass().await?;
             Ok(Some(r.next()))
@@ -227,16 +231,16 @@ pub fn contacts(synced_contacts: &Arc<ContactSync>) -> Vec<Duty> {
 }
 
 /// Feeds a dead-man's switch.
-pub fn heartbeat(heartbeat: Heartbeat) -> Vec<Duty> {
+pub fn heartbeat(heartbeat: HeartbeatDuty) -> Vec<Duty> {
     let every = heartbeat.every();
-    let work = Work::of(&Arc::new(heartbeat), |h| Box::pin(async move { h.pass().await }));
+    let work = DutyWork::of(&Arc::new(heartbeat), |h| Box::pin(async move { h.pass().await }));
     vec![Duty::new(HEARTBEAT, limits(HEARTBEAT).every(every), work)]
 }
 
 /// Takes calls of other systems over.
 pub fn adopt(adopter: Adopter) -> Vec<Duty> {
     let every = adopter.every();
-    let work = Work::of(&Arc::new(adopter), |a| Box::pin(async move { a.pass().await }));
+    let work = DutyWork::of(&Arc::new(adopter), |a| Box::pin(async move { a.pass().await }));
     vec![Duty::new(ADOPT, limits(ADOPT).every(every), work)]
 }
 

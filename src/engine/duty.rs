@@ -47,7 +47,7 @@ pub enum Rank {
 
 /// How a duty is waited for, and what it means when it stands still.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct DutyLimits {
     signal: WakeSignal,
     pause_max: Duration,
     at_stop: AtStop,
@@ -55,7 +55,7 @@ pub struct Limits {
     still_max: Option<Duration>,
 }
 
-impl Limits {
+impl DutyLimits {
     /// No signal wakes it, a pass comes at least every [`IDLE_MAX`], a stop waits for its pass.
     pub const fn usual() -> Self {
         Self {
@@ -105,12 +105,12 @@ impl Limits {
 }
 
 /// What a duty does.
-pub struct Work {
+pub struct DutyWork {
     pass: Box<dyn Fn() -> BoxFuture<'static, Passed> + Send + Sync>,
     drain: Option<Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>>,
 }
 
-impl Work {
+impl DutyWork {
     /// These passes.
     pub fn of<T: Send + Sync + 'static>(of: &Arc<T>, pass: fn(Arc<T>) -> BoxFuture<'static, Passed>) -> Self {
         let of = of.clone();
@@ -132,13 +132,13 @@ impl Work {
 /// See the module.
 pub struct Duty {
     name: Cow<'static, str>,
-    limits: Limits,
-    work: Work,
+    limits: DutyLimits,
+    work: DutyWork,
 }
 
 impl Duty {
     /// Work under a name, within limits.
-    pub fn new(name: impl Into<Cow<'static, str>>, limits: Limits, work: Work) -> Self {
+    pub fn new(name: impl Into<Cow<'static, str>>, limits: DutyLimits, work: DutyWork) -> Self {
         Self { name: name.into(), limits, work }
     }
 

@@ -11,12 +11,12 @@ use crate::store::Lease;
 /// What is known.
 #[derive(Debug, Default)]
 pub struct FileWatch {
-    state: Mutex<State>,
+    state: Mutex<WatchedFile>,
     pub(super) lock: OnceLock<Arc<dyn Lease>>,
 }
 
 #[derive(Debug, Default, Clone)]
-pub(super) struct State {
+pub(super) struct WatchedFile {
     /// The first look after a start also ends what the engine before has raised.
     pub(super) looked: bool,
     /// Since when the file is not in its place.
@@ -43,11 +43,11 @@ impl FileWatch {
         let _ = self.lock.set(lock);
     }
 
-    pub(super) fn state(&self) -> State {
+    pub(super) fn state(&self) -> WatchedFile {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) fn keep(&self, state: State) {
+    pub(super) fn keep(&self, state: WatchedFile) {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 

@@ -20,13 +20,13 @@ const WRITE_MAX: Duration = Duration::from_secs(2);
 const QUIET: Duration = Duration::from_secs(300);
 
 /// See the module.
-pub struct Heartbeat {
+pub struct HeartbeatDuty {
     engine: Arc<Engine>,
     url: Arc<dyn gateways::Heartbeat>,
     every: Duration,
 }
 
-impl Heartbeat {
+impl HeartbeatDuty {
     /// Fetches nothing yet.
     pub fn new(engine: Arc<Engine>, url: Arc<dyn gateways::Heartbeat>, every: Duration) -> Self {
         Self { engine, url, every }

@@ -43,12 +43,12 @@ pub const EVERY_WITHOUT: Duration = Duration::from_secs(15);
 /// The hearing side of an engine.
 pub struct Listener {
     engine: Arc<Engine>,
-    rest: Mutex<Rest>,
+    rest: Mutex<ReadPause>,
 }
 
 /// Where the turns of those who are not read in every pass have come to.
 #[derive(Debug, Default)]
-struct Rest {
+struct ReadPause {
     after: Option<ListenedPlace>,
     /// When the round began that `after` is a place of; `None`: the next turn begins one.
     began: Option<Timestamp>,
@@ -116,7 +116,7 @@ impl Listener {
         if due { store.keep_replies_read(began).await } else { Ok(()) }
     }
 
-    fn rest(&self) -> MutexGuard<'_, Rest> {
+    fn rest(&self) -> MutexGuard<'_, ReadPause> {
         self.rest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

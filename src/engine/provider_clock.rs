@@ -28,11 +28,11 @@ const CHANGE_MS: u64 = 1_000;
 /// See the module.
 pub struct ProviderClockWatch {
     engine: Arc<Engine>,
-    state: Mutex<State>,
+    state: Mutex<OffsetState>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct State {
+struct OffsetState {
     /// What the store has, and when it was written by the boot clock; `None`: it was not looked at.
     kept: Option<(Option<KeptProviderClock>, Duration)>,
     /// What was said last of the alert; `None`: nothing yet.

@@ -35,7 +35,7 @@ const LIST_MAX: usize = 2_000;
 
 /// Whether the provider can be asked at this moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Provider {
+enum ProviderReach {
     Answers,
     Away,
 }
@@ -70,7 +70,7 @@ impl Reconciler {
         for s in due {
             groups.entry((s.to.e164().to_owned(), s.sender.as_str().to_owned())).or_default().push(s);
         }
-        let mut provider = Provider::Answers;
+        let mut provider = ProviderReach::Answers;
         for group in groups.into_values() {
             provider = self.search(group, provider).await?;
         }
@@ -102,7 +102,7 @@ impl Reconciler {
 
     /// Where the provider is away, the rest of the pass is not asked for: each question could last a whole timeout, and the
     /// policy's time must not be slept through for all of them.
-    async fn search(&self, group: Vec<Searchable>, provider: Provider) -> Result<Provider, StoreError> {
+    async fn search(&self, group: Vec<Searchable>, provider: ProviderReach) -> Result<ProviderReach, StoreError> {
         let core = &self.engine.core;
         let Some(first) = group.first() else { return Ok(provider) };
         let began_at = core.clock.now();
@@ -148,23 +148,23 @@ impl Reconciler {
         Some(theirs.minus(REFERENCE_RESTS))
     }
 
-    async fn read(&self, filter: &ListFilter, provider: Provider) -> (Listing, Provider) {
+    async fn read(&self, filter: &ListFilter, provider: ProviderReach) -> (Listing, ProviderReach) {
         let unread = Listing { messages: Vec::new(), complete: false };
         if Safeguard::LookBeforeResend.is_off() {
             return (Listing { complete: true, ..unread }, provider);
         }
-        if provider == Provider::Away {
+        if provider == ProviderReach::Away {
             return (unread, provider);
         }
         match self.engine.sms.list(filter).await {
-            Ok(listing) => (listing, Provider::Answers),
+            Ok(listing) => (listing, ProviderReach::Answers),
             Err(GatewayError::Refused { http, code, .. }) => {
                 warn!(http, ?code, "the provider's list is refused: unknown outcomes cannot be looked for");
-                (unread, Provider::Answers)
+                (unread, ProviderReach::Answers)
             }
             Err(GatewayError::Retryable { why, .. } | GatewayError::Unknown { why }) => {
                 debug!(why, "the provider's list cannot be read; again later");
-                (unread, Provider::Away)
+                (unread, ProviderReach::Away)
             }
         }
     }

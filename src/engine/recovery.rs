@@ -27,7 +27,7 @@ const STUCK: Duration = Duration::from_secs(60);
 
 /// What recovery looks at.
 #[derive(Debug, Default)]
-pub struct Snapshot {
+pub struct StoreSnapshot {
     /// DISPATCHING calls whose time is past, and calls with an attempt whose outcome is open or whose message is to be asked
     /// about, each once.
     pub calls: Vec<CallState>,
@@ -47,7 +47,7 @@ pub struct Snapshot {
     pub status_timeout: Duration,
 }
 
-impl Snapshot {
+impl StoreSnapshot {
     /// The store as it is now; of a file that is damaged where the lists of work are, what is damaged and nothing else.
     ///
     /// # Errors
@@ -96,7 +96,7 @@ impl Snapshot {
 ///
 /// # Errors
 /// [`StoreError`]; what was done by then stays.
-pub async fn settle_store(core: &Core, snapshot: &Snapshot, actor: &Actor) -> Result<(), StoreError> {
+pub async fn settle_store(core: &Core, snapshot: &StoreSnapshot, actor: &Actor) -> Result<(), StoreError> {
     for (_, update) in &snapshot.kept {
         // It came long ago: now it is found in our own books.
         let found = StatusUpdate { source: Source::List, ..update.clone() };
@@ -107,7 +107,7 @@ pub async fn settle_store(core: &Core, snapshot: &Snapshot, actor: &Actor) -> Re
 
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finding {
+pub enum RecoveryAction {
     /// Its first notice was never made.
     NeverNotified,
     /// Follow-ups came due and did not fire.
@@ -132,7 +132,7 @@ pub enum Finding {
     Unreadable,
 }
 
-impl Finding {
+impl RecoveryAction {
     /// In a few words.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -158,11 +158,11 @@ impl Finding {
 
 /// One line of the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct RecoveryRow {
     /// Which call; `None`: it is about all, or about none that has a readable id.
     pub call: Option<CallId>,
     /// What is wrong.
-    pub finding: Finding,
+    pub finding: RecoveryAction,
     pub since: Option<Timestamp>,
     /// How many steps were missed.
     pub missed: usize,
@@ -171,8 +171,8 @@ pub struct Row {
 }
 
 /// The plan, worst first as far as a caller would notice: who was never told, what is overdue, what is not known.
-pub fn plan(snapshot: &Snapshot, now: Timestamp) -> Vec<Row> {
-    let mut rows: Vec<Row> = Vec::new();
+pub fn plan(snapshot: &StoreSnapshot, now: Timestamp) -> Vec<RecoveryRow> {
+    let mut rows: Vec<RecoveryRow> = Vec::new();
     for state in &snapshot.calls {
         rows.extend(of_ladder(state, now));
         rows.extend(state.attempts.iter().filter_map(|a| of_attempt(&state.call, a, snapshot, now)));
@@ -181,22 +181,22 @@ pub fn plan(snapshot: &Snapshot, now: Timestamp) -> Vec<Row> {
         snapshot
             .stranded
             .iter()
-            .map(|call| Row::of(call, Finding::Stranded, None, "a person must look: take it by hand")),
+            .map(|call| RecoveryRow::of(call, RecoveryAction::Stranded, None, "a person must look: take it by hand")),
     );
     rows.extend(snapshot.kept.iter().map(|(call, update)| {
         let action = format!("\"{}\" of message {} is joined to its attempt", update.status, update.sid);
-        Row::of(call, Finding::KeptReceipt, None, action)
+        RecoveryRow::of(call, RecoveryAction::KeptReceipt, None, action)
     }));
-    rows.extend(snapshot.stuck.iter().map(|line| Row {
+    rows.extend(snapshot.stuck.iter().map(|line| RecoveryRow {
         call: None,
-        finding: Finding::StuckOutbox,
+        finding: RecoveryAction::StuckOutbox,
         since: Some(line.since),
         missed: 0,
         action: format!("{} rows for {} are tried again now", line.rows, system(&line.sink)),
     }));
-    rows.extend(snapshot.unreadable.iter().map(|u| Row {
+    rows.extend(snapshot.unreadable.iter().map(|u| RecoveryRow {
         call: u.call.clone(),
-        finding: Finding::Unreadable,
+        finding: RecoveryAction::Unreadable,
         since: None,
         missed: 0,
         action: format!("a person must look, nothing is sent for it: {}: {}", u.row, u.why),
@@ -205,59 +205,61 @@ pub fn plan(snapshot: &Snapshot, now: Timestamp) -> Vec<Row> {
     rows
 }
 
-fn of_ladder(state: &CallState, now: Timestamp) -> Option<Row> {
+fn of_ladder(state: &CallState, now: Timestamp) -> Option<RecoveryRow> {
     let call = &state.call;
     let wake = call.wake_at.filter(|at| call.status == CallStatus::Dispatching && *at <= now)?;
     let missed = missed_steps(call, now);
-    let row = |finding, since, action: String| Row {
+    let row = |finding, since, action: String| RecoveryRow {
         missed: missed.len(),
-        ..Row::of(&call.id, finding, Some(since), action)
+        ..RecoveryRow::of(&call.id, finding, Some(since), action)
     };
     Some(match missed.as_slice() {
-        [] => row(Finding::EndOverdue, wake, "EXHAUSTED with an alert, unless an answer is found first".into()),
+        [] => row(RecoveryAction::EndOverdue, wake, "EXHAUSTED with an alert, unless an answer is found first".into()),
         [..] if state.attempts.is_empty() => {
-            row(Finding::NeverNotified, call.accepted_at, "the first notice goes out now".into())
+            row(RecoveryAction::NeverNotified, call.accepted_at, "the first notice goes out now".into())
         }
-        [step] => row(Finding::Overdue, wake, format!("step {} fires now, once", step + 1)),
+        [step] => row(RecoveryAction::Overdue, wake, format!("step {} fires now, once", step + 1)),
         [.., last] => {
             let text = format!(
                 "everyone whom the missed steps name is told once, under step {}; what follows counts from now",
                 last + 1
             );
-            row(Finding::Overdue, wake, text)
+            row(RecoveryAction::Overdue, wake, text)
         }
     })
 }
 
-fn of_attempt(call: &Call, a: &Attempt, snapshot: &Snapshot, now: Timestamp) -> Option<Row> {
+fn of_attempt(call: &Call, a: &Attempt, snapshot: &StoreSnapshot, now: Timestamp) -> Option<RecoveryRow> {
     let (number, name) = (a.number, &a.recipient.name);
     let silent = |sent: Timestamp| now.since(sent) >= snapshot.status_timeout && a.poll_at.is_some_and(|at| at <= now);
     let (finding, since, action) = match a.state {
         AttemptState::Sending if !snapshot.engine_runs => (
-            Finding::ClaimOfDeadEngine,
+            RecoveryAction::ClaimOfDeadEngine,
             a.sent_at,
             format!("attempt {number} becomes an unknown outcome and is looked for in the provider's list"),
         ),
         AttemptState::Unknown if a.decided_at.is_none() => (
-            Finding::UnknownOutcome,
+            RecoveryAction::UnknownOutcome,
             a.sent_at,
             format!("attempt {number} is looked for in the provider's list; not sent again before its policy decides"),
         ),
         AttemptState::Scheduled | AttemptState::Retrying if a.not_before <= now => (
-            Finding::Unsent,
+            RecoveryAction::Unsent,
             Some(a.created_at),
             format!("attempt {number} to {name} is sent now if it is still wanted"),
         ),
-        AttemptState::Submitted if a.sent_at.is_some_and(silent) => {
-            (Finding::Silent, a.sent_at, format!("the provider is asked what became of attempt {number} to {name}"))
-        }
+        AttemptState::Submitted if a.sent_at.is_some_and(silent) => (
+            RecoveryAction::Silent,
+            a.sent_at,
+            format!("the provider is asked what became of attempt {number} to {name}"),
+        ),
         _ => return None,
     };
-    Some(Row::of(&call.id, finding, since, action))
+    Some(RecoveryRow::of(&call.id, finding, since, action))
 }
 
-impl Row {
-    fn of(call: &CallId, finding: Finding, since: Option<Timestamp>, action: impl Into<String>) -> Self {
+impl RecoveryRow {
+    fn of(call: &CallId, finding: RecoveryAction, since: Option<Timestamp>, action: impl Into<String>) -> Self {
         Self { call: Some(call.clone()), finding, since, missed: 0, action: action.into() }
     }
 
@@ -285,15 +287,15 @@ mod tests {
     use crate::testing::{Reaction, World, fixtures, harness, mins, secs};
 
     /// What the plan finds; the tests' mirror is told of nothing, ever, and is left out.
-    async fn found(w: &World, engine_runs: bool) -> Vec<(Finding, usize)> {
-        let snapshot = Snapshot::take(&w.process.core, engine_runs).await.expect("read");
-        let rows = plan(&snapshot, w.now()).into_iter().filter(|r| r.finding != Finding::StuckOutbox);
+    async fn found(w: &World, engine_runs: bool) -> Vec<(RecoveryAction, usize)> {
+        let snapshot = StoreSnapshot::take(&w.process.core, engine_runs).await.expect("read");
+        let rows = plan(&snapshot, w.now()).into_iter().filter(|r| r.finding != RecoveryAction::StuckOutbox);
         rows.map(|r| (r.finding, r.missed)).collect()
     }
 
     /// The store's part, and then the engine's ordinary work.
     async fn carry_out(w: &World) {
-        let snapshot = Snapshot::take(&w.process.core, false).await.expect("read");
+        let snapshot = StoreSnapshot::take(&w.process.core, false).await.expect("read");
         settle_store(&w.process.core, &snapshot, &Actor("mia".into())).await.expect("done");
         w.settle().await;
     }
@@ -308,16 +310,16 @@ mod tests {
     async fn the_plan_names_what_is_wrong_and_nothing_else() {
         let mut w = World::new().await;
         w.begin("normal").await;
-        assert_eq!(found(&w, true).await, [(Finding::Unsent, 0)], "accepted, not sent yet");
+        assert_eq!(found(&w, true).await, [(RecoveryAction::Unsent, 0)], "accepted, not sent yet");
         w.settle().await;
         assert_eq!(found(&w, true).await, [], "nothing is wrong");
         w.receipt(1, "delivered", None).await;
         w.away(secs(150));
-        assert_eq!(found(&w, false).await, [(Finding::Overdue, 1)], "one step");
+        assert_eq!(found(&w, false).await, [(RecoveryAction::Overdue, 1)], "one step");
         w.away(secs(600));
-        assert_eq!(found(&w, false).await, [(Finding::Overdue, 2)], "several steps");
+        assert_eq!(found(&w, false).await, [(RecoveryAction::Overdue, 2)], "several steps");
         w.away(secs(36_000));
-        assert_eq!(found(&w, false).await, [(Finding::Overdue, 3)], "the whole ladder");
+        assert_eq!(found(&w, false).await, [(RecoveryAction::Overdue, 3)], "the whole ladder");
         w.settle().await;
         assert_eq!(found(&w, false).await, [], "carried out by the engine's ordinary work");
     }
@@ -331,7 +333,7 @@ mod tests {
             w.begin("late").await;
             assert_eq!(found(&w, false).await, [], "its time has not come");
             w.away(secs(away));
-            assert_eq!(found(&w, false).await, [(Finding::NeverNotified, missed)]);
+            assert_eq!(found(&w, false).await, [(RecoveryAction::NeverNotified, missed)]);
             carry_out(&w).await;
             assert_eq!(found(&w, false).await, []);
             assert_eq!(w.attempts().await.len(), missed);
@@ -345,7 +347,7 @@ mod tests {
         w.dispatch("one").await;
         w.receipt(1, "delivered", None).await;
         w.away(mins(10));
-        assert_eq!(found(&w, false).await, [(Finding::EndOverdue, 0)]);
+        assert_eq!(found(&w, false).await, [(RecoveryAction::EndOverdue, 0)]);
         carry_out(&w).await;
         assert_eq!(found(&w, false).await, []);
         assert!(w.has_alert("exhausted:").await);
@@ -358,9 +360,9 @@ mod tests {
         let attempt = w.attempt(1).await.id;
         w.apply(Event::Claim { attempt, engine: "engine-0".into(), provider_after: None }, "engine").await;
         assert_eq!(found(&w, true).await, [], "a running engine's own claim is no finding");
-        assert_eq!(found(&w, false).await, [(Finding::ClaimOfDeadEngine, 0)]);
+        assert_eq!(found(&w, false).await, [(RecoveryAction::ClaimOfDeadEngine, 0)]);
         w.restart().await;
-        assert_eq!(found(&w, false).await, [(Finding::UnknownOutcome, 0)]);
+        assert_eq!(found(&w, false).await, [(RecoveryAction::UnknownOutcome, 0)]);
         w.advance(secs(60)).await;
         assert_eq!(w.attempts().await, ["1 sam unknown", "2 sam submitted"]);
         assert_eq!(found(&w, false).await, [], "its policy has decided");
@@ -373,7 +375,7 @@ mod tests {
         w.away(mins(5) - secs(1));
         assert_eq!(found(&w, false).await, [], "it may still come");
         w.away(secs(1));
-        assert_eq!(found(&w, false).await, [(Finding::Silent, 0)]);
+        assert_eq!(found(&w, false).await, [(RecoveryAction::Silent, 0)]);
         carry_out(&w).await;
         assert_eq!((found(&w, false).await, w.sms.fetches()), (vec![], 1), "asked; the next question has its time");
     }
@@ -395,7 +397,7 @@ mod tests {
             keep(&w, None, &harness::sid(0xdead)).await;
             assert_eq!(found(&w, false).await, [], "a stranger's");
             keep(&w, named.then_some(id), &sid).await;
-            assert_eq!(found(&w, true).await, [(Finding::KeptReceipt, 0)], "named: {named}");
+            assert_eq!(found(&w, true).await, [(RecoveryAction::KeptReceipt, 0)], "named: {named}");
             carry_out(&w).await;
             assert_eq!(w.attempt(1).await.state, AttemptState::Delivered, "named: {named}");
             assert_eq!(found(&w, true).await, [], "named: {named}");
@@ -412,10 +414,10 @@ mod tests {
         file[from as usize..(from + size) as usize].fill(0x5a);
         std::fs::write(w.path(), file).expect("written");
         w.restart().await;
-        let snapshot = Snapshot::take(&w.process.core, false).await.expect("what is damaged");
+        let snapshot = StoreSnapshot::take(&w.process.core, false).await.expect("what is damaged");
         assert!(snapshot.damaged && snapshot.calls.is_empty() && snapshot.kept.is_empty());
         let rows = plan(&snapshot, w.now());
-        assert!(rows.iter().all(|r| r.finding == Finding::Unreadable), "{rows:?}");
+        assert!(rows.iter().all(|r| r.finding == RecoveryAction::Unreadable), "{rows:?}");
         assert!(rows.iter().any(|r| r.action.contains("table receipts")), "{rows:?}");
     }
 
@@ -448,20 +450,20 @@ mod tests {
         )
         .await;
         let rows = async || {
-            let snapshot = Snapshot::take(&w.process.core, true).await.expect("read");
+            let snapshot = StoreSnapshot::take(&w.process.core, true).await.expect("read");
             plan(&snapshot, w.now()).into_iter().map(|r| (r.call, r.finding, r.action)).collect::<Vec<_>>()
         };
         w.away(secs(59));
         assert_eq!(rows().await, []);
         w.away(secs(1));
         let action = "1 rows for the alert sink office are tried again now".to_owned();
-        assert_eq!(rows().await, [(None, Finding::StuckOutbox, action)]);
+        assert_eq!(rows().await, [(None, RecoveryAction::StuckOutbox, action)]);
     }
 
     #[test]
     fn an_empty_snapshot_is_an_empty_plan_and_a_stranded_call_is_for_a_person() {
-        assert_eq!(plan(&Snapshot::default(), Timestamp::default()), []);
-        let snapshot = Snapshot { stranded: vec!["a".parse().expect("id")], ..Snapshot::default() };
+        assert_eq!(plan(&StoreSnapshot::default(), Timestamp::default()), []);
+        let snapshot = StoreSnapshot { stranded: vec!["a".parse().expect("id")], ..StoreSnapshot::default() };
         let rows = plan(&snapshot, Timestamp::default());
         assert!(matches!(rows.as_slice(), [r] if r.finding.is_for_a_person() && r.action.contains("person")));
     }

@@ -34,10 +34,10 @@ const PROBE_MAX: Duration = Duration::from_secs(2);
 
 /// What is known.
 #[derive(Debug, Default)]
-pub struct Alarm(Mutex<State>);
+pub struct Alarm(Mutex<AlarmState>);
 
 #[derive(Debug, Default, Clone)]
-struct State {
+struct AlarmState {
     /// When it was last tried, by the clock that nobody can step.
     tried: Option<Duration>,
     /// Since when it takes no writes, and why.
@@ -49,11 +49,11 @@ struct State {
     /// Somebody was to be told.
     raised: bool,
     /// How far each sink is, by its name.
-    sinks: BTreeMap<String, Delivery>,
+    sinks: BTreeMap<String, AlarmDelivery>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Delivery {
+enum AlarmDelivery {
     /// It is asked right now.
     Asked,
     /// It knows.
@@ -63,11 +63,11 @@ enum Delivery {
 }
 
 impl Alarm {
-    fn state(&self) -> State {
+    fn state(&self) -> AlarmState {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    fn update<T>(&self, change: impl FnOnce(&mut AlarmState) -> T) -> T {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -104,14 +104,14 @@ pub async fn pass(engine: &Arc<Engine>, alarm: &Arc<Alarm>) -> Result<(), StoreE
         error!(alert.key = AlertKind::Store.word(), "{}", message(&state));
     }
     let raised = state.raised;
-    alarm.update(|s| *s = State { sinks: std::mem::take(&mut s.sinks), ..state });
+    alarm.update(|s| *s = AlarmState { sinks: std::mem::take(&mut s.sinks), ..state });
     if raised {
         deliver(engine, alarm, boot).await;
     }
     Ok(())
 }
 
-fn message(state: &State) -> String {
+fn message(state: &AlarmState) -> String {
     let (since, why) = state.failing.as_ref().map_or_else(Default::default, |(s, w)| (s.to_string(), w.as_str()));
     format!(
         "the store takes no writes since {since}: new calls are refused, follow-ups do not fire: make room, or see what holds it ({why})"
@@ -134,17 +134,17 @@ async fn deliver(engine: &Arc<Engine>, alarm: &Arc<Alarm>, boot: Duration) {
     let mut asked = Vec::new();
     for sink in &engine.sinks() {
         let times = match state.sinks.get(&sink.name) {
-            Some(Delivery::Asked | Delivery::Delivered) => continue,
-            Some(Delivery::Failed { again, .. }) if *again > boot => continue,
-            Some(Delivery::Failed { times, .. }) => *times,
+            Some(AlarmDelivery::Asked | AlarmDelivery::Delivered) => continue,
+            Some(AlarmDelivery::Failed { again, .. }) if *again > boot => continue,
+            Some(AlarmDelivery::Failed { times, .. }) => *times,
             None => 0,
         };
         // Who stands in for another is asked only where that one did not hear of it.
         let first = sink.fallback_for.as_ref().map(|name| state.sinks.get(name));
-        if first.is_some_and(|it| it == Some(&Delivery::Delivered) || !long) {
+        if first.is_some_and(|it| it == Some(&AlarmDelivery::Delivered) || !long) {
             continue;
         }
-        alarm.update(|s| s.sinks.insert(sink.name.clone(), Delivery::Asked));
+        alarm.update(|s| s.sinks.insert(sink.name.clone(), AlarmDelivery::Asked));
         asked.push(tokio::spawn(ask(engine.clone(), alarm.clone(), (sink.clone(), times), notice.clone())));
     }
     let _ = tokio::time::timeout(ANSWERS_MAX, futures_util::future::join_all(asked)).await;
@@ -154,21 +154,23 @@ async fn ask(engine: Arc<Engine>, alarm: Arc<Alarm>, (sink, times): (Arc<Sink>, 
     let outcome = sink.gateway.deliver(&[notice]).await;
     let now = engine.core.clock.boot();
     let delivery = match outcome {
-        Ok(()) => Delivery::Delivered,
+        Ok(()) => AlarmDelivery::Delivered,
         Err(e) => {
             warn!(sink = sink.name, why = e.why, "an alert was not delivered; it is tried again");
             let pause = outbox::pause(times).max(e.retry_after.unwrap_or_default());
-            Delivery::Failed { times: times.saturating_add(1), again: now + pause }
+            AlarmDelivery::Failed { times: times.saturating_add(1), again: now + pause }
         }
     };
     alarm.update(|s| s.sinks.insert(sink.name.clone(), delivery));
 }
 
 /// It can be recorded now.
-async fn well_again(engine: &Arc<Engine>, alarm: &Alarm, state: State) -> Result<(), StoreError> {
+async fn well_again(engine: &Arc<Engine>, alarm: &Alarm, state: AlarmState) -> Result<(), StoreError> {
     if state.raised {
         // Who was told directly is told of the end as well.
-        for (sink, _) in state.sinks.iter().filter(|(_, t)| matches!(t, Delivery::Delivered | Delivery::Asked)) {
+        for (sink, _) in
+            state.sinks.iter().filter(|(_, t)| matches!(t, AlarmDelivery::Delivered | AlarmDelivery::Asked))
+        {
             engine.core.store.alerts_asked(sink, vec![AlertKind::Store.into()]).await?;
         }
         let raise = AlertChange::Raise { key: AlertKind::Store.into(), call: None, message: message(&state) };
@@ -181,6 +183,6 @@ async fn well_again(engine: &Arc<Engine>, alarm: &Alarm, state: State) -> Result
         warn!("a reply was refused while the store took no writes: the provider's list is read now");
         engine.core.wake.notify(super::wake::WakeSignal::Listen);
     }
-    alarm.update(|s| *s = State { tried: state.tried, refusals: state.refusals, ..State::default() });
+    alarm.update(|s| *s = AlarmState { tried: state.tried, refusals: state.refusals, ..AlarmState::default() });
     Ok(())
 }

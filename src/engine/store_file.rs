@@ -18,7 +18,7 @@ use crate::domain::types::Actor;
 use crate::store::{Lease, Place, StoreError, Upkeep};
 
 use super::Engine;
-use super::file_watch::{Copy, State};
+use super::file_watch::{Copy, WatchedFile};
 
 /// How often to look: three looks at the file system.
 pub const EVERY: Duration = Duration::from_millis(250);
@@ -64,7 +64,7 @@ pub async fn last_copy(engine: &Engine) {
     }
 }
 
-async fn in_its_place(engine: &Engine, upkeep: &dyn Upkeep, state: &mut State) -> Result<(), StoreError> {
+async fn in_its_place(engine: &Engine, upkeep: &dyn Upkeep, state: &mut WatchedFile) -> Result<(), StoreError> {
     let core = &engine.core;
     if state.looked && state.lost.is_none() {
         return Ok(());
@@ -79,7 +79,7 @@ async fn in_its_place(engine: &Engine, upkeep: &dyn Upkeep, state: &mut State) -
         }
     }
     say_copy(engine, upkeep.rescued()).await?;
-    *state = State { looked: true, note_said: state.note_said, ..State::default() };
+    *state = WatchedFile { looked: true, note_said: state.note_said, ..WatchedFile::default() };
     Ok(())
 }
 
@@ -100,7 +100,7 @@ async fn say_copy(engine: &Engine, copy: Option<PathBuf>) -> Result<(), StoreErr
     engine.core.apply(Event::Alert(change), Actor::engine()).await.map(drop)
 }
 
-async fn lost(engine: &Engine, upkeep: &dyn Upkeep, state: &mut State, what: &str) -> Result<(), StoreError> {
+async fn lost(engine: &Engine, upkeep: &dyn Upkeep, state: &mut WatchedFile, what: &str) -> Result<(), StoreError> {
     let core = &engine.core;
     let since = *state.lost.get_or_insert_with(|| core.clock.now());
     let (version, boot) = (core.store.version().await?, core.clock.boot());
@@ -141,7 +141,7 @@ fn message(what: &str, since: Timestamp, copy: Option<&Copy>, failed: Option<&st
     )
 }
 
-async fn keep_note(lock: &dyn Lease, state: &mut State) {
+async fn keep_note(lock: &dyn Lease, state: &mut WatchedFile) {
     match lock.keep().await {
         Ok(()) => state.note_said = false,
         Err(e) if !state.note_said => {

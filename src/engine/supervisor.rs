@@ -43,7 +43,7 @@ pub struct Supervisor {
 }
 
 /// A duty that runs.
-struct Running {
+struct RunningDuty {
     group: &'static str,
     generation: u64,
     duty: Arc<Duty>,
@@ -98,7 +98,7 @@ impl Supervisor {
     /// The [`StoreError`] after which the engine must not go on.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) -> Result<(), StoreError> {
         let mut tasks = Tasks::new();
-        let mut running: HashMap<Id, Running> = HashMap::new();
+        let mut running: HashMap<Id, RunningDuty> = HashMap::new();
         let mut started: BTreeMap<&'static str, u64> = BTreeMap::new();
         let mut fatal = None;
         loop {
@@ -146,7 +146,7 @@ impl Supervisor {
     fn start_assigned(
         &self,
         tasks: &mut Tasks,
-        running: &mut HashMap<Id, Running>,
+        running: &mut HashMap<Id, RunningDuty>,
         started: &mut BTreeMap<&'static str, u64>,
         stop: &CancellationToken,
     ) {
@@ -162,13 +162,13 @@ impl Supervisor {
             let (stop, end) = (stop.child_token(), stop.clone());
             for (duty, beat) in assigned.duties.iter().cloned().zip(heartbeats) {
                 let (stop, end) = (stop.clone(), end.clone());
-                let run = Running { group, generation, duty, beat, stop, end, since: boot, ended_badly: 0 };
+                let run = RunningDuty { group, generation, duty, beat, stop, end, since: boot, ended_badly: 0 };
                 self.start(tasks, running, run);
             }
         }
     }
 
-    fn start(&self, tasks: &mut Tasks, running: &mut HashMap<Id, Running>, run: Running) {
+    fn start(&self, tasks: &mut Tasks, running: &mut HashMap<Id, RunningDuty>, run: RunningDuty) {
         let (engine, duty, beat) = (self.engine.clone(), run.duty.clone(), run.beat.clone());
         let (stop, end, ended_badly) = (run.stop.clone(), run.end.clone(), run.ended_badly);
         let task = tasks.spawn(async move {

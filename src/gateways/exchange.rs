@@ -47,7 +47,7 @@ fn builder(base_url: &Url, connect: Duration, request: Duration) -> reqwest::Cli
 }
 
 /// An answer that came whole.
-pub(in crate::gateways) struct Answer {
+pub(in crate::gateways) struct HttpAnswer {
     pub(in crate::gateways) status: StatusCode,
     pub(in crate::gateways) headers: HeaderMap,
     pub(in crate::gateways) retry_after: Option<Duration>,
@@ -66,13 +66,13 @@ pub(in crate::gateways) enum Failure {
 }
 
 /// One request and its whole answer, within the client's timeouts and these bytes.
-pub(in crate::gateways) async fn exchange(request: RequestBuilder, bytes_max: usize) -> Result<Answer, Failure> {
+pub(in crate::gateways) async fn exchange(request: RequestBuilder, bytes_max: usize) -> Result<HttpAnswer, Failure> {
     let response = request.send().await.map_err(|error| failure(&error))?;
     let (status, headers) = (response.status(), response.headers().clone());
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let retry_after = retry_after(header(RETRY_AFTER.as_str()), header(DATE.as_str()));
     let body = body(response, bytes_max).await?;
-    Ok(Answer { status, headers, retry_after, body })
+    Ok(HttpAnswer { status, headers, retry_after, body })
 }
 
 async fn body(mut response: Response, bytes_max: usize) -> Result<Vec<u8>, Failure> {

@@ -20,18 +20,18 @@ const AGE_MAX: Duration = Duration::from_secs(3_600);
 #[derive(Debug, Default)]
 pub struct ClockWatcher {
     clock: SystemClock,
-    seen: Mutex<Seen>,
+    seen: Mutex<ClockReading>,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
+struct ClockReading {
     /// The boot clock at each answer, and what that answer allows.
     answers: VecDeque<(Duration, Interval)>,
     newest_message: Option<Timestamp>,
 }
 
 impl ClockWatcher {
-    fn lock(&self) -> MutexGuard<'_, Seen> {
+    fn lock(&self) -> MutexGuard<'_, ClockReading> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 
-use crate::config::{Scope, Token};
+use crate::config::{Token, TokenScope};
 use crate::domain::types::Actor;
 
 use super::problem::Problem;
@@ -41,7 +41,7 @@ pub(super) struct Peer(pub(super) IpAddr);
 struct Entry {
     name: String,
     digest: [u8; 32],
-    scope: Scope,
+    scope: TokenScope,
 }
 
 /// The tokens in force, by their hashes.
@@ -67,10 +67,10 @@ impl TokenBook {
     /// # Errors
     /// 401 without a valid token, or where none is configured and the request is not plainly from this machine; 403 where the
     /// token may not do this.
-    pub(super) fn check(&self, parts: &Parts, needed: Scope) -> Result<Caller, Problem> {
+    pub(super) fn check(&self, parts: &Parts, needed: TokenScope) -> Result<Caller, Problem> {
         let entries = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
         if entries.is_empty() {
-            return local(parts).map(|()| Caller { token: None, scope: Scope::Operate });
+            return local(parts).map(|()| Caller { token: None, scope: TokenScope::Operate });
         }
         let given = bearer(&parts.headers).ok_or_else(|| unauthorized("A bearer token is needed."))?;
         let digest: [u8; 32] = Sha256::digest(given).into();
@@ -95,13 +95,13 @@ impl TokenBook {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Caller {
     token: Option<String>,
-    scope: Scope,
+    scope: TokenScope,
 }
 
 impl Caller {
     /// Whose calls alone they may read; `None`: everybody's. Who may only hand calls over reads what they handed over.
     pub(super) fn reads_only(&self) -> Option<Actor> {
-        (self.scope == Scope::Dispatch).then(|| self.actor(None))
+        (self.scope == TokenScope::Dispatch).then(|| self.actor(None))
     }
 
     /// For the log: the token's name, with the person that it speaks for.
@@ -120,11 +120,11 @@ fn entries(tokens: &[Token]) -> Vec<Entry> {
     tokens.iter().map(|t| Entry { name: t.name.clone(), digest: digest(t), scope: t.scope }).collect()
 }
 
-fn word(scope: Scope) -> &'static str {
+fn word(scope: TokenScope) -> &'static str {
     match scope {
-        Scope::Read => "read",
-        Scope::Dispatch => "dispatch",
-        Scope::Operate => "operate",
+        TokenScope::Read => "read",
+        TokenScope::Dispatch => "dispatch",
+        TokenScope::Operate => "operate",
     }
 }
 

@@ -9,7 +9,7 @@ use axum::http::{StatusCode, header};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use crate::config::Scope;
+use crate::config::TokenScope;
 use crate::domain::call::CallStatus;
 use crate::domain::change::Answer;
 use crate::domain::event::{Decision, Event};
@@ -34,8 +34,8 @@ type Named = Result<Path<String>, PathRejection>;
 /// next page, null in the empty one after the last.
 pub(super) async fn list(State(state): State<Arc<HttpState>>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
-    let created_by = state.tokens.check(&parts, Scope::Read)?.reads_only();
-    let query = Query::read(parts.uri.query(), &["status", "since", "before", "limit"])?;
+    let created_by = state.tokens.check(&parts, TokenScope::Read)?.reads_only();
+    let query = CallQuery::read(parts.uri.query(), &["status", "since", "before", "limit"])?;
     let before = match query.get("before") {
         Some(name) => Some(find_readable(&state, name, created_by.as_ref()).await?),
         None => None,
@@ -61,7 +61,7 @@ pub(super) async fn story(
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
-    let by = state.tokens.check(&parts, Scope::Read)?.reads_only();
+    let by = state.tokens.check(&parts, TokenScope::Read)?.reads_only();
     let id = find_readable(&state, &named(name)?, by.as_ref()).await?;
     let story = state.core.store.story(&id).await.map_err(|e| Problem::store(&e))?.ok_or_else(no_such_call)?;
     Ok(json_answer(StatusCode::OK, &json::story(&story, state.settings.mode)))
@@ -70,8 +70,8 @@ pub(super) async fn story(
 /// `GET /api/log?after=&call=&since=&limit=`: oldest first; `next` is the `after` of the next page.
 pub(super) async fn log(State(state): State<Arc<HttpState>>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
-    let by = state.tokens.check(&parts, Scope::Read)?.reads_only();
-    let query = Query::read(parts.uri.query(), &["after", "call", "since", "limit"])?;
+    let by = state.tokens.check(&parts, TokenScope::Read)?.reads_only();
+    let query = CallQuery::read(parts.uri.query(), &["after", "call", "since", "limit"])?;
     let after: i64 = query.parsed("after")?.unwrap_or(0);
     let call = match query.get("call") {
         Some(name) => Some(find_readable(&state, name, by.as_ref()).await?),
@@ -179,23 +179,23 @@ async fn contact(state: &HttpState, id: &CallId, text: &str) -> Result<ContactId
 }
 
 #[derive(Default)]
-struct Said {
+struct OperatorRequest {
     by: Option<String>,
     note: Option<String>,
     contact: Option<String>,
 }
 
 /// The body of a decision, which may be left out.
-async fn said(state: &HttpState, request: Request) -> Result<(Caller, Said), Problem> {
+async fn said(state: &HttpState, request: Request) -> Result<(Caller, OperatorRequest), Problem> {
     let (parts, raw) = request.into_parts();
-    let caller = state.tokens.check(&parts, Scope::Operate)?;
+    let caller = state.tokens.check(&parts, TokenScope::Operate)?;
     let typed = parts.headers.contains_key(header::CONTENT_TYPE);
     if typed {
         media_type(&parts.headers, "application/json")?;
     }
     let raw = body(state, raw).await?;
     if raw.is_empty() {
-        return Ok((caller, Said::default()));
+        return Ok((caller, OperatorRequest::default()));
     }
     if !typed {
         media_type(&parts.headers, "application/json")?;
@@ -203,7 +203,7 @@ async fn said(state: &HttpState, request: Request) -> Result<(Caller, Said), Pro
     let document: Value =
         serde_json::from_slice(&raw).map_err(|e| Problem::bad_request(format!("The body is not JSON: {e}.")))?;
     let Value::Object(map) = document else { return Err(Problem::bad_request("The body must be a JSON object.")) };
-    let mut said = Said::default();
+    let mut said = OperatorRequest::default();
     for (name, value) in map {
         let (field, slot, max) = match name.as_str() {
             "by" => ("by", &mut said.by, BY_CHARACTERS_MAX),
@@ -255,9 +255,9 @@ fn no_such_call() -> Problem {
 }
 
 /// A query string with the names that a path knows.
-struct Query(BTreeMap<String, String>);
+struct CallQuery(BTreeMap<String, String>);
 
-impl Query {
+impl CallQuery {
     fn read(raw: Option<&str>, known: &[&str]) -> Result<Self, Problem> {
         let pairs = form(raw.unwrap_or_default().as_bytes())
             .map_err(|why| Problem::bad_request(format!("The query cannot be read: {why}.")))?;

@@ -10,7 +10,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
-use crate::config::Scope;
+use crate::config::TokenScope;
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
 use crate::domain::breaker::{self, Route, RouteQuery};
 use crate::domain::call::{CallState, CallStatus};
@@ -29,7 +29,8 @@ use super::state::HttpState;
 pub(super) async fn manual(State(state): State<Arc<HttpState>>, request: Request) -> Result<Response, Problem> {
     let (parts, raw) = request.into_parts();
     let boot = state.core.clock.boot();
-    let caller = state.tokens.check(&parts, Scope::Dispatch).inspect_err(|_| state.refusals.refused_dispatch(boot))?;
+    let caller =
+        state.tokens.check(&parts, TokenScope::Dispatch).inspect_err(|_| state.refusals.refused_dispatch(boot))?;
     state.refusals.dispatch_let_in(boot);
     media_type(&parts.headers, "application/json")?;
     let key = once(&parts.headers, "idempotency-key")?.map(str::to_owned);

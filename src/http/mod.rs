@@ -1,7 +1,7 @@
 //! The HTTP interface of `serve`: delivery receipts and replies in, dispatches and decisions in, calls, log and health out.
 //!
 //! What is answered with success is durable; a request that is cut off before its answer was either recorded whole or not at
-//! all, and may be made again. No request reaches a provider from here, keeps a thread, or stays for longer than [`Limits`].
+//! all, and may be made again. No request reaches a provider from here, keeps a thread, or stays for longer than [`HttpLimits`].
 //! `cli::serve` makes the state and starts a listener or two over it.
 //!
 //! `public_url` is what the provider calls. Where it has a path, webhooks are served with that path before them and without it:
@@ -26,5 +26,7 @@ mod webhooks;
 
 pub use routes::router;
 pub use server::{BindError, bind, serve};
-pub use state::{BODY_MAX, DISPATCH_BODY_MAX, HttpDeps, HttpSettings, HttpState, Limits, Surface, keep_refusal_alerts};
+pub use state::{
+    BODY_MAX, DISPATCH_BODY_MAX, HttpDeps, HttpLimits, HttpSettings, HttpState, Surface, keep_refusal_alerts,
+};
 pub use webhooks::{PROBE, probe_proof};

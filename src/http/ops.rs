@@ -19,7 +19,7 @@ use crate::store::Figures;
 
 use super::problem::Problem;
 use super::request::json as json_answer;
-use super::snapshot::Snapshot;
+use super::snapshot::HealthCache;
 use super::state::HttpState;
 
 /// How long what was found out is shown.
@@ -32,13 +32,13 @@ const LATE: Duration = Duration::from_secs(30);
 const MIRROR_LATE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Status {
+enum HealthStatus {
     Ok,
     Degraded,
     Failing,
 }
 
-impl Status {
+impl HealthStatus {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -50,17 +50,17 @@ impl Status {
 
 struct Check {
     name: &'static str,
-    status: Status,
+    status: HealthStatus,
     detail: Option<String>,
 }
 
 impl Check {
-    fn new(name: &'static str, status: Status, detail: impl Into<String>) -> Self {
+    fn new(name: &'static str, status: HealthStatus, detail: impl Into<String>) -> Self {
         Self { name, status, detail: Some(detail.into()) }
     }
 
     fn ok(name: &'static str) -> Self {
-        Self { name, status: Status::Ok, detail: None }
+        Self { name, status: HealthStatus::Ok, detail: None }
     }
 
     fn document(&self) -> Value {
@@ -90,26 +90,26 @@ impl HttpState {
     /// Whether the store takes writes and the scheduler runs, at most a second old: what `/readyz` says, but for the place of the
     /// store's file, which a restart would not mend: it would end what is still open.
     pub async fn works(self: &Arc<Self>) -> bool {
-        let checks = |snapshot: &Snapshot| [store(snapshot), scheduler(self, snapshot)];
+        let checks = |snapshot: &HealthCache| [store(snapshot), scheduler(self, snapshot)];
         look(self).await.is_ok_and(|snapshot| all_work(self, &checks(&snapshot)))
     }
 }
 
-fn essential(state: &HttpState, snapshot: &Snapshot) -> [Check; 2] {
+fn essential(state: &HttpState, snapshot: &HealthCache) -> [Check; 2] {
     [store_in_place(state, snapshot), scheduler(state, snapshot)]
 }
 
 /// A listener that stops takes no new work.
 fn all_work(state: &HttpState, checks: &[Check]) -> bool {
-    checks.iter().all(|c| c.status != Status::Failing) && !state.closing.is_cancelled()
+    checks.iter().all(|c| c.status != HealthStatus::Failing) && !state.closing.is_cancelled()
 }
 
 /// The document of health.
 pub(super) async fn health(State(state): State<Arc<HttpState>>) -> Result<Response, Problem> {
     let snapshot = look(&state).await?;
     let checks = checks(&state, &snapshot);
-    let status = checks.iter().map(|c| c.status).max().unwrap_or(Status::Failing);
-    let code = if status == Status::Failing { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    let status = checks.iter().map(|c| c.status).max().unwrap_or(HealthStatus::Failing);
+    let code = if status == HealthStatus::Failing { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     let uptime = state.core.clock.boot().saturating_sub(state.started);
     let document = json!({
         "status": status.as_str(),
@@ -142,7 +142,7 @@ fn duty_document(duty: &DutyLine) -> Value {
     })
 }
 
-fn metrics(state: &HttpState, snapshot: &Snapshot) -> Value {
+fn metrics(state: &HttpState, snapshot: &HealthCache) -> Value {
     let now = state.core.clock.now();
     let f = snapshot.figures.clone().unwrap_or_default();
     let (refused, refused_own) = state.refusals.counts();
@@ -166,7 +166,7 @@ fn metrics(state: &HttpState, snapshot: &Snapshot) -> Value {
     })
 }
 
-fn checks(state: &HttpState, snapshot: &Snapshot) -> Vec<Check> {
+fn checks(state: &HttpState, snapshot: &HealthCache) -> Vec<Check> {
     let mut checks = vec![store_in_place(state, snapshot), scheduler(state, snapshot), twilio(state, snapshot)];
     let figures = snapshot.figures.as_ref();
     if state.settings.airtable {
@@ -174,7 +174,7 @@ fn checks(state: &HttpState, snapshot: &Snapshot) -> Vec<Check> {
     }
     if let Some(offset) = clock_offset(state) {
         checks.push(if offset.is_over(OFFSET_ALARM) {
-            Check::new("clock", Status::Degraded, offset.shown())
+            Check::new("clock", HealthStatus::Degraded, offset.shown())
         } else {
             Check::ok("clock")
         });
@@ -182,10 +182,10 @@ fn checks(state: &HttpState, snapshot: &Snapshot) -> Vec<Check> {
     checks.push(fixtures(state));
     checks.extend(standing_still(&duties(state)));
     if let Some(trouble) = state.refusals.trouble() {
-        checks.push(Check::new("webhooks", Status::Degraded, trouble));
+        checks.push(Check::new("webhooks", HealthStatus::Degraded, trouble));
     }
     if let Some(open) = figures.map(|f| f.alerts).filter(|n| *n > 0) {
-        checks.push(Check::new("alerts", Status::Degraded, format!("{open} open")));
+        checks.push(Check::new("alerts", HealthStatus::Degraded, format!("{open} open")));
     }
     checks
 }
@@ -194,14 +194,15 @@ fn checks(state: &HttpState, snapshot: &Snapshot) -> Vec<Check> {
 fn fixtures(state: &HttpState) -> Check {
     let directory = state.core.directory();
     let said: Vec<String> = empty_roles(&directory).into_iter().chain(no_last_resort(&directory)).collect();
-    if said.is_empty() { Check::ok("people") } else { Check::new("people", Status::Ok, said.join("; ")) }
+    if said.is_empty() { Check::ok("people") } else { Check::new("people", HealthStatus::Ok, said.join("; ")) }
 }
 
 /// Duties that have not passed for too long; the essential ones are the scheduler's check.
 fn standing_still(duties: &[DutyLine]) -> Option<Check> {
     let still: Vec<&str> =
         duties.iter().filter(|d| d.is_still && d.rank == Rank::Other).map(|d| d.name.as_str()).collect();
-    (!still.is_empty()).then(|| Check::new("duties", Status::Degraded, format!("{} stand(s) still", still.join(", "))))
+    (!still.is_empty())
+        .then(|| Check::new("duties", HealthStatus::Degraded, format!("{} stand(s) still", still.join(", "))))
 }
 
 /// Rows that wait for long, that were given up or are not proven, and what the base itself says.
@@ -228,51 +229,51 @@ fn airtable(state: &HttpState, figures: Option<&Figures>) -> Check {
     if mirror.unverified > 0 {
         said.push(format!("{} rows are not read back", mirror.unverified));
     }
-    Check::new("airtable", Status::Degraded, said.join("; "))
+    Check::new("airtable", HealthStatus::Degraded, said.join("; "))
 }
 
 /// The file is looked for at once, not as of the last look at the store.
-fn store_in_place(state: &HttpState, snapshot: &Snapshot) -> Check {
+fn store_in_place(state: &HttpState, snapshot: &HealthCache) -> Check {
     let place = state.core.store.place();
     let Some(what) = place.trouble() else { return store(snapshot) };
     let copy = state.engine.as_ref().and_then(|e| e.file_watch.copy());
     let copy =
         copy.map_or_else(|| "there is no copy yet".to_owned(), |at| format!("a copy is kept at {}", at.display()));
-    Check::new("store", Status::Failing, format!("{what}; {copy}"))
+    Check::new("store", HealthStatus::Failing, format!("{what}; {copy}"))
 }
 
-fn store(snapshot: &Snapshot) -> Check {
+fn store(snapshot: &HealthCache) -> Check {
     match (snapshot.writable, &snapshot.figures) {
-        (false, _) => Check::new("store", Status::Failing, "it does not take writes"),
-        (true, None) => Check::new("store", Status::Failing, "it cannot be read"),
+        (false, _) => Check::new("store", HealthStatus::Failing, "it does not take writes"),
+        (true, None) => Check::new("store", HealthStatus::Failing, "it cannot be read"),
         (true, Some(_)) => Check::ok("store"),
     }
 }
 
-fn scheduler(state: &HttpState, snapshot: &Snapshot) -> Check {
+fn scheduler(state: &HttpState, snapshot: &HealthCache) -> Check {
     const NAME: &str = "scheduler";
     let now = state.core.clock.now();
     let late = snapshot.figures.as_ref().and_then(|f| f.oldest_due).map(|due| now.since(due)).filter(|d| *d > LATE);
     let pending = snapshot.figures.as_ref().map_or(0, |f| f.pending_dispatches);
     match since_tick(state) {
-        None => Check::new(NAME, Status::Failing, "no pass yet"),
+        None => Check::new(NAME, HealthStatus::Failing, "no pass yet"),
         Some(ago) if ago > ESSENTIAL_MAX => {
-            Check::new(NAME, Status::Failing, format!("the last pass was {} s ago", ago.as_secs()))
+            Check::new(NAME, HealthStatus::Failing, format!("the last pass was {} s ago", ago.as_secs()))
         }
-        Some(_) if late.is_some() => Check::new(NAME, Status::Degraded, "follow-ups are late"),
-        Some(_) if pending > 0 => Check::new(NAME, Status::Degraded, "calls wait for nothing"),
+        Some(_) if late.is_some() => Check::new(NAME, HealthStatus::Degraded, "follow-ups are late"),
+        Some(_) if pending > 0 => Check::new(NAME, HealthStatus::Degraded, "calls wait for nothing"),
         Some(_) => Check::ok(NAME),
     }
 }
 
-fn twilio(state: &HttpState, snapshot: &Snapshot) -> Check {
+fn twilio(state: &HttpState, snapshot: &HealthCache) -> Check {
     let shut = snapshot.figures.as_ref().map_or(0, |f| f.open_breakers);
     if shut > 0 {
-        Check::new("twilio", Status::Degraded, format!("{shut} breaker(s) open: see `dispatchctl breaker list`"))
+        Check::new("twilio", HealthStatus::Degraded, format!("{shut} breaker(s) open: see `dispatchctl breaker list`"))
     } else if state.settings.account_sid.is_empty() {
-        Check::new("twilio", Status::Degraded, "not configured: nothing can be sent")
+        Check::new("twilio", HealthStatus::Degraded, "not configured: nothing can be sent")
     } else if !state.settings.callbacks {
-        Check::new("twilio", Status::Degraded, "no callbacks: polling only")
+        Check::new("twilio", HealthStatus::Degraded, "no callbacks: polling only")
     } else {
         Check::ok("twilio")
     }
@@ -293,7 +294,7 @@ fn since_tick(state: &HttpState) -> Option<Duration> {
 
 /// What is known of the store, at most [`FRESH`] old. The look is a task of its own: a client that hangs up at once cannot
 /// cause one after another.
-async fn look(state: &Arc<HttpState>) -> Result<Snapshot, Problem> {
+async fn look(state: &Arc<HttpState>) -> Result<HealthCache, Problem> {
     let state = state.clone();
     let looked = tokio::spawn(async move {
         let mut kept = state.snapshot.lock().await;
@@ -314,7 +315,7 @@ async fn look(state: &Arc<HttpState>) -> Result<Snapshot, Problem> {
         };
         let figures = tokio::time::timeout(PROBE_MAX, state.core.store.figures(clock.now())).await;
         let figures = figures.ok().and_then(|f| f.inspect_err(|e| warn!(error = %e, "health: no figures")).ok());
-        let found = Snapshot { at: clock.boot(), writable, figures };
+        let found = HealthCache { at: clock.boot(), writable, figures };
         *kept = Some(found.clone());
         found
     });

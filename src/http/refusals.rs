@@ -32,7 +32,7 @@ const LOG_EVERY_MS: i64 = 10_000;
 
 /// Why a callback was refused, as a log line and an alert say it behind "with".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum WebhookRefusal {
     /// None, or several.
     NoSignature,
     /// It does not sign this.
@@ -45,7 +45,7 @@ pub(super) enum Refusal {
     WrongShape,
 }
 
-impl Refusal {
+impl WebhookRefusal {
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::NoSignature => "without exactly one signature",
@@ -114,7 +114,7 @@ struct Callbacks {
 
 impl Callbacks {
     /// Whether this changes what has to be written.
-    fn refused(&mut self, how: Refusal, boot: Duration) -> bool {
+    fn refused(&mut self, how: WebhookRefusal, boot: Duration) -> bool {
         self.recent.push_back(boot);
         while self.recent.len() > MANY || self.recent.front().is_some_and(|first| boot.saturating_sub(*first) > WINDOW)
         {
@@ -189,7 +189,7 @@ impl Refusals {
     }
 
     /// A callback was refused; `is_own`: it names our account.
-    pub(super) fn refused_callback(&self, how: Refusal, is_own: bool, boot: Duration) {
+    pub(super) fn refused_callback(&self, how: WebhookRefusal, is_own: bool, boot: Duration) {
         let count = self.total.fetch_add(1, Ordering::Relaxed) + 1;
         if is_own {
             self.own.fetch_add(1, Ordering::Relaxed);
@@ -325,7 +325,7 @@ mod tests {
         let mut callbacks = Callbacks::default();
         for (at, refused, alarm) in story {
             if *refused {
-                callbacks.refused(Refusal::WrongSignature, s(*at));
+                callbacks.refused(WebhookRefusal::WrongSignature, s(*at));
             } else {
                 callbacks.good();
             }
@@ -342,7 +342,7 @@ mod tests {
             let boot = s(second);
             // Three forged ones and a good one each second.
             for _ in 0..3 {
-                callbacks.refused(Refusal::WrongSignature, boot);
+                callbacks.refused(WebhookRefusal::WrongSignature, boot);
                 written.extend(callbacks.alarm.due(boot).inspect(|due| callbacks.alarm.written(due, boot)));
             }
             callbacks.good();

@@ -23,7 +23,7 @@ use tracing::{debug, info, warn};
 use super::auth::Peer;
 use super::routes::router;
 use super::stall::StallLimited;
-use super::state::{HttpState, Limits, Surface};
+use super::state::{HttpLimits, HttpState, Surface};
 
 /// The most bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -58,7 +58,7 @@ pub async fn bind(addr: SocketAddr) -> Result<TcpListener, BindError> {
     })
 }
 
-/// Answers connections until `stop`; then accepts no more, lets requests under way finish within [`Limits::drain`], and cuts
+/// Answers connections until `stop`; then accepts no more, lets requests under way finish within [`HttpLimits::drain`], and cuts
 /// the rest. Several listeners may share a state; they stop together.
 pub async fn serve(listener: TcpListener, surface: Surface, state: Arc<HttpState>, stop: CancellationToken) {
     let router = router(surface, state.clone());
@@ -106,7 +106,12 @@ pub async fn serve(listener: TcpListener, surface: Surface, state: Arc<HttpState
     }
 }
 
-async fn connection((stream, peer): (TcpStream, SocketAddr), router: Router, limits: Limits, stop: CancellationToken) {
+async fn connection(
+    (stream, peer): (TcpStream, SocketAddr),
+    router: Router,
+    limits: HttpLimits,
+    stop: CancellationToken,
+) {
     // Small answers go out at once; without this only a little time is lost.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: hyper::Request<Incoming>| {

@@ -6,7 +6,7 @@ use crate::store::Figures;
 
 /// What a look at the store said.
 #[derive(Debug, Clone)]
-pub(super) struct Snapshot {
+pub(super) struct HealthCache {
     /// Boot clock.
     pub(super) at: Duration,
     pub(super) writable: bool,

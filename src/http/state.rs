@@ -12,7 +12,7 @@ use super::auth::TokenBook;
 use super::problem::Problem;
 use super::refusals::Refusals;
 use super::request_ids::RequestIds;
-use super::snapshot::Snapshot;
+use super::snapshot::HealthCache;
 use crate::config::Token;
 use crate::domain::change::Answer;
 use crate::domain::event::{Event, NewCall};
@@ -62,7 +62,7 @@ pub struct HttpSettings {
     /// Whether the mirror is configured: health shows it.
     pub airtable: bool,
     /// The bounds.
-    pub limits: Limits,
+    pub limits: HttpLimits,
 }
 
 impl HttpSettings {
@@ -76,14 +76,14 @@ impl HttpSettings {
             account_sid: String::new(),
             signature_tokens: Vec::new(),
             airtable: false,
-            limits: Limits::default(),
+            limits: HttpLimits::default(),
         }
     }
 }
 
 /// What one client can take of us.
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub struct HttpLimits {
     /// For a whole request head; also how long an idle connection is kept.
     pub head: Duration,
     /// For a whole body.
@@ -100,7 +100,7 @@ pub struct Limits {
     pub connections: usize,
 }
 
-impl Default for Limits {
+impl Default for HttpLimits {
     fn default() -> Self {
         Self {
             head: Duration::from_secs(10),
@@ -136,7 +136,7 @@ pub struct HttpState {
     pub(super) refusals: Refusals,
     pub(super) dispatch_waiters: Semaphore,
     pub(super) large_bodies: Semaphore,
-    pub(super) snapshot: Mutex<Option<Snapshot>>,
+    pub(super) snapshot: Mutex<Option<HealthCache>>,
     pub(super) closing: CancellationToken,
 }
 

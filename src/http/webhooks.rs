@@ -29,7 +29,7 @@ use crate::gateways::twilio::wire::{FormError, InboundSms, StatusCallback};
 use crate::failpoint::{self, Safeguard};
 
 use super::problem::Problem;
-use super::refusals::Refusal;
+use super::refusals::WebhookRefusal;
 use super::request::{body, form, json as json_answer, media_type};
 use super::state::HttpState;
 
@@ -52,7 +52,7 @@ enum Webhook<'a> {
 }
 
 /// A callback that is not served, and why.
-struct Refused(Refusal, Problem);
+struct Refused(WebhookRefusal, Problem);
 
 /// Whatever no other route serves: the webhooks, with or without the path of `public_url` and with or without a slash at the
 /// end, as proxies and consoles differ. What is refused under `/webhooks` is counted, and alarms where it names our account.
@@ -89,15 +89,15 @@ async fn served(
     if parts.method != Method::POST {
         *named = parts.uri.query().and_then(|query| form(query.as_bytes()).ok()).and_then(|pairs| account_of(&pairs));
         return Ok(Err(match wanted {
-            Some(_) => Refused(Refusal::WrongMethod, wrong_method()),
-            None => Refused(Refusal::UnknownPath, nothing_here()),
+            Some(_) => Refused(WebhookRefusal::WrongMethod, wrong_method()),
+            None => Refused(WebhookRefusal::UnknownPath, nothing_here()),
         }));
     }
     media_type(&parts.headers, FORM)?;
     let raw = body(state, raw).await?;
     let pairs = form(&raw).map_err(|why| Problem::bad_request(format!("The form cannot be read: {why}.")))?;
     *named = account_of(&pairs);
-    let Some(wanted) = wanted else { return Ok(Err(Refused(Refusal::UnknownPath, nothing_here()))) };
+    let Some(wanted) = wanted else { return Ok(Err(Refused(WebhookRefusal::UnknownPath, nothing_here()))) };
     if let Err(refused) = signed(state, parts, &pairs) {
         return Ok(Err(refused));
     }
@@ -137,7 +137,7 @@ async fn receipt(
         Ok(attempt) => attempt,
         Err(_) => {
             let detail = "There is no such attempt. Nothing was recorded.";
-            return Ok(Err(Refused(Refusal::UnknownPath, Problem::new(StatusCode::NOT_FOUND, detail))));
+            return Ok(Err(Refused(WebhookRefusal::UnknownPath, Problem::new(StatusCode::NOT_FOUND, detail))));
         }
     };
     let callback = match StatusCallback::parse(pairs, account(state)) {
@@ -166,7 +166,10 @@ fn probed(state: &HttpState, pairs: &[(String, String)]) -> Result<Response, Ref
     let nonce = pairs.iter().find(|(name, _)| name == "Nonce").map(|(_, value)| value.as_str());
     let token = state.signature().first().cloned();
     let (Some(nonce), Some(token)) = (nonce, token) else {
-        return Err(Refused(Refusal::WrongShape, Problem::bad_request("Nonce: is missing.").member("field", "Nonce")));
+        return Err(Refused(
+            WebhookRefusal::WrongShape,
+            Problem::bad_request("Nonce: is missing.").member("field", "Nonce"),
+        ));
     };
     let document =
         json!({ "service": "dispatchctl", "mode": state.settings.mode, "proof": probe_proof(&token, nonce) });
@@ -234,7 +237,7 @@ fn account_of(pairs: &[(String, String)]) -> Option<String> {
 }
 
 fn wrong_shape(e: &FormError) -> Refused {
-    Refused(Refusal::WrongShape, Problem::bad_request(format!("{e}. Nothing was recorded.")))
+    Refused(WebhookRefusal::WrongShape, Problem::bad_request(format!("{e}. Nothing was recorded.")))
 }
 
 fn nothing_here() -> Problem {
@@ -254,14 +257,14 @@ fn signed(state: &HttpState, parts: &Parts, pairs: &[(String, String)]) -> Resul
         let detail = "The request's signature is not valid. Nothing was recorded.";
         Refused(how, Problem::new(StatusCode::FORBIDDEN, detail).kind("signature", "The signature is not valid"))
     };
-    let signature = one_signature(parts).ok_or_else(|| refused(Refusal::NoSignature))?;
+    let signature = one_signature(parts).ok_or_else(|| refused(WebhookRefusal::NoSignature))?;
     let path = parts.uri.path_and_query().map_or("/", |p| p.as_str());
     let mut spellings: Vec<&str> = state.settings.public_host.iter().map(String::as_str).collect();
     spellings.extend(["host", "x-forwarded-host"].iter().filter_map(|name| spelled(&parts.headers, name)));
     let checker = state.signature();
     let url = state.settings.public_url.as_ref();
     let valid = url.is_some_and(|url| checker.verify_spelled(url.as_str(), &spellings, path, pairs, signature));
-    if valid || Safeguard::Signature.is_off() { Ok(()) } else { Err(refused(Refusal::WrongSignature)) }
+    if valid || Safeguard::Signature.is_off() { Ok(()) } else { Err(refused(WebhookRefusal::WrongSignature)) }
 }
 
 fn spelled<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -32,7 +32,7 @@ pub(super) enum Action {
         pause: Duration,
     },
     /// Until so long after a call was accepted.
-    Until { until: Until },
+    Until { until: UntilState },
     /// Somebody texts; `from` is their number once the file is read.
     Reply {
         #[serde(rename = "reply", deserialize_with = "values::text")]
@@ -229,7 +229,7 @@ pub(super) enum Edit {
 /// A time of a call.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Until {
+pub(super) struct UntilState {
     #[serde(deserialize_with = "values::text")]
     pub(super) call: String,
     #[serde(default, deserialize_with = "values::duration")]

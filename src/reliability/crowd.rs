@@ -12,7 +12,7 @@ use super::world::World;
 
 /// When it was made, when it left, and when the provider accepted it.
 #[derive(Debug, Clone, Copy)]
-struct Text {
+struct CrowdText {
     made: Timestamp,
     left: Timestamp,
     accepted: Timestamp,
@@ -20,7 +20,7 @@ struct Text {
 }
 
 /// Every text that was accepted, in that order; the first of a call to a contact is a first notice.
-fn accepted(seen: &Seen) -> Vec<Text> {
+fn accepted(seen: &Seen) -> Vec<CrowdText> {
     let by_sid: std::collections::HashMap<&str, &Value> = texts(&seen.ledger).map(|m| (text(m, "sid"), m)).collect();
     let mut all = Vec::new();
     for story in &seen.stories {
@@ -30,7 +30,7 @@ fn accepted(seen: &Seen) -> Vec<Text> {
             let (Some(made), Some(left), Some(accepted)) = (time(a, "createdAt"), time(a, "sentAt"), message) else {
                 continue;
             };
-            all.push(Text { made, left, accepted, first: told.insert(text(a, "contact")) });
+            all.push(CrowdText { made, left, accepted, first: told.insert(text(a, "contact")) });
         }
     }
     all.sort_by_key(|t| t.accepted);
@@ -59,12 +59,12 @@ pub(super) fn checks(expected: &CrowdThen, seen: &Seen) -> Vec<Check> {
     let mut checks = Vec::new();
     if let Some(slack) = expected.reminders_wait_after {
         let least = expected.overtaken;
-        let firsts: Vec<&Text> = all.iter().filter(|t| t.first).collect();
+        let firsts: Vec<&CrowdText> = all.iter().filter(|t| t.first).collect();
         let (mut wrong, mut overtaken) = (0, 0);
         for reminder in all.iter().filter(|t| !t.first) {
             // A first notice that had been waiting for so long when this one left, and left so long after it: two that are on
             // their way at the same time are in no order.
-            let waits = |f: &&&Text| f.left > reminder.left.plus(slack) && f.made.plus(slack) < reminder.left;
+            let waits = |f: &&&CrowdText| f.left > reminder.left.plus(slack) && f.made.plus(slack) < reminder.left;
             wrong += usize::from(firsts.iter().any(|f| waits(&f)));
             overtaken += usize::from(firsts.iter().any(|f| f.made > reminder.made && f.left < reminder.left));
         }

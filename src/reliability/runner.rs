@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::action::{Action, Dispatch, Until};
+use super::action::{Action, Dispatch, UntilState};
 use super::await_state::{condition_name, wait};
 use super::check::judge;
 use super::documents::{Seen, creates, text, texts, time, under_way};
@@ -187,7 +187,7 @@ async fn act(action: &Action, world: &mut World) -> Result<(), String> {
             world.pause(*d).await;
             Ok(())
         }
-        Action::Until { until: Until { call, after } } => {
+        Action::Until { until: UntilState { call, after } } => {
             let story = world.story(call).await?.ok_or_else(|| format!("there is no call {call}"))?;
             let accepted = time(&story, "acceptedAt").ok_or("the call has no time")?;
             world.until(accepted.plus(*after)).await;

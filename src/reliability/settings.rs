@@ -84,10 +84,10 @@ pub(super) fn zone_with_summer_at(at: Timestamp) -> Option<String> {
 }
 
 /// Tells a problem of the settings by its place in the scenario's own file.
-fn place_of(scenario: &Scenario, problem: &config::Problem) -> String {
+fn place_of(scenario: &Scenario, problem: &config::ConfigProblem) -> String {
     let key = format!("given.config.{}", problem.key);
     let line = scenario.lines.find(&key);
-    let told = config::Problem { at: None, key, ..problem.clone() };
+    let told = config::ConfigProblem { at: None, key, ..problem.clone() };
     match line {
         Some(line) => format!("{}:{line}: {told}", scenario.file),
         None => format!("{}: {told}", scenario.file),

@@ -5,16 +5,16 @@
 
 use serde_json::{Value, json};
 
-use super::answer::Answer;
+use super::answer::Response;
 use super::state::{SERVICE_SENDER, Shared};
-use super::wire::{Params, Refusal, respond};
+use super::wire::{Params, TwilioRefusal, respond};
 use crate::domain::types::Sender;
 
 /// Magic numbers that are no sender of anybody's (`facts/twilio.md` §12).
 const NOBODYS: &[&str] = &["+15005550001", "+15005550007"];
 
 /// `GET /2010-04-01/Accounts/{Sid}.json`.
-pub(super) fn account(shared: &Shared) -> Answer {
+pub(super) fn account(shared: &Shared) -> Response {
     let sid = &shared.account_sid;
     let body = json!({
         "sid": sid,
@@ -27,11 +27,11 @@ pub(super) fn account(shared: &Shared) -> Answer {
         "uri": format!("/2010-04-01/Accounts/{sid}.json"),
         "subresource_uris": {},
     });
-    Answer::Send(respond(shared, 200, &body))
+    Response::Send(respond(shared, 200, &body))
 }
 
 /// `GET …/IncomingPhoneNumbers.json`: the number that is asked for, or the one of the services.
-pub(super) fn numbers(shared: &Shared, path: &str, query: &str) -> Result<Answer, Refusal> {
+pub(super) fn numbers(shared: &Shared, path: &str, query: &str) -> Result<Response, TwilioRefusal> {
     let params =
         Params::parse(query.as_bytes(), &["PhoneNumber", "FriendlyName", "PageSize", "Page", "PageToken"], &[])?;
     let asked = params.get("PhoneNumber").unwrap_or(SERVICE_SENDER);
@@ -57,18 +57,18 @@ pub(super) fn numbers(shared: &Shared, path: &str, query: &str) -> Result<Answer
         "incoming_phone_numbers": found, "page": 0, "page_size": 50, "start": 0, "end": 0, "uri": uri,
         "first_page_uri": uri, "next_page_uri": null, "previous_page_uri": null,
     });
-    Ok(Answer::Send(respond(shared, 200, &body)))
+    Ok(Response::Send(respond(shared, 200, &body)))
 }
 
 /// `GET /v1/Services/{Sid}` of the messaging API.
-pub(super) fn service(shared: &Shared, sid: &str) -> Result<Answer, Refusal> {
+pub(super) fn service(shared: &Shared, sid: &str) -> Result<Response, TwilioRefusal> {
     if !sid.parse::<Sender>().is_ok_and(|s| s.is_service()) {
-        return Err(Refusal::new(404, 20404, format!("The requested resource /v1/Services/{sid} was not found")));
+        return Err(TwilioRefusal::new(404, 20404, format!("The requested resource /v1/Services/{sid} was not found")));
     }
     let inbound = shared.state().inbound_url.clone();
     let body = json!({
         "sid": sid, "account_sid": shared.account_sid, "friendly_name": "Sandbox", "inbound_request_url": inbound,
         "inbound_method": "POST", "use_inbound_webhook_on_number": false, "validity_period": 36000,
     });
-    Ok(Answer::Send(respond(shared, 200, &body)))
+    Ok(Response::Send(respond(shared, 200, &body)))
 }

@@ -3,7 +3,7 @@
 use wiremock::ResponseTemplate;
 
 /// What becomes of a request.
-pub(super) enum Answer {
+pub(super) enum Response {
     /// This is sent.
     Send(ResponseTemplate),
     /// The connection is closed without a byte.

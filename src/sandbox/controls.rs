@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use wiremock::{Request, ResponseTemplate};
 
 use super::airtable::{self, BaseAdminAction};
-use super::answer::Answer;
+use super::answer::Response;
 use super::callbacks::{self, Posted};
 use super::faults::Fault;
 use super::identity;
@@ -34,16 +34,16 @@ const APART_MS_MAX: u64 = 366 * 24 * 3_600 * 1_000;
 const WEBHOOK_MAX: Duration = Duration::from_secs(16);
 
 /// Answers a request under `/_sandbox/`.
-pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Answer {
+pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Response {
     if let Some(answer) = Some(request).filter(|r| is_alert(r)).and_then(|r| sinks::answer(shared, r)) {
-        return Answer::Send(answer);
+        return Response::Send(answer);
     }
     let (status, body) = match route(shared, request) {
         Ok(done) => done,
         Err((status, problem)) => (status, json!({ "error": problem })),
     };
     let answer = ResponseTemplate::new(status);
-    Answer::Send(if body.is_null() {
+    Response::Send(if body.is_null() {
         answer
     } else {
         answer.set_body_raw(body.to_string().into_bytes(), "application/json")
@@ -54,9 +54,9 @@ fn is_alert(request: &Request) -> bool {
     request.method.as_str() == "POST" && request.body.len() <= BODY_MAX && request.url.path().starts_with(sinks::PATH)
 }
 
-type Done = Result<(u16, Value), (u16, String)>;
+type ControlAnswer = Result<(u16, Value), (u16, String)>;
 
-fn route(shared: &Arc<Shared>, request: &Request) -> Done {
+fn route(shared: &Arc<Shared>, request: &Request) -> ControlAnswer {
     if request.body.len() > BODY_MAX {
         return Err((413, format!("a body is at most {BODY_MAX} bytes long")));
     }
@@ -95,7 +95,7 @@ fn one_or_many<T: DeserializeOwned>(request: &Request) -> Result<Vec<T>, (u16, S
     items.into_iter().map(|i| serde_json::from_value(i).map_err(|e| (400, e.to_string()))).collect()
 }
 
-fn identity(shared: &Shared, request: &Request) -> Done {
+fn identity(shared: &Shared, request: &Request) -> ControlAnswer {
     let proofs = identity::proofs(shared, request.url.query().unwrap_or_default()).map_err(|e| (400, e))?;
     Ok((200, json!(proofs)))
 }
@@ -122,13 +122,13 @@ pub(super) fn texts(shared: &Shared) -> Value {
     })
 }
 
-fn add_faults(shared: &Arc<Shared>, request: &Request) -> Done {
+fn add_faults(shared: &Arc<Shared>, request: &Request) -> ControlAnswer {
     let faults: Vec<Fault> = one_or_many(request)?;
     let ids: Result<Vec<u64>, String> = faults.into_iter().map(|f| shared.add_fault(f)).collect();
     Ok((201, json!({ "ids": ids.map_err(|e| (400, e))? })))
 }
 
-fn set_people(shared: &Shared, request: &Request) -> Done {
+fn set_people(shared: &Shared, request: &Request) -> ControlAnswer {
     let people: Vec<Person> = one_or_many(request)?;
     let mut state = shared.state();
     for person in people {
@@ -158,7 +158,7 @@ fn given<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Option<String>
     Option::<String>::deserialize(d).map(Some)
 }
 
-fn settings(shared: &Shared, request: &Request) -> Done {
+fn settings(shared: &Shared, request: &Request) -> ControlAnswer {
     let settings: Settings = parse(request)?;
     if let Some(url) = settings.inbound_url {
         shared.set_inbound_url(url).map_err(|e| (400, e))?;
@@ -195,7 +195,7 @@ fn settings(shared: &Shared, request: &Request) -> Done {
 }
 
 /// Actions are done in order, up to the first that cannot be.
-fn by_hand(shared: &Shared, request: &Request) -> Done {
+fn by_hand(shared: &Shared, request: &Request) -> ControlAnswer {
     let actions: Vec<BaseAdminAction> = one_or_many(request)?;
     let mut outcome = Vec::with_capacity(actions.len());
     for action in actions {
@@ -204,7 +204,7 @@ fn by_hand(shared: &Shared, request: &Request) -> Done {
     Ok((200, json!({ "done": outcome })))
 }
 
-fn reply(shared: &Arc<Shared>, request: &Request) -> Done {
+fn reply(shared: &Arc<Shared>, request: &Request) -> ControlAnswer {
     let message = people::reply_now(shared, parse::<ReplyNow>(request)?).map_err(|e| (400, e))?;
     let (sid, body) = (message.sid.clone(), message.body.clone());
     let own = shared.clone();
@@ -224,7 +224,7 @@ struct Forge {
     sign: bool,
 }
 
-fn forge(shared: &Arc<Shared>, request: &Request) -> Done {
+fn forge(shared: &Arc<Shared>, request: &Request) -> ControlAnswer {
     let forge: Forge = parse(request)?;
     let target = Target::parse(&forge.url).map_err(|e| (400, format!("url: {e}")))?;
     if !target.is_loopback() {

@@ -5,13 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::answer::Answer;
+use super::answer::Response;
 use super::callbacks;
 use super::faults::{FaultKind, On, Subject, chance};
-use super::messages::{Content, Direction, Message, Outcome, Status};
+use super::messages::{Content, Direction, Message, MessageOutcome, Status};
 use super::state::{SERVICE_SENDER, Shared};
 use super::target::Target;
-use super::wire::{Params, Refusal, refuse, refused_by, resource, respond};
+use super::wire::{Params, TwilioRefusal, refuse, refused_by, resource, respond};
 use crate::clock::Clock as _;
 use crate::domain::PhoneNumber;
 use crate::domain::phone::looks_wrong;
@@ -48,13 +48,13 @@ const MANY: &[&str] = &["MediaUrl", "PersistentAction"];
 const LATE: Duration = Duration::from_secs(30);
 
 /// Answers a create; what it accepts is in the ledger before this returns.
-pub(super) fn create(shared: &Arc<Shared>, form: &[u8]) -> Result<Answer, Refusal> {
+pub(super) fn create(shared: &Arc<Shared>, form: &[u8]) -> Result<Response, TwilioRefusal> {
     let params = Params::parse(form, ONCE, MANY)?;
     let overrides = params.get("StatusCallback").map(Target::parse);
     if let Some(Err(problem)) = &overrides
         && problem.is_override()
     {
-        return Err(Refusal::strict(format!("StatusCallback: {problem}")));
+        return Err(TwilioRefusal::strict(format!("StatusCallback: {problem}")));
     }
     const KINDS: &[FaultKind] = &[
         FaultKind::Away,
@@ -73,31 +73,31 @@ pub(super) fn create(shared: &Arc<Shared>, form: &[u8]) -> Result<Answer, Refusa
         state.counts.create += 1;
         state.faults.hit(KINDS, subject, &shared.ids)
     };
-    let Some(fault) = fault else { return accept(shared, &params).map(Answer::Send) };
+    let Some(fault) = fault else { return accept(shared, &params).map(Response::Send) };
     let wait = fault.delay_ms.map(Duration::from_millis);
     match fault.kind {
-        FaultKind::Refuse => Ok(Answer::Send(refused_by(shared, &fault))),
+        FaultKind::Refuse => Ok(Response::Send(refused_by(shared, &fault))),
         FaultKind::DropAfterAccept => {
             // What it would have answered, a refusal too, is what nobody learns.
             let _ = accept(shared, &params);
-            Ok(Answer::Drop)
+            Ok(Response::Drop)
         }
         FaultKind::Hidden500 => {
             if chance(fault.coin.unwrap_or(0.5), &shared.ids) {
                 let _ = accept(shared, &params);
             }
-            let refusal = Refusal::new(500, 20500, "An internal server error has occurred");
-            Ok(Answer::Send(refuse(shared, &refusal)))
+            let refusal = TwilioRefusal::new(500, 20500, "An internal server error has occurred");
+            Ok(Response::Send(refuse(shared, &refusal)))
         }
         FaultKind::AnswerLate | FaultKind::Delay => {
             let answer = accept(shared, &params).unwrap_or_else(|refusal| refuse(shared, &refusal));
-            Ok(Answer::Send(answer.set_delay(wait.unwrap_or(LATE))))
+            Ok(Response::Send(answer.set_delay(wait.unwrap_or(LATE))))
         }
-        _ => Ok(Answer::Drop),
+        _ => Ok(Response::Drop),
     }
 }
 
-fn accept(shared: &Arc<Shared>, params: &Params) -> Result<wiremock::ResponseTemplate, Refusal> {
+fn accept(shared: &Arc<Shared>, params: &Params) -> Result<wiremock::ResponseTemplate, TwilioRefusal> {
     check(params)?;
     let (to, from) = (params.get("To").unwrap_or(""), params.get("From"));
     let service = params.get("MessagingServiceSid");
@@ -105,14 +105,14 @@ fn accept(shared: &Arc<Shared>, params: &Params) -> Result<wiremock::ResponseTem
     let now = shared.clock.now();
     let opted_out = is_opted_out(shared, to, from.unwrap_or(SERVICE_SENDER));
     if opted_out && service.is_none() {
-        return Err(Refusal::new(400, 21610, "Attempt to send to unsubscribed recipient"));
+        return Err(TwilioRefusal::new(400, 21610, "Attempt to send to unsubscribed recipient"));
     }
     let outcome = if opted_out {
-        Outcome::Failed(21610)
+        MessageOutcome::Failed(21610)
     } else {
         let subject = Subject { on: None, to: Some(to), from: sender, status: None, ..Subject::default() };
         let fault = shared.state().faults.hit(&[FaultKind::Outcome], subject, &shared.ids);
-        fault.map_or(Outcome::Delivered, |f| f.ends_in())
+        fault.map_or(MessageOutcome::Delivered, |f| f.ends_in())
     };
     let status = match (params.get("SendAt"), service) {
         (Some(_), _) => Status::Scheduled,
@@ -142,7 +142,7 @@ fn accept(shared: &Arc<Shared>, params: &Params) -> Result<wiremock::ResponseTem
     let sid = message.sid.clone();
     shared.accept(message).map_err(|e| {
         tracing::error!(error = %e, "the sandbox's ledger cannot be written: the message was not accepted");
-        Refusal::new(500, 20500, "the sandbox cannot write its ledger")
+        TwilioRefusal::new(500, 20500, "the sandbox cannot write its ledger")
     })?;
     callbacks::run(shared, sid);
     Ok(respond(shared, 201, &body))
@@ -154,8 +154,8 @@ fn is_opted_out(shared: &Shared, to: &str, sender: &str) -> bool {
 }
 
 /// Twilio's checks, in its order.
-fn check(params: &Params) -> Result<(), Refusal> {
-    let refused = |code: u32, message: String| Err(Refusal::new(400, code, message));
+fn check(params: &Params) -> Result<(), TwilioRefusal> {
+    let refused = |code: u32, message: String| Err(TwilioRefusal::new(400, code, message));
     let Some(to) = params.get("To") else {
         return refused(21604, "A 'To' phone number is required.".into());
     };
@@ -189,10 +189,10 @@ fn check(params: &Params) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_from(from: Option<&str>) -> Result<(), Refusal> {
+fn check_from(from: Option<&str>) -> Result<(), TwilioRefusal> {
     let Some(from) = from else { return Ok(()) };
     let invalid = |f: &str| {
-        Refusal::new(
+        TwilioRefusal::new(
             400,
             21212,
             format!("The 'From' number {f} is not a valid phone number, shortcode, or alphanumeric sender ID."),
@@ -200,25 +200,25 @@ fn check_from(from: Option<&str>) -> Result<(), Refusal> {
     };
     match from {
         "+15005550001" => Err(invalid(from)),
-        "+15005550007" => Err(Refusal::new(
+        "+15005550007" => Err(TwilioRefusal::new(
             400,
             21606,
             format!(
                 "The From phone number {from} is not a valid, SMS-capable inbound phone number or short code for your account."
             ),
         )),
-        "+15005550008" => Err(Refusal::new(429, 21611, "SMS queue is full.")),
+        "+15005550008" => Err(TwilioRefusal::new(429, 21611, "SMS queue is full.")),
         _ if !from.parse::<Sender>().is_ok_and(|s| !s.is_service()) => Err(invalid(from)),
         _ => Ok(()),
     }
 }
 
-fn check_to(to: &str, from: Option<&str>) -> Result<(), Refusal> {
-    let invalid = || Refusal::new(400, 21211, format!("The 'To' number {to} is not a valid phone number."));
+fn check_to(to: &str, from: Option<&str>) -> Result<(), TwilioRefusal> {
+    let invalid = || TwilioRefusal::new(400, 21211, format!("The 'To' number {to} is not a valid phone number."));
     match to {
         "+15005550001" => return Err(invalid()),
         "+15005550002" => {
-            return Err(Refusal::new(
+            return Err(TwilioRefusal::new(
                 400,
                 21612,
                 format!(
@@ -227,7 +227,7 @@ fn check_to(to: &str, from: Option<&str>) -> Result<(), Refusal> {
             ));
         }
         "+15005550003" => {
-            return Err(Refusal::new(
+            return Err(TwilioRefusal::new(
                 400,
                 21408,
                 format!(
@@ -235,9 +235,9 @@ fn check_to(to: &str, from: Option<&str>) -> Result<(), Refusal> {
                 ),
             ));
         }
-        "+15005550004" => return Err(Refusal::new(400, 21610, "Attempt to send to unsubscribed recipient")),
+        "+15005550004" => return Err(TwilioRefusal::new(400, 21610, "Attempt to send to unsubscribed recipient")),
         "+15005550009" => {
-            return Err(Refusal::new(400, 21614, format!("To number: {to}, is not a mobile number")));
+            return Err(TwilioRefusal::new(400, 21614, format!("To number: {to}, is not a mobile number")));
         }
         _ => {}
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::messages::{Outcome, Status};
+use super::messages::{MessageOutcome, Status};
 use crate::ids::Ids;
 
 /// What goes wrong.
@@ -319,13 +319,13 @@ impl Fault {
     }
 
     /// How a message hit by this one ends.
-    pub(super) fn ends_in(&self) -> Outcome {
+    pub(super) fn ends_in(&self) -> MessageOutcome {
         let code = self.error_code.unwrap_or(30008);
         match self.outcome {
-            Some(OutcomeWord::Undelivered) => Outcome::Undelivered(code),
-            Some(OutcomeWord::Failed) => Outcome::Failed(code),
-            Some(OutcomeWord::Sent) => Outcome::Sent,
-            Some(OutcomeWord::Delivered) | None => Outcome::Delivered,
+            Some(OutcomeWord::Undelivered) => MessageOutcome::Undelivered(code),
+            Some(OutcomeWord::Failed) => MessageOutcome::Failed(code),
+            Some(OutcomeWord::Sent) => MessageOutcome::Sent,
+            Some(OutcomeWord::Delivered) | None => MessageOutcome::Delivered,
         }
     }
 }

@@ -85,7 +85,7 @@ impl From<&Message> for LedgerEntry {
 /// A line of the file, as read.
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
-pub(super) enum Line {
+pub(super) enum LedgerLine {
     /// A message was accepted.
     Message(Box<Message>),
     /// A message moved.
@@ -102,15 +102,15 @@ pub(super) enum Line {
 #[derive(Serialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub(super) enum LineRef<'a> {
-    /// See [`Line::Message`].
+    /// See [`LedgerLine::Message`].
     Message(&'a Message),
-    /// See [`Line::Status`].
+    /// See [`LedgerLine::Status`].
     Status(&'a StatusLine),
-    /// See [`Line::Content`].
+    /// See [`LedgerLine::Content`].
     Content(&'a ContentLine),
-    /// See [`Line::Violation`].
+    /// See [`LedgerLine::Violation`].
     Violation(&'a Violation),
-    /// See [`Line::Airtable`].
+    /// See [`LedgerLine::Airtable`].
     Airtable(&'a Change),
 }
 
@@ -158,7 +158,7 @@ pub(super) struct LedgerFile {
 
 impl LedgerFile {
     /// Opens (or makes) the file, locks it and reads it whole.
-    pub(super) fn open(path: &Path) -> Result<(Self, Vec<Line>), SandboxError> {
+    pub(super) fn open(path: &Path) -> Result<(Self, Vec<LedgerLine>), SandboxError> {
         let failed = |source| SandboxError::Ledger { path: path.to_owned(), source };
         let mut file =
             File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
@@ -199,7 +199,7 @@ impl LedgerFile {
 }
 
 /// All whole lines, and how many bytes they take.
-fn read(file: &File, path: &Path) -> Result<(Vec<Line>, u64), SandboxError> {
+fn read(file: &File, path: &Path) -> Result<(Vec<LedgerLine>, u64), SandboxError> {
     let (mut lines, mut len, mut raw) = (Vec::new(), 0u64, Vec::new());
     let mut reader = BufReader::new(file);
     loop {

@@ -70,7 +70,7 @@ impl Direction {
 /// How a message will end; decided when it is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) enum Outcome {
+pub(super) enum MessageOutcome {
     /// It arrives.
     Delivered,
     /// The carrier says no, with this code.
@@ -98,7 +98,7 @@ pub(super) struct Message {
     pub(super) sent: Option<Timestamp>,
     /// `StatusCallback` as given, overrides included.
     pub(super) callback: Option<String>,
-    pub(super) outcome: Outcome,
+    pub(super) outcome: MessageOutcome,
     /// How far the provider's clock was ahead of the machine's when it was made, in milliseconds. The times above are the
     /// machine's; what the API shows is the provider's.
     #[serde(default)]
@@ -142,10 +142,10 @@ impl Message {
     pub(super) fn next(&self) -> Option<Status> {
         match (self.status, self.outcome) {
             (Status::Accepted, _) => Some(Status::Queued),
-            (Status::Queued, Outcome::Failed(_)) => Some(Status::Failed),
+            (Status::Queued, MessageOutcome::Failed(_)) => Some(Status::Failed),
             (Status::Queued, _) => Some(Status::Sent),
-            (Status::Sent, Outcome::Delivered) => Some(Status::Delivered),
-            (Status::Sent, Outcome::Undelivered(_)) => Some(Status::Undelivered),
+            (Status::Sent, MessageOutcome::Delivered) => Some(Status::Delivered),
+            (Status::Sent, MessageOutcome::Undelivered(_)) => Some(Status::Undelivered),
             _ => None,
         }
     }
@@ -153,7 +153,8 @@ impl Message {
     /// Whether the handset has it now: delivered, or taken by a carrier that never says so.
     pub(super) fn on_handset(&self) -> bool {
         self.direction != Direction::Inbound
-            && (self.status == Status::Delivered || (self.status == Status::Sent && self.outcome == Outcome::Sent))
+            && (self.status == Status::Delivered
+                || (self.status == Status::Sent && self.outcome == MessageOutcome::Sent))
     }
 
     /// Moves it to `status`.
@@ -164,7 +165,8 @@ impl Message {
             self.sent = Some(at);
         }
         self.error_code = match (status, self.outcome) {
-            (Status::Failed, Outcome::Failed(code)) | (Status::Undelivered, Outcome::Undelivered(code)) => Some(code),
+            (Status::Failed, MessageOutcome::Failed(code))
+            | (Status::Undelivered, MessageOutcome::Undelivered(code)) => Some(code),
             _ => None,
         };
     }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::callbacks::{self, Posted};
 use super::faults::{FaultKind, Subject};
-use super::messages::{Content, Direction, Message, Outcome, Status, segments};
+use super::messages::{Content, Direction, Message, MessageOutcome, Status, segments};
 use super::person::Reply;
 use super::state::{SERVICE_SENDER, Shared};
 use super::target::Target;
@@ -111,7 +111,7 @@ fn own_message(shared: &Shared, direction: Direction, from: Option<String>, to: 
         updated: now,
         sent: inbound.then_some(now),
         callback: None,
-        outcome: Outcome::Delivered,
+        outcome: MessageOutcome::Delivered,
         apart_ms: shared.state().apart_ms,
         content: Content::Whole,
         listed: None,

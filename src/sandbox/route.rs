@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use wiremock::Request;
 
-use super::answer::Answer;
+use super::answer::Response;
 use super::state::Shared;
 use super::{airtable, controls, twilio, wire};
 use crate::clock::Clock as _;
 use crate::domain::Timestamp;
 
 /// Answers one request.
-pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Answer {
+pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Response {
     if request.url.path().starts_with("/_sandbox/") {
         controls::answer(shared, request)
     } else if request.url.path().starts_with("/v0/") {
@@ -22,12 +22,12 @@ pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Answer {
 }
 
 /// An answer with the date of the provider's own clock; without a difference the server writes it.
-fn dated(shared: &Shared, answer: Answer) -> Answer {
+fn dated(shared: &Shared, answer: Response) -> Response {
     let apart_ms = shared.state().apart_ms;
     match answer {
-        Answer::Send(template) if apart_ms != 0 => {
+        Response::Send(template) if apart_ms != 0 => {
             let now = Timestamp::from_millis(shared.clock.now().as_millis().saturating_add(apart_ms));
-            Answer::Send(template.insert_header("Date", wire::http_date(now).as_str()))
+            Response::Send(template.insert_header("Date", wire::http_date(now).as_str()))
         }
         other => other,
     }

@@ -12,7 +12,7 @@ use std::task::{Context, Waker};
 
 use wiremock::{Match, Mock, MockServer, Request, Respond, ResponseTemplate};
 
-use super::answer::Answer;
+use super::answer::Response;
 use super::route;
 use super::state::Shared;
 
@@ -66,11 +66,11 @@ impl Match for Decide {
         }
         let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
         match answer {
-            Answer::Send(answer) => {
+            Response::Send(answer) => {
                 *kept = Some(answer);
                 false
             }
-            Answer::Drop => true,
+            Response::Drop => true,
         }
     }
 }

@@ -11,7 +11,7 @@ use super::airtable::Airtable;
 use super::config::{SandboxConfig, SandboxError};
 use super::faults::{Fault, Faults};
 use super::kept_alerts::Sinks;
-use super::ledger::{ContentLine, LedgerFile, Line, LineRef, StatusLine, Violation};
+use super::ledger::{ContentLine, LedgerFile, LedgerLine, LineRef, StatusLine, Violation};
 use super::messages::{Content, Direction, Message, Messages, Status};
 use super::person::{Person, is_opt_in, is_opt_out};
 use super::target::{Target, client};
@@ -46,7 +46,7 @@ pub(super) struct CallbackRecord {
 }
 
 /// Everything that changes.
-pub(super) struct State {
+pub(super) struct SandboxState {
     pub(super) messages: Messages,
     pub(super) ledger: LedgerFile,
     pub(super) faults: Faults,
@@ -86,7 +86,7 @@ pub(super) struct Shared {
     pub(super) runtime: tokio::runtime::Handle,
     pub(super) client: reqwest::Client,
     pub(super) posts: Semaphore,
-    state: Mutex<State>,
+    state: Mutex<SandboxState>,
 }
 
 impl Shared {
@@ -104,7 +104,7 @@ impl Shared {
             Target::parse(url).map_err(|e| SandboxError::Config(format!("inbound URL: {e}")))?;
         }
         let (ledger, lines) = LedgerFile::open(&config.ledger)?;
-        let mut state = State {
+        let mut state = SandboxState {
             messages: Messages::default(),
             ledger,
             faults: Faults::default(),
@@ -142,7 +142,7 @@ impl Shared {
     }
 
     /// The state, locked; never held across an await.
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, SandboxState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -239,20 +239,20 @@ impl Shared {
     }
 }
 
-impl State {
-    fn reload(&mut self, lines: Vec<Line>) {
+impl SandboxState {
+    fn reload(&mut self, lines: Vec<LedgerLine>) {
         for line in lines {
             match line {
-                Line::Message(m) => {
+                LedgerLine::Message(m) => {
                     self.note_opt_words(&m);
                     self.messages.add(*m);
                 }
-                Line::Status(s) => {
+                LedgerLine::Status(s) => {
                     self.messages.advance(&s.sid, s.status, s.from.as_deref(), s.at);
                 }
-                Line::Content(c) => self.messages.set_content(&c.sid, c.content),
-                Line::Airtable(change) => self.airtable.reload(*change),
-                Line::Violation(v) => {
+                LedgerLine::Content(c) => self.messages.set_content(&c.sid, c.content),
+                LedgerLine::Airtable(change) => self.airtable.reload(*change),
+                LedgerLine::Violation(v) => {
                     self.violations_total += 1;
                     self.violations.push(v);
                 }

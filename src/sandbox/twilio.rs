@@ -11,11 +11,11 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 use wiremock::Request;
 
-use super::answer::Answer;
+use super::answer::Response;
 use super::faults::{Fault, FaultKind, On, Subject};
 use super::messages::{Content, Listed, Message};
 use super::state::Shared;
-use super::wire::{PREFIX, Params, Refusal, not_found, refuse, refused_by, resource, respond, shown};
+use super::wire::{PREFIX, Params, TwilioRefusal, not_found, refuse, refused_by, resource, respond, shown};
 use super::{account, change, create};
 use crate::clock::Clock as _;
 use crate::domain::Timestamp;
@@ -25,7 +25,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const BODY_MAX: usize = 64 * 1024;
 
 /// Answers a request to the API.
-pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Answer {
+pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Response {
     match route(shared, request) {
         Ok(answer) => answer,
         Err(refusal) => {
@@ -33,12 +33,12 @@ pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Answer {
                 let path: String = request.url.path().chars().take(256).collect();
                 shared.violation(format!("{} {path}", request.method), refusal.message.clone());
             }
-            Answer::Send(refuse(shared, &refusal))
+            Response::Send(refuse(shared, &refusal))
         }
     }
 }
 
-fn route(shared: &Arc<Shared>, request: &Request) -> Result<Answer, Refusal> {
+fn route(shared: &Arc<Shared>, request: &Request) -> Result<Response, TwilioRefusal> {
     let path = request.url.path();
     let method = request.method.as_str();
     if let ("GET", Some(sid)) = (method, path.strip_prefix("/v1/Services/")) {
@@ -46,7 +46,7 @@ fn route(shared: &Arc<Shared>, request: &Request) -> Result<Answer, Refusal> {
         return account::service(shared, sid);
     }
     let Some(rest) = path.strip_prefix(PREFIX) else {
-        return Err(Refusal::strict(format!("there is nothing at {}", shown(path))));
+        return Err(TwilioRefusal::strict(format!("there is nothing at {}", shown(path))));
     };
     authorize(shared, request)?;
     let Some(rest) = rest.strip_prefix(shared.account_sid.as_str()) else {
@@ -68,21 +68,21 @@ fn route(shared: &Arc<Shared>, request: &Request) -> Result<Answer, Refusal> {
         ("GET", _) if message_sid(rest).is_some() => {
             fetch(shared, path, message_sid(rest).unwrap_or(""), request.url.query().unwrap_or(""))
         }
-        _ => Err(Refusal::strict(format!("{method} {} is not offered here", shown(rest)))),
+        _ => Err(TwilioRefusal::strict(format!("{method} {} is not offered here", shown(rest)))),
     }
 }
 
 /// What a write must be to be one.
-fn is_form(request: &Request) -> Result<(), Refusal> {
+fn is_form(request: &Request) -> Result<(), TwilioRefusal> {
     let kind = request.headers.get("content-type").and_then(|v| v.to_str().ok()).unwrap_or("");
     if kind.split(';').next().is_none_or(|k| !k.trim().eq_ignore_ascii_case(FORM)) {
-        return Err(Refusal::strict(format!("content type is not {FORM}")));
+        return Err(TwilioRefusal::strict(format!("content type is not {FORM}")));
     }
     if request.url.query().is_some_and(|q| !q.is_empty()) {
-        return Err(Refusal::strict("parameters of a write belong into the form, not into the query"));
+        return Err(TwilioRefusal::strict("parameters of a write belong into the form, not into the query"));
     }
     if request.body.len() > BODY_MAX {
-        return Err(Refusal::new(413, 20413, "the request is too large"));
+        return Err(TwilioRefusal::new(413, 20413, "the request is too large"));
     }
     Ok(())
 }
@@ -93,7 +93,7 @@ fn message_sid(rest: &str) -> Option<&str> {
         .filter(|s| s.len() == 34 && s.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
-fn authorize(shared: &Shared, request: &Request) -> Result<(), Refusal> {
+fn authorize(shared: &Shared, request: &Request) -> Result<(), TwilioRefusal> {
     let given = request
         .headers
         .get("authorization")
@@ -105,7 +105,7 @@ fn authorize(shared: &Shared, request: &Request) -> Result<(), Refusal> {
         (user == shared.account_sid && password == shared.auth_token)
             || shared.api_key.as_ref().is_some_and(|(key, secret)| user == key && password == secret)
     });
-    if known { Ok(()) } else { Err(Refusal::new(401, 20003, "Authenticate")) }
+    if known { Ok(()) } else { Err(TwilioRefusal::new(401, 20003, "Authenticate")) }
 }
 
 const READ_FAULTS: &[FaultKind] = &[
@@ -119,21 +119,21 @@ const READ_FAULTS: &[FaultKind] = &[
 ];
 
 /// Answers a reading request, with whatever fault is due on it.
-fn read_answer(shared: &Shared, fault: Option<&Fault>, body: &Value) -> Answer {
-    let Some(fault) = fault else { return Answer::Send(respond(shared, 200, body)) };
+fn read_answer(shared: &Shared, fault: Option<&Fault>, body: &Value) -> Response {
+    let Some(fault) = fault else { return Response::Send(respond(shared, 200, body)) };
     match fault.kind {
-        FaultKind::Refuse => Answer::Send(refused_by(shared, fault)),
+        FaultKind::Refuse => Response::Send(refused_by(shared, fault)),
         FaultKind::Hidden500 => {
-            Answer::Send(refuse(shared, &Refusal::new(500, 20500, "An internal server error has occurred")))
+            Response::Send(refuse(shared, &TwilioRefusal::new(500, 20500, "An internal server error has occurred")))
         }
-        FaultKind::Delay | FaultKind::AnswerLate => {
-            Answer::Send(respond(shared, 200, body).set_delay(Duration::from_millis(fault.delay_ms.unwrap_or(30_000))))
-        }
-        _ => Answer::Drop,
+        FaultKind::Delay | FaultKind::AnswerLate => Response::Send(
+            respond(shared, 200, body).set_delay(Duration::from_millis(fault.delay_ms.unwrap_or(30_000))),
+        ),
+        _ => Response::Drop,
     }
 }
 
-fn fetch(shared: &Shared, path: &str, sid: &str, query: &str) -> Result<Answer, Refusal> {
+fn fetch(shared: &Shared, path: &str, sid: &str, query: &str) -> Result<Response, TwilioRefusal> {
     Params::parse(query.as_bytes(), &[], &[])?;
     let (fault, body) = {
         let mut state = shared.state();
@@ -164,26 +164,26 @@ struct Filter<'a> {
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 impl<'a> Filter<'a> {
-    fn parse(params: &'a Params) -> Result<Self, Refusal> {
+    fn parse(params: &'a Params) -> Result<Self, TwilioRefusal> {
         let number = |name: &str, default: usize, least: usize, most: usize| match params.get(name) {
             None => Ok(default),
             Some(v) => v
                 .parse()
                 .ok()
                 .filter(|n| (least..=most).contains(n))
-                .ok_or_else(|| Refusal::strict(format!("{name} is a number from {least} to {most}"))),
+                .ok_or_else(|| TwilioRefusal::strict(format!("{name} is a number from {least} to {most}"))),
         };
         let (mut on_or_after, mut on_or_before) = (None, None);
         for (name, start, end) in [("DateSent", true, true), ("DateSent>", true, false), ("DateSent<", false, true)] {
             let Some(text) = params.get(name) else { continue };
             let (first, last) = moment(text)
-                .ok_or_else(|| Refusal::strict(format!("{name} is YYYY-MM-DD or an ISO date-time, GMT")))?;
+                .ok_or_else(|| TwilioRefusal::strict(format!("{name} is YYYY-MM-DD or an ISO date-time, GMT")))?;
             on_or_after = if start { Some(first) } else { on_or_after };
             on_or_before = if end { Some(last) } else { on_or_before };
         }
         let after = params.get("PageToken").map(|t| t.strip_prefix("PA").unwrap_or(""));
         if after.is_some_and(|t| message_sid(&format!("/Messages/{t}.json")).is_none()) {
-            return Err(Refusal::strict("PageToken is not one that was given out"));
+            return Err(TwilioRefusal::strict("PageToken is not one that was given out"));
         }
         Ok(Self {
             to: params.get("To"),
@@ -220,7 +220,7 @@ fn moment(text: &str) -> Option<(Timestamp, Timestamp)> {
     Some((at, at))
 }
 
-fn list(shared: &Shared, path: &str, query: &str) -> Result<Answer, Refusal> {
+fn list(shared: &Shared, path: &str, query: &str) -> Result<Response, TwilioRefusal> {
     const NAMES: &[&str] = &["To", "From", "DateSent", "DateSent>", "DateSent<", "PageSize", "Page", "PageToken"];
     let params = Params::parse(query.as_bytes(), NAMES, &[])?;
     let filter = Filter::parse(&params)?;

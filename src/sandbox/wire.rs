@@ -12,7 +12,7 @@ use crate::domain::Timestamp;
 pub(super) const PREFIX: &str = "/2010-04-01/Accounts/";
 
 /// An error answer: HTTP status, Twilio's code, its text.
-pub(super) struct Refusal {
+pub(super) struct TwilioRefusal {
     pub(super) status: u16,
     pub(super) code: u32,
     pub(super) message: String,
@@ -20,7 +20,7 @@ pub(super) struct Refusal {
     pub(super) violation: bool,
 }
 
-impl Refusal {
+impl TwilioRefusal {
     /// As the real service refuses.
     pub(super) fn new(status: u16, code: u32, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into(), violation: false }
@@ -37,15 +37,15 @@ pub(super) struct Params(pub(super) Vec<(String, String)>);
 
 impl Params {
     /// Refuses names that are in neither list, and a second value for one that is not in `many`.
-    pub(super) fn parse(raw: &[u8], once: &[&str], many: &[&str]) -> Result<Self, Refusal> {
+    pub(super) fn parse(raw: &[u8], once: &[&str], many: &[&str]) -> Result<Self, TwilioRefusal> {
         let mut seen: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(raw) {
             let (single, repeatable) = (once.contains(&name.as_ref()), many.contains(&name.as_ref()));
             if !single && !repeatable {
-                return Err(Refusal::strict(format!("unknown parameter '{}'", shown(&name))));
+                return Err(TwilioRefusal::strict(format!("unknown parameter '{}'", shown(&name))));
             }
             if single && seen.iter().any(|(n, _)| *n == name) {
-                return Err(Refusal::strict(format!("parameter '{name}' is given twice")));
+                return Err(TwilioRefusal::strict(format!("parameter '{name}' is given twice")));
             }
             seen.push((name.into_owned(), value.into_owned()));
         }
@@ -68,12 +68,12 @@ pub(super) fn shown(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(256).collect()
 }
 
-pub(super) fn not_found(path: &str) -> Refusal {
-    Refusal::new(404, 20404, format!("The requested resource {} was not found", shown(path)))
+pub(super) fn not_found(path: &str) -> TwilioRefusal {
+    TwilioRefusal::new(404, 20404, format!("The requested resource {} was not found", shown(path)))
 }
 
 /// The answer to what is refused (`facts/twilio.md` §2, recorded error answers).
-pub(super) fn refuse(shared: &Shared, refusal: &Refusal) -> ResponseTemplate {
+pub(super) fn refuse(shared: &Shared, refusal: &TwilioRefusal) -> ResponseTemplate {
     let mut body = json!({
         "code": refusal.code,
         "message": refusal.message,
@@ -110,7 +110,7 @@ pub(super) fn refused_by(shared: &Shared, fault: &Fault) -> ResponseTemplate {
         20500 => "An internal server error has occurred",
         _ => "Refused by the sandbox",
     };
-    let answer = refuse(shared, &Refusal::new(status, code, message));
+    let answer = refuse(shared, &TwilioRefusal::new(status, code, message));
     match fault.retry_after {
         Some(seconds) => answer.insert_header("Retry-After", seconds.to_string().as_str()),
         None => answer,

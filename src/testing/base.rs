@@ -12,7 +12,7 @@ use crate::config::{CallFields, EventFields};
 use crate::domain::Timestamp;
 use crate::gateways::airtable::{BaseSchema, Cell, FieldSchema, Fields, NewField, NewTable, TableSchema};
 use crate::gateways::mirror::{
-    Keys, Lane, MirrorError, MirrorGateway, Query, Record, RecordChange, RecordId, RecordList, Refusal, Scope,
+    Keys, Lane, MirrorError, MirrorGateway, Query, Record, RecordChange, RecordId, RecordList, Refusal, RefusalScope,
     Typecast, Upserted, Whoami,
 };
 
@@ -163,10 +163,10 @@ impl ScriptedBase {
         for (field, cell) in rows.flat_map(Fields::iter) {
             if state.absent.contains(field) {
                 let name = Some(field.to_owned()).filter(|_| !state.nameless);
-                return Err(refused("UNKNOWN_FIELD_NAME", Scope::Field(name)));
+                return Err(refused("UNKNOWN_FIELD_NAME", RefusalScope::Field(name)));
             }
             if cell.as_text().is_some_and(|t| state.poison.contains(t)) {
-                return Err(refused("INVALID_VALUE_FOR_COLUMN", Scope::Row));
+                return Err(refused("INVALID_VALUE_FOR_COLUMN", RefusalScope::Row));
             }
         }
         Ok(())
@@ -186,7 +186,7 @@ fn lost() -> MirrorError {
     MirrorError::Unknown { why: "no answer".into(), retry_after: None }
 }
 
-fn refused(kind: &str, scope: Scope) -> MirrorError {
+fn refused(kind: &str, scope: RefusalScope) -> MirrorError {
     MirrorError::Refused(Refusal { http: Some(422), kind: Some(kind.into()), message: String::new(), scope })
 }
 
@@ -255,7 +255,7 @@ impl MirrorGateway for ScriptedBase {
                     done.updated.insert(one.id.clone());
                     done.records.push(one.clone());
                 }
-                _ => return Err(refused("INVALID_RECORDS", Scope::Request)),
+                _ => return Err(refused("INVALID_RECORDS", RefusalScope::Request)),
             }
         }
         if fate == Fate::LostAfter { Err(lost()) } else { Ok(done) }
@@ -312,7 +312,7 @@ impl MirrorGateway for ScriptedBase {
         let absent = self.state().absent.clone();
         let nameless = self.state().nameless;
         if let Some(field) = query.fields.iter().find(|f| absent.contains(*f)) {
-            return Err(refused("UNKNOWN_FIELD_NAME", Scope::Field(Some(field.clone()).filter(|_| !nameless))));
+            return Err(refused("UNKNOWN_FIELD_NAME", RefusalScope::Field(Some(field.clone()).filter(|_| !nameless))));
         }
         Ok(RecordList { records: self.rows(&query.table), complete: true })
     }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use crate::config::Airtable;
 use crate::engine::synced_contacts::rows::read;
-use crate::engine::synced_contacts::{EVERY, Source};
+use crate::engine::synced_contacts::{ContactSource, EVERY};
 use crate::gateways::airtable::{Fields, TableSchema, differences};
-use crate::gateways::mirror::{Lane, MirrorError, MirrorGateway, Query, RecordId, Refusal, Scope, Typecast};
+use crate::gateways::mirror::{Lane, MirrorError, MirrorGateway, Query, RecordId, Refusal, RefusalScope, Typecast};
 
 use super::super::app::App;
-use super::fields::{Need, Wanted, WantedTable, Wrong, wanted};
+use super::fields::{Need, WantedField, WantedTable, Wrong, wanted};
 use super::finding::{Args, Findings, bounded, too_long};
 
 const REACH: &str = "look at the network, its name server and airtable.base_url; calls go on meanwhile";
@@ -80,7 +80,7 @@ impl Checks<'_> {
             Ok(who) if who.scopes.is_empty() => f.ok("token", "accepted"),
             Ok(who) => f.ok("token", format!("accepted, with {}", who.scopes.join(", "))),
             Err(e) => {
-                let what = if is(&e, &Scope::Auth) { format!("was not accepted: {e}") } else { e.to_string() };
+                let what = if is(&e, &RefusalScope::Auth) { format!("was not accepted: {e}") } else { e.to_string() };
                 f.fail("token", what, next_of(&e));
                 return false;
             }
@@ -153,7 +153,7 @@ impl Checks<'_> {
     ) -> bool {
         match self.ask(make).await {
             Ok(_) => f.ok(name, format!("made: {what}")),
-            Err(e) if is(&e, &Scope::AlreadyThere) => {
+            Err(e) if is(&e, &RefusalScope::AlreadyThere) => {
                 f.ok(name, format!("was made by somebody else meanwhile: {what}"))
             }
             // May have been made: reading again tells.
@@ -202,7 +202,7 @@ impl Checks<'_> {
 
     /// Asks for one row with the wanted fields, and again without each that is said to be unknown.
     async fn by_asking(&self, w: &WantedTable, f: &mut Findings) -> bool {
-        let mut left: Vec<&Wanted> = w.fields.iter().collect();
+        let mut left: Vec<&WantedField> = w.fields.iter().collect();
         let count = left.len();
         loop {
             let query = Query::of(&w.name).fields(left.iter().map(|w| w.name.as_str())).at_most(1);
@@ -215,7 +215,7 @@ impl Checks<'_> {
                 Err(e) => e,
             };
             let unknown = match &error {
-                MirrorError::Refused(Refusal { scope: Scope::Field(Some(name)), .. }) => {
+                MirrorError::Refused(Refusal { scope: RefusalScope::Field(Some(name)), .. }) => {
                     left.iter().position(|w| w.name == *name)
                 }
                 _ => None,
@@ -243,7 +243,7 @@ impl Checks<'_> {
 
     async fn contacts(&self, f: &mut Findings) {
         let Some(table) = self.airtable.tables.contacts.clone() else { return };
-        let source = Source { table, fields: self.airtable.contacts.clone(), every: EVERY };
+        let source = ContactSource { table, fields: self.airtable.contacts.clone(), every: EVERY };
         let list = match self.ask(self.mirror.list(&source.query())).await {
             Ok(list) => list,
             Err(e) => {
@@ -331,18 +331,18 @@ impl Checks<'_> {
 
 const ACCESS: &str = "give the token the scopes data.records:read and data.records:write, add the base to its list, and compare the table's name";
 
-fn is(e: &MirrorError, scope: &Scope) -> bool {
+fn is(e: &MirrorError, scope: &RefusalScope) -> bool {
     matches!(e, MirrorError::Refused(r) if r.scope == *scope)
 }
 
 fn is_access(e: &MirrorError) -> bool {
-    is(e, &Scope::Access)
+    is(e, &RefusalScope::Access)
 }
 
 fn next_of(e: &MirrorError) -> &'static str {
     match e {
-        MirrorError::Refused(r) if r.scope == Scope::Auth => TOKEN,
-        MirrorError::Refused(r) if r.scope == Scope::Access => LISTED,
+        MirrorError::Refused(r) if r.scope == RefusalScope::Auth => TOKEN,
+        MirrorError::Refused(r) if r.scope == RefusalScope::Access => LISTED,
         MirrorError::Billing { .. } => {
             "wait for the next month, take a larger plan, or set airtable.mirror = \"batched\""
         }
@@ -352,7 +352,7 @@ fn next_of(e: &MirrorError) -> &'static str {
     }
 }
 
-fn key(w: &WantedTable, field: &Wanted) -> String {
+fn key(w: &WantedTable, field: &WantedField) -> String {
     format!("{}.{}", w.ours, field.ours)
 }
 
@@ -384,7 +384,7 @@ fn judge(w: &WantedTable, table: &TableSchema, f: &mut Findings) {
     }
 }
 
-fn missing_field(w: &WantedTable, field: &Wanted, near: Option<&str>, f: &mut Findings) {
+fn missing_field(w: &WantedTable, field: &WantedField, near: Option<&str>, f: &mut Findings) {
     let what = format!("{} has no field {:?}", w.name, field.name);
     let (what, next) = match near {
         Some(near) => (

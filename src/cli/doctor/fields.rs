@@ -1,7 +1,7 @@
 //! The tables and fields that the base should have, and what is wrong with those that it has. Pure.
 
 use crate::config::Airtable;
-use crate::gateways::airtable::{FieldSchema, Form, NewField, NewTable, TableSchema};
+use crate::gateways::airtable::{FieldForm, FieldSchema, NewField, NewTable, TableSchema};
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(super) enum Need {
 
 /// A field that should be there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wanted {
+pub(super) struct WantedField {
     /// Our name: the key below `airtable.fields`.
     pub(super) ours: &'static str,
     /// The base's name.
@@ -44,7 +44,7 @@ pub(super) struct WantedTable {
     pub(super) ours: &'static str,
     /// The base's name or id.
     pub(super) name: String,
-    pub(super) fields: Vec<Wanted>,
+    pub(super) fields: Vec<WantedField>,
     about: &'static str,
 }
 
@@ -76,7 +76,7 @@ pub(super) fn wanted(a: &Airtable) -> Vec<WantedTable> {
         },
     ];
     if let Some(contacts) = &a.tables.contacts {
-        let read = fields(a.contacts.pairs()).into_iter().map(|w| Wanted { need: Need::Read, ..w });
+        let read = fields(a.contacts.pairs()).into_iter().map(|w| WantedField { need: Need::Read, ..w });
         all.push(WantedTable {
             ours: "contacts",
             name: contacts.clone(),
@@ -93,8 +93,8 @@ pub(super) fn wanted(a: &Airtable) -> Vec<WantedTable> {
     all
 }
 
-fn fields(pairs: Vec<(&'static str, &str)>) -> Vec<Wanted> {
-    let field = |(ours, name): (&'static str, &str)| Wanted {
+fn fields(pairs: Vec<(&'static str, &str)>) -> Vec<WantedField> {
+    let field = |(ours, name): (&'static str, &str)| WantedField {
         ours,
         name: name.to_owned(),
         need: need(ours),
@@ -121,7 +121,7 @@ fn need(ours: &str) -> Need {
     }
 }
 
-impl Wanted {
+impl WantedField {
     /// What is wrong with it in this table.
     pub(super) fn judge(&self, table: &TableSchema) -> Option<Wrong> {
         let Some(field) = table.field(&self.name) else {
@@ -136,9 +136,9 @@ impl Wanted {
             return Some(Wrong::Unfit(format!("is computed by the base ({kind}) and cannot be written")));
         }
         let form = match self.holds {
-            Holds::Whole => Form::Number,
-            Holds::Moment => Form::Time,
-            Holds::Line | Holds::Text | Holds::Flag => Form::Text,
+            Holds::Whole => FieldForm::Number,
+            Holds::Moment => FieldForm::Time,
+            Holds::Line | Holds::Text | Holds::Flag => FieldForm::Text,
         };
         if !field.takes(form) {
             return Some(Wrong::Unfit(format!("is a field of type {kind}, which cannot hold it")));
@@ -153,7 +153,7 @@ impl Wanted {
     fn judge_read(&self, field: &FieldSchema) -> Option<Wrong> {
         let kind = field.kind.as_str();
         let listed = matches!(kind, "multipleRecordLinks" | "multipleAttachments" | "multipleCollaborators" | "button");
-        let number = !matches!(self.holds, Holds::Flag) && field.takes(Form::Number);
+        let number = !matches!(self.holds, Holds::Flag) && field.takes(FieldForm::Number);
         (listed || number).then(|| Wrong::Unfit(format!("is a field of type {kind}, which it cannot be read from")))
     }
 
@@ -175,7 +175,7 @@ impl WantedTable {
         NewTable {
             name: self.name.clone(),
             description: self.about.to_owned(),
-            fields: self.fields.iter().map(Wanted::made).collect(),
+            fields: self.fields.iter().map(WantedField::made).collect(),
         }
     }
 
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_field_is_judged_by_what_it_is_for() {
-        let wanted = |ours, need| Wanted { ours, name: "F".into(), need, holds: holds(ours) };
+        let wanted = |ours, need| WantedField { ours, name: "F".into(), need, holds: holds(ours) };
         let (line, key) = (wanted("method", Need::Written), wanted("event_id", Need::Key));
         let (number, moment) = (wanted("step", Need::ForRecovery), wanted("sent_at", Need::Written));
         let (phone, active) = (wanted("phone", Need::Read), wanted("active", Need::Read));

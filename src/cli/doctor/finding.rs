@@ -20,14 +20,14 @@ pub(crate) struct Args {
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Status {
+pub(super) enum FindingStatus {
     Ok,
     Skip,
     Warn,
     Fail,
 }
 
-impl Status {
+impl FindingStatus {
     pub(super) const ALL: [Self; 4] = [Self::Ok, Self::Warn, Self::Fail, Self::Skip];
 
     pub(super) const fn as_str(self) -> &'static str {
@@ -53,7 +53,7 @@ impl Status {
 pub(super) struct Finding {
     pub(super) area: &'static str,
     pub(super) name: String,
-    pub(super) status: Status,
+    pub(super) status: FindingStatus,
     pub(super) what: String,
     pub(super) next: Option<String>,
 }
@@ -71,22 +71,22 @@ impl Findings {
     }
 
     pub(super) fn ok(&mut self, name: impl Into<String>, what: impl Into<String>) {
-        self.add(Status::Ok, name.into(), what.into(), None);
+        self.add(FindingStatus::Ok, name.into(), what.into(), None);
     }
 
     pub(super) fn skip(&mut self, name: impl Into<String>, what: impl Into<String>) {
-        self.add(Status::Skip, name.into(), what.into(), None);
+        self.add(FindingStatus::Skip, name.into(), what.into(), None);
     }
 
     pub(super) fn warn(&mut self, name: impl Into<String>, what: impl Into<String>, next: impl Into<String>) {
-        self.add(Status::Warn, name.into(), what.into(), Some(next.into()));
+        self.add(FindingStatus::Warn, name.into(), what.into(), Some(next.into()));
     }
 
     pub(super) fn fail(&mut self, name: impl Into<String>, what: impl Into<String>, next: impl Into<String>) {
-        self.add(Status::Fail, name.into(), what.into(), Some(next.into()));
+        self.add(FindingStatus::Fail, name.into(), what.into(), Some(next.into()));
     }
 
-    pub(super) fn add(&mut self, status: Status, name: String, what: String, next: Option<String>) {
+    pub(super) fn add(&mut self, status: FindingStatus, name: String, what: String, next: Option<String>) {
         self.all.push(Finding { area: self.area, name, status, what, next });
     }
 }

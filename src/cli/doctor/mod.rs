@@ -21,7 +21,7 @@ use super::exit::ExitStatus;
 use super::output::{Output, Table, spinner};
 use super::report::CliError;
 pub(crate) use finding::Args;
-use finding::{Finding, Status};
+use finding::{Finding, FindingStatus};
 
 pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
     let opened = store::open(&app).await;
@@ -45,8 +45,8 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
         sandbox.shutdown().await;
     }
     show(&all.all, out);
-    let worst = all.all.iter().map(|f| f.status).max().unwrap_or(Status::Ok);
-    Ok(if worst == Status::Fail { ExitStatus::No } else { ExitStatus::Done })
+    let worst = all.all.iter().map(|f| f.status).max().unwrap_or(FindingStatus::Ok);
+    Ok(if worst == FindingStatus::Fail { ExitStatus::No } else { ExitStatus::Done })
 }
 
 fn show(all: &[Finding], out: &mut Output) {
@@ -73,7 +73,7 @@ fn show(all: &[Finding], out: &mut Output) {
             out.line(&format!("      {:<width$}  next: {next}", ""));
         }
     }
-    let counts: Vec<String> = Status::ALL
+    let counts: Vec<String> = FindingStatus::ALL
         .iter()
         .map(|s| format!("{} {}", all.iter().filter(|f| f.status == *s).count(), s.as_str()))
         .collect();
@@ -86,11 +86,12 @@ fn document(all: &[Finding]) -> Value {
         .iter()
         .map(|f| json!({ "area": f.area, "name": f.name, "status": f.status.as_str(), "what": f.what, "next": f.next }))
         .collect();
-    let count = |s: Status| all.iter().filter(|f| f.status == s).count();
-    let status = [Status::Fail, Status::Warn].into_iter().find(|s| count(*s) > 0).unwrap_or(Status::Ok);
+    let count = |s: FindingStatus| all.iter().filter(|f| f.status == s).count();
+    let status =
+        [FindingStatus::Fail, FindingStatus::Warn].into_iter().find(|s| count(*s) > 0).unwrap_or(FindingStatus::Ok);
     json!({
         "status": status.as_str(),
-        "counts": { "ok": count(Status::Ok), "warn": count(Status::Warn), "fail": count(Status::Fail), "skip": count(Status::Skip) },
+        "counts": { "ok": count(FindingStatus::Ok), "warn": count(FindingStatus::Warn), "fail": count(FindingStatus::Fail), "skip": count(FindingStatus::Skip) },
         "checks": checks,
     })
 }

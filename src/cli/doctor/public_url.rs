@@ -17,7 +17,7 @@ const NAME: &str = "public URL";
 const PROXY: &str = "let the proxy pass everything under /webhooks/ to server.listen or server.public_listen";
 
 /// What came back.
-struct Answer {
+struct SelfCheckAnswer {
     status: u16,
     body: Vec<u8>,
 }
@@ -48,7 +48,7 @@ pub(super) async fn check(app: &App, f: &mut Findings) {
 }
 
 /// As the provider calls it, at a path that records nothing.
-async fn call(url: &Url, twilio: &Twilio, nonce: &str) -> Result<Answer, String> {
+async fn call(url: &Url, twilio: &Twilio, nonce: &str) -> Result<SelfCheckAnswer, String> {
     let mut builder = reqwest::Client::builder()
         .timeout(CHECK_MAX)
         .no_proxy()
@@ -76,7 +76,7 @@ async fn call(url: &Url, twilio: &Twilio, nonce: &str) -> Result<Answer, String>
             break;
         }
     }
-    Ok(Answer { status, body })
+    Ok(SelfCheckAnswer { status, body })
 }
 
 /// The cause without the URL.
@@ -88,7 +88,7 @@ fn innermost(error: &reqwest::Error) -> String {
     if error.source().is_none() { "no answer".to_owned() } else { cause.to_string() }
 }
 
-fn judge(answer: &Answer, proof: &str, f: &mut Findings) {
+fn judge(answer: &SelfCheckAnswer, proof: &str, f: &mut Findings) {
     let document: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let is_ours = document["requestId"].is_string();
     match answer.status {
@@ -128,7 +128,7 @@ mod tests {
             ("a proxy without us", 502, "<html>".to_owned(), "fail", "502"),
         ] {
             let mut f = Findings::of("twilio");
-            judge(&Answer { status, body: body.into_bytes() }, "right", &mut f);
+            judge(&SelfCheckAnswer { status, body: body.into_bytes() }, "right", &mut f);
             let one = f.all.remove(0);
             let text = format!("{} {}", one.what, one.next.unwrap_or_default());
             assert!(one.status.as_str() == want && text.contains(words), "{label}: {} {text}", one.status.as_str());

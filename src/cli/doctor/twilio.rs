@@ -15,7 +15,7 @@ use super::finding::{Findings, bounded, too_long};
 const TEST_CREDENTIALS: u32 = 20_008;
 
 /// What a question came to.
-enum Said<T> {
+enum Probe<T> {
     Yes(T),
     /// The provider refused.
     No(GatewayError),
@@ -41,15 +41,15 @@ async fn asked(app: &App, client: &TwilioClient, by_token: &TwilioClient, f: &mu
     let one = ListFilter { limit: 1, ..ListFilter::default() };
     let requests = ask(app, client.list(&one)).await;
     let works = match &requests {
-        Said::Yes(_) => {
+        Probe::Yes(_) => {
             f.ok("credentials", "accepted (the list of messages can be read)");
             true
         }
-        Said::No(e) => {
+        Probe::No(e) => {
             refused(e, "credentials", f);
             false
         }
-        Said::Unknown(why) => {
+        Probe::Unknown(why) => {
             f.fail("credentials", format!("Twilio could not be asked: {why}"), REACH);
             false
         }
@@ -86,17 +86,17 @@ const REACH: &str = "look at the network, its name server and twilio.base_url";
 const CREDENTIALS: &str =
     "compare twilio.account_sid, auth_token and api_key with the console; another account's do not fit";
 
-async fn ask<T>(app: &App, question: impl Future<Output = Result<T, GatewayError>>) -> Said<T> {
+async fn ask<T>(app: &App, question: impl Future<Output = Result<T, GatewayError>>) -> Probe<T> {
     match bounded(app, question).await {
-        Some(Ok(answer)) => Said::Yes(answer),
-        Some(Err(e @ GatewayError::Refused { .. })) => Said::No(e),
-        Some(Err(GatewayError::Retryable { why, .. } | GatewayError::Unknown { why })) => Said::Unknown(why),
-        None => Said::Unknown(too_long()),
+        Some(Ok(answer)) => Probe::Yes(answer),
+        Some(Err(e @ GatewayError::Refused { .. })) => Probe::No(e),
+        Some(Err(GatewayError::Retryable { why, .. } | GatewayError::Unknown { why })) => Probe::Unknown(why),
+        None => Probe::Unknown(too_long()),
     }
 }
 
-fn is_test<T>(said: &Said<T>) -> bool {
-    matches!(said, Said::No(GatewayError::Refused { code: Some(c), .. }) if c.0 == TEST_CREDENTIALS)
+fn is_test<T>(said: &Probe<T>) -> bool {
+    matches!(said, Probe::No(GatewayError::Refused { code: Some(c), .. }) if c.0 == TEST_CREDENTIALS)
 }
 
 fn refused(e: &GatewayError, name: &str, f: &mut Findings) {
@@ -116,24 +116,24 @@ fn refused(e: &GatewayError, name: &str, f: &mut Findings) {
 }
 
 /// `key`: the API key that requests are made with, where there is one.
-fn account(said: Said<AccountSeen>, key: Option<&str>, f: &mut Findings) {
+fn account(said: Probe<AccountSeen>, key: Option<&str>, f: &mut Findings) {
     match said {
-        Said::Yes(seen) if !matches!(seen.status.as_str(), "active" | "") => {
+        Probe::Yes(seen) if !matches!(seen.status.as_str(), "active" | "") => {
             f.fail("account", format!("is {}", seen.status), "see the console: nothing is sent from such an account");
         }
-        Said::Yes(seen) if seen.kind == "Trial" => f.warn(
+        Probe::Yes(seen) if seen.kind == "Trial" => f.warn(
             "account",
             "is a trial: only verified numbers are texted, and each text begins with Twilio's own words",
             "upgrade it before it is relied on",
         ),
-        Said::Yes(_) => f.ok("account", "active; the auth token that signs webhooks is its own"),
-        Said::No(_) if key.is_some() => {
+        Probe::Yes(_) => f.ok("account", "active; the auth token that signs webhooks is its own"),
+        Probe::No(_) if key.is_some() => {
             let what =
                 "twilio.auth_token was not accepted: requests work by the API key, but every webhook would be refused";
             f.fail("account", what, CREDENTIALS);
         }
-        Said::No(e) => refused(&e, "account", f),
-        Said::Unknown(why) => f.skip("account", format!("could not be asked: {why}")),
+        Probe::No(e) => refused(&e, "account", f),
+        Probe::Unknown(why) => f.skip("account", format!("could not be asked: {why}")),
     }
 }
 
@@ -153,49 +153,49 @@ fn senders(app: &App) -> Vec<(&Sender, String)> {
     all
 }
 
-fn number(said: Said<Option<NumberSeen>>, name: String, role: &str, public: Option<Public<'_>>, f: &mut Findings) {
+fn number(said: Probe<Option<NumberSeen>>, name: String, role: &str, public: Option<Public<'_>>, f: &mut Findings) {
     match said {
-        Said::Yes(None) => {
+        Probe::Yes(None) => {
             let next = "buy it, port it, or set another in twilio.from, fallback_from or the line's from";
             f.fail(name, format!("{role}; is no number of this account"), next);
         }
-        Said::Yes(Some(n)) if n.sms == Some(false) => {
+        Probe::Yes(Some(n)) if n.sms == Some(false) => {
             f.fail(name, format!("{role}; cannot send texts"), "use a number with the SMS capability");
         }
-        Said::Yes(Some(n)) if n.has_application && public.is_some() => {
+        Probe::Yes(Some(n)) if n.has_application && public.is_some() => {
             let what =
                 format!("{role}; can send texts, but replies go where its application (sms_application_sid) says");
             let next = "take the application off the number, or set its message URL to ours (POST)";
             f.warn(name, what, next);
         }
-        Said::Yes(Some(n)) => {
+        Probe::Yes(Some(n)) => {
             let hook = Hook { url: &n.inbound_url, method: &n.inbound_method };
             inbound(hook, name, &format!("{role}; can send texts"), public, f);
         }
-        Said::No(GatewayError::Refused { http: 401 | 403, .. }) => {
+        Probe::No(GatewayError::Refused { http: 401 | 403, .. }) => {
             f.skip(name, format!("{role}; this API key may not list the account's numbers"));
         }
-        Said::No(e) => f.skip(name, format!("{role}; could not be looked up: {e}")),
-        Said::Unknown(why) => f.skip(name, format!("{role}; could not be looked up: {why}")),
+        Probe::No(e) => f.skip(name, format!("{role}; could not be looked up: {e}")),
+        Probe::Unknown(why) => f.skip(name, format!("{role}; could not be looked up: {why}")),
     }
 }
 
-fn service(said: Said<Option<ServiceSeen>>, name: String, role: &str, public: Option<Public<'_>>, f: &mut Findings) {
+fn service(said: Probe<Option<ServiceSeen>>, name: String, role: &str, public: Option<Public<'_>>, f: &mut Findings) {
     match said {
-        Said::Yes(None) => {
+        Probe::Yes(None) => {
             f.fail(
                 name,
                 format!("{role}; is no messaging service of this account"),
                 "correct its SID, MG and 32 hex digits",
             );
         }
-        Said::Yes(Some(ServiceSeen { inbound_url: Some(url), inbound_method })) => {
+        Probe::Yes(Some(ServiceSeen { inbound_url: Some(url), inbound_method })) => {
             let hook = Hook { url: &url, method: &inbound_method };
             inbound(hook, name, &format!("{role}; a messaging service"), public, f);
         }
-        Said::Yes(Some(_)) => f.ok(name, format!("{role}; a messaging service; replies go where each number says")),
-        Said::No(e) => f.skip(name, format!("{role}; could not be looked up: {e}")),
-        Said::Unknown(why) => f.skip(name, format!("{role}; could not be looked up: {why}")),
+        Probe::Yes(Some(_)) => f.ok(name, format!("{role}; a messaging service; replies go where each number says")),
+        Probe::No(e) => f.skip(name, format!("{role}; could not be looked up: {e}")),
+        Probe::Unknown(why) => f.skip(name, format!("{role}; could not be looked up: {why}")),
     }
 }
 
@@ -309,14 +309,14 @@ mod tests {
 
     #[test]
     fn an_account_is_judged_by_its_state_and_by_whose_token_it_is() {
-        let seen = |status: &str, kind: &str| Said::Yes(AccountSeen { status: status.into(), kind: kind.into() });
+        let seen = |status: &str, kind: &str| Probe::Yes(AccountSeen { status: status.into(), kind: kind.into() });
         for (label, said_of, key, status, words) in [
             ("active", seen("active", "Full"), None, "ok", "signs webhooks"),
             ("trial", seen("active", "Trial"), None, "warn", "verified numbers"),
             ("suspended", seen("suspended", "Full"), None, "fail", "suspended"),
-            ("wrong token", Said::No(refusal(401, 20003)), None, "fail", "auth_token"),
-            ("wrong token beside a key", Said::No(refusal(401, 20003)), Some("SK1"), "fail", "every webhook"),
-            ("away", Said::Unknown("no connection".into()), None, "skip", "no connection"),
+            ("wrong token", Probe::No(refusal(401, 20003)), None, "fail", "auth_token"),
+            ("wrong token beside a key", Probe::No(refusal(401, 20003)), Some("SK1"), "fail", "every webhook"),
+            ("away", Probe::Unknown("no connection".into()), None, "skip", "no connection"),
         ] {
             let (got, text) = said(|f| account(said_of, key, f));
             assert!(got == status && text.contains(words), "{label}: {got} {text}");
@@ -330,10 +330,10 @@ mod tests {
         let hook = "https://dispatch.example.com/webhooks/twilio/sms-inbound";
         let by = |sms, url: &str, method: &str| {
             let (inbound_url, inbound_method) = (url.to_owned(), method.to_owned());
-            Said::Yes(Some(NumberSeen { sms, inbound_url, inbound_method, has_application: false }))
+            Probe::Yes(Some(NumberSeen { sms, inbound_url, inbound_method, has_application: false }))
         };
         let seen = |sms, url: &str| by(sms, url, "POST");
-        let application = Said::Yes(Some(NumberSeen {
+        let application = Probe::Yes(Some(NumberSeen {
             sms: None,
             inbound_url: hook.into(),
             inbound_method: String::new(),
@@ -351,16 +351,16 @@ mod tests {
             ("another scheme", seen(None, &hook.replace("https", "http")), "warn", hook),
             ("replies elsewhere", seen(Some(true), "https://other.example.com"), "warn", hook),
             ("replies nowhere", seen(Some(true), ""), "warn", "nowhere"),
-            ("not ours", Said::Yes(None), "fail", "no number of this account"),
-            ("a key that may not ask", Said::No(refusal(401, 20003)), "skip", "may not list"),
-            ("away", Said::Unknown("no connection".into()), "skip", "no connection"),
+            ("not ours", Probe::Yes(None), "fail", "no number of this account"),
+            ("a key that may not ask", Probe::No(refusal(401, 20003)), "skip", "may not list"),
+            ("away", Probe::Unknown("no connection".into()), "skip", "no connection"),
         ] {
             let (got, text) = said(|f| number(said_of, "s".into(), "the default", Some(here), f));
             assert!(got == status && text.contains(words), "{label}: {got} {text}");
         }
-        let of_numbers = || Said::Yes(Some(ServiceSeen { inbound_url: None, inbound_method: String::new() }));
+        let of_numbers = || Probe::Yes(Some(ServiceSeen { inbound_url: None, inbound_method: String::new() }));
         assert_eq!(said(|f| service(of_numbers(), "s".into(), "the default", Some(here), f)).0, "ok");
-        assert_eq!(said(|f| service(Said::Yes(None), "s".into(), "the default", None, f)).0, "fail");
+        assert_eq!(said(|f| service(Probe::Yes(None), "s".into(), "the default", None, f)).0, "fail");
         assert_eq!(
             said(|f| number(seen(Some(true), ""), "s".into(), "the default", None, f)).0,
             "ok",

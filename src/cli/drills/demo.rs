@@ -84,7 +84,7 @@ async fn report(dir: &Path, clock: &SystemClock, out: &mut Output) -> Result<Exi
     let stage = Stage { dir: dir.to_path_buf(), port, sandbox: sandbox.base_url(), client: client()? };
     let inbound = format!("{}/webhooks/twilio/sms-inbound", stage.url());
     sandbox.set_inbound_url(Some(inbound)).map_err(|e| failed("the sandbox takes no address for replies").cause(e))?;
-    let mut story = Story { out, clock, started };
+    let mut story = DemoStory { out, clock, started };
     story.head();
 
     let mut serve = stage.serve().await?;
@@ -155,13 +155,13 @@ fn free_port() -> Result<u16, CliError> {
     bound.map(|a| a.port()).map_err(|e| failed("no free port").cause(e))
 }
 
-struct Story<'a> {
+struct DemoStory<'a> {
     out: &'a mut Output,
     clock: &'a SystemClock,
     started: Timestamp,
 }
 
-impl Story<'_> {
+impl DemoStory<'_> {
     fn head(&mut self) {
         if !self.out.is_json() && !self.out.is_csv() {
             self.out.mode_line();
@@ -299,7 +299,7 @@ fn lateness(call: &Value, index: usize, due: Timestamp) -> String {
 }
 
 /// What the provider truly accepted against what the store says.
-struct Verdict {
+struct DemoVerdict {
     messages: usize,
     lost: usize,
     doubled: usize,
@@ -308,7 +308,7 @@ struct Verdict {
 
 /// Lost: an accepted call with neither a message nor a visible state. Doubled: more texts to a phone than notices;
 /// unexpected, a message without an attempt.
-fn judge(ledger: &[LedgerEntry], call: &Value) -> Verdict {
+fn judge(ledger: &[LedgerEntry], call: &Value) -> DemoVerdict {
     let out: Vec<&LedgerEntry> = ledger.iter().filter(|m| m.direction == Direction::OutboundApi).collect();
     let attempts = call.get("attempts").and_then(Value::as_array).cloned().unwrap_or_default();
     let of = |reference: &str| out.iter().filter(|m| m.body.starts_with(&format!("{reference} "))).count();
@@ -319,10 +319,10 @@ fn judge(ledger: &[LedgerEntry], call: &Value) -> Verdict {
     let doubled = counts.iter().map(|n| n.saturating_sub(1)).sum();
     let linked: usize = counts.iter().sum();
     let to_nobody = out.iter().filter(|m| m.to != SAM && m.to != ANA).count();
-    Verdict { messages: out.len(), lost, doubled, unexpected: out.len().saturating_sub(linked) + to_nobody }
+    DemoVerdict { messages: out.len(), lost, doubled, unexpected: out.len().saturating_sub(linked) + to_nobody }
 }
 
-impl Verdict {
+impl DemoVerdict {
     fn report(&self, took: f64, out: &mut Output) -> ExitStatus {
         let good = self.lost == 0 && self.doubled == 0 && self.unexpected == 0;
         if out.is_json() {

@@ -9,13 +9,13 @@ use crate::config::{Mode, Part};
 use crate::gateways::airtable::{AirtableClient, AirtableSettings};
 use crate::gateways::{GatewayError, ListFilter, MirrorGateway, SmsGateway};
 use crate::reliability::DrillDir;
-use crate::reliability::live::{self, Live, Mirror, MirrorSide, Plan, Refusal, Wishes};
+use crate::reliability::live::{self, Live, LivePlan, LiveRefusal, MirrorSide, MirrorTarget, Wishes};
 use crate::reliability::report::Report;
 use crate::telemetry::Usual;
 
 use super::super::app::App;
 use super::super::exit::ExitStatus;
-use super::super::global::{Global, Wanted};
+use super::super::global::{ConfigNeed, Global};
 use super::super::output::{Output, spinner};
 use super::super::report::CliError;
 use super::terminal;
@@ -60,13 +60,13 @@ pub(super) async fn run(
     global: &Global,
     out: &mut Output,
 ) -> Result<ExitStatus, CliError> {
-    let app = App::load(global, Usual::Warn, Vec::new(), Wanted::Own, out)?;
+    let app = App::load(global, Usual::Warn, Vec::new(), ConfigNeed::Own, out)?;
     if app.config.mode == Mode::Live {
         app.config.check(&[Part::Twilio, Part::Airtable])?;
     }
     let wishes =
         Wishes { t1: args.t1, messages_max: args.max_messages, listen: args.listen, price: args.price_per_segment };
-    let plan = Plan::of(&app.config, &wishes).map_err(refused)?;
+    let plan = LivePlan::of(&app.config, &wishes).map_err(refused)?;
     let earlier = results.prepare()?;
     let provider = app.gateway()?;
     let plan =
@@ -115,7 +115,7 @@ pub(super) async fn run(
     results.deliver(report, earlier.as_ref(), out)
 }
 
-fn refused(r: Refusal) -> CliError {
+fn refused(r: LiveRefusal) -> CliError {
     CliError::new(ExitStatus::Usage, r.what).hint(r.hint)
 }
 
@@ -164,7 +164,13 @@ async fn agreed(out: &Output) -> Result<bool, CliError> {
     }
 }
 
-fn set_up(app: &App, plan: Plan, provider: Arc<dyn SmsGateway>, keep: bool, out: &Output) -> Result<Live, CliError> {
+fn set_up(
+    app: &App,
+    plan: LivePlan,
+    provider: Arc<dyn SmsGateway>,
+    keep: bool,
+    out: &Output,
+) -> Result<Live, CliError> {
     let program = std::env::current_exe()
         .map_err(|e| CliError::new(ExitStatus::Bug, "this program does not find itself").cause(e))?;
     let run_id = app.ids.uuid(app.clock.now()).simple().to_string();
@@ -178,7 +184,7 @@ fn set_up(app: &App, plan: Plan, provider: Arc<dyn SmsGateway>, keep: bool, out:
         out.note(&format!("kept: {}", drill_dir.path().display()));
     }
     let mirror = match &app.config.airtable {
-        Some(names) if plan.mirror == Mirror::Looked => {
+        Some(names) if plan.mirror == MirrorTarget::Looked => {
             let (rate, base) = (names.requests_per_second, names.base_url.clone());
             let settings = AirtableSettings::new(names.token.clone(), names.base_id.clone(), base, rate);
             let client = AirtableClient::new(settings, app.clock.clone(), app.ids.clone())

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::texts::When;
-use super::which::{Aim, Effect, Softly, looks};
+use super::which::{Aim, ReplyEffect, Softly, looks};
 use super::wording;
 use super::{Decided, Reply, Said, Word};
 use crate::domain::alert::AlertKind;
@@ -99,8 +99,8 @@ impl<'a> Reply<'a> {
 
     /// `1 all`.
     fn every_call(&mut self) -> Decided {
-        let ids = |reply: &Self, when: When| -> Option<Vec<(CallId, Effect)>> {
-            let all: Vec<_> = reply.every(when).iter().map(|c| (c.call.id.clone(), Effect::Take)).collect();
+        let ids = |reply: &Self, when: When| -> Option<Vec<(CallId, ReplyEffect)>> {
+            let all: Vec<_> = reply.every(when).iter().map(|c| (c.call.id.clone(), ReplyEffect::Take)).collect();
             Some(all).filter(|all| !all.is_empty())
         };
         if self.must_wait(ids) {

@@ -31,7 +31,7 @@ pub use wording::asks;
 use std::time::Duration;
 
 use serde_json::Value;
-use texts::{Text, texts_to};
+use texts::{OurText, texts_to};
 
 use crate::domain::alert::{AlertChange, AlertKind};
 use crate::domain::answers::Prompt;
@@ -131,7 +131,7 @@ struct Reply<'a> {
     text: &'a InboundText,
     ctx: &'a Ctx<'a>,
     /// Those that its writer got, newest first.
-    texts: Vec<Text<'a>>,
+    texts: Vec<OurText<'a>>,
     /// The calls that it means.
     about: Vec<CallId>,
     change: Change,

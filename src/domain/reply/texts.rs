@@ -19,7 +19,7 @@ const OFFSET_SLACK_MS: i64 = 3_000;
 
 /// What a text of ours is, for whoever answers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum TextKind {
     /// It tells of a call.
     Notice,
     /// It says that a call needs nobody, or answers a word without asking anything.
@@ -30,12 +30,12 @@ pub(super) enum What {
 
 /// One text of ours to the phone.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Text<'a> {
+pub(super) struct OurText<'a> {
     /// When it left, by our clock.
     pub(super) at: Timestamp,
     /// The call that it is about.
     pub(super) call: Option<&'a CallId>,
-    pub(super) what: What,
+    pub(super) what: TextKind,
     /// Who sent it.
     pub(super) sender: Option<&'a str>,
     /// The provider accepted it, and it has not failed.
@@ -44,34 +44,34 @@ pub(super) struct Text<'a> {
 }
 
 /// The texts that reached this phone or may have, newest first.
-pub(super) fn texts_to<'a>(loaded: &'a Loaded, phone: &str) -> Vec<Text<'a>> {
+pub(super) fn texts_to<'a>(loaded: &'a Loaded, phone: &str) -> Vec<OurText<'a>> {
     let attempts = loaded.calls.iter().flat_map(|c| &c.attempts);
     let theirs = attempts.filter(|a| a.recipient.phone.e164() == phone && a.state.may_have_arrived());
     let by_attempt = theirs.filter_map(|a| {
         let asks = loaded.answers.iter().find(|p| p.by == Some(a.id)).and_then(|p| p.prompt);
         let what = match (a.kind, asks) {
-            (AttemptKind::Notice, _) => What::Notice,
-            (_, Some(prompt)) => What::ErrorClass(prompt),
-            (AttemptKind::StandDown | AttemptKind::Answer, None) => What::Statement,
+            (AttemptKind::Notice, _) => TextKind::Notice,
+            (_, Some(prompt)) => TextKind::ErrorClass(prompt),
+            (AttemptKind::StandDown | AttemptKind::Answer, None) => TextKind::Statement,
         };
-        Some(Text {
+        Some(OurText {
             at: a.sent_at_now()?,
-            call: Some(&a.call).filter(|_| !matches!(what, What::ErrorClass(_))),
+            call: Some(&a.call).filter(|_| !matches!(what, TextKind::ErrorClass(_))),
             what,
             sender: a.sender.as_ref().map(crate::domain::types::Sender::as_str),
             is_certain: matches!(a.state, AttemptState::Submitted | AttemptState::Delivered),
             attempt: Some(a),
         })
     });
-    let by_webhook = loaded.answers.iter().filter(|p| p.by.is_none()).map(|p| Text {
+    let by_webhook = loaded.answers.iter().filter(|p| p.by.is_none()).map(|p| OurText {
         at: p.at,
         call: p.call.as_ref().filter(|_| p.prompt.is_none()),
-        what: p.prompt.map_or(What::Statement, What::ErrorClass),
+        what: p.prompt.map_or(TextKind::Statement, TextKind::ErrorClass),
         sender: Some(&p.sender),
         is_certain: true,
         attempt: None,
     });
-    let mut all: Vec<Text<'a>> = by_attempt.chain(by_webhook).collect();
+    let mut all: Vec<OurText<'a>> = by_attempt.chain(by_webhook).collect();
     all.sort_by_key(|t| std::cmp::Reverse(t.at));
     all
 }
@@ -124,7 +124,7 @@ impl When {
     }
 
     /// Whether it was written after this text.
-    pub(super) fn follows_text(self, text: &Text<'_>, by_ours: bool) -> bool {
+    pub(super) fn follows_text(self, text: &OurText<'_>, by_ours: bool) -> bool {
         match (text.attempt, self) {
             (Some(a), _) => self.follows(a, by_ours),
             (None, Self::Now) => true,
@@ -134,7 +134,7 @@ impl When {
     }
 
     /// Whether it may have been written before a text that it seems to follow: both are of one second.
-    pub(super) fn may_precede(self, text: &Text<'_>) -> bool {
+    pub(super) fn may_precede(self, text: &OurText<'_>) -> bool {
         let second = |at: Timestamp| at.as_millis().div_euclid(1_000);
         let made = text.attempt.and_then(|a| a.provider_at);
         matches!((self, made), (Self::Said(at, _), Some(made)) if second(made) >= second(at))

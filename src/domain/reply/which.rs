@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::texts::{Ours, Text, What, When};
+use super::texts::{OurText, Ours, TextKind, When};
 use super::{Reply, Word};
 use crate::domain::answers::Prompt;
 use crate::domain::attempt::AttemptKind;
@@ -18,7 +18,7 @@ const COMPLETED_WITHIN: Duration = Duration::from_secs(600);
 
 /// What a word does to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Effect {
+pub(super) enum ReplyEffect {
     Take,
     Pass,
     HandBack,
@@ -83,7 +83,7 @@ impl<'a> Reply<'a> {
     }
 
     /// The texts to this phone that preceded the reply, newest first.
-    fn texts_by(&self, when: When) -> impl Iterator<Item = &Text<'a>> {
+    fn texts_by(&self, when: When) -> impl Iterator<Item = &OurText<'a>> {
         let by_ours = self.ctx.rules.off.provider_times;
         self.texts.iter().filter(move |t| when.follows_text(t, by_ours))
     }
@@ -142,7 +142,7 @@ impl<'a> Reply<'a> {
     /// An EXHAUSTED call is not meant where this phone was told later of one that is DISPATCHING.
     fn was_another_notified_later(&self, exhausted: &CallState, when: When) -> bool {
         let last = |c: &CallState| {
-            let of = |t: &&Text<'_>| t.what == What::Notice && t.call == Some(&c.call.id);
+            let of = |t: &&OurText<'_>| t.what == TextKind::Notice && t.call == Some(&c.call.id);
             self.texts_by(when).find(of).map(|t| t.at)
         };
         let dispatching =
@@ -166,9 +166,9 @@ impl<'a> Reply<'a> {
             return Softly::Unclear;
         }
         match last.what {
-            What::ErrorClass(_) => Softly::Unclear,
-            What::Statement => Softly::Polite,
-            What::Notice => {
+            TextKind::ErrorClass(_) => Softly::Unclear,
+            TextKind::Statement => Softly::Polite,
+            TextKind::Notice => {
                 let loaded = self.loaded;
                 let of = loaded.calls.iter().find(|c| Some(&c.call.id) == last.call);
                 of.map_or(Softly::Nothing, Softly::Notice)
@@ -176,7 +176,7 @@ impl<'a> Reply<'a> {
         }
     }
 
-    fn is_by_the_same(&self, text: &Text<'_>) -> bool {
+    fn is_by_the_same(&self, text: &OurText<'_>) -> bool {
         let is_service = |s: &str| s.parse::<Sender>().is_ok_and(|s| s.is_service());
         let to = self.text.to.as_str();
         text.sender.is_none_or(|s| s == to || is_service(s) != is_service(to))
@@ -193,8 +193,8 @@ impl<'a> Reply<'a> {
             return None;
         }
         let asked = match last.what {
-            What::ErrorClass(prompt) => Some(prompt),
-            What::Notice | What::Statement => None,
+            TextKind::ErrorClass(prompt) => Some(prompt),
+            TextKind::Notice | TextKind::Statement => None,
         };
         // What he wrote since is completed, and not the word before it.
         match self.said_since(last.at).unwrap_or(asked)? {
@@ -208,7 +208,7 @@ impl<'a> Reply<'a> {
     /// Whether a reply that came by webhook must wait until its time is known: nobody says when it was written, and written up to
     /// a minute ago, before a younger text of ours or the end of a call, it would do something else than now. `acts` says to which
     /// calls it would do something; `None`: there was nothing that it could answer.
-    pub(super) fn must_wait(&self, acts: impl Fn(&Self, When) -> Option<Vec<(CallId, Effect)>>) -> bool {
+    pub(super) fn must_wait(&self, acts: impl Fn(&Self, When) -> Option<Vec<(CallId, ReplyEffect)>>) -> bool {
         if self.when() != When::Now || self.ctx.rules.off.reply_time {
             return false;
         }
@@ -227,7 +227,7 @@ impl<'a> Reply<'a> {
     }
 
     /// The calls to which a plain word, written then, does something now.
-    pub(super) fn plain_acts(&self, word: Word, when: When) -> Option<Vec<(CallId, Effect)>> {
+    pub(super) fn plain_acts(&self, word: Word, when: When) -> Option<Vec<(CallId, ReplyEffect)>> {
         match self.aim(word, when) {
             Aim::One(c) if self.is_about_another(word, c, when) => Some(Vec::new()),
             Aim::One(c) if let Some(effect) = self.effect(word, c, when) => Some(vec![(c.call.id.clone(), effect)]),
@@ -238,34 +238,35 @@ impl<'a> Reply<'a> {
     }
 
     /// The call that a soft word, written then, takes now.
-    pub(super) fn soft_acts(&self, when: When) -> Option<Vec<(CallId, Effect)>> {
+    pub(super) fn soft_acts(&self, when: When) -> Option<Vec<(CallId, ReplyEffect)>> {
         match self.softly(when) {
-            Softly::Notice(c) if looks(c) => Some(vec![(c.call.id.clone(), Effect::Take)]),
+            Softly::Notice(c) if looks(c) => Some(vec![(c.call.id.clone(), ReplyEffect::Take)]),
             Softly::Notice(_) | Softly::Polite | Softly::Unclear => Some(Vec::new()),
             Softly::Nothing => None,
         }
     }
 
     /// What the word, written then, does to this call now.
-    fn effect(&self, word: Word, c: &CallState, when: When) -> Option<Effect> {
+    fn effect(&self, word: Word, c: &CallState, when: When) -> Option<ReplyEffect> {
         let (looks, holds) = (looks(c), self.holds(c));
         match word {
-            Word::Take => looks.then_some(Effect::Take),
+            Word::Take => looks.then_some(ReplyEffect::Take),
             Word::Pass if holds => {
-                (self.took_it_by_reply(c) || !when.precedes_the_end_of(c)).then_some(Effect::HandBack)
+                (self.took_it_by_reply(c) || !when.precedes_the_end_of(c)).then_some(ReplyEffect::HandBack)
             }
             Word::Pass => {
                 let counts = || self.contact_in(c).is_some_and(|m| !c.call.is_out(&m));
-                (c.call.status == S::Dispatching && counts()).then_some(Effect::Pass)
+                (c.call.status == S::Dispatching && counts()).then_some(ReplyEffect::Pass)
             }
-            Word::Done => (looks || holds).then_some(Effect::Close),
+            Word::Done => (looks || holds).then_some(ReplyEffect::Close),
         }
     }
 
     /// Whether its writer took the call by a reply, which was answered: replies of one phone by webhook count as they come.
     fn took_it_by_reply(&self, c: &CallState) -> bool {
-        let answers =
-            |t: &Text<'_>| t.what == What::Statement && t.call == Some(&c.call.id) && Some(t.at) >= c.call.closed_at;
+        let answers = |t: &OurText<'_>| {
+            t.what == TextKind::Statement && t.call == Some(&c.call.id) && Some(t.at) >= c.call.closed_at
+        };
         self.has_said_that_he_takes(c) || self.texts.iter().any(answers)
     }
 
@@ -277,7 +278,7 @@ impl<'a> Reply<'a> {
     /// `done` right after a text that says something of another call closes no call that nobody has taken.
     pub(super) fn is_about_another(&self, word: Word, c: &CallState, when: When) -> bool {
         let last = self.texts_by(when).next();
-        let is_other = last.is_some_and(|t| t.what == What::Statement && t.call.is_some_and(|id| *id != c.call.id));
+        let is_other = last.is_some_and(|t| t.what == TextKind::Statement && t.call.is_some_and(|id| *id != c.call.id));
         word == Word::Done && looks(c) && is_other
     }
 

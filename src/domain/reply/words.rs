@@ -16,7 +16,7 @@ const COMPATIBLE: DecomposingNormalizerBorrowed<'static> = DecomposingNormalizer
 pub(super) struct Words {
     /// The words, folded, with one space between two.
     folded: String,
-    list: Vec<Word>,
+    list: Vec<LexiconWord>,
     /// A question mark stands in it.
     pub(super) question: bool,
     /// It goes on after [`CHARS_MAX`] characters.
@@ -24,7 +24,7 @@ pub(super) struct Words {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Word {
+struct LexiconWord {
     start: usize,
     end: usize,
     /// In the text as it was written.
@@ -110,7 +110,7 @@ impl Words {
                     self.folded.push(' ');
                 }
                 let start = self.folded.len();
-                self.list.push(Word { start, end: start, from: at, gap: between.gap() });
+                self.list.push(LexiconWord { start, end: start, from: at, gap: between.gap() });
                 *between = Between::default();
             }
             Class::Space => between.space = true,

@@ -45,7 +45,7 @@ pub fn unknown_keys(body: &Value) -> Vec<String> {
 /// # Errors
 /// [`IntakeError`] that names the field.
 pub fn from_json(document: &Document, validation: Validation) -> Result<Intake, IntakeError> {
-    let mut read = Reading { validation, repaired: document.repaired.clone(), whole: None };
+    let mut read = DocumentReading { validation, repaired: document.repaired.clone(), whole: None };
     let Some(top) = document.value.as_object() else {
         return Err(IntakeError::Shape("the body must be a JSON object".into()));
     };
@@ -91,14 +91,14 @@ fn id_of(map: &Map<String, Value>) -> Result<Option<String>, IntakeError> {
     }
 }
 
-struct Reading {
+struct DocumentReading {
     validation: Validation,
     repaired: Vec<String>,
     /// Of fields that were shortened: what tells two calls apart that begin alike.
     whole: Option<Sha256>,
 }
 
-impl Reading {
+impl DocumentReading {
     fn repair(&mut self, what: String) {
         if !self.repaired.contains(&what) {
             self.repaired.push(what);

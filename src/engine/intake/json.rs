@@ -39,7 +39,7 @@ impl Document {
 /// A sentence that says where it stops being JSON. Nothing panics, however deep or long it is.
 pub fn read(raw: &[u8]) -> Result<Document, String> {
     let (text, repaired) = decoded(raw);
-    let mut reader = Reader { text: &text, at: 0, containers: 0, repaired, repeated: Vec::new() };
+    let mut reader = JsonReader { text: &text, at: 0, containers: 0, repaired, repeated: Vec::new() };
     let value = reader.document().map_err(|Broken| {
         let (line, column) = reader.place();
         format!("it cannot be read from line {line}, column {column} on")
@@ -81,7 +81,7 @@ fn decoded(raw: &[u8]) -> (String, Repaired) {
 /// The text is no JSON from here on.
 struct Broken;
 
-struct Reader<'a> {
+struct JsonReader<'a> {
     text: &'a str,
     at: usize,
     containers: usize,
@@ -89,7 +89,7 @@ struct Reader<'a> {
     repeated: Vec<String>,
 }
 
-impl Reader<'_> {
+impl JsonReader<'_> {
     fn document(&mut self) -> Result<Value, Broken> {
         let value = self.value(0)?;
         // A C program may send the end of its text along.

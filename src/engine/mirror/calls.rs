@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::events::REWRITES_MAX;
-use super::outcome::{How, Ready, Then, record};
-use super::state::Table;
+use super::outcome::{Ready, TableNext, WriteMethod, record};
+use super::state::MirrorTable;
 use super::{GATHER, Mirror, READ_BACK_MAX, rows};
 use crate::config::Verify;
 use crate::domain::Timestamp;
@@ -28,7 +28,7 @@ impl Mirror {
     /// Writes what is due; whether there was anything.
     pub(super) async fn write_calls(&self) -> Result<bool, StoreError> {
         let now = self.now();
-        if self.state().is_held(Table::Calls, now) {
+        if self.state().is_held(MirrorTable::Calls, now) {
             return Ok(false);
         }
         let mut due = self.core.store.mirror_calls_due(now.minus(GATHER), CALLS_MAX).await?;
@@ -38,7 +38,7 @@ impl Mirror {
         if !self.find_records(&mut due).await? {
             return Ok(true);
         }
-        let missing = self.missing(Table::Calls);
+        let missing = self.missing(MirrorTable::Calls);
         let read_back = self.settings.verify == Verify::All;
         let (mut changed, mut new, mut waits) = (Vec::new(), Vec::new(), Vec::new());
         for CallTask { task, state } in due {
@@ -55,9 +55,9 @@ impl Mirror {
         for (key, grace) in waits {
             self.core.store.mirror_wait(vec![key], now.plus(LOOK_EVERY).min(grace)).await?;
         }
-        for (how, rows) in [(How::Change, changed), (How::Create, new)] {
+        for (how, rows) in [(WriteMethod::Change, changed), (WriteMethod::Create, new)] {
             for some in rows.chunks(ROWS_MAX) {
-                if self.deliver(Table::Calls, how, some.to_vec()).await? == Then::Stop {
+                if self.deliver(MirrorTable::Calls, how, some.to_vec()).await? == TableNext::Stop {
                     return Ok(true);
                 }
             }
@@ -73,10 +73,10 @@ impl Mirror {
             return Ok(true);
         }
         let key = self.settings.calls.call_id.as_str();
-        let found = match self.gateway.by_key(self.table_name(Table::Calls), key, &ids, &[key]).await {
+        let found = match self.gateway.by_key(self.table_name(MirrorTable::Calls), key, &ids, &[key]).await {
             Ok(found) => found,
             Err(error) => {
-                let until = self.went_wrong(Table::Calls, &error).await?;
+                let until = self.went_wrong(MirrorTable::Calls, &error).await?;
                 if matches!(error, MirrorError::Retryable { .. } | MirrorError::IteratorGone) {
                     let keys = due.iter().map(|c| c.task.key.clone()).collect();
                     self.core.store.mirror_failed(keys, until).await?;
@@ -95,7 +95,7 @@ impl Mirror {
     /// Reads back what was written; whether there was anything.
     pub(super) async fn read_back_calls(&self) -> Result<bool, StoreError> {
         let now = self.now();
-        if self.state().is_held(Table::Calls, now) {
+        if self.state().is_held(MirrorTable::Calls, now) {
             return Ok(false);
         }
         let written = self.core.store.mirror_calls_unproven(now, READ_BACK_MAX).await?;
@@ -110,11 +110,11 @@ impl Mirror {
         let found = match self.calls_by_record(&written).await {
             Ok(found) => found,
             Err(error) => {
-                self.went_wrong(Table::Calls, &error).await?;
+                self.went_wrong(MirrorTable::Calls, &error).await?;
                 return Ok(true);
             }
         };
-        let missing = self.missing(Table::Calls);
+        let missing = self.missing(MirrorTable::Calls);
         let mut proven: Vec<(MirrorKey, i64)> = Vec::new();
         for CallTask { task, state } in &written {
             let expected = rows::call(&self.settings.calls, state, &missing);
@@ -133,7 +133,7 @@ impl Mirror {
                 }
             }
         }
-        self.proven(Table::Calls, proven).await?;
+        self.proven(MirrorTable::Calls, proven).await?;
         Ok(true)
     }
 
@@ -147,10 +147,10 @@ impl Mirror {
 
     async fn calls_by_record(&self, written: &[CallTask]) -> Result<BTreeMap<RecordId, Record>, MirrorError> {
         let ids: Vec<RecordId> = written.iter().filter_map(|c| record(&c.task)).collect();
-        let missing = self.missing(Table::Calls);
+        let missing = self.missing(MirrorTable::Calls);
         let names = self.settings.calls.pairs();
         let fields = names.into_iter().map(|(_, n)| n).filter(|n| !missing.contains(*n)).map(str::to_owned);
-        let query = Query::of(self.table_name(Table::Calls))
+        let query = Query::of(self.table_name(MirrorTable::Calls))
             .filter(Formula::is_record(&ids))
             .fields(fields.collect::<Vec<_>>());
         let listed = self.gateway.list(&query).await?;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use tracing::{debug, warn};
 
-use super::outcome::{How, Ready, Then, look_again};
-use super::state::Table;
+use super::outcome::{Ready, TableNext, WriteMethod, look_again};
+use super::state::MirrorTable;
 use super::{GATHER, Mirror, READ_BACK_MAX, rows};
 use crate::config::Verify;
 use crate::failpoint::{self, Safeguard};
@@ -26,7 +26,7 @@ impl Mirror {
     /// Writes one request of what is due; whether there was anything.
     pub(super) async fn write_events(&self) -> Result<bool, StoreError> {
         let now = self.now();
-        if self.state().is_held(Table::Events, now) {
+        if self.state().is_held(MirrorTable::Events, now) {
             return Ok(false);
         }
         let mut due = self.core.store.mirror_events_due(now.minus(GATHER), ROWS_MAX).await?;
@@ -37,17 +37,17 @@ impl Mirror {
             return Ok(false);
         }
         failpoint::hit("mirror.claimed");
-        let missing = self.missing(Table::Events);
+        let missing = self.missing(MirrorTable::Events);
         let mut ready: Vec<Ready> = due.iter().map(|e| self.ready_event(e, &missing)).collect();
         if self.is_doubted(ready.iter().map(|r| &r.task.key)) {
             let Some(left) = self.not_there_yet(ready).await? else { return Ok(true) };
             ready = left;
         }
-        self.deliver(Table::Events, How::Upsert, ready).await?;
+        self.deliver(MirrorTable::Events, WriteMethod::Upsert, ready).await?;
         Ok(true)
     }
 
-    fn ready_event(&self, e: &EventTask, missing: &rows::Missing) -> Ready {
+    fn ready_event(&self, e: &EventTask, missing: &rows::MissingFields) -> Ready {
         let read_back = match self.settings.verify {
             Verify::All => true,
             Verify::First => e.attempt.number == 1,
@@ -64,8 +64,8 @@ impl Mirror {
             Ok(found) => found,
             Err(error) => {
                 // The rows stay in doubt.
-                let then = self.failed(Table::Events, &ready, &error).await?;
-                debug_assert_eq!(then, Then::Stop);
+                let then = self.failed(MirrorTable::Events, &ready, &error).await?;
+                debug_assert_eq!(then, TableNext::Stop);
                 return Ok(None);
             }
         };
@@ -92,17 +92,17 @@ impl Mirror {
         &self,
         keys: &[&MirrorKey],
     ) -> Result<BTreeMap<String, Vec<Record>>, crate::gateways::MirrorError> {
-        let missing = self.missing(Table::Events);
+        let missing = self.missing(MirrorTable::Events);
         let names = &self.settings.events;
         let fields: Vec<&str> = names.pairs().into_iter().map(|(_, n)| n).filter(|n| !missing.contains(*n)).collect();
         let ids: Vec<String> = keys.iter().map(|k| id_of(k)).collect();
-        self.gateway.by_key(self.table_name(Table::Events), &names.event_id, &ids, &fields).await
+        self.gateway.by_key(self.table_name(MirrorTable::Events), &names.event_id, &ids, &fields).await
     }
 
     /// Reads back what was written, by one filter; whether there was anything.
     pub(super) async fn read_back_events(&self) -> Result<bool, StoreError> {
         let now = self.now();
-        if self.state().is_held(Table::Events, now) {
+        if self.state().is_held(MirrorTable::Events, now) {
             return Ok(false);
         }
         let written = self.core.store.mirror_events_unproven(now, READ_BACK_MAX).await?;
@@ -119,11 +119,11 @@ impl Mirror {
         let found = match self.events_by_key(&keys).await {
             Ok(found) => found,
             Err(error) => {
-                self.went_wrong(Table::Events, &error).await?;
+                self.went_wrong(MirrorTable::Events, &error).await?;
                 return Ok(true);
             }
         };
-        let missing = self.missing(Table::Events);
+        let missing = self.missing(MirrorTable::Events);
         let mut proven = Vec::new();
         for e in &written {
             let expected = rows::event(&self.settings.events, &e.attempt, &e.reference, &missing);
@@ -145,12 +145,12 @@ impl Mirror {
                 }
             }
         }
-        self.proven(Table::Events, proven).await?;
+        self.proven(MirrorTable::Events, proven).await?;
         Ok(true)
     }
 
     /// These are in the base as they should be, by its own word.
-    pub(super) async fn proven(&self, table: Table, writes: Vec<(MirrorKey, i64)>) -> Result<(), StoreError> {
+    pub(super) async fn proven(&self, table: MirrorTable, writes: Vec<(MirrorKey, i64)>) -> Result<(), StoreError> {
         if !writes.is_empty() {
             hit_verified();
             self.core.store.mirror_proven(writes, self.now()).await?;

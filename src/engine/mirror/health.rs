@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Mirror;
-use super::state::{MirrorHealth, Table};
+use super::state::{MirrorHealth, MirrorTable};
 use crate::domain::Timestamp;
 use crate::domain::alert::AlertKind;
 use crate::store::StoreError;
@@ -34,7 +34,7 @@ impl Mirror {
         let trouble = {
             let mut state = self.state();
             state.looked_at = Some(now);
-            let trouble = Table::ALL.into_iter().find_map(|t| state.of(t).trouble.clone());
+            let trouble = MirrorTable::ALL.into_iter().find_map(|t| state.of(t).trouble.clone());
             state.seen = MirrorHealth {
                 resting_until: self.gateway.resting_until().filter(|until| *until > now),
                 billing_until: state.rests_until(now),

@@ -36,7 +36,7 @@ use super::apply::Core;
 
 pub use rows::{REPLIED, event, event_id};
 pub use state::MirrorHealth;
-use state::{State, Table};
+use state::{MirrorState, MirrorTable};
 
 /// What changes again within this is written once.
 pub const GATHER: Duration = Duration::from_millis(400);
@@ -47,7 +47,7 @@ const READ_BACK_MAX: usize = 50;
 
 /// What the mirror is configured to do.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct MirrorSettings {
     /// The tables' names.
     pub tables: AirtableTables,
     /// The fields of dispatch events.
@@ -60,7 +60,7 @@ pub struct Settings {
     pub verify: Verify,
 }
 
-impl From<&Airtable> for Settings {
+impl From<&Airtable> for MirrorSettings {
     fn from(a: &Airtable) -> Self {
         Self {
             tables: a.tables.clone(),
@@ -76,17 +76,17 @@ impl From<&Airtable> for Settings {
 pub struct Mirror {
     core: Arc<Core>,
     gateway: Arc<dyn MirrorGateway>,
-    settings: Settings,
-    state: Mutex<State>,
+    settings: MirrorSettings,
+    state: Mutex<MirrorState>,
 }
 
 impl Mirror {
     /// Connects to nothing.
-    pub fn new(core: Arc<Core>, gateway: Arc<dyn MirrorGateway>, settings: Settings) -> Self {
+    pub fn new(core: Arc<Core>, gateway: Arc<dyn MirrorGateway>, settings: MirrorSettings) -> Self {
         Self { core, gateway, settings, state: Mutex::default() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, MirrorState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -166,18 +166,18 @@ impl Mirror {
         self.pass().await
     }
 
-    fn table_name(&self, table: Table) -> &str {
+    fn table_name(&self, table: MirrorTable) -> &str {
         match table {
-            Table::Events => &self.settings.tables.events,
-            Table::Calls => &self.settings.tables.calls,
+            MirrorTable::Events => &self.settings.tables.events,
+            MirrorTable::Calls => &self.settings.tables.calls,
         }
     }
 
     /// Our names and the base's.
-    fn pairs(&self, table: Table) -> Vec<(&'static str, &str)> {
+    fn pairs(&self, table: MirrorTable) -> Vec<(&'static str, &str)> {
         match table {
-            Table::Events => self.settings.events.pairs(),
-            Table::Calls => self.settings.calls.pairs(),
+            MirrorTable::Events => self.settings.events.pairs(),
+            MirrorTable::Calls => self.settings.calls.pairs(),
         }
     }
 }

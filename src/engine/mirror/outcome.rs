@@ -3,12 +3,12 @@
 use tracing::warn;
 
 use super::Mirror;
-use super::state::Table;
+use super::state::MirrorTable;
 use crate::domain::Timestamp;
 use crate::failpoint;
 use crate::gateways::MirrorError;
 use crate::gateways::airtable::Fields;
-use crate::gateways::mirror::{RecordChange, RecordId, Refusal, Scope, Typecast};
+use crate::gateways::mirror::{RecordChange, RecordId, Refusal, RefusalScope, Typecast};
 use crate::store::{MirrorDelivered, MirrorKey, MirrorTask, StoreError};
 
 /// The provider's word for a select without that option.
@@ -27,7 +27,7 @@ pub(super) struct Ready {
 
 /// How rows reach the base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum How {
+pub(super) enum WriteMethod {
     /// By upsert on the field of this name.
     Upsert,
     /// By their records.
@@ -38,21 +38,26 @@ pub(super) enum How {
 
 /// Whether a table can be worked on further in this pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Then {
+pub(super) enum TableNext {
     GoOn,
     Stop,
 }
 
 impl Mirror {
     /// Writes rows, one by one where together they are refused. Rows that could not be written wait as the failure demands.
-    pub(super) async fn deliver(&self, table: Table, how: How, rows: Vec<Ready>) -> Result<Then, StoreError> {
+    pub(super) async fn deliver(
+        &self,
+        table: MirrorTable,
+        how: WriteMethod,
+        rows: Vec<Ready>,
+    ) -> Result<TableNext, StoreError> {
         if rows.is_empty() {
-            return Ok(Then::GoOn);
+            return Ok(TableNext::GoOn);
         }
         match self.put(table, how, &rows).await {
             Ok(records) => {
                 self.delivered(table, &rows, records).await?;
-                Ok(Then::GoOn)
+                Ok(TableNext::GoOn)
             }
             Err(error) if rows.len() > 1 && may_be_one_row(&error) => {
                 warn!(table = table.as_str(), rows = rows.len(), error = %error, "rows are refused together: one by one");
@@ -60,33 +65,33 @@ impl Mirror {
                     match self.put(table, how, std::slice::from_ref(row)).await {
                         Ok(records) => self.delivered(table, std::slice::from_ref(row), records).await?,
                         Err(error) => {
-                            if self.refused(table, row, &error).await? == Then::Stop {
-                                return Ok(Then::Stop);
+                            if self.refused(table, row, &error).await? == TableNext::Stop {
+                                return Ok(TableNext::Stop);
                             }
                         }
                     }
                 }
-                Ok(Then::GoOn)
+                Ok(TableNext::GoOn)
             }
             Err(error) if rows.len() == 1 && may_be_one_row(&error) => match rows.first() {
                 Some(row) => self.refused(table, row, &error).await,
-                None => Ok(Then::GoOn),
+                None => Ok(TableNext::GoOn),
             },
             Err(error) => self.failed(table, &rows, &error).await,
         }
     }
 
-    async fn put(&self, table: Table, how: How, rows: &[Ready]) -> Result<Vec<RecordId>, MirrorError> {
+    async fn put(&self, table: MirrorTable, how: WriteMethod, rows: &[Ready]) -> Result<Vec<RecordId>, MirrorError> {
         let name = self.table_name(table);
         let typecast = self.state().of(table).typecast;
         let fields = || rows.iter().map(|r| r.fields.clone()).collect::<Vec<_>>();
         let records = match how {
-            How::Upsert => {
+            WriteMethod::Upsert => {
                 let key = self.settings.events.event_id.as_str();
                 self.gateway.upsert(name, &[key], &fields(), typecast).await?.records
             }
-            How::Create => self.gateway.create(name, &fields(), typecast).await?,
-            How::Change => {
+            WriteMethod::Create => self.gateway.create(name, &fields(), typecast).await?,
+            WriteMethod::Change => {
                 let changes: Vec<RecordChange> = rows
                     .iter()
                     .filter_map(|r| Some(RecordChange { id: record(&r.task)?, fields: r.fields.clone() }))
@@ -98,7 +103,7 @@ impl Mirror {
     }
 
     /// The base took these.
-    async fn delivered(&self, table: Table, rows: &[Ready], records: Vec<RecordId>) -> Result<(), StoreError> {
+    async fn delivered(&self, table: MirrorTable, rows: &[Ready], records: Vec<RecordId>) -> Result<(), StoreError> {
         failpoint::hit("mirror.written");
         self.note_delivered(rows, &records).await?;
         self.went_well(table).await
@@ -126,7 +131,7 @@ impl Mirror {
     }
 
     /// One row alone was refused.
-    async fn refused(&self, table: Table, row: &Ready, error: &MirrorError) -> Result<Then, StoreError> {
+    async fn refused(&self, table: MirrorTable, row: &Ready, error: &MirrorError) -> Result<TableNext, StoreError> {
         let now = self.now();
         let key = &row.task.key;
         match error {
@@ -135,15 +140,18 @@ impl Mirror {
                 let pause = FIND_AGAIN.saturating_mul(1 << row.task.tries.min(8));
                 self.core.store.mirror_forget_record(key).await?;
                 self.core.store.mirror_failed(vec![key.clone()], now.plus(pause)).await?;
-                Ok(Then::GoOn)
+                Ok(TableNext::GoOn)
             }
             MirrorError::Refused(Refusal { kind: Some(kind), .. })
                 if kind == NO_SUCH_OPTION && self.typecast_from_now(table) =>
             {
                 warn!(table = table.as_str(), "a select lacks an option: the base is asked to add what it lacks");
-                Ok(Then::Stop)
+                Ok(TableNext::Stop)
             }
-            MirrorError::Refused(Refusal { scope: Scope::Row | Scope::Request | Scope::AlreadyThere, .. })
+            MirrorError::Refused(Refusal {
+                scope: RefusalScope::Row | RefusalScope::Request | RefusalScope::AlreadyThere,
+                ..
+            })
             | MirrorError::TooBig => {
                 let twins = self.twins(table, key).await;
                 let why = match twins {
@@ -155,21 +163,21 @@ impl Mirror {
                 warn!(key = %key, why, "a row is refused for what it holds: parked");
                 self.core.store.mirror_park(key, Some(row.task.version), &why, now).await?;
                 self.state().looked_at = None;
-                Ok(Then::GoOn)
+                Ok(TableNext::GoOn)
             }
             other => self.failed(table, std::slice::from_ref(row), other).await,
         }
     }
 
     /// True where that is news.
-    fn typecast_from_now(&self, table: Table) -> bool {
+    fn typecast_from_now(&self, table: MirrorTable) -> bool {
         let mut state = self.state();
         let typecast = &mut state.of(table).typecast;
         std::mem::replace(typecast, Typecast::On) == Typecast::Off
     }
 
     /// How many records of the base have the key of an event; `None` where that is not known.
-    async fn twins(&self, table: Table, key: &MirrorKey) -> Option<usize> {
+    async fn twins(&self, table: MirrorTable, key: &MirrorKey) -> Option<usize> {
         let MirrorKey::Attempt(id) = key else { return None };
         let (field, id) = (self.settings.events.event_id.as_str(), id.to_string());
         let found = self.gateway.by_key(self.table_name(table), field, std::slice::from_ref(&id), &[field]).await;
@@ -177,7 +185,12 @@ impl Mirror {
     }
 
     /// Not for any row's content: all of them wait.
-    pub(super) async fn failed(&self, table: Table, rows: &[Ready], error: &MirrorError) -> Result<Then, StoreError> {
+    pub(super) async fn failed(
+        &self,
+        table: MirrorTable,
+        rows: &[Ready],
+        error: &MirrorError,
+    ) -> Result<TableNext, StoreError> {
         let until = self.went_wrong(table, error).await?;
         if let MirrorError::Unknown { .. } = error {
             self.mark_uncertain(rows.iter().map(|r| &r.task.key));
@@ -194,7 +207,7 @@ impl Mirror {
             let keys = rows.iter().map(|r| r.task.key.clone()).collect();
             self.core.store.mirror_failed(keys, until).await?;
         }
-        Ok(Then::Stop)
+        Ok(TableNext::Stop)
     }
 
     fn mark_uncertain<'a>(&self, keys: impl Iterator<Item = &'a MirrorKey>) {
@@ -228,7 +241,9 @@ pub(super) fn record(task: &MirrorTask) -> Option<RecordId> {
 /// A refusal that may be the fault of one row alone.
 fn may_be_one_row(error: &MirrorError) -> bool {
     match error {
-        MirrorError::Refused(r) => matches!(r.scope, Scope::Row | Scope::Request | Scope::AlreadyThere),
+        MirrorError::Refused(r) => {
+            matches!(r.scope, RefusalScope::Row | RefusalScope::Request | RefusalScope::AlreadyThere)
+        }
         MirrorError::TooBig | MirrorError::NotFound { .. } => true,
         _ => false,
     }

@@ -19,7 +19,7 @@ pub(super) const OPTIONAL: &[&str] =
 const SMS: &str = "SMS";
 
 /// Names of the base that are left out, as it does not have them.
-pub(super) type Missing = BTreeSet<String>;
+pub(super) type MissingFields = BTreeSet<String>;
 
 /// The id of an attempt's dispatch event: what its row is found by.
 pub fn event_id(attempt: &Attempt) -> String {
@@ -97,12 +97,12 @@ fn capital(text: &str) -> String {
 const KEPT: &[&str] = &["call_id", "status", "on_call_contact", "reference", "accepted_at", "next_follow_up_at"];
 
 /// The whole row of a call that nobody has made.
-pub(super) fn new_call(names: &CallFields, state: &CallState, missing: &Missing) -> Fields {
+pub(super) fn new_call(names: &CallFields, state: &CallState, missing: &MissingFields) -> Fields {
     fields(names.pairs(), missing, |ours| call_cell(state, ours))
 }
 
 /// The part of a call's row that is kept current.
-pub(super) fn call(names: &CallFields, state: &CallState, missing: &Missing) -> Fields {
+pub(super) fn call(names: &CallFields, state: &CallState, missing: &MissingFields) -> Fields {
     fields(kept(names), missing, |ours| call_cell(state, ours))
 }
 
@@ -180,14 +180,14 @@ mod tests {
             a.state = state;
             a.sid = sid.then(|| format!("SM{:032x}", 7).parse().expect("sid"));
             (a.message_status, a.result) = (word, result.to_owned());
-            let row = event(&names, &a, &reference(), &Missing::new());
+            let row = event(&names, &a, &reference(), &MissingFields::new());
             assert_eq!(row.get("Delivery Status").as_text(), Some(status), "{state}");
             assert_eq!(row.get("Result").as_text(), Some(sentence), "{state}");
             assert_eq!(row.get("Message SID").is_empty(), !sid, "{state}");
         }
         a.error_code = Some(ErrorCode(30_006));
         a.sent_at = Some(Timestamp::from_millis(5));
-        let row = event(&names, &a, &reference(), &Missing::new());
+        let row = event(&names, &a, &reference(), &MissingFields::new());
         assert_eq!(row.get("Event ID").as_text(), Some(a.id.to_string().as_str()));
         assert_eq!((row.get("Call ID").as_text(), row.get("Method").as_text()), (Some("c1"), Some("SMS")));
         assert_eq!(row.get("Sent At").as_time(), a.sent_at);
@@ -195,7 +195,7 @@ mod tests {
         assert_eq!((row.get("Reference").as_text(), row.get("To").as_text()), (Some("7K3Q-2"), Some("+19495550101")));
         assert_eq!((row.get("Step").as_whole(), row.get("Round").as_whole()), (Some(2), Some(1)));
         a.kind = AttemptKind::StandDown;
-        let row = event(&names, &a, &reference(), &Missing::new());
+        let row = event(&names, &a, &reference(), &MissingFields::new());
         assert_eq!(row.get("Result").as_text(), Some("Stand-down: not sent to Sam Ortiz: superseded."));
     }
 
@@ -203,7 +203,7 @@ mod tests {
     fn what_the_base_does_not_have_is_left_out_and_every_field_has_its_cell() {
         let names = EventFields { to: "An Wen".into(), ..EventFields::default() };
         let a = fixtures::attempt("c1", 1);
-        let row = event(&names, &a, &reference(), &Missing::from(["An Wen".to_owned()]));
+        let row = event(&names, &a, &reference(), &MissingFields::from(["An Wen".to_owned()]));
         assert_eq!(row.iter().count(), names.pairs().len() - 1);
         assert!(row.get("An Wen").is_empty());
         assert_eq!(ours(&names.pairs(), "An Wen"), Some(("to", true)));
@@ -219,17 +219,17 @@ mod tests {
     fn a_call_shows_who_took_it_or_who_was_told_last() {
         let names = CallFields::default();
         let mut state = fixtures::call_state("c1");
-        let row = call(&names, &state, &Missing::new());
+        let row = call(&names, &state, &MissingFields::new());
         assert_eq!(row.get("Status").as_text(), Some("DISPATCHING"));
         assert_eq!(row.get("On-Call Contact").as_text(), Some("Sam Ortiz"));
         assert!(row.get("Issue Summary").is_empty(), "that is intake's to say");
         assert_eq!(row.get("Next Follow-Up At").as_time(), state.call.wake_at);
-        let whole = new_call(&names, &state, &Missing::new());
+        let whole = new_call(&names, &state, &MissingFields::new());
         assert_eq!(whole.iter().count(), names.pairs().len());
         assert_eq!(whole.get("Emergency Level").as_text(), Some("normal"));
         state.call.holder = Some("bo".parse().expect("contact"));
-        assert_eq!(call(&names, &state, &Missing::new()).get("On-Call Contact").as_text(), Some("bo"));
+        assert_eq!(call(&names, &state, &MissingFields::new()).get("On-Call Contact").as_text(), Some("bo"));
         state.call.holder = Some("sam".parse().expect("contact"));
-        assert_eq!(call(&names, &state, &Missing::new()).get("On-Call Contact").as_text(), Some("Sam Ortiz"));
+        assert_eq!(call(&names, &state, &MissingFields::new()).get("On-Call Contact").as_text(), Some("Sam Ortiz"));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::rows::Missing;
+use super::rows::MissingFields;
 use crate::domain::Timestamp;
 use crate::domain::alert::AlertKey;
 use crate::gateways::mirror::Typecast;
@@ -33,12 +33,12 @@ const HELD_MAX: Duration = Duration::from_secs(3600);
 
 /// Which of the mirror's tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Table {
+pub(super) enum MirrorTable {
     Events,
     Calls,
 }
 
-impl Table {
+impl MirrorTable {
     pub(super) const ALL: [Self; 2] = [Self::Events, Self::Calls];
 
     pub(super) const fn as_str(self) -> &'static str {
@@ -54,7 +54,7 @@ impl Table {
 pub(super) struct TableState {
     pub(super) failures: u32,
     pub(super) not_before: Option<Timestamp>,
-    pub(super) missing: Missing,
+    pub(super) missing: MissingFields,
     pub(super) missing_since: Option<Timestamp>,
     pub(super) typecast: Typecast,
     /// In words, while it is.
@@ -63,7 +63,7 @@ pub(super) struct TableState {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(super) struct MirrorState {
     events: TableState,
     calls: TableState,
     pub(super) billing_until: Option<Timestamp>,
@@ -76,11 +76,11 @@ pub(super) struct State {
     pub(super) seen: MirrorHealth,
 }
 
-impl State {
-    pub(super) const fn of(&mut self, table: Table) -> &mut TableState {
+impl MirrorState {
+    pub(super) const fn of(&mut self, table: MirrorTable) -> &mut TableState {
         match table {
-            Table::Events => &mut self.events,
-            Table::Calls => &mut self.calls,
+            MirrorTable::Events => &mut self.events,
+            MirrorTable::Calls => &mut self.calls,
         }
     }
 
@@ -98,7 +98,7 @@ impl State {
             .min()
     }
 
-    pub(super) fn is_held(&mut self, table: Table, now: Timestamp) -> bool {
+    pub(super) fn is_held(&mut self, table: MirrorTable, now: Timestamp) -> bool {
         self.of(table).not_before.is_some_and(|at| is_ahead(at, now, HELD_MAX))
     }
 }

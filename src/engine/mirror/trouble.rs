@@ -6,15 +6,15 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::Mirror;
-use super::rows::{Missing, ours};
-use super::state::{BILLING_PAUSE, Table};
+use super::rows::{MissingFields, ours};
+use super::state::{BILLING_PAUSE, MirrorTable};
 use crate::domain::Timestamp;
 use crate::domain::alert::{AlertChange, AlertKey, AlertKind};
 use crate::domain::event::Event;
 use crate::domain::types::Actor;
 use crate::gateways::MirrorError;
 use crate::gateways::airtable::TableSchema;
-use crate::gateways::mirror::{Refusal, Scope};
+use crate::gateways::mirror::{Refusal, RefusalScope};
 use crate::store::StoreError;
 
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
@@ -28,18 +28,18 @@ const OUTAGE: u32 = 3;
 
 impl Mirror {
     /// Fields that the base is known to be without; forgotten after a while, as somebody may have added them.
-    pub(super) fn missing(&self, table: Table) -> Missing {
+    pub(super) fn missing(&self, table: MirrorTable) -> MissingFields {
         let now = self.now();
         let mut state = self.state();
         let state = state.of(table);
         if state.missing_since.is_some_and(|since| now.since(since) > MISSING_FOR) {
-            (state.missing, state.missing_since) = (Missing::new(), None);
+            (state.missing, state.missing_since) = (MissingFields::new(), None);
         }
         state.missing.clone()
     }
 
     /// The base answered as it should.
-    pub(super) async fn went_well(&self, table: Table) -> Result<(), StoreError> {
+    pub(super) async fn went_well(&self, table: MirrorTable) -> Result<(), StoreError> {
         let was_out = {
             let mut state = self.state();
             state.billing_until = None;
@@ -59,7 +59,7 @@ impl Mirror {
     }
 
     /// A request about a table failed, and not for one row's content: notes it, and until when its rows wait.
-    pub(super) async fn went_wrong(&self, table: Table, error: &MirrorError) -> Result<Timestamp, StoreError> {
+    pub(super) async fn went_wrong(&self, table: MirrorTable, error: &MirrorError) -> Result<Timestamp, StoreError> {
         let now = self.now();
         let until = match error {
             MirrorError::RateLimited { until } => *until,
@@ -71,8 +71,8 @@ impl Mirror {
                 until
             }
             MirrorError::Refused(refusal) => match &refusal.scope {
-                Scope::Field(name) => return self.field_missing(table, name.clone(), refusal).await,
-                Scope::Access | Scope::Auth => {
+                RefusalScope::Field(name) => return self.field_missing(table, name.clone(), refusal).await,
+                RefusalScope::Access | RefusalScope::Auth => {
                     let what = format!(
                         "Airtable does not let us into the table `{}` ({refusal}): rows wait; see `dispatchctl doctor`",
                         self.table_name(table)
@@ -94,7 +94,7 @@ impl Mirror {
     }
 
     /// Grows with each failure in a row.
-    fn pause(&self, table: Table, asked: Option<Duration>, least: Duration) -> Timestamp {
+    fn pause(&self, table: MirrorTable, asked: Option<Duration>, least: Duration) -> Timestamp {
         let now = self.now();
         let mut state = self.state();
         let state = state.of(table);
@@ -109,7 +109,7 @@ impl Mirror {
     /// A field is not there: left out where the base may be without it; else its table waits.
     async fn field_missing(
         &self,
-        table: Table,
+        table: MirrorTable,
         name: Option<String>,
         refusal: &Refusal,
     ) -> Result<Timestamp, StoreError> {
@@ -148,7 +148,7 @@ impl Mirror {
     }
 
     /// Our fields that the table does not have, as the base's schema says; none where that cannot be read.
-    async fn absent_by_schema(&self, table: Table) -> Vec<String> {
+    async fn absent_by_schema(&self, table: MirrorTable) -> Vec<String> {
         let schema = match self.gateway.tables().await {
             Ok(tables) => TableSchema::find(&tables, self.table_name(table)).cloned(),
             Err(error) => {

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::rows::{self, Missing, event_id, ours};
-use super::{Mirror, Settings};
+use super::rows::{self, MissingFields, event_id, ours};
+use super::{Mirror, MirrorSettings};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 use crate::domain::types::CallId;
 use crate::gateways::airtable::{FieldDifference, Formula, TableSchema, differences};
-use crate::gateways::mirror::{Query, ROWS_MAX, Record, RecordId, Scope};
+use crate::gateways::mirror::{Query, ROWS_MAX, Record, RecordId, RefusalScope};
 use crate::gateways::{MirrorError, MirrorGateway};
 use crate::store::{EventFilter, EventLine, MirrorKey, MirrorOutbox, Store, StoreError};
 
@@ -33,7 +33,7 @@ pub(super) const LOOKS_MAX: usize = 5;
 
 /// What is wrong with a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fault {
+pub enum DifferenceKind {
     /// The base does not have it.
     Missing,
     /// The base has it otherwise.
@@ -46,7 +46,7 @@ pub enum Fault {
     Foreign,
 }
 
-impl Fault {
+impl DifferenceKind {
     /// The word that is shown.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -61,9 +61,9 @@ impl Fault {
 
 /// A row that is not as it should be, or not ours.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
+pub struct Difference {
     /// What is wrong.
-    pub fault: Fault,
+    pub fault: DifferenceKind,
     /// The event's id; `None`: the row has none.
     pub event: Option<String>,
     /// Its call, as far as it is known.
@@ -83,9 +83,14 @@ pub struct Finding {
     pub(super) key: Option<MirrorKey>,
 }
 
-impl Finding {
+impl Difference {
     /// About a call's row in *Calls*.
-    pub(super) fn of_call(fault: Fault, call: CallId, records: Vec<RecordId>, fields: Vec<FieldDifference>) -> Self {
+    pub(super) fn of_call(
+        fault: DifferenceKind,
+        call: CallId,
+        records: Vec<RecordId>,
+        fields: Vec<FieldDifference>,
+    ) -> Self {
         Self {
             fault,
             event: None,
@@ -110,23 +115,23 @@ impl Finding {
 
     /// Whether it makes the answer "no".
     pub fn is_fault(&self) -> bool {
-        self.fault != Fault::Foreign
+        self.fault != DifferenceKind::Foreign
     }
 
     /// For a person; phones masked.
     pub fn said(&self) -> String {
         let mut said: Vec<String> = match self.fault {
-            Fault::Missing if self.call_id().is_some() => vec!["Calls has no row of this call".into()],
-            Fault::Missing => vec!["Airtable has no such row".into()],
-            Fault::Twin => {
+            DifferenceKind::Missing if self.call_id().is_some() => vec!["Calls has no row of this call".into()],
+            DifferenceKind::Missing => vec!["Airtable has no such row".into()],
+            DifferenceKind::Twin => {
                 vec![format!(
                     "{} rows: {}",
                     self.records.len(),
                     self.records.iter().map(RecordId::as_str).collect::<Vec<_>>().join(", ")
                 )]
             }
-            Fault::Foreign => vec!["a row without an Event ID: left alone".into()],
-            Fault::Different | Fault::Parked => Vec::new(),
+            DifferenceKind::Foreign => vec!["a row without an Event ID: left alone".into()],
+            DifferenceKind::Different | DifferenceKind::Parked => Vec::new(),
         };
         if self.call_id().is_some() && !self.fields.is_empty() {
             said.push("its row in Calls".into());
@@ -160,31 +165,31 @@ impl Finding {
 
 /// What a comparison found.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Report {
+pub struct VerifyReport {
     /// How many events were compared.
     pub compared: u64,
     /// How many calls were.
     pub calls: u64,
     /// What is not as it should be, and what is not ours.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Difference>,
     /// Fields that the base does not have and may be without: not compared.
     pub skipped_rows: Vec<String>,
 }
 
-impl Report {
+impl VerifyReport {
     /// Rows that are not as they should be.
-    pub fn faults(&self) -> impl Iterator<Item = &Finding> {
+    pub fn faults(&self) -> impl Iterator<Item = &Difference> {
         self.findings.iter().filter(|f| f.is_fault())
     }
 }
 
 /// Compares what we have with what the base has of it: pure.
 pub fn compare(
-    settings: &Settings,
+    settings: &MirrorSettings,
     lines: &[EventLine],
     found: &BTreeMap<String, Vec<Record>>,
     missing: &BTreeSet<String>,
-) -> Vec<Finding> {
+) -> Vec<Difference> {
     let of = |line: &EventLine| {
         let event = event_id(&line.attempt);
         let records = found.get(&event).map(Vec::as_slice).unwrap_or_default();
@@ -192,12 +197,12 @@ pub fn compare(
         let fields = records.first().map(|r| differences(&expected, &r.fields)).unwrap_or_default();
         let fault = match (records, fields.is_empty(), &line.parked) {
             ([_], true, _) => return None,
-            ([_, _, ..], _, _) => Fault::Twin,
-            (_, _, Some(_)) => Fault::Parked,
-            ([], _, None) => Fault::Missing,
-            ([_], false, None) => Fault::Different,
+            ([_, _, ..], _, _) => DifferenceKind::Twin,
+            (_, _, Some(_)) => DifferenceKind::Parked,
+            ([], _, None) => DifferenceKind::Missing,
+            ([_], false, None) => DifferenceKind::Different,
         };
-        Some(Finding {
+        Some(Difference {
             fault,
             event: Some(event),
             call: Some(line.attempt.call.to_string()),
@@ -228,9 +233,9 @@ pub struct Checker {
     pub(super) store: Arc<dyn Store>,
     pub(super) gateway: Arc<dyn MirrorGateway>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) settings: Settings,
-    missing: Missing,
-    pub(super) missing_of_calls: Missing,
+    pub(super) settings: MirrorSettings,
+    missing: MissingFields,
+    pub(super) missing_of_calls: MissingFields,
 }
 
 impl Checker {
@@ -239,9 +244,9 @@ impl Checker {
         store: Arc<dyn Store>,
         gateway: Arc<dyn MirrorGateway>,
         clock: Arc<dyn Clock>,
-        settings: Settings,
+        settings: MirrorSettings,
     ) -> Self {
-        Self { store, gateway, clock, settings, missing: Missing::new(), missing_of_calls: Missing::new() }
+        Self { store, gateway, clock, settings, missing: MissingFields::new(), missing_of_calls: MissingFields::new() }
     }
 
     /// Compares all that the filter names; `seen` is told how many were compared so far.
@@ -252,8 +257,8 @@ impl Checker {
         &mut self,
         filter: &EventFilter,
         mut seen: impl FnMut(u64) + Send,
-    ) -> Result<Report, CheckError> {
-        let mut report = Report::default();
+    ) -> Result<VerifyReport, CheckError> {
+        let mut report = VerifyReport::default();
         let mut filter = EventFilter { limit: PAGE, ..filter.clone() };
         let mut calls = BTreeSet::new();
         loop {
@@ -277,7 +282,7 @@ impl Checker {
     ///
     /// # Errors
     /// [`CheckError`].
-    pub async fn again(&mut self, findings: &[Finding]) -> Result<Vec<Finding>, CheckError> {
+    pub async fn again(&mut self, findings: &[Difference]) -> Result<Vec<Difference>, CheckError> {
         let mut lines = Vec::new();
         for f in findings.iter().filter(|f| f.is_fault() && f.call_id().is_none()) {
             let one = EventFilter { after: f.place - 1, limit: 1, ..EventFilter::default() };
@@ -288,7 +293,7 @@ impl Checker {
             let found = self.by_key(some).await?;
             left.extend(compare(&self.settings, some, &found, &self.missing));
         }
-        let calls: Vec<CallId> = findings.iter().filter_map(Finding::call_id).collect();
+        let calls: Vec<CallId> = findings.iter().filter_map(Difference::call_id).collect();
         for some in calls.chunks(PAGE) {
             left.extend(self.compared_calls(some).await?);
         }
@@ -296,7 +301,7 @@ impl Checker {
     }
 
     /// What is wrong with these, each looked at twice.
-    async fn compared(&mut self, lines: &[EventLine]) -> Result<Vec<Finding>, CheckError> {
+    async fn compared(&mut self, lines: &[EventLine]) -> Result<Vec<Difference>, CheckError> {
         let found = self.by_key(lines).await?;
         let mut wrong = compare(&self.settings, lines, &found, &self.missing);
         for _ in 0..LOOKS_MAX {
@@ -332,7 +337,7 @@ impl Checker {
     /// Whether the failure is a field that the base may be without, which is news; else it is given back.
     async fn learn(&mut self, error: MirrorError) -> Result<(), MirrorError> {
         let MirrorError::Refused(refusal) = &error else { return Err(error) };
-        let Scope::Field(name) = &refusal.scope else { return Err(error) };
+        let RefusalScope::Field(name) = &refusal.scope else { return Err(error) };
         let names = match name {
             Some(name) => vec![name.clone()],
             None => self.absent().await?,
@@ -354,7 +359,7 @@ impl Checker {
     }
 
     /// Rows without an event's id.
-    async fn foreign(&self, call: Option<&CallId>) -> Result<Vec<Finding>, MirrorError> {
+    async fn foreign(&self, call: Option<&CallId>) -> Result<Vec<Difference>, MirrorError> {
         let names = &self.settings.events;
         let mut filter = vec![Formula::is_blank(&names.event_id)];
         filter.extend(call.map(|c| Formula::equals(&names.call_id, c.as_str())));
@@ -372,8 +377,8 @@ impl Checker {
         let records = listed?.records;
         let without_id = records.into_iter().filter(|r| r.fields.get(&names.event_id).is_empty());
         Ok(without_id
-            .map(|r| Finding {
-                fault: Fault::Foreign,
+            .map(|r| Difference {
+                fault: DifferenceKind::Foreign,
                 event: None,
                 call: r.fields.get(&names.call_id).as_text().map(str::to_owned),
                 number: None,
@@ -391,8 +396,8 @@ impl Checker {
     ///
     /// # Errors
     /// [`CheckError`]: what was deleted stays so, and a repair may be run again.
-    pub async fn repair(&self, findings: &[Finding]) -> Result<Vec<MirrorKey>, CheckError> {
-        for twins in findings.iter().filter(|f| f.fault == Fault::Twin) {
+    pub async fn repair(&self, findings: &[Difference]) -> Result<Vec<MirrorKey>, CheckError> {
+        for twins in findings.iter().filter(|f| f.fault == DifferenceKind::Twin) {
             let others: Vec<RecordId> = twins.records.iter().skip(1).cloned().collect();
             for some in others.chunks(ROWS_MAX) {
                 let mut deleted = self.gateway.delete(&self.settings.tables.events, some).await;

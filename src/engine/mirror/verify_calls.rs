@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 
 use super::calls::GRACE;
-use super::rows::{self, Missing, ours};
-use super::verify::{CheckError, Checker, Fault, Finding, LOOKS_MAX, PAGE, PAUSE, RESTS_MAX};
+use super::rows::{self, MissingFields, ours};
+use super::verify::{CheckError, Checker, Difference, DifferenceKind, LOOKS_MAX, PAGE, PAUSE, RESTS_MAX};
 use crate::domain::call::CallState;
 use crate::domain::types::CallId;
 use crate::gateways::MirrorError;
 use crate::gateways::airtable::{TableSchema, differences};
-use crate::gateways::mirror::{RecordId, Scope};
+use crate::gateways::mirror::{RecordId, RefusalScope};
 use crate::store::{CallFilter, EventFilter, StoreError};
 
 impl Checker {
@@ -20,7 +20,7 @@ impl Checker {
         &mut self,
         filter: &EventFilter,
         more: BTreeSet<CallId>,
-    ) -> Result<(u64, Vec<Finding>), CheckError> {
+    ) -> Result<(u64, Vec<Difference>), CheckError> {
         let ids = self.call_ids(filter, more).await?;
         let mut findings = Vec::new();
         for some in ids.chunks(PAGE) {
@@ -30,7 +30,7 @@ impl Checker {
                     break;
                 }
                 self.clock.sleep_until(self.clock.now().plus(PAUSE)).await;
-                let again: Vec<CallId> = wrong.iter().filter_map(Finding::call_id).collect();
+                let again: Vec<CallId> = wrong.iter().filter_map(Difference::call_id).collect();
                 wrong = self.compared_calls(&again).await?;
                 let keys = wrong.iter().filter_map(|f| f.key.clone()).collect();
                 if !self.store.mirror_is_busy_with(keys).await? {
@@ -56,7 +56,7 @@ impl Checker {
     }
 
     /// What is wrong with these calls' rows now.
-    pub(super) async fn compared_calls(&mut self, ids: &[CallId]) -> Result<Vec<Finding>, CheckError> {
+    pub(super) async fn compared_calls(&mut self, ids: &[CallId]) -> Result<Vec<Difference>, CheckError> {
         let mut states = Vec::new();
         for id in ids {
             match self.store.call(id).await {
@@ -89,22 +89,22 @@ impl Checker {
             let fields = records.first().map(|r| differences(&expected, &r.fields)).unwrap_or_default();
             let fault = match (records.first(), fields.is_empty()) {
                 (None, _) if state.call.accepted_at.plus(GRACE + PAUSE * 5) > now => return None,
-                (None, _) => Fault::Missing,
+                (None, _) => DifferenceKind::Missing,
                 (Some(_), true) => return None,
-                (Some(_), false) => Fault::Different,
+                (Some(_), false) => DifferenceKind::Different,
             };
             let records: Vec<RecordId> = records.iter().map(|r| r.id.clone()).collect();
-            Some(Finding::of_call(fault, state.call.id.clone(), records, fields))
+            Some(Difference::of_call(fault, state.call.id.clone(), records, fields))
         };
         Ok(states.iter().filter_map(of).collect())
     }
 
     async fn learn_of_calls(&mut self, error: MirrorError) -> Result<(), MirrorError> {
         let MirrorError::Refused(refusal) = &error else { return Err(error) };
-        let Scope::Field(name) = &refusal.scope else { return Err(error) };
+        let RefusalScope::Field(name) = &refusal.scope else { return Err(error) };
         let pairs = self.settings.calls.pairs();
-        let names: Missing = match name {
-            Some(name) => Missing::from([name.clone()]),
+        let names: MissingFields = match name {
+            Some(name) => MissingFields::from([name.clone()]),
             None => {
                 let tables = self.gateway.tables().await?;
                 let schema = TableSchema::find(&tables, &self.settings.tables.calls);
@@ -112,7 +112,7 @@ impl Checker {
                 pairs.iter().map(|(_, n)| *n).filter(absent).map(str::to_owned).collect()
             }
         };
-        let new: Missing = names.difference(&self.missing_of_calls).cloned().collect();
+        let new: MissingFields = names.difference(&self.missing_of_calls).cloned().collect();
         if new.is_empty() || !new.iter().all(|n| ours(&pairs, n).is_some_and(|(_, optional)| optional)) {
             return Err(error);
         }

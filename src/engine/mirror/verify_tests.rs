@@ -5,8 +5,8 @@ use crate::config::{AirtableTables, CallFields, EventFields, MirrorPace, Verify}
 use crate::gateways::airtable::Fields;
 use crate::testing::fixtures;
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> MirrorSettings {
+    MirrorSettings {
         tables: AirtableTables { events: "Dispatch Events".into(), calls: "Calls".into(), contacts: None },
         events: EventFields::default(),
         calls: CallFields::default(),
@@ -30,7 +30,7 @@ fn record(id: &str, fields: Fields) -> Record {
 }
 
 fn row(line: &EventLine) -> Fields {
-    rows::event(&settings().events, &line.attempt, &line.reference, &Missing::new())
+    rows::event(&settings().events, &line.attempt, &line.reference, &MissingFields::new())
 }
 
 #[test]
@@ -49,19 +49,25 @@ fn each_fault_is_told_from_the_others_and_equal_rows_are_none() {
     put(&lines[0], vec![record("rec1", row(&lines[0]).with("Notes", "by hand"))]);
     put(&lines[1], vec![record("rec2", row(&lines[1]).with("Delivery Status", "sent").with("To", ""))]);
     put(&lines[2], vec![record("rec3", row(&lines[2])), record("rec4", row(&lines[2]))]);
-    let wrong = compare(&settings(), &lines, &found, &Missing::new());
-    let seen: Vec<(Fault, u32)> = wrong.iter().map(|f| (f.fault, f.number.expect("a number"))).collect();
+    let wrong = compare(&settings(), &lines, &found, &MissingFields::new());
+    let seen: Vec<(DifferenceKind, u32)> = wrong.iter().map(|f| (f.fault, f.number.expect("a number"))).collect();
     assert_eq!(
         seen,
-        [(Fault::Different, 2), (Fault::Twin, 3), (Fault::Parked, 4), (Fault::Missing, 5), (Fault::Missing, 6)]
+        [
+            (DifferenceKind::Different, 2),
+            (DifferenceKind::Twin, 3),
+            (DifferenceKind::Parked, 4),
+            (DifferenceKind::Missing, 5),
+            (DifferenceKind::Missing, 6)
+        ]
     );
     let fields: Vec<&str> = wrong[0].fields.iter().map(|f| f.field.as_str()).collect();
     assert_eq!(fields, ["Delivery Status", "To"]);
     assert!(!wrong[0].said().contains("5550101"), "{}", wrong[0].said());
     assert!(wrong[1].said().contains("rec3, rec4") && wrong[2].said().contains("too long"));
     assert!(wrong[4].said().contains("waits to be told since"), "{}", wrong[4].said());
-    assert!(wrong.iter().all(Finding::is_fault));
-    let without_to = Missing::from(["To".to_owned()]);
+    assert!(wrong.iter().all(Difference::is_fault));
+    let without_to = MissingFields::from(["To".to_owned()]);
     let wrong = compare(&settings(), &lines[1..2], &found, &without_to);
     assert_eq!(wrong[0].fields.len(), 1, "what the base is without is not compared");
     assert_eq!(wrong[0].json()["fields"][0]["actual"], "`sent`");

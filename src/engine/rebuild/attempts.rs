@@ -18,7 +18,7 @@ use crate::engine::mirror::REPLIED;
 use crate::gateways::MessageRecord;
 use crate::ids::Ids;
 
-use super::Snapshot;
+use super::BaseSnapshot;
 use super::evidence::{attempt_reference, is_repeat, kind_of};
 use super::rows::{CallRow, EventRow};
 
@@ -35,7 +35,7 @@ pub(super) struct Mark {
 
 /// One call on its way to be rebuilt.
 #[derive(Debug)]
-pub(super) struct Draft {
+pub(super) struct AttemptDraft {
     pub(super) id: CallId,
     pub(super) row: CallRow,
     pub(super) new: NewCall,
@@ -60,7 +60,7 @@ pub(super) struct Draft {
     pub(super) lost: Vec<String>,
 }
 
-impl Draft {
+impl AttemptDraft {
     /// Whether this phone had a text of it before that moment, by the provider's whole seconds.
     pub(super) fn was_notified(&self, phone: &str, at: Timestamp) -> bool {
         self.attempts.iter().any(|a| {
@@ -101,19 +101,25 @@ struct Piece<'a> {
 
 impl Piece<'_> {
     /// When it was sent, by our clock.
-    fn at(&self, snapshot: &Snapshot) -> Timestamp {
+    fn at(&self, snapshot: &BaseSnapshot) -> Timestamp {
         let made = self.message.and_then(|m| m.created_at).map(|at| to_ours(snapshot, at));
         self.row.and_then(|r| r.sent_at).or(made).unwrap_or(snapshot.now)
     }
 }
 
 /// A moment of the provider's clock by ours, as far as it is known how they differ.
-fn to_ours(snapshot: &Snapshot, theirs: Timestamp) -> Timestamp {
+fn to_ours(snapshot: &BaseSnapshot, theirs: Timestamp) -> Timestamp {
     snapshot.offset.map_or(theirs, |offset| offset.to_ours(theirs))
 }
 
 /// Puts together what was found of one call.
-pub(super) fn draft(snapshot: &Snapshot, row: &CallRow, new: NewCall, ids: &Ids, taken: &mut Taken) -> Draft {
+pub(super) fn draft(
+    snapshot: &BaseSnapshot,
+    row: &CallRow,
+    new: NewCall,
+    ids: &Ids,
+    taken: &mut Taken,
+) -> AttemptDraft {
     let id = new.id.clone();
     let rows: &[EventRow] = snapshot.events.get(&id).map(Vec::as_slice).unwrap_or_default();
     let mut lost = Vec::new();
@@ -133,7 +139,7 @@ pub(super) fn draft(snapshot: &Snapshot, row: &CallRow, new: NewCall, ids: &Ids,
     let old_number = old.iter().filter_map(|r| r.number).max().unwrap_or(0);
     let old_count = u32::try_from(old.len()).unwrap_or(u32::MAX);
     let number_max = pieces.iter().filter_map(|p| p.number).max().unwrap_or(0).max(old_number).max(old_count);
-    let mut draft = Draft {
+    let mut draft = AttemptDraft {
         id,
         row: row.clone(),
         new,
@@ -159,7 +165,7 @@ pub(super) fn draft(snapshot: &Snapshot, row: &CallRow, new: NewCall, ids: &Ids,
 }
 
 /// Its own, that of its rows, or that in the text of a row's message.
-fn found_reference(snapshot: &Snapshot, row: &CallRow, rows: &[EventRow]) -> Option<CallRef> {
+fn found_reference(snapshot: &BaseSnapshot, row: &CallRow, rows: &[EventRow]) -> Option<CallRef> {
     let of_rows = || rows.iter().filter(|r| r.attempt.is_some()).find_map(|r| Some(r.reference.as_ref()?.0.clone()));
     let by_text = || {
         let sids: BTreeSet<&MessageSid> = rows.iter().filter_map(|r| r.sid.as_ref()).collect();
@@ -170,7 +176,7 @@ fn found_reference(snapshot: &Snapshot, row: &CallRow, rows: &[EventRow]) -> Opt
 }
 
 /// One that no text within sight carries.
-fn fresh_reference(snapshot: &Snapshot, ids: &Ids) -> CallRef {
+fn fresh_reference(snapshot: &BaseSnapshot, ids: &Ids) -> CallRef {
     let seen: BTreeSet<CallRef> =
         snapshot.messages.iter().filter_map(|m| attempt_reference(&m.body.0)).map(|(r, _)| r).collect();
     std::iter::repeat_with(|| ids.reference()).take(64).find(|r| !seen.contains(r)).unwrap_or_else(|| ids.reference())
@@ -205,7 +211,7 @@ fn without_twins<'a>(rows: Vec<&'a EventRow>, taken: &mut Taken, lost: &mut Vec<
 
 /// Rows with their messages, and messages that have no row yet.
 fn pieces<'a>(
-    snapshot: &'a Snapshot,
+    snapshot: &'a BaseSnapshot,
     reference: &CallRef,
     rows: Vec<&'a EventRow>,
     taken: &mut Taken,
@@ -255,7 +261,7 @@ fn pieces<'a>(
 }
 
 /// Every attempt gets a number of its own; those without one the first that are free, in the order of time.
-fn number(pieces: &mut [Piece<'_>], snapshot: &Snapshot) {
+fn number(pieces: &mut [Piece<'_>], snapshot: &BaseSnapshot) {
     let mut used = BTreeSet::new();
     for p in pieces.iter_mut() {
         p.number = p.number.filter(|n| used.insert(*n));
@@ -270,7 +276,7 @@ fn number(pieces: &mut [Piece<'_>], snapshot: &Snapshot) {
 }
 
 /// Adds one attempt, or says why it cannot be rebuilt; either way the ladder was at its step.
-fn add(draft: &mut Draft, piece: &Piece<'_>, snapshot: &Snapshot, ids: &Ids, from_zero: bool) {
+fn add(draft: &mut AttemptDraft, piece: &Piece<'_>, snapshot: &BaseSnapshot, ids: &Ids, from_zero: bool) {
     let number = piece.number.unwrap_or(1);
     let now = snapshot.now;
     let at = piece.at(snapshot);
@@ -383,7 +389,7 @@ fn why<'a>(sentence: &'a str, name: &str) -> &'a str {
 }
 
 /// When what is open is asked about: at once, or once the call is old enough.
-fn asked_at(draft: &Draft, snapshot: &Snapshot) -> Option<Timestamp> {
+fn asked_at(draft: &AttemptDraft, snapshot: &BaseSnapshot) -> Option<Timestamp> {
     let last = draft.last_event.or(draft.row.accepted_at).unwrap_or(snapshot.now);
     Some(last.plus(snapshot.older_than).max(snapshot.now).min(snapshot.now.plus(snapshot.older_than)))
 }
@@ -431,7 +437,7 @@ fn standing(piece: &Piece<'_>, has_message: bool) -> Stands {
 }
 
 /// Whom it went to: the number of the row or of the message, the contact by its cell or by that number.
-fn recipient(piece: &Piece<'_>, snapshot: &Snapshot) -> Option<Recipient> {
+fn recipient(piece: &Piece<'_>, snapshot: &BaseSnapshot) -> Option<Recipient> {
     let cell = piece.row.and_then(|r| r.contact.as_deref());
     let contacts = &snapshot.directory.contacts;
     let parsed = |text: Option<&str>| text.and_then(|t| t.parse::<PhoneNumber>().ok());
@@ -459,14 +465,20 @@ fn recipient(piece: &Piece<'_>, snapshot: &Snapshot) -> Option<Recipient> {
 }
 
 /// Whether the last text to this contact failed: the next one is then made for the same notice, and its words do not say so.
-fn follows_a_failure(draft: &Draft, contact: Option<&ContactId>) -> bool {
+fn follows_a_failure(draft: &AttemptDraft, contact: Option<&ContactId>) -> bool {
     let theirs = |a: &&Attempt| a.kind == AttemptKind::Notice && Some(&a.recipient.contact) == contact;
     draft.attempts.iter().rev().find(theirs).is_some_and(|a| a.state == AttemptState::Failed)
 }
 
 /// The step of a notice that no row tells: the first, from where the ladder was, that names this contact and has not told
 /// them yet; a repeat stays where it was.
-fn infer_step(draft: &Draft, round: u32, contact: Option<&ContactId>, repeat: bool, snapshot: &Snapshot) -> u32 {
+fn infer_step(
+    draft: &AttemptDraft,
+    round: u32,
+    contact: Option<&ContactId>,
+    repeat: bool,
+    snapshot: &BaseSnapshot,
+) -> u32 {
     let here = draft.marks.last().filter(|m| m.round == round).map_or(0, |m| m.step);
     let Some(contact) = contact else { return here };
     let was_notified = |step: u32| draft.notices.contains(&NoticeKey { round, step, contact: contact.clone() });

@@ -8,7 +8,7 @@ use crate::domain::types::{Actor, CallId};
 use crate::engine::apply::Core;
 use crate::store::StoreError;
 
-use super::Plan;
+use super::RebuildPlan;
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ pub struct Carried {
 ///
 /// # Errors
 /// [`StoreError`] of the store as a whole; what was imported by then stays.
-pub async fn carry_out(core: &Core, plan: &Plan, actor: &Actor) -> Result<Carried, StoreError> {
+pub async fn carry_out(core: &Core, plan: &RebuildPlan, actor: &Actor) -> Result<Carried, StoreError> {
     let mut carried = Carried::default();
     for row in &plan.rows {
         match core.apply(Event::Import(Box::new(row.import.clone())), actor.clone()).await {

@@ -17,8 +17,8 @@ use crate::domain::types::{CallRef, ContactId};
 use crate::domain::{Timestamp, Verdict};
 use crate::gateways::MessageRecord;
 
-use super::Snapshot;
-use super::attempts::Draft;
+use super::BaseSnapshot;
+use super::attempts::AttemptDraft;
 
 /// An answer follows its reply within this.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
@@ -29,7 +29,7 @@ const TRIAL: &str = "Sent from your Twilio trial account - ";
 
 /// What one of our own texts says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum CallStatusEvidence {
     /// Its reader has the call.
     Yours,
     /// Its reader handed it back.
@@ -69,7 +69,7 @@ pub(super) fn is_repeat(body: &str) -> bool {
 }
 
 /// What a text of ours says of a call; notices say nothing.
-pub(super) fn said(body: &str) -> Option<(Option<CallRef>, Said)> {
+pub(super) fn said(body: &str) -> Option<(Option<CallRef>, CallStatusEvidence)> {
     let (named, text) = opened(body);
     if let Some(said) = stand_down(text) {
         return named.map(|r| (Some(r), said));
@@ -93,7 +93,7 @@ pub(super) fn notice_text(body: &str) -> Option<&str> {
     text.get(..end).map(str::trim).filter(|t| !t.is_empty())
 }
 
-fn stand_down(text: &str) -> Option<Said> {
+fn stand_down(text: &str) -> Option<CallStatusEvidence> {
     if !text.ends_with("You need not go. Thank you.") || text.contains("Reply 1 to take it") {
         return None;
     }
@@ -107,35 +107,37 @@ fn stand_down(text: &str) -> Option<Said> {
     Some(match which {
         0 => {
             let before = text.get(..at).unwrap_or_default();
-            Said::TakenBy(before.rsplit_once(": ").map_or(before, |(_, name)| name).to_owned())
+            CallStatusEvidence::TakenBy(before.rsplit_once(": ").map_or(before, |(_, name)| name).to_owned())
         }
-        1 => Said::TakenBy(String::new()),
-        2 => Said::Cancelled,
-        _ => Said::Resolved,
+        1 => CallStatusEvidence::TakenBy(String::new()),
+        2 => CallStatusEvidence::Cancelled,
+        _ => CallStatusEvidence::Resolved,
     })
 }
 
-fn answer(text: &str) -> Option<(Option<CallRef>, Said)> {
+fn answer(text: &str) -> Option<(Option<CallRef>, CallStatusEvidence)> {
     if reply::asks(text) || text.starts_with("Yours now: ") {
-        return Some((None, Said::Nothing));
+        return Some((None, CallStatusEvidence::Nothing));
     }
     if let Some(rest) = text.strip_prefix("Noted: ") {
         let (reference, _) = rest.split_once(' ')?;
-        return Some((Some(reference.parse().ok()?), Said::Passed));
+        return Some((Some(reference.parse().ok()?), CallStatusEvidence::Passed));
     }
     let (first, rest) = text.split_once(' ')?;
     let reference = Some(first.trim_end_matches(':').parse().ok()?);
-    let by = |rest: &str| Said::TakenBy(rest.trim_end_matches('.').to_owned());
+    let by = |rest: &str| CallStatusEvidence::TakenBy(rest.trim_end_matches('.').to_owned());
     let said = match rest {
         _ if ["is yours.", "is already yours.", "still looked for somebody: it is yours now."]
             .iter()
             .any(|start| rest.starts_with(start)) =>
         {
-            Said::Yours
+            CallStatusEvidence::Yours
         }
-        _ if rest.starts_with("goes back to the others.") || rest.starts_with("is handed back.") => Said::HandedBack,
-        _ if rest.starts_with("is closed (cancelled)") => Said::Cancelled,
-        _ if rest.starts_with("is closed.") || rest.starts_with("is closed (resolved)") => Said::Resolved,
+        _ if rest.starts_with("goes back to the others.") || rest.starts_with("is handed back.") => {
+            CallStatusEvidence::HandedBack
+        }
+        _ if rest.starts_with("is closed (cancelled)") => CallStatusEvidence::Cancelled,
+        _ if rest.starts_with("is closed.") || rest.starts_with("is closed (resolved)") => CallStatusEvidence::Resolved,
         _ => by(rest.strip_prefix("it was taken by ")?),
     };
     Some((reference, said))
@@ -172,8 +174,8 @@ pub(super) struct Evidence {
 }
 
 /// Goes through what was said in the order in which it was said.
-pub(super) fn weigh(draft: &Draft, all: &[Draft], snapshot: &Snapshot) -> Evidence {
-    let mut story = Story {
+pub(super) fn weigh(draft: &AttemptDraft, all: &[AttemptDraft], snapshot: &BaseSnapshot) -> Evidence {
+    let mut story = CallEvidence {
         draft,
         all,
         snapshot,
@@ -196,7 +198,7 @@ pub(super) fn weigh(draft: &Draft, all: &[Draft], snapshot: &Snapshot) -> Eviden
     story.found
 }
 
-impl Snapshot {
+impl BaseSnapshot {
     /// The answer of ours to what this phone wrote at this time. Answers of the webhook follow at once; one that was heard late,
     /// after a time without an engine, is answered late. So each answer belongs to the newest reply before it that is not
     /// older than a minute, and one without such a reply to the oldest that has none.
@@ -230,14 +232,14 @@ impl Snapshot {
     }
 }
 
-struct Story<'a> {
-    draft: &'a Draft,
-    all: &'a [Draft],
-    snapshot: &'a Snapshot,
+struct CallEvidence<'a> {
+    draft: &'a AttemptDraft,
+    all: &'a [AttemptDraft],
+    snapshot: &'a BaseSnapshot,
     found: Evidence,
 }
 
-impl Story<'_> {
+impl CallEvidence<'_> {
     /// One text from a person.
     fn reply(&mut self, m: &MessageRecord) {
         let (Some(from), Some(at)) = (m.from.as_deref(), m.created_at) else { return };
@@ -353,24 +355,28 @@ impl Story<'_> {
         }
         let reader = self.contact(&m.to);
         match said {
-            Said::Yours if self.found.standing == Claim::Free => {
+            CallStatusEvidence::Yours if self.found.standing == Claim::Free => {
                 let who = reader.as_ref().map_or_else(|| masked(&m.to), |c| self.name(c));
                 self.close(Claim::Held(reader), at, format!("{who} was answered that it is theirs"));
             }
-            Said::TakenBy(name) if self.found.standing == Claim::Free => {
+            CallStatusEvidence::TakenBy(name) if self.found.standing == Claim::Free => {
                 let holder = self.by_name(&name);
                 let who = if name.is_empty() { "somebody" } else { &name };
                 self.close(Claim::Held(holder), at, format!("a stand-down says that {who} took it"));
             }
-            Said::HandedBack => {
+            CallStatusEvidence::HandedBack => {
                 if let (Some(reader), Claim::Held(_)) = (reader, &self.found.standing) {
                     self.hand_back(reader, at);
                 }
             }
-            Said::Passed => self.found.passed.extend(reader),
-            Said::Resolved => self.close(Claim::Resolved, at, "a text of ours says that it is resolved".into()),
-            Said::Cancelled => self.close(Claim::Cancelled, at, "a text of ours says that it was called off".into()),
-            Said::Yours | Said::TakenBy(_) | Said::Nothing => {}
+            CallStatusEvidence::Passed => self.found.passed.extend(reader),
+            CallStatusEvidence::Resolved => {
+                self.close(Claim::Resolved, at, "a text of ours says that it is resolved".into())
+            }
+            CallStatusEvidence::Cancelled => {
+                self.close(Claim::Cancelled, at, "a text of ours says that it was called off".into())
+            }
+            CallStatusEvidence::Yours | CallStatusEvidence::TakenBy(_) | CallStatusEvidence::Nothing => {}
         }
     }
 
@@ -408,7 +414,7 @@ impl Story<'_> {
     }
 
     /// Whether a reply was answered, and what by, where that is understood.
-    fn answered(&self, to: &str, after: Timestamp) -> (bool, Option<(Option<CallRef>, Said)>) {
+    fn answered(&self, to: &str, after: Timestamp) -> (bool, Option<(Option<CallRef>, CallStatusEvidence)>) {
         let found = self.snapshot.answer_to(to, after);
         (found.is_some(), found.and_then(|m| said(&m.body.0)))
     }
@@ -421,7 +427,9 @@ impl Story<'_> {
         let texts = || self.snapshot.messages.iter().filter(before);
         let others = texts().filter_map(|m| Some(attempt_reference(&m.body.0)?.0)).filter(|r| r != mine);
         let closed = |r: &CallRef| {
-            let ends = |s: &Said| !matches!(s, Said::Passed | Said::HandedBack | Said::Nothing);
+            let ends = |s: &CallStatusEvidence| {
+                !matches!(s, CallStatusEvidence::Passed | CallStatusEvidence::HandedBack | CallStatusEvidence::Nothing)
+            };
             texts().any(|m| said(&m.body.0).is_some_and(|(of, s)| of.as_ref() == Some(r) && ends(&s)))
         };
         another_draft || others.into_iter().any(|r| !closed(&r))
@@ -454,7 +462,12 @@ const SECOND: Duration = Duration::from_millis(999);
 pub(super) const PASSED: ExclusionReason = ExclusionReason::Passed;
 
 /// A reply that was answered before: kept, so that it is not heard again.
-fn ingested(m: &MessageRecord, ours: Option<&MessageRecord>, about: Option<&Draft>, snapshot: &Snapshot) -> InboundRow {
+fn ingested(
+    m: &MessageRecord,
+    ours: Option<&MessageRecord>,
+    about: Option<&AttemptDraft>,
+    snapshot: &BaseSnapshot,
+) -> InboundRow {
     let answer = ours.map(|m| m.body.0.clone()).unwrap_or_default();
     InboundRow {
         text: InboundText {

@@ -1,7 +1,7 @@
 //! Rebuilds calls that run from the shop's records and the provider's lists: after a lost disk, and when another system is
 //! replaced.
 //!
-//! [`read`] takes a [`Snapshot`] of *Calls*, *Dispatch Events* and the provider's messages; [`plan()`] is pure and says for
+//! [`read`] takes a [`BaseSnapshot`] of *Calls*, *Dispatch Events* and the provider's messages; [`plan()`] is pure and says for
 //! every call what was found, what will be done and why, and what could not be rebuilt; [`carry_out`] imports each call in a
 //! transaction of its own. From then on they are calls like any other: what is due fires, what is unknown is found out, late
 //! receipts join the attempts, whose ids they name. An id that is in the store already is left alone, so a second run, or one
@@ -26,8 +26,8 @@ mod tests;
 pub use base::{Base, ReadError};
 pub use carry::{Carried, carry_out};
 pub(crate) use plan::new_call;
-pub use plan::{Found, Plan, Row, What, plan};
-pub use problem::Problem;
-pub use read::{Reader, read, read_rows};
+pub use plan::{PlanRow, PlannedAction, PlannedCall, RebuildPlan, plan};
+pub use problem::RowProblem;
+pub use read::{BaseReader, read, read_rows};
 pub use rows::{CallRow, EventRow};
-pub use snapshot::{OLDER_THAN, Snapshot};
+pub use snapshot::{BaseSnapshot, OLDER_THAN};

@@ -20,12 +20,12 @@ use crate::domain::types::{Actor, CallId, CallRef, ContactId};
 use crate::engine::intake::{self, Intake, IntakeError, Validation};
 use crate::ids::Ids;
 
-use super::attempts::{Draft, Mark, Taken, draft};
+use super::attempts::{AttemptDraft, Mark, Taken, draft};
 use super::evidence::{Claim, Evidence, PASSED, weigh};
-use super::problem::Problem;
+use super::problem::RowProblem;
 use super::rowless;
 use super::rows::{CallRow, DISPATCHING};
-use super::snapshot::Snapshot;
+use super::snapshot::BaseSnapshot;
 
 /// What is lost with the row.
 const ROWLESS: &str = "it has no row in Calls yet: who called and how urgent it is are not known; its first text stands for what \
@@ -37,20 +37,20 @@ const FAR: Duration = Duration::from_secs(3_600);
 
 /// All that will be done.
 #[derive(Debug, Default)]
-pub struct Plan {
+pub struct RebuildPlan {
     /// One line a call that is taken over.
-    pub rows: Vec<Row>,
+    pub rows: Vec<PlanRow>,
     /// Calls that the store has already.
     pub left_alone: Vec<CallId>,
     /// Rows that a person must mend.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<RowProblem>,
     /// What holds for all of it.
     pub notes: Vec<String>,
 }
 
 /// What was found of a call, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
+pub struct PlannedCall {
     /// Dispatch events of ours.
     pub events: usize,
     /// Dispatch events of another system.
@@ -63,7 +63,7 @@ pub struct Found {
 
 /// What becomes of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub enum PlannedAction {
     /// Its ladder goes on.
     GoesOn,
     /// Its ladder is over: its end is next.
@@ -76,7 +76,7 @@ pub enum What {
     Cancelled,
 }
 
-impl What {
+impl PlannedAction {
     /// In a word or two.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -91,13 +91,13 @@ impl What {
 
 /// One call that is taken over.
 #[derive(Debug)]
-pub struct Row {
+pub struct PlanRow {
     pub call: CallId,
     pub reference: CallRef,
-    /// See [`Found`].
-    pub found: Found,
+    /// See [`PlannedCall`].
+    pub found: PlannedCall,
     /// What becomes of it.
-    pub what: What,
+    pub what: PlannedAction,
     /// When its ladder goes on; `None` where it does not.
     pub at: Option<Timestamp>,
     /// What will be done, and why so.
@@ -108,7 +108,7 @@ pub struct Row {
     pub import: Import,
 }
 
-impl Row {
+impl PlanRow {
     /// As a JSON document.
     pub fn json(&self) -> Value {
         json!({
@@ -128,7 +128,7 @@ impl Row {
     }
 }
 
-impl Problem {
+impl RowProblem {
     /// As a JSON document.
     pub fn json(&self) -> Value {
         json!({ "record": self.record, "callId": self.call, "what": self.what, "help": self.help })
@@ -136,16 +136,16 @@ impl Problem {
 }
 
 /// The plan. `ids` gives ids to what has none.
-pub fn plan(snapshot: &Snapshot, ids: &Ids) -> Plan {
-    let mut plan = Plan::default();
+pub fn plan(snapshot: &BaseSnapshot, ids: &Ids) -> RebuildPlan {
+    let mut plan = RebuildPlan::default();
     let mut taken = Taken::default();
-    let mut drafts: Vec<Draft> = Vec::new();
+    let mut drafts: Vec<AttemptDraft> = Vec::new();
     let mut seen: BTreeSet<&CallId> = BTreeSet::new();
     for row in &snapshot.calls {
         let id = match &row.id {
             Ok(id) => id,
             Err(why) => {
-                plan.problems.push(Problem {
+                plan.problems.push(RowProblem {
                     record: row.record.to_string(),
                     call: None,
                     what: format!("a {DISPATCHING} row cannot be taken over: {why}"),
@@ -161,7 +161,7 @@ pub fn plan(snapshot: &Snapshot, ids: &Ids) -> Plan {
             continue;
         }
         if !seen.insert(id) {
-            plan.problems.push(Problem {
+            plan.problems.push(RowProblem {
                 record: row.record.to_string(),
                 call: Some(id.clone()),
                 what: format!("a second row says that call {id} is {DISPATCHING}: the oldest counts"),
@@ -182,7 +182,7 @@ pub fn plan(snapshot: &Snapshot, ids: &Ids) -> Plan {
                 }
                 drafts.push(draft);
             }
-            Err(e) => plan.problems.push(Problem {
+            Err(e) => plan.problems.push(RowProblem {
                 record: row.record.to_string(),
                 call: Some(id.clone()),
                 what: format!("call {id} cannot be taken over: {e}"),
@@ -203,7 +203,7 @@ pub fn plan(snapshot: &Snapshot, ids: &Ids) -> Plan {
 }
 
 /// Texts of calls that nobody knows of; not those that a call of this plan has.
-fn strays(snapshot: &Snapshot, plan: &Plan) -> Vec<Problem> {
+fn strays(snapshot: &BaseSnapshot, plan: &RebuildPlan) -> Vec<RowProblem> {
     let own = |sid: &str| {
         plan.rows
             .iter()
@@ -212,7 +212,7 @@ fn strays(snapshot: &Snapshot, plan: &Plan) -> Vec<Problem> {
     rowless::strays(snapshot).into_iter().filter(|p| !own(&p.record)).collect()
 }
 
-fn notes(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
+fn notes(snapshot: &BaseSnapshot, plan: &RebuildPlan) -> Vec<String> {
     if plan.rows.is_empty() {
         return Vec::new();
     }
@@ -232,7 +232,7 @@ fn notes(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
 /// # Errors
 /// [`IntakeError`].
 pub(crate) fn new_call(
-    snapshot: &Snapshot,
+    snapshot: &BaseSnapshot,
     directory: &Directory,
     row: &CallRow,
     id: &CallId,
@@ -264,7 +264,7 @@ pub(crate) fn new_call(
 }
 
 /// The contact that a row names by id, name or number. A number that cannot be texted is said, and the ladder runs as it is.
-fn named(snapshot: &Snapshot, cell: &str, odd: &mut Vec<(AlertKind, String)>) -> Option<String> {
+fn named(snapshot: &BaseSnapshot, cell: &str, odd: &mut Vec<(AlertKind, String)>) -> Option<String> {
     if let Some(c) = snapshot.directory.contact_named(cell) {
         return Some(c.id.as_str().to_owned());
     }
@@ -280,7 +280,7 @@ fn named(snapshot: &Snapshot, cell: &str, odd: &mut Vec<(AlertKind, String)>) ->
     Some(cell.to_owned())
 }
 
-fn row(snapshot: &Snapshot, draft: Draft, evidence: Evidence) -> Row {
+fn row(snapshot: &BaseSnapshot, draft: AttemptDraft, evidence: Evidence) -> PlanRow {
     let now = snapshot.now;
     let ladder = Ladder::of(&draft, &evidence, snapshot);
     let status = match evidence.standing {
@@ -291,17 +291,17 @@ fn row(snapshot: &Snapshot, draft: Draft, evidence: Evidence) -> Row {
     };
     let runs = status == CallStatus::Dispatching;
     let what = match status {
-        CallStatus::Acknowledged => What::Acknowledged,
-        CallStatus::Resolved => What::Resolved,
-        CallStatus::Cancelled => What::Cancelled,
-        _ if ladder.next >= ladder.total => What::Ends,
-        _ => What::GoesOn,
+        CallStatus::Acknowledged => PlannedAction::Acknowledged,
+        CallStatus::Resolved => PlannedAction::Resolved,
+        CallStatus::Cancelled => PlannedAction::Cancelled,
+        _ if ladder.next >= ladder.total => PlannedAction::Ends,
+        _ => PlannedAction::GoesOn,
     };
     let holder = match &evidence.standing {
         Claim::Held(holder) => holder.clone(),
         _ => None,
     };
-    let found = Found {
+    let found = PlannedCall {
         events: draft.events,
         old_events: draft.old.len(),
         messages: draft.messages,
@@ -349,11 +349,11 @@ fn row(snapshot: &Snapshot, draft: Draft, evidence: Evidence) -> Row {
     let action = action(what, &ladder, &missed, told_by_others, &evidence, now);
     let how = format!("rebuilt from {}: {action}", sources(found));
     let import = Import { state, reference: kept, ingested: evidence.ingested, how, lost: lost.clone(), warnings };
-    Row { call, reference, found, what, at, action, lost, import }
+    PlanRow { call, reference, found, what, at, action, lost, import }
 }
 
 fn action(
-    what: What,
+    what: PlannedAction,
     ladder: &Ladder,
     missed: &[u32],
     told_by_others: usize,
@@ -368,21 +368,21 @@ fn action(
         (None, _) => "another system told somebody".to_owned(),
     };
     match (what, missed) {
-        (What::GoesOn, [first, .., latest]) => format!(
+        (PlannedAction::GoesOn, [first, .., latest]) => format!(
             "steps {} to {} of {} were missed: everyone whom they name is told once, now; {last}",
             first + 1,
             latest + 1,
             ladder.total
         ),
-        (What::GoesOn, _) => format!("step {} of {} fires {when}; {last}", ladder.next + 1, ladder.total),
-        (What::Ends, _) => format!("EXHAUSTED with an alert {when}, unless an answer is found first; {last}"),
-        (What::Acknowledged, _) => format!("imported as ACKNOWLEDGED, nobody is told: {why}"),
-        (What::Resolved, _) => format!("imported as RESOLVED, nobody is told: {why}"),
-        (What::Cancelled, _) => format!("imported as CANCELLED, nobody is told: {why}"),
+        (PlannedAction::GoesOn, _) => format!("step {} of {} fires {when}; {last}", ladder.next + 1, ladder.total),
+        (PlannedAction::Ends, _) => format!("EXHAUSTED with an alert {when}, unless an answer is found first; {last}"),
+        (PlannedAction::Acknowledged, _) => format!("imported as ACKNOWLEDGED, nobody is told: {why}"),
+        (PlannedAction::Resolved, _) => format!("imported as RESOLVED, nobody is told: {why}"),
+        (PlannedAction::Cancelled, _) => format!("imported as CANCELLED, nobody is told: {why}"),
     }
 }
 
-fn sources(found: Found) -> String {
+fn sources(found: PlannedCall) -> String {
     let mut parts = vec!["its row of Airtable".to_owned()];
     let mut add = |n: usize, one: &str| match n {
         0 => {}
@@ -400,13 +400,13 @@ fn sources(found: Found) -> String {
     parts.join(", ")
 }
 
-fn accepted_at(draft: &Draft, now: Timestamp) -> Timestamp {
+fn accepted_at(draft: &AttemptDraft, now: Timestamp) -> Timestamp {
     let first = draft.attempts.iter().map(|a| a.created_at).chain(draft.old.iter().copied()).min();
     // Where the base made the record later than its first text left, that text is the older witness.
     draft.row.accepted_at.into_iter().chain(first).min().unwrap_or(now).min(now)
 }
 
-fn notified_at(draft: &Draft) -> Option<Timestamp> {
+fn notified_at(draft: &AttemptDraft) -> Option<Timestamp> {
     let was_sent = |s: AttemptState| matches!(s, AttemptState::Submitted | AttemptState::Delivered);
     let notices = draft.attempts.iter().filter(|a| a.kind == AttemptKind::Notice && was_sent(a.state));
     notices.filter_map(|a| a.sent_at).min()
@@ -414,7 +414,7 @@ fn notified_at(draft: &Draft) -> Option<Timestamp> {
 
 /// Who is told in place of the ladder's roles: whom the row names; or a number that is not configured, where it was told in
 /// later steps too, as then nobody else was meant.
-fn overridden(draft: &Draft) -> Option<Override> {
+fn overridden(draft: &AttemptDraft) -> Option<Override> {
     if let Some(o) = &draft.new.overridden {
         return Some(o.clone());
     }
@@ -427,7 +427,7 @@ fn overridden(draft: &Draft) -> Option<Override> {
 }
 
 /// Who said no since this round began, and whose number failed for good in it. A reopening forgets what was before.
-fn excluded(draft: &Draft, evidence: &Evidence, round: u32) -> Vec<Out> {
+fn excluded(draft: &AttemptDraft, evidence: &Evidence, round: u32) -> Vec<Out> {
     let mut excluded: Vec<Out> = Vec::new();
     let mut add = |contact: &ContactId, why: ExclusionReason| {
         if !excluded.iter().any(|o| &o.contact == contact) {
@@ -457,7 +457,7 @@ struct Ladder {
 }
 
 impl Ladder {
-    fn of(draft: &Draft, evidence: &Evidence, snapshot: &Snapshot) -> Self {
+    fn of(draft: &AttemptDraft, evidence: &Evidence, snapshot: &BaseSnapshot) -> Self {
         let now = snapshot.now;
         let policy = &draft.new.policy;
         let total = u32::try_from(policy.total_steps()).unwrap_or(u32::MAX);

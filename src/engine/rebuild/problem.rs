@@ -4,7 +4,7 @@ use crate::domain::types::CallId;
 
 /// A row that cannot be used as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct RowProblem {
     pub record: String,
     /// Its call, where that is readable.
     pub call: Option<CallId>,

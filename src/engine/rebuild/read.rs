@@ -17,7 +17,7 @@ use crate::store::Ledger;
 use super::base::{Base, ReadError, is_known};
 use super::rowless;
 use super::rows::{CallRow, DISPATCHING, EventRow};
-use super::snapshot::Snapshot;
+use super::snapshot::BaseSnapshot;
 
 /// The most messages of one person and direction that are read.
 const LIST_MAX: usize = 2_000;
@@ -27,7 +27,7 @@ const BEFORE: Duration = Duration::from_secs(12 * 3_600);
 const BACK_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 /// What is asked besides the base.
-pub struct Reader<'a> {
+pub struct BaseReader<'a> {
     /// The calls that are there; `None`: there is no store yet.
     pub store: Option<&'a dyn Ledger>,
     /// Who can be told.
@@ -35,7 +35,7 @@ pub struct Reader<'a> {
     /// The words that answer a text.
     pub lexicon: Arc<Lexicon>,
     pub now: Timestamp,
-    /// See [`Snapshot::older_than`].
+    /// See [`BaseSnapshot::older_than`].
     pub older_than: Duration,
 }
 
@@ -43,7 +43,7 @@ pub struct Reader<'a> {
 ///
 /// # Errors
 /// [`ReadError`]: without a whole list of the base or any list of the provider there is no plan, as it might double or forget.
-pub async fn read(reader: Reader<'_>, base: &Base, sms: &dyn SmsGateway) -> Result<Snapshot, ReadError> {
+pub async fn read(reader: BaseReader<'_>, base: &Base, sms: &dyn SmsGateway) -> Result<BaseSnapshot, ReadError> {
     let store = reader.store;
     let mut snapshot = read_rows(reader, base).await?;
     rowless::add(&mut snapshot, store, base).await?;
@@ -65,7 +65,7 @@ pub async fn read(reader: Reader<'_>, base: &Base, sms: &dyn SmsGateway) -> Resu
 ///
 /// # Errors
 /// [`ReadError`].
-pub async fn read_rows(reader: Reader<'_>, base: &Base) -> Result<Snapshot, ReadError> {
+pub async fn read_rows(reader: BaseReader<'_>, base: &Base) -> Result<BaseSnapshot, ReadError> {
     let (table, names) = &base.calls;
     let query = Query::of(table).filter(Formula::equals(&names.status, DISPATCHING));
     let listed = base.mirror.list(&query).await?;
@@ -84,7 +84,7 @@ pub async fn read_rows(reader: Reader<'_>, base: &Base) -> Result<Snapshot, Read
         }
     }
     let open: Vec<String> = ids.iter().filter(|id| !known.contains(*id)).map(ToString::to_string).collect();
-    Ok(Snapshot {
+    Ok(BaseSnapshot {
         offset: None,
         now: reader.now,
         twins: twins(base, &open, &calls).await?,
@@ -131,7 +131,7 @@ async fn events(base: &Base, open: &[String]) -> Result<BTreeMap<CallId, Vec<Eve
 }
 
 /// Messages to and from everybody who was or could have been told.
-async fn messages(snapshot: &mut Snapshot, sms: &dyn SmsGateway) -> Result<(), ReadError> {
+async fn messages(snapshot: &mut BaseSnapshot, sms: &dyn SmsGateway) -> Result<(), ReadError> {
     let now = snapshot.now;
     let open = |id: &CallId| !snapshot.known.contains(id);
     let times = snapshot.calls.iter().filter(|c| c.id.as_ref().is_ok_and(open)).filter_map(|c| c.accepted_at);

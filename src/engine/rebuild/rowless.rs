@@ -13,15 +13,15 @@ use crate::domain::attempt::AttemptKind;
 use crate::domain::phone::masked;
 use crate::domain::types::{CallId, CallRef};
 use crate::gateways::airtable::Formula;
-use crate::gateways::mirror::{Query, Scope};
+use crate::gateways::mirror::{Query, RefusalScope};
 use crate::gateways::{MessageRecord, MirrorError};
 use crate::store::Ledger;
 
 use super::base::{Base, ReadError, is_known};
 use super::evidence::{attempt_reference, kind_of, notice_text};
-use super::problem::Problem;
+use super::problem::RowProblem;
 use super::rows::{CallRow, DISPATCHING, EventRow};
-use super::snapshot::{OLDER_THAN, Snapshot};
+use super::snapshot::{BaseSnapshot, OLDER_THAN};
 
 /// Events and texts of the last day are looked at.
 const NAMED_WITHIN: Duration = Duration::from_secs(24 * 3_600);
@@ -34,7 +34,7 @@ const EVENTS_SPAN: Duration = OLDER_THAN;
 ///
 /// # Errors
 /// [`ReadError`]: a list that is not whole finds nothing missing.
-pub(super) async fn add(snapshot: &mut Snapshot, store: Option<&dyn Ledger>, base: &Base) -> Result<(), ReadError> {
+pub(super) async fn add(snapshot: &mut BaseSnapshot, store: Option<&dyn Ledger>, base: &Base) -> Result<(), ReadError> {
     let (table, names) = &base.events;
     let since = snapshot.now.minus(NAMED_WITHIN);
     let recent = [Formula::after(&names.sent_at, since), Formula::is_blank(&names.event_id).negated()];
@@ -71,11 +71,11 @@ pub(super) async fn add(snapshot: &mut Snapshot, store: Option<&dyn Ledger>, bas
 }
 
 /// Why a call that stands in *Dispatch Events* alone is not taken over by itself; `None`: it is.
-pub(super) fn too_old(snapshot: &Snapshot, row: &CallRow, id: &CallId) -> Option<Problem> {
+pub(super) fn too_old(snapshot: &BaseSnapshot, row: &CallRow, id: &CallId) -> Option<RowProblem> {
     let times = || snapshot.events.get(id).into_iter().flatten().filter_map(|e| e.sent_at);
     let (first, last) = (times().min().unwrap_or(snapshot.now), times().max().unwrap_or(snapshot.now));
     let young = snapshot.now.since(last) <= REBUILT_WITHIN && last.since(first) <= EVENTS_SPAN;
-    (!young).then(|| Problem {
+    (!young).then(|| RowProblem {
         record: row.record.to_string(),
         call: Some(id.clone()),
         what: format!(
@@ -88,7 +88,7 @@ pub(super) fn too_old(snapshot: &Snapshot, row: &CallRow, id: &CallId) -> Option
 }
 
 /// The row with what its first text says: the caller's words, and the line by the name in front of them.
-pub(super) fn with_text(snapshot: &Snapshot, row: &CallRow, id: &CallId) -> CallRow {
+pub(super) fn with_text(snapshot: &BaseSnapshot, row: &CallRow, id: &CallId) -> CallRow {
     let mut row = row.clone();
     let events = snapshot.events.get(id).map(Vec::as_slice).unwrap_or_default();
     let is_its_own = |m: &&MessageRecord| {
@@ -114,7 +114,7 @@ pub(super) fn with_text(snapshot: &Snapshot, row: &CallRow, id: &CallId) -> Call
 }
 
 /// Texts of ours with a reference that neither the store nor the base knows: one problem a reference.
-pub(super) fn strays(snapshot: &Snapshot) -> Vec<Problem> {
+pub(super) fn strays(snapshot: &BaseSnapshot) -> Vec<RowProblem> {
     let mut strays: BTreeMap<CallRef, Vec<&MessageRecord>> = BTreeMap::new();
     for m in &snapshot.messages {
         let recent = m.created_at.is_some_and(|at| snapshot.now.since(at) <= NAMED_WITHIN);
@@ -136,7 +136,11 @@ pub(super) fn strays(snapshot: &Snapshot) -> Vec<Problem> {
 ///
 /// # Errors
 /// [`ReadError`].
-pub(super) async fn look_up(snapshot: &mut Snapshot, store: Option<&dyn Ledger>, base: &Base) -> Result<(), ReadError> {
+pub(super) async fn look_up(
+    snapshot: &mut BaseSnapshot,
+    store: Option<&dyn Ledger>,
+    base: &Base,
+) -> Result<(), ReadError> {
     let ours = snapshot.messages.iter().filter(|m| is_ours(snapshot, m));
     let references: BTreeSet<CallRef> = ours.filter_map(|m| attempt_reference(&m.body.0)).map(|(r, _)| r).collect();
     let mut unknown = Vec::new();
@@ -152,14 +156,14 @@ pub(super) async fn look_up(snapshot: &mut Snapshot, store: Option<&dyn Ledger>,
     match base.mirror.by_key(table, &names.reference, &unknown, &[&names.reference]).await {
         Ok(found) => snapshot.booked_references.extend(found.keys().filter_map(|r| r.parse().ok())),
         // A base may be without that field: then its rows tell nothing of it.
-        Err(MirrorError::Refused(refusal)) if matches!(refusal.scope, Scope::Field(_)) => {}
+        Err(MirrorError::Refused(refusal)) if matches!(refusal.scope, RefusalScope::Field(_)) => {}
         Err(e) => return Err(e.into()),
     }
     Ok(())
 }
 
 /// A notice by one of our senders: an account may have other users.
-fn is_ours(snapshot: &Snapshot, m: &MessageRecord) -> bool {
+fn is_ours(snapshot: &BaseSnapshot, m: &MessageRecord) -> bool {
     let directory = &snapshot.directory;
     let lines = directory.lines.iter().chain([&directory.default_line]).filter_map(|l| l.from.as_ref());
     let mut senders = lines.chain(&directory.from).chain(&directory.fallback);
@@ -169,7 +173,7 @@ fn is_ours(snapshot: &Snapshot, m: &MessageRecord) -> bool {
         && senders.any(|s| from.contains(&Some(s.as_str())))
 }
 
-fn stray(snapshot: &Snapshot, reference: &CallRef, texts: &[&MessageRecord]) -> Problem {
+fn stray(snapshot: &BaseSnapshot, reference: &CallRef, texts: &[&MessageRecord]) -> RowProblem {
     let first = texts.iter().min_by_key(|m| (m.created_at, &m.sid));
     let to: BTreeSet<String> = texts
         .iter()
@@ -178,7 +182,7 @@ fn stray(snapshot: &Snapshot, reference: &CallRef, texts: &[&MessageRecord]) -> 
     let to: Vec<String> = to.into_iter().collect();
     let at: Timestamp = first.and_then(|m| m.created_at).unwrap_or(snapshot.now);
     let said = first.and_then(|m| notice_text(&m.body.0)).unwrap_or_default();
-    Problem {
+    RowProblem {
         record: first.map(|m| m.sid.to_string()).unwrap_or_default(),
         call: None,
         what: format!(

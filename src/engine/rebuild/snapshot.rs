@@ -16,7 +16,7 @@ pub const OLDER_THAN: Duration = Duration::from_secs(300);
 
 /// What the plan is made from.
 #[derive(Debug, Clone)]
-pub struct Snapshot {
+pub struct BaseSnapshot {
     /// How far our clock is ahead of the provider's, by its answers.
     pub offset: Option<ClockOffset>,
     /// When it was taken.

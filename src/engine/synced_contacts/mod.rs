@@ -26,7 +26,7 @@ use crate::store::{StoreError, SyncedContacts};
 use super::apply::Core;
 use super::in_force::InForce;
 use merge::merge;
-use rows::{Reading, Wrong, read};
+use rows::{RosterReading, Wrong, read};
 
 /// How often the table is read, where its plan does not count requests.
 pub const EVERY: Duration = Duration::from_secs(60);
@@ -41,14 +41,14 @@ const ROWS_MAX: usize = 50;
 
 /// Where contacts are read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
+pub struct ContactSource {
     /// The table's name or id.
     pub table: String,
     pub fields: ContactFields,
     pub every: Duration,
 }
 
-impl Source {
+impl ContactSource {
     /// All of the table, of the fields that we know.
     pub fn query(&self) -> Query {
         let names = self.fields.pairs().into_iter().map(|(_, name)| name).filter(|n| !n.is_empty());
@@ -58,7 +58,7 @@ impl Source {
 
 /// What a reading came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum SyncOutcome {
     /// It is the copy from now on.
     Taken,
     /// The copy before it stands.
@@ -69,13 +69,13 @@ pub enum Outcome {
 pub struct ContactSync {
     core: Arc<Core>,
     mirror: Arc<dyn MirrorGateway>,
-    source: Source,
+    source: ContactSource,
     failing_since: Mutex<Option<Timestamp>>,
 }
 
 impl ContactSync {
     /// Over the settings and contacts that the core has.
-    pub fn new(core: Arc<Core>, mirror: Arc<dyn MirrorGateway>, source: Source) -> Arc<Self> {
+    pub fn new(core: Arc<Core>, mirror: Arc<dyn MirrorGateway>, source: ContactSource) -> Arc<Self> {
         Arc::new(Self { core, mirror, source, failing_since: Mutex::default() })
     }
 
@@ -93,7 +93,7 @@ impl ContactSync {
     ///
     /// # Errors
     /// [`StoreError`]: what was read may be in force all the same, and is read again.
-    pub async fn pass(&self) -> Result<Outcome, StoreError> {
+    pub async fn pass(&self) -> Result<SyncOutcome, StoreError> {
         let give_up = self.core.clock.sleep_until(self.core.clock.now().plus(READ_MAX));
         let query = self.source.query();
         let listed = tokio::select! {
@@ -107,12 +107,12 @@ impl ContactSync {
             Ok(list) => self.listed(&list).await,
             Err(e) => {
                 self.failed(&e).await?;
-                Ok(Outcome::Kept)
+                Ok(SyncOutcome::Kept)
             }
         }
     }
 
-    async fn listed(&self, list: &RecordList) -> Result<Outcome, StoreError> {
+    async fn listed(&self, list: &RecordList) -> Result<SyncOutcome, StoreError> {
         *self.failing_since() = None;
         let held = self.core.in_force();
         let (file, before) = (held.configured.clone(), held.contacts.clone());
@@ -122,7 +122,7 @@ impl ContactSync {
                 format!("the table {} {why}: {}; look at it in Airtable", self.source.table, stands(before.as_ref()));
             self.raise(AlertKind::ContactsKept, message).await?;
             // Rows that are wrong are said only of a reading that counts, or a broken table would alert row by row.
-            return Ok(Outcome::Kept);
+            return Ok(SyncOutcome::Kept);
         }
         let copy = SyncedContacts {
             source: self.source.table.clone(),
@@ -137,7 +137,7 @@ impl ContactSync {
         self.resolve(&AlertKind::ContactsTable.into()).await?;
         self.resolve(&AlertKind::ContactsKept.into()).await?;
         self.say_rows(&reading.wrong).await?;
-        Ok(Outcome::Taken)
+        Ok(SyncOutcome::Taken)
     }
 
     async fn failed(&self, error: &MirrorError) -> Result<(), StoreError> {
@@ -222,7 +222,7 @@ impl ContactSync {
 /// Whether a reading may take the place of the copy. It may not where it is not whole, where nothing in it can be used, where
 /// half of the rows of the copy are gone, or where it leaves nobody at all, or nobody in a role that a policy names and that
 /// somebody holds now: a clean-up of the table must not empty the ladder at night.
-fn acceptable(reading: &Reading, complete: bool, held: &InForce) -> Result<(), String> {
+fn acceptable(reading: &RosterReading, complete: bool, held: &InForce) -> Result<(), String> {
     if !complete {
         return Err("could not be read whole".to_owned());
     }

@@ -37,7 +37,7 @@ impl Wrong {
 
 /// What the records came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Reading {
+pub struct RosterReading {
     /// What can be used, active or not: oldest first.
     pub contacts: Vec<SyncedContact>,
     /// What cannot, or not wholly.
@@ -45,11 +45,16 @@ pub struct Reading {
 }
 
 /// Reads records. `before`: the copy that stands, whose ids stay with their records.
-pub fn read(records: &[Record], fields: &ContactFields, file: &Directory, before: Option<&SyncedContacts>) -> Reading {
+pub fn read(
+    records: &[Record],
+    fields: &ContactFields,
+    file: &Directory,
+    before: Option<&SyncedContacts>,
+) -> RosterReading {
     let mut records: Vec<&Record> = records.iter().collect();
     // The table's own order is arbitrary.
     records.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
-    let mut reading = Reading::default();
+    let mut reading = RosterReading::default();
     let mut ids = BTreeSet::new();
     let mut rows: Vec<SyncedContact> =
         records.into_iter().filter_map(|record| row(record, fields, &mut reading.wrong)).collect();

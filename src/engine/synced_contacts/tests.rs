@@ -7,15 +7,15 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::merge::merge;
-use super::rows::{Reading, read};
-use super::{ContactSync, Outcome, Source};
+use super::rows::{RosterReading, read};
+use super::{ContactSource, ContactSync, SyncOutcome};
 use crate::config::ContactFields;
 use crate::domain::Timestamp;
 use crate::domain::team::Directory;
 use crate::engine::in_force::{Decides, InForce};
 use crate::gateways::airtable::{BaseSchema, Cell, FieldSchema, Fields, NewField, NewTable, TableSchema};
 use crate::gateways::mirror::{
-    Keys, Lane, MirrorError, MirrorGateway, Query, Record, RecordChange, RecordId, RecordList, Refusal, Scope,
+    Keys, Lane, MirrorError, MirrorGateway, Query, Record, RecordChange, RecordId, RecordList, Refusal, RefusalScope,
     Typecast, Upserted, Whoami,
 };
 use crate::store::{SyncedContact, SyncedContacts};
@@ -47,7 +47,7 @@ fn records(rows: &[Row<'_>]) -> Vec<Record> {
     rows.iter().rev().map(|r| record(r.0, cells(r))).collect()
 }
 
-fn reading(file: &Directory, rows: &[Row<'_>]) -> Reading {
+fn reading(file: &Directory, rows: &[Row<'_>]) -> RosterReading {
     read(&records(rows), &ContactFields::default(), file, None)
 }
 
@@ -165,7 +165,7 @@ fn a_row_that_is_not_clear_is_left_out_and_said_never_guessed() {
         read(&[record(1, cells("Role", json!(["backup", "owner"])))], &ContactFields::default(), &nobody(), None);
     assert_eq!((several.contacts.len(), several.wrong.len()), (1, 1), "told with the first of its roles, and said");
     let blank = read(&[record(1, json!({ "Role": "primary" }))], &ContactFields::default(), &nobody(), None);
-    assert_eq!(blank, Reading::default(), "an empty line is nothing");
+    assert_eq!(blank, RosterReading::default(), "an empty line is nothing");
     let off = read(&[record(1, cells("Active", json!(null)))], &ContactFields::default(), &nobody(), None);
     assert!(!off.contacts[0].active, "a box that is not ticked has no cell");
     let always = ContactFields { active: String::new(), ..ContactFields::default() };
@@ -220,7 +220,7 @@ fn broken() -> MirrorError {
         http: Some(422),
         kind: Some("UNKNOWN_FIELD_NAME".into()),
         message: "Unknown field name: \"Active\"".into(),
-        scope: Scope::Field(Some("Active".into())),
+        scope: RefusalScope::Field(Some("Active".into())),
     })
 }
 
@@ -272,7 +272,7 @@ impl MirrorGateway for Table {
 }
 
 fn synced_contacts(w: &World, table: &Arc<Table>) -> Arc<ContactSync> {
-    let source = Source { table: "On-Call".into(), fields: ContactFields::default(), every: secs(60) };
+    let source = ContactSource { table: "On-Call".into(), fields: ContactFields::default(), every: secs(60) };
     ContactSync::new(w.process.core.clone(), table.clone(), source)
 }
 
@@ -297,7 +297,7 @@ async fn a_technician_who_is_added_is_told_of_the_next_call_and_one_who_is_off_i
     let table = Arc::new(Table::default());
     let synced_contacts = synced_contacts(&w, &table);
     table.has(&[KIM, (2, "Sam Ortiz", "+19495550101", "primary", false)]);
-    assert_eq!(synced_contacts.pass().await.expect("read"), Outcome::Taken);
+    assert_eq!(synced_contacts.pass().await.expect("read"), SyncOutcome::Taken);
     w.dispatch("normal").await;
     assert_eq!(w.attempts().await, ["1 kim-lee submitted"]);
     assert_eq!(alerts(&w).await, Vec::<String>::new());
@@ -316,7 +316,7 @@ async fn the_copy_stands_over_a_restart_while_the_table_is_away_and_an_hour_of_i
     assert_eq!(in_force(&w), [SAM, ANA, OLGA, KIM_SHOWN]);
     for (minutes, alerted) in [(0, 0), (59, 0), (61, 1)] {
         w.away(secs(minutes * 60).saturating_sub(w.now().since(crate::testing::world::START)));
-        assert_eq!(again.pass().await.expect("asked"), Outcome::Kept);
+        assert_eq!(again.pass().await.expect("asked"), SyncOutcome::Kept);
         assert_eq!(alerts(&w).await.len(), alerted, "after {minutes} min");
     }
     assert_eq!(in_force(&w), [SAM, ANA, OLGA, KIM_SHOWN]);
@@ -343,7 +343,7 @@ async fn an_empty_half_read_or_broken_table_changes_nobody_and_alerts_at_once() 
         ("a field is gone", Err(broken()), "UNKNOWN_FIELD_NAME"),
     ] {
         table.answers(answer);
-        assert_eq!(synced_contacts.pass().await.expect("asked"), Outcome::Kept, "{label}");
+        assert_eq!(synced_contacts.pass().await.expect("asked"), SyncOutcome::Kept, "{label}");
         assert_eq!(in_force(&w), [KIM_SHOWN], "{label}");
         let alerts = alerts(&w).await;
         assert!(alerts.iter().any(|a| a.contains(says)), "{label}: {alerts:?}");
@@ -403,7 +403,7 @@ async fn a_reading_that_empties_a_role_or_loses_half_of_the_rows_keeps_the_copy_
         (5, "Ed Moe", "+19495550108", "primary", true),
     ];
     table.has(all);
-    assert_eq!(synced_contacts.pass().await.expect("read"), Outcome::Taken);
+    assert_eq!(synced_contacts.pass().await.expect("read"), SyncOutcome::Taken);
     let five = in_force(&w);
     assert_eq!(five.len(), 5);
     let without = |skipped_rows: &[usize]| -> Vec<Row<'_>> {
@@ -414,12 +414,12 @@ async fn a_reading_that_empties_a_role_or_loses_half_of_the_rows_keeps_the_copy_
         ("three of five are gone", without(&[0, 3, 4]), "under half"),
     ] {
         table.has(&rows);
-        assert_eq!(synced_contacts.pass().await.expect("read"), Outcome::Kept, "{label}");
+        assert_eq!(synced_contacts.pass().await.expect("read"), SyncOutcome::Kept, "{label}");
         assert_eq!(in_force(&w), five, "{label}");
         let alerts = alerts(&w).await;
         assert!(alerts.len() == 1 && alerts[0].contains(says), "{label}: {alerts:?}");
     }
     table.has(&without(&[3]));
-    assert_eq!(synced_contacts.pass().await.expect("read"), Outcome::Taken, "one of three of a role may go");
+    assert_eq!(synced_contacts.pass().await.expect("read"), SyncOutcome::Taken, "one of three of a role may go");
     assert_eq!((in_force(&w).len(), alerts(&w).await.len()), (4, 0));
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock as _;
 use crate::domain::AlertKind;
-use crate::engine::duty::{Duty, Limits, Work};
+use crate::engine::duty::{Duty, DutyLimits, DutyWork};
 use crate::engine::heartbeats::DutyLine;
 use crate::store::StoreError;
 use crate::testing::{Reaction, World, secs};
@@ -43,7 +43,7 @@ fn run(w: &World) -> (CancellationToken, tokio::task::JoinHandle<Result<(), Stor
 async fn a_duty_that_panics_or_fails_is_started_again_and_both_are_shown() {
     let w = World::new().await;
     let passes = Arc::new(AtomicU32::new(0));
-    let odd = Work::of(&passes, |passes| {
+    let odd = DutyWork::of(&passes, |passes| {
         Box::pin(async move {
             match passes.fetch_add(1, Ordering::SeqCst) {
                 0 | 1 => panic!("planted"),
@@ -52,7 +52,7 @@ async fn a_duty_that_panics_or_fails_is_started_again_and_both_are_shown() {
             }
         })
     });
-    w.process.supervisor.assign("test", vec![Duty::new("odd", Limits::usual(), odd)]);
+    w.process.supervisor.assign("test", vec![Duty::new("odd", DutyLimits::usual(), odd)]);
     let (stop, running) = run(&w);
     until(&w, "it passes in the end", async || passes.load(Ordering::SeqCst) > 4).await;
     let odd = line(&w, "odd");
@@ -69,8 +69,8 @@ async fn the_alarm_that_nobody_was_told_waits_for_no_other_duty() {
     w.sms.otherwise(Reaction::away());
     let call = w.dispatch("slow").await;
     let hang = |name: &'static str| {
-        let work = Work::of(&Arc::new(()), |_| Box::pin(std::future::pending()));
-        Duty::new(name, Limits::usual().still_after(Duration::from_secs(10)), work)
+        let work = DutyWork::of(&Arc::new(()), |_| Box::pin(std::future::pending()));
+        Duty::new(name, DutyLimits::usual().still_after(Duration::from_secs(10)), work)
     };
     // In the place of those that ask somebody outside, and as a further one.
     w.process.supervisor.assign("alerts", vec![hang("alerts")]);
@@ -95,13 +95,13 @@ async fn duties_are_replaced_while_the_engine_runs_and_never_work_beside_each_ot
     let w = World::new().await;
     let old = Arc::new(AtomicU32::new(0));
     let pass = |name: &'static str, n: &Arc<AtomicU32>| {
-        let work = Work::of(n, |n| {
+        let work = DutyWork::of(n, |n| {
             Box::pin(async move {
                 n.fetch_add(1, Ordering::SeqCst);
                 Ok(None)
             })
         });
-        Duty::new(name, Limits::usual(), work)
+        Duty::new(name, DutyLimits::usual(), work)
     };
     w.process.supervisor.assign("test", vec![pass("a", &old), pass("b", &old)]);
     let (stop, running) = run(&w);
@@ -125,7 +125,7 @@ async fn what_tells_somebody_outside_ends_its_pass_where_it_is_replaced_and_not_
     let w = World::new().await;
     let delivery = Arc::new((tokio::sync::Semaphore::new(0), AtomicU32::new(0), AtomicU32::new(0)));
     let teller = |name: &'static str| {
-        let work = Work::of(&delivery, |delivery| {
+        let work = DutyWork::of(&delivery, |delivery| {
             Box::pin(async move {
                 delivery.1.fetch_add(1, Ordering::SeqCst);
                 delivery.0.acquire().await.expect("open").forget();
@@ -133,7 +133,7 @@ async fn what_tells_somebody_outside_ends_its_pass_where_it_is_replaced_and_not_
                 Ok(None)
             })
         });
-        Duty::new(name, Limits::usual().only_delivers(), work)
+        Duty::new(name, DutyLimits::usual().only_delivers(), work)
     };
     w.process.supervisor.assign("test", vec![teller("old")]);
     let (stop, running) = run(&w);

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::duties;
-use crate::engine::heartbeat::Heartbeat;
+use crate::engine::heartbeat::HeartbeatDuty;
 use crate::gateways;
 use crate::testing::{World, secs};
 
@@ -26,7 +26,7 @@ impl gateways::Heartbeat for Counted {
 async fn the_heartbeat_stops_with_the_loops_whatever_the_store_says() {
     let w = World::new().await;
     let url = Arc::new(Counted::default());
-    let heartbeat = || Heartbeat::new(w.process.engine.clone(), url.clone(), secs(60));
+    let heartbeat = || HeartbeatDuty::new(w.process.engine.clone(), url.clone(), secs(60));
     heartbeat().pass().await.expect("looked");
     assert_eq!(url.0.load(Ordering::SeqCst), 0, "nothing has passed yet");
     w.process.supervisor.assign(duties::HEARTBEAT, duties::heartbeat(heartbeat()));

@@ -5,14 +5,14 @@ use std::time::Duration;
 use crate::config::{AirtableTables, CallFields, EventFields, MirrorPace, Verify};
 use crate::domain::event::{Decision, Event};
 use crate::domain::types::CallId;
-use crate::engine::mirror::{Mirror, Settings};
+use crate::engine::mirror::{Mirror, MirrorSettings};
 use crate::gateways::airtable::Fields;
 use crate::store::{LogFilter, MirrorFigures};
 use crate::testing::base::{CALLS, EVENTS, Fate, ScriptedBase};
 use crate::testing::{World, mins, secs};
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> MirrorSettings {
+    MirrorSettings {
         tables: AirtableTables { events: EVENTS.into(), calls: CALLS.into(), contacts: None },
         events: EventFields::default(),
         calls: CallFields::default(),
@@ -33,7 +33,7 @@ impl Shop {
         Self::with(settings()).await
     }
 
-    async fn with(settings: Settings) -> Self {
+    async fn with(settings: MirrorSettings) -> Self {
         let w = World::new().await;
         let base = ScriptedBase::new(w.clock.clone());
         let mirror = Mirror::new(w.process.core.clone(), std::sync::Arc::new(base.clone()), settings);
@@ -355,7 +355,7 @@ async fn a_create_whose_answer_was_lost_is_looked_for_before_another() {
 
 #[tokio::test]
 async fn batches_gather_what_changes_and_are_due_by_the_oldest() {
-    let s = Settings { pace: MirrorPace::Batched(mins(15)), verify: Verify::First, ..settings() };
+    let s = MirrorSettings { pace: MirrorPace::Batched(mins(15)), verify: Verify::First, ..settings() };
     let mut s = Shop::with(s).await;
     s.w.dispatch("normal").await;
     s.runs(mins(14)).await;

@@ -18,7 +18,7 @@ use serde_json::Value;
 use tracing::debug;
 use url::Url;
 
-use super::errors::{Op, Said, refusal};
+use super::errors::{ErrorBody, Op, refusal};
 use super::pace::{PER_WINDOW, Pace};
 use super::schema::{BaseSchema, FieldSchema, NewField, NewTable, TableSchema, is_field_id};
 use super::{Cell, Fields, wire};
@@ -27,7 +27,7 @@ use crate::domain::types::Timestamp;
 use crate::gateways::exchange::{Clients, Failure, clients, exchange};
 use crate::gateways::mirror::{
     Keys, Lane, MirrorError, MirrorGateway, PAGE_MAX, Query, ROWS_MAX, Record, RecordChange, RecordId, RecordList,
-    Refusal, Scope, Typecast, Upserted, Whoami,
+    Refusal, RefusalScope, Typecast, Upserted, Whoami,
 };
 use crate::ids::Ids;
 
@@ -94,7 +94,7 @@ pub enum ClientError {
     Http(#[source] reqwest::Error),
 }
 
-struct Shared {
+struct SharedClient {
     settings: AirtableSettings,
     authorization: HeaderValue,
     /// Opens a connection for each request: none is ever found dead by a write.
@@ -109,7 +109,7 @@ struct Shared {
 /// A client for one base. Cheap to clone; clones share the base's pace.
 #[derive(Clone)]
 pub struct AirtableClient {
-    shared: Arc<Shared>,
+    shared: Arc<SharedClient>,
     lane: Lane,
 }
 
@@ -140,7 +140,7 @@ impl AirtableClient {
         let Clients { writes, reads } = clients(&settings.base_url, settings.connect_timeout, settings.request_timeout)
             .map_err(ClientError::Http)?;
         let pace = Pace::new(clock, settings.requests_per_second, settings.limit);
-        let shared = Shared { settings, authorization, writes, reads, pace, ids, requests: AtomicU64::new(0) };
+        let shared = SharedClient { settings, authorization, writes, reads, pace, ids, requests: AtomicU64::new(0) };
         Ok(Self { shared: Arc::new(shared), lane: Lane::Live })
     }
 
@@ -180,7 +180,7 @@ impl AirtableClient {
         &self,
         op: Op,
         request: RequestBuilder,
-        said: &Said<'_>,
+        said: &ErrorBody<'_>,
         bytes_max: usize,
         read: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Result<T, MirrorError> {
@@ -258,7 +258,7 @@ impl AirtableClient {
         names.extend(query.fields.iter().chain(query.sort.iter().map(|(f, _)| f)).map(String::as_str));
         // Between the quotes of the filter are values.
         let values = query.filter.as_ref().map(|f| f.as_str().split('\'').map(str::to_owned).collect());
-        let said = Said { names, contents: values.unwrap_or_default() };
+        let said = ErrorBody { names, contents: values.unwrap_or_default() };
         self.ask(Op::Read, request, &said, PAGE_BYTES_MAX, wire::page).await
     }
 
@@ -273,7 +273,7 @@ impl AirtableClient {
         if let Some(offset) = offset {
             url.query_pairs_mut().append_pair("offset", offset);
         }
-        self.ask(Op::Read, self.shared.reads.get(url), &Said::default(), ANSWER_BYTES_MAX, read).await
+        self.ask(Op::Read, self.shared.reads.get(url), &ErrorBody::default(), ANSWER_BYTES_MAX, read).await
     }
 
     /// A request of the meta API that makes a table or a field.
@@ -284,7 +284,7 @@ impl AirtableClient {
         body: &Value,
     ) -> Result<T, MirrorError> {
         let request = self.shared.writes.post(self.url(parts)?).json(body);
-        let said = Said { names, contents: Vec::new() };
+        let said = ErrorBody { names, contents: Vec::new() };
         self.ask(Op::Make, request, &said, ANSWER_BYTES_MAX, |body| serde_json::from_slice(body).ok()).await
     }
 }
@@ -372,7 +372,7 @@ impl MirrorGateway for AirtableClient {
         }
         url.query_pairs_mut().extend_pairs(ids.iter().map(|id| ("records[]", id.as_str())));
         let request = self.shared.writes.delete(url);
-        let said = Said { names: vec![table], contents: Vec::new() };
+        let said = ErrorBody { names: vec![table], contents: Vec::new() };
         let deleted = self.ask(Op::Change, request, &said, ANSWER_BYTES_MAX, wire::deleted).await?;
         Ok(deleted.into_iter().filter(|id| ids.contains(id)).collect())
     }
@@ -382,7 +382,7 @@ impl MirrorGateway for AirtableClient {
         if keys == Keys::Ids {
             url.query_pairs_mut().append_pair("returnFieldsByFieldId", "true");
         }
-        let said = Said { names: vec![table], contents: Vec::new() };
+        let said = ErrorBody { names: vec![table], contents: Vec::new() };
         let read = |body: &[u8]| wire::one_record(body).filter(|record| record.id == *id);
         match self.ask(Op::Get, self.shared.reads.get(url), &said, ANSWER_BYTES_MAX, read).await {
             Ok(record) => Ok(Some(record)),
@@ -466,7 +466,12 @@ fn failed(op: Op, failure: Failure, bytes_max: usize) -> MirrorError {
         // The same again would be as long.
         Failure::TooLong(status) if status.is_success() && matches!(op, Op::Read | Op::Get) => {
             let message = format!("the answer is over {bytes_max} bytes: ask for fewer fields or smaller pages");
-            MirrorError::Refused(Refusal { http: Some(status.as_u16()), kind: None, message, scope: Scope::Request })
+            MirrorError::Refused(Refusal {
+                http: Some(status.as_u16()),
+                kind: None,
+                message,
+                scope: RefusalScope::Request,
+            })
         }
         Failure::TooLong(status) => {
             uncertain(op, format!("HTTP {} with an answer over {bytes_max} bytes", status.as_u16()))
@@ -513,8 +518,8 @@ fn keys_of<'a>(fields: impl Iterator<Item = &'a str>) -> Result<Keys, MirrorErro
     }
 }
 
-fn said<'a>(table: &'a str, rows: impl Iterator<Item = &'a Fields>) -> Said<'a> {
-    let mut said = Said { names: vec![table], contents: Vec::new() };
+fn said<'a>(table: &'a str, rows: impl Iterator<Item = &'a Fields>) -> ErrorBody<'a> {
+    let mut said = ErrorBody { names: vec![table], contents: Vec::new() };
     for (field, cell) in rows.flat_map(Fields::iter) {
         said.names.push(field);
         if let Cell::Text(text) = cell {

@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 use wiremock::matchers::{any, body_partial_json, method, path, query_param, query_param_is_missing};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-use super::super::{Form, Formula, differences};
+use super::super::{FieldForm, Formula, differences};
 use super::*;
 use crate::gateways::mirror::Direction;
 
@@ -161,7 +161,7 @@ async fn what_could_only_go_wrong_is_not_sent() {
         ),
     ] {
         let Err(MirrorError::Refused(refusal)) = outcome else { panic!("{label}: {outcome:?}") };
-        assert_eq!((refusal.http, refusal.scope), (None, Scope::Request), "{label}");
+        assert_eq!((refusal.http, refusal.scope), (None, RefusalScope::Request), "{label}");
         assert!(!refusal.message.is_empty(), "{label}");
     }
     assert!(client.upsert("T", &["Event ID"], &[], off).await.expect("nothing to do").records.is_empty());
@@ -363,19 +363,19 @@ async fn the_schema_is_read_and_made() {
     let events = TableSchema::find(&tables, "Dispatch Events").expect("there");
     assert_eq!(TableSchema::find(&tables, "tblAAAAAAAAAAAAAA"), Some(events));
     assert!(TableSchema::find(&tables, "dispatch events").is_none());
-    let takes = |field: &str, form: Form| events.field(field).map(|f| f.takes(form));
+    let takes = |field: &str, form: FieldForm| events.field(field).map(|f| f.takes(form));
     for (field, form, want) in [
-        ("Event ID", Form::Text, Some(true)),
-        ("fldAAAAAAAAAAAAA1", Form::Text, Some(true)),
-        ("Event ID", Form::Time, Some(true)),
-        ("Event ID", Form::Number, Some(false)),
-        ("Sent At", Form::Time, Some(true)),
-        ("Sent At", Form::Text, Some(false)),
-        ("Attempt Number", Form::Number, Some(true)),
-        ("Delivery Status", Form::Text, Some(true)),
-        ("To", Form::Text, Some(true)),
-        ("Age", Form::Text, Some(false)),
-        ("Call ID", Form::Text, None),
+        ("Event ID", FieldForm::Text, Some(true)),
+        ("fldAAAAAAAAAAAAA1", FieldForm::Text, Some(true)),
+        ("Event ID", FieldForm::Time, Some(true)),
+        ("Event ID", FieldForm::Number, Some(false)),
+        ("Sent At", FieldForm::Time, Some(true)),
+        ("Sent At", FieldForm::Text, Some(false)),
+        ("Attempt Number", FieldForm::Number, Some(true)),
+        ("Delivery Status", FieldForm::Text, Some(true)),
+        ("To", FieldForm::Text, Some(true)),
+        ("Age", FieldForm::Text, Some(false)),
+        ("Call ID", FieldForm::Text, None),
     ] {
         assert_eq!(takes(field, form), want, "{field} {form:?}");
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::wire::ErrorWire;
 use super::words;
-use crate::gateways::mirror::{MirrorError, Refusal, Scope};
+use crate::gateways::mirror::{MirrorError, Refusal, RefusalScope};
 
 /// What kind of request was answered: the same answer does not leave the same doubt to each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +103,7 @@ pub(super) fn meaning(http: u16, kind: Option<&str>) -> Meaning {
 
 /// A request as its error's message may speak of it.
 #[derive(Debug, Default)]
-pub(super) struct Said<'a> {
+pub(super) struct ErrorBody<'a> {
     /// Tables and fields: may be shown.
     pub(super) names: Vec<&'a str>,
     /// Texts of cells: may not.
@@ -116,24 +116,24 @@ pub(super) fn refusal(
     http: u16,
     error: &ErrorWire,
     retry_after: Option<Duration>,
-    said: &Said<'_>,
+    said: &ErrorBody<'_>,
     rest: impl FnOnce(Option<Duration>) -> crate::domain::Timestamp,
 ) -> MirrorError {
     let kind = error.kind.clone();
-    let refused = |scope: Scope| {
+    let refused = |scope: RefusalScope| {
         let message = words::safe(&error.message, &said.names, &said.contents);
         MirrorError::Refused(Refusal { http: Some(http), kind: kind.clone(), message, scope })
     };
     let why = || format!("HTTP {http}{}", kind.as_ref().map(|k| format!(", {k}")).unwrap_or_default());
     match (meaning(http, kind.as_deref()), op) {
         (Meaning::Path | Meaning::Record, Op::Get | Op::Change) => MirrorError::NotFound { kind },
-        (Meaning::Path, Op::Read | Op::Make) => refused(Scope::Access),
-        (Meaning::Record | Meaning::Row, _) => refused(Scope::Row),
-        (Meaning::Request, _) => refused(Scope::Request),
-        (Meaning::Field, _) => refused(Scope::Field(words::quoted_name(&error.message, &said.names))),
-        (Meaning::Access, _) => refused(Scope::Access),
-        (Meaning::Auth, _) => refused(Scope::Auth),
-        (Meaning::AlreadyThere, _) => refused(Scope::AlreadyThere),
+        (Meaning::Path, Op::Read | Op::Make) => refused(RefusalScope::Access),
+        (Meaning::Record | Meaning::Row, _) => refused(RefusalScope::Row),
+        (Meaning::Request, _) => refused(RefusalScope::Request),
+        (Meaning::Field, _) => refused(RefusalScope::Field(words::quoted_name(&error.message, &said.names))),
+        (Meaning::Access, _) => refused(RefusalScope::Access),
+        (Meaning::Auth, _) => refused(RefusalScope::Auth),
+        (Meaning::AlreadyThere, _) => refused(RefusalScope::AlreadyThere),
         (Meaning::TooBig, _) => MirrorError::TooBig,
         (Meaning::Iterator, _) => MirrorError::IteratorGone,
         (Meaning::RateLimited, _) => MirrorError::RateLimited { until: rest(retry_after) },

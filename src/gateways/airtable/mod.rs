@@ -40,4 +40,4 @@ mod words;
 pub use cells::{Cell, FieldDifference, Fields, differences};
 pub use client::{AirtableClient, AirtableSettings, ClientError};
 pub use formula::Formula;
-pub use schema::{BaseSchema, FieldSchema, Form, NewField, NewTable, TableSchema, is_field_id, is_table_id};
+pub use schema::{BaseSchema, FieldForm, FieldSchema, NewField, NewTable, TableSchema, is_field_id, is_table_id};

@@ -12,12 +12,12 @@ fn word<T>(outcome: Result<T, MirrorError>, answer: impl FnOnce(T) -> String) ->
     match outcome {
         Ok(value) => answer(value),
         Err(MirrorError::Refused(refusal)) => match refusal.scope {
-            Scope::Row => "row".to_owned(),
-            Scope::Request => "request".to_owned(),
-            Scope::Field(name) => format!("field {}", name.unwrap_or_default()),
-            Scope::Access => "access".to_owned(),
-            Scope::Auth => "auth".to_owned(),
-            Scope::AlreadyThere => "there".to_owned(),
+            RefusalScope::Row => "row".to_owned(),
+            RefusalScope::Request => "request".to_owned(),
+            RefusalScope::Field(name) => format!("field {}", name.unwrap_or_default()),
+            RefusalScope::Access => "access".to_owned(),
+            RefusalScope::Auth => "auth".to_owned(),
+            RefusalScope::AlreadyThere => "there".to_owned(),
         },
         Err(MirrorError::RateLimited { .. }) => "rest".to_owned(),
         Err(MirrorError::Billing { .. }) => "billing".to_owned(),

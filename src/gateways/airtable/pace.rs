@@ -94,7 +94,7 @@ fn free_at(start: Duration, end: Option<Duration>) -> Duration {
 }
 
 #[derive(Debug)]
-struct State {
+struct PaceState {
     places: Places,
     live: VecDeque<u64>,
     bulk: VecDeque<u64>,
@@ -102,7 +102,7 @@ struct State {
     numbers: u64,
 }
 
-impl State {
+impl PaceState {
     fn lane(&mut self, lane: Lane) -> &mut VecDeque<u64> {
         match lane {
             Lane::Live => &mut self.live,
@@ -133,18 +133,18 @@ enum Turn {
 /// The turns of one base.
 pub(super) struct Pace {
     clock: Arc<dyn Clock>,
-    state: Mutex<State>,
+    state: Mutex<PaceState>,
     changed: Notify,
 }
 
 impl Pace {
     pub(super) fn new(clock: Arc<dyn Clock>, requests_per_second: f64, limit: u32) -> Self {
         let places = Places::new(requests_per_second, limit, clock.boot());
-        let state = State { places, live: VecDeque::new(), bulk: VecDeque::new(), live_in_a_row: 0, numbers: 0 };
+        let state = PaceState { places, live: VecDeque::new(), bulk: VecDeque::new(), live_in_a_row: 0, numbers: 0 };
         Self { clock, state: Mutex::new(state), changed: Notify::new() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, PaceState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -172,14 +172,14 @@ impl Pace {
         }
     }
 
-    fn enter(&self, lane: Lane) -> Waiting<'_> {
+    fn enter(&self, lane: Lane) -> WaitingRequest<'_> {
         let mut state = self.state();
         state.numbers += 1;
         let number = state.numbers;
         state.lane(lane).push_back(number);
         drop(state);
         self.changed.notify_waiters();
-        Waiting { pace: self, number }
+        WaitingRequest { pace: self, number }
     }
 
     fn look(&self, number: u64, lane: Lane) -> Turn {
@@ -220,12 +220,12 @@ impl Pace {
 }
 
 /// A place in the queue, given up when dropped.
-struct Waiting<'a> {
+struct WaitingRequest<'a> {
     pace: &'a Pace,
     number: u64,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitingRequest<'_> {
     fn drop(&mut self) {
         self.pace.state().leave(self.number);
         self.pace.changed.notify_waiters();

@@ -69,7 +69,7 @@ impl TableSchema {
 
 /// What a cell of ours needs of its field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum FieldForm {
     Text,
     /// A whole number.
     Number,
@@ -121,12 +121,12 @@ impl FieldSchema {
 
     /// Whether it keeps a cell of this form as it is given. A select does, as long as the option is there: see
     /// [`FieldSchema::choices`].
-    pub fn takes(&self, form: Form) -> bool {
+    pub fn takes(&self, form: FieldForm) -> bool {
         let kind = self.kind.as_str();
         match form {
-            Form::Text => TEXTS.contains(&kind) || kind == "singleSelect",
-            Form::Number => NUMBERS.contains(&kind),
-            Form::Time => kind == "dateTime" || TEXTS.contains(&kind),
+            FieldForm::Text => TEXTS.contains(&kind) || kind == "singleSelect",
+            FieldForm::Number => NUMBERS.contains(&kind),
+            FieldForm::Time => kind == "dateTime" || TEXTS.contains(&kind),
         }
     }
 

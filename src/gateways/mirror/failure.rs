@@ -7,7 +7,7 @@ use crate::domain::types::Timestamp;
 
 /// What a refusal is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
+pub enum RefusalScope {
     /// A value of one row: send the rows one by one, park the one that is refused, go on with the others.
     Row,
     /// The request as such, or an upsert that found twins of its key. Send the rows one by one; for a single row look for
@@ -34,7 +34,7 @@ pub struct Refusal {
     /// For a person; without cell contents.
     pub message: String,
     /// What it is about.
-    pub scope: Scope,
+    pub scope: RefusalScope,
 }
 
 impl fmt::Display for Refusal {
@@ -51,7 +51,7 @@ impl fmt::Display for Refusal {
 /// Why a request to the mirror did not succeed: each variant is one thing to do. Never holds the token or a cell's contents.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MirrorError {
-    /// Not done and never will be: see [`Scope`].
+    /// Not done and never will be: see [`RefusalScope`].
     #[error("the mirror refused the request ({0})")]
     Refused(Refusal),
     /// Not done; the whole base rests until then. Just ask again: every request waits for it by itself.
@@ -97,6 +97,6 @@ pub enum MirrorError {
 impl MirrorError {
     /// A request that was not sent because it could only be refused.
     pub(in crate::gateways) fn not_sent(message: impl Into<String>) -> Self {
-        Self::Refused(Refusal { http: None, kind: None, message: message.into(), scope: Scope::Request })
+        Self::Refused(Refusal { http: None, kind: None, message: message.into(), scope: RefusalScope::Request })
     }
 }

@@ -8,7 +8,7 @@ mod failure;
 mod query;
 mod record;
 
-pub use failure::{MirrorError, Refusal, Scope};
+pub use failure::{MirrorError, Refusal, RefusalScope};
 pub use query::{Direction, Keys, PAGE_MAX, Query, RecordList};
 pub use record::{Record, RecordChange, RecordId, Upserted};
 

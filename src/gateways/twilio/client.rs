@@ -19,7 +19,7 @@ use super::wire;
 use crate::domain::ProviderClock;
 use crate::domain::types::{AttemptId, ErrorCode, MessageSid, Timestamp};
 use crate::failpoint;
-use crate::gateways::exchange::{self, Answer, Clients, Failure, clients};
+use crate::gateways::exchange::{self, Clients, Failure, HttpAnswer, clients};
 use crate::gateways::{
     Callback, ClockWatcher, GatewayError, ListFilter, Listing, MessageRecord, SmsGateway, Submission,
 };
@@ -157,7 +157,7 @@ impl TwilioClient {
     }
 
     /// One request with our credentials and its whole answer, within the client's timeouts.
-    async fn exchange(&self, request: RequestBuilder, bytes_max: usize) -> Result<Answer, Failure> {
+    async fn exchange(&self, request: RequestBuilder, bytes_max: usize) -> Result<HttpAnswer, Failure> {
         let asked = self.clock.asked();
         let answer = exchange::exchange(self.with_auth(request), bytes_max).await.inspect(log_answer)?;
         self.clock.answered(asked, &answer.headers);
@@ -312,7 +312,7 @@ fn check_url(url: &Url, what: &'static str) -> Result<(), ClientError> {
 }
 
 /// What an answer says of itself goes to the log: the provider's support asks for it.
-fn log_answer(answer: &Answer) {
+fn log_answer(answer: &HttpAnswer) {
     let id = answer.headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let id: String = id.chars().take(64).collect();
     debug!(http.status = answer.status.as_u16(), twilio.request_id = %id, "the provider answered");
@@ -341,7 +341,7 @@ fn submit_failure(failure: Failure) -> GatewayError {
 }
 
 /// What an answer to a create means: the outcome table of `facts/twilio.md` §4, the code before the HTTP status.
-fn submit_outcome(answer: &Answer) -> Result<MessageRecord, GatewayError> {
+fn submit_outcome(answer: &HttpAnswer) -> Result<MessageRecord, GatewayError> {
     let http = answer.status.as_u16();
     let unknown = |why: String| Err(GatewayError::Unknown { why });
     if answer.status.is_success() {
@@ -373,7 +373,7 @@ fn read_failure(failure: Failure) -> GatewayError {
     again(why(failure).1, None)
 }
 
-fn read_refusal(answer: &Answer) -> GatewayError {
+fn read_refusal(answer: &HttpAnswer) -> GatewayError {
     let http = answer.status.as_u16();
     if !answer.status.is_client_error() || matches!(http, 408 | 425 | 429) {
         return again(format!("HTTP {http}"), answer.retry_after);

@@ -2,7 +2,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, Version};
 use serde_json::json;
 
-use crate::config::Scope;
+use crate::config::TokenScope;
 use crate::domain::call::CallStatus;
 use crate::http::auth::Peer;
 
@@ -187,9 +187,9 @@ async fn the_log_is_paged_by_cursor() {
 async fn tokens_open_what_their_scope_says() {
     let shop = shop_with(Plan {
         tokens: vec![
-            token("eyes", "secret-read", Scope::Read),
-            token("intake", "secret-dispatch", Scope::Dispatch),
-            token("desk", "secret-operate", Scope::Operate),
+            token("eyes", "secret-read", TokenScope::Read),
+            token("intake", "secret-dispatch", TokenScope::Dispatch),
+            token("desk", "secret-operate", TokenScope::Operate),
         ],
         ..Plan::default()
     });
@@ -224,7 +224,7 @@ async fn tokens_open_what_their_scope_says() {
     assert_eq!(call.call.created_by.0, "intake");
     let entry = shop.ask("GET", "/api/log", &[("authorization", "Bearer secret-read")], Body::empty()).await.json();
     assert!(entry.to_string().contains("desk (Kim)"), "{entry}");
-    shop.state.set_tokens(vec![token("new", "secret-new", Scope::Read)]);
+    shop.state.set_tokens(vec![token("new", "secret-new", TokenScope::Read)]);
     for (header, want) in [("Bearer secret-operate", 401), ("Bearer secret-new", 200)] {
         let got = shop.ask("GET", read, &[("authorization", header)], Body::empty()).await;
         assert_eq!(got.status.as_u16(), want, "after a reload: {header}");
@@ -235,9 +235,9 @@ async fn tokens_open_what_their_scope_says() {
 async fn a_token_that_only_hands_calls_over_reads_those_and_no_others() {
     let shop = shop_with(Plan {
         tokens: vec![
-            token("intake", "secret-one", Scope::Dispatch),
-            token("other", "secret-two", Scope::Dispatch),
-            token("eyes", "secret-read", Scope::Read),
+            token("intake", "secret-one", TokenScope::Dispatch),
+            token("other", "secret-two", TokenScope::Dispatch),
+            token("eyes", "secret-read", TokenScope::Read),
         ],
         ..Plan::default()
     });
@@ -337,7 +337,8 @@ async fn without_tokens_a_proxy_that_adds_nothing_and_another_machine_are_refuse
 #[tokio::test]
 async fn nobody_names_himself_the_engine_or_a_token() {
     let open = with_call().await;
-    let guarded = shop_with(Plan { tokens: vec![token("desk", "secret-operate", Scope::Operate)], ..Plan::default() });
+    let guarded =
+        shop_with(Plan { tokens: vec![token("desk", "secret-operate", TokenScope::Operate)], ..Plan::default() });
     let auth = ("authorization", "Bearer secret-operate");
     assert_eq!(guarded.ask("POST", "/api/dispatch/manual", &[auth, JSON], CALL).await.status, StatusCode::ACCEPTED);
     for by in ["engine", "Engine", " ENGINE ", "engine (night)", "twilio", "api", "+1949•••0101"] {
@@ -358,7 +359,10 @@ async fn nobody_names_himself_the_engine_or_a_token() {
 #[tokio::test]
 async fn a_dispatch_refused_for_want_of_a_token_is_an_alert() {
     let shop = shop_with(Plan {
-        tokens: vec![token("eyes", "secret-read", Scope::Read), token("intake", "secret-dispatch", Scope::Dispatch)],
+        tokens: vec![
+            token("eyes", "secret-read", TokenScope::Read),
+            token("intake", "secret-dispatch", TokenScope::Dispatch),
+        ],
         ..Plan::default()
     });
     tokio::spawn(crate::http::keep_refusal_alerts(shop.state.clone(), shop.stop.clone()));

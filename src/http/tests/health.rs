@@ -72,7 +72,7 @@ async fn health_is_earned_and_has_its_shape() {
 #[tokio::test]
 async fn health_counts_what_is_there_and_needs_no_token() {
     let shop = shop_with(Plan {
-        tokens: vec![token("desk", "secret-operate", crate::config::Scope::Operate)],
+        tokens: vec![token("desk", "secret-operate", crate::config::TokenScope::Operate)],
         gateway: Some(Provider::NeverAnswers),
         ..Plan::default()
     });

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 use crate::clock::SystemClock;
-use crate::config::{Scope, Token};
+use crate::config::{Token, TokenScope};
 use crate::domain::call::CallState;
 use crate::domain::policy::{Policy, Step};
 use crate::domain::rules::Rules;
@@ -72,7 +72,7 @@ pub(super) struct Plan {
     pub(super) tweak: Option<fn(&mut HttpSettings)>,
 }
 
-pub(super) fn token(name: &str, secret: &str, scope: Scope) -> Token {
+pub(super) fn token(name: &str, secret: &str, scope: TokenScope) -> Token {
     Token { name: name.into(), token: secret.to_owned().into(), scope }
 }
 

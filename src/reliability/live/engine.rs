@@ -35,7 +35,7 @@ pub(super) struct Start {
 }
 
 /// See the module. Fields are dropped in order.
-pub(super) struct Engine {
+pub(super) struct LiveEngine {
     process: Option<Process>,
     drill_dir: DrillDir,
     start: Start,
@@ -47,7 +47,7 @@ pub(super) struct Engine {
     pub(super) recovery_ms: Vec<i64>,
 }
 
-impl Engine {
+impl LiveEngine {
     pub(super) fn new(drill_dir: DrillDir, start: Start) -> Result<Self, String> {
         let file = drill_dir.path().join("dispatchctl.toml");
         std::fs::write(&file, &start.settings).map_err(|e| format!("cannot write {}: {e}", file.display()))?;

@@ -1,6 +1,6 @@
 //! The live test: real texts to the operator's own test numbers, by the real engine, judged by the provider's own list.
 //!
-//! [`Plan`] says what will be sent before anything is; [`run`] sends it. Two calls: one that is told and told again at T1, and
+//! [`LivePlan`] says what will be sent before anything is; [`run`] sends it. Two calls: one that is told and told again at T1, and
 //! one whose engine is killed between the two. The engine under test is `serve` as a child on a temporary live store; of the
 //! operator's settings it has those of the provider, of delivery and of the mirror, and nobody to text but the test numbers.
 //! When the drill is stopped, by whatever signal but SIGKILL, its engine ends with it; after a SIGKILL of the drill that engine
@@ -27,11 +27,11 @@ use super::documents::{list, text, time};
 use super::drill_dir::DrillDir;
 use super::outcome::Outcome;
 
-pub use plan::{Credentials, MESSAGES_MAX, Mirror, PRICE_UNVERIFIED, Plan, PlannedText, Refusal, Wishes};
+pub use plan::{Credentials, LivePlan, LiveRefusal, MESSAGES_MAX, MirrorTarget, PRICE_UNVERIFIED, PlannedText, Wishes};
 pub use watch::MirrorSide;
 
-use engine::{Engine, Start};
-use rows::Seen;
+use engine::{LiveEngine, Start};
+use rows::LiveRow;
 use watch::Watch;
 
 /// How often the engine is asked where a call stands.
@@ -44,7 +44,7 @@ const TIDY_MAX: Duration = Duration::from_secs(5);
 /// What a live test is played with.
 pub struct Live {
     /// What is sent.
-    pub plan: Plan,
+    pub plan: LivePlan,
     /// The operator's settings.
     pub config: Config,
     /// The program under test.
@@ -95,7 +95,7 @@ pub async fn run(live: Live, stop: impl Future<Output = ()>, mut say: impl FnMut
 struct Stage<'a> {
     // Dropped first: looking ends before the engine does, and the engine before its directory.
     watch: Watch,
-    engine: Engine,
+    engine: LiveEngine,
     live: &'a Live,
     steady: String,
     killed: String,
@@ -123,7 +123,7 @@ impl<'a> Stage<'a> {
             listen: plan.listen,
             token: live.token.clone(),
         };
-        let engine = Engine::new(live.drill_dir.within("engine")?, start)?;
+        let engine = LiveEngine::new(live.drill_dir.within("engine")?, start)?;
         let lists = plan.credentials == Credentials::Real;
         let watch = Watch::start(live.provider.clone(), live.mirror.clone(), plan.numbers.clone(), lists);
         let started_at = engine.now();
@@ -326,7 +326,7 @@ impl<'a> Stage<'a> {
 
     fn told(&self, interrupted: bool) -> Played {
         let sightings = self.watch.seen();
-        let seen = Seen {
+        let seen = LiveRow {
             plan: &self.live.plan,
             steady: self.stories.get(&self.steady),
             killed: self.stories.get(&self.killed),

@@ -43,14 +43,14 @@ pub struct Wishes {
 
 /// Why nothing is sent: the settings or flags do not allow a live test.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct LiveRefusal {
     /// What is wrong.
     pub what: String,
     /// What helps.
     pub hint: String,
 }
 
-impl Refusal {
+impl LiveRefusal {
     fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { what: what.into(), hint: hint.into() }
     }
@@ -80,7 +80,7 @@ pub struct PlannedText {
 
 /// What is looked for in Airtable.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mirror {
+pub enum MirrorTarget {
     /// Each attempt's event.
     Looked,
     /// Nothing; why.
@@ -89,7 +89,7 @@ pub enum Mirror {
 
 /// See the module.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct LivePlan {
     /// Who is texted: of `[test] numbers`, each once.
     pub numbers: Vec<PhoneNumber>,
     /// Who sends.
@@ -114,29 +114,29 @@ pub struct Plan {
     /// Whether a flag gave the price.
     pub price_given: bool,
     /// What is looked for in Airtable.
-    pub mirror: Mirror,
+    pub mirror: MirrorTarget,
 }
 
-impl Plan {
+impl LivePlan {
     /// Checks settings and wishes; sends nothing, asks nobody.
     ///
     /// # Errors
-    /// [`Refusal`].
-    pub fn of(config: &Config, wishes: &Wishes) -> Result<Self, Refusal> {
+    /// [`LiveRefusal`].
+    pub fn of(config: &Config, wishes: &Wishes) -> Result<Self, LiveRefusal> {
         if config.mode == Mode::Test {
-            return Err(Refusal::new(
+            return Err(LiveRefusal::new(
                 "a live test cannot be played in TEST MODE, where nothing leaves this machine",
                 "leave out --test-mode, TEST_MODE and test_mode; without --live the same is played against the sandbox",
             ));
         }
         let twilio = config.twilio.as_ref().ok_or_else(|| {
-            Refusal::new(
+            LiveRefusal::new(
                 "a live test needs Twilio's credentials",
                 "set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, or [twilio] of the configuration",
             )
         })?;
         let sender = twilio.sender.clone().ok_or_else(|| {
-            Refusal::new(
+            LiveRefusal::new(
                 "a live test needs a sender",
                 "set twilio.from (TWILIO_PHONE_NUMBER) or twilio.messaging_service_sid",
             )
@@ -149,11 +149,11 @@ impl Plan {
             (Some(_), None) => (None, "--listen does not say where the public URL leads to on this machine"),
         };
         let mirror = match &config.airtable {
-            None => Mirror::Skipped("[airtable] is not configured"),
+            None => MirrorTarget::Skipped("[airtable] is not configured"),
             Some(a) if matches!(a.mirror, MirrorPace::Batched(_)) => {
-                Mirror::Skipped("airtable.mirror is \"batched\": nothing is promised within 5 s")
+                MirrorTarget::Skipped("airtable.mirror is \"batched\": nothing is promised within 5 s")
             }
-            Some(_) => Mirror::Looked,
+            Some(_) => MirrorTarget::Looked,
         };
         let mut plan = Self {
             numbers,
@@ -173,7 +173,7 @@ impl Plan {
         plan.texts = texts(&plan)?;
         let (needed, allowed) = (plan.messages(), wishes.messages_max.unwrap_or(MESSAGES_MAX));
         if needed > allowed {
-            return Err(Refusal::new(
+            return Err(LiveRefusal::new(
                 format!("the plan needs {needed} texts and at most {allowed} are allowed; nothing was sent"),
                 format!("allow them with --max-messages {needed}, or name fewer [test] numbers"),
             ));
@@ -185,9 +185,9 @@ impl Plan {
     ///
     /// # Errors
     /// A sender that these credentials refuse.
-    pub fn with_test_credentials(mut self) -> Result<Self, Refusal> {
+    pub fn with_test_credentials(mut self) -> Result<Self, LiveRefusal> {
         if self.sender.as_str() != MAGIC_SENDER {
-            return Err(Refusal::new(
+            return Err(LiveRefusal::new(
                 "these are Twilio's test credentials, which take one sender alone",
                 format!("set twilio.from = \"{MAGIC_SENDER}\", or use the account's own credentials"),
             ));
@@ -252,12 +252,12 @@ impl Plan {
             _ => out.push(format!("receipts: asked for, no callbacks: {}", self.polling_because)),
         }
         match &self.mirror {
-            Mirror::Looked => {
+            MirrorTarget::Looked => {
                 out.push(
                     "Airtable: rows of two cancelled calls (ids starting with live-drill-) are written and stay".into(),
                 );
             }
-            Mirror::Skipped(why) => out.push(format!("Airtable: not looked at: {why}")),
+            MirrorTarget::Skipped(why) => out.push(format!("Airtable: not looked at: {why}")),
         }
         out.push(
             "the engine under test has a temporary store, no alert sinks and no contacts but these numbers; with a `serve` that \
@@ -318,11 +318,11 @@ fn shown(d: Duration) -> String {
     }
 }
 
-fn numbers(config: &Config, sender: &Sender) -> Result<Vec<PhoneNumber>, Refusal> {
+fn numbers(config: &Config, sender: &Sender) -> Result<Vec<PhoneNumber>, LiveRefusal> {
     let mut numbers: Vec<PhoneNumber> = Vec::new();
     for n in &config.test_numbers {
         if n.e164() == sender.as_str() {
-            return Err(Refusal::new(
+            return Err(LiveRefusal::new(
                 format!("{n} of [test] numbers is the number that texts come from"),
                 "name phones that you hold in your hand",
             ));
@@ -332,7 +332,7 @@ fn numbers(config: &Config, sender: &Sender) -> Result<Vec<PhoneNumber>, Refusal
         }
     }
     if numbers.is_empty() {
-        return Err(Refusal::new(
+        return Err(LiveRefusal::new(
             "no numbers are named that a live test may text",
             "name phones of your own: [test] numbers = [\"+19495550101\"] in the configuration",
         ));
@@ -341,7 +341,7 @@ fn numbers(config: &Config, sender: &Sender) -> Result<Vec<PhoneNumber>, Refusal
 }
 
 /// The follow-up's wait: long enough for a kill, a restart and the sender's rate.
-fn t1(config: &Config, wishes: &Wishes, numbers: usize) -> Result<Duration, Refusal> {
+fn t1(config: &Config, wishes: &Wishes, numbers: usize) -> Result<Duration, LiveRefusal> {
     let line = &config.directory.default_line;
     let normal = config.directory.policy(line, "normal").and_then(|p| p.steps.get(1)).map(|s| s.wait);
     let t1 = wishes.t1.or(normal).unwrap_or(Duration::from_secs(120));
@@ -350,7 +350,7 @@ fn t1(config: &Config, wishes: &Wishes, numbers: usize) -> Result<Duration, Refu
     let least = T1_MIN.max(Duration::try_from_secs_f64(leaving).unwrap_or(T1_MAX) + T1_MIN / 2);
     if t1 < least || t1 > T1_MAX {
         let hint = format!("choose --t1 from {} s to {}", least.as_secs() + 1, shown(T1_MAX));
-        return Err(Refusal::new(format!("a follow-up after {} s cannot be tested", t1.as_secs_f64()), hint));
+        return Err(LiveRefusal::new(format!("a follow-up after {} s cannot be tested", t1.as_secs_f64()), hint));
     }
     Ok(t1)
 }
@@ -361,10 +361,10 @@ fn words(business: &str) -> String {
     format!("DRILL, no emergency. {} tests its paging, please do not answer.", name.trim())
 }
 
-fn texts(plan: &Plan) -> Result<Vec<PlannedText>, Refusal> {
+fn texts(plan: &LivePlan) -> Result<Vec<PlannedText>, LiveRefusal> {
     let one = |to: &PhoneNumber, after: Duration, what, kind| {
         let rendered = text(&plan.words, kind)
-            .map_err(|e| Refusal::new(format!("no text can be made: {e}"), "change the name of the shop"))?;
+            .map_err(|e| LiveRefusal::new(format!("no text can be made: {e}"), "change the name of the shop"))?;
         Ok(PlannedText { to: to.clone(), after, what, body: rendered.body, segments: rendered.segments })
     };
     let mut out = Vec::new();
@@ -405,15 +405,15 @@ mod tests {
     use super::super::tests::config;
     use super::*;
 
-    fn refused(more: &str, wishes: &Wishes) -> Refusal {
-        Plan::of(&config(more), wishes).expect_err(more)
+    fn refused(more: &str, wishes: &Wishes) -> LiveRefusal {
+        LivePlan::of(&config(more), wishes).expect_err(more)
     }
 
     const NUMBERS: &str = "[test]\nnumbers = [\"+19495550101\", \"+19495550102\", \"+19495550101\"]\n";
 
     #[test]
     fn the_plan_says_who_gets_what_when_and_at_what_cost() {
-        let plan = Plan::of(&config(NUMBERS), &Wishes::default()).expect("a plan");
+        let plan = LivePlan::of(&config(NUMBERS), &Wishes::default()).expect("a plan");
         assert_eq!((plan.numbers.len(), plan.messages(), plan.segments()), (2, 6, 6), "each number once");
         assert_eq!(plan.t1, Duration::from_secs(120), "that of the policy `normal`");
         assert!(plan.texts.iter().all(|t| t.body.starts_with("7K3Q-1 DRILL, no emergency. Acme Plumbing")), "{plan:?}");
@@ -423,7 +423,7 @@ mod tests {
         }
         assert!(!said.contains("+15005550006"), "the sender is masked: {said}");
         let wishes = Wishes { price: Some(0.05), t1: Some(Duration::from_secs(30)), ..Wishes::default() };
-        let plan = Plan::of(&config(NUMBERS), &wishes).expect("a plan");
+        let plan = LivePlan::of(&config(NUMBERS), &wishes).expect("a plan");
         let said = plan.lines().join("\n");
         assert!(said.contains("0.3000 US$") && said.contains("--price-per-segment") && !said.contains("UNVERIFIED"));
         assert_eq!(plan.json()["estimate"]["usd"], 0.05 * 6.0);
@@ -431,7 +431,7 @@ mod tests {
 
     #[test]
     fn a_long_name_and_odd_letters_are_counted_as_they_are_charged() {
-        let plan = Plan::of(&config(&format!("{NUMBERS}name2 = 1").replace("name2 = 1", "")), &Wishes::default());
+        let plan = LivePlan::of(&config(&format!("{NUMBERS}name2 = 1").replace("name2 = 1", "")), &Wishes::default());
         assert!(plan.expect("a plan").texts.iter().all(|t| t.segments == 1));
         assert_eq!(text(&words(&"long ".repeat(50)), TextKind::First).map(|r| r.segments), Ok(1));
     }
@@ -451,7 +451,7 @@ mod tests {
             assert!(said.what.contains(want) && !said.hint.is_empty(), "{said:?}");
         }
         let exactly = Wishes { messages_max: Some(6), ..none };
-        assert!(Plan::of(&config(NUMBERS), &exactly).is_ok());
+        assert!(LivePlan::of(&config(NUMBERS), &exactly).is_ok());
     }
 
     #[test]
@@ -463,7 +463,7 @@ mod tests {
             (with.as_str(), &Wishes::default(), false, "--listen"),
             (with.as_str(), &here, true, ""),
         ] {
-            let plan = Plan::of(&config(text), wishes).expect("a plan");
+            let plan = LivePlan::of(&config(text), wishes).expect("a plan");
             assert_eq!(plan.public_url.is_some(), url, "{text}");
             assert!(plan.polling_because.contains(why), "{text}");
         }
@@ -471,10 +471,10 @@ mod tests {
 
     #[test]
     fn test_credentials_take_the_magic_sender_alone_and_cost_nothing() {
-        let plan = Plan::of(&config(NUMBERS), &Wishes::default()).expect("a plan");
+        let plan = LivePlan::of(&config(NUMBERS), &Wishes::default()).expect("a plan");
         let magic = plan.clone().with_test_credentials().expect("the magic sender");
         assert!(magic.cost() == 0.0 && magic.lines().join("\n").contains("nothing is sent"));
-        let other = Plan { sender: "+15005550001".parse().expect("a sender"), ..plan };
+        let other = LivePlan { sender: "+15005550001".parse().expect("a sender"), ..plan };
         assert!(other.with_test_credentials().is_err());
     }
 }

@@ -13,7 +13,7 @@ use crate::domain::types::Timestamp;
 use super::super::check::{Judgement, judge};
 use super::super::documents::{list, text, time};
 use super::super::outcome::{Check, Measures, Outcome};
-use super::plan::{Credentials, Mirror, Plan};
+use super::plan::{Credentials, LivePlan, MirrorTarget};
 use super::watch::{LIST_MAX, Sightings};
 
 /// A follow-up may fire this late.
@@ -25,8 +25,8 @@ const NOTHING_SENT: &str =
     "Twilio's test credentials: nothing is sent, kept, listed or called back, so nothing is proven";
 
 /// Everything that was seen of the test.
-pub(super) struct Seen<'a> {
-    pub(super) plan: &'a Plan,
+pub(super) struct LiveRow<'a> {
+    pub(super) plan: &'a LivePlan,
     /// The story of the call whose engine lives on; `None`: it was never accepted.
     pub(super) steady: Option<&'a Value>,
     /// The same of the call whose engine is killed.
@@ -45,7 +45,7 @@ pub(super) struct Seen<'a> {
 }
 
 /// All rows, in order.
-pub(super) fn all(seen: &Seen<'_>) -> Vec<Outcome> {
+pub(super) fn all(seen: &LiveRow<'_>) -> Vec<Outcome> {
     vec![accepted(seen), delivered(seen), follow_up(seen), restart(seen), events(seen), lag(seen), ledger(seen)]
 }
 
@@ -105,7 +105,7 @@ pub(super) fn answered_at(story: &Value, a: &Value) -> Option<Timestamp> {
     list(story, "log").iter().filter(own).find(known).and_then(|e| time(e, "at"))
 }
 
-fn accepted(seen: &Seen<'_>) -> Outcome {
+fn accepted(seen: &LiveRow<'_>) -> Outcome {
     let mut o =
         row("live-accepted", "The provider takes the credentials, the sender, the numbers and the texts", "none");
     unplayed(&mut o, "the test can be played", seen.steady_error.filter(|_| attempts(seen.steady, 1).is_empty()));
@@ -134,7 +134,7 @@ fn way(story: &Value, a: &Value) -> &'static str {
     }
 }
 
-fn delivered(seen: &Seen<'_>) -> Outcome {
+fn delivered(seen: &LiveRow<'_>) -> Outcome {
     let mut o = row("live-delivered", "A text is followed to what became of it", "none");
     if seen.plan.credentials == Credentials::Test {
         o.skipped = Some(NOTHING_SENT.into());
@@ -202,7 +202,7 @@ fn follow_up_checks(story: &Value, people: usize, o: &mut Outcome) {
     ));
 }
 
-fn follow_up(seen: &Seen<'_>) -> Outcome {
+fn follow_up(seen: &LiveRow<'_>) -> Outcome {
     let mut o = row("live-follow-up", "The follow-up goes out at T1", "none");
     unplayed(&mut o, "the call is played to its end", seen.steady_error);
     if let Some(story) = seen.steady {
@@ -213,7 +213,7 @@ fn follow_up(seen: &Seen<'_>) -> Outcome {
     o
 }
 
-fn restart(seen: &Seen<'_>) -> Outcome {
+fn restart(seen: &LiveRow<'_>) -> Outcome {
     let mut o = row("live-restart", "The follow-up survives kill -9 and a restart, and goes out once", "kill -9");
     unplayed(&mut o, "the engine is killed, starts again and goes on", seen.killed_error);
     let Some(story) = seen.killed else {
@@ -238,13 +238,13 @@ fn restart(seen: &Seen<'_>) -> Outcome {
     o
 }
 
-fn stories<'a>(seen: &Seen<'a>) -> Vec<&'a Value> {
+fn stories<'a>(seen: &LiveRow<'a>) -> Vec<&'a Value> {
     [seen.steady, seen.killed].into_iter().flatten().collect()
 }
 
-fn events(seen: &Seen<'_>) -> Outcome {
+fn events(seen: &LiveRow<'_>) -> Outcome {
     let mut o = row("live-event", "The dispatch event is in Airtable within 5 s", "none");
-    if let Mirror::Skipped(why) = seen.plan.mirror {
+    if let MirrorTarget::Skipped(why) = seen.plan.mirror {
         o.skipped = Some(why.into());
         return o;
     }
@@ -271,7 +271,7 @@ fn events(seen: &Seen<'_>) -> Outcome {
 }
 
 /// What was there in time is there in the end too, once, and says what became of the text.
-fn still_there(seen: &Seen<'_>, a: &Value) -> Check {
+fn still_there(seen: &LiveRow<'_>, a: &Value) -> Check {
     let what = format!("the event of {} is there in the end, once, and as it is", text(a, "reference"));
     let (Some(all), Some(names)) = (&seen.sightings.last, seen.names) else {
         let error = seen.sightings.mirror_error.clone();
@@ -288,7 +288,7 @@ fn still_there(seen: &Seen<'_>, a: &Value) -> Check {
     Check::of(what, same, format!("it says {word:?} of {sid:?}, not {ours:?} of {:?}", text(a, "sid")))
 }
 
-fn lag(seen: &Seen<'_>) -> Outcome {
+fn lag(seen: &LiveRow<'_>) -> Outcome {
     let mut o = row("live-list-lag", "How long after a create the provider's list has the message", "none");
     if seen.plan.credentials == Credentials::Test {
         o.skipped = Some(NOTHING_SENT.into());
@@ -311,7 +311,7 @@ fn lag(seen: &Seen<'_>) -> Outcome {
 
 /// The messages of this test in the provider's list, as the judge reads a ledger: the reference stands for the text, which a
 /// trial account puts its own words before.
-fn messages(seen: &Seen<'_>) -> Vec<Value> {
+fn messages(seen: &LiveRow<'_>) -> Vec<Value> {
     let ours: BTreeSet<&str> = stories(seen).iter().map(|s| text(s, "reference")).collect();
     let mut out = Vec::new();
     for m in seen.sightings.found.values().filter(|m| m.direction == "outbound-api") {
@@ -323,7 +323,7 @@ fn messages(seen: &Seen<'_>) -> Vec<Value> {
 }
 
 /// Texts of this account to the test numbers since the start that are none of this test's.
-pub(super) fn others(seen: &Seen<'_>) -> usize {
+pub(super) fn others(seen: &LiveRow<'_>) -> usize {
     let since = seen.sightings.offset.map_or(seen.started_at, |offset| offset.to_theirs(seen.started_at));
     let since = Timestamp::from_millis(since.as_millis().div_euclid(1_000) * 1_000);
     let recent = |m: &&crate::gateways::MessageRecord| {
@@ -334,7 +334,7 @@ pub(super) fn others(seen: &Seen<'_>) -> usize {
     seen.sightings.found.iter().filter(|(sid, m)| recent(m) && !ours.contains(sid.as_str())).count()
 }
 
-fn ledger(seen: &Seen<'_>) -> Outcome {
+fn ledger(seen: &LiveRow<'_>) -> Outcome {
     let mut o =
         row("live-ledger", "The provider's list against the store: nothing lost, doubled or unexpected", "none");
     if seen.plan.credentials == Credentials::Test {
@@ -363,7 +363,7 @@ pub(super) fn sent<'a>(stories: impl IntoIterator<Item = &'a Value>) -> Vec<Stri
 }
 
 /// By which ways what became of the texts was learnt, for the report's notes.
-pub(super) fn ways(seen: &Seen<'_>) -> Option<String> {
+pub(super) fn ways(seen: &LiveRow<'_>) -> Option<String> {
     if seen.plan.credentials == Credentials::Test {
         return None;
     }

@@ -54,14 +54,14 @@ fn message(call: &str, n: u32, id: &str) -> (String, MessageRecord) {
 
 /// What was seen where all went well.
 struct World {
-    plan: Plan,
+    plan: LivePlan,
     steady: Value,
     killed: Value,
     sightings: Sightings,
 }
 
 fn well() -> World {
-    let plan = Plan::of(&config("[test]\nnumbers = [\"+19495550101\"]\n"), &Wishes::default()).expect("a plan");
+    let plan = LivePlan::of(&config("[test]\nnumbers = [\"+19495550101\"]\n"), &Wishes::default()).expect("a plan");
     let (steady, killed) = (story("7K3Q"), story("8M4R"));
     let found: BTreeMap<String, MessageRecord> =
         [("7K3Q", 1, 1), ("7K3Q", 2, 2), ("8M4R", 1, 3), ("8M4R", 2, 4)].map(|(c, n, s)| message(c, n, &sid(s))).into();
@@ -75,8 +75,8 @@ impl World {
         all(&self.seen())
     }
 
-    fn seen(&self) -> Seen<'_> {
-        Seen {
+    fn seen(&self) -> LiveRow<'_> {
+        LiveRow {
             plan: &self.plan,
             steady: Some(&self.steady),
             killed: Some(&self.killed),
@@ -236,7 +236,7 @@ fn test_credentials_prove_what_they_can_and_no_more() {
 fn a_test_that_was_not_played_is_broken_and_not_green() {
     let world = well();
     let nothing = Sightings::default();
-    let seen = Seen {
+    let seen = LiveRow {
         steady: None,
         killed: None,
         sightings: &nothing,
@@ -258,7 +258,7 @@ fn a_test_that_was_not_played_is_broken_and_not_green() {
 #[test]
 fn the_event_must_be_there_in_time_and_once() {
     let mut world = well();
-    world.plan.mirror = Mirror::Looked;
+    world.plan.mirror = MirrorTarget::Looked;
     let record = |i: usize, fields: crate::gateways::airtable::Fields| crate::gateways::mirror::Record {
         id: format!("rec{i}").parse().expect("an id"),
         created_at: None,

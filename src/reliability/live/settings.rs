@@ -14,7 +14,7 @@ use secrecy::ExposeSecret as _;
 use crate::config::{Airtable, Config, MirrorPace, Twilio, UnknownPolicy, Verify};
 
 use super::super::settings::quoted;
-use super::plan::Plan;
+use super::plan::LivePlan;
 
 /// Tells every number, and everybody again after T1.
 pub(super) const ALL: &str = "drill-all";
@@ -34,7 +34,7 @@ pub(super) struct Made {
 const LOOKS_ON: f64 = 1.5;
 
 /// The settings of this plan. `token`: opens the API of the engine under test.
-pub(super) fn of(config: &Config, twilio: &Twilio, plan: &Plan, token: &str) -> Made {
+pub(super) fn of(config: &Config, twilio: &Twilio, plan: &LivePlan, token: &str) -> Made {
     let mut made = Made { text: String::new(), env: Vec::new() };
     let t = &mut made.text;
     line(t, "name", &quoted(&config.directory.default_line.name));
@@ -93,7 +93,7 @@ fn provider(twilio: &Twilio, made: &mut Made) {
 }
 
 /// No text beyond the plan's: an unknown outcome is held, a failed text is not sent again, nobody is stood down.
-fn delivery(config: &Config, plan: &Plan, t: &mut String) {
+fn delivery(config: &Config, plan: &LivePlan, t: &mut String) {
     let d = &config.delivery;
     let poll_after = if plan.public_url.is_some() { d.poll_after } else { d.poll_after.min(POLL_SOON) };
     table(t, "[delivery]");
@@ -151,7 +151,7 @@ fn mirror(airtable: &Airtable, made: &mut Made) {
     made.env.push(("DISPATCHCTL_AIRTABLE__TOKEN", airtable.token.expose_secret().to_owned()));
 }
 
-fn people(plan: &Plan, t: &mut String) {
+fn people(plan: &LivePlan, t: &mut String) {
     for (i, number) in plan.numbers.iter().enumerate() {
         table(t, "[[contacts]]");
         line(t, "id", &quoted(&contact(i)));
@@ -229,7 +229,7 @@ name = "Acme Lifts"
             (t.messages_per_second, t.request_timeout) = (2.5, Duration::from_secs(14));
         }
         let wishes = Wishes { listen: Some(([127, 0, 0, 1], 9).into()), ..Wishes::default() };
-        let plan = Plan::of(&theirs, &wishes).expect("a plan");
+        let plan = LivePlan::of(&theirs, &wishes).expect("a plan");
         let twilio = theirs.twilio.as_ref().expect("a provider");
         let made = of(&theirs, twilio, &plan, "token-of-this-run-0001");
         for secret in ["sample-auth-token", "patSample", "the-key's-secret", "the-previous-token", "a-token-of-twenty"]
@@ -265,7 +265,7 @@ name = "Acme Lifts"
     #[test]
     fn without_callbacks_statuses_are_asked_for_sooner() {
         let theirs = config("[test]\nnumbers = [\"+19495550101\"]\n");
-        let plan = Plan::of(&theirs, &Wishes::default()).expect("a plan");
+        let plan = LivePlan::of(&theirs, &Wishes::default()).expect("a plan");
         let made = of(&theirs, theirs.twilio.as_ref().expect("a provider"), &plan, "token-of-this-run-0001");
         let env = made.env.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
         let ours = config_from(&made.text, env);

@@ -78,7 +78,7 @@ pub(in super::super) struct Compared {
 
 /// What a cell must hold.
 #[derive(Debug, PartialEq)]
-enum Cell {
+enum ComparedCell {
     Empty,
     Text(String),
     Whole(i64),
@@ -87,7 +87,7 @@ enum Cell {
     Some,
 }
 
-impl Cell {
+impl ComparedCell {
     fn text(text: &str) -> Self {
         if text.is_empty() { Self::Empty } else { Self::Text(text.to_owned()) }
     }
@@ -127,52 +127,52 @@ fn shown(v: &Value) -> String {
 }
 
 /// What an attempt's row must hold, by our name of the field.
-fn event_cell(call: &str, a: &Value, field: &str) -> Cell {
-    let whole = |key: &str| a.get(key).and_then(Value::as_i64).map_or(Cell::Empty, Cell::Whole);
+fn event_cell(call: &str, a: &Value, field: &str) -> ComparedCell {
+    let whole = |key: &str| a.get(key).and_then(Value::as_i64).map_or(ComparedCell::Empty, ComparedCell::Whole);
     match field {
-        "event_id" => Cell::text(text(a, "attemptId")),
-        "call_id" => Cell::text(call),
-        "method" => Cell::text("SMS"),
-        "sent_at" => Cell::moment(a, "sentAt"),
+        "event_id" => ComparedCell::text(text(a, "attemptId")),
+        "call_id" => ComparedCell::text(call),
+        "method" => ComparedCell::text("SMS"),
+        "sent_at" => ComparedCell::moment(a, "sentAt"),
         // The provider's word once it has the message, else ours.
         "delivery_status" if !text(a, "sid").is_empty() && !text(a, "status").is_empty() => {
-            Cell::text(text(a, "status"))
+            ComparedCell::text(text(a, "status"))
         }
-        "delivery_status" => Cell::text(text(a, "attemptState")),
+        "delivery_status" => ComparedCell::text(text(a, "attemptState")),
         "attempt_number" => whole("attemptNumber"),
-        "message_sid" => Cell::text(text(a, "sid")),
+        "message_sid" => ComparedCell::text(text(a, "sid")),
         "error_code" => {
             let code = a.get("error").and_then(|e| e.get("code")).and_then(Value::as_i64);
-            code.map_or(Cell::Empty, |n| Cell::Text(n.to_string()))
+            code.map_or(ComparedCell::Empty, |n| ComparedCell::Text(n.to_string()))
         }
-        "to" => Cell::text(text(a, "to")),
-        "contact" => Cell::text(text(a, "contactName")),
-        "reference" => Cell::text(text(a, "reference")),
+        "to" => ComparedCell::text(text(a, "to")),
+        "contact" => ComparedCell::text(text(a, "contactName")),
+        "reference" => ComparedCell::text(text(a, "reference")),
         "step" => whole("step"),
         "round" => whole("round"),
-        _ => Cell::Some,
+        _ => ComparedCell::Some,
     }
 }
 
 /// What a call's row must hold.
-fn call_cell(story: &Value, field: &str) -> Cell {
-    let data = |key: &str| Cell::text(story.get("callData").map_or("", |d| text(d, key)));
+fn call_cell(story: &Value, field: &str) -> ComparedCell {
+    let data = |key: &str| ComparedCell::text(story.get("callData").map_or("", |d| text(d, key)));
     match field {
-        "call_id" => Cell::text(text(story, "callId")),
-        "status" => Cell::text(text(story, "status")),
+        "call_id" => ComparedCell::text(text(story, "callId")),
+        "status" => ComparedCell::text(text(story, "status")),
         "caller_phone" => data("callerPhone"),
         "emergency_level" => match data("emergencyLevel") {
-            Cell::Empty => Cell::text(text(story, "level")),
+            ComparedCell::Empty => ComparedCell::text(text(story, "level")),
             given => given,
         },
         "issue_summary" => data("issueSummary"),
         "caller_name" => data("callerName"),
         "address" => data("address"),
         "twilio_to_number" => data("twilioToNumber"),
-        "on_call_contact" => Cell::text(&on_call(story)),
-        "reference" => Cell::text(text(story, "reference")),
-        "accepted_at" => Cell::moment(story, "acceptedAt"),
-        _ => Cell::moment(story, "nextFollowUpAt"),
+        "on_call_contact" => ComparedCell::text(&on_call(story)),
+        "reference" => ComparedCell::text(text(story, "reference")),
+        "accepted_at" => ComparedCell::moment(story, "acceptedAt"),
+        _ => ComparedCell::moment(story, "nextFollowUpAt"),
     }
 }
 
@@ -201,7 +201,7 @@ fn by_key<'a>(records: &'a [Value], key: &str) -> (BTreeMap<&'a str, Vec<&'a Val
 }
 
 /// Looks at the one row of an id.
-fn row(found: &mut Compared, what: &str, records: &[&Value], cells: impl Iterator<Item = (String, Cell)>) {
+fn row(found: &mut Compared, what: &str, records: &[&Value], cells: impl Iterator<Item = (String, ComparedCell)>) {
     found.rows.compared += 1;
     match records {
         [] => {

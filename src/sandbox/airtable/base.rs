@@ -124,7 +124,7 @@ impl Field {
 /// A table, as the journal keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Table {
+pub(super) struct SandboxTable {
     pub(super) id: String,
     pub(super) name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -134,14 +134,14 @@ pub(super) struct Table {
     pub(super) view_id: String,
 }
 
-impl Table {
+impl SandboxTable {
     /// By id, or by its exact name.
     pub(super) fn field(&self, name_or_id: &str) -> Option<&Field> {
         let by_id = self.fields.iter().find(|f| f.id == name_or_id);
         by_id.or_else(|| self.fields.iter().find(|f| f.name == name_or_id))
     }
 
-    /// As [`Table::field`], else by its name without regard to case, as formulas read it.
+    /// As [`SandboxTable::field`], else by its name without regard to case, as formulas read it.
     pub(super) fn field_in_formula(&self, name_or_id: &str) -> Option<&Field> {
         let folded = name_or_id.to_lowercase();
         self.field(name_or_id).or_else(|| self.fields.iter().find(|f| f.name.to_lowercase() == folded))
@@ -166,7 +166,7 @@ pub enum Permission {
 /// All that is not a record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Schema {
-    pub(super) tables: Vec<Table>,
+    pub(super) tables: Vec<SandboxTable>,
     pub(super) permission: Permission,
     /// What the token may do, e.g. `data.records:read`.
     pub(super) scopes: Vec<String>,
@@ -188,13 +188,13 @@ impl Schema {
     }
 
     /// By id, or by its exact name.
-    pub(super) fn table(&self, name_or_id: &str) -> Option<&Table> {
+    pub(super) fn table(&self, name_or_id: &str) -> Option<&SandboxTable> {
         let by_id = self.tables.iter().find(|t| t.id == name_or_id);
         by_id.or_else(|| self.tables.iter().find(|t| t.name == name_or_id))
     }
 
     /// As [`Schema::table`].
-    pub(super) fn table_mut(&mut self, name_or_id: &str) -> Option<&mut Table> {
+    pub(super) fn table_mut(&mut self, name_or_id: &str) -> Option<&mut SandboxTable> {
         let id = self.table(name_or_id)?.id.clone();
         self.tables.iter_mut().find(|t| t.id == id)
     }
@@ -251,7 +251,7 @@ const TABLES: &[(&str, Fields)] = &[
     ),
 ];
 
-fn standard_table(name: &str, fields: Fields) -> Table {
+fn standard_table(name: &str, fields: Fields) -> SandboxTable {
     let fields: Vec<Field> = fields
         .iter()
         .map(|(field, kind)| Field {
@@ -262,7 +262,7 @@ fn standard_table(name: &str, fields: Fields) -> Table {
             options: usual_options(*kind),
         })
         .collect();
-    Table {
+    SandboxTable {
         id: fixed_id("tbl", name),
         name: name.to_owned(),
         description: None,
@@ -310,7 +310,7 @@ pub(super) fn fixed_id(prefix: &str, name: &str) -> String {
 
 /// A row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Record {
+pub(super) struct SandboxRecord {
     pub(super) id: String,
     pub(super) created: Timestamp,
     pub(super) modified: Timestamp,
@@ -320,7 +320,7 @@ pub(super) struct Record {
     pub(super) cells: BTreeMap<String, Value>,
 }
 
-impl Record {
+impl SandboxRecord {
     /// What this cell shows, computed ones too; `None` where it is empty.
     pub(super) fn cell(&self, field: &Field) -> Option<Value> {
         match field.kind {
@@ -344,7 +344,7 @@ pub(in crate::sandbox) struct Change {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(super) table: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) put: Vec<Record>,
+    pub(super) put: Vec<SandboxRecord>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) deleted: Vec<String>,
 }
@@ -352,7 +352,7 @@ pub(in crate::sandbox) struct Change {
 /// The rows of one table, and how many it ever had.
 #[derive(Default)]
 struct Rows {
-    list: BTreeMap<(u64, String), Record>,
+    list: BTreeMap<(u64, String), SandboxRecord>,
     made: u64,
 }
 
@@ -376,12 +376,12 @@ impl Base {
     }
 
     /// The row with this id.
-    pub(super) fn record(&self, table: &str, id: &str) -> Option<&Record> {
+    pub(super) fn record(&self, table: &str, id: &str) -> Option<&SandboxRecord> {
         self.rows.get(table)?.list.get(&self.place(id))
     }
 
     /// All rows of a table, in the order that nobody asked for.
-    pub(super) fn records(&self, table: &str) -> impl Iterator<Item = &Record> {
+    pub(super) fn records(&self, table: &str) -> impl Iterator<Item = &SandboxRecord> {
         self.rows.get(table).into_iter().flat_map(|r| r.list.values())
     }
 

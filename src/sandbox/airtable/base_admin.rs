@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::base::{Base, Change, FieldType, Permission, Record, Schema};
+use super::base::{Base, Change, FieldType, Permission, SandboxRecord, Schema};
 use super::new_id::new_id;
-use super::refusal::Refusal;
+use super::refusal::AirtableRefusal;
 use super::{cells, schema};
 use crate::clock::Clock as _;
 use crate::sandbox::state::Shared;
@@ -90,7 +90,11 @@ pub enum BaseAdminAction {
 }
 
 /// What it changes in the base, and what is told of it.
-pub(super) fn change(shared: &Shared, base: &Base, action: BaseAdminAction) -> Result<(Change, Value), Refusal> {
+pub(super) fn change(
+    shared: &Shared,
+    base: &Base,
+    action: BaseAdminAction,
+) -> Result<(Change, Value), AirtableRefusal> {
     let mut schema = base.schema.clone();
     let result = match action {
         BaseAdminAction::ExpireOffsets | BaseAdminAction::EndPause => return Ok((Change::default(), Value::Null)),
@@ -107,7 +111,7 @@ pub(super) fn change(shared: &Shared, base: &Base, action: BaseAdminAction) -> R
         }
         BaseAdminAction::AddTable { name, fields } => add_table(shared, &mut schema, name, fields)?,
         BaseAdminAction::DropTable { table } => {
-            let id = schema.table(&table).ok_or_else(Refusal::no_model)?.id.clone();
+            let id = schema.table(&table).ok_or_else(AirtableRefusal::no_model)?.id.clone();
             schema.tables.retain(|t| t.id != id);
             Value::Null
         }
@@ -133,22 +137,22 @@ pub(super) fn change(shared: &Shared, base: &Base, action: BaseAdminAction) -> R
 }
 
 /// As the meta API, but computed fields and usual options too: the first field makes the table, the others follow.
-fn add_table(shared: &Shared, schema: &mut Schema, name: String, fields: Vec<Value>) -> Result<Value, Refusal> {
+fn add_table(shared: &Shared, schema: &mut Schema, name: String, fields: Vec<Value>) -> Result<Value, AirtableRefusal> {
     let mut fields = fields.into_iter();
     let body = Map::from_iter([("name".to_owned(), name.into()), ("fields".to_owned(), json!([fields.next()]))]);
     let id = schema::add_table(shared, schema, &body)?.id.clone();
     for field in fields {
-        let field = field.as_object().ok_or_else(|| Refusal::unknown_request("a field is an object"))?;
+        let field = field.as_object().ok_or_else(|| AirtableRefusal::unknown_request("a field is an object"))?;
         schema::add_field(shared, schema, &id, field, true)?;
     }
     Ok(json!({ "id": id }))
 }
 
-fn drop_field(base: &Base, mut schema: Schema, table: &str, field: &str) -> Result<(Change, Value), Refusal> {
-    let table = schema.table_mut(table).ok_or_else(Refusal::no_model)?;
-    let id = table.field(field).ok_or_else(|| Refusal::unknown_field(field))?.id.clone();
+fn drop_field(base: &Base, mut schema: Schema, table: &str, field: &str) -> Result<(Change, Value), AirtableRefusal> {
+    let table = schema.table_mut(table).ok_or_else(AirtableRefusal::no_model)?;
+    let id = table.field(field).ok_or_else(|| AirtableRefusal::unknown_field(field))?.id.clone();
     if id == table.primary_field_id {
-        return Err(Refusal::unknown_request("the primary field of a table cannot be dropped"));
+        return Err(AirtableRefusal::unknown_request("the primary field of a table cannot be dropped"));
     }
     table.fields.retain(|f| f.id != id);
     let table = table.id.clone();
@@ -168,11 +172,11 @@ fn change_field(
     field: &str,
     kind: FieldType,
     options: Option<&Value>,
-) -> Result<(Change, Value), Refusal> {
+) -> Result<(Change, Value), AirtableRefusal> {
     let options = schema::options(shared, &schema, kind, options, true)?;
-    let table = schema.table_mut(table).ok_or_else(Refusal::no_model)?;
-    let id = table.field(field).ok_or_else(|| Refusal::unknown_field(field))?.id.clone();
-    let field = table.fields.iter_mut().find(|f| f.id == id).ok_or_else(Refusal::no_model)?;
+    let table = schema.table_mut(table).ok_or_else(AirtableRefusal::no_model)?;
+    let id = table.field(field).ok_or_else(|| AirtableRefusal::unknown_field(field))?.id.clone();
+    let field = table.fields.iter_mut().find(|f| f.id == id).ok_or_else(AirtableRefusal::no_model)?;
     field.kind = kind;
     field.options = options;
     let put = base.records(&table.id).filter_map(|r| {
@@ -190,25 +194,25 @@ fn change_field(
     Ok((Change { put, table: table.id.clone(), schema: Some(schema), ..Change::default() }, json!({ "id": id })))
 }
 
-fn field_cell(base: &Base, table: &super::base::Table, id: &str, old: &Value) -> Option<Value> {
+fn field_cell(base: &Base, table: &super::base::SandboxTable, id: &str, old: &Value) -> Option<Value> {
     let cell = cells::read(base, table.field(id)?, old, true).ok()?;
     cell.value.filter(|_| cell.new_choices.is_empty())
 }
 
 /// What is done to one record.
-fn record(shared: &Shared, base: &Base, action: BaseAdminAction) -> Result<(Change, Value), Refusal> {
+fn record(shared: &Shared, base: &Base, action: BaseAdminAction) -> Result<(Change, Value), AirtableRefusal> {
     let (table, id, fields) = match &action {
         BaseAdminAction::AddRecord { table, fields } => (table, None, Some(fields)),
         BaseAdminAction::EditRecord { table, id, fields } => (table, Some(id), Some(fields)),
         BaseAdminAction::DeleteRecord { table, id } | BaseAdminAction::DuplicateRecord { table, id } => {
             (table, Some(id), None)
         }
-        _ => return Err(Refusal::unknown_request("not an action")),
+        _ => return Err(AirtableRefusal::unknown_request("not an action")),
     };
-    let table = base.schema.table(table).ok_or_else(Refusal::no_model)?;
+    let table = base.schema.table(table).ok_or_else(AirtableRefusal::no_model)?;
     let now = shared.clock.now();
     let old = match id {
-        Some(id) => Some(base.record(&table.id, id).ok_or_else(|| Refusal::row_does_not_exist(id))?.clone()),
+        Some(id) => Some(base.record(&table.id, id).ok_or_else(|| AirtableRefusal::row_does_not_exist(id))?.clone()),
         None => None,
     };
     let mut change = Change { table: table.id.clone(), ..Change::default() };
@@ -220,7 +224,7 @@ fn record(shared: &Shared, base: &Base, action: BaseAdminAction) -> Result<(Chan
     let cells = old.as_ref().map(|r| r.cells.clone()).unwrap_or_default();
     let mut record = match old {
         Some(old) if !anew => old,
-        _ => Record {
+        _ => SandboxRecord {
             id: new_id(shared, "rec"),
             created: now,
             modified: now,
@@ -231,7 +235,7 @@ fn record(shared: &Shared, base: &Base, action: BaseAdminAction) -> Result<(Chan
     record.modified = now;
     let mut schema: Option<Schema> = None;
     for (name, value) in fields.into_iter().flatten() {
-        let field = table.field(name).ok_or_else(|| Refusal::unknown_field(name))?;
+        let field = table.field(name).ok_or_else(|| AirtableRefusal::unknown_field(name))?;
         let cell = cells::read(base, field, value, true)?;
         if !cell.new_choices.is_empty() {
             let schema = schema.get_or_insert_with(|| base.schema.clone());

@@ -4,19 +4,19 @@ use serde_json::{Map, Value};
 use wiremock::Request;
 
 use super::base::Change;
-use super::refusal::Refusal;
+use super::refusal::AirtableRefusal;
 use crate::sandbox::faults::On;
 
 /// The one view that each table has.
 pub(super) const VIEW: &str = "Grid view";
 
 /// A request that was done, or will be once its change is in the journal.
-pub(super) struct Done {
+pub(super) struct AirtableAnswer {
     pub(super) body: Value,
     pub(super) change: Option<Change>,
 }
 
-impl Done {
+impl AirtableAnswer {
     pub(super) fn read(body: Value) -> Self {
         Self { body, change: None }
     }
@@ -46,14 +46,14 @@ impl Call {
     }
 
     /// The body, which must be an object.
-    pub(super) fn object(&self) -> Result<Map<String, Value>, Refusal> {
+    pub(super) fn object(&self) -> Result<Map<String, Value>, AirtableRefusal> {
         if !self.json {
             let text = "Could not find the request's fields: its content type is not application/json";
-            return Err(Refusal::new(422, "INVALID_REQUEST_MISSING_FIELDS", text));
+            return Err(AirtableRefusal::new(422, "INVALID_REQUEST_MISSING_FIELDS", text));
         }
         match serde_json::from_slice(&self.body) {
             Ok(Value::Object(body)) => Ok(body),
-            _ => Err(Refusal::new(400, "BAD_REQUEST", "Could not parse request body")),
+            _ => Err(AirtableRefusal::new(400, "BAD_REQUEST", "Could not parse request body")),
         }
     }
 

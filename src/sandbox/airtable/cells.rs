@@ -5,7 +5,7 @@
 use serde_json::{Number, Value, json};
 
 use super::base::{Base, Field, FieldType};
-use super::refusal::Refusal;
+use super::refusal::AirtableRefusal;
 use crate::domain::Timestamp;
 
 /// The longest text that a cell holds, in characters.
@@ -13,26 +13,26 @@ const TEXT_MAX: usize = 100_000;
 
 /// A checked cell: what it will hold, and the choices that have to be added for it.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Cell {
+pub(super) struct SandboxCell {
     /// `None` empties it.
     pub(super) value: Option<Value>,
     pub(super) new_choices: Vec<String>,
 }
 
-impl From<Option<Value>> for Cell {
+impl From<Option<Value>> for SandboxCell {
     fn from(value: Option<Value>) -> Self {
         Self { value, new_choices: Vec::new() }
     }
 }
 
 /// Reads a cell that a client wants written.
-pub(super) fn read(base: &Base, field: &Field, value: &Value, typecast: bool) -> Result<Cell, Refusal> {
+pub(super) fn read(base: &Base, field: &Field, value: &Value, typecast: bool) -> Result<SandboxCell, AirtableRefusal> {
     if field.kind.is_computed() {
         let text = format!("Field \"{}\" cannot accept a value because the field is computed", field.name);
-        return Err(Refusal::new(422, "INVALID_VALUE_FOR_COLUMN", text));
+        return Err(AirtableRefusal::new(422, "INVALID_VALUE_FOR_COLUMN", text));
     }
     if is_empty(value) {
-        return Ok(Cell::default());
+        return Ok(SandboxCell::default());
     }
     let wrong = || refused(field);
     let kind = field.kind;
@@ -59,12 +59,12 @@ pub(super) fn read(base: &Base, field: &Field, value: &Value, typecast: bool) ->
         FieldType::SingleSelect => {
             let name = text(value, typecast).ok_or_else(wrong)?;
             let new_choices = unknown_choices(field, &[&name], typecast)?;
-            Ok(Cell { value: Some(name.into()), new_choices })
+            Ok(SandboxCell { value: Some(name.into()), new_choices })
         }
         FieldType::MultipleSelects => {
             let names = texts(value, typecast).ok_or_else(wrong)?;
             let new_choices = unknown_choices(field, &names.iter().map(String::as_str).collect::<Vec<_>>(), typecast)?;
-            Ok(Cell { value: Some(json!(names)), new_choices })
+            Ok(SandboxCell { value: Some(json!(names)), new_choices })
         }
         FieldType::DateTime => {
             let at = value.as_str().and_then(moment).ok_or_else(wrong)?;
@@ -78,7 +78,7 @@ pub(super) fn read(base: &Base, field: &Field, value: &Value, typecast: bool) ->
         FieldType::MultipleRecordLinks => {
             let ids = texts(value, false).ok_or_else(wrong)?;
             match ids.iter().find(|id| base.record(field.linked_table(), id).is_none()) {
-                Some(unknown) => Err(Refusal::row_does_not_exist(unknown)),
+                Some(unknown) => Err(AirtableRefusal::row_does_not_exist(unknown)),
                 None => Ok(Some(json!(ids)).into()),
             }
         }
@@ -87,9 +87,9 @@ pub(super) fn read(base: &Base, field: &Field, value: &Value, typecast: bool) ->
 }
 
 /// The refusal of a value that is not of the field's type.
-pub(super) fn refused(field: &Field) -> Refusal {
+pub(super) fn refused(field: &Field) -> AirtableRefusal {
     let text = format!("Field \"{}\" cannot accept the provided value", field.name);
-    Refusal::new(422, "INVALID_VALUE_FOR_COLUMN", text)
+    AirtableRefusal::new(422, "INVALID_VALUE_FOR_COLUMN", text)
 }
 
 /// Whether a cell with this is no cell.
@@ -125,11 +125,11 @@ fn texts(value: &Value, typecast: bool) -> Option<Vec<String>> {
     }
 }
 
-fn unknown_choices(field: &Field, names: &[&str], typecast: bool) -> Result<Vec<String>, Refusal> {
+fn unknown_choices(field: &Field, names: &[&str], typecast: bool) -> Result<Vec<String>, AirtableRefusal> {
     let unknown: Vec<String> =
         names.iter().filter(|n| !field.choices().any(|c| c == **n)).map(|n| (*n).to_owned()).collect();
     match unknown.first() {
-        Some(name) if !typecast => Err(Refusal::new(
+        Some(name) if !typecast => Err(AirtableRefusal::new(
             422,
             "INVALID_MULTIPLE_CHOICE_OPTIONS",
             format!("Insufficient permissions to create new select option \"\"{name}\"\""),

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::base::{Field, FieldType, Record};
+use super::base::{Field, FieldType, SandboxRecord};
 use super::cells::moment;
-use super::formula::{Formula, Function, Operator};
+use super::formula::{Function, Operator, ParsedFormula};
 use crate::domain::Timestamp;
 
 /// What a part of a formula comes to.
@@ -22,7 +22,7 @@ enum Term {
 }
 
 /// A record stays unless the result is 0, false, "", NaN, [] or an error.
-pub(super) fn keeps(formula: &Formula, record: &Record, now: Timestamp) -> bool {
+pub(super) fn keeps(formula: &ParsedFormula, record: &SandboxRecord, now: Timestamp) -> bool {
     (Row { record, now }).term(formula).is_true()
 }
 
@@ -66,19 +66,19 @@ impl Term {
 }
 
 struct Row<'a> {
-    record: &'a Record,
+    record: &'a SandboxRecord,
     now: Timestamp,
 }
 
 impl Row<'_> {
-    fn term(&self, formula: &Formula) -> Term {
+    fn term(&self, formula: &ParsedFormula) -> Term {
         match formula {
-            Formula::Number(n) => Term::Number(*n),
-            Formula::Text(t) => Term::Text(t.clone()),
-            Formula::Field(field) => self.cell(field),
-            Formula::Negative(of) => self.term(of).number().map_or(Term::Error, |n| Term::Number(-n)),
-            Formula::Binary(operator, left, right) => binary(*operator, &self.term(left), &self.term(right)),
-            Formula::Call(function, arguments) => self.call(*function, arguments),
+            ParsedFormula::Number(n) => Term::Number(*n),
+            ParsedFormula::Text(t) => Term::Text(t.clone()),
+            ParsedFormula::Field(field) => self.cell(field),
+            ParsedFormula::Negative(of) => self.term(of).number().map_or(Term::Error, |n| Term::Number(-n)),
+            ParsedFormula::Binary(operator, left, right) => binary(*operator, &self.term(left), &self.term(right)),
+            ParsedFormula::Call(function, arguments) => self.call(*function, arguments),
         }
     }
 
@@ -98,7 +98,7 @@ impl Row<'_> {
         }
     }
 
-    fn call(&self, function: Function, arguments: &[Formula]) -> Term {
+    fn call(&self, function: Function, arguments: &[ParsedFormula]) -> Term {
         let at = |i: usize| arguments.get(i).map_or(Term::Blank, |a| self.term(a));
         match function {
             Function::And => Term::Bool(arguments.iter().all(|a| self.term(a).is_true())),

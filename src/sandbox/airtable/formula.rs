@@ -2,20 +2,20 @@
 //!
 //! Source: `facts/airtable.md` §8.
 
-use super::base::{Field, Table};
+use super::base::{Field, SandboxTable};
 
 /// How deep a formula may be nested: what a stranger sends must not exhaust the stack.
 const DEPTH_MAX: usize = 64;
 
 /// A formula whose fields are known.
 #[derive(Debug, Clone)]
-pub(super) enum Formula {
+pub(super) enum ParsedFormula {
     Number(f64),
     Text(String),
     Field(Field),
-    Call(Function, Vec<Formula>),
-    Binary(Operator, Box<Formula>, Box<Formula>),
-    Negative(Box<Formula>),
+    Call(Function, Vec<ParsedFormula>),
+    Binary(Operator, Box<ParsedFormula>, Box<ParsedFormula>),
+    Negative(Box<ParsedFormula>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +93,7 @@ const FUNCTIONS: &[(&str, Function, usize, usize)] = &[
 ///
 /// # Errors
 /// What is wrong with it, as Airtable ends its sentence `The formula for filtering records is invalid: `.
-pub(super) fn parse(text: &str, table: &Table) -> Result<Formula, String> {
+pub(super) fn parse(text: &str, table: &SandboxTable) -> Result<ParsedFormula, String> {
     let mut parser = Parser { rest: text, table, depth: 0, unknown: Vec::new() };
     let formula = parser.comparison()?;
     parser.skip_blanks();
@@ -111,12 +111,12 @@ const INVALID: &str = "Invalid formula. Please check your formula text.";
 
 struct Parser<'a> {
     rest: &'a str,
-    table: &'a Table,
+    table: &'a SandboxTable,
     depth: usize,
     unknown: Vec<String>,
 }
 
-type Parsed = Result<Formula, String>;
+type Parsed = Result<ParsedFormula, String>;
 
 impl<'a> Parser<'a> {
     fn skip_blanks(&mut self) {
@@ -145,7 +145,7 @@ impl<'a> Parser<'a> {
                 return Err(INVALID.into());
             }
             let right = inner(self)?;
-            left = Formula::Binary(*operator, Box::new(left), Box::new(right));
+            left = ParsedFormula::Binary(*operator, Box::new(left), Box::new(right));
         }
         Ok(left)
     }
@@ -194,7 +194,7 @@ impl<'a> Parser<'a> {
             }
             Some('-') => {
                 self.take("-");
-                Ok(Formula::Negative(Box::new(self.operand()?)))
+                Ok(ParsedFormula::Negative(Box::new(self.operand()?)))
             }
             Some('{') => self.braced_field(),
             Some(quote @ ('\'' | '"')) => self.text(quote),
@@ -224,12 +224,12 @@ impl<'a> Parser<'a> {
         Err(INVALID.into())
     }
 
-    fn field(&mut self, name: &str) -> Formula {
+    fn field(&mut self, name: &str) -> ParsedFormula {
         match self.table.field_in_formula(name) {
-            Some(field) => Formula::Field(field.clone()),
+            Some(field) => ParsedFormula::Field(field.clone()),
             None => {
                 self.unknown.push(name.to_lowercase());
-                Formula::Text(String::new())
+                ParsedFormula::Text(String::new())
             }
         }
     }
@@ -250,7 +250,7 @@ impl<'a> Parser<'a> {
                 '\\' => escaped = true,
                 c if c == quote => {
                     self.rest = self.rest.get(at + 1..).unwrap_or("");
-                    return Ok(Formula::Text(text));
+                    return Ok(ParsedFormula::Text(text));
                 }
                 c => text.push(c),
             }
@@ -262,7 +262,7 @@ impl<'a> Parser<'a> {
         let end = self.rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(self.rest.len());
         let (digits, rest) = self.rest.split_at_checked(end).unwrap_or((self.rest, ""));
         self.rest = rest;
-        digits.parse().map(Formula::Number).map_err(|_| INVALID.to_owned())
+        digits.parse().map(ParsedFormula::Number).map_err(|_| INVALID.to_owned())
     }
 
     /// A function, or a field whose name is one word.
@@ -290,6 +290,6 @@ impl<'a> Parser<'a> {
         if !(*fewest..=*most).contains(&arguments.len()) {
             return Err(INVALID.into());
         }
-        Ok(Formula::Call(*function, arguments))
+        Ok(ParsedFormula::Call(*function, arguments))
     }
 }

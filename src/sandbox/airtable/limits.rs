@@ -98,7 +98,7 @@ impl Rate {
 }
 
 /// Where a list goes on.
-struct Page {
+struct ListPage {
     made: Duration,
     /// Table and everything that was asked for.
     of: String,
@@ -109,7 +109,7 @@ struct Page {
 pub(in crate::sandbox) struct Iterators {
     /// How long one can be used.
     pub(in crate::sandbox) live: Duration,
-    open: HashMap<String, Page>,
+    open: HashMap<String, ListPage>,
     order: VecDeque<String>,
 }
 
@@ -127,7 +127,7 @@ impl Iterators {
             self.open.remove(&oldest);
         }
         self.order.push_back(offset.clone());
-        self.open.insert(offset, Page { made: now, of, skip });
+        self.open.insert(offset, ListPage { made: now, of, skip });
     }
 
     /// How many records the pages before held; `None` where the offset is spent, or belongs to another list.

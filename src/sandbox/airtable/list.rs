@@ -7,11 +7,11 @@ use std::cmp::Ordering;
 
 use serde_json::{Map, Value, json};
 
-use super::base::{Base, Field, Record, Table};
-use super::call::{Call, Done, VIEW};
+use super::base::{Base, Field, SandboxRecord, SandboxTable};
+use super::call::{AirtableAnswer, Call, VIEW};
 use super::limits::Iterators;
 use super::new_id::new_id;
-use super::refusal::Refusal;
+use super::refusal::AirtableRefusal;
 use super::{evaluate, formula};
 use crate::clock::Clock as _;
 use crate::sandbox::state::Shared;
@@ -19,9 +19,9 @@ use crate::sandbox::state::Shared;
 const PAGE_MAX: usize = 100;
 
 /// What a list asks for, its names resolved.
-struct Wanted {
+struct WantedPage {
     fields: Option<Vec<String>>,
-    formula: Option<formula::Formula>,
+    formula: Option<formula::ParsedFormula>,
     sort: Vec<(Field, bool)>,
     view: bool,
     max: usize,
@@ -38,23 +38,23 @@ pub(super) fn list(
     shared: &Shared,
     base: &Base,
     iterators: &mut Iterators,
-    table: &Table,
+    table: &SandboxTable,
     call: &Call,
-) -> Result<Done, Refusal> {
+) -> Result<AirtableAnswer, AirtableRefusal> {
     let asked = if call.method == "GET" { from_query(&call.query)? } else { call.object()? };
     let wanted = resolve(table, &asked)?;
     let (now, boot) = (shared.clock.now(), shared.clock.boot());
     let skip = match &wanted.offset {
         None => 0,
         Some(offset) if !is_offset(offset) => {
-            return Err(Refusal::new(422, "INVALID_OFFSET_VALUE", "The value of offset is invalid"));
+            return Err(AirtableRefusal::new(422, "INVALID_OFFSET_VALUE", "The value of offset is invalid"));
         }
         Some(offset) => iterators
             .skip(offset, &wanted.of, boot)
-            .ok_or_else(|| Refusal::silent(422, "LIST_RECORDS_ITERATOR_NOT_AVAILABLE"))?,
+            .ok_or_else(|| AirtableRefusal::silent(422, "LIST_RECORDS_ITERATOR_NOT_AVAILABLE"))?,
     };
-    let keeps = |r: &&Record| wanted.formula.as_ref().is_none_or(|f| evaluate::keeps(f, r, now));
-    let mut found: Vec<&Record> = base.records(&table.id).filter(keeps).collect();
+    let keeps = |r: &&SandboxRecord| wanted.formula.as_ref().is_none_or(|f| evaluate::keeps(f, r, now));
+    let mut found: Vec<&SandboxRecord> = base.records(&table.id).filter(keeps).collect();
     if wanted.view {
         found.sort_by_key(|r| r.number);
     }
@@ -62,7 +62,7 @@ pub(super) fn list(
         found.sort_by(|a, b| compare(&wanted.sort, a, b));
     }
     found.truncate(wanted.max);
-    let page: Vec<&Record> = found.iter().skip(skip).take(wanted.page).copied().collect();
+    let page: Vec<&SandboxRecord> = found.iter().skip(skip).take(wanted.page).copied().collect();
     let through = skip.saturating_add(page.len());
     let rows: Vec<Value> = page.iter().map(|r| shown(table, r, &wanted)).collect();
     let mut body = json!({ "records": rows });
@@ -74,7 +74,7 @@ pub(super) fn list(
             fields.insert("offset".into(), offset.into());
         }
     }
-    Ok(Done::read(body))
+    Ok(AirtableAnswer::read(body))
 }
 
 fn is_offset(text: &str) -> bool {
@@ -84,7 +84,7 @@ fn is_offset(text: &str) -> bool {
     text.split_once('/').is_some_and(|(i, r)| part(i, "itr") && part(r, "rec"))
 }
 
-fn shown(table: &Table, record: &Record, wanted: &Wanted) -> Value {
+fn shown(table: &SandboxTable, record: &SandboxRecord, wanted: &WantedPage) -> Value {
     let mut row = super::records::shown(table, record, wanted.by_id, wanted.fields.as_deref());
     if wanted.comments
         && let Some(row) = row.as_object_mut()
@@ -95,7 +95,7 @@ fn shown(table: &Table, record: &Record, wanted: &Wanted) -> Value {
 }
 
 /// The query as the body of `listRecords` would say it.
-fn from_query(query: &[(String, String)]) -> Result<Map<String, Value>, Refusal> {
+fn from_query(query: &[(String, String)]) -> Result<Map<String, Value>, AirtableRefusal> {
     let mut asked = Map::new();
     let mut sort: Vec<(usize, Map<String, Value>)> = Vec::new();
     for (name, value) in query {
@@ -111,7 +111,8 @@ fn from_query(query: &[(String, String)]) -> Result<Map<String, Value>, Refusal>
         } else if let Some((index, key)) =
             name.strip_prefix("sort[").and_then(|r| r.strip_suffix(']')).and_then(|r| r.split_once("]["))
         {
-            let index: usize = index.parse().map_err(|_| Refusal::unknown_request(&format!("the parameter {name}")))?;
+            let index: usize =
+                index.parse().map_err(|_| AirtableRefusal::unknown_request(&format!("the parameter {name}")))?;
             match sort.iter_mut().find(|(i, _)| *i == index) {
                 Some((_, by)) => drop(by.insert(key.to_owned(), value_json)),
                 None => sort.push((index, Map::from_iter([(key.to_owned(), value_json)]))),
@@ -127,8 +128,8 @@ fn from_query(query: &[(String, String)]) -> Result<Map<String, Value>, Refusal>
     Ok(asked)
 }
 
-fn resolve(table: &Table, asked: &Map<String, Value>) -> Result<Wanted, Refusal> {
-    let mut wanted = Wanted {
+fn resolve(table: &SandboxTable, asked: &Map<String, Value>) -> Result<WantedPage, AirtableRefusal> {
+    let mut wanted = WantedPage {
         fields: None,
         formula: None,
         sort: Vec::new(),
@@ -141,14 +142,14 @@ fn resolve(table: &Table, asked: &Map<String, Value>) -> Result<Wanted, Refusal>
         of: table.id.clone(),
     };
     for (name, value) in asked.iter().filter(|(_, v)| !v.is_null()) {
-        let wrong = || Refusal::unknown_request(&format!("the value of {name}"));
+        let wrong = || AirtableRefusal::unknown_request(&format!("the value of {name}"));
         if name != "offset" {
             wanted.of.push_str(&format!("\n{name}={value}"));
         }
         match name.as_str() {
             "fields" => {
                 let names = value.as_array().ok_or_else(wrong)?;
-                let ids: Result<Vec<String>, Refusal> =
+                let ids: Result<Vec<String>, AirtableRefusal> =
                     names.iter().map(|n| Ok(field(table, n.as_str().ok_or_else(wrong)?)?.id.clone())).collect();
                 wanted.fields = Some(ids?);
             }
@@ -157,7 +158,7 @@ fn resolve(table: &Table, asked: &Map<String, Value>) -> Result<Wanted, Refusal>
                 if !text.trim().is_empty() {
                     wanted.formula = Some(formula::parse(text, table).map_err(|problem| {
                         let text = format!("The formula for filtering records is invalid: {problem}");
-                        Refusal::new(422, "INVALID_FILTER_BY_FORMULA", text)
+                        AirtableRefusal::new(422, "INVALID_FILTER_BY_FORMULA", text)
                     })?);
                 }
             }
@@ -180,20 +181,20 @@ fn resolve(table: &Table, asked: &Map<String, Value>) -> Result<Wanted, Refusal>
             "view" => {
                 if value != table.view_id.as_str() && value != VIEW {
                     let text = format!("View {value} not found");
-                    return Err(Refusal::new(422, "VIEW_NAME_NOT_FOUND", text));
+                    return Err(AirtableRefusal::new(422, "VIEW_NAME_NOT_FOUND", text));
                 }
                 wanted.view = true;
             }
             "cellFormat" if value == "json" => {}
             "timeZone" | "userLocale" => {}
-            _ => return Err(Refusal::unknown_request(&format!("the parameter {name}"))),
+            _ => return Err(AirtableRefusal::unknown_request(&format!("the parameter {name}"))),
         }
     }
     Ok(wanted)
 }
 
-fn field<'a>(table: &'a Table, name_or_id: &str) -> Result<&'a Field, Refusal> {
-    table.field(name_or_id).ok_or_else(|| Refusal::unknown_field(name_or_id))
+fn field<'a>(table: &'a SandboxTable, name_or_id: &str) -> Result<&'a Field, AirtableRefusal> {
+    table.field(name_or_id).ok_or_else(|| AirtableRefusal::unknown_field(name_or_id))
 }
 
 fn number(value: &Value) -> Option<usize> {
@@ -210,7 +211,7 @@ pub(super) fn flag(value: &Value) -> Option<bool> {
     }
 }
 
-fn compare(sort: &[(Field, bool)], a: &Record, b: &Record) -> Ordering {
+fn compare(sort: &[(Field, bool)], a: &SandboxRecord, b: &SandboxRecord) -> Ordering {
     sort.iter()
         .map(|(field, down)| {
             let order = cells(a.cell(field).as_ref(), b.cell(field).as_ref());

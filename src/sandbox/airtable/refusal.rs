@@ -9,7 +9,7 @@ use crate::sandbox::faults::{Fault, On, Shape};
 
 /// An error answer.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct AirtableRefusal {
     pub(super) status: u16,
     pub(super) kind: String,
     pub(super) message: Option<String>,
@@ -18,7 +18,7 @@ pub(super) struct Refusal {
     pub(super) by: Option<u64>,
 }
 
-impl Refusal {
+impl AirtableRefusal {
     pub(super) fn new(status: u16, kind: &str, message: impl Into<String>) -> Self {
         Self { status, kind: kind.to_owned(), message: Some(message.into()), shape: Shape::Object, by: None }
     }
@@ -96,12 +96,12 @@ impl Refusal {
         refusal
     }
 
-    pub(super) fn reply(&self) -> Reply {
+    pub(super) fn reply(&self) -> AirtableReply {
         let (kind, message) = (&self.kind, &self.message);
         let body = match (self.shape, message) {
             (Shape::Html, _) => {
                 let page = format!("<html><head><title>{}</title></head><body>nginx</body></html>", self.status);
-                return Reply {
+                return AirtableReply {
                     status: self.status,
                     html: true,
                     body: page.into_bytes(),
@@ -114,12 +114,12 @@ impl Refusal {
             (Shape::Object, None) => json!({ "error": { "type": kind } }),
             (Shape::List, m) => json!({ "errors": [{ "error": kind, "message": m }] }),
         };
-        Reply::json(self.status, &body)
+        AirtableReply::json(self.status, &body)
     }
 }
 
 /// What is sent.
-pub(super) struct Reply {
+pub(super) struct AirtableReply {
     pub(super) status: u16,
     pub(super) html: bool,
     pub(super) body: Vec<u8>,
@@ -127,7 +127,7 @@ pub(super) struct Reply {
     pub(super) retry_after: Option<u32>,
 }
 
-impl Reply {
+impl AirtableReply {
     pub(super) fn json(status: u16, body: &Value) -> Self {
         Self { status, html: false, body: body.to_string().into_bytes(), wait: None, retry_after: None }
     }

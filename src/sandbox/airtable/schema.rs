@@ -5,24 +5,29 @@
 use serde_json::{Map, Value, json};
 
 use super::base::{
-    Base, Change, Field, FieldType, Permission, READ_SCHEMA, Schema, Table, WRITE_SCHEMA, usual_options,
+    Base, Change, Field, FieldType, Permission, READ_SCHEMA, SandboxTable, Schema, WRITE_SCHEMA, usual_options,
 };
-use super::call::{Call, Done, VIEW};
+use super::call::{AirtableAnswer, Call, VIEW};
 use super::new_id::new_id;
-use super::refusal::Refusal;
+use super::refusal::AirtableRefusal;
 use crate::sandbox::state::Shared;
 
 /// Answers a request under `/v0/meta/`.
-pub(super) fn answer(shared: &Shared, base: &Base, rest: &[&str], call: &Call) -> Result<Done, Refusal> {
+pub(super) fn answer(
+    shared: &Shared,
+    base: &Base,
+    rest: &[&str],
+    call: &Call,
+) -> Result<AirtableAnswer, AirtableRefusal> {
     let schema = &base.schema;
     match (call.method.as_str(), rest) {
-        ("GET", ["whoami"]) => Ok(Done::read(json!({ "id": USER }))),
+        ("GET", ["whoami"]) => Ok(AirtableAnswer::read(json!({ "id": USER }))),
         ("GET", ["bases"]) => {
             scope(schema, READ_SCHEMA)?;
-            Ok(Done::read(json!({ "bases": bases(shared, schema) })))
+            Ok(AirtableAnswer::read(json!({ "bases": bases(shared, schema) })))
         }
         (_, ["bases", id, ..]) if *id != shared.airtable_base || schema.permission == Permission::None => {
-            Err(Refusal::no_model())
+            Err(AirtableRefusal::no_model())
         }
         ("GET", ["bases", _, "tables"]) => {
             scope(schema, READ_SCHEMA)?;
@@ -31,16 +36,16 @@ pub(super) fn answer(shared: &Shared, base: &Base, rest: &[&str], call: &Call) -
                 .iter()
                 .any(|(n, v)| (n == "include" || n.starts_with("include[")) && v.contains("visibleFieldIds"));
             let tables: Vec<Value> = schema.tables.iter().map(|t| shown(t, wide)).collect();
-            Ok(Done::read(json!({ "tables": tables })))
+            Ok(AirtableAnswer::read(json!({ "tables": tables })))
         }
         (method @ ("POST" | "PATCH"), ["bases", _, "tables", rest @ ..]) => {
             scope(schema, WRITE_SCHEMA)?;
             if schema.permission < Permission::Create {
-                return Err(Refusal::no_permission());
+                return Err(AirtableRefusal::no_permission());
             }
             change(shared, base, method, rest, &call.object()?)
         }
-        _ => Err(Refusal::not_found()),
+        _ => Err(AirtableRefusal::not_found()),
     }
 }
 
@@ -48,8 +53,8 @@ pub(super) fn answer(shared: &Shared, base: &Base, rest: &[&str], call: &Call) -
 const USER: &str = "usrSandbox0000000";
 
 /// Refuses where the token lacks a scope.
-pub(super) fn scope(schema: &Schema, needed: &str) -> Result<(), Refusal> {
-    if schema.scopes.iter().any(|s| s == needed) { Ok(()) } else { Err(Refusal::no_model()) }
+pub(super) fn scope(schema: &Schema, needed: &str) -> Result<(), AirtableRefusal> {
+    if schema.scopes.iter().any(|s| s == needed) { Ok(()) } else { Err(AirtableRefusal::no_model()) }
 }
 
 fn bases(shared: &Shared, schema: &Schema) -> Vec<Value> {
@@ -60,7 +65,7 @@ fn bases(shared: &Shared, schema: &Schema) -> Vec<Value> {
 }
 
 /// A table as the meta API shows it.
-fn shown(table: &Table, wide: bool) -> Value {
+fn shown(table: &SandboxTable, wide: bool) -> Value {
     let mut view = json!({ "id": table.view_id, "name": VIEW, "type": "grid" });
     if wide && let Some(view) = view.as_object_mut() {
         view.insert("visibleFieldIds".into(), table.fields.iter().map(|f| f.id.clone()).collect());
@@ -84,7 +89,7 @@ fn change(
     method: &str,
     rest: &[&str],
     body: &Map<String, Value>,
-) -> Result<Done, Refusal> {
+) -> Result<AirtableAnswer, AirtableRefusal> {
     let mut schema = base.schema.clone();
     let body = match (method, rest) {
         ("POST", []) => {
@@ -92,23 +97,23 @@ fn change(
             shown(table, false)
         }
         ("PATCH", [table]) => {
-            let id = schema.table(table).ok_or_else(Refusal::no_model)?.id.clone();
+            let id = schema.table(table).ok_or_else(AirtableRefusal::no_model)?.id.clone();
             rename_table(&mut schema, &id, body)?;
             schema.table(&id).map_or(Value::Null, |t| shown(t, false))
         }
         ("POST", [table, "fields"]) => json!(add_field(shared, &mut schema, table, body, false)?),
         ("PATCH", [table, "fields", field]) => json!(rename_field(&mut schema, table, field, body)?),
-        _ => return Err(Refusal::not_found()),
+        _ => return Err(AirtableRefusal::not_found()),
     };
-    Ok(Done { body, change: Some(Change { schema: Some(schema), ..Change::default() }) })
+    Ok(AirtableAnswer { body, change: Some(Change { schema: Some(schema), ..Change::default() }) })
 }
 
 fn text<'a>(body: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
     body.get(key).and_then(Value::as_str).filter(|t| !t.trim().is_empty())
 }
 
-fn missing(key: &str) -> Refusal {
-    Refusal::unknown_request(&format!("{key} is missing or not of its type"))
+fn missing(key: &str) -> AirtableRefusal {
+    AirtableRefusal::unknown_request(&format!("{key} is missing or not of its type"))
 }
 
 /// Names are judged without regard to case and to blanks around them.
@@ -121,12 +126,12 @@ pub(super) fn add_table<'a>(
     shared: &Shared,
     schema: &'a mut Schema,
     body: &Map<String, Value>,
-) -> Result<&'a Table, Refusal> {
+) -> Result<&'a SandboxTable, AirtableRefusal> {
     known_keys(body, &["name", "description", "fields"])?;
     let name = text(body, "name").ok_or_else(|| missing("name"))?;
     if schema.tables.iter().any(|t| same_name(&t.name, name)) {
         let problem = format!("A table named \"{name}\" exists already");
-        return Err(Refusal::new(422, "DUPLICATE_TABLE_NAME", problem));
+        return Err(AirtableRefusal::new(422, "DUPLICATE_TABLE_NAME", problem));
     }
     let asked = body.get("fields").and_then(Value::as_array).filter(|f| !f.is_empty());
     let asked = asked.ok_or_else(|| missing("fields"))?;
@@ -137,9 +142,13 @@ pub(super) fn add_table<'a>(
         fields.push(field);
     }
     let primary = fields.first().filter(|f| f.kind.may_be_primary()).ok_or_else(|| {
-        Refusal::new(422, "INVALID_PRIMARY_FIELD_TYPE", "The first field cannot be the primary field of a table")
+        AirtableRefusal::new(
+            422,
+            "INVALID_PRIMARY_FIELD_TYPE",
+            "The first field cannot be the primary field of a table",
+        )
     })?;
-    schema.tables.push(Table {
+    schema.tables.push(SandboxTable {
         id: new_id(shared, "tbl"),
         name: name.to_owned(),
         description: text(body, "description").map(str::to_owned),
@@ -147,7 +156,7 @@ pub(super) fn add_table<'a>(
         fields,
         view_id: new_id(shared, "viw"),
     });
-    schema.tables.last().ok_or_else(Refusal::no_model)
+    schema.tables.last().ok_or_else(AirtableRefusal::no_model)
 }
 
 /// Adds a field. `by_hand`: the shop's staff may also make computed ones.
@@ -157,8 +166,8 @@ pub(super) fn add_field(
     table: &str,
     body: &Map<String, Value>,
     by_hand: bool,
-) -> Result<Field, Refusal> {
-    let table = schema.table(table).ok_or_else(Refusal::no_model)?;
+) -> Result<Field, AirtableRefusal> {
+    let table = schema.table(table).ok_or_else(AirtableRefusal::no_model)?;
     let (id, field) = (table.id.clone(), new_field(shared, schema, &table.fields, body, by_hand)?);
     if let Some(table) = schema.table_mut(&id) {
         table.fields.push(field.clone());
@@ -166,9 +175,9 @@ pub(super) fn add_field(
     Ok(field)
 }
 
-fn known_keys(body: &Map<String, Value>, keys: &[&str]) -> Result<(), Refusal> {
+fn known_keys(body: &Map<String, Value>, keys: &[&str]) -> Result<(), AirtableRefusal> {
     match body.keys().find(|k| !keys.contains(&k.as_str())) {
-        Some(unknown) => Err(Refusal::unknown_request(&format!("the key {unknown}"))),
+        Some(unknown) => Err(AirtableRefusal::unknown_request(&format!("the key {unknown}"))),
         None => Ok(()),
     }
 }
@@ -179,19 +188,19 @@ fn new_field(
     beside: &[Field],
     body: &Map<String, Value>,
     by_hand: bool,
-) -> Result<Field, Refusal> {
+) -> Result<Field, AirtableRefusal> {
     known_keys(body, &["name", "type", "description", "options"])?;
     let name = text(body, "name").unwrap_or("");
     if name.is_empty() || beside.iter().any(|f| same_name(&f.name, name)) {
         let problem = "A field with that name exists already, or the name is empty";
-        return Err(Refusal::new(422, "DUPLICATE_OR_EMPTY_FIELD_NAME", problem));
+        return Err(AirtableRefusal::new(422, "DUPLICATE_OR_EMPTY_FIELD_NAME", problem));
     }
     let word = text(body, "type").ok_or_else(|| missing("type"))?;
     let kind: FieldType = serde_json::from_value(word.into())
-        .map_err(|_| Refusal::unknown_request(&format!("the field type {word} is not one of the sandbox's")))?;
+        .map_err(|_| AirtableRefusal::unknown_request(&format!("the field type {word} is not one of the sandbox's")))?;
     if kind.is_computed() && !by_hand {
         let problem = format!("Creating {word} fields is not supported at this time");
-        return Err(Refusal::new(422, "UNSUPPORTED_FIELD_TYPE_FOR_CREATE", problem));
+        return Err(AirtableRefusal::new(422, "UNSUPPORTED_FIELD_TYPE_FOR_CREATE", problem));
     }
     let options = options(shared, schema, kind, body.get("options"), by_hand)?;
     let description = text(body, "description").map(str::to_owned);
@@ -205,9 +214,10 @@ pub(super) fn options(
     kind: FieldType,
     given: Option<&Value>,
     by_hand: bool,
-) -> Result<Option<Value>, Refusal> {
-    let wrong =
-        || Refusal::new(422, "INVALID_FIELD_TYPE_OPTIONS_FOR_CREATE", "Invalid options for the type of the field");
+) -> Result<Option<Value>, AirtableRefusal> {
+    let wrong = || {
+        AirtableRefusal::new(422, "INVALID_FIELD_TYPE_OPTIONS_FOR_CREATE", "Invalid options for the type of the field")
+    };
     let Some(options) = given.filter(|o| !o.is_null()) else {
         let needed =
             matches!(kind, FieldType::SingleSelect | FieldType::MultipleSelects | FieldType::MultipleRecordLinks)
@@ -257,14 +267,14 @@ pub(super) fn add_choices(shared: &Shared, field: &mut Field, names: &[String]) 
 }
 
 /// Changes a table's name and description.
-pub(super) fn rename_table(schema: &mut Schema, table: &str, body: &Map<String, Value>) -> Result<(), Refusal> {
+pub(super) fn rename_table(schema: &mut Schema, table: &str, body: &Map<String, Value>) -> Result<(), AirtableRefusal> {
     known_keys(body, &["name", "description"])?;
-    let id = schema.table(table).ok_or_else(Refusal::no_model)?.id.clone();
+    let id = schema.table(table).ok_or_else(AirtableRefusal::no_model)?.id.clone();
     let name = text(body, "name");
     if name.is_some_and(|n| schema.tables.iter().any(|t| t.id != id && same_name(&t.name, n))) {
-        return Err(Refusal::new(422, "DUPLICATE_TABLE_NAME", "A table with that name exists already"));
+        return Err(AirtableRefusal::new(422, "DUPLICATE_TABLE_NAME", "A table with that name exists already"));
     }
-    let table = schema.table_mut(&id).ok_or_else(Refusal::no_model)?;
+    let table = schema.table_mut(&id).ok_or_else(AirtableRefusal::no_model)?;
     if let Some(name) = name {
         name.clone_into(&mut table.name);
     }
@@ -280,16 +290,16 @@ pub(super) fn rename_field(
     table: &str,
     field: &str,
     body: &Map<String, Value>,
-) -> Result<Field, Refusal> {
+) -> Result<Field, AirtableRefusal> {
     known_keys(body, &["name", "description"])?;
-    let table = schema.table_mut(table).ok_or_else(Refusal::no_model)?;
-    let id = table.field(field).ok_or_else(Refusal::no_model)?.id.clone();
+    let table = schema.table_mut(table).ok_or_else(AirtableRefusal::no_model)?;
+    let id = table.field(field).ok_or_else(AirtableRefusal::no_model)?.id.clone();
     let name = text(body, "name");
     if name.is_some_and(|n| table.fields.iter().any(|f| f.id != id && same_name(&f.name, n))) {
         let problem = "A field with that name exists already";
-        return Err(Refusal::new(422, "DUPLICATE_OR_EMPTY_FIELD_NAME", problem));
+        return Err(AirtableRefusal::new(422, "DUPLICATE_OR_EMPTY_FIELD_NAME", problem));
     }
-    let field = table.fields.iter_mut().find(|f| f.id == id).ok_or_else(Refusal::no_model)?;
+    let field = table.fields.iter_mut().find(|f| f.id == id).ok_or_else(AirtableRefusal::no_model)?;
     if let Some(name) = name {
         name.clone_into(&mut field.name);
     }

@@ -8,16 +8,16 @@ use wiremock::Request;
 
 use super::base::{Change, Field, Permission, READ_RECORDS, Schema, WRITE_RECORDS};
 use super::base_admin::{self, BaseAdminAction};
-use super::call::{Call, Done};
+use super::call::{AirtableAnswer, Call};
 use super::kept::Airtable;
 use super::limits::{AirtableRequest, AirtableRequests};
-use super::refusal::{Refusal, Reply};
+use super::refusal::{AirtableRefusal, AirtableReply};
 use super::{list, records, schema};
 use crate::clock::Clock as _;
-use crate::sandbox::answer::Answer;
+use crate::sandbox::answer::Response;
 use crate::sandbox::faults::{Fault, FaultKind, On, Subject, chance};
 use crate::sandbox::ledger::LineRef;
-use crate::sandbox::state::{Shared, State};
+use crate::sandbox::state::{SandboxState, Shared};
 
 const BODY_MAX: usize = 2 * 1024 * 1024;
 /// The longest URL that is read; a longer list goes through `listRecords`.
@@ -26,7 +26,7 @@ const URL_MAX: usize = 16_000;
 const LATE: Duration = Duration::from_secs(30);
 
 /// Answers a request under `/v0/`.
-pub(in crate::sandbox) fn answer(shared: &Arc<Shared>, request: &Request) -> Answer {
+pub(in crate::sandbox) fn answer(shared: &Arc<Shared>, request: &Request) -> Response {
     let at = shared.clock.now();
     let path: String = request.url.path().chars().take(256).collect();
     let mut state = shared.state();
@@ -34,14 +34,14 @@ pub(in crate::sandbox) fn answer(shared: &Arc<Shared>, request: &Request) -> Ans
     if let Some(token) = &shared.airtable_judge
         && bearer(request) == Some(token)
     {
-        return Answer::Send(judged(shared, &mut state, &call).template());
+        return Response::Send(judged(shared, &mut state, &call).template());
     }
     let reply = decide(shared, &mut state, &call, request);
     let (method, status) = (call.method, reply.as_ref().map(|r| r.status));
     state.airtable.requests.note(AirtableRequest { at, method, path, status });
     match reply {
-        Some(reply) => Answer::Send(reply.template()),
-        None => Answer::Drop,
+        Some(reply) => Response::Send(reply.template()),
+        None => Response::Drop,
     }
 }
 
@@ -51,16 +51,16 @@ fn bearer(request: &Request) -> Option<&str> {
 }
 
 /// A judge's look: the records as they are, whatever is armed.
-fn judged(shared: &Shared, state: &mut State, call: &Call) -> Reply {
+fn judged(shared: &Shared, state: &mut SandboxState, call: &Call) -> AirtableReply {
     let done = match call.on() {
         on @ On::AirtableRead => route(shared, &mut state.airtable, call, on, &[]),
-        _ => Err(Refusal::no_permission()),
+        _ => Err(AirtableRefusal::no_permission()),
     };
-    done.map_or_else(|refusal| refusal.reply(), |done| Reply::json(200, &done.body))
+    done.map_or_else(|refusal| refusal.reply(), |done| AirtableReply::json(200, &done.body))
 }
 
 /// What becomes of a request; nothing: the connection is dropped.
-fn decide(shared: &Shared, state: &mut State, call: &Call, request: &Request) -> Option<Reply> {
+fn decide(shared: &Shared, state: &mut SandboxState, call: &Call, request: &Request) -> Option<AirtableReply> {
     let on = call.on();
     let of_base = call.base() == Some(shared.airtable_base.as_str());
     let keeps_pace = !of_base || {
@@ -88,18 +88,18 @@ fn decide(shared: &Shared, state: &mut State, call: &Call, request: &Request) ->
     let fault = state.faults.hit(KINDS, subject, &shared.ids);
     match &fault {
         Some(f) if f.kind == FaultKind::Refuse => {
-            return Some(Reply { retry_after: f.retry_after, ..Refusal::by(f, on).reply() });
+            return Some(AirtableReply { retry_after: f.retry_after, ..AirtableRefusal::by(f, on).reply() });
         }
         Some(f) if f.kind == FaultKind::Hidden500 => {
             if chance(f.coin.unwrap_or(0.5), &shared.ids) {
                 let _ = carry_out(shared, state, call, on, subject);
             }
-            return Some(Refusal::silent(500, "SERVER_ERROR").reply());
+            return Some(AirtableRefusal::silent(500, "SERVER_ERROR").reply());
         }
         _ => {}
     }
     let done = carry_out(shared, state, call, on, subject);
-    let mut reply = done.map_or_else(|refusal| refusal.reply(), |body| Reply::json(200, &body));
+    let mut reply = done.map_or_else(|refusal| refusal.reply(), |body| AirtableReply::json(200, &body));
     let Some(fault) = fault else { return Some(reply) };
     match fault.kind {
         FaultKind::DropAfterAccept => return None,
@@ -112,24 +112,30 @@ fn decide(shared: &Shared, state: &mut State, call: &Call, request: &Request) ->
     Some(reply)
 }
 
-fn may_ask(shared: &Shared, call: &Call, request: &Request, keeps_pace: bool) -> Result<(), Refusal> {
+fn may_ask(shared: &Shared, call: &Call, request: &Request, keeps_pace: bool) -> Result<(), AirtableRefusal> {
     if bearer(request) != Some(shared.airtable_token.as_str()) {
-        return Err(Refusal::new(401, "AUTHENTICATION_REQUIRED", "Authentication required"));
+        return Err(AirtableRefusal::new(401, "AUTHENTICATION_REQUIRED", "Authentication required"));
     }
     if !keeps_pace {
-        return Err(Refusal::too_many());
+        return Err(AirtableRefusal::too_many());
     }
     if call.body.len() > BODY_MAX {
-        return Err(Refusal::silent(413, "REQUEST_BODY_TOO_LARGE"));
+        return Err(AirtableRefusal::silent(413, "REQUEST_BODY_TOO_LARGE"));
     }
     if request.url.as_str().len() > URL_MAX {
-        return Err(Refusal::silent(414, "REQUEST_URI_TOO_LONG"));
+        return Err(AirtableRefusal::silent(414, "REQUEST_URI_TOO_LONG"));
     }
     Ok(())
 }
 
 /// Does what is asked, whole or not at all, with the fields that a fault takes away out of sight.
-fn carry_out(shared: &Shared, state: &mut State, call: &Call, on: On, subject: Subject<'_>) -> Result<Value, Refusal> {
+fn carry_out(
+    shared: &Shared,
+    state: &mut SandboxState,
+    call: &Call,
+    on: On,
+    subject: Subject<'_>,
+) -> Result<Value, AirtableRefusal> {
     let missing = state.faults.hit_all(FaultKind::FieldMissing, subject, &shared.ids);
     let poisons = if on == On::AirtableWrite { state.faults.standing(FaultKind::Poison, subject) } else { Vec::new() };
     let hidden = hide(&mut state.airtable.base.schema, &missing);
@@ -154,13 +160,13 @@ fn carry_out(shared: &Shared, state: &mut State, call: &Call, on: On, subject: S
 }
 
 /// Writes a change into the journal, then makes it true.
-fn commit(state: &mut State, change: Change) -> Result<(), Refusal> {
+fn commit(state: &mut SandboxState, change: Change) -> Result<(), AirtableRefusal> {
     if change == Change::default() {
         return Ok(());
     }
     state.ledger.append(&LineRef::Airtable(&change)).map_err(|e| {
         tracing::error!(error = %e, "the sandbox's ledger cannot be written: the base was not changed");
-        Refusal::new(500, "SERVER_ERROR", "the sandbox cannot write its ledger")
+        AirtableRefusal::new(500, "SERVER_ERROR", "the sandbox cannot write its ledger")
     })?;
     state.airtable.base.apply(change);
     Ok(())
@@ -202,21 +208,21 @@ fn route(
     call: &Call,
     on: On,
     poisons: &[(u64, Fault)],
-) -> Result<Done, Refusal> {
+) -> Result<AirtableAnswer, AirtableRefusal> {
     let Airtable { base, iterators, .. } = airtable;
     let segments: Vec<&str> = call.segments.iter().map(String::as_str).collect();
     if let ["meta", rest @ ..] = segments.as_slice() {
         return schema::answer(shared, base, rest, call);
     }
-    let (&[id, table], rest) = segments.split_first_chunk::<2>().ok_or_else(Refusal::not_found)?;
+    let (&[id, table], rest) = segments.split_first_chunk::<2>().ok_or_else(AirtableRefusal::not_found)?;
     if id != shared.airtable_base || base.schema.permission == Permission::None {
-        return Err(Refusal::no_model());
+        return Err(AirtableRefusal::no_model());
     }
     let writes = on == On::AirtableWrite;
     schema::scope(&base.schema, if writes { WRITE_RECORDS } else { READ_RECORDS })?;
-    let table = base.schema.table(table).ok_or_else(Refusal::no_model)?;
+    let table = base.schema.table(table).ok_or_else(AirtableRefusal::no_model)?;
     if writes && base.schema.permission < Permission::Edit {
-        return Err(Refusal::no_permission());
+        return Err(AirtableRefusal::no_permission());
     }
     match (call.method.as_str(), rest) {
         ("GET", []) | ("POST", ["listRecords"]) => list::list(shared, base, iterators, table, call),
@@ -226,7 +232,7 @@ fn route(
         ("PATCH" | "PUT", [id]) => records::write(shared, base, table, Some(id), call, poisons),
         ("DELETE", []) => records::delete(base, table, None, call),
         ("DELETE", [id]) => records::delete(base, table, Some(id), call),
-        _ => Err(Refusal::not_found()),
+        _ => Err(AirtableRefusal::not_found()),
     }
 }
 
@@ -246,7 +252,7 @@ pub(in crate::sandbox) fn by_hand(shared: &Shared, action: BaseAdminAction) -> R
         BaseAdminAction::EndPause => state.airtable.rate.reset(),
         _ => {}
     }
-    let said = |r: Refusal| format!("{}: {}", r.kind, r.message.unwrap_or_default());
+    let said = |r: AirtableRefusal| format!("{}: {}", r.kind, r.message.unwrap_or_default());
     let (change, result) = base_admin::change(shared, &state.airtable.base, action).map_err(said)?;
     commit(&mut state, change).map_err(said)?;
     Ok(result)

@@ -22,14 +22,14 @@ const KNOWN_MAX: usize = 10_000;
 /// What is known to be unreadable, shared by all connections of a handle.
 #[derive(Clone)]
 pub(super) struct Damage {
-    known: Arc<Mutex<BTreeMap<String, Known>>>,
+    known: Arc<Mutex<BTreeMap<String, KnownDamage>>>,
     any: Arc<AtomicBool>,
     /// The file itself was found damaged since it was last looked through.
     alarmed: Arc<AtomicBool>,
     clock: SystemClock,
 }
 
-struct Known {
+struct KnownDamage {
     row: Unreadable,
     until: Duration,
     pause: Duration,
@@ -68,7 +68,7 @@ impl Damage {
         }
         error!(call.id = call.unwrap_or_default(), "{row} cannot be read and is left out, the others go on: {why}");
         let row = Unreadable { row: row.to_owned(), call: call.and_then(|c| c.parse().ok()), why: why.to_owned() };
-        known.insert(key.to_owned(), Known { row, until: now + PAUSE_FIRST, pause: PAUSE_FIRST });
+        known.insert(key.to_owned(), KnownDamage { row, until: now + PAUSE_FIRST, pause: PAUSE_FIRST });
         self.any.store(true, Ordering::Release);
     }
 
@@ -80,7 +80,7 @@ impl Damage {
             return;
         }
         error!("{} is damaged: {}", row.row, row.why);
-        known.insert(key, Known { row, until: Duration::ZERO, pause: PAUSE_FIRST });
+        known.insert(key, KnownDamage { row, until: Duration::ZERO, pause: PAUSE_FIRST });
         self.any.store(true, Ordering::Release);
     }
 

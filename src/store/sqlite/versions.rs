@@ -16,10 +16,10 @@ pub(super) fn of(conn: &Connection) -> Result<u64, StoreError> {
 
 /// What was last seen. Nothing of it outlives the process: a start looks at everything anyway.
 #[derive(Debug, Default)]
-pub(super) struct Versions(Mutex<Seen>);
+pub(super) struct Versions(Mutex<StoredVersion>);
 
 #[derive(Debug, Default)]
-struct Seen {
+struct StoredVersion {
     /// By the connection that never writes, when the writer was last asked.
     all: Option<u64>,
     writer: u64,
@@ -28,7 +28,7 @@ struct Seen {
 }
 
 impl Versions {
-    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+    fn seen(&self) -> std::sync::MutexGuard<'_, StoredVersion> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

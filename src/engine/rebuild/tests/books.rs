@@ -11,7 +11,7 @@ use crate::domain::MessageStatus;
 use crate::domain::attempt::{Attempt, AttemptKind};
 use crate::domain::call::CallState;
 use crate::domain::types::{Actor, MessageSid};
-use crate::engine::rebuild::{Base, OLDER_THAN, Plan, Reader, carry_out, plan, read};
+use crate::engine::rebuild::{Base, BaseReader, OLDER_THAN, RebuildPlan, carry_out, plan, read};
 use crate::gateways::airtable::{BaseSchema, Cell, FieldSchema, Fields, NewField, NewTable, TableSchema};
 use crate::gateways::mirror::{
     Keys, Lane, Query, Record, RecordChange, RecordId, RecordList, Typecast, Upserted, Whoami,
@@ -229,8 +229,8 @@ fn plant(w: &World, n: u32, direction: &str, from: &str, to: &str, body: &str, a
 }
 
 /// The plan over these books, as `recover --from-airtable` makes it.
-pub(super) async fn planned(w: &World, books: &Books) -> Plan {
-    let reader = Reader {
+pub(super) async fn planned(w: &World, books: &Books) -> RebuildPlan {
+    let reader = BaseReader {
         store: Some(&*w.process.store),
         directory: w.process.core.directory(),
         lexicon: w.process.core.rules().lexicon,
@@ -242,7 +242,7 @@ pub(super) async fn planned(w: &World, books: &Books) -> Plan {
 }
 
 /// The plan, carried out; a second one finds nothing to do.
-pub(super) async fn rebuilt(w: &World, books: &Books) -> Plan {
+pub(super) async fn rebuilt(w: &World, books: &Books) -> RebuildPlan {
     let plan = planned(w, books).await;
     let carried = carry_out(&w.process.core, &plan, &Actor("mia".into())).await.expect("carried out");
     assert_eq!(carried.refused, [], "the store takes what was rebuilt");
@@ -253,7 +253,7 @@ pub(super) async fn rebuilt(w: &World, books: &Books) -> Plan {
 }
 
 /// The disk is lost with a mirror that kept up; what is rebuilt.
-pub(super) async fn lost_and_rebuilt(w: &mut World) -> Plan {
+pub(super) async fn lost_and_rebuilt(w: &mut World) -> RebuildPlan {
     let books = Books::of(&w.state().await);
     w.lose_the_disk().await;
     rebuilt(w, &books).await

@@ -3,7 +3,7 @@
 use super::books::{Books, planned, rebuilt};
 use crate::domain::attempt::AttemptState;
 use crate::domain::types::Actor;
-use crate::engine::rebuild::What;
+use crate::engine::rebuild::PlannedAction;
 use crate::engine::rebuild::carry_out;
 use crate::testing::{World, mins, secs};
 
@@ -43,7 +43,7 @@ async fn each_missing_column_is_made_up_for_by_the_others() {
         };
         assert_eq!(shown(&after), shown(&before), "without {missing}");
         assert_eq!((&after.call.reference, after.call.next_step), (&before.call.reference, 3), "without {missing}");
-        assert_eq!(plan.rows[0].what, What::GoesOn);
+        assert_eq!(plan.rows[0].what, PlannedAction::GoesOn);
         if missing == "Step" {
             assert!(plan.rows[0].lost.iter().any(|l| l.contains("no step")), "{:?}", plan.rows[0].lost);
         }

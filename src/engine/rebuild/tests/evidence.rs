@@ -2,8 +2,8 @@
 
 use super::books::{Books, hears_nothing_new, ingested, listed, planned, rebuilt};
 use crate::domain::call::CallStatus;
-use crate::engine::rebuild::What;
-use crate::engine::rebuild::evidence::{Said, kind_of, said};
+use crate::engine::rebuild::PlannedAction;
+use crate::engine::rebuild::evidence::{CallStatusEvidence, kind_of, said};
 use crate::testing::{World, fixtures, mins, secs};
 
 use crate::domain::attempt::AttemptKind as K;
@@ -36,9 +36,9 @@ async fn a_reply_that_the_mirror_never_heard_of_ends_the_ladder() {
             w.lose_the_disk().await;
             let plan = rebuilt(&w, &books).await;
             let (status, want) = if word == "done" {
-                (CallStatus::Resolved, What::Resolved)
+                (CallStatus::Resolved, PlannedAction::Resolved)
             } else {
-                (CallStatus::Acknowledged, What::Acknowledged)
+                (CallStatus::Acknowledged, PlannedAction::Acknowledged)
             };
             assert_eq!((plan.rows[0].what, w.status().await), (want, status), "{label} {answered}: {:?}", plan.rows[0]);
             if status == CallStatus::Acknowledged {
@@ -71,7 +71,7 @@ async fn a_bare_word_that_may_mean_another_call_counts_for_neither() {
     w.lose_the_disk().await;
     let plan = rebuilt(&w, &books).await;
     for row in &plan.rows {
-        assert_eq!(row.what, What::GoesOn, "{row:?}");
+        assert_eq!(row.what, PlannedAction::GoesOn, "{row:?}");
         assert!(row.lost.iter().any(|l| l.contains("counts for neither")), "{row:?}");
     }
     assert_eq!((plan.rows.len(), &plan.rows[0].call, &plan.rows[1].call), (2, &first, &second));
@@ -86,7 +86,11 @@ async fn a_bare_word_that_may_mean_another_call_counts_for_neither() {
     listed(&mut w, "sam", "1", Some(&format!("{} is yours. 1 Elm St.", second.call.reference)));
     w.lose_the_disk().await;
     let plan = rebuilt(&w, &books).await;
-    assert_eq!([plan.rows[0].what, plan.rows[1].what], [What::GoesOn, What::Acknowledged], "{plan:?}");
+    assert_eq!(
+        [plan.rows[0].what, plan.rows[1].what],
+        [PlannedAction::GoesOn, PlannedAction::Acknowledged],
+        "{plan:?}"
+    );
 }
 
 #[tokio::test]
@@ -98,7 +102,7 @@ async fn a_word_before_its_text_or_from_a_stranger_means_nothing() {
     listed(&mut w, "+19495550177", "1", None);
     w.lose_the_disk().await;
     let plan = rebuilt(&w, &books).await;
-    assert_eq!((plan.rows[0].what, plan.rows[0].found.replies), (What::GoesOn, 0), "{:?}", plan.rows[0]);
+    assert_eq!((plan.rows[0].what, plan.rows[0].found.replies), (PlannedAction::GoesOn, 0), "{:?}", plan.rows[0]);
 }
 
 #[tokio::test]
@@ -113,7 +117,12 @@ async fn a_stand_down_says_who_has_it() {
     w.lose_the_disk().await;
     let plan = rebuilt(&w, &books).await;
     let holder = w.state().await.call.holder.map(|h| h.as_str().to_owned());
-    assert_eq!((plan.rows[0].what, holder.as_deref()), (What::Acknowledged, Some("sam")), "{:?}", plan.rows[0]);
+    assert_eq!(
+        (plan.rows[0].what, holder.as_deref()),
+        (PlannedAction::Acknowledged, Some("sam")),
+        "{:?}",
+        plan.rows[0]
+    );
     let kinds: Vec<_> = w.state().await.attempts.iter().map(|a| a.kind).filter(|k| *k == K::StandDown).collect();
     assert_eq!(kinds.len(), 1, "the stand-down is an attempt of the call, as it was");
 }
@@ -128,7 +137,7 @@ async fn an_operators_word_that_reached_nobody_cannot_be_known_and_the_plan_says
     w.decide(crate::domain::event::Decision::Acknowledge { holder: "sam".parse().ok() }).await;
     w.lose_the_disk().await;
     let plan = rebuilt(&w, &books).await;
-    assert_eq!(plan.rows[0].what, What::GoesOn);
+    assert_eq!(plan.rows[0].what, PlannedAction::GoesOn);
     assert!(plan.notes.iter().any(|n| n.contains("what an operator decided")), "{:?}", plan.notes);
 }
 
@@ -147,7 +156,7 @@ async fn a_call_that_was_opened_again_goes_on_whatever_was_said_before() {
     w.lose_the_disk().await;
     let plan = rebuilt(&w, &books).await;
     let after = w.state().await;
-    assert_eq!((plan.rows[0].what, after.call.round), (What::GoesOn, 2), "{:?}", plan.rows[0]);
+    assert_eq!((plan.rows[0].what, after.call.round), (PlannedAction::GoesOn, 2), "{:?}", plan.rows[0]);
     assert_eq!((after.call.next_step, &after.call.excluded), (before.call.next_step, &before.call.excluded));
     assert!(plan.rows[0].lost.iter().any(|l| l.contains("opened again")), "{:?}", plan.rows[0]);
 }
@@ -176,7 +185,7 @@ async fn another_row_of_the_call_that_says_it_is_taken_is_believed() {
     books.add_call(twin);
     w.lose_the_disk().await;
     let plan = rebuilt(&w, &books).await;
-    assert_eq!((plan.rows.len(), plan.rows[0].what), (1, What::Acknowledged), "{plan:?}");
+    assert_eq!((plan.rows.len(), plan.rows[0].what), (1, PlannedAction::Acknowledged), "{plan:?}");
 }
 
 #[tokio::test]
@@ -190,14 +199,14 @@ async fn every_text_of_ours_is_known_for_what_it_is() {
         answers.push((text, said(&answer), kind_of(&answer)));
         w.advance(secs(2)).await;
     }
-    let of = |s: Said| Some((Some(reference.clone()), s));
+    let of = |s: CallStatusEvidence| Some((Some(reference.clone()), s));
     let want = [
-        of(Said::Passed),
-        Some((None, Said::Nothing)),
-        of(Said::Yours),
-        of(Said::Yours),
-        of(Said::TakenBy("Sam Ortiz".into())),
-        of(Said::HandedBack),
+        of(CallStatusEvidence::Passed),
+        Some((None, CallStatusEvidence::Nothing)),
+        of(CallStatusEvidence::Yours),
+        of(CallStatusEvidence::Yours),
+        of(CallStatusEvidence::TakenBy("Sam Ortiz".into())),
+        of(CallStatusEvidence::HandedBack),
     ];
     for ((text, got, kind), want) in answers.iter().zip(want) {
         assert_eq!((got, *kind), (&want, K::Answer), "{text}");

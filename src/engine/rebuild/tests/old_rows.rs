@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::books::{Books, fields, planned, rebuilt};
 use crate::domain::call::CallStatus;
 use crate::engine::adopt::Adopter;
-use crate::engine::rebuild::What;
+use crate::engine::rebuild::PlannedAction;
 use crate::gateways::mirror::Record;
 use crate::testing::{World, mins, secs};
 
@@ -38,9 +38,9 @@ async fn steps(w: &mut World, id: &str) -> (u32, u32, CallStatus, String) {
 async fn recovery_goes_on_where_the_old_system_left_off() {
     let mut w = World::new().await;
     let plan = rebuilt(&w, &books()).await;
-    let ids: Vec<(&str, usize, What)> =
+    let ids: Vec<(&str, usize, PlannedAction)> =
         plan.rows.iter().map(|r| (r.call.as_str(), r.found.old_events, r.what)).collect();
-    let goes = What::GoesOn;
+    let goes = PlannedAction::GoesOn;
     assert_eq!(ids, [("old_101", 2, goes), ("old_102", 1, goes), ("old_103", 1, goes), ("old_104", 0, goes)]);
     assert_eq!(plan.problems.len(), 1, "the row without an id: {:?}", plan.problems);
     assert_eq!(steps(&mut w, "old_101").await, (2, 2, CallStatus::Dispatching, "normal".into()));

@@ -2,7 +2,7 @@
 
 use super::books::{Books, hears_nothing_new, listed, planned, rebuilt};
 use crate::domain::call::CallStatus;
-use crate::engine::rebuild::What;
+use crate::engine::rebuild::PlannedAction;
 use crate::testing::{World, fixtures, mins, secs};
 
 /// What the base has of the world's call in its first half minute.
@@ -21,7 +21,7 @@ async fn a_call_that_stands_in_the_events_alone_goes_on_where_it_was() {
         w.lose_the_disk().await;
         let plan = rebuilt(&w, &books).await;
         let row = plan.rows.first().expect("a row");
-        assert_eq!((row.what, plan.problems.len()), (What::GoesOn, 0), "{after} s");
+        assert_eq!((row.what, plan.problems.len()), (PlannedAction::GoesOn, 0), "{after} s");
         assert!(row.lost.iter().any(|l| l.contains("no row in Calls yet")), "{:?}", row.lost);
         let now = w.state().await;
         assert_eq!((&now.call.id, &now.call.reference), (&before.call.id, &before.call.reference));

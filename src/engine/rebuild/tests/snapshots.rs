@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::books::{Books, fields, planned, rebuilt};
 use crate::domain::call::CallStatus;
-use crate::engine::rebuild::What;
+use crate::engine::rebuild::PlannedAction;
 use crate::testing::{World, mins, secs};
 
 /// A call's row.
@@ -184,7 +184,7 @@ async fn two_calls_that_claim_one_event_keep_it_once() {
     let plan = rebuilt(&w, &books(&calls, &events)).await;
     let all: Vec<usize> = plan.rows.iter().map(|r| r.import.state.attempts.len()).collect();
     assert_eq!(all.iter().sum::<usize>(), 1, "{all:?}");
-    assert!(plan.rows.iter().all(|r| r.what == What::GoesOn));
+    assert!(plan.rows.iter().all(|r| r.what == PlannedAction::GoesOn));
 
     // The events are two, their message is one.
     let w = World::new().await;

@@ -3,7 +3,7 @@
 use super::books::{Books, hears_nothing_new, ingested, lost_and_rebuilt, planned, rebuilt};
 use crate::domain::attempt::{Attempt, AttemptState};
 use crate::domain::call::{CallState, CallStatus};
-use crate::engine::rebuild::What;
+use crate::engine::rebuild::PlannedAction;
 use crate::testing::world::Setup;
 use crate::testing::{Reaction, World, fixtures, mins, secs};
 
@@ -40,7 +40,7 @@ async fn a_running_call_is_what_it_was_and_its_next_step_fires_on_time() {
         let row = plan.rows.first().expect("a row");
         assert_eq!(
             (row.what, plan.problems.len(), row.lost.as_slice()),
-            (What::GoesOn, 0, &[] as &[String]),
+            (PlannedAction::GoesOn, 0, &[] as &[String]),
             "{label}"
         );
         // Young: it goes on no sooner than five minutes after its last event.

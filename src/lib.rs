@@ -51,20 +51,42 @@
 //! - A duty of the engine: a file in `engine/` and a line in `engine/duties.rs`.
 //! - A command: a file in `cli/` and a line in `cli/args.rs`.
 
-pub mod cli;
-pub mod clock;
-pub mod config;
-pub mod domain;
-pub mod engine;
-pub mod failpoint;
-pub mod gateways;
-pub mod http;
-pub mod ids;
+mod cli;
+mod clock;
+mod config;
+mod domain;
+mod engine;
+mod failpoint;
+mod gateways;
+mod http;
+mod ids;
 #[cfg(feature = "drills")]
-pub mod reliability;
+mod reliability;
 #[cfg(feature = "drills")]
-pub mod sandbox;
-pub mod store;
-pub mod telemetry;
+mod sandbox;
+mod store;
+mod telemetry;
 #[cfg(test)]
 mod testing;
+
+pub use cli::run;
+
+/// What the tests and the benches of this repository use beside the binary. No other program should.
+#[doc(hidden)]
+pub mod testkit {
+    pub use crate::clock::{Clock, Stopwatch, SystemClock};
+    pub use crate::config::{SANDBOX_ACCOUNT_SID, SANDBOX_AIRTABLE_TOKEN, SANDBOX_AUTH_TOKEN};
+    pub use crate::domain::Timestamp;
+    pub use crate::domain::reply::{Lexicon, read};
+    pub use crate::domain::types::Actor;
+    #[cfg(feature = "drills")]
+    pub use crate::reliability::{PEOPLE, check::judge};
+
+    pub mod failpoint {
+        pub use crate::failpoint::{POINTS, Safeguard};
+    }
+
+    pub mod store {
+        pub use crate::store::{MirrorFigures, StoreMode, StoreSettings, open};
+    }
+}

@@ -53,8 +53,6 @@ use exit::ExitStatus;
 use output::Output;
 use report::CliError;
 
-pub use args::command;
-
 /// Runs the program with these arguments; its exit code is one of those of the README.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();

@@ -373,7 +373,7 @@ mod tests {
     use crate::config::file::parse;
 
     fn root(text: &str) -> RawTable {
-        let mut root = parse(super::super::DEFAULTS, None).unwrap_or_else(|p| panic!("{p}"));
+        let mut root = parse(super::super::load::DEFAULTS, None).unwrap_or_else(|p| panic!("{p}"));
         let file = parse(text, Some(Path::new("/etc/x/c.toml"))).unwrap_or_else(|p| panic!("{p}"));
         super::super::raw::overlay(&mut root, file, "");
         root

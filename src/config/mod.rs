@@ -34,12 +34,11 @@ mod tests;
 mod twilio;
 mod types;
 
-pub use env::{Drill, Sources, no_color, unknown_time_zone, user_name};
+pub use env::{Sources, no_color, unknown_time_zone, user_name};
 pub use forms::duration;
-pub use in_force::{Documents, differences, sinks_of};
-pub use load::{DEFAULTS, load, load_document, load_under, load_under_without_file, place};
-pub use origin::{ConfigErrors, ConfigProblem, Origin};
+pub use in_force::{differences, sinks_of};
+pub use load::{load, load_document, load_under, load_under_without_file, place};
+pub use origin::{ConfigErrors, ConfigProblem};
 pub use people::{empty_roles, no_last_resort};
 pub use secret_url::SecretUrl;
-pub use show::ShowRow;
 pub use types::*;

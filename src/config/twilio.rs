@@ -76,7 +76,6 @@ pub(super) fn twilio(r: &mut Reader, root: &mut Section, test: &mut TestMode, sa
         auth_token_previous,
         api_key,
         sender: from.as_ref().map(|f| f.value.clone()),
-        fallback_from: fallback_from.clone(),
         base_url: base_url.map_or(here, |f| f.value),
         messages_per_second,
         connect_timeout: connect_timeout.map(|f| f.value).unwrap_or_default(),

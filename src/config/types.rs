@@ -120,8 +120,6 @@ pub struct Twilio {
     pub api_key: Option<(String, SecretString)>,
     /// Who sends where a line names nobody; always present in what [`Config::twilio_required`] returns.
     pub sender: Option<Sender>,
-    /// Used, in order, while the breaker of the first is open.
-    pub fallback_from: Vec<Sender>,
     /// Without credentials, https unless it is this machine.
     pub base_url: Url,
     /// Per sender, in segments; 0 = unlimited.

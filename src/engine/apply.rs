@@ -56,6 +56,7 @@ pub struct Core {
 
 impl Core {
     /// Wires a write path under a process's own settings, until it meets others in the store.
+    #[cfg(test)]
     pub fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,

@@ -311,11 +311,6 @@ impl Dispatcher {
         self.tasks.wait().await;
         self.tasks.reopen();
     }
-
-    /// How many POSTs are under way.
-    pub fn in_flight(&self) -> usize {
-        self.tasks.len()
-    }
 }
 
 /// What a pass came to.

@@ -4,50 +4,50 @@
 //! is due, ask the outside world and turn its answer into the next event. A crash at any point leaves a state from which the
 //! next start goes on: nothing lives in memory alone but hints, rates and heartbeats.
 
-pub mod adopt;
-pub mod apply;
-pub mod backups;
-pub mod beat;
-pub mod checkpoints;
-pub mod clocks;
-pub mod dispatcher;
-pub mod duties;
-pub mod duty;
+pub(crate) mod adopt;
+pub(crate) mod apply;
+pub(crate) mod backups;
+pub(crate) mod beat;
+pub(crate) mod checkpoints;
+pub(crate) mod clocks;
+pub(crate) mod dispatcher;
+pub(crate) mod duties;
+pub(crate) mod duty;
 mod fault_injection;
-pub mod file_watch;
+pub(crate) mod file_watch;
 mod first_read;
-pub mod heartbeat;
-pub mod heartbeats;
-pub mod in_force;
-pub mod intake;
-pub mod integrity;
-pub mod json;
-pub mod listener;
-pub mod mirror;
-pub mod outbox;
-pub mod poller;
-pub mod provider_clock;
-pub mod rate;
-pub mod rebuild;
-pub mod reconciler;
-pub mod recovery;
-pub mod requests;
+pub(crate) mod heartbeat;
+pub(crate) mod heartbeats;
+pub(crate) mod in_force;
+pub(crate) mod intake;
+pub(crate) mod integrity;
+pub(crate) mod json;
+pub(crate) mod listener;
+pub(crate) mod mirror;
+pub(crate) mod outbox;
+pub(crate) mod poller;
+pub(crate) mod provider_clock;
+pub(crate) mod rate;
+pub(crate) mod rebuild;
+pub(crate) mod reconciler;
+pub(crate) mod recovery;
+pub(crate) mod requests;
 mod safeguards;
-pub mod scheduler;
+pub(crate) mod scheduler;
 mod send_queues;
-pub mod silence;
-pub mod sink;
-pub mod start;
-pub mod store_alarm;
-pub mod store_file;
-pub mod supervisor;
-pub mod synced_contacts;
+pub(crate) mod silence;
+pub(crate) mod sink;
+pub(crate) mod start;
+pub(crate) mod store_alarm;
+pub(crate) mod store_file;
+pub(crate) mod supervisor;
+pub(crate) mod synced_contacts;
 #[cfg(test)]
 mod tests;
 mod undecided;
-pub mod waiting;
-pub mod wake;
-pub mod watch;
+pub(crate) mod waiting;
+pub(crate) mod wake;
+pub(crate) mod watch;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -67,7 +67,7 @@ use mirror::MirrorHealth;
 use sink::Sink;
 use undecided::Undecided;
 
-pub use first_read::{FIRST_READ_WAIT, FirstRead};
+pub use first_read::FirstRead;
 
 /// Whose work an engine does.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,12 +1,12 @@
 //! The outside world as the engine sees it: traits, and the three meanings that a failure can have.
 
-pub mod airtable;
-pub mod alerts;
+pub(crate) mod airtable;
+pub(crate) mod alerts;
 mod exchange;
-pub mod heartbeat;
-pub mod mirror;
+pub(crate) mod heartbeat;
+pub(crate) mod mirror;
 mod provider_clock;
-pub mod twilio;
+pub(crate) mod twilio;
 
 pub use mirror::{MirrorError, MirrorGateway};
 pub use provider_clock::{ClockWatcher, http_date};

@@ -24,9 +24,6 @@ mod state;
 mod tests;
 mod webhooks;
 
-pub use routes::router;
 pub use server::{BindError, bind, serve};
-pub use state::{
-    BODY_MAX, DISPATCH_BODY_MAX, HttpDeps, HttpLimits, HttpSettings, HttpState, Surface, keep_refusal_alerts,
-};
+pub use state::{HttpDeps, HttpSettings, HttpState, Surface, keep_refusal_alerts};
 pub use webhooks::{PROBE, probe_proof};

@@ -18,7 +18,7 @@ mod airtable;
 mod answer;
 mod callbacks;
 mod change;
-mod config;
+pub(crate) mod config;
 mod controls;
 mod create;
 mod faults;
@@ -45,14 +45,14 @@ use std::time::Duration;
 
 use crate::clock::Clock as _;
 
-pub use airtable::{AirtableRequest, AirtableRequests, AirtableRow, BaseAdminAction, FieldType, Permission};
-pub use config::{
-    DEFAULT_ACCOUNT_SID, DEFAULT_AIRTABLE_BASE, DEFAULT_AIRTABLE_TOKEN, DEFAULT_AUTH_TOKEN, SandboxConfig, SandboxError,
-};
-pub use faults::{Fault, FaultKind, On, OutcomeWord, Shape};
+#[cfg(test)]
+pub use airtable::AirtableRow;
+pub use airtable::{AirtableRequests, BaseAdminAction};
+pub use config::{SandboxConfig, SandboxError};
+pub use faults::{Fault, FaultKind};
 pub use identity::{Whose, whose};
 pub use ledger::LedgerEntry;
-pub use messages::{Direction, Status};
+pub use messages::Direction;
 pub use person::{Person, Reply};
 
 use server::Server;
@@ -148,6 +148,7 @@ impl Sandbox {
         self.shared.set_inbound_url(url).map_err(SandboxError::Config)
     }
 
+    #[cfg(test)]
     /// The rows of a table of the Airtable base, named by name or id, in the order in which they were made.
     pub fn airtable_rows(&self, table: &str) -> Vec<AirtableRow> {
         self.shared.state().airtable.rows(table)

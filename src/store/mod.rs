@@ -33,9 +33,7 @@ mod views;
 
 use async_trait::async_trait;
 
-use crate::domain::log::LogKind;
-
-pub use alerts::{AlertOutbox, AlertTask, NotDelivered, SinkState};
+pub use alerts::{AlertTask, NotDelivered, SinkState};
 pub use control::{Control, EngineBeat, EngineRow, KeptProviderClock, Request, SyncedContact, SyncedContacts};
 pub use error::StoreError;
 #[cfg(test)]
@@ -44,7 +42,6 @@ pub use lease::{Holder, Lease, LeaseError};
 pub use ledger::{CallStory, Committed, Decide, Ledger, LogLine};
 pub use mirror::{
     CallTask, EventFilter, EventLine, EventTask, MirrorDelivered, MirrorFigures, MirrorKey, MirrorOutbox, MirrorTask,
-    ParkedLine,
 };
 #[cfg(test)]
 pub(crate) use open::open_between;
@@ -54,7 +51,7 @@ pub use peeked::Peeked;
 pub use place::{Location, StoreMode, StoreSettings};
 pub use queues::{Listened, ListenedPlace, Pollable, Queues, Searchable, Sendable};
 pub use send_queues::{SendQueue, SendQueueKey, SendQueuePosition};
-pub use sqlite::corrupt;
+pub(crate) use sqlite::corrupt;
 #[cfg(test)]
 pub(crate) use sqlite::{bulk, page_damage};
 pub use upkeep::{Backup, Place, Room, Upkeep};
@@ -77,9 +74,4 @@ pub trait Store: Ledger + Queues + Views + Outbox + Control {
     /// Takes no more changes, and waits until those that were handed over are committed and answered. Later changes are
     /// [`StoreError::Closed`]; reads still work. May be called again.
     async fn close(&self) -> Result<(), StoreError>;
-}
-
-/// The words of log kinds, for filters.
-pub fn log_kinds() -> Vec<&'static str> {
-    LogKind::ALL.iter().map(|k| k.as_str()).collect()
 }

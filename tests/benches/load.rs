@@ -90,7 +90,7 @@ fn help() {
 
 /// What one text says by itself: the table that operators have, and the longest texts that the provider passes on.
 fn replies() {
-    use dispatchctl::domain::reply::{Lexicon, read};
+    use dispatchctl::testkit::{Lexicon, read};
     let lexicon = Lexicon::default();
     let table = csv::Reader::from_path(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/replies.csv"));
     let rows = table.expect("the table of replies").into_records();

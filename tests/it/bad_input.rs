@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 
-use dispatchctl::clock::Stopwatch;
+use dispatchctl::testkit::Stopwatch;
 use serde_json::json;
 
 use crate::support::process::report;
@@ -322,7 +322,7 @@ fn no_secret_or_whole_number_is_in_a_log() {
     );
     assert_eq!(forged.expect("an answer").status, 403);
     let log = serve.process.stderr();
-    for secret in ["9495550101", "9495550150", "Burst pipe", "Oak St", dispatchctl::config::SANDBOX_AUTH_TOKEN] {
+    for secret in ["9495550101", "9495550150", "Burst pipe", "Oak St", dispatchctl::testkit::SANDBOX_AUTH_TOKEN] {
         assert!(!log.contains(secret), "{secret} is in the log: {log}");
     }
     assert!(Path::new(&stage.shop.path("shop.db")).is_file());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dispatchctl::clock::Stopwatch;
+use dispatchctl::testkit::Stopwatch;
 use serde_json::{Value, json};
 
 use crate::support::process::{Process, report};

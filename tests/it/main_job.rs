@@ -1,6 +1,6 @@
 //! The main job, over three real processes: a call comes in, the technician is told, told again, and somebody takes it.
 
-use dispatchctl::config::SANDBOX_ACCOUNT_SID;
+use dispatchctl::testkit::SANDBOX_ACCOUNT_SID;
 use serde_json::{Value, json};
 
 use crate::support::stage::{ANA, LEE, SAM, SECOND_MS, Stage, attempts, emergency, entries, state, text};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dispatchctl::store::{self, MirrorFigures, StoreMode, StoreSettings};
+use dispatchctl::testkit::store::{self, MirrorFigures, StoreMode, StoreSettings};
 use serde_json::{Value, json};
 
 use crate::support::Shop;

@@ -80,7 +80,7 @@ fn without_each_guard_a_check_goes_red() {
     let faults: Vec<&String> = rows.iter().filter_map(|r| r.2.as_ref().err()).collect();
     assert!(faults.is_empty(), "{faults:#?}");
     let names: Vec<&str> = SAFEGUARDS.iter().map(|g| g.0).collect();
-    for (_, name) in dispatchctl::failpoint::Safeguard::ALL {
+    for (_, name) in dispatchctl::testkit::failpoint::Safeguard::ALL {
         assert!(names.contains(name), "{name} has no scenario");
     }
 }
@@ -351,7 +351,7 @@ fn account(stage: &Stage) -> String {
     let shown = stage.shop.expect(0, &["config", "show", "-o", "json"]).json();
     let rows = shown["settings"].as_array().or(shown.as_array()).cloned().unwrap_or_default();
     let sid = rows.iter().find(|r| r["key"] == "twilio.account_sid").map(|r| text(r, "value").to_owned());
-    sid.unwrap_or_else(|| dispatchctl::config::SANDBOX_ACCOUNT_SID.to_owned())
+    sid.unwrap_or_else(|| dispatchctl::testkit::SANDBOX_ACCOUNT_SID.to_owned())
 }
 
 /// A second engine is started beside the first, which has a text under way.
@@ -452,7 +452,7 @@ fn prompts(off: Option<&str>) -> Seen {
 
 /// The provider's times have whole seconds.
 fn a_second_later() {
-    let watch = dispatchctl::clock::Stopwatch::start();
+    let watch = dispatchctl::testkit::Stopwatch::start();
     until("a second has passed", || (watch.passed() > std::time::Duration::from_millis(1_100)).then_some(()));
 }
 

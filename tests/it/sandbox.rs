@@ -22,7 +22,7 @@ fn it_takes_the_configured_base_and_token_and_can_spoil_the_wire() {
         http::request(at, "GET", "/v0/appShop0000000000/Calls", &[("Authorization", &format!("Bearer {token}"))], "")
     };
     assert_eq!(calls("patShop.not-to-be-shown").expect("answers").json(), json!({ "records": [] }));
-    assert_eq!(calls(dispatchctl::config::SANDBOX_AIRTABLE_TOKEN).expect("answers").status, 401);
+    assert_eq!(calls(dispatchctl::testkit::SANDBOX_AIRTABLE_TOKEN).expect("answers").status, 401);
     let fault = json!({ "kind": "cut", "at": 60, "path": "/v0/", "times": 1 });
     assert_eq!(http::json(at, "POST", "/_sandbox/faults", Some(&fault)).expect("answers").status, 201);
     assert!(calls("patShop.not-to-be-shown").is_err(), "cut");

@@ -46,7 +46,7 @@ impl Shop {
 
     fn config(&self, more: &str) -> String {
         let (sandbox, at) = (self.stage.sandbox_at(), self.at);
-        let people = dispatchctl::reliability::PEOPLE.replace(
+        let people = dispatchctl::testkit::PEOPLE.replace(
             "[twilio]\n",
             &format!("[twilio]\naccount_sid = \"{ACCOUNT}\"\nauth_token_file = \"twilio\"\nfrom = \"+15005550006\"\nbase_url = \"http://{sandbox}\"\n"),
         );

@@ -4,7 +4,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::PathBuf;
 use std::{fs, thread};
 
-use dispatchctl::clock::{Clock as _, SystemClock};
+use dispatchctl::testkit::{Clock as _, SystemClock};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 

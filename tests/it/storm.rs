@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use dispatchctl::clock::Stopwatch;
+use dispatchctl::testkit::Stopwatch;
 use serde_json::{Value, json};
 
 use crate::support::process::report;

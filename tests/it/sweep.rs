@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use dispatchctl::clock::Stopwatch;
-use dispatchctl::failpoint;
+use dispatchctl::testkit::Stopwatch;
+use dispatchctl::testkit::failpoint;
 
 use crate::support::fault_injection::my_turn;
 use crate::support::process::report;

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use dispatchctl::store::{self, StoreMode, StoreSettings};
+use dispatchctl::testkit::store::{self, StoreMode, StoreSettings};
 use serde_json::{Value, json};
 
 use crate::support::fault_injection::fault_injection_in;
@@ -71,8 +71,8 @@ fn a_running_engine_on_a_live_store_refuses_every_drill() {
     command.args(["--store", &live.display().to_string(), "-o", "json", "serve", "--listen", &listen]);
     command.current_dir(stage.shop.path("")).env_clear().env("HOME", stage.shop.path(""));
     for (name, value) in [
-        ("ACCOUNT_SID", dispatchctl::config::SANDBOX_ACCOUNT_SID),
-        ("AUTH_TOKEN", dispatchctl::config::SANDBOX_AUTH_TOKEN),
+        ("ACCOUNT_SID", dispatchctl::testkit::SANDBOX_ACCOUNT_SID),
+        ("AUTH_TOKEN", dispatchctl::testkit::SANDBOX_AUTH_TOKEN),
         ("FROM", "+15005550006"),
         ("BASE_URL", &format!("http://{}", stage.sandbox_at())),
     ] {

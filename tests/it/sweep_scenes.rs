@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use dispatchctl::clock::Stopwatch;
+use dispatchctl::testkit::Stopwatch;
 
 use crate::support::fault_injection::{FAILPOINT, Sink, died_at};
 use crate::support::http;

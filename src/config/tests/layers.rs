@@ -5,6 +5,8 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 
 use super::*;
+use crate::config::load::DEFAULTS;
+use crate::config::origin::Origin;
 use crate::domain::reply::{Says, read};
 
 #[test]
@@ -149,7 +151,8 @@ fn names_of_operators_and_our_own_are_read() {
     let c = b.load();
     let t = c.twilio_required().expect("complete");
     assert_eq!(t.auth_token.expose_secret(), "ours");
-    assert_eq!((t.fallback_from.len(), t.messages_per_second), (2, 0.5));
+    assert_eq!(t.messages_per_second, 0.5);
+    assert_eq!(c.directory.fallback.len(), 2);
     assert!(t.api_key.is_none());
     assert_eq!((c.delivery.stand_down, c.delivery.resend_limit, c.test_numbers.len()), (false, 0, 1));
     let normal = c.directory.default_line.policies.get("normal").expect("default");

@@ -9,8 +9,8 @@ mod gsm7;
 mod input;
 mod template;
 
-pub use gsm7::{Encoding, clean, fold, segments, septets};
-pub use input::{BODY_CHARACTERS_MAX, RenderInput, StandDown, TemplateError, TextKind, VARIABLES};
+pub use gsm7::{fold, segments};
+pub use input::{RenderInput, StandDown, TemplateError, TextKind};
 pub use template::check_template;
 
 use super::types::CallRef;

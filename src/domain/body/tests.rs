@@ -1,3 +1,5 @@
+use super::gsm7::Encoding;
+use super::input::BODY_CHARACTERS_MAX;
 use super::*;
 use proptest::prelude::*;
 

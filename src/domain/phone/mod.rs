@@ -1,7 +1,7 @@
 //! Numbers that we would text: E.164 with a country that exists, masked wherever they are shown; and the many ways to write one.
 
 mod country;
-pub mod spelling;
+pub(crate) mod spelling;
 
 use std::fmt;
 use std::str::FromStr;

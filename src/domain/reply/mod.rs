@@ -23,7 +23,6 @@ mod which;
 mod wording;
 mod words;
 
-pub use free::FreeText;
 pub use lexicon::{Lexicon, OwnWord};
 pub use reading::{Reading, Says, read, references};
 pub use wording::asks;

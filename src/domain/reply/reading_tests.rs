@@ -3,8 +3,9 @@
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 
+use super::free::FreeText;
 use super::words::Words;
-use super::{FreeText, Lexicon, OwnWord, Reading, Says, conditions, copies, harmless, read, references};
+use super::{Lexicon, OwnWord, Reading, Says, conditions, copies, harmless, read, references};
 use crate::testing::replies::{TABLE, unescaped};
 
 /// Who writes in the table.

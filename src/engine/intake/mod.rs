@@ -5,7 +5,7 @@
 //! named in one alert. The command line is strict and names what exists. Only a number that we would text must be valid.
 
 mod document;
-pub mod json;
+pub(crate) mod json;
 #[cfg(test)]
 mod random;
 

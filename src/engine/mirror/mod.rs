@@ -21,7 +21,7 @@ mod outcome;
 mod rows;
 mod state;
 mod trouble;
-pub mod verify;
+pub(crate) mod verify;
 mod verify_calls;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,7 +34,7 @@ use crate::store::StoreError;
 
 use super::apply::Core;
 
-pub use rows::{REPLIED, event, event_id};
+pub use rows::REPLIED;
 pub use state::MirrorHealth;
 use state::{MirrorState, MirrorTable};
 

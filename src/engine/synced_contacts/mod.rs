@@ -4,8 +4,8 @@
 //! good copy in the store and puts the directory in force. A table that cannot be read, is empty or is broken changes nothing:
 //! the last good copy stands, also over a restart, and a person is alerted. A row that is wrong is left out and said once.
 
-pub mod merge;
-pub mod rows;
+pub(crate) mod merge;
+pub(crate) mod rows;
 #[cfg(test)]
 mod tests;
 

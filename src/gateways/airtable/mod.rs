@@ -27,9 +27,10 @@
 //!
 //! **doctor** goes `whoami` → `bases` → `tables`, asks [`TableSchema::field`], [`FieldSchema::takes`] and
 //! [`TableSchema::near_miss`], and makes what is missing with `create_field` and `create_table`.
+#![allow(dead_code)]
 
 mod cells;
-pub mod client;
+pub(crate) mod client;
 mod errors;
 mod formula;
 mod pace;
@@ -38,6 +39,6 @@ mod wire;
 mod words;
 
 pub use cells::{Cell, FieldDifference, Fields, differences};
-pub use client::{AirtableClient, AirtableSettings, ClientError};
+pub use client::{AirtableClient, AirtableSettings};
 pub use formula::Formula;
-pub use schema::{BaseSchema, FieldForm, FieldSchema, NewField, NewTable, TableSchema, is_field_id, is_table_id};
+pub use schema::{BaseSchema, FieldForm, FieldSchema, NewField, NewTable, TableSchema, is_field_id};

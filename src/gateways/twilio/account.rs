@@ -119,7 +119,7 @@ mod tests {
     use wiremock::{Mock, MockServer, ResponseTemplate};
 
     use super::*;
-    use crate::gateways::twilio::{Auth, TwilioSettings};
+    use crate::gateways::twilio::client::{Auth, TwilioSettings};
 
     const ACCOUNT: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 

@@ -116,11 +116,6 @@ impl TwilioClient {
         Ok(Self { settings: Arc::new(settings), sends, reads, clock: Arc::default() })
     }
 
-    /// The account whose messages these are.
-    pub fn account_sid(&self) -> &str {
-        &self.settings.account_sid
-    }
-
     /// The URL that a message's callbacks go to; `None` where there is no public URL.
     fn callback_url(&self, attempt: AttemptId) -> Option<Url> {
         let mut url = self.settings.public_url.clone()?;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::domain::types::{ErrorCode, MessageSid, Timestamp};
-use crate::domain::{MessageStatus, PhoneNumber, phone};
+use crate::domain::{MessageStatus, phone};
 use crate::gateways::{MessageBody, MessageRecord};
 
 /// A message as a create answer, a fetch or a list item shows it; numbers come as numbers or as text.
@@ -178,11 +178,6 @@ impl Party {
     /// In full: not for a log.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// As a number that can be texted; `None` for a short code, a name, another channel.
-    pub fn phone(&self) -> Option<PhoneNumber> {
-        self.0.parse().ok()
     }
 
     /// A number, short code or sender's name, with a channel before it or not (`whatsapp:+1949…`). A plus can only be

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::helpers::*;
 use crate::domain::attempt::AttemptState;
-use crate::http::DISPATCH_BODY_MAX;
+use crate::http::state::DISPATCH_BODY_MAX;
 
 const PATH: &str = "/api/dispatch/manual";
 

@@ -7,7 +7,8 @@ use tower::ServiceExt as _;
 
 use crate::engine::Scope;
 use crate::engine::duties::TABLE;
-use crate::http::{Surface, router};
+use crate::http::Surface;
+use crate::http::routes::router;
 
 use super::helpers::*;
 

@@ -27,7 +27,7 @@ use super::documents::{list, text, time};
 use super::drill_dir::DrillDir;
 use super::outcome::Outcome;
 
-pub use plan::{Credentials, LivePlan, LiveRefusal, MESSAGES_MAX, MirrorTarget, PRICE_UNVERIFIED, PlannedText, Wishes};
+pub use plan::{Credentials, LivePlan, LiveRefusal, MirrorTarget, Wishes};
 pub use watch::MirrorSide;
 
 use engine::{LiveEngine, Start};

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use url::Url;
 
 use crate::config::{Config, MirrorPace, Mode};
@@ -286,26 +285,6 @@ impl LivePlan {
             self.cost()
         )
     }
-
-    /// The same for a program; numbers in full, as they are the operator's own.
-    pub fn json(&self) -> Value {
-        let (least, most) = self.takes();
-        let texts = self.texts.iter().map(|t| {
-            json!({ "to": t.to.e164(), "afterMs": ms(t.after), "what": t.what, "body": t.body, "segments": t.segments })
-        });
-        json!({
-            "texts": texts.collect::<Vec<_>>(), "sender": self.sender.as_str(), "t1Ms": ms(self.t1),
-            "estimate": { "segments": self.segments(), "pricePerSegmentUsd": self.price, "usd": self.cost(),
-                          "priceVerified": false, "priceGiven": self.price_given },
-            "takesMs": { "least": ms(least), "most": ms(most) },
-            "receipts": if self.public_url.is_some() { "callback" } else { "polling" },
-            "testCredentials": self.credentials == Credentials::Test,
-        })
-    }
-}
-
-fn ms(d: Duration) -> u64 {
-    u64::try_from(d.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A span for a person.
@@ -426,7 +405,6 @@ mod tests {
         let plan = LivePlan::of(&config(NUMBERS), &wishes).expect("a plan");
         let said = plan.lines().join("\n");
         assert!(said.contains("0.3000 US$") && said.contains("--price-per-segment") && !said.contains("UNVERIFIED"));
-        assert_eq!(plan.json()["estimate"]["usd"], 0.05 * 6.0);
     }
 
     #[test]

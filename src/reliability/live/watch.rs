@@ -237,7 +237,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("temp dir");
         let sandbox = Sandbox::start(SandboxConfig::new(dir.path().join("ledger.ndjson"))).await.expect("a sandbox");
         let mut names = config("[airtable]\nbase_id = \"appSandbox0000000\"\n").airtable.expect("airtable");
-        names.token = crate::sandbox::DEFAULT_AIRTABLE_TOKEN.to_owned().into();
+        names.token = crate::sandbox::config::DEFAULT_AIRTABLE_TOKEN.to_owned().into();
         let base = sandbox.base_url().parse().expect("a URL");
         let settings = AirtableSettings::new(names.token.expose_secret().into(), names.base_id.clone(), base, 4.5);
         let clock = Arc::new(SystemClock::new());

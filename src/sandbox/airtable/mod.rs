@@ -23,9 +23,9 @@ mod schema;
 mod serve;
 
 pub(super) use base::Change;
-pub use base::{FieldType, Permission};
 pub use base_admin::BaseAdminAction;
 pub(super) use kept::Airtable;
+#[cfg(test)]
 pub use kept::AirtableRow;
-pub use limits::{AirtableRequest, AirtableRequests};
+pub use limits::AirtableRequests;
 pub(super) use serve::{answer, by_hand};

@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::sandbox::callbacks::sign;
+use crate::sandbox::faults::OutcomeWord;
+use crate::sandbox::messages::Status;
 use crate::sandbox::target::Target;
-use crate::sandbox::{Fault, FaultKind, OutcomeWord, Status};
+use crate::sandbox::{Fault, FaultKind};
 
 fn form(pairs: &Form<'_>) -> Vec<(String, String)> {
     pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect()

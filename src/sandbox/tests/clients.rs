@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::*;
 use crate::config::{SANDBOX_ACCOUNT_SID, SANDBOX_AUTH_TOKEN};
-use crate::sandbox::Status;
+use crate::sandbox::messages::Status;
 
 #[derive(Deserialize)]
 struct Recorded {

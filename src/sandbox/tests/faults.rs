@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use serde_json::json;
 
 use super::*;
-use crate::sandbox::Status;
+use crate::sandbox::messages::Status;
 
 /// Sends a create by hand; every byte that comes back until the connection ends.
 async fn raw_create(b: &Bench, body: &'static str) -> Vec<u8> {

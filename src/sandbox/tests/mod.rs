@@ -16,10 +16,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{
-    DEFAULT_ACCOUNT_SID, DEFAULT_AIRTABLE_BASE, DEFAULT_AIRTABLE_TOKEN, DEFAULT_AUTH_TOKEN, LedgerEntry, Sandbox,
-    SandboxConfig,
-};
+use super::config::{DEFAULT_ACCOUNT_SID, DEFAULT_AIRTABLE_BASE, DEFAULT_AIRTABLE_TOKEN, DEFAULT_AUTH_TOKEN};
+use super::{LedgerEntry, Sandbox, SandboxConfig};
 use crate::clock::{Clock as _, Stopwatch, SystemClock};
 
 pub(super) const SAM: &str = "+19495550101";

@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::*;
 use crate::sandbox::callbacks::sign;
+use crate::sandbox::messages::Status;
 use crate::sandbox::people::{reference, twiml_messages};
-use crate::sandbox::{Direction, Person, Reply, Status};
+use crate::sandbox::{Direction, Person, Reply};
 
 #[tokio::test]
 async fn a_technician_replies_to_the_nth_text_and_twiml_answers_back() {

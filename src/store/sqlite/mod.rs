@@ -10,7 +10,7 @@ mod backup;
 pub(crate) mod bulk;
 mod check;
 mod control;
-pub mod corrupt;
+pub(crate) mod corrupt;
 mod damage;
 mod engines;
 mod errors;

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use dispatchctl::domain::types::Actor;
-use dispatchctl::store::{self, StoreMode, StoreSettings};
+use dispatchctl::testkit::Actor;
+use dispatchctl::testkit::store::{self, StoreMode, StoreSettings};
 use serde_json::{Value, json};
 
 use super::http;

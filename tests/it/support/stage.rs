@@ -4,8 +4,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::time::Duration;
 
-use dispatchctl::domain::Timestamp;
-use dispatchctl::reliability::check::judge;
+use dispatchctl::testkit::Timestamp;
+use dispatchctl::testkit::judge;
 use serde_json::{Value, json};
 
 use super::Shop;
@@ -36,7 +36,7 @@ pub(crate) struct Serve {
 impl Stage {
     /// Starts the sandbox; `policies` is more of the configuration.
     pub(crate) fn new(policies: &str) -> Self {
-        let mut shop = Shop::with_config(&format!("{}\n{policies}", dispatchctl::reliability::PEOPLE));
+        let mut shop = Shop::with_config(&format!("{}\n{policies}", dispatchctl::testkit::PEOPLE));
         let ledger = shop.path("ledger.ndjson").display().to_string();
         let dir = shop.path("");
         let args = ["sandbox", "-o", "json", "--listen", "127.0.0.1:0", "--ledger", &ledger, "--pace-ms", "30"];

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use dispatchctl::clock::{Clock as _, Stopwatch, SystemClock};
-use dispatchctl::domain::Timestamp;
+use dispatchctl::testkit::Timestamp;
+use dispatchctl::testkit::{Clock as _, Stopwatch, SystemClock};
 use serde_json::Value;
 
 /// The longest that a single state is waited for.

@@ -3,8 +3,8 @@
 use super::books::{Books, planned, rebuilt};
 use crate::domain::attempt::AttemptState;
 use crate::domain::types::Actor;
-use crate::engine::rebuild::PlannedAction;
 use crate::engine::rebuild::carry_out;
+use crate::engine::rebuild::plan::PlannedAction;
 use crate::testing::{World, mins, secs};
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 
 use super::books::{Books, hears_nothing_new, ingested, listed, planned, rebuilt};
 use crate::domain::call::CallStatus;
-use crate::engine::rebuild::PlannedAction;
 use crate::engine::rebuild::evidence::{CallStatusEvidence, kind_of, said};
+use crate::engine::rebuild::plan::PlannedAction;
 use crate::testing::{World, fixtures, mins, secs};
 
 use crate::domain::attempt::AttemptKind as K;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::books::{Books, fields, planned, rebuilt};
 use crate::domain::call::CallStatus;
 use crate::engine::adopt::Adopter;
-use crate::engine::rebuild::PlannedAction;
+use crate::engine::rebuild::plan::PlannedAction;
 use crate::gateways::mirror::Record;
 use crate::testing::{World, mins, secs};
 

@@ -2,7 +2,7 @@
 
 use super::books::{Books, hears_nothing_new, listed, planned, rebuilt};
 use crate::domain::call::CallStatus;
-use crate::engine::rebuild::PlannedAction;
+use crate::engine::rebuild::plan::PlannedAction;
 use crate::testing::{World, fixtures, mins, secs};
 
 /// What the base has of the world's call in its first half minute.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::books::{Books, fields, planned, rebuilt};
 use crate::domain::call::CallStatus;
-use crate::engine::rebuild::PlannedAction;
+use crate::engine::rebuild::plan::PlannedAction;
 use crate::testing::{World, mins, secs};
 
 /// A call's row.

@@ -3,7 +3,7 @@
 use super::books::{Books, hears_nothing_new, ingested, lost_and_rebuilt, planned, rebuilt};
 use crate::domain::attempt::{Attempt, AttemptState};
 use crate::domain::call::{CallState, CallStatus};
-use crate::engine::rebuild::PlannedAction;
+use crate::engine::rebuild::plan::PlannedAction;
 use crate::testing::world::Setup;
 use crate::testing::{Reaction, World, fixtures, mins, secs};
 

@@ -126,7 +126,7 @@ pub(crate) async fn stranded_calls_are_those_that_nothing_will_look_at(store: &d
         far
     };
     let mut slow = far("slow", AttemptState::Failed);
-    slow.call.policy.exhaust_after = Duration::from_secs(2 * 365 * 86_400);
+    Arc::make_mut(&mut slow.call.policy).exhaust_after = Duration::from_secs(2 * 365 * 86_400);
     let mut decided = far("decided", AttemptState::Unknown);
     decided.attempts[0].decided_at = Some(at(2));
     let mut soon = far("soon", AttemptState::Failed);

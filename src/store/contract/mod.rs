@@ -32,6 +32,7 @@ macro_rules! whole_contract {
             cases::only_the_difference_is_written_and_new_attempts_come_after_moved_ones,
             cases::a_refused_decision_writes_nothing,
             cases::five_hundred_at_once_with_a_fifth_failing_or_panicking,
+            cases::a_change_that_was_decided_again_is_reported_as_it_was_committed,
             cases::receipts_wait_for_their_message_and_are_joined_once,
             cases::an_inbound_text_is_kept_once_and_answered_as_before,
             cases::alerts_are_raised_and_resolved_once,

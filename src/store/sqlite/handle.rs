@@ -1,5 +1,6 @@
 //! The open store: its connections, and the two ways by which everything else reads and writes.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub(in crate::store) struct SqliteStore {
     pub(super) options: StoreSettings,
     pub(super) files: OpenFiles,
     pub(super) sinks: Sinks,
+    /// How many decisions were written, committed or not.
+    pub(super) run: Arc<AtomicU64>,
     jobs: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     pub(super) readers: Readers,
@@ -86,6 +89,7 @@ impl SqliteStore {
             files,
             sinks: Sinks { mirror: options.mirror, alerts: options.alert_sinks.clone().into() },
             options,
+            run: Arc::default(),
             jobs: Mutex::new(Some(jobs)),
             writer: Mutex::new(Some(task)),
             readers: Readers::new(opener.clone()),

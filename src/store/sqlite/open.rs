@@ -137,7 +137,7 @@ pub(super) fn connect(options: &StoreSettings, what_for: Use) -> Result<Connecti
         conn.pragma_update(None, "fullfsync", true)?;
         conn.pragma_update(None, "checkpoint_fullfsync", true)
     };
-    set().map_err(|e| cannot_open(path, e))?;
+    set().map_err(|e| not_read(path, e))?;
     Ok(conn)
 }
 

@@ -175,6 +175,11 @@ impl App {
         if self.config.mirrors { " and Airtable's rows" } else { "" }
     }
 
+    /// Opens the store for who is about to be its engine, or makes it; damaged indexes are healed first.
+    pub(crate) async fn store_of_engine(&self) -> Result<Arc<dyn Store>, CliError> {
+        Self::opened(StoreSettings { heals: true, ..self.store_settings(NoStore::Create) }).await
+    }
+
     /// Opens the store; blocking work is done off the runtime's threads.
     pub(crate) async fn store(&self, missing: NoStore) -> Result<Arc<dyn Store>, CliError> {
         let location = self.location();
@@ -183,7 +188,10 @@ impl App {
             return Err(CliError::new(ExitStatus::Store, format!("there is no store at {location}"))
                 .hint("`dispatchctl serve` or the first `dispatchctl send` makes it; another place: --store"));
         }
-        let settings = self.store_settings(missing);
+        Self::opened(self.store_settings(missing)).await
+    }
+
+    async fn opened(settings: StoreSettings) -> Result<Arc<dyn Store>, CliError> {
         let opened = tokio::task::spawn_blocking(move || store::open(settings)).await;
         Ok(opened.map_err(|e| CliError::new(ExitStatus::Bug, "opening the store ended badly").cause(e))??)
     }

@@ -1,8 +1,8 @@
 //! `log`: the append-only story of the store, to read, to follow and to export.
 //!
-//! Entries are read by cursor: what a call or a pause splits is neither missed nor repeated.
+//! The newest entries are read from the end, all of them and what follows by cursor: what a call or a pause splits is neither
+//! missed nor repeated.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,21 +83,29 @@ struct Newest {
     skipped_rows: bool,
 }
 
-/// The last `limit` entries that match; the filter's cursor is then behind them.
+/// The last `limit` entries that match, and whether there are older ones; the filter's cursor is then behind them.
 async fn newest(store: &dyn Views, filter: &mut LogFilter, limit: usize) -> Result<Newest, CliError> {
-    let mut kept: VecDeque<LogLine> = VecDeque::new();
-    let mut skipped_rows = false;
+    let found = if limit == usize::MAX {
+        Newest { entries: all(store, filter).await?, skipped_rows: false }
+    } else {
+        let mut entries = store.newest_log(&LogFilter { limit: limit.saturating_add(1), ..filter.clone() }).await?;
+        let older = entries.len().saturating_sub(limit);
+        entries.drain(..older);
+        Newest { entries, skipped_rows: older > 0 }
+    };
+    filter.after = found.entries.last().map_or(filter.after, |l| l.seq);
+    Ok(found)
+}
+
+/// Every entry that matches, read from the first on.
+async fn all(store: &dyn Views, filter: &LogFilter) -> Result<Vec<LogLine>, CliError> {
+    let (mut filter, mut entries) = (filter.clone(), Vec::new());
     loop {
-        let page = store.log(filter).await?;
-        let Some(last) = page.last() else { break };
+        let page = store.log(&filter).await?;
+        let Some(last) = page.last() else { return Ok(entries) };
         filter.after = last.seq;
-        kept.extend(page);
-        while kept.len() > limit {
-            kept.pop_front();
-            skipped_rows = true;
-        }
+        entries.extend(page);
     }
-    Ok(Newest { entries: kept.into(), skipped_rows })
 }
 
 fn print(found: &Newest, out: &mut Output) {

@@ -27,7 +27,7 @@ use crate::gateways::mirror::Lane;
 use crate::http;
 use crate::store::{Control, Holder, Lease, LeaseError};
 
-use super::app::{App, NoStore};
+use super::app::App;
 use super::exit::ExitStatus;
 use super::output::Output;
 use super::reload::Reload;
@@ -56,7 +56,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     signals::size_limits_are_errors();
     app.config.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts])?;
     warn_of(&app.config);
-    let store = app.store(NoStore::Create).await?;
+    let store = app.store_of_engine().await?;
     let lock = take_lock(&app, &*store).await?;
     let sandbox = app.sandbox_if_needed(out).await?;
     let listener = http::bind(app.config.server.listen).await.map_err(port_error)?;

@@ -8,6 +8,8 @@
 //! ```
 //! `RESOLVED` and `CANCELLED` are final.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -113,7 +115,7 @@ pub struct Call {
     /// What it runs as: a policy's name.
     pub level: String,
     /// The ladder, copied when the call was accepted.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     /// What the caller said.
     pub data: CallData,
     /// Hash of the normalised known fields: the same id with another one is a conflict.

@@ -3,6 +3,7 @@
 //! Each entry (`cli/`, `http/`, a loop of `engine/`) makes an [`Event`] and gives it to `engine/apply.rs`; nothing else changes a call.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::alert::{AlertChange, AlertKind};
 use super::answers::{AnsweredBefore, PastAnswer, PastReply, Prompt};
@@ -26,7 +27,7 @@ pub struct NewCall {
     /// What it runs as.
     pub level: String,
     /// The ladder.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     /// The settings that it was taken from; `None`: a process's own.
     pub settings: Option<SettingsNumber>,
     /// What the caller said.

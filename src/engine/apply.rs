@@ -14,16 +14,16 @@ use crate::domain::Settlement;
 use crate::domain::alert::AlertChange;
 use crate::domain::change::{Answer, Change};
 use crate::domain::event::{Event, Load, Loaded, NewCall, Source};
-use crate::domain::log::{LogEntry, LogKind};
+use crate::domain::log::LogKind;
 use crate::domain::reply;
 use crate::domain::rules::Rules;
 use crate::domain::step::step;
 use crate::domain::team::Directory;
-use crate::domain::types::{Actor, AttemptId, CallId};
+use crate::domain::types::{Actor, AttemptId};
 use crate::domain::work::Ctx;
 use crate::domain::{PhoneNumber, ProviderClock, Timestamp};
 use crate::ids::Ids;
-use crate::store::{Store, StoreError, SyncedContacts};
+use crate::store::{Committed, Store, StoreError, SyncedContacts};
 
 use super::in_force::{self, InForce, Interpreter};
 use super::safeguards;
@@ -187,20 +187,12 @@ impl Core {
 
     async fn apply_under(&self, held: Arc<InForce>, event: &Arc<Event>, actor: &Actor) -> Result<Answer, StoreError> {
         let now = self.clock.now();
-        let told: Arc<Mutex<Told>> = Arc::default();
-        let keep = {
-            let told = told.clone();
-            move |change: Change| {
-                *told.lock().unwrap_or_else(PoisonError::into_inner) = Told::of(&change);
-                Ok(change)
-            }
-        };
-        let answer = self.transact(now, held, event, actor, keep).await;
-        match &answer {
-            Ok(_) => {
-                let told = std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner));
-                log_committed(&told.log, &told.alerts);
-                self.hint(&told, now);
+        let (load, phones, decide) = self.decision(now, held, event, actor);
+        let done = self.store.transact(load, phones, Arc::new(decide)).await;
+        match &done {
+            Ok(committed) => {
+                log_committed(&committed.change);
+                self.hint(committed, now);
             }
             Err(StoreError::Refused { what }) => error!(what, "a decision was refused: a bug; the rest goes on"),
             // Whoever asked is refused at once; so is the alarm not to wait for the next look at the store.
@@ -210,58 +202,57 @@ impl Core {
             }
             Err(_) => {}
         }
-        answer
+        done.map(|committed| committed.change.answer)
     }
 
     /// What an event would be answered, with nothing stored: `None` where nobody can say. For a drill.
     pub(super) async fn answer_unstored(&self, event: Event, actor: Actor) -> Option<Answer> {
+        let (load, phones, decide) = self.decision(self.clock.now(), self.in_force(), &Arc::new(event), &actor);
         let seen: Arc<Mutex<Option<Answer>>> = Arc::default();
         let refuse = {
             let seen = seen.clone();
-            move |change: Change| {
-                *seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(change.answer);
+            move |loaded: &Loaded| -> Result<Change, String> {
+                *seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(decide(loaded)?.answer);
                 Err("nothing of it is stored".to_owned())
             }
         };
-        let kept = self.transact(self.clock.now(), self.in_force(), &Arc::new(event), &actor, refuse).await;
+        let kept = self.store.transact(load, phones, Arc::new(refuse)).await;
         debug_assert!(kept.is_err(), "nothing is stored");
         seen.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Loads, decides, and stores what `keep` makes of the change, in one transaction.
-    async fn transact(
+    /// What an event needs to be loaded, whose opt-outs, and the decision over it.
+    fn decision(
         &self,
         now: Timestamp,
         held: Arc<InForce>,
         event: &Arc<Event>,
         actor: &Actor,
-        keep: impl Fn(Change) -> Result<Change, String> + Send + Sync + 'static,
-    ) -> Result<Answer, StoreError> {
+    ) -> (Load, Vec<PhoneNumber>, impl Fn(&Loaded) -> Result<Change, String> + Send + Sync + 'static) {
         let directory = held.directory.clone();
         let load = self.load_for(event, now);
         let phones = phones_of(event, &directory);
-        let decide = {
-            let (ids, rules) = (self.ids.clone(), safeguards::rules_in_force(&held.rules));
-            let (event, actor) = (Arc::clone(event), actor.clone());
-            move |loaded: &Loaded| -> Result<Change, String> {
-                if loaded.basis != held.basis {
-                    return keep(Change { answer: Answer::Outdated, ..Change::default() });
-                }
-                let new_id = || AttemptId::from_uuid(ids.uuid(now));
-                let ctx = Ctx { now, directory: &directory, rules: &rules, new_id: &new_id, actor: actor.clone() };
-                keep(step(loaded, &event, &ctx).map_err(|e| e.to_string())?)
+        let (ids, rules) = (self.ids.clone(), safeguards::rules_in_force(&held.rules));
+        let (event, actor) = (Arc::clone(event), actor.clone());
+        let decide = move |loaded: &Loaded| -> Result<Change, String> {
+            if loaded.basis != held.basis {
+                return Ok(Change { answer: Answer::Outdated, ..Change::default() });
             }
+            let new_id = || AttemptId::from_uuid(ids.uuid(now));
+            let ctx = Ctx { now, directory: &directory, rules: &rules, new_id: &new_id, actor: actor.clone() };
+            step(loaded, &event, &ctx).map_err(|e| e.to_string())
         };
-        self.store.transact(load, phones, Arc::new(decide)).await
+        (load, phones, decide)
     }
 
     /// Rings only those whom the change concerns: most changes concern nobody but who asked.
-    fn hint(&self, told: &Told, now: Timestamp) {
-        let has = |kinds: &[LogKind]| told.kinds.iter().any(|k| kinds.contains(k));
+    fn hint(&self, committed: &Committed, now: Timestamp) {
+        let change = &committed.change;
+        let has = |kinds: &[LogKind]| change.log.iter().any(|e| kinds.contains(&e.kind));
         if has(&[LogKind::AttemptScheduled, LogKind::AttemptRetrying]) {
             self.wake.notify(WakeSignal::Send);
         }
-        if told.wakes.iter().any(|at| *at <= now.plus(LOOKS_EVERY)) {
+        if change.calls.iter().filter_map(|c| c.call.wake_at).any(|at| at <= now.plus(LOOKS_EVERY)) {
             self.wake.notify(WakeSignal::Due);
         }
         if has(&[LogKind::BreakerClosed]) {
@@ -271,17 +262,17 @@ impl Core {
         if has(&[LogKind::MessageConflict]) {
             self.wake.notify(WakeSignal::Poll);
         }
-        if told.reply_waits {
+        if change.inbound.as_ref().is_some_and(|row| row.waits) {
             self.wake.notify(WakeSignal::Reply);
         }
-        if !told.alerts.is_empty() {
+        if !change.alerts.is_empty() {
             self.wake.notify(WakeSignal::Alerts);
         }
-        if !told.calls.is_empty() {
+        if !change.calls.is_empty() {
             self.wake.notify(WakeSignal::Mirror);
         }
-        for call in &told.calls {
-            self.wake.changed(call);
+        for state in &change.calls {
+            self.wake.changed(state, committed.number);
         }
     }
 
@@ -329,31 +320,6 @@ impl Core {
     }
 }
 
-/// What a change tells others, once it is committed.
-#[derive(Default)]
-struct Told {
-    kinds: Vec<LogKind>,
-    /// Those that are log lines too.
-    log: Vec<LogEntry>,
-    alerts: Vec<AlertChange>,
-    calls: Vec<CallId>,
-    wakes: Vec<Timestamp>,
-    reply_waits: bool,
-}
-
-impl Told {
-    fn of(change: &Change) -> Self {
-        Self {
-            kinds: change.log.iter().map(|e| e.kind).collect(),
-            log: change.log.iter().filter(|e| is_shown(e.kind)).cloned().collect(),
-            alerts: change.alerts.clone(),
-            calls: change.calls.iter().map(|c| c.call.id.clone()).collect(),
-            wakes: change.calls.iter().filter_map(|c| c.call.wake_at).collect(),
-            reply_waits: change.inbound.as_ref().is_some_and(|row| row.waits),
-        }
-    }
-}
-
 /// Whose opt-outs the decision wants to see: only those that tell somebody, or hear them, do.
 fn phones_of(event: &Event, directory: &Directory) -> Vec<PhoneNumber> {
     match event {
@@ -382,8 +348,8 @@ fn is_shown(kind: LogKind) -> bool {
 }
 
 /// After the commit: the log's entries as log lines.
-fn log_committed(log: &[LogEntry], alerts: &[AlertChange]) {
-    for e in log {
+fn log_committed(change: &Change) {
+    for e in change.log.iter().filter(|e| is_shown(e.kind)) {
         let call = e.call.as_ref().map(ToString::to_string).unwrap_or_default();
         let attempt = e.attempt.map(|a| a.to_string()).unwrap_or_default();
         match e.kind {
@@ -412,7 +378,7 @@ fn log_committed(log: &[LogEntry], alerts: &[AlertChange]) {
             }
         }
     }
-    for a in alerts {
+    for a in &change.alerts {
         if let AlertChange::Raise { key, message, .. } | AlertChange::Again { key, message } = a {
             match key.kind() {
                 kind if kind.quotes_a_person() => error!(alert = key.masked(), "alert: {}", kind.title()),

@@ -311,6 +311,13 @@ impl Dispatcher {
         self.tasks.wait().await;
         self.tasks.reopen();
     }
+
+    /// Waits until each task is done or has given up its place, as one does whose outcome cannot be stored and is tried again.
+    #[cfg(test)]
+    pub(crate) async fn places_free(&self) {
+        let all = u32::try_from(IN_FLIGHT_MAX).expect("few");
+        drop(self.permits.acquire_many(all).await.expect("open"));
+    }
 }
 
 /// What a pass came to.

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use crate::domain::AlertKind;
-use crate::domain::alert::AlertChange;
+use crate::domain::alert::{AlertChange, AlertKey};
 use crate::domain::event::Event;
 use crate::domain::types::Actor;
-use crate::store::{AlertLine, StoreError};
+use crate::store::{AlertLine, StoreError, Unreadable};
 
 use super::apply::Core;
 use super::duty::Passed;
@@ -31,28 +31,49 @@ pub async fn pass(engine: &Engine) -> Passed {
 
 /// Of what cannot be read somebody must know, once; a call that can be read again needs nobody.
 async fn unreadable(core: &Core) -> Result<(), StoreError> {
-    core.store.integrity_scan(DAY).await?;
+    let whole = core.store.integrity_scan(DAY).await?;
     let alerts = core.store.alerts().await?;
     let of_rows: Vec<&AlertLine> = alerts.iter().filter(|a| a.key.kind() == AlertKind::Unreadable).collect();
     for row in core.store.skipped_rows().into_iter().take(UNREADABLE_MAX) {
         let key = AlertKind::Unreadable.about(&row.row);
-        if of_rows.iter().any(|a| a.key == key) {
-            continue;
-        }
-        let look = "a person must look: `dispatchctl recover --dry-run`";
-        let message = if row.row.starts_with("the ") {
-            format!("{} is damaged: {}; what can be read is served; {look}", row.row, row.why)
-        } else {
-            format!("{} cannot be read, so nothing is done about it: {}; {look}", row.row, row.why)
+        let message = message(&row);
+        let alert = match of_rows.iter().find(|a| a.key == key) {
+            None => AlertChange::Raise { key, call: row.call, message },
+            // What was to be done about it is done.
+            Some(a) if row.repaired && a.message != message => AlertChange::Again { key, message },
+            Some(_) => continue,
         };
-        let alert = AlertChange::Raise { key, call: row.call, message };
         core.apply(Event::Alert(alert), Actor::engine()).await?;
     }
     for a in of_rows {
-        let Some(call) = &a.call else { continue };
-        if others_go_on(core.store.call(call).await)?.is_some() {
+        let over = match &a.call {
+            Some(call) => others_go_on(core.store.call(call).await)?.is_some(),
+            // Nothing of the file itself is damaged any more.
+            None => whole && is_of_file(&a.key) && !core.store.skipped_rows().iter().any(|row| is_about(&a.key, row)),
+        };
+        if over {
             core.apply(Event::Alert(AlertChange::Resolve { key: a.key.clone() }), Actor::engine()).await?;
         }
     }
     Ok(())
+}
+
+fn message(row: &Unreadable) -> String {
+    let look = "a person must look: `dispatchctl recover --dry-run`";
+    if row.repaired {
+        format!("{}: {}", row.row, row.why)
+    } else if row.row.starts_with("the ") {
+        format!("{} is damaged: {}; what can be read is served; {look}", row.row, row.why)
+    } else {
+        format!("{} cannot be read, so nothing is done about it: {}; {look}", row.row, row.why)
+    }
+}
+
+/// Whether an alert is about the file or a part of it, and not about a row.
+fn is_of_file(key: &AlertKey) -> bool {
+    key.to_string().starts_with(&AlertKind::Unreadable.about("the ").to_string())
+}
+
+fn is_about(key: &AlertKey, row: &Unreadable) -> bool {
+    *key == AlertKind::Unreadable.about(&row.row)
 }

@@ -1,5 +1,5 @@
-//! "Look again" hints between loops and to those who watch a call. Never data: a lost hint costs a moment, the store is asked
-//! all the same.
+//! "Look again" hints between loops and to those who watch a call. A lost hint costs a moment: the store is asked all the same.
+//! A hint is never data, but for the watchers of a call: they get the state that was committed and need not read it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,13 +7,36 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
+use crate::domain::call::CallState;
 use crate::domain::types::CallId;
 
 /// One bell a signal, and one for each call that is watched.
 #[derive(Debug, Default)]
 pub struct Wake {
     bells: [Notify; WakeSignal::COUNT],
-    calls: Mutex<HashMap<CallId, Arc<Notify>>>,
+    calls: Mutex<HashMap<CallId, Arc<Watched>>>,
+}
+
+/// A call that somebody watches.
+#[derive(Debug, Default)]
+struct Watched {
+    notify: Notify,
+    newest: Mutex<Newest>,
+}
+
+/// The newest state that was committed since the call is watched.
+#[derive(Debug, Default)]
+struct Newest {
+    /// See [`crate::store::Committed::number`].
+    number: u64,
+    /// `None`: the store knows more.
+    state: Option<CallState>,
+}
+
+impl Watched {
+    fn newest(&self) -> std::sync::MutexGuard<'_, Newest> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Which loop.
@@ -58,10 +81,14 @@ impl Wake {
         }
     }
 
-    /// Tells those who watch this call.
-    pub fn changed(&self, call: &CallId) {
-        if let Some(n) = self.watched().get(call) {
-            n.notify_waiters();
+    /// Tells those who watch this call what was committed; `number` says in which order, for commits are told in any.
+    pub fn changed(&self, state: &CallState, number: u64) {
+        if let Some(watched) = self.watched().get(&state.call.id) {
+            let mut newest = watched.newest();
+            if number > newest.number {
+                *newest = Newest { number, state: Some(state.clone()) };
+            }
+            watched.notify.notify_waiters();
         }
     }
 
@@ -70,8 +97,9 @@ impl Wake {
         for b in [WakeSignal::Due, WakeSignal::Send, WakeSignal::Poll, WakeSignal::Mirror, WakeSignal::Alerts] {
             self.notify(b);
         }
-        for n in self.watched().values() {
-            n.notify_waiters();
+        for watched in self.watched().values() {
+            watched.newest().state = None;
+            watched.notify.notify_waiters();
         }
     }
 
@@ -82,11 +110,11 @@ impl Wake {
 
     /// Watches one call for as long as the value lives.
     pub fn watch(&self, call: &CallId) -> CallWatch<'_> {
-        let notify = self.watched().entry(call.clone()).or_default().clone();
-        CallWatch { wake: self, call: call.clone(), notify }
+        let watched = self.watched().entry(call.clone()).or_default().clone();
+        CallWatch { wake: self, call: call.clone(), watched }
     }
 
-    fn watched(&self) -> std::sync::MutexGuard<'_, HashMap<CallId, Arc<Notify>>> {
+    fn watched(&self) -> std::sync::MutexGuard<'_, HashMap<CallId, Arc<Watched>>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -96,15 +124,20 @@ impl Wake {
 pub struct CallWatch<'a> {
     wake: &'a Wake,
     call: CallId,
-    notify: Arc<Notify>,
+    watched: Arc<Watched>,
 }
 
 impl CallWatch<'_> {
     /// A future that ends when the call changes from now on: take it before looking.
     pub fn armed(&self) -> std::pin::Pin<Box<Notified<'_>>> {
-        let mut armed = Box::pin(self.notify.notified());
+        let mut armed = Box::pin(self.watched.notify.notified());
         armed.as_mut().enable();
         armed
+    }
+
+    /// The call as it was committed last, where this process committed it since it is watched; otherwise the store knows.
+    pub fn committed(&self) -> Option<CallState> {
+        self.watched.newest().state.clone()
     }
 }
 
@@ -121,6 +154,7 @@ impl Drop for CallWatch<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::fixtures;
 
     #[test]
     fn a_watched_call_is_forgotten_with_its_last_watcher() {
@@ -137,7 +171,32 @@ mod tests {
         let (wake, call) = (Wake::default(), "a".parse::<CallId>().expect("id"));
         let watch = wake.watch(&call);
         let armed = watch.armed();
-        wake.changed(&call);
+        wake.changed(&fixtures::call_state("a"), 1);
         armed.await;
+    }
+
+    #[test]
+    fn a_watcher_has_the_newest_commit_whichever_is_told_last_and_none_once_others_commit() {
+        let (wake, call) = (Wake::default(), "a".parse::<CallId>().expect("id"));
+        let state = |round| {
+            let mut state = fixtures::call_state("a");
+            state.call.round = round;
+            state
+        };
+        wake.changed(&state(1), 1);
+        let watch = wake.watch(&call);
+        let round = || watch.committed().map(|s| s.call.round);
+        assert_eq!(round(), None, "what was committed before is in the store");
+        let told = [(4, Some(4)), (3, Some(4)), (6, Some(6)), (5, Some(6))];
+        for (n, newest) in told {
+            wake.changed(&state(n), u64::from(n));
+            assert_eq!(round(), newest, "after {n}");
+        }
+        wake.all();
+        assert_eq!(round(), None, "another process may have changed it");
+        wake.changed(&state(5), 5);
+        assert_eq!(round(), None, "older than what others may have changed");
+        wake.changed(&state(7), 7);
+        assert_eq!(round(), Some(7));
     }
 }

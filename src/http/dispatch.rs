@@ -116,7 +116,11 @@ async fn watch(state: &HttpState, newest: &mut CallState) {
     loop {
         // Armed before looking: a commit between the look and the wait is not missed.
         let wakeup = watch.armed();
-        match core.store.call(&newest.call.id).await {
+        let found = match watch.committed() {
+            None => core.store.call(&call).await,
+            known => Ok(known),
+        };
+        match found {
             Ok(Some(now)) => *newest = now,
             // It is accepted all the same: the answer says what is known.
             Ok(None) | Err(_) => return,

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::error::StoreError;
 use crate::domain::call::CallState;
-use crate::domain::change::{Answer, Change, ReceiptRow};
+use crate::domain::change::{Change, ReceiptRow};
 use crate::domain::event::{Load, Loaded};
 use crate::domain::log::LogEntry;
 use crate::domain::types::{CallId, CallRef, MessageSid};
@@ -15,6 +15,15 @@ use crate::domain::{PhoneNumber, Timestamp};
 /// A pure decision over what was loaded. It may run more than once (a batch whose transaction was lost is run again one by
 /// one), so it has no side effects. An `Err` is our own bug: the change is not made.
 pub type Decide = Arc<dyn Fn(&Loaded) -> Result<Change, String> + Send + Sync>;
+
+/// A change that is durable.
+#[derive(Debug)]
+pub struct Committed {
+    /// As it was decided in the run that was committed.
+    pub change: Change,
+    /// Grows with every change of this process: of two states of one call, the one with the greater number is the newer.
+    pub number: u64,
+}
 
 /// A log entry with its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,9 +55,10 @@ pub struct CallStory {
 /// call it. Safe to cancel: a change that was handed over is done or not done as a whole. Times are milliseconds of UTC.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// Loads, decides and writes in one transaction. `phones`: whose opt-outs the decision wants to see besides those of the
-    /// loaded calls. After an error nothing was written.
-    async fn transact(&self, load: Load, phones: Vec<PhoneNumber>, decide: Decide) -> Result<Answer, StoreError>;
+    /// Loads, decides and writes in one transaction, and returns what was committed: a decision that ran more than once returns
+    /// the change of its last run alone. `phones`: whose opt-outs the decision wants to see besides those of the loaded calls.
+    /// After an error nothing was written.
+    async fn transact(&self, load: Load, phones: Vec<PhoneNumber>, decide: Decide) -> Result<Committed, StoreError>;
     /// Appends entries that belong to no decision (an engine's start and stop).
     async fn append_log(&self, entries: Vec<LogEntry>) -> Result<(), StoreError>;
     /// One call with everything about it.

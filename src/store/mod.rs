@@ -39,7 +39,7 @@ pub use error::StoreError;
 #[cfg(test)]
 pub(crate) use gate::Hooks;
 pub use lease::{Holder, Lease, LeaseError};
-pub use ledger::{CallStory, Decide, Ledger, LogLine};
+pub use ledger::{CallStory, Committed, Decide, Ledger, LogLine};
 pub use mirror::{
     CallTask, EventFilter, EventLine, EventTask, MirrorDelivered, MirrorFigures, MirrorKey, MirrorOutbox, MirrorTask,
 };

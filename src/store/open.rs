@@ -24,6 +24,8 @@ pub fn open(settings: StoreSettings) -> Result<Arc<dyn Store>, StoreError> {
 #[cfg(test)]
 pub(crate) fn open_between(settings: StoreSettings, hooks: Arc<dyn Hooks>) -> Result<Arc<dyn Store>, StoreError> {
     let store = SqliteStore::open(settings)?;
+    // The tests' engines hold no lock: they are the engine from the start.
+    store.open_all()?;
     store.gate.safeguard(hooks);
     Ok(Arc::new(store))
 }

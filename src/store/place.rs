@@ -62,6 +62,9 @@ pub struct StoreSettings {
     pub busy_timeout: Duration,
     /// How many copies of the whole store are kept beside it; 0: none are made, not even before a migration.
     pub backups: usize,
+    /// Whether a store with damaged indexes is replaced by a copy with new ones before it is opened: for who is about to be its
+    /// engine.
+    pub heals: bool,
 }
 
 impl StoreSettings {
@@ -75,6 +78,7 @@ impl StoreSettings {
             alert_sinks: Vec::new(),
             busy_timeout: Duration::from_secs(5),
             backups: 0,
+            heals: false,
         }
     }
 

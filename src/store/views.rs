@@ -38,7 +38,7 @@ pub struct CallFilter {
     pub limit: usize,
 }
 
-/// Which entries to read, oldest first.
+/// Which entries to read.
 #[derive(Debug, Clone, Default)]
 pub struct LogFilter {
     /// Only entries after this place.
@@ -134,6 +134,8 @@ pub struct Unreadable {
     pub call: Option<CallId>,
     /// What is wrong with it; names columns, never their content.
     pub why: String,
+    /// It is over: nothing is lost, and nobody needs to do anything.
+    pub repaired: bool,
 }
 
 /// Owns nothing and changes nothing: each method reads one moment of the store. Commands, the HTTP listener and the watching loops
@@ -144,8 +146,10 @@ pub struct Unreadable {
 pub trait Views: Send + Sync {
     /// A list of calls.
     async fn calls(&self, filter: &CallFilter) -> Result<Vec<CallLine>, StoreError>;
-    /// Entries of the log.
+    /// Entries of the log, oldest first: the first `limit` of those that match.
     async fn log(&self, filter: &LogFilter) -> Result<Vec<LogLine>, StoreError>;
+    /// The same, of the last `limit`: read from the end, so that it costs what it shows.
+    async fn newest_log(&self, filter: &LogFilter) -> Result<Vec<LogLine>, StoreError>;
     /// DISPATCHING calls by wake time, for people.
     async fn due_lines(&self, limit: usize) -> Result<Vec<DueLine>, StoreError>;
     /// Figures for health and the overview.
@@ -165,6 +169,6 @@ pub trait Views: Send + Sync {
     async fn unreadable(&self, limit: usize) -> Result<Vec<Unreadable>, StoreError>;
     /// Looks through the whole store where that was not done for `every` (a minute after it was opened for the first time);
     /// indexes that do not fit their table are rebuilt, what it finds joins
-    /// [`Views::skipped_rows`]. Nobody who writes or reads waits for it.
-    async fn integrity_scan(&self, every: Duration) -> Result<(), StoreError>;
+    /// [`Views::skipped_rows`]. Nobody who writes or reads waits for it. Says whether it looked now and found nothing wrong.
+    async fn integrity_scan(&self, every: Duration) -> Result<bool, StoreError>;
 }

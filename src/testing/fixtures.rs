@@ -153,7 +153,7 @@ pub(crate) fn call_state(name: &str) -> crate::domain::call::CallState {
         status: CallStatus::Dispatching,
         round: 1,
         level: "normal".into(),
-        policy: policy("normal", &[(secs(0), &["primary"]), (mins(2), &["primary"])]),
+        policy: policy("normal", &[(secs(0), &["primary"]), (mins(2), &["primary"])]).into(),
         data: CallData::default(),
         fingerprint: "f".into(),
         idempotency_key: None,

@@ -1,7 +1,9 @@
-//! A store of the version before this one, and one whose pages are damaged under a running engine: whoever waits is told.
+//! A store of the version before this one, and one whose pages are damaged under a running engine: whoever waits is told,
+//! and a restart heals the indexes.
 
 use std::fs;
 use std::io::{Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::thread;
 use std::time::Duration;
 
@@ -56,40 +58,62 @@ fn a_store_of_version_1_is_copied_and_migrated_and_what_waits_in_it_is_told() {
     assert_eq!((kept as usize, version), (CALLS, 1));
 }
 
+/// A whole page of this index is overwritten under the running engine.
+fn damage_a_page(shop: &Shop, index: &str) {
+    let page = until("the log is in the file", || {
+        let conn = raw(shop);
+        let left: i64 = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get(0)).ok()?;
+        let page = "SELECT pageno FROM dbstat WHERE name = ?1 AND pagetype = 'leaf' ORDER BY path LIMIT 1";
+        (left == 0).then(|| conn.query_row(page, [index], |r| r.get::<_, u32>(0)).expect("a page"))
+    });
+    let mut file = fs::OpenOptions::new().write(true).open(shop.path("shop.db")).expect("opens");
+    file.seek(SeekFrom::Start(u64::from(page - 1) * 4096)).expect("there");
+    file.write_all(&[0xff; 4096]).and_then(|()| file.sync_all()).expect("damaged");
+}
+
+/// The alert about an index, once its message says this.
+fn alert_says(stage: &Stage, index: &str, words: &str) -> String {
+    let key = format!("unreadable:the index {index}");
+    until(&format!("the alert says {words:?}"), || {
+        let status = stage.shop.run(&["status", "-o", "json"]).json();
+        let alerts = status["alerts"].as_array().cloned().unwrap_or_default();
+        let found = alerts.iter().find(|a| text(a, "key") == key)?;
+        Some(text(found, "message").to_owned()).filter(|message| message.contains(words))
+    })
+}
+
+fn damaged_files(shop: &Shop) -> Vec<std::path::PathBuf> {
+    let all = fs::read_dir(shop.path("")).expect("dir").map(|e| e.expect("entry").path());
+    all.filter(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("shop.db.damaged-"))).collect()
+}
+
 #[test]
-fn a_page_of_the_send_list_that_is_damaged_under_a_running_engine_is_said_with_a_copy_that_lacks_nothing() {
+fn a_page_of_the_send_list_that_is_damaged_under_a_running_engine_is_said_and_a_restart_heals_it() {
     let stage = Stage::new("");
     let serve = stage.serve();
     waiting(&stage);
-    let page = until("the log is in the file", || {
-        let conn = raw(&stage.shop);
-        let left: i64 = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get(0)).ok()?;
-        let page =
-            "SELECT pageno FROM dbstat WHERE name = 'attempts_waiting' AND pagetype = 'leaf' ORDER BY path LIMIT 1";
-        (left == 0).then(|| conn.query_row(page, [], |r| r.get::<_, u32>(0)).expect("a page"))
-    });
-    let mut file = fs::OpenOptions::new().write(true).open(stage.shop.path("shop.db")).expect("opens");
-    file.seek(SeekFrom::Start(u64::from(page - 1) * 4096)).expect("there");
-    file.write_all(&[0xff; 4096]).and_then(|()| file.sync_all()).expect("damaged");
+    damage_a_page(&stage.shop, "attempts_waiting");
     stage.clear_faults();
     serve.process.says("index attempts_waiting");
     until("health says so", || {
         let health = http::json(stage.at(), "GET", "/health", None).ok()?;
         (health.json()["status"] != "ok").then_some(())
     });
-    let status = until("a person is told", || {
-        let status = stage.shop.run(&["status", "-o", "json"]).json();
-        let keys = |s: &serde_json::Value| s["alerts"].as_array().cloned().unwrap_or_default();
-        keys(&status).iter().any(|a| text(a, "key").starts_with("unreadable:the index ")).then_some(status)
-    });
-    let copy = stage.shop.backups("Z").pop().expect("a copy");
-    assert!(status.to_string().contains(&format!("put the newest good copy, {}", copy.display())), "{status:#}");
-    // What the alert says.
+    alert_says(&stage, "attempts_waiting", "restart `serve`");
+    let copy = stage.shop.backups("Z").pop().expect("a copy with new indexes");
+    let rows: u32 = Connection::open(copy)
+        .and_then(|c| c.query_row("SELECT count(*) FROM calls", [], |r| r.get(0)))
+        .expect("whole");
+    assert_eq!(rows as usize, CALLS);
     serve.process.kill();
-    for end in ["", "-wal", "-shm"] {
-        let _ = fs::rename(stage.shop.path(&format!("shop.db{end}")), stage.shop.path(&format!("damaged.db{end}")));
-    }
-    fs::rename(copy, stage.shop.path("shop.db")).expect("in place");
+    assert_eq!(damaged_files(&stage.shop), Vec::<std::path::PathBuf>::new());
     let _serve = stage.serve();
     all_told_once(&stage);
+    let kept = damaged_files(&stage.shop);
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    assert_eq!(fs::metadata(&kept[0]).expect("there").permissions().mode() & 0o777, 0o600);
+    let said = alert_says(&stage, "attempts_waiting", "no row is missing");
+    assert!(said.contains(&kept[0].display().to_string()) && !said.contains("a person must look"), "{said}");
+    let whole: String = raw(&stage.shop).query_row("PRAGMA integrity_check", [], |r| r.get(0)).expect("checked");
+    assert_eq!(whole, "ok");
 }

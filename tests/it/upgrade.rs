@@ -1,5 +1,6 @@
 //! A store of the schema before this one, with calls under way, is opened by the program of today.
 
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::support::fault_injection::my_turn;
@@ -78,4 +79,35 @@ fn a_store_of_version_2_goes_on_where_it_was_and_takes_the_settings_of_the_first
     stage.judge();
     both().expect("still once");
     serve.process.kill();
+}
+
+#[test]
+fn a_command_beside_an_engine_of_an_older_schema_names_both_and_touches_nothing() {
+    let stage = Stage::new(LADDERS);
+    let serve = stage.serve();
+    stage.dispatch("c", "steady");
+    serve.process.kill();
+    old_store::make(&stage, 2);
+    let path = stage.shop.path("shop.db");
+    // What an engine of that version holds: the store open, the lock file, and from some version on the file itself.
+    let engine = Connection::open(&path).expect("opens");
+    let version = || engine.pragma_query_value(None, "user_version", |r| r.get::<_, i64>(0)).expect("read");
+    engine.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).expect("a log");
+    assert_eq!(version(), 2);
+    let open = |path| std::fs::File::options().read(true).write(true).create(true).truncate(false).open(path);
+    let note = open(stage.shop.path("shop.db.lock")).expect("opens");
+    note.try_lock().expect("free");
+    let file = open(path.clone()).expect("opens");
+    for locks_the_file in [false, true] {
+        if locks_the_file {
+            file.try_lock().expect("free");
+        }
+        for args in [&["status"][..], &["log"], &["ack", "c", "--by", "Pat"], &["serve"]] {
+            let said = stage.shop.expect(6, args).stderr;
+            let names_both = said.contains("schema 2") && said.contains("this program knows 3");
+            assert!(names_both && said.contains("engine of that version"), "{locks_the_file}, {args:?}: {said}");
+        }
+    }
+    assert_eq!(version(), 2, "nothing was migrated");
+    assert_eq!(stage.shop.backups("-v2"), Vec::<std::path::PathBuf>::new());
 }

@@ -113,7 +113,7 @@ pub fn new_call(
         fingerprint: fingerprint(&intake),
         idempotency_key: intake.idempotency_key.filter(|_| intake.call_id.is_none()),
         level,
-        policy,
+        policy: policy.into(),
         settings: None,
         data: intake.data,
         overridden,

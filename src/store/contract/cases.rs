@@ -1,6 +1,7 @@
 //! What a transaction promises: it loads what it says, writes all or nothing, and leaves its neighbours alone.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
@@ -197,8 +198,8 @@ pub(crate) async fn only_the_difference_is_written_and_new_attempts_come_after_m
         let state = loaded.calls.first().cloned().ok_or("none")?;
         Ok(Change { calls: vec![state.clone()], answer: Answer::Already(Box::new(state)), ..Change::default() })
     });
-    let answer = store.transact(Load::Call(id("c")), Vec::new(), same).await.expect("same");
-    assert!(matches!(answer, Answer::Already(state) if *state == after));
+    let committed = store.transact(Load::Call(id("c")), Vec::new(), same).await.expect("same");
+    assert!(matches!(committed.change.answer, Answer::Already(state) if *state == after));
     assert_eq!(stored(store, "c").await, after);
 }
 
@@ -245,7 +246,7 @@ pub(crate) async fn five_hundred_at_once_with_a_fifth_failing_or_panicking(store
                 _ => Ok(change),
             }
         });
-        (n, store.transact(Load::Call(id(&name)), Vec::new(), decide).await)
+        (n, store.transact(Load::Call(id(&name)), Vec::new(), decide).await.map(|c| c.change.answer))
     });
     let outcomes = futures_util::future::join_all(changes).await;
     let mut there = BTreeSet::new();
@@ -263,6 +264,42 @@ pub(crate) async fn five_hundred_at_once_with_a_fifth_failing_or_panicking(store
         assert_eq!(story.is_some(), there.contains(&name), "{name}");
         assert_eq!(story.map_or(1, |s| s.log.len()), 1, "{name}");
     }
+}
+
+/// Those that fail late make the batch run again: of every change one run is committed, and that one is reported.
+pub(crate) async fn a_change_that_was_decided_again_is_reported_as_it_was_committed(store: &dyn Store) {
+    let runs_max = Arc::new(AtomicU32::new(0));
+    let changes = (0..60_u32).map(|n| {
+        let (name, runs_max) = (format!("c{n:03}"), Arc::clone(&runs_max));
+        let (state, runs) = (call(&name, at(i64::from(n))), AtomicU32::new(0));
+        let decide: Decide = Arc::new(move |_| {
+            let run = runs.fetch_add(1, Ordering::Relaxed) + 1;
+            runs_max.fetch_max(run, Ordering::Relaxed);
+            let mut change = Change {
+                calls: vec![state.clone()],
+                log: vec![entry(Some(state.call.id.as_str()), at(1), &format!("run {run}"))],
+                ..Change::default()
+            };
+            if n % 10 == 9 {
+                change.calls[0].attempts[0].finished_at = Some(at(0));
+            }
+            Ok(change)
+        });
+        async move { (n, store.transact(Load::Call(id(&name)), Vec::new(), decide).await) }
+    });
+    let mut numbers = BTreeSet::new();
+    for (n, outcome) in futures_util::future::join_all(changes).await {
+        let Ok(committed) = outcome else {
+            assert_eq!(n % 10, 9, "{n}");
+            continue;
+        };
+        let story = store.story(&id(&format!("c{n:03}"))).await.expect("read").expect("there");
+        let stored: Vec<_> = story.log.into_iter().map(|line| line.entry).collect();
+        assert_eq!((committed.change.log, committed.change.calls), (stored, vec![story.state]), "{n}");
+        assert!(numbers.insert(committed.number), "{n} has a number of its own");
+    }
+    assert_eq!(numbers.len(), 54);
+    assert!(runs_max.load(Ordering::Relaxed) > 1, "a batch ran again");
 }
 
 pub(crate) async fn receipts_wait_for_their_message_and_are_joined_once(store: &dyn Store) {
@@ -460,5 +497,15 @@ pub(crate) async fn the_log_is_read_by_cursor_call_and_time(store: &dyn Store) {
     assert_eq!(read(LogFilter { limit: 1, ..all.clone() }).await, entries[..1]);
     let third = store.log(&all).await.expect("read")[2].seq;
     assert_eq!(read(LogFilter { after: third, ..all.clone() }).await, entries[3..]);
+    let newest = |filter: LogFilter| async move {
+        let lines = store.newest_log(&filter).await.expect("read");
+        assert!(lines.windows(2).all(|w| w[0].seq < w[1].seq));
+        lines.into_iter().map(|l| l.entry).collect::<Vec<_>>()
+    };
+    assert_eq!(newest(all.clone()).await, entries);
+    assert_eq!(newest(LogFilter { limit: 2, ..all.clone() }).await, entries[2..], "the last of them, oldest first");
+    assert_eq!(newest(LogFilter { limit: 1, call: Some(id("a")), ..all.clone() }).await, entries[1..2]);
+    assert_eq!(newest(LogFilter { since: Some(at(3)), limit: 9, ..all.clone() }).await, entries[2..]);
+    assert_eq!(newest(LogFilter { after: third, ..all.clone() }).await, entries[3..]);
     assert!(read(LogFilter { after: i64::MAX, ..all }).await.is_empty());
 }

@@ -9,12 +9,12 @@ use uuid::Uuid;
 use crate::domain::MessageStatus;
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, NoticeKey, Priority, Recipient};
 use crate::domain::call::{Call, CallData, CallState, CallStatus, ExclusionReason, Out, Override};
-use crate::domain::change::{Answer, Change, ReceiptRow};
+use crate::domain::change::{Change, ReceiptRow};
 use crate::domain::event::{Load, Source, StatusUpdate};
 use crate::domain::log::{LogEntry, LogKind};
 use crate::domain::policy::{Policy, Step};
 use crate::domain::types::{Actor, AttemptId, CallId, ErrorCode, MessageSid, Timestamp};
-use crate::store::{Decide, Store, StoreError};
+use crate::store::{Committed, Decide, Store, StoreError};
 use crate::testing::fixtures;
 
 /// A moment of the story, `seconds` after it begins.
@@ -63,7 +63,7 @@ pub(crate) fn call(name: &str, accepted: Timestamp) -> CallState {
         status: CallStatus::Dispatching,
         round: 1,
         level: "normal".into(),
-        policy: policy(),
+        policy: policy().into(),
         data: CallData::default(),
         fingerprint: "f".into(),
         idempotency_key: None,
@@ -120,7 +120,7 @@ pub(crate) fn full_call(name: &str) -> CallState {
     c.status = CallStatus::Dispatching;
     c.round = 2;
     c.level = "high".into();
-    c.policy.repeat = 3;
+    Arc::make_mut(&mut c.policy).repeat = 3;
     c.data = CallData {
         caller_phone: Some("anonymous".into()),
         emergency_level: Some("HIGH".into()),
@@ -207,7 +207,7 @@ pub(crate) fn always(make: impl Fn() -> Change + Send + Sync + 'static) -> Decid
 }
 
 /// Saves a state as it is.
-pub(crate) async fn put(store: &dyn Store, state: CallState) -> Result<Answer, StoreError> {
+pub(crate) async fn put(store: &dyn Store, state: CallState) -> Result<Committed, StoreError> {
     let load = Load::Call(state.call.id.clone());
     store.transact(load, Vec::new(), always(move || Change { calls: vec![state.clone()], ..Change::default() })).await
 }
@@ -217,7 +217,7 @@ pub(crate) async fn edit(
     store: &dyn Store,
     name: &str,
     change: impl Fn(&mut CallState) + Send + Sync + 'static,
-) -> Result<Answer, StoreError> {
+) -> Result<Committed, StoreError> {
     let decide: Decide = Arc::new(move |loaded| {
         let mut state = loaded.calls.first().cloned().ok_or("no such call")?;
         change(&mut state);

@@ -6,6 +6,7 @@ pub(crate) mod clocks;
 pub(crate) mod fixtures;
 pub(crate) mod lists;
 pub(crate) mod mirror;
+pub(crate) mod queues;
 pub(crate) mod replies;
 pub(crate) mod safeguards;
 
@@ -31,6 +32,7 @@ macro_rules! whole_contract {
             cases::only_the_difference_is_written_and_new_attempts_come_after_moved_ones,
             cases::a_refused_decision_writes_nothing,
             cases::five_hundred_at_once_with_a_fifth_failing_or_panicking,
+            cases::a_change_that_was_decided_again_is_reported_as_it_was_committed,
             cases::receipts_wait_for_their_message_and_are_joined_once,
             cases::an_inbound_text_is_kept_once_and_answered_as_before,
             cases::alerts_are_raised_and_resolved_once,
@@ -45,11 +47,11 @@ macro_rules! whole_contract {
             cases::the_log_is_read_by_cursor_call_and_time,
             lists::requests_are_answered_once,
             lists::engines_leave_word_of_a_clean_stop,
-            lists::due_calls_come_earliest_first,
-            lists::sendable_attempts_come_by_priority_then_age,
-            lists::what_waits_is_read_lane_by_lane_and_page_by_page,
-            lists::messages_are_asked_about_in_time_order,
-            lists::claims_of_other_engines_are_found,
+            queues::due_calls_come_earliest_first,
+            queues::sendable_attempts_come_by_priority_then_age,
+            queues::what_waits_is_read_lane_by_lane_and_page_by_page,
+            queues::messages_are_asked_about_in_time_order,
+            queues::claims_of_other_engines_are_found,
             lists::calls_that_nobody_heard_of_are_found,
             lists::stranded_calls_are_those_that_nothing_will_look_at,
             lists::lists_of_calls_are_newest_first,

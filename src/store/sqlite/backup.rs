@@ -49,7 +49,7 @@ pub(super) fn write(
     room_for(size_of(conn)?, free_beside(store).1.map_err(|e| not_written(&part, &e))?)?;
     let filled = match filled(&part, || copy_pages(conn, &part, stopped)) {
         // Its tables may be well, and they are all that counts.
-        Err(StoreError::Corrupt { .. }) => filled(&part, || rows_copy::fill(store, &part)),
+        Err(StoreError::Corrupt { .. }) => filled(&part, || rows_copy::fill(store, &part, rows_copy::CopyFrom::InUse)),
         done => done,
     };
     let named = filled.and_then(|()| name_it(&part, &copy).map_err(|e| not_written(&part, &e)));
@@ -85,7 +85,7 @@ fn name_it(part: &Path, copy: &Path) -> io::Result<()> {
 }
 
 /// Nothing is begun where it would take the room that the store itself needs.
-fn room_for(size: u64, free: u64) -> Result<(), StoreError> {
+pub(super) fn room_for(size: u64, free: u64) -> Result<(), StoreError> {
     let needed = size.saturating_add(SPARE);
     if free >= needed {
         return Ok(());
@@ -119,7 +119,7 @@ fn verify(copy: &Path) -> Result<(), StoreError> {
     Err(StoreError::Corrupt { what: format!("a copy of the store is not whole: {said}"), call: None })
 }
 
-fn size_of(conn: &Connection) -> Result<u64, StoreError> {
+pub(super) fn size_of(conn: &Connection) -> Result<u64, StoreError> {
     let number = |pragma: &str| conn.pragma_query_value(None, pragma, |r| r.get::<_, i64>(0));
     Ok(u64::try_from(number("page_count")?.saturating_mul(number("page_size")?)).unwrap_or(0))
 }

@@ -16,7 +16,7 @@ const NEVER_WOKEN: &str = "SELECT id FROM calls WHERE (status = 'DISPATCHING') <
 pub(super) fn unreadable(conn: &Connection, limit: usize) -> Result<Vec<Unreadable>, StoreError> {
     let mut wrong = file(conn, limit)?;
     let mut add = |row: String, call: Option<&str>, why: String| {
-        wrong.push(Unreadable { row, call: call.and_then(|c| c.parse().ok()), why });
+        wrong.push(Unreadable { row, call: call.and_then(|c| c.parse().ok()), why, repaired: false });
     };
     let looked = calls(conn, limit, &mut add).and_then(|()| strays(conn, limit, &mut add));
     match looked {
@@ -43,7 +43,9 @@ fn file(conn: &Connection, limit: usize) -> Result<Vec<Unreadable>, StoreError> 
     for name in names {
         let row = format!("the file, table {name}");
         match says(conn, &format!("PRAGMA integrity_check(\"{name}\")"), &row, &mut wrong) {
-            Err(StoreError::Corrupt { what, .. }) => wrong.push(Unreadable { row, call: None, why: what }),
+            Err(StoreError::Corrupt { what, .. }) => {
+                wrong.push(Unreadable { row, call: None, why: what, repaired: false })
+            }
             done => done?,
         }
     }
@@ -56,7 +58,7 @@ fn says(conn: &Connection, sql: &str, what: &str, wrong: &mut Vec<Unreadable>) -
     while let Some(row) = found.next()? {
         let why = str_at(row, 0)?;
         if why != "ok" {
-            wrong.push(Unreadable { row: what.to_owned(), call: None, why: why.to_owned() });
+            wrong.push(Unreadable { row: what.to_owned(), call: None, why: why.to_owned(), repaired: false });
         }
     }
     Ok(())

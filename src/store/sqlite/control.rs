@@ -1,5 +1,6 @@
 //! What processes tell each other, in SQLite: see [`Control`].
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -151,7 +152,11 @@ impl Control for SqliteStore {
     }
 
     async fn take_lease(&self, role: &str) -> Result<Arc<dyn Lease>, LeaseError> {
-        Ok(Arc::new(FileLease::take(self.options.path(), role)?))
+        let lease = FileLease::take(self.options.path(), role)?;
+        // From here on a file that is lost from its place is worked on all the same, so all of its connections are open.
+        self.open_all()
+            .map_err(|e| LeaseError::Io { path: self.options.path().to_owned(), source: io::Error::other(e) })?;
+        Ok(Arc::new(lease))
     }
 
     async fn probe(&self, now: Timestamp) -> Result<Duration, StoreError> {

@@ -67,7 +67,12 @@ impl Damage {
             return;
         }
         error!(call.id = call.unwrap_or_default(), "{row} cannot be read and is left out, the others go on: {why}");
-        let row = Unreadable { row: row.to_owned(), call: call.and_then(|c| c.parse().ok()), why: why.to_owned() };
+        let row = Unreadable {
+            row: row.to_owned(),
+            call: call.and_then(|c| c.parse().ok()),
+            why: why.to_owned(),
+            repaired: false,
+        };
         known.insert(key.to_owned(), KnownDamage { row, until: now + PAUSE_FIRST, pause: PAUSE_FIRST });
         self.any.store(true, Ordering::Release);
     }

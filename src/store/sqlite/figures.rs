@@ -6,8 +6,8 @@ use std::time::Duration;
 use rusqlite::{Connection, Params};
 
 use super::load::str_at;
-use super::mirror;
 use super::reads::{ReadContext, all, at_most, id_at_front, moment, readable};
+use super::{mirror, policies};
 use crate::domain::call::CallStatus;
 use crate::domain::policy::Policy;
 use crate::domain::types::{CallId, ErrorCode, Timestamp};
@@ -126,7 +126,7 @@ pub(super) fn stranded(
     let with = rusqlite::params![beyond, quiet_since.as_millis(), at_most(COUNTED_MAX)];
     let far = readable(context, "calls", STRANDED, with, |row| {
         let wake = Timestamp::from_millis(row.get(1)?);
-        let policy: Option<Policy> = serde_json::from_str(str_at(row, 2)?).ok();
+        let policy = policies::read(str_at(row, 2)?).ok();
         Ok(if policy.is_some_and(|p| is_meant(&p, wake, quiet_since)) { None } else { Some(id_at_front(row)?) })
     })?;
     let never = readable(context, "calls", NEVER_WOKEN, [at_most(limit)], id_at_front)?;

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::{heal, open};
 use crate::store::{Place, StoreError};
 
 /// On Linux `flock` knows nothing of POSIX locks, so both may be held on one file. Elsewhere the system counts them
@@ -253,6 +254,11 @@ impl OpenFiles {
 }
 
 impl OpenFiles {
+    /// Whether the name leads to the store's own file, whatever became of its log: that goes and comes with connections.
+    pub(super) fn is_own(&self, path: &Path) -> bool {
+        FileId::at(path).ok().flatten() == Some(self.main)
+    }
+
     /// Owner, group and mode of the store's own file as they are now, also where it has no name any more; `None`: this process
     /// holds no descriptor of it.
     pub(super) fn metadata(&self) -> Option<Metadata> {
@@ -339,19 +345,14 @@ fn warning(path: &Path) -> Option<String> {
     let held = if APART_FROM_SQLITE { FileLock::is_held(path).unwrap_or(note) } else { note };
     let log = beside(path, "-wal").exists();
     match (held, note) {
-        (false, true) => Some(
-            "an engine is running that works on another file than this one, which was put in its place: see its alert or \
-             its /health for the copy that it keeps beside it; or that engine is of an older version of this program; stop \
-             it before anything works on this file"
-                .to_owned(),
-        ),
+        (false, true) => Some(beside_a_note(path)),
         // Whoever works on it has the log open, beside the name that it uses.
-        (true, _) if !log => Some(
+        (true, _) if !log && !heal::is_under_way(path) => Some(
             "it is another name of a file that an engine works on, whose log lies beside that name: use the name that the \
              engine uses"
                 .to_owned(),
         ),
-        (false, false) if there.nlink() > 1 && own_name(path).is_none_or(|name| name != path) => {
+        (false, false) if has_other_names(path, &there) && own_name(path).is_none_or(|name| name != path) => {
             Some(match own_name(path) {
                 Some(name) => format!(
                     "it is a hard link to the store {}, whose log lies there: use that name, or remove the other one",
@@ -366,12 +367,42 @@ fn warning(path: &Path) -> Option<String> {
     }
 }
 
-/// The name that the last engine worked by, as far as it is in the file itself. Neither log nor locks are touched.
-fn own_name(path: &Path) -> Option<PathBuf> {
+/// Whether the file has names beside this one; the one under which it is kept because of its damage leads nobody astray.
+fn has_other_names(path: &Path, there: &Metadata) -> bool {
+    there.nlink() > 1 && usize::try_from(there.nlink()).is_ok_and(|n| n > 1 + heal::second_names(path).len())
+}
+
+/// Why a file is not to be used whose lock file is held and that nobody holds itself: programs from before the lock was on the
+/// file hold the lock file alone.
+fn beside_a_note(path: &Path) -> String {
+    let known = open::known_schema();
+    match schema(path) {
+        Some(found) if found < known => format!(
+            "it has schema {found}, this program knows {known}, and an engine of that version works on it: use that version, \
+             or stop it first"
+        ),
+        _ => "an engine is running that works on another file than this one, which was put in its place: see its alert or \
+              its /health for the copy that it keeps beside it; stop it before anything works on this file"
+            .to_owned(),
+    }
+}
+
+/// What can be read of the file itself. Neither log nor locks are touched.
+fn as_it_is(path: &Path) -> Option<Connection> {
     let uri = uri(path).ok()?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(format!("{uri}?immutable=1"), flags).ok()?;
-    let name: String = conn.query_row("SELECT value FROM meta WHERE key = 'path'", [], |r| r.get(0)).ok()?;
+    Connection::open_with_flags(format!("{uri}?immutable=1"), flags).ok()
+}
+
+/// The schema that a store says it has.
+fn schema(path: &Path) -> Option<i64> {
+    let version: i64 = as_it_is(path)?.pragma_query_value(None, "user_version", |r| r.get(0)).ok()?;
+    Some(version).filter(|v| *v > 0)
+}
+
+/// The name that the last engine worked by.
+fn own_name(path: &Path) -> Option<PathBuf> {
+    let name: String = as_it_is(path)?.query_row("SELECT value FROM meta WHERE key = 'path'", [], |r| r.get(0)).ok()?;
     Some(PathBuf::from(name))
 }
 

@@ -1,5 +1,6 @@
 //! The open store: its connections, and the two ways by which everything else reads and writes.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -8,8 +9,10 @@ use rusqlite::Connection;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::connections::{OnDemand, Opener};
 use super::damage::Damage;
-use super::file::{self, OpenFiles};
+use super::file::{self, FileId, OpenFiles};
+use super::heal;
 use super::open::{self, Use};
 use super::readers::Readers;
 use super::reads::ReadContext;
@@ -21,20 +24,25 @@ use crate::clock::{Stopwatch, SystemClock};
 use crate::store::gate::Gate;
 use crate::store::{Location, Peeked, Store, StoreError, StoreSettings, Upkeep};
 
+/// A file that was replaced while it was opened is opened again, so often.
+const OPENINGS: u32 = 3;
+
 /// A store in a file. Dropping it lets what was handed over be committed; [`SqliteStore::close`] also waits for that.
 pub(in crate::store) struct SqliteStore {
     pub(super) options: StoreSettings,
     pub(super) files: OpenFiles,
     pub(super) sinks: Sinks,
+    /// How many decisions were written, committed or not.
+    pub(super) run: Arc<AtomicU64>,
     jobs: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     pub(super) readers: Readers,
     /// Never writes, so that its `data_version` tells of every commit, our own included.
-    pub(super) watcher: Arc<Mutex<Connection>>,
+    pub(super) watcher: Arc<OnDemand>,
     pub(super) versions: Versions,
-    pub(super) checkpointer: Arc<Mutex<Connection>>,
+    pub(super) checkpointer: Arc<OnDemand>,
     /// Its commits wait for no disk.
-    pub(super) beater: Arc<Mutex<Connection>>,
+    pub(super) beater: Arc<OnDemand>,
     pub(super) broken: Broken,
     pub(super) damage: Damage,
     pub(super) looked: Mutex<Option<Duration>>,
@@ -52,15 +60,28 @@ impl SqliteStore {
     pub(in crate::store) fn open(mut options: StoreSettings) -> Result<Self, StoreError> {
         options.location = Location::File(file::real_path(options.path()));
         file::check_name(options.path())?;
+        let damage = Damage::new();
+        if options.heals {
+            heal::at_start(&options, &damage);
+        }
+        for _ in 0..OPENINGS {
+            let before = FileId::at(options.path()).ok().flatten();
+            let opened = Self::open_file(options.clone(), damage.clone());
+            // A start of the engine may have put a healed copy in the store's place meanwhile: what was opened is not the store.
+            if before.is_none() || FileId::at(options.path()).ok().flatten() == before {
+                return opened;
+            }
+        }
+        Err(StoreError::Busy)
+    }
+
+    fn open_file(options: StoreSettings, damage: Damage) -> Result<Self, StoreError> {
         let runtime = tokio::runtime::Handle::try_current()
             .map_err(|e| StoreError::Open { path: options.path().to_owned(), source: e.into() })?;
         let opened = |e| StoreError::Open { path: options.path().to_owned(), source: Box::new(e) };
         let conn = open::prepare(&options)?;
-        let readers = Readers::open(&options)?;
-        let watcher = open::connect(&options, Use::Read)?;
-        let checkpointer = open::connect(&options, Use::Checkpoint)?;
-        let beater = open::connect(&options, Use::Beat)?;
         let files = OpenFiles::at(options.path()).map_err(opened)?;
+        let opener = Opener::new(&options, files);
         let broken: Broken = Arc::new(OnceLock::new());
         let (jobs, waiting) = mpsc::channel(writer::WAITING_MAX);
         let task = runtime.spawn(writer::run(Writer::new(conn, Arc::clone(&broken)), waiting));
@@ -68,15 +89,16 @@ impl SqliteStore {
             files,
             sinks: Sinks { mirror: options.mirror, alerts: options.alert_sinks.clone().into() },
             options,
+            run: Arc::default(),
             jobs: Mutex::new(Some(jobs)),
             writer: Mutex::new(Some(task)),
-            readers,
-            watcher: Arc::new(Mutex::new(watcher)),
+            readers: Readers::new(opener.clone()),
+            watcher: OnDemand::new(&opener, Use::Read),
             versions: Versions::default(),
-            checkpointer: Arc::new(Mutex::new(checkpointer)),
-            beater: Arc::new(Mutex::new(beater)),
+            checkpointer: OnDemand::new(&opener, Use::Checkpoint),
+            beater: OnDemand::new(&opener, Use::Beat),
             broken,
-            damage: Damage::new(),
+            damage,
             looked: Mutex::default(),
             clock: SystemClock::new(),
             opened: Stopwatch::start(),
@@ -148,15 +170,19 @@ impl SqliteStore {
         }
     }
 
-    pub(super) async fn on<T, F>(conn: &Arc<Mutex<Connection>>, work: F) -> Result<T, StoreError>
+    /// Opens every connection that is not open yet. Blocks.
+    pub(in crate::store) fn open_all(&self) -> Result<(), StoreError> {
+        self.readers.open_all()?;
+        [&self.watcher, &self.checkpointer, &self.beater].into_iter().try_for_each(|conn| conn.with(|_| Ok(())))
+    }
+
+    pub(super) async fn on<T, F>(conn: &Arc<OnDemand>, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         let conn = Arc::clone(conn);
-        tokio::task::spawn_blocking(move || work(&conn.lock().unwrap_or_else(PoisonError::into_inner)))
-            .await
-            .unwrap_or(Err(StoreError::Closed))
+        tokio::task::spawn_blocking(move || conn.with(work)).await.unwrap_or(Err(StoreError::Closed))
     }
 }
 

@@ -53,6 +53,11 @@ impl FileLease {
         Ok(Self { file, note: Mutex::new(note), path, role: role.to_owned() })
     }
 
+    /// Another file is in the store's place, under the same lock: `file` is the one on it.
+    pub(super) fn moves_to(&mut self, file: FileLock) {
+        self.file = Some(file);
+    }
+
     /// Who holds the lock of this store now, or `None` where nobody does. Takes and frees it in passing.
     pub(super) fn holder(store: &Path) -> Option<Holder> {
         let store = real_path(store);

@@ -1,34 +1,38 @@
 //! The ledger in SQLite: see [`Ledger`].
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use async_trait::async_trait;
 
 use super::handle::SqliteStore;
 use super::{load, reads, save, sql};
 use crate::domain::call::CallState;
-use crate::domain::change::Answer;
 use crate::domain::event::Load;
 use crate::domain::log::LogEntry;
 use crate::domain::types::{CallId, CallRef, MessageSid};
 use crate::domain::{PhoneNumber, Timestamp};
-use crate::store::{CallStory, Decide, Ledger, StoreError};
+use crate::store::{CallStory, Committed, Decide, Ledger, StoreError};
 
 #[async_trait]
 impl Ledger for SqliteStore {
-    async fn transact(&self, load: Load, phones: Vec<PhoneNumber>, decide: Decide) -> Result<Answer, StoreError> {
+    async fn transact(&self, load: Load, phones: Vec<PhoneNumber>, decide: Decide) -> Result<Committed, StoreError> {
         self.gate.admit(&load)?;
-        let sinks = self.sinks.clone();
+        let (sinks, run) = (self.sinks.clone(), Arc::clone(&self.run));
         let done = self
             .with_tx(move |conn| {
                 let loaded = load::load(conn, &load, &phones)?;
                 let change = decide(&loaded).map_err(|what| StoreError::Refused { what })?;
-                save::save(conn, &sinks, &loaded, change)
+                let saved = save::save(conn, &sinks, &loaded, change)?;
+                // Decisions run one after the other, by the one writer.
+                Ok((saved, run.fetch_add(1, Ordering::Relaxed) + 1))
             })
             .await;
         if let Err(e) = &done {
             self.damage.note_error(e);
             self.met(e);
         }
-        done.map(save::Saved::after_the_commit)
+        done.map(|(saved, number)| Committed { change: saved.after_the_commit(), number })
     }
 
     async fn append_log(&self, entries: Vec<LogEntry>) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use tracing::warn;
 
-use super::{settings, sql};
+use super::{policies, settings, sql};
 use crate::domain::answers::{AnsweredBefore, PastAnswer, PastReply, Prompt};
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, Recipient};
 use crate::domain::breaker::{Breaker, Evidence, Probe};
@@ -359,7 +359,7 @@ pub(super) fn call_from(row: &Row<'_>) -> Result<Call, StoreError> {
         status: rows::word("calls.status", CallStatus::from_word(str_at(row, 2)?))?,
         round: row.get(3)?,
         level: row.get(4)?,
-        policy: rows::from_json("calls.policy", str_at(row, 5)?)?,
+        policy: policies::read(str_at(row, 5)?)?,
         data: rows::from_json("calls.data", str_at(row, 6)?)?,
         fingerprint: row.get(7)?,
         idempotency_key: row.get(8)?,

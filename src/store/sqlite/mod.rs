@@ -9,14 +9,18 @@ mod backup;
 #[cfg(test)]
 pub(crate) mod bulk;
 mod check;
+mod connections;
 mod control;
 pub(crate) mod corrupt;
+#[cfg(test)]
+mod cost_tests;
 mod damage;
 mod engines;
 mod errors;
 mod figures;
 pub(super) mod file;
 mod handle;
+mod heal;
 mod lease;
 mod ledger;
 mod load;
@@ -26,6 +30,7 @@ mod orphans;
 mod outbox;
 #[cfg(test)]
 pub(crate) mod page_damage;
+mod policies;
 mod queues;
 mod readers;
 mod reads;

@@ -29,6 +29,11 @@ const APPLICATION_ID: i64 = 0x6469_7370;
 /// How many prepared statements a connection keeps; more than there are.
 const STATEMENTS: usize = 128;
 
+/// The schema that this program knows, the newest.
+pub(super) fn known_schema() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
@@ -39,6 +44,18 @@ pub(super) enum Use {
     Checkpoint,
     /// The engine's sign of life, and nothing else.
     Beat,
+}
+
+impl Use {
+    /// Pages that a connection keeps, at most: what falls out is read from the system's cache again. More makes receipts no
+    /// cheaper, and stays resident once a bulk of calls has gone through it. The writer's holds the pages that a batch changes.
+    const fn cache_kib(self) -> i64 {
+        match self {
+            Self::Write => 4096,
+            Self::Read => 512,
+            Self::Checkpoint | Self::Beat => 64,
+        }
+    }
 }
 
 /// Makes the file ready: exists, is ours, of this mode and of this schema.
@@ -113,13 +130,14 @@ pub(super) fn connect(options: &StoreSettings, what_for: Use) -> Result<Connecti
         // With NORMAL a commit waits for no disk, and a checkpoint still does: a power cut forgets the newest commits of this
         // connection at most, and breaks nothing (source: SQLite's page on WAL).
         conn.pragma_update(None, "synchronous", if what_for == Use::Beat { "NORMAL" } else { "FULL" })?;
+        conn.pragma_update(None, "cache_size", -what_for.cache_kib())?;
         // Never inside a commit of this connection.
         conn.pragma_update(None, "wal_autocheckpoint", 0)?;
         // On macOS a plain fsync does not reach the disk.
         conn.pragma_update(None, "fullfsync", true)?;
         conn.pragma_update(None, "checkpoint_fullfsync", true)
     };
-    set().map_err(|e| cannot_open(path, e))?;
+    set().map_err(|e| not_read(path, e))?;
     Ok(conn)
 }
 
@@ -174,9 +192,14 @@ fn recognise(conn: &Connection, options: &StoreSettings, known: i64) -> Result<i
     }
 }
 
+/// Whether this file is a store of this mode, of this version or one before it.
+pub(super) fn is_ours_of_any_schema(conn: &Connection, options: &StoreSettings) -> bool {
+    recognise(conn, options, known_schema()).is_ok_and(|version| version > 0)
+}
+
 /// Whether this file is a store of this mode that this version knows.
 pub(super) fn is_ours(conn: &Connection, options: &StoreSettings) -> bool {
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let known = known_schema();
     recognise(conn, options, known).is_ok_and(|version| version == known)
 }
 
@@ -196,9 +219,6 @@ fn tune(conn: &Connection, path: &Path) -> Result<(), StoreError> {
     let set = || -> rusqlite::Result<String> {
         let mode = conn.pragma_update_and_check(None, "journal_mode", "WAL", |r| r.get::<_, String>(0))?;
         conn.pragma_update(None, "foreign_keys", true)?;
-        // In KiB. The default of 2 MB holds some 500 calls; what falls out is read from the system's cache again. More of it
-        // makes receipts no cheaper, and stays resident once a crowd of calls has gone through it.
-        conn.pragma_update(None, "cache_size", -16_384)?;
         // Never inside a commit: `Store::checkpoint` does it when nobody waits.
         conn.pragma_update(None, "wal_autocheckpoint", 0)?;
         Ok(mode)
@@ -439,6 +459,11 @@ mod tests {
         {
             let got: i64 = conn.pragma_query_value(None, pragma, |r| r.get(0)).expect(pragma);
             assert_eq!(got, wanted, "{pragma}");
+        }
+        for use_ in [Use::Write, Use::Read, Use::Checkpoint, Use::Beat] {
+            let conn = connect(&options, use_).expect("opens");
+            let got: i64 = conn.pragma_query_value(None, "cache_size", |r| r.get(0)).expect("cache_size");
+            assert_eq!(got, -use_.cache_kib(), "{use_:?}");
         }
     }
 }

@@ -1,12 +1,15 @@
 //! Read-only connections beside the writer: each read is one transaction, so it sees one moment.
+//!
+//! One is opened when there is something to read and none is idle: a command that reads once has one.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
-use super::open::{Use, connect};
-use crate::store::{StoreError, StoreSettings};
+use super::connections::Opener;
+use super::open::Use;
+use crate::store::StoreError;
 
 /// How many reads may run at once.
 const READERS: usize = 4;
@@ -16,12 +19,22 @@ const READERS: usize = 4;
 pub(super) struct Readers {
     idle: Arc<Mutex<Vec<Connection>>>,
     turns: Arc<Semaphore>,
+    opener: Opener,
 }
 
 impl Readers {
-    pub(super) fn open(options: &StoreSettings) -> Result<Self, StoreError> {
-        let idle = (0..READERS).map(|_| connect(options, Use::Read)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { idle: Arc::new(Mutex::new(idle)), turns: Arc::new(Semaphore::new(READERS)) })
+    pub(super) fn new(opener: Opener) -> Self {
+        Self { idle: Arc::default(), turns: Arc::new(Semaphore::new(READERS)), opener }
+    }
+
+    /// Opens all that are not open yet. Blocks.
+    pub(super) fn open_all(&self) -> Result<(), StoreError> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that are lent come back.
+        while idle.len() < self.turns.available_permits() {
+            idle.push(self.opener.open(Use::Read)?);
+        }
+        Ok(())
     }
 
     /// Runs `read` in one read transaction on a thread that may block. Cancel-safe.
@@ -31,10 +44,10 @@ impl Readers {
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| StoreError::Closed)?;
-        let idle = Arc::clone(&self.idle);
+        let (idle, opener) = (Arc::clone(&self.idle), self.opener.clone());
         let done = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            let lent = Lent::take(&idle)?;
+            let lent = Lent::take(&idle, &opener)?;
             let conn = lent.conn()?;
             conn.prepare_cached("BEGIN")?.execute([])?;
             read(conn)
@@ -51,9 +64,10 @@ struct Lent<'a> {
 }
 
 impl<'a> Lent<'a> {
-    fn take(home: &'a Mutex<Vec<Connection>>) -> Result<Self, StoreError> {
-        let conn = home.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        if conn.is_none() { Err(StoreError::Closed) } else { Ok(Self { conn, home }) }
+    fn take(home: &'a Mutex<Vec<Connection>>, opener: &Opener) -> Result<Self, StoreError> {
+        let idle = home.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let conn = idle.map_or_else(|| opener.open(Use::Read), Ok)?;
+        Ok(Self { conn: Some(conn), home })
     }
 
     fn conn(&self) -> Result<&Connection, StoreError> {

@@ -227,20 +227,44 @@ pub(super) fn calls(context: ReadContext<'_>, filter: &CallFilter) -> Result<Vec
     Ok(lines.into_iter().map(|(_, line)| line).collect())
 }
 
-pub(super) const LOG_OF_CALL: &str =
-    "SELECT seq, kind, at, call_id, attempt_id, actor, message, data FROM log INDEXED BY log_by_call
-        WHERE call_id = ?4 AND seq > ?1 AND at >= ?2 ORDER BY seq LIMIT ?3";
+macro_rules! log_of_call {
+    () => {
+        "SELECT seq, kind, at, call_id, attempt_id, actor, message, data FROM log INDEXED BY log_by_call
+            WHERE call_id = ?4 AND seq > ?1 AND at >= ?2"
+    };
+}
+macro_rules! log_of_all {
+    () => {
+        "SELECT seq, kind, at, call_id, attempt_id, actor, message, data FROM log WHERE seq > ?1 AND at >= ?2"
+    };
+}
+
+pub(super) const LOG_OF_CALL: &str = concat!(log_of_call!(), " ORDER BY seq LIMIT ?3");
+pub(super) const NEWEST_LOG_OF_CALL: &str = concat!(log_of_call!(), " ORDER BY seq DESC LIMIT ?3");
+pub(super) const LOG_OF_ALL: &str = concat!(log_of_all!(), " ORDER BY seq LIMIT ?3");
+pub(super) const NEWEST_LOG_OF_ALL: &str = concat!(log_of_all!(), " ORDER BY seq DESC LIMIT ?3");
 
 pub(super) fn log(context: ReadContext<'_>, filter: &LogFilter) -> Result<Vec<LogLine>, StoreError> {
-    const OF_ALL: &str = "SELECT seq, kind, at, call_id, attempt_id, actor, message, data FROM log
-        WHERE seq > ?1 AND at >= ?2 ORDER BY seq LIMIT ?3";
+    log_by(context, filter, LOG_OF_CALL, LOG_OF_ALL)
+}
+
+pub(super) fn newest_log(context: ReadContext<'_>, filter: &LogFilter) -> Result<Vec<LogLine>, StoreError> {
+    let mut lines = log_by(context, filter, NEWEST_LOG_OF_CALL, NEWEST_LOG_OF_ALL)?;
+    lines.reverse();
+    Ok(lines)
+}
+
+fn log_by(
+    context: ReadContext<'_>,
+    filter: &LogFilter,
+    of_call: &str,
+    of_all: &str,
+) -> Result<Vec<LogLine>, StoreError> {
     let since = filter.since.map_or(i64::MIN, Timestamp::as_millis);
     let limit = at_most(filter.limit);
     match &filter.call {
-        Some(call) => {
-            readable(context, "log", LOG_OF_CALL, params![filter.after, since, limit, call.as_str()], log_from)
-        }
-        None => readable(context, "log", OF_ALL, params![filter.after, since, limit], log_from),
+        Some(call) => readable(context, "log", of_call, params![filter.after, since, limit, call.as_str()], log_from),
+        None => readable(context, "log", of_all, params![filter.after, since, limit], log_from),
     }
 }
 

@@ -1,27 +1,31 @@
 //! Indexes that are damaged: found, and rebuilt from their tables, for what an index holds is in its table too.
 //!
 //! REINDEX frees the old pages before it writes new ones, so it fails where one of them cannot be read at all. Then nothing has
-//! changed, and a copy of the store with new indexes is made beside it; a person puts it in place. A rebuild is one transaction:
-//! after a crash the index is the old one or the new one.
+//! changed, and the next start of the engine puts a copy of the store with new indexes in place, see `heal`. A rebuild is one
+//! transaction: after a crash the index is the old one or the new one.
 
 use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 
 use super::handle::SqliteStore;
+use super::heal;
 use crate::clock::Clock as _;
 use crate::store::{StoreError, Unreadable, Upkeep as _};
 
+/// What is said of an index that was rebuilt.
+pub(super) const REBUILT: &str = "it was damaged; it was rebuilt from its table and is used again";
+
 /// Indexes that cannot be walked from end to end; slow, for it walks them all.
-fn corrupt_indexes(conn: &Connection) -> Result<BTreeSet<String>, StoreError> {
-    let mut all =
-        conn.prepare("SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL")?;
+pub(super) fn corrupt_indexes(conn: &Connection) -> Result<BTreeSet<String>, StoreError> {
+    let mut all = conn.prepare("SELECT name, tbl_name, coalesce(sql, '') FROM sqlite_schema WHERE type = 'index'")?;
     let mut rows = all.query([])?;
     let mut corrupt = BTreeSet::new();
     while let Some(row) = rows.next()? {
         let (name, table, sql): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let only = sql.split_once("WHERE").map_or(String::new(), |(_, of)| format!("WHERE {of}"));
-        let walked = conn.query_row(&format!("SELECT count(*) FROM {table} INDEXED BY {name} {only}"), [], |_| Ok(()));
+        // A plain count would be taken from whichever index is the smallest.
+        let walked = conn.query_row(&format!("SELECT sum(1) FROM {table} INDEXED BY {name} {only}"), [], |_| Ok(()));
         if let Err(e) = walked
             && matches!(StoreError::from(e), StoreError::Corrupt { .. })
         {
@@ -40,20 +44,23 @@ pub(super) fn misfit(found: &Unreadable) -> Option<String> {
 
 impl SqliteStore {
     /// Rebuilds every index that is damaged, or that does not fit its table as a look through the store has found. What was done,
-    /// or what a person must do, is said.
+    /// or what a person must do, is said; how many were damaged.
     ///
     /// # Errors
     /// [`StoreError`]: the indexes cannot even be looked at.
-    pub(super) async fn repair_indexes(&self, mut misfits: Vec<Unreadable>) -> Result<(), StoreError> {
+    pub(super) async fn repair_indexes(&self, mut misfits: Vec<Unreadable>) -> Result<usize, StoreError> {
         let mut indexes = self.readers.read(corrupt_indexes).await?;
         indexes.extend(misfits.iter().filter_map(misfit));
+        let damaged = indexes.len();
         let mut way_out = None;
         for index in indexes {
             let sql = format!("REINDEX \"{index}\"");
-            let why = match self.in_turn(move |conn| Ok(conn.execute_batch(&sql)?)).await {
+            let rebuilt = self.in_turn(move |conn| Ok(conn.execute_batch(&sql)?)).await;
+            let repaired = rebuilt.is_ok();
+            let why = match rebuilt {
                 Ok(()) => {
                     misfits.retain(|u| misfit(u).as_ref() != Some(&index));
-                    "it was damaged; it was rebuilt from its table and is used again".to_owned()
+                    REBUILT.to_owned()
                 }
                 Err(e) => {
                     if way_out.is_none() {
@@ -63,24 +70,25 @@ impl SqliteStore {
                     format!("a page of it is damaged and it cannot be rebuilt ({e}): {way_out}")
                 }
             };
-            self.damage.found(Unreadable { row: format!("the index {index}"), call: None, why });
+            self.damage.found(Unreadable { row: format!("the index {index}"), call: None, why, repaired });
         }
         misfits.into_iter().for_each(|u| self.damage.found(u));
-        Ok(())
+        Ok(damaged)
     }
 
-    /// What a person can do about an index that cannot be rebuilt: a copy with new indexes is made for it, where copies are kept
-    /// at all.
+    /// What a person can do about an index that cannot be rebuilt. A copy with new indexes is made for it, where copies are kept
+    /// at all: it shows whether the tables are whole, which is what a start of `serve` needs to heal the store.
     async fn way_out(&self) -> String {
+        let restart = "restart `serve`: its start puts a copy of the store with new indexes in its place, and keeps the \
+                       damaged file beside it";
         let made = if self.options.backups > 0 { self.back_up(self.clock.now()).await.map(Some) } else { Ok(None) };
-        let not_made = made.err().map_or(String::new(), |e| format!("; a new copy cannot be made: {e}"));
-        match self.backups().first() {
-            Some(copy) => format!(
-                "stop `serve`, move the store away, put the newest good copy, {} of {}, in its place, start `serve`{not_made}",
-                copy.path.display(),
-                copy.made_at
-            ),
-            None => format!("there is no copy of the store to go back to{not_made}"),
+        match made {
+            Ok(Some(copy)) => format!("{restart}; such a copy is also {}", copy.path.display()),
+            Ok(None) => restart.to_owned(),
+            Err(e @ StoreError::Corrupt { .. }) => {
+                format!("{}; a new copy cannot be made: {e}", heal::go_back(self.options.path()))
+            }
+            Err(e) => format!("{restart}; a copy cannot be made now: {e}"),
         }
     }
 }

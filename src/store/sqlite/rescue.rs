@@ -66,7 +66,7 @@ pub(super) fn write(conn: &Connection, store: &Path, files: &OpenFiles, lost: &s
 
 /// Whoever may open the store may open its copy, which takes its place one day: the group that works with it is not kept out.
 /// Only root gives a file to another owner; a group that this process is not in stays without it, and without its rights.
-fn open_to_the_same(copy: &Path, store: &Metadata) -> io::Result<()> {
+pub(super) fn open_to_the_same(copy: &Path, store: &Metadata) -> io::Result<()> {
     let owner = chown(copy, Some(store.uid()), Some(store.gid()));
     let group = owner.or_else(|_| chown(copy, None, Some(store.gid())));
     let mode = store.mode() & if group.is_ok() { 0o777 } else { 0o700 };

@@ -1,5 +1,6 @@
 //! A copy of a store whose indexes are damaged: every row is read from its table, and every index is made anew, for what an
-//! index holds is in its table too. A table that cannot be read from end to end gives no copy.
+//! index holds is in its table too. A table that cannot be read from end to end gives no copy, nor does one of which a row is
+//! missing in the copy.
 
 use std::path::Path;
 
@@ -11,17 +12,36 @@ use crate::store::StoreError;
 /// What the damaged store is called in the connection of the copy.
 const FROM: &str = "damaged";
 
-/// Fills the empty file `to` with all that `store` holds at one moment. Blocks; nobody who writes waits for it.
+/// How the damaged store is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CopyFrom {
+    /// Others may read and write it meanwhile: one moment of it is copied.
+    InUse,
+    /// The caller keeps everybody away, and all of it is in the file itself: no lock and no log of it is looked at.
+    Alone,
+}
+
+impl CopyFrom {
+    const fn options(self) -> &'static str {
+        match self {
+            Self::InUse => "mode=ro",
+            Self::Alone => "immutable=1",
+        }
+    }
+}
+
+/// Fills the empty file `to` with all that `store` holds at one moment; each table has as many rows as in the store. Blocks;
+/// nobody who writes waits for it.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`]: a table is damaged. The file is not whole then.
-pub(super) fn fill(store: &Path, to: &Path) -> Result<(), StoreError> {
+pub(super) fn fill(store: &Path, to: &Path, source: CopyFrom) -> Result<(), StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let copy = Connection::open_with_flags(to, flags)?;
     // The file counts once it is verified and has its name: nothing of it needs to survive before.
     copy.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF")?;
     copy.pragma_update(None, "ignore_check_constraints", true)?;
-    copy.execute(&format!("ATTACH ?1 AS {FROM}"), [format!("{}?mode=ro", uri(store)?)])?;
+    copy.execute(&format!("ATTACH ?1 AS {FROM}"), [format!("{}?{}", uri(store)?, source.options())])?;
     copy.execute_batch("BEGIN")?;
     for (table, sql) in made_by(&copy, "type = 'table' AND name NOT LIKE 'sqlite_%'")? {
         copy.execute_batch(&sql)?;
@@ -63,5 +83,12 @@ fn copy_rows(copy: &Connection, table: &str) -> Result<(), StoreError> {
     // A table without rowids is its own index.
     let has_rowid = copy.prepare(&format!("SELECT rowid FROM {FROM}.\"{table}\"")).is_ok();
     copy.execute_batch(&insert(if has_rowid { "rowid, " } else { "" }))?;
-    Ok(())
+    let count = |of: &str| -> rusqlite::Result<i64> {
+        copy.query_row(&format!("SELECT count(*) FROM {of}.\"{table}\" NOT INDEXED"), [], |r| r.get(0))
+    };
+    let (there, copied) = (count(FROM)?, count("main")?);
+    if there == copied {
+        return Ok(());
+    }
+    Err(StoreError::Corrupt { what: format!("table {table} has {there} rows, its copy {copied}"), call: None })
 }

@@ -17,7 +17,7 @@ use crate::domain::alert::{self, AlertChange, AlertKey, SinkTarget};
 use crate::domain::answers::Prompt;
 use crate::domain::attempt::{Attempt, AttemptKind, NoticeKey};
 use crate::domain::call::{Call, CallState};
-use crate::domain::change::{Answer, BreakerChange, Change, Effect, OptOutChange, ReceiptRow};
+use crate::domain::change::{BreakerChange, Change, Effect, OptOutChange, ReceiptRow};
 use crate::domain::event::{InboundRow, Loaded};
 use crate::domain::log::{LogEntry, LogKind};
 use crate::domain::settings::{Basis, Target};
@@ -56,20 +56,20 @@ pub(super) fn sink_row(name: &str) -> String {
 
 /// What a change came to; for after the commit.
 pub(super) struct Saved {
-    answer: Answer,
+    change: Change,
     /// The alerts that it ended, each in its words.
     over: Vec<(AlertKey, String)>,
 }
 
 impl Saved {
-    /// Says which alerts are over; the answer.
-    pub(super) fn after_the_commit(self) -> Answer {
+    /// Says which alerts are over; what was committed.
+    pub(super) fn after_the_commit(self) -> Change {
         for (key, message) in self.over {
             // What a person wrote stands in no line of the process's own log.
             let message = if key.kind().quotes_a_person() { "over" } else { message.as_str() };
             info!(alert = key.masked(), "{message}");
         }
-        self.answer
+        self.change
     }
 }
 
@@ -116,7 +116,7 @@ pub(super) fn save(conn: &Connection, sinks: &Sinks, loaded: &Loaded, change: Ch
             }
         }
     }
-    Ok(Saved { answer: change.answer, over })
+    Ok(Saved { change, over })
 }
 
 /// When a change happened, by what it says itself; only one that says nothing takes the wall clock.
@@ -143,7 +143,7 @@ fn insert(conn: &Connection, state: &CallState) -> Result<(), StoreError> {
         c.status.as_str(),
         c.round,
         c.level,
-        rows::to_json("a policy", &c.policy)?,
+        rows::to_json("a policy", &*c.policy)?,
         rows::to_json("a call's data", &c.data)?,
         c.fingerprint,
         c.idempotency_key,

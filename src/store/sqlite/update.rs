@@ -82,7 +82,7 @@ pub(super) fn call(conn: &Connection, was: &Call, is: &Call) -> Result<(), Store
         row.set("outs", excluded(is)?);
     }
     if was.policy != is.policy {
-        row.set("policy", rows::to_json("a policy", &is.policy)?);
+        row.set("policy", rows::to_json("a policy", &*is.policy)?);
         row.set("steps_total", steps_total(is));
     }
     if was.data != is.data {

@@ -32,6 +32,11 @@ impl Views for SqliteStore {
         self.list(move |context| reads::log(context, &filter)).await
     }
 
+    async fn newest_log(&self, filter: &LogFilter) -> Result<Vec<LogLine>, StoreError> {
+        let filter = filter.clone();
+        self.list(move |context| reads::newest_log(context, &filter)).await
+    }
+
     async fn due_lines(&self, limit: usize) -> Result<Vec<DueLine>, StoreError> {
         self.list(move |context| reads::due_lines(context, limit)).await
     }
@@ -64,7 +69,7 @@ impl Views for SqliteStore {
         self.read(move |conn| check::unreadable(conn, limit)).await
     }
 
-    async fn integrity_scan(&self, every: Duration) -> Result<(), StoreError> {
+    async fn integrity_scan(&self, every: Duration) -> Result<bool, StoreError> {
         let now = self.clock.boot();
         {
             let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,13 +79,14 @@ impl Views for SqliteStore {
                     |last| now.saturating_sub(last) >= every,
                 );
             if !due {
-                return Ok(());
+                return Ok(false);
             }
             *looked = Some(now);
         }
         let found = self.unreadable(LOOKED_MAX).await?;
         let (misfits, other): (Vec<_>, Vec<_>) = found.into_iter().partition(|u| repair::misfit(u).is_some());
+        let whole = misfits.is_empty() && other.is_empty();
         other.into_iter().for_each(|u| self.damage.found(u));
-        self.repair_indexes(misfits).await
+        Ok(self.repair_indexes(misfits).await? == 0 && whole)
     }
 }

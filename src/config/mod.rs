@@ -10,6 +10,7 @@
 
 mod airtable;
 mod airtable_values;
+mod airtable_words;
 mod alerts;
 mod check;
 mod delivery;
@@ -36,7 +37,7 @@ mod tests;
 mod twilio;
 mod types;
 
-pub use airtable_values::{DEFERRED, DISPATCHING_TOLD, EXHAUSTED_UNTOLD, ValueMap};
+pub use airtable_words::{DEFERRED, DISPATCHING_TOLD, EXHAUSTED_UNTOLD, ValueMap};
 pub use env::{Sources, no_color, unknown_time_zone, user_name};
 pub use forms::duration;
 pub use in_force::{differences, sinks_of};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
-use super::airtable_values::AirtableValues;
+use super::airtable_words::AirtableValues;
 use super::in_force::Documents;
 use super::origin::{ConfigErrors, ConfigProblem, Origin};
 use super::secret_url::SecretUrl;

@@ -274,7 +274,9 @@ impl Checker {
         report.calls = compared;
         report.findings.extend(wrong);
         let layouts = self.layouts().await?;
-        let lacks = layouts.events.lacks.iter().chain(&layouts.calls.lacks).chain(&self.skipped);
+        // What the caller said is intake's own, and not compared.
+        let of_calls = layouts.calls.lacks.iter().filter(|l| rows::is_kept(l.ours()));
+        let lacks = layouts.events.lacks.iter().chain(of_calls).chain(&self.skipped);
         let said = |l: &Lack| match l {
             Lack::Field { name, .. } | Lack::Fit { name, .. } => name.clone(),
             Lack::Option { .. } | Lack::Row { .. } => l.to_string(),

@@ -118,6 +118,10 @@ kinds! {
     HolderOptedOut = "holder-opted-out", Page, Closed;
     /// The paperwork of a call was odd in several ways, or was mended; the call runs. Subject: the call.
     Validation = "paperwork", Notice, Taken;
+    /// A later report of a call says a higher level than it runs as. Subject: the call.
+    ReportRaised = "report-raised", Notice, Closed;
+    /// A report was signed more than 5 min off our clock; the call runs. Subject: the call.
+    ReportClock = "report-clock", Notice, Taken;
     /// The provider knows two messages of one attempt. Subject: the message.
     SecondMessage = "second-message", Notice, Closed;
     /// The provider knows a message of an attempt that never left. Subject: the message.
@@ -158,6 +162,12 @@ kinds! {
     WebhookOdd = "webhook-odd", Notice, Ended;
     /// A dispatch was refused for want of a token.
     DispatchRefused = "dispatch-refused", Page, Ended;
+    /// A voice agent's reports are refused. Subject: the source.
+    ReportsRefused = "reports-refused", Page, Ended;
+    /// A report of a phone call cannot be read; the log keeps it. Subject: a hash of it.
+    ReportUnread = "report-unread", Page, Ended;
+    /// A phone call broke off before anybody was heard. Subject: its id.
+    Unheard = "unheard", Page, Ended;
 
     // -- The machine and the store.
     /// The settings in force name an alert sink that this engine has no place for. Subject: the sink.
@@ -450,7 +460,7 @@ mod tests {
     fn what_leaves_an_emergency_unanswered_or_blinds_us_pages() {
         let page = AlertKind::ALL.iter().filter(|k| k.severity() == Severity::Page).map(|k| k.word());
         let want = "exhausted untold stranded unknown undecided-reply holder-opted-out adopt breaker no-sender \
-                    consecutive-failures unknown-writer webhooks-refused dispatch-refused sink-place rescued-copy settings-file store store-file unreadable \
+                    consecutive-failures unknown-writer webhooks-refused dispatch-refused reports-refused report-unread unheard sink-place rescued-copy settings-file store store-file unreadable \
                     contacts-kept";
         assert_eq!(page.collect::<Vec<_>>().join(" "), want);
         assert_eq!(

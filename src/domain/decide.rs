@@ -1,5 +1,7 @@
 //! A call is accepted, and a person decides about it.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::alert::{AlertChange, AlertKind, Until};
@@ -21,6 +23,11 @@ pub(super) fn accept(loaded: &Loaded, new: &NewCall, ctx: &Ctx<'_>) -> Result<Ch
         let answer = if same { Answer::Exists(boxed) } else { Answer::Differs(boxed) };
         return Ok(Change { answer, ..Change::default() });
     }
+    made(loaded, new, Duration::ZERO, ctx)
+}
+
+/// A new call; its first step fires after `hold` at the earliest.
+pub(super) fn made(loaded: &Loaded, new: &NewCall, hold: Duration, ctx: &Ctx<'_>) -> Result<Change, Illegal> {
     let reference = loaded.free_reference.clone().ok_or(Illegal::Missing("a free reference"))?;
     let call = Call {
         id: new.id.clone(),
@@ -36,7 +43,7 @@ pub(super) fn accept(loaded: &Loaded, new: &NewCall, ctx: &Ctx<'_>) -> Result<Ch
         created_by: ctx.actor.clone(),
         accepted_at: ctx.now,
         next_step: 0,
-        wake_at: Some(ctx.now.plus(new.policy.wait_before(0))),
+        wake_at: Some(ctx.now.plus(new.policy.wait_before(0).max(hold))),
         attempts: 0,
         holder: None,
         excluded: Vec::new(),

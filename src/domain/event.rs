@@ -4,12 +4,16 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::alert::{AlertChange, AlertKind};
+use serde_json::Value;
+
+use super::alert::{AlertChange, AlertKey, AlertKind};
 use super::answers::{AnsweredBefore, PastAnswer, PastReply, Prompt};
 use super::breaker::Breaker;
 use super::call::{CallData, CallState, Override};
 use super::codes::ErrorClass;
+use super::log::LogKind;
 use super::policy::Policy;
 use super::receipt::MessageStatus;
 use super::settings::{Basis, SettingsNumber};
@@ -36,6 +40,38 @@ pub struct NewCall {
     pub overridden: Option<Override>,
     /// What was odd about the paperwork and did not stop the dispatch: each raises an alert (kind, text).
     pub warnings: Vec<(AlertKind, String)>,
+}
+
+/// How a voice agent's platform told of a phone call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Whose, as the story names it: `retell`.
+    pub source: String,
+    /// What came, in that platform's words: `call_analyzed`.
+    pub event: String,
+    /// A better report is to come: nobody is told before that came or this has passed. `None`: told at once.
+    pub hold: Option<Duration>,
+}
+
+impl Report {
+    /// What makes the same report the same, with the fingerprint of what it says.
+    pub fn key(&self, fingerprint: &str) -> String {
+        format!("{} {} {fingerprint}", self.source, self.event)
+    }
+}
+
+/// Something that makes no call and that the log keeps.
+#[derive(Debug, Clone)]
+pub struct Note {
+    /// The call that it is about, whether or not there is one.
+    pub call: Option<CallId>,
+    pub kind: LogKind,
+    /// One sentence for a person; phones masked.
+    pub message: String,
+    /// What is kept of it.
+    pub data: Value,
+    /// Raised with it.
+    pub alert: Option<(AlertKey, String)>,
 }
 
 /// What became of one POST.
@@ -237,6 +273,10 @@ impl Import {
 pub enum Event {
     /// A call is handed to us.
     Accept(Box<NewCall>),
+    /// A voice agent's platform tells of a phone call: the first report makes the call, what comes later joins it.
+    Report(Box<NewCall>, Report),
+    /// Something that makes no call is kept in the log.
+    Note(Box<Note>),
     /// A call's wake time has come.
     Wake { call: CallId },
     /// An engine wants to send this attempt.
@@ -352,6 +392,8 @@ pub enum Load {
     New {
         id: CallId,
         idempotency_key: Option<String>,
+        /// The report that came, by its key: whether the call has it already.
+        report: Option<String>,
         /// Candidates.
         references: Vec<CallRef>,
         /// References used since this moment are taken.
@@ -395,6 +437,6 @@ pub struct Loaded {
     pub said: Vec<PastReply>,
     /// For [`Load::Message`] and [`Load::Attempt`]: receipts kept earlier that name this attempt's message and found no attempt.
     pub orphans: Vec<StatusUpdate>,
-    /// For [`Load::Message`]: the very same receipt is kept and joined already.
+    /// For [`Load::Message`]: the very same receipt is kept and joined already. For [`Load::New`]: so is the report.
     pub replayed: bool,
 }

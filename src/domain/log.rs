@@ -11,6 +11,12 @@ words! {
         CallAccepted = "call.accepted",
         /// A call was rebuilt from the records of others.
         CallImported = "call.imported",
+        /// A voice agent's platform told of it, first or again.
+        CallReported = "call.reported",
+        /// A phone call in which nobody was heard: no call was made of it.
+        CallUnheard = "call.unheard",
+        /// A report that could not be read, as it came.
+        ReportUnread = "report.unread",
         /// A contact took it.
         CallAcknowledged = "call.acknowledged",
         /// Done.

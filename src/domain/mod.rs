@@ -25,6 +25,7 @@ pub(crate) mod policy;
 pub(crate) mod provider_clock;
 pub(crate) mod receipt;
 pub(crate) mod reply;
+mod report;
 mod resend;
 pub(crate) mod rules;
 pub(crate) mod safeguards;

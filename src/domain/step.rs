@@ -6,6 +6,7 @@ use super::decide;
 use super::event::{Event, Loaded};
 use super::ladder_end;
 use super::reply;
+use super::report;
 use super::resend;
 use super::sending;
 use super::sequence;
@@ -21,6 +22,8 @@ use super::work::{Ctx, Illegal, Work};
 pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Illegal> {
     let mut change = match event {
         Event::Accept(new) => decide::accept(loaded, new, ctx)?,
+        Event::Report(new, report) => report::report(loaded, new, report, ctx)?,
+        Event::Note(note) => report::note(note, ctx),
         Event::Import(import) => super::import::import(loaded, import, ctx)?,
         Event::Inbound(text) => reply::inbound(loaded, text, ctx)?,
         Event::StatusUpdate(update) => status_update::update(loaded, update, ctx)?,
@@ -84,11 +87,13 @@ fn with_call(
 fn mirror(loaded: &Loaded, change: &mut Change) {
     for state in &change.calls {
         let before = loaded.calls.iter().find(|c| c.call.id == state.call.id);
-        let call_changed = before.is_none_or(|b| {
-            b.call.status != state.call.status
-                || b.call.deferred_from.or(b.call.wake_at) != state.call.deferred_from.or(state.call.wake_at)
-                || b.call.holder != state.call.holder
-        });
+        // What is still to change is nobody's row yet.
+        let call_changed = !report::is_held(&state.call)
+            && before.is_none_or(|b| {
+                b.call.status != state.call.status
+                    || b.call.deferred_from.or(b.call.wake_at) != state.call.deferred_from.or(state.call.wake_at)
+                    || b.call.holder != state.call.holder
+            });
         if call_changed {
             change.effects.push(Effect::MirrorCall(state.call.id.clone()));
         }

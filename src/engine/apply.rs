@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::domain::Settlement;
 use crate::domain::alert::AlertChange;
 use crate::domain::change::{Answer, Change};
-use crate::domain::event::{Event, Load, Loaded, NewCall, Source};
+use crate::domain::event::{Event, Load, Loaded, NewCall, Report, Source};
 use crate::domain::log::LogKind;
 use crate::domain::reply;
 use crate::domain::rules::Rules;
@@ -171,13 +171,35 @@ impl Core {
         make: impl Fn(&InForce) -> Result<NewCall, E>,
         actor: Actor,
     ) -> Result<Result<Answer, E>, StoreError> {
+        self.accept_as(make, |new| Event::Accept(Box::new(new)), actor).await
+    }
+
+    /// As [`Core::accept`], for what a voice agent's platform reports: the call is made, or the report joins it.
+    ///
+    /// # Errors
+    /// As [`Core::accept`].
+    pub async fn report<E>(
+        &self,
+        make: impl Fn(&InForce) -> Result<NewCall, E>,
+        report: Report,
+        actor: Actor,
+    ) -> Result<Result<Answer, E>, StoreError> {
+        self.accept_as(make, |new| Event::Report(Box::new(new), report.clone()), actor).await
+    }
+
+    async fn accept_as<E>(
+        &self,
+        make: impl Fn(&InForce) -> Result<NewCall, E>,
+        event: impl Fn(NewCall) -> Event,
+        actor: Actor,
+    ) -> Result<Result<Answer, E>, StoreError> {
         for _ in 0..REFRESHES_MAX {
             let held = self.in_force();
             let new = match make(&held) {
                 Ok(new) => NewCall { settings: held.settings, ..new },
                 Err(e) => return Ok(Err(e)),
             };
-            match self.apply_under(held, &Arc::new(Event::Accept(Box::new(new))), &actor).await? {
+            match self.apply_under(held, &Arc::new(event(new)), &actor).await? {
                 Answer::Outdated => self.refresh().await?,
                 answer => return Ok(Ok(answer)),
             }
@@ -281,12 +303,21 @@ impl Core {
             Event::Accept(new) => Load::New {
                 id: new.id.clone(),
                 idempotency_key: new.idempotency_key.clone(),
+                report: None,
+                references: (0..REFERENCE_DRAWS).map(|_| self.ids.reference()).collect(),
+                used_since: now.minus(REFERENCE_REST),
+            },
+            Event::Report(new, report) => Load::New {
+                id: new.id.clone(),
+                idempotency_key: None,
+                report: Some(report.key(&new.fingerprint)),
                 references: (0..REFERENCE_DRAWS).map(|_| self.ids.reference()).collect(),
                 used_since: now.minus(REFERENCE_REST),
             },
             Event::Import(import) => Load::New {
                 id: import.state.call.id.clone(),
                 idempotency_key: None,
+                report: None,
                 references: import.references((0..REFERENCE_DRAWS).map(|_| self.ids.reference())),
                 used_since: now.minus(REFERENCE_REST),
             },
@@ -315,7 +346,7 @@ impl Core {
                 references: reply::references(&text.body),
                 changed_since: now.minus(reply::CLOSED_SINCE),
             },
-            Event::ClearOptOut { .. } | Event::Alert(_) | Event::Breaker { .. } => Load::Nothing,
+            Event::ClearOptOut { .. } | Event::Alert(_) | Event::Note(_) | Event::Breaker { .. } => Load::Nothing,
         }
     }
 }
@@ -329,6 +360,7 @@ fn phones_of(event: &Event, directory: &Directory) -> Vec<PhoneNumber> {
         | Event::ClearOptOut { .. }
         | Event::Unnotified { .. }
         | Event::Breaker { .. }
+        | Event::Note(_)
         | Event::Alert(_) => Vec::new(),
         Event::Inbound(text) => {
             text.from.parse().into_iter().chain(directory.contacts.iter().map(|c| c.phone.clone())).collect()

@@ -193,7 +193,7 @@ impl CoreHarness {
         let of = |id: &AttemptId| self.calls.iter().filter(|c| c.attempt(*id).is_some()).cloned().collect();
         let named = |id: &CallId| self.calls.iter().filter(|c| &c.call.id == id).cloned().collect();
         let calls: Vec<CallState> = match event {
-            Event::Accept(new) => named(&new.id),
+            Event::Accept(new) | Event::Report(new, _) => named(&new.id),
             Event::Import(import) => named(&import.state.call.id),
             Event::Wake { call } | Event::Decide { call, .. } | Event::Unnotified { call } => named(call),
             Event::Claim { attempt, .. }
@@ -205,7 +205,7 @@ impl CoreHarness {
             | Event::Polled { attempt, .. } => of(attempt),
             Event::StatusUpdate(n) => n.attempt.as_ref().map(of).unwrap_or_default(),
             Event::Inbound(_) => self.calls.iter().rev().cloned().collect(),
-            Event::ClearOptOut { .. } | Event::Alert(_) | Event::Breaker { .. } => Vec::new(),
+            Event::ClearOptOut { .. } | Event::Alert(_) | Event::Note(_) | Event::Breaker { .. } => Vec::new(),
         };
         let sid_of = match event {
             Event::Sent { outcome: SendOutcome::Accepted { sid, .. }, .. } => Some(sid),

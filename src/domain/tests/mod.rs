@@ -4,5 +4,6 @@ mod late;
 mod lateness;
 mod orders;
 mod replies;
+mod reports;
 mod settlements;
 mod tables;

@@ -41,8 +41,11 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
                 loaded.replayed = conn.prepare_cached(sql::RECEIPT_IS_KEPT)?.exists(with)?;
             }
         }
-        Load::New { id, idempotency_key, references, used_since } => {
+        Load::New { id, idempotency_key, report, references, used_since } => {
             loaded.calls.extend(call_state(conn, id.as_str())?);
+            if let Some(report) = report {
+                loaded.replayed = conn.prepare_cached(sql::REPORT_IS_KEPT)?.exists(params![id.as_str(), report])?;
+            }
             if let Some(key) = idempotency_key {
                 let by_key: Option<String> = text(conn, sql::CALL_OF_KEY, key)?;
                 if let Some(other) = by_key.filter(|other| other != id.as_str()) {

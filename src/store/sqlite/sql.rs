@@ -67,6 +67,9 @@ pub(super) const ORPHANS_OF_NAMED: &str = "SELECT sid, named, status, code, clas
 pub(super) const RECEIPT_IS_KEPT: &str = "SELECT 1 FROM receipts INDEXED BY receipts_joined
     WHERE joined = ?1 AND sid = ?2 AND status = ?3 AND code IS ?4 AND source = 'receipt'";
 
+pub(super) const REPORT_IS_KEPT: &str = "SELECT 1 FROM log INDEXED BY log_by_call
+    WHERE call_id = ?1 AND kind = 'call.reported' AND json_valid(data) AND json_extract(data, '$.report') = ?2";
+
 pub(super) const INSERT_CALL: &str = "INSERT INTO calls (id, reference, status, round, level, policy, data, fingerprint,
     idempotency_key, overridden, created_by, accepted_at, next_step, wake_at, attempts, holder, outs, told_at, closed_at,
     muted, steps_total, deferred_from, settings)

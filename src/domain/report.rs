@@ -1,0 +1,150 @@
+//! What a voice agent's platform tells of a phone call. One phone call is one call: the first report makes it, the same again
+//! changes nothing, and what comes later is added to its story.
+//!
+//! A first report that is known to be followed by a better one makes a call that is *held*: its first step waits, durably, for
+//! that report or for the end of its hold. Nobody has been told of it, so the better report may still change what it says.
+
+use serde_json::{Value, json};
+
+use super::alert::{AlertChange, AlertKind};
+use super::call::{Call, CallData, CallStatus};
+use super::change::{Answer, Change};
+use super::decide;
+use super::event::{Loaded, NewCall, Note, Report};
+use super::log::{LogEntry, LogKind};
+use super::sequence;
+use super::work::{Ctx, Illegal, Work};
+
+/// A report makes its call, or joins it.
+pub(super) fn report(loaded: &Loaded, new: &NewCall, report: &Report, ctx: &Ctx<'_>) -> Result<Change, Illegal> {
+    let Some(existing) = loaded.calls.first() else {
+        let mut change = decide::made(loaded, new, report.hold.unwrap_or_default(), ctx)?;
+        let waits = report.hold.map(|h| format!(": a better report is waited for, {} s at most", h.as_secs()));
+        let message = format!("{} reported {}{}", report.source, report.event, waits.unwrap_or_default());
+        change.log.push(LogEntry {
+            kind: LogKind::CallReported,
+            at: ctx.now,
+            call: Some(new.id.clone()),
+            attempt: None,
+            actor: ctx.actor.clone(),
+            message,
+            data: said(new, report),
+        });
+        return Ok(change);
+    };
+    if loaded.replayed {
+        return Ok(Change { answer: Answer::Exists(Box::new(existing.clone())), ..Change::default() });
+    }
+    let mut w = Work::new(ctx, loaded, existing.clone());
+    let held = is_held(&w.state.call);
+    let what = if held { "its words are the call's now" } else { "added to the story" };
+    w.log(
+        LogKind::CallReported,
+        None,
+        format!("{} reported {}: {what}", report.source, report.event),
+        said(new, report),
+    );
+    if held {
+        replaced(&mut w, new, report)?;
+    } else if is_higher(&w.state.call, new) {
+        raised(&mut w, new, report);
+    }
+    w.change.answer = Answer::Exists(Box::new(w.state.clone()));
+    Ok(w.into_change())
+}
+
+/// What makes no call stands in the log.
+pub(super) fn note(note: &Note, ctx: &Ctx<'_>) -> Change {
+    let entry = LogEntry {
+        kind: note.kind,
+        at: ctx.now,
+        call: note.call.clone(),
+        attempt: None,
+        actor: ctx.actor.clone(),
+        message: note.message.clone(),
+        data: note.data.clone(),
+    };
+    let raise = |(key, message)| AlertChange::Raise { key, call: None, message };
+    Change { log: vec![entry], alerts: note.alert.clone().map(raise).into_iter().collect(), ..Change::default() }
+}
+
+/// Whether its first step waits for a better report: nobody is told, and it is later than the ladder itself has it.
+pub(super) fn is_held(call: &Call) -> bool {
+    let first = call.accepted_at.plus(call.policy.wait_before(0));
+    let untouched = call.round == 1 && call.next_step == 0 && call.attempts == 0 && call.deferred_from.is_none();
+    call.status == CallStatus::Dispatching && untouched && call.wake_at.is_some_and(|at| at > first)
+}
+
+/// What the report says, in the story.
+fn said(new: &NewCall, report: &Report) -> Value {
+    json!({ "report": report.key(&new.fingerprint), "level": new.level, "callData": new.data })
+}
+
+/// A held call says what the better report says, and the rest of what it said before. It is told now, unless that waits too.
+fn replaced(w: &mut Work<'_>, new: &NewCall, report: &Report) -> Result<(), Illegal> {
+    let now = w.now();
+    let call = &mut w.state.call;
+    let stated = call.data.emergency_level.clone();
+    if stated.is_none() || is_higher(call, new) {
+        call.level.clone_from(&new.level);
+        call.policy = new.policy.clone();
+    }
+    let lower = stated.filter(|_| call.level != new.level);
+    call.data = merged(new.data.clone(), &call.data);
+    if lower.is_some() {
+        call.data.emergency_level = lower;
+    }
+    if new.overridden.is_some() {
+        call.overridden.clone_from(&new.overridden);
+    }
+    call.fingerprint.clone_from(&new.fingerprint);
+    let (id, dialled) = (call.id.clone(), call.data.twilio_to_number.clone());
+    if report.hold.is_none() {
+        call.wake_at = Some(call.accepted_at.plus(call.policy.wait_before(0)).max(now));
+    }
+    decide::raise_warnings(w, &id, dialled.as_deref(), &new.warnings);
+    if report.hold.is_none() { sequence::fire_due(w) } else { Ok(()) }
+}
+
+fn merged(new: CallData, old: &CallData) -> CallData {
+    let or = |new: Option<String>, old: &Option<String>| new.or_else(|| old.clone());
+    let mut extra = old.extra.clone();
+    extra.extend(new.extra);
+    CallData {
+        caller_phone: or(new.caller_phone, &old.caller_phone),
+        emergency_level: or(new.emergency_level, &old.emergency_level),
+        issue_summary: or(new.issue_summary, &old.issue_summary),
+        twilio_to_number: or(new.twilio_to_number, &old.twilio_to_number),
+        caller_name: or(new.caller_name, &old.caller_name),
+        address: or(new.address, &old.address),
+        contact: or(new.contact, &old.contact),
+        body: or(new.body, &old.body),
+        extra,
+    }
+}
+
+/// Whether a report says more urgency than the call runs as. One that states no level says so only by running as the highest.
+fn is_higher(call: &Call, new: &NewCall) -> bool {
+    let stated = new.data.emergency_level.is_some() || new.level == "high";
+    stated && rank(&new.level) > rank(&call.level)
+}
+
+/// A level of the shop's own is between.
+fn rank(level: &str) -> u8 {
+    match level {
+        "morning" => 0,
+        "high" => 2,
+        _ => 1,
+    }
+}
+
+/// The ladder stays as it is; a person is asked to look.
+fn raised(w: &mut Work<'_>, new: &NewCall, report: &Report) {
+    let call = &w.state.call;
+    let message = format!(
+        "{} reported {} of call {}, and it says level {:?}; the call runs as {:?} ({}): nothing was changed, look at it",
+        report.source, report.event, call.id, new.level, call.level, call.status
+    );
+    let key = AlertKind::ReportRaised.about(&call.id);
+    w.raise(key, message);
+}

@@ -1,0 +1,111 @@
+//! Reports of one phone call in every order: one call, nobody told too early, and nothing lowered.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::domain::alert::AlertKind;
+use crate::domain::call::CallStatus;
+use crate::domain::change::Answer;
+use crate::domain::event::{Event, Report};
+use crate::domain::log::LogKind;
+use crate::engine::intake::json::Document;
+use crate::engine::intake::{self, Validation};
+use crate::ids::Ids;
+use crate::testing::harness::CoreHarness;
+
+const HOLD: Duration = Duration::from_secs(45);
+
+fn report(core: &mut CoreHarness, event: &str, hold: Option<Duration>, data: serde_json::Value) -> Answer {
+    let document = Document::plain(json!({ "callId": "retell:1", "callData": data }));
+    let intake = intake::from_json(&document, Validation::Lenient).expect("an intake");
+    let new =
+        intake::new_call(intake, &core.directory, Validation::Lenient, &Ids::seeded(1), core.now).expect("a call");
+    let report = Report { source: "retell".into(), event: event.into(), hold };
+    core.apply(Event::Report(Box::new(new), report))
+}
+
+fn reported(core: &CoreHarness) -> usize {
+    core.log.iter().filter(|e| e.kind == LogKind::CallReported).count()
+}
+
+#[test]
+fn the_end_of_a_call_waits_for_its_analysis_which_is_told_at_once() {
+    let mut core = CoreHarness::new();
+    let ended =
+        report(&mut core, "call_ended", Some(HOLD), json!({"issueSummary": "…water", "callerPhone": "+19495550142"}));
+    assert!(matches!(ended, Answer::Created(_)), "{ended:?}");
+    assert_eq!((core.call().attempts.len(), core.call().call.wake_at), (0, Some(core.now.plus(HOLD))));
+    core.now = core.now.plus(Duration::from_secs(8));
+    let analyzed =
+        report(&mut core, "call_analyzed", None, json!({"issueSummary": "Burst pipe", "emergencyLevel": "high"}));
+    let Answer::Exists(call) = analyzed else { panic!("{analyzed:?}") };
+    assert_eq!((call.call.level.as_str(), call.attempts.len()), ("high", 1), "told at once, by the other ladder");
+    assert_eq!(call.call.data.issue_summary.as_deref(), Some("Burst pipe"));
+    assert_eq!(call.call.data.caller_phone.as_deref(), Some("+19495550142"), "what only the first said stays");
+    assert_eq!((core.calls.len(), reported(&core)), (1, 2));
+    assert!(core.alerts.is_empty(), "{:?}", core.alerts);
+}
+
+#[test]
+fn without_an_analysis_it_is_dispatched_from_what_is_there() {
+    let mut core = CoreHarness::new();
+    report(&mut core, "call_ended", Some(HOLD), json!({"issueSummary": "…water"}));
+    let call = core.call().call.id.clone();
+    core.now = core.now.plus(HOLD - Duration::from_secs(1));
+    core.apply(Event::Wake { call: call.clone() });
+    assert_eq!(core.call().attempts.len(), 0, "not yet");
+    core.now = core.now.plus(Duration::from_secs(1));
+    core.apply(Event::Wake { call });
+    assert_eq!(core.call().attempts.len(), 1);
+    assert!(core.alerts.is_empty(), "it is not late: {:?}", core.alerts);
+    // The analysis that comes now is a later word.
+    report(&mut core, "call_analyzed", None, json!({"issueSummary": "Burst pipe"}));
+    assert_eq!((core.call().attempts.len(), core.call().call.data.issue_summary.as_deref()), (1, Some("…water")));
+    assert_eq!(reported(&core), 2);
+}
+
+#[test]
+fn a_function_first_and_its_report_second_is_one_call_and_the_ladder_stays() {
+    for (level, alarmed) in [("normal", false), ("low", true), ("high", true)] {
+        let mut core = CoreHarness::new();
+        report(&mut core, "function dispatch", None, json!({"issueSummary": "Leak", "emergencyLevel": "normal"}));
+        core.send_all();
+        let before = core.call().clone();
+        report(&mut core, "call_ended", Some(HOLD), json!({"issueSummary": "…leak"}));
+        report(&mut core, "call_analyzed", None, json!({"issueSummary": "A leak", "emergencyLevel": level}));
+        assert_eq!(core.call(), &before, "{level}");
+        // An unknown level runs as high: so is it taken here.
+        let key = AlertKind::ReportRaised.about("retell:1");
+        assert_eq!(core.alerts.contains_key(&key), alarmed, "{level}: {:?}", core.alerts);
+        assert_eq!(reported(&core), 3);
+    }
+}
+
+#[test]
+fn a_later_report_never_lowers_the_level_nor_opens_what_is_closed() {
+    let mut core = CoreHarness::new();
+    report(&mut core, "call_ended", Some(HOLD), json!({"issueSummary": "Gas", "emergencyLevel": "high"}));
+    report(&mut core, "call_analyzed", None, json!({"issueSummary": "Gas smell", "emergencyLevel": "normal"}));
+    let call = &core.call().call;
+    assert_eq!((call.level.as_str(), call.data.emergency_level.as_deref()), ("high", Some("high")));
+    assert_eq!((call.data.issue_summary.as_deref(), core.call().attempts.len()), (Some("Gas smell"), 1));
+
+    core.send_all();
+    core.reply(1, "sam", "1");
+    assert_eq!(core.call().call.status, CallStatus::Acknowledged);
+    let before = core.call().clone();
+    report(&mut core, "call_analyzed", None, json!({"issueSummary": "More", "emergencyLevel": "high"}));
+    assert_eq!(core.call(), &before);
+    assert!(!core.alerts.contains_key(&AlertKind::ReportRaised.about("retell:1")), "no higher than it is");
+}
+
+#[test]
+fn a_second_end_of_the_call_does_not_lengthen_the_wait() {
+    let mut core = CoreHarness::new();
+    report(&mut core, "call_ended", Some(HOLD), json!({"issueSummary": "…water"}));
+    let due = core.call().call.wake_at;
+    core.now = core.now.plus(Duration::from_secs(20));
+    report(&mut core, "call_ended", Some(HOLD), json!({"issueSummary": "…more water"}));
+    assert_eq!((core.call().call.wake_at, core.call().attempts.len()), (due, 0));
+}

@@ -44,6 +44,9 @@ fn is_secret(path: &[&str], name: &str) -> bool {
             | (["server", "tokens", _], "token")
             | (["alerts", "sinks", _], "url" | "secret")
             | (["heartbeat", _], "url")
+            | (["intake", "retell", _], "api_key")
+            | (["intake", "vapi", _], "secret" | "hmac_secret")
+            | (["intake", "custom", _, _], "token" | "hmac_secret")
     )
 }
 

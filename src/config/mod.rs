@@ -18,6 +18,8 @@ mod env;
 mod file;
 mod forms;
 mod in_force;
+pub(crate) mod intake;
+mod intake_types;
 mod limits;
 mod load;
 mod origin;
@@ -41,6 +43,7 @@ pub use airtable_words::{DEFERRED, DISPATCHING_TOLD, EXHAUSTED_UNTOLD, ValueMap}
 pub use env::{Sources, no_color, unknown_time_zone, user_name};
 pub use forms::duration;
 pub use in_force::{differences, sinks_of};
+pub use intake_types::{CustomSource, FieldPaths, Intake, RetellSource, VapiSource};
 pub use load::{load, load_document, load_under, load_under_without_file, place};
 pub use origin::{ConfigErrors, ConfigProblem};
 pub use people::{empty_roles, no_last_resort};

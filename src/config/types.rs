@@ -422,7 +422,7 @@ pub enum Part {
     Twilio,
     /// `[airtable]`.
     Airtable,
-    /// `[[server.tokens]]`.
+    /// `[[server.tokens]]` and `[intake]`: what is let in.
     Server,
     /// `[[alerts.sinks]]` and `[heartbeat]`.
     Alerts,
@@ -456,6 +456,8 @@ pub struct Config {
     pub alerts: Alerts,
     /// The dead-man's switch, if there is one.
     pub heartbeat: Option<Heartbeat>,
+    /// The voice agents' platforms whose reports are taken.
+    pub intake: super::intake_types::Intake,
     /// The only numbers that a live test may text.
     pub test_numbers: Vec<PhoneNumber>,
     /// Where the sandbox is, or is to be; loopback in test mode.

@@ -232,7 +232,11 @@ fn the_commented_keys_of_the_defaults_exist() {
         let inner = line.strip_prefix("# ").unwrap_or("");
         let is_key = inner.starts_with("[[")
             || inner.split_once(" = ").is_some_and(|(k, _)| k.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
-        text.push_str(if is_key || inner.starts_with("[templates]") { inner } else { line });
+        text.push_str(if is_key || inner.starts_with("[templates]") || inner.starts_with("[intake.") {
+            inner
+        } else {
+            line
+        });
         text.push('\n');
     }
     let text = text
@@ -242,6 +246,9 @@ fn the_commented_keys_of_the_defaults_exist() {
     let c = Bench::new().toml(&text).load();
     assert_eq!((c.server.tokens.len(), c.directory.lines.len(), c.alerts.sinks.len()), (1, 1, 1));
     assert!(c.directory.default_line.templates.reminder.is_some() && c.airtable.is_some());
+    assert!(c.intake.retell.is_some() && c.intake.vapi.is_some());
+    let desk = &c.intake.custom["desk"];
+    assert_eq!((desk.call_id.len(), desk.fields.issue_summary.len(), desk.fields.address.len()), (2, 1, 2));
     assert!(c.twilio.is_some_and(|t| t.api_key.is_some() && t.auth_token_previous.is_some()));
 }
 

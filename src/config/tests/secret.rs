@@ -117,3 +117,41 @@ fn a_missing_secret_stops_only_what_needs_it() {
     }
     assert!(c.airtable_required().is_err() && c.twilio_required().is_err());
 }
+
+#[test]
+fn an_intake_is_off_until_its_secret_is_given_and_its_name_is_a_path() {
+    let off = Bench::new().load();
+    assert!(off.intake.retell.is_none() && off.intake.vapi.is_none() && off.intake.custom.is_empty());
+    let c = Bench::new().toml("[intake.retell]\napi_key_file = \"key\"\n").file("key", "key_test_0123456789\n").load();
+    assert_eq!(c.intake.retell.expect("on").api_key.expose_secret(), "key_test_0123456789");
+    let c = Bench::new().env("DISPATCHCTL_INTAKE__VAPI__HMAC_SECRET", "invented-vapi-hmac").load();
+    assert!(c.intake.vapi.is_some_and(|v| v.secret.is_none() && v.hmac_secret.is_some()));
+    let c = Bench::new().toml("[intake.custom.desk]\nhmac_header = \"X-Hook\"\n").load();
+    assert!(
+        c.intake.custom.is_empty() && c.warnings.iter().any(|w| w.contains("intake.custom.desk") && w.contains("off"))
+    );
+    for (toml, says) in [
+        ("[intake.custom.vapi]\ntoken = \"invented-desk-token\"", "intake.custom.vapi"),
+        ("[intake.custom.\"a/b\"]\ntoken = \"invented-desk-token\"", "is no name for an intake"),
+        ("[intake.retell.fields]\nissue_summary = [\"call..x\"]", "holds an empty key"),
+        ("[intake.retell.fields]\nissue_sumary = [\"x\"]", "did you mean `intake.retell.fields.issue_summary`"),
+        ("[intake.custom.desk]\ntoken = \"invented-desk-token\"\nhmac_header = \"a b\"", "is no name of a header"),
+    ] {
+        let e = Bench::new().toml(toml).errors();
+        assert!(e.contains(says), "{toml}: {e}");
+    }
+}
+
+#[test]
+fn the_paths_of_an_intake_are_settings_in_force_and_its_secrets_are_not() {
+    let toml = "[intake.retell]\napi_key = \"canary-retell-key\"\n[intake.vapi]\nsecret_file = \"vapi\"\n\
+        [intake.custom.desk]\ntoken = \"canary-desk-token\"\nhmac_secret = \"canary-desk-hmac\"\n\
+        [intake.custom.desk.fields]\naddress = [\"location\"]\n";
+    let c = Bench::new().toml(toml).file("vapi", "canary-vapi-secret").load();
+    for text in [c.documents.decides.to_string(), c.documents.places.to_string(), format!("{c:?}")] {
+        assert!(!text.contains("canary"), "{text}");
+    }
+    assert!(c.shown().iter().all(|row| !row.value.contains("canary")));
+    assert_eq!(c.documents.decides["intake"]["custom"]["desk"]["fields"]["address"], serde_json::json!(["location"]));
+    assert_eq!(c.documents.typed_secrets.iter().filter(|k| k.starts_with("intake.")).count(), 3);
+}

@@ -38,6 +38,12 @@
 //!    it waits for `engine/waiting.rs`.
 //! 4. `engine/apply.rs` commits; only then the provider has its 204 or the answer.
 //!
+//! # The way of a voice agent's report
+//!
+//! 1. `http/intake/mod.rs` has it proven (`http/intake/proof.rs`) and read (`engine/intake/reports/`).
+//! 2. `domain/report.rs` makes the call, which may wait for a better report, or adds it to the story of the call that is there.
+//! 3. The commit is answered; the first step goes the way of a dispatch from its sixth hop on.
+//!
 //! # The way of a timer
 //!
 //! 1. `engine/scheduler.rs` asks the store for calls that are due (`store/sqlite/reads.rs`).

@@ -202,6 +202,7 @@ impl Reload {
         let core = self.engine.core.clone();
         let decides = Decides { directory: new.directory.clone(), rules: rules(&new) };
         core.put_in_force(InForce::clone(&core.in_force()).with_settings(Some(&row), decides));
+        self.state.set_intake(new.intake.clone());
         info!(settings = row.number.0, actor = row.actor.0, role = row.role, "these settings are in force");
         let before = self.app.settings.as_ref().and_then(|s| s.document.get("airtable").cloned());
         let same_base = before.as_ref() == row.document.get("airtable");

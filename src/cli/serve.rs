@@ -303,6 +303,7 @@ fn http_state(app: &App, core: Arc<Core>, engine: Arc<Engine>, own_url: &str) ->
             ..http::HttpSettings::new(app.config.mode.as_str())
         },
         tokens: app.config.server.tokens.clone(),
+        intake: app.config.intake.clone(),
     })
 }
 

@@ -10,6 +10,7 @@
 mod auth;
 mod calls;
 mod dispatch;
+mod intake;
 mod ops;
 mod problem;
 mod refusals;

@@ -1,11 +1,12 @@
-//! What was refused and a person must hear of: the provider's callbacks, and dispatches for want of a token.
+//! What was refused and a person must hear of: the provider's callbacks, dispatches for want of a token, and reports of voice
+//! agents' platforms for want of a proof.
 //!
-//! Counting is a few instructions, whatever floods in. Two alerts say it, and [`Refusals::keep`] writes them, away from every request:
+//! Counting is a few instructions, whatever floods in. Alerts say it, and [`Refusals::keep`] writes them, away from every request:
 //! one each, raised at most once in ten minutes. Only callbacks that name our account count towards the first: a stranger's
 //! noise alarms nobody. It ends with the first good callback, the other with the first dispatch that is let in after ten
 //! minutes without a refused one. After a restart the counts begin anew; an alert that was raised before ends in the same way.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::domain::AlertKind;
-use crate::domain::alert::AlertChange;
+use crate::domain::alert::{AlertChange, AlertKey};
 use crate::domain::event::Event;
 use crate::domain::types::Actor;
 use crate::engine::apply::Core;
@@ -138,7 +139,7 @@ impl Callbacks {
     }
 }
 
-/// Dispatches that were refused for want of a token.
+/// Dispatches that were refused for want of a token, or reports of one source for want of a proof: each may be an emergency.
 #[derive(Debug, Default)]
 struct Dispatches {
     last: Option<Duration>,
@@ -146,16 +147,12 @@ struct Dispatches {
 }
 
 impl Dispatches {
-    fn refused(&mut self, boot: Duration) -> bool {
+    fn refused(&mut self, boot: Duration, message: impl FnOnce() -> String) -> bool {
         self.last = Some(boot);
         if self.alarm.on.is_some() {
             return false;
         }
-        self.alarm.on = Some(
-            "a dispatch was refused for want of a token: an emergency may be told to nobody. Give whoever posts to \
-             /api/dispatch/manual a token of [[server.tokens]] with scope dispatch, and see in its own log what it posted"
-                .to_owned(),
-        );
+        self.alarm.on = Some(message());
         true
     }
 
@@ -163,6 +160,21 @@ impl Dispatches {
         let quiet = self.last.is_none_or(|at| boot.saturating_sub(at) >= WINDOW);
         quiet && self.alarm.end()
     }
+}
+
+fn dispatch_refused() -> String {
+    "a dispatch was refused for want of a token: an emergency may be told to nobody. Give whoever posts to \
+     /api/dispatch/manual a token of [[server.tokens]] with scope dispatch, and see in its own log what it posted"
+        .to_owned()
+}
+
+fn report_refused(source: &str, how: WebhookRefusal) -> String {
+    let place = if matches!(source, "retell" | "vapi") { source.to_owned() } else { format!("custom.{source}") };
+    format!(
+        "a report of {source} {} was refused: an emergency may be told to nobody. Compare the secret of [intake.{place}] with \
+         the platform's console, see there that every webhook carries it, and which phone calls ended since",
+        how.as_str()
+    )
 }
 
 /// The counts of one process.
@@ -173,6 +185,8 @@ pub(super) struct Refusals {
     logged_at: AtomicI64,
     callbacks: Mutex<Callbacks>,
     dispatches: Mutex<Dispatches>,
+    /// By their sources.
+    reports: Mutex<BTreeMap<String, Dispatches>>,
     changed: Notify,
 }
 
@@ -184,6 +198,7 @@ impl Refusals {
             logged_at: AtomicI64::new(i64::MIN),
             callbacks: Mutex::default(),
             dispatches: Mutex::default(),
+            reports: Mutex::default(),
             changed: Notify::new(),
         }
     }
@@ -195,10 +210,7 @@ impl Refusals {
             self.own.fetch_add(1, Ordering::Relaxed);
             self.notify(locked(&self.callbacks).refused(how, boot));
         }
-        let now = i64::try_from(boot.as_millis()).unwrap_or(i64::MAX);
-        let last = self.logged_at.load(Ordering::Relaxed);
-        let due = last == i64::MIN || now.saturating_sub(last) >= LOG_EVERY_MS;
-        if due && self.logged_at.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+        if self.may_log(boot) {
             let how = how.as_str();
             warn!(
                 refused = count,
@@ -208,6 +220,13 @@ impl Refusals {
         }
     }
 
+    fn may_log(&self, boot: Duration) -> bool {
+        let now = i64::try_from(boot.as_millis()).unwrap_or(i64::MAX);
+        let last = self.logged_at.load(Ordering::Relaxed);
+        let due = last == i64::MIN || now.saturating_sub(last) >= LOG_EVERY_MS;
+        due && self.logged_at.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
     /// A callback was rightly signed and read.
     pub(super) fn good_callback(&self) {
         self.notify(locked(&self.callbacks).good());
@@ -215,7 +234,24 @@ impl Refusals {
 
     /// A dispatch was refused for want of a token that may dispatch.
     pub(super) fn refused_dispatch(&self, boot: Duration) {
-        self.notify(locked(&self.dispatches).refused(boot));
+        self.notify(locked(&self.dispatches).refused(boot, dispatch_refused));
+    }
+
+    /// A report of a configured source was refused.
+    pub(super) fn refused_report(&self, source: &str, how: WebhookRefusal, boot: Duration) {
+        let count = self.total.fetch_add(1, Ordering::Relaxed) + 1;
+        let news =
+            locked(&self.reports).entry(source.to_owned()).or_default().refused(boot, || report_refused(source, how));
+        self.notify(news);
+        if self.may_log(boot) {
+            warn!(refused = count, source, "a report {} was refused; compare its secret", how.as_str());
+        }
+    }
+
+    /// A report of this source proved itself.
+    pub(super) fn report_let_in(&self, source: &str, boot: Duration) {
+        let news = locked(&self.reports).entry(source.to_owned()).or_default().let_in(boot);
+        self.notify(news);
     }
 
     pub(super) fn dispatch_let_in(&self, boot: Duration) {
@@ -238,7 +274,7 @@ impl Refusals {
         }
     }
 
-    /// Keeps the two alerts as they should be until `stop`. What a write that fails would have said is said by the next.
+    /// Keeps the alerts as they should be until `stop`. What a write that fails would have said is said by the next.
     pub(super) async fn keep(&self, core: &Core, stop: CancellationToken) {
         loop {
             // Armed before looking: what changes between the look and the wait is not missed.
@@ -265,31 +301,44 @@ impl Refusals {
         let dispatches = || locked(&self.dispatches);
         let due = callbacks().alarm.due(boot);
         if let Some(due) = due {
-            if !write(core, AlertKind::WebhooksRefused, &due).await {
+            if !write(core, AlertKind::WebhooksRefused.into(), &due).await {
                 return Some(RETRY_PAUSE);
             }
             callbacks().alarm.written(&due, boot);
         }
         let due = dispatches().alarm.due(boot);
         if let Some(due) = due {
-            if !write(core, AlertKind::DispatchRefused, &due).await {
+            if !write(core, AlertKind::DispatchRefused.into(), &due).await {
                 return Some(RETRY_PAUSE);
             }
             dispatches().alarm.written(&due, boot);
         }
+        let reports: Vec<(String, Due)> = {
+            let all = locked(&self.reports);
+            all.iter().filter_map(|(source, of)| Some((source.clone(), of.alarm.due(boot)?))).collect()
+        };
+        for (source, due) in reports {
+            if !write(core, AlertKind::ReportsRefused.about(&source), &due).await {
+                return Some(RETRY_PAUSE);
+            }
+            if let Some(of) = locked(&self.reports).get_mut(&source) {
+                of.alarm.written(&due, boot);
+            }
+        }
         let waits = |alarm: &Alarm| alarm.on.is_some() && alarm.stored != Some(true);
-        (waits(&callbacks().alarm) || waits(&dispatches().alarm)).then_some(RAISE_PAUSE / 10)
+        let report_waits = locked(&self.reports).values().any(|of| waits(&of.alarm));
+        (waits(&callbacks().alarm) || waits(&dispatches().alarm) || report_waits).then_some(RAISE_PAUSE / 10)
     }
 }
 
-async fn write(core: &Core, kind: AlertKind, due: &Due) -> bool {
+async fn write(core: &Core, key: AlertKey, due: &Due) -> bool {
     let change = match due {
-        Due::Raise(message) => AlertChange::Raise { key: kind.into(), call: None, message: message.clone() },
-        Due::Resolve => AlertChange::Resolve { key: kind.into() },
+        Due::Raise(message) => AlertChange::Raise { key: key.clone(), call: None, message: message.clone() },
+        Due::Resolve => AlertChange::Resolve { key: key.clone() },
     };
     let done = core.apply(Event::Alert(change), Actor::engine()).await;
     if let Err(e) = &done {
-        warn!(error = %e, alert.key = kind.word(), "an alert could not be written; it is tried again");
+        warn!(error = %e, alert.key = key.masked(), "an alert could not be written; it is tried again");
     }
     done.is_ok()
 }
@@ -365,7 +414,7 @@ mod tests {
     #[test]
     fn a_refused_dispatch_alarms_until_one_is_let_in_after_ten_quiet_minutes() {
         let mut dispatches = Dispatches::default();
-        assert!(dispatches.refused(s(0)) && !dispatches.refused(s(1)));
+        assert!(dispatches.refused(s(0), dispatch_refused) && !dispatches.refused(s(1), dispatch_refused));
         assert!(!dispatches.let_in(s(2)), "another client's token is no cure");
         assert!(dispatches.alarm.on.is_some());
         assert!(dispatches.let_in(s(601)));

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Body as _;
 use serde_json::Value;
-use tokio::sync::SemaphorePermit;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::{Instrument as _, debug, debug_span, error, warn};
 
 use super::problem::Problem;
@@ -109,7 +109,16 @@ pub(super) struct DispatchBody<'a> {
 ///
 /// # Errors
 /// 413, 408, 503 where no seat became free in time, or 400 where it broke off.
-pub(super) async fn dispatch_body(state: &HttpState, mut body: Body) -> Result<DispatchBody<'_>, Problem> {
+pub(super) async fn dispatch_body(state: &HttpState, body: Body) -> Result<DispatchBody<'_>, Problem> {
+    seated_body(state, &state.large_bodies, body).await
+}
+
+/// Reads the report of a voice agent's platform; as [`dispatch_body`].
+pub(super) async fn report_body(state: &HttpState, body: Body) -> Result<DispatchBody<'_>, Problem> {
+    seated_body(state, &state.large_reports, body).await
+}
+
+async fn seated_body<'a>(state: &HttpState, seats: &'a Semaphore, mut body: Body) -> Result<DispatchBody<'a>, Problem> {
     check_announced(&body, DISPATCH_BODY_MAX)?;
     let (mut raw, mut seat) = (Vec::new(), None);
     let mut waits_for_a_seat = false;
@@ -123,7 +132,7 @@ pub(super) async fn dispatch_body(state: &HttpState, mut body: Body) -> Result<D
             }
             if length > BODY_MAX && seat.is_none() {
                 waits_for_a_seat = true;
-                seat = Some(state.large_bodies.acquire().await.map_err(|_| no_seat())?);
+                seat = Some(seats.acquire().await.map_err(|_| no_seat())?);
                 waits_for_a_seat = false;
             }
             raw.extend_from_slice(data);

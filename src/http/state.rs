@@ -13,9 +13,9 @@ use super::problem::Problem;
 use super::refusals::Refusals;
 use super::request_ids::RequestIds;
 use super::snapshot::HealthCache;
-use crate::config::Token;
+use crate::config::{Intake, Token};
 use crate::domain::change::Answer;
-use crate::domain::event::{Event, NewCall};
+use crate::domain::event::{Event, NewCall, Report};
 use crate::domain::types::Actor;
 use crate::engine::Engine;
 use crate::engine::apply::Core;
@@ -41,6 +41,8 @@ pub struct HttpDeps {
     pub settings: HttpSettings,
     /// For `/api`; may be replaced later. With none, only this machine is let in.
     pub tokens: Vec<Token>,
+    /// The voice agents' platforms whose reports are taken; may be replaced later.
+    pub intake: Intake,
 }
 
 /// The configured part of the listeners.
@@ -131,11 +133,14 @@ pub struct HttpState {
     pub(super) settings: HttpSettings,
     pub(super) signature: RwLock<Arc<SignatureChecker>>,
     pub(super) tokens: TokenBook,
+    intake: RwLock<Arc<Intake>>,
     pub(super) started: Duration,
     pub(super) request_ids: RequestIds,
     pub(super) refusals: Refusals,
     pub(super) dispatch_waiters: Semaphore,
     pub(super) large_bodies: Semaphore,
+    /// Apart from those of dispatches: before its body is read, nobody knows whose a report is.
+    pub(super) large_reports: Semaphore,
     pub(super) snapshot: Mutex<Option<HealthCache>>,
     pub(super) closing: CancellationToken,
 }
@@ -143,15 +148,17 @@ pub struct HttpState {
 impl HttpState {
     /// Wires the state of all listeners of one process.
     pub fn new(deps: HttpDeps) -> Arc<Self> {
-        let HttpDeps { core, engine, mut settings, tokens } = deps;
+        let HttpDeps { core, engine, mut settings, tokens, intake } = deps;
         Arc::new(Self {
             signature: checker(std::mem::take(&mut settings.signature_tokens)),
             tokens: TokenBook::new(&tokens),
+            intake: RwLock::new(Arc::new(intake)),
             started: core.clock.boot(),
             request_ids: RequestIds::new(&core),
             refusals: Refusals::new(),
             dispatch_waiters: Semaphore::new(settings.limits.dispatch_waiters.min(Semaphore::MAX_PERMITS)),
             large_bodies: Semaphore::new(LARGE_BODIES),
+            large_reports: Semaphore::new(LARGE_BODIES),
             snapshot: Mutex::new(None),
             closing: CancellationToken::new(),
             settings,
@@ -169,6 +176,15 @@ impl HttpState {
     pub fn set_signing_tokens(&self, tokens: Vec<SecretString>) {
         let new = Arc::new(SignatureChecker::new(tokens));
         *self.signature.write().unwrap_or_else(PoisonError::into_inner) = new;
+    }
+
+    /// Replaces the platforms whose reports are taken; reports from now on are read by these.
+    pub fn set_intake(&self, intake: Intake) {
+        *self.intake.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(intake);
+    }
+
+    pub(super) fn intake(&self) -> Arc<Intake> {
+        self.intake.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn signature(&self) -> Arc<SignatureChecker> {
@@ -198,6 +214,19 @@ impl HttpState {
         self.takes_new_work()?;
         let core = self.core.clone();
         let done = tokio::spawn(async move { core.accept(make, actor).await }).await;
+        done.map_err(|e| Problem::internal(&e))?.map_err(|e| Problem::store(&e))
+    }
+
+    /// Takes the report of a phone call that `make` reads; as [`HttpState::accept`].
+    pub(super) async fn report(
+        &self,
+        make: impl Fn(&InForce) -> Result<NewCall, IntakeError> + Send + Sync + 'static,
+        report: Report,
+        actor: Actor,
+    ) -> Result<Result<Answer, IntakeError>, Problem> {
+        self.takes_new_work()?;
+        let core = self.core.clone();
+        let done = tokio::spawn(async move { core.report(make, report, actor).await }).await;
         done.map_err(|e| Problem::internal(&e))?.map_err(|e| Problem::store(&e))
     }
 

@@ -28,6 +28,7 @@ use crate::gateways::twilio::wire::{FormError, InboundSms, StatusCallback};
 
 use crate::failpoint::{self, Safeguard};
 
+use super::intake::{self, Way};
 use super::problem::Problem;
 use super::refusals::WebhookRefusal;
 use super::request::{body, form, json as json_answer, media_type};
@@ -62,6 +63,9 @@ pub(super) async fn called(State(state): State<Arc<HttpState>>, request: Request
     if !path.split('/').any(|part| part == "webhooks") {
         return Err(Problem::new(StatusCode::NOT_FOUND, "There is nothing at this path."));
     }
+    if let Some(way) = at_either(path, prefix(&state), Way::at) {
+        return intake::called(&state, &parts, raw, way).await;
+    }
     let mut named = None;
     let answered = served(&state, &parts, raw, &mut named).await?;
     answered.map_err(|Refused(how, problem)| {
@@ -84,8 +88,7 @@ async fn served(
     named: &mut Option<String>,
 ) -> Result<Result<Response, Refused>, Problem> {
     let path = parts.uri.path();
-    let prefix = state.settings.public_url.as_ref().map_or("", |url| url.path().trim_end_matches('/'));
-    let wanted = webhook(path, prefix);
+    let wanted = at_either(path, prefix(state), webhook_at);
     if parts.method != Method::POST {
         *named = parts.uri.query().and_then(|query| form(query.as_bytes()).ok()).and_then(|pairs| account_of(&pairs));
         return Ok(Err(match wanted {
@@ -108,10 +111,15 @@ async fn served(
     }
 }
 
-/// The webhook at a path, if there is one. `prefix`: the path of `public_url`, without a slash at its end.
-fn webhook<'a>(path: &'a str, prefix: &str) -> Option<Webhook<'a>> {
+/// The path of `public_url`, without a slash at its end.
+fn prefix(state: &HttpState) -> &str {
+    state.settings.public_url.as_ref().map_or("", |url| url.path().trim_end_matches('/'))
+}
+
+/// What is at a path, if anything is, with or without the prefix before it.
+fn at_either<'a, T>(path: &'a str, prefix: &str, at: impl Fn(&'a str) -> Option<T>) -> Option<T> {
     let stripped = path.strip_prefix(prefix).filter(|rest| rest.starts_with('/'));
-    stripped.and_then(webhook_at).or_else(|| webhook_at(path))
+    stripped.and_then(&at).or_else(|| at(path))
 }
 
 fn webhook_at(path: &str) -> Option<Webhook<'_>> {
@@ -324,7 +332,7 @@ mod tests {
             ("/webhooks", INBOUND, Some(Webhook::Inbound)),
             ("/webhooks", "/webhooks/webhooks/twilio/sms-inbound", Some(Webhook::Inbound)),
         ] {
-            assert_eq!(webhook(path, prefix), want, "{prefix:?} {path:?}");
+            assert_eq!(at_either(path, prefix, webhook_at), want, "{prefix:?} {path:?}");
         }
     }
 

@@ -234,7 +234,7 @@ impl DocumentReading {
 }
 
 /// A key without what people vary in it: `issue_summary`, `IssueSummary`.
-fn letters(key: &str) -> String {
+pub(super) fn letters(key: &str) -> String {
     key.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
@@ -257,7 +257,7 @@ fn kind(value: &Value) -> &'static str {
 }
 
 /// A value as a person reads it: `{"street":"12 Oak St","city":"Irvine"}` is `12 Oak St, Irvine`.
-fn as_text(value: &Value) -> String {
+pub(super) fn as_text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::Bool(b) => b.to_string(),

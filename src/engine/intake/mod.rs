@@ -8,6 +8,7 @@ mod document;
 pub(crate) mod json;
 #[cfg(test)]
 mod random;
+pub mod reports;
 
 use sha2::{Digest as _, Sha256};
 

@@ -172,7 +172,13 @@ async fn dead_loops_are_not_ready_however_the_clock_was_set_back() {
     let w = crate::testing::World::new().await;
     let (core, engine) = (w.process.core.clone(), w.process.engine.clone());
     let settings = crate::http::HttpSettings::new("test");
-    let deps = crate::http::HttpDeps { core, engine: Some(engine), settings, tokens: Vec::new() };
+    let deps = crate::http::HttpDeps {
+        core,
+        engine: Some(engine),
+        settings,
+        tokens: Vec::new(),
+        intake: crate::config::Intake::default(),
+    };
     let state = crate::http::HttpState::new(deps);
     let stop = tokio_util::sync::CancellationToken::new();
     let running = tokio::spawn(w.process.supervisor.clone().run(stop.clone()));

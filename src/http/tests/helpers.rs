@@ -69,6 +69,7 @@ impl Drop for Shop {
 pub(super) struct Plan {
     pub(super) tokens: Vec<Token>,
     pub(super) gateway: Option<Provider>,
+    pub(super) intake: crate::config::Intake,
     pub(super) busy_timeout: Option<Duration>,
     pub(super) tweak: Option<fn(&mut HttpSettings)>,
 }
@@ -116,7 +117,8 @@ pub(super) fn shop_with(plan: Plan) -> Shop {
     if let Some(tweak) = plan.tweak {
         tweak(&mut settings);
     }
-    let state = HttpState::new(HttpDeps { core: core.clone(), engine, settings, tokens: plan.tokens });
+    let state =
+        HttpState::new(HttpDeps { core: core.clone(), engine, settings, tokens: plan.tokens, intake: plan.intake });
     Shop { dir, store, core, router: router(Surface::Full, state.clone()), state, stop }
 }
 

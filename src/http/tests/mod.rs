@@ -4,5 +4,6 @@ mod api;
 mod dispatch;
 mod health;
 mod helpers;
+mod intake;
 mod limits;
 mod webhooks;

@@ -1,0 +1,100 @@
+//! Retell: `{"event":…,"call":{…}}`, and its custom function `{"name":…,"call":{…},"args":{…}}`. Source: `facts/intake.md` §1, §2.
+
+use serde_json::{Value, json};
+
+use super::super::json::Document;
+use super::fields::{Direction, Said, said};
+use super::paths;
+use super::reading::{ANALYSIS_WAIT, Reading, Reported, Tool, Unheard, Wants, asks_for_state, call_id, intake};
+use crate::config::RetellSource;
+use crate::domain::event::Report;
+
+const SOURCE: &str = "retell";
+/// Ways in which a phone call ends that turn nobody away.
+const ORDINARY_ENDS: &[&str] = &["user_hangup", "agent_hangup", "inactivity", "voicemail_reached", "call_transfer", ""];
+
+pub(super) fn webhook(document: &Document, source: &RetellSource, raw: &[u8]) -> Reading {
+    let body = &document.value;
+    let event = body.get("event").and_then(Value::as_str).unwrap_or_default();
+    let hold = match event {
+        "call_analyzed" => None,
+        "call_ended" => Some(ANALYSIS_WAIT),
+        "" => return Reading::Unread("it has no event".to_owned()),
+        _ => return Reading::Nothing,
+    };
+    let Some(call) = body.get("call").filter(|c| c.is_object()) else {
+        return Reading::Unread("it has no call".to_owned());
+    };
+    if is_web(call) {
+        return Reading::Nothing;
+    }
+    let spoken = said(body, &source.fields, direction(call), call.get("transcript").is_some_and(Value::is_string));
+    if is_silent(&spoken, body) {
+        return if hold.is_some() { Reading::Nothing } else { unheard(call, spoken.caller, raw) };
+    }
+    reported(document, spoken, raw, Report { source: SOURCE.to_owned(), event: event.to_owned(), hold })
+}
+
+pub(super) fn function(document: &Document, source: &RetellSource, raw: &[u8]) -> Reading {
+    // With args_at_root the arguments are all there is.
+    let bare = document.value.get("call").is_none() && document.value.get("args").is_none();
+    let body = if bare { json!({ "args": document.value }) } else { document.value.clone() };
+    let nothing = Value::Null;
+    let call = body.get("call").unwrap_or(&nothing);
+    let name = paths::at(&body, "name").unwrap_or_default();
+    let tool = |wants| Reading::Tools(vec![Tool { id: String::new(), name: name.clone(), wants }]);
+    if asks_for_state(&name) {
+        return tool(Wants::State(call_id(SOURCE, paths::at(call, "call_id").as_deref(), raw).0));
+    }
+    let spoken = said(&body, &source.fields, direction(call), false);
+    let report = Report { source: SOURCE.to_owned(), event: format!("function {name}"), hold: None };
+    let document = Document { value: body.clone(), ..document.clone() };
+    match reported(&document, spoken, raw, report) {
+        Reading::Call(reported) => tool(Wants::Dispatch(reported)),
+        other => other,
+    }
+}
+
+fn direction(call: &Value) -> Direction {
+    let outbound = call.get("direction").and_then(Value::as_str) == Some("outbound");
+    if outbound { Direction::Outbound } else { Direction::Inbound }
+}
+
+fn is_web(call: &Value) -> bool {
+    call.get("call_type").and_then(Value::as_str) == Some("web_call")
+}
+
+/// Nothing was spoken. A summary alone counts only where no transcript is kept: the platform summarises silence too.
+fn is_silent(spoken: &Said, body: &Value) -> bool {
+    let summary = paths::at(body, "call.call_analysis.call_summary");
+    let named = spoken.issue.is_some() && (spoken.issue != summary || spoken.transcript.is_none());
+    let heard = spoken.transcript.as_deref().is_some_and(|t| !t.trim().is_empty());
+    !named && !heard && !spoken.level
+}
+
+fn unheard(call: &Value, caller: Option<String>, raw: &[u8]) -> Reading {
+    let (id, _) = call_id(SOURCE, paths::at(call, "call_id").as_deref(), raw);
+    let reason = paths::at(call, "disconnection_reason").unwrap_or_default();
+    let alarming = !ORDINARY_ENDS.contains(&reason.as_str()) && !reason.starts_with("dial_");
+    Reading::Unheard(Unheard { id, reason, caller, alarming })
+}
+
+fn reported(document: &Document, mut spoken: Said, raw: &[u8], report: Report) -> Reading {
+    let call = document.value.get("call").unwrap_or(&Value::Null);
+    let (id, odd) = call_id(SOURCE, paths::at(call, "call_id").as_deref(), raw);
+    for (name, path) in [
+        ("platformCallId", "call_id"),
+        ("twilioCallSid", "telephony_identifier.twilio_call_sid"),
+        ("callStartedAtMs", "start_timestamp"),
+        ("disconnectionReason", "disconnection_reason"),
+        ("transferDestination", "transfer_destination"),
+    ] {
+        if let Some(value) = paths::at(call, path) {
+            spoken.data.insert(name.to_owned(), Value::String(value));
+        }
+    }
+    match intake(&id, spoken.data, document, odd.into_iter().collect()) {
+        Some(intake) => Reading::Call(Box::new(Reported { intake, report })),
+        None => Reading::Unread("its id is none".to_owned()),
+    }
+}

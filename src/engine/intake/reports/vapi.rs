@@ -1,0 +1,114 @@
+//! Vapi: `{"message":{"type":…,…}}`. Source: `facts/intake.md` §3, §4.
+
+use serde_json::{Value, json};
+
+use super::super::json::{self, Document};
+use super::fields::{Direction, Said, said};
+use super::paths;
+use super::reading::{ANALYSIS_WAIT, Reading, Reported, Tool, Unheard, Wants, asks_for_state, call_id, intake};
+use crate::config::VapiSource;
+use crate::domain::event::Report;
+
+const SOURCE: &str = "vapi";
+/// Vapi names the customer and the line, whoever calls.
+const DIRECTION: Direction = Direction::Inbound;
+/// The most tools of one message that are answered.
+const TOOLS_MAX: usize = 32;
+
+pub(super) fn message(document: &Document, source: &VapiSource, raw: &[u8]) -> Reading {
+    let body = &document.value;
+    let Some(message) = body.get("message").filter(|m| m.is_object()) else {
+        return Reading::Unread("it has no message".to_owned());
+    };
+    let kind = message.get("type").and_then(Value::as_str).unwrap_or_default();
+    let ended = message.get("status").and_then(Value::as_str) == Some("ended");
+    let hold = match kind {
+        "tool-calls" => return tools(document, message, source, raw),
+        "end-of-call-report" => None,
+        "status-update" if ended => Some(ANALYSIS_WAIT),
+        "" => return Reading::Unread("its message has no type".to_owned()),
+        _ => return Reading::Nothing,
+    };
+    if is_web(message) {
+        return Reading::Nothing;
+    }
+    let spoken = said(body, &source.fields, DIRECTION, message.pointer("/artifact/transcript").is_some());
+    let summary = paths::at(body, "message.analysis.summary");
+    let named = spoken.issue.is_some() && (spoken.issue != summary || spoken.transcript.is_none());
+    let heard = spoken.transcript.as_deref().is_some_and(|t| !t.trim().is_empty());
+    if !named && !heard && !spoken.level {
+        return if hold.is_some() { Reading::Nothing } else { unheard(message, spoken.caller, raw) };
+    }
+    reported(document, spoken, raw, Report { source: SOURCE.to_owned(), event: kind.to_owned(), hold })
+}
+
+fn is_web(message: &Value) -> bool {
+    let kind = paths::at(message, "call.type").unwrap_or_default().to_lowercase();
+    kind.contains("web")
+}
+
+fn unheard(message: &Value, caller: Option<String>, raw: &[u8]) -> Reading {
+    let (id, _) = call_id(SOURCE, paths::at(message, "call.id").as_deref(), raw);
+    let reason = paths::at(message, "endedReason").unwrap_or_default();
+    let alarming = reason.contains("error") || reason.contains("fault") || reason.contains("failed");
+    Reading::Unheard(Unheard { id, reason, caller, alarming })
+}
+
+fn reported(document: &Document, mut spoken: Said, raw: &[u8], report: Report) -> Reading {
+    let message = document.value.get("message").unwrap_or(&Value::Null);
+    let (id, odd) = call_id(SOURCE, paths::at(message, "call.id").as_deref(), raw);
+    for (name, path) in [
+        ("platformCallId", "call.id"),
+        ("twilioCallSid", "call.phoneCallProviderId"),
+        ("callStartedAt", "startedAt"),
+        ("disconnectionReason", "endedReason"),
+        ("transferDestination", "destination.number"),
+    ] {
+        if let Some(value) = paths::at(message, path) {
+            spoken.data.insert(name.to_owned(), Value::String(value));
+        }
+    }
+    match intake(&id, spoken.data, document, odd.into_iter().collect()) {
+        Some(intake) => Reading::Call(Box::new(Reported { intake, report })),
+        None => Reading::Unread("its id is none".to_owned()),
+    }
+}
+
+fn tools(document: &Document, message: &Value, source: &VapiSource, raw: &[u8]) -> Reading {
+    let list = ["toolCallList", "toolCalls"].iter().find_map(|name| message.get(*name).and_then(Value::as_array));
+    let Some(list) = list else { return Reading::Unread("its tool calls are no list".to_owned()) };
+    let all = list.iter().take(TOOLS_MAX).map(|call| tool(document, message, call, source, raw));
+    Reading::Tools(all.collect())
+}
+
+fn tool(document: &Document, message: &Value, call: &Value, source: &VapiSource, raw: &[u8]) -> Tool {
+    let id = paths::at(call, "id").unwrap_or_default();
+    let name = paths::at(call, "function.name").or_else(|| paths::at(call, "name")).unwrap_or_default();
+    let own = || call_id(SOURCE, paths::at(message, "call.id").as_deref(), raw).0;
+    let dispatches = source.tools.is_empty() || source.tools.contains(&name);
+    if asks_for_state(&name) && !source.tools.contains(&name) {
+        return Tool { id, name, wants: Wants::State(own()) };
+    }
+    if !dispatches {
+        return Tool { id, name, wants: Wants::Other };
+    }
+    let body = json!({ "arguments": arguments(call), "message": message });
+    let spoken = said(&body, &source.fields, DIRECTION, false);
+    let report = Report { source: SOURCE.to_owned(), event: format!("tool {name}"), hold: None };
+    let document = Document { value: body, ..document.clone() };
+    let wants = match reported(&document, spoken, raw, report) {
+        Reading::Call(reported) => Wants::Dispatch(reported),
+        _ => Wants::State(own()),
+    };
+    Tool { id, name, wants }
+}
+
+/// The arguments of a tool, an object or the text of one, wherever a version of the platform puts them.
+fn arguments(call: &Value) -> Value {
+    let places = ["/function/arguments", "/arguments", "/parameters", "/function/parameters"];
+    let given = places.iter().find_map(|at| call.pointer(at)).cloned().unwrap_or_default();
+    match &given {
+        Value::String(text) => json::read(text.as_bytes()).map_or(json!({ "issue": text }), |d| d.value),
+        _ => given,
+    }
+}

@@ -355,6 +355,8 @@ impl Send<'_> {
         }
         match state.call.status {
             CallStatus::Exhausted | CallStatus::Resolved | CallStatus::Cancelled => Some(End::Over),
+            // Nobody is told of it, so nothing more is to be waited for.
+            CallStatus::Deferred => Some(End::Reached),
             CallStatus::Acknowledged if self.args.wait != Wait::Acknowledged => Some(End::Reached),
             _ if nothing_moves(state, self.app.clock.now()) && self.args.wait != Wait::Acknowledged => Some(End::Stuck),
             _ => None,
@@ -387,6 +389,13 @@ impl Send<'_> {
             out.document(&doc);
         } else {
             out.table(&attempts_table(state));
+            if state.call.status == CallStatus::Deferred && !out.is_csv() {
+                let call = &state.call.id;
+                out.line(&format!(
+                    "{call} {}: nobody is told; it waits for the morning. `dispatchctl raise {call}` wakes somebody",
+                    state.call.status
+                ));
+            }
             if let Some(next) = json::next_follow_up(&state.call) {
                 let text = format!("{} {}: next follow-up {}", state.call.id, state.call.status, out.time(next));
                 if !out.is_csv() {

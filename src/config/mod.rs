@@ -16,6 +16,7 @@ mod env;
 mod file;
 mod forms;
 mod in_force;
+mod levels;
 mod limits;
 mod load;
 mod origin;

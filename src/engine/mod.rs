@@ -24,6 +24,7 @@ pub(crate) mod integrity;
 pub(crate) mod json;
 pub(crate) mod listener;
 pub(crate) mod mirror;
+pub(crate) mod morning;
 pub(crate) mod outbox;
 pub(crate) mod poller;
 pub(crate) mod provider_clock;

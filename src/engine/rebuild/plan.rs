@@ -68,6 +68,8 @@ pub enum PlannedAction {
     GoesOn,
     /// Its ladder is over: its end is next.
     Ends,
+    /// It waits for the morning, and nobody is woken.
+    Waits,
     /// Somebody has it.
     Acknowledged,
     /// It is done.
@@ -82,6 +84,7 @@ impl PlannedAction {
         match self {
             Self::GoesOn => "goes on",
             Self::Ends => "ladder over",
+            Self::Waits => "deferred",
             Self::Acknowledged => "acknowledged",
             Self::Resolved => "resolved",
             Self::Cancelled => "cancelled",
@@ -284,6 +287,7 @@ fn row(snapshot: &BaseSnapshot, draft: AttemptDraft, evidence: Evidence) -> Plan
     let now = snapshot.now;
     let ladder = Ladder::of(&draft, &evidence, snapshot);
     let status = match evidence.standing {
+        Claim::Free if draft.new.deferred && draft.number_max == 0 && draft.old.is_empty() => CallStatus::Deferred,
         Claim::Free => CallStatus::Dispatching,
         Claim::Held(_) => CallStatus::Acknowledged,
         Claim::Resolved => CallStatus::Resolved,
@@ -294,6 +298,7 @@ fn row(snapshot: &BaseSnapshot, draft: AttemptDraft, evidence: Evidence) -> Plan
         CallStatus::Acknowledged => PlannedAction::Acknowledged,
         CallStatus::Resolved => PlannedAction::Resolved,
         CallStatus::Cancelled => PlannedAction::Cancelled,
+        CallStatus::Deferred => PlannedAction::Waits,
         _ if ladder.next >= ladder.total => PlannedAction::Ends,
         _ => PlannedAction::GoesOn,
     };
@@ -315,7 +320,11 @@ fn row(snapshot: &BaseSnapshot, draft: AttemptDraft, evidence: Evidence) -> Plan
     let kept = if draft.reference_is_out { Reference::Kept } else { Reference::Fresh };
     let warnings = draft.new.warnings.clone();
     let closed_at = evidence.why.as_ref().map(|(_, at)| *at).filter(|_| !runs);
-    let at = runs.then_some(ladder.wake_at);
+    // Whether somebody has seen a deferred one is not known: it alarms soon.
+    let at = match status {
+        CallStatus::Deferred => Some(now),
+        _ => runs.then_some(ladder.wake_at),
+    };
     let told_by_others = draft.old.len();
     let state = CallState {
         call: Call {
@@ -376,6 +385,9 @@ fn action(
         ),
         (PlannedAction::GoesOn, _) => format!("step {} of {} fires {when}; {last}", ladder.next + 1, ladder.total),
         (PlannedAction::Ends, _) => format!("EXHAUSTED with an alert {when}, unless an answer is found first; {last}"),
+        (PlannedAction::Waits, _) => {
+            "imported as DEFERRED: nobody is woken, and the alarm comes if nobody sees it".to_owned()
+        }
         (PlannedAction::Acknowledged, _) => format!("imported as ACKNOWLEDGED, nobody is told: {why}"),
         (PlannedAction::Resolved, _) => format!("imported as RESOLVED, nobody is told: {why}"),
         (PlannedAction::Cancelled, _) => format!("imported as CANCELLED, nobody is told: {why}"),

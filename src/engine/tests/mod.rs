@@ -7,6 +7,7 @@ mod breaker_odd;
 mod clocks;
 mod crash;
 mod damage;
+mod deferred;
 mod duties;
 mod failures;
 mod heartbeat;

@@ -665,6 +665,7 @@ Register-ArgumentCompleter -Native -CommandName 'dispatchctl' -ScriptBlock {
             [CompletionResult]::new('--pace-ms', '--pace-ms', [CompletionResultType]::ParameterName, 'Time between two statuses of a message')
             [CompletionResult]::new('--inbound-url', '--inbound-url', [CompletionResultType]::ParameterName, 'Where technicians'' replies are posted, e.g. http://127.0.0.1:3000/webhooks/twilio/sms-inbound')
             [CompletionResult]::new('--airtable-pause-ms', '--airtable-pause-ms', [CompletionResultType]::ParameterName, 'How long Airtable refuses everything after more than 5 requests in a second')
+            [CompletionResult]::new('--airtable-base', '--airtable-base', [CompletionResultType]::ParameterName, 'Which base Airtable shows: own (texts alone, as `doctor --fix` makes it), or one that shops have, P or X')
             [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Repeats chance')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db')

@@ -1277,7 +1277,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__sandbox)
-            opts="-o -q -v -h -V --listen --ledger --pace-ms --inbound-url --airtable-pause-ms --tcp-faults --seed --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
+            opts="-o -q -v -h -V --listen --ledger --pace-ms --inbound-url --airtable-pause-ms --airtable-base --tcp-faults --seed --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1300,6 +1300,10 @@ _dispatchctl() {
                     return 0
                     ;;
                 --airtable-pause-ms)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --airtable-base)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -615,6 +615,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l ledg
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l pace-ms -d 'Time between two statuses of a message' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l inbound-url -d 'Where technicians\' replies are posted, e.g. http://127.0.0.1:3000/webhooks/twilio/sms-inbound' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l airtable-pause-ms -d 'How long Airtable refuses everything after more than 5 requests in a second' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l airtable-base -d 'Which base Airtable shows: own (texts alone, as `doctor --fix` makes it), or one that shops have, P or X' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l seed -d 'Repeats chance' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r

@@ -49,6 +49,8 @@
 //! - An alert kind: `domain/alert.rs`, and the decision or duty that raises it.
 //! - An alert sink: `gateways/alerts.rs`, its keys in `config/alerts.rs`; `engine/outbox.rs` delivers to it as to the others.
 //! - A duty of the engine: a file in `engine/` and a line in `engine/duties.rs`.
+//! - A cell of the shop's rows: `engine/mirror/rows.rs`, its name in `config/types.rs`, and what it holds in
+//!   `engine/layout/columns.rs`. A base of another shape: a file in `config/presets/`.
 //! - A command: a file in `cli/` and a line in `cli/args.rs`.
 
 // Without the drills a few things have no user. The build with them finds what nobody uses.

@@ -142,7 +142,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::Seen(args) => decide::run(Decision::Seen, args, &app, out).await,
         Command::Settle(args) => settle::run(args, &app, out).await,
         Command::Recover(args) => Box::pin(recover::run(args, app, out)).await,
-        Command::VerifyEvents(args) => verify_events::run(args, app, out).await,
+        Command::VerifyEvents(args) => Box::pin(verify_events::run(args, app, out)).await,
         Command::FollowUp(args) => follow_up::run(args, &app, out).await,
         Command::Breaker(args) => breaker::run(args, &app, out).await,
         Command::Contacts(args) => contacts::run(args, &app, out).await,

@@ -92,11 +92,7 @@ pub(super) fn base(app: &App) -> Result<Base, CliError> {
         return Err(CliError::new(ExitStatus::Usage, "no Airtable base is configured to rebuild calls from")
             .hint("set airtable.token and airtable.base_id, or AIRTABLE_API_KEY and AIRTABLE_BASE_ID"));
     };
-    Ok(Base {
-        mirror,
-        calls: (a.tables.calls.clone(), a.calls.clone()),
-        events: (a.tables.events.clone(), a.events.clone()),
-    })
+    Ok(Base { mirror, maps: Arc::new(a.maps()) })
 }
 
 /// Reads; where the base could not answer, again.
@@ -139,7 +135,7 @@ fn passes(e: &ReadError) -> bool {
             matches!(e, MirrorError::RateLimited { .. } | MirrorError::Retryable { .. } | MirrorError::IteratorGone)
         }
         ReadError::Sms(e) => matches!(e, GatewayError::Retryable { .. } | GatewayError::Unknown { .. }),
-        ReadError::Store(_) => false,
+        ReadError::Store(_) | ReadError::NoField { .. } => false,
     }
 }
 

@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::airtable_values::{may_lack, values};
 use super::forms::is_loopback;
 use super::limits::{DAY, SHORTEST, within};
 use super::origin::Layer;
 use super::people::place;
+use super::presets;
 use super::read::{Reader, Section};
 use super::secrets::{is_unreadable, need};
 use super::test_mode::TestMode;
 use super::types::{
-    AIRTABLE_RATE_MAX, Airtable, AirtableTables, CallFields, ContactFields, EventFields, MirrorPace, Part,
-    SANDBOX_AIRTABLE_BASE_ID, SANDBOX_AIRTABLE_TOKEN, Verify, sandbox_url,
+    AIRTABLE_RATE_MAX, Airtable, AirtableTables, BusinessFields, CallFields, ContactFields, EventFields, MirrorPace,
+    Part, SANDBOX_AIRTABLE_BASE_ID, SANDBOX_AIRTABLE_TOKEN, Verify, sandbox_url,
 };
 
 /// In TEST MODE the base is the sandbox's, which may be told to allow more.
@@ -50,8 +52,11 @@ pub(super) fn airtable(
     let words = [("all", Verify::All), ("first", Verify::First), ("none", Verify::None)];
     let verify = r.choice(&mut s, "verify", &words).map_or(Verify::All, |f| f.value);
     let adopt_every = within(r, &mut s, "adopt_every", Duration::ZERO..=DAY).map(|f| f.value).filter(|d| !d.is_zero());
+    preset(r, &mut s);
     let tables = tables(r, &mut s);
-    let (events, calls, contacts) = fields(r, &mut s);
+    let Fields { events, calls, contacts, businesses } = fields(r, &mut s);
+    let values = values(r, &mut s);
+    let may_lack = may_lack(r, &mut s);
     r.finish(s);
     if !given {
         return (None, false);
@@ -78,6 +83,9 @@ pub(super) fn airtable(
         events,
         calls,
         contacts,
+        businesses,
+        values,
+        may_lack,
     });
     (airtable, true)
 }
@@ -118,36 +126,58 @@ fn tables(r: &mut Reader, airtable: &mut Section) -> AirtableTables {
     }
 }
 
-fn fields(r: &mut Reader, airtable: &mut Section) -> (EventFields, CallFields, ContactFields) {
-    let (mut events, mut calls) = (EventFields::default(), CallFields::default());
-    let mut contacts = ContactFields::default();
-    let mut s = r.section(airtable, "fields");
-    let mut of_events = r.section(&mut s, "events");
-    names(r, &mut of_events, events.pairs_mut(), &[]);
-    r.finish(of_events);
-    let mut of_calls = r.section(&mut s, "calls");
-    names(r, &mut of_calls, calls.pairs_mut(), &[]);
-    r.finish(of_calls);
-    let mut of_contacts = r.section(&mut s, "contacts");
-    names(r, &mut of_contacts, contacts.pairs_mut(), &["active"]);
-    r.finish(of_contacts);
-    r.finish(s);
-    (events, calls, contacts)
+struct Fields {
+    events: EventFields,
+    calls: CallFields,
+    contacts: ContactFields,
+    businesses: BusinessFields,
 }
 
-/// Two of our fields in one of the base's would overwrite each other for ever. Those of `may_be_absent` may be left empty.
-fn names(r: &mut Reader, section: &mut Section, pairs: Vec<(&'static str, &mut String)>, may_be_absent: &[&str]) {
+/// A base may have none of a field, which `""` says; but rows are found by this one.
+const NEEDED: &[&str] = &["call_id"];
+
+fn fields(r: &mut Reader, airtable: &mut Section) -> Fields {
+    let mut all = Fields {
+        events: EventFields::default(),
+        calls: CallFields::default(),
+        contacts: ContactFields::default(),
+        businesses: BusinessFields::default(),
+    };
+    let mut s = r.section(airtable, "fields");
+    let mut of_events = r.section(&mut s, "events");
+    names(r, &mut of_events, all.events.pairs_mut(), &[]);
+    r.finish(of_events);
+    let mut of_calls = r.section(&mut s, "calls");
+    names(r, &mut of_calls, all.calls.pairs_mut(), NEEDED);
+    r.finish(of_calls);
+    let mut of_contacts = r.section(&mut s, "contacts");
+    names(r, &mut of_contacts, all.contacts.pairs_mut(), &["name", "phone", "role"]);
+    r.finish(of_contacts);
+    let mut of_businesses = r.section(&mut s, "businesses");
+    names(r, &mut of_businesses, all.businesses.pairs_mut(), &["name"]);
+    r.finish(of_businesses);
+    r.finish(s);
+    all
+}
+
+/// Laid in already, with the layers: here it is only checked.
+fn preset(r: &mut Reader, airtable: &mut Section) {
+    let parse = |s: &str| presets::named(s).ok_or_else(|| "is not the name of a preset".to_owned());
+    r.parsed(airtable, "preset", presets::FORM, parse, |name| (*name).to_owned());
+}
+
+/// Two of our fields in one of the base's would overwrite each other for ever. Only those of `needed` may not be left empty.
+fn names(r: &mut Reader, section: &mut Section, pairs: Vec<(&'static str, &mut String)>, needed: &[&str]) {
     let mut taken: BTreeMap<String, &'static str> = BTreeMap::new();
     for (ours, name) in pairs {
         let Some(found) = r.plain(section, ours, NAME_FORM) else {
-            if may_be_absent.contains(&ours) {
-                name.clear();
-            } else {
+            if needed.contains(&ours) {
                 r.require(section, ours, false, NAME_FORM);
             }
+            name.clear();
             continue;
         };
-        if let Some(other) = taken.insert(found.value.clone(), ours) {
+        if let Some(other) = taken.insert(found.value.to_lowercase(), ours) {
             r.wrong(found.origin, &found.key, format!("names the field of {other} too"), "a field of its own");
         }
         *name = found.value;

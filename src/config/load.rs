@@ -9,7 +9,7 @@ use super::raw::{self, RawTable, overlay};
 use super::read::Reader;
 use super::secrets::SECRET_BYTES_MAX;
 use super::types::{Config, Mode, StoreLocation};
-use super::{alerts, check, env, file, in_force};
+use super::{alerts, check, env, file, in_force, presets};
 use crate::domain::settings::SettingsRow;
 
 /// Every key with its default and what it means: the weakest layer, and the documentation of the file.
@@ -62,6 +62,7 @@ fn under(sources: &Sources, stored: &SettingsRow, merged: Merged) -> Result<Conf
     let mut root = defaults(&mut problems);
     let origin = Origin::InForce(stored.number.0);
     overlay(&mut root, in_force::tree(&stored.document, &origin, Layer::InForce), "");
+    presets::lay(&mut root, &mut problems);
     let (documents, names) = (Documents::of(&merged.root, &sources.cwd), sink_names(sources, &merged.root));
     let mut own = merged.root;
     let mut sinks = take_named_sinks(sources, &mut own);
@@ -166,6 +167,7 @@ fn merge(sources: &Sources, of_broken: OfBroken) -> Merged {
         sources.env.iter().map(|(n, v)| (n.as_str(), v.as_str(), Origin::Env(n.clone()))).collect();
     env::lay_names(&mut root, &variables, Layer::EnvPlain, Layer::Env, &mut problems);
     env::lay_flags(&mut root, sources, &mut problems);
+    presets::lay(&mut root, &mut problems);
     Merged { root, file: path, is_broken, problems }
 }
 

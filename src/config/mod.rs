@@ -9,6 +9,8 @@
 //! Where the store holds settings, [`load_under`] makes the [`Config`] from those and from what the process brings itself.
 
 mod airtable;
+mod airtable_values;
+mod airtable_words;
 mod alerts;
 mod check;
 mod delivery;
@@ -21,6 +23,7 @@ mod limits;
 mod load;
 mod origin;
 mod people;
+mod presets;
 mod raw;
 mod read;
 mod replies;
@@ -35,6 +38,7 @@ mod tests;
 mod twilio;
 mod types;
 
+pub use airtable_words::{DEFERRED, DISPATCHING_TOLD, EXHAUSTED_UNTOLD, ValueMap};
 pub use env::{Sources, no_color, unknown_time_zone, user_name};
 pub use forms::duration;
 pub use in_force::{differences, sinks_of};

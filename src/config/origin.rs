@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 pub enum Origin {
     /// The embedded `default.toml`, or a default that is worked out (the store's place).
     Default,
+    /// A preset of `[airtable]`, by its name.
+    Preset(&'static str),
     /// The configuration file: its path and the line, counted from 1.
     File(PathBuf, usize),
     /// An environment variable, by its name.
@@ -26,6 +28,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
+            Self::Preset(name) => write!(f, "preset {name}"),
             Self::File(path, line) | Self::DotEnv(path, line) => write!(f, "{}:{line}", path.display()),
             Self::Env(name) => write!(f, "environment variable {name}"),
             Self::Flag => f.write_str("command line"),

@@ -1,6 +1,6 @@
 //! Configuration as the rest of the program sees it: checked once, trusted afterwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+use super::airtable_words::AirtableValues;
 use super::in_force::Documents;
 use super::origin::{ConfigErrors, ConfigProblem, Origin};
 use super::secret_url::SecretUrl;
@@ -180,6 +181,12 @@ pub struct Airtable {
     pub calls: CallFields,
     /// The field names of the contacts table.
     pub contacts: ContactFields,
+    /// The field names of the businesses table.
+    pub businesses: BusinessFields,
+    /// The words of fields.
+    pub values: AirtableValues,
+    /// Fields of which nobody is alerted where they are not there: `events.message_sid`.
+    pub may_lack: BTreeSet<String>,
 }
 
 /// The names of the base's tables.
@@ -207,8 +214,14 @@ macro_rules! field_names {
         }
 
         impl $name {
-            /// Our names and the base's, in the order of the documentation.
+            /// Our names and the base's, in the order of the documentation; without those that the base has none of.
             pub fn pairs(&self) -> Vec<(&'static str, &str)> {
+                let all = [$((stringify!($field), self.$field.as_str()),)+];
+                all.into_iter().filter(|(_, name)| !name.is_empty()).collect()
+            }
+
+            /// Also those that the base has none of, which are empty.
+            pub fn all(&self) -> Vec<(&'static str, &str)> {
                 vec![$((stringify!($field), self.$field.as_str()),)+]
             }
 
@@ -237,6 +250,8 @@ field_names! {
         reference = "Reference",
         step = "Step",
         round = "Round",
+        call = "",
+        acknowledged = "",
     }
 }
 
@@ -255,6 +270,7 @@ field_names! {
         reference = "Reference",
         accepted_at = "Accepted At",
         next_follow_up_at = "Next Follow-Up At",
+        business = "",
     }
 }
 
@@ -265,6 +281,49 @@ field_names! {
         phone = "Phone",
         role = "Role",
         active = "Active",
+    }
+}
+
+field_names! {
+    /// The base's names for the fields of a business, by which a link to one finds it.
+    BusinessFields {
+        name = "Business Name",
+        numbers = "Twilio DID",
+        phone = "Primary Phone",
+    }
+}
+
+/// How our names and words stand in the base.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseMaps {
+    /// The tables' names.
+    pub tables: AirtableTables,
+    /// The fields of dispatch events.
+    pub events: EventFields,
+    /// The fields of calls.
+    pub calls: CallFields,
+    /// The fields of contacts, by which a link to one finds it.
+    pub contacts: ContactFields,
+    /// The fields of businesses.
+    pub businesses: BusinessFields,
+    /// The words of fields.
+    pub values: AirtableValues,
+    /// Fields of which nobody is alerted where they are not there: `events.message_sid`.
+    pub may_lack: BTreeSet<String>,
+}
+
+impl Airtable {
+    /// How our names and words stand in the base.
+    pub fn maps(&self) -> BaseMaps {
+        BaseMaps {
+            tables: self.tables.clone(),
+            events: self.events.clone(),
+            calls: self.calls.clone(),
+            contacts: self.contacts.clone(),
+            businesses: self.businesses.clone(),
+            values: self.values.clone(),
+            may_lack: self.may_lack.clone(),
+        }
     }
 }
 

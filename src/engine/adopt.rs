@@ -20,7 +20,7 @@ use crate::store::StoreError;
 
 use super::apply::Core;
 use super::in_force::InForce;
-use super::rebuild::{self, Base, BaseReader, BaseSnapshot, CallRow, OLDER_THAN, ReadError};
+use super::rebuild::{self, Base, BaseReader, BaseSnapshot, CallRow, EventRow, OLDER_THAN, ReadError};
 
 /// A row that nobody was told of for this long is not texted about any more without a person's word.
 const STALE: Duration = Duration::from_secs(24 * 3_600);
@@ -102,7 +102,11 @@ impl Adopter {
             return Ok(if is_second && !snapshot.twins.contains_key(id) { Looked::Fine } else { Looked::Odd(text) });
         }
         let events = snapshot.events.get(id).map(Vec::as_slice).unwrap_or_default();
-        if events.iter().any(|e| e.attempt.is_some()) {
+        if row.also.contains(&"ACKNOWLEDGED") {
+            // Another system's word, which may mean that somebody has it.
+            return Ok(Looked::Fine);
+        }
+        if events.iter().any(EventRow::is_ours) {
             let text = format!(
                 "call {id} is DISPATCHING in Airtable with dispatch events of ours and is not in this store: see `dispatchctl recover --from-airtable --dry-run`"
             );

@@ -22,6 +22,7 @@ pub(crate) mod in_force;
 pub(crate) mod intake;
 pub(crate) mod integrity;
 pub(crate) mod json;
+pub(crate) mod layout;
 pub(crate) mod listener;
 pub(crate) mod mirror;
 pub(crate) mod morning;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::airtable::BaseShape;
 use super::person::Person;
 
 /// The account that the sandbox has where none is configured: of the right shape, and nobody's.
@@ -40,6 +41,8 @@ pub struct SandboxConfig {
     pub airtable_token: String,
     /// The base: `app` and 14 letters or digits.
     pub airtable_base: String,
+    /// Which base it is, before anybody changes it.
+    pub airtable_shape: BaseShape,
     /// With this token Airtable's lists are read past every fault and the rate limit, and nothing counts it: for a judge,
     /// who must neither disturb what is judged nor be disturbed.
     pub airtable_judge: Option<String>,
@@ -64,6 +67,7 @@ impl SandboxConfig {
             seed: 1,
             airtable_token: DEFAULT_AIRTABLE_TOKEN.to_owned(),
             airtable_base: DEFAULT_AIRTABLE_BASE.to_owned(),
+            airtable_shape: BaseShape::Own,
             airtable_judge: None,
             airtable_pause: Duration::from_secs(30),
             tcp_faults: false,

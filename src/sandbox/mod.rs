@@ -45,9 +45,7 @@ use std::time::Duration;
 
 use crate::clock::Clock as _;
 
-#[cfg(test)]
-pub use airtable::AirtableRow;
-pub use airtable::{AirtableRequests, BaseAdminAction};
+pub use airtable::{AirtableRequests, AirtableRow, BaseAdminAction, BaseShape};
 pub use config::{SandboxConfig, SandboxError};
 pub use faults::{Fault, FaultKind};
 pub use identity::{Whose, whose};
@@ -148,7 +146,6 @@ impl Sandbox {
         self.shared.set_inbound_url(url).map_err(SandboxError::Config)
     }
 
-    #[cfg(test)]
     /// The rows of a table of the Airtable base, named by name or id, in the order in which they were made.
     pub fn airtable_rows(&self, table: &str) -> Vec<AirtableRow> {
         self.shared.state().airtable.rows(table)

@@ -120,7 +120,7 @@ impl Shared {
             apart_ms: 0,
             vain_lists: VecDeque::new(),
             sinks: Sinks::default(),
-            airtable: Airtable::new(config.seed, config.airtable_pause),
+            airtable: Airtable::new(config.seed, config.airtable_pause, config.airtable_shape),
         };
         state.reload(lines);
         Ok(Self {

@@ -8,8 +8,9 @@ use async_trait::async_trait;
 
 use super::clock::ManualClock;
 use crate::clock::Clock as _;
-use crate::config::{CallFields, EventFields};
+use crate::config::{AirtableTables, BaseMaps, BusinessFields, CallFields, ContactFields, EventFields};
 use crate::domain::Timestamp;
+use crate::engine::layout::{Holds, holds};
 use crate::gateways::airtable::{BaseSchema, Cell, FieldSchema, Fields, NewField, NewTable, TableSchema};
 use crate::gateways::mirror::{
     Keys, Lane, MirrorError, MirrorGateway, Query, Record, RecordChange, RecordId, RecordList, Refusal, RefusalScope,
@@ -18,6 +19,19 @@ use crate::gateways::mirror::{
 
 pub(crate) const EVENTS: &str = "Dispatch Events";
 pub(crate) const CALLS: &str = "Calls";
+
+/// Our names as they are by default.
+pub(crate) fn maps() -> BaseMaps {
+    BaseMaps {
+        tables: AirtableTables { events: EVENTS.into(), calls: CALLS.into(), contacts: None },
+        events: EventFields::default(),
+        calls: CallFields::default(),
+        contacts: ContactFields::default(),
+        businesses: BusinessFields::default(),
+        values: Default::default(),
+        may_lack: BTreeSet::new(),
+    }
+}
 
 /// What becomes of a request.
 #[derive(Debug, Clone, PartialEq)]
@@ -327,17 +341,22 @@ impl MirrorGateway for ScriptedBase {
 
     async fn tables(&self) -> Result<Vec<TableSchema>, MirrorError> {
         let absent = self.state().absent.clone();
-        let field = |name: &str| FieldSchema {
+        let kind = |ours: &str| match holds(ours) {
+            Holds::Whole => "number",
+            Holds::Moment => "dateTime",
+            _ => "multilineText",
+        };
+        let field = |(ours, name): (&'static str, &str)| FieldSchema {
             id: format!("fld{name}"),
             name: name.to_owned(),
-            kind: "singleLineText".into(),
+            kind: kind(ours).into(),
             options: serde_json::Value::Null,
         };
         let table = |name: &str, pairs: Vec<(&'static str, &str)>| TableSchema {
             id: format!("tbl{name}"),
             name: name.to_owned(),
             primary_field_id: String::new(),
-            fields: pairs.into_iter().filter(|(_, n)| !absent.contains(*n)).map(|(_, n)| field(n)).collect(),
+            fields: pairs.into_iter().filter(|(_, n)| !absent.contains(*n)).map(field).collect(),
         };
         let (events, calls) = (EventFields::default(), CallFields::default());
         Ok(vec![table(EVENTS, events.pairs()), table(CALLS, calls.pairs())])

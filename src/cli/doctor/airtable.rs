@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::config::Airtable;
+use crate::engine::layout::{Layouts, LinkBook, Target};
 use crate::engine::synced_contacts::rows::read;
 use crate::engine::synced_contacts::{ContactSource, EVERY};
 use crate::gateways::airtable::{Fields, TableSchema, differences};
@@ -116,25 +117,58 @@ impl Checks<'_> {
         for w in &wanted {
             match TableSchema::find(&tables, &w.name) {
                 Some(table) => judge(w, table, f),
-                None => missing_table(w, &tables, f),
+                None => missing_table(w, f),
             }
+        }
+        let layouts = Layouts::of(&tables, &self.airtable.maps());
+        options(&layouts, f);
+        self.links(&layouts, f).await;
+    }
+
+    /// Whether everybody who can be told, and every line's business, has a row that links lead to.
+    async fn links(&self, layouts: &Layouts, f: &mut Findings) {
+        let directory = &self.app.config.directory;
+        let (e, c) = (&layouts.events, &layouts.calls);
+        let people = directory.contacts.iter().map(|c| {
+            let target = Target::Contact { name: c.name.clone(), phone: c.phone.e164().to_owned() };
+            ("events.contact", target)
+        });
+        let lines = directory.lines.iter().map(|l| {
+            let number = l.number.clone().unwrap_or_default();
+            ("calls.business", Target::Business { name: l.name.clone(), number })
+        });
+        let people = people.filter(|_| e.is_link("contact") || c.is_link("on_call_contact"));
+        let wanted: Vec<(&str, Target)> = people.chain(lines.filter(|_| c.is_link("business"))).collect();
+        if wanted.is_empty() {
+            return;
+        }
+        let targets = wanted.iter().map(|(_, t)| t.clone()).collect();
+        let mut book = LinkBook::default();
+        if let Err(e) = self.ask(book.learn(&*self.mirror, &layouts.links, &targets, self.app.clock.now())).await {
+            f.fail("links", format!("the rows that links lead to cannot be read: {e}"), next_of(&e));
+            return;
+        }
+        let missing: Vec<&(&str, Target)> = wanted.iter().filter(|(_, t)| book.find(t).is_none()).collect();
+        for (key, target) in &missing {
+            let what = format!("no row is known for {}: what is written of it has no link", target.said());
+            f.warn(*key, what, "add the row in Airtable with that number, or make its number or name the same as here");
+        }
+        if missing.is_empty() {
+            f.ok("links", format!("{} rows that links lead to are there", wanted.len()));
         }
     }
 
-    /// Makes what is missing and not there under almost the same name; whether anything was made. A repeat finds nothing to do.
+    /// Makes what is missing; whether anything was made. A repeat finds nothing to do.
     async fn fix(&self, wanted: &[WantedTable], tables: &[TableSchema], f: &mut Findings) -> bool {
         let mut made = false;
         for w in wanted {
             let Some(table) = TableSchema::find(tables, &w.name) else {
-                if w.near_miss(tables).is_none() {
-                    made |= self
-                        .make(self.mirror.create_table(&w.made()), w.ours.to_owned(), format!("table {:?}", w.name), f)
-                        .await;
-                }
+                let what = format!("table {:?}", w.name);
+                made |= self.make(self.mirror.create_table(&w.made()), w.ours.to_owned(), what, f).await;
                 continue;
             };
             for field in &w.fields {
-                if field.judge(table) == Some(Wrong::Missing { near: None }) {
+                if field.judge(table) == Some(Wrong::Missing) {
                     let new = field.made();
                     let what = format!("field {:?} ({}) of {:?}", new.name(), new.kind(), table.name);
                     made |= self.make(self.mirror.create_field(&table.id, &new), key(w, field), what, f).await;
@@ -227,12 +261,14 @@ impl Checks<'_> {
                 return false;
             };
             let gone = left.remove(at);
-            missing_field(w, gone, None, f);
+            missing_field(w, gone, f);
         }
     }
 
     async fn records(&self, f: &mut Findings) {
-        let query = Query::of(&self.airtable.tables.events).at_most(1);
+        let known = self.ask(Layouts::read(&*self.mirror, &self.airtable.maps())).await;
+        let table = known.map_or_else(|_| self.airtable.tables.events.clone(), |l| l.events.table);
+        let query = Query::of(table).at_most(1);
         match self.ask(self.mirror.list(&query)).await {
             Ok(_) => f.ok("records", "rows can be read"),
             Err(e) => {
@@ -280,15 +316,24 @@ impl Checks<'_> {
             f.skip("write", "not tried: --write-probe writes a marked row, reads it back and deletes it");
             return;
         }
-        let (table, names) = (&self.airtable.tables.events, &self.airtable.events);
+        let maps = self.airtable.maps();
+        let layout = match self.ask(Layouts::read(&*self.mirror, &maps)).await {
+            Ok(layouts) => layouts.events,
+            Err(e) => return f.fail("write", format!("nothing was written: {e}"), next_of(&e)),
+        };
+        let (Some(event_id), Some(result)) = (layout.name("event_id"), layout.name("result")) else {
+            return f
+                .skip("write", "not tried: the base has no field for our ids, by which the row could be found again");
+        };
+        let table = &layout.table;
         let key = format!("doctor-{}", self.app.ids.uuid(self.app.clock.now()).simple());
         let row = Fields::new()
-            .with(names.event_id.as_str(), key.as_str())
-            .with(names.result.as_str(), "Written by dispatchctl doctor to see whether it can; may be deleted.");
+            .with(event_id, key.as_str())
+            .with(result, "Written by dispatchctl doctor to see whether it can; may be deleted.");
         let rows = std::slice::from_ref(&row);
-        let written = self.ask(self.mirror.upsert(table, &[names.event_id.as_str()], rows, Typecast::Off)).await;
+        let written = self.ask(self.mirror.upsert(table, &[event_id], rows, Typecast::Off)).await;
         let keys = [key.clone()];
-        let found = self.ask(self.mirror.by_key(table, &names.event_id, &keys, &[names.result.as_str()])).await;
+        let found = self.ask(self.mirror.by_key(table, event_id, &keys, &[result])).await;
         let records = found.as_ref().ok().and_then(|found| found.get(&key)).cloned().unwrap_or_default();
         match (&written, &found) {
             (Err(e), _) => {
@@ -357,56 +402,69 @@ fn key(w: &WantedTable, field: &WantedField) -> String {
 }
 
 fn judge(w: &WantedTable, table: &TableSchema, f: &mut Findings) {
-    let mut wrong = 0;
+    let (mut wrong, mut absent) = (0, Vec::new());
     for field in &w.fields {
         let Some(found) = field.judge(table) else { continue };
+        if found == Wrong::Missing && field.need == Need::MayLack && field.ours != "event_id" {
+            absent.push(format!("{:?}", field.name));
+            continue;
+        }
         wrong += 1;
         match found {
-            Wrong::Missing { near } => missing_field(w, field, near.as_deref(), f),
+            Wrong::Missing => missing_field(w, field, f),
             Wrong::Unfit(why) => {
                 let next = "make it another type in Airtable, or name another field in airtable.fields";
                 let what = format!("{:?} of {} {why}", field.name, w.name);
-                if field.need == Need::ForRecovery {
+                if matches!(field.need, Need::ForRecovery | Need::MayLack) {
                     f.warn(key(w, field), what, next)
                 } else {
                     f.fail(key(w, field), what, next)
                 }
             }
-            Wrong::Select => f.warn(
-                key(w, field),
-                format!("{:?} of {} is a select: a value that is not among its options is refused", field.name, w.name),
-                "make it a single line of text",
-            ),
         }
     }
-    if wrong == 0 {
+    if wrong == 0 && absent.is_empty() {
         f.ok(w.ours, format!("{}: all {} fields are there and fit", w.name, w.fields.len()));
+    } else if wrong == 0 {
+        let what = format!("{}: its fields fit; it may be without {}", w.name, absent.join(", "));
+        f.ok(w.ours, what);
     }
 }
 
-fn missing_field(w: &WantedTable, field: &WantedField, near: Option<&str>, f: &mut Findings) {
-    let what = format!("{} has no field {:?}", w.name, field.name);
-    let (what, next) = match near {
-        Some(near) => (
-            format!("{what}, but one named {near:?}"),
-            format!("rename it in Airtable, or set airtable.fields.{} = {near:?}", key(w, field)),
-        ),
-        None => (what, "make it with `dispatchctl doctor --fix`, or name another in airtable.fields".to_owned()),
-    };
-    if field.need == Need::ForRecovery {
-        f.warn(key(w, field), format!("{what}: recover --from-airtable will lack it"), next);
-    } else {
-        f.fail(key(w, field), what, next);
-    }
-}
-
-fn missing_table(w: &WantedTable, tables: &[TableSchema], f: &mut Findings) {
-    let what = format!("there is no table {:?}", w.name);
-    match w.near_miss(tables) {
-        Some(near) => {
-            let next = format!("rename it in Airtable, or set airtable.tables.{} = {near:?}", w.ours);
-            f.fail(w.ours, format!("{what}, but one named {near:?}"), next);
+/// Options that rows will need.
+fn options(layouts: &Layouts, f: &mut Findings) {
+    for (ours, layout) in [("events", &layouts.events), ("calls", &layouts.calls)] {
+        for (field, name) in layout.names() {
+            let missing = layout.missing_options(field);
+            if missing.is_empty() {
+                continue;
+            }
+            let said: Vec<String> = missing.iter().map(|o| format!("{o:?}")).collect();
+            let what = format!(
+                "{name:?} of {} is a select without {}: rows that would say so are written without it",
+                layout.table,
+                said.join(", ")
+            );
+            let next = format!("add the option in Airtable, or say another word in airtable.values.{ours}.{field}");
+            f.fail(format!("{ours}.{field}"), what, next);
         }
-        None => f.fail(w.ours, what, "make it with `dispatchctl doctor --fix`, or name another in airtable.tables"),
     }
+}
+
+/// What comes of rows that have no field for their id.
+const WEAKER: &str = "rows are found by their message, else by call and number, which is weaker";
+
+fn missing_field(w: &WantedTable, field: &WantedField, f: &mut Findings) {
+    let what = format!("{} has no field {:?}", w.name, field.name);
+    let next = "make it with `dispatchctl doctor --fix`, or name another in airtable.fields";
+    match (field.need, field.ours) {
+        (_, "event_id") => f.warn(key(w, field), format!("{what}: {WEAKER}"), next),
+        (Need::ForRecovery, _) => f.warn(key(w, field), format!("{what}: recover --from-airtable will lack it"), next),
+        _ => f.fail(key(w, field), what, next),
+    }
+}
+
+fn missing_table(w: &WantedTable, f: &mut Findings) {
+    let next = "make it with `dispatchctl doctor --fix`, or name another in airtable.tables";
+    f.fail(w.ours, format!("there is no table {:?}", w.name), next);
 }

@@ -1,17 +1,8 @@
 //! The tables and fields that the base should have, and what is wrong with those that it has. Pure.
 
 use crate::config::Airtable;
+use crate::engine::layout::{Column, Holds, OPTIONAL, holds};
 use crate::gateways::airtable::{FieldForm, FieldSchema, NewField, NewTable, TableSchema};
-
-/// What a field holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Holds {
-    Line,
-    Text,
-    Whole,
-    Moment,
-    Flag,
-}
 
 /// What a field is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +13,8 @@ pub(super) enum Need {
     Written,
     /// We write it; without it `recover --from-airtable` lacks it.
     ForRecovery,
+    /// We write it where it is; the configuration says that the base may be without it.
+    MayLack,
     /// We only read it.
     Read,
 }
@@ -51,12 +44,10 @@ pub(super) struct WantedTable {
 /// What is wrong with a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Wrong {
-    /// It is not there; perhaps another is meant, by its name.
-    Missing { near: Option<String> },
+    /// It is not there.
+    Missing,
     /// It cannot hold what it should.
     Unfit(String),
-    /// It works as long as somebody keeps its options.
-    Select,
 }
 
 /// Everything that is asked of the base, by the configuration.
@@ -65,18 +56,18 @@ pub(super) fn wanted(a: &Airtable) -> Vec<WantedTable> {
         WantedTable {
             ours: "events",
             name: a.tables.events.clone(),
-            fields: fields(a.events.pairs()),
+            fields: fields(a, "events", a.events.pairs()),
             about: "One row an attempt, written by dispatchctl",
         },
         WantedTable {
             ours: "calls",
             name: a.tables.calls.clone(),
-            fields: fields(a.calls.pairs()),
+            fields: fields(a, "calls", a.calls.pairs()),
             about: "Emergency calls; their status is kept by dispatchctl",
         },
     ];
     if let Some(contacts) = &a.tables.contacts {
-        let read = fields(a.contacts.pairs()).into_iter().map(|w| WantedField { need: Need::Read, ..w });
+        let read = fields(a, "contacts", a.contacts.pairs()).into_iter().map(|w| WantedField { need: Need::Read, ..w });
         all.push(WantedTable {
             ours: "contacts",
             name: contacts.clone(),
@@ -86,14 +77,19 @@ pub(super) fn wanted(a: &Airtable) -> Vec<WantedTable> {
     }
     for table in &mut all {
         // The first becomes the table's primary field.
-        if let Some(first) = table.fields.first_mut().filter(|f| f.need != Need::Read) {
-            first.need = Need::Key;
+        if let Some(first) = table.fields.first_mut().filter(|f| matches!(f.ours, "event_id" | "call_id")) {
+            first.need = if first.need == Need::MayLack { Need::MayLack } else { Need::Key };
         }
     }
     all
 }
 
-fn fields(pairs: Vec<(&'static str, &str)>) -> Vec<WantedField> {
+fn fields(a: &Airtable, table: &str, pairs: Vec<(&'static str, &str)>) -> Vec<WantedField> {
+    let need = |ours: &str| match ours {
+        _ if OPTIONAL.contains(&ours) => Need::ForRecovery,
+        _ if a.may_lack.contains(&format!("{table}.{ours}")) => Need::MayLack,
+        _ => Need::Written,
+    };
     let field = |(ours, name): (&'static str, &str)| WantedField {
         ours,
         name: name.to_owned(),
@@ -103,50 +99,26 @@ fn fields(pairs: Vec<(&'static str, &str)>) -> Vec<WantedField> {
     pairs.into_iter().map(field).collect()
 }
 
-fn holds(ours: &str) -> Holds {
-    match ours {
-        "attempt_number" | "step" | "round" => Holds::Whole,
-        "sent_at" | "accepted_at" | "next_follow_up_at" => Holds::Moment,
-        "result" | "issue_summary" | "address" => Holds::Text,
-        "active" => Holds::Flag,
-        _ => Holds::Line,
-    }
-}
-
-fn need(ours: &str) -> Need {
-    match ours {
-        "to" | "contact" | "reference" | "step" | "round" | "caller_name" | "address" | "accepted_at"
-        | "next_follow_up_at" => Need::ForRecovery,
-        _ => Need::Written,
-    }
-}
-
 impl WantedField {
     /// What is wrong with it in this table.
     pub(super) fn judge(&self, table: &TableSchema) -> Option<Wrong> {
-        let Some(field) = table.field(&self.name) else {
-            return Some(Wrong::Missing { near: table.near_miss(&self.name).map(|f| f.name.clone()) });
-        };
-        if self.need == Need::Read { self.judge_read(field) } else { self.judge_written(field) }
+        let Some(field) = table.field(&self.name) else { return Some(Wrong::Missing) };
+        match self.need {
+            Need::Read if field.name != self.name && field.id != self.name => {
+                Some(Wrong::Unfit(format!("is named {:?} there: it is read by exactly its name", field.name)))
+            }
+            Need::Read => self.judge_read(field),
+            _ => self.judge_written(field),
+        }
     }
 
     fn judge_written(&self, field: &FieldSchema) -> Option<Wrong> {
-        let kind = &field.kind;
-        if field.is_computed() {
-            return Some(Wrong::Unfit(format!("is computed by the base ({kind}) and cannot be written")));
+        if let Err(why) = Column::of(self.ours, field) {
+            return Some(Wrong::Unfit(why));
         }
-        let form = match self.holds {
-            Holds::Whole => FieldForm::Number,
-            Holds::Moment => FieldForm::Time,
-            Holds::Line | Holds::Text | Holds::Flag => FieldForm::Text,
-        };
-        if !field.takes(form) {
-            return Some(Wrong::Unfit(format!("is a field of type {kind}, which cannot hold it")));
-        }
-        if self.need == Need::Key && !field.takes_merge() {
-            return Some(Wrong::Unfit(format!("is a field of type {kind}, which rows cannot be found by")));
-        }
-        (kind == "singleSelect").then_some(Wrong::Select)
+        let is_key = self.need == Need::Key || self.ours == "event_id";
+        let unfit = || Wrong::Unfit(format!("is a field of type {}, which rows cannot be found by", field.kind));
+        (is_key && !field.takes_merge()).then(unfit)
     }
 
     /// Read alone, a field may be computed or a select; only what cannot become what we need is wrong.
@@ -160,7 +132,7 @@ impl WantedField {
     /// As it is made.
     pub(super) fn made(&self) -> NewField {
         match self.holds {
-            Holds::Line => NewField::line(&self.name),
+            Holds::Line | Holds::Link => NewField::line(&self.name),
             Holds::Text => NewField::long_text(&self.name),
             Holds::Whole => NewField::whole_number(&self.name),
             Holds::Moment => NewField::moment(&self.name),
@@ -177,12 +149,6 @@ impl WantedTable {
             description: self.about.to_owned(),
             fields: self.fields.iter().map(WantedField::made).collect(),
         }
-    }
-
-    /// A table that is named almost so: but for case and blanks.
-    pub(super) fn near_miss<'a>(&self, tables: &'a [TableSchema]) -> Option<&'a str> {
-        let plain = |s: &str| s.split_whitespace().collect::<String>().to_lowercase();
-        tables.iter().find(|t| plain(&t.name) == plain(&self.name)).map(|t| t.name.as_str())
     }
 }
 
@@ -205,7 +171,7 @@ mod tests {
         let (phone, active) = (wanted("phone", Need::Read), wanted("active", Need::Read));
         for (field, kind, want) in [
             (&line, "singleLineText", None),
-            (&line, "singleSelect", Some("select")),
+            (&line, "singleSelect", None),
             (&line, "number", Some("cannot hold")),
             (&line, "formula", Some("computed")),
             (&key, "singleLineText", None),
@@ -223,8 +189,7 @@ mod tests {
         ] {
             let said = field.judge(&table(&[("F", kind)])).map(|w| match w {
                 Wrong::Unfit(why) => why,
-                Wrong::Select => "select".into(),
-                Wrong::Missing { .. } => "missing".into(),
+                Wrong::Missing => "missing".into(),
             });
             match want {
                 None => assert_eq!(said, None, "{} as {kind}", field.ours),
@@ -233,8 +198,7 @@ mod tests {
                 }
             }
         }
-        let near = line.judge(&table(&[(" f", "singleLineText")]));
-        assert_eq!(near, Some(Wrong::Missing { near: Some(" f".into()) }));
-        assert_eq!(line.judge(&table(&[("G", "singleLineText")])), Some(Wrong::Missing { near: None }));
+        assert_eq!(line.judge(&table(&[(" f", "singleLineText")])), None, "case and blanks do not matter");
+        assert_eq!(line.judge(&table(&[("G", "singleLineText")])), Some(Wrong::Missing));
     }
 }

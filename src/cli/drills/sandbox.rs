@@ -11,7 +11,7 @@ use crate::config::{
     self, Config, Part, SANDBOX_ACCOUNT_SID, SANDBOX_AIRTABLE_BASE_ID, SANDBOX_AIRTABLE_TOKEN, SANDBOX_AUTH_TOKEN,
     Sources,
 };
-use crate::sandbox::{Sandbox, SandboxConfig, SandboxError};
+use crate::sandbox::{BaseShape, Sandbox, SandboxConfig, SandboxError};
 use crate::telemetry;
 
 use super::super::exit::ExitStatus;
@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// How long Airtable refuses everything after more than 5 requests in a second
     #[arg(long, value_name = "MS", default_value_t = 30_000)]
     airtable_pause_ms: u64,
+    /// Which base Airtable shows: own (texts alone, as `doctor --fix` makes it), or one that shops have, P or X
+    #[arg(long, value_name = "SHAPE", default_value = "own")]
+    airtable_base: BaseShape,
     /// Put a TCP peer in front, for faults of the wire: cut, trickle, reset, half_open, garbage, wrong_length
     #[arg(long)]
     tcp_faults: bool,
@@ -56,6 +59,7 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
     config.seed = args.seed;
     config.airtable_pause = Duration::from_millis(args.airtable_pause_ms);
     config.tcp_faults = args.tcp_faults;
+    config.airtable_shape = args.airtable_base;
     let accepted = accepted(global, out)?;
     let shown = |token: &str, fixed: &'static str| if token == fixed { fixed } else { "**** (as configured)" };
     let shown_token = shown(&accepted.auth_token, SANDBOX_AUTH_TOKEN);

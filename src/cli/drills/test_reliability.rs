@@ -108,7 +108,8 @@ const TAIL: usize = 8;
 
 pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Result<ExitStatus, CliError> {
     if args.live.live {
-        return super::test_reliability_live::run(&args.live, &args.results, args.keep, global, out).await;
+        let live = super::test_reliability_live::run(&args.live, &args.results, args.keep, global, out);
+        return Box::pin(live).await;
     }
     telemetry::start(telemetry::Usual::Warn, global.verbose, global.log_format == LogFormat::Json);
     out.set_mode("test");

@@ -1,14 +1,22 @@
-//! Dispatch events: written by upsert on their id, read back by one filter.
+//! Dispatch events: written by upsert on their id, read back by one filter. In a base without a field for that id they are
+//! looked for by their content before they are made, and from then on written by their record.
 
 use std::collections::BTreeMap;
 
 use tracing::{debug, warn};
 
-use super::outcome::{Ready, TableNext, WriteMethod, look_again};
+use super::encode::EncodeError;
+use super::find::{Wanted, find_events};
+use super::outcome::{Ready, TableNext, WriteMethod, look_again, record};
+use super::rows::event_id;
 use super::state::MirrorTable;
-use super::{GATHER, Mirror, READ_BACK_MAX, rows};
+use super::{GATHER, Mirror, READ_BACK_MAX};
 use crate::config::Verify;
+use crate::domain::attempt::Attempt;
+use crate::domain::types::CallRef;
+use crate::engine::layout::Layouts;
 use crate::failpoint::{self, Safeguard};
+use crate::gateways::MirrorError;
 use crate::gateways::airtable::differences;
 use crate::gateways::mirror::{ROWS_MAX, Record, RecordId};
 use crate::store::{EventTask, MirrorKey, StoreError};
@@ -37,30 +45,108 @@ impl Mirror {
             return Ok(false);
         }
         failpoint::hit("mirror.claimed");
-        let missing = self.missing(MirrorTable::Events);
-        let mut ready: Vec<Ready> = due.iter().map(|e| self.ready_event(e, &missing)).collect();
-        if self.is_doubted(ready.iter().map(|r| &r.task.key)) {
-            let Some(left) = self.not_there_yet(ready).await? else { return Ok(true) };
+        let Some(layouts) = self.layouts().await? else { return Ok(true) };
+        let Some(mut ready) = self.ready_events(&layouts, &due).await? else { return Ok(true) };
+        let is_keyed = layouts.events.name("event_id").is_some();
+        if is_keyed && self.is_doubted(ready.iter().map(|r| &r.task.key)) {
+            let Some(left) = self.not_there_yet(&layouts, &due, ready).await? else { return Ok(true) };
             ready = left;
         }
-        self.deliver(MirrorTable::Events, WriteMethod::Upsert, ready).await?;
+        if !is_keyed && !self.find_by_content(&layouts, &due, &mut ready).await? {
+            return Ok(true);
+        }
+        // A row that was made while the base had no field for our ids is not found by its id.
+        let keyed_since = self.state().keyed_since;
+        let is_old = |id: &MirrorKey| {
+            let made = due.iter().find(|e| e.task.key == *id).map(|e| e.attempt.created_at);
+            !is_keyed || made.is_some_and(|made| keyed_since.is_some_and(|since| made < since))
+        };
+        let (by_record, others): (Vec<Ready>, Vec<Ready>) =
+            ready.into_iter().partition(|r| record(&r.task).is_some() && is_old(&r.task.key));
+        let new = if is_keyed { WriteMethod::Upsert } else { WriteMethod::Create };
+        for (how, rows) in [(WriteMethod::Change, by_record), (new, others)] {
+            if self.deliver(MirrorTable::Events, how, rows).await? == TableNext::Stop {
+                break;
+            }
+        }
         Ok(true)
     }
 
-    fn ready_event(&self, e: &EventTask, missing: &rows::MissingFields) -> Ready {
-        let read_back = match self.settings.verify {
+    /// `None`: the base does not say what links mean.
+    async fn ready_events(&self, layouts: &Layouts, due: &[EventTask]) -> Result<Option<Vec<Ready>>, StoreError> {
+        let events: Vec<(&Attempt, &CallRef)> = due.iter().map(|e| (&e.attempt, &e.reference)).collect();
+        let encoded = match self.encode_events(layouts, &events).await {
+            Ok(encoded) => encoded,
+            Err(EncodeError::Store(e)) => return Err(e),
+            Err(EncodeError::Mirror(e)) => {
+                self.went_wrong(MirrorTable::Events, &e).await?;
+                return Ok(None);
+            }
+        };
+        let read_back = |e: &EventTask| match self.settings.verify {
             Verify::All => true,
             Verify::First => e.attempt.number == 1,
             Verify::None => false,
         };
-        let fields = rows::event(&self.settings.events, &e.attempt, &e.reference, missing);
-        Ready { task: e.task.clone(), fields, read_back }
+        let ready = due.iter().zip(encoded).map(|(e, encoded)| Ready {
+            task: e.task.clone(),
+            fields: encoded.fields,
+            read_back: read_back(e),
+        });
+        Ok(Some(ready.collect()))
+    }
+
+    /// Gives rows without a record the one that is theirs in a base that has no field for our ids. False: it does not say.
+    async fn find_by_content(
+        &self,
+        layouts: &Layouts,
+        due: &[EventTask],
+        ready: &mut Vec<Ready>,
+    ) -> Result<bool, StoreError> {
+        let unknown: Vec<&EventTask> = due.iter().filter(|e| record(&e.task).is_none()).collect();
+        let found = match self.events_by_content(layouts, &unknown).await {
+            Ok(found) => found,
+            Err(error) => {
+                self.failed(MirrorTable::Events, ready, &error).await?;
+                return Ok(false);
+            }
+        };
+        let mut twins = Vec::new();
+        for row in ready.iter_mut() {
+            match found.get(&id_of(&row.task.key)).map(Vec::as_slice).unwrap_or_default() {
+                [] => {}
+                [one] => row.task.record = Some(one.id.to_string()),
+                several => twins.push((row.task.key.clone(), row.task.version, several.len())),
+            }
+        }
+        for (key, version, n) in &twins {
+            let why = twins_said(*n);
+            self.core.store.mirror_park(key, Some(*version), &why, self.now()).await?;
+        }
+        ready.retain(|r| twins.iter().all(|(key, ..)| *key != r.task.key));
+        Ok(true)
+    }
+
+    async fn events_by_content(
+        &self,
+        layouts: &Layouts,
+        events: &[&EventTask],
+    ) -> Result<BTreeMap<String, Vec<Record>>, MirrorError> {
+        let wanted: Vec<Wanted<'_>> =
+            events.iter().map(|e| Wanted { attempt: &e.attempt, reference: &e.reference }).collect();
+        let links = self.links.lock().await;
+        find_events(&*self.gateway, layouts, &links, &wanted).await
     }
 
     /// Of rows that a lost request may have written, those that are not in the base as they are now. `None`: it does not say.
-    async fn not_there_yet(&self, ready: Vec<Ready>) -> Result<Option<Vec<Ready>>, StoreError> {
-        let keys: Vec<&MirrorKey> = ready.iter().map(|r| &r.task.key).collect();
-        let found = match self.events_by_key(&keys).await {
+    async fn not_there_yet(
+        &self,
+        layouts: &Layouts,
+        due: &[EventTask],
+        ready: Vec<Ready>,
+    ) -> Result<Option<Vec<Ready>>, StoreError> {
+        let all: Vec<&EventTask> = due.iter().collect();
+        let found = match self.events_now(layouts, &all).await {
             Ok(found) => found,
             Err(error) => {
                 // The rows stay in doubt.
@@ -88,15 +174,17 @@ impl Mirror {
         Ok(Some(left))
     }
 
-    async fn events_by_key(
+    /// What the base has of these.
+    async fn events_now(
         &self,
-        keys: &[&MirrorKey],
-    ) -> Result<BTreeMap<String, Vec<Record>>, crate::gateways::MirrorError> {
-        let missing = self.missing(MirrorTable::Events);
-        let names = &self.settings.events;
-        let fields: Vec<&str> = names.pairs().into_iter().map(|(_, n)| n).filter(|n| !missing.contains(*n)).collect();
-        let ids: Vec<String> = keys.iter().map(|k| id_of(k)).collect();
-        self.gateway.by_key(self.table_name(MirrorTable::Events), &names.event_id, &ids, &fields).await
+        layouts: &Layouts,
+        events: &[&EventTask],
+    ) -> Result<BTreeMap<String, Vec<Record>>, MirrorError> {
+        let layout = &layouts.events;
+        let Some(key) = layout.name("event_id") else { return self.events_by_content(layouts, events).await };
+        let fields: Vec<&str> = layout.names().map(|(_, n)| n).collect();
+        let ids: Vec<String> = events.iter().map(|e| event_id(&e.attempt)).collect();
+        self.gateway.by_key(&layout.table, key, &ids, &fields).await
     }
 
     /// Reads back what was written, by one filter; whether there was anything.
@@ -115,22 +203,22 @@ impl Mirror {
             self.core.store.mirror_proven(all, now).await?;
             return Ok(true);
         }
-        let keys: Vec<&MirrorKey> = written.iter().map(|e| &e.task.key).collect();
-        let found = match self.events_by_key(&keys).await {
+        let Some(layouts) = self.layouts().await? else { return Ok(true) };
+        let Some(expected) = self.ready_events(&layouts, &written).await? else { return Ok(true) };
+        let all: Vec<&EventTask> = written.iter().collect();
+        let found = match self.events_now(&layouts, &all).await {
             Ok(found) => found,
             Err(error) => {
                 self.went_wrong(MirrorTable::Events, &error).await?;
                 return Ok(true);
             }
         };
-        let missing = self.missing(MirrorTable::Events);
         let mut proven = Vec::new();
-        for e in &written {
-            let expected = rows::event(&self.settings.events, &e.attempt, &e.reference, &missing);
+        for e in &expected {
             match found.get(&id_of(&e.task.key)).map(Vec::as_slice).unwrap_or_default() {
                 [] => self.not_kept(&e.task, MISSES_MAX, "it is not there").await?,
                 [one] => {
-                    let differing = differences(&expected, &one.fields);
+                    let differing = differences(&e.fields, &one.fields);
                     if differing.is_empty() {
                         proven.push((e.task.key.clone(), e.task.version));
                     } else {
@@ -139,8 +227,7 @@ impl Mirror {
                     }
                 }
                 twins => {
-                    let n = twins.len();
-                    let why = format!("{n} records have its key; `dispatchctl verify-events --repair` mends it");
+                    let why = twins_said(twins.len());
                     self.core.store.mirror_park(&e.task.key, None, &why, now).await?;
                 }
             }
@@ -189,4 +276,9 @@ fn id_of(key: &MirrorKey) -> String {
         MirrorKey::Attempt(id) => id.to_string(),
         MirrorKey::Call(id) => id.to_string(),
     }
+}
+
+/// Why a row with twins is left alone.
+pub(super) fn twins_said(n: usize) -> String {
+    format!("{n} records have its key; `dispatchctl verify-events --repair` mends it")
 }

@@ -31,10 +31,12 @@ impl Mirror {
             return Ok(());
         }
         let figures = self.core.store.mirror_figures().await?;
+        let lacks = MirrorTable::ALL.into_iter().flat_map(|t| self.loud_lacks(t)).next();
         let trouble = {
             let mut state = self.state();
             state.looked_at = Some(now);
             let trouble = MirrorTable::ALL.into_iter().find_map(|t| state.of(t).trouble.clone());
+            let trouble = trouble.or_else(|| lacks.map(|l| format!("the base does not have {l}")));
             state.seen = MirrorHealth {
                 resting_until: self.gateway.resting_until().filter(|until| *until > now),
                 billing_until: state.rests_until(now),

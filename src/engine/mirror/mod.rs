@@ -8,15 +8,19 @@
 //!
 //! - The base away, slow or throttling: rows wait, tries grow rarer (1 s to 5 min), nothing is given up.
 //! - A row refused for its content is found one by one, parked and alerted; the others go on.
-//! - A field that the base does not have: left out and said once where the base may be without it; else all rows of that table
-//!   wait and an alert names it.
+//! - What the base cannot hold (no such field, no such option, nobody to link): left out of the row and named by one alert;
+//!   once it is there, the rows of that time are told again.
+//! - A base without a field for our ids: a row is written by its record, and found by its message or by its call and number.
 //! - A write that is not kept is written again, a few times, then parked and alerted.
 //!
 //! [`verify`] compares everything, for people.
 
 mod calls;
+mod encode;
 mod events;
+mod find;
 mod health;
+mod lacks;
 mod outcome;
 mod rows;
 mod state;
@@ -27,12 +31,13 @@ mod verify_calls;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::config::{Airtable, AirtableTables, CallFields, EventFields, MirrorPace, Verify};
+use crate::config::{Airtable, BaseMaps, MirrorPace, Verify};
 use crate::domain::Timestamp;
 use crate::gateways::MirrorGateway;
 use crate::store::StoreError;
 
 use super::apply::Core;
+use super::layout::LinkBook;
 
 pub use rows::REPLIED;
 pub use state::MirrorHealth;
@@ -48,12 +53,8 @@ const READ_BACK_MAX: usize = 50;
 /// What the mirror is configured to do.
 #[derive(Debug, Clone)]
 pub struct MirrorSettings {
-    /// The tables' names.
-    pub tables: AirtableTables,
-    /// The fields of dispatch events.
-    pub events: EventFields,
-    /// The fields of calls.
-    pub calls: CallFields,
+    /// How our names and words stand in the base.
+    pub maps: BaseMaps,
     /// When it is written.
     pub pace: MirrorPace,
     /// What is read back.
@@ -62,13 +63,7 @@ pub struct MirrorSettings {
 
 impl From<&Airtable> for MirrorSettings {
     fn from(a: &Airtable) -> Self {
-        Self {
-            tables: a.tables.clone(),
-            events: a.events.clone(),
-            calls: a.calls.clone(),
-            pace: a.mirror,
-            verify: a.verify,
-        }
+        Self { maps: a.maps(), pace: a.mirror, verify: a.verify }
     }
 }
 
@@ -78,12 +73,17 @@ pub struct Mirror {
     gateway: Arc<dyn MirrorGateway>,
     settings: MirrorSettings,
     state: Mutex<MirrorState>,
+    /// Which records links mean. One pass at a time holds it.
+    links: tokio::sync::Mutex<LinkBook>,
+    /// When this engine began.
+    started_at: Timestamp,
 }
 
 impl Mirror {
     /// Connects to nothing.
     pub fn new(core: Arc<Core>, gateway: Arc<dyn MirrorGateway>, settings: MirrorSettings) -> Self {
-        Self { core, gateway, settings, state: Mutex::default() }
+        let started_at = core.clock.now();
+        Self { core, gateway, settings, state: Mutex::default(), links: tokio::sync::Mutex::default(), started_at }
     }
 
     fn state(&self) -> MutexGuard<'_, MirrorState> {
@@ -102,6 +102,9 @@ impl Mirror {
         let now = self.now();
         self.recall().await?;
         let mut worked = false;
+        if self.rests_until().is_none() {
+            self.look_for_what_lacked().await?;
+        }
         if self.rests_until().is_none() && self.is_open(now).await? {
             // Many together are read back by one request.
             for _ in 0..WRITES_MAX {
@@ -166,18 +169,11 @@ impl Mirror {
         self.pass().await
     }
 
+    /// As it is configured.
     fn table_name(&self, table: MirrorTable) -> &str {
         match table {
-            MirrorTable::Events => &self.settings.tables.events,
-            MirrorTable::Calls => &self.settings.tables.calls,
-        }
-    }
-
-    /// Our names and the base's.
-    fn pairs(&self, table: MirrorTable) -> Vec<(&'static str, &str)> {
-        match table {
-            MirrorTable::Events => self.settings.events.pairs(),
-            MirrorTable::Calls => self.settings.calls.pairs(),
+            MirrorTable::Events => &self.settings.maps.tables.events,
+            MirrorTable::Calls => &self.settings.maps.tables.calls,
         }
     }
 }

@@ -3,6 +3,7 @@
 use tracing::warn;
 
 use super::Mirror;
+use super::events::twins_said;
 use super::state::MirrorTable;
 use crate::domain::Timestamp;
 use crate::failpoint;
@@ -11,8 +12,12 @@ use crate::gateways::airtable::Fields;
 use crate::gateways::mirror::{RecordChange, RecordId, Refusal, RefusalScope, Typecast};
 use crate::store::{MirrorDelivered, MirrorKey, MirrorTask, StoreError};
 
-/// The provider's word for a select without that option.
-const NO_SUCH_OPTION: &str = "INVALID_MULTIPLE_CHOICE_OPTIONS";
+/// The provider's words for a value that a field does not take: perhaps it is another field than it was.
+const OF_THE_SCHEMA: &[&str] = &["INVALID_MULTIPLE_CHOICE_OPTIONS", "INVALID_VALUE_FOR_COLUMN"];
+/// The provider's word for a record that is not there, the row's own or one that it links.
+const NO_SUCH_RECORD: &str = "ROW_DOES_NOT_EXIST";
+/// A base that contradicts itself about a linked record is not believed for ever.
+const LINKS_TRIES_MAX: u32 = 4;
 
 /// Before a record that is not there is looked for by its key.
 const FIND_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
@@ -82,14 +87,11 @@ impl Mirror {
     }
 
     async fn put(&self, table: MirrorTable, how: WriteMethod, rows: &[Ready]) -> Result<Vec<RecordId>, MirrorError> {
-        let name = self.table_name(table);
-        let typecast = self.state().of(table).typecast;
+        let (name, key) = self.names_of(table);
+        let (name, typecast) = (name.as_str(), Typecast::Off);
         let fields = || rows.iter().map(|r| r.fields.clone()).collect::<Vec<_>>();
         let records = match how {
-            WriteMethod::Upsert => {
-                let key = self.settings.events.event_id.as_str();
-                self.gateway.upsert(name, &[key], &fields(), typecast).await?.records
-            }
+            WriteMethod::Upsert => self.gateway.upsert(name, &[key.as_str()], &fields(), typecast).await?.records,
             WriteMethod::Create => self.gateway.create(name, &fields(), typecast).await?,
             WriteMethod::Change => {
                 let changes: Vec<RecordChange> = rows
@@ -100,6 +102,18 @@ impl Mirror {
             }
         };
         Ok(records.into_iter().map(|r| r.id).collect())
+    }
+
+    /// The table, and the field that rows are found by, as the base has them.
+    fn names_of(&self, table: MirrorTable) -> (String, String) {
+        let known = self.state().layouts.clone();
+        let layout = known.as_ref().map(|l| match table {
+            MirrorTable::Events => (&l.events, "event_id"),
+            MirrorTable::Calls => (&l.calls, "call_id"),
+        });
+        let name = layout.map_or_else(|| self.table_name(table).to_owned(), |(l, _)| l.table.clone());
+        let key = layout.and_then(|(l, key)| l.name(key)).unwrap_or(&self.settings.maps.events.event_id).to_owned();
+        (name, key)
     }
 
     /// The base took these.
@@ -135,6 +149,18 @@ impl Mirror {
         let now = self.now();
         let key = &row.task.key;
         match error {
+            // A row that a link means was deleted: links are looked up anew, once.
+            MirrorError::NotFound { kind: Some(kind) } | MirrorError::Refused(Refusal { kind: Some(kind), .. })
+                if kind == NO_SUCH_RECORD && row.fields.has_links() && row.task.tries < LINKS_TRIES_MAX =>
+            {
+                warn!(key = %key, "a record that the row names is not there: it is looked up anew");
+                self.links.lock().await.forget();
+                if matches!(error, MirrorError::NotFound { .. }) {
+                    self.core.store.mirror_forget_record(key).await?;
+                }
+                self.core.store.mirror_failed(vec![key.clone()], now).await?;
+                Ok(TableNext::GoOn)
+            }
             MirrorError::NotFound { .. } => {
                 // By its key it is found, or made; a base that contradicts itself is asked ever more rarely.
                 let pause = FIND_AGAIN.saturating_mul(1 << row.task.tries.min(8));
@@ -143,9 +169,10 @@ impl Mirror {
                 Ok(TableNext::GoOn)
             }
             MirrorError::Refused(Refusal { kind: Some(kind), .. })
-                if kind == NO_SUCH_OPTION && self.typecast_from_now(table) =>
+                if OF_THE_SCHEMA.contains(&kind.as_str()) && self.has_changed().await? =>
             {
-                warn!(table = table.as_str(), "a select lacks an option: the base is asked to add what it lacks");
+                warn!(table = table.as_str(), "the base's fields have changed: rows are written as they are now");
+                self.core.store.mirror_failed(vec![key.clone()], now).await?;
                 Ok(TableNext::Stop)
             }
             MirrorError::Refused(Refusal {
@@ -155,9 +182,7 @@ impl Mirror {
             | MirrorError::TooBig => {
                 let twins = self.twins(table, key).await;
                 let why = match twins {
-                    Some(n) if n > 1 => {
-                        format!("{n} records have its key; `dispatchctl verify-events --repair` mends it")
-                    }
+                    Some(n) if n > 1 => twins_said(n),
                     _ => error.to_string(),
                 };
                 warn!(key = %key, why, "a row is refused for what it holds: parked");
@@ -169,18 +194,11 @@ impl Mirror {
         }
     }
 
-    /// True where that is news.
-    fn typecast_from_now(&self, table: MirrorTable) -> bool {
-        let mut state = self.state();
-        let typecast = &mut state.of(table).typecast;
-        std::mem::replace(typecast, Typecast::On) == Typecast::Off
-    }
-
     /// How many records of the base have the key of an event; `None` where that is not known.
     async fn twins(&self, table: MirrorTable, key: &MirrorKey) -> Option<usize> {
         let MirrorKey::Attempt(id) = key else { return None };
-        let (field, id) = (self.settings.events.event_id.as_str(), id.to_string());
-        let found = self.gateway.by_key(self.table_name(table), field, std::slice::from_ref(&id), &[field]).await;
+        let ((name, field), id) = (self.names_of(table), id.to_string());
+        let found = self.gateway.by_key(&name, &field, std::slice::from_ref(&id), &[field.as_str()]).await;
         found.ok().map(|found| found.get(&id).map_or(0, Vec::len))
     }
 

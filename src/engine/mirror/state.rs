@@ -1,12 +1,13 @@
 //! What is known of the base and of each table, in memory. A restart forgets it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::rows::MissingFields;
 use crate::domain::Timestamp;
 use crate::domain::alert::AlertKey;
-use crate::gateways::mirror::Typecast;
+use crate::domain::types::{AttemptId, CallId};
+use crate::engine::layout::{Lack, Layouts};
 
 /// What is known of the mirror.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,9 +55,8 @@ impl MirrorTable {
 pub(super) struct TableState {
     pub(super) failures: u32,
     pub(super) not_before: Option<Timestamp>,
-    pub(super) missing: MissingFields,
-    pub(super) missing_since: Option<Timestamp>,
-    pub(super) typecast: Typecast,
+    /// What the base could not hold of this table's rows.
+    pub(super) lacks: BTreeSet<Lack>,
     /// In words, while it is.
     pub(super) trouble: Option<String>,
 }
@@ -71,6 +71,17 @@ pub(super) struct MirrorState {
     pub(super) doubted: Option<BTreeSet<String>>,
     /// Open alerts of ours, by key; `None`: not read yet.
     pub(super) raised: Option<BTreeMap<AlertKey, String>>,
+    /// How rows stand in the base; `None`: not read yet.
+    pub(super) layouts: Option<Arc<Layouts>>,
+    /// Rows of events that are older than this may have been written without their id.
+    pub(super) keyed_since: Option<Timestamp>,
+    /// The calls of which this process wrote an event without their record.
+    pub(super) unlinked: BTreeSet<CallId>,
+    /// When the base is asked whether it has by now what it lacked, and how often it was.
+    pub(super) relook_at: Option<Timestamp>,
+    pub(super) relooks: u32,
+    /// The events that say whose the calls are, as they were told last.
+    pub(super) holders: BTreeMap<CallId, Option<AttemptId>>,
     pub(super) batch_is_open: bool,
     pub(super) looked_at: Option<Timestamp>,
     pub(super) seen: MirrorHealth,
@@ -91,11 +102,8 @@ impl MirrorState {
 
     /// When a table that is left alone is tried again.
     pub(super) fn next_try(&self, now: Timestamp) -> Option<Timestamp> {
-        [&self.events, &self.calls]
-            .into_iter()
-            .filter_map(|s| s.not_before)
-            .filter(|at| is_ahead(*at, now, HELD_MAX))
-            .min()
+        let tables = [&self.events, &self.calls].into_iter().filter_map(|s| s.not_before);
+        tables.chain(self.relook_at).filter(|at| is_ahead(*at, now, HELD_MAX)).min()
     }
 
     pub(super) fn is_held(&mut self, table: MirrorTable, now: Timestamp) -> bool {

@@ -6,14 +6,12 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::Mirror;
-use super::rows::{MissingFields, ours};
 use super::state::{BILLING_PAUSE, MirrorTable};
 use crate::domain::Timestamp;
 use crate::domain::alert::{AlertChange, AlertKey, AlertKind};
 use crate::domain::event::Event;
 use crate::domain::types::Actor;
 use crate::gateways::MirrorError;
-use crate::gateways::airtable::TableSchema;
 use crate::gateways::mirror::{Refusal, RefusalScope};
 use crate::store::StoreError;
 
@@ -21,23 +19,10 @@ const PAUSE_FIRST: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(300);
 /// After a write of which nobody knows whether it was done, one that is still under way is given this long.
 const PAUSE_UNKNOWN: Duration = Duration::from_secs(3);
-/// What a base was without is looked for again after this.
-const MISSING_FOR: Duration = Duration::from_secs(3600);
 /// Failures in a row after which whatever waits is hurried once the base is back.
 const OUTAGE: u32 = 3;
 
 impl Mirror {
-    /// Fields that the base is known to be without; forgotten after a while, as somebody may have added them.
-    pub(super) fn missing(&self, table: MirrorTable) -> MissingFields {
-        let now = self.now();
-        let mut state = self.state();
-        let state = state.of(table);
-        if state.missing_since.is_some_and(|since| now.since(since) > MISSING_FOR) {
-            (state.missing, state.missing_since) = (MissingFields::new(), None);
-        }
-        state.missing.clone()
-    }
-
     /// The base answered as it should.
     pub(super) async fn went_well(&self, table: MirrorTable) -> Result<(), StoreError> {
         let was_out = {
@@ -52,8 +37,12 @@ impl Mirror {
             self.core.store.mirror_retry_now(self.now()).await?;
         }
         self.over(AlertKind::MirrorBilling).await?;
-        for kind in [AlertKind::MirrorAccess, AlertKind::MirrorField] {
-            self.over(kind.about(table.as_str())).await?;
+        self.over(AlertKind::MirrorAccess.about(table.as_str())).await?;
+        let key = AlertKind::MirrorField.about(table.as_str());
+        if self.is_raised(&key) && self.loud_lacks(table).is_empty() {
+            // Also what an engine before this one has written without it.
+            self.tell_again(table).await?;
+            self.over(key).await?;
         }
         Ok(())
     }
@@ -71,7 +60,7 @@ impl Mirror {
                 until
             }
             MirrorError::Refused(refusal) => match &refusal.scope {
-                RefusalScope::Field(name) => return self.field_missing(table, name.clone(), refusal).await,
+                RefusalScope::Field(name) => return self.field_refused(table, name.as_deref(), refusal).await,
                 RefusalScope::Access | RefusalScope::Auth => {
                     let what = format!(
                         "Airtable does not let us into the table `{}` ({refusal}): rows wait; see `dispatchctl doctor`",
@@ -94,7 +83,7 @@ impl Mirror {
     }
 
     /// Grows with each failure in a row.
-    fn pause(&self, table: MirrorTable, asked: Option<Duration>, least: Duration) -> Timestamp {
+    pub(super) fn pause(&self, table: MirrorTable, asked: Option<Duration>, least: Duration) -> Timestamp {
         let now = self.now();
         let mut state = self.state();
         let state = state.of(table);
@@ -106,38 +95,21 @@ impl Mirror {
         until
     }
 
-    /// A field is not there: left out where the base may be without it; else its table waits.
-    async fn field_missing(
+    /// A field is not there: rows are written by what the base has now. One that nobody can name holds its table up.
+    async fn field_refused(
         &self,
         table: MirrorTable,
-        name: Option<String>,
+        name: Option<&str>,
         refusal: &Refusal,
     ) -> Result<Timestamp, StoreError> {
-        let pairs = self.pairs(table);
-        let known = self.missing(table);
-        let names: Vec<String> = match name {
-            Some(name) => vec![name],
-            // What is left out already was not refused now: another must be gone too.
-            None => self.absent_by_schema(table).await.into_iter().filter(|n| !known.contains(n.as_str())).collect(),
+        let is_news = match name {
+            Some(name) if self.drop_field(table, name).await? => true,
+            _ => self.has_changed().await?,
         };
-        let (can_miss, needed): (Vec<&String>, Vec<&String>) = names
-            .iter()
-            .partition(|n| ours(&pairs, n).is_some_and(|(_, optional)| optional) && !known.contains(n.as_str()));
-        if needed.is_empty() && !can_miss.is_empty() {
-            let now = self.now();
-            let mut state = self.state();
-            let state = state.of(table);
-            state.missing_since = Some(now);
-            for name in can_miss {
-                warn!(table = table.as_str(), field = name, "the base has no such field: rows are written without it");
-                state.missing.insert(name.clone());
-            }
-            return Ok(now);
+        if is_news {
+            return Ok(self.now());
         }
-        let which = match needed.as_slice() {
-            [] => format!("a field, and does not say which ({refusal})"),
-            some => some.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", "),
-        };
+        let which = name.map_or_else(|| format!("a field, and does not say which ({refusal})"), |n| format!("`{n}`"));
         let what = format!(
             "Airtable's table `{}` does not have {which}: its rows wait; see `dispatchctl doctor`",
             self.table_name(table)
@@ -145,20 +117,6 @@ impl Mirror {
         self.alarm(AlertKind::MirrorField.about(table.as_str()), &what).await?;
         self.state().of(table).trouble = Some(what);
         Ok(self.pause(table, None, Duration::ZERO))
-    }
-
-    /// Our fields that the table does not have, as the base's schema says; none where that cannot be read.
-    async fn absent_by_schema(&self, table: MirrorTable) -> Vec<String> {
-        let schema = match self.gateway.tables().await {
-            Ok(tables) => TableSchema::find(&tables, self.table_name(table)).cloned(),
-            Err(error) => {
-                warn!(error = %error, "the base's schema cannot be read");
-                None
-            }
-        };
-        let Some(schema) = schema else { return Vec::new() };
-        let absent = self.pairs(table).into_iter().filter(|(_, name)| schema.field(name).is_none());
-        absent.map(|(_, name)| name.to_owned()).collect()
     }
 
     /// Raises an alert, or tells it in new words.
@@ -177,11 +135,14 @@ impl Mirror {
         Ok(())
     }
 
+    fn is_raised(&self, key: &AlertKey) -> bool {
+        self.state().raised.as_ref().is_some_and(|raised| raised.contains_key(key))
+    }
+
     /// Raises an alert; one that is raised keeps its words.
     pub(super) async fn alarm_once(&self, key: impl Into<AlertKey>, message: &str) -> Result<(), StoreError> {
         let key = key.into();
-        let is_raised = self.state().raised.as_ref().is_some_and(|raised| raised.contains_key(&key));
-        if is_raised { Ok(()) } else { self.alarm(key, message).await }
+        if self.is_raised(&key) { Ok(()) } else { self.alarm(key, message).await }
     }
 
     /// What an alert told of is over.

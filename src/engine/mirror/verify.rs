@@ -10,12 +10,15 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::rows::{self, MissingFields, event_id, ours};
+use super::encode::holding;
+use super::find::{Wanted, find_events};
+use super::rows::{self, event_id};
 use super::{Mirror, MirrorSettings};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 use crate::domain::types::CallId;
-use crate::gateways::airtable::{FieldDifference, Formula, TableSchema, differences};
+use crate::engine::layout::{Encoded, Lack, Layout, Layouts, LinkBook, Row, Target};
+use crate::gateways::airtable::{FieldDifference, Fields, Formula, differences};
 use crate::gateways::mirror::{Query, ROWS_MAX, Record, RecordId, RefusalScope};
 use crate::gateways::{MirrorError, MirrorGateway};
 use crate::store::{EventFilter, EventLine, MirrorKey, MirrorOutbox, Store, StoreError};
@@ -183,18 +186,12 @@ impl VerifyReport {
     }
 }
 
-/// Compares what we have with what the base has of it: pure.
-pub fn compare(
-    settings: &MirrorSettings,
-    lines: &[EventLine],
-    found: &BTreeMap<String, Vec<Record>>,
-    missing: &BTreeSet<String>,
-) -> Vec<Difference> {
-    let of = |line: &EventLine| {
+/// Compares what we have with what the base has of it: pure. `expected`: the cells of each line.
+pub fn compare(lines: &[EventLine], expected: &[Fields], found: &BTreeMap<String, Vec<Record>>) -> Vec<Difference> {
+    let of = |(line, expected): (&EventLine, &Fields)| {
         let event = event_id(&line.attempt);
         let records = found.get(&event).map(Vec::as_slice).unwrap_or_default();
-        let expected = rows::event(&settings.events, &line.attempt, &line.reference, missing);
-        let fields = records.first().map(|r| differences(&expected, &r.fields)).unwrap_or_default();
+        let fields = records.first().map(|r| differences(expected, &r.fields)).unwrap_or_default();
         let fault = match (records, fields.is_empty(), &line.parked) {
             ([_], true, _) => return None,
             ([_, _, ..], _, _) => DifferenceKind::Twin,
@@ -215,7 +212,7 @@ pub fn compare(
             key: Some(MirrorKey::Attempt(line.attempt.id)),
         })
     };
-    lines.iter().filter_map(of).collect()
+    lines.iter().zip(expected).filter_map(of).collect()
 }
 
 /// Why a comparison did not come to its end.
@@ -234,8 +231,10 @@ pub struct Checker {
     pub(super) gateway: Arc<dyn MirrorGateway>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) settings: MirrorSettings,
-    missing: MissingFields,
-    pub(super) missing_of_calls: MissingFields,
+    /// How rows stand in the base: read once.
+    pub(super) layouts: Option<Layouts>,
+    pub(super) links: LinkBook,
+    skipped: BTreeSet<Lack>,
 }
 
 impl Checker {
@@ -246,7 +245,7 @@ impl Checker {
         clock: Arc<dyn Clock>,
         settings: MirrorSettings,
     ) -> Self {
-        Self { store, gateway, clock, settings, missing: MissingFields::new(), missing_of_calls: MissingFields::new() }
+        Self { store, gateway, clock, settings, layouts: None, links: LinkBook::default(), skipped: BTreeSet::new() }
     }
 
     /// Compares all that the filter names; `seen` is told how many were compared so far.
@@ -267,14 +266,23 @@ impl Checker {
             filter.after = last.place;
             calls.extend(lines.iter().map(|l| l.attempt.call.clone()));
             report.compared += u64::try_from(lines.len()).unwrap_or(0);
-            report.findings.extend(self.compared(&lines).await?);
+            report.findings.extend(Box::pin(self.compared(&lines)).await?);
             seen(report.compared);
         }
         report.findings.extend(self.foreign(filter.call.as_ref()).await?);
-        let (compared, wrong) = self.check_calls(&filter, calls).await?;
+        let (compared, wrong) = Box::pin(self.check_calls(&filter, calls)).await?;
         report.calls = compared;
         report.findings.extend(wrong);
-        report.skipped_rows = self.missing.union(&self.missing_of_calls).cloned().collect();
+        let layouts = self.layouts().await?;
+        // What the caller said is intake's own, and not compared.
+        let of_calls = layouts.calls.lacks.iter().filter(|l| rows::is_kept(l.ours()));
+        let lacks = layouts.events.lacks.iter().chain(of_calls).chain(&self.skipped);
+        let said = |l: &Lack| match l {
+            Lack::Field { name, .. } | Lack::Fit { name, .. } => name.clone(),
+            Lack::Option { .. } | Lack::Row { .. } => l.to_string(),
+        };
+        let skipped: BTreeSet<String> = lacks.map(said).collect();
+        report.skipped_rows = skipped.into_iter().collect();
         Ok(report)
     }
 
@@ -290,20 +298,18 @@ impl Checker {
         }
         let mut left = Vec::new();
         for some in lines.chunks(PAGE) {
-            let found = self.by_key(some).await?;
-            left.extend(compare(&self.settings, some, &found, &self.missing));
+            left.extend(Box::pin(self.compared_once(some)).await?);
         }
         let calls: Vec<CallId> = findings.iter().filter_map(Difference::call_id).collect();
         for some in calls.chunks(PAGE) {
-            left.extend(self.compared_calls(some).await?);
+            left.extend(Box::pin(self.compared_calls(some)).await?);
         }
         Ok(left)
     }
 
     /// What is wrong with these, each looked at twice.
     async fn compared(&mut self, lines: &[EventLine]) -> Result<Vec<Difference>, CheckError> {
-        let found = self.by_key(lines).await?;
-        let mut wrong = compare(&self.settings, lines, &found, &self.missing);
+        let mut wrong = self.compared_once(lines).await?;
         for _ in 0..LOOKS_MAX {
             if wrong.is_empty() {
                 break;
@@ -317,55 +323,101 @@ impl Checker {
         Ok(wrong)
     }
 
-    /// The base's records of these events; a field that it may be without is left out from then on.
-    async fn by_key(&mut self, lines: &[EventLine]) -> Result<BTreeMap<String, Vec<Record>>, MirrorError> {
-        let ids: Vec<String> = lines.iter().map(|l| event_id(&l.attempt)).collect();
-        let names = self.settings.events.clone();
-        let mut rests = 0;
+    async fn compared_once(&mut self, lines: &[EventLine]) -> Result<Vec<Difference>, CheckError> {
+        let mut tries = 0;
         loop {
-            let fields: Vec<&str> =
-                names.pairs().into_iter().map(|(_, n)| n).filter(|n| !self.missing.contains(*n)).collect();
-            match self.gateway.by_key(&self.settings.tables.events, &names.event_id, &ids, &fields).await {
-                // The next request waits for the end of the rest by itself.
-                Err(MirrorError::RateLimited { .. }) if rests < RESTS_MAX => rests += 1,
-                Err(error) => self.learn(error).await?,
-                found => return found,
+            let layouts = self.layouts().await?;
+            let holding = holding(&*self.store, &layouts, lines.iter().map(|l| &l.attempt)).await?;
+            let row = |l: &EventLine| rows::event(&l.attempt, &l.reference, holding.contains(&l.attempt.id));
+            let read = match self.encoded(&layouts, &layouts.events, lines.iter().map(row).collect()).await {
+                Ok(expected) => self.found(&layouts, lines).await.map(|found| (expected, found)),
+                Err(e) => Err(e),
+            };
+            match read {
+                Ok((expected, found)) => return Ok(compare(lines, &expected, &found)),
+                Err(error) => self.learn(error, &mut tries)?,
             }
         }
     }
 
-    /// Whether the failure is a field that the base may be without, which is news; else it is given back.
-    async fn learn(&mut self, error: MirrorError) -> Result<(), MirrorError> {
-        let MirrorError::Refused(refusal) = &error else { return Err(error) };
-        let RefusalScope::Field(name) = &refusal.scope else { return Err(error) };
-        let names = match name {
-            Some(name) => vec![name.clone()],
-            None => self.absent().await?,
-        };
-        let pairs = self.settings.events.pairs();
-        let can_miss = |n: &String| ours(&pairs, n).is_some_and(|(_, optional)| optional) && !self.missing.contains(n);
-        if names.is_empty() || !names.iter().all(can_miss) {
-            return Err(error);
+    /// How rows stand in the base.
+    pub(super) async fn layouts(&mut self) -> Result<Layouts, MirrorError> {
+        if let Some(known) = &self.layouts {
+            return Ok(known.clone());
         }
-        self.missing.extend(names);
-        Ok(())
+        let mut rests = 0;
+        loop {
+            match Layouts::read(&*self.gateway, &self.settings.maps).await {
+                Err(MirrorError::RateLimited { .. }) if rests < RESTS_MAX => rests += 1,
+                Ok(layouts) => return Ok(self.layouts.insert(layouts).clone()),
+                Err(error) => return Err(error),
+            }
+        }
     }
 
-    async fn absent(&self) -> Result<Vec<String>, MirrorError> {
-        let tables = self.gateway.tables().await?;
-        let Some(schema) = TableSchema::find(&tables, &self.settings.tables.events) else { return Ok(Vec::new()) };
-        let names = self.settings.events.pairs().into_iter().map(|(_, n)| n);
-        Ok(names.filter(|n| schema.field(n).is_none() && !self.missing.contains(*n)).map(str::to_owned).collect())
+    /// The cells of rows, without what the base cannot hold.
+    pub(super) async fn encoded(
+        &mut self,
+        layouts: &Layouts,
+        layout: &Layout,
+        rows: Vec<Row>,
+    ) -> Result<Vec<Fields>, MirrorError> {
+        let targets: BTreeSet<Target> = rows.iter().flat_map(Row::targets).cloned().collect();
+        self.links.learn(&*self.gateway, &layouts.links, &targets, self.clock.now()).await?;
+        let encoded: Vec<Encoded> = rows.iter().map(|row| layout.encode(row, &self.links)).collect();
+        self.skipped.extend(encoded.iter().flat_map(|e| e.lacks.iter().cloned()));
+        Ok(encoded.into_iter().map(|e| e.fields).collect())
+    }
+
+    /// The base's records of these events.
+    async fn found(
+        &self,
+        layouts: &Layouts,
+        lines: &[EventLine],
+    ) -> Result<BTreeMap<String, Vec<Record>>, MirrorError> {
+        let layout = &layouts.events;
+        let Some(key) = layout.name("event_id") else {
+            let wanted: Vec<Wanted<'_>> =
+                lines.iter().map(|l| Wanted { attempt: &l.attempt, reference: &l.reference }).collect();
+            return find_events(&*self.gateway, layouts, &self.links, &wanted).await;
+        };
+        let ids: Vec<String> = lines.iter().map(|l| event_id(&l.attempt)).collect();
+        let fields: Vec<&str> = layout.names().map(|(_, name)| name).collect();
+        self.gateway.by_key(&layout.table, key, &ids, &fields).await
+    }
+
+    /// Whether it is worth another try: the base rested, or it said of a field that it does not have it, which no schema could
+    /// tell. Else the failure is given back.
+    pub(super) fn learn(&mut self, error: MirrorError, tries: &mut u32) -> Result<(), MirrorError> {
+        *tries += 1;
+        match &error {
+            // The next request waits for the end of the rest by itself.
+            MirrorError::RateLimited { .. } if *tries <= RESTS_MAX => return Ok(()),
+            MirrorError::Refused(refusal) => {
+                if let (RefusalScope::Field(Some(name)), Some(layouts)) = (&refusal.scope, &mut self.layouts)
+                    && !layouts.is_read
+                    && (layouts.events.drop_field(name) || layouts.calls.drop_field(name))
+                {
+                    *tries = 0;
+                    return Ok(());
+                }
+            }
+            _ => {}
+        }
+        Err(error)
     }
 
     /// Rows without an event's id.
-    async fn foreign(&self, call: Option<&CallId>) -> Result<Vec<Difference>, MirrorError> {
-        let names = &self.settings.events;
-        let mut filter = vec![Formula::is_blank(&names.event_id)];
-        filter.extend(call.map(|c| Formula::equals(&names.call_id, c.as_str())));
-        let query = Query::of(&self.settings.tables.events)
+    async fn foreign(&mut self, call: Option<&CallId>) -> Result<Vec<Difference>, MirrorError> {
+        let layout = self.layouts().await?.events;
+        // Without that field nobody can say whose a row is.
+        let Some(event_id) = layout.name("event_id") else { return Ok(Vec::new()) };
+        let mut filter = vec![Formula::is_blank(event_id)];
+        let of_call = layout.name("call_id");
+        filter.extend(call.zip(of_call).map(|(c, of)| Formula::equals(of, c.as_str())));
+        let query = Query::of(&layout.table)
             .filter(Formula::all(filter))
-            .fields([names.event_id.as_str(), names.call_id.as_str()])
+            .fields(std::iter::once(event_id).chain(of_call))
             .at_most(FOREIGN_MAX);
         let mut listed = self.gateway.list(&query).await;
         for _ in 0..RESTS_MAX {
@@ -375,12 +427,12 @@ impl Checker {
             listed = self.gateway.list(&query).await;
         }
         let records = listed?.records;
-        let without_id = records.into_iter().filter(|r| r.fields.get(&names.event_id).is_empty());
+        let without_id = records.into_iter().filter(|r| r.fields.get(event_id).is_empty());
         Ok(without_id
             .map(|r| Difference {
                 fault: DifferenceKind::Foreign,
                 event: None,
-                call: r.fields.get(&names.call_id).as_text().map(str::to_owned),
+                call: layout.text(&r, "call_id"),
                 number: None,
                 records: vec![r.id],
                 fields: Vec::new(),
@@ -397,15 +449,16 @@ impl Checker {
     /// # Errors
     /// [`CheckError`]: what was deleted stays so, and a repair may be run again.
     pub async fn repair(&self, findings: &[Difference]) -> Result<Vec<MirrorKey>, CheckError> {
+        let table = self.layouts.as_ref().map_or(&self.settings.maps.tables.events, |l| &l.events.table);
         for twins in findings.iter().filter(|f| f.fault == DifferenceKind::Twin) {
             let others: Vec<RecordId> = twins.records.iter().skip(1).cloned().collect();
             for some in others.chunks(ROWS_MAX) {
-                let mut deleted = self.gateway.delete(&self.settings.tables.events, some).await;
+                let mut deleted = self.gateway.delete(table, some).await;
                 for _ in 0..RESTS_MAX {
                     if !matches!(deleted, Err(MirrorError::RateLimited { .. })) {
                         break;
                     }
-                    deleted = self.gateway.delete(&self.settings.tables.events, some).await;
+                    deleted = self.gateway.delete(table, some).await;
                 }
                 deleted?;
             }

@@ -4,13 +4,12 @@
 use std::collections::BTreeSet;
 
 use super::calls::GRACE;
-use super::rows::{self, MissingFields, ours};
-use super::verify::{CheckError, Checker, Difference, DifferenceKind, LOOKS_MAX, PAGE, PAUSE, RESTS_MAX};
+use super::rows;
+use super::verify::{CheckError, Checker, Difference, DifferenceKind, LOOKS_MAX, PAGE, PAUSE};
 use crate::domain::call::CallState;
 use crate::domain::types::CallId;
-use crate::gateways::MirrorError;
-use crate::gateways::airtable::{TableSchema, differences};
-use crate::gateways::mirror::{RecordId, RefusalScope};
+use crate::gateways::airtable::{Fields, differences};
+use crate::gateways::mirror::RecordId;
 use crate::store::{CallFilter, EventFilter, StoreError};
 
 impl Checker {
@@ -66,27 +65,30 @@ impl Checker {
                 Err(e) => return Err(e.into()),
             }
         }
-        let names = self.settings.calls.clone();
         let keys: Vec<String> = states.iter().map(|s| s.call.id.to_string()).collect();
-        let mut rests = 0;
-        let found = loop {
-            let fields: Vec<&str> = rows::kept(&names)
-                .into_iter()
-                .map(|(_, n)| n)
-                .filter(|n| !self.missing_of_calls.contains(*n))
-                .collect();
-            match self.gateway.by_key(&self.settings.tables.calls, &names.call_id, &keys, &fields).await {
-                Err(MirrorError::RateLimited { .. }) if rests < RESTS_MAX => rests += 1,
-                Err(error) => self.learn_of_calls(error).await?,
-                Ok(found) => break found,
+        let mut tries = 0;
+        let (expected, found) = loop {
+            let layouts = self.layouts().await?;
+            let layout = &layouts.calls;
+            // Without the id of a call no row can be found.
+            let Some(key) = layout.name("call_id") else { return Ok(Vec::new()) };
+            let fields: Vec<&str> = layout.names().filter(|(ours, _)| rows::is_kept(ours)).map(|(_, n)| n).collect();
+            let read = match self.encoded(&layouts, layout, states.iter().map(rows::call).collect()).await {
+                Ok(expected) => {
+                    self.gateway.by_key(&layout.table, key, &keys, &fields).await.map(|found| (expected, found))
+                }
+                Err(e) => Err(e),
+            };
+            match read {
+                Ok(read) => break read,
+                Err(error) => self.learn(error, &mut tries)?,
             }
         };
         let now = self.clock.now();
-        let of = |state: &CallState| {
+        let of = |(state, expected): (&CallState, &Fields)| {
             let records = found.get(state.call.id.as_str()).map(Vec::as_slice).unwrap_or_default();
-            let expected = rows::call(&names, state, &self.missing_of_calls);
             // Of several the oldest is intake's, which is the one that is written.
-            let fields = records.first().map(|r| differences(&expected, &r.fields)).unwrap_or_default();
+            let fields = records.first().map(|r| differences(expected, &r.fields)).unwrap_or_default();
             let fault = match (records.first(), fields.is_empty()) {
                 (None, _) if state.call.accepted_at.plus(GRACE + PAUSE * 5) > now => return None,
                 (None, _) => DifferenceKind::Missing,
@@ -96,27 +98,6 @@ impl Checker {
             let records: Vec<RecordId> = records.iter().map(|r| r.id.clone()).collect();
             Some(Difference::of_call(fault, state.call.id.clone(), records, fields))
         };
-        Ok(states.iter().filter_map(of).collect())
-    }
-
-    async fn learn_of_calls(&mut self, error: MirrorError) -> Result<(), MirrorError> {
-        let MirrorError::Refused(refusal) = &error else { return Err(error) };
-        let RefusalScope::Field(name) = &refusal.scope else { return Err(error) };
-        let pairs = self.settings.calls.pairs();
-        let names: MissingFields = match name {
-            Some(name) => MissingFields::from([name.clone()]),
-            None => {
-                let tables = self.gateway.tables().await?;
-                let schema = TableSchema::find(&tables, &self.settings.tables.calls);
-                let absent = |n: &&str| schema.is_some_and(|s| s.field(n).is_none());
-                pairs.iter().map(|(_, n)| *n).filter(absent).map(str::to_owned).collect()
-            }
-        };
-        let new: MissingFields = names.difference(&self.missing_of_calls).cloned().collect();
-        if new.is_empty() || !new.iter().all(|n| ours(&pairs, n).is_some_and(|(_, optional)| optional)) {
-            return Err(error);
-        }
-        self.missing_of_calls.extend(new);
-        Ok(())
+        Ok(states.iter().zip(&expected).filter_map(of).collect())
     }
 }

@@ -1,19 +1,7 @@
 //! The comparison as a table.
 
 use super::*;
-use crate::config::{AirtableTables, CallFields, EventFields, MirrorPace, Verify};
-use crate::gateways::airtable::Fields;
-use crate::testing::fixtures;
-
-fn settings() -> MirrorSettings {
-    MirrorSettings {
-        tables: AirtableTables { events: "Dispatch Events".into(), calls: "Calls".into(), contacts: None },
-        events: EventFields::default(),
-        calls: CallFields::default(),
-        pace: MirrorPace::Realtime,
-        verify: Verify::All,
-    }
-}
+use crate::testing::{base, fixtures};
 
 fn line(number: u32) -> EventLine {
     EventLine {
@@ -30,7 +18,12 @@ fn record(id: &str, fields: Fields) -> Record {
 }
 
 fn row(line: &EventLine) -> Fields {
-    rows::event(&settings().events, &line.attempt, &line.reference, &MissingFields::new())
+    cells(line, &base::maps())
+}
+
+fn cells(line: &EventLine, maps: &crate::config::BaseMaps) -> Fields {
+    let row = rows::event(&line.attempt, &line.reference, false);
+    Layouts::unread(maps).events.encode(&row, &LinkBook::default()).fields
 }
 
 #[test]
@@ -49,7 +42,8 @@ fn each_fault_is_told_from_the_others_and_equal_rows_are_none() {
     put(&lines[0], vec![record("rec1", row(&lines[0]).with("Notes", "by hand"))]);
     put(&lines[1], vec![record("rec2", row(&lines[1]).with("Delivery Status", "sent").with("To", ""))]);
     put(&lines[2], vec![record("rec3", row(&lines[2])), record("rec4", row(&lines[2]))]);
-    let wrong = compare(&settings(), &lines, &found, &MissingFields::new());
+    let expected: Vec<Fields> = lines.iter().map(row).collect();
+    let wrong = compare(&lines, &expected, &found);
     let seen: Vec<(DifferenceKind, u32)> = wrong.iter().map(|f| (f.fault, f.number.expect("a number"))).collect();
     assert_eq!(
         seen,
@@ -67,8 +61,9 @@ fn each_fault_is_told_from_the_others_and_equal_rows_are_none() {
     assert!(wrong[1].said().contains("rec3, rec4") && wrong[2].said().contains("too long"));
     assert!(wrong[4].said().contains("waits to be told since"), "{}", wrong[4].said());
     assert!(wrong.iter().all(Difference::is_fault));
-    let without_to = MissingFields::from(["To".to_owned()]);
-    let wrong = compare(&settings(), &lines[1..2], &found, &without_to);
+    let mut without_to = base::maps();
+    without_to.events.to.clear();
+    let wrong = compare(&lines[1..2], &[cells(&lines[1], &without_to)], &found);
     assert_eq!(wrong[0].fields.len(), 1, "what the base is without is not compared");
     assert_eq!(wrong[0].json()["fields"][0]["actual"], "`sent`");
 }

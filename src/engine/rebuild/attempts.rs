@@ -127,7 +127,7 @@ pub(super) fn draft(
         Some(found) => (found, true),
         None => (fresh_reference(snapshot, ids), false),
     };
-    let (own, old): (Vec<&EventRow>, Vec<&EventRow>) = rows.iter().partition(|r| r.attempt.is_some());
+    let (own, old): (Vec<&EventRow>, Vec<&EventRow>) = rows.iter().partition(|r| r.is_ours());
     let own = without_twins(own, taken, &mut lost);
     let events = own.len();
     let mut pieces = pieces(snapshot, &reference, own, taken, &mut lost);
@@ -156,7 +156,7 @@ pub(super) fn draft(
         messages,
         lost,
     };
-    let from_zero = rows.iter().any(|r| r.attempt.is_some() && r.step == Some(0));
+    let from_zero = rows.iter().any(|r| r.is_ours() && r.step == Some(0));
     for piece in pieces {
         add(&mut draft, &piece, snapshot, ids, from_zero);
     }
@@ -166,7 +166,7 @@ pub(super) fn draft(
 
 /// Its own, that of its rows, or that in the text of a row's message.
 fn found_reference(snapshot: &BaseSnapshot, row: &CallRow, rows: &[EventRow]) -> Option<CallRef> {
-    let of_rows = || rows.iter().filter(|r| r.attempt.is_some()).find_map(|r| Some(r.reference.as_ref()?.0.clone()));
+    let of_rows = || rows.iter().filter(|r| r.is_ours()).find_map(|r| Some(r.reference.as_ref()?.0.clone()));
     let by_text = || {
         let sids: BTreeSet<&MessageSid> = rows.iter().filter_map(|r| r.sid.as_ref()).collect();
         let texts = snapshot.messages.iter().filter(|m| sids.contains(&m.sid));
@@ -184,10 +184,11 @@ fn fresh_reference(snapshot: &BaseSnapshot, ids: &Ids) -> CallRef {
 
 /// One row an attempt: of twins the one that knows most. An id that another call's row has is not this call's.
 fn without_twins<'a>(rows: Vec<&'a EventRow>, taken: &mut Taken, lost: &mut Vec<String>) -> Vec<&'a EventRow> {
-    let mut by_id: BTreeMap<AttemptId, &EventRow> = BTreeMap::new();
+    // In a base without a field for ids by the number.
+    let mut by_id: BTreeMap<(Option<AttemptId>, Option<u32>), &EventRow> = BTreeMap::new();
     for row in rows {
-        let Some(id) = row.attempt else { continue };
-        if taken.attempts.contains(&id) {
+        let id = (row.attempt, row.number.filter(|_| row.attempt.is_none()));
+        if row.attempt.is_some_and(|id| taken.attempts.contains(&id)) {
             lost.push(format!("row {} has the event id of another call's row: it is left out", row.record));
             continue;
         }
@@ -205,7 +206,7 @@ fn without_twins<'a>(rows: Vec<&'a EventRow>, taken: &mut Taken, lost: &mut Vec<
             None => drop(by_id.insert(id, row)),
         }
     }
-    taken.attempts.extend(by_id.keys());
+    taken.attempts.extend(by_id.keys().filter_map(|(id, _)| *id));
     by_id.into_values().collect()
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::{CallFields, EventFields};
+use crate::config::BaseMaps;
 use crate::domain::types::CallId;
 use crate::gateways::{GatewayError, MirrorError, MirrorGateway};
 use crate::store::{Ledger, StoreError};
@@ -12,10 +12,8 @@ use crate::store::{Ledger, StoreError};
 pub struct Base {
     /// The base.
     pub mirror: Arc<dyn MirrorGateway>,
-    /// The table of calls, and its fields.
-    pub calls: (String, CallFields),
-    /// The table of dispatch events, and its fields.
-    pub events: (String, EventFields),
+    /// How our names and words stand in it.
+    pub maps: Arc<BaseMaps>,
 }
 
 /// Why there is no snapshot. Nothing was changed.
@@ -27,6 +25,9 @@ pub enum ReadError {
     /// A list of the base came in part: what is not in it may be there.
     #[error("the table {table} could not be read whole")]
     Incomplete { table: String },
+    /// A field that calls are found by.
+    #[error("the table {table} has no field {field} that can be read")]
+    NoField { table: String, field: String },
     /// The provider's list.
     #[error("the provider's list of messages cannot be read")]
     Sms(#[from] GatewayError),

@@ -195,6 +195,7 @@ pub(super) fn weigh(draft: &AttemptDraft, all: &[AttemptDraft], snapshot: &BaseS
         if m.direction == "inbound" { story.reply(m) } else { story.text(m) }
     }
     story.twins();
+    story.acknowledged();
     story.found
 }
 
@@ -410,6 +411,26 @@ impl CallEvidence<'_> {
             if self.found.standing == Claim::Free {
                 self.close(to, self.snapshot.now, format!("another row of this call says {status}"));
             }
+        }
+    }
+
+    /// The base says of an event that its reader took the call; and where its word may mean that too, that none says so.
+    fn acknowledged(&mut self) {
+        let rows = self.snapshot.events.get(&self.draft.id).map(Vec::as_slice).unwrap_or_default();
+        let is_free = self.found.standing == Claim::Free;
+        let taken = rows.iter().find(|r| r.acknowledged).filter(|_| self.found.handed_back_at.is_none());
+        match taken {
+            Some(row) if is_free => {
+                let who = row.contact.clone().unwrap_or_else(|| "somebody".to_owned());
+                let holder = row.contact.as_deref().and_then(|name| self.by_name(name));
+                self.close(Claim::Held(holder), self.snapshot.now, format!("an event says that {who} acknowledged it"));
+            }
+            None if is_free && self.draft.row.also.contains(&"ACKNOWLEDGED") => {
+                let text = "its word in Calls may mean that somebody has it, and no event is acknowledged: it counts as \
+                            DISPATCHING";
+                self.found.unsure.push(text.to_owned());
+            }
+            _ => {}
         }
     }
 

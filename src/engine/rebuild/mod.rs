@@ -22,6 +22,7 @@ mod rows;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use base::{Base, ReadError};
 pub use carry::{Carried, carry_out};
@@ -29,5 +30,5 @@ pub(crate) use plan::new_call;
 pub use plan::{PlanRow, RebuildPlan, plan};
 pub use problem::RowProblem;
 pub use read::{BaseReader, read, read_rows};
-pub use rows::CallRow;
+pub use rows::{CallRow, EventRow};
 pub use snapshot::{BaseSnapshot, OLDER_THAN};

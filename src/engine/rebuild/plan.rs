@@ -24,7 +24,7 @@ use super::attempts::{AttemptDraft, Mark, Taken, draft};
 use super::evidence::{Claim, Evidence, PASSED, weigh};
 use super::problem::RowProblem;
 use super::rowless;
-use super::rows::{CallRow, DISPATCHING};
+use super::rows::{CallRow, DISPATCHING, EventRow};
 use super::snapshot::BaseSnapshot;
 
 /// What is lost with the row.
@@ -216,13 +216,14 @@ fn strays(snapshot: &BaseSnapshot, plan: &RebuildPlan) -> Vec<RowProblem> {
 }
 
 fn notes(snapshot: &BaseSnapshot, plan: &RebuildPlan) -> Vec<String> {
+    let mut notes = snapshot.notes.clone();
     if plan.rows.is_empty() {
-        return Vec::new();
+        return notes;
     }
-    let mut notes = vec![
+    notes.extend([
         "what an operator decided (ack, cancel, follow-up cancel) and never reached Airtable cannot be known: such a call goes on"
             .to_owned(),
-    ];
+    ]);
     if !snapshot.cut_short.is_empty() {
         let whose = snapshot.cut_short.join(", ");
         notes.push(format!("not all messages of {whose} could be listed: older replies of theirs are not known"));
@@ -241,7 +242,7 @@ pub(crate) fn new_call(
     id: &CallId,
     ids: &Ids,
 ) -> Result<NewCall, IntakeError> {
-    let was_sent = snapshot.events.get(id).is_some_and(|rows| rows.iter().any(|r| r.attempt.is_some()));
+    let was_sent = snapshot.events.get(id).is_some_and(|rows| rows.iter().any(EventRow::is_ours));
     let mut odd = Vec::new();
     // In a row that we keep it is whom we told last, no wish of the caller's.
     let ours = was_sent || row.reference.is_some();

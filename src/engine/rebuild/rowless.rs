@@ -20,6 +20,7 @@ use crate::store::Ledger;
 use super::base::{Base, ReadError, is_known};
 use super::evidence::{attempt_reference, kind_of, notice_text};
 use super::problem::RowProblem;
+use super::read::Shop;
 use super::rows::{CallRow, DISPATCHING, EventRow};
 use super::snapshot::{BaseSnapshot, OLDER_THAN};
 
@@ -34,21 +35,28 @@ const EVENTS_SPAN: Duration = OLDER_THAN;
 ///
 /// # Errors
 /// [`ReadError`]: a list that is not whole finds nothing missing.
-pub(super) async fn add(snapshot: &mut BaseSnapshot, store: Option<&dyn Ledger>, base: &Base) -> Result<(), ReadError> {
-    let (table, names) = &base.events;
+pub(super) async fn add(
+    snapshot: &mut BaseSnapshot,
+    store: Option<&dyn Ledger>,
+    base: &Base,
+    shop: &Shop,
+) -> Result<(), ReadError> {
+    let layout = &shop.layouts.events;
     let since = snapshot.now.minus(NAMED_WITHIN);
-    let recent = [Formula::after(&names.sent_at, since), Formula::is_blank(&names.event_id).negated()];
-    let listed = base.mirror.list(&Query::of(table).filter(Formula::all(recent))).await?;
+    let mut recent = Vec::new();
+    recent.extend(layout.name("sent_at").map(|name| Formula::after(name, since)));
+    recent.extend(layout.name("event_id").map(|name| Formula::is_blank(name).negated()));
+    let listed = base.mirror.list(&Query::of(&layout.table).filter(Formula::all(recent))).await?;
     if !listed.complete {
-        return Err(ReadError::Incomplete { table: table.clone() });
+        return Err(ReadError::Incomplete { table: layout.table.clone() });
     }
     let mut by_call: BTreeMap<CallId, Vec<EventRow>> = BTreeMap::new();
     for record in &listed.records {
-        let row = EventRow::of(record, names);
+        let row = EventRow::of(record, layout, &shop.links);
         snapshot.booked_sids.extend(row.sid.clone());
         snapshot.booked_references.extend(row.reference.as_ref().map(|(r, _)| r.clone()));
-        let id = record.fields.get(&names.call_id).as_text().and_then(|t| t.trim().parse::<CallId>().ok());
-        if let (Some(id), Some(_)) = (id, row.attempt) {
+        let id = layout.text(record, "call_id").and_then(|t| t.parse::<CallId>().ok());
+        if let (Some(id), true) = (id, row.is_ours()) {
             by_call.entry(id).or_default().push(row);
         }
     }
@@ -59,8 +67,8 @@ pub(super) async fn add(snapshot: &mut BaseSnapshot, store: Option<&dyn Ledger>,
             unknown.push(id.to_string());
         }
     }
-    let (table, names) = &base.calls;
-    let found = base.mirror.by_key(table, &names.call_id, &unknown, &[&names.call_id]).await?;
+    let (table, key) = (&shop.layouts.calls.table, shop.layouts.calls.name("call_id").unwrap_or_default());
+    let found = base.mirror.by_key(table, key, &unknown, &[key]).await?;
     by_call.retain(|id, _| unknown.iter().any(|u| u == id.as_str()) && !found.contains_key(id.as_str()));
     for (id, mut events) in by_call {
         events.sort_by_key(|e| (e.sent_at, e.number));
@@ -140,6 +148,7 @@ pub(super) async fn look_up(
     snapshot: &mut BaseSnapshot,
     store: Option<&dyn Ledger>,
     base: &Base,
+    shop: &Shop,
 ) -> Result<(), ReadError> {
     let ours = snapshot.messages.iter().filter(|m| is_ours(snapshot, m));
     let references: BTreeSet<CallRef> = ours.filter_map(|m| attempt_reference(&m.body.0)).map(|(r, _)| r).collect();
@@ -152,10 +161,11 @@ pub(super) async fn look_up(
             _ => unknown.push(reference.to_string()),
         }
     }
-    let (table, names) = &base.calls;
-    match base.mirror.by_key(table, &names.reference, &unknown, &[&names.reference]).await {
+    let layout = &shop.layouts.calls;
+    // A base may be without that field: then its rows tell nothing of it.
+    let Some(key) = layout.name("reference") else { return Ok(()) };
+    match base.mirror.by_key(&layout.table, key, &unknown, &[key]).await {
         Ok(found) => snapshot.booked_references.extend(found.keys().filter_map(|r| r.parse().ok())),
-        // A base may be without that field: then its rows tell nothing of it.
         Err(MirrorError::Refused(refusal)) if matches!(refusal.scope, RefusalScope::Field(_)) => {}
         Err(e) => return Err(e.into()),
     }

@@ -2,25 +2,24 @@
 //!
 //! Nothing is refused here: a cell that does not hold what it should is empty, and said where it matters.
 
-use crate::config::{CallFields, EventFields};
 use crate::domain::Timestamp;
-use crate::domain::body::find_references;
 use crate::domain::types::{AttemptId, CallId, CallRef, ErrorCode, MessageSid};
-use crate::gateways::airtable::{Cell, Fields};
+use crate::engine::layout::{Layout, LinkBook};
 use crate::gateways::mirror::{Record, RecordId};
+
+use super::words;
 
 /// The word of a call that runs.
 pub(crate) const DISPATCHING: &str = "DISPATCHING";
-/// The most characters of one cell that are used: more is no emergency's paperwork.
-const CELL_CHARACTERS_MAX: usize = 4_000;
-
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallRow {
     pub record: RecordId,
     /// The call; `Err`: what its cell holds and why that is no id.
     pub id: Result<CallId, String>,
-    /// As it stands.
+    /// In our word, where it stands for one; else as it is.
     pub status: String,
+    /// What else its word may mean, by our words: a base has fewer of them.
+    pub also: Vec<&'static str>,
     /// What the caller said, by our names.
     pub caller_phone: Option<String>,
     /// As given.
@@ -47,26 +46,29 @@ pub struct CallRow {
 
 impl CallRow {
     /// Reads a record.
-    pub fn of(record: &Record, names: &CallFields) -> Self {
-        let fields = &record.fields;
-        let raw = text(fields, &names.call_id).unwrap_or_default();
+    pub fn of(record: &Record, layout: &Layout, links: &LinkBook) -> Self {
+        let text = |ours: &str| layout.text(record, ours);
+        let key = layout.name("call_id").unwrap_or_default();
+        let raw = text("call_id").unwrap_or_default();
+        let (status, also) = words::status(layout, &text("status").unwrap_or_default());
         Self {
             record: record.id.clone(),
             id: raw.parse().map_err(|e: crate::domain::types::ParseError| match raw.as_str() {
-                "" => format!("its {} is empty", names.call_id),
-                _ => format!("its {} is no call id: {}", names.call_id, e.why),
+                "" => format!("its {key} is empty"),
+                _ => format!("its {key} is no call id: {}", e.why),
             }),
-            status: text(fields, &names.status).unwrap_or_default(),
-            caller_phone: text(fields, &names.caller_phone),
-            level: text(fields, &names.emergency_level),
-            issue: text(fields, &names.issue_summary),
-            caller_name: text(fields, &names.caller_name),
-            address: text(fields, &names.address),
-            dialled: text(fields, &names.twilio_to_number),
-            contact: text(fields, &names.on_call_contact),
-            reference: text(fields, &names.reference).and_then(|r| r.parse().ok()),
-            accepted_at: fields.get(&names.accepted_at).as_time().or(record.created_at),
-            next_follow_up_at: fields.get(&names.next_follow_up_at).as_time(),
+            status,
+            also,
+            caller_phone: text("caller_phone"),
+            level: text("emergency_level").map(|theirs| words::level(layout, theirs)),
+            issue: text("issue_summary"),
+            caller_name: text("caller_name"),
+            address: text("address"),
+            dialled: text("twilio_to_number"),
+            contact: linked(record, layout, links, "on_call_contact"),
+            reference: text("reference").and_then(|r| r.parse().ok()),
+            accepted_at: layout.cell_of(record, "accepted_at").as_time().or(record.created_at),
+            next_follow_up_at: layout.cell_of(record, "next_follow_up_at").as_time(),
             is_missing: false,
         }
     }
@@ -77,6 +79,7 @@ impl CallRow {
             record: events.first()?.record.clone(),
             id: Ok(id.clone()),
             status: DISPATCHING.to_owned(),
+            also: Vec::new(),
             caller_phone: None,
             level: None,
             issue: None,
@@ -120,46 +123,48 @@ pub struct EventRow {
     pub step: Option<u32>,
     /// From 1.
     pub round: Option<u32>,
+    /// The base says that its reader took the call.
+    pub acknowledged: bool,
 }
 
 impl EventRow {
     /// Reads a record.
-    pub fn of(record: &Record, names: &EventFields) -> Self {
-        let fields = &record.fields;
-        let whole = |name: &str| fields.get(name).as_whole().and_then(|n| u32::try_from(n).ok());
-        let reference = text(fields, &names.reference).and_then(|r| reference(&r));
+    pub fn of(record: &Record, layout: &Layout, links: &LinkBook) -> Self {
+        let text = |ours: &str| layout.text(record, ours);
+        let whole = |ours: &str| layout.whole(record, ours);
+        let reference = layout.tag(record);
+        let (status, code) = words::delivery(layout, &text("delivery_status").unwrap_or_default());
         Self {
             record: record.id.clone(),
-            attempt: text(fields, &names.event_id).and_then(|id| id.parse().ok()),
-            sent_at: fields.get(&names.sent_at).as_time().or(record.created_at),
-            status: text(fields, &names.delivery_status).unwrap_or_default(),
-            number: whole(&names.attempt_number)
+            attempt: text("event_id").and_then(|id| id.parse().ok()),
+            sent_at: layout.cell_of(record, "sent_at").as_time().or(record.created_at),
+            status,
+            number: whole("attempt_number")
                 .or_else(|| reference.as_ref().and_then(|(_, number)| *number))
                 .filter(|n| *n >= 1),
-            result: text(fields, &names.result).unwrap_or_default(),
-            sid: text(fields, &names.message_sid).and_then(|s| s.parse().ok()),
-            error_code: whole(&names.error_code).map(ErrorCode),
-            to: text(fields, &names.to),
-            contact: text(fields, &names.contact),
+            result: layout.sentence(record),
+            sid: text("message_sid").and_then(|s| s.parse().ok()),
+            error_code: whole("error_code").or(code).map(ErrorCode),
+            to: text("to"),
+            contact: linked(record, layout, links, "contact"),
             reference,
-            step: whole(&names.step),
-            round: whole(&names.round).filter(|r| *r >= 1),
+            step: whole("step"),
+            round: whole("round").filter(|r| *r >= 1),
+            acknowledged: !layout.cell_of(record, "acknowledged").is_empty(),
         }
+    }
+
+    /// Whether we wrote it: it has an attempt's id, or in a base without a field for that the reference of an attempt.
+    pub fn is_ours(&self) -> bool {
+        self.attempt.is_some() || matches!(self.reference, Some((_, Some(_))))
     }
 }
 
-/// `7K3Q-2`, or a call's own `7K3Q`, also one without a digit.
-fn reference(cell: &str) -> Option<(CallRef, Option<u32>)> {
-    find_references(cell).into_iter().next().or_else(|| cell.parse().ok().map(|r| (r, None)))
-}
-
-/// A text, trimmed, bounded; a number is one too, as shops make such fields.
-fn text(fields: &Fields, name: &str) -> Option<String> {
-    let cell = fields.get(name);
-    let found = match cell {
-        Cell::Number(n) => n.to_string(),
-        other => other.as_text()?.to_owned(),
+/// A name, as text or by the record that is linked.
+fn linked(record: &Record, layout: &Layout, links: &LinkBook, ours: &str) -> Option<String> {
+    let by_link = || {
+        let ids = layout.links_of(record, ours);
+        ids.iter().find_map(|id| links.contact(id)).map(|(name, _)| name.to_owned())
     };
-    let found: String = found.trim().chars().take(CELL_CHARACTERS_MAX).collect();
-    Some(found).filter(|t| !t.is_empty())
+    layout.text(record, ours).or_else(by_link).filter(|n| !n.is_empty())
 }

@@ -45,4 +45,6 @@ pub struct BaseSnapshot {
     pub lexicon: Arc<Lexicon>,
     /// See [`OLDER_THAN`].
     pub older_than: Duration,
+    /// Rows that were left alone, and why.
+    pub notes: Vec<String>,
 }

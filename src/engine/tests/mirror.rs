@@ -2,23 +2,17 @@
 
 use std::time::Duration;
 
-use crate::config::{AirtableTables, CallFields, EventFields, MirrorPace, Verify};
+use crate::config::{MirrorPace, Verify};
 use crate::domain::event::{Decision, Event};
 use crate::domain::types::CallId;
 use crate::engine::mirror::{Mirror, MirrorSettings};
 use crate::gateways::airtable::Fields;
 use crate::store::{LogFilter, MirrorFigures};
-use crate::testing::base::{CALLS, EVENTS, Fate, ScriptedBase};
+use crate::testing::base::{CALLS, EVENTS, Fate, ScriptedBase, maps};
 use crate::testing::{World, mins, secs};
 
 fn settings() -> MirrorSettings {
-    MirrorSettings {
-        tables: AirtableTables { events: EVENTS.into(), calls: CALLS.into(), contacts: None },
-        events: EventFields::default(),
-        calls: CallFields::default(),
-        pace: MirrorPace::Realtime,
-        verify: Verify::All,
-    }
+    MirrorSettings { maps: maps(), pace: MirrorPace::Realtime, verify: Verify::All }
 }
 
 /// A shop with a base.
@@ -209,31 +203,73 @@ async fn one_poisoned_row_in_ten_is_parked_and_the_others_go() {
 }
 
 #[tokio::test]
-async fn a_field_that_can_be_missed_is_left_out_and_one_that_cannot_is_named_while_rows_wait() {
+async fn a_field_that_is_missed_is_left_out_and_said_once_and_made_up_for_once_it_is_back() {
     let mut s = Shop::new().await;
     s.base.absent(&["To", "Step"]);
     s.w.dispatch("normal").await;
     s.runs(secs(5)).await;
     assert_eq!((s.cell(1, "Contact").await.as_deref(), s.cell(1, "To").await), (Some("Sam Ortiz"), None));
-    assert_eq!((s.figures().await.unverified, s.alerts().await), (0, vec![]));
+    assert_eq!((s.figures().await.unverified, s.alerts().await), (0, vec![]), "these harm nobody");
 
     s.base.absent(&["To", "Step", "Result"]);
     s.w.receipt(1, "delivered", None).await;
     s.runs(mins(3)).await;
-    assert_eq!(s.cell(1, "Delivery Status").await.as_deref(), Some("queued"));
+    assert_eq!(s.cell(1, "Delivery Status").await.as_deref(), Some("delivered"), "the row goes on without it");
     assert_eq!(
         (s.alerts().await, s.deliveries("mirror:field:events").await),
         (vec!["mirror:field:events".to_owned()], 1)
     );
     let open = s.w.process.store.alerts().await.expect("read");
-    assert!(open.iter().any(|a| a.message.contains("`Result`")), "{open:?}");
-    assert_eq!(s.figures().await.parked, 0, "rows wait, none is given up");
-    assert!(s.base.rows(CALLS).len() == 1, "the other table goes on");
+    assert!(open.iter().any(|a| a.message.contains("`Result`") && !a.message.contains("`To`")), "{open:?}");
+    assert_eq!((s.figures().await.parked, s.figures().await.unverified), (0, 0), "what was written is proven");
+    assert!(s.mirror.mirror_health().trouble.is_some_and(|t| t.contains("`Result`")));
     s.base.absent(&["To", "Step"]);
     s.runs(mins(6)).await;
-    assert_eq!(s.cell(1, "Delivery Status").await.as_deref(), Some("delivered"));
+    assert_eq!(s.cell(1, "Result").await.as_deref(), Some("Delivered to Sam Ortiz."), "it is told again");
     s.is_whole().await;
     assert_eq!(s.alerts().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn what_came_back_while_no_engine_ran_is_made_up_for_too() {
+    let mut s = Shop::new().await;
+    s.base.absent(&["Result"]);
+    s.w.dispatch("normal").await;
+    s.runs(secs(5)).await;
+    assert_eq!((s.alerts().await.len(), s.cell(1, "Result").await), (1, None));
+    s.base.absent(&[]);
+    s.restart().await;
+    s.w.receipt(1, "delivered", None).await;
+    s.w.dispatch("normal").await;
+    s.runs(mins(1)).await;
+    assert!(s.base.rows(EVENTS).iter().all(|r| !r.fields.get("Result").is_empty()), "{:?}", s.base.rows(EVENTS));
+    assert_eq!(s.alerts().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_base_without_a_field_for_our_ids_gets_each_row_once_and_one_that_is_given_it_no_twin() {
+    let mut s = Shop::new().await;
+    s.base.absent(&["Event ID"]);
+    // The answer to the create is lost, and once more a restart forgets what was written.
+    s.base.script([Fate::Well, Fate::LostAfter]);
+    s.w.dispatch("normal").await;
+    s.runs(secs(20)).await;
+    assert_eq!((s.base.rows(EVENTS).len(), s.base.asked("upsert").len()), (1, 0));
+    s.restart().await;
+    s.w.receipt(1, "delivered", None).await;
+    s.runs(mins(3)).await;
+    assert_eq!(s.base.rows(EVENTS).len(), 2, "the reminder's too: {:?}", s.base.rows(EVENTS));
+    assert!(s.base.rows(EVENTS).iter().any(|r| r.fields.get("Delivery Status").as_text() == Some("delivered")));
+    assert_eq!((s.figures().await.unverified, s.alerts().await), (0, vec![]));
+
+    s.base.absent(&[]);
+    s.runs(mins(61)).await;
+    let ids: Vec<bool> = s.base.rows(EVENTS).iter().map(|r| r.fields.get("Event ID").is_empty()).collect();
+    s.w.receipt(2, "delivered", None).await;
+    s.runs(secs(10)).await;
+    assert_eq!(s.base.rows(EVENTS).len(), ids.len(), "written by its record, not made again");
+    assert!(s.cell(2, "Delivery Status").await.as_deref() == Some("delivered"), "and it has its id from then on");
+    s.is_whole().await;
 }
 
 #[tokio::test]

@@ -265,6 +265,11 @@ impl Fields {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// Whether a cell links records.
+    pub fn has_links(&self) -> bool {
+        self.0.values().any(|c| matches!(c, Cell::Other(Value::Array(ids)) if !ids.is_empty()))
+    }
 }
 
 impl<K: Into<String>, C: Into<Cell>> FromIterator<(K, C)> for Fields {

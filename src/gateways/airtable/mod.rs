@@ -25,8 +25,8 @@
 //! **recover --from-airtable**, **contacts and adopted calls** list: `list(&Query::of("Calls").filter(Formula::equals("Status",
 //! "DISPATCHING")))`, and take cells by `as_text`, `as_time`, `as_whole`. Only a list that is `complete` proves an absence.
 //!
-//! **doctor** goes `whoami` → `bases` → `tables`, asks [`TableSchema::field`], [`FieldSchema::takes`] and
-//! [`TableSchema::near_miss`], and makes what is missing with `create_field` and `create_table`.
+//! **doctor** goes `whoami` → `bases` → `tables`, asks [`TableSchema::field`] and [`FieldSchema::takes`],
+//! and makes what is missing with `create_field` and `create_table`.
 #![allow(dead_code)]
 
 mod cells;
@@ -41,4 +41,4 @@ mod words;
 pub use cells::{Cell, FieldDifference, Fields, differences};
 pub use client::{AirtableClient, AirtableSettings};
 pub use formula::Formula;
-pub use schema::{BaseSchema, FieldForm, FieldSchema, NewField, NewTable, TableSchema, is_field_id};
+pub use schema::{BaseSchema, FieldForm, FieldSchema, NewField, NewTable, TableSchema, folded, is_field_id};

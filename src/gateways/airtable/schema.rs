@@ -49,22 +49,28 @@ pub struct TableSchema {
 }
 
 impl TableSchema {
-    /// The table with this id or this exact name.
+    /// The table with this id, this name, or this name but for case and blanks.
     pub fn find<'a>(tables: &'a [Self], name_or_id: &str) -> Option<&'a Self> {
-        tables.iter().find(|t| t.id == name_or_id).or_else(|| tables.iter().find(|t| t.name == name_or_id))
+        named(tables, name_or_id, |t| (&t.id, &t.name))
     }
 
-    /// The field with this id or this exact name.
+    /// The field with this id, this name, or this name but for case and blanks.
     pub fn field(&self, name_or_id: &str) -> Option<&FieldSchema> {
-        let by_name = || self.fields.iter().find(|f| f.name == name_or_id);
-        self.fields.iter().find(|f| f.id == name_or_id).or_else(by_name)
+        named(&self.fields, name_or_id, |f| (&f.id, &f.name))
     }
+}
 
-    /// A field that is named almost so: but for case and blanks (`Event Id`). What doctor asks about.
-    pub fn near_miss(&self, name: &str) -> Option<&FieldSchema> {
-        let plain = |s: &str| s.split_whitespace().collect::<String>().to_lowercase();
-        self.fields.iter().find(|f| f.name != name && plain(&f.name) == plain(name))
-    }
+/// Of several that differ in case or blanks alone none is meant.
+fn named<'a, T>(all: &'a [T], name_or_id: &str, of: impl Fn(&T) -> (&String, &String)) -> Option<&'a T> {
+    let exact = all.iter().find(|t| of(t).0 == name_or_id).or_else(|| all.iter().find(|t| of(t).1 == name_or_id));
+    let folded = folded(name_or_id);
+    let mut near = all.iter().filter(|t| self::folded(of(t).1) == folded);
+    exact.or_else(|| near.next().filter(|_| near.next().is_none()))
+}
+
+/// A name or an option without case and blanks: people write `Call Id` and `call id` for one thing.
+pub fn folded(text: &str) -> String {
+    text.split_whitespace().collect::<String>().to_lowercase()
 }
 
 /// What a cell of ours needs of its field.
@@ -133,6 +139,12 @@ impl FieldSchema {
     /// Whether upserts can merge on it.
     pub fn takes_merge(&self) -> bool {
         MERGE.contains(&self.kind.as_str())
+    }
+
+    /// The table whose records it links; `None`: it is no link.
+    pub fn linked_table(&self) -> Option<&str> {
+        let to = self.options.get("linkedTableId").and_then(Value::as_str);
+        to.filter(|_| self.kind == "multipleRecordLinks")
     }
 
     /// The options of a select; empty for every other field.

@@ -140,12 +140,28 @@ fn mirror(airtable: &Airtable, made: &mut Made) {
     line(t, "events", &quoted(&airtable.tables.events));
     line(t, "calls", &quoted(&airtable.tables.calls));
     line(t, "contacts", "\"\"");
-    for (head, pairs) in
-        [("[airtable.fields.events]", airtable.events.pairs()), ("[airtable.fields.calls]", airtable.calls.pairs())]
-    {
+    for (head, pairs) in [
+        ("[airtable.fields.events]", airtable.events.all()),
+        ("[airtable.fields.calls]", airtable.calls.all()),
+        ("[airtable.fields.contacts]", airtable.contacts.all()),
+        ("[airtable.fields.businesses]", airtable.businesses.all()),
+    ] {
         table(t, head);
         for (ours, theirs) in pairs {
             line(t, ours, &quoted(theirs));
+        }
+    }
+    for (head, ours) in [
+        ("[airtable.values.events.delivery_status]", "delivery_status"),
+        ("[airtable.values.events.method]", "method"),
+        ("[airtable.values.calls.status]", "status"),
+        ("[airtable.values.calls.emergency_level]", "emergency_level"),
+    ] {
+        let Some(map) = airtable.values.of(ours).filter(|m| !m.is_empty()) else { continue };
+        table(t, head);
+        for word in map.words() {
+            let theirs: Vec<String> = map.of(word).unwrap_or_default().iter().map(|w| quoted(w)).collect();
+            line(t, &quoted(word), &format!("[{}]", theirs.join(", ")));
         }
     }
     made.env.push(("DISPATCHCTL_AIRTABLE__TOKEN", airtable.token.expose_secret().to_owned()));

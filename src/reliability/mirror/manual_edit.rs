@@ -7,7 +7,7 @@ use crate::sandbox::BaseAdminAction;
 use super::super::documents::{list, text};
 use super::super::fill::filled;
 use super::super::world::World;
-use super::{names, rows};
+use super::{is_event, names, rows};
 
 /// Does something by hand.
 pub(in super::super) async fn act(action: &Value, world: &mut World) -> Result<(), String> {
@@ -44,8 +44,13 @@ async fn with_ids(value: &Value, world: &mut World) -> Result<Value, String> {
     }
 }
 
-/// The record of `c1 1`, the first attempt of c1, or of `c1`, the call.
+/// The record of `c1 1`, the first attempt of c1, of `c1`, the call, or of `On-Call Roster/Sam Ortiz`, by any text of it.
 async fn record_id(whose: &str, world: &mut World) -> Result<String, String> {
+    if let Some((table, name)) = whose.split_once('/') {
+        let rows = world.sandbox()?.airtable_rows(table);
+        let found = rows.iter().find(|r| r.fields.values().any(|v| v.as_str() == Some(name)));
+        return found.map(|r| r.id.clone()).ok_or_else(|| format!("Airtable has no row of {whose}"));
+    }
     let (call, attempt) = match whose.split_once(' ') {
         None => (whose, None),
         Some((call, n)) => (call, Some(n.parse().map_err(|_| format!("{{row {whose}}}: {n} is no number"))?)),
@@ -58,18 +63,16 @@ async fn record_id(whose: &str, world: &mut World) -> Result<String, String> {
 /// The records of an attempt, or of a call.
 async fn records(call: &str, attempt: Option<usize>, world: &mut World) -> Result<Vec<Value>, String> {
     let names = names(world)?.clone();
-    let (table, key, id) = match attempt {
-        Some(n) => {
-            let story = world.story(call).await?.ok_or_else(|| format!("there is no call {call}"))?;
-            let found = n.checked_sub(1).and_then(|i| list(&story, "attempts").get(i));
-            let id = found.map(|a| text(a, "attemptId").to_owned());
-            let id = id.ok_or_else(|| format!("{call} has no attempt {n}"))?;
-            (names.tables.events.clone(), names.events.event_id.clone(), id)
-        }
-        None => (names.tables.calls.clone(), names.calls.call_id.clone(), call.to_owned()),
+    let Some(n) = attempt else {
+        let mut all = rows(world, &names, &names.tables.calls).await?;
+        all.retain(|r| r.get("fields").is_some_and(|f| text(f, &names.calls.call_id) == call));
+        return Ok(all);
     };
-    let mut all = rows(world, &names, &table).await?;
-    all.retain(|r| r.get("fields").is_some_and(|f| text(f, &key) == id));
+    let story = world.story(call).await?.ok_or_else(|| format!("there is no call {call}"))?;
+    let attempt = n.checked_sub(1).and_then(|i| list(&story, "attempts").get(i));
+    let attempt = attempt.ok_or_else(|| format!("{call} has no attempt {n}"))?;
+    let mut all = rows(world, &names, &names.tables.events).await?;
+    all.retain(|r| r.get("fields").is_some_and(|f| is_event(f, &names.events.event_id, attempt)));
     Ok(all)
 }
 

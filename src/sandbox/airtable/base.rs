@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::shapes::BaseShape;
 use crate::domain::Timestamp;
 
 /// What a cell holds, in Airtable's words (`facts/airtable.md` §2): the types that the sandbox plays.
@@ -178,10 +179,10 @@ pub(super) const READ_SCHEMA: &str = "schema.bases:read";
 pub(super) const WRITE_SCHEMA: &str = "schema.bases:write";
 
 impl Schema {
-    /// The tables of a shop that has changed nothing, with the same ids on every run.
-    pub(super) fn shop() -> Self {
+    /// A base that nobody has changed, with every right.
+    pub(super) fn of(shape: BaseShape) -> Self {
         Self {
-            tables: TABLES.iter().map(|(name, fields)| standard_table(name, fields)).collect(),
+            tables: shape.tables(),
             permission: Permission::Create,
             scopes: [READ_RECORDS, WRITE_RECORDS, READ_SCHEMA, WRITE_SCHEMA].map(str::to_owned).into(),
         }
@@ -197,78 +198,6 @@ impl Schema {
     pub(super) fn table_mut(&mut self, name_or_id: &str) -> Option<&mut SandboxTable> {
         let id = self.table(name_or_id)?.id.clone();
         self.tables.iter_mut().find(|t| t.id == id)
-    }
-}
-
-/// Name and type, in the base's order; the first is primary.
-type Fields = &'static [(&'static str, FieldType)];
-
-const TABLES: &[(&str, Fields)] = &[
-    (
-        "Dispatch Events",
-        &[
-            ("Event ID", FieldType::SingleLineText),
-            ("Call ID", FieldType::SingleLineText),
-            ("Method", FieldType::SingleLineText),
-            ("Sent At", FieldType::DateTime),
-            ("Delivery Status", FieldType::SingleLineText),
-            ("Attempt Number", FieldType::Number),
-            ("Result", FieldType::MultilineText),
-            ("Message SID", FieldType::SingleLineText),
-            ("Error Code", FieldType::SingleLineText),
-            ("To", FieldType::PhoneNumber),
-            ("Contact", FieldType::SingleLineText),
-            ("Reference", FieldType::SingleLineText),
-            ("Step", FieldType::Number),
-            ("Round", FieldType::Number),
-        ],
-    ),
-    (
-        "Calls",
-        &[
-            ("Call ID", FieldType::SingleLineText),
-            ("Status", FieldType::SingleLineText),
-            ("Caller Phone", FieldType::PhoneNumber),
-            ("Emergency Level", FieldType::SingleLineText),
-            ("Issue Summary", FieldType::MultilineText),
-            ("Caller Name", FieldType::SingleLineText),
-            ("Address", FieldType::MultilineText),
-            ("Twilio To Number", FieldType::PhoneNumber),
-            ("On-Call Contact", FieldType::SingleLineText),
-            ("Reference", FieldType::SingleLineText),
-            ("Accepted At", FieldType::DateTime),
-            ("Next Follow-Up At", FieldType::DateTime),
-        ],
-    ),
-    (
-        "On-Call",
-        &[
-            ("Name", FieldType::SingleLineText),
-            ("Phone", FieldType::PhoneNumber),
-            ("Role", FieldType::SingleLineText),
-            ("Active", FieldType::Checkbox),
-        ],
-    ),
-];
-
-fn standard_table(name: &str, fields: Fields) -> SandboxTable {
-    let fields: Vec<Field> = fields
-        .iter()
-        .map(|(field, kind)| Field {
-            id: fixed_id("fld", &format!("{name}/{field}")),
-            name: (*field).to_owned(),
-            kind: *kind,
-            description: None,
-            options: usual_options(*kind),
-        })
-        .collect();
-    SandboxTable {
-        id: fixed_id("tbl", name),
-        name: name.to_owned(),
-        description: None,
-        primary_field_id: fields.first().map(|f| f.id.clone()).unwrap_or_default(),
-        fields,
-        view_id: fixed_id("viw", name),
     }
 }
 
@@ -364,8 +293,8 @@ pub(super) struct Base {
 }
 
 impl Base {
-    pub(super) fn new(seed: u64) -> Self {
-        Self { schema: Schema::shop(), rows: BTreeMap::new(), seed }
+    pub(super) fn new(seed: u64, shape: BaseShape) -> Self {
+        Self { schema: Schema::of(shape), rows: BTreeMap::new(), seed }
     }
 
     fn place(&self, id: &str) -> (u64, String) {
@@ -404,6 +333,7 @@ impl Base {
         if places.is_empty() && put.is_empty() {
             return;
         }
+        self.unlink(&change.table, &change.deleted);
         let rows = self.rows.entry(change.table).or_default();
         for place in places {
             rows.list.remove(&place);
@@ -411,6 +341,27 @@ impl Base {
         for (place, record) in put {
             rows.made = rows.made.max(record.number);
             rows.list.insert(place, record);
+        }
+    }
+
+    /// Records that go are in no link any more.
+    fn unlink(&mut self, table: &str, gone: &[String]) {
+        if gone.is_empty() {
+            return;
+        }
+        for of in &self.schema.tables {
+            let links =
+                of.fields.iter().filter(|f| f.kind == FieldType::MultipleRecordLinks && f.linked_table() == table);
+            let Some(rows) = self.rows.get_mut(&of.id) else { continue };
+            for field in links {
+                for record in rows.list.values_mut() {
+                    let Some(Value::Array(ids)) = record.cells.get_mut(&field.id) else { continue };
+                    ids.retain(|id| id.as_str().is_none_or(|id| !gone.iter().any(|g| g == id)));
+                    if ids.is_empty() {
+                        record.cells.remove(&field.id);
+                    }
+                }
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::base::{Base, Change, FieldType, Permission, SandboxRecord, Schema};
 use super::new_id::new_id;
 use super::refusal::AirtableRefusal;
+use super::shapes::BaseShape;
 use super::{cells, schema};
 use crate::clock::Clock as _;
 use crate::sandbox::state::Shared;
@@ -16,6 +17,8 @@ use crate::sandbox::state::Shared;
 pub enum BaseAdminAction {
     /// The base as it comes, without records, with every right; requests are counted anew.
     Reset,
+    /// Another base, without records, with every right.
+    UseBase { base: BaseShape },
     /// A new table; `fields` as the meta API takes them, computed ones too.
     AddTable {
         name: String,
@@ -99,7 +102,13 @@ pub(super) fn change(
     let result = match action {
         BaseAdminAction::ExpireOffsets | BaseAdminAction::EndPause => return Ok((Change::default(), Value::Null)),
         BaseAdminAction::Reset => {
-            return Ok((Change { clear: true, schema: Some(Schema::shop()), ..Change::default() }, Value::Null));
+            return Ok((
+                Change { clear: true, schema: Some(Schema::of(BaseShape::Own)), ..Change::default() },
+                Value::Null,
+            ));
+        }
+        BaseAdminAction::UseBase { base: shape } => {
+            return Ok((Change { clear: true, schema: Some(Schema::of(shape)), ..Change::default() }, Value::Null));
         }
         BaseAdminAction::Permission { level } => {
             schema.permission = level;

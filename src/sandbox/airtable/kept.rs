@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::base::{Base, Change};
 use super::limits::{AirtableRequests, Iterators, Rate};
+use super::shapes::BaseShape;
 use crate::domain::Timestamp;
 
 /// Everything of the base that changes.
@@ -18,10 +19,10 @@ pub(in crate::sandbox) struct Airtable {
 }
 
 impl Airtable {
-    /// The tables of a shop that has changed nothing. The seed decides the order of lists that ask for none.
-    pub(in crate::sandbox) fn new(seed: u64, pause: Duration) -> Self {
+    /// A base that nobody has changed. The seed decides the order of lists that ask for none.
+    pub(in crate::sandbox) fn new(seed: u64, pause: Duration, shape: BaseShape) -> Self {
         Self {
-            base: Base::new(seed),
+            base: Base::new(seed, shape),
             rate: Rate::new(pause),
             iterators: Iterators::default(),
             requests: AirtableRequests::default(),

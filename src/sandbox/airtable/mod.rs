@@ -21,11 +21,12 @@ mod records;
 mod refusal;
 mod schema;
 mod serve;
+mod shapes;
 
 pub(super) use base::Change;
 pub use base_admin::BaseAdminAction;
 pub(super) use kept::Airtable;
-#[cfg(test)]
 pub use kept::AirtableRow;
 pub use limits::AirtableRequests;
 pub(super) use serve::{answer, by_hand};
+pub use shapes::BaseShape;

@@ -9,6 +9,7 @@ mod faults;
 mod formulas;
 mod identity;
 mod people;
+mod shapes;
 mod tcp;
 
 use std::sync::{Arc, Mutex, PoisonError};

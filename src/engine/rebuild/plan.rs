@@ -13,6 +13,7 @@ use crate::domain::call::{Call, CallData, CallState, CallStatus, ExclusionReason
 use crate::domain::codes::Class;
 use crate::domain::codes::classify;
 use crate::domain::event::{Import, NewCall, Reference};
+use crate::domain::levels::MORNING;
 use crate::domain::missed_steps;
 use crate::domain::phone::masked;
 use crate::domain::team::Directory;
@@ -24,7 +25,7 @@ use super::attempts::{AttemptDraft, Mark, Taken, draft};
 use super::evidence::{Claim, Evidence, PASSED, weigh};
 use super::problem::RowProblem;
 use super::rowless;
-use super::rows::{CallRow, DISPATCHING, EventRow};
+use super::rows::{CallRow, DEFERRED, DISPATCHING, EventRow};
 use super::snapshot::BaseSnapshot;
 
 /// What is lost with the row.
@@ -288,7 +289,9 @@ fn row(snapshot: &BaseSnapshot, draft: AttemptDraft, evidence: Evidence) -> Plan
     let now = snapshot.now;
     let ladder = Ladder::of(&draft, &evidence, snapshot);
     let status = match evidence.standing {
-        Claim::Free if draft.new.deferred && draft.number_max == 0 && draft.old.is_empty() => CallStatus::Deferred,
+        Claim::Free if draft.row.status == DEFERRED && draft.number_max == 0 && draft.old.is_empty() => {
+            CallStatus::Deferred
+        }
         Claim::Free => CallStatus::Dispatching,
         Claim::Held(_) => CallStatus::Acknowledged,
         Claim::Resolved => CallStatus::Resolved,
@@ -333,7 +336,7 @@ fn row(snapshot: &BaseSnapshot, draft: AttemptDraft, evidence: Evidence) -> Plan
             reference: reference.clone(),
             status,
             round: ladder.round,
-            level: draft.new.level.clone(),
+            level: if status == CallStatus::Deferred { MORNING.to_owned() } else { draft.new.level.clone() },
             policy: draft.new.policy.clone(),
             overridden: overridden(&draft),
             data: draft.new.data.clone(),

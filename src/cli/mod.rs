@@ -31,6 +31,7 @@ mod reload;
 mod report;
 mod send;
 mod send_dry_run;
+mod send_outcome;
 mod serve;
 mod settle;
 mod signals;

@@ -32,3 +32,4 @@ mod store_alarm;
 mod store_file;
 mod two_calls;
 mod unknown;
+mod unknown_later;

@@ -234,6 +234,12 @@ fn say(report: &VerifyReport, left: Option<&[Difference]>, requests: u64, out: &
     if out.is_csv() {
         return;
     }
+    if report.by_content {
+        out.line(
+            "the base has no field for our ids: events were found by their message, else by call and number, which is \
+             weaker; `dispatchctl doctor --fix` makes one",
+        );
+    }
     for field in &report.skipped_rows {
         out.line(&format!("not compared, as the base has no such field: {field}"));
     }

@@ -12,6 +12,7 @@ const FILES: &[(&str, &str)] = files![
     "airtable-answer-lost.toml",
     "airtable-away.toml",
     "airtable-base-p.toml",
+    "airtable-base-x-adopted.toml",
     "airtable-base-x.toml",
     "airtable-call-row-once.toml",
     "airtable-changed-by-hand.toml",

@@ -43,8 +43,11 @@ fn reference(cell: &str) -> Option<(CallRef, Option<u32>)> {
     find_references(cell).into_iter().next().or_else(|| cell.parse().ok().map(|r| (r, None)))
 }
 
-/// A sentence and the reference in brackets at its end.
+/// A sentence and the attempt's reference in brackets behind it; people may have written on behind that.
 fn tagged(text: &str) -> Option<(&str, &str)> {
-    let (sentence, tag) = text.trim_end().strip_suffix(']')?.rsplit_once(" [")?;
-    (tag.len() <= 12 && reference(tag).is_some()).then_some((sentence, tag))
+    text.rmatch_indices(" [").find_map(|(at, open)| {
+        let (tag, _) = text.get(at + open.len()..)?.split_once(']')?;
+        let is_attempts = tag.len() <= 12 && matches!(reference(tag), Some((_, Some(_))));
+        is_attempts.then_some((text.get(..at)?, tag))
+    })
 }

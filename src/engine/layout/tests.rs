@@ -197,6 +197,7 @@ fn a_record_says_its_reference_in_its_field_or_behind_its_sentence() {
     for (result, tag, sentence) in [
         ("Delivered to Sam Ortiz. [7K3Q-2]", Some(2), "Delivered to Sam Ortiz."),
         ("Delivered. Sam wrote: on my way [eta 5] [7K3Q-12]", Some(12), "Delivered. Sam wrote: on my way [eta 5]"),
+        ("Delivered to Sam Ortiz. [7K3Q-2] He called back [ok]", Some(2), "Delivered to Sam Ortiz."),
         ("Delivered to Sam Ortiz.", None, "Delivered to Sam Ortiz."),
         ("see [notes]", None, "see [notes]"),
         ("", None, ""),

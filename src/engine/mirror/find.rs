@@ -1,5 +1,6 @@
 //! Events of a base that has no field for our ids, found by what they say: weaker, and said to be. By the message where both
-//! have one; by the reference, which is the call's and the attempt's number; else by call, number, time and contact.
+//! have one; by the reference, which is the call's and the attempt's number; where the base has no place for one by call,
+//! number, time and contact.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -78,6 +79,10 @@ fn is_of(layout: &Layout, links: &LinkBook, wanted: &Wanted<'_>, record: &Record
     }
     if let Some((reference, number)) = layout.tag(record) {
         return reference == *wanted.reference && number == Some(a.number);
+    }
+    if layout.name("result").is_some() || layout.name("reference").is_some() {
+        // Every row of ours has it: this one is somebody else's.
+        return false;
     }
     let number = layout.whole(record, "attempt_number");
     let same_time = match (layout.cell_of(record, "sent_at"), a.sent_at) {

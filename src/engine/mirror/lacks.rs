@@ -125,10 +125,15 @@ impl Mirror {
             }
             new
         };
-        for lack in &new {
+        let (loud, quiet): (Vec<Lack>, Vec<Lack>) = new.into_iter().partition(|l| self.is_loud(table, l));
+        if !quiet.is_empty() {
+            let all: Vec<String> = quiet.iter().map(ToString::to_string).collect();
+            info!(table = table.as_str(), "the base is without {}, as it may be", all.join(", "));
+        }
+        for lack in &loud {
             warn!(table = table.as_str(), "the base does not have {lack}: rows are written without it");
         }
-        if new.iter().any(|l| self.is_loud(table, l)) { self.say_lacks(table).await } else { Ok(()) }
+        if loud.is_empty() { Ok(()) } else { self.say_lacks(table).await }
     }
 
     async fn say_lacks(&self, table: MirrorTable) -> Result<(), StoreError> {
@@ -176,9 +181,11 @@ impl Mirror {
             if still == before {
                 continue;
             }
-            let was_loud = before.difference(&still).any(|l| self.is_loud(table, l));
+            // Rows that were made without our id get it, so that they are found by it from then on.
+            let is_made_up_for = |l: &Lack| self.is_loud(table, l) || l.ours() == "event_id";
+            let is_back = before.difference(&still).any(is_made_up_for);
             self.state().of(table).lacks = still;
-            if was_loud {
+            if is_back {
                 info!(table = table.as_str(), "the base has by now what it lacked: its rows are told again");
                 self.tell_again(table).await?;
             }

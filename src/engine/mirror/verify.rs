@@ -175,6 +175,8 @@ pub struct VerifyReport {
     pub calls: u64,
     /// What is not as it should be, and what is not ours.
     pub findings: Vec<Difference>,
+    /// The base has no field for our ids: events were found by their message, else by call and number.
+    pub by_content: bool,
     /// Fields that the base does not have and may be without: not compared.
     pub skipped_rows: Vec<String>,
 }
@@ -277,6 +279,7 @@ impl Checker {
         // What the caller said is intake's own, and not compared.
         let of_calls = layouts.calls.lacks.iter().filter(|l| rows::is_kept(l.ours()));
         let lacks = layouts.events.lacks.iter().chain(of_calls).chain(&self.skipped);
+        report.by_content = layouts.events.name("event_id").is_none();
         let said = |l: &Lack| match l {
             Lack::Field { name, .. } | Lack::Fit { name, .. } => name.clone(),
             Lack::Option { .. } | Lack::Row { .. } => l.to_string(),

@@ -2,8 +2,6 @@
 
 use serde_json::Value;
 
-use super::{Intake, IntakeError, Validation, Warnings, field};
-use crate::domain::alert::AlertKind;
 use crate::domain::call::CallData;
 use crate::domain::levels::{HIGH, MORNING};
 use crate::domain::policy::Policy;
@@ -17,31 +15,27 @@ pub(super) struct Level {
     pub(super) why: Option<String>,
     /// Nobody is woken.
     pub(super) deferred: bool,
+    /// What is odd about what was given.
+    pub(super) warning: Option<String>,
 }
 
 impl Level {
     fn of(policy: &Policy) -> Self {
-        Self { name: policy.name.clone(), policy: policy.clone(), why: None, deferred: false }
+        Self { name: policy.name.clone(), policy: policy.clone(), why: None, deferred: false, warning: None }
     }
 }
 
 /// The level by its name or by an alias; without one, and over one that wakes nobody, a word of an emergency raises it.
-pub(super) fn level(
-    intake: &Intake,
-    directory: &Directory,
-    line: &Line,
-    validation: Validation,
-    warnings: &mut Warnings,
-) -> Result<Level, IntakeError> {
-    let given = intake.data.emergency_level.as_deref().map(str::trim).filter(|l| !l.is_empty());
+pub(super) fn level(data: &CallData, directory: &Directory, line: &Line, by_hand: bool) -> Result<Level, String> {
+    let given = data.emergency_level.as_deref().map(str::trim).filter(|l| !l.is_empty());
     let asked = given.unwrap_or("normal");
     let found = directory.policy_meant(line, asked);
     let can_wait =
         found.is_none() && (asked.eq_ignore_ascii_case(MORNING) || directory.levels.meant(asked) == Some(MORNING));
     // Whoever dispatches by hand and names no level means the usual one.
-    let unsaid = given.is_none() && validation == Validation::Lenient;
+    let unsaid = given.is_none() && !by_hand;
     if (unsaid || can_wait)
-        && let Some(word) = emergency_word(&intake.data, directory, line)
+        && let Some(word) = emergency_word(data, directory, line)
         && let Some(high) = directory.policy(line, HIGH)
     {
         let why = match given {
@@ -55,7 +49,7 @@ pub(super) fn level(
         let named = first.iter().find_map(|l| directory.policy(line, l));
         named.or_else(|| levels.iter().find_map(|l| directory.policy(line, l)))
     };
-    let no_policy = || field("emergencyLevel", "no policy is configured");
+    let no_policy = || "no policy is configured".to_owned();
     if can_wait {
         let ladder = fallback(["normal", HIGH]).ok_or_else(no_policy)?;
         return Ok(Level { name: MORNING.to_owned(), deferred: true, ..Level::of(ladder) });
@@ -63,17 +57,12 @@ pub(super) fn level(
     if let Some(policy) = found {
         return Ok(Level::of(policy));
     }
-    if validation == Validation::Strict {
-        return Err(field(
-            "emergencyLevel",
-            format!("{asked:?} is no level of this line; there are {}, {MORNING}", levels.join(", ")),
-        ));
+    if by_hand {
+        return Err(format!("{asked:?} is no level of this line; there are {}, {MORNING}", levels.join(", ")));
     }
-    warnings.push((
-        AlertKind::UnknownLevel,
-        format!("the emergency level {:?} is unknown: the call runs as high", shown(asked)),
-    ));
-    fallback([HIGH, "normal"]).map(Level::of).ok_or_else(no_policy)
+    let warning = format!("the emergency level {:?} is unknown: the call runs as high", shown(asked));
+    let high = fallback([HIGH, "normal"]).ok_or_else(no_policy)?;
+    Ok(Level { warning: Some(warning), ..Level::of(high) })
 }
 
 fn shown(level: &str) -> String {
@@ -97,76 +86,5 @@ fn callers_turns(transcript: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::new_call;
-    use super::super::tests::directory;
-    use super::*;
-    use crate::domain::Timestamp;
-    use crate::ids::Ids;
-
-    /// What a call runs as that says this, with the words of levels that ship.
-    fn runs_as(level: Option<&str>, issue: &str, transcript: Option<&str>) -> (String, bool) {
-        let mut directory = directory();
-        for (of, word) in
-            [("high", "emergency"), ("normal", "medium"), ("morning", "low"), ("morning", "non-emergency")]
-        {
-            assert!(directory.levels.add(of, word));
-        }
-        directory.levels.add_keyword("gas smell");
-        directory.default_line.keywords = vec!["Whirlpool".into()];
-        let mut data = CallData {
-            emergency_level: level.map(str::to_owned),
-            issue_summary: Some(issue.to_owned()),
-            ..CallData::default()
-        };
-        data.extra.extend(transcript.map(|t| ("transcript".to_owned(), Value::String(t.to_owned()))));
-        let intake = Intake { call_id: Some("c".into()), data, ..Intake::default() };
-        let now = Timestamp::from_millis(1);
-        let new = new_call(intake, &directory, Validation::Lenient, &Ids::seeded(1), now).expect("taken");
-        assert_eq!(new.deferred, new.level == "morning");
-        (new.level, !new.warnings.is_empty())
-    }
-
-    #[test]
-    fn a_level_is_read_by_its_words_and_raised_by_those_of_an_emergency() {
-        for (level, issue, transcript, want) in [
-            (Some("EMERGENCY"), "A tap drips", None, ("high", false)),
-            (Some("Medium"), "A tap drips", None, ("normal", false)),
-            (Some("LOW"), "A tap drips", None, ("morning", false)),
-            (Some("Non-Emergency"), "A tap drips", None, ("morning", false)),
-            (Some(" morning "), "A tap drips", None, ("morning", false)),
-            (Some("LOW"), "There is a gas smell", None, ("high", false)),
-            (Some("normal"), "There is a gas smell", None, ("normal", false)),
-            (None, "There is a gas smell", None, ("high", false)),
-            (None, "The whirlpool runs over", None, ("high", false)),
-            (None, "A tap drips", None, ("normal", false)),
-            (Some(""), "A tap drips", Some("Agent: is there a gas smell?\nUser: no, it drips"), ("normal", false)),
-            (Some("LOW"), "A tap drips", Some("Agent: what is it?\nUser: a gas smell, too"), ("high", false)),
-            (Some("apocalypse"), "A tap drips", None, ("high", true)),
-        ] {
-            let want = (want.0.to_owned(), want.1);
-            assert_eq!(runs_as(level, issue, transcript), want, "{level:?} {issue:?} {transcript:?}");
-        }
-    }
-
-    #[test]
-    fn the_command_line_takes_the_same_words_and_names_what_exists() {
-        let mut directory = directory();
-        assert!(directory.levels.add("morning", "low"));
-        directory.levels.add_keyword("gas smell");
-        let new = |level: &str| {
-            let issue = if level.is_empty() { "gas smell" } else { "A tap drips" };
-            let data = CallData {
-                emergency_level: Some(level.into()),
-                issue_summary: Some(issue.into()),
-                ..CallData::default()
-            };
-            let intake = Intake { call_id: Some("c".into()), data, ..Intake::default() };
-            new_call(intake, &directory, Validation::Strict, &Ids::seeded(1), Timestamp::from_millis(1))
-        };
-        assert!(new("LOW").expect("an alias").deferred);
-        assert_eq!(new("").expect("the usual one").level, "normal");
-        let why = new("soon").expect_err("no level").to_string();
-        assert!(why.contains("high, normal, morning"), "{why}");
-    }
-}
+#[path = "level_tests.rs"]
+mod tests;

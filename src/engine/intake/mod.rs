@@ -108,8 +108,10 @@ pub fn new_call(
             format!("the dialled number {number} is no configured line: the defaults are used"),
         ));
     }
-    let Level { name: level, policy, why: level_why, deferred } =
-        level(&intake, directory, line, validation, &mut warnings)?;
+    let by_hand = validation == Validation::Strict;
+    let Level { name: level, policy, why: level_why, deferred, warning } =
+        level(&intake.data, directory, line, by_hand).map_err(|why| field("emergencyLevel", why))?;
+    warnings.extend(warning.map(|text| (AlertKind::UnknownLevel, text)));
     let overridden = contact(&intake, directory, validation, &mut warnings)?;
     Ok(NewCall {
         id,
@@ -259,7 +261,7 @@ mod tests {
     use crate::domain::policy::{Policy, Step};
     use crate::domain::team::{Contact, Templates};
 
-    pub(super) fn directory() -> Directory {
+    pub(in crate::engine::intake) fn directory() -> Directory {
         let policy = |name: &str| {
             let steps = vec![Step { wait: std::time::Duration::ZERO, notify: vec!["primary".parse().expect("role")] }];
             let z = std::time::Duration::ZERO;

@@ -83,7 +83,12 @@ impl World {
     }
 
     /// One of the sandbox's controls.
-    pub(in crate::reliability) async fn control(&self, method: &str, name: &str, body: &Value) -> Result<Value, String> {
+    pub(in crate::reliability) async fn control(
+        &self,
+        method: &str,
+        name: &str,
+        body: &Value,
+    ) -> Result<Value, String> {
         let method: reqwest::Method = method.parse().map_err(|_| format!("{method} is no method"))?;
         let mut request = self.client.request(method, format!("http://{}/_sandbox/{name}", self.sandbox_at));
         if !body.is_null() {

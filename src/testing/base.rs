@@ -313,11 +313,6 @@ impl MirrorGateway for ScriptedBase {
         Ok(ids.iter().cloned().collect())
     }
 
-    async fn get(&self, table: &str, id: &RecordId, _: Keys) -> Result<Option<Record>, MirrorError> {
-        self.fate("get")?;
-        Ok(self.rows(table).into_iter().find(|r| r.id == *id))
-    }
-
     /// The double reads no formula: all of the table, which callers compare again.
     async fn list(&self, query: &Query) -> Result<RecordList, MirrorError> {
         if self.fate("list")? == Fate::LostAfter {

@@ -13,7 +13,7 @@ use crate::domain::Timestamp;
 use crate::engine::layout::{Holds, holds};
 use crate::gateways::airtable::{BaseSchema, Cell, FieldSchema, Fields, NewField, NewTable, TableSchema};
 use crate::gateways::mirror::{
-    Keys, Lane, MirrorError, MirrorGateway, Query, Record, RecordChange, RecordId, RecordList, Refusal, RefusalScope,
+    Lane, MirrorError, MirrorGateway, Query, Record, RecordChange, RecordId, RecordList, Refusal, RefusalScope,
     Typecast, Upserted, Whoami,
 };
 

@@ -15,7 +15,7 @@ use crate::domain::team::Directory;
 use crate::engine::in_force::{Decides, InForce};
 use crate::gateways::airtable::{BaseSchema, Cell, FieldSchema, Fields, NewField, NewTable, TableSchema};
 use crate::gateways::mirror::{
-    Keys, Lane, MirrorError, MirrorGateway, Query, Record, RecordChange, RecordId, RecordList, Refusal, RefusalScope,
+    Lane, MirrorError, MirrorGateway, Query, Record, RecordChange, RecordId, RecordList, Refusal, RefusalScope,
     Typecast, Upserted, Whoami,
 };
 use crate::store::{SyncedContact, SyncedContacts};

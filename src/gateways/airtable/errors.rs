@@ -136,9 +136,9 @@ pub(super) fn refusal(
         (Meaning::Iterator, _) => MirrorError::IteratorGone,
         (Meaning::RateLimited, _) => MirrorError::RateLimited { until: rest(retry_after) },
         (Meaning::Billing, _) => MirrorError::Billing { http },
-        (Meaning::NotDone, _)
-        | (Meaning::Again, Op::Read | Op::Change)
-        | (Meaning::Unknown, Op::Read) => MirrorError::Retryable { why: why(), retry_after },
+        (Meaning::NotDone, _) | (Meaning::Again, Op::Read | Op::Change) | (Meaning::Unknown, Op::Read) => {
+            MirrorError::Retryable { why: why(), retry_after }
+        }
         (Meaning::Again, Op::Make) | (Meaning::Unknown, Op::Change | Op::Make) => {
             MirrorError::Unknown { why: why(), retry_after }
         }

@@ -34,13 +34,7 @@ pub struct Query {
 impl Query {
     /// Everything of a table.
     pub fn of(table: impl Into<String>) -> Self {
-        Self {
-            table: table.into(),
-            filter: None,
-            fields: Vec::new(),
-            max_records: None,
-            keys: Keys::Names,
-        }
+        Self { table: table.into(), filter: None, fields: Vec::new(), max_records: None, keys: Keys::Names }
     }
 
     /// Only records for which the formula is true.

@@ -12,9 +12,7 @@ use crate::domain::call::CallState;
 use crate::domain::types::{Actor, MessageSid};
 use crate::engine::rebuild::{Base, BaseReader, OLDER_THAN, RebuildPlan, carry_out, plan, read};
 use crate::gateways::airtable::{BaseSchema, Cell, FieldSchema, Fields, NewField, NewTable, TableSchema};
-use crate::gateways::mirror::{
-    Keys, Lane, Query, Record, RecordChange, RecordId, RecordList, Typecast, Upserted, Whoami,
-};
+use crate::gateways::mirror::{Lane, Query, Record, RecordChange, RecordId, RecordList, Typecast, Upserted, Whoami};
 use crate::gateways::{MessageBody, MessageRecord, MirrorError, MirrorGateway};
 use crate::ids::Ids;
 use crate::testing::fixtures::{SENDER, phone};

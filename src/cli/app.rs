@@ -468,6 +468,7 @@ pub(super) fn rules(config: &Config) -> Rules {
         stand_down: d.stand_down,
         late_follow_up: config.alerts.late_follow_up,
         test_mode: config.mode == Mode::Test,
+        morning: config.morning,
         lexicon: config.replies.clone(),
         off: crate::domain::safeguards::SafeguardsOff::default(),
     }

@@ -38,6 +38,10 @@ pub(crate) enum Command {
     Cancel(decide::Args),
     /// Look for somebody again, with everybody
     Reopen(decide::Args),
+    /// Wake somebody for a call that was left for the morning
+    Raise(decide::RaiseArgs),
+    /// Tick off a call that was left for the morning: a person has seen it
+    Seen(decide::Args),
     /// Say what became of a text whose outcome is unknown
     Settle(settle::Args),
     /// Compare every dispatch event with Airtable by reading back, and mend it
@@ -90,7 +94,8 @@ impl Command {
     pub(crate) fn by(&self) -> Option<&str> {
         match self {
             Self::Ack(args) => args.by(),
-            Self::Resolve(args) | Self::Cancel(args) | Self::Reopen(args) => args.by(),
+            Self::Resolve(args) | Self::Cancel(args) | Self::Reopen(args) | Self::Seen(args) => args.by(),
+            Self::Raise(args) => args.by(),
             Self::Settle(args) => args.by(),
             Self::FollowUp(args) => args.by(),
             Self::Breaker(args) => args.by(),

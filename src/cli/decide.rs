@@ -55,6 +55,22 @@ impl AckArgs {
     }
 }
 
+/// As [`Args`], and to which level.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RaiseArgs {
+    #[command(flatten)]
+    common: Args,
+    /// The level whose ladder begins [default: normal]
+    #[arg(long, value_name = "LEVEL")]
+    level: Option<String>,
+}
+
+impl RaiseArgs {
+    pub(crate) fn by(&self) -> Option<&str> {
+        self.common.by()
+    }
+}
+
 /// The call that an argument means: a call id, a message SID or a reference, in that order.
 ///
 /// # Errors
@@ -71,6 +87,10 @@ pub(crate) async fn acknowledge(args: AckArgs, app: &App, out: &mut Output) -> R
         None => None,
     };
     commit(Decision::Acknowledge { holder }, call, &args.common, &app.core(store), app, out).await
+}
+
+pub(crate) async fn raise(args: RaiseArgs, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    run(Decision::Raise { level: args.level }, args.common, app, out).await
 }
 
 pub(crate) async fn run(what: Decision, args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
@@ -191,6 +211,8 @@ pub(super) fn not_allowed(what: &Decision, call: &Call, why: &str) -> CliError {
         Decision::Resolve => "resolved",
         Decision::Cancel => "cancelled",
         Decision::Reopen => "reopened",
+        Decision::Raise { .. } => "raised",
+        Decision::Seen => "ticked off as seen: it is not deferred",
         Decision::FireNow => "followed up",
         Decision::Mute => "kept from follow-ups",
     };
@@ -198,7 +220,7 @@ pub(super) fn not_allowed(what: &Decision, call: &Call, why: &str) -> CliError {
         (CallStatus::Acknowledged, "ack"),
         (CallStatus::Resolved, "resolve"),
         (CallStatus::Cancelled, "cancel"),
-        (CallStatus::Dispatching, "reopen"),
+        (CallStatus::Dispatching, if call.status == CallStatus::Deferred { "raise" } else { "reopen" }),
     ]
     .into_iter()
     .filter(|(to, _)| call.status.may_become(*to))

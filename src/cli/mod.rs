@@ -31,6 +31,7 @@ mod reload;
 mod report;
 mod send;
 mod send_dry_run;
+mod send_outcome;
 mod serve;
 mod settle;
 mod signals;
@@ -138,6 +139,8 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::Resolve(args) => decide::run(Decision::Resolve, args, &app, out).await,
         Command::Cancel(args) => decide::run(Decision::Cancel, args, &app, out).await,
         Command::Reopen(args) => decide::run(Decision::Reopen, args, &app, out).await,
+        Command::Raise(args) => decide::raise(args, &app, out).await,
+        Command::Seen(args) => decide::run(Decision::Seen, args, &app, out).await,
         Command::Settle(args) => settle::run(args, &app, out).await,
         Command::Recover(args) => Box::pin(recover::run(args, app, out)).await,
         Command::VerifyEvents(args) => Box::pin(verify_events::run(args, app, out)).await,

@@ -13,11 +13,10 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
+use crate::domain::attempt::{AttemptKind, AttemptState};
 use crate::domain::call::{CallData, CallState, CallStatus};
 use crate::domain::change::Answer;
 use crate::domain::types::CallId;
-use crate::domain::{Class, Timestamp};
 use crate::engine::apply::Core;
 use crate::engine::in_force::InForce;
 use crate::engine::intake::json::Document;
@@ -30,9 +29,10 @@ use super::app::{App, NoStore, operator};
 use super::drills::Sandbox;
 use super::engine::{self, Engine, Rest};
 use super::exit::ExitStatus;
-use super::output::{Output, Table, spinner};
+use super::output::{Output, spinner};
 use super::report::CliError;
 use super::send_dry_run::dry_run;
+use super::send_outcome::{End, attempts_table, exit_of, first_settled, nothing_moves, progress_of};
 use super::unnotified::{self, Unnotified, unnotified};
 use super::watch::{Wakeup, Watcher};
 
@@ -355,6 +355,8 @@ impl Send<'_> {
         }
         match state.call.status {
             CallStatus::Exhausted | CallStatus::Resolved | CallStatus::Cancelled => Some(End::Over),
+            // Nobody is told of it, so nothing more is to be waited for.
+            CallStatus::Deferred => Some(End::Reached),
             CallStatus::Acknowledged if self.args.wait != Wait::Acknowledged => Some(End::Reached),
             _ if nothing_moves(state, self.app.clock.now()) && self.args.wait != Wait::Acknowledged => Some(End::Stuck),
             _ => None,
@@ -387,6 +389,13 @@ impl Send<'_> {
             out.document(&doc);
         } else {
             out.table(&attempts_table(state));
+            if state.call.status == CallStatus::Deferred && !out.is_csv() {
+                let call = &state.call.id;
+                out.line(&format!(
+                    "{call} {}: nobody is told; it waits for the morning. `dispatchctl raise {call}` wakes somebody",
+                    state.call.status
+                ));
+            }
             if let Some(next) = json::next_follow_up(&state.call) {
                 let text = format!("{} {}: next follow-up {}", state.call.id, state.call.status, out.time(next));
                 if !out.is_csv() {
@@ -437,91 +446,6 @@ impl Send<'_> {
             unnotified::what_to_do(call, unnotified).iter().for_each(|text| out.note(&format!("hint: {text}")));
         }
     }
-}
-
-/// How watching ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// What was waited for came true.
-    Reached,
-    /// The call is over without it.
-    Over,
-    /// Every attempt so far failed and the next step is not due yet.
-    Stuck,
-    TimedOut,
-    /// The engine beside this command does not answer.
-    Silent,
-    Interrupted,
-}
-
-fn exit_of(state: &CallState, end: End) -> ExitStatus {
-    let notices = || state.attempts.iter().filter(|a| a.kind == AttemptKind::Notice);
-    let unknown = notices().any(|a| a.state == AttemptState::Unknown);
-    match end {
-        End::Reached => ExitStatus::Done,
-        End::Interrupted => ExitStatus::Interrupted,
-        End::Over if unknown => ExitStatus::Unknown,
-        // What the provider took and nobody answered was not refused.
-        End::Over if state.call.status == CallStatus::Exhausted && notices().all(|a| a.sid.is_none()) => {
-            ExitStatus::Refused
-        }
-        End::Over => ExitStatus::No,
-        _ if unknown => ExitStatus::Unknown,
-        End::Stuck | End::TimedOut | End::Silent => ExitStatus::Pending,
-    }
-}
-
-/// The first notices have an outcome, if only an unknown one.
-fn first_settled(state: &CallState, now: Timestamp) -> bool {
-    let first = state.attempts.iter().filter(|a| a.kind == AttemptKind::Notice).map(|a| a.step).min();
-    state
-        .attempts
-        .iter()
-        .filter(|a| Some(a.step) == first)
-        .all(|a| (!a.state.is_waiting() || waits_for_a_breaker(state, a, now)) && a.state != AttemptState::Sending)
-        && first.is_some()
-}
-
-/// Another sender would have taken it within this.
-const STAND_IN: Duration = Duration::from_secs(2);
-
-/// It repeats what its sender failed, and no other sender took it: it waits for as long as that lasts.
-pub(super) fn waits_for_a_breaker(state: &CallState, a: &Attempt, now: Timestamp) -> bool {
-    let repeated = a.repeats.and_then(|r| state.attempt(r)).and_then(|r| r.class);
-    a.state.is_waiting()
-        && now.since(a.created_at) >= STAND_IN
-        && matches!(repeated, Some(Class::Sender | Class::Account))
-}
-
-/// Nothing waits or is under way: only the clock, or evidence, can bring news.
-fn nothing_moves(state: &CallState, now: Timestamp) -> bool {
-    !state.attempts.is_empty()
-        && state.attempts.iter().all(|a| {
-            let over = a.state.is_final() && a.state != AttemptState::Delivered;
-            over || a.state == AttemptState::Unknown || waits_for_a_breaker(state, a, now)
-        })
-}
-
-fn progress_of(state: &CallState) -> String {
-    let last = state.attempts.last().map(|a| format!("attempt {} to {}: {}", a.number, a.recipient.name, a.state));
-    format!("{} {}", state.call.id, last.unwrap_or_else(|| state.call.status.to_string()))
-}
-
-fn attempts_table(state: &CallState) -> Table {
-    let mut t = Table::new(&["CALL", "REF", "ATTEMPT", "TO", "STATE", "STATUS", "SID", "RESULT"]);
-    for a in &state.attempts {
-        t.row([
-            state.call.id.to_string(),
-            a.reference(&state.call.reference),
-            a.number.to_string(),
-            format!("{} {}", a.recipient.name, a.recipient.phone),
-            a.state.to_string(),
-            a.message_status.as_ref().map(ToString::to_string).unwrap_or_default(),
-            a.sid.as_ref().map(ToString::to_string).unwrap_or_default(),
-            a.result.clone(),
-        ]);
-    }
-    t
 }
 
 /// An engine for one call, while this command lives.

@@ -27,8 +27,14 @@ pub(super) fn next_step(call: &Call, directory: &Directory) -> String {
 
 /// What the engine does with a call next, in words; `None` where nothing is to come.
 pub(super) fn what_is_next(call: &Call, directory: &Directory, now: Timestamp, out: &Output) -> Option<String> {
-    let at = call.wake_at.filter(|_| call.status == CallStatus::Dispatching)?;
-    let when = format!("{}, at {}", relative(at, now), out.time(at));
+    let when = |at| format!("{}, at {}", relative(at, now), out.time(at));
+    if call.status == CallStatus::Deferred {
+        return Some(match call.wake_at {
+            Some(at) => format!("waits for the morning; alarms {}, if nobody has seen it", when(at)),
+            None => "was seen; nothing is done by itself".to_owned(),
+        });
+    }
+    let when = when(call.wake_at.filter(|_| call.status == CallStatus::Dispatching)?);
     Some(match json::next_follow_up(call) {
         Some(_) => format!("{} {when}", next_step(call, directory)),
         None if json::last_resort_is_next(call, directory) => {
@@ -92,7 +98,7 @@ fn good(status: CallStatus) -> Option<bool> {
     match status {
         CallStatus::Acknowledged | CallStatus::Resolved => Some(true),
         CallStatus::Exhausted => Some(false),
-        CallStatus::Dispatching | CallStatus::Cancelled => None,
+        CallStatus::Dispatching | CallStatus::Deferred | CallStatus::Cancelled => None,
     }
 }
 

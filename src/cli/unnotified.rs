@@ -8,7 +8,7 @@ use crate::domain::breaker::Breaker;
 use crate::domain::call::CallState;
 use crate::domain::types::CallId;
 
-use super::send::waits_for_a_breaker;
+use super::send_outcome::waits_for_a_breaker;
 
 /// A contact whom no text of the call has reached.
 #[derive(Debug, Clone, PartialEq, Eq)]

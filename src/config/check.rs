@@ -44,6 +44,7 @@ pub(super) fn config(
     let fallback = provider.fallback_from;
     let directory = directory(&mut r, &mut root, provider.from.as_ref(), fallback, elsewhere);
     let replies = super::replies::replies(&mut r, &mut root);
+    let morning = super::levels::morning(&mut r, &mut root);
     let delivery = delivery(&mut r, &mut root, provider.request_timeout.as_ref());
     warn_of_early_ends(&mut r, &directory, delivery.settle);
     let alerts = super::alerts::alerts(&mut r, &mut root, &mut test);
@@ -73,6 +74,7 @@ pub(super) fn config(
         airtable,
         directory,
         replies,
+        morning,
         delivery,
         alerts,
         heartbeat,

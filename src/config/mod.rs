@@ -20,6 +20,7 @@ mod forms;
 mod in_force;
 pub(crate) mod intake;
 mod intake_types;
+mod levels;
 mod limits;
 mod load;
 mod origin;

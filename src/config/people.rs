@@ -55,11 +55,15 @@ pub(super) fn directory(
     let (contacts, ids) = contacts(r, root, from);
     let policies = policies(r, root);
     let templates = templates(r, root);
-    let default_line = Line { number: None, name, team: None, from: None, policies, templates, time_zone };
+    let default_line =
+        Line { number: None, name, team: None, from: None, policies, templates, time_zone, keywords: Vec::new() };
     let lines = lines(r, root, &default_line, Known { ids: &ids, elsewhere });
     let last_resort = last_resort(r, root, Known { ids: &ids, elsewhere });
     let from = from.map(|f| f.value.clone());
-    let directory = Directory { contacts, default_line, lines, from, fallback, last_resort };
+    let names: Vec<String> =
+        std::iter::once(&default_line).chain(&lines).flat_map(|l| l.policies.keys().cloned()).collect();
+    let levels = super::levels::levels(r, root, &names);
+    let directory = Directory { contacts, default_line, lines, from, fallback, last_resort, levels };
     if !elsewhere {
         r.warnings.extend(empty_roles(&directory));
     }
@@ -256,13 +260,14 @@ fn lines(r: &mut Reader, root: &mut Section, default: &Line, known: Known<'_>) -
         let policies = policies(r, &mut s);
         let templates = templates(r, &mut s);
         let time_zone = time_zone(r, &mut s);
+        let keywords = super::levels::keywords(r, &mut s);
         r.finish(s);
         if let Some(number) = &number
             && out.iter().any(|l| l.number.as_ref() == Some(&number.value))
         {
             r.wrong(number.origin.clone(), &number.key, "is another line's number", "a number of its own");
         }
-        out.push(Line { number: number.map(|f| f.value), name, team, from, policies, templates, time_zone });
+        out.push(Line { number: number.map(|f| f.value), name, team, from, policies, templates, time_zone, keywords });
     }
     out
 }

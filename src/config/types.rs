@@ -450,6 +450,8 @@ pub struct Config {
     pub directory: Directory,
     /// The words that answer a text.
     pub replies: Arc<Lexicon>,
+    /// When deferred calls must have been seen, by the clock of their line.
+    pub morning: jiff::civil::Time,
     /// How messages are followed.
     pub delivery: Delivery,
     /// When a person is alarmed.

@@ -96,6 +96,10 @@ kinds! {
     Unnotified = "untold", Page, Taken, again after 600 s;
     /// Nothing will look at a DISPATCHING call again. Subject: the call.
     Stranded = "stranded", Page, Taken;
+    /// A deferred call was not seen in the morning. Subject: the call.
+    NotSeen = "not-seen", Page, Taken;
+    /// A call waits for the morning; nobody was woken. Subject: the call.
+    Deferred = "deferred", Notice, Taken;
     /// An outcome is unknown, and no step follows. Subject: the attempt.
     UnknownOutcome = "unknown", Page, Taken;
     /// A follow-up fired late. Subject: the call.
@@ -459,7 +463,7 @@ mod tests {
     #[test]
     fn what_leaves_an_emergency_unanswered_or_blinds_us_pages() {
         let page = AlertKind::ALL.iter().filter(|k| k.severity() == Severity::Page).map(|k| k.word());
-        let want = "exhausted untold stranded unknown undecided-reply holder-opted-out adopt breaker no-sender \
+        let want = "exhausted untold stranded not-seen unknown undecided-reply holder-opted-out adopt breaker no-sender \
                     consecutive-failures unknown-writer webhooks-refused dispatch-refused reports-refused report-unread unheard sink-place rescued-copy settings-file store store-file unreadable \
                     contacts-kept";
         assert_eq!(page.collect::<Vec<_>>().join(" "), want);

@@ -1,8 +1,9 @@
 //! A call and everything that the engine knows of it: the aggregate that one transaction loads, changes and saves.
 //!
 //! ```text
-//! new → DISPATCHING
-//! DISPATCHING  → ACKNOWLEDGED · RESOLVED · CANCELLED · EXHAUSTED
+//! new → DISPATCHING · DEFERRED
+//! DISPATCHING  → ACKNOWLEDGED · RESOLVED · CANCELLED · EXHAUSTED · DEFERRED
+//! DEFERRED     → ACKNOWLEDGED · RESOLVED · CANCELLED · DISPATCHING (raised)
 //! ACKNOWLEDGED → RESOLVED · CANCELLED · DISPATCHING (handed back, reopened)
 //! EXHAUSTED    → ACKNOWLEDGED · RESOLVED · CANCELLED · DISPATCHING (reopened)
 //! ```
@@ -30,6 +31,8 @@ words! {
         Cancelled = "CANCELLED",
         /// The ladder is over and nobody took it.
         Exhausted = "EXHAUSTED",
+        /// It can wait: nobody is woken, and a person sees it in the morning.
+        Deferred = "DEFERRED",
     }
 }
 
@@ -39,7 +42,8 @@ impl CallStatus {
         use CallStatus as S;
         matches!(
             (self, to),
-            (S::Dispatching, S::Acknowledged | S::Resolved | S::Cancelled | S::Exhausted)
+            (S::Dispatching, S::Acknowledged | S::Resolved | S::Cancelled | S::Exhausted | S::Deferred)
+                | (S::Deferred, S::Acknowledged | S::Resolved | S::Cancelled | S::Dispatching)
                 | (S::Acknowledged, S::Resolved | S::Cancelled | S::Dispatching)
                 | (S::Exhausted, S::Acknowledged | S::Resolved | S::Cancelled | S::Dispatching)
         )
@@ -130,7 +134,7 @@ pub struct Call {
     /// The step of this round that fires next (index in the flattened ladder); as many as it has: the last resort is next, if there
     /// is one, and one more: it was told, and exhaustion is next.
     pub next_step: u32,
-    /// When the engine looks at it again. Present exactly while DISPATCHING.
+    /// When the engine looks at it again. Present while DISPATCHING, and while DEFERRED until a person has seen it.
     pub wake_at: Option<Timestamp>,
     /// Its next step came due at this time and waits for the breaker of its sender; `wake_at` is then when that is looked at again.
     pub deferred_from: Option<Timestamp>,
@@ -215,7 +219,8 @@ mod tests {
     fn calls_move_only_as_the_table_says() {
         use CallStatus as S;
         let table: &[(S, &[S])] = &[
-            (S::Dispatching, &[S::Acknowledged, S::Resolved, S::Cancelled, S::Exhausted]),
+            (S::Dispatching, &[S::Acknowledged, S::Resolved, S::Cancelled, S::Exhausted, S::Deferred]),
+            (S::Deferred, &[S::Acknowledged, S::Resolved, S::Cancelled, S::Dispatching]),
             (S::Acknowledged, &[S::Resolved, S::Cancelled, S::Dispatching]),
             (S::Exhausted, &[S::Acknowledged, S::Resolved, S::Cancelled, S::Dispatching]),
             (S::Resolved, &[]),

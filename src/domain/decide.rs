@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::alert::{AlertChange, AlertKind, Until};
 use super::call::{Call, CallState, CallStatus};
 use super::change::{Answer, Change};
+use super::deferred;
 use super::event::{Decision, Loaded, NewCall};
 use super::log::LogKind;
 use super::phone::spelling::plain_number;
@@ -32,7 +33,7 @@ pub(super) fn made(loaded: &Loaded, new: &NewCall, hold: Duration, ctx: &Ctx<'_>
     let call = Call {
         id: new.id.clone(),
         reference,
-        status: CallStatus::Dispatching,
+        status: if new.deferred { CallStatus::Deferred } else { CallStatus::Dispatching },
         round: 1,
         level: new.level.clone(),
         policy: new.policy.clone(),
@@ -43,7 +44,7 @@ pub(super) fn made(loaded: &Loaded, new: &NewCall, hold: Duration, ctx: &Ctx<'_>
         created_by: ctx.actor.clone(),
         accepted_at: ctx.now,
         next_step: 0,
-        wake_at: Some(ctx.now.plus(new.policy.wait_before(0).max(hold))),
+        wake_at: Some(if new.deferred { ctx.now } else { ctx.now.plus(new.policy.wait_before(0).max(hold)) }),
         attempts: 0,
         holder: None,
         excluded: Vec::new(),
@@ -54,15 +55,17 @@ pub(super) fn made(loaded: &Loaded, new: &NewCall, hold: Duration, ctx: &Ctx<'_>
         settings: new.settings,
     };
     let mut w = Work::new(ctx, loaded, CallState { call, notices: Vec::new(), attempts: Vec::new() });
-    let text = format!(
-        "accepted at level {} with {} steps, reference {}",
-        new.level,
-        new.policy.total_steps(),
-        w.state.call.reference
-    );
+    let why = new.level_why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+    let ladder =
+        if new.deferred { ", nobody is woken".to_owned() } else { format!(" with {} steps", new.policy.total_steps()) };
+    let text = format!("accepted at level {}{why}{ladder}, reference {}", new.level, w.state.call.reference);
     w.log(LogKind::CallAccepted, None, text, json!({ "level": new.level, "reference": w.state.call.reference }));
     raise_warnings(&mut w, &new.id, new.data.twilio_to_number.as_deref(), &new.warnings);
-    sequence::fire_due(&mut w)?;
+    if new.deferred {
+        deferred::until_morning(&mut w);
+    } else {
+        sequence::fire_due(&mut w)?;
+    }
     w.change.answer = Answer::Created(Box::new(w.state.clone()));
     Ok(w.into_change())
 }
@@ -97,7 +100,7 @@ pub(super) fn decide(w: &mut Work<'_>, what: &Decision, by: &Actor, note: Option
             let held = w.state.call.holder.clone();
             if holder.is_none() || *holder == held { same(w) } else { not_allowed(w, &taken_by(w)) }
         }
-        (Decision::Acknowledge { holder }, S::Dispatching | S::Exhausted) => {
+        (Decision::Acknowledge { holder }, S::Dispatching | S::Exhausted | S::Deferred) => {
             if let Some(h) = holder
                 && !is_known(w, h)
             {
@@ -108,10 +111,10 @@ pub(super) fn decide(w: &mut Work<'_>, what: &Decision, by: &Actor, note: Option
         (Decision::Resolve, S::Resolved) | (Decision::Cancel, S::Cancelled) | (Decision::Reopen, S::Dispatching) => {
             same(w)
         }
-        (Decision::Resolve, S::Dispatching | S::Acknowledged | S::Exhausted) => {
+        (Decision::Resolve, S::Dispatching | S::Acknowledged | S::Exhausted | S::Deferred) => {
             close(w, S::Resolved, by, note, StandDown::All)
         }
-        (Decision::Cancel, S::Dispatching | S::Acknowledged | S::Exhausted) => {
+        (Decision::Cancel, S::Dispatching | S::Acknowledged | S::Exhausted | S::Deferred) => {
             close(w, S::Cancelled, by, note, StandDown::All)
         }
         (Decision::Reopen, S::Acknowledged | S::Exhausted) => reopen(w, by, note),
@@ -123,6 +126,9 @@ pub(super) fn decide(w: &mut Work<'_>, what: &Decision, by: &Actor, note: Option
             }
         }
         (Decision::Mute, S::Dispatching) => mute(w, by, note),
+        (Decision::Raise { level }, S::Deferred) => deferred::raise(w, level.as_deref(), by, note),
+        (Decision::Raise { level: None }, S::Dispatching) => same(w),
+        (Decision::Seen, S::Deferred) => deferred::seen(w, by, note),
         (_, status) => {
             let text = format!("the call is {status}");
             not_allowed(w, &text)
@@ -130,7 +136,7 @@ pub(super) fn decide(w: &mut Work<'_>, what: &Decision, by: &Actor, note: Option
     }
 }
 
-fn not_allowed(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
+pub(super) fn not_allowed(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
     w.change.answer = Answer::NotAllowed(Box::new(w.state.clone()), why.to_owned());
     Ok(())
 }
@@ -230,11 +236,11 @@ fn mute(w: &mut Work<'_>, by: &Actor, note: Option<&str>) -> Result<(), Illegal>
     Ok(())
 }
 
-fn resolve_alerts(w: &mut Work<'_>, at: Until) {
+pub(super) fn resolve_alerts(w: &mut Work<'_>, at: Until) {
     let call = w.state.call.id.clone();
     w.change.alerts.push(AlertChange::ResolveAll { call, at });
 }
 
-fn said(note: Option<&str>) -> Value {
+pub(super) fn said(note: Option<&str>) -> Value {
     note.map_or(Value::Null, |n| json!({ "note": n }))
 }

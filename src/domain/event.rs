@@ -30,7 +30,11 @@ pub struct NewCall {
     pub fingerprint: String,
     /// What it runs as.
     pub level: String,
-    /// The ladder.
+    /// Why it runs as another level than the one that was given, half a sentence.
+    pub level_why: Option<String>,
+    /// Nobody is woken: it waits for the morning.
+    pub deferred: bool,
+    /// The ladder; of a deferred one, that of the level to which it is raised where none is named.
     pub policy: Arc<Policy>,
     /// The settings that it was taken from; `None`: a process's own.
     pub settings: Option<SettingsNumber>,
@@ -218,6 +222,13 @@ pub enum Decision {
     Cancel,
     /// Look for somebody again, with everybody.
     Reopen,
+    /// A deferred call is woken to this level; `None`: that of its ladder.
+    Raise {
+        /// As a person named it.
+        level: Option<String>,
+    },
+    /// A person has seen a deferred call.
+    Seen,
     /// Fire what is due or next now (`follow-up run`).
     FireNow,
     /// No further follow-ups (`follow-up cancel`).

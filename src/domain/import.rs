@@ -41,7 +41,7 @@ pub(super) fn import(loaded: &Loaded, import: &Import, ctx: &Ctx<'_>) -> Result<
     });
     w.log(LogKind::CallImported, None, format!("Recovering lost retry: {}", import.how), data);
     decide::raise_warnings(&mut w, &id, dialled.as_deref(), &import.warnings);
-    if w.state.call.status != CallStatus::Dispatching {
+    if !matches!(w.state.call.status, CallStatus::Dispatching | CallStatus::Deferred) {
         let text = format!(
             "call {id} was rebuilt as {}: {}; nobody is told any more. If that is wrong: dispatchctl reopen {id}",
             w.state.call.status, import.how

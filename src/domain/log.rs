@@ -27,6 +27,12 @@ words! {
         CallExhausted = "call.exhausted",
         /// Handed back or reopened: a new round.
         CallReopened = "call.reopened",
+        /// It can wait until the morning.
+        CallDeferred = "call.deferred",
+        /// A deferred one was woken: a new round.
+        CallRaised = "call.raised",
+        /// A person has seen a deferred one.
+        CallSeen = "call.seen",
         /// Its follow-ups were stopped by a person.
         CallMuted = "call.muted",
         StepFired = "step.fired",

@@ -10,6 +10,7 @@ use super::alert::{AlertChange, AlertKind};
 use super::call::{Call, CallData, CallStatus};
 use super::change::{Answer, Change};
 use super::decide;
+use super::deferred;
 use super::event::{Loaded, NewCall, Note, Report};
 use super::log::{LogEntry, LogKind};
 use super::sequence;
@@ -46,6 +47,9 @@ pub(super) fn report(loaded: &Loaded, new: &NewCall, report: &Report, ctx: &Ctx<
     );
     if held {
         replaced(&mut w, new, report)?;
+    } else if is_higher(&w.state.call, new) && w.state.call.status == CallStatus::Deferred {
+        let actor = w.ctx.actor.clone();
+        deferred::raise(&mut w, Some(&new.level), &actor, None)?;
     } else if is_higher(&w.state.call, new) {
         raised(&mut w, new, report);
     }
@@ -103,6 +107,11 @@ fn replaced(w: &mut Work<'_>, new: &NewCall, report: &Report) -> Result<(), Ille
         call.wake_at = Some(call.accepted_at.plus(call.policy.wait_before(0)).max(now));
     }
     decide::raise_warnings(w, &id, dialled.as_deref(), &new.warnings);
+    if new.deferred && w.state.call.level == new.level {
+        w.call_to(CallStatus::Deferred)?;
+        deferred::until_morning(w);
+        return Ok(());
+    }
     if report.hold.is_none() { sequence::fire_due(w) } else { Ok(()) }
 }
 

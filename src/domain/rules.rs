@@ -37,6 +37,8 @@ pub struct Rules {
     pub stand_down: bool,
     /// A follow-up that fires later than this after its time raises an alert.
     pub late_follow_up: Duration,
+    /// When deferred calls must have been seen, by the clock of their line.
+    pub morning: jiff::civil::Time,
     /// Whether texts say that they are a test.
     pub test_mode: bool,
     /// The words that answer a text.

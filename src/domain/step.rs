@@ -1,8 +1,10 @@
 //! The one entry to every decision: what was loaded and an event in, a [`Change`] out. Pure and total.
 
 use super::attempt::Attempt;
+use super::call::CallStatus;
 use super::change::{Answer, Change, Effect};
 use super::decide;
+use super::deferred;
 use super::event::{Event, Loaded};
 use super::ladder_end;
 use super::reply;
@@ -29,7 +31,10 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         Event::StatusUpdate(update) => status_update::update(loaded, update, ctx)?,
         Event::ClearOptOut { phone, by } => reply::clear_opt_out(phone, by, ctx),
         Event::Alert(alert) => Change { alerts: vec![alert.clone()], ..Change::default() },
-        Event::Wake { .. } => answered(loaded, ctx, sequence::fire_due)?,
+        Event::Wake { .. } => answered(loaded, ctx, |w| match w.state.call.status {
+            CallStatus::Deferred => deferred::not_seen(w),
+            _ => sequence::fire_due(w),
+        })?,
         Event::Decide { what, by, note, .. } => {
             answered(loaded, ctx, |w| decide::decide(w, what, by, note.as_deref()))?
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::levels::Levels;
 use super::phone::PhoneNumber;
 use super::phone::spelling::{Spelling, shared_country};
 use super::policy::Policy;
@@ -37,6 +38,8 @@ pub struct Line {
     pub templates: Templates,
     /// IANA name, for times shown to people of this line.
     pub time_zone: Option<String>,
+    /// Its own words of an emergency, beside the shop's.
+    pub keywords: Vec<String>,
 }
 
 /// minijinja sources of the texts; `None` means the built-in one.
@@ -63,6 +66,8 @@ pub struct Directory {
     pub fallback: Vec<Sender>,
     /// Who is told once a round where a step, a line or a ladder finds nobody, before a call is given up.
     pub last_resort: Vec<ContactId>,
+    /// The words of levels and of emergencies.
+    pub levels: Levels,
 }
 
 impl Directory {
@@ -107,6 +112,16 @@ impl Directory {
     pub fn policy<'a>(&'a self, line: &'a Line, level: &str) -> Option<&'a Policy> {
         let level = level.trim().to_lowercase();
         line.policies.get(&level).or_else(|| self.default_line.policies.get(&level))
+    }
+
+    /// The policy of the level that this word means on this line: a policy's own name, else an alias.
+    pub fn policy_meant<'a>(&'a self, line: &'a Line, word: &str) -> Option<&'a Policy> {
+        self.policy(line, word).or_else(|| self.policy(line, self.levels.meant(word)?))
+    }
+
+    /// The zone by whose clock people of this line live.
+    pub fn zone<'a>(&'a self, line: &'a Line) -> Option<&'a str> {
+        line.time_zone.as_deref().or(self.default_line.time_zone.as_deref())
     }
 
     /// Every level that exists on this line.
@@ -215,6 +230,7 @@ mod tests {
             policies: BTreeMap::new(),
             templates: Templates::default(),
             time_zone: None,
+            keywords: Vec::new(),
         }
     }
 
@@ -236,6 +252,7 @@ mod tests {
             from: "+15005550006".parse().ok(),
             fallback: Vec::new(),
             last_resort: Vec::new(),
+            levels: Levels::default(),
         }
     }
 

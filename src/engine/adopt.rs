@@ -20,6 +20,7 @@ use crate::store::StoreError;
 
 use super::apply::Core;
 use super::in_force::InForce;
+use super::rebuild::rows::DEFERRED;
 use super::rebuild::{self, Base, BaseReader, BaseSnapshot, CallRow, EventRow, OLDER_THAN, ReadError};
 
 /// A row that nobody was told of for this long is not texted about any more without a person's word.
@@ -113,6 +114,9 @@ impl Adopter {
             return Ok(Looked::Odd(text));
         }
         let age = row.accepted_at.map(|at| snapshot.now.since(at)).unwrap_or_default();
+        if row.status == DEFERRED && (!events.is_empty() || age > STALE) {
+            return Ok(Looked::Fine);
+        }
         if events.is_empty() && age > STALE {
             let text = format!(
                 "call {id} is DISPATCHING in Airtable for more than a day and nobody was told of it: dispatch it by hand or close it"

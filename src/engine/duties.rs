@@ -21,7 +21,7 @@ use super::scheduler::Scheduler;
 use super::sink::Sink;
 use super::synced_contacts::ContactSync;
 use super::wake::WakeSignal;
-use super::{Engine, Scope, beat, integrity, outbox, silence, store_alarm, store_file, waiting, watch};
+use super::{Engine, Scope, beat, integrity, morning, outbox, silence, store_alarm, store_file, waiting, watch};
 
 /// The group of what an engine does whatever its settings are.
 pub const ENGINE: &str = "engine";
@@ -83,6 +83,9 @@ pub const TABLE: &[DutyRow] = &[
     }),
     of_the_whole_store("silence", every(silence::EVERY).still_after(silence::STILL_MAX), |of| {
         DutyWork::of(&of.engine, |e| Box::pin(async move { silence::pass(&e).await }))
+    }),
+    of_the_whole_store("morning", every(morning::EVERY), |of| {
+        DutyWork::of(&of.engine, |e| Box::pin(async move { morning::pass(&e).await }))
     }),
     of_the_whole_store("store", every(store_alarm::EVERY).on(WakeSignal::Store), |of| {
         DutyWork::of(&Arc::new((of.engine.clone(), Arc::default())), |of| {

@@ -25,6 +25,7 @@ pub(crate) mod json;
 pub(crate) mod layout;
 pub(crate) mod listener;
 pub(crate) mod mirror;
+pub(crate) mod morning;
 pub(crate) mod outbox;
 pub(crate) mod poller;
 pub(crate) mod provider_clock;

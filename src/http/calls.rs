@@ -124,8 +124,28 @@ pub(super) async fn reopen(
     decide(&state, name, request, Verb::Plain(Decision::Reopen)).await
 }
 
+/// `POST /api/calls/{id}/raise`, with a `level`.
+pub(super) async fn raise(
+    State(state): State<Arc<HttpState>>,
+    name: Named,
+    request: Request,
+) -> Result<Response, Problem> {
+    decide(&state, name, request, Verb::Raise).await
+}
+
+/// `POST /api/calls/{id}/seen`.
+pub(super) async fn seen(
+    State(state): State<Arc<HttpState>>,
+    name: Named,
+    request: Request,
+) -> Result<Response, Problem> {
+    decide(&state, name, request, Verb::Plain(Decision::Seen)).await
+}
+
 /// What a path asks for.
 enum Verb {
+    /// To a level, where the body names one.
+    Raise,
     /// On behalf of a contact, where the body names one.
     Acknowledge,
     /// What needs nobody.
@@ -135,9 +155,13 @@ enum Verb {
 async fn decide(state: &HttpState, name: Named, request: Request, verb: Verb) -> Result<Response, Problem> {
     let (caller, said) = said(state, request).await?;
     let id = find(state, &named(name)?).await?;
+    if said.level.is_some() && !matches!(verb, Verb::Raise) {
+        return Err(Problem::bad_request("level: only raise takes one.").member("field", "level"));
+    }
     let what = match (verb, said.contact) {
         (Verb::Plain(what), None) => what,
-        (Verb::Plain(_), Some(_)) => {
+        (Verb::Raise, None) => Decision::Raise { level: said.level },
+        (Verb::Plain(_) | Verb::Raise, Some(_)) => {
             return Err(Problem::bad_request("contact: only ack takes one.").member("field", "contact"));
         }
         (Verb::Acknowledge, None) => Decision::Acknowledge { holder: None },
@@ -183,6 +207,7 @@ struct OperatorRequest {
     by: Option<String>,
     note: Option<String>,
     contact: Option<String>,
+    level: Option<String>,
 }
 
 /// The body of a decision, which may be left out.
@@ -209,7 +234,8 @@ async fn said(state: &HttpState, request: Request) -> Result<(Caller, OperatorRe
             "by" => ("by", &mut said.by, BY_CHARACTERS_MAX),
             "note" => ("note", &mut said.note, NOTE_CHARACTERS_MAX),
             "contact" => ("contact", &mut said.contact, BY_CHARACTERS_MAX),
-            _ => return Err(Problem::bad_request("The body holds a field other than by, note and contact.")),
+            "level" => ("level", &mut said.level, BY_CHARACTERS_MAX),
+            _ => return Err(Problem::bad_request("The body holds a field other than by, note, contact and level.")),
         };
         *slot = short_text(field, value, max)?;
     }

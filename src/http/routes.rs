@@ -22,6 +22,8 @@ pub fn router(surface: Surface, state: Arc<HttpState>) -> Router {
             .route("/api/calls/{id}/resolve", post(calls::resolve))
             .route("/api/calls/{id}/cancel", post(calls::cancel))
             .route("/api/calls/{id}/reopen", post(calls::reopen))
+            .route("/api/calls/{id}/raise", post(calls::raise))
+            .route("/api/calls/{id}/seen", post(calls::seen))
             .route("/api/log", get(calls::log))
             .route("/health", get(ops::health))
             .route("/readyz", get(ops::ready));

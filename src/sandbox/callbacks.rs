@@ -11,7 +11,8 @@ use base64::Engine as _;
 use hmac::{Hmac, Mac as _};
 use tokio::sync::oneshot;
 
-use super::faults::{FaultKind, Subject};
+use super::armed::Subject;
+use super::faults::FaultKind;
 use super::messages::{Direction, Message, Status};
 use super::people;
 use super::state::Shared;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::answer::Response;
+use super::armed::Subject;
 use super::callbacks;
-use super::faults::{FaultKind, On, Subject, chance};
+use super::faults::{FaultKind, On, chance};
 use super::messages::{Content, Direction, Message, MessageOutcome, Status};
 use super::state::{SERVICE_SENDER, Shared};
 use super::target::Target;

@@ -16,6 +16,7 @@
 mod account;
 mod airtable;
 mod answer;
+mod armed;
 mod callbacks;
 mod change;
 pub(crate) mod config;

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::armed::Subject;
 use super::callbacks::{self, Posted};
-use super::faults::{FaultKind, Subject};
+use super::faults::FaultKind;
 use super::messages::{Content, Direction, Message, MessageOutcome, Status, segments};
 use super::person::Reply;
 use super::state::{SERVICE_SENDER, Shared};

@@ -8,8 +8,9 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use super::airtable::Airtable;
+use super::armed::Faults;
 use super::config::{SandboxConfig, SandboxError};
-use super::faults::{Fault, Faults};
+use super::faults::Fault;
 use super::kept_alerts::Sinks;
 use super::ledger::{ContentLine, LedgerFile, LedgerLine, LineRef, StatusLine, Violation};
 use super::messages::{Content, Direction, Message, Messages, Status};

@@ -14,7 +14,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use super::faults::{Fault, FaultKind, Subject};
+use super::armed::Subject;
+use super::faults::{Fault, FaultKind};
 use super::state::Shared;
 use crate::clock::Clock as _;
 

@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use wiremock::Request;
 
 use super::answer::Response;
-use super::faults::{Fault, FaultKind, On, Subject};
+use super::armed::Subject;
+use super::faults::{Fault, FaultKind, On};
 use super::messages::{Content, Listed, Message};
 use super::state::Shared;
 use super::wire::{PREFIX, Params, TwilioRefusal, not_found, refuse, refused_by, resource, respond, shown};

@@ -136,6 +136,8 @@ pub trait Queues: Send + Sync {
     /// DISPATCHING calls accepted before `before` of which nobody has been told and nothing was accepted, and for which no alert
     /// `unnotified:<call>` is raised, oldest first: a crowd that is known hides nobody.
     async fn unnotified(&self, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;
+    /// DEFERRED calls that nobody has seen and whose wake time has come, earliest first.
+    async fn not_seen(&self, now: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;
     /// Receipts that were kept for nobody and whose message or attempt is known by now, oldest first, with its call.
     async fn kept_receipts(&self, limit: usize) -> Result<Vec<(CallId, StatusUpdate)>, StoreError>;
     /// Those with a text of a call that is DISPATCHING, or that left DISPATCHING at `since` or later and is still open; told last

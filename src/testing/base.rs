@@ -13,7 +13,7 @@ use crate::domain::Timestamp;
 use crate::engine::layout::{Holds, holds};
 use crate::gateways::airtable::{BaseSchema, Cell, FieldSchema, Fields, NewField, NewTable, TableSchema};
 use crate::gateways::mirror::{
-    Keys, Lane, MirrorError, MirrorGateway, Query, Record, RecordChange, RecordId, RecordList, Refusal, RefusalScope,
+    Lane, MirrorError, MirrorGateway, Query, Record, RecordChange, RecordId, RecordList, Refusal, RefusalScope,
     Typecast, Upserted, Whoami,
 };
 
@@ -311,11 +311,6 @@ impl MirrorGateway for ScriptedBase {
         self.fate("delete")?;
         ids.iter().for_each(|id| self.remove(table, id));
         Ok(ids.iter().cloned().collect())
-    }
-
-    async fn get(&self, table: &str, id: &RecordId, _: Keys) -> Result<Option<Record>, MirrorError> {
-        self.fate("get")?;
-        Ok(self.rows(table).into_iter().find(|r| r.id == *id))
     }
 
     /// The double reads no formula: all of the table, which callers compare again.

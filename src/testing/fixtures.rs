@@ -60,11 +60,13 @@ pub(crate) fn directory() -> Directory {
             policies: policies.into_iter().map(|p| (p.name.clone(), p)).collect::<BTreeMap<_, _>>(),
             templates: Templates::default(),
             time_zone: None,
+            keywords: Vec::new(),
         },
         lines: Vec::new(),
         from: SENDER.parse().ok(),
         fallback: Vec::new(),
         last_resort: Vec::new(),
+        levels: crate::domain::levels::Levels::default(),
     }
 }
 
@@ -89,6 +91,7 @@ pub(crate) fn rules() -> Rules {
         stand_down: true,
         late_follow_up: secs(30),
         test_mode: false,
+        morning: jiff::civil::time(8, 0, 0, 0),
         lexicon: std::sync::Arc::default(),
         off: crate::domain::safeguards::SafeguardsOff::default(),
     }

@@ -416,3 +416,30 @@ fn a_command_that_knows_no_contacts_fires_nothing() {
     assert_eq!(shop.expect(0, &["status", "t1", "-o", "json"]).json()["status"], "DISPATCHING");
     shop.expect(3, &["status", "t2"]);
 }
+
+#[test]
+fn a_call_that_can_wait_wakes_nobody_until_it_is_raised() {
+    let shop = Shop::new();
+    let sent = shop.expect(0, &["send", "--call-id", "drip", "--level", "Non-Emergency", "--issue", "A tap drips"]);
+    assert!(sent.stdout.contains("DEFERRED") && sent.stdout.contains("waits for the morning"), "{sent:?}");
+    let doc = shop.expect(0, &["status", "drip", "-o", "json"]).json();
+    assert_eq!((&doc["status"], &doc["level"], &doc["attempts"]), (&json!("DEFERRED"), &json!("morning"), &json!([])));
+    let story = shop.expect(0, &["status", "drip"]).stdout;
+    assert!(story.contains("waits for the morning; alarms"), "{story}");
+    assert_eq!(texts(&shop.expect(0, &["status", "-o", "json"]).json(), "calls", "callId"), ["drip"], "it is open");
+
+    let seen = shop.expect(0, &["seen", "drip", "--note", "rang back"]);
+    assert!(seen.stdout.contains("is DEFERRED"), "{seen:?}");
+    assert!(shop.expect(0, &["seen", "drip"]).stdout.contains("already"));
+    let e = shop.expect(1, &["raise", "drip", "--level", "soon"]).stderr;
+    assert!(e.contains("no level of this line"), "{e}");
+    let raised = shop.expect(0, &["raise", "drip", "--level", "high", "-o", "json"]).json();
+    assert_eq!((&raised["status"], &raised["level"]), (&json!("DISPATCHING"), &json!("high")));
+    let e = shop.expect(1, &["seen", "drip"]).stderr;
+    assert!(e.contains("cannot be ticked off"), "{e}");
+    let log = shop.expect(0, &["log", "--call", "drip", "-o", "json"]).json();
+    let kinds: Vec<&str> = texts(&log, "entries", "kind");
+    for kind in ["call.accepted", "call.deferred", "call.seen", "call.raised"] {
+        assert!(kinds.contains(&kind), "{kind}: {kinds:?}");
+    }
+}

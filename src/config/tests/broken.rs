@@ -48,6 +48,18 @@ const MISTAKES: &[(&str, &str, &[&str])] = &[
         "[replies]\ntake = [\"voy\",\n\"Start\"]",
         &["dispatchctl.toml:3", "replies.take[1]", "\"Start\" is a word that the provider takes for itself"],
     ),
+    (
+        "a word of two levels",
+        "[levels]\nhigh = [\"critical\"]\nmorning = [\"Critical\"]",
+        &["levels.morning[0]", "\"Critical\" is a word of another level"],
+    ),
+    (
+        "words of no policy",
+        "[levels]\nsoon = [\"later\"]",
+        &["dispatchctl.toml:2", "levels.soon[0]", "\"soon\" is no policy of this shop"],
+    ),
+    ("a keyword of signs", "[levels]\nkeywords = [\"!!\"]", &["levels.keywords[0]", "no letter and no digit"]),
+    ("a morning of no clock", "[report]\nmorning = \"25:00\"", &["report.morning", "is no time of day"]),
     ("help as a reply word", "[replies]\npass = [\"HELP\"]", &["replies.pass[0]", "the provider takes for itself"]),
     (
         "a reply word of two lists",

@@ -209,7 +209,7 @@ fn on_call(w: &mut Work<'_>, word: Word, contact: &ContactId, is_notified: bool,
             Said::new("closed call", format!("{r} is closed ({}).", status.as_str().to_lowercase()))
         }
         (Word::Take, S::Acknowledged) if mine => Said::new("already theirs", format!("{r} is already yours.")),
-        (Word::Take, S::Dispatching | S::Exhausted) => {
+        (Word::Take, S::Dispatching | S::Exhausted | S::Deferred) => {
             decide::take(w, Some(contact.clone()), by, None)?;
             let opening = if is_notified { "is yours." } else { "still looked for somebody: it is yours now." };
             Said::new("took the call", wording::yours(w, opening))
@@ -227,7 +227,7 @@ fn on_call(w: &mut Work<'_>, word: Word, contact: &ContactId, is_notified: bool,
             decide::close(w, S::Resolved, by, None, StandDown::Nobody)?;
             Said::new("resolved the call", format!("{r} is closed. Thank you."))
         }
-        (Word::Done, S::Dispatching | S::Exhausted) => {
+        (Word::Done, S::Dispatching | S::Exhausted | S::Deferred) => {
             decide::close(w, S::Resolved, by, None, StandDown::AllBut(contact))?;
             Said::new("resolved the call", format!("{r} is closed. Thank you."))
         }
@@ -236,6 +236,9 @@ fn on_call(w: &mut Work<'_>, word: Word, contact: &ContactId, is_notified: bool,
             let why = format!("{} passed", name_in(w, contact));
             pass(w, contact, by, &why)?;
             Said::new("passed", format!("Noted: {r} {}", after_a_pass(w)))
+        }
+        (Word::Pass, S::Deferred) => {
+            Said::new("passed, it waits for the morning", format!("Noted: {r} waits for the morning."))
         }
         (Word::Pass, S::Exhausted) => {
             Said::new("passed too late", format!("Noted. Nobody has {r}: reply 1 {r} to take it."))

@@ -117,7 +117,7 @@ impl<'a> Reply<'a> {
         let free = match c.call.status {
             S::Dispatching => true,
             S::Exhausted => was_open || !self.was_another_notified_later(c, when),
-            S::Acknowledged | S::Resolved | S::Cancelled => false,
+            S::Acknowledged | S::Resolved | S::Cancelled | S::Deferred => false,
         };
         let me = self.contact_in(c);
         let mine = self.holds(c);

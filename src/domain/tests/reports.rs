@@ -67,7 +67,7 @@ fn without_an_analysis_it_is_dispatched_from_what_is_there() {
 
 #[test]
 fn a_function_first_and_its_report_second_is_one_call_and_the_ladder_stays() {
-    for (level, alarmed) in [("normal", false), ("low", true), ("high", true)] {
+    for (level, alarmed) in [("normal", false), ("purple", true), ("high", true)] {
         let mut core = CoreHarness::new();
         report(&mut core, "function dispatch", None, json!({"issueSummary": "Leak", "emergencyLevel": "normal"}));
         core.send_all();
@@ -108,4 +108,15 @@ fn a_second_end_of_the_call_does_not_lengthen_the_wait() {
     core.now = core.now.plus(Duration::from_secs(20));
     report(&mut core, "call_ended", Some(HOLD), json!({"issueSummary": "…more water"}));
     assert_eq!((core.call().call.wake_at, core.call().attempts.len()), (due, 0));
+}
+
+#[test]
+fn an_analysis_that_can_wait_defers_a_held_call_and_a_higher_report_wakes_it() {
+    let mut core = CoreHarness::new();
+    report(&mut core, "call_ended", Some(HOLD), json!({"issueSummary": "…tap"}));
+    report(&mut core, "call_analyzed", None, json!({"issueSummary": "A tap drips", "emergencyLevel": "morning"}));
+    assert_eq!((core.call().call.status, core.call().attempts.len()), (CallStatus::Deferred, 0));
+    report(&mut core, "correction", None, json!({"issueSummary": "The tap broke off", "emergencyLevel": "high"}));
+    assert_eq!((core.call().call.status, core.call().call.level.as_str()), (CallStatus::Dispatching, "high"));
+    assert_eq!(core.call().attempts.len(), 1);
 }

@@ -18,13 +18,19 @@ const ACK: Decision = Decision::Acknowledge { holder: None };
 /// A call of which Sam and Ana were told, in this status.
 fn in_status(status: CallStatus) -> CoreHarness {
     let mut harness = CoreHarness::new();
+    if status == CallStatus::Deferred {
+        // Nobody is told of it.
+        harness.now = harness.now.plus(secs(420));
+        harness.dispatch("c", "morning");
+        return harness;
+    }
     let call = harness.dispatch("c", "normal");
     harness.send_all();
     harness.now = harness.now.plus(secs(420));
     harness.apply(Event::Wake { call: call.clone() });
     harness.send_all();
     match status {
-        CallStatus::Dispatching => {}
+        CallStatus::Dispatching | CallStatus::Deferred => {}
         CallStatus::Acknowledged => drop(harness.reply(1, "sam", "1")),
         CallStatus::Resolved => drop(decide(&mut harness, Decision::Resolve)),
         CallStatus::Cancelled => drop(decide(&mut harness, Decision::Cancel)),
@@ -59,6 +65,7 @@ fn every_decision_on_every_status() {
             [To(S::Acknowledged), To(S::Resolved), To(S::Cancelled), Already, To(S::Dispatching), To(S::Dispatching)],
         ),
         (S::Acknowledged, [Already, To(S::Resolved), To(S::Cancelled), To(S::Dispatching), NotAllowed, NotAllowed]),
+        (S::Deferred, [To(S::Acknowledged), To(S::Resolved), To(S::Cancelled), NotAllowed, NotAllowed, NotAllowed]),
         (S::Resolved, [NotAllowed, Already, NotAllowed, NotAllowed, NotAllowed, NotAllowed]),
         (S::Cancelled, [NotAllowed, NotAllowed, Already, NotAllowed, NotAllowed, NotAllowed]),
         (
@@ -81,7 +88,8 @@ fn every_decision_on_every_status() {
                 assert_eq!(harness.calls, before, "{status} {what:?}: nothing is done");
             }
             let call = &harness.call().call;
-            assert_eq!(call.wake_at.is_some(), call.status == S::Dispatching, "{status} {what:?}");
+            let wakes = matches!(call.status, S::Dispatching | S::Deferred);
+            assert_eq!(call.wake_at.is_some(), wakes, "{status} {what:?}");
         }
     }
 }
@@ -205,7 +213,7 @@ fn a_claim_is_good_for_one_post() {
 fn a_wake_that_is_not_due_or_not_wanted_does_nothing() {
     for status in CallStatus::ALL {
         let mut harness = in_status(*status);
-        if *status == CallStatus::Dispatching {
+        if matches!(*status, CallStatus::Dispatching | CallStatus::Deferred) {
             harness.now = harness.now.plus(secs(1));
         } else {
             harness.now = harness.now.plus(mins(600));

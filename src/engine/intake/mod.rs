@@ -6,6 +6,7 @@
 
 mod document;
 pub(crate) mod json;
+mod level;
 #[cfg(test)]
 mod random;
 pub mod reports;
@@ -14,13 +15,14 @@ use sha2::{Digest as _, Sha256};
 
 pub use document::{KNOWN, from_json, unknown_keys};
 
+use level::{Level, level};
+
 use crate::domain::alert::AlertKind;
 use crate::domain::attempt::Recipient;
 use crate::domain::call::{CallData, Override};
 use crate::domain::event::NewCall;
 use crate::domain::phone::spelling::{Spelling, plain_number};
 use crate::domain::phone::{looks_wrong, masked};
-use crate::domain::policy::Policy;
 use crate::domain::team::{Directory, Line};
 use crate::domain::types::{CallId, ContactId, is_invisible};
 use crate::domain::{PhoneNumber, Timestamp};
@@ -107,13 +109,18 @@ pub fn new_call(
             format!("the dialled number {number} is no configured line: the defaults are used"),
         ));
     }
-    let (level, policy) = level(&intake, directory, line, validation, &mut warnings)?;
+    let by_hand = validation == Validation::Strict;
+    let Level { name: level, policy, why: level_why, deferred, warning } =
+        level(&intake.data, directory, line, by_hand).map_err(|why| field("emergencyLevel", why))?;
+    warnings.extend(warning.map(|text| (AlertKind::UnknownLevel, text)));
     let overridden = contact(&intake, directory, validation, &mut warnings)?;
     Ok(NewCall {
         id,
         fingerprint: fingerprint(&intake),
         idempotency_key: intake.idempotency_key.filter(|_| intake.call_id.is_none()),
         level,
+        level_why,
+        deferred,
         policy: policy.into(),
         settings: None,
         data: intake.data,
@@ -151,32 +158,6 @@ fn call_id(text: &str, exists: bool, validation: Validation) -> Result<CallId, I
         }
         None => Ok(id),
     }
-}
-
-fn level(
-    intake: &Intake,
-    directory: &Directory,
-    line: &Line,
-    validation: Validation,
-    warnings: &mut Warnings,
-) -> Result<(String, Policy), IntakeError> {
-    let asked = intake.data.emergency_level.as_deref().map_or("normal", str::trim);
-    let levels = directory.levels(line);
-    if let Some(p) = directory.policy(line, asked) {
-        return Ok((p.name.clone(), p.clone()));
-    }
-    if validation == Validation::Strict {
-        return Err(field(
-            "emergencyLevel",
-            format!("{asked:?} is no level of this line; there are {}", levels.join(", ")),
-        ));
-    }
-    let shown: String = asked.chars().filter(|c| !c.is_control()).take(40).collect();
-    warnings
-        .push((AlertKind::UnknownLevel, format!("the emergency level {shown:?} is unknown: the call runs as high")));
-    let fallback = ["high", "normal"].iter().find_map(|l| directory.policy(line, l));
-    let fallback = fallback.or_else(|| levels.iter().find_map(|l| directory.policy(line, l)));
-    fallback.map(|p| (p.name.clone(), p.clone())).ok_or_else(|| field("emergencyLevel", "no policy is configured"))
 }
 
 fn contact(
@@ -278,10 +259,10 @@ mod tests {
 
     use super::json::Document;
     use super::*;
-    use crate::domain::policy::Step;
+    use crate::domain::policy::{Policy, Step};
     use crate::domain::team::{Contact, Templates};
 
-    pub(super) fn directory() -> Directory {
+    pub(in crate::engine::intake) fn directory() -> Directory {
         let policy = |name: &str| {
             let steps = vec![Step { wait: std::time::Duration::ZERO, notify: vec!["primary".parse().expect("role")] }];
             let z = std::time::Duration::ZERO;
@@ -295,6 +276,7 @@ mod tests {
             policies: BTreeMap::from([policy("normal"), policy("high")]),
             templates: Templates::default(),
             time_zone: None,
+            keywords: Vec::new(),
         };
         Directory {
             contacts: vec![Contact {
@@ -308,6 +290,7 @@ mod tests {
             from: None,
             fallback: Vec::new(),
             last_resort: Vec::new(),
+            levels: crate::domain::levels::Levels::default(),
         }
     }
 

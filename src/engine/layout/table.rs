@@ -245,7 +245,7 @@ impl Layout {
         let Some(column @ Column { kind: Kind::Select(_), .. }) = self.columns.get(ours) else { return Vec::new() };
         let mapped = self.mapped(ours);
         let needed: &[&str] = match ours {
-            "status" => &["DISPATCHING", "ACKNOWLEDGED", "EXHAUSTED", "RESOLVED", "CANCELLED"],
+            "status" => &["DISPATCHING", "ACKNOWLEDGED", "EXHAUSTED", "RESOLVED", "CANCELLED", "DEFERRED"],
             "delivery_status" => {
                 &["sending", "queued", "sent", "delivered", "undelivered", "failed", "unknown", "skipped"]
             }

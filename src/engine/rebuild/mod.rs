@@ -18,7 +18,7 @@ mod plan;
 mod problem;
 mod read;
 mod rowless;
-mod rows;
+pub(crate) mod rows;
 mod snapshot;
 #[cfg(test)]
 mod tests;

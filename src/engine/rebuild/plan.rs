@@ -13,6 +13,7 @@ use crate::domain::call::{Call, CallData, CallState, CallStatus, ExclusionReason
 use crate::domain::codes::Class;
 use crate::domain::codes::classify;
 use crate::domain::event::{Import, NewCall, Reference};
+use crate::domain::levels::MORNING;
 use crate::domain::missed_steps;
 use crate::domain::phone::masked;
 use crate::domain::team::Directory;
@@ -24,7 +25,7 @@ use super::attempts::{AttemptDraft, Mark, Taken, draft};
 use super::evidence::{Claim, Evidence, PASSED, weigh};
 use super::problem::RowProblem;
 use super::rowless;
-use super::rows::{CallRow, DISPATCHING, EventRow};
+use super::rows::{CallRow, DEFERRED, DISPATCHING, EventRow};
 use super::snapshot::BaseSnapshot;
 
 /// What is lost with the row.
@@ -68,6 +69,8 @@ pub enum PlannedAction {
     GoesOn,
     /// Its ladder is over: its end is next.
     Ends,
+    /// It waits for the morning, and nobody is woken.
+    Waits,
     /// Somebody has it.
     Acknowledged,
     /// It is done.
@@ -82,6 +85,7 @@ impl PlannedAction {
         match self {
             Self::GoesOn => "goes on",
             Self::Ends => "ladder over",
+            Self::Waits => "deferred",
             Self::Acknowledged => "acknowledged",
             Self::Resolved => "resolved",
             Self::Cancelled => "cancelled",
@@ -285,6 +289,9 @@ fn row(snapshot: &BaseSnapshot, draft: AttemptDraft, evidence: Evidence) -> Plan
     let now = snapshot.now;
     let ladder = Ladder::of(&draft, &evidence, snapshot);
     let status = match evidence.standing {
+        Claim::Free if draft.row.status == DEFERRED && draft.number_max == 0 && draft.old.is_empty() => {
+            CallStatus::Deferred
+        }
         Claim::Free => CallStatus::Dispatching,
         Claim::Held(_) => CallStatus::Acknowledged,
         Claim::Resolved => CallStatus::Resolved,
@@ -295,6 +302,7 @@ fn row(snapshot: &BaseSnapshot, draft: AttemptDraft, evidence: Evidence) -> Plan
         CallStatus::Acknowledged => PlannedAction::Acknowledged,
         CallStatus::Resolved => PlannedAction::Resolved,
         CallStatus::Cancelled => PlannedAction::Cancelled,
+        CallStatus::Deferred => PlannedAction::Waits,
         _ if ladder.next >= ladder.total => PlannedAction::Ends,
         _ => PlannedAction::GoesOn,
     };
@@ -316,7 +324,11 @@ fn row(snapshot: &BaseSnapshot, draft: AttemptDraft, evidence: Evidence) -> Plan
     let kept = if draft.reference_is_out { Reference::Kept } else { Reference::Fresh };
     let warnings = draft.new.warnings.clone();
     let closed_at = evidence.why.as_ref().map(|(_, at)| *at).filter(|_| !runs);
-    let at = runs.then_some(ladder.wake_at);
+    // Whether somebody has seen a deferred one is not known: it alarms soon.
+    let at = match status {
+        CallStatus::Deferred => Some(now),
+        _ => runs.then_some(ladder.wake_at),
+    };
     let told_by_others = draft.old.len();
     let state = CallState {
         call: Call {
@@ -324,7 +336,7 @@ fn row(snapshot: &BaseSnapshot, draft: AttemptDraft, evidence: Evidence) -> Plan
             reference: reference.clone(),
             status,
             round: ladder.round,
-            level: draft.new.level.clone(),
+            level: if status == CallStatus::Deferred { MORNING.to_owned() } else { draft.new.level.clone() },
             policy: draft.new.policy.clone(),
             overridden: overridden(&draft),
             data: draft.new.data.clone(),
@@ -377,6 +389,9 @@ fn action(
         ),
         (PlannedAction::GoesOn, _) => format!("step {} of {} fires {when}; {last}", ladder.next + 1, ladder.total),
         (PlannedAction::Ends, _) => format!("EXHAUSTED with an alert {when}, unless an answer is found first; {last}"),
+        (PlannedAction::Waits, _) => {
+            "imported as DEFERRED: nobody is woken, and the alarm comes if nobody sees it".to_owned()
+        }
         (PlannedAction::Acknowledged, _) => format!("imported as ACKNOWLEDGED, nobody is told: {why}"),
         (PlannedAction::Resolved, _) => format!("imported as RESOLVED, nobody is told: {why}"),
         (PlannedAction::Cancelled, _) => format!("imported as CANCELLED, nobody is told: {why}"),

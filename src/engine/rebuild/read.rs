@@ -17,9 +17,10 @@ use crate::store::Ledger;
 
 use super::base::{Base, ReadError, is_known};
 use super::rowless;
-use super::rows::{CallRow, DISPATCHING, EventRow};
+use super::rows::{CallRow, DEFERRED, DISPATCHING, EventRow};
 use super::snapshot::BaseSnapshot;
 use super::words;
+use crate::domain::levels::MORNING;
 
 /// The most messages of one person and direction that are read.
 const LIST_MAX: usize = 2_000;
@@ -27,6 +28,8 @@ const LIST_MAX: usize = 2_000;
 const BEFORE: Duration = Duration::from_secs(12 * 3_600);
 /// A word that may mean that somebody has the call is believed no longer than this: a lost disk is seen sooner.
 const AMBIGUOUS_WITHIN: Duration = Duration::from_secs(24 * 3_600);
+/// A row of a call that waits for a person is rebuilt where it is no older than this.
+const DEFERRED_WITHIN: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// A call's row may be made after its first text.
 const LINKED_BEFORE: Duration = Duration::from_secs(3_600);
 /// Never further back than this.
@@ -134,8 +137,8 @@ async fn shop(reader: &BaseReader<'_>, base: &Base) -> Result<Shop, ReadError> {
     Ok(Shop { layouts, links })
 }
 
-/// Rows of calls that run. A word that may mean something else is believed of young rows alone, and not of those that wait for
-/// the morning.
+/// Rows of calls that run or wait for the morning. A word that may mean something else is believed of young rows alone; one that
+/// may mean either is decided by the level.
 async fn running(
     reader: &BaseReader<'_>,
     base: &Base,
@@ -153,12 +156,17 @@ async fn running(
     // The base's `=` may take other cases for the same.
     let rows = listed.records.iter().map(|r| CallRow::of(r, layout, &shop.links));
     let (mut calls, mut old, mut deferred) = (Vec::new(), 0_usize, 0_usize);
-    for row in rows.filter(|r| r.status == DISPATCHING) {
+    for mut row in rows.filter(|r| r.status == DISPATCHING || r.status == DEFERRED) {
         let age = row.accepted_at.map_or(Duration::ZERO, |at| reader.now.since(at));
-        let sleeps = row.also.contains(&"DEFERRED") && row.level.as_deref() == Some(words::MORNING);
-        match (row.also.is_empty(), sleeps) {
-            (_, true) => deferred += 1,
-            (false, _) if age > AMBIGUOUS_WITHIN => old += 1,
+        let levels = &reader.directory.levels;
+        let can_wait =
+            row.level.as_deref().is_some_and(|l| l.eq_ignore_ascii_case(MORNING) || levels.meant(l) == Some(MORNING));
+        if row.also.contains(&DEFERRED) && can_wait {
+            row.status = DEFERRED.to_owned();
+        }
+        match (row.status == DEFERRED, row.also.is_empty()) {
+            (true, _) if age > DEFERRED_WITHIN || !(row.also.is_empty() || can_wait) => deferred += 1,
+            (false, false) if age > AMBIGUOUS_WITHIN => old += 1,
             _ => calls.push(row),
         }
     }
@@ -170,7 +178,7 @@ async fn running(
         ));
     }
     if deferred > 0 {
-        notes.push(format!("{deferred} rows of {} wait for the morning by their level: left alone", layout.table));
+        notes.push(format!("{deferred} rows of {} that may wait for a person are older than a week, or their word may mean something else: left alone", layout.table));
     }
     Ok(calls)
 }

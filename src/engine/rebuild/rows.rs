@@ -11,6 +11,8 @@ use super::words;
 
 /// The word of a call that runs.
 pub(crate) const DISPATCHING: &str = "DISPATCHING";
+/// The word of a call that waits for the morning.
+pub(crate) const DEFERRED: &str = "DEFERRED";
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallRow {
     pub record: RecordId,

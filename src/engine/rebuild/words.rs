@@ -6,7 +6,7 @@ use crate::domain::MessageStatus;
 use crate::domain::attempt::AttemptState;
 use crate::engine::layout::Layout;
 
-use super::rows::DISPATCHING;
+use super::rows::{self, DISPATCHING};
 
 /// Our words of a call's status, and which state each is: one that runs first.
 const STATUSES: &[(&str, &str)] = &[
@@ -19,8 +19,6 @@ const STATUSES: &[(&str, &str)] = &[
     ("RESOLVED", "RESOLVED"),
     ("CANCELLED", "CANCELLED"),
 ];
-/// The level of a call that waits for the morning.
-pub(super) const MORNING: &str = "morning";
 
 /// A status in our word, and what else it may mean.
 pub(super) fn status(layout: &Layout, theirs: &str) -> (String, Vec<&'static str>) {
@@ -38,11 +36,11 @@ pub(super) fn status(layout: &Layout, theirs: &str) -> (String, Vec<&'static str
     }
 }
 
-/// The words of the base that a call which runs may have.
+/// The words of the base that a call which runs, or waits for the morning, may have.
 pub(super) fn running(layout: &Layout) -> Vec<String> {
-    let of = [DISPATCHING, DISPATCHING_TOLD]
+    let of = [DISPATCHING, DISPATCHING_TOLD, rows::DEFERRED]
         .into_iter()
-        .filter(|w| *w == DISPATCHING || layout.mapped("status").contains(w));
+        .filter(|w| *w != DISPATCHING_TOLD || layout.mapped("status").contains(w));
     let mut words: Vec<String> = of.filter_map(|word| layout.theirs_of("status", word)).collect();
     words.dedup();
     words

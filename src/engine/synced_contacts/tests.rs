@@ -15,7 +15,7 @@ use crate::domain::team::Directory;
 use crate::engine::in_force::{Decides, InForce};
 use crate::gateways::airtable::{BaseSchema, Cell, FieldSchema, Fields, NewField, NewTable, TableSchema};
 use crate::gateways::mirror::{
-    Keys, Lane, MirrorError, MirrorGateway, Query, Record, RecordChange, RecordId, RecordList, Refusal, RefusalScope,
+    Lane, MirrorError, MirrorGateway, Query, Record, RecordChange, RecordId, RecordList, Refusal, RefusalScope,
     Typecast, Upserted, Whoami,
 };
 use crate::store::{SyncedContact, SyncedContacts};
@@ -247,9 +247,7 @@ impl MirrorGateway for Table {
     async fn delete(&self, _: &str, _: &[RecordId]) -> Result<BTreeSet<RecordId>, MirrorError> {
         Err(away())
     }
-    async fn get(&self, _: &str, _: &RecordId, _: Keys) -> Result<Option<Record>, MirrorError> {
-        Err(away())
-    }
+
     async fn list(&self, query: &Query) -> Result<RecordList, MirrorError> {
         assert_eq!((query.table.as_str(), query.fields.len()), ("On-Call", 4), "only what is needed is asked for");
         self.0.lock().expect("a lock").clone().unwrap_or_else(|| Err(away()))

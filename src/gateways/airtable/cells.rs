@@ -261,11 +261,6 @@ impl Fields {
         self.0.iter().map(|(field, cell)| (field.as_str(), cell))
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Whether a cell links records.
     pub fn has_links(&self) -> bool {
         self.0.values().any(|c| matches!(c, Cell::Other(Value::Array(ids)) if !ids.is_empty()))

@@ -245,7 +245,7 @@ impl AirtableClient {
     }
 
     async fn page(&self, query: &Query, keys: Keys, offset: Option<&str>) -> Result<wire::Page, MirrorError> {
-        let size = query.page_size.clamp(1, PAGE_MAX).min(query.max_records.unwrap_or(PAGE_MAX).max(1));
+        let size = PAGE_MAX.min(query.max_records.unwrap_or(PAGE_MAX).max(1));
         let mut url = self.records_url(&query.table, &[])?;
         url.query_pairs_mut().extend_pairs(wire::list_pairs(query, size, keys, offset));
         let request = if url.as_str().len() > URL_CHARS_MAX {
@@ -255,7 +255,7 @@ impl AirtableClient {
             self.shared.reads.get(url)
         };
         let mut names = vec![query.table.as_str()];
-        names.extend(query.fields.iter().chain(query.sort.iter().map(|(f, _)| f)).map(String::as_str));
+        names.extend(query.fields.iter().map(String::as_str));
         // Between the quotes of the filter are values.
         let values = query.filter.as_ref().map(|f| f.as_str().split('\'').map(str::to_owned).collect());
         let said = ErrorBody { names, contents: values.unwrap_or_default() };
@@ -377,20 +377,6 @@ impl MirrorGateway for AirtableClient {
         Ok(deleted.into_iter().filter(|id| ids.contains(id)).collect())
     }
 
-    async fn get(&self, table: &str, id: &RecordId, keys: Keys) -> Result<Option<Record>, MirrorError> {
-        let mut url = self.records_url(table, &[id.as_str()])?;
-        if keys == Keys::Ids {
-            url.query_pairs_mut().append_pair("returnFieldsByFieldId", "true");
-        }
-        let said = ErrorBody { names: vec![table], contents: Vec::new() };
-        let read = |body: &[u8]| wire::one_record(body).filter(|record| record.id == *id);
-        match self.ask(Op::Get, self.shared.reads.get(url), &said, ANSWER_BYTES_MAX, read).await {
-            Ok(record) => Ok(Some(record)),
-            Err(MirrorError::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     async fn list(&self, query: &Query) -> Result<RecordList, MirrorError> {
         let keys = match keys_of(query.fields.iter().map(String::as_str))? {
             Keys::Ids => Keys::Ids,
@@ -454,7 +440,7 @@ fn segment(part: &str) -> Option<String> {
 /// What remains of a request whose answer did not come or could not be read.
 fn uncertain(op: Op, why: String) -> MirrorError {
     match op {
-        Op::Read | Op::Get => MirrorError::Retryable { why, retry_after: None },
+        Op::Read => MirrorError::Retryable { why, retry_after: None },
         Op::Change | Op::Make => MirrorError::Unknown { why, retry_after: None },
     }
 }
@@ -464,7 +450,7 @@ fn failed(op: Op, failure: Failure, bytes_max: usize) -> MirrorError {
         Failure::Before(why) => MirrorError::Retryable { why, retry_after: None },
         Failure::After(why) => uncertain(op, why),
         // The same again would be as long.
-        Failure::TooLong(status) if status.is_success() && matches!(op, Op::Read | Op::Get) => {
+        Failure::TooLong(status) if status.is_success() && op == Op::Read => {
             let message = format!("the answer is over {bytes_max} bytes: ask for fewer fields or smaller pages");
             MirrorError::Refused(Refusal {
                 http: Some(status.as_u16()),

@@ -11,8 +11,6 @@ use crate::gateways::mirror::{MirrorError, Refusal, RefusalScope};
 pub(super) enum Op {
     /// Changes nothing: any doubt ends in asking again.
     Read,
-    /// A read of one record by id.
-    Get,
     /// Changes or deletes what is named by id: harmless to repeat.
     Change,
     /// Makes something, or may: a repeat beside one that is still under way makes two.
@@ -126,7 +124,7 @@ pub(super) fn refusal(
     };
     let why = || format!("HTTP {http}{}", kind.as_ref().map(|k| format!(", {k}")).unwrap_or_default());
     match (meaning(http, kind.as_deref()), op) {
-        (Meaning::Path | Meaning::Record, Op::Get | Op::Change) => MirrorError::NotFound { kind },
+        (Meaning::Path | Meaning::Record, Op::Change) => MirrorError::NotFound { kind },
         (Meaning::Path, Op::Read | Op::Make) => refused(RefusalScope::Access),
         (Meaning::Record | Meaning::Row, _) => refused(RefusalScope::Row),
         (Meaning::Request, _) => refused(RefusalScope::Request),
@@ -138,9 +136,9 @@ pub(super) fn refusal(
         (Meaning::Iterator, _) => MirrorError::IteratorGone,
         (Meaning::RateLimited, _) => MirrorError::RateLimited { until: rest(retry_after) },
         (Meaning::Billing, _) => MirrorError::Billing { http },
-        (Meaning::NotDone, _)
-        | (Meaning::Again, Op::Read | Op::Get | Op::Change)
-        | (Meaning::Unknown, Op::Read | Op::Get) => MirrorError::Retryable { why: why(), retry_after },
+        (Meaning::NotDone, _) | (Meaning::Again, Op::Read | Op::Change) | (Meaning::Unknown, Op::Read) => {
+            MirrorError::Retryable { why: why(), retry_after }
+        }
         (Meaning::Again, Op::Make) | (Meaning::Unknown, Op::Change | Op::Make) => {
             MirrorError::Unknown { why: why(), retry_after }
         }

@@ -27,7 +27,6 @@
 //!
 //! **doctor** goes `whoami` → `bases` → `tables`, asks [`TableSchema::field`] and [`FieldSchema::takes`],
 //! and makes what is missing with `create_field` and `create_table`.
-#![allow(dead_code)]
 
 mod cells;
 pub(crate) mod client;

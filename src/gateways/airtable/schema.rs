@@ -8,11 +8,6 @@ pub fn is_field_id(field: &str) -> bool {
     is_id("fld", field)
 }
 
-/// Whether this is the id of a table: `tbl` and 14 letters or digits.
-pub fn is_table_id(table: &str) -> bool {
-    is_id("tbl", table)
-}
-
 /// A text; anything else is as if it were not there.
 pub(super) fn text<'de, D: Deserializer<'de>>(d: D) -> Result<String, D::Error> {
     Ok(Value::deserialize(d)?.as_str().unwrap_or_default().to_owned())

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::cells::{Cell, Fields};
-use crate::gateways::mirror::{Direction, Keys, Query, Record, RecordChange, RecordId, Typecast, Whoami};
+use crate::gateways::mirror::{Keys, Query, Record, RecordChange, RecordId, Typecast, Whoami};
 
 /// An error answer, in any of its three shapes; nothing where it is none of them, as a page made by something in front.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -46,11 +46,6 @@ fn record(value: Value) -> Option<Record> {
     let Some(Value::Object(cells)) = record.remove("fields") else { return None };
     let fields: Fields = cells.into_iter().map(|(field, value)| (field, Cell::read(value))).collect();
     Some(Record { id, created_at, fields })
-}
-
-/// One record as the answer to a get.
-pub(super) fn one_record(body: &[u8]) -> Option<Record> {
-    record(serde_json::from_slice(body).ok()?)
 }
 
 /// One page of a list.
@@ -150,13 +145,6 @@ pub(super) fn changes_body(changes: &[RecordChange], typecast: Typecast, keys: K
     with_flags(Map::from_iter([("records".to_owned(), records.into())]), typecast, keys)
 }
 
-const fn word(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Ascending => "asc",
-        Direction::Descending => "desc",
-    }
-}
-
 /// A list's parameters as names and values of a URL's query.
 pub(super) fn list_pairs(query: &Query, page: usize, keys: Keys, offset: Option<&str>) -> Vec<(String, String)> {
     let mut pairs = vec![("pageSize".to_owned(), page.to_string())];
@@ -169,10 +157,6 @@ pub(super) fn list_pairs(query: &Query, page: usize, keys: Keys, offset: Option<
     }
     for field in &query.fields {
         add("fields[]", field.clone());
-    }
-    for (n, (field, direction)) in query.sort.iter().enumerate() {
-        add(&format!("sort[{n}][field]"), field.clone());
-        add(&format!("sort[{n}][direction]"), word(*direction).to_owned());
     }
     if keys == Keys::Ids {
         add("returnFieldsByFieldId", "true".to_owned());
@@ -195,11 +179,6 @@ pub(super) fn list_body(query: &Query, page: usize, keys: Keys, offset: Option<&
     }
     if !query.fields.is_empty() {
         body.insert("fields".into(), json!(query.fields));
-    }
-    if !query.sort.is_empty() {
-        let sort: Vec<Value> =
-            query.sort.iter().map(|(field, d)| json!({ "field": field, "direction": word(*d) })).collect();
-        body.insert("sort".into(), sort.into());
     }
     if keys == Keys::Ids {
         body.insert("returnFieldsByFieldId".into(), true.into());

@@ -68,7 +68,6 @@ proptest! {
         let cut = whole.iter().copied().take((whole.len() as f64 * cut) as usize).collect::<Vec<u8>>();
         for body in [whole, cut, noise] {
             error(&body);
-            one_record(&body);
             written(&body, 1);
             deleted(&body);
             whoami(&body);

@@ -3,14 +3,13 @@
 //! Nothing here retries and nothing here remembers: a write that must not be lost is an outbox row, and after a crash the
 //! row is what counts. What a method promises is that a failure's meaning is never better than what is known.
 //! Implemented by [`AirtableClient`](super::airtable::AirtableClient), whose module shows how it is used.
-#![allow(dead_code)]
 
 mod failure;
 mod query;
 mod record;
 
 pub use failure::{MirrorError, Refusal, RefusalScope};
-pub use query::{Direction, Keys, PAGE_MAX, Query, RecordList};
+pub use query::{Keys, PAGE_MAX, Query, RecordList};
 pub use record::{Record, RecordChange, RecordId, Upserted};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,9 +93,6 @@ pub trait MirrorGateway: Send + Sync {
 
     /// Deletes up to [`ROWS_MAX`] records and says which of them the provider confirms.
     async fn delete(&self, table: &str, ids: &[RecordId]) -> Result<BTreeSet<RecordId>, MirrorError>;
-
-    /// One record; `None` where the provider says that it is not there.
-    async fn get(&self, table: &str, id: &RecordId, keys: Keys) -> Result<Option<Record>, MirrorError>;
 
     /// All pages of a list, each record once, as it was last seen.
     async fn list(&self, query: &Query) -> Result<RecordList, MirrorError>;

@@ -16,15 +16,6 @@ pub enum Keys {
     Ids,
 }
 
-/// Which way a list is sorted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// Least first.
-    Ascending,
-    /// Greatest first.
-    Descending,
-}
-
 /// Which records of one table to list. All of them, with all fields, in no order, unless said otherwise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
@@ -34,12 +25,8 @@ pub struct Query {
     pub filter: Option<Formula>,
     /// Which fields, by name or by id; none named: all.
     pub fields: Vec<String>,
-    /// Without it the order is arbitrary.
-    pub sort: Vec<(String, Direction)>,
     /// At most so many records, over all pages.
     pub max_records: Option<usize>,
-    /// Records a page, taken as 1 to [`PAGE_MAX`].
-    pub page_size: usize,
     /// How the answer names its fields; where all that are named above are ids, it does so by ids anyway.
     pub keys: Keys,
 }
@@ -47,15 +34,7 @@ pub struct Query {
 impl Query {
     /// Everything of a table.
     pub fn of(table: impl Into<String>) -> Self {
-        Self {
-            table: table.into(),
-            filter: None,
-            fields: Vec::new(),
-            sort: Vec::new(),
-            max_records: None,
-            page_size: PAGE_MAX,
-            keys: Keys::Names,
-        }
+        Self { table: table.into(), filter: None, fields: Vec::new(), max_records: None, keys: Keys::Names }
     }
 
     /// Only records for which the formula is true.
@@ -72,22 +51,9 @@ impl Query {
         self
     }
 
-    /// Sorted by one more field.
-    #[must_use]
-    pub fn sort_by(mut self, field: impl Into<String>, direction: Direction) -> Self {
-        self.sort.push((field.into(), direction));
-        self
-    }
-
     #[must_use]
     pub fn at_most(mut self, records: usize) -> Self {
         self.max_records = Some(records);
-        self
-    }
-
-    #[must_use]
-    pub fn pages_of(mut self, records: usize) -> Self {
-        self.page_size = records;
         self
     }
 
@@ -102,7 +68,7 @@ impl Query {
 /// The result of a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordList {
-    /// Each record once. Paging is no snapshot: confirm with [`by_key`](super::MirrorGateway::by_key) or [`get`](super::MirrorGateway::get) that a
+    /// Each record once. Paging is no snapshot: confirm with [`by_key`](super::MirrorGateway::by_key) that a
     /// record is missing before anything is made in its place.
     pub records: Vec<Record>,
     /// False where some item could not be read, or there were more pages than are ever followed.

@@ -21,6 +21,7 @@ pub(super) fn state(call: Option<&CallState>) -> String {
         (CallStatus::Acknowledged, _) => "The on-call technician has taken it.",
         (CallStatus::Resolved, _) => "It has been dealt with.",
         (CallStatus::Cancelled, _) => "It was called off.",
+        (CallStatus::Deferred, _) => "It is recorded for the morning; nobody is woken.",
         (_, Some(_)) => "The on-call technician has been notified.",
         (CallStatus::Exhausted, None) => "It is recorded; nobody has been reached yet.",
         (_, None) => "It is recorded and the on-call technician is being notified; nobody has been reached yet.",

@@ -99,6 +99,7 @@ pub(super) fn shop_with(plan: Plan) -> Shop {
         stand_down: true,
         late_follow_up: Duration::from_secs(30),
         test_mode: true,
+        morning: jiff::civil::time(8, 0, 0, 0),
         lexicon: std::sync::Arc::default(),
         off: crate::domain::safeguards::SafeguardsOff::default(),
     };
@@ -163,6 +164,7 @@ fn directory() -> Directory {
         policies: BTreeMap::from([("normal".to_owned(), policy)]),
         templates: Templates::default(),
         time_zone: None,
+        keywords: Vec::new(),
     };
     Directory {
         contacts: vec![
@@ -174,6 +176,7 @@ fn directory() -> Directory {
         from: "+15005550006".parse().ok(),
         fallback: Vec::new(),
         last_resort: Vec::new(),
+        levels: crate::domain::levels::Levels::default(),
     }
 }
 

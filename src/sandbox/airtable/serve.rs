@@ -15,7 +15,8 @@ use super::refusal::{AirtableRefusal, AirtableReply};
 use super::{list, records, schema};
 use crate::clock::Clock as _;
 use crate::sandbox::answer::Response;
-use crate::sandbox::faults::{Fault, FaultKind, On, Subject, chance};
+use crate::sandbox::armed::Subject;
+use crate::sandbox::faults::{Fault, FaultKind, On, chance};
 use crate::sandbox::ledger::LineRef;
 use crate::sandbox::state::{SandboxState, Shared};
 

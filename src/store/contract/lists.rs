@@ -98,6 +98,21 @@ pub(crate) async fn engines_leave_word_of_a_clean_stop(store: &dyn Store) {
     }
 }
 
+pub(crate) async fn deferred_calls_that_nobody_has_seen_are_found(store: &dyn Store) {
+    let deferred = |name: &str, wake: Option<i64>| {
+        let mut state = closed(call(name, at(0)), CallStatus::Deferred);
+        state.call.wake_at = wake.map(at);
+        state
+    };
+    let all =
+        vec![deferred("later", Some(9)), deferred("due", Some(5)), deferred("seen", None), deferred("first", Some(1))];
+    put_all(store, all).await;
+    put_all(store, vec![woken("dispatching", 1)]).await;
+    assert_eq!(texts(&store.not_seen(at(5), 9).await.expect("read")), ["first", "due"]);
+    assert_eq!(texts(&store.not_seen(at(99), 1).await.expect("read")), ["first"]);
+    assert_eq!(texts(&store.due(at(99), 9).await.expect("read")), ["dispatching"], "no ladder of theirs is due");
+}
+
 pub(crate) async fn calls_that_nobody_heard_of_are_found(store: &dyn Store) {
     let mut notified_call = call("told", at(0));
     notified_call.call.notified_at = Some(at(1));

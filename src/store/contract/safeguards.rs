@@ -19,8 +19,10 @@ fn second(state: &mut CallState) {
 }
 
 const BREACHES: &[Breach] = &[
-    ("dispatching without a wake time", "call_has_a_wake_time_exactly_while_dispatching", |s| s.call.wake_at = None),
-    ("a wake time of a call that is taken", "call_has_a_wake_time_exactly_while_dispatching", |s| {
+    ("dispatching without a wake time", "call_has_a_wake_time_while_dispatching_or_not_seen", |s| {
+        s.call.wake_at = None
+    }),
+    ("a wake time of a call that is taken", "call_has_a_wake_time_while_dispatching_or_not_seen", |s| {
         s.call.status = CallStatus::Acknowledged;
     }),
     ("round 0", "call_numbers_only_grow", |s| s.call.round = 0),

@@ -63,6 +63,7 @@ async fn hot_reads_walk_an_index_and_sort_next_to_nothing() {
         ("receipts to join by message", sql::JOIN_BY_SID),
         ("receipts to join by attempt", sql::JOIN_BY_NAME),
         ("oldest unsent follow-up", figures::OLDEST_UNSENT),
+        ("not seen", reads::NOT_SEEN),
         ("alerts of a call", sql::ALERTS_OF_CALL),
         ("alerts for a sink", alerts::DUE),
         ("next alert for a sink", alerts::NEXT),

@@ -421,6 +421,13 @@ pub(super) fn unnotified(context: ReadContext<'_>, before: Timestamp, limit: usi
     work(context, (UNNOTIFIED, params![before.as_millis()]), UNNOTIFIED_AT, limit, id_at_front)
 }
 
+pub(super) const NOT_SEEN: &str = "SELECT rowid FROM calls INDEXED BY calls_not_seen
+    WHERE status = 'DEFERRED' AND wake_at IS NOT NULL AND wake_at <= ?1 ORDER BY wake_at";
+
+pub(super) fn not_seen(context: ReadContext<'_>, now: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
+    work(context, (NOT_SEEN, params![now.as_millis()]), CALL_AT, limit, id_at_front)
+}
+
 pub(super) fn alerts(context: ReadContext<'_>) -> Result<Vec<AlertLine>, StoreError> {
     const SQL: &str = "SELECT key, call_id, message, raised_at, (SELECT reference FROM calls WHERE id = alerts.call_id)
         FROM alerts WHERE resolved_at IS NULL ORDER BY raised_at, key";

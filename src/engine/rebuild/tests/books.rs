@@ -12,9 +12,7 @@ use crate::domain::call::CallState;
 use crate::domain::types::{Actor, MessageSid};
 use crate::engine::rebuild::{Base, BaseReader, OLDER_THAN, RebuildPlan, carry_out, plan, read};
 use crate::gateways::airtable::{BaseSchema, Cell, FieldSchema, Fields, NewField, NewTable, TableSchema};
-use crate::gateways::mirror::{
-    Keys, Lane, Query, Record, RecordChange, RecordId, RecordList, Typecast, Upserted, Whoami,
-};
+use crate::gateways::mirror::{Lane, Query, Record, RecordChange, RecordId, RecordList, Typecast, Upserted, Whoami};
 use crate::gateways::{MessageBody, MessageRecord, MirrorError, MirrorGateway};
 use crate::ids::Ids;
 use crate::testing::fixtures::{SENDER, phone};
@@ -54,9 +52,7 @@ impl MirrorGateway for Books {
     async fn delete(&self, _: &str, _: &[RecordId]) -> Result<BTreeSet<RecordId>, MirrorError> {
         not_asked()
     }
-    async fn get(&self, _: &str, _: &RecordId, _: Keys) -> Result<Option<Record>, MirrorError> {
-        not_asked()
-    }
+
     async fn list(&self, query: &Query) -> Result<RecordList, MirrorError> {
         let records = if query.table == "Calls" { &self.calls } else { &self.events };
         Ok(RecordList { records: records.clone(), complete: true })

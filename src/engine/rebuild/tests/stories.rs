@@ -208,3 +208,17 @@ async fn what_the_store_has_is_left_alone() {
     assert_eq!(plan.left_alone, std::slice::from_ref(&before.call.id));
     assert_eq!(w.process.store.call(&before.call.id).await.expect("read"), Some(before));
 }
+
+#[tokio::test]
+async fn a_call_that_waits_for_the_morning_still_does_and_nobody_is_told() {
+    let mut w = World::new().await;
+    w.dispatch("morning").await;
+    let before = w.state().await;
+    let plan = lost_and_rebuilt(&mut w).await;
+    assert_eq!(plan.rows.first().map(|r| r.what), Some(PlannedAction::Waits));
+    let after = w.state().await;
+    same(&before, &after, "deferred");
+    assert_eq!((after.call.status, w.sms.ledger().len()), (CallStatus::Deferred, 0));
+    crate::engine::morning::pass(&w.process.engine).await.expect("looked");
+    assert!(w.has_alert("not-seen:").await, "whether somebody has seen it is not known: it is asked for now");
+}

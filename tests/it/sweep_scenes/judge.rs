@@ -1,0 +1,126 @@
+//! What is true after the deaths: the provider's ledger against the store.
+
+use super::*;
+
+impl Play {
+    /// Starts the engine once more, lets everything come to rest, and holds the ledger against the store.
+    pub(super) fn judge(self) -> Row {
+        let _serve = self.stage.serve_armed(&[]);
+        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut row = Row { kills: self.kills, ..Row::default() };
+        // Whoever got no answer asks again: it exists, or it is made now.
+        for (call, level) in &self.calls {
+            let again = self.stage.post("/api/dispatch/manual", &body(call, level)).expect("an answer");
+            if !matches!(again.status, 200..=202) || (answered.contains(call) && again.status != 200) {
+                row.lost += 1;
+                row.wrong.push(format!("{call} was answered with success and is not there: {again:?}"));
+            }
+        }
+        let wanted = |c: &Value| {
+            let twice = entries(c, "call.accepted").iter().any(|e| text(&e["data"], "level") == "twice");
+            if twice { 2 } else { 1 }
+        };
+        let stories = until("everything has come to rest", || {
+            let all = self.stage.stories();
+            let rests = |c: &Value| {
+                let taken = !self.replied.contains(text(c, "callId")) || text(c, "status") == "ACKNOWLEDGED";
+                taken && attempts(c).iter().all(|a| at_rest(c, a)) && notices(c).len() >= wanted(c)
+            };
+            all.iter().all(rests).then_some(all)
+        });
+        let ledger = self.stage.ledger();
+        let mut by_reference: BTreeMap<String, usize> = BTreeMap::new();
+        for m in ledger.texts() {
+            let reference = text(m, "body").split(' ').next().unwrap_or_default();
+            *by_reference.entry(reference.to_owned()).or_default() += 1;
+        }
+        for call in &stories {
+            for (notice, of) in notices(call) {
+                let sent: usize = of.iter().map(|a| by_reference.get(text(a, "reference")).copied().unwrap_or(0)).sum();
+                let unknown = of.iter().all(|a| text(a, "attemptState") == "unknown");
+                let what = format!("{} step {} {}", text(call, "callId"), notice.1, notice.2);
+                match (sent, unknown) {
+                    (1, false) => row.recovered += 1,
+                    (0, true) | (1, true) => row.unknown += 1,
+                    (0, false) => {
+                        row.lost += 1;
+                        row.wrong.push(format!("{what}: no message, and it does not show"));
+                    }
+                    // Callbacks come and the list is true: whatever was accepted is found out, so none is sent again.
+                    (n, _) => {
+                        row.doubled += 1;
+                        row.wrong.push(format!("{what}: {n} messages"));
+                    }
+                }
+            }
+            let (id, taken) = (text(call, "callId"), entries(call, "call.acknowledged").len());
+            if taken != usize::from(self.replied.contains(id)) {
+                row.unexpected += 1;
+                row.wrong.push(format!("{id} was taken {taken} times"));
+            }
+        }
+        for wrong in ledger.wrongs(&stories) {
+            row.unexpected += 1;
+            row.wrong.push(wrong);
+        }
+        if stories.len() != self.calls.len() {
+            row.lost += 1;
+            row.wrong.push(format!("{} calls were handed over, {} are there", self.calls.len(), stories.len()));
+        }
+        self.judge_alerts(&mut row);
+        if Scene::of(self.job.point) == Scene::Mirror {
+            self.judge_base(&mut row);
+        }
+        row
+    }
+
+    /// The base has each dispatch event once, as it is, and that is proven.
+    fn judge_base(&self, row: &mut Row) {
+        until("what the base was told is proven", || (self.stage.mirror_figures().unverified == 0).then_some(()));
+        let run = self.stage.shop.run(&["verify-events", "-o", "json"]);
+        if run.code != 0 || run.json()["findings"] != json!([]) {
+            row.lost += 1;
+            row.wrong.push(format!("the base differs: {run:?}"));
+        }
+    }
+
+    /// Every alert that was raised was heard, or was over before anybody could hear of it.
+    fn judge_alerts(&self, row: &mut Row) {
+        let log = self.stage.get("/api/log?limit=1000");
+        let log = log["entries"].as_array().cloned().unwrap_or_default();
+        let keys = |kind: &str| -> BTreeSet<String> {
+            log.iter().filter(|e| e["kind"] == kind).map(|e| text(&e["data"], "key").to_owned()).collect()
+        };
+        let (raised, over) = (keys("alert.raised"), keys("alert.resolved"));
+        if Scene::of(self.job.point) == Scene::Alert {
+            assert!(!raised.is_empty(), "nothing was raised");
+        }
+        let heard = until("every alert is heard", || {
+            let heard = self.sink.heard();
+            raised.iter().all(|k| heard.contains(k) || over.contains(k)).then_some(heard)
+        });
+        row.lost += raised.iter().filter(|k| !heard.contains(*k) && !over.contains(*k)).count();
+    }
+}
+
+/// Final, or unknown for good.
+fn at_rest(call: &Value, attempt: &Value) -> bool {
+    let decided = |e: &&Value| e["attemptId"] == attempt["attemptId"] && text(e, "message").contains("stays unknown");
+    match text(attempt, "attemptState") {
+        "delivered" | "failed" | "skipped" | "cancelled" => true,
+        "unknown" => entries(call, "attempt.unknown").iter().any(decided),
+        _ => false,
+    }
+}
+
+type Notice = (u64, u64, String);
+
+/// The attempts of each notice.
+fn notices(call: &Value) -> BTreeMap<Notice, Vec<&Value>> {
+    let mut all: BTreeMap<Notice, Vec<&Value>> = BTreeMap::new();
+    for a in attempts(call).iter().filter(|a| a["kind"] == "notice") {
+        let key = (a["round"].as_u64().unwrap_or(0), a["step"].as_u64().unwrap_or(0), text(a, "contact").to_owned());
+        all.entry(key).or_default().push(a);
+    }
+    all
+}

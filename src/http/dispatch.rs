@@ -126,8 +126,17 @@ async fn watch(state: &HttpState, newest: &mut CallState) {
             Ok(None) | Err(_) => return,
         }
         let later = newest.attempts.is_empty() && newest.call.wake_at.is_some_and(|at| at > until);
-        if later || is_held(core, newest, until).await || status_of(newest) == StatusCode::CREATED {
+        if later || status_of(newest) == StatusCode::CREATED {
             return;
+        }
+        if is_held(core, newest, until).await {
+            // The breakers are younger than what was seen of the call: its own text may have opened one meanwhile.
+            let Ok(Some(now)) = core.store.call(&call).await else { return };
+            let is_same = now.attempts == newest.attempts;
+            *newest = now;
+            if is_same || status_of(newest) == StatusCode::CREATED || is_held(core, newest, until).await {
+                return;
+            }
         }
         wakeup.await;
     }

@@ -118,5 +118,7 @@ fn an_analysis_that_can_wait_defers_a_held_call_and_a_higher_report_wakes_it() {
     assert_eq!((core.call().call.status, core.call().attempts.len()), (CallStatus::Deferred, 0));
     report(&mut core, "correction", None, json!({"issueSummary": "The tap broke off", "emergencyLevel": "high"}));
     assert_eq!((core.call().call.status, core.call().call.level.as_str()), (CallStatus::Dispatching, "high"));
+    let call = core.call().call.id.clone();
+    core.apply(Event::Wake { call });
     assert_eq!(core.call().attempts.len(), 1);
 }

@@ -227,7 +227,7 @@ async fn a_list_says_what_is_asked_in_the_url_or_in_a_body() {
     assert_eq!((sent[1].method.as_str(), sent[1].url.path()), ("POST", format!("{EVENTS}/listRecords").as_str()));
     let body: Value = sent[1].body_json().expect("JSON");
     assert_eq!(body["fields"][1].as_str(), Some("A&B [x]"));
-    assert_eq!((body["pageSize"].as_u64(), body["maxRecords"].as_u64()), (Some(20), Some(250)));
+    assert_eq!((body["pageSize"].as_u64(), body["maxRecords"].as_u64()), (Some(100), Some(250)));
     assert!(
         body["filterByFormula"].as_str().is_some_and(|f| f.len() > URL_CHARS_MAX && f.starts_with("OR({Event ID}="))
     );

@@ -28,7 +28,6 @@ use crate::domain::types::Actor;
 use crate::engine::in_force::InForce;
 use crate::engine::intake::reports::{self, Reading, Reported, Tool, Unheard, Wants};
 use crate::engine::intake::{self, IntakeError, Validation};
-use crate::failpoint;
 
 use self::answer::Said;
 use self::proof::Proof;
@@ -117,7 +116,6 @@ impl Desk<'_> {
     async fn take(&self, reported: Reported) -> Result<Taken, Problem> {
         let Reported { intake, report } = reported;
         let off = self.proof.off_by();
-        failpoint::hit("accept.before-commit");
         let make = {
             let core = self.state.core.clone();
             move |held: &InForce| {
@@ -130,7 +128,6 @@ impl Desk<'_> {
             }
         };
         let answer = self.state.report(make, report, self.actor()).await?;
-        failpoint::hit("accept.committed");
         Ok(match answer {
             Ok(Answer::Created(call)) => Taken::Call { call, created: true },
             Ok(Answer::Exists(call) | Answer::Differs(call) | Answer::Changed(call)) => {

@@ -78,7 +78,16 @@ pub fn from_json(document: &Document, validation: Validation) -> Result<Intake, 
     };
     let whole = read.whole.map(|hash| hash.finalize().iter().map(|b| format!("{b:02x}")).collect());
     let call_id = outer.or(inner);
-    Ok(Intake { call_id, id_exists: false, idempotency_key: None, data, only: false, repaired: read.repaired, whole })
+    Ok(Intake {
+        call_id,
+        id_exists: false,
+        read_back: false,
+        idempotency_key: None,
+        data,
+        only: false,
+        repaired: read.repaired,
+        whole,
+    })
 }
 
 fn id_of(map: &Map<String, Value>) -> Result<Option<String>, IntakeError> {

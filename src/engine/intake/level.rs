@@ -25,15 +25,23 @@ impl Level {
     }
 }
 
+/// `by_hand`: a level that does not exist is refused. `by_words`: one that is not given may be that of an emergency's words.
+///
 /// The level by its name or by an alias; without one, and over one that wakes nobody, a word of an emergency raises it.
-pub(super) fn level(data: &CallData, directory: &Directory, line: &Line, by_hand: bool) -> Result<Level, String> {
+pub(super) fn level(
+    data: &CallData,
+    directory: &Directory,
+    line: &Line,
+    by_hand: bool,
+    by_words: bool,
+) -> Result<Level, String> {
     let given = data.emergency_level.as_deref().map(str::trim).filter(|l| !l.is_empty());
     let asked = given.unwrap_or("normal");
     let found = directory.policy_meant(line, asked);
     let can_wait =
         found.is_none() && (asked.eq_ignore_ascii_case(MORNING) || directory.levels.meant(asked) == Some(MORNING));
     // Whoever dispatches by hand and names no level means the usual one.
-    let unsaid = given.is_none() && !by_hand;
+    let unsaid = given.is_none() && by_words;
     if (unsaid || can_wait)
         && let Some(word) = emergency_word(data, directory, line)
         && let Some(high) = directory.policy(line, HIGH)

@@ -69,6 +69,8 @@ pub struct Intake {
     pub data: CallData,
     /// The contact of `data` takes the place of the whole ladder, not of its first step alone.
     pub only: bool,
+    /// It is read back: where it names no level, its words do not decide one again.
+    pub read_back: bool,
     /// What was wrong with the document and was mended, one half sentence each.
     pub repaired: Vec<String>,
     /// A hash of what was shortened; the same beginning alone does not make the same call.
@@ -110,8 +112,9 @@ pub fn new_call(
         ));
     }
     let by_hand = validation == Validation::Strict;
+    let by_words = !by_hand && !intake.read_back;
     let Level { name: level, policy, why: level_why, deferred, warning } =
-        level(&intake.data, directory, line, by_hand).map_err(|why| field("emergencyLevel", why))?;
+        level(&intake.data, directory, line, by_hand, by_words).map_err(|why| field("emergencyLevel", why))?;
     warnings.extend(warning.map(|text| (AlertKind::UnknownLevel, text)));
     let overridden = contact(&intake, directory, validation, &mut warnings)?;
     Ok(NewCall {

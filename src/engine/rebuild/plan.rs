@@ -261,6 +261,7 @@ pub(crate) fn new_call(
             contact,
             ..CallData::default()
         },
+        read_back: true,
         ..Intake::default()
     };
     let mut new = intake::new_call(intake, directory, Validation::Lenient, ids, snapshot.now)?;

@@ -180,7 +180,8 @@ pub(super) fn all(store: &Path) -> Vec<Backup> {
 pub(super) fn is_current(store: &Path, schema: i64) -> bool {
     let Some(newest) = all(store).into_iter().next() else { return false };
     let before = format!("-v{schema}");
-    let written = |path: &Path| fs::metadata(path).and_then(|m| m.modified()).ok();
+    // Every opening makes an empty write-ahead log anew: only one with something in it is younger than what was copied.
+    let written = |path: &Path| fs::metadata(path).ok().filter(|m| m.len() > 0).and_then(|m| m.modified().ok());
     newest.path.to_string_lossy().ends_with(&before)
         && written(store).max(written(&beside(store, "-wal"))) <= written(&newest.path)
 }

@@ -290,6 +290,10 @@ mod tests {
         let broken = with_one_more("CREATE TABLE extra (a INTEGER) STRICT; SELECT nonsense");
         assert!(matches!(prepare_with(&options, &broken), Err(StoreError::Open { .. })));
         let copy = only_copy(options.path());
+        // As a try of a later second would find it, which would give its copy another name.
+        let earlier = copy.with_file_name("s.db.backup-20260101T000000Z-v".to_owned() + &newest.to_string());
+        std::fs::rename(&copy, &earlier).expect("renamed");
+        let copy = earlier;
         assert!(prepare_with(&options, &broken).is_err());
         assert_eq!(only_copy(options.path()), copy, "as often as it fails");
         assert!(prepare(&options).is_ok(), "still the version before");

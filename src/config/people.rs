@@ -158,6 +158,7 @@ fn policies(r: &mut Reader, parent: &mut Section) -> BTreeMap<String, Policy> {
         let ten_minutes = Duration::from_secs(600);
         let repeat_wait = r.duration(&mut section, "repeat_wait").map_or(ten_minutes, |f| f.value);
         let exhaust_after = r.duration(&mut section, "exhaust_after").map_or(ten_minutes, |f| f.value);
+        let defer_by_reply = r.boolean(&mut section, "defer_by_reply").map(|f| f.value);
         r.finish(section);
         if r.problems.len() > reported_before {
             continue;
@@ -167,7 +168,7 @@ fn policies(r: &mut Reader, parent: &mut Section) -> BTreeMap<String, Policy> {
             continue;
         }
         let level = name.to_lowercase();
-        let policy = Policy { name: level.clone(), steps, repeat, repeat_wait, exhaust_after };
+        let policy = Policy { name: level.clone(), steps, repeat, repeat_wait, exhaust_after, defer_by_reply };
         if let Some(whole) = too_long(&policy) {
             r.wrong(at, &key, format!("ends {} days after its first step", whole.as_secs() / 86_400), LADDER_FORM);
             continue;

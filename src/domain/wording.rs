@@ -93,6 +93,7 @@ fn render(w: &Work<'_>, id: AttemptId, words: Wording, source: WordingSource) ->
         (AttemptKind::StandDown, CallStatus::Acknowledged) => {
             TextKind::StandDown { why: body::StandDown::Taken { by: &holder } }
         }
+        (AttemptKind::StandDown, CallStatus::Deferred) => TextKind::StandDown { why: body::StandDown::Deferred },
         (AttemptKind::StandDown, _) => TextKind::StandDown { why: body::StandDown::Resolved },
         (AttemptKind::Answer, _) => TextKind::Answer { text: &a.result },
     };

@@ -105,6 +105,7 @@ const FILES: &[(&str, &str)] = files![
     "recover-what-was-never-told.toml",
     "region-not-enabled-21408.toml",
     "reply-auto-responder.toml",
+    "reply-can-wait.toml",
     "reply-done-and-help.toml",
     "reply-in-plain-words.toml",
     "reply-late-for-a-call-that-has-ended.toml",

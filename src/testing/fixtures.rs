@@ -27,7 +27,14 @@ pub(crate) fn policy(name: &str, steps: &[(Duration, &[&str])]) -> Policy {
     let steps = steps
         .iter()
         .map(|(wait, roles)| Step { wait: *wait, notify: roles.iter().map(|r| r.parse().expect("role")).collect() });
-    Policy { name: name.into(), steps: steps.collect(), repeat: 0, repeat_wait: mins(10), exhaust_after: mins(10) }
+    Policy {
+        name: name.into(),
+        steps: steps.collect(),
+        repeat: 0,
+        repeat_wait: mins(10),
+        exhaust_after: mins(10),
+        defer_by_reply: None,
+    }
 }
 
 fn contact(id: &str, name: &str, role: &str) -> Contact {

@@ -62,6 +62,8 @@ pub enum StandDown<'a> {
     Cancelled,
     /// The call was resolved.
     Resolved,
+    /// It waits for the morning.
+    Deferred,
 }
 
 /// Why no text can be made, or why a template is not one.

@@ -56,6 +56,11 @@ fn each_kind_has_its_own_words() {
             RenderInput { kind: TextKind::StandDown { why: StandDown::Resolved }, address: "", ..call() },
             "7K3Q-2 Acme Plumbing: This call is resolved. You need not go. Thank you.",
         ),
+        (
+            "left for the morning",
+            RenderInput { kind: TextKind::StandDown { why: StandDown::Deferred }, address: "", ..call() },
+            "7K3Q-2 Acme Plumbing: This call waits for the morning. You need not go. Thank you.",
+        ),
         ("answer", RenderInput { kind: TextKind::Answer { text: "It is yours.\n" }, ..call() }, "7K3Q-2 It is yours."),
         (
             "a repeat in test mode",
@@ -189,6 +194,7 @@ fn nothing_of_ours_offers_a_word_that_the_provider_takes() {
         TextKind::Reminder,
         TextKind::StandDown { why: StandDown::Cancelled },
         TextKind::StandDown { why: StandDown::Resolved },
+        TextKind::StandDown { why: StandDown::Deferred },
     ] {
         let text = body(RenderInput { kind, ..call() }).to_uppercase();
         assert!(tokens(&text).all(|t| !words.contains(&t.as_str())), "{text}");

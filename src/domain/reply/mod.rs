@@ -99,6 +99,7 @@ enum Word {
     Take,
     Pass,
     Done,
+    Later,
 }
 
 /// What a text was taken for, and what it is answered.
@@ -164,6 +165,7 @@ impl Reply<'_> {
             Says::Take => self.plain(Word::Take, r),
             Says::Pass => self.plain(Word::Pass, r),
             Says::Done => self.plain(Word::Done, r),
+            Says::Later => self.plain(Word::Later, r),
             Says::Soft => self.soft(r),
             Says::Code | Says::Quoted | Says::Other if self.text.provider_replied => {
                 Ok(Some(Said::silent("answered by the provider")))

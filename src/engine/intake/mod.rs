@@ -269,7 +269,10 @@ mod tests {
         let policy = |name: &str| {
             let steps = vec![Step { wait: std::time::Duration::ZERO, notify: vec!["primary".parse().expect("role")] }];
             let z = std::time::Duration::ZERO;
-            (name.to_owned(), Policy { name: name.into(), steps, repeat: 0, repeat_wait: z, exhaust_after: z })
+            (
+                name.to_owned(),
+                Policy { name: name.into(), steps, repeat: 0, repeat_wait: z, exhaust_after: z, defer_by_reply: None },
+            )
         };
         let line = Line {
             number: None,

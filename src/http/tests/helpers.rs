@@ -155,6 +155,7 @@ fn directory() -> Directory {
         repeat: 0,
         repeat_wait: Duration::from_secs(600),
         exhaust_after: Duration::from_secs(600),
+        defer_by_reply: None,
     };
     let default_line = Line {
         number: None,

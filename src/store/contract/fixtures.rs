@@ -51,6 +51,7 @@ pub(crate) fn policy() -> Policy {
         repeat: 0,
         repeat_wait: Duration::from_secs(600),
         exhaust_after: Duration::from_secs(600),
+        defer_by_reply: None,
     }
 }
 

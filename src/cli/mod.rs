@@ -21,6 +21,7 @@ mod fault_injection;
 mod follow_up;
 mod global;
 mod log;
+mod night;
 mod oncall;
 mod output;
 mod parse;
@@ -149,6 +150,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::Contacts(args) => contacts::run(args, &app, out).await,
         Command::Oncall(args) => oncall::run(args, &app, out).await,
         Command::Log(args) => log::run(args, &app, out).await,
+        Command::Report(args) => night::run(args, &app, out).await,
         Command::Doctor(args) => Box::pin(doctor::run(args, app, out)).await,
         Command::Config(args) => config::run(&args, &app, out).await,
         // Run above.

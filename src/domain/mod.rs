@@ -22,6 +22,7 @@ mod ladder_end;
 pub(crate) mod levels;
 pub(crate) mod log;
 pub(crate) mod masking;
+pub(crate) mod night;
 pub(crate) mod phone;
 pub(crate) mod policy;
 pub(crate) mod provider_clock;

@@ -26,6 +26,7 @@ pub(crate) mod layout;
 pub(crate) mod listener;
 pub(crate) mod mirror;
 pub(crate) mod morning;
+pub(crate) mod night;
 pub(crate) mod outbox;
 pub(crate) mod poller;
 pub(crate) mod provider_clock;

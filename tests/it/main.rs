@@ -18,6 +18,7 @@ mod intake;
 mod live;
 mod main_job;
 mod mirror;
+mod night;
 mod odd_bodies;
 mod rebuild;
 mod recover;

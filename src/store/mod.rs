@@ -34,7 +34,9 @@ mod views;
 use async_trait::async_trait;
 
 pub use alerts::{AlertTask, NotDelivered, SinkState};
-pub use control::{Control, EngineBeat, EngineRow, KeptProviderClock, Request, SyncedContact, SyncedContacts};
+pub use control::{
+    Control, EngineBeat, EngineRow, KeptProviderClock, Request, SyncedBusiness, SyncedContact, SyncedContacts,
+};
 pub use error::StoreError;
 #[cfg(test)]
 pub(crate) use gate::Hooks;

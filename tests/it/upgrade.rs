@@ -104,7 +104,7 @@ fn a_command_beside_an_engine_of_an_older_schema_names_both_and_touches_nothing(
         }
         for args in [&["status"][..], &["log"], &["ack", "c", "--by", "Pat"], &["serve"]] {
             let said = stage.shop.expect(6, args).stderr;
-            let names_both = said.contains("schema 2") && said.contains("this program knows 5");
+            let names_both = said.contains("schema 2") && said.contains("this program knows 6");
             assert!(names_both && said.contains("engine of that version"), "{locks_the_file}, {args:?}: {said}");
         }
     }

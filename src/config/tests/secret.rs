@@ -69,7 +69,9 @@ fn a_file_that_is_broken_anywhere_is_told_without_its_secrets() {
     for secret in SECRETS {
         assert_clean("stray", &Bench::new().toml(&format!("{full}\n{secret}")).errors());
     }
-    for (key, _) in full.lines().filter_map(|l| l.split_once(" = ")) {
+    // A key in quotes is a word of the shop's.
+    let keys = full.lines().filter_map(|l| l.split_once(" = ")).filter(|(key, _)| !key.starts_with('"'));
+    for (key, _) in keys {
         let e = Bench::new().toml(&full.replacen(&format!("{key} = "), &format!("{key}x = "), 1)).errors();
         let word = key.rsplit(' ').next().unwrap_or(key);
         assert!(e.contains(&format!("{word}x")), "{key}: {e}");

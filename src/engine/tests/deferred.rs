@@ -136,9 +136,10 @@ async fn a_technicians_three_leaves_it_for_the_morning_and_stands_the_others_dow
     w.settle().await;
     w.tech("ana").expect_sms("This call waits for the morning.");
     assert_eq!(w.sms.posts().len(), before + 1, "who said so is not stood down");
-    let alert = w.process.store.alerts().await.expect("read").remove(0);
+    let key = format!("deferred:{}", call.id);
+    let alerts = w.process.store.alerts().await.expect("read");
+    let alert = alerts.into_iter().find(|a| a.key.to_string() == key).expect("raised");
     assert!(alert.message.contains("Sam Ortiz says that it can"), "{}", alert.message);
-    assert_eq!(alert.key.to_string(), format!("deferred:{}", call.id));
     w.advance(mins(60)).await;
     assert_eq!(w.sms.posts().len(), before + 1, "nobody else is told");
     // It is still theirs to take.

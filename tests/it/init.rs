@@ -24,7 +24,9 @@ fn add(stage: &Stage, table: &str, fields: Value) -> String {
 }
 
 fn base(stage: &Stage) -> Value {
-    stage.control("GET", "airtable", &Value::Null)["tables"].clone()
+    let base = stage.control("GET", "airtable", &Value::Null);
+    assert_eq!(base["rows"]["On-Call Roster"].as_array().map(|rows| rows.is_empty()), Some(false), "{base:#}");
+    base["rows"].clone()
 }
 
 #[test]
@@ -60,6 +62,7 @@ fn a_base_of_shape_p_is_known_and_each_of_its_businesses_is_answered_by_its_own_
     assert!(made["rowsToCorrect"][0].as_str().is_some_and(|row| row.contains("No Phone")), "{made:#}");
     assert!(made["airtable"]["add"][0].as_str().is_some_and(|add| add.contains("Event ID")), "{made:#}");
     assert_eq!(base(&stage), before, "nothing of the base is changed");
+    assert_eq!(before["Businesses"].as_array().map(Vec::len), Some(2));
     let again = stage.shop.run(&["init", "--from-airtable"]);
     assert!(again.code == 2 && again.stderr.contains("was not touched"), "{again:?}");
 
@@ -77,10 +80,9 @@ fn a_base_of_shape_p_is_known_and_each_of_its_businesses_is_answered_by_its_own_
     assert_eq!(answer.status, 201, "{answer:?}");
     until("Bo is told", || (stage.ledger().texts_to(BO).len() == 1).then_some(()));
     assert_eq!((stage.ledger().texts_to(KIM).len(), stage.ledger().texts_to(OLGA).len()), (0, 0));
-    until("the base holds it", || {
-        let run = stage.shop.run(&["verify-events"]);
-        (run.code == 0 && run.stdout.contains("1 equal, 0 not; 0 foreign")).then_some(())
-    });
+    until("the base says that it is delivered", || base(&stage).to_string().contains("DELIVERED").then_some(()));
+    let verified = stage.shop.expect(0, &["verify-events"]).stdout;
+    assert!(verified.contains("1 equal, 0 not; 0 foreign"), "{verified}");
     serve.process.kill();
 }
 

@@ -8,7 +8,7 @@ use crate::telemetry::Usual;
 use super::drills;
 use super::global::{ConfigNeed, Global, SettingsOf};
 use super::{
-    breaker, completions, config, contacts, decide, doctor, follow_up, log, night, oncall, recover, send, serve,
+    breaker, completions, config, contacts, decide, doctor, follow_up, init, log, night, oncall, recover, send, serve,
     settle, status, verify_events,
 };
 
@@ -65,6 +65,8 @@ pub(crate) enum Command {
     #[cfg(feature = "drills")]
     #[command(flatten)]
     Drills(drills::Command),
+    /// Write a commented configuration, made for the shop's own base where it has one
+    Init(init::Args),
     /// Show the settings and where each came from
     Config(config::Args),
     /// Print a shell's completion file
@@ -86,7 +88,7 @@ impl Command {
         match self {
             Self::Serve(_) => ConfigNeed::OwnToPutInForce,
             // These look at a process's own.
-            Self::Config(_) | Self::Doctor(_) => ConfigNeed::Own,
+            Self::Config(_) | Self::Doctor(_) | Self::Init(_) => ConfigNeed::Own,
             _ if given == SettingsOf::Own => ConfigNeed::OwnForOnce,
             _ => ConfigNeed::InForce,
         }
@@ -110,6 +112,7 @@ impl Command {
     pub(crate) fn overrides(&self) -> Vec<(String, String)> {
         match self {
             Self::Serve(args) => args.overrides(),
+            Self::Init(args) => args.overrides(),
             _ => Vec::new(),
         }
     }

@@ -20,6 +20,7 @@ mod exit;
 mod fault_injection;
 mod follow_up;
 mod global;
+mod init;
 mod log;
 mod night;
 mod oncall;
@@ -152,6 +153,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::Log(args) => log::run(args, &app, out).await,
         Command::Report(args) => night::run(args, &app, out).await,
         Command::Doctor(args) => Box::pin(doctor::run(args, app, out)).await,
+        Command::Init(args) => Box::pin(init::run(args, app, out)).await,
         Command::Config(args) => config::run(&args, &app, out).await,
         // Run above.
         Command::Completions(_) => Ok(ExitStatus::Done),

@@ -213,6 +213,10 @@ impl Reload {
             Ok(bounds) => self.engine.set_bounds(bounds),
             Err(e) => warn!(error = %e.what, "the bounds of the engine stay"),
         }
+        match self.app.relay() {
+            Ok(relay) => self.engine.set_mail(relay),
+            Err(e) => warn!(error = %e.what, "mails go by the relay of before"),
+        }
         if !same_base && let Err(e) = super::serve::assign_airtable(&self.app, &self.engine, &self.supervisor).await {
             error!(error = %e.what, causes = ?e.causes, "what is done with Airtable goes on as before: it cannot be set up anew");
         }
@@ -230,7 +234,7 @@ impl Reload {
 
 /// A secret that cannot be read now is not one that is given up: the old ones stay.
 fn whole(new: Config) -> Result<Config, ConfigErrors> {
-    new.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts]).map(|()| new)
+    new.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts, Part::Mail]).map(|()| new)
 }
 
 /// With the sinks of the drill that this process runs in, if it does: their URLs were checked at its start.

@@ -54,7 +54,7 @@ const HANDOVER_GRACE: Duration = Duration::from_secs(5);
 pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
     out.outlast_its_reader();
     signals::size_limits_are_errors();
-    app.config.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts])?;
+    app.config.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts, Part::Mail])?;
     warn_of(&app.config);
     let store = app.store_of_engine().await?;
     let lock = take_lock(&app, &*store).await?;
@@ -79,6 +79,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     put_in_force(&mut app, &*store).await?;
     let core = app.core(store.clone());
     super::reload::say_file(&core, app.broken.as_ref()).await?;
+    app.make_links(&core).await?;
     let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
     let supervisor = Supervisor::new(engine.clone());
     engine.file_watch.holds(lock.clone());
@@ -250,7 +251,7 @@ async fn put_in_force(app: &mut App, store: &dyn Control) -> Result<(), CliError
 
 /// The lock at once; from a command that holds it, after it handed over; from another `serve`, never.
 async fn take_lock(app: &App, store: &dyn Control) -> Result<Arc<dyn Lease>, CliError> {
-    let wait = app.config.twilio_required()?.request_timeout + HANDOVER_GRACE;
+    let wait = app.request_timeout() + HANDOVER_GRACE;
     let deadline = app.clock.now().plus(wait);
     let (mut asked, mut seen) = (false, 0);
     loop {

@@ -28,7 +28,7 @@ fn owner(path: &[&str]) -> Owner {
     match path {
         ["store" | "server" | "test" | "sandbox" | "test_mode", ..]
         | ["twilio", "base_url" | "api_key", ..]
-        | ["airtable" | "heartbeat", "base_url" | "url" | "url_file", ..]
+        | ["airtable" | "heartbeat" | "smtp", "base_url" | "url" | "url_file", ..]
         | ["alerts", "sinks", "url" | "url_file", ..] => Owner::Process,
         [.., name] if is_secret(path, name.strip_suffix("_file").unwrap_or(name)) => Owner::Process,
         _ => Owner::Store,
@@ -43,7 +43,7 @@ fn is_secret(path: &[&str], name: &str) -> bool {
             | (["airtable", _], "token")
             | (["server", "tokens", _], "token")
             | (["alerts", "sinks", _], "url" | "secret")
-            | (["heartbeat", _], "url")
+            | (["heartbeat" | "smtp", _], "url")
             | (["intake", "retell", _], "api_key")
             | (["intake", "vapi", _], "secret" | "hmac_secret")
             | (["intake", "custom", _, _], "token" | "hmac_secret")

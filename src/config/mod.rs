@@ -33,6 +33,7 @@ mod secret_url;
 mod secrets;
 mod server;
 mod show;
+mod smtp;
 mod store;
 mod test_mode;
 #[cfg(test)]

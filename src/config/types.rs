@@ -439,6 +439,8 @@ pub enum Part {
     Server,
     /// `[[alerts.sinks]]` and `[heartbeat]`.
     Alerts,
+    /// `[smtp]`.
+    Mail,
 }
 
 /// The whole of the settings.
@@ -455,6 +457,10 @@ pub struct Config {
     pub server: Server,
     /// `None` where credentials are missing; ask [`Config::twilio_required`]. Always present in test mode.
     pub twilio: Option<Twilio>,
+    /// Where mails go by; `None` where there are none, or it cannot be read here.
+    pub smtp: Option<SecretUrl>,
+    /// Whether anybody is told by text: where every step is by mail, no provider of texts is needed.
+    pub texts: bool,
     /// After this a text is stale, whatever credentials this process can read.
     pub validity: Duration,
     /// `None` where it is not used, or its token is missing; ask [`Config::airtable_required`].
@@ -553,7 +559,14 @@ impl Config {
     /// Says where the sandbox really listens: the base URLs that pointed to the configured place follow it.
     pub fn point_at_sandbox(&mut self, listen: SocketAddr) {
         let (before, now) = (self.sandbox_url(), sandbox_url(listen));
+        let before_at = self.sandbox_listen;
         self.sandbox_listen = listen;
+        if let (Some(here), Some(relay)) = (super::smtp::sandbox_relay(before_at), &mut self.smtp)
+            && *relay == here
+            && let Some(there) = super::smtp::sandbox_relay(listen)
+        {
+            *relay = there;
+        }
         for url in
             self.twilio.iter_mut().map(|t| &mut t.base_url).chain(self.airtable.iter_mut().map(|a| &mut a.base_url))
         {

@@ -94,6 +94,8 @@ kinds! {
     Exhausted = "exhausted", Page, Taken;
     /// Nobody has been told of a DISPATCHING call. Subject: the call.
     Unnotified = "untold", Page, Taken, again after 600 s;
+    /// Mails about a DISPATCHING call are out and nobody has answered. Subject: the call.
+    Unanswered = "unanswered", Page, Taken, again after 600 s;
     /// Nothing will look at a DISPATCHING call again. Subject: the call.
     Stranded = "stranded", Page, Taken;
     /// A deferred call was not seen in the morning. Subject: the call.
@@ -463,7 +465,7 @@ mod tests {
     #[test]
     fn what_leaves_an_emergency_unanswered_or_blinds_us_pages() {
         let page = AlertKind::ALL.iter().filter(|k| k.severity() == Severity::Page).map(|k| k.word());
-        let want = "exhausted untold stranded not-seen unknown undecided-reply holder-opted-out adopt breaker no-sender \
+        let want = "exhausted untold unanswered stranded not-seen unknown undecided-reply holder-opted-out adopt breaker no-sender \
                     consecutive-failures unknown-writer webhooks-refused dispatch-refused reports-refused report-unread unheard sink-place rescued-copy settings-file store store-file unreadable \
                     contacts-kept";
         assert_eq!(page.collect::<Vec<_>>().join(" "), want);

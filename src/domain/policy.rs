@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::attempt::Channel;
 use super::levels::HIGH;
 use super::types::Role;
 
@@ -15,6 +16,9 @@ pub struct Step {
     pub wait: Duration,
     /// All who hold one of these roles are told.
     pub notify: Vec<Role>,
+    /// How they are told.
+    #[serde(default, skip_serializing_if = "Channel::is_sms")]
+    pub channel: Channel,
 }
 
 /// The ladder for one emergency level. Copied into a call when it is accepted.
@@ -56,6 +60,16 @@ impl Policy {
             return Err(format!("has {} steps with its repeats; at most {STEPS_MAX} are allowed", self.total_steps()));
         }
         Ok(self)
+    }
+
+    /// Whether a step of it tells anybody by text.
+    pub fn has_texts(&self) -> bool {
+        self.steps.iter().any(|s| s.channel == Channel::Sms)
+    }
+
+    /// Whether a step of it tells anybody by mail.
+    pub fn has_mails(&self) -> bool {
+        self.steps.iter().any(|s| s.channel == Channel::Email)
     }
 
     /// Whether a technician may leave a call of this policy for the morning by a reply.
@@ -107,7 +121,11 @@ mod tests {
     fn policy(waits: &[u64], repeat: u32) -> Policy {
         let steps = waits
             .iter()
-            .map(|w| Step { wait: Duration::from_secs(*w), notify: vec!["primary".parse().expect("role")] })
+            .map(|w| Step {
+                wait: Duration::from_secs(*w),
+                notify: vec!["primary".parse().expect("role")],
+                channel: Channel::Sms,
+            })
             .collect();
         Policy {
             name: "t".into(),

@@ -121,6 +121,7 @@ impl CoreHarness {
             directory: &self.directory,
             rules: &self.rules,
             new_id: &new_id,
+            link: &|_| None,
             actor: Actor("mia".into()),
         };
         let change = step(&loaded, &event, &ctx)?;
@@ -195,7 +196,10 @@ impl CoreHarness {
         let calls: Vec<CallState> = match event {
             Event::Accept(new) | Event::Report(new, _) => named(&new.id),
             Event::Import(import) => named(&import.state.call.id),
-            Event::Wake { call } | Event::Decide { call, .. } | Event::Unnotified { call } => named(call),
+            Event::Wake { call }
+            | Event::Decide { call, .. }
+            | Event::Unnotified { call }
+            | Event::Unanswered { call } => named(call),
             Event::Claim { attempt, .. }
             | Event::Settle { attempt, .. }
             | Event::Sent { attempt, .. }

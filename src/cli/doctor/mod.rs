@@ -7,6 +7,7 @@ mod airtable;
 mod clock;
 mod fields;
 mod finding;
+mod mail;
 mod public_url;
 mod settings;
 mod store;
@@ -34,10 +35,11 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
             store::check(&app, &opened, out),
             clock::check(&app, handle),
             twilio::check(&app, handle),
-            airtable::check(&app, &args)
+            airtable::check(&app, &args),
+            mail::check(&app)
         )
     });
-    for part in [parts.0, parts.1, parts.2, parts.3] {
+    for part in [parts.0, parts.1, parts.2, parts.3, parts.4] {
         all.all.extend(part.all);
     }
     bar.finish_and_clear();

@@ -14,6 +14,7 @@ const SECRETS: &[&str] = &[
     "sample-airtable-token",
     "sample-hook-secret",
     "sample-ping-secret",
+    "sample-smtp-password",
 ];
 
 fn assert_clean(label: &str, text: &str) {

@@ -17,6 +17,7 @@ fn call() -> RenderInput<'static> {
         caller_name: "Jo Park",
         caller_phone: "+18005550100",
         level: "high",
+        link: "",
         test_mode: false,
     }
 }
@@ -260,7 +261,7 @@ proptest! {
         for template in [None, Some(w(6)), Some("{{ issue }} {{ caller }}")] {
             let input = RenderInput {
                 template, own_words: None, kind, reference: &reference, repeat_of: None, business: w(0),
-                contact_name: w(1), issue: w(2), address: w(3), caller_name: w(4), caller_phone: w(5), level: w(1), test_mode,
+                contact_name: w(1), issue: w(2), address: w(3), caller_name: w(4), caller_phone: w(5), level: w(1), link: "", test_mode,
             };
             let out = render(&input).expect("renders");
             prop_assert!(out.body.chars().count() <= BODY_CHARACTERS_MAX);

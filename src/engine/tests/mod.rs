@@ -15,6 +15,7 @@ mod histories;
 mod ladder;
 mod last_resort;
 mod listener;
+mod mail;
 mod mirror;
 mod outbox;
 mod pages;

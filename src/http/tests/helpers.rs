@@ -140,12 +140,14 @@ fn engine(core: Arc<Core>, provider: Provider, stop: &CancellationToken) -> Arc<
 
 fn directory() -> Directory {
     let contact = |id: &str, name: &str, phone: &str, role: &str| Contact {
+        email: None,
         id: id.parse().expect("an id"),
         name: name.into(),
         phone: phone.parse().expect("a phone"),
         role: role.parse().ok(),
     };
     let step = |minutes: u64, role: &str| Step {
+        channel: crate::domain::attempt::Channel::Sms,
         wait: Duration::from_secs(60 * minutes),
         notify: vec![role.parse().expect("a role")],
     };
@@ -176,6 +178,7 @@ fn directory() -> Directory {
         lines: Vec::new(),
         from: "+15005550006".parse().ok(),
         fallback: Vec::new(),
+        mail_from: None,
         last_resort: Vec::new(),
         levels: crate::domain::levels::Levels::default(),
     }

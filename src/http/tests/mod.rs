@@ -6,4 +6,5 @@ mod health;
 mod helpers;
 mod intake;
 mod limits;
+mod links;
 mod webhooks;

@@ -21,6 +21,7 @@ use super::identity;
 use super::ledger::LedgerEntry;
 use super::people::{self, ReplyNow};
 use super::person::Person;
+use super::relay::RelayDoes;
 use super::sinks;
 use super::state::Shared;
 use super::target::Target;
@@ -75,6 +76,8 @@ fn route(shared: &Arc<Shared>, request: &Request) -> ControlAnswer {
         ("POST", "/_sandbox/forge") => forge(shared, request),
         ("GET", "/_sandbox/airtable") => Ok((200, shared.state().airtable.shown())),
         ("POST", "/_sandbox/airtable") => by_hand(shared, request),
+        ("GET", "/_sandbox/mails") => Ok((200, shared.state().relay.shown())),
+        ("POST", "/_sandbox/relay") => relay(shared, request),
         ("GET", "/_sandbox/alerts") => Ok((200, shared.state().sinks.shown())),
         ("POST", "/_sandbox/settings") => settings(shared, request),
         (method, path) => Err((404, format!("{method} {path} is not one of the sandbox's controls"))),
@@ -114,6 +117,7 @@ pub(super) fn texts(shared: &Shared) -> Value {
     let state = shared.state();
     json!({
         "messages": state.messages.iter().map(LedgerEntry::from).collect::<Vec<_>>(),
+        "mails": state.relay.mails(),
         "vainLists": state.vain_lists,
         "since": shared.started,
         "violations": state.violations,
@@ -126,6 +130,19 @@ fn add_faults(shared: &Arc<Shared>, request: &Request) -> ControlAnswer {
     let faults: Vec<Fault> = one_or_many(request)?;
     let ids: Result<Vec<u64>, String> = faults.into_iter().map(|f| shared.add_fault(f)).collect();
     Ok((201, json!({ "ids": ids.map_err(|e| (400, e))? })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RelayNow {
+    does: RelayDoes,
+    times: Option<usize>,
+}
+
+fn relay(shared: &Shared, request: &Request) -> ControlAnswer {
+    let RelayNow { does, times } = parse(request)?;
+    shared.state().relay.set(does, times);
+    Ok((204, Value::Null))
 }
 
 fn set_people(shared: &Shared, request: &Request) -> ControlAnswer {

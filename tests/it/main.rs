@@ -17,6 +17,7 @@ mod imports;
 mod init;
 mod intake;
 mod live;
+mod mail;
 mod main_job;
 mod mirror;
 mod night;

@@ -57,6 +57,7 @@ pub(super) fn config(
     warn_of_early_ends(&mut r, &directory, delivery.settle);
     let alerts = super::alerts::alerts(&mut r, &mut root, &mut test);
     let heartbeat = heartbeat(&mut r, &mut root, &mut test);
+    let events = super::events::events(&mut r, &mut root, &mut test);
     let intake = super::intake::intake(&mut r, &mut root);
     let mut tests = r.section(&mut root, "test");
     let test_numbers = phones(&mut r, &mut tests, "numbers");
@@ -90,6 +91,7 @@ pub(super) fn config(
         delivery,
         alerts,
         heartbeat,
+        events,
         intake,
         test_numbers,
         sandbox_listen,

@@ -10,6 +10,7 @@ use super::change::{Answer, Change};
 use super::deferred;
 use super::event::{Decision, Loaded, NewCall};
 use super::log::LogKind;
+use super::outgoing::HANDED_BACK;
 use super::phone::spelling::plain_number;
 use super::sequence;
 use super::types::{Actor, CallId, ContactId};
@@ -213,7 +214,7 @@ pub(super) fn hand_back(w: &mut Work<'_>, holder: &ContactId, by: &Actor) -> Res
         LogKind::CallReopened,
         None,
         format!("{name} handed it back: a new round begins"),
-        Value::Null,
+        json!({ HANDED_BACK: true }),
     );
     sequence::start_round(w)
 }

@@ -15,21 +15,12 @@ use crate::domain::mail::{MailAddress, is_this_machine};
 
 const URL_FORM: &str =
     "smtps://user:password@host, or smtp://user:password@host with STARTTLS (without TLS on this machine alone)";
-/// Where the relay of the sandbox is, counted from the sandbox's own port.
-pub const RELAY_BEHIND: u16 = 1;
-
 /// What `[smtp]` says.
 pub(super) struct SmtpSection {
     /// A secret in itself; `None`: not given, or not readable here.
     pub(super) url: Option<SecretUrl>,
     /// It decides whether there are mails at all.
     pub(super) from: Option<MailAddress>,
-}
-
-/// The relay of the sandbox at this address.
-pub fn sandbox_relay(sandbox: SocketAddr) -> Option<SecretUrl> {
-    let port = sandbox.port().checked_add(RELAY_BEHIND)?;
-    Url::parse(&format!("smtp://{}", SocketAddr::new(sandbox.ip(), port))).ok().map(SecretUrl)
 }
 
 /// Reads `[smtp]`; in test mode the sandbox's relay stands in.
@@ -41,7 +32,8 @@ pub(super) fn smtp(r: &mut Reader, root: &mut Section, test: &mut TestMode, sand
     let parse = |s: &str| s.parse::<MailAddress>().map_err(why);
     let from = r.parsed(&mut s, "from", MAIL_FORM, parse, ToString::to_string).map(|f| f.value);
     r.finish(s);
-    let instead = sandbox_relay(sandbox).filter(|_| from.is_some()).map(|url| (url.clone(), url.0.to_string()));
+    let instead =
+        SecretUrl::sandbox_relay(sandbox).filter(|_| from.is_some()).map(|url| (url.clone(), url.0.to_string()));
     let url = test.local(r, "smtp.url", url, |u| u.0.host_str().is_some_and(is_this_machine), instead);
     if from.is_some() && url.is_none() {
         need(r, Part::Mail, at.clone(), "smtp.url", URL_FORM);

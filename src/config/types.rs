@@ -563,9 +563,9 @@ impl Config {
         let (before, now) = (self.sandbox_url(), sandbox_url(listen));
         let before_at = self.sandbox_listen;
         self.sandbox_listen = listen;
-        if let (Some(here), Some(relay)) = (super::smtp::sandbox_relay(before_at), &mut self.smtp)
+        if let (Some(here), Some(relay)) = (SecretUrl::sandbox_relay(before_at), &mut self.smtp)
             && *relay == here
-            && let Some(there) = super::smtp::sandbox_relay(listen)
+            && let Some(there) = SecretUrl::sandbox_relay(listen)
         {
             *relay = there;
         }

@@ -106,9 +106,9 @@ fn a_shop_without_a_provider_of_texts_starts_is_examined_and_dispatches_by_mail(
 
     // A step by text needs its provider.
     shop.write_config(&CONFIG.replacen(", channel = \"email\"", "", 1));
-    let refused = live(&["send", "--call-id", "m3", "--issue", "x"]);
+    let refused = shop.run_as_is(&["--store", "sqlite:other.db", "send", "--call-id", "m3", "--issue", "x"]);
     assert!(refused.code == 2 && refused.stderr.contains("twilio.account_sid"), "{refused:?}");
     shop.write_config(&CONFIG.replace("from = \"dispatch@example.com\"", ""));
-    let refused = live(&["config", "show"]);
+    let refused = shop.run_as_is(&["--store", "sqlite:other.db", "config", "show"]);
     assert!(refused.code == 2 && refused.stderr.contains("smtp.from"), "{refused:?}");
 }

@@ -232,6 +232,7 @@ impl Reload {
         if let Err(e) = super::serve::assign_heartbeat(&self.app, &self.engine, &self.supervisor) {
             error!(error = %e.what, "the heartbeat goes on as before");
         }
+        super::serve::assign_reports(&self.app, &self.engine, &self.supervisor);
         core.wake.all();
     }
 }

@@ -87,6 +87,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     engine.file_watch.holds(lock.clone());
     assign_airtable(&app, &engine, &supervisor).await?;
     assign_heartbeat(&app, &engine, &supervisor)?;
+    assign_reports(&app, &engine, &supervisor);
     assign_events(&app, &engine, &supervisor).await?;
     start::recover_local(&engine, "serve", Some(own_url.clone())).await?;
     let state = http_state(&app, core.clone(), engine.clone(), &own_url);
@@ -219,6 +220,12 @@ pub(super) fn assign_heartbeat(app: &App, engine: &Arc<Engine>, supervisor: &Arc
     };
     supervisor.assign(duties::HEARTBEAT, heartbeat);
     Ok(())
+}
+
+/// The list of the morning by mail, where one is configured.
+pub(super) fn assign_reports(app: &App, engine: &Arc<Engine>, supervisor: &Arc<Supervisor>) {
+    let daily = app.config.daily.clone();
+    supervisor.assign(duties::REPORTS, daily.map_or_else(Vec::new, |daily| duties::reports(engine, daily)));
 }
 
 /// Where a start that has nobody to tell waits this long for the first reading of Airtable's contacts.

@@ -52,7 +52,7 @@ pub(super) fn config(
         r.deferred.retain(|(part, problem)| *part != Part::Twilio || is_named(&problem.key));
     }
     let replies = super::replies::replies(&mut r, &mut root);
-    let morning = super::levels::morning(&mut r, &mut root);
+    let report = super::report::report(&mut r, &mut root, directory.mail_from.is_some());
     let delivery = delivery(&mut r, &mut root, provider.request_timeout.as_ref());
     warn_of_early_ends(&mut r, &directory, delivery.settle);
     let alerts = super::alerts::alerts(&mut r, &mut root, &mut test);
@@ -87,7 +87,8 @@ pub(super) fn config(
         airtable,
         directory,
         replies,
-        morning,
+        morning: report.morning,
+        daily: report.daily,
         delivery,
         alerts,
         heartbeat,

@@ -31,6 +31,8 @@ mod presets;
 mod raw;
 mod read;
 mod replies;
+mod report;
+mod report_types;
 mod secret_url;
 mod secrets;
 mod server;
@@ -53,5 +55,6 @@ pub use load::{completed, load, load_document, load_under, load_under_without_fi
 pub use origin::{ConfigErrors, ConfigProblem};
 pub use people::{EmptyRole, empty_roles, no_last_resort};
 pub use presets::names as preset_names;
+pub use report_types::DailyList;
 pub use secret_url::SecretUrl;
 pub use types::*;

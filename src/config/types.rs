@@ -471,6 +471,8 @@ pub struct Config {
     pub replies: Arc<Lexicon>,
     /// When deferred calls must have been seen, by the clock of their line.
     pub morning: jiff::civil::Time,
+    /// The morning's list by mail, where there is one.
+    pub daily: Option<super::report_types::DailyList>,
     /// How messages are followed.
     pub delivery: Delivery,
     /// When a person is alarmed.

@@ -152,6 +152,8 @@ kinds! {
     CallbackUrl = "callback-url", Notice, Ended;
     /// A template cannot be used. Subject: the line and the template.
     Template = "template", Notice, Ended;
+    /// The morning's list did not go out by mail. Subject: its reader.
+    ReportMail = "report-mail", Notice, Ended;
     /// A contact takes no texts of ours. Subject: the contact, or the phone.
     OptedOut = "opted-out", Notice, Ended;
     /// An unknown number wrote to one of ours: a customer may have. Subject: the number.

@@ -25,6 +25,7 @@ pub(crate) mod log;
 pub(crate) mod mail;
 pub(crate) mod masking;
 pub(crate) mod night;
+pub(crate) mod night_mail;
 pub(crate) mod outgoing;
 pub(crate) mod phone;
 pub(crate) mod policy;

@@ -36,6 +36,7 @@ pub(crate) mod rate;
 pub(crate) mod rebuild;
 pub(crate) mod reconciler;
 pub(crate) mod recovery;
+pub(crate) mod reports;
 pub(crate) mod requests;
 mod safeguards;
 pub(crate) mod scheduler;

@@ -26,6 +26,7 @@ mod replies;
 mod replies_order;
 mod replies_story;
 mod replies_whose;
+mod reports;
 mod resends;
 mod send_queues;
 mod sending;

@@ -53,7 +53,7 @@ pub use in_force::{differences, sinks_of};
 pub use intake_types::{CustomSource, FieldPaths, Intake, RetellSource, VapiSource};
 pub use load::{completed, load, load_document, load_under, load_under_without_file, place};
 pub use origin::{ConfigErrors, ConfigProblem};
-pub use people::{EmptyRole, empty_roles, no_last_resort};
+pub use people::{EmptyRole, empty_roles, no_last_resort, unstaffed_roles};
 pub use presets::names as preset_names;
 pub use report_types::DailyList;
 pub use secret_url::SecretUrl;

@@ -81,7 +81,7 @@ impl Reload {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = asked => self.own().await,
-                () = self.engine.core.clock.sleep_until(self.engine.core.clock.now().plus(LOOK_EVERY)) => self.follow().await,
+                () = self.engine.core.clock.sleep_until(self.engine.core.clock.now().plus(LOOK_EVERY)) => Box::pin(self.follow()).await,
             }
         }
     }

@@ -212,7 +212,7 @@ async fn not_taken(
             "event {} of call {call} is not told to {}: {}, for an hour; it is left out, the others go on",
             line.seq, target.name, refusal.why
         );
-        raise(core, AlertKind::EventRefused.about(&format!("{}:{}", target.name, line.seq)), message).await?;
+        raise(core, AlertKind::EventRefused.about(format!("{}:{}", target.name, line.seq)), message).await?;
         let old = now.minus(SAID_FOR);
         let over = core.store.alerts().await?.into_iter().filter(|a| a.raised_at < old).map(|a| a.key);
         let over: Vec<AlertKey> = over.filter(|key| key.kind() == AlertKind::EventRefused).collect();

@@ -224,6 +224,9 @@ impl Reload {
         if let Err(e) = super::serve::assign_heartbeat(&self.app, &self.engine, &self.supervisor) {
             error!(error = %e.what, "the heartbeat goes on as before");
         }
+        if let Err(e) = super::call_lists::assign(&self.app, &self.engine, &self.supervisor) {
+            error!(error = %e.what, "the lists of phone calls are compared as before");
+        }
         core.wake.all();
     }
 }

@@ -28,6 +28,7 @@ use crate::http;
 use crate::store::{Control, Holder, Lease, LeaseError};
 
 use super::app::App;
+use super::call_lists;
 use super::exit::ExitStatus;
 use super::output::Output;
 use super::reload::Reload;
@@ -84,6 +85,8 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     engine.file_watch.holds(lock.clone());
     assign_airtable(&app, &engine, &supervisor).await?;
     assign_heartbeat(&app, &engine, &supervisor)?;
+    call_lists::assign(&app, &engine, &supervisor)?;
+    call_lists::say(&app);
     start::recover_local(&engine, "serve", Some(own_url.clone())).await?;
     let state = http_state(&app, core.clone(), engine.clone(), &own_url);
     let stop = CancellationToken::new();

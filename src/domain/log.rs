@@ -15,6 +15,8 @@ words! {
         CallReported = "call.reported",
         /// A phone call in which nobody was heard: no call was made of it.
         CallUnheard = "call.unheard",
+        /// A phone call that its platform lists and that nobody reported: no call was made of it.
+        CallMissed = "call.missed",
         /// A report that could not be read, as it came.
         ReportUnread = "report.unread",
         /// A contact took it.

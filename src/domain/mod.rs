@@ -23,6 +23,7 @@ pub(crate) mod levels;
 pub(crate) mod log;
 pub(crate) mod masking;
 pub(crate) mod phone;
+pub(crate) mod phone_call;
 pub(crate) mod policy;
 pub(crate) mod provider_clock;
 pub(crate) mod receipt;

@@ -13,6 +13,7 @@ use super::duty::{Duty, DutyLimits, DutyWork};
 use super::heartbeat::HeartbeatDuty;
 use super::listener::{self, Listener};
 use super::mirror::Mirror;
+use super::phone_calls::CallListWatch;
 use super::poller::Poller;
 use super::provider_clock::{self, ProviderClockWatch};
 use super::reconciler::Reconciler;
@@ -35,6 +36,8 @@ pub const CONTACTS: &str = "contacts";
 pub const HEARTBEAT: &str = "heartbeat";
 /// The group that takes calls of other systems over.
 pub const ADOPT: &str = "adopt";
+/// The group that compares lists of phone calls with what was reported.
+pub const CALL_LISTS: &str = "call-lists";
 
 /// Every duty, in the order in which health shows them.
 pub const TABLE: &[DutyRow] = &[
@@ -109,6 +112,7 @@ pub const TABLE: &[DutyRow] = &[
     by_settings(CONTACTS, DutyLimits::usual().on(WakeSignal::ContactSync).only_asks()),
     by_settings(HEARTBEAT, DutyLimits::usual().only_asks()),
     by_settings(ADOPT, DutyLimits::usual().only_asks()),
+    by_settings(CALL_LISTS, DutyLimits::usual().only_asks()),
 ];
 
 /// A line of the table.
@@ -247,6 +251,16 @@ pub fn adopt(adopter: Adopter) -> Vec<Duty> {
     vec![Duty::new(ADOPT, limits(ADOPT).every(every), work)]
 }
 
+/// Compares lists of phone calls: one duty a list, so that none waits for another.
+pub fn call_lists(watches: Vec<CallListWatch>) -> Vec<Duty> {
+    let of = |watch: CallListWatch| {
+        let (name, every) = (format!("calls of {}", watch.source()), watch.every());
+        let work = DutyWork::of(&Arc::new(watch), |w| Box::pin(async move { w.pass().await }));
+        Duty::new(name, limits(CALL_LISTS).every(every), work)
+    };
+    watches.into_iter().map(of).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,7 +272,7 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), all, "{names:?}");
-        for name in [ALERTS, MIRROR, CONTACTS, HEARTBEAT, ADOPT] {
+        for name in [ALERTS, MIRROR, CONTACTS, HEARTBEAT, ADOPT, CALL_LISTS] {
             assert!(names.contains(&name), "{name}");
         }
     }

@@ -27,6 +27,7 @@ pub(crate) mod listener;
 pub(crate) mod mirror;
 pub(crate) mod morning;
 pub(crate) mod outbox;
+pub(crate) mod phone_calls;
 pub(crate) mod poller;
 pub(crate) mod provider_clock;
 pub(crate) mod rate;

@@ -5,6 +5,7 @@ pub(crate) mod alerts;
 mod exchange;
 pub(crate) mod heartbeat;
 pub(crate) mod mirror;
+pub(crate) mod phone_calls;
 mod provider_clock;
 pub(crate) mod twilio;
 
@@ -147,7 +148,7 @@ pub struct AlertNotice {
     pub key: AlertKey,
     pub call: Option<CallId>,
     pub reference: Option<CallRef>,
-    /// What happened and what to do; no text of a message, phones masked.
+    /// What happened and what to do; no text of a message, phones masked but for a caller who is to be called back.
     pub message: String,
     /// Since when.
     pub raised_at: Timestamp,

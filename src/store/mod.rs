@@ -34,7 +34,9 @@ mod views;
 use async_trait::async_trait;
 
 pub use alerts::{AlertTask, NotDelivered, SinkState};
-pub use control::{Control, EngineBeat, EngineRow, KeptProviderClock, Request, SyncedContact, SyncedContacts};
+pub use control::{
+    Control, EngineBeat, EngineRow, KeptProviderClock, ListProgress, Request, SyncedContact, SyncedContacts,
+};
 pub use error::StoreError;
 #[cfg(test)]
 pub(crate) use gate::Hooks;
@@ -56,7 +58,7 @@ pub(crate) use sqlite::corrupt;
 pub(crate) use sqlite::{bulk, page_damage};
 pub use upkeep::{Backup, Place, Room, Upkeep};
 pub use views::{
-    AlertLine, CallFilter, CallLine, DueLine, FailureLine, Figures, LogFilter, OptOutLine, Unreadable, Views,
+    AlertLine, CallFilter, CallLine, DueLine, FailureLine, Figures, KnownAs, LogFilter, OptOutLine, Unreadable, Views,
 };
 
 /// Durable state behind everything: what a backend gives. All methods are safe to cancel: a write that was handed over is done or

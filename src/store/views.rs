@@ -71,6 +71,18 @@ pub struct AlertLine {
     pub raised_at: Timestamp,
 }
 
+/// What is known of a phone call by its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KnownAs {
+    /// A call was made of it.
+    Call,
+    /// None was, as nobody was heard in it.
+    Unheard,
+    /// None was, and a person was alarmed.
+    Missed,
+    Nothing,
+}
+
 /// A number that takes no texts from a sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptOutLine {
@@ -158,6 +170,8 @@ pub trait Views: Send + Sync {
     async fn failures(&self, since: Timestamp) -> Result<Vec<FailureLine>, StoreError>;
     /// Open alerts, oldest first.
     async fn alerts(&self) -> Result<Vec<AlertLine>, StoreError>;
+    /// What is known of phone calls with these ids, in their order.
+    async fn known_phone_calls(&self, ids: Vec<CallId>) -> Result<Vec<KnownAs>, StoreError>;
     /// The breakers of all senders, open and closed.
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError>;
     /// Opted-out numbers.

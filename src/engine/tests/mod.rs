@@ -18,6 +18,7 @@ mod listener;
 mod mirror;
 mod outbox;
 mod pages;
+mod phone_calls;
 mod provider_clock;
 mod receipts;
 mod replies;

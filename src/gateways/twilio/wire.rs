@@ -54,6 +54,14 @@ impl MessageWire {
     }
 }
 
+/// A page of the list of calls; its items as they came.
+#[derive(Deserialize)]
+pub(super) struct CallsPageWire {
+    pub(super) calls: Vec<Value>,
+    #[serde(default, deserialize_with = "text")]
+    pub(super) next_page_uri: Option<String>,
+}
+
 /// A number without the channel that the provider writes before it: whoever writes by WhatsApp or RCS is whom we know by number.
 fn plain_number(text: &str) -> &str {
     const CHANNELS: [&str; 3] = ["whatsapp:", "sms:", "rcs:"];
@@ -130,7 +138,7 @@ fn error_code(text: &str) -> Option<ErrorCode> {
 }
 
 /// RFC 2822 as this API writes it; RFC 3339 as newer ones do.
-fn time(text: &str) -> Option<Timestamp> {
+pub(in crate::gateways) fn time(text: &str) -> Option<Timestamp> {
     match jiff::fmt::rfc2822::parse(text) {
         Ok(zoned) => Some(Timestamp::from_millis(zoned.timestamp().as_millisecond())),
         Err(_) => text.parse().ok(),

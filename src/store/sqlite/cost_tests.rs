@@ -40,6 +40,7 @@ async fn hot_reads_walk_an_index_and_sort_next_to_nothing() {
         ("stranded", figures::STRANDED),
         ("log of a call", reads::LOG_OF_CALL),
         ("newest entries of a call", reads::NEWEST_LOG_OF_CALL),
+        ("what is noted of a phone call", super::phone_calls::NOTED),
         ("log", reads::LOG_OF_ALL),
         ("newest entries", reads::NEWEST_LOG_OF_ALL),
         ("whose replies count", replies::LISTENED),

@@ -58,6 +58,7 @@ pub(super) fn said(document: &Value, fields: &FieldPaths, direction: Direction, 
         }
     };
     put("callerPhone", who.phone.clone());
+    put("callerId", who.also.clone());
     put("emergencyLevel", level.clone());
     put("issueSummary", issue);
     put("twilioToNumber", line);

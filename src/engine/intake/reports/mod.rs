@@ -6,14 +6,14 @@
 mod caller;
 mod custom;
 mod fields;
-mod paths;
+pub(in crate::engine) mod paths;
 mod reading;
 mod retell;
 #[cfg(test)]
 mod tests;
 mod vapi;
 
-pub use reading::{Reading, Reported, Tool, Unheard, Wants, digest};
+pub use reading::{Reading, Reported, Tool, Unheard, Wants, digest, platform_call_id};
 
 use super::json::{self, Document};
 use crate::config::{CustomSource, RetellSource, VapiSource};

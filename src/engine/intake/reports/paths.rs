@@ -14,7 +14,7 @@ pub(super) fn text(document: &Value, paths: &[String]) -> Option<String> {
 }
 
 /// The text at one path.
-pub(super) fn at(document: &Value, path: &str) -> Option<String> {
+pub(in crate::engine) fn at(document: &Value, path: &str) -> Option<String> {
     let segments: Vec<&str> = path.split('.').take(SEGMENTS_MAX).collect();
     follow(document, &segments)
 }

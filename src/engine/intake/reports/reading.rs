@@ -89,6 +89,11 @@ pub(super) fn call_id(source: &str, platform: Option<&str>, raw: &[u8]) -> (Call
     (id, odd.map(str::to_owned))
 }
 
+/// The id that a report of this phone call has.
+pub fn platform_call_id(source: &str, platform: &str) -> CallId {
+    call_id(source, Some(platform), platform.as_bytes()).0
+}
+
 /// An intake of these fields; what was mended in the bytes is named.
 pub(super) fn intake(
     id: &CallId,

@@ -1,0 +1,62 @@
+//! Intake: whether each list of phone calls can be read, and what nobody sees without one.
+
+use std::time::Duration;
+
+use crate::gateways::GatewayError;
+
+use super::super::app::App;
+use super::super::call_lists::CallList;
+use super::finding::{Findings, bounded, too_long};
+
+/// So far back a list is asked.
+const ASKED: Duration = Duration::from_secs(600);
+
+pub(super) async fn check(app: &App) -> Findings {
+    let mut f = Findings::of("intake");
+    let intake = &app.config.intake;
+    if intake.lists.is_empty() {
+        let what = "none is compared: a phone call that its platform does not report is seen by nobody";
+        if intake.retell.is_some() || intake.vapi.is_some() || !intake.custom.is_empty() {
+            f.warn("call lists", what, "set intake.retell.list, intake.vapi.list or intake.twilio.list to true");
+        } else {
+            f.skip("call lists", what);
+        }
+        return f;
+    }
+    match app.call_lists() {
+        Ok(lists) => {
+            for list in futures_util::future::join_all(lists.iter().map(|list| one(app, list))).await {
+                f.all.extend(list.all);
+            }
+        }
+        Err(e) => f.fail("call lists", e.what, "correct [intake] and [twilio]"),
+    }
+    f
+}
+
+async fn one(app: &App, (source, list): &CallList) -> Findings {
+    let mut f = Findings::of("intake");
+    let (name, now) = (format!("calls of {}", source.source()), app.clock.now());
+    let key = format!("intake.{}", source.source());
+    if source.source() == "twilio" && app.listed_numbers().is_empty() {
+        f.fail(name, "no line has a number", "give [[lines]] their numbers, or turn intake.twilio.list off");
+        return f;
+    }
+    let every = source.every.as_secs();
+    match bounded(app, list.between(now.minus(ASKED), now)).await {
+        None => f.warn(name, too_long(), format!("see that {key}.base_url can be reached")),
+        Some(Ok(found)) if found.unread > 0 => {
+            let what = format!("{} calls of the list cannot be read", found.unread);
+            f.warn(name, what, "report it: the platform has changed its list");
+        }
+        Some(Ok(found)) => {
+            let minutes = ASKED.as_secs() / 60;
+            f.ok(name, format!("read, every {every} s; {} in the last {minutes} min", found.calls.len()));
+        }
+        Some(Err(GatewayError::Refused { http: 401 | 403, .. })) => {
+            f.fail(name, "the key is refused", format!("give the key that may list calls ({key}.api_key)"));
+        }
+        Some(Err(e)) => f.fail(name, e.to_string(), format!("see that {key}.base_url can be reached")),
+    }
+    f
+}

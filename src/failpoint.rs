@@ -41,8 +41,6 @@ pub const POINTS: &[(&str, &str)] = &[
     ("lock.taken", "the engine lock is held, nobody's name is in it"),
     ("recovery.engine-row", "a start is recorded, nothing is recovered"),
     ("recovery.between-claims", "one claim of an engine that is gone is settled"),
-    ("call-list.noted", "what became of a listed phone call is stored, how far the list was compared is not"),
-    ("call-list.before-progress", "a list of phone calls is compared, that is not stored"),
     ("migration.before-stamp", "the schema is made, the store is not stamped and not committed"),
     ("migration.committed", "the schema is committed"),
 ];

@@ -39,8 +39,8 @@ pub(crate) struct App {
     pub(crate) settings: Option<SettingsRow>,
     /// Whose settings decide here.
     pub(crate) whose: DecidedBy,
-    /// Contacts, lines and policies without the contacts that live in another system.
-    configured: Directory,
+    /// Contacts and lines as the settings have them, without those of another system.
+    pub(crate) configured: Directory,
     /// The copy of contacts that is part of `config.directory`, for a command that reads none itself.
     pub(crate) synced_contacts: Option<SyncedContacts>,
     /// Why this process's own configuration cannot be used, where the settings in force stand in for it.
@@ -112,7 +112,7 @@ impl App {
         let configured = config.directory.clone();
         let synced_contacts = contacts;
         if let Some(copy) = &synced_contacts {
-            config.directory = merge(&configured, &copy.contacts).directory;
+            config.directory = merge(&configured, &copy.contacts, &copy.businesses).directory;
         }
         let app = Self {
             config,

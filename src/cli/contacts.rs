@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::domain::event::Event;
 use crate::domain::phone::masked;
-use crate::domain::team::{Contact, Directory};
+use crate::domain::team::{Contact, Directory, TeamRole};
 use crate::store::OptOutLine;
 
 use super::app::{App, NoStore, operator};
@@ -97,8 +97,14 @@ fn roles(directory: &Directory, contact: &Contact) -> Vec<String> {
         roles.extend(contact.role.as_ref().map(ToString::to_string));
     }
     for line in std::iter::once(&directory.default_line).chain(&directory.lines) {
-        for (_, role) in line.team.iter().flatten().filter(|(id, _)| id == &contact.id) {
-            roles.push(format!("{role} on {}", line.name));
+        for entry in line.team.iter().flatten().filter(|e| e.contact == contact.id) {
+            let role = match &entry.role {
+                TeamRole::Named(role) => role.to_string(),
+                TeamRole::Ranked(place) => format!("place {place}"),
+            };
+            let hours = entry.hours.as_ref().map(|h| format!(" {h}")).unwrap_or_default();
+            let off = if entry.off { " (away)" } else { "" };
+            roles.push(format!("{role} on {}{hours}{off}", line.name));
         }
     }
     roles

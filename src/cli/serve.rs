@@ -204,7 +204,12 @@ const FIRST_CONTACTS: Duration = Duration::from_secs(5);
 /// The reader of Airtable's contacts, with the last good copy in force; `None`: there is no such table.
 async fn synced_contacts(app: &App, core: &Arc<Core>) -> Result<Option<Arc<ContactSync>>, CliError> {
     let airtable = app.config.airtable.as_ref();
-    let Some((airtable, table)) = airtable.and_then(|a| Some((a, a.tables.contacts.clone()?))) else {
+    let every = match airtable.map(|a| a.mirror) {
+        // A plan that counts its requests.
+        Some(MirrorPace::Batched(every)) => every.max(synced_contacts::EVERY),
+        _ => synced_contacts::EVERY,
+    };
+    let Some(source) = airtable.and_then(|a| synced_contacts::ContactSource::of(a, every)) else {
         // It was configured once, perhaps: its contacts are told no more.
         if !matches!(core.store.synced_contacts().await, Ok(None)) {
             core.store.keep_synced_contacts(None).await?;
@@ -213,12 +218,6 @@ async fn synced_contacts(app: &App, core: &Arc<Core>) -> Result<Option<Arc<Conta
         return Ok(None);
     };
     let Some(mirror) = app.mirror()? else { return Ok(None) };
-    let every = match airtable.mirror {
-        MirrorPace::Realtime => synced_contacts::EVERY,
-        // A plan that counts its requests.
-        MirrorPace::Batched(every) => every.max(synced_contacts::EVERY),
-    };
-    let source = synced_contacts::ContactSource { table, fields: airtable.contacts.clone(), every };
     let synced_contacts = ContactSync::new(core.clone(), mirror.in_queue(Lane::Bulk), source);
     if let Some(copy) = &core.in_force().contacts {
         info!(table = copy.source, read_at = %copy.read_at, contacts = copy.contacts.len(), "contacts of the last good copy");

@@ -102,6 +102,11 @@ fn tables(r: &mut Reader, airtable: &mut Section) -> AirtableTables {
     let events = r.plain(&mut s, "events", NAME_FORM);
     let calls = r.plain(&mut s, "calls", NAME_FORM);
     let contacts = r.plain(&mut s, "contacts", NAME_FORM);
+    let businesses = r.plain(&mut s, "businesses", NAME_FORM);
+    if let (Some(businesses), None) = (&businesses, &contacts) {
+        let what = "needs tables.contacts beside it";
+        r.wrong(businesses.origin.clone(), &businesses.key, what, "the table of those who work for them");
+    }
     for (name, other) in [("events", &events), ("calls", &calls)] {
         if let (Some(contacts), Some(other)) = (&contacts, other)
             && contacts.value == other.value
@@ -123,6 +128,7 @@ fn tables(r: &mut Reader, airtable: &mut Section) -> AirtableTables {
         events: events.map(|f| f.value).unwrap_or_default(),
         calls: calls.map(|f| f.value).unwrap_or_default(),
         contacts: contacts.map(|f| f.value),
+        businesses: businesses.map(|f| f.value),
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::airtable_words::{AirtableValues, DEFERRED, DISPATCHING_TOLD, EXHAUSTED_UNTOLD, ValueMap};
+use super::airtable_words::{AVAILABLE, AWAY, AirtableValues, DEFERRED, DISPATCHING_TOLD, EXHAUSTED_UNTOLD, ValueMap};
 use super::raw::Value;
 use super::read::{Reader, Section};
 use super::types::{CallFields, EventFields};
 use crate::domain::MessageStatus;
 use crate::domain::attempt::{AttemptState, Channel};
 use crate::domain::call::CallStatus;
+use crate::domain::types::Role;
 
 const FORM: &str =
     "a word of the base, a list of words of which the first that is there counts, or \"\" for an empty cell";
@@ -37,8 +38,16 @@ pub(super) fn values(r: &mut Reader, airtable: &mut Section) -> AirtableValues {
     let status = map(r, &mut calls, "status", "dispatching, dispatching_told, acknowledged, exhausted", is_call_word);
     let emergency_level = map(r, &mut calls, "emergency_level", "the name of a policy", |_| true);
     r.finish(calls);
+    let mut contacts = r.section(&mut s, "contacts");
+    let role = map(r, &mut contacts, "role", "primary, backup, owner", |w| w.parse::<Role>().is_ok());
+    let availability = map(r, &mut contacts, "availability", "available, away", |w| [AVAILABLE, AWAY].contains(&w));
+    r.finish(contacts);
+    let mut businesses = r.section(&mut s, "businesses");
+    let is_zone = |w: &str| jiff::tz::TimeZone::get(w).is_ok() || jiff::tz::db().is_definitively_empty();
+    let time_zone = map(r, &mut businesses, "time_zone", "America/Los_Angeles", is_zone);
+    r.finish(businesses);
     r.finish(s);
-    AirtableValues { delivery_status, method, status, emergency_level }
+    AirtableValues { delivery_status, method, status, emergency_level, role, availability, time_zone }
 }
 
 fn map(r: &mut Reader, table: &mut Section, field: &str, words: &str, is_word: impl Fn(&str) -> bool) -> ValueMap {

@@ -8,6 +8,10 @@ pub const DISPATCHING_TOLD: &str = "dispatching_told";
 pub const EXHAUSTED_UNTOLD: &str = "exhausted_untold";
 pub const DEFERRED: &str = "deferred";
 
+/// Whether somebody can be asked.
+pub const AVAILABLE: &str = "available";
+pub const AWAY: &str = "away";
+
 /// Words of one field: ours in lower case, and for each the base's, of which the first that the field has counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ValueMap(pub(super) BTreeMap<String, Vec<String>>);
@@ -16,6 +20,12 @@ impl ValueMap {
     /// What stands for a word of ours; `None`: nothing is said. An empty text stands for an empty cell.
     pub fn of(&self, word: &str) -> Option<&[String]> {
         self.0.get(&word.to_lowercase()).map(Vec::as_slice)
+    }
+
+    /// Our word that one of the base's stands for, without regard to case and blanks around it.
+    pub fn meant(&self, theirs: &str) -> Option<&str> {
+        let is = |t: &String| t.trim().to_lowercase() == theirs.trim().to_lowercase();
+        self.0.iter().find(|(_, all)| all.iter().any(is)).map(|(ours, _)| ours.as_str())
     }
 
     /// Our words that are mapped.
@@ -45,6 +55,12 @@ pub struct AirtableValues {
     pub status: ValueMap,
     /// `calls.emergency_level`: levels by the names of their policies.
     pub emergency_level: ValueMap,
+    /// `contacts.role`: our roles; who has none of these words has none. Only read.
+    pub role: ValueMap,
+    /// `contacts.availability`: [`AVAILABLE`] and [`AWAY`]. Only read.
+    pub availability: ValueMap,
+    /// `businesses.time_zone`: IANA names. Only read.
+    pub time_zone: ValueMap,
 }
 
 impl AirtableValues {

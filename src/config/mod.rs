@@ -41,7 +41,7 @@ mod tests;
 mod twilio;
 mod types;
 
-pub use airtable_words::{DEFERRED, DISPATCHING_TOLD, EXHAUSTED_UNTOLD, ValueMap};
+pub use airtable_words::{AVAILABLE, AWAY, AirtableValues, DEFERRED, DISPATCHING_TOLD, EXHAUSTED_UNTOLD, ValueMap};
 pub use env::{Sources, no_color, unknown_time_zone, user_name};
 pub use forms::duration;
 pub use in_force::{differences, sinks_of};
@@ -51,6 +51,6 @@ pub use intake_types::{
 };
 pub use load::{load, load_document, load_under, load_under_without_file, place};
 pub use origin::{ConfigErrors, ConfigProblem};
-pub use people::{empty_roles, no_last_resort};
+pub use people::{EmptyRole, empty_roles, no_last_resort};
 pub use secret_url::SecretUrl;
 pub use types::*;

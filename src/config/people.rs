@@ -6,12 +6,13 @@ use std::time::Duration;
 use super::forms::DURATION_FORM;
 use super::origin::Origin;
 use super::read::{Found, Reader, Section};
+use crate::domain::PhoneNumber;
 use crate::domain::body;
+use crate::domain::hours::{HOURS_FORM, Hours};
 use crate::domain::phone::{is_e164, looks_wrong, masked};
 use crate::domain::policy::{Policy, Step};
-use crate::domain::team::{Contact, Directory, Line, Templates};
+use crate::domain::team::{Contact, Directory, Line, TeamEntry, Templates};
 use crate::domain::types::{ContactId, ParseError, Role, Sender};
-use crate::domain::{PhoneNumber, Timestamp};
 
 /// The longest that a call may look for somebody.
 const LADDER_MAX: Duration = Duration::from_secs(30 * 86_400);
@@ -65,7 +66,7 @@ pub(super) fn directory(
     let levels = super::levels::levels(r, root, &names);
     let directory = Directory { contacts, default_line, lines, from, fallback, last_resort, levels };
     if !elsewhere {
-        r.warnings.extend(empty_roles(&directory));
+        r.warnings.extend(empty_roles(&directory).into_iter().map(|role| role.said));
     }
     r.warnings.extend(no_last_resort(&directory));
     directory
@@ -272,13 +273,16 @@ fn lines(r: &mut Reader, root: &mut Section, default: &Line, known: Known<'_>) -
     out
 }
 
-fn team(r: &mut Reader, line: &mut Section, known: Known<'_>) -> Option<Vec<(ContactId, Role)>> {
+fn team(r: &mut Reader, line: &mut Section, known: Known<'_>) -> Option<Vec<TeamEntry>> {
     let sections = r.sections(line, "team")?;
     let mut out = Vec::new();
     for mut s in sections {
         let parse = |s: &str| s.parse::<ContactId>().map_err(why);
         let contact = r.parsed(&mut s, "contact", ID_FORM, parse, ToString::to_string);
         let role = r.parsed(&mut s, "role", ROLE_FORM, |s| s.parse::<Role>().map_err(why), ToString::to_string);
+        let span = |s: &str| Hours::read([s]).map(|_| s.to_owned()).map_err(why);
+        let hours = r.list(&mut s, "hours", HOURS_FORM, span, Clone::clone);
+        let off = r.boolean(&mut s, "off").is_some_and(|f| f.value);
         r.require(&s, "contact", contact.is_some(), "the id of a contact");
         r.require(&s, "role", role.is_some(), ROLE_FORM);
         r.finish(s);
@@ -286,8 +290,10 @@ fn team(r: &mut Reader, line: &mut Section, known: Known<'_>) -> Option<Vec<(Con
         if !known.elsewhere && !known.ids.contains(&contact.value) {
             unknown_contact(r, &contact, known.ids);
         }
+        let hours = hours.map(|all| all.into_iter().map(|f| f.value).collect::<Vec<_>>());
+        let hours = hours.and_then(|all| Hours::read(all.iter().map(String::as_str)).ok());
         if let Some(role) = role {
-            out.push((contact.value, role.value));
+            out.push(TeamEntry { hours, off, ..TeamEntry::of(contact.value, role.value) });
         }
     }
     Some(out)
@@ -306,11 +312,21 @@ fn unknown_contact(r: &mut Reader, named: &Found<ContactId>, ids: &[ContactId]) 
     r.problems.push(problem);
 }
 
-/// Roles that a policy names and nobody holds, one sentence each: a step that finds nobody escalates at once, with an alert,
-/// which is better known before the night.
-pub fn empty_roles(directory: &Directory) -> Vec<String> {
+/// A role that a policy names and nobody ever holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmptyRole {
+    /// The number of its line; `None`: that of numbers that are not listed.
+    pub line: Option<String>,
+    /// In one sentence.
+    pub said: String,
+}
+
+/// Roles that a policy names and nobody ever holds: a step that finds nobody escalates at once, with an alert, which is better
+/// known before the night.
+pub fn empty_roles(directory: &Directory) -> Vec<EmptyRole> {
     if directory.contacts.is_empty() {
-        return vec!["no contacts are configured: nobody can be told of a call".into()];
+        let said = "no contacts are configured: nobody can be told of a call".into();
+        return vec![EmptyRole { line: None, said }];
     }
     let mut found = Vec::new();
     let of_their_own = directory.lines.iter().filter(|l| l.team.is_some() || !l.policies.is_empty());
@@ -323,13 +339,14 @@ pub fn empty_roles(directory: &Directory) -> Vec<String> {
             roles.sort();
             roles.dedup();
             for role in roles {
-                if directory.holders(line, role, Timestamp::default()).is_empty() {
+                if !directory.is_ever_held(line, role) {
                     let place = match line.number.as_deref() {
                         Some(number) => format!("line {} ({})", line.name, masked(number)),
                         None if directory.lines.is_empty() => "any line".to_owned(),
                         None => "a line that is not listed".to_owned(),
                     };
-                    found.push(format!("policy {level} notifies the role {role}, which nobody holds on {place}"));
+                    let said = format!("policy {level} notifies the role {role}, which nobody holds on {place}");
+                    found.push(EmptyRole { line: line.number.clone(), said });
                 }
             }
         }

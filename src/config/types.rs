@@ -198,6 +198,8 @@ pub struct AirtableTables {
     pub calls: String,
     /// Where contacts are read from, if they are.
     pub contacts: Option<String>,
+    /// Where lines are read from, if they are.
+    pub businesses: Option<String>,
 }
 
 macro_rules! field_names {
@@ -282,15 +284,26 @@ field_names! {
         phone = "Phone",
         role = "Role",
         active = "Active",
+        business = "",
+        priority = "",
+        backup = "",
+        trade = "",
+        availability = "",
+        start_time = "",
+        end_time = "",
     }
 }
 
 field_names! {
-    /// The base's names for the fields of a business, by which a link to one finds it.
+    /// The base's names for the fields of a business. A link to one finds it by the first three.
     BusinessFields {
         name = "Business Name",
         numbers = "Twilio DID",
         phone = "Primary Phone",
+        time_zone = "",
+        trade = "",
+        keywords = "",
+        active = "",
     }
 }
 

@@ -16,6 +16,7 @@ mod decide;
 mod deferred;
 pub(crate) mod event;
 mod failure;
+pub(crate) mod hours;
 mod import;
 mod ladder;
 mod ladder_end;

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use jiff::tz::TimeZone;
+
+use super::hours::Hours;
 use super::levels::Levels;
 use super::phone::PhoneNumber;
 use super::phone::spelling::{Spelling, shared_country};
@@ -28,8 +31,8 @@ pub struct Line {
     pub number: Option<String>,
     /// The business's name, as texts show it.
     pub name: String,
-    /// (contact, role), in order. `None`: the contacts' own roles.
-    pub team: Option<Vec<(ContactId, Role)>>,
+    /// In order. `None`: the contacts' own roles.
+    pub team: Option<Vec<TeamEntry>>,
     /// Its own sender.
     pub from: Option<Sender>,
     /// Its own policies by lower-case name; what is missing comes from the defaults.
@@ -41,6 +44,38 @@ pub struct Line {
     /// Its own words of an emergency, beside the shop's.
     pub keywords: Vec<String>,
 }
+
+/// Who has which role on a line, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TeamEntry {
+    pub contact: ContactId,
+    pub role: TeamRole,
+    /// Holds it only then, by the line's clock; `None`, or where no clock is known: always.
+    pub hours: Option<Hours>,
+    /// Holds nothing while this is set: on leave, not available.
+    pub off: bool,
+}
+
+impl TeamEntry {
+    /// Always on duty.
+    pub fn of(contact: ContactId, role: Role) -> Self {
+        Self { contact, role: TeamRole::Named(role), hours: None, off: false }
+    }
+}
+
+/// What somebody is in a team.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TeamRole {
+    /// This role.
+    Named(Role),
+    /// By its place: of those on duty the lowest is [`PRIMARY`], all others are [`BACKUP`] in their order.
+    Ranked(u32),
+}
+
+/// The role of who is asked first.
+pub const PRIMARY: &str = "primary";
+/// The role of who is asked after that.
+pub const BACKUP: &str = "backup";
 
 /// minijinja sources of the texts; `None` means the built-in one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -169,17 +204,44 @@ impl Directory {
     }
 
     /// Who holds this role on this line at this time: all of them are told, each once, in the team's order.
-    /// Rotations will read `_at`; today a team does not change with time.
-    pub fn holders<'a>(&'a self, line: &Line, role: &Role, _at: Timestamp) -> Vec<&'a Contact> {
-        let same = |a: &Role, b: &Role| a.as_str().eq_ignore_ascii_case(b.as_str());
+    pub fn holders<'a>(&'a self, line: &Line, role: &Role, at: Timestamp) -> Vec<&'a Contact> {
+        self.holding(line, role, |entry, zone| match (&entry.hours, zone) {
+            (Some(hours), Some(zone)) => hours.contain(at, zone),
+            _ => true,
+        })
+    }
+
+    /// Whether anybody holds this role on this line at some hour of some day.
+    pub fn is_ever_held(&self, line: &Line, role: &Role) -> bool {
+        !self.holding(line, role, |_, _| true).is_empty()
+    }
+
+    fn holding<'a>(
+        &'a self,
+        line: &Line,
+        role: &Role,
+        is_on: impl Fn(&TeamEntry, Option<&TimeZone>) -> bool,
+    ) -> Vec<&'a Contact> {
+        let same = |a: &str| a.eq_ignore_ascii_case(role.as_str());
         let mut found: Vec<&Contact> = Vec::new();
         match line.team.as_ref().or(self.default_line.team.as_ref()) {
             Some(team) => {
-                for (id, _) in team.iter().filter(|(_, r)| same(r, role)) {
-                    found.extend(self.contact(id));
-                }
+                let zone =
+                    team.iter().any(|e| e.hours.is_some()).then(|| TimeZone::get(self.zone(line)?).ok()).flatten();
+                let on_duty = || {
+                    let on = team.iter().filter(|e| !e.off && is_on(e, zone.as_ref()));
+                    on.filter_map(|e| Some((&e.role, self.contact(&e.contact)?)))
+                };
+                let place = |role: &TeamRole| if let TeamRole::Ranked(place) = role { Some(*place) } else { None };
+                let first = on_duty().filter_map(|(role, _)| place(role)).min();
+                let holds = |of: &TeamRole| match of {
+                    TeamRole::Named(name) => same(name.as_str()),
+                    TeamRole::Ranked(_) if place(of) == first => same(PRIMARY),
+                    TeamRole::Ranked(_) => same(BACKUP),
+                };
+                found.extend(on_duty().filter(|(of, _)| holds(of)).map(|(_, contact)| contact));
             }
-            None => found.extend(self.contacts.iter().filter(|c| c.role.as_ref().is_some_and(|r| same(r, role)))),
+            None => found.extend(self.contacts.iter().filter(|c| c.role.as_ref().is_some_and(|r| same(r.as_str())))),
         }
         let mut seen: Vec<&ContactId> = Vec::new();
         found.retain(|c| {
@@ -244,8 +306,8 @@ mod tests {
             default_line: line(None),
             lines: vec![Line {
                 team: Some(vec![
-                    ("ana".parse().expect("id"), "primary".parse().expect("role")),
-                    ("ana".parse().expect("id"), "PRIMARY".parse().expect("role")),
+                    TeamEntry::of("ana".parse().expect("id"), "primary".parse().expect("role")),
+                    TeamEntry::of("ana".parse().expect("id"), "PRIMARY".parse().expect("role")),
                 ]),
                 ..line(Some("+18005550100"))
             }],
@@ -266,6 +328,48 @@ mod tests {
         assert_eq!(names(d.line(Some("+18005550100")).0), ["ana"]);
         assert_eq!(names(d.line(Some("+18005550199")).0), ["sam", "bo"]);
         assert_eq!(names(d.line(None).0), ["sam", "bo"]);
+    }
+
+    #[test]
+    fn of_places_the_first_on_duty_is_the_primary_and_the_others_are_backups_in_order() {
+        let night = |place, id: &str, hours: Option<&str>, off| TeamEntry {
+            contact: id.parse().expect("id"),
+            role: TeamRole::Ranked(place),
+            hours: hours.map(|h| Hours::read([h]).expect("hours")),
+            off,
+        };
+        let mut d = directory();
+        d.lines[0].time_zone = Some("America/Los_Angeles".into());
+        d.lines[0].team = Some(vec![
+            night(1, "sam", Some("08:00-17:00"), false),
+            night(2, "ana", None, false),
+            night(3, "bo", None, false),
+            night(1, "gone", None, false),
+            TeamEntry::of("bo".parse().expect("id"), "owner".parse().expect("role")),
+        ]);
+        let names = |d: &Directory, role: &str, at: &str| -> Vec<String> {
+            let at = at.parse().expect("a time");
+            d.holders(&d.lines[0], &role.parse().expect("role"), at).iter().map(|c| c.id.to_string()).collect()
+        };
+        let (day, evening) = ("2026-11-27T20:00:00Z", "2026-11-28T04:00:00Z");
+        assert_eq!(
+            (names(&d, "primary", day), names(&d, "Backup", day)),
+            (vec!["sam".into()], vec!["ana".into(), "bo".into()])
+        );
+        assert_eq!(
+            (names(&d, "primary", evening), names(&d, "backup", evening)),
+            (vec!["ana".into()], vec!["bo".into()])
+        );
+        assert_eq!(names(&d, "owner", day), ["bo"]);
+        if let Some(team) = &mut d.lines[0].team {
+            team[1].off = true;
+        }
+        assert_eq!((names(&d, "primary", evening), names(&d, "backup", evening)), (vec!["bo".into()], vec![]));
+        let backup = "backup".parse().expect("role");
+        assert!(d.is_ever_held(&d.lines[0], &backup), "by day");
+        // Without a clock to read the hours by, somebody is better than nobody.
+        (d.lines[0].time_zone, d.default_line.time_zone) = (None, None);
+        assert_eq!(names(&d, "primary", evening), ["sam"]);
     }
 
     #[test]

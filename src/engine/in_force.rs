@@ -59,8 +59,9 @@ impl InForce {
     /// The same with these contacts of another system.
     #[must_use]
     pub fn with_contacts(self, contacts: Option<SyncedContacts>) -> Self {
-        let rows = contacts.as_ref().map_or(&[][..], |c| c.contacts.as_slice());
-        let merged = merge(&self.configured, rows);
+        let (rows, businesses) =
+            contacts.as_ref().map_or((&[][..], &[][..]), |c| (c.contacts.as_slice(), c.businesses.as_slice()));
+        let merged = merge(&self.configured, rows, businesses);
         let directory = if merged.directory == *self.directory { self.directory } else { Arc::new(merged.directory) };
         let basis = Basis { contacts: contacts.as_ref().map(|c| c.read_at), ..self.basis };
         Self { basis, contacts, directory, ..self }

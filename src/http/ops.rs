@@ -193,7 +193,8 @@ fn checks(state: &HttpState, snapshot: &HealthCache) -> Vec<Check> {
 /// Roles that nobody holds and a last resort that nobody is: said, and no trouble of the moment.
 fn fixtures(state: &HttpState) -> Check {
     let directory = state.core.directory();
-    let said: Vec<String> = empty_roles(&directory).into_iter().chain(no_last_resort(&directory)).collect();
+    let said: Vec<String> =
+        empty_roles(&directory).into_iter().map(|role| role.said).chain(no_last_resort(&directory)).collect();
     if said.is_empty() { Check::ok("people") } else { Check::new("people", HealthStatus::Ok, said.join("; ")) }
 }
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::error::StoreError;
 use super::lease::{Lease, LeaseError};
+use crate::domain::hours::Hours;
 use crate::domain::settings::{Basis, NewSettings, SettingsRow};
 use crate::domain::types::{Actor, ContactId, Role};
 use crate::domain::{ClockOffset, PhoneNumber, Timestamp};
@@ -28,6 +29,42 @@ pub struct SyncedContact {
     pub role: Option<Role>,
     /// Who is not is not told.
     pub active: bool,
+    /// The records of the businesses that it works for; empty: no one of them in particular.
+    #[serde(default)]
+    pub businesses: Vec<String>,
+    /// Its place among those who are asked: 1 first.
+    #[serde(default)]
+    pub priority: Option<u32>,
+    /// Asked after the first, whatever its place.
+    #[serde(default)]
+    pub backup: bool,
+    /// Asked only about this trade; `None`: about all.
+    #[serde(default)]
+    pub trade: Option<String>,
+    /// Not asked for now.
+    #[serde(default)]
+    pub away: bool,
+    /// On duty only then, by its line's clock.
+    #[serde(default)]
+    pub hours: Option<Hours>,
+}
+
+/// A business as another system has it: a line of the shop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncedBusiness {
+    /// Its record there.
+    pub record: String,
+    /// The name as texts show it.
+    pub name: String,
+    /// What its customers dial, in E.164.
+    pub numbers: Vec<String>,
+    /// IANA name.
+    pub time_zone: Option<String>,
+    pub trade: Option<String>,
+    /// Its own words of an emergency.
+    pub keywords: Vec<String>,
+    /// Which is not has no line.
+    pub active: bool,
 }
 
 /// Contacts as another system had them when it was last read whole.
@@ -38,6 +75,8 @@ pub struct SyncedContacts {
     pub read_at: Timestamp,
     /// Every contact that could be read, active or not, oldest first.
     pub contacts: Vec<SyncedContact>,
+    /// Every business that could be read, active or not, oldest first; none where they are not read from there.
+    pub businesses: Vec<SyncedBusiness>,
 }
 
 /// What a process asks of the engine that holds the lock.

@@ -35,7 +35,8 @@ use async_trait::async_trait;
 
 pub use alerts::{AlertTask, NotDelivered, SinkState};
 pub use control::{
-    Control, EngineBeat, EngineRow, KeptProviderClock, ListProgress, Request, SyncedContact, SyncedContacts,
+    Control, EngineBeat, EngineRow, KeptProviderClock, ListProgress, Request, SyncedBusiness, SyncedContact,
+    SyncedContacts,
 };
 pub use error::StoreError;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::config::Airtable;
 use crate::engine::layout::{Layouts, LinkBook, Target};
-use crate::engine::synced_contacts::rows::read;
+use crate::engine::synced_contacts::merge::merge;
 use crate::engine::synced_contacts::{ContactSource, EVERY};
 use crate::gateways::airtable::{Fields, TableSchema, differences};
 use crate::gateways::mirror::{Lane, MirrorError, MirrorGateway, Query, RecordId, Refusal, RefusalScope, Typecast};
@@ -278,18 +278,18 @@ impl Checks<'_> {
     }
 
     async fn contacts(&self, f: &mut Findings) {
-        let Some(table) = self.airtable.tables.contacts.clone() else { return };
-        let source = ContactSource { table, fields: self.airtable.contacts.clone(), every: EVERY };
-        let list = match self.ask(self.mirror.list(&source.query())).await {
-            Ok(list) => list,
+        let Some(source) = ContactSource::of(self.airtable, EVERY) else { return };
+        let (list, businesses) = match self.ask(source.list(&*self.mirror)).await {
+            Ok(lists) => lists,
             Err(e) => {
                 let what = format!("the rows of {} cannot be read: {e}", source.table);
                 f.fail("contacts", what, "see the table's own lines above; the last good copy is told meanwhile");
                 return;
             }
         };
-        let directory = &self.app.config.directory;
-        let reading = read(&list.records, &source.fields, directory, self.app.synced_contacts.as_ref());
+        let file = &self.app.configured;
+        let (mut reading, lines) = source.read(&list, businesses.as_ref(), file, self.app.synced_contacts.as_ref());
+        reading.wrong.extend(merge(file, &reading.contacts, &lines).wrong);
         for wrong in &reading.wrong {
             f.warn("contacts", format!("{}: {}", wrong.row(), wrong.why), "correct the row in Airtable");
         }
@@ -303,6 +303,13 @@ impl Checks<'_> {
             f.warn("contacts", format!("{}: {what}", source.table), "tick Active for those who can be told");
         } else {
             f.ok("contacts", format!("{}: {what}", source.table));
+        }
+        if let Some((table, _)) = &source.businesses {
+            let (on, all) = (lines.iter().filter(|b| b.active).count(), lines.len());
+            match on {
+                0 => f.warn("businesses", format!("{table}: none of {all} is active"), "tick those that are on call"),
+                _ => f.ok("businesses", format!("{table}: {on} active of {all}")),
+            }
         }
         match self.app.synced_contacts_age() {
             Some(age) => f.ok("contacts", format!("who can be told: {age}")),

@@ -75,6 +75,16 @@ pub(super) fn wanted(a: &Airtable) -> Vec<WantedTable> {
             about: "Who can be told, read by dispatchctl",
         });
     }
+    if let Some(businesses) = &a.tables.businesses {
+        // A phone is one of several things that a link finds a business by: its name is enough.
+        let read = fields(a, "businesses", a.businesses.pairs()).into_iter().filter(|w| w.ours != "phone");
+        all.push(WantedTable {
+            ours: "businesses",
+            name: businesses.clone(),
+            fields: read.map(|w| WantedField { need: Need::Read, ..w }).collect(),
+            about: "The shop's lines, read by dispatchctl",
+        });
+    }
     for table in &mut all {
         // The first becomes the table's primary field.
         if let Some(first) = table.fields.first_mut().filter(|f| matches!(f.ours, "event_id" | "call_id")) {
@@ -124,8 +134,9 @@ impl WantedField {
     /// Read alone, a field may be computed or a select; only what cannot become what we need is wrong.
     fn judge_read(&self, field: &FieldSchema) -> Option<Wrong> {
         let kind = field.kind.as_str();
-        let listed = matches!(kind, "multipleRecordLinks" | "multipleAttachments" | "multipleCollaborators" | "button");
-        let number = !matches!(self.holds, Holds::Flag) && field.takes(FieldForm::Number);
+        let linked = kind == "multipleRecordLinks" && self.holds != Holds::Link;
+        let listed = linked || matches!(kind, "multipleAttachments" | "multipleCollaborators" | "button");
+        let number = !matches!(self.holds, Holds::Flag | Holds::Whole) && field.takes(FieldForm::Number);
         (listed || number).then(|| Wrong::Unfit(format!("is a field of type {kind}, which it cannot be read from")))
     }
 

@@ -1,11 +1,13 @@
 //! Intake: whether each list of phone calls can be read, and what nobody sees without one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::gateways::GatewayError;
+use crate::gateways::phone_calls::ListedNumbers;
 
 use super::super::app::App;
-use super::super::call_lists::CallList;
+use super::super::call_lists::{CallList, numbers};
 use super::finding::{Findings, bounded, too_long};
 
 /// So far back a list is asked.
@@ -23,9 +25,11 @@ pub(super) async fn check(app: &App) -> Findings {
         }
         return f;
     }
-    match app.call_lists() {
+    let numbers = numbers(&app.config.directory);
+    let listed = numbers.clone();
+    match app.call_lists(&(Arc::new(move || listed.clone()) as ListedNumbers)) {
         Ok(lists) => {
-            for list in futures_util::future::join_all(lists.iter().map(|list| one(app, list))).await {
+            for list in futures_util::future::join_all(lists.iter().map(|list| one(app, list, &numbers))).await {
                 f.all.extend(list.all);
             }
         }
@@ -34,11 +38,11 @@ pub(super) async fn check(app: &App) -> Findings {
     f
 }
 
-async fn one(app: &App, (source, list): &CallList) -> Findings {
+async fn one(app: &App, (source, list): &CallList, numbers: &[String]) -> Findings {
     let mut f = Findings::of("intake");
     let (name, now) = (format!("calls of {}", source.source()), app.clock.now());
     let key = format!("intake.{}", source.source());
-    if source.source() == "twilio" && app.listed_numbers().is_empty() {
+    if source.source() == "twilio" && numbers.is_empty() {
         f.fail(name, "no line has a number", "give [[lines]] their numbers, or turn intake.twilio.list off");
         return f;
     }

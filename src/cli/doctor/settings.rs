@@ -85,7 +85,7 @@ fn people(app: &App, f: &mut Findings) {
         } else {
             "give somebody that role in [[contacts]] or in the line's team, or take it out of the policy"
         };
-        f.warn("people", role.clone(), next);
+        f.warn("people", role.said.clone(), next);
     }
     match no_last_resort(directory) {
         Some(what) => f.warn("last_resort", what, "name a contact who answers for the night in [last_resort] notify"),

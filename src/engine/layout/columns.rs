@@ -20,11 +20,11 @@ pub enum Holds {
 /// Of one of our names in *Dispatch Events* and *Calls*.
 pub fn holds(ours: &str) -> Holds {
     match ours {
-        "attempt_number" | "step" | "round" => Holds::Whole,
+        "attempt_number" | "step" | "round" | "priority" => Holds::Whole,
         "sent_at" | "accepted_at" | "next_follow_up_at" => Holds::Moment,
         "result" | "issue_summary" => Holds::Text,
         "address" => Holds::Text,
-        "acknowledged" | "active" => Holds::Flag,
+        "acknowledged" | "active" | "backup" => Holds::Flag,
         "call" | "contact" | "on_call_contact" | "business" => Holds::Link,
         _ => Holds::Line,
     }

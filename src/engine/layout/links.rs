@@ -87,8 +87,9 @@ impl LinkTables {
             calls: calls.and_then(|t| Some((t.name.clone(), t.field(&maps.calls.call_id)?.name.clone()))),
             contacts: contacts.map(|t| (t.name.clone(), names(t, &[&c.name, &c.phone]))),
             businesses: businesses.map(|t| {
-                let wanted: Vec<&str> = b.pairs().into_iter().map(|(_, name)| name).collect();
-                (t.name.clone(), names(t, &wanted))
+                let wanted = [&b.name, &b.numbers, &b.phone].map(String::as_str);
+                let given: Vec<&str> = wanted.into_iter().filter(|name| !name.is_empty()).collect();
+                (t.name.clone(), names(t, &given))
             }),
         }
     }

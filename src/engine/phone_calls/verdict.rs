@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::config::{ListCondition, ListRule, ListTest};
 use crate::domain::Timestamp;
-use crate::engine::intake::reports::paths;
+use crate::engine::intake::reports::text_at;
 use crate::gateways::phone_calls::ListedCall;
 
 /// The path that every item has: how long the phone call took.
@@ -40,16 +38,12 @@ pub(super) fn by_rules<'a>(listed: &ListedCall, rules: &'a [ListRule]) -> Verdic
 }
 
 fn holds(listed: &ListedCall, condition: &ListCondition) -> bool {
-    let said = if condition.path == SECONDS { seconds(listed) } else { said(&listed.document, &condition.path) };
+    let said = if condition.path == SECONDS { seconds(listed) } else { text_at(&listed.document, &condition.path) };
     let Some(said) = said else { return false };
     match &condition.holds {
         ListTest::Is(texts) => texts.iter().any(|text| text.eq_ignore_ascii_case(&said)),
         ListTest::Below(number) => said.parse::<f64>().is_ok_and(|n| n < *number),
     }
-}
-
-fn said(document: &Value, path: &str) -> Option<String> {
-    paths::at(document, path)
 }
 
 fn seconds(listed: &ListedCall) -> Option<String> {
@@ -59,7 +53,7 @@ fn seconds(listed: &ListedCall) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::config::intake;

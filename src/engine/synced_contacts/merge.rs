@@ -6,12 +6,14 @@
 //! - A role that the configuration fills stays filled: where all its holders were given other roles, they keep it. Only
 //!   switching them off leaves it empty.
 //! - A contact of the configuration that no row names stays as it is.
+//! - Where the table says for which business somebody works, or in which place, teams come of it ([`super::teams`]).
 
-use crate::domain::team::{Contact, Directory};
-use crate::domain::types::Role;
-use crate::store::SyncedContact;
+use crate::domain::team::{Contact, Directory, TeamEntry};
+use crate::domain::types::{ContactId, Role};
+use crate::store::{SyncedBusiness, SyncedContact};
 
 use super::rows::Wrong;
+use super::teams::{self, Member};
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,11 +26,13 @@ pub struct Merged {
     pub kept: Vec<String>,
 }
 
-/// Lays the table's contacts over the configuration's.
-pub fn merge(file: &Directory, rows: &[SyncedContact]) -> Merged {
+/// Lays the table's contacts and businesses over the configuration's.
+pub fn merge(file: &Directory, rows: &[SyncedContact], businesses: &[SyncedBusiness]) -> Merged {
     let mut contacts = file.contacts.clone();
     let mut touched = vec![false; contacts.len()];
     let (mut added, mut wrong): (Vec<Contact>, Vec<Wrong>) = (Vec::new(), Vec::new());
+    let mut members: Vec<Member<'_>> = Vec::new();
+    let mut work = |contact: &ContactId, row| members.push(Member { contact: contact.clone(), row });
     for row in rows.iter().filter(|r| r.active) {
         let Some(phone) = row.phone.clone() else { continue };
         let mut skipped_rows =
@@ -47,11 +51,13 @@ pub fn merge(file: &Directory, rows: &[SyncedContact]) -> Merged {
                     contact.name.clone_from(&row.name);
                     contact.phone = phone;
                     contact.role = row.role.clone().or(contact.role.take());
+                    work(&contact.id, row);
                 }
                 _ => skipped_rows("another row is the same contact; it is left out: one row a person".to_owned()),
             },
             (None, None) => {
                 let (id, name) = (row.id.clone(), row.name.clone());
+                work(&id, row);
                 added.push(Contact { id, name, phone, role: row.role.clone() });
             }
         }
@@ -63,8 +69,13 @@ pub fn merge(file: &Directory, rows: &[SyncedContact]) -> Merged {
         at += 1;
         off.get(at - 1) != Some(&true)
     });
+    let of_file = |c: &&Contact| !members.iter().any(|m| m.contact == c.id);
+    let others = contacts.iter().filter(of_file).filter_map(|c| Some(TeamEntry::of(c.id.clone(), c.role.clone()?)));
+    let others: Vec<TeamEntry> = others.collect();
     contacts.extend(added);
-    Merged { directory: Directory { contacts, ..file.clone() }, wrong, kept }
+    let mut directory = Directory { contacts, ..file.clone() };
+    teams::lay(&mut directory, businesses, &members, &others, &mut wrong);
+    Merged { directory, wrong, kept }
 }
 
 /// Which contact of the configuration a row is by its id, and by its phone.

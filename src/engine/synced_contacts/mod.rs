@@ -1,11 +1,16 @@
-//! Contacts that live in a table of Airtable's: read, kept, merged with those of the configuration.
+//! Contacts, and lines, that live in tables of Airtable's: read, kept, merged with those of the configuration.
 //!
-//! [`rows`] says what a table's records mean, [`merge`] what the directory becomes, both pure; [`ContactSync`] reads, keeps the last
+//! [`rows`] and [`businesses`] say what the tables' records mean, [`merge`] and [`teams`] what the directory becomes, all pure;
+//! [`ContactSync`] reads, keeps the last
 //! good copy in the store and puts the directory in force. A table that cannot be read, is empty or is broken changes nothing:
 //! the last good copy stands, also over a restart, and a person is alerted. A row that is wrong is left out and said once.
 
+#[cfg(test)]
+mod business_tests;
+pub(crate) mod businesses;
 pub(crate) mod merge;
 pub(crate) mod rows;
+mod teams;
 #[cfg(test)]
 mod tests;
 
@@ -15,18 +20,20 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use crate::config::ContactFields;
+use crate::config::{Airtable, EmptyRole};
 use crate::domain::Timestamp;
 use crate::domain::alert::{AlertChange, AlertKey, AlertKind};
 use crate::domain::event::Event;
+use crate::domain::team::Directory;
 use crate::domain::types::Actor;
 use crate::gateways::mirror::{MirrorError, MirrorGateway, Query, RecordList};
-use crate::store::{StoreError, SyncedContacts};
+use crate::store::{StoreError, SyncedBusiness, SyncedContacts};
 
 use super::apply::Core;
 use super::in_force::InForce;
+use businesses::BusinessLayout;
 use merge::merge;
-use rows::{RosterReading, Wrong, read};
+use rows::{RosterLayout, RosterReading, Wrong, read};
 
 /// How often the table is read, where its plan does not count requests.
 pub const EVERY: Duration = Duration::from_secs(60);
@@ -39,20 +46,69 @@ const AWAY_ALERTS_WITHOUT_COPY: Duration = Duration::from_secs(120);
 /// Rows of one reading that alert; the log names the rest.
 const ROWS_MAX: usize = 50;
 
-/// Where contacts are read from.
+/// Where contacts, and lines, are read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContactSource {
     /// The table's name or id.
     pub table: String,
-    pub fields: ContactFields,
+    pub layout: RosterLayout,
+    /// The table of businesses and what it holds, where lines are read too.
+    pub businesses: Option<(String, BusinessLayout)>,
     pub every: Duration,
 }
 
 impl ContactSource {
-    /// All of the table, of the fields that we know.
-    pub fn query(&self) -> Query {
-        let names = self.fields.pairs().into_iter().map(|(_, name)| name).filter(|n| !n.is_empty());
+    /// As this configuration names it; `None`: contacts are not read from a table.
+    pub fn of(airtable: &Airtable, every: Duration) -> Option<Self> {
+        let (fields, values) = (airtable.contacts.clone(), airtable.values.clone());
+        let layout = BusinessLayout { fields: airtable.businesses.clone(), values: values.clone() };
+        let businesses = airtable.tables.businesses.clone().map(|table| (table, layout));
+        let table = airtable.tables.contacts.clone()?;
+        Some(Self { table, layout: RosterLayout { fields, values }, businesses, every })
+    }
+
+    /// What the records of both tables come to.
+    pub fn read(
+        &self,
+        contacts: &RecordList,
+        businesses: Option<&RecordList>,
+        file: &Directory,
+        before: Option<&SyncedContacts>,
+    ) -> (RosterReading, Vec<SyncedBusiness>) {
+        let mut reading = read(&contacts.records, &self.layout, file, before);
+        let mut lines = Vec::new();
+        if let (Some(list), Some((_, layout))) = (businesses, &self.businesses) {
+            let before = before.map_or(&[][..], |c| c.businesses.as_slice());
+            let wrong;
+            (lines, wrong) = businesses::read(&list.records, layout, file.country(), before);
+            reading.wrong.extend(wrong);
+        }
+        (reading, lines)
+    }
+
+    /// Both tables, read whole.
+    ///
+    /// # Errors
+    /// [`MirrorError`] of the first that cannot be read.
+    pub async fn list(&self, mirror: &dyn MirrorGateway) -> Result<(RecordList, Option<RecordList>), MirrorError> {
+        let contacts = mirror.list(&self.query()).await?;
+        let businesses = match self.query_of_businesses() {
+            Some(query) => Some(mirror.list(&query).await?),
+            None => None,
+        };
+        Ok((contacts, businesses))
+    }
+
+    /// All of the contacts, of the fields that we know.
+    fn query(&self) -> Query {
+        let names = self.layout.fields.pairs().into_iter().map(|(_, name)| name);
         Query::of(self.table.as_str()).fields(names)
+    }
+
+    /// All of the businesses, where they are read.
+    fn query_of_businesses(&self) -> Option<Query> {
+        let (table, layout) = self.businesses.as_ref()?;
+        Some(Query::of(table.as_str()).fields(layout.fields.pairs().into_iter().map(|(_, name)| name)))
     }
 }
 
@@ -95,16 +151,15 @@ impl ContactSync {
     /// [`StoreError`]: what was read may be in force all the same, and is read again.
     pub async fn pass(&self) -> Result<SyncOutcome, StoreError> {
         let give_up = self.core.clock.sleep_until(self.core.clock.now().plus(READ_MAX));
-        let query = self.source.query();
         let listed = tokio::select! {
-            listed = self.mirror.list(&query) => listed,
+            listed = self.source.list(&*self.mirror) => listed,
             () = give_up => {
                 let why = format!("no answer within {} s", READ_MAX.as_secs());
                 Err(MirrorError::Retryable { why, retry_after: None })
             }
         };
         match listed {
-            Ok(list) => self.listed(&list).await,
+            Ok((list, businesses)) => self.listed(&list, businesses.as_ref()).await,
             Err(e) => {
                 self.failed(&e).await?;
                 Ok(SyncOutcome::Kept)
@@ -112,12 +167,13 @@ impl ContactSync {
         }
     }
 
-    async fn listed(&self, list: &RecordList) -> Result<SyncOutcome, StoreError> {
+    async fn listed(&self, list: &RecordList, businesses: Option<&RecordList>) -> Result<SyncOutcome, StoreError> {
         *self.failing_since() = None;
         let held = self.core.in_force();
         let (file, before) = (held.configured.clone(), held.contacts.clone());
-        let mut reading = read(&list.records, &self.source.fields, &file, before.as_ref());
-        if let Err(why) = acceptable(&reading, list.complete, &held) {
+        let (mut reading, lines) = self.source.read(list, businesses, &file, before.as_ref());
+        let complete = list.complete && businesses.is_none_or(|b| b.complete);
+        if let Err(why) = acceptable(&reading, &lines, complete, &held) {
             let message =
                 format!("the table {} {why}: {}; look at it in Airtable", self.source.table, stands(before.as_ref()));
             self.raise(AlertKind::ContactsKept, message).await?;
@@ -128,8 +184,9 @@ impl ContactSync {
             source: self.source.table.clone(),
             read_at: self.core.clock.now(),
             contacts: std::mem::take(&mut reading.contacts),
+            businesses: lines,
         };
-        let merged = merge(&file, &copy.contacts);
+        let merged = merge(&file, &copy.contacts, &copy.businesses);
         reading.wrong.extend(merged.wrong);
         // In the store first: every other process decides by what is there.
         self.core.store.keep_synced_contacts(Some(&copy)).await?;
@@ -202,14 +259,14 @@ impl ContactSync {
 
     fn put_in_force(&self, copy: SyncedContacts) {
         let before = self.core.directory();
-        let kept = merge(&self.core.in_force().configured, &copy.contacts).kept;
+        let kept = merge(&self.core.in_force().configured, &copy.contacts, &copy.businesses).kept;
         self.core.put_contacts(Some(copy));
         let now = self.core.directory();
         if *before == *now {
             return;
         }
         info!(table = self.source.table, contacts = now.contacts.len(), "who can be told has changed");
-        for said in crate::config::empty_roles(&now).iter().chain(&kept) {
+        for said in crate::config::empty_roles(&now).into_iter().map(|role| role.said).chain(kept) {
             warn!("{said}");
         }
     }
@@ -221,8 +278,8 @@ impl ContactSync {
 
 /// Whether a reading may take the place of the copy. It may not where it is not whole, where nothing in it can be used, where
 /// half of the rows of the copy are gone, or where it leaves nobody at all, or nobody in a role that a policy names and that
-/// somebody holds now: a clean-up of the table must not empty the ladder at night.
-fn acceptable(reading: &RosterReading, complete: bool, held: &InForce) -> Result<(), String> {
+/// somebody holds now on that line: a clean-up of a table must not empty the ladder at night.
+fn acceptable(reading: &RosterReading, lines: &[SyncedBusiness], complete: bool, held: &InForce) -> Result<(), String> {
     if !complete {
         return Err("could not be read whole".to_owned());
     }
@@ -230,11 +287,17 @@ fn acceptable(reading: &RosterReading, complete: bool, held: &InForce) -> Result
         let why = if reading.wrong.is_empty() { "is empty" } else { "has no row that can be used" };
         return Err(why.to_owned());
     }
-    let before = held.contacts.as_ref().map_or(0, |c| c.contacts.len());
+    let copy = held.contacts.as_ref();
+    let before = copy.map_or(0, |c| c.contacts.len());
     if reading.contacts.len().saturating_mul(2) < before {
         return Err(format!("has {} rows that can be used, under half of the {before} before", reading.contacts.len()));
     }
-    let after = merge(&held.configured, &reading.contacts).directory;
+    let open = |all: &[SyncedBusiness]| all.iter().filter(|b| b.active).count();
+    let (before, now) = (copy.map_or(0, |c| open(&c.businesses)), open(lines));
+    if now.saturating_mul(2) < before {
+        return Err(format!("goes with a table of {now} active businesses, under half of the {before} before"));
+    }
+    let after = merge(&held.configured, &reading.contacts, lines).directory;
     if after.contacts.is_empty() {
         return Err("would leave nobody who can be told".to_owned());
     }
@@ -243,8 +306,11 @@ fn acceptable(reading: &RosterReading, complete: bool, held: &InForce) -> Result
         return Ok(());
     }
     let empty = crate::config::empty_roles(&held.directory);
-    match crate::config::empty_roles(&after).into_iter().find(|role| !empty.contains(role)) {
-        Some(role) => Err(format!("would leave a role empty ({role})")),
+    let lines_before = &held.directory.lines;
+    // A line that is new is not made worse by what it lacks.
+    let is_old = |role: &EmptyRole| role.line.is_none() || lines_before.iter().any(|l| l.number == role.line);
+    match crate::config::empty_roles(&after).into_iter().find(|role| is_old(role) && !empty.contains(role)) {
+        Some(role) => Err(format!("would leave a role empty ({})", role.said)),
         None => Ok(()),
     }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::ContactFields;
+use crate::config::{AVAILABLE, AWAY, AirtableValues, ContactFields};
 use crate::domain::PhoneNumber;
+use crate::domain::hours::Hours;
 use crate::domain::phone::masked;
+use crate::domain::phone::spelling::Spelling;
 use crate::domain::team::Directory;
 use crate::domain::types::{ContactId, Role};
 use crate::gateways::airtable::Cell;
@@ -35,6 +37,15 @@ impl Wrong {
     }
 }
 
+/// How the shop's table says what a contact is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RosterLayout {
+    /// Its fields.
+    pub fields: ContactFields,
+    /// Its words.
+    pub values: AirtableValues,
+}
+
 /// What the records came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RosterReading {
@@ -47,7 +58,7 @@ pub struct RosterReading {
 /// Reads records. `before`: the copy that stands, whose ids stay with their records.
 pub fn read(
     records: &[Record],
-    fields: &ContactFields,
+    layout: &RosterLayout,
     file: &Directory,
     before: Option<&SyncedContacts>,
 ) -> RosterReading {
@@ -57,7 +68,7 @@ pub fn read(
     let mut reading = RosterReading::default();
     let mut ids = BTreeSet::new();
     let mut rows: Vec<SyncedContact> =
-        records.into_iter().filter_map(|record| row(record, fields, &mut reading.wrong)).collect();
+        records.into_iter().filter_map(|record| row(record, layout, file.country(), &mut reading.wrong)).collect();
     // Who is told has the first choice of an id: a row that replaces one that is off takes its place in the teams.
     rows.sort_by_key(|row| !row.active);
     for row in rows {
@@ -84,7 +95,8 @@ pub fn read(
 }
 
 /// One record as a contact whose id is still to be found; `None`: an empty line, or one that is wrong.
-fn row(record: &Record, fields: &ContactFields, wrong: &mut Vec<Wrong>) -> Option<SyncedContact> {
+fn row(record: &Record, layout: &RosterLayout, country: Option<&str>, wrong: &mut Vec<Wrong>) -> Option<SyncedContact> {
+    let fields = &layout.fields;
     let cell = |name: &str| record.fields.get(name);
     let name: String = text(cell(&fields.name)).chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
     let id = record.id.as_str().to_owned();
@@ -93,14 +105,14 @@ fn row(record: &Record, fields: &ContactFields, wrong: &mut Vec<Wrong>) -> Optio
     if name.is_empty() && phone.is_empty() {
         return None;
     }
-    let active = match active(fields, cell(&fields.active)) {
+    let active = match is_active(&fields.active, cell(&fields.active)) {
         Ok(active) => active,
         Err(shown) => {
             say(format!("{} is {shown}, neither yes nor no; it is left out: use a checkbox", fields.active));
             return None;
         }
     };
-    let phone = match number(phone) {
+    let phone = match number(phone, country) {
         Ok(phone) => Some(phone),
         Err(_) if !active => None,
         Err(why) => {
@@ -108,19 +120,124 @@ fn row(record: &Record, fields: &ContactFields, wrong: &mut Vec<Wrong>) -> Optio
             return None;
         }
     };
-    let role = match role(cell(&fields.role)) {
+    let mut say_of_active = |why: String| {
+        if active {
+            say(why)
+        }
+    };
+    let by_priority = !fields.priority.is_empty();
+    let role = match role(cell(&fields.role), layout, by_priority) {
         Ok(role) => role,
         Err((role, why)) => {
-            if active {
-                say(format!("{} {why}", fields.role));
-            }
+            say_of_active(format!("{} {why}", fields.role));
             role
         }
     };
+    let (backup, priority) = (given(&fields.backup, record), given(&fields.priority, record));
+    let backup = backup.is_some_and(|cell| is_active("backup", cell).unwrap_or(false));
+    let priority = match priority.map(|cell| (cell.as_whole().map(u32::try_from), cell)) {
+        Some((Some(Ok(place)), _)) => Some(place),
+        Some((_, cell)) if !cell.is_empty() => {
+            say_of_active(format!(
+                "{} is {}; it is asked after all others: use 1, 2, 3",
+                fields.priority,
+                cell.shown()
+            ));
+            None
+        }
+        Some(_) if role.is_none() && !backup => {
+            say_of_active(format!("{} is empty; it is asked after all others: use 1, 2, 3", fields.priority));
+            None
+        }
+        _ => None,
+    };
+    let hours = hours(record, fields).unwrap_or_else(|why| {
+        say_of_active(why);
+        None
+    });
+    let away = away(record, layout).unwrap_or_else(|why| {
+        say_of_active(why);
+        false
+    });
+    let trade = given(&fields.trade, record).map(text).filter(|t| !t.is_empty() && !t.eq_ignore_ascii_case("all"));
+    let trade = trade.map(str::to_owned);
+    let businesses = given(&fields.business, record).map_or_else(Vec::new, links);
     // Replaced by the caller.
     let contact = record_id(&id)?;
     let name = if name.is_empty() { id.clone() } else { name };
-    Some(SyncedContact { record: id, id: contact, name, phone, role, active })
+    Some(SyncedContact {
+        record: id,
+        id: contact,
+        name,
+        phone,
+        role,
+        active,
+        businesses,
+        priority,
+        backup,
+        trade,
+        away,
+        hours,
+    })
+}
+
+/// The cell of a field that the base may have none of.
+fn given<'a>(name: &str, record: &'a Record) -> Option<&'a Cell> {
+    (!name.is_empty()).then(|| record.fields.get(name))
+}
+
+/// The records that a link names.
+fn links(cell: &Cell) -> Vec<String> {
+    let Cell::Other(value) = cell else { return Vec::new() };
+    value.as_array().into_iter().flatten().filter_map(|id| id.as_str()).map(str::to_owned).collect()
+}
+
+/// From when to when it is on duty; `None`: always.
+fn hours(record: &Record, fields: &ContactFields) -> Result<Option<Hours>, String> {
+    let cell = |name: &str| given(name, record).map(text).unwrap_or_default().to_owned();
+    let (start, end) = (cell(&fields.start_time), cell(&fields.end_time));
+    if start.is_empty() && end.is_empty() {
+        return Ok(None);
+    }
+    match (clock_time(&start), clock_time(&end)) {
+        (Some(start), Some(end)) => Ok(Some(Hours::daily(start, end))),
+        _ => Err(format!(
+            "{} and {} are {start:?} and {end:?}, no two times; it counts as always on duty: write them like 18:00",
+            fields.start_time, fields.end_time
+        )),
+    }
+}
+
+/// `18:00`, `6:00 pm`, `6pm`.
+fn clock_time(text: &str) -> Option<jiff::civil::Time> {
+    let plain: String = text.to_lowercase().chars().filter(|c| !c.is_whitespace() && *c != '.').collect();
+    let half = |later: bool, rest: &str| {
+        let whole = if rest.contains(':') { rest.to_owned() } else { format!("{rest}:00") };
+        let time = crate::domain::hours::time(&whole).filter(|t| (1..=12).contains(&t.hour()))?;
+        jiff::civil::Time::new(time.hour() % 12 + if later { 12 } else { 0 }, time.minute(), 0, 0).ok()
+    };
+    match (plain.strip_suffix("pm"), plain.strip_suffix("am")) {
+        (Some(rest), _) => half(true, rest),
+        (_, Some(rest)) => half(false, rest),
+        _ => crate::domain::hours::time(&plain),
+    }
+}
+
+/// Whether it is not to be asked for now. A word that nobody has mapped keeps nobody from being told.
+fn away(record: &Record, layout: &RosterLayout) -> Result<bool, String> {
+    let name = &layout.fields.availability;
+    let word = given(name, record).map(text).unwrap_or_default();
+    if word.is_empty() {
+        return Ok(false);
+    }
+    let map = &layout.values.availability;
+    match map.meant(word) {
+        Some(AWAY) => Ok(true),
+        Some(AVAILABLE) => Ok(false),
+        _ => Err(format!(
+            "{name} is {word:?}, which is neither available nor away; it counts as available: name the word in airtable.values.contacts.availability"
+        )),
+    }
 }
 
 fn record_id(record: &str) -> Option<ContactId> {
@@ -128,7 +245,7 @@ fn record_id(record: &str) -> Option<ContactId> {
 }
 
 /// A text without blanks around it, also out of a list of one.
-fn text(cell: &Cell) -> &str {
+pub(super) fn text(cell: &Cell) -> &str {
     match cell {
         Cell::Text(text) => text.trim(),
         Cell::Other(value) => match value.as_array().map(Vec::as_slice) {
@@ -139,9 +256,9 @@ fn text(cell: &Cell) -> &str {
     }
 }
 
-/// A checkbox that is not set has no cell at all.
-fn active(fields: &ContactFields, cell: &Cell) -> Result<bool, String> {
-    if fields.active.is_empty() {
+/// A checkbox that is not set has no cell at all; without a field everything is active.
+pub(super) fn is_active(field: &str, cell: &Cell) -> Result<bool, String> {
+    if field.is_empty() {
         return Ok(true);
     }
     let word = match cell {
@@ -160,24 +277,37 @@ fn active(fields: &ContactFields, cell: &Cell) -> Result<bool, String> {
     }
 }
 
-/// A phone that can be texted. Blanks and the signs that people put between digits are taken out of a number that says its
-/// country; a number without one is not completed.
-fn number(cell: &Cell) -> Result<PhoneNumber, String> {
+/// A number, however it is written, completed with the country where it says none; `None`: it is none, or lacks its area.
+pub(super) fn whole_number(text: &str, country: Option<&str>) -> Option<PhoneNumber> {
+    let phone = Spelling::read(text)?.phone(country)?;
+    let digits = phone.e164().len() - 1;
+    // `555-0104` says no area: completed, it would be somebody else's or nobody's.
+    let whole = if country == Some("1") { digits == 11 } else { digits >= 10 };
+    (whole || text.trim().starts_with('+')).then_some(phone)
+}
+
+/// A phone that can be texted, however it is written. A number without its country is completed only with one that all of the
+/// shop's own numbers share.
+fn number(cell: &Cell, country: Option<&str>) -> Result<PhoneNumber, String> {
     let text = text(cell);
     if text.is_empty() {
         return Err(if cell.is_empty() { "is empty".to_owned() } else { "is not a text".to_owned() });
     }
-    if !text.starts_with('+') {
+    if !text.starts_with('+') && country.is_none() {
         return Err("says no country (it does not begin with +)".to_owned());
     }
-    let between = |c: &char| !matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '-' | '\u{2011}' | '.' | '(' | ')' | '/');
-    let plain: String = text.chars().filter(between).collect();
-    plain.parse().map_err(|_| "is no phone number that can be texted".to_owned())
+    whole_number(text, country).ok_or_else(|| "is no phone number that can be texted".to_owned())
 }
 
 /// Its role; where there are several, the first, and what to say of it.
-fn role(cell: &Cell) -> Result<Option<Role>, (Option<Role>, String)> {
-    let parsed = |text: &str| text.parse::<Role>().ok();
+fn role(cell: &Cell, layout: &RosterLayout, by_priority: bool) -> Result<Option<Role>, (Option<Role>, String)> {
+    let map = &layout.values.role;
+    // Where places say who is asked, only the words that are mapped are roles: the others are jobs.
+    let parsed = |text: &str| match map.meant(text) {
+        Some(ours) => ours.parse::<Role>().ok(),
+        None if by_priority => None,
+        None => text.parse::<Role>().ok(),
+    };
     if let Cell::Other(value) = cell
         && let Some([first, _, ..]) = value.as_array().map(Vec::as_slice)
     {
@@ -190,6 +320,7 @@ fn role(cell: &Cell) -> Result<Option<Role>, (Option<Role>, String)> {
         "" => Err((None, "is not a text; it counts as no role".to_owned())),
         text => match parsed(text) {
             Some(role) => Ok(Some(role)),
+            None if by_priority => Ok(None),
             None => Err((None, "is no role; it counts as none: use one word like primary".to_owned())),
         },
     }

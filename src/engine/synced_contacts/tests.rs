@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::merge::merge;
-use super::rows::{RosterReading, read};
+use super::rows::{RosterLayout, RosterReading, read};
 use super::{ContactSource, ContactSync, SyncOutcome};
 use crate::config::ContactFields;
 use crate::domain::Timestamp;
@@ -24,7 +24,7 @@ use crate::testing::{World, fixtures, secs};
 /// One row: its number, then name, phone, role, whether the box is ticked.
 type Row<'a> = (u32, &'a str, &'a str, &'a str, bool);
 
-fn record(number: u32, cells: Value) -> Record {
+pub(super) fn record(number: u32, cells: Value) -> Record {
     let fields: Fields =
         cells.as_object().expect("cells").iter().map(|(name, value)| (name.clone(), cell(value))).collect();
     let id = format!("rec{number:014}").parse().expect("an id");
@@ -48,7 +48,7 @@ fn records(rows: &[Row<'_>]) -> Vec<Record> {
 }
 
 fn reading(file: &Directory, rows: &[Row<'_>]) -> RosterReading {
-    read(&records(rows), &ContactFields::default(), file, None)
+    read(&records(rows), &RosterLayout::default(), file, None)
 }
 
 /// `sam Sam Ortiz 0101 primary`, with the end of the phone.
@@ -114,7 +114,7 @@ fn rows_are_laid_over_the_contacts_of_the_configuration() {
     for (label, rows, want) in table {
         let reading = reading(&file, rows);
         assert_eq!(reading.wrong, [], "{label}");
-        let merged = merge(&file, &reading.contacts);
+        let merged = merge(&file, &reading.contacts, &[]);
         assert_eq!(
             (shown(&merged.directory).iter().map(String::as_str).collect::<Vec<_>>(), merged.wrong),
             (want.to_vec(), vec![]),
@@ -122,7 +122,7 @@ fn rows_are_laid_over_the_contacts_of_the_configuration() {
         );
     }
     let moved = reading(&file, &[(1, "Sam Ortiz", "+19495550101", "backup", true)]);
-    assert_eq!(merge(&file, &moved.contacts).kept.len(), 1, "what stays against the table's word is said");
+    assert_eq!(merge(&file, &moved.contacts, &[]).kept.len(), 1, "what stays against the table's word is said");
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn a_row_that_is_not_clear_is_left_out_and_said_never_guessed() {
         cells
     };
     let table: &[(&str, Value, &str)] = &[
-        ("no country", cells("Phone", json!("(949) 555-0104")), "no country"),
+        ("too short for the shop's country", cells("Phone", json!("555-0104")), "no phone number"),
         ("a number's cell", cells("Phone", json!(19_495_550_104_i64)), "not a text"),
         ("too short", cells("Phone", json!("+194955")), "no phone number"),
         ("a second number behind it", cells("Phone", json!("+19495550104 ext 2")), "no phone number"),
@@ -142,33 +142,38 @@ fn a_row_that_is_not_clear_is_left_out_and_said_never_guessed() {
         ("neither on nor off", cells("Active", json!("weekends")), "neither yes nor no"),
     ];
     for (label, cells, why) in table {
-        let reading = read(&[record(1, cells.clone())], &ContactFields::default(), &nobody(), None);
+        let reading = read(&[record(1, cells.clone())], &RosterLayout::default(), &nobody(), None);
         assert_eq!(reading.contacts, [], "{label}");
         assert!(reading.wrong.len() == 1 && reading.wrong[0].why.contains(why), "{label}: {:?}", reading.wrong);
         assert!(!format!("{:?}", reading.wrong).contains("5550104"), "{label}: no phone is shown");
     }
     let fine: &[(&str, Value, Option<&str>)] = &[
         ("blanks and signs between digits", cells("Phone", json!(" +1 (949) 555-0104 ")), Some("primary")),
+        ("of the country of all of the shop's numbers", cells("Phone", json!("(949) 555-0104")), Some("primary")),
         ("a list of one role", cells("Role", json!(["backup"])), Some("backup")),
         ("no role", cells("Role", json!(null)), None),
         ("a word for yes", cells("Active", json!("Yes")), Some("primary")),
     ];
     for (label, cells, role) in fine {
-        let reading = read(&[record(1, cells.clone())], &ContactFields::default(), &nobody(), None);
+        let reading = read(&[record(1, cells.clone())], &RosterLayout::default(), &nobody(), None);
         assert_eq!(reading.wrong, [], "{label}");
         let found = reading.contacts.first().expect(label);
         let phone = found.phone.as_ref().map(|p| p.e164());
         assert_eq!((found.active, phone), (true, Some("+19495550104")), "{label}");
         assert_eq!(found.role.as_ref().map(ToString::to_string).as_deref(), *role, "{label}");
     }
+    let abroad = Directory { from: "Acme".parse().ok(), ..nobody() };
+    let unclear = read(&[record(1, cells("Phone", json!("(949) 555-0104")))], &RosterLayout::default(), &abroad, None);
+    assert!(unclear.contacts.is_empty() && unclear.wrong[0].why.contains("no country"), "{:?}", unclear.wrong);
     let several =
-        read(&[record(1, cells("Role", json!(["backup", "owner"])))], &ContactFields::default(), &nobody(), None);
+        read(&[record(1, cells("Role", json!(["backup", "owner"])))], &RosterLayout::default(), &nobody(), None);
     assert_eq!((several.contacts.len(), several.wrong.len()), (1, 1), "told with the first of its roles, and said");
-    let blank = read(&[record(1, json!({ "Role": "primary" }))], &ContactFields::default(), &nobody(), None);
+    let blank = read(&[record(1, json!({ "Role": "primary" }))], &RosterLayout::default(), &nobody(), None);
     assert_eq!(blank, RosterReading::default(), "an empty line is nothing");
-    let off = read(&[record(1, cells("Active", json!(null)))], &ContactFields::default(), &nobody(), None);
+    let off = read(&[record(1, cells("Active", json!(null)))], &RosterLayout::default(), &nobody(), None);
     assert!(!off.contacts[0].active, "a box that is not ticked has no cell");
     let always = ContactFields { active: String::new(), ..ContactFields::default() };
+    let always = RosterLayout { fields: always, ..RosterLayout::default() };
     let on = read(&[record(1, cells("Active", json!(null)))], &always, &nobody(), None);
     assert!(on.contacts[0].active, "without such a field everybody is active");
 }
@@ -179,7 +184,7 @@ fn two_rows_of_one_phone_or_one_person_are_one_contact() {
     let twins = reading(&file, &[(1, "Kim Lee", "+19495550104", "", true), (2, "Kim L", "+1 949 555 0104", "", true)]);
     assert_eq!((twins.contacts.len(), twins.wrong.len()), (1, 1));
     let crossed = reading(&file, &[(1, "Sam Ortiz", "+19495550102", "", true)]);
-    let kept = merge(&file, &[SyncedContact { id: "sam".parse().expect("id"), ..crossed.contacts[0].clone() }]);
+    let kept = merge(&file, &[SyncedContact { id: "sam".parse().expect("id"), ..crossed.contacts[0].clone() }], &[]);
     assert_eq!((shown(&kept.directory), kept.wrong.len()), (vec![SAM.into(), ANA.into(), OLGA.into()], 1));
     let namesakes =
         reading(&nobody(), &[(1, "Kim Lee", "+19495550104", "", true), (2, "Kim Lee", "+19495550105", "", true)]);
@@ -190,10 +195,14 @@ fn two_rows_of_one_phone_or_one_person_are_one_contact() {
 #[test]
 fn an_id_stays_with_its_record_when_the_name_is_corrected() {
     let before = reading(&nobody(), &[(1, "Kim Le", "+19495550104", "", true)]);
-    let copy =
-        SyncedContacts { source: "On-Call".into(), read_at: Timestamp::from_millis(1), contacts: before.contacts };
+    let copy = SyncedContacts {
+        source: "On-Call".into(),
+        read_at: Timestamp::from_millis(1),
+        contacts: before.contacts,
+        businesses: Vec::new(),
+    };
     let rows = records(&[(1, "Kim Lee", "+19495550105", "", true)]);
-    let after = read(&rows, &ContactFields::default(), &nobody(), Some(&copy));
+    let after = read(&rows, &RosterLayout::default(), &nobody(), Some(&copy));
     assert_eq!((after.contacts[0].id.as_str(), after.contacts[0].name.as_str()), ("kim-le", "Kim Lee"));
 }
 
@@ -270,7 +279,8 @@ impl MirrorGateway for Table {
 }
 
 fn synced_contacts(w: &World, table: &Arc<Table>) -> Arc<ContactSync> {
-    let source = ContactSource { table: "On-Call".into(), fields: ContactFields::default(), every: secs(60) };
+    let source =
+        ContactSource { table: "On-Call".into(), layout: RosterLayout::default(), businesses: None, every: secs(60) };
     ContactSync::new(w.process.core.clone(), table.clone(), source)
 }
 
@@ -359,8 +369,8 @@ async fn a_wrong_row_alerts_once_in_its_present_words_and_until_it_is_right() {
     let w = World::new().await;
     let table = Arc::new(Table::default());
     let synced_contacts = synced_contacts(&w, &table);
-    let (wrong, empty): (Row<'_>, Row<'_>) = ((2, "Bo Ek", "9495550105", "", true), (2, "Bo Ek", "", "", true));
-    for (row, says) in [(wrong, "no country"), (wrong, "no country"), (empty, "is empty")] {
+    let (wrong, empty): (Row<'_>, Row<'_>) = ((2, "Bo Ek", "call the office", "", true), (2, "Bo Ek", "", "", true));
+    for (row, says) in [(wrong, "no phone number"), (wrong, "no phone number"), (empty, "is empty")] {
         table.has(&[KIM, row]);
         synced_contacts.pass().await.expect("read");
         let alerts = alerts(&w).await;

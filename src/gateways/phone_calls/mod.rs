@@ -19,7 +19,7 @@ use crate::domain::Timestamp;
 use crate::domain::phone_call::PhoneCall;
 
 pub use retell::RetellCalls;
-pub use twilio::TwilioCalls;
+pub use twilio::{ListedNumbers, TwilioCalls};
 pub use vapi::VapiCalls;
 
 /// A phone call as a list shows it.

@@ -39,7 +39,7 @@ fn twilio(server: &MockServer) -> TwilioCalls {
         request_timeout: Duration::from_secs(20),
         public_url: None,
     });
-    TwilioCalls::new(client.expect("a client"), vec![LINE.to_owned()])
+    TwilioCalls::new(client.expect("a client"), std::sync::Arc::new(|| vec![LINE.to_owned()]))
 }
 
 fn ids(listing: &CallListing) -> Vec<&str> {

@@ -1,5 +1,6 @@
 //! Twilio's list of the calls to our lines: `GET …/Calls.json`. Source: `facts/intake.md` §5.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,16 +21,19 @@ const GOES_ON: &[&str] = &["queued", "initiated", "ringing", "in-progress"];
 /// Whether the list filters by the time of day is not known: it is asked by the day, with one before it for other zones.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
+/// Whose calls are listed: numbers of the account in E.164, as they are at the moment.
+pub type ListedNumbers = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
+
 /// The calls to these numbers of one Twilio account.
 pub struct TwilioCalls {
     client: TwilioClient,
-    lines: Vec<String>,
+    numbers: ListedNumbers,
 }
 
 impl TwilioCalls {
-    /// Asks nothing. `lines`: numbers of the account in E.164.
-    pub fn new(client: TwilioClient, lines: Vec<String>) -> Self {
-        Self { client, lines }
+    /// Asks nothing.
+    pub fn new(client: TwilioClient, numbers: ListedNumbers) -> Self {
+        Self { client, numbers }
     }
 }
 
@@ -39,8 +43,8 @@ impl PhoneCallList for TwilioCalls {
         let mut listing = CallListing::default();
         let since = from.minus(DAY).rfc3339();
         let day = since.get(..10).unwrap_or_default();
-        for line in &self.lines {
-            for item in self.client.calls(line, day).await? {
+        for number in (self.numbers)() {
+            for item in self.client.calls(&number, day).await? {
                 match listed(&item) {
                     Some(Some(call)) if is_between(&call.call, from, to) => listing.calls.push(call),
                     Some(_) => {}

@@ -13,8 +13,9 @@ use crate::domain::breaker::{Breaker, Evidence, Probe};
 use crate::domain::call::{CallState, CallStatus};
 use crate::domain::change::{BreakerChange, Change};
 use crate::domain::event::Load;
+use crate::domain::hours::Hours;
 use crate::domain::types::{Actor, CallId, ErrorCode};
-use crate::store::{CallFilter, EngineBeat, EngineRow, Figures, Store, SyncedContact, SyncedContacts};
+use crate::store::{CallFilter, EngineBeat, EngineRow, Figures, Store, SyncedBusiness, SyncedContact, SyncedContacts};
 use crate::testing::alert_key;
 
 pub(super) fn texts(ids: &[CallId]) -> Vec<&str> {
@@ -349,16 +350,33 @@ pub(crate) async fn a_copy_of_contacts_is_replaced_whole_and_forgotten(store: &d
         phone: phone.map(|p| p.parse().expect("phone")),
         role: "primary".parse().ok(),
         active: phone.is_some(),
+        businesses: vec!["recB1".into()],
+        priority: Some(2),
+        backup: true,
+        trade: Some("HVAC".into()),
+        away: true,
+        hours: Hours::read(["17:00-08:00", "sat-sun 08:00-17:00"]).ok(),
+    };
+    let business = SyncedBusiness {
+        record: "recB1".into(),
+        name: "Sørensen & Sons".into(),
+        numbers: vec!["+18005550100".into()],
+        time_zone: Some("America/Denver".into()),
+        trade: None,
+        keywords: vec!["no heat".into()],
+        active: true,
     };
     assert_eq!(store.synced_contacts().await.expect("read"), None);
     let first = SyncedContacts {
         source: "On-Call".into(),
         read_at: at(1),
         contacts: vec![contact("recA", Some("+19495550101"))],
+        businesses: vec![business],
     };
     store.keep_synced_contacts(Some(&first)).await.expect("kept");
     assert_eq!(store.synced_contacts().await.expect("read"), Some(first.clone()));
-    let second = SyncedContacts { read_at: at(2), contacts: vec![contact("recB", None)], ..first };
+    let second =
+        SyncedContacts { read_at: at(2), contacts: vec![contact("recB", None)], businesses: Vec::new(), ..first };
     store.keep_synced_contacts(Some(&second)).await.expect("kept");
     assert_eq!(store.synced_contacts().await.expect("read"), Some(second));
     store.keep_synced_contacts(None).await.expect("forgotten");

@@ -5,24 +5,27 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use crate::domain::types::Timestamp;
 use crate::store::{StoreError, SyncedContacts, rows};
 
-const READ: &str = "SELECT source, read_at, contacts FROM roster WHERE slot = 1";
-const KEEP: &str = "INSERT INTO roster (slot, source, read_at, contacts) VALUES (1, ?1, ?2, ?3)
-    ON CONFLICT (slot) DO UPDATE SET source = excluded.source, read_at = excluded.read_at, contacts = excluded.contacts";
+const READ: &str = "SELECT source, read_at, contacts, businesses FROM roster WHERE slot = 1";
+const KEEP: &str = "INSERT INTO roster (slot, source, read_at, contacts, businesses) VALUES (1, ?1, ?2, ?3, ?4)
+    ON CONFLICT (slot) DO UPDATE SET source = excluded.source, read_at = excluded.read_at, contacts = excluded.contacts,
+        businesses = excluded.businesses";
 const FORGET: &str = "DELETE FROM roster";
 
 pub(super) fn read(conn: &Connection) -> Result<Option<SyncedContacts>, StoreError> {
-    let found: Option<(String, i64, String)> =
-        conn.prepare_cached(READ)?.query_row([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).optional()?;
-    let Some((source, read_at, contacts)) = found else { return Ok(None) };
+    let found: Option<(String, i64, String, String)> =
+        conn.prepare_cached(READ)?.query_row([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?))).optional()?;
+    let Some((source, read_at, contacts, businesses)) = found else { return Ok(None) };
     let contacts = rows::from_json("roster.contacts", &contacts)?;
-    Ok(Some(SyncedContacts { source, read_at: Timestamp::from_millis(read_at), contacts }))
+    let businesses = rows::from_json("roster.businesses", &businesses)?;
+    Ok(Some(SyncedContacts { source, read_at: Timestamp::from_millis(read_at), contacts, businesses }))
 }
 
 pub(super) fn keep(conn: &Connection, copy: Option<&SyncedContacts>) -> Result<(), StoreError> {
     match copy {
         Some(copy) => {
             let contacts = rows::to_json("the contacts", &copy.contacts)?;
-            conn.prepare_cached(KEEP)?.execute(params![copy.source, copy.read_at.as_millis(), contacts])?;
+            let businesses = rows::to_json("the businesses", &copy.businesses)?;
+            conn.prepare_cached(KEEP)?.execute(params![copy.source, copy.read_at.as_millis(), contacts, businesses])?;
         }
         None => {
             conn.prepare_cached(FORGET)?.execute([])?;

@@ -6,13 +6,14 @@
 mod caller;
 mod custom;
 mod fields;
-pub(in crate::engine) mod paths;
+mod paths;
 mod reading;
 mod retell;
 #[cfg(test)]
 mod tests;
 mod vapi;
 
+pub(in crate::engine) use paths::at as text_at;
 pub use reading::{Reading, Reported, Tool, Unheard, Wants, digest, platform_call_id};
 
 use super::json::{self, Document};

@@ -1,0 +1,290 @@
+//! What the shop's own tables of businesses and people come to: lines, teams, hours.
+
+use serde_json::{Value, json};
+
+use super::businesses;
+use super::merge::{Merged, merge};
+use super::tests::record;
+use super::{ContactSource, EVERY, acceptable};
+use crate::config::{Sources, load};
+use crate::domain::Timestamp;
+use crate::domain::team::Directory;
+use crate::engine::in_force::InForce;
+use crate::gateways::mirror::RecordList;
+use crate::store::{SyncedBusiness, SyncedContacts};
+use crate::testing::fixtures;
+
+/// As a configuration with this preset reads the tables.
+fn source(preset: &str) -> ContactSource {
+    let dir = tempfile::tempdir().expect("dir");
+    let text = format!(
+        "[airtable]\ntoken = \"pat-1\"\nbase_id = \"app00000000000000\"\npreset = \"{preset}\"\n\
+         [airtable.tables]\ncontacts = \"On-Call Roster\"\nbusinesses = \"Businesses\"\n"
+    );
+    std::fs::write(dir.path().join("dispatchctl.toml"), text).expect("file");
+    let env = vec![("HOME".to_owned(), dir.path().display().to_string())];
+    let sources = Sources { cwd: dir.path().to_owned(), env, ..Sources::default() };
+    let config = load(&sources).expect("settings");
+    ContactSource::of(&config.airtable.expect("a base"), EVERY).expect("tables")
+}
+
+/// Nobody configured, with a sender whose country numbers of the tables may be of.
+fn shop() -> Directory {
+    Directory { contacts: Vec::new(), ..fixtures::directory() }
+}
+
+fn id(number: u32) -> String {
+    format!("rec{number:014}")
+}
+
+fn list(rows: &[(u32, Value)]) -> RecordList {
+    RecordList { records: rows.iter().map(|(number, cells)| record(*number, cells.clone())).collect(), complete: true }
+}
+
+fn laid(source: &ContactSource, file: &Directory, people: &[(u32, Value)], shops: &[(u32, Value)]) -> Merged {
+    let (reading, lines) = source.read(&list(people), Some(&list(shops)), file, None);
+    let mut merged = merge(file, &reading.contacts, &lines);
+    merged.wrong.extend(reading.wrong);
+    merged
+}
+
+/// Who holds a role, by the ids.
+fn holders(directory: &Directory, number: Option<&str>, role: &str, at: &str) -> Vec<String> {
+    let (line, _) = directory.line(number);
+    let at: Timestamp = at.parse().expect("a time");
+    directory.holders(line, &role.parse().expect("role"), at).iter().map(|c| c.id.to_string()).collect()
+}
+
+fn said(merged: &Merged) -> Vec<&str> {
+    merged.wrong.iter().map(|w| w.why.as_str()).collect()
+}
+
+const NOON: &str = "2026-11-27T20:00:00Z";
+const NIGHT: &str = "2026-11-28T08:00:00Z";
+
+fn acme() -> (u32, Value) {
+    let cells = json!({ "Business Name": "Acme Plumbing", "Trade": "PLUMBING", "Twilio DID": "+18005550100, (800) 555-0101",
+        "Emergency Keywords": "burst, no water", "Afterhours Active": true });
+    (101, cells)
+}
+
+fn polar() -> (u32, Value) {
+    let cells = json!({ "Business Name": "Polar Heating", "Trade": "HVAC", "Twilio DID": "+18005550102", "Afterhours Active": true });
+    (102, cells)
+}
+
+fn person(number: u32, name: &str, phone: &str, more: Value) -> (u32, Value) {
+    let mut cells = json!({ "Name": name, "Phone": phone, "Active": true, "Role": "Tech" });
+    if let (Some(cells), Some(more)) = (cells.as_object_mut(), more.as_object()) {
+        cells.extend(more.clone());
+    }
+    (number, cells)
+}
+
+fn people() -> Vec<(u32, Value)> {
+    let of = |n: u32| json!([id(n)]);
+    vec![
+        person(1, "Kim Lee", "(949) 555-0104", json!({ "Business": of(101), "Priority": 2, "Trade": "PLUMBING" })),
+        person(
+            2,
+            "Bo Ek",
+            "+19495550105",
+            json!({ "Business": of(101), "Priority": 1, "Start Time": "06:00", "End Time": "18:00" }),
+        ),
+        person(
+            3,
+            "Ida Ray",
+            "+19495550106",
+            json!({ "Business": of(102), "Priority": 1, "Availability Status": "VACATION" }),
+        ),
+        person(4, "Max Orr", "+19495550107", json!({ "Business": [id(101), id(102)], "Priority": 3, "Trade": "ALL" })),
+        person(
+            5,
+            "Olga Lind",
+            "+19495550103",
+            json!({ "Business": [id(101), id(102)], "Role": "Owner", "Priority": 9 }),
+        ),
+        person(6, "Gus Hay", "+19495550108", json!({ "Business": of(102), "Priority": 2, "Trade": "PLUMBING" })),
+    ]
+}
+
+#[test]
+fn each_business_of_several_has_a_line_a_number_and_its_people_by_place_and_hour() {
+    let file = Directory {
+        default_line: crate::domain::team::Line {
+            time_zone: Some("America/Los_Angeles".into()),
+            ..shop().default_line
+        },
+        ..shop()
+    };
+    let merged = laid(&source("P"), &file, &people(), &[acme(), polar()]);
+    assert_eq!(said(&merged), [""; 0]);
+    let d = &merged.directory;
+    let listed: Vec<(&str, &str)> =
+        d.lines.iter().map(|l| (l.number.as_deref().unwrap_or(""), l.name.as_str())).collect();
+    assert_eq!(
+        listed,
+        [("+18005550100", "Acme Plumbing"), ("+18005550101", "Acme Plumbing"), ("+18005550102", "Polar Heating")]
+    );
+    let acme = |role, at| holders(d, Some("+18005550101"), role, at);
+    assert_eq!(
+        (acme("primary", NOON), acme("backup", NOON)),
+        (vec!["bo-ek".into()], vec!["kim-lee".into(), "max-orr".into()])
+    );
+    assert_eq!((acme("primary", NIGHT), acme("backup", NIGHT)), (vec!["kim-lee".into()], vec!["max-orr".into()]));
+    let polar = |role| holders(d, Some("+18005550102"), role, NIGHT);
+    assert_eq!(polar("primary"), ["max-orr"], "one is on leave, another of a foreign trade");
+    assert_eq!((polar("backup"), polar("owner")), (Vec::new(), vec!["olga-lind".into()]));
+    assert_eq!(d.lines[0].keywords, ["burst", "no water"]);
+    let unlisted = |role| holders(d, Some("+18005550199"), role, NIGHT);
+    assert_eq!(
+        (unlisted("primary"), unlisted("owner")),
+        (Vec::new(), vec!["olga-lind".into()]),
+        "nobody is woken for a business that nobody knows, and its owner is told"
+    );
+}
+
+#[test]
+fn one_business_is_the_shop_and_its_hours_are_by_its_own_clock() {
+    let (_, mut cells) = acme();
+    cells["Timezone"] = json!("Eastern");
+    let one = person(1, "Kim Lee", "9495550104", json!({ "Business": [id(101)], "Priority": 1 }));
+    let two = person(2, "Bo Ek", "+19495550105", json!({ "Backup Contact": true, "Priority": 1 }));
+    let merged = laid(&source("X"), &shop(), &[one, two], &[(101, cells)]);
+    assert_eq!(said(&merged), [""; 0]);
+    let d = merged.directory;
+    assert!(d.lines.is_empty() && d.default_line.time_zone.as_deref() == Some("America/New_York"));
+    for number in [None, Some("+18005550142")] {
+        assert_eq!(holders(&d, number, "primary", NOON), ["kim-lee"]);
+        assert_eq!(holders(&d, number, "backup", NOON), ["bo-ek"], "by the box, whatever its place");
+    }
+}
+
+#[test]
+fn an_owner_alone_is_the_one_who_is_asked() {
+    let owner = person(1, "Olga Lind", "+19495550103", json!({ "Role": "Owner", "Priority": 1 }));
+    let d = laid(&source("P"), &shop(), &[owner], &[acme()]).directory;
+    assert_eq!(
+        (holders(&d, None, "primary", NOON), holders(&d, None, "owner", NOON)),
+        (vec!["olga-lind".into()], vec!["olga-lind".into()])
+    );
+}
+
+#[test]
+fn what_is_wrong_is_named_and_nothing_is_guessed() {
+    let at = |more: Value| person(1, "Kim Lee", "+19495550104", more);
+    let (with, without) = (json!({ "Business": [id(101)], "Priority": 1 }), |key: &str, value: Value| {
+        let mut all = json!({ "Business": [id(101)], "Priority": 1 });
+        all[key] = value;
+        all
+    });
+    let business = |more: Value| {
+        let (number, mut cells) = acme();
+        for (key, value) in more.as_object().expect("cells") {
+            cells[key] = value.clone();
+        }
+        (number, cells)
+    };
+    let usual = || business(json!({}));
+    for (label, row, of, says) in [
+        ("no phone", person(1, "Kim Lee", "", with.clone()), usual(), "Phone is empty"),
+        ("no place", at(json!({ "Business": [id(101)] })), usual(), "asked after all others"),
+        ("a place in words", at(without("Priority", json!("first"))), usual(), "asked after all others"),
+        ("half of its hours", at(without("Start Time", json!("18:00"))), usual(), "no two times"),
+        (
+            "hours without a clock",
+            {
+                let mut hours = without("Start Time", json!("18:00"));
+                hours["End Time"] = json!("06:00");
+                at(hours)
+            },
+            usual(),
+            "by which clock",
+        ),
+        (
+            "a word of its own",
+            at(without("Availability Status", json!("MAYBE"))),
+            usual(),
+            "neither available nor away",
+        ),
+        ("a business that is gone", at(without("Business", json!([id(199)]))), usual(), "not there"),
+        ("no number", at(with.clone()), business(json!({ "Twilio DID": "12, +18005550100" })), "no number"),
+        (
+            "neither on nor off",
+            at(with.clone()),
+            business(json!({ "Afterhours Active": "maybe" })),
+            "neither yes nor no",
+        ),
+    ] {
+        let merged = laid(&source("P"), &shop(), &[row], &[of]);
+        assert!(merged.wrong.len() == 1 && merged.wrong[0].why.contains(says), "{label}: {:?}", merged.wrong);
+        assert!(!format!("{:?}", merged.wrong).contains("5550104"), "{label}: no phone is shown");
+    }
+    let mut atlantis = acme();
+    atlantis.1["Timezone"] = json!("Atlantis");
+    let merged = laid(&source("X"), &shop(), &[at(with)], &[atlantis]);
+    assert!(said(&merged)[0].contains("no time zone"), "{:?}", merged.wrong);
+    assert_eq!(holders(&merged.directory, None, "primary", NIGHT), ["kim-lee"], "told all the same");
+}
+
+#[test]
+fn a_number_of_two_businesses_stays_whose_it_was_and_is_nobodys_otherwise() {
+    let (_, mut twin) = polar();
+    twin["Twilio DID"] = json!("800-555-0100");
+    let rows = [acme(), (102, twin)];
+    let source = source("P");
+    let (_, layout) = source.businesses.clone().expect("businesses");
+    let read = |before: &[SyncedBusiness]| businesses::read(&list(&rows).records, &layout, Some("1"), before);
+    let (all, wrong) = read(&[]);
+    assert_eq!(wrong.len(), 2);
+    assert_eq!((all[0].numbers.as_slice(), all[1].numbers.len()), (&["+18005550101".to_owned()][..], 0));
+    let (before, _) = businesses::read(&list(&rows[..1]).records, &layout, Some("1"), &[]);
+    let (all, wrong) = read(&before);
+    assert_eq!((all[0].numbers.len(), all[1].numbers.len(), wrong.len()), (2, 0, 1));
+    assert_eq!(wrong[0].record, id(102));
+}
+
+#[test]
+fn a_line_of_the_configuration_keeps_what_it_says() {
+    let mut file = shop();
+    file.lines.push(crate::domain::team::Line {
+        number: Some("+18005550102".into()),
+        name: "Heat".into(),
+        team: None,
+        time_zone: None,
+        ..file.default_line.clone()
+    });
+    let merged = laid(&source("P"), &file, &people()[2..4], &[acme(), polar()]);
+    let heat = merged.directory.lines.iter().find(|l| l.number.as_deref() == Some("+18005550102")).expect("a line");
+    assert_eq!((heat.name.as_str(), heat.team.as_ref().map(Vec::len)), ("Heat", Some(2)));
+}
+
+#[test]
+fn a_reading_that_loses_the_businesses_or_empties_a_team_is_not_taken() {
+    let source = source("P");
+    let file = shop();
+    let read =
+        |people: &[(u32, Value)], shops: &[(u32, Value)]| source.read(&list(people), Some(&list(shops)), &file, None);
+    let (reading, lines) = read(&people(), &[acme(), polar()]);
+    let copy = SyncedContacts {
+        source: "R".into(),
+        read_at: Timestamp::from_millis(1),
+        contacts: reading.contacts,
+        businesses: lines,
+    };
+    let held = InForce::own(std::sync::Arc::new(file.clone()), fixtures::rules()).with_contacts(Some(copy));
+    let judge = |people: &[(u32, Value)], shops: &[(u32, Value)]| {
+        let (reading, lines) = read(people, shops);
+        acceptable(&reading, &lines, true, &held)
+    };
+    assert_eq!(judge(&people(), &[acme(), polar()]), Ok(()));
+    assert!(judge(&people(), &[]).is_err_and(|why| why.contains("under half of the 2")));
+    let mut off = people();
+    off[4].1["Active"] = json!(false);
+    assert!(
+        judge(&off, &[acme(), polar()]).is_err_and(|why| why.contains("owner")),
+        "the owner of a line that has one"
+    );
+    let new = json!({ "Business Name": "New", "Twilio DID": "+18005550109", "Afterhours Active": true });
+    assert_eq!(judge(&people(), &[acme(), polar(), (103, new)]), Ok(()), "a new line may lack people");
+}

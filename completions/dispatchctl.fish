@@ -63,6 +63,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "doctor" -d 
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "demo" -d 'See it all on a temporary store: a lost answer, a kill -9, the follow-up on time'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "sandbox" -d 'Run the fake Twilio, for your own integration tests'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "test-reliability" -d 'Play the faults of the trade against this program, and count what was lost or doubled'
+complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "init" -d 'Write a commented configuration, made for the shop\'s own base where it has one'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "config" -d 'Show the settings and where each came from'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "completions" -d 'Print a shell\'s completion file'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l caller -d 'The customer\'s number, as given' -r
@@ -672,6 +673,28 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l ladder -d 'The ladder: `default`, or `previous`, that of the system whose base this was' -r -f -a "default\t''
+previous\t''"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l out -d 'Where the configuration is written' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l from-airtable -d 'Read the shop\'s own base (AIRTABLE_API_KEY and AIRTABLE_BASE_ID, also from .env) and make the maps for it'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -s V -l version -d 'Print version'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'

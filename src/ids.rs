@@ -9,6 +9,12 @@ use uuid::Uuid;
 
 use crate::domain::types::{CallRef, REFERENCE_ALPHABET, Timestamp};
 
+/// A secret that nobody can guess: 32 bytes of the operating system's chance, in hex.
+pub fn secret() -> String {
+    let bytes: [u8; 32] = rand::rng().random();
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
 /// Makes ids, references and jitter.
 pub struct Ids {
     rng: Mutex<SmallRng>,

@@ -135,7 +135,7 @@ impl App {
     fn say_whose(&self, wanted: ConfigNeed, out: &Output) -> Result<(), CliError> {
         let Some(row) = &self.settings else { return Ok(()) };
         let own = &self.config.documents;
-        let differ = config::differences(&own.decides, &row.document);
+        let differ = config::differences(&own.decides, &config::completed(row));
         let who = || format!("settings {} of {} (by {}, {})", row.number, row.at, row.actor.0, row.role);
         match wanted {
             ConfigNeed::InForce => {

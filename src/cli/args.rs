@@ -8,7 +8,7 @@ use crate::telemetry::Usual;
 use super::drills;
 use super::global::{ConfigNeed, Global, SettingsOf};
 use super::{
-    breaker, completions, config, contacts, decide, doctor, follow_up, log, oncall, recover, send, serve, settle,
+    breaker, completions, config, contacts, decide, doctor, follow_up, init, log, oncall, recover, send, serve, settle,
     status, verify_events,
 };
 
@@ -63,6 +63,8 @@ pub(crate) enum Command {
     #[cfg(feature = "drills")]
     #[command(flatten)]
     Drills(drills::Command),
+    /// Write a commented configuration, made for the shop's own base where it has one
+    Init(init::Args),
     /// Show the settings and where each came from
     Config(config::Args),
     /// Print a shell's completion file
@@ -84,7 +86,7 @@ impl Command {
         match self {
             Self::Serve(_) => ConfigNeed::OwnToPutInForce,
             // These look at a process's own.
-            Self::Config(_) | Self::Doctor(_) => ConfigNeed::Own,
+            Self::Config(_) | Self::Doctor(_) | Self::Init(_) => ConfigNeed::Own,
             _ if given == SettingsOf::Own => ConfigNeed::OwnForOnce,
             _ => ConfigNeed::InForce,
         }
@@ -108,6 +110,7 @@ impl Command {
     pub(crate) fn overrides(&self) -> Vec<(String, String)> {
         match self {
             Self::Serve(args) => args.overrides(),
+            Self::Init(args) => args.overrides(),
             _ => Vec::new(),
         }
     }

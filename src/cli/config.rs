@@ -90,7 +90,7 @@ fn differences(app: &App, row: &SettingsRow) -> Result<Vec<Difference>, CliError
                 .join(" "),
         }
     };
-    let differ = config::differences(&app.config.documents.decides, &row.document);
+    let differ = config::differences(&app.config.documents.decides, &config::completed(row));
     Ok(differ
         .into_iter()
         .map(|key| Difference { here: shown(&app.config, &key), in_force: shown(&stored, &key), key })

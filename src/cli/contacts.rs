@@ -104,7 +104,11 @@ fn roles(directory: &Directory, contact: &Contact) -> Vec<String> {
             };
             let hours = entry.hours.as_ref().map(|h| format!(" {h}")).unwrap_or_default();
             let off = if entry.off { " (away)" } else { "" };
-            roles.push(format!("{role} on {}{hours}{off}", line.name));
+            let role = format!("{role} on {}{hours}{off}", line.name);
+            // A business with several numbers has a line for each.
+            if !roles.contains(&role) {
+                roles.push(role);
+            }
         }
     }
     roles

@@ -21,6 +21,7 @@ mod exit;
 mod fault_injection;
 mod follow_up;
 mod global;
+mod init;
 mod log;
 mod oncall;
 mod output;
@@ -151,6 +152,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::Oncall(args) => oncall::run(args, &app, out).await,
         Command::Log(args) => log::run(args, &app, out).await,
         Command::Doctor(args) => Box::pin(doctor::run(args, app, out)).await,
+        Command::Init(args) => Box::pin(init::run(args, app, out)).await,
         Command::Config(args) => config::run(&args, &app, out).await,
         // Run above.
         Command::Completions(_) => Ok(ExitStatus::Done),

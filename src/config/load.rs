@@ -57,6 +57,16 @@ pub fn load_document(sources: &Sources, stored: &SettingsRow) -> Result<Config, 
     under(sources, stored, merged)
 }
 
+/// The stored document with the defaults of this program for what it does not say: one of an older program lacks newer keys.
+pub fn completed(stored: &SettingsRow) -> serde_json::Value {
+    let mut problems = Vec::new();
+    let mut root = defaults(&mut problems);
+    let origin = Origin::InForce(stored.number.0);
+    overlay(&mut root, in_force::tree(&stored.document, &origin, Layer::InForce), "");
+    presets::lay(&mut root, &mut problems);
+    Documents::of(&root, std::path::Path::new("/")).decides
+}
+
 fn under(sources: &Sources, stored: &SettingsRow, merged: Merged) -> Result<Config, ConfigErrors> {
     let mut problems = Vec::new();
     let mut root = defaults(&mut problems);

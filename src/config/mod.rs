@@ -49,8 +49,9 @@ pub use intake_types::{
     CallListPlace, CallListSource, CustomSource, FieldPaths, Intake, ListCondition, ListRule, ListTest, RetellSource,
     VapiSource,
 };
-pub use load::{load, load_document, load_under, load_under_without_file, place};
+pub use load::{completed, load, load_document, load_under, load_under_without_file, place};
 pub use origin::{ConfigErrors, ConfigProblem};
 pub use people::{EmptyRole, empty_roles, no_last_resort};
+pub use presets::names as preset_names;
 pub use secret_url::SecretUrl;
 pub use types::*;

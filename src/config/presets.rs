@@ -11,6 +11,11 @@ const PRESETS: &[(&str, &str)] = &[("P", include_str!("presets/p.toml")), ("X", 
 /// What `airtable.preset` may say.
 pub(super) const FORM: &str = "\"P\" or \"X\": the bases of the README, or nothing";
 
+/// The names of all of them.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    PRESETS.iter().map(|(name, _)| *name)
+}
+
 /// The preset of this name, without regard to case.
 pub(super) fn named(name: &str) -> Option<&'static str> {
     PRESETS.iter().map(|(known, _)| *known).find(|known| known.eq_ignore_ascii_case(name.trim()))

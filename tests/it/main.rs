@@ -14,6 +14,7 @@ mod crash;
 mod doctor;
 mod hung_engine;
 mod imports;
+mod init;
 mod intake;
 mod live;
 mod main_job;

@@ -1,6 +1,8 @@
 //! Presets and maps of `[airtable]`: what a shop's own base is called, and in what words.
 
 use super::*;
+use crate::domain::settings::{SettingsNumber, SettingsRow};
+use crate::domain::types::Actor;
 
 fn airtable(more: &str) -> Bench {
     Bench::new().toml(&format!("[airtable]\ntoken = \"pat-1\"\nbase_id = \"app00000000000000\"\n{more}\n"))
@@ -60,4 +62,29 @@ fn words_that_are_none_are_named_with_what_is_accepted() {
             assert!(errors.contains(words), "{words} in {errors}");
         }
     }
+}
+
+#[test]
+fn settings_that_an_older_program_stored_differ_in_what_somebody_said_alone() {
+    let own = airtable("preset = \"P\"\n[airtable.tables]\ncontacts = \"On-Call Roster\"").load().documents.decides;
+    let mut older = own.clone();
+    let root = older.as_object_mut().expect("a table");
+    for key in ["levels", "intake", "report"] {
+        assert!(root.remove(key).is_some(), "{key} has defaults");
+    }
+    let base = older["airtable"].as_object_mut().expect("a table");
+    base["fields"]["contacts"].as_object_mut().expect("names").remove("priority").expect("of the preset");
+    base["tables"].as_object_mut().expect("names").remove("businesses").expect("a default");
+    let row = |document| SettingsRow {
+        number: SettingsNumber(3),
+        document,
+        places: serde_json::Value::Null,
+        actor: Actor("op".into()),
+        role: "serve".into(),
+        at: crate::domain::Timestamp::from_millis(1),
+    };
+    assert_ne!(older, own);
+    assert_eq!(differences(&own, &completed(&row(older.clone()))), Vec::<String>::new());
+    older["airtable"]["tables"]["contacts"] = "Technicians".into();
+    assert_eq!(differences(&own, &completed(&row(older))), ["airtable.tables.contacts"]);
 }

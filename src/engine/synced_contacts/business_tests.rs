@@ -146,13 +146,16 @@ fn each_business_of_several_has_a_line_a_number_and_its_people_by_place_and_hour
 
 #[test]
 fn one_business_is_the_shop_and_its_hours_are_by_its_own_clock() {
+    let mut shop = shop();
+    shop.default_line.name = "Dispatch".into();
     let (_, mut cells) = acme();
     cells["Timezone"] = json!("Eastern");
     let one = person(1, "Kim Lee", "9495550104", json!({ "Business": [id(101)], "Priority": 1 }));
     let two = person(2, "Bo Ek", "+19495550105", json!({ "Backup Contact": true, "Priority": 1 }));
-    let merged = laid(&source("X"), &shop(), &[one, two], &[(101, cells)]);
+    let merged = laid(&source("X"), &shop, &[one, two], &[(101, cells)]);
     assert_eq!(said(&merged), [""; 0]);
     let d = merged.directory;
+    assert_eq!(d.default_line.name, "Acme Plumbing");
     assert!(d.lines.is_empty() && d.default_line.time_zone.as_deref() == Some("America/New_York"));
     for number in [None, Some("+18005550142")] {
         assert_eq!(holders(&d, number, "primary", NOON), ["kim-lee"]);

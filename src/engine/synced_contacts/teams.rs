@@ -1,6 +1,7 @@
 //! The lines and teams that the tables of businesses and contacts make. Pure.
 //!
-//! - One active business is the shop: its team, name, zone and words are those of every number.
+//! - One active business is the shop: its team, name, zone and words are those of every number, whatever the configuration
+//!   calls the shop.
 //! - Of several, each has a line a number. Who works for none of them in particular works for all.
 //! - A line of the configuration keeps what it says, and takes the rest from the business with its number.
 //! - Where nobody of a team is asked by place, its owner is the primary: somebody is told.
@@ -48,7 +49,10 @@ pub(super) fn lay(
         [] => {}
         [one] => {
             let entries = team(members.iter().filter(|m| works_for(m.row, one)), others);
-            fill(&mut directory.default_line, one, entries);
+            let shop = &mut directory.default_line;
+            shop.name.clone_from(&one.name);
+            shop.time_zone = one.time_zone.clone().or(shop.time_zone.take());
+            fill(shop, one, entries);
         }
         several => {
             for business in several {
@@ -108,8 +112,8 @@ fn works_for(row: &SyncedContact, business: &SyncedBusiness) -> bool {
 
 fn team<'a>(members: impl Iterator<Item = &'a Member<'a>>, others: &[TeamEntry]) -> Vec<TeamEntry> {
     let mut entries: Vec<TeamEntry> = members.map(entry).collect();
-    // By place, and of one place as the table has them.
-    entries.sort_by_key(|e| if let TeamRole::Ranked(place) = e.role { place } else { 0 });
+    // By place, and of one place as the table has them; then those with roles of their own.
+    entries.sort_by_key(|e| if let TeamRole::Ranked(place) = e.role { (false, place) } else { (true, 0) });
     entries.extend(others.iter().cloned());
     let named =
         |e: &TeamEntry, role: &str| matches!(&e.role, TeamRole::Named(own) if own.as_str().eq_ignore_ascii_case(role));

@@ -1,0 +1,241 @@
+//! `init`: a commented configuration, made for the shop's own base where it has one. It reads schema and rows of the base and
+//! changes nothing there; it writes one new file, never over another, and says what it could not map and what is to be added.
+
+mod survey;
+mod text;
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::config::{self, Airtable, Config};
+use crate::domain::team::Directory;
+use crate::engine::synced_contacts::merge::merge;
+use crate::engine::synced_contacts::{ContactSource, EVERY};
+use crate::gateways::MirrorError;
+use crate::gateways::mirror::{Refusal, RefusalScope};
+use crate::ids;
+
+use super::app::App;
+use super::exit::ExitStatus;
+use super::output::{Output, spinner};
+use super::report::CliError;
+use survey::{Learned, Survey};
+use text::Ladder;
+
+/// Where the file goes and what is read for it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Read the shop's own base (AIRTABLE_API_KEY and AIRTABLE_BASE_ID, also from .env) and make the maps for it
+    #[arg(long)]
+    from_airtable: bool,
+    /// The ladder: `default`, or `previous`, that of the system whose base this was
+    #[arg(long, value_name = "WHICH", default_value = "default")]
+    ladder: Ladder,
+    /// Where the configuration is written
+    #[arg(long, value_name = "PATH", default_value = "dispatchctl.toml")]
+    out: PathBuf,
+}
+
+impl Args {
+    /// A base is meant, whatever this shell says of one: what is missing is named.
+    pub(crate) fn overrides(&self) -> Vec<(String, String)> {
+        let base = ("airtable.mirror".to_owned(), "realtime".to_owned());
+        if self.from_airtable { vec![base] } else { Vec::new() }
+    }
+}
+
+pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    if args.out.symlink_metadata().is_ok() {
+        return Err(exists(&args.out));
+    }
+    let learned = if args.from_airtable {
+        let sandbox = app.sandbox_if_needed(out).await?;
+        let learned = learn(&app, out).await;
+        if let Some(sandbox) = sandbox {
+            sandbox.shutdown().await;
+        }
+        Some(learned?)
+    } else {
+        None
+    };
+    let written = text::configuration(learned.as_ref(), args.ladder, &ids::secret());
+    create(&args.out, &written)?;
+    // What was just written is read as `serve` will read it: a file of ours that is refused would be a bug of ours.
+    let mut sources = app.sources.clone();
+    sources.flag_config = Some(args.out.clone());
+    if let Err(wrong) = config::load(&sources) {
+        return Err(CliError::new(ExitStatus::Bug, format!("{} was written and cannot be used", args.out.display()))
+            .cause(wrong));
+    }
+    show(&args.out, learned.as_ref(), out);
+    Ok(ExitStatus::Done)
+}
+
+fn exists(path: &Path) -> CliError {
+    CliError::new(ExitStatus::Usage, format!("{} is there already and was not touched", path.display()))
+        .hint("name another place with --out, or move it away")
+}
+
+fn create(path: &Path, text: &str) -> Result<(), CliError> {
+    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let written = made.and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    match written {
+        Ok(()) => Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Err(exists(path)),
+        Err(e) => Err(CliError::new(ExitStatus::Usage, format!("{} cannot be written", path.display())).cause(e)),
+    }
+}
+
+/// Reads the base: its schema first, which says what it is, then the rows of people and businesses.
+async fn learn(app: &App, out: &Output) -> Result<Learned, CliError> {
+    let Some(mirror) = app.mirror()? else {
+        return Err(
+            CliError::new(ExitStatus::Usage, "no base is named").hint("set AIRTABLE_API_KEY and AIRTABLE_BASE_ID")
+        );
+    };
+    let bar = spinner(out, "reading the base");
+    let tables = mirror.tables().await.map_err(|e| failed(e, "the tables of the base"))?;
+    let survey = Survey::of(&tables, &candidates(app)?);
+    let mut learned = Learned { survey, ..Learned::default() };
+    let config = under(app, &learned.survey)?;
+    if let Some(source) = config.airtable.as_ref().and_then(|a| ContactSource::of(a, EVERY)) {
+        let lists = source.list(&*mirror).await.map_err(|e| failed(e, "the rows of the roster"))?;
+        let (reading, lines) = source.read(&lists.0, lists.1.as_ref(), &config.directory, None);
+        let merged = merge(&config.directory, &reading.contacts, &lines);
+        let wrong = reading.wrong.iter().chain(&merged.wrong);
+        learned.rows = wrong.map(|w| format!("{}: {}", w.row(), w.why)).collect();
+        learned.owners = owners(&merged.directory);
+        learned.lines = merged.directory.lines.iter().map(|l| line_shown(&merged.directory, l)).collect();
+        if learned.lines.is_empty() {
+            learned.lines = vec![line_shown(&merged.directory, &merged.directory.default_line)];
+        }
+        learned.contacts = merged.directory.contacts.len();
+    }
+    bar.finish_and_clear();
+    Ok(learned)
+}
+
+/// The settings of this shell with each preset, and with none.
+fn candidates(app: &App) -> Result<Vec<(Option<&'static str>, Airtable)>, CliError> {
+    let mut all = Vec::new();
+    for preset in std::iter::once(None).chain(config::preset_names().map(Some)) {
+        let flags = preset.map(|name| ("airtable.preset".to_owned(), name.to_owned()));
+        if let Some(airtable) = loaded(app, flags.into_iter().collect())?.airtable {
+            all.push((preset, airtable));
+        }
+    }
+    Ok(all)
+}
+
+/// The settings of this shell under what the survey found.
+fn under(app: &App, survey: &Survey) -> Result<Config, CliError> {
+    let flag = |key: &str, value: &Option<String>| value.clone().map(|v| (format!("airtable.{key}"), v));
+    let preset = survey.preset.map(str::to_owned);
+    let (contacts, businesses) = (&survey.contacts, &survey.businesses);
+    let flags = [flag("preset", &preset), flag("tables.contacts", contacts), flag("tables.businesses", businesses)];
+    loaded(app, flags.into_iter().flatten().collect())
+}
+
+fn loaded(app: &App, flags: Vec<(String, String)>) -> Result<Config, CliError> {
+    let mut sources = app.sources.clone();
+    sources.flags.extend(flags);
+    let mut config = config::load(&sources)?;
+    config.point_at_sandbox(app.config.sandbox_listen);
+    Ok(config)
+}
+
+/// Those who answer for the night: everybody who is an owner somewhere.
+fn owners(directory: &Directory) -> Vec<String> {
+    let Ok(owner) = "owner".parse() else { return Vec::new() };
+    let lines = std::iter::once(&directory.default_line).chain(&directory.lines);
+    let holders = lines.flat_map(|l| directory.holders(l, &owner, crate::domain::Timestamp::default()));
+    let ids: BTreeSet<String> = holders.map(|c| c.id.to_string()).collect();
+    ids.into_iter().collect()
+}
+
+fn line_shown(directory: &Directory, line: &crate::domain::team::Line) -> String {
+    use crate::domain::team::TeamRole;
+    let entry = |e: &crate::domain::team::TeamEntry| {
+        let name = directory.contact(&e.contact).map_or(e.contact.as_str(), |c| c.name.as_str());
+        let role = match &e.role {
+            TeamRole::Named(role) => role.to_string(),
+            TeamRole::Ranked(u32::MAX) => "last".to_owned(),
+            TeamRole::Ranked(place) => place.to_string(),
+        };
+        let hours = e.hours.as_ref().map(|h| format!(", {h}")).unwrap_or_default();
+        let away = if e.off { ", away" } else { "" };
+        format!("{name} ({role}{hours}{away})")
+    };
+    let people: Vec<String> = line.team.iter().flatten().map(entry).collect();
+    let people = if people.is_empty() { "nobody".to_owned() } else { people.join(", ") };
+    let number = line.number.as_deref().unwrap_or("every number");
+    let name = if line.name.is_empty() { "the shop" } else { &line.name };
+    format!("{number} {name}: {people}")
+}
+
+fn failed(error: MirrorError, what: &str) -> CliError {
+    let (status, hint) = match &error {
+        MirrorError::Refused(Refusal { scope: RefusalScope::Auth | RefusalScope::Access, .. }) => (
+            ExitStatus::Refused,
+            "check the token, that it lists the base, and that it may read the schema (schema.bases:read)",
+        ),
+        MirrorError::Refused(_) | MirrorError::NotFound { .. } => (ExitStatus::Refused, "check AIRTABLE_BASE_ID"),
+        _ => (ExitStatus::Unreachable, "run it again later"),
+    };
+    CliError::new(status, format!("{what} cannot be read; nothing was written")).cause(error).hint(hint)
+}
+
+fn show(path: &Path, learned: Option<&Learned>, out: &mut Output) {
+    let of =
+        |s: &Survey| json!({ "preset": s.preset, "contacts": s.contacts, "businesses": s.businesses, "add": s.add });
+    if out.is_json() {
+        let mut document = json!({ "file": path.display().to_string(), "airtable": learned.map(|l| of(&l.survey)) });
+        if let (Some(learned), Some(map)) = (learned, document.as_object_mut()) {
+            map.insert("lines".into(), json!(learned.lines));
+            map.insert("lastResort".into(), json!(learned.owners));
+            map.insert("rowsToCorrect".into(), json!(learned.rows));
+        }
+        out.document(&document);
+        return;
+    }
+    out.mode_line();
+    if let Some(learned) = learned {
+        let survey = &learned.survey;
+        match survey.preset {
+            Some(preset) => out.line(&format!("The base is of the shape {preset}.")),
+            None => out.line("The base is of no shape that has a preset: our own names are used where it has them."),
+        }
+        match (&survey.contacts, &survey.businesses) {
+            (Some(contacts), Some(businesses)) => {
+                let people = learned.contacts;
+                out.line(&format!("{people} people are read from {contacts:?}, lines from {businesses:?}:"));
+            }
+            (Some(contacts), None) => out.line(&format!("{} people are read from {contacts:?}:", learned.contacts)),
+            _ => out.line("No table of people was found: name them in [[contacts]]."),
+        }
+        for line in &learned.lines {
+            out.line(&format!("  {line}"));
+        }
+        said(out, "To be corrected in the base", &learned.rows);
+        said(out, "Left out until the base has it", &survey.add);
+    }
+    out.line(&format!("Wrote {}.", path.display()));
+    out.chat("next: `dispatchctl doctor` says what is still missing; `dispatchctl --test-mode serve` tries it, with no text sent");
+}
+
+fn said(out: &mut Output, title: &str, all: &[String]) {
+    if all.is_empty() {
+        return;
+    }
+    out.line(&format!("{title}:"));
+    for one in all {
+        out.line(&format!("  {one}"));
+    }
+}

@@ -1,0 +1,146 @@
+//! `init`: from an empty directory and a shop's own base to a dispatch, with nothing changed in the base and no file overwritten.
+
+use serde_json::{Value, json};
+
+use crate::support::http;
+use crate::support::stage::{Stage, text};
+use crate::support::wait::until;
+
+const KIM: &str = "+19495550104";
+const BO: &str = "+19495550105";
+const OLGA: &str = "+19495550106";
+
+/// A base of this shape beside a directory without any configuration.
+fn stage(shape: &str) -> Stage {
+    let stage = Stage::new("");
+    std::fs::remove_file(stage.shop.path("dispatchctl.toml")).expect("removed");
+    stage.control("POST", "airtable", &json!({ "do": "use_base", "base": shape }));
+    stage
+}
+
+fn add(stage: &Stage, table: &str, fields: Value) -> String {
+    let made = stage.control("POST", "airtable", &json!({ "do": "add_record", "table": table, "fields": fields }));
+    made["done"][0]["id"].as_str().map(str::to_owned).unwrap_or_else(|| panic!("no record: {made}"))
+}
+
+fn base(stage: &Stage) -> Value {
+    let base = stage.control("GET", "airtable", &Value::Null);
+    assert_eq!(base["rows"]["On-Call Roster"].as_array().map(|rows| rows.is_empty()), Some(false), "{base:#}");
+    base["rows"].clone()
+}
+
+#[test]
+fn a_base_of_shape_p_is_known_and_each_of_its_businesses_is_answered_by_its_own_people() {
+    let stage = stage("P");
+    let business = |name: &str, number: &str| {
+        add(&stage, "Businesses", json!({ "Business Name": name, "Twilio DID": number, "Afterhours Active": true }))
+    };
+    let (acme, polar) = (business("Acme Plumbing", "+18005550100"), business("Polar Heating", "(800) 555-0102"));
+    let person = |name: &str, phone: &str, role: &str, of: &[&String], place: u32| {
+        let fields =
+            json!({ "Name": name, "Phone": phone, "Active": true, "Role": role, "Business": of, "Priority": place });
+        add(&stage, "On-Call Roster", fields);
+    };
+    person("Kim Lee", KIM, "Tech", &[&acme], 1);
+    person("Bo Ek", BO, "Tech", &[&acme, &polar], 2);
+    person("Olga Lind", OLGA, "Owner", &[&acme, &polar], 1);
+    person("No Phone", "", "Tech", &[&polar], 1);
+    let before = base(&stage);
+
+    let run = stage.shop.expect(0, &["init", "--from-airtable", "--ladder", "previous", "-o", "json"]);
+    let made = run.json();
+    assert_eq!((text(&made["airtable"], "preset"), &made["lastResort"]), ("P", &json!(["olga-lind"])), "{made:#}");
+    let mut lines: Vec<&str> = made["lines"].as_array().expect("lines").iter().filter_map(Value::as_str).collect();
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        [
+            "+18005550100 Acme Plumbing: Kim Lee (1), Bo Ek (2), Olga Lind (owner)",
+            "+18005550102 Polar Heating: Bo Ek (2), Olga Lind (owner)",
+        ]
+    );
+    assert!(made["rowsToCorrect"][0].as_str().is_some_and(|row| row.contains("No Phone")), "{made:#}");
+    assert!(made["airtable"]["add"][0].as_str().is_some_and(|add| add.contains("Event ID")), "{made:#}");
+    assert_eq!(base(&stage), before, "nothing of the base is changed");
+    assert_eq!(before["Businesses"].as_array().map(Vec::len), Some(2));
+    let again = stage.shop.run(&["init", "--from-airtable"]);
+    assert!(again.code == 2 && again.stderr.contains("was not touched"), "{again:?}");
+
+    let serve = stage.serve();
+    until("the lines are known", || {
+        let shown = stage.shop.run(&["contacts", "list", "-o", "json"]);
+        shown.stdout.contains("place 1 on Acme Plumbing").then_some(())
+    });
+    let (token, _) = token(&stage);
+    let mut call = crate::support::stage::emergency("c1", "high");
+    call["callData"]["twilioToNumber"] = json!("800-555-0102");
+    let headers = [("Content-Type", "application/json"), ("Authorization", &format!("Bearer {token}"))];
+    let answer =
+        http::request(stage.at(), "POST", "/api/dispatch/manual", &headers, call.to_string()).expect("answered");
+    assert_eq!(answer.status, 201, "{answer:?}");
+    until("Bo is told", || (stage.ledger().texts_to(BO).len() == 1).then_some(()));
+    assert_eq!((stage.ledger().texts_to(KIM).len(), stage.ledger().texts_to(OLGA).len()), (0, 0));
+    until("the base says that it is delivered", || base(&stage).to_string().contains("DELIVERED").then_some(()));
+    let verified = stage.shop.expect(0, &["verify-events"]).stdout;
+    assert!(verified.contains("1 equal, 0 not; 0 foreign"), "{verified}");
+    serve.process.kill();
+}
+
+/// The token of the new configuration, and who may read the file.
+fn token(stage: &Stage) -> (String, u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = stage.shop.path("dispatchctl.toml");
+    let written = std::fs::read_to_string(&path).expect("the configuration");
+    let line = written.lines().find_map(|l| l.strip_prefix("token = ")).expect("a token");
+    let mode = std::fs::metadata(&path).expect("a file").permissions().mode() & 0o777;
+    (line.trim().trim_matches('"').to_owned(), mode)
+}
+
+#[test]
+fn a_base_of_shape_x_is_one_shop_by_its_own_clock() {
+    let stage = stage("X");
+    let fields = json!({ "Business Name": "Acme Plumbing", "Timezone": "Pacific", "Afterhours Active": true });
+    let acme = add(&stage, "Businesses", fields);
+    let person = |name: &str, phone: &str, role: &str, more: Value| {
+        let mut fields = json!({ "Name": name, "Phone": phone, "Active": true, "Role": role, "Business": [acme] });
+        fields.as_object_mut().expect("fields").extend(more.as_object().expect("more").clone());
+        add(&stage, "On-Call Roster", fields);
+    };
+    person("Kim Lee", KIM, "Tech", json!({ "Priority": 1 }));
+    person("Bo Ek", BO, "Tech", json!({ "Priority": 2, "Backup Contact": true }));
+    person("Olga Lind", OLGA, "Owner", json!({}));
+    let said = stage.shop.expect(0, &["init", "--from-airtable"]).stdout;
+    for words in ["shape X", "every number Acme Plumbing: Kim Lee (1), Bo Ek (backup), Olga Lind (owner)"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert_eq!(token(&stage).1, 0o600, "it holds a secret");
+    let serve = stage.serve();
+    until("Kim is on call", || {
+        let shown = stage.shop.run(&["oncall"]);
+        (shown.code == 0 && shown.stdout.contains("Kim Lee") && shown.stdout.contains("Acme Plumbing")).then_some(())
+    });
+    serve.process.kill();
+}
+
+#[test]
+fn a_base_of_neither_shape_is_said_and_its_own_names_are_asked_for() {
+    let stage = stage("own");
+    let made = stage.shop.expect(0, &["init", "--from-airtable", "-o", "json"]).json();
+    assert_eq!((&made["airtable"]["preset"], &made["airtable"]["contacts"]), (&Value::Null, &json!("On-Call")));
+    assert_eq!(made["airtable"]["add"], json!([]), "that is the base that `doctor --fix` makes");
+}
+
+#[test]
+fn without_a_base_a_first_configuration_is_written_and_without_credentials_nothing_is() {
+    let stage = stage("P");
+    let run = stage.shop.run_as_is(&["init", "--from-airtable"]);
+    assert!(run.code == 2 && run.stderr.contains("AIRTABLE_API_KEY"), "{run:?}");
+    assert!(!stage.shop.path("dispatchctl.toml").exists());
+    stage.shop.expect(0, &["init"]);
+    let shown = stage.shop.expect(0, &["oncall"]).stdout;
+    assert!(shown.contains("Sam Ortiz"), "{shown}");
+    stage.fault(&json!([{ "kind": "away", "on": "airtable" }]));
+    let away = stage.shop.run(&["init", "--from-airtable", "--out", "other.toml"]);
+    assert!(away.code == 5 && away.stderr.contains("nothing was written"), "{away:?}");
+    assert!(!stage.shop.path("other.toml").exists());
+}

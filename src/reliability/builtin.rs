@@ -11,6 +11,7 @@ macro_rules! files {
 const FILES: &[(&str, &str)] = files![
     "airtable-answer-lost.toml",
     "airtable-away.toml",
+    "airtable-base-p-cutover.toml",
     "airtable-base-p.toml",
     "airtable-base-x-adopted.toml",
     "airtable-base-x.toml",
@@ -40,6 +41,7 @@ const FILES: &[(&str, &str)] = files![
     "callback-replayed-and-split.toml",
     "callbacks-duplicated-and-reordered.toml",
     "callbacks-withheld.toml",
+    "can-wait-at-night.toml",
     "carrier-says-unknown-30008.toml",
     "clock-apart-and-a-reply-while-dead.toml",
     "clock-apart-and-the-answer-lost.toml",
@@ -123,6 +125,7 @@ const FILES: &[(&str, &str)] = files![
     "restart-finds-nothing-to-do.toml",
     "restart-recovery.toml",
     "role-that-nobody-holds.toml",
+    "roster-backup-is-told.toml",
     "same-call-again.toml",
     "send-verified.toml",
     "sender-blocked-with-several-calls.toml",

@@ -4,7 +4,7 @@ use super::documents::{list, text, texts};
 use super::world::World;
 
 /// Puts an attempt's id, SID or reference into a text: `{attempt c1 1}`, `{sid c1 1}`, `{reference c1 1}`; or the SID of the
-/// n-th text that the provider has: `{made 1}`.
+/// n-th text that the provider has: `{made 1}`; or the time: `{now}`.
 pub(super) async fn filled(text_in: &str, world: &mut World) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = text_in;
@@ -14,6 +14,11 @@ pub(super) async fn filled(text_in: &str, world: &mut World) -> Result<String, S
         let words: Vec<&str> = name.split(' ').collect();
         if let ["made", number] = words.as_slice() {
             out.push_str(&made(number, world).await?);
+            rest = tail;
+            continue;
+        }
+        if words == ["now"] {
+            out.push_str(&world.now().rfc3339());
             rest = tail;
             continue;
         }

@@ -14,7 +14,7 @@ const DURATION: &str = "a duration like \"300ms\", \"2s\" or \"1h30m\"";
 const STATES: [&str; 9] =
     ["scheduled", "sending", "submitted", "delivered", "failed", "retrying", "unknown", "skipped", "cancelled"];
 const STATE: &str = "\"scheduled\", \"sending\", \"submitted\", \"delivered\", \"failed\", \"retrying\", \"unknown\", \"skipped\" or \"cancelled\"";
-const STATUS: &str = "\"DISPATCHING\", \"ACKNOWLEDGED\", \"RESOLVED\", \"CANCELLED\" or \"EXHAUSTED\"";
+const STATUS: &str = "\"DISPATCHING\", \"ACKNOWLEDGED\", \"RESOLVED\", \"CANCELLED\", \"EXHAUSTED\" or \"DEFERRED\"";
 const EQUAL: &str = "\"equal\": Airtable has every attempt and call once, as the store has it";
 const SINK: &str = "\"well\", \"dead\", \"hanging\" or \"slow\"";
 const APART: &str = "a step like \"+90s\" or \"-1h\", counted from the true time; \"0s\" ends it";

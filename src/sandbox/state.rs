@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
+use super::agents::Lists;
 use super::airtable::Airtable;
 use super::armed::Faults;
 use super::config::{SandboxConfig, SandboxError};
@@ -63,6 +64,8 @@ pub(super) struct SandboxState {
     pub(super) counts: Counts,
     pub(super) callbacks: VecDeque<CallbackRecord>,
     pub(super) airtable: Airtable,
+    /// Phone calls as platforms list them.
+    pub(super) agents: Lists,
     /// The provider's clock less the machine's, in milliseconds.
     pub(super) apart_ms: i64,
     /// When lists of messages were asked for in vain: by a fault, they were not answered or not in time.
@@ -121,6 +124,7 @@ impl Shared {
             apart_ms: 0,
             vain_lists: VecDeque::new(),
             sinks: Sinks::default(),
+            agents: Lists::default(),
             airtable: Airtable::new(config.seed, config.airtable_pause, config.airtable_shape),
         };
         state.reload(lines);

@@ -6,11 +6,13 @@ use serde_json::{Value, json};
 
 use super::alert::{AlertChange, AlertKind, Until};
 use super::call::{Call, CallState, CallStatus};
-use super::change::{Answer, Change};
+use super::change::{Answer, Change, PhoneCallChange};
 use super::deferred;
 use super::event::{Decision, Loaded, NewCall};
 use super::log::LogKind;
 use super::phone::spelling::plain_number;
+use super::phone_call::PhoneCall;
+use super::report;
 use super::sequence;
 use super::types::{Actor, CallId, ContactId};
 use super::work::{Ctx, Illegal, Work, holder_name};
@@ -19,12 +21,22 @@ use super::work::{Ctx, Illegal, Work, holder_name};
 /// its first step fires where it waits for nothing.
 pub(super) fn accept(loaded: &Loaded, new: &NewCall, ctx: &Ctx<'_>) -> Result<Change, Illegal> {
     if let Some(existing) = loaded.calls.first() {
+        let by_key = new.idempotency_key.is_some() && existing.call.idempotency_key == new.idempotency_key;
+        if existing.call.id != new.id && !by_key {
+            // The same phone call came by another way.
+            return report::report(loaded, new, &report::by_api(), ctx);
+        }
         let boxed = Box::new(existing.clone());
         let same = existing.call.fingerprint == new.fingerprint;
         let answer = if same { Answer::Exists(boxed) } else { Answer::Differs(boxed) };
         return Ok(Change { answer, ..Change::default() });
     }
-    made(loaded, new, Duration::ZERO, ctx)
+    let mut change = made(loaded, new, Duration::ZERO, ctx)?;
+    let phone = PhoneCall::told_by(&new.data);
+    if phone.sid.is_some() {
+        change.phone_calls.push(PhoneCallChange::Told { id: new.id.clone(), phone, call: Some(new.id.clone()) });
+    }
+    Ok(change)
 }
 
 /// A new call; its first step fires after `hold` at the earliest.

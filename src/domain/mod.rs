@@ -29,7 +29,7 @@ pub(crate) mod policy;
 pub(crate) mod provider_clock;
 pub(crate) mod receipt;
 pub(crate) mod reply;
-mod report;
+pub(crate) mod report;
 mod resend;
 pub(crate) mod rules;
 pub(crate) mod safeguards;

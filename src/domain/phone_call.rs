@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::call::Call;
+use super::call::{Call, CallData};
 use super::phone::spelling::Spelling;
 use super::types::Timestamp;
 
@@ -41,39 +41,57 @@ pub struct PhoneCall {
 }
 
 impl PhoneCall {
-    /// Whether this call was made of it.
-    pub fn is_of(&self, call: &Call) -> bool {
-        let text = |name: &str| call.data.extra.get(name).and_then(|v| v.as_str());
-        if call.id.as_str() == self.id || text("platformCallId") == Some(&self.id) {
-            return true;
+    /// As what is known of a call tells of it; when it ended is not among that.
+    pub fn told_by(data: &CallData) -> Self {
+        let text = |name: &str| data.extra.get(name).and_then(|v| v.as_str()).map(str::to_owned);
+        Self {
+            id: text("platformCallId").unwrap_or_default(),
+            sid: text("twilioCallSid"),
+            line: data.twilio_to_number.clone(),
+            caller: text("callerId").or_else(|| data.caller_phone.clone()),
+            started_at: started_at(data),
+            ended_at: None,
         }
-        if let (Some(own), Some(other)) = (self.sid.as_deref(), text("twilioCallSid")) {
-            return own == other;
-        }
-        let caller = text("callerId").or(call.data.caller_phone.as_deref());
-        let same = |a: Option<&str>, b: Option<&str>| {
-            a.and_then(dialable).zip(b.and_then(dialable)).is_some_and(|(a, b)| is_same(&a, &b))
-        };
-        same(self.line.as_deref(), call.data.twilio_to_number.as_deref())
-            && same(self.caller.as_deref(), caller)
-            && self.is_at_the_time_of(call)
     }
 
-    fn is_at_the_time_of(&self, call: &Call) -> bool {
-        let Some(start) = self.started_at else { return false };
-        match started_at(call) {
-            Some(other) => apart(start, other) <= START_APART,
-            None => {
-                let end = self.ended_at.unwrap_or(start).max(start);
-                (start.minus(START_APART)..=end.plus(ACCEPTED_AFTER)).contains(&call.accepted_at)
-            }
+    /// Whether both tell of one phone call: by the SID where both name one, else by line, caller and start.
+    pub fn is_same(&self, other: &Self) -> bool {
+        if let (Some(own), Some(other)) = (&self.sid, &other.sid) {
+            return own == other;
         }
+        let starts = self.started_at.zip(other.started_at);
+        self.is_between_the_same(other) && starts.is_some_and(|(a, b)| apart(a, b) <= START_APART)
+    }
+
+    /// Whether this call was made of it.
+    pub fn is_of(&self, call: &Call) -> bool {
+        let told = Self::told_by(&call.data);
+        if call.id.as_str() == self.id || (!told.id.is_empty() && told.id == self.id) {
+            return true;
+        }
+        if told.started_at.is_some() || (self.sid.is_some() && told.sid.is_some()) {
+            return self.is_same(&told);
+        }
+        // It names no start: it was accepted during the phone call, or soon after.
+        let Some(start) = self.started_at else { return false };
+        let end = self.ended_at.unwrap_or(start).max(start);
+        let span = start.minus(START_APART)..=end.plus(ACCEPTED_AFTER);
+        self.is_between_the_same(&told) && span.contains(&call.accepted_at)
+    }
+
+    /// Line and caller; a withheld one is nobody's.
+    fn is_between_the_same(&self, other: &Self) -> bool {
+        let same = |a: &Option<String>, b: &Option<String>| {
+            let digits = |text: &Option<String>| text.as_deref().and_then(dialable);
+            digits(a).zip(digits(b)).is_some_and(|(a, b)| is_same(&a, &b))
+        };
+        same(&self.line, &other.line) && same(&self.caller, &other.caller)
     }
 }
 
-/// When the phone call of a call began, where a report said so.
-pub fn started_at(call: &Call) -> Option<Timestamp> {
-    let text = |name: &str| call.data.extra.get(name).and_then(|v| v.as_str());
+/// When the phone call began, where a report said so.
+fn started_at(data: &CallData) -> Option<Timestamp> {
+    let text = |name: &str| data.extra.get(name).and_then(|v| v.as_str());
     let ms = text("callStartedAtMs").and_then(|t| t.parse().ok()).map(Timestamp::from_millis);
     ms.or_else(|| text("callStartedAt")?.parse().ok())
 }

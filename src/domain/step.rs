@@ -26,6 +26,8 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         Event::Accept(new) => decide::accept(loaded, new, ctx)?,
         Event::Report(new, report) => report::report(loaded, new, report, ctx)?,
         Event::Note(note) => report::note(note, ctx),
+        Event::PhoneCallEnded(ended) => report::ended(loaded, ended, ctx),
+        Event::PhoneCall(change) => Change { phone_calls: vec![(**change).clone()], ..Change::default() },
         Event::Import(import) => super::import::import(loaded, import, ctx)?,
         Event::Inbound(text) => reply::inbound(loaded, text, ctx)?,
         Event::StatusUpdate(update) => status_update::update(loaded, update, ctx)?,

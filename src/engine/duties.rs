@@ -13,7 +13,7 @@ use super::duty::{Duty, DutyLimits, DutyWork};
 use super::heartbeat::HeartbeatDuty;
 use super::listener::{self, Listener};
 use super::mirror::Mirror;
-use super::phone_calls::CallListWatch;
+use super::phone_calls::{CallListWatch, fallback};
 use super::poller::Poller;
 use super::provider_clock::{self, ProviderClockWatch};
 use super::reconciler::Reconciler;
@@ -65,6 +65,9 @@ pub const TABLE: &[DutyRow] = &[
     }),
     always("waiting-replies", every(waiting::EVERY).on(WakeSignal::Reply).only_asks(), |of| {
         DutyWork::of(&of.engine, |e| Box::pin(async move { waiting::pass(&e).await }))
+    }),
+    of_the_whole_store("phone-calls", every(fallback::EVERY), |of| {
+        DutyWork::of(&of.engine, |e| Box::pin(async move { fallback::pass(&e.core).await }))
     }),
     always("listener", every(listener::EVERY_WITH_WEBHOOK).on(WakeSignal::Listen).only_asks(), |of| {
         DutyWork::of(&Arc::new(Listener::new(of.engine.clone())), |l| Box::pin(async move { l.pass().await }))

@@ -52,7 +52,7 @@ pub use open::{check, exists, holder, open, peek, room};
 pub use outbox::{Outbox, OutboxLine};
 pub use peeked::Peeked;
 pub use place::{Location, StoreMode, StoreSettings};
-pub use queues::{Listened, ListenedPlace, Pollable, Queues, Searchable, Sendable};
+pub use queues::{Listened, ListenedPlace, Pollable, Queues, Searchable, Sendable, WaitingPhoneCall};
 pub use send_queues::{SendQueue, SendQueueKey, SendQueuePosition};
 pub(crate) use sqlite::corrupt;
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::domain::Timestamp;
 use crate::domain::alert::AlertKey;
 use crate::domain::breaker::Breaker;
 use crate::domain::call::{Call, CallStatus};
+use crate::domain::phone_call::PhoneCall;
 use crate::domain::types::{Actor, CallId, CallRef, ErrorCode};
 
 /// A line of a list of calls.
@@ -170,6 +171,8 @@ pub trait Views: Send + Sync {
     async fn failures(&self, since: Timestamp) -> Result<Vec<FailureLine>, StoreError>;
     /// Open alerts, oldest first.
     async fn alerts(&self) -> Result<Vec<AlertLine>, StoreError>;
+    /// Whether the same phone call was told of by another id; inside, the call that was made of it, if one was.
+    async fn told_of(&self, id: &CallId, phone: &PhoneCall) -> Result<Option<Option<CallId>>, StoreError>;
     /// What is known of phone calls with these ids, in their order.
     async fn known_phone_calls(&self, ids: Vec<CallId>) -> Result<Vec<KnownAs>, StoreError>;
     /// The breakers of all senders, open and closed.

@@ -6,6 +6,7 @@
 //! never passes a phone call that has no verdict yet, so after a crash, an outage of the list or a night without an engine nothing
 //! is left out. Source: `facts/intake.md` §5.
 
+pub(crate) mod fallback;
 mod said;
 mod verdict;
 

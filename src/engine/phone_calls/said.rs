@@ -19,7 +19,14 @@ pub(super) fn hung_up(id: CallId, source: &str, listed: &ListedCall, rule: &List
         masked(&caller(listed)),
         rule.text
     );
-    Note { data: data(source, listed), call: Some(id), kind: LogKind::CallUnheard, message, alert: None }
+    Note {
+        data: data(source, listed),
+        call: Some(id),
+        kind: LogKind::CallUnheard,
+        message,
+        alert: None,
+        phone: Some(listed.call.clone()),
+    }
 }
 
 /// The alert has the number: whoever reads it must call back.
@@ -50,6 +57,7 @@ pub(super) fn missed(id: CallId, source: &str, listed: &ListedCall) -> Note {
             masked(&caller)
         ),
         alert: Some((AlertKind::CallMissed.about(&id), what)),
+        phone: None,
         call: Some(id),
     }
 }

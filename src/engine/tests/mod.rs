@@ -16,6 +16,7 @@ mod ladder;
 mod last_resort;
 mod listener;
 mod mirror;
+mod one_phone_call;
 mod outbox;
 mod pages;
 mod phone_calls;

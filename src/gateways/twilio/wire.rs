@@ -214,10 +214,14 @@ impl fmt::Display for Party {
 }
 
 /// A form whose known names are each there at most once.
-struct Form<'a>(&'a [(String, String)]);
+pub(super) struct Form<'a>(&'a [(String, String)]);
 
 impl<'a> Form<'a> {
-    fn read(pairs: &'a [(String, String)], known: &[&'static str], account_sid: &str) -> Result<Self, FormError> {
+    pub(super) fn read(
+        pairs: &'a [(String, String)],
+        known: &[&'static str],
+        account_sid: &str,
+    ) -> Result<Self, FormError> {
         for name in known {
             if pairs.iter().filter(|(n, _)| n == name).count() > 1 {
                 return Err(FormError::Repeated(name));
@@ -234,12 +238,12 @@ impl<'a> Form<'a> {
         self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
-    fn required(&self, name: &'static str) -> Result<&'a str, FormError> {
+    pub(super) fn required(&self, name: &'static str) -> Result<&'a str, FormError> {
         self.get(name).ok_or(FormError::Missing(name))
     }
 
     /// One that may be missing or empty.
-    fn optional(&self, name: &'static str) -> Option<&'a str> {
+    pub(super) fn optional(&self, name: &'static str) -> Option<&'a str> {
         self.get(name).filter(|v| !v.is_empty())
     }
 

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::super::json::Document;
 use super::super::{Intake, Validation, from_json};
 use crate::domain::event::Report;
+use crate::domain::phone_call::PhoneCall;
 use crate::domain::types::CallId;
 
 /// How long a phone call that has ended waits for its analysis. The alarm that nobody was told a minute after a call was accepted
@@ -42,8 +43,7 @@ pub struct Unheard {
     pub id: CallId,
     /// Why it ended, in the platform's words; empty where it does not say.
     pub reason: String,
-    /// Who called, as given.
-    pub caller: Option<String>,
+    pub phone: PhoneCall,
     /// Whether the platform is to blame, so that an emergency may have been turned away.
     pub alarming: bool,
 }

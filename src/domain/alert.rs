@@ -122,7 +122,7 @@ kinds! {
     HolderOptedOut = "holder-opted-out", Page, Closed;
     /// The paperwork of a call was odd in several ways, or was mended; the call runs. Subject: the call.
     Validation = "paperwork", Notice, Taken;
-    /// A later report of a call says a higher level than it runs as. Subject: the call.
+    /// A later report of a call that is taken or over says a higher level. Subject: the call.
     ReportRaised = "report-raised", Notice, Closed;
     /// A report was signed more than 5 min off our clock; the call runs. Subject: the call.
     ReportClock = "report-clock", Notice, Taken;

@@ -31,8 +31,10 @@ words! {
         CallReopened = "call.reopened",
         /// It can wait until the morning.
         CallDeferred = "call.deferred",
-        /// A deferred one was woken: a new round.
+        /// It runs as a higher level: a new round, or whoever has it is told.
         CallRaised = "call.raised",
+        /// What is known of it has changed.
+        CallChanged = "call.changed",
         /// A person has seen a deferred one.
         CallSeen = "call.seen",
         /// Its follow-ups were stopped by a person.

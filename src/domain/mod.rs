@@ -44,6 +44,7 @@ pub(crate) mod team;
 mod tests;
 pub(crate) mod trip;
 pub(crate) mod types;
+mod update;
 mod wording;
 pub(crate) mod work;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::alert::{AlertChange, AlertKind};
+use super::alert::AlertChange;
 use super::call::{Call, CallData, CallStatus};
 use super::change::{Answer, Change, PhoneCallChange};
 use super::decide;
@@ -19,6 +19,7 @@ use super::phone::masked;
 use super::phone_call::PhoneCall;
 use super::sequence;
 use super::types::CallId;
+use super::update::{self, IsHigher};
 use super::work::{Ctx, Illegal, Work};
 
 /// How long a report of a phone call is waited for once Twilio says that it ended.
@@ -60,8 +61,9 @@ pub(super) fn report(loaded: &Loaded, new: &NewCall, report: &Report, ctx: &Ctx<
     } else if is_higher(&w.state.call, new) && w.state.call.status == CallStatus::Deferred {
         let actor = w.ctx.actor.clone();
         deferred::raise(&mut w, Some(&new.level), &actor, None)?;
-    } else if is_higher(&w.state.call, new) {
-        raised(&mut w, new, report);
+    } else {
+        let higher = if is_higher(&w.state.call, new) { IsHigher::Yes } else { IsHigher::No };
+        update::by_report(&mut w, new, report, higher)?;
     }
     w.change.answer = Answer::Exists(Box::new(w.state.clone()));
     Ok(w.into_change())
@@ -196,15 +198,4 @@ fn rank(level: &str) -> u8 {
         "high" => 2,
         _ => 1,
     }
-}
-
-/// The ladder stays as it is; a person is asked to look.
-fn raised(w: &mut Work<'_>, new: &NewCall, report: &Report) {
-    let call = &w.state.call;
-    let message = format!(
-        "{} reported {} of call {}, and it says level {:?}; the call runs as {:?} ({}): nothing was changed, look at it",
-        report.source, report.event, call.id, new.level, call.level, call.status
-    );
-    let key = AlertKind::ReportRaised.about(&call.id);
-    w.raise(key, message);
 }

@@ -94,7 +94,7 @@ fn render(w: &Work<'_>, id: AttemptId, words: Wording, source: WordingSource) ->
             TextKind::StandDown { why: body::StandDown::Taken { by: &holder } }
         }
         (AttemptKind::StandDown, _) => TextKind::StandDown { why: body::StandDown::Resolved },
-        (AttemptKind::Answer, _) => TextKind::Answer { text: &a.result },
+        (AttemptKind::Answer | AttemptKind::Update, _) => TextKind::Answer { text: &a.result },
     };
     let text = |t: &Option<String>| t.clone().unwrap_or_default();
     let reference = a.reference(&call.reference);

@@ -16,6 +16,7 @@ const ASKED: Duration = Duration::from_secs(600);
 pub(super) async fn check(app: &App) -> Findings {
     let mut f = Findings::of("intake");
     let intake = &app.config.intake;
+    sources(app, &mut f);
     if intake.lists.is_empty() {
         let what = "none is compared: a phone call that its platform does not report is seen by nobody";
         if intake.retell.is_some() || intake.vapi.is_some() || !intake.custom.is_empty() {
@@ -36,6 +37,30 @@ pub(super) async fn check(app: &App) -> Findings {
         Err(e) => f.fail("call lists", e.what, "correct [intake] and [twilio]"),
     }
     f
+}
+
+/// Who is let in, and by what.
+fn sources(app: &App, f: &mut Findings) {
+    let intake = &app.config.intake;
+    let at = app.config.server.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
+    let at = at.unwrap_or_else(|| format!("http://{}", app.config.server.listen));
+    if intake.retell.is_some() {
+        f.ok("retell", format!("reports are taken at {at}/webhooks/retell/call-ended, signed by its api_key"));
+    }
+    if let Some(vapi) = &intake.vapi {
+        let by = match (&vapi.secret, &vapi.hmac_secret) {
+            (Some(_), Some(_)) => "by its secret or hmac_secret",
+            (Some(_), None) => "by its secret",
+            _ => "by its hmac_secret",
+        };
+        f.ok("vapi", format!("messages are taken at {at}/webhooks/vapi, {by}"));
+    }
+    for name in intake.custom.keys() {
+        f.ok(name.as_str(), format!("reports are taken at {at}/webhooks/intake/{name}"));
+    }
+    if intake.retell.is_none() && intake.vapi.is_none() && intake.custom.is_empty() {
+        f.skip("platforms", "none: what comes in comes by the API alone");
+    }
 }
 
 async fn one(app: &App, (source, list): &CallList, numbers: &[String]) -> Findings {

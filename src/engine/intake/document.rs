@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::json::Document;
+use super::names::by_our_names;
 use super::{Intake, IntakeError, Validation, field};
 use crate::domain::call::CallData;
 use crate::domain::phone::spelling::Spelling;
@@ -56,7 +57,10 @@ pub fn from_json(document: &Document, validation: Validation) -> Result<Intake, 
         let shown: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
         read.repair(format!("{shown} is given twice: the last counts"));
     }
-    let data = read.data(top)?;
+    let mut data = read.data(top)?;
+    if validation == Validation::Lenient {
+        by_our_names(&mut data);
+    }
     let (outer, inner) = (id_of(top)?, id_of(&data)?);
     if let (Some(a), Some(b)) = (&outer, &inner)
         && a != b
@@ -91,7 +95,7 @@ pub fn from_json(document: &Document, validation: Validation) -> Result<Intake, 
 }
 
 fn id_of(map: &Map<String, Value>) -> Result<Option<String>, IntakeError> {
-    match map.get("callId") {
+    match map.get("callId").or_else(|| map.get("call_id")) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(s)) => Ok(Some(s.clone())),
         Some(_) => {
@@ -159,7 +163,7 @@ impl DocumentReading {
         let known = || KNOWN.iter().chain(&["callId"]);
         let alike = |key: &str| {
             let key = key.rsplit('.').next().unwrap_or_default();
-            known().find(|k| letters(k) == letters(key) && !data.contains_key(**k))
+            known().filter(|_| key != "call_id").find(|k| letters(k) == letters(key) && !data.contains_key(**k))
         };
         let keys = unknown_keys(body);
         let named: Vec<String> = keys
@@ -178,7 +182,7 @@ impl DocumentReading {
 
     /// What nobody knows is kept: whole, or where it is too much together, its long values shortened.
     fn extra(&mut self, data: &Map<String, Value>) -> Map<String, Value> {
-        let unknown = |k: &str| !KNOWN.contains(&k) && !["callId", "callData"].contains(&k);
+        let unknown = |k: &str| !KNOWN.contains(&k) && !["callId", "call_id", "callData"].contains(&k);
         let (mut kept, mut room) = (Map::new(), EXTRA_BYTES_MAX);
         for (key, value) in data.iter().filter(|(k, _)| unknown(k)) {
             let text = value.to_string();

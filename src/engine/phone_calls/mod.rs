@@ -20,6 +20,7 @@ use crate::domain::Timestamp;
 use crate::domain::alert::{AlertChange, AlertKey, AlertKind};
 use crate::domain::event::Event;
 use crate::domain::types::{Actor, CallId};
+use crate::failpoint;
 use crate::gateways::GatewayError;
 use crate::gateways::phone_calls::{CallListing, ListedCall, PhoneCallList};
 use crate::store::{CallFilter, KnownAs, ListProgress, StoreError};
@@ -94,6 +95,7 @@ impl CallListWatch {
         self.say(unread.as_deref()).await?;
         let undecided = self.decide(listing, progress.since, now).await?;
         self.end_alarms().await?;
+        failpoint::hit("call-list.compared");
         if is_whole {
             let until = undecided.began.unwrap_or(now).min(now).max(progress.until);
             self.core.store.keep_list_progress(self.source(), ListProgress { until, ..progress }).await?;
@@ -159,7 +161,9 @@ impl CallListWatch {
             Verdict::HungUp(rule) => said::hung_up(id, self.source(), listed, rule),
             Verdict::Missed => said::missed(id, self.source(), listed),
         };
-        self.core.apply(Event::Note(Box::new(note)), Actor::engine()).await.map(drop)
+        self.core.apply(Event::Note(Box::new(note)), Actor::engine()).await?;
+        failpoint::hit("call-list.noted");
+        Ok(())
     }
 
     /// A phone call that was alarmed and is a call by now: its report came late, or a person dispatched it.

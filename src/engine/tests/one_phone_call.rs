@@ -86,8 +86,8 @@ async fn reports_of_two_platforms_are_one_call_by_sid_and_by_line_caller_and_sta
     let by_start = w.report("desk:c", &[("callStartedAtMs", &ms(&w, 149))]).await;
     assert_eq!(by_start.call.id, first.call.id, "89 s before it");
     assert_eq!(w.report("desk:c", &[]).await.call.id, first.call.id, "by its own id, from then on");
-    let other = w.report("desk:d", &[("callStartedAtMs", &ms(&w, 151))]).await;
-    assert_ne!(other.call.id, first.call.id, "91 s before it");
+    let other = w.report("desk:d", &[("callStartedAtMs", &ms(&w, 240))]).await;
+    assert_ne!(other.call.id, first.call.id, "91 s before the first of these");
     let again = w.report("vapi:e", &[("twilioCallSid", "CA2"), ("callStartedAtMs", &ms(&w, 60))]).await;
     assert_ne!(again.call.id, first.call.id, "another SID is another phone call");
     assert_eq!(w.many().await, 3);

@@ -28,6 +28,7 @@ use crate::domain::types::Actor;
 use crate::engine::in_force::InForce;
 use crate::engine::intake::reports::{self, Reading, Reported, Tool, Unheard, Wants};
 use crate::engine::intake::{self, IntakeError, Validation};
+use crate::failpoint;
 
 use self::answer::Said;
 use self::proof::Proof;
@@ -127,7 +128,9 @@ impl Desk<'_> {
                 })
             }
         };
+        failpoint::hit("report.before-commit");
         let answer = self.state.report(make, report, self.actor()).await?;
+        failpoint::hit("report.committed");
         Ok(match answer {
             Ok(Answer::Created(call)) => Taken::Call { call, created: true },
             Ok(Answer::Exists(call) | Answer::Differs(call) | Answer::Changed(call)) => {

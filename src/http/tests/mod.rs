@@ -6,4 +6,5 @@ mod health;
 mod helpers;
 mod intake;
 mod limits;
+mod phone_calls;
 mod webhooks;

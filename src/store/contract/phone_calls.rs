@@ -92,7 +92,7 @@ pub(crate) async fn a_phone_call_waits_until_it_is_told_of(store: &dyn Store) {
     assert_eq!(due(199).await, []);
     let first = due(200).await.remove(0);
     assert_eq!((first.id, first.words.as_deref()), (id("twilio:1"), Some("the pipe has burst")));
-    assert_eq!((first.phone.started_at, first.phone.caller.as_deref()), (Some(at(1_000)), Some("19495550142")));
+    assert_eq!((first.phone.started_at, first.phone.caller.as_deref()), (Some(at(1_000)), Some(CALLER)));
     assert_eq!(store.next_phone_call().await.expect("read"), Some(at(200)));
     assert_eq!(joined(store, "x", &[], Some(phone(Some("twilio:1"), None, 0))).await, [], "one that waits is no call");
     assert_eq!(store.told_of(&id("x"), &phone(Some("twilio:1"), None, 0)).await.expect("read"), None);

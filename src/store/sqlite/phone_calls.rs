@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::load::str_at;
 use super::reads::{ReadContext, at_most, readable};
 use crate::domain::change::PhoneCallChange;
+use crate::domain::phone::spelling::plain_number;
 use crate::domain::phone_call::{self, PhoneCall, dialable};
 use crate::domain::types::{CallId, Timestamp};
 use crate::store::{KnownAs, ListProgress, StoreError, WaitingPhoneCall, rows};
@@ -19,10 +20,10 @@ const KEEP_PROGRESS: &str = "INSERT INTO meta (key, value) VALUES (?1, ?2)
 const BY_ID: &str = "SELECT call_id FROM phone_calls WHERE id = ?1 AND due_at IS NULL";
 pub(super) const BY_SID: &str = "SELECT id, call_id, sid, line, caller, started_at, ended_at
     FROM phone_calls INDEXED BY phone_calls_by_sid WHERE sid = ?1 AND due_at IS NULL AND id <> ?2
-    ORDER BY call_id IS NULL LIMIT 8";
+    LIMIT 8";
 pub(super) const BY_CALLER: &str = "SELECT id, call_id, sid, line, caller, started_at, ended_at
     FROM phone_calls INDEXED BY phone_calls_by_caller WHERE caller IS NOT NULL AND substr(caller, -7) = ?1
-    AND started_at BETWEEN ?3 AND ?4 AND due_at IS NULL AND id <> ?2 ORDER BY call_id IS NULL LIMIT 32";
+    AND started_at BETWEEN ?3 AND ?4 AND due_at IS NULL AND id <> ?2 LIMIT 32";
 const TOLD: &str = "INSERT INTO phone_calls (id, call_id, sid, line, caller, started_at, ended_at)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
     ON CONFLICT (id) DO UPDATE SET call_id = coalesce(call_id, excluded.call_id), sid = coalesce(sid, excluded.sid),
@@ -60,25 +61,27 @@ pub(super) fn call_of(conn: &Connection, id: &CallId) -> Result<Option<String>, 
 
 /// What tells of the same phone call by another id: inside, the call that was made of it, if one was.
 pub(super) fn same(conn: &Connection, id: &CallId, phone: &PhoneCall) -> Result<Option<Option<String>>, StoreError> {
+    // One that is a call counts before one in which nobody was heard.
+    let mut told: Option<Option<String>> = None;
     if let Some(sid) = &phone.sid {
         let mut by_sid = conn.prepare_cached(BY_SID)?;
         let mut found = by_sid.query([sid.as_str(), id.as_str()])?;
-        if let Some(row) = found.next()? {
-            return Ok(Some(row.get(1)?));
+        while let Some(row) = found.next()? {
+            told = told.flatten().map(Some).or(Some(row.get(1)?));
         }
     }
     let caller = phone.caller.as_deref().and_then(dialable);
-    let (Some(caller), Some(started)) = (caller, phone.started_at) else { return Ok(None) };
+    let (None, Some(caller), Some(started)) = (&told, caller, phone.started_at) else { return Ok(told) };
     let end = caller.get(caller.len().saturating_sub(7)..).unwrap_or_default();
     let (least, most) = (started.minus(phone_call::START_APART), started.plus(phone_call::START_APART));
     let mut by_caller = conn.prepare_cached(BY_CALLER)?;
     let mut found = by_caller.query(params![end, id.as_str(), least.as_millis(), most.as_millis()])?;
     while let Some(row) = found.next()? {
         if phone.is_same(&phone_call_from(row)?) {
-            return Ok(Some(row.get(1)?));
+            told = told.flatten().map(Some).or(Some(row.get(1)?));
         }
     }
-    Ok(None)
+    Ok(told)
 }
 
 /// Whether something is known of it by its own id.
@@ -99,8 +102,8 @@ fn phone_call_from(row: &Row<'_>) -> Result<PhoneCall, StoreError> {
 
 pub(super) fn save(conn: &Connection, change: &PhoneCallChange) -> Result<(), StoreError> {
     let (PhoneCallChange::Told { id, phone, .. } | PhoneCallChange::Waits { id, phone, .. }) = change;
-    let digits = |text: &Option<String>| text.as_deref().and_then(dialable);
-    let (line, caller) = (digits(&phone.line), digits(&phone.caller));
+    let number = |text: &Option<String>| text.as_deref().filter(|t| dialable(t).is_some()).map(plain_number);
+    let (line, caller) = (number(&phone.line), number(&phone.caller));
     let (started, ended) = (rows::millis(phone.started_at), rows::millis(phone.ended_at));
     match change {
         PhoneCallChange::Told { call, .. } => {

@@ -4,15 +4,15 @@ use crate::domain::phone_call::{digits, is_same, withheld};
 
 /// Who called.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Caller {
+pub(in crate::engine::intake) struct Caller {
     /// The number to call; a word where there is none.
-    pub(super) phone: Option<String>,
+    pub(in crate::engine::intake) phone: Option<String>,
     /// The number that the phone shows, where the caller gave another one.
-    pub(super) also: Option<String>,
+    pub(in crate::engine::intake) also: Option<String>,
 }
 
 /// A number that the caller gave counts; "this number", "yes" and what is too short to be one fall to what the phone shows.
-pub(super) fn caller(given: Option<String>, shown: Option<String>) -> Caller {
+pub(in crate::engine::intake) fn caller(given: Option<String>, shown: Option<String>) -> Caller {
     let shown = shown.map(|text| match withheld(&text) {
         Some(word) => word.to_owned(),
         None => text,

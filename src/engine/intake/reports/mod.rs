@@ -14,6 +14,7 @@ mod tests;
 mod unreported;
 mod vapi;
 
+pub(super) use caller::caller;
 pub(in crate::engine) use paths::at as text_at;
 pub use reading::{Reading, Reported, Tool, Unheard, Wants, digest, platform_call_id};
 pub use unreported::unreported;

@@ -6,8 +6,8 @@ CREATE TABLE phone_calls (
     id         TEXT PRIMARY KEY NOT NULL,
     call_id    TEXT REFERENCES calls (id),
     sid        TEXT,                           -- Twilio's SID of it
-    line       TEXT,                           -- the dialled number, in digits
-    caller     TEXT,                           -- the number that the phone showed, in digits; null where it is withheld
+    line       TEXT,                           -- the dialled number, in one spelling for all
+    caller     TEXT,                           -- the number that the phone showed; null where it is withheld
     started_at INTEGER,
     ended_at   INTEGER,
     due_at     INTEGER,                        -- a report of it is waited for until then

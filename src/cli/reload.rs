@@ -208,6 +208,7 @@ impl Reload {
         let same_base = before.as_ref() == row.document.get("airtable");
         let named = config::sinks_of(&row.document);
         let same_sinks = self.app.config.alerts.sinks == new.alerts.sinks;
+        let same_events = self.app.config.events == new.events;
         self.app = self.app.with(new, row);
         match self.app.bounds(&core) {
             Ok(bounds) => self.engine.set_bounds(bounds),
@@ -221,6 +222,9 @@ impl Reload {
             error!(error = %e.what, "alerts are delivered as before");
         }
         self.say_sinks(&named).await;
+        if !same_events && let Err(e) = super::serve::assign_events(&self.app, &self.engine, &self.supervisor).await {
+            error!(error = %e.what, "events are told as before");
+        }
         if let Err(e) = super::serve::assign_heartbeat(&self.app, &self.engine, &self.supervisor) {
             error!(error = %e.what, "the heartbeat goes on as before");
         }

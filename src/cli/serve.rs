@@ -13,15 +13,17 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use url::Url;
 
-use crate::config::{Config, MirrorPace, Mode, Part};
+use crate::config::{self, Config, MirrorPace, Mode, Part};
 use crate::domain::types::Actor;
 use crate::engine::adopt::Adopter;
 use crate::engine::apply::Core;
+use crate::engine::event_webhooks::EventTarget;
 use crate::engine::heartbeat::HeartbeatDuty;
 use crate::engine::mirror::Mirror;
 use crate::engine::supervisor::Supervisor;
 use crate::engine::synced_contacts::{self, ContactSync};
 use crate::engine::{Engine, Scope, duties, start, store_file};
+use crate::gateways::event_webhook::SignedWebhook;
 use crate::gateways::heartbeat::HeartbeatUrl;
 use crate::gateways::mirror::Lane;
 use crate::http;
@@ -85,6 +87,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     engine.file_watch.holds(lock.clone());
     assign_airtable(&app, &engine, &supervisor).await?;
     assign_heartbeat(&app, &engine, &supervisor)?;
+    assign_events(&app, &engine, &supervisor).await?;
     call_lists::assign(&app, &engine, &supervisor)?;
     call_lists::say(&app);
     start::recover_local(&engine, "serve", Some(own_url.clone())).await?;
@@ -181,6 +184,28 @@ pub(super) async fn assign_airtable(
         _ => Vec::new(),
     };
     supervisor.assign(duties::MIRROR, mirror);
+    Ok(())
+}
+
+/// The receivers of event webhooks, as far as each was told; before anything can happen that a new one is to be told of.
+pub(super) async fn assign_events(
+    app: &App,
+    engine: &Arc<Engine>,
+    supervisor: &Arc<Supervisor>,
+) -> Result<(), CliError> {
+    let names: Vec<String> = app.config.events.iter().map(|e| e.name.clone()).collect();
+    engine.core.store.begin_event_cursors(&names).await?;
+    let mut targets = Vec::new();
+    for webhook in &app.config.events {
+        let key = config::key_of(&webhook.secret).unwrap_or_default();
+        let receiver = SignedWebhook::new(webhook.url.expose().clone(), key).map_err(|e| {
+            CliError::new(ExitStatus::Usage, format!("{} cannot be told of events", webhook.name)).cause(e)
+        })?;
+        let kinds = webhook.kinds.clone();
+        let wants = Box::new(move |kind| kinds.is_empty() || kinds.contains(&kind));
+        targets.push(EventTarget::new(webhook.name.clone(), wants, Arc::new(receiver)));
+    }
+    supervisor.assign(duties::EVENTS, duties::events(engine, targets));
     Ok(())
 }
 

@@ -49,6 +49,7 @@ pub(super) fn config(
     warn_of_early_ends(&mut r, &directory, delivery.settle);
     let alerts = super::alerts::alerts(&mut r, &mut root, &mut test);
     let heartbeat = heartbeat(&mut r, &mut root, &mut test);
+    let events = super::events::events(&mut r, &mut root, &mut test);
     let mut stand = super::intake_lists::Stand { test: &mut test, sandbox: sandbox_listen };
     let intake = super::intake::intake(&mut r, &mut root, &mut stand);
     let mut tests = r.section(&mut root, "test");
@@ -79,6 +80,7 @@ pub(super) fn config(
         delivery,
         alerts,
         heartbeat,
+        events,
         intake,
         test_numbers,
         sandbox_listen,

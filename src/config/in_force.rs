@@ -26,7 +26,7 @@ enum Owner {
 /// Whose the key at this path is; places in lists are left out of it.
 fn owner(path: &[&str]) -> Owner {
     match path {
-        ["store" | "server" | "test" | "sandbox" | "test_mode", ..]
+        ["store" | "server" | "test" | "sandbox" | "test_mode" | "events", ..]
         | ["twilio", "base_url" | "api_key", ..]
         | ["airtable" | "heartbeat", "base_url" | "url" | "url_file", ..]
         | ["alerts", "sinks", "url" | "url_file", ..]
@@ -43,6 +43,7 @@ fn is_secret(path: &[&str], name: &str) -> bool {
         (["twilio", _], "auth_token" | "auth_token_previous" | "api_secret")
             | (["airtable", _], "token")
             | (["server", "tokens", _], "token")
+            | (["events", _], "url" | "secret")
             | (["alerts", "sinks", _], "url" | "secret")
             | (["heartbeat", _], "url")
             | (["intake", "retell", _], "api_key")

@@ -15,6 +15,8 @@ mod alerts;
 mod check;
 mod delivery;
 mod env;
+mod event_types;
+mod events;
 mod file;
 mod forms;
 mod in_force;
@@ -43,6 +45,7 @@ mod types;
 
 pub use airtable_words::{AVAILABLE, AWAY, AirtableValues, DEFERRED, DISPATCHING_TOLD, EXHAUSTED_UNTOLD, ValueMap};
 pub use env::{Sources, no_color, unknown_time_zone, user_name};
+pub use event_types::key_of;
 pub use forms::duration;
 pub use in_force::{differences, sinks_of};
 pub use intake_types::{

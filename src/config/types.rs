@@ -472,6 +472,8 @@ pub struct Config {
     pub alerts: Alerts,
     /// The dead-man's switch, if there is one.
     pub heartbeat: Option<Heartbeat>,
+    /// Who is told of what happens to calls.
+    pub events: Vec<super::event_types::EventWebhook>,
     /// The voice agents' platforms whose reports are taken.
     pub intake: super::intake_types::Intake,
     /// The only numbers that a live test may text.

@@ -159,6 +159,11 @@ kinds! {
     /// A text has no final status; some carriers never confirm. Subject: the contact.
     NoFinalStatus = "no-status", Notice, Ended;
 
+    /// A receiver of event webhooks is away: what it is to be told waits. Subject: the receiver.
+    EventsUntold = "events-untold", Notice, Ended;
+    /// A receiver of event webhooks refuses one event for what it is: it was left out. Subject: the receiver and the event.
+    EventRefused = "event-refused", Notice, Ended;
+
     // -- What others ask of us and is refused.
     /// The provider's callbacks that name our account are refused.
     WebhooksRefused = "webhooks-refused", Page, Ended;

@@ -10,6 +10,7 @@ use super::change::{Answer, Change, PhoneCallChange};
 use super::deferred;
 use super::event::{Decision, Loaded, NewCall};
 use super::log::LogKind;
+use super::outgoing::HANDED_BACK;
 use super::phone::spelling::plain_number;
 use super::phone_call::PhoneCall;
 use super::report;
@@ -225,7 +226,7 @@ pub(super) fn hand_back(w: &mut Work<'_>, holder: &ContactId, by: &Actor) -> Res
         LogKind::CallReopened,
         None,
         format!("{name} handed it back: a new round begins"),
-        Value::Null,
+        json!({ HANDED_BACK: true }),
     );
     sequence::start_round(w)
 }

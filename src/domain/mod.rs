@@ -23,6 +23,7 @@ mod ladder_end;
 pub(crate) mod levels;
 pub(crate) mod log;
 pub(crate) mod masking;
+pub(crate) mod outgoing;
 pub(crate) mod phone;
 pub(crate) mod phone_call;
 pub(crate) mod policy;

@@ -15,6 +15,7 @@ use crate::domain::alert::AlertChange;
 use crate::domain::change::{Answer, Change};
 use crate::domain::event::{Event, Load, Loaded, NewCall, Report, Source};
 use crate::domain::log::LogKind;
+use crate::domain::outgoing::OutgoingKind;
 use crate::domain::phone_call::PhoneCall;
 use crate::domain::reply;
 use crate::domain::report::by_api;
@@ -293,6 +294,9 @@ impl Core {
         }
         if !change.alerts.is_empty() {
             self.wake.notify(WakeSignal::Alerts);
+        }
+        if change.log.iter().any(|e| OutgoingKind::of(e).is_some()) {
+            self.wake.notify(WakeSignal::Events);
         }
         if !change.calls.is_empty() {
             self.wake.notify(WakeSignal::Mirror);

@@ -10,6 +10,7 @@ use super::checkpoints::{self, Checkpoints};
 use super::clocks::{self, ClockWatch};
 use super::dispatcher::{Dispatcher, SWEPT_EVERY};
 use super::duty::{Duty, DutyLimits, DutyWork};
+use super::event_webhooks::{self, EventTarget};
 use super::heartbeat::HeartbeatDuty;
 use super::listener::{self, Listener};
 use super::mirror::Mirror;
@@ -32,6 +33,8 @@ pub const ALERTS: &str = "alerts";
 pub const MIRROR: &str = "mirror";
 /// The group that reads contacts from another system.
 pub const CONTACTS: &str = "contacts";
+/// The group that tells receivers of event webhooks.
+pub const EVENTS: &str = "events";
 /// The group of the dead-man's switch.
 pub const HEARTBEAT: &str = "heartbeat";
 /// The group that takes calls of other systems over.
@@ -113,6 +116,7 @@ pub const TABLE: &[DutyRow] = &[
     by_settings(ALERTS, DutyLimits::usual().on(WakeSignal::Alerts).only_delivers()),
     by_settings(MIRROR, DutyLimits::usual().on(WakeSignal::Mirror).only_asks()),
     by_settings(CONTACTS, DutyLimits::usual().on(WakeSignal::ContactSync).only_asks()),
+    by_settings(EVENTS, DutyLimits::usual().on(WakeSignal::Events).only_delivers()),
     by_settings(HEARTBEAT, DutyLimits::usual().only_asks()),
     by_settings(ADOPT, DutyLimits::usual().only_asks()),
     by_settings(CALL_LISTS, DutyLimits::usual().only_asks()),
@@ -216,6 +220,17 @@ pub fn alerts(engine: &Arc<Engine>) -> Vec<Duty> {
     engine.sinks().iter().map(of).collect()
 }
 
+/// Tells receivers of event webhooks: one duty each, so that none waits for another.
+pub fn events(engine: &Arc<Engine>, targets: Vec<EventTarget>) -> Vec<Duty> {
+    let of = |target: EventTarget| {
+        let name = format!("events to {}", target.name);
+        let both = Arc::new((engine.clone(), target));
+        let work = DutyWork::of(&both, |b| Box::pin(async move { event_webhooks::pass(&b.0, &b.1).await }));
+        Duty::new(name, limits(EVENTS), work)
+    };
+    targets.into_iter().map(of).collect()
+}
+
 /// Keeps this base current.
 pub fn mirror(engine: &Arc<Engine>, mirror: Mirror) -> Vec<Duty> {
     let work = DutyWork::of(&Arc::new((engine.clone(), mirror)), |of| {
@@ -275,7 +290,7 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), all, "{names:?}");
-        for name in [ALERTS, MIRROR, CONTACTS, HEARTBEAT, ADOPT, CALL_LISTS] {
+        for name in [ALERTS, MIRROR, CONTACTS, EVENTS, HEARTBEAT, ADOPT, CALL_LISTS] {
             assert!(names.contains(&name), "{name}");
         }
     }

@@ -13,6 +13,7 @@ pub(crate) mod clocks;
 pub(crate) mod dispatcher;
 pub(crate) mod duties;
 pub(crate) mod duty;
+pub(crate) mod event_webhooks;
 mod fault_injection;
 pub(crate) mod file_watch;
 mod first_read;

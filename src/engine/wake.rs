@@ -59,6 +59,8 @@ pub enum WakeSignal {
     Reply,
     /// Those who deliver alerts, all of them.
     Alerts,
+    /// Those who tell receivers of event webhooks, all of them.
+    Events,
     /// Never rings: for loops that only the clock wakes. The last one.
     Never,
 }
@@ -76,7 +78,7 @@ impl Wake {
     pub fn notify(&self, signal: WakeSignal) {
         match signal {
             // There is one loop a sink, and each is armed before it looks.
-            WakeSignal::Alerts => self.signal(signal).notify_waiters(),
+            WakeSignal::Alerts | WakeSignal::Events => self.signal(signal).notify_waiters(),
             signal => self.signal(signal).notify_one(),
         }
     }
@@ -94,7 +96,14 @@ impl Wake {
 
     /// Rings every loop and tells everybody who watches: another process committed something.
     pub fn all(&self) {
-        for b in [WakeSignal::Due, WakeSignal::Send, WakeSignal::Poll, WakeSignal::Mirror, WakeSignal::Alerts] {
+        for b in [
+            WakeSignal::Due,
+            WakeSignal::Send,
+            WakeSignal::Poll,
+            WakeSignal::Mirror,
+            WakeSignal::Alerts,
+            WakeSignal::Events,
+        ] {
             self.notify(b);
         }
         for watched in self.watched().values() {

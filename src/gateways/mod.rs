@@ -2,6 +2,7 @@
 
 pub(crate) mod airtable;
 pub(crate) mod alerts;
+pub(crate) mod event_webhook;
 mod exchange;
 pub(crate) mod heartbeat;
 pub(crate) mod mirror;
@@ -175,6 +176,38 @@ pub trait AlertSink: Send + Sync {
     /// # Errors
     /// [`SinkError`].
     async fn deliver(&self, notices: &[AlertNotice]) -> Result<(), SinkError>;
+}
+
+/// One event as its receiver is told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventPost {
+    /// The same at every try: repeats are harmless by it.
+    pub id: String,
+    /// When this try is made.
+    pub at: Timestamp,
+    /// The JSON document.
+    pub body: String,
+}
+
+/// Why an event was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRefusal {
+    /// For a person; without the URL.
+    pub why: String,
+    /// Whether the event is refused for what it is; else its receiver is at fault.
+    pub of_this_event: bool,
+    /// How long it asked to be left alone.
+    pub retry_after: Option<Duration>,
+}
+
+/// Who is told of what happens to calls. No method retries.
+#[async_trait]
+pub trait EventReceiver: Send + Sync {
+    /// Tells of one event.
+    ///
+    /// # Errors
+    /// [`EventRefusal`].
+    async fn deliver(&self, post: &EventPost) -> Result<(), EventRefusal>;
 }
 
 /// A dead-man's switch: somebody elsewhere who alarms when this stays away.

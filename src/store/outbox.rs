@@ -26,6 +26,12 @@ pub struct OutboxLine {
 pub trait Outbox: MirrorOutbox + AlertOutbox {
     /// Rows that have waited for another system since `before`, by system; what was given up is not among them.
     async fn stuck_outbox(&self, before: Timestamp) -> Result<Vec<OutboxLine>, StoreError>;
+    /// The place of the last entry of the log that this receiver of event webhooks needs no more; `None`: there is no such one.
+    async fn event_cursor(&self, name: &str) -> Result<Option<i64>, StoreError>;
+    /// These are the receivers of event webhooks from now on: a new one is told of what comes, others are forgotten.
+    async fn begin_event_cursors(&self, names: &[String]) -> Result<(), StoreError>;
+    /// This receiver needs nothing up to this entry any more. Never moves backwards.
+    async fn move_event_cursor(&self, name: &str, seq: i64) -> Result<(), StoreError>;
     /// Whatever waits for another system is tried again at once.
     async fn retry_outbox_now(&self, now: Timestamp) -> Result<(), StoreError>;
 }

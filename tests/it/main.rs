@@ -12,6 +12,7 @@ mod concurrency;
 mod contacts;
 mod crash;
 mod doctor;
+mod events;
 mod hung_engine;
 mod imports;
 mod init;

@@ -26,10 +26,11 @@ fn what_the_file_points_at_is_replaced_and_said() {
         "alerts.sinks[0]",
         "alerts.sinks[1]",
         "heartbeat.url",
+        "events[0]",
     ] {
         assert!(said.contains(&format!("{key} (dispatchctl.toml:")), "{key} in\n{said}");
     }
-    assert_eq!(c.replaced.len(), 7, "{said}");
+    assert_eq!(c.replaced.len(), 8, "{said}");
     for row in c.shown() {
         assert!(!row.value.contains("example.com"), "{row:?}");
     }

@@ -13,6 +13,8 @@ const SECRETS: &[&str] = &[
     "sample-api-secret",
     "sample-airtable-token",
     "sample-hook-secret",
+    "sample-events-path",
+    "c2FtcGxlLXNpZ25pbmcta2V5LW9mLWV2ZW50cw",
     "sample-ping-secret",
     "sample-retell-key",
     "sample-vapi-secret",

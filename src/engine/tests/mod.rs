@@ -9,6 +9,7 @@ mod crash;
 mod damage;
 mod deferred;
 mod duties;
+mod event_webhooks;
 mod failures;
 mod heartbeat;
 mod histories;

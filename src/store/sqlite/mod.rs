@@ -17,6 +17,7 @@ mod cost_tests;
 mod damage;
 mod engines;
 mod errors;
+mod event_cursors;
 mod figures;
 pub(super) mod file;
 mod handle;

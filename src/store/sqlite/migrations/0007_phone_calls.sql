@@ -1,4 +1,4 @@
--- Version 6: phone calls that were told of, so that what tells of one by another way joins its call; and texts that tell a contact
+-- Version 7: phone calls that were told of, so that what tells of one by another way joins its call; and texts that tell a contact
 -- what has changed.
 
 -- `id`: the source and the platform's own id. Without `call_id` and `due_at` no call was made of it: nobody was heard.

@@ -1,0 +1,209 @@
+//! Tells receivers of event webhooks what happens to calls: in the log's order, each receiver by itself and at its own pace.
+//!
+//! What is told is read from the log, so a change writes nothing more for it. How far a receiver was told is kept in the store
+//! after each event: a crash between telling and keeping tells once more, under the same id. A receiver that is away is tried
+//! again with growing pauses, for ever, and alerts after a minute; an event that it refuses for what it is, several times, is
+//! left out with an alert, so that the others go on.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tracing::warn;
+
+use crate::domain::Timestamp;
+use crate::domain::alert::{AlertChange, AlertKey, AlertKind};
+use crate::domain::attempt::AttemptKind;
+use crate::domain::call::CallState;
+use crate::domain::event::Event;
+use crate::domain::outgoing::OutgoingKind;
+use crate::domain::types::Actor;
+use crate::gateways::{EventPost, EventReceiver, EventRefusal};
+use crate::store::{LogFilter, LogLine, StoreError};
+
+use super::apply::Core;
+use super::{Engine, json, outbox};
+
+/// Entries of the log that are looked at together.
+const BATCH: usize = 200;
+/// How often a receiver may refuse one event for what it is before that is left out.
+const REFUSALS_MAX: u32 = 3;
+/// A receiver that has been away for so long alerts.
+const AWAY_ALERTS: Duration = Duration::from_secs(60);
+/// The longest that a receiver is believed when it asks to be left alone.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
+
+/// One receiver.
+pub struct EventTarget {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Whether it wants this kind.
+    pub wants: Box<dyn Fn(OutgoingKind) -> bool + Send + Sync>,
+    pub receiver: Arc<dyn EventReceiver>,
+    tries: Mutex<Tries>,
+}
+
+/// What a receiver has not taken lately. Lost with the process: it is asked at once then.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tries {
+    /// In a row.
+    failures: u32,
+    /// Of this one event, for what it is.
+    refusals: u32,
+    since: Option<Timestamp>,
+    not_before: Option<Timestamp>,
+}
+
+impl EventTarget {
+    /// Told of nothing yet.
+    pub fn new(
+        name: impl Into<String>,
+        wants: Box<dyn Fn(OutgoingKind) -> bool + Send + Sync>,
+        receiver: Arc<dyn EventReceiver>,
+    ) -> Self {
+        Self { name: name.into(), wants, receiver, tries: Mutex::default() }
+    }
+
+    fn tries(&self) -> std::sync::MutexGuard<'_, Tries> {
+        self.tries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells this receiver of everything that it was not told of; returns when to look again.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn pass(engine: &Engine, target: &EventTarget) -> Result<Option<Timestamp>, StoreError> {
+    let core = &engine.core;
+    if let Some(until) = target.tries().not_before.filter(|at| *at > core.clock.now()) {
+        return Ok(Some(until));
+    }
+    let Some(mut told) = core.store.event_cursor(&target.name).await? else { return Ok(None) };
+    loop {
+        let filter = LogFilter { after: told, limit: BATCH, ..LogFilter::default() };
+        let lines = core.store.log(&filter).await?;
+        let Some(last) = lines.last().map(|l| l.seq) else { return Ok(None) };
+        for line in &lines {
+            let Some(post) = post(core, target, line).await? else { continue };
+            if let Err(refusal) = target.receiver.deliver(&post).await {
+                if let Some(until) = not_taken(core, target, line, &refusal).await? {
+                    return Ok(Some(until));
+                }
+            } else {
+                taken(core, target).await?;
+            }
+            core.store.move_event_cursor(&target.name, line.seq).await?;
+        }
+        told = last;
+        // What nobody wants need not be looked at again; also not after a restart.
+        core.store.move_event_cursor(&target.name, told).await?;
+    }
+}
+
+/// The event of an entry; `None`: this receiver wants nothing of it.
+async fn post(core: &Core, target: &EventTarget, line: &LogLine) -> Result<Option<EventPost>, StoreError> {
+    let Some(kind) = OutgoingKind::of(&line.entry).filter(|kind| (target.wants)(*kind)) else { return Ok(None) };
+    let Some(call) = &line.entry.call else { return Ok(None) };
+    let Some(state) = core.store.call(call).await? else { return Ok(None) };
+    let attempt = line.entry.attempt.as_ref().and_then(|id| state.attempts.iter().find(|a| &a.id == id));
+    if kind.is_of_a_text() && attempt.is_none_or(|a| a.kind != AttemptKind::Notice) {
+        return Ok(None);
+    }
+    let body = json!({
+        "type": format!("call.{kind}"),
+        "timestamp": line.entry.at,
+        "data": {
+            "seq": line.seq,
+            "what": line.entry.message,
+            "actor": line.entry.actor,
+            "call": of_call(core, &state),
+            "attempt": attempt.map(|a| json::attempt(&state.call, a)),
+        },
+    });
+    let at = core.clock.now();
+    // A log that a lost disk took with it begins anew: a place in it alone would be said twice.
+    let id = format!("evt_{}_{}", line.seq, line.entry.at.as_millis());
+    Ok(Some(EventPost { id, at, body: body.to_string() }))
+}
+
+/// The call as it is when this is told.
+fn of_call(core: &Core, state: &CallState) -> Value {
+    let (call, directory) = (&state.call, core.directory());
+    let (line, _) = directory.line(call.data.twilio_to_number.as_deref());
+    let holder = call.holder.as_ref().and_then(|id| directory.contact(id));
+    json!({
+        "callId": call.id,
+        "reference": call.reference,
+        "status": call.status,
+        "level": call.level,
+        "business": line.name,
+        "callData": call.data,
+        "acceptedAt": call.accepted_at,
+        "closedAt": call.closed_at,
+        "holder": call.holder,
+        "holderName": holder.map(|c| &c.name),
+        "nextFollowUpAt": json::next_follow_up(call),
+    })
+}
+
+async fn taken(core: &Core, target: &EventTarget) -> Result<(), StoreError> {
+    let before = std::mem::take(&mut *target.tries());
+    if before.failures > 0 {
+        resolve(core, AlertKind::EventsUntold.about(&target.name)).await?;
+    }
+    Ok(())
+}
+
+/// It was not taken: when it is tried again; `None`: it is left out.
+async fn not_taken(
+    core: &Core,
+    target: &EventTarget,
+    line: &LogLine,
+    refusal: &EventRefusal,
+) -> Result<Option<Timestamp>, StoreError> {
+    let now = core.clock.now();
+    let tries = {
+        let mut tries = target.tries();
+        let since = *tries.since.get_or_insert(now);
+        let refusals = if refusal.of_this_event { tries.refusals + 1 } else { tries.refusals };
+        let asked = refusal.retry_after.unwrap_or_default().min(RETRY_AFTER_MAX);
+        let pause = core.ids.jittered(outbox::pause(tries.failures)).max(asked);
+        let failures = tries.failures.saturating_add(1);
+        *tries = Tries { failures, refusals, since: Some(since), not_before: Some(now.plus(pause)) };
+        *tries
+    };
+    let call = line.entry.call.as_ref().map(ToString::to_string).unwrap_or_default();
+    if tries.refusals >= REFUSALS_MAX {
+        *target.tries() = Tries::default();
+        let message = format!(
+            "event {} of call {call} is not told to {}: {}, {REFUSALS_MAX} times; it is left out, the others go on",
+            line.seq, target.name, refusal.why
+        );
+        raise(core, AlertKind::EventRefused.about(format_args!("{}:{}", target.name, line.seq)), message).await?;
+        return Ok(None);
+    }
+    warn!(receiver = target.name, why = refusal.why, until = ?tries.not_before, "an event was not taken; it is told again");
+    if tries.since.is_some_and(|since| now.since(since) >= AWAY_ALERTS) {
+        let message = format!(
+            "events are not told to {}: {}; they wait, in order, and go on by themselves once it takes them",
+            target.name, refusal.why
+        );
+        raise(core, AlertKind::EventsUntold.about(&target.name), message).await?;
+    }
+    Ok(tries.not_before)
+}
+
+async fn raise(core: &Core, key: AlertKey, message: String) -> Result<(), StoreError> {
+    if core.store.alerts().await?.iter().any(|a| a.key == key) {
+        return Ok(());
+    }
+    let change = AlertChange::Raise { key, call: None, message };
+    core.apply(Event::Alert(change), Actor::engine()).await.map(drop)
+}
+
+async fn resolve(core: &Core, key: AlertKey) -> Result<(), StoreError> {
+    if core.store.alerts().await?.iter().any(|a| a.key == key) {
+        core.apply(Event::Alert(AlertChange::Resolve { key }), Actor::engine()).await?;
+    }
+    Ok(())
+}

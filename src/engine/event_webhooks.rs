@@ -179,7 +179,7 @@ async fn not_taken(
             "event {} of call {call} is not told to {}: {}, {REFUSALS_MAX} times; it is left out, the others go on",
             line.seq, target.name, refusal.why
         );
-        raise(core, AlertKind::EventRefused.about(format_args!("{}:{}", target.name, line.seq)), message).await?;
+        raise(core, AlertKind::EventRefused.about(format!("{}:{}", target.name, line.seq)), message).await?;
         return Ok(None);
     }
     warn!(receiver = target.name, why = refusal.why, until = ?tries.not_before, "an event was not taken; it is told again");

@@ -19,11 +19,12 @@ use crate::config::CallListSource;
 use crate::domain::Timestamp;
 use crate::domain::alert::{AlertChange, AlertKey, AlertKind};
 use crate::domain::event::Event;
+use crate::domain::phone_call::START_APART;
 use crate::domain::types::{Actor, CallId};
 use crate::failpoint;
 use crate::gateways::GatewayError;
 use crate::gateways::phone_calls::{CallListing, ListedCall, PhoneCallList};
-use crate::store::{CallFilter, KnownAs, ListProgress, StoreError};
+use crate::store::{CallFilter, CallLine, KnownAs, ListProgress, StoreError};
 
 use super::apply::Core;
 use super::duty::Passed;
@@ -125,39 +126,53 @@ impl CallListWatch {
         let calls: Vec<ListedCall> = listing.calls.into_iter().filter(|c| began(c) >= since).collect();
         let ids = calls.iter().map(|c| self.id(c)).collect();
         let known = self.core.store.known_phone_calls(ids).await?;
-        let open = calls.iter().zip(known).filter(|(_, known)| *known == KnownAs::Nothing).map(|(c, _)| c);
-        let (due, early): (Vec<&ListedCall>, Vec<&ListedCall>) =
-            open.partition(|c| verdict::over_since(c, LONGEST, now).is_some_and(|at| now.since(at) >= OVER_FOR));
-        let earliest = due.iter().map(|c| began(c)).min();
-        let others = match earliest {
-            Some(at) => {
-                let since = Some(at.minus(OVER_FOR));
-                self.core.store.calls(&CallFilter { since, limit: CALLS_MAX, ..CallFilter::default() }).await?
-            }
-            None => Vec::new(),
-        };
+        let with = |wanted: KnownAs| calls.iter().zip(&known).filter(move |(_, k)| **k == wanted).map(|(c, _)| c);
+        let is_due = |c: &&ListedCall| verdict::over_since(c, LONGEST, now).is_some_and(|at| now.since(at) >= OVER_FOR);
+        let (due, early): (Vec<&ListedCall>, Vec<&ListedCall>) = with(KnownAs::Nothing).partition(is_due);
+        let alarmed = self.alarmed().await?;
+        let alarmed: Vec<&ListedCall> = with(KnownAs::Missed).filter(|c| alarmed.contains(&self.id(c))).collect();
+        let others = self.accepted_since(due.iter().chain(&alarmed).map(|c| began(c)).min()).await?;
         for listed in due {
-            let verdict = if others.iter().any(|line| listed.call.is_of(&line.call)) {
-                Verdict::Call
-            } else {
-                verdict::by_rules(listed, &self.of.hung_up)
+            let verdict = match self.is_told(listed, &others).await? {
+                true => Verdict::Told,
+                false => verdict::by_rules(listed, &self.of.hung_up),
             };
             self.note(listed, verdict).await?;
+        }
+        for listed in alarmed {
+            // It came by another way after all.
+            if self.is_told(listed, &others).await? {
+                self.end_alarm(AlertKind::CallMissed.about(self.id(listed))).await?;
+            }
         }
         let due = |c: &&&ListedCall| Some(verdict::over_since(c, LONGEST, now)?.plus(OVER_FOR));
         let due = early.iter().filter_map(|c| due(&c)).min();
         Ok(Undecided { began: early.iter().map(|c| began(c)).min(), due })
     }
 
+    async fn accepted_since(&self, earliest: Option<Timestamp>) -> Result<Vec<CallLine>, StoreError> {
+        let Some(earliest) = earliest else { return Ok(Vec::new()) };
+        let since = Some(earliest.minus(START_APART));
+        self.core.store.calls(&CallFilter { since, limit: CALLS_MAX, ..CallFilter::default() }).await
+    }
+
+    /// Whether it was told of by another way, or a call that was accepted meanwhile is of it.
+    async fn is_told(&self, listed: &ListedCall, others: &[CallLine]) -> Result<bool, StoreError> {
+        if others.iter().any(|line| listed.call.is_of(&line.call)) {
+            return Ok(true);
+        }
+        Ok(self.core.store.told_of(&self.id(listed), &listed.call).await?.is_some())
+    }
+
     fn id(&self, listed: &ListedCall) -> CallId {
         platform_call_id(self.source(), &listed.call.id)
     }
 
-    /// One that another way brought is nothing to note.
+    /// One that came by another way is nothing to note.
     async fn note(&self, listed: &ListedCall, verdict: Verdict<'_>) -> Result<(), StoreError> {
         let id = self.id(listed);
         let note = match verdict {
-            Verdict::Call => return Ok(()),
+            Verdict::Told => return Ok(()),
             Verdict::HungUp(rule) => said::hung_up(id, self.source(), listed, rule),
             Verdict::Missed => said::missed(id, self.source(), listed),
         };
@@ -168,18 +183,24 @@ impl CallListWatch {
 
     /// A phone call that was alarmed and is a call by now: its report came late, or a person dispatched it.
     async fn end_alarms(&self) -> Result<(), StoreError> {
-        let prefix = format!("{}:", self.source());
-        let is_own = |key: &AlertKey| key.kind() == AlertKind::CallMissed && key.subject().starts_with(&prefix);
-        let alarmed: Vec<AlertKey> =
-            self.core.store.alerts().await?.into_iter().map(|a| a.key).filter(is_own).collect();
-        let ids = alarmed.iter().filter_map(|key| key.subject().parse().ok()).collect();
-        let known = self.core.store.known_phone_calls(ids).await?;
-        for (key, known) in alarmed.into_iter().zip(known) {
-            if known == KnownAs::Call {
-                self.core.apply(Event::Alert(AlertChange::Resolve { key }), Actor::engine()).await?;
-            }
+        let alarmed = self.alarmed().await?;
+        let known = self.core.store.known_phone_calls(alarmed.clone()).await?;
+        for (id, _) in alarmed.into_iter().zip(known).filter(|(_, known)| *known == KnownAs::Call) {
+            self.end_alarm(AlertKind::CallMissed.about(id)).await?;
         }
         Ok(())
+    }
+
+    async fn end_alarm(&self, key: AlertKey) -> Result<(), StoreError> {
+        self.core.apply(Event::Alert(AlertChange::Resolve { key }), Actor::engine()).await.map(drop)
+    }
+
+    /// The phone calls of this list that are alarmed.
+    async fn alarmed(&self) -> Result<Vec<CallId>, StoreError> {
+        let prefix = format!("{}:", self.source());
+        let is_own = |key: &AlertKey| key.kind() == AlertKind::CallMissed && key.subject().starts_with(&prefix);
+        let open = self.core.store.alerts().await?;
+        Ok(open.iter().filter(|a| is_own(&a.key)).filter_map(|a| a.key.subject().parse().ok()).collect())
     }
 
     /// Nothing is lost: what it would have shown is asked for again.

@@ -13,8 +13,8 @@ const SECONDS: &str = "seconds";
 /// What became of a phone call.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Verdict<'a> {
-    /// A call of ours is of it.
-    Call,
+    /// It was told of.
+    Told,
     /// No report is expected of it, by this rule.
     HungUp(&'a ListRule),
     /// Nobody reported it.

@@ -288,3 +288,20 @@ async fn a_withheld_number_is_named_as_such() {
     let said = w.messages().await.remove(0);
     assert!(said.contains("from anonymous") && said.contains("withheld") && !said.contains("--caller "), "{said}");
 }
+
+#[tokio::test]
+async fn an_alarm_ends_where_the_phone_call_came_by_another_way_after_all() {
+    let w = World::new().await;
+    let platform = Arc::new(Platform::default());
+    let list = watch(&w, &platform);
+    w.lists(&list, secs(1)).await;
+    platform.rings(&w, "call_1", secs(0), Some(mins(1)));
+    w.lists(&list, mins(3)).await;
+    assert_eq!(w.alerts().await, ["call-missed:retell:call_1"]);
+    let mut late = intake("zap-7", "normal");
+    late.data.extra.insert("twilioCallSid".to_owned(), json!("CA-call_1"));
+    w.accept(late).await;
+    w.lists(&list, mins(1)).await;
+    assert_eq!(w.alerts().await, Vec::<String>::new());
+    assert_eq!(w.noted("retell:call_1").await, ["call.missed"]);
+}

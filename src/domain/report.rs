@@ -47,7 +47,7 @@ pub(super) fn report(loaded: &Loaded, new: &NewCall, report: &Report, ctx: &Ctx<
         return Ok(Change { answer: Answer::Exists(Box::new(existing.clone())), ..Change::default() });
     }
     let mut w = Work::new(ctx, loaded, existing.clone());
-    w.change.phone_calls.push(told(new, &existing.call.id));
+    w.change.phone_calls.push(joined(new, &existing.call));
     let held = is_held(&w.state.call);
     let what = if held { "its words are the call's now" } else { "added to the story" };
     w.log(
@@ -76,6 +76,13 @@ pub fn by_api() -> Report {
 
 fn told(new: &NewCall, call: &CallId) -> PhoneCallChange {
     PhoneCallChange::Told { id: new.id.clone(), phone: PhoneCall::told_by(&new.data), call: Some(call.clone()) }
+}
+
+/// As [`told`]; what names no SID has that of its call, so that another phone call does not join through it.
+fn joined(new: &NewCall, call: &Call) -> PhoneCallChange {
+    let mut phone = PhoneCall::told_by(&new.data);
+    phone.sid = phone.sid.or_else(|| PhoneCall::told_by(&call.data).sid);
+    PhoneCallChange::Told { id: new.id.clone(), phone, call: Some(call.id.clone()) }
 }
 
 /// Twilio's word that a phone call ended: a report of it is waited for, unless one came.

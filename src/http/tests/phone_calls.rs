@@ -62,7 +62,8 @@ async fn an_intake_of_before_is_read_by_its_names_and_answered_in_its_shape() {
     assert_eq!((&document["callId"], &document["result"]["callId"]), (&json!("zap-1"), &json!("zap-1")));
     assert_eq!(document["result"]["status"], document["status"]);
     let call = shop.call("zap-1").await.call;
-    assert_eq!((call.level.as_str(), call.data.issue_summary.as_deref()), ("high", Some("No heat")));
+    let data = &call.data;
+    assert_eq!((data.emergency_level.as_deref(), data.issue_summary.as_deref()), (Some("HIGH"), Some("No heat")));
     assert_eq!(call.data.caller_phone.as_deref(), Some("+19495550142"));
     assert_eq!(call.data.twilio_to_number.as_deref(), Some("+18005550100"));
     let refused = shop.post_json(&format!("{MANUAL}?shape=v2"), "[").await;

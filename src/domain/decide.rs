@@ -13,7 +13,6 @@ use super::log::LogKind;
 use super::outgoing::HANDED_BACK;
 use super::phone::spelling::plain_number;
 use super::phone_call::PhoneCall;
-use super::report;
 use super::sequence;
 use super::types::{Actor, CallId, ContactId};
 use super::work::{Ctx, Illegal, Work, holder_name};
@@ -22,11 +21,6 @@ use super::work::{Ctx, Illegal, Work, holder_name};
 /// its first step fires where it waits for nothing.
 pub(super) fn accept(loaded: &Loaded, new: &NewCall, ctx: &Ctx<'_>) -> Result<Change, Illegal> {
     if let Some(existing) = loaded.calls.first() {
-        let by_key = new.idempotency_key.is_some() && existing.call.idempotency_key == new.idempotency_key;
-        if existing.call.id != new.id && !by_key {
-            // The same phone call came by another way.
-            return report::report(loaded, new, &report::by_api(), ctx);
-        }
         let boxed = Box::new(existing.clone());
         let same = existing.call.fingerprint == new.fingerprint;
         let answer = if same { Answer::Exists(boxed) } else { Answer::Differs(boxed) };

@@ -69,6 +69,13 @@ pub(super) fn report(loaded: &Loaded, new: &NewCall, report: &Report, ctx: &Ctx<
     Ok(w.into_change())
 }
 
+/// Whether the call that was found is of the same phone call, which came by another way.
+pub(super) fn is_of_another_way(loaded: &Loaded, new: &NewCall) -> bool {
+    let Some(found) = loaded.calls.first().map(|c| &c.call) else { return false };
+    let by_key = new.idempotency_key.is_some() && found.idempotency_key == new.idempotency_key;
+    found.id != new.id && !by_key
+}
+
 /// What an intake hands over by the API, where its phone call has come by another way.
 pub fn by_api() -> Report {
     Report { source: "the API".to_owned(), event: "the same phone call".to_owned(), hold: None }

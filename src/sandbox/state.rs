@@ -94,6 +94,12 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// The provider's own time.
+    pub(super) fn theirs(&self) -> Timestamp {
+        let apart_ms = self.state().apart_ms;
+        Timestamp::from_millis(self.clock.now().as_millis().saturating_add(apart_ms))
+    }
+
     /// Checks the configuration and reloads the ledger.
     pub(super) fn open(config: SandboxConfig, runtime: tokio::runtime::Handle) -> Result<Self, SandboxError> {
         let hex = config.account_sid.strip_prefix("AC").unwrap_or("");

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::json::Document;
 use super::names::by_our_names;
+use super::plain::{as_text, letters};
 use super::{Intake, IntakeError, Validation, field};
 use crate::domain::call::CallData;
 use crate::domain::phone::spelling::Spelling;
@@ -19,8 +20,6 @@ pub const KNOWN: &[&str] =
 const FIELD_CHARACTERS_MAX: usize = 4_000;
 /// The most bytes that the fields nobody knows keep together, as JSON.
 const EXTRA_BYTES_MAX: usize = 64 * 1024;
-/// Beyond this a float no longer tells neighbouring integers apart.
-const INTEGER_MAX: f64 = 9_007_199_254_740_992.0;
 /// The most unread keys that are named.
 const UNREAD_KEYS_MAX: usize = 8;
 /// How a caller whose id is refused goes on without one.
@@ -246,11 +245,6 @@ impl DocumentReading {
     }
 }
 
-/// A key without what people vary in it: `issue_summary`, `IssueSummary`.
-pub(super) fn letters(key: &str) -> String {
-    key.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
 /// Whether a text leaves this character out: it would end the text or turn its direction.
 fn is_dropped(c: char) -> bool {
     (c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
@@ -267,24 +261,4 @@ fn kind(value: &Value) -> &'static str {
         Value::Array(_) => "a list, no text",
         Value::Object(_) => "an object, no text",
     }
-}
-
-/// A value as a person reads it: `{"street":"12 Oak St","city":"Irvine"}` is `12 Oak St, Irvine`.
-pub(super) fn as_text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::Bool(b) => b.to_string(),
-        // A number without a fraction is that integer, also where a table wrote it as 1.8005550100e10.
-        Value::Number(n) => match n.as_f64() {
-            Some(f) if n.is_f64() && f.fract() == 0.0 && f.abs() < INTEGER_MAX => format!("{f:.0}"),
-            _ => n.to_string(),
-        },
-        Value::String(s) => s.trim().to_owned(),
-        Value::Array(all) => joined(all.iter()),
-        Value::Object(map) => joined(map.values()),
-    }
-}
-
-fn joined<'a>(values: impl Iterator<Item = &'a Value>) -> String {
-    values.map(as_text).filter(|t| !t.is_empty()).collect::<Vec<_>>().join(", ")
 }

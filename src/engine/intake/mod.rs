@@ -8,6 +8,7 @@ mod document;
 pub(crate) mod json;
 mod level;
 mod names;
+mod plain;
 #[cfg(test)]
 mod random;
 pub mod reports;

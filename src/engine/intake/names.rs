@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::document::{as_text, letters};
+use super::plain::{as_text, letters};
 use super::reports::caller;
 
 /// Our name, and others' for the same; capitals, dashes and underscores do not matter.

@@ -1,14 +1,11 @@
-//! One plain description of a phone call, and how each platform lists it.
+//! One plain description of a phone call.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{retell, twilio, vapi};
-use crate::clock::Clock as _;
 use crate::domain::Timestamp;
-use crate::sandbox::state::Shared;
 
 /// Whose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -49,23 +46,11 @@ pub(in crate::sandbox) struct SandboxPhoneCall {
 }
 
 impl SandboxPhoneCall {
-    pub(super) fn started(&self, shared: &Shared) -> Timestamp {
-        let now = Timestamp::from_millis(shared.clock.now().as_millis().saturating_add(shared.state().apart_ms));
+    pub(super) fn started(&self, now: Timestamp) -> Timestamp {
         now.minus(Duration::from_secs(self.ago_seconds))
     }
 
     pub(super) fn ended(&self, started: Timestamp) -> Option<Timestamp> {
         self.seconds.map(|s| started.plus(Duration::from_secs(s)))
     }
-}
-
-/// As the platform lists it, with when it began.
-pub(super) fn item(shared: &Shared, platform: Platform, call: &SandboxPhoneCall) -> (Timestamp, Value) {
-    let started = call.started(shared);
-    let item = match platform {
-        Platform::Retell => retell::call(call, started),
-        Platform::Vapi => vapi::call(call, started),
-        Platform::Twilio => twilio::call(&shared.account_sid, call, started),
-    };
-    (started, item)
 }

@@ -21,6 +21,7 @@ pub(super) use self::lists::{Lists, is_list};
 use self::sender::Sending;
 use super::answer::Response;
 use super::state::Shared;
+use crate::domain::Timestamp;
 
 #[cfg(test)]
 pub(super) use self::sender::hmac;
@@ -53,7 +54,7 @@ pub(super) fn act(shared: &Arc<Shared>, body: &[u8]) -> Result<Value, String> {
         done.push(match serde_json::from_value(one).map_err(|e| e.to_string())? {
             AgentAction::Report(sending) => sender::post(shared, &sending)?,
             AgentAction::List { platform, call } => {
-                let item = description::item(shared, platform, &call);
+                let item = item(shared, platform, &call);
                 shared.state().agents.list(platform, &call.id, item);
                 json!({})
             }
@@ -64,6 +65,17 @@ pub(super) fn act(shared: &Arc<Shared>, body: &[u8]) -> Result<Value, String> {
         });
     }
     Ok(json!({ "done": done }))
+}
+
+/// As the platform lists it, with when it began.
+fn item(shared: &Shared, platform: Platform, call: &SandboxPhoneCall) -> (Timestamp, Value) {
+    let started = call.started(shared.theirs());
+    let item = match platform {
+        Platform::Retell => retell::call(call, started),
+        Platform::Vapi => vapi::call(call, started),
+        Platform::Twilio => twilio::call(&shared.account_sid, call, started),
+    };
+    (started, item)
 }
 
 /// Answers a request for a list of Retell's or Vapi's.

@@ -106,7 +106,7 @@ fn body(shared: &Shared, sending: &Sending) -> Result<Value, String> {
         return Ok(body.clone());
     }
     let call = sending.call.as_ref().ok_or("a call or a body is needed")?;
-    let started = call.started(shared);
+    let started = call.started(shared.theirs());
     Ok(match sending.platform {
         Platform::Vapi => vapi::report(&sending.event, call, started),
         _ => retell::report(&sending.event, call, started),

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::super::document::{as_text, letters};
+use super::super::plain::{as_text, letters};
 
 /// The deepest path that is followed.
 const SEGMENTS_MAX: usize = 16;

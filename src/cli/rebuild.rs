@@ -11,9 +11,11 @@ use serde_json::json;
 use crate::config::Part;
 use crate::engine::rebuild::{self, Base, BaseReader, BaseSnapshot, Carried, ReadError, RebuildPlan};
 use crate::engine::recovery;
+use crate::engine::synced_contacts::merge::merge;
+use crate::engine::synced_contacts::{ContactSource, EVERY};
 use crate::gateways::mirror::RefusalScope;
 use crate::gateways::{GatewayError, MirrorError, SmsGateway};
-use crate::store::{Ledger, Store};
+use crate::store::{Ledger, Store, SyncedContacts};
 
 use super::app::{App, NoStore, operator};
 use super::exit::ExitStatus;
@@ -35,9 +37,6 @@ pub(super) async fn run(args: &Args, mut app: App, out: &mut Output) -> Result<E
         .hint("see the plan with --dry-run, stop the other system, then say so with --yes"));
     }
     app.config.check(&[Part::Twilio, Part::Airtable])?;
-    if !args.dry_run {
-        app.people_required()?;
-    }
     let sandbox = app.sandbox_if_needed(out).await?;
     let result = with_providers(args, &mut app, out).await;
     if let Some(s) = sandbox {
@@ -48,6 +47,10 @@ pub(super) async fn run(args: &Args, mut app: App, out: &mut Output) -> Result<E
 
 async fn with_providers(args: &Args, app: &mut App, out: &mut Output) -> Result<ExitStatus, CliError> {
     let base = base(app)?;
+    people(app, &base, out).await;
+    if !args.dry_run {
+        app.people_required()?;
+    }
     let store = app.store_if_there().await?;
     let snapshot = read(app, &base, store.as_deref(), args.older_than, out).await?;
     let plan = rebuild::plan(&snapshot, &app.ids);
@@ -67,6 +70,10 @@ async fn with_providers(args: &Args, app: &mut App, out: &mut Output) -> Result<
         Some(store) => store,
         None => app.store(NoStore::Create).await?,
     };
+    if let (Some(copy), None) = (&app.synced_contacts, store.synced_contacts().await?) {
+        // Calls are rebuilt for these people: every other process decides by them too.
+        store.keep_synced_contacts(Some(copy)).await?;
+    }
     let core = app.core_that_polls(store);
     let carried = rebuild::carry_out(&core, &plan, &operator(None)).await?;
     // Receipts that came for these attempts meanwhile join them.
@@ -75,6 +82,24 @@ async fn with_providers(args: &Args, app: &mut App, out: &mut Output) -> Result<
     let done = carry_out(app, &core, out).await?;
     say(&plan, Some(&carried), Some(done), out);
     Ok(if done == CarriedOut::BySilent { ExitStatus::Pending } else { status(&plan, Some(&carried)) })
+}
+
+/// The people whom the base names, where a lost disk took the copy of them with it: without them nobody is known to have been
+/// told. What cannot be read is said by whoever needs it.
+async fn people(app: &mut App, base: &Base, out: &Output) {
+    let source = app.config.airtable.as_ref().and_then(|a| ContactSource::of(a, EVERY));
+    let Some(source) = source.filter(|_| app.synced_contacts.is_none()) else { return };
+    match source.list(&*base.mirror).await {
+        Ok(listed) if listed.is_complete() => {
+            let (reading, lines) = listed.read(&app.configured, None);
+            let read_at = app.clock.now();
+            let copy = SyncedContacts { source: source.table, read_at, contacts: reading.contacts, businesses: lines };
+            app.config.directory = merge(&app.configured, &copy.contacts, &copy.businesses).directory;
+            app.synced_contacts = Some(copy);
+        }
+        Ok(_) => out.note(&format!("the people of {} could not be read whole", source.table)),
+        Err(e) => out.note(&format!("the people of {} cannot be read: {e}", source.table)),
+    }
 }
 
 /// What only a person can mend is an answer of "no".

@@ -17,7 +17,7 @@ use crate::config::{self, Config, MirrorPace, Mode, Part};
 use crate::domain::types::Actor;
 use crate::engine::adopt::Adopter;
 use crate::engine::apply::Core;
-use crate::engine::event_webhooks::EventTarget;
+use crate::engine::event_webhooks::{self, EventTarget};
 use crate::engine::heartbeat::HeartbeatDuty;
 use crate::engine::mirror::Mirror;
 use crate::engine::supervisor::Supervisor;
@@ -195,10 +195,12 @@ pub(super) async fn assign_events(
 ) -> Result<(), CliError> {
     let names: Vec<String> = app.config.events.iter().map(|e| e.name.clone()).collect();
     engine.core.store.begin_event_cursors(&names).await?;
+    event_webhooks::forget_alerts_of_others(&engine.core, &names).await?;
     let mut targets = Vec::new();
     for webhook in &app.config.events {
-        let key = config::key_of(&webhook.secret).unwrap_or_default();
-        let receiver = SignedWebhook::new(webhook.url.expose().clone(), key).map_err(|e| {
+        let secrets = std::iter::once(&webhook.secret).chain(&webhook.secret_previous);
+        let receiver = SignedWebhook::new(webhook.url.expose().clone(), secrets.filter_map(config::key_of).collect())
+            .map_err(|e| {
             CliError::new(ExitStatus::Usage, format!("{} cannot be told of events", webhook.name)).cause(e)
         })?;
         let kinds = webhook.kinds.clone();

@@ -20,13 +20,18 @@ pub struct EventWebhook {
     pub url: SecretUrl,
     /// The key that signs, as it is written: `whsec_` and base64.
     pub secret: SecretString,
+    /// The one before, while it is changed: both sign.
+    pub secret_previous: Option<SecretString>,
     /// What it is told of; empty: everything.
     pub kinds: BTreeSet<OutgoingKind>,
 }
 
 impl PartialEq for EventWebhook {
     fn eq(&self, other: &Self) -> bool {
-        let secret = |w: &Self| w.secret.expose_secret().to_owned();
+        let secret = |w: &Self| {
+            let previous = w.secret_previous.as_ref().map(|s| s.expose_secret().to_owned());
+            (w.secret.expose_secret().to_owned(), previous)
+        };
         (&self.name, &self.url, &self.kinds) == (&other.name, &other.url, &other.kinds) && secret(self) == secret(other)
     }
 }

@@ -43,7 +43,7 @@ fn is_secret(path: &[&str], name: &str) -> bool {
         (["twilio", _], "auth_token" | "auth_token_previous" | "api_secret")
             | (["airtable", _], "token")
             | (["server", "tokens", _], "token")
-            | (["events", _], "url" | "secret")
+            | (["events", _], "url" | "secret" | "secret_previous")
             | (["alerts", "sinks", _], "url" | "secret")
             | (["heartbeat", _], "url")
             | (["intake", "retell", _], "api_key")

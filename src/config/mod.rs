@@ -54,7 +54,7 @@ pub use intake_types::{
 };
 pub use load::{completed, load, load_document, load_under, load_under_without_file, place};
 pub use origin::{ConfigErrors, ConfigProblem};
-pub use people::{EmptyRole, empty_roles, no_last_resort};
+pub use people::{EmptyRole, empty_roles, no_last_resort, unstaffed_roles};
 pub use presets::names as preset_names;
 pub use secret_url::SecretUrl;
 pub use types::*;

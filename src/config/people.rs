@@ -312,11 +312,14 @@ fn unknown_contact(r: &mut Reader, named: &Found<ContactId>, ids: &[ContactId]) 
     r.problems.push(problem);
 }
 
-/// A role that a policy names and nobody ever holds.
+/// A role that a policy names and nobody holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmptyRole {
     /// The number of its line; `None`: that of numbers that are not listed.
     pub line: Option<String>,
+    pub level: String,
+    /// `None`: there are no contacts at all.
+    pub role: Option<Role>,
     /// In one sentence.
     pub said: String,
 }
@@ -324,9 +327,18 @@ pub struct EmptyRole {
 /// Roles that a policy names and nobody ever holds: a step that finds nobody escalates at once, with an alert, which is better
 /// known before the night.
 pub fn empty_roles(directory: &Directory) -> Vec<EmptyRole> {
+    unheld_roles(directory, Directory::is_ever_held)
+}
+
+/// The same of roles for which nobody is there at all, be it out of hours or on leave.
+pub fn unstaffed_roles(directory: &Directory) -> Vec<EmptyRole> {
+    unheld_roles(directory, Directory::is_staffed)
+}
+
+fn unheld_roles(directory: &Directory, is_held: fn(&Directory, &Line, &Role) -> bool) -> Vec<EmptyRole> {
     if directory.contacts.is_empty() {
         let said = "no contacts are configured: nobody can be told of a call".into();
-        return vec![EmptyRole { line: None, said }];
+        return vec![EmptyRole { line: None, level: String::new(), role: None, said }];
     }
     let mut found = Vec::new();
     let of_their_own = directory.lines.iter().filter(|l| l.team.is_some() || !l.policies.is_empty());
@@ -339,14 +351,19 @@ pub fn empty_roles(directory: &Directory) -> Vec<EmptyRole> {
             roles.sort();
             roles.dedup();
             for role in roles {
-                if !directory.is_ever_held(line, role) {
+                if !is_held(directory, line, role) {
                     let place = match line.number.as_deref() {
                         Some(number) => format!("line {} ({})", line.name, masked(number)),
                         None if directory.lines.is_empty() => "any line".to_owned(),
                         None => "a line that is not listed".to_owned(),
                     };
                     let said = format!("policy {level} notifies the role {role}, which nobody holds on {place}");
-                    found.push(EmptyRole { line: line.number.clone(), said });
+                    found.push(EmptyRole {
+                        line: line.number.clone(),
+                        level: level.clone(),
+                        role: Some(role.clone()),
+                        said,
+                    });
                 }
             }
         }

@@ -228,8 +228,8 @@ macro_rules! field_names {
                 vec![$((stringify!($field), self.$field.as_str()),)+]
             }
 
-            /// The same, to be changed while reading.
-            pub(super) fn pairs_mut(&mut self) -> Vec<(&'static str, &mut String)> {
+            /// The same, to be changed.
+            pub fn pairs_mut(&mut self) -> Vec<(&'static str, &mut String)> {
                 vec![$((stringify!($field), &mut self.$field),)+]
             }
         }

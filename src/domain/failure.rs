@@ -9,6 +9,7 @@ use super::call::ExclusionReason;
 use super::change::OptOutChange;
 use super::codes::{Class, ErrorClass, Special};
 use super::log::LogKind;
+use super::outgoing::LATE_CODE;
 use super::receipt::Verdict;
 use super::resend;
 use super::sequence;
@@ -101,7 +102,7 @@ pub(super) fn keep_late_code(
     (kept.error_code, kept.class) = (Some(code), Some(error_class.class));
     let a = kept.clone();
     let text = format!("attempt {number} to {name} failed ({code}): the code came later");
-    let data = json!({ "code": code, "class": error_class.class.letter().to_string() });
+    let data = json!({ "code": code, "class": error_class.class.letter().to_string(), LATE_CODE: true });
     w.log_as(Actor::provider(), LogKind::AttemptFailed, Some(id), text.clone(), data);
     let reached: Vec<Option<Sender>> = resend::reached_since(w, &a).map(|b| b.sender.clone()).collect();
     match error_class.class {

@@ -111,6 +111,8 @@ impl FromStr for Span {
                     *one = true;
                 }
                 let later = (last + 7 - first) % 7;
+                // The end of that day is the beginning of the next.
+                let later = if words.get(2).is_some_and(|w| w.starts_with("24")) { later + 1 } else { later };
                 let later = if later == 0 && end <= start { 7 } else { later };
                 Ok(Self { days, start, later: i8::try_from(later).unwrap_or(7), end })
             }
@@ -226,6 +228,11 @@ mod tests {
             ("mon-thu 17:00-08:00", "2026-11-28T02:00:00Z", false),
             ("sat-mon 09:00-10:00", "2026-11-30T17:30:00Z", true),
             ("mon 08:00-mon 08:00", "2026-12-01T12:00:00Z", true),
+            ("fri 17:00-sun 24:00", "2026-11-29T23:00:00Z", true),
+            ("fri 17:00-sun 24:00", "2026-11-30T07:59:00Z", true),
+            ("fri 17:00-sun 24:00", "2026-11-30T08:00:00Z", false),
+            ("mon 08:00-mon 24:00", "2026-12-01T07:59:00Z", true),
+            ("mon 08:00-mon 24:00", "2026-12-01T12:00:00Z", false),
         ] {
             assert_eq!(inside(text, "America/Los_Angeles", at), want, "{text} at {at}");
         }

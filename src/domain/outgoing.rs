@@ -38,6 +38,9 @@ words! {
 /// The key of an entry's data by which a call that its holder gave back is known from one that was reopened.
 pub const HANDED_BACK: &str = "handedBack";
 
+/// The key by which the late code of a failure is known from the failure.
+pub const LATE_CODE: &str = "lateCode";
+
 impl OutgoingKind {
     /// What this entry tells of; `None`: nothing for others. Whether a text was a notice, the attempt says.
     pub fn of(entry: &LogEntry) -> Option<Self> {
@@ -46,6 +49,10 @@ impl OutgoingKind {
             LogKind::CallAccepted | LogKind::CallImported => Self::Accepted,
             LogKind::AttemptSubmitted => Self::Told,
             LogKind::AttemptDelivered => Self::Delivered,
+            // What is said later of a failure (that nothing follows, or its code) is no second one.
+            LogKind::AttemptFailed if ["dropped", LATE_CODE].iter().any(|key| entry.data.get(key).is_some()) => {
+                return None;
+            }
             LogKind::AttemptFailed => Self::Failed,
             LogKind::CallAcknowledged => Self::Taken,
             LogKind::ContactPassed => Self::Passed,

@@ -76,6 +76,8 @@ pub enum TeamRole {
 pub const PRIMARY: &str = "primary";
 /// The role of who is asked after that.
 pub const BACKUP: &str = "backup";
+/// The role of whose shop it is.
+pub const OWNER: &str = "owner";
 
 /// minijinja sources of the texts; `None` means the built-in one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -214,6 +216,19 @@ impl Directory {
     /// Whether anybody holds this role on this line at some hour of some day.
     pub fn is_ever_held(&self, line: &Line, role: &Role) -> bool {
         !self.holding(line, role, |_, _| true).is_empty()
+    }
+
+    /// Whether somebody is there for this role on this line, whatever their hours and leave: of those who are asked by place, one is
+    /// enough for all roles.
+    pub fn is_staffed(&self, line: &Line, role: &Role) -> bool {
+        let Some(team) = line.team.as_ref().or(self.default_line.team.as_ref()) else {
+            return self.is_ever_held(line, role);
+        };
+        let same = |name: &str| name.eq_ignore_ascii_case(role.as_str());
+        team.iter().filter(|e| self.contact(&e.contact).is_some()).any(|e| match &e.role {
+            TeamRole::Named(own) => same(own.as_str()),
+            TeamRole::Ranked(_) => same(PRIMARY) || same(BACKUP),
+        })
     }
 
     fn holding<'a>(

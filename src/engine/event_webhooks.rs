@@ -2,8 +2,8 @@
 //!
 //! What is told is read from the log, so a change writes nothing more for it. How far a receiver was told is kept in the store
 //! after each event: a crash between telling and keeping tells once more, under the same id. A receiver that is away is tried
-//! again with growing pauses, for ever, and alerts after a minute; an event that it refuses for what it is, several times, is
-//! left out with an alert, so that the others go on.
+//! again with growing pauses, for ever, and alerts after a minute; an event that it has refused for what it is for an hour is left
+//! out with an alert, so that the others go on. A receiver that refuses everything loses one event an hour at most.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,8 +26,12 @@ use super::{Engine, json, outbox};
 
 /// Entries of the log that are looked at together.
 const BATCH: usize = 200;
-/// How often a receiver may refuse one event for what it is before that is left out.
-const REFUSALS_MAX: u32 = 3;
+/// Events of one pass: then its beat is seen, and other settings can take its place.
+const POSTS: usize = 20;
+/// How long a receiver must have refused one event for what it is before that is left out.
+const REFUSED_FOR: Duration = Duration::from_secs(3600);
+/// How long it is said that an event was left out.
+const SAID_FOR: Duration = Duration::from_secs(86_400);
 /// A receiver that has been away for so long alerts.
 const AWAY_ALERTS: Duration = Duration::from_secs(60);
 /// The longest that a receiver is believed when it asks to be left alone.
@@ -48,10 +52,12 @@ pub struct EventTarget {
 struct Tries {
     /// In a row.
     failures: u32,
-    /// Of this one event, for what it is.
-    refusals: u32,
     since: Option<Timestamp>,
+    /// Since when this event is refused for what it is.
+    refused: Option<(i64, Timestamp)>,
     not_before: Option<Timestamp>,
+    /// Whether this process has looked for alerts that are over.
+    looked: bool,
 }
 
 impl EventTarget {
@@ -79,6 +85,7 @@ pub async fn pass(engine: &Engine, target: &EventTarget) -> Result<Option<Timest
         return Ok(Some(until));
     }
     let Some(mut told) = core.store.event_cursor(&target.name).await? else { return Ok(None) };
+    let mut posts = 0;
     loop {
         let filter = LogFilter { after: told, limit: BATCH, ..LogFilter::default() };
         let lines = core.store.log(&filter).await?;
@@ -93,6 +100,10 @@ pub async fn pass(engine: &Engine, target: &EventTarget) -> Result<Option<Timest
                 taken(core, target).await?;
             }
             core.store.move_event_cursor(&target.name, line.seq).await?;
+            posts += 1;
+            if posts >= POSTS {
+                return Ok(Some(core.clock.now()));
+            }
         }
         told = last;
         // What nobody wants need not be looked at again; also not after a restart.
@@ -104,26 +115,36 @@ pub async fn pass(engine: &Engine, target: &EventTarget) -> Result<Option<Timest
 async fn post(core: &Core, target: &EventTarget, line: &LogLine) -> Result<Option<EventPost>, StoreError> {
     let Some(kind) = OutgoingKind::of(&line.entry).filter(|kind| (target.wants)(*kind)) else { return Ok(None) };
     let Some(call) = &line.entry.call else { return Ok(None) };
-    let Some(state) = core.store.call(call).await? else { return Ok(None) };
+    let state = match core.store.call(call).await {
+        Ok(Some(state)) => state,
+        Ok(None) => return Ok(None),
+        // Its own alert names it. What happened to it is told by the log alone, and holds up no other.
+        Err(StoreError::Corrupt { .. }) => return Ok(Some(bare(core, kind, line))),
+        Err(e) => return Err(e),
+    };
     let attempt = line.entry.attempt.as_ref().and_then(|id| state.attempts.iter().find(|a| &a.id == id));
     if kind.is_of_a_text() && attempt.is_none_or(|a| a.kind != AttemptKind::Notice) {
         return Ok(None);
     }
+    let attempt = attempt.map(|a| json::attempt(&state.call, a));
+    Ok(Some(made(core, kind, line, of_call(core, &state), attempt.unwrap_or_default())))
+}
+
+/// The event of a call that cannot be read.
+fn bare(core: &Core, kind: OutgoingKind, line: &LogLine) -> EventPost {
+    made(core, kind, line, json!({ "callId": line.entry.call }), Value::Null)
+}
+
+fn made(core: &Core, kind: OutgoingKind, line: &LogLine, call: Value, attempt: Value) -> EventPost {
+    let entry = &line.entry;
     let body = json!({
         "type": format!("call.{kind}"),
-        "timestamp": line.entry.at,
-        "data": {
-            "seq": line.seq,
-            "what": line.entry.message,
-            "actor": line.entry.actor,
-            "call": of_call(core, &state),
-            "attempt": attempt.map(|a| json::attempt(&state.call, a)),
-        },
+        "timestamp": entry.at,
+        "data": { "seq": line.seq, "what": entry.message, "actor": entry.actor, "call": call, "attempt": attempt },
     });
-    let at = core.clock.now();
     // A log that a lost disk took with it begins anew: a place in it alone would be said twice.
-    let id = format!("evt_{}_{}", line.seq, line.entry.at.as_millis());
-    Ok(Some(EventPost { id, at, body: body.to_string() }))
+    let id = format!("evt_{}_{}", line.seq, entry.at.as_millis());
+    EventPost { id, at: core.clock.now(), body: body.to_string() }
 }
 
 /// The call as it is when this is told.
@@ -147,11 +168,22 @@ fn of_call(core: &Core, state: &CallState) -> Value {
 }
 
 async fn taken(core: &Core, target: &EventTarget) -> Result<(), StoreError> {
-    let before = std::mem::take(&mut *target.tries());
-    if before.failures > 0 {
-        resolve(core, AlertKind::EventsUntold.about(&target.name)).await?;
+    let before = std::mem::replace(&mut *target.tries(), Tries { looked: true, ..Tries::default() });
+    // Also where another process raised it.
+    if before.failures > 0 || !before.looked {
+        resolve(core, |key| *key == AlertKind::EventsUntold.about(&target.name)).await?;
     }
     Ok(())
+}
+
+/// Alerts about receivers that are not named any more, and what was left out a day ago: over.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn forget_alerts_of_others(core: &Core, names: &[String]) -> Result<(), StoreError> {
+    let kept: Vec<AlertKey> = names.iter().map(|name| AlertKind::EventsUntold.about(name)).collect();
+    let untold = |key: &AlertKey| key.kind() == AlertKind::EventsUntold && !kept.contains(key);
+    resolve(core, untold).await
 }
 
 /// It was not taken: when it is tried again; `None`: it is left out.
@@ -165,21 +197,26 @@ async fn not_taken(
     let tries = {
         let mut tries = target.tries();
         let since = *tries.since.get_or_insert(now);
-        let refusals = if refusal.of_this_event { tries.refusals + 1 } else { tries.refusals };
         let asked = refusal.retry_after.unwrap_or_default().min(RETRY_AFTER_MAX);
         let pause = core.ids.jittered(outbox::pause(tries.failures)).max(asked);
-        let failures = tries.failures.saturating_add(1);
-        *tries = Tries { failures, refusals, since: Some(since), not_before: Some(now.plus(pause)) };
+        let known = tries.refused.filter(|(seq, _)| *seq == line.seq);
+        tries.refused = refusal.of_this_event.then(|| known.unwrap_or((line.seq, now)));
+        (tries.since, tries.failures) = (Some(since), tries.failures.saturating_add(1));
+        tries.not_before = Some(now.plus(pause));
         *tries
     };
     let call = line.entry.call.as_ref().map(ToString::to_string).unwrap_or_default();
-    if tries.refusals >= REFUSALS_MAX {
-        *target.tries() = Tries::default();
+    if tries.refused.is_some_and(|(_, since)| now.since(since) >= REFUSED_FOR) {
+        *target.tries() = Tries { refused: None, not_before: None, ..tries };
         let message = format!(
-            "event {} of call {call} is not told to {}: {}, {REFUSALS_MAX} times; it is left out, the others go on",
+            "event {} of call {call} is not told to {}: {}, for an hour; it is left out, the others go on",
             line.seq, target.name, refusal.why
         );
         raise(core, AlertKind::EventRefused.about(format!("{}:{}", target.name, line.seq)), message).await?;
+        let old = now.minus(SAID_FOR);
+        let over = core.store.alerts().await?.into_iter().filter(|a| a.raised_at < old).map(|a| a.key);
+        let over: Vec<AlertKey> = over.filter(|key| key.kind() == AlertKind::EventRefused).collect();
+        resolve(core, |key| over.contains(key)).await?;
         return Ok(None);
     }
     warn!(receiver = target.name, why = refusal.why, until = ?tries.not_before, "an event was not taken; it is told again");
@@ -201,9 +238,9 @@ async fn raise(core: &Core, key: AlertKey, message: String) -> Result<(), StoreE
     core.apply(Event::Alert(change), Actor::engine()).await.map(drop)
 }
 
-async fn resolve(core: &Core, key: AlertKey) -> Result<(), StoreError> {
-    if core.store.alerts().await?.iter().any(|a| a.key == key) {
-        core.apply(Event::Alert(AlertChange::Resolve { key }), Actor::engine()).await?;
+async fn resolve(core: &Core, is_over: impl Fn(&AlertKey) -> bool) -> Result<(), StoreError> {
+    for alert in core.store.alerts().await?.into_iter().filter(|a| is_over(&a.key)) {
+        core.apply(Event::Alert(AlertChange::Resolve { key: alert.key }), Actor::engine()).await?;
     }
     Ok(())
 }

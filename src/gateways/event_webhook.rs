@@ -26,17 +26,17 @@ const ANSWER_MAX: usize = 16 * 1024;
 pub struct SignedWebhook {
     client: reqwest::Client,
     url: Url,
-    key: Vec<u8>,
+    keys: Vec<Vec<u8>>,
 }
 
 impl SignedWebhook {
-    /// Connects to nothing. `key`: the bytes of the secret.
+    /// Connects to nothing. `keys`: the bytes of the secrets that sign, the newest first.
     ///
     /// # Errors
     /// Why no client can be made.
-    pub fn new(url: Url, key: Vec<u8>) -> Result<Self, String> {
+    pub fn new(url: Url, keys: Vec<Vec<u8>>) -> Result<Self, String> {
         let clients = exchange::clients(&url, TIMEOUT / 2, TIMEOUT).map_err(|e| e.without_url().to_string())?;
-        Ok(Self { client: clients.writes, url, key })
+        Ok(Self { client: clients.writes, url, keys })
     }
 }
 
@@ -51,13 +51,14 @@ pub fn signature(key: &[u8], id: &str, unix_seconds: i64, body: &str) -> String 
 impl EventReceiver for SignedWebhook {
     async fn deliver(&self, post: &EventPost) -> Result<(), EventRefusal> {
         let seconds = post.at.as_millis().div_euclid(1000);
+        let signed: Vec<String> = self.keys.iter().map(|key| signature(key, &post.id, seconds, &post.body)).collect();
         let request = self
             .client
             .post(self.url.clone())
             .header(CONTENT_TYPE, "application/json")
             .header("webhook-id", &post.id)
             .header("webhook-timestamp", seconds)
-            .header("webhook-signature", signature(&self.key, &post.id, seconds, &post.body))
+            .header("webhook-signature", signed.join(" "))
             .body(post.body.clone());
         match exchange::exchange(request, ANSWER_MAX).await {
             Ok(answer) => judged(answer.status, answer.retry_after),
@@ -119,7 +120,8 @@ mod tests {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let server = MockServer::start().await;
         let post = EventPost { id: "evt_7".into(), at: Timestamp::from_millis(1_614_265_330_900), body: "{}".into() };
-        let webhook = SignedWebhook::new(server.uri().parse().expect("url"), vec![7; 32]).expect("a client");
+        let webhook =
+            SignedWebhook::new(server.uri().parse().expect("url"), vec![vec![7; 32], vec![8; 32]]).expect("a client");
         for (status, fault) in
             [(200, None), (204, None), (302, Some(false)), (401, Some(false)), (422, Some(true)), (503, Some(false))]
         {
@@ -131,7 +133,7 @@ mod tests {
             let header =
                 |name: &str| asked.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
             let sent = (header("webhook-id"), header("webhook-timestamp"), header("webhook-signature"));
-            let signed = signature(&[7; 32], "evt_7", 1_614_265_330, "{}");
+            let signed = [7, 8].map(|key| signature(&[key; 32], "evt_7", 1_614_265_330, "{}")).join(" ");
             assert_eq!(sent, ("evt_7".to_owned(), "1614265330".to_owned(), signed));
         }
     }

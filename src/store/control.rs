@@ -47,6 +47,9 @@ pub struct SyncedContact {
     /// On duty only then, by its line's clock.
     #[serde(default)]
     pub hours: Option<Hours>,
+    /// Another row of somebody who stands before it, with the same id: a further place or business.
+    #[serde(default)]
+    pub again: bool,
 }
 
 /// A business as another system has it: a line of the shop.

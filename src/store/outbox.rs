@@ -28,7 +28,8 @@ pub trait Outbox: MirrorOutbox + AlertOutbox {
     async fn stuck_outbox(&self, before: Timestamp) -> Result<Vec<OutboxLine>, StoreError>;
     /// The place of the last entry of the log that this receiver of event webhooks needs no more; `None`: there is no such one.
     async fn event_cursor(&self, name: &str) -> Result<Option<i64>, StoreError>;
-    /// These are the receivers of event webhooks from now on: a new one is told of what comes, others are forgotten.
+    /// These are receivers of event webhooks: a new one is told of what comes. One that is not named now keeps its place, as it may
+    /// have been left out by mistake, and is told of everything since when it is back.
     async fn begin_event_cursors(&self, names: &[String]) -> Result<(), StoreError>;
     /// This receiver needs nothing up to this entry any more. Never moves backwards.
     async fn move_event_cursor(&self, name: &str, seq: i64) -> Result<(), StoreError>;

@@ -279,8 +279,8 @@ impl Checks<'_> {
 
     async fn contacts(&self, f: &mut Findings) {
         let Some(source) = ContactSource::of(self.airtable, EVERY) else { return };
-        let (list, businesses) = match self.ask(source.list(&*self.mirror)).await {
-            Ok(lists) => lists,
+        let listed = match self.ask(source.list(&*self.mirror)).await {
+            Ok(listed) => listed,
             Err(e) => {
                 let what = format!("the rows of {} cannot be read: {e}", source.table);
                 f.fail("contacts", what, "see the table's own lines above; the last good copy is told meanwhile");
@@ -288,7 +288,7 @@ impl Checks<'_> {
             }
         };
         let file = &self.app.configured;
-        let (mut reading, lines) = source.read(&list, businesses.as_ref(), file, self.app.synced_contacts.as_ref());
+        let (mut reading, lines) = listed.read(file, self.app.synced_contacts.as_ref());
         reading.wrong.extend(merge(file, &reading.contacts, &lines).wrong);
         for wrong in &reading.wrong {
             f.warn("contacts", format!("{}: {}", wrong.row(), wrong.why), "correct the row in Airtable");

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::config::{self, Airtable, Config};
-use crate::domain::team::Directory;
+use crate::domain::team::{Directory, Line, OWNER, TeamEntry, TeamRole};
+use crate::domain::types::Role;
 use crate::engine::synced_contacts::merge::merge;
 use crate::engine::synced_contacts::{ContactSource, EVERY};
 use crate::gateways::MirrorError;
@@ -106,8 +107,9 @@ async fn learn(app: &App, out: &Output) -> Result<Learned, CliError> {
     let mut learned = Learned { survey, ..Learned::default() };
     let config = under(app, &learned.survey)?;
     if let Some(source) = config.airtable.as_ref().and_then(|a| ContactSource::of(a, EVERY)) {
-        let lists = source.list(&*mirror).await.map_err(|e| failed(e, "the rows of the roster"))?;
-        let (reading, lines) = source.read(&lists.0, lists.1.as_ref(), &config.directory, None);
+        let listed = source.list(&*mirror).await.map_err(|e| failed(e, "the rows of the roster"))?;
+        let (reading, lines) = listed.read(&config.directory, None);
+        learned.survey.add.extend(listed.lacks.iter().cloned());
         let merged = merge(&config.directory, &reading.contacts, &lines);
         let wrong = reading.wrong.iter().chain(&merged.wrong);
         learned.rows = wrong.map(|w| format!("{}: {}", w.row(), w.why)).collect();
@@ -151,18 +153,19 @@ fn loaded(app: &App, flags: Vec<(String, String)>) -> Result<Config, CliError> {
     Ok(config)
 }
 
-/// Those who answer for the night: everybody who is an owner somewhere.
+/// Those who answer for the night: everybody who is an owner somewhere, whoever is on duty or on leave just now.
 fn owners(directory: &Directory) -> Vec<String> {
-    let Ok(owner) = "owner".parse() else { return Vec::new() };
+    let is_owner = |role: &Role| role.as_str().eq_ignore_ascii_case(OWNER);
     let lines = std::iter::once(&directory.default_line).chain(&directory.lines);
-    let holders = lines.flat_map(|l| directory.holders(l, &owner, crate::domain::Timestamp::default()));
-    let ids: BTreeSet<String> = holders.map(|c| c.id.to_string()).collect();
+    let of_teams = lines.filter_map(|l| l.team.as_ref()).flatten();
+    let of_teams = of_teams.filter(|e| matches!(&e.role, TeamRole::Named(role) if is_owner(role))).map(|e| &e.contact);
+    let by_themselves = directory.contacts.iter().filter(|c| c.role.as_ref().is_some_and(is_owner)).map(|c| &c.id);
+    let ids: BTreeSet<String> = of_teams.chain(by_themselves).map(ToString::to_string).collect();
     ids.into_iter().collect()
 }
 
-fn line_shown(directory: &Directory, line: &crate::domain::team::Line) -> String {
-    use crate::domain::team::TeamRole;
-    let entry = |e: &crate::domain::team::TeamEntry| {
+fn line_shown(directory: &Directory, line: &Line) -> String {
+    let entry = |e: &TeamEntry| {
         let name = directory.contact(&e.contact).map_or(e.contact.as_str(), |c| c.name.as_str());
         let role = match &e.role {
             TeamRole::Named(role) => role.to_string(),
@@ -225,6 +228,9 @@ fn show(path: &Path, learned: Option<&Learned>, out: &mut Output) {
         }
         said(out, "To be corrected in the base", &learned.rows);
         said(out, "Left out until the base has it", &survey.add);
+    }
+    if learned.is_some_and(|l| l.contacts > 0 && l.owners.is_empty()) {
+        out.line("Nobody is an owner: name who is told when nobody takes a call, in [last_resort] notify.");
     }
     out.line(&format!("Wrote {}.", path.display()));
     out.chat("next: `dispatchctl doctor` says what is still missing; `dispatchctl --test-mode serve` tries it, with no text sent");

@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 use super::businesses;
 use super::merge::{Merged, merge};
 use super::tests::record;
-use super::{ContactSource, EVERY, acceptable};
+use super::{ContactSource, EVERY, Listed, acceptable};
 use crate::config::{Sources, load};
 use crate::domain::Timestamp;
 use crate::domain::team::Directory;
 use crate::engine::in_force::InForce;
+use crate::gateways::airtable::TableSchema;
 use crate::gateways::mirror::RecordList;
 use crate::store::{SyncedBusiness, SyncedContacts};
 use crate::testing::fixtures;
@@ -42,10 +43,14 @@ fn list(rows: &[(u32, Value)]) -> RecordList {
 }
 
 fn laid(source: &ContactSource, file: &Directory, people: &[(u32, Value)], shops: &[(u32, Value)]) -> Merged {
-    let (reading, lines) = source.read(&list(people), Some(&list(shops)), file, None);
+    let (reading, lines) = listed(source, people, shops).read(file, None);
     let mut merged = merge(file, &reading.contacts, &lines);
     merged.wrong.extend(reading.wrong);
     merged
+}
+
+fn listed(source: &ContactSource, people: &[(u32, Value)], shops: &[(u32, Value)]) -> Listed {
+    Listed { source: source.clone(), contacts: list(people), businesses: Some(list(shops)), lacks: Vec::new() }
 }
 
 /// Who holds a role, by the ids.
@@ -118,7 +123,11 @@ fn each_business_of_several_has_a_line_a_number_and_its_people_by_place_and_hour
         ..shop()
     };
     let merged = laid(&source("P"), &file, &people(), &[acme(), polar()]);
-    assert_eq!(said(&merged), [""; 0]);
+    assert!(
+        said(&merged).len() == 1 && said(&merged)[0].contains("of the trade \"PLUMBING\" and Polar Heating"),
+        "{:?}",
+        merged.wrong
+    );
     let d = &merged.directory;
     let listed: Vec<(&str, &str)> =
         d.lines.iter().map(|l| (l.number.as_deref().unwrap_or(""), l.name.as_str())).collect();
@@ -137,11 +146,9 @@ fn each_business_of_several_has_a_line_a_number_and_its_people_by_place_and_hour
     assert_eq!((polar("backup"), polar("owner")), (Vec::new(), vec!["olga-lind".into()]));
     assert_eq!(d.lines[0].keywords, ["burst", "no water"]);
     let unlisted = |role| holders(d, Some("+18005550199"), role, NIGHT);
-    assert_eq!(
-        (unlisted("primary"), unlisted("owner")),
-        (Vec::new(), vec!["olga-lind".into()]),
-        "nobody is woken for a business that nobody knows, and its owner is told"
-    );
+    let all = (unlisted("primary"), unlisted("backup"), unlisted("owner"));
+    let want = (vec!["kim-lee".into()], vec!["max-orr".into()], vec!["olga-lind".into()]);
+    assert_eq!(all, want, "nobody knows whom the call is for: the people of all are there");
 }
 
 #[test]
@@ -266,28 +273,112 @@ fn a_line_of_the_configuration_keeps_what_it_says() {
 fn a_reading_that_loses_the_businesses_or_empties_a_team_is_not_taken() {
     let source = source("P");
     let file = shop();
-    let read =
-        |people: &[(u32, Value)], shops: &[(u32, Value)]| source.read(&list(people), Some(&list(shops)), &file, None);
-    let (reading, lines) = read(&people(), &[acme(), polar()]);
-    let copy = SyncedContacts {
-        source: "R".into(),
-        read_at: Timestamp::from_millis(1),
-        contacts: reading.contacts,
-        businesses: lines,
+    let read = |people: &[(u32, Value)], shops: &[(u32, Value)], before: Option<&SyncedContacts>| {
+        listed(&source, people, shops).read(&file, before)
     };
-    let held = InForce::own(std::sync::Arc::new(file.clone()), fixtures::rules()).with_contacts(Some(copy));
-    let judge = |people: &[(u32, Value)], shops: &[(u32, Value)]| {
-        let (reading, lines) = read(people, shops);
-        acceptable(&reading, &lines, true, &held)
+    let copy = |people: &[(u32, Value)], shops: &[(u32, Value)]| {
+        let (reading, businesses) = read(people, shops, None);
+        SyncedContacts {
+            source: "R".into(),
+            read_at: Timestamp::from_millis(1),
+            contacts: reading.contacts,
+            businesses,
+        }
     };
-    assert_eq!(judge(&people(), &[acme(), polar()]), Ok(()));
-    assert!(judge(&people(), &[]).is_err_and(|why| why.contains("under half of the 2")));
-    let mut off = people();
-    off[4].1["Active"] = json!(false);
-    assert!(
-        judge(&off, &[acme(), polar()]).is_err_and(|why| why.contains("owner")),
-        "the owner of a line that has one"
-    );
+    let judge = |people: &[(u32, Value)], shops: &[(u32, Value)], before: SyncedContacts| {
+        let (reading, lines) = read(people, shops, Some(&before));
+        let held = InForce::own(std::sync::Arc::new(file.clone()), fixtures::rules()).with_contacts(Some(before));
+        acceptable(&reading, Some(&lines), true, &held)
+    };
+    let usual = || copy(&people(), &[acme(), polar()]);
+    assert_eq!(judge(&people(), &[acme(), polar()], usual()), Ok(()));
+    assert!(judge(&people(), &[], usual()).is_err_and(|why| why.contains("under half of the 2")));
+    let changed = |at: usize, cell: &str, value: Value| {
+        let mut rows = people();
+        rows[at].1[cell] = value;
+        rows
+    };
+    let off = changed(4, "Active", json!(false));
+    assert!(judge(&off, &[acme(), polar()], usual()).is_err_and(|why| why.contains("owner")), "of lines that have one");
+    let leave = changed(4, "Availability Status", json!("VACATION"));
+    assert_eq!(judge(&leave, &[acme(), polar()], usual()), Ok(()), "leave is taken as it comes");
     let new = json!({ "Business Name": "New", "Twilio DID": "+18005550109", "Afterhours Active": true });
-    assert_eq!(judge(&people(), &[acme(), polar(), (103, new)]), Ok(()), "a new line may lack people");
+    assert_eq!(judge(&people(), &[acme(), polar(), (103, new)], usual()), Ok(()), "a new line may lack people");
+    let one = copy(&people()[..2], &[acme()]);
+    assert_eq!(judge(&people()[..2], &[acme(), polar()], one), Ok(()), "a second business is taken");
+    let nobody = copy(&people()[2..3], &[polar()]);
+    let mut renamed = polar();
+    renamed.1["Business Name"] = json!("Polar & Sons");
+    assert_eq!(judge(&people()[2..3], &[renamed], nobody), Ok(()), "a name is no reason");
+    let mut blank = acme();
+    blank.1["Twilio DID"] = json!(7);
+    let (_, lines) = read(&people(), &[blank, polar()], Some(&usual()));
+    assert_eq!(lines[0].numbers, ["+18005550100", "+18005550101"], "a number that cannot be read takes no line away");
+}
+
+#[test]
+fn a_person_with_two_rows_has_both_places_and_one_id() {
+    let of = |n: u32| json!([id(n)]);
+    let rows = [
+        person(1, "Kim Lee", "+19495550104", json!({ "Business": of(101), "Priority": 1 })),
+        person(2, "Kim Lee", "(949) 555-0104", json!({ "Business": of(102), "Priority": 1 })),
+        person(3, "Bo Ek", "+19495550105", json!({ "Business": of(102), "Priority": 2 })),
+        person(4, "Lost Link", "+19495550106", json!({ "Priority": 1 })),
+    ];
+    let merged = laid(&source("P"), &shop(), &rows, &[acme(), polar()]);
+    let d = &merged.directory;
+    let ids: Vec<String> = d.contacts.iter().map(|c| c.id.to_string()).collect();
+    assert_eq!(ids, ["kim-lee", "bo-ek", "lost-link"]);
+    for number in ["+18005550100", "+18005550102"] {
+        assert_eq!(holders(d, Some(number), "primary", NIGHT), ["kim-lee"], "{number}");
+    }
+    assert_eq!(holders(d, Some("+18005550102"), "backup", NIGHT), ["bo-ek"]);
+    assert!(said(&merged).len() == 1 && said(&merged)[0].contains("works for no business"), "{:?}", merged.wrong);
+}
+
+#[test]
+fn an_owner_before_all_others_is_asked_first_and_in_the_end() {
+    let owner = person(1, "Olga Lind", "+19495550103", json!({ "Role": "Owner", "Priority": 1 }));
+    let tech = person(2, "Kim Lee", "+19495550104", json!({ "Priority": 2 }));
+    let d = laid(&source("P"), &shop(), &[owner, tech], &[acme()]).directory;
+    let roles = ["primary", "backup", "owner"].map(|role| holders(&d, None, role, NOON));
+    assert_eq!(roles, [vec!["olga-lind".to_owned()], vec!["kim-lee".to_owned()], vec!["olga-lind".to_owned()]]);
+}
+
+#[test]
+fn the_fields_are_those_of_the_base_and_what_it_lacks_is_left_out() {
+    let table = |name: &str, fields: &[&str]| -> TableSchema {
+        let fields: Vec<Value> =
+            fields.iter().map(|f| json!({ "id": format!("fld{f}"), "name": f, "type": "singleLineText" })).collect();
+        serde_json::from_value(json!({ "id": format!("tbl{name}"), "name": name, "fields": fields })).expect("a table")
+    };
+    let tables = [
+        table("on-call roster", &["name", "PHONE", "Role", "Business", "Priority", "Start Time", "End Time", "Active"]),
+        table("Businesses", &["Business Name", "Twilio Did"]),
+    ];
+    let (found, lacks) = source("P").found_in(&tables);
+    assert_eq!((found.layout.fields.phone.as_str(), found.layout.fields.trade.as_str()), ("PHONE", ""));
+    assert_eq!(found.businesses.map(|(_, l)| l.fields.numbers).as_deref(), Some("Twilio Did"));
+    assert!(lacks.contains(&"On-Call Roster: the field `Trade`".to_owned()), "{lacks:?}");
+    assert!(!lacks.iter().any(|l| l.contains("Twilio DID")), "{lacks:?}");
+}
+
+#[test]
+fn an_id_is_not_taken_from_another_record_by_a_name() {
+    let source = source("P");
+    let file = shop();
+    let read = |rows: &[(u32, Value)], before: Option<&SyncedContacts>| {
+        let (reading, businesses) = listed(&source, rows, &[acme()]).read(&file, before);
+        SyncedContacts {
+            source: "R".into(),
+            read_at: Timestamp::from_millis(1),
+            contacts: reading.contacts,
+            businesses,
+        }
+    };
+    let mike = |number: u32, phone: &str| person(number, "Mike", phone, json!({ "Priority": number }));
+    let before = read(&[mike(1, ""), mike(2, "+19495550105")], None);
+    let after = read(&[mike(1, "+19495550104"), mike(2, "+19495550105")], Some(&before));
+    let ids: Vec<(&str, &str)> = after.contacts.iter().map(|c| (c.record.as_str(), c.id.as_str())).collect();
+    assert_eq!(ids, [("rec00000000000001", "rec00000000000001"), ("rec00000000000002", "mike")]);
 }

@@ -63,17 +63,16 @@ fn business(
             known.is_some_and(|b| b.active)
         }
     };
-    let mut numbers: Vec<String> = Vec::new();
-    for piece in text(cell(&fields.numbers)).split([',', ';', '\n']).map(str::trim).filter(|p| !p.is_empty()) {
-        match whole_number(piece, country) {
-            Some(phone) if !numbers.iter().any(|n| n == phone.e164()) => numbers.push(phone.e164().to_owned()),
-            Some(_) => {}
-            None => say(format!(
-                "{} holds {:?}, which is no number; calls to it count as unlisted: write it like +18005550100",
-                fields.numbers,
-                masked(piece)
-            )),
-        }
+    let mut numbers = Vec::new();
+    for problem in numbers_of(cell(&fields.numbers), country, &mut numbers) {
+        say(format!("{} {problem}; calls to it count as unlisted: write it like +18005550100", fields.numbers));
+    }
+    if numbers.is_empty()
+        && let Some(known) = known.filter(|b| active && b.active && !b.numbers.is_empty())
+    {
+        let had = known.numbers.iter().map(|n| masked(n)).collect::<Vec<_>>().join(", ");
+        say(format!("{} names no number any more; {had} stays its own: untick it where it is to end", fields.numbers));
+        numbers.clone_from(&known.numbers);
     }
     let time_zone = match time_zone(text(cell(&fields.time_zone)), layout) {
         Ok(zone) => zone,
@@ -92,6 +91,28 @@ fn business(
     let trade = Some(short(text(cell(&fields.trade)))).filter(|t| !t.is_empty());
     let name = if name.is_empty() { id.clone() } else { name };
     Some(SyncedBusiness { record: id, name, numbers, time_zone, trade, keywords, active })
+}
+
+/// Puts every number of a cell behind the others; returns what is wrong, one piece each.
+fn numbers_of(cell: &Cell, country: Option<&str>, numbers: &mut Vec<String>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let listed: Vec<String> = match cell {
+        Cell::Other(value) => {
+            let items = value.as_array().into_iter().flatten();
+            items.map(|i| i.as_str().map_or_else(|| i.to_string(), str::to_owned)).collect()
+        }
+        Cell::Number(n) => vec![n.to_string()],
+        cell => vec![text(cell).to_owned()],
+    };
+    let pieces = listed.iter().flat_map(|t| t.split([',', ';', '\n'])).map(str::trim).filter(|p| !p.is_empty());
+    for piece in pieces {
+        match whole_number(piece, country) {
+            Some(phone) if !numbers.iter().any(|n| n == phone.e164()) => numbers.push(phone.e164().to_owned()),
+            Some(_) => {}
+            None => wrong.push(format!("holds {:?}, which is no number", masked(piece))),
+        }
+    }
+    wrong
 }
 
 /// The IANA name that a word stands for; the error is the word.

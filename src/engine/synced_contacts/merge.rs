@@ -38,6 +38,11 @@ pub fn merge(file: &Directory, rows: &[SyncedContact], businesses: &[SyncedBusin
         let mut skipped_rows =
             |why: String| wrong.push(Wrong { record: row.record.clone(), name: row.name.clone(), why });
         let (by_id, by_phone) = places(file, row);
+        if row.again {
+            let named = by_phone.and_then(|at| file.contacts.get(at)).map_or(&row.id, |c| &c.id);
+            work(named, row);
+            continue;
+        }
         match (by_id, by_phone) {
             (Some(a), Some(b)) if a != b => {
                 let (a, b) = (name_at(file, a), name_at(file, b));

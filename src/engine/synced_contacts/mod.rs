@@ -26,6 +26,7 @@ use crate::domain::alert::{AlertChange, AlertKey, AlertKind};
 use crate::domain::event::Event;
 use crate::domain::team::Directory;
 use crate::domain::types::Actor;
+use crate::gateways::airtable::TableSchema;
 use crate::gateways::mirror::{MirrorError, MirrorGateway, Query, RecordList};
 use crate::store::{StoreError, SyncedBusiness, SyncedContacts};
 
@@ -67,36 +68,33 @@ impl ContactSource {
         Some(Self { table, layout: RosterLayout { fields, values }, businesses, every })
     }
 
-    /// What the records of both tables come to.
-    pub fn read(
-        &self,
-        contacts: &RecordList,
-        businesses: Option<&RecordList>,
-        file: &Directory,
-        before: Option<&SyncedContacts>,
-    ) -> (RosterReading, Vec<SyncedBusiness>) {
-        let mut reading = read(&contacts.records, &self.layout, file, before);
-        let mut lines = Vec::new();
-        if let (Some(list), Some((_, layout))) = (businesses, &self.businesses) {
-            let before = before.map_or(&[][..], |c| c.businesses.as_slice());
-            let wrong;
-            (lines, wrong) = businesses::read(&list.records, layout, file.country(), before);
-            reading.wrong.extend(wrong);
+    /// As the base names its fields, by its schema, without those that it has none of; and what these are, for people.
+    fn found_in(&self, tables: &[TableSchema]) -> (Self, Vec<String>) {
+        let mut lacks = Vec::new();
+        let mut found = self.clone();
+        lacks.extend(keep_those_of(tables, &self.table, found.layout.fields.pairs_mut(), &["name", "phone", "active"]));
+        if let Some((table, layout)) = &mut found.businesses {
+            lacks.extend(keep_those_of(tables, table, layout.fields.pairs_mut(), &["name"]));
         }
-        (reading, lines)
+        (found, lacks)
     }
 
-    /// Both tables, read whole.
+    /// Both tables, read whole. Fields are found without regard to case and blanks, and those that the base has none of are not
+    /// asked for; a token that may not read the schema asks for the names as they are configured.
     ///
     /// # Errors
     /// [`MirrorError`] of the first that cannot be read.
-    pub async fn list(&self, mirror: &dyn MirrorGateway) -> Result<(RecordList, Option<RecordList>), MirrorError> {
-        let contacts = mirror.list(&self.query()).await?;
-        let businesses = match self.query_of_businesses() {
+    pub async fn list(&self, mirror: &dyn MirrorGateway) -> Result<Listed, MirrorError> {
+        let (source, lacks) = match mirror.tables().await {
+            Ok(tables) => self.found_in(&tables),
+            Err(_) => (self.clone(), Vec::new()),
+        };
+        let contacts = mirror.list(&source.query()).await?;
+        let businesses = match source.query_of_businesses() {
             Some(query) => Some(mirror.list(&query).await?),
             None => None,
         };
-        Ok((contacts, businesses))
+        Ok(Listed { source, contacts, businesses, lacks })
     }
 
     /// All of the contacts, of the fields that we know.
@@ -109,6 +107,59 @@ impl ContactSource {
     fn query_of_businesses(&self) -> Option<Query> {
         let (table, layout) = self.businesses.as_ref()?;
         Some(Query::of(table.as_str()).fields(layout.fields.pairs().into_iter().map(|(_, name)| name)))
+    }
+}
+
+/// Makes names those that the base writes, by its schema, and forgets those that it has none of, but for `needed` ones, so that the
+/// base itself says what is wrong. Returns what was forgotten.
+fn keep_those_of(
+    tables: &[TableSchema],
+    table: &str,
+    names: Vec<(&'static str, &mut String)>,
+    needed: &[&str],
+) -> Vec<String> {
+    let Some(schema) = TableSchema::find(tables, table) else { return Vec::new() };
+    let mut lacks = Vec::new();
+    for (ours, name) in names.into_iter().filter(|(_, name)| !name.is_empty()) {
+        match schema.field(name) {
+            Some(field) if field.id == *name => {}
+            Some(field) => name.clone_from(&field.name),
+            None if needed.contains(&ours) => {}
+            None => lacks.push(format!("{table}: the field `{}`", std::mem::take(name))),
+        }
+    }
+    lacks
+}
+
+/// The records of both tables, as they were read.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// With the fields that the base has.
+    source: ContactSource,
+    pub contacts: RecordList,
+    /// `None`: they are not read.
+    pub businesses: Option<RecordList>,
+    /// Fields that the base has none of, one each.
+    pub lacks: Vec<String>,
+}
+
+impl Listed {
+    /// What the records come to.
+    pub fn read(&self, file: &Directory, before: Option<&SyncedContacts>) -> (RosterReading, Vec<SyncedBusiness>) {
+        let mut reading = read(&self.contacts.records, &self.source.layout, file, before);
+        let mut lines = Vec::new();
+        if let (Some(list), Some((_, layout))) = (&self.businesses, &self.source.businesses) {
+            let before = before.map_or(&[][..], |c| c.businesses.as_slice());
+            let wrong;
+            (lines, wrong) = businesses::read(&list.records, layout, file.country(), before);
+            reading.wrong.extend(wrong);
+        }
+        (reading, lines)
+    }
+
+    /// Whether both were read whole.
+    pub fn is_complete(&self) -> bool {
+        self.contacts.complete && self.businesses.as_ref().is_none_or(|b| b.complete)
     }
 }
 
@@ -159,7 +210,7 @@ impl ContactSync {
             }
         };
         match listed {
-            Ok((list, businesses)) => self.listed(&list, businesses.as_ref()).await,
+            Ok(listed) => self.listed(&listed).await,
             Err(e) => {
                 self.failed(&e).await?;
                 Ok(SyncOutcome::Kept)
@@ -167,13 +218,14 @@ impl ContactSync {
         }
     }
 
-    async fn listed(&self, list: &RecordList, businesses: Option<&RecordList>) -> Result<SyncOutcome, StoreError> {
+    async fn listed(&self, listed: &Listed) -> Result<SyncOutcome, StoreError> {
         *self.failing_since() = None;
         let held = self.core.in_force();
         let (file, before) = (held.configured.clone(), held.contacts.clone());
-        let (mut reading, lines) = self.source.read(list, businesses, &file, before.as_ref());
-        let complete = list.complete && businesses.is_none_or(|b| b.complete);
-        if let Err(why) = acceptable(&reading, &lines, complete, &held) {
+        let (mut reading, lines) = listed.read(&file, before.as_ref());
+        if let Err(why) =
+            acceptable(&reading, listed.businesses.as_ref().map(|_| lines.as_slice()), listed.is_complete(), &held)
+        {
             let message =
                 format!("the table {} {why}: {}; look at it in Airtable", self.source.table, stands(before.as_ref()));
             self.raise(AlertKind::ContactsKept, message).await?;
@@ -279,7 +331,12 @@ impl ContactSync {
 /// Whether a reading may take the place of the copy. It may not where it is not whole, where nothing in it can be used, where
 /// half of the rows of the copy are gone, or where it leaves nobody at all, or nobody in a role that a policy names and that
 /// somebody holds now on that line: a clean-up of a table must not empty the ladder at night.
-fn acceptable(reading: &RosterReading, lines: &[SyncedBusiness], complete: bool, held: &InForce) -> Result<(), String> {
+fn acceptable(
+    reading: &RosterReading,
+    lines: Option<&[SyncedBusiness]>,
+    complete: bool,
+    held: &InForce,
+) -> Result<(), String> {
     if !complete {
         return Err("could not be read whole".to_owned());
     }
@@ -293,11 +350,12 @@ fn acceptable(reading: &RosterReading, lines: &[SyncedBusiness], complete: bool,
         return Err(format!("has {} rows that can be used, under half of the {before} before", reading.contacts.len()));
     }
     let open = |all: &[SyncedBusiness]| all.iter().filter(|b| b.active).count();
-    let (before, now) = (copy.map_or(0, |c| open(&c.businesses)), open(lines));
-    if now.saturating_mul(2) < before {
+    let before = copy.map_or(0, |c| open(&c.businesses));
+    // Where the settings read no businesses any more, none are expected.
+    if let Some(now) = lines.map(open).filter(|now| now.saturating_mul(2) < before) {
         return Err(format!("goes with a table of {now} active businesses, under half of the {before} before"));
     }
-    let after = merge(&held.configured, &reading.contacts, lines).directory;
+    let after = merge(&held.configured, &reading.contacts, lines.unwrap_or_default()).directory;
     if after.contacts.is_empty() {
         return Err("would leave nobody who can be told".to_owned());
     }
@@ -305,11 +363,14 @@ fn acceptable(reading: &RosterReading, lines: &[SyncedBusiness], complete: bool,
         // Somebody is better than nobody.
         return Ok(());
     }
-    let empty = crate::config::empty_roles(&held.directory);
+    // Hours and leave are taken as they come: what is kept from happening is that a clean-up leaves nobody.
+    let empty = crate::config::unstaffed_roles(&held.directory);
     let lines_before = &held.directory.lines;
     // A line that is new is not made worse by what it lacks.
     let is_old = |role: &EmptyRole| role.line.is_none() || lines_before.iter().any(|l| l.number == role.line);
-    match crate::config::empty_roles(&after).into_iter().find(|role| is_old(role) && !empty.contains(role)) {
+    let is_new =
+        |role: &EmptyRole| !empty.iter().any(|e| (&e.line, &e.level, &e.role) == (&role.line, &role.level, &role.role));
+    match crate::config::unstaffed_roles(&after).into_iter().find(|role| is_old(role) && is_new(role)) {
         Some(role) => Err(format!("would leave a role empty ({})", role.said)),
         None => Ok(()),
     }

@@ -46,6 +46,13 @@ pub struct RosterLayout {
     pub values: AirtableValues,
 }
 
+impl RosterLayout {
+    /// Whether rows are memberships: of one person there may be several.
+    fn says_who_works_where(&self) -> bool {
+        !self.fields.business.is_empty() || !self.fields.priority.is_empty()
+    }
+}
+
 /// What the records came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RosterReading {
@@ -74,8 +81,14 @@ pub fn read(
     for row in rows {
         let wrong = |why: &str| Wrong { record: row.record.clone(), name: row.name.clone(), why: why.to_owned() };
         if let Some(phone) = row.phone.as_ref().filter(|_| row.active) {
-            let twin = |c: &&SyncedContact| c.active && c.phone.as_ref() == Some(phone);
-            if let Some(twin) = reading.contacts.iter().find(twin) {
+            let twin = |c: &&SyncedContact| c.active && !c.again && c.phone.as_ref() == Some(phone);
+            let found = reading.contacts.iter().find(twin).cloned();
+            if let Some(twin) = found.as_ref().filter(|_| layout.says_who_works_where()) {
+                // One person, in another business or with another place.
+                reading.contacts.push(SyncedContact { id: twin.id.clone(), again: true, ..row });
+                continue;
+            }
+            if let Some(twin) = found {
                 let why = format!("it has the phone of {:?} too and is left out: one row a phone", masked(&twin.name));
                 reading.wrong.push(wrong(&why));
                 continue;
@@ -178,6 +191,7 @@ fn row(record: &Record, layout: &RosterLayout, country: Option<&str>, wrong: &mu
         trade,
         away,
         hours,
+        again: false,
     })
 }
 
@@ -336,14 +350,20 @@ fn senders(file: &Directory) -> impl Iterator<Item = &str> {
 /// where that is taken or nothing, by its record. An id stays with its record: who is told of a running call stays the same
 /// person when somebody corrects a name.
 fn id(row: &SyncedContact, file: &Directory, before: Option<&SyncedContacts>, taken: &BTreeSet<String>) -> ContactId {
+    let known = |c: &&SyncedContact| c.record == row.record;
+    let of_others = before.map_or(&[][..], |c| c.contacts.as_slice()).iter().filter(|c| c.record != row.record);
+    let of_others: BTreeSet<String> = of_others.map(|c| c.id.as_str().to_lowercase()).collect();
     let free = |id: &ContactId| !taken.contains(&id.as_str().to_lowercase());
-    let before = before.and_then(|c| c.contacts.iter().find(|c| c.record == row.record)).map(|c| c.id.clone());
+    let unclaimed = |id: &ContactId| !of_others.contains(&id.as_str().to_lowercase());
+    let before = before.and_then(|c| c.contacts.iter().find(known)).map(|c| c.id.clone());
     let same_phone = file.contacts.iter().find(|c| row.phone.as_ref() == Some(&c.phone)).map(|c| c.id.clone());
     let same_name =
         file.contacts.iter().find(|c| c.name.to_lowercase() == row.name.to_lowercase()).map(|c| c.id.clone());
     let named = slug(&row.name).parse().ok();
-    let known = [same_phone, before, same_name, named].into_iter().flatten().find(free);
-    known.unwrap_or_else(|| row.id.clone())
+    // A name is no proof: the id of another record is not taken for it.
+    let by_name = [same_name, named].into_iter().flatten().filter(unclaimed);
+    let found = [same_phone, before].into_iter().flatten().chain(by_name).find(free);
+    found.unwrap_or_else(|| row.id.clone())
 }
 
 /// `Kim Lee` → `kim-lee`.

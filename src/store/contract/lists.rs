@@ -356,6 +356,7 @@ pub(crate) async fn a_copy_of_contacts_is_replaced_whole_and_forgotten(store: &d
         trade: Some("HVAC".into()),
         away: true,
         hours: Hours::read(["17:00-08:00", "sat-sun 08:00-17:00"]).ok(),
+        again: true,
     };
     let business = SyncedBusiness {
         record: "recB1".into(),

@@ -7,23 +7,17 @@ use super::reads;
 use crate::store::StoreError;
 
 const PLACE: &str = "SELECT seq FROM event_cursors WHERE name = ?1";
-const NAMES: &str = "SELECT name FROM event_cursors";
 /// A new receiver is told of what comes, not of what was.
 const BEGIN: &str = "INSERT INTO event_cursors (name, seq) VALUES (?1, (SELECT coalesce(max(seq), 0) FROM log))
     ON CONFLICT (name) DO NOTHING";
 /// Never backwards.
 const MOVE: &str = "UPDATE event_cursors SET seq = ?2 WHERE name = ?1 AND seq < ?2";
-const FORGET: &str = "DELETE FROM event_cursors WHERE name = ?1";
 
 pub(super) fn place(conn: &Connection, name: &str) -> Result<Option<i64>, StoreError> {
     Ok(reads::all(conn, PLACE, [name], |row| Ok(row.get(0)?))?.pop())
 }
 
 pub(super) fn begin(conn: &Connection, names: &[String]) -> Result<(), StoreError> {
-    let known: Vec<String> = reads::all(conn, NAMES, [], |row| Ok(row.get(0)?))?;
-    for gone in known.iter().filter(|k| !names.contains(k)) {
-        conn.prepare_cached(FORGET)?.execute([gone])?;
-    }
     for name in names {
         conn.prepare_cached(BEGIN)?.execute([name])?;
     }

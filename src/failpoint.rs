@@ -12,6 +12,8 @@ use std::time::Duration;
 pub const POINTS: &[(&str, &str)] = &[
     ("accept.before-commit", "an emergency was read from the API, nothing is stored"),
     ("accept.committed", "the call is stored, its caller has no answer"),
+    ("report.before-commit", "a voice agent's report is read, nothing of it is stored"),
+    ("report.committed", "the report is stored, its platform has no answer"),
     ("intent.before-commit", "a text is about to be claimed"),
     ("intent.committed", "the intent is stored, nothing has left"),
     ("post.under-way", "the POST has left, its answer has not come"),
@@ -32,6 +34,8 @@ pub const POINTS: &[(&str, &str)] = &[
     ("poll.committed", "the status that was asked for is stored"),
     ("alert.claimed", "an alert is read from the outbox, no sink was told"),
     ("alert.told", "the sinks were told of an alert, that is not stored"),
+    ("call-list.noted", "what became of a listed phone call is stored, how far the list was compared is not"),
+    ("call-list.compared", "a list of phone calls is compared, that is not stored"),
     ("mirror.claimed", "dispatch events are read from the outbox, the base was told nothing"),
     ("mirror.written", "the base was told, that is not stored"),
     ("mirror.told", "that the base was told is stored, nothing is read back"),

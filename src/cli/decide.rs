@@ -191,6 +191,7 @@ fn say_texts(state: &CallState, out: &mut Output) {
             AttemptKind::Notice => "will be told",
             AttemptKind::StandDown => "will be stood down",
             AttemptKind::Answer => "will be answered",
+            AttemptKind::Update => "will be told what has changed",
         };
         out.line(&format!("  {} {} {what} (attempt {})", a.recipient.name, a.recipient.phone, a.number));
     }

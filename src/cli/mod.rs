@@ -4,6 +4,7 @@ mod app;
 mod args;
 mod breaker;
 mod brought;
+mod call_lists;
 mod completions;
 mod config;
 mod contacts;

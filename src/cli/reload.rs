@@ -233,6 +233,9 @@ impl Reload {
             error!(error = %e.what, "the heartbeat goes on as before");
         }
         super::serve::assign_reports(&self.app, &self.engine, &self.supervisor);
+        if let Err(e) = super::call_lists::assign(&self.app, &self.engine, &self.supervisor) {
+            error!(error = %e.what, "the lists of phone calls are compared as before");
+        }
         core.wake.all();
     }
 }

@@ -30,6 +30,7 @@ use crate::http;
 use crate::store::{Control, Holder, Lease, LeaseError};
 
 use super::app::App;
+use super::call_lists;
 use super::exit::ExitStatus;
 use super::output::Output;
 use super::reload::Reload;
@@ -89,6 +90,8 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     assign_heartbeat(&app, &engine, &supervisor)?;
     assign_reports(&app, &engine, &supervisor);
     assign_events(&app, &engine, &supervisor).await?;
+    call_lists::assign(&app, &engine, &supervisor)?;
+    call_lists::say(&app);
     start::recover_local(&engine, "serve", Some(own_url.clone())).await?;
     let state = http_state(&app, core.clone(), engine.clone(), &own_url);
     let stop = CancellationToken::new();

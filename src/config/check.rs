@@ -58,7 +58,8 @@ pub(super) fn config(
     let alerts = super::alerts::alerts(&mut r, &mut root, &mut test);
     let heartbeat = heartbeat(&mut r, &mut root, &mut test);
     let events = super::events::events(&mut r, &mut root, &mut test);
-    let intake = super::intake::intake(&mut r, &mut root);
+    let mut stand = super::intake_lists::Stand { test: &mut test, sandbox: sandbox_listen };
+    let intake = super::intake::intake(&mut r, &mut root, &mut stand);
     let mut tests = r.section(&mut root, "test");
     let test_numbers = phones(&mut r, &mut tests, "numbers");
     r.finish(tests);

@@ -29,7 +29,8 @@ fn owner(path: &[&str]) -> Owner {
         ["store" | "server" | "test" | "sandbox" | "test_mode" | "events", ..]
         | ["twilio", "base_url" | "api_key", ..]
         | ["airtable" | "heartbeat" | "smtp", "base_url" | "url" | "url_file", ..]
-        | ["alerts", "sinks", "url" | "url_file", ..] => Owner::Process,
+        | ["alerts", "sinks", "url" | "url_file", ..]
+        | ["intake", _, "base_url"] => Owner::Process,
         [.., name] if is_secret(path, name.strip_suffix("_file").unwrap_or(name)) => Owner::Process,
         _ => Owner::Store,
     }
@@ -46,7 +47,7 @@ fn is_secret(path: &[&str], name: &str) -> bool {
             | (["alerts", "sinks", _], "url" | "secret")
             | (["heartbeat" | "smtp", _], "url")
             | (["intake", "retell", _], "api_key")
-            | (["intake", "vapi", _], "secret" | "hmac_secret")
+            | (["intake", "vapi", _], "secret" | "hmac_secret" | "api_key")
             | (["intake", "custom", _, _], "token" | "hmac_secret")
     )
 }

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::intake_types::{CustomSource, FieldPaths, Intake, RetellSource, VapiSource};
+use super::intake_lists::{self, ListSection, Stand};
+use super::intake_types::{CallListPlace, CallListSource, CustomSource, FieldPaths, Intake, RetellSource, VapiSource};
 use super::read::{Reader, Section};
 use super::types::Part;
 
@@ -14,12 +15,13 @@ use super::types::Part;
 const SECRET_CHARS_ADVISED: usize = 16;
 const PATH_FORM: &str = "keys with dots between them, like \"call.from_number\"; a|b: either key";
 /// Names that are sources of ours.
-const TAKEN: &[&str] = &["retell", "vapi"];
+const TAKEN: &[&str] = &["retell", "vapi", "twilio"];
 
-pub(super) fn intake(r: &mut Reader, root: &mut Section) -> Intake {
+pub(super) fn intake(r: &mut Reader, root: &mut Section, stand: &mut Stand<'_>) -> Intake {
     let mut s = r.section(root, "intake");
-    let retell = retell(r, &mut s);
-    let vapi = vapi(r, &mut s);
+    let (retell, retell_list) = retell(r, &mut s, stand);
+    let (vapi, vapi_list) = vapi(r, &mut s, stand);
+    let lists = [retell_list, vapi_list, intake_lists::twilio(r, &mut s)].into_iter().flatten().collect();
     let mut all = r.section(&mut s, "custom");
     let mut custom = BTreeMap::new();
     for name in all.names() {
@@ -27,7 +29,7 @@ pub(super) fn intake(r: &mut Reader, root: &mut Section) -> Intake {
         let mut one = r.section(&mut all, &name);
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
         if name.is_empty() || name.len() > 40 || !name.chars().all(plain) || TAKEN.contains(&name.as_str()) {
-            let form = "1 to 40 small letters, digits, dashes and underscores, and neither retell nor vapi";
+            let form = "1 to 40 small letters, digits, dashes and underscores, and none of retell, vapi, twilio";
             r.wrong(one.origin.clone(), &key, "is no name for an intake", form);
         }
         custom.extend(self::custom(r, &mut one).map(|source| (name, source)));
@@ -35,26 +37,34 @@ pub(super) fn intake(r: &mut Reader, root: &mut Section) -> Intake {
     }
     r.finish(all);
     r.finish(s);
-    Intake { retell, vapi, custom }
+    Intake { retell, vapi, custom, lists }
 }
 
-fn retell(r: &mut Reader, root: &mut Section) -> Option<RetellSource> {
+type Both<T> = (Option<T>, Option<CallListSource>);
+
+fn retell(r: &mut Reader, root: &mut Section, stand: &mut Stand<'_>) -> Both<RetellSource> {
     let mut s = r.section(root, "retell");
     let api_key = secret(r, &mut s, "api_key");
+    let section = ListSection::with_address(r, &mut s, stand);
+    let list = section.list(r, &s, api_key.clone(), |base_url, api_key| CallListPlace::Retell { base_url, api_key });
     let fields = fields(r, &mut s);
     r.finish(s);
-    Some(RetellSource { api_key: api_key?, fields })
+    (api_key.map(|api_key| RetellSource { api_key, fields }), list)
 }
 
-fn vapi(r: &mut Reader, root: &mut Section) -> Option<VapiSource> {
+fn vapi(r: &mut Reader, root: &mut Section, stand: &mut Stand<'_>) -> Both<VapiSource> {
     let mut s = r.section(root, "vapi");
-    let (secret, hmac_secret) = (secret(r, &mut s, "secret"), secret(r, &mut s, "hmac_secret"));
+    let (secret, hmac_secret) = (self::secret(r, &mut s, "secret"), self::secret(r, &mut s, "hmac_secret"));
+    let api_key = self::secret(r, &mut s, "api_key");
+    let section = ListSection::with_address(r, &mut s, stand);
+    let list = section.list(r, &s, api_key, |base_url, api_key| CallListPlace::Vapi { base_url, api_key });
     let parse = |t: &str| if t.trim().is_empty() { Err("is blank".to_owned()) } else { Ok(t.trim().to_owned()) };
     let tools = r.list(&mut s, "tools", "the name of a tool", parse, Clone::clone).unwrap_or_default();
     let fields = fields(r, &mut s);
     r.finish(s);
     let tools = tools.into_iter().map(|t| t.value).collect();
-    (secret.is_some() || hmac_secret.is_some()).then_some(VapiSource { secret, hmac_secret, tools, fields })
+    let is_on = secret.is_some() || hmac_secret.is_some();
+    (is_on.then_some(VapiSource { secret, hmac_secret, tools, fields }), list)
 }
 
 fn custom(r: &mut Reader, s: &mut Section) -> Option<CustomSource> {
@@ -132,6 +142,22 @@ fn usual_fields() -> FieldPaths {
     }
 }
 
+/// The rules of the defaults, by source.
+#[cfg(test)]
+pub(crate) fn usual_rules() -> BTreeMap<&'static str, Vec<super::intake_types::ListRule>> {
+    const FILE: &str = r#"
+        [intake.retell]
+        api_key = "key_test_0123456789"
+        list = true
+        [intake.vapi]
+        api_key = "invented-vapi-key"
+        list = "30s"
+        [intake.twilio]
+        list = true
+    "#;
+    of_file(FILE).lists.into_iter().map(|list| (list.source(), list.hung_up)).collect()
+}
+
 /// All platforms on, with the paths of the defaults and invented secrets.
 #[cfg(test)]
 pub(crate) fn sample() -> Intake {
@@ -154,11 +180,18 @@ pub(crate) fn sample() -> Intake {
         [intake.custom.plain]
         token = "invented-plain-token"
     "#;
+    of_file(FILE)
+}
+
+#[cfg(test)]
+fn of_file(file: &str) -> Intake {
     let parse = |text: &str| super::file::parse(text, None).unwrap_or_else(|problem| panic!("{problem}"));
     let mut root = parse(include_str!("default.toml"));
-    super::raw::overlay(&mut root, parse(FILE), "");
+    super::raw::overlay(&mut root, parse(file), "");
     let mut r = Reader::new(std::path::PathBuf::from("/"), Vec::new());
-    let sample = intake(&mut r, &mut Section::root(root));
+    let mut test = super::test_mode::TestMode { on: false, replaced: Vec::new() };
+    let mut stand = Stand { test: &mut test, sandbox: ([127, 0, 0, 1], 4010).into() };
+    let sample = intake(&mut r, &mut Section::root(root), &mut stand);
     assert!(r.problems.is_empty() && r.deferred.is_empty(), "{:?}", r.problems);
     sample
 }

@@ -1,8 +1,10 @@
 //! What `[intake]` comes to: see [`super::intake`].
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use secrecy::SecretString;
+use url::Url;
 
 /// The platforms that are let in.
 #[derive(Debug, Clone, Default)]
@@ -11,6 +13,69 @@ pub struct Intake {
     pub vapi: Option<VapiSource>,
     /// By their names.
     pub custom: BTreeMap<String, CustomSource>,
+    /// Where phone calls are listed, to be compared with what was reported.
+    pub lists: Vec<CallListSource>,
+}
+
+/// A list of phone calls that is compared with what was reported.
+#[derive(Debug, Clone)]
+pub struct CallListSource {
+    pub place: CallListPlace,
+    /// How often it is read.
+    pub every: Duration,
+    /// Of these no report is expected; any one of them is enough.
+    pub hung_up: Vec<ListRule>,
+}
+
+impl CallListSource {
+    /// How the log and the ids name it.
+    pub const fn source(&self) -> &'static str {
+        match self.place {
+            CallListPlace::Retell { .. } => "retell",
+            CallListPlace::Vapi { .. } => "vapi",
+            CallListPlace::Twilio => "twilio",
+        }
+    }
+}
+
+/// Where a list is, and what it is asked with.
+#[derive(Debug, Clone)]
+pub enum CallListPlace {
+    Retell {
+        base_url: Url,
+        api_key: SecretString,
+    },
+    Vapi {
+        base_url: Url,
+        api_key: SecretString,
+    },
+    /// The account of `[twilio]`; its numbers are those of the lines.
+    Twilio,
+}
+
+/// A rule about a listed phone call; each of its conditions must hold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListRule {
+    /// As it was written.
+    pub text: String,
+    pub conditions: Vec<ListCondition>,
+}
+
+/// One condition of a rule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListCondition {
+    /// Where the item says it; `seconds` is how long the phone call took.
+    pub path: String,
+    pub holds: ListTest,
+}
+
+/// What must stand at the path of a condition.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ListTest {
+    /// One of these texts.
+    Is(Vec<String>),
+    /// A number below this.
+    Below(f64),
 }
 
 /// Retell.

@@ -21,6 +21,7 @@ mod file;
 mod forms;
 mod in_force;
 pub(crate) mod intake;
+mod intake_lists;
 mod intake_types;
 mod levels;
 mod limits;
@@ -50,7 +51,10 @@ pub use env::{Sources, no_color, unknown_time_zone, user_name};
 pub use event_types::key_of;
 pub use forms::duration;
 pub use in_force::{differences, sinks_of};
-pub use intake_types::{CustomSource, FieldPaths, Intake, RetellSource, VapiSource};
+pub use intake_types::{
+    CallListPlace, CallListSource, CustomSource, FieldPaths, Intake, ListCondition, ListRule, ListTest, RetellSource,
+    VapiSource,
+};
 pub use load::{completed, load, load_document, load_under, load_under_without_file, place};
 pub use origin::{ConfigErrors, ConfigProblem};
 pub use people::{EmptyRole, empty_roles, no_last_resort, unstaffed_roles};

@@ -11,6 +11,7 @@ use url::Url;
 
 use super::airtable_words::AirtableValues;
 use super::in_force::Documents;
+use super::intake_types::CallListPlace;
 use super::origin::{ConfigErrors, ConfigProblem, Origin};
 use super::secret_url::SecretUrl;
 use super::show::ShowRow;
@@ -571,9 +572,13 @@ impl Config {
         {
             *relay = there;
         }
-        for url in
-            self.twilio.iter_mut().map(|t| &mut t.base_url).chain(self.airtable.iter_mut().map(|a| &mut a.base_url))
-        {
+        let twilio = self.twilio.iter_mut().map(|t| &mut t.base_url);
+        let airtable = self.airtable.iter_mut().map(|a| &mut a.base_url);
+        let lists = self.intake.lists.iter_mut().filter_map(|list| match &mut list.place {
+            CallListPlace::Retell { base_url, .. } | CallListPlace::Vapi { base_url, .. } => Some(base_url),
+            CallListPlace::Twilio => None,
+        });
+        for url in twilio.chain(airtable).chain(lists) {
             if *url == before {
                 *url = now.clone();
             }

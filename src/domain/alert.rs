@@ -124,7 +124,7 @@ kinds! {
     HolderOptedOut = "holder-opted-out", Page, Closed;
     /// The paperwork of a call was odd in several ways, or was mended; the call runs. Subject: the call.
     Validation = "paperwork", Notice, Taken;
-    /// A later report of a call says a higher level than it runs as. Subject: the call.
+    /// A later report of a call that is taken or over says a higher level. Subject: the call.
     ReportRaised = "report-raised", Notice, Closed;
     /// A report was signed more than 5 min off our clock; the call runs. Subject: the call.
     ReportClock = "report-clock", Notice, Taken;
@@ -181,6 +181,10 @@ kinds! {
     ReportUnread = "report-unread", Page, Ended;
     /// A phone call broke off before anybody was heard. Subject: its id.
     Unheard = "unheard", Page, Ended;
+    /// A phone call is over and no report of it came: nobody was told. Subject: its id.
+    CallMissed = "call-missed", Page, Ended;
+    /// A list of phone calls cannot be read: nobody sees which of them are not reported. Subject: the source.
+    CallList = "call-list", Notice, Ended;
 
     // -- The machine and the store.
     /// The settings in force name an alert sink that this engine has no place for. Subject: the sink.
@@ -268,9 +272,10 @@ impl AlertKind {
         )
     }
 
-    /// Whether its message quotes what a person wrote: that is for the sinks, and never for the process's own log.
+    /// Whether its message quotes what a person wrote, or the number to call back: that is for the sinks, and never for the
+    /// process's own log.
     pub const fn quotes_a_person(self) -> bool {
-        matches!(self, Self::UnreadReply | Self::UndecidedReply | Self::UnknownWriter)
+        matches!(self, Self::UnreadReply | Self::UndecidedReply | Self::UnknownWriter | Self::CallMissed)
     }
 
     /// Whether it says the newest words of those that raise it.
@@ -473,7 +478,7 @@ mod tests {
     fn what_leaves_an_emergency_unanswered_or_blinds_us_pages() {
         let page = AlertKind::ALL.iter().filter(|k| k.severity() == Severity::Page).map(|k| k.word());
         let want = "exhausted untold unanswered stranded not-seen unknown undecided-reply holder-opted-out adopt breaker no-sender \
-                    consecutive-failures unknown-writer webhooks-refused dispatch-refused reports-refused report-unread unheard sink-place rescued-copy settings-file store store-file unreadable \
+                    consecutive-failures unknown-writer webhooks-refused dispatch-refused reports-refused report-unread unheard call-missed sink-place rescued-copy settings-file store store-file unreadable \
                     contacts-kept";
         assert_eq!(page.collect::<Vec<_>>().join(" "), want);
         assert_eq!(

@@ -86,6 +86,8 @@ words! {
         StandDown = "stand-down",
         /// Answers a reply that was read from the provider's list.
         Answer = "answer",
+        /// Tells what has changed of a call to a contact who knows it.
+        Update = "update",
     }
 }
 

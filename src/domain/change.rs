@@ -8,6 +8,7 @@ use super::breaker::Breaker;
 use super::call::CallState;
 use super::event::{InboundRow, StatusUpdate};
 use super::log::LogEntry;
+use super::phone_call::PhoneCall;
 use super::types::{AttemptId, CallId, Sender, Timestamp};
 
 /// What a decision returns; the store writes it all in the transaction that loaded its input, or nothing.
@@ -29,6 +30,8 @@ pub struct Change {
     pub opt_outs: Vec<OptOutChange>,
     /// Opened, probed and closed.
     pub breakers: Vec<BreakerChange>,
+    /// What is known of phone calls.
+    pub phone_calls: Vec<PhoneCallChange>,
     /// To other systems.
     pub effects: Vec<Effect>,
     /// For whoever asked.
@@ -82,6 +85,15 @@ pub enum BreakerChange {
     },
     /// It is closed: deferred steps of all calls are looked at again at once.
     Close { sender: String },
+}
+
+/// What is known of a phone call, by the id that its first report has or would have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PhoneCallChange {
+    /// This call is of it; `None`: no call was made, as nobody was heard in it.
+    Told { id: CallId, phone: PhoneCall, call: Option<CallId> },
+    /// It is over, and a report of it is waited for until then; `words`: what was heard. Where anything is known of it: nothing.
+    Waits { id: CallId, phone: PhoneCall, until: Timestamp, words: Option<String> },
 }
 
 /// What another system must be told of; the newest state of a row stands for those before it.

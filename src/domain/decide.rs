@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 
 use super::alert::{AlertChange, AlertKind, Until};
 use super::call::{Call, CallState, CallStatus};
-use super::change::{Answer, Change};
+use super::change::{Answer, Change, PhoneCallChange};
 use super::deferred;
 use super::event::{Decision, Loaded, NewCall};
 use super::log::LogKind;
 use super::outgoing::HANDED_BACK;
 use super::phone::spelling::plain_number;
+use super::phone_call::PhoneCall;
 use super::sequence;
 use super::types::{Actor, CallId, ContactId};
 use super::work::{Ctx, Illegal, Work, holder_name};
@@ -25,7 +26,12 @@ pub(super) fn accept(loaded: &Loaded, new: &NewCall, ctx: &Ctx<'_>) -> Result<Ch
         let answer = if same { Answer::Exists(boxed) } else { Answer::Differs(boxed) };
         return Ok(Change { answer, ..Change::default() });
     }
-    made(loaded, new, Duration::ZERO, ctx)
+    let mut change = made(loaded, new, Duration::ZERO, ctx)?;
+    let phone = PhoneCall::told_by(&new.data);
+    if phone.sid.is_some() {
+        change.phone_calls.push(PhoneCallChange::Told { id: new.id.clone(), phone, call: Some(new.id.clone()) });
+    }
+    Ok(change)
 }
 
 /// A new call; its first step fires after `hold` at the earliest.

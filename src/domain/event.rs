@@ -12,8 +12,10 @@ use super::alert::{AlertChange, AlertKey, AlertKind};
 use super::answers::{AnsweredBefore, PastAnswer, PastReply, Prompt};
 use super::breaker::Breaker;
 use super::call::{CallData, CallState, Override};
+use super::change::PhoneCallChange;
 use super::codes::ErrorClass;
 use super::log::LogKind;
+use super::phone_call::PhoneCall;
 use super::policy::Policy;
 use super::receipt::MessageStatus;
 use super::settings::{Basis, SettingsNumber};
@@ -76,6 +78,18 @@ pub struct Note {
     pub data: Value,
     /// Raised with it.
     pub alert: Option<(AlertKey, String)>,
+    /// The phone call that it is about: no call is made of it, and of what else tells of it none either.
+    pub phone: Option<PhoneCall>,
+}
+
+/// A phone call that ended, by Twilio's own word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndedPhoneCall {
+    /// The id that a call of it would have.
+    pub id: CallId,
+    pub phone: PhoneCall,
+    /// What was heard in it.
+    pub words: Option<String>,
 }
 
 /// What became of one POST.
@@ -293,6 +307,10 @@ pub enum Event {
     Report(Box<NewCall>, Report),
     /// Something that makes no call is kept in the log.
     Note(Box<Note>),
+    /// A phone call has ended, which its platform may still report: that is waited for.
+    PhoneCallEnded(Box<EndedPhoneCall>),
+    /// What became of a phone call that waited for its report.
+    PhoneCall(Box<PhoneCallChange>),
     /// A call's wake time has come.
     Wake { call: CallId },
     /// An engine wants to send this attempt.
@@ -409,6 +427,10 @@ pub enum Load {
     /// For a new call: the one that has its id or its idempotency key already, and the first of these references that is free.
     New {
         id: CallId,
+        /// Other ids of the same: with the platform's prefix, or without.
+        also: Vec<CallId>,
+        /// The phone call that it is of: the call that was made of that by another way is loaded.
+        phone: Option<PhoneCall>,
         idempotency_key: Option<String>,
         /// The report that came, by its key: whether the call has it already.
         report: Option<String>,
@@ -430,6 +452,8 @@ pub enum Load {
         /// Closed calls that changed since this moment are shown, whatever other texts have left since.
         changed_since: Timestamp,
     },
+    /// Whether anything is known of this phone call.
+    PhoneCall { id: CallId, phone: PhoneCall },
     /// Nothing but the opt-outs.
     Nothing,
 }
@@ -455,6 +479,7 @@ pub struct Loaded {
     pub said: Vec<PastReply>,
     /// For [`Load::Message`] and [`Load::Attempt`]: receipts kept earlier that name this attempt's message and found no attempt.
     pub orphans: Vec<StatusUpdate>,
-    /// For [`Load::Message`]: the very same receipt is kept and joined already. For [`Load::New`]: so is the report.
+    /// For [`Load::Message`]: the very same receipt is kept and joined already. For [`Load::New`]: so is the report. For
+    /// [`Load::PhoneCall`]: it was told of.
     pub replayed: bool,
 }

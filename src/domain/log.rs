@@ -15,6 +15,8 @@ words! {
         CallReported = "call.reported",
         /// A phone call in which nobody was heard: no call was made of it.
         CallUnheard = "call.unheard",
+        /// A phone call that its platform lists and that nobody reported: no call was made of it.
+        CallMissed = "call.missed",
         /// A report that could not be read, as it came.
         ReportUnread = "report.unread",
         /// A contact took it.
@@ -29,8 +31,10 @@ words! {
         CallReopened = "call.reopened",
         /// It can wait until the morning.
         CallDeferred = "call.deferred",
-        /// A deferred one was woken: a new round.
+        /// It runs as a higher level: a new round, or whoever has it is told.
         CallRaised = "call.raised",
+        /// What is known of it has changed.
+        CallChanged = "call.changed",
         /// A person has seen a deferred one.
         CallSeen = "call.seen",
         /// Its follow-ups were stopped by a person.

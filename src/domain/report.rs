@@ -1,20 +1,29 @@
 //! What a voice agent's platform tells of a phone call. One phone call is one call: the first report makes it, the same again
-//! changes nothing, and what comes later is added to its story.
+//! changes nothing, and what comes later, by whatever way, is added to its story.
 //!
 //! A first report that is known to be followed by a better one makes a call that is *held*: its first step waits, durably, for
 //! that report or for the end of its hold. Nobody has been told of it, so the better report may still change what it says.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use super::alert::{AlertChange, AlertKind};
+use super::alert::AlertChange;
 use super::call::{Call, CallData, CallStatus};
-use super::change::{Answer, Change};
+use super::change::{Answer, Change, PhoneCallChange};
 use super::decide;
 use super::deferred;
-use super::event::{Loaded, NewCall, Note, Report};
+use super::event::{EndedPhoneCall, Loaded, NewCall, Note, Report};
 use super::log::{LogEntry, LogKind};
+use super::phone::masked;
+use super::phone_call::PhoneCall;
 use super::sequence;
+use super::types::CallId;
+use super::update::{self, IsHigher};
 use super::work::{Ctx, Illegal, Work};
+
+/// How long a report of a phone call is waited for once Twilio says that it ended.
+const REPORT_WAIT: Duration = Duration::from_secs(180);
 
 /// A report makes its call, or joins it.
 pub(super) fn report(loaded: &Loaded, new: &NewCall, report: &Report, ctx: &Ctx<'_>) -> Result<Change, Illegal> {
@@ -22,6 +31,7 @@ pub(super) fn report(loaded: &Loaded, new: &NewCall, report: &Report, ctx: &Ctx<
         let mut change = decide::made(loaded, new, report.hold.unwrap_or_default(), ctx)?;
         let waits = report.hold.map(|h| format!(": a better report is waited for, {} s at most", h.as_secs()));
         let message = format!("{} reported {}{}", report.source, report.event, waits.unwrap_or_default());
+        change.phone_calls.push(told(new, &new.id));
         change.log.push(LogEntry {
             kind: LogKind::CallReported,
             at: ctx.now,
@@ -37,6 +47,7 @@ pub(super) fn report(loaded: &Loaded, new: &NewCall, report: &Report, ctx: &Ctx<
         return Ok(Change { answer: Answer::Exists(Box::new(existing.clone())), ..Change::default() });
     }
     let mut w = Work::new(ctx, loaded, existing.clone());
+    w.change.phone_calls.push(joined(new, &existing.call));
     let held = is_held(&w.state.call);
     let what = if held { "its words are the call's now" } else { "added to the story" };
     w.log(
@@ -50,11 +61,60 @@ pub(super) fn report(loaded: &Loaded, new: &NewCall, report: &Report, ctx: &Ctx<
     } else if is_higher(&w.state.call, new) && w.state.call.status == CallStatus::Deferred {
         let actor = w.ctx.actor.clone();
         deferred::raise(&mut w, Some(&new.level), &actor, None)?;
-    } else if is_higher(&w.state.call, new) {
-        raised(&mut w, new, report);
+    } else {
+        let higher = if is_higher(&w.state.call, new) { IsHigher::Yes } else { IsHigher::No };
+        update::by_report(&mut w, new, report, higher)?;
     }
     w.change.answer = Answer::Exists(Box::new(w.state.clone()));
     Ok(w.into_change())
+}
+
+/// Whether the call that was found is of the same phone call, which came by another way.
+pub(super) fn is_of_another_way(loaded: &Loaded, new: &NewCall) -> bool {
+    let Some(found) = loaded.calls.first().map(|c| &c.call) else { return false };
+    let by_key = new.idempotency_key.is_some() && found.idempotency_key == new.idempotency_key;
+    found.id != new.id && !by_key
+}
+
+/// What an intake hands over by the API, where its phone call has come by another way.
+pub fn by_api() -> Report {
+    Report { source: "the API".to_owned(), event: "the same phone call".to_owned(), hold: None }
+}
+
+fn told(new: &NewCall, call: &CallId) -> PhoneCallChange {
+    PhoneCallChange::Told { id: new.id.clone(), phone: PhoneCall::told_by(&new.data), call: Some(call.clone()) }
+}
+
+/// As [`told`]; what names no SID has that of its call, so that another phone call does not join through it.
+fn joined(new: &NewCall, call: &Call) -> PhoneCallChange {
+    let mut phone = PhoneCall::told_by(&new.data);
+    phone.sid = phone.sid.or_else(|| PhoneCall::told_by(&call.data).sid);
+    PhoneCallChange::Told { id: new.id.clone(), phone, call: Some(call.id.clone()) }
+}
+
+/// Twilio's word that a phone call ended: a report of it is waited for, unless one came.
+pub(super) fn ended(loaded: &Loaded, ended: &EndedPhoneCall, ctx: &Ctx<'_>) -> Change {
+    if loaded.replayed {
+        return Change::default();
+    }
+    let until = ctx.now.plus(REPORT_WAIT);
+    let from = ended.phone.caller.as_deref().map_or_else(|| "a number that is not known".to_owned(), masked);
+    let message = format!(
+        "a phone call from {from} ended: where nobody reports it within {} s, it is dispatched",
+        REPORT_WAIT.as_secs()
+    );
+    let entry = LogEntry {
+        kind: LogKind::CallReported,
+        at: ctx.now,
+        call: Some(ended.id.clone()),
+        attempt: None,
+        actor: ctx.actor.clone(),
+        message,
+        data: json!({ "twilioCallSid": ended.phone.sid, "startedAt": ended.phone.started_at, "until": until }),
+    };
+    let EndedPhoneCall { id, phone, words } = ended.clone();
+    let waits = PhoneCallChange::Waits { id, phone, until, words };
+    Change { log: vec![entry], phone_calls: vec![waits], ..Change::default() }
 }
 
 /// What makes no call stands in the log.
@@ -69,7 +129,14 @@ pub(super) fn note(note: &Note, ctx: &Ctx<'_>) -> Change {
         data: note.data.clone(),
     };
     let raise = |(key, message)| AlertChange::Raise { key, call: None, message };
-    Change { log: vec![entry], alerts: note.alert.clone().map(raise).into_iter().collect(), ..Change::default() }
+    let unheard =
+        |(phone, id): (&PhoneCall, &CallId)| PhoneCallChange::Told { id: id.clone(), phone: phone.clone(), call: None };
+    Change {
+        log: vec![entry],
+        alerts: note.alert.clone().map(raise).into_iter().collect(),
+        phone_calls: note.phone.as_ref().zip(note.call.as_ref()).map(unheard).into_iter().collect(),
+        ..Change::default()
+    }
 }
 
 /// Whether its first step waits for a better report: nobody is told, and it is later than the ladder itself has it.
@@ -145,15 +212,4 @@ fn rank(level: &str) -> u8 {
         "high" => 2,
         _ => 1,
     }
-}
-
-/// The ladder stays as it is; a person is asked to look.
-fn raised(w: &mut Work<'_>, new: &NewCall, report: &Report) {
-    let call = &w.state.call;
-    let message = format!(
-        "{} reported {} of call {}, and it says level {:?}; the call runs as {:?} ({}): nothing was changed, look at it",
-        report.source, report.event, call.id, new.level, call.level, call.status
-    );
-    let key = AlertKind::ReportRaised.about(&call.id);
-    w.raise(key, message);
 }

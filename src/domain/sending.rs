@@ -127,6 +127,17 @@ fn unwanted(w: &Work<'_>, id: AttemptId) -> Result<Option<(AttemptEvent, String)
             Some((AttemptEvent::Skip, format!("superseded by attempt {newer}")))
         }
         AttemptKind::Notice if let Some(why) = resend::overtaken(w, a) => Some((AttemptEvent::Skip, why.into())),
+        AttemptKind::Update if !call.status.is_open() => {
+            Some((AttemptEvent::Skip, format!("the call is {}", call.status)))
+        }
+        AttemptKind::Update if call.is_out(&a.recipient.contact) => {
+            Some((AttemptEvent::Skip, format!("{} passed or cannot be reached", a.recipient.name)))
+        }
+        AttemptKind::Update
+            if call.status == CallStatus::Acknowledged && call.holder.as_ref() != Some(&a.recipient.contact) =>
+        {
+            Some((AttemptEvent::Skip, "somebody else holds the call".into()))
+        }
         AttemptKind::StandDown if matches!(call.status, CallStatus::Dispatching | CallStatus::Exhausted) => {
             Some((AttemptEvent::Skip, sequence::LOOKS_AGAIN.into()))
         }

@@ -23,9 +23,14 @@ use super::work::{Ctx, Illegal, Work};
 /// [`Illegal`] where our own state machine is broken; never for anything that came from outside.
 pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Illegal> {
     let mut change = match event {
+        Event::Accept(new) if report::is_of_another_way(loaded, new) => {
+            report::report(loaded, new, &report::by_api(), ctx)?
+        }
         Event::Accept(new) => decide::accept(loaded, new, ctx)?,
         Event::Report(new, report) => report::report(loaded, new, report, ctx)?,
         Event::Note(note) => report::note(note, ctx),
+        Event::PhoneCallEnded(ended) => report::ended(loaded, ended, ctx),
+        Event::PhoneCall(change) => Change { phone_calls: vec![(**change).clone()], ..Change::default() },
         Event::Import(import) => super::import::import(loaded, import, ctx)?,
         Event::Inbound(text) => reply::inbound(loaded, text, ctx)?,
         Event::StatusUpdate(update) => status_update::update(loaded, update, ctx)?,

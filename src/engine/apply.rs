@@ -16,11 +16,13 @@ use crate::domain::change::{Answer, Change};
 use crate::domain::event::{Event, Load, Loaded, NewCall, Report, Source};
 use crate::domain::log::LogKind;
 use crate::domain::outgoing::OutgoingKind;
+use crate::domain::phone_call::PhoneCall;
 use crate::domain::reply;
+use crate::domain::report::by_api;
 use crate::domain::rules::Rules;
 use crate::domain::step::step;
 use crate::domain::team::Directory;
-use crate::domain::types::{Actor, AttemptId};
+use crate::domain::types::{Actor, AttemptId, CallId};
 use crate::domain::work::Ctx;
 use crate::domain::{PhoneNumber, ProviderClock, Timestamp};
 use crate::ids::Ids;
@@ -37,6 +39,8 @@ const REFRESHES_MAX: usize = 5;
 const REFERENCE_REST: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The scheduler looks this often by itself: only what is due earlier needs a hint.
 const LOOKS_EVERY: Duration = Duration::from_secs(1);
+/// Platforms whose ids others hand over without the prefix.
+const PLATFORMS: &[&str] = &["retell", "vapi", "twilio"];
 /// How many references are drawn for a new call; with 600,000 to draw from, all of them taken means a broken store.
 const REFERENCE_DRAWS: usize = 16;
 
@@ -321,13 +325,18 @@ impl Core {
         match event {
             Event::Accept(new) => Load::New {
                 id: new.id.clone(),
+                also: other_ids(&new.id),
+                // Without its SID nobody can say that it is of a phone call that came by another way.
+                phone: Some(PhoneCall::told_by(&new.data)).filter(|phone| phone.sid.is_some()),
                 idempotency_key: new.idempotency_key.clone(),
-                report: None,
+                report: Some(by_api().key(&new.fingerprint)),
                 references: (0..REFERENCE_DRAWS).map(|_| self.ids.reference()).collect(),
                 used_since: now.minus(REFERENCE_REST),
             },
             Event::Report(new, report) => Load::New {
                 id: new.id.clone(),
+                also: other_ids(&new.id),
+                phone: Some(PhoneCall::told_by(&new.data)),
                 idempotency_key: None,
                 report: Some(report.key(&new.fingerprint)),
                 references: (0..REFERENCE_DRAWS).map(|_| self.ids.reference()).collect(),
@@ -335,6 +344,8 @@ impl Core {
             },
             Event::Import(import) => Load::New {
                 id: import.state.call.id.clone(),
+                also: Vec::new(),
+                phone: None,
                 idempotency_key: None,
                 report: None,
                 references: import.references((0..REFERENCE_DRAWS).map(|_| self.ids.reference())),
@@ -368,8 +379,23 @@ impl Core {
                 references: reply::references(&text.body),
                 changed_since: now.minus(reply::CLOSED_SINCE),
             },
-            Event::ClearOptOut { .. } | Event::Alert(_) | Event::Note(_) | Event::Breaker { .. } => Load::Nothing,
+            Event::PhoneCallEnded(ended) => Load::PhoneCall { id: ended.id.clone(), phone: ended.phone.clone() },
+            Event::ClearOptOut { .. }
+            | Event::Alert(_)
+            | Event::Note(_)
+            | Event::PhoneCall(_)
+            | Event::Breaker { .. } => Load::Nothing,
         }
+    }
+}
+
+/// The ids that the same phone call has with the prefix of its platform, or without one.
+fn other_ids(id: &CallId) -> Vec<CallId> {
+    let text = id.as_str();
+    let plain = PLATFORMS.iter().find_map(|platform| text.strip_prefix(platform)?.strip_prefix(':'));
+    match plain {
+        Some(plain) => plain.parse().into_iter().collect(),
+        None => PLATFORMS.iter().filter_map(|platform| format!("{platform}:{text}").parse().ok()).collect(),
     }
 }
 
@@ -384,6 +410,8 @@ fn phones_of(event: &Event, directory: &Directory) -> Vec<PhoneNumber> {
         | Event::Unanswered { .. }
         | Event::Breaker { .. }
         | Event::Note(_)
+        | Event::PhoneCallEnded(_)
+        | Event::PhoneCall(_)
         | Event::Alert(_) => Vec::new(),
         Event::Inbound(text) => {
             text.from.parse().into_iter().chain(directory.contacts.iter().map(|c| c.phone.clone())).collect()

@@ -16,6 +16,7 @@ use super::event_webhooks::{self, EventTarget};
 use super::heartbeat::HeartbeatDuty;
 use super::listener::{self, Listener};
 use super::mirror::Mirror;
+use super::phone_calls::{CallListWatch, fallback};
 use super::poller::Poller;
 use super::provider_clock::{self, ProviderClockWatch};
 use super::reconciler::Reconciler;
@@ -44,6 +45,8 @@ pub const HEARTBEAT: &str = "heartbeat";
 pub const REPORTS: &str = "reports";
 /// The group that takes calls of other systems over.
 pub const ADOPT: &str = "adopt";
+/// The group that compares lists of phone calls with what was reported.
+pub const CALL_LISTS: &str = "call-lists";
 
 /// Every duty, in the order in which health shows them.
 pub const TABLE: &[DutyRow] = &[
@@ -71,6 +74,9 @@ pub const TABLE: &[DutyRow] = &[
     }),
     always("waiting-replies", every(waiting::EVERY).on(WakeSignal::Reply).only_asks(), |of| {
         DutyWork::of(&of.engine, |e| Box::pin(async move { waiting::pass(&e).await }))
+    }),
+    of_the_whole_store("phone-calls", every(fallback::EVERY), |of| {
+        DutyWork::of(&of.engine, |e| Box::pin(async move { fallback::pass(&e.core).await }))
     }),
     always("listener", every(listener::EVERY_WITH_WEBHOOK).on(WakeSignal::Listen).only_asks(), |of| {
         DutyWork::of(&Arc::new(Listener::new(of.engine.clone())), |l| Box::pin(async move { l.pass().await }))
@@ -120,6 +126,7 @@ pub const TABLE: &[DutyRow] = &[
     by_settings(HEARTBEAT, DutyLimits::usual().only_asks()),
     by_settings(REPORTS, DutyLimits::usual().only_delivers()),
     by_settings(ADOPT, DutyLimits::usual().only_asks()),
+    by_settings(CALL_LISTS, DutyLimits::usual().only_asks()),
 ];
 
 /// A line of the table.
@@ -277,6 +284,16 @@ pub fn adopt(adopter: Adopter) -> Vec<Duty> {
     vec![Duty::new(ADOPT, limits(ADOPT).every(every), work)]
 }
 
+/// Compares lists of phone calls: one duty a list, so that none waits for another.
+pub fn call_lists(watches: Vec<CallListWatch>) -> Vec<Duty> {
+    let of = |watch: CallListWatch| {
+        let (name, every) = (format!("calls of {}", watch.source()), watch.every());
+        let work = DutyWork::of(&Arc::new(watch), |w| Box::pin(async move { w.pass().await }));
+        Duty::new(name, limits(CALL_LISTS).every(every), work)
+    };
+    watches.into_iter().map(of).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -288,7 +305,7 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), all, "{names:?}");
-        for name in [ALERTS, MIRROR, CONTACTS, EVENTS, HEARTBEAT, REPORTS, ADOPT] {
+        for name in [ALERTS, MIRROR, CONTACTS, EVENTS, HEARTBEAT, REPORTS, ADOPT, CALL_LISTS] {
             assert!(names.contains(&name), "{name}");
         }
     }

@@ -92,6 +92,23 @@ pub fn outcome(state: &CallState, created: bool, mode: &str) -> Value {
     })
 }
 
+/// Adds `success` and `result` to an outcome, as the system before this one answered: what was accepted is a success, whether or not
+/// a text has left.
+pub fn add_earlier_shape(outcome: &mut Value) {
+    let part = |name: &str| outcome.get(name).cloned().unwrap_or_default();
+    let result = json!({
+        "success": true,
+        "callId": part("callId"),
+        "status": part("status"),
+        "channels": part("channels"),
+        "nextRetryAt": part("nextFollowUpAt"),
+    });
+    if let Some(map) = outcome.as_object_mut() {
+        map.insert("success".into(), Value::Bool(true));
+        map.insert("result".into(), result);
+    }
+}
+
 /// When the next step fires; `None` where none is left, or nobody is looked for.
 pub fn next_follow_up(call: &Call) -> Option<crate::domain::Timestamp> {
     let left = usize::try_from(call.next_step).is_ok_and(|n| n < call.policy.total_steps());

@@ -30,6 +30,7 @@ pub(crate) mod mirror;
 pub(crate) mod morning;
 pub(crate) mod night;
 pub(crate) mod outbox;
+pub(crate) mod phone_calls;
 pub(crate) mod poller;
 pub(crate) mod provider_clock;
 pub(crate) mod rate;

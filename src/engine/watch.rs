@@ -99,7 +99,7 @@ fn over(alert: &AlertLine, directory: &Directory, now: Timestamp) -> Option<Aler
         // A step of the clock is over at once; its alarm stands for as long as somebody may want to see it.
         AlertKind::Clock => now.since(alert.raised_at) >= CLOCK_STANDS,
         // A new text from that number raises the alert again; what a report said stays in the log.
-        AlertKind::UnknownWriter | AlertKind::ReportUnread | AlertKind::Unheard => {
+        AlertKind::UnknownWriter | AlertKind::ReportUnread | AlertKind::Unheard | AlertKind::CallMissed => {
             now.since(alert.raised_at) >= WRITER_STANDS
         }
         AlertKind::AutoResponder => now.since(alert.raised_at) >= CLOSED_STANDS,

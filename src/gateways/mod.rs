@@ -7,6 +7,7 @@ mod exchange;
 pub(crate) mod heartbeat;
 pub(crate) mod mirror;
 mod no_texts;
+pub(crate) mod phone_calls;
 mod provider_clock;
 pub(crate) mod smtp;
 #[cfg(test)]
@@ -213,7 +214,7 @@ pub struct AlertNotice {
     pub key: AlertKey,
     pub call: Option<CallId>,
     pub reference: Option<CallRef>,
-    /// What happened and what to do; no text of a message, phones masked.
+    /// What happened and what to do; no text of a message, phones masked but for a caller who is to be called back.
     pub message: String,
     /// Since when.
     pub raised_at: Timestamp,

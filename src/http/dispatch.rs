@@ -27,6 +27,27 @@ use super::request::{dispatch_body, json, media_type, once};
 use super::state::HttpState;
 
 pub(super) async fn manual(State(state): State<Arc<HttpState>>, request: Request) -> Result<Response, Problem> {
+    let shape = Shape::of(request.uri().query());
+    let answered = handed_over(&state, request, shape).await;
+    answered.map_err(|problem| if shape == Shape::Earlier { problem.member("success", false) } else { problem })
+}
+
+/// How the answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Usual,
+    /// `?shape=v2`: besides ours, `success` and `result`, as the system before this one answered.
+    Earlier,
+}
+
+impl Shape {
+    fn of(query: Option<&str>) -> Self {
+        let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+        if pairs.any(|(name, value)| name == "shape" && value == "v2") { Self::Earlier } else { Self::Usual }
+    }
+}
+
+async fn handed_over(state: &Arc<HttpState>, request: Request, shape: Shape) -> Result<Response, Problem> {
     let (parts, raw) = request.into_parts();
     let boot = state.core.clock.boot();
     let caller =
@@ -36,7 +57,7 @@ pub(super) async fn manual(State(state): State<Arc<HttpState>>, request: Request
     let key = once(&parts.headers, "idempotency-key")?.map(str::to_owned);
     let core = &state.core;
     let mut intake = {
-        let body = dispatch_body(&state, raw).await?;
+        let body = dispatch_body(state, raw).await?;
         let document = intake::json::read(&body.raw)
             .map_err(|why| Problem::bad_request(format!("The body is not JSON: {why}.")))?;
         intake::from_json(&document, Validation::Lenient).map_err(refused)?
@@ -56,10 +77,10 @@ pub(super) async fn manual(State(state): State<Arc<HttpState>>, request: Request
     failpoint::hit("accept.committed");
     match accepted.map_err(refused)? {
         Answer::Created(created) => {
-            let (status, call) = first_outcome(&state, *created).await;
-            Ok(answer(&state, status, &call, true))
+            let (status, call) = first_outcome(state, *created).await;
+            Ok(answer(state, shape, status, (&call, true)))
         }
-        Answer::Exists(call) => Ok(answer(&state, StatusCode::OK, &call, false)),
+        Answer::Exists(call) => Ok(answer(state, shape, StatusCode::OK, (&call, false))),
         Answer::Differs(call) => Err(Problem::new(
             StatusCode::CONFLICT,
             "This call exists with other data. Nothing was done; use another callId for another emergency.",
@@ -79,8 +100,12 @@ fn refused(e: IntakeError) -> Problem {
     }
 }
 
-fn answer(state: &HttpState, status: StatusCode, call: &CallState, created: bool) -> Response {
-    let mut response = json(status, &json::outcome(call, created, state.settings.mode));
+fn answer(state: &HttpState, shape: Shape, status: StatusCode, (call, created): (&CallState, bool)) -> Response {
+    let mut document = json::outcome(call, created, state.settings.mode);
+    if shape == Shape::Earlier {
+        json::add_earlier_shape(&mut document);
+    }
+    let mut response = json(status, &document);
     if let Ok(value) = HeaderValue::from_str(&location(&call.call.id)) {
         response.headers_mut().insert(header::LOCATION, value);
     }

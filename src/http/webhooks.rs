@@ -6,6 +6,7 @@
 //! Source: `facts/twilio.md` §6 to §8.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -21,9 +22,12 @@ use tracing::warn;
 use crate::domain::alert::{AlertChange, AlertKind};
 use crate::domain::change::Answer;
 use crate::domain::codes;
-use crate::domain::event::{Event, InboundText, Source, StatusUpdate};
+use crate::domain::event::{EndedPhoneCall, Event, InboundText, Note, Source, StatusUpdate};
+use crate::domain::log::LogKind;
 use crate::domain::phone::masked;
 use crate::domain::types::{Actor, AttemptId};
+use crate::engine::intake::reports::platform_call_id;
+use crate::gateways::twilio::call_ended::CallCallback;
 use crate::gateways::twilio::wire::{FormError, InboundSms, StatusCallback};
 
 use crate::failpoint::{self, Safeguard};
@@ -39,8 +43,15 @@ const SIGNATURE: &str = "x-twilio-signature";
 const FORM: &str = "application/x-www-form-urlencoded";
 const STATUS: &str = "/webhooks/twilio/sms-status";
 const INBOUND: &str = "/webhooks/twilio/sms-inbound";
+/// As systems before this one named it.
+const INBOUND_BEFORE: &str = "/webhooks/twilio/sms";
+/// What Twilio posts of phone calls to our numbers.
+const CALL: &str = "/webhooks/twilio/status-callback";
 /// Where `doctor` makes a signed call through the public URL.
 pub const PROBE: &str = "/webhooks/probe";
+
+/// A phone call that ended sooner was hung up.
+const HUNG_UP: Duration = Duration::from_secs(4);
 
 /// What a path asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,6 +60,8 @@ enum Webhook<'a> {
     Status(Option<&'a str>),
     /// A person's reply.
     Inbound,
+    /// A phone call has ended.
+    PhoneCall,
     /// A set-up is checked: nothing is recorded or counted.
     Probe,
 }
@@ -115,6 +128,7 @@ async fn served(
     match wanted {
         Webhook::Status(attempt) => receipt(state, &pairs, attempt).await,
         Webhook::Inbound => inbound(state, &pairs).await,
+        Webhook::PhoneCall => phone_call(state, &pairs).await,
         Webhook::Probe => Ok(probed(state, &pairs)),
     }
 }
@@ -134,7 +148,8 @@ fn webhook_at(path: &str) -> Option<Webhook<'_>> {
     let path = path.strip_suffix('/').unwrap_or(path);
     match path {
         STATUS => Some(Webhook::Status(None)),
-        INBOUND => Some(Webhook::Inbound),
+        INBOUND | INBOUND_BEFORE => Some(Webhook::Inbound),
+        CALL => Some(Webhook::PhoneCall),
         PROBE => Some(Webhook::Probe),
         _ => {
             let attempt = path.strip_prefix(STATUS)?.strip_prefix('/')?;
@@ -175,6 +190,37 @@ async fn receipt(
     failpoint::hit("receipt.committed");
     // Twilio logs an empty 200 as an error; 204 is what it takes.
     Ok(Ok(StatusCode::NO_CONTENT.into_response()))
+}
+
+/// A phone call to one of our numbers is over: its platform may still report it.
+async fn phone_call(state: &HttpState, pairs: &[(String, String)]) -> Result<Result<Response, Refused>, Problem> {
+    let callback = match CallCallback::parse(pairs, account(state)) {
+        Ok(callback) => callback,
+        Err(e) => return Ok(Err(wrong_shape(&e))),
+    };
+    state.refusals.good_callback();
+    if let Some(event) = callback.is_completed_inbound.then(|| ended(callback)) {
+        state.apply(event, Actor::provider()).await?;
+    }
+    Ok(Ok(StatusCode::NO_CONTENT.into_response()))
+}
+
+/// Whoever hung up at once and said nothing is waited for no longer.
+fn ended(callback: CallCallback) -> Event {
+    let CallCallback { phone, took, words, .. } = callback;
+    let id = platform_call_id("twilio", &phone.id);
+    if words.is_some() || took.is_none_or(|took| took >= HUNG_UP) {
+        return Event::PhoneCallEnded(Box::new(EndedPhoneCall { id, phone, words }));
+    }
+    let from = phone.caller.as_deref().map_or_else(|| "a number that is not known".to_owned(), masked);
+    Event::Note(Box::new(Note {
+        call: Some(id),
+        kind: LogKind::CallUnheard,
+        message: format!("a phone call from {from} was hung up at once: nobody is told"),
+        data: json!({ "twilioCallSid": phone.sid, "callerPhone": phone.caller, "twilioToNumber": phone.line }),
+        alert: None,
+        phone: Some(phone),
+    }))
 }
 
 /// Proves to whoever knows the signing token, and signed with it, that this listener knows it too.
@@ -257,7 +303,8 @@ fn wrong_shape(e: &FormError) -> Refused {
 }
 
 fn nothing_here() -> Problem {
-    let detail = format!("There is no webhook at this path; there are {STATUS} and {INBOUND}. Nothing was recorded.");
+    let detail =
+        format!("There is no webhook at this path; there are {STATUS}, {INBOUND} and {CALL}. Nothing was recorded.");
     Problem::new(StatusCode::NOT_FOUND, detail)
 }
 

@@ -193,6 +193,14 @@ pub(super) enum Action {
         #[serde(rename = "airtable", deserialize_with = "values::by_hand")]
         action: Value,
     },
+    /// A voice agents' platform posts a report, or lists a phone call, or refuses its list: see [`crate::sandbox`].
+    Agent {
+        #[serde(rename = "agent")]
+        what: Map<String, Value>,
+        /// HTTP statuses of the answers that are fine; empty: 200 to 299.
+        #[serde(default, rename = "answer", deserialize_with = "values::many")]
+        answers: Vec<i64>,
+    },
     /// The disk with the store is gone, while no engine runs.
     Disk {
         #[serde(rename = "disk", deserialize_with = "values::lost")]
@@ -206,7 +214,7 @@ pub(super) enum Action {
 }
 
 /// The keys of which each `[[when]]` has exactly one.
-pub(super) const ACTIONS: [&str; 27] = [
+pub(super) const ACTIONS: [&str; 28] = [
     "dispatch",
     "wait",
     "pause",
@@ -232,6 +240,7 @@ pub(super) const ACTIONS: [&str; 27] = [
     "guards_off",
     "store",
     "airtable",
+    "agent",
     "disk",
     "settings",
 ];

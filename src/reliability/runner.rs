@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::action::{Action, Dispatch, UntilState};
 use super::await_state::{condition_name, wait};
@@ -176,6 +176,11 @@ fn name_of(action: &Action) -> String {
         Action::GuardsOff { guards } => format!("guards off: {}", guards.join(", ")),
         Action::Store { trouble, call } => format!("the store: {}", trouble.told(call.as_deref())),
         Action::Airtable { action: what } => format!("by hand in Airtable: {}", text(what, "do")),
+        Action::Agent { what, .. } => format!(
+            "{} of {}",
+            what.get("do").and_then(Value::as_str).unwrap_or_default(),
+            what.get("platform").and_then(Value::as_str).unwrap_or_default()
+        ),
         Action::Disk { .. } => "lose the disk".into(),
         Action::Settings { .. } => "edit the engine's configuration file".into(),
     }
@@ -282,6 +287,7 @@ async fn act(action: &Action, world: &mut World) -> Result<(), String> {
         Action::GuardsOff { guards } => world.guards_off(guards).await,
         Action::Store { trouble, call } => store_trouble::make(*trouble, call.as_deref(), world).await,
         Action::Airtable { action: what } => manual_edit::act(what, world).await,
+        Action::Agent { what, answers } => agent(what, answers, world).await,
         Action::Disk { .. } => manual_edit::lose_disk(world),
         Action::Settings { edit } => world.edit(edit),
     }
@@ -365,4 +371,26 @@ async fn forge(action: &Action, world: &mut World) -> Result<(), String> {
     let ask = json!({ "url": url, "form": filled_form, "sign": signed, "signature": signature });
     let said = world.control("POST", "forge", &ask).await?;
     same("its answer", answer.as_ref(), &said.get("httpStatus").and_then(Value::as_i64).unwrap_or(0))
+}
+
+/// A platform's word; a report that is answered with a call counts as accepted.
+async fn agent(what: &Map<String, Value>, answers: &[i64], world: &mut World) -> Result<(), String> {
+    let mut ask = what.clone();
+    if ask.get("do").and_then(Value::as_str) == Some("report") {
+        ask.insert("at".to_owned(), Value::from(world.url("")));
+    }
+    let said = world.control("POST", "agents", &Value::Object(ask)).await?;
+    let answered = said.pointer("/done/0/answers").and_then(Value::as_array).cloned().unwrap_or_default();
+    for answer in answered {
+        let status = answer.get("httpStatus").and_then(Value::as_i64).unwrap_or(0);
+        let is_fine = if answers.is_empty() { (200..300).contains(&status) } else { answers.contains(&status) };
+        if !is_fine {
+            return Err(format!("the report was answered {status}: {}", text(&answer, "body")));
+        }
+        let body: Value = serde_json::from_str(text(&answer, "body")).unwrap_or_default();
+        if let Some(id) = body.get("callId").and_then(Value::as_str) {
+            world.accepted.insert(id.to_owned());
+        }
+    }
+    Ok(())
 }

@@ -39,6 +39,31 @@ pub(super) fn sign(token: &str, url: &str, form: &[(String, String)]) -> String 
     base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes())
 }
 
+/// The longest wait for a webhook.
+const WEBHOOK_MAX: Duration = Duration::from_secs(16);
+
+/// Waits on wiremock's thread, which runs none of the sandbox's own work; nothing where it takes too long.
+pub(super) fn waited<T: Send + 'static>(shared: &Shared, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    let (send_outcome, outcome) = std::sync::mpsc::sync_channel(1);
+    shared.runtime.spawn(async move {
+        let _ = send_outcome.send(work.await);
+    });
+    outcome.recv_timeout(WEBHOOK_MAX).ok()
+}
+
+/// One POST of a JSON body with these headers.
+pub(super) async fn post_json(
+    shared: &Shared,
+    target: &Target,
+    body: &str,
+    headers: &[(&'static str, String)],
+    timeout: Duration,
+) -> Posted {
+    let request = shared.client.post(target.url.clone()).timeout(timeout).header("Content-Type", "application/json");
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
+    answered(request.body(body.to_owned())).await
+}
+
 /// What came of a POST.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Posted {
@@ -74,6 +99,10 @@ pub(super) async fn post_once(
     if let Some(signature) = signature {
         request = request.header("X-Twilio-Signature", signature);
     }
+    answered(request).await
+}
+
+async fn answered(request: reqwest::RequestBuilder) -> Posted {
     match request.send().await {
         Err(e) => Posted { connect_failed: e.is_connect(), ..Posted::default() },
         Ok(mut answer) => {

@@ -1,4 +1,4 @@
-//! The handles under `/_sandbox/`: ledger, faults, people, replies, forged callbacks and the Airtable base by hand. JSON in, JSON out, no password:
+//! The handles under `/_sandbox/`: ledger, faults, people, replies, forged callbacks, voice agents and the Airtable base by hand. JSON in, JSON out, no password:
 //! it listens on loopback and holds nobody's data.
 //!
 //! `reply` and `forge` answer with what the webhook answered, so the sandbox serves nothing else meanwhile (16 s at most):
@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use wiremock::{Request, ResponseTemplate};
 
+use super::agents;
 use super::airtable::{self, BaseAdminAction};
 use super::answer::Response;
 use super::callbacks::{self, Posted};
@@ -31,8 +32,6 @@ use crate::clock::Clock as _;
 const BODY_MAX: usize = 1024 * 1024;
 /// The furthest that the provider's clock is set apart: a year.
 const APART_MS_MAX: u64 = 366 * 24 * 3_600 * 1_000;
-/// The longest wait for a webhook.
-const WEBHOOK_MAX: Duration = Duration::from_secs(16);
 
 /// Answers a request under `/_sandbox/`.
 pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Response {
@@ -78,6 +77,10 @@ fn route(shared: &Arc<Shared>, request: &Request) -> ControlAnswer {
         ("POST", "/_sandbox/airtable") => by_hand(shared, request),
         ("GET", "/_sandbox/mails") => Ok((200, shared.state().relay.shown())),
         ("POST", "/_sandbox/relay") => relay(shared, request),
+        ("GET", "/_sandbox/agents") => Ok((200, shared.state().agents.shown())),
+        ("POST", "/_sandbox/agents") => {
+            agents::act(shared, &request.body).map(|done| (200, done)).map_err(|e| (400, e))
+        }
         ("GET", "/_sandbox/alerts") => Ok((200, shared.state().sinks.shown())),
         ("POST", "/_sandbox/settings") => settings(shared, request),
         (method, path) => Err((404, format!("{method} {path} is not one of the sandbox's controls"))),
@@ -261,11 +264,7 @@ fn forge(shared: &Arc<Shared>, request: &Request) -> ControlAnswer {
     Ok((200, json!({ "httpStatus": posted.http_status, "body": posted.body })))
 }
 
-/// Waits for a webhook's answer from wiremock's thread, which runs none of the sandbox's own work.
+/// Waits for a webhook's answer.
 fn wait(shared: &Shared, work: impl Future<Output = Posted> + Send + 'static) -> Result<Posted, (u16, String)> {
-    let (send_outcome, outcome) = std::sync::mpsc::sync_channel(1);
-    shared.runtime.spawn(async move {
-        let _ = send_outcome.send(work.await);
-    });
-    outcome.recv_timeout(WEBHOOK_MAX).map_err(|_| (504, "the webhook did not answer within 16 s".into()))
+    callbacks::waited(shared, work).ok_or_else(|| (504, "the webhook did not answer within 16 s".into()))
 }

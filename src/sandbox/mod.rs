@@ -1,6 +1,6 @@
 //! A stand-in for the providers, for drills, demos and other people's integration tests, over HTTP on loopback: Twilio's
 //! Messages (create, fetch, list, redact, delete), with signed status callbacks, technicians who reply, faults on demand, and a ledger;
-//! and an Airtable base with its schema.
+//! an Airtable base with its schema; and voice agents' platforms, which report phone calls and list them.
 //!
 //! The ledger is the judge of "lost" and "doubled", so nothing here shares code with the client that it judges: the
 //! sandbox imports the domain's words, the clock and the ids, and signs its callbacks with an HMAC of its own.
@@ -14,6 +14,7 @@
 //! an answer in its middle. Stop the sandbox and start it on the same port and ledger to play a host that is gone.
 
 mod account;
+mod agents;
 mod airtable;
 mod answer;
 mod armed;

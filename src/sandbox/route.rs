@@ -1,4 +1,4 @@
-//! Who answers a request: the controls, Airtable or Twilio.
+//! Who answers a request: the controls, Airtable, a voice agents' platform or Twilio.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use wiremock::Request;
 
 use super::answer::Response;
 use super::state::Shared;
-use super::{airtable, controls, twilio, wire};
+use super::{agents, airtable, controls, twilio, wire};
 use crate::clock::Clock as _;
 use crate::domain::Timestamp;
 
@@ -16,6 +16,8 @@ pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Response {
         controls::answer(shared, request)
     } else if request.url.path().starts_with("/v0/") {
         airtable::answer(shared, request)
+    } else if agents::is_list(request) {
+        agents::answer(shared, request)
     } else {
         dated(shared, twilio::answer(shared, request))
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
+use super::agents::Lists;
 use super::airtable::Airtable;
 use super::armed::Faults;
 use super::config::{SandboxConfig, SandboxError};
@@ -64,6 +65,8 @@ pub(super) struct SandboxState {
     pub(super) counts: Counts,
     pub(super) callbacks: VecDeque<CallbackRecord>,
     pub(super) airtable: Airtable,
+    /// Phone calls as platforms list them.
+    pub(super) agents: Lists,
     /// The provider's clock less the machine's, in milliseconds.
     pub(super) apart_ms: i64,
     /// When lists of messages were asked for in vain: by a fault, they were not answered or not in time.
@@ -94,6 +97,12 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// The provider's own time.
+    pub(super) fn theirs(&self) -> Timestamp {
+        let apart_ms = self.state().apart_ms;
+        Timestamp::from_millis(self.clock.now().as_millis().saturating_add(apart_ms))
+    }
+
     /// Checks the configuration and reloads the ledger.
     pub(super) fn open(config: SandboxConfig, runtime: tokio::runtime::Handle) -> Result<Self, SandboxError> {
         let hex = config.account_sid.strip_prefix("AC").unwrap_or("");
@@ -125,6 +134,7 @@ impl Shared {
             vain_lists: VecDeque::new(),
             sinks: Sinks::default(),
             relay: Relay::default(),
+            agents: Lists::default(),
             airtable: Airtable::new(config.seed, config.airtable_pause, config.airtable_shape),
         };
         state.reload(lines);

@@ -17,7 +17,7 @@ use super::faults::{Fault, FaultKind, On};
 use super::messages::{Content, Listed, Message};
 use super::state::Shared;
 use super::wire::{PREFIX, Params, TwilioRefusal, not_found, refuse, refused_by, resource, respond, shown};
-use super::{account, change, create};
+use super::{account, agents, change, create};
 use crate::clock::Clock as _;
 use crate::domain::Timestamp;
 
@@ -65,6 +65,7 @@ fn route(shared: &Arc<Shared>, request: &Request) -> Result<Response, TwilioRefu
         ("DELETE", _) if let Some(sid) = message_sid(rest) => change::delete(shared, path, sid),
         ("GET", ".json") => Ok(account::account(shared)),
         ("GET", "/IncomingPhoneNumbers.json") => account::numbers(shared, path, request.url.query().unwrap_or("")),
+        ("GET", "/Calls.json") => agents::twilio_calls(shared, path, request.url.query().unwrap_or("")),
         ("GET", "/Messages.json") => list(shared, path, request.url.query().unwrap_or("")),
         ("GET", _) if message_sid(rest).is_some() => {
             fetch(shared, path, message_sid(rest).unwrap_or(""), request.url.query().unwrap_or(""))

@@ -141,6 +141,15 @@ pub struct KeptProviderClock {
     pub newest_message: Option<Timestamp>,
 }
 
+/// How far a list of phone calls was compared with what was reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListProgress {
+    /// Phone calls that began before this are nobody's here.
+    pub since: Timestamp,
+    /// Of each phone call that began before this it is known what became of it.
+    pub until: Timestamp,
+}
+
 /// Owns the settings in force, the last good copy of contacts that live in another system, requests to the engine, the engines
 /// that worked here, and the provider's clock. `serve` and commands write them, each in a transaction of its own; every process
 /// reads them.
@@ -179,6 +188,9 @@ pub trait Control: Send + Sync {
     /// How far our clock is ahead of the provider's, as it was kept last.
     async fn provider_clock(&self) -> Result<Option<KeptProviderClock>, StoreError>;
     async fn keep_provider_clock(&self, clock: &KeptProviderClock) -> Result<(), StoreError>;
+    /// How far the list of this source was compared; `None`: it never was.
+    async fn list_progress(&self, source: &str) -> Result<Option<ListProgress>, StoreError>;
+    async fn keep_list_progress(&self, source: &str, progress: ListProgress) -> Result<(), StoreError>;
     /// Changes when another process or we committed: cheap, for polling. Only "the same" or "another" means something, and
     /// only between answers of one handle; now and then it changes without a commit.
     async fn version(&self) -> Result<u64, StoreError>;

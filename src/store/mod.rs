@@ -36,7 +36,8 @@ use async_trait::async_trait;
 
 pub use alerts::{AlertTask, NotDelivered, SinkState};
 pub use control::{
-    Control, EngineBeat, EngineRow, KeptProviderClock, Request, SyncedBusiness, SyncedContact, SyncedContacts,
+    Control, EngineBeat, EngineRow, KeptProviderClock, ListProgress, Request, SyncedBusiness, SyncedContact,
+    SyncedContacts,
 };
 pub use error::StoreError;
 #[cfg(test)]
@@ -52,7 +53,7 @@ pub use open::{check, exists, holder, open, peek, room};
 pub use outbox::{Outbox, OutboxLine};
 pub use peeked::Peeked;
 pub use place::{Location, StoreMode, StoreSettings};
-pub use queues::{Listened, ListenedPlace, Pollable, Queues, Searchable, Sendable};
+pub use queues::{Listened, ListenedPlace, Pollable, Queues, Searchable, Sendable, WaitingPhoneCall};
 pub use reports::{ReportMail, ReportState, Reports};
 pub use send_queues::{SendQueue, SendQueueKey, SendQueuePosition};
 pub(crate) use sqlite::corrupt;
@@ -60,7 +61,7 @@ pub(crate) use sqlite::corrupt;
 pub(crate) use sqlite::{bulk, page_damage};
 pub use upkeep::{Backup, Place, Room, Upkeep};
 pub use views::{
-    AlertLine, CallFilter, CallLine, DueLine, FailureLine, Figures, LogFilter, OptOutLine, Unreadable, Views,
+    AlertLine, CallFilter, CallLine, DueLine, FailureLine, Figures, KnownAs, LogFilter, OptOutLine, Unreadable, Views,
 };
 
 /// Durable state behind everything: what a backend gives. All methods are safe to cancel: a write that was handed over is done or

@@ -6,6 +6,7 @@ use super::error::StoreError;
 use super::send_queues::{SendQueueKey, SendQueuePosition};
 use crate::domain::attempt::{AttemptKind, Priority};
 use crate::domain::event::{InboundText, StatusUpdate};
+use crate::domain::phone_call::PhoneCall;
 use crate::domain::types::{AttemptId, CallId, CallRef, MessageSid, Sender};
 use crate::domain::{PhoneNumber, Timestamp};
 
@@ -52,6 +53,16 @@ pub struct Searchable {
     pub sent_at: Timestamp,
     /// See [`crate::domain::attempt::Attempt::provider_after`].
     pub provider_after: Option<Timestamp>,
+}
+
+/// A phone call that waits for its report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingPhoneCall {
+    /// The id that a call of it has.
+    pub id: CallId,
+    pub phone: PhoneCall,
+    /// What was heard in it.
+    pub words: Option<String>,
 }
 
 /// Somebody whose replies count.
@@ -157,6 +168,10 @@ pub trait Queues: Send + Sync {
     async fn date_replies(&self, times: &[(MessageSid, Timestamp)]) -> Result<(), StoreError>;
     /// Replies that wait for the time at which they were written, those that came first first; `waited_since` says when.
     async fn waiting_replies(&self, limit: usize) -> Result<Vec<InboundText>, StoreError>;
+    /// Phone calls whose report did not come in time, longest due first.
+    async fn phone_calls_due(&self, now: Timestamp, limit: usize) -> Result<Vec<WaitingPhoneCall>, StoreError>;
+    /// When the next of them is due.
+    async fn next_phone_call(&self) -> Result<Option<Timestamp>, StoreError>;
     /// Everything that was said until then was read from everybody whose replies counted; `None`: never yet.
     async fn replies_read(&self) -> Result<Option<Timestamp>, StoreError>;
     /// Keeps that moment.

@@ -10,6 +10,7 @@ use crate::domain::Timestamp;
 use crate::domain::alert::AlertKey;
 use crate::domain::breaker::Breaker;
 use crate::domain::call::{Call, CallStatus};
+use crate::domain::phone_call::PhoneCall;
 use crate::domain::types::{Actor, CallId, CallRef, ErrorCode};
 
 /// A line of a list of calls.
@@ -69,6 +70,18 @@ pub struct AlertLine {
     pub message: String,
     /// Since when.
     pub raised_at: Timestamp,
+}
+
+/// What is known of a phone call by its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KnownAs {
+    /// A call was made of it.
+    Call,
+    /// None was, as nobody was heard in it.
+    Unheard,
+    /// None was, and a person was alarmed.
+    Missed,
+    Nothing,
 }
 
 /// A number that takes no texts from a sender.
@@ -158,6 +171,10 @@ pub trait Views: Send + Sync {
     async fn failures(&self, since: Timestamp) -> Result<Vec<FailureLine>, StoreError>;
     /// Open alerts, oldest first.
     async fn alerts(&self) -> Result<Vec<AlertLine>, StoreError>;
+    /// Whether the same phone call was told of by another id; inside, the call that was made of it, if one was.
+    async fn told_of(&self, id: &CallId, phone: &PhoneCall) -> Result<Option<Option<CallId>>, StoreError>;
+    /// What is known of phone calls with these ids, in their order.
+    async fn known_phone_calls(&self, ids: Vec<CallId>) -> Result<Vec<KnownAs>, StoreError>;
     /// The breakers of all senders, open and closed.
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError>;
     /// Opted-out numbers.

@@ -13,10 +13,11 @@ use crate::domain::answers::{AnsweredBefore, PastAnswer};
 use crate::domain::attempt::Attempt;
 use crate::domain::breaker::Breaker;
 use crate::domain::call::CallState;
-use crate::domain::change::{Answer, BreakerChange, Change, OptOutChange, ReceiptRow};
+use crate::domain::change::{Answer, BreakerChange, Change, OptOutChange, PhoneCallChange, ReceiptRow};
 use crate::domain::codes::classify;
-use crate::domain::event::{Event, InboundRow, InboundText, Loaded, SendOutcome, Source, StatusUpdate};
+use crate::domain::event::{Event, InboundRow, InboundText, Loaded, NewCall, SendOutcome, Source, StatusUpdate};
 use crate::domain::log::LogEntry;
+use crate::domain::phone_call::PhoneCall;
 use crate::domain::rules::Rules;
 use crate::domain::settings::Basis;
 use crate::domain::step::step;
@@ -43,6 +44,8 @@ pub(crate) struct CoreHarness {
     /// Every row that was kept.
     pub(crate) receipts: Vec<ReceiptRow>,
     pub(crate) breakers: Vec<Breaker>,
+    /// Every word on a phone call.
+    pub(crate) phone_calls: Vec<PhoneCallChange>,
     answered: BTreeMap<String, AnsweredBefore>,
     answers: Vec<(String, PastAnswer)>,
     /// Every text that was kept, as it was decided.
@@ -102,6 +105,7 @@ impl CoreHarness {
             orphans: Vec::new(),
             receipts: Vec::new(),
             breakers: Vec::new(),
+            phone_calls: Vec::new(),
             answered: BTreeMap::new(),
             answers: Vec::new(),
             inbound: Vec::new(),
@@ -190,11 +194,25 @@ impl CoreHarness {
         }
     }
 
+    /// The call of that id, or of the same phone call.
+    fn of_phone_call(&self, new: &NewCall) -> Vec<CallState> {
+        let phone = PhoneCall::told_by(&new.data);
+        let told = self.phone_calls.iter().find_map(|change| match change {
+            PhoneCallChange::Told { id, phone: other, call } => {
+                call.clone().filter(|_| *id == new.id || phone.is_same(other))
+            }
+            PhoneCallChange::Waits { .. } => None,
+        });
+        let own = |c: &&CallState| c.call.id == new.id;
+        let joined = |c: &&CallState| Some(&c.call.id) == told.as_ref();
+        self.calls.iter().find(own).or_else(|| self.calls.iter().find(joined)).cloned().into_iter().collect()
+    }
+
     fn load(&self, event: &Event) -> Loaded {
         let of = |id: &AttemptId| self.calls.iter().filter(|c| c.attempt(*id).is_some()).cloned().collect();
         let named = |id: &CallId| self.calls.iter().filter(|c| &c.call.id == id).cloned().collect();
         let calls: Vec<CallState> = match event {
-            Event::Accept(new) | Event::Report(new, _) => named(&new.id),
+            Event::Accept(new) | Event::Report(new, _) => self.of_phone_call(new),
             Event::Import(import) => named(&import.state.call.id),
             Event::Wake { call }
             | Event::Decide { call, .. }
@@ -209,7 +227,12 @@ impl CoreHarness {
             | Event::Polled { attempt, .. } => of(attempt),
             Event::StatusUpdate(n) => n.attempt.as_ref().map(of).unwrap_or_default(),
             Event::Inbound(_) => self.calls.iter().rev().cloned().collect(),
-            Event::ClearOptOut { .. } | Event::Alert(_) | Event::Note(_) | Event::Breaker { .. } => Vec::new(),
+            Event::ClearOptOut { .. }
+            | Event::Alert(_)
+            | Event::Note(_)
+            | Event::PhoneCallEnded(_)
+            | Event::PhoneCall(_)
+            | Event::Breaker { .. } => Vec::new(),
         };
         let sid_of = match event {
             Event::Sent { outcome: SendOutcome::Accepted { sid, .. }, .. } => Some(sid),
@@ -253,6 +276,7 @@ impl CoreHarness {
                 None => self.calls.push(state),
             }
         }
+        self.phone_calls.extend(change.phone_calls);
         self.receipts.extend(change.receipts.clone());
         self.orphans.extend(change.receipts.into_iter().filter(|r| r.joined.is_none()).map(|r| r.update));
         for alert in change.alerts {

@@ -27,6 +27,10 @@ exhaust_after = "1h"
 steps = [ { wait = "0s", notify = ["primary"] }, { wait = "1500ms", notify = ["primary"] }, { wait = "1h", notify = ["backup"] } ]
 exhaust_after = "1h"
 "#;
+/// Signs what the sandbox posts as Retell.
+const RETELL_KEY: &str = "key_sandbox_0123456789";
+/// Compares Retell's list.
+pub(crate) const LISTS: (&str, &str) = ("DISPATCHCTL_INTAKE__RETELL__LIST", "1s");
 /// How long a point may take to be reached.
 const REACHED: Duration = Duration::from_secs(45);
 /// How often a reminder that left before its engine was armed is made again.
@@ -59,6 +63,8 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scene {
     Accept,
+    Report,
+    CallList,
     Notice,
     Timer,
     Reply,
@@ -77,6 +83,8 @@ impl Scene {
     pub(crate) fn of(point: &str) -> Self {
         match point.split('.').next() {
             Some("accept") => Self::Accept,
+            Some("report") => Self::Report,
+            Some("call-list") => Self::CallList,
             Some("intent" | "post" | "outcome" | "receipt") => Self::Notice,
             Some("timer") => Self::Timer,
             Some("reply") => Self::Reply,
@@ -96,9 +104,14 @@ impl Scene {
     /// Which texts it can befall.
     pub(crate) const fn kinds(self) -> &'static [Kind] {
         match self {
-            Self::Accept | Self::Alert | Self::Mirror | Self::Batch | Self::Migration | Self::WaitingReply => {
-                &[Kind::First]
-            }
+            Self::Accept
+            | Self::Report
+            | Self::CallList
+            | Self::Alert
+            | Self::Mirror
+            | Self::Batch
+            | Self::Migration
+            | Self::WaitingReply => &[Kind::First],
             Self::Lock => &[Kind::Reminder],
             _ => &[Kind::First, Kind::Reminder],
         }
@@ -170,6 +183,7 @@ impl Play {
                 if matches!(Scene::of(job.point), Scene::Poll | Scene::Search) { "100ms" } else { "30s" },
             ),
             ("DRILL_SINK", &sink.url),
+            ("INTAKE__RETELL__API_KEY", RETELL_KEY),
         ] {
             stage.shop.set(&format!("DISPATCHCTL_{name}"), value);
         }
@@ -194,6 +208,7 @@ impl Play {
             Scene::Search => self.searches(),
             Scene::Recovery => self.recoveries(),
             Scene::Lock => self.locks(),
+            Scene::CallList => self.lists(),
             _ => {
                 if scene == Scene::Poll {
                     self.stage.fault(&json!([{ "kind": "withhold_callbacks" }]));
@@ -227,6 +242,35 @@ impl Play {
         name
     }
 
+    /// A platform reports a phone call beside the test, and may never hear.
+    fn report(&mut self) {
+        let name = format!("retell:c{}", self.calls.len());
+        self.calls.push((name.clone(), "once"));
+        let (stage, answered) = (self.stage.clone(), self.answered.clone());
+        std::thread::spawn(move || {
+            if stage.report(&name) == Some(200) {
+                answered.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
+            }
+        });
+    }
+
+    /// Phone calls that nobody reports, one before each start; the store has a call, so the list is compared from before.
+    fn lists(&mut self) {
+        let process = self.stage.serve_armed(&[]);
+        let call = self.name("once");
+        self.stage.dispatch(&call, "once");
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner).insert(call.clone());
+        self.stage.delivered(&call, 1);
+        process.kill();
+        for n in 0..self.job.rounds {
+            let listed = json!({ "id": format!("m{n}"), "from": "+19495550142", "to": "+18005550100",
+                "agoSeconds": 300, "seconds": 60, "reason": "agent_hangup" });
+            self.stage.agents(&json!({ "do": "list", "platform": "retell", "call": listed }));
+            let process = self.stage.start_armed(&[(FAILPOINT, self.job.point), LISTS]);
+            self.dies(process);
+        }
+    }
+
     fn armed(&self) -> [(&'static str, &'static str); 1] {
         [(FAILPOINT, self.job.point)]
     }
@@ -243,6 +287,7 @@ impl Play {
         if self.stage.ready_or_dead(&mut process) {
             match Scene::of(self.job.point) {
                 Scene::Timer => drop(self.hand_over("soon")),
+                Scene::Report => self.report(),
                 Scene::Alert => drop(self.hand_over("no-such-level")),
                 Scene::Batch => (0..12).for_each(|_| drop(self.hand_over("once"))),
                 Scene::Reply => {
@@ -399,6 +444,25 @@ impl Play {
 }
 
 impl Stage {
+    /// One of the sandbox's controls; its answer.
+    pub(crate) fn agents(&self, ask: &Value) -> Value {
+        let answer = http::json(self.sandbox_at(), "POST", "/_sandbox/agents", Some(ask)).expect("an answer");
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()
+    }
+
+    /// Retell reports this phone call; the status of the answer, if there was one.
+    pub(crate) fn report(&self, call: &str) -> Option<u64> {
+        let id = call.trim_start_matches("retell:");
+        let n: usize = id.trim_start_matches('c').parse().expect("a number");
+        // Another caller each time: the same one at the same time is the same phone call.
+        let phone_call = json!({ "id": id, "from": format!("+194955501{n:02}"), "to": "+18005550100", "transcript": "User: no heat",
+            "said": { "issue": "no heat", "level": "once" } });
+        let ask = json!({ "do": "report", "platform": "retell", "at": format!("http://{}", self.at()),
+            "event": "call_analyzed", "call": phone_call });
+        self.agents(&ask)["done"][0]["answers"][0]["httpStatus"].as_u64()
+    }
+
     /// The story of a call that may not be there yet, once it is so.
     pub(crate) fn until_call_is_there(&self, call: &str, is: impl Fn(&Value) -> bool) -> Value {
         let path = format!("/api/calls/{call}");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::clock::Clock;
+use crate::config::CallListPlace;
 use crate::domain::Timestamp;
 use crate::domain::alert::AlertKind;
 use crate::domain::provider_clock::{Interval, OFFSET_ALARM};
@@ -29,9 +30,28 @@ pub(super) async fn check(app: &App, store: Option<&dyn Views>) -> Findings {
         .as_ref()
         .map(|t| at(&t.base_url, &["2010-04-01", "Accounts", &format!("{}.json", t.account_sid)]));
     let airtable = app.config.airtable.as_ref().map(|a| at(&a.base_url, &["v0", "meta", "whoami"]));
-    let (twilio, airtable) = tokio::join!(compared(app, twilio), compared(app, airtable));
+    // A platform's reports are signed with its time: more than 5 min apart each of them alarms.
+    let list = |source: &str| {
+        let of = app.config.intake.lists.iter().find(|list| list.source() == source)?;
+        match &of.place {
+            CallListPlace::Retell { base_url, .. } => Some(at(base_url, &["v3", "list-calls"])),
+            CallListPlace::Vapi { base_url, .. } => Some(at(base_url, &["call"])),
+            CallListPlace::Twilio => None,
+        }
+    };
+    let (twilio, airtable, retell, vapi) = tokio::join!(
+        compared(app, twilio),
+        compared(app, airtable),
+        compared(app, list("retell")),
+        compared(app, list("vapi"))
+    );
     for (name, compared) in [("twilio", twilio), ("airtable", airtable)] {
         say(&mut f, name, compared);
+    }
+    for (name, compared) in [("retell", retell), ("vapi", vapi)] {
+        if list(name).is_some() {
+            say(&mut f, name, compared);
+        }
     }
     let after = (app.clock.now(), app.clock.boot());
     stepped(app, store, step_between((before.0, after.0), (before.1, after.1)), &mut f).await;

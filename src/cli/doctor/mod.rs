@@ -7,6 +7,7 @@ mod airtable;
 mod clock;
 mod fields;
 mod finding;
+mod intake;
 mod mail;
 mod public_url;
 mod settings;
@@ -28,7 +29,7 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     let opened = store::open(&app).await;
     // The sandbox keeps its ledger beside the store: where that may not be looked at, the store is what there is to say.
     let sandbox = if opened.is_ok() { app.sandbox_if_needed(out).await? } else { None };
-    let bar = spinner(out, "checking configuration, store, clock, Twilio and Airtable");
+    let bar = spinner(out, "checking configuration, store, clock, Twilio, Airtable and intake");
     let (mut all, parts) = (settings::check(&app), {
         let handle = opened.as_ref().ok().and_then(Option::as_deref).map(|s| s as &dyn Views);
         tokio::join!(
@@ -36,10 +37,11 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
             clock::check(&app, handle),
             twilio::check(&app, handle),
             airtable::check(&app, &args),
+            intake::check(&app),
             mail::check(&app)
         )
     });
-    for part in [parts.0, parts.1, parts.2, parts.3, parts.4] {
+    for part in [parts.0, parts.1, parts.2, parts.3, parts.4, parts.5] {
         all.all.extend(part.all);
     }
     bar.finish_and_clear();

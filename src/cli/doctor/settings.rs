@@ -18,6 +18,10 @@ const CREDENTIALS: &[&str] = &[
     "twilio.api_secret",
     "airtable.token",
     "airtable.base_id",
+    "intake.retell.api_key",
+    "intake.vapi.secret",
+    "intake.vapi.hmac_secret",
+    "intake.vapi.api_key",
 ];
 /// What the configuration warns of and this page says in words of its own.
 const OWN_WORDS: &[&str] = &[

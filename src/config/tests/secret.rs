@@ -17,6 +17,10 @@ const SECRETS: &[&str] = &[
     "c2FtcGxlLXNpZ25pbmcta2V5LW9mLWV2ZW50cw",
     "sample-ping-secret",
     "sample-smtp-password",
+    "sample-retell-key",
+    "sample-vapi-secret",
+    "sample-vapi-key",
+    "sample-answering-token",
 ];
 
 fn assert_clean(label: &str, text: &str) {
@@ -159,4 +163,41 @@ fn the_paths_of_an_intake_are_settings_in_force_and_its_secrets_are_not() {
     assert!(c.shown().iter().all(|row| !row.value.contains("canary")));
     assert_eq!(c.documents.decides["intake"]["custom"]["desk"]["fields"]["address"], serde_json::json!(["location"]));
     assert_eq!(c.documents.typed_secrets.iter().filter(|k| k.starts_with("intake.")).count(), 3);
+}
+
+#[test]
+fn a_list_of_phone_calls_is_off_until_it_is_named_and_asked_for_with_a_key() {
+    let lists = |toml: &str| {
+        let c = Bench::new().toml(toml).load();
+        let lists: Vec<(&str, u64)> = c.intake.lists.iter().map(|l| (l.source(), l.every.as_secs())).collect();
+        (lists, c.warnings.iter().filter(|w| w.contains("it is off")).count())
+    };
+    let key = "api_key = \"invented-key-of-a-test\"\n";
+    for (toml, want, warned) in [
+        (String::new(), vec![], 0),
+        (format!("[intake.retell]\n{key}"), vec![], 0),
+        (format!("[intake.retell]\n{key}list = false\n"), vec![], 0),
+        (format!("[intake.retell]\n{key}list = true\n"), vec![("retell", 60)], 0),
+        ("[intake.retell]\nlist = true\n".to_owned(), vec![], 1),
+        (format!("[intake.vapi]\n{key}list = \"30s\"\n"), vec![("vapi", 30)], 0),
+        ("[intake.vapi]\nsecret = \"invented-vapi-token\"\nlist = true\n".to_owned(), vec![], 1),
+        ("[intake.twilio]\nlist = true\n".to_owned(), vec![("twilio", 60)], 0),
+    ] {
+        assert_eq!(lists(&toml), (want, warned), "{toml}");
+    }
+    for (toml, says) in [
+        ("[intake.twilio]\nlist = \"2h\"", "intake.twilio.list: is neither yes nor no"),
+        ("[intake.twilio]\nlist = 60", "intake.twilio.list"),
+        ("[intake.twilio]\nhung_up = [\"status\"]", "without = or <"),
+        ("[intake.twilio]\nbase_url = \"https://x.example\"", "intake.twilio.base_url"),
+        ("[intake.custom.twilio]\ntoken = \"invented-desk-token\"", "is no name for an intake"),
+    ] {
+        let e = Bench::new().toml(toml).errors();
+        assert!(e.contains(says), "{toml}: {e}");
+    }
+    let away = "[intake.vapi]\napi_key = \"canary-vapi-key\"\nlist = true\nbase_url = \"https://vapi.example\"\n";
+    let c = Bench::new().toml(away).test_mode().load();
+    assert!(format!("{:?}", c.intake.lists).contains("127.0.0.1") && !format!("{c:?}").contains("canary"));
+    let c = Bench::new().toml(away).load();
+    assert!(!c.documents.decides.to_string().contains("vapi.example"), "an address is each process's own");
 }

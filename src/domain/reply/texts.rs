@@ -51,7 +51,7 @@ pub(super) fn texts_to<'a>(loaded: &'a Loaded, phone: &str) -> Vec<OurText<'a>> 
     let by_attempt = theirs.filter_map(|a| {
         let asks = loaded.answers.iter().find(|p| p.by == Some(a.id)).and_then(|p| p.prompt);
         let what = match (a.kind, asks) {
-            (AttemptKind::Notice, _) => TextKind::Notice,
+            (AttemptKind::Notice | AttemptKind::Update, _) => TextKind::Notice,
             (_, Some(prompt)) => TextKind::ErrorClass(prompt),
             (AttemptKind::StandDown | AttemptKind::Answer, None) => TextKind::Statement,
         };

@@ -7,8 +7,9 @@ use serde_json::json;
 use crate::domain::alert::AlertKind;
 use crate::domain::call::CallStatus;
 use crate::domain::change::Answer;
-use crate::domain::event::{Event, Report};
+use crate::domain::event::{Decision, Event, Report};
 use crate::domain::log::LogKind;
+use crate::domain::types::Actor;
 use crate::engine::intake::json::Document;
 use crate::engine::intake::{self, Validation};
 use crate::ids::Ids;
@@ -67,19 +68,87 @@ fn without_an_analysis_it_is_dispatched_from_what_is_there() {
 
 #[test]
 fn a_function_first_and_its_report_second_is_one_call_and_the_ladder_stays() {
-    for (level, alarmed) in [("normal", false), ("purple", true), ("high", true)] {
+    let mut core = CoreHarness::new();
+    report(&mut core, "function dispatch", None, json!({"issueSummary": "Leak", "emergencyLevel": "normal"}));
+    core.send_all();
+    let before = core.call().clone();
+    report(&mut core, "call_ended", Some(HOLD), json!({"issueSummary": "…leak"}));
+    report(&mut core, "call_analyzed", None, json!({"issueSummary": "A leak", "emergencyLevel": "normal"}));
+    assert_eq!((core.call(), reported(&core)), (&before, 3));
+    assert!(core.alerts.is_empty(), "{:?}", core.alerts);
+}
+
+/// The kind, the contact and the state of each attempt.
+fn texts(core: &CoreHarness) -> Vec<String> {
+    core.call().attempts.iter().map(|a| format!("{} {} {}", a.kind, a.recipient.contact, a.state)).collect()
+}
+
+#[test]
+fn a_higher_report_replaces_what_is_left_of_the_ladder_and_fires_now() {
+    // An unknown level runs as high: so is it taken here.
+    for level in ["high", "purple"] {
         let mut core = CoreHarness::new();
         report(&mut core, "function dispatch", None, json!({"issueSummary": "Leak", "emergencyLevel": "normal"}));
         core.send_all();
+        core.now = core.now.plus(Duration::from_secs(30));
+        report(&mut core, "call_analyzed", None, json!({"issueSummary": "Gas", "emergencyLevel": level}));
+        let call = &core.call().call;
+        assert_eq!((call.level.as_str(), call.policy.name.as_str(), call.round), ("high", "high", 2), "{level}");
+        assert_eq!(texts(&core)[..2], ["notice sam submitted", "notice sam scheduled"], "{level}");
+        assert!(call.wake_at.is_some_and(|at| at > core.now), "{level}: the next step has its time");
+        assert!(!core.alerts.contains_key(&AlertKind::ReportRaised.about("retell:1")), "{level}: {:?}", core.alerts);
+        core.send_all();
         let before = core.call().clone();
-        report(&mut core, "call_ended", Some(HOLD), json!({"issueSummary": "…leak"}));
-        report(&mut core, "call_analyzed", None, json!({"issueSummary": "A leak", "emergencyLevel": level}));
-        assert_eq!(core.call(), &before, "{level}");
-        // An unknown level runs as high: so is it taken here.
-        let key = AlertKind::ReportRaised.about("retell:1");
-        assert_eq!(core.alerts.contains_key(&key), alarmed, "{level}: {:?}", core.alerts);
-        assert_eq!(reported(&core), 3);
+        report(&mut core, "again", None, json!({"issueSummary": "Gas", "emergencyLevel": level}));
+        assert_eq!(core.call(), &before, "{level}: no higher than it is");
     }
+}
+
+#[test]
+fn a_higher_report_of_a_taken_call_texts_whoever_has_it_and_alerts() {
+    let mut core = CoreHarness::new();
+    report(&mut core, "function dispatch", None, json!({"issueSummary": "Leak", "emergencyLevel": "normal"}));
+    core.send_all();
+    core.reply(1, "sam", "1");
+    report(&mut core, "call_analyzed", None, json!({"issueSummary": "Gas smell", "emergencyLevel": "high"}));
+    assert_eq!((core.call().call.status, core.call().call.level.as_str()), (CallStatus::Acknowledged, "high"));
+    assert_eq!(texts(&core), ["notice sam submitted", "update sam scheduled"]);
+    assert!(core.alerts.contains_key(&AlertKind::ReportRaised.about("retell:1")));
+    core.send_all();
+    let update = core.attempt(2).clone();
+    assert!(update.body.contains("Update: now HIGH. Gas smell") && update.state.may_have_arrived(), "{}", update.body);
+    // Handed back, it runs as what it is now.
+    core.reply(2, "sam", "2");
+    let call = &core.call().call;
+    assert_eq!((call.status, call.policy.name.as_str()), (CallStatus::Dispatching, "high"));
+}
+
+#[test]
+fn another_address_goes_to_whoever_knows_the_call_and_to_nobody_else() {
+    let mut core = CoreHarness::new();
+    let data = |address: &str| json!({"issueSummary": "Leak", "emergencyLevel": "normal", "address": address});
+    report(&mut core, "function dispatch", None, data("12 Oak St."));
+    core.send_all();
+    report(&mut core, "one", None, data("12 oak st"));
+    assert_eq!(texts(&core), ["notice sam submitted"], "the same in other letters");
+    report(&mut core, "two", None, data("14 Oak St"));
+    assert_eq!(texts(&core), ["notice sam submitted", "update sam scheduled"]);
+    assert_eq!(core.call().call.data.address.as_deref(), Some("14 Oak St"));
+    core.send_all();
+    assert!(core.attempt(2).body.contains("Update: the address is 14 Oak St"), "{}", core.attempt(2).body);
+    core.reply(1, "sam", "2");
+    core.send_all();
+    let before = texts(&core).len();
+    report(&mut core, "three", None, data("16 Oak St"));
+    let told: Vec<String> = texts(&core).split_off(before);
+    assert_eq!(told, ["update ana scheduled"], "whoever passed is left alone");
+    let call = core.call().call.id.clone();
+    let resolve = Event::Decide { call, what: Decision::Resolve, by: Actor("mia".into()), note: None };
+    core.apply(resolve);
+    let (before, alerts) = (texts(&core).len(), core.alerts.len());
+    report(&mut core, "four", None, data("18 Oak St"));
+    assert_eq!((texts(&core).len(), core.alerts.len()), (before, alerts), "it is over");
+    assert_eq!(core.call().call.data.address.as_deref(), Some("16 Oak St"));
 }
 
 #[test]

@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::json::Document;
+use super::names::by_our_names;
+use super::plain::{as_text, letters};
 use super::{Intake, IntakeError, Validation, field};
 use crate::domain::call::CallData;
 use crate::domain::phone::spelling::Spelling;
@@ -18,8 +20,6 @@ pub const KNOWN: &[&str] =
 const FIELD_CHARACTERS_MAX: usize = 4_000;
 /// The most bytes that the fields nobody knows keep together, as JSON.
 const EXTRA_BYTES_MAX: usize = 64 * 1024;
-/// Beyond this a float no longer tells neighbouring integers apart.
-const INTEGER_MAX: f64 = 9_007_199_254_740_992.0;
 /// The most unread keys that are named.
 const UNREAD_KEYS_MAX: usize = 8;
 /// How a caller whose id is refused goes on without one.
@@ -56,7 +56,10 @@ pub fn from_json(document: &Document, validation: Validation) -> Result<Intake, 
         let shown: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
         read.repair(format!("{shown} is given twice: the last counts"));
     }
-    let data = read.data(top)?;
+    let mut data = read.data(top)?;
+    if validation == Validation::Lenient {
+        by_our_names(&mut data);
+    }
     let (outer, inner) = (id_of(top)?, id_of(&data)?);
     if let (Some(a), Some(b)) = (&outer, &inner)
         && a != b
@@ -91,7 +94,7 @@ pub fn from_json(document: &Document, validation: Validation) -> Result<Intake, 
 }
 
 fn id_of(map: &Map<String, Value>) -> Result<Option<String>, IntakeError> {
-    match map.get("callId") {
+    match map.get("callId").or_else(|| map.get("call_id")) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(s)) => Ok(Some(s.clone())),
         Some(_) => {
@@ -159,7 +162,7 @@ impl DocumentReading {
         let known = || KNOWN.iter().chain(&["callId"]);
         let alike = |key: &str| {
             let key = key.rsplit('.').next().unwrap_or_default();
-            known().find(|k| letters(k) == letters(key) && !data.contains_key(**k))
+            known().filter(|_| key != "call_id").find(|k| letters(k) == letters(key) && !data.contains_key(**k))
         };
         let keys = unknown_keys(body);
         let named: Vec<String> = keys
@@ -178,7 +181,7 @@ impl DocumentReading {
 
     /// What nobody knows is kept: whole, or where it is too much together, its long values shortened.
     fn extra(&mut self, data: &Map<String, Value>) -> Map<String, Value> {
-        let unknown = |k: &str| !KNOWN.contains(&k) && !["callId", "callData"].contains(&k);
+        let unknown = |k: &str| !KNOWN.contains(&k) && !["callId", "call_id", "callData"].contains(&k);
         let (mut kept, mut room) = (Map::new(), EXTRA_BYTES_MAX);
         for (key, value) in data.iter().filter(|(k, _)| unknown(k)) {
             let text = value.to_string();
@@ -242,11 +245,6 @@ impl DocumentReading {
     }
 }
 
-/// A key without what people vary in it: `issue_summary`, `IssueSummary`.
-pub(super) fn letters(key: &str) -> String {
-    key.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
 /// Whether a text leaves this character out: it would end the text or turn its direction.
 fn is_dropped(c: char) -> bool {
     (c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
@@ -263,24 +261,4 @@ fn kind(value: &Value) -> &'static str {
         Value::Array(_) => "a list, no text",
         Value::Object(_) => "an object, no text",
     }
-}
-
-/// A value as a person reads it: `{"street":"12 Oak St","city":"Irvine"}` is `12 Oak St, Irvine`.
-pub(super) fn as_text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::Bool(b) => b.to_string(),
-        // A number without a fraction is that integer, also where a table wrote it as 1.8005550100e10.
-        Value::Number(n) => match n.as_f64() {
-            Some(f) if n.is_f64() && f.fract() == 0.0 && f.abs() < INTEGER_MAX => format!("{f:.0}"),
-            _ => n.to_string(),
-        },
-        Value::String(s) => s.trim().to_owned(),
-        Value::Array(all) => joined(all.iter()),
-        Value::Object(map) => joined(map.values()),
-    }
-}
-
-fn joined<'a>(values: impl Iterator<Item = &'a Value>) -> String {
-    values.map(as_text).filter(|t| !t.is_empty()).collect::<Vec<_>>().join(", ")
 }

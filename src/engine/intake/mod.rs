@@ -7,6 +7,8 @@
 mod document;
 pub(crate) mod json;
 mod level;
+mod names;
+mod plain;
 #[cfg(test)]
 mod random;
 pub mod reports;
@@ -366,10 +368,7 @@ mod tests {
             (json!({"callData": {"issueSummary": long}}), "10000 characters"),
             (json!({"callData": {"contact": "+1949555"}}), "has 7 digits"),
             (json!({"callData": {"contact": "+194955"}}), "no number that can be texted"),
-            (
-                json!({"call_id": "a", "issue_summary": "No heat"}),
-                "call_id (write callId), issue_summary (write issueSummary)",
-            ),
+            (json!({"Contact": "sam", "issue_summary": "No heat"}), "Contact (write contact)"),
             (json!({"CallId": "a", "issueSummary": "No heat"}), "CallId (write callId)"),
             (json!({"issueSummary": "No\u{0}heat"}), "issueSummary holds U+0000"),
             (json!({"issueSummary": "No \u{202e}heat"}), "issueSummary holds U+202E"),

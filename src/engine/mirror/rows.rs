@@ -87,6 +87,7 @@ fn result(a: &Attempt) -> String {
         AttemptKind::Notice => "",
         AttemptKind::StandDown => "Stand-down: ",
         AttemptKind::Answer => "Answer: ",
+        AttemptKind::Update => "Update: ",
     };
     let said = match a.state {
         AttemptState::Scheduled => format!("waits to be sent to {who}"),

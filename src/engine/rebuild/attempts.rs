@@ -287,6 +287,7 @@ fn add(draft: &mut AttemptDraft, piece: &Piece<'_>, snapshot: &BaseSnapshot, ids
         _ if !body.is_empty() => kind_of(body),
         said if said.starts_with("Stand-down: ") => AttemptKind::StandDown,
         said if said.starts_with("Answer: ") => AttemptKind::Answer,
+        said if said.starts_with("Update: ") => AttemptKind::Update,
         _ => AttemptKind::Notice,
     };
     let recipient = recipient(piece, snapshot);

@@ -54,7 +54,9 @@ pub(super) fn attempt_reference(body: &str) -> Option<(CallRef, u32)> {
 /// What a text is for.
 pub(super) fn kind_of(body: &str) -> AttemptKind {
     let (_, text) = opened(body);
-    if stand_down(text).is_some() {
+    if text.starts_with("Update: ") {
+        AttemptKind::Update
+    } else if stand_down(text).is_some() {
         AttemptKind::StandDown
     } else if answer(text).is_some() {
         AttemptKind::Answer

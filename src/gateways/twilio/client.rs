@@ -29,6 +29,8 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// A list page holds up to 200 messages.
 const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 const PAGE_SIZE_MAX: usize = 200;
+/// A call is listed in some 1.5 KiB.
+const CALLS_PAGE_SIZE: usize = 1000;
 /// A list that goes on for longer is cut short and said to be incomplete.
 const PAGES_MAX: usize = 100;
 /// Twilio's own bounds of `ValidityPeriod`, in seconds.
@@ -184,7 +186,7 @@ impl TwilioClient {
     }
 
     /// One page, read and checked.
-    async fn page(&self, url: Url) -> Result<wire::PageWire, GatewayError> {
+    async fn read_page<T: serde::de::DeserializeOwned>(&self, url: Url) -> Result<T, GatewayError> {
         let answer = self.exchange(self.reads.get(url), PAGE_BYTES_MAX).await.map_err(read_failure)?;
         if answer.status.is_success() {
             serde_json::from_slice(&answer.body).map_err(|_| again("the list could not be read", None))
@@ -254,7 +256,7 @@ impl SmsGateway for TwilioClient {
                 listing.complete = complete;
                 return Ok(listing);
             };
-            let page = self.page(url).await?;
+            let page: wire::PageWire = self.read_page(url).await?;
             next = self.next_page(page.next_page_uri)?;
             for item in page.messages {
                 // An item without a readable SID may be the one that is looked for.
@@ -279,6 +281,24 @@ impl SmsGateway for TwilioClient {
 }
 
 impl TwilioClient {
+    /// Every call to this number since that day (`YYYY-MM-DD`), as the account lists it, in whatever direction.
+    ///
+    /// # Errors
+    /// As [`SmsGateway::fetch`]; also where the list does not end.
+    pub async fn calls(&self, to: &str, since_day: &str) -> Result<Vec<serde_json::Value>, GatewayError> {
+        let mut url = self.url(&["Calls.json"]);
+        let size = CALLS_PAGE_SIZE.to_string();
+        url.query_pairs_mut().append_pair("To", to).append_pair("StartTime>", since_day).append_pair("PageSize", &size);
+        let (mut all, mut next) = (Vec::new(), Some(url));
+        for _ in 0..PAGES_MAX {
+            let Some(url) = next else { return Ok(all) };
+            let page: wire::CallsPageWire = self.read_page(url).await?;
+            all.extend(page.calls);
+            next = self.next_page(page.next_page_uri)?;
+        }
+        if next.is_none() { Ok(all) } else { Err(again("the list of calls does not end", None)) }
+    }
+
     fn list_url(&self, filter: &ListFilter) -> Url {
         let mut url = self.url(&["Messages.json"]);
         {

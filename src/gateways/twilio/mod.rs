@@ -1,6 +1,7 @@
 //! Twilio Programmable Messaging (API `2010-04-01`): the only place that knows its words, codes and signatures.
 
 pub(crate) mod account;
+pub(crate) mod call_ended;
 pub(crate) mod client;
 pub(crate) mod signature;
 pub(crate) mod wire;

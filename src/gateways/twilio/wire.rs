@@ -54,6 +54,14 @@ impl MessageWire {
     }
 }
 
+/// A page of the list of calls; its items as they came.
+#[derive(Deserialize)]
+pub(super) struct CallsPageWire {
+    pub(super) calls: Vec<Value>,
+    #[serde(default, deserialize_with = "text")]
+    pub(super) next_page_uri: Option<String>,
+}
+
 /// A number without the channel that the provider writes before it: whoever writes by WhatsApp or RCS is whom we know by number.
 fn plain_number(text: &str) -> &str {
     const CHANNELS: [&str; 3] = ["whatsapp:", "sms:", "rcs:"];
@@ -130,7 +138,7 @@ fn error_code(text: &str) -> Option<ErrorCode> {
 }
 
 /// RFC 2822 as this API writes it; RFC 3339 as newer ones do.
-fn time(text: &str) -> Option<Timestamp> {
+pub(in crate::gateways) fn time(text: &str) -> Option<Timestamp> {
     match jiff::fmt::rfc2822::parse(text) {
         Ok(zoned) => Some(Timestamp::from_millis(zoned.timestamp().as_millisecond())),
         Err(_) => text.parse().ok(),
@@ -206,10 +214,14 @@ impl fmt::Display for Party {
 }
 
 /// A form whose known names are each there at most once.
-struct Form<'a>(&'a [(String, String)]);
+pub(super) struct Form<'a>(&'a [(String, String)]);
 
 impl<'a> Form<'a> {
-    fn read(pairs: &'a [(String, String)], known: &[&'static str], account_sid: &str) -> Result<Self, FormError> {
+    pub(super) fn read(
+        pairs: &'a [(String, String)],
+        known: &[&'static str],
+        account_sid: &str,
+    ) -> Result<Self, FormError> {
         for name in known {
             if pairs.iter().filter(|(n, _)| n == name).count() > 1 {
                 return Err(FormError::Repeated(name));
@@ -226,12 +238,12 @@ impl<'a> Form<'a> {
         self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
-    fn required(&self, name: &'static str) -> Result<&'a str, FormError> {
+    pub(super) fn required(&self, name: &'static str) -> Result<&'a str, FormError> {
         self.get(name).ok_or(FormError::Missing(name))
     }
 
     /// One that may be missing or empty.
-    fn optional(&self, name: &'static str) -> Option<&'a str> {
+    pub(super) fn optional(&self, name: &'static str) -> Option<&'a str> {
         self.get(name).filter(|v| !v.is_empty())
     }
 

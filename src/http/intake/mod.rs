@@ -28,6 +28,7 @@ use crate::domain::types::Actor;
 use crate::engine::in_force::InForce;
 use crate::engine::intake::reports::{self, Reading, Reported, Tool, Unheard, Wants};
 use crate::engine::intake::{self, IntakeError, Validation};
+use crate::failpoint;
 
 use self::answer::Said;
 use self::proof::Proof;
@@ -127,7 +128,9 @@ impl Desk<'_> {
                 })
             }
         };
+        failpoint::hit("report.before-commit");
         let answer = self.state.report(make, report, self.actor()).await?;
+        failpoint::hit("report.committed");
         Ok(match answer {
             Ok(Answer::Created(call)) => Taken::Call { call, created: true },
             Ok(Answer::Exists(call) | Answer::Differs(call) | Answer::Changed(call)) => {
@@ -190,12 +193,14 @@ impl Desk<'_> {
             message: format!("{message} (kept as {digest})"),
             data: json!({ "digest": digest, "bytes": raw.len(), "raw": kept }),
             alert: Some((AlertKind::ReportUnread.about(&digest), what)),
+            phone: None,
         })
         .await
     }
 
     async fn unheard(&self, unheard: Unheard) -> Result<Response, Problem> {
-        let Unheard { id, reason, caller, alarming } = unheard;
+        let Unheard { id, reason, phone, alarming } = unheard;
+        let caller = phone.caller.clone();
         let from = caller.as_deref().map_or_else(|| "a number that is not known".to_owned(), masked);
         let ended = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
         let message = format!("a phone call from {from} ended{ended} before anybody was heard: nobody is told");
@@ -206,7 +211,15 @@ impl Desk<'_> {
             (AlertKind::Unheard.about(&id), what)
         });
         let data = json!({ "callId": id.as_str(), "reason": reason, "callerPhone": caller });
-        self.note(Note { call: Some(id), kind: LogKind::CallUnheard, message, data, alert }).await
+        self.note(Note {
+            call: Some(id),
+            kind: LogKind::CallUnheard,
+            message,
+            data,
+            alert,
+            phone: (!alarming).then_some(phone),
+        })
+        .await
     }
 
     async fn note(&self, note: Note) -> Result<Response, Problem> {

@@ -7,4 +7,5 @@ mod helpers;
 mod intake;
 mod limits;
 mod links;
+mod phone_calls;
 mod webhooks;

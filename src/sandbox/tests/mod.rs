@@ -1,5 +1,6 @@
 //! The sandbox from outside: over HTTP, as its clients see it.
 
+mod agents;
 mod airtable;
 mod airtable_faults;
 mod api;

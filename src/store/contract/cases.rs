@@ -72,6 +72,8 @@ pub(crate) async fn each_load_shows_what_it_says(store: &dyn Store) {
     let (first, unknown) = (attempt_id("a", 1), attempt_id("zzz", 1));
     let new = |name: &str, key: Option<&str>| Load::New {
         id: id(name),
+        also: Vec::new(),
+        phone: None,
         idempotency_key: key.map(Into::into),
         report: None,
         references: vec![reference("7K3Q"), reference("2222"), reference("3333")],

@@ -6,6 +6,7 @@ pub(crate) mod clocks;
 pub(crate) mod fixtures;
 pub(crate) mod lists;
 pub(crate) mod mirror;
+pub(crate) mod phone_calls;
 pub(crate) mod queues;
 pub(crate) mod replies;
 pub(crate) mod safeguards;
@@ -65,6 +66,8 @@ macro_rules! whole_contract {
             mirror::what_is_refused_is_parked_until_a_newer_state_comes,
             mirror::dispatch_events_are_walked_through_by_place_call_and_time,
             replies::those_told_last_come_first_page_by_page_and_what_was_taken_long_ago_is_let_go,
+            phone_calls::a_phone_call_is_found_by_its_ids_then_by_sid_then_by_caller_and_start,
+            phone_calls::a_phone_call_waits_until_it_is_told_of,
             replies::what_was_heard_is_known_and_how_far_it_was_read,
             safeguards::no_change_breaks_an_invariant,
             safeguards::what_is_final_stays_final,

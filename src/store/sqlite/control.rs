@@ -10,14 +10,14 @@ use serde_json::Value;
 
 use super::handle::SqliteStore;
 use super::lease::FileLease;
-use super::{engines, reads, settings, sql, synced_contacts, versions};
+use super::{engines, phone_calls, reads, settings, sql, synced_contacts, versions};
 use crate::clock::Clock as _;
 use crate::domain::settings::{Basis, NewSettings, SettingsRow};
 use crate::domain::types::Actor;
 use crate::domain::{ClockOffset, Timestamp};
 use crate::store::{
-    Control, EngineBeat, EngineRow, KeptProviderClock, Lease, LeaseError, Request, StoreError, SyncedContacts,
-    Upkeep as _, rows,
+    Control, EngineBeat, EngineRow, KeptProviderClock, Lease, LeaseError, ListProgress, Request, StoreError,
+    SyncedContacts, Upkeep as _, rows,
 };
 
 /// How long a request and its answer are kept.
@@ -150,6 +150,16 @@ impl Control for SqliteStore {
             Ok(())
         })
         .await
+    }
+
+    async fn list_progress(&self, source: &str) -> Result<Option<ListProgress>, StoreError> {
+        let source = source.to_owned();
+        self.read(move |conn| phone_calls::progress(conn, &source)).await
+    }
+
+    async fn keep_list_progress(&self, source: &str, progress: ListProgress) -> Result<(), StoreError> {
+        let source = source.to_owned();
+        self.with_tx(move |conn| phone_calls::keep_progress(conn, &source, progress)).await
     }
 
     async fn version(&self) -> Result<u64, StoreError> {

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use tracing::warn;
 
-use super::{policies, settings, sql};
+use super::{phone_calls, policies, settings, sql};
 use crate::domain::answers::{AnsweredBefore, PastAnswer, PastReply, Prompt};
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, Recipient};
 use crate::domain::breaker::{Breaker, Evidence, Probe};
 use crate::domain::call::{Call, CallState, CallStatus};
 use crate::domain::event::{Load, Loaded, StatusUpdate};
+use crate::domain::phone_call::PhoneCall;
 use crate::domain::settings::SettingsNumber;
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ErrorCode, MessageSid, Timestamp};
 use crate::domain::{MessageStatus, PhoneNumber};
@@ -41,10 +42,15 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
                 loaded.replayed = conn.prepare_cached(sql::RECEIPT_IS_KEPT)?.exists(with)?;
             }
         }
-        Load::New { id, idempotency_key, report, references, used_since } => {
+        Load::New { id, also, phone, idempotency_key, report, references, used_since } => {
             loaded.calls.extend(call_state(conn, id.as_str())?);
-            if let Some(report) = report {
-                loaded.replayed = conn.prepare_cached(sql::REPORT_IS_KEPT)?.exists(params![id.as_str(), report])?;
+            if loaded.calls.is_empty()
+                && let Some(other) = call_of_phone(conn, id, also, phone.as_ref())?
+            {
+                loaded.calls.extend(call_state(conn, &other)?);
+            }
+            if let (Some(report), Some(of)) = (report, loaded.calls.first().map(|c| &c.call.id)) {
+                loaded.replayed = conn.prepare_cached(sql::REPORT_IS_KEPT)?.exists(params![of.as_str(), report])?;
             }
             if let Some(key) = idempotency_key {
                 let by_key: Option<String> = text(conn, sql::CALL_OF_KEY, key)?;
@@ -53,6 +59,9 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
                 }
             }
             loaded.free_reference = free_reference(conn, references, *used_since)?;
+        }
+        Load::PhoneCall { id, phone } => {
+            loaded.replayed = phone_calls::is_there(conn, id)? || phone_calls::same(conn, id, phone)?.is_some();
         }
         Load::Reply { from, sid, references, changed_since } => {
             loaded.answered_before = answered_before(conn, sid)?;
@@ -77,6 +86,29 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
         loaded.breakers = breakers(conn)?;
     }
     Ok(loaded)
+}
+
+/// The call that was made of the same phone call, by another id or another way.
+fn call_of_phone(
+    conn: &Connection,
+    id: &CallId,
+    also: &[CallId],
+    phone: Option<&PhoneCall>,
+) -> Result<Option<String>, StoreError> {
+    for other in std::iter::once(id).chain(also) {
+        if let Some(call) = phone_calls::call_of(conn, other)? {
+            return Ok(Some(call));
+        }
+    }
+    for other in also {
+        if text(conn, "SELECT id FROM calls WHERE id = ?1", other.as_str())?.is_some() {
+            return Ok(Some(other.as_str().to_owned()));
+        }
+    }
+    match phone {
+        Some(phone) => Ok(phone_calls::same(conn, id, phone)?.flatten()),
+        None => Ok(None),
+    }
 }
 
 /// The breakers of all senders.

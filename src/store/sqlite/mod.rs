@@ -31,6 +31,7 @@ mod orphans;
 mod outbox;
 #[cfg(test)]
 pub(crate) mod page_damage;
+mod phone_calls;
 mod policies;
 mod queues;
 mod readers;

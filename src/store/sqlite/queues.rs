@@ -4,12 +4,13 @@ use async_trait::async_trait;
 use rusqlite::{OptionalExtension as _, params};
 
 use super::handle::SqliteStore;
-use super::{figures, orphans, reads, replies, send_queues, sql};
+use super::{figures, orphans, phone_calls, reads, replies, send_queues, sql};
 use crate::domain::Timestamp;
 use crate::domain::event::{InboundText, StatusUpdate};
 use crate::domain::types::{AttemptId, CallId, MessageSid};
 use crate::store::{
-    Listened, ListenedPlace, Pollable, Queues, Searchable, SendQueueKey, SendQueuePosition, Sendable, StoreError, rows,
+    Listened, ListenedPlace, Pollable, Queues, Searchable, SendQueueKey, SendQueuePosition, Sendable, StoreError,
+    WaitingPhoneCall, rows,
 };
 
 #[async_trait]
@@ -124,6 +125,14 @@ impl Queues for SqliteStore {
 
     async fn waiting_replies(&self, limit: usize) -> Result<Vec<InboundText>, StoreError> {
         self.list(move |context| replies::waiting(context, limit)).await
+    }
+
+    async fn phone_calls_due(&self, now: Timestamp, limit: usize) -> Result<Vec<WaitingPhoneCall>, StoreError> {
+        self.list(move |context| phone_calls::due(context, now, limit)).await
+    }
+
+    async fn next_phone_call(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.read(phone_calls::next).await
     }
 
     async fn replies_read(&self) -> Result<Option<Timestamp>, StoreError> {

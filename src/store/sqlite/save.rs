@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Value, json};
 use tracing::info;
 
-use super::{settings, sql, update};
+use super::{phone_calls, settings, sql, update};
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::Timestamp;
 use crate::domain::alert::{self, AlertChange, AlertKey, SinkTarget};
@@ -104,6 +104,9 @@ pub(super) fn save(conn: &Connection, sinks: &Sinks, loaded: &Loaded, change: Ch
     }
     for opt_out in &change.opt_outs {
         save_opt_out(conn, opt_out, at)?;
+    }
+    for phone_call in &change.phone_calls {
+        phone_calls::save(conn, phone_call)?;
     }
     for breaker in &change.breakers {
         save_breaker(conn, breaker, at)?;

@@ -6,13 +6,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::handle::SqliteStore;
-use super::{check, figures, load, reads, repair};
+use super::{check, figures, load, phone_calls, reads, repair};
 use crate::clock::Clock as _;
 use crate::domain::Timestamp;
 use crate::domain::breaker::Breaker;
+use crate::domain::phone_call::PhoneCall;
+use crate::domain::types::CallId;
 use crate::store::{
-    AlertLine, CallFilter, CallLine, DueLine, FailureLine, Figures, LogFilter, LogLine, OptOutLine, StoreError,
-    Unreadable, Views,
+    AlertLine, CallFilter, CallLine, DueLine, FailureLine, Figures, KnownAs, LogFilter, LogLine, OptOutLine,
+    StoreError, Unreadable, Views, rows,
 };
 
 /// A look through everything does not stand in the way of a start.
@@ -51,6 +53,19 @@ impl Views for SqliteStore {
 
     async fn alerts(&self) -> Result<Vec<AlertLine>, StoreError> {
         self.list(reads::alerts).await
+    }
+
+    async fn told_of(&self, id: &CallId, phone: &PhoneCall) -> Result<Option<Option<CallId>>, StoreError> {
+        let (id, phone) = (id.clone(), phone.clone());
+        self.read(move |conn| {
+            let found = phone_calls::same(conn, &id, &phone)?;
+            found.map(|call| call.map(|c| rows::parsed("phone_calls.call_id", &c)).transpose()).transpose()
+        })
+        .await
+    }
+
+    async fn known_phone_calls(&self, ids: Vec<CallId>) -> Result<Vec<KnownAs>, StoreError> {
+        self.read(move |conn| phone_calls::known(conn, &ids)).await
     }
 
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {

@@ -5,11 +5,21 @@ use super::*;
 impl Play {
     /// Starts the engine once more, lets everything come to rest, and holds the ledger against the store.
     pub(super) fn judge(self) -> Row {
-        let _serve = self.stage.serve_armed(&[]);
+        let scene = Scene::of(self.job.point);
+        let _serve =
+            if scene == Scene::CallList { self.stage.serve_armed(&[LISTS]) } else { self.stage.serve_armed(&[]) };
         let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut row = Row { kills: self.kills, ..Row::default() };
         // Whoever got no answer asks again: it exists, or it is made now.
         for (call, level) in &self.calls {
+            if scene == Scene::Report {
+                let again = self.stage.report(call);
+                if again != Some(200) {
+                    row.lost += 1;
+                    row.wrong.push(format!("{call} was reported again, and answered {again:?}"));
+                }
+                continue;
+            }
             let again = self.stage.post("/api/dispatch/manual", &body(call, level)).expect("an answer");
             if !matches!(again.status, 200..=202) || (answered.contains(call) && again.status != 200) {
                 row.lost += 1;
@@ -68,6 +78,9 @@ impl Play {
             row.wrong.push(format!("{} calls were handed over, {} are there", self.calls.len(), stories.len()));
         }
         self.judge_alerts(&mut row);
+        if scene == Scene::CallList {
+            self.judge_lists(&mut row);
+        }
         if Scene::of(self.job.point) == Scene::Mirror {
             self.judge_base(&mut row);
         }
@@ -81,6 +94,23 @@ impl Play {
         if run.code != 0 || run.json()["findings"] != json!([]) {
             row.lost += 1;
             row.wrong.push(format!("the base differs: {run:?}"));
+        }
+    }
+
+    /// Each phone call that nobody reported was alarmed, once.
+    fn judge_lists(&self, row: &mut Row) {
+        let many = |id: &str| {
+            let log = self.stage.get("/api/log?limit=1000");
+            let all = log["entries"].as_array().cloned().unwrap_or_default();
+            all.iter().filter(|e| e["kind"] == "call.missed" && text(e, "callId") == id).count()
+        };
+        for n in 0..self.job.rounds {
+            let id = format!("retell:m{n}");
+            until(&format!("{id} is alarmed"), || (many(&id) > 0).then_some(()));
+            if many(&id) != 1 {
+                row.doubled += 1;
+                row.wrong.push(format!("{id} was alarmed {} times", many(&id)));
+            }
         }
     }
 

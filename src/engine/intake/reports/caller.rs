@@ -1,57 +1,29 @@
 //! Whom to call back: the number that the caller gave, or the one that the phone shows.
 
-use crate::domain::phone::spelling::Spelling;
-
-/// Fewer digits are no number of a person.
-const DIGITS_MIN: usize = 7;
-/// What carriers put in place of a withheld number: the word on a keypad. Source: Twilio's changelog, and the keypad.
-const WITHHELD: &[(&str, &str)] = &[
-    ("266696687", "anonymous"),
-    ("7378742833", "restricted"),
-    ("2562533", "blocked"),
-    ("8656696", "unknown"),
-    ("86282452253", "unavailable"),
-];
+use crate::domain::phone_call::{digits, is_same, withheld};
 
 /// Who called.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Caller {
+pub(in crate::engine::intake) struct Caller {
     /// The number to call; a word where there is none.
-    pub(super) phone: Option<String>,
+    pub(in crate::engine::intake) phone: Option<String>,
     /// The number that the phone shows, where the caller gave another one.
-    pub(super) also: Option<String>,
+    pub(in crate::engine::intake) also: Option<String>,
 }
 
 /// A number that the caller gave counts; "this number", "yes" and what is too short to be one fall to what the phone shows.
-pub(super) fn caller(given: Option<String>, shown: Option<String>) -> Caller {
+pub(in crate::engine::intake) fn caller(given: Option<String>, shown: Option<String>) -> Caller {
     let shown = shown.map(|text| match withheld(&text) {
         Some(word) => word.to_owned(),
         None => text,
     });
     let number = |text: &Option<String>| text.as_deref().and_then(digits);
     match (number(&given), number(&shown)) {
-        (Some(a), Some(b)) => Caller { phone: given, also: shown.filter(|_| !same(&a, &b)) },
+        (Some(a), Some(b)) => Caller { phone: given, also: shown.filter(|_| !is_same(&a, &b)) },
         (Some(_), None) => Caller { phone: given, also: None },
         (None, Some(_)) => Caller { phone: shown, also: None },
         (None, None) => Caller { phone: shown.or(given), also: None },
     }
-}
-
-fn withheld(text: &str) -> Option<&'static str> {
-    let digits = digits(text)?;
-    let plain = digits.strip_prefix('1').unwrap_or(&digits);
-    WITHHELD.iter().find(|(d, _)| *d == digits || *d == plain).map(|(_, word)| *word)
-}
-
-fn digits(text: &str) -> Option<String> {
-    let plain = Spelling::read(text)?.plain();
-    let digits = plain.trim_start_matches('+').to_owned();
-    (digits.len() >= DIGITS_MIN).then_some(digits)
-}
-
-/// Without a country the end of a number is all that people give.
-fn same(a: &str, b: &str) -> bool {
-    a.ends_with(b) || b.ends_with(a)
 }
 
 #[cfg(test)]

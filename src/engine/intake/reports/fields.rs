@@ -17,6 +17,8 @@ pub(super) struct Said {
     pub(super) data: Map<String, Value>,
     /// Who called.
     pub(super) caller: Option<String>,
+    /// The number that was dialled.
+    pub(super) line: Option<String>,
     /// The issue was named: by the agent or by the platform's summary.
     pub(super) issue: Option<String>,
     pub(super) level: bool,
@@ -58,14 +60,15 @@ pub(super) fn said(document: &Value, fields: &FieldPaths, direction: Direction, 
         }
     };
     put("callerPhone", who.phone.clone());
+    put("callerId", who.also.clone());
     put("emergencyLevel", level.clone());
     put("issueSummary", issue);
-    put("twilioToNumber", line);
+    put("twilioToNumber", line.clone());
     put("callerName", text(&fields.caller_name));
     put("address", text(&fields.address));
     put("transcript", transcript.as_deref().map(|t| tail(t, KEPT_CHARACTERS)));
     let transcript = transcript.or_else(|| transcript_there.then(String::new));
-    Said { data, caller: who.phone, issue: named, level: level.is_some(), transcript }
+    Said { data, caller: who.phone, line, issue: named, level: level.is_some(), transcript }
 }
 
 /// The end of a text, from a word on.

@@ -11,9 +11,13 @@ mod reading;
 mod retell;
 #[cfg(test)]
 mod tests;
+mod unreported;
 mod vapi;
 
-pub use reading::{Reading, Reported, Tool, Unheard, Wants, digest};
+pub(super) use caller::caller;
+pub(in crate::engine) use paths::at as text_at;
+pub use reading::{Reading, Reported, Tool, Unheard, Wants, digest, platform_call_id};
+pub use unreported::unreported;
 
 use super::json::{self, Document};
 use crate::config::{CustomSource, RetellSource, VapiSource};

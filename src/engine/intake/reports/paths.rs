@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::super::document::{as_text, letters};
+use super::super::plain::{as_text, letters};
 
 /// The deepest path that is followed.
 const SEGMENTS_MAX: usize = 16;
@@ -14,7 +14,7 @@ pub(super) fn text(document: &Value, paths: &[String]) -> Option<String> {
 }
 
 /// The text at one path.
-pub(super) fn at(document: &Value, path: &str) -> Option<String> {
+pub(in crate::engine) fn at(document: &Value, path: &str) -> Option<String> {
     let segments: Vec<&str> = path.split('.').take(SEGMENTS_MAX).collect();
     follow(document, &segments)
 }

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::super::json::Document;
 use super::super::{Intake, Validation, from_json};
 use crate::domain::event::Report;
+use crate::domain::phone_call::PhoneCall;
 use crate::domain::types::CallId;
 
 /// How long a phone call that has ended waits for its analysis. The alarm that nobody was told a minute after a call was accepted
@@ -42,8 +43,7 @@ pub struct Unheard {
     pub id: CallId,
     /// Why it ended, in the platform's words; empty where it does not say.
     pub reason: String,
-    /// Who called, as given.
-    pub caller: Option<String>,
+    pub phone: PhoneCall,
     /// Whether the platform is to blame, so that an emergency may have been turned away.
     pub alarming: bool,
 }
@@ -87,6 +87,11 @@ pub(super) fn call_id(source: &str, platform: Option<&str>, raw: &[u8]) -> (Call
     // Both forms are plain ASCII of at most 128 characters.
     let id = text.parse().unwrap_or_else(|_| CallId::from_uuid(uuid::Uuid::nil()));
     (id, odd.map(str::to_owned))
+}
+
+/// The id that a report of this phone call has.
+pub fn platform_call_id(source: &str, platform: &str) -> CallId {
+    call_id(source, Some(platform), platform.as_bytes()).0
 }
 
 /// An intake of these fields; what was mended in the bytes is named.

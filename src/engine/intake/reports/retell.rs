@@ -7,7 +7,9 @@ use super::fields::{Direction, Said, said};
 use super::paths;
 use super::reading::{ANALYSIS_WAIT, Reading, Reported, Tool, Unheard, Wants, asks_for_state, call_id, intake};
 use crate::config::RetellSource;
+use crate::domain::Timestamp;
 use crate::domain::event::Report;
+use crate::domain::phone_call::PhoneCall;
 
 const SOURCE: &str = "retell";
 /// Ways in which a phone call ends that turn nobody away.
@@ -30,7 +32,7 @@ pub(super) fn webhook(document: &Document, source: &RetellSource, raw: &[u8]) ->
     }
     let spoken = said(body, &source.fields, direction(call), call.get("transcript").is_some_and(Value::is_string));
     if is_silent(&spoken, body) {
-        return if hold.is_some() { Reading::Nothing } else { unheard(call, spoken.caller, raw) };
+        return if hold.is_some() { Reading::Nothing } else { unheard(call, spoken, raw) };
     }
     reported(document, spoken, raw, Report { source: SOURCE.to_owned(), event: event.to_owned(), hold })
 }
@@ -72,11 +74,20 @@ fn is_silent(spoken: &Said, body: &Value) -> bool {
     !named && !heard && !spoken.level
 }
 
-fn unheard(call: &Value, caller: Option<String>, raw: &[u8]) -> Reading {
+fn unheard(call: &Value, spoken: Said, raw: &[u8]) -> Reading {
     let (id, _) = call_id(SOURCE, paths::at(call, "call_id").as_deref(), raw);
     let reason = paths::at(call, "disconnection_reason").unwrap_or_default();
     let alarming = !ORDINARY_ENDS.contains(&reason.as_str()) && !reason.starts_with("dial_");
-    Reading::Unheard(Unheard { id, reason, caller, alarming })
+    let ms = |path| paths::at(call, path).and_then(|t| t.parse().ok()).map(Timestamp::from_millis);
+    let phone = PhoneCall {
+        id: paths::at(call, "call_id").unwrap_or_default(),
+        sid: paths::at(call, "telephony_identifier.twilio_call_sid"),
+        line: spoken.line,
+        caller: spoken.caller,
+        started_at: ms("start_timestamp"),
+        ended_at: ms("end_timestamp"),
+    };
+    Reading::Unheard(Unheard { id, reason, phone, alarming })
 }
 
 fn reported(document: &Document, mut spoken: Said, raw: &[u8], report: Report) -> Reading {

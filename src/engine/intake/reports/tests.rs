@@ -122,7 +122,7 @@ fn a_call_in_which_nobody_was_heard_wakes_nobody_unless_the_platform_turned_it_a
         match silent("call_analyzed", reason) {
             Reading::Unheard(unheard) => {
                 assert_eq!((unheard.id.as_str(), unheard.alarming), (RETELL_ID, alarming), "{reason}");
-                assert_eq!((unheard.reason.as_str(), unheard.caller.as_deref()), (reason, Some("+19495550142")));
+                assert_eq!((unheard.reason.as_str(), unheard.phone.caller.as_deref()), (reason, Some("+19495550142")));
             }
             other => panic!("{reason}: {other:?}"),
         }

@@ -8,6 +8,7 @@ use super::paths;
 use super::reading::{ANALYSIS_WAIT, Reading, Reported, Tool, Unheard, Wants, asks_for_state, call_id, intake};
 use crate::config::VapiSource;
 use crate::domain::event::Report;
+use crate::domain::phone_call::PhoneCall;
 
 const SOURCE: &str = "vapi";
 /// Vapi names the customer and the line, whoever calls.
@@ -37,7 +38,7 @@ pub(super) fn message(document: &Document, source: &VapiSource, raw: &[u8]) -> R
     let named = spoken.issue.is_some() && (spoken.issue != summary || spoken.transcript.is_none());
     let heard = spoken.transcript.as_deref().is_some_and(|t| !t.trim().is_empty());
     if !named && !heard && !spoken.level {
-        return if hold.is_some() { Reading::Nothing } else { unheard(message, spoken.caller, raw) };
+        return if hold.is_some() { Reading::Nothing } else { unheard(message, spoken, raw) };
     }
     reported(document, spoken, raw, Report { source: SOURCE.to_owned(), event: kind.to_owned(), hold })
 }
@@ -47,11 +48,20 @@ fn is_web(message: &Value) -> bool {
     kind.contains("web")
 }
 
-fn unheard(message: &Value, caller: Option<String>, raw: &[u8]) -> Reading {
+fn unheard(message: &Value, spoken: Said, raw: &[u8]) -> Reading {
     let (id, _) = call_id(SOURCE, paths::at(message, "call.id").as_deref(), raw);
     let reason = paths::at(message, "endedReason").unwrap_or_default();
     let alarming = reason.contains("error") || reason.contains("fault") || reason.contains("failed");
-    Reading::Unheard(Unheard { id, reason, caller, alarming })
+    let time = |path| paths::at(message, path).and_then(|t| t.parse().ok());
+    let phone = PhoneCall {
+        id: paths::at(message, "call.id").unwrap_or_default(),
+        sid: paths::at(message, "call.phoneCallProviderId"),
+        line: spoken.line,
+        caller: spoken.caller,
+        started_at: time("startedAt"),
+        ended_at: time("endedAt"),
+    };
+    Reading::Unheard(Unheard { id, reason, phone, alarming })
 }
 
 fn reported(document: &Document, mut spoken: Said, raw: &[u8], report: Report) -> Reading {

@@ -160,6 +160,7 @@ fn sentence(a: &Attempt) -> String {
         AttemptKind::Notice => "",
         AttemptKind::StandDown => "Stand-down: ",
         AttemptKind::Answer => "Answer: ",
+        AttemptKind::Update => "Update: ",
     };
     let why = a.result.trim().trim_end_matches('.');
     let why = if why.is_empty() { String::new() } else { format!(": {why}") };

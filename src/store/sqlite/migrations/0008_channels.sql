@@ -1,4 +1,4 @@
--- Version 7: an attempt may travel by mail or as a phone call, and may be of the kinds that those bring.
+-- Version 8: an attempt may travel by mail or as a phone call, and may be of the kinds that those bring.
 
 ALTER TABLE attempts DROP CONSTRAINT attempt_channel_is_known;
 ALTER TABLE attempts ADD CONSTRAINT attempt_channel_is_known CHECK (channel IN ('sms', 'email', 'voice'));

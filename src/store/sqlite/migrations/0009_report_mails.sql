@@ -1,4 +1,4 @@
--- Version 7: the morning's list by mail, one row a list and reader: sent once, and not forgotten over a restart.
+-- Version 9: the morning's list by mail, one row a list and reader: sent once, and not forgotten over a restart.
 CREATE TABLE report_mails (
     key     TEXT PRIMARY KEY NOT NULL,         -- `night:2026-11-28 office@example.com`
     address TEXT NOT NULL,

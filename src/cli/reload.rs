@@ -80,7 +80,7 @@ impl Reload {
             };
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = asked => self.own().await,
+                () = asked => Box::pin(self.own()).await,
                 () = self.engine.core.clock.sleep_until(self.engine.core.clock.now().plus(LOOK_EVERY)) => Box::pin(self.follow()).await,
             }
         }

@@ -10,9 +10,10 @@ use std::time::Duration;
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, Priority, Recipient};
 use crate::domain::codes::classify;
 use crate::domain::event::NewCall;
+use crate::domain::mail::MailAddress;
 use crate::domain::phone::masked;
 use crate::domain::team::Contact;
-use crate::domain::types::{AttemptId, CallId, CallRef, ContactId, MessageSid};
+use crate::domain::types::{AttemptId, CallId, CallRef, ContactId, MessageSid, Sender};
 use crate::domain::{ClockOffset, MessageStatus, PhoneNumber, Timestamp, Verdict};
 use crate::engine::mirror::REPLIED;
 use crate::gateways::MessageRecord;
@@ -331,12 +332,19 @@ fn add(draft: &mut AttemptDraft, piece: &Piece<'_>, snapshot: &BaseSnapshot, ids
         draft.notices.push(notice);
     }
     let sid = piece.sid.clone();
-    let stands = standing(piece, sid.is_some());
+    let channel = recipient.channel;
+    let stands = match channel {
+        Channel::Sms => standing(piece, sid.is_some()),
+        Channel::Email => standing_of_mail(piece),
+    };
     let asked_at = asked_at(draft, snapshot).filter(|_| now.since(at) < ASKED_FOR);
     let sender = piece.message.and_then(|m| m.service.as_deref().or(m.from.as_deref())?.parse().ok());
     let dialled = draft.new.data.twilio_to_number.as_deref();
     let line = snapshot.directory.line(dialled).0;
-    let sender = sender.or_else(|| snapshot.directory.sender(line).cloned());
+    let sender = match channel {
+        Channel::Sms => sender.or_else(|| snapshot.directory.sender(line).cloned()),
+        Channel::Email => Some(Sender::relay()),
+    };
     let code = piece.row.and_then(|r| r.error_code).or(piece.message.and_then(|m| m.error_code));
     let (sentence, replied) = said.split_once(&format!(" {name}{REPLIED}")).unwrap_or((said, ""));
     draft.attempts.push(Attempt {
@@ -344,8 +352,8 @@ fn add(draft: &mut AttemptDraft, piece: &Piece<'_>, snapshot: &BaseSnapshot, ids
         call: draft.id.clone(),
         number,
         kind,
-        channel: Channel::Sms,
-        provider: "twilio".into(),
+        channel,
+        provider: channel.provider().into(),
         round,
         step,
         recipient,
@@ -378,7 +386,10 @@ fn add(draft: &mut AttemptDraft, piece: &Piece<'_>, snapshot: &BaseSnapshot, ids
         repeats,
         finished_at: stands.state.is_final().then_some(at),
         decided_at: stands.decided.then_some(now),
-        poll_at: asked_at.filter(|_| matches!(stands.state, AttemptState::Submitted | AttemptState::Unknown)),
+        // No relay can be asked.
+        poll_at: asked_at.filter(|_| {
+            channel == Channel::Sms && matches!(stands.state, AttemptState::Submitted | AttemptState::Unknown)
+        }),
         polls: 0,
         conflict: false,
     });
@@ -400,6 +411,14 @@ struct Stands {
     state: AttemptState,
     status: Option<MessageStatus>,
     decided: bool,
+}
+
+/// Where a mail stands by its row: no relay is asked, and whatever was under way stays unknown.
+fn standing_of_mail(piece: &Piece<'_>) -> Stands {
+    let state = piece.row.and_then(|r| AttemptState::from_word(&r.status)).filter(|s| s.is_final());
+    let taken = piece.row.is_some_and(|r| r.status == AttemptState::Submitted.as_str());
+    let state = if taken { Some(AttemptState::Submitted) } else { state };
+    Stands { state: state.unwrap_or(AttemptState::Unknown), status: None, decided: state.is_none() }
 }
 
 /// Where an attempt stands by its row and its message.
@@ -463,7 +482,12 @@ fn recipient(piece: &Piece<'_>, snapshot: &BaseSnapshot) -> Option<Recipient> {
             (id?, name.map_or_else(|| phone.to_string(), str::to_owned))
         }
     };
-    Some(Recipient::by_text(contact, name, phone))
+    let text = Recipient::by_text(contact, name, phone);
+    let mail = piece.row.and_then(|r| r.to.as_deref()).and_then(|to| to.parse::<MailAddress>().ok());
+    Some(match mail {
+        Some(email) => Recipient { channel: Channel::Email, email: Some(email), ..text },
+        None => text,
+    })
 }
 
 /// Whether the last text to this contact failed: the next one is then made for the same notice, and its words do not say so.

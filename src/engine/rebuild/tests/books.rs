@@ -112,7 +112,7 @@ impl Books {
                 .with("Result", sentence(a))
                 .with("Message SID", a.sid.as_ref().map(|s| s.as_str().to_owned()))
                 .with("Error Code", a.error_code.map(|code| code.to_string()))
-                .with("To", a.recipient.phone.e164())
+                .with("To", a.recipient.email.as_ref().map_or_else(|| a.recipient.phone.e164(), |e| e.as_str()))
                 .with("Contact", a.recipient.name.as_str())
                 .with("Reference", a.reference(&c.reference))
                 .with("Step", a.step + 1)

@@ -1,9 +1,10 @@
 //! A call in each state, its disk lost with a mirror that kept up: it is what it was, and goes on as it would have.
 
 use super::books::{Books, hears_nothing_new, ingested, lost_and_rebuilt, planned, rebuilt};
-use crate::domain::attempt::{Attempt, AttemptState};
+use crate::domain::attempt::{Attempt, AttemptState, Channel};
 use crate::domain::call::{CallState, CallStatus};
 use crate::engine::rebuild::plan::PlannedAction;
+use crate::testing::relay::Relayed;
 use crate::testing::world::Setup;
 use crate::testing::{Reaction, World, fixtures, mins, secs};
 
@@ -221,4 +222,30 @@ async fn a_call_that_waits_for_the_morning_still_does_and_nobody_is_told() {
     assert_eq!((after.call.status, w.sms.ledger().len()), (CallStatus::Deferred, 0));
     crate::engine::morning::pass(&w.process.engine).await.expect("looked");
     assert!(w.has_alert("not-seen:").await, "whether somebody has seen it is not known: it is asked for now");
+}
+
+#[tokio::test]
+async fn a_mail_is_rebuilt_as_a_mail_and_nobody_is_asked_about_it() {
+    let mut policy = fixtures::policy("mixed", &[(secs(0), &["primary"]), (mins(10), &["backup"])]);
+    policy.steps[0].channel = Channel::Email;
+    let mut directory = fixtures::directory_with(policy);
+    directory.mail_from = "dispatch@example.com".parse().ok();
+    for answered in [true, false] {
+        let mut w = World::with(Setup { directory: directory.clone(), ..Setup::default() }).await;
+        if !answered {
+            w.relay.script(&[Relayed::LosesTheAnswer]);
+        }
+        w.dispatch("mixed").await;
+        w.advance(secs(30)).await;
+        let before = w.state().await;
+        lost_and_rebuilt(&mut w).await;
+        let after = w.state().await;
+        same(&before, &after, "a mail");
+        let (was, is) = (&before.attempts[0], &after.attempts[0]);
+        assert_eq!((is.channel, &is.recipient, &is.sender), (was.channel, &was.recipient, &was.sender));
+        assert_eq!((is.poll_at, is.decided_at.is_some()), (None, !answered));
+        w.advance(mins(12)).await;
+        w.tech("ana").expect_sms("Burst pipe");
+        assert_eq!(w.relay.asked(), 1, "it is not sent again");
+    }
 }

@@ -58,6 +58,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "recover" -d
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "breaker" -d 'Show senders that are not used because they fail, and use one again'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "contacts" -d 'Show who can be told, and clear an opt-out'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "oncall" -d 'Show who would be told, for a line and level'
+complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "report" -d 'List the calls of a night, those that wait to be rung back first'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "log" -d 'Read the log, follow it, or export it'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "doctor" -d 'Check configuration, store, clock, Twilio and Airtable, and say what to do'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "demo" -d 'See it all on a temporary store: a lost answer, a kill -9, the follow-up on time'
@@ -550,6 +551,27 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall" -l test-
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l night -d 'The list of the night of this evening, 17:00 to 17:00 by the line\'s clock [default: the night that it is]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l from -d 'Calls accepted from then on instead: a duration (12h) ago, or an RFC 3339 time' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l until -d 'And before then [default: now]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -s V -l version -d 'Print version'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand log" -l call -d 'Of this call (its id, a message SID or a reference)' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand log" -l since -d 'From then on: a duration (90s, 2h) ago, or an RFC 3339 time' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand log" -l limit -d 'The newest so many [default: 100 for a table of all calls, else all]' -r

@@ -41,6 +41,17 @@ impl Ids {
         uuid::Builder::from_unix_timestamp_millis(u64::try_from(now.as_millis()).unwrap_or(0), &bytes).into_uuid()
     }
 
+    /// 32 bytes for a key: by the operating system's own chance, whatever this source is seeded with.
+    pub fn key() -> [u8; 32] {
+        let mut rng: SmallRng = rand::make_rng();
+        let mut key = [0; 32];
+        for part in key.chunks_mut(8) {
+            let bytes: [u8; 8] = rng.random();
+            part.copy_from_slice(&bytes);
+        }
+        key
+    }
+
     /// A reference that may be taken already: the store decides. Holds at least one digit, so it is never a word.
     pub fn reference(&self) -> CallRef {
         loop {

@@ -1,6 +1,7 @@
 //! The wiring of what commands share, once.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, AIRTABLE_RATE_MAX, Config, ConfigErrors, Mode, Part, SinkFormat, Sources, Twilio};
@@ -11,14 +12,16 @@ use crate::domain::team::Directory;
 use crate::domain::types::Actor;
 use crate::engine::apply::Core;
 use crate::engine::in_force::{Decides, InForce, Interpreter};
+use crate::engine::links::Links;
 use crate::engine::listener::{EVERY_WITH_WEBHOOK, EVERY_WITHOUT};
 use crate::engine::sink::Sink;
 use crate::engine::synced_contacts::merge::merge;
 use crate::engine::{Bounds, Engine, Scope};
 use crate::gateways::airtable::{AirtableClient, AirtableSettings};
 use crate::gateways::alerts::{TextFormat, WebhookSink};
+use crate::gateways::smtp::SmtpRelay;
 use crate::gateways::twilio::client::{Auth, TwilioClient, TwilioSettings};
-use crate::gateways::{MirrorGateway, SmsGateway};
+use crate::gateways::{MailGateway, MirrorGateway, NoTexts, SmsGateway};
 use crate::ids::Ids;
 use crate::store::{self, Holder, Location, Peeked, Store, StoreMode, StoreSettings, SyncedContacts};
 use crate::telemetry;
@@ -52,6 +55,9 @@ pub(crate) struct App {
 const TEST_LIMIT: u32 = 50;
 /// When a command without a listener first asks about its messages.
 const POLL_SOON: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// The longest that a request takes where there is no provider of texts: a mail's conversation.
+const WITHOUT_PROVIDER: Duration = Duration::from_secs(30);
 
 /// Whose settings decide in a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -296,7 +302,44 @@ impl App {
 
     /// The provider's client.
     pub(crate) fn gateway(&self) -> Result<Arc<dyn SmsGateway>, CliError> {
+        if !self.config.texts {
+            return Ok(Arc::new(NoTexts));
+        }
         Ok(Arc::new(self.twilio()?))
+    }
+
+    /// The relay of mails, where one is configured.
+    pub(crate) fn relay(&self) -> Result<Option<Arc<dyn MailGateway>>, CliError> {
+        let (Some(url), Some(from)) = (&self.config.smtp, &self.config.directory.mail_from) else { return Ok(None) };
+        let relay = SmtpRelay::new(url.expose(), from.clone())
+            .map_err(|what| CliError::new(ExitStatus::Usage, format!("smtp.url {what}")))?;
+        Ok(Some(Arc::new(relay)))
+    }
+
+    /// Links by which calls are taken are made from now on, where there is a public URL under which they are served.
+    pub(crate) async fn make_links(&self, core: &Core) -> Result<(), CliError> {
+        if let Some(url) = &self.config.server.public_url {
+            let key = core.store.link_key(Ids::key()).await?;
+            core.set_links(Some(Arc::new(Links::new(url, key))));
+        }
+        Ok(())
+    }
+
+    /// What this process needs to tell anybody.
+    ///
+    /// # Errors
+    /// What is missing or unreadable. Exit code 2.
+    pub(crate) fn providers_required(&self) -> Result<(), CliError> {
+        self.config.check(&[Part::Mail])?;
+        if self.config.texts {
+            self.config.twilio_required()?;
+        }
+        Ok(())
+    }
+
+    /// The longest that one request takes.
+    pub(crate) fn request_timeout(&self) -> Duration {
+        self.config.twilio.as_ref().map_or(WITHOUT_PROVIDER, |t| t.request_timeout)
     }
 
     /// The provider's client, for questions about the account itself.
@@ -338,16 +381,18 @@ impl App {
         let bounds = self.bounds(&core)?;
         let id = format!("eng_{}", self.ids.uuid(self.clock.now()).simple());
         let sinks = self.sinks()?;
-        Ok(Engine::new(core, sms, sinks, id, scope, bounds))
+        let engine = Engine::new(core, sms, sinks, id, scope, bounds);
+        engine.set_mail(self.relay()?);
+        Ok(engine)
     }
 
     /// The bounds of an engine's loops.
     pub(crate) fn bounds(&self, core: &Core) -> Result<Bounds, CliError> {
-        let t: &Twilio = self.config.twilio_required()?;
+        self.providers_required()?;
         Ok(Bounds {
-            messages_per_second: t.messages_per_second,
-            validity: t.validity,
-            request_timeout: t.request_timeout,
+            messages_per_second: self.config.twilio.as_ref().map_or(1.0, |t| t.messages_per_second),
+            validity: self.config.validity,
+            request_timeout: self.request_timeout(),
             poll_after: core.rules().poll_after,
             listen_every: if self.config.server.public_url.is_some() { EVERY_WITH_WEBHOOK } else { EVERY_WITHOUT },
             consecutive_failures: self.config.alerts.consecutive_failures,
@@ -438,7 +483,7 @@ fn choose(
             Ok(own) => Ok((own, DecidedBy::Own, None)),
             Err(mut wrong) => {
                 let stand_in = config::load_under_without_file(sources, row);
-                let all = [Part::Twilio, Part::Airtable, Part::Server, Part::Alerts];
+                let all = [Part::Twilio, Part::Airtable, Part::Server, Part::Alerts, Part::Mail];
                 match stand_in.and_then(|config| config.check(&all).map(|()| config)) {
                     Ok(config) => Ok((config, DecidedBy::InForce, Some(wrong))),
                     // Without the secrets that the file alone held there is no way to go on: its own faults are told first.

@@ -8,8 +8,8 @@ use crate::telemetry::Usual;
 use super::drills;
 use super::global::{ConfigNeed, Global, SettingsOf};
 use super::{
-    breaker, completions, config, contacts, decide, doctor, follow_up, init, log, oncall, recover, send, serve, settle,
-    status, verify_events,
+    breaker, completions, config, contacts, decide, doctor, follow_up, init, log, night, oncall, recover, send, serve,
+    settle, status, verify_events,
 };
 
 /// Emergency dispatch by SMS that cannot lose a message or a follow-up.
@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Contacts(contacts::Args),
     /// Show who would be told, for a line and level
     Oncall(oncall::Args),
+    /// List the calls of a night, those that wait to be rung back first
+    Report(night::Args),
     /// Read the log, follow it, or export it
     Log(log::Args),
     /// Check configuration, store, clock, Twilio and Airtable, and say what to do

@@ -71,6 +71,7 @@ fn all(c: &Config) -> Vec<Brought> {
         ("server.public_listen", Counts::AfterARestart, text(c.server.public_listen.map(|a| a.to_string()))),
         ("server.public_url", Counts::AfterARestart, text(c.server.public_url.as_ref().map(ToString::to_string))),
         ("alerts.sinks urls", Counts::Now, sinks.join(" ")),
+        ("smtp.url", Counts::Now, text(c.smtp.as_ref().map(|url| url.expose().to_string()))),
         ("heartbeat.url", Counts::Now, text(c.heartbeat.as_ref().map(|h| h.url.expose().to_string()))),
     ]
 }

@@ -23,6 +23,7 @@ mod follow_up;
 mod global;
 mod init;
 mod log;
+mod night;
 mod oncall;
 mod output;
 mod parse;
@@ -151,6 +152,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::Contacts(args) => contacts::run(args, &app, out).await,
         Command::Oncall(args) => oncall::run(args, &app, out).await,
         Command::Log(args) => log::run(args, &app, out).await,
+        Command::Report(args) => night::run(args, &app, out).await,
         Command::Doctor(args) => Box::pin(doctor::run(args, app, out)).await,
         Command::Init(args) => Box::pin(init::run(args, app, out)).await,
         Command::Config(args) => config::run(&args, &app, out).await,

@@ -123,8 +123,9 @@ pub(super) async fn carry_out(app: &mut App, core: &Arc<Core>, out: &Output) -> 
         }
         Err(e) => return Err(e.into()),
     };
-    app.config.twilio_required()?;
+    app.providers_required()?;
     let sandbox = app.sandbox_if_needed(out).await?;
+    app.make_links(core).await?;
     let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
     let sinks = engine.sinks();
     start::recover_local(&engine, "recover", None).await?;

@@ -80,8 +80,8 @@ impl Reload {
             };
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = asked => self.own().await,
-                () = self.engine.core.clock.sleep_until(self.engine.core.clock.now().plus(LOOK_EVERY)) => self.follow().await,
+                () = asked => Box::pin(self.own()).await,
+                () = self.engine.core.clock.sleep_until(self.engine.core.clock.now().plus(LOOK_EVERY)) => Box::pin(self.follow()).await,
             }
         }
     }
@@ -214,6 +214,10 @@ impl Reload {
             Ok(bounds) => self.engine.set_bounds(bounds),
             Err(e) => warn!(error = %e.what, "the bounds of the engine stay"),
         }
+        match self.app.relay() {
+            Ok(relay) => self.engine.set_mail(relay),
+            Err(e) => warn!(error = %e.what, "mails go by the relay of before"),
+        }
         if !same_base && let Err(e) = super::serve::assign_airtable(&self.app, &self.engine, &self.supervisor).await {
             error!(error = %e.what, causes = ?e.causes, "what is done with Airtable goes on as before: it cannot be set up anew");
         }
@@ -228,6 +232,7 @@ impl Reload {
         if let Err(e) = super::serve::assign_heartbeat(&self.app, &self.engine, &self.supervisor) {
             error!(error = %e.what, "the heartbeat goes on as before");
         }
+        super::serve::assign_reports(&self.app, &self.engine, &self.supervisor);
         if let Err(e) = super::call_lists::assign(&self.app, &self.engine, &self.supervisor) {
             error!(error = %e.what, "the lists of phone calls are compared as before");
         }
@@ -237,7 +242,7 @@ impl Reload {
 
 /// A secret that cannot be read now is not one that is given up: the old ones stay.
 fn whole(new: Config) -> Result<Config, ConfigErrors> {
-    new.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts]).map(|()| new)
+    new.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts, Part::Mail]).map(|()| new)
 }
 
 /// With the sinks of the drill that this process runs in, if it does: their URLs were checked at its start.

@@ -133,7 +133,7 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
             out.chat(&age);
         }
         // Before anything is recorded: without an engine this command itself must be able to send.
-        app.config.twilio_required()?;
+        app.providers_required()?;
     }
     let store = app.store(NoStore::Create).await?;
     let sandbox = if alone { app.sandbox_if_needed(out).await? } else { None };
@@ -310,7 +310,7 @@ impl Send<'_> {
     /// Takes the lock where nobody has it and starts an engine for this call alone. The call is committed: where this command
     /// may not send (the engine beside it is gone, and it has no credentials), it goes on watching.
     async fn try_to_be_the_engine(&mut self, out: &Output) -> Result<Option<CallEngine>, CliError> {
-        if self.app.config.twilio_required().is_err() {
+        if self.app.providers_required().is_err() {
             return Ok(None);
         }
         let lock = match self.core.store.take_lease("send").await {
@@ -322,6 +322,7 @@ impl Send<'_> {
             // The engine beside us is gone, and with it the sandbox that it may have run.
             self.sandbox = self.app.sandbox_if_needed(out).await?;
         }
+        self.app.make_links(&self.core).await?;
         let engine = self.app.engine(self.core.clone(), self.app.gateway()?, Scope::Only(self.call.clone()))?;
         start::recover_local(&engine, "send", None).await?;
         let supervisor = Supervisor::new(engine);

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::domain::attempt::Recipient;
 use crate::domain::body;
 use crate::domain::event::NewCall;
 
@@ -34,7 +33,7 @@ pub(super) fn dry_run(new: &NewCall, app: &App, out: &mut Output) -> Result<Exit
     if !directory.last_resort.is_empty() {
         for c in directory.last_resort() {
             number += 1;
-            let recipient = Recipient { contact: c.id.clone(), name: c.name.clone(), phone: c.phone.clone() };
+            let recipient = c.recipient();
             let rendered = preview(new, line, directory, &c.name, number, !told.contains(&c.id), app);
             rows.push((resort, exhausts, recipient, rendered));
         }
@@ -88,6 +87,7 @@ fn preview(
         caller_name: &text(&new.data.caller_name),
         caller_phone: &text(&new.data.caller_phone),
         level: &new.level,
+        link: "",
         test_mode: app.config.mode == crate::config::Mode::Test,
     };
     body::render(&input).unwrap_or(body::Rendered { body: String::new(), segments: 0, fell_back: None })

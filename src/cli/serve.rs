@@ -57,7 +57,7 @@ const HANDOVER_GRACE: Duration = Duration::from_secs(5);
 pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
     out.outlast_its_reader();
     signals::size_limits_are_errors();
-    app.config.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts])?;
+    app.config.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts, Part::Mail])?;
     warn_of(&app.config);
     let store = app.store_of_engine().await?;
     let lock = take_lock(&app, &*store).await?;
@@ -82,11 +82,13 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     put_in_force(&mut app, &*store).await?;
     let core = app.core(store.clone());
     super::reload::say_file(&core, app.broken.as_ref()).await?;
+    app.make_links(&core).await?;
     let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
     let supervisor = Supervisor::new(engine.clone());
     engine.file_watch.holds(lock.clone());
     assign_airtable(&app, &engine, &supervisor).await?;
     assign_heartbeat(&app, &engine, &supervisor)?;
+    assign_reports(&app, &engine, &supervisor);
     assign_events(&app, &engine, &supervisor).await?;
     call_lists::assign(&app, &engine, &supervisor)?;
     call_lists::say(&app);
@@ -225,6 +227,12 @@ pub(super) fn assign_heartbeat(app: &App, engine: &Arc<Engine>, supervisor: &Arc
     Ok(())
 }
 
+/// The list of the morning by mail, where one is configured.
+pub(super) fn assign_reports(app: &App, engine: &Arc<Engine>, supervisor: &Arc<Supervisor>) {
+    let daily = app.config.daily.clone();
+    supervisor.assign(duties::REPORTS, daily.map_or_else(Vec::new, |daily| duties::reports(engine, daily)));
+}
+
 /// Where a start that has nobody to tell waits this long for the first reading of Airtable's contacts.
 const FIRST_CONTACTS: Duration = Duration::from_secs(5);
 
@@ -280,7 +288,7 @@ async fn put_in_force(app: &mut App, store: &dyn Control) -> Result<(), CliError
 
 /// The lock at once; from a command that holds it, after it handed over; from another `serve`, never.
 async fn take_lock(app: &App, store: &dyn Control) -> Result<Arc<dyn Lease>, CliError> {
-    let wait = app.config.twilio_required()?.request_timeout + HANDOVER_GRACE;
+    let wait = app.request_timeout() + HANDOVER_GRACE;
     let deadline = app.clock.now().plus(wait);
     let (mut asked, mut seen) = (false, 0);
     loop {

@@ -21,6 +21,7 @@ use super::store::store;
 use super::test_mode::TestMode;
 use super::twilio::twilio;
 use super::types::*;
+use crate::domain::team::Directory;
 
 /// Where the sandbox is in test mode when the file's place is not on this machine.
 const SANDBOX_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4010);
@@ -42,9 +43,16 @@ pub(super) fn config(
     let elsewhere = has_contacts_table(&r);
     unreachable_url(&mut r, &server, provider.twilio.as_ref(), test.on);
     let fallback = provider.fallback_from;
-    let directory = directory(&mut r, &mut root, provider.from.as_ref(), fallback, elsewhere);
+    let smtp = super::smtp::smtp(&mut r, &mut root, &mut test, sandbox_listen);
+    let directory = directory(&mut r, &mut root, provider.from.as_ref(), fallback, smtp.from.clone(), elsewhere);
+    mails_need_a_relay(&mut r, &directory);
+    let texts =
+        provider.twilio.is_some() || provider.from.is_some() || directory.mail_from.is_none() || has_texts(&directory);
+    if !texts {
+        r.deferred.retain(|(part, problem)| *part != Part::Twilio || is_named(&problem.key));
+    }
     let replies = super::replies::replies(&mut r, &mut root);
-    let morning = super::levels::morning(&mut r, &mut root);
+    let report = super::report::report(&mut r, &mut root, directory.mail_from.is_some());
     let delivery = delivery(&mut r, &mut root, provider.request_timeout.as_ref());
     warn_of_early_ends(&mut r, &directory, delivery.settle);
     let alerts = super::alerts::alerts(&mut r, &mut root, &mut test);
@@ -59,7 +67,9 @@ pub(super) fn config(
     r.report_unknown();
     if test.on {
         // What is missing has a stand-in, and the file's sinks are not used. A secret that is named stays unreadable.
-        let stays = |(part, problem): &(Part, ConfigProblem)| *part != Part::Alerts && is_named(&problem.key);
+        let stays = |(part, problem): &(Part, ConfigProblem)| {
+            !matches!(part, Part::Alerts | Part::Mail) && is_named(&problem.key)
+        };
         let (kept, other): (Vec<_>, Vec<_>) = r.deferred.drain(..).partition(stays);
         r.deferred = kept;
         r.warnings.extend(other.into_iter().map(|(_, problem)| format!("{problem} (not needed in test mode)")));
@@ -72,11 +82,14 @@ pub(super) fn config(
         backups,
         server,
         twilio: provider.twilio,
+        smtp: smtp.url,
+        texts,
         validity: provider.validity,
         airtable,
         directory,
         replies,
-        morning,
+        morning: report.morning,
+        daily: report.daily,
         delivery,
         alerts,
         heartbeat,
@@ -109,6 +122,22 @@ pub(super) fn store_and_mode(
     match store {
         Some(store) if r.problems.is_empty() => Ok((store, if on { Mode::Test } else { Mode::Live })),
         _ => Err(ConfigErrors(r.problems)),
+    }
+}
+
+/// Whether any ladder has a step that tells by text.
+fn has_texts(directory: &Directory) -> bool {
+    let lines = std::iter::once(&directory.default_line).chain(&directory.lines);
+    lines.flat_map(|l| l.policies.values()).any(crate::domain::policy::Policy::has_texts)
+}
+
+/// A step by mail needs a sender of mails.
+fn mails_need_a_relay(r: &mut Reader, directory: &Directory) {
+    let lines = std::iter::once(&directory.default_line).chain(&directory.lines);
+    let by_mail = lines.flat_map(|l| l.policies.values()).find(|p| p.has_mails());
+    if let (Some(policy), None) = (by_mail, &directory.mail_from) {
+        let what = format!("is missing: a step of the policy {} tells by mail", policy.name);
+        r.wrong(None, "smtp.from", what, super::people::MAIL_FORM);
     }
 }
 

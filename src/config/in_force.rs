@@ -28,7 +28,7 @@ fn owner(path: &[&str]) -> Owner {
     match path {
         ["store" | "server" | "test" | "sandbox" | "test_mode" | "events", ..]
         | ["twilio", "base_url" | "api_key", ..]
-        | ["airtable" | "heartbeat", "base_url" | "url" | "url_file", ..]
+        | ["airtable" | "heartbeat" | "smtp", "base_url" | "url" | "url_file", ..]
         | ["alerts", "sinks", "url" | "url_file", ..]
         | ["intake", _, "base_url"] => Owner::Process,
         [.., name] if is_secret(path, name.strip_suffix("_file").unwrap_or(name)) => Owner::Process,
@@ -45,7 +45,7 @@ fn is_secret(path: &[&str], name: &str) -> bool {
             | (["server", "tokens", _], "token")
             | (["events", _], "url" | "secret" | "secret_previous")
             | (["alerts", "sinks", _], "url" | "secret")
-            | (["heartbeat", _], "url")
+            | (["heartbeat" | "smtp", _], "url")
             | (["intake", "retell", _], "api_key")
             | (["intake", "vapi", _], "secret" | "hmac_secret" | "api_key")
             | (["intake", "custom", _, _], "token" | "hmac_secret")

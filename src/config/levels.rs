@@ -1,6 +1,4 @@
-//! `[levels]`: the words that intakes use for levels, and words of an emergency; `[report]`: when the morning is.
-
-use jiff::civil::Time;
+//! `[levels]`: the words that intakes use for levels, and words of an emergency.
 
 use super::read::{Reader, Section};
 use crate::domain::levels::{Levels, MORNING};
@@ -42,14 +40,4 @@ pub(super) fn keywords(r: &mut Reader, s: &mut Section) -> Vec<String> {
     };
     let words = r.list(s, "keywords", KEYWORD_FORM, parse, Clone::clone).unwrap_or_default();
     words.into_iter().map(|w| w.value).collect()
-}
-
-/// When deferred calls must have been seen, by the clock of their line.
-pub(super) fn morning(r: &mut Reader, root: &mut Section) -> Time {
-    let mut s = r.section(root, "report");
-    let parse = |text: &str| Time::strptime("%H:%M", text.trim()).map_err(|_| "is no time of day".to_owned());
-    let found =
-        r.parsed(&mut s, "morning", "a time of day, like \"08:00\"", parse, |t| t.strftime("%H:%M").to_string());
-    r.finish(s);
-    found.map_or(Time::midnight(), |f| f.value)
 }

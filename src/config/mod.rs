@@ -32,10 +32,13 @@ mod presets;
 mod raw;
 mod read;
 mod replies;
+mod report;
+mod report_types;
 mod secret_url;
 mod secrets;
 mod server;
 mod show;
+mod smtp;
 mod store;
 mod test_mode;
 #[cfg(test)]
@@ -56,5 +59,6 @@ pub use load::{completed, load, load_document, load_under, load_under_without_fi
 pub use origin::{ConfigErrors, ConfigProblem};
 pub use people::{EmptyRole, empty_roles, no_last_resort, unstaffed_roles};
 pub use presets::names as preset_names;
+pub use report_types::DailyList;
 pub use secret_url::SecretUrl;
 pub use types::*;

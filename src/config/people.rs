@@ -7,8 +7,10 @@ use super::forms::DURATION_FORM;
 use super::origin::Origin;
 use super::read::{Found, Reader, Section};
 use crate::domain::PhoneNumber;
+use crate::domain::attempt::Channel;
 use crate::domain::body;
 use crate::domain::hours::{HOURS_FORM, Hours};
+use crate::domain::mail::MailAddress;
 use crate::domain::phone::{is_e164, looks_wrong, masked};
 use crate::domain::policy::{Policy, Step};
 use crate::domain::team::{Contact, Directory, Line, TeamEntry, Templates};
@@ -21,6 +23,8 @@ const PHONE_FORM: &str = "E.164, like +19495550101: a plus, the country code, th
 pub(super) const SENDER_FORM: &str =
     "an E.164 number, a short code, an alphanumeric sender of up to 11 characters, or MG and 32 hex digits";
 const ID_FORM: &str = "1 to 64 visible characters without spaces";
+const CHANNEL_FORM: &str = "\"sms\" or \"email\"";
+pub(super) const MAIL_FORM: &str = "a mail address, like \"sam@example.com\"";
 const ROLE_FORM: &str = "1 to 64 visible characters, like \"primary\"";
 
 /// What a `ParseError` says, without what was being read: the key says that.
@@ -49,6 +53,7 @@ pub(super) fn directory(
     root: &mut Section,
     from: Option<&Found<Sender>>,
     fallback: Vec<Sender>,
+    mail_from: Option<MailAddress>,
     elsewhere: bool,
 ) -> Directory {
     let name = r.plain(root, "name", "a name").map(|f| f.value).unwrap_or_default();
@@ -64,7 +69,7 @@ pub(super) fn directory(
     let names: Vec<String> =
         std::iter::once(&default_line).chain(&lines).flat_map(|l| l.policies.keys().cloned()).collect();
     let levels = super::levels::levels(r, root, &names);
-    let directory = Directory { contacts, default_line, lines, from, fallback, last_resort, levels };
+    let directory = Directory { contacts, default_line, lines, from, fallback, mail_from, last_resort, levels };
     if !elsewhere {
         r.warnings.extend(empty_roles(&directory).into_iter().map(|role| role.said));
     }
@@ -118,6 +123,8 @@ fn contacts(r: &mut Reader, root: &mut Section, from: Option<&Found<Sender>>) ->
         let name = r.plain(&mut s, "name", "a name").map(|f| f.value);
         let phone = r.parsed(&mut s, "phone", PHONE_FORM, parse_phone, ToString::to_string);
         let role = r.parsed(&mut s, "role", ROLE_FORM, |s| s.parse::<Role>().map_err(why), ToString::to_string);
+        let parse = |s: &str| s.parse::<MailAddress>().map_err(why);
+        let email = r.parsed(&mut s, "email", MAIL_FORM, parse, ToString::to_string).map(|f| f.value);
         r.require(&s, "id", id.is_some(), ID_FORM);
         r.require(&s, "phone", phone.is_some(), PHONE_FORM);
         r.finish(s);
@@ -140,7 +147,7 @@ fn contacts(r: &mut Reader, root: &mut Section, from: Option<&Found<Sender>>) ->
             r.warnings.push(format!("the phone {} of contact {} {why}", phone.value, id.value));
         }
         let name = name.unwrap_or_else(|| id.value.to_string());
-        out.push(Contact { id: id.value, name, phone: phone.value, role: role.map(|f| f.value) });
+        out.push(Contact { id: id.value, name, phone: phone.value, email, role: role.map(|f| f.value) });
     }
     (out, ids)
 }
@@ -159,6 +166,7 @@ fn policies(r: &mut Reader, parent: &mut Section) -> BTreeMap<String, Policy> {
         let ten_minutes = Duration::from_secs(600);
         let repeat_wait = r.duration(&mut section, "repeat_wait").map_or(ten_minutes, |f| f.value);
         let exhaust_after = r.duration(&mut section, "exhaust_after").map_or(ten_minutes, |f| f.value);
+        let defer_by_reply = r.boolean(&mut section, "defer_by_reply").map(|f| f.value);
         r.finish(section);
         if r.problems.len() > reported_before {
             continue;
@@ -168,7 +176,7 @@ fn policies(r: &mut Reader, parent: &mut Section) -> BTreeMap<String, Policy> {
             continue;
         }
         let level = name.to_lowercase();
-        let policy = Policy { name: level.clone(), steps, repeat, repeat_wait, exhaust_after };
+        let policy = Policy { name: level.clone(), steps, repeat, repeat_wait, exhaust_after, defer_by_reply };
         if let Some(whole) = too_long(&policy) {
             r.wrong(at, &key, format!("ends {} days after its first step", whole.as_secs() / 86_400), LADDER_FORM);
             continue;
@@ -200,12 +208,18 @@ fn steps(r: &mut Reader, policy: &mut Section) -> Vec<Step> {
         let wait = r.duration(&mut s, "wait").map(|f| f.value);
         r.require(&s, "wait", wait.is_some(), DURATION_FORM);
         let notify = r.list(&mut s, "notify", ROLE_FORM, |s| s.parse::<Role>().map_err(why), ToString::to_string);
+        let channel = r.parsed(&mut s, "channel", CHANNEL_FORM, channel, ToString::to_string);
+        let channel = channel.map(|f| f.value).unwrap_or_default();
         r.require(&s, "notify", notify.is_some(), "a list of roles, like [\"primary\"]");
         r.finish(s);
         let notify = notify.unwrap_or_default().into_iter().map(|f| f.value).collect();
-        out.push(Step { wait: wait.unwrap_or_default(), notify });
+        out.push(Step { wait: wait.unwrap_or_default(), notify, channel });
     }
     out
+}
+
+fn channel(text: &str) -> Result<Channel, String> {
+    Channel::from_word(text).ok_or_else(|| "is no way to tell anybody".to_owned())
 }
 
 /// Sources that can be rendered: a wrong one is found here, not at 02:00.

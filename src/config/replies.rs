@@ -11,7 +11,9 @@ const WORD_FORM: &str = "a word or a short phrase as people write it, like \"voy
 pub(super) fn replies(r: &mut Reader, root: &mut Section) -> Arc<Lexicon> {
     let mut s = r.section(root, "replies");
     let mut lexicon = Lexicon::default();
-    for (key, own) in [("take", OwnWord::Take), ("pass", OwnWord::Pass), ("done", OwnWord::Done)] {
+    for (key, own) in
+        [("take", OwnWord::Take), ("pass", OwnWord::Pass), ("done", OwnWord::Done), ("later", OwnWord::Later)]
+    {
         let words = r.list(&mut s, key, WORD_FORM, |w| Ok(w.trim().to_owned()), Clone::clone).unwrap_or_default();
         for word in words {
             if let Err(why) = lexicon.add(own, &word.value) {

@@ -1,6 +1,7 @@
 //! A URL that is a secret in itself, and how a secret is shown.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use url::Url;
 
@@ -17,6 +18,12 @@ impl SecretUrl {
     /// A URL on this machine, for a drill; `None` for any other.
     pub fn of_fault_injection(text: &str) -> Option<Self> {
         Url::parse(text).ok().filter(is_loopback).map(Self)
+    }
+
+    /// The relay of the sandbox at this address: one port above.
+    pub(super) fn sandbox_relay(sandbox: SocketAddr) -> Option<Self> {
+        let port = sandbox.port().checked_add(1)?;
+        Url::parse(&format!("smtp://{}", SocketAddr::new(sandbox.ip(), port))).ok().map(Self)
     }
 
     /// The whole URL: for the request, never for a log.

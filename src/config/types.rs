@@ -440,6 +440,8 @@ pub enum Part {
     Server,
     /// `[[alerts.sinks]]` and `[heartbeat]`.
     Alerts,
+    /// `[smtp]`.
+    Mail,
 }
 
 /// The whole of the settings.
@@ -456,6 +458,10 @@ pub struct Config {
     pub server: Server,
     /// `None` where credentials are missing; ask [`Config::twilio_required`]. Always present in test mode.
     pub twilio: Option<Twilio>,
+    /// Where mails go by; `None` where there are none, or it cannot be read here.
+    pub smtp: Option<SecretUrl>,
+    /// Whether anybody is told by text: where every step is by mail, no provider of texts is needed.
+    pub texts: bool,
     /// After this a text is stale, whatever credentials this process can read.
     pub validity: Duration,
     /// `None` where it is not used, or its token is missing; ask [`Config::airtable_required`].
@@ -466,6 +472,8 @@ pub struct Config {
     pub replies: Arc<Lexicon>,
     /// When deferred calls must have been seen, by the clock of their line.
     pub morning: jiff::civil::Time,
+    /// The morning's list by mail, where there is one.
+    pub daily: Option<super::report_types::DailyList>,
     /// How messages are followed.
     pub delivery: Delivery,
     /// When a person is alarmed.
@@ -556,7 +564,14 @@ impl Config {
     /// Says where the sandbox really listens: the base URLs that pointed to the configured place follow it.
     pub fn point_at_sandbox(&mut self, listen: SocketAddr) {
         let (before, now) = (self.sandbox_url(), sandbox_url(listen));
+        let before_at = self.sandbox_listen;
         self.sandbox_listen = listen;
+        if let (Some(here), Some(relay)) = (SecretUrl::sandbox_relay(before_at), &mut self.smtp)
+            && *relay == here
+            && let Some(there) = SecretUrl::sandbox_relay(listen)
+        {
+            *relay = there;
+        }
         let twilio = self.twilio.iter_mut().map(|t| &mut t.base_url);
         let airtable = self.airtable.iter_mut().map(|a| &mut a.base_url);
         let lists = self.intake.lists.iter_mut().filter_map(|list| match &mut list.place {

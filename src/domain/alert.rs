@@ -94,6 +94,8 @@ kinds! {
     Exhausted = "exhausted", Page, Taken;
     /// Nobody has been told of a DISPATCHING call. Subject: the call.
     Unnotified = "untold", Page, Taken, again after 600 s;
+    /// Mails about a DISPATCHING call are out and nobody has answered. Subject: the call.
+    Unanswered = "unanswered", Page, Taken, again after 600 s;
     /// Nothing will look at a DISPATCHING call again. Subject: the call.
     Stranded = "stranded", Page, Taken;
     /// A deferred call was not seen in the morning. Subject: the call.
@@ -150,6 +152,8 @@ kinds! {
     CallbackUrl = "callback-url", Notice, Ended;
     /// A template cannot be used. Subject: the line and the template.
     Template = "template", Notice, Ended;
+    /// The morning's list did not go out by mail. Subject: its reader.
+    ReportMail = "report-mail", Notice, Ended;
     /// A contact takes no texts of ours. Subject: the contact, or the phone.
     OptedOut = "opted-out", Notice, Ended;
     /// An unknown number wrote to one of ours: a customer may have. Subject: the number.
@@ -473,7 +477,7 @@ mod tests {
     #[test]
     fn what_leaves_an_emergency_unanswered_or_blinds_us_pages() {
         let page = AlertKind::ALL.iter().filter(|k| k.severity() == Severity::Page).map(|k| k.word());
-        let want = "exhausted untold stranded not-seen unknown undecided-reply holder-opted-out adopt breaker no-sender \
+        let want = "exhausted untold unanswered stranded not-seen unknown undecided-reply holder-opted-out adopt breaker no-sender \
                     consecutive-failures unknown-writer webhooks-refused dispatch-refused reports-refused report-unread unheard call-missed sink-place rescued-copy settings-file store store-file unreadable \
                     contacts-kept";
         assert_eq!(page.collect::<Vec<_>>().join(" "), want);

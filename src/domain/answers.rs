@@ -14,6 +14,8 @@ words! {
         WhichToPass = "which call: 2",
         /// Which call is done.
         WhichIsDone = "which call: done",
+        /// Which call can wait.
+        WhichCanWait = "which call: 3",
         /// Whether it is taken or passed.
         OneOrTwo = "1 or 2",
     }

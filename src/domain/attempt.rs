@@ -13,6 +13,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::codes::Class;
+use super::mail::MailAddress;
 use super::phone::PhoneNumber;
 use super::receipt::{MessageStatus, Verdict};
 use super::types::{AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Sender, Timestamp};
@@ -91,10 +92,14 @@ words! {
 }
 
 words! {
-    /// How a text travels. `voice` comes later.
+    /// How a notice travels. `voice` comes later.
+    #[derive(Default)]
     Channel {
         /// A text message.
+        #[default]
         Sms = "sms",
+        /// A mail, by the shop's relay.
+        Email = "email",
     }
 }
 
@@ -207,8 +212,41 @@ pub struct Recipient {
     pub contact: ContactId,
     /// As people say it.
     pub name: String,
-    /// Where the text goes.
+    /// Where the text goes, and who it is that answers, however they were told.
     pub phone: PhoneNumber,
+    /// How they are told.
+    #[serde(default, skip_serializing_if = "Channel::is_sms")]
+    pub channel: Channel,
+    /// Where a mail goes; present exactly with that channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<MailAddress>,
+}
+
+impl Channel {
+    /// Whether it is a text.
+    pub const fn is_sms(&self) -> bool {
+        matches!(self, Self::Sms)
+    }
+
+    /// Who carries it.
+    pub const fn provider(self) -> &'static str {
+        match self {
+            Self::Sms => "twilio",
+            Self::Email => "smtp",
+        }
+    }
+}
+
+impl Recipient {
+    /// Told by text.
+    pub fn by_text(contact: ContactId, name: String, phone: PhoneNumber) -> Self {
+        Self { contact, name, phone, channel: Channel::Sms, email: None }
+    }
+
+    /// The same, told by text.
+    pub fn told_by_text(self) -> Self {
+        Self { channel: Channel::Sms, email: None, ..self }
+    }
 }
 
 /// The notice that an attempt serves: unique in the store together with its call.
@@ -233,7 +271,7 @@ pub struct Attempt {
     pub kind: AttemptKind,
     /// How it travels.
     pub channel: Channel,
-    /// Who carries it: `twilio`.
+    /// Who carries it: `twilio`, `smtp`.
     pub provider: String,
     /// The round and step it belongs to (a stand-down: those of the text it takes back).
     pub round: u32,
@@ -308,6 +346,16 @@ impl Attempt {
     /// When its latest intent was committed, by our clock as it is now: what has passed since is true whatever was stepped.
     pub fn sent_at_now(&self) -> Option<Timestamp> {
         self.sent_at.map(|at| Timestamp::from_millis(at.as_millis().saturating_add(self.clock_steps_ms)))
+    }
+
+    /// What it surely goes by: an answer by the number that was written to, a mail by the relay.
+    pub fn own_sender(&self) -> Option<&Sender> {
+        self.sender.as_ref().filter(|_| self.kind == AttemptKind::Answer || self.channel == Channel::Email)
+    }
+
+    /// Whether its provider has taken it: it has a message, or a relay has the mail.
+    pub fn was_taken(&self) -> bool {
+        self.sid.is_some() || (self.channel == Channel::Email && self.state == AttemptState::Submitted)
     }
 
     /// Its notice, where it serves one.

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::alert::{AlertKey, AlertKind};
 use super::attempt::{AttemptKind, Priority, words};
+use super::mail::{RELAY, is_relay};
 use super::team::Directory;
 use super::types::{ErrorCode, Sender, Timestamp};
 
@@ -117,7 +118,8 @@ pub struct RouteQuery {
 pub fn route(breakers: &[Breaker], senders: &[&Sender], query: RouteQuery, now: Timestamp) -> Option<Route> {
     let open = |key: &str| breakers.iter().find(|b| b.sender == key && b.is_open());
     let may_probe = |b: &Breaker| query.kind == AttemptKind::Notice && b.probe == Probe::Notice && b.probe_at <= now;
-    let account = open(ACCOUNT);
+    // The relay of mails is none of that account's.
+    let account = open(ACCOUNT).filter(|_| !senders.first().is_some_and(|s| is_relay(s)));
     if let Some(a) = account.filter(|a| !may_probe(a)) {
         return Some(Route::Hold { until: a.probe_at });
     }
@@ -140,6 +142,9 @@ pub fn route(breakers: &[Breaker], senders: &[&Sender], query: RouteQuery, now: 
 /// The senders that an attempt to this line may go by, best first. `own`: that of an answer, which goes by the number that was
 /// written to if it can.
 pub fn senders<'a>(directory: &'a Directory, dialled: Option<&str>, own: Option<&'a Sender>) -> Vec<&'a Sender> {
+    if let Some(relay) = own.filter(|s| is_relay(s)) {
+        return directory.mail_from.iter().map(|_| relay).collect();
+    }
     let (line, _) = directory.line(dialled);
     let mut all: Vec<&Sender> = Vec::new();
     for s in own.into_iter().chain(directory.sender(line)).chain(&directory.fallback) {
@@ -158,12 +163,19 @@ pub fn next_probe(now: Timestamp) -> Timestamp {
 
 /// The sender as people may read it in a log.
 pub fn shown(sender: &str) -> String {
-    if sender == ACCOUNT { "the whole account".to_owned() } else { super::phone::masked(sender) }
+    match sender {
+        ACCOUNT => "the whole account".to_owned(),
+        RELAY => "the mail relay".to_owned(),
+        sender => super::phone::masked(sender),
+    }
 }
 
 /// Open breakers of senders that nothing is configured to use.
 pub fn unused<'a>(breakers: &'a [Breaker], directory: &Directory) -> Vec<&'a Breaker> {
     let lines = directory.lines.iter().chain([&directory.default_line]).filter_map(|l| l.from.as_ref());
     let used: Vec<&str> = lines.chain(&directory.from).chain(&directory.fallback).map(Sender::as_str).collect();
-    breakers.iter().filter(|b| b.is_open() && !b.is_account() && !used.contains(&b.sender.as_str())).collect()
+    let is_used = |b: &Breaker| {
+        b.is_account() || used.contains(&b.sender.as_str()) || (b.sender == RELAY && directory.mail_from.is_some())
+    };
+    breakers.iter().filter(|b| b.is_open() && !is_used(b)).collect()
 }

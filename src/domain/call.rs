@@ -14,7 +14,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::attempt::{Attempt, AttemptKind, AttemptState, NoticeKey, Recipient, words};
+use super::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, Recipient, words};
 use super::policy::Policy;
 use super::settings::SettingsNumber;
 use super::types::{Actor, CallId, CallRef, ContactId, Timestamp};
@@ -189,11 +189,12 @@ impl CallState {
         self.attempts.iter_mut().find(|a| a.id == id)
     }
 
-    /// Whether an earlier text to this contact was accepted or is unknown: a further one is a reminder.
-    pub fn was_notified(&self, contact: &ContactId, but: Option<super::types::AttemptId>) -> bool {
+    /// Whether an earlier notice to this contact by this channel was accepted or is unknown: a further one is a reminder.
+    pub fn was_notified(&self, contact: &ContactId, channel: Channel, but: Option<super::types::AttemptId>) -> bool {
         self.attempts.iter().any(|a| {
             a.kind == AttemptKind::Notice
                 && Some(a.id) != but
+                && a.channel == channel
                 && &a.recipient.contact == contact
                 && (a.state.may_have_arrived() || a.sid.is_some())
         })

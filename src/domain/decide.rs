@@ -69,7 +69,7 @@ pub(super) fn made(loaded: &Loaded, new: &NewCall, hold: Duration, ctx: &Ctx<'_>
     w.log(LogKind::CallAccepted, None, text, json!({ "level": new.level, "reference": w.state.call.reference }));
     raise_warnings(&mut w, &new.id, new.data.twilio_to_number.as_deref(), &new.warnings);
     if new.deferred {
-        deferred::until_morning(&mut w);
+        deferred::until_morning(&mut w, None);
     } else {
         sequence::fire_due(&mut w)?;
     }

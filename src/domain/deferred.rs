@@ -13,27 +13,60 @@ use super::decide::{not_allowed, resolve_alerts, said};
 use super::levels::next_morning;
 use super::log::LogKind;
 use super::sequence;
-use super::types::Actor;
+use super::types::{Actor, ContactId};
 use super::work::{Illegal, Work};
 
 /// How often the alarm about a call that nobody has seen is repeated.
 const AGAIN: Duration = Duration::from_secs(3_600);
 
-/// The call is DEFERRED: it wakes in the morning, and those who read notices hear of it.
-pub(super) fn until_morning(w: &mut Work<'_>) {
+/// A technician says that it can wait: nobody else is told, those who were told are stood down, and it wakes in the morning.
+pub(super) fn by_reply(w: &mut Work<'_>, contact: &ContactId, by: &Actor) -> Result<(), Illegal> {
+    let told = w.state.attempts.iter().rev().find(|a| &a.recipient.contact == contact);
+    let name = told.map(|a| a.recipient.name.clone());
+    let name = name.or_else(|| w.ctx.directory.contact(contact).map(|c| c.name.clone()));
+    let name = name.unwrap_or_else(|| contact.to_string());
+    w.call_to(CallStatus::Deferred)?;
+    sequence::cancel_waiting(w, &format!("{name} says that it can wait"))?;
+    resolve_alerts(w, Until::Taken);
+    let said = Said { contact, name: &name, by };
+    until_morning(w, Some(&said));
+    sequence::stand_down(w, Some(contact));
+    Ok(())
+}
+
+/// Whose word it is that a call can wait.
+pub(super) struct Said<'a> {
+    contact: &'a ContactId,
+    name: &'a str,
+    by: &'a Actor,
+}
+
+/// The call is DEFERRED: it wakes in the morning, and those who read notices hear of it. `said`: nobody's where its level says it.
+pub(super) fn until_morning(w: &mut Work<'_>, said: Option<&Said<'_>>) {
     let directory = w.ctx.directory;
     let (line, _) = directory.line(w.state.call.data.twilio_to_number.as_deref());
     let morning = next_morning(w.now(), w.ctx.rules.morning, directory.zone(line));
     w.state.call.wake_at = Some(morning);
     w.state.call.deferred_from = None;
     let id = w.state.call.id.clone();
-    w.log(LogKind::CallDeferred, None, "deferred: it is to be seen in the morning", json!({ "morning": morning }));
+    match said {
+        None => {
+            let data = json!({ "morning": morning });
+            w.log(LogKind::CallDeferred, None, "deferred: it is to be seen in the morning", data);
+        }
+        Some(Said { contact, name, by }) => {
+            let data = json!({ "morning": morning, "contact": contact.as_str(), "contactName": name });
+            let text = format!("deferred by {name}: it is to be seen in the morning");
+            w.log_as((*by).clone(), LogKind::CallDeferred, None, text, data);
+        }
+    }
+    let why = said.map_or_else(|| "nobody was woken".to_owned(), |s| format!("{} says that it can", s.name));
     let issue = w.state.call.data.issue_summary.clone().unwrap_or_else(|| "no issue given".to_owned());
     let issue: String = issue.chars().filter(|c| !c.is_control()).take(160).collect();
     w.raise(
         AlertKind::Deferred.about(&id),
         format!(
-            "call {id} waits for the morning, nobody was woken: {issue}; `dispatchctl seen {id}` ticks it off, `dispatchctl raise {id}` wakes somebody"
+            "call {id} waits for the morning, {why}: {issue}; `dispatchctl seen {id}` ticks it off, `dispatchctl raise {id}` wakes somebody"
         ),
     );
 }

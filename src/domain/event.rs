@@ -124,6 +124,11 @@ pub enum SendOutcome {
         /// When to try again.
         again_at: Timestamp,
     },
+    /// A mail relay has it.
+    Relayed {
+        /// The relay's words, for a person.
+        said: String,
+    },
     /// May be done.
     Unknown {
         /// For a person.
@@ -379,6 +384,8 @@ pub enum Event {
     Import(Box<Import>),
     /// Nobody has been told of this call for too long.
     Unnotified { call: CallId },
+    /// Mails alone tell of this call, and nobody has answered for too long.
+    Unanswered { call: CallId },
     /// An operator lifts an opt-out in our books (the contact texted START, or the provider's console says so).
     ClearOptOut {
         /// The contact's number.

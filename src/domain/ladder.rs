@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::attempt::Recipient;
+use super::attempt::{Channel, Recipient};
 use super::work::Work;
 
 /// Whom a step names, and why not more.
@@ -12,24 +12,33 @@ pub(super) struct LadderStep {
     empty_roles: Vec<String>,
     unknown: Vec<String>,
     opted_out: Vec<String>,
+    /// Without a mail address, where a mail was to go.
+    unmailed: Vec<String>,
     out: Vec<String>,
 }
 
 impl LadderStep {
     pub(super) fn add(&mut self, other: Self) {
         for r in other.recipients {
-            if !self.recipients.iter().any(|t| t.contact == r.contact) {
-                self.recipients.push(r);
+            match self.recipients.iter_mut().find(|t| t.contact == r.contact) {
+                // Of a mail and a text the text wakes.
+                Some(known) if known.channel == Channel::Email => *known = r,
+                Some(_) => {}
+                None => self.recipients.push(r),
             }
         }
         self.empty_roles.extend(other.empty_roles);
         self.unknown.extend(other.unknown);
         self.opted_out.extend(other.opted_out);
+        self.unmailed.extend(other.unmailed);
         self.out.extend(other.out);
     }
 
     pub(super) fn is_a_fault(&self) -> bool {
-        !self.empty_roles.is_empty() || !self.unknown.is_empty() || !self.opted_out.is_empty()
+        !self.empty_roles.is_empty()
+            || !self.unknown.is_empty()
+            || !self.opted_out.is_empty()
+            || !self.unmailed.is_empty()
     }
 
     pub(super) fn why_nobody(&self) -> String {
@@ -42,6 +51,9 @@ impl LadderStep {
         }
         if !self.opted_out.is_empty() {
             parts.push(format!("{} opted out", self.opted_out.join(", ")));
+        }
+        if !self.unmailed.is_empty() {
+            parts.push(format!("{} has no mail address", self.unmailed.join(", ")));
         }
         if !self.out.is_empty() {
             parts.push(format!("{} passed or cannot be reached", self.out.join(", ")));
@@ -60,9 +72,7 @@ pub(super) fn who(w: &Work<'_>, index: u32) -> LadderStep {
         _ if index >= total(w) => {
             for id in &w.ctx.directory.last_resort {
                 match w.ctx.directory.contact(id) {
-                    Some(c) => {
-                        named.push(Recipient { contact: c.id.clone(), name: c.name.clone(), phone: c.phone.clone() })
-                    }
+                    Some(c) => named.push(c.recipient()),
                     None => found.unknown.push(id.to_string()),
                 }
             }
@@ -75,28 +85,57 @@ pub(super) fn who(w: &Work<'_>, index: u32) -> LadderStep {
                 if holders.is_empty() {
                     found.empty_roles.push(role.to_string());
                 }
-                named.extend(holders.into_iter().map(|c| Recipient {
-                    contact: c.id.clone(),
-                    name: c.name.clone(),
-                    phone: c.phone.clone(),
-                }));
+                named.extend(holders.into_iter().map(super::team::Contact::recipient));
             }
         }
     }
     let sender = w.ctx.directory.sender(line).map(|s| s.as_str());
+    let channel = channel_of(w, index);
     for r in named {
         if found.recipients.iter().any(|t| t.contact == r.contact) {
             continue;
         }
         if call.is_out(&r.contact) {
             found.out.push(r.name);
-        } else if is_opted_out(w, &r, sender) {
+            continue;
+        }
+        let r = match by_channel(w, r, channel) {
+            Ok(r) => r,
+            Err(name) => {
+                found.unmailed.push(name);
+                continue;
+            }
+        };
+        if r.channel == Channel::Sms && is_opted_out(w, &r, sender) {
             found.opted_out.push(r.name);
         } else {
             found.recipients.push(r);
         }
     }
     found
+}
+
+/// How this step tells its people. The last resort is told by text where texts can be sent, else by mail.
+pub(super) fn channel_of(w: &Work<'_>, index: u32) -> Channel {
+    let directory = w.ctx.directory;
+    if index < total(w) {
+        return w.state.call.policy.step(at(index)).map_or(Channel::Sms, |s| s.channel);
+    }
+    let (line, _) = directory.line(w.state.call.data.twilio_to_number.as_deref());
+    let by_mail = directory.sender(line).is_none() && directory.mail_from.is_some();
+    if by_mail { Channel::Email } else { Channel::Sms }
+}
+
+/// As this channel tells them; the name of one who has no mail address. A number that was given by hand is told by text.
+fn by_channel(w: &Work<'_>, r: Recipient, channel: Channel) -> Result<Recipient, String> {
+    if channel != Channel::Email {
+        return Ok(Recipient { channel, email: None, ..r });
+    }
+    let Some(contact) = w.ctx.directory.contact(&r.contact) else { return Ok(r.told_by_text()) };
+    match &contact.email {
+        Some(email) => Ok(Recipient { channel, email: Some(email.clone()), ..r }),
+        None => Err(r.name),
+    }
 }
 
 /// Whether this contact takes no texts from this sender.

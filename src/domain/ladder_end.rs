@@ -80,12 +80,30 @@ pub(super) fn unnotified(w: &mut Work<'_>) -> Result<(), Illegal> {
     Ok(())
 }
 
+/// How long an answer may take where nobody is told by text: that a relay took a mail says nothing of its reader.
+pub const ANSWERED_WITHIN: Duration = Duration::from_secs(5 * 60);
+
+/// Whether mails alone tell of this call and nobody has answered for too long.
+pub(super) fn unanswered(w: &mut Work<'_>) -> Result<(), Illegal> {
+    let call = &w.state.call;
+    let age = w.now().since(call.accepted_at);
+    if call.status == CallStatus::Dispatching && !call.policy.has_texts() && age >= ANSWERED_WITHIN {
+        let id = call.id.clone();
+        let text = format!(
+            "call {id}: mails are out for {} min and nobody has answered; nobody knows whether one was read: take it by hand",
+            age.as_secs() / 60
+        );
+        w.raise(AlertKind::Unanswered.about(&id), text);
+    }
+    Ok(())
+}
+
 /// Notices of this round to people of whom it is not settled yet whether they are told at all.
 fn unsettled<'a>(w: &'a Work<'_>) -> impl Iterator<Item = &'a Attempt> {
     let (call, all) = (&w.state.call, &w.state.attempts);
     let accepted = |a: &Attempt| {
         let theirs = |b: &&Attempt| b.kind == AttemptKind::Notice && b.recipient.contact == a.recipient.contact;
-        all.iter().filter(theirs).any(|b| b.sid.is_some())
+        all.iter().filter(theirs).any(Attempt::was_taken)
     };
     let open = |a: &&Attempt| a.kind == AttemptKind::Notice && a.round == call.round && a.is_open();
     all.iter().filter(open).filter(move |a| !call.is_out(&a.recipient.contact) && !accepted(a))

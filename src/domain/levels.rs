@@ -63,10 +63,15 @@ fn plain(text: &str) -> String {
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// The time zone of that name; an unknown one, or none, is UTC.
+pub fn zone_named(zone: Option<&str>) -> TimeZone {
+    zone.and_then(|z| TimeZone::get(z).ok()).unwrap_or(TimeZone::UTC)
+}
+
 /// When the morning after `now` begins, by the clock of this zone; an unknown zone, or none, is UTC. In the hour that a
 /// summer time skips, the next moment that exists.
 pub fn next_morning(now: Timestamp, morning: Time, zone: Option<&str>) -> Timestamp {
-    let zone = zone.and_then(|z| TimeZone::get(z).ok()).unwrap_or(TimeZone::UTC);
+    let zone = zone_named(zone);
     let Ok(at) = jiff::Timestamp::from_millisecond(now.as_millis()) else { return now };
     let today = at.to_zoned(zone.clone()).date();
     let on = |date: jiff::civil::Date| {

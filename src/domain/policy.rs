@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::attempt::Channel;
+use super::levels::HIGH;
 use super::types::Role;
 
 /// One step of a ladder: wait this long after the step before it was due, then tell these roles.
@@ -14,6 +16,9 @@ pub struct Step {
     pub wait: Duration,
     /// All who hold one of these roles are told.
     pub notify: Vec<Role>,
+    /// How they are told.
+    #[serde(default, skip_serializing_if = "Channel::is_sms")]
+    pub channel: Channel,
 }
 
 /// The ladder for one emergency level. Copied into a call when it is accepted.
@@ -31,6 +36,9 @@ pub struct Policy {
     /// From the due time of the very last step until the call is EXHAUSTED.
     #[serde(with = "millis")]
     pub exhaust_after: Duration,
+    /// Whether a technician's `3` leaves a call for the morning; `None`: at every level but `high`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub defer_by_reply: Option<bool>,
 }
 
 /// The most steps that a sequence may have, repeats included: a bound on what one call can cost.
@@ -52,6 +60,21 @@ impl Policy {
             return Err(format!("has {} steps with its repeats; at most {STEPS_MAX} are allowed", self.total_steps()));
         }
         Ok(self)
+    }
+
+    /// Whether a step of it tells anybody by text.
+    pub fn has_texts(&self) -> bool {
+        self.steps.iter().any(|s| s.channel == Channel::Sms)
+    }
+
+    /// Whether a step of it tells anybody by mail.
+    pub fn has_mails(&self) -> bool {
+        self.steps.iter().any(|s| s.channel == Channel::Email)
+    }
+
+    /// Whether a technician may leave a call of this policy for the morning by a reply.
+    pub fn may_be_deferred(&self) -> bool {
+        self.defer_by_reply.unwrap_or(self.name != HIGH)
     }
 
     /// How many steps a sequence of this policy has, repeats included.
@@ -98,7 +121,11 @@ mod tests {
     fn policy(waits: &[u64], repeat: u32) -> Policy {
         let steps = waits
             .iter()
-            .map(|w| Step { wait: Duration::from_secs(*w), notify: vec!["primary".parse().expect("role")] })
+            .map(|w| Step {
+                wait: Duration::from_secs(*w),
+                notify: vec!["primary".parse().expect("role")],
+                channel: Channel::Sms,
+            })
             .collect();
         Policy {
             name: "t".into(),
@@ -106,6 +133,20 @@ mod tests {
             repeat,
             repeat_wait: Duration::from_secs(600),
             exhaust_after: Duration::from_secs(60),
+            defer_by_reply: None,
+        }
+    }
+
+    #[test]
+    fn a_reply_defers_at_every_level_but_high_unless_the_policy_says_otherwise() {
+        for (name, says, may) in
+            [("normal", None, true), ("high", None, false), ("high", Some(true), true), ("normal", Some(false), false)]
+        {
+            let p = Policy { name: name.into(), defer_by_reply: says, ..policy(&[0], 0) };
+            assert_eq!(p.may_be_deferred(), may, "{name} {says:?}");
+            let stored = serde_json::to_string(&p).expect("JSON");
+            assert_eq!(stored.contains("defer_by_reply"), says.is_some(), "{stored}");
+            assert_eq!(serde_json::from_str::<Policy>(&stored).expect("a policy"), p);
         }
     }
 

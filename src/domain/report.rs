@@ -176,7 +176,7 @@ fn replaced(w: &mut Work<'_>, new: &NewCall, report: &Report) -> Result<(), Ille
     decide::raise_warnings(w, &id, dialled.as_deref(), &new.warnings);
     if new.deferred && w.state.call.level == new.level {
         w.call_to(CallStatus::Deferred)?;
-        deferred::until_morning(w);
+        deferred::until_morning(w, None);
         return Ok(());
     }
     if report.hold.is_none() { sequence::fire_due(w) } else { Ok(()) }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::alert::{AlertKey, AlertKind};
-use super::attempt::{Attempt, AttemptKind, AttemptState, Priority};
+use super::attempt::{Attempt, AttemptKind, AttemptState, Channel, Priority};
 use super::call::CallStatus;
 use super::codes::Class;
 use super::ladder;
@@ -108,7 +108,7 @@ pub(super) fn by_policy(w: &mut Work<'_>, id: AttemptId, seen: &str) -> Result<(
         );
         return Ok(());
     }
-    let policy = if of_its_notice(w, &a).any(|b| b.decided_at.is_some()) {
+    let policy = if a.channel == Channel::Email || of_its_notice(w, &a).any(|b| b.decided_at.is_some()) {
         UnknownPolicy::Hold
     } else if a.priority == Priority::First {
         w.ctx.rules.unknown_first
@@ -245,12 +245,13 @@ fn of_its_notice<'a>(w: &'a Work<'_>, a: &'a Attempt) -> impl Iterator<Item = &'
     w.state.attempts.iter().filter(|b| b.id != a.id && b.notice().is_some() && b.notice() == a.notice())
 }
 
-/// Later notices to the same contact.
+/// Later notices to the same contact by the same channel.
 fn later<'a>(w: &'a Work<'_>, a: &'a Attempt) -> impl Iterator<Item = &'a Attempt> {
     w.state
         .attempts
         .iter()
-        .filter(|b| b.kind == AttemptKind::Notice && b.number > a.number && b.recipient.contact == a.recipient.contact)
+        .filter(|b| b.kind == AttemptKind::Notice && b.number > a.number)
+        .filter(|b| b.channel == a.channel && b.recipient.contact == a.recipient.contact)
 }
 
 /// Later notices to the same contact that arrived.
@@ -300,7 +301,7 @@ pub(super) fn resend(w: &mut Work<'_>, id: AttemptId, at: Timestamp) -> Result<A
     let name = ladder::step_name(w, a.step);
     let number = w.state.call.attempts + 1;
     let text = format!("Retry attempt {number}: {name} to {} again, repeats attempt {}", a.recipient.name, a.number);
-    let told = w.state.was_notified(&a.recipient.contact, None);
+    let told = w.state.was_notified(&a.recipient.contact, a.channel, None);
     let priority = if told { Priority::Reminder } else { Priority::First };
     let new = sequence::add_attempt(w, AttemptKind::Notice, a.step, a.recipient, priority, text);
     let made = w.attempt_mut(new)?;

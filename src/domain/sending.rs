@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::alert::AlertKind;
-use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Move, Priority};
+use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel, Move, Priority};
 use super::breaker::{self, Route};
 use super::call::{CallStatus, ExclusionReason};
 use super::change::{Answer, ToSend};
@@ -52,17 +52,19 @@ pub(super) fn claim(
         w.attempt_mut(id)?.not_before = w.now().plus(std::time::Duration::from_secs(UNDER_WAY_PAUSE_S));
         return refuse(w, "the text that it takes back is still under way".into());
     }
-    if let Some(sender) = first_sender(w, &attempt)
+    if attempt.channel == Channel::Sms
+        && let Some(sender) = first_sender(w, &attempt)
         && ladder::is_opted_out(w, &attempt.recipient, Some(sender.as_str()))
     {
         return opted_out_before_it_left(w, id, &sender);
     }
     let Some(route) = trip::route_of(w, &attempt) else {
         w.attempt_mut(id)?.not_before = w.now().plus(std::time::Duration::from_secs(NO_SENDER_PAUSE_S));
-        w.raise(
-            AlertKind::NoSender,
-            "no sender is configured: nothing can be sent (set twilio.from or twilio.messaging_service_sid)",
-        );
+        let what = match attempt.channel {
+            Channel::Sms => "nothing can be sent (set twilio.from or twilio.messaging_service_sid)",
+            Channel::Email => "no mail can be sent (set smtp.url and smtp.from)",
+        };
+        w.raise(AlertKind::NoSender, format!("no sender is configured: {what}"));
         return refuse(w, "no sender is configured".into());
     };
     let (sender, probes) = match route {
@@ -77,7 +79,12 @@ pub(super) fn claim(
             return refuse(w, format!("no sender works: a probe may go at {until}"));
         }
     };
-    if attempt.kind == AttemptKind::Notice && probes.is_empty() && w.state.call.deferred_from.is_some() {
+    let is_of_the_next = attempt.channel == ladder::channel_of(w, w.state.call.next_step);
+    if attempt.kind == AttemptKind::Notice
+        && probes.is_empty()
+        && is_of_the_next
+        && w.state.call.deferred_from.is_some()
+    {
         // The breaker has closed: what was deferred comes first, and may stand for this one.
         sequence::fire_missed(w)?;
         let now = w.attempt(id)?;
@@ -94,8 +101,7 @@ pub(super) fn claim(
 
 /// Who sends it as long as everything works: an opt-out from that number is one from us.
 fn first_sender(w: &Work<'_>, a: &Attempt) -> Option<Sender> {
-    let own = a.sender.as_ref().filter(|_| a.kind == AttemptKind::Answer);
-    let all = breaker::senders(w.ctx.directory, w.state.call.data.twilio_to_number.as_deref(), own);
+    let all = breaker::senders(w.ctx.directory, w.state.call.data.twilio_to_number.as_deref(), a.own_sender());
     all.first().copied().cloned()
 }
 
@@ -155,6 +161,7 @@ fn superseding(w: &Work<'_>, old: &Attempt) -> Option<u32> {
     let newer = |a: &&Attempt| {
         a.kind == AttemptKind::Notice
             && a.number > old.number
+            && a.channel == old.channel
             && a.recipient.contact == old.recipient.contact
             && (a.state.is_waiting() || a.state.may_have_arrived())
     };
@@ -192,7 +199,7 @@ fn opted_out_before_it_left(w: &mut Work<'_>, id: AttemptId, sender: &Sender) ->
 /// Writes the intent. From here on the POST may have happened.
 fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Result<(), Illegal> {
     let a = w.attempt(id)?;
-    let first = !w.state.was_notified(&a.recipient.contact, Some(id));
+    let first = !w.state.was_notified(&a.recipient.contact, a.channel, Some(id));
     if a.body.is_empty() {
         wording::write(w, id)?;
     }
@@ -208,13 +215,14 @@ fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Resu
     a.claimed_by = Some(engine.to_owned());
     a.sent_at = Some(now);
     let attempt = a.clone();
+    let what = match attempt.channel {
+        Channel::Sms => format!("sending {} segment(s)", attempt.segments),
+        Channel::Email => "sending a mail".to_owned(),
+    };
     w.log(
         LogKind::AttemptSending,
         Some(id),
-        format!(
-            "attempt {} to {}: intent stored, sending {} segment(s)",
-            attempt.number, attempt.recipient.name, attempt.segments
-        ),
+        format!("attempt {} to {}: intent stored, {what}", attempt.number, attempt.recipient.name),
         json!({ "try": attempt.tries + 1, "segments": attempt.segments, "priority": attempt.priority }),
     );
     w.change.answer = Answer::Send(Box::new(ToSend { attempt, sender }));
@@ -272,9 +280,24 @@ pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Re
                 data,
             );
         }
+        SendOutcome::Relayed { said } => relayed(w, id, said)?,
         SendOutcome::Unknown { why } => unknown(w, id, why)?,
     }
     Ok(())
+}
+
+/// The relay has the mail. Nobody can be asked whether it arrived: its reader was tried, and is not told.
+fn relayed(w: &mut Work<'_>, id: AttemptId, said: &str) -> Result<(), Illegal> {
+    if w.attempt_on(id, AttemptEvent::ProviderHasIt)? != Move::To(AttemptState::Submitted) {
+        return Ok(());
+    }
+    let a = w.attempt_mut(id)?;
+    a.poll_at = None;
+    a.result = format!("the relay took it ({said}); whether it was read, nobody says");
+    let text = format!("attempt {}: the relay took the mail to {}", a.number, a.recipient.name);
+    w.log(LogKind::AttemptSubmitted, Some(id), text, json!({ "said": said }));
+    resend::resolve_earlier(w, id)?;
+    trip::ingested(w, id, &MessageStatus::Accepted)
 }
 
 /// The provider answered with a message. One that is another attempt's cannot be this one's: what became of this POST is then
@@ -300,6 +323,16 @@ fn accepted(
 fn unknown(w: &mut Work<'_>, id: AttemptId, why: &str) -> Result<(), Illegal> {
     if w.attempt_on(id, AttemptEvent::OutcomeUnknown)? != Move::To(AttemptState::Unknown) {
         return Ok(());
+    }
+    if w.attempt(id)?.channel == Channel::Email {
+        let a = w.attempt_mut(id)?;
+        a.result = format!("outcome unknown: {why}");
+        let text = format!(
+            "attempt {}: outcome unknown ({why}); no relay can be asked: it is held, and the ladder goes on",
+            a.number
+        );
+        w.log(LogKind::AttemptUnknown, Some(id), text, Value::Null);
+        return resend::by_policy(w, id, "no relay can be asked");
     }
     let search_at = resend::first_search(w.now());
     let a = w.attempt_mut(id)?;

@@ -11,7 +11,7 @@ use super::ladder::{LadderStep, at, end, step_data, step_name, total, wait_befor
 use super::ladder_end::{end_of_ladder, exhaust, last_resort_now};
 use super::log::LogKind;
 use super::trip;
-use super::types::{AttemptId, ContactId, Timestamp};
+use super::types::{AttemptId, ContactId, Sender, Timestamp};
 use super::work::{Illegal, Work};
 
 /// Fires what is due. One missed step keeps its arithmetic; of several, everyone whom they name is told once, under the
@@ -205,7 +205,9 @@ fn notify(w: &mut Work<'_>, step: u32, recipient: Recipient, due: Timestamp) -> 
     if w.state.notices.contains(&key) {
         return Ok(());
     }
-    let waits = |a: &&Attempt| a.state.is_waiting() && a.recipient.contact == recipient.contact;
+    let waits = |a: &&Attempt| {
+        a.state.is_waiting() && a.channel == recipient.channel && a.recipient.contact == recipient.contact
+    };
     let waiting: Vec<(AttemptId, Option<Timestamp>)> =
         w.state.attempts.iter().filter(waits).map(|a| (a.id, a.due_at)).collect();
     let due = waiting.iter().filter_map(|(_, due)| *due).fold(due, Timestamp::min);
@@ -213,7 +215,7 @@ fn notify(w: &mut Work<'_>, step: u32, recipient: Recipient, due: Timestamp) -> 
     for (id, _) in waiting {
         w.drop_waiting(id, AttemptEvent::Skip, &format!("superseded by attempt {number}"))?;
     }
-    let first = !w.state.was_notified(&recipient.contact, None);
+    let first = !w.state.was_notified(&recipient.contact, recipient.channel, None);
     w.state.notices.push(key);
     let follow_up = number > 1 && (step > 0 || w.state.call.round > 1);
     let text = if follow_up {
@@ -255,21 +257,21 @@ pub(super) fn add_attempt(
     text: String,
 ) -> AttemptId {
     let id = (w.ctx.new_id)();
-    let now = w.now();
+    let (now, channel) = (w.now(), recipient.channel);
     w.state.call.attempts += 1;
     let call = &w.state.call;
-    let data = json!({ "number": call.attempts, "contact": recipient.contact.to_string(), "kind": kind, "round": call.round, "step": step + 1 });
+    let data = json!({ "number": call.attempts, "contact": recipient.contact.to_string(), "kind": kind, "channel": channel, "round": call.round, "step": step + 1 });
     let attempt = Attempt {
         id,
         call: call.id.clone(),
         number: call.attempts,
         kind,
-        channel: Channel::Sms,
-        provider: "twilio".into(),
+        channel,
+        provider: channel.provider().into(),
         round: call.round,
         step,
         recipient,
-        sender: None,
+        sender: (channel == Channel::Email).then(Sender::relay),
         state: AttemptState::Scheduled,
         priority,
         body: String::new(),
@@ -323,18 +325,19 @@ fn may_escalate(w: &Work<'_>, failed: Option<AttemptId>, contact: &ContactId) ->
     let Some(last) = w.state.notices.iter().filter(|n| n.round == call.round).map(|n| n.step).max() else {
         return Ok(false);
     };
-    let mut number = 0;
+    let (mut number, mut channel) = (0, None);
     if let Some(id) = failed {
         let a = w.attempt(id)?;
         if a.round != call.round || a.step < last {
             return Ok(false);
         }
-        number = a.number;
+        (number, channel) = (a.number, Some(a.channel));
     }
     let alive = w.state.attempts.iter().any(|a| {
         a.kind == AttemptKind::Notice
             && a.round == call.round
             && !call.is_out(&a.recipient.contact)
+            && channel.is_none_or(|c| c == a.channel)
             // Nobody else waits for an unknown outcome to be found out.
             && a.state != AttemptState::Unknown
             && (a.state.is_waiting() || a.state.may_have_arrived())
@@ -435,7 +438,7 @@ pub(super) fn cancel_follow_ups(w: &mut Work<'_>, why: &str) -> Result<(), Illeg
     let kept = |a: &Attempt| {
         a.step == 0
             || a.step >= last_resort
-            || (nobody_notified && !w.state.was_notified(&a.recipient.contact, Some(a.id)))
+            || (nobody_notified && !w.state.was_notified(&a.recipient.contact, a.channel, Some(a.id)))
     };
     let waits = |a: &&Attempt| a.kind == AttemptKind::Notice && a.state.is_waiting() && !kept(a);
     let ids: Vec<AttemptId> = w.state.attempts.iter().filter(waits).map(|a| a.id).collect();
@@ -450,8 +453,18 @@ pub(super) fn stand_down(w: &mut Work<'_>, but: Option<&ContactId>) {
     }
     let mut latest: Vec<&Attempt> = Vec::new();
     for a in w.state.attempts.iter().filter(|a| a.state.may_have_arrived() || a.state.is_waiting()) {
-        latest.retain(|l| l.recipient.contact != a.recipient.contact);
-        latest.push(a);
+        // Of a text and a mail of one round the text is taken back.
+        let stays = |l: &&Attempt| {
+            l.recipient.contact == a.recipient.contact
+                && l.kind == AttemptKind::Notice
+                && l.round == a.round
+                && l.channel == Channel::Sms
+                && a.channel == Channel::Email
+        };
+        if !latest.iter().any(stays) {
+            latest.retain(|l| l.recipient.contact != a.recipient.contact);
+            latest.push(a);
+        }
     }
     let passed =
         |c: &ContactId| w.state.call.excluded.iter().any(|o| &o.contact == c && o.why == ExclusionReason::Passed);

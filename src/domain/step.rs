@@ -60,6 +60,7 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         }
         Event::Breaker { sender, what } => trip::update(loaded, sender, what, ctx),
         Event::Unnotified { .. } => answered(loaded, ctx, ladder_end::unnotified)?,
+        Event::Unanswered { .. } => answered(loaded, ctx, ladder_end::unanswered)?,
     };
     mirror(loaded, &mut change);
     change.at = Some(ctx.now);

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
+use super::attempt::Recipient;
 use super::hours::Hours;
 use super::levels::Levels;
+use super::mail::MailAddress;
 use super::phone::PhoneNumber;
 use super::phone::spelling::{Spelling, shared_country};
 use super::policy::Policy;
@@ -20,8 +22,17 @@ pub struct Contact {
     pub name: String,
     /// Where texts go.
     pub phone: PhoneNumber,
+    /// Where mails go; `None`: to nowhere.
+    pub email: Option<MailAddress>,
     /// Its role on lines that name no team of their own.
     pub role: Option<Role>,
+}
+
+impl Contact {
+    /// As a text goes to them.
+    pub fn recipient(&self) -> Recipient {
+        Recipient::by_text(self.id.clone(), self.name.clone(), self.phone.clone())
+    }
 }
 
 /// One business of the shop, by the number that its customers dial.
@@ -101,6 +112,8 @@ pub struct Directory {
     pub from: Option<Sender>,
     /// Used in this order while the breaker of a line's own sender is open.
     pub fallback: Vec<Sender>,
+    /// From whom mails come; `None`: no mail is sent.
+    pub mail_from: Option<MailAddress>,
     /// Who is told once a round where a step, a line or a ladder finds nobody, before a call is given up.
     pub last_resort: Vec<ContactId>,
     /// The words of levels and of emergencies.
@@ -291,6 +304,7 @@ mod tests {
 
     fn contact(id: &str, phone: &str, role: &str) -> Contact {
         Contact {
+            email: None,
             id: id.parse().expect("id"),
             name: id.to_uppercase(),
             phone: phone.parse().expect("phone"),
@@ -328,6 +342,7 @@ mod tests {
             }],
             from: "+15005550006".parse().ok(),
             fallback: Vec::new(),
+            mail_from: None,
             last_resort: Vec::new(),
             levels: Levels::default(),
         }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::alert::AlertChange;
-use super::attempt::{Attempt, AttemptKind};
+use super::attempt::{Attempt, AttemptKind, Channel};
 use super::breaker::{
     ACCOUNT, Breaker, Evidence, PROBE_EVERY_S, Probe, Route, RouteQuery, next_probe, route, senders, shown,
 };
@@ -11,8 +11,9 @@ use super::call::CallStatus;
 use super::change::{Answer, BreakerChange, Change};
 use super::codes::{Class, ErrorClass, Special};
 use super::event::{BreakerEvent, Loaded};
-use super::ladder::is_opted_out;
+use super::ladder::{channel_of, is_opted_out};
 use super::log::{LogEntry, LogKind};
+use super::mail::{RELAY, is_relay};
 use super::types::{AttemptId, ContactId, Sender, Timestamp};
 use super::work::{Ctx, Illegal, Work};
 use super::{MessageStatus, Verdict};
@@ -48,8 +49,7 @@ fn current(w: &Work<'_>) -> Vec<Breaker> {
 /// By whom this attempt goes now. A stand-in that the recipient has opted out of is left out; who has opted out of the first
 /// sender is the claim's to see.
 pub(super) fn route_of(w: &Work<'_>, a: &Attempt) -> Option<Route> {
-    let own = a.sender.as_ref().filter(|_| a.kind == AttemptKind::Answer);
-    let mut senders = senders(w.ctx.directory, w.state.call.data.twilio_to_number.as_deref(), own);
+    let mut senders = senders(w.ctx.directory, w.state.call.data.twilio_to_number.as_deref(), a.own_sender());
     let first = senders.first().copied();
     senders.retain(|s| Some(*s) == first || !is_opted_out(w, &a.recipient, Some(s.as_str())));
     route(&current(w), &senders, RouteQuery { kind: a.kind, priority: a.priority }, w.now())
@@ -63,15 +63,21 @@ pub(super) fn passes_over(w: &Work<'_>, a: &Attempt) -> bool {
 
 /// Whether a breaker keeps the sender of this attempt from being used as before.
 pub(super) fn holds(w: &Work<'_>, a: &Attempt) -> bool {
-    current(w)
-        .iter()
-        .any(|b| b.is_open() && (b.is_account() || a.sender.as_ref().is_some_and(|s| s.as_str() == b.sender)))
+    current(w).iter().any(|b| {
+        b.is_open()
+            && ((b.is_account() && a.channel == Channel::Sms)
+                || a.sender.as_ref().is_some_and(|s| s.as_str() == b.sender))
+    })
 }
 
-/// Whether nothing of this call can be sent: the account's breaker is open, or that of each of its senders.
-pub(super) fn shut(w: &Work<'_>) -> bool {
+/// Whether nothing of this call can be sent this way: the account's breaker is open, or that of each of its senders; for mails, the
+/// relay's.
+pub(super) fn shut(w: &Work<'_>, channel: Channel) -> bool {
     let breakers = current(w);
     let is_open = |key: &str| breakers.iter().any(|b| b.is_open() && b.sender == key);
+    if channel == Channel::Email {
+        return is_open(RELAY);
+    }
     let all = senders(w.ctx.directory, w.state.call.data.twilio_to_number.as_deref(), None);
     is_open(ACCOUNT) || (!all.is_empty() && all.iter().all(|s| is_open(s.as_str())))
 }
@@ -129,7 +135,7 @@ pub(super) fn open(
         key: breaker.alert_key(),
         call: None,
         message: format!(
-            "texts from {whose} fail ({text}): they wait and one goes as a probe every {PROBE_EVERY_S} s; see `dispatchctl breaker list`"
+            "what goes by {whose} fails ({text}): it waits and one goes as a probe every {PROBE_EVERY_S} s; see `dispatchctl breaker list`"
         ),
     });
     w.change.breakers.push(BreakerChange::Open(breaker));
@@ -154,7 +160,7 @@ pub(super) fn ingested(w: &mut Work<'_>, id: AttemptId, status: &MessageStatus) 
     let failed = status.verdict() == Some(Verdict::Failed);
     let number = a.number;
     let closes = |b: &&Breaker| {
-        let its_own = b.sender == sender.as_str() || b.is_account();
+        let its_own = b.sender == sender.as_str() || (b.is_account() && !is_relay(&sender));
         // While it is open only probes go: whatever was sent after it opened is one.
         its_own && b.is_open() && sent_at > b.opened_at && b.probe == Probe::Notice
     };
@@ -217,17 +223,18 @@ pub(super) fn held_until(w: &Work<'_>, a: &Attempt, due: Timestamp) -> Timestamp
         let own = breakers.iter().find(|b| b.sender == key);
         own.map(|b| b.closed_at.unwrap_or(w.now())).filter(|end| *end > due)
     };
-    let own = a.sender.as_ref().filter(|_| a.kind == AttemptKind::Answer);
-    let all = senders(w.ctx.directory, w.state.call.data.twilio_to_number.as_deref(), own);
+    let all = senders(w.ctx.directory, w.state.call.data.twilio_to_number.as_deref(), a.own_sender());
     let of_all = all.iter().map(|s| end(s.as_str())).min().flatten();
-    [end(ACCOUNT), of_all].into_iter().flatten().fold(due, Timestamp::max)
+    let account = end(ACCOUNT).filter(|_| a.channel == Channel::Sms);
+    [account, of_all].into_iter().flatten().fold(due, Timestamp::max)
 }
 
-/// Notices of this call that wait while none of its senders works: to whom, and whether each of them was tried as a probe and
+/// Notices of this call that wait, as the next step's would, while nothing goes that way: to whom, and whether each of them was tried as a probe and
 /// failed. `None`: it waits for no breaker.
 pub(super) fn held(w: &Work<'_>) -> Option<(Vec<ContactId>, Tried)> {
     let call = &w.state.call;
-    if call.status != CallStatus::Dispatching || !shut(w) {
+    let channel = channel_of(w, call.next_step);
+    if call.status != CallStatus::Dispatching || !shut(w, channel) {
         return None;
     }
     let opened = current(w).iter().filter(|b| b.is_open()).map(|b| b.opened_at).min();
@@ -235,7 +242,9 @@ pub(super) fn held(w: &Work<'_>) -> Option<(Vec<ContactId>, Tried)> {
         let repeated = a.repeats.and_then(|r| w.state.attempt(r));
         repeated.is_some_and(|r| matches!(r.class, Some(Class::Sender | Class::Account)) && r.sent_at > opened)
     };
-    let waits = |a: &&Attempt| a.kind == AttemptKind::Notice && a.round == call.round && a.state.is_waiting();
+    let waits = |a: &&Attempt| {
+        a.kind == AttemptKind::Notice && a.round == call.round && a.channel == channel && a.state.is_waiting()
+    };
     let waiting: Vec<&Attempt> = w.state.attempts.iter().filter(waits).collect();
     let tried = if waiting.iter().all(|a| was_probe(a)) { Tried::All } else { Tried::NotAll };
     (!waiting.is_empty()).then(|| (waiting.iter().map(|a| a.recipient.contact.clone()).collect(), tried))

@@ -215,6 +215,11 @@ impl Sender {
         &self.0
     }
 
+    /// What every mail goes by.
+    pub fn relay() -> Self {
+        Self(super::mail::RELAY.to_owned())
+    }
+
     /// Whether this is a messaging service, which picks its own number.
     pub fn is_service(&self) -> bool {
         self.0.starts_with("MG") && self.0.len() == 34

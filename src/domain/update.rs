@@ -147,7 +147,7 @@ fn reader(w: &Work<'_>, contact: &ContactId) -> Option<(u32, Recipient)> {
     let texted = w.state.attempts.iter().rev().find(|a| &a.recipient.contact == contact);
     let known = || {
         let c = w.ctx.directory.contact(contact)?;
-        Some((0, Recipient { contact: c.id.clone(), name: c.name.clone(), phone: c.phone.clone() }))
+        Some((0, c.recipient()))
     };
     texted.map(|a| (a.step, a.recipient.clone())).or_else(known)
 }

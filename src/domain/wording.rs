@@ -1,14 +1,21 @@
 //! The text of an attempt: which words it uses, and what it tells of the call.
 
 use super::alert::{AlertKey, AlertKind};
-use super::attempt::{Attempt, AttemptKind, AttemptState};
+use super::attempt::{Attempt, AttemptKind, AttemptState, Channel};
 use super::body::{self, RenderInput, TextKind};
 use super::call::CallStatus;
+use super::mail::{self, MailInput};
 use super::types::AttemptId;
 use super::work::{Illegal, Work, holder_name};
 
 /// Gives an attempt its text. A template that cannot be used is alerted, and the built-in words go out instead.
 pub(super) fn write(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
+    if w.attempt(id)?.channel == Channel::Email {
+        let body = mail(w, id)?;
+        let a = w.attempt_mut(id)?;
+        (a.body, a.segments) = (body, 1);
+        return Ok(());
+    }
     let words = wording(w, w.attempt(id)?);
     let rendered = render(w, id, words, WordingSource::Configured)?;
     let key = template_key(w, words);
@@ -76,6 +83,45 @@ pub(super) fn built_in(w: &Work<'_>, id: AttemptId) -> Result<body::Rendered, Il
     render(w, id, wording(w, w.attempt(id)?), WordingSource::BuiltIn)
 }
 
+/// A mail, as it is kept.
+fn mail(w: &Work<'_>, id: AttemptId) -> Result<String, Illegal> {
+    let (call, a) = (&w.state.call, w.attempt(id)?);
+    let (line, _) = w.ctx.directory.line(call.data.twilio_to_number.as_deref());
+    let holder = holder_name(w);
+    let text = |t: &Option<String>| t.clone().unwrap_or_default();
+    let own = call.data.body.clone().filter(|b| !b.trim().is_empty());
+    let link = (w.ctx.link)(id);
+    let number = w.ctx.directory.sender(line).filter(|s| s.as_str().starts_with('+'));
+    Ok(mail::text(&MailInput {
+        kind: kind_of(w, a, wording(w, a), &holder),
+        reference: &a.reference(&call.reference),
+        business: &line.name,
+        level: &call.level,
+        issue: &own.unwrap_or_else(|| text(&call.data.issue_summary)),
+        address: &text(&call.data.address),
+        caller_name: &text(&call.data.caller_name),
+        caller_phone: &text(&call.data.caller_phone),
+        link: link.as_deref(),
+        text_to: number.map(super::types::Sender::as_str),
+        test_mode: w.ctx.rules.test_mode,
+    }))
+}
+
+/// Which text an attempt is.
+fn kind_of<'a>(w: &Work<'_>, a: &'a Attempt, words: Wording, holder: &'a str) -> TextKind<'a> {
+    match (a.kind, w.state.call.status) {
+        (AttemptKind::Notice, _) if words == Wording::First => TextKind::First,
+        (AttemptKind::Notice, _) => TextKind::Reminder,
+        (AttemptKind::StandDown, CallStatus::Cancelled) => TextKind::StandDown { why: body::StandDown::Cancelled },
+        (AttemptKind::StandDown, CallStatus::Acknowledged) => {
+            TextKind::StandDown { why: body::StandDown::Taken { by: holder } }
+        }
+        (AttemptKind::StandDown, CallStatus::Deferred) => TextKind::StandDown { why: body::StandDown::Deferred },
+        (AttemptKind::StandDown, _) => TextKind::StandDown { why: body::StandDown::Resolved },
+        (AttemptKind::Answer | AttemptKind::Update, _) => TextKind::Answer { text: &a.result },
+    }
+}
+
 fn render(w: &Work<'_>, id: AttemptId, words: Wording, source: WordingSource) -> Result<body::Rendered, Illegal> {
     let (call, a) = (&w.state.call, w.attempt(id)?);
     let (line, _) = w.ctx.directory.line(call.data.twilio_to_number.as_deref());
@@ -86,19 +132,11 @@ fn render(w: &Work<'_>, id: AttemptId, words: Wording, source: WordingSource) ->
     };
     let configured = source == WordingSource::Configured;
     let holder = holder_name(w);
-    let kind = match (a.kind, call.status) {
-        (AttemptKind::Notice, _) if words == Wording::First => TextKind::First,
-        (AttemptKind::Notice, _) => TextKind::Reminder,
-        (AttemptKind::StandDown, CallStatus::Cancelled) => TextKind::StandDown { why: body::StandDown::Cancelled },
-        (AttemptKind::StandDown, CallStatus::Acknowledged) => {
-            TextKind::StandDown { why: body::StandDown::Taken { by: &holder } }
-        }
-        (AttemptKind::StandDown, _) => TextKind::StandDown { why: body::StandDown::Resolved },
-        (AttemptKind::Answer | AttemptKind::Update, _) => TextKind::Answer { text: &a.result },
-    };
+    let kind = kind_of(w, a, words, &holder);
     let text = |t: &Option<String>| t.clone().unwrap_or_default();
     let reference = a.reference(&call.reference);
     let repeat_of = marked_as_repeat_of(w, a);
+    let link = (w.ctx.link)(id);
     body::render(&RenderInput {
         template: template.filter(|_| configured),
         own_words: call.data.body.as_deref().filter(|_| configured),
@@ -112,6 +150,7 @@ fn render(w: &Work<'_>, id: AttemptId, words: Wording, source: WordingSource) ->
         caller_name: &text(&call.data.caller_name),
         caller_phone: &text(&call.data.caller_phone),
         level: &call.level,
+        link: link.as_deref().unwrap_or_default(),
         test_mode: w.ctx.rules.test_mode,
     })
     .map_err(|_| Illegal::Missing("a reference that can be searched for"))

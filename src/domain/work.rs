@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::alert::{AlertChange, AlertKey, AlertKind};
-use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, IllegalMove, Move};
+use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel, IllegalMove, Move};
 use super::call::{CallState, CallStatus};
 use super::change::Change;
 use super::event::Loaded;
@@ -22,6 +22,8 @@ pub struct Ctx<'a> {
     pub rules: &'a Rules,
     /// Fresh ids.
     pub new_id: &'a dyn Fn() -> AttemptId,
+    /// The page by which the reader of this attempt takes its call; `None`: there is none.
+    pub link: &'a dyn Fn(AttemptId) -> Option<String>,
     /// Who did this, for the log.
     pub actor: Actor,
 }
@@ -172,8 +174,12 @@ impl<'a> Work<'a> {
 
     /// The finished change.
     pub(super) fn into_change(mut self) -> Change {
+        // A mail that the relay took tells nobody; where the ladder has no texts it is all that can be known.
+        let by_mail_alone = !self.state.call.policy.has_texts();
         let told = self.state.attempts.iter().any(|a| {
-            a.kind == AttemptKind::Notice && matches!(a.state, AttemptState::Submitted | AttemptState::Delivered)
+            a.kind == AttemptKind::Notice
+                && matches!(a.state, AttemptState::Submitted | AttemptState::Delivered)
+                && (a.channel != Channel::Email || by_mail_alone)
         });
         let call = &mut self.state.call;
         if told && call.notified_at.is_none() {

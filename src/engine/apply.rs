@@ -29,6 +29,7 @@ use crate::ids::Ids;
 use crate::store::{Committed, Store, StoreError, SyncedContacts};
 
 use super::in_force::{self, InForce, Interpreter};
+use super::links::Links;
 use super::safeguards;
 use super::wake::{Wake, WakeSignal};
 
@@ -55,6 +56,7 @@ pub struct Core {
     pub wake: Wake,
     in_force: RwLock<Arc<InForce>>,
     interpreter: Option<Interpreter>,
+    links: RwLock<Option<Arc<Links>>>,
     provider_clock: Mutex<ProviderClock>,
     refused: AtomicU64,
 }
@@ -93,8 +95,19 @@ impl Core {
             in_force: RwLock::new(Arc::new(in_force)),
             interpreter,
             provider_clock: Mutex::default(),
+            links: RwLock::default(),
             refused: AtomicU64::new(0),
         }
+    }
+
+    /// What makes and reads the links by which a call is taken; `None`: there is no public URL.
+    pub fn links(&self) -> Option<Arc<Links>> {
+        self.links.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Links are made so from now on.
+    pub fn set_links(&self, links: Option<Arc<Links>>) {
+        *self.links.write().unwrap_or_else(PoisonError::into_inner) = links;
     }
 
     /// What decisions are made under.
@@ -260,13 +273,15 @@ impl Core {
         let load = self.load_for(event, now);
         let phones = phones_of(event, &directory);
         let (ids, rules) = (self.ids.clone(), safeguards::rules_in_force(&held.rules));
-        let (event, actor) = (Arc::clone(event), actor.clone());
+        let (event, actor, links) = (Arc::clone(event), actor.clone(), self.links());
         let decide = move |loaded: &Loaded| -> Result<Change, String> {
             if loaded.basis != held.basis {
                 return Ok(Change { answer: Answer::Outdated, ..Change::default() });
             }
             let new_id = || AttemptId::from_uuid(ids.uuid(now));
-            let ctx = Ctx { now, directory: &directory, rules: &rules, new_id: &new_id, actor: actor.clone() };
+            let link = |attempt| links.as_ref().map(|l| l.of(attempt));
+            let ctx =
+                Ctx { now, directory: &directory, rules: &rules, new_id: &new_id, link: &link, actor: actor.clone() };
             step(loaded, &event, &ctx).map_err(|e| e.to_string())
         };
         (load, phones, decide)
@@ -336,7 +351,10 @@ impl Core {
                 references: import.references((0..REFERENCE_DRAWS).map(|_| self.ids.reference())),
                 used_since: now.minus(REFERENCE_REST),
             },
-            Event::Wake { call } | Event::Decide { call, .. } | Event::Unnotified { call } => Load::Call(call.clone()),
+            Event::Wake { call }
+            | Event::Decide { call, .. }
+            | Event::Unnotified { call }
+            | Event::Unanswered { call } => Load::Call(call.clone()),
             Event::Sent { attempt, outcome: crate::domain::event::SendOutcome::Accepted { sid, .. } } => {
                 Load::Message { attempt: Some(*attempt), sid: sid.clone(), said: None }
             }
@@ -389,6 +407,7 @@ fn phones_of(event: &Event, directory: &Directory) -> Vec<PhoneNumber> {
         | Event::EngineGone { .. }
         | Event::ClearOptOut { .. }
         | Event::Unnotified { .. }
+        | Event::Unanswered { .. }
         | Event::Breaker { .. }
         | Event::Note(_)
         | Event::PhoneCallEnded(_)

@@ -11,16 +11,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
 
-use crate::domain::Special;
 use crate::domain::Timestamp;
 use crate::domain::attempt::{Attempt, AttemptKind, Priority};
 use crate::domain::breaker::{self, Breaker, Route, RouteQuery};
 use crate::domain::change::{Answer, ToSend};
-use crate::domain::codes::{self, classify};
+use crate::domain::codes::{self, ErrorClass, classify};
 use crate::domain::event::{Event, SendOutcome};
+use crate::domain::mail::{self, MailAddress, is_relay};
 use crate::domain::types::{Actor, AttemptId, CallId};
+use crate::domain::{Class, Special};
 use crate::failpoint::{self, Safeguard};
-use crate::gateways::{Callback, GatewayError, MessageBody, Submission};
+use crate::gateways::{Callback, GatewayError, Mail, MailError, MailRefusal, MessageBody, Submission};
 use crate::store::{SendQueueKey, SendQueuePosition, Sendable, StoreError};
 
 use super::rate::Rates;
@@ -38,6 +39,10 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 const SET_QUARANTINED: Duration = Duration::from_secs(30);
 const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// How many mails may be under way at once: a relay that hangs keeps no text waiting.
+const MAILS_IN_FLIGHT_MAX: usize = 16;
+/// A relay that could not be reached so often for one mail is taken to be away: its breaker opens.
+const RELAY_TRIES: u32 = 4;
 
 /// How often claims that nobody works on are looked for.
 pub const SWEPT_EVERY: Duration = Duration::from_secs(2);
@@ -54,6 +59,7 @@ type Quarantined = Arc<Mutex<HashMap<AttemptId, Timestamp>>>;
 pub struct Dispatcher {
     engine: Arc<Engine>,
     permits: Arc<Semaphore>,
+    mail_permits: Arc<Semaphore>,
     rates: Arc<Mutex<Rates>>,
     busy: Busy,
     quarantined: Quarantined,
@@ -67,6 +73,7 @@ impl Dispatcher {
         Self {
             engine,
             permits: Arc::new(Semaphore::new(IN_FLIGHT_MAX)),
+            mail_permits: Arc::new(Semaphore::new(MAILS_IN_FLIGHT_MAX)),
             rates: Arc::new(Mutex::new(rates)),
             busy: Arc::default(),
             quarantined: Quarantined::default(),
@@ -197,7 +204,7 @@ impl Dispatcher {
             dialled: state.call.data.twilio_to_number.clone(),
             priority: a.priority,
             kind: a.kind,
-            own: a.sender.clone().filter(|_| a.kind == AttemptKind::Answer),
+            own: a.own_sender().cloned(),
             created_at: a.created_at,
         });
         Ok((items.collect(), waiting().map(|a| a.not_before).filter(|at| *at > now).min()))
@@ -231,7 +238,14 @@ impl Dispatcher {
             if skip || (reminders_wait && item.priority != Priority::First) {
                 continue;
             }
-            let Ok(permit) = self.permits.clone().try_acquire_owned() else {
+            let is_mail = item.own.as_ref().is_some_and(is_relay);
+            let places = if is_mail { &self.mail_permits } else { &self.permits };
+            let Ok(permit) = places.clone().try_acquire_owned() else {
+                if is_mail {
+                    // A mail that ends rings the bell.
+                    kept.insert(queue);
+                    continue;
+                }
                 done.full = true;
                 return kept;
             };
@@ -265,7 +279,7 @@ impl Dispatcher {
                 quarantined: self.quarantined.clone(),
                 sender,
             };
-            let permits = self.permits.clone();
+            let permits = places.clone();
             self.tasks.spawn(async move {
                 let mut permit = Some(permit);
                 let sent = one.run(item.attempt, &mut permit).await;
@@ -420,6 +434,9 @@ impl One {
 
     async fn submit(&self, send: &ToSend) -> SendOutcome {
         let a = &send.attempt;
+        if let Some(to) = &a.recipient.email {
+            return self.mail(a, to).await;
+        }
         let message = Submission {
             attempt: a.id,
             to: a.recipient.phone.clone(),
@@ -440,6 +457,38 @@ impl One {
         }
     }
 
+    async fn mail(&self, a: &Attempt, to: &MailAddress) -> SendOutcome {
+        let of_relay =
+            |class, why| SendOutcome::Refused { code: None, error_class: ErrorClass { class, special: None }, why };
+        let Some(relay) = self.engine.mail() else {
+            return of_relay(Class::Sender, "no mail relay is configured here (smtp.url)".to_owned());
+        };
+        let (subject, text) = mail::parts(&a.body);
+        let message = Mail {
+            id: a.id.to_string(),
+            to: to.clone(),
+            from_name: None,
+            subject: subject.to_owned(),
+            text: text.to_owned(),
+            html: mail::html(&a.body),
+        };
+        match relay.submit(&message).await {
+            Ok(said) => SendOutcome::Relayed { said },
+            Err(MailError::Refused { whose: MailRefusal::Relay, why }) => of_relay(Class::Sender, why),
+            Err(MailError::Refused { why, .. }) => of_relay(Class::PairOrContent, why),
+            Err(MailError::NotSent { why }) if a.tries >= RELAY_TRIES => of_relay(Class::Sender, why),
+            Err(MailError::NotSent { why }) => SendOutcome::NotSent { why, again_at: self.again_at(a, Duration::ZERO) },
+            Err(MailError::Unknown { why }) => SendOutcome::Unknown { why },
+        }
+    }
+
+    /// When a try that surely did not happen is made again; `asked`: how long the provider asked us to wait.
+    fn again_at(&self, a: &Attempt, asked: Duration) -> Timestamp {
+        let core = &self.engine.core;
+        let own = BACKOFF_FIRST.saturating_mul(1 << a.tries.min(8)).min(BACKOFF_MAX);
+        core.clock.now().plus(core.ids.jittered(own).max(asked.min(believed(a.priority))))
+    }
+
     fn outcome_of(&self, e: GatewayError, a: &Attempt) -> SendOutcome {
         match e {
             GatewayError::Refused { code, message, http } => {
@@ -457,10 +506,7 @@ impl One {
                 }
             }
             GatewayError::Retryable { why, retry_after } => {
-                let core = &self.engine.core;
-                let own = BACKOFF_FIRST.saturating_mul(1 << a.tries.min(8)).min(BACKOFF_MAX);
-                let pause = core.ids.jittered(own).max(retry_after.unwrap_or_default().min(believed(a.priority)));
-                SendOutcome::NotSent { why, again_at: core.clock.now().plus(pause) }
+                SendOutcome::NotSent { why, again_at: self.again_at(a, retry_after.unwrap_or_default()) }
             }
             GatewayError::Unknown { why } => SendOutcome::Unknown { why },
         }

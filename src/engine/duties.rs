@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::DailyList;
+
 use super::adopt::Adopter;
 use super::backups::{self, Backups};
 use super::checkpoints::{self, Checkpoints};
@@ -23,7 +25,9 @@ use super::scheduler::Scheduler;
 use super::sink::Sink;
 use super::synced_contacts::ContactSync;
 use super::wake::WakeSignal;
-use super::{Engine, Scope, beat, integrity, morning, outbox, silence, store_alarm, store_file, waiting, watch};
+use super::{
+    Engine, Scope, beat, integrity, morning, outbox, reports, silence, store_alarm, store_file, waiting, watch,
+};
 
 /// The group of what an engine does whatever its settings are.
 pub const ENGINE: &str = "engine";
@@ -37,6 +41,8 @@ pub const CONTACTS: &str = "contacts";
 pub const EVENTS: &str = "events";
 /// The group of the dead-man's switch.
 pub const HEARTBEAT: &str = "heartbeat";
+/// The list of the morning by mail.
+pub const REPORTS: &str = "reports";
 /// The group that takes calls of other systems over.
 pub const ADOPT: &str = "adopt";
 /// The group that compares lists of phone calls with what was reported.
@@ -118,6 +124,7 @@ pub const TABLE: &[DutyRow] = &[
     by_settings(CONTACTS, DutyLimits::usual().on(WakeSignal::ContactSync).only_asks()),
     by_settings(EVENTS, DutyLimits::usual().on(WakeSignal::Events).only_delivers()),
     by_settings(HEARTBEAT, DutyLimits::usual().only_asks()),
+    by_settings(REPORTS, DutyLimits::usual().only_delivers()),
     by_settings(ADOPT, DutyLimits::usual().only_asks()),
     by_settings(CALL_LISTS, DutyLimits::usual().only_asks()),
 ];
@@ -262,6 +269,14 @@ pub fn heartbeat(heartbeat: HeartbeatDuty) -> Vec<Duty> {
     vec![Duty::new(HEARTBEAT, limits(HEARTBEAT).every(every), work)]
 }
 
+/// Mails the list of the morning.
+pub fn reports(engine: &Arc<Engine>, daily: DailyList) -> Vec<Duty> {
+    let work = DutyWork::of(&Arc::new((engine.clone(), daily)), |of| {
+        Box::pin(async move { reports::pass(&of.0, &of.1).await })
+    });
+    vec![Duty::new(REPORTS, limits(REPORTS).every(reports::EVERY), work)]
+}
+
 /// Takes calls of other systems over.
 pub fn adopt(adopter: Adopter) -> Vec<Duty> {
     let every = adopter.every();
@@ -290,7 +305,7 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), all, "{names:?}");
-        for name in [ALERTS, MIRROR, CONTACTS, EVENTS, HEARTBEAT, ADOPT, CALL_LISTS] {
+        for name in [ALERTS, MIRROR, CONTACTS, EVENTS, HEARTBEAT, REPORTS, ADOPT, CALL_LISTS] {
             assert!(names.contains(&name), "{name}");
         }
     }

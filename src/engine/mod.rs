@@ -24,9 +24,11 @@ pub(crate) mod intake;
 pub(crate) mod integrity;
 pub(crate) mod json;
 pub(crate) mod layout;
+pub(crate) mod links;
 pub(crate) mod listener;
 pub(crate) mod mirror;
 pub(crate) mod morning;
+pub(crate) mod night;
 pub(crate) mod outbox;
 pub(crate) mod phone_calls;
 pub(crate) mod poller;
@@ -35,6 +37,7 @@ pub(crate) mod rate;
 pub(crate) mod rebuild;
 pub(crate) mod reconciler;
 pub(crate) mod recovery;
+pub(crate) mod reports;
 pub(crate) mod requests;
 mod safeguards;
 pub(crate) mod scheduler;
@@ -61,7 +64,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::domain::types::CallId;
 use crate::domain::{ClockOffset, Timestamp};
-use crate::gateways::SmsGateway;
+use crate::gateways::{MailGateway, SmsGateway};
 use crate::store::StoreError;
 
 use apply::Core;
@@ -125,6 +128,8 @@ pub struct Engine {
     /// Whether the store's file is in its place.
     pub file_watch: FileWatch,
     mirror: Mutex<MirrorHealth>,
+    /// The relay of mails, where one is configured.
+    mail: RwLock<Option<Arc<dyn MailGateway>>>,
     /// Fires when another process asked this one for the lock and may have it (never for `serve`).
     pub yielded: CancellationToken,
 }
@@ -153,6 +158,7 @@ impl Engine {
             heartbeats: Heartbeats::default(),
             file_watch: FileWatch::default(),
             mirror: Mutex::default(),
+            mail: RwLock::default(),
             yielded: CancellationToken::new(),
         })
     }
@@ -165,6 +171,16 @@ impl Engine {
     /// Alerts are delivered to these from now on.
     pub fn set_sinks(&self, sinks: Vec<Arc<Sink>>) {
         *self.sinks.write().unwrap_or_else(PoisonError::into_inner) = sinks;
+    }
+
+    /// The relay of mails, by the settings in force.
+    pub fn mail(&self) -> Option<Arc<dyn MailGateway>> {
+        self.mail.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Mails go by this relay from now on.
+    pub fn set_mail(&self, relay: Option<Arc<dyn MailGateway>>) {
+        *self.mail.write().unwrap_or_else(PoisonError::into_inner) = relay;
     }
 
     /// How the mirror is doing, where there is one.

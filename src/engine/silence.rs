@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use crate::domain::Timestamp;
 use crate::domain::alert::AlertChange;
 use crate::domain::event::Event;
 use crate::domain::types::Actor;
+use crate::domain::{ANSWERED_WITHIN, AlertKind, Timestamp};
 use crate::store::{AlertLine, StoreError};
 
 use super::apply::Core;
@@ -27,13 +27,25 @@ const BATCH: usize = 200;
 pub async fn pass(engine: &Engine) -> Passed {
     let core = &engine.core;
     let now = core.clock.now();
-    unnotified(core, now).await.and(unnotified_still(core, now).await)?;
+    let unanswered = unanswered(core, now).await;
+    unnotified(core, now).await.and(unanswered).and(unnotified_still(core, now).await)?;
     Ok(Some(now.plus(EVERY)))
 }
 
 async fn unnotified(core: &Core, now: Timestamp) -> Result<(), StoreError> {
     for call in core.store.unnotified(now.minus(UNNOTIFIED), BATCH).await? {
         others_go_on(core.apply(Event::Unnotified { call }, Actor::engine()).await.map(drop))?;
+    }
+    Ok(())
+}
+
+/// Where mails alone tell, an answer is asked for.
+async fn unanswered(core: &Core, now: Timestamp) -> Result<(), StoreError> {
+    if core.directory().mail_from.is_none() {
+        return Ok(());
+    }
+    for call in core.store.unanswered(now.minus(ANSWERED_WITHIN), BATCH).await? {
+        others_go_on(core.apply(Event::Unanswered { call }, Actor::engine()).await.map(drop))?;
     }
     Ok(())
 }
@@ -54,7 +66,10 @@ fn again(alert: &AlertLine, now: Timestamp) -> Option<AlertChange> {
     let times = now.since(alert.raised_at).as_secs() / every.as_secs();
     let minutes = times * every.as_secs() / 60;
     let call = alert.key.subject();
-    let message =
-        format!("nobody has been told of call {call} yet, {minutes} min after the first alarm: take it by hand");
+    let what = match alert.key.kind() {
+        AlertKind::Unanswered => format!("nobody has answered the mails about call {call}"),
+        _ => format!("nobody has been told of call {call} yet"),
+    };
+    let message = format!("{what}, {minutes} min after the first alarm: take it by hand");
     (times > 0 && alert.message != message).then(|| AlertChange::Again { key: alert.key.clone(), message })
 }

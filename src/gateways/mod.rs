@@ -6,11 +6,16 @@ pub(crate) mod event_webhook;
 mod exchange;
 pub(crate) mod heartbeat;
 pub(crate) mod mirror;
+mod no_texts;
 pub(crate) mod phone_calls;
 mod provider_clock;
+pub(crate) mod smtp;
+#[cfg(test)]
+mod smtp_tests;
 pub(crate) mod twilio;
 
 pub use mirror::{MirrorError, MirrorGateway};
+pub use no_texts::NoTexts;
 pub use provider_clock::{ClockWatcher, http_date};
 
 use std::time::Duration;
@@ -18,6 +23,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::domain::alert::AlertKey;
+use crate::domain::mail::MailAddress;
 use crate::domain::types::CallRef;
 use crate::domain::types::{AttemptId, CallId, ErrorCode, MessageSid, Sender, Timestamp};
 use crate::domain::{MessageStatus, PhoneNumber, ProviderClock};
@@ -140,6 +146,65 @@ pub trait SmsGateway: Send + Sync {
     fn clock(&self) -> ProviderClock {
         ProviderClock::default()
     }
+}
+
+/// One mail.
+#[derive(Clone)]
+pub struct Mail {
+    /// The left part of its Message-ID: the same mail again is one to most programs.
+    pub id: String,
+    pub to: MailAddress,
+    /// As people read the sender.
+    pub from_name: Option<String>,
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+impl std::fmt::Debug for Mail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Mail({}, to {}, {} characters)", self.id, self.to, self.text.chars().count())
+    }
+}
+
+/// Whose fault a refusal is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailRefusal {
+    /// The reader's address.
+    Recipient,
+    /// What was written.
+    Content,
+    /// Ours: the relay does not take mails from us.
+    Relay,
+}
+
+/// Why a mail was not taken: the three meanings of [`GatewayError`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MailError {
+    /// For good.
+    #[error("{why}")]
+    Refused { whose: MailRefusal, why: String },
+    /// Surely not; it may pass.
+    #[error("{why}")]
+    NotSent { why: String },
+    /// Nobody knows, and nobody can be asked.
+    #[error("{why}")]
+    Unknown { why: String },
+}
+
+/// A relay of mails. No method retries.
+#[async_trait]
+pub trait MailGateway: Send + Sync {
+    /// One conversation. On `Ok` the relay has the mail: its words, for a person.
+    ///
+    /// # Errors
+    /// [`MailError`].
+    async fn submit(&self, mail: &Mail) -> Result<String, MailError>;
+    /// Connects and proves who we are; sends nothing.
+    ///
+    /// # Errors
+    /// [`MailError`].
+    async fn check(&self) -> Result<(), MailError>;
 }
 
 /// One alert as a sink is told of it.

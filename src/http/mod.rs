@@ -11,6 +11,7 @@ mod auth;
 mod calls;
 mod dispatch;
 mod intake;
+mod links;
 mod ops;
 mod problem;
 mod refusals;

@@ -122,7 +122,7 @@ impl Default for HttpLimits {
 pub enum Surface {
     /// Everything.
     Full,
-    /// `/webhooks` and `/livez` alone.
+    /// `/webhooks`, `/l/…` and `/livez` alone.
     PublicOnly,
 }
 

@@ -33,6 +33,7 @@ use crate::gateways::twilio::wire::{FormError, InboundSms, StatusCallback};
 use crate::failpoint::{self, Safeguard};
 
 use super::intake::{self, Way};
+use super::links;
 use super::problem::Problem;
 use super::refusals::WebhookRefusal;
 use super::request::{body, form, json as json_answer, media_type};
@@ -73,6 +74,13 @@ struct Refused(WebhookRefusal, Problem);
 pub(super) async fn called(State(state): State<Arc<HttpState>>, request: Request) -> Result<Response, Problem> {
     let (parts, raw) = request.into_parts();
     let path = parts.uri.path();
+    if let Some(token) = at_either(path, prefix(&state), links::token_at) {
+        return match parts.method {
+            Method::GET | Method::HEAD => links::shown(&state, token).await,
+            Method::POST => links::taken(&state, token).await,
+            _ => Err(wrong_method()),
+        };
+    }
     if !path.split('/').any(|part| part == "webhooks") {
         return Err(Problem::new(StatusCode::NOT_FOUND, "There is nothing at this path."));
     }

@@ -112,6 +112,24 @@ pub(super) enum Action {
         #[serde(deserialize_with = "values::items")]
         faults: Vec<Fault>,
     },
+    /// What the relay of mails does with the next so many, or with all from now on.
+    Relay {
+        #[serde(rename = "relay", deserialize_with = "values::text")]
+        does: String,
+        #[serde(default, deserialize_with = "values::some_int::<_, 1, 1_000, _>")]
+        times: Option<u64>,
+    },
+    /// The link of the newest mail to somebody is opened, or its button is pressed.
+    Link {
+        #[serde(rename = "link", deserialize_with = "values::text")]
+        method: String,
+        #[serde(deserialize_with = "values::text")]
+        of: String,
+        #[serde(default, deserialize_with = "values::some_int::<_, 200, 599, _>")]
+        answer: Option<i64>,
+        #[serde(default, deserialize_with = "values::many")]
+        says: Vec<String>,
+    },
     /// And no more.
     ClearFaults {
         #[serde(rename = "clear_faults")]
@@ -196,7 +214,7 @@ pub(super) enum Action {
 }
 
 /// The keys of which each `[[when]]` has exactly one.
-pub(super) const ACTIONS: [&str; 26] = [
+pub(super) const ACTIONS: [&str; 28] = [
     "dispatch",
     "wait",
     "pause",
@@ -211,6 +229,8 @@ pub(super) const ACTIONS: [&str; 26] = [
     "run",
     "end",
     "faults",
+    "relay",
+    "link",
     "clear_faults",
     "forge",
     "request",

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::documents::{list, text, texts};
+use super::documents::{list, mails, text, texts};
 use super::mirror::compare::Rows;
 use super::spared;
 
@@ -171,6 +171,9 @@ pub fn judge<'a>(ledger: &Value, stories: &[Value], accepted: impl IntoIterator<
     let mut by_reference: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
     for m in texts(ledger) {
         by_reference.entry(text(m, "body").split(' ').next().unwrap_or_default()).or_default().push(m);
+    }
+    for m in mails(ledger) {
+        by_reference.entry(text(m, "subject").split(' ').next().unwrap_or_default()).or_default().push(m);
     }
     let known: BTreeSet<&str> = stories.iter().map(|s| text(s, "callId")).collect();
     for id in accepted.into_iter().filter(|id| !known.contains(id)) {

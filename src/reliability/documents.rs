@@ -19,6 +19,11 @@ pub(super) fn texts(ledger: &Value) -> impl Iterator<Item = &Value> {
     list(ledger, "messages").iter().filter(|m| text(m, "direction") == "outbound-api")
 }
 
+/// The mails that the relay took, oldest first.
+pub(super) fn mails(ledger: &Value) -> &[Value] {
+    list(ledger, "mails")
+}
+
 /// A time in a document.
 pub(super) fn time(v: &Value, key: &str) -> Option<Timestamp> {
     v.get(key).and_then(Value::as_str).and_then(|t| t.parse().ok())

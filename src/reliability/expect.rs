@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::crowd;
 use crate::domain::Timestamp;
 
-use super::documents::{Seen, alert_keys, creates, fits, list, not_found_out, text, texts, time};
+use super::documents::{Seen, alert_keys, creates, fits, list, mails, not_found_out, text, texts, time};
 use super::mirror;
 use super::outcome::Check;
 use super::sinks;
@@ -20,6 +20,12 @@ pub(super) async fn all(then: &Then, seen: &Seen, world: &mut World) -> Vec<Chec
     let names = world.phone_names().clone();
     by_contact("texts", "outbound-api", &then.texts, seen, &names, &mut checks);
     by_contact("answers", "outbound-reply", &then.answers, seen, &names, &mut checks);
+    for (who, n) in &then.mails {
+        let to = format!("{who}@example.com");
+        let found = mails(&seen.ledger).iter().filter(|m| text(m, "to") == to).count();
+        let held = u64::try_from(found).is_ok_and(|f| f == *n);
+        checks.push(Check::of(format!("{n} mails to {who}"), held, found.to_string()));
+    }
     if let Some(order) = &then.order {
         let name = |phone: &str| names.iter().find(|(_, p)| *p == phone).map_or(phone.to_owned(), |(n, _)| n.clone());
         let found: Vec<String> = texts(&seen.ledger).map(|m| name(text(m, "to"))).collect();

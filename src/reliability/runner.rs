@@ -165,6 +165,8 @@ fn name_of(action: &Action) -> String {
         Action::Run { args, .. } => format!("run `{}`", args.join(" ")),
         Action::End { name, .. } => format!("end of {name}"),
         Action::Faults { .. } => "arm faults".into(),
+        Action::Relay { does, .. } => format!("the relay: {does}"),
+        Action::Link { method, of, .. } => format!("{method} the link of {of}"),
         Action::ClearFaults { .. } => "clear faults".into(),
         Action::Forge { path, .. } => format!("forge {path}"),
         Action::Request { method, path, .. } => format!("{method} {path}"),
@@ -207,6 +209,15 @@ async fn act(action: &Action, world: &mut World) -> Result<(), String> {
             };
             let status = world.reply(from, &body, *again).await?;
             same("the webhook's answer", answer.as_ref(), &status)
+        }
+        Action::Relay { does, times } => world.relay_does(does, *times).await,
+        Action::Link { method, of, answer, says } => {
+            let (status, page) = world.link(method, of).await?;
+            same("the answer of the link", answer.as_ref(), &i64::from(status))?;
+            match says.iter().find(|words| !page.contains(words.as_str())) {
+                Some(words) => Err(format!("the page does not say {words:?}: {page}")),
+                None => Ok(()),
+            }
         }
         Action::Kill { at: Some(point), within, .. } => world.kill_at(point, *within).await,
         Action::Kill { .. } => world.signal(Signal::Kill).await,

@@ -20,16 +20,19 @@ messages_per_second = 0
 id = "sam"
 name = "Sam Ortiz"
 phone = "+19495550101"
+email = "sam@example.com"
 role = "primary"
 [[contacts]]
 id = "ana"
 name = "Ana Reyes"
 phone = "+19495550102"
+email = "ana@example.com"
 role = "backup"
 [[contacts]]
 id = "lee"
 name = "Lee Park"
 phone = "+19495550103"
+email = "lee@example.com"
 role = "owner"
 [policies.normal]
 steps = [ { wait = "0s", notify = ["primary"] }, { wait = "1h", notify = ["backup"] } ]

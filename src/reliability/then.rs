@@ -17,6 +17,9 @@ pub(super) struct Then {
     /// Texts by contact, made through the API.
     #[serde(deserialize_with = "values::counts")]
     pub(super) texts: Vec<(String, u64)>,
+    /// Mails that the relay took, by contact.
+    #[serde(deserialize_with = "values::counts")]
+    pub(super) mails: Vec<(String, u64)>,
     /// Who was texted, in order.
     #[serde(deserialize_with = "values::some_many")]
     pub(super) order: Option<Vec<String>>,

@@ -2,6 +2,7 @@
 //! ends with the value: children first, then the sandbox, then the directory.
 
 mod armed_faults;
+mod mails;
 mod record;
 mod requests;
 mod stories;
@@ -220,6 +221,7 @@ impl World {
             .env("USER", "drill")
             .env("PATH", "/usr/bin:/bin")
             .env("DISPATCHCTL_SANDBOX__LISTEN", self.sandbox_at.to_string())
+            .envs(self.relay_of_mails())
             .envs(environment(&self.given, self.sandbox_at, self.zone.as_deref()))
             .envs(self.given.env.iter().map(|(k, v)| (k, v)))
             .current_dir(self.drill_dir.path());

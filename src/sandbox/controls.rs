@@ -22,6 +22,7 @@ use super::identity;
 use super::ledger::LedgerEntry;
 use super::people::{self, ReplyNow};
 use super::person::Person;
+use super::relay::RelayDoes;
 use super::sinks;
 use super::state::Shared;
 use super::target::Target;
@@ -74,6 +75,8 @@ fn route(shared: &Arc<Shared>, request: &Request) -> ControlAnswer {
         ("POST", "/_sandbox/forge") => forge(shared, request),
         ("GET", "/_sandbox/airtable") => Ok((200, shared.state().airtable.shown())),
         ("POST", "/_sandbox/airtable") => by_hand(shared, request),
+        ("GET", "/_sandbox/mails") => Ok((200, shared.state().relay.shown())),
+        ("POST", "/_sandbox/relay") => relay(shared, request),
         ("GET", "/_sandbox/agents") => Ok((200, shared.state().agents.shown())),
         ("POST", "/_sandbox/agents") => {
             agents::act(shared, &request.body).map(|done| (200, done)).map_err(|e| (400, e))
@@ -117,6 +120,7 @@ pub(super) fn texts(shared: &Shared) -> Value {
     let state = shared.state();
     json!({
         "messages": state.messages.iter().map(LedgerEntry::from).collect::<Vec<_>>(),
+        "mails": state.relay.mails(),
         "vainLists": state.vain_lists,
         "since": shared.started,
         "violations": state.violations,
@@ -129,6 +133,19 @@ fn add_faults(shared: &Arc<Shared>, request: &Request) -> ControlAnswer {
     let faults: Vec<Fault> = one_or_many(request)?;
     let ids: Result<Vec<u64>, String> = faults.into_iter().map(|f| shared.add_fault(f)).collect();
     Ok((201, json!({ "ids": ids.map_err(|e| (400, e))? })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RelayNow {
+    does: RelayDoes,
+    times: Option<usize>,
+}
+
+fn relay(shared: &Shared, request: &Request) -> ControlAnswer {
+    let RelayNow { does, times } = parse(request)?;
+    shared.state().relay.set(does, times);
+    Ok((204, Value::Null))
 }
 
 fn set_people(shared: &Shared, request: &Request) -> ControlAnswer {

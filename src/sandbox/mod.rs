@@ -30,6 +30,7 @@ mod ledger;
 mod messages;
 mod people;
 mod person;
+mod relay;
 mod route;
 mod server;
 mod sinks;
@@ -61,6 +62,7 @@ use state::Shared;
 /// A running sandbox. Dropping it stops it; [`Sandbox::shutdown`] also waits until the port is free.
 pub struct Sandbox {
     addr: SocketAddr,
+    relay: Option<SocketAddr>,
     shared: Arc<Shared>,
     server: Option<Server>,
     runtime: Option<tokio::runtime::Runtime>,
@@ -96,9 +98,10 @@ impl Sandbox {
                 return Err(e);
             }
         };
+        let relay = relay::start(addr, listen.port() != 0, &shared);
         let server = Server::start(listener, &shared).await;
         callbacks::resume(&shared);
-        Ok(Self { addr, shared, server: Some(server), runtime: Some(runtime) })
+        Ok(Self { addr, relay, shared, server: Some(server), runtime: Some(runtime) })
     }
 
     /// `http://127.0.0.1:4010`: what stands for `https://api.twilio.com`.
@@ -109,6 +112,11 @@ impl Sandbox {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Where it takes mails; `None`: the port above its own is not free.
+    pub fn relay_addr(&self) -> Option<SocketAddr> {
+        self.relay
     }
 
     /// Every message that was accepted, outbound and inbound, oldest first.

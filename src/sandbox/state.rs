@@ -16,6 +16,7 @@ use super::kept_alerts::Sinks;
 use super::ledger::{ContentLine, LedgerFile, LedgerLine, LineRef, StatusLine, Violation};
 use super::messages::{Content, Direction, Message, Messages, Status};
 use super::person::{Person, is_opt_in, is_opt_out};
+use super::relay::Relay;
 use super::target::{Target, client};
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::Timestamp;
@@ -72,6 +73,8 @@ pub(super) struct SandboxState {
     pub(super) vain_lists: VecDeque<Timestamp>,
     /// What was told to the sandbox as a sink of alerts.
     pub(super) sinks: Sinks,
+    /// What its relay of mails took.
+    pub(super) relay: Relay,
 }
 
 /// The sandbox behind its server.
@@ -130,6 +133,7 @@ impl Shared {
             apart_ms: 0,
             vain_lists: VecDeque::new(),
             sinks: Sinks::default(),
+            relay: Relay::default(),
             agents: Lists::default(),
             airtable: Airtable::new(config.seed, config.airtable_pause, config.airtable_shape),
         };

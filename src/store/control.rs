@@ -158,6 +158,8 @@ pub struct ListProgress {
 /// changes nothing, and so does answering a request twice; [`Control::post_request`] posts another one.
 #[async_trait]
 pub trait Control: Send + Sync {
+    /// The key that signs links: `fresh` where there is none yet, which then stays. Never in a log.
+    async fn link_key(&self, fresh: [u8; 32]) -> Result<[u8; 32], StoreError>;
     /// The settings in force; `None`: none were put in force yet.
     async fn settings(&self) -> Result<Option<SettingsRow>, StoreError>;
     /// Puts settings in force, and whom they name to be told; the same ones again keep their number. The row that is in force.

@@ -9,7 +9,7 @@ use crate::domain::call::CallState;
 use crate::domain::change::{Change, ReceiptRow};
 use crate::domain::event::{Load, Loaded};
 use crate::domain::log::LogEntry;
-use crate::domain::types::{CallId, CallRef, MessageSid};
+use crate::domain::types::{AttemptId, CallId, CallRef, MessageSid};
 use crate::domain::{PhoneNumber, Timestamp};
 
 /// A pure decision over what was loaded. It may run more than once (a batch whose transaction was lost is run again one by
@@ -69,6 +69,8 @@ pub trait Ledger: Send + Sync {
     async fn call_by_key(&self, key: &str) -> Result<Option<CallId>, StoreError>;
     /// The call of this message.
     async fn call_by_sid(&self, sid: &MessageSid) -> Result<Option<CallId>, StoreError>;
+    /// The call of this attempt.
+    async fn call_by_attempt(&self, attempt: AttemptId) -> Result<Option<CallId>, StoreError>;
     /// The newest call with this reference.
     async fn call_by_reference(&self, reference: &CallRef) -> Result<Option<CallId>, StoreError>;
     /// The wall clock was stepped by `by_ms` (back: less than 0), in one transaction. Sends whose outcome is open remember it, see

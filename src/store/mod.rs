@@ -25,6 +25,7 @@ mod outbox;
 mod peeked;
 mod place;
 mod queues;
+mod reports;
 mod rows;
 mod send_queues;
 mod sqlite;
@@ -53,6 +54,7 @@ pub use outbox::{Outbox, OutboxLine};
 pub use peeked::Peeked;
 pub use place::{Location, StoreMode, StoreSettings};
 pub use queues::{Listened, ListenedPlace, Pollable, Queues, Searchable, Sendable, WaitingPhoneCall};
+pub use reports::{ReportMail, ReportState, Reports};
 pub use send_queues::{SendQueue, SendQueueKey, SendQueuePosition};
 pub(crate) use sqlite::corrupt;
 #[cfg(test)]
@@ -65,7 +67,7 @@ pub use views::{
 /// Durable state behind everything: what a backend gives. All methods are safe to cancel: a write that was handed over is done or
 /// not done as a whole.
 #[async_trait]
-pub trait Store: Ledger + Queues + Views + Outbox + Control {
+pub trait Store: Ledger + Queues + Views + Outbox + Control + Reports {
     /// The upkeep of a store that is a file of this machine; `None`: somebody else keeps it.
     fn upkeep(&self) -> Option<&dyn Upkeep>;
     /// Whether what is open is still in its place: cheap enough for every call that is accepted.

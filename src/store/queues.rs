@@ -147,6 +147,9 @@ pub trait Queues: Send + Sync {
     /// DISPATCHING calls accepted before `before` of which nobody has been told and nothing was accepted, and for which no alert
     /// `unnotified:<call>` is raised, oldest first: a crowd that is known hides nobody.
     async fn unnotified(&self, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;
+    /// DISPATCHING calls accepted before `before` whose ladder tells by mail alone, and for which no alert `unanswered:<call>` is
+    /// raised, oldest first.
+    async fn unanswered(&self, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;
     /// DEFERRED calls that nobody has seen and whose wake time has come, earliest first.
     async fn not_seen(&self, now: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;
     /// Receipts that were kept for nobody and whose message or attempt is known by now, oldest first, with its call.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{mins, secs};
 use crate::domain::UnknownPolicy;
+use crate::domain::attempt::Channel;
 use crate::domain::policy::{Policy, Step};
 use crate::domain::rules::Rules;
 use crate::domain::team::{Contact, Directory, Line, Templates};
@@ -24,10 +25,19 @@ pub(crate) fn phone(who: &str) -> &str {
 
 /// A policy from its waits and roles.
 pub(crate) fn policy(name: &str, steps: &[(Duration, &[&str])]) -> Policy {
-    let steps = steps
-        .iter()
-        .map(|(wait, roles)| Step { wait: *wait, notify: roles.iter().map(|r| r.parse().expect("role")).collect() });
-    Policy { name: name.into(), steps: steps.collect(), repeat: 0, repeat_wait: mins(10), exhaust_after: mins(10) }
+    let steps = steps.iter().map(|(wait, roles)| Step {
+        wait: *wait,
+        notify: roles.iter().map(|r| r.parse().expect("role")).collect(),
+        channel: Channel::Sms,
+    });
+    Policy {
+        name: name.into(),
+        steps: steps.collect(),
+        repeat: 0,
+        repeat_wait: mins(10),
+        exhaust_after: mins(10),
+        defer_by_reply: None,
+    }
 }
 
 fn contact(id: &str, name: &str, role: &str) -> Contact {
@@ -35,6 +45,7 @@ fn contact(id: &str, name: &str, role: &str) -> Contact {
         id: id.parse().expect("id"),
         name: name.into(),
         phone: phone(id).parse().expect("phone"),
+        email: format!("{id}@example.com").parse().ok(),
         role: role.parse().ok(),
     }
 }
@@ -65,6 +76,7 @@ pub(crate) fn directory() -> Directory {
         lines: Vec::new(),
         from: SENDER.parse().ok(),
         fallback: Vec::new(),
+        mail_from: None,
         last_resort: Vec::new(),
         levels: crate::domain::levels::Levels::default(),
     }
@@ -110,11 +122,11 @@ pub(crate) fn attempt(call: &str, number: u32) -> crate::domain::attempt::Attemp
         provider: "twilio".into(),
         round: 1,
         step: number.saturating_sub(1),
-        recipient: Recipient {
-            contact: "sam".parse().expect("contact"),
-            name: "Sam Ortiz".into(),
-            phone: phone("sam").parse().expect("phone"),
-        },
+        recipient: Recipient::by_text(
+            "sam".parse().expect("contact"),
+            "Sam Ortiz".into(),
+            phone("sam").parse().expect("phone"),
+        ),
         sender: None,
         state: AttemptState::Scheduled,
         priority: Priority::First,

@@ -125,6 +125,7 @@ impl CoreHarness {
             directory: &self.directory,
             rules: &self.rules,
             new_id: &new_id,
+            link: &|_| None,
             actor: Actor("mia".into()),
         };
         let change = step(&loaded, &event, &ctx)?;
@@ -213,7 +214,10 @@ impl CoreHarness {
         let calls: Vec<CallState> = match event {
             Event::Accept(new) | Event::Report(new, _) => self.of_phone_call(new),
             Event::Import(import) => named(&import.state.call.id),
-            Event::Wake { call } | Event::Decide { call, .. } | Event::Unnotified { call } => named(call),
+            Event::Wake { call }
+            | Event::Decide { call, .. }
+            | Event::Unnotified { call }
+            | Event::Unanswered { call } => named(call),
             Event::Claim { attempt, .. }
             | Event::Settle { attempt, .. }
             | Event::Sent { attempt, .. }

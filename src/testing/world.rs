@@ -9,6 +9,7 @@ use super::clock::ManualClock;
 use super::crash::{Crash, Death};
 use super::fixtures;
 use super::gateway::ScriptedGateway;
+use super::relay::ScriptedRelay;
 use crate::clock::Clock as _;
 use crate::domain::Timestamp;
 use crate::domain::alert::SinkTarget;
@@ -78,6 +79,7 @@ pub(crate) struct World {
     starts: u32,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) sms: Arc<ScriptedGateway>,
+    pub(crate) relay: Arc<ScriptedRelay>,
     pub(crate) process: Process,
     /// The call that was dispatched last.
     pub(crate) last: Option<CallId>,
@@ -109,6 +111,8 @@ impl World {
         let sms = Arc::new(ScriptedGateway::new(clock.clone()));
         let ids = Arc::new(Ids::seeded(setup.seed));
         let process = start(&dir, &setup, &ids, &clock, &sms, "engine-1");
+        let relay = Arc::new(ScriptedRelay::default());
+        process.engine.set_mail(Some(relay.clone()));
         start::recover_local(&process.engine, "serve", None).await.expect("recovered");
         process.crash.dies(death);
         Self {
@@ -118,6 +122,7 @@ impl World {
             starts: 1,
             clock,
             sms,
+            relay,
             process,
             last: None,
             calls: 0,
@@ -133,6 +138,7 @@ impl World {
         let name = format!("engine-{}", self.starts);
         let (dir, setup) = (&self.dir, &self.setup);
         self.process = start(dir, setup, &self.ids, &self.clock, &self.sms, &name);
+        self.process.engine.set_mail(Some(self.relay.clone()));
         start::recover_local(&self.process.engine, "serve", None).await.expect("recovered");
     }
 

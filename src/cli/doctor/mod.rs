@@ -8,6 +8,7 @@ mod clock;
 mod fields;
 mod finding;
 mod intake;
+mod mail;
 mod public_url;
 mod settings;
 mod store;
@@ -36,10 +37,11 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
             clock::check(&app, handle),
             twilio::check(&app, handle),
             airtable::check(&app, &args),
-            intake::check(&app)
+            intake::check(&app),
+            mail::check(&app)
         )
     });
-    for part in [parts.0, parts.1, parts.2, parts.3, parts.4] {
+    for part in [parts.0, parts.1, parts.2, parts.3, parts.4, parts.5] {
         all.all.extend(part.all);
     }
     bar.finish_and_clear();

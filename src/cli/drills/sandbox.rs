@@ -83,6 +83,7 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
             "authToken": shown_token,
             "airtableToken": shown_airtable,
             "airtableBase": accepted.airtable_base,
+            "smtpUrl": sandbox.relay_addr().map(|at| format!("smtp://{at}")),
             "ledger": args.ledger,
         }));
     } else {
@@ -93,6 +94,9 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
         out.line(&format!("  AIRTABLE_API_KEY={shown_airtable}"));
         out.line(&format!("  AIRTABLE_BASE_ID={}", accepted.airtable_base));
         out.line(&format!("  DISPATCHCTL_AIRTABLE__BASE_URL={url}"));
+        if let Some(relay) = sandbox.relay_addr() {
+            out.line(&format!("  DISPATCHCTL_SMTP__URL=smtp://{relay}"));
+        }
         out.line(&format!("  ledger: {} and {url}/_sandbox/ledger", args.ledger.display()));
     }
     signals::stop_asked().await;

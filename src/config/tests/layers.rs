@@ -85,7 +85,8 @@ fn fixtures_are_valid() {
     assert_eq!((a.mirror, a.adopt_every), (MirrorPace::Batched(secs(600)), Some(secs(60))));
     assert_eq!((a.events.result.as_str(), a.events.call_id.as_str()), ("Outcome", "Call ID"));
     let normal = c.directory.default_line.policies.get("normal").expect("replaced");
-    assert_eq!((normal.steps.len(), normal.repeat, normal.exhaust_after), (2, 2, secs(600)));
+    assert_eq!((normal.steps.len(), normal.repeat, normal.exhaust_after), (3, 2, secs(600)));
+    assert!(normal.has_mails() && c.smtp.is_some() && c.directory.mail_from.is_some());
     assert_eq!(c.directory.default_line.policies.get("high").map(|p| p.steps.len()), Some(4));
     assert_eq!(c.directory.last_resort().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["Lee Park"]);
     assert_eq!((c.server.tokens.len(), c.alerts.sinks.len(), c.test_numbers.len()), (2, 2, 1));
@@ -96,7 +97,7 @@ fn fixtures_are_valid() {
     }
     assert!(c.documents.decides.pointer("/replies/take/2").is_some(), "the words decide");
     assert!(c.heartbeat.is_some() && c.warnings.is_empty(), "{:?}", c.warnings);
-    c.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts]).expect("complete");
+    c.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts, Part::Mail]).expect("complete");
 }
 
 #[test]
@@ -232,11 +233,8 @@ fn the_commented_keys_of_the_defaults_exist() {
         let inner = line.strip_prefix("# ").unwrap_or("");
         let is_key = inner.starts_with("[[")
             || inner.split_once(" = ").is_some_and(|(k, _)| k.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
-        text.push_str(if is_key || inner.starts_with("[templates]") || inner.starts_with("[intake.") {
-            inner
-        } else {
-            line
-        });
+        let is_section = ["[templates]", "[intake.", "[smtp]"].iter().any(|s| inner.starts_with(s));
+        text.push_str(if is_key || is_section { inner } else { line });
         text.push('\n');
     }
     let text = text

@@ -16,6 +16,7 @@ const SECRETS: &[&str] = &[
     "sample-events-path",
     "c2FtcGxlLXNpZ25pbmcta2V5LW9mLWV2ZW50cw",
     "sample-ping-secret",
+    "sample-smtp-password",
     "sample-retell-key",
     "sample-vapi-secret",
     "sample-vapi-key",

@@ -115,6 +115,7 @@ fn stand_down(input: &RenderInput<'_>, why: StandDown<'_>) -> String {
         }
         StandDown::Cancelled => "This call was called off".to_owned(),
         StandDown::Resolved => "This call is resolved".to_owned(),
+        StandDown::Deferred => "This call waits for the morning".to_owned(),
     };
     let end = "You need not go. Thank you.";
     let address = clean(input.address);

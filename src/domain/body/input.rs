@@ -30,6 +30,8 @@ pub struct RenderInput<'a> {
     pub caller_phone: &'a str,
     /// The emergency level; `normal` is not mentioned.
     pub level: &'a str,
+    /// The page by which its reader takes the call; empty where there is none.
+    pub link: &'a str,
     /// Whether the text must say that it is a test.
     pub test_mode: bool,
 }
@@ -62,6 +64,8 @@ pub enum StandDown<'a> {
     Cancelled,
     /// The call was resolved.
     Resolved,
+    /// It waits for the morning.
+    Deferred,
 }
 
 /// Why no text can be made, or why a template is not one.
@@ -112,4 +116,5 @@ pub(super) fn shorten(text: &str, max: usize) -> String {
 }
 
 /// What a template may use. `reminder` is true or false; the reference is set by the engine, not by the template.
-pub const VARIABLES: [&str; 8] = ["business", "contact", "issue", "address", "caller", "callback", "level", "reminder"];
+pub const VARIABLES: [&str; 9] =
+    ["business", "contact", "issue", "address", "caller", "callback", "level", "link", "reminder"];

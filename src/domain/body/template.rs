@@ -69,6 +69,7 @@ const SAMPLE: RenderInput<'static> = RenderInput {
     caller_name: "Jo Park",
     caller_phone: "+18005550100",
     level: "high",
+    link: "https://dispatch.example.com/l/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
     test_mode: false,
 };
 
@@ -132,6 +133,7 @@ fn output(
         caller => clean(input.caller_name),
         callback => shorten(&clean(input.caller_phone), CALLBACK_MAX),
         level => clean(input.level),
+        link => input.link,
         reminder => input.kind == TextKind::Reminder,
     };
     let mut sink = Bounded(Vec::new());

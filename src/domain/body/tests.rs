@@ -17,6 +17,7 @@ fn call() -> RenderInput<'static> {
         caller_name: "Jo Park",
         caller_phone: "+18005550100",
         level: "high",
+        link: "",
         test_mode: false,
     }
 }
@@ -55,6 +56,11 @@ fn each_kind_has_its_own_words() {
             "resolved",
             RenderInput { kind: TextKind::StandDown { why: StandDown::Resolved }, address: "", ..call() },
             "7K3Q-2 Acme Plumbing: This call is resolved. You need not go. Thank you.",
+        ),
+        (
+            "left for the morning",
+            RenderInput { kind: TextKind::StandDown { why: StandDown::Deferred }, address: "", ..call() },
+            "7K3Q-2 Acme Plumbing: This call waits for the morning. You need not go. Thank you.",
         ),
         ("answer", RenderInput { kind: TextKind::Answer { text: "It is yours.\n" }, ..call() }, "7K3Q-2 It is yours."),
         (
@@ -189,6 +195,7 @@ fn nothing_of_ours_offers_a_word_that_the_provider_takes() {
         TextKind::Reminder,
         TextKind::StandDown { why: StandDown::Cancelled },
         TextKind::StandDown { why: StandDown::Resolved },
+        TextKind::StandDown { why: StandDown::Deferred },
     ] {
         let text = body(RenderInput { kind, ..call() }).to_uppercase();
         assert!(tokens(&text).all(|t| !words.contains(&t.as_str())), "{text}");
@@ -254,7 +261,7 @@ proptest! {
         for template in [None, Some(w(6)), Some("{{ issue }} {{ caller }}")] {
             let input = RenderInput {
                 template, own_words: None, kind, reference: &reference, repeat_of: None, business: w(0),
-                contact_name: w(1), issue: w(2), address: w(3), caller_name: w(4), caller_phone: w(5), level: w(1), test_mode,
+                contact_name: w(1), issue: w(2), address: w(3), caller_name: w(4), caller_phone: w(5), level: w(1), link: "", test_mode,
             };
             let out = render(&input).expect("renders");
             prop_assert!(out.body.chars().count() <= BODY_CHARACTERS_MAX);

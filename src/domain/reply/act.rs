@@ -11,6 +11,7 @@ use crate::domain::answers::Prompt;
 use crate::domain::attempt::{AttemptEvent, AttemptKind};
 use crate::domain::call::{CallState, CallStatus as S, ExclusionReason};
 use crate::domain::decide::{self, StandDown};
+use crate::domain::deferred;
 use crate::domain::log::LogKind;
 use crate::domain::reply::Reading;
 use crate::domain::sequence;
@@ -168,6 +169,10 @@ impl<'a> Reply<'a> {
             let text = wording::hand_back_which(&[state]);
             return Ok(self.ask(Prompt::WhichToPass, "passed too late", text));
         }
+        if word == Word::Later && state.call.status == S::Dispatching && !state.call.policy.may_be_deferred() {
+            let text = wording::may_not_wait(&state.call.reference);
+            return Ok(self.ask(Prompt::OneOrTwo, "cannot wait at this level", text));
+        }
         let opted_out = self.is_opted_out();
         self.work(&state.call.id, |w| {
             let said = on_call(w, word, &contact, is_notified, &actor)?;
@@ -231,6 +236,16 @@ fn on_call(w: &mut Work<'_>, word: Word, contact: &ContactId, is_notified: bool,
             decide::close(w, S::Resolved, by, None, StandDown::AllBut(contact))?;
             Said::new("resolved the call", format!("{r} is closed. Thank you."))
         }
+        (Word::Later, S::Acknowledged) if mine => {
+            Said::new("cannot wait, it is theirs", format!("{r} is already yours. Reply 2 {r} to hand it back."))
+        }
+        (Word::Later, S::Dispatching) => {
+            deferred::by_reply(w, contact, by)?;
+            Said::new("left for the morning", format!("Noted: {r} waits for the morning. 1 {r} takes it all the same."))
+        }
+        (Word::Later, S::Deferred) => {
+            Said::new("waits for the morning already", format!("Noted: {r} waits for the morning."))
+        }
         (_, S::Acknowledged) => Said::new("taken by another", format!("{r}: {}.", decide::taken_by(w))),
         (Word::Pass, S::Dispatching) => {
             let why = format!("{} passed", name_in(w, contact));
@@ -240,7 +255,7 @@ fn on_call(w: &mut Work<'_>, word: Word, contact: &ContactId, is_notified: bool,
         (Word::Pass, S::Deferred) => {
             Said::new("passed, it waits for the morning", format!("Noted: {r} waits for the morning."))
         }
-        (Word::Pass, S::Exhausted) => {
+        (Word::Pass | Word::Later, S::Exhausted) => {
             Said::new("passed too late", format!("Noted. Nobody has {r}: reply 1 {r} to take it."))
         }
     })

@@ -15,6 +15,8 @@ pub(super) enum Sense {
     Pass,
     /// It resolves.
     Done,
+    /// It can wait until the morning: only as the whole line.
+    Later,
     /// It answers the last text and nothing else. Some of them say yes, and contradict a no.
     Soft { is_yes: bool },
     /// It says that the text was read, and no more: it takes nothing.
@@ -231,6 +233,21 @@ const DONE: &[&str] = &[
     "its fixed",
     "all fixed",
 ];
+const LATER: &[&str] = &[
+    "3",
+    "reply 3",
+    "option 3",
+    "later",
+    "can wait",
+    "it can wait",
+    "this can wait",
+    "that can wait",
+    "this one can wait",
+    "can wait till morning",
+    "can wait until morning",
+    "it can wait till morning",
+    "it can wait until morning",
+];
 const YES: &[&str] = &[
     "yes",
     "y",
@@ -345,6 +362,8 @@ pub enum OwnWord {
     Pass,
     /// As `DONE`.
     Done,
+    /// As `3`.
+    Later,
 }
 
 /// Words, phrases and what they say; the built-in ones are always there.
@@ -368,6 +387,7 @@ impl Default for Lexicon {
             (TAKE, Sense::Take),
             (PASS, Sense::Pass),
             (DONE, Sense::Done),
+            (LATER, Sense::Later),
             (YES, Sense::Soft { is_yes: true }),
             (SOFT, Sense::Soft { is_yes: false }),
             (RECEIPT, Sense::Receipt),
@@ -395,6 +415,7 @@ impl Lexicon {
             OwnWord::Take => Sense::Take,
             OwnWord::Pass => Sense::Pass,
             OwnWord::Done => Sense::Done,
+            OwnWord::Later => Sense::Later,
         };
         let is_letters = text.chars().all(|c| c == ' ' || c.is_alphanumeric());
         if text.is_empty() || !is_letters || words.question || written.chars().count() > OWN_CHARS_MAX {

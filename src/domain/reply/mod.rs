@@ -34,7 +34,7 @@ use texts::{OurText, texts_to};
 
 use crate::domain::alert::{AlertChange, AlertKind};
 use crate::domain::answers::Prompt;
-use crate::domain::attempt::{AttemptKind, Priority, Recipient};
+use crate::domain::attempt::{AttemptKind, Priority};
 use crate::domain::call::CallState;
 use crate::domain::change::{Answer, Change, OptOutChange};
 use crate::domain::event::{InboundText, Loaded};
@@ -99,6 +99,7 @@ enum Word {
     Take,
     Pass,
     Done,
+    Later,
 }
 
 /// What a text was taken for, and what it is answered.
@@ -164,6 +165,7 @@ impl Reply<'_> {
             Says::Take => self.plain(Word::Take, r),
             Says::Pass => self.plain(Word::Pass, r),
             Says::Done => self.plain(Word::Done, r),
+            Says::Later => self.plain(Word::Later, r),
             Says::Soft => self.soft(r),
             Says::Code | Says::Quoted | Says::Other if self.text.provider_replied => {
                 Ok(Some(Said::silent("answered by the provider")))
@@ -271,10 +273,10 @@ impl Reply<'_> {
 
 fn answer_in(w: &mut Work<'_>, phone: &str, answer: &str) -> Option<AttemptId> {
     let notified = w.state.attempts.iter().rev().find(|a| a.recipient.phone.e164() == phone);
-    let notified = notified.map(|a| (a.step, a.recipient.clone()));
+    let notified = notified.map(|a| (a.step, a.recipient.clone().told_by_text()));
     let (step, recipient) = notified.or_else(|| {
         let c = w.ctx.directory.by_phone(phone)?;
-        Some((0, Recipient { contact: c.id.clone(), name: c.name.clone(), phone: c.phone.clone() }))
+        Some((0, c.recipient()))
     })?;
     let entry = format!("answering {}", recipient.name);
     let id = sequence::add_attempt(w, AttemptKind::Answer, step, recipient, Priority::Reminder, entry);

@@ -18,6 +18,8 @@ const ABOUT_ONE: &[&str] = &[
     "passed",
     "passed too late",
     "taken by another",
+    "left for the morning",
+    "waits for the morning already",
 ];
 /// And one about every call of its writer.
 const ABOUT_ALL: &[&str] = &["opt-out", "took every call"];

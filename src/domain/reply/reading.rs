@@ -21,6 +21,8 @@ pub enum Says {
     /// "Not me", or "I give it back".
     Pass,
     Done,
+    /// "It can wait until the morning."
+    Later,
     /// A soft word (ok, yes, got it, thanks): it answers the last text that its writer got, and nothing else.
     Soft,
     /// A reference alone, or `all` alone: it completes the word that "Which call?" was asked for.
@@ -64,7 +66,7 @@ pub fn read(text: &str, writer: &str, lexicon: &Lexicon) -> Reading {
         return Reading { says: Says::Quoted, reference, ..nothing };
     }
     let words = Words::of(own);
-    let mut reading = Line::of(&words, lexicon).read(own, writer, lexicon);
+    let mut reading = line(&words, lexicon).read(own, writer, lexicon);
     if !below.is_empty() && reading.reference.is_none() && named(&words).is_empty() {
         // Whoever quotes a text below his own words answers that one.
         reading.reference = only(copies::attempts(below));
@@ -90,6 +92,21 @@ fn bare(text: &str) -> Option<&str> {
     (word.len() <= 16 && word.bytes().all(|b| b.is_ascii_alphabetic())).then_some(word)
 }
 
+/// Whether words that say "later" count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Laters {
+    Counted,
+    /// They are in no table.
+    Unknown,
+}
+
+/// The line of these words. A word for "later" counts only as the whole line; beside anything else it says nothing.
+fn line<'w>(words: &'w Words, lexicon: &Lexicon) -> Line<'w> {
+    let line = Line::of(words, lexicon, Laters::Counted);
+    let is_whole = line.end >= words.len() && !line.contradicts && line.all_at.is_none();
+    if line.has_later && !is_whole { Line::of(words, lexicon, Laters::Unknown) } else { line }
+}
+
 /// What was found from the first word on, up to the first that is in no table.
 struct Line<'w> {
     words: &'w Words,
@@ -106,10 +123,12 @@ struct Line<'w> {
     /// The first word that is in no table.
     end: usize,
     contradicts: bool,
+    /// A word for "later" stands in it.
+    has_later: bool,
 }
 
 impl<'w> Line<'w> {
-    fn of(words: &'w Words, lexicon: &Lexicon) -> Self {
+    fn of(words: &'w Words, lexicon: &Lexicon, laters: Laters) -> Self {
         let mut line = Self {
             words,
             plain: None,
@@ -121,6 +140,7 @@ impl<'w> Line<'w> {
             clause: None,
             end: 0,
             contradicts: false,
+            has_later: false,
         };
         let is_whole_beside_codes =
             |from: usize| (from..words.len()).all(|i| code(words, i).is_some() || lexicon.at(words, i).is_some());
@@ -137,6 +157,7 @@ impl<'w> Line<'w> {
                 line.clause = Some(i);
             }
             match lexicon.at(words, i) {
+                Some((Sense::Later, _)) if laters == Laters::Unknown => break,
                 Some((sense, len)) if stands_alone(words, i, len) => line.take_in(sense, i, len),
                 _ => break,
             }
@@ -146,7 +167,8 @@ impl<'w> Line<'w> {
 
     fn take_in(&mut self, sense: Sense, i: usize, len: usize) {
         match sense {
-            Sense::Take | Sense::Pass | Sense::Done => {
+            Sense::Take | Sense::Pass | Sense::Done | Sense::Later => {
+                self.has_later |= sense == Sense::Later;
                 self.contradicts |= self.plain.is_some_and(|(before, _)| before != sense);
                 self.plain.get_or_insert((sense, i + len));
             }
@@ -222,6 +244,7 @@ fn plain(sense: Sense) -> Says {
         Sense::Take => Says::Take,
         Sense::Pass => Says::Pass,
         Sense::Done => Says::Done,
+        Sense::Later => Says::Later,
         Sense::Soft { .. } | Sense::Receipt => Says::Soft,
         Sense::All | Sense::Filler => Says::Other,
     }

@@ -19,6 +19,7 @@ fn words_of(r: &Reading) -> &'static str {
         (Says::Pass, true) => "pass all",
         (Says::Done, false) => "done",
         (Says::Done, true) => "done all",
+        (Says::Later, _) => "later",
         (Says::Soft, _) => "soft",
         (Says::Code, false) => "code",
         (Says::Code, true) => "all",
@@ -308,6 +309,7 @@ fn words_of_the_shop_answer_as_ours_do() {
         (OwnWord::Take, "voy en camino"),
         (OwnWord::Pass, "no puedo"),
         (OwnWord::Done, "listo"),
+        (OwnWord::Later, "mas tarde"),
         (OwnWord::Take, "omw"),
     ] {
         lexicon.add(own, word).expect("a word");

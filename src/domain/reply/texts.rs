@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::domain::answers::Prompt;
-use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
+use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel};
 use crate::domain::call::CallState;
 use crate::domain::event::{InboundText, Loaded};
 use crate::domain::types::{CallId, Timestamp};
@@ -46,7 +46,8 @@ pub(super) struct OurText<'a> {
 /// The texts that reached this phone or may have, newest first.
 pub(super) fn texts_to<'a>(loaded: &'a Loaded, phone: &str) -> Vec<OurText<'a>> {
     let attempts = loaded.calls.iter().flat_map(|c| &c.attempts);
-    let theirs = attempts.filter(|a| a.recipient.phone.e164() == phone && a.state.may_have_arrived());
+    let is_text = |a: &&Attempt| a.channel == Channel::Sms && a.state.may_have_arrived();
+    let theirs = attempts.filter(|a| a.recipient.phone.e164() == phone).filter(is_text);
     let by_attempt = theirs.filter_map(|a| {
         let asks = loaded.answers.iter().find(|p| p.by == Some(a.id)).and_then(|p| p.prompt);
         let what = match (a.kind, asks) {

@@ -23,6 +23,7 @@ pub(super) enum ReplyEffect {
     Pass,
     HandBack,
     Close,
+    Defer,
 }
 
 /// What a plain word without a reference means.
@@ -130,6 +131,7 @@ impl<'a> Reply<'a> {
                     || (mine && (was_open || self.was_last(c, when)))
                     || (c.call.status == S::Dispatching && me.is_some_and(|m| !c.call.is_out(&m)))
             }
+            Word::Later => ended || c.call.status == S::Dispatching,
             Word::Done => ended || mine || (free && !self.loaded.calls.iter().any(|o| self.holds(o))),
         }
     }
@@ -201,6 +203,7 @@ impl<'a> Reply<'a> {
             Prompt::WhichToTake => Some(Word::Take),
             Prompt::WhichToPass => Some(Word::Pass),
             Prompt::WhichIsDone => Some(Word::Done),
+            Prompt::WhichCanWait => Some(Word::Later),
             Prompt::Help | Prompt::OneOrTwo => None,
         }
     }
@@ -259,6 +262,9 @@ impl<'a> Reply<'a> {
                 (c.call.status == S::Dispatching && counts()).then_some(ReplyEffect::Pass)
             }
             Word::Done => (looks || holds).then_some(ReplyEffect::Close),
+            Word::Later => {
+                (c.call.status == S::Dispatching && c.call.policy.may_be_deferred()).then_some(ReplyEffect::Defer)
+            }
         }
     }
 

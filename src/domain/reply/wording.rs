@@ -6,7 +6,7 @@
 use super::Word;
 use crate::domain::answers::Prompt;
 use crate::domain::body;
-use crate::domain::call::CallState;
+use crate::domain::call::{CallState, CallStatus};
 use crate::domain::types::CallRef;
 use crate::domain::work::Work;
 
@@ -53,6 +53,7 @@ pub(super) fn which_call(word: Word, calls: &[&CallState]) -> (Prompt, String) {
         Word::Take => (Prompt::WhichToTake, format!("Reply 1 and its code, like 1 {code}, or 1 ALL.")),
         Word::Pass => (Prompt::WhichToPass, format!("Reply 2 and its code, like 2 {code}.")),
         Word::Done => (Prompt::WhichIsDone, format!("Reply DONE and its code, like DONE {code}.")),
+        Word::Later => (Prompt::WhichCanWait, format!("Reply 3 and its code, like 3 {code}.")),
     };
     (prompt, format!("Which call? {how} Open: {}", list(calls)))
 }
@@ -73,6 +74,9 @@ pub(super) fn hand_back_which(held: &[&CallState]) -> String {
 /// How to answer, by what its writer was told of and what he holds.
 pub(super) fn one_or_two(free: &[&CallState], held: &[&CallState]) -> String {
     match (free, held) {
+        ([one], _) if one.call.status == CallStatus::Dispatching && one.call.policy.may_be_deferred() => {
+            format!("Reply 1 to take {}, 2 to pass, 3 if it can wait.", one.call.reference)
+        }
         ([one], _) => format!("Reply 1 to take {}, 2 to pass.", one.call.reference),
         ([first, ..], _) => {
             format!("Reply 1 and the code to take a call, like 1 {}, or 2 and the code to pass.", first.call.reference)
@@ -88,6 +92,11 @@ pub(super) fn one_or_two(free: &[&CallState], held: &[&CallState]) -> String {
 /// He wrote before he was told of this one.
 pub(super) fn came_after(reference: &CallRef) -> String {
     format!("Reply 1 to take {reference}: it came after your text.")
+}
+
+/// Whose level may not be left for the morning by a reply.
+pub(super) fn may_not_wait(reference: &CallRef) -> String {
+    format!("Reply 1 to take {reference}, 2 to pass: a call of this level cannot wait.")
 }
 
 pub(super) fn seen_by_the_office(then: &str) -> String {
@@ -131,7 +140,8 @@ mod tests {
         let all = calls(8);
         let some: Vec<&CallState> = all.iter().collect();
         let mut texts = vec![HELP.to_owned(), NO_OPEN_CALL.to_owned()];
-        for word in [Word::Take, Word::Pass, Word::Done] {
+        texts.push(may_not_wait(&all[0].call.reference));
+        for word in [Word::Take, Word::Pass, Word::Done, Word::Later] {
             texts.push(which_call(word, &some).1);
         }
         for n in 0..3 {

@@ -75,6 +75,7 @@ fn did(before: &CallState, after: &CallState) -> Option<String> {
     match (before.call.status, after.call.status) {
         (S::Dispatching, S::Acknowledged) => Some(format!("takes {code}")),
         (S::Dispatching, S::Resolved) => Some(format!("closes {code}")),
+        (S::Dispatching, S::Deferred) => Some(format!("defers {code}")),
         (S::Dispatching, S::Dispatching) if before.call.excluded != after.call.excluded => {
             Some(format!("passes {code}"))
         }
@@ -92,7 +93,9 @@ fn effect(scene: fn() -> CoreHarness, text: &str) -> String {
     let moved: Vec<String> = before.iter().zip(&harness.calls).filter_map(|(b, a)| did(b, a)).collect();
     let what = match row.prompt {
         _ if !moved.is_empty() => moved.join(" and "),
-        Some(Prompt::WhichToTake | Prompt::WhichToPass | Prompt::WhichIsDone) => "asks which".to_owned(),
+        Some(Prompt::WhichToTake | Prompt::WhichToPass | Prompt::WhichIsDone | Prompt::WhichCanWait) => {
+            "asks which".to_owned()
+        }
         Some(Prompt::OneOrTwo | Prompt::Help) => "asks".to_owned(),
         None if answer.is_empty() => "nothing".to_owned(),
         None => "says how it stands".to_owned(),

@@ -173,7 +173,7 @@ fn contact(
 ) -> Result<Option<Override>, IntakeError> {
     let Some(asked) = intake.data.contact.as_deref().map(str::trim).filter(|c| !c.is_empty()) else { return Ok(None) };
     if let Some(c) = directory.contact_named(asked) {
-        let recipient = Recipient { contact: c.id.clone(), name: c.name.clone(), phone: c.phone.clone() };
+        let recipient = c.recipient();
         return Ok(Some(Override { recipient, only: intake.only }));
     }
     let parsed = match validation {
@@ -188,7 +188,7 @@ fn contact(
         if let (Validation::Lenient, Some(why)) = (validation, looks_wrong(&phone)) {
             warnings.push((AlertKind::UnknownContact, format!("the contact {phone} {why}: it is told all the same")));
         }
-        let recipient = Recipient { contact: id, name: phone.to_string(), phone };
+        let recipient = Recipient::by_text(id, phone.to_string(), phone);
         return Ok(Some(Override { recipient, only: intake.only }));
     }
     let ids: Vec<&str> = directory.contacts.iter().map(|c| c.id.as_str()).collect();
@@ -222,7 +222,7 @@ pub fn recipients(new: &NewCall, directory: &Directory, line: &Line, step: usize
     let mut all: Vec<Recipient> = Vec::new();
     for c in roles.iter().flat_map(|r| directory.holders(line, r, at)) {
         if !all.iter().any(|r| r.contact == c.id) {
-            all.push(Recipient { contact: c.id.clone(), name: c.name.clone(), phone: c.phone.clone() });
+            all.push(c.recipient());
         }
     }
     all
@@ -269,9 +269,16 @@ mod tests {
 
     pub(in crate::engine::intake) fn directory() -> Directory {
         let policy = |name: &str| {
-            let steps = vec![Step { wait: std::time::Duration::ZERO, notify: vec!["primary".parse().expect("role")] }];
+            let steps = vec![Step {
+                wait: std::time::Duration::ZERO,
+                notify: vec!["primary".parse().expect("role")],
+                channel: crate::domain::attempt::Channel::Sms,
+            }];
             let z = std::time::Duration::ZERO;
-            (name.to_owned(), Policy { name: name.into(), steps, repeat: 0, repeat_wait: z, exhaust_after: z })
+            (
+                name.to_owned(),
+                Policy { name: name.into(), steps, repeat: 0, repeat_wait: z, exhaust_after: z, defer_by_reply: None },
+            )
         };
         let line = Line {
             number: None,
@@ -285,6 +292,7 @@ mod tests {
         };
         Directory {
             contacts: vec![Contact {
+                email: None,
                 id: "sam".parse().expect("id"),
                 name: "Sam Ortiz".into(),
                 phone: "+19495550101".parse().expect("phone"),
@@ -294,6 +302,7 @@ mod tests {
             default_line: line,
             from: None,
             fallback: Vec::new(),
+            mail_from: None,
             last_resort: Vec::new(),
             levels: crate::domain::levels::Levels::default(),
         }

@@ -34,7 +34,7 @@ pub fn event(attempt: &Attempt, reference: &CallRef, acknowledged: bool) -> Row 
         ("result", result(a).into()),
         ("message_sid", a.sid.as_ref().map(|sid| sid.as_str()).into()),
         ("error_code", a.error_code.map(|code| code.0.to_string()).into()),
-        ("to", a.recipient.phone.e164().into()),
+        ("to", a.recipient.email.as_ref().map_or_else(|| a.recipient.phone.e164(), |e| e.as_str()).into()),
         ("contact", linked(contact(a), &a.recipient.name)),
         ("reference", tag.clone().into()),
         ("step", a.step.saturating_add(1).into()),

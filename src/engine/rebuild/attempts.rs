@@ -463,7 +463,7 @@ fn recipient(piece: &Piece<'_>, snapshot: &BaseSnapshot) -> Option<Recipient> {
             (id?, name.map_or_else(|| phone.to_string(), str::to_owned))
         }
     };
-    Some(Recipient { contact, name, phone })
+    Some(Recipient::by_text(contact, name, phone))
 }
 
 /// Whether the last text to this contact failed: the next one is then made for the same notice, and its words do not say so.

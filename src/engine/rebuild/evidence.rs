@@ -104,6 +104,7 @@ fn stand_down(text: &str) -> Option<CallStatusEvidence> {
         (text.find("This call has been taken."), 1),
         (text.find("This call was called off."), 2),
         (text.find("This call is resolved."), 3),
+        (text.find("This call waits for the morning."), 4),
     ];
     let (at, which) = places.into_iter().filter_map(|(at, which)| Some((at?, which))).min()?;
     Some(match which {
@@ -113,6 +114,7 @@ fn stand_down(text: &str) -> Option<CallStatusEvidence> {
         }
         1 => CallStatusEvidence::TakenBy(String::new()),
         2 => CallStatusEvidence::Cancelled,
+        4 => CallStatusEvidence::Nothing,
         _ => CallStatusEvidence::Resolved,
     })
 }

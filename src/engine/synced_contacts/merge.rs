@@ -63,7 +63,7 @@ pub fn merge(file: &Directory, rows: &[SyncedContact], businesses: &[SyncedBusin
             (None, None) => {
                 let (id, name) = (row.id.clone(), row.name.clone());
                 work(&id, row);
-                added.push(Contact { id, name, phone, role: row.role.clone() });
+                added.push(Contact { id, name, phone, email: None, role: row.role.clone() });
             }
         }
     }

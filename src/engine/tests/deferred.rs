@@ -120,3 +120,62 @@ async fn it_is_taken_resolved_and_called_off_like_any_other() {
     w.dispatch("normal").await;
     assert!(matches!(w.decide(Decision::Seen).await, Answer::NotAllowed(..)), "it waits for no morning");
 }
+
+#[tokio::test]
+async fn a_technicians_three_leaves_it_for_the_morning_and_stands_the_others_down() {
+    let mut w = World::new().await;
+    w.dispatch("normal").await;
+    w.advance(mins(7)).await;
+    w.tech("ana").expect_sms("Reply 1 to take it");
+    let before = w.sms.posts().len();
+    w.reply("sam", "it can wait").await;
+    let call = w.state().await.call;
+    assert_eq!(call.status, CallStatus::Deferred);
+    assert!(call.wake_at.is_some(), "it has its morning");
+    assert!(w.log_text().await.contains("deferred by Sam Ortiz"), "{}", w.log_text().await);
+    w.settle().await;
+    w.tech("ana").expect_sms("This call waits for the morning.");
+    assert_eq!(w.sms.posts().len(), before + 1, "who said so is not stood down");
+    let key = format!("deferred:{}", call.id);
+    let alerts = w.process.store.alerts().await.expect("read");
+    let alert = alerts.into_iter().find(|a| a.key.to_string() == key).expect("raised");
+    assert!(alert.message.contains("Sam Ortiz says that it can"), "{}", alert.message);
+    w.advance(mins(60)).await;
+    assert_eq!(w.sms.posts().len(), before + 1, "nobody else is told");
+    // It is still theirs to take.
+    w.reply("sam", &format!("1 {}", call.reference)).await;
+    assert_eq!(w.status().await, CallStatus::Acknowledged);
+    w.reply("sam", "3").await;
+    assert_eq!(w.status().await, CallStatus::Acknowledged, "a held call is not left for the morning");
+}
+
+#[tokio::test]
+async fn at_level_high_a_three_is_refused_by_text_and_the_ladder_goes_on() {
+    let mut w = World::new().await;
+    w.dispatch("high").await;
+    let answer = w.reply("sam", "3").await;
+    assert!(answer.contains("cannot wait"), "{answer}");
+    assert_eq!(w.status().await, CallStatus::Dispatching);
+    let before = w.sms.posts().len();
+    w.advance(mins(2)).await;
+    assert!(w.sms.posts().len() > before, "the ladder goes on");
+    w.reply("sam", "1").await;
+    assert_eq!(w.status().await, CallStatus::Acknowledged, "1 still takes it");
+}
+
+#[tokio::test]
+async fn a_three_leaves_an_exhausted_call_alone_and_waits_for_a_raise_like_any_other() {
+    let mut w = World::new().await;
+    w.dispatch("normal").await;
+    w.reply("sam", "later").await;
+    assert_eq!(w.status().await, CallStatus::Deferred);
+    assert!(matches!(w.decide(RAISE).await, Answer::Changed(_)));
+    w.advance(secs(1)).await;
+    assert_eq!(w.state().await.call.round, 2);
+    w.advance(mins(120)).await;
+    assert_eq!(w.status().await, CallStatus::Exhausted);
+    let reference = w.state().await.call.reference;
+    let answer = w.reply("sam", &format!("3 {reference}")).await;
+    assert!(answer.contains("Nobody has"), "{answer}");
+    assert_eq!(w.status().await, CallStatus::Exhausted);
+}

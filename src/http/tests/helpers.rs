@@ -140,12 +140,14 @@ fn engine(core: Arc<Core>, provider: Provider, stop: &CancellationToken) -> Arc<
 
 fn directory() -> Directory {
     let contact = |id: &str, name: &str, phone: &str, role: &str| Contact {
+        email: None,
         id: id.parse().expect("an id"),
         name: name.into(),
         phone: phone.parse().expect("a phone"),
         role: role.parse().ok(),
     };
     let step = |minutes: u64, role: &str| Step {
+        channel: crate::domain::attempt::Channel::Sms,
         wait: Duration::from_secs(60 * minutes),
         notify: vec![role.parse().expect("a role")],
     };
@@ -155,6 +157,7 @@ fn directory() -> Directory {
         repeat: 0,
         repeat_wait: Duration::from_secs(600),
         exhaust_after: Duration::from_secs(600),
+        defer_by_reply: None,
     };
     let default_line = Line {
         number: None,
@@ -175,6 +178,7 @@ fn directory() -> Directory {
         lines: Vec::new(),
         from: "+15005550006".parse().ok(),
         fallback: Vec::new(),
+        mail_from: None,
         last_resort: Vec::new(),
         levels: crate::domain::levels::Levels::default(),
     }

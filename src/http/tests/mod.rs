@@ -6,5 +6,6 @@ mod health;
 mod helpers;
 mod intake;
 mod limits;
+mod links;
 mod phone_calls;
 mod webhooks;

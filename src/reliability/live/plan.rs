@@ -375,6 +375,7 @@ fn text(words: &str, kind: TextKind<'_>) -> Result<Rendered, crate::domain::body
         caller_name: "",
         caller_phone: "",
         level: "",
+        link: "",
         test_mode: false,
     })
 }

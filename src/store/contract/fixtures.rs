@@ -36,21 +36,22 @@ pub(crate) fn attempt_id(call: &str, number: u32) -> AttemptId {
 }
 
 pub(crate) fn recipient(contact: &str, phone: &str) -> Recipient {
-    Recipient {
-        contact: contact.parse().expect("contact"),
-        name: contact.to_uppercase(),
-        phone: phone.parse().expect("phone"),
-    }
+    Recipient::by_text(contact.parse().expect("contact"), contact.to_uppercase(), phone.parse().expect("phone"))
 }
 
 pub(crate) fn policy() -> Policy {
-    let step = |s| Step { wait: Duration::from_secs(s), notify: vec!["primary".parse().expect("role")] };
+    let step = |s| Step {
+        wait: Duration::from_secs(s),
+        notify: vec!["primary".parse().expect("role")],
+        channel: crate::domain::attempt::Channel::Sms,
+    };
     Policy {
         name: "normal".into(),
         steps: vec![step(0), step(120)],
         repeat: 0,
         repeat_wait: Duration::from_secs(600),
         exhaust_after: Duration::from_secs(600),
+        defer_by_reply: None,
     }
 }
 

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
+use rusqlite::OptionalExtension as _;
 
 use super::handle::SqliteStore;
 use super::{load, reads, save, sql};
 use crate::domain::call::CallState;
 use crate::domain::event::Load;
 use crate::domain::log::LogEntry;
-use crate::domain::types::{CallId, CallRef, MessageSid};
+use crate::domain::types::{AttemptId, CallId, CallRef, MessageSid};
 use crate::domain::{PhoneNumber, Timestamp};
-use crate::store::{CallStory, Committed, Decide, Ledger, StoreError};
+use crate::store::{CallStory, Committed, Decide, Ledger, StoreError, rows};
 
 #[async_trait]
 impl Ledger for SqliteStore {
@@ -61,6 +62,15 @@ impl Ledger for SqliteStore {
     async fn call_by_sid(&self, sid: &MessageSid) -> Result<Option<CallId>, StoreError> {
         let sid = sid.clone();
         self.read(move |conn| reads::call_id(conn, sql::CALL_OF_SID, sid.as_str())).await
+    }
+
+    async fn call_by_attempt(&self, attempt: AttemptId) -> Result<Option<CallId>, StoreError> {
+        self.read(move |conn| {
+            let mut statement = conn.prepare_cached(sql::CALL_OF_ATTEMPT)?;
+            let found: Option<String> = statement.query_row([rows::id_bytes(attempt)], |r| r.get(0)).optional()?;
+            found.map(|id| rows::parsed("attempts.call_id", &id)).transpose()
+        })
+        .await
     }
 
     async fn call_by_reference(&self, reference: &CallRef) -> Result<Option<CallId>, StoreError> {

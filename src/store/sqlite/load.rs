@@ -416,12 +416,13 @@ pub(super) fn call_from(row: &Row<'_>) -> Result<Call, StoreError> {
 
 /// Reads the columns of `sql::attempt_columns`; `call` is the call that it was asked for by.
 pub(super) fn attempt_from(row: &Row<'_>, call: &CallId) -> Result<Attempt, StoreError> {
+    let channel = rows::word("attempts.channel", Channel::from_word(str_at(row, 4)?))?;
     Ok(Attempt {
         id: rows::id_from(row.get(0)?),
         call: call.clone(),
         number: row.get(2)?,
         kind: rows::word("attempts.kind", AttemptKind::from_word(str_at(row, 3)?))?,
-        channel: rows::word("attempts.channel", Channel::from_word(str_at(row, 4)?))?,
+        channel,
         provider: row.get(5)?,
         round: row.get(6)?,
         step: row.get(7)?,
@@ -429,6 +430,8 @@ pub(super) fn attempt_from(row: &Row<'_>, call: &CallId) -> Result<Attempt, Stor
             contact: rows::parsed("attempts.contact", str_at(row, 8)?)?,
             name: row.get(9)?,
             phone: rows::phone("attempts.phone", str_at(row, 10)?)?,
+            channel,
+            email: maybe_str_at(row, 39)?.map(|t| rows::parsed("attempts.address", t)).transpose()?,
         },
         sender: maybe_str_at(row, 11)?.map(|t| rows::parsed("attempts.sender", t)).transpose()?,
         state: rows::word("attempts.state", AttemptState::from_word(str_at(row, 12)?))?,

@@ -38,6 +38,7 @@ mod readers;
 mod reads;
 mod repair;
 mod replies;
+mod reports;
 mod rescue;
 mod rows_copy;
 mod save;

@@ -84,6 +84,10 @@ impl Queues for SqliteStore {
         self.list(move |context| reads::unnotified(context, before, limit)).await
     }
 
+    async fn unanswered(&self, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
+        self.list(move |context| reads::unanswered(context, before, limit)).await
+    }
+
     async fn not_seen(&self, now: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
         self.list(move |context| reads::not_seen(context, now, limit)).await
     }

@@ -414,11 +414,24 @@ pub(super) const UNNOTIFIED: &str = "SELECT rowid FROM calls INDEXED BY calls_un
     WHERE status = 'DISPATCHING' AND told_at IS NULL AND accepted_at < ?1 ORDER BY accepted_at";
 /// Each by itself: an attempt that cannot be read is its own call's trouble.
 pub(super) const UNNOTIFIED_AT: &str = "SELECT id FROM calls c WHERE rowid = ?1
-    AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.call_id = c.id AND a.state IN ('submitted', 'delivered'))
+    AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.call_id = c.id AND a.channel <> 'email'
+        AND a.state IN ('submitted', 'delivered'))
     AND NOT EXISTS (SELECT 1 FROM alerts WHERE key = 'untold:' || c.id AND resolved_at IS NULL)";
 
 pub(super) fn unnotified(context: ReadContext<'_>, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
     work(context, (UNNOTIFIED, params![before.as_millis()]), UNNOTIFIED_AT, limit, id_at_front)
+}
+
+/// Ladders without any mail are told apart without reading their JSON.
+pub(super) const UNANSWERED: &str = "SELECT rowid FROM calls INDEXED BY calls_by_wake
+    WHERE status = 'DISPATCHING' AND accepted_at < ?1 AND policy LIKE '%\"channel\":\"email\"%' ORDER BY accepted_at";
+/// Each by itself: a ladder that is no JSON is its own call's trouble.
+pub(super) const UNANSWERED_AT: &str = "SELECT id FROM calls c WHERE rowid = ?1 AND json_valid(c.policy)
+    AND NOT EXISTS (SELECT 1 FROM json_each(c.policy, '$.steps') WHERE json_extract(value, '$.channel') IS NOT 'email')
+    AND NOT EXISTS (SELECT 1 FROM alerts WHERE key = 'unanswered:' || c.id AND resolved_at IS NULL)";
+
+pub(super) fn unanswered(context: ReadContext<'_>, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
+    work(context, (UNANSWERED, params![before.as_millis()]), UNANSWERED_AT, limit, id_at_front)
 }
 
 pub(super) const NOT_SEEN: &str = "SELECT rowid FROM calls INDEXED BY calls_not_seen

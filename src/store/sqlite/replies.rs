@@ -15,7 +15,7 @@ pub(super) const LISTENED: &str = "WITH live (id) AS (
         SELECT id FROM calls INDEXED BY calls_by_wake WHERE status = 'DISPATCHING'
         UNION ALL
         SELECT id FROM calls INDEXED BY calls_left
-        WHERE status IN ('ACKNOWLEDGED', 'EXHAUSTED') AND closed_at >= ?1)
+        WHERE status IN ('ACKNOWLEDGED', 'EXHAUSTED', 'DEFERRED') AND closed_at >= ?1)
     SELECT a.phone, min(a.sent_at + a.clock_steps_ms), max(a.sent_at) AS last,
            min(coalesce(a.provider_at, a.provider_after)), max(a.provider_at IS NULL AND a.provider_after IS NULL)
     FROM live CROSS JOIN attempts a ON a.call_id = live.id

@@ -273,6 +273,7 @@ fn insert_attempt(conn: &Connection, call: &Call, a: &Attempt) -> Result<(), Sto
         a.clock_steps_ms,
         rows::millis(a.due_at),
         a.replied,
+        a.recipient.email.as_ref().map(|e| e.as_str()),
         call.status.is_open(),
         queue(call, a).as_str(),
     ])?;
@@ -281,8 +282,7 @@ fn insert_attempt(conn: &Connection, call: &Call, a: &Attempt) -> Result<(), Sto
 
 /// What picks its sender, as [`crate::domain::breaker::senders`] reads it.
 fn queue(call: &Call, a: &Attempt) -> SendQueue {
-    let own = a.sender.as_ref().filter(|_| a.kind == AttemptKind::Answer);
-    SendQueue::new(call.data.twilio_to_number.as_deref(), own)
+    SendQueue::new(call.data.twilio_to_number.as_deref(), a.own_sender())
 }
 
 /// Appends entries in order.

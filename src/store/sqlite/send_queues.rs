@@ -52,7 +52,7 @@ pub(super) const SENDABLE: &str = "SELECT rowid FROM attempts INDEXED BY attempt
 /// Paperwork that is no JSON is its own call's trouble: as an error of SQL it would be everybody's.
 const SENDABLE_AT: &str =
     "SELECT c.id, a.id, CASE WHEN json_valid(c.data) THEN c.data ->> '$.twilioToNumber' END, a.priority, a.kind,
-    CASE a.kind WHEN 'answer' THEN a.sender END, a.created_at
+    CASE WHEN a.kind = 'answer' OR a.channel = 'email' THEN a.sender END, a.created_at
     FROM attempts a LEFT JOIN calls c ON c.id = a.call_id WHERE a.rowid = ?1";
 
 /// A page of each of these lanes.

@@ -1,0 +1,132 @@
+//! The morning's list as a mail: what is to be done first, as text and as HTML with inline styles, nothing from elsewhere.
+
+use std::fmt::Write as _;
+
+use jiff::civil::Date;
+
+use super::levels::zone_named;
+use super::mail::escaped;
+use super::night::{NightCall, Standing, in_words};
+use super::types::Timestamp;
+
+/// A mail, written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+/// So much of what a caller said is quoted.
+const QUOTED_MAX: usize = 300;
+
+/// The list of the morning of this date.
+pub fn write(shop: &str, date: Date, calls: &[NightCall], test_mode: bool) -> Written {
+    let test = if test_mode { "TEST MODE " } else { "" };
+    let shop = if shop.trim().is_empty() { String::new() } else { format!("{}: ", plain(shop)) };
+    let subject = format!("{test}{shop}the night to {date}: {}", in_words(calls));
+    let mut text = String::new();
+    let mut html = format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title></head>\
+         <body style=\"font-family:sans-serif;font-size:15px;color:#111\"><h1 style=\"font-size:18px\">{0}</h1>\n",
+        escaped(&subject)
+    );
+    let mut standing = None;
+    for call in calls {
+        if standing != Some(call.standing) {
+            standing = Some(call.standing);
+            let head = heading(call.standing);
+            let _ = writeln!(text, "{}{head}", if text.is_empty() { "" } else { "\n" });
+            let _ = writeln!(html, "<h2 style=\"font-size:16px;margin:18px 0 4px\">{}</h2>", escaped(head));
+        }
+        let lines = lines(call);
+        let _ = writeln!(text, "- {}", lines.join("\n  "));
+        let lines: Vec<String> = lines.iter().map(|l| escaped(l)).collect();
+        let _ = writeln!(
+            html,
+            "<p style=\"margin:6px 0;padding:8px;border-left:4px solid #999;background:#f6f6f6\">{}</p>",
+            lines.join("<br>")
+        );
+    }
+    if calls.iter().any(|c| c.standing == Standing::RingBack) {
+        let how = "`dispatchctl seen CALL` ticks a call off, `dispatchctl raise CALL` wakes somebody for it.";
+        let _ = writeln!(text, "\n{how}");
+        let _ = writeln!(html, "<p>{}</p>", escaped(how));
+    }
+    html.push_str("</body></html>\n");
+    Written { subject, text, html }
+}
+
+const fn heading(standing: Standing) -> &'static str {
+    match standing {
+        Standing::RingBack => "To ring back: nobody was woken, nobody has seen them",
+        Standing::Exhausted => "Nobody took them",
+        Standing::Open => "Still looking for somebody",
+        Standing::Taken => "Taken",
+        Standing::Seen => "Left for the morning and seen",
+        Standing::Resolved => "Resolved",
+        Standing::Cancelled => "Called off",
+    }
+}
+
+fn lines(c: &NightCall) -> Vec<String> {
+    let (call, data) = (&c.state.call, &c.state.call.data);
+    let zone = c.zone.as_deref();
+    let time = |at: Timestamp| {
+        let at = jiff::Timestamp::from_millisecond(at.as_millis()).ok();
+        at.map(|at| at.to_zoned(zone_named(zone)).strftime("%a %H:%M").to_string()).unwrap_or_default()
+    };
+    let value = |v: &Option<String>| v.as_deref().map(plain).filter(|v| !v.is_empty());
+    let caller: Vec<String> = [value(&data.caller_phone), value(&data.caller_name)].into_iter().flatten().collect();
+    let mut lines =
+        vec![format!("{} {} {}", time(call.accepted_at), call.reference, caller.join(", ")).trim().to_owned()];
+    let what: Vec<String> = [value(&data.issue_summary), value(&data.address)].into_iter().flatten().collect();
+    lines.extend(Some(what.join(", ")).filter(|w| !w.is_empty()));
+    lines.extend(c.deferred_by.as_ref().map(|by| format!("left for the morning by {}", plain(by))));
+    let after = |at: Option<Timestamp>| at.map(|at| minutes(at.since(call.accepted_at).as_secs()));
+    let told = after(c.told_at).map(|t| format!("told after {t}"));
+    let taken = after(c.taken_at).map(|t| format!("taken after {t}"));
+    let by = c.taken_by.as_ref().filter(|_| c.taken_at.is_some()).map(|by| format!("by {}", plain(by)));
+    let times: Vec<String> = [told, taken, by].into_iter().flatten().collect();
+    lines.extend(Some(times.join(", ")).filter(|t| !t.is_empty()));
+    lines.push(format!("call {} at {}", plain(call.id.as_str()), plain(&c.line)));
+    lines
+}
+
+fn minutes(s: u64) -> String {
+    if s < 60 { format!("{s} s") } else { format!("{} min", s / 60) }
+}
+
+/// On one line, without control characters, not too long.
+fn plain(text: &str) -> String {
+    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(QUOTED_MAX).collect();
+    clean.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::call::CallStatus;
+    use crate::testing::fixtures;
+
+    #[test]
+    fn what_is_to_be_done_comes_first_and_what_a_caller_said_is_text() {
+        let mut drip = fixtures::call_state("drip");
+        drip.call.status = CallStatus::Deferred;
+        drip.call.data.issue_summary = Some("A tap <b>drips</b>\r\nBcc: x@y.z".into());
+        drip.call.data.caller_phone = Some("+19495550150".into());
+        let mut done = fixtures::call_state("done");
+        done.call.status = CallStatus::Resolved;
+        let directory = fixtures::directory();
+        let mut calls: Vec<NightCall> =
+            [done, drip].into_iter().map(|s| NightCall::of(s, std::iter::empty(), &directory)).collect();
+        super::super::night::sort(&mut calls);
+        let written = write("Acme", "2026-11-28".parse().expect("a date"), &calls, true);
+        assert_eq!(written.subject, "TEST MODE Acme: the night to 2026-11-28: 1 to ring back, 1 resolved");
+        let at = |words: &str| written.text.find(words).unwrap_or_else(|| panic!("{words}: {}", written.text));
+        assert!(at("To ring back") < at("+19495550150") && at("+19495550150") < at("Resolved"));
+        assert!(written.text.contains("A tap <b>drips</b> Bcc: x@y.z"), "{}", written.text);
+        assert!(written.html.contains("&lt;b&gt;drips") && !written.html.contains("<b>drips"), "{}", written.html);
+        assert!(!written.html.contains("http"), "nothing from elsewhere");
+    }
+}

@@ -1,0 +1,175 @@
+//! The morning's list by mail: once a day, by the shop's clock, one mail a reader. Durable: a list is made and kept before it is
+//! sent, so a restart sends none twice and forgets none; after an outage the newest is sent late.
+//!
+//! A list of which the relay's answer was lost is not sent again: a person is told, and `dispatchctl report` shows it.
+
+use std::time::Duration;
+
+use jiff::civil::Time;
+
+use crate::config::DailyList;
+use crate::domain::Timestamp;
+use crate::domain::alert::{AlertChange, AlertKind};
+use crate::domain::event::Event;
+use crate::domain::levels;
+use crate::domain::mail::MailAddress;
+use crate::domain::night::{self, NightCall};
+use crate::domain::night_mail;
+use crate::domain::types::Actor;
+use crate::gateways::{Mail, MailError};
+use crate::store::{ReportMail, ReportState};
+
+use super::Engine;
+use super::duty::Passed;
+use super::night::{Period, read};
+
+/// How late a list may be.
+pub const EVERY: Duration = Duration::from_secs(20);
+const BATCH: usize = 20;
+/// The first and the longest pause before a relay that did not take a list is asked again.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(1_800));
+
+/// One look.
+///
+/// # Errors
+/// [`crate::store::StoreError`]: the rest is done in the next pass.
+pub async fn pass(engine: &Engine, daily: &DailyList) -> Passed {
+    let core = &engine.core;
+    let now = core.clock.now();
+    make(engine, daily, now).await?;
+    for report in core.store.open_reports(now, BATCH).await? {
+        send(engine, report).await?;
+    }
+    Ok(Some(now.plus(EVERY)))
+}
+
+/// Makes the newest list that is due, where it was not made.
+async fn make(engine: &Engine, daily: &DailyList, now: Timestamp) -> Result<(), crate::store::StoreError> {
+    let core = &engine.core;
+    let directory = core.directory();
+    let zone = directory.zone(&directory.default_line);
+    let Some((date, from, until)) = due(daily.at, zone, now) else { return Ok(()) };
+    let key = |to: &MailAddress| format!("night:{date} {}", to.as_str());
+    let mut missing = Vec::new();
+    for to in &daily.to {
+        if !core.store.has_report(&key(to)).await? {
+            missing.push(to);
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let calls: Vec<NightCall> = read(&*core.store, &directory, Period::Between(from, until)).await?;
+    let shop = directory.default_line.name.as_str();
+    let written = night_mail::write(shop, date, &calls, core.rules().test_mode);
+    for to in missing {
+        let report = ReportMail {
+            key: key(to),
+            address: to.as_str().to_owned(),
+            subject: written.subject.clone(),
+            body: written.text.clone(),
+            html: written.html.clone(),
+            state: if calls.is_empty() { ReportState::Empty } else { ReportState::Waiting },
+            tries: 0,
+            next_at: now,
+            said: String::new(),
+        };
+        core.store.keep_report(&report).await?;
+    }
+    Ok(())
+}
+
+/// The newest list that is due: its date, and the day that it covers.
+fn due(at: Time, zone: Option<&str>, now: Timestamp) -> Option<(jiff::civil::Date, Timestamp, Timestamp)> {
+    let zone = levels::zone_named(zone);
+    let local = jiff::Timestamp::from_millisecond(now.as_millis()).ok()?.to_zoned(zone.clone()).date();
+    let today = night::moment(local, at, &zone);
+    let date = if today <= now { local } else { local.yesterday().ok()? };
+    let until = night::moment(date, at, &zone);
+    Some((date, night::moment(date.yesterday().ok()?, at, &zone), until))
+}
+
+async fn send(engine: &Engine, report: ReportMail) -> Result<(), crate::store::StoreError> {
+    let core = &engine.core;
+    let now = core.clock.now();
+    let moved = |state, said: &str, next_at| ReportMail { state, said: said.to_owned(), next_at, ..report.clone() };
+    if report.state == ReportState::Sending {
+        // Its engine ended before the answer was stored.
+        core.store
+            .move_report(&report, &moved(ReportState::Unknown, "the engine ended before its answer", now))
+            .await?;
+        return say(engine, &report, "nobody knows whether it arrived").await;
+    }
+    let Some(relay) = engine.mail() else {
+        return say(engine, &report, "no mail relay is configured (smtp.url)").await;
+    };
+    let claimed = ReportMail { state: ReportState::Sending, tries: report.tries + 1, ..report.clone() };
+    if !core.store.move_report(&report, &claimed).await? {
+        return Ok(());
+    }
+    let Ok(to) = report.address.parse() else { return Ok(()) };
+    let message = Mail {
+        id: mail_id(&report.key),
+        to,
+        from_name: None,
+        subject: report.subject.clone(),
+        text: report.body.clone(),
+        html: report.html.clone(),
+    };
+    let (state, said, next_at) = match relay.submit(&message).await {
+        Ok(said) => (ReportState::Sent, said, now),
+        Err(MailError::NotSent { why }) => {
+            let pause = AGAIN.0.saturating_mul(1 << report.tries.min(8)).min(AGAIN.1);
+            (ReportState::Waiting, why, now.plus(pause))
+        }
+        Err(MailError::Refused { why, .. }) => (ReportState::Failed, why, now),
+        Err(MailError::Unknown { why }) => (ReportState::Unknown, why, now),
+    };
+    let done = ReportMail { state, said: said.clone(), next_at, ..claimed.clone() };
+    core.store.move_report(&claimed, &done).await?;
+    match state {
+        ReportState::Sent => {
+            let over = AlertChange::Resolve { key: AlertKind::ReportMail.about(&report.address) };
+            core.apply(Event::Alert(over), Actor::engine()).await.map(drop)
+        }
+        ReportState::Unknown => say(engine, &report, "nobody knows whether it arrived").await,
+        _ => say(engine, &report, &said).await,
+    }
+}
+
+/// A list that did not arrive is a person's to read elsewhere.
+async fn say(engine: &Engine, report: &ReportMail, why: &str) -> Result<(), crate::store::StoreError> {
+    let to = shown(report);
+    let message = format!("the morning's list did not go to {to}: {why}; `dispatchctl report --night` shows it");
+    let raised = AlertChange::Raise { key: AlertKind::ReportMail.about(&report.address), call: None, message };
+    engine.core.apply(Event::Alert(raised), Actor::engine()).await.map(drop)
+}
+
+/// Its reader's address, masked.
+fn shown(report: &ReportMail) -> String {
+    report.address.parse::<MailAddress>().map(|a| a.to_string()).unwrap_or_default()
+}
+
+/// One a list and reader, in the form of a Message-ID.
+fn mail_id(key: &str) -> String {
+    key.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_list_that_is_due_covers_the_day_before_it() {
+        let at = |text: &str| text.parse::<Timestamp>().expect("a time");
+        let seven = Time::constant(7, 0, 0, 0);
+        let zone = Some("America/Los_Angeles");
+        for (now, date) in [("2026-11-28T14:59:59Z", "2026-11-27"), ("2026-11-28T15:00:00Z", "2026-11-28")] {
+            let (found, from, until) = due(seven, zone, at(now)).expect("a list");
+            assert_eq!((found.to_string().as_str(), until.since(from).as_secs()), (date, 86_400), "{now}");
+        }
+        let (_, from, until) = due(seven, zone, at("2026-11-01T20:00:00Z")).expect("a list");
+        assert_eq!(until.since(from).as_secs(), 25 * 3_600, "the clocks went back");
+        assert_eq!(mail_id("night:2026-11-28 a@b.c"), "night-2026-11-28-a-b-c");
+    }
+}

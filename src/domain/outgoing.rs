@@ -26,7 +26,7 @@ words! {
         Exhausted = "exhausted",
         /// It waits for the morning.
         Deferred = "deferred",
-        /// One that waited was woken.
+        /// It runs as a higher level: one that waited was woken, or a later report said so.
         Raised = "raised",
         /// A person has seen one that waits.
         Seen = "seen",

@@ -22,23 +22,21 @@ pub(super) fn by_report(w: &mut Work<'_>, new: &NewCall, report: &Report, is_hig
         let text = format!("the address is another one, as {} reported it", report.source);
         w.log(LogKind::CallChanged, None, text, json!({ "address": address }));
     }
-    match (is_higher, w.state.call.status) {
-        (IsHigher::Yes, CallStatus::Dispatching) => raise(w, new, report),
+    let status = w.state.call.status;
+    match (is_higher, status) {
+        (IsHigher::Yes, CallStatus::Dispatching) => raise(w, new, report)?,
+        // The address stands in what its holder is texted.
         (IsHigher::Yes, CallStatus::Acknowledged) => {
             raise_taken(w, new, report);
-            Ok(())
+            return Ok(());
         }
-        (IsHigher::Yes, _) => {
-            look_at_it(w, new, report);
-            Ok(())
-        }
-        (IsHigher::No, _) => {
-            if let Some(address) = moved {
-                tell_all(w, &format!("Update: the address is {address}"), Priority::Reminder);
-            }
-            Ok(())
-        }
+        (IsHigher::Yes, _) => look_at_it(w, new, report),
+        (IsHigher::No, _) => {}
     }
+    if let Some(address) = moved {
+        tell_all(w, &format!("Update: the address is {address}"), Priority::Reminder);
+    }
+    Ok(())
 }
 
 /// Whether a report says more urgency than the call runs as.
@@ -120,7 +118,15 @@ fn readers(w: &Work<'_>) -> Vec<(u32, Recipient)> {
         (CallStatus::Acknowledged, Some(holder)) => reader(w, holder).into_iter().collect(),
         (CallStatus::Dispatching | CallStatus::Exhausted, _) => {
             let mut contacts: Vec<ContactId> = Vec::new();
-            for a in w.state.attempts.iter().filter(|a| knows(a) && !call.is_out(&a.recipient.contact)) {
+            let waits = |c: &ContactId| {
+                let theirs = |a: &Attempt| &a.recipient.contact == c && a.kind == AttemptKind::Notice;
+                w.state.attempts.iter().any(|a| theirs(a) && a.state.is_waiting())
+            };
+            let reads = |a: &&Attempt| {
+                let contact = &a.recipient.contact;
+                knows(a) && !call.is_out(contact) && !waits(contact)
+            };
+            for a in w.state.attempts.iter().filter(reads) {
                 if !contacts.contains(&a.recipient.contact) {
                     contacts.push(a.recipient.contact.clone());
                 }

@@ -124,6 +124,25 @@ fn a_higher_report_of_a_taken_call_texts_whoever_has_it_and_alerts() {
 }
 
 #[test]
+fn a_higher_report_from_another_address_tells_it_to_those_whom_the_new_ladder_does_not_name_yet() {
+    let mut core = CoreHarness::new();
+    let data =
+        |level: &str, address: &str| json!({"issueSummary": "Leak", "emergencyLevel": level, "address": address});
+    report(&mut core, "function dispatch", None, data("normal", "12 Oak St"));
+    core.send_all();
+    let call = core.call().call.id.clone();
+    for _ in 0..2 {
+        core.now = core.call().call.wake_at.expect("a next step");
+        core.apply(Event::Wake { call: call.clone() });
+        core.send_all();
+    }
+    let before = texts(&core).len();
+    assert!(texts(&core).iter().any(|t| t.contains(" ana ")), "{:?}", texts(&core));
+    report(&mut core, "call_analyzed", None, data("high", "14 Oak St"));
+    assert_eq!(texts(&core).split_off(before), ["notice sam scheduled", "update ana scheduled"]);
+}
+
+#[test]
 fn another_address_goes_to_whoever_knows_the_call_and_to_nobody_else() {
     let mut core = CoreHarness::new();
     let data = |address: &str| json!({"issueSummary": "Leak", "emergencyLevel": "normal", "address": address});

@@ -122,6 +122,8 @@ kinds! {
     UndecidedReply = "undecided-reply", Page, Ended;
     /// Whoever holds the call takes no texts of ours any more. Subject: the call.
     HolderOptedOut = "holder-opted-out", Page, Closed;
+    /// Whoever holds a call may not know that its level was raised. Subject: the call.
+    RaiseUntold = "raise-untold", Page, Closed;
     /// The paperwork of a call was odd in several ways, or was mended; the call runs. Subject: the call.
     Validation = "paperwork", Notice, Taken;
     /// A later report of a call that is taken or over says a higher level. Subject: the call.
@@ -477,7 +479,7 @@ mod tests {
     #[test]
     fn what_leaves_an_emergency_unanswered_or_blinds_us_pages() {
         let page = AlertKind::ALL.iter().filter(|k| k.severity() == Severity::Page).map(|k| k.word());
-        let want = "exhausted untold unanswered stranded not-seen unknown undecided-reply holder-opted-out adopt breaker no-sender \
+        let want = "exhausted untold unanswered stranded not-seen unknown undecided-reply holder-opted-out raise-untold adopt breaker no-sender \
                     consecutive-failures unknown-writer webhooks-refused dispatch-refused reports-refused report-unread unheard call-missed sink-place rescued-copy settings-file store store-file unreadable \
                     contacts-kept";
         assert_eq!(page.collect::<Vec<_>>().join(" "), want);

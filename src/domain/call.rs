@@ -55,6 +55,9 @@ impl CallStatus {
     }
 }
 
+/// The field of a call's data that says: its address was known before the conversation, nobody said it.
+pub const ADDRESS_KNOWN_BEFORE: &str = "addressKnownBefore";
+
 /// What the caller said: kept as given, shown to people, never trusted.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -78,6 +81,13 @@ pub struct CallData {
     /// Fields that we do not know: kept, ignored.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
+}
+
+impl CallData {
+    /// Whether its address was known before the conversation: whoever calls may have moved since.
+    pub fn is_address_old(&self) -> bool {
+        self.extra.contains_key(ADDRESS_KNOWN_BEFORE)
+    }
 }
 
 /// Why a contact gets no further notice of a call.

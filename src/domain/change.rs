@@ -92,7 +92,8 @@ pub enum BreakerChange {
 pub enum PhoneCallChange {
     /// This call is of it; `None`: no call was made, as nobody was heard in it.
     Told { id: CallId, phone: PhoneCall, call: Option<CallId> },
-    /// It is over, and a report of it is waited for until then; `words`: what was heard. Where anything is known of it: nothing.
+    /// It is over, and a report of it is waited for until then; `words`: what was heard. Where it is
+    /// known and no call was made of it, words alone are added, and are waited with.
     Waits { id: CallId, phone: PhoneCall, until: Timestamp, words: Option<String> },
 }
 

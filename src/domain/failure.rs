@@ -10,6 +10,7 @@ use super::change::OptOutChange;
 use super::codes::{Class, ErrorClass, Special};
 use super::log::LogKind;
 use super::outgoing::LATE_CODE;
+use super::raise_untold;
 use super::receipt::Verdict;
 use super::resend;
 use super::sequence;
@@ -64,6 +65,7 @@ pub(super) fn failed(
         trip::open(w, id, error_class, evidence, &text)?;
     }
     if a.kind != AttemptKind::Notice {
+        raise_untold::page(w, &a, &format!("failed{code}"));
         return Ok(());
     }
     let later = resend::reached_since(w, &a).map(|b| b.number).next();

@@ -31,6 +31,7 @@ pub(crate) mod phone;
 pub(crate) mod phone_call;
 pub(crate) mod policy;
 pub(crate) mod provider_clock;
+mod raise_untold;
 pub(crate) mod receipt;
 pub(crate) mod reply;
 pub(crate) mod report;

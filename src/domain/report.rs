@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::alert::AlertChange;
-use super::call::{Call, CallData, CallStatus};
+use super::call::{ADDRESS_KNOWN_BEFORE, Call, CallData, CallState, CallStatus};
 use super::change::{Answer, Change, PhoneCallChange};
 use super::decide;
 use super::deferred;
@@ -18,10 +18,12 @@ use super::log::{LogEntry, LogKind};
 use super::phone::masked;
 use super::phone_call::PhoneCall;
 use super::sequence;
-use super::types::CallId;
+use super::types::{CallId, Timestamp};
 use super::update::{self, IsHigher};
 use super::work::{Ctx, Illegal, Work};
 
+/// The field of a call's data that holds what Twilio transcribed of it.
+const TRANSCRIBED: &str = "twilioTranscription";
 /// How long a report of a phone call is waited for once Twilio says that it ended.
 const REPORT_WAIT: Duration = Duration::from_secs(180);
 
@@ -92,12 +94,16 @@ fn joined(new: &NewCall, call: &Call) -> PhoneCallChange {
     PhoneCallChange::Told { id: new.id.clone(), phone, call: Some(call.id.clone()) }
 }
 
-/// Twilio's word that a phone call ended: a report of it is waited for, unless one came.
+/// Twilio's word that a phone call ended: a report of it is waited for, unless one came. A transcription may come by itself, later.
 pub(super) fn ended(loaded: &Loaded, ended: &EndedPhoneCall, ctx: &Ctx<'_>) -> Change {
-    if loaded.replayed {
-        return Change::default();
-    }
     let until = ctx.now.plus(REPORT_WAIT);
+    if loaded.replayed {
+        return match (&ended.words, loaded.calls.first()) {
+            (None, _) => Change::default(),
+            (Some(words), Some(call)) => transcribed(loaded, call, words, ctx),
+            (Some(_), None) => Change { phone_calls: vec![waits(ended, until)], ..Change::default() },
+        };
+    }
     let from = ended.phone.caller.as_deref().map_or_else(|| "a number that is not known".to_owned(), masked);
     let message = format!(
         "a phone call from {from} ended: where nobody reports it within {} s, it is dispatched",
@@ -112,9 +118,26 @@ pub(super) fn ended(loaded: &Loaded, ended: &EndedPhoneCall, ctx: &Ctx<'_>) -> C
         message,
         data: json!({ "twilioCallSid": ended.phone.sid, "startedAt": ended.phone.started_at, "until": until }),
     };
+    Change { log: vec![entry], phone_calls: vec![waits(ended, until)], ..Change::default() }
+}
+
+fn waits(ended: &EndedPhoneCall, until: Timestamp) -> PhoneCallChange {
     let EndedPhoneCall { id, phone, words } = ended.clone();
-    let waits = PhoneCallChange::Waits { id, phone, until, words };
-    Change { log: vec![entry], phone_calls: vec![waits], ..Change::default() }
+    PhoneCallChange::Waits { id, phone, until, words }
+}
+
+/// The story of the call has the words, once.
+fn transcribed(loaded: &Loaded, call: &CallState, words: &str, ctx: &Ctx<'_>) -> Change {
+    let data = &call.call.data;
+    let known = data.extra.get(TRANSCRIBED).and_then(Value::as_str);
+    if known == Some(words) || data.issue_summary.as_deref() == Some(words) {
+        return Change::default();
+    }
+    let mut w = Work::new(ctx, loaded, call.clone());
+    w.state.call.data.extra.insert(TRANSCRIBED.to_owned(), Value::String(words.to_owned()));
+    let text = "twilio transcribed the phone call: added to the story";
+    w.log(LogKind::CallReported, None, text, json!({ TRANSCRIBED: words }));
+    w.into_change()
 }
 
 /// What makes no call stands in the log.
@@ -184,15 +207,22 @@ fn replaced(w: &mut Work<'_>, new: &NewCall, report: &Report) -> Result<(), Ille
 
 fn merged(new: CallData, old: &CallData) -> CallData {
     let or = |new: Option<String>, old: &Option<String>| new.or_else(|| old.clone());
+    // What was said in the conversation stands before what was known of the caller.
+    let stays = new.is_address_old() && old.address.is_some();
+    let is_old = if stays || new.address.is_none() { old.is_address_old() } else { new.is_address_old() };
+    let address = if stays { old.address.clone() } else { or(new.address, &old.address) };
     let mut extra = old.extra.clone();
     extra.extend(new.extra);
+    if !is_old {
+        extra.remove(ADDRESS_KNOWN_BEFORE);
+    }
     CallData {
         caller_phone: or(new.caller_phone, &old.caller_phone),
         emergency_level: or(new.emergency_level, &old.emergency_level),
         issue_summary: or(new.issue_summary, &old.issue_summary),
         twilio_to_number: or(new.twilio_to_number, &old.twilio_to_number),
         caller_name: or(new.caller_name, &old.caller_name),
-        address: or(new.address, &old.address),
+        address,
         contact: or(new.contact, &old.contact),
         body: or(new.body, &old.body),
         extra,

@@ -14,6 +14,7 @@ use super::call::CallStatus;
 use super::codes::Class;
 use super::ladder;
 use super::log::LogKind;
+use super::raise_untold;
 use super::rules::UnknownPolicy;
 use super::sequence;
 use super::trip;
@@ -106,6 +107,7 @@ pub(super) fn by_policy(w: &mut Work<'_>, id: AttemptId, seen: &str) -> Result<(
             text,
             json!({ "policy": "hold", "dropped": "only a notice is repeated" }),
         );
+        raise_untold::page(w, &a, "stays unknown");
         return Ok(());
     }
     let policy = if a.channel == Channel::Email || of_its_notice(w, &a).any(|b| b.decided_at.is_some()) {

@@ -16,7 +16,7 @@ use super::work::{Illegal, Work, holder_name};
 
 /// What a later report means for a call that is told already.
 pub(super) fn by_report(w: &mut Work<'_>, new: &NewCall, report: &Report, is_higher: IsHigher) -> Result<(), Illegal> {
-    let moved = address_of(w, new);
+    let moved = address_of(w, new, report);
     if let Some(address) = &moved {
         w.state.call.data.address = Some(address.clone());
         let text = format!("the address is another one, as {} reported it", report.source);
@@ -46,13 +46,16 @@ pub(super) enum IsHigher {
     No,
 }
 
-/// The address of the report, where it is another one than the call's; letters, digits and their order alone count.
-fn address_of(w: &Work<'_>, new: &NewCall) -> Option<String> {
+/// The address of the report, where it is another one than the call's; letters, digits and their order alone count. What was known
+/// before the conversation, and what a preliminary report says, fill a blank and change nothing.
+fn address_of(w: &Work<'_>, new: &NewCall, report: &Report) -> Option<String> {
     let plain =
         |text: &str| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
     let said = new.data.address.as_deref().map(str::trim).filter(|a| !plain(a).is_empty())?;
     let known = w.state.call.data.address.as_deref().map(plain).unwrap_or_default();
-    (w.state.call.status.is_open() && plain(said) != known).then(|| said.to_owned())
+    let only_fills = report.hold.is_some() || new.data.is_address_old();
+    let may_change = w.state.call.status.is_open() && (known.is_empty() || !only_fills);
+    (may_change && plain(said) != known).then(|| said.to_owned())
 }
 
 /// The ladder of the higher level takes the place of what is left of this one, and begins now.

@@ -194,7 +194,7 @@ async fn receipt(
 
 /// A phone call to one of our numbers is over: its platform may still report it.
 async fn phone_call(state: &HttpState, pairs: &[(String, String)]) -> Result<Result<Response, Refused>, Problem> {
-    let callback = match CallCallback::parse(pairs, account(state)) {
+    let callback = match CallCallback::parse(pairs, account(state), state.core.clock.now()) {
         Ok(callback) => callback,
         Err(e) => return Ok(Err(wrong_shape(&e))),
     };

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::domain::alert::AlertKind;
 use crate::domain::call::CallStatus;
 use crate::domain::change::Answer;
-use crate::domain::event::{Decision, Event, Report};
+use crate::domain::event::{Decision, Event, Report, SendOutcome};
 use crate::domain::log::LogKind;
 use crate::domain::types::Actor;
 use crate::engine::intake::json::Document;
@@ -209,4 +209,79 @@ fn an_analysis_that_can_wait_defers_a_held_call_and_a_higher_report_wakes_it() {
     let call = core.call().call.id.clone();
     core.apply(Event::Wake { call });
     assert_eq!(core.call().attempts.len(), 1);
+}
+
+#[test]
+fn an_address_that_was_known_before_the_conversation_only_fills_a_blank() {
+    let with = |address: &str, is_old: bool| {
+        let mut data = json!({"issueSummary": "Leak", "emergencyLevel": "normal", "address": address});
+        if is_old {
+            data["addressKnownBefore"] = "true".into();
+        }
+        data
+    };
+    let address = |core: &CoreHarness| core.call().call.data.address.clone();
+    let mut core = CoreHarness::new();
+    report(&mut core, "function dispatch", None, with("12 Oak St", false));
+    core.send_all();
+    report(&mut core, "call_analyzed", None, with("1 Old Rd", true));
+    assert_eq!(address(&core).as_deref(), Some("12 Oak St"), "it was said in the conversation");
+    report(&mut core, "call_ended", Some(HOLD), with("2 New Rd", false));
+    assert_eq!((address(&core).as_deref(), texts(&core).len()), (Some("12 Oak St"), 1), "a better report follows");
+    // Held, it says what the conversation said, whichever came first.
+    for (first, second) in [(false, true), (true, false)] {
+        let mut core = CoreHarness::new();
+        let said = |is_old: bool| with(if is_old { "1 Old Rd" } else { "12 Oak St" }, is_old);
+        report(&mut core, "call_ended", Some(HOLD), said(first));
+        report(&mut core, "call_analyzed", None, said(second));
+        assert_eq!(address(&core).as_deref(), Some("12 Oak St"), "{first}");
+        assert!(!core.call().call.data.is_address_old(), "{first}");
+    }
+    let mut core = CoreHarness::new();
+    report(&mut core, "function dispatch", None, json!({"issueSummary": "Leak", "emergencyLevel": "normal"}));
+    core.send_all();
+    report(&mut core, "call_analyzed", None, with("1 Old Rd", true));
+    assert_eq!(address(&core).as_deref(), Some("1 Old Rd"), "a blank is filled");
+}
+
+#[test]
+fn a_raise_that_its_holder_may_not_have_read_pages() {
+    let refused = SendOutcome::Refused { code: None, error_class: crate::domain::codes::NO_CODE, why: "no".into() };
+    for (label, outcome) in [("refused", Some(refused)), ("unknown", None)] {
+        let mut core = CoreHarness::new();
+        report(&mut core, "function dispatch", None, json!({"issueSummary": "Leak", "emergencyLevel": "normal"}));
+        core.send_all();
+        core.reply(1, "sam", "1");
+        report(&mut core, "call_analyzed", None, json!({"issueSummary": "Gas smell", "emergencyLevel": "high"}));
+        let key = AlertKind::RaiseUntold.about("retell:1");
+        assert!(!core.alerts.contains_key(&key), "{label}: not yet");
+        let attempt = core.attempt(2).id;
+        core.apply(Event::Claim { attempt, engine: "e1".into(), provider_after: None });
+        let is_open = outcome.is_none();
+        let unknown = SendOutcome::Unknown { why: "reset".into() };
+        core.apply(Event::Sent { attempt, outcome: outcome.unwrap_or(unknown) });
+        while is_open && core.attempt(2).decided_at.is_none() {
+            let at = core.attempt(2).poll_at.expect("it is searched for");
+            core.now = core.now.max(at).plus(Duration::from_secs(1));
+            core.apply(Event::Searched { attempt, complete: true, began_at: core.now });
+        }
+        assert!(core.alerts.contains_key(&key), "{label}: {:?}", core.alerts);
+        assert_eq!(key.kind().severity(), crate::domain::alert::Severity::Page);
+    }
+    // An address that may not have been read is no raise.
+    let mut core = CoreHarness::new();
+    report(&mut core, "function dispatch", None, json!({"issueSummary": "Leak", "emergencyLevel": "normal"}));
+    core.send_all();
+    core.reply(1, "sam", "1");
+    report(
+        &mut core,
+        "call_analyzed",
+        None,
+        json!({"issueSummary": "Leak", "emergencyLevel": "normal", "address": "3 Elm"}),
+    );
+    let attempt = core.attempt(2).id;
+    core.apply(Event::Claim { attempt, engine: "e1".into(), provider_after: None });
+    let outcome = SendOutcome::Refused { code: None, error_class: crate::domain::codes::NO_CODE, why: "no".into() };
+    core.apply(Event::Sent { attempt, outcome });
+    assert!(!core.alerts.contains_key(&AlertKind::RaiseUntold.about("retell:1")));
 }

@@ -194,6 +194,31 @@ async fn what_nobody_reports_is_dispatched_after_three_minutes_and_what_was_repo
 }
 
 #[tokio::test]
+async fn a_transcription_that_comes_later_fills_what_waits_or_the_story() {
+    let w = World::new().await;
+    let (one, two) = ("CA00000000000000000000000000000001", "CA00000000000000000000000000000002");
+    w.ends(one, CALLER, None).await;
+    w.ends(one, CALLER, Some("the pipe has burst")).await;
+    let reported = w.report("retell:a", &[("twilioCallSid", two)]).await.call.id;
+    for words in [None, Some("no heat"), Some("no heat")] {
+        w.ends(two, "+19495550143", words).await;
+    }
+    w.away(secs(180));
+    w.falls_back().await;
+    assert_eq!(w.many().await, 2);
+    let call = w.call(&format!("twilio:{one}").parse().expect("an id")).await;
+    assert_eq!(call.call.data.issue_summary.as_deref(), Some("the pipe has burst"));
+    w.ends(one, CALLER, Some("the pipe has burst")).await;
+    let lines = async |id: &CallId| {
+        let story = w.process.store.story(id).await.expect("read").expect("there");
+        story.log.iter().filter(|l| l.entry.message.contains("transcribed")).count()
+    };
+    assert_eq!((lines(&reported).await, lines(&call.call.id).await), (1, 0));
+    let said = w.call(&reported).await.call.data.extra.remove("twilioTranscription");
+    assert_eq!(said, Some(json!("no heat")));
+}
+
+#[tokio::test]
 async fn a_crash_at_any_commit_dispatches_it_once() {
     for k in 1..=4 {
         for death in [Death::After(k), Death::BeforeTheOneAfter(k)] {

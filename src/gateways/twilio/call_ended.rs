@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::wire::{self, Form, FormError};
+use crate::domain::Timestamp;
 use crate::domain::phone_call::{PhoneCall, is_sid};
 
 /// What a form tells of.
@@ -33,11 +34,11 @@ const KNOWN: [&str; 12] = [
 ];
 
 impl CallCallback {
-    /// Reads the decoded form. Unknown names are allowed and ignored; a call without a direction is taken for one that came in.
+    /// Reads the decoded form, which arrived at this moment: it stands for the end where the form names none. Unknown names are allowed and ignored; a call without a direction is taken for one that came in.
     ///
     /// # Errors
     /// Where the SID or the status is missing or not one, a known name comes twice, or the account is not ours.
-    pub fn parse(pairs: &[(String, String)], account_sid: &str) -> Result<Self, FormError> {
+    pub fn parse(pairs: &[(String, String)], account_sid: &str, arrived: Timestamp) -> Result<Self, FormError> {
         let form = Form::read(pairs, &KNOWN, account_sid)?;
         let sid = form.required("CallSid")?;
         if !is_sid(sid) {
@@ -46,7 +47,7 @@ impl CallCallback {
         let status = form.required("CallStatus")?;
         let inbound = form.optional("Direction").is_none_or(|d| matches!(d, "inbound" | "trunking-originating"));
         let took = form.optional("CallDuration").and_then(|s| s.parse().ok()).map(Duration::from_secs);
-        let ended_at = form.optional("Timestamp").and_then(wire::time);
+        let ended_at = form.optional("Timestamp").and_then(wire::time).unwrap_or(arrived);
         let text = |name| form.optional(name).map(str::to_owned);
         Ok(Self {
             phone: PhoneCall {
@@ -54,8 +55,8 @@ impl CallCallback {
                 sid: Some(sid.to_owned()),
                 line: text("To"),
                 caller: text("From"),
-                started_at: ended_at.map(|at| at.minus(took.unwrap_or_default())),
-                ended_at,
+                started_at: Some(ended_at.minus(took.unwrap_or_default())),
+                ended_at: Some(ended_at),
             },
             is_completed_inbound: inbound && status == "completed",
             took,
@@ -67,17 +68,20 @@ impl CallCallback {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Timestamp;
 
     const ACCOUNT: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     const SID: &str = "CA00000000000000000000000000000001";
+
+    fn arrived() -> Timestamp {
+        Timestamp::from_millis(1_795_312_900_000)
+    }
 
     fn parse(more: &[(&str, &str)]) -> Result<CallCallback, FormError> {
         let usual = [("CallSid", SID), ("AccountSid", ACCOUNT), ("CallStatus", "completed"), ("From", "+19495550142")];
         let kept = usual.iter().filter(|(name, _)| !more.iter().any(|(other, _)| other == name));
         let all: Vec<(String, String)> =
             kept.chain(more).filter(|(_, v)| *v != "-").map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        CallCallback::parse(&all, ACCOUNT)
+        CallCallback::parse(&all, ACCOUNT, arrived())
     }
 
     #[test]
@@ -95,6 +99,13 @@ mod tests {
         let end = Timestamp::from_millis(1_795_312_862_000);
         assert_eq!((read.phone.ended_at, read.phone.started_at), (Some(end), Some(end.minus(Duration::from_secs(62)))));
         assert_eq!((read.phone.sid.as_deref(), read.words.as_deref()), (Some(SID), Some("the pipe has burst")));
+        let bare = parse(&[("CallDuration", "62")]).expect("a form").phone;
+        let began = arrived().minus(Duration::from_secs(62));
+        assert_eq!(
+            (bare.ended_at, bare.started_at),
+            (Some(arrived()), Some(began)),
+            "without a time its arrival is the end"
+        );
         assert!(read.is_completed_inbound && parse(&[]).expect("a form").is_completed_inbound);
         for other in [("Direction", "outbound-api"), ("CallStatus", "busy"), ("CallStatus", "in-progress")] {
             assert!(!parse(&[other]).expect("a form").is_completed_inbound, "{other:?}");

@@ -61,7 +61,11 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
             loaded.free_reference = free_reference(conn, references, *used_since)?;
         }
         Load::PhoneCall { id, phone } => {
-            loaded.replayed = phone_calls::is_there(conn, id)? || phone_calls::same(conn, id, phone)?.is_some();
+            let same = phone_calls::same(conn, id, phone)?;
+            loaded.replayed = same.is_some() || phone_calls::is_there(conn, id)?;
+            if let Some(call) = phone_calls::call_of(conn, id)?.or(same.flatten()) {
+                loaded.calls.extend(call_state(conn, &call)?);
+            }
         }
         Load::Reply { from, sid, references, changed_since } => {
             loaded.answered_before = answered_before(conn, sid)?;

@@ -32,8 +32,10 @@ const TOLD: &str = "INSERT INTO phone_calls (id, call_id, sid, line, caller, sta
     line = coalesce(line, excluded.line), caller = coalesce(caller, excluded.caller),
     started_at = coalesce(started_at, excluded.started_at), ended_at = coalesce(ended_at, excluded.ended_at),
     due_at = NULL, words = NULL";
-const WAITS: &str = "INSERT OR IGNORE INTO phone_calls (id, sid, line, caller, started_at, ended_at, due_at, words)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+const WAITS: &str = "INSERT INTO phone_calls (id, sid, line, caller, started_at, ended_at, due_at, words)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+    ON CONFLICT (id) DO UPDATE SET due_at = coalesce(due_at, excluded.due_at), words = coalesce(words, excluded.words)
+    WHERE call_id IS NULL AND excluded.words IS NOT NULL";
 const IS_THERE: &str = "SELECT 1 FROM phone_calls WHERE id = ?1";
 pub(super) const DUE: &str = "SELECT id, call_id, sid, line, caller, started_at, ended_at, words
     FROM phone_calls INDEXED BY phone_calls_waiting WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2";

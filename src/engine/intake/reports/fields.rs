@@ -5,9 +5,12 @@ use serde_json::{Map, Value};
 use super::caller::caller;
 use super::paths;
 use crate::config::FieldPaths;
+use crate::domain::call::ADDRESS_KNOWN_BEFORE;
 
 /// So much of a transcript stands for an issue that nobody named: its end, where the caller has said it all.
 const TAIL_CHARACTERS: usize = 500;
+/// What a platform was told before the conversation, by the keys that hold it.
+const KNOWN_BEFORE: [&str; 2] = ["retell_llm_dynamic_variables", "variableValues"];
 /// So much of it is kept.
 const KEPT_CHARACTERS: usize = 4_000;
 
@@ -65,7 +68,11 @@ pub(super) fn said(document: &Value, fields: &FieldPaths, direction: Direction, 
     put("issueSummary", issue);
     put("twilioToNumber", line.clone());
     put("callerName", text(&fields.caller_name));
-    put("address", text(&fields.address));
+    let address = fields.address.iter().find_map(|path| Some((path, paths::at(document, path)?)));
+    let is_old = |path: &str| path.split('.').any(|segment| KNOWN_BEFORE.contains(&segment));
+    let old = address.as_ref().filter(|(path, _)| is_old(path)).map(|_| "true".to_owned());
+    put("address", address.map(|(_, text)| text));
+    put(ADDRESS_KNOWN_BEFORE, old);
     put("transcript", transcript.as_deref().map(|t| tail(t, KEPT_CHARACTERS)));
     let transcript = transcript.or_else(|| transcript_there.then(String::new));
     Said { data, caller: who.phone, line, issue: named, level: level.is_some(), transcript }

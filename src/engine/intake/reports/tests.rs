@@ -213,6 +213,24 @@ fn an_id_of_another_carrier_is_no_sid() {
 }
 
 #[test]
+fn an_address_from_before_the_conversation_is_marked() {
+    let address = |said: bool| {
+        let (mut retell, mut vapi) = (fixture("retell-call-analyzed.json"), fixture("vapi-end-of-call-report.json"));
+        retell["call"]["retell_llm_dynamic_variables"]["address"] = "1 Old Rd".into();
+        vapi["message"]["artifact"]["variableValues"]["address"] = "1 Old Rd".into();
+        if !said {
+            retell["call"]["call_analysis"]["custom_analysis_data"]["address"] = Value::Null;
+            vapi["message"]["analysis"]["structuredData"]["address"] = Value::Null;
+        }
+        [by_retell(&retell), by_vapi(&vapi)].map(|reading| {
+            let data = call(reading).intake.data;
+            (data.address.as_deref() == Some("1 Old Rd"), data.is_address_old())
+        })
+    };
+    assert_eq!((address(true), address(false)), ([(false, false); 2], [(true, true); 2]));
+}
+
+#[test]
 fn two_numbers_are_both_shown_and_a_withheld_one_is_named() {
     let with = |callback: Value, from: Value, direction: &str| {
         let mut body = fixture("retell-call-analyzed.json");

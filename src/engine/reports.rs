@@ -118,7 +118,7 @@ async fn send(engine: &Engine, report: ReportMail) -> Result<(), crate::store::S
     };
     let (state, said, next_at) = match relay.submit(&message).await {
         Ok(said) => (ReportState::Sent, said, now),
-        Err(MailError::NotSent { why }) => {
+        Err(MailError::NotSent { why } | MailError::Later { why }) => {
             let pause = AGAIN.0.saturating_mul(1 << report.tries.min(8)).min(AGAIN.1);
             (ReportState::Waiting, why, now.plus(pause))
         }

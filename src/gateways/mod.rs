@@ -195,6 +195,9 @@ pub enum MailError {
     Unknown { why: String },
 }
 
+/// How long one conversation with a relay may take.
+pub const MAIL_MAX: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// A relay of mails. No method retries.
 #[async_trait]
 pub trait MailGateway: Send + Sync {

@@ -20,12 +20,12 @@ use url::Url;
 
 use crate::domain::mail::{MailAddress, is_this_machine};
 
-use super::{Mail, MailError, MailGateway, MailRefusal};
+use super::{MAIL_MAX, Mail, MailError, MailGateway, MailRefusal};
 
 /// To connect and greet.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// The whole conversation.
-const WHOLE_MAX: Duration = Duration::from_secs(30);
+const WHOLE_MAX: Duration = MAIL_MAX;
 /// A relay's words are quoted so far.
 const QUOTED_MAX: usize = 120;
 

@@ -144,3 +144,11 @@ async fn who_has_no_address_in_a_step_that_tells_others_is_said() {
     assert!(w.log_text().await.contains("leaves out Sam Ortiz: no mail address"));
     assert_eq!(w.attempt(1).await.state, AttemptState::Submitted);
 }
+
+#[tokio::test]
+async fn the_outcome_of_a_dispatch_names_each_channel_by_its_own() {
+    let mut w = World::with(mails_alone()).await;
+    w.dispatch("mixed").await;
+    let said = crate::engine::json::outcome(&w.state().await, true, "live");
+    assert!(said["channels"]["email"].is_object() && said["channels"].get("sms").is_none(), "{said}");
+}

@@ -14,6 +14,8 @@ use super::types::Timestamp;
 pub const START_APART: Duration = Duration::from_secs(90);
 /// A call that names no start of its phone call was accepted at most so long after its end.
 const ACCEPTED_AFTER: Duration = Duration::from_secs(180);
+/// Of two clocks that tell of one moment, one is at most so far ahead.
+const CLOCKS_APART: Duration = Duration::from_secs(2);
 /// Fewer digits are no number of a person.
 const DIGITS_MIN: usize = 7;
 /// What carriers put in place of a withheld number: the word on a keypad. Source: Twilio's changelog, and the keypad.
@@ -41,26 +43,46 @@ pub struct PhoneCall {
 }
 
 impl PhoneCall {
-    /// As what is known of a call tells of it; when it ended is not among that.
+    /// As what is known of a call tells of it.
     pub fn told_by(data: &CallData) -> Self {
         let text = |name: &str| data.extra.get(name).and_then(|v| v.as_str()).map(str::to_owned);
         Self {
             id: text("platformCallId").unwrap_or_default(),
-            sid: text("twilioCallSid"),
+            sid: text("twilioCallSid").filter(|sid| is_sid(sid)),
             line: data.twilio_to_number.clone(),
             caller: text("callerId").or_else(|| data.caller_phone.clone()),
-            started_at: started_at(data),
-            ended_at: None,
+            started_at: moment(data, "callStartedAt"),
+            ended_at: moment(data, "callEndedAt"),
         }
     }
 
-    /// Whether both tell of one phone call: by the SID where both name one, else by line, caller and start.
+    /// Whether both tell of one phone call: by the SID where both name one, else by line, caller and start. One that had ended
+    /// when the other began is another one.
     pub fn is_same(&self, other: &Self) -> bool {
-        if let (Some(own), Some(other)) = (&self.sid, &other.sid) {
+        if let (Some(own), Some(other)) = (self.known_sid(), other.known_sid()) {
             return own == other;
         }
+        let is_near = self.starts_apart(other).is_some_and(|apart| apart <= START_APART);
+        is_near && self.is_between_the_same(other) && !self.ended_before(other) && !other.ended_before(self)
+    }
+
+    /// How far apart both began, where both say so.
+    pub fn starts_apart(&self, other: &Self) -> Option<Duration> {
+        self.started_at.zip(other.started_at).map(|(a, b)| apart(a, b))
+    }
+
+    /// Whether it began later than the other by more than two clocks differ.
+    pub fn began_after(&self, other: &Self) -> bool {
         let starts = self.started_at.zip(other.started_at);
-        self.is_between_the_same(other) && starts.is_some_and(|(a, b)| apart(a, b) <= START_APART)
+        starts.is_some_and(|(own, other)| own > other.plus(CLOCKS_APART))
+    }
+
+    fn ended_before(&self, other: &Self) -> bool {
+        self.ended_at.zip(other.started_at).is_some_and(|(end, start)| end < start)
+    }
+
+    fn known_sid(&self) -> Option<&str> {
+        self.sid.as_deref().filter(|sid| is_sid(sid))
     }
 
     /// Whether this call was made of it.
@@ -69,7 +91,7 @@ impl PhoneCall {
         if call.id.as_str() == self.id || (!told.id.is_empty() && told.id == self.id) {
             return true;
         }
-        if told.started_at.is_some() || (self.sid.is_some() && told.sid.is_some()) {
+        if told.started_at.is_some() || (self.known_sid().is_some() && told.sid.is_some()) {
             return self.is_same(&told);
         }
         // It names no start: it was accepted during the phone call, or soon after.
@@ -89,11 +111,23 @@ impl PhoneCall {
     }
 }
 
-/// When the phone call began, where a report said so.
-fn started_at(data: &CallData) -> Option<Timestamp> {
+/// Whether it is Twilio's SID of a phone call; the id of another carrier is none. Source: `facts/twilio-voice.md`.
+pub fn is_sid(text: &str) -> bool {
+    let digits = text.strip_prefix("CA").unwrap_or_default();
+    digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// Whether these ids name two phone calls: one source gives each of its phone calls one id. Ids without a source are of the API.
+pub fn are_two(a: &str, b: &str) -> bool {
+    let source = |id: &'_ str| id.split_once(':').map(|(source, _)| source.to_owned());
+    a != b && source(a) == source(b)
+}
+
+/// A moment of the phone call, where a report names it.
+fn moment(data: &CallData, name: &str) -> Option<Timestamp> {
     let text = |name: &str| data.extra.get(name).and_then(|v| v.as_str());
-    let ms = text("callStartedAtMs").and_then(|t| t.parse().ok()).map(Timestamp::from_millis);
-    ms.or_else(|| text("callStartedAt")?.parse().ok())
+    let ms = text(&format!("{name}Ms")).and_then(|t| t.parse().ok()).map(Timestamp::from_millis);
+    ms.or_else(|| text(name)?.parse().ok())
 }
 
 fn apart(a: Timestamp, b: Timestamp) -> Duration {
@@ -159,9 +193,24 @@ mod tests {
     #[test]
     fn a_call_is_of_a_phone_call_by_its_id_then_by_its_sid() {
         for (label, more, sid, want) in [
-            ("the platform's id", vec![("platformCallId", "call_4f1c"), ("twilioCallSid", "CA2")], Some("CA1"), true),
-            ("the same SID", vec![("twilioCallSid", "CA1")], Some("CA1"), true),
-            ("another SID", vec![("twilioCallSid", "CA2")], Some("CA1"), false),
+            (
+                "the platform's id",
+                vec![("platformCallId", "call_4f1c"), ("twilioCallSid", "CA00000000000000000000000000000002")],
+                Some("CA00000000000000000000000000000001"),
+                true,
+            ),
+            (
+                "the same SID",
+                vec![("twilioCallSid", "CA00000000000000000000000000000001")],
+                Some("CA00000000000000000000000000000001"),
+                true,
+            ),
+            (
+                "another SID",
+                vec![("twilioCallSid", "CA00000000000000000000000000000002")],
+                Some("CA00000000000000000000000000000001"),
+                false,
+            ),
         ] {
             let call = call(&more);
             let far = PhoneCall { sid: sid.map(str::to_owned), ..phone_call(&call, -90_000, -80_000) };

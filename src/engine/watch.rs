@@ -9,7 +9,7 @@ use crate::domain::event::{BreakerEvent, Event};
 use crate::domain::team::Directory;
 use crate::domain::types::Actor;
 use crate::domain::{AlertKey, AlertKind, Timestamp};
-use crate::store::{AlertLine, StoreError};
+use crate::store::{AlertLine, KnownAs, StoreError};
 
 use super::Engine;
 use super::apply::Core;
@@ -67,7 +67,7 @@ async fn what_is_over(core: &Core, alerts: &[AlertLine], now: Timestamp) -> Resu
     for alert in alerts {
         if let Some(change) = over(alert, &directory, now) {
             raise(core, change).await?;
-        } else if is_of_a_closed_call(core, alert, now).await? {
+        } else if is_of_a_closed_call(core, alert, now).await? || is_a_call_by_now(core, alert).await? {
             raise(core, AlertChange::Resolve { key: alert.key.clone() }).await?;
         }
     }
@@ -99,9 +99,9 @@ fn over(alert: &AlertLine, directory: &Directory, now: Timestamp) -> Option<Aler
         // A step of the clock is over at once; its alarm stands for as long as somebody may want to see it.
         AlertKind::Clock => now.since(alert.raised_at) >= CLOCK_STANDS,
         // A new text from that number raises the alert again; what a report said stays in the log.
-        AlertKind::UnknownWriter | AlertKind::ReportUnread | AlertKind::Unheard | AlertKind::CallMissed => {
-            now.since(alert.raised_at) >= WRITER_STANDS
-        }
+        AlertKind::UnknownWriter | AlertKind::ReportUnread => now.since(alert.raised_at) >= WRITER_STANDS,
+        // Somebody sees it by the morning, however late it was raised; that it was missed stays in the log.
+        AlertKind::Unheard | AlertKind::CallMissed => now.since(alert.raised_at) >= CLOSED_STANDS,
         AlertKind::AutoResponder => now.since(alert.raised_at) >= CLOSED_STANDS,
         // Once read, nothing about it changes.
         AlertKind::WebhookOdd => now.since(alert.raised_at) >= CLOSED_STANDS,
@@ -110,6 +110,13 @@ fn over(alert: &AlertLine, directory: &Directory, now: Timestamp) -> Option<Aler
         _ => false,
     };
     over.then(|| AlertChange::Resolve { key: alert.key.clone() })
+}
+
+/// A phone call that was alarmed and is a call by now: its report came late, or a person dispatched it.
+async fn is_a_call_by_now(core: &Core, alert: &AlertLine) -> Result<bool, StoreError> {
+    let is_of_a_phone_call = matches!(alert.key.kind(), AlertKind::Unheard | AlertKind::CallMissed);
+    let Some(id) = alert.key.subject().parse().ok().filter(|_| is_of_a_phone_call) else { return Ok(false) };
+    Ok(core.store.known_phone_calls(vec![id]).await? == [KnownAs::Call])
 }
 
 /// A receipt may come days after its call was closed: what it alarms with ends by itself.

@@ -17,6 +17,8 @@ pub fn router(surface: Surface, state: Arc<HttpState>) -> Router {
     if surface == Surface::Full {
         routes = routes
             .route("/api/dispatch/manual", post(dispatch::manual))
+            // The route of the system before this one.
+            .route("/api/dispatch/status/{id}", get(calls::story))
             .route("/api/calls", get(calls::list))
             .route("/api/calls/{id}", get(calls::story))
             .route("/api/calls/{id}/ack", post(calls::acknowledge))

@@ -43,7 +43,7 @@ fn a_base_of_shape_p_is_known_and_each_of_its_businesses_is_answered_by_its_own_
     };
     person("Kim Lee", KIM, "Tech", &[&acme], 1);
     person("Bo Ek", BO, "Tech", &[&acme, &polar], 2);
-    person("Olga Lind", OLGA, "Owner", &[&acme, &polar], 1);
+    person("Olga Lind", OLGA, "Owner", &[&acme, &polar], 3);
     person("No Phone", "", "Tech", &[&polar], 1);
     let before = base(&stage);
 

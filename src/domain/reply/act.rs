@@ -132,7 +132,9 @@ impl<'a> Reply<'a> {
         let Some(state) = of.max_by_key(|c| c.call.accepted_at) else {
             return Ok(self.ask(Prompt::Help, "unknown reference", wording::no_such_call(reference)));
         };
-        if self.is_of_the_team(state) && (word != Word::Done || !looks(state)) {
+        // Whoever was told of nothing ends nobody's ladder.
+        let ends_it = matches!(word, Word::Done | Word::Later);
+        if self.is_of_the_team(state) && !(ends_it && looks(state)) {
             return self.on(state, word);
         }
         if state.call.status.is_open() {
@@ -168,6 +170,10 @@ impl<'a> Reply<'a> {
         if self.passes_too_late(word, state) {
             let text = wording::hand_back_which(&[state]);
             return Ok(self.ask(Prompt::WhichToPass, "passed too late", text));
+        }
+        if word == Word::Later && state.call.status == S::Dispatching && state.call.is_out(&contact) {
+            // They said no; whether it can wait is for those who are asked.
+            return Ok(Said::new("passed before, cannot defer", wording::others_decide(&state.call.reference)));
         }
         if word == Word::Later && state.call.status == S::Dispatching && !state.call.policy.may_be_deferred() {
             let text = wording::may_not_wait(&state.call.reference);

@@ -95,6 +95,10 @@ pub(super) fn came_after(reference: &CallRef) -> String {
 }
 
 /// Whose level may not be left for the morning by a reply.
+pub(super) fn others_decide(reference: &CallRef) -> String {
+    format!("You passed on {reference}: others are asked. 1 {reference} takes it all the same.")
+}
+
 pub(super) fn may_not_wait(reference: &CallRef) -> String {
     format!("Reply 1 to take {reference}, 2 to pass: a call of this level cannot wait.")
 }

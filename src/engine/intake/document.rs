@@ -12,6 +12,7 @@ use super::plain::{as_text, letters};
 use super::{Intake, IntakeError, Validation, field};
 use crate::domain::call::CallData;
 use crate::domain::phone::spelling::Spelling;
+use crate::domain::types::CallId;
 
 /// The fields that are known, in the order of the documentation.
 pub const KNOWN: &[&str] =
@@ -61,6 +62,7 @@ pub fn from_json(document: &Document, validation: Validation) -> Result<Intake, 
         by_our_names(&mut data);
     }
     let (outer, inner) = (id_of(top)?, id_of(&data)?);
+    let data_as_given = data.clone();
     if let (Some(a), Some(b)) = (&outer, &inner)
         && a != b
     {
@@ -80,7 +82,8 @@ pub fn from_json(document: &Document, validation: Validation) -> Result<Intake, 
         extra,
     };
     let whole = read.whole.map(|hash| hash.finalize().iter().map(|b| format!("{b:02x}")).collect());
-    let call_id = outer.or(inner);
+    let alias = || [top, &data_as_given].into_iter().find_map(alias_of).filter(|_| validation == Validation::Lenient);
+    let call_id = outer.or(inner).or_else(alias);
     Ok(Intake {
         call_id,
         id_exists: false,
@@ -94,13 +97,24 @@ pub fn from_json(document: &Document, validation: Validation) -> Result<Intake, 
 }
 
 fn id_of(map: &Map<String, Value>) -> Result<Option<String>, IntakeError> {
-    match map.get("callId").or_else(|| map.get("call_id")) {
+    match map.get("callId") {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(s)) => Ok(Some(s.clone())),
         Some(_) => {
             Err(field("callId", format!("must be a string of 1 to 128 visible characters; give one, {WITHOUT_AN_ID}")))
         }
     }
+}
+
+/// What intakes of before call a call's id, where nobody gives `callId`: one that is no id is a field like others and refuses
+/// nothing.
+fn alias_of(map: &Map<String, Value>) -> Option<String> {
+    let text = match map.get("call_id")? {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    text.parse::<CallId>().ok().map(|id| id.as_str().to_owned())
 }
 
 struct DocumentReading {
@@ -181,7 +195,7 @@ impl DocumentReading {
 
     /// What nobody knows is kept: whole, or where it is too much together, its long values shortened.
     fn extra(&mut self, data: &Map<String, Value>) -> Map<String, Value> {
-        let unknown = |k: &str| !KNOWN.contains(&k) && !["callId", "call_id", "callData"].contains(&k);
+        let unknown = |k: &str| !KNOWN.contains(&k) && !["callId", "callData"].contains(&k);
         let (mut kept, mut room) = (Map::new(), EXTRA_BYTES_MAX);
         for (key, value) in data.iter().filter(|(k, _)| unknown(k)) {
             let text = value.to_string();

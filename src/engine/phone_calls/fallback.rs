@@ -8,9 +8,10 @@ use std::time::Duration;
 use tracing::{error, info};
 
 use crate::domain::Timestamp;
+use crate::domain::call::Call;
 use crate::domain::change::PhoneCallChange;
 use crate::domain::event::Event;
-use crate::domain::phone_call::START_APART;
+use crate::domain::phone_call::{START_APART, are_two};
 use crate::domain::types::{Actor, CallId};
 use crate::engine::apply::Core;
 use crate::engine::in_force::InForce;
@@ -73,5 +74,6 @@ async fn told_of(core: &Core, waiting: &WaitingPhoneCall) -> Result<Option<Optio
     let Some(since) = since else { return Ok(None) };
     let calls = CallFilter { since: Some(since), limit: CALLS_MAX, ..CallFilter::default() };
     let calls = core.store.calls(&calls).await?;
-    Ok(calls.into_iter().find(|line| waiting.phone.is_of(&line.call)).map(|line| Some(line.call.id)))
+    let is_it = |call: &Call| !are_two(waiting.id.as_str(), call.id.as_str()) && waiting.phone.is_of(call);
+    Ok(calls.into_iter().find(|line| is_it(&line.call)).map(|line| Some(line.call.id)))
 }

@@ -18,8 +18,9 @@ use tracing::{info, warn};
 use crate::config::CallListSource;
 use crate::domain::Timestamp;
 use crate::domain::alert::{AlertChange, AlertKey, AlertKind};
+use crate::domain::call::Call;
 use crate::domain::event::Event;
-use crate::domain::phone_call::START_APART;
+use crate::domain::phone_call::{START_APART, are_two};
 use crate::domain::types::{Actor, CallId};
 use crate::failpoint;
 use crate::gateways::GatewayError;
@@ -106,10 +107,16 @@ impl CallListWatch {
     }
 
     /// How far it was compared. A list that is read for the first time begins now; with calls of ours in the store, before that:
-    /// the store may be rebuilt, and what came meanwhile is nobody's.
+    /// the store may be rebuilt, and what came meanwhile is nobody's. A clock that was ahead for a while leaves moments that are to
+    /// come: from now on it is compared as if they were now.
     async fn progress(&self, now: Timestamp) -> Result<ListProgress, StoreError> {
         if let Some(kept) = self.core.store.list_progress(self.source()).await? {
-            return Ok(kept);
+            let past = ListProgress { since: kept.since.min(now), until: kept.until.min(now) };
+            if past != kept {
+                self.core.store.keep_list_progress(self.source(), past).await?;
+                warn!(source = self.source(), "the list of phone calls was compared by a clock that was ahead");
+            }
+            return Ok(past);
         }
         let some = CallFilter { limit: 1, ..CallFilter::default() };
         let is_new = self.core.store.calls(&some).await?.is_empty();
@@ -158,10 +165,12 @@ impl CallListWatch {
 
     /// Whether it was told of by another way, or a call that was accepted meanwhile is of it.
     async fn is_told(&self, listed: &ListedCall, others: &[CallLine]) -> Result<bool, StoreError> {
-        if others.iter().any(|line| listed.call.is_of(&line.call)) {
+        let id = self.id(listed);
+        let is_it = |call: &Call| !are_two(id.as_str(), call.id.as_str()) && listed.call.is_of(call);
+        if others.iter().any(|line| is_it(&line.call)) {
             return Ok(true);
         }
-        Ok(self.core.store.told_of(&self.id(listed), &listed.call).await?.is_some())
+        Ok(self.core.store.told_of(&id, &listed.call).await?.is_some())
     }
 
     fn id(&self, listed: &ListedCall) -> CallId {

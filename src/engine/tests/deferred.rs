@@ -150,6 +150,20 @@ async fn a_technicians_three_leaves_it_for_the_morning_and_stands_the_others_dow
 }
 
 #[tokio::test]
+async fn a_three_of_somebody_who_was_not_told_or_has_passed_ends_nobodys_ladder() {
+    let mut w = World::new().await;
+    w.dispatch("normal").await;
+    let reference = w.state().await.call.reference;
+    let answer = w.reply("olga", &format!("3 {reference}")).await;
+    assert_eq!(w.status().await, CallStatus::Dispatching, "her step has not fired: {answer}");
+    w.reply("sam", "2").await;
+    w.settle().await;
+    let answer = w.reply("sam", &format!("3 {reference}")).await;
+    assert_eq!(w.status().await, CallStatus::Dispatching);
+    assert!(answer.contains("others are asked"), "{answer}");
+}
+
+#[tokio::test]
 async fn at_level_high_a_three_is_refused_by_text_and_the_ladder_goes_on() {
     let mut w = World::new().await;
     w.dispatch("high").await;

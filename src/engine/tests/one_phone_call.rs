@@ -80,15 +80,22 @@ fn ms(w: &World, ago: u64) -> String {
 #[tokio::test]
 async fn reports_of_two_platforms_are_one_call_by_sid_and_by_line_caller_and_start() {
     let w = World::new().await;
-    let first = w.report("retell:a", &[("twilioCallSid", "CA1"), ("callStartedAtMs", &ms(&w, 60))]).await;
-    let by_sid = w.report("vapi:b", &[("twilioCallSid", "CA1")]).await;
+    let first = w
+        .report(
+            "retell:a",
+            &[("twilioCallSid", "CA00000000000000000000000000000001"), ("callStartedAtMs", &ms(&w, 60))],
+        )
+        .await;
+    let by_sid = w.report("vapi:b", &[("twilioCallSid", "CA00000000000000000000000000000001")]).await;
     assert_eq!(by_sid.call.id, first.call.id);
     let by_start = w.report("desk:c", &[("callStartedAtMs", &ms(&w, 149))]).await;
     assert_eq!(by_start.call.id, first.call.id, "89 s before it");
     assert_eq!(w.report("desk:c", &[]).await.call.id, first.call.id, "by its own id, from then on");
-    let other = w.report("desk:d", &[("callStartedAtMs", &ms(&w, 240))]).await;
+    let other = w.report("mail:d", &[("callStartedAtMs", &ms(&w, 240))]).await;
     assert_ne!(other.call.id, first.call.id, "91 s before the first of these");
-    let again = w.report("vapi:e", &[("twilioCallSid", "CA2"), ("callStartedAtMs", &ms(&w, 60))]).await;
+    let again = w
+        .report("vapi:e", &[("twilioCallSid", "CA00000000000000000000000000000002"), ("callStartedAtMs", &ms(&w, 60))])
+        .await;
     assert_ne!(again.call.id, first.call.id, "another SID is another phone call");
     assert_eq!(w.many().await, 3);
     let story = w.process.store.story(&first.call.id).await.expect("read").expect("there");
@@ -97,12 +104,44 @@ async fn reports_of_two_platforms_are_one_call_by_sid_and_by_line_caller_and_sta
 }
 
 #[tokio::test]
+async fn a_second_phone_call_of_the_same_caller_is_another_call() {
+    let w = World::new().await;
+    let at = |ago: u64| ("callStartedAtMs", ms(&w, ago));
+    let with = |more: &[(&'static str, String)]| more.to_vec();
+    let reported = async |id: &str, more: Vec<(&'static str, String)>| {
+        let more: Vec<(&str, &str)> = more.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        w.report(id, &more).await.call.id.to_string()
+    };
+    let first = reported("desk:a", with(&[at(1_000), ("callEndedAtMs", ms(&w, 980))])).await;
+    assert_eq!(reported("desk:b", with(&[at(990)])).await, "desk:b", "two ids of one source are two phone calls");
+    assert_eq!(reported("vapi:c", with(&[at(970)])).await, "desk:b", "the first of them had ended");
+    assert_eq!(reported("vapi:d", with(&[at(1_010)])).await, first, "the first of them went on");
+    assert_eq!(reported("zap:e", with(&[at(1_050), ("callEndedAtMs", ms(&w, 1_020))])).await, "zap:e", "it had ended");
+}
+
+#[tokio::test]
+async fn what_is_no_sid_of_twilios_forbids_no_join() {
+    let w = World::new().await;
+    let at = ms(&w, 60);
+    for (other, id, sid) in [
+        ("v3:telnyx-1", "vapi:a", "CA00000000000000000000000000000001"),
+        ("CA1", "vapi:b", "CA00000000000000000000000000000002"),
+    ] {
+        let caller = ("callerId", if id == "vapi:a" { "+19495550151" } else { "+19495550152" });
+        let first = w.report(id, &[("twilioCallSid", other), ("callStartedAtMs", &at), caller]).await;
+        let retell = id.replace("vapi", "retell");
+        let joined = w.report(&retell, &[("twilioCallSid", sid), ("callStartedAtMs", &at), caller]).await;
+        assert_eq!(joined.call.id, first.call.id, "{other}");
+    }
+}
+
+#[tokio::test]
 async fn an_intake_and_a_report_are_one_call_with_and_without_the_prefix() {
     let w = World::new().await;
     assert!(matches!(w.accept(intake("call_1", "normal")).await, Answer::Created(_)));
     assert_eq!(w.report("retell:call_1", &[]).await.call.id.as_str(), "call_1");
-    w.report("vapi:v1", &[("twilioCallSid", "CA9")]).await;
-    for (id, sid) in [("v1", None), ("zap-7", Some("CA9"))] {
+    w.report("vapi:v1", &[("twilioCallSid", "CA00000000000000000000000000000009")]).await;
+    for (id, sid) in [("v1", None), ("zap-7", Some("CA00000000000000000000000000000009"))] {
         let mut given = intake(id, "normal");
         given.data.extra.extend(sid.map(|sid| ("twilioCallSid".to_owned(), json!(sid))));
         for _ in 0..2 {
@@ -120,12 +159,12 @@ async fn an_intake_and_a_report_are_one_call_with_and_without_the_prefix() {
 #[tokio::test]
 async fn what_nobody_reports_is_dispatched_after_three_minutes_and_what_was_reported_is_not() {
     let mut w = World::new().await;
-    w.ends("CA1", CALLER, Some("the pipe has burst")).await;
-    w.ends("CA2", "+19495550143", None).await;
-    w.ends("CA3", "+19495550144", None).await;
-    w.ends("CA4", "anonymous", None).await;
+    w.ends("CA00000000000000000000000000000001", CALLER, Some("the pipe has burst")).await;
+    w.ends("CA00000000000000000000000000000002", "+19495550143", None).await;
+    w.ends("CA00000000000000000000000000000003", "+19495550144", None).await;
+    w.ends("CA00000000000000000000000000000004", "anonymous", None).await;
     // One is reported in time, another was dispatched by an intake that knows nothing of SIDs.
-    w.report("retell:a", &[("twilioCallSid", "CA2")]).await;
+    w.report("retell:a", &[("twilioCallSid", "CA00000000000000000000000000000002")]).await;
     let mut given = intake("zap-1", "normal");
     (given.data.twilio_to_number, given.data.caller_phone) = (Some(LINE.to_owned()), Some("(949) 555-0144".to_owned()));
     w.accept(given).await;
@@ -137,15 +176,18 @@ async fn what_nobody_reports_is_dispatched_after_three_minutes_and_what_was_repo
     w.falls_back().await;
     w.falls_back().await;
     assert_eq!(w.many().await, 4);
-    let call = w.call(&"twilio:CA1".parse().expect("an id")).await;
+    let call = w.call(&"twilio:CA00000000000000000000000000000001".parse().expect("an id")).await;
     let data = &call.call.data;
     assert_eq!(data.issue_summary.as_deref(), Some("the pipe has burst"));
     assert_eq!((data.caller_phone.as_deref(), call.attempts.len()), (Some(CALLER), 1));
-    let hidden = w.call(&"twilio:CA4".parse().expect("an id")).await;
+    let hidden = w.call(&"twilio:CA00000000000000000000000000000004".parse().expect("an id")).await;
     assert!(hidden.call.data.issue_summary.is_some_and(|issue| issue.contains("ring the caller back")));
     // The report that comes late joins it.
-    assert_eq!(w.report("retell:late", &[("twilioCallSid", "CA1")]).await.call.id.as_str(), "twilio:CA1");
-    w.ends("CA1", CALLER, None).await;
+    assert_eq!(
+        w.report("retell:late", &[("twilioCallSid", "CA00000000000000000000000000000001")]).await.call.id.as_str(),
+        "twilio:CA00000000000000000000000000000001"
+    );
+    w.ends("CA00000000000000000000000000000001", CALLER, None).await;
     w.away(mins(9));
     w.falls_back().await;
     assert_eq!(w.many().await, 4, "told again, it is the same");
@@ -156,8 +198,8 @@ async fn a_crash_at_any_commit_dispatches_it_once() {
     for k in 1..=4 {
         for death in [Death::After(k), Death::BeforeTheOneAfter(k)] {
             let mut w = World::new().await;
-            w.ends("CA1", CALLER, None).await;
-            w.ends("CA2", "+19495550143", None).await;
+            w.ends("CA00000000000000000000000000000001", CALLER, None).await;
+            w.ends("CA00000000000000000000000000000002", "+19495550143", None).await;
             w.away(mins(4));
             w.process.crash.dies(death);
             let (core, crash) = (w.process.core.clone(), w.process.crash.clone());
@@ -168,7 +210,7 @@ async fn a_crash_at_any_commit_dispatches_it_once() {
             w.restart().await;
             w.falls_back().await;
             assert_eq!(w.many().await, 2, "{death:?}");
-            for id in ["twilio:CA1", "twilio:CA2"] {
+            for id in ["twilio:CA00000000000000000000000000000001", "twilio:CA00000000000000000000000000000002"] {
                 assert_eq!(w.call(&id.parse().expect("an id")).await.attempts.len(), 1, "{death:?} {id}");
             }
         }

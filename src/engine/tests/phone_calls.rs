@@ -8,7 +8,11 @@ use serde_json::{Value, json};
 
 use crate::config::{CallListPlace, CallListSource, intake};
 use crate::domain::Timestamp;
+use crate::domain::alert::AlertKind;
+use crate::domain::event::{Event, Note};
+use crate::domain::log::LogKind;
 use crate::domain::phone_call::PhoneCall;
+use crate::domain::types::Actor;
 use crate::engine::phone_calls::CallListWatch;
 use crate::gateways::GatewayError;
 use crate::gateways::phone_calls::{CallListing, ListedCall, PhoneCallList};
@@ -18,6 +22,12 @@ use crate::testing::{World, mins, secs};
 
 const CALLER: &str = "+19495550142";
 const LINE: &str = "+18005550100";
+
+/// The SID of the phone call of that id.
+fn sid_of(id: &str) -> String {
+    let hex: String = id.bytes().map(|b| format!("{b:02x}")).collect();
+    format!("CA{hex:0>32}")
+}
 
 /// What the platform would answer.
 #[derive(Default)]
@@ -48,7 +58,7 @@ impl Platform {
         self.lists(ListedCall {
             call: PhoneCall {
                 id: id.to_owned(),
-                sid: Some(format!("CA-{id}")),
+                sid: Some(sid_of(id)),
                 line: Some(LINE.to_owned()),
                 caller: Some(CALLER.to_owned()),
                 started_at: Some(started),
@@ -145,7 +155,7 @@ async fn what_was_accepted_unheard_or_hung_up_alarms_nobody() {
     w.lists(&list, secs(1)).await;
     w.accept(intake("retell:call_1", "high")).await;
     let mut joined = intake("zap-7", "normal");
-    joined.data.extra.insert("twilioCallSid".to_owned(), json!("CA-call_2"));
+    joined.data.extra.insert("twilioCallSid".to_owned(), json!(sid_of("call_2")));
     w.accept(joined).await;
     let mut same = intake("zap-8", "normal");
     same.data.twilio_to_number = Some(LINE.to_owned());
@@ -299,9 +309,68 @@ async fn an_alarm_ends_where_the_phone_call_came_by_another_way_after_all() {
     w.lists(&list, mins(3)).await;
     assert_eq!(w.alerts().await, ["call-missed:retell:call_1"]);
     let mut late = intake("zap-7", "normal");
-    late.data.extra.insert("twilioCallSid".to_owned(), json!("CA-call_1"));
+    late.data.extra.insert("twilioCallSid".to_owned(), json!(sid_of("call_1")));
     w.accept(late).await;
     w.lists(&list, mins(1)).await;
     assert_eq!(w.alerts().await, Vec::<String>::new());
     assert_eq!(w.noted("retell:call_1").await, ["call.missed"]);
+}
+
+#[tokio::test]
+async fn the_alarm_of_a_missed_call_stands_until_a_call_of_it_exists_or_a_day_has_passed() {
+    let w = World::new().await;
+    let platform = Arc::new(Platform::default());
+    let list = watch(&w, &platform);
+    w.lists(&list, secs(1)).await;
+    platform.rings(&w, "call_1", secs(0), Some(mins(1)));
+    w.lists(&list, mins(3)).await;
+    let note = Note {
+        call: Some("vapi:v1".parse().expect("an id")),
+        kind: LogKind::CallUnheard,
+        message: "a phone call was turned away".to_owned(),
+        data: Value::Null,
+        alert: Some((AlertKind::Unheard.about("vapi:v1"), "a phone call was turned away".to_owned())),
+        phone: None,
+    };
+    w.process.core.apply(Event::Note(Box::new(note)), Actor::engine()).await.expect("stored");
+    let both = ["call-missed:retell:call_1", "unheard:vapi:v1"];
+    w.away(mins(23 * 60));
+    w.watch().await;
+    assert_eq!(w.alerts().await, both, "a night is not enough");
+    w.accept(intake("vapi:v1", "high")).await;
+    w.watch().await;
+    assert!(w.has_alert(both[0]).await && !w.has_alert(both[1]).await, "a call of it exists");
+    w.away(mins(60));
+    w.watch().await;
+    assert!(!w.has_alert(both[0]).await);
+    assert_eq!(w.noted("retell:call_1").await, ["call.missed"], "the story keeps it");
+}
+
+#[tokio::test]
+async fn a_clock_that_was_ahead_for_a_while_hides_nobody() {
+    let w = World::new().await;
+    let platform = Arc::new(Platform::default());
+    let list = watch(&w, &platform);
+    w.lists(&list, secs(1)).await;
+    let right = w.now();
+    w.clock.set_wall(right.plus(mins(3 * 24 * 60)));
+    w.lists(&list, secs(1)).await;
+    w.clock.set_wall(right.plus(secs(1)));
+    platform.rings(&w, "call_1", secs(0), Some(mins(1)));
+    w.lists(&list, mins(4)).await;
+    assert!(w.has_alert("call-missed:retell:call_1").await);
+    let kept = w.process.store.list_progress("retell").await.expect("read").expect("kept");
+    assert!(kept.since <= w.now() && kept.until <= w.now(), "it is stored so");
+    // A list that was read for the first time while the clock was ahead.
+    let w = World::new().await;
+    let platform = Arc::new(Platform::default());
+    let list = watch(&w, &platform);
+    let right = w.now();
+    w.clock.set_wall(right.plus(mins(3 * 24 * 60)));
+    w.lists(&list, secs(1)).await;
+    w.clock.set_wall(right);
+    w.lists(&list, secs(1)).await;
+    platform.rings(&w, "call_1", secs(0), Some(mins(1)));
+    w.lists(&list, mins(4)).await;
+    assert!(w.has_alert("call-missed:retell:call_1").await);
 }

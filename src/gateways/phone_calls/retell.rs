@@ -9,7 +9,7 @@ use super::api::Api;
 use super::items::{millis, text, without};
 use super::{CallListing, ListedCall, PAGES_MAX, PhoneCallList, again, too_many};
 use crate::domain::Timestamp;
-use crate::domain::phone_call::PhoneCall;
+use crate::domain::phone_call::{PhoneCall, is_sid};
 use crate::gateways::GatewayError;
 
 /// The most that the platform gives at once.
@@ -84,7 +84,7 @@ fn listed(item: &Value) -> Option<Option<ListedCall>> {
         is_over: ended_at.is_some() || !GOES_ON.contains(&status.as_str()),
         call: PhoneCall {
             id,
-            sid: text(item, "/telephony_identifier/twilio_call_sid"),
+            sid: text(item, "/telephony_identifier/twilio_call_sid").filter(|sid| is_sid(sid)),
             line: text(item, "/to_number"),
             caller: text(item, "/from_number"),
             started_at: millis(item, "/start_timestamp"),

@@ -11,6 +11,7 @@ use super::*;
 use crate::gateways::twilio::client::{Auth, TwilioClient, TwilioSettings};
 
 const ACCOUNT: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+const SID: &str = "CA00000000000000000000000000000001";
 const LINE: &str = "+18005550100";
 const FROM: Timestamp = Timestamp::from_millis(1_795_312_800_000);
 
@@ -55,7 +56,7 @@ async fn retells_list_is_asked_for_inbound_calls_page_by_page() {
         "call_id": "call_1", "call_type": "phone_call", "direction": "inbound", "call_status": "ended",
         "from_number": "+19495550142", "to_number": LINE, "start_timestamp": 1_795_312_860_000_i64,
         "end_timestamp": 1_795_312_920_000_i64, "disconnection_reason": "user_hangup",
-        "telephony_identifier": { "twilio_call_sid": "CA1" }, "transcript_object": [{ "words": [] }],
+        "telephony_identifier": { "twilio_call_sid": SID }, "transcript_object": [{ "words": [] }],
     });
     let goes_on = json!({ "call_id": "call_2", "call_status": "ongoing", "direction": "inbound" });
     let others = [
@@ -87,7 +88,7 @@ async fn retells_list_is_asked_for_inbound_calls_page_by_page() {
     let found = &listing.calls[0];
     let want = PhoneCall {
         id: "call_1".into(),
-        sid: Some("CA1".into()),
+        sid: Some(SID.into()),
         line: Some(LINE.into()),
         caller: Some("+19495550142".into()),
         started_at: Some(FROM.plus(Duration::from_secs(60))),
@@ -104,7 +105,7 @@ async fn vapis_list_is_paged_by_time_and_each_call_is_taken_once() {
     let call = |n: usize, at: &str| {
         json!({
             "id": format!("v{n}"), "type": "inboundPhoneCall", "status": "ended", "createdAt": at, "startedAt": at,
-            "endedAt": "2026-11-22T02:30:00.000Z", "endedReason": "customer-ended-call", "phoneCallProviderId": "CA7",
+            "endedAt": "2026-11-22T02:30:00.000Z", "endedReason": "customer-ended-call", "phoneCallProviderId": SID,
             "customer": { "number": "+19495550142" }, "phoneNumber": { "number": LINE }, "messages": [],
         })
     };
@@ -132,7 +133,7 @@ async fn vapis_list_is_paged_by_time_and_each_call_is_taken_once() {
     let last = listing.calls.last().expect("one");
     assert_eq!(
         (last.call.id.as_str(), last.call.sid.as_deref(), last.call.line.as_deref()),
-        ("v100", Some("CA7"), Some(LINE))
+        ("v100", Some(SID), Some(LINE))
     );
     assert_eq!(last.call.ended_at, Some(FROM.plus(Duration::from_secs(1_800))));
     assert!(last.document.get("messages").is_none());

@@ -9,7 +9,7 @@ use super::api::Api;
 use super::items::{iso, text, without};
 use super::{CallListing, ListedCall, PAGES_MAX, PhoneCallList, again, too_many};
 use crate::domain::Timestamp;
-use crate::domain::phone_call::PhoneCall;
+use crate::domain::phone_call::{PhoneCall, is_sid};
 use crate::gateways::GatewayError;
 
 /// So many are asked for at once; the platform's own most is not known for sure.
@@ -88,7 +88,7 @@ fn listed(id: String, item: &Value) -> Option<ListedCall> {
         is_over: ended_at.is_some() || !GOES_ON.contains(&status.as_str()),
         call: PhoneCall {
             id,
-            sid: text(item, "/phoneCallProviderId"),
+            sid: text(item, "/phoneCallProviderId").filter(|sid| is_sid(sid)),
             line,
             caller: text(item, "/customer/number").or_else(|| text(item, "/customer/sipUri")),
             started_at: iso(item, "/startedAt").or_else(|| iso(item, "/createdAt")),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::wire::{self, Form, FormError};
-use crate::domain::phone_call::PhoneCall;
+use crate::domain::phone_call::{PhoneCall, is_sid};
 
 /// What a form tells of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,8 +40,7 @@ impl CallCallback {
     pub fn parse(pairs: &[(String, String)], account_sid: &str) -> Result<Self, FormError> {
         let form = Form::read(pairs, &KNOWN, account_sid)?;
         let sid = form.required("CallSid")?;
-        let is_sid = sid.len() == 34 && sid.starts_with("CA") && sid.bytes().skip(2).all(|b| b.is_ascii_hexdigit());
-        if !is_sid {
+        if !is_sid(sid) {
             return Err(FormError::Malformed("CallSid"));
         }
         let status = form.required("CallStatus")?;

@@ -66,6 +66,19 @@ async fn an_intake_of_before_is_read_by_its_names_and_answered_in_its_shape() {
     assert_eq!((data.emergency_level.as_deref(), data.issue_summary.as_deref()), (Some("HIGH"), Some("No heat")));
     assert_eq!(call.data.caller_phone.as_deref(), Some("+19495550142"));
     assert_eq!(call.data.twilio_to_number.as_deref(), Some("+18005550100"));
+    // A name of theirs beside ours is a field like others, whatever it holds.
+    for (body, id) in [
+        (json!({ "callId": "a-1", "callData": { "call_id": "other", "issue": "No heat" } }), "a-1"),
+        (json!({ "callId": "a-2", "call_id": { "x": 1 }, "issue": "No heat" }), "a-2"),
+        (json!({ "callId": null, "call_id": 12345, "issue": "No heat" }), "12345"),
+    ] {
+        let answered = shop.post_json(MANUAL, body.to_string()).await;
+        assert_eq!((answered.status.is_success(), &answered.json()["callId"]), (true, &json!(id)), "{}", answered.text);
+    }
+    let blank = shop.post_json(MANUAL, json!({ "call_id": " ", "issue": "No heat" }).to_string()).await;
+    assert!(blank.status.is_success(), "{}", blank.text);
+    let shown = shop.get("/api/dispatch/status/a-1").await;
+    assert_eq!((shown.status, &shown.json()["callId"]), (StatusCode::OK, &json!("a-1")), "the route of before");
     let refused = shop.post_json(&format!("{MANUAL}?shape=v2"), "[").await;
     assert_eq!((refused.status, &refused.json()["success"]), (StatusCode::BAD_REQUEST, &json!(false)));
     let plain = shop.post_json(MANUAL, body.to_string()).await.json();

@@ -49,22 +49,35 @@ pub(crate) async fn a_phone_call_is_found_by_its_ids_then_by_sid_then_by_caller_
     for name in ["a", "b", "plain"] {
         put(store, call(name, at(0))).await.expect("put");
     }
-    told(store, "retell:a", Some("a"), phone(Some("CA1"), Some(CALLER), 1_000)).await;
+    told(store, "retell:a", Some("a"), phone(Some("CA00000000000000000000000000000001"), Some(CALLER), 1_000)).await;
     told(store, "vapi:b", Some("b"), phone(None, Some("(949) 555-0143"), 5_000)).await;
-    told(store, "retell:silent", None, phone(Some("CA9"), Some("+19495550144"), 9_000)).await;
+    told(store, "retell:silent", None, phone(Some("CA00000000000000000000000000000009"), Some("+19495550144"), 9_000))
+        .await;
     let far = || Some(phone(None, None, 0));
     for (label, name, also, phone, want) in [
         ("its own row", "retell:a", vec![], far(), vec!["a"]),
         ("an id without its prefix", "retell:plain", vec!["plain"], far(), vec!["plain"]),
         ("an id with a prefix", "b", vec!["retell:b", "vapi:b"], None, vec!["b"]),
-        ("the SID", "vapi:x", vec![], Some(phone(Some("CA1"), None, 99_000)), vec!["a"]),
-        ("another SID at the same time", "vapi:x", vec![], Some(phone(Some("CA2"), Some(CALLER), 1_000)), vec![]),
+        ("the SID", "vapi:x", vec![], Some(phone(Some("CA00000000000000000000000000000001"), None, 99_000)), vec!["a"]),
+        (
+            "another SID at the same time",
+            "vapi:x",
+            vec![],
+            Some(phone(Some("CA00000000000000000000000000000002"), Some(CALLER), 1_000)),
+            vec![],
+        ),
         ("caller and start", "vapi:x", vec![], Some(phone(None, Some(CALLER), 1_090)), vec!["a"]),
         ("91 s apart", "vapi:x", vec![], Some(phone(None, Some(CALLER), 1_091)), vec![]),
         ("a number without its country", "x", vec![], Some(phone(None, Some("+19495550143"), 4_910)), vec!["b"]),
         ("another caller", "x", vec![], Some(phone(None, Some("+19495550149"), 5_000)), vec![]),
         ("withheld", "x", vec![], Some(phone(None, Some("anonymous"), 5_000)), vec![]),
-        ("nobody was heard in it", "x", vec![], Some(phone(Some("CA9"), None, 9_000)), vec![]),
+        (
+            "nobody was heard in it",
+            "x",
+            vec![],
+            Some(phone(Some("CA00000000000000000000000000000009"), None, 9_000)),
+            vec![],
+        ),
     ] {
         let want: Vec<CallId> = want.into_iter().map(id).collect();
         assert_eq!(joined(store, name, &also, phone).await, want, "{label}");
@@ -104,4 +117,17 @@ pub(crate) async fn a_phone_call_waits_until_it_is_told_of(store: &dyn Store) {
     told(store, "twilio:2", None, phone(None, None, 0)).await;
     assert_eq!(due(999).await, []);
     assert_eq!(store.told_of(&id("x"), &phone(Some("twilio:2"), None, 0)).await.expect("read"), Some(None));
+}
+
+pub(crate) async fn one_in_which_nobody_was_heard_is_not_a_later_one(store: &dyn Store) {
+    told(store, "retell:silent", None, phone(None, Some(CALLER), 1_000)).await;
+    for (label, source, started, want) in [
+        ("the same, by another clock", "twilio:x", 1_001, Some(None)),
+        ("the same, which rang before", "twilio:x", 990, Some(None)),
+        ("rung again", "twilio:x", 1_010, None),
+        ("another of the same source", "retell:x", 1_000, None),
+    ] {
+        let found = store.told_of(&id(source), &phone(None, Some(CALLER), started)).await.expect("read");
+        assert_eq!(found, want, "{label}");
+    }
 }

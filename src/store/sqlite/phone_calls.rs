@@ -1,5 +1,7 @@
 //! Phone calls: which calls are of them, which wait for a report, and how far a list was compared.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::load::str_at;
@@ -61,7 +63,7 @@ pub(super) fn call_of(conn: &Connection, id: &CallId) -> Result<Option<String>, 
 
 /// What tells of the same phone call by another id: inside, the call that was made of it, if one was.
 pub(super) fn same(conn: &Connection, id: &CallId, phone: &PhoneCall) -> Result<Option<Option<String>>, StoreError> {
-    // One that is a call counts before one in which nobody was heard.
+    // One that is a call counts before one in which nobody was heard, and the nearest before others.
     let mut told: Option<Option<String>> = None;
     if let Some(sid) = &phone.sid {
         let mut by_sid = conn.prepare_cached(BY_SID)?;
@@ -76,12 +78,20 @@ pub(super) fn same(conn: &Connection, id: &CallId, phone: &PhoneCall) -> Result<
     let (least, most) = (started.minus(phone_call::START_APART), started.plus(phone_call::START_APART));
     let mut by_caller = conn.prepare_cached(BY_CALLER)?;
     let mut found = by_caller.query(params![end, id.as_str(), least.as_millis(), most.as_millis()])?;
+    let mut nearest: Option<(bool, Option<Duration>, Option<String>)> = None;
     while let Some(row) = found.next()? {
-        if phone.is_same(&phone_call_from(row)?) {
-            told = told.flatten().map(Some).or(Some(row.get(1)?));
+        let (other, call) = (phone_call_from(row)?, row.get::<_, Option<String>>(1)?);
+        // Whoever was not heard rings again: that is another phone call.
+        let rang_again = call.is_none() && phone.began_after(&other);
+        if rang_again || phone_call::are_two(id.as_str(), &other.id) || !phone.is_same(&other) {
+            continue;
+        }
+        let (is_none, apart) = (call.is_none(), phone.starts_apart(&other));
+        if nearest.as_ref().is_none_or(|(none, least, _)| (is_none, apart) < (*none, *least)) {
+            nearest = Some((is_none, apart, call));
         }
     }
-    Ok(told)
+    Ok(nearest.map(|(_, _, call)| call))
 }
 
 /// Whether something is known of it by its own id.

@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::super::json::Document;
 use super::super::{Intake, Validation, from_json};
+use super::fields::Said;
 use crate::domain::event::Report;
 use crate::domain::phone_call::PhoneCall;
 use crate::domain::types::CallId;
@@ -14,6 +15,11 @@ use crate::domain::types::CallId;
 /// How long a phone call that has ended waits for its analysis. The alarm that nobody was told a minute after a call was accepted
 /// stays quiet where all is well.
 pub const ANALYSIS_WAIT: Duration = Duration::from_secs(45);
+
+/// So short a phone call may have been silent.
+const SILENT: Duration = Duration::from_secs(8);
+/// The issue of a call whose report holds nothing of what was said.
+const WITHHELD: &str = "content not delivered: ring back";
 
 /// What a body means.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,6 +72,19 @@ pub enum Wants {
     State(CallId),
     /// Nothing of ours.
     Other,
+}
+
+/// Whether a report without words withholds them: it has no transcript at all, though there was time to speak. A platform that
+/// keeps no data leaves the transcript and the analysis out.
+pub(super) fn is_withheld(spoken: &Said, phone: &PhoneCall) -> bool {
+    let took = phone.started_at.zip(phone.ended_at).map(|(start, end)| end.since(start));
+    spoken.transcript.is_none() && took.is_none_or(|took| took >= SILENT)
+}
+
+/// Says in place of the issue that nobody knows it.
+pub(super) fn say_withheld(spoken: &mut Said) {
+    let also = spoken.data.get("issueSummary").and_then(Value::as_str).map(|t| format!(" ({t})")).unwrap_or_default();
+    spoken.data.insert("issueSummary".to_owned(), Value::String(format!("{WITHHELD}{also}")));
 }
 
 /// A hash that names what came.

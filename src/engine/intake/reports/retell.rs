@@ -5,11 +5,13 @@ use serde_json::{Value, json};
 use super::super::json::Document;
 use super::fields::{Direction, Said, said};
 use super::paths;
-use super::reading::{ANALYSIS_WAIT, Reading, Reported, Tool, Unheard, Wants, asks_for_state, call_id, intake};
+use super::reading::{
+    ANALYSIS_WAIT, Reading, Reported, Tool, Unheard, Wants, asks_for_state, call_id, intake, is_withheld, say_withheld,
+};
 use crate::config::RetellSource;
 use crate::domain::Timestamp;
 use crate::domain::event::Report;
-use crate::domain::phone_call::PhoneCall;
+use crate::domain::phone_call::{PhoneCall, is_sid};
 
 const SOURCE: &str = "retell";
 /// Ways in which a phone call ends that turn nobody away.
@@ -30,9 +32,16 @@ pub(super) fn webhook(document: &Document, source: &RetellSource, raw: &[u8]) ->
     if is_web(call) {
         return Reading::Nothing;
     }
-    let spoken = said(body, &source.fields, direction(call), call.get("transcript").is_some_and(Value::is_string));
+    let mut spoken = said(body, &source.fields, direction(call), call.get("transcript").is_some_and(Value::is_string));
     if is_silent(&spoken, body) {
-        return if hold.is_some() { Reading::Nothing } else { unheard(call, spoken, raw) };
+        if hold.is_some() {
+            return Reading::Nothing;
+        }
+        let phone = phone_call(call, &spoken);
+        if direction(call) == Direction::Outbound || !is_withheld(&spoken, &phone) {
+            return unheard(call, phone, raw);
+        }
+        say_withheld(&mut spoken);
     }
     reported(document, spoken, raw, Report { source: SOURCE.to_owned(), event: event.to_owned(), hold })
 }
@@ -74,20 +83,25 @@ fn is_silent(spoken: &Said, body: &Value) -> bool {
     !named && !heard && !spoken.level
 }
 
-fn unheard(call: &Value, spoken: Said, raw: &[u8]) -> Reading {
+fn unheard(call: &Value, phone: PhoneCall, raw: &[u8]) -> Reading {
     let (id, _) = call_id(SOURCE, paths::at(call, "call_id").as_deref(), raw);
     let reason = paths::at(call, "disconnection_reason").unwrap_or_default();
     let alarming = !ORDINARY_ENDS.contains(&reason.as_str()) && !reason.starts_with("dial_");
-    let ms = |path| paths::at(call, path).and_then(|t| t.parse().ok()).map(Timestamp::from_millis);
-    let phone = PhoneCall {
-        id: paths::at(call, "call_id").unwrap_or_default(),
-        sid: paths::at(call, "telephony_identifier.twilio_call_sid"),
-        line: spoken.line,
-        caller: spoken.caller,
-        started_at: ms("start_timestamp"),
-        ended_at: ms("end_timestamp"),
-    };
     Reading::Unheard(Unheard { id, reason, phone, alarming })
+}
+
+fn phone_call(call: &Value, spoken: &Said) -> PhoneCall {
+    let ms = |path| paths::at(call, path).and_then(|t| t.parse().ok());
+    let (started, ended): (Option<i64>, Option<i64>) = (ms("start_timestamp"), ms("end_timestamp"));
+    let took = || Some(started?.saturating_add(ms("duration_ms")?));
+    PhoneCall {
+        id: paths::at(call, "call_id").unwrap_or_default(),
+        sid: paths::at(call, "telephony_identifier.twilio_call_sid").filter(|sid| is_sid(sid)),
+        line: spoken.line.clone(),
+        caller: spoken.caller.clone(),
+        started_at: started.map(Timestamp::from_millis),
+        ended_at: ended.or_else(took).map(Timestamp::from_millis),
+    }
 }
 
 fn reported(document: &Document, mut spoken: Said, raw: &[u8], report: Report) -> Reading {
@@ -97,10 +111,11 @@ fn reported(document: &Document, mut spoken: Said, raw: &[u8], report: Report) -
         ("platformCallId", "call_id"),
         ("twilioCallSid", "telephony_identifier.twilio_call_sid"),
         ("callStartedAtMs", "start_timestamp"),
+        ("callEndedAtMs", "end_timestamp"),
         ("disconnectionReason", "disconnection_reason"),
         ("transferDestination", "transfer_destination"),
     ] {
-        if let Some(value) = paths::at(call, path) {
+        if let Some(value) = paths::at(call, path).filter(|value| name != "twilioCallSid" || is_sid(value)) {
             spoken.data.insert(name.to_owned(), Value::String(value));
         }
     }

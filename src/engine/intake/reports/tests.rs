@@ -135,6 +135,83 @@ fn a_call_in_which_nobody_was_heard_wakes_nobody_unless_the_platform_turned_it_a
     assert_eq!(call(by_retell(&thin)).intake.data.issue_summary.as_deref(), Some("Burst pipe in the kitchen."));
 }
 
+/// A report without its content, of a phone call of so many seconds; by Retell, then by Vapi.
+fn stripped(seconds: Option<i64>, outbound: bool) -> [Reading; 2] {
+    let mut retell = fixture("retell-call-analyzed.json");
+    let call = retell["call"].as_object_mut().expect("a call");
+    for name in ["transcript", "transcript_object", "call_analysis", "duration_ms", "end_timestamp"] {
+        call.remove(name);
+    }
+    let mut vapi = fixture("vapi-end-of-call-report.json");
+    let message = vapi["message"].as_object_mut().expect("a message");
+    message.retain(|name, _| !["analysis", "endedAt"].contains(&name.as_str()));
+    message.insert("artifact".to_owned(), json!({ "transcript": null }));
+    if let Some(seconds) = seconds {
+        let start = retell["call"]["start_timestamp"].as_i64().expect("a time");
+        retell["call"]["end_timestamp"] = (start + 1_000 * seconds).into();
+        let start: crate::domain::Timestamp = "2026-11-25T09:43:35.000Z".parse().expect("a time");
+        let end = start.plus(std::time::Duration::from_secs(seconds.unsigned_abs()));
+        vapi["message"]["endedAt"] = end.rfc3339().into();
+    }
+    if outbound {
+        retell["call"]["direction"] = "outbound".into();
+        vapi["message"]["call"]["type"] = "outboundPhoneCall".into();
+    }
+    [by_retell(&retell), by_vapi(&vapi)]
+}
+
+#[test]
+fn a_report_whose_content_is_withheld_is_a_call_to_ring_back() {
+    for seconds in [None, Some(8), Some(300)] {
+        for reading in stripped(seconds, false) {
+            let call = call(reading).intake;
+            let issue = call.data.issue_summary.unwrap_or_default();
+            assert_eq!(issue, "content not delivered: ring back", "{seconds:?}");
+            assert!(call.data.caller_phone.is_some(), "{seconds:?}");
+        }
+    }
+    for (seconds, outbound) in [(Some(7), false), (Some(0), false), (Some(300), true), (None, true)] {
+        for reading in stripped(seconds, outbound) {
+            assert!(matches!(reading, Reading::Unheard(_)), "{seconds:?} {outbound}: {reading:?}");
+        }
+    }
+}
+
+#[test]
+fn vapis_endings_alarm_unless_they_are_ordinary() {
+    for (reason, alarming) in [
+        ("customer-ended-call", false),
+        ("assistant-ended-call", false),
+        ("assistant-ended-call-after-message-spoken", false),
+        ("assistant-said-end-call-phrase", false),
+        ("silence-timed-out", false),
+        ("assistant-forwarded-call", false),
+        ("voicemail", false),
+        ("customer-did-not-answer", false),
+        ("assistant-not-found", true),
+        ("assistant-join-timed-out", true),
+        ("call.start.no-server-available", true),
+        ("pipeline-error-openai", true),
+        ("something-new", true),
+    ] {
+        let mut body = fixture("vapi-end-of-call-report.json");
+        body["message"]["endedReason"] = reason.into();
+        body["message"]["analysis"] = Value::Null;
+        body["message"]["artifact"] = json!({ "transcript": "" });
+        let Reading::Unheard(unheard) = by_vapi(&body) else { panic!("{reason}") };
+        assert_eq!(unheard.alarming, alarming, "{reason}");
+    }
+}
+
+#[test]
+fn an_id_of_another_carrier_is_no_sid() {
+    for id in ["v3:telnyx-1", "CA1", "CA0000000000000000000000000000014g", "SM00000000000000000000000000000143"] {
+        let mut body = fixture("vapi-end-of-call-report.json");
+        body["message"]["call"]["phoneCallProviderId"] = id.into();
+        assert_eq!(call(by_vapi(&body)).intake.data.extra.get("twilioCallSid"), None, "{id}");
+    }
+}
+
 #[test]
 fn two_numbers_are_both_shown_and_a_withheld_one_is_named() {
     let with = |callback: Value, from: Value, direction: &str| {

@@ -5,14 +5,28 @@ use serde_json::{Value, json};
 use super::super::json::{self, Document};
 use super::fields::{Direction, Said, said};
 use super::paths;
-use super::reading::{ANALYSIS_WAIT, Reading, Reported, Tool, Unheard, Wants, asks_for_state, call_id, intake};
+use super::reading::{
+    ANALYSIS_WAIT, Reading, Reported, Tool, Unheard, Wants, asks_for_state, call_id, intake, is_withheld, say_withheld,
+};
 use crate::config::VapiSource;
 use crate::domain::event::Report;
-use crate::domain::phone_call::PhoneCall;
+use crate::domain::phone_call::{PhoneCall, is_sid};
 
 const SOURCE: &str = "vapi";
 /// Vapi names the customer and the line, whoever calls.
 const DIRECTION: Direction = Direction::Inbound;
+/// Ways in which a phone call ends that turn nobody away, beside those that begin with `assistant-ended-call`. The last two are of
+/// a customer who was called.
+const ORDINARY_ENDS: &[&str] = &[
+    "customer-ended-call",
+    "assistant-said-end-call-phrase",
+    "assistant-forwarded-call",
+    "silence-timed-out",
+    "voicemail",
+    "",
+    "customer-busy",
+    "customer-did-not-answer",
+];
 /// The most tools of one message that are answered.
 const TOOLS_MAX: usize = 32;
 
@@ -33,35 +47,49 @@ pub(super) fn message(document: &Document, source: &VapiSource, raw: &[u8]) -> R
     if is_web(message) {
         return Reading::Nothing;
     }
-    let spoken = said(body, &source.fields, DIRECTION, message.pointer("/artifact/transcript").is_some());
+    let is_there = message.pointer("/artifact/transcript").is_some_and(Value::is_string);
+    let mut spoken = said(body, &source.fields, DIRECTION, is_there);
     let summary = paths::at(body, "message.analysis.summary");
     let named = spoken.issue.is_some() && (spoken.issue != summary || spoken.transcript.is_none());
     let heard = spoken.transcript.as_deref().is_some_and(|t| !t.trim().is_empty());
     if !named && !heard && !spoken.level {
-        return if hold.is_some() { Reading::Nothing } else { unheard(message, spoken, raw) };
+        if hold.is_some() {
+            return Reading::Nothing;
+        }
+        let phone = phone_call(message, &spoken);
+        if call_type(message).contains("outbound") || !is_withheld(&spoken, &phone) {
+            return unheard(message, phone, raw);
+        }
+        say_withheld(&mut spoken);
     }
     reported(document, spoken, raw, Report { source: SOURCE.to_owned(), event: kind.to_owned(), hold })
 }
 
 fn is_web(message: &Value) -> bool {
-    let kind = paths::at(message, "call.type").unwrap_or_default().to_lowercase();
-    kind.contains("web")
+    call_type(message).contains("web")
 }
 
-fn unheard(message: &Value, spoken: Said, raw: &[u8]) -> Reading {
+fn call_type(message: &Value) -> String {
+    paths::at(message, "call.type").unwrap_or_default().to_lowercase()
+}
+
+fn unheard(message: &Value, phone: PhoneCall, raw: &[u8]) -> Reading {
     let (id, _) = call_id(SOURCE, paths::at(message, "call.id").as_deref(), raw);
     let reason = paths::at(message, "endedReason").unwrap_or_default();
-    let alarming = reason.contains("error") || reason.contains("fault") || reason.contains("failed");
+    let is_ordinary = ORDINARY_ENDS.contains(&reason.as_str()) || reason.starts_with("assistant-ended-call");
+    Reading::Unheard(Unheard { id, reason, phone, alarming: !is_ordinary })
+}
+
+fn phone_call(message: &Value, spoken: &Said) -> PhoneCall {
     let time = |path| paths::at(message, path).and_then(|t| t.parse().ok());
-    let phone = PhoneCall {
+    PhoneCall {
         id: paths::at(message, "call.id").unwrap_or_default(),
-        sid: paths::at(message, "call.phoneCallProviderId"),
-        line: spoken.line,
-        caller: spoken.caller,
+        sid: paths::at(message, "call.phoneCallProviderId").filter(|sid| is_sid(sid)),
+        line: spoken.line.clone(),
+        caller: spoken.caller.clone(),
         started_at: time("startedAt"),
         ended_at: time("endedAt"),
-    };
-    Reading::Unheard(Unheard { id, reason, phone, alarming })
+    }
 }
 
 fn reported(document: &Document, mut spoken: Said, raw: &[u8], report: Report) -> Reading {
@@ -71,10 +99,11 @@ fn reported(document: &Document, mut spoken: Said, raw: &[u8], report: Report) -
         ("platformCallId", "call.id"),
         ("twilioCallSid", "call.phoneCallProviderId"),
         ("callStartedAt", "startedAt"),
+        ("callEndedAt", "endedAt"),
         ("disconnectionReason", "endedReason"),
         ("transferDestination", "destination.number"),
     ] {
-        if let Some(value) = paths::at(message, path) {
+        if let Some(value) = paths::at(message, path).filter(|value| name != "twilioCallSid" || is_sid(value)) {
             spoken.data.insert(name.to_owned(), Value::String(value));
         }
     }

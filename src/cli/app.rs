@@ -342,6 +342,12 @@ impl App {
         self.config.twilio.as_ref().map_or(WITHOUT_PROVIDER, |t| t.request_timeout)
     }
 
+    /// The longest that a send takes which an engine finishes before it stops.
+    pub(crate) fn longest_send(&self) -> Duration {
+        let mail = self.config.smtp.as_ref().map(|_| crate::gateways::MAIL_MAX).unwrap_or_default();
+        self.request_timeout().max(mail)
+    }
+
     /// The provider's client, for questions about the account itself.
     pub(crate) fn twilio(&self) -> Result<TwilioClient, CliError> {
         let t = self.config.twilio_required()?;

@@ -288,7 +288,7 @@ async fn put_in_force(app: &mut App, store: &dyn Control) -> Result<(), CliError
 
 /// The lock at once; from a command that holds it, after it handed over; from another `serve`, never.
 async fn take_lock(app: &App, store: &dyn Control) -> Result<Arc<dyn Lease>, CliError> {
-    let wait = app.request_timeout() + HANDOVER_GRACE;
+    let wait = app.longest_send() + HANDOVER_GRACE;
     let deadline = app.clock.now().plus(wait);
     let (mut asked, mut seen) = (false, 0);
     loop {

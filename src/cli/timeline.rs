@@ -1,6 +1,7 @@
 //! The whole story of one call as text: who was told what, when, by whom it was taken.
 
 use crate::domain::Timestamp;
+use crate::domain::attempt::Channel;
 use crate::domain::call::{Call, CallStatus, ExclusionReason};
 use crate::domain::phone::masked;
 use crate::domain::team::Directory;
@@ -86,6 +87,9 @@ pub(super) fn header(story: &CallStory, app: &App, now: Timestamp, out: &Output)
             "out",
             match o.why {
                 ExclusionReason::Passed => format!("{who} passed"),
+                ExclusionReason::Failed if o.channel == Some(Channel::Email) => {
+                    format!("{who} cannot be reached by mail")
+                }
                 ExclusionReason::Failed => format!("{who} cannot be reached"),
             },
         ));

@@ -1,5 +1,6 @@
 //! The whole tree becomes a [`Config`]: section by section, then the rules that bind several keys.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use super::store::store;
 use super::test_mode::TestMode;
 use super::twilio::twilio;
 use super::types::*;
+use crate::domain::attempt::Channel;
 use crate::domain::team::Directory;
 
 /// Where the sandbox is in test mode when the file's place is not on this machine.
@@ -46,6 +48,7 @@ pub(super) fn config(
     let smtp = super::smtp::smtp(&mut r, &mut root, &mut test, sandbox_listen);
     let directory = directory(&mut r, &mut root, provider.from.as_ref(), fallback, smtp.from.clone(), elsewhere);
     mails_need_a_relay(&mut r, &directory);
+    warn_of_missing_addresses(&mut r, &directory);
     let texts =
         provider.twilio.is_some() || provider.from.is_some() || directory.mail_from.is_none() || has_texts(&directory);
     if !texts {
@@ -139,6 +142,27 @@ fn mails_need_a_relay(r: &mut Reader, directory: &Directory) {
         let what = format!("is missing: a step of the policy {} tells by mail", policy.name);
         r.wrong(None, "smtp.from", what, super::people::MAIL_FORM);
     }
+}
+
+/// Who is named by a step of mails and has no address is left out of it.
+fn warn_of_missing_addresses(r: &mut Reader, directory: &Directory) {
+    let lines = std::iter::once(&directory.default_line).chain(&directory.lines);
+    let mut warnings = BTreeSet::new();
+    for line in lines {
+        let defaults = directory.default_line.policies.iter().filter(|(name, _)| !line.policies.contains_key(*name));
+        for policy in line.policies.values().chain(defaults.map(|(_, policy)| policy)) {
+            let roles = policy.steps.iter().filter(|s| s.channel == Channel::Email).flat_map(|s| &s.notify);
+            for contact in roles.flat_map(|role| directory.ever_holding(line, role)) {
+                if contact.email.is_none() {
+                    warnings.insert(format!(
+                        "contact {} has no mail address: a step of the policy {} that tells by mail leaves them out",
+                        contact.id, policy.name
+                    ));
+                }
+            }
+        }
+    }
+    r.warnings.extend(warnings);
 }
 
 /// Whether contacts are read from Airtable, also where its token is missing here.

@@ -96,7 +96,7 @@ impl CallData {
 pub enum ExclusionReason {
     /// Said no, or handed it back.
     Passed,
-    /// Their number cannot be reached for good.
+    /// Their number or address cannot be reached for good.
     Failed,
 }
 
@@ -105,6 +105,9 @@ pub enum ExclusionReason {
 pub struct Out {
     pub contact: ContactId,
     pub why: ExclusionReason,
+    /// By which channel alone; `None`: by all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel>,
 }
 
 /// Who is told in place of the ladder's roles.
@@ -165,15 +168,30 @@ pub struct Call {
 }
 
 impl Call {
-    /// Whether this contact passed or failed for good.
+    /// Whether this contact passed, or cannot be reached by any channel that the ladder has.
     pub fn is_out(&self, contact: &ContactId) -> bool {
-        self.excluded.iter().any(|o| &o.contact == contact)
+        self.is_out_by(contact, Channel::Sms) && (!self.policy.has_mails() || self.is_out_by(contact, Channel::Email))
     }
 
-    /// Marks a contact as out; the first reason stays.
-    pub fn exclude(&mut self, contact: &ContactId, why: ExclusionReason) {
-        if !self.is_out(contact) {
-            self.excluded.push(Out { contact: contact.clone(), why });
+    /// Whether this contact passed, or cannot be reached by this channel.
+    pub fn is_out_by(&self, contact: &ContactId, channel: Channel) -> bool {
+        self.excluded.iter().any(|o| &o.contact == contact && o.channel.is_none_or(|c| c == channel))
+    }
+
+    /// Who passed gets nothing more of this call, by whatever channel.
+    pub fn exclude_passed(&mut self, contact: &ContactId) {
+        let known = |o: &Out| &o.contact == contact && o.channel.is_none();
+        if !self.excluded.iter().any(known) {
+            self.excluded.retain(|o| &o.contact != contact);
+            self.excluded.push(Out { contact: contact.clone(), why: ExclusionReason::Passed, channel: None });
+        }
+    }
+
+    /// Who cannot be reached by a channel may be by another.
+    pub fn exclude_failed(&mut self, contact: &ContactId, channel: Channel) {
+        if !self.is_out_by(contact, channel) {
+            let why = ExclusionReason::Failed;
+            self.excluded.push(Out { contact: contact.clone(), why, channel: Some(channel) });
         }
     }
 }

@@ -214,7 +214,7 @@ fn reopen(w: &mut Work<'_>, by: &Actor, note: Option<&str>) -> Result<(), Illega
 pub(super) fn hand_back(w: &mut Work<'_>, holder: &ContactId, by: &Actor) -> Result<(), Illegal> {
     let name = holder_name(w);
     w.call_to(CallStatus::Dispatching)?;
-    w.state.call.exclude(holder, super::call::ExclusionReason::Passed);
+    w.state.call.exclude_passed(holder);
     w.log_as(
         by.clone(),
         LogKind::CallReopened,

@@ -5,7 +5,6 @@ use serde_json::json;
 use super::alert::AlertKind;
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Move};
 use super::breaker::Evidence;
-use super::call::ExclusionReason;
 use super::change::OptOutChange;
 use super::codes::{Class, ErrorClass, Special};
 use super::log::LogKind;
@@ -135,7 +134,7 @@ fn by_class(w: &mut Work<'_>, a: &Attempt, error_class: ErrorClass, text: &str) 
                 );
                 w.change.opt_outs.push(OptOutChange::Out { phone: a.recipient.phone.e164().to_owned(), sender });
             }
-            w.state.call.exclude(&contact, ExclusionReason::Failed);
+            w.state.call.exclude_failed(&contact, a.channel);
             sequence::escalate_now(w, Some(id), &contact, text)
         }
         Class::OurRequest if error_class.special == Some(Special::BadText) => {

@@ -20,11 +20,9 @@ pub(super) struct LadderStep {
 impl LadderStep {
     pub(super) fn add(&mut self, other: Self) {
         for r in other.recipients {
-            match self.recipients.iter_mut().find(|t| t.contact == r.contact) {
-                // Of a mail and a text the text wakes.
-                Some(known) if known.channel == Channel::Email => *known = r,
-                Some(_) => {}
-                None => self.recipients.push(r),
+            // A mail and a text to one contact are two notices.
+            if !self.recipients.iter().any(|t| t.contact == r.contact && t.channel == r.channel) {
+                self.recipients.push(r);
             }
         }
         self.empty_roles.extend(other.empty_roles);
@@ -32,6 +30,11 @@ impl LadderStep {
         self.opted_out.extend(other.opted_out);
         self.unmailed.extend(other.unmailed);
         self.out.extend(other.out);
+    }
+
+    /// Who is left out for want of a mail address.
+    pub(super) fn unmailed(&self) -> String {
+        self.unmailed.join(", ")
     }
 
     pub(super) fn is_a_fault(&self) -> bool {
@@ -95,7 +98,7 @@ pub(super) fn who(w: &Work<'_>, index: u32) -> LadderStep {
         if found.recipients.iter().any(|t| t.contact == r.contact) {
             continue;
         }
-        if call.is_out(&r.contact) {
+        if call.is_out_by(&r.contact, channel) {
             found.out.push(r.name);
             continue;
         }
@@ -106,6 +109,11 @@ pub(super) fn who(w: &Work<'_>, index: u32) -> LadderStep {
                 continue;
             }
         };
+        // A number that was given by hand is told by text in a step of mails.
+        if call.is_out_by(&r.contact, r.channel) {
+            found.out.push(r.name);
+            continue;
+        }
         if r.channel == Channel::Sms && is_opted_out(w, &r, sender) {
             found.opted_out.push(r.name);
         } else {

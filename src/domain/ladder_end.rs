@@ -86,13 +86,20 @@ pub const ANSWERED_WITHIN: Duration = Duration::from_secs(5 * 60);
 /// Whether mails alone tell of this call and nobody has answered for too long.
 pub(super) fn unanswered(w: &mut Work<'_>) -> Result<(), Illegal> {
     let call = &w.state.call;
-    let age = w.now().since(call.accepted_at);
+    let of_round = |a: &&Attempt| a.kind == AttemptKind::Notice && a.round == call.round;
+    let notices = || w.state.attempts.iter().filter(of_round);
+    let mailed = notices().filter(|a| a.was_taken()).filter_map(|a| a.sent_at).min();
+    // Where no mail left, the round began with its first notice; before that, with the call.
+    let began = mailed.or_else(|| notices().map(|a| a.created_at).min()).unwrap_or(call.accepted_at);
+    let age = w.now().since(began);
     if call.status == CallStatus::Dispatching && !call.policy.has_texts() && age >= ANSWERED_WITHIN {
-        let id = call.id.clone();
-        let text = format!(
-            "call {id}: mails are out for {} min and nobody has answered; nobody knows whether one was read: take it by hand",
-            age.as_secs() / 60
-        );
+        let (id, minutes) = (call.id.clone(), age.as_secs() / 60);
+        let text = match mailed {
+            Some(_) => format!(
+                "call {id}: mails are out for {minutes} min and nobody has answered; nobody knows whether one was read: take it by hand"
+            ),
+            None => format!("call {id}: no mail is out after {minutes} min: take it by hand"),
+        };
         w.raise(AlertKind::Unanswered.about(&id), text);
     }
     Ok(())
@@ -106,7 +113,7 @@ fn unsettled<'a>(w: &'a Work<'_>) -> impl Iterator<Item = &'a Attempt> {
         all.iter().filter(theirs).any(Attempt::was_taken)
     };
     let open = |a: &&Attempt| a.kind == AttemptKind::Notice && a.round == call.round && a.is_open();
-    all.iter().filter(open).filter(move |a| !call.is_out(&a.recipient.contact) && !accepted(a))
+    all.iter().filter(open).filter(move |a| !call.is_out_by(&a.recipient.contact, a.channel) && !accepted(a))
 }
 
 /// Until when those may answer whose text left only after the ladder's own end, `after` its last step.
@@ -114,7 +121,7 @@ fn answers_until(w: &Work<'_>, after: Duration) -> Option<Timestamp> {
     let call = &w.state.call;
     let notices = || w.state.attempts.iter().filter(|a| a.kind == AttemptKind::Notice && a.round == call.round);
     let fired = notices().filter(|a| a.repeats.is_none()).map(|a| a.created_at).max()?;
-    let may_answer = |a: &&Attempt| a.state.may_have_arrived() && !call.is_out(&a.recipient.contact);
+    let may_answer = |a: &&Attempt| a.state.may_have_arrived() && !call.is_out_by(&a.recipient.contact, a.channel);
     let late = notices().filter(may_answer).filter_map(|a| a.sent_at).filter(|at| *at > fired.plus(after)).max()?;
     Some(late.plus(after))
 }

@@ -9,7 +9,7 @@ words! {
     /// What an event webhook tells of. Closed: others read it, as `call.` and the word.
     OutgoingKind {
         Accepted = "accepted",
-        /// The provider has accepted a text to a contact.
+        /// The provider has accepted a text to a contact. Of a mail nobody knows whether it is read: it is none.
         Told = "told",
         /// It arrived.
         Delivered = "delivered",

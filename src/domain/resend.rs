@@ -140,7 +140,7 @@ fn alert_if_it_stays(w: &mut Work<'_>, a: &Attempt) {
     let matters = a.kind == AttemptKind::Notice
         && call.status == CallStatus::Dispatching
         && a.round == call.round
-        && !call.is_out(&a.recipient.contact)
+        && !call.is_out_by(&a.recipient.contact, a.channel)
         && !later(w, a).any(was_accepted);
     if matters {
         let (name, reference) = (&a.recipient.name, a.reference(&call.reference));
@@ -272,13 +272,13 @@ fn why_not(w: &Work<'_>, a: &Attempt) -> Option<&'static str> {
         Some("the call looks for nobody any more")
     } else if call.muted && a.step > 0 {
         Some("its follow-ups were cancelled")
-    } else if call.is_out(&a.recipient.contact) {
+    } else if call.is_out_by(&a.recipient.contact, a.channel) {
         Some("the contact passed or cannot be reached")
     } else if later(w, a).any(was_accepted) {
         Some("a later text to them was accepted")
     } else if later(w, a).any(|b| b.state.is_waiting() || b.state == AttemptState::Sending) {
         Some("a later text to them is on its way")
-    } else if sequence::is_due_soon(w, &a.recipient.contact, w.ctx.rules.resend_pause) {
+    } else if sequence::is_due_soon(w, (&a.recipient.contact, a.channel), w.ctx.rules.resend_pause) {
         Some("a step to them is due now")
     } else {
         None

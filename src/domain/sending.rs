@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::alert::AlertKind;
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel, Move, Priority};
 use super::breaker::{self, Route};
-use super::call::{CallStatus, ExclusionReason};
+use super::call::CallStatus;
 use super::change::{Answer, ToSend};
 use super::codes::{Class, ErrorClass};
 use super::event::SendOutcome;
@@ -41,7 +41,7 @@ pub(super) fn claim(
     }
     if let Some((event, why)) = unwanted(w, id)? {
         w.drop_waiting(id, event, &why)?;
-        if attempt.kind == AttemptKind::Notice && w.state.call.is_out(&attempt.recipient.contact) {
+        if attempt.kind == AttemptKind::Notice && w.state.call.is_out_by(&attempt.recipient.contact, attempt.channel) {
             // It was alive until now, and may have kept the ladder from going on.
             sequence::escalate_now(w, Some(id), &attempt.recipient.contact, &why)?;
         }
@@ -119,7 +119,7 @@ fn unwanted(w: &Work<'_>, id: AttemptId) -> Result<Option<(AttemptEvent, String)
             Some((AttemptEvent::Cancel, format!("the call is {}", call.status)))
         }
         AttemptKind::Notice if a.round != call.round => Some((AttemptEvent::Skip, "a new round has begun".into())),
-        AttemptKind::Notice if call.is_out(&a.recipient.contact) => {
+        AttemptKind::Notice if call.is_out_by(&a.recipient.contact, a.channel) => {
             Some((AttemptEvent::Skip, format!("{} passed or cannot be reached", a.recipient.name)))
         }
         // It was under way when the newer one was made.
@@ -130,7 +130,7 @@ fn unwanted(w: &Work<'_>, id: AttemptId) -> Result<Option<(AttemptEvent, String)
         AttemptKind::Update if !call.status.is_open() => {
             Some((AttemptEvent::Skip, format!("the call is {}", call.status)))
         }
-        AttemptKind::Update if call.is_out(&a.recipient.contact) => {
+        AttemptKind::Update if call.is_out_by(&a.recipient.contact, a.channel) => {
             Some((AttemptEvent::Skip, format!("{} passed or cannot be reached", a.recipient.name)))
         }
         AttemptKind::Update
@@ -190,7 +190,7 @@ fn opted_out_before_it_left(w: &mut Work<'_>, id: AttemptId, sender: &Sender) ->
             AlertKind::OptedOut.about(a.recipient.contact.as_str()),
             format!("{} opted out: they must text START to {sender} before they can be told", a.recipient.name),
         );
-        w.state.call.exclude(&a.recipient.contact, ExclusionReason::Failed);
+        w.state.call.exclude_failed(&a.recipient.contact, a.channel);
         sequence::escalate_now(w, Some(id), &a.recipient.contact, &why)?;
     }
     refuse(w, why)

@@ -7,7 +7,7 @@ use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel, 
 use super::breaker;
 use super::call::{Call, CallStatus, ExclusionReason};
 use super::change::Answer;
-use super::ladder::{LadderStep, at, end, step_data, step_name, total, wait_before, who};
+use super::ladder::{LadderStep, at, channel_of, end, step_data, step_name, total, wait_before, who};
 use super::ladder_end::{end_of_ladder, exhaust, last_resort_now};
 use super::log::LogKind;
 use super::trip;
@@ -17,7 +17,8 @@ use super::work::{Illegal, Work};
 /// Fires what is due. One missed step keeps its arithmetic; of several, everyone whom they name is told once, under the
 /// latest of them, and what follows counts from now. Not due, or no longer DISPATCHING: nothing.
 ///
-/// While a notice of the call waits for the breaker of its senders, what comes due is deferred.
+/// While a notice of the call waits for the breaker of its senders, what comes due by the same channel is deferred; a step by a
+/// channel that works fires at its time, and what was deferred before it with it.
 pub(super) fn fire_due(w: &mut Work<'_>) -> Result<(), Illegal> {
     let call = &w.state.call;
     let Some(due) = call.wake_at.filter(|at| call.status == CallStatus::Dispatching && *at <= w.now()) else {
@@ -28,7 +29,7 @@ pub(super) fn fire_due(w: &mut Work<'_>) -> Result<(), Illegal> {
         return fire_missed(w);
     }
     let again = breaker::next_probe(w.now());
-    w.state.call.wake_at = Some(again);
+    w.state.call.wake_at = Some(next_of_another_channel(w, due).map_or(again, |at| at.min(again)));
     if w.state.call.deferred_from.is_none() {
         w.state.call.deferred_from = Some(due);
         let (round, index) = (w.state.call.round, w.state.call.next_step);
@@ -39,17 +40,36 @@ pub(super) fn fire_due(w: &mut Work<'_>) -> Result<(), Illegal> {
     Ok(())
 }
 
-/// Whether what is due waits for a breaker: a notice of the call does already. Where each of those was tried as a probe in vain,
-/// somebody else whom the steps name is told all the same: the failure may be those recipients' doing.
+/// Whether all that is due waits for a breaker: a notice of the call by the same channel does already. Where each of those was tried
+/// as a probe in vain, somebody else whom the steps name is told all the same: the failure may be those recipients' doing.
 fn is_deferred(w: &Work<'_>, due: Timestamp) -> bool {
-    let Some((waiting, tried)) = trip::held(w) else { return false };
     let call = &w.state.call;
-    let (mut missed, ..) = missed_until(call, call.deferred_from.unwrap_or(due), w.now());
-    if missed.is_empty() && call.next_step < end(w) {
-        missed.push(call.next_step);
+    let (missed, ..) = missed_until(call, call.deferred_from.unwrap_or(due), w.now());
+    if missed.is_empty() {
+        return waits_for_its_channel(w, call.next_step);
     }
-    let others = |i: &u32| who(w, *i).recipients.iter().any(|r| !waiting.contains(&r.contact));
-    tried == trip::Tried::NotAll || !missed.iter().any(others)
+    missed.iter().all(|i| waits_for_its_channel(w, *i))
+}
+
+/// Whether this step, or the end of the ladder, waits for the breaker of its channel.
+fn waits_for_its_channel(w: &Work<'_>, index: u32) -> bool {
+    let Some((waiting, tried)) = trip::held(w, channel_of(w, index)) else { return false };
+    let others = || index < end(w) && who(w, index).recipients.iter().any(|r| !waiting.contains(&r.contact));
+    tried == trip::Tried::NotAll || !others()
+}
+
+/// When the first step is due, behind those that are due, whose channel no breaker holds.
+fn next_of_another_channel(w: &Work<'_>, due: Timestamp) -> Option<Timestamp> {
+    let call = &w.state.call;
+    let (_, mut index, mut at_time) = missed_until(call, call.deferred_from.unwrap_or(due), w.now());
+    while index < total(w) {
+        if !waits_for_its_channel(w, index) {
+            return Some(at_time);
+        }
+        index += 1;
+        at_time = at_time.plus(wait_before(w, index));
+    }
+    None
 }
 
 /// Fires what is due or was deferred, whatever the senders' breakers say.
@@ -75,12 +95,12 @@ pub(super) fn fire_missed(w: &mut Work<'_>) -> Result<(), Illegal> {
 }
 
 /// Who got a notice of this round since then: a probe, while their steps waited.
-fn notified_since(w: &Work<'_>, since: Timestamp) -> Vec<ContactId> {
+fn notified_since(w: &Work<'_>, since: Timestamp) -> Vec<(ContactId, Channel)> {
     let call = &w.state.call;
     let theirs = |a: &&Attempt| {
         a.kind == AttemptKind::Notice && a.round == call.round && a.state.may_have_arrived() && a.sent_at >= Some(since)
     };
-    w.state.attempts.iter().filter(theirs).map(|a| a.recipient.contact.clone()).collect()
+    w.state.attempts.iter().filter(theirs).map(|a| (a.recipient.contact.clone(), a.channel)).collect()
 }
 
 /// The steps (from 0) of a DISPATCHING call whose time is past; several: an outage.
@@ -144,7 +164,7 @@ pub(super) fn fire(
     latest: u32,
     next_due: Timestamp,
     due: Timestamp,
-    notified: &[ContactId],
+    notified: &[(ContactId, Channel)],
 ) -> Result<(), Illegal> {
     let mut found = LadderStep::default();
     for index in missed {
@@ -157,8 +177,11 @@ pub(super) fn fire(
         return nobody(w, latest, &found, due);
     }
     let (round, name) = (w.state.call.round, step_name(w, latest));
-    found.recipients.retain(|r| !notified.contains(&r.contact));
-    let names: Vec<&str> = found.recipients.iter().map(|r| r.name.as_str()).collect();
+    found.recipients.retain(|r| !notified.iter().any(|(c, by)| (c, *by) == (&r.contact, r.channel)));
+    unmailed(w, latest, &found);
+    let mut names: Vec<&str> = found.recipients.iter().map(|r| r.name.as_str()).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    names.retain(|n| seen.insert(*n));
     let mut text = match names.as_slice() {
         [] => format!("{name} fired: whom it names was told by a probe while it waited"),
         names => format!("{name} fired: telling {}", names.join(", ")),
@@ -173,10 +196,55 @@ pub(super) fn fire(
         map.insert("nextDue".into(), json!(next_due));
     }
     w.log(LogKind::StepFired, None, text, data);
-    for recipient in found.recipients {
-        notify(w, latest, recipient, due)?;
+    let filed = filed(w, missed, latest, due, found.recipients);
+    filed.into_iter().try_for_each(|(step, due, recipient)| notify(w, step, recipient, due))
+}
+
+/// Under which step each is told, and when that was due. The step is the latest; but a step is one notice a contact, so that of who
+/// is told by mail and by text at once, one is filed under the latest step of its own channel. The time is that of the first step
+/// that named them by this channel.
+fn filed(
+    w: &Work<'_>,
+    missed: &[u32],
+    latest: u32,
+    due: Timestamp,
+    recipients: Vec<Recipient>,
+) -> Vec<(u32, Timestamp, Recipient)> {
+    if missed.len() < 2 {
+        return recipients.into_iter().map(|r| (latest, due, r)).collect();
     }
-    Ok(())
+    let is_same = |a: &Recipient, b: &Recipient| a.contact == b.contact && a.channel == b.channel;
+    let named: Vec<(u32, Vec<Recipient>)> = missed.iter().map(|i| (*i, who(w, *i).recipients)).collect();
+    let last_by = channel_of(w, latest);
+    let by_both: Vec<bool> = recipients
+        .iter()
+        .map(|r| recipients.iter().any(|o| o.contact == r.contact && o.channel != r.channel))
+        .collect();
+    let place = |(r, both): (Recipient, bool)| {
+        let theirs = |(_, people): &&(u32, Vec<Recipient>)| people.iter().any(|o| is_same(o, &r));
+        let (first, last) = (named.iter().find(theirs), named.iter().rev().find(theirs));
+        let from = missed.first().copied().unwrap_or(latest);
+        let waits = from + 1..=first.map_or(from, |(i, _)| *i);
+        let due = waits.fold(due, |at, i| at.plus(wait_before(w, i)));
+        let step = last.filter(|_| both && r.channel != last_by).map_or(latest, |(i, _)| *i);
+        (step, due, r)
+    };
+    recipients.into_iter().zip(by_both).map(place).collect()
+}
+
+/// Who is left out of a step that tells others.
+fn unmailed(w: &mut Work<'_>, step: u32, found: &LadderStep) {
+    let names = found.unmailed();
+    if names.is_empty() {
+        return;
+    }
+    let (id, round, name) = (w.state.call.id.clone(), w.state.call.round, step_name(w, step));
+    let text = format!("{name} leaves out {names}: no mail address");
+    w.log(LogKind::StepSkipped, None, text, step_data(round, step));
+    w.raise(
+        AlertKind::NobodyFound.about(format_args!("{id}:{round}:{}", step + 1)),
+        format!("{name} of call {id} cannot tell {names}: no mail address"),
+    );
 }
 
 /// A step that finds nobody: on with the ladder now. An empty role or an opt-out alerts; people who passed do not.
@@ -328,7 +396,7 @@ fn may_escalate(w: &Work<'_>, failed: Option<AttemptId>, contact: &ContactId) ->
     let (mut number, mut channel) = (0, None);
     if let Some(id) = failed {
         let a = w.attempt(id)?;
-        if a.round != call.round || a.step < last {
+        if a.round != call.round || (a.step < last && !is_filed_before(w, a, last)) {
             return Ok(false);
         }
         (number, channel) = (a.number, Some(a.channel));
@@ -336,7 +404,7 @@ fn may_escalate(w: &Work<'_>, failed: Option<AttemptId>, contact: &ContactId) ->
     let alive = w.state.attempts.iter().any(|a| {
         a.kind == AttemptKind::Notice
             && a.round == call.round
-            && !call.is_out(&a.recipient.contact)
+            && !call.is_out_by(&a.recipient.contact, a.channel)
             && channel.is_none_or(|c| c == a.channel)
             // Nobody else waits for an unknown outcome to be found out.
             && a.state != AttemptState::Unknown
@@ -346,8 +414,24 @@ fn may_escalate(w: &Work<'_>, failed: Option<AttemptId>, contact: &ContactId) ->
     Ok(!alive)
 }
 
-/// A contact could not be reached although it was tried again: the next step that has somebody else, now. This contact keeps
-/// their later steps. The conditions are those of [`escalate_now`].
+/// Whether this notice was made with that of the same contact by another channel, under a step before this last one.
+fn is_filed_before(w: &Work<'_>, a: &Attempt, last: u32) -> bool {
+    let made = |b: &Attempt| {
+        let notice = b.notice();
+        let of_it = w.state.attempts.iter().filter(|c| c.notice() == notice);
+        of_it.map(|c| c.created_at).min()
+    };
+    w.state.attempts.iter().any(|b| {
+        b.kind == AttemptKind::Notice
+            && (b.round, b.step) == (a.round, last)
+            && b.recipient.contact == a.recipient.contact
+            && b.channel != a.channel
+            && made(b) == made(a)
+    })
+}
+
+/// A contact could not be reached although it was tried again: the next step that has somebody else, or them by another channel,
+/// now. This contact keeps their later steps. The conditions are those of [`escalate_now`].
 pub(super) fn escalate_past(
     w: &mut Work<'_>,
     failed: AttemptId,
@@ -355,12 +439,14 @@ pub(super) fn escalate_past(
     why: &str,
 ) -> Result<(), Illegal> {
     let left = w.state.call.next_step..total(w);
-    let somebody_else = left.clone().any(|i| who(w, i).recipients.iter().any(|r| &r.contact != contact));
+    let channel = w.attempt(failed)?.channel;
+    let another = |r: &Recipient| &r.contact != contact || r.channel != channel;
+    let somebody_else = left.clone().any(|i| who(w, i).recipients.iter().any(another));
     // Where every step that is left names them alone, the clock goes on.
     if !(somebody_else || left.is_empty()) || !may_escalate(w, Some(failed), contact)? {
         return Ok(());
     }
-    let skip = |w: &Work<'_>, i: u32| !who(w, i).recipients.iter().any(|r| &r.contact != contact);
+    let skip = |w: &Work<'_>, i: u32| !who(w, i).recipients.iter().any(another);
     while somebody_else && skip(w, w.state.call.next_step) {
         let (round, index) = (w.state.call.round, w.state.call.next_step);
         let text = format!("{} skipped: it names nobody else", step_name(w, index));
@@ -375,12 +461,12 @@ pub(super) fn a_step_follows(w: &Work<'_>) -> bool {
     (w.state.call.next_step..end(w)).any(|i| !who(w, i).recipients.is_empty())
 }
 
-/// Whether the next step is due within `soon` and names this contact.
-pub(super) fn is_due_soon(w: &Work<'_>, contact: &ContactId, soon: std::time::Duration) -> bool {
+/// Whether the next step is due within `soon` and names this contact, by this channel.
+pub(super) fn is_due_soon(w: &Work<'_>, (contact, channel): (&ContactId, Channel), soon: std::time::Duration) -> bool {
     let call = &w.state.call;
     call.wake_at.is_some_and(|at| at.since(w.now()) <= soon)
         && call.next_step < end(w)
-        && who(w, call.next_step).recipients.iter().any(|r| &r.contact == contact)
+        && who(w, call.next_step).recipients.iter().any(|r| &r.contact == contact && r.channel == channel)
 }
 
 /// On to the first later step that has somebody left, in place of what was `due`; later waits count from now. Nobody in any later step: exhausted now,
@@ -407,7 +493,7 @@ fn go_on(w: &mut Work<'_>, why: &str, due: Timestamp) -> Result<(), Illegal> {
     let somebody_may_answer = w.state.attempts.iter().any(|a| {
         a.kind == AttemptKind::Notice
             && a.round == round
-            && !w.state.call.is_out(&a.recipient.contact)
+            && !w.state.call.is_out_by(&a.recipient.contact, a.channel)
             && (a.state.is_waiting() || a.state.may_have_arrived())
     });
     if somebody_may_answer {

@@ -226,9 +226,14 @@ impl Directory {
         })
     }
 
+    /// Who holds this role on this line at some hour of some day.
+    pub fn ever_holding<'a>(&'a self, line: &Line, role: &Role) -> Vec<&'a Contact> {
+        self.holding(line, role, |_, _| true)
+    }
+
     /// Whether anybody holds this role on this line at some hour of some day.
     pub fn is_ever_held(&self, line: &Line, role: &Role) -> bool {
-        !self.holding(line, role, |_, _| true).is_empty()
+        !self.ever_holding(line, role).is_empty()
     }
 
     /// Whether somebody is there for this role on this line, whatever their hours and leave: of those who are asked by place, one is

@@ -11,7 +11,7 @@ use super::call::CallStatus;
 use super::change::{Answer, BreakerChange, Change};
 use super::codes::{Class, ErrorClass, Special};
 use super::event::{BreakerEvent, Loaded};
-use super::ladder::{channel_of, is_opted_out};
+use super::ladder::is_opted_out;
 use super::log::{LogEntry, LogKind};
 use super::mail::{RELAY, is_relay};
 use super::types::{AttemptId, ContactId, Sender, Timestamp};
@@ -229,15 +229,15 @@ pub(super) fn held_until(w: &Work<'_>, a: &Attempt, due: Timestamp) -> Timestamp
     [account, of_all].into_iter().flatten().fold(due, Timestamp::max)
 }
 
-/// Notices of this call that wait, as the next step's would, while nothing goes that way: to whom, and whether each of them was tried as a probe and
-/// failed. `None`: it waits for no breaker.
-pub(super) fn held(w: &Work<'_>) -> Option<(Vec<ContactId>, Tried)> {
+/// Notices of this call by this channel that wait while nothing goes that way: to whom, and whether each of them was tried as a
+/// probe and failed. `None`: none waits for a breaker.
+pub(super) fn held(w: &Work<'_>, channel: Channel) -> Option<(Vec<ContactId>, Tried)> {
     let call = &w.state.call;
-    let channel = channel_of(w, call.next_step);
     if call.status != CallStatus::Dispatching || !shut(w, channel) {
         return None;
     }
-    let opened = current(w).iter().filter(|b| b.is_open()).map(|b| b.opened_at).min();
+    let of_channel = |b: &&Breaker| b.is_open() && (b.sender == RELAY) == (channel == Channel::Email);
+    let opened = current(w).iter().filter(of_channel).map(|b| b.opened_at).min();
     let was_probe = |a: &Attempt| {
         let repeated = a.repeats.and_then(|r| w.state.attempt(r));
         repeated.is_some_and(|r| matches!(r.class, Some(Class::Sender | Class::Account)) && r.sent_at > opened)

@@ -127,7 +127,7 @@ fn readers(w: &Work<'_>) -> Vec<(u32, Recipient)> {
             };
             let reads = |a: &&Attempt| {
                 let contact = &a.recipient.contact;
-                knows(a) && !call.is_out(contact) && !waits(contact)
+                knows(a) && !call.is_out_by(contact, a.channel) && !waits(contact)
             };
             for a in w.state.attempts.iter().filter(reads) {
                 if !contacts.contains(&a.recipient.contact) {

@@ -458,10 +458,10 @@ impl One {
     }
 
     async fn mail(&self, a: &Attempt, to: &MailAddress) -> SendOutcome {
-        let of_relay =
+        let of_class =
             |class, why| SendOutcome::Refused { code: None, error_class: ErrorClass { class, special: None }, why };
         let Some(relay) = self.engine.mail() else {
-            return of_relay(Class::Sender, "no mail relay is configured here (smtp.url)".to_owned());
+            return of_class(Class::Sender, "no mail relay is configured here (smtp.url)".to_owned());
         };
         let (subject, text) = mail::parts(&a.body);
         let message = Mail {
@@ -474,10 +474,14 @@ impl One {
         };
         match relay.submit(&message).await {
             Ok(said) => SendOutcome::Relayed { said },
-            Err(MailError::Refused { whose: MailRefusal::Relay, why }) => of_relay(Class::Sender, why),
-            Err(MailError::Refused { why, .. }) => of_relay(Class::PairOrContent, why),
-            Err(MailError::NotSent { why }) if a.tries >= RELAY_TRIES => of_relay(Class::Sender, why),
-            Err(MailError::NotSent { why }) => SendOutcome::NotSent { why, again_at: self.again_at(a, Duration::ZERO) },
+            Err(MailError::Refused { whose: MailRefusal::Relay, why }) => of_class(Class::Sender, why),
+            Err(MailError::Refused { why, .. }) => of_class(Class::PairOrContent, why),
+            Err(MailError::NotSent { why }) if a.tries >= RELAY_TRIES => of_class(Class::Sender, why),
+            // One reader's mailbox: it says nothing of the relay.
+            Err(MailError::Later { why }) if a.tries >= RELAY_TRIES => of_class(Class::Transient, why),
+            Err(MailError::NotSent { why } | MailError::Later { why }) => {
+                SendOutcome::NotSent { why, again_at: self.again_at(a, Duration::ZERO) }
+            }
             Err(MailError::Unknown { why }) => SendOutcome::Unknown { why },
         }
     }

@@ -13,7 +13,7 @@ use tracing::warn;
 
 use crate::domain::Timestamp;
 use crate::domain::alert::{AlertChange, AlertKey, AlertKind};
-use crate::domain::attempt::AttemptKind;
+use crate::domain::attempt::{AttemptKind, Channel};
 use crate::domain::call::CallState;
 use crate::domain::event::Event;
 use crate::domain::outgoing::OutgoingKind;
@@ -124,6 +124,10 @@ async fn post(core: &Core, target: &EventTarget, line: &LogLine) -> Result<Optio
     };
     let attempt = line.entry.attempt.as_ref().and_then(|id| state.attempts.iter().find(|a| &a.id == id));
     if kind.is_of_a_text() && attempt.is_none_or(|a| a.kind != AttemptKind::Notice) {
+        return Ok(None);
+    }
+    // A mail that the relay took was tried: nobody knows whether it was read.
+    if kind == OutgoingKind::Told && attempt.is_some_and(|a| a.channel == Channel::Email) {
         return Ok(None);
     }
     let attempt = attempt.map(|a| json::attempt(&state.call, a));

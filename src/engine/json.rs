@@ -77,8 +77,9 @@ pub fn outcome(state: &CallState, created: bool, mode: &str) -> Value {
     let call = &state.call;
     let notices: Vec<&Attempt> = state.attempts.iter().filter(|a| a.kind == AttemptKind::Notice).collect();
     let mut channels = Map::new();
-    if let Some(first) = notices.first() {
-        channels.insert("sms".into(), attempt(call, first));
+    // The first notice of each.
+    for a in notices.iter().rev() {
+        channels.insert(a.channel.to_string(), attempt(call, a));
     }
     json!({
         "callId": call.id,

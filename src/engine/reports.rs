@@ -1,7 +1,8 @@
 //! The morning's list by mail: once a day, by the shop's clock, one mail a reader. Durable: a list is made and kept before it is
 //! sent, so a restart sends none twice and forgets none; after an outage the newest is sent late.
 //!
-//! A list of which the relay's answer was lost is not sent again: a person is told, and `dispatchctl report` shows it.
+//! A list of which the relay's answer was lost is sent again under the same Message-ID, three times at most; after that a person is
+//! told, and `dispatchctl report` shows it.
 
 use std::time::Duration;
 
@@ -28,6 +29,9 @@ pub const EVERY: Duration = Duration::from_secs(20);
 const BATCH: usize = 20;
 /// The first and the longest pause before a relay that did not take a list is asked again.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(1_800));
+
+/// After so many tries a list of which the answer is lost is not sent again.
+const SENT_AT_MOST: u32 = 3;
 
 /// One look.
 ///
@@ -94,7 +98,11 @@ async fn send(engine: &Engine, report: ReportMail) -> Result<(), crate::store::S
     let now = core.clock.now();
     let moved = |state, said: &str, next_at| ReportMail { state, said: said.to_owned(), next_at, ..report.clone() };
     if report.state == ReportState::Sending {
-        // Its engine ended before the answer was stored.
+        // Its engine ended before the answer was stored. Under the same Message-ID a mailbox can tell the second from the first.
+        if report.tries < SENT_AT_MOST {
+            let again = moved(ReportState::Waiting, "the engine ended before its answer; it is sent again", now);
+            return core.store.move_report(&report, &again).await.map(drop);
+        }
         core.store
             .move_report(&report, &moved(ReportState::Unknown, "the engine ended before its answer", now))
             .await?;
@@ -118,11 +126,14 @@ async fn send(engine: &Engine, report: ReportMail) -> Result<(), crate::store::S
     };
     let (state, said, next_at) = match relay.submit(&message).await {
         Ok(said) => (ReportState::Sent, said, now),
-        Err(MailError::NotSent { why }) => {
+        Err(MailError::NotSent { why } | MailError::Later { why }) => {
             let pause = AGAIN.0.saturating_mul(1 << report.tries.min(8)).min(AGAIN.1);
             (ReportState::Waiting, why, now.plus(pause))
         }
         Err(MailError::Refused { why, .. }) => (ReportState::Failed, why, now),
+        Err(MailError::Unknown { why }) if claimed.tries < SENT_AT_MOST => {
+            (ReportState::Waiting, why, now.plus(AGAIN.0))
+        }
         Err(MailError::Unknown { why }) => (ReportState::Unknown, why, now),
     };
     let done = ReportMail { state, said: said.clone(), next_at, ..claimed.clone() };

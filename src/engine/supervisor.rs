@@ -15,6 +15,7 @@ use tracing::{error, warn};
 
 use crate::clock::Clock;
 use crate::domain::Timestamp;
+use crate::gateways::MAIL_MAX;
 use crate::store::StoreError;
 
 use super::Engine;
@@ -91,8 +92,8 @@ impl Supervisor {
         self.engine.yielded.clone()
     }
 
-    /// Runs until `stop`, then drains: no new POST is started, those under way may finish within the request's timeout and
-    /// [`DRAIN_GRACE`].
+    /// Runs until `stop`, then drains: no new POST is started, those under way may finish within the request's timeout,
+    /// where there is a relay within a conversation's, and [`DRAIN_GRACE`].
     ///
     /// # Errors
     /// The [`StoreError`] after which the engine must not go on.
@@ -187,7 +188,8 @@ impl Supervisor {
 
     async fn drain(&self) {
         let clock = &self.engine.core.clock;
-        let deadline = clock.now().plus(self.engine.bounds().request_timeout + DRAIN_GRACE);
+        let mail = self.engine.mail().map(|_| MAIL_MAX).unwrap_or_default();
+        let deadline = clock.now().plus(self.engine.bounds().request_timeout.max(mail) + DRAIN_GRACE);
         let duties: Vec<Arc<Duty>> = self.groups().values().flat_map(|g| g.duties.clone()).collect();
         tokio::select! {
             _ = join_all(duties.iter().map(|d| d.drained())) => {}

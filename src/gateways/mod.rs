@@ -184,13 +184,19 @@ pub enum MailError {
     /// For good.
     #[error("{why}")]
     Refused { whose: MailRefusal, why: String },
-    /// Surely not; it may pass.
+    /// Surely not, and the relay is at fault; it may pass.
     #[error("{why}")]
     NotSent { why: String },
+    /// Surely not; the relay asks for this mail later.
+    #[error("{why}")]
+    Later { why: String },
     /// Nobody knows, and nobody can be asked.
     #[error("{why}")]
     Unknown { why: String },
 }
+
+/// How long one conversation with a relay may take.
+pub const MAIL_MAX: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// A relay of mails. No method retries.
 #[async_trait]

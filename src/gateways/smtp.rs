@@ -20,12 +20,12 @@ use url::Url;
 
 use crate::domain::mail::{MailAddress, is_this_machine};
 
-use super::{Mail, MailError, MailGateway, MailRefusal};
+use super::{MAIL_MAX, Mail, MailError, MailGateway, MailRefusal};
 
 /// To connect and greet.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// The whole conversation.
-const WHOLE_MAX: Duration = Duration::from_secs(30);
+const WHOLE_MAX: Duration = MAIL_MAX;
 /// A relay's words are quoted so far.
 const QUOTED_MAX: usize = 120;
 
@@ -84,7 +84,7 @@ impl SmtpRelay {
         }
         if let Some(credentials) = &self.credentials {
             let ways = [Mechanism::Plain, Mechanism::Login];
-            relay.auth(&ways, credentials).await.map_err(|e| answered("our password", &e, MailRefusal::Relay))?;
+            relay.auth(&ways, credentials).await.map_err(|e| of_the_relay("our password", &e))?;
         }
         Ok(relay)
     }
@@ -152,18 +152,35 @@ impl MailGateway for SmtpRelay {
 /// Surely not sent: the conversation did not come so far.
 fn away(what: &str, e: &SmtpError) -> MailError {
     match e.status() {
-        Some(_) => answered("the conversation", e, MailRefusal::Relay),
+        Some(_) => of_the_relay("the conversation", e),
         None => MailError::NotSent { why: format!("{what}: {}", chain(e)) },
     }
 }
 
-/// By the relay's code: 5xx is for good, everything else may pass.
+/// By the relay's code: 5xx is for good, everything else may pass. What asks us to prove who we are, and a policy against us that
+/// is said of the reader, are the relay's; of the mail itself a 4xx says nothing of the relay, but 421, by which it goes away.
+/// Facts: RFC 5321 §3.8, RFC 4954 §6, RFC 3463 §3.8.
 fn answered(what: &str, e: &SmtpError, whose: MailRefusal) -> MailError {
     let why = format!("the relay refused {what}: {}", chain(e));
+    let code = e.status().map(u16::from);
+    let enhanced = std::error::Error::source(e).map(ToString::to_string).unwrap_or_default();
+    let of_policy = whose == MailRefusal::Recipient && enhanced.trim_start().starts_with("5.7.");
+    let of_relay = matches!(code, Some(530 | 535 | 538)) || of_policy;
+    let whose = if of_relay { MailRefusal::Relay } else { whose };
     if e.is_permanent() || (whose == MailRefusal::Relay && e.is_client()) {
         MailError::Refused { whose, why }
-    } else {
+    } else if code.is_none_or(|c| c == 421) {
         MailError::NotSent { why }
+    } else {
+        MailError::Later { why }
+    }
+}
+
+/// Before any mail is spoken of, whatever may pass is the relay's.
+fn of_the_relay(what: &str, e: &SmtpError) -> MailError {
+    match answered(what, e, MailRefusal::Relay) {
+        MailError::Later { why } => MailError::NotSent { why },
+        other => other,
     }
 }
 

@@ -82,13 +82,22 @@ async fn each_stage_means_what_it_means() {
         ("busy", 0, "421 later", "not sent"),
         ("hangs up at EHLO", 1, "", "not sent"),
         ("our address is refused", 2, "550 who are you", "relay"),
-        ("our address later", 2, "451 later", "not sent"),
+        ("our address later", 2, "451 later", "later"),
+        ("the relay goes away", 2, "421 shutting down", "not sent"),
         ("no such reader", 3, "550 no such user", "recipient"),
-        ("greylisted", 3, "450 later", "not sent"),
+        ("greylisted", 3, "450 later", "later"),
+        ("his mailbox is full", 3, "452 4.2.2 full", "later"),
+        ("goes away at the reader", 3, "421 too busy", "not sent"),
+        ("wants to know us first", 3, "530 authenticate", "relay"),
+        ("does not believe us", 3, "535 no", "relay"),
+        ("wants it kept from others", 3, "538 encrypt", "relay"),
+        ("relays nothing of ours", 3, "550 5.7.1 relaying denied", "relay"),
+        ("no such reader, in full", 3, "550 5.1.1 no such user", "recipient"),
         ("no data", 4, "554 no", "content"),
         ("hangs up before the mail", 4, "", "not sent"),
         ("refused after the mail", 5, "554 spam", "content"),
-        ("later after the mail", 5, "452 full", "not sent"),
+        ("later after the mail", 5, "452 full", "later"),
+        ("goes away after the mail", 5, "421 bye", "not sent"),
         ("the answer is lost", 5, "", "unknown"),
     ] {
         let mut answers = WELL;
@@ -96,6 +105,7 @@ async fn each_stage_means_what_it_means() {
         let (said, _) = sent(answers).await;
         let got = match said.expect_err(label) {
             MailError::NotSent { .. } => "not sent",
+            MailError::Later { .. } => "later",
             MailError::Unknown { .. } => "unknown",
             MailError::Refused { whose: R::Recipient, .. } => "recipient",
             MailError::Refused { whose: R::Content, .. } => "content",

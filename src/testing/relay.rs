@@ -13,6 +13,8 @@ pub(crate) enum Relayed {
     Takes,
     /// No connection.
     Away,
+    /// Asks for this mail later.
+    Later,
     Refuses(MailRefusal),
     /// Takes it; the answer is lost.
     LosesTheAnswer,
@@ -62,6 +64,7 @@ impl MailGateway for ScriptedRelay {
                 Ok("250 queued".to_owned())
             }
             Relayed::Away => Err(MailError::NotSent { why: "connection refused".to_owned() }),
+            Relayed::Later => Err(MailError::Later { why: "450 mailbox busy".to_owned() }),
             Relayed::Refuses(whose) => Err(MailError::Refused { whose, why: "550 no".to_owned() }),
             Relayed::LosesTheAnswer => {
                 take();

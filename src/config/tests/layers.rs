@@ -270,3 +270,18 @@ fn contacts_may_live_in_airtable_and_are_then_not_missed_here() {
     let unnamed = load("[airtable.fields.contacts]\nphone = \"\"").errors();
     assert!(unnamed.contains("airtable.fields.contacts.phone: is missing"), "{unnamed}");
 }
+
+#[test]
+fn who_has_no_address_for_a_step_of_mails_is_warned_of() {
+    let file = |email: &str| {
+        let steps = "steps = [ { wait = \"0s\", notify = [\"primary\"], channel = \"email\" } ]";
+        let contact = format!("[[contacts]]\nid = \"sam\"\nphone = \"+19495550101\"\nrole = \"primary\"\n{email}\n");
+        let smtp = "[smtp]\nurl = \"smtp://127.0.0.1\"\nfrom = \"dispatch@example.com\"\n";
+        format!("{contact}{smtp}[policies.normal]\n{steps}\n")
+    };
+    for (email, warned) in [("", 1), ("email = \"sam@example.com\"", 0)] {
+        let c = Bench::new().toml(&file(email)).load();
+        let about = c.warnings.iter().filter(|w| w.contains("sam has no mail address")).count();
+        assert_eq!(about, warned, "{email}: {:?}", c.warnings);
+    }
+}

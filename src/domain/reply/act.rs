@@ -9,7 +9,7 @@ use super::{Decided, Reply, Said, Word};
 use crate::domain::alert::AlertKind;
 use crate::domain::answers::Prompt;
 use crate::domain::attempt::{AttemptEvent, AttemptKind};
-use crate::domain::call::{CallState, CallStatus as S, ExclusionReason};
+use crate::domain::call::{CallState, CallStatus as S};
 use crate::domain::decide::{self, StandDown};
 use crate::domain::deferred;
 use crate::domain::log::LogKind;
@@ -278,7 +278,8 @@ fn cannot_be_texted(w: &mut Work<'_>, holder: &ContactId) {
 fn somebody_is_next(w: &Work<'_>) -> bool {
     let call = &w.state.call;
     let mut notices = w.state.attempts.iter().filter(|a| a.kind == AttemptKind::Notice && a.round == call.round);
-    sequence::a_step_follows(w) || notices.any(|a| a.state.is_waiting() && !call.is_out(&a.recipient.contact))
+    sequence::a_step_follows(w)
+        || notices.any(|a| a.state.is_waiting() && !call.is_out_by(&a.recipient.contact, a.channel))
 }
 
 /// Where the call goes now, as it is.
@@ -303,7 +304,7 @@ fn pass(w: &mut Work<'_>, contact: &ContactId, by: &Actor, why: &str) -> Result<
     if w.state.call.is_out(contact) {
         return Ok(());
     }
-    w.state.call.exclude(contact, ExclusionReason::Passed);
+    w.state.call.exclude_passed(contact);
     w.log_as(by.clone(), LogKind::ContactPassed, None, why, Value::Null);
     let theirs = |a: &&crate::domain::attempt::Attempt| a.state.is_waiting() && &a.recipient.contact == contact;
     let waiting: Vec<_> = w.state.attempts.iter().filter(theirs).map(|a| a.id).collect();

@@ -157,7 +157,11 @@ fn a_claim_looks_again_whether_the_attempt_is_wanted() {
     let mut harness = in_status(S::Dispatching);
     harness.reply(1, "sam", "1");
     let waiting = harness.call().attempts.last().map(|a| a.id).expect("a stand-down");
-    harness.calls[0].call.excluded.push(Out { contact: "ana".parse().expect("id"), why: ExclusionReason::Passed });
+    harness.calls[0].call.excluded.push(Out {
+        contact: "ana".parse().expect("id"),
+        why: ExclusionReason::Passed,
+        channel: None,
+    });
     harness.reply(2, "sam", "2");
     let call = harness.call().call.id.clone();
     harness.apply(Event::Wake { call });
@@ -176,7 +180,7 @@ fn a_notice_that_waits_on_a_call_that_moved_on_is_not_sent() {
         ("cancelled", |c| c.status = CallStatus::Cancelled, AttemptState::Cancelled),
         ("exhausted", |c| c.status = CallStatus::Exhausted, AttemptState::Cancelled),
         ("a new round", |c| c.round += 1, AttemptState::Skipped),
-        ("passed", |c| c.exclude(&"sam".parse().expect("id"), ExclusionReason::Passed), AttemptState::Skipped),
+        ("passed", |c| c.exclude_passed(&"sam".parse().expect("id")), AttemptState::Skipped),
     ];
     for (label, moves, want) in cases {
         let mut harness = CoreHarness::new();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::domain::Timestamp;
 use crate::domain::alert::AlertKind;
-use crate::domain::attempt::{AttemptKind, AttemptState};
+use crate::domain::attempt::{AttemptKind, AttemptState, Channel};
 use crate::domain::call::{Call, CallData, CallState, CallStatus, ExclusionReason, Out, Override};
 use crate::domain::codes::Class;
 use crate::domain::codes::classify;
@@ -446,17 +446,17 @@ fn overridden(draft: &AttemptDraft) -> Option<Override> {
 /// Who said no since this round began, and whose number failed for good in it. A reopening forgets what was before.
 fn excluded(draft: &AttemptDraft, evidence: &Evidence, round: u32) -> Vec<Out> {
     let mut excluded: Vec<Out> = Vec::new();
-    let mut add = |contact: &ContactId, why: ExclusionReason| {
-        if !excluded.iter().any(|o| &o.contact == contact) {
-            excluded.push(Out { contact: contact.clone(), why });
+    let mut add = |contact: &ContactId, why: ExclusionReason, channel: Option<Channel>| {
+        if !excluded.iter().any(|o| &o.contact == contact && (o.channel.is_none() || o.channel == channel)) {
+            excluded.push(Out { contact: contact.clone(), why, channel });
         }
     };
     for contact in &evidence.passed {
-        add(contact, PASSED);
+        add(contact, PASSED, None);
     }
     for a in draft.attempts.iter().filter(|a| a.state == AttemptState::Failed && a.round == round) {
         if a.error_code.is_some() && classify(a.error_code).class == Class::NumberPermanent {
-            add(&a.recipient.contact, ExclusionReason::Failed);
+            add(&a.recipient.contact, ExclusionReason::Failed, Some(a.channel));
         }
     }
     excluded

@@ -146,3 +146,14 @@ async fn an_event_that_is_refused_for_what_it_is_holds_up_no_other() {
     assert_eq!(calls, ["call_2"]);
     assert!(w.has_alert("event-refused:automation:").await);
 }
+
+#[tokio::test]
+async fn a_mail_that_the_relay_took_tells_nobody() {
+    let receiver = Arc::new(Receiver::default());
+    let mut w = World::with(super::mail::mails_alone()).await;
+    begin(&w).await;
+    w.dispatch("mixed").await;
+    pass(&w.process.engine, &target(&receiver, &[])).await.expect("told");
+    assert_eq!(w.relay.taken().len(), 1);
+    assert_eq!(receiver.types(), ["call.accepted"]);
+}

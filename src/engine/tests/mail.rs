@@ -10,7 +10,7 @@ use crate::testing::world::Setup;
 use crate::testing::{Reaction, World, fixtures, mins, secs};
 
 /// Steps by (wait, role, channel).
-fn ladder(steps: &[(u64, &str, Channel)]) -> Setup {
+pub(super) fn ladder(steps: &[(u64, &str, Channel)]) -> Setup {
     let mut policy: Policy = fixtures::policy("mixed", &[]);
     for (wait, role, channel) in steps {
         let mut step = fixtures::policy("x", &[(mins(*wait), &[role])]).steps.remove(0);
@@ -27,7 +27,7 @@ fn mixed() -> Setup {
     ladder(&[(0, "primary", Channel::Email), (2, "backup", Channel::Sms)])
 }
 
-fn mails_alone() -> Setup {
+pub(super) fn mails_alone() -> Setup {
     ladder(&[(0, "primary", Channel::Email), (2, "backup", Channel::Email)])
 }
 

@@ -17,6 +17,7 @@ mod ladder;
 mod last_resort;
 mod listener;
 mod mail;
+mod mail_channels;
 mod mirror;
 mod one_phone_call;
 mod outbox;

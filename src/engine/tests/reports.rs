@@ -77,15 +77,42 @@ async fn a_list_that_the_relay_did_not_take_goes_later_and_one_after_an_outage_g
 }
 
 #[tokio::test]
-async fn a_list_whose_answer_was_lost_is_not_sent_again_and_a_person_is_told() {
+async fn a_list_whose_answer_is_lost_goes_again_three_times_at_most_as_the_same_mail() {
     let mut w = World::new().await;
     w.drips().await;
-    w.relay.script(&[Relayed::LosesTheAnswer]);
+    w.relay.otherwise(Relayed::LosesTheAnswer);
     w.list_after(5 * 60).await;
     assert_eq!(w.relay.asked(), 2);
     assert!(w.has_alert("report-mail:office@example.com").await);
-    w.restart().await;
-    w.list_after(120).await;
-    assert_eq!(w.relay.asked(), 2);
+    for minutes in [2, 2, 120, 120] {
+        w.restart().await;
+        w.list_after(minutes).await;
+    }
+    let mails = w.relay.taken();
+    let of = |to: &str| mails.iter().filter(|m| m.to.as_str() == to).map(|m| m.id.clone()).collect::<Vec<_>>();
+    let office = of("office@example.com");
+    assert_eq!(office.len(), 3, "three times at most");
+    assert!(office.iter().all(|id| id == &office[0]), "one Message-ID: {office:?}");
+    assert!(w.has_alert("report-mail:office@example.com").await);
     w.advance(secs(1)).await;
+}
+
+#[tokio::test]
+async fn a_list_that_was_being_sent_when_its_engine_ended_goes_again() {
+    let mut w = World::new().await;
+    w.drips().await;
+    w.relay.otherwise(Relayed::Away);
+    w.list_after(5 * 60).await;
+    w.away(mins(2));
+    let store = &w.process.store;
+    let report = store.open_reports(w.now(), 9).await.expect("read").remove(0);
+    let sending = crate::store::ReportMail { state: crate::store::ReportState::Sending, ..report.clone() };
+    assert!(store.move_report(&report, &sending).await.expect("moved"));
+    w.relay.otherwise(Relayed::Takes);
+    w.restart().await;
+    w.list_after(0).await;
+    w.list_after(1).await;
+    let mails = w.relay.taken();
+    assert!(mails.iter().any(|m| m.to.as_str() == report.address), "{mails:?}");
+    assert!(!w.has_alert("report-mail").await);
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::way::Way;
+use crate::domain::attempt::{AttemptKind, Channel};
 use crate::domain::call::{CallState, CallStatus};
 
 pub(super) const NOT_RECORDED: &str =
@@ -22,11 +23,20 @@ pub(super) fn state(call: Option<&CallState>) -> String {
         (CallStatus::Resolved, _) => "It has been dealt with.",
         (CallStatus::Cancelled, _) => "It was called off.",
         (CallStatus::Deferred, _) => "It is recorded for the morning; nobody is woken.",
+        (_, Some(_)) if by_mail_alone(state) => {
+            "It is recorded and an email to the on-call technician is out; nobody has been reached yet."
+        }
         (_, Some(_)) => "The on-call technician has been notified.",
         (CallStatus::Exhausted, None) => "It is recorded; nobody has been reached yet.",
         (_, None) => "It is recorded and the on-call technician is being notified; nobody has been reached yet.",
     };
     format!("{said} The reference is {}.", state.call.reference)
+}
+
+/// Whether all that was accepted of it are mails, of which nobody knows whether one was read.
+fn by_mail_alone(state: &CallState) -> bool {
+    let mut taken = state.attempts.iter().filter(|a| a.kind == AttemptKind::Notice && a.was_taken()).peekable();
+    taken.peek().is_some() && taken.all(|a| a.channel == Channel::Email)
 }
 
 /// What one use of a tool is answered.
@@ -57,4 +67,21 @@ pub(super) fn tools(way: Way<'_>, results: Vec<Said>) -> Value {
         Err(line) => json!({ "name": said.name, "toolCallId": said.id, "error": line }),
     };
     json!({ "results": results.into_iter().map(one).collect::<Vec<_>>() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Timestamp;
+    use crate::domain::attempt::AttemptState;
+    use crate::testing::fixtures;
+
+    #[test]
+    fn a_mail_alone_is_not_said_to_have_notified_anybody() {
+        let mut call = fixtures::call_state("c");
+        call.call.notified_at = Some(Timestamp::default());
+        call.attempts.iter_mut().for_each(|a| (a.channel, a.state) = (Channel::Email, AttemptState::Submitted));
+        let said = state(Some(&call));
+        assert!(said.contains("nobody has been reached yet") && !said.contains("notified"), "{said}");
+    }
 }

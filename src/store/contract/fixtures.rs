@@ -7,7 +7,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::domain::MessageStatus;
-use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, NoticeKey, Priority, Recipient};
+use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, Priority, Recipient};
 use crate::domain::call::{Call, CallData, CallState, CallStatus, ExclusionReason, Out, Override};
 use crate::domain::change::{Change, ReceiptRow};
 use crate::domain::event::{Load, Source, StatusUpdate};
@@ -140,8 +140,8 @@ pub(crate) fn full_call(name: &str) -> CallState {
     c.attempts = 3;
     c.holder = Some("sam".parse().expect("contact"));
     c.excluded = vec![
-        Out { contact: "bo".parse().expect("contact"), why: ExclusionReason::Passed },
-        Out { contact: "al".parse().expect("contact"), why: ExclusionReason::Failed },
+        Out { contact: "bo".parse().expect("contact"), why: ExclusionReason::Passed, channel: None },
+        Out { contact: "al".parse().expect("contact"), why: ExclusionReason::Failed, channel: Some(Channel::Sms) },
     ];
     c.notified_at = Some(at(3));
     c.closed_at = Some(at(4));

@@ -122,17 +122,6 @@ async fn the_alarm_for_no_answer_says_where_no_mail_is_out() {
 }
 
 #[tokio::test]
-async fn a_mail_is_no_text_among_those_that_failed_in_a_row() {
-    let mut w = World::with(ladder(&[(0, "backup", Channel::Sms), (2, "primary", Channel::Email)])).await;
-    w.sms.next(Reaction::refuse(400, 21211));
-    w.dispatch("mixed").await;
-    assert_eq!(w.relay.taken().len(), 1);
-    let now = w.now();
-    let figures = w.process.store.figures(now).await.expect("figures");
-    assert_eq!(figures.consecutive_failures, 1, "a mail that left silences nothing");
-}
-
-#[tokio::test]
 async fn who_has_no_address_in_a_step_that_tells_others_is_said() {
     let mut setup = ladder(&[(0, "primary", Channel::Email), (5, "backup", Channel::Sms)]);
     setup.directory.contacts[0].email = None;

@@ -3,7 +3,8 @@
 //! Never more than the base's limit ([`PER_WINDOW`], but for a stand-in on this machine) leave within a second, whatever rate
 //! is configured: they keep a distance, and a request takes one of five places until a second after its answer, so that five is also what can *arrive* within one,
 //! however unevenly the network carries them (one that is not answered keeps its place for [`HELD_MAX`] at most). After a
-//! 429 everyone rests. Two lanes take turns, neither starves. Nothing survives the process: it begins as if one before it had
+//! 429 everyone rests; after several in a row they go on at half the rate, or a quarter, until a quiet minute has passed for each:
+//! another process asks the same base, and two that began again together at full rate would keep each other out for ever. Two lanes take turns, neither starves. Nothing survives the process: it begins as if one before it had
 //! sent all that the base allows until this moment, so that a restart does not add a burst to what the dead process sent.
 
 use std::collections::VecDeque;
@@ -29,6 +30,12 @@ const fn distance_min(limit: u32) -> Duration {
 const RATE_MIN: f64 = 0.001;
 /// A request that is not answered has surely arrived by then, if it ever does.
 pub(super) const HELD_MAX: Duration = Duration::from_secs(2);
+/// A rest so soon after the one before is another of a row.
+const IN_A_ROW: Duration = Duration::from_secs(120);
+/// For so long nobody is told to rest before the rate is doubled again.
+const QUIET: Duration = Duration::from_secs(60);
+/// The rate is halved so many times at most.
+const HALVED_MAX: u32 = 3;
 /// Turns of the live lane in a row while the other waits.
 const LIVE_IN_A_ROW: u32 = 3;
 
@@ -42,6 +49,8 @@ struct Places {
     /// Those that are taken or were until less than a [`WINDOW`] ago: number, start, answer.
     taken: Vec<(u64, Duration, Option<Duration>)>,
     rest_until: Duration,
+    /// How many times the rate was halved when the last rest ended.
+    halved: u32,
 }
 
 impl Places {
@@ -59,14 +68,30 @@ impl Places {
             last: Some(now),
             taken: (0..limit.max(1)).map(sent_before).collect(),
             rest_until: Duration::ZERO,
+            halved: 0,
         }
+    }
+
+    /// How many times the rate is halved now.
+    fn halved_at(&self, now: Duration) -> u32 {
+        let quiet = now.saturating_sub(self.rest_until).as_secs() / QUIET.as_secs();
+        self.halved.saturating_sub(u32::try_from(quiet).unwrap_or(u32::MAX))
+    }
+
+    fn rest(&mut self, now: Duration, pause: Duration) {
+        let is_new = now >= self.rest_until;
+        if is_new {
+            let in_a_row = !self.rest_until.is_zero() && now - self.rest_until < IN_A_ROW;
+            self.halved = if in_a_row { (self.halved_at(now) + 1).min(HALVED_MAX) } else { 0 };
+        }
+        self.rest_until = self.rest_until.max(now + pause);
     }
 
     /// Not before now; as things stand, as an answer may free a place earlier.
     fn earliest(&self, now: Duration) -> Duration {
         let mut at = now.max(self.rest_until);
         if let Some(last) = self.last {
-            at = at.max(last + self.distance);
+            at = at.max(last + self.distance * 2_u32.pow(self.halved_at(now.max(self.rest_until))));
         }
         if self.taken.len() >= self.limit {
             let mut free: Vec<Duration> = self.taken.iter().map(|(_, start, end)| free_at(*start, *end)).collect();
@@ -205,7 +230,7 @@ impl Pace {
     pub(super) fn rest(&self, pause: Duration) -> Timestamp {
         let boot = self.clock.boot();
         let mut state = self.state();
-        state.places.rest_until = state.places.rest_until.max(boot + pause);
+        state.places.rest(boot, pause);
         let left = state.places.rest_until - boot;
         drop(state);
         self.changed.notify_waiters();

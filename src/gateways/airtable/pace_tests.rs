@@ -244,3 +244,29 @@ async fn a_wall_clock_set_back_does_not_stop_the_base() {
     stand.clock.set_wall(wall.minus(Duration::from_secs(3600)));
     tokio::time::timeout(Duration::from_secs(20), next).await.expect("within its bound").expect("served");
 }
+
+#[test]
+fn after_several_rests_in_a_row_the_rate_is_halved_until_it_is_quiet() {
+    let mut places = Places::new(4.0, PER_WINDOW, Duration::ZERO);
+    let gap = |places: &mut Places, now: Duration| {
+        let first = places.earliest(now);
+        places.take(1, first);
+        places.answered(1, first);
+        places.earliest(first) - first
+    };
+    let mut now = Duration::from_secs(100);
+    assert_eq!(gap(&mut places, now), ms(250));
+    let mut gaps = Vec::new();
+    for _ in 0..5 {
+        places.rest(now, Duration::from_secs(31));
+        places.rest(now + ms(5), Duration::from_secs(30));
+        gaps.push(gap(&mut places, now).as_millis());
+        now += Duration::from_secs(40);
+    }
+    assert_eq!(gaps, [250, 500, 1000, 2000, 2000], "one alone changes nothing; two answers of one 429 are one");
+    let quiet: Vec<u128> =
+        [0, 61, 121, 181].map(|s| gap(&mut places, now + Duration::from_secs(s)).as_millis()).to_vec();
+    assert_eq!(quiet, [2000, 1000, 500, 250]);
+    places.rest(now + Duration::from_secs(600), Duration::from_secs(31));
+    assert_eq!(gap(&mut places, now + Duration::from_secs(600)), ms(250), "long after the others");
+}

@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::airtable_types::{
+    AIRTABLE_RATE_MAX, Airtable, AirtableTables, BusinessFields, CallFields, ContactFields, EventFields, MirrorPace,
+    Verify,
+};
 use super::airtable_values::{may_lack, values};
 use super::forms::is_loopback;
 use super::limits::{DAY, SHORTEST, within};
@@ -14,10 +18,7 @@ use super::presets;
 use super::read::{Reader, Section};
 use super::secrets::{is_unreadable, need};
 use super::test_mode::TestMode;
-use super::types::{
-    AIRTABLE_RATE_MAX, Airtable, AirtableTables, BusinessFields, CallFields, ContactFields, EventFields, MirrorPace,
-    Part, SANDBOX_AIRTABLE_BASE_ID, SANDBOX_AIRTABLE_TOKEN, Verify, sandbox_url,
-};
+use super::types::{Part, SANDBOX_AIRTABLE_BASE_ID, SANDBOX_AIRTABLE_TOKEN, sandbox_url};
 
 /// In TEST MODE the base is the sandbox's, which may be told to allow more.
 const TEST_RATE_MAX: f64 = 50.0;

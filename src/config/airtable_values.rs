@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::airtable_types::{CallFields, EventFields};
 use super::airtable_words::{AVAILABLE, AWAY, AirtableValues, DEFERRED, DISPATCHING_TOLD, EXHAUSTED_UNTOLD, ValueMap};
 use super::raw::Value;
 use super::read::{Reader, Section};
-use super::types::{CallFields, EventFields};
 use crate::domain::MessageStatus;
 use crate::domain::attempt::{AttemptState, Channel};
 use crate::domain::call::CallStatus;

@@ -9,6 +9,7 @@
 //! Where the store holds settings, [`load_under`] makes the [`Config`] from those and from what the process brings itself.
 
 mod airtable;
+mod airtable_types;
 mod airtable_values;
 mod airtable_words;
 mod alerts;
@@ -46,6 +47,7 @@ mod tests;
 mod twilio;
 mod types;
 
+pub use airtable_types::*;
 pub use airtable_words::{AVAILABLE, AWAY, AirtableValues, DEFERRED, DISPATCHING_TOLD, EXHAUSTED_UNTOLD, ValueMap};
 pub use env::{Sources, no_color, unknown_time_zone, user_name};
 pub use event_types::key_of;

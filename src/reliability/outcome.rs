@@ -49,13 +49,13 @@ pub struct Outcome {
     pub log_tail: Vec<String>,
     /// Why it was not played, or proves nothing; neither held nor broken then.
     pub skipped: Option<String>,
-    /// What came of the calls, by the fault that befell them. A call that several befell is counted under each.
+    /// What came of the calls, by the fault that hit them. A call that several hit is counted under each.
     pub faults: BTreeMap<String, Tally>,
     /// Kills by their place: a kill point, or `SIGKILL` where the engine was.
     pub kills: BTreeMap<String, usize>,
 }
 
-/// Counts each call under what befell it, or under the scenario's own fault where its file says nothing else.
+/// Counts each call under what hit it, or under the scenario's own fault where its file says nothing else.
 pub(super) fn by_fault(
     came: &[(String, Came)],
     fault: &str,

@@ -101,7 +101,7 @@ impl Report {
         all
     }
 
-    /// What came of the calls, by the fault that befell them.
+    /// What came of the calls, by the fault that hit them.
     pub fn faults(&self) -> BTreeMap<String, Tally> {
         let mut all: BTreeMap<String, Tally> = BTreeMap::new();
         for (fault, tally) in self.outcomes.iter().flat_map(|o| &o.faults) {

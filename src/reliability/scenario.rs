@@ -63,8 +63,8 @@ impl Scenario {
         self.when.iter().map(times).sum()
     }
 
-    /// Whether bytes are spoiled on their way: then a peer stands before the sandbox.
-    pub(super) fn spoils_the_wire(&self) -> bool {
+    /// Whether bytes are corrupted on their way: then a peer stands before the sandbox.
+    pub(super) fn corrupts_the_wire(&self) -> bool {
         let later = self.when.iter().filter_map(|s| match &s.action {
             Action::Faults { faults } => Some(faults),
             _ => None,

@@ -96,14 +96,14 @@ fn change_bytes(trouble: StoreTrouble, world: &mut World) -> Result<(), String> 
     }
     let mut bytes = std::fs::read(&path).map_err(failed)?;
     world.trouble.backup = Some(bytes.clone());
-    let spoiled = vec![0x5a; all(page.1)];
+    let corrupted = vec![0x5a; all(page.1)];
     let (at, with): (usize, &[u8]) = match trouble {
         StoreTrouble::Newer => (VERSION_AT, &[0, 0, 3, 231]),
         StoreTrouble::CutOff => {
             bytes.truncate(bytes.len() / 2);
             return std::fs::write(&path, bytes).map_err(failed);
         }
-        _ => (all(page.0), &spoiled),
+        _ => (all(page.0), &corrupted),
     };
     bytes.get_mut(at..at + with.len()).ok_or("the store's file is too short")?.copy_from_slice(with);
     std::fs::write(&path, bytes).map_err(failed)

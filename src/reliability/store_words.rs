@@ -37,7 +37,7 @@ pub(super) enum StoreTrouble {
     MovedBack,
     /// The lock file beside it is deleted.
     LockFileRemoved,
-    /// What was spoiled in rows is put back.
+    /// What was corrupted in rows is put back.
     Mended,
     /// A call's ladder is cut off in the middle of its JSON.
     Unreadable,

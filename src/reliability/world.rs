@@ -134,7 +134,7 @@ impl World {
             sandbox.auth_token = t.auth_token.expose_secret().to_owned();
         }
         sandbox.pace = scenario.given.pace;
-        sandbox.tcp_faults = scenario.spoils_the_wire();
+        sandbox.tcp_faults = scenario.corrupts_the_wire();
         sandbox.seed = drill_env.seed;
         sandbox.airtable_judge = Some(JUDGE.to_owned());
         if let Some(a) = &config.airtable {

@@ -302,7 +302,7 @@ impl Fault {
         }
         let needs_answer = matches!(self.kind, FaultKind::Trickle | FaultKind::WrongLength);
         if needs_answer && self.forward == Some(false) {
-            return Err("without forward there is no answer to spoil".into());
+            return Err("without forward there is no answer to corrupt".into());
         }
         Ok(())
     }

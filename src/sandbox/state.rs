@@ -85,7 +85,7 @@ pub(super) struct Shared {
     pub(super) airtable_token: String,
     pub(super) airtable_base: String,
     pub(super) airtable_judge: Option<String>,
-    /// Whether a peer in front can spoil the bytes.
+    /// Whether a peer in front can corrupt the bytes.
     pub(super) has_front: bool,
     pub(super) clock: SystemClock,
     pub(super) started: Timestamp,

@@ -1,5 +1,5 @@
 //! The peer in front, where one is asked for: it takes the connections at the sandbox's address, hands each request to the
-//! server behind it, and spoils bytes by the faults of the wire, which wiremock cannot.
+//! server behind it, and corrupts bytes by the faults of the wire, which wiremock cannot.
 //!
 //! It knows of HTTP/1.1 only where a request and an answer end; it changes no byte that no fault names. An answer is read
 //! whole before the first byte of it leaves, so that its cut is at the byte that was asked for. A request that was
@@ -224,7 +224,7 @@ async fn serve(stream: TcpStream, behind: SocketAddr, shared: &Arc<Shared>) -> i
         let Some((answer, answered)) = answer(&mut upstream, &request).await? else { return Ok(()) };
         if let Some((id, fault)) = &fault {
             note_end(shared, *id, fault, answered.len());
-            return spoiled(shared, client, &answer, &answered, fault).await;
+            return corrupted(shared, client, &answer, &answered, fault).await;
         }
         client.stream.write_all(&answered).await?;
         if request.closes || answer.closes || answer.body == Body::UntilClose {
@@ -322,7 +322,7 @@ async fn unforwarded(shared: &Shared, mut client: Peer, request: &Head, fault: &
 }
 
 /// The answer, with the fault in it; the connection ends with it.
-async fn spoiled(shared: &Shared, mut client: Peer, head: &Head, answer: &[u8], fault: &Fault) -> io::Result<()> {
+async fn corrupted(shared: &Shared, mut client: Peer, head: &Head, answer: &[u8], fault: &Fault) -> io::Result<()> {
     match fault.kind {
         FaultKind::HalfOpen => return ignore(client).await,
         FaultKind::Reset => {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{Shop, http};
 
 #[test]
-fn it_takes_the_configured_base_and_token_and_can_spoil_the_wire() {
+fn it_takes_the_configured_base_and_token_and_can_corrupt_the_wire() {
     let mut shop = Shop::new();
     shop.set("AIRTABLE_API_KEY", "patShop.not-to-be-shown");
     shop.set("AIRTABLE_BASE_ID", "appShop0000000000");

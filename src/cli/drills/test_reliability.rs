@@ -353,7 +353,7 @@ fn say(report: &Report, out: &mut Output) {
     out.line(&words);
 }
 
-/// A storm is one scenario: what came of its calls is told by what befell them.
+/// A storm is one scenario: what came of its calls is told by the faults that hit them.
 fn say_faults(report: &Report, out: &mut Output) {
     let mut t = Table::new(&["CALLS UNDER", "OK", "RECOVERED", "UNKNOWN", "LOST", "DOUBLED", "UNEXPECTED"]);
     for (fault, tally) in report.faults() {

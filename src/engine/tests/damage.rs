@@ -9,7 +9,7 @@ use crate::testing::{World, secs};
 
 const BULK: u32 = 400;
 
-/// A crowd whose texts wait, and one page of the file damaged; how many pages like it there are.
+/// Many calls whose texts wait, and one page of the file damaged; how many pages like it there are.
 async fn with_damaged_page(of: &str, kind: &str, with: u8) -> (World, usize) {
     let mut w = World::new().await;
     w.begin("normal").await;

@@ -1,5 +1,5 @@
 //! Airtable's JSON and ours (`facts/airtable.md` §2 to §7). Answers are read leniently: names that nobody asked for are
-//! ignored, and one odd record spoils no other; but what is not the asked-for document at all is no answer.
+//! ignored, and one odd record does no harm to another; but what is not the asked-for document at all is no answer.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};

@@ -78,13 +78,13 @@ pub(super) async fn called(
         }
         _ => Reading::Nothing,
     };
-    let desk = Desk { state, way, proof };
+    let request = ReportRequest { state, way, proof };
     match reading {
         Reading::Nothing => Ok(StatusCode::NO_CONTENT.into_response()),
-        Reading::Unread(why) => desk.unread(&why, &body.raw).await,
-        Reading::Unheard(unheard) => desk.unheard(unheard).await,
-        Reading::Call(reported) => desk.call(*reported, &body.raw).await,
-        Reading::Tools(tools) => desk.tools(tools).await,
+        Reading::Unread(why) => request.unread(&why, &body.raw).await,
+        Reading::Unheard(unheard) => request.unheard(unheard).await,
+        Reading::Call(reported) => request.call(*reported, &body.raw).await,
+        Reading::Tools(tools) => request.tools(tools).await,
     }
 }
 
@@ -97,7 +97,7 @@ fn is_on(sources: &Sources, way: Way<'_>) -> bool {
 }
 
 /// Where one report is worked on.
-struct Desk<'a> {
+struct ReportRequest<'a> {
     state: &'a Arc<HttpState>,
     way: Way<'a>,
     proof: Proof,
@@ -109,7 +109,7 @@ enum Taken {
     Unusable(String),
 }
 
-impl Desk<'_> {
+impl ReportRequest<'_> {
     fn actor(&self) -> Actor {
         Actor(format!("{} webhook", self.way.source()))
     }

@@ -24,7 +24,7 @@ pub(super) struct ArmedFaults {
     guards_off: Vec<String>,
     /// Deaths by their place.
     kills: BTreeMap<String, usize>,
-    /// What befell each call that is counted under its faults.
+    /// The faults that hit each call that is counted under its faults.
     faults_hit: BTreeMap<String, BTreeSet<String>>,
     /// The engine stands still: it answers no drill before it goes on.
     pub(super) stands: bool,
@@ -168,7 +168,7 @@ impl World {
         &self.armed_faults.kills
     }
 
-    /// What befell the calls that are counted under their faults.
+    /// The faults that hit the calls that are counted under their faults.
     pub(in super::super) fn faults_hit(&self) -> &BTreeMap<String, BTreeSet<String>> {
         &self.armed_faults.faults_hit
     }

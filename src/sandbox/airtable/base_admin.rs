@@ -1,4 +1,4 @@
-//! The shop's staff: what people do to their base by hand, through `POST /_sandbox/airtable`.
+//! What people do to their base by hand, through `POST /_sandbox/airtable`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};

@@ -159,7 +159,7 @@ pub(super) fn add_table<'a>(
     schema.tables.last().ok_or_else(AirtableRefusal::no_model)
 }
 
-/// Adds a field. `by_hand`: the shop's staff may also make computed ones.
+/// Adds a field. `by_hand`: a person may also make computed ones.
 pub(super) fn add_field(
     shared: &Shared,
     schema: &mut Schema,

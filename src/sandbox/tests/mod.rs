@@ -119,7 +119,7 @@ impl Bench {
         self
     }
 
-    /// What the shop's staff does; what is told of it.
+    /// What a person does to the base; what is told of it.
     pub(super) fn base_admin(&self, action: Value) -> Value {
         let action = serde_json::from_value(action).expect("an action");
         self.sandbox.airtable_edits(action).expect("can be done")

@@ -1,4 +1,4 @@
-//! What drills do to the file of a test store: hold its lock as another program would, spoil a row and mend it, find a page.
+//! What drills do to the file of a test store: hold its lock as another program would, corrupt a row and repair it, find a page.
 //!
 //! A live store is refused: nothing of it is touched.
 
@@ -36,7 +36,7 @@ pub fn hold(path: &Path) -> Result<Held, StoreError> {
     Ok(Held(conn))
 }
 
-/// A column of a call that can be spoiled.
+/// A column of a call that can be corrupted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Corruption {
     /// Its ladder is cut off in the middle of its JSON.
@@ -62,7 +62,7 @@ impl Corruption {
     }
 }
 
-/// A spoiled row, and what was in it.
+/// A corrupted row, and what was in it.
 #[derive(Debug)]
 pub struct CorruptedPage {
     path: PathBuf,

@@ -314,13 +314,13 @@ mod tests {
         );
     }
 
-    /// Rows as version 1 wrote them: two calls and one that somebody spoilt.
+    /// Rows as version 1 wrote them: two calls and one that was corrupted.
     const OF_VERSION_1: &str = r#"
         INSERT INTO calls (id, reference, status, round, level, policy, steps_total, data, fingerprint, created_by, accepted_at,
             next_step, wake_at, attempts, outs, muted, updated_at)
         SELECT id, '7K3Q', 'DISPATCHING', 1, 'normal', '{}', 1, data, 'f', 'intake', 1, 1, 9, 9, '[]', 0, 1
         FROM (SELECT 'listed' AS id, '{"twilioToNumber":"+18005550100"}' AS data
-            UNION ALL SELECT 'plain', '{}' UNION ALL SELECT 'spoilt', '{');
+            UNION ALL SELECT 'plain', '{}' UNION ALL SELECT 'unreadable', '{');
         INSERT INTO notices SELECT id, 1, n, 'sam', n FROM calls, (SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2
             UNION ALL SELECT 3);
         INSERT INTO attempts (id, call_id, number, kind, channel, provider, round, step, contact, name, phone, sender, state,
@@ -334,11 +334,11 @@ mod tests {
             UNION ALL SELECT 2, 'notice', '+15005550006', 'sending', 'e'
             UNION ALL SELECT 3, 'notice', '+15005550006', 'delivered', NULL) a;
         PRAGMA ignore_check_constraints = ON;
-        UPDATE attempts SET priority = 9 WHERE call_id = 'spoilt' AND number = 1;
+        UPDATE attempts SET priority = 9 WHERE call_id = 'unreadable' AND number = 1;
     "#;
 
     #[test]
-    fn what_waits_in_a_store_of_version_1_gets_its_lane_and_a_spoilt_row_stops_nothing() {
+    fn what_waits_in_a_store_of_version_1_gets_its_lane_and_a_corrupt_row_stops_nothing() {
         let dir = tempfile::tempdir().expect("dir");
         let options = options(dir.path().join("s.db"));
         let old = prepare_with(&options, &MIGRATIONS[..1]).expect("version 1");
@@ -354,7 +354,7 @@ mod tests {
         let wanted = [
             ("listed", ["|+18005550100", "+15005550009|+18005550100", "|+18005550100", "|"]),
             ("plain", ["|", "+15005550009|", "|", "|"]),
-            ("spoilt", ["|", "+15005550009|", "|", "|"]),
+            ("unreadable", ["|", "+15005550009|", "|", "|"]),
         ];
         let wanted: Vec<_> = wanted
             .iter()

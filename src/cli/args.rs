@@ -40,7 +40,7 @@ pub(crate) enum Command {
     Reopen(decide::Args),
     /// Wake somebody for a call that was left for the morning
     Raise(decide::RaiseArgs),
-    /// Tick off a call that was left for the morning: a person has seen it
+    /// Tick off a call that was left for the morning, or the alert about a phone call that nobody reported: a person has seen it
     Seen(decide::Args),
     /// Say what became of a text whose outcome is unknown
     Settle(settle::Args),

@@ -1,4 +1,4 @@
-//! `ack`, `resolve`, `cancel`, `reopen`: a person decides about a call.
+//! `ack`, `resolve`, `cancel`, `reopen`, `seen`: a person decides about a call.
 //!
 //! The decision is one commit on the store, with or without an engine; a running engine sees it within 250 ms. Done twice
 //! says so and changes nothing.
@@ -11,7 +11,7 @@ use crate::domain::change::Answer;
 use crate::domain::event::{Decision, Event};
 use crate::domain::types::{CallId, ContactId};
 use crate::engine::apply::Core;
-use crate::engine::json;
+use crate::engine::{json, phone_calls};
 use crate::store::Ledger;
 
 use super::app::{App, NoStore, operator};
@@ -34,6 +34,10 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    fn note(&self) -> Option<String> {
+        self.note.as_deref().map(str::trim).filter(|n| !n.is_empty()).map(str::to_owned)
+    }
+
     pub(crate) fn by(&self) -> Option<&str> {
         self.by.as_deref()
     }
@@ -99,6 +103,34 @@ pub(crate) async fn run(what: Decision, args: Args, app: &App, out: &mut Output)
     commit(what, call, &args, &app.core(store), app, out).await
 }
 
+/// A call that was left for the morning, or an alert about what no call was made of.
+pub(crate) async fn seen(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    let store = app.store(NoStore::Refuse).await?;
+    let core = app.core(store);
+    if let Some(call) = json::find(&*core.store, args.call.trim()).await? {
+        return commit(Decision::Seen, call, &args, &core, app, out).await;
+    }
+    let by = operator(args.by.as_deref());
+    let Some(alert) = phone_calls::seen(&core, args.call.trim(), by, args.note()).await? else {
+        return Err(CliError::no_call(&args.call)
+            .hint("an alert about a phone call or a report of this id is not raised, or is over already"));
+    };
+    let rest = app.relied_on(true, &*core.store, out).await?;
+    if out.is_json() {
+        let mut doc = json!({ "alert": alert.to_string(), "seen": true, "mode": out.mode() });
+        rest.add_to(&mut doc);
+        out.document(&doc);
+    } else if out.is_csv() {
+        let mut table = Table::new(&["ALERT", "SEEN"]);
+        table.row([alert.to_string(), "true".to_owned()]);
+        out.table(&table);
+    } else {
+        out.mode_line();
+        out.line(&format!("{} was looked into: its alert is over", args.call.trim()));
+    }
+    Ok(rest.say("the word that the alert is over", out))
+}
+
 /// The contact that `--for` names: by id or phone, configured or told of this call.
 async fn holder(store: &dyn Ledger, call: &CallId, text: &str, app: &App) -> Result<ContactId, CliError> {
     let asked = text.trim();
@@ -131,8 +163,7 @@ async fn commit(
     out: &mut Output,
 ) -> Result<ExitStatus, CliError> {
     let by = operator(args.by.as_deref());
-    let note = args.note.as_deref().map(str::trim).filter(|n| !n.is_empty()).map(str::to_owned);
-    let event = Event::Decide { call: call.clone(), what: what.clone(), by: by.clone(), note };
+    let event = Event::Decide { call: call.clone(), what: what.clone(), by: by.clone(), note: args.note() };
     match core.apply(event, by).await? {
         Answer::Changed(state) => {
             let waits = state.attempts.iter().any(|a| a.state.is_waiting());

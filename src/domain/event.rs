@@ -80,6 +80,8 @@ pub struct Note {
     pub alert: Option<(AlertKey, String)>,
     /// The phone call that it is about: no call is made of it, and of what else tells of it none either.
     pub phone: Option<PhoneCall>,
+    /// Over with it.
+    pub over: Option<AlertKey>,
 }
 
 /// A phone call that ended, by Twilio's own word.

@@ -37,6 +37,8 @@ words! {
         CallChanged = "call.changed",
         /// A person has seen a deferred one.
         CallSeen = "call.seen",
+        /// A person has looked into what no call was made of.
+        AlertSeen = "alert.seen",
         /// Its follow-ups were stopped by a person.
         CallMuted = "call.muted",
         StepFired = "step.fired",

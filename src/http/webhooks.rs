@@ -77,7 +77,7 @@ pub(super) async fn called(State(state): State<Arc<HttpState>>, request: Request
     if let Some(token) = at_either(path, prefix(&state), links::token_at) {
         return match parts.method {
             Method::GET | Method::HEAD => links::shown(&state, token).await,
-            Method::POST => links::taken(&state, token).await,
+            Method::POST => links::taken(&state, token, parts.uri.query()).await,
             _ => Err(wrong_method()),
         };
     }
@@ -220,6 +220,7 @@ fn ended(callback: CallCallback) -> Event {
         data: json!({ "twilioCallSid": phone.sid, "callerPhone": phone.caller, "twilioToNumber": phone.line }),
         alert: None,
         phone: Some(phone),
+        over: None,
     }))
 }
 

@@ -46,7 +46,7 @@ Register-ArgumentCompleter -Native -CommandName 'dispatchctl' -ScriptBlock {
             [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Withdraw a call')
             [CompletionResult]::new('reopen', 'reopen', [CompletionResultType]::ParameterValue, 'Look for somebody again, with everybody')
             [CompletionResult]::new('raise', 'raise', [CompletionResultType]::ParameterValue, 'Wake somebody for a call that was left for the morning')
-            [CompletionResult]::new('seen', 'seen', [CompletionResultType]::ParameterValue, 'Tick off a call that was left for the morning: a person has seen it')
+            [CompletionResult]::new('seen', 'seen', [CompletionResultType]::ParameterValue, 'Tick off a call that was left for the morning, or the alert about a phone call that nobody reported: a person has seen it')
             [CompletionResult]::new('settle', 'settle', [CompletionResultType]::ParameterValue, 'Say what became of a text whose outcome is unknown')
             [CompletionResult]::new('verify-events', 'verify-events', [CompletionResultType]::ParameterValue, 'Compare every dispatch event with Airtable by reading back, and mend it')
             [CompletionResult]::new('follow-up', 'follow-up', [CompletionResultType]::ParameterValue, 'Show what is due, fire it by hand, or stop it')

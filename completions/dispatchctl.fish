@@ -50,7 +50,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "resolve" -d
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "cancel" -d 'Withdraw a call'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "reopen" -d 'Look for somebody again, with everybody'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "raise" -d 'Wake somebody for a call that was left for the morning'
-complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "seen" -d 'Tick off a call that was left for the morning: a person has seen it'
+complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "seen" -d 'Tick off a call that was left for the morning, or the alert about a phone call that nobody reported: a person has seen it'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "settle" -d 'Say what became of a text whose outcome is unknown'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "verify-events" -d 'Compare every dispatch event with Airtable by reading back, and mend it'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "follow-up" -d 'Show what is due, fire it by hand, or stop it'

@@ -142,7 +142,11 @@ impl World {
             sandbox.airtable_base.clone_from(&a.base_id);
         }
         sandbox.people = (scenario.given.people.iter())
-            .map(|p| Person { phone: p.phone.clone(), script: p.replies.iter().map(Script::reply).collect() })
+            .map(|p| Person {
+                phone: p.phone.clone(),
+                script: p.replies.iter().map(Script::reply).collect(),
+                calls: Vec::new(),
+            })
             .collect();
         let sandbox = Sandbox::start(sandbox).await.map_err(|e| format!("the sandbox cannot be started: {e}"))?;
         let at = match scenario.given.listen {

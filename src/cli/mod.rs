@@ -144,6 +144,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::Reopen(args) => decide::run(Decision::Reopen, args, &app, out).await,
         Command::Raise(args) => decide::raise(args, &app, out).await,
         Command::Seen(args) => decide::seen(args, &app, out).await,
+        Command::Note(args) => decide::note(args, &app, out).await,
         Command::Settle(args) => settle::run(args, &app, out).await,
         Command::Recover(args) => Box::pin(recover::run(args, app, out)).await,
         Command::VerifyEvents(args) => Box::pin(verify_events::run(args, app, out)).await,

@@ -250,6 +250,8 @@ pub enum Decision {
     },
     /// A person has seen a deferred call.
     Seen,
+    /// A person writes into the story of a call, whatever its state; the words are the decision's note.
+    Note,
     /// Fire what is due or next now (`follow-up run`).
     FireNow,
     /// No further follow-ups (`follow-up cancel`).

@@ -39,6 +39,8 @@ words! {
         CallSeen = "call.seen",
         /// A person has looked into what no call was made of.
         AlertSeen = "alert.seen",
+        /// A person wrote into its story.
+        CallNoted = "call.noted",
         /// Its follow-ups were stopped by a person.
         CallMuted = "call.muted",
         StepFired = "step.fired",

@@ -151,6 +151,20 @@ pub(super) async fn seen(
     Ok(json_answer(StatusCode::OK, &json!({ "alert": alert.to_string(), "seen": true, "mode": state.settings.mode })))
 }
 
+/// `POST /api/calls/{id}/note`, with a `note`: a line in its story, whatever its state.
+pub(super) async fn note(
+    State(state): State<Arc<HttpState>>,
+    name: Named,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (caller, said) = said(&state, request).await?;
+    if said.note.is_none() {
+        return Err(Problem::bad_request("note: is missing.").member("field", "note"));
+    }
+    let call = find(&state, &named(name)?).await?;
+    decided(&state, call, &caller, said, Verb::Plain(Decision::Note)).await
+}
+
 /// What a path asks for.
 enum Verb {
     /// To a level, where the body names one.

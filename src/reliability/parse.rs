@@ -131,6 +131,11 @@ fn checked(f: &mut File, keys: &mut Keys) {
     for (i, action) in keys.when.iter_mut().enumerate() {
         match action {
             Some(Action::Reply { from, .. }) => resolve(f, &format!("when[{i}].from"), from, &phones),
+            Some(Action::Press { from, .. }) => resolve(f, &format!("when[{i}].from"), from, &phones),
+            Some(Action::HangUp { who }) => resolve(f, &format!("when[{i}].hang_up"), who, &phones),
+            Some(Action::Wait { wait: condition::Condition::Phone { phone, .. }, .. }) => {
+                resolve(f, &format!("when[{i}].wait.phone"), phone, &phones);
+            }
             Some(Action::Faults { faults }) => numbered(faults, &phones),
             Some(Action::Store { trouble, call }) if trouble.is_of_a_call() != call.is_some() => {
                 let what = if call.is_some() { "goes with no call" } else { "needs a call" };
@@ -140,7 +145,7 @@ fn checked(f: &mut File, keys: &mut Keys) {
         }
     }
     let then = &keys.then;
-    for (name, counts) in [("texts", &then.texts), ("answers", &then.answers)] {
+    for (name, counts) in [("texts", &then.texts), ("answers", &then.answers), ("phone_calls", &then.phone_calls)] {
         for (who, _) in counts.iter().filter(|(who, _)| !phones.contains_key(who)) {
             f.wrong(
                 &format!("then.{name}.{who}"),

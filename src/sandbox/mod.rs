@@ -57,7 +57,7 @@ pub use identity::{Whose, whose};
 pub use ledger::LedgerEntry;
 pub use messages::Direction;
 pub use person::{Person, Reply};
-pub use voice::{CallEntry, PhoneStatus};
+pub use voice::PhoneScript;
 
 use server::Server;
 use state::Shared;
@@ -129,8 +129,9 @@ impl Sandbox {
     }
 
     /// Every phone call that was accepted, oldest first.
-    pub fn calls(&self) -> Vec<CallEntry> {
-        self.shared.state().calls.iter().map(CallEntry::from).collect()
+    #[cfg(test)]
+    fn calls(&self) -> Vec<voice::CallEntry> {
+        self.shared.state().calls.iter().map(voice::CallEntry::from).collect()
     }
 
     /// The ledger as `/_sandbox/ledger` tells it, without the callbacks: for a judge who looks often.

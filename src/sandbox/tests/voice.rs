@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::sandbox::callbacks::sign;
-use crate::sandbox::{CallEntry, PhoneStatus};
+use crate::sandbox::voice::{CallEntry, PhoneStatus};
 
 const EVENTS: [&str; 4] = ["initiated", "ringing", "answered", "completed"];
 const MENU: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Gather input=\"dtmf\" numDigits=\"1\" finishOnKey=\"\" \

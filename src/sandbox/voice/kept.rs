@@ -56,10 +56,9 @@ impl VoiceCalls {
     pub(in crate::sandbox) fn take(&mut self, line: &CallLine) {
         if let Some(call) = self.by_sid.get(line.sid()).and_then(|i| self.list.get_mut(*i)) {
             call.take(line);
-            if call.status.is_final() {
-                if let Some(live) = self.live.remove(line.sid()) {
-                    live.changed.notify_one();
-                }
+            let over = call.status.is_final().then(|| self.live.remove(line.sid())).flatten();
+            if let Some(live) = over {
+                live.changed.notify_one();
             }
         }
     }

@@ -164,7 +164,7 @@ pub(in crate::sandbox) fn list(shared: &Shared, path: &str, query: &str) -> Resu
         )
         .collect();
     let hid: Vec<String> = state.calls.iter().filter(|c| asked(c) && hidden(c)).map(|c| c.sid.clone()).collect();
-    found.sort_by(|a, b| b.0.cmp(&a.0));
+    found.sort_by_key(|(at, _, _)| std::cmp::Reverse(*at));
     let skip = match params.get("PageToken").map(|t| t.strip_prefix("PA").unwrap_or(t)) {
         Some(token) => found
             .iter()

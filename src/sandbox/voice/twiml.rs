@@ -159,7 +159,10 @@ fn words<'a: 't, 't, I: Iterator<Item = &'t Token<'a>>>(
     empty: bool,
 ) -> Result<String, TwimlError> {
     let mut text = String::new();
-    while !empty {
+    if empty {
+        return Ok(text);
+    }
+    loop {
         match rest.next().ok_or_else(|| bad(12100, format!("<{verb}> does not end")))? {
             Token::Text(t) => text.push_str(t),
             Token::Close(name) if *name == verb => break,

@@ -239,7 +239,7 @@ crowd = { per_secnd = 1 }
             "x.toml:2: titel: is not known here; did you mean `title`?; expected one of fault, given, slow, then, timeout, title, when",
             "x.toml:3: fault: is an integer; expected a text",
             "x.toml:4: timeout: \"soon\" is not one; expected a duration like \"300ms\", \"2s\" or \"1h30m\"",
-            "x.toml:6: given.pase: is not known here; did you mean `pace`?; expected one of airtable_per_second, config,",
+            "x.toml:6: given.pase: is not known here; did you mean `pace`?; expected one of airtable_per_second, call_second, config,",
             "x.toml:7: given.airtable_per_second: 0 is out of range; expected an integer from 1 to 1000",
             "x.toml:8: given.sinks: \"ill\" is no sink; expected \"well\", \"dead\", \"hanging\" or \"slow\"",
             "x.toml:9: given.env: A is neither a text nor an integer",

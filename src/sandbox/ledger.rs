@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::airtable::Change;
 use super::config::SandboxError;
 use super::messages::{Content, Direction, Message, Status};
+use super::target::last_segment;
 use super::voice::{CallLine, VoiceCall};
 use crate::domain::Timestamp;
 use crate::domain::phone::masked;
@@ -79,12 +80,6 @@ impl From<&Message> for LedgerEntry {
             hidden_at: m.hidden,
         }
     }
-}
-
-/// The last segment of a URL's path: where a callback names its attempt.
-pub(super) fn last_segment(url: &str) -> Option<String> {
-    let url = url::Url::parse(url).ok()?;
-    url.path_segments()?.next_back().filter(|s| !s.is_empty()).map(str::to_owned)
 }
 
 /// A line of the file, as read.

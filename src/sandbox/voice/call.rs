@@ -285,7 +285,7 @@ impl From<&VoiceCall> for CallEntry {
             said: c.said.clone(),
             faults: c.faults.clone(),
             status_callback: c.callback.clone(),
-            attempt_from_callback: c.callback.as_deref().and_then(crate::sandbox::ledger::last_segment),
+            attempt_from_callback: c.callback.as_deref().and_then(crate::sandbox::target::last_segment),
             listed_at: c.listed,
             hidden_at: c.hidden,
         }

@@ -397,6 +397,8 @@ impl App {
         self.providers_required()?;
         Ok(Bounds {
             messages_per_second: self.config.twilio.as_ref().map_or(1.0, |t| t.messages_per_second),
+            calls_per_second: 1.0,
+            ring_for: std::time::Duration::from_secs(20),
             validity: self.config.validity,
             request_timeout: self.request_timeout(),
             poll_after: core.rules().poll_after,

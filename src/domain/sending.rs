@@ -8,6 +8,7 @@ use super::breaker::{self, Route};
 use super::call::CallStatus;
 use super::change::{Answer, ToSend};
 use super::codes::{Class, ErrorClass};
+use super::dial;
 use super::event::SendOutcome;
 use super::failure;
 use super::ladder;
@@ -15,6 +16,7 @@ use super::log::LogKind;
 use super::receipt::MessageStatus;
 use super::resend;
 use super::sequence;
+use super::sids;
 use super::status_update;
 use super::trip;
 use super::types::{AttemptId, ErrorCode, MessageSid, Sender, Timestamp};
@@ -52,6 +54,10 @@ pub(super) fn claim(
         w.attempt_mut(id)?.not_before = w.now().plus(std::time::Duration::from_secs(UNDER_WAY_PAUSE_S));
         return refuse(w, "the text that it takes back is still under way".into());
     }
+    if let Some(why) = dial::wait::of(w, &attempt) {
+        w.attempt_mut(id)?.not_before = w.now().plus(dial::wait::PAUSE);
+        return refuse(w, why.into());
+    }
     if attempt.channel == Channel::Sms
         && let Some(sender) = first_sender(w, &attempt)
         && ladder::is_opted_out(w, &attempt.recipient, Some(sender.as_str()))
@@ -63,6 +69,7 @@ pub(super) fn claim(
         let what = match attempt.channel {
             Channel::Sms => "nothing can be sent (set twilio.from or twilio.messaging_service_sid)",
             Channel::Email => "no mail can be sent (set smtp.url and smtp.from)",
+            Channel::Voice => "no phone can be rung (set voice.from)",
         };
         w.raise(AlertKind::NoSender, format!("no sender is configured: {what}"));
         return refuse(w, "no sender is configured".into());
@@ -101,7 +108,8 @@ pub(super) fn claim(
 
 /// Who sends it as long as everything works: an opt-out from that number is one from us.
 fn first_sender(w: &Work<'_>, a: &Attempt) -> Option<Sender> {
-    let all = breaker::senders(w.ctx.directory, w.state.call.data.twilio_to_number.as_deref(), a.own_sender());
+    let dialled = w.state.call.data.twilio_to_number.as_deref();
+    let all = breaker::senders(w.ctx.directory, dialled, a.own_sender(), a.channel);
     all.first().copied().cloned()
 }
 
@@ -172,12 +180,13 @@ fn superseding(w: &Work<'_>, old: &Attempt) -> Option<u32> {
 /// have failed since.
 fn was_reached(w: &Work<'_>, stand_down: &Attempt) -> bool {
     let theirs = |a: &&Attempt| a.kind == AttemptKind::Notice && a.recipient.contact == stand_down.recipient.contact;
-    w.state.attempts.iter().filter(theirs).any(|a| a.state.may_have_arrived())
+    w.state.attempts.iter().filter(theirs).any(Attempt::may_have_told)
 }
 
 /// Whether a notice that this stand-down takes back is being posted: its outcome comes, or a restart makes it unknown.
 fn is_under_way(w: &Work<'_>, stand_down: &Attempt) -> bool {
     let theirs = |a: &&Attempt| a.kind == AttemptKind::Notice && a.recipient.contact == stand_down.recipient.contact;
+    // Of a phone call too, where no text was sent: its text would come before the ring.
     w.state.attempts.iter().filter(theirs).any(|a| a.state == AttemptState::Sending)
 }
 
@@ -218,6 +227,7 @@ fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Resu
     let what = match attempt.channel {
         Channel::Sms => format!("sending {} segment(s)", attempt.segments),
         Channel::Email => "sending a mail".to_owned(),
+        Channel::Voice => "ringing".to_owned(),
     };
     w.log(
         LogKind::AttemptSending,
@@ -308,8 +318,8 @@ fn accepted(
     sid: &MessageSid,
     (status, code, error_class): (&MessageStatus, Option<ErrorCode>, ErrorClass),
 ) -> Result<(), Illegal> {
-    if let Some(whose) = status_update::linked_elsewhere(w, id, sid) {
-        status_update::raise_linked(w, id, sid, &whose)?;
+    if let Some(whose) = sids::linked_elsewhere(w, id, sid) {
+        sids::raise_linked(w, id, sid, &whose)?;
         return unknown(w, id, &format!("the answer names message {sid}, which is that of {whose}"));
     }
     status_update::join(w, id, sid, status, code, error_class, "response")?;

@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod call_ended;
 pub(crate) mod client;
 pub(crate) mod signature;
+pub(crate) mod voice_form;
 pub(crate) mod wire;
 
 pub use account::{AccountSeen, NumberSeen, ServiceSeen};

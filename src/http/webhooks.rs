@@ -327,8 +327,9 @@ fn wrong_shape(e: &FormError) -> Refused {
 }
 
 fn nothing_here() -> Problem {
-    let detail =
-        format!("There is no webhook at this path; there are {STATUS}, {INBOUND}, {CALL} and those of phone calls (voice, voice-key, voice-status, voice-inbound). Nothing was recorded.");
+    let detail = format!(
+        "There is no webhook at this path; there are {STATUS}, {INBOUND}, {CALL} and those of phone calls (voice, voice-key, voice-status, voice-inbound). Nothing was recorded."
+    );
     Problem::new(StatusCode::NOT_FOUND, detail)
 }
 

@@ -50,7 +50,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "resolve" -d
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "cancel" -d 'Withdraw a call'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "reopen" -d 'Look for somebody again, with everybody'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "raise" -d 'Wake somebody for a call that was left for the morning'
-complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "seen" -d 'Tick off a call that was left for the morning: a person has seen it'
+complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "seen" -d 'Tick off a call that was left for the morning, or the alert about a phone call that nobody reported: a person has seen it'
+complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "note" -d 'Write a line into the story of a call'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "settle" -d 'Say what became of a text whose outcome is unknown'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "verify-events" -d 'Compare every dispatch event with Airtable by reading back, and mend it'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "follow-up" -d 'Show what is due, fire it by hand, or stop it'
@@ -267,6 +268,25 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand seen" -l test-mo
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand seen" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand seen" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand seen" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand note" -l by -d 'In whose name [default: the user of this system]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand note" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand note" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand note" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand note" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand note" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand note" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand note" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand note" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand note" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand note" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand note" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand note" -s V -l version -d 'Print version'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -l sent -d 'The provider has it: this is its message; its status is followed from now on' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -l by -d 'In whose name [default: the user of this system]' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -l note -d 'Why, for the log' -r

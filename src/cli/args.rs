@@ -40,8 +40,10 @@ pub(crate) enum Command {
     Reopen(decide::Args),
     /// Wake somebody for a call that was left for the morning
     Raise(decide::RaiseArgs),
-    /// Tick off a call that was left for the morning: a person has seen it
+    /// Tick off a call that was left for the morning, or the alert about a phone call that nobody reported: a person has seen it
     Seen(decide::Args),
+    /// Write a line into the story of a call
+    Note(decide::NoteArgs),
     /// Say what became of a text whose outcome is unknown
     Settle(settle::Args),
     /// Compare every dispatch event with Airtable by reading back, and mend it
@@ -100,6 +102,7 @@ impl Command {
             Self::Ack(args) => args.by(),
             Self::Resolve(args) | Self::Cancel(args) | Self::Reopen(args) | Self::Seen(args) => args.by(),
             Self::Raise(args) => args.by(),
+            Self::Note(args) => args.by(),
             Self::Settle(args) => args.by(),
             Self::FollowUp(args) => args.by(),
             Self::Breaker(args) => args.by(),

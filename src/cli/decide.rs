@@ -1,4 +1,4 @@
-//! `ack`, `resolve`, `cancel`, `reopen`: a person decides about a call.
+//! `ack`, `resolve`, `cancel`, `reopen`, `seen`, `note`: a person decides about a call.
 //!
 //! The decision is one commit on the store, with or without an engine; a running engine sees it within 250 ms. Done twice
 //! says so and changes nothing.
@@ -11,7 +11,7 @@ use crate::domain::change::Answer;
 use crate::domain::event::{Decision, Event};
 use crate::domain::types::{CallId, ContactId};
 use crate::engine::apply::Core;
-use crate::engine::json;
+use crate::engine::{json, phone_calls};
 use crate::store::Ledger;
 
 use super::app::{App, NoStore, operator};
@@ -19,6 +19,9 @@ use super::engine::Rest;
 use super::exit::ExitStatus;
 use super::output::{Output, Table};
 use super::report::CliError;
+
+/// A longer note is a document of its own.
+const NOTE_CHARACTERS_MAX: usize = 1_000;
 
 /// Which call, and in whose name.
 #[derive(Debug, clap::Args)]
@@ -34,6 +37,10 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    fn note(&self) -> Option<String> {
+        self.note.as_deref().map(str::trim).filter(|n| !n.is_empty()).map(str::to_owned)
+    }
+
     pub(crate) fn by(&self) -> Option<&str> {
         self.by.as_deref()
     }
@@ -71,6 +78,24 @@ impl RaiseArgs {
     }
 }
 
+/// A line for the story of a call.
+#[derive(Debug, clap::Args)]
+pub(crate) struct NoteArgs {
+    /// The call: its id, a message SID or a reference
+    call: String,
+    /// What to write
+    text: String,
+    /// In whose name [default: the user of this system]
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+}
+
+impl NoteArgs {
+    pub(crate) fn by(&self) -> Option<&str> {
+        self.by.as_deref()
+    }
+}
+
 /// The call that an argument means: a call id, a message SID or a reference, in that order.
 ///
 /// # Errors
@@ -97,6 +122,47 @@ pub(crate) async fn run(what: Decision, args: Args, app: &App, out: &mut Output)
     let store = app.store(NoStore::Refuse).await?;
     let call = call_named(store.as_ref(), &args.call).await?;
     commit(what, call, &args, &app.core(store), app, out).await
+}
+
+/// Writes into the story of a call, open or not.
+pub(crate) async fn note(args: NoteArgs, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    let args = Args { call: args.call, by: args.by, note: Some(args.text) };
+    let Some(text) = args.note() else {
+        return Err(CliError::new(ExitStatus::Usage, "there is nothing to write: TEXT is empty"));
+    };
+    if text.chars().count() > NOTE_CHARACTERS_MAX {
+        let why = format!("the note is longer than {NOTE_CHARACTERS_MAX} characters");
+        return Err(CliError::new(ExitStatus::Usage, why));
+    }
+    run(Decision::Note, args, app, out).await
+}
+
+/// A call that was left for the morning, or an alert about what no call was made of.
+pub(crate) async fn seen(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    let store = app.store(NoStore::Refuse).await?;
+    let core = app.core(store);
+    if let Some(call) = json::find(&*core.store, args.call.trim()).await? {
+        return commit(Decision::Seen, call, &args, &core, app, out).await;
+    }
+    let by = operator(args.by.as_deref());
+    let Some(alert) = phone_calls::seen(&core, args.call.trim(), by, args.note()).await? else {
+        return Err(CliError::no_call(&args.call)
+            .hint("an alert about a phone call or a report of this id is not raised, or is over already"));
+    };
+    let rest = app.relied_on(true, &*core.store, out).await?;
+    if out.is_json() {
+        let mut doc = json!({ "alert": alert.to_string(), "seen": true, "mode": out.mode() });
+        rest.add_to(&mut doc);
+        out.document(&doc);
+    } else if out.is_csv() {
+        let mut table = Table::new(&["ALERT", "SEEN"]);
+        table.row([alert.to_string(), "true".to_owned()]);
+        out.table(&table);
+    } else {
+        out.mode_line();
+        out.line(&format!("{} was looked into: its alert is over", args.call.trim()));
+    }
+    Ok(rest.say("the word that the alert is over", out))
 }
 
 /// The contact that `--for` names: by id or phone, configured or told of this call.
@@ -131,14 +197,14 @@ async fn commit(
     out: &mut Output,
 ) -> Result<ExitStatus, CliError> {
     let by = operator(args.by.as_deref());
-    let note = args.note.as_deref().map(str::trim).filter(|n| !n.is_empty()).map(str::to_owned);
-    let event = Event::Decide { call: call.clone(), what: what.clone(), by: by.clone(), note };
+    let event = Event::Decide { call: call.clone(), what: what.clone(), by: by.clone(), note: args.note() };
     match core.apply(event, by).await? {
         Answer::Changed(state) => {
             let waits = state.attempts.iter().any(|a| a.state.is_waiting());
-            let leaves_work = waits || state.call.status == CallStatus::Dispatching;
+            let leaves_work = what != Decision::Note && (waits || state.call.status == CallStatus::Dispatching);
             let rest = app.relied_on(leaves_work, &*core.store, out).await?;
-            report(&state, Decided::Now, &rest, app, out);
+            let done = if what == Decision::Note { Decided::Noted } else { Decided::Now };
+            report(&state, done, &rest, app, out);
             Ok(rest.say(&format!("texts, follow-ups{}", app.and_rows()), out))
         }
         Answer::Already(state) => {
@@ -155,6 +221,7 @@ async fn commit(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Decided {
     Now,
+    Noted,
     Before,
 }
 
@@ -163,21 +230,22 @@ fn report(state: &CallState, done: Decided, rest: &Rest, app: &App, out: &mut Ou
     if out.is_json() {
         let mut doc = json::call(call, out.mode());
         if let Some(map) = doc.as_object_mut() {
-            map.insert("changed".into(), json!(done == Decided::Now));
+            map.insert("changed".into(), json!(done != Decided::Before));
         }
         rest.add_to(&mut doc);
         out.document(&doc);
     } else if out.is_csv() {
         let mut table = Table::new(&["CALL", "REF", "STATUS", "HOLDER", "CHANGED"]);
         let holder = call.holder.as_ref().map(ToString::to_string).unwrap_or_default();
-        let changed = (done == Decided::Now).to_string();
+        let changed = (done != Decided::Before).to_string();
         table.row([call.id.to_string(), call.reference.to_string(), call.status.to_string(), holder, changed]);
         out.table(&table);
     } else {
         out.mode_line();
         let already = if done == Decided::Before { " already" } else { "" };
         let who = holder_name(state, app).map(|n| format!(", {n} has it")).unwrap_or_default();
-        out.line(&format!("{} ({}) is{already} {}{who}", call.id, call.reference, call.status));
+        let noted = if done == Decided::Noted { ": the note stands in its story" } else { "" };
+        out.line(&format!("{} ({}) is{already} {}{who}{noted}", call.id, call.reference, call.status));
         if done == Decided::Now {
             say_texts(state, out);
         }
@@ -216,6 +284,7 @@ pub(super) fn not_allowed(what: &Decision, call: &Call, why: &str) -> CliError {
         Decision::Seen => "ticked off as seen: it is not deferred",
         Decision::FireNow => "followed up",
         Decision::Mute => "kept from follow-ups",
+        Decision::Note => "written into",
     };
     let commands: Vec<String> = [
         (CallStatus::Acknowledged, "ack"),

@@ -165,6 +165,7 @@ field_names! {
         availability = "",
         start_time = "",
         end_time = "",
+        email = "",
     }
 }
 

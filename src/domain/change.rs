@@ -145,9 +145,14 @@ pub enum Answer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Speech {
     /// The job and the keys, for this time.
-    Job { turn: u32, job: SpokenJob },
+    Job {
+        turn: u32,
+        job: SpokenJob,
+    },
     /// The provider took whoever pressed 1 for a machine: it is to be pressed again.
-    Confirm { turn: u32 },
+    Confirm {
+        turn: u32,
+    },
     /// The job is theirs. Where no text tells of it, it is read once more.
     Yours(Option<SpokenJob>),
     /// Somebody else has it; the name, where there is one.
@@ -156,7 +161,10 @@ pub enum Speech {
     /// It waits for the morning.
     CanWait,
     /// It may not wait for the morning, at this level: the job and the keys again.
-    MayNotWait { turn: u32, job: SpokenJob },
+    MayNotWait {
+        turn: u32,
+        job: SpokenJob,
+    },
     /// No key was pressed.
     NoKey,
     /// The call needs nobody any more, or nothing is known of it.

@@ -137,6 +137,10 @@ pub(super) fn decide(w: &mut Work<'_>, what: &Decision, by: &Actor, note: Option
         (Decision::Raise { level }, S::Deferred) => deferred::raise(w, level.as_deref(), by, note),
         (Decision::Raise { level: None }, S::Dispatching) => same(w),
         (Decision::Seen, S::Deferred) => deferred::seen(w, by, note),
+        (Decision::Note, _) => {
+            w.log_as(by.clone(), LogKind::CallNoted, None, format!("a note by {}", by.0), said(note));
+            Ok(())
+        }
         (_, status) => {
             let text = format!("the call is {status}");
             not_allowed(w, &text)

@@ -80,6 +80,8 @@ pub struct Note {
     pub alert: Option<(AlertKey, String)>,
     /// The phone call that it is about: no call is made of it, and of what else tells of it none either.
     pub phone: Option<PhoneCall>,
+    /// Over with it.
+    pub over: Option<AlertKey>,
 }
 
 /// A phone call that ended, by Twilio's own word.
@@ -248,6 +250,8 @@ pub enum Decision {
     },
     /// A person has seen a deferred call.
     Seen,
+    /// A person writes into the story of a call, whatever its state; the words are the decision's note.
+    Note,
     /// Fire what is due or next now (`follow-up run`).
     FireNow,
     /// No further follow-ups (`follow-up cancel`).

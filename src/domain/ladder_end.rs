@@ -99,9 +99,9 @@ pub(super) fn unanswered(w: &mut Work<'_>) -> Result<(), Illegal> {
         let (id, minutes) = (call.id.clone(), age.as_secs() / 60);
         let by_phone = call.policy.steps.iter().any(|s| s.channel == Channel::Voice);
         let text = match mailed {
-            Some(_) if by_phone => format!(
-                "call {id}: phones are rung for {minutes} min and nobody has answered: take it by hand"
-            ),
+            Some(_) if by_phone => {
+                format!("call {id}: phones are rung for {minutes} min and nobody has answered: take it by hand")
+            }
             Some(_) => format!(
                 "call {id}: mails are out for {minutes} min and nobody has answered; nobody knows whether one was read: take it by hand"
             ),

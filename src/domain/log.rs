@@ -37,6 +37,10 @@ words! {
         CallChanged = "call.changed",
         /// A person has seen a deferred one.
         CallSeen = "call.seen",
+        /// A person has looked into what no call was made of.
+        AlertSeen = "alert.seen",
+        /// A person wrote into its story.
+        CallNoted = "call.noted",
         /// Its follow-ups were stopped by a person.
         CallMuted = "call.muted",
         StepFired = "step.fired",

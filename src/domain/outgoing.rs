@@ -32,6 +32,8 @@ words! {
         Seen = "seen",
         Resolved = "resolved",
         Cancelled = "cancelled",
+        /// A person wrote into its story.
+        Note = "note",
     }
 }
 
@@ -64,6 +66,7 @@ impl OutgoingKind {
             LogKind::CallSeen => Self::Seen,
             LogKind::CallResolved => Self::Resolved,
             LogKind::CallCancelled => Self::Cancelled,
+            LogKind::CallNoted => Self::Note,
             _ => return None,
         })
     }

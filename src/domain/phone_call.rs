@@ -95,10 +95,15 @@ impl PhoneCall {
             return self.is_same(&told);
         }
         // It names no start: it was accepted during the phone call, or soon after.
-        let Some(start) = self.started_at else { return false };
+        let accepted = self.accepted_within().is_some_and(|(from, to)| (from..=to).contains(&call.accepted_at));
+        accepted && self.is_between_the_same(&told)
+    }
+
+    /// When a call that names no start of its phone call was accepted, if it is of this one.
+    pub fn accepted_within(&self) -> Option<(Timestamp, Timestamp)> {
+        let start = self.started_at?;
         let end = self.ended_at.unwrap_or(start).max(start);
-        let span = start.minus(START_APART)..=end.plus(ACCEPTED_AFTER);
-        self.is_between_the_same(&told) && span.contains(&call.accepted_at)
+        Some((start.minus(START_APART), end.plus(ACCEPTED_AFTER)))
     }
 
     /// Line and caller; a withheld one is nobody's.

@@ -152,11 +152,12 @@ pub(super) fn note(note: &Note, ctx: &Ctx<'_>) -> Change {
         data: note.data.clone(),
     };
     let raise = |(key, message)| AlertChange::Raise { key, call: None, message };
+    let over = note.over.clone().map(|key| AlertChange::Resolve { key });
     let unheard =
         |(phone, id): (&PhoneCall, &CallId)| PhoneCallChange::Told { id: id.clone(), phone: phone.clone(), call: None };
     Change {
         log: vec![entry],
-        alerts: note.alert.clone().map(raise).into_iter().collect(),
+        alerts: note.alert.clone().map(raise).into_iter().chain(over).collect(),
         phone_calls: note.phone.as_ref().zip(note.call.as_ref()).map(unheard).into_iter().collect(),
         ..Change::default()
     }

@@ -172,12 +172,7 @@ pub(super) fn resolve_earlier(w: &mut Work<'_>, id: AttemptId) -> Result<(), Ill
 
 /// After a failure that may pass: again to the same number after the pause, within the limit. Says whether it is in hand, be
 /// it by a resend or by a text that does the same.
-pub(super) fn after_failure(
-    w: &mut Work<'_>,
-    id: AttemptId,
-    limit: u32,
-    pause: Duration,
-) -> Result<bool, Illegal> {
+pub(super) fn after_failure(w: &mut Work<'_>, id: AttemptId, limit: u32, pause: Duration) -> Result<bool, Illegal> {
     let a = w.attempt(id)?.clone();
     // What its sender failed waits again, and what was refused for its words goes in others: neither is such a resend.
     let may_pass = |r: &Attempt| matches!(r.class, Some(Class::Transient | Class::Ambiguous));

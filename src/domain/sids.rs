@@ -35,7 +35,8 @@ pub(super) fn may_be_of(w: &mut Work<'_>, id: AttemptId, sid: &MessageSid) -> Re
     }
     match &a.sid {
         Some(known) if known != sid => {
-            let text = format!("call {call}: the provider knows two messages of attempt {number}: {sid} besides {known}");
+            let text =
+                format!("call {call}: the provider knows two messages of attempt {number}: {sid} besides {known}");
             w.raise(AlertKind::SecondMessage.about(sid), text);
             return Ok(false);
         }

@@ -12,6 +12,7 @@ use tracing::{debug, error, info, warn};
 use crate::clock::Clock;
 use crate::domain::Settlement;
 use crate::domain::alert::AlertChange;
+use crate::domain::call::CallState;
 use crate::domain::change::{Answer, Change};
 use crate::domain::event::{Event, Load, Loaded, NewCall, Report, Source};
 use crate::domain::log::LogKind;
@@ -321,6 +322,23 @@ impl Core {
         }
         for state in &change.calls {
             self.wake.changed(state, committed.number);
+        }
+    }
+
+    /// The call of a phone call that goes on or has ended, whichever way it came.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn call_of(&self, id: &CallId, phone: &PhoneCall) -> Result<Option<CallState>, StoreError> {
+        let ended_at = phone.ended_at.or_else(|| phone.started_at.map(|_| self.clock.now()));
+        let phone = PhoneCall { ended_at, ..phone.clone() };
+        let own = self.store.call(id).await?;
+        if own.is_some() {
+            return Ok(own);
+        }
+        match self.store.call_of_phone_call(id, &other_ids(id), &phone).await? {
+            Some(call) => self.store.call(&call).await,
+            None => Ok(None),
         }
     }
 

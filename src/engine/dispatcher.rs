@@ -24,8 +24,8 @@ use crate::failpoint::{self, Safeguard};
 use crate::gateways::{Callback, GatewayError, Mail, MailError, MailRefusal, MessageBody, Submission};
 use crate::store::{SendQueueKey, SendQueuePosition, Sendable, StoreError};
 
-use super::rate::{PHONE_CALLS, Rates};
 use super::placing;
+use super::rate::{PHONE_CALLS, Rates};
 use super::send_queues;
 use super::wake::WakeSignal;
 use super::{Engine, Scope, others_go_on};

@@ -144,7 +144,7 @@ fn made(core: &Core, kind: OutgoingKind, line: &LogLine, call: Value, attempt: V
     let body = json!({
         "type": format!("call.{kind}"),
         "timestamp": entry.at,
-        "data": { "seq": line.seq, "what": entry.message, "actor": entry.actor, "call": call, "attempt": attempt },
+        "data": { "seq": line.seq, "what": entry.message, "actor": entry.actor, "note": entry.data.get("note"), "call": call, "attempt": attempt },
     });
     // A log that a lost disk took with it begins anew: a place in it alone would be said twice.
     let id = format!("evt_{}_{}", line.seq, entry.at.as_millis());

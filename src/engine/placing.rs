@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use crate::domain::MessageStatus;
+use crate::domain::change::ToSend;
 use crate::domain::codes::{Class, ErrorClass, NO_CODE, Special};
 use crate::domain::dial::job;
 use crate::domain::event::SendOutcome;
 use crate::domain::types::Timestamp;
 use crate::domain::voice::classes;
-use crate::domain::MessageStatus;
-use crate::domain::change::ToSend;
-use crate::gateways::{Callback, CallRequest, CallScript, GatewayError};
+use crate::gateways::{CallRequest, CallScript, Callback, GatewayError};
 
 use super::Engine;
 use super::dispatcher::shortened;
@@ -17,8 +17,11 @@ use super::dispatcher::shortened;
 /// `again_at`: when a POST that surely did not happen is made again, with what the provider asked for.
 pub(super) async fn place(engine: &Engine, send: &ToSend, again_at: impl Fn(Duration) -> Timestamp) -> SendOutcome {
     let a = &send.attempt;
-    let of_class =
-        |class, why: &str| SendOutcome::Refused { code: None, error_class: ErrorClass { class, special: None }, why: why.to_owned() };
+    let of_class = |class, why: &str| SendOutcome::Refused {
+        code: None,
+        error_class: ErrorClass { class, special: None },
+        why: why.to_owned(),
+    };
     let Some(provider) = engine.voice() else {
         return of_class(Class::Sender, "no provider of phone calls is configured here (voice.from)");
     };

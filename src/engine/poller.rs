@@ -142,7 +142,8 @@ impl Poller {
     async fn fetch(&self, p: &Pollable) -> Result<StatusUpdate, GatewayError> {
         if p.sid.is_of_a_call() {
             let provider = self.engine.voice();
-            let away = GatewayError::Retryable { why: "no provider of phone calls is configured".into(), retry_after: None };
+            let away =
+                GatewayError::Retryable { why: "no provider of phone calls is configured".into(), retry_after: None };
             let record = provider.ok_or(away)?.fetch(&p.sid).await?;
             return Ok(ringing::update(p.attempt, record));
         }

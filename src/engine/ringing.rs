@@ -11,13 +11,13 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tracing::{debug, warn};
 
+use crate::domain::MessageStatus;
 use crate::domain::Timestamp;
 use crate::domain::change::{Answer, HowToEnd};
 use crate::domain::codes::NO_CODE;
 use crate::domain::event::{Event, Source, StatusUpdate};
 use crate::domain::types::{Actor, AttemptId, MessageSid};
 use crate::domain::voice::script;
-use crate::domain::MessageStatus;
 use crate::failpoint;
 use crate::gateways::{CallRecord, EndCall, GatewayError, VoiceGateway};
 
@@ -91,9 +91,16 @@ impl Ringing {
     }
 
     /// How the phone call is now: it is over, or was picked up meanwhile.
-    async fn ask(&self, id: AttemptId, sid: &MessageSid, provider: &dyn VoiceGateway) -> Result<(), crate::store::StoreError> {
+    async fn ask(
+        &self,
+        id: AttemptId,
+        sid: &MessageSid,
+        provider: &dyn VoiceGateway,
+    ) -> Result<(), crate::store::StoreError> {
         match provider.fetch(sid).await {
-            Ok(record) => self.engine.core.apply(Event::StatusUpdate(update(id, record)), Actor::provider()).await.map(drop),
+            Ok(record) => {
+                self.engine.core.apply(Event::StatusUpdate(update(id, record)), Actor::provider()).await.map(drop)
+            }
             Err(e) => {
                 debug!(attempt.id = %id, error = %e, "how a phone call is cannot be asked now");
                 Ok(())

@@ -15,7 +15,7 @@ use crate::domain::change::Answer;
 use crate::domain::event::{Decision, Event};
 use crate::domain::phone::masked;
 use crate::domain::types::{Actor, CallId, ContactId};
-use crate::engine::json;
+use crate::engine::{json, phone_calls};
 use crate::store::{CallFilter, LogFilter};
 
 use super::auth::Caller;
@@ -133,13 +133,36 @@ pub(super) async fn raise(
     decide(&state, name, request, Verb::Raise).await
 }
 
-/// `POST /api/calls/{id}/seen`.
+/// `POST /api/calls/{id}/seen`: of a call that was left for the morning, or of the phone call or report that an alert is about.
 pub(super) async fn seen(
     State(state): State<Arc<HttpState>>,
     name: Named,
     request: Request,
 ) -> Result<Response, Problem> {
-    decide(&state, name, request, Verb::Plain(Decision::Seen)).await
+    let (caller, said) = said(&state, request).await?;
+    let name = named(name)?;
+    let found = json::find(state.core.store.as_ref(), &name).await.map_err(|e| Problem::store(&e))?;
+    if let Some(call) = found {
+        return decided(&state, call, &caller, said, Verb::Plain(Decision::Seen)).await;
+    }
+    let by = caller.actor(said.by.as_deref());
+    let alert = phone_calls::seen(&state.core, &name, by, said.note).await.map_err(|e| Problem::store(&e))?;
+    let alert = alert.ok_or_else(no_such_call)?;
+    Ok(json_answer(StatusCode::OK, &json!({ "alert": alert.to_string(), "seen": true, "mode": state.settings.mode })))
+}
+
+/// `POST /api/calls/{id}/note`, with a `note`: a line in its story, whatever its state.
+pub(super) async fn note(
+    State(state): State<Arc<HttpState>>,
+    name: Named,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (caller, said) = said(&state, request).await?;
+    if said.note.is_none() {
+        return Err(Problem::bad_request("note: is missing.").member("field", "note"));
+    }
+    let call = find(&state, &named(name)?).await?;
+    decided(&state, call, &caller, said, Verb::Plain(Decision::Note)).await
 }
 
 /// What a path asks for.
@@ -155,6 +178,16 @@ enum Verb {
 async fn decide(state: &HttpState, name: Named, request: Request, verb: Verb) -> Result<Response, Problem> {
     let (caller, said) = said(state, request).await?;
     let id = find(state, &named(name)?).await?;
+    decided(state, id, &caller, said, verb).await
+}
+
+async fn decided(
+    state: &HttpState,
+    id: CallId,
+    caller: &Caller,
+    said: OperatorRequest,
+    verb: Verb,
+) -> Result<Response, Problem> {
     if said.level.is_some() && !matches!(verb, Verb::Raise) {
         return Err(Problem::bad_request("level: only raise takes one.").member("field", "level"));
     }

@@ -2,18 +2,19 @@
 //! one button does.
 //!
 //! The token names an attempt: its call, its reader. It holds until the call ends, 24 h at most. No token stands in a log.
+//! The button takes the call as the page showed it: sent again after the call was handed back, it shows the page once more.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use crate::domain::attempt::Attempt;
-use crate::domain::call::{CallState, CallStatus};
+use crate::domain::call::{Call, CallState, CallStatus};
 use crate::domain::change::Answer;
 use crate::domain::event::{Decision, Event};
 use crate::domain::mail::escaped;
@@ -62,13 +63,21 @@ pub(super) fn token_at(path: &str) -> Option<&str> {
 }
 
 /// `POST`: the call is taken by the link's contact. Done twice changes nothing.
-pub(super) async fn take(State(state): State<Arc<HttpState>>, token: Token) -> Result<Response, Problem> {
-    taken(&state, &token.map(|Path(token)| token).unwrap_or_default()).await
+pub(super) async fn take(
+    State(state): State<Arc<HttpState>>,
+    token: Token,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    taken(&state, &token.map(|Path(token)| token).unwrap_or_default(), query.as_deref()).await
 }
 
 /// See [`take`].
-pub(super) async fn taken(state: &HttpState, token: &str) -> Result<Response, Problem> {
+pub(super) async fn taken(state: &HttpState, token: &str, query: Option<&str>) -> Result<Response, Problem> {
     let Some(target) = target(state, token).await? else { return Ok(over()) };
+    if query != Some(round(&target.state.call).as_str()) {
+        let since = "the call has changed since this page was opened. Look, and press again";
+        return Ok(page(state, &target, Some(since)));
+    }
     let (recipient, call) = (&target.attempt.recipient, &target.state.call.id);
     let by = Actor(format!("{} (link)", recipient.name));
     let event = Event::Decide {
@@ -96,6 +105,11 @@ async fn target(state: &HttpState, token: &str) -> Result<Option<Target>, Proble
     let age = state.core.clock.now().since(attempt.created_at);
     let holds = found.call.status.is_open() && age < HOLDS_FOR;
     Ok(holds.then_some(Target { state: found, attempt }))
+}
+
+/// What a button says of the call that it was shown for. A call that was handed back or opened again is in another round.
+fn round(call: &Call) -> String {
+    format!("round={}", call.round)
 }
 
 fn over() -> Response {
@@ -143,7 +157,9 @@ fn page(state: &HttpState, target: &Target, refused: Option<&str>) -> Response {
     body.push_str("</dl>");
     if !taken {
         // The form goes to the address that the page has.
-        let _ = write!(body, "<form method=\"post\"><button>Take this call as {}</button></form>", escaped(name));
+        let (round, name) = (round(call), escaped(name));
+        let _ =
+            write!(body, "<form method=\"post\" action=\"?{round}\"><button>Take this call as {name}</button></form>");
     }
     (StatusCode::OK, HEADERS, document(&head, &body)).into_response()
 }

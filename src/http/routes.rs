@@ -27,6 +27,7 @@ pub fn router(surface: Surface, state: Arc<HttpState>) -> Router {
             .route("/api/calls/{id}/reopen", post(calls::reopen))
             .route("/api/calls/{id}/raise", post(calls::raise))
             .route("/api/calls/{id}/seen", post(calls::seen))
+            .route("/api/calls/{id}/note", post(calls::note))
             .route("/api/log", get(calls::log))
             .route("/health", get(ops::health))
             .route("/readyz", get(ops::ready));

@@ -53,11 +53,7 @@ pub(super) fn webhook_at(path: &str) -> Option<VoiceWebhook<'_>> {
 }
 
 /// Answers a request that is signed; the inner error is its shape.
-pub(super) async fn answer(
-    state: &HttpState,
-    form: VoiceForm,
-    wanted: VoiceWebhook<'_>,
-) -> Result<Response, Problem> {
+pub(super) async fn answer(state: &HttpState, form: VoiceForm, wanted: VoiceWebhook<'_>) -> Result<Response, Problem> {
     match wanted {
         VoiceWebhook::RungBack => Ok(twiml(script::rung_back())),
         VoiceWebhook::Status(attempt) => status(state, form, attempt.parse().ok()).await,
@@ -110,10 +106,8 @@ fn in_words(state: &HttpState, attempt: AttemptId, answer: Answer) -> Response {
 /// What is said, with the addresses that the provider asks next.
 fn said(state: &HttpState, attempt: Option<AttemptId>, speech: &Speech) -> Response {
     let base = state.settings.public_url.as_ref().map_or("", |url| url.as_str()).trim_end_matches('/');
-    let addresses = attempt.map(|id| script::Addresses {
-        next: format!("{base}{ASKED}{id}/"),
-        key: format!("{base}{KEY}{id}/"),
-    });
+    let addresses =
+        attempt.map(|id| script::Addresses { next: format!("{base}{ASKED}{id}/"), key: format!("{base}{KEY}{id}/") });
     twiml(script::say(speech, addresses.as_ref()))
 }
 

@@ -81,7 +81,7 @@ pub(super) async fn called(State(state): State<Arc<HttpState>>, request: Request
     if let Some(token) = at_either(path, prefix(&state), links::token_at) {
         return match parts.method {
             Method::GET | Method::HEAD => links::shown(&state, token).await,
-            Method::POST => links::taken(&state, token).await,
+            Method::POST => links::taken(&state, token, parts.uri.query()).await,
             _ => Err(wrong_method()),
         };
     }
@@ -243,6 +243,7 @@ fn ended(callback: CallCallback) -> Event {
         data: json!({ "twilioCallSid": phone.sid, "callerPhone": phone.caller, "twilioToNumber": phone.line }),
         alert: None,
         phone: Some(phone),
+        over: None,
     }))
 }
 
@@ -326,8 +327,9 @@ fn wrong_shape(e: &FormError) -> Refused {
 }
 
 fn nothing_here() -> Problem {
-    let detail =
-        format!("There is no webhook at this path; there are {STATUS}, {INBOUND}, {CALL} and those of phone calls (voice, voice-key, voice-status, voice-inbound). Nothing was recorded.");
+    let detail = format!(
+        "There is no webhook at this path; there are {STATUS}, {INBOUND}, {CALL} and those of phone calls (voice, voice-key, voice-status, voice-inbound). Nothing was recorded."
+    );
     Problem::new(StatusCode::NOT_FOUND, detail)
 }
 

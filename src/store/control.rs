@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::error::StoreError;
 use super::lease::{Lease, LeaseError};
 use crate::domain::hours::Hours;
+use crate::domain::mail::MailAddress;
 use crate::domain::settings::{Basis, NewSettings, SettingsRow};
 use crate::domain::types::{Actor, ContactId, Role};
 use crate::domain::{ClockOffset, PhoneNumber, Timestamp};
@@ -25,6 +26,9 @@ pub struct SyncedContact {
     pub name: String,
     /// Where texts go; only one who is not active may be without.
     pub phone: Option<PhoneNumber>,
+    /// Where its mails go, as the base says.
+    #[serde(default)]
+    pub email: Option<MailAddress>,
     /// Its role on lines that name no team of their own.
     pub role: Option<Role>,
     /// Who is not is not told.

@@ -173,6 +173,13 @@ pub trait Views: Send + Sync {
     async fn alerts(&self) -> Result<Vec<AlertLine>, StoreError>;
     /// Whether the same phone call was told of by another id; inside, the call that was made of it, if one was.
     async fn told_of(&self, id: &CallId, phone: &PhoneCall) -> Result<Option<Option<CallId>>, StoreError>;
+    /// The call that was made of a phone call, whichever way that was told of: by its id, by `also`, or by the phone call itself.
+    async fn call_of_phone_call(
+        &self,
+        id: &CallId,
+        also: &[CallId],
+        phone: &PhoneCall,
+    ) -> Result<Option<CallId>, StoreError>;
     /// What is known of phone calls with these ids, in their order.
     async fn known_phone_calls(&self, ids: Vec<CallId>) -> Result<Vec<KnownAs>, StoreError>;
     /// The breakers of all senders, open and closed.

@@ -165,8 +165,7 @@ impl VoiceGateway for ScriptedPhones {
             s.posts.push(call.attempt);
             s.script.pop_front().or_else(|| s.otherwise.clone()).unwrap_or(Reaction::Accept)
         };
-        let placed =
-            matches!(reaction, Reaction::Accept | Reaction::UnknownButAccepted).then(|| self.accept(call));
+        let placed = matches!(reaction, Reaction::Accept | Reaction::UnknownButAccepted).then(|| self.accept(call));
         match (error_of(&reaction), placed) {
             (Some(e), _) => Err(e),
             (None, placed) => Ok(placed.expect("accepted")),

@@ -140,7 +140,10 @@ fn what_is_wrong_with_a_receiver_is_named() {
         ("url = \"https://hooks.example.com/a\"\nsecret = \"hush\"", "whsec_"),
         ("url = \"http://hooks.example.com/a\"\nsecret = \"whsec_SECRET\"", "https://"),
         ("secret = \"whsec_SECRET\"", "events[0].url"),
-        ("url = \"https://hooks.example.com/a\"\nsecret = \"whsec_SECRET\"\nkinds = [\"note\"]", "is no kind of event"),
+        (
+            "url = \"https://hooks.example.com/a\"\nsecret = \"whsec_SECRET\"\nkinds = [\"ringing\"]",
+            "is no kind of event",
+        ),
         (
             "url = \"https://hooks.example.com/a\"\nsecret = \"whsec_SECRET\"\nkind = []",
             "did you mean `events[0].kinds`",

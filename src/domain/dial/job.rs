@@ -23,7 +23,8 @@ pub(in crate::domain) fn job(w: &Work<'_>) -> SpokenJob {
 /// The same as it is kept with the attempt, for people: the words themselves are spoken from the call as it is then.
 pub(in crate::domain) fn kept(job: &SpokenJob) -> String {
     let test = if job.test_mode { "TEST MODE. " } else { "" };
-    let parts = [&job.issue, &job.address].into_iter().map(|p| p.trim().trim_end_matches('.')).filter(|p| !p.is_empty());
+    let parts =
+        [&job.issue, &job.address].into_iter().map(|p| p.trim().trim_end_matches('.')).filter(|p| !p.is_empty());
     let said: Vec<String> = parts.map(|p| format!("{p}.")).collect();
     format!("{test}{} emergency job {}. {}", job.business, job.reference, said.join(" ")).trim().to_owned()
 }

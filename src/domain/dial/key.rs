@@ -8,6 +8,7 @@ use serde_json::json;
 use super::job::job;
 use super::progress;
 use crate::domain::MessageStatus;
+use crate::domain::Verdict;
 use crate::domain::attempt::{AttemptEvent, AttemptState, Channel};
 use crate::domain::call::{CallStatus, ExclusionReason};
 use crate::domain::change::{Answer, Speech};
@@ -19,7 +20,6 @@ use crate::domain::reply;
 use crate::domain::sids;
 use crate::domain::types::{Actor, AttemptId, ContactId};
 use crate::domain::work::{Illegal, Work, holder_name};
-use crate::domain::Verdict;
 
 /// The job is read so often before the phone call ends without a key.
 pub const TURNS: u32 = 3;
@@ -160,7 +160,13 @@ fn decided(w: &mut Work<'_>, id: AttemptId, digits: &str, what: &str, by: &Actor
     (a.poll_at, a.polls) = ((!over).then_some(poll_at), 0);
     let (number, name, contact) = (a.number, a.recipient.name.clone(), a.recipient.contact.clone());
     let text = format!("attempt {number} was answered by {name}: key {digits}, {name} {what}");
-    w.log_as(by.clone(), LogKind::AttemptDelivered, Some(id), text, json!({ "key": digits, "late": was == AttemptState::Failed }));
+    w.log_as(
+        by.clone(),
+        LogKind::AttemptDelivered,
+        Some(id),
+        text,
+        json!({ "key": digits, "late": was == AttemptState::Failed }),
+    );
     alarms_are_over(w, &contact);
     crate::domain::trip::proven(w, id, Some("it was answered"), Some(Verdict::Delivered))
 }

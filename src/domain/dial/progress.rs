@@ -94,7 +94,13 @@ fn tried(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
     Ok(())
 }
 
-fn accepted(w: &mut Work<'_>, id: AttemptId, was: AttemptState, status: &MessageStatus, way: &str) -> Result<(), Illegal> {
+fn accepted(
+    w: &mut Work<'_>,
+    id: AttemptId,
+    was: AttemptState,
+    status: &MessageStatus,
+    way: &str,
+) -> Result<(), Illegal> {
     resend::resolve_earlier(w, id)?;
     let found = if was == AttemptState::Unknown { " (outcome found out)" } else { "" };
     let a = w.attempt_mut(id)?;
@@ -171,7 +177,9 @@ fn reason(a: &Attempt, end: PhoneCallStatus, sip: Option<ErrorCode>) -> String {
         return format!("ended: the phone call was not wanted any more, {end}{code}");
     }
     match (classes::class_of_end(end, sip.map(SipCode::from), false), end) {
-        (CallEnd::NotTold, _) => "answered_no_key: somebody or a voicemail picked up, and no key was pressed".to_owned(),
+        (CallEnd::NotTold, _) => {
+            "answered_no_key: somebody or a voicemail picked up, and no key was pressed".to_owned()
+        }
         (CallEnd::Again, PhoneCallStatus::Busy) => format!("busy: the phone was engaged{code}"),
         (CallEnd::Again, _) if sip == Some(ErrorCode(480)) => {
             format!("{UNREACHABLE}: the phone is off or out of range{code}")
@@ -188,7 +196,13 @@ fn reason(a: &Attempt, end: PhoneCallStatus, sip: Option<ErrorCode>) -> String {
 const BLOCKED: &str = "blocked";
 
 /// A phone call is over, and no key was pressed.
-fn ended(w: &mut Work<'_>, id: AttemptId, end: PhoneCallStatus, sip: Option<ErrorCode>, way: &str) -> Result<(), Illegal> {
+fn ended(
+    w: &mut Work<'_>,
+    id: AttemptId,
+    end: PhoneCallStatus,
+    sip: Option<ErrorCode>,
+    way: &str,
+) -> Result<(), Illegal> {
     w.attempt_on(id, AttemptEvent::ProviderSaid(Verdict::Failed))?;
     let a = w.attempt_mut(id)?;
     a.result = reason(a, end, sip);
@@ -203,7 +217,8 @@ fn ended(w: &mut Work<'_>, id: AttemptId, end: PhoneCallStatus, sip: Option<Erro
     w.resolve(key);
     tried(w, id)?;
     let a = w.attempt(id)?.clone();
-    let text = format!("attempt {}: the phone call to {} ended without a key: {}", a.number, a.recipient.name, a.result);
+    let text =
+        format!("attempt {}: the phone call to {} ended without a key: {}", a.number, a.recipient.name, a.result);
     let data = json!({ "status": end.as_str(), "sip": sip, "class": class.letter().to_string(), "by": way });
     w.log_as(Actor::provider(), LogKind::AttemptFailed, Some(id), text.clone(), data);
     w.attempt_mut(id)?.class = Some(class);
@@ -234,7 +249,10 @@ const fn class_of(end: CallEnd) -> Class {
 fn others_were_blocked(w: &Work<'_>, id: AttemptId) -> Result<bool, Illegal> {
     let a = w.attempt(id)?;
     let blocked = |b: &Attempt| {
-        b.recipient.phone != a.recipient.phone && b.sender == a.sender && b.state == AttemptState::Failed && b.result.starts_with(BLOCKED)
+        b.recipient.phone != a.recipient.phone
+            && b.sender == a.sender
+            && b.state == AttemptState::Failed
+            && b.result.starts_with(BLOCKED)
     };
     Ok(w.state.attempts.iter().any(blocked))
 }

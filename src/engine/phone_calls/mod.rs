@@ -8,6 +8,7 @@
 
 pub(crate) mod fallback;
 mod said;
+mod seen;
 mod verdict;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,6 +32,7 @@ use super::apply::Core;
 use super::duty::Passed;
 use super::intake::reports::platform_call_id;
 
+pub use self::seen::seen;
 use self::verdict::Verdict;
 
 /// A phone call that is over for so long is reported, or nobody will report it.

@@ -26,6 +26,7 @@ pub(super) fn hung_up(id: CallId, source: &str, listed: &ListedCall, rule: &List
         message,
         alert: None,
         phone: Some(listed.call.clone()),
+        over: None,
     }
 }
 
@@ -47,7 +48,7 @@ pub(super) fn missed(id: CallId, source: &str, listed: &ListedCall) -> Note {
         format!("the number is withheld: listen to the recording at {source} now")
     };
     let what = format!(
-        "a phone call from {caller}{to} {over} and {source} sent no report of it: nobody was told. Do this: {next}; if it is an emergency, `dispatchctl send --call-id {id}{flags} --issue ...`; then see with `dispatchctl doctor` why no report came"
+        "a phone call from {caller}{to} {over} and {source} sent no report of it: nobody was told. Do this: {next}; if it is an emergency, `dispatchctl send --call-id {id}{flags} --issue ...`, if not, `dispatchctl seen {id}`; then see with `dispatchctl doctor` why no report came"
     );
     Note {
         data: data(source, listed),
@@ -58,6 +59,7 @@ pub(super) fn missed(id: CallId, source: &str, listed: &ListedCall) -> Note {
         ),
         alert: Some((AlertKind::CallMissed.about(&id), what)),
         phone: None,
+        over: None,
         call: Some(id),
     }
 }

@@ -14,10 +14,10 @@ use crate::domain::mail::MailAddress;
 use crate::domain::phone::masked;
 use crate::domain::team::Contact;
 use crate::domain::types::{AttemptId, CallId, CallRef, ContactId, MessageSid, Sender};
+use crate::domain::voice::status::PhoneCallStatus;
 use crate::domain::{ClockOffset, MessageStatus, PhoneNumber, Timestamp, Verdict};
 use crate::engine::mirror::{ANSWERED, REPLIED};
 use crate::gateways::MessageRecord;
-use crate::domain::voice::status::PhoneCallStatus;
 use crate::ids::Ids;
 
 use super::BaseSnapshot;

@@ -55,6 +55,7 @@ pub fn merge(file: &Directory, rows: &[SyncedContact], businesses: &[SyncedBusin
                     *touched = true;
                     contact.name.clone_from(&row.name);
                     contact.phone = phone;
+                    contact.email = row.email.clone().or(contact.email.take());
                     contact.role = row.role.clone().or(contact.role.take());
                     work(&contact.id, row);
                 }
@@ -63,7 +64,7 @@ pub fn merge(file: &Directory, rows: &[SyncedContact], businesses: &[SyncedBusin
             (None, None) => {
                 let (id, name) = (row.id.clone(), row.name.clone());
                 work(&id, row);
-                added.push(Contact { id, name, phone, email: None, role: row.role.clone() });
+                added.push(Contact { id, name, phone, email: row.email.clone(), role: row.role.clone() });
             }
         }
     }

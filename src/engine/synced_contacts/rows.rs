@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::config::{AVAILABLE, AWAY, AirtableValues, ContactFields};
 use crate::domain::PhoneNumber;
 use crate::domain::hours::Hours;
+use crate::domain::mail::MailAddress;
 use crate::domain::phone::masked;
 use crate::domain::phone::spelling::Spelling;
 use crate::domain::team::Directory;
@@ -172,6 +173,10 @@ fn row(record: &Record, layout: &RosterLayout, country: Option<&str>, wrong: &mu
         say_of_active(why);
         false
     });
+    let email = email(record, fields).unwrap_or_else(|why| {
+        say_of_active(why);
+        None
+    });
     let trade = given(&fields.trade, record).map(text).filter(|t| !t.is_empty() && !t.eq_ignore_ascii_case("all"));
     let trade = trade.map(str::to_owned);
     let businesses = given(&fields.business, record).map_or_else(Vec::new, links);
@@ -183,6 +188,7 @@ fn row(record: &Record, layout: &RosterLayout, country: Option<&str>, wrong: &mu
         id: contact,
         name,
         phone,
+        email,
         role,
         active,
         businesses,
@@ -198,6 +204,17 @@ fn row(record: &Record, layout: &RosterLayout, country: Option<&str>, wrong: &mu
 /// The cell of a field that the base may have none of.
 fn given<'a>(name: &str, record: &'a Record) -> Option<&'a Cell> {
     (!name.is_empty()).then(|| record.fields.get(name))
+}
+
+/// Where its mails go. Without a readable address it is told by text alone.
+fn email(record: &Record, fields: &ContactFields) -> Result<Option<MailAddress>, String> {
+    let address = given(&fields.email, record).map(text).unwrap_or_default();
+    if address.is_empty() {
+        return Ok(None);
+    }
+    let wrong =
+        |_| format!("{} is no mail address; it is told by text alone: write it like sam@example.com", fields.email);
+    address.parse().map(Some).map_err(wrong)
 }
 
 /// The records that a link names.

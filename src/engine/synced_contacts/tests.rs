@@ -11,6 +11,7 @@ use super::rows::{RosterLayout, RosterReading, read};
 use super::{ContactSource, ContactSync, SyncOutcome};
 use crate::config::ContactFields;
 use crate::domain::Timestamp;
+use crate::domain::mail::MailAddress;
 use crate::domain::team::Directory;
 use crate::engine::in_force::{Decides, InForce};
 use crate::gateways::airtable::{BaseSchema, Cell, FieldSchema, Fields, NewField, NewTable, TableSchema};
@@ -176,6 +177,25 @@ fn a_row_that_is_not_clear_is_left_out_and_said_never_guessed() {
     let always = RosterLayout { fields: always, ..RosterLayout::default() };
     let on = read(&[record(1, cells("Active", json!(null)))], &always, &nobody(), None);
     assert!(on.contacts[0].active, "without such a field everybody is active");
+}
+
+#[test]
+fn a_row_says_where_its_mails_go_and_one_that_is_no_address_keeps_nobody_from_his_texts() {
+    let fields = ContactFields { email: "Email".into(), ..ContactFields::default() };
+    let layout = RosterLayout { fields, ..RosterLayout::default() };
+    for (given, wanted, wrong) in [
+        (json!(" kim@example.com "), Some("kim@example.com"), 0),
+        (json!("kim at home"), None, 1),
+        (json!(null), None, 0),
+    ] {
+        let cells =
+            json!({ "Name": "Kim Lee", "Phone": "+19495550104", "Role": "primary", "Active": true, "Email": given });
+        let reading = read(&[record(1, cells)], &layout, &nobody(), None);
+        assert_eq!((reading.contacts.len(), reading.wrong.len()), (1, wrong), "{given}");
+        let merged = merge(&nobody(), &reading.contacts, &[]).directory;
+        let email = merged.contacts.first().and_then(|c| c.email.as_ref());
+        assert_eq!(email.map(MailAddress::as_str), wanted, "{given}");
+    }
 }
 
 #[test]

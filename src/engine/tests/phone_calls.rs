@@ -13,9 +13,10 @@ use crate::domain::event::{Event, Note};
 use crate::domain::log::LogKind;
 use crate::domain::phone_call::PhoneCall;
 use crate::domain::types::Actor;
-use crate::engine::phone_calls::CallListWatch;
+use crate::engine::phone_calls::{CallListWatch, seen};
 use crate::gateways::GatewayError;
 use crate::gateways::phone_calls::{CallListing, ListedCall, PhoneCallList};
+use crate::store::LogFilter;
 use crate::testing::crash::Death;
 use crate::testing::story::intake;
 use crate::testing::{World, mins, secs};
@@ -331,6 +332,7 @@ async fn the_alarm_of_a_missed_call_stands_until_a_call_of_it_exists_or_a_day_ha
         data: Value::Null,
         alert: Some((AlertKind::Unheard.about("vapi:v1"), "a phone call was turned away".to_owned())),
         phone: None,
+        over: None,
     };
     w.process.core.apply(Event::Note(Box::new(note)), Actor::engine()).await.expect("stored");
     let both = ["call-missed:retell:call_1", "unheard:vapi:v1"];
@@ -343,6 +345,7 @@ async fn the_alarm_of_a_missed_call_stands_until_a_call_of_it_exists_or_a_day_ha
     w.away(mins(60));
     w.watch().await;
     assert!(!w.has_alert(both[0]).await);
+    assert_eq!(seen(&w.process.core, "retell:call_1", Actor("Ana".into()), None).await.expect("read"), None);
     assert_eq!(w.noted("retell:call_1").await, ["call.missed"], "the story keeps it");
 }
 
@@ -373,4 +376,27 @@ async fn a_clock_that_was_ahead_for_a_while_hides_nobody() {
     platform.rings(&w, "call_1", secs(0), Some(mins(1)));
     w.lists(&list, mins(4)).await;
     assert!(w.has_alert("call-missed:retell:call_1").await);
+}
+
+#[tokio::test]
+async fn a_person_ends_the_alarm_of_a_missed_call_once_and_it_does_not_come_back() {
+    let w = World::new().await;
+    let platform = Arc::new(Platform::default());
+    let list = watch(&w, &platform);
+    w.lists(&list, secs(1)).await;
+    platform.rings(&w, "call_1", secs(0), Some(mins(1)));
+    w.lists(&list, mins(3)).await;
+    let key = AlertKind::CallMissed.about("retell:call_1");
+    assert!(w.has_alert("call-missed:retell:call_1").await);
+    let ana = || Actor("Ana".into());
+    let core = &w.process.core;
+    assert_eq!(seen(core, "retell:call_2", ana(), None).await.expect("read"), None, "another one");
+    assert_eq!(seen(core, "retell:call_1", ana(), Some("rang back".into())).await.expect("read"), Some(key));
+    assert!(!w.has_alert("call-missed:retell:call_1").await);
+    let log = core.store.log(&LogFilter { limit: 100, ..LogFilter::default() }).await.expect("the log");
+    let entry = log.iter().find(|line| line.entry.kind == LogKind::AlertSeen).expect("in the log");
+    assert_eq!((entry.entry.actor.0.as_str(), entry.entry.data["note"].as_str()), ("Ana", Some("rang back")));
+    assert_eq!(seen(core, "retell:call_1", ana(), None).await.expect("read"), None, "it is over");
+    w.lists(&list, mins(3)).await;
+    assert!(!w.has_alert("call-missed:retell:call_1").await, "it is not new");
 }

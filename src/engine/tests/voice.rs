@@ -316,7 +316,10 @@ async fn a_status_never_moves_back_and_two_ends_are_settled_by_one_question() {
     w.phone(1, "no-answer", Some(487)).await;
     w.phone(1, "completed", Some(200)).await;
     let a = w.attempt(1).await;
-    assert_eq!((a.state, a.conflict, status(a.message_status).as_deref()), (AttemptState::Failed, false, Some("completed")));
+    assert_eq!(
+        (a.state, a.conflict, status(a.message_status).as_deref()),
+        (AttemptState::Failed, false, Some("completed"))
+    );
 }
 
 #[tokio::test]
@@ -366,7 +369,8 @@ async fn where_phones_alone_tell_a_ring_is_asked_for_at_a_minute_and_an_answer_a
 
 #[tokio::test]
 async fn phone_calls_keep_the_accounts_rate_and_first_notices_go_first() {
-    let mut setup = calls(&[(0, "primary", Channel::Voice), (0, "backup", Channel::Voice), (0, "owner", Channel::Voice)]);
+    let mut setup =
+        calls(&[(0, "primary", Channel::Voice), (0, "backup", Channel::Voice), (0, "owner", Channel::Voice)]);
     setup.calls_per_second = 1.0;
     let mut w = World::with(setup).await;
     w.dispatch("mixed").await;

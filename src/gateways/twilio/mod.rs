@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod call_ended;
+mod calls;
 pub(crate) mod client;
 pub(crate) mod signature;
 pub(crate) mod voice_form;

@@ -62,7 +62,8 @@ mod tests {
     const SID: &str = "CA00000000000000000000000000000001";
 
     fn parse(more: &[(&str, &str)]) -> Result<VoiceForm, FormError> {
-        let usual = [("CallSid", SID), ("AccountSid", ACCOUNT), ("CallStatus", "in-progress"), ("From", "+15557122661")];
+        let usual =
+            [("CallSid", SID), ("AccountSid", ACCOUNT), ("CallStatus", "in-progress"), ("From", "+15557122661")];
         let kept = usual.iter().filter(|(name, _)| !more.iter().any(|(other, _)| other == name));
         let all: Vec<(String, String)> =
             kept.chain(more).filter(|(_, v)| *v != "-").map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
@@ -73,7 +74,8 @@ mod tests {
     fn a_form_says_what_it_says_and_nothing_else_is_one() {
         let key = parse(&[("Digits", "1"), ("msg", "Gather End"), ("AnsweredBy", "machine_start")]).expect("a form");
         assert_eq!((key.digits.as_deref(), key.by_machine, key.status.as_str()), (Some("1"), true, "in-progress"));
-        let end = parse(&[("CallStatus", "no-answer"), ("SipResponseCode", "487"), ("CallDuration", "0")]).expect("a form");
+        let end =
+            parse(&[("CallStatus", "no-answer"), ("SipResponseCode", "487"), ("CallDuration", "0")]).expect("a form");
         assert_eq!((end.sip, end.digits, end.by_machine), (Some(ErrorCode(487)), None, false));
         assert!(!parse(&[("AnsweredBy", "human")]).expect("a form").by_machine);
         for (pair, want) in [

@@ -158,7 +158,7 @@ impl ReportRequest<'_> {
         for tool in tools {
             let said = match tool.wants {
                 Wants::Other => Err("this tool is not one of dispatchctl's".to_owned()),
-                Wants::State(id) => match self.state.core.store.call(&id).await {
+                Wants::State(id, phone) => match self.state.core.call_of(&id, &phone).await {
                     Ok(call) => Ok((answer::state(call.as_ref()), call)),
                     Err(e) => Err(self.failed(Problem::store(&e))?),
                 },
@@ -185,7 +185,7 @@ impl ReportRequest<'_> {
         let digest = reports::digest(raw);
         let message = format!("a report of {source} cannot be read ({} bytes): {why}", raw.len());
         let what = format!(
-            "{message}. An emergency may stand in it: see {digest} in `dispatchctl log -o json`, and call back whoever called"
+            "{message}. An emergency may stand in it: see {digest} in `dispatchctl log -o json`, call back whoever called, then `dispatchctl seen {digest}`"
         );
         self.note(Note {
             call: None,
@@ -194,6 +194,7 @@ impl ReportRequest<'_> {
             data: json!({ "digest": digest, "bytes": raw.len(), "raw": kept }),
             alert: Some((AlertKind::ReportUnread.about(&digest), what)),
             phone: None,
+            over: None,
         })
         .await
     }
@@ -206,7 +207,7 @@ impl ReportRequest<'_> {
         let message = format!("a phone call from {from} ended{ended} before anybody was heard: nobody is told");
         let alert = alarming.then(|| {
             let what = format!(
-                "{message}. The platform turned it away: an emergency may be behind it, the number is in `dispatchctl log -o json`"
+                "{message}. The platform turned it away: an emergency may be behind it, the number is in `dispatchctl log -o json`; once somebody has called back, `dispatchctl seen {id}`"
             );
             (AlertKind::Unheard.about(&id), what)
         });
@@ -218,6 +219,7 @@ impl ReportRequest<'_> {
             data,
             alert,
             phone: (!alarming).then_some(phone),
+            over: None,
         })
         .await
     }

@@ -113,6 +113,15 @@ async fn people_decide_and_a_decision_made_twice_says_so() {
         ("again", "cancel", r#"{}"#, 200, "CANCELLED", Some(true)),
         ("final", "resolve", r#"{}"#, 409, "CANCELLED", None),
         ("final", "reopen", r#"{}"#, 409, "CANCELLED", None),
+        (
+            "a note, whatever its state",
+            "note",
+            r#"{"by":"Kim","note":"the key is under the mat"}"#,
+            200,
+            "CANCELLED",
+            Some(false),
+        ),
+        ("a note without words", "note", r#"{"note":" "}"#, 400, "CANCELLED", None),
     ] {
         let answered = post(verb, body).await;
         assert_eq!(answered.status.as_u16(), want, "{label}: {}", answered.text);
@@ -126,6 +135,9 @@ async fn people_decide_and_a_decision_made_twice_says_so() {
     let log = shop.get("/api/log?call=test_123").await.json();
     let took = log["entries"].as_array().and_then(|e| e.iter().find(|e| e["kind"] == "call.acknowledged")).cloned();
     assert_eq!(took.expect("an entry")["actor"], "Kim");
+    let noted = log["entries"].as_array().and_then(|e| e.iter().find(|e| e["kind"] == "call.noted")).cloned();
+    let noted = noted.expect("a note");
+    assert_eq!((&noted["actor"], &noted["data"]["note"]), (&json!("Kim"), &json!("the key is under the mat")));
     assert_eq!(post("ack", "{}").await.status, StatusCode::CONFLICT);
     assert_eq!(shop.post_json("/api/calls/nobody/ack", "{}").await.status, StatusCode::NOT_FOUND);
 }

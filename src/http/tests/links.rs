@@ -47,18 +47,21 @@ async fn whoever_opens_a_link_changes_nothing_and_its_button_takes_the_call() {
         assert_eq!((answered.header("cache-control"), answered.header("referrer-policy")), ("no-store", "no-referrer"));
         if method == Method::GET {
             assert_eq!(answered.text.matches("<button>").count(), 1, "{}", answered.text);
-            assert!(answered.text.contains("<form method=\"post\">") && answered.text.contains("Sam Ortiz"));
+            assert!(
+                answered.text.contains("<form method=\"post\" action=\"?round=1\">")
+                    && answered.text.contains("Sam Ortiz")
+            );
         }
     }
     assert_eq!(shop.call("test_123").await, before, "a scanner changed nothing");
-    let taken = ask(&shop, Method::POST, &path).await;
+    let taken = ask(&shop, Method::POST, &format!("{path}?round=1")).await;
     assert!(taken.status == StatusCode::OK && taken.text.contains("is yours"), "{}", taken.text);
     let state = shop.call("test_123").await;
     assert_eq!(
         (state.call.status, state.call.holder.as_ref().map(|h| h.as_str())),
         (CallStatus::Acknowledged, Some("sam"))
     );
-    let again = ask(&shop, Method::POST, &path).await;
+    let again = ask(&shop, Method::POST, &format!("{path}?round=1")).await;
     assert!(again.status == StatusCode::OK && !again.text.contains("<button>"), "{}", again.text);
     for method in [Method::PUT, Method::DELETE] {
         assert_eq!(ask(&shop, method, &path).await.status, StatusCode::METHOD_NOT_ALLOWED);
@@ -85,8 +88,26 @@ async fn a_link_under_a_public_url_with_a_path_is_served_with_it_and_without() {
     }
     assert_eq!(ask(&shop, Method::GET, &format!("/other{path}")).await.status, StatusCode::NOT_FOUND);
     assert_eq!(ask(&shop, Method::PUT, &format!("/dispatch{path}")).await.status, StatusCode::METHOD_NOT_ALLOWED);
-    let taken = ask(&shop, Method::POST, &format!("/dispatch{path}")).await;
+    let taken = ask(&shop, Method::POST, &format!("/dispatch{path}?round=1")).await;
     assert!(taken.text.contains("is yours"), "{}", taken.text);
+}
+
+#[tokio::test]
+async fn a_button_that_is_sent_again_does_not_take_a_call_that_was_handed_back() {
+    let shop = linked();
+    shop.post_json("/api/dispatch/manual", CALL).await;
+    let path = path(&shop, "test_123").await;
+    let pressed = format!("{path}?round=1");
+    ask(&shop, Method::POST, &pressed).await;
+    assert_eq!(shop.call("test_123").await.call.status, CallStatus::Acknowledged);
+    shop.post_json("/api/calls/test_123/reopen", "{}").await;
+    for stale in [pressed.as_str(), path.as_str()] {
+        let again = ask(&shop, Method::POST, stale).await;
+        assert!(again.text.contains("press again") && again.text.contains("action=\"?round=2\""), "{}", again.text);
+        assert_eq!(shop.call("test_123").await.call.status, CallStatus::Dispatching, "{stale}");
+    }
+    ask(&shop, Method::POST, &format!("{path}?round=2")).await;
+    assert_eq!(shop.call("test_123").await.call.status, CallStatus::Acknowledged);
 }
 
 #[tokio::test]

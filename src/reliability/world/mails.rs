@@ -25,8 +25,16 @@ impl World {
         let link = mails(&ledger).iter().rev().find(|m| text(m, "to") == to).map(|m| text(m, "link").to_owned());
         let link = link.filter(|l| !l.is_empty()).ok_or_else(|| format!("no mail to {of} has a link"))?;
         let method: reqwest::Method = method.parse().map_err(|_| format!("{method} is no method"))?;
-        let asked = self.client.request(method, format!("http://{}{link}", self.at)).send().await;
-        let answer = asked.map_err(|e| format!("the link of {of}: {e}"))?;
+        let failed = |e| format!("the link of {of}: {e}");
+        let page = format!("http://{}{link}", self.at);
+        // A button sends what the page says that it does.
+        let button = if method == reqwest::Method::POST {
+            let shown = self.client.get(&page).send().await.map_err(failed)?.text().await.map_err(failed)?;
+            shown.split_once("action=\"").and_then(|(_, rest)| rest.split('"').next()).unwrap_or_default().to_owned()
+        } else {
+            String::new()
+        };
+        let answer = self.client.request(method, format!("{page}{button}")).send().await.map_err(failed)?;
         let status = answer.status().as_u16();
         Ok((status, answer.text().await.unwrap_or_default()))
     }

@@ -348,6 +348,7 @@ pub(crate) async fn a_copy_of_contacts_is_replaced_whole_and_forgotten(store: &d
         id: record.to_lowercase().parse().expect("id"),
         name: "Ida Sørensen, \"the plumber\"".into(),
         phone: phone.map(|p| p.parse().expect("phone")),
+        email: Some("ida@example.com".parse().expect("an address")),
         role: "primary".parse().ok(),
         active: phone.is_some(),
         businesses: vec!["recB1".into()],

@@ -67,6 +67,7 @@ macro_rules! whole_contract {
             mirror::dispatch_events_are_walked_through_by_place_call_and_time,
             replies::those_told_last_come_first_page_by_page_and_what_was_taken_long_ago_is_let_go,
             phone_calls::a_phone_call_is_found_by_its_ids_then_by_sid_then_by_caller_and_start,
+            phone_calls::a_report_joins_the_call_that_the_api_made_of_its_phone_call,
             phone_calls::a_phone_call_waits_until_it_is_told_of,
             phone_calls::one_in_which_nobody_was_heard_is_not_a_later_one,
             replies::what_was_heard_is_known_and_how_far_it_was_read,

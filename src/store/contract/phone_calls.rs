@@ -89,6 +89,30 @@ pub(crate) async fn a_phone_call_is_found_by_its_ids_then_by_sid_then_by_caller_
     assert_eq!(known, [KnownAs::Call, KnownAs::Call, KnownAs::Nothing]);
 }
 
+pub(crate) async fn a_report_joins_the_call_that_the_api_made_of_its_phone_call(store: &dyn Store) {
+    for (name, accepted, caller) in [("own", 60, CALLER), ("retell:other", 60, "+19495550143")] {
+        let mut state = call(name, at(accepted));
+        state.call.data.twilio_to_number = Some("(800) 555-0100".to_owned());
+        state.call.data.caller_phone = Some(caller.to_owned());
+        put(store, state).await.expect("put");
+    }
+    let rang = |caller, from, to| Some(PhoneCall { ended_at: Some(at(to)), ..phone(None, Some(caller), from) });
+    for (label, name, phone, want) in [
+        ("accepted during it", "retell:x", rang(CALLER, 0, 120), vec!["own"]),
+        ("90 s before it", "retell:x", rang(CALLER, 150, 160), vec!["own"]),
+        ("earlier", "retell:x", rang(CALLER, 151, 160), vec![]),
+        ("two of one source", "retell:x", rang("+19495550143", 0, 120), vec![]),
+        ("two of the API", "x", rang(CALLER, 0, 120), vec![]),
+        ("without a start", "retell:x", Some(PhoneCall { started_at: None, ..phone(None, Some(CALLER), 0) }), vec![]),
+        ("another caller", "retell:x", rang("+19495550149", 0, 120), vec![]),
+    ] {
+        let want: Vec<CallId> = want.into_iter().map(id).collect();
+        assert_eq!(joined(store, name, &[], phone.clone()).await, want, "{label}");
+        let found = store.call_of_phone_call(&id(name), &[], &phone.expect("a phone call")).await.expect("read");
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), want, "{label}, asked");
+    }
+}
+
 pub(crate) async fn a_phone_call_waits_until_it_is_told_of(store: &dyn Store) {
     put(store, call("a", at(0))).await.expect("put");
     assert_eq!(store.next_phone_call().await.expect("read"), None);

@@ -100,7 +100,7 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
 }
 
 /// The call that was made of the same phone call, by another id or another way.
-fn call_of_phone(
+pub(super) fn call_of_phone(
     conn: &Connection,
     id: &CallId,
     also: &[CallId],
@@ -117,7 +117,10 @@ fn call_of_phone(
         }
     }
     match phone {
-        Some(phone) => Ok(phone_calls::same(conn, id, phone)?.flatten()),
+        Some(phone) => match phone_calls::same(conn, id, phone)? {
+            Some(told) => Ok(told),
+            None => phone_calls::of_api(conn, id, phone),
+        },
         None => Ok(None),
     }
 }

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use tracing::warn;
 
-use super::load::str_at;
+use super::load::{call_from, str_at};
 use super::reads::{ReadContext, at_most, readable};
+use super::sql;
+use crate::domain::call::CallStatus;
 use crate::domain::change::PhoneCallChange;
 use crate::domain::phone::spelling::plain_number;
 use crate::domain::phone_call::{self, PhoneCall, dialable};
@@ -16,6 +19,8 @@ const IS_CALL: &str = "SELECT 1 FROM calls WHERE id = ?1
     UNION ALL SELECT 1 FROM phone_calls WHERE id = ?1 AND call_id IS NOT NULL";
 pub(super) const NOTED: &str = "SELECT kind FROM log INDEXED BY log_by_call
     WHERE call_id = ?1 AND kind IN ('call.unheard', 'call.missed') ORDER BY seq DESC LIMIT 1";
+pub(super) const ACCEPTED: &str = "SELECT id FROM calls INDEXED BY calls_by_status
+    WHERE status = ?1 AND accepted_at BETWEEN ?2 AND ?3 ORDER BY accepted_at DESC LIMIT 32";
 const PROGRESS: &str = "SELECT value FROM meta WHERE key = ?1";
 const KEEP_PROGRESS: &str = "INSERT INTO meta (key, value) VALUES (?1, ?2)
     ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE value <> excluded.value";
@@ -94,6 +99,35 @@ pub(super) fn same(conn: &Connection, id: &CallId, phone: &PhoneCall) -> Result<
         }
     }
     Ok(nearest.map(|(_, _, call)| call))
+}
+
+/// The call that an intake made of this phone call by the API, without naming it.
+pub(super) fn of_api(conn: &Connection, id: &CallId, phone: &PhoneCall) -> Result<Option<String>, StoreError> {
+    let Some((earliest, latest)) = phone.accepted_within() else { return Ok(None) };
+    let mut accepted = conn.prepare_cached(ACCEPTED)?;
+    let mut call = conn.prepare_cached(sql::CALL)?;
+    let mut newest: Option<(Timestamp, String)> = None;
+    for status in CallStatus::ALL {
+        let mut ids = accepted.query(params![status.as_str(), earliest.as_millis(), latest.as_millis()])?;
+        while let Some(row) = ids.next()? {
+            let of = str_at(row, 0)?;
+            if phone_call::are_two(id.as_str(), of) {
+                continue;
+            }
+            let mut found = call.query([of])?;
+            let Some(row) = found.next()? else { continue };
+            match call_from(row) {
+                Ok(call) if phone.is_of(&call) && newest.as_ref().is_none_or(|(at, _)| *at < call.accepted_at) => {
+                    newest = Some((call.accepted_at, of.to_owned()));
+                }
+                Ok(_) => {}
+                // The report is not lost over another call's row.
+                Err(e @ StoreError::Corrupt { .. }) => warn!(call.id = of, error = %e, "a report passes over a call"),
+                Err(e) => return Err(e),
+            }
+        }
+    }
+    Ok(newest.map(|(_, call)| call))
 }
 
 /// Whether something is known of it by its own id.

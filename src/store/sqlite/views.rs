@@ -64,6 +64,20 @@ impl Views for SqliteStore {
         .await
     }
 
+    async fn call_of_phone_call(
+        &self,
+        id: &CallId,
+        also: &[CallId],
+        phone: &PhoneCall,
+    ) -> Result<Option<CallId>, StoreError> {
+        let (id, also, phone) = (id.clone(), also.to_vec(), phone.clone());
+        self.read(move |conn| {
+            let found = load::call_of_phone(conn, &id, &also, Some(&phone))?;
+            found.map(|call| rows::parsed("phone_calls.call_id", &call)).transpose()
+        })
+        .await
+    }
+
     async fn known_phone_calls(&self, ids: Vec<CallId>) -> Result<Vec<KnownAs>, StoreError> {
         self.read(move |conn| phone_calls::known(conn, &ids)).await
     }

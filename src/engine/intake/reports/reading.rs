@@ -68,8 +68,8 @@ pub struct Tool {
 pub enum Wants {
     /// A dispatch; after the first of its phone call, an addition to it.
     Dispatch(Box<Reported>),
-    /// How this call stands.
-    State(CallId),
+    /// How the call of this phone call stands.
+    State(CallId, Box<PhoneCall>),
     /// Nothing of ours.
     Other,
 }

@@ -54,10 +54,11 @@ pub(super) fn function(document: &Document, source: &RetellSource, raw: &[u8]) -
     let call = body.get("call").unwrap_or(&nothing);
     let name = paths::at(&body, "name").unwrap_or_default();
     let tool = |wants| Reading::Tools(vec![Tool { id: String::new(), name: name.clone(), wants }]);
-    if asks_for_state(&name) {
-        return tool(Wants::State(call_id(SOURCE, paths::at(call, "call_id").as_deref(), raw).0));
-    }
     let spoken = said(&body, &source.fields, direction(call), false);
+    if asks_for_state(&name) {
+        let (id, _) = call_id(SOURCE, paths::at(call, "call_id").as_deref(), raw);
+        return tool(Wants::State(id, Box::new(phone_call(call, &spoken))));
+    }
     let report = Report { source: SOURCE.to_owned(), event: format!("function {name}"), hold: None };
     let document = Document { value: body.clone(), ..document.clone() };
     match reported(&document, spoken, raw, report) {

@@ -298,7 +298,9 @@ fn retells_function_dispatches_at_once_and_a_status_one_asks() {
     ]);
     assert_eq!((fields(&reported), reported.report.hold), (want, None));
     body["name"] = "dispatch_status".into();
-    assert_eq!(read(&body).wants, Wants::State(RETELL_ID.parse().expect("an id")));
+    let Wants::State(id, phone) = read(&body).wants else { panic!("how it stands") };
+    assert_eq!((id.as_str(), phone.caller.as_deref()), (RETELL_ID, Some("+19495550142")));
+    assert!(phone.started_at.is_some() && phone.line.is_some(), "{phone:?}");
     // With args_at_root there is no call to name.
     let Wants::Dispatch(bare) = read(&json!({"issue": "Gas smell", "level": "high"})).wants else {
         panic!("a dispatch")

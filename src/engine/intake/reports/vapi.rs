@@ -123,21 +123,22 @@ fn tools(document: &Document, message: &Value, source: &VapiSource, raw: &[u8]) 
 fn tool(document: &Document, message: &Value, call: &Value, source: &VapiSource, raw: &[u8]) -> Tool {
     let id = paths::at(call, "id").unwrap_or_default();
     let name = paths::at(call, "function.name").or_else(|| paths::at(call, "name")).unwrap_or_default();
-    let own = || call_id(SOURCE, paths::at(message, "call.id").as_deref(), raw).0;
     let dispatches = source.tools.is_empty() || source.tools.contains(&name);
+    let body = json!({ "arguments": arguments(call), "message": message });
+    let spoken = said(&body, &source.fields, DIRECTION, false);
+    let own = call_id(SOURCE, paths::at(message, "call.id").as_deref(), raw).0;
+    let state = Wants::State(own, Box::new(phone_call(message, &spoken)));
     if asks_for_state(&name) && !source.tools.contains(&name) {
-        return Tool { id, name, wants: Wants::State(own()) };
+        return Tool { id, name, wants: state };
     }
     if !dispatches {
         return Tool { id, name, wants: Wants::Other };
     }
-    let body = json!({ "arguments": arguments(call), "message": message });
-    let spoken = said(&body, &source.fields, DIRECTION, false);
     let report = Report { source: SOURCE.to_owned(), event: format!("tool {name}"), hold: None };
     let document = Document { value: body, ..document.clone() };
     let wants = match reported(&document, spoken, raw, report) {
         Reading::Call(reported) => Wants::Dispatch(reported),
-        _ => Wants::State(own()),
+        _ => state,
     };
     Tool { id, name, wants }
 }

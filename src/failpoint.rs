@@ -26,6 +26,8 @@ pub const POINTS: &[(&str, &str)] = &[
     ("reply.committed", "a reply is stored, not answered"),
     ("reply-time.before-commit", "the provider was asked when a reply was written, what that decides is not stored"),
     ("reply-time.committed", "a reply that waited is decided and stored"),
+    ("phone-status.before-commit", "how a phone call goes is read, not stored"),
+    ("phone-status.committed", "how a phone call goes is stored, not answered"),
     ("asked.before-commit", "the provider asks what is to be said in a phone call, nothing of it is stored"),
     ("asked.committed", "that a phone call was picked up is stored, nothing was said"),
     ("key.before-commit", "a key was pressed in a phone call, nothing of it is stored"),

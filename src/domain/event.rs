@@ -119,6 +119,8 @@ pub enum SendOutcome {
     },
     /// The callback URL was refused (21609): once more without one.
     BadCallback,
+    /// The address of what is said in a phone call was refused, or there is none: once more with the words themselves.
+    BadUrl,
     /// Surely not done.
     NotSent {
         /// For a person.

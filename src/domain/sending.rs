@@ -20,6 +20,7 @@ use super::sids;
 use super::status_update;
 use super::trip;
 use super::types::{AttemptId, ErrorCode, MessageSid, Sender, Timestamp};
+use super::voice::script;
 use super::wording;
 use super::work::{Illegal, Work};
 
@@ -273,6 +274,7 @@ pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Re
                 Value::Null,
             );
         }
+        SendOutcome::BadUrl => bad_url(w, id)?,
         SendOutcome::NotSent { why, again_at } => {
             if w.attempt(id)?.state != AttemptState::Sending {
                 return Ok(());
@@ -293,6 +295,34 @@ pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Re
         SendOutcome::Relayed { said } => relayed(w, id, said)?,
         SendOutcome::Unknown { why } => unknown(w, id, why)?,
     }
+    Ok(())
+}
+
+/// The provider cannot ask us what is to be said: the words go with the request, and no key can answer them.
+fn bad_url(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
+    let a = w.attempt(id)?;
+    if dial::job::frozen(&a.body).is_some() {
+        let class = ErrorClass { class: Class::OurRequest, special: None };
+        return failure::refused(
+            w,
+            id,
+            Some(ErrorCode(21205)),
+            class,
+            "the provider refused the address of what is said",
+        );
+    }
+    if a.state != AttemptState::Sending {
+        return Ok(());
+    }
+    let number = a.number;
+    w.raise(AlertKind::CallbackUrl, "phone calls cannot ask us what to say, so no key answers them: they only say to answer the text; set or check server.public_url");
+    w.attempt_on(id, AttemptEvent::SurelyNotSent)?;
+    let (now, body) = (w.now(), script::frozen(&dial::job::job(w)));
+    let a = w.attempt_mut(id)?;
+    (a.body, a.not_before) = (body, now);
+    let text =
+        format!("attempt {number}: the address of what is said was refused, once more with the words themselves");
+    w.log(LogKind::AttemptRetrying, Some(id), text, Value::Null);
     Ok(())
 }
 
@@ -323,7 +353,7 @@ fn accepted(
         return unknown(w, id, &format!("the answer names message {sid}, which is that of {whose}"));
     }
     status_update::join(w, id, sid, status, code, error_class, "response")?;
-    if w.attempt(id)?.callback {
+    if w.attempt(id)?.callback && dial::job::frozen(&w.attempt(id)?.body).is_none() {
         w.resolve(AlertKind::CallbackUrl);
     }
     let orphans: Vec<_> = w.loaded.orphans.iter().filter(|n| &n.sid == sid).cloned().collect();

@@ -175,7 +175,6 @@ pub struct CallRecord {
     pub direction: String,
     pub created_at: Option<Timestamp>,
     pub queue_time: Option<Duration>,
-    pub duration: Option<Duration>,
 }
 
 #[derive(Debug, Clone)]

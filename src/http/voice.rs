@@ -87,9 +87,9 @@ async fn status(state: &HttpState, form: VoiceForm, attempt: Option<AttemptId>) 
         source: Source::Receipt,
         provider_at: None,
     };
-    failpoint::hit("receipt.before-commit");
+    failpoint::hit("phone-status.before-commit");
     state.apply(Event::StatusUpdate(update), Actor::provider()).await?;
-    failpoint::hit("receipt.committed");
+    failpoint::hit("phone-status.committed");
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -138,7 +138,6 @@ fn record(c: &Placed) -> CallRecord {
         direction: "outbound-api".into(),
         created_at: Some(c.at),
         queue_time: Some(Duration::ZERO),
-        duration: None,
     }
 }
 

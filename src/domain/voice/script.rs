@@ -61,7 +61,11 @@ const NO_KEY: &str = "No key was pressed. Answer the text instead.";
 
 /// What is read where no key can reach us.
 pub fn frozen(job: &SpokenJob) -> String {
-    let how = if job.has_texts { "This phone call cannot be answered: answer the text." } else { "This phone call cannot be answered: ring the office." };
+    let how = if job.has_texts {
+        "This phone call cannot be answered: answer the text."
+    } else {
+        "This phone call cannot be answered: ring the office."
+    };
     fitted(|cut| {
         let (opening, words) = (opening(job), words(job, cut));
         let again = spoken(&format!("Again. {words} {how}"));
@@ -87,7 +91,12 @@ fn read(before: &str, turn: u32, job: &SpokenJob, to: &Addresses) -> String {
             spoken(KEYS)
         );
         let next = turn.saturating_add(1);
-        format!("{}<Redirect method=\"POST\">{}{next}{}</Redirect>", gather(turn, to, &inside), escaped(&to.next), escaped(OVERRIDES))
+        format!(
+            "{}<Redirect method=\"POST\">{}{next}{}</Redirect>",
+            gather(turn, to, &inside),
+            escaped(&to.next),
+            escaped(OVERRIDES)
+        )
     })
 }
 
@@ -105,14 +114,16 @@ fn opening(job: &SpokenJob) -> String {
     let who = plain(&job.business, 80);
     let who = if who.is_empty() { "This is the dispatch".to_owned() } else { format!("{who} dispatch") };
     let level = plain(&job.level, 30);
-    let level = if level.is_empty() || level.eq_ignore_ascii_case("normal") { String::new() } else { format!(", {level}") };
+    let level =
+        if level.is_empty() || level.eq_ignore_ascii_case("normal") { String::new() } else { format!(", {level}") };
     format!("{test}{who}, emergency job{level}.")
 }
 
 /// The job: its code, what it is, where.
 fn words(job: &SpokenJob, cut: usize) -> String {
     let parts = [plain(&job.issue, cut), plain(&job.address, cut.min(200))];
-    let said: Vec<String> = parts.into_iter().filter(|p| !p.is_empty()).map(|p| format!("{}.", p.trim_end_matches('.'))).collect();
+    let said: Vec<String> =
+        parts.into_iter().filter(|p| !p.is_empty()).map(|p| format!("{}.", p.trim_end_matches('.'))).collect();
     format!("Job {} {}", spelt(&job.reference), said.join(" ")).trim().to_owned()
 }
 
@@ -226,19 +237,32 @@ mod tests {
         assert!(confirm.contains("voice-key/att_1/101#") && confirm.contains("once more"), "{confirm}");
         let high = SpokenJob { level: "high".into(), test_mode: true, ..job() };
         let said = say(&Speech::MayNotWait { turn: 2, job: high }, Some(&addresses()));
-        assert!(said.contains("This one cannot wait.") && said.contains("Test mode. Acme Plumbing dispatch, emergency job, high."), "{said}");
+        assert!(
+            said.contains("This one cannot wait.")
+                && said.contains("Test mode. Acme Plumbing dispatch, emergency job, high."),
+            "{said}"
+        );
         assert!(rung_back().contains("answer the text"));
     }
 
     #[test]
     fn a_document_is_never_too_long_nor_empty_whatever_a_customer_said() {
-        for issue in ["\"&<>".repeat(3_000), "x".repeat(20_000), "\u{0}\u{fffe}\r\n\t".into(), String::new(), "é🚰".repeat(2_000)] {
+        for issue in [
+            "\"&<>".repeat(3_000),
+            "x".repeat(20_000),
+            "\u{0}\u{fffe}\r\n\t".into(),
+            String::new(),
+            "é🚰".repeat(2_000),
+        ] {
             let odd = SpokenJob { issue: issue.clone(), address: issue.clone(), business: issue, ..job() };
             for speech in [Speech::Job { turn: 3, job: odd.clone() }, Speech::Yours(Some(odd.clone()))] {
                 for to in [None, Some(&addresses())] {
                     let said = say(&speech, to);
                     assert!(said.chars().count() <= DOCUMENT_MAX && said.contains("7. K. 3. Q."), "{said}");
-                    assert!(!said.contains("<Say></Say>") && !said.chars().any(|c| c.is_control() && c != '\n'), "{said}");
+                    assert!(
+                        !said.contains("<Say></Say>") && !said.chars().any(|c| c.is_control() && c != '\n'),
+                        "{said}"
+                    );
                 }
             }
         }

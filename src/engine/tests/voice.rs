@@ -6,7 +6,7 @@ use crate::domain::attempt::{AttemptState, Channel};
 use crate::domain::call::CallStatus;
 use crate::domain::change::Speech;
 use crate::domain::event::{Decision, Event};
-use crate::gateways::{Callback, EndCall};
+use crate::gateways::{CallScript, Callback, EndCall};
 use crate::testing::world::Setup;
 use crate::testing::{Reaction, World, fixtures, mins, secs};
 
@@ -388,4 +388,38 @@ async fn a_refused_callback_address_is_left_out_once_and_alarmed() {
     w.dispatch("mixed").await;
     assert_eq!((w.voice.posts(), w.voice.ledger()[0].callback), (2, Callback::Without));
     assert!(w.has_alert("callback-url").await);
+}
+
+#[tokio::test]
+async fn without_an_address_of_ours_the_words_go_with_the_request() {
+    let mut w = World::with(voice_alone()).await;
+    w.voice.next(Reaction::refuse(400, 21205));
+    w.dispatch("mixed").await;
+    let placed = w.voice.ledger().remove(0);
+    assert!(
+        matches!(&placed.script, CallScript::Spoken(said) if said.contains("ring the office") && said.contains("Burst pipe")),
+        "{:?}",
+        placed.script
+    );
+    assert!(w.has_alert("callback-url").await);
+    assert_eq!((w.attempts().await, w.voice.posts()), (vec!["1 sam submitted".to_owned()], 2));
+}
+
+#[tokio::test]
+async fn an_end_that_nobody_tells_is_asked_for_and_a_key_stands_whatever_is_answered() {
+    let mut w = World::with(voice_alone()).await;
+    w.dispatch("mixed").await;
+    w.voice.on_fetch(Reaction::away());
+    w.asks(1, 1).await;
+    w.presses(1, 1, "1").await;
+    w.advance(secs(40)).await;
+    w.voice.on_fetch(Reaction::Accept);
+    let id = w.attempt(1).await.id;
+    w.voice.set_status(id, "completed");
+    w.advance(mins(3)).await;
+    let a = w.attempt(1).await;
+    assert_eq!(
+        (a.state, a.message_status.map(|s| s.to_string()), a.poll_at),
+        (AttemptState::Delivered, Some("completed".into()), None)
+    );
 }

@@ -126,8 +126,6 @@ struct CallWire {
     date_created: Option<String>,
     #[serde(default, deserialize_with = "text")]
     queue_time: Option<String>,
-    #[serde(default, deserialize_with = "text")]
-    duration: Option<String>,
 }
 
 impl CallWire {
@@ -142,7 +140,6 @@ impl CallWire {
             direction: self.direction.unwrap_or_default(),
             created_at: self.date_created.as_deref().and_then(time),
             queue_time: number(self.queue_time).map(Duration::from_millis),
-            duration: number(self.duration).map(Duration::from_secs),
         })
     }
 }

@@ -26,10 +26,20 @@ pub const POINTS: &[(&str, &str)] = &[
     ("reply.committed", "a reply is stored, not answered"),
     ("reply-time.before-commit", "the provider was asked when a reply was written, what that decides is not stored"),
     ("reply-time.committed", "a reply that waited is decided and stored"),
+    ("phone-status.before-commit", "how a phone call goes is read, not stored"),
+    ("phone-status.committed", "how a phone call goes is stored, not answered"),
+    ("asked.before-commit", "the provider asks what is to be said in a phone call, nothing of it is stored"),
+    ("asked.committed", "that a phone call was picked up is stored, nothing was said"),
+    ("key.before-commit", "a key was pressed in a phone call, nothing of it is stored"),
+    ("key.committed", "what a key did is stored, whoever pressed it was told nothing"),
+    ("ringing.noted", "how a phone call is ended is decided, the provider was told nothing"),
+    ("ringing.ended", "the provider was told to end a phone call, that is not stored"),
     ("timer.claimed", "a due step is read, not fired"),
     ("timer.committed", "a due step has fired"),
     ("search.before-commit", "the provider's list is read for an unknown outcome, what it says is not stored"),
     ("search.committed", "what the list says of an unknown outcome is stored"),
+    ("lost-call.before-commit", "the list of calls is read for an unknown outcome, what it says is not stored"),
+    ("lost-call.committed", "what the list of calls says of an unknown outcome is stored"),
     ("poll.before-commit", "the provider was asked for a status, its answer is not stored"),
     ("poll.committed", "the status that was asked for is stored"),
     ("alert.claimed", "an alert is read from the outbox, no sink was told"),
@@ -84,6 +94,12 @@ pub enum Safeguard {
     ReadBack,
     /// The last resort is told before a call is given up.
     LastResort,
+    /// One number rings another once at a time.
+    OnePhoneCall,
+    /// Only a key answers a phone call.
+    KeyNeeded,
+    /// A key is the provider's own word.
+    KeySignature,
 }
 
 impl Safeguard {
@@ -105,6 +121,9 @@ impl Safeguard {
         (Self::SettingsInForce, "settings-in-force"),
         (Self::ReadBack, "read-back"),
         (Self::LastResort, "last-resort"),
+        (Self::OnePhoneCall, "one-phone-call"),
+        (Self::KeyNeeded, "key-needed"),
+        (Self::KeySignature, "key-signature"),
     ];
 
     /// Whether a drill has taken it away; one relaxed load.

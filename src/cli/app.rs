@@ -21,7 +21,7 @@ use crate::gateways::airtable::{AirtableClient, AirtableSettings};
 use crate::gateways::alerts::{TextFormat, WebhookSink};
 use crate::gateways::smtp::SmtpRelay;
 use crate::gateways::twilio::client::{Auth, TwilioClient, TwilioSettings};
-use crate::gateways::{MailGateway, MirrorGateway, NoTexts, SmsGateway};
+use crate::gateways::{MailGateway, MirrorGateway, NoTexts, SmsGateway, VoiceGateway};
 use crate::ids::Ids;
 use crate::store::{self, Holder, Location, Peeked, Store, StoreMode, StoreSettings, SyncedContacts};
 use crate::telemetry;
@@ -316,6 +316,14 @@ impl App {
         Ok(Some(Arc::new(relay)))
     }
 
+    /// The provider of phone calls, where there is a number to ring from.
+    pub(crate) fn phones(&self) -> Result<Option<Arc<dyn VoiceGateway>>, CliError> {
+        if self.config.directory.voice_from.is_none() || !self.config.texts {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(self.twilio()?)))
+    }
+
     /// Links by which calls are taken are made from now on, where there is a public URL under which they are served.
     pub(crate) async fn make_links(&self, core: &Core) -> Result<(), CliError> {
         if let Some(url) = &self.config.server.public_url {
@@ -389,6 +397,7 @@ impl App {
         let sinks = self.sinks()?;
         let engine = Engine::new(core, sms, sinks, id, scope, bounds);
         engine.set_mail(self.relay()?);
+        engine.set_voice(self.phones()?);
         Ok(engine)
     }
 
@@ -397,6 +406,8 @@ impl App {
         self.providers_required()?;
         Ok(Bounds {
             messages_per_second: self.config.twilio.as_ref().map_or(1.0, |t| t.messages_per_second),
+            calls_per_second: self.config.voice.per_second,
+            ring_for: self.config.voice.timeout,
             validity: self.config.validity,
             request_timeout: self.request_timeout(),
             poll_after: core.rules().poll_after,

@@ -218,6 +218,10 @@ impl Reload {
             Ok(relay) => self.engine.set_mail(relay),
             Err(e) => warn!(error = %e.what, "mails go by the relay of before"),
         }
+        match self.app.phones() {
+            Ok(provider) => self.engine.set_voice(provider),
+            Err(e) => warn!(error = %e.what, "phones are rung by the provider of before"),
+        }
         if !same_base && let Err(e) = super::serve::assign_airtable(&self.app, &self.engine, &self.supervisor).await {
             error!(error = %e.what, causes = ?e.causes, "what is done with Airtable goes on as before: it cannot be set up anew");
         }

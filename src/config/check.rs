@@ -46,11 +46,17 @@ pub(super) fn config(
     unreachable_url(&mut r, &server, provider.twilio.as_ref(), test.on);
     let fallback = provider.fallback_from;
     let smtp = super::smtp::smtp(&mut r, &mut root, &mut test, sandbox_listen);
-    let directory = directory(&mut r, &mut root, provider.from.as_ref(), fallback, smtp.from.clone(), elsewhere);
+    let (voice, voice_from) = super::voice::voice(&mut r, &mut root);
+    let directory =
+        directory(&mut r, &mut root, provider.from.as_ref(), fallback, (smtp.from.clone(), voice_from), elsewhere);
     mails_need_a_relay(&mut r, &directory);
+    super::voice::check(&mut r, &directory, server.public_url.is_some());
     warn_of_missing_addresses(&mut r, &directory);
-    let texts =
-        provider.twilio.is_some() || provider.from.is_some() || directory.mail_from.is_none() || has_texts(&directory);
+    let texts = provider.twilio.is_some()
+        || provider.from.is_some()
+        || directory.mail_from.is_none()
+        || has_texts(&directory)
+        || super::voice::rings(&directory);
     if !texts {
         r.deferred.retain(|(part, problem)| *part != Part::Twilio || is_named(&problem.key));
     }
@@ -88,6 +94,7 @@ pub(super) fn config(
         smtp: smtp.url,
         texts,
         validity: provider.validity,
+        voice,
         airtable,
         directory,
         replies,

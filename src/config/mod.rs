@@ -46,6 +46,7 @@ mod test_mode;
 mod tests;
 mod twilio;
 mod types;
+mod voice;
 
 pub use airtable_types::*;
 pub use airtable_words::{AVAILABLE, AWAY, AirtableValues, DEFERRED, DISPATCHING_TOLD, EXHAUSTED_UNTOLD, ValueMap};

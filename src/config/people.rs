@@ -19,11 +19,11 @@ use crate::domain::types::{ContactId, ParseError, Role, Sender};
 /// The longest that a call may look for somebody.
 const LADDER_MAX: Duration = Duration::from_secs(30 * 86_400);
 const LADDER_FORM: &str = "at most 30 days with its repeats and exhaust_after";
-const PHONE_FORM: &str = "E.164, like +19495550101: a plus, the country code, the number, no spaces";
+pub(super) const PHONE_FORM: &str = "E.164, like +19495550101: a plus, the country code, the number, no spaces";
 pub(super) const SENDER_FORM: &str =
     "an E.164 number, a short code, an alphanumeric sender of up to 11 characters, or MG and 32 hex digits";
 const ID_FORM: &str = "1 to 64 visible characters without spaces";
-const CHANNEL_FORM: &str = "\"sms\" or \"email\"";
+const CHANNEL_FORM: &str = "\"sms\", \"voice\" or \"email\"";
 pub(super) const MAIL_FORM: &str = "a mail address, like \"sam@example.com\"";
 const ROLE_FORM: &str = "1 to 64 visible characters, like \"primary\"";
 
@@ -47,15 +47,16 @@ pub(super) fn phones(r: &mut Reader, section: &mut Section, name: &str) -> Vec<P
 }
 
 /// Reads everything that decisions need to know of people. `from` is the sender where a line names none, `fallback`
-/// what goes while its breaker is open. With `elsewhere`, Airtable's table names contacts too: what is missing here may be there.
+/// what goes while its breaker is open, `others` whom mails and phone calls come from. With `elsewhere`, Airtable's table names contacts too: what is missing here may be there.
 pub(super) fn directory(
     r: &mut Reader,
     root: &mut Section,
     from: Option<&Found<Sender>>,
     fallback: Vec<Sender>,
-    mail_from: Option<MailAddress>,
+    others: (Option<MailAddress>, Option<Sender>),
     elsewhere: bool,
 ) -> Directory {
+    let (mail_from, voice_from) = others;
     let name = r.plain(root, "name", "a name").map(|f| f.value).unwrap_or_default();
     let time_zone = time_zone(r, root);
     let (contacts, ids) = contacts(r, root, from);
@@ -69,7 +70,8 @@ pub(super) fn directory(
     let names: Vec<String> =
         std::iter::once(&default_line).chain(&lines).flat_map(|l| l.policies.keys().cloned()).collect();
     let levels = super::levels::levels(r, root, &names);
-    let directory = Directory { contacts, default_line, lines, from, fallback, mail_from, last_resort, levels };
+    let directory =
+        Directory { contacts, default_line, lines, from, fallback, mail_from, voice_from, last_resort, levels };
     if !elsewhere {
         r.warnings.extend(empty_roles(&directory).into_iter().map(|role| role.said));
     }

@@ -21,8 +21,12 @@ pub(super) fn named(name: &str) -> Option<&'static str> {
     PRESETS.iter().map(|(known, _)| *known).find(|known| known.eq_ignore_ascii_case(name.trim()))
 }
 
-/// Lays the preset that the tree names over the tree's defaults. An unknown name is told by whoever reads the key.
+/// The ladders of a shop whose phones can be rung.
+const VOICE: &str = include_str!("presets/voice.toml");
+
+/// Lays the presets that the tree asks for over the tree's defaults. An unknown name is told by whoever reads the key.
 pub(super) fn lay(root: &mut RawTable, problems: &mut Vec<ConfigProblem>) {
+    ladders_that_ring(root, problems);
     let Some(Node { value: Value::Table(airtable), .. }) = root.get_mut("airtable") else { return };
     lower_words(airtable);
     let Some(Node { value: Value::Text(name), .. }) = airtable.get("preset") else { return };
@@ -32,6 +36,31 @@ pub(super) fn lay(root: &mut RawTable, problems: &mut Vec<ConfigProblem>) {
     match file::parse(text, None) {
         Ok(preset) => over_defaults(airtable, preset, &Origin::Preset(name)),
         Err(problem) => problems.push(*problem),
+    }
+}
+
+/// With a number to ring from, the default ladders ring. A policy of which anything is given is somebody's own, whole.
+fn ladders_that_ring(root: &mut RawTable, problems: &mut Vec<ConfigProblem>) {
+    let from = root.get_mut("voice").and_then(inner).and_then(|voice| voice.get("from"));
+    if !matches!(from, Some(Node { value: Value::Text(from), .. }) if !from.trim().is_empty()) {
+        return;
+    }
+    let ladders = match file::parse(VOICE, None) {
+        Ok(mut preset) => preset.remove("policies"),
+        Err(problem) => {
+            problems.push(*problem);
+            None
+        }
+    };
+    let (Some(Node { value: Value::Table(ladders), .. }), Some(policies)) =
+        (ladders, root.get_mut("policies").and_then(inner))
+    else {
+        return;
+    };
+    for (name, ladder) in ladders {
+        if policies.get_mut(&name).and_then(inner).is_some_and(|p| p.values().all(|n| n.layer == Layer::Default)) {
+            policies.insert(name, ladder);
+        }
     }
 }
 

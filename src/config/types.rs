@@ -15,6 +15,7 @@ use super::intake_types::CallListPlace;
 use super::origin::{ConfigErrors, ConfigProblem, Origin};
 use super::secret_url::SecretUrl;
 use super::show::ShowRow;
+use super::voice::Voice;
 use crate::domain::PhoneNumber;
 use crate::domain::alert::{Severity, SinkTarget};
 use crate::domain::reply::Lexicon;
@@ -257,6 +258,8 @@ pub struct Config {
     pub texts: bool,
     /// After this a text is stale, whatever credentials this process can read.
     pub validity: Duration,
+    /// How phones are rung.
+    pub voice: Voice,
     /// `None` where it is not used, or its token is missing; ask [`Config::airtable_required`].
     pub airtable: Option<Airtable>,
     /// Contacts, lines, policies, templates.

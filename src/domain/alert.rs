@@ -152,6 +152,8 @@ kinds! {
     ConsecutiveFailures = "consecutive-failures", Page, Ended;
     /// The provider refuses our callback URL.
     CallbackUrl = "callback-url", Notice, Ended;
+    /// The provider keeps our phone calls waiting.
+    PhoneQueue = "phone-queue", Notice, Ended;
     /// A template cannot be used. Subject: the line and the template.
     Template = "template", Notice, Ended;
     /// The morning's list did not go out by mail. Subject: its reader.

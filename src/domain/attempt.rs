@@ -92,7 +92,7 @@ words! {
 }
 
 words! {
-    /// How a notice travels. `voice` comes later.
+    /// How a notice travels.
     #[derive(Default)]
     Channel {
         /// A text message.
@@ -100,6 +100,8 @@ words! {
         Sms = "sms",
         /// A mail, by the shop's relay.
         Email = "email",
+        /// A phone call that asks for a key.
+        Voice = "voice",
     }
 }
 
@@ -205,6 +207,9 @@ const fn of(v: Verdict) -> AttemptState {
     }
 }
 
+/// How the result of a phone call begins whose phone is off or out of range: nothing rang.
+pub const UNREACHABLE: &str = "unreachable";
+
 /// Who is told: kept as they were when the attempt was made.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Recipient {
@@ -228,10 +233,19 @@ impl Channel {
         matches!(self, Self::Sms)
     }
 
+    /// What travels, for people.
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Self::Sms => "text",
+            Self::Email => "mail",
+            Self::Voice => "phone call",
+        }
+    }
+
     /// Who carries it.
     pub const fn provider(self) -> &'static str {
         match self {
-            Self::Sms => "twilio",
+            Self::Sms | Self::Voice => "twilio",
             Self::Email => "smtp",
         }
     }
@@ -286,7 +300,7 @@ pub struct Attempt {
     pub priority: Priority,
     /// Rendered in the claim: the intent. Empty until then.
     pub body: String,
-    /// SMS segments of `body`.
+    /// SMS segments of `body`; 1 of what is no text.
     pub segments: u32,
     /// When it was made.
     pub created_at: Timestamp,
@@ -295,7 +309,7 @@ pub struct Attempt {
     /// When the step was due whose text it is; `None` for a first notice, for what no step fired and for a resend. What left late is
     /// judged against it, when the text is claimed.
     pub due_at: Option<Timestamp>,
-    /// Dropped unsent after this moment (stand-downs).
+    /// Not wanted after this moment: a stand-down is dropped unsent, a phone call that is under way is ended.
     pub expires_at: Option<Timestamp>,
     /// The engine that claimed it and has not reported back; set exactly while `sending`.
     pub claimed_by: Option<String>,
@@ -311,9 +325,9 @@ pub struct Attempt {
     pub tries: u32,
     /// Whether to ask for receipts: false once the provider refused our URL.
     pub callback: bool,
-    /// The provider's message.
+    /// The provider's message, or its phone call.
     pub sid: Option<MessageSid>,
-    /// The provider's latest word.
+    /// The provider's latest word, for phone calls too: see [`super::voice::status`].
     pub message_status: Option<MessageStatus>,
     /// The provider's code, where it failed.
     pub error_code: Option<ErrorCode>,
@@ -321,7 +335,7 @@ pub struct Attempt {
     pub class: Option<Class>,
     /// One sentence for a person: why it ended as it did.
     pub result: String,
-    /// What its reader wrote since it was made: for the shop's base.
+    /// What its reader wrote since it was made, for the shop's base; of a phone call, the key that decided.
     pub replied: String,
     /// The attempt that this one repeats.
     pub repeats: Option<AttemptId>,
@@ -356,6 +370,36 @@ impl Attempt {
     /// Whether its provider has taken it: it has a message, or a relay has the mail.
     pub fn was_taken(&self) -> bool {
         self.sid.is_some() || (self.channel == Channel::Email && self.state == AttemptState::Submitted)
+    }
+
+    /// Whether a phone rang by it, as far as the provider says.
+    pub fn rang(&self) -> bool {
+        let word = self.message_status.as_ref().map_or("", MessageStatus::as_str);
+        let heard = matches!(word, "ringing" | "in-progress" | "completed" | "no-answer");
+        self.channel == Channel::Voice
+            && (self.state == AttemptState::Delivered || (heard && !self.result.starts_with(UNREACHABLE)))
+    }
+
+    /// Whether its reader was told or tried, or may have been.
+    pub fn may_have_told(&self) -> bool {
+        self.state.may_have_arrived() || self.rang()
+    }
+
+    /// Whether it is a phone call that may be under way: claimed, accepted and not over, or not known and not decided.
+    pub fn is_open_phone_call(&self) -> bool {
+        self.channel == Channel::Voice
+            && match self.state {
+                AttemptState::Sending | AttemptState::Submitted => true,
+                AttemptState::Unknown => self.decided_at.is_none(),
+                _ => false,
+            }
+    }
+
+    /// Whether it is a phone call that was picked up and goes on.
+    pub fn is_being_spoken(&self) -> bool {
+        self.channel == Channel::Voice
+            && self.state == AttemptState::Submitted
+            && self.message_status.as_ref().is_some_and(|s| s.as_str() == "in-progress")
     }
 
     /// Its notice, where it serves one.

@@ -12,13 +12,17 @@
 use std::time::Duration;
 
 use super::alert::{AlertKey, AlertKind};
-use super::attempt::{AttemptKind, Priority, words};
-use super::mail::{RELAY, is_relay};
+use super::attempt::{AttemptKind, Channel, Priority, words};
+use super::mail::RELAY;
 use super::team::Directory;
 use super::types::{ErrorCode, Sender, Timestamp};
 
-/// The breaker of all senders: the account's.
+/// The breaker of all senders of texts: the account's.
 pub const ACCOUNT: &str = "*";
+/// The breaker of all phone calls of the account: a text that is barred is no bar to a phone call, nor the reverse.
+pub const VOICE_ACCOUNT: &str = "voice:*";
+/// What the breaker of a number begins with that phone calls come from.
+const VOICE: &str = "voice:";
 /// The pause between two probes, in seconds.
 pub(super) const PROBE_EVERY_S: u64 = 60;
 
@@ -71,9 +75,18 @@ impl Breaker {
         self.closed_at.is_none()
     }
 
-    /// Of all senders.
+    /// Of all senders of its channel.
     pub fn is_account(&self) -> bool {
-        self.sender == ACCOUNT
+        [ACCOUNT, VOICE_ACCOUNT].contains(&self.sender.as_str())
+    }
+
+    /// What it holds.
+    pub fn channel(&self) -> Channel {
+        match self.sender.as_str() {
+            RELAY => Channel::Email,
+            sender if sender.starts_with(VOICE) => Channel::Voice,
+            _ => Channel::Sms,
+        }
     }
 
     /// The key of its one alert.
@@ -84,6 +97,23 @@ impl Breaker {
 
 fn alert_key(sender: &str) -> AlertKey {
     AlertKind::Breaker.about(if sender == ACCOUNT { "account" } else { sender })
+}
+
+/// The breaker of a sender: one number has one for texts and one for phone calls.
+pub fn key_of(channel: Channel, sender: &str) -> String {
+    match channel {
+        Channel::Voice => format!("{VOICE}{sender}"),
+        Channel::Sms | Channel::Email => sender.to_owned(),
+    }
+}
+
+/// The breaker of the account, of this channel; a relay of mails has no account.
+pub const fn account_of(channel: Channel) -> Option<&'static str> {
+    match channel {
+        Channel::Sms => Some(ACCOUNT),
+        Channel::Voice => Some(VOICE_ACCOUNT),
+        Channel::Email => None,
+    }
 }
 
 /// By whom an attempt goes, if by anybody.
@@ -109,6 +139,8 @@ pub struct RouteQuery {
     pub kind: AttemptKind,
     /// A first notice is not risked on a probe while another sender works.
     pub priority: Priority,
+    /// Each has its own breakers.
+    pub channel: Channel,
 }
 
 /// Chooses among the senders of a line, in their order. `None` where there is none.
@@ -116,10 +148,10 @@ pub struct RouteQuery {
 /// A sender whose breaker is open is passed over for the next; only where none is left, a notice goes as a probe. A reminder
 /// probes one even where another works: otherwise it would never be used again.
 pub fn route(breakers: &[Breaker], senders: &[&Sender], query: RouteQuery, now: Timestamp) -> Option<Route> {
-    let open = |key: &str| breakers.iter().find(|b| b.sender == key && b.is_open());
+    let find = |key: &str| breakers.iter().find(|b| b.sender == key && b.is_open());
+    let open = |sender: &str| find(&key_of(query.channel, sender));
     let may_probe = |b: &Breaker| query.kind == AttemptKind::Notice && b.probe == Probe::Notice && b.probe_at <= now;
-    // The relay of mails is none of that account's.
-    let account = open(ACCOUNT).filter(|_| !senders.first().is_some_and(|s| is_relay(s)));
+    let account = account_of(query.channel).and_then(find);
     if let Some(a) = account.filter(|a| !may_probe(a)) {
         return Some(Route::Hold { until: a.probe_at });
     }
@@ -140,12 +172,19 @@ pub fn route(breakers: &[Breaker], senders: &[&Sender], query: RouteQuery, now: 
 }
 
 /// The senders that an attempt to this line may go by, best first. `own`: that of an answer, which goes by the number that was
-/// written to if it can.
-pub fn senders<'a>(directory: &'a Directory, dialled: Option<&str>, own: Option<&'a Sender>) -> Vec<&'a Sender> {
-    if let Some(relay) = own.filter(|s| is_relay(s)) {
-        return directory.mail_from.iter().map(|_| relay).collect();
-    }
+/// written to if it can; of a mail, the relay.
+pub fn senders<'a>(
+    directory: &'a Directory,
+    dialled: Option<&str>,
+    own: Option<&'a Sender>,
+    channel: Channel,
+) -> Vec<&'a Sender> {
     let (line, _) = directory.line(dialled);
+    match channel {
+        Channel::Email => return own.filter(|_| directory.mail_from.is_some()).into_iter().collect(),
+        Channel::Voice => return directory.voice_sender(line).into_iter().collect(),
+        Channel::Sms => {}
+    }
     let mut all: Vec<&Sender> = Vec::new();
     for s in own.into_iter().chain(directory.sender(line)).chain(&directory.fallback) {
         if !all.contains(&s) {
@@ -165,8 +204,12 @@ pub fn next_probe(now: Timestamp) -> Timestamp {
 pub fn shown(sender: &str) -> String {
     match sender {
         ACCOUNT => "the whole account".to_owned(),
+        VOICE_ACCOUNT => "all phone calls of the account".to_owned(),
         RELAY => "the mail relay".to_owned(),
-        sender => super::phone::masked(sender),
+        sender => match sender.strip_prefix(VOICE) {
+            Some(number) => format!("phone calls from {}", super::phone::masked(number)),
+            None => super::phone::masked(sender),
+        },
     }
 }
 
@@ -174,8 +217,14 @@ pub fn shown(sender: &str) -> String {
 pub fn unused<'a>(breakers: &'a [Breaker], directory: &Directory) -> Vec<&'a Breaker> {
     let lines = directory.lines.iter().chain([&directory.default_line]).filter_map(|l| l.from.as_ref());
     let used: Vec<&str> = lines.chain(&directory.from).chain(&directory.fallback).map(Sender::as_str).collect();
-    let is_used = |b: &Breaker| {
-        b.is_account() || used.contains(&b.sender.as_str()) || (b.sender == RELAY && directory.mail_from.is_some())
+    let is_used = |b: &Breaker| match b.channel() {
+        _ if b.is_account() => true,
+        Channel::Sms => used.contains(&b.sender.as_str()),
+        Channel::Email => directory.mail_from.is_some(),
+        Channel::Voice => {
+            let mut lines = directory.lines.iter().chain([&directory.default_line]);
+            lines.any(|l| directory.voice_sender(l).is_some_and(|s| key_of(Channel::Voice, s.as_str()) == b.sender))
+        }
     };
     breakers.iter().filter(|b| b.is_open() && !is_used(b)).collect()
 }

@@ -170,7 +170,8 @@ pub struct Call {
 impl Call {
     /// Whether this contact passed, or cannot be reached by any channel that the ladder has.
     pub fn is_out(&self, contact: &ContactId) -> bool {
-        self.is_out_by(contact, Channel::Sms) && (!self.policy.has_mails() || self.is_out_by(contact, Channel::Email))
+        let others = [Channel::Email, Channel::Voice].into_iter().filter(|c| self.policy.has(*c));
+        [Channel::Sms].into_iter().chain(others).all(|c| self.is_out_by(contact, c))
     }
 
     /// Whether this contact passed, or cannot be reached by this channel.
@@ -235,7 +236,12 @@ impl CallState {
             a.kind == AttemptKind::Notice
                 && Some(a.id) != but
                 && &a.recipient.contact == contact
-                && matches!(a.state, AttemptState::Submitted | AttemptState::Delivered)
+                && match a.channel {
+                    Channel::Voice => a.state == AttemptState::Delivered,
+                    Channel::Sms | Channel::Email => {
+                        matches!(a.state, AttemptState::Submitted | AttemptState::Delivered)
+                    }
+                }
         })
     }
 }

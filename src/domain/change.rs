@@ -9,7 +9,7 @@ use super::call::CallState;
 use super::event::{InboundRow, StatusUpdate};
 use super::log::LogEntry;
 use super::phone_call::PhoneCall;
-use super::types::{AttemptId, CallId, Sender, Timestamp};
+use super::types::{AttemptId, CallId, MessageSid, Sender, Timestamp};
 
 /// What a decision returns; the store writes it all in the transaction that loaded its input, or nothing.
 #[derive(Debug, Default)]
@@ -130,8 +130,69 @@ pub enum Answer {
     NotSent(String),
     /// TwiML: the text to answer with; empty for silence.
     Reply(String),
+    /// What is said in a phone call now.
+    Speak(Box<Speech>),
+    /// End this phone call so.
+    End {
+        sid: MessageSid,
+        how: HowToEnd,
+    },
     /// Nothing was decided: other settings or contacts are in force than whoever asked has read.
     Outdated,
+}
+
+/// What is said in a phone call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Speech {
+    /// The job and the keys, for this time.
+    Job {
+        turn: u32,
+        job: SpokenJob,
+    },
+    /// The provider took whoever pressed 1 for a machine: it is to be pressed again.
+    Confirm {
+        turn: u32,
+    },
+    /// The job is theirs. Where no text tells of it, it is read once more.
+    Yours(Option<SpokenJob>),
+    /// Somebody else has it; the name, where there is one.
+    Taken(Option<String>),
+    Passed,
+    /// It waits for the morning.
+    CanWait,
+    /// It may not wait for the morning, at this level: the job and the keys again.
+    MayNotWait {
+        turn: u32,
+        job: SpokenJob,
+    },
+    /// No key was pressed.
+    NoKey,
+    /// The call needs nobody any more, or nothing is known of it.
+    Over,
+}
+
+/// What is read of a call; every part is data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpokenJob {
+    /// The line's name.
+    pub business: String,
+    pub level: String,
+    /// The call's code, `7K3Q`.
+    pub reference: String,
+    pub issue: String,
+    pub address: String,
+    /// Whether texts tell of it too.
+    pub has_texts: bool,
+    pub test_mode: bool,
+}
+
+/// How a phone call is ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HowToEnd {
+    /// It is queued or rings: it stops.
+    Cancel,
+    /// Somebody listens: they are told so, and it ends.
+    Say(Speech),
 }
 
 /// What a claim allows, once.

@@ -56,6 +56,8 @@ pub enum Special {
     UnknownOutcome,
     /// 21609: our callback URL was refused; once more without one.
     WithoutCallback,
+    /// 21205 of a phone call: the address of what is said was refused; once more with the words themselves.
+    BadUrl,
     /// 21611, 30001: the sender's queue is hours long; not repeated within the attempt.
     NotRepeated,
     /// The text was refused; once more with the built-in one.

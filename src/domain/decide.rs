@@ -8,6 +8,7 @@ use super::alert::{AlertChange, AlertKind, Until};
 use super::call::{Call, CallState, CallStatus};
 use super::change::{Answer, Change, PhoneCallChange};
 use super::deferred;
+use super::dial;
 use super::event::{Decision, Loaded, NewCall};
 use super::log::LogKind;
 use super::outgoing::HANDED_BACK;
@@ -170,6 +171,7 @@ pub(super) fn take(w: &mut Work<'_>, holder: Option<ContactId>, by: &Actor, note
     w.log_as(by.clone(), LogKind::CallAcknowledged, None, format!("acknowledged: {who} has it"), said(note));
     resolve_alerts(w, Until::Taken);
     sequence::stand_down(w, holder.as_ref());
+    dial::ending::end_all(w, &format!("{who} has the call"));
     Ok(())
 }
 
@@ -197,6 +199,7 @@ pub(super) fn close(
     sequence::cancel_waiting(w, &format!("the call was {word}"))?;
     w.log_as(by.clone(), kind, None, format!("{word} by {}", by.0), said(note));
     resolve_alerts(w, Until::Closed);
+    dial::ending::end_all(w, &format!("the call was {word}"));
     match notice {
         StandDown::All => sequence::stand_down(w, None),
         StandDown::AllBut(contact) => sequence::stand_down(w, Some(contact)),

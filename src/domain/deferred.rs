@@ -10,6 +10,7 @@ use super::alert::{AlertChange, AlertKind, Until};
 use super::call::CallStatus;
 use super::change::Answer;
 use super::decide::{not_allowed, resolve_alerts, said};
+use super::dial;
 use super::levels::next_morning;
 use super::log::LogKind;
 use super::sequence;
@@ -31,6 +32,7 @@ pub(super) fn by_reply(w: &mut Work<'_>, contact: &ContactId, by: &Actor) -> Res
     let said = Said { contact, name: &name, by };
     until_morning(w, Some(&said));
     sequence::stand_down(w, Some(contact));
+    dial::ending::end_all(w, &format!("{name} says that it can wait"));
     Ok(())
 }
 

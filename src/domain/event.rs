@@ -119,6 +119,8 @@ pub enum SendOutcome {
     },
     /// The callback URL was refused (21609): once more without one.
     BadCallback,
+    /// The address of what is said in a phone call was refused, or there is none: once more with the words themselves.
+    BadUrl,
     /// Surely not done.
     NotSent {
         /// For a person.
@@ -302,6 +304,17 @@ impl Import {
     }
 }
 
+/// Where a phone call is, as the provider's request says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhoneTurn {
+    pub attempt: AttemptId,
+    pub sid: MessageSid,
+    /// How often the job was read, this time included; in the path, so that a request that comes again is answered the same.
+    pub turn: u32,
+    /// The provider took whoever picked up for a machine.
+    pub by_machine: bool,
+}
+
 /// Everything that can happen.
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -338,6 +351,16 @@ pub enum Event {
     },
     /// The provider reported on a message.
     StatusUpdate(StatusUpdate),
+    /// The provider asks what is to be said in a phone call: it was picked up, or nobody pressed a key in the turn before.
+    Asked(PhoneTurn),
+    /// A key was pressed in a phone call.
+    Key {
+        turn: PhoneTurn,
+        /// As the provider heard them.
+        digits: String,
+    },
+    /// A phone call that needs nobody any more, or was never dialled, is to be ended now, if that is still so.
+    EndPhoneCall { attempt: AttemptId },
     /// The provider's list was searched for an unknown outcome, in vain.
     Searched {
         attempt: AttemptId,
@@ -418,6 +441,8 @@ pub enum Load {
     Call(CallId),
     /// The call of this attempt.
     Attempt(AttemptId),
+    /// The same, and of a phone call those that are under way to the same number.
+    Claim(AttemptId),
     /// The call of this attempt, and the call that the message with this SID is linked to, where that is another; and receipts
     /// of that SID that found no attempt.
     Message {
@@ -462,6 +487,18 @@ pub enum Load {
     Nothing,
 }
 
+/// A phone call that may be under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenPhoneCall {
+    pub attempt: AttemptId,
+    /// The number that rings.
+    pub to: String,
+    /// The number that it comes from.
+    pub from: String,
+    /// When its intent was committed.
+    pub sent_at: Timestamp,
+}
+
 /// What a decision is shown.
 #[derive(Debug, Clone, Default)]
 pub struct Loaded {
@@ -483,6 +520,8 @@ pub struct Loaded {
     pub said: Vec<PastReply>,
     /// For [`Load::Message`] and [`Load::Attempt`]: receipts kept earlier that name this attempt's message and found no attempt.
     pub orphans: Vec<StatusUpdate>,
+    /// For [`Load::Claim`] of a phone call: those to the same number that may be under way, of whatever call.
+    pub phone_calls: Vec<OpenPhoneCall>,
     /// For [`Load::Message`]: the very same receipt is kept and joined already. For [`Load::New`]: so is the report. For
     /// [`Load::PhoneCall`]: it was told of.
     pub replayed: bool,

@@ -121,7 +121,7 @@ pub(super) fn keep_late_code(
 }
 
 /// What the class of its error asks of the ladder for a notice that failed.
-fn by_class(w: &mut Work<'_>, a: &Attempt, error_class: ErrorClass, text: &str) -> Result<(), Illegal> {
+pub(super) fn by_class(w: &mut Work<'_>, a: &Attempt, error_class: ErrorClass, text: &str) -> Result<(), Illegal> {
     let (id, call, contact) = (a.id, w.state.call.id.clone(), a.recipient.contact.clone());
     let refused = AlertKind::Refused.about(format_args!("{call}:{}", contact.as_str()));
     match error_class.class {
@@ -150,7 +150,7 @@ fn by_class(w: &mut Work<'_>, a: &Attempt, error_class: ErrorClass, text: &str) 
         }
         Class::Account | Class::Sender => resend::after_its_sender_failed(w, id),
         Class::Transient => {
-            if resend::after_failure(w, id, w.ctx.rules.resend_limit)? {
+            if resend::after_failure(w, id, w.ctx.rules.resend_limit, w.ctx.rules.resend_pause)? {
                 return Ok(());
             }
             // This contact keeps their later steps; somebody else is told now.
@@ -160,7 +160,7 @@ fn by_class(w: &mut Work<'_>, a: &Attempt, error_class: ErrorClass, text: &str) 
             resend::by_policy(w, id, "the carrier did not answer in time")
         }
         Class::Ambiguous => {
-            if resend::after_failure(w, id, w.ctx.rules.resend_limit.min(1))? {
+            if resend::after_failure(w, id, w.ctx.rules.resend_limit.min(1), w.ctx.rules.resend_pause)? {
                 return Ok(());
             }
             w.raise(refused, format!("call {call}: {text}"));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::alert::{AlertChange, AlertKind};
-use super::attempt::{Attempt, AttemptKind, AttemptState};
+use super::attempt::{Attempt, AttemptKind, AttemptState, Channel};
 use super::call::CallStatus;
 use super::ladder::{self, step_data};
 use super::log::LogKind;
@@ -70,7 +70,10 @@ pub(super) fn last_resort_now(w: &mut Work<'_>, why: &str) -> Result<bool, Illeg
 /// Nobody has been told of this call for too long.
 pub(super) fn unnotified(w: &mut Work<'_>) -> Result<(), Illegal> {
     let call = &w.state.call;
-    if call.status == CallStatus::Dispatching && call.notified_at.is_none() {
+    // Where no text tells, a phone that rang, or a mail that left, is all that can be known before an answer.
+    let was_tried = |a: &Attempt| a.rang() || (a.channel == Channel::Email && a.was_taken());
+    let tried = || !call.policy.has_texts() && w.state.attempts.iter().any(was_tried);
+    if call.status == CallStatus::Dispatching && call.notified_at.is_none() && !tried() {
         let (id, age) = (call.id.clone(), w.now().since(call.accepted_at).as_secs());
         w.raise(
             AlertKind::Unnotified.about(&id),
@@ -80,10 +83,10 @@ pub(super) fn unnotified(w: &mut Work<'_>) -> Result<(), Illegal> {
     Ok(())
 }
 
-/// How long an answer may take where nobody is told by text: that a relay took a mail says nothing of its reader.
+/// How long an answer may take where nobody is told by text: that a relay took a mail, or that a phone rang, says nothing of its reader.
 pub const ANSWERED_WITHIN: Duration = Duration::from_secs(5 * 60);
 
-/// Whether mails alone tell of this call and nobody has answered for too long.
+/// Whether no text tells of this call and nobody has answered for too long.
 pub(super) fn unanswered(w: &mut Work<'_>) -> Result<(), Illegal> {
     let call = &w.state.call;
     let of_round = |a: &&Attempt| a.kind == AttemptKind::Notice && a.round == call.round;
@@ -94,10 +97,15 @@ pub(super) fn unanswered(w: &mut Work<'_>) -> Result<(), Illegal> {
     let age = w.now().since(began);
     if call.status == CallStatus::Dispatching && !call.policy.has_texts() && age >= ANSWERED_WITHIN {
         let (id, minutes) = (call.id.clone(), age.as_secs() / 60);
+        let by_phone = call.policy.steps.iter().any(|s| s.channel == Channel::Voice);
         let text = match mailed {
+            Some(_) if by_phone => {
+                format!("call {id}: phones are rung for {minutes} min and nobody has answered: take it by hand")
+            }
             Some(_) => format!(
                 "call {id}: mails are out for {minutes} min and nobody has answered; nobody knows whether one was read: take it by hand"
             ),
+            None if by_phone => format!("call {id}: no phone could be rung for {minutes} min: take it by hand"),
             None => format!("call {id}: no mail is out after {minutes} min: take it by hand"),
         };
         w.raise(AlertKind::Unanswered.about(&id), text);
@@ -121,7 +129,7 @@ fn answers_until(w: &Work<'_>, after: Duration) -> Option<Timestamp> {
     let call = &w.state.call;
     let notices = || w.state.attempts.iter().filter(|a| a.kind == AttemptKind::Notice && a.round == call.round);
     let fired = notices().filter(|a| a.repeats.is_none()).map(|a| a.created_at).max()?;
-    let may_answer = |a: &&Attempt| a.state.may_have_arrived() && !call.is_out_by(&a.recipient.contact, a.channel);
+    let may_answer = |a: &&Attempt| a.may_have_told() && !call.is_out_by(&a.recipient.contact, a.channel);
     let late = notices().filter(may_answer).filter_map(|a| a.sent_at).filter(|at| *at > fired.plus(after)).max()?;
     Some(late.plus(after))
 }

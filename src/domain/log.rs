@@ -72,6 +72,10 @@ words! {
         AttemptSkipped = "attempt.skipped",
         /// The call closed before it left.
         AttemptCancelled = "attempt.cancelled",
+        /// A phone call needs nobody any more and is ended.
+        AttemptEnding = "attempt.ending",
+        /// A key was pressed in a phone call.
+        KeyPressed = "call.key",
         /// The provider's word moved on, short of a final one.
         MessageStatus = "message.status",
         /// Two different finals.

@@ -64,12 +64,17 @@ impl Policy {
 
     /// Whether a step of it tells anybody by text.
     pub fn has_texts(&self) -> bool {
-        self.steps.iter().any(|s| s.channel == Channel::Sms)
+        self.has(Channel::Sms)
+    }
+
+    /// Whether a step of it tells anybody by this channel.
+    pub fn has(&self, channel: Channel) -> bool {
+        self.steps.iter().any(|s| s.channel == channel)
     }
 
     /// Whether a step of it tells anybody by mail.
     pub fn has_mails(&self) -> bool {
-        self.steps.iter().any(|s| s.channel == Channel::Email)
+        self.has(Channel::Email)
     }
 
     /// Whether a technician may leave a call of this policy for the morning by a reply.

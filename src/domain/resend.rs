@@ -112,7 +112,8 @@ pub(super) fn by_policy(w: &mut Work<'_>, id: AttemptId, seen: &str) -> Result<(
     }
     let policy = if a.channel == Channel::Email || of_its_notice(w, &a).any(|b| b.decided_at.is_some()) {
         UnknownPolicy::Hold
-    } else if a.priority == Priority::First {
+    } else if a.priority == Priority::First || a.channel == Channel::Voice {
+        // A phone call that rings twice costs a busy signal, one that never rings costs the job.
         w.ctx.rules.unknown_first
     } else {
         w.ctx.rules.unknown_follow_up
@@ -171,7 +172,7 @@ pub(super) fn resolve_earlier(w: &mut Work<'_>, id: AttemptId) -> Result<(), Ill
 
 /// After a failure that may pass: again to the same number after the pause, within the limit. Says whether it is in hand, be
 /// it by a resend or by a text that does the same.
-pub(super) fn after_failure(w: &mut Work<'_>, id: AttemptId, limit: u32) -> Result<bool, Illegal> {
+pub(super) fn after_failure(w: &mut Work<'_>, id: AttemptId, limit: u32, pause: Duration) -> Result<bool, Illegal> {
     let a = w.attempt(id)?.clone();
     // What its sender failed waits again, and what was refused for its words goes in others: neither is such a resend.
     let may_pass = |r: &Attempt| matches!(r.class, Some(Class::Transient | Class::Ambiguous));
@@ -181,7 +182,7 @@ pub(super) fn after_failure(w: &mut Work<'_>, id: AttemptId, limit: u32) -> Resu
         return Ok(false);
     }
     if !in_hand(w, &a) {
-        let at = w.now().plus(w.ctx.rules.resend_pause);
+        let at = w.now().plus(pause);
         resend(w, id, at)?;
     }
     Ok(true)

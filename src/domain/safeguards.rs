@@ -21,4 +21,8 @@ pub struct SafeguardsOff {
     pub provider_times: bool,
     /// The last resort is told before a call is given up.
     pub last_resort: bool,
+    /// One number rings another once at a time.
+    pub one_phone_call: bool,
+    /// Only a key answers a phone call.
+    pub key_needed: bool,
 }

@@ -8,6 +8,7 @@ use super::breaker::{self, Route};
 use super::call::CallStatus;
 use super::change::{Answer, ToSend};
 use super::codes::{Class, ErrorClass};
+use super::dial;
 use super::event::SendOutcome;
 use super::failure;
 use super::ladder;
@@ -15,9 +16,11 @@ use super::log::LogKind;
 use super::receipt::MessageStatus;
 use super::resend;
 use super::sequence;
+use super::sids;
 use super::status_update;
 use super::trip;
 use super::types::{AttemptId, ErrorCode, MessageSid, Sender, Timestamp};
+use super::voice::script;
 use super::wording;
 use super::work::{Illegal, Work};
 
@@ -52,6 +55,10 @@ pub(super) fn claim(
         w.attempt_mut(id)?.not_before = w.now().plus(std::time::Duration::from_secs(UNDER_WAY_PAUSE_S));
         return refuse(w, "the text that it takes back is still under way".into());
     }
+    if let Some(why) = dial::wait::of(w, &attempt) {
+        w.attempt_mut(id)?.not_before = w.now().plus(dial::wait::PAUSE);
+        return refuse(w, why.into());
+    }
     if attempt.channel == Channel::Sms
         && let Some(sender) = first_sender(w, &attempt)
         && ladder::is_opted_out(w, &attempt.recipient, Some(sender.as_str()))
@@ -63,6 +70,7 @@ pub(super) fn claim(
         let what = match attempt.channel {
             Channel::Sms => "nothing can be sent (set twilio.from or twilio.messaging_service_sid)",
             Channel::Email => "no mail can be sent (set smtp.url and smtp.from)",
+            Channel::Voice => "no phone can be rung (set voice.from)",
         };
         w.raise(AlertKind::NoSender, format!("no sender is configured: {what}"));
         return refuse(w, "no sender is configured".into());
@@ -101,7 +109,8 @@ pub(super) fn claim(
 
 /// Who sends it as long as everything works: an opt-out from that number is one from us.
 fn first_sender(w: &Work<'_>, a: &Attempt) -> Option<Sender> {
-    let all = breaker::senders(w.ctx.directory, w.state.call.data.twilio_to_number.as_deref(), a.own_sender());
+    let dialled = w.state.call.data.twilio_to_number.as_deref();
+    let all = breaker::senders(w.ctx.directory, dialled, a.own_sender(), a.channel);
     all.first().copied().cloned()
 }
 
@@ -172,12 +181,13 @@ fn superseding(w: &Work<'_>, old: &Attempt) -> Option<u32> {
 /// have failed since.
 fn was_reached(w: &Work<'_>, stand_down: &Attempt) -> bool {
     let theirs = |a: &&Attempt| a.kind == AttemptKind::Notice && a.recipient.contact == stand_down.recipient.contact;
-    w.state.attempts.iter().filter(theirs).any(|a| a.state.may_have_arrived())
+    w.state.attempts.iter().filter(theirs).any(Attempt::may_have_told)
 }
 
 /// Whether a notice that this stand-down takes back is being posted: its outcome comes, or a restart makes it unknown.
 fn is_under_way(w: &Work<'_>, stand_down: &Attempt) -> bool {
     let theirs = |a: &&Attempt| a.kind == AttemptKind::Notice && a.recipient.contact == stand_down.recipient.contact;
+    // Of a phone call too, where no text was sent: its text would come before the ring.
     w.state.attempts.iter().filter(theirs).any(|a| a.state == AttemptState::Sending)
 }
 
@@ -218,6 +228,7 @@ fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Resu
     let what = match attempt.channel {
         Channel::Sms => format!("sending {} segment(s)", attempt.segments),
         Channel::Email => "sending a mail".to_owned(),
+        Channel::Voice => "ringing".to_owned(),
     };
     w.log(
         LogKind::AttemptSending,
@@ -263,6 +274,7 @@ pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Re
                 Value::Null,
             );
         }
+        SendOutcome::BadUrl => bad_url(w, id)?,
         SendOutcome::NotSent { why, again_at } => {
             if w.attempt(id)?.state != AttemptState::Sending {
                 return Ok(());
@@ -283,6 +295,34 @@ pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Re
         SendOutcome::Relayed { said } => relayed(w, id, said)?,
         SendOutcome::Unknown { why } => unknown(w, id, why)?,
     }
+    Ok(())
+}
+
+/// The provider cannot ask us what is to be said: the words go with the request, and no key can answer them.
+fn bad_url(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
+    let a = w.attempt(id)?;
+    if dial::job::frozen(&a.body).is_some() {
+        let class = ErrorClass { class: Class::OurRequest, special: None };
+        return failure::refused(
+            w,
+            id,
+            Some(ErrorCode(21205)),
+            class,
+            "the provider refused the address of what is said",
+        );
+    }
+    if a.state != AttemptState::Sending {
+        return Ok(());
+    }
+    let number = a.number;
+    w.raise(AlertKind::CallbackUrl, "phone calls cannot ask us what to say, so no key answers them: they only say to answer the text; set or check server.public_url");
+    w.attempt_on(id, AttemptEvent::SurelyNotSent)?;
+    let (now, body) = (w.now(), script::frozen(&dial::job::job(w)));
+    let a = w.attempt_mut(id)?;
+    (a.body, a.not_before) = (body, now);
+    let text =
+        format!("attempt {number}: the address of what is said was refused, once more with the words themselves");
+    w.log(LogKind::AttemptRetrying, Some(id), text, Value::Null);
     Ok(())
 }
 
@@ -308,12 +348,12 @@ fn accepted(
     sid: &MessageSid,
     (status, code, error_class): (&MessageStatus, Option<ErrorCode>, ErrorClass),
 ) -> Result<(), Illegal> {
-    if let Some(whose) = status_update::linked_elsewhere(w, id, sid) {
-        status_update::raise_linked(w, id, sid, &whose)?;
+    if let Some(whose) = sids::linked_elsewhere(w, id, sid) {
+        sids::raise_linked(w, id, sid, &whose)?;
         return unknown(w, id, &format!("the answer names message {sid}, which is that of {whose}"));
     }
     status_update::join(w, id, sid, status, code, error_class, "response")?;
-    if w.attempt(id)?.callback {
+    if w.attempt(id)?.callback && dial::job::frozen(&w.attempt(id)?.body).is_none() {
         w.resolve(AlertKind::CallbackUrl);
     }
     let orphans: Vec<_> = w.loaded.orphans.iter().filter(|n| &n.sid == sid).cloned().collect();

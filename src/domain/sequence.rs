@@ -494,7 +494,7 @@ fn go_on(w: &mut Work<'_>, why: &str, due: Timestamp) -> Result<(), Illegal> {
         a.kind == AttemptKind::Notice
             && a.round == round
             && !w.state.call.is_out_by(&a.recipient.contact, a.channel)
-            && (a.state.is_waiting() || a.state.may_have_arrived())
+            && (a.state.is_waiting() || a.may_have_told())
     });
     if somebody_may_answer {
         w.state.call.deferred_from = None;
@@ -538,14 +538,14 @@ pub(super) fn stand_down(w: &mut Work<'_>, but: Option<&ContactId>) {
         return;
     }
     let mut latest: Vec<&Attempt> = Vec::new();
-    for a in w.state.attempts.iter().filter(|a| a.state.may_have_arrived() || a.state.is_waiting()) {
-        // Of a text and a mail of one round the text is taken back.
+    for a in w.state.attempts.iter().filter(|a| a.may_have_told() || a.state.is_waiting()) {
+        // Of a text and a mail or a phone call of one round the text is taken back.
         let stays = |l: &&Attempt| {
             l.recipient.contact == a.recipient.contact
                 && l.kind == AttemptKind::Notice
                 && l.round == a.round
                 && l.channel == Channel::Sms
-                && a.channel == Channel::Email
+                && a.channel != Channel::Sms
         };
         if !latest.iter().any(stays) {
             latest.retain(|l| l.recipient.contact != a.recipient.contact);
@@ -557,10 +557,24 @@ pub(super) fn stand_down(w: &mut Work<'_>, but: Option<&ContactId>) {
     let recipients: Vec<(u32, Recipient)> = latest
         .into_iter()
         .filter(|a| a.kind == AttemptKind::Notice && Some(&a.recipient.contact) != but && !passed(&a.recipient.contact))
-        .map(|a| (a.step, a.recipient.clone()))
+        .filter_map(|a| Some((a.step, stood_down(w, &a.recipient)?)))
         .collect();
     for (step, recipient) in recipients {
         let text = format!("standing down {}", recipient.name);
         add_attempt(w, AttemptKind::StandDown, step, recipient, Priority::StandDown, text);
     }
+}
+
+/// How a contact is stood down: as they were told; after a phone call by text, or by mail where no text can be sent.
+fn stood_down(w: &Work<'_>, recipient: &Recipient) -> Option<Recipient> {
+    if recipient.channel != Channel::Voice {
+        return Some(recipient.clone());
+    }
+    let directory = w.ctx.directory;
+    let (line, _) = directory.line(w.state.call.data.twilio_to_number.as_deref());
+    if directory.sender(line).is_some() {
+        return Some(recipient.clone().told_by_text());
+    }
+    let email = directory.contact(&recipient.contact)?.email.clone().filter(|_| directory.mail_from.is_some())?;
+    Some(Recipient { channel: Channel::Email, email: Some(email), ..recipient.clone() })
 }

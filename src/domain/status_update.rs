@@ -3,15 +3,17 @@
 use serde_json::json;
 
 use super::alert::{AlertKey, AlertKind};
-use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Move};
+use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel, Move};
 use super::call::ExclusionReason;
 use super::change::{Answer, Change, ReceiptRow};
 use super::codes::{Class, ErrorClass};
+use super::dial;
 use super::event::{Loaded, Source, StatusUpdate};
 use super::failure::{self, Accepted};
 use super::log::LogKind;
 use super::receipt::{MessageStatus, Verdict};
 use super::resend;
+use super::sids;
 use super::trip;
 use super::types::{Actor, AttemptId, ContactId, ErrorCode, MessageSid, Timestamp};
 use super::work::{Ctx, Illegal, Work};
@@ -51,30 +53,13 @@ fn is_same(a: &StatusUpdate, b: &StatusUpdate) -> bool {
     (&a.sid, a.attempt, &a.status, a.code) == (&b.sid, b.attempt, &b.status, b.code)
 }
 
-/// The other attempt that this message is linked to, for people: one message is never two attempts'.
-pub(super) fn linked_elsewhere(w: &Work<'_>, id: AttemptId, sid: &MessageSid) -> Option<String> {
-    let others = w.loaded.calls.iter().filter(|c| c.call.id != w.state.call.id);
-    others.chain([&w.state]).find_map(|c| {
-        let theirs = |a: &&Attempt| a.id != id && a.sid.as_ref() == Some(sid);
-        let a = c.attempts.iter().find(theirs)?;
-        Some(format!("attempt {} of call {}", a.reference(&c.call.reference), c.call.id))
-    })
-}
-
-/// Raises the alert that the provider names one message for two attempts.
-pub(super) fn raise_linked(w: &mut Work<'_>, id: AttemptId, sid: &MessageSid, whose: &str) -> Result<(), Illegal> {
-    let (number, call) = (w.attempt(id)?.number, w.state.call.id.clone());
-    w.raise(
-        AlertKind::SecondMessage.about(sid),
-        format!("call {call}: the provider names message {sid} for attempt {number}, and it is that of {whose}"),
-    );
-    Ok(())
-}
-
 /// Applies one piece of news to the attempt; what it did.
 pub(super) fn apply(w: &mut Work<'_>, id: AttemptId, update: &StatusUpdate) -> Result<&'static str, Illegal> {
     if update.source == Source::Fetch && w.attempt(id)?.conflict {
-        return settle_conflict(w, id, update);
+        return match w.attempt(id)?.channel {
+            Channel::Voice => dial::progress::settle_conflict(w, id, &update.status),
+            Channel::Sms | Channel::Email => settle_conflict(w, id, update),
+        };
     }
     let effect = join(w, id, &update.sid, &update.status, update.code, update.error_class, update.source.as_str())?;
     made_at(w, id, &update.sid, update.provider_at)?;
@@ -100,35 +85,15 @@ pub(super) fn join(
     error_class: ErrorClass,
     way: &str,
 ) -> Result<&'static str, Illegal> {
+    if !sids::may_be_of(w, id, sid)? {
+        return Ok("stale");
+    }
     let a = w.attempt(id)?;
-    if a.sid.as_ref().is_some_and(|known| known != sid) {
-        let (number, known) = (a.number, a.sid.clone());
-        let call = w.state.call.id.clone();
-        w.raise(
-            AlertKind::SecondMessage.about(sid),
-            format!(
-                "call {call}: the provider knows two messages of attempt {number}: {sid} besides {}",
-                known.map(|s| s.to_string()).unwrap_or_default()
-            ),
-        );
-        return Ok("stale");
+    if a.channel == Channel::Voice {
+        return dial::progress::join(w, id, sid, status, code, way);
     }
-    let was = a.state;
-    let newly_known = a.sid.is_none();
-    if newly_known && let Some(whose) = linked_elsewhere(w, id, sid) {
-        raise_linked(w, id, sid, &whose)?;
-        return Ok("stale");
-    }
+    let (was, newly_known) = (a.state, a.sid.is_none());
     let old_rank = a.message_status.as_ref().and_then(MessageStatus::rank);
-    // A skipped or cancelled attempt never left: news of it is kept, and a person should look.
-    if matches!(was, AttemptState::Skipped | AttemptState::Cancelled) {
-        let (number, call) = (a.number, w.state.call.id.clone());
-        w.raise(
-            AlertKind::UnexpectedMessage.about(sid),
-            format!("call {call}: the provider has a message of attempt {number}, which is {was}"),
-        );
-        return Ok("stale");
-    }
     if newly_known {
         let poll_at = w.now().plus(w.ctx.rules.poll_after);
         let a = w.attempt_mut(id)?;
@@ -350,7 +315,8 @@ pub(super) fn polled(w: &mut Work<'_>, id: AttemptId, again_at: Option<Timestamp
             return Ok(());
         }
         let word = status.map(|s| s.to_string()).unwrap_or_default();
-        w.raise(key, format!("no final status from the provider for a text to {name} (last: {word})"));
+        let what = w.attempt(id)?.channel.noun();
+        w.raise(key, format!("no final status from the provider for a {what} to {name} (last: {word})"));
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use super::call::CallStatus;
 use super::change::{Answer, Change, Effect};
 use super::decide;
 use super::deferred;
+use super::dial;
 use super::event::{Event, Loaded};
 use super::ladder_end;
 use super::reply;
@@ -46,6 +47,9 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         Event::Claim { attempt, engine, provider_after } => {
             with_call(loaded, ctx, |w| sending::claim(w, *attempt, engine, *provider_after))?
         }
+        Event::Asked(at) => with_call(loaded, ctx, |w| dial::key::asked(w, at))?,
+        Event::Key { turn, digits } => with_call(loaded, ctx, |w| dial::key::key(w, turn, digits))?,
+        Event::EndPhoneCall { attempt } => with_call(loaded, ctx, |w| dial::ending::end(w, *attempt))?,
         Event::Sent { attempt, outcome } => with_call(loaded, ctx, |w| sending::sent(w, *attempt, outcome))?,
         Event::EngineGone { attempt, engine } => with_call(loaded, ctx, |w| sending::engine_gone(w, *attempt, engine))?,
         Event::Searched { attempt, complete, began_at } => {

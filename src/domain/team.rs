@@ -114,6 +114,8 @@ pub struct Directory {
     pub fallback: Vec<Sender>,
     /// From whom mails come; `None`: no mail is sent.
     pub mail_from: Option<MailAddress>,
+    /// The number that phone calls come from where a line names none; `None`: no phone is rung.
+    pub voice_from: Option<Sender>,
     /// Who is told once a round where a step, a line or a ladder finds nobody, before a call is given up.
     pub last_resort: Vec<ContactId>,
     /// The words of levels and of emergencies.
@@ -301,6 +303,11 @@ impl Directory {
     pub fn sender<'a>(&'a self, line: &'a Line) -> Option<&'a Sender> {
         line.from.as_ref().or(self.from.as_ref())
     }
+
+    /// The number that phone calls of this line come from.
+    pub fn voice_sender<'a>(&'a self, _: &'a Line) -> Option<&'a Sender> {
+        self.voice_from.as_ref()
+    }
 }
 
 #[cfg(test)]
@@ -348,6 +355,7 @@ mod tests {
             from: "+15005550006".parse().ok(),
             fallback: Vec::new(),
             mail_from: None,
+            voice_from: None,
             last_resort: Vec::new(),
             levels: Levels::default(),
         }

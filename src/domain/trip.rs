@@ -5,7 +5,7 @@ use serde_json::json;
 use super::alert::AlertChange;
 use super::attempt::{Attempt, AttemptKind, Channel};
 use super::breaker::{
-    ACCOUNT, Breaker, Evidence, PROBE_EVERY_S, Probe, Route, RouteQuery, next_probe, route, senders, shown,
+    Breaker, Evidence, PROBE_EVERY_S, Probe, Route, RouteQuery, account_of, key_of, next_probe, route, senders, shown,
 };
 use super::call::CallStatus;
 use super::change::{Answer, BreakerChange, Change};
@@ -13,7 +13,7 @@ use super::codes::{Class, ErrorClass, Special};
 use super::event::{BreakerEvent, Loaded};
 use super::ladder::is_opted_out;
 use super::log::{LogEntry, LogKind};
-use super::mail::{RELAY, is_relay};
+use super::mail::RELAY;
 use super::types::{AttemptId, ContactId, Sender, Timestamp};
 use super::work::{Ctx, Illegal, Work};
 use super::{MessageStatus, Verdict};
@@ -49,25 +49,35 @@ fn current(w: &Work<'_>) -> Vec<Breaker> {
 /// By whom this attempt goes now. A stand-in that the recipient has opted out of is left out; who has opted out of the first
 /// sender is the claim's to see.
 pub(super) fn route_of(w: &Work<'_>, a: &Attempt) -> Option<Route> {
-    let mut senders = senders(w.ctx.directory, w.state.call.data.twilio_to_number.as_deref(), a.own_sender());
+    let mut senders = senders_of(w, a);
     let first = senders.first().copied();
     senders.retain(|s| Some(*s) == first || !is_opted_out(w, &a.recipient, Some(s.as_str())));
-    route(&current(w), &senders, RouteQuery { kind: a.kind, priority: a.priority }, w.now())
+    let query = RouteQuery { kind: a.kind, priority: a.priority, channel: a.channel };
+    route(&current(w), &senders, query, w.now())
+}
+
+fn senders_of<'a>(w: &'a Work<'_>, a: &'a Attempt) -> Vec<&'a Sender> {
+    senders(w.ctx.directory, w.state.call.data.twilio_to_number.as_deref(), a.own_sender(), a.channel)
+}
+
+/// The breaker of what this attempt goes by, or its account's.
+fn key_for(a: &Attempt, class: Class) -> String {
+    let of_all = account_of(a.channel).filter(|_| class == Class::Account);
+    let own = || a.sender.as_ref().map(|s| key_of(a.channel, s.as_str()));
+    of_all.map(str::to_owned).or_else(own).or_else(|| account_of(a.channel).map(str::to_owned)).unwrap_or_default()
 }
 
 /// Whether its recipient has opted out of a stand-in: then it may have to wait where others need not.
 pub(super) fn passes_over(w: &Work<'_>, a: &Attempt) -> bool {
-    let mut stand_ins = w.ctx.directory.fallback.iter();
+    let mut stand_ins = w.ctx.directory.fallback.iter().filter(|_| a.channel == Channel::Sms);
     stand_ins.any(|s| is_opted_out(w, &a.recipient, Some(s.as_str())))
 }
 
 /// Whether a breaker keeps the sender of this attempt from being used as before.
 pub(super) fn holds(w: &Work<'_>, a: &Attempt) -> bool {
-    current(w).iter().any(|b| {
-        b.is_open()
-            && ((b.is_account() && a.channel == Channel::Sms)
-                || a.sender.as_ref().is_some_and(|s| s.as_str() == b.sender))
-    })
+    let own = a.sender.as_ref().map(|s| key_of(a.channel, s.as_str()));
+    let is_its_own = |b: &Breaker| Some(b.sender.as_str()) == account_of(a.channel) || Some(&b.sender) == own.as_ref();
+    current(w).iter().any(|b| b.is_open() && is_its_own(b))
 }
 
 /// Whether nothing of this call can be sent this way: the account's breaker is open, or that of each of its senders; for mails, the
@@ -78,8 +88,9 @@ pub(super) fn shut(w: &Work<'_>, channel: Channel) -> bool {
     if channel == Channel::Email {
         return is_open(RELAY);
     }
-    let all = senders(w.ctx.directory, w.state.call.data.twilio_to_number.as_deref(), None);
-    is_open(ACCOUNT) || (!all.is_empty() && all.iter().all(|s| is_open(s.as_str())))
+    let all = senders(w.ctx.directory, w.state.call.data.twilio_to_number.as_deref(), None, channel);
+    account_of(channel).is_some_and(is_open)
+        || (!all.is_empty() && all.iter().all(|s| is_open(&key_of(channel, s.as_str()))))
 }
 
 /// The attempt goes as a probe of these: the next one waits its time.
@@ -100,8 +111,7 @@ pub(super) fn open(
     text: &str,
 ) -> Result<(), Illegal> {
     let a = w.attempt(id)?;
-    let own = a.sender.as_ref().map_or(ACCOUNT, Sender::as_str);
-    let sender = if asks.class == Class::Account { ACCOUNT } else { own }.to_owned();
+    let sender = key_for(a, asks.class);
     let (code, sent_at, now) = (a.error_code, a.sent_at.unwrap_or(a.created_at), w.now());
     let known = current(w).into_iter().find(|b| b.sender == sender);
     let probe = if asks.special == Some(Special::Credentials) { Probe::List } else { Probe::Notice };
@@ -144,23 +154,36 @@ pub(super) fn open(
 
 /// What an attempt proves of its sender by where its message is now; closes what it probed.
 pub(super) fn ingested(w: &mut Work<'_>, id: AttemptId, status: &MessageStatus) -> Result<(), Illegal> {
+    let sent_at = w.attempt(id)?.sent_at;
+    let proof = match status {
+        MessageStatus::Delivered | MessageStatus::Read => Some("it was delivered"),
+        MessageStatus::Sent if sent_at.is_some_and(|at| w.now().since(at) >= w.ctx.rules.status_timeout) => {
+            Some("it was sent and no error followed")
+        }
+        _ => None,
+    };
+    let verdict = if status.verdict() == Some(Verdict::Failed) { Some(Verdict::Failed) } else { None };
+    proven(w, id, proof, verdict)
+}
+
+/// An attempt proves this of its sender, where it proves anything, or was accepted at least and has not failed; closes what it
+/// probed.
+pub(super) fn proven(
+    w: &mut Work<'_>,
+    id: AttemptId,
+    proof: Option<&'static str>,
+    verdict: Option<Verdict>,
+) -> Result<(), Illegal> {
     let breakers = current(w);
     if !breakers.iter().any(Breaker::is_open) {
         return Ok(());
     }
     let a = w.attempt(id)?;
-    let (Some(sender), Some(sent_at)) = (a.sender.clone(), a.sent_at) else { return Ok(()) };
-    let proof = match status {
-        MessageStatus::Delivered | MessageStatus::Read => Some("it was delivered"),
-        MessageStatus::Sent if w.now().since(sent_at) >= w.ctx.rules.status_timeout => {
-            Some("it was sent and no error followed")
-        }
-        _ => None,
-    };
-    let failed = status.verdict() == Some(Verdict::Failed);
-    let number = a.number;
+    let (Some(sender), Some(sent_at)) = (a.sender.as_ref(), a.sent_at) else { return Ok(()) };
+    let failed = verdict == Some(Verdict::Failed);
+    let (number, own, account) = (a.number, key_of(a.channel, sender.as_str()), account_of(a.channel));
     let closes = |b: &&Breaker| {
-        let its_own = b.sender == sender.as_str() || (b.is_account() && !is_relay(&sender));
+        let its_own = b.sender == own || Some(b.sender.as_str()) == account;
         // While it is open only probes go: whatever was sent after it opened is one.
         its_own && b.is_open() && sent_at > b.opened_at && b.probe == Probe::Notice
     };
@@ -223,9 +246,8 @@ pub(super) fn held_until(w: &Work<'_>, a: &Attempt, due: Timestamp) -> Timestamp
         let own = breakers.iter().find(|b| b.sender == key);
         own.map(|b| b.closed_at.unwrap_or(w.now())).filter(|end| *end > due)
     };
-    let all = senders(w.ctx.directory, w.state.call.data.twilio_to_number.as_deref(), a.own_sender());
-    let of_all = all.iter().map(|s| end(s.as_str())).min().flatten();
-    let account = end(ACCOUNT).filter(|_| a.channel == Channel::Sms);
+    let of_all = senders_of(w, a).iter().map(|s| end(&key_of(a.channel, s.as_str()))).min().flatten();
+    let account = account_of(a.channel).and_then(end);
     [account, of_all].into_iter().flatten().fold(due, Timestamp::max)
 }
 
@@ -236,7 +258,7 @@ pub(super) fn held(w: &Work<'_>, channel: Channel) -> Option<(Vec<ContactId>, Tr
     if call.status != CallStatus::Dispatching || !shut(w, channel) {
         return None;
     }
-    let of_channel = |b: &&Breaker| b.is_open() && (b.sender == RELAY) == (channel == Channel::Email);
+    let of_channel = |b: &&Breaker| b.is_open() && b.channel() == channel;
     let opened = current(w).iter().filter(of_channel).map(|b| b.opened_at).min();
     let was_probe = |a: &Attempt| {
         let repeated = a.repeats.and_then(|r| w.state.attempt(r));

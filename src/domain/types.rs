@@ -184,7 +184,8 @@ impl FromStr for AttemptId {
     }
 }
 
-/// The provider's name of a message: `SM` or `MM` and 32 hex digits (`facts/twilio.md` §1).
+/// The provider's name of a message, `SM` or `MM` and 32 hex digits (`facts/twilio.md` §1), or of a phone call, `CA` and as many
+/// (`facts/twilio-voice.md` §1): an attempt has one or the other.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageSid(String);
 
@@ -193,15 +194,21 @@ impl MessageSid {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it is that of a phone call.
+    pub fn is_of_a_call(&self) -> bool {
+        self.0.starts_with("CA")
+    }
 }
 
 impl FromStr for MessageSid {
     type Err = ParseError;
     fn from_str(s: &str) -> Result<Self, ParseError> {
         let ok = s.len() == 34
-            && (s.starts_with("SM") || s.starts_with("MM"))
+            && ["SM", "MM", "CA"].iter().any(|kind| s.starts_with(kind))
             && s.bytes().skip(2).all(|b| b.is_ascii_hexdigit());
-        if ok { Ok(Self(s.to_owned())) } else { Err(ParseError::new("message SID", "is SM or MM and 32 hex digits")) }
+        let form = "is SM, MM or CA and 32 hex digits";
+        if ok { Ok(Self(s.to_owned())) } else { Err(ParseError::new("message SID", form)) }
     }
 }
 
@@ -456,7 +463,7 @@ mod tests {
         }
         let sid = format!("SM{}", "a1".repeat(16));
         assert_eq!(sid.parse::<MessageSid>().map(|s| s.to_string()), Ok(sid.clone()));
-        for bad in ["SM12", &sid[1..], &format!("{sid}0"), &sid.replace("SM", "CA"), &sid.replace('a', "g")] {
+        for bad in ["SM12", &sid[1..], &format!("{sid}0"), &sid.replace("SM", "AC"), &sid.replace('a', "g")] {
             assert!(bad.parse::<MessageSid>().is_err(), "{bad}");
         }
         for ok in ["+15005550006", "12345", "AcmePlumb", &format!("MG{}", "0".repeat(32))] {

@@ -4,6 +4,7 @@ use super::alert::{AlertKey, AlertKind};
 use super::attempt::{Attempt, AttemptKind, AttemptState, Channel};
 use super::body::{self, RenderInput, TextKind};
 use super::call::CallStatus;
+use super::dial::job;
 use super::mail::{self, MailInput};
 use super::types::AttemptId;
 use super::work::{Illegal, Work, holder_name};
@@ -12,6 +13,12 @@ use super::work::{Illegal, Work, holder_name};
 pub(super) fn write(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
     if w.attempt(id)?.channel == Channel::Email {
         let body = mail(w, id)?;
+        let a = w.attempt_mut(id)?;
+        (a.body, a.segments) = (body, 1);
+        return Ok(());
+    }
+    if w.attempt(id)?.channel == Channel::Voice {
+        let body = job::kept(&job::job(w));
         let a = w.attempt_mut(id)?;
         (a.body, a.segments) = (body, 1);
         return Ok(());

@@ -174,12 +174,16 @@ impl<'a> Work<'a> {
 
     /// The finished change.
     pub(super) fn into_change(mut self) -> Change {
-        // A mail that the relay took tells nobody; where the ladder has no texts it is all that can be known.
-        let by_mail_alone = !self.state.call.policy.has_texts();
+        // A mail that the relay took tells nobody; where the ladder has mails alone it is all that can be known.
+        let by_mail_alone = self.state.call.policy.steps.iter().all(|s| s.channel == Channel::Email);
         let told = self.state.attempts.iter().any(|a| {
             a.kind == AttemptKind::Notice
-                && matches!(a.state, AttemptState::Submitted | AttemptState::Delivered)
-                && (a.channel != Channel::Email || by_mail_alone)
+                && match a.channel {
+                    Channel::Sms => matches!(a.state, AttemptState::Submitted | AttemptState::Delivered),
+                    Channel::Email => by_mail_alone && a.was_taken(),
+                    // Picked up is not told: a key is.
+                    Channel::Voice => a.state == AttemptState::Delivered,
+                }
         });
         let call = &mut self.state.call;
         if told && call.notified_at.is_none() {

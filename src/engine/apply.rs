@@ -302,6 +302,9 @@ impl Core {
             self.wake.notify(WakeSignal::Send);
             self.wake.notify(WakeSignal::Due);
         }
+        if has(&[LogKind::AttemptEnding]) {
+            self.wake.notify(WakeSignal::Ringing);
+        }
         if has(&[LogKind::MessageConflict]) {
             self.wake.notify(WakeSignal::Poll);
         }
@@ -379,8 +382,12 @@ impl Core {
             Event::Settle { attempt, how: Settlement::Sent(sid), .. } => {
                 Load::Message { attempt: Some(*attempt), sid: sid.clone(), said: None }
             }
-            Event::Claim { attempt, .. }
-            | Event::Settle { attempt, .. }
+            Event::Claim { attempt, .. } => Load::Claim(*attempt),
+            Event::Asked(at) | Event::Key { turn: at, .. } => {
+                Load::Message { attempt: Some(at.attempt), sid: at.sid.clone(), said: None }
+            }
+            Event::Settle { attempt, .. }
+            | Event::EndPhoneCall { attempt }
             | Event::Sent { attempt, .. }
             | Event::EngineGone { attempt, .. }
             | Event::Searched { attempt, .. }
@@ -421,6 +428,8 @@ fn other_ids(id: &CallId) -> Vec<CallId> {
 fn phones_of(event: &Event, directory: &Directory) -> Vec<PhoneNumber> {
     match event {
         Event::Polled { .. }
+        | Event::Asked(_)
+        | Event::EndPhoneCall { .. }
         | Event::Gone { .. }
         | Event::EngineGone { .. }
         | Event::ClearOptOut { .. }
@@ -434,7 +443,12 @@ fn phones_of(event: &Event, directory: &Directory) -> Vec<PhoneNumber> {
         Event::Inbound(text) => {
             text.from.parse().into_iter().chain(directory.contacts.iter().map(|c| c.phone.clone())).collect()
         }
-        Event::StatusUpdate(update) if update.status.verdict() != Some(crate::domain::Verdict::Failed) => Vec::new(),
+        // That of a phone call is another word.
+        Event::StatusUpdate(update)
+            if update.status.verdict() != Some(crate::domain::Verdict::Failed) && !update.sid.is_of_a_call() =>
+        {
+            Vec::new()
+        }
         _ => directory.contacts.iter().map(|c| c.phone.clone()).collect(),
     }
 }

@@ -12,19 +12,20 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
 
 use crate::domain::Timestamp;
-use crate::domain::attempt::{Attempt, AttemptKind, Priority};
+use crate::domain::attempt::{Attempt, AttemptKind, Channel, Priority};
 use crate::domain::breaker::{self, Breaker, Route, RouteQuery};
 use crate::domain::change::{Answer, ToSend};
 use crate::domain::codes::{self, ErrorClass, classify};
 use crate::domain::event::{Event, SendOutcome};
-use crate::domain::mail::{self, MailAddress, is_relay};
+use crate::domain::mail::{self, MailAddress};
 use crate::domain::types::{Actor, AttemptId, CallId};
 use crate::domain::{Class, Special};
 use crate::failpoint::{self, Safeguard};
 use crate::gateways::{Callback, GatewayError, Mail, MailError, MailRefusal, MessageBody, Submission};
 use crate::store::{SendQueueKey, SendQueuePosition, Sendable, StoreError};
 
-use super::rate::Rates;
+use super::placing;
+use super::rate::{PHONE_CALLS, Rates};
 use super::send_queues;
 use super::wake::WakeSignal;
 use super::{Engine, Scope, others_go_on};
@@ -90,7 +91,8 @@ impl Dispatcher {
         let now = clock.now();
         let mut breakers = store.breakers().await?;
         lock(&self.quarantined).retain(|_, until| *until > now);
-        lock(&self.rates).set(self.engine.bounds().messages_per_second);
+        let bounds = self.engine.bounds();
+        lock(&self.rates).set(bounds.messages_per_second, bounds.calls_per_second);
         let mut started = Started { boot: clock.boot(), ..Started::default() };
         // Of a command that is the engine for one call: when its own texts may go, whatever others wait for.
         let mut own = None;
@@ -205,6 +207,7 @@ impl Dispatcher {
             priority: a.priority,
             kind: a.kind,
             own: a.own_sender().cloned(),
+            channel: a.channel,
             created_at: a.created_at,
         });
         Ok((items.collect(), waiting().map(|a| a.not_before).filter(|at| *at > now).min()))
@@ -238,7 +241,7 @@ impl Dispatcher {
             if skip || (reminders_wait && item.priority != Priority::First) {
                 continue;
             }
-            let is_mail = item.own.as_ref().is_some_and(is_relay);
+            let is_mail = item.channel == Channel::Email;
             let places = if is_mail { &self.mail_permits } else { &self.permits };
             let Ok(permit) = places.clone().try_acquire_owned() else {
                 if is_mail {
@@ -249,9 +252,10 @@ impl Dispatcher {
                 done.full = true;
                 return kept;
             };
-            let query = RouteQuery { kind: item.kind, priority: item.priority };
-            let senders = breaker::senders(&directory, item.dialled.as_deref(), item.own.as_ref());
+            let query = RouteQuery { kind: item.kind, priority: item.priority, channel: item.channel };
+            let senders = breaker::senders(&directory, item.dialled.as_deref(), item.own.as_ref(), item.channel);
             let (sender, probes) = match breaker::route(breakers, &senders, query, now) {
+                Some(Route::Send { probes, .. }) if item.channel == Channel::Voice => (PHONE_CALLS.to_owned(), probes),
                 Some(Route::Send { sender, probes }) => (sender.as_str().to_owned(), probes),
                 // What probes nothing is put off by its claim.
                 Some(Route::Hold { .. }) if item.kind != AttemptKind::Notice => (String::new(), Vec::new()),
@@ -437,6 +441,9 @@ impl One {
         if let Some(to) = &a.recipient.email {
             return self.mail(a, to).await;
         }
+        if a.channel == Channel::Voice {
+            return placing::place(&self.engine, send, |asked| self.again_at(a, asked)).await;
+        }
         let message = Submission {
             attempt: a.id,
             to: a.recipient.phone.clone(),
@@ -557,7 +564,7 @@ const fn believed(priority: Priority) -> Duration {
 }
 
 /// A provider's words may quote a number: only the first part is kept, digits masked.
-fn shortened(message: &str) -> String {
+pub(super) fn shortened(message: &str) -> String {
     message.chars().take(120).map(|c| if c.is_ascii_digit() { '•' } else { c }).collect()
 }
 

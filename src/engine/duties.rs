@@ -21,6 +21,7 @@ use super::poller::Poller;
 use super::provider_clock::{self, ProviderClockWatch};
 use super::reconciler::Reconciler;
 use super::requests::{self, Requests};
+use super::ringing::{self, Ringing};
 use super::scheduler::Scheduler;
 use super::sink::Sink;
 use super::synced_contacts::ContactSync;
@@ -71,6 +72,9 @@ pub const TABLE: &[DutyRow] = &[
                 of.0.pass().await
             })
         })
+    }),
+    always("ringing", every(ringing::EVERY).on(WakeSignal::Ringing).only_asks(), |of| {
+        DutyWork::of(&Arc::new(Ringing::new(of.engine.clone())), |r| Box::pin(async move { r.pass().await }))
     }),
     always("waiting-replies", every(waiting::EVERY).on(WakeSignal::Reply).only_asks(), |of| {
         DutyWork::of(&of.engine, |e| Box::pin(async move { waiting::pass(&e).await }))

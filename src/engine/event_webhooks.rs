@@ -126,8 +126,8 @@ async fn post(core: &Core, target: &EventTarget, line: &LogLine) -> Result<Optio
     if kind.is_of_a_text() && attempt.is_none_or(|a| a.kind != AttemptKind::Notice) {
         return Ok(None);
     }
-    // A mail that the relay took was tried: nobody knows whether it was read.
-    if kind == OutgoingKind::Told && attempt.is_some_and(|a| a.channel == Channel::Email) {
+    // A mail that the relay took, and a phone call that was placed, were tried: nobody knows whether anybody heard.
+    if kind == OutgoingKind::Told && attempt.is_some_and(|a| a.channel != Channel::Sms) {
         return Ok(None);
     }
     let attempt = attempt.map(|a| json::attempt(&state.call, a));

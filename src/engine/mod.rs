@@ -26,11 +26,13 @@ pub(crate) mod json;
 pub(crate) mod layout;
 pub(crate) mod links;
 pub(crate) mod listener;
+mod lost_calls;
 pub(crate) mod mirror;
 pub(crate) mod morning;
 pub(crate) mod night;
 pub(crate) mod outbox;
 pub(crate) mod phone_calls;
+mod placing;
 pub(crate) mod poller;
 pub(crate) mod provider_clock;
 pub(crate) mod rate;
@@ -39,6 +41,7 @@ pub(crate) mod reconciler;
 pub(crate) mod recovery;
 pub(crate) mod reports;
 pub(crate) mod requests;
+pub(crate) mod ringing;
 mod safeguards;
 pub(crate) mod scheduler;
 mod send_queues;
@@ -64,7 +67,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::domain::types::CallId;
 use crate::domain::{ClockOffset, Timestamp};
-use crate::gateways::{MailGateway, SmsGateway};
+use crate::gateways::{MailGateway, SmsGateway, VoiceGateway};
 use crate::store::StoreError;
 
 use apply::Core;
@@ -90,6 +93,10 @@ pub enum Scope {
 pub struct Bounds {
     /// Per sender, in segments; 0 is unlimited.
     pub messages_per_second: f64,
+    /// Phone calls of the whole account; 0 is unlimited.
+    pub calls_per_second: f64,
+    /// How long a phone rings.
+    pub ring_for: Duration,
     /// How long the provider may keep a message before it is stale.
     pub validity: Duration,
     /// The longest that one request to the provider takes.
@@ -130,6 +137,8 @@ pub struct Engine {
     mirror: Mutex<MirrorHealth>,
     /// The relay of mails, where one is configured.
     mail: RwLock<Option<Arc<dyn MailGateway>>>,
+    /// The provider of phone calls, where one is configured.
+    voice: RwLock<Option<Arc<dyn VoiceGateway>>>,
     /// Fires when another process asked this one for the lock and may have it (never for `serve`).
     pub yielded: CancellationToken,
 }
@@ -159,6 +168,7 @@ impl Engine {
             file_watch: FileWatch::default(),
             mirror: Mutex::default(),
             mail: RwLock::default(),
+            voice: RwLock::default(),
             yielded: CancellationToken::new(),
         })
     }
@@ -181,6 +191,16 @@ impl Engine {
     /// Mails go by this relay from now on.
     pub fn set_mail(&self, relay: Option<Arc<dyn MailGateway>>) {
         *self.mail.write().unwrap_or_else(PoisonError::into_inner) = relay;
+    }
+
+    /// The provider of phone calls, by the settings in force.
+    pub fn voice(&self) -> Option<Arc<dyn VoiceGateway>> {
+        self.voice.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Phones are rung by this provider from now on.
+    pub fn set_voice(&self, provider: Option<Arc<dyn VoiceGateway>>) {
+        *self.voice.write().unwrap_or_else(PoisonError::into_inner) = provider;
     }
 
     /// How the mirror is doing, where there is one.

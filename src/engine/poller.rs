@@ -18,7 +18,7 @@ use crate::gateways::{GatewayError, ListFilter};
 use crate::store::{Pollable, StoreError};
 
 use super::wake::WakeSignal;
-use super::{Engine, Scope, others_go_on};
+use super::{Engine, Scope, others_go_on, ringing};
 
 /// Questions asked in one pass: a bound on what an outage of callbacks costs in requests.
 const BATCH: usize = 16;
@@ -138,6 +138,27 @@ impl Poller {
         Ok(json!({ "asked": messages.len() }))
     }
 
+    /// What the provider says of a message, or of a phone call.
+    async fn fetch(&self, p: &Pollable) -> Result<StatusUpdate, GatewayError> {
+        if p.sid.is_of_a_call() {
+            let provider = self.engine.voice();
+            let away =
+                GatewayError::Retryable { why: "no provider of phone calls is configured".into(), retry_after: None };
+            let record = provider.ok_or(away)?.fetch(&p.sid).await?;
+            return Ok(ringing::update(p.attempt, record));
+        }
+        let record = self.engine.sms.fetch(&p.sid).await?;
+        Ok(StatusUpdate {
+            attempt: Some(p.attempt),
+            sid: record.sid,
+            status: record.status,
+            code: record.error_code,
+            error_class: classify(record.error_code),
+            source: Source::Fetch,
+            provider_at: record.created_at,
+        })
+    }
+
     /// One question: its answer is news like any other.
     ///
     /// # Errors
@@ -145,17 +166,8 @@ impl Poller {
     pub async fn ask(&self, p: &Pollable) -> Result<(), StoreError> {
         let core = &self.engine.core;
         let mut throttled = None;
-        match self.engine.sms.fetch(&p.sid).await {
-            Ok(record) => {
-                let update = StatusUpdate {
-                    attempt: Some(p.attempt),
-                    sid: record.sid,
-                    status: record.status,
-                    code: record.error_code,
-                    error_class: classify(record.error_code),
-                    source: Source::Fetch,
-                    provider_at: record.created_at,
-                };
+        match self.fetch(p).await {
+            Ok(update) => {
                 failpoint::hit("poll.before-commit");
                 others_go_on(core.apply(Event::StatusUpdate(update), Actor::provider()).await.map(drop))?;
                 failpoint::hit("poll.committed");

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use crate::domain::mail::RELAY;
 
+/// The bucket of every phone call: the provider's rate is that of the account (`facts/twilio-voice.md` §9).
+pub const PHONE_CALLS: &str = "phone calls";
+
 /// A look at a slot is worth a millisecond, and none is more than a day away, whatever rate is asked for.
 const WAIT_MIN: Duration = Duration::from_millis(1);
 const WAIT_MAX: Duration = Duration::from_secs(86_400);
@@ -14,6 +17,7 @@ const WAIT_MAX: Duration = Duration::from_secs(86_400);
 #[derive(Debug)]
 pub struct Rates {
     per_second: f64,
+    calls_per_second: f64,
     buckets: HashMap<String, Bucket>,
 }
 
@@ -27,12 +31,12 @@ struct Bucket {
 impl Rates {
     /// `per_second` segments for every sender; 0 or less: unlimited.
     pub fn new(per_second: f64) -> Self {
-        Self { per_second, buckets: HashMap::new() }
+        Self { per_second, calls_per_second: 0.0, buckets: HashMap::new() }
     }
 
-    /// The rate from now on; what a sender has saved up stays.
-    pub fn set(&mut self, per_second: f64) {
-        self.per_second = per_second;
+    /// The rates from now on, of texts and of phone calls; what a sender has saved up stays.
+    pub fn set(&mut self, per_second: f64, calls_per_second: f64) {
+        (self.per_second, self.calls_per_second) = (per_second, calls_per_second);
     }
 
     /// Takes one slot, or says how long until there is one.
@@ -40,12 +44,12 @@ impl Rates {
     /// # Errors
     /// The time to wait.
     pub fn take(&mut self, sender: &str, boot: Duration) -> Result<(), Duration> {
-        if self.per_second <= 0.0 || sender == RELAY {
+        let rate = if sender == PHONE_CALLS { self.calls_per_second } else { self.per_second };
+        if rate <= 0.0 || sender == RELAY {
             return Ok(());
         }
         // A rate below one a second still lets one go after its time.
-        let burst = self.per_second.max(1.0);
-        let rate = self.per_second;
+        let burst = rate.max(1.0);
         let b = self.buckets.entry(sender.to_owned()).or_insert(Bucket { tokens: 1.0, at: boot });
         let elapsed = boot.saturating_sub(b.at).as_secs_f64();
         b.tokens = (b.tokens + elapsed * rate).min(burst);

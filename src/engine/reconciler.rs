@@ -10,7 +10,7 @@ use std::time::Duration;
 use tracing::{debug, warn};
 
 use crate::domain::Timestamp;
-use crate::domain::attempt::{Attempt, AttemptState};
+use crate::domain::attempt::{Attempt, AttemptState, Channel};
 use crate::domain::body::contains_reference;
 use crate::domain::codes::classify;
 use crate::domain::event::{Event, Source, StatusUpdate};
@@ -35,14 +35,14 @@ const LIST_MAX: usize = 2_000;
 
 /// Whether the provider can be asked at this moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ProviderReach {
+pub(super) enum ProviderReach {
     Answers,
     Away,
 }
 
 /// The searching side of an engine.
 pub struct Reconciler {
-    engine: Arc<Engine>,
+    pub(super) engine: Arc<Engine>,
 }
 
 impl Reconciler {
@@ -66,13 +66,16 @@ impl Reconciler {
             }
         };
         let full = due.len() >= BATCH;
-        let mut groups: BTreeMap<(String, String), Vec<Searchable>> = BTreeMap::new();
+        let mut groups: BTreeMap<(Channel, String, String), Vec<Searchable>> = BTreeMap::new();
         for s in due {
-            groups.entry((s.to.e164().to_owned(), s.sender.as_str().to_owned())).or_default().push(s);
+            groups.entry((s.channel, s.to.e164().to_owned(), s.sender.as_str().to_owned())).or_default().push(s);
         }
         let mut provider = ProviderReach::Answers;
-        for group in groups.into_values() {
-            provider = self.search(group, provider).await?;
+        for ((channel, ..), group) in groups {
+            provider = match channel {
+                Channel::Voice => self.search_calls(group, provider).await?,
+                Channel::Sms | Channel::Email => self.search(group, provider).await?,
+            };
         }
         match &self.engine.scope {
             Scope::All if full => Ok(Some(now)),
@@ -92,6 +95,7 @@ impl Reconciler {
                 number: a.number,
                 to: a.recipient.phone.clone(),
                 sender: a.sender.clone()?,
+                channel: a.channel,
                 sent_at: a.sent_at?,
                 provider_after: a.provider_after,
             };

@@ -16,6 +16,8 @@ pub(super) fn rules_in_force(rules: &Rules) -> Rules {
         prompts: Safeguard::Prompts.is_off(),
         provider_times: Safeguard::ProviderTimes.is_off(),
         last_resort: Safeguard::LastResort.is_off(),
+        one_phone_call: Safeguard::OnePhoneCall.is_off(),
+        key_needed: Safeguard::KeyNeeded.is_off(),
     };
     Rules { off, ..rules.clone() }
 }

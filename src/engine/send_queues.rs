@@ -1,9 +1,13 @@
 //! In which order the texts of several lanes go: pure, and bounded by the pages that were read.
 
+use crate::domain::attempt::Channel;
 use crate::domain::breaker;
+use crate::domain::mail::is_relay;
 use crate::domain::team::Directory;
 use crate::domain::types::{AttemptId, Sender, Timestamp};
 use crate::store::{SendQueue, SendQueuePosition, Sendable};
+
+use super::rate::PHONE_CALLS;
 
 /// How many lanes are looked at together.
 pub(super) const READ: usize = 1_024;
@@ -23,8 +27,12 @@ pub(super) fn next_page(page: &[Sendable], limit: usize) -> Option<(Timestamp, A
 
 /// By whom a lane goes while every breaker is closed; empty: by nobody.
 pub(super) fn first_sender(queue: &SendQueue, directory: &Directory) -> String {
+    if queue.is_of_phone_calls() {
+        return PHONE_CALLS.to_owned();
+    }
     let own = queue.own();
-    let all = breaker::senders(directory, queue.dialled(), own.as_ref());
+    let channel = if own.as_ref().is_some_and(is_relay) { Channel::Email } else { Channel::Sms };
+    let all = breaker::senders(directory, queue.dialled(), own.as_ref(), channel);
     all.first().map(|s| Sender::as_str(s).to_owned()).unwrap_or_default()
 }
 
@@ -75,6 +83,7 @@ mod tests {
             dialled: None,
             priority,
             kind: AttemptKind::Notice,
+            channel: Channel::Sms,
             own: None,
             created_at: Timestamp::from_millis(created),
         }

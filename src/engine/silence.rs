@@ -39,11 +39,8 @@ async fn unnotified(core: &Core, now: Timestamp) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Where mails alone tell, an answer is asked for.
+/// Where no text tells, an answer is asked for.
 async fn unanswered(core: &Core, now: Timestamp) -> Result<(), StoreError> {
-    if core.directory().mail_from.is_none() {
-        return Ok(());
-    }
     for call in core.store.unanswered(now.minus(ANSWERED_WITHIN), BATCH).await? {
         others_go_on(core.apply(Event::Unanswered { call }, Actor::engine()).await.map(drop))?;
     }

@@ -57,6 +57,8 @@ pub enum WakeSignal {
     Listen,
     /// The replies that wait: rung when one was stored.
     Reply,
+    /// Whoever ends phone calls: rung when one needs nobody any more.
+    Ringing,
     /// Those who deliver alerts, all of them.
     Alerts,
     /// Those who tell receivers of event webhooks, all of them.
@@ -100,6 +102,7 @@ impl Wake {
             WakeSignal::Due,
             WakeSignal::Send,
             WakeSignal::Poll,
+            WakeSignal::Ringing,
             WakeSignal::Mirror,
             WakeSignal::Alerts,
             WakeSignal::Events,

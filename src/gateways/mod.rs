@@ -26,6 +26,7 @@ use crate::domain::alert::AlertKey;
 use crate::domain::mail::MailAddress;
 use crate::domain::types::CallRef;
 use crate::domain::types::{AttemptId, CallId, ErrorCode, MessageSid, Sender, Timestamp};
+use crate::domain::voice::status::PhoneCallStatus;
 use crate::domain::{MessageStatus, PhoneNumber, ProviderClock};
 
 /// One message to be created.
@@ -146,6 +147,62 @@ pub trait SmsGateway: Send + Sync {
     fn clock(&self) -> ProviderClock {
         ProviderClock::default()
     }
+}
+
+/// One phone call to be placed.
+#[derive(Debug, Clone)]
+pub struct CallRequest {
+    pub attempt: AttemptId,
+    pub to: PhoneNumber,
+    pub from: PhoneNumber,
+    pub script: CallScript,
+    pub ring_for: Duration,
+    pub callback: Callback,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallScript {
+    Asked,
+    Spoken(String),
+}
+
+#[derive(Debug, Clone)]
+pub struct CallRecord {
+    pub sid: MessageSid,
+    pub status: PhoneCallStatus,
+    pub to: String,
+    pub from: String,
+    pub direction: String,
+    pub created_at: Option<Timestamp>,
+    pub queue_time: Option<Duration>,
+}
+
+#[derive(Debug, Clone)]
+pub struct CallListFilter {
+    pub to: String,
+    pub from: String,
+    pub not_before: Option<Timestamp>,
+    pub limit: usize,
+}
+
+#[derive(Debug, Clone)]
+pub struct CallListing {
+    pub calls: Vec<CallRecord>,
+    pub complete: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EndCall {
+    Cancel,
+    Redirect(String),
+}
+
+#[async_trait]
+pub trait VoiceGateway: Send + Sync {
+    async fn place(&self, call: &CallRequest) -> Result<CallRecord, GatewayError>;
+    async fn fetch(&self, sid: &MessageSid) -> Result<CallRecord, GatewayError>;
+    async fn list(&self, filter: &CallListFilter) -> Result<CallListing, GatewayError>;
+    async fn end(&self, sid: &MessageSid, how: &EndCall) -> Result<(), GatewayError>;
 }
 
 /// One mail.

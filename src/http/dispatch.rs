@@ -173,8 +173,9 @@ async fn is_held(core: &Core, call: &CallState, until: Timestamp) -> bool {
     let Some(first) = call.attempts.iter().find(waits) else { return false };
     let Ok(breakers) = core.store.breakers().await else { return false };
     let directory = core.directory();
-    let senders = breaker::senders(&directory, call.call.data.twilio_to_number.as_deref(), first.sender.as_ref());
-    let query = RouteQuery { kind: first.kind, priority: first.priority };
+    let senders =
+        breaker::senders(&directory, call.call.data.twilio_to_number.as_deref(), first.sender.as_ref(), first.channel);
+    let query = RouteQuery { kind: first.kind, priority: first.priority, channel: first.channel };
     let route = breaker::route(&breakers, &senders, query, core.clock.now());
     matches!(route, Some(Route::Hold { until: probe }) if probe > until)
 }

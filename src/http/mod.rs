@@ -24,6 +24,7 @@ mod stall;
 mod state;
 #[cfg(test)]
 mod tests;
+mod voice;
 mod webhooks;
 
 pub use server::{BindError, bind, serve};

@@ -28,6 +28,7 @@ use crate::domain::phone::masked;
 use crate::domain::types::{Actor, AttemptId};
 use crate::engine::intake::reports::platform_call_id;
 use crate::gateways::twilio::call_ended::CallCallback;
+use crate::gateways::twilio::voice_form::VoiceForm;
 use crate::gateways::twilio::wire::{FormError, InboundSms, StatusCallback};
 
 use crate::failpoint::{self, Safeguard};
@@ -38,6 +39,7 @@ use super::problem::Problem;
 use super::refusals::WebhookRefusal;
 use super::request::{body, form, json as json_answer, media_type};
 use super::state::HttpState;
+use super::voice::{self, VoiceWebhook};
 
 const SIGNATURE: &str = "x-twilio-signature";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -60,8 +62,10 @@ enum Webhook<'a> {
     Status(Option<&'a str>),
     /// A person's reply.
     Inbound,
-    /// A phone call has ended.
+    /// A phone call to one of our numbers has ended.
     PhoneCall,
+    /// Something of a phone call of ours.
+    Voice(VoiceWebhook<'a>),
     /// A set-up is checked: nothing is recorded or counted.
     Probe,
 }
@@ -122,13 +126,17 @@ async fn served(
     let pairs = form(&raw).map_err(|why| Problem::bad_request(format!("The form cannot be read: {why}.")))?;
     *named = account_of(&pairs);
     let Some(wanted) = wanted else { return Ok(Err(Refused(WebhookRefusal::UnknownPath, nothing_here()))) };
-    if let Err(refused) = signed(state, parts, &pairs) {
+    let unguarded = matches!(wanted, Webhook::Voice(VoiceWebhook::Key(..))) && Safeguard::KeySignature.is_off();
+    if let Err(refused) = signed(state, parts, &pairs)
+        && !unguarded
+    {
         return Ok(Err(refused));
     }
     match wanted {
         Webhook::Status(attempt) => receipt(state, &pairs, attempt).await,
         Webhook::Inbound => inbound(state, &pairs).await,
         Webhook::PhoneCall => phone_call(state, &pairs).await,
+        Webhook::Voice(wanted) => voice(state, &pairs, wanted).await,
         Webhook::Probe => Ok(probed(state, &pairs)),
     }
 }
@@ -151,6 +159,7 @@ fn webhook_at(path: &str) -> Option<Webhook<'_>> {
         INBOUND | INBOUND_BEFORE => Some(Webhook::Inbound),
         CALL => Some(Webhook::PhoneCall),
         PROBE => Some(Webhook::Probe),
+        _ if let Some(voice) = voice::webhook_at(path) => Some(Webhook::Voice(voice)),
         _ => {
             let attempt = path.strip_prefix(STATUS)?.strip_prefix('/')?;
             (!attempt.contains('/')).then_some(Webhook::Status(Some(attempt)))
@@ -190,6 +199,20 @@ async fn receipt(
     failpoint::hit("receipt.committed");
     // Twilio logs an empty 200 as an error; 204 is what it takes.
     Ok(Ok(StatusCode::NO_CONTENT.into_response()))
+}
+
+/// A phone call of ours: what is to be said, what was pressed, how it goes.
+async fn voice(
+    state: &HttpState,
+    pairs: &[(String, String)],
+    wanted: VoiceWebhook<'_>,
+) -> Result<Result<Response, Refused>, Problem> {
+    let form = match VoiceForm::parse(pairs, account(state)) {
+        Ok(form) => form,
+        Err(e) => return Ok(Err(wrong_shape(&e))),
+    };
+    state.refusals.good_callback();
+    voice::answer(state, form, wanted).await.map(Ok)
 }
 
 /// A phone call to one of our numbers is over: its platform may still report it.
@@ -304,8 +327,9 @@ fn wrong_shape(e: &FormError) -> Refused {
 }
 
 fn nothing_here() -> Problem {
-    let detail =
-        format!("There is no webhook at this path; there are {STATUS}, {INBOUND} and {CALL}. Nothing was recorded.");
+    let detail = format!(
+        "There is no webhook at this path; there are {STATUS}, {INBOUND}, {CALL} and those of phone calls (voice, voice-key, voice-status, voice-inbound). Nothing was recorded."
+    );
     Problem::new(StatusCode::NOT_FOUND, detail)
 }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::error::StoreError;
 use super::send_queues::{SendQueueKey, SendQueuePosition};
-use crate::domain::attempt::{AttemptKind, Priority};
+use crate::domain::attempt::{AttemptKind, Channel, Priority};
 use crate::domain::event::{InboundText, StatusUpdate};
 use crate::domain::phone_call::PhoneCall;
 use crate::domain::types::{AttemptId, CallId, CallRef, MessageSid, Sender};
@@ -20,6 +20,7 @@ pub struct Sendable {
     /// What goes first.
     pub priority: Priority,
     pub kind: AttemptKind,
+    pub channel: Channel,
     /// The number that was written to, of an answer.
     pub own: Option<Sender>,
     /// When it was made: its age.
@@ -49,6 +50,7 @@ pub struct Searchable {
     pub to: PhoneNumber,
     /// Who sent.
     pub sender: Sender,
+    pub channel: Channel,
     /// When its intent was committed.
     pub sent_at: Timestamp,
     /// See [`crate::domain::attempt::Attempt::provider_after`].
@@ -139,6 +141,9 @@ pub trait Queues: Send + Sync {
     async fn open_outcomes(&self, limit: usize) -> Result<Vec<CallId>, StoreError>;
     /// Unknown outcomes that are to be looked for, earliest first.
     async fn searchable(&self, now: Timestamp, limit: usize) -> Result<Vec<Searchable>, StoreError>;
+    /// Phone calls that the provider has, that are not over, and that are to end; and those that are still queued although their
+    /// intent was committed by `stale_before`.
+    async fn phone_calls_to_end(&self, stale_before: Timestamp, limit: usize) -> Result<Vec<AttemptId>, StoreError>;
     /// When the next unknown outcome is to be looked for, after `after`.
     async fn next_search(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError>;
     /// DISPATCHING calls that nothing will look at soon: nothing waiting or in flight, no log entry since `quiet_since`, and a
@@ -147,7 +152,7 @@ pub trait Queues: Send + Sync {
     /// DISPATCHING calls accepted before `before` of which nobody has been told and nothing was accepted, and for which no alert
     /// `unnotified:<call>` is raised, oldest first: a crowd that is known hides nobody.
     async fn unnotified(&self, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;
-    /// DISPATCHING calls accepted before `before` whose ladder tells by mail alone, and for which no alert `unanswered:<call>` is
+    /// DISPATCHING calls accepted before `before` whose ladder tells nobody by text, and for which no alert `unanswered:<call>` is
     /// raised, oldest first.
     async fn unanswered(&self, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;
     /// DEFERRED calls that nobody has seen and whose wake time has come, earliest first.

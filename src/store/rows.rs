@@ -106,6 +106,7 @@ const SPECIALS: &[(Special, &str)] = &[
     (Special::OptedOut, "opted-out"),
     (Special::UnknownOutcome, "unknown-outcome"),
     (Special::WithoutCallback, "without-callback"),
+    (Special::BadUrl, "bad-url"),
     (Special::NotRepeated, "not-repeated"),
     (Special::BadText, "bad-text"),
     (Special::Credentials, "credentials"),

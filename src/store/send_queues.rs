@@ -11,6 +11,8 @@ use crate::domain::types::{AttemptId, Sender, Timestamp};
 const DIALLED_MAX: usize = 64;
 /// Never part of a sender.
 const BETWEEN: char = '|';
+/// Never a sender: it is longer than a name may be, and no number.
+const PHONE_CALLS: &str = "all phone calls";
 
 /// What picks the sender of a text. Any text is a lane; one that we did not write is that of no line, whose sender is the default.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +24,16 @@ impl SendQueue {
         let own = own.map(Sender::as_str).unwrap_or_default();
         let dialled: String = dialled.unwrap_or_default().chars().take(DIALLED_MAX).collect();
         Self(format!("{own}{BETWEEN}{dialled}"))
+    }
+
+    /// Of every phone call: the provider's rate is that of the account, whatever number they come from.
+    pub fn of_phone_calls() -> Self {
+        Self(format!("{PHONE_CALLS}{BETWEEN}"))
+    }
+
+    /// Whether phone calls wait in it.
+    pub fn is_of_phone_calls(&self) -> bool {
+        self.0.strip_suffix(BETWEEN) == Some(PHONE_CALLS)
     }
 
     pub fn from_stored(text: String) -> Self {

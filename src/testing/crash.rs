@@ -124,7 +124,9 @@ impl Hooks for Crash {
         let mut not = self.not_taken();
         let says_so = || "a test says so".to_owned();
         match load {
-            Load::Attempt(id) if not.attempts.contains(id) => Some(StoreError::Refused { what: says_so() }),
+            Load::Attempt(id) | Load::Claim(id) if not.attempts.contains(id) => {
+                Some(StoreError::Refused { what: says_so() })
+            }
             Load::Reply { sid, .. } if not.replies.contains(sid) => Some(StoreError::Refused { what: says_so() }),
             Load::Message { attempt: Some(id), .. } => {
                 if not.to_be_stuck > 0 && not.stuck.insert(*id) {

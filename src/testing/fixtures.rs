@@ -13,6 +13,9 @@ use crate::domain::team::{Contact, Directory, Line, Templates};
 /// Our sender.
 pub(crate) const SENDER: &str = "+15005550006";
 
+/// The number that our phone calls come from.
+pub(crate) const VOICE_SENDER: &str = "+15557122661";
+
 /// The phone of one of the people; a number stands for itself.
 pub(crate) fn phone(who: &str) -> &str {
     match who {
@@ -77,6 +80,7 @@ pub(crate) fn directory() -> Directory {
         from: SENDER.parse().ok(),
         fallback: Vec::new(),
         mail_from: None,
+        voice_from: None,
         last_resort: Vec::new(),
         levels: crate::domain::levels::Levels::default(),
     }

@@ -15,7 +15,9 @@ use crate::domain::breaker::Breaker;
 use crate::domain::call::CallState;
 use crate::domain::change::{Answer, BreakerChange, Change, OptOutChange, PhoneCallChange, ReceiptRow};
 use crate::domain::codes::classify;
-use crate::domain::event::{Event, InboundRow, InboundText, Loaded, NewCall, SendOutcome, Source, StatusUpdate};
+use crate::domain::event::{
+    Event, InboundRow, InboundText, Loaded, NewCall, OpenPhoneCall, PhoneTurn, SendOutcome, Source, StatusUpdate,
+};
 use crate::domain::log::LogEntry;
 use crate::domain::phone_call::PhoneCall;
 use crate::domain::rules::Rules;
@@ -208,6 +210,24 @@ impl CoreHarness {
         self.calls.iter().find(own).or_else(|| self.calls.iter().find(joined)).cloned().into_iter().collect()
     }
 
+    /// Those to the number that a claim is for.
+    fn open_phone_calls(&self, event: &Event) -> Vec<OpenPhoneCall> {
+        let Event::Claim { attempt, .. } = event else { return Vec::new() };
+        let all = || self.calls.iter().flat_map(|c| &c.attempts);
+        let Some(claimed) = all().find(|a| a.id == *attempt) else { return Vec::new() };
+        let open = all().filter(|a| a.is_open_phone_call() && a.id != *attempt);
+        open.filter(|a| a.recipient.phone == claimed.recipient.phone)
+            .filter_map(|a| {
+                Some(OpenPhoneCall {
+                    attempt: a.id,
+                    to: a.recipient.phone.e164().to_owned(),
+                    from: a.sender.as_ref()?.as_str().to_owned(),
+                    sent_at: a.sent_at?,
+                })
+            })
+            .collect()
+    }
+
     fn load(&self, event: &Event) -> Loaded {
         let of = |id: &AttemptId| self.calls.iter().filter(|c| c.attempt(*id).is_some()).cloned().collect();
         let named = |id: &CallId| self.calls.iter().filter(|c| &c.call.id == id).cloned().collect();
@@ -219,6 +239,9 @@ impl CoreHarness {
             | Event::Unnotified { call }
             | Event::Unanswered { call } => named(call),
             Event::Claim { attempt, .. }
+            | Event::EndPhoneCall { attempt }
+            | Event::Asked(PhoneTurn { attempt, .. })
+            | Event::Key { turn: PhoneTurn { attempt, .. }, .. }
             | Event::Settle { attempt, .. }
             | Event::Sent { attempt, .. }
             | Event::EngineGone { attempt, .. }
@@ -263,6 +286,7 @@ impl CoreHarness {
                 _ => Vec::new(),
             },
             said: Vec::new(),
+            phone_calls: self.open_phone_calls(event),
             orphans: self.orphans.iter().filter(|n| Some(&n.sid) == sid_of).cloned().collect(),
         }
     }

@@ -8,6 +8,7 @@ pub(crate) mod gateway;
 pub(crate) mod harness;
 
 pub(crate) mod fixtures;
+pub(crate) mod phones;
 pub(crate) mod relay;
 pub(crate) mod replies;
 pub(crate) mod story;

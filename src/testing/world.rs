@@ -9,6 +9,7 @@ use super::clock::ManualClock;
 use super::crash::{Crash, Death};
 use super::fixtures;
 use super::gateway::ScriptedGateway;
+use super::phones::ScriptedPhones;
 use super::relay::ScriptedRelay;
 use crate::clock::Clock as _;
 use crate::domain::Timestamp;
@@ -21,6 +22,7 @@ use crate::engine::clocks::ClockWatch;
 use crate::engine::dispatcher::Dispatcher;
 use crate::engine::poller::Poller;
 use crate::engine::reconciler::Reconciler;
+use crate::engine::ringing::Ringing;
 use crate::engine::scheduler::Scheduler;
 use crate::engine::supervisor::Supervisor;
 use crate::engine::{Bounds, Engine, Scope, integrity, silence, start, waiting, watch};
@@ -40,6 +42,7 @@ pub(crate) struct Setup {
     pub(crate) directory: Directory,
     pub(crate) rules: Rules,
     pub(crate) messages_per_second: f64,
+    pub(crate) calls_per_second: f64,
     pub(crate) seed: u64,
     /// The sinks that its store knows.
     pub(crate) sinks: Vec<SinkTarget>,
@@ -51,6 +54,7 @@ impl Default for Setup {
             directory: fixtures::directory(),
             rules: fixtures::rules(),
             messages_per_second: 0.0,
+            calls_per_second: 0.0,
             seed: 7,
             sinks: vec![super::office()],
         }
@@ -67,6 +71,7 @@ pub(crate) struct Process {
     pub(crate) dispatcher: Dispatcher,
     pub(crate) poller: Poller,
     pub(crate) reconciler: Reconciler,
+    pub(crate) ringing: Ringing,
     pub(crate) clocks: ClockWatch,
     pub(crate) engine: Arc<Engine>,
 }
@@ -80,6 +85,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) sms: Arc<ScriptedGateway>,
     pub(crate) relay: Arc<ScriptedRelay>,
+    pub(crate) voice: Arc<ScriptedPhones>,
     pub(crate) process: Process,
     /// The call that was dispatched last.
     pub(crate) last: Option<CallId>,
@@ -113,6 +119,8 @@ impl World {
         let process = start(&dir, &setup, &ids, &clock, &sms, "engine-1");
         let relay = Arc::new(ScriptedRelay::default());
         process.engine.set_mail(Some(relay.clone()));
+        let voice = Arc::new(ScriptedPhones::new(clock.clone()));
+        process.engine.set_voice(Some(voice.clone()));
         start::recover_local(&process.engine, "serve", None).await.expect("recovered");
         process.crash.dies(death);
         Self {
@@ -123,6 +131,7 @@ impl World {
             clock,
             sms,
             relay,
+            voice,
             process,
             last: None,
             calls: 0,
@@ -139,6 +148,7 @@ impl World {
         let (dir, setup) = (&self.dir, &self.setup);
         self.process = start(dir, setup, &self.ids, &self.clock, &self.sms, &name);
         self.process.engine.set_mail(Some(self.relay.clone()));
+        self.process.engine.set_voice(Some(self.voice.clone()));
         start::recover_local(&self.process.engine, "serve", None).await.expect("recovered");
     }
 
@@ -223,8 +233,9 @@ impl Process {
             let c = self.poller.pass().await.expect("poller");
             let d = self.reconciler.pass().await.expect("reconciler");
             waiting::pass(&self.engine).await.expect("waiting replies");
+            let e = self.ringing.pass().await.expect("ringing");
             if self.crash.writes() == before {
-                return [a, b, c, d].into_iter().flatten().min();
+                return [a, b, c, d, e].into_iter().flatten().min();
             }
         }
         panic!("the world is not quiet after {ROUNDS_MAX} rounds");
@@ -247,6 +258,8 @@ fn start(
     let bounds = Bounds {
         listen_every: Duration::from_secs(60),
         messages_per_second: setup.messages_per_second,
+        calls_per_second: setup.calls_per_second,
+        ring_for: Duration::from_secs(20),
         validity: setup.rules.validity,
         request_timeout: Duration::from_secs(15),
         poll_after: setup.rules.poll_after,
@@ -261,6 +274,7 @@ fn start(
         dispatcher: Dispatcher::new(engine.clone()),
         poller: Poller::new(engine.clone()),
         reconciler: Reconciler::new(engine.clone()),
+        ringing: Ringing::new(engine.clone()),
         clocks: ClockWatch::new(core.clone()),
         store,
         crash,

@@ -87,7 +87,10 @@ fn fixtures_are_valid() {
     let normal = c.directory.default_line.policies.get("normal").expect("replaced");
     assert_eq!((normal.steps.len(), normal.repeat, normal.exhaust_after), (3, 2, secs(600)));
     assert!(normal.has_mails() && c.smtp.is_some() && c.directory.mail_from.is_some());
-    assert_eq!(c.directory.default_line.policies.get("high").map(|p| p.steps.len()), Some(4));
+    // Nobody gave it: with a number to ring from it rings.
+    assert_eq!(c.directory.default_line.policies.get("high").map(|p| p.steps.len()), Some(5));
+    assert_eq!(c.directory.voice_from.as_ref().map(|s| s.as_str()), Some("+15005550011"));
+    assert_eq!((c.voice.per_second, c.voice.timeout), (5.0, secs(25)));
     assert_eq!(c.directory.last_resort().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["Lee Park"]);
     assert_eq!((c.server.tokens.len(), c.alerts.sinks.len(), c.test_numbers.len()), (2, 2, 1));
     for (text, says) in

@@ -6,6 +6,7 @@ mod layers;
 mod maps;
 mod mode;
 mod secret;
+mod voice;
 
 use std::path::{Path, PathBuf};
 

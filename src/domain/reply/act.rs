@@ -300,7 +300,8 @@ fn name_in(w: &Work<'_>, contact: &ContactId) -> String {
         .unwrap_or_else(|| contact.to_string())
 }
 
-fn pass(w: &mut Work<'_>, contact: &ContactId, by: &Actor, why: &str) -> Result<(), Illegal> {
+/// A contact says no: whoever passed gets no more of this call, and somebody else is told now.
+pub(in crate::domain) fn pass(w: &mut Work<'_>, contact: &ContactId, by: &Actor, why: &str) -> Result<(), Illegal> {
     if w.state.call.is_out(contact) {
         return Ok(());
     }

@@ -23,6 +23,7 @@ mod which;
 mod wording;
 mod words;
 
+pub(super) use act::pass;
 pub use lexicon::{Lexicon, OwnWord};
 pub use reading::{Reading, Says, read, references};
 pub use wording::asks;

@@ -303,6 +303,7 @@ mod tests {
             from: None,
             fallback: Vec::new(),
             mail_from: None,
+            voice_from: None,
             last_resort: Vec::new(),
             levels: crate::domain::levels::Levels::default(),
         }

@@ -3,7 +3,7 @@
 
 use crate::config::{DISPATCHING_TOLD, EXHAUSTED_UNTOLD};
 use crate::domain::Verdict;
-use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
+use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel};
 use crate::domain::call::{Call, CallState, CallStatus};
 use crate::domain::types::{AttemptId, CallRef};
 use crate::engine::json::next_follow_up;
@@ -89,6 +89,9 @@ fn result(a: &Attempt) -> String {
         AttemptKind::Answer => "Answer: ",
         AttemptKind::Update => "Update: ",
     };
+    if a.channel == Channel::Voice {
+        return result_of_phone_call(a);
+    }
     let said = match a.state {
         AttemptState::Scheduled => format!("waits to be sent to {who}"),
         AttemptState::Sending => format!("is being sent to {who}"),
@@ -108,6 +111,31 @@ fn result(a: &Attempt) -> String {
     let said = if what.is_empty() { capital(&said) } else { format!("{what}{said}") };
     let said = if why.is_empty() { format!("{said}.") } else { format!("{said}: {why}.") };
     if a.replied.is_empty() { said } else { format!("{said} {who}{REPLIED}{}", a.replied) }
+}
+
+/// How the sentence of a phone call begins that was answered with a key.
+pub const ANSWERED: &str = "Answered by ";
+
+/// The same of a phone call: a key is an answer, and nothing else is.
+fn result_of_phone_call(a: &Attempt) -> String {
+    let who = &a.recipient.name;
+    let said = match a.state {
+        AttemptState::Scheduled | AttemptState::Retrying => format!("the phone of {who} is to be rung"),
+        AttemptState::Sending => format!("the phone of {who} is being rung"),
+        AttemptState::Unknown if a.decided_at.is_some() => format!("nobody knows whether the phone of {who} was rung"),
+        AttemptState::Unknown => format!("it is being found out whether the phone of {who} was rung"),
+        AttemptState::Submitted => format!("a phone call to {who} is under way"),
+        AttemptState::Delivered => return format!("{ANSWERED}{who} with key {}.", a.replied),
+        AttemptState::Failed => format!("not answered by {who}"),
+        AttemptState::Skipped => format!("{who} was not rung"),
+        AttemptState::Cancelled => format!("{who} was not rung, as the call closed"),
+    };
+    let why = match a.state {
+        AttemptState::Submitted | AttemptState::Sending => "",
+        _ => a.result.trim().trim_end_matches('.'),
+    };
+    let said = capital(&said);
+    if why.is_empty() { format!("{said}.") } else { format!("{said}: {why}.") }
 }
 
 fn capital(text: &str) -> String {

@@ -14,8 +14,9 @@ use crate::domain::mail::MailAddress;
 use crate::domain::phone::masked;
 use crate::domain::team::Contact;
 use crate::domain::types::{AttemptId, CallId, CallRef, ContactId, MessageSid, Sender};
+use crate::domain::voice::status::PhoneCallStatus;
 use crate::domain::{ClockOffset, MessageStatus, PhoneNumber, Timestamp, Verdict};
-use crate::engine::mirror::REPLIED;
+use crate::engine::mirror::{ANSWERED, REPLIED};
 use crate::gateways::MessageRecord;
 use crate::ids::Ids;
 
@@ -336,6 +337,7 @@ fn add(draft: &mut AttemptDraft, piece: &Piece<'_>, snapshot: &BaseSnapshot, ids
     let stands = match channel {
         Channel::Sms => standing(piece, sid.is_some()),
         Channel::Email => standing_of_mail(piece),
+        Channel::Voice => standing_of_phone_call(piece, sid.is_some()),
     };
     let asked_at = asked_at(draft, snapshot).filter(|_| now.since(at) < ASKED_FOR);
     let sender = piece.message.and_then(|m| m.service.as_deref().or(m.from.as_deref())?.parse().ok());
@@ -344,6 +346,7 @@ fn add(draft: &mut AttemptDraft, piece: &Piece<'_>, snapshot: &BaseSnapshot, ids
     let sender = match channel {
         Channel::Sms => sender.or_else(|| snapshot.directory.sender(line).cloned()),
         Channel::Email => Some(Sender::relay()),
+        Channel::Voice => snapshot.directory.voice_sender(line).cloned(),
     };
     let code = piece.row.and_then(|r| r.error_code).or(piece.message.and_then(|m| m.error_code));
     let (sentence, replied) = said.split_once(&format!(" {name}{REPLIED}")).unwrap_or((said, ""));
@@ -388,7 +391,7 @@ fn add(draft: &mut AttemptDraft, piece: &Piece<'_>, snapshot: &BaseSnapshot, ids
         decided_at: stands.decided.then_some(now),
         // No relay can be asked.
         poll_at: asked_at.filter(|_| {
-            channel == Channel::Sms && matches!(stands.state, AttemptState::Submitted | AttemptState::Unknown)
+            channel != Channel::Email && matches!(stands.state, AttemptState::Submitted | AttemptState::Unknown)
         }),
         polls: 0,
         conflict: false,
@@ -419,6 +422,19 @@ fn standing_of_mail(piece: &Piece<'_>) -> Stands {
     let taken = piece.row.is_some_and(|r| r.status == AttemptState::Submitted.as_str());
     let state = if taken { Some(AttemptState::Submitted) } else { state };
     Stands { state: state.unwrap_or(AttemptState::Unknown), status: None, decided: state.is_none() }
+}
+
+/// Where a phone call stands by its row: a key was pressed, or it is over without one; else it is asked for or looked for.
+fn standing_of_phone_call(piece: &Piece<'_>, is_known: bool) -> Stands {
+    let Some(row) = piece.row.filter(|_| is_known) else { return standing(piece, false) };
+    let said = PhoneCallStatus::from_word(&row.status);
+    let was_answered = row.result.starts_with(ANSWERED);
+    let state = match said {
+        _ if was_answered => AttemptState::Delivered,
+        Some(s) if s.is_final() => AttemptState::Failed,
+        _ => AttemptState::from_word(&row.status).filter(|s| s.is_final()).unwrap_or(AttemptState::Submitted),
+    };
+    Stands { state, status: said.map(|s| MessageStatus::from_word(s.as_str())), decided: false }
 }
 
 /// Where an attempt stands by its row and its message.
@@ -485,6 +501,7 @@ fn recipient(piece: &Piece<'_>, snapshot: &BaseSnapshot) -> Option<Recipient> {
     let text = Recipient::by_text(contact, name, phone);
     let mail = piece.row.and_then(|r| r.to.as_deref()).and_then(|to| to.parse::<MailAddress>().ok());
     Some(match mail {
+        None if piece.row.is_some_and(|r| r.by_phone) => Recipient { channel: Channel::Voice, ..text },
         Some(email) => Recipient { channel: Channel::Email, email: Some(email), ..text },
         None => text,
     })

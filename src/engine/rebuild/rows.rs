@@ -125,6 +125,8 @@ pub struct EventRow {
     pub step: Option<u32>,
     /// From 1.
     pub round: Option<u32>,
+    /// It was a phone call.
+    pub by_phone: bool,
     /// The base says that its reader took the call.
     pub acknowledged: bool,
 }
@@ -136,6 +138,7 @@ impl EventRow {
         let whole = |ours: &str| layout.whole(record, ours);
         let reference = layout.tag(record);
         let (status, code) = words::delivery(layout, &text("delivery_status").unwrap_or_default());
+        let sid: Option<MessageSid> = text("message_sid").and_then(|s| s.parse().ok());
         Self {
             record: record.id.clone(),
             attempt: text("event_id").and_then(|id| id.parse().ok()),
@@ -145,7 +148,9 @@ impl EventRow {
                 .or_else(|| reference.as_ref().and_then(|(_, number)| *number))
                 .filter(|n| *n >= 1),
             result: layout.sentence(record),
-            sid: text("message_sid").and_then(|s| s.parse().ok()),
+            by_phone: sid.as_ref().is_some_and(MessageSid::is_of_a_call)
+                || text("method").is_some_and(|m| words::is_phone_call(layout, &m)),
+            sid,
             error_code: whole("error_code").or(code).map(ErrorCode),
             to: text("to"),
             contact: linked(record, layout, links, "contact"),

@@ -3,7 +3,7 @@
 
 use crate::config::{DEFERRED, DISPATCHING_TOLD, EXHAUSTED_UNTOLD};
 use crate::domain::MessageStatus;
-use crate::domain::attempt::AttemptState;
+use crate::domain::attempt::{AttemptState, Channel};
 use crate::engine::layout::Layout;
 
 use super::rows::{self, DISPATCHING};
@@ -44,6 +44,14 @@ pub(super) fn running(layout: &Layout) -> Vec<String> {
     let mut words: Vec<String> = of.filter_map(|word| layout.theirs_of("status", word)).collect();
     words.dedup();
     words
+}
+
+/// Whether this word for how somebody was told stands for a phone call alone.
+pub(super) fn is_phone_call(layout: &Layout, theirs: &str) -> bool {
+    let all: Vec<&str> = Channel::ALL.iter().map(|c| c.as_str()).collect();
+    let ours = layout.ours_of("method", theirs, &all);
+    let own = Channel::Voice.as_str();
+    if ours.is_empty() { theirs.trim().eq_ignore_ascii_case(own) } else { ours == [own] }
 }
 
 /// The level that a word of the base stands for; else the word.

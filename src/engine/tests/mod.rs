@@ -39,3 +39,4 @@ mod store_file;
 mod two_calls;
 mod unknown;
 mod unknown_later;
+mod voice;

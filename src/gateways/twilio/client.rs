@@ -120,8 +120,13 @@ impl TwilioClient {
 
     /// The URL that a message's callbacks go to; `None` where there is no public URL.
     fn callback_url(&self, attempt: AttemptId) -> Option<Url> {
+        self.webhook(&["sms-status", &attempt.to_string()])
+    }
+
+    /// Where Twilio asks us; `None` where there is no public URL.
+    pub(super) fn webhook(&self, tail: &[&str]) -> Option<Url> {
         let mut url = self.settings.public_url.clone()?;
-        url.path_segments_mut().ok()?.pop_if_empty().extend(["webhooks", "twilio", "sms-status", &attempt.to_string()]);
+        url.path_segments_mut().ok()?.pop_if_empty().extend(["webhooks", "twilio"]).extend(tail);
         url.set_query(None);
         url.set_fragment(Some(CALLBACK_OVERRIDES));
         Some(url)
@@ -129,11 +134,79 @@ impl TwilioClient {
 
     /// One document, read as it comes.
     pub(super) async fn document(&self, url: Url) -> Result<serde_json::Value, GatewayError> {
+        self.read(url, |body| serde_json::from_slice(body).ok()).await
+    }
+
+    /// One read, and what it means.
+    pub(super) async fn read<T>(&self, url: Url, read: impl FnOnce(&[u8]) -> Option<T>) -> Result<T, GatewayError> {
         let answer = self.exchange(self.reads.get(url), ANSWER_BYTES_MAX).await.map_err(read_failure)?;
         if !answer.status.is_success() {
             return Err(read_refusal(&answer));
         }
-        serde_json::from_slice(&answer.body).map_err(|_| again("the answer could not be read", None))
+        read(&answer.body).ok_or_else(|| again("the answer could not be read", None))
+    }
+
+    /// The one POST that may make something.
+    pub(super) async fn create<T>(
+        &self,
+        tail: &[&str],
+        form: &[(&'static str, String)],
+        read: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Result<T, GatewayError> {
+        let request = self.sends.post(self.url(tail)).form(form);
+        let exchanged = self.exchange(request, ANSWER_BYTES_MAX);
+        let answered = failpoint::hit_during("post.under-way", exchanged).await;
+        failpoint::hit("post.answered");
+        match answered {
+            Ok(answer) => create_outcome(&answer, read),
+            Err(failure) => Err(create_failure(failure)),
+        }
+    }
+
+    /// A POST that may be made again: it changes what is there, to what it is meant to be.
+    pub(super) async fn change(&self, tail: &[&str], form: &[(&'static str, String)]) -> Result<(), GatewayError> {
+        let request = self.sends.post(self.url(tail)).form(form);
+        let answer = self.exchange(request, ANSWER_BYTES_MAX).await.map_err(read_failure)?;
+        if answer.status.is_success() { Ok(()) } else { Err(read_refusal(&answer)) }
+    }
+
+    /// When the provider says that it made something: its clock is known by it.
+    pub(super) fn made(&self, at: Option<Timestamp>) {
+        self.clock.made(at);
+    }
+
+    /// What is on the pages from this one on: at most `limit`, and none that was made before `bound`; and whether that is all.
+    pub(super) async fn pages<P: wire::Page>(
+        &self,
+        first: Url,
+        bound: Option<Timestamp>,
+        limit: usize,
+    ) -> Result<(Vec<P::Record>, bool), GatewayError> {
+        let (mut found, mut complete, mut next) = (Vec::new(), true, Some(first));
+        for _ in 0..PAGES_MAX {
+            let Some(url) = next else { return Ok((found, complete)) };
+            let page: P = self.read_page(url).await?;
+            let (items, uri) = page.into_items();
+            next = self.next_page(uri)?;
+            for item in items {
+                // An item without a readable SID may be the one that is looked for.
+                let Some(record) = item else {
+                    complete = false;
+                    continue;
+                };
+                let made_at = P::made_at(&record);
+                self.clock.made(made_at);
+                if is_older(made_at, bound) {
+                    // The rest of this page is still looked at: that the newest come first is nowhere promised.
+                    next = None;
+                } else if found.len() < limit {
+                    found.push(record);
+                } else {
+                    return Ok((found, false));
+                }
+            }
+        }
+        Ok((found, complete && next.is_none()))
     }
 
     /// Where the API is.
@@ -209,14 +282,7 @@ impl TwilioClient {
 #[async_trait]
 impl SmsGateway for TwilioClient {
     async fn submit(&self, message: &Submission) -> Result<MessageRecord, GatewayError> {
-        let request = self.sends.post(self.url(&["Messages.json"])).form(&self.form(message));
-        let exchanged = self.exchange(request, ANSWER_BYTES_MAX);
-        let answered = failpoint::hit_during("post.under-way", exchanged).await;
-        failpoint::hit("post.answered");
-        let outcome = match answered {
-            Ok(answer) => submit_outcome(&answer),
-            Err(failure) => Err(submit_failure(failure)),
-        };
+        let outcome = self.create(&["Messages.json"], &self.form(message), wire::message).await;
         match &outcome {
             Ok(record) => {
                 self.clock.made(record.created_at);
@@ -231,12 +297,9 @@ impl SmsGateway for TwilioClient {
 
     async fn fetch(&self, sid: &MessageSid) -> Result<MessageRecord, GatewayError> {
         let url = self.url(&["Messages", &format!("{sid}.json")]);
-        let answer = self.exchange(self.reads.get(url), ANSWER_BYTES_MAX).await.map_err(read_failure)?;
-        if !answer.status.is_success() {
-            return Err(read_refusal(&answer));
-        }
-        let record = wire::message(&answer.body).filter(|record| record.sid == *sid);
-        record.inspect(|r| self.clock.made(r.created_at)).ok_or_else(|| again("the answer could not be read", None))
+        let record = self.read(url, |body| wire::message(body).filter(|record| record.sid == *sid)).await?;
+        self.clock.made(record.created_at);
+        Ok(record)
     }
 
     fn clock(&self) -> ProviderClock {
@@ -245,38 +308,12 @@ impl SmsGateway for TwilioClient {
 
     /// At most `limit` messages; with a limit of 0 nothing is asked and nothing is complete.
     async fn list(&self, filter: &ListFilter) -> Result<Listing, GatewayError> {
-        let mut listing = Listing { messages: Vec::new(), complete: false };
         if filter.limit == 0 {
-            return Ok(listing);
+            return Ok(Listing { messages: Vec::new(), complete: false });
         }
-        let mut complete = true;
-        let mut next = Some(self.list_url(filter));
-        for _ in 0..PAGES_MAX {
-            let Some(url) = next else {
-                listing.complete = complete;
-                return Ok(listing);
-            };
-            let page: wire::PageWire = self.read_page(url).await?;
-            next = self.next_page(page.next_page_uri)?;
-            for item in page.messages {
-                // An item without a readable SID may be the one that is looked for.
-                let Some(record) = item.into_record() else {
-                    complete = false;
-                    continue;
-                };
-                self.clock.made(record.created_at);
-                if is_older(&record, filter.not_before) {
-                    // The rest of this page is still looked at: that the newest come first is nowhere promised.
-                    next = None;
-                } else if listing.messages.len() < filter.limit {
-                    listing.messages.push(record);
-                } else {
-                    return Ok(listing);
-                }
-            }
-        }
-        listing.complete = complete && next.is_none();
-        Ok(listing)
+        let (messages, complete) =
+            self.pages::<wire::PageWire>(self.list_url(filter), filter.not_before, filter.limit).await?;
+        Ok(Listing { messages, complete })
     }
 }
 
@@ -316,9 +353,9 @@ impl TwilioClient {
 }
 
 /// Times in lists have whole seconds, so the bound is taken to the second too.
-fn is_older(record: &MessageRecord, bound: Option<Timestamp>) -> bool {
+fn is_older(made_at: Option<Timestamp>, bound: Option<Timestamp>) -> bool {
     let second = |t: Timestamp| t.as_millis().div_euclid(1000);
-    record.created_at.zip(bound).is_some_and(|(made, bound)| second(made) < second(bound))
+    made_at.zip(bound).is_some_and(|(made, bound)| second(made) < second(bound))
 }
 
 fn check_url(url: &Url, what: &'static str) -> Result<(), ClientError> {
@@ -348,7 +385,7 @@ enum Sent {
     After,
 }
 
-fn submit_failure(failure: Failure) -> GatewayError {
+fn create_failure(failure: Failure) -> GatewayError {
     match why(failure) {
         (Sent::Before, why) => again(why, None),
         (Sent::After, why) => GatewayError::Unknown { why },
@@ -356,11 +393,11 @@ fn submit_failure(failure: Failure) -> GatewayError {
 }
 
 /// What an answer to a create means: the outcome table of `facts/twilio.md` §4, the code before the HTTP status.
-fn submit_outcome(answer: &HttpAnswer) -> Result<MessageRecord, GatewayError> {
+fn create_outcome<T>(answer: &HttpAnswer, read: impl FnOnce(&[u8]) -> Option<T>) -> Result<T, GatewayError> {
     let http = answer.status.as_u16();
     let unknown = |why: String| Err(GatewayError::Unknown { why });
     if answer.status.is_success() {
-        return match wire::message(&answer.body) {
+        return match read(&answer.body) {
             Some(record) => Ok(record),
             None => unknown(format!("HTTP {http} with an answer that could not be read")),
         };

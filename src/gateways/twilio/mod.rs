@@ -2,8 +2,10 @@
 
 pub(crate) mod account;
 pub(crate) mod call_ended;
+mod calls;
 pub(crate) mod client;
 pub(crate) mod signature;
+pub(crate) mod voice_form;
 pub(crate) mod wire;
 
 pub use account::{AccountSeen, NumberSeen, ServiceSeen};

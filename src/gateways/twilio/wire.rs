@@ -41,7 +41,7 @@ impl MessageWire {
     /// `None` where the SID is not one; every other field may be missing or odd.
     pub(super) fn into_record(self) -> Option<MessageRecord> {
         Some(MessageRecord {
-            sid: self.sid?.parse().ok()?,
+            sid: self.sid?.parse().ok().filter(|sid: &MessageSid| !sid.is_of_a_call())?,
             status: MessageStatus::from_word(&self.status.unwrap_or_default()),
             error_code: self.error_code.as_deref().and_then(error_code),
             to: self.to.map(|s| plain_number(&s).to_owned()).unwrap_or_default(),
@@ -73,7 +73,27 @@ pub(super) fn message(body: &[u8]) -> Option<MessageRecord> {
     serde_json::from_slice::<MessageWire>(body).ok()?.into_record()
 }
 
-/// One page of a list.
+/// One page of a list: its items, those that cannot be read as `None`, and where the next page is.
+pub(super) trait Page: serde::de::DeserializeOwned {
+    type Record;
+    fn into_items(self) -> (Vec<Option<Self::Record>>, Option<String>);
+    /// By the provider's clock.
+    fn made_at(record: &Self::Record) -> Option<Timestamp>;
+}
+
+impl Page for PageWire {
+    type Record = MessageRecord;
+
+    fn into_items(self) -> (Vec<Option<MessageRecord>>, Option<String>) {
+        (self.messages.into_iter().map(MessageWire::into_record).collect(), self.next_page_uri)
+    }
+
+    fn made_at(record: &MessageRecord) -> Option<Timestamp> {
+        record.created_at
+    }
+}
+
+/// One page of the list of messages.
 #[derive(Deserialize)]
 pub(super) struct PageWire {
     /// Required: an answer without it is no list, which is not the same as an empty one.
@@ -119,11 +139,11 @@ fn masked_words(words: &str) -> String {
 }
 
 /// A text, or a number or boolean as text; anything else is as if it were not there.
-fn text<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, D::Error> {
+pub(super) fn text<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, D::Error> {
     Ok(plain(&Value::deserialize(d)?))
 }
 
-fn plain(value: &Value) -> Option<String> {
+pub(super) fn plain(value: &Value) -> Option<String> {
     match value {
         Value::String(s) => Some(s.clone()),
         Value::Number(n) => Some(n.to_string()),
@@ -252,7 +272,8 @@ impl<'a> Form<'a> {
     }
 
     fn sid(&self) -> Result<MessageSid, FormError> {
-        self.required("MessageSid")?.parse().map_err(|_| FormError::Malformed("MessageSid"))
+        let sid = self.required("MessageSid")?.parse().ok();
+        sid.filter(|sid: &MessageSid| !sid.is_of_a_call()).ok_or(FormError::Malformed("MessageSid"))
     }
 
     fn service(&self) -> Result<Option<String>, FormError> {

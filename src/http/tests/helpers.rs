@@ -127,6 +127,8 @@ fn engine(core: Arc<Core>, provider: Provider, stop: &CancellationToken) -> Arc<
     let bounds = Bounds {
         listen_every: Duration::from_secs(60),
         messages_per_second: 0.0,
+        calls_per_second: 0.0,
+        ring_for: Duration::from_secs(20),
         validity: Duration::from_secs(600),
         request_timeout: Duration::from_secs(15),
         poll_after: Duration::from_secs(30),
@@ -179,6 +181,7 @@ fn directory() -> Directory {
         from: "+15005550006".parse().ok(),
         fallback: Vec::new(),
         mail_from: None,
+        voice_from: None,
         last_resort: Vec::new(),
         levels: crate::domain::levels::Levels::default(),
     }

@@ -8,4 +8,5 @@ mod intake;
 mod limits;
 mod links;
 mod phone_calls;
+mod voice;
 mod webhooks;

@@ -97,12 +97,15 @@ fn count(conn: &Connection, of: &str, with: impl Params) -> Result<u64, StoreErr
 
 /// When the newest text that the provider accepted was sent.
 pub(super) const NEWEST_SENT: &str = "SELECT sent_at FROM attempts INDEXED BY attempts_accepted
-    WHERE state IN ('submitted', 'delivered') ORDER BY sent_at DESC LIMIT 1";
+    WHERE state IN ('submitted', 'delivered') AND channel <> 'voice' ORDER BY sent_at DESC LIMIT 1";
+/// A phone call that nobody answered says nothing of the provider.
+const FAILED_TEXTS: &str =
+    "attempts INDEXED BY attempts_failed WHERE state = 'failed' AND finished_at >= ?1 AND channel <> 'voice'";
 
 fn consecutive_failures(conn: &Connection) -> Result<u64, StoreError> {
     let newest = moment(conn, NEWEST_SENT, [])?;
     // Strictly after it: a time is a whole millisecond.
-    count(conn, FAILED, [newest.map_or(i64::MIN, |at| at.as_millis().saturating_add(1))])
+    count(conn, FAILED_TEXTS, [newest.map_or(i64::MIN, |at| at.as_millis().saturating_add(1))])
 }
 
 pub(super) const STRANDED: &str = "SELECT id, wake_at, policy FROM calls INDEXED BY calls_by_wake

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use tracing::warn;
 
-use super::{phone_calls, policies, settings, sql};
+use super::{phone_calls, policies, ringing, settings, sql};
 use crate::domain::answers::{AnsweredBefore, PastAnswer, PastReply, Prompt};
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, Recipient};
 use crate::domain::breaker::{Breaker, Evidence, Probe};
@@ -32,6 +32,13 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
         Load::Nothing => {}
         Load::Call(id) => loaded.calls.extend(call_state(conn, id.as_str())?),
         Load::Attempt(attempt) => message(conn, &mut loaded, Some(*attempt), None)?,
+        Load::Claim(attempt) => {
+            message(conn, &mut loaded, Some(*attempt), None)?;
+            let claimed = loaded.calls.iter().find_map(|c| c.attempt(*attempt));
+            if let Some(a) = claimed.filter(|a| a.channel == Channel::Voice) {
+                loaded.phone_calls = ringing::to_phone(conn, a.recipient.phone.e164(), a.id)?;
+            }
+        }
         Load::Message { attempt, sid, said } => {
             message(conn, &mut loaded, *attempt, Some(sid))?;
             let all = || loaded.calls.iter().flat_map(|c| &c.attempts);

@@ -40,6 +40,7 @@ mod repair;
 mod replies;
 mod reports;
 mod rescue;
+mod ringing;
 mod rows_copy;
 mod save;
 mod send_queues;

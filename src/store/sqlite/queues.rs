@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rusqlite::{OptionalExtension as _, params};
 
 use super::handle::SqliteStore;
-use super::{figures, orphans, phone_calls, reads, replies, send_queues, sql};
+use super::{figures, orphans, phone_calls, reads, replies, ringing, send_queues, sql};
 use crate::domain::Timestamp;
 use crate::domain::event::{InboundText, StatusUpdate};
 use crate::domain::types::{AttemptId, CallId, MessageSid};
@@ -74,6 +74,10 @@ impl Queues for SqliteStore {
 
     async fn next_search(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.read(move |conn| reads::next_search(conn, after)).await
+    }
+
+    async fn phone_calls_to_end(&self, stale_before: Timestamp, limit: usize) -> Result<Vec<AttemptId>, StoreError> {
+        self.list(move |context| ringing::to_end(context, stale_before, limit)).await
     }
 
     async fn stranded(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 use super::damage::Damage;
 use super::load::{call_from, call_state, str_at, text, update_from};
 use super::sql::call_columns;
+use crate::domain::attempt::Channel;
 use crate::domain::call::CallStatus;
 use crate::domain::change::ReceiptRow;
 use crate::domain::log::{LogEntry, LogKind};
@@ -382,7 +383,8 @@ pub(super) fn open_outcomes(context: ReadContext<'_>, limit: usize) -> Result<Ve
 
 pub(super) const SEARCHABLE: &str = "SELECT rowid FROM attempts INDEXED BY attempts_searched
     WHERE state = 'unknown' AND sid IS NULL AND poll_at IS NOT NULL AND poll_at <= ?1 ORDER BY poll_at";
-const SEARCHABLE_AT: &str = "SELECT c.id, a.id, c.reference, a.number, a.phone, a.sender, a.sent_at, a.provider_after
+const SEARCHABLE_AT: &str =
+    "SELECT c.id, a.id, c.reference, a.number, a.phone, a.sender, a.sent_at, a.provider_after, a.channel
     FROM attempts a LEFT JOIN calls c ON c.id = a.call_id WHERE a.rowid = ?1";
 
 pub(super) fn searchable(
@@ -399,6 +401,7 @@ pub(super) fn searchable(
             sender: rows::parsed("attempts.sender", str_at(row, 5)?)?,
             sent_at: Timestamp::from_millis(row.get(6)?),
             provider_after: rows::time(row.get(7)?),
+            channel: rows::word("attempts.channel", Channel::from_word(str_at(row, 8)?))?,
         })
     })
 }
@@ -412,22 +415,28 @@ pub(super) fn next_search(conn: &Connection, after: Timestamp) -> Result<Option<
 
 pub(super) const UNNOTIFIED: &str = "SELECT rowid FROM calls INDEXED BY calls_untold
     WHERE status = 'DISPATCHING' AND told_at IS NULL AND accepted_at < ?1 ORDER BY accepted_at";
-/// Each by itself: an attempt that cannot be read is its own call's trouble.
+/// Each by itself: an attempt that cannot be read is its own call's trouble. In a ladder without texts a phone that rang, or a mail that left, is asked for.
 pub(super) const UNNOTIFIED_AT: &str = "SELECT id FROM calls c WHERE rowid = ?1
-    AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.call_id = c.id AND a.channel <> 'email'
-        AND a.state IN ('submitted', 'delivered'))
+    AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.call_id = c.id AND (a.state = 'delivered'
+        OR (a.channel = 'sms' AND a.state = 'submitted')))
+    AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.call_id = c.id
+        AND ((a.channel = 'voice' AND a.message_status IN ('ringing', 'in-progress', 'completed', 'no-answer')
+              AND a.result NOT LIKE 'unreachable%') OR (a.channel = 'email' AND a.state = 'submitted'))
+        AND json_valid(c.policy) AND NOT EXISTS (SELECT 1 FROM json_each(c.policy, '$.steps')
+            WHERE coalesce(json_extract(value, '$.channel'), 'sms') = 'sms'))
     AND NOT EXISTS (SELECT 1 FROM alerts WHERE key = 'untold:' || c.id AND resolved_at IS NULL)";
 
 pub(super) fn unnotified(context: ReadContext<'_>, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
     work(context, (UNNOTIFIED, params![before.as_millis()]), UNNOTIFIED_AT, limit, id_at_front)
 }
 
-/// Ladders without any mail are told apart without reading their JSON.
+/// Ladders of texts alone are told apart without reading their JSON.
 pub(super) const UNANSWERED: &str = "SELECT rowid FROM calls INDEXED BY calls_by_wake
-    WHERE status = 'DISPATCHING' AND accepted_at < ?1 AND policy LIKE '%\"channel\":\"email\"%' ORDER BY accepted_at";
+    WHERE status = 'DISPATCHING' AND accepted_at < ?1 AND policy LIKE '%\"channel\":%' ORDER BY accepted_at";
 /// Each by itself: a ladder that is no JSON is its own call's trouble.
 pub(super) const UNANSWERED_AT: &str = "SELECT id FROM calls c WHERE rowid = ?1 AND json_valid(c.policy)
-    AND NOT EXISTS (SELECT 1 FROM json_each(c.policy, '$.steps') WHERE json_extract(value, '$.channel') IS NOT 'email')
+    AND NOT EXISTS (SELECT 1 FROM json_each(c.policy, '$.steps')
+        WHERE coalesce(json_extract(value, '$.channel'), 'sms') = 'sms')
     AND NOT EXISTS (SELECT 1 FROM alerts WHERE key = 'unanswered:' || c.id AND resolved_at IS NULL)";
 
 pub(super) fn unanswered(context: ReadContext<'_>, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {

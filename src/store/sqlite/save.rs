@@ -15,7 +15,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::domain::Timestamp;
 use crate::domain::alert::{self, AlertChange, AlertKey, SinkTarget};
 use crate::domain::answers::Prompt;
-use crate::domain::attempt::{Attempt, AttemptKind, NoticeKey};
+use crate::domain::attempt::{Attempt, AttemptKind, Channel, NoticeKey};
 use crate::domain::call::{Call, CallState};
 use crate::domain::change::{BreakerChange, Change, Effect, OptOutChange, ReceiptRow};
 use crate::domain::event::{InboundRow, Loaded};
@@ -282,7 +282,10 @@ fn insert_attempt(conn: &Connection, call: &Call, a: &Attempt) -> Result<(), Sto
 
 /// What picks its sender, as [`crate::domain::breaker::senders`] reads it.
 fn queue(call: &Call, a: &Attempt) -> SendQueue {
-    SendQueue::new(call.data.twilio_to_number.as_deref(), a.own_sender())
+    match a.channel {
+        Channel::Voice => SendQueue::of_phone_calls(),
+        Channel::Sms | Channel::Email => SendQueue::new(call.data.twilio_to_number.as_deref(), a.own_sender()),
+    }
 }
 
 /// Appends entries in order.

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::load::str_at;
 use super::reads::{ReadContext, id_at_front, moment, work};
-use crate::domain::attempt::AttemptKind;
+use crate::domain::attempt::{AttemptKind, Channel};
 use crate::domain::types::Timestamp;
 use crate::store::{SendQueue, SendQueueKey, SendQueuePosition, Sendable, StoreError, rows};
 
@@ -52,7 +52,7 @@ pub(super) const SENDABLE: &str = "SELECT rowid FROM attempts INDEXED BY attempt
 /// Paperwork that is no JSON is its own call's trouble: as an error of SQL it would be everybody's.
 const SENDABLE_AT: &str =
     "SELECT c.id, a.id, CASE WHEN json_valid(c.data) THEN c.data ->> '$.twilioToNumber' END, a.priority, a.kind,
-    CASE WHEN a.kind = 'answer' OR a.channel = 'email' THEN a.sender END, a.created_at
+    CASE WHEN a.kind = 'answer' OR a.channel = 'email' THEN a.sender END, a.created_at, a.channel
     FROM attempts a LEFT JOIN calls c ON c.id = a.call_id WHERE a.rowid = ?1";
 
 /// A page of each of these lanes.
@@ -83,6 +83,7 @@ fn page(
             kind: rows::word("attempts.kind", AttemptKind::from_word(str_at(row, 4)?))?,
             own: row.get::<_, Option<String>>(5)?.map(|s| rows::parsed("attempts.sender", &s)).transpose()?,
             created_at: Timestamp::from_millis(row.get(6)?),
+            channel: rows::word("attempts.channel", Channel::from_word(str_at(row, 7)?))?,
         })
     })
 }

@@ -1,0 +1,35 @@
+//! What is read of a call to whoever picks up.
+
+use crate::domain::change::SpokenJob;
+use crate::domain::work::Work;
+
+/// What is read of the call.
+pub(in crate::domain) fn job(w: &Work<'_>) -> SpokenJob {
+    let call = &w.state.call;
+    let (line, _) = w.ctx.directory.line(call.data.twilio_to_number.as_deref());
+    let text = |t: &Option<String>| t.clone().unwrap_or_default();
+    let own = call.data.body.clone().filter(|b| !b.trim().is_empty());
+    SpokenJob {
+        business: line.name.clone(),
+        level: call.level.clone(),
+        reference: call.reference.as_str().to_owned(),
+        issue: own.unwrap_or_else(|| text(&call.data.issue_summary)),
+        address: text(&call.data.address),
+        has_texts: call.policy.has_texts(),
+        test_mode: w.ctx.rules.test_mode,
+    }
+}
+
+/// The same as it is kept with the attempt, for people: the words themselves are spoken from the call as it is then.
+pub(in crate::domain) fn kept(job: &SpokenJob) -> String {
+    let test = if job.test_mode { "TEST MODE. " } else { "" };
+    let parts =
+        [&job.issue, &job.address].into_iter().map(|p| p.trim().trim_end_matches('.')).filter(|p| !p.is_empty());
+    let said: Vec<String> = parts.map(|p| format!("{p}.")).collect();
+    format!("{test}{} emergency job {}. {}", job.business, job.reference, said.join(" ")).trim().to_owned()
+}
+
+/// The TwiML that a kept text is, where the provider refused our own addresses.
+pub fn frozen(kept: &str) -> Option<&str> {
+    kept.starts_with("<?xml").then_some(kept)
+}

@@ -1,0 +1,42 @@
+//! When an attempt waits for a phone call: one number rings another once at a time, and whoever is listening to us is not texted.
+//!
+//! A phone call has no text by which it could be told from another in the provider's list: as long as there is one at a time from one
+//! number to another, what is found there is that one (`facts/twilio-voice.md` §7).
+
+use std::time::Duration;
+
+use crate::domain::attempt::{Attempt, AttemptKind, Channel, Priority};
+use crate::domain::types::Timestamp;
+use crate::domain::work::Work;
+
+/// How long an attempt waits each time it is looked at.
+pub(in crate::domain) const PAUSE: Duration = Duration::from_secs(2);
+/// No phone call of ours is longer, queued, rung and spoken (`TimeLimit` 180 s): one whose end nobody told bars nothing for ever.
+const LONGEST: Duration = Duration::from_secs(15 * 60);
+
+/// Why this attempt waits.
+pub(in crate::domain) fn of(w: &Work<'_>, a: &Attempt) -> Option<&'static str> {
+    if a.channel == Channel::Voice && !w.ctx.rules.off.one_phone_call && is_ringing(w, a) {
+        return Some("a phone call to this number is under way");
+    }
+    let theirs = |b: &&Attempt| b.recipient.phone == a.recipient.phone && b.is_being_spoken();
+    let listens = || w.state.attempts.iter().filter(theirs).any(|b| is_recent(w, b.sent_at));
+    let may_wait = a.kind == AttemptKind::Notice && a.channel == Channel::Sms && a.priority != Priority::First;
+    (may_wait && listens()).then_some("its reader is on the phone with us about it")
+}
+
+/// Whether a phone call from the same number to the same number is open, of whatever call.
+fn is_ringing(w: &Work<'_>, a: &Attempt) -> bool {
+    let (line, _) = w.ctx.directory.line(w.state.call.data.twilio_to_number.as_deref());
+    let Some(from) = w.ctx.directory.voice_sender(line) else { return false };
+    w.loaded.phone_calls.iter().any(|open| {
+        open.attempt != a.id
+            && open.to == a.recipient.phone.e164()
+            && open.from == from.as_str()
+            && is_recent(w, Some(open.sent_at))
+    })
+}
+
+fn is_recent(w: &Work<'_>, sent_at: Option<Timestamp>) -> bool {
+    sent_at.is_some_and(|at| w.now().since(at) < LONGEST)
+}

@@ -1,0 +1,278 @@
+//! What is spoken in a phone call, as TwiML: pure. Source: `facts/twilio-voice.md` §4, §11.
+//!
+//! Company and purpose stand in the first sentence, for whoever screens the call; a code is spelt, so that any voice reads it; the keys
+//! come last, inside the same `Gather`, which hears a key at any moment. What customers said is text: escaped, without control
+//! characters, cut to what one document may hold.
+
+use std::fmt::Write as _;
+
+use crate::domain::change::{Speech, SpokenJob};
+
+/// The most characters of a document that is sent with the request (code 32018); those that are fetched keep to it too.
+const DOCUMENT_MAX: usize = 4_000;
+/// What a customer said is cut to so many characters, and to less where a document would be too long.
+const CUTS: [usize; 5] = [600, 300, 150, 60, 0];
+/// So long a key is waited for after the words, in seconds.
+const KEY_TIMEOUT_S: u32 = 6;
+/// Asks the provider to repeat a request that failed: three times, on any failure (`facts/twilio-voice.md` §3).
+const OVERRIDES: &str = "#rc=3&rp=all";
+const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+const KEYS: &str = "Press 1 to take it. 2 to pass. 3 if it can wait. 9 to repeat.";
+
+/// Where the provider asks next, but for the turn: `https://…/voice/att_1/`, `https://…/voice-key/att_1/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addresses {
+    /// What is to be said in this turn.
+    pub next: String,
+    /// A key was pressed in this turn.
+    pub key: String,
+}
+
+/// What is said now. Without addresses no key can reach us: the job is read, and how it is answered otherwise.
+pub fn say(speech: &Speech, addresses: Option<&Addresses>) -> String {
+    let said = |words: &str| document(&format!("{}<Hangup/>", spoken(words)));
+    match (speech, addresses) {
+        (Speech::Job { turn, job }, Some(to)) => read("", *turn, job, to),
+        (Speech::MayNotWait { turn, job }, Some(to)) => read("This one cannot wait.", *turn, job, to),
+        (Speech::Job { job, .. } | Speech::MayNotWait { job, .. }, None) => frozen(job),
+        (Speech::Confirm { turn }, Some(to)) => document(&format!(
+            "{}{}<Hangup/>",
+            gather(*turn, to, &spoken("Press 1 once more to take the job.")),
+            spoken(NO_KEY)
+        )),
+        (Speech::Confirm { .. } | Speech::NoKey, _) => said(NO_KEY),
+        (Speech::Yours(None), _) => said("You have the job. Details are in your texts."),
+        (Speech::Yours(Some(job)), _) => fitted(|cut| {
+            let words = whole(job, cut);
+            let once = format!("{}{}", spoken(&words), "<Pause length=\"1\"/>");
+            format!("{}{once}{}<Hangup/>", spoken("You have the job."), spoken(&format!("Again. {words}")))
+        }),
+        (Speech::Taken(name), _) => {
+            let who = name.as_deref().map_or_else(|| "Somebody".to_owned(), |n| plain(n, 80));
+            said(&format!("{who} has it already. Thank you."))
+        }
+        (Speech::Passed, _) => said("Passed on. Thank you."),
+        (Speech::CanWait, _) => said("It waits until morning. Thank you."),
+        (Speech::Over, _) => said("This job needs nobody any more. Thank you."),
+    }
+}
+
+const NO_KEY: &str = "No key was pressed. Answer the text instead.";
+
+/// What is read where no key can reach us.
+pub fn frozen(job: &SpokenJob) -> String {
+    let how = if job.has_texts {
+        "This phone call cannot be answered: answer the text."
+    } else {
+        "This phone call cannot be answered: ring the office."
+    };
+    fitted(|cut| {
+        let (opening, words) = (opening(job), words(job, cut));
+        let again = spoken(&format!("Again. {words} {how}"));
+        format!("{}{}<Pause length=\"1\"/>{again}<Hangup/>", spoken(&opening), spoken(&format!("{words} {how}")))
+    })
+}
+
+/// What whoever rings one of our numbers hears.
+pub fn rung_back() -> String {
+    let words = "You missed a call of the dispatch. This number cannot be answered by phone: answer the text, or ring the office.";
+    document(&format!("{}<Hangup/>", spoken(words)))
+}
+
+fn read(before: &str, turn: u32, job: &SpokenJob, to: &Addresses) -> String {
+    fitted(|cut| {
+        let words = words(job, cut);
+        let inside = format!(
+            "{}{}{}<Pause length=\"1\"/>{}{}",
+            spoken(before),
+            spoken(&opening(job)),
+            spoken(&words),
+            spoken(&format!("Again. {words}")),
+            spoken(KEYS)
+        );
+        let next = turn.saturating_add(1);
+        format!(
+            "{}<Redirect method=\"POST\">{}{next}{}</Redirect>",
+            gather(turn, to, &inside),
+            escaped(&to.next),
+            escaped(OVERRIDES)
+        )
+    })
+}
+
+fn gather(turn: u32, to: &Addresses, inside: &str) -> String {
+    format!(
+        "<Gather input=\"dtmf\" numDigits=\"1\" finishOnKey=\"\" timeout=\"{KEY_TIMEOUT_S}\" method=\"POST\" \
+         action=\"{}{turn}{}\">{inside}</Gather>",
+        escaped(&to.key),
+        escaped(OVERRIDES)
+    )
+}
+
+fn opening(job: &SpokenJob) -> String {
+    let test = if job.test_mode { "Test mode. " } else { "" };
+    let who = plain(&job.business, 80);
+    let who = if who.is_empty() { "This is the dispatch".to_owned() } else { format!("{who} dispatch") };
+    let level = plain(&job.level, 30);
+    let level =
+        if level.is_empty() || level.eq_ignore_ascii_case("normal") { String::new() } else { format!(", {level}") };
+    format!("{test}{who}, emergency job{level}.")
+}
+
+/// The job: its code, what it is, where.
+fn words(job: &SpokenJob, cut: usize) -> String {
+    let parts = [plain(&job.issue, cut), plain(&job.address, cut.min(200))];
+    let said: Vec<String> =
+        parts.into_iter().filter(|p| !p.is_empty()).map(|p| format!("{}.", p.trim_end_matches('.'))).collect();
+    format!("Job {} {}", spelt(&job.reference), said.join(" ")).trim().to_owned()
+}
+
+fn whole(job: &SpokenJob, cut: usize) -> String {
+    format!("{} {}", opening(job), words(job, cut))
+}
+
+/// Each letter by itself: `7. K. 3. Q.`
+fn spelt(code: &str) -> String {
+    code.chars().filter(|c| c.is_alphanumeric()).map(|c| format!("{c}.")).collect::<Vec<_>>().join(" ")
+}
+
+/// The document with as much of what a customer said as it may hold.
+fn fitted(make: impl Fn(usize) -> String) -> String {
+    let made = |cut: &usize| document(&make(*cut));
+    let fits = |d: &String| d.chars().count() <= DOCUMENT_MAX;
+    CUTS.iter().map(made).find(fits).unwrap_or_else(|| document("<Hangup/>"))
+}
+
+fn document(inside: &str) -> String {
+    format!("{HEAD}<Response>{inside}</Response>")
+}
+
+/// An empty `Say` fails the document (13520): nothing is said where there is nothing to say.
+fn spoken(words: &str) -> String {
+    if words.trim().is_empty() { String::new() } else { format!("<Say>{}</Say>", escaped(words)) }
+}
+
+/// On one line, without control characters, at most so long.
+fn plain(text: &str, max: usize) -> String {
+    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let clean = clean.split_whitespace().collect::<Vec<_>>().join(" ");
+    clean.chars().take(max).collect::<String>().trim().to_owned()
+}
+
+/// As XML holds it; what it cannot hold in any form is left out.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\u{fffe}' | '\u{ffff}' => {}
+            c if c.is_control() => {
+                let _ = out.write_char(' ');
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job() -> SpokenJob {
+        SpokenJob {
+            business: "Acme Plumbing".into(),
+            level: "normal".into(),
+            reference: "7K3Q".into(),
+            issue: "Burst pipe & <flood>\u{7}.".into(),
+            address: "12 Oak Street".into(),
+            has_texts: true,
+            test_mode: false,
+        }
+    }
+
+    fn addresses() -> Addresses {
+        let base = "https://dispatch.example.com/webhooks/twilio";
+        Addresses { next: format!("{base}/voice/att_1/"), key: format!("{base}/voice-key/att_1/") }
+    }
+
+    #[test]
+    fn the_first_turn_reads_the_job_twice_and_asks_for_a_key_at_any_moment() {
+        let said = say(&Speech::Job { turn: 1, job: job() }, Some(&addresses()));
+        let words = "Job 7. K. 3. Q. Burst pipe &amp; &lt;flood&gt; . 12 Oak Street.";
+        assert_eq!(
+            said,
+            format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Gather input=\"dtmf\" numDigits=\"1\" finishOnKey=\"\" \
+                 timeout=\"6\" method=\"POST\" \
+                 action=\"https://dispatch.example.com/webhooks/twilio/voice-key/att_1/1#rc=3&amp;rp=all\">\
+                 <Say>Acme Plumbing dispatch, emergency job.</Say><Say>{words}</Say><Pause length=\"1\"/>\
+                 <Say>Again. {words}</Say><Say>Press 1 to take it. 2 to pass. 3 if it can wait. 9 to repeat.</Say></Gather>\
+                 <Redirect method=\"POST\">https://dispatch.example.com/webhooks/twilio/voice/att_1/2#rc=3&amp;rp=all</Redirect>\
+                 </Response>"
+            )
+        );
+    }
+
+    #[test]
+    fn every_answer_says_what_it_means_and_ends_the_phone_call() {
+        for (speech, says) in [
+            (Speech::Yours(None), "You have the job. Details are in your texts."),
+            (Speech::Taken(Some("Sam <Ortiz>".into())), "Sam &lt;Ortiz&gt; has it already. Thank you."),
+            (Speech::Taken(None), "Somebody has it already. Thank you."),
+            (Speech::Passed, "Passed on."),
+            (Speech::CanWait, "It waits until morning."),
+            (Speech::NoKey, "No key was pressed."),
+            (Speech::Over, "needs nobody any more"),
+            (Speech::Yours(Some(job())), "Again. Acme Plumbing dispatch, emergency job. Job 7. K. 3. Q."),
+        ] {
+            let said = say(&speech, Some(&addresses()));
+            assert!(said.contains(says) && said.ends_with("<Hangup/></Response>"), "{said}");
+            assert!(!said.contains("<Gather"), "{said}");
+        }
+        let confirm = say(&Speech::Confirm { turn: 101 }, Some(&addresses()));
+        assert!(confirm.contains("voice-key/att_1/101#") && confirm.contains("once more"), "{confirm}");
+        let high = SpokenJob { level: "high".into(), test_mode: true, ..job() };
+        let said = say(&Speech::MayNotWait { turn: 2, job: high }, Some(&addresses()));
+        assert!(
+            said.contains("This one cannot wait.")
+                && said.contains("Test mode. Acme Plumbing dispatch, emergency job, high."),
+            "{said}"
+        );
+        assert!(rung_back().contains("answer the text"));
+    }
+
+    #[test]
+    fn a_document_is_never_too_long_nor_empty_whatever_a_customer_said() {
+        for issue in [
+            "\"&<>".repeat(3_000),
+            "x".repeat(20_000),
+            "\u{0}\u{fffe}\r\n\t".into(),
+            String::new(),
+            "é🚰".repeat(2_000),
+        ] {
+            let odd = SpokenJob { issue: issue.clone(), address: issue.clone(), business: issue, ..job() };
+            for speech in [Speech::Job { turn: 3, job: odd.clone() }, Speech::Yours(Some(odd.clone()))] {
+                for to in [None, Some(&addresses())] {
+                    let said = say(&speech, to);
+                    assert!(said.chars().count() <= DOCUMENT_MAX && said.contains("7. K. 3. Q."), "{said}");
+                    assert!(
+                        !said.contains("<Say></Say>") && !said.chars().any(|c| c.is_control() && c != '\n'),
+                        "{said}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn where_no_key_can_reach_us_it_is_said() {
+        let said = say(&Speech::Job { turn: 1, job: job() }, None);
+        assert!(said.contains("answer the text") && !said.contains("Press 1") && !said.contains("<Gather"), "{said}");
+        let said = frozen(&SpokenJob { has_texts: false, ..job() });
+        assert!(said.contains("ring the office"), "{said}");
+    }
+}

@@ -1,0 +1,125 @@
+//! Finds out what became of phone calls whose answer was lost, in the provider's list of calls.
+//!
+//! A phone call has no text by which it could be known. One number rings another once at a time, so the one that the list has from
+//! the time of the intent on, and that is no other attempt's, is it (`facts/twilio-voice.md` §7). Times are the provider's own.
+
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+use crate::domain::Timestamp;
+use crate::domain::event::{Event, Source, StatusUpdate};
+use crate::domain::types::Actor;
+use crate::failpoint::{self, Safeguard};
+use crate::gateways::{CallListFilter, CallListing, CallRecord, GatewayError};
+use crate::store::{Searchable, StoreError};
+
+use super::reconciler::{ProviderReach, Reconciler};
+use super::{others_go_on, ringing};
+
+/// How much older than our intent the phone call may be by the provider's clock, beside what the offset of the clocks explains.
+const OLDER: Duration = Duration::from_secs(120);
+/// How much younger it may be: by then the request is over, whatever became of it, and nothing was sent again yet.
+const YOUNGER: Duration = Duration::from_secs(45);
+/// The most phone calls that one search reads.
+const LIST_MAX: usize = 200;
+
+impl Reconciler {
+    /// As [`Reconciler::search`], for phone calls from one number to another.
+    pub(super) async fn search_calls(
+        &self,
+        group: Vec<Searchable>,
+        provider: ProviderReach,
+    ) -> Result<ProviderReach, StoreError> {
+        let core = &self.engine.core;
+        let Some(first) = group.first() else { return Ok(provider) };
+        let began_at = core.clock.now();
+        let filter = CallListFilter {
+            to: first.to.e164().to_owned(),
+            from: first.sender.as_str().to_owned(),
+            not_before: group.iter().map(|s| self.theirs(s)).min().flatten().map(|at| at.minus(OLDER)),
+            limit: LIST_MAX,
+        };
+        let (listing, provider) = self.read_calls(&filter, provider).await;
+        for s in &group {
+            let found = self.find_call(s, &group, &listing.calls).await?;
+            failpoint::hit("lost-call.before-commit");
+            let event = match found {
+                Some(record) => {
+                    debug!(attempt.id = %s.attempt, message.sid = %record.sid, "a lost answer was found in the list of calls");
+                    let update = StatusUpdate { source: Source::List, ..ringing::update(s.attempt, record.clone()) };
+                    Event::StatusUpdate(update)
+                }
+                None => Event::Searched { attempt: s.attempt, complete: listing.complete, began_at },
+            };
+            let by = if found.is_some() { Actor::provider() } else { Actor::engine() };
+            others_go_on(core.apply(event, by).await.map(drop))?;
+            failpoint::hit("lost-call.committed");
+        }
+        Ok(provider)
+    }
+
+    /// When the intent was committed, by the provider's clock; `None`: how the clocks differ is not known.
+    fn theirs(&self, s: &Searchable) -> Option<Timestamp> {
+        self.engine.provider_offset().map(|offset| offset.to_theirs(s.sent_at))
+    }
+
+    async fn read_calls(&self, filter: &CallListFilter, provider: ProviderReach) -> (CallListing, ProviderReach) {
+        let unread = CallListing { calls: Vec::new(), complete: false };
+        if Safeguard::LookBeforeResend.is_off() {
+            return (CallListing { complete: true, ..unread }, provider);
+        }
+        let Some(voice) = self.engine.voice().filter(|_| provider == ProviderReach::Answers) else {
+            return (unread, provider);
+        };
+        match voice.list(filter).await {
+            Ok(listing) => (listing, ProviderReach::Answers),
+            Err(GatewayError::Refused { http, code, .. }) => {
+                warn!(http, ?code, "the list of calls is refused: unknown outcomes cannot be looked for");
+                (unread, ProviderReach::Answers)
+            }
+            Err(GatewayError::Retryable { why, .. } | GatewayError::Unknown { why }) => {
+                debug!(why, "the list of calls cannot be read; again later");
+                (unread, ProviderReach::Away)
+            }
+        }
+    }
+
+    /// The phone call of this attempt, where the list has it and it is no other attempt's. One that was made nearer to the intent of
+    /// another attempt is that one's.
+    async fn find_call<'a>(
+        &self,
+        s: &Searchable,
+        group: &[Searchable],
+        calls: &'a [CallRecord],
+    ) -> Result<Option<&'a CallRecord>, StoreError> {
+        let intent = self.theirs(s);
+        let apart = |c: &CallRecord, of: &Searchable| {
+            let (at, made) = (self.theirs(of)?, c.created_at?);
+            Some(at.since(made).max(made.since(at)))
+        };
+        let in_time = |c: &CallRecord| match (intent, c.created_at) {
+            (Some(at), Some(made)) => made >= at.minus(OLDER) && made <= at.plus(YOUNGER),
+            _ => true,
+        };
+        let is_nearest = |c: &CallRecord| {
+            let mine = apart(c, s);
+            group.iter().filter(|o| o.attempt != s.attempt).all(|o| mine.is_none() || apart(c, o) >= mine)
+        };
+        let fits = |c: &&CallRecord| {
+            c.direction == "outbound-api"
+                && c.to == s.to.e164()
+                && c.from == s.sender.as_str()
+                && in_time(c)
+                && is_nearest(c)
+        };
+        let mut all: Vec<&CallRecord> = calls.iter().filter(fits).collect();
+        all.sort_by_key(|c| apart(c, s));
+        for c in all {
+            if self.engine.core.store.call_by_sid(&c.sid).await?.is_none() {
+                return Ok(Some(c));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,46 @@
+//! Phone calls that may be under way, each by one seek in an index that holds nothing else.
+
+use rusqlite::{Connection, params};
+
+use super::load::str_at;
+use super::reads::{ReadContext, work};
+use crate::domain::event::OpenPhoneCall;
+use crate::domain::types::{AttemptId, Timestamp};
+use crate::store::{StoreError, rows};
+
+/// Those to one number: claimed, accepted and not over, or not known and not decided.
+pub(super) const TO_PHONE: &str = "SELECT id, phone, sender, sent_at FROM attempts INDEXED BY attempts_ringing
+    WHERE channel = 'voice' AND state IN ('sending', 'submitted', 'unknown') AND phone = ?1
+    AND (state <> 'unknown' OR decided_at IS NULL) AND sent_at IS NOT NULL AND sender IS NOT NULL";
+
+pub(super) fn to_phone(conn: &Connection, phone: &str, but: AttemptId) -> Result<Vec<OpenPhoneCall>, StoreError> {
+    let mut statement = conn.prepare_cached(TO_PHONE)?;
+    let mut found = statement.query([phone])?;
+    let mut all = Vec::new();
+    while let Some(row) = found.next()? {
+        let attempt = rows::id_from(row.get(0)?);
+        if attempt != but {
+            all.push(OpenPhoneCall {
+                attempt,
+                to: str_at(row, 1)?.to_owned(),
+                from: str_at(row, 2)?.to_owned(),
+                sent_at: Timestamp::from_millis(row.get(3)?),
+            });
+        }
+    }
+    Ok(all)
+}
+
+/// Those that are to end, or were never dialled since `?1`: the provider has them, and they are not over.
+pub(super) const TO_END: &str = "SELECT rowid FROM attempts INDEXED BY attempts_ringing
+    WHERE channel = 'voice' AND state IN ('sending', 'submitted', 'unknown') AND state = 'submitted' AND sid IS NOT NULL
+    AND (expires_at IS NOT NULL OR (message_status = 'queued' AND sent_at <= ?1))";
+const TO_END_AT: &str = "SELECT c.id, a.id FROM attempts a LEFT JOIN calls c ON c.id = a.call_id WHERE a.rowid = ?1";
+
+pub(super) fn to_end(
+    context: ReadContext<'_>,
+    stale_before: Timestamp,
+    limit: usize,
+) -> Result<Vec<AttemptId>, StoreError> {
+    work(context, (TO_END, params![stale_before.as_millis()]), TO_END_AT, limit, |row| Ok(rows::id_from(row.get(1)?)))
+}

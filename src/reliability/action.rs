@@ -130,6 +130,22 @@ pub(super) enum Action {
         #[serde(default, deserialize_with = "values::many")]
         says: Vec<String>,
     },
+    /// A key is pressed in the phone call that somebody is in.
+    Press {
+        #[serde(rename = "press", deserialize_with = "values::text")]
+        digits: String,
+        #[serde(deserialize_with = "values::text")]
+        from: String,
+        #[serde(default)]
+        forged: bool,
+        #[serde(default)]
+        twice: bool,
+    },
+    /// Somebody hangs up.
+    HangUp {
+        #[serde(rename = "hang_up", deserialize_with = "values::text")]
+        who: String,
+    },
     /// And no more.
     ClearFaults {
         #[serde(rename = "clear_faults")]
@@ -214,7 +230,7 @@ pub(super) enum Action {
 }
 
 /// The keys of which each `[[when]]` has exactly one.
-pub(super) const ACTIONS: [&str; 28] = [
+pub(super) const ACTIONS: [&str; 30] = [
     "dispatch",
     "wait",
     "pause",
@@ -231,6 +247,8 @@ pub(super) const ACTIONS: [&str; 28] = [
     "faults",
     "relay",
     "link",
+    "press",
+    "hang_up",
     "clear_faults",
     "forge",
     "request",

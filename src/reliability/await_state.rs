@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::condition::Condition;
-use super::documents::{alert_keys, creates, fits, list, not_found_out, text, texts, time, under_way};
+use super::documents::{alert_keys, creates, fits, list, not_found_out, phone_calls, text, texts, time, under_way};
 use super::mirror::{self, manual_edit};
 
 use super::sinks;
@@ -27,6 +27,7 @@ pub(super) fn condition_name(c: &Condition) -> String {
         Condition::Log { call, kind, times } => format!("{call} has {times} × {kind} in its log"),
         Condition::Creates { creates: n } => format!("{n} messages were asked for"),
         Condition::Texts { texts: n } => format!("{n} texts were accepted"),
+        Condition::Phone { states, times, .. } => format!("phone call {times} is {}", states.join(" or ")),
         Condition::Says { words, .. } => format!("{words:?} is said"),
         Condition::Alert { alert: key } => format!("an alert {key} is open"),
         Condition::NoAlert { alert: key } => format!("no alert {key} is open"),
@@ -111,6 +112,13 @@ async fn is_so(condition: &Condition, world: &mut World) -> Result<Option<String
         Condition::Texts { texts: n } => {
             let found = texts(&world.ledger()?).count();
             told(found >= *n, format!("{found} were"))
+        }
+        Condition::Phone { phone, states, times } => {
+            let ledger = world.ledger()?;
+            let all: Vec<&str> =
+                phone_calls(&ledger).iter().filter(|c| text(c, "to") == phone).map(|c| text(c, "status")).collect();
+            let so = all.len() >= *times && all.last().is_some_and(|at| states.iter().any(|s| s == at));
+            told(so, format!("calls to it: {all:?}"))
         }
         Condition::Says { who, words } => {
             let log = match who {

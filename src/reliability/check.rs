@@ -3,13 +3,14 @@
 //! *Lost*: an accepted call that the store does not have or that tells of nobody, or a text that the store believes accepted
 //! and the ledger does not have. *Doubled*: two messages for one attempt, or a second attempt at a notice that repeats
 //! nothing which failed or stayed unknown, or that repeats one which the provider's list had in time ([`super::spared`]). *Unexpected*: a message without an attempt, or of one that never left.
+//! Phone calls are judged by the same rules against the attempts that ring: a text never stands for a phone call, nor the reverse.
 //! *Recovered*: outcomes that were unknown and were found out, and steps that fired after a time without an engine.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::documents::{list, mails, text, texts};
+use super::documents::{list, mails, phone_calls, phone_calls_of, text, texts};
 use super::mirror::compare::Rows;
 use super::spared;
 
@@ -105,6 +106,8 @@ pub struct Judgement {
     pub attempts: usize,
     /// Texts that the provider accepted through its API.
     pub texts: usize,
+    /// Phone calls that it accepted.
+    pub phone_calls: usize,
     /// Attempts whose outcome is visibly unknown.
     pub unknown: usize,
     /// Outcomes that were unknown and were found out.
@@ -136,6 +139,7 @@ impl Judgement {
         self.calls += other.calls;
         self.attempts += other.attempts;
         self.texts += other.texts;
+        self.phone_calls += other.phone_calls;
         self.unknown += other.unknown;
         self.found_out += other.found_out;
         self.rows.add(&other.rows);
@@ -156,7 +160,7 @@ impl Judgement {
     /// As in the report.
     pub fn json(&self) -> Value {
         json!({
-            "calls": self.calls, "attempts": self.attempts, "texts": self.texts, "lost": self.lost.len(),
+            "calls": self.calls, "attempts": self.attempts, "texts": self.texts, "phoneCalls": self.phone_calls, "lost": self.lost.len(),
             "doubled": self.doubled.len(), "unexpected": self.unexpected.len(), "unknown": self.unknown,
             "foundOut": self.found_out, "wrong": self.wrongs(), "airtable": self.rows.json(),
         })
@@ -167,6 +171,7 @@ impl Judgement {
 /// them). `accepted`: the calls whose acceptance was answered with success.
 pub fn judge<'a>(ledger: &Value, stories: &[Value], accepted: impl IntoIterator<Item = &'a str>) -> Judgement {
     let mut found = Judgement { texts: texts(ledger).count(), calls: stories.len(), ..Judgement::default() };
+    found.phone_calls = phone_calls(ledger).len();
     found.violations = list(ledger, "violations").iter().map(Value::to_string).collect();
     let mut by_reference: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
     for m in texts(ledger) {
@@ -190,7 +195,23 @@ pub fn judge<'a>(ledger: &Value, stories: &[Value], accepted: impl IntoIterator<
         found.unexpected.push(format!("{reference}: {} without an attempt", several(messages.len())));
         found.came.push((String::new(), Came::Unexpected));
     }
+    strangers(ledger, stories, &mut found);
     found
+}
+
+/// Phone calls that no attempt made.
+fn strangers(ledger: &Value, stories: &[Value], found: &mut Judgement) {
+    let attempts = || stories.iter().flat_map(|s| list(s, "attempts")).filter(|a| is_voice(a));
+    let known: BTreeSet<&str> = attempts().flat_map(|a| phone_calls_of(ledger, a)).map(|c| text(c, "sid")).collect();
+    for call in phone_calls(ledger).iter().filter(|c| !known.contains(text(c, "sid"))) {
+        found.unexpected.push(format!("a phone call without an attempt, {}", text(call, "status")));
+        found.came.push((String::new(), Came::Unexpected));
+    }
+}
+
+/// Whether an attempt rings a phone.
+fn is_voice(attempt: &Value) -> bool {
+    text(attempt, "channel") == "voice"
 }
 
 fn several(n: usize) -> String {
@@ -214,7 +235,8 @@ fn call(ledger: &Value, story: &Value, by_reference: &mut BTreeMap<&str, Vec<&Va
     let mut notices: BTreeMap<String, &str> = BTreeMap::new();
     for a in attempts {
         let (reference, state) = (text(a, "reference"), text(a, "attemptState"));
-        let messages = by_reference.remove(reference).unwrap_or_default();
+        let messages =
+            if is_voice(a) { phone_calls_of(ledger, a) } else { by_reference.remove(reference).unwrap_or_default() };
         match (state, messages.len()) {
             ("submitted" | "delivered", 0) => {
                 found.lost.push(format!("{id}: attempt {reference} is {state} and the provider has no message of it"));
@@ -241,6 +263,7 @@ fn call(ledger: &Value, story: &Value, by_reference: &mut BTreeMap<&str, Vec<&Va
         found.found_out += usize::from(unknown_once.contains(own) && matches!(state, "submitted" | "delivered"));
         repeats(id, a, (attempts, &may_repeat), &mut notices, found);
         let of = a.get("repeats").and_then(Value::as_str).filter(|of| !failed_once.contains(of));
+        let of = of.filter(|_| !is_voice(a));
         let pair = of.and_then(|of| firsts.get(of)).zip(messages.first());
         if let Some(why) = pair.and_then(|(first, second)| spared::needless(ledger, first, second)) {
             found.doubled.push(format!("{id}: attempt {reference} repeats one that could be found: {why}"));
@@ -374,6 +397,22 @@ mod tests {
             let [_, _, _, (_, lost), (_, doubled), (_, unexpected)] = tally.columns();
             let is = |word: &str| usize::from(want.starts_with(word) && !want.is_empty());
             assert_eq!((lost, doubled, unexpected), (is("lost"), is("doubled"), is("unexpected")), "{label}");
+        }
+        let rings = |state: &str| with(attempt(1, state), "channel", json!("voice"));
+        let ring = json!({ "sid": "CA1", "to": "+19495550101", "attemptFromCallback": "att_1", "status": "completed" });
+        let unnamed = json!({ "sid": "CA1", "to": "+19495550101", "status": "no-answer" });
+        for (label, texts, calls, attempt, want) in [
+            ("rang, and was answered", vec![], vec![ring.clone()], rings("delivered"), ""),
+            ("rang in vain", vec![], vec![ring.clone()], rings("failed"), ""),
+            ("known by its SID alone", vec![], vec![unnamed.clone()], with(rings("failed"), "sid", json!("CA1")), ""),
+            ("lost", one(), vec![], rings("submitted"), "lost"),
+            ("twice", vec![], vec![ring.clone(), ring.clone()], rings("unknown"), "doubled"),
+            ("never left", vec![], vec![ring.clone()], rings("skipped"), "unexpected"),
+            ("without an attempt", one(), vec![ring.clone()], attempt(1, "delivered"), "unexpected"),
+        ] {
+            let wrong = judge(&json!({ "messages": texts, "calls": calls }), &[call(&[attempt])], ["c1"]).wrongs();
+            assert_eq!(wrong.is_empty(), want.is_empty(), "{label}: {wrong:?}");
+            assert!(want.is_empty() || wrong.iter().any(|w| w.starts_with(want)), "{label}: {wrong:?}");
         }
         let ledger = json!({ "messages": [], "violations": [{ "problem": "unknown parameter" }] });
         assert_eq!(judge(&ledger, &[], []).wrongs().len(), 1);

@@ -45,6 +45,16 @@ pub(super) enum Condition {
     Creates { creates: u64 },
     /// The provider has accepted so many texts.
     Texts { texts: usize },
+    /// The newest phone call to somebody has one of these statuses.
+    Phone {
+        #[serde(deserialize_with = "values::text")]
+        phone: String,
+        #[serde(rename = "is", deserialize_with = "values::many")]
+        states: Vec<String>,
+        /// So many there were to them.
+        #[serde(default = "one")]
+        times: usize,
+    },
     /// The engine, or what was started beside, says this.
     Says {
         #[serde(default, deserialize_with = "values::some_text")]
@@ -118,14 +128,15 @@ pub(super) enum Condition {
 }
 
 /// What can be waited for, as a file says it.
-pub(super) const CONDITIONS: &str = "call with attempt and is, call with status, call with log, creates, texts, says, alert, no_alert, callback, all_attempts, page, told, rest, died_at, ended or mirror, or a call's row";
+pub(super) const CONDITIONS: &str = "call with attempt and is, call with status, call with log, creates, texts, phone with is, says, alert, no_alert, callback, all_attempts, page, told, rest, died_at, ended or mirror, or a call's row";
 /// What is waited for of a call, where it is no attempt.
 const OF_A_CALL: [&str; 3] = ["status", "log", "row"];
 /// What else is waited for.
-const OTHERS: [&str; 13] = [
+const OTHERS: [&str; 14] = [
     "all_attempts",
     "creates",
     "texts",
+    "phone",
     "says",
     "alert",
     "no_alert",

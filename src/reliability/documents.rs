@@ -24,6 +24,21 @@ pub(super) fn mails(ledger: &Value) -> &[Value] {
     list(ledger, "mails")
 }
 
+/// The phone calls that the provider accepted, oldest first.
+pub(super) fn phone_calls(ledger: &Value) -> &[Value] {
+    list(ledger, "calls")
+}
+
+/// The phone calls of an attempt: by its callback's path, or by the SID that the store has.
+pub(super) fn phone_calls_of<'a>(ledger: &'a Value, attempt: &Value) -> Vec<&'a Value> {
+    let (id, sid) = (text(attempt, "attemptId"), text(attempt, "sid"));
+    let is_its = |c: &&Value| match text(c, "attemptFromCallback") {
+        "" => !sid.is_empty() && text(c, "sid") == sid,
+        named => named == id,
+    };
+    phone_calls(ledger).iter().filter(is_its).collect()
+}
+
 /// A time in a document.
 pub(super) fn time(v: &Value, key: &str) -> Option<Timestamp> {
     v.get(key).and_then(Value::as_str).and_then(|t| t.parse().ok())
@@ -48,7 +63,8 @@ pub(super) fn creates(ledger: &Value) -> u64 {
 pub(super) fn not_found_out(ledger: &Value, stories: &[Value]) -> Vec<String> {
     let unknown = stories.iter().flat_map(|s| list(s, "attempts")).filter(|a| text(a, "attemptState") == "unknown");
     let there = |reference: &str| texts(ledger).any(|m| text(m, "body").split(' ').next() == Some(reference));
-    unknown.map(|a| text(a, "reference")).filter(|r| there(r)).map(str::to_owned).collect()
+    let rang = |a: &&Value| there(text(a, "reference")) || !phone_calls_of(ledger, a).is_empty();
+    unknown.filter(rang).map(|a| text(a, "reference").to_owned()).collect()
 }
 
 /// Whether a key fits a pattern in which `*` stands for anything.

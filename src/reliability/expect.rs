@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::crowd;
 use crate::domain::Timestamp;
 
-use super::documents::{Seen, alert_keys, creates, fits, list, mails, not_found_out, text, texts, time};
+use super::documents::{Seen, alert_keys, creates, fits, list, mails, not_found_out, phone_calls, text, texts, time};
 use super::mirror;
 use super::outcome::Check;
 use super::sinks;
@@ -25,6 +25,22 @@ pub(super) async fn all(then: &Then, seen: &Seen, world: &mut World) -> Vec<Chec
         let found = mails(&seen.ledger).iter().filter(|m| text(m, "to") == to).count();
         let held = u64::try_from(found).is_ok_and(|f| f == *n);
         checks.push(Check::of(format!("{n} mails to {who}"), held, found.to_string()));
+    }
+    for (who, n) in &then.phone_calls {
+        let phone = names.get(who).map_or("", String::as_str);
+        let found = phone_calls(&seen.ledger).iter().filter(|c| text(c, "to") == phone).count();
+        let held = u64::try_from(found).is_ok_and(|f| f == *n);
+        checks.push(Check::of(format!("{n} phone calls to {who}"), held, found.to_string()));
+    }
+    if let Some(wanted) = &then.phone_statuses {
+        let found: Vec<&str> = phone_calls(&seen.ledger).iter().map(|c| text(c, "status")).collect();
+        checks.push(Check::of(format!("phone calls ended: {}", wanted.join(", ")), found == *wanted, found.join(", ")));
+    }
+    for words in &then.spoken {
+        let all = phone_calls(&seen.ledger).iter().flat_map(|c| list(c, "said")).filter_map(Value::as_str);
+        let all: Vec<&str> = all.collect();
+        let held = all.iter().any(|said| said.contains(words.as_str()));
+        checks.push(Check::of(format!("somebody hears {words:?}"), held, all.join(" | ")));
     }
     if let Some(order) = &then.order {
         let name = |phone: &str| names.iter().find(|(_, p)| *p == phone).map_or(phone.to_owned(), |(n, _)| n.clone());

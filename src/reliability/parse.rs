@@ -131,6 +131,11 @@ fn checked(f: &mut File, keys: &mut Keys) {
     for (i, action) in keys.when.iter_mut().enumerate() {
         match action {
             Some(Action::Reply { from, .. }) => resolve(f, &format!("when[{i}].from"), from, &phones),
+            Some(Action::Press { from, .. }) => resolve(f, &format!("when[{i}].from"), from, &phones),
+            Some(Action::HangUp { who }) => resolve(f, &format!("when[{i}].hang_up"), who, &phones),
+            Some(Action::Wait { wait: condition::Condition::Phone { phone, .. }, .. }) => {
+                resolve(f, &format!("when[{i}].wait.phone"), phone, &phones);
+            }
             Some(Action::Faults { faults }) => numbered(faults, &phones),
             Some(Action::Store { trouble, call }) if trouble.is_of_a_call() != call.is_some() => {
                 let what = if call.is_some() { "goes with no call" } else { "needs a call" };
@@ -140,7 +145,7 @@ fn checked(f: &mut File, keys: &mut Keys) {
         }
     }
     let then = &keys.then;
-    for (name, counts) in [("texts", &then.texts), ("answers", &then.answers)] {
+    for (name, counts) in [("texts", &then.texts), ("answers", &then.answers), ("phone_calls", &then.phone_calls)] {
         for (who, _) in counts.iter().filter(|(who, _)| !phones.contains_key(who)) {
             f.wrong(
                 &format!("then.{name}.{who}"),
@@ -234,7 +239,7 @@ crowd = { per_secnd = 1 }
             "x.toml:2: titel: is not known here; did you mean `title`?; expected one of fault, given, slow, then, timeout, title, when",
             "x.toml:3: fault: is an integer; expected a text",
             "x.toml:4: timeout: \"soon\" is not one; expected a duration like \"300ms\", \"2s\" or \"1h30m\"",
-            "x.toml:6: given.pase: is not known here; did you mean `pace`?; expected one of airtable_per_second, config,",
+            "x.toml:6: given.pase: is not known here; did you mean `pace`?; expected one of airtable_per_second, call_second, config,",
             "x.toml:7: given.airtable_per_second: 0 is out of range; expected an integer from 1 to 1000",
             "x.toml:8: given.sinks: \"ill\" is no sink; expected \"well\", \"dead\", \"hanging\" or \"slow\"",
             "x.toml:9: given.env: A is neither a text nor an integer",

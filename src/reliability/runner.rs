@@ -166,6 +166,8 @@ fn name_of(action: &Action) -> String {
         Action::End { name, .. } => format!("end of {name}"),
         Action::Faults { .. } => "arm faults".into(),
         Action::Relay { does, .. } => format!("the relay: {does}"),
+        Action::Press { digits, .. } => format!("press {digits}"),
+        Action::HangUp { .. } => "hang up".into(),
         Action::Link { method, of, .. } => format!("{method} the link of {of}"),
         Action::ClearFaults { .. } => "clear faults".into(),
         Action::Forge { path, .. } => format!("forge {path}"),
@@ -211,6 +213,8 @@ async fn act(action: &Action, world: &mut World) -> Result<(), String> {
             same("the webhook's answer", answer.as_ref(), &status)
         }
         Action::Relay { does, times } => world.relay_does(does, *times).await,
+        Action::Press { digits, from, forged, twice } => world.press(from, digits, (*forged, *twice)).await,
+        Action::HangUp { who } => world.hang_up(who).await,
         Action::Link { method, of, answer, says } => {
             let (status, page) = world.link(method, of).await?;
             same("the answer of the link", answer.as_ref(), &i64::from(status))?;

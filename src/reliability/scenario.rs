@@ -1,7 +1,7 @@
 //! What a scenario says: what is given, what happens when, and what must be true then.
 //!
 //! A file has one `title`, the `fault` that it plays (its row in the report), and three parts. `[given]`: `config` (as in
-//! `dispatchctl.toml`, laid over the drill's own settings), `people` who reply by themselves, `faults` that are armed from
+//! `dispatchctl.toml`, laid over the drill's own settings), `people` who reply and pick up by themselves, `faults` that are armed from
 //! the start. `[[when]]`: one action after the other; among them `kill_at` (arms a kill point, in the engine that runs or else in
 //! the next), `kill` with `at`, `start` with `dies_at`, `guards_off`, `clock` (ours), `provider_clock` (theirs), `airtable` (something done to the shop's base by
 //! hand), `disk` (lost) and `settings` (the engine's own file is edited: keys that are laid over it, or a line at its end). `run` with a
@@ -16,7 +16,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::sandbox::{Fault, Reply};
+use crate::sandbox::{Fault, PhoneScript, Reply};
 
 use super::action::Action;
 use super::lines::Lines;
@@ -82,6 +82,9 @@ pub(super) struct Given {
     /// Between two statuses of a message.
     #[serde(deserialize_with = "values::duration")]
     pub(super) pace: Duration,
+    /// How long a second of a phone call takes.
+    #[serde(deserialize_with = "values::duration")]
+    pub(super) call_second: Duration,
     /// How many requests a second Airtable allows; 5 where a file says nothing. A restart knows nothing of the requests before
     /// it, so an engine that dies often is shut out by the true limit most of the time.
     #[serde(deserialize_with = "values::some_int::<_, 1, 1_000, _>")]
@@ -114,11 +117,15 @@ pub(super) struct Given {
 /// Between two statuses of a message where a file says nothing else.
 const PACE: Duration = Duration::from_millis(30);
 
+/// A second of a phone call where a file says nothing else: a ring time of 20 s passes in one.
+const CALL_SECOND: Duration = Duration::from_millis(50);
+
 impl Default for Given {
     fn default() -> Self {
         Self {
             config: Map::new(),
             pace: PACE,
+            call_second: CALL_SECOND,
             airtable_per_second: None,
             env: Vec::new(),
             listen: None,
@@ -142,6 +149,9 @@ pub(super) struct Person {
     pub(super) phone: String,
     #[serde(default)]
     pub(super) replies: Vec<Script>,
+    /// Who or what picks up their phone, in the sandbox's own keys.
+    #[serde(default, deserialize_with = "values::items")]
+    pub(super) calls: Vec<PhoneScript>,
 }
 
 /// A reply to a text of so many.

@@ -26,6 +26,15 @@ pub(super) struct Then {
     /// Texts that answered a reply at once (TwiML), by contact.
     #[serde(deserialize_with = "values::counts")]
     pub(super) answers: Vec<(String, u64)>,
+    /// Phone calls by contact.
+    #[serde(deserialize_with = "values::counts")]
+    pub(super) phone_calls: Vec<(String, u64)>,
+    /// How each phone call ended, in the provider's words, oldest first.
+    #[serde(deserialize_with = "values::some_many")]
+    pub(super) phone_statuses: Option<Vec<String>>,
+    /// Words that somebody heard on the phone.
+    #[serde(deserialize_with = "values::many")]
+    pub(super) spoken: Vec<String>,
     /// Requests to create a message.
     pub(super) creates: Option<u64>,
     /// The open alerts: each fits one of these patterns, and each pattern fits one.

@@ -3,6 +3,7 @@
 
 mod armed_faults;
 mod mails;
+mod phones;
 mod record;
 mod requests;
 mod stories;
@@ -134,6 +135,7 @@ impl World {
             sandbox.auth_token = t.auth_token.expose_secret().to_owned();
         }
         sandbox.pace = scenario.given.pace;
+        sandbox.call_second = scenario.given.call_second;
         sandbox.tcp_faults = scenario.corrupts_the_wire();
         sandbox.seed = drill_env.seed;
         sandbox.airtable_judge = Some(JUDGE.to_owned());
@@ -142,7 +144,11 @@ impl World {
             sandbox.airtable_base.clone_from(&a.base_id);
         }
         sandbox.people = (scenario.given.people.iter())
-            .map(|p| Person { phone: p.phone.clone(), script: p.replies.iter().map(Script::reply).collect() })
+            .map(|p| Person {
+                phone: p.phone.clone(),
+                script: p.replies.iter().map(Script::reply).collect(),
+                calls: p.calls.clone(),
+            })
             .collect();
         let sandbox = Sandbox::start(sandbox).await.map_err(|e| format!("the sandbox cannot be started: {e}"))?;
         let at = match scenario.given.listen {

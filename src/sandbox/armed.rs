@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::faults::{Fault, FaultKind, On, chance};
 use super::messages::Status;
+use super::voice::PhoneStatus;
 use crate::ids::Ids;
 
 /// What a fault is held against.
@@ -17,6 +18,8 @@ pub(super) struct Subject<'a> {
     pub(super) from: Option<&'a str>,
     /// The status that a callback tells.
     pub(super) status: Option<Status>,
+    /// The status that a phone call's callback tells.
+    pub(super) call_status: Option<PhoneStatus>,
     /// The request's method, where it counts.
     pub(super) method: Option<&'a str>,
     /// Its path as sent, where it counts.
@@ -154,20 +157,27 @@ impl Armed {
             return false;
         }
         let asked_of_airtable = subject.on.is_some_and(On::is_airtable);
+        let asked_of_calls = subject.on.is_some_and(On::is_call);
         let on = match (f.on, subject.on) {
             _ if f.kind.is_wire() => true,
             _ if f.is_airtable() != asked_of_airtable => false,
             (None | Some(On::Airtable), _) if asked_of_airtable => true,
             (on, request) if asked_of_airtable => on == request,
+            (None, _) if asked_of_calls => f.kind == FaultKind::Away,
+            (Some(On::Any | On::Call), _) if asked_of_calls => true,
+            (on, request) if asked_of_calls => on == request,
+            (Some(on), _) if on.is_call() => false,
             _ if matches!(f.kind, FaultKind::Away | FaultKind::ListLag) => true,
             (Some(On::Any), _) | (_, None) => true,
             (on, Some(request)) => on.unwrap_or(On::Create) == request,
         };
-        let status = match (f.message_status, subject.status) {
-            (Some(wanted), at) => at == Some(wanted),
-            (None, at) => at != Some(Status::Received),
-        };
-        let wide = matches!(subject.on, Some(On::List | On::Fetch)); // names no number: concerned
+        let told = f.call_status.is_none_or(|wanted| subject.call_status == Some(wanted));
+        let status = told
+            && match (f.message_status, subject.status) {
+                (Some(wanted), at) => at == Some(wanted),
+                (None, at) => at != Some(Status::Received),
+            };
+        let wide = matches!(subject.on, Some(On::List | On::Fetch | On::CallList | On::CallFetch)); // names no number: concerned
         let same = |wanted: &Option<String>, is: Option<&str>| match (wanted.as_deref(), is) {
             (None, _) => true,
             (Some(_), None) => wide,

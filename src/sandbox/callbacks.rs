@@ -130,7 +130,7 @@ pub(super) async fn post_signed(
     shared: &Shared,
     target: &Target,
     form: &[(String, String)],
-    note: (&str, Status),
+    note: (&str, &'static str),
     delivered: Option<oneshot::Sender<()>>,
 ) -> Posted {
     let mut delivered = delivered;
@@ -208,7 +208,7 @@ pub(super) fn resume(shared: &Arc<Shared>) {
 pub(super) fn run(shared: &Arc<Shared>, sid: String) {
     let shared = shared.clone();
     shared.runtime.clone().spawn(async move {
-        let mut line = CallbackLine { shared: shared.clone(), before: None, held: None };
+        let mut line = CallbackLine::new(&shared);
         loop {
             let pace = {
                 let state = shared.state();
@@ -222,32 +222,55 @@ pub(super) fn run(shared: &Arc<Shared>, sid: String) {
             if message.on_handset() {
                 people::text_arrived(&shared, &message);
             }
-            line.enqueue(message);
+            line.tell(message);
         }
         line.release();
     });
 }
 
-/// The callbacks of one message, each after the first try of the one before.
-struct CallbackLine {
+/// A callback that is to be made.
+#[derive(Clone)]
+pub(super) struct Outgoing {
+    pub(super) target: Target,
+    pub(super) form: Vec<(String, String)>,
+    pub(super) sid: String,
+    /// The status that it tells.
+    pub(super) word: &'static str,
+}
+
+/// The callbacks of one message or phone call, each after the first try of the one before.
+pub(super) struct CallbackLine {
     shared: Arc<Shared>,
     before: Option<oneshot::Receiver<()>>,
-    held: Option<(Target, Message)>,
+    held: Option<Outgoing>,
 }
 
 impl CallbackLine {
-    fn enqueue(&mut self, message: Message) {
-        let target = message.callback.as_deref().and_then(|c| Target::parse(c).ok()).filter(Target::is_loopback);
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        Self { shared: shared.clone(), before: None, held: None }
+    }
+
+    fn tell(&mut self, message: Message) {
+        let target = message.callback.as_deref().and_then(|c| Target::parse(c).ok());
         let Some(target) = target.filter(|_| message.direction == Direction::OutboundApi) else { return };
+        let form = status_form(&self.shared.account_sid, &message);
+        let subject = Subject {
+            to: Some(&message.to),
+            from: message.from.as_deref(),
+            status: Some(message.status),
+            ..Subject::default()
+        };
+        let outgoing = Outgoing { target, form, sid: message.sid.clone(), word: message.status.as_str() };
+        self.enqueue(outgoing, subject);
+    }
+
+    /// Makes it, unless a fault has it otherwise; never to anything but loopback.
+    pub(super) fn enqueue(&mut self, outgoing: Outgoing, subject: Subject<'_>) {
+        if !outgoing.target.is_loopback() {
+            return;
+        }
         let (withheld, twice, swapped, late) = {
             let mut state = self.shared.state();
-            let subject = Subject {
-                on: None,
-                to: Some(&message.to),
-                from: message.from.as_deref(),
-                status: Some(message.status),
-                ..Subject::default()
-            };
             let mut hit = |kind| state.faults.hit(&[kind], subject, &self.shared.ids);
             let late = hit(FaultKind::DelayCallbacks).and_then(|f| f.delay_ms).map(Duration::from_millis);
             (
@@ -261,24 +284,24 @@ impl CallbackLine {
             return;
         }
         if swapped && self.held.is_none() {
-            self.held = Some((target, message));
+            self.held = Some(outgoing);
             return;
         }
         if twice {
-            self.send(target.clone(), message.clone(), late);
+            self.send(outgoing.clone(), late);
         }
-        self.send(target, message, late);
+        self.send(outgoing, late);
         self.release();
     }
 
     /// Sends what was held back, after what has gone out since.
-    fn release(&mut self) {
-        if let Some((target, message)) = self.held.take() {
-            self.send(target, message, None);
+    pub(super) fn release(&mut self) {
+        if let Some(outgoing) = self.held.take() {
+            self.send(outgoing, None);
         }
     }
 
-    fn send(&mut self, target: Target, message: Message, late: Option<Duration>) {
+    fn send(&mut self, outgoing: Outgoing, late: Option<Duration>) {
         let (delivered, done) = oneshot::channel();
         // A late one holds up nobody: that is what makes it late.
         let before = if late.is_none() { self.before.replace(done) } else { None };
@@ -290,8 +313,8 @@ impl CallbackLine {
             if let Some(late) = late {
                 shared.pause(late).await;
             }
-            let form = status_form(&shared.account_sid, &message);
-            post_signed(&shared, &target, &form, (&message.sid, message.status), Some(delivered)).await;
+            let Outgoing { target, form, sid, word } = outgoing;
+            post_signed(&shared, &target, &form, (&sid, word), Some(delivered)).await;
         });
     }
 }

@@ -31,6 +31,8 @@ pub struct SandboxConfig {
     pub ledger: PathBuf,
     /// Between two statuses of a message.
     pub pace: Duration,
+    /// How long a second of a phone call takes: ringing, speech, pauses, waits for a key.
+    pub call_second: Duration,
     /// Where technicians' replies are posted; without it they are only listed.
     pub inbound_url: Option<String>,
     /// Technicians who reply by themselves.
@@ -62,6 +64,7 @@ impl SandboxConfig {
             api_key: None,
             ledger: ledger.into(),
             pace: Duration::from_millis(50),
+            call_second: Duration::from_secs(1),
             inbound_url: None,
             people: Vec::new(),
             seed: 1,

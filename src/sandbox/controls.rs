@@ -26,6 +26,7 @@ use super::relay::RelayDoes;
 use super::sinks;
 use super::state::Shared;
 use super::target::Target;
+use super::voice::{self, CallEntry, PhoneScript};
 use crate::clock::Clock as _;
 
 /// The largest request body that is read.
@@ -72,6 +73,14 @@ fn route(shared: &Arc<Shared>, request: &Request) -> ControlAnswer {
         }
         ("POST", "/_sandbox/people") => set_people(shared, request),
         ("POST", "/_sandbox/reply") => reply(shared, request),
+        ("POST", "/_sandbox/key") => {
+            let own = shared.clone();
+            let asked = parse(request)?;
+            voice::press_now(&own, asked).map(|done| (200, done)).map_err(|e| (409, e))
+        }
+        ("POST", "/_sandbox/hang-up") => {
+            voice::hang_up_now(shared, &parse(request)?).map(|done| (200, done)).map_err(|e| (409, e))
+        }
         ("POST", "/_sandbox/forge") => forge(shared, request),
         ("GET", "/_sandbox/airtable") => Ok((200, shared.state().airtable.shown())),
         ("POST", "/_sandbox/airtable") => by_hand(shared, request),
@@ -120,6 +129,7 @@ pub(super) fn texts(shared: &Shared) -> Value {
     let state = shared.state();
     json!({
         "messages": state.messages.iter().map(LedgerEntry::from).collect::<Vec<_>>(),
+        "calls": state.calls.iter().map(CallEntry::from).collect::<Vec<_>>(),
         "mails": state.relay.mails(),
         "vainLists": state.vain_lists,
         "since": shared.started,
@@ -150,6 +160,7 @@ fn relay(shared: &Shared, request: &Request) -> ControlAnswer {
 
 fn set_people(shared: &Shared, request: &Request) -> ControlAnswer {
     let people: Vec<Person> = one_or_many(request)?;
+    people.iter().flat_map(|p| &p.calls).try_for_each(PhoneScript::check).map_err(|e| (400, e))?;
     let mut state = shared.state();
     for person in people {
         state.people.insert(person.phone.clone(), person);
@@ -163,6 +174,10 @@ struct Settings {
     #[serde(default, deserialize_with = "given")]
     inbound_url: Option<Option<String>>,
     pace_ms: Option<u64>,
+    /// How long a second of a phone call takes.
+    call_second_ms: Option<u64>,
+    /// How many phone calls leave the queue in a second; 0: any number.
+    calls_per_second: Option<u32>,
     /// The provider's clock less the machine's.
     clock_apart_ms: Option<i64>,
     /// Airtable: how long everything is refused after one request too many.
@@ -187,6 +202,12 @@ fn settings(shared: &Shared, request: &Request) -> ControlAnswer {
     if let Some(ms) = settings.pace_ms {
         state.pace = Duration::from_millis(ms);
     }
+    if let Some(ms) = settings.call_second_ms {
+        state.call_second = Duration::from_millis(ms.clamp(1, 60_000));
+    }
+    if let Some(n) = settings.calls_per_second {
+        state.calls_per_second = n;
+    }
     if let Some(ms) = settings.clock_apart_ms {
         if ms.unsigned_abs() > APART_MS_MAX {
             return Err((400, format!("clockApartMs: at most {APART_MS_MAX} either way")));
@@ -206,6 +227,8 @@ fn settings(shared: &Shared, request: &Request) -> ControlAnswer {
     let outcome = json!({
         "inboundUrl": state.inbound_url,
         "paceMs": ms(state.pace),
+        "callSecondMs": ms(state.call_second),
+        "callsPerSecond": state.calls_per_second,
         "clockApartMs": state.apart_ms,
         "airtablePauseMs": ms(state.airtable.rate.pause),
         "airtablePerSecond": state.airtable.rate.per_second,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::messages::{MessageOutcome, Status};
+use super::voice::PhoneStatus;
 use crate::ids::Ids;
 
 /// What goes wrong.
@@ -97,8 +98,28 @@ pub enum On {
     Fetch,
     /// Listing.
     List,
-    /// All of these.
+    /// All of these, of messages and of phone calls.
     Any,
+    /// Everything about phone calls: requests, status callbacks, TwiML and keys.
+    Call,
+    /// Placing a phone call.
+    #[serde(rename = "call_create")]
+    CallCreate,
+    /// Fetching one.
+    #[serde(rename = "call_fetch")]
+    CallFetch,
+    /// Listing them.
+    #[serde(rename = "call_list")]
+    CallList,
+    /// Ending or redirecting one.
+    #[serde(rename = "call_change")]
+    CallChange,
+    /// The status callbacks of one.
+    #[serde(rename = "call_event")]
+    CallEvent,
+    /// The requests for TwiML of one, keys included.
+    #[serde(rename = "call_twiml")]
+    CallTwiml,
     /// Every request to Airtable.
     Airtable,
     /// Reading Airtable's records.
@@ -113,6 +134,20 @@ pub enum On {
 }
 
 impl On {
+    /// Whether it is about phone calls alone.
+    pub(super) fn is_call(self) -> bool {
+        matches!(
+            self,
+            Self::Call
+                | Self::CallCreate
+                | Self::CallFetch
+                | Self::CallList
+                | Self::CallChange
+                | Self::CallEvent
+                | Self::CallTwiml
+        )
+    }
+
     pub(super) fn is_airtable(self) -> bool {
         matches!(self, Self::Airtable | Self::AirtableRead | Self::AirtableWrite | Self::AirtableMeta)
     }
@@ -159,6 +194,9 @@ pub struct Fault {
     /// Only messages from this sender.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
+    /// Only a phone call's callbacks of this status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call_status: Option<PhoneStatus>,
     /// Only callbacks of this status; `received` means a technician's reply, which is spared otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_status: Option<Status>,
@@ -234,6 +272,7 @@ impl Fault {
             to: None,
             from: None,
             message_status: None,
+            call_status: None,
             times: None,
             every: None,
             share: None,
@@ -290,6 +329,12 @@ impl Fault {
         }
         if (wire || airtable) && (self.to.is_some() || self.from.is_some()) {
             return Err("to and from go with Twilio's faults".into());
+        }
+        if self.call_status.is_some() && !self.on.is_some_and(On::is_call) {
+            return Err("callStatus goes with a fault on calls".into());
+        }
+        if self.kind == FaultKind::Outcome && self.on.is_some_and(On::is_call) {
+            return Err("how a call ends is said by who picks up: people".into());
         }
         if matches!(self.kind, FaultKind::FieldMissing | FaultKind::Poison) && self.field.is_none() {
             return Err("field is missing".into());

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::airtable::Change;
 use super::config::SandboxError;
 use super::messages::{Content, Direction, Message, Status};
+use super::target::last_segment;
+use super::voice::{CallLine, VoiceCall};
 use crate::domain::Timestamp;
 use crate::domain::phone::masked;
 
@@ -62,9 +64,7 @@ impl std::fmt::Debug for LedgerEntry {
 
 impl From<&Message> for LedgerEntry {
     fn from(m: &Message) -> Self {
-        let attempt = m.callback.as_deref().and_then(|c| url::Url::parse(c).ok()).and_then(|u| {
-            u.path_segments().and_then(|mut s| s.next_back().map(str::to_owned)).filter(|s| !s.is_empty())
-        });
+        let attempt = m.callback.as_deref().and_then(last_segment);
         Self {
             sid: m.sid.clone(),
             to: m.to.clone(),
@@ -92,6 +92,10 @@ pub(super) enum LedgerLine {
     Status(StatusLine),
     /// A message was redacted or deleted.
     Content(ContentLine),
+    /// A phone call was accepted.
+    Call(Box<VoiceCall>),
+    /// A phone call moved, or something was said or pressed in it.
+    CallStep(Box<CallLine>),
     /// A request that the real service would have taken without a word.
     Violation(Violation),
     /// The base was changed.
@@ -108,6 +112,10 @@ pub(super) enum LineRef<'a> {
     Status(&'a StatusLine),
     /// See [`LedgerLine::Content`].
     Content(&'a ContentLine),
+    /// See [`LedgerLine::Call`].
+    Call(&'a VoiceCall),
+    /// See [`LedgerLine::CallStep`].
+    CallStep(&'a CallLine),
     /// See [`LedgerLine::Violation`].
     Violation(&'a Violation),
     /// See [`LedgerLine::Airtable`].

@@ -1,5 +1,6 @@
 //! A stand-in for the providers, for drills, demos and other people's integration tests, over HTTP on loopback: Twilio's
-//! Messages (create, fetch, list, redact, delete), with signed status callbacks, technicians who reply, faults on demand, and a ledger;
+//! Messages (create, fetch, list, redact, delete) and Calls (create, fetch, list, change, played to their end), with signed status
+//! callbacks, technicians who reply and pick up, faults on demand, and a ledger;
 //! an Airtable base with its schema; and voice agents' platforms, which report phone calls and list them.
 //!
 //! The ledger is the judge of "lost" and "doubled", so nothing here shares code with the client that it judges: the
@@ -40,6 +41,7 @@ mod tcp;
 #[cfg(test)]
 mod tests;
 mod twilio;
+mod voice;
 mod wire;
 
 use std::net::SocketAddr;
@@ -55,6 +57,7 @@ pub use identity::{Whose, whose};
 pub use ledger::LedgerEntry;
 pub use messages::Direction;
 pub use person::{Person, Reply};
+pub use voice::PhoneScript;
 
 use server::Server;
 use state::Shared;
@@ -101,6 +104,7 @@ impl Sandbox {
         let relay = relay::start(addr, listen.port() != 0, &shared);
         let server = Server::start(listener, &shared).await;
         callbacks::resume(&shared);
+        voice::resume(&shared);
         Ok(Self { addr, relay, shared, server: Some(server), runtime: Some(runtime) })
     }
 
@@ -122,6 +126,12 @@ impl Sandbox {
     /// Every message that was accepted, outbound and inbound, oldest first.
     pub fn ledger(&self) -> Vec<LedgerEntry> {
         self.shared.state().messages.iter().map(LedgerEntry::from).collect()
+    }
+
+    /// Every phone call that was accepted, oldest first.
+    #[cfg(test)]
+    fn calls(&self) -> Vec<voice::CallEntry> {
+        self.shared.state().calls.iter().map(voice::CallEntry::from).collect()
     }
 
     /// The ledger as `/_sandbox/ledger` tells it, without the callbacks: for a judge who looks often.

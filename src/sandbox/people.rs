@@ -137,7 +137,7 @@ pub(super) async fn deliver(shared: &Arc<Shared>, message: &Message) -> Posted {
     };
     let Some(target) = target.filter(Target::is_loopback) else { return Posted::default() };
     let form = inbound_form(&shared.account_sid, message);
-    let posted = callbacks::post_signed(shared, &target, &form, (&message.sid, Status::Received), None).await;
+    let posted = callbacks::post_signed(shared, &target, &form, (&message.sid, Status::Received.as_str()), None).await;
     if posted.http_status.is_some_and(|s| (200..300).contains(&s)) && !posted.body.trim().is_empty() {
         obey(shared, message, &posted);
     }
@@ -216,23 +216,28 @@ fn unescape(text: &str) -> Option<String> {
     while let Some((before, after)) = rest.split_once('&') {
         let (name, after) = after.split_once(';')?;
         out.push_str(before);
-        out.push(match name {
-            "amp" => '&',
-            "lt" => '<',
-            "gt" => '>',
-            "quot" => '"',
-            "apos" => '\'',
-            _ => {
-                let digits = name.strip_prefix('#')?;
-                let code = match digits.strip_prefix('x') {
-                    Some(hex) => u32::from_str_radix(hex, 16).ok()?,
-                    None => digits.parse().ok()?,
-                };
-                char::from_u32(code)?
-            }
-        });
+        out.push(entity(name)?);
         rest = after;
     }
     out.push_str(rest);
     (!text.contains('<')).then_some(out)
+}
+
+/// The character that an entity of XML stands for.
+pub(super) fn entity(name: &str) -> Option<char> {
+    Some(match name {
+        "amp" => '&',
+        "lt" => '<',
+        "gt" => '>',
+        "quot" => '"',
+        "apos" => '\'',
+        _ => {
+            let digits = name.strip_prefix('#')?;
+            let code = match digits.strip_prefix('x') {
+                Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+                None => digits.parse().ok()?,
+            };
+            char::from_u32(code)?
+        }
+    })
 }

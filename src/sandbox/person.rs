@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::voice::PhoneScript;
 use crate::domain::phone::masked;
 
 /// A technician and what they do with their texts.
@@ -13,6 +14,9 @@ pub struct Person {
     /// Replies, in any order.
     #[serde(default)]
     pub script: Vec<Reply>,
+    /// Who or what picks up when this phone is called; nobody, where no entry says so.
+    #[serde(default)]
+    pub calls: Vec<PhoneScript>,
 }
 
 impl std::fmt::Debug for Person {

@@ -14,10 +14,11 @@ use super::config::{SandboxConfig, SandboxError};
 use super::faults::Fault;
 use super::kept_alerts::Sinks;
 use super::ledger::{ContentLine, LedgerFile, LedgerLine, LineRef, StatusLine, Violation};
-use super::messages::{Content, Direction, Message, Messages, Status};
+use super::messages::{Content, Direction, Message, Messages};
 use super::person::{Person, is_opt_in, is_opt_out};
 use super::relay::Relay;
 use super::target::{Target, client};
+use super::voice::{CallLine, VoiceCall, VoiceCalls};
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::Timestamp;
 use crate::ids::Ids;
@@ -31,10 +32,15 @@ const POSTS_MAX: usize = 256;
 
 /// How many requests of each kind came, since the start.
 #[derive(Clone, Copy, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Counts {
     pub(super) create: u64,
     pub(super) fetch: u64,
     pub(super) list: u64,
+    pub(super) call_create: u64,
+    pub(super) call_fetch: u64,
+    pub(super) call_list: u64,
+    pub(super) call_change: u64,
 }
 
 /// One try of a callback.
@@ -42,7 +48,7 @@ pub(super) struct Counts {
 #[serde(rename_all = "camelCase")]
 pub(super) struct CallbackRecord {
     pub(super) sid: String,
-    pub(super) status: Status,
+    pub(super) status: &'static str,
     /// None where no answer came.
     pub(super) http_status: Option<u16>,
     pub(super) at: Timestamp,
@@ -51,6 +57,7 @@ pub(super) struct CallbackRecord {
 /// Everything that changes.
 pub(super) struct SandboxState {
     pub(super) messages: Messages,
+    pub(super) calls: VoiceCalls,
     pub(super) ledger: LedgerFile,
     pub(super) faults: Faults,
     pub(super) people: HashMap<String, Person>,
@@ -59,6 +66,10 @@ pub(super) struct SandboxState {
     /// (phone, sender) pairs that said STOP.
     pub(super) opted_out: HashSet<(String, String)>,
     pub(super) pace: Duration,
+    /// How long a second of a phone call takes here.
+    pub(super) call_second: Duration,
+    /// How many phone calls leave the account's queue in a second; 0: any number.
+    pub(super) calls_per_second: u32,
     pub(super) inbound_url: Option<String>,
     pub(super) violations: Vec<Violation>,
     pub(super) violations_total: u64,
@@ -119,12 +130,15 @@ impl Shared {
         let (ledger, lines) = LedgerFile::open(&config.ledger)?;
         let mut state = SandboxState {
             messages: Messages::default(),
+            calls: VoiceCalls::default(),
             ledger,
             faults: Faults::default(),
             people: config.people.into_iter().map(|p| (p.phone.clone(), p)).collect(),
             texts: HashMap::new(),
             opted_out: HashSet::new(),
             pace: config.pace,
+            call_second: config.call_second,
+            calls_per_second: 0,
             inbound_url: config.inbound_url,
             violations: Vec::new(),
             violations_total: 0,
@@ -244,7 +258,7 @@ impl Shared {
     }
 
     /// Remembers one try of a callback.
-    pub(super) fn note_callback(&self, sid: &str, status: Status, http_status: Option<u16>) {
+    pub(super) fn note_callback(&self, sid: &str, status: &'static str, http_status: Option<u16>) {
         let record = CallbackRecord { sid: sid.to_owned(), status, http_status, at: self.clock.now() };
         let mut state = self.state();
         if state.callbacks.len() >= KEPT_MAX {
@@ -265,6 +279,8 @@ impl SandboxState {
                 LedgerLine::Status(s) => {
                     self.messages.advance(&s.sid, s.status, s.from.as_deref(), s.at);
                 }
+                LedgerLine::Call(call) => self.calls.add(*call),
+                LedgerLine::CallStep(line) => self.calls.take(&line),
                 LedgerLine::Content(c) => self.messages.set_content(&c.sid, c.content),
                 LedgerLine::Airtable(change) => self.airtable.reload(*change),
                 LedgerLine::Violation(v) => {
@@ -276,6 +292,24 @@ impl SandboxState {
         for m in self.messages.iter().filter(|m| m.on_handset()) {
             *self.texts.entry(m.to.clone()).or_default() += 1;
         }
+        self.calls.count_dialled();
+    }
+
+    /// Writes a phone call to the ledger, then keeps it. When this fails it was not accepted.
+    pub(super) fn accept_call(&mut self, call: VoiceCall) -> std::io::Result<()> {
+        self.ledger.append(&LineRef::Call(&call))?;
+        self.calls.add(call);
+        Ok(())
+    }
+
+    /// Writes what happened in a phone call to the ledger, then keeps it; whether that could be done.
+    pub(super) fn note_call(&mut self, line: &CallLine) -> bool {
+        if let Err(e) = self.ledger.append(&LineRef::CallStep(line)) {
+            tracing::warn!(error = %e, "a phone call's step was not written to the sandbox's ledger");
+            return false;
+        }
+        self.calls.take(line);
+        true
     }
 
     /// A list of messages was asked for in vain.

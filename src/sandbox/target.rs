@@ -117,6 +117,12 @@ impl Target {
     }
 }
 
+/// The last segment of a URL's path: where a callback names its attempt.
+pub(super) fn last_segment(url: &str) -> Option<String> {
+    let url = url::Url::parse(url).ok()?;
+    url.path_segments()?.next_back().filter(|s| !s.is_empty()).map(str::to_owned)
+}
+
 /// The client for callbacks: no redirects, no proxy, and a fresh connection each time, so that an idle one which the
 /// other side has just closed is never taken for a lost callback.
 pub(super) fn client() -> reqwest::Result<reqwest::Client> {

@@ -1,4 +1,4 @@
-//! Twilio's Messages over HTTP: who may ask, what may be asked, and the reading half (fetch, list).
+//! Twilio over HTTP: who may ask, what may be asked, and the reading half of Messages (fetch, list).
 //!
 //! Strict where Twilio is silent: an unknown or repeated parameter, a wrong path, method or content type is refused with
 //! code 20001 and recorded as a violation, because the real service ignores a typo and sends without, say, callbacks.
@@ -17,7 +17,7 @@ use super::faults::{Fault, FaultKind, On};
 use super::messages::{Content, Listed, Message};
 use super::state::Shared;
 use super::wire::{PREFIX, Params, TwilioRefusal, not_found, refuse, refused_by, resource, respond, shown};
-use super::{account, agents, change, create};
+use super::{account, change, create, voice};
 use crate::clock::Clock as _;
 use crate::domain::Timestamp;
 
@@ -65,13 +65,39 @@ fn route(shared: &Arc<Shared>, request: &Request) -> Result<Response, TwilioRefu
         ("DELETE", _) if let Some(sid) = message_sid(rest) => change::delete(shared, path, sid),
         ("GET", ".json") => Ok(account::account(shared)),
         ("GET", "/IncomingPhoneNumbers.json") => account::numbers(shared, path, request.url.query().unwrap_or("")),
-        ("GET", "/Calls.json") => agents::twilio_calls(shared, path, request.url.query().unwrap_or("")),
+        (_, _) if rest.starts_with("/Calls") => calls(shared, request, path, rest),
         ("GET", "/Messages.json") => list(shared, path, request.url.query().unwrap_or("")),
         ("GET", _) if message_sid(rest).is_some() => {
             fetch(shared, path, message_sid(rest).unwrap_or(""), request.url.query().unwrap_or(""))
         }
         _ => Err(TwilioRefusal::strict(format!("{method} {} is not offered here", shown(rest)))),
     }
+}
+
+/// Everything about phone calls.
+fn calls(shared: &Arc<Shared>, request: &Request, path: &str, rest: &str) -> Result<Response, TwilioRefusal> {
+    let query = request.url.query().unwrap_or("");
+    let method = request.method.as_str();
+    match (method, rest, call_sid(rest)) {
+        ("POST", "/Calls.json", _) => {
+            is_form(request)?;
+            voice::create(shared, &request.body)
+        }
+        ("GET", "/Calls.json", _) => voice::list(shared, path, query),
+        ("GET", _, Some((sid, ""))) => voice::fetch(shared, path, sid, query),
+        ("GET", _, Some((sid, "/Notifications"))) => voice::notifications(shared, path, sid, query),
+        ("POST", _, Some((sid, ""))) => {
+            is_form(request)?;
+            voice::change(shared, path, sid, &request.body)
+        }
+        _ => Err(TwilioRefusal::strict(format!("{method} {} is not offered here", shown(rest)))),
+    }
+}
+
+/// The SID in a call's path, and what follows it.
+fn call_sid(rest: &str) -> Option<(&str, &str)> {
+    let (sid, below) = rest.strip_prefix("/Calls/")?.strip_suffix(".json")?.split_at_checked(34)?;
+    (sid.starts_with("CA") && sid.bytes().all(|b| b.is_ascii_alphanumeric())).then_some((sid, below))
 }
 
 /// What a write must be to be one.
@@ -110,7 +136,7 @@ fn authorize(shared: &Shared, request: &Request) -> Result<(), TwilioRefusal> {
     if known { Ok(()) } else { Err(TwilioRefusal::new(401, 20003, "Authenticate")) }
 }
 
-const READ_FAULTS: &[FaultKind] = &[
+pub(super) const READ_FAULTS: &[FaultKind] = &[
     FaultKind::Away,
     FaultKind::Refuse,
     FaultKind::Delay,
@@ -121,7 +147,7 @@ const READ_FAULTS: &[FaultKind] = &[
 ];
 
 /// Answers a reading request, with whatever fault is due on it.
-fn read_answer(shared: &Shared, fault: Option<&Fault>, body: &Value) -> Response {
+pub(super) fn read_answer(shared: &Shared, fault: Option<&Fault>, body: &Value) -> Response {
     let Some(fault) = fault else { return Response::Send(respond(shared, 200, body)) };
     match fault.kind {
         FaultKind::Refuse => Response::Send(refused_by(shared, fault)),
@@ -210,7 +236,7 @@ impl<'a> Filter<'a> {
 }
 
 /// The first and last moment that a date or date-time names.
-fn moment(text: &str) -> Option<(Timestamp, Timestamp)> {
+pub(super) fn moment(text: &str) -> Option<(Timestamp, Timestamp)> {
     if let Ok(day) = text.parse::<jiff::civil::Date>()
         && text.len() == 10
     {
@@ -264,40 +290,46 @@ fn list(shared: &Shared, path: &str, query: &str) -> Result<Response, TwilioRefu
         hid.iter().for_each(|sid| state.messages.note_listed(sid, now, Listed::Hid));
     }
     drop(state);
-    let body = page(path, query, &params, &filter, items, last);
+    let at = (filter.size, filter.page);
+    let body = page_links(path, query, &params, at, "messages", items, last);
     Ok(read_answer(shared, fault.as_ref(), &body))
 }
 
-/// One page of a list, with relative links to its neighbours.
-fn page(
+/// One page of a list under `name`, with relative links to its neighbours; `at`: items of a page, and which page.
+pub(super) fn page_links(
     path: &str,
     query: &str,
     params: &Params,
-    filter: &Filter<'_>,
+    at: (usize, usize),
+    name: &str,
     items: Vec<Value>,
     last: Option<String>,
 ) -> Value {
+    let (size, page) = at;
     let link = |page: usize, token: Option<String>| {
         let mut q = form_urlencoded::Serializer::new(String::new());
         for (name, value) in params.0.iter().filter(|(n, _)| !matches!(n.as_str(), "PageSize" | "Page" | "PageToken")) {
             q.append_pair(name, value);
         }
-        q.append_pair("PageSize", &filter.size.to_string()).append_pair("Page", &page.to_string());
+        q.append_pair("PageSize", &size.to_string()).append_pair("Page", &page.to_string());
         if let Some(token) = token {
             q.append_pair("PageToken", &token);
         }
         format!("{path}?{}", q.finish())
     };
-    let start = filter.page.saturating_mul(filter.size);
-    json!({
+    let start = page.saturating_mul(size);
+    let mut body = json!({
         "first_page_uri": link(0, None),
         "end": start.saturating_add(items.len()).saturating_sub(1),
-        "previous_page_uri": filter.page.checked_sub(1).map(|p| link(p, None)),
-        "messages": items,
+        "previous_page_uri": page.checked_sub(1).map(|p| link(p, None)),
         "uri": if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") },
-        "page_size": filter.size,
+        "page_size": size,
         "start": start,
-        "next_page_uri": last.map(|sid| link(filter.page.saturating_add(1), Some(format!("PA{sid}")))),
-        "page": filter.page,
-    })
+        "next_page_uri": last.map(|sid| link(page.saturating_add(1), Some(format!("PA{sid}")))),
+        "page": page,
+    });
+    if let Some(body) = body.as_object_mut() {
+        body.insert(name.to_owned(), Value::Array(items));
+    }
+    body
 }

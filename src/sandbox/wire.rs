@@ -57,6 +57,11 @@ impl Params {
         self.0.iter().any(|(n, _)| n == name)
     }
 
+    /// Every value of `name`, in order; empty ones are absent.
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(n, v)| n == name && !v.is_empty()).map(|(_, v)| v.as_str())
+    }
+
     /// The value of `name`; an empty one counts as absent.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(n, v)| n == name && !v.is_empty()).map(|(_, v)| v.as_str())
@@ -147,7 +152,7 @@ pub(super) fn resource(shared: &Shared, m: &Message) -> Value {
 }
 
 /// `Fri, 24 May 2019 17:44:46 +0000`.
-fn rfc2822(at: Timestamp) -> String {
+pub(super) fn rfc2822(at: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(at.as_millis())
         .map(|t| t.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string())
         .unwrap_or_default()

@@ -134,7 +134,7 @@ async fn start_sandbox(dir: &Path) -> Result<Sandbox, CliError> {
     config.auth_token = SANDBOX_AUTH_TOKEN.into();
     config.pace = Duration::from_millis(150);
     let reply = Reply { after_texts: 1, delay_ms: 400, body: "1".into() };
-    config.people = vec![Person { phone: ANA.into(), script: vec![reply] }];
+    config.people = vec![Person { phone: ANA.into(), script: vec![reply], calls: Vec::new() }];
     Sandbox::start(config).await.map_err(|e| failed("the sandbox cannot be started").cause(e))
 }
 

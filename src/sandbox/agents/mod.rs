@@ -25,7 +25,7 @@ use crate::domain::Timestamp;
 
 #[cfg(test)]
 pub(super) use self::sender::hmac;
-pub(super) use self::twilio::calls as twilio_calls;
+pub(super) use self::twilio::{calls_refused, inbound_calls};
 
 /// What a platform is made to do by `POST /_sandbox/agents`.
 #[derive(Deserialize)]

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::description::{Platform, SandboxPhoneCall};
 use crate::domain::Timestamp;
 use crate::sandbox::answer::Response;
-use crate::sandbox::state::Shared;
-use crate::sandbox::wire::{Params, TwilioRefusal, respond};
+use crate::sandbox::state::{SandboxState, Shared};
+use crate::sandbox::wire::Params;
 
 /// A call of this account.
 pub(super) fn call(account: &str, call: &SandboxPhoneCall, started: Timestamp) -> Value {
@@ -25,29 +25,22 @@ fn rfc2822(at: Timestamp) -> Option<String> {
     jiff::fmt::rfc2822::to_string(&at.to_zoned(jiff::tz::TimeZone::UTC)).ok()
 }
 
-/// `GET …/Calls.json`: one page, the newest first.
-pub(in crate::sandbox) fn calls(shared: &Shared, path: &str, query: &str) -> Result<Response, TwilioRefusal> {
-    let params = Params::parse(query.as_bytes(), &["To", "From", "StartTime>", "PageSize", "Page", "PageToken"], &[])?;
-    if let Some(refused) = shared.state().agents.asked(Platform::Twilio) {
-        return Ok(refused);
-    }
-    let since = match params.get("StartTime>") {
-        None => None,
-        Some(day) => {
-            let start = day.parse::<jiff::civil::Date>().ok().and_then(|d| d.to_zoned(jiff::tz::TimeZone::UTC).ok());
-            let start = start.ok_or_else(|| TwilioRefusal::strict("StartTime> is YYYY-MM-DD, GMT"))?;
-            Some(Timestamp::from_millis(start.timestamp().as_millisecond()))
-        }
-    };
-    let state = shared.state();
+/// How the list of calls is refused, where it was asked to be.
+pub(in crate::sandbox) fn calls_refused(shared: &Shared) -> Option<Response> {
+    shared.state().agents.asked(Platform::Twilio)
+}
+
+/// The calls that were made to this account's numbers, as a list asks for them: when each began, its SID, and itself.
+pub(in crate::sandbox) fn inbound_calls(state: &SandboxState, params: &Params) -> Vec<(Timestamp, String, Value)> {
     let is_asked = |item: &Value, name: &str, wanted: Option<&str>| {
         wanted.is_none_or(|wanted| item.get(name).and_then(Value::as_str) == Some(wanted))
     };
-    let listed = state.agents.of(Platform::Twilio).iter().rev().filter(|c| since.is_none_or(|at| c.started >= at));
-    let calls: Vec<&Value> = listed
-        .map(|c| &c.item)
-        .filter(|i| is_asked(i, "to", params.get("To")) && is_asked(i, "from", params.get("From")))
-        .collect();
-    let body = json!({ "calls": calls, "page": 0, "page_size": 1000, "start": 0, "uri": path, "next_page_uri": null });
-    Ok(Response::Send(respond(shared, 200, &body)))
+    let all = state.agents.of(Platform::Twilio).iter();
+    all.filter(|c| {
+        is_asked(&c.item, "to", params.get("To"))
+            && is_asked(&c.item, "from", params.get("From"))
+            && is_asked(&c.item, "status", params.get("Status"))
+    })
+    .map(|c| (c.started, c.id.clone(), c.item.clone()))
+    .collect()
 }

@@ -12,6 +12,7 @@ mod identity;
 mod people;
 mod shapes;
 mod tcp;
+mod voice;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -167,14 +168,25 @@ pub(super) struct Webhook {
     pub(super) base: String,
     received: Arc<Mutex<Vec<ReceivedCallback>>>,
     answers: Arc<Mutex<Vec<(u16, &'static str)>>>,
+    /// By the beginning of the path; looked at first.
+    by_path: Vec<(&'static str, &'static str)>,
 }
 
 impl Webhook {
     pub(super) async fn start(answers: &[(u16, &'static str)]) -> Self {
+        Self::begin(answers, &[]).await
+    }
+
+    /// Answers 200 and a document to paths that begin like this, 204 to others.
+    pub(super) async fn by_path(documents: &[(&'static str, &'static str)]) -> Self {
+        Self::begin(&[], documents).await
+    }
+
+    async fn begin(answers: &[(u16, &'static str)], by_path: &[(&'static str, &'static str)]) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("binds");
         let base = format!("http://{}", listener.local_addr().expect("address"));
         let answers = Arc::new(Mutex::new(answers.iter().rev().copied().collect()));
-        let webhook = Self { base, received: Arc::default(), answers };
+        let webhook = Self { base, received: Arc::default(), answers, by_path: by_path.to_vec() };
         let own = webhook.clone();
         let app = axum::Router::new().fallback(move |request: axum::extract::Request| own.clone().receive(request));
         tokio::spawn(async move { axum::serve(listener, app).await });
@@ -186,13 +198,17 @@ impl Webhook {
         request: axum::extract::Request,
     ) -> (axum::http::StatusCode, [(&'static str, &'static str); 1], &'static str) {
         let (parts, body) = request.into_parts();
+        let path = parts.uri.path().to_owned();
         let raw = axum::body::to_bytes(body, 1 << 20).await.expect("body");
         self.received.lock().unwrap_or_else(PoisonError::into_inner).push(ReceivedCallback {
             path_and_query: parts.uri.to_string(),
             headers: parts.headers,
             form: form_urlencoded::parse(&raw).into_owned().collect(),
         });
-        let (status, body) = self.answers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or((204, ""));
+        let document = self.by_path.iter().find(|(begin, _)| path.starts_with(begin));
+        let document = document.map(|(_, document)| (200, *document));
+        let queued = || self.answers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let (status, body) = document.or_else(queued).unwrap_or((204, ""));
         (axum::http::StatusCode::from_u16(status).expect("status"), [("content-type", "text/xml")], body)
     }
 

@@ -17,7 +17,7 @@ async fn a_technician_replies_to_the_nth_text_and_twiml_answers_back() {
     let b = Bench::with(|c| {
         c.inbound_url = Some(url.clone());
         let script = vec![Reply { after_texts: 2, delay_ms: 1, body: "1 {ref} {callRef}".into() }];
-        c.people = vec![Person { phone: SAM.into(), script }];
+        c.people = vec![Person { phone: SAM.into(), script, calls: Vec::new() }];
     })
     .await;
     let first = b.text(SAM, "7K3Q-1 leak", None).await;

@@ -47,6 +47,7 @@ mod tests;
 mod twilio;
 mod types;
 mod voice;
+mod voice_types;
 
 pub use airtable_types::*;
 pub use airtable_words::{AVAILABLE, AWAY, AirtableValues, DEFERRED, DISPATCHING_TOLD, EXHAUSTED_UNTOLD, ValueMap};

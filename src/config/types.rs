@@ -15,7 +15,7 @@ use super::intake_types::CallListPlace;
 use super::origin::{ConfigErrors, ConfigProblem, Origin};
 use super::secret_url::SecretUrl;
 use super::show::ShowRow;
-use super::voice::Voice;
+use super::voice_types::Voice;
 use crate::domain::PhoneNumber;
 use crate::domain::alert::{Severity, SinkTarget};
 use crate::domain::reply::Lexicon;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::limits::within;
 use super::people::{PHONE_FORM, parse_phone};
 use super::read::{Reader, Section};
+use super::voice_types::Voice;
 use crate::domain::attempt::Channel;
 use crate::domain::team::Directory;
 use crate::domain::types::Sender;
@@ -13,15 +14,6 @@ use crate::domain::types::Sender;
 const RATE: std::ops::RangeInclusive<f64> = 0.01..=30.0;
 /// Twilio rings up to 5 s longer than it is told, and for 600 s at most.
 const RING: std::ops::RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(600);
-
-/// What `[voice]` says.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Voice {
-    /// Phone calls of the whole account in a second.
-    pub per_second: f64,
-    /// How long a phone rings, in whole seconds.
-    pub timeout: Duration,
-}
 
 /// Reads `[voice]`, and the number that phones are rung from; `None`: no phone is.
 pub(super) fn voice(r: &mut Reader, root: &mut Section) -> (Voice, Option<Sender>) {

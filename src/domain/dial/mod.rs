@@ -1,8 +1,8 @@
 //! Phone calls that ask for a key: what the provider says of one, which key was pressed, and how one is ended that needs nobody any
 //! more. Words, classes and TwiML are in `domain/voice/`. Source: `facts/twilio-voice.md` §11.
 
-pub(in crate::domain) mod ending;
+pub(super) mod ending;
 pub(crate) mod job;
-pub(in crate::domain) mod key;
-pub(in crate::domain) mod progress;
-pub(in crate::domain) mod wait;
+pub(super) mod key;
+pub(super) mod progress;
+pub(super) mod wait;

@@ -36,6 +36,10 @@ pub(super) async fn all(then: &Then, seen: &Seen, world: &mut World) -> Vec<Chec
         let found: Vec<&str> = phone_calls(&seen.ledger).iter().map(|c| text(c, "status")).collect();
         checks.push(Check::of(format!("phone calls ended: {}", wanted.join(", ")), found == *wanted, found.join(", ")));
     }
+    if then.one_phone_call_at_a_time {
+        let both: Vec<&str> = at_once(phone_calls(&seen.ledger));
+        checks.push(Check::of("one phone call at a time to each phone", both.is_empty(), both.join(", ")));
+    }
     for words in &then.spoken {
         let all = phone_calls(&seen.ledger).iter().flat_map(|c| list(c, "said")).filter_map(Value::as_str);
         let all: Vec<&str> = all.collect();
@@ -98,6 +102,18 @@ pub(super) async fn all(then: &Then, seen: &Seen, world: &mut World) -> Vec<Chec
         checks.extend(mirror::checks(&then.airtable, seen, world).await);
     }
     checks
+}
+
+/// Phone calls that began before an earlier one to the same phone had ended.
+fn at_once(calls: &[Value]) -> Vec<&str> {
+    let goes_on = |before: &Value, call: &Value| {
+        let same = ["to", "from"].iter().all(|key| text(before, key) == text(call, key));
+        let (ended, began) = (time(before, "endedAt"), time(call, "createdAt"));
+        same && ended.zip(began).is_none_or(|(ended, began)| began < ended)
+    };
+    let earlier = |i: usize| calls.get(..i).unwrap_or_default();
+    let second = calls.iter().enumerate().filter(|(i, c)| earlier(*i).iter().any(|b| goes_on(b, c)));
+    second.map(|(_, c)| text(c, "sid")).collect()
 }
 
 fn by_contact(

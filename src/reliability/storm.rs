@@ -33,6 +33,11 @@ const FAULTS: &[(&str, u64)] = &[
     ("callbacks late", 4),
     ("list lags", 3),
     ("undelivered", 4),
+    ("phone answer lost", 4),
+    ("phone events withheld", 3),
+    ("phone events mixed up", 3),
+    ("phone list lags", 3),
+    ("phone taken meanwhile", 3),
     ("reply", 7),
     ("frozen", 4),
     ("stopped", 3),
@@ -64,6 +69,14 @@ const PLACES: &[(&str, u64)] = &[
     ("poll.committed", 2),
     ("batch.before-commit", 3),
     ("batch.committed", 3),
+    ("asked.before-commit", 2),
+    ("asked.committed", 2),
+    ("key.before-commit", 2),
+    ("key.committed", 2),
+    ("ringing.noted", 2),
+    ("ringing.ended", 2),
+    ("lost-call.before-commit", 2),
+    ("lost-call.committed", 2),
     ("mirror.claimed", 3),
     ("mirror.written", 5),
     ("mirror.told", 3),
@@ -101,9 +114,16 @@ pub fn storm(kills: usize, calls: usize, seed: u64) -> Storm {
          [given.config.policies.storm]\n\
          steps = [ {{ wait = \"0s\", notify = [\"primary\"] }}, {{ wait = \"2s\", notify = [\"primary\"] }}, {{ wait = \"2s\", notify = [\"backup\"] }} ]\n\
          exhaust_after = \"1h\"\n\
+         [given.config.voice]\nfrom = \"+15005550010\"\nper_second = 30\n\
+         [given.config.policies.rings]\n\
+         steps = [ {{ wait = \"0s\", notify = [\"primary\"], channel = \"voice\" }}, {{ wait = \"2s\", notify = [\"backup\"], channel = \"voice\" }} ]\n\
+         exhaust_after = \"1h\"\n\
+         [[given.people]]\ncontact = \"sam\"\n\
+         calls = [ {{ does = \"human\", ringS = 2, keys = [ {{ afterS = 8, digits = \"1\" }} ] }} ]\n\
+         [[given.people]]\ncontact = \"ana\"\ncalls = [ {{ does = \"voicemail\" }} ]\n\
          [given.config.airtable]\nrequests_per_second = 15\n\
          # 429 comes as a fault: by the true limit every restart is one request too many, and thousands of rows take minutes.\n\
-         [given]\nairtable_per_second = 100\n",
+         [given]\nairtable_per_second = 100\ncall_second = \"20ms\"\n",
         timeout = 180 + kills * 15 + calls / 10,
     );
     for n in 1..=kills {
@@ -116,8 +136,12 @@ pub fn storm(kills: usize, calls: usize, seed: u64) -> Storm {
         let mut trouble = String::new();
         fault(kind, n, &ids, &mut trouble);
         // What happens to the engine must find the calls there.
-        let first = !matches!(kind, "frozen" | "stopped" | "reply");
+        let first = !matches!(kind, "frozen" | "stopped" | "reply" | "phone taken meanwhile");
         text.push_str(if first { trouble.as_str() } else { "" });
+        if kind.starts_with("phone ") {
+            let _ =
+                write!(text, "[[when]]\ndispatch = \"p{n}\"\nlevel = \"rings\"\nbeside = true\nunder = \"{kind}\"\n");
+        }
         if share > 0 {
             let _ = write!(
                 text,
@@ -231,6 +255,22 @@ fn fault(kind: &str, round: usize, ids: &Ids, text: &mut String) {
         }
         "Airtable slow" => {
             one(format!("kind = \"delay\", on = \"airtable\", delayMs = {}, times = {times}", 200 + ids.below(1_800)))
+        }
+        "phone answer lost" => one("kind = \"drop_after_accept\", on = \"call_create\", times = 1".to_owned()),
+        "phone events withheld" => {
+            one(format!("kind = \"withhold_callbacks\", on = \"call_event\", times = {}", times * 2))
+        }
+        "phone events mixed up" => {
+            let both = one("kind = \"reorder_callbacks\", on = \"call_event\", times = 2".to_owned());
+            both + &one(format!("kind = \"duplicate_callbacks\", on = \"call\", times = {}", times * 2))
+        }
+        "phone list lags" => {
+            let lost = one("kind = \"drop_after_accept\", on = \"call_create\", times = 1".to_owned());
+            let lag = 500 + ids.below(2_500);
+            lost + &one(format!("kind = \"list_lag\", on = \"call_list\", delayMs = {lag}, times = {}", times * 5))
+        }
+        "phone taken meanwhile" => {
+            format!("[[when]]\nreply = \"1 {{reference p{round} 1}}\"\nfrom = \"ana\"\nif_possible = true\n")
         }
         "callbacks withheld" => one(format!("kind = \"withhold_callbacks\", times = {}", times * 3)),
         "callbacks duplicated" => one(format!("kind = \"duplicate_callbacks\", times = {}", times * 3)),

@@ -32,6 +32,8 @@ pub(super) struct Then {
     /// How each phone call ended, in the provider's words, oldest first.
     #[serde(deserialize_with = "values::some_many")]
     pub(super) phone_statuses: Option<Vec<String>>,
+    /// No phone was in two phone calls of ours at once.
+    pub(super) one_phone_call_at_a_time: bool,
     /// Words that somebody heard on the phone.
     #[serde(deserialize_with = "values::many")]
     pub(super) spoken: Vec<String>,

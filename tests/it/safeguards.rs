@@ -45,6 +45,9 @@ const SAFEGUARDS: &[(&str, &str, Play)] = &[
     ("settings-in-force", "ledger: nobody of another file is told", settings_in_force),
     ("read-back", "base: it holds what it was told", read_back),
     ("last-resort", "ledger: the last resort is told before a call is given up", last_resort),
+    ("key-signature", "scenario: a forged key changes nothing", |off| scenario("phone-forged-key", off)),
+    ("key-needed", "scenario: a mailbox takes no call", |off| scenario("phone-voicemail", off)),
+    ("one-phone-call", "scenario: a phone is in one call of ours", |off| scenario("phone-two-calls-to-one-phone", off)),
 ];
 
 #[test]
@@ -83,6 +86,16 @@ fn without_each_guard_a_check_goes_red() {
     for (_, name) in dispatchctl::testkit::failpoint::Safeguard::ALL {
         assert!(names.contains(name), "{name} has no scenario");
     }
+}
+
+/// A scenario that is compiled in, without this guard.
+fn scenario(name: &str, off: Option<&str>) -> Seen {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_dispatchctl"));
+    command.args(["test-reliability", "--scenario", name, "-o", "json"]);
+    command.args(off.iter().flat_map(|guard| ["--guards-off", guard]));
+    let output = command.output().map_err(|e| e.to_string())?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() { Ok(format!("{name} held")) } else { Err(said.chars().take(400).collect()) }
 }
 
 fn stage() -> Stage {

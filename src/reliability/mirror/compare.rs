@@ -132,7 +132,8 @@ fn event_cell(call: &str, a: &Value, field: &str) -> ComparedCell {
     match field {
         "event_id" => ComparedCell::text(text(a, "attemptId")),
         "call_id" => ComparedCell::text(call),
-        "method" => ComparedCell::text("SMS"),
+        "method" if text(a, "channel").is_empty() => ComparedCell::text("SMS"),
+        "method" => ComparedCell::text(&text(a, "channel").to_uppercase()),
         "sent_at" => ComparedCell::moment(a, "sentAt"),
         // The provider's word once it has the message, else ours.
         "delivery_status" if !text(a, "sid").is_empty() && !text(a, "status").is_empty() => {

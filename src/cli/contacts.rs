@@ -1,4 +1,4 @@
-//! `contacts list`, `contacts clear ID`: who can be told, and who has opted out.
+//! `contacts list`, `contacts clear ID`, `contacts card`: who can be told, who has opted out, and whom they are told by.
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -9,6 +9,7 @@ use crate::domain::team::{Contact, Directory, TeamRole};
 use crate::store::OptOutLine;
 
 use super::app::{App, NoStore, operator};
+use super::card;
 use super::decide::there_are;
 use super::engine::Rest;
 use super::exit::ExitStatus;
@@ -27,7 +28,7 @@ impl Args {
     pub(crate) fn by(&self) -> Option<&str> {
         match &self.what {
             ContactsCommand::Clear { by, .. } => by.as_deref(),
-            ContactsCommand::List => None,
+            ContactsCommand::List | ContactsCommand::Card(_) => None,
         }
     }
 }
@@ -45,11 +46,14 @@ enum ContactsCommand {
         #[arg(long, value_name = "NAME")]
         by: Option<String>,
     },
+    /// Write a contact card of the numbers that we text and call from: saved, the phone rings at night
+    Card(card::Args),
 }
 
 pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
     match args.what {
         ContactsCommand::List => list(app, out).await,
+        ContactsCommand::Card(args) => card::run(&args, app, out),
         ContactsCommand::Clear { id, by } => clear(id.trim(), by.as_deref(), app, out).await,
     }
 }

@@ -5,6 +5,7 @@ mod args;
 mod breaker;
 mod brought;
 mod call_lists;
+mod card;
 mod completions;
 mod config;
 mod contacts;

@@ -208,6 +208,12 @@ pub struct CallState {
 }
 
 impl CallState {
+    /// Whether all that was accepted of it are mails, of which nobody knows whether one was read.
+    pub fn told_by_mail_alone(&self) -> bool {
+        let mut taken = self.attempts.iter().filter(|a| a.kind == AttemptKind::Notice && a.was_taken()).peekable();
+        taken.peek().is_some() && taken.all(|a| a.channel == Channel::Email)
+    }
+
     /// The attempt with this id.
     pub fn attempt(&self, id: super::types::AttemptId) -> Option<&Attempt> {
         self.attempts.iter().find(|a| a.id == id)

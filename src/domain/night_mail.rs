@@ -84,7 +84,8 @@ fn lines(c: &NightCall) -> Vec<String> {
     lines.extend(Some(what.join(", ")).filter(|w| !w.is_empty()));
     lines.extend(c.deferred_by.as_ref().map(|by| format!("left for the morning by {}", plain(by))));
     let after = |at: Option<Timestamp>| at.map(|at| minutes(at.since(call.accepted_at).as_secs()));
-    let told = after(c.told_at).map(|t| format!("told after {t}"));
+    let word = if c.state.told_by_mail_alone() { "mailed" } else { "told" };
+    let told = after(c.told_at).map(|t| format!("{word} after {t}"));
     let taken = after(c.taken_at).map(|t| format!("taken after {t}"));
     let by = c.taken_by.as_ref().filter(|_| c.taken_at.is_some()).map(|by| format!("by {}", plain(by)));
     let times: Vec<String> = [told, taken, by].into_iter().flatten().collect();
@@ -106,8 +107,24 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::attempt::{AttemptState, Channel};
     use crate::domain::call::CallStatus;
     use crate::testing::fixtures;
+
+    #[test]
+    fn who_was_mailed_alone_is_not_said_to_be_told() {
+        for (channel, words) in [(Channel::Sms, "told after 5 s"), (Channel::Email, "mailed after 5 s")] {
+            let mut state = fixtures::call_state("c");
+            state.call.notified_at = Some(state.call.accepted_at.plus(std::time::Duration::from_secs(5)));
+            for a in &mut state.attempts {
+                (a.channel, a.state) = (channel, AttemptState::Submitted);
+                a.sid = (channel == Channel::Sms).then(|| format!("SM{}", "1".repeat(32)).parse().expect("a SID"));
+            }
+            let call = NightCall::of(state, std::iter::empty(), &fixtures::directory());
+            let written = write("Acme", "2026-11-28".parse().expect("a date"), &[call], false);
+            assert!(written.text.contains(words), "{}", written.text);
+        }
+    }
 
     #[test]
     fn what_is_to_be_done_comes_first_and_what_a_caller_said_is_text() {

@@ -13,6 +13,7 @@ mod public_url;
 mod settings;
 mod store;
 mod twilio;
+mod voice;
 
 use serde_json::{Value, json};
 
@@ -38,10 +39,11 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
             twilio::check(&app, handle),
             airtable::check(&app, &args),
             intake::check(&app),
-            mail::check(&app)
+            mail::check(&app),
+            voice::check(&app)
         )
     });
-    for part in [parts.0, parts.1, parts.2, parts.3, parts.4, parts.5] {
+    for part in [parts.0, parts.1, parts.2, parts.3, parts.4, parts.5, parts.6] {
         all.all.extend(part.all);
     }
     bar.finish_and_clear();

@@ -15,7 +15,7 @@ use super::finding::{Findings, bounded, too_long};
 const TEST_CREDENTIALS: u32 = 20_008;
 
 /// What a question came to.
-enum Probe<T> {
+pub(super) enum Probe<T> {
     Yes(T),
     /// The provider refused.
     No(GatewayError),
@@ -91,7 +91,7 @@ const REACH: &str = "look at the network, its name server and twilio.base_url";
 const CREDENTIALS: &str =
     "compare twilio.account_sid, auth_token and api_key with the console; another account's do not fit";
 
-async fn ask<T>(app: &App, question: impl Future<Output = Result<T, GatewayError>>) -> Probe<T> {
+pub(super) async fn ask<T>(app: &App, question: impl Future<Output = Result<T, GatewayError>>) -> Probe<T> {
     match bounded(app, question).await {
         Some(Ok(answer)) => Probe::Yes(answer),
         Some(Err(e @ GatewayError::Refused { .. })) => Probe::No(e),
@@ -335,15 +335,11 @@ mod tests {
         let hook = "https://dispatch.example.com/webhooks/twilio/sms-inbound";
         let by = |sms, url: &str, method: &str| {
             let (inbound_url, inbound_method) = (url.to_owned(), method.to_owned());
-            Probe::Yes(Some(NumberSeen { sms, inbound_url, inbound_method, has_application: false }))
+            Probe::Yes(Some(NumberSeen { sms, inbound_url, inbound_method, ..NumberSeen::default() }))
         };
         let seen = |sms, url: &str| by(sms, url, "POST");
-        let application = Probe::Yes(Some(NumberSeen {
-            sms: None,
-            inbound_url: hook.into(),
-            inbound_method: String::new(),
-            has_application: true,
-        }));
+        let application =
+            Probe::Yes(Some(NumberSeen { inbound_url: hook.into(), has_application: true, ..NumberSeen::default() }));
         for (label, said_of, status, words) in [
             ("ours", seen(Some(true), hook), "ok", "replies come here"),
             ("not said", seen(None, hook), "ok", "replies come here"),

@@ -19,7 +19,7 @@ pub struct AccountSeen {
 }
 
 /// A number of the account.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NumberSeen {
     /// Whether it can send texts; `None` where the answer does not say.
     pub sms: Option<bool>,
@@ -27,6 +27,10 @@ pub struct NumberSeen {
     pub inbound_url: String,
     /// `POST` or `GET`; empty where the answer does not say.
     pub inbound_method: String,
+    /// Whether it can ring phones; `None` where the answer does not say.
+    pub voice: Option<bool>,
+    /// What is asked when somebody rings it; empty: nothing.
+    pub voice_url: String,
     /// Whether an application's URLs count instead (`sms_application_sid`).
     pub has_application: bool,
 }
@@ -66,6 +70,8 @@ impl TwilioClient {
         let own = numbers.iter().find(|n| n.get("phone_number").and_then(Value::as_str) == Some(number));
         Ok(own.map(|n| NumberSeen {
             sms: n.get("capabilities").and_then(|c| c.get("sms")).and_then(Value::as_bool),
+            voice: n.get("capabilities").and_then(|c| c.get("voice")).and_then(Value::as_bool),
+            voice_url: text(n, "voice_url"),
             inbound_url: text(n, "sms_url"),
             inbound_method: text(n, "sms_method"),
             has_application: !text(n, "sms_application_sid").is_empty(),
@@ -149,15 +155,17 @@ mod tests {
 
         let at = format!("/2010-04-01/Accounts/{ACCOUNT}/IncomingPhoneNumbers.json");
         let numbers = json!({ "incoming_phone_numbers": [
-            { "phone_number": "+15005550006", "capabilities": { "sms": false }, "sms_url": null,
+            { "phone_number": "+15005550006", "capabilities": { "sms": false, "voice": true }, "sms_url": null,
+              "voice_url": "https://dispatch.example.com/ring",
               "sms_application_sid": "AP00000000000000000000000000000001" },
         ] });
         let (_server, client) = answers(&at, 200, numbers).await;
         let own = NumberSeen {
             sms: Some(false),
-            inbound_url: String::new(),
-            inbound_method: String::new(),
+            voice: Some(true),
+            voice_url: "https://dispatch.example.com/ring".to_owned(),
             has_application: true,
+            ..NumberSeen::default()
         };
         assert_eq!(client.number("+15005550006").await.expect("read"), Some(own));
         assert_eq!(

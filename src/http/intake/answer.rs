@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::way::Way;
-use crate::domain::attempt::{AttemptKind, Channel};
 use crate::domain::call::{CallState, CallStatus};
 
 pub(super) const NOT_RECORDED: &str =
@@ -23,7 +22,7 @@ pub(super) fn state(call: Option<&CallState>) -> String {
         (CallStatus::Resolved, _) => "It has been dealt with.",
         (CallStatus::Cancelled, _) => "It was called off.",
         (CallStatus::Deferred, _) => "It is recorded for the morning; nobody is woken.",
-        (_, Some(_)) if by_mail_alone(state) => {
+        (_, Some(_)) if state.told_by_mail_alone() => {
             "It is recorded and an email to the on-call technician is out; nobody has been reached yet."
         }
         (_, Some(_)) => "The on-call technician has been notified.",
@@ -31,12 +30,6 @@ pub(super) fn state(call: Option<&CallState>) -> String {
         (_, None) => "It is recorded and the on-call technician is being notified; nobody has been reached yet.",
     };
     format!("{said} The reference is {}.", state.call.reference)
-}
-
-/// Whether all that was accepted of it are mails, of which nobody knows whether one was read.
-fn by_mail_alone(state: &CallState) -> bool {
-    let mut taken = state.attempts.iter().filter(|a| a.kind == AttemptKind::Notice && a.was_taken()).peekable();
-    taken.peek().is_some() && taken.all(|a| a.channel == Channel::Email)
 }
 
 /// What one use of a tool is answered.
@@ -73,7 +66,7 @@ pub(super) fn tools(way: Way<'_>, results: Vec<Said>) -> Value {
 mod tests {
     use super::*;
     use crate::domain::Timestamp;
-    use crate::domain::attempt::AttemptState;
+    use crate::domain::attempt::{AttemptState, Channel};
     use crate::testing::fixtures;
 
     #[test]

@@ -1,5 +1,5 @@
 //! The engine dies at every kill point there is, for first notices and reminders alike, and starts again: nothing is lost,
-//! doubled or unexpected. Once each; `DISPATCHCTL_SWEEP=100` makes it a hundred each, side by side.
+//! doubled or unexpected. Those of phone calls are played by scenarios. Once each; `DISPATCHCTL_SWEEP=100` makes it a hundred each, side by side.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -9,7 +9,7 @@ use dispatchctl::testkit::failpoint;
 
 use crate::support::fault_injection::my_turn;
 use crate::support::process::report;
-use crate::sweep_scenes::{Job, Kind, Scene};
+use crate::sweep_scenes::{Job, Scene};
 
 /// How many engines are killed side by side; they mostly wait.
 const LANES: usize = 8;
@@ -40,7 +40,7 @@ fn jobs(rounds: usize) -> Vec<Job> {
     let mut jobs: Vec<Job> = points
         .flat_map(|point| {
             let kinds = Scene::of(point).kinds();
-            let each = rounds.div_ceil(kinds.len());
+            let each = rounds.div_ceil(kinds.len().max(1));
             kinds.iter().map(move |kind| Job { point, kind: *kind, rounds: each })
         })
         .collect();
@@ -131,5 +131,14 @@ fn the_list_of_kill_points_is_that_of_the_code() {
     listed.sort_unstable();
     assert_eq!(found, listed);
     assert!(listed.len() >= 16);
-    assert!(listed.iter().all(|p| Scene::of(p).kinds().contains(&Kind::First) || !Scene::of(p).kinds().is_empty()));
+    for point in listed {
+        if Scene::of(point) != Scene::PhoneCall {
+            assert!(!Scene::of(point).kinds().is_empty(), "{point} is played for no text");
+            continue;
+        }
+        let file = format!("fixtures/scenarios/phone-kill-{}.toml", point.replace('.', "-"));
+        let scenario = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(&file));
+        let kills = scenario.expect(&file).contains(&format!("kill_at = \"{point}\""));
+        assert!(kills, "{file} does not kill at {point}");
+    }
 }

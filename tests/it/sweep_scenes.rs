@@ -77,6 +77,8 @@ pub(crate) enum Scene {
     Lock,
     Recovery,
     Migration,
+    /// A scenario of its own plays it, with phones that ring: `phone-kill-` and the point.
+    PhoneCall,
 }
 
 impl Scene {
@@ -97,6 +99,7 @@ impl Scene {
             Some("lock") => Self::Lock,
             Some("recovery") => Self::Recovery,
             Some("migration") => Self::Migration,
+            Some("phone-status" | "asked" | "key" | "ringing" | "lost-call") => Self::PhoneCall,
             _ => panic!("{point} has no scene"),
         }
     }
@@ -113,6 +116,7 @@ impl Scene {
             | Self::Migration
             | Self::WaitingReply => &[Kind::First],
             Self::Lock => &[Kind::Reminder],
+            Self::PhoneCall => &[],
             _ => &[Kind::First, Kind::Reminder],
         }
     }

@@ -549,6 +549,7 @@ Register-ArgumentCompleter -Native -CommandName 'dispatchctl' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'Show every contact with its roles, and who has opted out')
             [CompletionResult]::new('clear', 'clear', [CompletionResultType]::ParameterValue, 'Clear an opt-out in our books, once the contact has texted START')
+            [CompletionResult]::new('card', 'card', [CompletionResultType]::ParameterValue, 'Write a contact card of the numbers that we text and call from: saved, the phone rings at night')
             break
         }
         'dispatchctl;contacts;list' {
@@ -573,6 +574,27 @@ Register-ArgumentCompleter -Native -CommandName 'dispatchctl' -ScriptBlock {
         }
         'dispatchctl;contacts;clear' {
             [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'In whose name [default: the user of this system]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file')
+            [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Form of results [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Form of results [default: table]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour')
+            [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'Form of log lines on stderr')
+            [CompletionResult]::new('--settings', '--settings', [CompletionResultType]::ParameterName, 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print results only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print results only')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'More words in the log (-vv: even more)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'More words in the log (-vv: even more)')
+            [CompletionResult]::new('--test-mode', '--test-mode', [CompletionResultType]::ParameterName, 'Nothing leaves the machine: sandbox, test store, free ports')
+            [CompletionResult]::new('--utc', '--utc', [CompletionResultType]::ParameterName, 'Show times in UTC')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'dispatchctl;contacts;card' {
+            [CompletionResult]::new('--out', '--out', [CompletionResultType]::ParameterName, 'Write it into this file [default: print it]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Form of results [default: table]')

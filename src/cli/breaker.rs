@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use crate::domain::breaker::{ACCOUNT, Breaker, shown};
+use crate::domain::breaker::{ACCOUNT, Breaker, VOICE_ACCOUNT, shown};
 use crate::domain::change::Answer;
 use crate::domain::event::{BreakerEvent, Event};
 
@@ -14,6 +14,8 @@ use super::report::CliError;
 
 /// What people write for the breaker of the whole account.
 const ACCOUNT_WORD: &str = "account";
+/// And for that of its phone calls.
+const VOICE_ACCOUNT_WORD: &str = "voice:account";
 
 /// What to do.
 #[derive(Debug, clap::Args)]
@@ -37,7 +39,7 @@ enum BreakerCommand {
     List,
     /// Use a sender again: everything that waits for it goes at once
     Close {
-        /// The sender, or `account` for the breaker of all
+        /// The sender, `account` for the breaker of all texts, or `voice:account` for that of all phone calls
         #[arg(value_name = "SENDER|account")]
         sender: String,
         /// In whose name [default: the user of this system]
@@ -71,7 +73,20 @@ async fn list(app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
 }
 
 pub(super) fn name(b: &Breaker) -> &str {
-    if b.is_account() { ACCOUNT_WORD } else { &b.sender }
+    word_of(&b.sender)
+}
+
+fn word_of(sender: &str) -> &str {
+    match sender {
+        ACCOUNT => ACCOUNT_WORD,
+        VOICE_ACCOUNT => VOICE_ACCOUNT_WORD,
+        sender => sender,
+    }
+}
+
+/// What is meant by what a person wrote.
+fn meant(asked: &str) -> &str {
+    [ACCOUNT, VOICE_ACCOUNT].into_iter().find(|s| asked.eq_ignore_ascii_case(word_of(s))).unwrap_or(asked)
 }
 
 fn state(b: &Breaker) -> &'static str {
@@ -89,7 +104,7 @@ fn document(b: &Breaker) -> Value {
 async fn close(asked: &str, by: Option<&str>, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
     let store = app.store(NoStore::Refuse).await?;
     let known = store.breakers().await?;
-    let sender = if asked.eq_ignore_ascii_case(ACCOUNT_WORD) { ACCOUNT } else { asked };
+    let sender = meant(asked);
     if !known.iter().any(|b| b.sender == sender) {
         return Err(CliError::new(ExitStatus::NotFound, format!("no breaker of {} was ever open", shown(sender)))
             .hint(match known.is_empty() {
@@ -101,7 +116,7 @@ async fn close(asked: &str, by: Option<&str>, app: &App, out: &mut Output) -> Re
     let closed = !matches!(app.core(store.clone()).apply(event, operator(by)).await?, Answer::NotFound);
     let rest = app.relied_on(closed, &*store, out).await?;
     if out.is_json() {
-        let mut doc = json!({ "sender": if sender == ACCOUNT { ACCOUNT_WORD } else { sender }, "closed": closed });
+        let mut doc = json!({ "sender": word_of(sender), "closed": closed });
         rest.add_to(&mut doc);
         out.document(&doc);
     } else {
@@ -110,4 +125,24 @@ async fn close(asked: &str, by: Option<&str>, app: &App, out: &mut Output) -> Re
         out.line(&format!("the breaker of {} {text}", shown(sender)));
     }
     Ok(rest.say("texts", out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_account_has_one_word_for_texts_and_one_for_phone_calls() {
+        for (asked, sender) in [
+            ("account", ACCOUNT),
+            ("Account", ACCOUNT),
+            ("voice:account", VOICE_ACCOUNT),
+            (ACCOUNT, ACCOUNT),
+            (VOICE_ACCOUNT, VOICE_ACCOUNT),
+            ("voice:+15005550011", "voice:+15005550011"),
+        ] {
+            assert_eq!(meant(asked), sender, "{asked}");
+            assert_eq!(meant(word_of(sender)), sender, "what is listed can be closed");
+        }
+    }
 }

@@ -18,6 +18,7 @@ use super::app::{App, NoStore, operator};
 use super::engine::Rest;
 use super::exit::ExitStatus;
 use super::output::{Output, Table};
+use super::recipient::{to, will_be};
 use super::report::CliError;
 
 /// A longer note is a document of its own.
@@ -256,12 +257,12 @@ fn report(state: &CallState, done: Decided, rest: &Rest, app: &App, out: &mut Ou
 fn say_texts(state: &CallState, out: &mut Output) {
     for a in state.attempts.iter().filter(|a| a.state.is_waiting()) {
         let what = match a.kind {
-            AttemptKind::Notice => "will be told",
+            AttemptKind::Notice => will_be(a.channel),
             AttemptKind::StandDown => "will be stood down",
             AttemptKind::Answer => "will be answered",
             AttemptKind::Update => "will be told what has changed",
         };
-        out.line(&format!("  {} {} {what} (attempt {})", a.recipient.name, a.recipient.phone, a.number));
+        out.line(&format!("  {} {what} (attempt {})", to(&a.recipient), a.number));
     }
 }
 

@@ -29,6 +29,7 @@ mod oncall;
 mod output;
 mod parse;
 mod rebuild;
+mod recipient;
 mod recover;
 mod refresh;
 mod reload;

@@ -41,7 +41,7 @@ fn evening(text: &str) -> Result<Evening, String> {
     text.parse().map(|date| Evening(Some(date))).map_err(|_| "a date like 2026-11-27 is wanted".to_owned())
 }
 
-const HEADERS: [&str; 14] = [
+const HEADERS: [&str; 15] = [
     "STATE",
     "CALL",
     "REFERENCE",
@@ -54,6 +54,7 @@ const HEADERS: [&str; 14] = [
     "ISSUE",
     "LEFT BY",
     "TOLD AFTER",
+    "TOLD BY",
     "TAKEN AFTER",
     "TAKEN BY",
 ];
@@ -119,6 +120,7 @@ fn cells(c: &NightCall, out: &Output) -> Vec<String> {
         text(&data.issue_summary),
         text(&c.deferred_by),
         length(c.told_at),
+        c.told_by.map(|by| by.noun().to_owned()).unwrap_or_default(),
         length(c.taken_at),
         text(&c.taken_by),
     ]
@@ -152,6 +154,7 @@ fn row(c: &NightCall) -> Value {
         "issueSummary": data.issue_summary,
         "deferredBy": c.deferred_by,
         "toldAfterMs": ms(c.told_at),
+        "toldBy": c.told_by,
         "takenAfterMs": ms(c.taken_at),
         "takenBy": c.taken_by,
     })

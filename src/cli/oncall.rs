@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::domain::PhoneNumber;
 use crate::domain::Timestamp;
+use crate::domain::attempt::Channel;
 use crate::domain::phone::masked;
 use crate::domain::policy::Policy;
 use crate::domain::team::{Directory, Line};
@@ -103,6 +104,8 @@ struct Rung {
     /// `None`: the last resort.
     number: Option<usize>,
     after: Duration,
+    /// How its people are told.
+    channel: Channel,
     found: OnCall,
 }
 
@@ -173,10 +176,11 @@ fn rungs(directory: &Directory, line: &Line, policy: &Policy, at: Timestamp, opt
     for (index, step) in policy.steps.iter().enumerate() {
         after = after.saturating_add(policy.wait_before(index));
         let found = holders_of(directory, line, &step.notify, at.plus(after), opt_outs);
-        rungs.push(Rung { number: Some(index + 1), after, found });
+        rungs.push(Rung { number: Some(index + 1), after, channel: step.channel, found });
     }
     if !directory.last_resort.is_empty() {
-        rungs.push(Rung { number: None, after: ladder(policy), found: last_resort(directory, line, opt_outs) });
+        let found = last_resort(directory, line, opt_outs);
+        rungs.push(Rung { number: None, after: ladder(policy), channel: directory.last_resort_channel(line), found });
     }
     rungs
 }
@@ -204,7 +208,7 @@ fn document(line: &Line, policy: &Policy, at: Timestamp, rungs: &[Rung]) -> Valu
                 .iter()
                 .map(|n| json!({ "contact": n.contact, "contactName": n.name, "role": n.role, "to": n.phone, "optedOut": n.opted_out }))
                 .collect();
-            json!({ "step": r.number, "lastResort": r.number.is_none(), "dueAt": at.plus(r.after), "who": who, "emptyRoles": r.found.empty_roles,
+            json!({ "step": r.number, "lastResort": r.number.is_none(), "channel": r.channel, "dueAt": at.plus(r.after), "who": who, "emptyRoles": r.found.empty_roles,
                     "tellsSomebody": r.found.notifies_somebody() })
         })
         .collect();
@@ -224,10 +228,12 @@ fn ladder(policy: &Policy) -> Duration {
 }
 
 fn show(line: &Line, policy: &Policy, at: Timestamp, rungs: &[Rung], out: &mut Output) {
-    let mut t = Table::new(&["STEP", "AFTER", "ROLE", "CONTACT", "NAME", "PHONE", "NOTE"]);
+    let mut t = Table::new(&["STEP", "AFTER", "BY", "ROLE", "CONTACT", "NAME", "PHONE", "NOTE"]);
     for r in rungs {
         let number = || r.number.map_or_else(|| "last resort".to_owned(), |n| n.to_string());
-        let step = |role: Option<&Role>| [number(), offset(r.after), role.map(Role::to_string).unwrap_or_default()];
+        let by = || r.channel.noun().to_owned();
+        let step =
+            |role: Option<&Role>| [number(), offset(r.after), by(), role.map(Role::to_string).unwrap_or_default()];
         for n in &r.found.named {
             let note = if n.opted_out { "opted out" } else { "" };
             t.row(step(n.role.as_ref()).into_iter().chain([

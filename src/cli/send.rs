@@ -13,7 +13,7 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::attempt::{AttemptKind, AttemptState};
+use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
 use crate::domain::call::{CallData, CallState, CallStatus};
 use crate::domain::change::Answer;
 use crate::domain::types::CallId;
@@ -430,7 +430,9 @@ impl Send<'_> {
             )),
             ExitStatus::Pending => out.note(&format!("call {call} is recorded: do not run it again")),
             ExitStatus::Unknown => {
-                out.note(&format!("it is not known whether the provider has the text: do not run it again; `dispatchctl status {call}` tells"));
+                let unknown = |a: &&Attempt| a.state == AttemptState::Unknown;
+                let what = state.attempts.iter().find(unknown).map_or("text", |a| a.channel.noun());
+                out.note(&format!("it is not known whether the provider has the {what}: do not run it again; `dispatchctl status {call}` tells"));
             }
             ExitStatus::Interrupted if *rest == Rest::NoEngine => {
                 out.note(&format!("interrupted: call {call} is recorded, and nothing is sent until an engine runs"));

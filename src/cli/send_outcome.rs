@@ -8,6 +8,7 @@ use crate::domain::{Class, Timestamp};
 
 use super::exit::ExitStatus;
 use super::output::Table;
+use super::recipient::to;
 
 /// How watching ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,13 +79,14 @@ pub(super) fn progress_of(state: &CallState) -> String {
 }
 
 pub(super) fn attempts_table(state: &CallState) -> Table {
-    let mut t = Table::new(&["CALL", "REF", "ATTEMPT", "TO", "STATE", "STATUS", "SID", "RESULT"]);
+    let mut t = Table::new(&["CALL", "REF", "ATTEMPT", "BY", "TO", "STATE", "STATUS", "SID", "RESULT"]);
     for a in &state.attempts {
         t.row([
             state.call.id.to_string(),
             a.reference(&state.call.reference),
             a.number.to_string(),
-            format!("{} {}", a.recipient.name, a.recipient.phone),
+            a.channel.noun().to_owned(),
+            to(&a.recipient),
             a.state.to_string(),
             a.message_status.as_ref().map(ToString::to_string).unwrap_or_default(),
             a.sid.as_ref().map(ToString::to_string).unwrap_or_default(),

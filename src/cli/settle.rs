@@ -18,6 +18,7 @@ use super::app::{App, NoStore, operator};
 use super::engine::Rest;
 use super::exit::ExitStatus;
 use super::output::{Output, Table};
+use super::recipient::{to, will_be};
 use super::report::CliError;
 
 /// Which attempt, what became of it, and in whose name.
@@ -160,10 +161,7 @@ fn report(state: &CallState, a: &Attempt, changed: bool, rest: &Rest, out: &mut 
     out.line(&format!("{} ({reference}) to {} is{already} {}{sid}", call.id, a.recipient.name, a.state));
     if changed {
         for next in state.attempts.iter().filter(|n| n.state.is_waiting() && n.kind == AttemptKind::Notice) {
-            out.line(&format!(
-                "  {} {} will be told (attempt {})",
-                next.recipient.name, next.recipient.phone, next.number
-            ));
+            out.line(&format!("  {} {} (attempt {})", to(&next.recipient), will_be(next.channel), next.number));
         }
     }
 }

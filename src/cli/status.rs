@@ -445,7 +445,7 @@ fn left_out_table(o: &Overview) -> Table {
 }
 
 fn calls_table(o: &Overview, app: &App, out: &Output) -> Table {
-    let mut t = Table::new(&["CALL", "REF", "STATUS", "LEVEL", "ACCEPTED", "LAST TEXT TO", "STATE", "NEXT"]);
+    let mut t = Table::new(&["CALL", "REF", "STATUS", "LEVEL", "ACCEPTED", "LAST TOLD", "BY", "STATE", "NEXT"]);
     for l in &o.calls {
         let call = &l.call;
         let next = call.wake_at.map(|at| format!("{} at {}", next_step(call, &app.config.directory), out.time(at)));
@@ -456,6 +456,7 @@ fn calls_table(o: &Overview, app: &App, out: &Output) -> Table {
             call.level.clone(),
             out.time(call.accepted_at),
             l.last_contact.clone().unwrap_or_default(),
+            l.last_channel.map(|c| c.noun().to_owned()).unwrap_or_default(),
             l.last_state.clone().unwrap_or_default(),
             next.unwrap_or_default(),
         ]);

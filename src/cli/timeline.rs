@@ -1,7 +1,6 @@
 //! The whole story of one call as text: who was told what, when, by whom it was taken.
 
 use crate::domain::Timestamp;
-use crate::domain::attempt::Channel;
 use crate::domain::call::{Call, CallStatus, ExclusionReason};
 use crate::domain::phone::masked;
 use crate::domain::team::Directory;
@@ -13,8 +12,9 @@ use super::decide::holder_name;
 use super::durations::{offset, relative};
 use super::log::reported;
 use super::output::{Output, Table};
+use super::recipient::to;
 
-/// The step that comes next: `step 2 of 4`, `round 2 step 1 of 4`, `last resort`, or `exhausts`.
+/// The step that comes next: `step 2 of 4`, `step 3 of 4 by phone call`, `round 2 step 1 of 4`, `last resort`, or `exhausts`.
 pub(super) fn next_step(call: &Call, directory: &Directory) -> String {
     if json::last_resort_is_next(call, directory) {
         return "last resort".to_owned();
@@ -23,7 +23,9 @@ pub(super) fn next_step(call: &Call, directory: &Directory) -> String {
         return "exhausts".to_owned();
     }
     let round = if call.round > 1 { format!("round {} ", call.round) } else { String::new() };
-    format!("{round}step {} of {}", call.next_step.saturating_add(1), call.policy.total_steps())
+    let step = usize::try_from(call.next_step).ok().and_then(|n| call.policy.step(n));
+    let by = step.filter(|s| !s.channel.is_sms()).map(|s| format!(" by {}", s.channel.noun())).unwrap_or_default();
+    format!("{round}step {} of {}{by}", call.next_step.saturating_add(1), call.policy.total_steps())
 }
 
 /// What the engine does with a call next, in words; `None` where nothing is to come.
@@ -87,10 +89,10 @@ pub(super) fn header(story: &CallStory, app: &App, now: Timestamp, out: &Output)
             "out",
             match o.why {
                 ExclusionReason::Passed => format!("{who} passed"),
-                ExclusionReason::Failed if o.channel == Some(Channel::Email) => {
-                    format!("{who} cannot be reached by mail")
-                }
-                ExclusionReason::Failed => format!("{who} cannot be reached"),
+                ExclusionReason::Failed => match o.channel {
+                    Some(channel) => format!("{who} cannot be reached by {}", channel.noun()),
+                    None => format!("{who} cannot be reached"),
+                },
             },
         ));
     }
@@ -119,13 +121,14 @@ pub(super) fn entries(log: &[LogLine], accepted: Timestamp, out: &Output) -> Vec
 
 /// The attempts of a call.
 pub(super) fn attempts(story: &CallStory, out: &Output) -> Table {
-    let mut t = Table::new(&["REF", "KIND", "TO", "STATE", "STATUS", "SENT", "SID", "RESULT"]);
+    let mut t = Table::new(&["REF", "KIND", "BY", "TO", "STATE", "STATUS", "SENT", "SID", "RESULT"]);
     for a in &story.state.attempts {
         let code = a.error_code.map(|c| format!(" (code {c})")).unwrap_or_default();
         t.row([
             a.reference(&story.state.call.reference),
             a.kind.to_string(),
-            format!("{} {}", a.recipient.name, a.recipient.phone),
+            a.channel.noun().to_owned(),
+            to(&a.recipient),
             a.state.to_string(),
             a.message_status.as_ref().map(ToString::to_string).unwrap_or_default(),
             a.sent_at.map(|at| out.time(at)).unwrap_or_default(),

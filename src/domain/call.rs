@@ -208,10 +208,22 @@ pub struct CallState {
 }
 
 impl CallState {
-    /// Whether all that was accepted of it are mails, of which nobody knows whether one was read.
+    /// By what somebody was first told of it: a text that was accepted and has not failed, or a phone call that was answered with a
+    /// key; [`Channel::Email`] where all that is known is that a relay took a mail. A phone that only rang told nobody.
+    pub fn told_by(&self) -> Option<Channel> {
+        let notices = || self.attempts.iter().filter(|a| a.kind == AttemptKind::Notice);
+        let told = notices().find(|a| match a.channel {
+            Channel::Sms => matches!(a.state, AttemptState::Submitted | AttemptState::Delivered),
+            Channel::Voice => a.state == AttemptState::Delivered,
+            Channel::Email => false,
+        });
+        let mailed = || notices().find(|a| a.channel == Channel::Email && a.was_taken());
+        told.or_else(mailed).map(|a| a.channel)
+    }
+
+    /// Whether all that is known to have been taken of it are mails, of which nobody knows whether one was read.
     pub fn told_by_mail_alone(&self) -> bool {
-        let mut taken = self.attempts.iter().filter(|a| a.kind == AttemptKind::Notice && a.was_taken()).peekable();
-        taken.peek().is_some() && taken.all(|a| a.channel == Channel::Email)
+        self.told_by() == Some(Channel::Email)
     }
 
     /// The attempt with this id.
@@ -255,6 +267,38 @@ impl CallState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_phone_that_only_rang_told_nobody_and_a_mail_only_where_nothing_else_did() {
+        use Channel::{Email, Sms, Voice};
+        let of = |attempts: &[(Channel, AttemptState)]| {
+            let mut state = crate::testing::fixtures::call_state("told");
+            state.attempts = (1..)
+                .zip(attempts)
+                .map(|(n, (channel, to))| {
+                    let mut a = crate::testing::fixtures::attempt("told", n);
+                    (a.channel, a.state) = (*channel, *to);
+                    a
+                })
+                .collect();
+            state.told_by()
+        };
+        let (accepted, delivered, failed) = (AttemptState::Submitted, AttemptState::Delivered, AttemptState::Failed);
+        for (attempts, by) in [
+            (&[][..], None),
+            (&[(Voice, accepted)], None),
+            (&[(Voice, failed)], None),
+            (&[(Voice, delivered)], Some(Voice)),
+            (&[(Sms, failed), (Voice, accepted)], None),
+            (&[(Email, accepted)], Some(Email)),
+            (&[(Email, accepted), (Voice, accepted)], Some(Email)),
+            (&[(Email, accepted), (Sms, failed)], Some(Email)),
+            (&[(Email, accepted), (Voice, delivered)], Some(Voice)),
+            (&[(Sms, accepted), (Voice, delivered)], Some(Sms)),
+        ] {
+            assert_eq!(of(attempts), by, "{attempts:?}");
+        }
+    }
 
     #[test]
     fn calls_move_only_as_the_table_says() {

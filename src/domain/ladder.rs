@@ -123,18 +123,14 @@ pub(super) fn who(w: &Work<'_>, index: u32) -> LadderStep {
     found
 }
 
-/// How this step tells its people. The last resort is told by text where texts can be sent, else by phone or by mail.
+/// How this step tells its people.
 pub(super) fn channel_of(w: &Work<'_>, index: u32) -> Channel {
     let directory = w.ctx.directory;
     if index < total(w) {
         return w.state.call.policy.step(at(index)).map_or(Channel::Sms, |s| s.channel);
     }
     let (line, _) = directory.line(w.state.call.data.twilio_to_number.as_deref());
-    match (directory.sender(line), directory.voice_sender(line), &directory.mail_from) {
-        (None, Some(_), _) => Channel::Voice,
-        (None, None, Some(_)) => Channel::Email,
-        _ => Channel::Sms,
-    }
+    directory.last_resort_channel(line)
 }
 
 /// As this channel tells them; the name of one who has no mail address. A number that was given by hand is told by text.

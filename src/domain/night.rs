@@ -5,6 +5,7 @@
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 
+use super::attempt::Channel;
 use super::call::{CallState, CallStatus};
 use super::levels;
 use super::log::{LogEntry, LogKind};
@@ -71,8 +72,10 @@ pub struct NightCall {
     pub zone: Option<String>,
     /// Who left it for the morning, or what did.
     pub deferred_by: Option<String>,
-    /// When a text of it was accepted and has not failed.
+    /// When somebody was first told of it, as far as that is known.
     pub told_at: Option<Timestamp>,
+    /// By what; by mail: that a relay took it is all that is known.
+    pub told_by: Option<Channel>,
     /// When somebody took it first.
     pub taken_at: Option<Timestamp>,
     /// Who holds it, or held it last.
@@ -107,6 +110,7 @@ impl NightCall {
             zone: directory.zone(line).map(str::to_owned),
             deferred_by: deferred_by.filter(|_| state.call.status == CallStatus::Deferred),
             told_at: state.call.notified_at,
+            told_by: state.told_by().filter(|_| state.call.notified_at.is_some()),
             taken_at,
             taken_by: state.call.holder.as_ref().map(by_name).or_else(office),
             state,

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::civil::Date;
 
+use super::attempt::Channel;
 use super::levels::zone_named;
 use super::mail::escaped;
 use super::night::{NightCall, Standing, in_words};
@@ -84,7 +85,11 @@ fn lines(c: &NightCall) -> Vec<String> {
     lines.extend(Some(what.join(", ")).filter(|w| !w.is_empty()));
     lines.extend(c.deferred_by.as_ref().map(|by| format!("left for the morning by {}", plain(by))));
     let after = |at: Option<Timestamp>| at.map(|at| minutes(at.since(call.accepted_at).as_secs()));
-    let word = if c.state.told_by_mail_alone() { "mailed" } else { "told" };
+    let word = match c.told_by {
+        Some(Channel::Email) => "mailed",
+        Some(Channel::Voice) => "reached by phone",
+        Some(Channel::Sms) | None => "told",
+    };
     let told = after(c.told_at).map(|t| format!("{word} after {t}"));
     let taken = after(c.taken_at).map(|t| format!("taken after {t}"));
     let by = c.taken_by.as_ref().filter(|_| c.taken_at.is_some()).map(|by| format!("by {}", plain(by)));

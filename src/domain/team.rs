@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
-use super::attempt::Recipient;
+use super::attempt::{Channel, Recipient};
 use super::hours::Hours;
 use super::levels::Levels;
 use super::mail::MailAddress;
@@ -307,6 +307,15 @@ impl Directory {
     /// The number that phone calls of this line come from.
     pub fn voice_sender<'a>(&'a self, _: &'a Line) -> Option<&'a Sender> {
         self.voice_from.as_ref()
+    }
+
+    /// How the last resort of this line is told: by text where texts can be sent, else by phone or by mail.
+    pub fn last_resort_channel(&self, line: &Line) -> Channel {
+        match (self.sender(line), self.voice_sender(line), &self.mail_from) {
+            (None, Some(_), _) => Channel::Voice,
+            (None, None, Some(_)) => Channel::Email,
+            _ => Channel::Sms,
+        }
     }
 }
 

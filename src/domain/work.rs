@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::alert::{AlertChange, AlertKey, AlertKind};
-use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel, IllegalMove, Move};
+use super::attempt::{Attempt, AttemptEvent, AttemptState, Channel, IllegalMove, Move};
 use super::call::{CallState, CallStatus};
 use super::change::Change;
 use super::event::Loaded;
@@ -176,15 +176,7 @@ impl<'a> Work<'a> {
     pub(super) fn into_change(mut self) -> Change {
         // A mail that the relay took tells nobody; where the ladder has mails alone it is all that can be known.
         let by_mail_alone = self.state.call.policy.steps.iter().all(|s| s.channel == Channel::Email);
-        let told = self.state.attempts.iter().any(|a| {
-            a.kind == AttemptKind::Notice
-                && match a.channel {
-                    Channel::Sms => matches!(a.state, AttemptState::Submitted | AttemptState::Delivered),
-                    Channel::Email => by_mail_alone && a.was_taken(),
-                    // Picked up is not told: a key is.
-                    Channel::Voice => a.state == AttemptState::Delivered,
-                }
-        });
+        let told = self.state.told_by().is_some_and(|by| by != Channel::Email || by_mail_alone);
         let call = &mut self.state.call;
         if told && call.notified_at.is_none() {
             call.notified_at = Some(self.ctx.now);

@@ -155,6 +155,7 @@ pub fn line(line: &CallLine, mode: &str) -> Value {
     if let Some(map) = v.as_object_mut() {
         map.insert("lastContact".into(), json!(line.last_contact));
         map.insert("lastAttemptState".into(), json!(line.last_state));
+        map.insert("lastChannel".into(), json!(line.last_channel));
     }
     v
 }

@@ -8,6 +8,7 @@ use super::error::StoreError;
 use super::ledger::LogLine;
 use crate::domain::Timestamp;
 use crate::domain::alert::AlertKey;
+use crate::domain::attempt::Channel;
 use crate::domain::breaker::Breaker;
 use crate::domain::call::{Call, CallStatus};
 use crate::domain::phone_call::PhoneCall;
@@ -22,6 +23,8 @@ pub struct CallLine {
     pub last_contact: Option<String>,
     /// That attempt's state.
     pub last_state: Option<String>,
+    /// By what it goes.
+    pub last_channel: Option<Channel>,
 }
 
 /// Which calls to list, newest first.

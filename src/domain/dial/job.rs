@@ -1,5 +1,6 @@
 //! What is read of a call to whoever picks up.
 
+use crate::domain::call::CallData;
 use crate::domain::change::SpokenJob;
 use crate::domain::work::Work;
 
@@ -7,21 +8,25 @@ use crate::domain::work::Work;
 pub(in crate::domain) fn job(w: &Work<'_>) -> SpokenJob {
     let call = &w.state.call;
     let (line, _) = w.ctx.directory.line(call.data.twilio_to_number.as_deref());
-    let text = |t: &Option<String>| t.clone().unwrap_or_default();
-    let own = call.data.body.clone().filter(|b| !b.trim().is_empty());
     SpokenJob {
         business: line.name.clone(),
         level: call.level.clone(),
         reference: call.reference.as_str().to_owned(),
-        issue: own.unwrap_or_else(|| text(&call.data.issue_summary)),
-        address: text(&call.data.address),
+        issue: issue(&call.data),
+        address: call.data.address.clone().unwrap_or_default(),
         has_texts: call.policy.has_texts(),
         test_mode: w.ctx.rules.test_mode,
     }
 }
 
+/// What is wrong: the caller's own words for the text, where there are any.
+pub(crate) fn issue(data: &CallData) -> String {
+    let own = data.body.clone().filter(|b| !b.trim().is_empty());
+    own.or_else(|| data.issue_summary.clone()).unwrap_or_default()
+}
+
 /// The same as it is kept with the attempt, for people: the words themselves are spoken from the call as it is then.
-pub(in crate::domain) fn kept(job: &SpokenJob) -> String {
+pub(crate) fn kept(job: &SpokenJob) -> String {
     let test = if job.test_mode { "TEST MODE. " } else { "" };
     let parts =
         [&job.issue, &job.address].into_iter().map(|p| p.trim().trim_end_matches('.')).filter(|p| !p.is_empty());

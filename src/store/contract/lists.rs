@@ -8,7 +8,7 @@ use serde_json::json;
 use super::cases::shown;
 use super::fixtures::*;
 use crate::domain::alert::AlertChange;
-use crate::domain::attempt::AttemptState;
+use crate::domain::attempt::{AttemptState, Channel};
 use crate::domain::breaker::{Breaker, Evidence, Probe};
 use crate::domain::call::{CallState, CallStatus};
 use crate::domain::change::{BreakerChange, Change};
@@ -176,6 +176,7 @@ pub(crate) async fn stranded_calls_are_those_that_nothing_will_look_at(store: &d
 pub(crate) async fn lists_of_calls_are_newest_first(store: &dyn Store) {
     let mut two = call("b", at(2));
     let mut second = attempt("b", 2, "bo", at(3));
+    (second.channel, second.recipient.channel) = (Channel::Voice, Channel::Voice);
     put_in(&mut second, AttemptState::Submitted, 7, at(3));
     two.call.attempts = 2;
     two.notices.extend(second.notice());
@@ -192,6 +193,8 @@ pub(crate) async fn lists_of_calls_are_newest_first(store: &dyn Store) {
         lines.iter().map(|l| (l.call.id.as_str(), l.last_contact.as_deref(), l.last_state.as_deref())).collect();
     assert_eq!(seen, [("c", None, None), ("b", Some("BO"), Some("submitted")), ("a", Some("SAM"), Some("scheduled"))]);
     assert_eq!(lines[2].call, stored(store, "a").await.call);
+    let by: Vec<_> = lines.iter().map(|l| l.last_channel).collect();
+    assert_eq!(by, [None, Some(Channel::Voice), Some(Channel::Sms)], "of the newest notice");
     let names = |lines: Vec<crate::store::CallLine>| {
         lines.into_iter().map(|l| l.call.id.as_str().to_owned()).collect::<Vec<_>>()
     };

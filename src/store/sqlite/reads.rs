@@ -188,7 +188,8 @@ pub(super) const CALLS: &str = concat!(
     "SELECT ",
     call_columns!(),
     ", (SELECT name FROM attempts WHERE call_id = calls.id AND kind = 'notice' ORDER BY number DESC LIMIT 1),
-           (SELECT state FROM attempts WHERE call_id = calls.id AND kind = 'notice' ORDER BY number DESC LIMIT 1), rowid
+           (SELECT state FROM attempts WHERE call_id = calls.id AND kind = 'notice' ORDER BY number DESC LIMIT 1),
+           (SELECT channel FROM attempts WHERE call_id = calls.id AND kind = 'notice' ORDER BY number DESC LIMIT 1), rowid
            FROM calls WHERE status = ?1 AND accepted_at >= ?2 AND accepted_at <= ?4 AND (accepted_at < ?4 OR rowid < ?5)
            AND (?6 IS NULL OR created_by = ?6)
            ORDER BY accepted_at DESC, rowid DESC LIMIT ?3"
@@ -218,8 +219,13 @@ pub(super) fn calls(context: ReadContext<'_>, filter: &CallFilter) -> Result<Vec
             CALLS,
             params![status.as_str(), since, at_most(filter.limit), before.0, before.1, by],
             |row| {
-                let line = CallLine { call: call_from(row)?, last_contact: row.get(22)?, last_state: row.get(23)? };
-                Ok((row.get::<_, i64>(24)?, line))
+                let line = CallLine {
+                    call: call_from(row)?,
+                    last_contact: row.get(22)?,
+                    last_state: row.get(23)?,
+                    last_channel: row.get::<_, Option<String>>(24)?.as_deref().and_then(Channel::from_word),
+                };
+                Ok((row.get::<_, i64>(25)?, line))
             },
         )?);
     }

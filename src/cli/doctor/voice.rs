@@ -32,7 +32,7 @@ pub(super) async fn check(app: &App) -> Findings {
     }
     f.skip(
         "limits",
-        "Twilio tells nobody how many phone calls may go at once: 2 without an approved business profile, 5 in a trial; nor to which countries it may ring: see Voice > Settings > Geo permissions in the console",
+        "not asked here: how many phone calls may go at once (2 without an approved business profile, 5 in a trial), and which countries may be rung: see Voice > Settings > Geo permissions in the console",
     );
     f
 }

@@ -9,3 +9,9 @@ WHEN OLD.state IN ('delivered', 'failed', 'skipped', 'cancelled') AND NEW.state 
  AND NOT (OLD.conflict = 1 AND OLD.state IN ('delivered', 'failed') AND NEW.state IN ('delivered', 'failed'))
  AND NOT (OLD.channel = 'voice' AND OLD.state = 'failed' AND NEW.state = 'delivered')
 BEGIN SELECT RAISE(ABORT, 'attempt_final_is_final'); END;
+
+-- Texts that failed in a row are counted by their index alone; a phone call that nobody answered, and a mail, are none.
+DROP INDEX attempts_accepted;
+CREATE INDEX attempts_accepted ON attempts (sent_at, channel) WHERE state IN ('submitted', 'delivered');
+DROP INDEX attempts_failed;
+CREATE INDEX attempts_failed ON attempts (finished_at, channel) WHERE state = 'failed';

@@ -104,6 +104,8 @@ kinds! {
     Deferred = "deferred", Notice, Taken;
     /// An outcome is unknown, and no step follows. Subject: the attempt.
     UnknownOutcome = "unknown", Page, Taken;
+    /// Somebody picked up a phone call and heard nothing of the job. Subject: the call.
+    NothingSaid = "nothing-said", Page, Taken;
     /// A follow-up fired late. Subject: the call.
     LateFollowUp = "late", Notice, Taken;
     /// A step found nobody to tell; the ladder goes on. Subject: the call, its round, the step.
@@ -185,6 +187,8 @@ kinds! {
     ReportUnread = "report-unread", Page, Ended;
     /// A phone call broke off before anybody was heard. Subject: its id.
     Unheard = "unheard", Page, Ended;
+    /// Somebody pressed a key in a phone call that is not known here. Subject: its SID.
+    KeyNotKnown = "key-not-known", Page, Ended;
     /// A phone call is over and no report of it came: nobody was told. Subject: its id.
     CallMissed = "call-missed", Page, Ended;
     /// A list of phone calls cannot be read: nobody sees which of them are not reported. Subject: the source.
@@ -481,8 +485,8 @@ mod tests {
     #[test]
     fn what_leaves_an_emergency_unanswered_or_blinds_us_pages() {
         let page = AlertKind::ALL.iter().filter(|k| k.severity() == Severity::Page).map(|k| k.word());
-        let want = "exhausted untold unanswered stranded not-seen unknown undecided-reply holder-opted-out raise-untold adopt breaker no-sender \
-                    consecutive-failures unknown-writer webhooks-refused dispatch-refused reports-refused report-unread unheard call-missed sink-place rescued-copy settings-file store store-file unreadable \
+        let want = "exhausted untold unanswered stranded not-seen unknown nothing-said undecided-reply holder-opted-out raise-untold adopt breaker no-sender \
+                    consecutive-failures unknown-writer webhooks-refused dispatch-refused reports-refused report-unread unheard key-not-known call-missed sink-place rescued-copy settings-file store store-file unreadable \
                     contacts-kept";
         assert_eq!(page.collect::<Vec<_>>().join(" "), want);
         assert_eq!(

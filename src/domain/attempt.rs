@@ -209,6 +209,8 @@ const fn of(v: Verdict) -> AttemptState {
 
 /// How the result of a phone call begins whose phone is off or out of range: nothing rang.
 pub const UNREACHABLE: &str = "unreachable";
+/// How the result of a phone call ends that rang before it came to what its last word says.
+pub const HAD_RUNG: &str = "; it had rung";
 
 /// Who is told: kept as they were when the attempt was made.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -375,7 +377,8 @@ impl Attempt {
     /// Whether a phone rang by it, as far as the provider says.
     pub fn rang(&self) -> bool {
         let word = self.message_status.as_ref().map_or("", MessageStatus::as_str);
-        let heard = matches!(word, "ringing" | "in-progress" | "completed" | "no-answer");
+        let heard =
+            matches!(word, "ringing" | "in-progress" | "completed" | "no-answer") || self.result.ends_with(HAD_RUNG);
         self.channel == Channel::Voice
             && (self.state == AttemptState::Delivered || (heard && !self.result.starts_with(UNREACHABLE)))
     }

@@ -165,10 +165,14 @@ pub enum Speech {
         turn: u32,
         job: SpokenJob,
     },
-    /// No key was pressed.
-    NoKey,
-    /// The call needs nobody any more, or nothing is known of it.
+    /// No key was pressed; whether texts tell of the job too.
+    NoKey {
+        has_texts: bool,
+    },
+    /// The call needs nobody any more.
     Over,
+    /// Nothing is known here of this phone call: nobody may hear from it that a job needs nobody.
+    NotKnown,
 }
 
 /// What is read of a call; every part is data.

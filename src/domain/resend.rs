@@ -158,11 +158,15 @@ pub(super) fn unknown_key(id: AttemptId) -> AlertKey {
     AlertKind::UnknownOutcome.about(id)
 }
 
-/// A text was accepted: what is not known of earlier ones to the same contact alarms nobody any more.
+/// A text was accepted: what is not known of earlier ones to the same contact alarms nobody any more. So within each channel.
 pub(super) fn resolve_earlier(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
     let a = w.attempt(id)?;
-    let earlier =
-        |b: &&Attempt| b.decided_at.is_some() && b.number < a.number && b.recipient.contact == a.recipient.contact;
+    let earlier = |b: &&Attempt| {
+        b.decided_at.is_some()
+            && b.number < a.number
+            && b.recipient.contact == a.recipient.contact
+            && b.channel == a.channel
+    };
     let keys: Vec<AlertKey> = w.state.attempts.iter().filter(earlier).map(|b| unknown_key(b.id)).collect();
     for key in keys {
         w.resolve(key);

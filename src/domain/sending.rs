@@ -315,7 +315,7 @@ fn bad_url(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
         return Ok(());
     }
     let number = a.number;
-    w.raise(AlertKind::CallbackUrl, "phone calls cannot ask us what to say, so no key answers them: they only say to answer the text; set or check server.public_url");
+    w.raise(AlertKind::CallbackUrl.about("voice"), "phone calls cannot ask us what to say, so no key answers them: they only say to answer the text; set or check server.public_url");
     w.attempt_on(id, AttemptEvent::SurelyNotSent)?;
     let (now, body) = (w.now(), script::frozen(&dial::job::job(w)));
     let a = w.attempt_mut(id)?;
@@ -354,7 +354,9 @@ fn accepted(
     }
     status_update::join(w, id, sid, status, code, error_class, "response")?;
     if w.attempt(id)?.callback && dial::job::frozen(&w.attempt(id)?.body).is_none() {
-        w.resolve(AlertKind::CallbackUrl);
+        let is_voice = w.attempt(id)?.channel == Channel::Voice;
+        let key = if is_voice { AlertKind::CallbackUrl.about("voice") } else { AlertKind::CallbackUrl.into() };
+        w.resolve(key);
     }
     let orphans: Vec<_> = w.loaded.orphans.iter().filter(|n| &n.sid == sid).cloned().collect();
     orphans.iter().try_for_each(|orphan| status_update::apply(w, id, orphan).map(drop))

@@ -100,7 +100,10 @@ impl Reconciler {
         };
         let in_time = |c: &CallRecord| match (intent, c.created_at) {
             (Some(at), Some(made)) => made >= at.minus(OLDER) && made <= at.plus(YOUNGER),
-            _ => true,
+            // Any older phone call would do: nothing is taken for it.
+            (Some(_), None) => false,
+            // The list's own answer has told of the provider's clock, unless it has none.
+            (None, _) => true,
         };
         let is_nearest = |c: &CallRecord| {
             let mine = apart(c, s);

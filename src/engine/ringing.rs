@@ -30,6 +30,10 @@ pub const EVERY: Duration = Duration::from_secs(2);
 const AGAIN: Duration = Duration::from_secs(2);
 /// Whoever is told who has the job hears it to its end.
 const SPOKEN_IN: Duration = Duration::from_secs(15);
+/// No phone call of ours is longer: what has not ended by then is over, or is not known to the provider.
+const LONGEST: Duration = Duration::from_secs(15 * 60);
+/// A provider that does not end one is asked again after this at the earliest.
+const REFUSED: Duration = Duration::from_secs(30);
 const BATCH: usize = 32;
 
 /// The ending side of an engine.
@@ -52,7 +56,7 @@ impl Ringing {
         let (core, now) = (&self.engine.core, self.engine.core.clock.now());
         let Some(provider) = self.engine.voice() else { return Ok(None) };
         let stale = now.minus(core.rules().validity);
-        let all = core.store.phone_calls_to_end(stale, BATCH).await?;
+        let all = core.store.phone_calls_to_end(stale, now.minus(LONGEST), BATCH).await?;
         self.lock().retain(|id, _| all.contains(id));
         let due: Vec<AttemptId> =
             all.iter().copied().filter(|id| self.lock().get(id).is_none_or(|at| *at <= now)).collect();
@@ -78,7 +82,11 @@ impl Ringing {
         };
         let done = provider.end(&sid, &request).await;
         failpoint::hit("ringing.ended");
-        let pause = if done.is_ok() { pause } else { AGAIN };
+        let pause = match &done {
+            Ok(()) => pause,
+            Err(GatewayError::Refused { .. }) => REFUSED,
+            Err(_) => AGAIN,
+        };
         self.lock().insert(id, core.clock.now().plus(pause));
         match done {
             Ok(()) => {}

@@ -9,10 +9,11 @@ use axum::response::{IntoResponse as _, Response};
 use tracing::info;
 
 use crate::domain::MessageStatus;
+use crate::domain::alert::{AlertChange, AlertKind};
 use crate::domain::change::{Answer, Speech};
 use crate::domain::codes::NO_CODE;
 use crate::domain::event::{Event, PhoneTurn, Source, StatusUpdate};
-use crate::domain::types::{Actor, AttemptId};
+use crate::domain::types::{Actor, AttemptId, MessageSid};
 use crate::domain::voice::script;
 use crate::failpoint;
 use crate::gateways::twilio::voice_form::VoiceForm;
@@ -58,7 +59,7 @@ pub(super) async fn answer(state: &HttpState, form: VoiceForm, wanted: VoiceWebh
         VoiceWebhook::RungBack => Ok(twiml(script::rung_back())),
         VoiceWebhook::Status(attempt) => status(state, form, attempt.parse().ok()).await,
         VoiceWebhook::Asked(attempt, turn) => {
-            let Ok(attempt) = attempt.parse() else { return Ok(said(state, None, &Speech::Over)) };
+            let Ok(attempt) = attempt.parse() else { return Ok(said(state, None, &Speech::NotKnown)) };
             let at = PhoneTurn { attempt, sid: form.sid, turn, by_machine: form.by_machine };
             failpoint::hit("asked.before-commit");
             let answer = state.apply(Event::Asked(at), Actor::provider()).await?;
@@ -66,13 +67,17 @@ pub(super) async fn answer(state: &HttpState, form: VoiceForm, wanted: VoiceWebh
             Ok(in_words(state, attempt, answer))
         }
         VoiceWebhook::Key(attempt, turn) => {
-            let Ok(attempt) = attempt.parse() else { return Ok(said(state, None, &Speech::Over)) };
+            let sid = form.sid.clone();
+            let Ok(attempt) = attempt.parse() else { return pressed_unknown(state, &sid).await };
             let at = PhoneTurn { attempt, sid: form.sid, turn, by_machine: form.by_machine };
             failpoint::hit("key.before-commit");
             let event = Event::Key { turn: at, digits: form.digits.unwrap_or_default() };
             let answer = state.apply(event, Actor::provider()).await?;
             failpoint::hit("key.committed");
-            Ok(in_words(state, attempt, answer))
+            match &answer {
+                Answer::Speak(speech) if **speech != Speech::NotKnown => Ok(in_words(state, attempt, answer)),
+                _ => pressed_unknown(state, &sid).await,
+            }
         }
     }
 }
@@ -98,9 +103,19 @@ fn in_words(state: &HttpState, attempt: AttemptId, answer: Answer) -> Response {
         Answer::Speak(speech) => said(state, Some(attempt), &speech),
         _ => {
             info!(attempt.id = %attempt, "a phone call asks about an attempt that is not known here");
-            said(state, None, &Speech::Over)
+            said(state, None, &Speech::NotKnown)
         }
     }
+}
+
+/// Whoever pressed the key may believe that the job is theirs: a person must ask.
+async fn pressed_unknown(state: &HttpState, sid: &MessageSid) -> Result<Response, Problem> {
+    let what = format!(
+        "somebody pressed a key in the phone call {sid}, which is not known here, and was told so: the store may have been restored, or the provider placed one twice; see in the provider's console whom it rang, ask them, then `dispatchctl seen {sid}`"
+    );
+    let change = AlertChange::Raise { key: AlertKind::KeyNotKnown.about(sid), call: None, message: what };
+    state.apply(Event::Alert(change), Actor::provider()).await?;
+    Ok(said(state, None, &Speech::NotKnown))
 }
 
 /// What is said, with the addresses that the provider asks next.

@@ -143,7 +143,12 @@ pub trait Queues: Send + Sync {
     async fn searchable(&self, now: Timestamp, limit: usize) -> Result<Vec<Searchable>, StoreError>;
     /// Phone calls that the provider has, that are not over, and that are to end; and those that are still queued although their
     /// intent was committed by `stale_before`.
-    async fn phone_calls_to_end(&self, stale_before: Timestamp, limit: usize) -> Result<Vec<AttemptId>, StoreError>;
+    async fn phone_calls_to_end(
+        &self,
+        stale_before: Timestamp,
+        wanted_since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<AttemptId>, StoreError>;
     /// When the next unknown outcome is to be looked for, after `after`.
     async fn next_search(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError>;
     /// DISPATCHING calls that nothing will look at soon: nothing waiting or in flight, no log entry since `quiet_since`, and a

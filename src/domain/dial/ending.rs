@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::domain::attempt::{Attempt, AttemptKind};
+use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel};
 use crate::domain::call::{CallState, CallStatus};
 use crate::domain::change::{Answer, HowToEnd, Speech};
 use crate::domain::log::LogKind;
@@ -13,7 +13,10 @@ use crate::domain::work::{Illegal, Work, holder_name};
 /// Every open phone call of this call is to end.
 pub(in crate::domain) fn end_all(w: &mut Work<'_>, why: &str) {
     let now = w.now();
-    let open = |a: &&Attempt| a.is_open_phone_call() && a.kind == AttemptKind::Notice && a.expires_at.is_none();
+    // One that is not known may ring yet.
+    let may_ring =
+        |a: &Attempt| a.is_open_phone_call() || (a.channel == Channel::Voice && a.state == AttemptState::Unknown);
+    let open = |a: &&Attempt| may_ring(a) && a.kind == AttemptKind::Notice && a.expires_at.is_none();
     let ids: Vec<(AttemptId, u32, String)> =
         w.state.attempts.iter().filter(open).map(|a| (a.id, a.number, a.recipient.name.clone())).collect();
     for (id, number, name) in ids {
@@ -59,6 +62,8 @@ pub(in crate::domain) fn end(w: &mut Work<'_>, id: AttemptId) -> Result<(), Ille
         );
         w.log(LogKind::AttemptEnding, Some(id), text, json!({ "why": "stale" }));
     }
+    // In a ladder without texts the job is read whole.
+    let how = if how == HowToEnd::Say(Speech::Yours(None)) { HowToEnd::Say(super::key::yours(w)) } else { how };
     w.change.answer = Answer::End { sid, how };
     Ok(())
 }

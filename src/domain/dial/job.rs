@@ -19,10 +19,11 @@ pub(in crate::domain) fn job(w: &Work<'_>) -> SpokenJob {
     }
 }
 
-/// What is wrong: the caller's own words for the text, where there are any.
+/// What is wrong. The free text of an intake may hold a name or a gate code, and what is said may stay in a mailbox: it is read only
+/// where nothing else says what is wrong.
 pub(crate) fn issue(data: &CallData) -> String {
-    let own = data.body.clone().filter(|b| !b.trim().is_empty());
-    own.or_else(|| data.issue_summary.clone()).unwrap_or_default()
+    let summary = data.issue_summary.clone().filter(|b| !b.trim().is_empty());
+    summary.or_else(|| data.body.clone()).unwrap_or_default()
 }
 
 /// The same as it is kept with the attempt, for people: the words themselves are spoken from the call as it is then.

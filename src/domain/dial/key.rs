@@ -30,13 +30,13 @@ pub const CONFIRMS_FROM: u32 = 100;
 
 /// The provider asks what is to be said: somebody, or something, picked up. That tells nobody.
 pub(in crate::domain) fn asked(w: &mut Work<'_>, at: &PhoneTurn) -> Result<(), Illegal> {
-    let Some(id) = known(w, at)? else { return speak(w, Speech::Over) };
+    let Some(id) = known(w, at)? else { return not_known(w) };
     if w.ctx.rules.off.key_needed && looks(w) {
         return pressed(w, id, at, "1");
     }
     let speech = match closed(w, id)? {
         Some(speech) => speech,
-        None if at.turn > TURNS => Speech::NoKey,
+        None if at.turn > TURNS => Speech::NoKey { has_texts: w.state.call.policy.has_texts() },
         None => Speech::Job { turn: at.turn.max(1), job: job(w) },
     };
     speak(w, speech)
@@ -44,8 +44,14 @@ pub(in crate::domain) fn asked(w: &mut Work<'_>, at: &PhoneTurn) -> Result<(), I
 
 /// A key was pressed.
 pub(in crate::domain) fn key(w: &mut Work<'_>, at: &PhoneTurn, digits: &str) -> Result<(), Illegal> {
-    let Some(id) = known(w, at)? else { return speak(w, Speech::Over) };
+    let Some(id) = known(w, at)? else { return not_known(w) };
     pressed(w, id, at, digits)
+}
+
+/// It is no phone call of this attempt: only what is over for everybody is said to be over.
+fn not_known(w: &mut Work<'_>) -> Result<(), Illegal> {
+    let is_over = matches!(w.state.call.status, CallStatus::Resolved | CallStatus::Cancelled);
+    speak(w, if is_over { Speech::Over } else { Speech::NotKnown })
 }
 
 fn speak(w: &mut Work<'_>, speech: Speech) -> Result<(), Illegal> {
@@ -61,6 +67,10 @@ fn known(w: &mut Work<'_>, at: &PhoneTurn) -> Result<Option<AttemptId>, Illegal>
         return Ok(None);
     }
     progress::join(w, at.attempt, &at.sid, &MessageStatus::from_word("in-progress"), None, "call")?;
+    let a = w.attempt_mut(at.attempt)?;
+    if !a.state.is_final() {
+        progress::IS_READ.clone_into(&mut a.result);
+    }
     let orphans: Vec<_> = w.loaded.orphans.iter().filter(|o| o.sid == at.sid).cloned().collect();
     for kept in orphans {
         progress::join(w, at.attempt, &kept.sid, &kept.status, kept.code, kept.source.as_str())?;
@@ -93,7 +103,7 @@ fn taken(w: &Work<'_>) -> Speech {
 }
 
 /// A ladder without texts has no other place where the job can be looked up.
-fn yours(w: &Work<'_>) -> Speech {
+pub(super) fn yours(w: &Work<'_>) -> Speech {
     Speech::Yours((!w.state.call.policy.has_texts()).then(|| job(w)))
 }
 
@@ -135,7 +145,7 @@ fn pressed(w: &mut Work<'_>, id: AttemptId, at: &PhoneTurn, digits: &str) -> Res
             deferred::by_reply(w, &contact, &by)?;
             Speech::CanWait
         }
-        (_, None) if again() >= TURNS_MAX => Speech::NoKey,
+        (_, None) if again() >= TURNS_MAX => Speech::NoKey { has_texts: w.state.call.policy.has_texts() },
         (_, None) => Speech::Job { turn: again(), job: job(w) },
     };
     speak(w, speech)

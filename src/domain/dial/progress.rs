@@ -6,7 +6,7 @@
 use serde_json::json;
 
 use crate::domain::alert::AlertKind;
-use crate::domain::attempt::{Attempt, AttemptEvent, AttemptState, Move, UNREACHABLE};
+use crate::domain::attempt::{Attempt, AttemptEvent, AttemptState, Channel, HAD_RUNG, Move, UNREACHABLE};
 use crate::domain::breaker::Evidence;
 use crate::domain::codes::{Class, ErrorClass};
 use crate::domain::event::Source;
@@ -57,7 +57,6 @@ pub(in crate::domain) fn join(
     match said.filter(|s| s.is_final()) {
         Some(end) if was.is_final() => return after_the_end(w, id, status, (old, end), way),
         Some(end) => {
-            w.attempt_mut(id)?.message_status = Some(status.clone());
             ended(w, id, end, sip, way)?;
             return Ok("moved");
         }
@@ -176,6 +175,9 @@ fn reason(a: &Attempt, end: PhoneCallStatus, sip: Option<ErrorCode>) -> String {
     if a.expires_at.is_some() {
         return format!("ended: the phone call was not wanted any more, {end}{code}");
     }
+    if end == PhoneCallStatus::Completed && a.result != IS_READ && super::job::frozen(&a.body).is_none() {
+        return format!("{NOTHING_SAID}: somebody picked up, and our address was not asked for a word");
+    }
     match (classes::class_of_end(end, sip.map(SipCode::from), false), end) {
         (CallEnd::NotTold, _) => {
             "answered_no_key: somebody or a voicemail picked up, and no key was pressed".to_owned()
@@ -192,6 +194,11 @@ fn reason(a: &Attempt, end: PhoneCallStatus, sip: Option<ErrorCode>) -> String {
     }
 }
 
+/// The result of a phone call in which the provider has asked what to say.
+pub(super) const IS_READ: &str = "picked up: the job is read to them";
+/// How the result of a phone call begins in which nothing was said: the provider asked for no word of ours.
+const NOTHING_SAID: &str = "nothing_said";
+
 /// How the result of a phone call begins that was refused on its way.
 const BLOCKED: &str = "blocked";
 
@@ -205,7 +212,12 @@ fn ended(
 ) -> Result<(), Illegal> {
     w.attempt_on(id, AttemptEvent::ProviderSaid(Verdict::Failed))?;
     let a = w.attempt_mut(id)?;
+    let rang = a.rang();
     a.result = reason(a, end, sip);
+    a.message_status = Some(MessageStatus::from_word(end.as_str()));
+    if rang && !a.rang() {
+        a.result.push_str(HAD_RUNG);
+    }
     let is_ended_by_us = a.expires_at.is_some();
     let what = if is_ended_by_us { CallEnd::Ended } else { classes::class_of_end(end, sip.map(SipCode::from), false) };
     let mut class = class_of(what);
@@ -213,8 +225,18 @@ fn ended(
         class = Class::Sender;
     }
     let a = w.attempt(id)?;
-    let key = AlertKind::NoFinalStatus.about(a.recipient.contact.as_str());
-    w.resolve(key);
+    let of_theirs = |b: &&Attempt| b.recipient.contact == a.recipient.contact && b.channel == Channel::Sms;
+    if !w.state.attempts.iter().filter(of_theirs).any(|b| b.state == AttemptState::Submitted) {
+        let key = AlertKind::NoFinalStatus.about(a.recipient.contact.as_str());
+        w.resolve(key);
+    }
+    if w.attempt(id)?.result.starts_with(NOTHING_SAID) {
+        let (call, name) = (w.state.call.id.clone(), w.attempt(id)?.recipient.name.clone());
+        let text = format!(
+            "{name} picked up a phone call of call {call} and heard nothing of the job: the provider did not get our words; see that server.public_url leads to `serve`, and ring {name} yourself"
+        );
+        w.raise(AlertKind::NothingSaid.about(&call), text);
+    }
     tried(w, id)?;
     let a = w.attempt(id)?.clone();
     let text =

@@ -14,13 +14,16 @@ pub(in crate::domain) const PAUSE: Duration = Duration::from_secs(2);
 /// No phone call of ours is longer, queued, rung and spoken (`TimeLimit` 180 s): one whose end nobody told bars nothing for ever.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 
+/// So long after it was placed a phone call is over, whatever its last word says: rung, and spoken for `TimeLimit`.
+const LISTENS: Duration = Duration::from_secs(4 * 60);
+
 /// Why this attempt waits.
 pub(in crate::domain) fn of(w: &Work<'_>, a: &Attempt) -> Option<&'static str> {
     if a.channel == Channel::Voice && !w.ctx.rules.off.one_phone_call && is_ringing(w, a) {
         return Some("a phone call to this number is under way");
     }
     let theirs = |b: &&Attempt| b.recipient.phone == a.recipient.phone && b.is_being_spoken();
-    let listens = || w.state.attempts.iter().filter(theirs).any(|b| is_recent(w, b.sent_at));
+    let listens = || w.state.attempts.iter().filter(theirs).any(|b| is_within(w, b.sent_at, LISTENS));
     let may_wait = a.kind == AttemptKind::Notice && a.channel == Channel::Sms && a.priority != Priority::First;
     (may_wait && listens()).then_some("its reader is on the phone with us about it")
 }
@@ -33,10 +36,10 @@ fn is_ringing(w: &Work<'_>, a: &Attempt) -> bool {
         open.attempt != a.id
             && open.to == a.recipient.phone.e164()
             && open.from == from.as_str()
-            && is_recent(w, Some(open.sent_at))
+            && is_within(w, Some(open.sent_at), LONGEST)
     })
 }
 
-fn is_recent(w: &Work<'_>, sent_at: Option<Timestamp>) -> bool {
-    sent_at.is_some_and(|at| w.now().since(at) < LONGEST)
+fn is_within(w: &Work<'_>, sent_at: Option<Timestamp>, longest: Duration) -> bool {
+    sent_at.is_some_and(|at| w.now().since(at) < longest)
 }

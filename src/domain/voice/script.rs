@@ -40,7 +40,9 @@ pub fn say(speech: &Speech, addresses: Option<&Addresses>) -> String {
             gather(*turn, to, &spoken("Press 1 once more to take the job.")),
             spoken(NO_KEY)
         )),
-        (Speech::Confirm { .. } | Speech::NoKey, _) => said(NO_KEY),
+        (Speech::Confirm { .. } | Speech::NoKey { has_texts: true }, _) => said(NO_KEY),
+        (Speech::NoKey { has_texts: false }, _) => said("No key was pressed. Ring the office."),
+        (Speech::NotKnown, _) => said("This phone call cannot be answered. Answer the text, or ring the office."),
         (Speech::Yours(None), _) => said("You have the job. Details are in your texts."),
         (Speech::Yours(Some(job)), _) => fitted(|cut| {
             let words = whole(job, cut);
@@ -225,7 +227,9 @@ mod tests {
             (Speech::Taken(None), "Somebody has it already. Thank you."),
             (Speech::Passed, "Passed on."),
             (Speech::CanWait, "It waits until morning."),
-            (Speech::NoKey, "No key was pressed."),
+            (Speech::NoKey { has_texts: true }, "No key was pressed. Answer the text"),
+            (Speech::NoKey { has_texts: false }, "No key was pressed. Ring the office."),
+            (Speech::NotKnown, "cannot be answered. Answer the text, or ring the office."),
             (Speech::Over, "needs nobody any more"),
             (Speech::Yours(Some(job())), "Again. Acme Plumbing dispatch, emergency job. Job 7. K. 3. Q."),
         ] {

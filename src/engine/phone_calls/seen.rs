@@ -10,7 +10,8 @@ use crate::engine::apply::Core;
 use crate::store::StoreError;
 
 /// Alerts that nothing but a person ends. Subject: the id of a phone call, or the hash of a report.
-const KINDS: [AlertKind; 3] = [AlertKind::CallMissed, AlertKind::Unheard, AlertKind::ReportUnread];
+const KINDS: [AlertKind; 4] =
+    [AlertKind::CallMissed, AlertKind::Unheard, AlertKind::ReportUnread, AlertKind::KeyNotKnown];
 
 /// Ends the alert about the phone call, or the report, of this id; who did it stands in the log. `None`: nothing of that id alarms.
 ///

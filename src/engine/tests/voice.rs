@@ -68,7 +68,7 @@ async fn a_voicemail_is_not_told_and_the_ladder_goes_on() {
     assert!(is_job(&w.asks(2, 1).await, 1));
     assert!(is_job(&w.asks(2, 2).await, 2));
     assert!(is_job(&w.asks(2, 3).await, 3));
-    assert_eq!(w.asks(2, 4).await, Speech::NoKey);
+    assert_eq!(w.asks(2, 4).await, Speech::NoKey { has_texts: true });
     w.phone(2, "completed", Some(200)).await;
     let a = w.attempt(2).await;
     assert_eq!((a.state, a.result.split(':').next()), (AttemptState::Failed, Some("answered_no_key")));
@@ -285,12 +285,12 @@ async fn a_key_counts_in_the_phone_call_of_its_own_attempt_alone() {
     let mut at = w.turn(1, 1).await;
     at.sid = format!("CA{:032x}", 77).parse().expect("a SID");
     w.asks(1, 1).await;
-    assert_eq!(w.key(at.clone(), "1").await, Speech::Over, "another phone call");
+    assert_eq!(w.key(at.clone(), "1").await, Speech::NotKnown, "another phone call");
     let sms = World::with(calls(&[(0, "primary", Channel::Sms), (9, "primary", Channel::Voice)])).await;
     let mut sms = sms;
     sms.dispatch("mixed").await;
     at.attempt = sms.attempt(1).await.id;
-    assert_eq!(sms.key(at, "1").await, Speech::Over, "the attempt of a text");
+    assert_eq!(sms.key(at, "1").await, Speech::NotKnown, "the attempt of a text");
     assert_eq!((w.status().await, sms.status().await), (CallStatus::Dispatching, CallStatus::Dispatching));
 }
 
@@ -422,4 +422,46 @@ async fn an_end_that_nobody_tells_is_asked_for_and_a_key_stands_whatever_is_answ
         (a.state, a.message_status.map(|s| s.to_string()), a.poll_at),
         (AttemptState::Delivered, Some("completed".into()), None)
     );
+}
+
+#[tokio::test]
+async fn whoever_picked_up_and_heard_nothing_is_rung_by_a_person() {
+    let mut w = World::with(mixed()).await;
+    w.dispatch("mixed").await;
+    w.advance(mins(1)).await;
+    for word in ["initiated", "ringing", "in-progress"] {
+        w.phone(2, word, None).await;
+    }
+    w.phone(2, "completed", Some(200)).await;
+    let a = w.attempt(2).await;
+    assert!(a.state == AttemptState::Failed && a.result.starts_with("nothing_said"), "{}", a.result);
+    let call = w.state().await.call.id;
+    assert!(w.has_alert(&format!("nothing-said:{call}")).await, "{:?}", w.alerts().await);
+}
+
+#[tokio::test]
+async fn a_phone_that_rang_before_its_call_was_cancelled_is_still_one_that_rang() {
+    let mut w = World::with(mixed()).await;
+    w.dispatch("mixed").await;
+    w.advance(mins(1)).await;
+    for word in ["initiated", "ringing"] {
+        w.phone(2, word, None).await;
+    }
+    assert!(w.attempt(2).await.rang());
+    w.phone(2, "canceled", None).await;
+    let a = w.attempt(2).await;
+    assert!(a.rang() && a.state == AttemptState::Failed, "{}", a.result);
+}
+
+#[tokio::test]
+async fn a_reminder_waits_for_no_end_of_a_phone_call_that_nobody_tells() {
+    use Channel::{Sms, Voice};
+    let mut w = World::with(calls(&[(0, "primary", Sms), (1, "primary", Voice), (1, "primary", Sms)])).await;
+    w.dispatch("mixed").await;
+    w.advance(mins(1)).await;
+    assert!(is_job(&w.asks(2, 1).await, 1));
+    w.advance(secs(61)).await;
+    assert_eq!(w.attempt(3).await.state, AttemptState::Scheduled, "its reader is on the phone");
+    w.advance(mins(3)).await;
+    assert_ne!(w.attempt(3).await.state, AttemptState::Scheduled, "no phone call of ours is that long");
 }

@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 
 use crate::domain::MessageStatus;
+use crate::domain::alert::AlertKind;
 use crate::domain::attempt::{AttemptState, Channel};
 use crate::domain::call::CallStatus;
 use crate::domain::change::Answer;
@@ -92,7 +93,11 @@ async fn what_is_not_of_this_phone_call_is_answered_in_words_and_changes_nothing
         assert_eq!(answered.status, StatusCode::OK, "{label}: {}", answered.text);
         assert!(answered.text.contains("<Hangup/>") && !answered.text.contains("Burst"), "{label}: {}", answered.text);
         assert_eq!(shop.call("test_123").await.call, before.call, "{label}");
+        assert!(!answered.text.contains("needs nobody"), "{label}: {}", answered.text);
     }
+    let alerts = shop.core.store.alerts().await.expect("read");
+    let unknown = alerts.iter().filter(|a| a.key.kind() == AlertKind::KeyNotKnown).count();
+    assert_eq!(unknown, 2, "one for each phone call in which a key was pressed: {alerts:?}");
     for digits in ["0", "5", "%23", "11", "x", ""] {
         let path = format!("/webhooks/twilio/voice-key/{id}/1");
         let answered = shop.signed(&path, &form(&call_sid(1), &format!("&Digits={digits}"))).await;

@@ -76,8 +76,13 @@ impl Queues for SqliteStore {
         self.read(move |conn| reads::next_search(conn, after)).await
     }
 
-    async fn phone_calls_to_end(&self, stale_before: Timestamp, limit: usize) -> Result<Vec<AttemptId>, StoreError> {
-        self.list(move |context| ringing::to_end(context, stale_before, limit)).await
+    async fn phone_calls_to_end(
+        &self,
+        stale_before: Timestamp,
+        wanted_since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<AttemptId>, StoreError> {
+        self.list(move |context| ringing::to_end(context, (stale_before, wanted_since), limit)).await
     }
 
     async fn stranded(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {

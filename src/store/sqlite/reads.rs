@@ -426,7 +426,7 @@ pub(super) const UNNOTIFIED_AT: &str = "SELECT id FROM calls c WHERE rowid = ?1
     AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.call_id = c.id AND (a.state = 'delivered'
         OR (a.channel = 'sms' AND a.state = 'submitted')))
     AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.call_id = c.id
-        AND ((a.channel = 'voice' AND a.message_status IN ('ringing', 'in-progress', 'completed', 'no-answer')
+        AND ((a.channel = 'voice' AND (a.message_status IN ('ringing', 'in-progress', 'completed', 'no-answer') OR a.result LIKE '%; it had rung')
               AND a.result NOT LIKE 'unreachable%') OR (a.channel = 'email' AND a.state = 'submitted'))
         AND json_valid(c.policy) AND NOT EXISTS (SELECT 1 FROM json_each(c.policy, '$.steps')
             WHERE coalesce(json_extract(value, '$.channel'), 'sms') = 'sms'))

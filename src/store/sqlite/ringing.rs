@@ -31,16 +31,18 @@ pub(super) fn to_phone(conn: &Connection, phone: &str, but: AttemptId) -> Result
     Ok(all)
 }
 
-/// Those that are to end, or were never dialled since `?1`: the provider has them, and they are not over.
+/// Those that are to end since `?2`, or were never dialled since `?1`: the provider has them, and they are not over.
 pub(super) const TO_END: &str = "SELECT rowid FROM attempts INDEXED BY attempts_ringing
     WHERE channel = 'voice' AND state IN ('sending', 'submitted', 'unknown') AND state = 'submitted' AND sid IS NOT NULL
-    AND (expires_at IS NOT NULL OR (message_status = 'queued' AND sent_at <= ?1))";
+    AND (expires_at >= ?2 OR (expires_at IS NULL AND message_status = 'queued' AND sent_at <= ?1))";
 const TO_END_AT: &str = "SELECT c.id, a.id FROM attempts a LEFT JOIN calls c ON c.id = a.call_id WHERE a.rowid = ?1";
 
 pub(super) fn to_end(
     context: ReadContext<'_>,
-    stale_before: Timestamp,
+    (stale_before, wanted_since): (Timestamp, Timestamp),
     limit: usize,
 ) -> Result<Vec<AttemptId>, StoreError> {
-    work(context, (TO_END, params![stale_before.as_millis()]), TO_END_AT, limit, |row| Ok(rows::id_from(row.get(1)?)))
+    work(context, (TO_END, params![stale_before.as_millis(), wanted_since.as_millis()]), TO_END_AT, limit, |row| {
+        Ok(rows::id_from(row.get(1)?))
+    })
 }

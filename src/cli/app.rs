@@ -406,7 +406,7 @@ impl App {
         self.providers_required()?;
         Ok(Bounds {
             messages_per_second: self.config.twilio.as_ref().map_or(1.0, |t| t.messages_per_second),
-            calls_per_second: self.config.voice.per_second,
+            phone_calls_per_second: self.config.voice.per_second,
             ring_for: self.config.voice.timeout,
             validity: self.config.validity,
             request_timeout: self.request_timeout(),

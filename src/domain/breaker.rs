@@ -179,12 +179,12 @@ pub fn senders<'a>(
     own: Option<&'a Sender>,
     channel: Channel,
 ) -> Vec<&'a Sender> {
-    let (line, _) = directory.line(dialled);
     match channel {
         Channel::Email => return own.filter(|_| directory.mail_from.is_some()).into_iter().collect(),
-        Channel::Voice => return directory.voice_sender(line).into_iter().collect(),
+        Channel::Voice => return directory.voice_from.iter().collect(),
         Channel::Sms => {}
     }
+    let (line, _) = directory.line(dialled);
     let mut all: Vec<&Sender> = Vec::new();
     for s in own.into_iter().chain(directory.sender(line)).chain(&directory.fallback) {
         if !all.contains(&s) {
@@ -221,10 +221,7 @@ pub fn unused<'a>(breakers: &'a [Breaker], directory: &Directory) -> Vec<&'a Bre
         _ if b.is_account() => true,
         Channel::Sms => used.contains(&b.sender.as_str()),
         Channel::Email => directory.mail_from.is_some(),
-        Channel::Voice => {
-            let mut lines = directory.lines.iter().chain([&directory.default_line]);
-            lines.any(|l| directory.voice_sender(l).is_some_and(|s| key_of(Channel::Voice, s.as_str()) == b.sender))
-        }
+        Channel::Voice => directory.voice_from.as_ref().is_some_and(|s| key_of(Channel::Voice, s.as_str()) == b.sender),
     };
     breakers.iter().filter(|b| b.is_open() && !is_used(b)).collect()
 }

@@ -20,7 +20,7 @@ use super::sids;
 use super::status_update;
 use super::trip;
 use super::types::{AttemptId, ErrorCode, MessageSid, Sender, Timestamp};
-use super::voice::script;
+use super::voice::script::{self, PhoneScript};
 use super::wording;
 use super::work::{Illegal, Work};
 
@@ -301,7 +301,7 @@ pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Re
 /// The provider cannot ask us what is to be said: the words go with the request, and no key can answer them.
 fn bad_url(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
     let a = w.attempt(id)?;
-    if dial::job::frozen(&a.body).is_some() {
+    if !PhoneScript::of(&a.body).is_asked() {
         let class = ErrorClass { class: Class::OurRequest, special: None };
         return failure::refused(
             w,
@@ -317,9 +317,9 @@ fn bad_url(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
     let number = a.number;
     w.raise(AlertKind::CallbackUrl.about("voice"), "phone calls cannot ask us what to say, so no key answers them: they only say to answer the text; set or check server.public_url");
     w.attempt_on(id, AttemptEvent::SurelyNotSent)?;
-    let (now, body) = (w.now(), script::frozen(&dial::job::job(w)));
+    let (now, body) = (w.now(), script::without_keys(&dial::job::job(w)));
     let a = w.attempt_mut(id)?;
-    (a.body, a.not_before) = (body, now);
+    (a.body, a.not_before) = (body.as_str().to_owned(), now);
     let text =
         format!("attempt {number}: the address of what is said was refused, once more with the words themselves");
     w.log(LogKind::AttemptRetrying, Some(id), text, Value::Null);
@@ -353,7 +353,7 @@ fn accepted(
         return unknown(w, id, &format!("the answer names message {sid}, which is that of {whose}"));
     }
     status_update::join(w, id, sid, status, code, error_class, "response")?;
-    if w.attempt(id)?.callback && dial::job::frozen(&w.attempt(id)?.body).is_none() {
+    if w.attempt(id)?.callback && PhoneScript::of(&w.attempt(id)?.body).is_asked() {
         let is_voice = w.attempt(id)?.channel == Channel::Voice;
         let key = if is_voice { AlertKind::CallbackUrl.about("voice") } else { AlertKind::CallbackUrl.into() };
         w.resolve(key);

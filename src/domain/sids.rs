@@ -29,7 +29,7 @@ pub(super) fn raise_linked(w: &mut Work<'_>, id: AttemptId, sid: &MessageSid, wh
 pub(super) fn may_be_of(w: &mut Work<'_>, id: AttemptId, sid: &MessageSid) -> Result<bool, Illegal> {
     let a = w.attempt(id)?;
     let (number, call, was) = (a.number, w.state.call.id.clone(), a.state);
-    if sid.is_of_a_call() != (a.channel == Channel::Voice) {
+    if sid.is_of_a_phone_call() != (a.channel == Channel::Voice) {
         // Somebody put an attempt's id into the address of another kind.
         return Ok(false);
     }
@@ -58,5 +58,5 @@ pub(super) fn may_be_of(w: &mut Work<'_>, id: AttemptId, sid: &MessageSid) -> Re
 }
 
 fn named(sid: &MessageSid) -> &'static str {
-    if sid.is_of_a_call() { "phone call" } else { "message" }
+    if sid.is_of_a_phone_call() { "phone call" } else { "message" }
 }

@@ -304,14 +304,9 @@ impl Directory {
         line.from.as_ref().or(self.from.as_ref())
     }
 
-    /// The number that phone calls of this line come from.
-    pub fn voice_sender<'a>(&'a self, _: &'a Line) -> Option<&'a Sender> {
-        self.voice_from.as_ref()
-    }
-
     /// How the last resort of this line is told: by text where texts can be sent, else by phone or by mail.
     pub fn last_resort_channel(&self, line: &Line) -> Channel {
-        match (self.sender(line), self.voice_sender(line), &self.mail_from) {
+        match (self.sender(line), &self.voice_from, &self.mail_from) {
             (None, Some(_), _) => Channel::Voice,
             (None, None, Some(_)) => Channel::Email,
             _ => Channel::Sms,

@@ -196,7 +196,7 @@ impl MessageSid {
     }
 
     /// Whether it is that of a phone call.
-    pub fn is_of_a_call(&self) -> bool {
+    pub fn is_of_a_phone_call(&self) -> bool {
         self.0.starts_with("CA")
     }
 }

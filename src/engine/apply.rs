@@ -445,7 +445,7 @@ fn phones_of(event: &Event, directory: &Directory) -> Vec<PhoneNumber> {
         }
         // That of a phone call is another word.
         Event::StatusUpdate(update)
-            if update.status.verdict() != Some(crate::domain::Verdict::Failed) && !update.sid.is_of_a_call() =>
+            if update.status.verdict() != Some(crate::domain::Verdict::Failed) && !update.sid.is_of_a_phone_call() =>
         {
             Vec::new()
         }

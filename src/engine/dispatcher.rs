@@ -92,7 +92,7 @@ impl Dispatcher {
         let mut breakers = store.breakers().await?;
         lock(&self.quarantined).retain(|_, until| *until > now);
         let bounds = self.engine.bounds();
-        lock(&self.rates).set(bounds.messages_per_second, bounds.calls_per_second);
+        lock(&self.rates).set(bounds.messages_per_second, bounds.phone_calls_per_second);
         let mut started = Started { boot: clock.boot(), ..Started::default() };
         // Of a command that is the engine for one call: when its own texts may go, whatever others wait for.
         let mut own = None;

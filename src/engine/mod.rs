@@ -26,7 +26,7 @@ pub(crate) mod json;
 pub(crate) mod layout;
 pub(crate) mod links;
 pub(crate) mod listener;
-mod lost_calls;
+mod lost_phone_calls;
 pub(crate) mod mirror;
 pub(crate) mod morning;
 pub(crate) mod night;
@@ -94,7 +94,7 @@ pub struct Bounds {
     /// Per sender, in segments; 0 is unlimited.
     pub messages_per_second: f64,
     /// Phone calls of the whole account; 0 is unlimited.
-    pub calls_per_second: f64,
+    pub phone_calls_per_second: f64,
     /// How long a phone rings.
     pub ring_for: Duration,
     /// How long the provider may keep a message before it is stale.

@@ -7,12 +7,12 @@ use tracing::debug;
 use crate::domain::alert::AlertChange;
 use crate::domain::change::ToSend;
 use crate::domain::codes::{Class, ErrorClass, NO_CODE, Special};
-use crate::domain::dial::job;
 use crate::domain::event::{Event, SendOutcome};
 use crate::domain::types::{Actor, Timestamp};
 use crate::domain::voice::classes;
+use crate::domain::voice::script::PhoneScript;
 use crate::domain::{AlertKind, MessageStatus};
-use crate::gateways::{CallRequest, CallScript, Callback, GatewayError};
+use crate::gateways::{Callback, GatewayError, PhoneCallRequest};
 
 use super::Engine;
 use super::dispatcher::shortened;
@@ -34,15 +34,11 @@ pub(super) async fn place(engine: &Engine, send: &ToSend, again_at: impl Fn(Dura
     let Ok(from) = send.sender.as_str().parse() else {
         return of_class(Class::Sender, "the number that phone calls come from is no number (voice.from)");
     };
-    let script = match job::frozen(&a.body) {
-        Some(twiml) => CallScript::Spoken(twiml.to_owned()),
-        None => CallScript::Asked,
-    };
-    let call = CallRequest {
+    let call = PhoneCallRequest {
         attempt: a.id,
         to: a.recipient.phone.clone(),
         from,
-        script,
+        script: PhoneScript::of(&a.body),
         ring_for: engine.bounds().ring_for,
         callback: if a.callback { Callback::Wanted } else { Callback::Without },
     };

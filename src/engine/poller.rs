@@ -140,7 +140,7 @@ impl Poller {
 
     /// What the provider says of a message, or of a phone call.
     async fn fetch(&self, p: &Pollable) -> Result<StatusUpdate, GatewayError> {
-        if p.sid.is_of_a_call() {
+        if p.sid.is_of_a_phone_call() {
             let provider = self.engine.voice();
             let away =
                 GatewayError::Retryable { why: "no provider of phone calls is configured".into(), retry_after: None };

@@ -17,7 +17,7 @@ const WAIT_MAX: Duration = Duration::from_secs(86_400);
 #[derive(Debug)]
 pub struct Rates {
     per_second: f64,
-    calls_per_second: f64,
+    phone_calls_per_second: f64,
     buckets: HashMap<String, Bucket>,
 }
 
@@ -31,12 +31,12 @@ struct Bucket {
 impl Rates {
     /// `per_second` segments for every sender; 0 or less: unlimited.
     pub fn new(per_second: f64) -> Self {
-        Self { per_second, calls_per_second: 0.0, buckets: HashMap::new() }
+        Self { per_second, phone_calls_per_second: 0.0, buckets: HashMap::new() }
     }
 
     /// The rates from now on, of texts and of phone calls; what a sender has saved up stays.
-    pub fn set(&mut self, per_second: f64, calls_per_second: f64) {
-        (self.per_second, self.calls_per_second) = (per_second, calls_per_second);
+    pub fn set(&mut self, per_second: f64, phone_calls_per_second: f64) {
+        (self.per_second, self.phone_calls_per_second) = (per_second, phone_calls_per_second);
     }
 
     /// Takes one slot, or says how long until there is one.
@@ -44,7 +44,7 @@ impl Rates {
     /// # Errors
     /// The time to wait.
     pub fn take(&mut self, sender: &str, boot: Duration) -> Result<(), Duration> {
-        let rate = if sender == PHONE_CALLS { self.calls_per_second } else { self.per_second };
+        let rate = if sender == PHONE_CALLS { self.phone_calls_per_second } else { self.per_second };
         if rate <= 0.0 || sender == RELAY {
             return Ok(());
         }

@@ -73,7 +73,7 @@ impl Reconciler {
         let mut provider = ProviderReach::Answers;
         for ((channel, ..), group) in groups {
             provider = match channel {
-                Channel::Voice => self.search_calls(group, provider).await?,
+                Channel::Voice => self.search_phone_calls(group, provider).await?,
                 Channel::Sms | Channel::Email => self.search(group, provider).await?,
             };
         }

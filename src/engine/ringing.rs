@@ -19,15 +19,13 @@ use crate::domain::event::{Event, Source, StatusUpdate};
 use crate::domain::types::{Actor, AttemptId, MessageSid};
 use crate::domain::voice::script;
 use crate::failpoint;
-use crate::gateways::{CallRecord, EndCall, GatewayError, VoiceGateway};
+use crate::gateways::{EndPhoneCall, GatewayError, PhoneCallRecord, VoiceGateway};
 
 use super::duty::Passed;
-use super::{Engine, Scope, others_go_on};
+use super::{Engine, others_go_on};
 
-/// How often the store is asked.
+/// How often the store is asked, and how soon a phone call is told again to end that has not ended.
 pub const EVERY: Duration = Duration::from_secs(2);
-/// After a request that stopped nothing yet it is asked again so soon.
-const AGAIN: Duration = Duration::from_secs(2);
 /// Whoever is told who has the job hears it to its end.
 const SPOKEN_IN: Duration = Duration::from_secs(15);
 /// No phone call of ours is longer: what has not ended by then is over, or is not known to the provider.
@@ -63,11 +61,9 @@ impl Ringing {
         for done in join_all(due.iter().map(|id| self.end(*id, provider.as_ref()))).await {
             others_go_on(done)?;
         }
-        let every = match self.engine.scope {
-            Scope::All => now.plus(EVERY),
-            Scope::Only(_) => now.plus(AGAIN),
-        };
-        Ok(self.lock().values().min().copied().map(|at| at.min(every)).or(Some(every)).filter(|_| !all.is_empty()))
+        let every = now.plus(EVERY);
+        let soonest = self.lock().values().min().map_or(every, |at| every.min(*at));
+        Ok((!all.is_empty()).then_some(soonest))
     }
 
     async fn end(&self, id: AttemptId, provider: &dyn VoiceGateway) -> Result<(), crate::store::StoreError> {
@@ -77,15 +73,15 @@ impl Ringing {
         };
         failpoint::hit("ringing.noted");
         let (request, pause) = match how {
-            HowToEnd::Cancel => (EndCall::Cancel, AGAIN),
-            HowToEnd::Say(speech) => (EndCall::Redirect(script::say(&speech, None)), SPOKEN_IN),
+            HowToEnd::Cancel => (EndPhoneCall::Cancel, EVERY),
+            HowToEnd::Say(speech) => (EndPhoneCall::Redirect(script::say(&speech, None)), SPOKEN_IN),
         };
         let done = provider.end(&sid, &request).await;
         failpoint::hit("ringing.ended");
         let pause = match &done {
             Ok(()) => pause,
             Err(GatewayError::Refused { .. }) => REFUSED,
-            Err(_) => AGAIN,
+            Err(_) => EVERY,
         };
         self.lock().insert(id, core.clock.now().plus(pause));
         match done {
@@ -122,7 +118,7 @@ impl Ringing {
 }
 
 /// What the provider says of this attempt's phone call, asked for.
-pub(super) fn update(attempt: AttemptId, record: CallRecord) -> StatusUpdate {
+pub(super) fn update(attempt: AttemptId, record: PhoneCallRecord) -> StatusUpdate {
     StatusUpdate {
         attempt: Some(attempt),
         sid: record.sid,

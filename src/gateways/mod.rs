@@ -26,6 +26,7 @@ use crate::domain::alert::AlertKey;
 use crate::domain::mail::MailAddress;
 use crate::domain::types::CallRef;
 use crate::domain::types::{AttemptId, CallId, ErrorCode, MessageSid, Sender, Timestamp};
+use crate::domain::voice::script::{PhoneScript, Twiml};
 use crate::domain::voice::status::PhoneCallStatus;
 use crate::domain::{MessageStatus, PhoneNumber, ProviderClock};
 
@@ -151,58 +152,71 @@ pub trait SmsGateway: Send + Sync {
 
 /// One phone call to be placed.
 #[derive(Debug, Clone)]
-pub struct CallRequest {
+pub struct PhoneCallRequest {
     pub attempt: AttemptId,
     pub to: PhoneNumber,
     pub from: PhoneNumber,
-    pub script: CallScript,
+    pub script: PhoneScript,
     pub ring_for: Duration,
     pub callback: Callback,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CallScript {
-    Asked,
-    Spoken(String),
-}
-
+/// A phone call as the provider describes it in a create answer, a fetch or a list.
 #[derive(Debug, Clone)]
-pub struct CallRecord {
+pub struct PhoneCallRecord {
     pub sid: MessageSid,
     pub status: PhoneCallStatus,
+    /// As the provider writes them.
     pub to: String,
     pub from: String,
+    /// `outbound-api`, `inbound`…
     pub direction: String,
+    /// When the provider made it; second precision.
     pub created_at: Option<Timestamp>,
+    /// How long the provider expects it to wait before it is dialled.
     pub queue_time: Option<Duration>,
 }
 
+/// Which phone calls to list.
 #[derive(Debug, Clone)]
-pub struct CallListFilter {
+pub struct PhoneCallFilter {
     pub to: String,
     pub from: String,
+    /// Stop paging at the first one made before this moment of the provider's clock (newest come first).
     pub not_before: Option<Timestamp>,
+    /// At most this many.
     pub limit: usize,
 }
 
+/// The result of a list.
 #[derive(Debug, Clone)]
-pub struct CallListing {
-    pub calls: Vec<CallRecord>,
+pub struct PhoneCallListing {
+    /// Newest first.
+    pub phone_calls: Vec<PhoneCallRecord>,
+    /// False where `limit` cut it short.
     pub complete: bool,
 }
 
+/// How a phone call is ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EndCall {
+pub enum EndPhoneCall {
+    /// While it is queued or rings; one that was picked up goes on.
     Cancel,
-    Redirect(String),
+    /// Whoever listens hears this, and it ends.
+    Redirect(Twiml),
 }
 
+/// A provider of phone calls. No method retries.
 #[async_trait]
 pub trait VoiceGateway: Send + Sync {
-    async fn place(&self, call: &CallRequest) -> Result<CallRecord, GatewayError>;
-    async fn fetch(&self, sid: &MessageSid) -> Result<CallRecord, GatewayError>;
-    async fn list(&self, filter: &CallListFilter) -> Result<CallListing, GatewayError>;
-    async fn end(&self, sid: &MessageSid, how: &EndCall) -> Result<(), GatewayError>;
+    /// One POST that may make a phone ring. On `Ok` the phone call exists and has a SID.
+    async fn place(&self, request: &PhoneCallRequest) -> Result<PhoneCallRecord, GatewayError>;
+    /// Asks for one phone call by SID.
+    async fn fetch(&self, sid: &MessageSid) -> Result<PhoneCallRecord, GatewayError>;
+    /// Lists phone calls, following pages.
+    async fn list(&self, filter: &PhoneCallFilter) -> Result<PhoneCallListing, GatewayError>;
+    /// Ends one; `Ok` too where it is over already.
+    async fn end(&self, sid: &MessageSid, how: &EndPhoneCall) -> Result<(), GatewayError>;
 }
 
 /// One mail.

@@ -126,6 +126,6 @@ fn said(state: &HttpState, attempt: Option<AttemptId>, speech: &Speech) -> Respo
     twiml(script::say(speech, addresses.as_ref()))
 }
 
-fn twiml(document: String) -> Response {
-    ([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], document).into_response()
+fn twiml(document: script::Twiml) -> Response {
+    ([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], document.as_str().to_owned()).into_response()
 }

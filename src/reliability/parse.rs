@@ -137,7 +137,7 @@ fn checked(f: &mut File, keys: &mut Keys) {
                 resolve(f, &format!("when[{i}].wait.phone"), phone, &phones);
             }
             Some(Action::Faults { faults }) => numbered(faults, &phones),
-            Some(Action::Store { trouble, call }) if trouble.is_of_a_call() != call.is_some() => {
+            Some(Action::Store { trouble, call }) if trouble.is_of_a_phone_call() != call.is_some() => {
                 let what = if call.is_some() { "goes with no call" } else { "needs a call" };
                 f.wrong(&format!("when[{i}].store"), &format!("\"{}\" {what}", trouble.word()));
             }

@@ -49,7 +49,7 @@ pub(super) enum StoreTrouble {
 
 impl StoreTrouble {
     /// Whether it concerns one call.
-    pub(super) fn is_of_a_call(self) -> bool {
+    pub(super) fn is_of_a_phone_call(self) -> bool {
         matches!(self, Self::Unreadable | Self::Stranded | Self::ReceiptKept)
     }
 

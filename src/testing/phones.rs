@@ -14,10 +14,12 @@ use crate::domain::change::{Answer, Speech};
 use crate::domain::codes::NO_CODE;
 use crate::domain::event::{Event, PhoneTurn, Source, StatusUpdate};
 use crate::domain::types::{AttemptId, ErrorCode, MessageSid};
+use crate::domain::voice::script::PhoneScript;
 use crate::domain::voice::status::PhoneCallStatus;
 use crate::domain::{MessageStatus, Timestamp};
 use crate::gateways::{
-    CallListFilter, CallListing, CallRecord, CallRequest, CallScript, Callback, EndCall, GatewayError, VoiceGateway,
+    Callback, EndPhoneCall, GatewayError, PhoneCallFilter, PhoneCallListing, PhoneCallRecord, PhoneCallRequest,
+    VoiceGateway,
 };
 
 /// One phone call that was truly placed.
@@ -27,11 +29,11 @@ pub(crate) struct Placed {
     pub(crate) to: String,
     pub(crate) from: String,
     pub(crate) sid: MessageSid,
-    pub(crate) script: CallScript,
+    pub(crate) script: PhoneScript,
     pub(crate) callback: Callback,
     pub(crate) status: PhoneCallStatus,
     pub(crate) at: Timestamp,
-    pub(crate) told_to_end: Vec<EndCall>,
+    pub(crate) told_to_end: Vec<EndPhoneCall>,
 }
 
 #[derive(Default)]
@@ -109,7 +111,7 @@ impl ScriptedPhones {
         }
     }
 
-    fn accept(&self, call: &CallRequest) -> CallRecord {
+    fn accept(&self, call: &PhoneCallRequest) -> PhoneCallRecord {
         let at = Timestamp::from_millis(self.clock.now().as_millis().div_euclid(1_000) * 1_000);
         let mut s = self.lock();
         let sid = format!("CA{:032x}", s.ledger.len() + 1).parse().expect("a SID");
@@ -129,8 +131,8 @@ impl ScriptedPhones {
     }
 }
 
-fn record(c: &Placed) -> CallRecord {
-    CallRecord {
+fn record(c: &Placed) -> PhoneCallRecord {
+    PhoneCallRecord {
         sid: c.sid.clone(),
         status: c.status,
         to: c.to.clone(),
@@ -158,7 +160,7 @@ fn error_of(reaction: &Reaction) -> Option<GatewayError> {
 
 #[async_trait]
 impl VoiceGateway for ScriptedPhones {
-    async fn place(&self, call: &CallRequest) -> Result<CallRecord, GatewayError> {
+    async fn place(&self, call: &PhoneCallRequest) -> Result<PhoneCallRecord, GatewayError> {
         let reaction = {
             let mut s = self.lock();
             s.posts.push(call.attempt);
@@ -171,7 +173,7 @@ impl VoiceGateway for ScriptedPhones {
         }
     }
 
-    async fn fetch(&self, sid: &MessageSid) -> Result<CallRecord, GatewayError> {
+    async fn fetch(&self, sid: &MessageSid) -> Result<PhoneCallRecord, GatewayError> {
         let s = self.lock();
         if let Some(e) = s.fetch.as_ref().and_then(error_of) {
             return Err(e);
@@ -180,28 +182,28 @@ impl VoiceGateway for ScriptedPhones {
         found.ok_or(GatewayError::Refused { http: 404, code: Some(ErrorCode(20404)), message: "no".into() })
     }
 
-    async fn list(&self, filter: &CallListFilter) -> Result<CallListing, GatewayError> {
+    async fn list(&self, filter: &PhoneCallFilter) -> Result<PhoneCallListing, GatewayError> {
         let now = self.clock.now();
         let s = self.lock();
         if let Some(e) = s.list.as_ref().and_then(error_of) {
             return Err(e);
         }
         let fits = |c: &&Placed| c.to == filter.to && c.from == filter.from && c.at.plus(s.lag) <= now;
-        let calls = s.ledger.iter().rev().filter(fits).take(filter.limit).map(record).collect();
-        Ok(CallListing { calls, complete: true })
+        let phone_calls = s.ledger.iter().rev().filter(fits).take(filter.limit).map(record).collect();
+        Ok(PhoneCallListing { phone_calls, complete: true })
     }
 
-    async fn end(&self, sid: &MessageSid, how: &EndCall) -> Result<(), GatewayError> {
+    async fn end(&self, sid: &MessageSid, how: &EndPhoneCall) -> Result<(), GatewayError> {
         let mut s = self.lock();
         let reaction = s.end.clone().unwrap_or(Reaction::Accept);
         let done = matches!(reaction, Reaction::Accept | Reaction::UnknownButAccepted);
         if let Some(c) = s.ledger.iter_mut().find(|c| &c.sid == sid) {
             c.told_to_end.push(how.clone());
             match how {
-                EndCall::Cancel if done && c.status.rank() < PhoneCallStatus::InProgress.rank() => {
+                EndPhoneCall::Cancel if done && c.status.rank() < PhoneCallStatus::InProgress.rank() => {
                     c.status = PhoneCallStatus::Canceled;
                 }
-                EndCall::Redirect(_) if done && c.status == PhoneCallStatus::InProgress => {
+                EndPhoneCall::Redirect(_) if done && c.status == PhoneCallStatus::InProgress => {
                     c.status = PhoneCallStatus::Completed;
                 }
                 _ => {}

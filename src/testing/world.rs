@@ -42,7 +42,7 @@ pub(crate) struct Setup {
     pub(crate) directory: Directory,
     pub(crate) rules: Rules,
     pub(crate) messages_per_second: f64,
-    pub(crate) calls_per_second: f64,
+    pub(crate) phone_calls_per_second: f64,
     pub(crate) seed: u64,
     /// The sinks that its store knows.
     pub(crate) sinks: Vec<SinkTarget>,
@@ -54,7 +54,7 @@ impl Default for Setup {
             directory: fixtures::directory(),
             rules: fixtures::rules(),
             messages_per_second: 0.0,
-            calls_per_second: 0.0,
+            phone_calls_per_second: 0.0,
             seed: 7,
             sinks: vec![super::office()],
         }
@@ -258,7 +258,7 @@ fn start(
     let bounds = Bounds {
         listen_every: Duration::from_secs(60),
         messages_per_second: setup.messages_per_second,
-        calls_per_second: setup.calls_per_second,
+        phone_calls_per_second: setup.phone_calls_per_second,
         ring_for: Duration::from_secs(20),
         validity: setup.rules.validity,
         request_timeout: Duration::from_secs(15),

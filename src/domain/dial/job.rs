@@ -34,8 +34,3 @@ pub(crate) fn kept(job: &SpokenJob) -> String {
     let said: Vec<String> = parts.map(|p| format!("{p}.")).collect();
     format!("{test}{} emergency job {}. {}", job.business, job.reference, said.join(" ")).trim().to_owned()
 }
-
-/// The TwiML that a kept text is, where the provider refused our own addresses.
-pub fn frozen(kept: &str) -> Option<&str> {
-    kept.starts_with("<?xml").then_some(kept)
-}

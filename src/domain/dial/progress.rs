@@ -16,7 +16,8 @@ use crate::domain::resend;
 use crate::domain::sequence;
 use crate::domain::trip;
 use crate::domain::types::{Actor, AttemptId, ErrorCode, MessageSid};
-use crate::domain::voice::classes::{self, CallEnd, SipCode};
+use crate::domain::voice::classes::{self, PhoneCallEnd, SipCode};
+use crate::domain::voice::script::PhoneScript;
 use crate::domain::voice::status::PhoneCallStatus;
 use crate::domain::work::{Illegal, Work};
 use crate::domain::{MessageStatus, Verdict};
@@ -175,21 +176,21 @@ fn reason(a: &Attempt, end: PhoneCallStatus, sip: Option<ErrorCode>) -> String {
     if a.expires_at.is_some() {
         return format!("ended: the phone call was not wanted any more, {end}{code}");
     }
-    if end == PhoneCallStatus::Completed && a.result != IS_READ && super::job::frozen(&a.body).is_none() {
+    if end == PhoneCallStatus::Completed && a.result != IS_READ && PhoneScript::of(&a.body).is_asked() {
         return format!("{NOTHING_SAID}: somebody picked up, and our address was not asked for a word");
     }
-    match (classes::class_of_end(end, sip.map(SipCode::from), false), end) {
-        (CallEnd::NotTold, _) => {
+    match (classes::class_of_end(end, sip.map(SipCode::from)), end) {
+        (PhoneCallEnd::NotTold, _) => {
             "answered_no_key: somebody or a voicemail picked up, and no key was pressed".to_owned()
         }
-        (CallEnd::Again, PhoneCallStatus::Busy) => format!("busy: the phone was engaged{code}"),
-        (CallEnd::Again, _) if sip == Some(ErrorCode(480)) => {
+        (PhoneCallEnd::Again, PhoneCallStatus::Busy) => format!("busy: the phone was engaged{code}"),
+        (PhoneCallEnd::Again, _) if sip == Some(ErrorCode(480)) => {
             format!("{UNREACHABLE}: the phone is off or out of range{code}")
         }
-        (CallEnd::Again, PhoneCallStatus::NoAnswer) => format!("no-answer: nobody picked up{code}"),
-        (CallEnd::Number, _) => format!("failed: there is no such number{code}"),
-        (CallEnd::Blocked, _) => format!("{BLOCKED} by the carrier, the phone or its owner{code}"),
-        (CallEnd::Ended, _) => format!("{end}: the phone call was ended before anybody picked up{code}"),
+        (PhoneCallEnd::Again, PhoneCallStatus::NoAnswer) => format!("no-answer: nobody picked up{code}"),
+        (PhoneCallEnd::Number, _) => format!("failed: there is no such number{code}"),
+        (PhoneCallEnd::Blocked, _) => format!("{BLOCKED} by the carrier, the phone or its owner{code}"),
+        (PhoneCallEnd::Ended, _) => format!("{end}: the phone call was ended before anybody picked up{code}"),
         (_, end) => format!("{end}: the phone could not be reached{code}"),
     }
 }
@@ -219,9 +220,9 @@ fn ended(
         a.result.push_str(HAD_RUNG);
     }
     let is_ended_by_us = a.expires_at.is_some();
-    let what = if is_ended_by_us { CallEnd::Ended } else { classes::class_of_end(end, sip.map(SipCode::from), false) };
+    let what = if is_ended_by_us { PhoneCallEnd::Ended } else { classes::class_of_end(end, sip.map(SipCode::from)) };
     let mut class = class_of(what);
-    if what == CallEnd::Blocked && others_were_blocked(w, id)? {
+    if what == PhoneCallEnd::Blocked && others_were_blocked(w, id)? {
         class = Class::Sender;
     }
     let a = w.attempt(id)?;
@@ -247,23 +248,23 @@ fn ended(
     trip::proven(w, id, a.rang().then_some("it rang"), (!a.rang()).then_some(Verdict::Failed))?;
     match what {
         // Nothing is asked of the ladder: its clock goes on.
-        CallEnd::Decided | CallEnd::NotTold | CallEnd::Ended => Ok(()),
+        PhoneCallEnd::NotTold | PhoneCallEnd::Ended => Ok(()),
         _ if class == Class::Sender => {
             let asks = ErrorClass { class, special: None };
             trip::open(w, id, asks, Evidence::Receipt, &text)?;
             resend::after_its_sender_failed(w, id)
         }
-        CallEnd::Number => failure::by_class(w, &a, ErrorClass { class, special: None }, &text),
-        CallEnd::Again | CallEnd::Blocked | CallEnd::Carrier => once_more(w, &a, what, &text),
+        PhoneCallEnd::Number => failure::by_class(w, &a, ErrorClass { class, special: None }, &text),
+        PhoneCallEnd::Again | PhoneCallEnd::Blocked | PhoneCallEnd::Carrier => once_more(w, &a, what, &text),
     }
 }
 
-const fn class_of(end: CallEnd) -> Class {
+const fn class_of(end: PhoneCallEnd) -> Class {
     match end {
-        CallEnd::Decided | CallEnd::NotTold | CallEnd::Ended => Class::Informational,
-        CallEnd::Again | CallEnd::Blocked => Class::Transient,
-        CallEnd::Number => Class::NumberPermanent,
-        CallEnd::Carrier => Class::Ambiguous,
+        PhoneCallEnd::NotTold | PhoneCallEnd::Ended => Class::Informational,
+        PhoneCallEnd::Again | PhoneCallEnd::Blocked => Class::Transient,
+        PhoneCallEnd::Number => Class::NumberPermanent,
+        PhoneCallEnd::Carrier => Class::Ambiguous,
     }
 }
 
@@ -280,12 +281,12 @@ fn others_were_blocked(w: &Work<'_>, id: AttemptId) -> Result<bool, Illegal> {
 }
 
 /// Once more by the same number, then the next contact.
-fn once_more(w: &mut Work<'_>, a: &Attempt, what: CallEnd, text: &str) -> Result<(), Illegal> {
+fn once_more(w: &mut Work<'_>, a: &Attempt, what: PhoneCallEnd, text: &str) -> Result<(), Illegal> {
     if resend::after_failure(w, a.id, AGAIN_MAX, AGAIN_AFTER)? {
         return Ok(());
     }
     let contact = a.recipient.contact.clone();
-    if what == CallEnd::Carrier {
+    if what == PhoneCallEnd::Carrier {
         let call = w.state.call.id.clone();
         let key = AlertKind::Refused.about(format_args!("{call}:{}", contact.as_str()));
         w.raise(key, format!("call {call}: {text}"));

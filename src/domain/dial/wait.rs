@@ -30,8 +30,7 @@ pub(in crate::domain) fn of(w: &Work<'_>, a: &Attempt) -> Option<&'static str> {
 
 /// Whether a phone call from the same number to the same number is open, of whatever call.
 fn is_ringing(w: &Work<'_>, a: &Attempt) -> bool {
-    let (line, _) = w.ctx.directory.line(w.state.call.data.twilio_to_number.as_deref());
-    let Some(from) = w.ctx.directory.voice_sender(line) else { return false };
+    let Some(from) = &w.ctx.directory.voice_from else { return false };
     w.loaded.phone_calls.iter().any(|open| {
         open.attempt != a.id
             && open.to == a.recipient.phone.e164()

@@ -120,9 +120,7 @@ impl From<ErrorCode> for SipCode {
 
 /// What the end of a phone call does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CallEnd {
-    /// A key was pressed.
-    Decided,
+pub enum PhoneCallEnd {
     /// Something picked up and no key was pressed: nobody is told, and the ladder's clock goes on.
     NotTold,
     /// T: engaged, not answered, off: once more.
@@ -137,17 +135,16 @@ pub enum CallEnd {
     Ended,
 }
 
-/// What this final status does; `key`: one was pressed that decided.
-pub fn class_of_end(end: PhoneCallStatus, sip: Option<SipCode>, key: bool) -> CallEnd {
+/// What this final status does where no key was pressed.
+pub fn class_of_end(end: PhoneCallStatus, sip: Option<SipCode>) -> PhoneCallEnd {
     use PhoneCallStatus as S;
     match (end, sip.map(|s| s.0)) {
-        _ if key => CallEnd::Decided,
-        (S::Canceled, _) => CallEnd::Ended,
-        (_, Some(603 | 607 | 608)) | (S::Failed, Some(403)) => CallEnd::Blocked,
-        (S::Completed, _) => CallEnd::NotTold,
-        (S::NoAnswer | S::Busy, _) | (S::Failed, Some(480)) => CallEnd::Again,
-        (S::Failed, Some(404 | 410 | 484 | 604)) => CallEnd::Number,
-        _ => CallEnd::Carrier,
+        (S::Canceled, _) => PhoneCallEnd::Ended,
+        (_, Some(603 | 607 | 608)) | (S::Failed, Some(403)) => PhoneCallEnd::Blocked,
+        (S::Completed, _) => PhoneCallEnd::NotTold,
+        (S::NoAnswer | S::Busy, _) | (S::Failed, Some(480)) => PhoneCallEnd::Again,
+        (S::Failed, Some(404 | 410 | 484 | 604)) => PhoneCallEnd::Number,
+        _ => PhoneCallEnd::Carrier,
     }
 }
 
@@ -189,29 +186,28 @@ mod tests {
     }
 
     #[test]
-    fn every_end_has_one_meaning_and_only_a_key_decides() {
+    fn every_end_without_a_key_has_one_meaning() {
         use PhoneCallStatus as S;
         for (end, sip, want) in [
-            (S::Completed, Some(200), CallEnd::NotTold),
-            (S::Completed, None, CallEnd::NotTold),
-            (S::NoAnswer, Some(487), CallEnd::Again),
-            (S::NoAnswer, Some(480), CallEnd::Again),
-            (S::Failed, Some(480), CallEnd::Again),
-            (S::Busy, Some(486), CallEnd::Again),
-            (S::Busy, Some(600), CallEnd::Again),
-            (S::Busy, Some(603), CallEnd::Blocked),
-            (S::Failed, Some(404), CallEnd::Number),
-            (S::Failed, Some(604), CallEnd::Number),
-            (S::Failed, Some(403), CallEnd::Blocked),
-            (S::Failed, Some(607), CallEnd::Blocked),
-            (S::NoAnswer, Some(608), CallEnd::Blocked),
-            (S::Failed, Some(503), CallEnd::Carrier),
-            (S::Failed, Some(408), CallEnd::Carrier),
-            (S::Failed, None, CallEnd::Carrier),
-            (S::Canceled, Some(487), CallEnd::Ended),
+            (S::Completed, Some(200), PhoneCallEnd::NotTold),
+            (S::Completed, None, PhoneCallEnd::NotTold),
+            (S::NoAnswer, Some(487), PhoneCallEnd::Again),
+            (S::NoAnswer, Some(480), PhoneCallEnd::Again),
+            (S::Failed, Some(480), PhoneCallEnd::Again),
+            (S::Busy, Some(486), PhoneCallEnd::Again),
+            (S::Busy, Some(600), PhoneCallEnd::Again),
+            (S::Busy, Some(603), PhoneCallEnd::Blocked),
+            (S::Failed, Some(404), PhoneCallEnd::Number),
+            (S::Failed, Some(604), PhoneCallEnd::Number),
+            (S::Failed, Some(403), PhoneCallEnd::Blocked),
+            (S::Failed, Some(607), PhoneCallEnd::Blocked),
+            (S::NoAnswer, Some(608), PhoneCallEnd::Blocked),
+            (S::Failed, Some(503), PhoneCallEnd::Carrier),
+            (S::Failed, Some(408), PhoneCallEnd::Carrier),
+            (S::Failed, None, PhoneCallEnd::Carrier),
+            (S::Canceled, Some(487), PhoneCallEnd::Ended),
         ] {
-            assert_eq!(class_of_end(end, sip.map(SipCode), false), want, "{end} {sip:?}");
-            assert_eq!(class_of_end(end, sip.map(SipCode), true), CallEnd::Decided, "{end} {sip:?}");
+            assert_eq!(class_of_end(end, sip.map(SipCode)), want, "{end} {sip:?}");
         }
     }
 }

@@ -19,6 +19,36 @@ const OVERRIDES: &str = "#rc=3&rp=all";
 const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 const KEYS: &str = "Press 1 to take it. 2 to pass. 3 if it can wait. 9 to repeat.";
 
+/// A document that the provider reads aloud. Only this file makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Twiml(String);
+
+impl Twiml {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Where the words of a phone call come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PhoneScript {
+    /// The provider asks us when it is picked up.
+    Asked,
+    /// They go along with the request: the provider cannot ask us, and no key can answer them.
+    Spoken(Twiml),
+}
+
+impl PhoneScript {
+    /// That of an attempt, by the text that it keeps: a document of ours, or the words for people.
+    pub fn of(kept: &str) -> Self {
+        if kept.starts_with(HEAD) { Self::Spoken(Twiml(kept.to_owned())) } else { Self::Asked }
+    }
+
+    pub const fn is_asked(&self) -> bool {
+        matches!(self, Self::Asked)
+    }
+}
+
 /// Where the provider asks next, but for the turn: `https://…/voice/att_1/`, `https://…/voice-key/att_1/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addresses {
@@ -29,12 +59,12 @@ pub struct Addresses {
 }
 
 /// What is said now. Without addresses no key can reach us: the job is read, and how it is answered otherwise.
-pub fn say(speech: &Speech, addresses: Option<&Addresses>) -> String {
+pub fn say(speech: &Speech, addresses: Option<&Addresses>) -> Twiml {
     let said = |words: &str| document(&format!("{}<Hangup/>", spoken(words)));
     match (speech, addresses) {
         (Speech::Job { turn, job }, Some(to)) => read("", *turn, job, to),
         (Speech::MayNotWait { turn, job }, Some(to)) => read("This one cannot wait.", *turn, job, to),
-        (Speech::Job { job, .. } | Speech::MayNotWait { job, .. }, None) => frozen(job),
+        (Speech::Job { job, .. } | Speech::MayNotWait { job, .. }, None) => without_keys(job),
         (Speech::Confirm { turn }, Some(to)) => document(&format!(
             "{}{}<Hangup/>",
             gather(*turn, to, &spoken("Press 1 once more to take the job.")),
@@ -62,7 +92,7 @@ pub fn say(speech: &Speech, addresses: Option<&Addresses>) -> String {
 const NO_KEY: &str = "No key was pressed. Answer the text instead.";
 
 /// What is read where no key can reach us.
-pub fn frozen(job: &SpokenJob) -> String {
+pub fn without_keys(job: &SpokenJob) -> Twiml {
     let how = if job.has_texts {
         "This phone call cannot be answered: answer the text."
     } else {
@@ -76,12 +106,12 @@ pub fn frozen(job: &SpokenJob) -> String {
 }
 
 /// What whoever rings one of our numbers hears.
-pub fn rung_back() -> String {
+pub fn rung_back() -> Twiml {
     let words = "You missed a call of the dispatch. This number cannot be answered by phone: answer the text, or ring the office.";
     document(&format!("{}<Hangup/>", spoken(words)))
 }
 
-fn read(before: &str, turn: u32, job: &SpokenJob, to: &Addresses) -> String {
+fn read(before: &str, turn: u32, job: &SpokenJob, to: &Addresses) -> Twiml {
     fitted(|cut| {
         let words = words(job, cut);
         let inside = format!(
@@ -139,14 +169,14 @@ fn spelt(code: &str) -> String {
 }
 
 /// The document with as much of what a customer said as it may hold.
-fn fitted(make: impl Fn(usize) -> String) -> String {
+fn fitted(make: impl Fn(usize) -> String) -> Twiml {
     let made = |cut: &usize| document(&make(*cut));
-    let fits = |d: &String| d.chars().count() <= DOCUMENT_MAX;
+    let fits = |d: &Twiml| d.as_str().chars().count() <= DOCUMENT_MAX;
     CUTS.iter().map(made).find(fits).unwrap_or_else(|| document("<Hangup/>"))
 }
 
-fn document(inside: &str) -> String {
-    format!("{HEAD}<Response>{inside}</Response>")
+fn document(inside: &str) -> Twiml {
+    Twiml(format!("{HEAD}<Response>{inside}</Response>"))
 }
 
 /// An empty `Say` fails the document (13520): nothing is said where there is nothing to say.
@@ -203,7 +233,7 @@ mod tests {
 
     #[test]
     fn the_first_turn_reads_the_job_twice_and_asks_for_a_key_at_any_moment() {
-        let said = say(&Speech::Job { turn: 1, job: job() }, Some(&addresses()));
+        let Twiml(said) = say(&Speech::Job { turn: 1, job: job() }, Some(&addresses()));
         let words = "Job 7. K. 3. Q. Burst pipe &amp; &lt;flood&gt; . 12 Oak Street.";
         assert_eq!(
             said,
@@ -233,20 +263,20 @@ mod tests {
             (Speech::Over, "needs nobody any more"),
             (Speech::Yours(Some(job())), "Again. Acme Plumbing dispatch, emergency job. Job 7. K. 3. Q."),
         ] {
-            let said = say(&speech, Some(&addresses()));
+            let Twiml(said) = say(&speech, Some(&addresses()));
             assert!(said.contains(says) && said.ends_with("<Hangup/></Response>"), "{said}");
             assert!(!said.contains("<Gather"), "{said}");
         }
-        let confirm = say(&Speech::Confirm { turn: 101 }, Some(&addresses()));
+        let Twiml(confirm) = say(&Speech::Confirm { turn: 101 }, Some(&addresses()));
         assert!(confirm.contains("voice-key/att_1/101#") && confirm.contains("once more"), "{confirm}");
         let high = SpokenJob { level: "high".into(), test_mode: true, ..job() };
-        let said = say(&Speech::MayNotWait { turn: 2, job: high }, Some(&addresses()));
+        let Twiml(said) = say(&Speech::MayNotWait { turn: 2, job: high }, Some(&addresses()));
         assert!(
             said.contains("This one cannot wait.")
                 && said.contains("Test mode. Acme Plumbing dispatch, emergency job, high."),
             "{said}"
         );
-        assert!(rung_back().contains("answer the text"));
+        assert!(rung_back().as_str().contains("answer the text"));
     }
 
     #[test]
@@ -261,7 +291,7 @@ mod tests {
             let odd = SpokenJob { issue: issue.clone(), address: issue.clone(), business: issue, ..job() };
             for speech in [Speech::Job { turn: 3, job: odd.clone() }, Speech::Yours(Some(odd.clone()))] {
                 for to in [None, Some(&addresses())] {
-                    let said = say(&speech, to);
+                    let Twiml(said) = say(&speech, to);
                     assert!(said.chars().count() <= DOCUMENT_MAX && said.contains("7. K. 3. Q."), "{said}");
                     assert!(
                         !said.contains("<Say></Say>") && !said.chars().any(|c| c.is_control() && c != '\n'),
@@ -274,9 +304,16 @@ mod tests {
 
     #[test]
     fn where_no_key_can_reach_us_it_is_said() {
-        let said = say(&Speech::Job { turn: 1, job: job() }, None);
+        let Twiml(said) = say(&Speech::Job { turn: 1, job: job() }, None);
         assert!(said.contains("answer the text") && !said.contains("Press 1") && !said.contains("<Gather"), "{said}");
-        let said = frozen(&SpokenJob { has_texts: false, ..job() });
-        assert!(said.contains("ring the office"), "{said}");
+        let twiml = without_keys(&SpokenJob { has_texts: false, ..job() });
+        assert!(twiml.as_str().contains("ring the office"), "{twiml:?}");
+        assert_eq!(
+            PhoneScript::of(twiml.as_str()),
+            PhoneScript::Spoken(twiml),
+            "kept with its attempt, it is read as itself"
+        );
+        let kept = crate::domain::dial::job::kept(&job());
+        assert_eq!(PhoneScript::of(&kept), PhoneScript::Asked, "the words for people are none");
     }
 }

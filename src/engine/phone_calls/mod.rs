@@ -25,7 +25,7 @@ use crate::domain::phone_call::{START_APART, are_two};
 use crate::domain::types::{Actor, CallId};
 use crate::failpoint;
 use crate::gateways::GatewayError;
-use crate::gateways::phone_calls::{CallListing, ListedCall, PhoneCallList};
+use crate::gateways::phone_calls::{ListedPhoneCall, ListedPhoneCalls, PhoneCallList};
 use crate::store::{CallFilter, CallLine, KnownAs, ListProgress, StoreError};
 
 use super::apply::Core;
@@ -130,16 +130,22 @@ impl CallListWatch {
     }
 
     /// Gives each phone call its verdict; what has none yet.
-    async fn decide(&self, listing: CallListing, since: Timestamp, now: Timestamp) -> Result<Undecided, StoreError> {
-        let began = |c: &ListedCall| c.call.started_at.or(c.call.ended_at).unwrap_or(now);
-        let calls: Vec<ListedCall> = listing.calls.into_iter().filter(|c| began(c) >= since).collect();
+    async fn decide(
+        &self,
+        listing: ListedPhoneCalls,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Result<Undecided, StoreError> {
+        let began = |c: &ListedPhoneCall| c.call.started_at.or(c.call.ended_at).unwrap_or(now);
+        let calls: Vec<ListedPhoneCall> = listing.calls.into_iter().filter(|c| began(c) >= since).collect();
         let ids = calls.iter().map(|c| self.id(c)).collect();
         let known = self.core.store.known_phone_calls(ids).await?;
         let with = |wanted: KnownAs| calls.iter().zip(&known).filter(move |(_, k)| **k == wanted).map(|(c, _)| c);
-        let is_due = |c: &&ListedCall| verdict::over_since(c, LONGEST, now).is_some_and(|at| now.since(at) >= OVER_FOR);
-        let (due, early): (Vec<&ListedCall>, Vec<&ListedCall>) = with(KnownAs::Nothing).partition(is_due);
+        let is_due =
+            |c: &&ListedPhoneCall| verdict::over_since(c, LONGEST, now).is_some_and(|at| now.since(at) >= OVER_FOR);
+        let (due, early): (Vec<&ListedPhoneCall>, Vec<&ListedPhoneCall>) = with(KnownAs::Nothing).partition(is_due);
         let alarmed = self.alarmed().await?;
-        let alarmed: Vec<&ListedCall> = with(KnownAs::Missed).filter(|c| alarmed.contains(&self.id(c))).collect();
+        let alarmed: Vec<&ListedPhoneCall> = with(KnownAs::Missed).filter(|c| alarmed.contains(&self.id(c))).collect();
         let others = self.accepted_since(due.iter().chain(&alarmed).map(|c| began(c)).min()).await?;
         for listed in due {
             let verdict = match self.is_told(listed, &others).await? {
@@ -154,7 +160,7 @@ impl CallListWatch {
                 self.end_alarm(AlertKind::CallMissed.about(self.id(listed))).await?;
             }
         }
-        let due = |c: &&&ListedCall| Some(verdict::over_since(c, LONGEST, now)?.plus(OVER_FOR));
+        let due = |c: &&&ListedPhoneCall| Some(verdict::over_since(c, LONGEST, now)?.plus(OVER_FOR));
         let due = early.iter().filter_map(|c| due(&c)).min();
         Ok(Undecided { began: early.iter().map(|c| began(c)).min(), due })
     }
@@ -166,7 +172,7 @@ impl CallListWatch {
     }
 
     /// Whether it was told of by another way, or a call that was accepted meanwhile is of it.
-    async fn is_told(&self, listed: &ListedCall, others: &[CallLine]) -> Result<bool, StoreError> {
+    async fn is_told(&self, listed: &ListedPhoneCall, others: &[CallLine]) -> Result<bool, StoreError> {
         let id = self.id(listed);
         let is_it = |call: &Call| !are_two(id.as_str(), call.id.as_str()) && listed.call.is_of(call);
         if others.iter().any(|line| is_it(&line.call)) {
@@ -175,12 +181,12 @@ impl CallListWatch {
         Ok(self.core.store.told_of(&id, &listed.call).await?.is_some())
     }
 
-    fn id(&self, listed: &ListedCall) -> CallId {
+    fn id(&self, listed: &ListedPhoneCall) -> CallId {
         platform_call_id(self.source(), &listed.call.id)
     }
 
     /// One that came by another way is nothing to note.
-    async fn note(&self, listed: &ListedCall, verdict: Verdict<'_>) -> Result<(), StoreError> {
+    async fn note(&self, listed: &ListedPhoneCall, verdict: Verdict<'_>) -> Result<(), StoreError> {
         let id = self.id(listed);
         let note = match verdict {
             Verdict::Told => return Ok(()),

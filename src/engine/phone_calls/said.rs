@@ -11,9 +11,9 @@ use crate::domain::phone::masked;
 use crate::domain::phone::spelling::plain_number;
 use crate::domain::phone_call::dialable;
 use crate::domain::types::CallId;
-use crate::gateways::phone_calls::ListedCall;
+use crate::gateways::phone_calls::ListedPhoneCall;
 
-pub(super) fn hung_up(id: CallId, source: &str, listed: &ListedCall, rule: &ListRule) -> Note {
+pub(super) fn hung_up(id: CallId, source: &str, listed: &ListedPhoneCall, rule: &ListRule) -> Note {
     let message = format!(
         "a phone call from {} was hung up ({}): {source} lists it, nobody reported it, nobody is told",
         masked(&caller(listed)),
@@ -31,7 +31,7 @@ pub(super) fn hung_up(id: CallId, source: &str, listed: &ListedCall, rule: &List
 }
 
 /// The alert has the number: whoever reads it must call back.
-pub(super) fn missed(id: CallId, source: &str, listed: &ListedCall) -> Note {
+pub(super) fn missed(id: CallId, source: &str, listed: &ListedPhoneCall) -> Note {
     let caller = caller(listed);
     let number = listed.call.caller.as_deref();
     let is_number = number.is_some_and(|n| dialable(n).is_some());
@@ -64,12 +64,12 @@ pub(super) fn missed(id: CallId, source: &str, listed: &ListedCall) -> Note {
     }
 }
 
-fn caller(listed: &ListedCall) -> String {
+fn caller(listed: &ListedPhoneCall) -> String {
     let given = listed.call.caller.as_deref().map(plain_number).filter(|text| !text.is_empty());
     given.unwrap_or_else(|| "a number that is not known".to_owned())
 }
 
-fn data(source: &str, listed: &ListedCall) -> serde_json::Value {
+fn data(source: &str, listed: &ListedPhoneCall) -> serde_json::Value {
     let call = &listed.call;
     json!({
         "source": source,

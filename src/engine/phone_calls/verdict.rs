@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::config::{ListCondition, ListRule, ListTest};
 use crate::domain::Timestamp;
 use crate::engine::intake::reports::text_at;
-use crate::gateways::phone_calls::ListedCall;
+use crate::gateways::phone_calls::ListedPhoneCall;
 
 /// The path that every item has: how long the phone call took.
 const SECONDS: &str = "seconds";
@@ -22,7 +22,7 @@ pub(super) enum Verdict<'a> {
 }
 
 /// Since when it is over; one that goes on for `longest` counts as over then.
-pub(super) fn over_since(listed: &ListedCall, longest: Duration, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn over_since(listed: &ListedPhoneCall, longest: Duration, now: Timestamp) -> Option<Timestamp> {
     let started = listed.call.started_at;
     if listed.is_over {
         // Without an end the start is the best that is known: it alarms early rather than never.
@@ -32,12 +32,12 @@ pub(super) fn over_since(listed: &ListedCall, longest: Duration, now: Timestamp)
 }
 
 /// By the rules alone.
-pub(super) fn by_rules<'a>(listed: &ListedCall, rules: &'a [ListRule]) -> Verdict<'a> {
+pub(super) fn by_rules<'a>(listed: &ListedPhoneCall, rules: &'a [ListRule]) -> Verdict<'a> {
     let holds = |rule: &&ListRule| rule.conditions.iter().all(|condition| holds(listed, condition));
     rules.iter().find(holds).map_or(Verdict::Missed, Verdict::HungUp)
 }
 
-fn holds(listed: &ListedCall, condition: &ListCondition) -> bool {
+fn holds(listed: &ListedPhoneCall, condition: &ListCondition) -> bool {
     let said = if condition.path == SECONDS { seconds(listed) } else { text_at(&listed.document, &condition.path) };
     let Some(said) = said else { return false };
     match &condition.holds {
@@ -46,7 +46,7 @@ fn holds(listed: &ListedCall, condition: &ListCondition) -> bool {
     }
 }
 
-fn seconds(listed: &ListedCall) -> Option<String> {
+fn seconds(listed: &ListedPhoneCall) -> Option<String> {
     let (start, end) = (listed.call.started_at?, listed.call.ended_at?);
     (end >= start).then(|| format!("{}", end.since(start).as_secs_f64()))
 }
@@ -59,10 +59,10 @@ mod tests {
     use crate::config::intake;
     use crate::domain::phone_call::PhoneCall;
 
-    fn listed(document: Value, seconds: Option<i64>) -> ListedCall {
+    fn listed(document: Value, seconds: Option<i64>) -> ListedPhoneCall {
         let at = |s: i64| Timestamp::from_millis(1_795_312_800_000 + 1_000 * s);
         let call = PhoneCall { started_at: Some(at(0)), ended_at: seconds.map(at), ..PhoneCall::default() };
-        ListedCall { call, is_over: true, reason: String::new(), document }
+        ListedPhoneCall { call, is_over: true, reason: String::new(), document }
     }
 
     #[test]
@@ -94,11 +94,11 @@ mod tests {
         let start = call.call.started_at.expect("a start");
         let s = |n: u64| start.plus(Duration::from_secs(n));
         assert_eq!(over_since(&call, longest, s(60)), Some(s(50)));
-        let endless = ListedCall { call: PhoneCall { ended_at: None, ..call.call.clone() }, ..call.clone() };
+        let endless = ListedPhoneCall { call: PhoneCall { ended_at: None, ..call.call.clone() }, ..call.clone() };
         assert_eq!(over_since(&endless, longest, s(60)), Some(start));
-        let goes_on = ListedCall { is_over: false, ..endless.clone() };
+        let goes_on = ListedPhoneCall { is_over: false, ..endless.clone() };
         assert_eq!((over_since(&goes_on, longest, s(99)), over_since(&goes_on, longest, s(100))), (None, Some(s(100))));
-        let timeless = ListedCall { call: PhoneCall { started_at: None, ..endless.call.clone() }, ..endless };
+        let timeless = ListedPhoneCall { call: PhoneCall { started_at: None, ..endless.call.clone() }, ..endless };
         assert_eq!(over_since(&timeless, longest, s(200)), Some(s(100)));
     }
 }

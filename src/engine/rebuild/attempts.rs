@@ -346,7 +346,7 @@ fn add(draft: &mut AttemptDraft, piece: &Piece<'_>, snapshot: &BaseSnapshot, ids
     let sender = match channel {
         Channel::Sms => sender.or_else(|| snapshot.directory.sender(line).cloned()),
         Channel::Email => Some(Sender::relay()),
-        Channel::Voice => snapshot.directory.voice_sender(line).cloned(),
+        Channel::Voice => snapshot.directory.voice_from.clone(),
     };
     let code = piece.row.and_then(|r| r.error_code).or(piece.message.and_then(|m| m.error_code));
     let (sentence, replied) = said.split_once(&format!(" {name}{REPLIED}")).unwrap_or((said, ""));

@@ -148,7 +148,7 @@ impl EventRow {
                 .or_else(|| reference.as_ref().and_then(|(_, number)| *number))
                 .filter(|n| *n >= 1),
             result: layout.sentence(record),
-            by_phone: sid.as_ref().is_some_and(MessageSid::is_of_a_call)
+            by_phone: sid.as_ref().is_some_and(MessageSid::is_of_a_phone_call)
                 || text("method").is_some_and(|m| words::is_phone_call(layout, &m)),
             sid,
             error_code: whole("error_code").or(code).map(ErrorCode),

@@ -15,7 +15,7 @@ use crate::domain::phone_call::PhoneCall;
 use crate::domain::types::Actor;
 use crate::engine::phone_calls::{CallListWatch, seen};
 use crate::gateways::GatewayError;
-use crate::gateways::phone_calls::{CallListing, ListedCall, PhoneCallList};
+use crate::gateways::phone_calls::{ListedPhoneCall, ListedPhoneCalls, PhoneCallList};
 use crate::store::LogFilter;
 use crate::testing::crash::Death;
 use crate::testing::story::intake;
@@ -33,7 +33,7 @@ fn sid_of(id: &str) -> String {
 /// What the platform would answer.
 #[derive(Default)]
 struct Platform {
-    calls: Mutex<Vec<ListedCall>>,
+    calls: Mutex<Vec<ListedPhoneCall>>,
     unread: Mutex<usize>,
     broken: Mutex<Option<GatewayError>>,
     asked: Mutex<Vec<(Timestamp, Timestamp)>>,
@@ -41,14 +41,14 @@ struct Platform {
 
 #[async_trait]
 impl PhoneCallList for Platform {
-    async fn between(&self, from: Timestamp, to: Timestamp) -> Result<CallListing, GatewayError> {
+    async fn between(&self, from: Timestamp, to: Timestamp) -> Result<ListedPhoneCalls, GatewayError> {
         self.asked.lock().expect("a lock").push((from, to));
         if let Some(error) = self.broken.lock().expect("a lock").clone() {
             return Err(error);
         }
         let all = self.calls.lock().expect("a lock").clone();
         let calls = all.into_iter().filter(|c| c.call.started_at.is_some_and(|at| (from..=to).contains(&at)));
-        Ok(CallListing { calls: calls.collect(), unread: *self.unread.lock().expect("a lock") })
+        Ok(ListedPhoneCalls { calls: calls.collect(), unread: *self.unread.lock().expect("a lock") })
     }
 }
 
@@ -56,7 +56,7 @@ impl Platform {
     /// A phone call that began so long ago and takes so long.
     fn rings(&self, w: &World, id: &str, ago: Duration, takes: Option<Duration>) {
         let started = w.now().minus(ago);
-        self.lists(ListedCall {
+        self.lists(ListedPhoneCall {
             call: PhoneCall {
                 id: id.to_owned(),
                 sid: Some(sid_of(id)),
@@ -71,7 +71,7 @@ impl Platform {
         });
     }
 
-    fn lists(&self, call: ListedCall) {
+    fn lists(&self, call: ListedPhoneCall) {
         let mut calls = self.calls.lock().expect("a lock");
         calls.retain(|c| c.call.id != call.call.id);
         calls.push(call);

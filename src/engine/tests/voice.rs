@@ -6,7 +6,8 @@ use crate::domain::attempt::{AttemptState, Channel};
 use crate::domain::call::CallStatus;
 use crate::domain::change::Speech;
 use crate::domain::event::{Decision, Event};
-use crate::gateways::{CallScript, Callback, EndCall};
+use crate::domain::voice::script::PhoneScript;
+use crate::gateways::{Callback, EndPhoneCall};
 use crate::testing::world::Setup;
 use crate::testing::{Reaction, World, fixtures, mins, secs};
 
@@ -196,8 +197,12 @@ async fn whoever_takes_it_stops_the_other_phones() {
     w.asks(3, 1).await;
     w.reply("sam", "1").await;
     let told: Vec<_> = w.voice.ledger().into_iter().map(|c| c.told_to_end).collect();
-    assert_eq!(told[0], [EndCall::Cancel], "Ana's rings");
-    assert!(matches!(told[1].as_slice(), [EndCall::Redirect(say)] if say.contains("Sam Ortiz")), "{:?}", told[1]);
+    assert_eq!(told[0], [EndPhoneCall::Cancel], "Ana's rings");
+    assert!(
+        matches!(told[1].as_slice(), [EndPhoneCall::Redirect(say)] if say.as_str().contains("Sam Ortiz")),
+        "{:?}",
+        told[1]
+    );
     w.advance(secs(10)).await;
     for number in [2, 3] {
         let a = w.attempt(number).await;
@@ -234,7 +239,7 @@ async fn a_phone_call_that_was_never_dialled_is_ended_when_it_is_stale() {
     let mut w = World::with(voice_alone()).await;
     w.dispatch("mixed").await;
     w.advance(mins(11)).await;
-    assert_eq!(w.voice.ledger()[0].told_to_end, [EndCall::Cancel]);
+    assert_eq!(w.voice.ledger()[0].told_to_end, [EndPhoneCall::Cancel]);
     assert_eq!(w.attempt(1).await.state, AttemptState::Failed);
 }
 
@@ -371,7 +376,7 @@ async fn where_phones_alone_tell_a_ring_is_asked_for_at_a_minute_and_an_answer_a
 async fn phone_calls_keep_the_accounts_rate_and_first_notices_go_first() {
     let mut setup =
         calls(&[(0, "primary", Channel::Voice), (0, "backup", Channel::Voice), (0, "owner", Channel::Voice)]);
-    setup.calls_per_second = 1.0;
+    setup.phone_calls_per_second = 1.0;
     let mut w = World::with(setup).await;
     w.dispatch("mixed").await;
     assert_eq!(w.voice.posts(), 1);
@@ -397,7 +402,7 @@ async fn without_an_address_of_ours_the_words_go_with_the_request() {
     w.dispatch("mixed").await;
     let placed = w.voice.ledger().remove(0);
     assert!(
-        matches!(&placed.script, CallScript::Spoken(said) if said.contains("ring the office") && said.contains("Burst pipe")),
+        matches!(&placed.script, PhoneScript::Spoken(said) if said.as_str().contains("ring the office") && said.as_str().contains("Burst pipe")),
         "{:?}",
         placed.script
     );

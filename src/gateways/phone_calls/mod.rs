@@ -24,7 +24,7 @@ pub use vapi::VapiCalls;
 
 /// A phone call as a list shows it.
 #[derive(Debug, Clone)]
-pub struct ListedCall {
+pub struct ListedPhoneCall {
     pub call: PhoneCall,
     /// Whether it has ended; its end may be unknown all the same.
     pub is_over: bool,
@@ -36,9 +36,9 @@ pub struct ListedCall {
 
 /// The phone calls of a span of time.
 #[derive(Debug, Clone, Default)]
-pub struct CallListing {
+pub struct ListedPhoneCalls {
     /// The inbound ones, each once.
-    pub calls: Vec<ListedCall>,
+    pub calls: Vec<ListedPhoneCall>,
     /// Items that nobody could read.
     pub unread: usize,
 }
@@ -50,7 +50,7 @@ pub trait PhoneCallList: Send + Sync {
     ///
     /// # Errors
     /// [`GatewayError::Refused`] where the credentials or the request are not taken, else [`GatewayError::Retryable`].
-    async fn between(&self, from: Timestamp, to: Timestamp) -> Result<CallListing, GatewayError>;
+    async fn between(&self, from: Timestamp, to: Timestamp) -> Result<ListedPhoneCalls, GatewayError>;
 }
 
 /// More pages of one answer are not read: the list is then an error, as what follows is not known.

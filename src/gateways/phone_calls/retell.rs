@@ -7,7 +7,7 @@ use url::Url;
 
 use super::api::Api;
 use super::items::{millis, text, without};
-use super::{CallListing, ListedCall, PAGES_MAX, PhoneCallList, again, too_many};
+use super::{ListedPhoneCall, ListedPhoneCalls, PAGES_MAX, PhoneCallList, again, too_many};
 use crate::domain::Timestamp;
 use crate::domain::phone_call::{PhoneCall, is_sid};
 use crate::gateways::GatewayError;
@@ -35,8 +35,8 @@ impl RetellCalls {
 
 #[async_trait]
 impl PhoneCallList for RetellCalls {
-    async fn between(&self, from: Timestamp, to: Timestamp) -> Result<CallListing, GatewayError> {
-        let mut listing = CallListing::default();
+    async fn between(&self, from: Timestamp, to: Timestamp) -> Result<ListedPhoneCalls, GatewayError> {
+        let mut listing = ListedPhoneCalls::default();
         let mut key: Option<String> = None;
         for _ in 0..PAGES_MAX {
             let mut body = json!({
@@ -72,7 +72,7 @@ impl PhoneCallList for RetellCalls {
 }
 
 /// `None`: it cannot be read; inside: it is no phone call that came in.
-fn listed(item: &Value) -> Option<Option<ListedCall>> {
+fn listed(item: &Value) -> Option<Option<ListedPhoneCall>> {
     let id = text(item, "/call_id")?;
     let outbound = text(item, "/direction").is_some_and(|d| d == "outbound");
     if outbound || text(item, "/call_type").is_some_and(|t| t == "web_call") {
@@ -80,7 +80,7 @@ fn listed(item: &Value) -> Option<Option<ListedCall>> {
     }
     let status = text(item, "/call_status").unwrap_or_default();
     let ended_at = millis(item, "/end_timestamp");
-    Some(Some(ListedCall {
+    Some(Some(ListedPhoneCall {
         is_over: ended_at.is_some() || !GOES_ON.contains(&status.as_str()),
         call: PhoneCall {
             id,

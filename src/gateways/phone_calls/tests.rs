@@ -43,7 +43,7 @@ fn twilio(server: &MockServer) -> TwilioCalls {
     TwilioCalls::new(client.expect("a client"), std::sync::Arc::new(|| vec![LINE.to_owned()]))
 }
 
-fn ids(listing: &CallListing) -> Vec<&str> {
+fn ids(listing: &ListedPhoneCalls) -> Vec<&str> {
     listing.calls.iter().map(|c| c.call.id.as_str()).collect()
 }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::items::text;
-use super::{CallListing, ListedCall, PhoneCallList};
+use super::{ListedPhoneCall, ListedPhoneCalls, PhoneCallList};
 use crate::domain::Timestamp;
 use crate::domain::phone_call::PhoneCall;
 use crate::gateways::GatewayError;
@@ -39,8 +39,8 @@ impl TwilioCalls {
 
 #[async_trait]
 impl PhoneCallList for TwilioCalls {
-    async fn between(&self, from: Timestamp, to: Timestamp) -> Result<CallListing, GatewayError> {
-        let mut listing = CallListing::default();
+    async fn between(&self, from: Timestamp, to: Timestamp) -> Result<ListedPhoneCalls, GatewayError> {
+        let mut listing = ListedPhoneCalls::default();
         let since = from.minus(DAY).rfc3339();
         let day = since.get(..10).unwrap_or_default();
         for number in (self.numbers)() {
@@ -62,7 +62,7 @@ fn is_between(call: &PhoneCall, from: Timestamp, to: Timestamp) -> bool {
 }
 
 /// `None`: it cannot be read; inside: it is no call that came in.
-fn listed(item: &Value) -> Option<Option<ListedCall>> {
+fn listed(item: &Value) -> Option<Option<ListedPhoneCall>> {
     let sid = text(item, "/sid")?;
     let direction = text(item, "/direction").unwrap_or_default();
     if !INBOUND.contains(&direction.as_str()) {
@@ -71,7 +71,7 @@ fn listed(item: &Value) -> Option<Option<ListedCall>> {
     let time = |at: &str| text(item, at).as_deref().and_then(wire::time);
     let status = text(item, "/status").unwrap_or_default();
     let ended_at = time("/end_time");
-    Some(Some(ListedCall {
+    Some(Some(ListedPhoneCall {
         is_over: ended_at.is_some() || !GOES_ON.contains(&status.as_str()),
         call: PhoneCall {
             id: sid.clone(),

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::api::Api;
 use super::items::{iso, text, without};
-use super::{CallListing, ListedCall, PAGES_MAX, PhoneCallList, again, too_many};
+use super::{ListedPhoneCall, ListedPhoneCalls, PAGES_MAX, PhoneCallList, again, too_many};
 use crate::domain::Timestamp;
 use crate::domain::phone_call::{PhoneCall, is_sid};
 use crate::gateways::GatewayError;
@@ -46,8 +46,8 @@ impl VapiCalls {
 #[async_trait]
 impl PhoneCallList for VapiCalls {
     /// A page that brings nothing new is the last one, whatever its length.
-    async fn between(&self, from: Timestamp, to: Timestamp) -> Result<CallListing, GatewayError> {
-        let (mut listing, mut seen) = (CallListing::default(), std::collections::BTreeSet::new());
+    async fn between(&self, from: Timestamp, to: Timestamp) -> Result<ListedPhoneCalls, GatewayError> {
+        let (mut listing, mut seen) = (ListedPhoneCalls::default(), std::collections::BTreeSet::new());
         let mut until = to;
         for _ in 0..PAGES_MAX {
             let answer = self.api.ask(self.api.client.get(self.page_url(from, until))).await?;
@@ -76,7 +76,7 @@ impl PhoneCallList for VapiCalls {
 }
 
 /// Nothing where it is no phone call that came in.
-fn listed(id: String, item: &Value) -> Option<ListedCall> {
+fn listed(id: String, item: &Value) -> Option<ListedPhoneCall> {
     let kind = text(item, "/type").unwrap_or_default().to_lowercase();
     if kind.contains("web") || kind.contains("outbound") {
         return None;
@@ -84,7 +84,7 @@ fn listed(id: String, item: &Value) -> Option<ListedCall> {
     let status = text(item, "/status").unwrap_or_default();
     let ended_at = iso(item, "/endedAt");
     let line = ["/phoneNumber/number", "/phoneNumber/twilioPhoneNumber"].iter().find_map(|at| text(item, at));
-    Some(ListedCall {
+    Some(ListedPhoneCall {
         is_over: ended_at.is_some() || !GOES_ON.contains(&status.as_str()),
         call: PhoneCall {
             id,

@@ -14,9 +14,11 @@ use url::Url;
 use super::client::TwilioClient;
 use super::wire::{Page, plain, text, time};
 use crate::domain::types::{ErrorCode, MessageSid, Timestamp};
+use crate::domain::voice::script::PhoneScript;
 use crate::domain::voice::status::PhoneCallStatus;
 use crate::gateways::{
-    CallListFilter, CallListing, CallRecord, CallRequest, CallScript, Callback, EndCall, GatewayError, VoiceGateway,
+    Callback, EndPhoneCall, GatewayError, PhoneCallFilter, PhoneCallListing, PhoneCallRecord, PhoneCallRequest,
+    VoiceGateway,
 };
 
 /// Twilio's bounds of `Timeout`, in seconds; it rings up to 5 s longer.
@@ -33,7 +35,7 @@ const NO_URL: ErrorCode = ErrorCode(21_205);
 
 #[async_trait]
 impl VoiceGateway for TwilioClient {
-    async fn place(&self, call: &CallRequest) -> Result<CallRecord, GatewayError> {
+    async fn place(&self, call: &PhoneCallRequest) -> Result<PhoneCallRecord, GatewayError> {
         let Some(form) = form(self, call) else {
             let message = "no public URL is configured".to_owned();
             return Err(GatewayError::Refused { http: 400, code: Some(NO_URL), message });
@@ -51,30 +53,30 @@ impl VoiceGateway for TwilioClient {
         outcome
     }
 
-    async fn fetch(&self, sid: &MessageSid) -> Result<CallRecord, GatewayError> {
+    async fn fetch(&self, sid: &MessageSid) -> Result<PhoneCallRecord, GatewayError> {
         let url = self.url(&["Calls", &format!("{sid}.json")]);
         let record = self.read(url, |body| record(body).filter(|record| record.sid == *sid)).await?;
         self.made(record.created_at);
         Ok(record)
     }
 
-    async fn list(&self, filter: &CallListFilter) -> Result<CallListing, GatewayError> {
+    async fn list(&self, filter: &PhoneCallFilter) -> Result<PhoneCallListing, GatewayError> {
         if filter.limit == 0 {
-            return Ok(CallListing { calls: Vec::new(), complete: false });
+            return Ok(PhoneCallListing { phone_calls: Vec::new(), complete: false });
         }
         // No StartTime: it is empty while a phone call waits in the queue.
         let mut url = self.url(&["Calls.json"]);
         let size = filter.limit.min(PAGE_SIZE_MAX).to_string();
         let query = [("To", filter.to.as_str()), ("From", &filter.from), ("PageSize", &size)];
         url.query_pairs_mut().extend_pairs(query);
-        let (calls, complete) = self.pages::<CallPage>(url, filter.not_before, filter.limit).await?;
-        Ok(CallListing { calls, complete })
+        let (phone_calls, complete) = self.pages::<PhoneCallPage>(url, filter.not_before, filter.limit).await?;
+        Ok(PhoneCallListing { phone_calls, complete })
     }
 
-    async fn end(&self, sid: &MessageSid, how: &EndCall) -> Result<(), GatewayError> {
+    async fn end(&self, sid: &MessageSid, how: &EndPhoneCall) -> Result<(), GatewayError> {
         let form = match how {
-            EndCall::Cancel => ("Status", "canceled".to_owned()),
-            EndCall::Redirect(twiml) => ("Twiml", twiml.clone()),
+            EndPhoneCall::Cancel => ("Status", "canceled".to_owned()),
+            EndPhoneCall::Redirect(twiml) => ("Twiml", twiml.as_str().to_owned()),
         };
         match self.change(&["Calls", &format!("{sid}.json")], &[form]).await {
             Err(GatewayError::Refused { code: Some(OVER), .. }) => Ok(()),
@@ -84,17 +86,17 @@ impl VoiceGateway for TwilioClient {
 }
 
 /// What is posted; `None` where our own words are to be asked for and we have no address.
-fn form(client: &TwilioClient, call: &CallRequest) -> Option<Vec<(&'static str, String)>> {
+fn form(client: &TwilioClient, call: &PhoneCallRequest) -> Option<Vec<(&'static str, String)>> {
     let attempt = call.attempt.to_string();
     let (least, most) = RING_SECONDS;
     let post = || "POST".to_owned();
     let mut form = vec![("To", call.to.e164().to_owned()), ("From", call.from.e164().to_owned())];
     match &call.script {
-        CallScript::Asked => {
+        PhoneScript::Asked => {
             let url: String = client.webhook(&["voice", &attempt, "1"]).map(Url::into)?;
             form.extend([("Url", url.clone()), ("Method", post()), ("FallbackUrl", url), ("FallbackMethod", post())]);
         }
-        CallScript::Spoken(twiml) => form.push(("Twiml", twiml.clone())),
+        PhoneScript::Spoken(twiml) => form.push(("Twiml", twiml.as_str().to_owned())),
     }
     let callback = match call.callback {
         Callback::Wanted => client.webhook(&["voice-status", &attempt]),
@@ -111,7 +113,7 @@ fn form(client: &TwilioClient, call: &CallRequest) -> Option<Vec<(&'static str, 
 
 /// A phone call as a create answer, a fetch or a list item shows it; numbers come as numbers or as text.
 #[derive(Deserialize)]
-struct CallWire {
+struct PhoneCallWire {
     #[serde(default, deserialize_with = "text")]
     sid: Option<String>,
     #[serde(default, deserialize_with = "text")]
@@ -128,12 +130,12 @@ struct CallWire {
     queue_time: Option<String>,
 }
 
-impl CallWire {
+impl PhoneCallWire {
     /// `None` where the SID is not that of a phone call; it exists, whatever else is odd: an unknown word moves nothing.
-    fn into_record(self) -> Option<CallRecord> {
+    fn into_record(self) -> Option<PhoneCallRecord> {
         let number = |text: Option<String>| text?.parse::<u64>().ok();
-        Some(CallRecord {
-            sid: self.sid?.parse().ok().filter(MessageSid::is_of_a_call)?,
+        Some(PhoneCallRecord {
+            sid: self.sid?.parse().ok().filter(MessageSid::is_of_a_phone_call)?,
             status: PhoneCallStatus::from_word(&self.status.unwrap_or_default()).unwrap_or(PhoneCallStatus::Queued),
             to: self.to.unwrap_or_default(),
             from: self.from.unwrap_or_default(),
@@ -144,27 +146,27 @@ impl CallWire {
     }
 }
 
-fn record(body: &[u8]) -> Option<CallRecord> {
-    serde_json::from_slice::<CallWire>(body).ok()?.into_record()
+fn record(body: &[u8]) -> Option<PhoneCallRecord> {
+    serde_json::from_slice::<PhoneCallWire>(body).ok()?.into_record()
 }
 
 /// One page of the list of phone calls.
 #[derive(Deserialize)]
-struct CallPage {
+struct PhoneCallPage {
     /// Required: an answer without it is no list, which is not the same as an empty one.
     calls: Vec<Value>,
     next_page_uri: Option<Value>,
 }
 
-impl Page for CallPage {
-    type Record = CallRecord;
+impl Page for PhoneCallPage {
+    type Record = PhoneCallRecord;
 
-    fn into_items(self) -> (Vec<Option<CallRecord>>, Option<String>) {
-        let one = |item| serde_json::from_value::<CallWire>(item).ok()?.into_record();
+    fn into_items(self) -> (Vec<Option<PhoneCallRecord>>, Option<String>) {
+        let one = |item| serde_json::from_value::<PhoneCallWire>(item).ok()?.into_record();
         (self.calls.into_iter().map(one).collect(), self.next_page_uri.as_ref().and_then(plain))
     }
 
-    fn made_at(record: &CallRecord) -> Option<Timestamp> {
+    fn made_at(record: &PhoneCallRecord) -> Option<Timestamp> {
         record.created_at
     }
 }

@@ -3,6 +3,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 use crate::domain::types::AttemptId;
+use crate::domain::voice::script;
 use crate::gateways::twilio::client::{Auth, TwilioSettings};
 
 const ACCOUNT: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -25,8 +26,8 @@ fn linked(base: &str) -> TwilioClient {
     client(base, Some("https://dispatch.example.com/pre/"))
 }
 
-fn request(script: CallScript) -> CallRequest {
-    CallRequest {
+fn request(script: PhoneScript) -> PhoneCallRequest {
+    PhoneCallRequest {
         attempt: AttemptId::from_uuid(uuid::Uuid::from_u128(7)),
         to: "+19495550101".parse().expect("a number"),
         from: "+15005550006".parse().expect("a number"),
@@ -70,15 +71,17 @@ async fn a_phone_call_is_placed_with_the_parameters_that_the_api_lists_and_no_ot
         ("StatusCallbackEvent", "answered"),
         ("StatusCallbackEvent", "completed"),
     ];
-    let spoken = CallScript::Spoken("<Response/>".to_owned());
-    let quiet = CallRequest { callback: Callback::Without, ..request(CallScript::Asked) };
-    let long = CallRequest { ring_for: Duration::from_secs(9_000), ..request(spoken.clone()) };
+    let words = script::rung_back();
+    let twiml = ("Twiml", words.as_str());
+    let spoken = PhoneScript::Spoken(words.clone());
+    let quiet = PhoneCallRequest { callback: Callback::Without, ..request(PhoneScript::Asked) };
+    let long = PhoneCallRequest { ring_for: Duration::from_secs(9_000), ..request(spoken.clone()) };
     for (label, public_url, call, want) in [
-        ("our words are asked for", Some(AT), request(CallScript::Asked), [asked.clone(), told.to_vec()].concat()),
+        ("our words are asked for", Some(AT), request(PhoneScript::Asked), [asked.clone(), told.to_vec()].concat()),
         ("without callbacks", Some(AT), quiet, asked),
-        ("frozen words", Some(AT), request(spoken.clone()), [vec![("Twiml", "<Response/>")], told.to_vec()].concat()),
-        ("without a public URL", None, request(spoken), vec![("Twiml", "<Response/>")]),
-        ("too long", None, long, vec![("Twiml", "<Response/>"), ("Timeout", "600")]),
+        ("frozen words", Some(AT), request(spoken.clone()), [vec![twiml], told.to_vec()].concat()),
+        ("without a public URL", None, request(spoken), vec![twiml]),
+        ("too long", None, long, vec![twiml, ("Timeout", "600")]),
     ] {
         let server = MockServer::start().await;
         let answer = ResponseTemplate::new(201).set_body_json(item('1', "Sun, 22 Nov 2026 02:00:00 +0000"));
@@ -120,27 +123,28 @@ async fn a_failure_to_place_means_no_more_than_is_known_and_nothing_is_repeated(
         let answer = ResponseTemplate::new(status).set_body_json(body).insert_header("Location", server.uri().as_str());
         Mock::given(any()).respond_with(answer).mount(&server).await;
         let client = linked(&server.uri());
-        assert_eq!(word(client.place(&request(CallScript::Asked)).await), placed, "{label}");
-        assert_eq!(word(client.end(&sid('1'), &EndCall::Cancel).await), ended, "{label}, ended");
+        assert_eq!(word(client.place(&request(PhoneScript::Asked)).await), placed, "{label}");
+        assert_eq!(word(client.end(&sid('1'), &EndPhoneCall::Cancel).await), ended, "{label}, ended");
         assert_eq!(server.received_requests().await.expect("recorded").len(), 2, "{label}");
     }
     let gone = client("http://127.0.0.1:9", None);
     assert_eq!(
-        word(gone.place(&request(CallScript::Asked)).await),
+        word(gone.place(&request(PhoneScript::Asked)).await),
         "refused 400 21205",
         "nobody could ask for our words"
     );
-    assert_eq!(word(gone.place(&request(CallScript::Spoken("<Response/>".into()))).await), "retryable");
+    assert_eq!(word(gone.place(&request(PhoneScript::Spoken(script::rung_back()))).await), "retryable");
 }
 
 #[tokio::test]
 async fn a_phone_call_is_ended_by_what_it_is() {
+    let words = script::rung_back();
     let server = MockServer::start().await;
     Mock::given(method("POST")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
     let client = linked(&server.uri());
     for (how, want) in [
-        (EndCall::Cancel, ("Status", "canceled")),
-        (EndCall::Redirect("<Response><Hangup/></Response>".into()), ("Twiml", "<Response><Hangup/></Response>")),
+        (EndPhoneCall::Cancel, ("Status", "canceled")),
+        (EndPhoneCall::Redirect(words.clone()), ("Twiml", words.as_str())),
     ] {
         client.end(&sid('2'), &how).await.expect("ended");
         let requests = server.received_requests().await.expect("recorded");
@@ -191,9 +195,9 @@ async fn a_list_has_no_time_filter_and_an_item_that_cannot_be_read_leaves_it_inc
         ("bounded", 50, time("2026-11-22T02:02:00.9Z"), "32", true),
         ("nothing asked", 0, None, "", false),
     ] {
-        let filter = CallListFilter { to: "+19495550101".into(), from: "+15005550006".into(), not_before, limit };
+        let filter = PhoneCallFilter { to: "+19495550101".into(), from: "+15005550006".into(), not_before, limit };
         let listing = client.list(&filter).await.expect(label);
-        let found: String = listing.calls.iter().filter_map(|c| c.sid.as_str().chars().last()).collect();
+        let found: String = listing.phone_calls.iter().filter_map(|c| c.sid.as_str().chars().last()).collect();
         assert_eq!((found.as_str(), listing.complete), (want, complete), "{label}");
     }
     let requests = server.received_requests().await.expect("recorded");
@@ -201,7 +205,7 @@ async fn a_list_has_no_time_filter_and_an_item_that_cannot_be_read_leaves_it_inc
     let odd = MockServer::start().await;
     let body = serde_json::json!({ "calls": [item('1', ""), { "sid": "CAnone" }, 7] });
     Mock::given(any()).respond_with(ResponseTemplate::new(200).set_body_json(body)).mount(&odd).await;
-    let filter = CallListFilter { to: String::new(), from: String::new(), not_before: None, limit: 9 };
+    let filter = PhoneCallFilter { to: String::new(), from: String::new(), not_before: None, limit: 9 };
     let listing = linked(&odd.uri()).list(&filter).await.expect("a list");
-    assert_eq!((listing.calls.len(), listing.complete), (1, false));
+    assert_eq!((listing.phone_calls.len(), listing.complete), (1, false));
 }

@@ -45,7 +45,7 @@ impl VoiceForm {
         let sid = form.required("CallSid")?.parse().ok();
         let answered_by = form.optional("AnsweredBy").unwrap_or_default();
         Ok(Self {
-            sid: sid.filter(|sid: &MessageSid| sid.is_of_a_call()).ok_or(FormError::Malformed("CallSid"))?,
+            sid: sid.filter(|sid: &MessageSid| sid.is_of_a_phone_call()).ok_or(FormError::Malformed("CallSid"))?,
             status: form.required("CallStatus")?.to_owned(),
             sip: form.optional("SipResponseCode").and_then(|c| c.parse().ok()).map(ErrorCode),
             digits: form.optional("Digits").map(|d| d.trim().chars().take(DIGITS_MAX).collect()),

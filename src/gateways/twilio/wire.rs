@@ -41,7 +41,7 @@ impl MessageWire {
     /// `None` where the SID is not one; every other field may be missing or odd.
     pub(super) fn into_record(self) -> Option<MessageRecord> {
         Some(MessageRecord {
-            sid: self.sid?.parse().ok().filter(|sid: &MessageSid| !sid.is_of_a_call())?,
+            sid: self.sid?.parse().ok().filter(|sid: &MessageSid| !sid.is_of_a_phone_call())?,
             status: MessageStatus::from_word(&self.status.unwrap_or_default()),
             error_code: self.error_code.as_deref().and_then(error_code),
             to: self.to.map(|s| plain_number(&s).to_owned()).unwrap_or_default(),
@@ -273,7 +273,7 @@ impl<'a> Form<'a> {
 
     fn sid(&self) -> Result<MessageSid, FormError> {
         let sid = self.required("MessageSid")?.parse().ok();
-        sid.filter(|sid: &MessageSid| !sid.is_of_a_call()).ok_or(FormError::Malformed("MessageSid"))
+        sid.filter(|sid: &MessageSid| !sid.is_of_a_phone_call()).ok_or(FormError::Malformed("MessageSid"))
     }
 
     fn service(&self) -> Result<Option<String>, FormError> {

@@ -127,7 +127,7 @@ fn engine(core: Arc<Core>, provider: Provider, stop: &CancellationToken) -> Arc<
     let bounds = Bounds {
         listen_every: Duration::from_secs(60),
         messages_per_second: 0.0,
-        calls_per_second: 0.0,
+        phone_calls_per_second: 0.0,
         ring_for: Duration::from_secs(20),
         validity: Duration::from_secs(600),
         request_timeout: Duration::from_secs(15),

@@ -11,7 +11,7 @@ use crate::domain::Timestamp;
 use crate::domain::event::{Event, Source, StatusUpdate};
 use crate::domain::types::Actor;
 use crate::failpoint::{self, Safeguard};
-use crate::gateways::{CallListFilter, CallListing, CallRecord, GatewayError};
+use crate::gateways::{GatewayError, PhoneCallFilter, PhoneCallListing, PhoneCallRecord};
 use crate::store::{Searchable, StoreError};
 
 use super::reconciler::{ProviderReach, Reconciler};
@@ -26,7 +26,7 @@ const LIST_MAX: usize = 200;
 
 impl Reconciler {
     /// As [`Reconciler::search`], for phone calls from one number to another.
-    pub(super) async fn search_calls(
+    pub(super) async fn search_phone_calls(
         &self,
         group: Vec<Searchable>,
         provider: ProviderReach,
@@ -34,15 +34,15 @@ impl Reconciler {
         let core = &self.engine.core;
         let Some(first) = group.first() else { return Ok(provider) };
         let began_at = core.clock.now();
-        let filter = CallListFilter {
+        let filter = PhoneCallFilter {
             to: first.to.e164().to_owned(),
             from: first.sender.as_str().to_owned(),
             not_before: group.iter().map(|s| self.theirs(s)).min().flatten().map(|at| at.minus(OLDER)),
             limit: LIST_MAX,
         };
-        let (listing, provider) = self.read_calls(&filter, provider).await;
+        let (listing, provider) = self.read_phone_calls(&filter, provider).await;
         for s in &group {
-            let found = self.find_call(s, &group, &listing.calls).await?;
+            let found = self.find_phone_call(s, &group, &listing.phone_calls).await?;
             failpoint::hit("lost-call.before-commit");
             let event = match found {
                 Some(record) => {
@@ -64,10 +64,14 @@ impl Reconciler {
         self.engine.provider_offset().map(|offset| offset.to_theirs(s.sent_at))
     }
 
-    async fn read_calls(&self, filter: &CallListFilter, provider: ProviderReach) -> (CallListing, ProviderReach) {
-        let unread = CallListing { calls: Vec::new(), complete: false };
+    async fn read_phone_calls(
+        &self,
+        filter: &PhoneCallFilter,
+        provider: ProviderReach,
+    ) -> (PhoneCallListing, ProviderReach) {
+        let unread = PhoneCallListing { phone_calls: Vec::new(), complete: false };
         if Safeguard::LookBeforeResend.is_off() {
-            return (CallListing { complete: true, ..unread }, provider);
+            return (PhoneCallListing { complete: true, ..unread }, provider);
         }
         let Some(voice) = self.engine.voice().filter(|_| provider == ProviderReach::Answers) else {
             return (unread, provider);
@@ -87,36 +91,36 @@ impl Reconciler {
 
     /// The phone call of this attempt, where the list has it and it is no other attempt's. One that was made nearer to the intent of
     /// another attempt is that one's.
-    async fn find_call<'a>(
+    async fn find_phone_call<'a>(
         &self,
         s: &Searchable,
         group: &[Searchable],
-        calls: &'a [CallRecord],
-    ) -> Result<Option<&'a CallRecord>, StoreError> {
+        calls: &'a [PhoneCallRecord],
+    ) -> Result<Option<&'a PhoneCallRecord>, StoreError> {
         let intent = self.theirs(s);
-        let apart = |c: &CallRecord, of: &Searchable| {
+        let apart = |c: &PhoneCallRecord, of: &Searchable| {
             let (at, made) = (self.theirs(of)?, c.created_at?);
             Some(at.since(made).max(made.since(at)))
         };
-        let in_time = |c: &CallRecord| match (intent, c.created_at) {
+        let in_time = |c: &PhoneCallRecord| match (intent, c.created_at) {
             (Some(at), Some(made)) => made >= at.minus(OLDER) && made <= at.plus(YOUNGER),
             // Any older phone call would do: nothing is taken for it.
             (Some(_), None) => false,
             // The list's own answer has told of the provider's clock, unless it has none.
             (None, _) => true,
         };
-        let is_nearest = |c: &CallRecord| {
+        let is_nearest = |c: &PhoneCallRecord| {
             let mine = apart(c, s);
             group.iter().filter(|o| o.attempt != s.attempt).all(|o| mine.is_none() || apart(c, o) >= mine)
         };
-        let fits = |c: &&CallRecord| {
+        let fits = |c: &&PhoneCallRecord| {
             c.direction == "outbound-api"
                 && c.to == s.to.e164()
                 && c.from == s.sender.as_str()
                 && in_time(c)
                 && is_nearest(c)
         };
-        let mut all: Vec<&CallRecord> = calls.iter().filter(fits).collect();
+        let mut all: Vec<&PhoneCallRecord> = calls.iter().filter(fits).collect();
         all.sort_by_key(|c| apart(c, s));
         for c in all {
             if self.engine.core.store.call_by_sid(&c.sid).await?.is_none() {

@@ -156,6 +156,8 @@ kinds! {
     CallbackUrl = "callback-url", Notice, Ended;
     /// The provider keeps our phone calls waiting.
     PhoneQueue = "phone-queue", Notice, Ended;
+    /// The account may have no further phone call at once.
+    PhoneLimit = "phone-limit", Notice, Ended;
     /// A template cannot be used. Subject: the line and the template.
     Template = "template", Notice, Ended;
     /// The morning's list did not go out by mail. Subject: its reader.

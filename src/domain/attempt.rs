@@ -17,6 +17,7 @@ use super::mail::MailAddress;
 use super::phone::PhoneNumber;
 use super::receipt::{MessageStatus, Verdict};
 use super::types::{AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Sender, Timestamp};
+use super::voice::classes::SipCode;
 
 macro_rules! words {
     ($(#[$m:meta])* $name:ident { $($(#[$vm:meta])* $v:ident = $w:literal),+ $(,)? }) => {
@@ -207,10 +208,16 @@ const fn of(v: Verdict) -> AttemptState {
     }
 }
 
-/// How the result of a phone call begins whose phone is off or out of range: nothing rang.
-pub const UNREACHABLE: &str = "unreachable";
-/// How the result of a phone call ends that rang before it came to what its last word says.
-pub const HAD_RUNG: &str = "; it had rung";
+/// What is known of a phone call besides its status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PhoneTrace {
+    /// Its carrier's code for how it ended; it may come later than the end.
+    pub sip: Option<SipCode>,
+    /// A phone rang, as far as the provider says.
+    pub rang: bool,
+    /// The provider asked us what to say.
+    pub asked: bool,
+}
 
 /// Who is told: kept as they were when the attempt was made.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -351,6 +358,8 @@ pub struct Attempt {
     pub polls: u32,
     /// Two different finals came; the next fetch settles it.
     pub conflict: bool,
+    /// Of a phone call.
+    pub trace: PhoneTrace,
 }
 
 impl Attempt {
@@ -376,11 +385,7 @@ impl Attempt {
 
     /// Whether a phone rang by it, as far as the provider says.
     pub fn rang(&self) -> bool {
-        let word = self.message_status.as_ref().map_or("", MessageStatus::as_str);
-        let heard =
-            matches!(word, "ringing" | "in-progress" | "completed" | "no-answer") || self.result.ends_with(HAD_RUNG);
-        self.channel == Channel::Voice
-            && (self.state == AttemptState::Delivered || (heard && !self.result.starts_with(UNREACHABLE)))
+        self.channel == Channel::Voice && (self.state == AttemptState::Delivered || self.trace.rang)
     }
 
     /// Whether its reader was told or tried, or may have been.

@@ -58,6 +58,10 @@ pub enum Special {
     WithoutCallback,
     /// 21205 of a phone call: the address of what is said was refused; once more with the words themselves.
     BadUrl,
+    /// 10004 of a phone call: as many are under way as the account may have; alarmed, and tried again.
+    TooManyAtOnce,
+    /// 21216 and its kin, of a phone call: the provider blocks the number, or, where it blocks a second one too, the account.
+    Blocked,
     /// 21611, 30001: the sender's queue is hours long; not repeated within the attempt.
     NotRepeated,
     /// The text was refused; once more with the built-in one.

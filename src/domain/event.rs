@@ -108,6 +108,8 @@ pub enum SendOutcome {
         error_class: ErrorClass,
         /// When the provider made it, by its own clock.
         provider_at: Option<Timestamp>,
+        /// How long the provider expects a phone call to wait before it is dialled.
+        queued_for: Duration,
     },
     /// It said no.
     Refused {
@@ -499,6 +501,18 @@ pub struct OpenPhoneCall {
     pub sent_at: Timestamp,
 }
 
+/// A phone call that was refused on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockedPhoneCall {
+    pub attempt: AttemptId,
+    pub to: String,
+    pub from: String,
+    /// When its intent was committed.
+    pub sent_at: Timestamp,
+    /// The provider's code; `None`: refused by a carrier, a phone or its owner.
+    pub code: Option<ErrorCode>,
+}
+
 /// What a decision is shown.
 #[derive(Debug, Clone, Default)]
 pub struct Loaded {
@@ -522,6 +536,8 @@ pub struct Loaded {
     pub orphans: Vec<StatusUpdate>,
     /// For [`Load::Claim`] of a phone call: those to the same number that may be under way, of whatever call.
     pub phone_calls: Vec<OpenPhoneCall>,
+    /// For [`Load::Message`] and [`Load::Attempt`] of a phone call: the newest that were refused on their way, of whatever call.
+    pub blocked_phone_calls: Vec<BlockedPhoneCall>,
     /// For [`Load::Message`]: the very same receipt is kept and joined already. For [`Load::New`]: so is the report. For
     /// [`Load::PhoneCall`]: it was told of.
     pub replayed: bool,

@@ -7,6 +7,7 @@ use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Move};
 use super::breaker::Evidence;
 use super::change::OptOutChange;
 use super::codes::{Class, ErrorClass, Special};
+use super::dial;
 use super::log::LogKind;
 use super::outgoing::LATE_CODE;
 use super::raise_untold;
@@ -150,6 +151,9 @@ pub(super) fn by_class(w: &mut Work<'_>, a: &Attempt, error_class: ErrorClass, t
         }
         Class::Account | Class::Sender => resend::after_its_sender_failed(w, id),
         Class::Transient => {
+            if error_class.special == Some(Special::TooManyAtOnce) {
+                dial::limits::too_many(w);
+            }
             if resend::after_failure(w, id, w.ctx.rules.resend_limit, w.ctx.rules.resend_pause)? {
                 return Ok(());
             }

@@ -244,11 +244,17 @@ fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Resu
 pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Result<(), Illegal> {
     let number = w.attempt(id)?.number;
     match outcome {
-        SendOutcome::Accepted { sid, status, code, error_class, provider_at } => {
+        SendOutcome::Accepted { sid, status, code, error_class, provider_at, queued_for } => {
             accepted(w, id, sid, (status, *code, *error_class))?;
+            if w.attempt(id)?.channel == Channel::Voice {
+                dial::limits::queued(w, *queued_for);
+            }
             status_update::made_at(w, id, sid, *provider_at)?;
         }
-        SendOutcome::Refused { code, error_class, why } => failure::refused(w, id, *code, *error_class, why)?,
+        SendOutcome::Refused { code, error_class, why } => {
+            let error_class = dial::blocked::by_provider(w, id, *code, *error_class)?;
+            failure::refused(w, id, *code, error_class, why)?;
+        }
         SendOutcome::BadCallback if !w.attempt(id)?.callback => {
             failure::refused(
                 w,

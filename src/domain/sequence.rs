@@ -367,6 +367,7 @@ pub(super) fn add_attempt(
         poll_at: None,
         polls: 0,
         conflict: false,
+        trace: crate::domain::attempt::PhoneTrace::default(),
     };
     w.state.attempts.push(attempt);
     w.log(LogKind::AttemptScheduled, Some(id), text, data);

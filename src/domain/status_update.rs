@@ -57,7 +57,7 @@ fn is_same(a: &StatusUpdate, b: &StatusUpdate) -> bool {
 pub(super) fn apply(w: &mut Work<'_>, id: AttemptId, update: &StatusUpdate) -> Result<&'static str, Illegal> {
     if update.source == Source::Fetch && w.attempt(id)?.conflict {
         return match w.attempt(id)?.channel {
-            Channel::Voice => dial::progress::settle_conflict(w, id, &update.status),
+            Channel::Voice => dial::outcome::settle_conflict(w, id, &update.status),
             Channel::Sms | Channel::Email => settle_conflict(w, id, update),
         };
     }

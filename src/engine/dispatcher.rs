@@ -459,6 +459,7 @@ impl One {
                 code: record.error_code,
                 error_class: classify(record.error_code),
                 provider_at: record.created_at,
+                queued_for: Duration::ZERO,
             },
             Err(e) => self.outcome_of(e, a),
         }

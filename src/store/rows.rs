@@ -107,6 +107,8 @@ const SPECIALS: &[(Special, &str)] = &[
     (Special::UnknownOutcome, "unknown-outcome"),
     (Special::WithoutCallback, "without-callback"),
     (Special::BadUrl, "bad-url"),
+    (Special::TooManyAtOnce, "too-many-at-once"),
+    (Special::Blocked, "blocked"),
     (Special::NotRepeated, "not-repeated"),
     (Special::BadText, "bad-text"),
     (Special::Credentials, "credentials"),

@@ -159,6 +159,7 @@ pub(crate) fn attempt(call: &str, number: u32) -> crate::domain::attempt::Attemp
         poll_at: None,
         polls: 0,
         conflict: false,
+        trace: crate::domain::attempt::PhoneTrace::default(),
     }
 }
 

@@ -10,13 +10,14 @@ use super::story;
 use super::world::START;
 use crate::domain::alert::{AlertChange, AlertKey};
 use crate::domain::answers::{AnsweredBefore, PastAnswer};
-use crate::domain::attempt::Attempt;
+use crate::domain::attempt::{Attempt, AttemptState, Channel};
 use crate::domain::breaker::Breaker;
 use crate::domain::call::CallState;
 use crate::domain::change::{Answer, BreakerChange, Change, OptOutChange, PhoneCallChange, ReceiptRow};
 use crate::domain::codes::classify;
 use crate::domain::event::{
-    Event, InboundRow, InboundText, Loaded, NewCall, OpenPhoneCall, PhoneTurn, SendOutcome, Source, StatusUpdate,
+    BlockedPhoneCall, Event, InboundRow, InboundText, Loaded, NewCall, OpenPhoneCall, PhoneTurn, SendOutcome, Source,
+    StatusUpdate,
 };
 use crate::domain::log::LogEntry;
 use crate::domain::phone_call::PhoneCall;
@@ -90,7 +91,14 @@ pub(crate) fn update(
 pub(crate) fn accepted(message: u32, word: &str, code: Option<u32>) -> SendOutcome {
     let code = code.map(ErrorCode);
     let status = MessageStatus::from_word(word);
-    SendOutcome::Accepted { sid: sid(message), status, code, error_class: classify(code), provider_at: None }
+    SendOutcome::Accepted {
+        sid: sid(message),
+        status,
+        code,
+        error_class: classify(code),
+        provider_at: None,
+        queued_for: std::time::Duration::ZERO,
+    }
 }
 
 impl CoreHarness {
@@ -228,6 +236,25 @@ impl CoreHarness {
             .collect()
     }
 
+    fn blocked_phone_calls(&self) -> Vec<BlockedPhoneCall> {
+        let is_blocked = |a: &&Attempt| {
+            let by_carrier = a.trace.sip.is_some_and(|sip| [403, 603, 607, 608].contains(&sip.0));
+            let by_provider = a.error_code.is_some_and(|code| [13225, 21216, 32203].contains(&code.0));
+            a.channel == Channel::Voice && a.state == AttemptState::Failed && (by_carrier || by_provider)
+        };
+        let all = self.calls.iter().flat_map(|c| &c.attempts).filter(is_blocked);
+        all.filter_map(|a| {
+            Some(BlockedPhoneCall {
+                attempt: a.id,
+                to: a.recipient.phone.e164().to_owned(),
+                from: a.sender.as_ref()?.as_str().to_owned(),
+                sent_at: a.sent_at?,
+                code: a.error_code,
+            })
+        })
+        .collect()
+    }
+
     fn load(&self, event: &Event) -> Loaded {
         let of = |id: &AttemptId| self.calls.iter().filter(|c| c.attempt(*id).is_some()).cloned().collect();
         let named = |id: &CallId| self.calls.iter().filter(|c| &c.call.id == id).cloned().collect();
@@ -287,6 +314,7 @@ impl CoreHarness {
             },
             said: Vec::new(),
             phone_calls: self.open_phone_calls(event),
+            blocked_phone_calls: self.blocked_phone_calls(),
             orphans: self.orphans.iter().filter(|n| Some(&n.sid) == sid_of).cloned().collect(),
         }
     }

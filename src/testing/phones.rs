@@ -46,6 +46,7 @@ struct State {
     posts: Vec<AttemptId>,
     ledger: Vec<Placed>,
     lag: Duration,
+    queue: Duration,
 }
 
 /// See the module.
@@ -93,6 +94,11 @@ impl ScriptedPhones {
         self.lock().lag = lag;
     }
 
+    /// The answers to the next POSTs say that the phone call waits for so long.
+    pub(crate) fn queues_for(&self, time: Duration) {
+        self.lock().queue = time;
+    }
+
     /// All that was placed, in order.
     pub(crate) fn ledger(&self) -> Vec<Placed> {
         self.lock().ledger.clone()
@@ -127,7 +133,7 @@ impl ScriptedPhones {
             told_to_end: Vec::new(),
         };
         s.ledger.push(placed.clone());
-        record(&placed)
+        PhoneCallRecord { queue_time: Some(s.queue), ..record(&placed) }
     }
 }
 

@@ -68,8 +68,9 @@ fn known(w: &mut Work<'_>, at: &PhoneTurn) -> Result<Option<AttemptId>, Illegal>
     }
     progress::join(w, at.attempt, &at.sid, &MessageStatus::from_word("in-progress"), None, "call")?;
     let a = w.attempt_mut(at.attempt)?;
+    (a.trace.asked, a.trace.rang) = (true, true);
     if !a.state.is_final() {
-        progress::IS_READ.clone_into(&mut a.result);
+        "picked up: the job is read to them".clone_into(&mut a.result);
     }
     let orphans: Vec<_> = w.loaded.orphans.iter().filter(|o| o.sid == at.sid).cloned().collect();
     for kept in orphans {

@@ -26,7 +26,7 @@ const fn special(code: u32, class: Class, special: Special, name: &'static str) 
 /// Every code that is known, in order of its number.
 const CODES: &[Row] = &[
     special(10001, Account, Special::Credentials, "account is not active"),
-    row(10004, Transient, "too many phone calls at once"),
+    special(10004, Transient, Special::TooManyAtOnce, "too many phone calls at once"),
     row(10005, Account, "phone calls are disabled for the account"),
     special(11100, OurRequest, Special::BadUrl, "the address of what is said is invalid"),
     row(11200, OurRequest, "our address could not be read"),
@@ -40,7 +40,7 @@ const CODES: &[Row] = &[
     row(13223, NumberPermanent, "number has an invalid form"),
     // Outages give it too: nobody is excluded for it.
     row(13224, PairOrContent, "number is invalid, or no carrier can reach it now"),
-    row(13225, PairOrContent, "number is blocked by the provider"),
+    special(13225, PairOrContent, Special::Blocked, "number is blocked by the provider"),
     row(13227, PairOrContent, "no permission to ring this region"),
     row(13247, Sender, "sender's number may not place calls"),
     row(13511, OurRequest, "what we said is empty or invalid"),
@@ -72,7 +72,12 @@ const CODES: &[Row] = &[
     row(21213, OurRequest, "no sender given"),
     row(21214, NumberPermanent, "recipient cannot be reached"),
     row(21215, PairOrContent, "no permission to ring this region"),
-    row(21216, PairOrContent, "number is blocked by the provider, or the account has no customer profile"),
+    special(
+        21216,
+        PairOrContent,
+        Special::Blocked,
+        "number is blocked by the provider, or the account has no customer profile",
+    ),
     row(21217, NumberPermanent, "phone number does not appear to be valid"),
     row(21218, OurRequest, "a parameter is invalid"),
     row(21219, PairOrContent, "recipient is not verified (trial account)"),
@@ -87,7 +92,7 @@ const CODES: &[Row] = &[
     row(32016, Transient, "no carrier answered"),
     row(32017, Sender, "blocked by the carrier for the reputation of our number"),
     row(32018, OurRequest, "what is said is too long"),
-    row(32203, PairOrContent, "number is blocked by the provider"),
+    special(32203, PairOrContent, Special::Blocked, "number is blocked by the provider"),
     row(32205, PairOrContent, "no permission to ring this region"),
     row(32206, Sender, "sender's number may not place calls"),
     row(573_002, PairOrContent, "recipient is not verified for this sender (trial account)"),
@@ -109,7 +114,7 @@ pub fn name_of(code: ErrorCode) -> &'static str {
 }
 
 /// The code by which a carrier says why a phone call ended as it did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct SipCode(pub u32);
 
 impl From<ErrorCode> for SipCode {

@@ -45,6 +45,11 @@ impl PhoneCallStatus {
         }
     }
 
+    /// Whether a phone rings, or has rung, in this state.
+    pub const fn rings(self) -> bool {
+        matches!(self, Self::Ringing | Self::InProgress | Self::Completed | Self::NoAnswer)
+    }
+
     pub const fn is_final(self) -> bool {
         self.rank() == 4
     }

@@ -39,7 +39,7 @@ use crate::store::StoreError;
 use super::apply::Core;
 use super::layout::LinkBook;
 
-pub use rows::{ANSWERED, REPLIED};
+pub use rows::{ANSWERED, REPLIED, WITH_KEY};
 pub use state::MirrorHealth;
 use state::{MirrorState, MirrorTable};
 

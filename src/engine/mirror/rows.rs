@@ -115,6 +115,8 @@ fn result(a: &Attempt) -> String {
 
 /// How the sentence of a phone call begins that was answered with a key.
 pub const ANSWERED: &str = "Answered by ";
+/// What stands before that key.
+pub const WITH_KEY: &str = " with key ";
 
 /// The same of a phone call: a key is an answer, and nothing else is.
 fn result_of_phone_call(a: &Attempt) -> String {
@@ -125,7 +127,7 @@ fn result_of_phone_call(a: &Attempt) -> String {
         AttemptState::Unknown if a.decided_at.is_some() => format!("nobody knows whether the phone of {who} was rung"),
         AttemptState::Unknown => format!("it is being found out whether the phone of {who} was rung"),
         AttemptState::Submitted => format!("a phone call to {who} is under way"),
-        AttemptState::Delivered => return format!("{ANSWERED}{who} with key {}.", a.replied),
+        AttemptState::Delivered => return format!("{ANSWERED}{who}{WITH_KEY}{}.", a.replied),
         AttemptState::Failed => format!("not answered by {who}"),
         AttemptState::Skipped => format!("{who} was not rung"),
         AttemptState::Cancelled => format!("{who} was not rung, as the call closed"),

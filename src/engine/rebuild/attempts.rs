@@ -7,16 +7,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, Priority, Recipient};
-use crate::domain::codes::classify;
+use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, PhoneTrace, Priority, Recipient};
+use crate::domain::codes::{Class, classify};
+use crate::domain::dial::outcome;
 use crate::domain::event::NewCall;
 use crate::domain::mail::MailAddress;
 use crate::domain::phone::masked;
 use crate::domain::team::Contact;
-use crate::domain::types::{AttemptId, CallId, CallRef, ContactId, MessageSid, Sender};
+use crate::domain::types::{AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Sender};
+use crate::domain::voice::classes;
 use crate::domain::voice::status::PhoneCallStatus;
 use crate::domain::{ClockOffset, MessageStatus, PhoneNumber, Timestamp, Verdict};
-use crate::engine::mirror::{ANSWERED, REPLIED};
+use crate::engine::mirror::{ANSWERED, REPLIED, WITH_KEY};
 use crate::gateways::MessageRecord;
 use crate::ids::Ids;
 
@@ -349,7 +351,14 @@ fn add(draft: &mut AttemptDraft, piece: &Piece<'_>, snapshot: &BaseSnapshot, ids
         Channel::Voice => snapshot.directory.voice_from.clone(),
     };
     let code = piece.row.and_then(|r| r.error_code).or(piece.message.and_then(|m| m.error_code));
-    let (sentence, replied) = said.split_once(&format!(" {name}{REPLIED}")).unwrap_or((said, ""));
+    let (sentence, replied) = match channel {
+        Channel::Voice => (said, key_in(said).unwrap_or("")),
+        Channel::Sms | Channel::Email => said.split_once(&format!(" {name}{REPLIED}")).unwrap_or((said, "")),
+    };
+    let (trace, class) = match channel {
+        Channel::Voice => trace_of_phone_call(stands.status.as_ref(), code, sentence),
+        Channel::Sms | Channel::Email => (PhoneTrace::default(), Some(classify(code).class)),
+    };
     draft.attempts.push(Attempt {
         id: piece.row.and_then(|r| r.attempt).unwrap_or_else(|| AttemptId::from_uuid(ids.uuid(at))),
         call: draft.id.clone(),
@@ -383,7 +392,7 @@ fn add(draft: &mut AttemptDraft, piece: &Piece<'_>, snapshot: &BaseSnapshot, ids
         sid,
         message_status: stands.status,
         error_code: code.filter(|_| stands.state == AttemptState::Failed),
-        class: (stands.state == AttemptState::Failed).then(|| classify(code).class),
+        class: class.filter(|_| stands.state == AttemptState::Failed),
         result: why(sentence, &name).to_owned(),
         replied: replied.to_owned(),
         repeats,
@@ -395,6 +404,7 @@ fn add(draft: &mut AttemptDraft, piece: &Piece<'_>, snapshot: &BaseSnapshot, ids
         }),
         polls: 0,
         conflict: false,
+        trace,
     });
 }
 
@@ -435,6 +445,27 @@ fn standing_of_phone_call(piece: &Piece<'_>, is_known: bool) -> Stands {
         _ => AttemptState::from_word(&row.status).filter(|s| s.is_final()).unwrap_or(AttemptState::Submitted),
     };
     Stands { state, status: said.map(|s| MessageStatus::from_word(s.as_str())), decided: false }
+}
+
+/// The key that decided, out of the sentence in its row: `Answered by Sam Ortiz with key 1.`
+fn key_in(said: &str) -> Option<&str> {
+    said.strip_prefix(ANSWERED)?.rsplit_once(WITH_KEY).map(|(_, key)| key.trim_end_matches('.'))
+}
+
+/// What is known of a phone call by its row, and the class of its failure. Whether our words were heard no row says: nothing is
+/// alarmed for want of it.
+fn trace_of_phone_call(
+    status: Option<&MessageStatus>,
+    code: Option<ErrorCode>,
+    said: &str,
+) -> (PhoneTrace, Option<Class>) {
+    let end = status.and_then(|s| PhoneCallStatus::from_word(s.as_str()));
+    let sip = outcome::sip_in(said);
+    let class = match end.filter(|e| e.is_final() && code.is_none()) {
+        Some(end) => outcome::class_of(classes::class_of_end(end, sip)),
+        None => classes::class_of_code(code).class,
+    };
+    (PhoneTrace { sip, rang: outcome::rang(end, sip, said), asked: true }, Some(class))
 }
 
 /// Where an attempt stands by its row and its message.

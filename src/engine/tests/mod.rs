@@ -40,3 +40,4 @@ mod two_calls;
 mod unknown;
 mod unknown_later;
 mod voice;
+mod voice_ends;

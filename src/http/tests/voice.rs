@@ -44,6 +44,7 @@ async fn shop_that_rings() -> (Shop, String) {
         code: None,
         error_class: NO_CODE,
         provider_at: None,
+        queued_for: std::time::Duration::ZERO,
     };
     shop.core.apply(Event::Sent { attempt: a.id, outcome }, Actor::engine()).await.expect("sent");
     (shop, a.id.to_string())

@@ -7,13 +7,14 @@ use tracing::warn;
 
 use super::{phone_calls, policies, ringing, settings, sql};
 use crate::domain::answers::{AnsweredBefore, PastAnswer, PastReply, Prompt};
-use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, Recipient};
+use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, PhoneTrace, Recipient};
 use crate::domain::breaker::{Breaker, Evidence, Probe};
 use crate::domain::call::{Call, CallState, CallStatus};
 use crate::domain::event::{Load, Loaded, StatusUpdate};
 use crate::domain::phone_call::PhoneCall;
 use crate::domain::settings::SettingsNumber;
 use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ErrorCode, MessageSid, Timestamp};
+use crate::domain::voice::classes::SipCode;
 use crate::domain::{MessageStatus, PhoneNumber};
 use crate::store::{StoreError, rows};
 
@@ -31,7 +32,10 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
     match load {
         Load::Nothing => {}
         Load::Call(id) => loaded.calls.extend(call_state(conn, id.as_str())?),
-        Load::Attempt(attempt) => message(conn, &mut loaded, Some(*attempt), None)?,
+        Load::Attempt(attempt) => {
+            message(conn, &mut loaded, Some(*attempt), None)?;
+            blocked_phone_calls(conn, &mut loaded, Some(*attempt))?;
+        }
         Load::Claim(attempt) => {
             message(conn, &mut loaded, Some(*attempt), None)?;
             let claimed = loaded.calls.iter().find_map(|c| c.attempt(*attempt));
@@ -48,6 +52,7 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
                 let with = params![rows::id_bytes(joined), sid.as_str(), status.as_str(), code.map(|c| c.0)];
                 loaded.replayed = conn.prepare_cached(sql::RECEIPT_IS_KEPT)?.exists(with)?;
             }
+            blocked_phone_calls(conn, &mut loaded, known)?;
         }
         Load::New { id, also, phone, idempotency_key, report, references, used_since } => {
             loaded.calls.extend(call_state(conn, id.as_str())?);
@@ -97,6 +102,15 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
         loaded.breakers = breakers(conn)?;
     }
     Ok(loaded)
+}
+
+/// What refused phone calls say of our number and of the account matters where one of them may be the next.
+fn blocked_phone_calls(conn: &Connection, loaded: &mut Loaded, of: Option<AttemptId>) -> Result<(), StoreError> {
+    let attempt = of.and_then(|id| loaded.calls.iter().find_map(|c| c.attempt(id)));
+    if attempt.is_some_and(|a| a.channel == Channel::Voice) {
+        loaded.blocked_phone_calls = ringing::blocked(conn)?;
+    }
+    Ok(())
 }
 
 /// The call that was made of the same phone call, by another id or another way.
@@ -475,6 +489,7 @@ pub(super) fn attempt_from(row: &Row<'_>, call: &CallId) -> Result<Attempt, Stor
         clock_steps_ms: row.get(36)?,
         due_at: rows::time(row.get(37)?),
         replied: row.get(38)?,
+        trace: PhoneTrace { sip: row.get::<_, Option<u32>>(40)?.map(SipCode), rang: row.get(41)?, asked: row.get(42)? },
     })
 }
 

@@ -4,8 +4,8 @@ use rusqlite::{Connection, params};
 
 use super::load::str_at;
 use super::reads::{ReadContext, work};
-use crate::domain::event::OpenPhoneCall;
-use crate::domain::types::{AttemptId, Timestamp};
+use crate::domain::event::{BlockedPhoneCall, OpenPhoneCall};
+use crate::domain::types::{AttemptId, ErrorCode, Timestamp};
 use crate::store::{StoreError, rows};
 
 /// Those to one number: claimed, accepted and not over, or not known and not decided.
@@ -27,6 +27,27 @@ pub(super) fn to_phone(conn: &Connection, phone: &str, but: AttemptId) -> Result
                 sent_at: Timestamp::from_millis(row.get(3)?),
             });
         }
+    }
+    Ok(all)
+}
+
+/// The newest that were refused on their way: by the provider, or by a carrier, a phone or its owner.
+pub(super) const BLOCKED: &str = "SELECT id, phone, sender, sent_at, error_code FROM attempts INDEXED BY attempts_blocked
+    WHERE channel = 'voice' AND state = 'failed' AND (sip IN (403, 603, 607, 608) OR error_code IN (13225, 21216, 32203))
+    AND sent_at IS NOT NULL AND sender IS NOT NULL ORDER BY finished_at DESC LIMIT 100";
+
+pub(super) fn blocked(conn: &Connection) -> Result<Vec<BlockedPhoneCall>, StoreError> {
+    let mut statement = conn.prepare_cached(BLOCKED)?;
+    let mut found = statement.query([])?;
+    let mut all = Vec::new();
+    while let Some(row) = found.next()? {
+        all.push(BlockedPhoneCall {
+            attempt: rows::id_from(row.get(0)?),
+            to: str_at(row, 1)?.to_owned(),
+            from: str_at(row, 2)?.to_owned(),
+            sent_at: Timestamp::from_millis(row.get(3)?),
+            code: row.get::<_, Option<u32>>(4)?.map(ErrorCode),
+        });
     }
     Ok(all)
 }

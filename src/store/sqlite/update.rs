@@ -126,6 +126,9 @@ pub(super) fn attempt(conn: &Connection, was: &Attempt, is: &Attempt) -> Result<
     row.moved("poll_at", &was.poll_at, &is.poll_at, millis);
     row.moved("polls", &was.polls, &is.polls, |n| *n);
     row.moved("conflict", &was.conflict, &is.conflict, |c| *c);
+    row.moved("sip", &was.trace.sip, &is.trace.sip, |c| c.map(|c| c.0));
+    row.moved("rang", &was.trace.rang, &is.trace.rang, |r| *r);
+    row.moved("words_asked", &was.trace.asked, &is.trace.asked, |a| *a);
     if was.class != is.class {
         row.set("class", is.class.map(rows::class_word).transpose()?.map(str::to_owned));
     }

@@ -20,7 +20,7 @@ use super::sids;
 use super::status_update;
 use super::trip;
 use super::types::{AttemptId, ErrorCode, MessageSid, Sender, Timestamp};
-use super::voice::script::{self, PhoneScript};
+use super::voice::script::{self, TwimlSource};
 use super::wording;
 use super::work::{Illegal, Work};
 
@@ -307,7 +307,7 @@ pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Re
 /// The provider cannot ask us what is to be said: the words go with the request, and no key can answer them.
 fn bad_url(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
     let a = w.attempt(id)?;
-    if !PhoneScript::of(&a.body).is_asked() {
+    if !TwimlSource::of(&a.body).is_asked() {
         let class = ErrorClass { class: Class::OurRequest, special: None };
         return failure::refused(
             w,
@@ -359,7 +359,7 @@ fn accepted(
         return unknown(w, id, &format!("the answer names message {sid}, which is that of {whose}"));
     }
     status_update::join(w, id, sid, status, code, error_class, "response")?;
-    if w.attempt(id)?.callback && PhoneScript::of(&w.attempt(id)?.body).is_asked() {
+    if w.attempt(id)?.callback && TwimlSource::of(&w.attempt(id)?.body).is_asked() {
         let is_voice = w.attempt(id)?.channel == Channel::Voice;
         let key = if is_voice { AlertKind::CallbackUrl.about("voice") } else { AlertKind::CallbackUrl.into() };
         w.resolve(key);

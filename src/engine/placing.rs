@@ -8,7 +8,7 @@ use crate::domain::codes::{Class, ErrorClass, NO_CODE, Special};
 use crate::domain::event::SendOutcome;
 use crate::domain::types::Timestamp;
 use crate::domain::voice::classes;
-use crate::domain::voice::script::PhoneScript;
+use crate::domain::voice::script::TwimlSource;
 use crate::gateways::{Callback, GatewayError, PhoneCallRequest};
 
 use super::Engine;
@@ -32,7 +32,7 @@ pub(super) async fn place(engine: &Engine, send: &ToSend, again_at: impl Fn(Dura
         attempt: a.id,
         to: a.recipient.phone.clone(),
         from,
-        script: PhoneScript::of(&a.body),
+        script: TwimlSource::of(&a.body),
         ring_for: engine.bounds().ring_for,
         callback: if a.callback { Callback::Wanted } else { Callback::Without },
     };

@@ -26,7 +26,7 @@ use crate::domain::alert::AlertKey;
 use crate::domain::mail::MailAddress;
 use crate::domain::types::CallRef;
 use crate::domain::types::{AttemptId, CallId, ErrorCode, MessageSid, Sender, Timestamp};
-use crate::domain::voice::script::{PhoneScript, Twiml};
+use crate::domain::voice::script::{Twiml, TwimlSource};
 use crate::domain::voice::status::PhoneCallStatus;
 use crate::domain::{MessageStatus, PhoneNumber, ProviderClock};
 
@@ -156,7 +156,7 @@ pub struct PhoneCallRequest {
     pub attempt: AttemptId,
     pub to: PhoneNumber,
     pub from: PhoneNumber,
-    pub script: PhoneScript,
+    pub script: TwimlSource,
     pub ring_for: Duration,
     pub callback: Callback,
 }

@@ -14,7 +14,7 @@ use crate::domain::change::{Answer, Speech};
 use crate::domain::codes::NO_CODE;
 use crate::domain::event::{Event, PhoneTurn, Source, StatusUpdate};
 use crate::domain::types::{AttemptId, ErrorCode, MessageSid};
-use crate::domain::voice::script::PhoneScript;
+use crate::domain::voice::script::TwimlSource;
 use crate::domain::voice::status::PhoneCallStatus;
 use crate::domain::{MessageStatus, Timestamp};
 use crate::gateways::{
@@ -29,7 +29,7 @@ pub(crate) struct Placed {
     pub(crate) to: String,
     pub(crate) from: String,
     pub(crate) sid: MessageSid,
-    pub(crate) script: PhoneScript,
+    pub(crate) script: TwimlSource,
     pub(crate) callback: Callback,
     pub(crate) status: PhoneCallStatus,
     pub(crate) at: Timestamp,

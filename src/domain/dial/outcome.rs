@@ -17,7 +17,7 @@ use crate::domain::sequence;
 use crate::domain::trip;
 use crate::domain::types::{Actor, AttemptId, ErrorCode};
 use crate::domain::voice::classes::{self, PhoneCallEnd, SipCode};
-use crate::domain::voice::script::PhoneScript;
+use crate::domain::voice::script::TwimlSource;
 use crate::domain::voice::status::PhoneCallStatus;
 use crate::domain::work::{Illegal, Work};
 use crate::domain::{MessageStatus, Verdict};
@@ -111,7 +111,7 @@ pub(crate) const fn class_of(end: PhoneCallEnd) -> Class {
 
 /// Somebody picked up, and the provider got no words of ours.
 fn heard_nothing(a: &Attempt, end: PhoneCallStatus) -> bool {
-    end == PhoneCallStatus::Completed && a.expires_at.is_none() && !a.trace.asked && PhoneScript::of(&a.body).is_asked()
+    end == PhoneCallStatus::Completed && a.expires_at.is_none() && !a.trace.asked && TwimlSource::of(&a.body).is_asked()
 }
 
 /// Why a phone call ended without a key, its word first.

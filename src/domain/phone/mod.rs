@@ -25,6 +25,11 @@ impl PhoneNumber {
         if is_e164(s) { Ok(Self(s.to_owned())) } else { Err(wrong_shape()) }
     }
 
+    /// The country code that it begins with, digits alone.
+    pub fn country_code(&self) -> Option<&'static str> {
+        spelling::country_of(self.e164())
+    }
+
     /// The full number: for the provider and the store, never for a log.
     pub fn e164(&self) -> &str {
         &self.0

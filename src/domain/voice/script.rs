@@ -31,14 +31,14 @@ impl Twiml {
 
 /// Where the words of a phone call come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PhoneScript {
+pub enum TwimlSource {
     /// The provider asks us when it is picked up.
     Asked,
     /// They go along with the request: the provider cannot ask us, and no key can answer them.
     Spoken(Twiml),
 }
 
-impl PhoneScript {
+impl TwimlSource {
     /// That of an attempt, by the text that it keeps: a document of ours, or the words for people.
     pub fn of(kept: &str) -> Self {
         if kept.starts_with(HEAD) { Self::Spoken(Twiml(kept.to_owned())) } else { Self::Asked }
@@ -309,11 +309,11 @@ mod tests {
         let twiml = without_keys(&SpokenJob { has_texts: false, ..job() });
         assert!(twiml.as_str().contains("ring the office"), "{twiml:?}");
         assert_eq!(
-            PhoneScript::of(twiml.as_str()),
-            PhoneScript::Spoken(twiml),
+            TwimlSource::of(twiml.as_str()),
+            TwimlSource::Spoken(twiml),
             "kept with its attempt, it is read as itself"
         );
         let kept = crate::domain::dial::job::kept(&job());
-        assert_eq!(PhoneScript::of(&kept), PhoneScript::Asked, "the words for people are none");
+        assert_eq!(TwimlSource::of(&kept), TwimlSource::Asked, "the words for people are none");
     }
 }

@@ -40,4 +40,5 @@ mod two_calls;
 mod unknown;
 mod unknown_later;
 mod voice;
+pub(in crate::engine) use voice::calls as voice_ladder;
 mod voice_ends;

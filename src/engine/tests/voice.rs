@@ -6,13 +6,13 @@ use crate::domain::attempt::{AttemptState, Channel};
 use crate::domain::call::CallStatus;
 use crate::domain::change::Speech;
 use crate::domain::event::{Decision, Event};
-use crate::domain::voice::script::PhoneScript;
+use crate::domain::voice::script::TwimlSource;
 use crate::gateways::{Callback, EndPhoneCall};
 use crate::testing::world::Setup;
 use crate::testing::{Reaction, World, fixtures, mins, secs};
 
 /// Steps by (wait in minutes, role, channel), with a number that phone calls come from.
-pub(super) fn calls(steps: &[(u64, &str, Channel)]) -> Setup {
+pub(in crate::engine) fn calls(steps: &[(u64, &str, Channel)]) -> Setup {
     let mut setup = ladder(steps);
     setup.directory.voice_from = fixtures::VOICE_SENDER.parse().ok();
     setup
@@ -402,7 +402,7 @@ async fn without_an_address_of_ours_the_words_go_with_the_request() {
     w.dispatch("mixed").await;
     let placed = w.voice.ledger().remove(0);
     assert!(
-        matches!(&placed.script, PhoneScript::Spoken(said) if said.as_str().contains("ring the office") && said.as_str().contains("Burst pipe")),
+        matches!(&placed.script, TwimlSource::Spoken(said) if said.as_str().contains("ring the office") && said.as_str().contains("Burst pipe")),
         "{:?}",
         placed.script
     );

@@ -14,7 +14,7 @@ use url::Url;
 use super::client::TwilioClient;
 use super::wire::{Page, plain, text, time};
 use crate::domain::types::{ErrorCode, MessageSid, Timestamp};
-use crate::domain::voice::script::PhoneScript;
+use crate::domain::voice::script::TwimlSource;
 use crate::domain::voice::status::PhoneCallStatus;
 use crate::gateways::{
     Callback, EndPhoneCall, GatewayError, PhoneCallFilter, PhoneCallListing, PhoneCallRecord, PhoneCallRequest,
@@ -92,11 +92,11 @@ fn form(client: &TwilioClient, call: &PhoneCallRequest) -> Option<Vec<(&'static 
     let post = || "POST".to_owned();
     let mut form = vec![("To", call.to.e164().to_owned()), ("From", call.from.e164().to_owned())];
     match &call.script {
-        PhoneScript::Asked => {
+        TwimlSource::Asked => {
             let url: String = client.webhook(&["voice", &attempt, "1"]).map(Url::into)?;
             form.extend([("Url", url.clone()), ("Method", post()), ("FallbackUrl", url), ("FallbackMethod", post())]);
         }
-        PhoneScript::Spoken(twiml) => form.push(("Twiml", twiml.as_str().to_owned())),
+        TwimlSource::Spoken(twiml) => form.push(("Twiml", twiml.as_str().to_owned())),
     }
     let callback = match call.callback {
         Callback::Wanted => client.webhook(&["voice-status", &attempt]),

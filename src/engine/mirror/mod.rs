@@ -39,6 +39,8 @@ use crate::store::StoreError;
 use super::apply::Core;
 use super::layout::LinkBook;
 
+#[cfg(test)]
+pub use rows::result_of_phone_call;
 pub use rows::{ANSWERED, REPLIED, WITH_KEY};
 pub use state::MirrorHealth;
 use state::{MirrorState, MirrorTable};

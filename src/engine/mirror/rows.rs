@@ -27,7 +27,7 @@ pub fn event(attempt: &Attempt, reference: &CallRef, acknowledged: bool) -> Row 
     let cells = vec![
         ("event_id", event_id(a).into()),
         ("call_id", a.call.as_str().into()),
-        ("method", Given::words([a.channel.as_str()], &a.channel.as_str().to_uppercase())),
+        ("method", Given::words([a.channel.as_str()], method(a.channel))),
         ("sent_at", a.sent_at.into()),
         ("delivery_status", delivery_status(a)),
         ("attempt_number", a.number.into()),
@@ -43,6 +43,15 @@ pub fn event(attempt: &Attempt, reference: &CallRef, acknowledged: bool) -> Row 
         ("acknowledged", Cell::from(acknowledged).into()),
     ];
     Row { cells, tag: Some(tag) }
+}
+
+/// How an attempt travelled, in a base without words of its own.
+const fn method(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Sms => "SMS",
+        Channel::Email => "EMAIL",
+        Channel::Voice => "Voice",
+    }
 }
 
 /// Its reader's row; a number that was given by hand has none.
@@ -119,7 +128,7 @@ pub const ANSWERED: &str = "Answered by ";
 pub const WITH_KEY: &str = " with key ";
 
 /// The same of a phone call: a key is an answer, and nothing else is.
-fn result_of_phone_call(a: &Attempt) -> String {
+pub fn result_of_phone_call(a: &Attempt) -> String {
     let who = &a.recipient.name;
     let said = match a.state {
         AttemptState::Scheduled | AttemptState::Retrying => format!("the phone of {who} is to be rung"),

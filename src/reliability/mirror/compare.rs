@@ -133,6 +133,7 @@ fn event_cell(call: &str, a: &Value, field: &str) -> ComparedCell {
         "event_id" => ComparedCell::text(text(a, "attemptId")),
         "call_id" => ComparedCell::text(call),
         "method" if text(a, "channel").is_empty() => ComparedCell::text("SMS"),
+        "method" if text(a, "channel") == "voice" => ComparedCell::text("Voice"),
         "method" => ComparedCell::text(&text(a, "channel").to_uppercase()),
         "sent_at" => ComparedCell::moment(a, "sentAt"),
         // The provider's word once it has the message, else ours.

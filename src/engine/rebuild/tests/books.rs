@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::domain::MessageStatus;
-use crate::domain::attempt::{Attempt, AttemptKind};
+use crate::domain::attempt::{Attempt, AttemptKind, Channel};
 use crate::domain::call::CallState;
 use crate::domain::types::{Actor, MessageSid};
 use crate::engine::rebuild::{Base, BaseReader, OLDER_THAN, RebuildPlan, carry_out, plan, read};
@@ -105,7 +105,7 @@ impl Books {
             let event = Fields::new()
                 .with("Event ID", a.id.to_string())
                 .with("Call ID", c.id.as_str())
-                .with("Method", "SMS")
+                .with("Method", if a.channel == Channel::Voice { "Voice" } else { "SMS" })
                 .with("Sent At", a.sent_at)
                 .with("Delivery Status", provider.unwrap_or(a.state.as_str()))
                 .with("Attempt Number", a.number)
@@ -162,6 +162,9 @@ fn sentence(a: &Attempt) -> String {
         AttemptKind::Answer => "Answer: ",
         AttemptKind::Update => "Update: ",
     };
+    if a.channel == Channel::Voice {
+        return crate::engine::mirror::result_of_phone_call(a);
+    }
     let why = a.result.trim().trim_end_matches('.');
     let why = if why.is_empty() { String::new() } else { format!(": {why}") };
     format!("{kind}{} to {}{why}.", a.state, a.recipient.name)

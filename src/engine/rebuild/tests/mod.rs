@@ -5,6 +5,7 @@ mod columns;
 mod evidence;
 mod histories;
 mod old_rows;
+mod phone_calls;
 mod rowless;
 mod snapshots;
 mod stories;

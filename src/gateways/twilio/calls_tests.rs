@@ -26,7 +26,7 @@ fn linked(base: &str) -> TwilioClient {
     client(base, Some("https://dispatch.example.com/pre/"))
 }
 
-fn request(script: PhoneScript) -> PhoneCallRequest {
+fn request(script: TwimlSource) -> PhoneCallRequest {
     PhoneCallRequest {
         attempt: AttemptId::from_uuid(uuid::Uuid::from_u128(7)),
         to: "+19495550101".parse().expect("a number"),
@@ -73,11 +73,11 @@ async fn a_phone_call_is_placed_with_the_parameters_that_the_api_lists_and_no_ot
     ];
     let words = script::rung_back();
     let twiml = ("Twiml", words.as_str());
-    let spoken = PhoneScript::Spoken(words.clone());
-    let quiet = PhoneCallRequest { callback: Callback::Without, ..request(PhoneScript::Asked) };
+    let spoken = TwimlSource::Spoken(words.clone());
+    let quiet = PhoneCallRequest { callback: Callback::Without, ..request(TwimlSource::Asked) };
     let long = PhoneCallRequest { ring_for: Duration::from_secs(9_000), ..request(spoken.clone()) };
     for (label, public_url, call, want) in [
-        ("our words are asked for", Some(AT), request(PhoneScript::Asked), [asked.clone(), told.to_vec()].concat()),
+        ("our words are asked for", Some(AT), request(TwimlSource::Asked), [asked.clone(), told.to_vec()].concat()),
         ("without callbacks", Some(AT), quiet, asked),
         ("frozen words", Some(AT), request(spoken.clone()), [vec![twiml], told.to_vec()].concat()),
         ("without a public URL", None, request(spoken), vec![twiml]),
@@ -123,17 +123,17 @@ async fn a_failure_to_place_means_no_more_than_is_known_and_nothing_is_repeated(
         let answer = ResponseTemplate::new(status).set_body_json(body).insert_header("Location", server.uri().as_str());
         Mock::given(any()).respond_with(answer).mount(&server).await;
         let client = linked(&server.uri());
-        assert_eq!(word(client.place(&request(PhoneScript::Asked)).await), placed, "{label}");
+        assert_eq!(word(client.place(&request(TwimlSource::Asked)).await), placed, "{label}");
         assert_eq!(word(client.end(&sid('1'), &EndPhoneCall::Cancel).await), ended, "{label}, ended");
         assert_eq!(server.received_requests().await.expect("recorded").len(), 2, "{label}");
     }
     let gone = client("http://127.0.0.1:9", None);
     assert_eq!(
-        word(gone.place(&request(PhoneScript::Asked)).await),
+        word(gone.place(&request(TwimlSource::Asked)).await),
         "refused 400 21205",
         "nobody could ask for our words"
     );
-    assert_eq!(word(gone.place(&request(PhoneScript::Spoken(script::rung_back()))).await), "retryable");
+    assert_eq!(word(gone.place(&request(TwimlSource::Spoken(script::rung_back()))).await), "retryable");
 }
 
 #[tokio::test]
@@ -208,4 +208,66 @@ async fn a_list_has_no_time_filter_and_an_item_that_cannot_be_read_leaves_it_inc
     let filter = PhoneCallFilter { to: String::new(), from: String::new(), not_before: None, limit: 9 };
     let listing = linked(&odd.uri()).list(&filter).await.expect("a list");
     assert_eq!((listing.phone_calls.len(), listing.complete), (1, false));
+}
+
+/// What each request may carry, as the facts page lists it.
+const LISTED: &[(&str, &str, &[&str])] = &[
+    (
+        "POST",
+        "Calls.json",
+        &[
+            "To",
+            "From",
+            "Url",
+            "Method",
+            "Twiml",
+            "FallbackUrl",
+            "FallbackMethod",
+            "StatusCallback",
+            "StatusCallbackMethod",
+            "StatusCallbackEvent",
+            "Timeout",
+            "TimeLimit",
+        ],
+    ),
+    ("GET", "Calls.json", &["To", "From", "Status", "ParentCallSid", "PageSize"]),
+    ("GET", "CA11111111111111111111111111111111.json", &[]),
+    ("POST", "CA11111111111111111111111111111111.json", &["Status", "Twiml", "Url"]),
+];
+
+#[tokio::test]
+async fn no_request_carries_what_the_api_does_not_list_or_what_cannot_go_together() {
+    let server = MockServer::start().await;
+    Mock::given(any()).respond_with(ResponseTemplate::new(200).set_body_json(item('1', ""))).mount(&server).await;
+    for client in [linked(&server.uri()), client(&server.uri(), None)] {
+        for script in [TwimlSource::Asked, TwimlSource::Spoken(script::rung_back())] {
+            for callback in [Callback::Wanted, Callback::Without] {
+                drop(client.place(&PhoneCallRequest { callback, ..request(script.clone()) }).await);
+            }
+        }
+        drop(client.fetch(&sid('1')).await);
+        let filter =
+            PhoneCallFilter { to: "a".into(), from: "b".into(), not_before: Some(Timestamp::from_millis(0)), limit: 9 };
+        drop(client.list(&filter).await);
+        for how in [EndPhoneCall::Cancel, EndPhoneCall::Redirect(script::rung_back())] {
+            drop(client.end(&sid('1'), &how).await);
+        }
+    }
+    let requests = server.received_requests().await.expect("recorded");
+    assert_eq!(requests.len(), 14, "both clients, but for the two that have no address to be asked at");
+    for r in &requests {
+        let last = r.url.path_segments().and_then(|mut s| s.next_back()).unwrap_or_default().to_owned();
+        let of = |(method, path, _): &&(&str, &str, &[&str])| r.method.as_str() == *method && *path == last;
+        let (_, _, listed) = LISTED.iter().find(of).unwrap_or_else(|| panic!("{} {last}", r.method));
+        let query: Vec<(String, String)> = r.url.query_pairs().into_owned().collect();
+        let form: Vec<(String, String)> = form_urlencoded::parse(&r.body).into_owned().collect();
+        assert!(r.method.as_str() == "GET" || query.is_empty(), "{}", r.url);
+        let names: Vec<&str> = query.iter().chain(&form).map(|(name, _)| name.as_str()).collect();
+        assert!(names.iter().all(|name| listed.contains(name)), "{names:?}");
+        let both = |a: &str, b: &str| names.contains(&a) && names.contains(&b);
+        assert!(!both("Url", "Twiml") && !both("Status", "Twiml"), "{names:?}");
+        let repeated =
+            names.iter().filter(|n| **n != "StatusCallbackEvent" && names.iter().filter(|m| m == n).count() > 1);
+        assert_eq!(repeated.count(), 0, "{names:?}");
+    }
 }

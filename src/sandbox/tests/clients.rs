@@ -52,7 +52,7 @@ impl Names {
         }
         let rows = answer["records"].as_array().map_or(&[][..], Vec::as_slice);
         for id in rows.iter().chain([answer]).flat_map(|r| [&r["id"], &r["sid"]]).filter_map(Value::as_str) {
-            let kind = if id.starts_with("SM") { "SM" } else { id.get(..3).unwrap_or("") };
+            let kind = ["SM", "CA"].into_iter().find(|kind| id.starts_with(kind)).unwrap_or(id.get(..3).unwrap_or(""));
             let known = self.ids.entry(kind.to_owned()).or_default();
             if !known.iter().any(|k| k == id) {
                 known.push(id.to_owned());
@@ -142,6 +142,23 @@ async fn twilios_client_redacts_and_deletes_a_message_that_is_complete() {
         assert_eq!((&changed[0]["body"], &changed[0]["status"]), (&json!(""), &json!("delivered")));
         assert_eq!((&changed[1]["body"], &changed[2], &changed[3]["code"]), (&json!(""), &Value::Null, &json!(20404)));
         assert_eq!(b.entry(&sid).body, python[0]["body"].as_str().expect("a text"), "evidence stays");
+    }
+}
+
+#[tokio::test]
+async fn twilios_clients_place_fetch_list_and_end_phone_calls() {
+    for b in benches().await {
+        let python = replay(&b, include_str!("../../../fixtures/clients/twilio-python-calls.ndjson")).await;
+        assert_eq!((&python[2]["sid"], &python[2]["direction"]), (&python[0]["sid"], &json!("outbound-api")));
+        assert_eq!(python[3]["calls"][0]["sid"], python[1]["sid"], "by whom it rings and by whose number");
+        let pages = [&python[4], &python[5]].map(|page| page["calls"][0]["sid"].clone());
+        assert_eq!(pages, [&python[1], &python[0]].map(|call| call["sid"].clone()), "newest first, a page each");
+        assert_eq!((&python[7]["status"], &python[8]["code"]), (&json!("canceled"), &json!(21220)));
+        assert_eq!(python[9]["code"], 21217);
+        let node = replay(&b, include_str!("../../../fixtures/clients/twilio-node-calls.ndjson")).await;
+        assert_eq!((&node[1]["sid"], &node[2]["calls"]), (&node[0]["sid"], &json!([])), "not dialled yet: no start");
+        assert_eq!((&node[5]["status"], &node[6]["code"]), (&json!("canceled"), &json!(21220)));
+        assert_eq!(b.get("/_sandbox/ledger").await.1["violations"], json!([]), "as the API lists it");
     }
 }
 

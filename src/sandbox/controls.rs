@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use wiremock::{Request, ResponseTemplate};
 
+use super::account::AccountFaults;
 use super::agents;
 use super::airtable::{self, BaseAdminAction};
 use super::answer::Response;
@@ -178,6 +179,8 @@ struct Settings {
     call_second_ms: Option<u64>,
     /// How many phone calls leave the queue in a second; 0: any number.
     calls_per_second: Option<u32>,
+    /// What is wrong with the account.
+    account: Option<AccountFaults>,
     /// The provider's clock less the machine's.
     clock_apart_ms: Option<i64>,
     /// Airtable: how long everything is refused after one request too many.
@@ -207,6 +210,9 @@ fn settings(shared: &Shared, request: &Request) -> ControlAnswer {
     }
     if let Some(n) = settings.calls_per_second {
         state.calls_per_second = n;
+    }
+    if let Some(account) = settings.account {
+        state.account = account;
     }
     if let Some(ms) = settings.clock_apart_ms {
         if ms.unsigned_abs() > APART_MS_MAX {

@@ -46,6 +46,18 @@ fn route(shared: &Arc<Shared>, request: &Request) -> Result<Response, TwilioRefu
         authorize(shared, request)?;
         return account::service(shared, sid);
     }
+    let query = request.url.query().unwrap_or("");
+    match (method, path) {
+        ("GET", "/v1/DialingPermissions/Countries") => {
+            authorize(shared, request)?;
+            return account::countries(shared, query);
+        }
+        ("GET", "/v1/CustomerProfiles") => {
+            authorize(shared, request)?;
+            return account::profiles(shared, query);
+        }
+        _ => {}
+    }
     let Some(rest) = path.strip_prefix(PREFIX) else {
         return Err(TwilioRefusal::strict(format!("there is nothing at {}", shown(path))));
     };

@@ -235,3 +235,29 @@ fn a_store_of_the_other_mode_is_a_fault_of_the_store_alone() {
     assert_eq!(run.code, 1, "{run:?}");
     says(&run.json(), "store", "open", "fail", &["stamped test", "--store"]);
 }
+
+#[test]
+fn each_fault_of_an_account_that_rings_is_found_and_what_it_does_not_say_is_none() {
+    let stage = Stage::new("[voice]\nfrom = \"+15005550006\"\n");
+    let voice = |account: Value| {
+        stage.control("POST", "settings", &json!({ "account": account }));
+        let report = stage.shop.run(&["doctor", "-o", "json"]).json();
+        let of_voice = checks(&report).into_iter().filter(|c| text(c, "area") == "voice").cloned();
+        json!({ "checks": of_voice.collect::<Vec<_>>() })
+    };
+    let number = "number +1500•••0006";
+    let sound = voice(json!({}));
+    for (name, words) in [(number, "can ring"), ("country +1", "US, CA"), ("limits", "approved"), ("keys", "signed")] {
+        says(&sound, "voice", name, "ok", &[words]);
+    }
+    let off = voice(json!({ "notRung": ["US", "CA"] }));
+    says(&off, "voice", "country +1", "fail", &["Sam Ortiz", "cannot be rung", "Geo permissions"]);
+    says(&voice(json!({ "notRung": ["CA"] })), "voice", "country +1", "warn", &["not CA"]);
+    says(&voice(json!({ "kind": "Trial" })), "voice", "limits", "warn", &["a trial", "press a key"]);
+    says(&voice(json!({ "noProfile": true })), "voice", "limits", "warn", &["2 phone calls at once", "Trust Hub"]);
+    says(&voice(json!({ "noVoice": true })), "voice", number, "fail", &["cannot ring"]);
+    let other = voice(json!({ "otherAnswers": true }));
+    says(&other, "voice", "country +1", "skip", &["could not be asked"]);
+    says(&other, "voice", "limits", "skip", &["not known"]);
+    assert_eq!(stage.ledger().0["violations"], json!([]), "as the official clients ask");
+}

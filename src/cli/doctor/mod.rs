@@ -14,6 +14,7 @@ mod settings;
 mod store;
 mod twilio;
 mod voice;
+mod voice_limits;
 
 use serde_json::{Value, json};
 

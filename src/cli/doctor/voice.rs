@@ -1,4 +1,4 @@
-//! Phone calls: whether a phone can be rung, whether a key reaches us, and what nobody can ask. Source: `facts/twilio-voice.md` §5, §9.
+//! Phone calls: whether a phone can be rung, and whether a key reaches us. Source: `facts/twilio-voice.md` §5, §9.
 
 use crate::domain::breaker::shown;
 use crate::gateways::GatewayError;
@@ -18,7 +18,8 @@ pub(super) async fn check(app: &App) -> Findings {
         return f;
     };
     let name = format!("number {}", shown(from.as_str()));
-    match app.twilio() {
+    let clients = (app.twilio(), app.twilio_by_token());
+    match &clients.0 {
         Ok(client) => number(ask(app, client.number(from.as_str())).await, name, &mut f),
         Err(_) => f.skip(name, "not asked without credentials"),
     }
@@ -30,10 +31,10 @@ pub(super) async fn check(app: &App) -> Findings {
             "set server.public_url to an https address that leads to `serve`",
         ),
     }
-    f.skip(
-        "limits",
-        "not asked here: how many phone calls may go at once (2 without an approved business profile, 5 in a trial), and which countries may be rung: see Voice > Settings > Geo permissions in the console",
-    );
+    match &clients {
+        (Ok(client), Ok(by_token)) => super::voice_limits::check(app, client, by_token, &mut f).await,
+        _ => f.skip("limits", "not asked without credentials"),
+    }
     f
 }
 

@@ -83,7 +83,7 @@ impl TwilioClient {
     /// # Errors
     /// As [`fetch`](crate::gateways::SmsGateway::fetch).
     pub async fn service(&self, sid: &str) -> Result<Option<ServiceSeen>, GatewayError> {
-        let mut url = messaging_host(self.base_url());
+        let mut url = host_of(self.base_url(), "messaging");
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(["v1", "Services", sid]);
         }
@@ -101,13 +101,13 @@ impl TwilioClient {
     }
 }
 
-/// `https://api.twilio.com` → `https://messaging.twilio.com`, in a region too; any other host serves both itself.
-fn messaging_host(base: &Url) -> Url {
+/// `https://api.twilio.com` → `https://messaging.twilio.com`, in a region too; any other host serves all of them itself.
+pub(super) fn host_of(base: &Url, api: &str) -> Url {
     let mut url = base.clone();
     let host = base.host_str().filter(|h| h.ends_with(".twilio.com"));
     if let Some(rest) = host.and_then(|h| h.strip_prefix("api.")) {
         // Cannot fail: the URL has a host, and the new one is as plain.
-        let _ = url.set_host(Some(&format!("messaging.{rest}")));
+        let _ = url.set_host(Some(&format!("{api}.{rest}")));
     }
     url.set_query(None);
     url.set_fragment(None);
@@ -196,7 +196,7 @@ mod tests {
             ("http://127.0.0.1:4010", "http://127.0.0.1:4010/"),
             ("https://api.example.com", "https://api.example.com/"),
         ] {
-            assert_eq!(messaging_host(&base.parse().expect("a URL")).as_str(), want);
+            assert_eq!(host_of(&base.parse().expect("a URL"), "messaging").as_str(), want);
         }
     }
 }

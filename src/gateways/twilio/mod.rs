@@ -4,9 +4,11 @@ pub(crate) mod account;
 pub(crate) mod call_ended;
 mod calls;
 pub(crate) mod client;
+mod permissions;
 pub(crate) mod signature;
 pub(crate) mod voice_form;
 pub(crate) mod wire;
 
 pub use account::{AccountSeen, NumberSeen, ServiceSeen};
 pub use client::TwilioClient;
+pub use permissions::CountrySeen;

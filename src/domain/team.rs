@@ -96,6 +96,7 @@ impl TeamEntry {
 pub enum TeamWho {
     Contact(ContactId),
     /// Whoever's turn it is.
+    #[allow(dead_code, reason = "what reads it comes next")]
     Rotation(RotationId),
 }
 

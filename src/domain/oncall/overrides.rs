@@ -173,7 +173,7 @@ impl<'a> InForce<'a> {
     fn that_join(&self, kind: OverrideKind, scope: &Scope, is_known: impl Fn(&ContactId) -> bool) -> Vec<&'a Override> {
         let outdated = |o: &Override| self.away(&o.contact, scope).any(|away| away.age() > o.age());
         let is = |o: &&Override| o.kind == kind && o.reaches(scope) && is_known(&o.contact) && !outdated(o);
-        self.0.iter().copied().filter(|o| is(&o)).collect()
+        self.0.iter().copied().filter(is).collect()
     }
 }
 

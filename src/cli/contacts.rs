@@ -101,7 +101,7 @@ fn roles(directory: &Directory, contact: &Contact) -> Vec<String> {
         roles.extend(contact.role.as_ref().map(ToString::to_string));
     }
     for line in std::iter::once(&directory.default_line).chain(&directory.lines) {
-        for entry in line.team.iter().flatten().filter(|e| e.contact == contact.id) {
+        for entry in line.team.iter().flatten().filter(|e| e.contact() == Some(&contact.id)) {
             let role = match &entry.role {
                 TeamRole::Named(role) => role.to_string(),
                 TeamRole::Ranked(place) => format!("place {place}"),

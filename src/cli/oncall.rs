@@ -85,7 +85,7 @@ pub(super) fn holders_of(
         if holders.is_empty() {
             found.empty_roles.push(role.clone());
         }
-        for c in holders {
+        for c in holders.into_iter().map(|h| h.contact) {
             if !found.named.iter().any(|n| n.contact == c.id) {
                 found.named.push(Named {
                     role: Some(role.clone()),

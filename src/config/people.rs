@@ -70,8 +70,20 @@ pub(super) fn directory(
     let names: Vec<String> =
         std::iter::once(&default_line).chain(&lines).flat_map(|l| l.policies.keys().cloned()).collect();
     let levels = super::levels::levels(r, root, &names);
-    let directory =
-        Directory { contacts, default_line, lines, from, fallback, mail_from, voice_from, last_resort, levels };
+    let directory = Directory {
+        contacts,
+        default_line,
+        lines,
+        from,
+        fallback,
+        mail_from,
+        voice_from,
+        last_resort,
+        levels,
+        rotations: Vec::new(),
+        overrides: Vec::new(),
+        calendars: BTreeMap::new(),
+    };
     if !elsewhere {
         r.warnings.extend(empty_roles(&directory).into_iter().map(|role| role.said));
     }

@@ -8,10 +8,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::civil::{Date, DateTime, Time};
-use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use super::oncall::instant::{add_days, instant, local};
 use super::types::{ParseError, Timestamp};
 
 /// What is accepted, for people.
@@ -50,44 +51,61 @@ impl Hours {
 
     /// Whether this moment lies in one of the spans, by the clock of this zone.
     pub fn contain(&self, at: Timestamp, zone: &TimeZone) -> bool {
-        self.0.iter().any(|span| span.contains(at, zone))
+        let Some(today) = local(at, zone).map(|l| l.date()) else { return false };
+        self.0.iter().any(|span| span.around(today, zone).any(|(from, until)| from <= at && at < until))
+    }
+
+    /// The first moment after this one at which a span begins or ends.
+    pub fn next_edge(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+        let today = local(after, zone)?.date();
+        let ahead = [today, add_days(today, 7)?];
+        let edges = |date| self.0.iter().flat_map(move |span| span.around(date, zone)).flat_map(<[Timestamp; 2]>::from);
+        ahead.into_iter().find_map(|date| edges(date).filter(|edge| *edge > after).min())
+    }
+
+    /// Two spans that have a time of the week in common, as they are written; a span may also run into itself.
+    pub fn overlap(&self) -> Option<(String, String)> {
+        let mut week: Vec<Option<&Span>> = vec![None; WEEK_MINUTES];
+        for span in &self.0 {
+            for minute in span.minutes() {
+                let place = week.get_mut(minute % WEEK_MINUTES)?;
+                if let Some(other) = place.replace(span) {
+                    return Some((other.to_string(), span.to_string()));
+                }
+            }
+        }
+        None
     }
 }
+
+const DAY_MINUTES: usize = 24 * 60;
+const WEEK_MINUTES: usize = 7 * DAY_MINUTES;
 
 impl Span {
-    fn contains(&self, at: Timestamp, zone: &TimeZone) -> bool {
-        let Ok(moment) = jiff::Timestamp::from_millisecond(at.as_millis()) else { return false };
-        let today = moment.to_zoned(zone.clone()).date();
-        // A span that began up to a week ago may still last; one of tomorrow's date may have begun where a day is missing.
-        (-1..=self.later.saturating_add(1)).any(|back| {
-            let Some(day) = days_before(today, back) else { return false };
-            let begins = self.days.get(usize::from(day.weekday().to_monday_zero_offset().unsigned_abs()));
-            let last = days_before(day, -self.later);
-            match (begins, last) {
-                (Some(true), Some(last)) => {
-                    let from = instant(day.to_datetime(self.start), zone);
-                    let until = instant(last.to_datetime(self.end), zone);
-                    from.is_some_and(|from| from <= moment) && until.is_some_and(|until| moment < until)
-                }
-                _ => false,
-            }
+    /// Where it lies in time that may last on this day or begin in the week after it; empty ones are left out.
+    fn around(&self, today: Date, zone: &TimeZone) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+        // One that began up to a week ago may still last; one of tomorrow's date may have begun where a day is missing.
+        let days = -i64::from(self.later) - 1..=1;
+        let next = (2..=8).find(|ahead| add_days(today, *ahead).is_some_and(|day| self.begins_on(day)));
+        days.chain(next).filter_map(move |ahead| {
+            let day = add_days(today, ahead).filter(|day| self.begins_on(*day))?;
+            let last = add_days(day, i64::from(self.later))?;
+            let (from, until) = (instant(day, self.start, zone)?, instant(last, self.end, zone)?);
+            (from < until).then_some((from, until))
         })
     }
-}
 
-fn days_before(day: Date, days: i8) -> Option<Date> {
-    day.checked_sub(jiff::Span::new().days(days)).ok()
-}
+    fn begins_on(&self, day: Date) -> bool {
+        self.days.get(usize::from(day.weekday().to_monday_zero_offset().unsigned_abs())) == Some(&true)
+    }
 
-/// The moment of a local time: the first of two, and for one that does not exist the moment at which the clock jumps over it.
-pub fn instant(local: DateTime, zone: &TimeZone) -> Option<jiff::Timestamp> {
-    let ambiguous = zone.to_ambiguous_timestamp(local);
-    match ambiguous.offset() {
-        AmbiguousOffset::Gap { after, .. } => {
-            let before_it = after.to_timestamp(local).ok()?;
-            zone.following(before_it).next().map(|change| change.timestamp())
-        }
-        _ => ambiguous.earlier().ok(),
+    /// The minutes of the week that it takes, from Monday 00:00 on; they go on beyond Sunday.
+    fn minutes(&self) -> impl Iterator<Item = usize> {
+        let minute = |t: Time| usize::from(t.hour().unsigned_abs()) * 60 + usize::from(t.minute().unsigned_abs());
+        let (start, end) = (minute(self.start), minute(self.end));
+        let later = usize::from(self.later.unsigned_abs());
+        let days = self.days.iter().enumerate().filter(|(_, on)| **on).map(|(day, _)| day);
+        days.flat_map(move |day| day * DAY_MINUTES + start..(day + later) * DAY_MINUTES + end)
     }
 }
 

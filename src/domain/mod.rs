@@ -27,6 +27,7 @@ pub(crate) mod mail;
 pub(crate) mod masking;
 pub(crate) mod night;
 pub(crate) mod night_mail;
+pub(crate) mod oncall;
 pub(crate) mod outgoing;
 pub(crate) mod phone;
 pub(crate) mod phone_call;

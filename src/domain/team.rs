@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use jiff::tz::TimeZone;
-
 use super::attempt::{Channel, Recipient};
 use super::hours::Hours;
 use super::levels::Levels;
 use super::mail::MailAddress;
+use super::oncall::{CalendarShifts, Holder, Override, Rotation, RotationId, holders};
 use super::phone::PhoneNumber;
 use super::phone::spelling::{Spelling, shared_country};
 use super::policy::Policy;
@@ -59,19 +58,46 @@ pub struct Line {
 /// Who has which role on a line, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TeamEntry {
-    pub contact: ContactId,
+    pub who: TeamWho,
     pub role: TeamRole,
     /// Holds it only then, by the line's clock; `None`, or where no clock is known: always.
     pub hours: Option<Hours>,
     /// Holds nothing while this is set: on leave, not available.
     pub off: bool,
+    /// Holds it only while nobody else does.
+    pub fallback: bool,
 }
 
 impl TeamEntry {
     /// Always on duty.
     pub fn of(contact: ContactId, role: Role) -> Self {
-        Self { contact, role: TeamRole::Named(role), hours: None, off: false }
+        Self { who: TeamWho::Contact(contact), role: TeamRole::Named(role), hours: None, off: false, fallback: false }
     }
+
+    /// The contact that it names; `None`: whoever's turn it is.
+    pub fn contact(&self) -> Option<&ContactId> {
+        match &self.who {
+            TeamWho::Contact(id) => Some(id),
+            TeamWho::Rotation(_) => None,
+        }
+    }
+
+    /// Its configured name, of a contact or a rotation.
+    pub fn name(&self) -> &str {
+        match &self.who {
+            TeamWho::Contact(id) => id.as_str(),
+            TeamWho::Rotation(id) => id.as_str(),
+        }
+    }
+}
+
+/// Whom an entry of a team means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TeamWho {
+    Contact(ContactId),
+    /// Whoever's turn it is.
+    #[allow(dead_code, reason = "what reads it comes next")]
+    Rotation(RotationId),
 }
 
 /// What somebody is in a team.
@@ -120,6 +146,12 @@ pub struct Directory {
     pub last_resort: Vec<ContactId>,
     /// The words of levels and of emergencies.
     pub levels: Levels,
+    /// In the order of the configuration.
+    pub rotations: Vec<Rotation>,
+    /// Exceptions that may still count or have counted lately, those that were withdrawn left out.
+    pub overrides: Vec<Override>,
+    /// What calendars say, as they were read last.
+    pub calendars: BTreeMap<RotationId, CalendarShifts>,
 }
 
 impl Directory {
@@ -220,17 +252,24 @@ impl Directory {
         self.contacts.iter().find(|c| c.phone.e164() == phone)
     }
 
-    /// Who holds this role on this line at this time: all of them are told, each once, in the team's order.
-    pub fn holders<'a>(&'a self, line: &Line, role: &Role, at: Timestamp) -> Vec<&'a Contact> {
-        self.holding(line, role, |entry, zone| match (&entry.hours, zone) {
-            (Some(hours), Some(zone)) => hours.contain(at, zone),
-            _ => true,
-        })
+    /// The rotation with this id.
+    pub fn rotation(&self, id: &RotationId) -> Option<&Rotation> {
+        self.rotations.iter().find(|r| &r.id == id)
     }
 
-    /// Who holds this role on this line at some hour of some day.
+    /// The team of this line. `None`: the contacts' own roles.
+    pub fn team<'a>(&'a self, line: &'a Line) -> Option<&'a [TeamEntry]> {
+        line.team.as_deref().or(self.default_line.team.as_deref())
+    }
+
+    /// Who holds this role on this line at this time, and why: all of them are told, each once, in the team's order.
+    pub fn holders<'a>(&'a self, line: &Line, role: &Role, at: Timestamp) -> Vec<Holder<'a>> {
+        holders::holders(self, line, role, at)
+    }
+
+    /// Who holds this role on this line at some hour of some day, leave and exceptions aside.
     pub fn ever_holding<'a>(&'a self, line: &Line, role: &Role) -> Vec<&'a Contact> {
-        self.holding(line, role, |_, _| true)
+        self.named_by(line, role, |e| !e.off)
     }
 
     /// Whether anybody holds this role on this line at some hour of some day.
@@ -241,52 +280,52 @@ impl Directory {
     /// Whether somebody is there for this role on this line, whatever their hours and leave: of those who are asked by place, one is
     /// enough for all roles.
     pub fn is_staffed(&self, line: &Line, role: &Role) -> bool {
-        let Some(team) = line.team.as_ref().or(self.default_line.team.as_ref()) else {
-            return self.is_ever_held(line, role);
-        };
         let same = |name: &str| name.eq_ignore_ascii_case(role.as_str());
-        team.iter().filter(|e| self.contact(&e.contact).is_some()).any(|e| match &e.role {
-            TeamRole::Named(own) => same(own.as_str()),
-            TeamRole::Ranked(_) => same(PRIMARY) || same(BACKUP),
-        })
+        let by_place = || {
+            let team = self.team(line).unwrap_or_default().iter();
+            let known = team.filter(|e| e.contact().is_some_and(|id| self.contact(id).is_some()));
+            known.filter(|e| matches!(e.role, TeamRole::Ranked(_))).count() > 0
+        };
+        !self.named_by(line, role, |_| true).is_empty() || ((same(PRIMARY) || same(BACKUP)) && by_place())
     }
 
-    fn holding<'a>(
-        &'a self,
-        line: &Line,
-        role: &Role,
-        is_on: impl Fn(&TeamEntry, Option<&TimeZone>) -> bool,
-    ) -> Vec<&'a Contact> {
+    /// Whoever the entries of this role name, each once: contacts, and all who take turns.
+    fn named_by<'a>(&'a self, line: &Line, role: &Role, is_meant: fn(&TeamEntry) -> bool) -> Vec<&'a Contact> {
         let same = |a: &str| a.eq_ignore_ascii_case(role.as_str());
         let mut found: Vec<&Contact> = Vec::new();
-        match line.team.as_ref().or(self.default_line.team.as_ref()) {
-            Some(team) => {
-                let zone =
-                    team.iter().any(|e| e.hours.is_some()).then(|| TimeZone::get(self.zone(line)?).ok()).flatten();
-                let on_duty = || {
-                    let on = team.iter().filter(|e| !e.off && is_on(e, zone.as_ref()));
-                    on.filter_map(|e| Some((&e.role, self.contact(&e.contact)?)))
-                };
-                let place = |role: &TeamRole| if let TeamRole::Ranked(place) = role { Some(*place) } else { None };
-                let first = on_duty().filter_map(|(role, _)| place(role)).min();
-                let holds = |of: &TeamRole| match of {
-                    TeamRole::Named(name) => same(name.as_str()),
-                    TeamRole::Ranked(_) if place(of) == first => same(PRIMARY),
-                    TeamRole::Ranked(_) => same(BACKUP),
-                };
-                found.extend(on_duty().filter(|(of, _)| holds(of)).map(|(_, contact)| contact));
+        let Some(team) = line.team.as_ref().or(self.default_line.team.as_ref()) else {
+            found.extend(self.contacts.iter().filter(|c| c.role.as_ref().is_some_and(|r| same(r.as_str()))));
+            return found;
+        };
+        let entries = || team.iter().filter(|e| is_meant(e));
+        let place = |e: &TeamEntry| if let TeamRole::Ranked(place) = e.role { Some(place) } else { None };
+        let is_there = |e: &&TeamEntry| e.contact().is_some_and(|id| self.contact(id).is_some());
+        let first = entries().filter(is_there).filter_map(place).min();
+        let holds = |e: &&TeamEntry| match &e.role {
+            TeamRole::Named(name) => same(name.as_str()),
+            TeamRole::Ranked(_) if place(e) == first => same(PRIMARY),
+            TeamRole::Ranked(_) => same(BACKUP),
+        };
+        for id in entries().filter(holds).flat_map(|e| self.all_of(&e.who)) {
+            if let Some(contact) = self.contact(id)
+                && !found.iter().any(|c| c.id == contact.id)
+            {
+                found.push(contact);
             }
-            None => found.extend(self.contacts.iter().filter(|c| c.role.as_ref().is_some_and(|r| same(r.as_str())))),
         }
-        let mut seen: Vec<&ContactId> = Vec::new();
-        found.retain(|c| {
-            let new = !seen.contains(&&c.id);
-            if new {
-                seen.push(&c.id);
-            }
-            new
-        });
         found
+    }
+
+    /// Everybody whom an entry may mean some day.
+    fn all_of<'a>(&'a self, who: &'a TeamWho) -> Vec<&'a ContactId> {
+        match who {
+            TeamWho::Contact(id) => vec![id],
+            TeamWho::Rotation(id) => {
+                let listed = self.rotation(id).into_iter().flat_map(Rotation::all_members);
+                let events = self.calendars.get(id).into_iter().flat_map(|c| c.all());
+                listed.chain(events.filter_map(|e| e.who.as_ref().ok()).flatten()).collect()
+            }
+        }
     }
 
     /// The template of this line for the first text to a contact; `None`: the built-in text.
@@ -362,6 +401,9 @@ mod tests {
             voice_from: None,
             last_resort: Vec::new(),
             levels: Levels::default(),
+            rotations: Vec::new(),
+            overrides: Vec::new(),
+            calendars: BTreeMap::new(),
         }
     }
 
@@ -370,7 +412,10 @@ mod tests {
         let d = directory();
         let primary: Role = "primary".parse().expect("role");
         let names = |l: &Line| {
-            d.holders(l, &primary, Timestamp::default()).iter().map(|c| c.id.as_str().to_owned()).collect::<Vec<_>>()
+            d.holders(l, &primary, Timestamp::default())
+                .iter()
+                .map(|h| h.contact.id.as_str().to_owned())
+                .collect::<Vec<_>>()
         };
         assert_eq!(names(d.line(Some("+18005550100")).0), ["ana"]);
         assert_eq!(names(d.line(Some("+18005550199")).0), ["sam", "bo"]);
@@ -380,7 +425,8 @@ mod tests {
     #[test]
     fn of_places_the_first_on_duty_is_the_primary_and_the_others_are_backups_in_order() {
         let night = |place, id: &str, hours: Option<&str>, off| TeamEntry {
-            contact: id.parse().expect("id"),
+            who: TeamWho::Contact(id.parse().expect("id")),
+            fallback: false,
             role: TeamRole::Ranked(place),
             hours: hours.map(|h| Hours::read([h]).expect("hours")),
             off,
@@ -396,7 +442,7 @@ mod tests {
         ]);
         let names = |d: &Directory, role: &str, at: &str| -> Vec<String> {
             let at = at.parse().expect("a time");
-            d.holders(&d.lines[0], &role.parse().expect("role"), at).iter().map(|c| c.id.to_string()).collect()
+            d.holders(&d.lines[0], &role.parse().expect("role"), at).iter().map(|h| h.contact.id.to_string()).collect()
         };
         let (day, evening) = ("2026-11-27T20:00:00Z", "2026-11-28T04:00:00Z");
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Speed and memory of the release binary on this machine: `cargo bench --bench load [-- receipts|lateness|burst|start|mirror|backlog|idle|replies|help]`.
+//! Speed and memory of the release binary on this machine: `cargo bench --bench load [-- receipts|lateness|burst|start|mirror|backlog|voice|idle|replies|help]`.
 //!
 //! The engine is the real binary as a process of its own; the provider is a bare loopback peer of this harness, which costs
 //! next to nothing; client, engine and peer share the machine's cores. Nothing leaves the machine, everything ends by itself.
@@ -12,6 +12,7 @@
 mod client;
 mod mirror;
 mod peer;
+mod voice;
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
@@ -68,6 +69,9 @@ fn main() {
     }
     if wants("backlog") {
         mirror::backlog();
+    }
+    if wants("voice") {
+        voice::run();
     }
 }
 
@@ -365,12 +369,7 @@ exhaust_after = "{long}"
                         let body = format!(
                             r#"{{"callId":"bench-{id}","callData":{{"callerPhone":"+19495550150","issueSummary":"water","emergencyLevel":"{level}"}}}}"#
                         );
-                        let request = format!(
-                            "POST /api/dispatch/manual HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-                            serve.addr,
-                            body.len()
-                        );
-                        let (status, answer) = conn.ask(request.as_bytes());
+                        let (status, answer) = conn.ask(&serve.dispatch_request(&body));
                         assert!(status == 201 || status == 202, "{status} {answer}");
                         if let Some((_, due)) = &paced {
                             let v: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
@@ -424,6 +423,19 @@ impl Serve {
     fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+
+    fn dispatch_request(&self, body: &str) -> Vec<u8> {
+        let head = "content-type: application/json";
+        let (addr, length) = (self.addr, body.len());
+        format!(
+            "POST /api/dispatch/manual HTTP/1.1\r\nhost: {addr}\r\n{head}\r\ncontent-length: {length}\r\n\r\n{body}"
+        )
+        .into()
+    }
+
+    fn dispatch(&self, body: &str) -> (u16, String) {
+        Conn::open(self.addr).ask(&self.dispatch_request(body))
     }
 
     fn rss_mib(&self) -> f64 {

@@ -48,6 +48,21 @@ impl Peer {
         self.arrivals.lock().expect("lock").clear();
     }
 
+    /// Waits until so many phones were rung.
+    pub(crate) fn wait_for_phone_calls(&self, n: usize) -> Vec<Arrival> {
+        let deadline = Instant::now() + Duration::from_secs(180);
+        loop {
+            let rung = self.arrivals.lock().expect("lock").clone();
+            let phones: std::collections::HashSet<&str> = rung.iter().map(|a| a.reference.as_str()).collect();
+            if rung.len() >= n {
+                assert!(rung.len() == n && phones.len() == n, "{} phone calls to {} phones", rung.len(), phones.len());
+                return rung;
+            }
+            assert!(Instant::now() < deadline, "{} of {n} phones were rung", rung.len());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     pub(crate) fn wait_for(&self, n: usize) -> Vec<Arrival> {
         let deadline = Instant::now() + Duration::from_secs(180);
         loop {
@@ -86,8 +101,11 @@ async fn answer(mut stream: tokio::net::TcpStream, seen: Arc<Mutex<Vec<Arrival>>
         if buffer.len() >= end + 4 + content_length(&head) {
             let at_ms = now_ms();
             let mut arrival = Arrival { attempt: String::new(), sid: String::new(), reference: String::new(), at_ms };
+            // A phone call carries no reference: its phone is what tells it apart.
+            let phone_call = head.contains("/calls.json");
             for (k, v) in form_urlencoded::parse(&buffer[end + 4..]) {
                 match &*k {
+                    "To" if phone_call => arrival.reference = v.into_owned(),
                     "StatusCallback" => {
                         let path = v.split('#').next().unwrap_or_default();
                         arrival.attempt = path.rsplit('/').next().unwrap_or_default().to_owned();
@@ -97,7 +115,8 @@ async fn answer(mut stream: tokio::net::TcpStream, seen: Arc<Mutex<Vec<Arrival>>
                 }
             }
             let create = head.starts_with("post ");
-            arrival.sid = format!("SM{:032x}", SERIAL.fetch_add(1, Ordering::Relaxed));
+            let kind = if phone_call { "CA" } else { "SM" };
+            arrival.sid = format!("{kind}{:032x}", SERIAL.fetch_add(1, Ordering::Relaxed));
             let body = format!(
                 r#"{{"sid":"{}","status":"queued","error_code":null,"to":"+19495550101","from":"+15005550006","body":"","direction":"outbound-api"}}"#,
                 arrival.sid

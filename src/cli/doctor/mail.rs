@@ -48,7 +48,7 @@ fn unreachable(directory: &Directory, now: Timestamp) -> Vec<String> {
         let ladders = line.policies.values().chain(directory.default_line.policies.values());
         let by_mail = ladders.flat_map(|p| &p.steps).filter(|s| s.channel == Channel::Email);
         let held = by_mail.flat_map(|s| &s.notify).flat_map(|role| directory.holders(line, role, now));
-        names.extend(held.filter(|c| c.email.is_none()).map(|c| c.name.clone()));
+        names.extend(held.map(|h| h.contact).filter(|c| c.email.is_none()).map(|c| c.name.clone()));
     }
     names.sort();
     names.dedup();

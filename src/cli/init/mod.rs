@@ -158,7 +158,8 @@ fn owners(directory: &Directory) -> Vec<String> {
     let is_owner = |role: &Role| role.as_str().eq_ignore_ascii_case(OWNER);
     let lines = std::iter::once(&directory.default_line).chain(&directory.lines);
     let of_teams = lines.filter_map(|l| l.team.as_ref()).flatten();
-    let of_teams = of_teams.filter(|e| matches!(&e.role, TeamRole::Named(role) if is_owner(role))).map(|e| &e.contact);
+    let of_teams =
+        of_teams.filter(|e| matches!(&e.role, TeamRole::Named(role) if is_owner(role))).filter_map(TeamEntry::contact);
     let by_themselves = directory.contacts.iter().filter(|c| c.role.as_ref().is_some_and(is_owner)).map(|c| &c.id);
     let ids: BTreeSet<String> = of_teams.chain(by_themselves).map(ToString::to_string).collect();
     ids.into_iter().collect()
@@ -166,7 +167,8 @@ fn owners(directory: &Directory) -> Vec<String> {
 
 fn line_shown(directory: &Directory, line: &Line) -> String {
     let entry = |e: &TeamEntry| {
-        let name = directory.contact(&e.contact).map_or(e.contact.as_str(), |c| c.name.as_str());
+        let contact = e.contact().and_then(|id| directory.contact(id));
+        let name = contact.map_or(e.name(), |c| c.name.as_str());
         let role = match &e.role {
             TeamRole::Named(role) => role.to_string(),
             TeamRole::Ranked(u32::MAX) => "last".to_owned(),

@@ -154,7 +154,9 @@ impl<'a> Reply<'a> {
         let (line, _) = directory.line(c.call.data.twilio_to_number.as_deref());
         let Some(contact) = directory.by_phone(&self.text.from) else { return false };
         let roles = c.call.policy.steps.iter().flat_map(|s| &s.notify);
-        roles.into_iter().any(|role| directory.holders(line, role, self.ctx.now).iter().any(|h| h.id == contact.id))
+        roles
+            .into_iter()
+            .any(|role| directory.holders(line, role, self.ctx.now).iter().any(|h| h.contact.id == contact.id))
     }
 
     /// One word about one call.

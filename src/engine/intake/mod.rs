@@ -220,9 +220,9 @@ pub fn recipients(new: &NewCall, directory: &Directory, line: &Line, step: usize
     }
     let roles = new.policy.step(step).map(|s| s.notify.as_slice()).unwrap_or_default();
     let mut all: Vec<Recipient> = Vec::new();
-    for c in roles.iter().flat_map(|r| directory.holders(line, r, at)) {
-        if !all.iter().any(|r| r.contact == c.id) {
-            all.push(c.recipient());
+    for holder in roles.iter().flat_map(|r| directory.holders(line, r, at)) {
+        if !all.iter().any(|r| r.contact == holder.contact.id) {
+            all.push(holder.contact.recipient());
         }
     }
     all
@@ -306,6 +306,9 @@ mod tests {
             voice_from: None,
             last_resort: Vec::new(),
             levels: crate::domain::levels::Levels::default(),
+            rotations: Vec::new(),
+            overrides: Vec::new(),
+            calendars: BTreeMap::new(),
         }
     }
 

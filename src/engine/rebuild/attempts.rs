@@ -564,7 +564,7 @@ fn infer_step(
     let names = |step: &u32| {
         let roles = usize::try_from(*step).ok().and_then(|i| draft.new.policy.step(i));
         let roles = roles.map(|s| s.notify.as_slice()).unwrap_or_default();
-        roles.iter().flat_map(|r| snapshot.directory.holders(line, r, snapshot.now)).any(|c| &c.id == contact)
+        roles.iter().flat_map(|r| snapshot.directory.holders(line, r, snapshot.now)).any(|h| &h.contact.id == contact)
     };
     let next = if was_notified(here) { here + 1 } else { here };
     let last_resort = || snapshot.directory.last_resort.contains(contact).then_some(total);

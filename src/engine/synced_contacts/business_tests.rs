@@ -57,7 +57,7 @@ fn listed(source: &ContactSource, people: &[(u32, Value)], shops: &[(u32, Value)
 fn holders(directory: &Directory, number: Option<&str>, role: &str, at: &str) -> Vec<String> {
     let (line, _) = directory.line(number);
     let at: Timestamp = at.parse().expect("a time");
-    directory.holders(line, &role.parse().expect("role"), at).iter().map(|c| c.id.to_string()).collect()
+    directory.holders(line, &role.parse().expect("role"), at).iter().map(|h| h.contact.id.to_string()).collect()
 }
 
 fn said(merged: &Merged) -> Vec<&str> {

@@ -10,7 +10,7 @@
 //! - Where nobody of a team is asked by place, its owner is the primary; an owner with the lowest place of all is asked first, as
 //!   well as in the end.
 
-use crate::domain::team::{BACKUP, Directory, Line, OWNER, PRIMARY, TeamEntry, TeamRole};
+use crate::domain::team::{BACKUP, Directory, Line, OWNER, PRIMARY, TeamEntry, TeamRole, TeamWho};
 use crate::domain::types::{ContactId, Role};
 use crate::store::{SyncedBusiness, SyncedContact};
 
@@ -184,5 +184,6 @@ fn entry(member: &Member<'_>) -> TeamEntry {
         (None, Ok(backup)) if row.backup => TeamRole::Named(backup),
         _ => TeamRole::Ranked(row.priority.unwrap_or(u32::MAX)),
     };
-    TeamEntry { contact: member.contact.clone(), role, hours: row.hours.clone(), off: row.away }
+    let who = TeamWho::Contact(member.contact.clone());
+    TeamEntry { who, role, hours: row.hours.clone(), off: row.away, fallback: false }
 }

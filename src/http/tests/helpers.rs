@@ -184,6 +184,9 @@ fn directory() -> Directory {
         voice_from: None,
         last_resort: Vec::new(),
         levels: crate::domain::levels::Levels::default(),
+        rotations: Vec::new(),
+        overrides: Vec::new(),
+        calendars: BTreeMap::new(),
     }
 }
 

@@ -1,0 +1,20 @@
+//! Who is on call: rotations, exceptions to them, calendars, and what they make together (`facts/oncall.md`).
+//!
+//! Everything here is a value that [`super::team::Directory`] holds; nothing here reads a clock. Days and weeks are whole local
+//! days, and a boundary is a time of the wall clock, so that a change of the clock makes a shift longer or shorter, never a gap.
+
+#![allow(dead_code, unused_imports, reason = "what reads them comes next")]
+
+pub(crate) mod calendar;
+pub(crate) mod holders;
+pub(crate) mod instant;
+pub(crate) mod overrides;
+pub(crate) mod rotation;
+#[cfg(test)]
+mod tests;
+pub(crate) mod timeline;
+
+pub use calendar::{CalendarShift, CalendarShifts};
+pub use holders::{Holder, Why};
+pub use overrides::{Override, OverrideId, OverrideKind, Scope};
+pub use rotation::{MemberList, Rotation, RotationId, Shift};

@@ -1,0 +1,192 @@
+//! Exceptions to a rotation or a team: a durable row each, withdrawn, never edited (`facts/oncall.md` §2).
+//!
+//! An override binds to times, not to a shift: at `until` the list goes on as if nothing had been.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::rotation::RotationId;
+use crate::domain::types::{ContactId, ParseError, Role, Timestamp};
+
+/// `ovr_` and a UUIDv7.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct OverrideId(String);
+
+impl OverrideId {
+    /// From a fresh UUIDv7.
+    pub fn from_uuid(id: uuid::Uuid) -> Self {
+        Self(format!("ovr_{}", id.simple()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for OverrideId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for OverrideId {
+    type Err = ParseError;
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let hex =
+            |rest: &str| rest.len() == 32 && rest.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        match text.strip_prefix("ovr_") {
+            Some(rest) if hex(rest) => Ok(Self(text.to_owned())),
+            _ => Err(ParseError::new("override", "is ovr_ and 32 hex digits")),
+        }
+    }
+}
+
+impl TryFrom<String> for OverrideId {
+    type Error = ParseError;
+    fn try_from(text: String) -> Result<Self, ParseError> {
+        text.parse()
+    }
+}
+
+impl From<OverrideId> for String {
+    fn from(id: OverrideId) -> Self {
+        id.0
+    }
+}
+
+/// What it changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OverrideKind {
+    /// Holds it in place of whoever the list or the calendar names.
+    Take,
+    /// Holds it besides them.
+    Add,
+    /// Holds nothing: the next of the list who is not away does.
+    Away,
+}
+
+impl OverrideKind {
+    pub const ALL: [Self; 3] = [Self::Take, Self::Add, Self::Away];
+
+    /// The word that is stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Take => "take",
+            Self::Add => "add",
+            Self::Away => "away",
+        }
+    }
+}
+
+impl fmt::Display for OverrideKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for OverrideKind {
+    type Err = ParseError;
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let word = text.trim().to_lowercase();
+        let found = Self::ALL.into_iter().find(|kind| kind.as_str() == word);
+        found.ok_or_else(|| ParseError::new("kind", "is take, add or away"))
+    }
+}
+
+/// What it is an exception to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// This rotation, on whatever line it is used.
+    Rotation(RotationId),
+    /// This role of this line; `None`: of numbers that are not listed.
+    Role { line: Option<String>, role: Role },
+    /// Whatever the contact holds, anywhere. Only for [`OverrideKind::Away`].
+    Everywhere,
+}
+
+/// One exception.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Override {
+    pub id: OverrideId,
+    pub scope: Scope,
+    pub kind: OverrideKind,
+    pub contact: ContactId,
+    pub from: Timestamp,
+    /// Half open: then it is over.
+    pub until: Timestamp,
+    pub note: String,
+    /// Who made it, as the log names them.
+    pub by: String,
+    pub made_at: Timestamp,
+    /// When it was withdrawn, and by whom; from then on it is as if it had never been.
+    pub withdrawn: Option<(Timestamp, String)>,
+}
+
+impl Override {
+    /// Whether it counts at this moment.
+    pub fn is_in_force(&self, at: Timestamp) -> bool {
+        self.from <= at && at < self.until && self.withdrawn.is_none()
+    }
+
+    /// Which of two was made later: the newer one wins.
+    fn age(&self) -> (Timestamp, &OverrideId) {
+        (self.made_at, &self.id)
+    }
+}
+
+/// The overrides that are in force at one moment.
+pub(super) struct InForce<'a>(Vec<&'a Override>);
+
+impl<'a> InForce<'a> {
+    pub(super) fn of(all: &'a [Override], at: Timestamp) -> Self {
+        Self(all.iter().filter(|o| o.is_in_force(at)).collect())
+    }
+
+    /// Whether this contact is away from what this scope means.
+    pub(super) fn is_away(&self, contact: &ContactId, scope: &Scope) -> bool {
+        self.away(contact, scope).next().is_some()
+    }
+
+    fn away(&self, contact: &ContactId, scope: &Scope) -> impl Iterator<Item = &'a Override> {
+        let is = move |o: &&&'a Override| o.kind == OverrideKind::Away && &o.contact == contact && o.reaches(scope);
+        self.0.iter().filter(is).copied()
+    }
+
+    /// The newest of those who take what this scope means. One that its contact has outdated by being away later is none.
+    pub(super) fn newest_take(&self, scope: &Scope, is_known: impl Fn(&ContactId) -> bool) -> Option<&'a Override> {
+        let all = self.that_join(OverrideKind::Take, scope, is_known);
+        all.into_iter().max_by(|a, b| a.age().cmp(&b.age()))
+    }
+
+    /// Those who hold it besides, in the order in which they were made.
+    pub(super) fn adds(&self, scope: &Scope, is_known: impl Fn(&ContactId) -> bool) -> Vec<&'a Override> {
+        let mut all = self.that_join(OverrideKind::Add, scope, is_known);
+        all.sort_by(|a, b| a.age().cmp(&b.age()));
+        all
+    }
+
+    fn that_join(&self, kind: OverrideKind, scope: &Scope, is_known: impl Fn(&ContactId) -> bool) -> Vec<&'a Override> {
+        let outdated = |o: &Override| self.away(&o.contact, scope).any(|away| away.age() > o.age());
+        let is = |o: &&Override| o.kind == kind && o.reaches(scope) && is_known(&o.contact) && !outdated(o);
+        self.0.iter().copied().filter(is).collect()
+    }
+}
+
+impl Override {
+    /// Whether it is about what this scope means.
+    pub fn reaches(&self, scope: &Scope) -> bool {
+        match (&self.scope, scope) {
+            (Scope::Everywhere, _) => true,
+            (Scope::Rotation(own), Scope::Rotation(other)) => own == other,
+            (Scope::Role { line, role }, Scope::Role { line: other_line, role: other }) => {
+                line == other_line && role.as_str().eq_ignore_ascii_case(other.as_str())
+            }
+            _ => false,
+        }
+    }
+}

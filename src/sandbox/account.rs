@@ -3,7 +3,6 @@
 //! Whatever may send here is one of the account's: every number but the magic ones that are refused as senders, and every
 //! messaging service. Shapes as the official clients read them.
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::Response;
@@ -13,22 +12,6 @@ use crate::domain::types::Sender;
 
 /// Magic numbers that are no sender of anybody's (`facts/twilio.md` §12).
 const NOBODYS: &[&str] = &["+15005550001", "+15005550007"];
-
-/// What a test sets up wrongly: where nothing is said, all is well.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub(super) struct AccountFaults {
-    /// `Trial`.
-    kind: Option<String>,
-    /// Countries that may not be rung, `CA`.
-    not_rung: Vec<String>,
-    /// Without an approved customer profile.
-    no_profile: bool,
-    /// No number can ring a phone.
-    no_voice: bool,
-    /// Countries and profiles are answered as nobody expects.
-    other_answers: bool,
-}
 
 /// Countries, by code, whose numbers can be rung.
 const COUNTRIES: &[(&str, &str, &str)] = &[

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use wiremock::{Request, ResponseTemplate};
 
-use super::account::AccountFaults;
+use super::account_faults::AccountFaults;
 use super::agents;
 use super::airtable::{self, BaseAdminAction};
 use super::answer::Response;

@@ -15,6 +15,7 @@
 //! an answer in its middle. Stop the sandbox and start it on the same port and ledger to play a host that is gone.
 
 mod account;
+mod account_faults;
 mod agents;
 mod airtable;
 mod answer;

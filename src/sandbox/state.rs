@@ -70,7 +70,7 @@ pub(super) struct SandboxState {
     pub(super) call_second: Duration,
     /// How many phone calls leave the account's queue in a second; 0: any number.
     pub(super) calls_per_second: u32,
-    pub(super) account: super::account::AccountFaults,
+    pub(super) account: super::account_faults::AccountFaults,
     pub(super) inbound_url: Option<String>,
     pub(super) violations: Vec<Violation>,
     pub(super) violations_total: u64,
@@ -140,7 +140,7 @@ impl Shared {
             pace: config.pace,
             call_second: config.call_second,
             calls_per_second: 0,
-            account: super::account::AccountFaults::default(),
+            account: super::account_faults::AccountFaults::default(),
             inbound_url: config.inbound_url,
             violations: Vec::new(),
             violations_total: 0,

@@ -69,8 +69,10 @@ pub(super) fn ended(
     w.attempt_mut(id)?.class = Some(class);
     trip::proven(w, id, a.rang().then_some("it rang"), (!a.rang()).then_some(Verdict::Failed))?;
     match what {
-        // Nothing is asked of the ladder: its clock goes on.
-        PhoneCallEnd::NotTold | PhoneCallEnd::Ended => Ok(()),
+        // Nothing is asked of the ladder: its clock goes on. A phone that is set to be quiet sends the first phone call to a
+        // mailbox and lets a second one of the same number within three minutes through (`facts/twilio-voice.md` §5).
+        PhoneCallEnd::NotTold => resend::after_failure(w, id, AGAIN_MAX, AGAIN_AFTER).map(drop),
+        PhoneCallEnd::Ended => Ok(()),
         _ if class == Class::Sender => {
             trip::open(w, id, ErrorClass { class, special: None }, Evidence::Receipt, &text)?;
             resend::after_its_sender_failed(w, id)
@@ -102,8 +104,8 @@ fn meaning(w: &Work<'_>, id: AttemptId, end: PhoneCallStatus) -> Result<(PhoneCa
 
 pub(crate) const fn class_of(end: PhoneCallEnd) -> Class {
     match end {
-        PhoneCallEnd::NotTold | PhoneCallEnd::Ended => Class::Informational,
-        PhoneCallEnd::Again | PhoneCallEnd::Blocked => Class::Transient,
+        PhoneCallEnd::Ended => Class::Informational,
+        PhoneCallEnd::NotTold | PhoneCallEnd::Again | PhoneCallEnd::Blocked => Class::Transient,
         PhoneCallEnd::Number => Class::NumberPermanent,
         PhoneCallEnd::Carrier => Class::Ambiguous,
     }

@@ -126,7 +126,7 @@ impl From<ErrorCode> for SipCode {
 /// What the end of a phone call does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PhoneCallEnd {
-    /// Something picked up and no key was pressed: nobody is told, and the ladder's clock goes on.
+    /// T: something picked up and no key was pressed: nobody is told. Once more, and the ladder's clock goes on.
     NotTold,
     /// T: engaged, not answered, off: once more.
     Again,

@@ -54,7 +54,7 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
             }
             blocked_phone_calls(conn, &mut loaded, known)?;
         }
-        Load::New { id, also, phone, idempotency_key, report, references, used_since } => {
+        Load::New { id, also, phone, idempotency_key, report, similar, references, used_since } => {
             loaded.calls.extend(call_state(conn, id.as_str())?);
             if loaded.calls.is_empty()
                 && let Some(other) = call_of_phone(conn, id, also, phone.as_ref())?
@@ -69,6 +69,9 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
                 if let Some(other) = by_key.filter(|other| other != id.as_str()) {
                     loaded.calls.extend(call_state(conn, &other)?);
                 }
+            }
+            if let (true, Some(similar)) = (loaded.calls.is_empty(), similar) {
+                loaded.similar = phone_calls::similar(conn, similar)?;
             }
             loaded.free_reference = free_reference(conn, references, *used_since)?;
         }
@@ -97,6 +100,7 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
     }
     if around.has_opt_outs {
         loaded.opted_out = opted_out(conn, &loaded.calls, phones)?;
+        loaded.opted_out.extend(opted_out(conn, &loaded.similar, &[])?);
     }
     if around.has_breakers {
         loaded.breakers = breakers(conn)?;

@@ -88,7 +88,7 @@ pub(super) fn who(w: &Work<'_>, index: u32) -> LadderStep {
                 if holders.is_empty() {
                     found.empty_roles.push(role.to_string());
                 }
-                named.extend(holders.into_iter().map(|h| h.contact.recipient()));
+                named.extend(holders.into_iter().map(|h| h.recipient(w.ctx.directory)));
             }
         }
     }

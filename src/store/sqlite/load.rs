@@ -446,6 +446,7 @@ pub(super) fn attempt_from(row: &Row<'_>, call: &CallId) -> Result<Attempt, Stor
             phone: rows::phone("attempts.phone", str_at(row, 10)?)?,
             channel,
             email: maybe_str_at(row, 39)?.map(|t| rows::parsed("attempts.address", t)).transpose()?,
+            why: row.get(40)?,
         },
         sender: maybe_str_at(row, 11)?.map(|t| rows::parsed("attempts.sender", t)).transpose()?,
         state: rows::word("attempts.state", AttemptState::from_word(str_at(row, 12)?))?,

@@ -83,6 +83,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     let core = app.core(store.clone());
     super::reload::say_file(&core, app.broken.as_ref()).await?;
     app.make_links(&core).await?;
+    super::oncall::warn_of_gaps(&core).await?;
     let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
     let supervisor = Supervisor::new(engine.clone());
     engine.file_watch.holds(lock.clone());

@@ -31,12 +31,6 @@ pub(super) struct Draft {
     origin: Option<super::origin::Origin>,
 }
 
-impl Draft {
-    pub(super) fn id(&self) -> &RotationId {
-        &self.rotation.id
-    }
-}
-
 /// Reads all of them; those that are wrong are told and left out, but for their ids.
 pub(super) fn rotations(r: &mut Reader, root: &mut Section, known: Known<'_>) -> (Vec<Draft>, Vec<RotationId>) {
     let mut drafts: Vec<Draft> = Vec::new();

@@ -16,6 +16,7 @@ use super::event_webhooks::{self, EventTarget};
 use super::heartbeat::HeartbeatDuty;
 use super::listener::{self, Listener};
 use super::mirror::Mirror;
+use super::oncall::watch::OnCallWatch;
 use super::phone_calls::{CallListWatch, fallback};
 use super::poller::Poller;
 use super::provider_clock::{self, ProviderClockWatch};
@@ -27,7 +28,7 @@ use super::sink::Sink;
 use super::synced_contacts::ContactSync;
 use super::wake::WakeSignal;
 use super::{
-    Engine, Scope, beat, integrity, morning, outbox, reports, silence, store_alarm, store_file, waiting, watch,
+    Engine, Scope, beat, integrity, morning, oncall, outbox, reports, silence, store_alarm, store_file, waiting, watch,
 };
 
 /// The group of what an engine does whatever its settings are.
@@ -102,6 +103,9 @@ pub const TABLE: &[DutyRow] = &[
     }),
     of_the_whole_store("silence", every(silence::EVERY).still_after(silence::STILL_MAX), |of| {
         DutyWork::of(&of.engine, |e| Box::pin(async move { silence::pass(&e).await }))
+    }),
+    of_the_whole_store("on-call", every(oncall::watch::EVERY).on(WakeSignal::OnCall), |of| {
+        DutyWork::of(&Arc::new(OnCallWatch::new(of.engine.clone())), |w| Box::pin(async move { w.pass().await }))
     }),
     of_the_whole_store("morning", every(morning::EVERY), |of| {
         DutyWork::of(&of.engine, |e| Box::pin(async move { morning::pass(&e).await }))

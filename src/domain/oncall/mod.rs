@@ -14,6 +14,7 @@ pub(crate) mod rules;
 mod tests;
 pub(crate) mod timeline;
 pub(crate) mod typed;
+pub(crate) mod warnings;
 
 pub use calendar::{CalendarShift, CalendarShifts};
 pub use holders::{Holder, Why};

@@ -4,3 +4,44 @@
 
 pub(crate) mod json;
 pub(crate) mod making;
+pub(crate) mod watch;
+
+use jiff::tz::TimeZone;
+
+use crate::domain::oncall::OverrideScope;
+use crate::domain::oncall::holders::shown;
+use crate::domain::oncall::outlook::Gap;
+use crate::domain::team::Directory;
+
+/// The clock of a line, for people: its own, else the shop's, else UTC.
+pub(crate) fn zone_of_line(directory: &Directory, number: Option<&str>) -> TimeZone {
+    let name = directory.zone(directory.line(number).0);
+    name.and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC)
+}
+
+/// The clock of what an exception is about.
+pub(crate) fn zone_of(directory: &Directory, scope: &OverrideScope) -> TimeZone {
+    let rotation = match scope {
+        OverrideScope::Rotation(id) => directory.rotation(id),
+        OverrideScope::Role { line, .. } => return zone_of_line(directory, line.as_deref()),
+        OverrideScope::Everywhere => None,
+    };
+    let shop = || {
+        let name = directory.default_line.time_zone.as_deref()?;
+        TimeZone::get(name).ok()
+    };
+    let any = || directory.rotations.first().map(|r| r.zone.clone());
+    rotation.map(|r| r.zone.clone()).or_else(shop).or_else(any).unwrap_or(TimeZone::UTC)
+}
+
+/// A gap in one sentence.
+pub(crate) fn gap_said(directory: &Directory, gap: &Gap) -> String {
+    let zone = zone_of_line(directory, gap.line.as_deref());
+    let line = match gap.line.as_deref() {
+        Some(number) => number.to_owned(),
+        None if directory.lines.is_empty() => "the shop".to_owned(),
+        None => "numbers that are not listed".to_owned(),
+    };
+    let (from, until) = (shown(gap.from, &zone), shown(gap.until, &zone));
+    format!("nobody who can be told holds {} of {line} from {from} to {until}: {}", gap.role, gap.why())
+}

@@ -120,7 +120,7 @@ fn on_call(app: &App, f: &mut Findings) {
     let gaps = gaps_ahead(directory, now, ahead, &[]);
     for gap in gaps.iter().take(GAPS_SAID) {
         let next = "cover it with `dispatchctl oncall override`, or with a fallback entry in the team";
-        f.warn("on-call", gap_said(directory, gap), next);
+        f.warn("on-call", gap_said(directory, gap, now.plus(ahead)), next);
     }
     if gaps.len() > GAPS_SAID {
         f.warn("on-call", format!("{} more gaps", gaps.len() - GAPS_SAID), "see `dispatchctl oncall check`");

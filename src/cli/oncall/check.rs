@@ -56,7 +56,7 @@ pub(in crate::cli) async fn warn_of_gaps(core: &Core) -> Result<(), CliError> {
     let opt_outs = core.store.opt_outs().await?;
     let found = gaps_ahead(&directory, now, ahead, &opt_outs);
     for gap in found.iter().take(GAPS_SAID) {
-        warn!("{}", gap_said(&directory, gap));
+        warn!("{}", gap_said(&directory, gap, now.plus(ahead)));
     }
     if found.len() > GAPS_SAID {
         warn!("and {} more gaps: see `dispatchctl oncall check`", found.len() - GAPS_SAID);

@@ -12,12 +12,18 @@ pub(crate) mod rotation;
 pub(crate) mod rules;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_ahead;
 pub(crate) mod timeline;
 pub(crate) mod typed;
 pub(crate) mod warnings;
 
-pub use calendar::{CalendarShift, CalendarShifts};
-pub use holders::{Holder, Why};
+#[allow(unused_imports, reason = "the reader of calendars makes them")]
+pub use calendar::CalendarShift;
+pub use calendar::CalendarShifts;
+pub use holders::Holder;
+#[cfg(test)]
+pub use holders::Why;
 pub use overrides::{DutyOverride, OverrideId, OverrideKind, OverrideScope};
 pub use rotation::{MemberList, Rotation, RotationId, Shift};
 pub use rules::{OnCallRules, RollCallTime};

@@ -10,7 +10,7 @@ use crate::domain::team::{Contact, Directory, Line, TeamEntry, TeamRole, TeamWho
 use crate::domain::types::{ContactId, Role, Timestamp};
 use crate::testing::fixtures;
 
-fn at(text: &str) -> Timestamp {
+pub(super) fn at(text: &str) -> Timestamp {
     text.parse().expect(text)
 }
 
@@ -18,19 +18,19 @@ fn zone(name: &str) -> TimeZone {
     TimeZone::get(name).expect(name)
 }
 
-fn clock(text: &str) -> Time {
+pub(super) fn clock(text: &str) -> Time {
     crate::domain::hours::time(text).expect(text)
 }
 
-fn date(text: &str) -> Date {
+pub(super) fn date(text: &str) -> Date {
     text.parse().expect(text)
 }
 
-fn id(text: &str) -> ContactId {
+pub(super) fn id(text: &str) -> ContactId {
     text.parse().expect(text)
 }
 
-fn role(text: &str) -> Role {
+pub(super) fn role(text: &str) -> Role {
     text.parse().expect(text)
 }
 
@@ -207,7 +207,14 @@ fn turn(name: &str, of: &str) -> TeamEntry {
     TeamEntry { who: TeamWho::Rotation(name.parse().expect("id")), ..TeamEntry::of(id("nobody"), role(of)) }
 }
 
-fn exception(n: u128, kind: OverrideKind, scope: OverrideScope, who: &str, from: &str, until: &str) -> DutyOverride {
+pub(super) fn exception(
+    n: u128,
+    kind: OverrideKind,
+    scope: OverrideScope,
+    who: &str,
+    from: &str,
+    until: &str,
+) -> DutyOverride {
     DutyOverride {
         id: OverrideId::from_uuid(uuid::Uuid::from_u128(n)),
         scope,
@@ -228,7 +235,7 @@ fn of_rotation(name: &str) -> OverrideScope {
 }
 
 /// Night and day of one line in this zone, a backup with hours, an owner as the fallback.
-fn directory(place: &str) -> Directory {
+pub(super) fn directory(place: &str) -> Directory {
     let mut night = rotation("night", place, "08:00", 7, "2026-10-05", "sam ana+joe lee");
     night.hours = Some(Hours::read(["mon-thu 17:00-08:00", "fri 17:00-mon 08:00"]).expect("hours"));
     let mut day = rotation("day", place, "02:30", 1, "2026-10-05", "bo kim");
@@ -259,9 +266,9 @@ fn who(d: &Directory, of: &str, moment: &str) -> Vec<String> {
     told.iter().map(|h| h.contact.id.to_string()).collect()
 }
 
-const LA: &str = "America/Los_Angeles";
+pub(super) const LA: &str = "America/Los_Angeles";
 /// Friday evening in Los Angeles, in Lee's week.
-const FRIDAY: &str = "2026-11-28T04:00:00Z";
+pub(super) const FRIDAY: &str = "2026-11-28T04:00:00Z";
 
 #[test]
 fn a_rotation_holds_its_role_in_its_hours_alone_and_a_turn_may_be_of_two() {

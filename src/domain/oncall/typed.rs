@@ -16,6 +16,8 @@ use crate::domain::types::{ParseError, Timestamp};
 /// What is accepted, for people.
 pub const TIME_FORM: &str =
     "now, tonight, handoff, +8h, 17:00, 2026-11-28, \"2026-11-28 17:00\" or 2026-11-28T17:00:00-08:00";
+/// `2026-11-28`.
+const DATE_LENGTH: usize = 10;
 /// When a night begins where no hours say it.
 const EVENING: i8 = 17;
 
@@ -95,7 +97,9 @@ impl Typed<'_> {
         }
         let found = if let Some(time) = hours::time(text) {
             self.next(time, after, edge)
-        } else if let Ok(date) = text.parse::<Date>() {
+        } else if let Ok(date) = text.parse::<Date>()
+            && text.len() == DATE_LENGTH
+        {
             let day = if edge == Edge::End { add_days(date, 1) } else { Some(date) };
             day.and_then(|day| self.at(day.to_datetime(Time::midnight()), edge))
         } else {

@@ -8,6 +8,7 @@ pub(crate) mod watch;
 
 use jiff::tz::TimeZone;
 
+use crate::domain::Timestamp;
 use crate::domain::oncall::OverrideScope;
 use crate::domain::oncall::holders::shown;
 use crate::domain::oncall::outlook::Gap;
@@ -34,14 +35,18 @@ pub(crate) fn zone_of(directory: &Directory, scope: &OverrideScope) -> TimeZone 
     rotation.map(|r| r.zone.clone()).or_else(shop).or_else(any).unwrap_or(TimeZone::UTC)
 }
 
-/// A gap in one sentence.
-pub(crate) fn gap_said(directory: &Directory, gap: &Gap) -> String {
+/// A gap in one sentence; without an end where it lasts beyond `looked_until`, the end of the time that was looked at.
+pub(crate) fn gap_said(directory: &Directory, gap: &Gap, looked_until: Timestamp) -> String {
     let zone = zone_of_line(directory, gap.line.as_deref());
     let line = match gap.line.as_deref() {
         Some(number) => number.to_owned(),
         None if directory.lines.is_empty() => "the shop".to_owned(),
         None => "numbers that are not listed".to_owned(),
     };
-    let (from, until) = (shown(gap.from, &zone), shown(gap.until, &zone));
-    format!("nobody who can be told holds {} of {line} from {from} to {until}: {}", gap.role, gap.why())
+    let until = match gap.until < looked_until {
+        true => format!("to {}", shown(gap.until, &zone)),
+        false => "on".to_owned(),
+    };
+    let from = shown(gap.from, &zone);
+    format!("nobody who can be told holds {} of {line} from {from} {until}: {}", gap.role, gap.why())
 }

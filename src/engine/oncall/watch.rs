@@ -30,6 +30,8 @@ pub const EVERY: Duration = Duration::from_secs(5);
 const GAPS_EVERY: Duration = Duration::from_secs(60);
 /// A gap that began longer ago begins then.
 const GAP_SINCE: Duration = Duration::from_secs(7 * 86_400);
+/// A gap that lasts longer is said without its end.
+const GAP_END_MAX: Duration = Duration::from_secs(14 * 86_400);
 /// Present holders who began longer ago have begun then.
 const HELD_SINCE: Duration = Duration::from_secs(62 * 86_400);
 /// What differs after a reload is looked at so far ahead.
@@ -174,14 +176,15 @@ async fn alert_gaps(core: &Core, directory: &Directory, now: Timestamp) -> Resul
     };
     let first = rules.gap_warning.first().copied().unwrap_or_default();
     let ahead = first.min(rules.look_ahead);
-    let all =
-        if ahead.is_zero() { Vec::new() } else { gaps(directory, now.minus(GAP_SINCE), now.plus(ahead), &reachable) };
+    // Further than alerts go, so that the end of a gap is known.
+    let end = now.plus(ahead).plus(GAP_END_MAX);
+    let all = if ahead.is_zero() { Vec::new() } else { gaps(directory, now.minus(GAP_SINCE), end, &reachable) };
+    let is_near = |gap: &&Gap| gap.until > now && gap.from <= now.plus(ahead);
     let mut keys = BTreeSet::new();
-    for gap in all.iter().filter(|gap| gap.until > now).take(GAPS_MAX) {
+    for gap in all.iter().filter(is_near).take(GAPS_MAX) {
         let key = key_of(gap);
         let when = stage(gap, &rules.gap_warning, now);
-        // Its end is not known further than was looked.
-        raise(core, key.clone(), format!("{} ({when}); see `dispatchctl oncall check`", gap_said(directory, gap)))
+        raise(core, key.clone(), format!("{} ({when}); see `dispatchctl oncall check`", gap_said(directory, gap, end)))
             .await?;
         keys.insert(key);
     }

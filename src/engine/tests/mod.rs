@@ -19,6 +19,7 @@ mod listener;
 mod mail;
 mod mail_channels;
 mod mirror;
+mod oncall;
 mod one_phone_call;
 mod outbox;
 mod pages;

@@ -199,6 +199,13 @@ async fn accept(core: &Arc<Core>, taken: &Intake, out: &mut Output) -> Result<(C
             out.note(&format!("call {} ({}) is recorded", state.call.id, state.call.reference));
             Ok((state.call.id, true))
         }
+        Answer::Exists(state) if taken.call_id.as_deref().is_some_and(|asked| asked != state.call.id.as_str()) => {
+            out.note(&format!(
+                "the same emergency is call {} ({}): whoever was told of it is told the new words",
+                state.call.id, state.call.reference
+            ));
+            Ok((state.call.id, false))
+        }
         Answer::Exists(state) => {
             out.note(&format!(
                 "call {} ({}) exists with the same data: nothing new is sent",

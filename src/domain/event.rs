@@ -15,6 +15,7 @@ use super::call::{CallData, CallState, Override};
 use super::change::PhoneCallChange;
 use super::codes::ErrorClass;
 use super::log::LogKind;
+use super::merge::Similar;
 use super::phone_call::PhoneCall;
 use super::policy::Policy;
 use super::receipt::MessageStatus;
@@ -463,6 +464,8 @@ pub enum Load {
         idempotency_key: Option<String>,
         /// The report that came, by its key: whether the call has it already.
         report: Option<String>,
+        /// Open calls that it may be the same emergency as.
+        similar: Option<Similar>,
         /// Candidates.
         references: Vec<CallRef>,
         /// References used since this moment are taken.
@@ -508,6 +511,8 @@ pub struct Loaded {
     pub calls: Vec<CallState>,
     /// For [`Load::New`].
     pub free_reference: Option<CallRef>,
+    /// For [`Load::New`]: open calls of the same caller, where no call is there yet.
+    pub similar: Vec<CallState>,
     /// (phone, sender) pairs that are opted out, of the phones that were asked for and those of the loaded calls.
     pub opted_out: BTreeSet<(String, String)>,
     /// The breakers of all senders, open and closed.

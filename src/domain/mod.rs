@@ -25,6 +25,7 @@ pub(crate) mod levels;
 pub(crate) mod log;
 pub(crate) mod mail;
 pub(crate) mod masking;
+pub(crate) mod merge;
 pub(crate) mod night;
 pub(crate) mod night_mail;
 pub(crate) mod oncall;

@@ -171,7 +171,7 @@ pub(super) fn is_held(call: &Call) -> bool {
 }
 
 /// What the report says, in the story.
-fn said(new: &NewCall, report: &Report) -> Value {
+pub(super) fn said(new: &NewCall, report: &Report) -> Value {
     json!({ "report": report.key(&new.fingerprint), "level": new.level, "callData": new.data })
 }
 
@@ -237,7 +237,7 @@ fn is_higher(call: &Call, new: &NewCall) -> bool {
 }
 
 /// A level of the shop's own is between.
-fn rank(level: &str) -> u8 {
+pub(super) fn rank(level: &str) -> u8 {
     match level {
         "morning" => 0,
         "high" => 2,

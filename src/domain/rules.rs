@@ -40,8 +40,10 @@ pub struct Rules {
     pub late_follow_up: Duration,
     /// When deferred calls must have been seen, by the clock of their line.
     pub morning: jiff::civil::Time,
-    /// Gaps ahead, and roll calls.
+    /// Gaps ahead.
     pub oncall: OnCallRules,
+    /// The same emergency again within this becomes part of the call that runs; zero: never.
+    pub merge_within: Duration,
     /// Whether texts say that they are a test.
     pub test_mode: bool,
     /// The words that answer a text.

@@ -1,13 +1,14 @@
 //! The one entry to every decision: what was loaded and an event in, a [`Change`] out. Pure and total.
 
 use super::attempt::Attempt;
-use super::call::CallStatus;
+use super::call::{CallState, CallStatus};
 use super::change::{Answer, Change, Effect};
 use super::decide;
 use super::deferred;
 use super::dial;
-use super::event::{Event, Loaded};
+use super::event::{Event, Loaded, NewCall};
 use super::ladder_end;
+use super::merge;
 use super::reply;
 use super::report;
 use super::resend;
@@ -27,8 +28,14 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         Event::Accept(new) if report::is_of_another_way(loaded, new) => {
             report::report(loaded, new, &report::by_api(), ctx)?
         }
-        Event::Accept(new) => decide::accept(loaded, new, ctx)?,
-        Event::Report(new, report) => report::report(loaded, new, report, ctx)?,
+        Event::Accept(new) => match joins(loaded, new, ctx) {
+            Some(into) => merge::merge(loaded, into, new, &report::by_api(), ctx)?,
+            None => decide::accept(loaded, new, ctx)?,
+        },
+        Event::Report(new, report) => match joins(loaded, new, ctx).filter(|_| report.hold.is_none()) {
+            Some(into) => merge::merge(loaded, into, new, report, ctx)?,
+            None => report::report(loaded, new, report, ctx)?,
+        },
         Event::Note(note) => report::note(note, ctx),
         Event::PhoneCallEnded(ended) => report::ended(loaded, ended, ctx),
         Event::PhoneCall(change) => Change { phone_calls: vec![(**change).clone()], ..Change::default() },
@@ -126,4 +133,9 @@ fn mirror(loaded: &Loaded, change: &mut Change) {
 /// What a dispatch event tells of an attempt that can change: a question to the provider that brings nothing is no news.
 fn notified_of(a: &Attempt) -> impl PartialEq + '_ {
     (a.state, a.sent_at, &a.sid, &a.message_status, a.error_code, &a.result, &a.replied, a.decided_at)
+}
+
+/// The running call that a new one is the same emergency as, where no call is there by its id.
+fn joins<'a>(loaded: &'a Loaded, new: &NewCall, ctx: &Ctx<'_>) -> Option<&'a CallState> {
+    if loaded.calls.is_empty() { merge::target(loaded, new, ctx) } else { None }
 }

@@ -103,7 +103,7 @@ fn look_at_it(w: &mut Work<'_>, new: &NewCall, report: &Report) {
 }
 
 /// Texts whoever has the call, else everybody who knows of it and did not pass; how many.
-fn tell_all(w: &mut Work<'_>, text: &str, priority: Priority) -> usize {
+pub(super) fn tell_all(w: &mut Work<'_>, text: &str, priority: Priority) -> usize {
     let readers = readers(w);
     for (step, recipient) in &readers {
         let entry = format!("telling {} what has changed", recipient.name);

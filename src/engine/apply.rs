@@ -16,6 +16,7 @@ use crate::domain::call::CallState;
 use crate::domain::change::{Answer, Change};
 use crate::domain::event::{Event, Load, Loaded, NewCall, Report, Source};
 use crate::domain::log::LogKind;
+use crate::domain::merge::{Similar, id_of_key};
 use crate::domain::outgoing::OutgoingKind;
 use crate::domain::phone_call::PhoneCall;
 use crate::domain::reply;
@@ -279,7 +280,7 @@ impl Core {
         actor: &Actor,
     ) -> (Load, Vec<PhoneNumber>, impl Fn(&Loaded) -> Result<Change, String> + Send + Sync + 'static) {
         let directory = held.directory.clone();
-        let load = self.load_for(event, now);
+        let load = self.load_for(event, &held.rules, now);
         let phones = phones_of(event, &directory);
         let (ids, rules) = (self.ids.clone(), safeguards::rules_in_force(&held.rules));
         let (event, actor, links) = (Arc::clone(event), actor.clone(), self.links());
@@ -350,15 +351,19 @@ impl Core {
         }
     }
 
-    fn load_for(&self, event: &Event, now: Timestamp) -> Load {
+    fn load_for(&self, event: &Event, rules: &Rules, now: Timestamp) -> Load {
         match event {
             Event::Accept(new) => Load::New {
                 id: new.id.clone(),
-                also: other_ids(&new.id),
+                also: other_ids(&new.id)
+                    .into_iter()
+                    .chain(new.idempotency_key.as_deref().and_then(id_of_key))
+                    .collect(),
                 // Without its SID nobody can say that it is of a phone call that came by another way.
                 phone: Some(PhoneCall::told_by(&new.data)).filter(|phone| phone.sid.is_some()),
                 idempotency_key: new.idempotency_key.clone(),
                 report: Some(by_api().key(&new.fingerprint)),
+                similar: Similar::to(new, rules.merge_within, now),
                 references: (0..REFERENCE_DRAWS).map(|_| self.ids.reference()).collect(),
                 used_since: now.minus(REFERENCE_REST),
             },
@@ -368,6 +373,7 @@ impl Core {
                 phone: Some(PhoneCall::told_by(&new.data)),
                 idempotency_key: None,
                 report: Some(report.key(&new.fingerprint)),
+                similar: Similar::to(new, rules.merge_within, now).filter(|_| report.hold.is_none()),
                 references: (0..REFERENCE_DRAWS).map(|_| self.ids.reference()).collect(),
                 used_since: now.minus(REFERENCE_REST),
             },
@@ -377,6 +383,7 @@ impl Core {
                 phone: None,
                 idempotency_key: None,
                 report: None,
+                similar: None,
                 references: import.references((0..REFERENCE_DRAWS).map(|_| self.ids.reference())),
                 used_since: now.minus(REFERENCE_REST),
             },

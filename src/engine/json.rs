@@ -10,15 +10,18 @@ use crate::domain::team::Directory;
 use crate::domain::types::CallId;
 use crate::store::{CallLine, CallStory, Ledger, LogLine, StoreError};
 
-/// Finds the call that a text means: a call id, a message SID, or a reference, in that order.
+/// Finds the call that a text means: a call id, the id of what became part of a call, a message SID, or a reference, in that order.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn find(store: &dyn Ledger, text: &str) -> Result<Option<CallId>, StoreError> {
-    if let Ok(id) = text.parse::<CallId>()
-        && store.call(&id).await?.is_some()
-    {
-        return Ok(Some(id));
+    if let Ok(id) = text.parse::<CallId>() {
+        if store.call(&id).await?.is_some() {
+            return Ok(Some(id));
+        }
+        if let Some(of) = store.call_of_other_id(&id).await? {
+            return Ok(Some(of));
+        }
     }
     if let Ok(sid) = text.parse() {
         return store.call_by_sid(&sid).await;
@@ -28,6 +31,15 @@ pub async fn find(store: &dyn Ledger, text: &str) -> Result<Option<CallId>, Stor
         Ok(reference) => store.call_by_reference(&reference).await,
         Err(_) => Ok(None),
     }
+}
+
+/// What was asked for is part of another call: the document keeps the id that was asked for and names the call.
+pub fn merged_into(mut document: Value, asked: &str, call: &CallId) -> Value {
+    if let Some(map) = document.as_object_mut() {
+        map.insert("callId".into(), asked.into());
+        map.insert("mergedInto".into(), call.as_str().into());
+    }
+    document
 }
 
 /// True: the provider has it. False: it will not arrive. Null: pending or unknown.

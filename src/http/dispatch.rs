@@ -66,6 +66,7 @@ async fn handed_over(state: &Arc<HttpState>, request: Request, shape: Shape) -> 
     if let Some(id) = intake::doubtful_id(&intake) {
         intake.id_exists = core.store.call(&id).await.map_err(|e| Problem::store(&e))?.is_some();
     }
+    let asked = intake.call_id.clone();
     failpoint::hit("accept.before-commit");
     let make = {
         let core = core.clone();
@@ -80,7 +81,7 @@ async fn handed_over(state: &Arc<HttpState>, request: Request, shape: Shape) -> 
             let (status, call) = first_outcome(state, *created).await;
             Ok(answer(state, shape, status, (&call, true)))
         }
-        Answer::Exists(call) => Ok(answer(state, shape, StatusCode::OK, (&call, false))),
+        Answer::Exists(call) => Ok(there(state, shape, asked.as_deref(), &call)),
         Answer::Differs(call) => Err(Problem::new(
             StatusCode::CONFLICT,
             "This call exists with other data. Nothing was done; use another callId for another emergency.",
@@ -101,18 +102,35 @@ fn refused(e: IntakeError) -> Problem {
 }
 
 fn answer(state: &HttpState, shape: Shape, status: StatusCode, (call, created): (&CallState, bool)) -> Response {
+    respond(status, &document(state, shape, (call, created)), &call.call.id)
+}
+
+fn document(state: &HttpState, shape: Shape, (call, created): (&CallState, bool)) -> serde_json::Value {
     let mut document = json::outcome(call, created, state.settings.mode);
     if shape == Shape::Earlier {
         json::add_earlier_shape(&mut document);
     }
-    let mut response = json(status, &document);
-    if let Ok(value) = HeaderValue::from_str(&location(&call.call.id)) {
+    document
+}
+
+fn respond(status: StatusCode, document: &serde_json::Value, id: &CallId) -> Response {
+    let mut response = json(status, document);
+    if let Ok(value) = HeaderValue::from_str(&location(id)) {
         response.headers_mut().insert(header::LOCATION, value);
     }
     if status == StatusCode::OK {
         response.headers_mut().insert(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
     }
     response
+}
+
+/// What was asked for is there: under its own id, or as part of the call that it is the same emergency or the same phone call as.
+fn there(state: &HttpState, shape: Shape, asked: Option<&str>, call: &CallState) -> Response {
+    let document = document(state, shape, (call, false));
+    let is_part = asked.is_some_and(|asked| asked != call.call.id.as_str());
+    let document =
+        if is_part { json::merged_into(document, asked.unwrap_or_default(), &call.call.id) } else { document };
+    respond(StatusCode::OK, &document, &call.call.id)
 }
 
 /// Where the call's story is.

@@ -73,6 +73,8 @@ pub trait Ledger: Send + Sync {
     async fn call_by_attempt(&self, attempt: AttemptId) -> Result<Option<CallId>, StoreError>;
     /// The newest call with this reference.
     async fn call_by_reference(&self, reference: &CallRef) -> Result<Option<CallId>, StoreError>;
+    /// The call that what came under this id is part of: a report of its phone call, or the same emergency again.
+    async fn call_of_other_id(&self, id: &CallId) -> Result<Option<CallId>, StoreError>;
     /// The wall clock was stepped by `by_ms` (back: less than 0), in one transaction. Sends whose outcome is open remember it, see
     /// [`crate::domain::attempt::Attempt::sent_at_now`], but for those that left between `fresh_since` and `now`: they did so after
     /// the step, by the clock as it is now. Back: wake times of DISPATCHING calls, pauses of waiting attempts, polls

@@ -268,6 +268,7 @@ impl CoreHarness {
         let new = |o: &CallState| calls.iter().all(|c| c.call.id != o.call.id);
         let owners: Vec<CallState> = owners.into_iter().filter(new).collect();
         Loaded {
+            similar: Vec::new(),
             basis: Basis::default(),
             breakers: self.breakers.clone(),
             replayed: matches!(event, Event::StatusUpdate(n) if self.receipts.iter().any(|r| is_replay(r, n))),

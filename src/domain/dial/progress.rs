@@ -246,8 +246,10 @@ fn ended(
     w.attempt_mut(id)?.class = Some(class);
     trip::proven(w, id, a.rang().then_some("it rang"), (!a.rang()).then_some(Verdict::Failed))?;
     match what {
-        // Nothing is asked of the ladder: its clock goes on.
-        CallEnd::Decided | CallEnd::NotTold | CallEnd::Ended => Ok(()),
+        // Nothing is asked of the ladder: its clock goes on. A phone that is set to be quiet sends the first phone call to a
+        // mailbox and lets a second one of the same number within three minutes through (`facts/twilio-voice.md` §5).
+        CallEnd::NotTold => resend::after_failure(w, id, AGAIN_MAX, AGAIN_AFTER).map(drop),
+        CallEnd::Decided | CallEnd::Ended => Ok(()),
         _ if class == Class::Sender => {
             let asks = ErrorClass { class, special: None };
             trip::open(w, id, asks, Evidence::Receipt, &text)?;
@@ -260,8 +262,8 @@ fn ended(
 
 const fn class_of(end: CallEnd) -> Class {
     match end {
-        CallEnd::Decided | CallEnd::NotTold | CallEnd::Ended => Class::Informational,
-        CallEnd::Again | CallEnd::Blocked => Class::Transient,
+        CallEnd::Decided | CallEnd::Ended => Class::Informational,
+        CallEnd::NotTold | CallEnd::Again | CallEnd::Blocked => Class::Transient,
         CallEnd::Number => Class::NumberPermanent,
         CallEnd::Carrier => Class::Ambiguous,
     }

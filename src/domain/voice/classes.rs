@@ -123,7 +123,7 @@ impl From<ErrorCode> for SipCode {
 pub enum CallEnd {
     /// A key was pressed.
     Decided,
-    /// Something picked up and no key was pressed: nobody is told, and the ladder's clock goes on.
+    /// T: something picked up and no key was pressed: nobody is told. Once more, and the ladder's clock goes on.
     NotTold,
     /// T: engaged, not answered, off: once more.
     Again,

@@ -18,6 +18,7 @@ mod last_resort;
 mod listener;
 mod mail;
 mod mail_channels;
+mod merge;
 mod mirror;
 mod oncall;
 mod one_phone_call;

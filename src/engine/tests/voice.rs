@@ -2,7 +2,7 @@
 
 use super::mail::ladder;
 use crate::domain::MessageStatus;
-use crate::domain::attempt::{AttemptState, Channel};
+use crate::domain::attempt::{Attempt, AttemptState, Channel};
 use crate::domain::call::CallStatus;
 use crate::domain::change::Speech;
 use crate::domain::event::{Decision, Event};
@@ -61,7 +61,7 @@ async fn a_phone_rings_after_the_text_and_key_1_takes_the_call() {
 }
 
 #[tokio::test]
-async fn a_voicemail_is_not_told_and_the_ladder_goes_on() {
+async fn a_voicemail_is_not_told_rings_once_more_and_the_ladder_goes_on() {
     let mut w = World::with(mixed()).await;
     w.dispatch("mixed").await;
     w.advance(mins(1)).await;
@@ -72,11 +72,22 @@ async fn a_voicemail_is_not_told_and_the_ladder_goes_on() {
     w.phone(2, "completed", Some(200)).await;
     let a = w.attempt(2).await;
     assert_eq!((a.state, a.result.split(':').next()), (AttemptState::Failed, Some("answered_no_key")));
-    w.advance(secs(50)).await;
-    assert_eq!(w.voice.posts(), 1, "no call is made for what a machine took");
-    w.advance(secs(10)).await;
+    w.advance(secs(29)).await;
+    assert_eq!(w.voice.posts(), 1, "not at once: somebody may be reading the text");
+    w.advance(secs(29)).await;
+    assert_eq!(w.voice.posts(), 2, "a quiet phone lets the second phone call of one number through");
+    let again = w.attempt(3).await;
+    assert_eq!((again.repeats, again.recipient.contact.as_str()), (Some(a.id), "sam"));
+    w.tech("ana").expect_nothing();
+    w.phone(3, "completed", Some(200)).await;
+    w.tech("ana").expect_nothing();
+    w.advance(secs(2)).await;
     w.tech("ana").expect_sms("Burst pipe");
-    assert_eq!(w.status().await, CallStatus::Dispatching);
+    w.advance(mins(3)).await;
+    let state = w.state().await;
+    let rung = |a: &&Attempt| a.channel == Channel::Voice && a.recipient.contact.as_str() == "sam";
+    assert_eq!(state.attempts.iter().filter(rung).count(), 2, "once more is enough");
+    assert_eq!(state.call.status, CallStatus::Dispatching);
 }
 
 #[tokio::test]

@@ -76,6 +76,7 @@ pub(crate) async fn each_load_shows_what_it_says(store: &dyn Store) {
         phone: None,
         idempotency_key: key.map(Into::into),
         report: None,
+        similar: None,
         references: vec![reference("7K3Q"), reference("2222"), reference("3333")],
         used_since: at(3),
     };

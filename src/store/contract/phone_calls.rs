@@ -39,6 +39,7 @@ async fn joined(store: &dyn Store, name: &str, also: &[&str], phone: Option<Phon
         phone,
         idempotency_key: None,
         report: None,
+        similar: None,
         references: vec!["7K3Q".parse().expect("a reference")],
         used_since: at(3),
     };

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use rusqlite::OptionalExtension as _;
 
 use super::handle::SqliteStore;
-use super::{load, reads, save, sql};
+use super::{load, phone_calls, reads, save, sql};
 use crate::domain::call::CallState;
 use crate::domain::event::Load;
 use crate::domain::log::LogEntry;
@@ -76,6 +76,15 @@ impl Ledger for SqliteStore {
     async fn call_by_reference(&self, reference: &CallRef) -> Result<Option<CallId>, StoreError> {
         let reference = reference.clone();
         self.read(move |conn| reads::call_id(conn, sql::CALL_OF_REFERENCE, reference.as_str())).await
+    }
+
+    async fn call_of_other_id(&self, id: &CallId) -> Result<Option<CallId>, StoreError> {
+        let id = id.clone();
+        self.read(move |conn| {
+            let of = phone_calls::call_of(conn, &id)?;
+            of.map(|of: String| rows::parsed("phone_calls.call_id", &of)).transpose()
+        })
+        .await
     }
 
     async fn clock_stepped(&self, by_ms: i64, fresh_since: Timestamp, now: Timestamp) -> Result<(), StoreError> {

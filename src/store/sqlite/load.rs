@@ -49,7 +49,7 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
                 loaded.replayed = conn.prepare_cached(sql::RECEIPT_IS_KEPT)?.exists(with)?;
             }
         }
-        Load::New { id, also, phone, idempotency_key, report, references, used_since } => {
+        Load::New { id, also, phone, idempotency_key, report, similar, references, used_since } => {
             loaded.calls.extend(call_state(conn, id.as_str())?);
             if loaded.calls.is_empty()
                 && let Some(other) = call_of_phone(conn, id, also, phone.as_ref())?
@@ -64,6 +64,9 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
                 if let Some(other) = by_key.filter(|other| other != id.as_str()) {
                     loaded.calls.extend(call_state(conn, &other)?);
                 }
+            }
+            if let (true, Some(similar)) = (loaded.calls.is_empty(), similar) {
+                loaded.similar = phone_calls::similar(conn, similar)?;
             }
             loaded.free_reference = free_reference(conn, references, *used_since)?;
         }
@@ -92,6 +95,7 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
     }
     if around.has_opt_outs {
         loaded.opted_out = opted_out(conn, &loaded.calls, phones)?;
+        loaded.opted_out.extend(opted_out(conn, &loaded.similar, &[])?);
     }
     if around.has_breakers {
         loaded.breakers = breakers(conn)?;

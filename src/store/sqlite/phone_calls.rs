@@ -5,11 +5,12 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use tracing::warn;
 
-use super::load::{call_from, str_at};
+use super::load::{call_from, call_state, str_at};
 use super::reads::{ReadContext, at_most, readable};
 use super::sql;
-use crate::domain::call::CallStatus;
+use crate::domain::call::{CallState, CallStatus};
 use crate::domain::change::PhoneCallChange;
+use crate::domain::merge::Similar;
 use crate::domain::phone::spelling::plain_number;
 use crate::domain::phone_call::{self, PhoneCall, dialable};
 use crate::domain::types::{CallId, Timestamp};
@@ -128,6 +129,28 @@ pub(super) fn of_api(conn: &Connection, id: &CallId, phone: &PhoneCall) -> Resul
         }
     }
     Ok(newest.map(|(_, call)| call))
+}
+
+/// Open calls of this caller, each status newest first and bounded: in a rush of many others one is a call of its own.
+pub(super) fn similar(conn: &Connection, similar: &Similar) -> Result<Vec<CallState>, StoreError> {
+    let mut accepted = conn.prepare_cached(ACCEPTED)?;
+    let mut call = conn.prepare_cached(sql::CALL)?;
+    let mut all = Vec::new();
+    for status in [CallStatus::Dispatching, CallStatus::Acknowledged] {
+        let mut ids = accepted.query(params![status.as_str(), similar.since.as_millis(), i64::MAX])?;
+        while let Some(row) = ids.next()? {
+            let id = str_at(row, 0)?;
+            let mut found = call.query([id])?;
+            let Some(row) = found.next()? else { continue };
+            match call_from(row) {
+                Ok(call) if similar.may_be(&call) => all.extend(call_state(conn, id)?),
+                Ok(_) => {}
+                Err(e @ StoreError::Corrupt { .. }) => warn!(call.id = id, error = %e, "a new call passes over a call"),
+                Err(e) => return Err(e),
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// Whether something is known of it by its own id.

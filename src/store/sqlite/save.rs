@@ -79,7 +79,7 @@ pub(super) fn save(conn: &Connection, sinks: &Sinks, loaded: &Loaded, change: Ch
     let is_notified = !change.effects.is_empty() || !change.alerts.is_empty();
     let sinks = &if is_notified { in_force(conn, sinks, loaded.basis)? } else { sinks.clone() };
     for state in &change.calls {
-        match loaded.calls.iter().find(|was| was.call.id == state.call.id) {
+        match loaded.calls.iter().chain(&loaded.similar).find(|was| was.call.id == state.call.id) {
             Some(was) => update(conn, was, state)?,
             None => insert(conn, state)?,
         }

@@ -1,11 +1,10 @@
-//! `[oncall]`: how far ahead gaps are looked for, when they are warned of, and the roll call at the start of a shift.
+//! `[oncall]`: how far ahead gaps are looked for, and when they are warned of.
 
 use std::time::Duration;
 
 use super::forms::{DURATION_FORM, parse_duration, show_duration};
 use super::read::{Reader, Section};
-use crate::domain::hours;
-use crate::domain::oncall::{OnCallRules, RollCallTime};
+use crate::domain::oncall::OnCallRules;
 
 const ROLL_CALL_FORM: &str =
     "a time of the wall clock, like \"16:30\", or a time before the shift, like \"-30m\"; \"\" = off";
@@ -22,31 +21,10 @@ pub(super) fn oncall(r: &mut Reader, root: &mut Section) -> OnCallRules {
         r.wrong(found.origin.clone(), &found.key, "is none, or longer than a year", DURATION_FORM);
     }
     let gap = r.list(&mut s, "gap_warning", GAP_FORM, parse_duration, |d| show_duration(*d));
-    let roll_call = r.parsed(&mut s, "roll_call", ROLL_CALL_FORM, roll_call, shown);
-    let reply = r.duration(&mut s, "roll_call_reply");
     r.finish(s);
     let mut gap_warning: Vec<Duration> =
         gap.map_or_else(|| default.gap_warning.clone(), |all| all.into_iter().map(|f| f.value).collect());
     gap_warning.sort_by(|a, b| b.cmp(a));
     gap_warning.dedup();
-    OnCallRules {
-        look_ahead: look_ahead.map_or(default.look_ahead, |f| f.value),
-        gap_warning,
-        roll_call: roll_call.map(|f| f.value),
-        roll_call_reply: reply.map_or(default.roll_call_reply, |f| f.value),
-    }
-}
-
-fn roll_call(text: &str) -> Result<RollCallTime, String> {
-    match text.trim().strip_prefix('-') {
-        Some(before) => parse_duration(before).map(RollCallTime::Before),
-        None => hours::time(text).map(RollCallTime::At).ok_or_else(|| "is no time of day".to_owned()),
-    }
-}
-
-fn shown(at: &RollCallTime) -> String {
-    match at {
-        RollCallTime::At(time) => time.strftime("%H:%M").to_string(),
-        RollCallTime::Before(before) => format!("-{}", show_duration(*before)),
-    }
+    OnCallRules { look_ahead: look_ahead.map_or(default.look_ahead, |f| f.value), gap_warning }
 }

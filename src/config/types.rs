@@ -266,7 +266,7 @@ pub struct Config {
     pub directory: Directory,
     /// The words that answer a text.
     pub replies: Arc<Lexicon>,
-    /// Gaps ahead, and roll calls.
+    /// Gaps ahead.
     pub oncall: crate::domain::oncall::OnCallRules,
     /// When deferred calls must have been seen, by the clock of their line.
     pub morning: jiff::civil::Time,

@@ -150,6 +150,10 @@ kinds! {
     OnCallGap = "oncall_gap", Notice, Ended;
     /// Others are on call in the next days than before. Subject: when it was seen, in milliseconds.
     OnCallChanged = "oncall-changed", Notice, Ended;
+    /// The table of exceptions to who is on call cannot be read.
+    OnCallTable = "oncall-table", Notice, Ended;
+    /// A row of that table cannot be read and changes nothing. Subject: the record.
+    OnCallRow = "oncall-row", Notice, Ended;
 
     // -- Sending as a whole.
     /// Texts of a sender fail: they wait. Subject: the sender, or `account`.

@@ -16,6 +16,7 @@ use super::event_webhooks::{self, EventTarget};
 use super::heartbeat::HeartbeatDuty;
 use super::listener::{self, Listener};
 use super::mirror::Mirror;
+use super::oncall::table::OverrideTable;
 use super::oncall::watch::OnCallWatch;
 use super::phone_calls::{CallListWatch, fallback};
 use super::poller::Poller;
@@ -39,6 +40,8 @@ pub const ALERTS: &str = "alerts";
 pub const MIRROR: &str = "mirror";
 /// The group that reads contacts from another system.
 pub const CONTACTS: &str = "contacts";
+/// The group that reads exceptions to who is on call from another system.
+pub const OVERRIDES: &str = "overrides";
 /// The group that tells receivers of event webhooks.
 pub const EVENTS: &str = "events";
 /// The group of the dead-man's switch.
@@ -130,6 +133,7 @@ pub const TABLE: &[DutyRow] = &[
     by_settings(ALERTS, DutyLimits::usual().on(WakeSignal::Alerts).only_delivers()),
     by_settings(MIRROR, DutyLimits::usual().on(WakeSignal::Mirror).only_asks()),
     by_settings(CONTACTS, DutyLimits::usual().on(WakeSignal::ContactSync).only_asks()),
+    by_settings(OVERRIDES, DutyLimits::usual().on(WakeSignal::ContactSync)),
     by_settings(EVENTS, DutyLimits::usual().on(WakeSignal::Events).only_delivers()),
     by_settings(HEARTBEAT, DutyLimits::usual().only_asks()),
     by_settings(REPORTS, DutyLimits::usual().only_delivers()),
@@ -270,6 +274,12 @@ pub fn contacts(synced_contacts: &Arc<ContactSync>) -> Vec<Duty> {
     vec![Duty::new(CONTACTS, limits(CONTACTS).every(synced_contacts.every()), work)]
 }
 
+/// Reads exceptions to who is on call from another system.
+pub fn overrides(table: &Arc<OverrideTable>) -> Vec<Duty> {
+    let work = DutyWork::of(table, |t| Box::pin(async move { t.pass().await.map(Some) }));
+    vec![Duty::new(OVERRIDES, limits(OVERRIDES).every(table.every()), work)]
+}
+
 /// Feeds a dead-man's switch.
 pub fn heartbeat(heartbeat: HeartbeatDuty) -> Vec<Duty> {
     let every = heartbeat.every();
@@ -313,7 +323,7 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), all, "{names:?}");
-        for name in [ALERTS, MIRROR, CONTACTS, EVENTS, HEARTBEAT, REPORTS, ADOPT, CALL_LISTS] {
+        for name in [ALERTS, MIRROR, CONTACTS, OVERRIDES, EVENTS, HEARTBEAT, REPORTS, ADOPT, CALL_LISTS] {
             assert!(names.contains(&name), "{name}");
         }
     }

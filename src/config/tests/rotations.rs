@@ -1,7 +1,6 @@
 //! Rotations, and teams that name them.
 
 use super::*;
-use crate::domain::oncall::RollCallTime;
 use crate::domain::team::TeamWho;
 
 const PEOPLE: &str = r#"
@@ -41,7 +40,7 @@ const LINE: &str = "[[lines]]\nnumber = \"+18005550100\"\nteam = [ { rotation = 
 #[test]
 fn a_rotation_is_read_with_its_changes_and_a_team_names_it() {
     let c = load(&format!(
-        "{LINE}{}[[rotations.changes]]\nstarts = \"2027-01-04\"\nmembers = [[\"ana\", \"sam\"]]\n[oncall]\nroll_call = \"-30m\"\ngap_warning = [\"1h\", \"24h\"]",
+        "{LINE}{}[[rotations.changes]]\nstarts = \"2027-01-04\"\nmembers = [[\"ana\", \"sam\"]]\n[oncall]\ngap_warning = [\"1h\", \"24h\"]",
         rotation("hours = [\"mon-thu 17:00-08:00\", \"fri 17:00-mon 08:00\"]")
     ))
     .load();
@@ -52,7 +51,6 @@ fn a_rotation_is_read_with_its_changes_and_a_team_names_it() {
     let team = c.directory.lines[0].team.as_ref().expect("a team");
     assert_eq!(team[0].who, TeamWho::Rotation("night".parse().expect("id")));
     assert!(team[1].fallback && !team[0].fallback);
-    assert_eq!(c.oncall.roll_call, Some(RollCallTime::Before(std::time::Duration::from_secs(1800))));
     assert_eq!(c.oncall.gap_warning.iter().map(|d| d.as_secs()).collect::<Vec<_>>(), [86_400, 3_600]);
     assert_eq!(c.oncall.look_ahead.as_secs(), 14 * 86_400);
 }
@@ -122,11 +120,9 @@ fn what_oncall_says_is_checked() {
         ("look_ahead = \"0s\"", "oncall.look_ahead"),
         ("look_ahead = \"2w\"", "oncall.look_ahead"),
         ("gap_warning = [\"soon\"]", "oncall.gap_warning[0]"),
-        ("roll_call = \"noon\"", "oncall.roll_call"),
-        ("roll_calls = \"\"", "did you mean `oncall.roll_call`"),
+        ("gap_warnings = [\"1h\"]", "did you mean `oncall.gap_warning`"),
     ] {
         let errors = load(&format!("[oncall]\n{text}")).errors();
         assert!(errors.contains(says), "{text}: {errors}");
     }
-    assert_eq!(load("[oncall]\nroll_call = \"\"").load().oncall.roll_call, None);
 }

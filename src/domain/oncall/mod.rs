@@ -10,6 +10,7 @@ pub(crate) mod outlook;
 pub(crate) mod overrides;
 pub(crate) mod rotation;
 pub(crate) mod rules;
+pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -26,4 +27,4 @@ pub use holders::Holder;
 pub use holders::Why;
 pub use overrides::{DutyOverride, OverrideId, OverrideKind, OverrideScope};
 pub use rotation::{MemberList, Rotation, RotationId, Shift};
-pub use rules::{OnCallRules, RollCallTime};
+pub use rules::OnCallRules;

@@ -4,6 +4,7 @@
 
 pub(crate) mod json;
 pub(crate) mod making;
+pub(crate) mod table;
 pub(crate) mod watch;
 
 use jiff::tz::TimeZone;

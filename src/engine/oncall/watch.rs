@@ -214,7 +214,7 @@ fn stage(gap: &Gap, warnings: &[Duration], now: Timestamp) -> String {
     format!("it begins within {length}")
 }
 
-async fn raise(core: &Core, key: AlertKey, message: String) -> Result<(), StoreError> {
+pub(super) async fn raise(core: &Core, key: AlertKey, message: String) -> Result<(), StoreError> {
     let raised = core.store.alerts().await?.into_iter().find(|a| a.key == key);
     let change = match raised {
         Some(alert) if alert.message == message => return Ok(()),

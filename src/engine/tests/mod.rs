@@ -21,6 +21,7 @@ mod mail_channels;
 mod merge;
 mod mirror;
 mod oncall;
+mod oncall_table;
 mod one_phone_call;
 mod outbox;
 mod pages;

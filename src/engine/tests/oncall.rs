@@ -14,7 +14,7 @@ use crate::testing::world::{START, Setup};
 use crate::testing::{Reaction, World, mins, secs};
 
 /// Sam and Ana in turn, handing over every day at 02:05 UTC, five minutes after the start; Olga is the owner.
-fn directory() -> Directory {
+pub(super) fn directory() -> Directory {
     let id = |name: &str| name.parse().expect("id");
     let mut d = fixtures::directory();
     d.rotations = vec![Rotation {
@@ -35,6 +35,14 @@ fn directory() -> Directory {
     let owner = |name| TeamEntry::of(id("olga"), role(name));
     d.default_line.team = Some(vec![night, owner("backup"), owner("owner")]);
     d
+}
+
+/// Who is the primary now, by what is in the store.
+pub(super) async fn holder(w: &World) -> String {
+    w.process.core.refresh().await.expect("read");
+    let d = w.process.core.directory();
+    let all = d.holders(&d.default_line, &"primary".parse().expect("role"), w.now());
+    all.iter().map(|h| h.contact.id.to_string()).collect::<Vec<_>>().join("+")
 }
 
 async fn world() -> World {

@@ -9,6 +9,7 @@ use super::save;
 use crate::domain::log::{LogEntry, LogKind};
 use crate::domain::oncall::{DutyOverride, OverrideId, OverrideKind, OverrideScope};
 use crate::domain::types::{Actor, Role, Timestamp};
+use crate::failpoint;
 use crate::store::{DutyChange, KeptHolder, Overrides, StoreError, rows};
 
 const COLUMNS: &str = "id, rotation, line, role, kind, contact, from_at, until_at, note, actor, made_at, source, withdrawn_at, \
@@ -157,7 +158,10 @@ impl Overrides for SqliteStore {
 
     async fn make_override(&self, new: &DutyOverride) -> Result<(DutyOverride, bool), StoreError> {
         let new = new.clone();
-        self.with_tx(move |conn| make(conn, &new)).await
+        failpoint::hit("override.before-commit");
+        let made = self.with_tx(move |conn| make(conn, &new)).await?;
+        failpoint::hit("override.committed");
+        Ok(made)
     }
 
     async fn withdraw_override(
@@ -167,7 +171,10 @@ impl Overrides for SqliteStore {
         at: Timestamp,
     ) -> Result<Option<(DutyOverride, bool)>, StoreError> {
         let (id, by) = (id.clone(), by.to_owned());
-        self.with_tx(move |conn| withdraw(conn, &id, &by, at)).await
+        failpoint::hit("withdrawal.before-commit");
+        let done = self.with_tx(move |conn| withdraw(conn, &id, &by, at)).await?;
+        failpoint::hit("withdrawal.committed");
+        Ok(done)
     }
 
     async fn duty_before(

@@ -6,8 +6,6 @@ use super::forms::{DURATION_FORM, parse_duration, show_duration};
 use super::read::{Reader, Section};
 use crate::domain::oncall::OnCallRules;
 
-const ROLL_CALL_FORM: &str =
-    "a time of the wall clock, like \"16:30\", or a time before the shift, like \"-30m\"; \"\" = off";
 const GAP_FORM: &str = "a duration like \"72h\"";
 /// Nothing is looked for further ahead.
 const LOOK_AHEAD_MAX: Duration = Duration::from_secs(366 * 86_400);

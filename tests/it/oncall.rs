@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::Shop;
 
-/// Sam and Ana in turn, a week each from a Monday; Olga where nobody else is.
+/// Sam and Ana in turn, a week each from a Monday; Olga for numbers that are not listed.
 const CONFIG: &str = r#"
 name = "Acme Plumbing"
 time_zone = "America/Los_Angeles"
@@ -26,7 +26,7 @@ phone = "+19495550102"
 id = "olga"
 name = "Olga Lind"
 phone = "+19495550103"
-role = "owner"
+role = "primary"
 [last_resort]
 notify = ["olga"]
 [[rotations]]

@@ -46,7 +46,7 @@ impl SampleDuties {
                 kind: *OverrideKind::ALL.get(usize::try_from(n).ok()? % 3)?,
                 contact: ids.get(usize::try_from(n).ok()? % ids.len())?.clone(),
                 // Half of them count at the moment that is asked about.
-                from: if n % 2 == 0 { at.minus(week) } else { at.plus(week) },
+                from: if n.is_multiple_of(2) { at.minus(week) } else { at.plus(week) },
                 until: at.plus(week).plus(week),
                 note: String::new(),
                 by: "bench".into(),

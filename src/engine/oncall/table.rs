@@ -233,11 +233,11 @@ impl OverrideTable {
 
     /// Written where it is not there yet; a failure is tried again with the next reading.
     async fn write_results(&self, results: &[(&Record, String)]) {
-        let field = match self.mirror.tables().await {
-            Ok(tables) => {
-                TableSchema::find(&tables, &self.table).and_then(|t| t.field("Result")).map(|f| f.name.clone())
-            }
-            Err(_) => Some("Result".to_owned()),
+        let schema = self.mirror.tables().await.unwrap_or_default();
+        let field = match TableSchema::find(&schema, &self.table) {
+            Some(table) => table.field("Result").map(|f| f.name.clone()),
+            // A token that may not read the schema may write the column all the same.
+            None => Some("Result".to_owned()),
         };
         let Some(field) = field else { return };
         let is_new =

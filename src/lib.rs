@@ -99,6 +99,10 @@ pub mod testkit {
         pub use crate::failpoint::{POINTS, Safeguard};
     }
 
+    pub mod ical {
+        pub use crate::domain::ical::{People, Place, Window, read, shifts};
+    }
+
     pub mod store {
         pub use crate::store::{MirrorFigures, StoreMode, StoreSettings, open};
     }

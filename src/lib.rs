@@ -89,6 +89,7 @@ pub mod testkit {
     pub use crate::clock::{Clock, Stopwatch, SystemClock};
     pub use crate::config::{SANDBOX_ACCOUNT_SID, SANDBOX_AIRTABLE_TOKEN, SANDBOX_AUTH_TOKEN};
     pub use crate::domain::Timestamp;
+    pub use crate::domain::oncall::sample::SampleDuties;
     pub use crate::domain::reply::{Lexicon, read};
     pub use crate::domain::types::Actor;
     #[cfg(feature = "drills")]
@@ -96,6 +97,10 @@ pub mod testkit {
 
     pub mod failpoint {
         pub use crate::failpoint::{POINTS, Safeguard};
+    }
+
+    pub mod ical {
+        pub use crate::domain::ical::{People, Place, Window, read, shifts};
     }
 
     pub mod store {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, AIRTABLE_RATE_MAX, Config, ConfigErrors, Mode, Part, SinkFormat, Sources, Twilio};
 use crate::domain::UnknownPolicy;
+use crate::domain::oncall::DutyOverride;
 use crate::domain::rules::Rules;
 use crate::domain::settings::SettingsRow;
 use crate::domain::team::Directory;
@@ -46,6 +47,9 @@ pub(crate) struct App {
     pub(crate) configured: Directory,
     /// The copy of contacts that is part of `config.directory`, for a command that reads none itself.
     pub(crate) synced_contacts: Option<SyncedContacts>,
+    /// Exceptions to who is on call, as the store had them when this command began; and their last change.
+    pub(crate) overrides: Vec<DutyOverride>,
+    overrides_changed: Option<i64>,
     /// Why this process's own configuration cannot be used, where the settings in force stand in for it.
     pub(crate) broken: Option<ConfigErrors>,
     base: OnceLock<Arc<dyn MirrorGateway>>,
@@ -99,7 +103,7 @@ impl App {
         out.set_mode(mode.as_str());
         let wanted = super::fault_injection::wanted(&sources, mode, wanted);
         let peeked = store::peek(&StoreSettings::of(place.path(), store_mode(mode)));
-        let (Peeked { settings, contacts }, unread) = match peeked {
+        let (Peeked { settings, contacts, overrides, basis }, unread) = match peeked {
             Ok(peeked) => (peeked, None),
             Err(e) => (Peeked::default(), Some(e)),
         };
@@ -120,6 +124,8 @@ impl App {
         if let Some(copy) = &synced_contacts {
             config.directory = merge(&configured, &copy.contacts, &copy.businesses).directory;
         }
+        let of_now = overrides.iter().filter(|o| o.withdrawn.is_none());
+        config.directory.overrides = of_now.cloned().collect();
         let app = Self {
             config,
             sources,
@@ -129,6 +135,8 @@ impl App {
             whose,
             configured,
             synced_contacts,
+            overrides,
+            overrides_changed: basis.overrides,
             broken,
             base: OnceLock::new(),
         };
@@ -284,6 +292,7 @@ impl App {
             None => own,
         };
         let held = held.with_contacts(self.synced_contacts.clone());
+        let held = held.with_overrides(self.overrides.clone(), self.overrides_changed);
         // Who was told to decide by its own is not led back to those that the store holds.
         let follows = self.whose == DecidedBy::InForce || self.settings.is_none();
         let interpreter = follows.then(|| self.interpreter(adjust));
@@ -427,6 +436,8 @@ impl App {
             settings: Some(settings),
             whose: DecidedBy::InForce,
             synced_contacts: self.synced_contacts.clone(),
+            overrides: self.overrides.clone(),
+            overrides_changed: self.overrides_changed,
             broken: None,
             base: OnceLock::new(),
         }
@@ -531,6 +542,7 @@ pub(super) fn rules(config: &Config) -> Rules {
         stand_down: d.stand_down,
         late_follow_up: config.alerts.late_follow_up,
         test_mode: config.mode == Mode::Test,
+        oncall: config.oncall.clone(),
         morning: config.morning,
         lexicon: config.replies.clone(),
         off: crate::domain::safeguards::SafeguardsOff::default(),

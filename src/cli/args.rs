@@ -107,6 +107,7 @@ impl Command {
             Self::FollowUp(args) => args.by(),
             Self::Breaker(args) => args.by(),
             Self::Contacts(args) => args.by(),
+            Self::Oncall(args) => args.by(),
             _ => None,
         }
     }

@@ -17,9 +17,11 @@ use crate::config::{self, Config, MirrorPace, Mode, Part};
 use crate::domain::types::Actor;
 use crate::engine::adopt::Adopter;
 use crate::engine::apply::Core;
+use crate::engine::duty::Duty;
 use crate::engine::event_webhooks::{self, EventTarget};
 use crate::engine::heartbeat::HeartbeatDuty;
 use crate::engine::mirror::Mirror;
+use crate::engine::oncall::table::{self as override_table, OverrideTable};
 use crate::engine::supervisor::Supervisor;
 use crate::engine::synced_contacts::{self, ContactSync};
 use crate::engine::{Engine, Scope, duties, start, store_file};
@@ -83,6 +85,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     let core = app.core(store.clone());
     super::reload::say_file(&core, app.broken.as_ref()).await?;
     app.make_links(&core).await?;
+    super::oncall::warn_of_gaps(&core).await?;
     let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
     let supervisor = Supervisor::new(engine.clone());
     engine.file_watch.holds(lock.clone());
@@ -176,6 +179,7 @@ pub(super) async fn assign_airtable(
     let core = &engine.core;
     let contacts = synced_contacts(app, core).await?.map_or_else(Vec::new, |r| duties::contacts(&r));
     supervisor.assign(duties::CONTACTS, contacts);
+    supervisor.assign(duties::OVERRIDES, exceptions(app, core)?);
     let adopter = match app.config.airtable.as_ref().and_then(|a| a.adopt_every) {
         Some(every) => duties::adopt(Adopter::new(core.clone(), super::rebuild::base(app)?, every)),
         None => Vec::new(),
@@ -187,6 +191,18 @@ pub(super) async fn assign_airtable(
     };
     supervisor.assign(duties::MIRROR, mirror);
     Ok(())
+}
+
+/// The reader of the table of exceptions to who is on call, where there is one.
+fn exceptions(app: &App, core: &Arc<Core>) -> Result<Vec<Duty>, CliError> {
+    let Some(airtable) = app.config.airtable.as_ref() else { return Ok(Vec::new()) };
+    let (Some(table), Some(mirror)) = (&airtable.tables.overrides, app.mirror()?) else { return Ok(Vec::new()) };
+    let every = match airtable.mirror {
+        MirrorPace::Batched(every) => every.max(override_table::EVERY),
+        _ => override_table::EVERY,
+    };
+    let table = OverrideTable::new(core.clone(), mirror.in_queue(Lane::Bulk), table.clone(), every);
+    Ok(duties::overrides(&table))
 }
 
 /// The receivers of event webhooks, as far as each was told; before anything can happen that a new one is to be told of.

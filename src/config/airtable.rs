@@ -104,6 +104,7 @@ fn tables(r: &mut Reader, airtable: &mut Section) -> AirtableTables {
     let calls = r.plain(&mut s, "calls", NAME_FORM);
     let contacts = r.plain(&mut s, "contacts", NAME_FORM);
     let businesses = r.plain(&mut s, "businesses", NAME_FORM);
+    let overrides = r.plain(&mut s, "overrides", NAME_FORM);
     if let (Some(businesses), None) = (&businesses, &contacts) {
         let what = "needs tables.contacts beside it";
         r.wrong(businesses.origin.clone(), &businesses.key, what, "the table of those who work for them");
@@ -130,6 +131,7 @@ fn tables(r: &mut Reader, airtable: &mut Section) -> AirtableTables {
         calls: calls.map(|f| f.value).unwrap_or_default(),
         contacts: contacts.map(|f| f.value),
         businesses: businesses.map(|f| f.value),
+        overrides: overrides.map(|f| f.value),
     }
 }
 

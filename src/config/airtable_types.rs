@@ -74,6 +74,8 @@ pub struct AirtableTables {
     pub contacts: Option<String>,
     /// Where lines are read from, if they are.
     pub businesses: Option<String>,
+    /// Where exceptions to who is on call are read from, if they are.
+    pub overrides: Option<String>,
 }
 
 macro_rules! field_names {

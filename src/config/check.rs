@@ -60,6 +60,7 @@ pub(super) fn config(
     if !texts {
         r.deferred.retain(|(part, problem)| *part != Part::Twilio || is_named(&problem.key));
     }
+    let oncall = super::oncall::oncall(&mut r, &mut root);
     let replies = super::replies::replies(&mut r, &mut root);
     let report = super::report::report(&mut r, &mut root, directory.mail_from.is_some());
     let delivery = delivery(&mut r, &mut root, provider.request_timeout.as_ref());
@@ -98,6 +99,7 @@ pub(super) fn config(
         airtable,
         directory,
         replies,
+        oncall,
         morning: report.morning,
         daily: report.daily,
         delivery,

@@ -6,14 +6,16 @@ use std::time::Duration;
 use super::forms::DURATION_FORM;
 use super::origin::Origin;
 use super::read::{Found, Reader, Section};
+use super::rotations::{rotations, settle_zones};
 use crate::domain::PhoneNumber;
 use crate::domain::attempt::Channel;
 use crate::domain::body;
 use crate::domain::hours::{HOURS_FORM, Hours};
 use crate::domain::mail::MailAddress;
+use crate::domain::oncall::RotationId;
 use crate::domain::phone::{is_e164, looks_wrong, masked};
 use crate::domain::policy::{Policy, Step};
-use crate::domain::team::{Contact, Directory, Line, TeamEntry, Templates};
+use crate::domain::team::{Contact, Directory, Line, TeamEntry, TeamRole, TeamWho, Templates};
 use crate::domain::types::{ContactId, ParseError, Role, Sender};
 
 /// The longest that a call may look for somebody.
@@ -25,6 +27,7 @@ pub(super) const SENDER_FORM: &str =
 const ID_FORM: &str = "1 to 64 visible characters without spaces";
 const CHANNEL_FORM: &str = "\"sms\", \"voice\" or \"email\"";
 pub(super) const MAIL_FORM: &str = "a mail address, like \"sam@example.com\"";
+pub(super) const ZONE_FORM: &str = "an IANA name, like \"America/Los_Angeles\"";
 const ROLE_FORM: &str = "1 to 64 visible characters, like \"primary\"";
 
 /// What a `ParseError` says, without what was being read: the key says that.
@@ -64,8 +67,11 @@ pub(super) fn directory(
     let templates = templates(r, root);
     let default_line =
         Line { number: None, name, team: None, from: None, policies, templates, time_zone, keywords: Vec::new() };
-    let lines = lines(r, root, &default_line, Known { ids: &ids, elsewhere });
-    let last_resort = last_resort(r, root, Known { ids: &ids, elsewhere });
+    let (drafts, rotation_ids) = rotations(r, root, Known { ids: &ids, rotations: &[], elsewhere });
+    let known = Known { ids: &ids, rotations: &rotation_ids, elsewhere };
+    let lines = lines(r, root, &default_line, known);
+    let rotations = settle_zones(r, drafts, &default_line, &lines);
+    let last_resort = last_resort(r, root, known);
     let from = from.map(|f| f.value.clone());
     let names: Vec<String> =
         std::iter::once(&default_line).chain(&lines).flat_map(|l| l.policies.keys().cloned()).collect();
@@ -80,7 +86,7 @@ pub(super) fn directory(
         voice_from,
         last_resort,
         levels,
-        rotations: Vec::new(),
+        rotations,
         overrides: Vec::new(),
         calendars: BTreeMap::new(),
     };
@@ -99,7 +105,7 @@ fn last_resort(r: &mut Reader, root: &mut Section, known: Known<'_>) -> Vec<Cont
     r.finish(s);
     let mut out: Vec<ContactId> = Vec::new();
     for contact in found.unwrap_or_default() {
-        if !known.elsewhere && !known.ids.contains(&contact.value) {
+        if !known.has(&contact.value) {
             unknown_contact(r, &contact, known.ids);
         }
         if !out.contains(&contact.value) {
@@ -115,15 +121,12 @@ pub fn no_last_resort(directory: &Directory) -> Option<String> {
     directory.last_resort.is_empty().then(|| what.to_owned())
 }
 
-fn time_zone(r: &mut Reader, section: &mut Section) -> Option<String> {
-    let form = "an IANA name, like \"America/Los_Angeles\"";
+pub(super) fn time_zone(r: &mut Reader, section: &mut Section) -> Option<String> {
     let parse = |s: &str| match jiff::tz::TimeZone::get(s) {
         Ok(_) => Ok(s.to_owned()),
-        // A machine without a time zone database knows UTC alone; that is no fault of the file.
-        Err(_) if jiff::tz::db().is_definitively_empty() => Ok(s.to_owned()),
         Err(_) => Err("is not a time zone".to_owned()),
     };
-    r.parsed(section, "time_zone", form, parse, |s: &String| s.clone()).map(|f| f.value)
+    r.parsed(section, "time_zone", ZONE_FORM, parse, |s: &String| s.clone()).map(|f| f.value)
 }
 
 /// The contacts, and the ids that are named (also of those that are wrong otherwise, so that no team is blamed for them).
@@ -267,12 +270,20 @@ fn templates(r: &mut Reader, parent: &mut Section) -> Templates {
     templates
 }
 
-/// The contacts that a team may name.
+/// The contacts and rotations that a team may name.
 #[derive(Clone, Copy)]
-struct Known<'a> {
-    ids: &'a [ContactId],
-    /// Whether there are others, not known before Airtable is read.
+pub(super) struct Known<'a> {
+    pub(super) ids: &'a [ContactId],
+    rotations: &'a [RotationId],
+    /// Whether there are other contacts, not known before Airtable is read.
     elsewhere: bool,
+}
+
+impl Known<'_> {
+    /// Whether this may be a contact.
+    pub(super) fn has(&self, id: &ContactId) -> bool {
+        self.elsewhere || self.ids.contains(id)
+    }
 }
 
 fn lines(r: &mut Reader, root: &mut Section, default: &Line, known: Known<'_>) -> Vec<Line> {
@@ -307,36 +318,72 @@ fn team(r: &mut Reader, line: &mut Section, known: Known<'_>) -> Option<Vec<Team
     for mut s in sections {
         let parse = |s: &str| s.parse::<ContactId>().map_err(why);
         let contact = r.parsed(&mut s, "contact", ID_FORM, parse, ToString::to_string);
+        let parse = |s: &str| s.parse::<RotationId>().map_err(why);
+        let rotation = r.parsed(&mut s, "rotation", ID_FORM, parse, ToString::to_string);
         let role = r.parsed(&mut s, "role", ROLE_FORM, |s| s.parse::<Role>().map_err(why), ToString::to_string);
         let span = |s: &str| Hours::read([s]).map(|_| s.to_owned()).map_err(why);
         let hours = r.list(&mut s, "hours", HOURS_FORM, span, Clone::clone);
         let off = r.boolean(&mut s, "off").is_some_and(|f| f.value);
-        r.require(&s, "contact", contact.is_some(), "the id of a contact");
+        let fallback = r.boolean(&mut s, "fallback").is_some_and(|f| f.value);
+        if rotation.is_none() {
+            r.require(&s, "contact", contact.is_some(), "the id of a contact, or rotation = that of a rotation");
+        }
         r.require(&s, "role", role.is_some(), ROLE_FORM);
         r.finish(s);
-        let Some(contact) = contact else { continue };
-        if !known.elsewhere && !known.ids.contains(&contact.value) {
-            unknown_contact(r, &contact, known.ids);
-        }
+        let Some(who) = team_who(r, contact, rotation, known) else { continue };
         let hours = hours.map(|all| all.into_iter().map(|f| f.value).collect::<Vec<_>>());
         let hours = hours.and_then(|all| Hours::read(all.iter().map(String::as_str)).ok());
         if let Some(role) = role {
-            out.push(TeamEntry { hours, off, ..TeamEntry::of(contact.value, role.value) });
+            out.push(TeamEntry { who, role: TeamRole::Named(role.value), hours, off, fallback });
         }
     }
     Some(out)
 }
 
-fn unknown_contact(r: &mut Reader, named: &Found<ContactId>, ids: &[ContactId]) {
-    let nearest = ids
-        .iter()
-        .map(|id| (strsim::damerau_levenshtein(id.as_str(), named.value.as_str()), id))
-        .min()
-        .filter(|(distance, _)| *distance <= 2);
+/// Whom an entry means: a contact or a rotation, one of both.
+fn team_who(
+    r: &mut Reader,
+    contact: Option<Found<ContactId>>,
+    rotation: Option<Found<RotationId>>,
+    known: Known<'_>,
+) -> Option<TeamWho> {
+    match (contact, rotation) {
+        (Some(_), Some(rotation)) => {
+            let what = "stands beside a contact";
+            r.wrong(rotation.origin, &rotation.key, what, "a contact or a rotation, each in an entry of its own");
+            None
+        }
+        (Some(contact), None) => {
+            if !known.has(&contact.value) {
+                unknown_contact(r, &contact, known.ids);
+            }
+            Some(TeamWho::Contact(contact.value))
+        }
+        (None, Some(rotation)) => {
+            if !known.rotations.contains(&rotation.value) {
+                let what = format!("there is no rotation {}", rotation.value);
+                let (origin, key) = (rotation.origin, rotation.key);
+                let mut problem = super::ConfigProblem::new(origin, key, what, "the id of one of [[rotations]]");
+                problem.meant = nearest(rotation.value.as_str(), known.rotations.iter().map(RotationId::as_str));
+                r.problems.push(problem);
+            }
+            Some(TeamWho::Rotation(rotation.value))
+        }
+        (None, None) => None,
+    }
+}
+
+/// The name that is spelled almost like this one.
+fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let close = names.map(|name| (strsim::damerau_levenshtein(name, text), name)).min();
+    close.filter(|(distance, _)| *distance <= 2).map(|(_, name)| name.to_owned())
+}
+
+pub(super) fn unknown_contact(r: &mut Reader, named: &Found<ContactId>, ids: &[ContactId]) {
     let what = format!("there is no contact {}", named.value);
     let mut problem =
         super::ConfigProblem::new(named.origin.clone(), named.key.clone(), what, "the id of one of [[contacts]]");
-    problem.meant = nearest.map(|(_, id)| id.to_string());
+    problem.meant = nearest(named.value.as_str(), ids.iter().map(ContactId::as_str));
     r.problems.push(problem);
 }
 

@@ -266,6 +266,8 @@ pub struct Config {
     pub directory: Directory,
     /// The words that answer a text.
     pub replies: Arc<Lexicon>,
+    /// Gaps ahead.
+    pub oncall: crate::domain::oncall::OnCallRules,
     /// When deferred calls must have been seen, by the clock of their line.
     pub morning: jiff::civil::Time,
     /// The morning's list by mail, where there is one.

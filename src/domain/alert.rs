@@ -145,6 +145,16 @@ kinds! {
     /// A call of another system cannot be taken over from Airtable. Subject: the record, or the call.
     NotAdopted = "adopt", Page, Ended;
 
+    // -- Who is on call.
+    /// Nobody who can be told holds a role for a time. Subject: the line, the role, its begin.
+    OnCallGap = "oncall_gap", Notice, Ended;
+    /// Others are on call in the next days than before. Subject: when it was seen, in milliseconds.
+    OnCallChanged = "oncall-changed", Notice, Ended;
+    /// The table of exceptions to who is on call cannot be read.
+    OnCallTable = "oncall-table", Notice, Ended;
+    /// A row of that table cannot be read and changes nothing. Subject: the record.
+    OnCallRow = "oncall-row", Notice, Ended;
+
     // -- Sending as a whole.
     /// Texts of a sender fail: they wait. Subject: the sender, or `account`.
     Breaker = "breaker", Page, Ended;

@@ -234,6 +234,10 @@ pub struct Recipient {
     /// Where a mail goes; present exactly with that channel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<MailAddress>,
+    /// Why they hold the role that is told, as it was then: whose turn it is, or which exception names them. `None`: they were
+    /// named themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 impl Channel {
@@ -263,7 +267,7 @@ impl Channel {
 impl Recipient {
     /// Told by text.
     pub fn by_text(contact: ContactId, name: String, phone: PhoneNumber) -> Self {
-        Self { contact, name, phone, channel: Channel::Sms, email: None }
+        Self { contact, name, phone, channel: Channel::Sms, email: None, why: None }
     }
 
     /// The same, told by text.

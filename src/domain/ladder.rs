@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::attempt::{Channel, Recipient};
+use super::attempt::{Attempt, Channel, Recipient};
+use super::types::Role;
 use super::work::Work;
 
 /// Whom a step names, and why not more.
@@ -88,7 +89,7 @@ pub(super) fn who(w: &Work<'_>, index: u32) -> LadderStep {
                 if holders.is_empty() {
                     found.empty_roles.push(role.to_string());
                 }
-                named.extend(holders.into_iter().map(|h| h.contact.recipient()));
+                named.extend(holders.into_iter().map(|h| h.recipient(w.ctx.directory)));
             }
         }
     }
@@ -121,6 +122,40 @@ pub(super) fn who(w: &Work<'_>, index: u32) -> LadderStep {
         }
     }
     found
+}
+
+/// To whom a notice goes that has not left, where its contact holds no role of its steps any more: those who hold what they held
+/// when it was made. `None`: it stays theirs, also where nobody else holds it now.
+pub(super) fn passed_on(w: &Work<'_>, a: &Attempt) -> Option<Vec<Recipient>> {
+    let (call, directory) = (&w.state.call, w.ctx.directory);
+    let by_hand = call.overridden.as_ref().is_some_and(|o| o.only || a.step == 0);
+    if a.repeats.is_some() || a.step >= total(w) || by_hand {
+        return None;
+    }
+    let (line, _) = directory.line(call.data.twilio_to_number.as_deref());
+    let steps = (0..=a.step).filter_map(|index| call.policy.step(at(index)));
+    let roles: Vec<&Role> = steps.flat_map(|s| &s.notify).collect();
+    let held = |role: &Role, when| directory.holders(line, role, when);
+    let is_theirs = |role: &Role, when| held(role, when).iter().any(|h| h.contact.id == a.recipient.contact);
+    if roles.iter().any(|role| is_theirs(role, w.now())) {
+        return None;
+    }
+    let mut theirs: Vec<&Role> = roles.into_iter().filter(|role| is_theirs(role, a.created_at)).collect();
+    if theirs.is_empty() && a.recipient.why.is_some() {
+        // What named them then is gone: an exception that was withdrawn.
+        theirs = call.policy.step(at(a.step)).map(|s| s.notify.iter().collect()).unwrap_or_default();
+    }
+    let now = theirs.into_iter().flat_map(|role| held(role, w.now()));
+    let sender = directory.sender(line).map(|s| s.as_str());
+    let mut found: Vec<Recipient> = Vec::new();
+    for r in now.filter_map(|h| by_channel(w, h.recipient(directory), a.channel).ok()) {
+        let is_told = found.iter().any(|f| f.contact == r.contact);
+        let takes_none = r.channel == Channel::Sms && is_opted_out(w, &r, sender);
+        if !is_told && !takes_none && !call.is_out_by(&r.contact, r.channel) {
+            found.push(r);
+        }
+    }
+    (!found.is_empty()).then_some(found)
 }
 
 /// How this step tells its people.

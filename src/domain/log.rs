@@ -94,6 +94,12 @@ words! {
         AlertRaised = "alert.raised",
         /// It is over.
         AlertResolved = "alert.resolved",
+        /// An exception to who is on call was made.
+        OverrideMade = "oncall.override",
+        /// It was withdrawn.
+        OverrideWithdrawn = "oncall.withdrawn",
+        /// Others hold a role than before.
+        OnCallChanged = "oncall.changed",
         /// Settings were put in force.
         SettingsInForce = "settings.in_force",
         /// An engine started, stopped, recovered.

@@ -18,6 +18,7 @@ pub(crate) mod dial;
 pub(crate) mod event;
 mod failure;
 pub(crate) mod hours;
+pub(crate) mod ical;
 mod import;
 mod ladder;
 mod ladder_end;

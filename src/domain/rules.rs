@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::oncall::OnCallRules;
 use super::reply::Lexicon;
 
 /// What is done about an unknown outcome that was not found out in time.
@@ -39,6 +40,8 @@ pub struct Rules {
     pub late_follow_up: Duration,
     /// When deferred calls must have been seen, by the clock of their line.
     pub morning: jiff::civil::Time,
+    /// Gaps ahead.
+    pub oncall: OnCallRules,
     /// The same emergency again within this becomes part of the call that runs; zero: never.
     pub merge_within: Duration,
     /// Whether texts say that they are a test.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::alert::AlertKind;
-use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel, Move, Priority};
+use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel, Move, Priority, Recipient};
 use super::breaker::{self, Route};
 use super::call::CallStatus;
 use super::change::{Answer, ToSend};
@@ -49,6 +49,12 @@ pub(super) fn claim(
             sequence::escalate_now(w, Some(id), &attempt.recipient.contact, &why)?;
         }
         return refuse(w, why);
+    }
+    if attempt.kind == AttemptKind::Notice
+        && !w.ctx.rules.off.claim_recheck
+        && let Some(others) = ladder::passed_on(w, &attempt)
+    {
+        return pass_on(w, &attempt, others);
     }
     if attempt.kind == AttemptKind::StandDown && is_under_way(w, &attempt) {
         // It would arrive before the text that it takes back, or take back one that never went.
@@ -112,6 +118,17 @@ fn first_sender(w: &Work<'_>, a: &Attempt) -> Option<Sender> {
     let dialled = w.state.call.data.twilio_to_number.as_deref();
     let all = breaker::senders(w.ctx.directory, dialled, a.own_sender(), a.channel);
     all.first().copied().cloned()
+}
+
+/// The duty passed on before the notice left: those who hold it now are told under the same step.
+fn pass_on(w: &mut Work<'_>, a: &Attempt, others: Vec<Recipient>) -> Result<(), Illegal> {
+    let names: Vec<String> = others.iter().map(|r| r.name.clone()).collect();
+    let why = format!("{} is not on call any more: {} is told", a.recipient.name, names.join(", "));
+    w.drop_waiting(a.id, AttemptEvent::Skip, &why)?;
+    for other in others {
+        sequence::notify(w, a.step, other, a.due_at.unwrap_or(a.created_at))?;
+    }
+    refuse(w, why)
 }
 
 fn refuse(w: &mut Work<'_>, why: String) -> Result<(), Illegal> {

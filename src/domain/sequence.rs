@@ -268,7 +268,7 @@ fn skip(w: &mut Work<'_>, step: u32, found: &LadderStep) {
 }
 
 /// One notice and its first attempt; what waits for the same contact is superseded, and what it was late by counts on.
-fn notify(w: &mut Work<'_>, step: u32, recipient: Recipient, due: Timestamp) -> Result<(), Illegal> {
+pub(super) fn notify(w: &mut Work<'_>, step: u32, recipient: Recipient, due: Timestamp) -> Result<(), Illegal> {
     let key = NoticeKey { round: w.state.call.round, step, contact: recipient.contact.clone() };
     if w.state.notices.contains(&key) {
         return Ok(());
@@ -286,10 +286,11 @@ fn notify(w: &mut Work<'_>, step: u32, recipient: Recipient, due: Timestamp) -> 
     let first = !w.state.was_notified(&recipient.contact, recipient.channel, None);
     w.state.notices.push(key);
     let follow_up = number > 1 && (step > 0 || w.state.call.round > 1);
+    let why = recipient.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
     let text = if follow_up {
-        format!("Retry attempt {number}: follow-up to {}", recipient.name)
+        format!("Retry attempt {number}: follow-up to {}{why}", recipient.name)
     } else {
-        format!("Attempt {number}: first notice to {}", recipient.name)
+        format!("Attempt {number}: first notice to {}{why}", recipient.name)
     };
     let priority = if first { Priority::First } else { Priority::Reminder };
     let made = add_attempt(w, AttemptKind::Notice, step, recipient, priority, text);

@@ -83,4 +83,6 @@ pub struct Basis {
     pub settings: Option<SettingsNumber>,
     /// When the contacts of another system were last read, where there are any.
     pub contacts: Option<Timestamp>,
+    /// The last change of the exceptions to who is on call, where there was any; grows with every one.
+    pub overrides: Option<i64>,
 }

@@ -6,7 +6,7 @@ use super::attempt::{Channel, Recipient};
 use super::hours::Hours;
 use super::levels::Levels;
 use super::mail::MailAddress;
-use super::oncall::{CalendarShifts, Holder, Override, Rotation, RotationId, holders};
+use super::oncall::{CalendarShifts, DutyOverride, Holder, Rotation, RotationId, holders};
 use super::phone::PhoneNumber;
 use super::phone::spelling::{Spelling, shared_country};
 use super::policy::Policy;
@@ -96,7 +96,6 @@ impl TeamEntry {
 pub enum TeamWho {
     Contact(ContactId),
     /// Whoever's turn it is.
-    #[allow(dead_code, reason = "what reads it comes next")]
     Rotation(RotationId),
 }
 
@@ -149,7 +148,7 @@ pub struct Directory {
     /// In the order of the configuration.
     pub rotations: Vec<Rotation>,
     /// Exceptions that may still count or have counted lately, those that were withdrawn left out.
-    pub overrides: Vec<Override>,
+    pub overrides: Vec<DutyOverride>,
     /// What calendars say, as they were read last.
     pub calendars: BTreeMap<RotationId, CalendarShifts>,
 }

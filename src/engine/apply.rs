@@ -35,6 +35,8 @@ use super::links::Links;
 use super::safeguards;
 use super::wake::{Wake, WakeSignal};
 
+/// Exceptions to who is on call that ended longer ago are history.
+const OVERRIDES_KEPT: Duration = Duration::from_secs(35 * 24 * 3600);
 /// Settings that change faster than they can be read are nobody's: whoever asked may try again.
 const REFRESHES_MAX: usize = 5;
 /// A reference is not used again for this long.
@@ -161,7 +163,13 @@ impl Core {
     /// [`StoreError`]: what was read before stays.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         let held = self.in_force();
-        let now = in_force::read(self.store.as_ref(), &held, self.interpreter.as_ref()).await?;
+        let now = in_force::read(
+            self.store.as_ref(),
+            &held,
+            self.clock.now().minus(OVERRIDES_KEPT),
+            self.interpreter.as_ref(),
+        )
+        .await?;
         self.put_in_force(now);
         Ok(())
     }

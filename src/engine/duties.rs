@@ -16,6 +16,8 @@ use super::event_webhooks::{self, EventTarget};
 use super::heartbeat::HeartbeatDuty;
 use super::listener::{self, Listener};
 use super::mirror::Mirror;
+use super::oncall::table::OverrideTable;
+use super::oncall::watch::OnCallWatch;
 use super::phone_calls::{CallListWatch, fallback};
 use super::poller::Poller;
 use super::provider_clock::{self, ProviderClockWatch};
@@ -27,7 +29,7 @@ use super::sink::Sink;
 use super::synced_contacts::ContactSync;
 use super::wake::WakeSignal;
 use super::{
-    Engine, Scope, beat, integrity, morning, outbox, reports, silence, store_alarm, store_file, waiting, watch,
+    Engine, Scope, beat, integrity, morning, oncall, outbox, reports, silence, store_alarm, store_file, waiting, watch,
 };
 
 /// The group of what an engine does whatever its settings are.
@@ -38,6 +40,8 @@ pub const ALERTS: &str = "alerts";
 pub const MIRROR: &str = "mirror";
 /// The group that reads contacts from another system.
 pub const CONTACTS: &str = "contacts";
+/// The group that reads exceptions to who is on call from another system.
+pub const OVERRIDES: &str = "overrides";
 /// The group that tells receivers of event webhooks.
 pub const EVENTS: &str = "events";
 /// The group of the dead-man's switch.
@@ -103,6 +107,9 @@ pub const TABLE: &[DutyRow] = &[
     of_the_whole_store("silence", every(silence::EVERY).still_after(silence::STILL_MAX), |of| {
         DutyWork::of(&of.engine, |e| Box::pin(async move { silence::pass(&e).await }))
     }),
+    of_the_whole_store("on-call", every(oncall::watch::EVERY).on(WakeSignal::OnCall), |of| {
+        DutyWork::of(&Arc::new(OnCallWatch::new(of.engine.clone())), |w| Box::pin(async move { w.pass().await }))
+    }),
     of_the_whole_store("morning", every(morning::EVERY), |of| {
         DutyWork::of(&of.engine, |e| Box::pin(async move { morning::pass(&e).await }))
     }),
@@ -126,6 +133,7 @@ pub const TABLE: &[DutyRow] = &[
     by_settings(ALERTS, DutyLimits::usual().on(WakeSignal::Alerts).only_delivers()),
     by_settings(MIRROR, DutyLimits::usual().on(WakeSignal::Mirror).only_asks()),
     by_settings(CONTACTS, DutyLimits::usual().on(WakeSignal::ContactSync).only_asks()),
+    by_settings(OVERRIDES, DutyLimits::usual().on(WakeSignal::ContactSync)),
     by_settings(EVENTS, DutyLimits::usual().on(WakeSignal::Events).only_delivers()),
     by_settings(HEARTBEAT, DutyLimits::usual().only_asks()),
     by_settings(REPORTS, DutyLimits::usual().only_delivers()),
@@ -266,6 +274,12 @@ pub fn contacts(synced_contacts: &Arc<ContactSync>) -> Vec<Duty> {
     vec![Duty::new(CONTACTS, limits(CONTACTS).every(synced_contacts.every()), work)]
 }
 
+/// Reads exceptions to who is on call from another system.
+pub fn overrides(table: &Arc<OverrideTable>) -> Vec<Duty> {
+    let work = DutyWork::of(table, |t| Box::pin(async move { t.pass().await.map(Some) }));
+    vec![Duty::new(OVERRIDES, limits(OVERRIDES).every(table.every()), work)]
+}
+
 /// Feeds a dead-man's switch.
 pub fn heartbeat(heartbeat: HeartbeatDuty) -> Vec<Duty> {
     let every = heartbeat.every();
@@ -309,7 +323,7 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), all, "{names:?}");
-        for name in [ALERTS, MIRROR, CONTACTS, EVENTS, HEARTBEAT, REPORTS, ADOPT, CALL_LISTS] {
+        for name in [ALERTS, MIRROR, CONTACTS, OVERRIDES, EVENTS, HEARTBEAT, REPORTS, ADOPT, CALL_LISTS] {
             assert!(names.contains(&name), "{name}");
         }
     }

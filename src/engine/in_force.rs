@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use tracing::{error, warn};
 
+use crate::domain::Timestamp;
+use crate::domain::oncall::DutyOverride;
 use crate::domain::rules::Rules;
 use crate::domain::settings::{Basis, SettingsNumber, SettingsRow};
 use crate::domain::team::Directory;
-use crate::store::{Control, StoreError, SyncedContacts};
+use crate::store::{Store, StoreError, SyncedContacts};
 
 use super::synced_contacts::merge::merge;
 
@@ -37,7 +39,9 @@ pub struct InForce {
     pub configured: Arc<Directory>,
     /// The contacts of another system, where there are any.
     pub contacts: Option<SyncedContacts>,
-    /// Who can be told: both together.
+    /// The exceptions to who is on call, those that were withdrawn left out.
+    pub overrides: Vec<DutyOverride>,
+    /// Who can be told: all together.
     pub directory: Arc<Directory>,
     /// The bounds.
     pub rules: Rules,
@@ -51,6 +55,7 @@ impl InForce {
             settings: None,
             configured: directory.clone(),
             contacts: None,
+            overrides: Vec::new(),
             directory,
             rules,
         }
@@ -61,10 +66,20 @@ impl InForce {
     pub fn with_contacts(self, contacts: Option<SyncedContacts>) -> Self {
         let (rows, businesses) =
             contacts.as_ref().map_or((&[][..], &[][..]), |c| (c.contacts.as_slice(), c.businesses.as_slice()));
-        let merged = merge(&self.configured, rows, businesses);
-        let directory = if merged.directory == *self.directory { self.directory } else { Arc::new(merged.directory) };
+        let mut merged = merge(&self.configured, rows, businesses).directory;
+        merged.overrides.clone_from(&self.overrides);
+        let directory = if merged == *self.directory { self.directory } else { Arc::new(merged) };
         let basis = Basis { contacts: contacts.as_ref().map(|c| c.read_at), ..self.basis };
         Self { basis, contacts, directory, ..self }
+    }
+
+    /// The same with these exceptions, of which `changed` is the last change.
+    #[must_use]
+    pub fn with_overrides(self, overrides: Vec<DutyOverride>, changed: Option<i64>) -> Self {
+        let overrides: Vec<DutyOverride> = overrides.into_iter().filter(|o| o.withdrawn.is_none()).collect();
+        let directory = Arc::new(Directory { overrides: overrides.clone(), ..Directory::clone(&self.directory) });
+        let basis = Basis { overrides: changed, ..self.basis };
+        Self { basis, overrides, directory, ..self }
     }
 
     /// The same under these settings.
@@ -78,16 +93,19 @@ impl InForce {
     }
 }
 
-/// What is in force in the store now. Settings that this process cannot interpret leave it under those that it has; said in the
+/// What is in force in the store now; exceptions that ended before `after` are left out. Settings that this process cannot interpret leave it under those that it has; said in the
 /// log.
 ///
 /// # Errors
 /// [`StoreError`].
 pub(super) async fn read(
-    store: &dyn Control,
+    store: &dyn Store,
     held: &InForce,
+    after: Timestamp,
     interpreter: Option<&Interpreter>,
 ) -> Result<InForce, StoreError> {
+    // Before what it tells of: a change between both is read again.
+    let basis = store.basis().await?;
     let settings = store.settings().await?;
     let contacts = match store.synced_contacts().await {
         Err(e @ StoreError::Corrupt { .. }) => {
@@ -110,7 +128,11 @@ pub(super) async fn read(
     if held.basis.contacts != contacts_at || now.basis.settings != held.basis.settings {
         now = now.with_contacts(contacts);
     }
+    if held.basis.overrides != basis.overrides {
+        let overrides = store.overrides(after).await?;
+        now = now.with_overrides(overrides, basis.overrides);
+    }
     // Also where nothing could be made of them: whoever asked goes on by what it has.
-    now.basis = Basis { settings: settings.map(|s| s.number), contacts: contacts_at };
+    now.basis = Basis { settings: settings.map(|s| s.number), contacts: contacts_at, overrides: basis.overrides };
     Ok(now)
 }

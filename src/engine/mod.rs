@@ -30,6 +30,7 @@ mod lost_phone_calls;
 pub(crate) mod mirror;
 pub(crate) mod morning;
 pub(crate) mod night;
+pub(crate) mod oncall;
 pub(crate) mod outbox;
 pub(crate) mod phone_calls;
 mod placing;

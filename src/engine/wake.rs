@@ -63,6 +63,8 @@ pub enum WakeSignal {
     Alerts,
     /// Those who tell receivers of event webhooks, all of them.
     Events,
+    /// Whoever watches who is on call: rung when an exception was made.
+    OnCall,
     /// Never rings: for loops that only the clock wakes. The last one.
     Never,
 }

@@ -97,7 +97,7 @@ async fn failures_in_a_row(engine: &Engine, alerts: &[AlertLine], now: Timestamp
 fn over(alert: &AlertLine, directory: &Directory, now: Timestamp) -> Option<AlertChange> {
     let over = match alert.key.kind() {
         // A step of the clock is over at once; its alarm stands for as long as somebody may want to see it.
-        AlertKind::Clock => now.since(alert.raised_at) >= CLOCK_STANDS,
+        AlertKind::Clock | AlertKind::OnCallChanged => now.since(alert.raised_at) >= CLOCK_STANDS,
         // A new text from that number raises the alert again; what a report said stays in the log.
         AlertKind::UnknownWriter | AlertKind::ReportUnread => now.since(alert.raised_at) >= WRITER_STANDS,
         // Somebody sees it by the morning, however late it was raised; that it was missed stays in the log.

@@ -279,7 +279,7 @@ async fn said(state: &HttpState, request: Request) -> Result<(Caller, OperatorRe
     Ok((caller, said))
 }
 
-fn short_text(field: &'static str, value: Value, max: usize) -> Result<Option<String>, Problem> {
+pub(super) fn short_text(field: &'static str, value: Value, max: usize) -> Result<Option<String>, Problem> {
     let wrong = |why: String| Err(Problem::bad_request(format!("{field}: {why}")).member("field", field));
     match value {
         Value::Null => Ok(None),
@@ -314,10 +314,10 @@ fn no_such_call() -> Problem {
 }
 
 /// A query string with the names that a path knows.
-struct CallQuery(BTreeMap<String, String>);
+pub(super) struct CallQuery(BTreeMap<String, String>);
 
 impl CallQuery {
-    fn read(raw: Option<&str>, known: &[&str]) -> Result<Self, Problem> {
+    pub(super) fn read(raw: Option<&str>, known: &[&str]) -> Result<Self, Problem> {
         let pairs = form(raw.unwrap_or_default().as_bytes())
             .map_err(|why| Problem::bad_request(format!("The query cannot be read: {why}.")))?;
         let mut map = BTreeMap::new();
@@ -335,13 +335,17 @@ impl CallQuery {
     }
 
     /// An empty value is as if it were not there.
-    fn get(&self, name: &str) -> Option<&str> {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|v| !v.is_empty())
     }
 
-    fn parsed<T: std::str::FromStr>(&self, name: &'static str) -> Result<Option<T>, Problem> {
+    pub(super) fn parsed<T: std::str::FromStr>(&self, name: &'static str) -> Result<Option<T>, Problem> {
         let wrong = |_| {
-            let form = if name == "since" { "an RFC 3339 time with an offset" } else { "a whole number" };
+            let form = match name {
+                "since" | "at" | "from" | "until" => "an RFC 3339 time with an offset",
+                "role" => "a role",
+                _ => "a whole number",
+            };
             Problem::bad_request(format!("{name}: must be {form}.")).member("field", name)
         };
         self.get(name).map(str::parse).transpose().map_err(wrong)

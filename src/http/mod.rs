@@ -12,6 +12,7 @@ mod calls;
 mod dispatch;
 mod intake;
 mod links;
+mod oncall;
 mod ops;
 mod problem;
 mod refusals;

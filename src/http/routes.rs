@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::state::{HttpState, Surface};
-use super::{calls, dispatch, links, ops, problem, request, webhooks};
+use super::{calls, dispatch, links, oncall, ops, problem, request, webhooks};
 
 /// The routes of a surface.
 pub fn router(surface: Surface, state: Arc<HttpState>) -> Router {
@@ -28,6 +28,10 @@ pub fn router(surface: Surface, state: Arc<HttpState>) -> Router {
             .route("/api/calls/{id}/raise", post(calls::raise))
             .route("/api/calls/{id}/seen", post(calls::seen))
             .route("/api/calls/{id}/note", post(calls::note))
+            .route("/api/oncall", get(oncall::now))
+            .route("/api/oncall/shifts", get(oncall::shifts))
+            .route("/api/oncall/overrides", get(oncall::overrides).post(oncall::make))
+            .route("/api/oncall/overrides/{id}/withdraw", post(oncall::withdraw))
             .route("/api/log", get(calls::log))
             .route("/health", get(ops::health))
             .route("/readyz", get(ops::ready));

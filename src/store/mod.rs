@@ -9,6 +9,7 @@
 //! | [`Views`] | what people look at |
 //! | [`Outbox`] | what other systems are still to be told |
 //! | [`Control`] | what the processes on one store tell each other |
+//! | [`Overrides`] | exceptions to who is on call, and who was |
 //! | [`Upkeep`] | the file, where the store is one |
 
 mod alerts;
@@ -22,6 +23,7 @@ mod ledger;
 mod mirror;
 mod open;
 mod outbox;
+mod overrides;
 mod peeked;
 mod place;
 mod queues;
@@ -51,6 +53,7 @@ pub use mirror::{
 pub(crate) use open::open_between;
 pub use open::{check, exists, holder, open, peek, room};
 pub use outbox::{Outbox, OutboxLine};
+pub use overrides::{DutyChange, KeptHolder, Overrides};
 pub use peeked::Peeked;
 pub use place::{Location, StoreMode, StoreSettings};
 pub use queues::{Listened, ListenedPlace, Pollable, Queues, Searchable, Sendable, WaitingPhoneCall};
@@ -67,7 +70,7 @@ pub use views::{
 /// Durable state behind everything: what a backend gives. All methods are safe to cancel: a write that was handed over is done or
 /// not done as a whole.
 #[async_trait]
-pub trait Store: Ledger + Queues + Views + Outbox + Control + Reports {
+pub trait Store: Ledger + Queues + Views + Outbox + Control + Reports + Overrides {
     /// The upkeep of a store that is a file of this machine; `None`: somebody else keeps it.
     fn upkeep(&self) -> Option<&dyn Upkeep>;
     /// Whether what is open is still in its place: cheap enough for every call that is accepted.

@@ -1,7 +1,8 @@
 //! What is read of a store before it is opened: a command must know by which settings it works.
 
 use super::SyncedContacts;
-use crate::domain::settings::SettingsRow;
+use crate::domain::oncall::DutyOverride;
+use crate::domain::settings::{Basis, SettingsRow};
 
 /// What a store says before it is opened.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -10,4 +11,8 @@ pub struct Peeked {
     pub settings: Option<SettingsRow>,
     /// The last good copy of contacts that live in another system.
     pub contacts: Option<SyncedContacts>,
+    /// Exceptions to who is on call, withdrawn ones too.
+    pub overrides: Vec<DutyOverride>,
+    /// Which state of all that this is.
+    pub basis: Basis,
 }

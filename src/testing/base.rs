@@ -23,7 +23,13 @@ pub(crate) const CALLS: &str = "Calls";
 /// Our names as they are by default.
 pub(crate) fn maps() -> BaseMaps {
     BaseMaps {
-        tables: AirtableTables { events: EVENTS.into(), calls: CALLS.into(), contacts: None, businesses: None },
+        tables: AirtableTables {
+            events: EVENTS.into(),
+            calls: CALLS.into(),
+            contacts: None,
+            businesses: None,
+            overrides: None,
+        },
         events: EventFields::default(),
         calls: CallFields::default(),
         contacts: ContactFields::default(),

@@ -110,6 +110,7 @@ pub(crate) fn rules() -> Rules {
         resend_pause: secs(20),
         stand_down: true,
         late_follow_up: secs(30),
+        oncall: crate::domain::oncall::OnCallRules::default(),
         test_mode: false,
         morning: jiff::civil::time(8, 0, 0, 0),
         lexicon: std::sync::Arc::default(),

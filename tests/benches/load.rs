@@ -1,4 +1,4 @@
-//! Speed and memory of the release binary on this machine: `cargo bench --bench load [-- receipts|lateness|burst|start|mirror|backlog|voice|idle|replies|help]`.
+//! Speed and memory of the release binary on this machine: `cargo bench --bench load [-- receipts|lateness|burst|start|mirror|backlog|voice|calendar|idle|replies|help]`.
 //!
 //! The engine is the real binary as a process of its own; the provider is a bare loopback peer of this harness, which costs
 //! next to nothing; client, engine and peer share the machine's cores. Nothing leaves the machine, everything ends by itself.
@@ -9,6 +9,7 @@
     reason = "a benchmark prints figures and reads real clocks"
 )]
 
+mod calendar;
 mod client;
 mod mirror;
 mod peer;
@@ -41,6 +42,9 @@ fn main() {
     let which: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let wants = |name: &str| which.is_empty() || which.iter().any(|w| w == name);
     println!("{} cores; client, engine and peer share them", thread::available_parallelism().map_or(0, usize::from));
+    if wants("calendar") {
+        calendar::run();
+    }
     if wants("help") {
         help();
     }

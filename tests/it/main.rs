@@ -24,6 +24,7 @@ mod main_job;
 mod mirror;
 mod night;
 mod odd_bodies;
+mod oncall;
 mod rebuild;
 mod recover;
 mod reliability;

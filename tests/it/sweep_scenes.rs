@@ -77,6 +77,7 @@ pub(crate) enum Scene {
     Lock,
     Recovery,
     Migration,
+    Override,
     /// A scenario of its own plays it, with phones that ring: `phone-kill-` and the point.
     PhoneCall,
 }
@@ -99,6 +100,7 @@ impl Scene {
             Some("lock") => Self::Lock,
             Some("recovery") => Self::Recovery,
             Some("migration") => Self::Migration,
+            Some("override" | "withdrawal") => Self::Override,
             Some("phone-status" | "asked" | "key" | "ringing" | "lost-call") => Self::PhoneCall,
             _ => panic!("{point} has no scene"),
         }
@@ -114,6 +116,7 @@ impl Scene {
             | Self::Mirror
             | Self::Batch
             | Self::Migration
+            | Self::Override
             | Self::WaitingReply => &[Kind::First],
             Self::Lock => &[Kind::Reminder],
             Self::PhoneCall => &[],
@@ -299,6 +302,7 @@ impl Play {
                     self.reply(&call, 1);
                 }
                 Scene::WaitingReply => self.reply_that_waits(),
+                Scene::Override => self.except(),
                 _ => drop(self.hand_over("once")),
             }
         } else {
@@ -325,6 +329,22 @@ impl Play {
         until("a second has passed", || (watch.passed() > Duration::from_millis(1_100)).then_some(()));
         self.replied.insert(second);
         self.stage.reply(SAM, "ok");
+    }
+
+    /// An exception of a role that no ladder names is made beside the test, and withdrawn where its withdrawal is to die.
+    fn except(&mut self) {
+        let call = self.hand_over("once");
+        self.stage.until_call_is_there(&call, |c| state(c, 1) == "delivered");
+        let (stage, withdraws) = (self.stage.clone(), self.job.point.starts_with("withdrawal"));
+        let note = format!("swap {}", self.kills);
+        std::thread::spawn(move || {
+            let body = json!({ "role": "spare", "kind": "add", "contact": "sam", "until": "+8h", "note": note });
+            let made = stage.post("/api/oncall/overrides", &body);
+            let id = made.ok().and_then(|a| a.json()["override"]["id"].as_str().map(str::to_owned));
+            if let Some(id) = id.filter(|_| withdraws) {
+                let _ = stage.post(&format!("/api/oncall/overrides/{id}/withdraw"), &json!({}));
+            }
+        });
     }
 
     /// A running engine that is armed between a call's first text and its second.

@@ -3,12 +3,17 @@
 use std::time::Duration;
 
 use crate::config::{Mode, Part, empty_roles, no_last_resort};
+use crate::domain::oncall::warnings::warnings;
+use crate::engine::oncall::gap_said;
 
 use super::super::app::App;
+use super::super::oncall::gaps_ahead;
 use super::finding::Findings;
 
 /// An unknown outcome is looked for at least so long (`facts/twilio.md` §4: the provider may still accept for some 26 s).
 const SETTLE_ADVISED: Duration = Duration::from_secs(45);
+/// How many gaps are named one by one.
+const GAPS_SAID: usize = 10;
 /// Credentials whose place is told.
 const CREDENTIALS: &[&str] = &[
     "twilio.account_sid",
@@ -102,9 +107,32 @@ fn people(app: &App, f: &mut Findings) {
             }
         }
     }
+    on_call(app, f);
     if empty.is_empty() {
         let from = app.synced_contacts_age().map(|age| format!(", {age}")).unwrap_or_default();
         f.ok("people", format!("{} contacts; every role of every policy is held{from}", directory.contacts.len()));
+    }
+}
+
+/// Gaps ahead, and what is probably not meant. Opted-out holders are found by `oncall check`.
+fn on_call(app: &App, f: &mut Findings) {
+    let (directory, now, ahead) = (&app.config.directory, app.clock.now(), app.config.oncall.look_ahead);
+    let gaps = gaps_ahead(directory, now, ahead, &[]);
+    for gap in gaps.iter().take(GAPS_SAID) {
+        let next = "cover it with `dispatchctl oncall override`, or with a fallback entry in the team";
+        f.warn("on-call", gap_said(directory, gap, now.plus(ahead)), next);
+    }
+    if gaps.len() > GAPS_SAID {
+        f.warn("on-call", format!("{} more gaps", gaps.len() - GAPS_SAID), "see `dispatchctl oncall check`");
+    }
+    let said = warnings(directory, now, now.plus(ahead));
+    let is_fine = gaps.is_empty() && said.is_empty() && !directory.rotations.is_empty();
+    for warning in said {
+        f.warn("on-call", warning, "see `dispatchctl oncall check`, and correct the rotation in the configuration");
+    }
+    if is_fine {
+        let days = ahead.as_secs() / 86_400;
+        f.ok("on-call", format!("{} rotations; no gap in the next {days} days", directory.rotations.len()));
     }
 }
 

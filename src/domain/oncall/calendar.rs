@@ -27,6 +27,7 @@ struct Sorted {
 }
 
 impl CalendarShifts {
+    #[allow(dead_code, reason = "the reader of calendars makes them")]
     /// Sorts them; an event that ends before it begins is left out.
     pub fn new(shifts: Vec<CalendarShift>) -> Self {
         let mut shifts: Vec<CalendarShift> = shifts.into_iter().filter(|s| s.from < s.until).collect();

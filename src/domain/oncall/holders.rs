@@ -13,8 +13,9 @@
 use jiff::tz::TimeZone;
 
 use super::calendar::CalendarShift;
-use super::overrides::{InForce, Override, OverrideId, OverrideKind, Scope};
+use super::overrides::{DutyOverride, OverrideId, OverrideKind, OverrideScope, OverridesInForce};
 use super::rotation::{Rotation, RotationId};
+use crate::domain::attempt::Recipient;
 use crate::domain::team::{BACKUP, Contact, Directory, Line, PRIMARY, TeamEntry, TeamRole, TeamWho};
 use crate::domain::types::{ContactId, Role, Timestamp};
 
@@ -23,6 +24,14 @@ use crate::domain::types::{ContactId, Role, Timestamp};
 pub struct Holder<'a> {
     pub contact: &'a Contact,
     pub why: Why,
+}
+
+impl Holder<'_> {
+    /// As a text goes to them, with why.
+    pub fn recipient(&self, directory: &Directory) -> Recipient {
+        let why = (self.why != Why::Team).then(|| self.why.describe(directory));
+        Recipient { why, ..self.contact.recipient() }
+    }
 }
 
 /// Why somebody holds a role.
@@ -85,8 +94,8 @@ pub(in crate::domain) fn holders<'a>(
     role: &Role,
     at: Timestamp,
 ) -> Vec<Holder<'a>> {
-    let asked = Asked { directory, at, in_force: InForce::of(&directory.overrides, at) };
-    let scope = Scope::Role { line: line.number.clone(), role: role.clone() };
+    let asked = Asked { directory, at, in_force: OverridesInForce::of(&directory.overrides, at) };
+    let scope = OverrideScope::Role { line: line.number.clone(), role: role.clone() };
     let mut found = Found::default();
     match asked.take(&scope) {
         Some(take) => found.add(take),
@@ -117,11 +126,11 @@ impl<'a> Found<'a> {
 struct Asked<'a> {
     directory: &'a Directory,
     at: Timestamp,
-    in_force: InForce<'a>,
+    in_force: OverridesInForce<'a>,
 }
 
 impl<'a> Asked<'a> {
-    fn of_team(&self, line: &Line, role: &Role, scope: &Scope, found: &mut Found<'a>) {
+    fn of_team(&self, line: &Line, role: &Role, scope: &OverrideScope, found: &mut Found<'a>) {
         let same = |name: &str| name.eq_ignore_ascii_case(role.as_str());
         let Some(team) = self.directory.team(line) else {
             let own = self.directory.contacts.iter().filter(|c| c.role.as_ref().is_some_and(|r| same(r.as_str())));
@@ -152,7 +161,7 @@ impl<'a> Asked<'a> {
         }
     }
 
-    fn of_entry(&self, entry: &TeamEntry, scope: &Scope, found: &mut Found<'a>) {
+    fn of_entry(&self, entry: &TeamEntry, scope: &OverrideScope, found: &mut Found<'a>) {
         match &entry.who {
             TeamWho::Contact(id) => {
                 let here = self.directory.contact(id).filter(|_| !self.in_force.is_away(id, scope));
@@ -168,7 +177,7 @@ impl<'a> Asked<'a> {
         }
     }
 
-    fn fallback(&self, line: &Line, role: &Role, scope: &Scope, found: &mut Found<'a>) {
+    fn fallback(&self, line: &Line, role: &Role, scope: &OverrideScope, found: &mut Found<'a>) {
         let Some(team) = self.directory.team(line) else { return };
         let zone = self.zone_of(line, team);
         let same =
@@ -183,11 +192,11 @@ impl<'a> Asked<'a> {
     }
 
     /// Who holds this rotation now, whoever is away from the role left out.
-    fn of_rotation(&self, rotation: &'a Rotation, role_scope: &Scope, found: &mut Found<'a>) {
+    fn of_rotation(&self, rotation: &'a Rotation, role_scope: &OverrideScope, found: &mut Found<'a>) {
         if !rotation.is_on(self.at) {
             return;
         }
-        let scope = Scope::Rotation(rotation.id.clone());
+        let scope = OverrideScope::Rotation(rotation.id.clone());
         let is_away = |id: &ContactId| self.in_force.is_away(id, &scope) || self.in_force.is_away(id, role_scope);
         match self.take(&scope) {
             Some(take) => found.add(take),
@@ -238,16 +247,16 @@ impl<'a> Asked<'a> {
         here.map(|contact| Holder { contact, why: why() }).collect()
     }
 
-    fn take(&self, scope: &Scope) -> Option<Holder<'a>> {
+    fn take(&self, scope: &OverrideScope) -> Option<Holder<'a>> {
         self.in_force.newest_take(scope, |id| self.directory.contact(id).is_some()).and_then(|o| self.by(o))
     }
 
-    fn adds(&self, scope: &Scope) -> Vec<Holder<'a>> {
+    fn adds(&self, scope: &OverrideScope) -> Vec<Holder<'a>> {
         let all = self.in_force.adds(scope, |id| self.directory.contact(id).is_some());
         all.into_iter().filter_map(|o| self.by(o)).collect()
     }
 
-    fn by(&self, o: &Override) -> Option<Holder<'a>> {
+    fn by(&self, o: &DutyOverride) -> Option<Holder<'a>> {
         let contact = self.directory.contact(&o.contact)?;
         Some(Holder { contact, why: Why::Override { id: o.id.clone(), kind: o.kind } })
     }

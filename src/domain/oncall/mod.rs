@@ -3,18 +3,28 @@
 //! Everything here is a value that [`super::team::Directory`] holds; nothing here reads a clock. Days and weeks are whole local
 //! days, and a boundary is a time of the wall clock, so that a change of the clock makes a shift longer or shorter, never a gap.
 
-#![allow(dead_code, unused_imports, reason = "what reads them comes next")]
-
 pub(crate) mod calendar;
 pub(crate) mod holders;
 pub(crate) mod instant;
+pub(crate) mod outlook;
 pub(crate) mod overrides;
 pub(crate) mod rotation;
+pub(crate) mod rules;
+pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_ahead;
 pub(crate) mod timeline;
+pub(crate) mod typed;
+pub(crate) mod warnings;
 
-pub use calendar::{CalendarShift, CalendarShifts};
-pub use holders::{Holder, Why};
-pub use overrides::{Override, OverrideId, OverrideKind, Scope};
+#[allow(unused_imports, reason = "the reader of calendars makes them")]
+pub use calendar::CalendarShift;
+pub use calendar::CalendarShifts;
+pub use holders::Holder;
+#[cfg(test)]
+pub use holders::Why;
+pub use overrides::{DutyOverride, OverrideId, OverrideKind, OverrideScope};
 pub use rotation::{MemberList, Rotation, RotationId, Shift};
+pub use rules::OnCallRules;

@@ -100,7 +100,7 @@ impl FromStr for OverrideKind {
 
 /// What it is an exception to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
+pub enum OverrideScope {
     /// This rotation, on whatever line it is used.
     Rotation(RotationId),
     /// This role of this line; `None`: of numbers that are not listed.
@@ -109,11 +109,22 @@ pub enum Scope {
     Everywhere,
 }
 
+impl fmt::Display for OverrideScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rotation(id) => write!(f, "rotation {id}"),
+            Self::Role { line: Some(line), role } => write!(f, "{role} of {line}"),
+            Self::Role { line: None, role } => write!(f, "{role} of numbers that are not listed"),
+            Self::Everywhere => f.write_str("everything"),
+        }
+    }
+}
+
 /// One exception.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Override {
+pub struct DutyOverride {
     pub id: OverrideId,
-    pub scope: Scope,
+    pub scope: OverrideScope,
     pub kind: OverrideKind,
     pub contact: ContactId,
     pub from: Timestamp,
@@ -123,11 +134,13 @@ pub struct Override {
     /// Who made it, as the log names them.
     pub by: String,
     pub made_at: Timestamp,
+    /// What it came from, so that it is made once: an idempotency key, or a record of another system.
+    pub source: Option<String>,
     /// When it was withdrawn, and by whom; from then on it is as if it had never been.
     pub withdrawn: Option<(Timestamp, String)>,
 }
 
-impl Override {
+impl DutyOverride {
     /// Whether it counts at this moment.
     pub fn is_in_force(&self, at: Timestamp) -> bool {
         self.from <= at && at < self.until && self.withdrawn.is_none()
@@ -140,50 +153,59 @@ impl Override {
 }
 
 /// The overrides that are in force at one moment.
-pub(super) struct InForce<'a>(Vec<&'a Override>);
+pub(super) struct OverridesInForce<'a>(Vec<&'a DutyOverride>);
 
-impl<'a> InForce<'a> {
-    pub(super) fn of(all: &'a [Override], at: Timestamp) -> Self {
+impl<'a> OverridesInForce<'a> {
+    pub(super) fn of(all: &'a [DutyOverride], at: Timestamp) -> Self {
         Self(all.iter().filter(|o| o.is_in_force(at)).collect())
     }
 
     /// Whether this contact is away from what this scope means.
-    pub(super) fn is_away(&self, contact: &ContactId, scope: &Scope) -> bool {
+    pub(super) fn is_away(&self, contact: &ContactId, scope: &OverrideScope) -> bool {
         self.away(contact, scope).next().is_some()
     }
 
-    fn away(&self, contact: &ContactId, scope: &Scope) -> impl Iterator<Item = &'a Override> {
-        let is = move |o: &&&'a Override| o.kind == OverrideKind::Away && &o.contact == contact && o.reaches(scope);
+    fn away(&self, contact: &ContactId, scope: &OverrideScope) -> impl Iterator<Item = &'a DutyOverride> {
+        let is = move |o: &&&'a DutyOverride| o.kind == OverrideKind::Away && &o.contact == contact && o.reaches(scope);
         self.0.iter().filter(is).copied()
     }
 
     /// The newest of those who take what this scope means. One that its contact has outdated by being away later is none.
-    pub(super) fn newest_take(&self, scope: &Scope, is_known: impl Fn(&ContactId) -> bool) -> Option<&'a Override> {
+    pub(super) fn newest_take(
+        &self,
+        scope: &OverrideScope,
+        is_known: impl Fn(&ContactId) -> bool,
+    ) -> Option<&'a DutyOverride> {
         let all = self.that_join(OverrideKind::Take, scope, is_known);
         all.into_iter().max_by(|a, b| a.age().cmp(&b.age()))
     }
 
     /// Those who hold it besides, in the order in which they were made.
-    pub(super) fn adds(&self, scope: &Scope, is_known: impl Fn(&ContactId) -> bool) -> Vec<&'a Override> {
+    pub(super) fn adds(&self, scope: &OverrideScope, is_known: impl Fn(&ContactId) -> bool) -> Vec<&'a DutyOverride> {
         let mut all = self.that_join(OverrideKind::Add, scope, is_known);
         all.sort_by(|a, b| a.age().cmp(&b.age()));
         all
     }
 
-    fn that_join(&self, kind: OverrideKind, scope: &Scope, is_known: impl Fn(&ContactId) -> bool) -> Vec<&'a Override> {
-        let outdated = |o: &Override| self.away(&o.contact, scope).any(|away| away.age() > o.age());
-        let is = |o: &&Override| o.kind == kind && o.reaches(scope) && is_known(&o.contact) && !outdated(o);
+    fn that_join(
+        &self,
+        kind: OverrideKind,
+        scope: &OverrideScope,
+        is_known: impl Fn(&ContactId) -> bool,
+    ) -> Vec<&'a DutyOverride> {
+        let outdated = |o: &DutyOverride| self.away(&o.contact, scope).any(|away| away.age() > o.age());
+        let is = |o: &&DutyOverride| o.kind == kind && o.reaches(scope) && is_known(&o.contact) && !outdated(o);
         self.0.iter().copied().filter(is).collect()
     }
 }
 
-impl Override {
+impl DutyOverride {
     /// Whether it is about what this scope means.
-    pub fn reaches(&self, scope: &Scope) -> bool {
+    pub fn reaches(&self, scope: &OverrideScope) -> bool {
         match (&self.scope, scope) {
-            (Scope::Everywhere, _) => true,
-            (Scope::Rotation(own), Scope::Rotation(other)) => own == other,
-            (Scope::Role { line, role }, Scope::Role { line: other_line, role: other }) => {
+            (OverrideScope::Everywhere, _) => true,
+            (OverrideScope::Rotation(own), OverrideScope::Rotation(other)) => own == other,
+            (OverrideScope::Role { line, role }, OverrideScope::Role { line: other_line, role: other }) => {
                 line == other_line && role.as_str().eq_ignore_ascii_case(other.as_str())
             }
             _ => false,

@@ -97,11 +97,6 @@ pub struct Shift<'a> {
 }
 
 impl Rotation {
-    /// The IANA name of its zone, for people.
-    pub fn zone_name(&self) -> &str {
-        self.zone.iana_name().unwrap_or("UTC")
-    }
-
     /// The turn of this moment, whatever the hours. `None`: before the start, on a day without a turn, or no list.
     pub fn shift_at(&self, at: Timestamp) -> Option<Shift<'_>> {
         let date = self.duty_date(at)?;

@@ -10,7 +10,7 @@ use crate::domain::team::{Contact, Directory, Line, TeamEntry, TeamRole, TeamWho
 use crate::domain::types::{ContactId, Role, Timestamp};
 use crate::testing::fixtures;
 
-fn at(text: &str) -> Timestamp {
+pub(super) fn at(text: &str) -> Timestamp {
     text.parse().expect(text)
 }
 
@@ -18,19 +18,19 @@ fn zone(name: &str) -> TimeZone {
     TimeZone::get(name).expect(name)
 }
 
-fn clock(text: &str) -> Time {
+pub(super) fn clock(text: &str) -> Time {
     crate::domain::hours::time(text).expect(text)
 }
 
-fn date(text: &str) -> Date {
+pub(super) fn date(text: &str) -> Date {
     text.parse().expect(text)
 }
 
-fn id(text: &str) -> ContactId {
+pub(super) fn id(text: &str) -> ContactId {
     text.parse().expect(text)
 }
 
-fn role(text: &str) -> Role {
+pub(super) fn role(text: &str) -> Role {
     text.parse().expect(text)
 }
 
@@ -207,8 +207,15 @@ fn turn(name: &str, of: &str) -> TeamEntry {
     TeamEntry { who: TeamWho::Rotation(name.parse().expect("id")), ..TeamEntry::of(id("nobody"), role(of)) }
 }
 
-fn exception(n: u128, kind: OverrideKind, scope: Scope, who: &str, from: &str, until: &str) -> Override {
-    Override {
+pub(super) fn exception(
+    n: u128,
+    kind: OverrideKind,
+    scope: OverrideScope,
+    who: &str,
+    from: &str,
+    until: &str,
+) -> DutyOverride {
+    DutyOverride {
         id: OverrideId::from_uuid(uuid::Uuid::from_u128(n)),
         scope,
         kind,
@@ -218,16 +225,17 @@ fn exception(n: u128, kind: OverrideKind, scope: Scope, who: &str, from: &str, u
         note: String::new(),
         by: "office".into(),
         made_at: Timestamp::from_millis(i64::try_from(n).expect("small")),
+        source: None,
         withdrawn: None,
     }
 }
 
-fn of_rotation(name: &str) -> Scope {
-    Scope::Rotation(name.parse().expect("id"))
+fn of_rotation(name: &str) -> OverrideScope {
+    OverrideScope::Rotation(name.parse().expect("id"))
 }
 
 /// Night and day of one line in this zone, a backup with hours, an owner as the fallback.
-fn directory(place: &str) -> Directory {
+pub(super) fn directory(place: &str) -> Directory {
     let mut night = rotation("night", place, "08:00", 7, "2026-10-05", "sam ana+joe lee");
     night.hours = Some(Hours::read(["mon-thu 17:00-08:00", "fri 17:00-mon 08:00"]).expect("hours"));
     let mut day = rotation("day", place, "02:30", 1, "2026-10-05", "bo kim");
@@ -258,9 +266,9 @@ fn who(d: &Directory, of: &str, moment: &str) -> Vec<String> {
     told.iter().map(|h| h.contact.id.to_string()).collect()
 }
 
-const LA: &str = "America/Los_Angeles";
+pub(super) const LA: &str = "America/Los_Angeles";
 /// Friday evening in Los Angeles, in Lee's week.
-const FRIDAY: &str = "2026-11-28T04:00:00Z";
+pub(super) const FRIDAY: &str = "2026-11-28T04:00:00Z";
 
 #[test]
 fn a_rotation_holds_its_role_in_its_hours_alone_and_a_turn_may_be_of_two() {
@@ -292,7 +300,7 @@ fn the_newest_take_wins_who_was_added_joins_and_what_was_withdrawn_is_none() {
     assert_eq!(who(&d, "primary", FRIDAY), ["sam", "lee"]);
     d.overrides[1] = take(1, "gone");
     assert_eq!(who(&d, "primary", FRIDAY), ["ana", "joe", "lee"], "a contact that is not known takes nothing");
-    let scope = Scope::Role { line: Some("+18005550100".into()), role: role("Primary") };
+    let scope = OverrideScope::Role { line: Some("+18005550100".into()), role: role("Primary") };
     d.overrides = vec![take(2, "sam"), exception(1, OverrideKind::Take, scope, "olga", from, until)];
     assert_eq!(who(&d, "primary", FRIDAY), ["olga"], "of the role: in place of its whole team");
 }
@@ -301,7 +309,7 @@ fn the_newest_take_wins_who_was_added_joins_and_what_was_withdrawn_is_none() {
 fn who_is_away_is_passed_over_and_the_count_goes_on_as_it_was() {
     let (from, until) = ("2026-11-28T03:00:00Z", "2026-11-28T05:00:00Z");
     let mut d = directory(LA);
-    let away = |n, who: &str| exception(n, OverrideKind::Away, Scope::Everywhere, who, from, until);
+    let away = |n, who: &str| exception(n, OverrideKind::Away, OverrideScope::Everywhere, who, from, until);
     d.overrides = vec![away(1, "ana")];
     assert_eq!(who(&d, "primary", FRIDAY), ["joe"], "the other of a turn of two");
     d.overrides.push(away(2, "joe"));
@@ -329,7 +337,8 @@ fn a_fallback_holds_what_nobody_else_does() {
     assert_eq!(who(&d, "backup", saturday), ["olga"]);
     assert_eq!(d.holders(&d.lines[0], &role("backup"), at(saturday))[0].why, Why::Fallback);
     assert_eq!(who(&d, "backup", "2026-11-30T20:00:00Z").len(), 1, "a weekday has its own");
-    d.overrides = vec![exception(1, OverrideKind::Away, Scope::Everywhere, "olga", saturday, "2026-11-29T00:00:00Z")];
+    d.overrides =
+        vec![exception(1, OverrideKind::Away, OverrideScope::Everywhere, "olga", saturday, "2026-11-29T00:00:00Z")];
     assert!(who(&d, "backup", saturday).is_empty(), "nor who is away");
 }
 
@@ -370,11 +379,11 @@ fn the_spans_of_a_stretch_are_what_every_minute_says() {
         let (from, until) = (local(0, "12:00"), local(1, "20:00"));
         let mut d = directory(place);
         d.overrides = vec![
-            Override { from: local(0, "23:30"), until: local(1, "01:30"), ..take_of("night", 1, "bo") },
-            Override { from: local(1, "01:30"), until: local(1, "02:30"), ..take_of("night", 2, "sam") },
-            Override {
+            DutyOverride { from: local(0, "23:30"), until: local(1, "01:30"), ..take_of("night", 1, "bo") },
+            DutyOverride { from: local(1, "01:30"), until: local(1, "02:30"), ..take_of("night", 2, "sam") },
+            DutyOverride {
                 kind: OverrideKind::Away,
-                scope: Scope::Everywhere,
+                scope: OverrideScope::Everywhere,
                 from,
                 until: local(1, "02:00"),
                 ..take_of("night", 3, "kim")
@@ -405,7 +414,7 @@ fn the_spans_of_a_stretch_are_what_every_minute_says() {
     }
 }
 
-fn take_of(name: &str, n: u128, who: &str) -> Override {
+fn take_of(name: &str, n: u128, who: &str) -> DutyOverride {
     exception(n, OverrideKind::Take, of_rotation(name), who, "2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z")
 }
 
@@ -427,7 +436,7 @@ fn a_team_by_place_passes_over_who_is_away() {
     d.overrides = vec![exception(
         1,
         OverrideKind::Away,
-        Scope::Everywhere,
+        OverrideScope::Everywhere,
         "sam",
         "2026-11-28T03:00:00Z",
         "2026-11-28T05:00:00Z",

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::holders::Holder;
-use super::overrides::Scope;
+use super::overrides::OverrideScope;
 use crate::domain::team::{Directory, Line, TeamWho};
 use crate::domain::types::{ContactId, Role, Timestamp};
 
@@ -84,11 +84,11 @@ impl<'a> Boundaries<'a> {
         };
         let turns = rotations().filter_map(|r| r.next_boundary(after));
         let events = rotations().filter_map(|r| self.directory.calendars.get(&r.id)?.next_boundary(after));
-        let role = Scope::Role { line: self.line.number.clone(), role: self.role.clone() };
-        let is_ours = |scope: &Scope| match scope {
-            Scope::Rotation(id) => rotations().any(|r| &r.id == id),
-            Scope::Everywhere => true,
-            Scope::Role { .. } => false,
+        let role = OverrideScope::Role { line: self.line.number.clone(), role: self.role.clone() };
+        let is_ours = |scope: &OverrideScope| match scope {
+            OverrideScope::Rotation(id) => rotations().any(|r| &r.id == id),
+            OverrideScope::Everywhere => true,
+            OverrideScope::Role { .. } => false,
         };
         let ours = self.directory.overrides.iter().filter(|o| o.withdrawn.is_none());
         let ours = ours.filter(|o| o.reaches(&role) || is_ours(&o.scope));

@@ -222,7 +222,7 @@ pub fn recipients(new: &NewCall, directory: &Directory, line: &Line, step: usize
     let mut all: Vec<Recipient> = Vec::new();
     for holder in roles.iter().flat_map(|r| directory.holders(line, r, at)) {
         if !all.iter().any(|r| r.contact == holder.contact.id) {
-            all.push(holder.contact.recipient());
+            all.push(holder.recipient(directory));
         }
     }
     all

@@ -276,7 +276,7 @@ fn record_id(record: &str) -> Option<ContactId> {
 }
 
 /// A text without blanks around it, also out of a list of one.
-pub(super) fn text(cell: &Cell) -> &str {
+pub(crate) fn text(cell: &Cell) -> &str {
     match cell {
         Cell::Text(text) => text.trim(),
         Cell::Other(value) => match value.as_array().map(Vec::as_slice) {

@@ -20,6 +20,8 @@ mod mail;
 mod mail_channels;
 mod merge;
 mod mirror;
+mod oncall;
+mod oncall_table;
 mod one_phone_call;
 mod outbox;
 mod pages;

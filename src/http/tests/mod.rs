@@ -7,6 +7,7 @@ mod helpers;
 mod intake;
 mod limits;
 mod links;
+mod oncall;
 mod phone_calls;
 mod voice;
 mod webhooks;

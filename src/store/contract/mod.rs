@@ -6,6 +6,7 @@ pub(crate) mod clocks;
 pub(crate) mod fixtures;
 pub(crate) mod lists;
 pub(crate) mod mirror;
+pub(crate) mod overrides;
 pub(crate) mod phone_calls;
 pub(crate) mod queues;
 pub(crate) mod replies;
@@ -61,6 +62,8 @@ macro_rules! whole_contract {
             alerts::what_waits_for_another_system_is_found_by_age_and_hurried,
             lists::figures_count_what_is,
             lists::a_copy_of_contacts_is_replaced_whole_and_forgotten,
+            overrides::one_is_made_once_and_withdrawn_once_and_every_change_is_seen,
+            overrides::who_held_a_role_is_read_by_its_moment_and_never_changed,
             mirror::what_the_mirror_lacks_is_due_with_its_newest_state_until_that_is_told,
             mirror::what_was_written_is_read_back_until_it_is_proven,
             mirror::what_is_refused_is_parked_until_a_newer_state_comes,

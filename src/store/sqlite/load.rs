@@ -464,6 +464,7 @@ pub(super) fn attempt_from(row: &Row<'_>, call: &CallId) -> Result<Attempt, Stor
             phone: rows::phone("attempts.phone", str_at(row, 10)?)?,
             channel,
             email: maybe_str_at(row, 39)?.map(|t| rows::parsed("attempts.address", t)).transpose()?,
+            why: row.get(40)?,
         },
         sender: maybe_str_at(row, 11)?.map(|t| rows::parsed("attempts.sender", t)).transpose()?,
         state: rows::word("attempts.state", AttemptState::from_word(str_at(row, 12)?))?,
@@ -493,7 +494,7 @@ pub(super) fn attempt_from(row: &Row<'_>, call: &CallId) -> Result<Attempt, Stor
         clock_steps_ms: row.get(36)?,
         due_at: rows::time(row.get(37)?),
         replied: row.get(38)?,
-        trace: PhoneTrace { sip: row.get::<_, Option<u32>>(40)?.map(SipCode), rang: row.get(41)?, asked: row.get(42)? },
+        trace: PhoneTrace { sip: row.get::<_, Option<u32>>(41)?.map(SipCode), rang: row.get(42)?, asked: row.get(43)? },
     })
 }
 

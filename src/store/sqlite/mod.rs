@@ -29,6 +29,7 @@ mod mirror;
 mod open;
 mod orphans;
 mod outbox;
+mod overrides;
 #[cfg(test)]
 pub(crate) mod page_damage;
 mod phone_calls;

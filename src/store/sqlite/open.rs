@@ -30,7 +30,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0008_channels.sql"),
     include_str!("migrations/0009_report_mails.sql"),
     include_str!("migrations/0010_voice.sql"),
-    include_str!("migrations/0011_phone_trace.sql"),
+    include_str!("migrations/0011_oncall.sql"),
+    include_str!("migrations/0012_phone_trace.sql"),
 ];
 /// Marks our files among SQLite's (`PRAGMA application_id`): "disp".
 const APPLICATION_ID: i64 = 0x6469_7370;

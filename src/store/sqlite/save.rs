@@ -274,6 +274,7 @@ fn insert_attempt(conn: &Connection, call: &Call, a: &Attempt) -> Result<(), Sto
         rows::millis(a.due_at),
         a.replied,
         a.recipient.email.as_ref().map(|e| e.as_str()),
+        a.recipient.why,
         a.trace.sip.map(|c| c.0),
         a.trace.rang,
         a.trace.asked,

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Value, json};
 
 use super::open::{self, Use};
-use super::{file, save, synced_contacts};
+use super::{file, overrides, save, synced_contacts};
 use crate::domain::alert::{Severity, SinkTarget};
 use crate::domain::log::{LogEntry, LogKind};
 use crate::domain::settings::{Basis, NewSettings, SettingsNumber, SettingsRow, Target};
@@ -12,10 +12,11 @@ use crate::domain::types::{Actor, Timestamp};
 use crate::store::{Location, Peeked, StoreError, StoreSettings, rows};
 
 const NEWEST: &str = "SELECT number, document, places, actor, role, at FROM settings ORDER BY number DESC LIMIT 1";
-const BASIS: &str = "SELECT (SELECT max(number) FROM settings), (SELECT read_at FROM roster WHERE slot = 1)";
+const BASIS: &str = "SELECT (SELECT max(number) FROM settings), (SELECT read_at FROM roster WHERE slot = 1),
+    (SELECT max(changed) FROM overrides)";
 /// The basis, and whether there is anything at all in the tables that most decisions find empty.
 const SURROUNDINGS: &str = "SELECT (SELECT max(number) FROM settings), (SELECT read_at FROM roster WHERE slot = 1),
-    EXISTS (SELECT 1 FROM breakers), EXISTS (SELECT 1 FROM opt_outs)";
+    (SELECT max(changed) FROM overrides), EXISTS (SELECT 1 FROM breakers), EXISTS (SELECT 1 FROM opt_outs)";
 const TARGETS: &str = "SELECT name, min FROM targets ORDER BY name";
 const INSERT: &str = "INSERT INTO settings (number, document, places, actor, role, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const UPDATE_PLACES: &str = "UPDATE settings SET places = ?2 WHERE number = ?1";
@@ -44,9 +45,13 @@ pub(super) fn newest(conn: &Connection) -> Result<Option<SettingsRow>, StoreErro
 
 /// What decisions are based on now; read in the transaction that decides.
 pub(super) fn basis(conn: &Connection) -> Result<Basis, StoreError> {
-    let found: (Option<i64>, Option<i64>) =
-        conn.prepare_cached(BASIS)?.query_row([], |r| Ok((r.get(0)?, r.get(1)?)))?;
-    Ok(Basis { settings: found.0.map(SettingsNumber), contacts: found.1.map(Timestamp::from_millis) })
+    Ok(conn.prepare_cached(BASIS)?.query_row([], basis_of)?)
+}
+
+fn basis_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Basis> {
+    let (settings, contacts): (Option<i64>, Option<i64>) = (row.get(0)?, row.get(1)?);
+    let (settings, contacts) = (settings.map(SettingsNumber), contacts.map(Timestamp::from_millis));
+    Ok(Basis { settings, contacts, overrides: row.get(2)? })
 }
 
 /// What surrounds a decision, asked once: where a table is empty, no row of it is looked for.
@@ -59,12 +64,7 @@ pub(super) struct Surroundings {
 /// Read in the transaction that decides.
 pub(super) fn surroundings(conn: &Connection) -> Result<Surroundings, StoreError> {
     let read = |r: &rusqlite::Row<'_>| {
-        let (settings, contacts): (Option<i64>, Option<i64>) = (r.get(0)?, r.get(1)?);
-        Ok(Surroundings {
-            basis: Basis { settings: settings.map(SettingsNumber), contacts: contacts.map(Timestamp::from_millis) },
-            has_breakers: r.get(2)?,
-            has_opt_outs: r.get(3)?,
-        })
+        Ok(Surroundings { basis: basis_of(r)?, has_breakers: r.get(3)?, has_opt_outs: r.get(4)? })
     };
     Ok(conn.prepare_cached(SURROUNDINGS)?.query_row([], read)?)
 }
@@ -159,5 +159,7 @@ pub(super) fn peek(options: &StoreSettings) -> Result<Peeked, StoreError> {
     if !open::is_ours(&conn, options) {
         return Ok(Peeked::default());
     }
-    Ok(Peeked { settings: newest(&conn)?, contacts: synced_contacts::read(&conn).ok().flatten() })
+    let overrides = overrides::ending_after(&conn, Timestamp::from_millis(0)).unwrap_or_default();
+    let contacts = synced_contacts::read(&conn).ok().flatten();
+    Ok(Peeked { settings: newest(&conn)?, contacts, overrides, basis: basis(&conn)? })
 }

@@ -16,12 +16,12 @@ macro_rules! attempt_columns {
         "id, call_id, number, kind, channel, provider, round, step, contact, name, phone, sender, state, priority, body, \
          segments, created_at, not_before, expires_at, claimed_by, sent_at, tries, callback, sid, message_status, \
          error_code, result, repeats, finished_at, decided_at, poll_at, polls, conflict, class, provider_at, provider_after, \
-         clock_steps_ms, due_at, replied, address, sip, rang, words_asked"
+         clock_steps_ms, due_at, replied, address, why, sip, rang, words_asked"
     };
 }
 pub(super) use attempt_columns;
 /// How many they are: what a statement selects behind them begins here.
-pub(super) const ATTEMPT_COLUMNS: usize = 43;
+pub(super) const ATTEMPT_COLUMNS: usize = 44;
 
 pub(super) const CALL: &str = concat!("SELECT ", call_columns!(), " FROM calls WHERE id = ?1");
 pub(super) const NOTICES: &str = "SELECT round, step, contact FROM notices WHERE call_id = ?1 ORDER BY ordinal";
@@ -80,7 +80,7 @@ pub(super) const INSERT_ATTEMPT: &str = concat!(
     "INSERT INTO attempts (",
     attempt_columns!(),
     ", call_open, lane) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, \
-     ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, ?45)"
+     ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, ?45, ?46)"
 );
 /// The line of a call was put right, or an answer went by another sender than the number that was written to.
 pub(super) const MOVE_QUEUE: &str = "UPDATE attempts SET lane = ?2 WHERE id = ?1 AND lane <> ?2";

@@ -13,7 +13,8 @@ use crate::domain::change::{Change, Effect};
 use crate::domain::event::Load;
 use crate::store::contract::fixtures::{always, at, attempt_id, call, edit, entry, id, put, stored};
 use crate::store::{
-    Control as _, Ledger as _, Store as _, StoreError, StoreMode, StoreSettings, Upkeep as _, Views as _,
+    Control as _, DutyChange, Ledger as _, Overrides as _, Store as _, StoreError, StoreMode, StoreSettings,
+    Upkeep as _, Views as _,
 };
 use crate::testing::alert_key;
 
@@ -60,6 +61,11 @@ async fn the_log_only_grows_and_nothing_that_counts_is_deleted() {
     let (dir, store) = fresh();
     put(&store, call("c", at(0))).await.expect("put");
     store.append_log(vec![entry(Some("c"), at(1), "one")]).await.expect("log");
+    let made = crate::store::contract::overrides::exception(1, 0, 10);
+    store.make_override(&made).await.expect("made");
+    store.withdraw_override(&made.id, "office", at(1)).await.expect("withdrawn");
+    let kept = DutyChange { line: None, role: "primary".parse().expect("role"), since: at(0), holders: Vec::new() };
+    store.keep_duty_changes(&[kept], at(0)).await.expect("kept");
     let raw = raw(dir.path());
     for (sql, safeguard) in [
         ("UPDATE log SET message = 'other'", "log_is_never_changed"),
@@ -67,6 +73,26 @@ async fn the_log_only_grows_and_nothing_that_counts_is_deleted() {
         ("DELETE FROM attempts", "attempt_is_never_deleted"),
         ("DELETE FROM notices", "notice_is_never_deleted"),
         ("DELETE FROM calls", "call_is_never_deleted"),
+        ("DELETE FROM overrides", "override_is_never_deleted"),
+        ("UPDATE overrides SET until_at = until_at + 1", "override_is_never_edited"),
+        ("UPDATE overrides SET withdrawn_at = 2, withdrawn_by = 'x'", "override_is_withdrawn_once"),
+        (
+            "INSERT INTO overrides SELECT 'x', rotation, line, role, 'swap', contact, 1, 2, '', '', 1, NULL, NULL, NULL, 99 FROM overrides",
+            "override_kind_is_known",
+        ),
+        (
+            "INSERT INTO overrides SELECT 'x', rotation, line, role, kind, contact, 2, 2, '', '', 1, NULL, NULL, NULL, 99 FROM overrides",
+            "override_ends_after_it_begins",
+        ),
+        (
+            "INSERT INTO overrides SELECT 'x', 'night', '', 'primary', kind, contact, 1, 2, '', '', 1, NULL, NULL, NULL, 99 FROM overrides",
+            "override_is_of_a_rotation_or_a_role",
+        ),
+        (
+            "INSERT INTO overrides SELECT 'x', NULL, NULL, NULL, 'take', contact, 1, 2, '', '', 1, NULL, NULL, NULL, 99 FROM overrides",
+            "override_of_everything_is_away",
+        ),
+        ("UPDATE duty_history SET holders = '[]'", "duty_history_is_never_edited"),
         ("UPDATE calls SET status = 'LOST'", "call_status_is_known"),
         ("UPDATE calls SET muted = 2", "call_muted_is_a_truth"),
         ("UPDATE calls SET next_step = -1", "call_counts_are_not_negative"),
@@ -366,7 +392,7 @@ async fn a_store_of_the_other_mode_or_a_newer_version_is_refused() {
     );
     raw(dir.path()).execute_batch("PRAGMA user_version = 99").expect("newer");
     let newer = SqliteStore::open(options(dir.path())).map(drop);
-    assert!(matches!(newer, Err(StoreError::Newer { found: 99, known: 11, .. })), "{newer:?}");
+    assert!(matches!(newer, Err(StoreError::Newer { found: 99, known: 12, .. })), "{newer:?}");
 }
 
 #[tokio::test]

@@ -3,6 +3,26 @@
 use super::*;
 
 impl Play {
+    /// What was committed before its engine died is there, once; what was not is not there in part.
+    fn judge_overrides(&self, row: &mut Row) {
+        let listed = self.stage.get("/api/oncall/overrides");
+        let all = listed["overrides"].as_array().expect("exceptions");
+        for n in 0..self.kills {
+            let note = format!("swap {n}");
+            let mine: Vec<&Value> = all.iter().filter(|o| text(o, "note") == note).collect();
+            let withdrawn = mine.iter().filter(|o| o["withdrawnAt"].is_string()).count();
+            let want = match self.job.point {
+                "override.before-commit" => (0, 0),
+                "override.committed" | "withdrawal.before-commit" => (1, 0),
+                _ => (1, 1),
+            };
+            if (mine.len(), withdrawn) != want {
+                row.lost += 1;
+                row.wrong.push(format!("{note}: {} made and {withdrawn} withdrawn, not {want:?}", mine.len()));
+            }
+        }
+    }
+
     /// Starts the engine once more, lets everything come to rest, and holds the ledger against the store.
     pub(super) fn judge(self) -> Row {
         let scene = Scene::of(self.job.point);
@@ -76,6 +96,9 @@ impl Play {
         if stories.len() != self.calls.len() {
             row.lost += 1;
             row.wrong.push(format!("{} calls were handed over, {} are there", self.calls.len(), stories.len()));
+        }
+        if scene == Scene::Override {
+            self.judge_overrides(&mut row);
         }
         self.judge_alerts(&mut row);
         if scene == Scene::CallList {

@@ -1,4 +1,4 @@
--- Version 11: what is known of a phone call besides its status: its carrier's code, whether a phone rang, and whether the provider
+-- Version 12: what is known of a phone call besides its status: its carrier's code, whether a phone rang, and whether the provider
 -- asked us what to say. Until now these stood in the words for people alone.
 ALTER TABLE attempts ADD COLUMN sip INTEGER;
 ALTER TABLE attempts ADD COLUMN rang INTEGER NOT NULL DEFAULT 0;

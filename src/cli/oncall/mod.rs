@@ -1,7 +1,13 @@
-//! `oncall`: who would be told, for a line and level, now or at a time.
+//! `oncall`: who would be told, for a line and level, now or at a time; until when, why, and who is next.
+//!
+//! `--from` and `--until` list a stretch of time; the commands below it check what is ahead and make exceptions.
 //!
 //! Read from the configuration and the copy of Airtable's contacts that the engine keeps in the store; opt-outs come from the
 //! store where there is one. Nothing is written.
+
+mod check;
+mod exceptions;
+mod spans;
 
 use std::time::Duration;
 
@@ -10,11 +16,14 @@ use serde_json::{Value, json};
 use crate::domain::PhoneNumber;
 use crate::domain::Timestamp;
 use crate::domain::attempt::Channel;
+use crate::domain::oncall::holders::shown;
+use crate::domain::oncall::outlook::{AHEAD, Outlook, outlook};
 use crate::domain::phone::masked;
 use crate::domain::policy::Policy;
 use crate::domain::team::{Directory, Line};
 use crate::domain::types::{ContactId, Role};
-use crate::store::{self, OptOutLine};
+use crate::engine::oncall::{json as shapes, zone_of_line};
+use crate::store::{self, DutyChange, OptOutLine};
 
 use super::app::{App, NoStore};
 use super::decide::there_are;
@@ -23,9 +32,14 @@ use super::exit::ExitStatus;
 use super::output::{Output, Table};
 use super::report::CliError;
 
-/// Which line and level, and when.
+pub(super) use check::{gaps_ahead, warn_of_gaps};
+
+/// Which line and level, and when; or what else to do.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    what: Option<OncallCommand>,
     /// The number that customers dial [default: the shop's own line]
     #[arg(long, value_name = "NUMBER")]
     line: Option<String>,
@@ -35,6 +49,40 @@ pub(crate) struct Args {
     /// As of this RFC 3339 time [default: now]
     #[arg(long, value_name = "TIME", value_parser = super::parse::time)]
     at: Option<Timestamp>,
+    /// Only this role [default: those of the ladder]
+    #[arg(long, value_name = "ROLE")]
+    role: Option<Role>,
+    /// List who is on call from this time on: 17:00, 2026-11-28, or RFC 3339
+    #[arg(long, value_name = "TIME", conflicts_with = "at")]
+    from: Option<String>,
+    /// The list ends at this time [default: a week later]
+    #[arg(long, value_name = "TIME", conflicts_with = "at")]
+    until: Option<String>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum OncallCommand {
+    /// Look for gaps ahead; exit 1 where there is one
+    Check(check::CheckArgs),
+    /// Let somebody hold a rotation or a role for a time
+    Override(exceptions::OverrideArgs),
+    /// Let somebody hold nothing for a time: the next in turn does
+    Away(exceptions::AwayArgs),
+    /// Take an exception back
+    Withdraw(exceptions::WithdrawArgs),
+    /// List the exceptions that are not over
+    Overrides,
+}
+
+impl Args {
+    pub(crate) fn by(&self) -> Option<&str> {
+        match self.what.as_ref()? {
+            OncallCommand::Override(args) => args.by(),
+            OncallCommand::Away(args) => args.by(),
+            OncallCommand::Withdraw(args) => args.by(),
+            OncallCommand::Check(_) | OncallCommand::Overrides => None,
+        }
+    }
 }
 
 /// Somebody whom a step names.
@@ -110,6 +158,17 @@ struct Rung {
 }
 
 pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    match args.what {
+        Some(OncallCommand::Check(args)) => check::run(args, app, out).await,
+        Some(OncallCommand::Override(args)) => exceptions::make(args, app, out).await,
+        Some(OncallCommand::Away(args)) => exceptions::away(args, app, out).await,
+        Some(OncallCommand::Withdraw(args)) => exceptions::withdraw(args, app, out).await,
+        Some(OncallCommand::Overrides) => exceptions::list(app, out).await,
+        None => now(args, app, out).await,
+    }
+}
+
+async fn now(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
     let directory = &app.config.directory;
     let (line, unlisted) = directory.line(args.line.as_deref());
     if unlisted {
@@ -120,23 +179,111 @@ pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
         let what = format!("{:?} is no level of this line (--level)", args.level.trim());
         return Err(CliError::new(ExitStatus::Usage, what).hint(there_are("levels", levels.iter().map(String::as_str))));
     };
+    if args.from.is_some() || args.until.is_some() {
+        let stretch = spans::stretch(directory, line, (args.from.as_deref(), args.until.as_deref()), app.clock.now())?;
+        spans::show(directory, line, &asked_roles(&args, policy), stretch, out);
+        return Ok(ExitStatus::Done);
+    }
     let opt_outs = opt_outs(app).await?;
     let at = args.at.unwrap_or_else(|| app.clock.now());
     let rungs = rungs(directory, line, policy, at, &opt_outs);
     let everybody = rungs.iter().all(|r| r.found.notifies_somebody());
+    let past = kept(&args, app, line, policy).await?;
+    let first = match &args.role {
+        Some(role) => vec![role.clone()],
+        None => policy.steps.first().map(|s| s.notify.clone()).unwrap_or_default(),
+    };
+    let outlooks = |roles: &[Role]| -> Vec<Outlook<'_>> {
+        roles.iter().map(|role| outlook(directory, line, role, at, AHEAD)).collect()
+    };
     if out.is_json() {
         let mut document = document(line, policy, at, &rungs);
         if let Some(map) = document.as_object_mut() {
             map.insert("roster".into(), app.synced_contacts_document());
+            let (holders, next) = shapes::outlook(directory, &outlooks(&first));
+            let recorded = |change: &DutyChange| {
+                change
+                    .holders
+                    .iter()
+                    .map(|h| json!({ "contact": h.contact, "until": null, "why": h.why }))
+                    .collect::<Vec<_>>()
+            };
+            let of_first =
+                past.iter().filter(|c| first.iter().any(|r| r.as_str().eq_ignore_ascii_case(c.role.as_str())));
+            let of_then: Vec<Value> = of_first.flat_map(recorded).collect();
+            map.insert("holders".into(), if past.is_empty() { holders } else { of_then.into() });
+            map.insert("next".into(), next);
+            map.insert("source".into(), if past.is_empty() { "computed" } else { "log" }.into());
         }
         out.document(&document);
     } else {
         show(line, policy, at, &rungs, out);
+        if !out.is_csv() {
+            let roles = asked_roles(&args, policy);
+            show_holders(directory, line, &roles, &outlooks(&roles), out);
+            show_past(&past, args.at.is_some_and(|at| at < app.clock.now()), out);
+        }
         if let Some(age) = app.synced_contacts_age() {
             out.chat(&age);
         }
     }
     if everybody { Ok(ExitStatus::Done) } else { Ok(ExitStatus::No) }
+}
+
+/// The roles that are asked for: one, or all of the ladder.
+fn asked_roles(args: &Args, policy: &Policy) -> Vec<Role> {
+    if let Some(role) = &args.role {
+        return vec![role.clone()];
+    }
+    let mut all: Vec<Role> = Vec::new();
+    for role in policy.steps.iter().flat_map(|s| &s.notify) {
+        if !all.iter().any(|r| r.as_str().eq_ignore_ascii_case(role.as_str())) {
+            all.push(role.clone());
+        }
+    }
+    all
+}
+
+/// Who held the roles then, as it was kept at the time; nothing of a time that is to come.
+async fn kept(args: &Args, app: &App, line: &Line, policy: &Policy) -> Result<Vec<DutyChange>, CliError> {
+    let Some(at) = args.at.filter(|at| *at < app.clock.now()) else { return Ok(Vec::new()) };
+    let Some(store) = app.store_if_there().await? else { return Ok(Vec::new()) };
+    let mut all = Vec::new();
+    for role in asked_roles(args, policy) {
+        all.extend(store.duty_before(line.number.as_deref(), &role, at).await?);
+    }
+    Ok(all)
+}
+
+fn show_holders(directory: &Directory, line: &Line, roles: &[Role], of: &[Outlook<'_>], out: &mut Output) {
+    let zone = zone_of_line(directory, line.number.as_deref());
+    for (role, outlook) in roles.iter().zip(of) {
+        let mut said = Vec::new();
+        for (holder, until) in &outlook.holders {
+            let until = until.map(|at| format!(" until {}", shown(at, &zone))).unwrap_or_default();
+            said.push(format!("{}{until} ({})", holder.contact.id, holder.why.describe(directory)));
+        }
+        let now = if said.is_empty() { "nobody".to_owned() } else { said.join(", ") };
+        let next = outlook.next.as_ref().map(|span| {
+            let ids: Vec<ContactId> = span.contacts().into_iter().cloned().collect();
+            format!("; from {} on {}", shown(span.from, &zone), exceptions::names(&ids))
+        });
+        out.line(&format!("{role}: {now}{}", next.unwrap_or_default()));
+    }
+}
+
+fn show_past(past: &[DutyChange], is_past: bool, out: &mut Output) {
+    if !is_past {
+        return;
+    }
+    if past.is_empty() {
+        out.line("computed from what is configured now: nothing was kept of that time");
+    }
+    for change in past {
+        let who: Vec<String> = change.holders.iter().map(|h| format!("{} ({})", h.contact, h.why)).collect();
+        let who = if who.is_empty() { "nobody".to_owned() } else { who.join(", ") };
+        out.line(&format!("as it was kept: {} was {who}, since {}", change.role, out.time(change.since)));
+    }
 }
 
 /// A dialled number that is no configured line is warned of; what cannot be one is refused.

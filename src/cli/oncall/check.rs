@@ -1,0 +1,119 @@
+//! `oncall check`: gaps ahead, holders who cannot be told, what is probably not meant, and the next handoffs.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tracing::warn;
+
+use crate::config::empty_roles;
+use crate::domain::Timestamp;
+use crate::domain::oncall::holders::shown;
+use crate::domain::oncall::outlook::{Gap, gaps};
+use crate::domain::oncall::warnings::{handoffs, warnings};
+use crate::domain::team::{Contact, Directory, Line};
+use crate::engine::apply::Core;
+use crate::engine::oncall::{gap_said, json as shapes};
+use crate::store::OptOutLine;
+
+use super::super::app::App;
+use super::super::exit::ExitStatus;
+use super::super::output::{Output, Table};
+use super::super::report::CliError;
+use super::exceptions::names;
+use super::{is_opted_out, opt_outs};
+
+/// How many handoffs of a rotation are shown.
+const HANDOFFS: usize = 3;
+/// How many gaps a start names.
+const GAPS_SAID: usize = 10;
+const DAY: u64 = 86_400;
+
+/// How far is looked.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CheckArgs {
+    /// So many days ahead [default: [oncall] look_ahead]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=366))]
+    days: Option<u64>,
+}
+
+/// Gaps of these days, with those whose holders take no texts.
+pub(in crate::cli) fn gaps_ahead(
+    directory: &Directory,
+    from: Timestamp,
+    ahead: Duration,
+    opt_outs: &[OptOutLine],
+) -> Vec<Gap> {
+    let reachable = |line: &Line, contact: &Contact| {
+        let sender = directory.sender(line).map(crate::domain::types::Sender::as_str);
+        !is_opted_out(&contact.phone, sender, opt_outs)
+    };
+    gaps(directory, from, from.plus(ahead), &reachable)
+}
+
+/// What a start warns of: gaps ahead, and what is probably not meant.
+pub(in crate::cli) async fn warn_of_gaps(core: &Core) -> Result<(), CliError> {
+    let (directory, now, ahead) = (core.directory(), core.clock.now(), core.rules().oncall.look_ahead);
+    let opt_outs = core.store.opt_outs().await?;
+    let found = gaps_ahead(&directory, now, ahead, &opt_outs);
+    for gap in found.iter().take(GAPS_SAID) {
+        warn!("{}", gap_said(&directory, gap, now.plus(ahead)));
+    }
+    if found.len() > GAPS_SAID {
+        warn!("and {} more gaps: see `dispatchctl oncall check`", found.len() - GAPS_SAID);
+    }
+    for said in warnings(&directory, now, now.plus(ahead)) {
+        warn!("{said}");
+    }
+    Ok(())
+}
+
+pub(super) async fn run(args: CheckArgs, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    let directory = &app.config.directory;
+    let now = app.clock.now();
+    let ahead = args.days.map_or(app.config.oncall.look_ahead, |days| Duration::from_secs(days * DAY));
+    let opt_outs = opt_outs(app).await?;
+    let found = gaps_ahead(directory, now, ahead, &opt_outs);
+    let never: Vec<String> = empty_roles(directory).into_iter().map(|role| role.said).collect();
+    let warnings: Vec<String> = never.iter().cloned().chain(warnings(directory, now, now.plus(ahead))).collect();
+    let status = if found.is_empty() && never.is_empty() { ExitStatus::Done } else { ExitStatus::No };
+    let next = directory.rotations.iter().map(|r| (r, handoffs(r, now, HANDOFFS)));
+    if out.is_json() {
+        let handoff = |(r, all): (&crate::domain::oncall::Rotation, Vec<_>)| -> Vec<Value> {
+            let one = |(at, members)| json!({ "rotation": r.id, "at": at, "members": members });
+            all.into_iter().map(one).collect()
+        };
+        let next: Vec<Value> = next.flat_map(handoff).collect();
+        let gaps: Vec<Value> = found.iter().map(shapes::gap).collect();
+        out.document(
+            &json!({ "from": now, "until": now.plus(ahead), "gaps": gaps, "warnings": warnings, "handoffs": next }),
+        );
+        return Ok(status);
+    }
+    let mut t = Table::new(&["FROM", "UNTIL", "LINE", "ROLE", "WHY"]);
+    for gap in &found {
+        let zone = crate::engine::oncall::zone_of_line(directory, gap.line.as_deref());
+        let line = gap.line.clone().unwrap_or_else(|| "not listed".to_owned());
+        t.row([shown(gap.from, &zone), shown(gap.until, &zone), line, gap.role.to_string(), gap.why()]);
+    }
+    if !found.is_empty() || out.is_csv() {
+        out.table(&t);
+    }
+    if out.is_csv() {
+        return Ok(status);
+    }
+    let days = ahead.as_secs() / DAY;
+    match found.len() {
+        0 => out.line(&format!("no gap in the next {days} days")),
+        1 => out.line(&format!("1 gap in the next {days} days")),
+        n => out.line(&format!("{n} gaps in the next {days} days")),
+    }
+    for (rotation, all) in next {
+        for (at, members) in all {
+            out.line(&format!("{}: {} begins at {}", rotation.id, names(&members), shown(at, &rotation.zone)));
+        }
+    }
+    for warning in &warnings {
+        out.note(&format!("warning: {warning}"));
+    }
+    Ok(status)
+}

@@ -1,0 +1,28 @@
+//! `[oncall]`: how far ahead gaps are looked for, and when they are warned of.
+
+use std::time::Duration;
+
+use super::forms::{DURATION_FORM, parse_duration, show_duration};
+use super::read::{Reader, Section};
+use crate::domain::oncall::OnCallRules;
+
+const GAP_FORM: &str = "a duration like \"72h\"";
+/// Nothing is looked for further ahead.
+const LOOK_AHEAD_MAX: Duration = Duration::from_secs(366 * 86_400);
+
+/// Reads `[oncall]`.
+pub(super) fn oncall(r: &mut Reader, root: &mut Section) -> OnCallRules {
+    let mut s = r.section(root, "oncall");
+    let default = OnCallRules::default();
+    let look_ahead = r.duration(&mut s, "look_ahead");
+    if let Some(found) = look_ahead.as_ref().filter(|f| f.value.is_zero() || f.value > LOOK_AHEAD_MAX) {
+        r.wrong(found.origin.clone(), &found.key, "is none, or longer than a year", DURATION_FORM);
+    }
+    let gap = r.list(&mut s, "gap_warning", GAP_FORM, parse_duration, |d| show_duration(*d));
+    r.finish(s);
+    let mut gap_warning: Vec<Duration> =
+        gap.map_or_else(|| default.gap_warning.clone(), |all| all.into_iter().map(|f| f.value).collect());
+    gap_warning.sort_by(|a, b| b.cmp(a));
+    gap_warning.dedup();
+    OnCallRules { look_ahead: look_ahead.map_or(default.look_ahead, |f| f.value), gap_warning }
+}

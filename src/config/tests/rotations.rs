@@ -1,0 +1,128 @@
+//! Rotations, and teams that name them.
+
+use super::*;
+use crate::domain::team::TeamWho;
+
+const PEOPLE: &str = r#"
+time_zone = "America/Los_Angeles"
+[[contacts]]
+id = "sam"
+phone = "+19495550101"
+role = "primary"
+[[contacts]]
+id = "ana"
+phone = "+19495550102"
+role = "backup"
+"#;
+
+fn load(text: &str) -> Bench {
+    Bench::new().toml(&format!("{PEOPLE}{text}"))
+}
+
+/// A rotation with these lines in place of the usual ones of their keys.
+fn rotation(lines: &str) -> String {
+    let usual = [
+        ("id", "\"night\""),
+        ("handoff", "\"08:00\""),
+        ("every", "\"1w\""),
+        ("starts", "\"2026-10-05\""),
+        ("members", "[\"sam\", \"ana\"]"),
+    ];
+    let named = |key: &str| lines.lines().any(|l| l.split('=').next().is_some_and(|k| k.trim() == key));
+    let rest: Vec<String> =
+        usual.iter().filter(|(key, _)| !named(key)).map(|(key, value)| format!("{key} = {value}")).collect();
+    format!("[[rotations]]\n{}\n{lines}\n", rest.join("\n"))
+}
+
+const LINE: &str = "[[lines]]\nnumber = \"+18005550100\"\nteam = [ { rotation = \"night\", role = \"primary\" }, \
+    { contact = \"ana\", role = \"primary\", fallback = true } ]\n";
+
+#[test]
+fn a_rotation_is_read_with_its_changes_and_a_team_names_it() {
+    let c = load(&format!(
+        "{LINE}{}[[rotations.changes]]\nstarts = \"2027-01-04\"\nmembers = [[\"ana\", \"sam\"]]\n[oncall]\ngap_warning = [\"1h\", \"24h\"]",
+        rotation("hours = [\"mon-thu 17:00-08:00\", \"fri 17:00-mon 08:00\"]")
+    ))
+    .load();
+    let r = &c.directory.rotations[0];
+    assert_eq!((r.id.as_str(), r.period_days, r.lists.len()), ("night", 7, 2));
+    assert_eq!(r.zone.iana_name(), Some("America/Los_Angeles"), "the shop's");
+    assert_eq!(r.lists[1].members, vec![vec!["ana".parse().expect("id"), "sam".parse().expect("id")]]);
+    let team = c.directory.lines[0].team.as_ref().expect("a team");
+    assert_eq!(team[0].who, TeamWho::Rotation("night".parse().expect("id")));
+    assert!(team[1].fallback && !team[0].fallback);
+    assert_eq!(c.oncall.gap_warning.iter().map(|d| d.as_secs()).collect::<Vec<_>>(), [86_400, 3_600]);
+    assert_eq!(c.oncall.look_ahead.as_secs(), 14 * 86_400);
+}
+
+#[test]
+fn a_rotation_takes_the_zone_of_its_line_before_that_of_the_shop() {
+    let line = LINE.replace("team =", "time_zone = \"America/Denver\"\nteam =");
+    let c = load(&format!("{line}{}", rotation(""))).load();
+    assert_eq!(c.directory.rotations[0].zone.iana_name(), Some("America/Denver"));
+    let other = line.replace("0100", "0101").replace("Denver", "Chicago");
+    let errors = load(&format!("{line}{other}{}", rotation(""))).errors();
+    assert!(errors.contains("rotations[0].time_zone: is missing, and the lines that use it have several"), "{errors}");
+    let own = load(&format!("{line}{other}{}", rotation("time_zone = \"America/Phoenix\""))).load();
+    assert_eq!(own.directory.rotations[0].zone.iana_name(), Some("America/Phoenix"));
+    let none = Bench::new().toml(&format!("{}{LINE}{}", PEOPLE.replace("time_zone", "name"), rotation(""))).errors();
+    assert!(none.contains("dispatchctl.toml") && none.contains("rotations[0].time_zone: is missing"), "{none}");
+}
+
+#[test]
+fn what_is_wrong_with_a_rotation_is_named_with_its_key() {
+    for (label, lines, says) in [
+        ("unknown member", "members = [\"san\"]", &["rotations[0].members[0]", "there is no contact san", "sam"][..]),
+        ("no member", "members = []", &["rotations[0].members", "is empty"]),
+        ("an empty turn", "members = [[]]", &["rotations[0].members[0]", "names nobody"]),
+        ("a number as a member", "members = [3]", &["rotations[0].members[0]", "is an integer"]),
+        ("a zone", "time_zone = \"Pacific Standard Time\"", &["rotations[0].time_zone", "is not a time zone"]),
+        ("hours", "every = \"12h\"", &["rotations[0].every", "is not whole days or weeks"]),
+        ("no day", "every = \"0d\"", &["rotations[0].every", "is not whole days or weeks"]),
+        ("a handoff", "handoff = \"8am\"", &["rotations[0].handoff", "is no time of day"]),
+        ("a date", "starts = \"5 October\"", &["rotations[0].starts", "is not a date"]),
+        ("days of a week", "days = [\"mon\"]", &["rotations[0].days", "goes with every = \"1d\" alone"]),
+        ("a day", "days = [\"monday\"]\nevery = \"1d\"", &["rotations[0].days[0]", "is no day of the week"]),
+        (
+            "hours that overlap",
+            "hours = [\"mon-fri 17:00-08:00\", \"fri 17:00-mon 08:00\"]",
+            &["rotations[0].hours", "overlap"],
+        ),
+        ("a key", "member = [\"sam\"]", &["rotations[0].member", "did you mean `rotations[0].members`"]),
+    ] {
+        let errors = load(&format!("{LINE}{}", rotation(lines))).errors();
+        assert!(says.iter().all(|s| errors.contains(s)) && errors.contains("dispatchctl.toml:"), "{label}: {errors}");
+    }
+}
+
+#[test]
+fn ids_dates_and_names_of_teams_are_checked_against_each_other() {
+    let twice = load(&format!("{LINE}{}{}", rotation(""), rotation("id = \"Night\""))).errors();
+    assert!(twice.contains("rotations[1].id: Night is another rotation's id"), "{twice}");
+    let change = |date: &str| format!("[[rotations.changes]]\nstarts = \"{date}\"\nmembers = [\"ana\"]\n");
+    let back = load(&format!("{LINE}{}{}{}", rotation(""), change("2027-01-04"), change("2027-01-04"))).errors();
+    assert!(back.contains("rotations[0].changes[1].starts: is not after the date before it"), "{back}");
+    let line = LINE.replace("rotation = \"night\"", "rotation = \"nigth\"");
+    let unknown = load(&format!("{line}{}", rotation(""))).errors();
+    assert!(unknown.contains("there is no rotation nigth") && unknown.contains("night"), "{unknown}");
+    let both = LINE.replace("rotation = \"night\",", "rotation = \"night\", contact = \"sam\",");
+    let both = load(&format!("{both}{}", rotation(""))).errors();
+    assert!(both.contains("lines[0].team[0].rotation: stands beside a contact"), "{both}");
+    let neither = load(&LINE.replace("rotation = \"night\",", "")).errors();
+    assert!(neither.contains("lines[0].team[0].contact: is missing"), "{neither}");
+    let unused = load(&rotation("")).load();
+    assert!(unused.warnings.iter().any(|w| w.contains("night is in no line's team")), "{:?}", unused.warnings);
+}
+
+#[test]
+fn what_oncall_says_is_checked() {
+    for (text, says) in [
+        ("look_ahead = \"0s\"", "oncall.look_ahead"),
+        ("look_ahead = \"2w\"", "oncall.look_ahead"),
+        ("gap_warning = [\"soon\"]", "oncall.gap_warning[0]"),
+        ("gap_warnings = [\"1h\"]", "did you mean `oncall.gap_warning`"),
+    ] {
+        let errors = load(&format!("[oncall]\n{text}")).errors();
+        assert!(errors.contains(says), "{text}: {errors}");
+    }
+}

@@ -1,0 +1,19 @@
+//! `[oncall]` as decisions and duties use it.
+
+use std::time::Duration;
+
+/// How far ahead is looked, and what is said of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnCallRules {
+    /// Gaps are looked for this far ahead.
+    pub look_ahead: Duration,
+    /// How long before its begin a gap is alerted and alerted again, the longest first.
+    pub gap_warning: Vec<Duration>,
+}
+
+impl Default for OnCallRules {
+    fn default() -> Self {
+        let hour = |n: u64| Duration::from_secs(n * 3600);
+        Self { look_ahead: hour(14 * 24), gap_warning: vec![hour(72), hour(12), hour(1)] }
+    }
+}

@@ -1,0 +1,114 @@
+//! What works and is probably not meant, in rotations and teams: said at start, by doctor and by `oncall check`.
+
+use std::collections::BTreeSet;
+
+use jiff::tz::AmbiguousOffset;
+
+use super::instant::{add_days, local};
+use super::outlook::duties;
+use super::rotation::Rotation;
+use super::timeline::spans;
+use crate::domain::team::{BACKUP, Directory, PRIMARY};
+use crate::domain::types::{ContactId, Timestamp};
+
+/// One sentence each.
+pub fn warnings(directory: &Directory, from: Timestamp, until: Timestamp) -> Vec<String> {
+    let mut all = Vec::new();
+    for rotation in &directory.rotations {
+        all.extend(of_rotation(directory, rotation, from));
+    }
+    all.extend(one_person_for_both(directory, from, until));
+    all
+}
+
+fn of_rotation(directory: &Directory, rotation: &Rotation, now: Timestamp) -> Vec<String> {
+    let id = &rotation.id;
+    let mut all = Vec::new();
+    let unknown: BTreeSet<&ContactId> =
+        rotation.all_members().filter(|member| directory.contact(member).is_none()).collect();
+    for member in unknown {
+        all.push(format!(
+            "the rotation {id} names {member}, who is no contact: their turns are passed over to the next"
+        ));
+    }
+    if let Some(first) = rotation.lists.first().filter(|_| rotation.shift_at(now).is_none())
+        && local(now, &rotation.zone).is_some_and(|here| first.starts > here.date())
+    {
+        all.push(format!("the rotation {id} begins only on {}: until then nobody holds it", first.starts));
+    }
+    if let Some(list) = rotation.lists.last().filter(|list| list.members.len() > 2) {
+        let turns = |who: &ContactId| list.members.iter().filter(|turn| turn.contains(who)).count();
+        let members: BTreeSet<&ContactId> = list.members.iter().flatten().collect();
+        for member in members.into_iter().filter(|member| turns(member) * 2 > list.members.len()) {
+            all.push(format!("{member} has over half of the turns of the rotation {id}"));
+        }
+    }
+    if let Some(date) = odd_handoff(rotation, now) {
+        all.push(format!(
+            "the handoff of the rotation {id} at {} falls into a change of the clock on {date}: that shift is longer or shorter",
+            rotation.handoff.strftime("%H:%M")
+        ));
+    }
+    all
+}
+
+/// The first day of the next year on which the clock shows the handoff twice or never.
+fn odd_handoff(rotation: &Rotation, now: Timestamp) -> Option<jiff::civil::Date> {
+    let today = local(now, &rotation.zone)?.date();
+    let days = (0..366).filter_map(|n| add_days(today, n));
+    let mut days = days.filter(|day| !rotation.lists.is_empty() && *day >= today);
+    days.find(|day| {
+        let ambiguous = rotation.zone.to_ambiguous_timestamp(day.to_datetime(rotation.handoff));
+        !matches!(ambiguous.offset(), AmbiguousOffset::Unambiguous { .. })
+    })
+}
+
+/// Lines on which the backup is the primary at some time: asked again, nobody else hears of it.
+fn one_person_for_both(directory: &Directory, from: Timestamp, until: Timestamp) -> Vec<String> {
+    let mut all = Vec::new();
+    let is = |role: &str, name: &str| role.eq_ignore_ascii_case(name);
+    for primary in duties(directory).iter().filter(|d| is(d.role.as_str(), PRIMARY)) {
+        let Ok(backup) = BACKUP.parse() else { continue };
+        let both = spans(directory, primary.line, &primary.role, from, until).into_iter().find_map(|span| {
+            let first = span.contacts();
+            let second = directory.holders(primary.line, &backup, span.from);
+            let same = !second.is_empty() && second.iter().all(|h| first.contains(&&h.contact.id));
+            same.then(|| (span.from, second.iter().map(|h| h.contact.id.to_string()).collect::<Vec<_>>().join(", ")))
+        });
+        if let Some((at, who)) = both {
+            let line = primary.line.number.as_deref().unwrap_or("numbers that are not listed");
+            all.push(format!("{who} is primary and backup of {line} at once, first at {}", at.rfc3339()));
+        }
+    }
+    all
+}
+
+/// The next handoffs of a rotation, with who begins.
+pub fn handoffs(rotation: &Rotation, from: Timestamp, count: usize) -> Vec<(Timestamp, Vec<ContactId>)> {
+    let mut all = Vec::new();
+    let mut at = from;
+    // A turn of one day has a year of days without one before it, at most.
+    for _ in 0..400 {
+        let next = match rotation.shift_at(at) {
+            Some(shift) => shift.until,
+            None => match rotation.lists.first().filter(|_| rotation.days.is_none()) {
+                Some(first) => match super::instant::instant(first.starts, rotation.handoff, &rotation.zone) {
+                    Some(start) if start > at => start,
+                    _ => break,
+                },
+                None => match rotation.next_boundary(at) {
+                    Some(next) => next,
+                    None => break,
+                },
+            },
+        };
+        if let Some(shift) = rotation.shift_at(next) {
+            all.push((next, shift.members.to_vec()));
+        }
+        if all.len() == count {
+            break;
+        }
+        at = next;
+    }
+    all
+}

@@ -1,0 +1,255 @@
+//! Watches who is on call: keeps who held a role since when, alerts of gaps before they begin, and says once what a reload or a
+//! calendar changed.
+//!
+//! What was kept is never written again: after a crash the next pass keeps what is missing, from the moment that the present
+//! holders began, else from now. Gap alerts are one a gap; a start finds those that it raised by their keys. Only the engine's
+//! duty runs this.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::domain::Timestamp;
+use crate::domain::alert::{AlertChange, AlertKey, AlertKind};
+use crate::domain::event::Event;
+use crate::domain::oncall::holders::shown;
+use crate::domain::oncall::outlook::{Difference, Gap, LineRole, differences, duties, gaps};
+use crate::domain::oncall::timeline::{by_contacts, spans};
+use crate::domain::team::{Contact, Directory, Line};
+use crate::domain::types::Actor;
+use crate::engine::Engine;
+use crate::engine::apply::Core;
+use crate::engine::duty::Passed;
+use crate::store::{DutyChange, KeptHolder, StoreError};
+
+use super::{gap_said, zone_of_line};
+
+/// How often is looked, where nothing is due before.
+pub const EVERY: Duration = Duration::from_secs(5);
+/// How often gaps are looked for, where nothing changes.
+const GAPS_EVERY: Duration = Duration::from_secs(60);
+/// A gap that began longer ago begins then.
+const GAP_SINCE: Duration = Duration::from_secs(7 * 86_400);
+/// A gap that lasts longer is said without its end.
+const GAP_END_MAX: Duration = Duration::from_secs(14 * 86_400);
+/// Present holders who began longer ago have begun then.
+const HELD_SINCE: Duration = Duration::from_secs(62 * 86_400);
+/// What differs after a reload is looked at so far ahead.
+const DIFFERENCES_AHEAD: Duration = Duration::from_secs(14 * 86_400);
+/// Gaps that alert at once; the log names no more.
+const GAPS_MAX: usize = 50;
+/// Differences that one notice names.
+const DIFFERENCES_NAMED: usize = 10;
+
+type DutyKey = (Option<String>, String);
+
+/// See the module. One an engine.
+pub struct OnCallWatch {
+    engine: Arc<Engine>,
+    seen: Mutex<Seen>,
+}
+
+/// What the last pass saw: nothing of it is needed after a restart.
+#[derive(Default)]
+struct Seen {
+    /// Under which directory.
+    directory: Option<Arc<Directory>>,
+    /// Who is kept as the present holder of a role.
+    kept: BTreeMap<DutyKey, DutyChange>,
+    /// When that was looked at, and until when nothing changes by itself.
+    history: Option<(Timestamp, Option<Timestamp>)>,
+    gaps_at: Option<Timestamp>,
+}
+
+impl OnCallWatch {
+    pub fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, seen: Mutex::default() }
+    }
+
+    /// One look.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the rest is looked at in the next pass.
+    pub async fn pass(&self) -> Passed {
+        let core = &self.engine.core;
+        if core.store.basis().await? != core.in_force().basis {
+            core.refresh().await?;
+        }
+        let (directory, now) = (core.directory(), core.clock.now());
+        let before = self.seen().directory.clone();
+        let is_new = before.as_ref().is_none_or(|before| !Arc::ptr_eq(before, &directory));
+        let known = self.seen().history.filter(|(at, _)| !is_new && *at <= now);
+        let next = match known {
+            Some((_, next)) if next.is_none_or(|next| now < next) => next,
+            _ => {
+                let next = self.keep_history(core, &directory, now).await?;
+                self.seen().history = Some((now, next));
+                next
+            }
+        };
+        if is_new || self.seen().gaps_at.is_none_or(|at| now.since(at) >= GAPS_EVERY || at > now) {
+            alert_gaps(core, &directory, now).await?;
+            self.seen().gaps_at = Some(now);
+        }
+        if let Some(before) = before.filter(|_| is_new) {
+            say_differences(core, &before, &directory, now).await?;
+        }
+        self.seen().directory = Some(directory);
+        Ok(Some(next.map_or(now.plus(EVERY), |next| next.min(now.plus(EVERY)))))
+    }
+
+    /// Keeps what has changed since the last look; when something changes next.
+    async fn keep_history(
+        &self,
+        core: &Core,
+        directory: &Directory,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let mut changes = Vec::new();
+        let mut next: Option<Timestamp> = None;
+        for duty in duties(directory) {
+            let key: DutyKey = (duty.line.number.clone(), duty.role.as_str().to_lowercase());
+            let known = self.seen().kept.get(&key).cloned();
+            let last = match known {
+                Some(last) => Some(last),
+                None => core.store.duty_before(key.0.as_deref(), &duty.role, now).await?,
+            };
+            let (present, until) = present(directory, &duty, now);
+            next = next.into_iter().chain(until).min();
+            let is_same = |last: &DutyChange| {
+                let ids = |holders: &[KeptHolder]| holders.iter().map(|h| h.contact.clone()).collect::<Vec<_>>();
+                ids(&last.holders) == ids(&present.holders)
+            };
+            match last {
+                Some(last) if is_same(&last) => {
+                    self.seen().kept.insert(key, last);
+                }
+                last => {
+                    // Who began before what is kept last began has been put back now.
+                    let floor = last.map(|l| l.since.plus(Duration::from_millis(1)));
+                    let since = if floor.is_none_or(|f| present.since >= f) { present.since } else { now };
+                    changes.push((key, DutyChange { since, ..present }));
+                }
+            }
+        }
+        if !changes.is_empty() {
+            let all: Vec<DutyChange> = changes.iter().map(|(_, change)| change.clone()).collect();
+            core.store.keep_duty_changes(&all, now).await?;
+            self.seen().kept.extend(changes);
+        }
+        Ok(next)
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who holds it now, since when, and until when.
+fn present(directory: &Directory, duty: &LineRole<'_>, now: Timestamp) -> (DutyChange, Option<Timestamp>) {
+    let holders = directory.holders(duty.line, &duty.role, now);
+    let ids: Vec<_> = holders.iter().map(|h| &h.contact.id).collect();
+    let around = spans(directory, duty.line, &duty.role, now.minus(HELD_SINCE), now.plus(HELD_SINCE));
+    let around = by_contacts(around);
+    let span = around.iter().find(|s| s.from <= now && now < s.until);
+    let since = span.filter(|s| s.contacts() == ids).map_or(now, |s| s.from);
+    let until = span.map(|s| s.until).filter(|until| *until < now.plus(HELD_SINCE));
+    let kept = |h: &crate::domain::oncall::Holder<'_>| KeptHolder {
+        contact: h.contact.id.to_string(),
+        name: h.contact.name.clone(),
+        why: h.why.describe(directory),
+    };
+    let holders = holders.iter().map(kept).collect();
+    (DutyChange { line: duty.line.number.clone(), role: duty.role.clone(), since, holders }, until)
+}
+
+/// One alert a gap that begins soon, said again as it comes nearer, over when it is covered or has passed.
+async fn alert_gaps(core: &Core, directory: &Directory, now: Timestamp) -> Result<(), StoreError> {
+    let rules = core.rules().oncall;
+    let opt_outs = core.store.opt_outs().await?;
+    let reachable = |line: &Line, contact: &Contact| {
+        let sender = directory.sender(line).map(crate::domain::types::Sender::as_str);
+        let takes_none = |o: &crate::store::OptOutLine| {
+            o.phone == contact.phone.e164() && (o.sender.is_empty() || Some(o.sender.as_str()) == sender)
+        };
+        !opt_outs.iter().any(takes_none)
+    };
+    let first = rules.gap_warning.first().copied().unwrap_or_default();
+    let ahead = first.min(rules.look_ahead);
+    // Further than alerts go, so that the end of a gap is known.
+    let end = now.plus(ahead).plus(GAP_END_MAX);
+    let all = if ahead.is_zero() { Vec::new() } else { gaps(directory, now.minus(GAP_SINCE), end, &reachable) };
+    let is_near = |gap: &&Gap| gap.until > now && gap.from <= now.plus(ahead);
+    let mut keys = BTreeSet::new();
+    for gap in all.iter().filter(is_near).take(GAPS_MAX) {
+        let key = key_of(gap);
+        let when = stage(gap, &rules.gap_warning, now);
+        raise(core, key.clone(), format!("{} ({when}); see `dispatchctl oncall check`", gap_said(directory, gap, end)))
+            .await?;
+        keys.insert(key);
+    }
+    for alert in core.store.alerts().await? {
+        if alert.key.kind() == AlertKind::OnCallGap && !keys.contains(&alert.key) {
+            let change = AlertChange::Resolve { key: alert.key };
+            core.apply(Event::Alert(change), Actor::engine()).await?;
+        }
+    }
+    Ok(())
+}
+
+fn key_of(gap: &Gap) -> AlertKey {
+    let line = gap.line.as_deref().unwrap_or("default");
+    AlertKind::OnCallGap.about(format!("{line}:{}:{}", gap.role, gap.from.rfc3339()))
+}
+
+/// How near it is: the words change as each of the warnings comes, and only then.
+fn stage(gap: &Gap, warnings: &[Duration], now: Timestamp) -> String {
+    if gap.from <= now {
+        return "it has begun".to_owned();
+    }
+    let left = gap.from.since(now);
+    let nearest = warnings.iter().rev().find(|warning| left <= **warning).copied().unwrap_or(left);
+    let minutes = nearest.as_secs() / 60;
+    let length = if minutes.is_multiple_of(60) { format!("{} h", minutes / 60) } else { format!("{minutes} min") };
+    format!("it begins within {length}")
+}
+
+pub(super) async fn raise(core: &Core, key: AlertKey, message: String) -> Result<(), StoreError> {
+    let raised = core.store.alerts().await?.into_iter().find(|a| a.key == key);
+    let change = match raised {
+        Some(alert) if alert.message == message => return Ok(()),
+        Some(_) => AlertChange::Again { key, message },
+        None => AlertChange::Raise { key, call: None, message },
+    };
+    core.apply(Event::Alert(change), Actor::engine()).await.map(drop)
+}
+
+/// One notice of what a reload or a calendar changed. Exceptions tell who makes them themselves.
+async fn say_differences(core: &Core, before: &Directory, after: &Directory, now: Timestamp) -> Result<(), StoreError> {
+    let before = Directory { overrides: after.overrides.clone(), ..before.clone() };
+    if before == *after {
+        return Ok(());
+    }
+    let all = differences(&before, after, now, now.plus(DIFFERENCES_AHEAD));
+    if all.is_empty() {
+        return Ok(());
+    }
+    let said: Vec<String> = all.iter().take(DIFFERENCES_NAMED).map(|d| difference_said(after, d)).collect();
+    let more = match all.len().saturating_sub(DIFFERENCES_NAMED) {
+        0 => String::new(),
+        more => format!("; and {more} more: see `dispatchctl oncall --from now --until +14d`"),
+    };
+    let message = format!("who is on call in the next 14 days has changed: {}{more}", said.join("; "));
+    raise(core, AlertKind::OnCallChanged.about(now.as_millis()), message).await
+}
+
+fn difference_said(directory: &Directory, d: &Difference) -> String {
+    let names = |ids: &[crate::domain::types::ContactId]| match ids {
+        [] => "nobody".to_owned(),
+        all => all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    };
+    let zone = zone_of_line(directory, d.line.as_deref());
+    let line = d.line.as_deref().map(|line| format!(" of {line}")).unwrap_or_default();
+    let (from, until) = (shown(d.from, &zone), shown(d.until, &zone));
+    format!("{}{line} from {from} to {until}: {} in place of {}", d.role, names(&d.after), names(&d.before))
+}

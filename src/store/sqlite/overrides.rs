@@ -1,0 +1,227 @@
+//! Exceptions to who is on call, in SQLite: rows that are only added and withdrawn. See [`crate::store::Control`].
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use serde_json::json;
+
+use super::handle::SqliteStore;
+use super::save;
+use crate::domain::log::{LogEntry, LogKind};
+use crate::domain::oncall::{DutyOverride, OverrideId, OverrideKind, OverrideScope};
+use crate::domain::types::{Actor, Role, Timestamp};
+use crate::failpoint;
+use crate::store::{DutyChange, KeptHolder, Overrides, StoreError, rows};
+
+const COLUMNS: &str = "id, rotation, line, role, kind, contact, from_at, until_at, note, actor, made_at, source, withdrawn_at, \
+    withdrawn_by";
+const INSERT: &str = "INSERT INTO overrides (id, rotation, line, role, kind, contact, from_at, until_at, note, actor, made_at, \
+    source, changed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, (SELECT coalesce(max(changed), 0) + 1 FROM overrides))";
+const WITHDRAW: &str = "UPDATE overrides SET withdrawn_at = ?2, withdrawn_by = ?3, \
+    changed = (SELECT max(changed) + 1 FROM overrides) WHERE id = ?1 AND withdrawn_at IS NULL";
+
+const DUTY_BEFORE: &str = "SELECT since, holders FROM duty_history WHERE line = ?1 AND role = ?2 AND since <= ?3
+    ORDER BY since DESC LIMIT 1";
+const KEEP_DUTY: &str = "INSERT INTO duty_history (line, role, since, holders) VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT (line, role, since) DO NOTHING";
+
+/// Those that end after this moment, withdrawn ones too, in the order in which they were made.
+pub(super) fn ending_after(conn: &Connection, after: Timestamp) -> Result<Vec<DutyOverride>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM overrides WHERE until_at > ?1 ORDER BY made_at, id");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut found = statement.query([after.as_millis()])?;
+    let mut all = Vec::new();
+    while let Some(row) = found.next()? {
+        all.push(read(row)?);
+    }
+    Ok(all)
+}
+
+pub(super) fn by_id(conn: &Connection, id: &OverrideId) -> Result<Option<DutyOverride>, StoreError> {
+    one(conn, "id", id.as_str())
+}
+
+fn one(conn: &Connection, column: &str, value: &str) -> Result<Option<DutyOverride>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM overrides WHERE {column} = ?1");
+    let found = conn.prepare_cached(&sql)?.query_row([value], |row| Ok(read(row))).optional()?;
+    found.transpose()
+}
+
+/// Makes it durable with its log entry. One that came from the same source stands as it is: that one, and `false`.
+pub(super) fn make(conn: &Connection, new: &DutyOverride) -> Result<(DutyOverride, bool), StoreError> {
+    if let Some(source) = &new.source
+        && let Some(before) = one(conn, "source", source)?
+    {
+        return Ok((before, false));
+    }
+    let (rotation, line, role) = match &new.scope {
+        OverrideScope::Rotation(id) => (Some(id.as_str()), None, None),
+        OverrideScope::Role { line, role } => (None, Some(line.as_deref().unwrap_or_default()), Some(role.as_str())),
+        OverrideScope::Everywhere => (None, None, None),
+    };
+    conn.prepare_cached(INSERT)?.execute(params![
+        new.id.as_str(),
+        rotation,
+        line,
+        role,
+        new.kind.as_str(),
+        new.contact.as_str(),
+        new.from.as_millis(),
+        new.until.as_millis(),
+        new.note,
+        new.by,
+        new.made_at.as_millis(),
+        new.source,
+    ])?;
+    let message = format!(
+        "override {} made: {} {} {}, {} to {}",
+        new.id,
+        new.contact,
+        new.kind,
+        new.scope,
+        new.from.rfc3339(),
+        new.until.rfc3339()
+    );
+    append(conn, LogKind::OverrideMade, new.made_at, &new.by, new, message)?;
+    Ok((new.clone(), true))
+}
+
+/// Withdraws it; one that is withdrawn already stays so. `None`: there is none.
+pub(super) fn withdraw(
+    conn: &Connection,
+    id: &OverrideId,
+    by: &str,
+    at: Timestamp,
+) -> Result<Option<(DutyOverride, bool)>, StoreError> {
+    let changed = conn.prepare_cached(WITHDRAW)?.execute(params![id.as_str(), at.as_millis(), by])? > 0;
+    let Some(now) = by_id(conn, id)? else { return Ok(None) };
+    if changed {
+        let message = format!("override {id} of {} withdrawn", now.contact);
+        append(conn, LogKind::OverrideWithdrawn, at, by, &now, message)?;
+    }
+    Ok(Some((now, changed)))
+}
+
+fn append(
+    conn: &Connection,
+    kind: LogKind,
+    at: Timestamp,
+    by: &str,
+    of: &DutyOverride,
+    message: String,
+) -> Result<(), StoreError> {
+    let data = json!({ "override": of.id, "scope": of.scope.to_string(), "kind": of.kind, "contact": of.contact.as_str(),
+        "from": of.from, "until": of.until, "note": of.note });
+    let entry = LogEntry { kind, at, call: None, attempt: None, actor: Actor(by.to_owned()), message, data };
+    save::append_log(conn, &[entry])
+}
+
+fn read(row: &Row<'_>) -> Result<DutyOverride, StoreError> {
+    let text = |at: usize| row.get::<_, String>(at);
+    let maybe = |at: usize| row.get::<_, Option<String>>(at);
+    let scope = match (maybe(1)?, maybe(2)?, maybe(3)?) {
+        (Some(rotation), _, _) => OverrideScope::Rotation(rows::parsed("overrides.rotation", &rotation)?),
+        (None, Some(line), Some(role)) => {
+            let role = rows::parsed("overrides.role", &role)?;
+            OverrideScope::Role { line: Some(line).filter(|l| !l.is_empty()), role }
+        }
+        _ => OverrideScope::Everywhere,
+    };
+    let withdrawn = match (row.get::<_, Option<i64>>(12)?, maybe(13)?) {
+        (Some(at), Some(by)) => Some((Timestamp::from_millis(at), by)),
+        _ => None,
+    };
+    Ok(DutyOverride {
+        id: rows::parsed("overrides.id", &text(0)?)?,
+        scope,
+        kind: rows::parsed::<OverrideKind>("overrides.kind", &text(4)?)?,
+        contact: rows::parsed("overrides.contact", &text(5)?)?,
+        from: Timestamp::from_millis(row.get(6)?),
+        until: Timestamp::from_millis(row.get(7)?),
+        note: text(8)?,
+        by: text(9)?,
+        made_at: Timestamp::from_millis(row.get(10)?),
+        source: maybe(11)?,
+        withdrawn,
+    })
+}
+
+#[async_trait]
+impl Overrides for SqliteStore {
+    async fn overrides(&self, after: Timestamp) -> Result<Vec<DutyOverride>, StoreError> {
+        self.read(move |conn| ending_after(conn, after)).await
+    }
+
+    async fn override_by_id(&self, id: &OverrideId) -> Result<Option<DutyOverride>, StoreError> {
+        let id = id.clone();
+        self.read(move |conn| by_id(conn, &id)).await
+    }
+
+    async fn make_override(&self, new: &DutyOverride) -> Result<(DutyOverride, bool), StoreError> {
+        let new = new.clone();
+        failpoint::hit("override.before-commit");
+        let made = self.with_tx(move |conn| make(conn, &new)).await?;
+        failpoint::hit("override.committed");
+        Ok(made)
+    }
+
+    async fn withdraw_override(
+        &self,
+        id: &OverrideId,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<Option<(DutyOverride, bool)>, StoreError> {
+        let (id, by) = (id.clone(), by.to_owned());
+        failpoint::hit("withdrawal.before-commit");
+        let done = self.with_tx(move |conn| withdraw(conn, &id, &by, at)).await?;
+        failpoint::hit("withdrawal.committed");
+        Ok(done)
+    }
+
+    async fn duty_before(
+        &self,
+        line: Option<&str>,
+        role: &Role,
+        at: Timestamp,
+    ) -> Result<Option<DutyChange>, StoreError> {
+        let (line, role) = (line.map(str::to_owned), role.clone());
+        self.read(move |conn| duty_before(conn, line, role, at)).await
+    }
+
+    async fn keep_duty_changes(&self, changes: &[DutyChange], now: Timestamp) -> Result<(), StoreError> {
+        let changes = changes.to_vec();
+        self.with_tx(move |conn| changes.iter().try_for_each(|change| keep_duty(conn, change, now))).await
+    }
+}
+
+fn duty_before(
+    conn: &Connection,
+    line: Option<String>,
+    role: Role,
+    at: Timestamp,
+) -> Result<Option<DutyChange>, StoreError> {
+    let key = params![line.as_deref().unwrap_or_default(), role.as_str().to_lowercase(), at.as_millis()];
+    let found: Option<(i64, String)> =
+        conn.prepare_cached(DUTY_BEFORE)?.query_row(key, |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+    let Some((since, holders)) = found else { return Ok(None) };
+    let holders = rows::from_json("duty_history.holders", &holders)?;
+    Ok(Some(DutyChange { line, role, since: Timestamp::from_millis(since), holders }))
+}
+
+fn keep_duty(conn: &Connection, change: &DutyChange, now: Timestamp) -> Result<(), StoreError> {
+    let names = |holders: &[KeptHolder]| match holders {
+        [] => "nobody".to_owned(),
+        all => all.iter().map(|h| h.contact.as_str()).collect::<Vec<_>>().join(", "),
+    };
+    let before = duty_before(conn, change.line.clone(), change.role.clone(), change.since)?;
+    let holders = rows::to_json("who is on call", &change.holders)?;
+    let (line, role) = (change.line.as_deref().unwrap_or_default(), change.role.as_str().to_lowercase());
+    let new = conn.prepare_cached(KEEP_DUTY)?.execute(params![line, role, change.since.as_millis(), holders])? > 0;
+    // What is first kept is no change.
+    let Some(before) = before.filter(|_| new) else { return Ok(()) };
+    let of = change.line.as_deref().map(|line| format!(" of {line}")).unwrap_or_default();
+    let message = format!("{}{of}: {} in place of {}", change.role, names(&change.holders), names(&before.holders));
+    let data = json!({ "line": change.line, "role": change.role.as_str(), "since": change.since, "old": before.holders,
+        "new": change.holders });
+    let (kind, actor) = (LogKind::OnCallChanged, Actor::engine());
+    save::append_log(conn, &[LogEntry { kind, at: now, call: None, attempt: None, actor, message, data }])
+}

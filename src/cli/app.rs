@@ -537,7 +537,6 @@ pub(super) fn rules(config: &Config) -> Rules {
         unknown_first: policy(d.unknown_first),
         unknown_follow_up: policy(d.unknown_follow_up),
         resend_limit: d.resend_limit,
-        merge_within: Duration::ZERO,
         resend_pause: d.resend_pause,
         stand_down: d.stand_down,
         late_follow_up: config.alerts.late_follow_up,

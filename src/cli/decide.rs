@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::domain::attempt::AttemptKind;
 use crate::domain::call::{Call, CallState, CallStatus};
 use crate::domain::change::Answer;
-use crate::domain::event::{Decision, Event};
+use crate::domain::event::{Decision, Event, NoteTo};
 use crate::domain::types::{CallId, ContactId};
 use crate::engine::apply::Core;
 use crate::engine::{json, phone_calls};
@@ -23,6 +23,8 @@ use super::report::CliError;
 
 /// A longer note is a document of its own.
 const NOTE_CHARACTERS_MAX: usize = 1_000;
+/// The same for one that is texted: about three segments.
+const TEXTED_NOTE_CHARACTERS_MAX: usize = 480;
 
 /// Which call, and in whose name.
 #[derive(Debug, clap::Args)]
@@ -85,7 +87,11 @@ pub(crate) struct NoteArgs {
     /// The call: its id, a message SID or a reference
     call: String,
     /// What to write
-    text: String,
+    #[arg(value_name = "TEXT")]
+    words: String,
+    /// Also text it to whoever has the call, else to everybody who was told of it and did not pass
+    #[arg(long)]
+    text: bool,
     /// In whose name [default: the user of this system]
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
@@ -127,15 +133,17 @@ pub(crate) async fn run(what: Decision, args: Args, app: &App, out: &mut Output)
 
 /// Writes into the story of a call, open or not.
 pub(crate) async fn note(args: NoteArgs, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
-    let args = Args { call: args.call, by: args.by, note: Some(args.text) };
+    let to = if args.text { NoteTo::People } else { NoteTo::Story };
+    let args = Args { call: args.call, by: args.by, note: Some(args.words) };
     let Some(text) = args.note() else {
         return Err(CliError::new(ExitStatus::Usage, "there is nothing to write: TEXT is empty"));
     };
-    if text.chars().count() > NOTE_CHARACTERS_MAX {
-        let why = format!("the note is longer than {NOTE_CHARACTERS_MAX} characters");
+    let max = if to == NoteTo::People { TEXTED_NOTE_CHARACTERS_MAX } else { NOTE_CHARACTERS_MAX };
+    if text.chars().count() > max {
+        let why = format!("the note is longer than {max} characters");
         return Err(CliError::new(ExitStatus::Usage, why));
     }
-    run(Decision::Note, args, app, out).await
+    run(Decision::Note(to), args, app, out).await
 }
 
 /// A call that was left for the morning, or an alert about what no call was made of.
@@ -202,9 +210,10 @@ async fn commit(
     match core.apply(event, by).await? {
         Answer::Changed(state) => {
             let waits = state.attempts.iter().any(|a| a.state.is_waiting());
-            let leaves_work = what != Decision::Note && (waits || state.call.status == CallStatus::Dispatching);
+            let leaves_work = !matches!(what, Decision::Note(NoteTo::Story))
+                && (waits || state.call.status == CallStatus::Dispatching);
             let rest = app.relied_on(leaves_work, &*core.store, out).await?;
-            let done = if what == Decision::Note { Decided::Noted } else { Decided::Now };
+            let done = if matches!(what, Decision::Note(NoteTo::Story)) { Decided::Noted } else { Decided::Now };
             report(&state, done, &rest, app, out);
             Ok(rest.say(&format!("texts, follow-ups{}", app.and_rows()), out))
         }
@@ -285,7 +294,7 @@ pub(super) fn not_allowed(what: &Decision, call: &Call, why: &str) -> CliError {
         Decision::Seen => "ticked off as seen: it is not deferred",
         Decision::FireNow => "followed up",
         Decision::Mute => "kept from follow-ups",
-        Decision::Note => "written into",
+        Decision::Note(_) => "written into",
     };
     let commands: Vec<String> = [
         (CallStatus::Acknowledged, "ack"),

@@ -10,6 +10,9 @@ const GAP_FORM: &str = "a duration like \"72h\"";
 /// Nothing is looked for further ahead.
 const LOOK_AHEAD_MAX: Duration = Duration::from_secs(366 * 86_400);
 
+/// What is further apart is no repetition of one emergency.
+const MERGE_WITHIN_MAX: Duration = Duration::from_secs(86_400);
+
 /// Reads `[oncall]`.
 pub(super) fn oncall(r: &mut Reader, root: &mut Section) -> OnCallRules {
     let mut s = r.section(root, "oncall");
@@ -19,10 +22,18 @@ pub(super) fn oncall(r: &mut Reader, root: &mut Section) -> OnCallRules {
         r.wrong(found.origin.clone(), &found.key, "is none, or longer than a year", DURATION_FORM);
     }
     let gap = r.list(&mut s, "gap_warning", GAP_FORM, parse_duration, |d| show_duration(*d));
+    let merge_within = r.duration(&mut s, "merge_within");
+    if let Some(found) = merge_within.as_ref().filter(|f| f.value > MERGE_WITHIN_MAX) {
+        r.wrong(found.origin.clone(), &found.key, "is longer than a day", DURATION_FORM);
+    }
     r.finish(s);
     let mut gap_warning: Vec<Duration> =
         gap.map_or_else(|| default.gap_warning.clone(), |all| all.into_iter().map(|f| f.value).collect());
     gap_warning.sort_by(|a, b| b.cmp(a));
     gap_warning.dedup();
-    OnCallRules { look_ahead: look_ahead.map_or(default.look_ahead, |f| f.value), gap_warning }
+    OnCallRules {
+        look_ahead: look_ahead.map_or(default.look_ahead, |f| f.value),
+        gap_warning,
+        merge_within: merge_within.map_or(default.merge_within, |f| f.value),
+    }
 }

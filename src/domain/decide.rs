@@ -5,17 +5,19 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::alert::{AlertChange, AlertKind, Until};
+use super::attempt::Priority;
 use super::call::{Call, CallState, CallStatus};
 use super::change::{Answer, Change, PhoneCallChange};
 use super::deferred;
 use super::dial;
-use super::event::{Decision, Loaded, NewCall};
+use super::event::{Decision, Loaded, NewCall, NoteTo};
 use super::log::LogKind;
 use super::outgoing::HANDED_BACK;
 use super::phone::spelling::plain_number;
 use super::phone_call::PhoneCall;
 use super::sequence;
 use super::types::{Actor, CallId, ContactId};
+use super::update;
 use super::work::{Ctx, Illegal, Work, holder_name};
 
 /// The same id with the same data exists: nothing is done. With other data: said, nothing is done. Else the call is made, and
@@ -137,7 +139,8 @@ pub(super) fn decide(w: &mut Work<'_>, what: &Decision, by: &Actor, note: Option
         (Decision::Raise { level }, S::Deferred) => deferred::raise(w, level.as_deref(), by, note),
         (Decision::Raise { level: None }, S::Dispatching) => same(w),
         (Decision::Seen, S::Deferred) => deferred::seen(w, by, note),
-        (Decision::Note, _) => {
+        (Decision::Note(NoteTo::People), _) => note_by_text(w, by, note),
+        (Decision::Note(NoteTo::Story), _) => {
             w.log_as(by.clone(), LogKind::CallNoted, None, format!("a note by {}", by.0), said(note));
             Ok(())
         }
@@ -146,6 +149,17 @@ pub(super) fn decide(w: &mut Work<'_>, what: &Decision, by: &Actor, note: Option
             not_allowed(w, &text)
         }
     }
+}
+
+/// The story has the note, and whoever the call concerns reads it. Where nobody would, nothing is written: who wrote it would wait.
+fn note_by_text(w: &mut Work<'_>, by: &Actor, note: Option<&str>) -> Result<(), Illegal> {
+    let words = note.unwrap_or_default();
+    if update::tell_all(w, &format!("Note from {}: {words}", by.0), Priority::First) == 0 {
+        let status = w.state.call.status;
+        return not_allowed(w, &format!("nobody reads texts of this call now: it is {status}"));
+    }
+    w.log_as(by.clone(), LogKind::CallNoted, None, format!("a note by {}, by text", by.0), said(note));
+    Ok(())
 }
 
 pub(super) fn not_allowed(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {

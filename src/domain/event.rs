@@ -15,11 +15,11 @@ use super::call::{CallData, CallState, Override};
 use super::change::PhoneCallChange;
 use super::codes::ErrorClass;
 use super::log::LogKind;
-use super::merge::Similar;
 use super::phone_call::PhoneCall;
 use super::policy::Policy;
 use super::receipt::MessageStatus;
 use super::settings::{Basis, SettingsNumber};
+use super::similar::Similar;
 use super::types::{Actor, AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Timestamp};
 
 /// A call that somebody hands to us: checked, with its ladder chosen.
@@ -234,6 +234,15 @@ pub struct InboundRow {
     pub at: Timestamp,
 }
 
+/// Who reads a note at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoteTo {
+    /// Nobody: it stands in the story.
+    Story,
+    /// Whoever has the call, else everybody who was told of it and did not pass, by text.
+    People,
+}
+
 /// What a person decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
@@ -256,7 +265,7 @@ pub enum Decision {
     /// A person has seen a deferred call.
     Seen,
     /// A person writes into the story of a call, whatever its state; the words are the decision's note.
-    Note,
+    Note(NoteTo),
     /// Fire what is due or next now (`follow-up run`).
     FireNow,
     /// No further follow-ups (`follow-up cancel`).

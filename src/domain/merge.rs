@@ -5,8 +5,6 @@
 //! the number, another address, a higher or an unknown level, a contact of its own. The words, the texts that tell of them and the
 //! new id are one transaction; the same request again finds them and does nothing.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use super::alert::AlertKind;
@@ -15,43 +13,20 @@ use super::call::{Call, CallData, CallState, CallStatus};
 use super::change::{Answer, Change, PhoneCallChange};
 use super::event::{Loaded, NewCall, Report};
 use super::log::LogKind;
-use super::phone_call::{PhoneCall, dialable, is_same};
+use super::phone_call::PhoneCall;
 use super::report;
+use super::similar::Similar;
 use super::team::Directory;
-use super::types::{CallId, Timestamp};
+use super::types::CallId;
 use super::update;
 use super::work::{Ctx, Illegal, Work, holder_name};
 
 /// The most characters of an issue that grows by further words; later words are texted and stand in the log.
 const ISSUE_CHARACTERS_MAX: usize = 600;
 
-/// Calls that a new one may be the same emergency as are looked for so.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Similar {
-    /// The digits of the caller's number.
-    pub caller: String,
-    /// Accepted at this moment or later.
-    pub since: Timestamp,
-}
-
-impl Similar {
-    /// What to look for beside a new call; `None`: it joins no other.
-    pub fn to(new: &NewCall, within: Duration, now: Timestamp) -> Option<Self> {
-        let caller = PhoneCall::told_by(&new.data).caller.as_deref().and_then(dialable)?;
-        (!within.is_zero() && new.overridden.is_none()).then(|| Self { caller, since: now.minus(within) })
-    }
-
-    /// Whether a call is worth to be loaded.
-    pub fn may_be(&self, call: &Call) -> bool {
-        let caller = PhoneCall::told_by(&call.data).caller.as_deref().and_then(dialable);
-        let is_open = matches!(call.status, CallStatus::Dispatching | CallStatus::Acknowledged);
-        is_open && call.accepted_at >= self.since && caller.is_some_and(|own| is_same(&own, &self.caller))
-    }
-}
-
 /// The call that a new one joins: of several the newest.
 pub(super) fn target<'a>(loaded: &'a Loaded, new: &NewCall, ctx: &Ctx<'_>) -> Option<&'a CallState> {
-    let similar = Similar::to(new, ctx.rules.merge_within, ctx.now)?;
+    let similar = Similar::to(&new.data, new.overridden.is_some(), ctx.rules.oncall.merge_within, ctx.now)?;
     let is = |c: &&CallState| similar.may_be(&c.call) && is_same_emergency(&c.call, new, ctx.directory);
     loaded.similar.iter().filter(is).max_by_key(|c| c.call.accepted_at)
 }

@@ -47,6 +47,7 @@ mod sequence;
 pub(crate) mod settings;
 mod settle;
 mod sids;
+pub(crate) mod similar;
 mod status_update;
 pub(crate) mod step;
 pub(crate) mod team;

@@ -42,8 +42,6 @@ pub struct Rules {
     pub morning: jiff::civil::Time,
     /// Gaps ahead.
     pub oncall: OnCallRules,
-    /// The same emergency again within this becomes part of the call that runs; zero: never.
-    pub merge_within: Duration,
     /// Whether texts say that they are a test.
     pub test_mode: bool,
     /// The words that answer a text.

@@ -16,12 +16,13 @@ use crate::domain::call::CallState;
 use crate::domain::change::{Answer, Change};
 use crate::domain::event::{Event, Load, Loaded, NewCall, Report, Source};
 use crate::domain::log::LogKind;
-use crate::domain::merge::{Similar, id_of_key};
+use crate::domain::merge::id_of_key;
 use crate::domain::outgoing::OutgoingKind;
 use crate::domain::phone_call::PhoneCall;
 use crate::domain::reply;
 use crate::domain::report::by_api;
 use crate::domain::rules::Rules;
+use crate::domain::similar::Similar;
 use crate::domain::step::step;
 use crate::domain::team::Directory;
 use crate::domain::types::{Actor, AttemptId, CallId};
@@ -363,7 +364,7 @@ impl Core {
                 phone: Some(PhoneCall::told_by(&new.data)).filter(|phone| phone.sid.is_some()),
                 idempotency_key: new.idempotency_key.clone(),
                 report: Some(by_api().key(&new.fingerprint)),
-                similar: Similar::to(new, rules.merge_within, now),
+                similar: similar_to(new, rules, now),
                 references: (0..REFERENCE_DRAWS).map(|_| self.ids.reference()).collect(),
                 used_since: now.minus(REFERENCE_REST),
             },
@@ -373,7 +374,7 @@ impl Core {
                 phone: Some(PhoneCall::told_by(&new.data)),
                 idempotency_key: None,
                 report: Some(report.key(&new.fingerprint)),
-                similar: Similar::to(new, rules.merge_within, now).filter(|_| report.hold.is_none()),
+                similar: similar_to(new, rules, now).filter(|_| report.hold.is_none()),
                 references: (0..REFERENCE_DRAWS).map(|_| self.ids.reference()).collect(),
                 used_since: now.minus(REFERENCE_REST),
             },
@@ -427,6 +428,10 @@ impl Core {
             | Event::Breaker { .. } => Load::Nothing,
         }
     }
+}
+
+fn similar_to(new: &NewCall, rules: &Rules, now: Timestamp) -> Option<Similar> {
+    Similar::to(&new.data, new.overridden.is_some(), rules.oncall.merge_within, now)
 }
 
 /// The ids that the same phone call has with the prefix of its platform, or without one.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::config::TokenScope;
 use crate::domain::call::CallStatus;
 use crate::domain::change::Answer;
-use crate::domain::event::{Decision, Event};
+use crate::domain::event::{Decision, Event, NoteTo};
 use crate::domain::phone::masked;
 use crate::domain::types::{Actor, CallId, ContactId};
 use crate::engine::{json, phone_calls};
@@ -27,6 +27,8 @@ const LIMIT_MAX: usize = 1_000;
 const CALLS_LIMIT: usize = 100;
 const BY_CHARACTERS_MAX: usize = 64;
 const NOTE_CHARACTERS_MAX: usize = 1_000;
+/// The same for one that is texted: about three segments.
+const TEXTED_NOTE_CHARACTERS_MAX: usize = 480;
 
 type Named = Result<Path<String>, PathRejection>;
 
@@ -162,7 +164,12 @@ pub(super) async fn note(
         return Err(Problem::bad_request("note: is missing.").member("field", "note"));
     }
     let call = find(&state, &named(name)?).await?;
-    decided(&state, call, &caller, said, Verb::Plain(Decision::Note)).await
+    let to = if said.text { NoteTo::People } else { NoteTo::Story };
+    if said.text && said.note.as_deref().is_some_and(|n| n.chars().count() > TEXTED_NOTE_CHARACTERS_MAX) {
+        let why = format!("note: is longer than {TEXTED_NOTE_CHARACTERS_MAX} characters, which a text takes.");
+        return Err(Problem::bad_request(why).member("field", "note"));
+    }
+    decided(&state, call, &caller, said, Verb::Note(to)).await
 }
 
 /// What a path asks for.
@@ -171,6 +178,8 @@ enum Verb {
     Raise,
     /// On behalf of a contact, where the body names one.
     Acknowledge,
+    /// Into the story; the body says whether it is texted.
+    Note(NoteTo),
     /// What needs nobody.
     Plain(Decision),
 }
@@ -191,10 +200,14 @@ async fn decided(
     if said.level.is_some() && !matches!(verb, Verb::Raise) {
         return Err(Problem::bad_request("level: only raise takes one.").member("field", "level"));
     }
+    if said.text && !matches!(verb, Verb::Note(_)) {
+        return Err(Problem::bad_request("text: only note takes it.").member("field", "text"));
+    }
     let what = match (verb, said.contact) {
         (Verb::Plain(what), None) => what,
+        (Verb::Note(to), None) => Decision::Note(to),
         (Verb::Raise, None) => Decision::Raise { level: said.level },
-        (Verb::Plain(_) | Verb::Raise, Some(_)) => {
+        (Verb::Plain(_) | Verb::Note(_) | Verb::Raise, Some(_)) => {
             return Err(Problem::bad_request("contact: only ack takes one.").member("field", "contact"));
         }
         (Verb::Acknowledge, None) => Decision::Acknowledge { holder: None },
@@ -241,6 +254,8 @@ struct OperatorRequest {
     note: Option<String>,
     contact: Option<String>,
     level: Option<String>,
+    /// A note is texted too.
+    text: bool,
 }
 
 /// The body of a decision, which may be left out.
@@ -263,12 +278,21 @@ async fn said(state: &HttpState, request: Request) -> Result<(Caller, OperatorRe
     let Value::Object(map) = document else { return Err(Problem::bad_request("The body must be a JSON object.")) };
     let mut said = OperatorRequest::default();
     for (name, value) in map {
+        if name == "text" {
+            let wrong = || Problem::bad_request("text: must be true or false.").member("field", "text");
+            said.text = value.as_bool().ok_or_else(wrong)?;
+            continue;
+        }
         let (field, slot, max) = match name.as_str() {
             "by" => ("by", &mut said.by, BY_CHARACTERS_MAX),
             "note" => ("note", &mut said.note, NOTE_CHARACTERS_MAX),
             "contact" => ("contact", &mut said.contact, BY_CHARACTERS_MAX),
             "level" => ("level", &mut said.level, BY_CHARACTERS_MAX),
-            _ => return Err(Problem::bad_request("The body holds a field other than by, note, contact and level.")),
+            _ => {
+                return Err(Problem::bad_request(
+                    "The body holds a field other than by, note, contact, level and text.",
+                ));
+            }
         };
         *slot = short_text(field, value, max)?;
     }

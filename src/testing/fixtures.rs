@@ -106,7 +106,6 @@ pub(crate) fn rules() -> Rules {
         unknown_first: UnknownPolicy::Resend,
         unknown_follow_up: UnknownPolicy::Hold,
         resend_limit: 2,
-        merge_within: std::time::Duration::ZERO,
         resend_pause: secs(20),
         stand_down: true,
         late_follow_up: secs(30),

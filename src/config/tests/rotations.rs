@@ -40,7 +40,7 @@ const LINE: &str = "[[lines]]\nnumber = \"+18005550100\"\nteam = [ { rotation = 
 #[test]
 fn a_rotation_is_read_with_its_changes_and_a_team_names_it() {
     let c = load(&format!(
-        "{LINE}{}[[rotations.changes]]\nstarts = \"2027-01-04\"\nmembers = [[\"ana\", \"sam\"]]\n[oncall]\ngap_warning = [\"1h\", \"24h\"]",
+        "{LINE}{}[[rotations.changes]]\nstarts = \"2027-01-04\"\nmembers = [[\"ana\", \"sam\"]]\n[oncall]\ngap_warning = [\"1h\", \"24h\"]\nmerge_within = \"5m\"",
         rotation("hours = [\"mon-thu 17:00-08:00\", \"fri 17:00-mon 08:00\"]")
     ))
     .load();
@@ -51,6 +51,7 @@ fn a_rotation_is_read_with_its_changes_and_a_team_names_it() {
     let team = c.directory.lines[0].team.as_ref().expect("a team");
     assert_eq!(team[0].who, TeamWho::Rotation("night".parse().expect("id")));
     assert!(team[1].fallback && !team[0].fallback);
+    assert_eq!(c.oncall.merge_within.as_secs(), 300);
     assert_eq!(c.oncall.gap_warning.iter().map(|d| d.as_secs()).collect::<Vec<_>>(), [86_400, 3_600]);
     assert_eq!(c.oncall.look_ahead.as_secs(), 14 * 86_400);
 }
@@ -120,6 +121,7 @@ fn what_oncall_says_is_checked() {
         ("look_ahead = \"0s\"", "oncall.look_ahead"),
         ("look_ahead = \"2w\"", "oncall.look_ahead"),
         ("gap_warning = [\"soon\"]", "oncall.gap_warning[0]"),
+        ("merge_within = \"25h\"", "is longer than a day"),
         ("gap_warnings = [\"1h\"]", "did you mean `oncall.gap_warning`"),
     ] {
         let errors = load(&format!("[oncall]\n{text}")).errors();

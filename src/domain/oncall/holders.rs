@@ -97,11 +97,11 @@ pub(in crate::domain) fn holders<'a>(
     let asked = Asked { directory, at, in_force: OverridesInForce::of(&directory.overrides, at) };
     let scope = OverrideScope::Role { line: line.number.clone(), role: role.clone() };
     let mut found = Found::default();
-    match asked.take(&scope) {
+    match asked.take(&[&scope]) {
         Some(take) => found.add(take),
         None => asked.of_team(line, role, &scope, &mut found),
     }
-    for added in asked.adds(&scope) {
+    for added in asked.adds(&[&scope]) {
         found.add(added);
     }
     if found.0.is_empty() {
@@ -198,11 +198,12 @@ impl<'a> Asked<'a> {
         }
         let scope = OverrideScope::Rotation(rotation.id.clone());
         let is_away = |id: &ContactId| self.in_force.is_away(id, &scope) || self.in_force.is_away(id, role_scope);
-        match self.take(&scope) {
+        let scopes = [&scope, role_scope];
+        match self.take(&scopes) {
             Some(take) => found.add(take),
             None => self.in_turn(rotation, &is_away).into_iter().for_each(|holder| found.add(holder)),
         }
-        for added in self.adds(&scope) {
+        for added in self.adds(&scopes) {
             found.add(added);
         }
     }
@@ -247,12 +248,12 @@ impl<'a> Asked<'a> {
         here.map(|contact| Holder { contact, why: why() }).collect()
     }
 
-    fn take(&self, scope: &OverrideScope) -> Option<Holder<'a>> {
-        self.in_force.newest_take(scope, |id| self.directory.contact(id).is_some()).and_then(|o| self.by(o))
+    fn take(&self, scopes: &[&OverrideScope]) -> Option<Holder<'a>> {
+        self.in_force.newest_take(scopes, |id| self.directory.contact(id).is_some()).and_then(|o| self.by(o))
     }
 
-    fn adds(&self, scope: &OverrideScope) -> Vec<Holder<'a>> {
-        let all = self.in_force.adds(scope, |id| self.directory.contact(id).is_some());
+    fn adds(&self, scopes: &[&OverrideScope]) -> Vec<Holder<'a>> {
+        let all = self.in_force.adds(scopes, |id| self.directory.contact(id).is_some());
         all.into_iter().filter_map(|o| self.by(o)).collect()
     }
 

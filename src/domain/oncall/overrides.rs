@@ -170,19 +170,23 @@ impl<'a> OverridesInForce<'a> {
         self.0.iter().filter(is).copied()
     }
 
-    /// The newest of those who take what this scope means. One that its contact has outdated by being away later is none.
+    /// The newest of those who take what the first scope means: a rotation is asked with the role that it is held for. One that its contact has outdated by being away later is none.
     pub(super) fn newest_take(
         &self,
-        scope: &OverrideScope,
+        scopes: &[&OverrideScope],
         is_known: impl Fn(&ContactId) -> bool,
     ) -> Option<&'a DutyOverride> {
-        let all = self.that_join(OverrideKind::Take, scope, is_known);
+        let all = self.that_join(OverrideKind::Take, scopes, is_known);
         all.into_iter().max_by(|a, b| a.age().cmp(&b.age()))
     }
 
     /// Those who hold it besides, in the order in which they were made.
-    pub(super) fn adds(&self, scope: &OverrideScope, is_known: impl Fn(&ContactId) -> bool) -> Vec<&'a DutyOverride> {
-        let mut all = self.that_join(OverrideKind::Add, scope, is_known);
+    pub(super) fn adds(
+        &self,
+        scopes: &[&OverrideScope],
+        is_known: impl Fn(&ContactId) -> bool,
+    ) -> Vec<&'a DutyOverride> {
+        let mut all = self.that_join(OverrideKind::Add, scopes, is_known);
         all.sort_by(|a, b| a.age().cmp(&b.age()));
         all
     }
@@ -190,11 +194,13 @@ impl<'a> OverridesInForce<'a> {
     fn that_join(
         &self,
         kind: OverrideKind,
-        scope: &OverrideScope,
+        scopes: &[&OverrideScope],
         is_known: impl Fn(&ContactId) -> bool,
     ) -> Vec<&'a DutyOverride> {
-        let outdated = |o: &DutyOverride| self.away(&o.contact, scope).any(|away| away.age() > o.age());
-        let is = |o: &&DutyOverride| o.kind == kind && o.reaches(scope) && is_known(&o.contact) && !outdated(o);
+        let later = |o: &DutyOverride, scope: &OverrideScope| self.away(&o.contact, scope).any(|a| a.age() > o.age());
+        let outdated = |o: &DutyOverride| scopes.iter().any(|scope| later(o, scope));
+        let reaches = |o: &DutyOverride| scopes.first().is_some_and(|scope| o.reaches(scope));
+        let is = |o: &&DutyOverride| o.kind == kind && reaches(o) && is_known(&o.contact) && !outdated(o);
         self.0.iter().copied().filter(is).collect()
     }
 }

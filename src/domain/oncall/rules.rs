@@ -9,11 +9,13 @@ pub struct OnCallRules {
     pub look_ahead: Duration,
     /// How long before its begin a gap is alerted and alerted again, the longest first.
     pub gap_warning: Vec<Duration>,
+    /// The same emergency again within this becomes part of the call that runs; zero: never.
+    pub merge_within: Duration,
 }
 
 impl Default for OnCallRules {
     fn default() -> Self {
         let hour = |n: u64| Duration::from_secs(n * 3600);
-        Self { look_ahead: hour(14 * 24), gap_warning: vec![hour(72), hour(12), hour(1)] }
+        Self { look_ahead: hour(14 * 24), gap_warning: vec![hour(72), hour(12), hour(1)], merge_within: Duration::ZERO }
     }
 }

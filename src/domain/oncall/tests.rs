@@ -328,6 +328,12 @@ fn who_is_away_is_passed_over_and_the_count_goes_on_as_it_was() {
     assert!(who(&d, "primary", FRIDAY).is_empty());
     d.overrides = vec![away(1, "kim")];
     assert_eq!(who(&d, "backup", FRIDAY), ["bo"], "a list of two");
+    // Away from the role ends what was taken and added of the rotation that holds it.
+    let scope = OverrideScope::Role { line: Some("+18005550100".into()), role: role("primary") };
+    let of_night = |n, kind, who: &str| exception(n, kind, of_rotation("night"), who, from, until);
+    let gone = exception(3, OverrideKind::Away, scope, "sam", from, until);
+    d.overrides = vec![of_night(1, OverrideKind::Take, "sam"), of_night(2, OverrideKind::Add, "sam"), gone];
+    assert_eq!(who(&d, "primary", FRIDAY), ["ana", "joe"]);
 }
 
 #[test]

@@ -87,8 +87,8 @@ fn typed_times_are_those_of_the_local_clock_and_a_repeated_one_leaves_no_hole() 
     let from = |text: &str| typed.from(text).map(Timestamp::rfc3339).unwrap_or_else(|e| e.why);
     for (text, want) in [
         ("now", "2026-10-31T20:00:00.000Z"),
-        // A Saturday: the weekend's hours last.
-        ("tonight", "2026-10-31T20:00:00.000Z"),
+        // A Saturday at one: the weekend's hours last, and it is the evening that is meant.
+        ("tonight", "2026-11-01T00:00:00.000Z"),
         ("17:00", "2026-11-01T00:00:00.000Z"),
         ("2026-11-01 01:30", "2026-11-01T08:30:00.000Z"),
         ("2026-11-01T01:30", "2026-11-01T08:30:00.000Z"),
@@ -114,6 +114,8 @@ fn typed_times_are_those_of_the_local_clock_and_a_repeated_one_leaves_no_hole() 
     // A weekday's noon: the night begins at five.
     let noon = Typed { now: at("2026-11-25T20:00:00Z"), ..typed };
     assert_eq!(noon.from("tonight").map(Timestamp::rfc3339).as_deref(), Ok("2026-11-26T01:00:00.000Z"));
+    let late = Typed { now: at("2026-11-01T05:00:00Z"), ..typed };
+    assert_eq!(late.from("tonight").map(Timestamp::rfc3339).as_deref(), Ok("2026-11-01T05:00:00.000Z"), "it is night");
     let plain = Typed { rotation: None, ..noon };
     assert_eq!(plain.from("tonight").map(Timestamp::rfc3339).as_deref(), Ok("2026-11-26T01:00:00.000Z"));
     assert!(plain.until("handoff", now).is_err(), "whose?");

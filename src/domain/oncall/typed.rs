@@ -20,6 +20,8 @@ pub const TIME_FORM: &str =
 const DATE_LENGTH: usize = 10;
 /// When a night begins where no hours say it.
 const EVENING: i8 = 17;
+/// Night ends then.
+const MORNING: i8 = 8;
 
 /// By whose clock and turns times are meant.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +62,11 @@ impl Typed<'_> {
         let here = local(self.now, self.zone)?;
         if let Some(hours) = self.rotation.and_then(|r| r.hours.as_ref()) {
             if hours.contain(self.now, self.zone) {
-                return Some(self.now);
+                // By day, in hours that go on over days, it is the evening that is meant.
+                let evening = instant(here.date(), Time::constant(EVENING, 0, 0, 0), self.zone);
+                let is_day = (MORNING..EVENING).contains(&here.hour());
+                let later = evening.filter(|at| is_day && hours.contain(*at, self.zone));
+                return Some(later.unwrap_or(self.now));
             }
             let mut at = self.now;
             // Edges alternate, but for spans that meet.
@@ -72,8 +78,7 @@ impl Typed<'_> {
             }
             return None;
         }
-        let morning = self.rotation.map_or(8, |r| r.handoff.hour().clamp(0, 12));
-        if here.hour() >= EVENING || here.hour() < morning {
+        if here.hour() >= EVENING || here.hour() < MORNING {
             return Some(self.now);
         }
         instant(here.date(), Time::constant(EVENING, 0, 0, 0), self.zone)

@@ -94,7 +94,8 @@ impl OverrideTable {
             self.core.refresh().await?;
         }
         let now = self.core.clock.now();
-        let known = self.core.store.overrides(now).await?;
+        // Also those that are over: a row whose work is done makes nothing again.
+        let known = self.core.store.overrides(Timestamp::from_millis(0)).await?;
         let mut results: Vec<(&Record, String)> = Vec::new();
         let mut wrong: Vec<(&Record, String)> = Vec::new();
         for record in records {
@@ -127,10 +128,13 @@ impl OverrideTable {
         let same =
             |o: &&DutyOverride| o.source.as_ref().is_some_and(|s| s.starts_with(&format!("{prefix}{}:", row.hash)));
         if let Some(made) = mine().filter(|o| o.withdrawn.is_none()).find(same) {
-            return Ok(Some(Ok(format!("in force: {}", made.id))));
+            // What the row said before may be left by a crash between the two.
+            self.withdraw_others(mine(), Some(&made.id), now).await?;
+            return Ok((made.until > now).then(|| Ok(format!("in force: {}", made.id))));
         }
         let by_person = |o: &&DutyOverride| o.withdrawn.as_ref().is_some_and(|(_, by)| by != BY);
         if let Some(gone) = mine().filter(same).find(by_person) {
+            self.withdraw_others(mine(), None, now).await?;
             let by = gone.withdrawn.as_ref().map_or("", |(_, by)| by.as_str());
             return Ok(Some(Ok(format!("withdrawn by {by}: {}", gone.id))));
         }
@@ -149,10 +153,21 @@ impl OverrideTable {
             Err(e) => return Ok(Some(Err(format!("{}: {}; {}", e.field, e.what, e.hint)))),
         };
         self.core.store.make_override(&new).await?;
-        for old in mine().filter(|o| o.withdrawn.is_none()) {
+        self.withdraw_others(mine(), None, now).await?;
+        Ok(Some(Ok(format!("in force: {}", new.id))))
+    }
+
+    /// What a row made before and does not say any more.
+    async fn withdraw_others<'o>(
+        &self,
+        mine: impl Iterator<Item = &'o DutyOverride>,
+        but: Option<&OverrideId>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        for old in mine.filter(|o| o.withdrawn.is_none() && o.until > now && Some(&o.id) != but) {
             self.core.store.withdraw_override(&old.id, BY, now).await?;
         }
-        Ok(Some(Ok(format!("in force: {}", new.id))))
+        Ok(())
     }
 
     /// Withdraws what a row has made that is not there any more.
@@ -170,7 +185,7 @@ impl OverrideTable {
         {
             let mut seen = self.seen();
             seen.misses.retain(|id, _| known.iter().any(|o| &o.id == id && !is_there(o)));
-            for o in known.iter().filter(|o| o.withdrawn.is_none() && !is_there(o)) {
+            for o in known.iter().filter(|o| o.withdrawn.is_none() && o.until > now && !is_there(o)) {
                 let misses = seen.misses.entry(o.id.clone()).or_default();
                 *misses = misses.saturating_add(1);
                 if *misses >= MISSES {

@@ -82,7 +82,9 @@ impl OnCallWatch {
         let next = match known {
             Some((_, next)) if next.is_none_or(|next| now < next) => next,
             _ => {
-                let next = self.keep_history(core, &directory, now).await?;
+                // Under another directory the past was another one: it is not rewritten.
+                let is_same = before.is_none() || !is_new;
+                let next = self.keep_history(core, &directory, now, is_same).await?;
                 self.seen().history = Some((now, next));
                 next
             }
@@ -104,6 +106,7 @@ impl OnCallWatch {
         core: &Core,
         directory: &Directory,
         now: Timestamp,
+        is_same_directory: bool,
     ) -> Result<Option<Timestamp>, StoreError> {
         let mut changes = Vec::new();
         let mut next: Option<Timestamp> = None;
@@ -125,9 +128,9 @@ impl OnCallWatch {
                     self.seen().kept.insert(key, last);
                 }
                 last => {
-                    // Who began before what is kept last began has been put back now.
-                    let floor = last.map(|l| l.since.plus(Duration::from_millis(1)));
-                    let since = if floor.is_none_or(|f| present.since >= f) { present.since } else { now };
+                    // What nobody looked at is not told of as if it had been; who began before what is kept last has been put back now.
+                    let floor = last.filter(|_| is_same_directory).map(|l| l.since.plus(Duration::from_millis(1)));
+                    let since = if floor.is_some_and(|f| present.since >= f) { present.since } else { now };
                     changes.push((key, DutyChange { since, ..present }));
                 }
             }
@@ -178,11 +181,12 @@ async fn alert_gaps(core: &Core, directory: &Directory, now: Timestamp) -> Resul
     let ahead = first.min(rules.look_ahead);
     // Further than alerts go, so that the end of a gap is known.
     let end = now.plus(ahead).plus(GAP_END_MAX);
-    let all = if ahead.is_zero() { Vec::new() } else { gaps(directory, now.minus(GAP_SINCE), end, &reachable) };
+    let start = now.minus(GAP_SINCE);
+    let all = if ahead.is_zero() { Vec::new() } else { gaps(directory, start, end, &reachable) };
     let is_near = |gap: &&Gap| gap.until > now && gap.from <= now.plus(ahead);
     let mut keys = BTreeSet::new();
     for gap in all.iter().filter(is_near).take(GAPS_MAX) {
-        let key = key_of(gap);
+        let key = key_of(gap, start);
         let when = stage(gap, &rules.gap_warning, now);
         raise(core, key.clone(), format!("{} ({when}); see `dispatchctl oncall check`", gap_said(directory, gap, end)))
             .await?;
@@ -197,9 +201,11 @@ async fn alert_gaps(core: &Core, directory: &Directory, now: Timestamp) -> Resul
     Ok(())
 }
 
-fn key_of(gap: &Gap) -> AlertKey {
+/// One that began before the look does has no begin that stays the same from look to look.
+fn key_of(gap: &Gap, start: Timestamp) -> AlertKey {
     let line = gap.line.as_deref().unwrap_or("default");
-    AlertKind::OnCallGap.about(format!("{line}:{}:{}", gap.role, gap.from.rfc3339()))
+    let begin = if gap.from <= start { "standing".to_owned() } else { gap.from.rfc3339() };
+    AlertKind::OnCallGap.about(format!("{line}:{}:{begin}", gap.role))
 }
 
 /// How near it is: the words change as each of the warnings comes, and only then.

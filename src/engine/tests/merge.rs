@@ -12,7 +12,7 @@ const CALLER: &str = "(949) 555-0142";
 
 fn merging() -> Setup {
     let mut setup = Setup::default();
-    setup.rules.merge_within = mins(10);
+    setup.rules.oncall.merge_within = mins(10);
     setup
 }
 

@@ -20,6 +20,7 @@ mod mail;
 mod mail_channels;
 mod merge;
 mod mirror;
+mod notes;
 mod oncall;
 mod oncall_table;
 mod one_phone_call;

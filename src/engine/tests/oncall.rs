@@ -195,6 +195,27 @@ async fn a_gap_alerts_three_days_ahead_and_again_as_it_comes_nearer_until_it_is_
 }
 
 #[tokio::test]
+async fn a_gap_that_stands_is_one_alert_however_often_it_is_looked_at() {
+    let w = world().await;
+    let watch = OnCallWatch::new(w.process.engine.clone());
+    let (from, until) = (START.minus(Duration::from_secs(30 * 86_400)), START.plus(Duration::from_secs(30 * 86_400)));
+    for (n, who) in [(1, "sam"), (2, "ana")] {
+        let away =
+            DutyOverride { scope: OverrideScope::Everywhere, ..exception(n, OverrideKind::Away, who, from, until) };
+        w.process.store.make_override(&DutyOverride { made_at: from, ..away }).await.expect("made");
+    }
+    for _ in 0..3 {
+        watch.pass().await.expect("looked");
+        let standing = gaps(&w).await;
+        assert_eq!(standing.len(), 1);
+        assert_eq!(standing[0].0, "oncall_gap:default:primary:standing");
+        w.away(mins(2));
+    }
+    let raised = w.log_of(None).await.matches("oncall_gap:default:primary").count();
+    assert!(raised <= 1, "said once: {raised}");
+}
+
+#[tokio::test]
 async fn who_held_a_role_is_kept_with_the_moment_and_not_written_again() {
     let mut w = world().await;
     let role = "primary".parse().expect("role");
@@ -205,7 +226,7 @@ async fn who_held_a_role_is_kept_with_the_moment_and_not_written_again() {
     let watch = OnCallWatch::new(w.process.engine.clone());
     watch.pass().await.expect("looked");
     let handoff = START.plus(mins(5));
-    assert_eq!(before(&w, w.now()).await, ("sam".into(), handoff.minus(Duration::from_secs(86_400))));
+    assert_eq!(before(&w, w.now()).await, ("sam".into(), w.now()), "what nobody looked at is not told of");
     w.away(mins(6));
     watch.pass().await.expect("looked");
     assert_eq!(before(&w, w.now()).await, ("ana".into(), handoff), "the handoff, not the look");

@@ -59,6 +59,21 @@ async fn a_row_makes_one_exception_and_its_change_another_and_its_end_withdraws_
 }
 
 #[tokio::test]
+async fn a_row_whose_work_is_done_makes_nothing_again() {
+    let (w, base, table) = world().await;
+    base.add(TABLE, row("Olga Lind", "+10m"));
+    table.pass().await.expect("read");
+    assert_eq!(holder(&w).await, "olga");
+    w.away(mins(11));
+    for _ in 0..2 {
+        table.pass().await.expect("read");
+    }
+    assert_eq!(holder(&w).await, "ana", "whose turn it is by then");
+    let all = w.process.store.overrides(crate::domain::Timestamp::from_millis(0)).await.expect("read");
+    assert_eq!(all.len(), 1);
+}
+
+#[tokio::test]
 async fn a_row_that_cannot_be_read_changes_nothing_and_alerts_until_it_is_right() {
     let (w, base, table) = world().await;
     let record = base.add(TABLE, row("Kim", "2026-11-22T09:00:00.000Z"));

@@ -122,6 +122,9 @@ async fn people_decide_and_a_decision_made_twice_says_so() {
             Some(false),
         ),
         ("a note without words", "note", r#"{"note":" "}"#, 400, "CANCELLED", None),
+        ("a text that nobody would read", "note", r#"{"note":"x","text":true}"#, 409, "CANCELLED", None),
+        ("whether it is texted is a yes or a no", "note", r#"{"note":"x","text":"yes"}"#, 400, "CANCELLED", None),
+        ("only a note is texted", "ack", r#"{"text":true}"#, 400, "CANCELLED", None),
     ] {
         let answered = post(verb, body).await;
         assert_eq!(answered.status.as_u16(), want, "{label}: {}", answered.text);

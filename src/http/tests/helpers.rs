@@ -95,7 +95,6 @@ pub(super) fn shop_with(plan: Plan) -> Shop {
         unknown_first: UnknownPolicy::Resend,
         unknown_follow_up: UnknownPolicy::Hold,
         resend_limit: 2,
-        merge_within: Duration::ZERO,
         resend_pause: Duration::from_secs(20),
         stand_down: true,
         late_follow_up: Duration::from_secs(30),

@@ -10,9 +10,9 @@ use super::reads::{ReadContext, at_most, readable};
 use super::sql;
 use crate::domain::call::{CallState, CallStatus};
 use crate::domain::change::PhoneCallChange;
-use crate::domain::merge::Similar;
 use crate::domain::phone::spelling::plain_number;
 use crate::domain::phone_call::{self, PhoneCall, dialable};
+use crate::domain::similar::Similar;
 use crate::domain::types::{CallId, Timestamp};
 use crate::store::{KnownAs, ListProgress, StoreError, WaitingPhoneCall, rows};
 

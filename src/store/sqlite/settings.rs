@@ -159,7 +159,14 @@ pub(super) fn peek(options: &StoreSettings) -> Result<Peeked, StoreError> {
     if !open::is_ours(&conn, options) {
         return Ok(Peeked::default());
     }
-    let overrides = overrides::ending_after(&conn, Timestamp::from_millis(0)).unwrap_or_default();
+    // One moment for all of it: what is read belongs to its basis.
+    let conn = conn.unchecked_transaction()?;
+    let mut basis = basis(&conn)?;
+    let overrides = overrides::ending_after(&conn, Timestamp::from_millis(0)).unwrap_or_else(|_| {
+        // Whoever decides under this has not read them, and reads again.
+        basis.overrides = None;
+        Vec::new()
+    });
     let contacts = synced_contacts::read(&conn).ok().flatten();
-    Ok(Peeked { settings: newest(&conn)?, contacts, overrides, basis: basis(&conn)? })
+    Ok(Peeked { settings: newest(&conn)?, contacts, overrides, basis })
 }

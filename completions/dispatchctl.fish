@@ -281,6 +281,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand note" -l log-for
 json\t'One object a line'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand note" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
 own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand note" -l text -d 'Also text it to whoever has the call, else to everybody who was told of it and did not pass'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand note" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand note" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand note" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'

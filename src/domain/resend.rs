@@ -112,7 +112,7 @@ pub(super) fn by_policy(w: &mut Work<'_>, id: AttemptId, seen: &str) -> Result<(
     }
     let policy = if a.channel == Channel::Email || of_its_notice(w, &a).any(|b| b.decided_at.is_some()) {
         UnknownPolicy::Hold
-    } else if a.priority == Priority::First || a.channel == Channel::Voice {
+    } else if a.priority == Priority::First || a.channel == Channel::Voice || stands_for_a_repeat(w, &a) {
         // A phone call that rings twice costs a busy signal, one that never rings costs the job.
         w.ctx.rules.unknown_first
     } else {
@@ -133,6 +133,24 @@ pub(super) fn by_policy(w: &mut Work<'_>, id: AttemptId, seen: &str) -> Result<(
         alert_if_it_stays(w, &a);
     }
     Ok(())
+}
+
+/// Whether their first notice did not surely arrive and was not repeated because this text was to do that: then nothing is known
+/// to have reached them, and the step that a reminder is otherwise left to may be somebody else's, or never come.
+fn stands_for_a_repeat(w: &Work<'_>, a: &Attempt) -> bool {
+    let theirs = || {
+        w.state.attempts.iter().filter(|b| {
+            b.kind == AttemptKind::Notice
+                && b.round == a.round
+                && b.channel == a.channel
+                && b.recipient.contact == a.recipient.contact
+        })
+    };
+    let dropped = |b: &Attempt| {
+        let open = b.state == AttemptState::Failed || (b.state == AttemptState::Unknown && b.decided_at.is_some());
+        open && b.priority == Priority::First && !theirs().any(|r| r.repeats == Some(b.id))
+    };
+    theirs().any(|b| b.number < a.number && dropped(b)) && !theirs().any(was_accepted)
 }
 
 /// Raises the alert about a text of which nobody knows whether it arrived, where that still matters.

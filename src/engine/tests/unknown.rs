@@ -317,6 +317,33 @@ async fn no_repeat_where_a_later_text_was_accepted_or_a_step_is_due() {
 }
 
 #[tokio::test]
+async fn a_reminder_that_stood_for_a_repeat_of_the_first_notice_is_itself_repeated_once() {
+    let steps: &[(_, &[&str])] = &[(secs(0), &["primary"]), (secs(70), &["primary"])];
+    let soon = || setup(fixtures::policy("soon", steps));
+    let w = lost(soon(), "soon", NOT_SENT).await;
+    w.sms.next(NOT_SENT);
+    w.advance(secs(70)).await;
+    assert_eq!(w.attempts().await, ["1 sam unknown", "2 sam unknown"], "a step was due: the first is not repeated");
+    w.sms.next(NOT_SENT);
+    w.advance(secs(60)).await;
+    assert_eq!(
+        w.attempts().await,
+        ["1 sam unknown", "2 sam unknown", "3 sam unknown"],
+        "nothing is known to have arrived"
+    );
+    w.advance(mins(10)).await;
+    assert_eq!((w.attempts().await.len(), w.has_alert("unknown:").await), (3, true), "once");
+
+    // Where first notices are held, so is what stands for one.
+    let mut s = soon();
+    s.rules.unknown_first = UnknownPolicy::Hold;
+    let w = lost(s, "soon", NOT_SENT).await;
+    w.sms.next(NOT_SENT);
+    w.advance(mins(10)).await;
+    assert_eq!((w.attempts().await.len(), w.has_alert("unknown:").await), (2, true));
+}
+
+#[tokio::test]
 async fn what_becomes_of_a_later_text_is_waited_for() {
     let steps: &[(_, &[&str])] = &[(secs(0), &["primary"]), (secs(40), &["primary"]), (mins(10), &["backup"])];
     let policy = fixtures::policy("soon", steps);

@@ -20,8 +20,39 @@ pub(super) struct Parts<'a> {
     /// `X-WR-TIMEZONE`.
     pub zone: Option<String>,
     pub zones: HashMap<String, Described>,
-    /// The properties of each VEVENT, in the order of the text.
-    pub events: Vec<Vec<Property<'a>>>,
+    /// In the order of the text.
+    pub events: Vec<RawEvent<'a>>,
+}
+
+/// A VEVENT as it stands in the text.
+#[derive(Debug, Default)]
+pub(super) struct RawEvent<'a> {
+    pub properties: Vec<Property<'a>>,
+    /// The first line of it that decides and cannot be cut, as its quotes are not closed.
+    pub unclosed: Option<&'a str>,
+}
+
+/// The properties by which an event decides.
+const DECIDING: [&str; 13] = [
+    "UID",
+    "SUMMARY",
+    "ATTENDEE",
+    "DTSTART",
+    "DTEND",
+    "DURATION",
+    "RRULE",
+    "EXRULE",
+    "RDATE",
+    "EXDATE",
+    "RECURRENCE-ID",
+    "STATUS",
+    "SEQUENCE",
+];
+
+/// Whether a line that is no property would be one of those that decide, if its quotes were closed.
+fn is_unclosed(line: &str) -> bool {
+    let Some((name, rest)) = line.split_once(';') else { return false };
+    rest.contains('"') && DECIDING.iter().any(|known| name.trim().eq_ignore_ascii_case(known))
 }
 
 /// # Errors
@@ -29,10 +60,15 @@ pub(super) struct Parts<'a> {
 pub(super) fn parts(text: &str) -> Result<Parts<'_>, Unreadable> {
     let mut found = Parts::default();
     let mut open: Vec<String> = Vec::new();
-    let (mut event, mut zone, mut part) = (Vec::new(), OpenZone::default(), OpenPart::default());
+    let (mut event, mut zone, mut part) = (RawEvent::default(), OpenZone::default(), OpenPart::default());
     let (mut calendars, mut zone_parts) = (0_u32, 0);
     for line in text.lines() {
-        let Some(property) = Property::read(line) else { continue };
+        let Some(property) = Property::read(line) else {
+            if event.unclosed.is_none() && is_unclosed(line) && is_in_event(&open) {
+                event.unclosed = Some(line);
+            }
+            continue;
+        };
         if property.is("BEGIN") {
             open.push(property.value.trim().to_ascii_uppercase());
             if open.len() > 10 {
@@ -63,7 +99,7 @@ pub(super) fn parts(text: &str) -> Result<Parts<'_>, Unreadable> {
         }
         match path.as_slice() {
             ["VCALENDAR"] if property.is("X-WR-TIMEZONE") => found.zone = Some(self::text(property.value)),
-            ["VCALENDAR", "VEVENT"] => event.push(property),
+            ["VCALENDAR", "VEVENT"] => event.properties.push(property),
             ["VCALENDAR", "VTIMEZONE"] => zone.read(&property),
             ["VCALENDAR", "VTIMEZONE", _] => part.read(&property),
             _ => {}
@@ -75,6 +111,10 @@ pub(super) fn parts(text: &str) -> Result<Parts<'_>, Unreadable> {
         (_, false) => Err(Unreadable::NotACalendar),
         _ => Ok(found),
     }
+}
+
+fn is_in_event(open: &[String]) -> bool {
+    matches!(open, [calendar, event] if calendar == "VCALENDAR" && event == "VEVENT")
 }
 
 /// A VTIMEZONE that is being read.

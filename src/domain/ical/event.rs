@@ -4,9 +4,10 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 
+use super::components::RawEvent;
 use super::dates;
 use super::lines::{Property, text};
 use super::rule::{Rule, short};
@@ -111,7 +112,7 @@ pub(super) struct Removed {
     instants: HashSet<jiff::Timestamp>,
     /// Given as a day: whatever begins on it.
     days: HashSet<Date>,
-    /// The days of those given as a time, for what lasts whole days.
+    /// The days of those given as a time, for what lasts whole days: by the rotation's clock where the time is UTC.
     dates: HashSet<Date>,
 }
 
@@ -119,9 +120,10 @@ impl Removed {
     pub(super) fn add(&mut self, when: &When, place: &Place) {
         match when {
             When::Day(day) => drop(self.days.insert(*day)),
-            When::At(local, _) => {
-                self.dates.insert(local.date());
-                self.instants.extend(when.instant(place));
+            When::At(local, zone) => {
+                let at = when.instant(place);
+                self.dates.insert(day_of(*local, zone, at, place));
+                self.instants.extend(at);
             }
         }
     }
@@ -133,6 +135,15 @@ impl Removed {
                 When::Day(day) => self.dates.contains(day),
                 When::At(..) => self.instants.contains(&at),
             }
+    }
+}
+
+/// The day that a time means where whole days are named by times. Programs write the midnight of the calendar's own clock in UTC, so
+/// it is the day there; midnight itself in UTC is a day that was never converted.
+fn day_of(local: DateTime, zone: &TimeZone, at: Option<jiff::Timestamp>, place: &Place) -> Date {
+    match at {
+        Some(at) if *zone == TimeZone::UTC && local.time() != Time::midnight() => place.zone.to_datetime(at).date(),
+        _ => local.date(),
     }
 }
 
@@ -172,7 +183,8 @@ pub(super) struct Reader<'a> {
 impl Reader<'_> {
     /// # Errors
     /// What of it is not understood.
-    pub(super) fn read(&mut self, properties: &[Property<'_>], number: usize) -> Result<Event, NotUnderstood> {
+    pub(super) fn read(&mut self, raw: &RawEvent<'_>, number: usize) -> Result<Event, NotUnderstood> {
+        let properties = raw.properties.as_slice();
         let about = Arc::new(about(properties, number));
         let one = |name: &str| properties.iter().find(|p| p.is(name));
         let in_place_of = match one("RECURRENCE-ID").map(|p| (p, self.when(p))) {
@@ -187,6 +199,9 @@ impl Reader<'_> {
             Some((_, Err(why))) => return Err(NotUnderstood { about, why, in_place_of: None }),
         };
         let wrong = |why: String| NotUnderstood { about: about.clone(), why, in_place_of: in_place_of.clone() };
+        if let Some(line) = raw.unclosed {
+            return Err(wrong(format!("the quotes of the line {:?} are not closed", short(line))));
+        }
         let cancelled = one("STATUS").is_some_and(|p| p.value.trim().eq_ignore_ascii_case("CANCELLED"));
         let start = match one("DTSTART") {
             Some(p) => self.when(p).map_err(wrong)?,

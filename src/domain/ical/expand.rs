@@ -61,11 +61,13 @@ pub(super) fn expand(
             }
         }
     }
-    let mut out = Out { place, window, budget: Budget(DAYS_MAX), found: Vec::new() };
+    let mut out = Out { place, window, budget: Budget(DAYS_MAX), found: Vec::new(), refused: Vec::new() };
     for series in all.into_values().filter(|s| !s.refused) {
         series.write(&mut out)?;
     }
     expanded.occurrences = out.found;
+    out.refused.sort_by(|a, b| a.uid.cmp(&b.uid));
+    expanded.refused.append(&mut out.refused);
     let key = |o: &Occurrence| (o.from, o.until);
     expanded.occurrences.sort_by(|a, b| key(a).cmp(&key(b)).then_with(|| a.about.uid.cmp(&b.about.uid)));
     Ok(expanded)
@@ -125,17 +127,22 @@ struct Out<'a> {
     window: Window,
     budget: Budget,
     found: Vec<Occurrence>,
+    refused: Vec<Refused>,
 }
 
 impl Out<'_> {
     fn series(&mut self, event: &Event, moved: &Removed) -> Result<(), Unreadable> {
-        let mut begun = Begun { event, moved, seen: Vec::new() };
+        let mut begun = Begun { event, moved, seen: Vec::new(), empty: None };
         match &event.rule {
             None => self.one(&mut begun, &event.start, event.end)?,
             Some(rule) => self.by_rule(&mut begun, rule)?,
         }
         for Added { start, end } in &event.added {
             self.one(&mut begun, start, end.or(event.end))?;
+        }
+        if let Some(day) = begun.empty {
+            let why = format!("its occurrence of {day} lies in an hour that the clock leaves out: it lasts no time");
+            self.refused.push(Refused { uid: event.about.uid.clone(), title: event.about.title.clone(), why });
         }
         Ok(())
     }
@@ -170,7 +177,11 @@ impl Out<'_> {
             return Ok(());
         }
         let Some(until) = end.and_then(|end| end.of(start, self.place)) else { return Ok(()) };
-        if until <= at || until <= self.window.from || at >= self.window.until {
+        if until <= self.window.from || at >= self.window.until {
+            return Ok(());
+        }
+        if until <= at {
+            begun.empty.get_or_insert(start.date());
             return Ok(());
         }
         if !begun.event.added.is_empty() {
@@ -194,6 +205,8 @@ struct Begun<'a> {
     moved: &'a Removed,
     /// Those that are written, where a beginning may be named twice.
     seen: Vec<jiff::Timestamp>,
+    /// The first day of an occurrence that lasts no time.
+    empty: Option<Date>,
 }
 
 /// Whether a rule with this end is over before this beginning.

@@ -3,6 +3,8 @@
 //! Times are UTC, so that no reader needs our zones; lines are folded by bytes and end with CRLF. The same shift has the same UID
 //! in every reading, so that a reader moves it and never doubles it. No phone number is in it.
 
+use sha2::{Digest as _, Sha256};
+
 use crate::domain::types::Timestamp;
 
 /// The most bytes of a line without its end.
@@ -30,7 +32,7 @@ pub fn feed(name: &str, shifts: &[FeedShift], now: Timestamp) -> String {
     push(&mut text, "X-PUBLISHED-TTL:PT1H");
     for shift in shifts {
         push(&mut text, "BEGIN:VEVENT");
-        push(&mut text, &format!("UID:{}-{}@dispatchctl", plain(&shift.of), utc(shift.from)));
+        push(&mut text, &format!("UID:{}-{}@dispatchctl", identity(&shift.of), utc(shift.from)));
         push(&mut text, &format!("DTSTAMP:{}", utc(now)));
         push(&mut text, &format!("DTSTART:{}", utc(shift.from)));
         push(&mut text, &format!("DTEND:{}", utc(shift.until)));
@@ -63,8 +65,12 @@ fn escaped(text: &str) -> String {
     out
 }
 
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect()
+/// Two that hand the duty on at one moment never share it: what a UID may hold of the name, and a hash of the whole name.
+fn identity(of: &str) -> String {
+    let plain: String =
+        of.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).take(40).collect();
+    let hash: String = Sha256::digest(of).iter().take(6).map(|b| format!("{b:02x}")).collect();
+    format!("{plain}.{hash}")
 }
 
 /// A line, folded between letters.
@@ -102,7 +108,7 @@ mod tests {
             shift("2026-11-02T16:00:00Z", "2026-11-09T16:00:00Z"),
         ];
         let text = feed("Night, Acme", &shifts, at("2026-10-20T00:00:00Z"));
-        assert!(text.contains("\r\nUID:night-20261026T150000Z@dispatchctl\r\n"), "{text}");
+        assert!(text.contains("\r\nUID:night.176473d73133-20261026T150000Z@dispatchctl\r\n"), "{text}");
         assert!(text.contains("\r\nX-WR-CALNAME:Night\\, Acme\r\n") && text.contains("\r\nMETHOD:PUBLISH\r\n"));
         assert_eq!(text.matches("TRANSP:TRANSPARENT").count(), 2);
         for line in text.split_terminator("\r\n") {
@@ -117,5 +123,20 @@ mod tests {
         let given = |s: &FeedShift| (s.from.rfc3339().replace(".000Z", "Z"), s.until.rfc3339().replace(".000Z", "Z"));
         assert_eq!(read, shifts.each_ref().map(given));
         assert!(back.occurrences.iter().all(|o| o.about.title == title));
+    }
+
+    #[test]
+    fn two_that_hand_over_at_one_moment_are_two_events() {
+        let at = |text: &str| -> Timestamp { text.parse().expect("a time") };
+        let shift = |of: &str| FeedShift {
+            of: of.into(),
+            from: at("2026-10-26T15:00:00Z"),
+            until: at("2026-11-02T16:00:00Z"),
+            title: "Sam".into(),
+        };
+        let text =
+            feed("Sam", &["night a", "night_a", "n\u{e4}cht", "n\u{f6}cht"].map(shift), at("2026-10-20T00:00:00Z"));
+        let uids: std::collections::BTreeSet<&str> = text.lines().filter(|l| l.starts_with("UID:")).collect();
+        assert_eq!(uids.len(), 4, "{text}");
     }
 }

@@ -16,7 +16,7 @@ pub fn read(bytes: &[u8], place: &Place, window: Window) -> Result<Reading, Unre
     let floating = parts.zone.as_deref().and_then(zones::known).unwrap_or_else(|| place.zone.clone());
     let (_, last) = window.days();
     let mut reader = event::Reader { zones: zones::Zones::new(parts.zones, last), place, floating };
-    let events = parts.events.iter().zip(1..).map(|(properties, number)| reader.read(properties, number));
+    let events = parts.events.iter().zip(1..).map(|(raw, number)| reader.read(raw, number));
     let expand::Expanded { occurrences, refused } = expand::expand(events.collect(), place, window)?;
     Ok(Reading { occurrences, refused })
 }

@@ -211,6 +211,81 @@ fn what_is_not_understood_is_refused_by_name_and_never_guessed() {
     }
 }
 
+/// These events in a calendar, as a rotation of this zone has them.
+fn of_events(events: &[&str], zone: &str) -> Reading {
+    let events = events.iter().map(|e| format!("BEGIN:VEVENT\n{e}\nEND:VEVENT\n"));
+    let text = format!("BEGIN:VCALENDAR\n{}END:VCALENDAR\n", events.collect::<String>());
+    read(text.as_bytes(), &place(zone), window("2026-10-01T00:00:00Z", "2027-10-01T00:00:00Z")).expect("a calendar")
+}
+
+fn refused(reading: &Reading) -> Vec<String> {
+    reading.refused.iter().map(|r| format!("{}: {}", r.uid, r.why)).collect()
+}
+
+#[test]
+fn an_occurrence_that_lasts_no_time_is_said_once() {
+    let series = "UID:1\nSUMMARY:Sam\nDTSTART;TZID=America/Los_Angeles:20270313T020000\n\
+        DTEND;TZID=America/Los_Angeles:20270313T030000\nRRULE:FREQ=DAILY;COUNT=3";
+    let reading = of_events(&[series], "America/Los_Angeles");
+    assert_eq!(shown(&reading), ["Sam 03-13T10:00 03-13T11:00", "Sam 03-15T09:00 03-15T10:00"]);
+    let [said] = refused(&reading).try_into().expect("one");
+    assert!(said.starts_with("1: its occurrence of 2027-03-14") && said.contains("leaves out"), "{said}");
+}
+
+#[test]
+fn a_line_that_decides_and_has_an_open_quote_refuses_its_event() {
+    let whole = "SUMMARY:Sam\nDTSTART:20261101T080000Z\nDTEND:20261101T200000Z";
+    let event = |uid: &str, line: &str| format!("UID:{uid}\n{whole}\n{line}");
+    let (attendee, out) = (event("1", "ATTENDEE;CN=\"Sam:mailto:sam@example.org"), event("2", "EXDATE;X=\"1:2026"));
+    let (note, words) = (event("3", "DESCRIPTION;X=\"a:b"), event("4", "and \"so on; no colon"));
+    let reading = of_events(&[&attendee, &out, &note, &words], "UTC");
+    assert_eq!(reading.occurrences.len(), 2, "what decides nothing refuses nothing");
+    let said = refused(&reading);
+    assert!(said.len() == 2 && said.iter().all(|s| s.contains("not closed")), "{said:?}");
+    assert!(said.iter().any(|s| s.starts_with("1: ") && s.contains("ATTENDEE;CN=")), "{said:?}");
+    let series = "UID:5\nSUMMARY:Sam\nDTSTART:20261101T080000Z\nDTEND:20261101T200000Z\nRRULE:FREQ=DAILY;COUNT=3";
+    let moved =
+        "UID:5\nSUMMARY:Ana\nDTSTART:20261102T090000Z\nDTEND:20261102T200000Z\nRECURRENCE-ID;X=\"1:20261102T080000Z";
+    let reading = of_events(&[series, moved], "UTC");
+    assert_eq!((reading.occurrences.len(), refused(&reading).len()), (0, 1), "nobody knows which of them it moves");
+}
+
+#[test]
+fn a_day_of_a_series_that_is_named_in_utc_is_the_day_of_its_clock() {
+    let series = "UID:1\nSUMMARY:Sam\nDTSTART;VALUE=DATE:20261101\nRRULE:FREQ=DAILY;COUNT=3";
+    for (zone, id, label) in [
+        ("America/Los_Angeles", "20261102T080000Z", "midnight west of UTC"),
+        ("Pacific/Auckland", "20261101T110000Z", "midnight east of UTC is the day before"),
+        ("America/Los_Angeles", "20261102T000000Z", "a day that was never converted"),
+        ("Pacific/Auckland", "20261102T000000Z", "the same, east"),
+    ] {
+        let moved = format!("UID:1\nSUMMARY:Ana\nDTSTART;VALUE=DATE:20261102\nRECURRENCE-ID:{id}");
+        let reading = of_events(&[series, &moved], zone);
+        let titles: Vec<&str> = reading.occurrences.iter().map(|o| o.about.title.as_str()).collect();
+        assert_eq!(titles, ["Sam", "Ana", "Sam"], "{label}");
+        let out = format!("{series}\nEXDATE:{id}");
+        assert_eq!(of_events(&[&out], zone).occurrences.len(), 2, "{label}");
+    }
+}
+
+#[test]
+fn an_occurrence_that_was_moved_to_somebody_else_is_theirs() {
+    let series =
+        "UID:1\nSUMMARY:Sam\nATTENDEE:mailto:sam@example.org\nDTSTART;VALUE=DATE:20261101\nRRULE:FREQ=DAILY;COUNT=3";
+    let moved = "UID:1\nSUMMARY:Ana\nATTENDEE:mailto:sam@example.org\nDTSTART;VALUE=DATE:20261102\nRECURRENCE-ID;VALUE=DATE:20261102";
+    let contact = |id: &str| crate::domain::team::Contact {
+        id: id.parse().expect("id"),
+        name: id.to_owned(),
+        phone: "+19495550101".parse().expect("phone"),
+        email: format!("{id}@example.org").parse().ok(),
+        role: None,
+    };
+    let (contacts, named) = ([contact("sam"), contact("ana")], std::collections::BTreeMap::new());
+    let all = shifts(&of_events(&[series, moved], "UTC"), &People { contacts: &contacts, named: &named });
+    let who: Vec<String> = all.all().iter().map(|s| s.who.as_ref().expect("known")[0].to_string()).collect();
+    assert_eq!(who, ["sam", "ana", "sam"]);
+}
+
 #[test]
 fn folded_lines_are_one_and_an_alarm_says_nothing_of_its_event() {
     let reading = reading("folded.ics", "America/New_York");

@@ -30,6 +30,7 @@ mod queues;
 mod reports;
 mod rows;
 mod send_queues;
+mod sql;
 mod sqlite;
 mod upkeep;
 mod views;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::store::sql::{Connection, Row, params};
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::handle::SqliteStore;
 use super::load::str_at;
@@ -29,6 +29,7 @@ pub(super) const DUE: &str = "SELECT a.key, a.call_id, a.message, a.raised_at, a
     WHERE o.sink = ?1 AND o.sink <> 'mirror' AND o.parked_at IS NULL AND o.next_at <= ?2 ORDER BY o.next_at LIMIT ?3";
 pub(super) const NEXT: &str = "SELECT next_at FROM outbox INDEXED BY outbox_alerts
     WHERE sink = ?1 AND sink <> 'mirror' AND parked_at IS NULL AND next_at > ?2 ORDER BY next_at LIMIT 1";
+const TAKE_OUT: &str = "DELETE FROM outbox WHERE sink = ?1 AND key = ?2";
 const WAITING: &str = "SELECT key FROM outbox WHERE sink = ?1 AND parked_at IS NULL";
 pub(super) const MESSAGES: &str =
     "SELECT at, kind, alerts FROM alert_messages INDEXED BY alert_messages_by_time WHERE sink = ?1 AND at >= ?2";
@@ -52,7 +53,7 @@ const SINKS: &str = "SELECT DISTINCT sink FROM (SELECT sink FROM outbox WHERE si
 const KEYS_OF: &str =
     "SELECT key FROM outbox WHERE sink = ?1 UNION SELECT key FROM alert_receivers WHERE sink = ?1 AND sink = 'alerts'";
 
-fn task_from(row: &Row<'_>) -> Result<AlertTask, StoreError> {
+fn task_from(row: Row<'_>) -> Result<AlertTask, StoreError> {
     let call: Option<String> = row.get(1)?;
     let reference: Option<String> = row.get(5)?;
     Ok(AlertTask {
@@ -64,7 +65,7 @@ fn task_from(row: &Row<'_>) -> Result<AlertTask, StoreError> {
             message: row.get(2)?,
             raised_at: Timestamp::from_millis(row.get(3)?),
         },
-        resolved_at: row.get::<_, Option<i64>>(4)?.map(Timestamp::from_millis),
+        resolved_at: row.get::<Option<i64>>(4)?.map(Timestamp::from_millis),
         version: row.get(6)?,
         since: Timestamp::from_millis(row.get(7)?),
         attempts: row.get(8)?,
@@ -80,7 +81,7 @@ fn waiting(context: ReadContext<'_>, sink: &str) -> Result<Vec<AlertKey>, StoreE
     readable(context, "outbox", WAITING, [sink_row(sink)], |row| rows::parsed("outbox.key", str_at(row, 0)?))
 }
 
-fn state(conn: &Connection, sink: &str, since: Timestamp) -> Result<SinkState, StoreError> {
+fn state(conn: Connection<'_>, sink: &str, since: Timestamp) -> Result<SinkState, StoreError> {
     let sink = sink_row(sink);
     let at = |ms: Option<i64>| ms.map(Timestamp::from_millis);
     let found = one(conn, STATE, [&sink], |row| {
@@ -95,13 +96,13 @@ fn state(conn: &Connection, sink: &str, since: Timestamp) -> Result<SinkState, S
         Ok(SentMessage {
             at: Timestamp::from_millis(row.get(0)?),
             kind: rows::word("alert_messages.kind", AlertKind::by_word(str_at(row, 1)?))?,
-            alerts: usize::try_from(row.get::<_, i64>(2)?).map_err(|_| rows::corrupt("alert_messages.alerts"))?,
+            alerts: usize::try_from(row.get::<i64>(2)?).map_err(|_| rows::corrupt("alert_messages.alerts"))?,
         })
     })?;
     Ok(SinkState { sent, ..found.unwrap_or_default() })
 }
 
-fn delivered(conn: &Connection, sink: &str, tasks: &[AlertTask], at: Timestamp) -> Result<(), StoreError> {
+fn delivered(conn: Connection<'_>, sink: &str, tasks: &[AlertTask], at: Timestamp) -> Result<(), StoreError> {
     let sink = sink_row(sink);
     for task in tasks {
         let key = task.line.key.to_string();
@@ -118,7 +119,7 @@ fn delivered(conn: &Connection, sink: &str, tasks: &[AlertTask], at: Timestamp) 
     Ok(())
 }
 
-fn not_delivered(conn: &Connection, sink: &str, tasks: &[AlertTask], how: NotDelivered) -> Result<(), StoreError> {
+fn not_delivered(conn: Connection<'_>, sink: &str, tasks: &[AlertTask], how: NotDelivered) -> Result<(), StoreError> {
     let sink = sink_row(sink);
     for task in tasks {
         let key = task.line.key.to_string();
@@ -134,21 +135,21 @@ fn not_delivered(conn: &Connection, sink: &str, tasks: &[AlertTask], how: NotDel
 }
 
 /// What waits for sinks that are no more goes to those that are.
-fn share(conn: &Connection, targets: &[SinkTarget], now: Timestamp) -> Result<(), StoreError> {
+fn share(conn: Connection<'_>, targets: &[SinkTarget], now: Timestamp) -> Result<(), StoreError> {
     if targets.is_empty() {
         return Ok(());
     }
     let current: BTreeSet<String> = targets.iter().map(|t| sink_row(&t.name)).collect();
-    let sinks: Vec<String> = all(conn, SINKS, [], |row| Ok(row.get(0)?))?;
+    let sinks: Vec<String> = all(conn, SINKS, [], |row| row.get(0))?;
     for gone in sinks.into_iter().filter(|s| !current.contains(s)) {
-        for key in all(conn, KEYS_OF, [&gone], |row| Ok(row.get::<_, String>(0)?))? {
+        for key in all(conn, KEYS_OF, [&gone], |row| row.get::<String>(0))? {
             // What nobody can read is nobody's alert: it stays where it is, and is named as unreadable.
             let Ok(key) = key.parse::<AlertKey>() else { continue };
             hand_over(conn, &gone, &key, targets, now)?;
-            conn.execute("DELETE FROM outbox WHERE sink = ?1 AND key = ?2", [&gone, &key.to_string()])?;
+            conn.prepare_cached(TAKE_OUT)?.execute([&gone, &key.to_string()])?;
         }
         for table in ["alert_receivers", "alert_sinks", "alert_messages"] {
-            conn.execute(&format!("DELETE FROM {table} WHERE sink = ?1"), [&gone])?;
+            conn.prepare_cached(&format!("DELETE FROM {table} WHERE sink = ?1"))?.execute([&gone])?;
         }
     }
     Ok(())
@@ -156,7 +157,7 @@ fn share(conn: &Connection, targets: &[SinkTarget], now: Timestamp) -> Result<()
 
 /// One alert that waits for `gone`, or that all sinks of an older version know of.
 fn hand_over(
-    conn: &Connection,
+    conn: Connection<'_>,
     gone: &str,
     key: &AlertKey,
     targets: &[SinkTarget],
@@ -165,12 +166,11 @@ fn hand_over(
     let text = key.to_string();
     let knows = |sink: &str| -> Result<bool, StoreError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM alert_receivers WHERE sink = ?1 AND key = ?2)";
-        Ok(conn.prepare_cached(sql)?.query_row([sink, &text], |row| row.get(0))?)
+        conn.prepare_cached(sql)?.query_row([sink, &text], |row| row.get(0))
     };
     let open: Option<bool> = conn
         .prepare_cached("SELECT resolved_at IS NULL FROM alerts WHERE key = ?1")?
-        .query_row([&text], |row| row.get(0))
-        .optional()?;
+        .query_maybe([&text], |row| row.get(0))?;
     let waits = "SELECT EXISTS (SELECT 1 FROM outbox WHERE sink = ?1 AND key = ?2)";
     let waits: bool = conn.prepare_cached(waits)?.query_row([gone, &text], |row| row.get(0))?;
     let known_before = gone == ALL_SINKS && knows(gone)?;

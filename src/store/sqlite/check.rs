@@ -1,9 +1,8 @@
 //! Looks through the whole store for what no list of work would show: slow, for people.
 
-use rusqlite::Connection;
-
 use super::load::{call_state, str_at};
 use super::reads::at_most;
+use crate::store::sql::Connection;
 use crate::store::{StoreError, Unreadable};
 
 /// Every call that is not over, whatever its status says.
@@ -13,8 +12,9 @@ const OF_NO_CALL: &str = "SELECT lower(hex(id)) FROM attempts a
 const NEVER_WOKEN: &str = "SELECT id FROM calls WHERE (status = 'DISPATCHING') <> (wake_at IS NOT NULL) LIMIT ?1";
 
 /// What is wrong with the file itself, with a call that is not over, or belongs to nothing.
-pub(super) fn unreadable(conn: &Connection, limit: usize) -> Result<Vec<Unreadable>, StoreError> {
-    let mut wrong = file(conn, limit)?;
+pub(super) fn unreadable(conn: Connection<'_>, limit: usize) -> Result<Vec<Unreadable>, StoreError> {
+    let Connection::Sqlite(raw) = conn;
+    let mut wrong = file(raw, limit)?;
     let mut add = |row: String, call: Option<&str>, why: String| {
         wrong.push(Unreadable { row, call: call.and_then(|c| c.parse().ok()), why, repaired: false });
     };
@@ -30,7 +30,7 @@ pub(super) fn unreadable(conn: &Connection, limit: usize) -> Result<Vec<Unreadab
 
 /// SQLite's own check, of pages, cells and indexes. Where it breaks off, each table has one of its own: which of them is
 /// damaged is worth knowing.
-fn file(conn: &Connection, limit: usize) -> Result<Vec<Unreadable>, StoreError> {
+fn file(conn: &rusqlite::Connection, limit: usize) -> Result<Vec<Unreadable>, StoreError> {
     let limit = limit.clamp(1, 100);
     let mut wrong = Vec::new();
     match says(conn, &format!("PRAGMA integrity_check({limit})"), "the file", &mut wrong) {
@@ -52,13 +52,13 @@ fn file(conn: &Connection, limit: usize) -> Result<Vec<Unreadable>, StoreError> 
     Ok(wrong)
 }
 
-fn says(conn: &Connection, sql: &str, what: &str, wrong: &mut Vec<Unreadable>) -> Result<(), StoreError> {
+fn says(conn: &rusqlite::Connection, sql: &str, what: &str, wrong: &mut Vec<Unreadable>) -> Result<(), StoreError> {
     let mut check = conn.prepare(sql)?;
     let mut found = check.query([])?;
     while let Some(row) = found.next()? {
-        let why = str_at(row, 0)?;
+        let why: String = row.get(0)?;
         if why != "ok" {
-            wrong.push(Unreadable { row: what.to_owned(), call: None, why: why.to_owned(), repaired: false });
+            wrong.push(Unreadable { row: what.to_owned(), call: None, why, repaired: false });
         }
     }
     Ok(())
@@ -66,8 +66,8 @@ fn says(conn: &Connection, sql: &str, what: &str, wrong: &mut Vec<Unreadable>) -
 
 type Add<'a> = &'a mut dyn FnMut(String, Option<&str>, String);
 
-fn calls(conn: &Connection, limit: usize, add: Add<'_>) -> Result<(), StoreError> {
-    let mut statement = conn.prepare(NOT_OVER)?;
+fn calls(conn: Connection<'_>, limit: usize, add: Add<'_>) -> Result<(), StoreError> {
+    let mut statement = conn.prepare_cached(NOT_OVER)?;
     let mut found = statement.query([])?;
     let mut bad = 0;
     while bad < limit
@@ -86,13 +86,13 @@ fn calls(conn: &Connection, limit: usize, add: Add<'_>) -> Result<(), StoreError
     Ok(())
 }
 
-fn strays(conn: &Connection, limit: usize, add: Add<'_>) -> Result<(), StoreError> {
-    let mut statement = conn.prepare(OF_NO_CALL)?;
+fn strays(conn: Connection<'_>, limit: usize, add: Add<'_>) -> Result<(), StoreError> {
+    let mut statement = conn.prepare_cached(OF_NO_CALL)?;
     let mut found = statement.query([at_most(limit)])?;
     while let Some(row) = found.next()? {
         add(format!("attempt {}", str_at(row, 0)?), None, "it belongs to no call".into());
     }
-    let mut statement = conn.prepare(NEVER_WOKEN)?;
+    let mut statement = conn.prepare_cached(NEVER_WOKEN)?;
     let mut found = statement.query([at_most(limit)])?;
     while let Some(row) = found.next()? {
         let id = str_at(row, 0)?;

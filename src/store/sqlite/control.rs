@@ -4,8 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::store::sql::{Connection, params};
 use async_trait::async_trait;
-use rusqlite::params;
 use serde_json::Value;
 
 use super::handle::SqliteStore;
@@ -67,8 +67,8 @@ impl Control for SqliteStore {
         self.with_tx(move |conn| {
             let payload = rows::to_json("a request", &payload)?;
             conn.prepare_cached(sql::FORGET_REQUESTS)?.execute([now.minus(REQUESTS_KEPT).as_millis()])?;
-            conn.prepare_cached(sql::POST_REQUEST)?.execute(params![kind, payload, actor.0, now.as_millis()])?;
-            Ok(conn.last_insert_rowid())
+            let with = params![kind, payload, actor.0, now.as_millis()];
+            conn.prepare_cached(sql::POST_REQUEST)?.query_row(with, |r| r.get(0))
         })
         .await
     }
@@ -116,7 +116,7 @@ impl Control for SqliteStore {
     async fn engine_heartbeat(&self, id: &str, beat: &EngineBeat) -> Result<(), StoreError> {
         self.gate.before_read().await;
         let (id, beat) = (id.to_owned(), beat.clone());
-        Self::on(&self.beater, move |conn| engines::heartbeats(conn, &id, &beat)).await
+        Self::on(&self.beater, move |conn| engines::heartbeats(Connection::Sqlite(conn), &id, &beat)).await
     }
 
     async fn engine_stopped(&self, id: &str, at: Timestamp) -> Result<(), StoreError> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, params};
+use crate::store::sql::{Connection, params};
 
 use crate::domain::Timestamp;
 use crate::store::{EngineBeat, EngineRow, StoreError, rows};
@@ -21,7 +21,7 @@ const STOPPED: &str = "UPDATE engines SET stopped_at = ?2 WHERE id = ?1 AND stop
 
 pub(super) fn newest(context: ReadContext<'_>) -> Result<Option<EngineRow>, StoreError> {
     let newest = readable(context, "engines", NEWEST, [], |row| {
-        let beat = match (row.get::<_, Option<String>>(6)?, row.get::<_, Option<i64>>(7)?, rows::time(row.get(8)?)) {
+        let beat = match (row.get::<Option<String>>(6)?, row.get::<Option<i64>>(7)?, rows::time(row.get(8)?)) {
             (Some(boot_id), Some(ms), Some(at)) => {
                 Some(EngineBeat { boot_id, boot: Duration::from_millis(u64::try_from(ms).unwrap_or(0)), at })
             }
@@ -40,7 +40,7 @@ pub(super) fn newest(context: ReadContext<'_>) -> Result<Option<EngineRow>, Stor
     Ok(newest.into_iter().next())
 }
 
-pub(super) fn started(conn: &Connection, row: &EngineRow) -> Result<(), StoreError> {
+pub(super) fn started(conn: Connection<'_>, row: &EngineRow) -> Result<(), StoreError> {
     let beat = row.beat.as_ref();
     conn.prepare_cached(STARTED)?.execute(params![
         row.id,
@@ -57,12 +57,12 @@ pub(super) fn started(conn: &Connection, row: &EngineRow) -> Result<(), StoreErr
     Ok(())
 }
 
-pub(super) fn heartbeats(conn: &Connection, id: &str, beat: &EngineBeat) -> Result<(), StoreError> {
+pub(super) fn heartbeats(conn: Connection<'_>, id: &str, beat: &EngineBeat) -> Result<(), StoreError> {
     conn.prepare_cached(HEARTBEATS)?.execute(params![id, beat.boot_id, millis(beat.boot), beat.at.as_millis()])?;
     Ok(())
 }
 
-pub(super) fn stopped(conn: &Connection, id: &str, at: Timestamp) -> Result<(), StoreError> {
+pub(super) fn stopped(conn: Connection<'_>, id: &str, at: Timestamp) -> Result<(), StoreError> {
     conn.prepare_cached(STOPPED)?.execute(params![id, at.as_millis()])?;
     Ok(())
 }

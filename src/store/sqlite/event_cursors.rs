@@ -1,7 +1,7 @@
 //! How far each receiver of event webhooks was told, in SQLite: one row a receiver, the place of the last entry of the log that
 //! it needs no more.
 
-use rusqlite::{Connection, params};
+use crate::store::sql::{Connection, params};
 
 use super::reads;
 use crate::store::StoreError;
@@ -13,18 +13,18 @@ const BEGIN: &str = "INSERT INTO event_cursors (name, seq) VALUES (?1, (SELECT c
 /// Never backwards.
 const MOVE: &str = "UPDATE event_cursors SET seq = ?2 WHERE name = ?1 AND seq < ?2";
 
-pub(super) fn place(conn: &Connection, name: &str) -> Result<Option<i64>, StoreError> {
-    Ok(reads::all(conn, PLACE, [name], |row| Ok(row.get(0)?))?.pop())
+pub(super) fn place(conn: Connection<'_>, name: &str) -> Result<Option<i64>, StoreError> {
+    Ok(reads::all(conn, PLACE, [name], |row| row.get(0))?.pop())
 }
 
-pub(super) fn begin(conn: &Connection, names: &[String]) -> Result<(), StoreError> {
+pub(super) fn begin(conn: Connection<'_>, names: &[String]) -> Result<(), StoreError> {
     for name in names {
         conn.prepare_cached(BEGIN)?.execute([name])?;
     }
     Ok(())
 }
 
-pub(super) fn move_to(conn: &Connection, name: &str, seq: i64) -> Result<(), StoreError> {
+pub(super) fn move_to(conn: Connection<'_>, name: &str, seq: i64) -> Result<(), StoreError> {
     conn.prepare_cached(MOVE)?.execute(params![name, seq])?;
     Ok(())
 }

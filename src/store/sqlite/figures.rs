@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, Params};
+use crate::store::sql::{Connection, Params, params};
 
 use super::load::str_at;
 use super::reads::{ReadContext, all, at_most, id_at_front, moment, readable};
@@ -90,7 +90,7 @@ pub(super) fn counting(of: &str) -> String {
     format!("SELECT count(*) FROM (SELECT 1 FROM {of} LIMIT {COUNTED_MAX})")
 }
 
-fn count(conn: &Connection, of: &str, with: impl Params) -> Result<u64, StoreError> {
+fn count(conn: Connection<'_>, of: &str, with: impl Params) -> Result<u64, StoreError> {
     let n: i64 = conn.prepare_cached(&counting(of))?.query_row(with, |r| r.get(0))?;
     u64::try_from(n).map_err(|_| rows::corrupt("a count"))
 }
@@ -102,7 +102,7 @@ pub(super) const NEWEST_SENT: &str = "SELECT sent_at FROM attempts INDEXED BY at
 const FAILED_TEXTS: &str =
     "attempts INDEXED BY attempts_failed WHERE state = 'failed' AND finished_at >= ?1 AND channel = 'sms'";
 
-fn consecutive_failures(conn: &Connection) -> Result<u64, StoreError> {
+fn consecutive_failures(conn: Connection<'_>) -> Result<u64, StoreError> {
     let newest = moment(conn, NEWEST_SENT, [])?;
     // Strictly after it: a time is a whole millisecond.
     count(conn, FAILED_TEXTS, [newest.map_or(i64::MIN, |at| at.as_millis().saturating_add(1))])
@@ -126,7 +126,7 @@ pub(super) fn stranded(
     limit: usize,
 ) -> Result<Vec<CallId>, StoreError> {
     let beyond = quiet_since.plus(HORIZON).as_millis();
-    let with = rusqlite::params![beyond, quiet_since.as_millis(), at_most(COUNTED_MAX)];
+    let with = params![beyond, quiet_since.as_millis(), at_most(COUNTED_MAX)];
     let far = readable(context, "calls", STRANDED, with, |row| {
         let wake = Timestamp::from_millis(row.get(1)?);
         let policy = policies::read(str_at(row, 2)?).ok();
@@ -142,14 +142,14 @@ fn is_meant(policy: &Policy, wake: Timestamp, quiet_since: Timestamp) -> bool {
     wake <= quiet_since.plus(longest)
 }
 
-pub(super) fn failures(conn: &Connection, since: Timestamp) -> Result<Vec<FailureLine>, StoreError> {
+pub(super) fn failures(conn: Connection<'_>, since: Timestamp) -> Result<Vec<FailureLine>, StoreError> {
     // `result` beside max() is that of the newest row of its group: SQLite documents it ("bare columns in an aggregate").
     const SQL: &str = "SELECT error_code, count(*), max(finished_at), result FROM attempts
         WHERE state = 'failed' AND finished_at >= ?1 GROUP BY error_code ORDER BY 2 DESC, 3 DESC";
     all(conn, SQL, [since.as_millis()], |row| {
         Ok(FailureLine {
-            code: row.get::<_, Option<u32>>(0)?.map(ErrorCode),
-            count: u64::try_from(row.get::<_, i64>(1)?).map_err(|_| rows::corrupt("a count"))?,
+            code: row.get::<Option<u32>>(0)?.map(ErrorCode),
+            count: u64::try_from(row.get::<i64>(1)?).map_err(|_| rows::corrupt("a count"))?,
             last_at: Timestamp::from_millis(row.get(2)?),
             result: row.get(3)?,
         })

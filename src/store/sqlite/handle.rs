@@ -22,7 +22,7 @@ use super::versions::Versions;
 use super::writer::{self, Broken, Job, Writer};
 use crate::clock::{Stopwatch, SystemClock};
 use crate::store::gate::Gate;
-use crate::store::{Location, Peeked, Store, StoreError, StoreSettings, Upkeep};
+use crate::store::{Location, Peeked, Store, StoreError, StoreSettings, Upkeep, sql};
 
 /// A file that was replaced while it was opened is opened again, so often.
 const OPENINGS: u32 = 3;
@@ -118,10 +118,10 @@ impl SqliteStore {
     pub(super) async fn with_tx<T, F>(&self, change: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: Fn(sql::Connection<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         self.gate.before_write().await;
-        let done = self.in_turn(change).await;
+        let done = self.in_turn(move |conn| change(sql::Connection::Sqlite(conn))).await;
         if done.is_ok() {
             self.gate.after_commit().await;
         }
@@ -152,10 +152,10 @@ impl SqliteStore {
     pub(super) async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(sql::Connection<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         self.gate.before_read().await;
-        let done = self.readers.read(read).await;
+        let done = self.readers.read(move |conn| read(sql::Connection::Sqlite(conn))).await;
         if let Err(e) = &done {
             self.met(e);
         }

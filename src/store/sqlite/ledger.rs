@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
-use rusqlite::OptionalExtension as _;
 
 use super::handle::SqliteStore;
 use super::{load, phone_calls, reads, save, sql};
@@ -67,7 +66,7 @@ impl Ledger for SqliteStore {
     async fn call_by_attempt(&self, attempt: AttemptId) -> Result<Option<CallId>, StoreError> {
         self.read(move |conn| {
             let mut statement = conn.prepare_cached(sql::CALL_OF_ATTEMPT)?;
-            let found: Option<String> = statement.query_row([rows::id_bytes(attempt)], |r| r.get(0)).optional()?;
+            let found: Option<String> = statement.query_maybe([rows::id_bytes(attempt)], |r| r.get(0))?;
             found.map(|id| rows::parsed("attempts.call_id", &id)).transpose()
         })
         .await

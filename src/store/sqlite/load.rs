@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use crate::store::sql::{Connection, Row, Value, params};
 use tracing::warn;
 
 use super::{phone_calls, policies, ringing, settings, sql};
@@ -26,7 +26,7 @@ const CLOSED_CALLS_MAX: usize = 4;
 const LATELY_CLOSED_MAX: usize = 50;
 
 /// Loads what `load` asks for, and the opt-outs of `phones` and of everybody in the loaded calls.
-pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Result<Loaded, StoreError> {
+pub(super) fn load(conn: Connection<'_>, load: &Load, phones: &[PhoneNumber]) -> Result<Loaded, StoreError> {
     let around = settings::surroundings(conn)?;
     let mut loaded = Loaded { basis: around.basis, ..Loaded::default() };
     match load {
@@ -109,7 +109,7 @@ pub(super) fn load(conn: &Connection, load: &Load, phones: &[PhoneNumber]) -> Re
 }
 
 /// What refused phone calls say of our number and of the account matters where one of them may be the next.
-fn blocked_phone_calls(conn: &Connection, loaded: &mut Loaded, of: Option<AttemptId>) -> Result<(), StoreError> {
+fn blocked_phone_calls(conn: Connection<'_>, loaded: &mut Loaded, of: Option<AttemptId>) -> Result<(), StoreError> {
     let attempt = of.and_then(|id| loaded.calls.iter().find_map(|c| c.attempt(id)));
     if attempt.is_some_and(|a| a.channel == Channel::Voice) {
         loaded.blocked_phone_calls = ringing::blocked(conn)?;
@@ -119,7 +119,7 @@ fn blocked_phone_calls(conn: &Connection, loaded: &mut Loaded, of: Option<Attemp
 
 /// The call that was made of the same phone call, by another id or another way.
 pub(super) fn call_of_phone(
-    conn: &Connection,
+    conn: Connection<'_>,
     id: &CallId,
     also: &[CallId],
     phone: Option<&PhoneCall>,
@@ -144,7 +144,7 @@ pub(super) fn call_of_phone(
 }
 
 /// The breakers of all senders.
-pub(super) fn breakers(conn: &Connection) -> Result<Vec<Breaker>, StoreError> {
+pub(super) fn breakers(conn: Connection<'_>) -> Result<Vec<Breaker>, StoreError> {
     let mut statement = conn.prepare_cached(sql::BREAKERS)?;
     let mut found = statement.query([])?;
     let mut all = Vec::new();
@@ -159,14 +159,14 @@ pub(super) fn breakers(conn: &Connection) -> Result<Vec<Breaker>, StoreError> {
     Ok(all)
 }
 
-fn breaker(row: &Row<'_>) -> Result<Breaker, StoreError> {
+fn breaker(row: Row<'_>) -> Result<Breaker, StoreError> {
     Ok(Breaker {
         sender: row.get(0)?,
         opened_at: Timestamp::from_millis(row.get(1)?),
         closed_at: rows::time(row.get(2)?),
         evidence: rows::word("breakers.evidence", Evidence::from_word(str_at(row, 3)?))?,
         probe: rows::word("breakers.probe", Probe::from_word(str_at(row, 4)?))?,
-        code: row.get::<_, Option<u32>>(5)?.map(ErrorCode),
+        code: row.get::<Option<u32>>(5)?.map(ErrorCode),
         why: row.get(6)?,
         probe_at: Timestamp::from_millis(row.get(7)?),
         probes: row.get(8)?,
@@ -174,14 +174,14 @@ fn breaker(row: &Row<'_>) -> Result<Breaker, StoreError> {
 }
 
 fn message(
-    conn: &Connection,
+    conn: Connection<'_>,
     loaded: &mut Loaded,
     named: Option<AttemptId>,
     sid: Option<&MessageSid>,
 ) -> Result<(), StoreError> {
     let mut call: Option<String> = match named {
         Some(attempt) => {
-            conn.prepare_cached(sql::CALL_OF_ATTEMPT)?.query_row([rows::id_bytes(attempt)], |r| r.get(0)).optional()?
+            conn.prepare_cached(sql::CALL_OF_ATTEMPT)?.query_maybe([rows::id_bytes(attempt)], |r| r.get(0))?
         }
         None => None,
     };
@@ -213,12 +213,12 @@ fn message(
 }
 
 fn orphans(
-    conn: &Connection,
+    conn: Connection<'_>,
     sid: Option<&MessageSid>,
     named: Option<AttemptId>,
 ) -> Result<Vec<StatusUpdate>, StoreError> {
     let mut by_place: BTreeMap<i64, StatusUpdate> = BTreeMap::new();
-    let mut keep = |row: &Row<'_>| -> Result<(), StoreError> {
+    let mut keep = |row: Row<'_>| -> Result<(), StoreError> {
         by_place.insert(row.get(6)?, update_from(row)?);
         Ok(())
     };
@@ -240,12 +240,12 @@ fn orphans(
 }
 
 /// Reads `sid, named, status, code, class, source` from the front of a row.
-pub(super) fn update_from(row: &Row<'_>) -> Result<StatusUpdate, StoreError> {
+pub(super) fn update_from(row: Row<'_>) -> Result<StatusUpdate, StoreError> {
     Ok(StatusUpdate {
         sid: rows::parsed("receipts.sid", str_at(row, 0)?)?,
-        attempt: row.get::<_, Option<[u8; 16]>>(1)?.map(rows::id_from),
+        attempt: row.get::<Option<[u8; 16]>>(1)?.map(rows::id_from),
         status: MessageStatus::from_word(str_at(row, 2)?),
-        code: row.get::<_, Option<u32>>(3)?.map(ErrorCode),
+        code: row.get::<Option<u32>>(3)?.map(ErrorCode),
         error_class: rows::error_class(str_at(row, 4)?)?,
         source: rows::source(str_at(row, 5)?)?,
         provider_at: None,
@@ -253,7 +253,7 @@ pub(super) fn update_from(row: &Row<'_>) -> Result<StatusUpdate, StoreError> {
 }
 
 fn free_reference(
-    conn: &Connection,
+    conn: Connection<'_>,
     references: &[CallRef],
     used_since: Timestamp,
 ) -> Result<Option<CallRef>, StoreError> {
@@ -267,7 +267,7 @@ fn free_reference(
 }
 
 fn calls_of_reply(
-    conn: &Connection,
+    conn: Connection<'_>,
     from: &str,
     references: &[CallRef],
     changed_since: Timestamp,
@@ -303,14 +303,12 @@ fn calls_of_reply(
     Ok(ids)
 }
 
-fn answered_before(conn: &Connection, sid: &MessageSid) -> Result<Option<AnsweredBefore>, StoreError> {
+fn answered_before(conn: Connection<'_>, sid: &MessageSid) -> Result<Option<AnsweredBefore>, StoreError> {
     let mut statement = conn.prepare_cached(sql::INBOUND_ANSWER)?;
-    Ok(statement
-        .query_row([sid.as_str()], |r| Ok(AnsweredBefore { answer: r.get(0)?, waits: r.get(1)? }))
-        .optional()?)
+    statement.query_maybe([sid.as_str()], |r| Ok(AnsweredBefore { answer: r.get(0)?, waits: r.get(1)? }))
 }
 
-fn answers(conn: &Connection, from: &str) -> Result<Vec<PastAnswer>, StoreError> {
+fn answers(conn: Connection<'_>, from: &str) -> Result<Vec<PastAnswer>, StoreError> {
     let mut statement = conn.prepare_cached(sql::ANSWERS_TO_PHONE)?;
     let mut found = statement.query([from])?;
     let mut all = Vec::new();
@@ -325,7 +323,7 @@ fn answers(conn: &Connection, from: &str) -> Result<Vec<PastAnswer>, StoreError>
     Ok(all)
 }
 
-fn said(conn: &Connection, from: &str) -> Result<Vec<PastReply>, StoreError> {
+fn said(conn: Connection<'_>, from: &str) -> Result<Vec<PastReply>, StoreError> {
     let mut statement = conn.prepare_cached(sql::REPLIES_OF_PHONE)?;
     let mut found = statement.query([from])?;
     let mut all = Vec::new();
@@ -340,7 +338,7 @@ fn said(conn: &Connection, from: &str) -> Result<Vec<PastReply>, StoreError> {
     Ok(all)
 }
 
-fn past_reply(row: &Row<'_>) -> Result<PastReply, StoreError> {
+fn past_reply(row: Row<'_>) -> Result<PastReply, StoreError> {
     Ok(PastReply {
         sid: rows::parsed("inbound.sid", str_at(row, 0)?)?,
         at: Timestamp::from_millis(row.get(1)?),
@@ -352,18 +350,18 @@ fn past_reply(row: &Row<'_>) -> Result<PastReply, StoreError> {
     })
 }
 
-fn past_answer(row: &Row<'_>) -> Result<PastAnswer, StoreError> {
+fn past_answer(row: Row<'_>) -> Result<PastAnswer, StoreError> {
     Ok(PastAnswer {
         at: Timestamp::from_millis(row.get(0)?),
         sender: row.get(1)?,
         call: maybe_str_at(row, 2)?.map(|t| rows::parsed("inbound.call_id", t)).transpose()?,
         prompt: maybe_str_at(row, 3)?.map(|w| rows::word("inbound.prompt", Prompt::from_word(w))).transpose()?,
-        by: row.get::<_, Option<[u8; 16]>>(4)?.map(rows::id_from),
+        by: row.get::<Option<[u8; 16]>>(4)?.map(rows::id_from),
     })
 }
 
 fn opted_out(
-    conn: &Connection,
+    conn: Connection<'_>,
     calls: &[CallState],
     phones: &[PhoneNumber],
 ) -> Result<BTreeSet<(String, String)>, StoreError> {
@@ -380,16 +378,16 @@ fn opted_out(
     Ok(pairs)
 }
 
-pub(super) fn text(conn: &Connection, statement: &str, key: &str) -> Result<Option<String>, StoreError> {
-    Ok(conn.prepare_cached(statement)?.query_row([key], |r| r.get(0)).optional()?)
+pub(super) fn text(conn: Connection<'_>, statement: &str, key: &str) -> Result<Option<String>, StoreError> {
+    conn.prepare_cached(statement)?.query_maybe([key], |r| r.get(0))
 }
 
 /// A call with its notices and attempts; an error says whose it is.
-pub(super) fn call_state(conn: &Connection, id: &str) -> Result<Option<CallState>, StoreError> {
+pub(super) fn call_state(conn: Connection<'_>, id: &str) -> Result<Option<CallState>, StoreError> {
     whole_call(conn, id).map_err(|e| rows::of_call(id, e))
 }
 
-fn whole_call(conn: &Connection, id: &str) -> Result<Option<CallState>, StoreError> {
+fn whole_call(conn: Connection<'_>, id: &str) -> Result<Option<CallState>, StoreError> {
     let call = {
         let mut statement = conn.prepare_cached(sql::CALL)?;
         let mut found = statement.query([id])?;
@@ -418,7 +416,7 @@ fn whole_call(conn: &Connection, id: &str) -> Result<Option<CallState>, StoreErr
 }
 
 /// Reads the columns of `sql::call_columns` from the front of a row.
-pub(super) fn call_from(row: &Row<'_>) -> Result<Call, StoreError> {
+pub(super) fn call_from(row: Row<'_>) -> Result<Call, StoreError> {
     let excluded = str_at(row, 16)?;
     Ok(Call {
         id: rows::parsed("calls.id", str_at(row, 0)?)?,
@@ -442,12 +440,12 @@ pub(super) fn call_from(row: &Row<'_>) -> Result<Call, StoreError> {
         closed_at: rows::time(row.get(18)?),
         muted: row.get(19)?,
         deferred_from: rows::time(row.get(20)?),
-        settings: row.get::<_, Option<i64>>(21)?.map(SettingsNumber),
+        settings: row.get::<Option<i64>>(21)?.map(SettingsNumber),
     })
 }
 
 /// Reads the columns of `sql::attempt_columns`; `call` is the call that it was asked for by.
-pub(super) fn attempt_from(row: &Row<'_>, call: &CallId) -> Result<Attempt, StoreError> {
+pub(super) fn attempt_from(row: Row<'_>, call: &CallId) -> Result<Attempt, StoreError> {
     let channel = rows::word("attempts.channel", Channel::from_word(str_at(row, 4)?))?;
     Ok(Attempt {
         id: rows::id_from(row.get(0)?),
@@ -480,10 +478,10 @@ pub(super) fn attempt_from(row: &Row<'_>, call: &CallId) -> Result<Attempt, Stor
         callback: row.get(22)?,
         sid: maybe_str_at(row, 23)?.map(|t| rows::parsed("attempts.sid", t)).transpose()?,
         message_status: maybe_str_at(row, 24)?.map(MessageStatus::from_word),
-        error_code: row.get::<_, Option<u32>>(25)?.map(ErrorCode),
+        error_code: row.get::<Option<u32>>(25)?.map(ErrorCode),
         class: maybe_str_at(row, 33)?.map(rows::class).transpose()?,
         result: row.get(26)?,
-        repeats: row.get::<_, Option<[u8; 16]>>(27)?.map(rows::id_from),
+        repeats: row.get::<Option<[u8; 16]>>(27)?.map(rows::id_from),
         finished_at: rows::time(row.get(28)?),
         decided_at: rows::time(row.get(29)?),
         poll_at: rows::time(row.get(30)?),
@@ -494,19 +492,23 @@ pub(super) fn attempt_from(row: &Row<'_>, call: &CallId) -> Result<Attempt, Stor
         clock_steps_ms: row.get(36)?,
         due_at: rows::time(row.get(37)?),
         replied: row.get(38)?,
-        trace: PhoneTrace { sip: row.get::<_, Option<u32>>(41)?.map(SipCode), rang: row.get(42)?, asked: row.get(43)? },
+        trace: PhoneTrace { sip: row.get::<Option<u32>>(41)?.map(SipCode), rang: row.get(42)?, asked: row.get(43)? },
     })
 }
 
 /// A text column without a copy.
-pub(super) fn str_at<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, StoreError> {
-    row.get_ref(column)?
-        .as_str()
-        .map_err(|_| StoreError::Corrupt { what: format!("column {column} is not text"), call: None })
+pub(super) fn str_at(row: Row<'_>, column: usize) -> Result<&str, StoreError> {
+    maybe_str_at(row, column)?.ok_or_else(|| not_text(column))
 }
 
-fn maybe_str_at<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a str>, StoreError> {
-    row.get_ref(column)?
-        .as_str_or_null()
-        .map_err(|_| StoreError::Corrupt { what: format!("column {column} is not text"), call: None })
+pub(super) fn maybe_str_at(row: Row<'_>, column: usize) -> Result<Option<&str>, StoreError> {
+    match row.value(column)? {
+        Value::Null => Ok(None),
+        Value::Text(text) => Ok(Some(text)),
+        Value::Int(_) | Value::Bytes(_) => Err(not_text(column)),
+    }
+}
+
+fn not_text(column: usize) -> StoreError {
+    StoreError::Corrupt { what: format!("column {column} is not text"), call: None }
 }

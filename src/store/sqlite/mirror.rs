@@ -2,8 +2,8 @@
 //!
 //! What is due is walked in an index, by kind, and each thing is then read by its key: a row that cannot be read costs itself.
 
+use crate::store::sql::{Connection, Row, params};
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::figures::counting;
 use super::handle::SqliteStore;
@@ -130,7 +130,7 @@ macro_rules! has_event {
 const EVENTS_OF_CALL: &str = concat!("FROM attempts WHERE call_id = ?2 AND ", has_event!());
 const EVENTS_OF_ALL: &str = concat!("FROM attempts WHERE ?2 IS NULL AND ", has_event!());
 
-fn task(row: &Row<'_>) -> Result<MirrorTask, StoreError> {
+fn task(row: Row<'_>) -> Result<MirrorTask, StoreError> {
     Ok(MirrorTask {
         key: rows::parsed("outbox.key", str_at(row, 0)?)?,
         version: row.get(1)?,
@@ -147,7 +147,7 @@ fn tasks<T>(
     sql: &str,
     now: Timestamp,
     limit: usize,
-    read: impl Fn(&Connection, MirrorTask) -> Result<Option<T>, StoreError>,
+    read: impl Fn(Connection<'_>, MirrorTask) -> Result<Option<T>, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
     let mut statement = context.conn.prepare_cached(sql)?;
     let mut found = statement.query([now.as_millis()])?;
@@ -168,7 +168,7 @@ fn tasks<T>(
     Ok(out)
 }
 
-fn event(conn: &Connection, task: MirrorTask) -> Result<Option<EventTask>, StoreError> {
+fn event(conn: Connection<'_>, task: MirrorTask) -> Result<Option<EventTask>, StoreError> {
     let MirrorKey::Attempt(id) = &task.key else { return Err(rows::corrupt("outbox.key")) };
     let mut statement = conn.prepare_cached(EVENT)?;
     let mut found = statement.query([rows::id_bytes(*id)])?;
@@ -178,23 +178,23 @@ fn event(conn: &Connection, task: MirrorTask) -> Result<Option<EventTask>, Store
 }
 
 /// An attempt, and its call's reference in the column behind it.
-fn with_reference(row: &Row<'_>) -> Result<(crate::domain::attempt::Attempt, CallRef), StoreError> {
+fn with_reference(row: Row<'_>) -> Result<(crate::domain::attempt::Attempt, CallRef), StoreError> {
     let call: CallId = rows::parsed("attempts.call_id", str_at(row, 1)?)?;
     let read = || Ok((attempt_from(row, &call)?, rows::parsed("calls.reference", str_at(row, sql::ATTEMPT_COLUMNS)?)?));
     read().map_err(|e| rows::of_call(call.as_str(), e))
 }
 
-fn call(conn: &Connection, task: MirrorTask) -> Result<Option<CallTask>, StoreError> {
+fn call(conn: Connection<'_>, task: MirrorTask) -> Result<Option<CallTask>, StoreError> {
     let MirrorKey::Call(id) = &task.key else { return Err(rows::corrupt("outbox.key")) };
     Ok(call_state(conn, id.as_str())?.map(|state| CallTask { task, state }))
 }
 
-fn count(conn: &Connection, of: &str) -> Result<u64, StoreError> {
+fn count(conn: Connection<'_>, of: &str) -> Result<u64, StoreError> {
     let n: i64 = conn.prepare_cached(&counting(of))?.query_row([], |r| r.get(0))?;
     u64::try_from(n).map_err(|_| rows::corrupt("a count"))
 }
 
-fn figures(conn: &Connection) -> Result<MirrorFigures, StoreError> {
+fn figures(conn: Connection<'_>) -> Result<MirrorFigures, StoreError> {
     let oldest = |of: [&str; 2]| -> Result<Option<Timestamp>, StoreError> {
         let mut found = Vec::new();
         for of in of {
@@ -256,12 +256,10 @@ fn span(filter: &EventFilter) -> (i64, Option<&str>) {
 }
 
 /// Since when a key waits, or why it was given up.
-fn standing(conn: &Connection, key: &str) -> Result<(Option<Timestamp>, Option<String>), StoreError> {
+fn standing(conn: Connection<'_>, key: &str) -> Result<(Option<Timestamp>, Option<String>), StoreError> {
     const SQL: &str = "SELECT since, parked_at, why FROM outbox WHERE sink = ?1 AND key = ?2";
-    let found: Option<(i64, Option<i64>, Option<String>)> = conn
-        .prepare_cached(SQL)?
-        .query_row(params![SINK, key], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
-        .optional()?;
+    let found: Option<(i64, Option<i64>, Option<String>)> =
+        conn.prepare_cached(SQL)?.query_maybe(params![SINK, key], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
     Ok(match found {
         None => (None, None),
         Some((_, Some(_), why)) => (None, Some(why.unwrap_or_default())),
@@ -280,15 +278,14 @@ impl MirrorOutbox for SqliteStore {
     }
 
     async fn next_mirror(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.readers
-            .read(move |conn| {
-                let mut next = Vec::new();
-                for sql in [NEXT_EVENT, NEXT_CALL, NEXT_EVENT_UNPROVEN, NEXT_CALL_UNPROVEN] {
-                    next.extend(moment(conn, sql, [after.as_millis()])?);
-                }
-                Ok(next.into_iter().min())
-            })
-            .await
+        self.read(move |conn| {
+            let mut next = Vec::new();
+            for sql in [NEXT_EVENT, NEXT_CALL, NEXT_EVENT_UNPROVEN, NEXT_CALL_UNPROVEN] {
+                next.extend(moment(conn, sql, [after.as_millis()])?);
+            }
+            Ok(next.into_iter().min())
+        })
+        .await
     }
 
     async fn mirror_delivered(&self, delivered: Vec<MirrorDelivered>, now: Timestamp) -> Result<(), StoreError> {
@@ -339,17 +336,16 @@ impl MirrorOutbox for SqliteStore {
     }
 
     async fn mirror_parked(&self, limit: usize) -> Result<Vec<ParkedLine>, StoreError> {
-        self.readers
-            .read(move |conn| {
-                all(conn, PARKED, params![SINK, at_most(limit)], |row| {
-                    Ok(ParkedLine {
-                        key: rows::parsed("outbox.key", str_at(row, 0)?)?,
-                        why: row.get::<_, Option<String>>(1)?.unwrap_or_default(),
-                        parked_at: Timestamp::from_millis(row.get(2)?),
-                    })
+        self.read(move |conn| {
+            all(conn, PARKED, params![SINK, at_most(limit)], |row| {
+                Ok(ParkedLine {
+                    key: rows::parsed("outbox.key", str_at(row, 0)?)?,
+                    why: row.get::<Option<String>>(1)?.unwrap_or_default(),
+                    parked_at: Timestamp::from_millis(row.get(2)?),
                 })
             })
-            .await
+        })
+        .await
     }
 
     async fn mirror_retry_now(&self, now: Timestamp) -> Result<(), StoreError> {
@@ -373,18 +369,16 @@ impl MirrorOutbox for SqliteStore {
     }
 
     async fn mirror_is_busy_with(&self, keys: Vec<MirrorKey>) -> Result<bool, StoreError> {
-        self.readers
-            .read(move |conn| {
-                for key in &keys {
-                    let busy: bool =
-                        conn.prepare_cached(BUSY)?.query_row(params![SINK, key.to_string()], |r| r.get(0))?;
-                    if busy {
-                        return Ok(true);
-                    }
+        self.read(move |conn| {
+            for key in &keys {
+                let busy: bool = conn.prepare_cached(BUSY)?.query_row(params![SINK, key.to_string()], |r| r.get(0))?;
+                if busy {
+                    return Ok(true);
                 }
-                Ok(false)
-            })
-            .await
+            }
+            Ok(false)
+        })
+        .await
     }
 
     async fn mirror_events_unproven(&self, now: Timestamp, limit: usize) -> Result<Vec<EventTask>, StoreError> {
@@ -435,7 +429,7 @@ impl MirrorOutbox for SqliteStore {
     }
 
     async fn mirror_figures(&self) -> Result<MirrorFigures, StoreError> {
-        self.readers.read(figures).await
+        self.read(figures).await
     }
 
     async fn mirror_events(&self, filter: &EventFilter) -> Result<Vec<EventLine>, StoreError> {
@@ -445,16 +439,14 @@ impl MirrorOutbox for SqliteStore {
 
     async fn mirror_events_count(&self, filter: &EventFilter) -> Result<u64, StoreError> {
         let filter = filter.clone();
-        self.readers
-            .read(move |conn| {
-                let of = if filter.call.is_some() { EVENTS_OF_CALL } else { EVENTS_OF_ALL };
-                let (since, call) = span(&filter);
-                let n: i64 = conn
-                    .prepare_cached(&format!("SELECT count(*) {of}"))?
-                    .query_row(params![since, call], |r| r.get(0))?;
-                u64::try_from(n).map_err(|_| rows::corrupt("a count"))
-            })
-            .await
+        self.read(move |conn| {
+            let of = if filter.call.is_some() { EVENTS_OF_CALL } else { EVENTS_OF_ALL };
+            let (since, call) = span(&filter);
+            let n: i64 =
+                conn.prepare_cached(&format!("SELECT count(*) {of}"))?.query_row(params![since, call], |r| r.get(0))?;
+            u64::try_from(n).map_err(|_| rows::corrupt("a count"))
+        })
+        .await
     }
 }
 

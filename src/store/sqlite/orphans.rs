@@ -1,6 +1,6 @@
 //! What was left lying: receipts that found no attempt when they came, rows that another system was never told.
 
-use rusqlite::Connection;
+use crate::store::sql::Connection;
 
 use super::load::{str_at, update_from};
 use super::reads::{all, at_most};
@@ -13,18 +13,18 @@ pub(super) const KEPT: &str = "SELECT r.sid, r.named, r.status, r.code, r.class,
         coalesce((SELECT call_id FROM attempts WHERE sid = r.sid), (SELECT call_id FROM attempts WHERE id = r.named)) AS call
     FROM receipts r INDEXED BY receipts_waiting_by_sid WHERE r.joined IS NULL AND call IS NOT NULL ORDER BY r.seq LIMIT ?1";
 
-pub(super) fn kept_receipts(conn: &Connection, limit: usize) -> Result<Vec<(CallId, StatusUpdate)>, StoreError> {
+pub(super) fn kept_receipts(conn: Connection<'_>, limit: usize) -> Result<Vec<(CallId, StatusUpdate)>, StoreError> {
     all(conn, KEPT, [at_most(limit)], |row| Ok((rows::parsed("attempts.call_id", str_at(row, 6)?)?, update_from(row)?)))
 }
 
 pub(super) const STUCK: &str = "SELECT sink, count(*), min(since) FROM outbox
     WHERE parked_at IS NULL AND since <= ?1 GROUP BY sink ORDER BY sink";
 
-pub(super) fn stuck_outbox(conn: &Connection, before: Timestamp) -> Result<Vec<OutboxLine>, StoreError> {
+pub(super) fn stuck_outbox(conn: Connection<'_>, before: Timestamp) -> Result<Vec<OutboxLine>, StoreError> {
     all(conn, STUCK, [before.as_millis()], |row| {
         Ok(OutboxLine {
             sink: row.get(0)?,
-            rows: u64::try_from(row.get::<_, i64>(1)?).map_err(|_| rows::corrupt("a count"))?,
+            rows: u64::try_from(row.get::<i64>(1)?).map_err(|_| rows::corrupt("a count"))?,
             since: Timestamp::from_millis(row.get(2)?),
         })
     })
@@ -33,7 +33,7 @@ pub(super) fn stuck_outbox(conn: &Connection, before: Timestamp) -> Result<Vec<O
 const RETRY_NOW: &str = "UPDATE outbox SET next_at = ?1 WHERE parked_at IS NULL AND next_at > ?1";
 const RETRY_SINKS_NOW: &str = "UPDATE alert_sinks SET not_before = ?1 WHERE not_before > ?1";
 
-pub(super) fn retry_outbox_now(conn: &Connection, now: Timestamp) -> Result<(), StoreError> {
+pub(super) fn retry_outbox_now(conn: Connection<'_>, now: Timestamp) -> Result<(), StoreError> {
     conn.prepare_cached(RETRY_NOW)?.execute([now.as_millis()])?;
     conn.prepare_cached(RETRY_SINKS_NOW)?.execute([now.as_millis()])?;
     Ok(())

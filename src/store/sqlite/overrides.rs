@@ -1,7 +1,7 @@
 //! Exceptions to who is on call, in SQLite: rows that are only added and withdrawn. See [`crate::store::Control`].
 
+use crate::store::sql::{Connection, Row, params};
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::json;
 
 use super::handle::SqliteStore;
@@ -25,7 +25,7 @@ const KEEP_DUTY: &str = "INSERT INTO duty_history (line, role, since, holders) V
     ON CONFLICT (line, role, since) DO NOTHING";
 
 /// Those that end after this moment, withdrawn ones too, in the order in which they were made.
-pub(super) fn ending_after(conn: &Connection, after: Timestamp) -> Result<Vec<DutyOverride>, StoreError> {
+pub(super) fn ending_after(conn: Connection<'_>, after: Timestamp) -> Result<Vec<DutyOverride>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM overrides WHERE until_at > ?1 ORDER BY made_at, id");
     let mut statement = conn.prepare_cached(&sql)?;
     let mut found = statement.query([after.as_millis()])?;
@@ -36,18 +36,18 @@ pub(super) fn ending_after(conn: &Connection, after: Timestamp) -> Result<Vec<Du
     Ok(all)
 }
 
-pub(super) fn by_id(conn: &Connection, id: &OverrideId) -> Result<Option<DutyOverride>, StoreError> {
+pub(super) fn by_id(conn: Connection<'_>, id: &OverrideId) -> Result<Option<DutyOverride>, StoreError> {
     one(conn, "id", id.as_str())
 }
 
-fn one(conn: &Connection, column: &str, value: &str) -> Result<Option<DutyOverride>, StoreError> {
+fn one(conn: Connection<'_>, column: &str, value: &str) -> Result<Option<DutyOverride>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM overrides WHERE {column} = ?1");
-    let found = conn.prepare_cached(&sql)?.query_row([value], |row| Ok(read(row))).optional()?;
+    let found = conn.prepare_cached(&sql)?.query_maybe([value], |row| Ok(read(row)))?;
     found.transpose()
 }
 
 /// Makes it durable with its log entry. One that came from the same source stands as it is: that one, and `false`.
-pub(super) fn make(conn: &Connection, new: &DutyOverride) -> Result<(DutyOverride, bool), StoreError> {
+pub(super) fn make(conn: Connection<'_>, new: &DutyOverride) -> Result<(DutyOverride, bool), StoreError> {
     if let Some(source) = &new.source
         && let Some(before) = one(conn, "source", source)?
     {
@@ -87,7 +87,7 @@ pub(super) fn make(conn: &Connection, new: &DutyOverride) -> Result<(DutyOverrid
 
 /// Withdraws it; one that is withdrawn already stays so. `None`: there is none.
 pub(super) fn withdraw(
-    conn: &Connection,
+    conn: Connection<'_>,
     id: &OverrideId,
     by: &str,
     at: Timestamp,
@@ -102,7 +102,7 @@ pub(super) fn withdraw(
 }
 
 fn append(
-    conn: &Connection,
+    conn: Connection<'_>,
     kind: LogKind,
     at: Timestamp,
     by: &str,
@@ -115,9 +115,9 @@ fn append(
     save::append_log(conn, &[entry])
 }
 
-fn read(row: &Row<'_>) -> Result<DutyOverride, StoreError> {
-    let text = |at: usize| row.get::<_, String>(at);
-    let maybe = |at: usize| row.get::<_, Option<String>>(at);
+fn read(row: Row<'_>) -> Result<DutyOverride, StoreError> {
+    let text = |at: usize| row.get::<String>(at);
+    let maybe = |at: usize| row.get::<Option<String>>(at);
     let scope = match (maybe(1)?, maybe(2)?, maybe(3)?) {
         (Some(rotation), _, _) => OverrideScope::Rotation(rows::parsed("overrides.rotation", &rotation)?),
         (None, Some(line), Some(role)) => {
@@ -126,7 +126,7 @@ fn read(row: &Row<'_>) -> Result<DutyOverride, StoreError> {
         }
         _ => OverrideScope::Everywhere,
     };
-    let withdrawn = match (row.get::<_, Option<i64>>(12)?, maybe(13)?) {
+    let withdrawn = match (row.get::<Option<i64>>(12)?, maybe(13)?) {
         (Some(at), Some(by)) => Some((Timestamp::from_millis(at), by)),
         _ => None,
     };
@@ -194,20 +194,20 @@ impl Overrides for SqliteStore {
 }
 
 fn duty_before(
-    conn: &Connection,
+    conn: Connection<'_>,
     line: Option<String>,
     role: Role,
     at: Timestamp,
 ) -> Result<Option<DutyChange>, StoreError> {
     let key = params![line.as_deref().unwrap_or_default(), role.as_str().to_lowercase(), at.as_millis()];
     let found: Option<(i64, String)> =
-        conn.prepare_cached(DUTY_BEFORE)?.query_row(key, |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+        conn.prepare_cached(DUTY_BEFORE)?.query_maybe(key, |r| Ok((r.get(0)?, r.get(1)?)))?;
     let Some((since, holders)) = found else { return Ok(None) };
     let holders = rows::from_json("duty_history.holders", &holders)?;
     Ok(Some(DutyChange { line, role, since: Timestamp::from_millis(since), holders }))
 }
 
-fn keep_duty(conn: &Connection, change: &DutyChange, now: Timestamp) -> Result<(), StoreError> {
+fn keep_duty(conn: Connection<'_>, change: &DutyChange, now: Timestamp) -> Result<(), StoreError> {
     let names = |holders: &[KeptHolder]| match holders {
         [] => "nobody".to_owned(),
         all => all.iter().map(|h| h.contact.as_str()).collect::<Vec<_>>().join(", "),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use crate::store::sql::{Connection, Row, params};
 use tracing::warn;
 
 use super::load::{call_from, call_state, str_at};
@@ -48,7 +48,7 @@ pub(super) const DUE: &str = "SELECT id, call_id, sid, line, caller, started_at,
 pub(super) const NEXT: &str = "SELECT due_at FROM phone_calls INDEXED BY phone_calls_waiting
     WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1";
 
-pub(super) fn known(conn: &Connection, ids: &[CallId]) -> Result<Vec<KnownAs>, StoreError> {
+pub(super) fn known(conn: Connection<'_>, ids: &[CallId]) -> Result<Vec<KnownAs>, StoreError> {
     let (mut is_call, mut noted) = (conn.prepare_cached(IS_CALL)?, conn.prepare_cached(NOTED)?);
     ids.iter()
         .map(|id| {
@@ -63,14 +63,13 @@ pub(super) fn known(conn: &Connection, ids: &[CallId]) -> Result<Vec<KnownAs>, S
 }
 
 /// The call that a phone call is by its id.
-pub(super) fn call_of(conn: &Connection, id: &CallId) -> Result<Option<String>, StoreError> {
-    let found: Option<Option<String>> =
-        conn.prepare_cached(BY_ID)?.query_row([id.as_str()], |r| r.get(0)).optional()?;
+pub(super) fn call_of(conn: Connection<'_>, id: &CallId) -> Result<Option<String>, StoreError> {
+    let found: Option<Option<String>> = conn.prepare_cached(BY_ID)?.query_maybe([id.as_str()], |r| r.get(0))?;
     Ok(found.flatten())
 }
 
 /// What tells of the same phone call by another id: inside, the call that was made of it, if one was.
-pub(super) fn same(conn: &Connection, id: &CallId, phone: &PhoneCall) -> Result<Option<Option<String>>, StoreError> {
+pub(super) fn same(conn: Connection<'_>, id: &CallId, phone: &PhoneCall) -> Result<Option<Option<String>>, StoreError> {
     // One that is a call counts before one in which nobody was heard, and the nearest before others.
     let mut told: Option<Option<String>> = None;
     if let Some(sid) = &phone.sid {
@@ -88,7 +87,7 @@ pub(super) fn same(conn: &Connection, id: &CallId, phone: &PhoneCall) -> Result<
     let mut found = by_caller.query(params![end, id.as_str(), least.as_millis(), most.as_millis()])?;
     let mut nearest: Option<(bool, Option<Duration>, Option<String>)> = None;
     while let Some(row) = found.next()? {
-        let (other, call) = (phone_call_from(row)?, row.get::<_, Option<String>>(1)?);
+        let (other, call) = (phone_call_from(row)?, row.get::<Option<String>>(1)?);
         // Whoever was not heard rings again: that is another phone call.
         let rang_again = call.is_none() && phone.began_after(&other);
         if rang_again || phone_call::are_two(id.as_str(), &other.id) || !phone.is_same(&other) {
@@ -103,7 +102,7 @@ pub(super) fn same(conn: &Connection, id: &CallId, phone: &PhoneCall) -> Result<
 }
 
 /// The call that an intake made of this phone call by the API, without naming it.
-pub(super) fn of_api(conn: &Connection, id: &CallId, phone: &PhoneCall) -> Result<Option<String>, StoreError> {
+pub(super) fn of_api(conn: Connection<'_>, id: &CallId, phone: &PhoneCall) -> Result<Option<String>, StoreError> {
     let Some((earliest, latest)) = phone.accepted_within() else { return Ok(None) };
     let mut accepted = conn.prepare_cached(ACCEPTED)?;
     let mut call = conn.prepare_cached(sql::CALL)?;
@@ -132,7 +131,7 @@ pub(super) fn of_api(conn: &Connection, id: &CallId, phone: &PhoneCall) -> Resul
 }
 
 /// Open calls of this caller, each status newest first and bounded: in a rush of many others one is a call of its own.
-pub(super) fn similar(conn: &Connection, similar: &Similar) -> Result<Vec<CallState>, StoreError> {
+pub(super) fn similar(conn: Connection<'_>, similar: &Similar) -> Result<Vec<CallState>, StoreError> {
     let mut accepted = conn.prepare_cached(ACCEPTED)?;
     let mut call = conn.prepare_cached(sql::CALL)?;
     let mut all = Vec::new();
@@ -154,11 +153,11 @@ pub(super) fn similar(conn: &Connection, similar: &Similar) -> Result<Vec<CallSt
 }
 
 /// Whether something is known of it by its own id.
-pub(super) fn is_there(conn: &Connection, id: &CallId) -> Result<bool, StoreError> {
-    Ok(conn.prepare_cached(IS_THERE)?.exists([id.as_str()])?)
+pub(super) fn is_there(conn: Connection<'_>, id: &CallId) -> Result<bool, StoreError> {
+    conn.prepare_cached(IS_THERE)?.exists([id.as_str()])
 }
 
-fn phone_call_from(row: &Row<'_>) -> Result<PhoneCall, StoreError> {
+fn phone_call_from(row: Row<'_>) -> Result<PhoneCall, StoreError> {
     Ok(PhoneCall {
         id: row.get(0)?,
         sid: row.get(2)?,
@@ -169,7 +168,7 @@ fn phone_call_from(row: &Row<'_>) -> Result<PhoneCall, StoreError> {
     })
 }
 
-pub(super) fn save(conn: &Connection, change: &PhoneCallChange) -> Result<(), StoreError> {
+pub(super) fn save(conn: Connection<'_>, change: &PhoneCallChange) -> Result<(), StoreError> {
     let (PhoneCallChange::Told { id, phone, .. } | PhoneCallChange::Waits { id, phone, .. }) = change;
     let number = |text: &Option<String>| text.as_deref().filter(|t| dialable(t).is_some()).map(plain_number);
     let (line, caller) = (number(&phone.line), number(&phone.caller));
@@ -195,19 +194,19 @@ pub(super) fn due(context: ReadContext<'_>, now: Timestamp, limit: usize) -> Res
     })
 }
 
-pub(super) fn next(conn: &Connection) -> Result<Option<Timestamp>, StoreError> {
-    Ok(rows::time(conn.prepare_cached(NEXT)?.query_row([], |r| r.get(0)).optional()?))
+pub(super) fn next(conn: Connection<'_>) -> Result<Option<Timestamp>, StoreError> {
+    Ok(rows::time(conn.prepare_cached(NEXT)?.query_maybe([], |r| r.get(0))?))
 }
 
 /// A value that cannot be read is as none: the list is compared from now on again.
-pub(super) fn progress(conn: &Connection, source: &str) -> Result<Option<ListProgress>, StoreError> {
-    let found: Option<String> = conn.prepare_cached(PROGRESS)?.query_row([key(source)], |r| r.get(0)).optional()?;
+pub(super) fn progress(conn: Connection<'_>, source: &str) -> Result<Option<ListProgress>, StoreError> {
+    let found: Option<String> = conn.prepare_cached(PROGRESS)?.query_maybe([key(source)], |r| r.get(0))?;
     let time = |text: &str| text.parse().ok().map(Timestamp::from_millis);
     let both = found.as_deref().and_then(|text| text.split_once(' '));
     Ok(both.and_then(|(since, until)| Some(ListProgress { since: time(since)?, until: time(until)? })))
 }
 
-pub(super) fn keep_progress(conn: &Connection, source: &str, progress: ListProgress) -> Result<(), StoreError> {
+pub(super) fn keep_progress(conn: Connection<'_>, source: &str, progress: ListProgress) -> Result<(), StoreError> {
     let value = format!("{} {}", progress.since.as_millis(), progress.until.as_millis());
     conn.prepare_cached(KEEP_PROGRESS)?.execute(params![key(source), value])?;
     Ok(())

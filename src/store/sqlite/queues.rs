@@ -1,7 +1,7 @@
 //! Work that waits, in SQLite: see [`Queues`].
 
+use crate::store::sql::params;
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension as _, params};
 
 use super::handle::SqliteStore;
 use super::{figures, orphans, phone_calls, reads, replies, ringing, send_queues, sql};
@@ -146,7 +146,7 @@ impl Queues for SqliteStore {
 
     async fn replies_read(&self) -> Result<Option<Timestamp>, StoreError> {
         self.read(|conn| {
-            let until: Option<i64> = conn.prepare_cached(replies::READ)?.query_row([], |r| r.get(0)).optional()?;
+            let until: Option<i64> = conn.prepare_cached(replies::READ)?.query_maybe([], |r| r.get(0))?;
             Ok(rows::time(until))
         })
         .await

@@ -3,10 +3,10 @@
 //! Lists leave out a row that cannot be read, and say so: one rotten call must not keep the others from being served. A list of
 //! work takes its places from the index and reads each row by itself, so that a damaged page costs what lies on it.
 
-use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
+use crate::store::sql::{Connection, Params, Row, Statement, params};
 
 use super::damage::Damage;
-use super::load::{call_from, call_state, str_at, text, update_from};
+use super::load::{call_from, call_state, maybe_str_at, str_at, text, update_from};
 use super::sql::call_columns;
 use crate::domain::attempt::Channel;
 use crate::domain::call::CallStatus;
@@ -26,10 +26,10 @@ pub(super) fn at_most(limit: usize) -> i64 {
 
 /// Every row of a query, read by `read`.
 pub(super) fn all<T>(
-    conn: &Connection,
+    conn: Connection<'_>,
     sql: &str,
     with: impl Params,
-    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+    read: impl Fn(Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
     let mut statement = conn.prepare_cached(sql)?;
     let mut found = statement.query(with)?;
@@ -43,7 +43,7 @@ pub(super) fn all<T>(
 /// A connection, and what is known to be unreadable.
 #[derive(Clone, Copy)]
 pub(super) struct ReadContext<'a> {
-    pub(super) conn: &'a Connection,
+    pub(super) conn: Connection<'a>,
     pub(super) damage: &'a Damage,
 }
 
@@ -53,7 +53,7 @@ pub(super) fn readable<T>(
     table: &str,
     sql: &str,
     with: impl Params,
-    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+    read: impl Fn(Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
     let mut statement = context.conn.prepare_cached(sql)?;
     let mut found = statement.query(with)?;
@@ -62,13 +62,13 @@ pub(super) fn readable<T>(
         match read(row) {
             Ok(line) => out.push(line),
             Err(StoreError::Corrupt { what, .. }) if table == CALLS_TABLE => {
-                let id = row.get_ref(0)?.as_str().unwrap_or_default();
+                let id = row.value(0)?.text().unwrap_or_default();
                 context.damage.note(&format!("call {id}"), Some(id), &what);
             }
             Err(StoreError::Corrupt { what, .. }) => {
-                let key = row.get_ref(0)?;
-                let text = key.as_str().ok().filter(|_| table != PHONES).map(masked);
-                let key = key.as_i64().map(|n| n.to_string()).ok().or(text);
+                let key = row.value(0)?;
+                let text = key.text().filter(|_| table != PHONES).map(masked);
+                let key = key.int().map(|n| n.to_string()).or(text);
                 context.damage.note(
                     &key.map_or(format!("a row of {table}"), |k| format!("row {k} of {table}")),
                     None,
@@ -92,7 +92,7 @@ pub(super) fn work<T>(
     (places, with): (&str, impl Params),
     one: &str,
     limit: usize,
-    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+    read: impl Fn(Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
     let reads_calls = one == CALL_AT || one == UNNOTIFIED_AT;
     let mut places = context.conn.prepare_cached(places)?;
@@ -130,13 +130,13 @@ fn is_of_the_row(e: &StoreError) -> bool {
 
 fn one_of<T>(
     context: ReadContext<'_>,
-    one: &mut rusqlite::CachedStatement<'_>,
+    one: &mut Statement<'_>,
     place: i64,
-    read: &impl Fn(&Row<'_>) -> Result<T, StoreError>,
+    read: &impl Fn(Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Option<T>, StoreError> {
     let mut found = one.query([place])?;
     let Some(row) = found.next()? else { return Ok(None) };
-    let Some(call) = row.get_ref(0)?.as_str_or_null().map_err(|_| rows::corrupt("call_id"))? else {
+    let Some(call) = maybe_str_at(row, 0).map_err(|_| rows::corrupt("call_id"))? else {
         return Err(StoreError::Corrupt { what: "an attempt belongs to no call".into(), call: None });
     };
     if context.damage.leaves_out(call) {
@@ -146,20 +146,20 @@ fn one_of<T>(
 }
 
 pub(super) fn one<T>(
-    conn: &Connection,
+    conn: Connection<'_>,
     sql: &str,
     with: impl Params,
-    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+    read: impl Fn(Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Option<T>, StoreError> {
     Ok(all(conn, sql, with, read)?.pop())
 }
 
 /// A call's id in the first column.
-pub(super) fn id_at_front(row: &Row<'_>) -> Result<CallId, StoreError> {
+pub(super) fn id_at_front(row: Row<'_>) -> Result<CallId, StoreError> {
     rows::parsed("calls.id", str_at(row, 0)?)
 }
 
-pub(super) fn call_id(conn: &Connection, statement: &str, key: &str) -> Result<Option<CallId>, StoreError> {
+pub(super) fn call_id(conn: Connection<'_>, statement: &str, key: &str) -> Result<Option<CallId>, StoreError> {
     text(conn, statement, key)?.map(|id| rows::parsed("calls.id", &id)).transpose()
 }
 
@@ -175,7 +175,7 @@ pub(super) fn story(context: ReadContext<'_>, id: &CallId) -> Result<Option<Call
         |row| {
             Ok(ReceiptRow {
                 update: update_from(row)?,
-                joined: row.get::<_, Option<[u8; 16]>>(6)?.map(rows::id_from),
+                joined: row.get::<Option<[u8; 16]>>(6)?.map(rows::id_from),
                 effect: rows::effect(str_at(row, 7)?)?,
                 at: Timestamp::from_millis(row.get(8)?),
             })
@@ -204,10 +204,10 @@ pub(super) fn calls(context: ReadContext<'_>, filter: &CallFilter) -> Result<Vec
     let before: (i64, i64) = match &filter.before {
         None => (i64::MAX, i64::MAX),
         Some(id) => {
-            match context.conn.prepare_cached(PLACE)?.query_row([id.as_str()], |r| Ok((r.get(0)?, r.get(1)?))) {
-                Err(rusqlite::Error::QueryReturnedNoRows) => return Ok(Vec::new()),
-                place => place?,
-            }
+            let place =
+                context.conn.prepare_cached(PLACE)?.query_maybe([id.as_str()], |r| Ok((r.get(0)?, r.get(1)?)))?;
+            let Some(place) = place else { return Ok(Vec::new()) };
+            place
         }
     };
     let by = filter.created_by.as_ref().map(|a| a.0.as_str());
@@ -223,9 +223,9 @@ pub(super) fn calls(context: ReadContext<'_>, filter: &CallFilter) -> Result<Vec
                     call: call_from(row)?,
                     last_contact: row.get(22)?,
                     last_state: row.get(23)?,
-                    last_channel: row.get::<_, Option<String>>(24)?.as_deref().and_then(Channel::from_word),
+                    last_channel: row.get::<Option<String>>(24)?.as_deref().and_then(Channel::from_word),
                 };
-                Ok((row.get::<_, i64>(25)?, line))
+                Ok((row.get::<i64>(25)?, line))
             },
         )?);
     }
@@ -275,7 +275,7 @@ fn log_by(
     }
 }
 
-fn log_from(row: &Row<'_>) -> Result<LogLine, StoreError> {
+fn log_from(row: Row<'_>) -> Result<LogLine, StoreError> {
     let call: Option<String> = row.get(3)?;
     let data: Option<String> = row.get(7)?;
     Ok(LogLine {
@@ -284,7 +284,7 @@ fn log_from(row: &Row<'_>) -> Result<LogLine, StoreError> {
             kind: rows::word("log.kind", LogKind::from_word(str_at(row, 1)?))?,
             at: Timestamp::from_millis(row.get(2)?),
             call: call.map(|c| rows::parsed("log.call_id", &c)).transpose()?,
-            attempt: row.get::<_, Option<[u8; 16]>>(4)?.map(rows::id_from),
+            attempt: row.get::<Option<[u8; 16]>>(4)?.map(rows::id_from),
             actor: Actor(row.get(5)?),
             message: row.get(6)?,
             data: data.map(|d| rows::from_json("log.data", &d)).transpose()?.unwrap_or_default(),
@@ -301,15 +301,15 @@ pub(super) fn due(context: ReadContext<'_>, now: Timestamp, limit: usize) -> Res
 }
 
 /// One time, or none.
-pub(super) fn moment(conn: &Connection, sql: &str, with: impl Params) -> Result<Option<Timestamp>, StoreError> {
-    let ms: Option<i64> = conn.prepare_cached(sql)?.query_row(with, |r| r.get(0)).optional()?.flatten();
+pub(super) fn moment(conn: Connection<'_>, sql: &str, with: impl Params) -> Result<Option<Timestamp>, StoreError> {
+    let ms: Option<i64> = conn.prepare_cached(sql)?.query_maybe(with, |r| r.get(0))?.flatten();
     Ok(rows::time(ms))
 }
 
 pub(super) const NEXT_WAKE: &str = "SELECT wake_at FROM calls INDEXED BY calls_by_wake
     WHERE status = 'DISPATCHING' AND wake_at > ?1 ORDER BY wake_at LIMIT 1";
 
-pub(super) fn next_wake(conn: &Connection, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+pub(super) fn next_wake(conn: Connection<'_>, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
     moment(conn, NEXT_WAKE, [after.as_millis()])
 }
 
@@ -374,7 +374,7 @@ pub(super) fn pollable(context: ReadContext<'_>, now: Timestamp, limit: usize) -
 pub(super) const NEXT_POLL: &str = "SELECT poll_at FROM attempts INDEXED BY attempts_polled
     WHERE poll_at IS NOT NULL AND sid IS NOT NULL AND poll_at > ?1 ORDER BY poll_at LIMIT 1";
 
-pub(super) fn next_poll(conn: &Connection, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+pub(super) fn next_poll(conn: Connection<'_>, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
     moment(conn, NEXT_POLL, [after.as_millis()])
 }
 
@@ -415,7 +415,7 @@ pub(super) fn searchable(
 pub(super) const NEXT_SEARCH: &str = "SELECT poll_at FROM attempts INDEXED BY attempts_searched
     WHERE state = 'unknown' AND sid IS NULL AND poll_at IS NOT NULL AND poll_at > ?1 ORDER BY poll_at LIMIT 1";
 
-pub(super) fn next_search(conn: &Connection, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+pub(super) fn next_search(conn: Connection<'_>, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
     moment(conn, NEXT_SEARCH, [after.as_millis()])
 }
 
@@ -472,13 +472,13 @@ pub(super) fn alerts(context: ReadContext<'_>) -> Result<Vec<AlertLine>, StoreEr
     })
 }
 
-pub(super) fn opt_outs(conn: &Connection) -> Result<Vec<OptOutLine>, StoreError> {
+pub(super) fn opt_outs(conn: Connection<'_>) -> Result<Vec<OptOutLine>, StoreError> {
     all(conn, "SELECT phone, sender, since FROM opt_outs ORDER BY phone, sender", [], |row| {
         Ok(OptOutLine { phone: row.get(0)?, sender: row.get(1)?, since: Timestamp::from_millis(row.get(2)?) })
     })
 }
 
-fn request_from(row: &Row<'_>) -> Result<Request, StoreError> {
+fn request_from(row: Row<'_>) -> Result<Request, StoreError> {
     let result: Option<String> = row.get(5)?;
     Ok(Request {
         id: row.get(0)?,
@@ -495,7 +495,7 @@ pub(super) fn open_requests(context: ReadContext<'_>) -> Result<Vec<Request>, St
     readable(context, "requests", SQL, [], request_from)
 }
 
-pub(super) fn request(conn: &Connection, id: i64) -> Result<Option<Request>, StoreError> {
+pub(super) fn request(conn: Connection<'_>, id: i64) -> Result<Option<Request>, StoreError> {
     one(conn, "SELECT id, kind, payload, actor, at, result FROM requests WHERE id = ?1", [id], request_from)
 }
 

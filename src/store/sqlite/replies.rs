@@ -1,6 +1,6 @@
 //! Whose replies are read from the provider's list, and which were heard before.
 
-use rusqlite::{Connection, params};
+use crate::store::sql::{Connection, params};
 
 use super::load::str_at;
 use super::reads::{PHONES, ReadContext, at_most, readable};
@@ -40,7 +40,7 @@ pub(super) fn listened(
     })
 }
 
-pub(super) fn known_messages(conn: &Connection, messages: &[MessageSid]) -> Result<Vec<MessageSid>, StoreError> {
+pub(super) fn known_messages(conn: Connection<'_>, messages: &[MessageSid]) -> Result<Vec<MessageSid>, StoreError> {
     let mut known = conn.prepare_cached(sql::IS_HEARD)?;
     let mut known_messages = Vec::new();
     for sid in messages {

@@ -1,7 +1,7 @@
 //! The morning's lists, in SQLite: see [`Reports`].
 
+use crate::store::sql::{Row, params};
 use async_trait::async_trait;
-use rusqlite::{Row, params};
 
 use super::handle::SqliteStore;
 use super::load::str_at;
@@ -21,7 +21,7 @@ const MOVE: &str = "UPDATE report_mails SET state = ?4, tries = ?5, next_at = ?6
 impl Reports for SqliteStore {
     async fn has_report(&self, key: &str) -> Result<bool, StoreError> {
         let key = key.to_owned();
-        self.read(move |conn| Ok(conn.prepare_cached(HAS)?.exists([key])?)).await
+        self.read(move |conn| conn.prepare_cached(HAS)?.exists([key])).await
     }
 
     async fn keep_report(&self, r: &ReportMail) -> Result<(), StoreError> {
@@ -75,7 +75,7 @@ impl Reports for SqliteStore {
     }
 }
 
-fn report(row: &Row<'_>) -> Result<ReportMail, StoreError> {
+fn report(row: Row<'_>) -> Result<ReportMail, StoreError> {
     Ok(ReportMail {
         key: row.get(0)?,
         address: row.get(1)?,

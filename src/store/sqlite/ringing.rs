@@ -1,6 +1,6 @@
 //! Phone calls that may be under way, each by one seek in an index that holds nothing else.
 
-use rusqlite::{Connection, params};
+use crate::store::sql::{Connection, params};
 
 use super::load::str_at;
 use super::reads::{ReadContext, work};
@@ -13,7 +13,7 @@ pub(super) const TO_PHONE: &str = "SELECT id, phone, sender, sent_at FROM attemp
     WHERE channel = 'voice' AND state IN ('sending', 'submitted', 'unknown') AND phone = ?1
     AND (state <> 'unknown' OR decided_at IS NULL) AND sent_at IS NOT NULL AND sender IS NOT NULL";
 
-pub(super) fn to_phone(conn: &Connection, phone: &str, but: AttemptId) -> Result<Vec<OpenPhoneCall>, StoreError> {
+pub(super) fn to_phone(conn: Connection<'_>, phone: &str, but: AttemptId) -> Result<Vec<OpenPhoneCall>, StoreError> {
     let mut statement = conn.prepare_cached(TO_PHONE)?;
     let mut found = statement.query([phone])?;
     let mut all = Vec::new();
@@ -36,7 +36,7 @@ pub(super) const BLOCKED: &str = "SELECT id, phone, sender, sent_at, error_code 
     WHERE channel = 'voice' AND state = 'failed' AND (sip IN (403, 603, 607, 608) OR error_code IN (13225, 21216, 32203))
     AND sent_at IS NOT NULL AND sender IS NOT NULL ORDER BY finished_at DESC LIMIT 100";
 
-pub(super) fn blocked(conn: &Connection) -> Result<Vec<BlockedPhoneCall>, StoreError> {
+pub(super) fn blocked(conn: Connection<'_>) -> Result<Vec<BlockedPhoneCall>, StoreError> {
     let mut statement = conn.prepare_cached(BLOCKED)?;
     let mut found = statement.query([])?;
     let mut all = Vec::new();
@@ -46,7 +46,7 @@ pub(super) fn blocked(conn: &Connection) -> Result<Vec<BlockedPhoneCall>, StoreE
             to: str_at(row, 1)?.to_owned(),
             from: str_at(row, 2)?.to_owned(),
             sent_at: Timestamp::from_millis(row.get(3)?),
-            code: row.get::<_, Option<u32>>(4)?.map(ErrorCode),
+            code: row.get::<Option<u32>>(4)?.map(ErrorCode),
         });
     }
     Ok(all)

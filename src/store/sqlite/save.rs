@@ -6,10 +6,11 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use crate::store::sql::{Connection, params};
 use serde_json::{Value, json};
 use tracing::info;
 
+use super::load::str_at;
 use super::{phone_calls, settings, sql, update};
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::Timestamp;
@@ -35,7 +36,7 @@ pub(super) struct Sinks {
 }
 
 /// Who is told: by the settings in force, whatever this handle was opened with; only a store without any goes by the handle.
-pub(super) fn in_force(conn: &Connection, own: &Sinks, basis: Basis) -> Result<Sinks, StoreError> {
+pub(super) fn in_force(conn: Connection<'_>, own: &Sinks, basis: Basis) -> Result<Sinks, StoreError> {
     if basis.settings.is_none() {
         return Ok(own.clone());
     }
@@ -74,7 +75,7 @@ impl Saved {
 }
 
 /// Writes all of `change`.
-pub(super) fn save(conn: &Connection, sinks: &Sinks, loaded: &Loaded, change: Change) -> Result<Saved, StoreError> {
+pub(super) fn save(conn: Connection<'_>, sinks: &Sinks, loaded: &Loaded, change: Change) -> Result<Saved, StoreError> {
     let at = time_of(&change);
     let is_notified = !change.effects.is_empty() || !change.alerts.is_empty();
     let sinks = &if is_notified { in_force(conn, sinks, loaded.basis)? } else { sinks.clone() };
@@ -138,7 +139,7 @@ pub(super) fn refused(what: impl Into<String>) -> StoreError {
     StoreError::Refused { what: what.into() }
 }
 
-fn insert(conn: &Connection, state: &CallState) -> Result<(), StoreError> {
+fn insert(conn: Connection<'_>, state: &CallState) -> Result<(), StoreError> {
     let c = &state.call;
     conn.prepare_cached(sql::INSERT_CALL)?.execute(params![
         c.id.as_str(),
@@ -184,7 +185,7 @@ pub(super) fn steps_total(c: &Call) -> i64 {
     i64::try_from(c.policy.total_steps()).unwrap_or(i64::MAX)
 }
 
-fn update(conn: &Connection, was: &CallState, is: &CallState) -> Result<(), StoreError> {
+fn update(conn: Connection<'_>, was: &CallState, is: &CallState) -> Result<(), StoreError> {
     if was.call != is.call {
         update::call(conn, &was.call, &is.call)?;
     }
@@ -215,7 +216,7 @@ fn update(conn: &Connection, was: &CallState, is: &CallState) -> Result<(), Stor
     Ok(())
 }
 
-fn insert_notices(conn: &Connection, call: &Call, notices: &[NoticeKey], known: usize) -> Result<(), StoreError> {
+fn insert_notices(conn: Connection<'_>, call: &Call, notices: &[NoticeKey], known: usize) -> Result<(), StoreError> {
     for (ordinal, notice) in (known..).zip(notices) {
         let ordinal = i64::try_from(ordinal).unwrap_or(i64::MAX);
         conn.prepare_cached(sql::INSERT_NOTICE)?.execute(params![
@@ -229,7 +230,7 @@ fn insert_notices(conn: &Connection, call: &Call, notices: &[NoticeKey], known: 
     Ok(())
 }
 
-fn insert_attempt(conn: &Connection, call: &Call, a: &Attempt) -> Result<(), StoreError> {
+fn insert_attempt(conn: Connection<'_>, call: &Call, a: &Attempt) -> Result<(), StoreError> {
     if a.call != call.id {
         return Err(refused("an attempt names another call than the one it is in"));
     }
@@ -293,7 +294,7 @@ fn queue(call: &Call, a: &Attempt) -> SendQueue {
 }
 
 /// Appends entries in order.
-pub(super) fn append_log(conn: &Connection, entries: &[LogEntry]) -> Result<(), StoreError> {
+pub(super) fn append_log(conn: Connection<'_>, entries: &[LogEntry]) -> Result<(), StoreError> {
     for e in entries {
         let data = if e.data == Value::Null { None } else { Some(rows::to_json("a log entry", &e.data)?) };
         conn.prepare_cached(sql::INSERT_LOG)?.execute(params![
@@ -311,7 +312,7 @@ pub(super) fn append_log(conn: &Connection, entries: &[LogEntry]) -> Result<(), 
 
 /// Only news is told of: raising what is raised and resolving what is not writes nothing. What is over goes to `over`.
 fn save_alert(
-    conn: &Connection,
+    conn: Connection<'_>,
     sinks: &Sinks,
     change: &AlertChange,
     at: Timestamp,
@@ -327,10 +328,8 @@ fn save_alert(
             return Ok(());
         }
         AlertChange::Again { key, message } => {
-            let stored: Option<Option<String>> = conn
-                .prepare_cached(sql::ALERT_AGAIN)?
-                .query_row(params![key.to_string(), message], |r| r.get(0))
-                .optional()?;
+            let stored: Option<Option<String>> =
+                conn.prepare_cached(sql::ALERT_AGAIN)?.query_maybe(params![key.to_string(), message], |r| r.get(0))?;
             let Some(call) = stored else { return Ok(()) };
             let call = call.map(|c| rows::parsed("alerts.call_id", &c)).transpose()?;
             (LogKind::AlertRaised, key, call, message.clone())
@@ -355,8 +354,7 @@ fn save_alert(
         AlertChange::Resolve { key } => {
             let was: Option<(Option<String>, String)> = conn
                 .prepare_cached(sql::RESOLVE_ALERT)?
-                .query_row(params![key.to_string(), at.as_millis()], |r| Ok((r.get(0)?, r.get(1)?)))
-                .optional()?;
+                .query_maybe(params![key.to_string(), at.as_millis()], |r| Ok((r.get(0)?, r.get(1)?)))?;
             let Some((call, message)) = was else { return Ok(()) };
             let call = call.map(|c| rows::parsed("alerts.call_id", &c)).transpose()?;
             let message = alert::over(&message);
@@ -373,18 +371,22 @@ fn save_alert(
 }
 
 /// Those that can be read: a key that nobody wrote keeps no call from being closed.
-fn raised_about(conn: &Connection, call: &CallId) -> Result<Vec<AlertKey>, StoreError> {
+fn raised_about(conn: Connection<'_>, call: &CallId) -> Result<Vec<AlertKey>, StoreError> {
     let mut statement = conn.prepare_cached(sql::ALERTS_OF_CALL)?;
-    let keys = statement.query_map([call.as_str()], |r| r.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
-    Ok(keys.iter().filter_map(|k| k.parse().ok()).collect())
+    let mut found = statement.query([call.as_str()])?;
+    let mut keys = Vec::new();
+    while let Some(row) = found.next()? {
+        keys.extend(str_at(row, 0)?.parse());
+    }
+    Ok(keys)
 }
 
-fn to_outbox(conn: &Connection, sink: &str, key: &str, at: Timestamp) -> Result<(), StoreError> {
+fn to_outbox(conn: Connection<'_>, sink: &str, key: &str, at: Timestamp) -> Result<(), StoreError> {
     conn.prepare_cached(sql::OUTBOX)?.execute(params![sink, key, at.as_millis()])?;
     Ok(())
 }
 
-fn insert_receipt(conn: &Connection, r: &ReceiptRow) -> Result<(), StoreError> {
+fn insert_receipt(conn: Connection<'_>, r: &ReceiptRow) -> Result<(), StoreError> {
     conn.prepare_cached(sql::INSERT_RECEIPT)?.execute(params![
         r.update.sid.as_str(),
         r.update.attempt.map(rows::id_bytes),
@@ -400,7 +402,7 @@ fn insert_receipt(conn: &Connection, r: &ReceiptRow) -> Result<(), StoreError> {
 }
 
 /// A receipt that waited is joined once the decision saw it and returned the attempt that it belongs to: it is not shown again.
-fn join_orphans(conn: &Connection, loaded: &Loaded, change: &Change) -> Result<(), StoreError> {
+fn join_orphans(conn: Connection<'_>, loaded: &Loaded, change: &Change) -> Result<(), StoreError> {
     for orphan in &loaded.orphans {
         let all = || change.calls.iter().flat_map(|c| &c.attempts);
         if let Some(a) = all().find(|a| a.sid.as_ref() == Some(&orphan.sid)) {
@@ -412,7 +414,7 @@ fn join_orphans(conn: &Connection, loaded: &Loaded, change: &Change) -> Result<(
     Ok(())
 }
 
-fn insert_inbound(conn: &Connection, statement: &str, row: &InboundRow) -> Result<(), StoreError> {
+fn insert_inbound(conn: Connection<'_>, statement: &str, row: &InboundRow) -> Result<(), StoreError> {
     conn.prepare_cached(statement)?.execute(params![
         row.text.sid.as_str(),
         row.text.from,
@@ -431,7 +433,7 @@ fn insert_inbound(conn: &Connection, statement: &str, row: &InboundRow) -> Resul
     Ok(())
 }
 
-fn answer_waiting(conn: &Connection, row: &InboundRow) -> Result<(), StoreError> {
+fn answer_waiting(conn: Connection<'_>, row: &InboundRow) -> Result<(), StoreError> {
     conn.prepare_cached(sql::ANSWER_WAITING)?.execute(params![
         row.text.sid.as_str(),
         rows::millis(row.text.at),
@@ -444,7 +446,7 @@ fn answer_waiting(conn: &Connection, row: &InboundRow) -> Result<(), StoreError>
     Ok(())
 }
 
-fn save_breaker(conn: &Connection, change: &BreakerChange, at: Timestamp) -> Result<(), StoreError> {
+fn save_breaker(conn: Connection<'_>, change: &BreakerChange, at: Timestamp) -> Result<(), StoreError> {
     match change {
         BreakerChange::Open(b) => {
             conn.prepare_cached(sql::OPEN_BREAKER)?.execute(params![
@@ -469,7 +471,7 @@ fn save_breaker(conn: &Connection, change: &BreakerChange, at: Timestamp) -> Res
     Ok(())
 }
 
-fn save_opt_out(conn: &Connection, change: &OptOutChange, at: Timestamp) -> Result<(), StoreError> {
+fn save_opt_out(conn: Connection<'_>, change: &OptOutChange, at: Timestamp) -> Result<(), StoreError> {
     match change {
         OptOutChange::Out { phone, sender } => {
             conn.prepare_cached(sql::OPT_OUT)?.execute(params![phone, sender, at.as_millis()])?

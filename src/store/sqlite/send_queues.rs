@@ -1,7 +1,7 @@
 //! The send list: which lanes have texts that wait, and the texts of some of them, each by one seek in an index that holds
 //! nothing but what waits.
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use crate::store::sql::{Connection, Row, params};
 
 use super::load::str_at;
 use super::reads::{ReadContext, id_at_front, moment, work};
@@ -24,17 +24,17 @@ pub(super) fn send_queues(
 ) -> Result<Vec<SendQueueKey>, StoreError> {
     let mut next_queue = context.conn.prepare_cached(NEXT_QUEUE)?;
     let mut next_priority = context.conn.prepare_cached(NEXT_PRIORITY)?;
-    let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?));
+    let read = |row: Row<'_>| Ok((row.get::<i64>(0)?, row.get::<String>(1)?));
     let mut at = after.map(|k| (rows::priority_rank(k.priority), k.queue.as_str().to_owned()));
     let mut found = Vec::new();
     while found.len() < limit {
         let mut next = match &at {
-            Some((rank, queue)) => next_queue.query_row(params![rank, queue], read).optional()?,
+            Some((rank, queue)) => next_queue.query_maybe(params![rank, queue], read)?,
             None => None,
         };
         if next.is_none() {
             let rank = at.as_ref().map_or(i64::MIN, |(rank, _)| *rank);
-            next = next_priority.query_row([rank], read).optional()?;
+            next = next_priority.query_maybe([rank], read)?;
         }
         let Some((rank, queue)) = next else { break };
         match rows::priority(rank) {
@@ -81,7 +81,7 @@ fn page(
             dialled: row.get(2)?,
             priority: rows::priority(row.get(3)?)?,
             kind: rows::word("attempts.kind", AttemptKind::from_word(str_at(row, 4)?))?,
-            own: row.get::<_, Option<String>>(5)?.map(|s| rows::parsed("attempts.sender", &s)).transpose()?,
+            own: row.get::<Option<String>>(5)?.map(|s| rows::parsed("attempts.sender", &s)).transpose()?,
             created_at: Timestamp::from_millis(row.get(6)?),
             channel: rows::word("attempts.channel", Channel::from_word(str_at(row, 7)?))?,
         })
@@ -91,6 +91,6 @@ fn page(
 pub(super) const NEXT_SENDABLE: &str = "SELECT not_before FROM attempts INDEXED BY attempts_waiting_by_time
     WHERE state IN ('scheduled', 'retrying') AND not_before > ?1 ORDER BY not_before LIMIT 1";
 
-pub(super) fn next_sendable(conn: &Connection, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+pub(super) fn next_sendable(conn: Connection<'_>, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
     moment(conn, NEXT_SENDABLE, [after.as_millis()])
 }

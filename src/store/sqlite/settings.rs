@@ -1,6 +1,6 @@
 //! The settings in force: rows that are only added, and whom the newest names to be told of changes.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use crate::store::sql::{Connection, Row, params};
 use serde_json::{Value, json};
 
 use super::open::{self, Use};
@@ -25,13 +25,13 @@ const INSERT_TARGET: &str = "INSERT INTO targets (name, min) VALUES (?1, ?2)";
 const MIRROR: &str = "mirror";
 const SINK: &str = "sink:";
 
-pub(super) fn newest(conn: &Connection) -> Result<Option<SettingsRow>, StoreError> {
-    let read = |r: &rusqlite::Row<'_>| {
+pub(super) fn newest(conn: Connection<'_>) -> Result<Option<SettingsRow>, StoreError> {
+    let read = |r: Row<'_>| {
         let (document, places): (String, String) = (r.get(1)?, r.get(2)?);
         let rest: (i64, String, String, i64) = (r.get(0)?, r.get(3)?, r.get(4)?, r.get(5)?);
         Ok((document, places, rest))
     };
-    let found = conn.prepare_cached(NEWEST)?.query_row([], read).optional()?;
+    let found = conn.prepare_cached(NEWEST)?.query_maybe([], read)?;
     let Some((document, places, (number, actor, role, at))) = found else { return Ok(None) };
     Ok(Some(SettingsRow {
         number: SettingsNumber(number),
@@ -44,11 +44,11 @@ pub(super) fn newest(conn: &Connection) -> Result<Option<SettingsRow>, StoreErro
 }
 
 /// What decisions are based on now; read in the transaction that decides.
-pub(super) fn basis(conn: &Connection) -> Result<Basis, StoreError> {
-    Ok(conn.prepare_cached(BASIS)?.query_row([], basis_of)?)
+pub(super) fn basis(conn: Connection<'_>) -> Result<Basis, StoreError> {
+    conn.prepare_cached(BASIS)?.query_row([], basis_of)
 }
 
-fn basis_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Basis> {
+fn basis_of(row: Row<'_>) -> Result<Basis, StoreError> {
     let (settings, contacts): (Option<i64>, Option<i64>) = (row.get(0)?, row.get(1)?);
     let (settings, contacts) = (settings.map(SettingsNumber), contacts.map(Timestamp::from_millis));
     Ok(Basis { settings, contacts, overrides: row.get(2)? })
@@ -62,15 +62,13 @@ pub(super) struct Surroundings {
 }
 
 /// Read in the transaction that decides.
-pub(super) fn surroundings(conn: &Connection) -> Result<Surroundings, StoreError> {
-    let read = |r: &rusqlite::Row<'_>| {
-        Ok(Surroundings { basis: basis_of(r)?, has_breakers: r.get(3)?, has_opt_outs: r.get(4)? })
-    };
-    Ok(conn.prepare_cached(SURROUNDINGS)?.query_row([], read)?)
+pub(super) fn surroundings(conn: Connection<'_>) -> Result<Surroundings, StoreError> {
+    let read = |r: Row<'_>| Ok(Surroundings { basis: basis_of(r)?, has_breakers: r.get(3)?, has_opt_outs: r.get(4)? });
+    conn.prepare_cached(SURROUNDINGS)?.query_row([], read)
 }
 
 /// Who is told of changes by the settings in force.
-pub(super) fn targets(conn: &Connection) -> Result<Vec<Target>, StoreError> {
+pub(super) fn targets(conn: Connection<'_>) -> Result<Vec<Target>, StoreError> {
     let mut statement = conn.prepare_cached(TARGETS)?;
     let mut found = statement.query([])?;
     let mut all = Vec::new();
@@ -88,7 +86,7 @@ pub(super) fn targets(conn: &Connection) -> Result<Vec<Target>, StoreError> {
 }
 
 /// Puts settings in force. The same ones again keep their number; their places are kept up to date.
-pub(super) fn put(conn: &Connection, new: &NewSettings) -> Result<SettingsRow, StoreError> {
+pub(super) fn put(conn: Connection<'_>, new: &NewSettings) -> Result<SettingsRow, StoreError> {
     let before = newest(conn)?;
     // Of a process that brings none, those of the engine stand: they are for its start.
     let kept = before.as_ref().map(|b| b.places.clone()).unwrap_or_default();
@@ -113,7 +111,7 @@ pub(super) fn put(conn: &Connection, new: &NewSettings) -> Result<SettingsRow, S
         new.role,
         new.at.as_millis()
     ])?;
-    conn.execute("DELETE FROM targets", [])?;
+    conn.prepare_cached("DELETE FROM targets")?.execute([])?;
     for target in &wanted {
         let (name, min) = match target {
             Target::Mirror => (MIRROR.to_owned(), Severity::Notice),
@@ -160,13 +158,14 @@ pub(super) fn peek(options: &StoreSettings) -> Result<Peeked, StoreError> {
         return Ok(Peeked::default());
     }
     // One moment for all of it: what is read belongs to its basis.
-    let conn = conn.unchecked_transaction()?;
-    let mut basis = basis(&conn)?;
-    let overrides = overrides::ending_after(&conn, Timestamp::from_millis(0)).unwrap_or_else(|_| {
+    let snapshot = conn.unchecked_transaction()?;
+    let conn = Connection::Sqlite(&snapshot);
+    let mut basis = basis(conn)?;
+    let overrides = overrides::ending_after(conn, Timestamp::from_millis(0)).unwrap_or_else(|_| {
         // Whoever decides under this has not read them, and reads again.
         basis.overrides = None;
         Vec::new()
     });
-    let contacts = synced_contacts::read(&conn).ok().flatten();
-    Ok(Peeked { settings: newest(&conn)?, contacts, overrides, basis })
+    let contacts = synced_contacts::read(conn).ok().flatten();
+    Ok(Peeked { settings: newest(conn)?, contacts, overrides, basis })
 }

@@ -128,7 +128,8 @@ pub(super) const OUTBOX: &str = "INSERT INTO outbox (sink, key, version, since, 
     attempts = CASE WHEN parked_at IS NULL THEN attempts ELSE 0 END,
     next_at = CASE WHEN parked_at IS NULL THEN next_at ELSE excluded.next_at END, parked_at = NULL";
 
-pub(super) const POST_REQUEST: &str = "INSERT INTO requests (kind, payload, actor, at) VALUES (?1, ?2, ?3, ?4)";
+pub(super) const POST_REQUEST: &str =
+    "INSERT INTO requests (kind, payload, actor, at) VALUES (?1, ?2, ?3, ?4) RETURNING id";
 /// Answers are read at once or never.
 pub(super) const FORGET_REQUESTS: &str = "DELETE FROM requests WHERE at < ?1";
 pub(super) const ANSWER_REQUEST: &str =

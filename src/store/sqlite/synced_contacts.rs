@@ -1,6 +1,6 @@
 //! Contacts as another system had them: the last good copy, replaced whole.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use crate::store::sql::{Connection, params};
 
 use crate::domain::types::Timestamp;
 use crate::store::{StoreError, SyncedContacts, rows};
@@ -11,16 +11,16 @@ const KEEP: &str = "INSERT INTO roster (slot, source, read_at, contacts, busines
         businesses = excluded.businesses";
 const FORGET: &str = "DELETE FROM roster";
 
-pub(super) fn read(conn: &Connection) -> Result<Option<SyncedContacts>, StoreError> {
+pub(super) fn read(conn: Connection<'_>) -> Result<Option<SyncedContacts>, StoreError> {
     let found: Option<(String, i64, String, String)> =
-        conn.prepare_cached(READ)?.query_row([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?))).optional()?;
+        conn.prepare_cached(READ)?.query_maybe([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?;
     let Some((source, read_at, contacts, businesses)) = found else { return Ok(None) };
     let contacts = rows::from_json("roster.contacts", &contacts)?;
     let businesses = rows::from_json("roster.businesses", &businesses)?;
     Ok(Some(SyncedContacts { source, read_at: Timestamp::from_millis(read_at), contacts, businesses }))
 }
 
-pub(super) fn keep(conn: &Connection, copy: Option<&SyncedContacts>) -> Result<(), StoreError> {
+pub(super) fn keep(conn: Connection<'_>, copy: Option<&SyncedContacts>) -> Result<(), StoreError> {
     match copy {
         Some(copy) => {
             let contacts = rows::to_json("the contacts", &copy.contacts)?;

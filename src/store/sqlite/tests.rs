@@ -39,7 +39,7 @@ impl SqliteStore {
     /// Runs a statement on the writer's own connection.
     async fn on_writer(&self, sql: &'static str) {
         // Pragmas of a connection survive the transaction that they are set in.
-        self.with_tx(move |conn| Ok(conn.execute_batch(sql)?)).await.expect(sql);
+        self.in_turn(move |conn| Ok(conn.execute_batch(sql)?)).await.expect(sql);
     }
 }
 

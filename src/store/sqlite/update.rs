@@ -5,8 +5,7 @@
 
 use std::fmt::Write as _;
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, ToSql, params_from_iter};
+use crate::store::sql::{Connection, OwnedValue, Param};
 
 use super::save::{excluded, overridden, refused, steps_total};
 use crate::domain::attempt::Attempt;
@@ -17,7 +16,7 @@ use crate::store::{StoreError, rows};
 /// An UPDATE of one row that grows by the columns that differ. The texts are few: each is prepared once.
 struct Update {
     sql: String,
-    values: Vec<Value>,
+    values: Vec<OwnedValue>,
 }
 
 impl Update {
@@ -28,7 +27,7 @@ impl Update {
         Self { sql, values: Vec::new() }
     }
 
-    fn set(&mut self, column: &str, value: impl Into<Value>) {
+    fn set(&mut self, column: &str, value: impl Into<OwnedValue>) {
         self.values.push(value.into());
         let (first, place) = (self.values.len() == 1, self.values.len() + 1);
         let before = if first { " SET" } else { "," };
@@ -37,20 +36,21 @@ impl Update {
     }
 
     /// As [`Update::set`], where the two differ.
-    fn moved<T: PartialEq, V: Into<Value>>(&mut self, column: &str, was: &T, is: &T, value: impl FnOnce(&T) -> V) {
+    fn moved<T: PartialEq, V: Into<OwnedValue>>(&mut self, column: &str, was: &T, is: &T, value: impl FnOnce(&T) -> V) {
         if was != is {
             self.set(column, value(is));
         }
     }
 
     /// Nothing where nothing differs.
-    fn run(mut self, conn: &Connection, id: &dyn ToSql) -> Result<(), StoreError> {
+    fn run(mut self, conn: Connection<'_>, id: &dyn Param) -> Result<(), StoreError> {
         if self.values.is_empty() {
             return Ok(());
         }
         self.sql.push_str(" WHERE id = ?1");
-        let values = self.values.iter().map(|v| -> &dyn ToSql { v });
-        conn.prepare_cached(&self.sql)?.execute(params_from_iter(std::iter::once(id).chain(values)))?;
+        let values = self.values.iter().map(|v| -> &dyn Param { v });
+        let with: Vec<&dyn Param> = std::iter::once(id).chain(values).collect();
+        conn.prepare_cached(&self.sql)?.execute(with)?;
         Ok(())
     }
 }
@@ -59,7 +59,7 @@ fn millis(at: &Option<Timestamp>) -> Option<i64> {
     rows::millis(*at)
 }
 
-pub(super) fn call(conn: &Connection, was: &Call, is: &Call) -> Result<(), StoreError> {
+pub(super) fn call(conn: Connection<'_>, was: &Call, is: &Call) -> Result<(), StoreError> {
     if (&was.reference, &was.idempotency_key, &was.created_by, was.accepted_at, was.settings)
         != (&is.reference, &is.idempotency_key, &is.created_by, is.accepted_at, is.settings)
     {
@@ -94,7 +94,7 @@ pub(super) fn call(conn: &Connection, was: &Call, is: &Call) -> Result<(), Store
     row.run(conn, &is.id.as_str())
 }
 
-pub(super) fn attempt(conn: &Connection, was: &Attempt, is: &Attempt) -> Result<(), StoreError> {
+pub(super) fn attempt(conn: Connection<'_>, was: &Attempt, is: &Attempt) -> Result<(), StoreError> {
     if (&was.call, was.number, was.kind, was.channel, &was.provider, was.round, was.step, was.created_at, was.repeats)
         != (&is.call, is.number, is.kind, is.channel, &is.provider, is.round, is.step, is.created_at, is.repeats)
         || (&was.recipient, was.due_at) != (&is.recipient, is.due_at)

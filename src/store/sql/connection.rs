@@ -1,0 +1,142 @@
+//! A connection of whichever database, its statements and its rows.
+
+use super::value::{Field, Params, Value};
+use crate::store::StoreError;
+
+/// An open connection, lent.
+#[derive(Clone, Copy)]
+pub(in crate::store) enum Connection<'c> {
+    Sqlite(&'c rusqlite::Connection),
+}
+
+impl<'c> Connection<'c> {
+    /// A statement that is parsed once a connection.
+    pub(in crate::store) fn prepare_cached(self, sql: &str) -> Result<Statement<'c>, StoreError> {
+        match self {
+            Self::Sqlite(conn) => Ok(Statement::Sqlite(conn.prepare_cached(sql)?)),
+        }
+    }
+}
+
+/// A statement, ready to be run as often as one likes.
+pub(in crate::store) enum Statement<'c> {
+    Sqlite(rusqlite::CachedStatement<'c>),
+}
+
+impl Statement<'_> {
+    /// Runs it for its rows.
+    pub(in crate::store) fn query(&mut self, with: impl Params) -> Result<Rows<'_>, StoreError> {
+        match self {
+            Self::Sqlite(statement) => {
+                bind(statement, &with)?;
+                Ok(Rows::Sqlite(statement.raw_query()))
+            }
+        }
+    }
+
+    /// Runs it for its effect; how many rows it changed.
+    pub(in crate::store) fn execute(&mut self, with: impl Params) -> Result<usize, StoreError> {
+        match self {
+            Self::Sqlite(statement) => {
+                bind(statement, &with)?;
+                Ok(statement.raw_execute()?)
+            }
+        }
+    }
+
+    /// Its first row, where there is one.
+    pub(in crate::store) fn query_maybe<T>(
+        &mut self,
+        with: impl Params,
+        read: impl FnOnce(Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        self.query(with)?.next()?.map(read).transpose()
+    }
+
+    /// Its first row; one that always gives a row.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`]: there is none.
+    pub(in crate::store) fn query_row<T>(
+        &mut self,
+        with: impl Params,
+        read: impl FnOnce(Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.query_maybe(with, read)?.ok_or_else(|| StoreError::Refused { what: "a statement gave no row".into() })
+    }
+
+    /// Whether it gives a row.
+    pub(in crate::store) fn exists(&mut self, with: impl Params) -> Result<bool, StoreError> {
+        Ok(self.query(with)?.next()?.is_some())
+    }
+}
+
+/// Values are lent for the time of the call: SQLite copies texts and bytes.
+fn bind(statement: &mut rusqlite::Statement<'_>, with: &impl Params) -> Result<(), StoreError> {
+    use rusqlite::types::{ToSqlOutput, ValueRef};
+    let mut place = 0;
+    with.each(&mut |value| {
+        place += 1;
+        let value = match value {
+            Value::Null => ValueRef::Null,
+            Value::Int(n) => ValueRef::Integer(n),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Bytes(bytes) => ValueRef::Blob(bytes),
+        };
+        Ok(statement.raw_bind_parameter(place, ToSqlOutput::Borrowed(value))?)
+    })?;
+    if place == statement.parameter_count() {
+        return Ok(());
+    }
+    Err(StoreError::Refused { what: format!("a statement takes {} values, not {place}", statement.parameter_count()) })
+}
+
+/// Rows of a statement, one at a time.
+pub(in crate::store) enum Rows<'s> {
+    Sqlite(rusqlite::Rows<'s>),
+}
+
+impl Rows<'_> {
+    pub(in crate::store) fn next(&mut self) -> Result<Option<Row<'_>>, StoreError> {
+        match self {
+            Self::Sqlite(rows) => Ok(rows.next()?.map(Row::Sqlite)),
+        }
+    }
+}
+
+/// A row, lent until the next one is asked for.
+#[derive(Clone, Copy)]
+pub(in crate::store) enum Row<'r> {
+    Sqlite(&'r rusqlite::Row<'r>),
+}
+
+impl<'r> Row<'r> {
+    /// The value of a column, from 0.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`]: it is nothing that we write.
+    pub(in crate::store) fn value(self, column: usize) -> Result<Value<'r>, StoreError> {
+        use rusqlite::types::ValueRef;
+        match self {
+            Self::Sqlite(row) => Ok(match row.get_ref(column)? {
+                ValueRef::Null => Value::Null,
+                ValueRef::Integer(n) => Value::Int(n),
+                ValueRef::Text(text) => Value::Text(std::str::from_utf8(text).map_err(|_| odd(column))?),
+                ValueRef::Blob(bytes) => Value::Bytes(bytes),
+                ValueRef::Real(_) => return Err(odd(column)),
+            }),
+        }
+    }
+
+    /// A column as what it is meant to be.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`]: it holds something else.
+    pub(in crate::store) fn get<T: Field>(self, column: usize) -> Result<T, StoreError> {
+        T::read(self.value(column)?).ok_or_else(|| odd(column))
+    }
+}
+
+fn odd(column: usize) -> StoreError {
+    StoreError::Corrupt { what: format!("column {column} holds something that this version never writes"), call: None }
+}

@@ -124,11 +124,17 @@ _dispatchctl() {
             dispatchctl__subcmd__follow__subcmd__up,run)
                 cmd="dispatchctl__subcmd__follow__subcmd__up__subcmd__run"
                 ;;
+            dispatchctl__subcmd__oncall,accept-calendar)
+                cmd="dispatchctl__subcmd__oncall__subcmd__accept__subcmd__calendar"
+                ;;
             dispatchctl__subcmd__oncall,away)
                 cmd="dispatchctl__subcmd__oncall__subcmd__away"
                 ;;
             dispatchctl__subcmd__oncall,check)
                 cmd="dispatchctl__subcmd__oncall__subcmd__check"
+                ;;
+            dispatchctl__subcmd__oncall,feed)
+                cmd="dispatchctl__subcmd__oncall__subcmd__feed"
                 ;;
             dispatchctl__subcmd__oncall,override)
                 cmd="dispatchctl__subcmd__oncall__subcmd__override"
@@ -1192,7 +1198,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__oncall)
-            opts="-o -q -v -h -V --line --level --at --role --from --until --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version check override away withdraw overrides"
+            opts="-o -q -v -h -V --line --level --at --role --from --until --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version check override away withdraw overrides accept-calendar feed"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1219,6 +1225,52 @@ _dispatchctl() {
                     return 0
                     ;;
                 --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dispatchctl__subcmd__oncall__subcmd__accept__subcmd__calendar)
+            opts="-o -q -v -h -V --by --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --by)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1327,6 +1379,52 @@ _dispatchctl() {
             fi
             case "${prev}" in
                 --days)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dispatchctl__subcmd__oncall__subcmd__feed)
+            opts="-o -q -v -h -V --renew --by --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --by)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -54,6 +54,8 @@ pub const POINTS: &[(&str, &str)] = &[
     ("override.committed", "an exception to who is on call is stored, not answered"),
     ("withdrawal.before-commit", "the withdrawal of an exception is read, not stored"),
     ("withdrawal.committed", "the withdrawal of an exception is stored, not answered"),
+    ("calendar.before-commit", "a calendar of who is on call is read, not stored"),
+    ("calendar.committed", "a calendar of who is on call is stored, nobody decides by it yet"),
     ("batch.before-commit", "several changes are in one transaction, which is not committed"),
     ("batch.committed", "several changes are committed, none is answered"),
     ("lock.taken", "the engine lock is held, nobody's name is in it"),

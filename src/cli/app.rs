@@ -15,6 +15,7 @@ use crate::engine::apply::Core;
 use crate::engine::in_force::{Decides, InForce, Interpreter};
 use crate::engine::links::Links;
 use crate::engine::listener::{EVERY_WITH_WEBHOOK, EVERY_WITHOUT};
+use crate::engine::oncall::kept::KeptCalendars;
 use crate::engine::sink::Sink;
 use crate::engine::synced_contacts::merge::merge;
 use crate::engine::{Bounds, Engine, Scope};
@@ -27,7 +28,6 @@ use crate::ids::Ids;
 use crate::store::{self, Holder, Location, Peeked, Store, StoreMode, StoreSettings, SyncedContacts};
 use crate::telemetry;
 
-use super::durations::span;
 use super::exit::ExitStatus;
 use super::global::{ConfigNeed, Global, LogFormat};
 use super::output::Output;
@@ -50,6 +50,9 @@ pub(crate) struct App {
     /// Exceptions to who is on call, as the store had them when this command began; and their last change.
     pub(crate) overrides: Vec<DutyOverride>,
     overrides_changed: Option<i64>,
+    /// What calendars say of who is on call, as the store had it when this command began; and its last change.
+    pub(crate) calendars: KeptCalendars,
+    calendars_changed: Option<i64>,
     /// Why this process's own configuration cannot be used, where the settings in force stand in for it.
     pub(crate) broken: Option<ConfigErrors>,
     base: OnceLock<Arc<dyn MirrorGateway>>,
@@ -103,7 +106,7 @@ impl App {
         out.set_mode(mode.as_str());
         let wanted = super::fault_injection::wanted(&sources, mode, wanted);
         let peeked = store::peek(&StoreSettings::of(place.path(), store_mode(mode)));
-        let (Peeked { settings, contacts, overrides, basis }, unread) = match peeked {
+        let (Peeked { settings, contacts, overrides, calendars, basis }, unread) = match peeked {
             Ok(peeked) => (peeked, None),
             Err(e) => (Peeked::default(), Some(e)),
         };
@@ -126,10 +129,13 @@ impl App {
         }
         let of_now = overrides.iter().filter(|o| o.withdrawn.is_none());
         config.directory.overrides = of_now.cloned().collect();
+        let clock = SystemClock::new();
+        let mut calendars = KeptCalendars::of(calendars, clock.now());
+        calendars.lay(&mut config.directory);
         let app = Self {
             config,
             sources,
-            clock: Arc::new(SystemClock::new()),
+            clock: Arc::new(clock),
             ids: Arc::new(Ids::random()),
             settings,
             whose,
@@ -137,6 +143,8 @@ impl App {
             synced_contacts,
             overrides,
             overrides_changed: basis.overrides,
+            calendars,
+            calendars_changed: basis.calendars,
             broken,
             base: OnceLock::new(),
         };
@@ -235,20 +243,6 @@ impl App {
         }
     }
 
-    /// How old the contacts from Airtable are; `None`: there are none.
-    pub(crate) fn synced_contacts_age(&self) -> Option<String> {
-        let copy = self.synced_contacts.as_ref()?;
-        let age = span(self.clock.now().since(copy.read_at));
-        Some(format!("with the contacts of Airtable's table {}, read {age} ago", copy.source))
-    }
-
-    /// The same for documents: null where there are none.
-    pub(crate) fn synced_contacts_document(&self) -> serde_json::Value {
-        let age = |copy: &SyncedContacts| self.clock.now().since(copy.read_at).as_secs();
-        let document = |copy: &SyncedContacts| serde_json::json!({ "table": copy.source, "readAt": copy.read_at, "ageSeconds": age(copy), "contacts": copy.contacts.len() });
-        self.synced_contacts.as_ref().map_or(serde_json::Value::Null, document)
-    }
-
     /// The shop's base, where one is configured: one client a process, because the base's rate is kept in it.
     pub(crate) fn mirror(&self) -> Result<Option<Arc<dyn MirrorGateway>>, CliError> {
         if let Some(made) = self.base.get() {
@@ -293,6 +287,7 @@ impl App {
         };
         let held = held.with_contacts(self.synced_contacts.clone());
         let held = held.with_overrides(self.overrides.clone(), self.overrides_changed);
+        let held = held.with_calendars(self.calendars.clone(), self.calendars_changed);
         // Who was told to decide by its own is not led back to those that the store holds.
         let follows = self.whose == DecidedBy::InForce || self.settings.is_none();
         let interpreter = follows.then(|| self.interpreter(adjust));
@@ -438,6 +433,8 @@ impl App {
             synced_contacts: self.synced_contacts.clone(),
             overrides: self.overrides.clone(),
             overrides_changed: self.overrides_changed,
+            calendars: self.calendars.clone(),
+            calendars_changed: self.calendars_changed,
             broken: None,
             base: OnceLock::new(),
         }
@@ -511,7 +508,7 @@ fn choose(
             Ok(own) => Ok((own, DecidedBy::Own, None)),
             Err(mut wrong) => {
                 let stand_in = config::load_under_without_file(sources, row);
-                let all = [Part::Twilio, Part::Airtable, Part::Server, Part::Alerts, Part::Mail];
+                let all = [Part::Twilio, Part::Airtable, Part::Server, Part::Alerts, Part::Mail, Part::Calendars];
                 match stand_in.and_then(|config| config.check(&all).map(|()| config)) {
                     Ok(config) => Ok((config, DecidedBy::InForce, Some(wrong))),
                     // Without the secrets that the file alone held there is no way to go on: its own faults are told first.

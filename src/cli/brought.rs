@@ -48,6 +48,8 @@ fn all(c: &Config) -> Vec<Brought> {
     let tokens: Vec<String> =
         c.server.tokens.iter().map(|t| format!("{} {:?} {}", t.name, t.scope, secret(&t.token))).collect();
     let sinks: Vec<String> = c.alerts.sinks.iter().map(|s| s.url.expose().to_string()).collect();
+    let calendars: Vec<String> =
+        c.calendars.iter().map(|at| format!("{} {} {}", at.rotation, at.part, at.place.expose())).collect();
     let text = |v: Option<String>| v.unwrap_or_default();
     vec![
         ("server.tokens", Counts::Now, tokens.join(" ")),
@@ -71,6 +73,7 @@ fn all(c: &Config) -> Vec<Brought> {
         ("server.public_listen", Counts::AfterARestart, text(c.server.public_listen.map(|a| a.to_string()))),
         ("server.public_url", Counts::AfterARestart, text(c.server.public_url.as_ref().map(ToString::to_string))),
         ("alerts.sinks urls", Counts::Now, sinks.join(" ")),
+        ("rotations calendars", Counts::Now, calendars.join(" ")),
         ("smtp.url", Counts::Now, text(c.smtp.as_ref().map(|url| url.expose().to_string()))),
         ("heartbeat.url", Counts::Now, text(c.heartbeat.as_ref().map(|h| h.url.expose().to_string()))),
     ]

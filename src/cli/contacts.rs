@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 use crate::domain::event::Event;
 use crate::domain::phone::masked;
 use crate::domain::team::{Contact, Directory, TeamRole};
-use crate::store::OptOutLine;
+use crate::store::{OptOutLine, SyncedContacts};
 
 use super::app::{App, NoStore, operator};
 use super::card;
 use super::decide::there_are;
+use super::durations::span;
 use super::engine::Rest;
 use super::exit::ExitStatus;
 use super::oncall::opt_outs;
@@ -48,6 +49,22 @@ enum ContactsCommand {
     },
     /// Write a contact card of the numbers that we text and call from: saved, the phone rings at night
     Card(card::Args),
+}
+
+impl App {
+    /// How old the contacts from Airtable are; `None`: there are none.
+    pub(crate) fn synced_contacts_age(&self) -> Option<String> {
+        let copy = self.synced_contacts.as_ref()?;
+        let age = span(self.clock.now().since(copy.read_at));
+        Some(format!("with the contacts of Airtable's table {}, read {age} ago", copy.source))
+    }
+
+    /// The same for documents: null where there are none.
+    pub(crate) fn synced_contacts_document(&self) -> Value {
+        let age = |copy: &SyncedContacts| self.clock.now().since(copy.read_at).as_secs();
+        let document = |copy: &SyncedContacts| json!({ "table": copy.source, "readAt": copy.read_at, "ageSeconds": age(copy), "contacts": copy.contacts.len() });
+        self.synced_contacts.as_ref().map_or(Value::Null, document)
+    }
 }
 
 pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {

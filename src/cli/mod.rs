@@ -4,6 +4,7 @@ mod app;
 mod args;
 mod breaker;
 mod brought;
+mod calendars;
 mod call_lists;
 mod card;
 mod completions;

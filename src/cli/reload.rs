@@ -225,6 +225,9 @@ impl Reload {
         if !same_base && let Err(e) = super::serve::assign_airtable(&self.app, &self.engine, &self.supervisor).await {
             error!(error = %e.what, causes = ?e.causes, "what is done with Airtable goes on as before: it cannot be set up anew");
         }
+        if let Err(e) = super::calendars::assign(&self.app, &self.engine, &self.supervisor).await {
+            error!(error = %e.what, "calendars of who is on call are read as before");
+        }
         // Those that are as they were go on undisturbed.
         if !same_sinks && let Err(e) = self.deliver_alerts_anew().await {
             error!(error = %e.what, "alerts are delivered as before");
@@ -246,7 +249,7 @@ impl Reload {
 
 /// A secret that cannot be read now is not one that is given up: the old ones stay.
 fn whole(new: Config) -> Result<Config, ConfigErrors> {
-    new.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts, Part::Mail]).map(|()| new)
+    new.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts, Part::Mail, Part::Calendars]).map(|()| new)
 }
 
 /// With the sinks of the drill that this process runs in, if it does: their URLs were checked at its start.

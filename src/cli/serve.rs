@@ -59,7 +59,7 @@ const HANDOVER_GRACE: Duration = Duration::from_secs(5);
 pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
     out.outlast_its_reader();
     signals::size_limits_are_errors();
-    app.config.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts, Part::Mail])?;
+    app.config.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts, Part::Mail, Part::Calendars])?;
     warn_of(&app.config);
     let store = app.store_of_engine().await?;
     let lock = take_lock(&app, &*store).await?;
@@ -85,11 +85,12 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     let core = app.core(store.clone());
     super::reload::say_file(&core, app.broken.as_ref()).await?;
     app.make_links(&core).await?;
-    super::oncall::warn_of_gaps(&core).await?;
     let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
     let supervisor = Supervisor::new(engine.clone());
     engine.file_watch.holds(lock.clone());
     assign_airtable(&app, &engine, &supervisor).await?;
+    super::calendars::assign(&app, &engine, &supervisor).await?;
+    super::oncall::warn_of_gaps(&core).await?;
     assign_heartbeat(&app, &engine, &supervisor)?;
     assign_reports(&app, &engine, &supervisor);
     assign_events(&app, &engine, &supervisor).await?;

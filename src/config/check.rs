@@ -47,8 +47,9 @@ pub(super) fn config(
     let fallback = provider.fallback_from;
     let smtp = super::smtp::smtp(&mut r, &mut root, &mut test, sandbox_listen);
     let (voice, voice_from) = super::voice::voice(&mut r, &mut root);
-    let directory =
+    let (directory, calendars) =
         directory(&mut r, &mut root, provider.from.as_ref(), fallback, (smtp.from.clone(), voice_from), elsewhere);
+    let calendars = super::calendars::on_this_machine(&mut r, calendars, &mut test);
     mails_need_a_relay(&mut r, &directory);
     super::voice::check(&mut r, &directory, server.public_url.is_some());
     warn_of_missing_addresses(&mut r, &directory);
@@ -98,6 +99,7 @@ pub(super) fn config(
         voice,
         airtable,
         directory,
+        calendars,
         replies,
         oncall,
         morning: report.morning,

@@ -46,6 +46,7 @@ fn is_secret(path: &[&str], name: &str) -> bool {
             | (["events", _], "url" | "secret" | "secret_previous")
             | (["alerts", "sinks", _], "url" | "secret")
             | (["heartbeat" | "smtp", _], "url")
+            | (["rotations", _], "calendar" | "calendar_overrides")
             | (["intake", "retell", _], "api_key")
             | (["intake", "vapi", _], "secret" | "hmac_secret" | "api_key")
             | (["intake", "custom", _, _], "token" | "hmac_secret")
@@ -130,7 +131,25 @@ fn decides<'a>(table: &'a RawTable, path: &mut Vec<&'a str>) -> Map<String, Json
         }
         path.pop();
     }
+    if path.as_slice() == ["rotations"] {
+        // That there is a calendar decides; where it is does not.
+        for name in CALENDARS.iter().filter(|name| has_calendar(table, name)) {
+            out.insert((*name).to_owned(), true.into());
+        }
+    }
     out
+}
+
+/// The keys of a rotation that name the place of a calendar.
+const CALENDARS: [&str; 2] = ["calendar", "calendar_overrides"];
+
+fn has_calendar(rotation: &RawTable, name: &str) -> bool {
+    let is_given = |key: &str| match rotation.get(key).map(|node| &node.value) {
+        Some(Value::Text(text)) => !text.is_empty(),
+        Some(Value::Bool(is_named)) => *is_named,
+        _ => false,
+    };
+    is_given(name) || is_given(&format!("{name}_file"))
 }
 
 fn decides_value<'a>(node: &'a Node, path: &mut Vec<&'a str>) -> Option<Json> {
@@ -168,7 +187,16 @@ fn place<'a>(node: &'a Node, path: &mut Vec<&'a str>, cwd: &Path) -> Option<Json
         }
         Value::List(items) if items.iter().any(|i| matches!(i.value, Value::Table(_))) => {
             let one = |i: &'a Node, path: &mut Vec<&'a str>| match &i.value {
-                Value::Table(inner) => Json::Object(places(inner, path, cwd)),
+                Value::Table(inner) => {
+                    let mut found = places(inner, path, cwd);
+                    if let (["rotations"], Some(Node { value: Value::Text(id), .. })) =
+                        (path.as_slice(), inner.get("id"))
+                        && !found.is_empty()
+                    {
+                        found.insert("id".into(), id.as_str().into());
+                    }
+                    Json::Object(found)
+                }
                 _ => Json::Null,
             };
             let all: Vec<Json> = items.iter().map(|i| one(i, path)).collect();
@@ -232,6 +260,8 @@ fn find_typed_secrets<'a>(table: &'a RawTable, path: &mut Vec<&'a str>, found: &
                     }
                 }
             }
+            // The path of a calendar is none.
+            Value::Text(text) if path.first() == Some(&"rotations") && !text.contains("://") => {}
             Value::Text(text) if node.layer == Layer::File && is_secret(path, name) && !text.is_empty() => {
                 found.push(path.join("."));
             }
@@ -325,6 +355,44 @@ pub(super) fn join_sinks(root: &mut RawTable, own: Vec<(String, RawTable)>) {
         for (key, node) in own.remove(name.as_str()).unwrap_or_default() {
             if owner(&["alerts", "sinks", &key]) == Owner::Process {
                 sink.insert(key, node);
+            }
+        }
+    }
+}
+
+/// What each rotation of a tree says of the places of its calendars, by its id without regard to case.
+pub(super) fn take_calendars(root: &RawTable) -> BTreeMap<String, RawTable> {
+    let Some(Node { value: Value::List(items), .. }) = root.get("rotations") else { return BTreeMap::new() };
+    let one = |item: &Node| {
+        let Value::Table(rotation) = &item.value else { return None };
+        let Some(Node { value: Value::Text(id), .. }) = rotation.get("id") else { return None };
+        let is_place = |key: &str| CALENDARS.contains(&key.strip_suffix("_file").unwrap_or(key));
+        let places: RawTable = rotation.iter().filter(|(key, _)| is_place(key)).filter_map(text_of).collect();
+        Some((id.trim().to_lowercase(), places))
+    };
+    items.iter().filter_map(one).collect()
+}
+
+fn text_of((key, node): (&String, &Node)) -> Option<(String, Node)> {
+    let Value::Text(text) = &node.value else { return None };
+    let value = Value::Text(text.clone());
+    Some((key.clone(), Node { value, origin: node.origin.clone(), layer: node.layer }))
+}
+
+/// Gives each calendar in force the place that this process has for it.
+pub(super) fn join_calendars(root: &mut RawTable, own: &BTreeMap<String, RawTable>) {
+    let Some(Node { value: Value::List(items), .. }) = root.get_mut("rotations") else { return };
+    for item in items {
+        let Value::Table(rotation) = &mut item.value else { continue };
+        let Some(Node { value: Value::Text(id), .. }) = rotation.get("id") else { continue };
+        let Some(own) = own.get(&id.trim().to_lowercase()) else { continue };
+        for name in CALENDARS.iter().filter(|name| has_calendar(own, name)) {
+            if !has_calendar(rotation, name) {
+                continue;
+            }
+            rotation.remove(*name);
+            for key in [(*name).to_owned(), format!("{name}_file")] {
+                rotation.extend(own.get(&key).and_then(|node| text_of((&key, node))));
             }
         }
     }

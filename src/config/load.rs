@@ -76,10 +76,13 @@ fn under(sources: &Sources, stored: &SettingsRow, merged: Merged) -> Result<Conf
     let (documents, names) = (Documents::of(&merged.root, &sources.cwd), sink_names(sources, &merged.root));
     let mut own = merged.root;
     let mut sinks = take_named_sinks(sources, &mut own);
+    let mut calendars = in_force::take_calendars(&own);
     let mut above = Layer::Default;
     if merged.is_broken {
         let mut places = in_force::tree(&stored.places, &origin, Layer::InForce);
         sinks = take_named_sinks(sources, &mut places);
+        calendars = in_force::take_calendars(&places);
+        places.remove("rotations");
         overlay(&mut root, places, "");
         above = Layer::File;
     }
@@ -90,6 +93,7 @@ fn under(sources: &Sources, stored: &SettingsRow, merged: Merged) -> Result<Conf
     }
     overlay(&mut root, brought, "");
     in_force::join_sinks(&mut root, sinks);
+    in_force::join_calendars(&mut root, &calendars);
     // Also from a file that is broken elsewhere: another store, or another mode, would be another shop's.
     let (store, mode) = place(sources)?;
     let test_mode = raw::Node { value: raw::Value::Bool(mode == Mode::Test), origin, layer: Layer::Flag };

@@ -13,6 +13,8 @@ mod airtable_types;
 mod airtable_values;
 mod airtable_words;
 mod alerts;
+mod calendar_types;
+mod calendars;
 mod check;
 mod delivery;
 mod env;
@@ -53,6 +55,7 @@ mod voice_types;
 
 pub use airtable_types::*;
 pub use airtable_words::{AVAILABLE, AWAY, AirtableValues, DEFERRED, DISPATCHING_TOLD, EXHAUSTED_UNTOLD, ValueMap};
+pub use calendar_types::{CalendarAt, CalendarPlace};
 pub use env::{Sources, no_color, unknown_time_zone, user_name};
 pub use event_types::key_of;
 pub use forms::duration;

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::calendar_types::CalendarAt;
 use super::forms::DURATION_FORM;
 use super::origin::Origin;
 use super::read::{Found, Reader, Section};
-use super::rotations::{rotations, settle_zones};
+use super::rotations::{calendars, rotations, settle_zones};
 use crate::domain::PhoneNumber;
 use crate::domain::attempt::Channel;
 use crate::domain::body;
@@ -58,7 +59,7 @@ pub(super) fn directory(
     fallback: Vec<Sender>,
     others: (Option<MailAddress>, Option<Sender>),
     elsewhere: bool,
-) -> Directory {
+) -> (Directory, Vec<CalendarAt>) {
     let (mail_from, voice_from) = others;
     let name = r.plain(root, "name", "a name").map(|f| f.value).unwrap_or_default();
     let time_zone = time_zone(r, root);
@@ -70,6 +71,7 @@ pub(super) fn directory(
     let (drafts, rotation_ids) = rotations(r, root, Known { ids: &ids, rotations: &[], elsewhere });
     let known = Known { ids: &ids, rotations: &rotation_ids, elsewhere };
     let lines = lines(r, root, &default_line, known);
+    let calendars = calendars(&drafts);
     let rotations = settle_zones(r, drafts, &default_line, &lines);
     let last_resort = last_resort(r, root, known);
     let from = from.map(|f| f.value.clone());
@@ -94,7 +96,7 @@ pub(super) fn directory(
         r.warnings.extend(empty_roles(&directory).into_iter().map(|role| role.said));
     }
     r.warnings.extend(no_last_resort(&directory));
-    directory
+    (directory, calendars)
 }
 
 /// Who is told before a call is given up: contacts, each once.

@@ -53,6 +53,11 @@ impl Section {
         given(&self.table)
     }
 
+    /// What is there under this name; it stays there.
+    pub(super) fn peek(&self, name: &str) -> Option<&Node> {
+        self.table.get(name)
+    }
+
     /// The names that are in here.
     pub(super) fn names(&self) -> Vec<String> {
         self.table.keys().cloned().collect()

@@ -3,6 +3,8 @@
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 
+use super::calendar_types::CalendarAt;
+use super::calendars::calendar;
 use super::people::{Known, unknown_contact, why};
 use super::raw::Value;
 use super::read::{Found, Reader, Section};
@@ -29,6 +31,7 @@ pub(super) struct Draft {
     zone: Option<TimeZone>,
     key: String,
     origin: Option<super::origin::Origin>,
+    calendars: Vec<CalendarAt>,
 }
 
 /// Reads all of them; those that are wrong are told and left out, but for their ids.
@@ -59,6 +62,26 @@ fn rotation(
     }
     let zone = super::people::time_zone(r, &mut s).and_then(|name| TimeZone::get(&name).ok());
     let handoff = r.parsed(&mut s, "handoff", TIME_FORM, clock, shown_time);
+    let calendar = calendar(r, &mut s, id.as_ref().map(|f| &f.value), known);
+    if let Some(calendar) = calendar {
+        let hours = hours(r, &mut s);
+        let (key, origin) = (s.key("time_zone"), s.origin.clone());
+        r.finish(s);
+        let id_value = id.as_ref().map(|f| f.value.clone());
+        let (Some(id), true) = (id, r.problems.len() == reported_before) else { return (id_value, None) };
+        let rotation = Rotation {
+            id: id.value,
+            zone: zone.clone().unwrap_or(TimeZone::UTC),
+            // Whole days of a calendar go from handoff to handoff; as calendars show them where none is said.
+            handoff: handoff.map_or(Time::midnight(), |f| f.value),
+            period_days: 1,
+            lists: Vec::new(),
+            days: None,
+            hours,
+            calendar: Some(calendar.rules),
+        };
+        return (id_value, Some(Draft { rotation, zone, key, origin, calendars: calendar.places }));
+    }
     r.require(&s, "handoff", handoff.is_some(), TIME_FORM);
     let every = r.parsed(&mut s, "every", EVERY_FORM, every, |days| format!("{days}d"));
     r.require(&s, "every", every.is_some(), EVERY_FORM);
@@ -85,8 +108,9 @@ fn rotation(
         lists,
         days: days.map(|(days, ..)| days),
         hours,
+        calendar: None,
     };
-    (id_value, Some(Draft { rotation, zone, key, origin }))
+    (id_value, Some(Draft { rotation, zone, key, origin, calendars: Vec::new() }))
 }
 
 /// The list and its dated changes, in the order of their dates.
@@ -215,6 +239,11 @@ fn every(text: &str) -> Result<u32, String> {
         number.checked_mul(days).filter(|days| (1..=EVERY_MAX_DAYS).contains(days))
     };
     read('d', 1).or_else(|| read('w', 7)).ok_or_else(|| "is not whole days or weeks, of a year at most".to_owned())
+}
+
+/// Where the calendars of these rotations are.
+pub(super) fn calendars(drafts: &[Draft]) -> Vec<CalendarAt> {
+    drafts.iter().flat_map(|draft| draft.calendars.clone()).collect()
 }
 
 /// Gives each rotation without a zone that of the first line that uses it, else the shop's.

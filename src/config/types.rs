@@ -236,6 +236,8 @@ pub enum Part {
     Alerts,
     /// `[smtp]`.
     Mail,
+    /// `calendar` and `calendar_overrides` of `[[rotations]]`.
+    Calendars,
 }
 
 /// The whole of the settings.
@@ -264,6 +266,8 @@ pub struct Config {
     pub airtable: Option<Airtable>,
     /// Contacts, lines, policies, templates.
     pub directory: Directory,
+    /// Where calendars of who is on call are, as far as this process has their places.
+    pub calendars: Vec<super::calendar_types::CalendarAt>,
     /// The words that answer a text.
     pub replies: Arc<Lexicon>,
     /// Gaps ahead.

@@ -150,6 +150,10 @@ kinds! {
     OnCallGap = "oncall_gap", Notice, Ended;
     /// Others are on call in the next days than before. Subject: when it was seen, in milliseconds.
     OnCallChanged = "oncall-changed", Notice, Ended;
+    /// A calendar of who is on call is not taken, or cannot be read. Subject: the rotation and which.
+    OnCallCalendar = "oncall-calendar", Notice, Ended;
+    /// Events of a calendar of who is on call are not understood. Subject: the rotation and which.
+    OnCallEvents = "oncall-events", Notice, Ended;
     /// The table of exceptions to who is on call cannot be read.
     OnCallTable = "oncall-table", Notice, Ended;
     /// A row of that table cannot be read and changes nothing. Subject: the record.

@@ -100,6 +100,10 @@ words! {
         OverrideWithdrawn = "oncall.withdrawn",
         /// Others hold a role than before.
         OnCallChanged = "oncall.changed",
+        /// A calendar of who is on call says something else from now on.
+        CalendarTaken = "oncall.calendar",
+        /// The address of a calendar feed was made, or made anew.
+        FeedMade = "oncall.feed",
         /// Settings were put in force.
         SettingsInForce = "settings.in_force",
         /// An engine started, stopped, recovered.

@@ -85,4 +85,6 @@ pub struct Basis {
     pub contacts: Option<Timestamp>,
     /// The last change of the exceptions to who is on call, where there was any; grows with every one.
     pub overrides: Option<i64>,
+    /// The last change of what calendars say, where there was any; grows with every one.
+    pub calendars: Option<i64>,
 }

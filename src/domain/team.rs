@@ -273,7 +273,21 @@ impl Directory {
 
     /// Whether anybody holds this role on this line at some hour of some day.
     pub fn is_ever_held(&self, line: &Line, role: &Role) -> bool {
-        !self.ever_holding(line, role).is_empty()
+        !self.ever_holding(line, role).is_empty() || self.is_by_calendar(line, role)
+    }
+
+    /// Whether a calendar says who holds this role: whoever that is, now or later.
+    fn is_by_calendar(&self, line: &Line, role: &Role) -> bool {
+        let names =
+            |e: &TeamEntry| matches!(&e.role, TeamRole::Named(r) if r.as_str().eq_ignore_ascii_case(role.as_str()));
+        let entries = self.team(line).unwrap_or_default().iter().filter(|e| !e.off && names(e));
+        entries
+            .filter_map(|e| match &e.who {
+                TeamWho::Rotation(id) => self.rotation(id)?.calendar.as_ref(),
+                TeamWho::Contact(_) => None,
+            })
+            .next()
+            .is_some()
     }
 
     /// Whether somebody is there for this role on this line, whatever their hours and leave: of those who are asked by place, one is
@@ -285,7 +299,9 @@ impl Directory {
             let known = team.filter(|e| e.contact().is_some_and(|id| self.contact(id).is_some()));
             known.filter(|e| matches!(e.role, TeamRole::Ranked(_))).count() > 0
         };
-        !self.named_by(line, role, |_| true).is_empty() || ((same(PRIMARY) || same(BACKUP)) && by_place())
+        !self.named_by(line, role, |_| true).is_empty()
+            || self.is_by_calendar(line, role)
+            || ((same(PRIMARY) || same(BACKUP)) && by_place())
     }
 
     /// Whoever the entries of this role name, each once: contacts, and all who take turns.

@@ -164,13 +164,9 @@ impl Core {
     /// [`StoreError`]: what was read before stays.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         let held = self.in_force();
-        let now = in_force::read(
-            self.store.as_ref(),
-            &held,
-            self.clock.now().minus(OVERRIDES_KEPT),
-            self.interpreter.as_ref(),
-        )
-        .await?;
+        let now = self.clock.now();
+        let moment = in_force::Moment { now, after: now.minus(OVERRIDES_KEPT) };
+        let now = in_force::read(self.store.as_ref(), &held, moment, self.interpreter.as_ref()).await?;
         self.put_in_force(now);
         Ok(())
     }

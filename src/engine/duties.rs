@@ -16,6 +16,7 @@ use super::event_webhooks::{self, EventTarget};
 use super::heartbeat::HeartbeatDuty;
 use super::listener::{self, Listener};
 use super::mirror::Mirror;
+use super::oncall::calendars::{self, CalendarReader};
 use super::oncall::table::OverrideTable;
 use super::oncall::watch::OnCallWatch;
 use super::phone_calls::{CallListWatch, fallback};
@@ -42,6 +43,8 @@ pub const MIRROR: &str = "mirror";
 pub const CONTACTS: &str = "contacts";
 /// The group that reads exceptions to who is on call from another system.
 pub const OVERRIDES: &str = "overrides";
+/// The group that reads calendars of who is on call.
+pub const CALENDARS: &str = "calendars";
 /// The group that tells receivers of event webhooks.
 pub const EVENTS: &str = "events";
 /// The group of the dead-man's switch.
@@ -134,6 +137,7 @@ pub const TABLE: &[DutyRow] = &[
     by_settings(MIRROR, DutyLimits::usual().on(WakeSignal::Mirror).only_asks()),
     by_settings(CONTACTS, DutyLimits::usual().on(WakeSignal::ContactSync).only_asks()),
     by_settings(OVERRIDES, DutyLimits::usual().on(WakeSignal::ContactSync)),
+    by_settings(CALENDARS, DutyLimits::usual().on(WakeSignal::ContactSync).only_asks()),
     by_settings(EVENTS, DutyLimits::usual().on(WakeSignal::Events).only_delivers()),
     by_settings(HEARTBEAT, DutyLimits::usual().only_asks()),
     by_settings(REPORTS, DutyLimits::usual().only_delivers()),
@@ -280,6 +284,15 @@ pub fn overrides(table: &Arc<OverrideTable>) -> Vec<Duty> {
     vec![Duty::new(OVERRIDES, limits(OVERRIDES).every(table.every()), work)]
 }
 
+/// Reads calendars of who is on call: one duty each, so that none waits for another.
+pub fn calendars(readers: &[Arc<CalendarReader>]) -> Vec<Duty> {
+    let of = |reader: &Arc<CalendarReader>| {
+        let work = DutyWork::of(reader, |r| Box::pin(async move { r.pass().await.map(Some) }));
+        Duty::new(reader.name(), limits(CALENDARS).every(calendars::EVERY), work)
+    };
+    readers.iter().map(of).collect()
+}
+
 /// Feeds a dead-man's switch.
 pub fn heartbeat(heartbeat: HeartbeatDuty) -> Vec<Duty> {
     let every = heartbeat.every();
@@ -323,7 +336,7 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), all, "{names:?}");
-        for name in [ALERTS, MIRROR, CONTACTS, OVERRIDES, EVENTS, HEARTBEAT, REPORTS, ADOPT, CALL_LISTS] {
+        for name in [ALERTS, MIRROR, CONTACTS, OVERRIDES, CALENDARS, EVENTS, HEARTBEAT, REPORTS, ADOPT, CALL_LISTS] {
             assert!(names.contains(&name), "{name}");
         }
     }

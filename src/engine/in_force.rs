@@ -14,6 +14,7 @@ use crate::domain::settings::{Basis, SettingsNumber, SettingsRow};
 use crate::domain::team::Directory;
 use crate::store::{Store, StoreError, SyncedContacts};
 
+use super::oncall::kept::KeptCalendars;
 use super::synced_contacts::merge::merge;
 
 /// What the settings mean for decisions.
@@ -41,6 +42,8 @@ pub struct InForce {
     pub contacts: Option<SyncedContacts>,
     /// The exceptions to who is on call, those that were withdrawn left out.
     pub overrides: Vec<DutyOverride>,
+    /// What calendars say of who is on call.
+    pub calendars: KeptCalendars,
     /// Who can be told: all together.
     pub directory: Arc<Directory>,
     /// The bounds.
@@ -56,6 +59,7 @@ impl InForce {
             configured: directory.clone(),
             contacts: None,
             overrides: Vec::new(),
+            calendars: KeptCalendars::none(),
             directory,
             rules,
         }
@@ -68,9 +72,11 @@ impl InForce {
             contacts.as_ref().map_or((&[][..], &[][..]), |c| (c.contacts.as_slice(), c.businesses.as_slice()));
         let mut merged = merge(&self.configured, rows, businesses).directory;
         merged.overrides.clone_from(&self.overrides);
+        let mut calendars = self.calendars.clone();
+        calendars.lay(&mut merged);
         let directory = if merged == *self.directory { self.directory } else { Arc::new(merged) };
         let basis = Basis { contacts: contacts.as_ref().map(|c| c.read_at), ..self.basis };
-        Self { basis, contacts, directory, ..self }
+        Self { basis, contacts, calendars, directory, ..self }
     }
 
     /// The same with these exceptions, of which `changed` is the last change.
@@ -80,6 +86,16 @@ impl InForce {
         let directory = Arc::new(Directory { overrides: overrides.clone(), ..Directory::clone(&self.directory) });
         let basis = Basis { overrides: changed, ..self.basis };
         Self { basis, overrides, directory, ..self }
+    }
+
+    /// The same with these calendars, of which `changed` is the last change. Reads them: see [`KeptCalendars::lay`].
+    #[must_use]
+    pub fn with_calendars(self, mut calendars: KeptCalendars, changed: Option<i64>) -> Self {
+        let mut directory = Directory::clone(&self.directory);
+        calendars.lay(&mut directory);
+        let directory = if directory == *self.directory { self.directory } else { Arc::new(directory) };
+        let basis = Basis { calendars: changed, ..self.basis };
+        Self { basis, calendars, directory, ..self }
     }
 
     /// The same under these settings.
@@ -93,15 +109,22 @@ impl InForce {
     }
 }
 
-/// What is in force in the store now; exceptions that ended before `after` are left out. Settings that this process cannot interpret leave it under those that it has; said in the
-/// log.
+/// When it is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub now: Timestamp,
+    /// Exceptions that ended before this are left out.
+    pub after: Timestamp,
+}
+
+/// What is in force in the store now. Settings that this process cannot interpret leave it under those that it has; said in the log.
 ///
 /// # Errors
 /// [`StoreError`].
 pub(super) async fn read(
     store: &dyn Store,
     held: &InForce,
-    after: Timestamp,
+    clock: Moment,
     interpreter: Option<&Interpreter>,
 ) -> Result<InForce, StoreError> {
     // Before what it tells of: a change between both is read again.
@@ -129,10 +152,16 @@ pub(super) async fn read(
         now = now.with_contacts(contacts);
     }
     if held.basis.overrides != basis.overrides {
-        let overrides = store.overrides(after).await?;
+        let overrides = store.overrides(clock.after).await?;
         now = now.with_overrides(overrides, basis.overrides);
     }
+    let by_calendars = now.directory.rotations.iter().any(|r| r.calendar.is_some());
+    if held.basis.calendars != basis.calendars || (by_calendars && now.calendars.is_old(clock.now)) {
+        let calendars = KeptCalendars::of(store.kept_calendars().await?, clock.now);
+        let laid = tokio::task::spawn_blocking(move || now.with_calendars(calendars, basis.calendars)).await;
+        now = laid.map_err(|_| StoreError::Closed)?;
+    }
     // Also where nothing could be made of them: whoever asked goes on by what it has.
-    now.basis = Basis { settings: settings.map(|s| s.number), contacts: contacts_at, overrides: basis.overrides };
+    now.basis = Basis { settings: settings.map(|s| s.number), contacts: contacts_at, ..basis };
     Ok(now)
 }

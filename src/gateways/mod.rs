@@ -2,7 +2,6 @@
 
 pub(crate) mod airtable;
 pub(crate) mod alerts;
-#[allow(dead_code, reason = "the duty that reads calendars comes next")]
 pub(crate) mod calendar;
 pub(crate) mod event_webhook;
 mod exchange;

@@ -10,6 +10,7 @@
 mod auth;
 mod calls;
 mod dispatch;
+mod feed;
 mod intake;
 mod links;
 mod oncall;

@@ -8,12 +8,14 @@ use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::state::{HttpState, Surface};
-use super::{calls, dispatch, links, oncall, ops, problem, request, webhooks};
+use super::{calls, dispatch, feed, links, oncall, ops, problem, request, webhooks};
 
 /// The routes of a surface.
 pub fn router(surface: Surface, state: Arc<HttpState>) -> Router {
-    let mut routes =
-        Router::new().route("/livez", get(ops::live)).route("/l/{token}", get(links::show).post(links::take));
+    let mut routes = Router::new()
+        .route("/livez", get(ops::live))
+        .route("/l/{token}", get(links::show).post(links::take))
+        .route("/oncall/{file}", get(feed::show));
     if surface == Surface::Full {
         routes = routes
             .route("/api/dispatch/manual", post(dispatch::manual))

@@ -30,6 +30,8 @@ pub const BODY_MAX: usize = 64 * 1024;
 pub const DISPATCH_BODY_MAX: usize = 2 * 1024 * 1024;
 /// How many dispatches of more than [`BODY_MAX`] bytes are read at once.
 const LARGE_BODIES: usize = 8;
+/// How many feeds of who is on call are made at once.
+const FEEDS: usize = 2;
 
 /// What the listeners are made of.
 pub struct HttpDeps {
@@ -122,7 +124,7 @@ impl Default for HttpLimits {
 pub enum Surface {
     /// Everything.
     Full,
-    /// `/webhooks`, `/l/…` and `/livez` alone.
+    /// `/webhooks`, `/l/…`, `/oncall/….ics` and `/livez` alone.
     PublicOnly,
 }
 
@@ -141,6 +143,8 @@ pub struct HttpState {
     pub(super) large_bodies: Semaphore,
     /// Apart from those of dispatches: before its body is read, nobody knows whose a report is.
     pub(super) large_reports: Semaphore,
+    /// Feeds of who is on call that are made at once; the others wait.
+    pub(super) feeds: Semaphore,
     pub(super) snapshot: Mutex<Option<HealthCache>>,
     pub(super) closing: CancellationToken,
 }
@@ -159,6 +163,7 @@ impl HttpState {
             dispatch_waiters: Semaphore::new(settings.limits.dispatch_waiters.min(Semaphore::MAX_PERMITS)),
             large_bodies: Semaphore::new(LARGE_BODIES),
             large_reports: Semaphore::new(LARGE_BODIES),
+            feeds: Semaphore::new(FEEDS),
             snapshot: Mutex::new(None),
             closing: CancellationToken::new(),
             settings,

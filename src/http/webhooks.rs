@@ -33,6 +33,7 @@ use crate::gateways::twilio::wire::{FormError, InboundSms, StatusCallback};
 
 use crate::failpoint::{self, Safeguard};
 
+use super::feed;
 use super::intake::{self, Way};
 use super::links;
 use super::problem::Problem;
@@ -82,6 +83,12 @@ pub(super) async fn called(State(state): State<Arc<HttpState>>, request: Request
         return match parts.method {
             Method::GET | Method::HEAD => links::shown(&state, token).await,
             Method::POST => links::taken(&state, token, parts.uri.query()).await,
+            _ => Err(wrong_method()),
+        };
+    }
+    if let Some(secret) = at_either(path, prefix(&state), feed::secret_at) {
+        return match parts.method {
+            Method::GET | Method::HEAD => feed::shown(&state, secret).await,
             _ => Err(wrong_method()),
         };
     }

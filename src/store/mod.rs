@@ -10,9 +10,11 @@
 //! | [`Outbox`] | what other systems are still to be told |
 //! | [`Control`] | what the processes on one store tell each other |
 //! | [`Overrides`] | exceptions to who is on call, and who was |
+//! | [`Calendars`] | calendars that say who is on call, and feeds of who is |
 //! | [`Upkeep`] | the file, where the store is one |
 
 mod alerts;
+mod calendars;
 #[cfg(test)]
 mod contract;
 mod control;
@@ -38,6 +40,7 @@ mod views;
 use async_trait::async_trait;
 
 pub use alerts::{AlertTask, NotDelivered, SinkState};
+pub use calendars::{CalendarOutcome, CalendarRead, CalendarState, Calendars, Feed, FeedOf, KeptCalendar, Renew};
 pub use control::{
     Control, EngineBeat, EngineRow, KeptProviderClock, ListProgress, Request, SyncedBusiness, SyncedContact,
     SyncedContacts,
@@ -71,7 +74,7 @@ pub use views::{
 /// Durable state behind everything: what a backend gives. All methods are safe to cancel: a write that was handed over is done or
 /// not done as a whole.
 #[async_trait]
-pub trait Store: Ledger + Queues + Views + Outbox + Control + Reports + Overrides {
+pub trait Store: Ledger + Queues + Views + Outbox + Control + Reports + Overrides + Calendars {
     /// The upkeep of a store that is a file of this machine; `None`: somebody else keeps it.
     fn upkeep(&self) -> Option<&dyn Upkeep>;
     /// Whether what is open is still in its place: cheap enough for every call that is accepted.

@@ -1,6 +1,6 @@
 //! What is read of a store before it is opened: a command must know by which settings it works.
 
-use super::SyncedContacts;
+use super::{KeptCalendar, SyncedContacts};
 use crate::domain::oncall::DutyOverride;
 use crate::domain::settings::{Basis, SettingsRow};
 
@@ -13,6 +13,8 @@ pub struct Peeked {
     pub contacts: Option<SyncedContacts>,
     /// Exceptions to who is on call, withdrawn ones too.
     pub overrides: Vec<DutyOverride>,
+    /// What calendars say of who is on call.
+    pub calendars: Vec<KeptCalendar>,
     /// Which state of all that this is.
     pub basis: Basis,
 }

@@ -5,6 +5,7 @@ mod bad_store;
 mod bad_store_disk;
 mod bad_store_pages;
 mod breaker;
+mod calendars;
 mod channels;
 mod cli_operator;
 mod cli_send;

@@ -27,6 +27,8 @@ exhaust_after = "1h"
 steps = [ { wait = "0s", notify = ["primary"] }, { wait = "1500ms", notify = ["primary"] }, { wait = "1h", notify = ["backup"] } ]
 exhaust_after = "1h"
 "#;
+/// A rotation that no ladder names goes by a calendar.
+const CALENDAR: &str = "[[rotations]]\nid = \"spare\"\ntime_zone = \"UTC\"\ncalendar = \"spare.ics\"\n";
 /// Signs what the sandbox posts as Retell.
 const RETELL_KEY: &str = "key_sandbox_0123456789";
 /// Compares Retell's list.
@@ -78,6 +80,7 @@ pub(crate) enum Scene {
     Recovery,
     Migration,
     Override,
+    Calendar,
     /// A scenario of its own plays it, with phones that ring: `phone-kill-` and the point.
     PhoneCall,
 }
@@ -101,6 +104,7 @@ impl Scene {
             Some("recovery") => Self::Recovery,
             Some("migration") => Self::Migration,
             Some("override" | "withdrawal") => Self::Override,
+            Some("calendar") => Self::Calendar,
             Some("phone-status" | "asked" | "key" | "ringing" | "lost-call") => Self::PhoneCall,
             _ => panic!("{point} has no scene"),
         }
@@ -117,6 +121,7 @@ impl Scene {
             | Self::Batch
             | Self::Migration
             | Self::Override
+            | Self::Calendar
             | Self::WaitingReply => &[Kind::First],
             Self::Lock => &[Kind::Reminder],
             Self::PhoneCall => &[],
@@ -178,7 +183,11 @@ impl Job {
 
 impl Play {
     fn new(job: Job) -> Self {
-        let base = if Scene::of(job.point) == Scene::Mirror { crate::mirror::AIRTABLE } else { "" };
+        let base = match Scene::of(job.point) {
+            Scene::Mirror => crate::mirror::AIRTABLE,
+            Scene::Calendar => CALENDAR,
+            _ => "",
+        };
         let mut stage = Stage::new(&format!("{base}\n{LADDERS}"));
         let sink = Sink::start();
         for (name, value) in [
@@ -290,6 +299,9 @@ impl Play {
 
     /// A start that is armed, and the first text of a call.
     fn first(&mut self) {
+        if Scene::of(self.job.point) == Scene::Calendar {
+            self.write_calendar();
+        }
         let mut process = self.stage.start_armed(&self.armed());
         if self.stage.ready_or_dead(&mut process) {
             match Scene::of(self.job.point) {
@@ -329,6 +341,19 @@ impl Play {
         until("a second has passed", || (watch.passed() > Duration::from_millis(1_100)).then_some(()));
         self.replied.insert(second);
         self.stage.reply(SAM, "ok");
+    }
+
+    /// Another version of the calendar before each start: one that has an event more.
+    fn write_calendar(&self) {
+        let now = crate::support::wait::now().as_millis();
+        let event = |n: i64| {
+            let at = dispatchctl::testkit::Timestamp::from_millis(now + n * 86_400_000).rfc3339();
+            let day = at.split('T').next().unwrap_or_default().replace('-', "");
+            format!("BEGIN:VEVENT\nUID:{n}\nSUMMARY:Sam Ortiz\nDTSTART;VALUE=DATE:{day}\nEND:VEVENT\n")
+        };
+        let events: String = (1..).take(self.kills + 10).map(event).collect();
+        let text = format!("BEGIN:VCALENDAR\n{events}END:VCALENDAR\n");
+        std::fs::write(self.stage.shop.path("spare.ics"), text).expect("written");
     }
 
     /// An exception of a role that no ladder names is made beside the test, and withdrawn where its withdrawal is to die.

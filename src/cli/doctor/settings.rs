@@ -56,7 +56,7 @@ pub(super) fn check(app: &App) -> Findings {
             f.ok(*key, format!("from {origin}"));
         }
     }
-    for part in [Part::Twilio, Part::Airtable, Part::Server, Part::Alerts, Part::Mail] {
+    for part in [Part::Twilio, Part::Airtable, Part::Server, Part::Alerts, Part::Mail, Part::Calendars] {
         for problem in c.check(&[part]).err().map(|e| e.0).unwrap_or_default() {
             let name = if problem.key.is_empty() { "secrets".to_owned() } else { problem.key.clone() };
             f.fail(

@@ -74,9 +74,12 @@ pub(super) async fn run(args: CheckArgs, app: &App, out: &mut Output) -> Result<
     let opt_outs = opt_outs(app).await?;
     let found = gaps_ahead(directory, now, ahead, &opt_outs);
     let never: Vec<String> = empty_roles(directory).into_iter().map(|role| role.said).collect();
-    let warnings: Vec<String> = never.iter().cloned().chain(warnings(directory, now, now.plus(ahead))).collect();
+    let calendars = super::calendars::reports(app).await?;
+    let of_calendars = calendars.iter().flat_map(|c| c.warnings(now));
+    let warnings: Vec<String> =
+        never.iter().cloned().chain(warnings(directory, now, now.plus(ahead))).chain(of_calendars).collect();
     let status = if found.is_empty() && never.is_empty() { ExitStatus::Done } else { ExitStatus::No };
-    let next = directory.rotations.iter().map(|r| (r, handoffs(r, now, HANDOFFS)));
+    let next = directory.rotations.iter().map(|r| (r, handoffs(directory, r, now, HANDOFFS)));
     if out.is_json() {
         let handoff = |(r, all): (&crate::domain::oncall::Rotation, Vec<_>)| -> Vec<Value> {
             let one = |(at, members)| json!({ "rotation": r.id, "at": at, "members": members });
@@ -85,7 +88,8 @@ pub(super) async fn run(args: CheckArgs, app: &App, out: &mut Output) -> Result<
         let next: Vec<Value> = next.flat_map(handoff).collect();
         let gaps: Vec<Value> = found.iter().map(shapes::gap).collect();
         out.document(
-            &json!({ "from": now, "until": now.plus(ahead), "gaps": gaps, "warnings": warnings, "handoffs": next }),
+            &json!({ "from": now, "until": now.plus(ahead), "gaps": gaps, "warnings": warnings, "handoffs": next,
+                "calendars": calendars.iter().map(super::calendars::CalendarReport::document).collect::<Vec<_>>() }),
         );
         return Ok(status);
     }

@@ -5,8 +5,10 @@
 //! Read from the configuration and the copy of Airtable's contacts that the engine keeps in the store; opt-outs come from the
 //! store where there is one. Nothing is written.
 
+mod calendars;
 mod check;
 mod exceptions;
+mod feed;
 mod spans;
 
 use std::time::Duration;
@@ -32,6 +34,7 @@ use super::exit::ExitStatus;
 use super::output::{Output, Table};
 use super::report::CliError;
 
+pub(super) use calendars::reports as calendar_reports;
 pub(super) use check::{gaps_ahead, warn_of_gaps};
 
 /// Which line and level, and when; or what else to do.
@@ -72,6 +75,10 @@ enum OncallCommand {
     Withdraw(exceptions::WithdrawArgs),
     /// List the exceptions that are not over
     Overrides,
+    /// Take a calendar that lost most of its shifts, and was not taken for that
+    AcceptCalendar(calendars::AcceptArgs),
+    /// Print the address at which calendar programs read who is on call
+    Feed(feed::FeedArgs),
 }
 
 impl Args {
@@ -80,6 +87,8 @@ impl Args {
             OncallCommand::Override(args) => args.by(),
             OncallCommand::Away(args) => args.by(),
             OncallCommand::Withdraw(args) => args.by(),
+            OncallCommand::AcceptCalendar(args) => args.by(),
+            OncallCommand::Feed(args) => args.by(),
             OncallCommand::Check(_) | OncallCommand::Overrides => None,
         }
     }
@@ -164,6 +173,8 @@ pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
         Some(OncallCommand::Away(args)) => exceptions::away(args, app, out).await,
         Some(OncallCommand::Withdraw(args)) => exceptions::withdraw(args, app, out).await,
         Some(OncallCommand::Overrides) => exceptions::list(app, out).await,
+        Some(OncallCommand::AcceptCalendar(args)) => calendars::accept(args, app, out).await,
+        Some(OncallCommand::Feed(args)) => feed::run(args, app, out).await,
         None => now(args, app, out).await,
     }
 }
@@ -189,6 +200,7 @@ async fn now(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliE
     let rungs = rungs(directory, line, policy, at, &opt_outs);
     let everybody = rungs.iter().all(|r| r.found.notifies_somebody());
     let past = kept(&args, app, line, policy).await?;
+    let calendars = calendars::reports(app).await?;
     let first = match &args.role {
         Some(role) => vec![role.clone()],
         None => policy.steps.first().map(|s| s.notify.clone()).unwrap_or_default(),
@@ -200,6 +212,10 @@ async fn now(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliE
         let mut document = document(line, policy, at, &rungs);
         if let Some(map) = document.as_object_mut() {
             map.insert("roster".into(), app.synced_contacts_document());
+            if !calendars.is_empty() {
+                let all: Vec<Value> = calendars.iter().map(calendars::CalendarReport::document).collect();
+                map.insert("calendars".into(), all.into());
+            }
             let (holders, next) = shapes::outlook(directory, &outlooks(&first));
             let recorded = |change: &DutyChange| {
                 change
@@ -222,6 +238,9 @@ async fn now(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliE
             let roles = asked_roles(&args, policy);
             show_holders(directory, line, &roles, &outlooks(&roles), out);
             show_past(&past, args.at.is_some_and(|at| at < app.clock.now()), out);
+        }
+        for warning in calendars.iter().flat_map(|c| c.warnings(app.clock.now())) {
+            out.note(&format!("warning: {warning}"));
         }
         if let Some(age) = app.synced_contacts_age() {
             out.chat(&age);

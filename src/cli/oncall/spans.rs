@@ -31,7 +31,7 @@ pub(super) fn stretch(
     now: Timestamp,
 ) -> Result<(Timestamp, Timestamp), CliError> {
     let zone = zone_of_line(directory, line.number.as_deref());
-    let by = Typed { zone: &zone, rotation: None, now };
+    let by = Typed { zone: &zone, rotation: None, calendar: None, now };
     let wrong = |flag: &str, e: ParseError| CliError::new(ExitStatus::Usage, format!("{} ({flag})", e.why));
     let from = typed.0.map_or(Ok(now), |text| by.from(text)).map_err(|e| wrong("--from", e))?;
     let until = typed.1.map_or(Ok(from.plus(WEEK)), |text| by.until(text, from)).map_err(|e| wrong("--until", e))?;

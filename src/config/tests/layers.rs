@@ -100,7 +100,8 @@ fn fixtures_are_valid() {
     }
     assert!(c.documents.decides.pointer("/replies/take/2").is_some(), "the words decide");
     assert!(c.heartbeat.is_some() && c.warnings.is_empty(), "{:?}", c.warnings);
-    c.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts, Part::Mail]).expect("complete");
+    c.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts, Part::Mail, Part::Calendars])
+        .expect("complete");
 }
 
 #[test]

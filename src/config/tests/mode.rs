@@ -28,15 +28,17 @@ fn what_the_file_points_at_is_replaced_and_said() {
         "heartbeat.url",
         "smtp.url",
         "events[0]",
+        "rotations[2].calendar",
     ] {
         assert!(said.contains(&format!("{key} (dispatchctl.toml:")), "{key} in\n{said}");
     }
     assert_eq!(c.smtp.as_ref().map(|url| url.expose().as_str()), Some("smtp://127.0.0.1:4011"));
-    assert_eq!(c.replaced.len(), 9, "{said}");
+    assert_eq!(c.replaced.len(), 10, "{said}");
     for row in c.shown() {
         assert!(!row.value.contains("example.com"), "{row:?}");
     }
-    c.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts, Part::Mail]).expect("complete");
+    c.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts, Part::Mail, Part::Calendars])
+        .expect("complete");
 }
 
 #[test]
@@ -85,7 +87,8 @@ fn a_secret_that_is_named_and_cannot_be_read_stays_unreadable_in_a_drill() {
     // Sinks are not used in a drill, so that nothing is missed with the file of one's place.
     let sink = "[[alerts.sinks]]\nkind = \"webhook\"\nurl_file = \"gone\"\n";
     let c = Bench::new().toml(sink).test_mode().load();
-    c.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts, Part::Mail]).expect("complete");
+    c.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts, Part::Mail, Part::Calendars])
+        .expect("complete");
     assert!(c.warnings.iter().any(|w| w.contains("cannot read")), "{:?}", c.warnings);
 }
 

@@ -1,7 +1,11 @@
 //! Rotations, and teams that name them.
 
+use jiff::civil::Time;
+
 use super::*;
+use crate::domain::settings::{SettingsNumber, SettingsRow};
 use crate::domain::team::TeamWho;
+use crate::domain::types::Actor;
 
 const PEOPLE: &str = r#"
 time_zone = "America/Los_Angeles"
@@ -127,4 +131,119 @@ fn what_oncall_says_is_checked() {
         let errors = load(&format!("[oncall]\n{text}")).errors();
         assert!(errors.contains(says), "{text}: {errors}");
     }
+}
+
+/// A rotation that goes by a calendar, with these lines.
+fn by_calendar(lines: &str) -> String {
+    format!("{LINE}[[rotations]]\nid = \"night\"\n{lines}\n")
+}
+
+#[test]
+fn a_calendar_stands_in_place_of_a_list_and_its_url_is_a_secret() {
+    let url = "https://calendar.example.com/private-canary/basic.ics";
+    let text = by_calendar(&format!(
+        "calendar = \"{url}\"\ncalendar_overrides = \"my swaps.ics\"\ncalendar_people = {{ \"Sam O\" = \"sam\", \"a@example.org\" = \"ana\" }}"
+    ));
+    let b = load(&text);
+    let c = b.load();
+    let r = &c.directory.rotations[0];
+    let rules = r.calendar.as_ref().expect("a calendar");
+    assert!(rules.has_overrides && r.lists.is_empty() && r.handoff == Time::midnight(), "{r:?}");
+    assert_eq!(rules.people.get("Sam O").map(ToString::to_string).as_deref(), Some("sam"));
+    let places: Vec<String> = c.calendars.iter().map(|at| at.place.expose()).collect();
+    assert_eq!(places, [url.to_owned(), b.path("my swaps.ics").display().to_string()]);
+    let shown = c.shown();
+    let value = |key: &str| shown.iter().find(|r| r.key == key).map(|r| r.value.as_str());
+    assert_eq!(value("rotations[0].calendar"), Some("https://calendar.example.com/****"));
+    assert_eq!(value("rotations[0].calendar_people.Sam O"), Some("sam"));
+    assert!(!format!("{c:?}").contains("canary"), "{c:?}");
+    assert!(c.warnings.iter().all(|w| !w.contains("role primary")), "{:?}", c.warnings);
+    let own = load(&by_calendar("calendar = \"webcal://calendar.example.com/x.ics\"\nhandoff = \"08:00\"")).load();
+    assert_eq!(own.calendars[0].place.expose(), "https://calendar.example.com/x.ics");
+    assert_eq!(own.directory.rotations[0].handoff, jiff::civil::time(8, 0, 0, 0));
+    let secret = load(&by_calendar("calendar_file = \"night.url\"")).file("night.url", &format!("{url}\n"));
+    assert_eq!(secret.load().calendars[0].place.expose(), url);
+    let gone = load(&by_calendar("calendar_file = \"night.url\"")).load();
+    let wrong = gone.check(&[Part::Calendars]).expect_err("it cannot be read").to_string();
+    assert!(wrong.contains("rotations[0].calendar_file") && gone.directory.rotations[0].calendar.is_some(), "{wrong}");
+}
+
+#[test]
+fn what_is_wrong_with_a_calendar_names_file_line_and_key() {
+    for (label, lines, says) in [
+        (
+            "not encrypted",
+            "calendar = \"http://calendar.example.com/canary\"",
+            &["rotations[0].calendar: is not encrypted"][..],
+        ),
+        ("another scheme", "calendar = \"ftp://calendar.example.com/canary\"", &["rotations[0].calendar: is neither"]),
+        ("a number", "calendar = 3", &["rotations[0].calendar", "is an integer"]),
+        ("a yes", "calendar = true", &["rotations[0].calendar", "boolean"]),
+        ("a list too", "calendar = \"a.ics\"\nmembers = [\"sam\"]", &["rotations[0].members: stands beside calendar"]),
+        ("a period too", "calendar = \"a.ics\"\nevery = \"1w\"", &["rotations[0].every: stands beside calendar"]),
+        (
+            "people of nobody",
+            "calendar = \"a.ics\"\ncalendar_people = { \"S\" = \"san\" }",
+            &["rotations[0].calendar_people.S", "there is no contact san", "sam"],
+        ),
+        (
+            "people alone",
+            "calendar_people = { \"S\" = \"sam\" }",
+            &["rotations[0].calendar_people: goes with calendar alone"],
+        ),
+        (
+            "overrides alone",
+            "calendar_overrides = \"a.ics\"",
+            &["rotations[0].calendar_overrides: goes with calendar alone"],
+        ),
+        (
+            "two places",
+            "calendar = \"https://a.example.com/canary\"\ncalendar_file = \"b\"",
+            &["rotations[0].calendar", "one of the two"],
+        ),
+        ("a key", "calender = \"a.ics\"", &["did you mean `rotations[0].calendar`"]),
+    ] {
+        let errors = load(&by_calendar(lines)).errors();
+        assert!(says.iter().all(|s| errors.contains(s)) && errors.contains("dispatchctl.toml:"), "{label}: {errors}");
+        assert!(!errors.contains("canary"), "{label}: {errors}");
+    }
+}
+
+#[test]
+fn settings_in_force_say_that_there_is_a_calendar_and_each_process_brings_its_place() {
+    let bench = load(&by_calendar(
+        "calendar = \"https://calendar.example.com/private-canary/basic.ics\"\ncalendar_overrides_file = \"o.url\"",
+    ))
+    .file("o.url", "https://calendar.example.com/other-canary.ics");
+    let own = bench.load();
+    let (decides, places) = (own.documents.decides.to_string(), own.documents.places.to_string());
+    assert!(
+        !decides.contains("canary") && !decides.contains("o.url") && !places.contains("canary"),
+        "{decides}\n{places}"
+    );
+    assert!(
+        own.documents.typed_secrets.contains(&"rotations.calendar".to_owned()),
+        "{:?}",
+        own.documents.typed_secrets
+    );
+    let row = SettingsRow {
+        number: SettingsNumber(1),
+        document: own.documents.decides.clone(),
+        places: own.documents.places.clone(),
+        actor: Actor::engine(),
+        role: "serve".into(),
+        at: crate::domain::Timestamp::default(),
+    };
+    assert_eq!(completed(&row), own.documents.decides, "it comes back as it was");
+    let parts = |c: &Config| c.calendars.iter().map(|at| at.part.key()).collect::<Vec<_>>();
+    let under = load_under(&bench.sources, &row).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!((under.directory.rotations == own.directory.rotations, parts(&under)), (true, parts(&own)));
+    let alone = load_document(&bench.sources, &row).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!((alone.directory.rotations == own.directory.rotations, alone.calendars.len()), (true, 0));
+    // A file that is broken elsewhere: the path of a secret's file is kept, a secret is not.
+    let stand_in = load_under_without_file(&bench.sources, &row).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(parts(&stand_in), ["calendar_overrides"]);
+    let other = Bench::new().toml("[store]\nurl = \"sqlite:a.db\"");
+    let other = load_under(&other.sources, &row).unwrap_or_else(|e| panic!("{e}"));
+    assert!(other.directory.rotations[0].calendar.is_some() && other.calendars.is_empty());
 }

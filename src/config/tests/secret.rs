@@ -21,6 +21,7 @@ const SECRETS: &[&str] = &[
     "sample-vapi-secret",
     "sample-vapi-key",
     "sample-answering-token",
+    "sample-calendar-path",
 ];
 
 fn assert_clean(label: &str, text: &str) {

@@ -11,15 +11,12 @@ mod components;
 mod dates;
 mod event;
 mod expand;
-#[allow(dead_code, reason = "what serves it comes next")]
 pub(crate) mod feed;
-#[allow(dead_code, reason = "the duty that reads calendars comes next")]
 pub(crate) mod kept;
 mod lines;
 mod observances;
 #[cfg(test)]
 mod oracle_tests;
-#[allow(dead_code, reason = "the duty that reads calendars comes next")]
 pub(crate) mod overlay;
 pub(crate) mod people;
 mod reading;
@@ -34,4 +31,4 @@ mod zones;
 pub use people::People;
 pub use reading::read;
 pub use shifts::shifts;
-pub use types::{BYTES_MAX, Place, Window};
+pub use types::{BYTES_MAX, Place, Reading, Refused, Window};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::types::About;
+use crate::domain::masking::masked_within;
 use crate::domain::team::Contact;
 use crate::domain::types::ContactId;
 
@@ -84,12 +85,17 @@ fn without_tags(text: &str) -> &str {
     text
 }
 
+/// As it stands in alerts and logs.
+fn short(text: &str) -> String {
+    masked_within(&text.chars().take(120).collect::<String>())
+}
+
 fn unmatched(about: &About) -> String {
     if !about.title.is_empty() {
-        return about.title.chars().take(120).collect();
+        return short(&about.title);
     }
     match about.attendees.first() {
-        Some((address, _)) => address.chars().take(120).collect(),
+        Some((address, _)) => short(address),
         None => "(no title)".to_owned(),
     }
 }

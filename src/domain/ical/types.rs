@@ -6,6 +6,8 @@ use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 
 use super::dates;
+use crate::domain::oncall::Rotation;
+use crate::domain::types::Timestamp;
 
 /// The most bytes of a calendar.
 pub const BYTES_MAX: usize = 5 * 1024 * 1024;
@@ -13,7 +15,7 @@ pub const BYTES_MAX: usize = 5 * 1024 * 1024;
 const WINDOW_MAX: jiff::SignedDuration = jiff::SignedDuration::from_hours(400 * 24);
 
 /// The rotation that a calendar is read for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The clock of whole days, and of times that name none.
     pub zone: TimeZone,
@@ -22,13 +24,36 @@ pub struct Place {
 }
 
 /// What is asked for, half open; at most 400 days from its beginning on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     pub(super) from: jiff::Timestamp,
     pub(super) until: jiff::Timestamp,
 }
 
+/// How far back of now decisions and history look.
+const BACK: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
+
+impl Place {
+    /// Of this rotation.
+    pub fn of(rotation: &Rotation) -> Self {
+        Self { zone: rotation.zone.clone(), handoff: rotation.handoff }
+    }
+}
+
 impl Window {
+    /// What decisions, history and looks ahead need of a calendar: from 30 days before this moment on, to its day.
+    pub fn around(now: Timestamp) -> Self {
+        let day = jiff::Timestamp::from_millisecond(now.as_millis() - now.as_millis().rem_euclid(86_400_000));
+        let from = day.ok().and_then(|day| day.checked_sub(BACK).ok()).unwrap_or(jiff::Timestamp::MIN);
+        Self::new(from, jiff::Timestamp::MAX)
+    }
+
+    /// What is still to come, by which two versions of a calendar are compared.
+    pub fn coming(now: Timestamp) -> Self {
+        let from = jiff::Timestamp::from_millisecond(now.as_millis()).unwrap_or(jiff::Timestamp::MIN);
+        Self::new(from, jiff::Timestamp::MAX)
+    }
+
     /// Cut to 400 days.
     pub fn new(from: jiff::Timestamp, until: jiff::Timestamp) -> Self {
         let most = from.checked_add(WINDOW_MAX).unwrap_or(jiff::Timestamp::MAX);

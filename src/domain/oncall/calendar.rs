@@ -1,8 +1,71 @@
 //! What a calendar says of a rotation, as a plain value: who, from when, until when.
 
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::domain::types::{ContactId, Timestamp};
+use crate::domain::types::{ContactId, ParseError, Timestamp};
+
+/// That a rotation goes by a calendar, as the settings say it; where the calendar is, is nobody's setting but the engine's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CalendarRules {
+    /// A text of the calendar, and whom it means.
+    pub people: BTreeMap<String, ContactId>,
+    /// A second calendar wins where its events overlap those of the first.
+    pub has_overrides: bool,
+}
+
+impl CalendarRules {
+    /// Which calendars it has.
+    pub fn parts(&self) -> &'static [CalendarPart] {
+        if self.has_overrides { CalendarPart::ALL } else { &[CalendarPart::Events] }
+    }
+}
+
+/// Which of a rotation's calendars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CalendarPart {
+    /// `calendar`.
+    Events,
+    /// `calendar_overrides`.
+    Overrides,
+}
+
+impl CalendarPart {
+    /// Both.
+    pub const ALL: &[Self] = &[Self::Events, Self::Overrides];
+
+    /// As the store and JSON write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Overrides => "overrides",
+        }
+    }
+
+    /// Its key in the configuration.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Events => "calendar",
+            Self::Overrides => "calendar_overrides",
+        }
+    }
+}
+
+impl fmt::Display for CalendarPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for CalendarPart {
+    type Err = ParseError;
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let found = Self::ALL.iter().copied().find(|part| part.as_str() == text);
+        found.ok_or_else(|| ParseError::new("calendar", "is events or overrides"))
+    }
+}
 
 /// One event of a calendar. Half open: at `until` it is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +90,6 @@ struct Sorted {
 }
 
 impl CalendarShifts {
-    #[allow(dead_code, reason = "the reader of calendars makes them")]
     /// Sorts them; an event that ends before it begins is left out.
     pub fn new(shifts: Vec<CalendarShift>) -> Self {
         let mut shifts: Vec<CalendarShift> = shifts.into_iter().filter(|s| s.from < s.until).collect();

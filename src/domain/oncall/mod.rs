@@ -19,9 +19,7 @@ pub(crate) mod timeline;
 pub(crate) mod typed;
 pub(crate) mod warnings;
 
-#[allow(unused_imports, reason = "the reader of calendars makes them")]
-pub use calendar::CalendarShift;
-pub use calendar::CalendarShifts;
+pub use calendar::{CalendarPart, CalendarRules, CalendarShift, CalendarShifts};
 pub use holders::Holder;
 #[cfg(test)]
 pub use holders::Why;

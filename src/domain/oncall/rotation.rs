@@ -9,6 +9,7 @@ use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use super::calendar::CalendarRules;
 use super::instant::{add_days, days_between, instant, local};
 use crate::domain::hours::Hours;
 use crate::domain::types::{ContactId, ParseError, Timestamp};
@@ -81,6 +82,8 @@ pub struct Rotation {
     pub days: Option<[bool; 7]>,
     /// The duty is held only then; `None`: always.
     pub hours: Option<Hours>,
+    /// A calendar says who, in place of the lists.
+    pub calendar: Option<CalendarRules>,
 }
 
 /// One turn. Half open: at `until` the next one holds.

@@ -35,6 +35,7 @@ impl SampleDuties {
                 lists: vec![MemberList { starts: jiff::civil::date(2026, 10, 5), members }],
                 days: None,
                 hours: Hours::read(["mon-thu 17:00-08:00", "fri 17:00-mon 08:00"]).ok(),
+                calendar: None,
             })
         };
         let rotations = (0..rotations).map(rotation).collect::<Option<Vec<_>>>()?;

@@ -45,6 +45,7 @@ fn rotation(name: &str, place: &str, handoff: &str, period_days: u32, starts: &s
         lists: vec![MemberList { starts: date(starts), members }],
         days: None,
         hours: None,
+        calendar: None,
     }
 }
 

@@ -83,7 +83,7 @@ fn typed_times_are_those_of_the_local_clock_and_a_repeated_one_leaves_no_hole() 
     let night = &d.rotations[0];
     let now = at("2026-10-31T20:00:00Z");
     let la = TimeZone::get(LA).expect("a zone");
-    let typed = Typed { zone: &la, rotation: Some(night), now };
+    let typed = Typed { zone: &la, rotation: Some(night), calendar: None, now };
     let from = |text: &str| typed.from(text).map(Timestamp::rfc3339).unwrap_or_else(|e| e.why);
     for (text, want) in [
         ("now", "2026-10-31T20:00:00.000Z"),
@@ -149,7 +149,7 @@ fn what_is_probably_not_meant_is_warned_of() {
 #[test]
 fn the_next_handoffs_are_named_with_who_begins() {
     let d = directory(LA);
-    let next = handoffs(&d.rotations[0], at(FRIDAY), 3);
+    let next = handoffs(&d, &d.rotations[0], at(FRIDAY), 3);
     let shown: Vec<(String, String)> = next
         .iter()
         .map(|(at, who)| (at.rfc3339(), who.iter().map(ToString::to_string).collect::<Vec<_>>().join("+")))
@@ -161,8 +161,8 @@ fn the_next_handoffs_are_named_with_who_begins() {
     ];
     assert_eq!(shown, want.map(|(at, who)| (at.to_owned(), who.to_owned())));
     // Friday's turn ends on Saturday morning; the next begins on Monday.
-    let day = handoffs(&d.rotations[1], at(FRIDAY), 1);
+    let day = handoffs(&d, &d.rotations[1], at(FRIDAY), 1);
     assert_eq!(day[0].0, at("2026-11-30T10:30:00Z"));
-    let future = handoffs(&d.rotations[0], at("2026-01-01T00:00:00Z"), 1);
+    let future = handoffs(&d, &d.rotations[0], at("2026-01-01T00:00:00Z"), 1);
     assert_eq!(future[0].0, at("2026-10-05T15:00:00Z"), "the start");
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 
+use super::calendar::CalendarShifts;
 use super::instant::{add_days, instant, last_of_local, local, of_local};
 use super::rotation::Rotation;
 use crate::domain::hours;
@@ -28,6 +29,8 @@ const MORNING: i8 = 8;
 pub struct Typed<'a> {
     pub zone: &'a TimeZone,
     pub rotation: Option<&'a Rotation>,
+    /// What the rotation's calendar says, where it goes by one.
+    pub calendar: Option<&'a CalendarShifts>,
     pub now: Timestamp,
 }
 
@@ -87,6 +90,9 @@ impl Typed<'_> {
     /// The next time that the clock shows the rotation's handoff.
     fn handoff_after(&self, after: Timestamp) -> Option<Timestamp> {
         let rotation = self.rotation?;
+        if let Some(calendar) = self.calendar {
+            return calendar.next_boundary(after);
+        }
         let today = local(after, &rotation.zone)?.date();
         let days = [-1, 0, 1, 2].into_iter().filter_map(|n| add_days(today, n));
         days.filter_map(|day| instant(day, rotation.handoff, &rotation.zone)).find(|at| *at > after)

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::tz::AmbiguousOffset;
 
+use super::calendar::CalendarShift;
+use super::holders::shown;
 use super::instant::{add_days, local};
 use super::outlook::duties;
 use super::rotation::Rotation;
@@ -11,11 +13,17 @@ use super::timeline::spans;
 use crate::domain::team::{BACKUP, Directory, PRIMARY};
 use crate::domain::types::{ContactId, Timestamp};
 
+/// The most texts of a calendar that are named.
+const TEXTS_SAID: usize = 10;
+
 /// One sentence each.
 pub fn warnings(directory: &Directory, from: Timestamp, until: Timestamp) -> Vec<String> {
     let mut all = Vec::new();
     for rotation in &directory.rotations {
         all.extend(of_rotation(directory, rotation, from));
+    }
+    for rotation in &directory.rotations {
+        all.extend(unknown_texts(directory, rotation, from, until));
     }
     all.extend(one_person_for_both(directory, from, until));
     all
@@ -52,6 +60,23 @@ fn of_rotation(directory: &Directory, rotation: &Rotation, now: Timestamp) -> Ve
     all
 }
 
+/// What its calendar says of the time ahead that is nobody's name, each text once: whether or not somebody else holds it then.
+fn unknown_texts(directory: &Directory, rotation: &Rotation, from: Timestamp, until: Timestamp) -> Vec<String> {
+    let events = directory.calendars.get(&rotation.id).into_iter().flat_map(|c| c.all());
+    let mut texts: Vec<&str> = Vec::new();
+    let mut all = Vec::new();
+    for event in events.filter(|e| e.from < until && from < e.until) {
+        let Err(text) = &event.who else { continue };
+        if texts.contains(&text.as_str()) || texts.len() == TEXTS_SAID {
+            continue;
+        }
+        texts.push(text);
+        let (at, id) = (shown(event.from, &rotation.zone), &rotation.id);
+        all.push(format!("the calendar of the rotation {id} says {text:?} from {at} on, which is no contact"));
+    }
+    all
+}
+
 /// The first day of the next year on which the clock shows the handoff twice or never.
 fn odd_handoff(rotation: &Rotation, now: Timestamp) -> Option<jiff::civil::Date> {
     let today = local(now, &rotation.zone)?.date();
@@ -83,8 +108,17 @@ fn one_person_for_both(directory: &Directory, from: Timestamp, until: Timestamp)
     all
 }
 
-/// The next handoffs of a rotation, with who begins.
-pub fn handoffs(rotation: &Rotation, from: Timestamp, count: usize) -> Vec<(Timestamp, Vec<ContactId>)> {
+/// The next handoffs of a rotation, with who begins; of one that goes by a calendar, its next events.
+pub fn handoffs(
+    directory: &Directory,
+    rotation: &Rotation,
+    from: Timestamp,
+    count: usize,
+) -> Vec<(Timestamp, Vec<ContactId>)> {
+    if let Some(calendar) = directory.calendars.get(&rotation.id) {
+        let who = |e: &CalendarShift| (e.from, e.who.clone().unwrap_or_default());
+        return calendar.all().iter().filter(|e| e.from > from).take(count).map(who).collect();
+    }
     let mut all = Vec::new();
     let mut at = from;
     // A turn of one day has a year of days without one before it, at most.

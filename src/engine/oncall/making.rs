@@ -66,7 +66,8 @@ pub fn read(
         TimeZone::get(name).ok()
     });
     let zone = zone.or_else(|| directory.rotations.first().map(|r| r.zone.clone())).unwrap_or(TimeZone::UTC);
-    let typed = Typed { zone: &zone, rotation, now };
+    let calendar = rotation.and_then(|r| directory.calendars.get(&r.id));
+    let typed = Typed { zone: &zone, rotation, calendar, now };
     let form = "one of ".to_owned() + crate::domain::oncall::typed::TIME_FORM;
     let typed_from = asked.from.as_deref().map_or(Ok(now), |text| typed.from(text));
     // What has passed cannot be changed any more.
@@ -191,6 +192,20 @@ fn covered(directory: &Directory, of: &DutyOverride) -> Vec<CoveredShift> {
         OverrideScope::Role { .. } => false,
     };
     let mut all = Vec::new();
+    let by_calendar = directory.rotations.iter().filter(|r| match &of.scope {
+        OverrideScope::Rotation(id) => &r.id == id,
+        scope => *scope == OverrideScope::Everywhere,
+    });
+    for rotation in by_calendar {
+        let events = directory.calendars.get(&rotation.id).into_iter().flat_map(|c| c.all());
+        let mine = |members: &[ContactId]| of.scope != OverrideScope::Everywhere || members.contains(&of.contact);
+        for event in events.filter(|e| e.from < of.until && of.from < e.until) {
+            let members = event.who.clone().unwrap_or_default();
+            if mine(&members) && all.len() < SHIFTS_MAX {
+                all.push(CoveredShift { rotation: rotation.id.clone(), from: event.from, until: event.until, members });
+            }
+        }
+    }
     for rotation in directory.rotations.iter().filter(is_meant) {
         let mut at = of.from;
         while at < of.until && all.len() < SHIFTS_MAX {

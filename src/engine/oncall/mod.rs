@@ -2,7 +2,10 @@
 //!
 //! What decides is [`crate::domain::oncall`]; commands and the listener share what is here.
 
+pub(crate) mod calendars;
+pub(crate) mod feed;
 pub(crate) mod json;
+pub(crate) mod kept;
 pub(crate) mod making;
 pub(crate) mod table;
 pub(crate) mod watch;

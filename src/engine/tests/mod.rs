@@ -4,6 +4,7 @@ mod alerts;
 mod backups;
 mod breaker;
 mod breaker_odd;
+mod calendars;
 mod clocks;
 mod crash;
 mod damage;

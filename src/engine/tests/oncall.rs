@@ -28,6 +28,7 @@ pub(super) fn directory() -> Directory {
         }],
         days: None,
         hours: None,
+        calendar: None,
     }];
     let role = |name: &str| name.parse().expect("role");
     let night =

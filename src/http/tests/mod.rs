@@ -2,6 +2,7 @@
 
 mod api;
 mod dispatch;
+mod feed;
 mod health;
 mod helpers;
 mod intake;

@@ -1,6 +1,7 @@
 //! What every backend must do. A backend's tests call [`contract!`] with a way to make a fresh store; each case becomes a test.
 
 pub(crate) mod alerts;
+pub(crate) mod calendars;
 pub(crate) mod cases;
 pub(crate) mod clocks;
 pub(crate) mod fixtures;
@@ -62,6 +63,8 @@ macro_rules! whole_contract {
             alerts::what_waits_for_another_system_is_found_by_age_and_hurried,
             lists::figures_count_what_is,
             lists::a_copy_of_contacts_is_replaced_whole_and_forgotten,
+            calendars::a_calendar_that_counts_is_replaced_by_what_is_taken_or_accepted_alone,
+            calendars::a_feed_has_one_secret_until_it_is_made_anew,
             overrides::one_is_made_once_and_withdrawn_once_and_every_change_is_seen,
             overrides::who_held_a_role_is_read_by_its_moment_and_never_changed,
             mirror::what_the_mirror_lacks_is_due_with_its_newest_state_until_that_is_told,

@@ -219,6 +219,15 @@ impl Field for [u8; 16] {
     }
 }
 
+impl Field for Vec<u8> {
+    fn read(value: Value<'_>) -> Option<Self> {
+        match value {
+            Value::Bytes(bytes) => Some(bytes.to_vec()),
+            Value::Null | Value::Int(_) | Value::Text(_) => None,
+        }
+    }
+}
+
 impl<T: Field> Field for Option<T> {
     fn read(value: Value<'_>) -> Option<Self> {
         match value {

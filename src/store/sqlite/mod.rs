@@ -8,6 +8,7 @@ mod alerts;
 mod backup;
 #[cfg(test)]
 pub(crate) mod bulk;
+mod calendars;
 mod check;
 mod connections;
 mod control;

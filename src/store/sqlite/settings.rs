@@ -4,7 +4,7 @@ use crate::store::sql::{Connection, Row, params};
 use serde_json::{Value, json};
 
 use super::open::{self, Use};
-use super::{file, overrides, save, synced_contacts};
+use super::{calendars, file, overrides, save, synced_contacts};
 use crate::domain::alert::{Severity, SinkTarget};
 use crate::domain::log::{LogEntry, LogKind};
 use crate::domain::settings::{Basis, NewSettings, SettingsNumber, SettingsRow, Target};
@@ -13,10 +13,10 @@ use crate::store::{Location, Peeked, StoreError, StoreSettings, rows};
 
 const NEWEST: &str = "SELECT number, document, places, actor, role, at FROM settings ORDER BY number DESC LIMIT 1";
 const BASIS: &str = "SELECT (SELECT max(number) FROM settings), (SELECT read_at FROM roster WHERE slot = 1),
-    (SELECT max(changed) FROM overrides)";
+    (SELECT max(changed) FROM overrides), (SELECT max(changed) FROM calendars)";
 /// The basis, and whether there is anything at all in the tables that most decisions find empty.
 const SURROUNDINGS: &str = "SELECT (SELECT max(number) FROM settings), (SELECT read_at FROM roster WHERE slot = 1),
-    (SELECT max(changed) FROM overrides), EXISTS (SELECT 1 FROM breakers), EXISTS (SELECT 1 FROM opt_outs)";
+    (SELECT max(changed) FROM overrides), (SELECT max(changed) FROM calendars), EXISTS (SELECT 1 FROM breakers), EXISTS (SELECT 1 FROM opt_outs)";
 const TARGETS: &str = "SELECT name, min FROM targets ORDER BY name";
 const INSERT: &str = "INSERT INTO settings (number, document, places, actor, role, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const UPDATE_PLACES: &str = "UPDATE settings SET places = ?2 WHERE number = ?1";
@@ -51,7 +51,7 @@ pub(super) fn basis(conn: Connection<'_>) -> Result<Basis, StoreError> {
 fn basis_of(row: Row<'_>) -> Result<Basis, StoreError> {
     let (settings, contacts): (Option<i64>, Option<i64>) = (row.get(0)?, row.get(1)?);
     let (settings, contacts) = (settings.map(SettingsNumber), contacts.map(Timestamp::from_millis));
-    Ok(Basis { settings, contacts, overrides: row.get(2)? })
+    Ok(Basis { settings, contacts, overrides: row.get(2)?, calendars: row.get(3)? })
 }
 
 /// What surrounds a decision, asked once: where a table is empty, no row of it is looked for.
@@ -63,7 +63,7 @@ pub(super) struct Surroundings {
 
 /// Read in the transaction that decides.
 pub(super) fn surroundings(conn: Connection<'_>) -> Result<Surroundings, StoreError> {
-    let read = |r: Row<'_>| Ok(Surroundings { basis: basis_of(r)?, has_breakers: r.get(3)?, has_opt_outs: r.get(4)? });
+    let read = |r: Row<'_>| Ok(Surroundings { basis: basis_of(r)?, has_breakers: r.get(4)?, has_opt_outs: r.get(5)? });
     conn.prepare_cached(SURROUNDINGS)?.query_row([], read)
 }
 
@@ -167,5 +167,9 @@ pub(super) fn peek(options: &StoreSettings) -> Result<Peeked, StoreError> {
         Vec::new()
     });
     let contacts = synced_contacts::read(conn).ok().flatten();
-    Ok(Peeked { settings: newest(conn)?, contacts, overrides, basis })
+    let calendars = calendars::kept(conn).unwrap_or_else(|_| {
+        basis.calendars = None;
+        Vec::new()
+    });
+    Ok(Peeked { settings: newest(conn)?, contacts, overrides, calendars, basis })
 }

@@ -23,6 +23,24 @@ impl Play {
         }
     }
 
+    /// A version that was committed is told of once; of those that were read alone the last counts.
+    fn judge_calendar(&self, row: &mut Row) {
+        let said = |n: usize| format!("the calendar of spare says something else: {} coming shifts", n + 10);
+        let count = |log: &str, n: usize| log.lines().filter(|line| line.contains(&said(n))).count();
+        let last = self.kills - 1;
+        let log = until("the last version", || {
+            let log = self.stage.shop.expect(0, &["log", "--limit", "100000"]).stdout;
+            (count(&log, last) > 0).then_some(log)
+        });
+        for n in 0..self.kills {
+            let want = usize::from(n == last || self.job.point == "calendar.committed");
+            if count(&log, n) != want {
+                row.lost += 1;
+                row.wrong.push(format!("version {n} is told of {} times, not {want}", count(&log, n)));
+            }
+        }
+    }
+
     /// Starts the engine once more, lets everything come to rest, and holds the ledger against the store.
     pub(super) fn judge(self) -> Row {
         let scene = Scene::of(self.job.point);
@@ -99,6 +117,9 @@ impl Play {
         }
         if scene == Scene::Override {
             self.judge_overrides(&mut row);
+        }
+        if scene == Scene::Calendar {
+            self.judge_calendar(&mut row);
         }
         self.judge_alerts(&mut row);
         if scene == Scene::CallList {

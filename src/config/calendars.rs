@@ -7,8 +7,8 @@ use secrecy::ExposeSecret as _;
 
 use super::calendar_types::{CalendarAt, CalendarPlace};
 use super::forms::{is_loopback, parse_url};
+use super::known::{Known, unknown_contact, why};
 use super::origin::{Origin, resolve};
-use super::people::{Known, unknown_contact, why};
 use super::raw::Value;
 use super::read::{Reader, Section};
 use super::secret_url::SecretUrl;

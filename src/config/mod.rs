@@ -26,6 +26,7 @@ mod in_force;
 pub(crate) mod intake;
 mod intake_lists;
 mod intake_types;
+mod known;
 mod levels;
 mod limits;
 mod load;

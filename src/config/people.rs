@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::calendar_types::CalendarAt;
 use super::forms::DURATION_FORM;
+use super::known::{Known, nearest, unknown_contact, why};
 use super::origin::Origin;
 use super::read::{Found, Reader, Section};
 use super::rotations::{calendars, rotations, settle_zones};
@@ -30,11 +31,6 @@ const CHANNEL_FORM: &str = "\"sms\", \"voice\" or \"email\"";
 pub(super) const MAIL_FORM: &str = "a mail address, like \"sam@example.com\"";
 pub(super) const ZONE_FORM: &str = "an IANA name, like \"America/Los_Angeles\"";
 const ROLE_FORM: &str = "1 to 64 visible characters, like \"primary\"";
-
-/// What a `ParseError` says, without what was being read: the key says that.
-pub(super) fn why(e: ParseError) -> String {
-    e.why
-}
 
 /// A phone number to text; the error says what is wrong and the form says what is accepted.
 pub(super) fn parse_phone(s: &str) -> Result<PhoneNumber, String> {
@@ -272,22 +268,6 @@ fn templates(r: &mut Reader, parent: &mut Section) -> Templates {
     templates
 }
 
-/// The contacts and rotations that a team may name.
-#[derive(Clone, Copy)]
-pub(super) struct Known<'a> {
-    pub(super) ids: &'a [ContactId],
-    rotations: &'a [RotationId],
-    /// Whether there are other contacts, not known before Airtable is read.
-    elsewhere: bool,
-}
-
-impl Known<'_> {
-    /// Whether this may be a contact.
-    pub(super) fn has(&self, id: &ContactId) -> bool {
-        self.elsewhere || self.ids.contains(id)
-    }
-}
-
 fn lines(r: &mut Reader, root: &mut Section, default: &Line, known: Known<'_>) -> Vec<Line> {
     let mut out: Vec<Line> = Vec::new();
     let form = "E.164, like +18005550100";
@@ -373,20 +353,6 @@ fn team_who(
         }
         (None, None) => None,
     }
-}
-
-/// The name that is spelled almost like this one.
-fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
-    let close = names.map(|name| (strsim::damerau_levenshtein(name, text), name)).min();
-    close.filter(|(distance, _)| *distance <= 2).map(|(_, name)| name.to_owned())
-}
-
-pub(super) fn unknown_contact(r: &mut Reader, named: &Found<ContactId>, ids: &[ContactId]) {
-    let what = format!("there is no contact {}", named.value);
-    let mut problem =
-        super::ConfigProblem::new(named.origin.clone(), named.key.clone(), what, "the id of one of [[contacts]]");
-    problem.meant = nearest(named.value.as_str(), ids.iter().map(ContactId::as_str));
-    r.problems.push(problem);
 }
 
 /// A role that a policy names and nobody holds.

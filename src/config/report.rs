@@ -2,7 +2,8 @@
 
 use jiff::civil::Time;
 
-use super::people::{MAIL_FORM, why};
+use super::known::why;
+use super::people::MAIL_FORM;
 use super::read::{Reader, Section};
 use super::report_types::DailyList;
 use crate::domain::mail::MailAddress;

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 
 use super::calendar_types::CalendarAt;
 use super::calendars::calendar;
-use super::people::{Known, unknown_contact, why};
+use super::known::{Known, unknown_contact, why};
 use super::raw::Value;
 use super::read::{Found, Reader, Section};
 use crate::domain::hours::{self, HOURS_FORM, Hours};

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use secrecy::ExposeSecret as _;
 use url::Url;
 
-use super::people::{MAIL_FORM, why};
+use super::known::why;
+use super::people::MAIL_FORM;
 use super::read::{Found, Reader, Section};
 use super::secret_url::SecretUrl;
 use super::secrets::need;

@@ -3,9 +3,11 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use crate::domain::attempt::Channel;
 use crate::domain::event::Event;
 use crate::domain::phone::masked;
 use crate::domain::team::{Contact, Directory, TeamRole};
+use crate::domain::voice::NO_PHONE_CALLS;
 use crate::store::{OptOutLine, SyncedContacts};
 
 use super::app::{App, NoStore, operator};
@@ -86,8 +88,10 @@ async fn list(app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
             .iter()
             .map(|c| json!({ "id": c.id, "name": c.name, "phone": c.phone, "roles": roles(directory, c), "optedOut": opted_out_json(&opt_outs, c.phone.e164()) }))
             .collect();
-        let others: Vec<Value> =
-            strangers.iter().map(|o| json!({ "phone": o.phone, "sender": sender(o), "since": o.since })).collect();
+        let others: Vec<Value> = strangers
+            .iter()
+            .map(|o| json!({ "phone": o.phone, "sender": sender(o), "channel": channel(o), "since": o.since }))
+            .collect();
         out.document(
             &json!({ "contacts": contacts, "otherOptOuts": others, "roster": app.synced_contacts_document() }),
         );
@@ -136,15 +140,22 @@ fn roles(directory: &Directory, contact: &Contact) -> Vec<String> {
 }
 
 fn sender(o: &OptOutLine) -> Option<&str> {
-    Some(o.sender.as_str()).filter(|s| !s.is_empty())
+    Some(o.sender.as_str()).filter(|s| !s.is_empty() && *s != NO_PHONE_CALLS)
+}
+
+fn channel(o: &OptOutLine) -> Channel {
+    if o.sender == NO_PHONE_CALLS { Channel::Voice } else { Channel::Sms }
 }
 
 fn opted_out_json(opt_outs: &[OptOutLine], phone: &str) -> Vec<Value> {
     let of = opt_outs.iter().filter(|o| o.phone == phone);
-    of.map(|o| json!({ "sender": sender(o), "since": o.since })).collect()
+    of.map(|o| json!({ "sender": sender(o), "channel": channel(o), "since": o.since })).collect()
 }
 
 fn opted_out_text(o: &OptOutLine, out: &Output) -> String {
+    if channel(o) == Channel::Voice {
+        return format!("phone calls since {}", out.time(o.since));
+    }
     let from = sender(o).map_or_else(|| "from every sender".to_owned(), |s| format!("from {}", masked(s)));
     format!("{from} since {}", out.time(o.since))
 }

@@ -6,6 +6,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use crate::domain::Timestamp;
+use crate::domain::attempt::Channel;
 use crate::domain::call::{Call, CallState, CallStatus};
 use crate::domain::change::Answer;
 use crate::domain::event::{Decision, Event};
@@ -186,17 +187,18 @@ pub(super) fn who(call: &Call, at: Timestamp, opt_outs: &[OptOutLine], app: &App
     let sender = directory.sender(line).map(crate::domain::types::Sender::as_str);
     let mut named = Vec::new();
     match &call.overridden {
-        _ if last_resort => named.extend(
-            directory.last_resort().map(|c| (c.id.clone(), c.name.clone(), is_opted_out(&c.phone, sender, opt_outs))),
-        ),
+        _ if last_resort => named.extend(directory.last_resort().map(|c| {
+            let channel = directory.last_resort_channel(line);
+            (c.id.clone(), c.name.clone(), is_opted_out(&c.phone, channel, sender, opt_outs))
+        })),
         Some(o) if o.only || call.next_step == 0 => {
-            let out = is_opted_out(&o.recipient.phone, sender, opt_outs);
+            let out = is_opted_out(&o.recipient.phone, Channel::Sms, sender, opt_outs);
             named.push((o.recipient.contact.clone(), o.recipient.name.clone(), out));
         }
         _ => {
             let index = usize::try_from(call.next_step).unwrap_or(usize::MAX);
-            let roles = call.policy.step(index).map(|s| s.notify.as_slice()).unwrap_or_default();
-            let found = holders_of(directory, line, roles, at, opt_outs);
+            let step = call.policy.step(index).map(|s| (s.notify.as_slice(), s.channel));
+            let found = holders_of(directory, line, step.unwrap_or((&[], Channel::Sms)), at, opt_outs);
             who.problems.extend(found.empty_roles.iter().map(|r| format!("nobody holds {r}")));
             named.extend(found.named.into_iter().map(|n| (n.contact, n.name, n.opted_out)));
         }

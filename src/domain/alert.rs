@@ -356,6 +356,11 @@ pub struct AlertKey {
 }
 
 impl AlertKey {
+    /// That this contact's phone is rung no more, by its own word.
+    pub fn of_no_phone_calls(contact: &str) -> Self {
+        AlertKind::OptedOut.about(format_args!("{contact}:phone-calls"))
+    }
+
     /// Its kind.
     pub const fn kind(&self) -> AlertKind {
         self.kind

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::attempt::{Attempt, Channel, Recipient};
 use super::types::Role;
+use super::voice::NO_PHONE_CALLS;
 use super::work::Work;
 
 /// Whom a step names, and why not more.
@@ -115,7 +116,7 @@ pub(super) fn who(w: &Work<'_>, index: u32) -> LadderStep {
             found.out.push(r.name);
             continue;
         }
-        if r.channel == Channel::Sms && is_opted_out(w, &r, sender) {
+        if takes_none(w, &r, r.channel, sender) {
             found.opted_out.push(r.name);
         } else {
             found.recipients.push(r);
@@ -150,7 +151,7 @@ pub(super) fn passed_on(w: &Work<'_>, a: &Attempt) -> Option<Vec<Recipient>> {
     let mut found: Vec<Recipient> = Vec::new();
     for r in now.filter_map(|h| by_channel(w, h.recipient(directory), a.channel).ok()) {
         let is_told = found.iter().any(|f| f.contact == r.contact);
-        let takes_none = r.channel == Channel::Sms && is_opted_out(w, &r, sender);
+        let takes_none = takes_none(w, &r, r.channel, sender);
         if !is_told && !takes_none && !call.is_out_by(&r.contact, r.channel) {
             found.push(r);
         }
@@ -177,6 +178,15 @@ fn by_channel(w: &Work<'_>, r: Recipient, channel: Channel) -> Result<Recipient,
     match &contact.email {
         Some(email) => Ok(Recipient { channel, email: Some(email.clone()), ..r }),
         None => Err(r.name),
+    }
+}
+
+/// Whether this contact wants nothing by this channel: a text from that sender, or any phone call. Each counts for itself alone.
+pub(super) fn takes_none(w: &Work<'_>, r: &Recipient, channel: Channel, sender: Option<&str>) -> bool {
+    match channel {
+        Channel::Sms => is_opted_out(w, r, sender),
+        Channel::Voice => w.loaded.opted_out.contains(&(r.phone.e164().to_owned(), NO_PHONE_CALLS.to_owned())),
+        Channel::Email => false,
     }
 }
 

@@ -258,7 +258,7 @@ fn why_not_after_failure(w: &Work<'_>, a: &Attempt) -> Option<&'static str> {
 pub(super) fn why_no_repeat(w: &Work<'_>, a: &Attempt) -> Option<&'static str> {
     if a.kind != AttemptKind::Notice {
         Some("only a notice is repeated")
-    } else if ladder::is_opted_out(w, &a.recipient, a.sender.as_ref().map(Sender::as_str)) {
+    } else if ladder::takes_none(w, &a.recipient, a.channel, a.sender.as_ref().map(Sender::as_str)) {
         Some("the contact has opted out")
     } else {
         why_not_after_failure(w, a)

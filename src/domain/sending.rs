@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::alert::AlertKind;
+use super::alert::{AlertKey, AlertKind};
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel, Move, Priority, Recipient};
 use super::breaker::{self, Route};
 use super::call::CallStatus;
@@ -65,9 +65,8 @@ pub(super) fn claim(
         w.attempt_mut(id)?.not_before = w.now().plus(dial::wait::PAUSE);
         return refuse(w, why.into());
     }
-    if attempt.channel == Channel::Sms
-        && let Some(sender) = first_sender(w, &attempt)
-        && ladder::is_opted_out(w, &attempt.recipient, Some(sender.as_str()))
+    if let Some(sender) = first_sender(w, &attempt)
+        && ladder::takes_none(w, &attempt.recipient, attempt.channel, Some(sender.as_str()))
     {
         return opted_out_before_it_left(w, id, &sender);
     }
@@ -210,13 +209,22 @@ fn is_under_way(w: &Work<'_>, stand_down: &Attempt) -> bool {
 
 fn opted_out_before_it_left(w: &mut Work<'_>, id: AttemptId, sender: &Sender) -> Result<(), Illegal> {
     let a = w.attempt(id)?.clone();
-    let why = format!("{} has opted out of texts from {sender}", a.recipient.name);
+    let (what, how) = match a.channel {
+        Channel::Voice => ("phone calls".to_owned(), "START CALLS before their phone can be rung".to_owned()),
+        Channel::Sms | Channel::Email => {
+            (format!("texts from {sender}"), format!("START to {sender} before they can be told"))
+        }
+    };
+    let why = format!("{} has opted out of {what}", a.recipient.name);
     w.drop_waiting(id, AttemptEvent::Skip, &why)?;
     if a.kind == AttemptKind::Notice {
-        w.raise(
-            AlertKind::OptedOut.about(a.recipient.contact.as_str()),
-            format!("{} opted out: they must text START to {sender} before they can be told", a.recipient.name),
-        );
+        let contact = a.recipient.contact.as_str();
+        let key = if a.channel == Channel::Voice {
+            AlertKey::of_no_phone_calls(contact)
+        } else {
+            AlertKind::OptedOut.about(contact)
+        };
+        w.raise(key, format!("{} opted out: they must text {how}", a.recipient.name));
         w.state.call.exclude_failed(&a.recipient.contact, a.channel);
         sequence::escalate_now(w, Some(id), &a.recipient.contact, &why)?;
     }

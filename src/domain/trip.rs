@@ -11,7 +11,7 @@ use super::call::CallStatus;
 use super::change::{Answer, BreakerChange, Change};
 use super::codes::{Class, ErrorClass, Special};
 use super::event::{BreakerEvent, Loaded};
-use super::ladder::is_opted_out;
+use super::ladder::takes_none;
 use super::log::{LogEntry, LogKind};
 use super::mail::RELAY;
 use super::types::{AttemptId, ContactId, Sender, Timestamp};
@@ -51,7 +51,7 @@ fn current(w: &Work<'_>) -> Vec<Breaker> {
 pub(super) fn route_of(w: &Work<'_>, a: &Attempt) -> Option<Route> {
     let mut senders = senders_of(w, a);
     let first = senders.first().copied();
-    senders.retain(|s| Some(*s) == first || !is_opted_out(w, &a.recipient, Some(s.as_str())));
+    senders.retain(|s| Some(*s) == first || !takes_none(w, &a.recipient, a.channel, Some(s.as_str())));
     let query = RouteQuery { kind: a.kind, priority: a.priority, channel: a.channel };
     route(&current(w), &senders, query, w.now())
 }
@@ -70,7 +70,7 @@ fn key_for(a: &Attempt, class: Class) -> String {
 /// Whether its recipient has opted out of a stand-in: then it may have to wait where others need not.
 pub(super) fn passes_over(w: &Work<'_>, a: &Attempt) -> bool {
     let mut stand_ins = w.ctx.directory.fallback.iter().filter(|_| a.channel == Channel::Sms);
-    stand_ins.any(|s| is_opted_out(w, &a.recipient, Some(s.as_str())))
+    stand_ins.any(|s| takes_none(w, &a.recipient, a.channel, Some(s.as_str())))
 }
 
 /// Whether a breaker keeps the sender of this attempt from being used as before.

@@ -7,6 +7,7 @@ use tracing::warn;
 
 use crate::config::empty_roles;
 use crate::domain::Timestamp;
+use crate::domain::attempt::Channel;
 use crate::domain::oncall::holders::shown;
 use crate::domain::oncall::outlook::{Gap, gaps};
 use crate::domain::oncall::warnings::{handoffs, warnings};
@@ -45,7 +46,7 @@ pub(in crate::cli) fn gaps_ahead(
 ) -> Vec<Gap> {
     let reachable = |line: &Line, contact: &Contact| {
         let sender = directory.sender(line).map(crate::domain::types::Sender::as_str);
-        !is_opted_out(&contact.phone, sender, opt_outs)
+        !is_opted_out(&contact.phone, Channel::Sms, sender, opt_outs)
     };
     gaps(directory, from, from.plus(ahead), &reachable)
 }

@@ -24,6 +24,7 @@ use crate::domain::phone::masked;
 use crate::domain::policy::Policy;
 use crate::domain::team::{Directory, Line};
 use crate::domain::types::{ContactId, Role};
+use crate::domain::voice::NO_PHONE_CALLS;
 use crate::engine::oncall::{json as shapes, zone_of_line};
 use crate::store::{self, DutyChange, OptOutLine};
 
@@ -102,7 +103,7 @@ pub(super) struct Named {
     pub(super) contact: ContactId,
     pub(super) name: String,
     pub(super) phone: PhoneNumber,
-    /// Takes no texts from this line's sender.
+    /// Takes nothing by its step's channel.
     pub(super) opted_out: bool,
 }
 
@@ -122,16 +123,26 @@ impl OnCall {
     }
 }
 
-/// Whether this number takes no texts from this line's sender.
-pub(super) fn is_opted_out(phone: &PhoneNumber, sender: Option<&str>, opt_outs: &[OptOutLine]) -> bool {
-    opt_outs.iter().any(|o| o.phone == phone.e164() && (o.sender.is_empty() || Some(o.sender.as_str()) == sender))
+/// Whether this number takes nothing by this channel: a text from this line's sender, or any phone call.
+pub(super) fn is_opted_out(
+    phone: &PhoneNumber,
+    channel: Channel,
+    sender: Option<&str>,
+    opt_outs: &[OptOutLine],
+) -> bool {
+    let is_barred = |by: &str| match channel {
+        Channel::Sms => by.is_empty() || Some(by) == sender,
+        Channel::Voice => by == NO_PHONE_CALLS,
+        Channel::Email => false,
+    };
+    opt_outs.iter().any(|o| o.phone == phone.e164() && is_barred(&o.sender))
 }
 
 /// Who holds these roles on this line at this time.
 pub(super) fn holders_of(
     directory: &Directory,
     line: &Line,
-    roles: &[Role],
+    (roles, channel): (&[Role], Channel),
     at: Timestamp,
     opt_outs: &[OptOutLine],
 ) -> OnCall {
@@ -149,7 +160,7 @@ pub(super) fn holders_of(
                     contact: c.id.clone(),
                     name: c.name.clone(),
                     phone: c.phone.clone(),
-                    opted_out: is_opted_out(&c.phone, sender, opt_outs),
+                    opted_out: is_opted_out(&c.phone, channel, sender, opt_outs),
                 });
             }
         }
@@ -341,7 +352,7 @@ fn rungs(directory: &Directory, line: &Line, policy: &Policy, at: Timestamp, opt
     let mut rungs = Vec::new();
     for (index, step) in policy.steps.iter().enumerate() {
         after = after.saturating_add(policy.wait_before(index));
-        let found = holders_of(directory, line, &step.notify, at.plus(after), opt_outs);
+        let found = holders_of(directory, line, (&step.notify, step.channel), at.plus(after), opt_outs);
         rungs.push(Rung { number: Some(index + 1), after, channel: step.channel, found });
     }
     if !directory.last_resort.is_empty() {
@@ -354,12 +365,13 @@ fn rungs(directory: &Directory, line: &Line, policy: &Policy, at: Timestamp, opt
 /// Whom the last resort names: told once a round, when the ladder is over.
 fn last_resort(directory: &Directory, line: &Line, opt_outs: &[OptOutLine]) -> OnCall {
     let sender = directory.sender(line).map(crate::domain::types::Sender::as_str);
+    let channel = directory.last_resort_channel(line);
     let named = directory.last_resort().map(|c| Named {
         role: None,
         contact: c.id.clone(),
         name: c.name.clone(),
         phone: c.phone.clone(),
-        opted_out: is_opted_out(&c.phone, sender, opt_outs),
+        opted_out: is_opted_out(&c.phone, channel, sender, opt_outs),
     });
     OnCall { named: named.collect(), empty_roles: Vec::new() }
 }

@@ -347,6 +347,26 @@ const ALL: &[&str] = &["all", "all of them", "them all", "all calls", "all of em
 pub(super) const OPT_OUT: &[&str] = &["stop", "unsubscribe", "end", "quit", "stopall", "revoke", "optout", "cancel"];
 /// Its opt-in words that are no words of ours.
 pub(super) const OPT_IN: &[&str] = &["start", "unstop"];
+/// What turns phone calls to its writer off, and on again: ours, as the provider knows no such words
+/// (`facts/twilio-voice.md` §11). Each is the whole text, so that no free text does it.
+const NO_CALLS: &[&str] = &[
+    "no calls",
+    "no calls please",
+    "no more calls",
+    "no phone calls",
+    "stop calls",
+    "stop calling",
+    "stop calling me",
+    "stop ringing",
+    "stop ringing me",
+    "dont call",
+    "dont call me",
+    "do not call",
+    "do not call me",
+    "dont ring me",
+    "do not ring me",
+];
+const CALLS: &[&str] = &["start calls", "start calling", "start calling me", "start phone calls", "calls on"];
 /// Its further words.
 const OTHERS_OF_THE_PROVIDER: &[&str] = &["yes", "help", "info"];
 
@@ -426,7 +446,8 @@ impl Lexicon {
         if [OPT_OUT, OPT_IN, OTHERS_OF_THE_PROVIDER].iter().any(|list| list.contains(&text.as_str())) {
             return Err("is a word that the provider takes for itself (STOP, START, YES, HELP and their like)".into());
         }
-        if self.sense_of(&text).is_some_and(|found| found != sense) {
+        let is_other = self.sense_of(&text).is_some_and(|found| found != sense);
+        if is_other || takes_phone_calls(&text).is_some() {
             return Err("says something else already".into());
         }
         if text.bytes().all(|b| b == b' ' || b.is_ascii_digit()) && self.sense_of(&text).is_none() {
@@ -470,6 +491,11 @@ impl Lexicon {
         let same = self.phrases.get(words.word(i))?;
         same.iter().find(|p| words.has(i, &p.text, p.len)).map(|p| (p.sense, p.len))
     }
+}
+
+/// Whether a whole text, folded, turns phone calls to its writer on or off; `None`: neither.
+pub(super) fn takes_phone_calls(text: &str) -> Option<bool> {
+    if NO_CALLS.contains(&text) { Some(false) } else { CALLS.contains(&text).then_some(true) }
 }
 
 /// Whether these words are more than one digit or one letter, which may be a number, a direction or an initial.

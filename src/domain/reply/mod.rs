@@ -33,7 +33,7 @@ use std::time::Duration;
 use serde_json::Value;
 use texts::{OurText, texts_to};
 
-use crate::domain::alert::{AlertChange, AlertKind};
+use crate::domain::alert::{AlertChange, AlertKey, AlertKind};
 use crate::domain::answers::Prompt;
 use crate::domain::attempt::{AttemptKind, Priority};
 use crate::domain::call::CallState;
@@ -43,6 +43,7 @@ use crate::domain::log::{LogEntry, LogKind};
 use crate::domain::phone::masked;
 use crate::domain::sequence;
 use crate::domain::types::{Actor, AttemptId, CallId, Sender};
+use crate::domain::voice::NO_PHONE_CALLS;
 use crate::domain::work::{Ctx, Illegal, Work};
 
 /// Calls that changed so long ago are shown to a reply though they are closed.
@@ -80,7 +81,9 @@ pub(super) fn clear_opt_out(phone: &str, by: &Actor, ctx: &Ctx<'_>) -> Change {
     let contact = ctx.directory.by_phone(phone).map_or(phone, |c| c.id.as_str());
     Change {
         opt_outs: vec![OptOutChange::In { phone: phone.to_owned(), sender: None }],
-        alerts: vec![AlertChange::Resolve { key: AlertKind::OptedOut.about(contact) }],
+        alerts: [AlertKind::OptedOut.about(contact), AlertKey::of_no_phone_calls(contact)]
+            .map(|key| AlertChange::Resolve { key })
+            .to_vec(),
         log: vec![LogEntry {
             kind: LogKind::OptedIn,
             at: ctx.now,
@@ -163,6 +166,8 @@ impl Reply<'_> {
                 Ok(Some(Said::silent("opt-out")))
             }
             Says::OptIn => Ok(Some(Said::silent("opt-in"))),
+            Says::NoCalls => Ok(Some(self.no_phone_calls())),
+            Says::Calls => Ok(Some(self.phone_calls_again())),
             Says::Take => self.plain(Word::Take, r),
             Says::Pass => self.plain(Word::Pass, r),
             Says::Done => self.plain(Word::Done, r),
@@ -214,7 +219,7 @@ impl Reply<'_> {
     fn opt_in(&mut self) {
         let (from, to) = (&self.text.from, &self.text.to);
         let is_service = |s: &str| s.parse::<Sender>().is_ok_and(|s| s.is_service());
-        let lifted = |s: &str| s == to || s.is_empty() || is_service(s) || is_service(to);
+        let lifted = |s: &str| s != NO_PHONE_CALLS && (s == to || s.is_empty() || is_service(s) || is_service(to));
         let pairs = self.loaded.opted_out.iter().filter(|(p, s)| p == from && lifted(s));
         let back: Vec<OptOutChange> =
             pairs.map(|(p, s)| OptOutChange::In { phone: p.clone(), sender: Some(s.clone()) }).collect();
@@ -226,6 +231,29 @@ impl Reply<'_> {
         let held: Vec<&CallState> = self.open().into_iter().filter(|c| self.holds(c)).collect();
         let over = |c: &CallState| AlertChange::Resolve { key: AlertKind::HolderOptedOut.about(&c.call.id) };
         self.change.alerts.extend(held.into_iter().map(over));
+    }
+
+    /// Their phone is rung no more; texts and mails go on, and no call is passed by it.
+    fn no_phone_calls(&mut self) -> Said {
+        let from = self.text.from.clone();
+        let message =
+            format!("{} wants no phone calls: they are told by text alone until they text START CALLS", self.name());
+        self.change.alerts.push(AlertChange::Raise {
+            key: AlertKey::of_no_phone_calls(&self.contact_key()),
+            call: None,
+            message,
+        });
+        self.note(LogKind::OptedOut, "opted out of phone calls");
+        self.change.opt_outs.push(OptOutChange::Out { phone: from, sender: NO_PHONE_CALLS.to_owned() });
+        Said::new("no phone calls", wording::NO_PHONE_CALLS.to_owned())
+    }
+
+    fn phone_calls_again(&mut self) -> Said {
+        let from = self.text.from.clone();
+        self.change.alerts.push(AlertChange::Resolve { key: AlertKey::of_no_phone_calls(&self.contact_key()) });
+        self.note(LogKind::OptedIn, "takes phone calls again");
+        self.change.opt_outs.push(OptOutChange::In { phone: from, sender: Some(NO_PHONE_CALLS.to_owned()) });
+        Said::new("phone calls again", wording::PHONE_CALLS_AGAIN.to_owned())
     }
 
     fn note(&mut self, kind: LogKind, what: &str) {

@@ -8,6 +8,7 @@ use super::texts::{OFFSET_SLACK, When};
 use crate::domain::answers::{PastReply, Prompt};
 use crate::domain::call::CallState;
 use crate::domain::types::{CallId, Timestamp};
+use crate::domain::voice::NO_PHONE_CALLS;
 
 /// What a reply about one call that was understood is kept as.
 const ABOUT_ONE: &[&str] = &[
@@ -24,7 +25,14 @@ const ABOUT_ONE: &[&str] = &[
 /// And one about every call of its writer.
 const ABOUT_ALL: &[&str] = &["opt-out", "took every call"];
 /// What is understood and says nothing about who goes.
-const SMALL_TALK: &[&str] = &["a polite word", "opt-in", "closed call", "older than what they said since"];
+const SMALL_TALK: &[&str] = &[
+    "a polite word",
+    "opt-in",
+    "closed call",
+    "older than what they said since",
+    "no phone calls",
+    "phone calls again",
+];
 
 impl PastReply {
     /// Whether it says who goes to this call, or who does not.
@@ -93,6 +101,7 @@ impl Reply<'_> {
     /// Whether he is opted out of texts when this is decided.
     pub(super) fn is_opted_out(&self) -> bool {
         let is_back = self.change.opt_outs.iter().any(|o| matches!(o, crate::domain::change::OptOutChange::In { .. }));
-        !is_back && self.loaded.opted_out.iter().any(|(phone, _)| *phone == self.text.from)
+        !is_back
+            && self.loaded.opted_out.iter().any(|(phone, sender)| *phone == self.text.from && sender != NO_PHONE_CALLS)
     }
 }

@@ -7,7 +7,7 @@
 use super::code::{code, code_behind_leads, is_doubtful, keep, named};
 use super::copies;
 use super::free::{self, FreeText};
-use super::lexicon::{Lexicon, OPT_IN, OPT_OUT, Sense};
+use super::lexicon::{Lexicon, OPT_IN, OPT_OUT, Sense, takes_phone_calls};
 use super::time;
 use super::words::{Words, is_digits};
 use crate::domain::body;
@@ -31,6 +31,10 @@ pub enum Says {
     OptOut,
     /// One of the provider's opt-in words that is no word of ours, alone.
     OptIn,
+    /// "Ring me no more": texts go on.
+    NoCalls,
+    /// "Ring me again."
+    Calls,
     /// A copy of a text of ours, as phones send one with a reaction to it.
     Quoted,
     /// No answer: it is shown to a person.
@@ -66,6 +70,9 @@ pub fn read(text: &str, writer: &str, lexicon: &Lexicon) -> Reading {
         return Reading { says: Says::Quoted, reference, ..nothing };
     }
     let words = Words::of(own);
+    if let Some(takes) = takes_phone_calls(words.all()).filter(|_| !words.question) {
+        return Reading { says: if takes { Says::Calls } else { Says::NoCalls }, ..nothing };
+    }
     let mut reading = line(&words, lexicon).read(own, writer, lexicon);
     if !below.is_empty() && reading.reference.is_none() && named(&words).is_empty() {
         // Whoever quotes a text below his own words answers that one.

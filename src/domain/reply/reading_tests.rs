@@ -25,6 +25,8 @@ fn words_of(r: &Reading) -> &'static str {
         (Says::Code, true) => "all",
         (Says::OptOut, _) => "opt-out",
         (Says::OptIn, _) => "opt-in",
+        (Says::NoCalls, _) => "no calls",
+        (Says::Calls, _) => "calls",
         (Says::Quoted, _) => "quoted",
         (Says::Other, _) => "other",
     }

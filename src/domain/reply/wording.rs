@@ -12,6 +12,9 @@ use crate::domain::work::Work;
 
 pub(super) const HELP: &str =
     "Reply 1 to take the call, 2 to pass, DONE when finished. With several calls add the code, like 1 7K3Q.";
+pub(super) const NO_PHONE_CALLS: &str =
+    "We do not ring this phone any more. Texts still come. START CALLS turns it on again.";
+pub(super) const PHONE_CALLS_AGAIN: &str = "We ring this phone again. NO CALLS turns it off.";
 pub(super) const NO_OPEN_CALL: &str = "There is no open call for you.";
 /// So many calls are named in one text.
 const NAMED_MAX: usize = 6;
@@ -26,6 +29,8 @@ const PROMPTS: &[&str] = &[
     "There is no open call for you",
     "There is no call ",
     "Noted. Nobody has ",
+    "We do not ring this phone ",
+    "We ring this phone again",
 ];
 
 /// Whether a text of ours asks, or is about no call.

@@ -257,7 +257,8 @@ impl CallEvidence<'_> {
         }
         let (answered, answer) = self.answered(from, at);
         let is_known = was_notified || self.snapshot.directory.by_phone(from).is_some();
-        if was_notified && answered && !matches!(reading.says, Says::OptOut | Says::OptIn) {
+        if was_notified && answered && !matches!(reading.says, Says::OptOut | Says::OptIn | Says::NoCalls | Says::Calls)
+        {
             let ours = self.snapshot.answer_to(from, at);
             self.found.ingested.push(ingested(m, ours, names_it.then_some(self.draft), self.snapshot));
         }

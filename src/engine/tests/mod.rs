@@ -21,6 +21,7 @@ mod mail;
 mod mail_channels;
 mod merge;
 mod mirror;
+mod no_phone_calls;
 mod notes;
 mod oncall;
 mod oncall_table;

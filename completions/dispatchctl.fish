@@ -868,6 +868,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l max-messages -d 'Refuse a plan of more texts [default: 10]' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l listen -d 'Listen here, where server.public_url leads; without it statuses are asked for' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l price-per-segment -d 'What a segment costs, in US dollars, for the estimate' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l price-per-minute -d 'What a started minute of a phone call costs, in US dollars, for the estimate' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
@@ -884,6 +885,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l keep -d 'Keep the directory of the run and print where it is'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l live -d 'Against the real provider, with real texts to [test] numbers alone: shows what it will send and cost, and asks'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l yes -d 'Send without asking'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l voice -d 'Ring the test numbers too'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'

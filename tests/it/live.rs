@@ -141,6 +141,35 @@ fn with_callbacks_everything_is_verified_and_only_the_test_number_is_texted() {
 }
 
 #[test]
+fn where_it_is_asked_for_the_test_number_is_rung_and_nobody_else_and_the_cost_is_said_before() {
+    let port = free_port();
+    let more = format!(
+        "[server]\npublic_url = \"http://127.0.0.1:{port}\"\n[voice]\nfrom = \"+15005550006\"\ntimeout = \"20s\"\n"
+    );
+    let provider = Provider::start(&[PHONE], &more);
+    let rings = json!([{ "phone": PHONE, "calls": [{ "does": "human", "ringS": 0.2, "keys": [{ "afterS": 0.3, "digits": "1" }] }] }]);
+    let answer = http::json(provider.at, "POST", "/_sandbox/people", Some(&rings)).expect("answers");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let listen = format!("127.0.0.1:{port}");
+    let args = ["--yes", "-o", "json", "--listen", &listen, "--voice", "--price-per-minute", "0.02"];
+    let run = provider.live(&args);
+    assert_eq!(run.code, 0, "{run:?}");
+    let report = run.json();
+    assert!(only(&report, "held").contains(&"live-voice".to_owned()), "{report:#}");
+    let ledger = http::json(provider.at, "GET", "/_sandbox/ledger", None).expect("answers").json();
+    let rung = ledger["calls"].as_array().expect("phone calls");
+    assert_eq!(rung.len(), 1, "{rung:#?}");
+    assert_eq!((&rung[0]["to"], &rung[0]["status"]), (&json!(PHONE), &json!("completed")));
+    assert_eq!(provider.texts().len(), 4, "no text more than without");
+    for want in ["at most 2 × 2 started minutes", "0.0800 US$", "as given by --price-per-minute"] {
+        assert!(run.stderr.contains(want), "{want}: {}", run.stderr);
+    }
+    // Without being asked for, none.
+    assert!(!report["repeat"].is_null() && report["repeat"].to_string().contains("--voice"), "{}", report["repeat"]);
+    provider.left_nothing();
+}
+
+#[test]
 fn where_no_callback_comes_polling_is_said_and_a_list_that_lags_is_measured() {
     let port = free_port();
     let public = format!("[server]\npublic_url = \"http://127.0.0.1:{port}\"\n");

@@ -42,6 +42,12 @@ pub(super) struct LiveArgs {
     /// What a segment costs, in US dollars, for the estimate
     #[arg(long, value_name = "USD", requires = "live", value_parser = price)]
     price_per_segment: Option<f64>,
+    /// Ring the test numbers too
+    #[arg(long, requires = "live")]
+    voice: bool,
+    /// What a started minute of a phone call costs, in US dollars, for the estimate
+    #[arg(long, value_name = "USD", requires = "voice", value_parser = price)]
+    price_per_minute: Option<f64>,
 }
 
 /// Twilio's word to a request that test credentials may not make (`facts/twilio.md` §12).
@@ -64,8 +70,14 @@ pub(super) async fn run(
     if app.config.mode == Mode::Live {
         app.config.check(&[Part::Twilio, Part::Airtable])?;
     }
-    let wishes =
-        Wishes { t1: args.t1, messages_max: args.max_messages, listen: args.listen, price: args.price_per_segment };
+    let wishes = Wishes {
+        t1: args.t1,
+        messages_max: args.max_messages,
+        listen: args.listen,
+        price: args.price_per_segment,
+        voice: args.voice,
+        price_per_minute: args.price_per_minute,
+    };
     let plan = LivePlan::of(&app.config, &wishes).map_err(refused)?;
     let earlier = results.prepare()?;
     let provider = app.gateway()?;
@@ -198,7 +210,9 @@ fn set_up(
     let shared = ["SSL_CERT_FILE", "SSL_CERT_DIR", "TZ"];
     let env = app.sources.env.iter().filter(|(name, _)| shared.contains(&name.as_str())).cloned().collect();
     let token = format!("{}{}", app.ids.uuid(app.clock.now()).simple(), app.ids.uuid(app.clock.now()).simple());
-    Ok(Live { plan, config: app.config.clone(), program, drill_dir, provider, mirror, env, run_id, token })
+    let phones = if plan.voice.is_some() { app.phones()? } else { None };
+    let config = app.config.clone();
+    Ok(Live { plan, config, program, drill_dir, provider, phones, mirror, env, run_id, token })
 }
 
 fn repeat_command(args: &LiveArgs) -> String {
@@ -214,6 +228,12 @@ fn repeat_command(args: &LiveArgs) -> String {
     }
     if let Some(p) = args.price_per_segment {
         out.push_str(&format!(" --price-per-segment {p}"));
+    }
+    if args.voice {
+        out.push_str(" --voice");
+    }
+    if let Some(p) = args.price_per_minute {
+        out.push_str(&format!(" --price-per-minute {p}"));
     }
     out
 }

@@ -10,6 +10,7 @@ mod engine;
 mod plan;
 mod rows;
 mod settings;
+mod voice;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -21,7 +22,7 @@ use serde_json::Value;
 
 use crate::config::{Config, Twilio};
 use crate::domain::Timestamp;
-use crate::gateways::SmsGateway;
+use crate::gateways::{SmsGateway, VoiceGateway};
 
 use super::documents::{list, text, time};
 use super::drill_dir::DrillDir;
@@ -53,6 +54,8 @@ pub struct Live {
     pub drill_dir: DrillDir,
     /// Reads the provider's lists; sends nothing.
     pub provider: Arc<dyn SmsGateway>,
+    /// Asked what became of phone calls, where some are placed; places none.
+    pub phones: Option<Arc<dyn VoiceGateway>>,
     /// Airtable, where it is looked at.
     pub mirror: Option<MirrorSide>,
     /// More of the child's environment, e.g. where the machine's certificates are.
@@ -108,6 +111,10 @@ struct Stage<'a> {
     killed_at: Option<Timestamp>,
     steady_error: Option<String>,
     killed_error: Option<String>,
+    voice: String,
+    voice_error: Option<String>,
+    /// What the provider says of the phone calls.
+    rung: voice::Found,
     started_at: Timestamp,
 }
 
@@ -140,6 +147,9 @@ impl<'a> Stage<'a> {
             killed_at: None,
             steady_error: None,
             killed_error: None,
+            voice: format!("live-drill-{}-voice", live.run_id),
+            voice_error: None,
+            rung: voice::Found::new(),
             started_at,
         })
     }
@@ -151,11 +161,15 @@ impl<'a> Stage<'a> {
         let goes_on = steady.is_ok();
         self.steady_error = steady.err();
         if !goes_on {
-            self.killed_error = Some("not played: the engine could not be used before".into());
+            let why = "not played: the engine could not be used before";
+            (self.killed_error, self.voice_error) = (Some(why.into()), Some(why.into()));
             return;
         }
         self.killed_error = self.play_killed(say).await.err();
         self.took_ms[1] = self.engine.now().as_millis() - between.as_millis();
+        if self.live.plan.voice.is_some() {
+            self.voice_error = self.play_voice(say).await.err();
+        }
         self.look_on(say).await;
     }
 
@@ -186,6 +200,37 @@ impl<'a> Stage<'a> {
         say("the engine is killed; it starts again");
         self.engine.start().await?;
         self.followed_up(&call, say).await
+    }
+
+    /// One call that rings every number.
+    async fn play_voice(&mut self, say: &mut impl FnMut(&str)) -> Result<(), String> {
+        let call = self.voice.clone();
+        say("the phones ring: press 1, or let them ring");
+        self.dispatch(&call, settings::VOICE).await?;
+        // It is judged by its own row.
+        self.accepted.retain(|c| *c != call);
+        let deadline = self.engine.now().plus(voice::TAKES_MAX);
+        // A phone that is to be rung once more waits as an attempt; whoever has pressed a key still listens.
+        let is_over = |a: &Value| {
+            let hung_up = matches!(text(a, "status"), "completed" | "busy" | "failed" | "no-answer" | "canceled");
+            is_final(a) && (text(a, "sid").is_empty() || hung_up)
+        };
+        let over = |s: &Value| list(s, "attempts").iter().all(is_over);
+        let _ = self.until(&call, deadline, over).await?;
+        self.engine.cancel(&call).await?;
+        self.ask_what_became(&call).await
+    }
+
+    /// Asks the provider for each phone call by its SID.
+    async fn ask_what_became(&mut self, call: &str) -> Result<(), String> {
+        let story = self.look(call).await?;
+        let Some(phones) = &self.live.phones else { return Ok(()) };
+        for a in list(&story, "attempts") {
+            let Ok(sid) = text(a, "sid").parse() else { continue };
+            let found = phones.fetch(&sid).await.map(|r| r.status.to_string()).map_err(|e| e.to_string());
+            self.rung.insert(text(a, "sid").to_owned(), found);
+        }
+        Ok(())
     }
 
     async fn dispatch(&mut self, call: &str, level: &str) -> Result<(), String> {
@@ -250,7 +295,8 @@ impl<'a> Stage<'a> {
                 if let Some(at) = time(a, "createdAt").filter(|_| self.live.mirror.is_some()) {
                     seen.attempts.insert(text(a, "attemptId").to_owned(), at);
                 }
-                if let Some(at) = rows::answered_at(&story, a).filter(|_| !text(a, "sid").is_empty()) {
+                let is_text = text(a, "channel") == "sms" && !text(a, "sid").is_empty();
+                if let Some(at) = rows::answered_at(&story, a).filter(|_| is_text) {
                     seen.messages.entry(text(a, "sid").to_owned()).or_insert(at);
                 }
             }
@@ -340,6 +386,10 @@ impl<'a> Stage<'a> {
             started_at: self.started_at,
         };
         let mut outcomes = rows::all(&seen);
+        if self.live.plan.voice.is_some() {
+            let rung = self.stories.get(&self.voice);
+            outcomes.push(voice::row(self.live.plan.numbers.len(), rung, &self.rung, self.voice_error.as_deref()));
+        }
         for (o, part) in outcomes.iter_mut().zip([0, 0, 0, 1]) {
             o.took_ms = self.took_ms[part];
         }

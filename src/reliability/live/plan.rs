@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::voice::{self, VoicePlan};
 use crate::config::{Config, MirrorPace, Mode};
 use crate::domain::PhoneNumber;
 use crate::domain::body::{RenderInput, Rendered, TextKind, render};
@@ -38,6 +39,10 @@ pub struct Wishes {
     pub listen: Option<SocketAddr>,
     /// Per segment, in US dollars.
     pub price: Option<f64>,
+    /// Whether the test numbers are rung too.
+    pub voice: bool,
+    /// A started minute of a phone call, in US dollars.
+    pub price_per_minute: Option<f64>,
 }
 
 /// Why nothing is sent: the settings or flags do not allow a live test.
@@ -50,7 +55,7 @@ pub struct LiveRefusal {
 }
 
 impl LiveRefusal {
-    fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(super) fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { what: what.into(), hint: hint.into() }
     }
 }
@@ -114,6 +119,8 @@ pub struct LivePlan {
     pub price_given: bool,
     /// What is looked for in Airtable.
     pub mirror: MirrorTarget,
+    /// Phone calls, where they are asked for.
+    pub voice: Option<VoicePlan>,
 }
 
 impl LivePlan {
@@ -154,6 +161,7 @@ impl LivePlan {
             }
             Some(_) => MirrorTarget::Looked,
         };
+        let voice = VoicePlan::of(config, wishes, numbers.len())?;
         let mut plan = Self {
             numbers,
             sender,
@@ -168,6 +176,7 @@ impl LivePlan {
             price: wishes.price.unwrap_or(PRICE_UNVERIFIED),
             price_given: wishes.price.is_some(),
             mirror,
+            voice,
         };
         plan.texts = texts(&plan)?;
         let (needed, allowed) = (plan.messages(), wishes.messages_max.unwrap_or(MESSAGES_MAX));
@@ -190,6 +199,10 @@ impl LivePlan {
                 "these are Twilio's test credentials, which take one sender alone",
                 format!("set twilio.from = \"{MAGIC_SENDER}\", or use the account's own credentials"),
             ));
+        }
+        if self.voice.is_some() {
+            let what = "these are Twilio's test credentials, with which no phone rings";
+            return Err(LiveRefusal::new(what, "leave out --voice, or use the account's own credentials"));
         }
         self.credentials = Credentials::Test;
         Ok(self)
@@ -215,7 +228,8 @@ impl LivePlan {
     /// How long it takes: where all is delivered at once, and at most.
     pub fn takes(&self) -> (Duration, Duration) {
         let least = self.t1 * 2 + OVERHEAD;
-        (least, least + self.final_within * 2)
+        let rings = if self.voice.is_some() { voice::TAKES_MAX } else { Duration::ZERO };
+        (least, least + self.final_within * 2 + rings)
     }
 
     /// For a person, before the question.
@@ -244,6 +258,7 @@ impl LivePlan {
             ));
         }
         out.push(self.cost_line());
+        out.extend(self.voice.iter().flat_map(VoicePlan::lines));
         match (&self.public_url, self.listen) {
             (Some(url), Some(at)) => {
                 out.push(format!("receipts: by callback to {url}, heard at {at}; asked for where none comes"));

@@ -49,7 +49,7 @@ pub(super) fn all(seen: &LiveRow<'_>) -> Vec<Outcome> {
     vec![accepted(seen), delivered(seen), follow_up(seen), restart(seen), events(seen), lag(seen), ledger(seen)]
 }
 
-fn row(name: &str, title: &str, fault: &str) -> Outcome {
+pub(super) fn row(name: &str, title: &str, fault: &str) -> Outcome {
     Outcome {
         name: name.into(),
         file: name.into(),

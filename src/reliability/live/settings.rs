@@ -20,6 +20,8 @@ use super::plan::LivePlan;
 pub(super) const ALL: &str = "drill-all";
 /// Tells the first number alone, and again after T1.
 pub(super) const FIRST: &str = "drill-first";
+/// Rings every number.
+pub(super) const VOICE: &str = "drill-voice";
 /// Without callbacks statuses are asked for this soon.
 const POLL_SOON: Duration = Duration::from_secs(5);
 
@@ -48,6 +50,7 @@ pub(super) fn of(config: &Config, twilio: &Twilio, plan: &LivePlan, token: &str)
     line(t, "scope", "\"operate\"");
     provider(twilio, &mut made);
     delivery(config, plan, &mut made.text);
+    phone_calls(plan, &mut made.text);
     if let Some(airtable) = &config.airtable {
         mirror(airtable, &mut made);
     }
@@ -105,6 +108,14 @@ fn delivery(config: &Config, plan: &LivePlan, t: &mut String) {
     line(t, "resend_limit", "0");
     line(t, "resend_pause", &span(d.resend_pause));
     line(t, "stand_down", "false");
+}
+
+fn phone_calls(plan: &LivePlan, t: &mut String) {
+    let Some(voice) = &plan.voice else { return };
+    table(t, "[voice]");
+    line(t, "from", &quoted(voice.from.as_str()));
+    line(t, "per_second", &format!("{:?}", voice.per_second));
+    line(t, "timeout", &span(voice.timeout));
 }
 
 fn held(policy: UnknownPolicy) -> &'static str {
@@ -184,6 +195,11 @@ fn people(plan: &LivePlan, t: &mut String) {
             "steps",
             &format!("[ {{ wait = \"0s\", notify = [{notify}] }}, {{ wait = {wait}, notify = [{notify}] }} ]"),
         );
+        line(t, "exhaust_after", "\"2h\"");
+    }
+    if plan.voice.is_some() {
+        table(t, &format!("[policies.{VOICE}]"));
+        line(t, "steps", &format!("[ {{ wait = \"0s\", notify = [{everybody}], channel = \"voice\" }} ]"));
         line(t, "exhaust_after", "\"2h\"");
     }
 }

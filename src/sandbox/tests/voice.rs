@@ -28,8 +28,12 @@ impl Bench {
 
     /// A call that must be accepted; its SID.
     async fn ring(&self, hook: &str, timeout: &str) -> String {
+        self.ring_to(SAM, hook, timeout).await
+    }
+
+    async fn ring_to(&self, to: &str, hook: &str, timeout: &str) -> String {
         let (url, status) = (format!("{hook}/voice/att_1"), format!("{hook}/status/att_1#rc=3&rp=all"));
-        let mut form = vec![("To", SAM), ("From", FROM), ("Url", &url), ("StatusCallback", &status)];
+        let mut form = vec![("To", to), ("From", FROM), ("Url", &url), ("StatusCallback", &status)];
         form.push(("Timeout", timeout));
         form.extend(EVENTS.map(|e| ("StatusCallbackEvent", e)));
         let (status, answer) = self.post("/Calls.json", &form).await;
@@ -132,6 +136,21 @@ async fn a_mailbox_hears_all_and_presses_nothing_and_a_late_answer_is_no_answer(
 }
 
 #[tokio::test]
+async fn a_phone_that_rings_or_talks_is_engaged_for_another_call_and_free_when_that_is_over() {
+    let b = bench().await;
+    let hook = Webhook::by_path(&[("/voice/", MENU)]).await;
+    b.picks_up(json!([{ "does": "human", "ringS": 100, "hangUpS": 1 }])).await;
+    let first = b.ring(&hook.base, "200").await;
+    until("it rings", || (b.phone_call(&first).status == PhoneStatus::Ringing).then_some(())).await;
+    let second = b.ring(&hook.base, "20").await;
+    let call = b.ended(&second).await;
+    assert_eq!((call.status, call.sip_response_code), (PhoneStatus::Busy, Some(486)));
+    assert_eq!(b.ended(&first).await.status, PhoneStatus::Completed);
+    let third = b.ring(&hook.base, "200").await;
+    assert_eq!(b.ended(&third).await.status, PhoneStatus::Completed, "free again");
+}
+
+#[tokio::test]
 async fn keys_are_forged_doubled_late_lost_and_pressed_at_run_time() {
     let b = bench().await;
     let hook = Webhook::by_path(&[("/voice/", MENU), ("/key/", TAKEN)]).await;
@@ -181,8 +200,9 @@ async fn the_account_ends_a_ringing_call_redirects_one_in_progress_and_is_told_w
     assert!(b.phone_call(&ringing).ended_by_account);
     assert_eq!(b.post(&change, &[("Status", "canceled")]).await.1["code"], 21220);
     until("told", || told(&hook).iter().any(|(w, _)| w == "canceled").then_some(())).await;
-    b.picks_up(json!([{ "does": "human" }])).await;
-    let talking = b.ring(&hook.base, "20").await;
+    let ana = "+19495550102";
+    b.control("people", json!([{ "phone": ana, "calls": [{ "does": "human" }] }])).await;
+    let talking = b.ring_to(ana, &hook.base, "20").await;
     until("picked up", || (!b.phone_call(&talking).said.is_empty()).then_some(())).await;
     let change = format!("/Calls/{talking}.json");
     let (status, left_alone) = b.post(&change, &[("Status", "canceled")]).await;
@@ -312,8 +332,9 @@ async fn a_killed_sandbox_rings_on_and_hangs_up_what_was_picked_up() {
     let hook = Webhook::by_path(&[("/voice/", MENU)]).await;
     let ringing = b.ring(&hook.base, "600").await;
     until("rings", || (b.phone_call(&ringing).status == PhoneStatus::Ringing).then_some(())).await;
-    b.picks_up(json!([{ "does": "human" }])).await;
-    let talking = b.ring(&hook.base, "20").await;
+    let ana = "+19495550102";
+    b.control("people", json!([{ "phone": ana, "calls": [{ "does": "human" }] }])).await;
+    let talking = b.ring_to(ana, &hook.base, "20").await;
     until("picked up", || (!b.phone_call(&talking).said.is_empty()).then_some(())).await;
     let mut config = SandboxConfig::new(b.dir.path().join("ledger.ndjson"));
     config.call_second = Duration::from_millis(20);

@@ -85,6 +85,12 @@ impl VoiceCalls {
         self.list.iter().rev().find(|c| c.to == phone && c.status == PhoneStatus::InProgress)
     }
 
+    /// Whether another call than this one rings this phone, or is in progress with it.
+    pub(super) fn is_engaged(&self, phone: &str, but: &str) -> bool {
+        let rings = |c: &&VoiceCall| matches!(c.status, PhoneStatus::Ringing | PhoneStatus::InProgress);
+        self.list.iter().rev().filter(rings).any(|c| c.to == phone && c.sid != but)
+    }
+
     /// A list that was answered at this moment had it, or left it out because it lags.
     pub(super) fn note_listed(&mut self, sid: &str, at: Timestamp, had_it: bool) {
         if let Some(call) = self.by_sid.get(sid).and_then(|i| self.list.get_mut(*i)) {

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::call::{CallFault, CallLine, KeyFate, KeyPress, PhoneStatus, VoiceCall};
 use super::events::CallEvents;
 use super::kept::CallOrder;
-use super::script::{PhoneScript, ScriptedKey};
+use super::script::{PhoneEnd, PhoneScript, ScriptedKey};
 use crate::clock::Clock as _;
 use crate::domain::Timestamp;
 use crate::sandbox::callbacks::{self, post_once};
@@ -128,7 +128,8 @@ impl Player {
         }
     }
 
-    /// Who is at the other end this time.
+    /// Who is at the other end this time. A phone that another call rings or talks to is engaged: not every
+    /// phone has call waiting, and whoever relies on it is not told.
     fn choose(&mut self, call: &VoiceCall) {
         let mut state = self.shared.state();
         let count = state.calls.dialled.entry(call.to.clone()).or_default();
@@ -136,6 +137,10 @@ impl Player {
             *count += 1;
         }
         let nth = *count;
+        if state.calls.is_engaged(&call.to, &self.sid) {
+            self.script = PhoneScript { does: PhoneEnd::Busy, ..PhoneScript::nobody() };
+            return;
+        }
         let scripts = state.people.get(&call.to).map_or(&[][..], |p| p.calls.as_slice());
         self.script = PhoneScript::of_call(scripts, nth);
     }

@@ -280,14 +280,13 @@ impl Directory {
     fn is_by_calendar(&self, line: &Line, role: &Role) -> bool {
         let names =
             |e: &TeamEntry| matches!(&e.role, TeamRole::Named(r) if r.as_str().eq_ignore_ascii_case(role.as_str()));
-        let entries = self.team(line).unwrap_or_default().iter().filter(|e| !e.off && names(e));
-        entries
-            .filter_map(|e| match &e.who {
-                TeamWho::Rotation(id) => self.rotation(id)?.calendar.as_ref(),
-                TeamWho::Contact(_) => None,
-            })
-            .next()
-            .is_some()
+        let mut entries = self.team(line).unwrap_or_default().iter().filter(|e| !e.off && names(e));
+        entries.any(|e| match &e.who {
+            TeamWho::Rotation(id) => {
+                self.calendars.contains_key(id) || self.rotation(id).is_some_and(|r| r.calendar.is_some())
+            }
+            TeamWho::Contact(_) => false,
+        })
     }
 
     /// Whether somebody is there for this role on this line, whatever their hours and leave: of those who are asked by place, one is

@@ -88,7 +88,7 @@ impl Gap {
 }
 
 /// The gaps of all roles that somebody holds at some time, by their begin. A role that nobody ever holds is no gap but a fault
-/// of the settings, which is told of elsewhere.
+/// of the settings, which is told of elsewhere. A calendar without any event is one that says nobody.
 pub fn gaps(
     directory: &Directory,
     from: Timestamp,
@@ -96,19 +96,11 @@ pub fn gaps(
     is_reachable: &dyn Fn(&Line, &Contact) -> bool,
 ) -> Vec<Gap> {
     let mut all = Vec::new();
-    for duty in duties(directory).iter().filter(|d| is_watched(directory, d)) {
+    for duty in duties(directory).iter().filter(|d| directory.is_ever_held(d.line, &d.role)) {
         all.extend(gaps_of(directory, duty, from, until, is_reachable));
     }
     all.sort_by(|a, b| (a.from, &a.line, a.role.as_str()).cmp(&(b.from, &b.line, b.role.as_str())));
     all
-}
-
-/// Whether somebody is there for it at some time. A calendar without any event is one that says nobody.
-fn is_watched(directory: &Directory, duty: &LineRole<'_>) -> bool {
-    let team = directory.team(duty.line).unwrap_or_default();
-    let by_calendar =
-        team.iter().any(|e| matches!(&e.who, TeamWho::Rotation(id) if directory.calendars.contains_key(id)));
-    by_calendar || directory.is_ever_held(duty.line, &duty.role)
 }
 
 fn gaps_of(

@@ -9,7 +9,7 @@ use super::tests::*;
 use super::typed::Typed;
 use super::warnings::{handoffs, warnings};
 use super::*;
-use crate::domain::team::{Directory, Line, TeamEntry};
+use crate::domain::team::{Directory, Line, TeamEntry, TeamRole};
 use crate::domain::types::{ContactId, Timestamp};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -165,4 +165,15 @@ fn the_next_handoffs_are_named_with_who_begins() {
     assert_eq!(day[0].0, at("2026-11-30T10:30:00Z"));
     let future = handoffs(&d, &d.rotations[0], at("2026-01-01T00:00:00Z"), 1);
     assert_eq!(future[0].0, at("2026-10-05T15:00:00Z"), "the start");
+}
+
+#[test]
+fn a_calendar_makes_no_gap_of_a_role_that_is_not_its_own() {
+    let mut d = directory(LA);
+    let is_backup = |e: &TeamEntry| matches!(&e.role, TeamRole::Named(r) if r.as_str() == "backup");
+    d.lines[0].team.as_mut().expect("a team").retain(|e| !is_backup(e));
+    d.calendars.insert("night".parse().expect("id"), CalendarShifts::default());
+    assert!(duties(&d).iter().any(|duty| duty.line.number.is_some() && duty.role.as_str() == "backup"));
+    let found = gaps(&d, at(FRIDAY), at(FRIDAY).plus(DAY), &everybody);
+    assert!(!found.iter().any(|g| g.line.is_some() && g.role.as_str() == "backup"), "{found:?}");
 }

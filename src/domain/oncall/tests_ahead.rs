@@ -147,6 +147,20 @@ fn what_is_probably_not_meant_is_warned_of() {
 }
 
 #[test]
+fn one_person_for_both_is_found_wherever_the_backup_changes() {
+    let mut d = directory(LA);
+    d.rotations[1].handoff = clock("08:00");
+    let (from, until) = (at(FRIDAY), at(FRIDAY).plus(14 * DAY));
+    // Sam is the primary all the time: no handoff of his begins a span in which the backup is looked at.
+    d.lines[0].team = Some(vec![TeamEntry::of(id("sam"), role("primary")), TeamEntry::of(id("bo"), role("backup"))]);
+    assert_eq!(warnings(&d, from, until).join("\n"), "");
+    let scope = OverrideScope::Role { line: d.lines[0].number.clone(), role: role("backup") };
+    d.overrides = vec![exception(1, OverrideKind::Take, scope, "sam", "2026-12-01T20:00:00Z", "2026-12-02T20:00:00Z")];
+    let said = warnings(&d, from, until).join("\n");
+    assert!(said.contains("sam is primary and backup of +18005550100 at once, first at 2026-12-01T20:00"), "{said}");
+}
+
+#[test]
 fn the_next_handoffs_are_named_with_who_begins() {
     let d = directory(LA);
     let next = handoffs(&d, &d.rotations[0], at(FRIDAY), 3);

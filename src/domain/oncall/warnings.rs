@@ -9,7 +9,7 @@ use super::holders::shown;
 use super::instant::{add_days, local};
 use super::outlook::duties;
 use super::rotation::Rotation;
-use super::timeline::spans;
+use super::timeline::{HeldSpan, spans};
 use crate::domain::team::{BACKUP, Directory, PRIMARY};
 use crate::domain::types::{ContactId, Timestamp};
 
@@ -94,11 +94,18 @@ fn one_person_for_both(directory: &Directory, from: Timestamp, until: Timestamp)
     let is = |role: &str, name: &str| role.eq_ignore_ascii_case(name);
     for primary in duties(directory).iter().filter(|d| is(d.role.as_str(), PRIMARY)) {
         let Ok(backup) = BACKUP.parse() else { continue };
-        let both = spans(directory, primary.line, &primary.role, from, until).into_iter().find_map(|span| {
-            let first = span.contacts();
-            let second = directory.holders(primary.line, &backup, span.from);
-            let same = !second.is_empty() && second.iter().all(|h| first.contains(&&h.contact.id));
-            same.then(|| (span.from, second.iter().map(|h| h.contact.id.to_string()).collect::<Vec<_>>().join(", ")))
+        let first = spans(directory, primary.line, &primary.role, from, until);
+        let second = spans(directory, primary.line, &backup, from, until);
+        // The backup may change within a span of the primary: each pair that overlaps is looked at.
+        let both = first.iter().find_map(|one| {
+            let meets = second.iter().filter(|two| one.from < two.until && two.from < one.until);
+            let same = |two: &&HeldSpan<'_>| {
+                let (one, two) = (one.contacts(), two.contacts());
+                !two.is_empty() && two.iter().all(|id| one.contains(id))
+            };
+            let two = meets.into_iter().find(same)?;
+            let names: Vec<String> = two.contacts().iter().map(ToString::to_string).collect();
+            Some((one.from.max(two.from), names.join(", ")))
         });
         if let Some((at, who)) = both {
             let line = primary.line.number.as_deref().unwrap_or("numbers that are not listed");

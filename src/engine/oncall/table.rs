@@ -1,8 +1,8 @@
 //! Exceptions to who is on call that the office keeps in a table of Airtable's: read whole, made, and withdrawn.
 //!
 //! A row makes one exception and says in its `Result` what became of it. A row that is changed makes another one in place of its
-//! first. A row that cannot be read changes nothing and alerts; one that is gone withdraws its exception after two whole readings
-//! without it. What a person has withdrawn is not made again by the same row. After a crash the next reading finds by its record
+//! first. A row that cannot be read changes nothing and alerts; one that is gone or empty withdraws its exception after two whole
+//! readings without it. What a person has withdrawn is not made again by the same row. After a crash the next reading finds by its record
 //! what a row has made. Only the engine's duty runs this.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +21,7 @@ use crate::engine::apply::Core;
 use crate::engine::synced_contacts::rows;
 use crate::engine::wake::WakeSignal;
 use crate::gateways::airtable::{Cell, Fields, TableSchema};
-use crate::gateways::mirror::{MirrorError, MirrorGateway, Query, ROWS_MAX, Record, RecordChange, Typecast};
+use crate::gateways::mirror::{MirrorError, MirrorGateway, Query, ROWS_MAX, Record, RecordChange, RecordId, Typecast};
 use crate::store::StoreError;
 
 use super::making::{OverrideRequest, read};
@@ -62,6 +62,13 @@ struct Row<'a> {
     hash: String,
 }
 
+impl Row<'_> {
+    /// It names nobody and no rotation: somebody is about to write it, or has emptied it.
+    fn is_empty(&self) -> bool {
+        matches!(&self.asked, Err(why) if why.is_empty())
+    }
+}
+
 impl OverrideTable {
     pub fn new(core: Arc<Core>, mirror: Arc<dyn MirrorGateway>, table: String, every: Duration) -> Arc<Self> {
         Arc::new(Self { core, mirror, table, every, seen: Mutex::default() })
@@ -98,8 +105,12 @@ impl OverrideTable {
         let known = self.core.store.overrides(Timestamp::from_millis(0)).await?;
         let mut results: Vec<(&Record, String)> = Vec::new();
         let mut wrong: Vec<(&Record, String)> = Vec::new();
+        let mut filled: BTreeSet<&RecordId> = BTreeSet::new();
         for record in records {
             let row = self.row(record);
+            if !row.is_empty() {
+                filled.insert(&record.id);
+            }
             match self.take(&row, &known, now).await? {
                 Some(Ok(result)) => results.push((record, result)),
                 Some(Err(why)) => {
@@ -109,7 +120,7 @@ impl OverrideTable {
                 None => {}
             }
         }
-        self.withdraw_missing(records, &known, now).await?;
+        self.withdraw_missing(&filled, &known, now).await?;
         self.say_rows(&wrong).await?;
         self.core.wake.notify(WakeSignal::OnCall);
         self.write_results(&results).await;
@@ -170,16 +181,16 @@ impl OverrideTable {
         Ok(())
     }
 
-    /// Withdraws what a row has made that is not there any more.
+    /// Withdraws what a row has made that is not there any more, or was emptied by hand.
     async fn withdraw_missing(
         &self,
-        records: &[Record],
+        filled: &BTreeSet<&RecordId>,
         known: &[DutyOverride],
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let is_there = |o: &DutyOverride| {
             let record = o.source.as_deref().and_then(|s| s.strip_prefix(BY)?.strip_prefix(':')?.split(':').next());
-            record.is_none_or(|record| records.iter().any(|r| r.id.as_str() == record))
+            record.is_none_or(|record| filled.iter().any(|id| id.as_str() == record))
         };
         let mut gone = Vec::new();
         {

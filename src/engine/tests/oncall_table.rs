@@ -124,3 +124,25 @@ async fn a_table_that_is_away_or_half_read_changes_nothing_and_a_person_goes_bef
     assert_eq!(result(&base).await, format!("withdrawn by desk: {}", made.id));
     assert_eq!(w.process.store.overrides(w.now()).await.expect("read").len(), 1, "not made again");
 }
+
+#[tokio::test]
+async fn a_row_that_was_emptied_by_hand_withdraws_its_exception_as_one_that_is_gone() {
+    let (w, base, table) = world().await;
+    let record = base.add(TABLE, row("Olga Lind", "2026-11-22T09:00:00.000Z"));
+    table.pass().await.expect("read");
+    assert_eq!(holder(&w).await, "olga");
+    let fill = async |rotation: &str, who: &str| {
+        let fields = Fields::new().with("rotation", Cell::text(rotation)).with("Technician", Cell::text(who));
+        base.update(TABLE, &[RecordChange { id: record.clone(), fields }], Typecast::Off).await.expect("by hand");
+        table.pass().await.expect("read");
+    };
+    fill("", "").await;
+    assert_eq!(holder(&w).await, "olga", "somebody may be writing it anew");
+    fill("night", "Olga Lind").await;
+    fill("", "").await;
+    assert_eq!(holder(&w).await, "olga", "counted from the beginning");
+    table.pass().await.expect("read");
+    assert_eq!(holder(&w).await, "sam");
+    let all = w.process.store.overrides(w.now()).await.expect("read");
+    assert!(all.iter().all(|o| o.withdrawn.is_some()), "{all:?}");
+}

@@ -111,10 +111,20 @@ pub(super) async fn make(State(state): State<Arc<HttpState>>, request: Request) 
     asked.source = key.map(|key| format!("api:{}:{key}", caller.actor(None).0));
     let directory = current(&state).await?;
     let now = state.core.clock.now();
-    let id = OverrideId::from_uuid(state.core.ids.uuid(now));
-    let new = read(&directory, &asked, id, &actor.0, now).map_err(refused)?;
-    let (kept, is_new) = state.core.store.make_override(&new).await.map_err(|e| Problem::store(&e))?;
-    if !is_new && !is_same(&kept, &asked, &new) {
+    // What was made under this key stands, whatever its words would mean today.
+    let before = match &asked.source {
+        Some(source) => state.core.store.override_by_source(source).await.map_err(|e| Problem::store(&e))?,
+        None => None,
+    };
+    let (kept, is_new) = match before {
+        Some(before) => (before, false),
+        None => {
+            let id = OverrideId::from_uuid(state.core.ids.uuid(now));
+            let new = read(&directory, &asked, id, &actor.0, now).map_err(refused)?;
+            state.core.store.make_override(&new).await.map_err(|e| Problem::store(&e))?
+        }
+    };
+    if !is_new && kept.asked.as_ref().is_some_and(|before| *before != asked.hash()) {
         return Err(Problem::new(
             StatusCode::CONFLICT,
             "An exception was made with this Idempotency-Key and other data. Nothing was done.",
@@ -125,17 +135,6 @@ pub(super) async fn make(State(state): State<Arc<HttpState>>, request: Request) 
     let document = document(&state, shapes::made(&kept, is_new, &effect(&directory, &kept, now)));
     state.core.wake.notify(crate::engine::wake::WakeSignal::OnCall);
     Ok(json_answer(if is_new { StatusCode::CREATED } else { StatusCode::OK }, &document))
-}
-
-/// Whether what was made before is what is asked for now. A begin that has passed since was "now" then.
-fn is_same(
-    kept: &crate::domain::oncall::DutyOverride,
-    asked: &OverrideRequest,
-    new: &crate::domain::oncall::DutyOverride,
-) -> bool {
-    let relative = |text: &str| text.starts_with('+') || !text.contains('-');
-    let ends = kept.until == new.until || relative(&asked.until);
-    (&kept.scope, kept.kind, &kept.contact, &kept.note) == (&new.scope, new.kind, &new.contact, &new.note) && ends
 }
 
 /// `POST /api/oncall/overrides/{id}/withdraw`; again says so and changes nothing.

@@ -37,7 +37,10 @@ pub trait Overrides: Send + Sync {
     /// Those that end after this moment, withdrawn ones too, in the order in which they were made.
     async fn overrides(&self, ending_after: Timestamp) -> Result<Vec<DutyOverride>, StoreError>;
     async fn override_by_id(&self, id: &OverrideId) -> Result<Option<DutyOverride>, StoreError>;
-    /// Makes one, with its log entry. Where one came from the same source before: that one, and `false`.
+    /// The one that was made of this source; withdrawn or over ones too.
+    async fn override_by_source(&self, source: &str) -> Result<Option<DutyOverride>, StoreError>;
+    /// Makes one, with its log entry. Where one came from the same source before, or was asked in the same words within a minute,
+    /// by the same person and without a source: that one, and `false`.
     async fn make_override(&self, new: &DutyOverride) -> Result<(DutyOverride, bool), StoreError>;
     /// Withdraws one, with its log entry; `false`: it was withdrawn already. `None`: there is none.
     async fn withdraw_override(

@@ -129,6 +129,10 @@ fn an_exception_tells_another_person_from_then_on_and_its_withdrawal_the_first_o
     shop.expect(0, &["send", "--call-id", "t2", "--issue", "Leak", "--to-number", LINE]);
     let story = shop.expect(0, &["status", "t2"]).stdout;
     assert!(story.contains("Olga Lind") && story.contains(&format!("override {id} (take)")), "{story}");
+    let twice =
+        ["oncall", "override", "night", "--who", "Olga Lind", "--until", "handoff", "--note", "swap", "--by", "Kim"];
+    let again = shop.expect(0, &twice).stdout;
+    assert!(again.contains(&id) && again.contains("by the same command: nothing was done"), "{again}");
     let list = shop.expect(0, &["oncall", "overrides"]).stdout;
     assert!(
         list.contains(&id) && list.contains("rotation night") && list.contains("swap") && list.contains("Kim"),

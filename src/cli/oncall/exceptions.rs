@@ -136,8 +136,8 @@ async fn keep(
     let id = OverrideId::from_uuid(app.ids.uuid(now));
     let new = read(directory, &asked, id, &operator(by.as_deref()).0, now).map_err(wrong)?;
     let effect = effect(directory, &new, now);
-    store.make_override(&new).await?;
-    show(directory, &new, true, &effect, out);
+    let (kept, is_new) = store.make_override(&new).await?;
+    show(directory, &kept, is_new, &effect, out);
     Ok(ExitStatus::Done)
 }
 
@@ -173,7 +173,8 @@ fn show(directory: &Directory, of: &DutyOverride, is_new: bool, effect: &Effect,
     let what = match (is_withdrawn, is_new) {
         (true, true) => "withdrawn",
         (true, false) => "withdrawn already: nothing was done",
-        (false, _) => "made",
+        (false, true) => "made",
+        (false, false) => "made a moment ago by the same command: nothing was done",
     };
     out.line(&format!("{} {}: {} {} {}, {times}", of.id, what, of.contact, of.kind, of.scope));
     for s in &effect.covers {

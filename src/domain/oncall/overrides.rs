@@ -136,6 +136,8 @@ pub struct DutyOverride {
     pub made_at: Timestamp,
     /// What it came from, so that it is made once: an idempotency key, or a record of another system.
     pub source: Option<String>,
+    /// What was asked, as a hash of its words: the same words again are known by it. `None`: nobody asked in words.
+    pub asked: Option<String>,
     /// When it was withdrawn, and by whom; from then on it is as if it had never been.
     pub withdrawn: Option<(Timestamp, String)>,
 }

@@ -53,6 +53,7 @@ impl SampleDuties {
                 by: "bench".into(),
                 made_at: at,
                 source: None,
+                asked: None,
                 withdrawn: None,
             })
         };

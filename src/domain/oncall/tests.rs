@@ -227,6 +227,7 @@ pub(super) fn exception(
         by: "office".into(),
         made_at: Timestamp::from_millis(i64::try_from(n).expect("small")),
         source: None,
+        asked: None,
         withdrawn: None,
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use sha2::{Digest as _, Sha256};
 
 use crate::domain::Timestamp;
 use crate::domain::oncall::outlook::{Difference, differences};
@@ -31,6 +32,24 @@ pub struct OverrideRequest {
     pub note: String,
     /// What it came from, so that it is made once.
     pub source: Option<String>,
+}
+
+impl OverrideRequest {
+    /// Its words as a short hash, whoever asks and whatever they mean today: another hash is another exception.
+    pub fn hash(&self) -> String {
+        let word = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), |t| format!("+{}", t.trim()));
+        let words = [
+            word(&self.rotation),
+            word(&self.line),
+            word(&self.role),
+            self.kind.as_str().to_owned(),
+            self.contact.trim().to_owned(),
+            word(&self.from),
+            self.until.trim().to_owned(),
+            self.note.trim().to_owned(),
+        ];
+        Sha256::digest(words.join("\u{1f}")).iter().take(16).map(|b| format!("{b:02x}")).collect()
+    }
 }
 
 /// Why an exception is not made.
@@ -97,6 +116,7 @@ pub fn read(
         by: by.to_owned(),
         made_at: now,
         source: asked.source.clone(),
+        asked: Some(asked.hash()),
         withdrawn: None,
     })
 }

@@ -62,6 +62,7 @@ fn exception(n: u128, kind: OverrideKind, who: &str, from: Timestamp, until: Tim
         by: "office".into(),
         made_at: from,
         source: None,
+        asked: None,
         withdrawn: None,
     }
 }

@@ -31,9 +31,12 @@ async fn an_exception_is_made_once_shows_whom_it_changes_and_is_withdrawn() {
     let now = holders(&shop).await;
     assert_eq!((&now[0]["contact"], &now[0]["until"]), (&json!("ana"), &document["override"]["until"]));
     assert_eq!(now[0]["why"], format!("override {id} (take)"));
-    let other = TAKE.replace("take", "add");
-    let differs = shop.ask("POST", "/api/oncall/overrides", &keyed, other).await;
-    assert_eq!(differs.status, StatusCode::CONFLICT, "{}", differs.text);
+    for (was, other) in [("take", "add"), ("+8h", "+9h"), ("\"until\"", "\"from\":\"+1h\",\"until\""), ("swap", "")] {
+        let differs = shop.ask("POST", "/api/oncall/overrides", &keyed, TAKE.replace(was, other)).await;
+        assert_eq!(differs.status, StatusCode::CONFLICT, "{other}: {}", differs.text);
+    }
+    let unread = shop.ask("POST", "/api/oncall/overrides", &keyed, TAKE.replace("Ana Lund", "nobody known")).await;
+    assert_eq!(unread.status, StatusCode::CONFLICT, "the key is looked up first: {}", unread.text);
     let shifts = shop.get("/api/oncall/shifts?role=primary").await.json();
     let spans = shifts["spans"].as_array().expect("spans");
     let who: Vec<&Value> = spans.iter().map(|s| &s["holders"][0]["contact"]).collect();

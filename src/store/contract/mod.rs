@@ -66,6 +66,7 @@ macro_rules! whole_contract {
             calendars::a_calendar_that_counts_is_replaced_by_what_is_taken_or_accepted_alone,
             calendars::a_feed_has_one_secret_until_it_is_made_anew,
             overrides::one_is_made_once_and_withdrawn_once_and_every_change_is_seen,
+            overrides::the_same_words_within_a_minute_are_one_exception,
             overrides::who_held_a_role_is_read_by_its_moment_and_never_changed,
             mirror::what_the_mirror_lacks_is_due_with_its_newest_state_until_that_is_told,
             mirror::what_was_written_is_read_back_until_it_is_proven,

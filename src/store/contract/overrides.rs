@@ -17,6 +17,7 @@ pub(crate) fn exception(n: u128, from: i64, until: i64) -> DutyOverride {
         by: "office".into(),
         made_at: at(from),
         source: None,
+        asked: None,
         withdrawn: None,
     }
 }
@@ -55,6 +56,24 @@ pub(crate) async fn one_is_made_once_and_withdrawn_once_and_every_change_is_seen
     let log = store.log(&LogFilter { limit: 100, ..LogFilter::default() }).await.expect("log");
     let kinds: Vec<&str> = log.iter().map(|l| l.entry.kind.as_str()).filter(|k| k.starts_with("oncall.")).collect();
     assert_eq!(kinds, [&["oncall.override"; 4][..], &["oncall.withdrawn"]].concat());
+}
+
+pub(crate) async fn the_same_words_within_a_minute_are_one_exception(store: &dyn Store) {
+    let typed = |n: u128, made: i64, asked: &str| {
+        let (made_at, until) = (at(made), at(made).plus(std::time::Duration::from_secs(8 * 3600)));
+        DutyOverride { made_at, from: made_at, until, asked: Some(asked.into()), ..exception(n, 0, 1) }
+    };
+    let make = async |o: DutyOverride| store.make_override(&o).await.expect("made");
+    let first = typed(1, 0, "x");
+    assert_eq!(make(first.clone()).await, (first.clone(), true));
+    assert_eq!(make(typed(2, 59, "x")).await, (first.clone(), false), "typed twice");
+    assert!(make(typed(3, 59, "y")).await.1, "other words");
+    assert!(make(DutyOverride { by: "desk".into(), ..typed(4, 59, "x") }).await.1, "another person");
+    assert!(make(DutyOverride { source: Some("k".into()), ..typed(5, 59, "x") }).await.1, "another way");
+    assert_eq!(store.override_by_source("k").await.expect("read").map(|o| o.id), Some(typed(5, 0, "").id));
+    assert!(make(typed(6, 61, "x")).await.1, "a minute later it is meant");
+    store.withdraw_override(&typed(6, 0, "").id, "desk", at(62)).await.expect("withdrawn");
+    assert!(make(typed(7, 63, "x")).await.1, "what was withdrawn is made again");
 }
 
 pub(crate) async fn who_held_a_role_is_read_by_its_moment_and_never_changed(store: &dyn Store) {

@@ -1,5 +1,7 @@
 //! Exceptions to who is on call, in SQLite: rows that are only added and withdrawn. See [`crate::store::Control`].
 
+use std::time::Duration;
+
 use crate::store::sql::{Connection, Row, params};
 use async_trait::async_trait;
 use serde_json::json;
@@ -13,12 +15,14 @@ use crate::failpoint;
 use crate::store::{DutyChange, KeptHolder, Overrides, StoreError, rows};
 
 const COLUMNS: &str = "id, rotation, line, role, kind, contact, from_at, until_at, note, actor, made_at, source, withdrawn_at, \
-    withdrawn_by";
+    withdrawn_by, asked";
 const INSERT: &str = "INSERT INTO overrides (id, rotation, line, role, kind, contact, from_at, until_at, note, actor, made_at, \
-    source, changed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, (SELECT coalesce(max(changed), 0) + 1 FROM overrides))";
+    source, asked, changed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, (SELECT coalesce(max(changed), 0) + 1 FROM overrides))";
 const WITHDRAW: &str = "UPDATE overrides SET withdrawn_at = ?2, withdrawn_by = ?3, \
     changed = (SELECT max(changed) + 1 FROM overrides) WHERE id = ?1 AND withdrawn_at IS NULL";
 
+/// The same words by the same person within this are the same exception: a command that was typed twice.
+const TYPED_TWICE_WITHIN: Duration = Duration::from_secs(60);
 const DUTY_BEFORE: &str = "SELECT since, holders FROM duty_history WHERE line = ?1 AND role = ?2 AND since <= ?3
     ORDER BY since DESC LIMIT 1";
 const KEEP_DUTY: &str = "INSERT INTO duty_history (line, role, since, holders) VALUES (?1, ?2, ?3, ?4)
@@ -46,10 +50,26 @@ fn one(conn: Connection<'_>, column: &str, value: &str) -> Result<Option<DutyOve
     found.transpose()
 }
 
+/// The same command, typed a moment ago and still standing.
+fn typed_before(conn: Connection<'_>, new: &DutyOverride, asked: &str) -> Result<Option<DutyOverride>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM overrides WHERE asked = ?1 AND actor = ?2 AND source IS NULL AND withdrawn_at IS NULL
+            AND made_at BETWEEN ?3 AND ?4 AND until_at > ?4 ORDER BY made_at LIMIT 1"
+    );
+    let (now, since) = (new.made_at, new.made_at.minus(TYPED_TWICE_WITHIN));
+    let with = params![asked, new.by, since.as_millis(), now.as_millis()];
+    conn.prepare_cached(&sql)?.query_maybe(with, read)
+}
+
 /// Makes it durable with its log entry. One that came from the same source stands as it is: that one, and `false`.
 pub(super) fn make(conn: Connection<'_>, new: &DutyOverride) -> Result<(DutyOverride, bool), StoreError> {
     if let Some(source) = &new.source
         && let Some(before) = one(conn, "source", source)?
+    {
+        return Ok((before, false));
+    }
+    if let (None, Some(asked)) = (&new.source, &new.asked)
+        && let Some(before) = typed_before(conn, new, asked)?
     {
         return Ok((before, false));
     }
@@ -71,6 +91,7 @@ pub(super) fn make(conn: Connection<'_>, new: &DutyOverride) -> Result<(DutyOver
         new.by,
         new.made_at.as_millis(),
         new.source,
+        new.asked,
     ])?;
     let message = format!(
         "override {} made: {} {} {}, {} to {}",
@@ -141,6 +162,7 @@ fn read(row: Row<'_>) -> Result<DutyOverride, StoreError> {
         by: text(9)?,
         made_at: Timestamp::from_millis(row.get(10)?),
         source: maybe(11)?,
+        asked: maybe(14)?,
         withdrawn,
     })
 }
@@ -154,6 +176,11 @@ impl Overrides for SqliteStore {
     async fn override_by_id(&self, id: &OverrideId) -> Result<Option<DutyOverride>, StoreError> {
         let id = id.clone();
         self.read(move |conn| by_id(conn, &id)).await
+    }
+
+    async fn override_by_source(&self, source: &str) -> Result<Option<DutyOverride>, StoreError> {
+        let source = source.to_owned();
+        self.read(move |conn| one(conn, "source", &source)).await
     }
 
     async fn make_override(&self, new: &DutyOverride) -> Result<(DutyOverride, bool), StoreError> {

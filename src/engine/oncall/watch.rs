@@ -36,6 +36,8 @@ const GAP_END_MAX: Duration = Duration::from_secs(14 * 86_400);
 const HELD_SINCE: Duration = Duration::from_secs(62 * 86_400);
 /// What differs after a reload is looked at so far ahead.
 const DIFFERENCES_AHEAD: Duration = Duration::from_secs(14 * 86_400);
+/// A gap that begins within this must wake somebody: a night may lie between.
+const PAGED_WITHIN: Duration = Duration::from_secs(12 * 3_600);
 /// Gaps that alert at once; the log names no more.
 const GAPS_MAX: usize = 50;
 /// Differences that one notice names.
@@ -186,14 +188,17 @@ async fn alert_gaps(core: &Core, directory: &Directory, now: Timestamp) -> Resul
     let is_near = |gap: &&Gap| gap.until > now && gap.from <= now.plus(ahead);
     let mut keys = BTreeSet::new();
     for gap in all.iter().filter(is_near).take(GAPS_MAX) {
-        let key = key_of(gap, start);
+        // The notice of a gap that was seen early stands as it was said; what comes nearer is a page of its own.
+        keys.insert(key_of(AlertKind::OnCallGap, gap, start));
+        let key = key_of(kind_of(gap, now), gap, start);
         let when = stage(gap, &rules.gap_warning, now);
         raise(core, key.clone(), format!("{} ({when}); see `dispatchctl oncall check`", gap_said(directory, gap, end)))
             .await?;
         keys.insert(key);
     }
     for alert in core.store.alerts().await? {
-        if alert.key.kind() == AlertKind::OnCallGap && !keys.contains(&alert.key) {
+        let is_gap = matches!(alert.key.kind(), AlertKind::OnCallGap | AlertKind::OnCallGapNear);
+        if is_gap && !keys.contains(&alert.key) {
             let change = AlertChange::Resolve { key: alert.key };
             core.apply(Event::Alert(change), Actor::engine()).await?;
         }
@@ -202,10 +207,15 @@ async fn alert_gaps(core: &Core, directory: &Directory, now: Timestamp) -> Resul
 }
 
 /// One that began before the look does has no begin that stays the same from look to look.
-fn key_of(gap: &Gap, start: Timestamp) -> AlertKey {
+fn key_of(kind: AlertKind, gap: &Gap, start: Timestamp) -> AlertKey {
     let line = gap.line.as_deref().unwrap_or("default");
     let begin = if gap.from <= start { "standing".to_owned() } else { gap.from.rfc3339() };
-    AlertKind::OnCallGap.about(format!("{line}:{}:{begin}", gap.role))
+    kind.about(format!("{line}:{}:{begin}", gap.role))
+}
+
+/// How urgent it is: one in three days can wait for the morning, one in the coming night cannot.
+fn kind_of(gap: &Gap, now: Timestamp) -> AlertKind {
+    if gap.from <= now.plus(PAGED_WITHIN) { AlertKind::OnCallGapNear } else { AlertKind::OnCallGap }
 }
 
 /// How near it is: the words change as each of the warnings comes, and only then.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::domain::Timestamp;
+use crate::domain::alert::{AlertKind, Severity};
 use crate::domain::call::CallStatus;
 use crate::domain::oncall::{DutyOverride, MemberList, OverrideId, OverrideKind, OverrideScope, Rotation};
 use crate::domain::team::{Directory, TeamEntry, TeamWho};
@@ -158,7 +159,7 @@ async fn what_was_taken_back_before_its_notice_left_is_as_if_it_had_never_been()
 
 async fn gaps(w: &World) -> Vec<(String, String)> {
     let all = w.process.store.alerts().await.expect("alerts");
-    let gaps = all.into_iter().filter(|a| a.key.to_string().starts_with("oncall_gap:"));
+    let gaps = all.into_iter().filter(|a| a.key.to_string().starts_with("oncall_gap"));
     gaps.map(|a| (a.key.to_string(), a.message)).collect()
 }
 
@@ -185,9 +186,14 @@ async fn a_gap_alerts_three_days_ahead_and_again_as_it_comes_nearer_until_it_is_
     w.away(mins(30));
     assert_eq!(look().await, first, "not again before the next warning");
     w.away(Duration::from_secs(60 * 3_600));
-    assert!(look().await[0].1.contains("it begins within 12 h"));
+    // From here on it wakes somebody: a sink that takes pages alone hears of it, and the notice is not said again.
+    let near = look().await;
+    assert_eq!((near.len(), &near[0]), (2, &first[0]), "{near:?}");
+    assert_eq!(near[1].0, format!("oncall_gap_near:default:primary:{}", from.rfc3339()));
+    assert!(near[1].1.contains("it begins within 12 h"), "{near:?}");
+    assert_eq!(AlertKind::OnCallGapNear.severity(), Severity::Page);
     w.away(Duration::from_secs(11 * 3_600));
-    assert!(look().await[0].1.contains("it begins within 1 h"));
+    assert!(look().await[1].1.contains("it begins within 1 h"));
     let cover = exception(3, OverrideKind::Take, "olga", w.now(), until);
     w.process.store.make_override(&cover).await.expect("made");
     assert_eq!(look().await, [], "covered");
@@ -210,10 +216,10 @@ async fn a_gap_that_stands_is_one_alert_however_often_it_is_looked_at() {
         watch.pass().await.expect("looked");
         let standing = gaps(&w).await;
         assert_eq!(standing.len(), 1);
-        assert_eq!(standing[0].0, "oncall_gap:default:primary:standing");
+        assert_eq!(standing[0].0, "oncall_gap_near:default:primary:standing");
         w.away(mins(2));
     }
-    let raised = w.log_of(None).await.matches("oncall_gap:default:primary").count();
+    let raised = w.log_of(None).await.matches("oncall_gap_near:default:primary").count();
     assert!(raised <= 1, "said once: {raised}");
 }
 

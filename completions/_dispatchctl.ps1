@@ -646,6 +646,7 @@ Register-ArgumentCompleter -Native -CommandName 'dispatchctl' -ScriptBlock {
             [CompletionResult]::new('overrides', 'overrides', [CompletionResultType]::ParameterValue, 'List the exceptions that are not over')
             [CompletionResult]::new('accept-calendar', 'accept-calendar', [CompletionResultType]::ParameterValue, 'Take a calendar that lost most of its shifts, and was not taken for that')
             [CompletionResult]::new('feed', 'feed', [CompletionResultType]::ParameterValue, 'Print the address at which calendar programs read who is on call')
+            [CompletionResult]::new('roll-call', 'roll-call', [CompletionResultType]::ParameterValue, 'List who was asked whether they are on call, and who answered; exit 1 where somebody did not')
             break
         }
         'dispatchctl;oncall;check' {
@@ -794,6 +795,26 @@ Register-ArgumentCompleter -Native -CommandName 'dispatchctl' -ScriptBlock {
             [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'Form of log lines on stderr')
             [CompletionResult]::new('--settings', '--settings', [CompletionResultType]::ParameterName, 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)')
             [CompletionResult]::new('--renew', '--renew', [CompletionResultType]::ParameterName, 'Make a new address: the one of before shows nothing any more')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print results only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print results only')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'More words in the log (-vv: even more)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'More words in the log (-vv: even more)')
+            [CompletionResult]::new('--test-mode', '--test-mode', [CompletionResultType]::ParameterName, 'Nothing leaves the machine: sandbox, test store, free ports')
+            [CompletionResult]::new('--utc', '--utc', [CompletionResultType]::ParameterName, 'Show times in UTC')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'dispatchctl;oncall;roll-call' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file')
+            [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Form of results [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Form of results [default: table]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour')
+            [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'Form of log lines on stderr')
+            [CompletionResult]::new('--settings', '--settings', [CompletionResultType]::ParameterName, 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print results only')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print results only')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'More words in the log (-vv: even more)')

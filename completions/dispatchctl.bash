@@ -142,6 +142,9 @@ _dispatchctl() {
             dispatchctl__subcmd__oncall,overrides)
                 cmd="dispatchctl__subcmd__oncall__subcmd__overrides"
                 ;;
+            dispatchctl__subcmd__oncall,roll-call)
+                cmd="dispatchctl__subcmd__oncall__subcmd__roll__subcmd__call"
+                ;;
             dispatchctl__subcmd__oncall,withdraw)
                 cmd="dispatchctl__subcmd__oncall__subcmd__withdraw"
                 ;;
@@ -1198,7 +1201,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__oncall)
-            opts="-o -q -v -h -V --line --level --at --role --from --until --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version check override away withdraw overrides accept-calendar feed"
+            opts="-o -q -v -h -V --line --level --at --role --from --until --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version check override away withdraw overrides accept-calendar feed roll-call"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1538,6 +1541,48 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__oncall__subcmd__overrides)
+            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dispatchctl__subcmd__oncall__subcmd__roll__subcmd__call)
             opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

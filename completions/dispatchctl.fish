@@ -571,37 +571,38 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -s V -l version -d 'Print version'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed" -l line -d 'The number that customers dial [default: the shop\'s own line]' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed" -l level -d 'Emergency level' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed" -l at -d 'As of this RFC 3339 time [default: now]' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed" -l role -d 'Only this role [default: those of the ladder]' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed" -l from -d 'List who is on call from this time on: 17:00, 2026-11-28, or RFC 3339' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed" -l until -d 'The list ends at this time [default: a week later]' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed" -l config -d 'Configuration file' -r -F
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l line -d 'The number that customers dial [default: the shop\'s own line]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l level -d 'Emergency level' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l at -d 'As of this RFC 3339 time [default: now]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l role -d 'Only this role [default: those of the ladder]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l from -d 'List who is on call from this time on: 17:00, 2026-11-28, or RFC 3339' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l until -d 'The list ends at this time [default: a week later]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
 csv\t'Comma-separated, one header line'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
 own\t'Those of this command\'s own file and environment'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed" -s q -l quiet -d 'Print results only'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed" -s v -l verbose -d 'More words in the log (-vv: even more)'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed" -l utc -d 'Show times in UTC'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed" -s V -l version -d 'Print version'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed" -f -a "check" -d 'Look for gaps ahead; exit 1 where there is one'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed" -f -a "override" -d 'Let somebody hold a rotation or a role for a time'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed" -f -a "away" -d 'Let somebody hold nothing for a time: the next in turn does'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed" -f -a "withdraw" -d 'Take an exception back'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed" -f -a "overrides" -d 'List the exceptions that are not over'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed" -f -a "accept-calendar" -d 'Take a calendar that lost most of its shifts, and was not taken for that'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed" -f -a "feed" -d 'Print the address at which calendar programs read who is on call'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -f -a "check" -d 'Look for gaps ahead; exit 1 where there is one'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -f -a "override" -d 'Let somebody hold a rotation or a role for a time'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -f -a "away" -d 'Let somebody hold nothing for a time: the next in turn does'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -f -a "withdraw" -d 'Take an exception back'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -f -a "overrides" -d 'List the exceptions that are not over'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -f -a "accept-calendar" -d 'Take a calendar that lost most of its shifts, and was not taken for that'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -f -a "feed" -d 'Print the address at which calendar programs read who is on call'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -f -a "roll-call" -d 'List who was asked whether they are on call, and who answered; exit 1 where somebody did not'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -l days -d 'So many days ahead [default: [oncall] look_ahead]' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
@@ -746,6 +747,24 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fi
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from feed" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from feed" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from feed" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from roll-call" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from roll-call" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from roll-call" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from roll-call" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from roll-call" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from roll-call" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from roll-call" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from roll-call" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from roll-call" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from roll-call" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from roll-call" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from roll-call" -s V -l version -d 'Print version'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l night -d 'The list of the night of this evening, 17:00 to 17:00 by the line\'s clock [default: the night that it is]' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l from -d 'Calls accepted from then on instead: a duration (12h) ago, or an RFC 3339 time' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l until -d 'And before then [default: now]' -r

@@ -150,6 +150,8 @@ kinds! {
     OnCallGap = "oncall_gap", Notice, Ended;
     /// Nobody who can be told holds a role within 12 h, or now. Subject: the line, the role, its begin.
     OnCallGapNear = "oncall_gap_near", Page, Ended;
+    /// Whoever is on call has not confirmed it. Subject: the roll call.
+    RollCall = "roll-call", Page, Ended;
     /// Others are on call in the next days than before. Subject: when it was seen, in milliseconds.
     OnCallChanged = "oncall-changed", Notice, Ended;
     /// A calendar of who is on call is not taken, or cannot be read. Subject: the rotation and which.
@@ -508,7 +510,7 @@ mod tests {
     #[test]
     fn what_leaves_an_emergency_unanswered_or_blinds_us_pages() {
         let page = AlertKind::ALL.iter().filter(|k| k.severity() == Severity::Page).map(|k| k.word());
-        let want = "exhausted untold unanswered stranded not-seen unknown nothing-said undecided-reply holder-opted-out raise-untold adopt oncall_gap_near breaker no-sender \
+        let want = "exhausted untold unanswered stranded not-seen unknown nothing-said undecided-reply holder-opted-out raise-untold adopt oncall_gap_near roll-call breaker no-sender \
                     consecutive-failures unknown-writer webhooks-refused dispatch-refused reports-refused report-unread unheard key-not-known call-missed sink-place rescued-copy settings-file store store-file unreadable \
                     contacts-kept";
         assert_eq!(page.collect::<Vec<_>>().join(" "), want);

@@ -8,6 +8,7 @@ use super::breaker::Breaker;
 use super::call::CallState;
 use super::event::{InboundRow, StatusUpdate};
 use super::log::LogEntry;
+use super::oncall::roll_call::{RollCall, RollCallText};
 use super::phone_call::PhoneCall;
 use super::types::{AttemptId, CallId, MessageSid, Sender, Timestamp};
 
@@ -30,6 +31,8 @@ pub struct Change {
     pub opt_outs: Vec<OptOutChange>,
     /// Opened, probed and closed.
     pub breakers: Vec<BreakerChange>,
+    /// New states of roll calls, whole.
+    pub roll_calls: Vec<RollCall>,
     /// What is known of phone calls.
     pub phone_calls: Vec<PhoneCallChange>,
     /// To other systems.
@@ -128,6 +131,8 @@ pub enum Answer {
     /// The intent is stored: send this now, once.
     Send(Box<ToSend>),
     NotSent(String),
+    /// The intent of a text of a roll call is stored: send this now, once.
+    SendRollCall(Box<RollCallToSend>),
     /// TwiML: the text to answer with; empty for silence.
     Reply(String),
     /// What is said in a phone call now.
@@ -188,6 +193,15 @@ pub struct SpokenJob {
     /// Whether texts tell of it too.
     pub has_texts: bool,
     pub test_mode: bool,
+}
+
+/// What a claim of a roll call's text allows, once.
+#[derive(Debug, Clone)]
+pub struct RollCallToSend {
+    /// The text with its intent.
+    pub text: RollCallText,
+    /// Who sends.
+    pub sender: Sender,
 }
 
 /// How a phone call is ended.

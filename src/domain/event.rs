@@ -15,9 +15,13 @@ use super::call::{CallData, CallState, Override};
 use super::change::PhoneCallChange;
 use super::codes::ErrorClass;
 use super::log::LogKind;
+use super::oncall::RotationId;
+use super::oncall::roll_call::{RollCall, RollCallId};
+pub use super::outcome::SendOutcome;
 use super::phone_call::PhoneCall;
 use super::policy::Policy;
 use super::receipt::MessageStatus;
+use super::roll_call::event::RollCallEvent;
 use super::settings::{Basis, SettingsNumber};
 use super::similar::Similar;
 use super::types::{Actor, AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Timestamp};
@@ -93,54 +97,6 @@ pub struct EndedPhoneCall {
     pub phone: PhoneCall,
     /// What was heard in it.
     pub words: Option<String>,
-}
-
-/// What became of one POST.
-#[derive(Debug, Clone)]
-pub enum SendOutcome {
-    /// The provider has it.
-    Accepted {
-        sid: MessageSid,
-        /// The status of the answer.
-        status: MessageStatus,
-        /// With a status that says that it failed already.
-        code: Option<ErrorCode>,
-        /// What that code asks for.
-        error_class: ErrorClass,
-        /// When the provider made it, by its own clock.
-        provider_at: Option<Timestamp>,
-        /// How long the provider expects a phone call to wait before it is dialled.
-        queued_for: Duration,
-    },
-    /// It said no.
-    Refused {
-        code: Option<ErrorCode>,
-        /// What that code asks for.
-        error_class: ErrorClass,
-        /// For a person.
-        why: String,
-    },
-    /// The callback URL was refused (21609): once more without one.
-    BadCallback,
-    /// The address of what is said in a phone call was refused, or there is none: once more with the words themselves.
-    BadUrl,
-    /// Surely not done.
-    NotSent {
-        /// For a person.
-        why: String,
-        /// When to try again.
-        again_at: Timestamp,
-    },
-    /// A mail relay has it.
-    Relayed {
-        /// The relay's words, for a person.
-        said: String,
-    },
-    /// May be done.
-    Unknown {
-        /// For a person.
-        why: String,
-    },
 }
 
 /// How news of a message came to us.
@@ -425,6 +381,8 @@ pub enum Event {
     Unnotified { call: CallId },
     /// Mails alone tell of this call, and nobody has answered for too long.
     Unanswered { call: CallId },
+    /// Something about a roll call.
+    RollCall(Box<RollCallEvent>),
     /// An operator lifts an opt-out in our books (the contact texted START, or the provider's console says so).
     ClearOptOut {
         /// The contact's number.
@@ -495,8 +453,23 @@ pub enum Load {
         /// Closed calls that changed since this moment are shown, whatever other texts have left since.
         changed_since: Timestamp,
     },
+    /// For a new roll call: those of this contact for this rotation, and a free reference.
+    NewRollCall {
+        rotation: RotationId,
+        contact: ContactId,
+        /// Candidates.
+        references: Vec<CallRef>,
+        /// References used since this moment are taken.
+        used_since: Timestamp,
+    },
+    RollCall(RollCallId),
+    /// The roll call of this text.
+    RollCallText(AttemptId),
     /// Whether anything is known of this phone call.
-    PhoneCall { id: CallId, phone: PhoneCall },
+    PhoneCall {
+        id: CallId,
+        phone: PhoneCall,
+    },
     /// Nothing but the opt-outs.
     Nothing,
 }
@@ -536,6 +509,9 @@ pub struct Loaded {
     pub free_reference: Option<CallRef>,
     /// For [`Load::New`]: open calls of the same caller, where no call is there yet.
     pub similar: Vec<CallState>,
+    /// For loads of roll calls, those; for [`Load::Message`] that of the message, where no call has it; for [`Load::Reply`] the
+    /// newest of which this phone got a text.
+    pub roll_calls: Vec<RollCall>,
     /// (phone, sender) pairs that are opted out, of the phones that were asked for and those of the loaded calls.
     pub opted_out: BTreeSet<(String, String)>,
     /// The breakers of all senders, open and closed.

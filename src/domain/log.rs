@@ -104,6 +104,10 @@ words! {
         CalendarTaken = "oncall.calendar",
         /// The address of a calendar feed was made, or made anew.
         FeedMade = "oncall.feed",
+        /// Whoever begins a shift is asked whether they hold it: it begins, is asked again, or ends without an answer.
+        RollCall = "oncall.roll_call",
+        /// They answered.
+        RollCallAnswered = "oncall.roll_call_answered",
         /// Settings were put in force.
         SettingsInForce = "settings.in_force",
         /// An engine started, stopped, recovered.

@@ -12,6 +12,8 @@ use super::merge;
 use super::reply;
 use super::report;
 use super::resend;
+use super::roll_call;
+use super::roll_call::event::RollCallEvent;
 use super::sending;
 use super::sequence;
 use super::settle;
@@ -41,7 +43,11 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         Event::PhoneCall(change) => Change { phone_calls: vec![(**change).clone()], ..Change::default() },
         Event::Import(import) => super::import::import(loaded, import, ctx)?,
         Event::Inbound(text) => reply::inbound(loaded, text, ctx)?,
-        Event::StatusUpdate(update) => status_update::update(loaded, update, ctx)?,
+        Event::StatusUpdate(update) => match roll_call::send::update(loaded, update, ctx)? {
+            Some(change) => change,
+            None => status_update::update(loaded, update, ctx)?,
+        },
+        Event::RollCall(what) => of_roll_call(loaded, what, ctx)?,
         Event::ClearOptOut { phone, by } => reply::clear_opt_out(phone, by, ctx),
         Event::Alert(alert) => Change { alerts: vec![alert.clone()], ..Change::default() },
         Event::Wake { .. } => answered(loaded, ctx, |w| match w.state.call.status {
@@ -76,6 +82,19 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
     mirror(loaded, &mut change);
     change.at = Some(ctx.now);
     Ok(change)
+}
+
+fn of_roll_call(loaded: &Loaded, what: &RollCallEvent, ctx: &Ctx<'_>) -> Result<Change, Illegal> {
+    match what {
+        RollCallEvent::Make { new, id } => Ok(roll_call::decide::make(loaded, new, id, ctx)),
+        RollCallEvent::Due { id } => Ok(roll_call::decide::due(loaded, id, ctx)),
+        RollCallEvent::Claim { text, engine, provider_after } => {
+            roll_call::send::claim(loaded, *text, engine, *provider_after, ctx)
+        }
+        RollCallEvent::Sent { text, outcome } => roll_call::send::sent(loaded, *text, outcome, ctx),
+        RollCallEvent::EngineGone { text } => roll_call::send::engine_gone(loaded, *text, ctx),
+        RollCallEvent::AskedInVain { text } => roll_call::send::asked_in_vain(loaded, *text, ctx),
+    }
 }
 
 /// As [`with_call`]; the answer carries the call as it is now, where the decision set none.

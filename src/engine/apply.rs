@@ -21,6 +21,7 @@ use crate::domain::outgoing::OutgoingKind;
 use crate::domain::phone_call::PhoneCall;
 use crate::domain::reply;
 use crate::domain::report::by_api;
+use crate::domain::roll_call::event::RollCallEvent;
 use crate::domain::rules::Rules;
 use crate::domain::similar::Similar;
 use crate::domain::step::step;
@@ -323,6 +324,9 @@ impl Core {
         if change.log.iter().any(|e| OutgoingKind::of(e).is_some()) {
             self.wake.notify(WakeSignal::Events);
         }
+        if change.roll_calls.iter().any(|r| r.texts.iter().any(|t| t.state.is_waiting())) {
+            self.wake.notify(WakeSignal::RollCall);
+        }
         if !change.calls.is_empty() {
             self.wake.notify(WakeSignal::Mirror);
         }
@@ -415,6 +419,17 @@ impl Core {
                 sid: text.sid.clone(),
                 references: reply::references(&text.body),
                 changed_since: now.minus(reply::CLOSED_SINCE),
+            },
+            Event::RollCall(what) => match (what.as_ref(), what.text()) {
+                (RollCallEvent::Make { new, .. }, _) => Load::NewRollCall {
+                    rotation: new.rotation.clone(),
+                    contact: new.contact.clone(),
+                    references: (0..REFERENCE_DRAWS).map(|_| self.ids.reference()).collect(),
+                    used_since: now.minus(REFERENCE_REST),
+                },
+                (RollCallEvent::Due { id }, _) => Load::RollCall(id.clone()),
+                (_, Some(text)) => Load::RollCallText(text),
+                (_, None) => Load::Nothing,
             },
             Event::PhoneCallEnded(ended) => Load::PhoneCall { id: ended.id.clone(), phone: ended.phone.clone() },
             Event::ClearOptOut { .. }

@@ -11,35 +11,30 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
 
+use crate::domain::Class;
 use crate::domain::Timestamp;
 use crate::domain::attempt::{Attempt, AttemptKind, Channel, Priority};
 use crate::domain::breaker::{self, Breaker, Route, RouteQuery};
 use crate::domain::change::{Answer, ToSend};
-use crate::domain::codes::{self, ErrorClass, classify};
+use crate::domain::codes::ErrorClass;
 use crate::domain::event::{Event, SendOutcome};
 use crate::domain::mail::{self, MailAddress};
 use crate::domain::types::{Actor, AttemptId, CallId};
-use crate::domain::{Class, Special};
 use crate::failpoint::{self, Safeguard};
-use crate::gateways::{Callback, GatewayError, Mail, MailError, MailRefusal, MessageBody, Submission};
+use crate::gateways::{Callback, Mail, MailError, MailRefusal, MessageBody, Submission};
 use crate::store::{SendQueueKey, SendQueuePosition, Sendable, StoreError};
 
 use super::placing;
 use super::rate::{PHONE_CALLS, Rates};
 use super::send_queues;
+use super::submit::{again_at, submitted};
 use super::wake::WakeSignal;
 use super::{Engine, Scope, others_go_on};
 
 /// How many POSTs may be under way at once.
 const IN_FLIGHT_MAX: usize = 256;
-/// The longest pause that a provider's `Retry-After` is honoured for: a first notice waits no longer than this for anybody.
-const RETRY_AFTER_FIRST_MAX: Duration = Duration::from_secs(30);
-/// The same for reminders and what comes after them.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 /// An attempt that cannot be decided (our bug, or an unreadable row) is set aside for this long; the others go on.
 const SET_QUARANTINED: Duration = Duration::from_secs(30);
-const BACKOFF_FIRST: Duration = Duration::from_secs(1);
-const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// How many mails may be under way at once: a relay that hangs keeps no text waiting.
 const MAILS_IN_FLIGHT_MAX: usize = 16;
 /// A relay that could not be reached so often for one mail is taken to be away: its breaker opens.
@@ -323,6 +318,32 @@ impl Dispatcher {
         self.engine.core.store.claims_of(&self.engine.id, SWEPT_MAX).await
     }
 
+    /// Who sends for this line as long as everything works.
+    pub(super) fn sender_of(&self, dialled: Option<&str>) -> String {
+        let directory = self.engine.core.directory();
+        let senders = breaker::senders(&directory, dialled, None, Channel::Sms);
+        senders.first().map(|s| s.as_str().to_owned()).unwrap_or_default()
+    }
+
+    /// Takes one slot of a sender's rate, for what is no attempt of a call: it is settled with [`Dispatcher::settle_slot`].
+    ///
+    /// # Errors
+    /// The time to wait.
+    pub(super) fn take_slot(&self, sender: &str) -> Result<(), Duration> {
+        lock(&self.rates).take(sender, self.engine.core.clock.boot())
+    }
+
+    /// So many segments went out in the end.
+    pub(super) fn settle_slot(&self, sender: &str, segments: u32) {
+        lock(&self.rates).settle(sender, segments);
+    }
+
+    /// One POST and what became of it, for what is no attempt of a call; `tries`: how many surely did not happen before.
+    pub(super) async fn submitted(&self, message: &Submission, tries: u32) -> SendOutcome {
+        let again_at = |asked| again_at(&self.engine, tries, Priority::StandDown, asked);
+        submitted(&self.engine, message, again_at).await
+    }
+
     /// Waits until nothing is in flight.
     pub async fn drained(&self) {
         self.tasks.close();
@@ -452,17 +473,7 @@ impl One {
             validity: self.engine.bounds().validity,
             callback: if a.callback { Callback::Wanted } else { Callback::Without },
         };
-        match self.engine.sms.submit(&message).await {
-            Ok(record) => SendOutcome::Accepted {
-                sid: record.sid,
-                status: record.status,
-                code: record.error_code,
-                error_class: classify(record.error_code),
-                provider_at: record.created_at,
-                queued_for: Duration::ZERO,
-            },
-            Err(e) => self.outcome_of(e, a),
-        }
+        submitted(&self.engine, &message, |asked| self.again_at(a, asked)).await
     }
 
     async fn mail(&self, a: &Attempt, to: &MailAddress) -> SendOutcome {
@@ -496,32 +507,7 @@ impl One {
 
     /// When a try that surely did not happen is made again; `asked`: how long the provider asked us to wait.
     fn again_at(&self, a: &Attempt, asked: Duration) -> Timestamp {
-        let core = &self.engine.core;
-        let own = BACKOFF_FIRST.saturating_mul(1 << a.tries.min(8)).min(BACKOFF_MAX);
-        core.clock.now().plus(core.ids.jittered(own).max(asked.min(believed(a.priority))))
-    }
-
-    fn outcome_of(&self, e: GatewayError, a: &Attempt) -> SendOutcome {
-        match e {
-            GatewayError::Refused { code, message, http } => {
-                let error_class = classify(code);
-                let name = code.map(codes::name_of).unwrap_or_default();
-                let why = if name.is_empty() {
-                    format!("refused with HTTP {http}: {}", shortened(&message))
-                } else {
-                    format!("refused: {name}")
-                };
-                match error_class.special {
-                    Some(Special::WithoutCallback) => SendOutcome::BadCallback,
-                    Some(Special::UnknownOutcome) => SendOutcome::Unknown { why },
-                    _ => SendOutcome::Refused { code, error_class, why },
-                }
-            }
-            GatewayError::Retryable { why, retry_after } => {
-                SendOutcome::NotSent { why, again_at: self.again_at(a, retry_after.unwrap_or_default()) }
-            }
-            GatewayError::Unknown { why } => SendOutcome::Unknown { why },
-        }
+        again_at(&self.engine, a.tries, a.priority, asked)
     }
 
     /// What became of the POST must not be lost while this process lives: tried until the store takes it. Where the file is
@@ -554,19 +540,6 @@ impl One {
         let clock = &self.engine.core.clock;
         clock.sleep_until(clock.now().plus(d)).await;
     }
-}
-
-/// How long the provider's word for "later" is believed.
-const fn believed(priority: Priority) -> Duration {
-    match priority {
-        Priority::First => RETRY_AFTER_FIRST_MAX,
-        Priority::Reminder | Priority::StandDown => RETRY_AFTER_MAX,
-    }
-}
-
-/// A provider's words may quote a number: only the first part is kept, digits masked.
-pub(super) fn shortened(message: &str) -> String {
-    message.chars().take(120).map(|c| if c.is_ascii_digit() { '•' } else { c }).collect()
 }
 
 fn lock<T>(m: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -17,6 +17,7 @@ use super::heartbeat::HeartbeatDuty;
 use super::listener::{self, Listener};
 use super::mirror::Mirror;
 use super::oncall::calendars::{self, CalendarReader};
+use super::oncall::roll_calls::RollCallDuty;
 use super::oncall::table::OverrideTable;
 use super::oncall::watch::OnCallWatch;
 use super::phone_calls::{CallListWatch, fallback};
@@ -112,6 +113,11 @@ pub const TABLE: &[DutyRow] = &[
     }),
     of_the_whole_store("on-call", every(oncall::watch::EVERY).on(WakeSignal::OnCall), |of| {
         DutyWork::of(&Arc::new(OnCallWatch::new(of.engine.clone())), |w| Box::pin(async move { w.pass().await }))
+    }),
+    of_the_whole_store("roll-calls", every(oncall::roll_calls::EVERY).on(WakeSignal::RollCall).only_asks(), |of| {
+        DutyWork::of(&Arc::new(RollCallDuty::new(of.engine.clone(), of.dispatcher.clone())), |r| {
+            Box::pin(async move { r.pass().await })
+        })
     }),
     of_the_whole_store("morning", every(morning::EVERY), |of| {
         DutyWork::of(&of.engine, |e| Box::pin(async move { morning::pass(&e).await }))

@@ -51,6 +51,7 @@ pub(crate) mod sink;
 pub(crate) mod start;
 pub(crate) mod store_alarm;
 pub(crate) mod store_file;
+mod submit;
 pub(crate) mod supervisor;
 pub(crate) mod synced_contacts;
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::domain::voice::script::TwimlSource;
 use crate::gateways::{Callback, GatewayError, PhoneCallRequest};
 
 use super::Engine;
-use super::dispatcher::shortened;
+use super::submit::shortened;
 
 /// `again_at`: when a POST that surely did not happen is made again, with what the provider asked for.
 pub(super) async fn place(engine: &Engine, send: &ToSend, again_at: impl Fn(Duration) -> Timestamp) -> SendOutcome {

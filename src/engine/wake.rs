@@ -65,6 +65,8 @@ pub enum WakeSignal {
     Events,
     /// Whoever watches who is on call: rung when an exception was made.
     OnCall,
+    /// Whoever sends roll calls: rung when a text of one waits.
+    RollCall,
     /// Never rings: for loops that only the clock wakes. The last one.
     Never,
 }

@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 
 use crate::config::TokenScope;
 use crate::domain::Timestamp;
-use crate::domain::oncall::outlook::{AHEAD, duties, outlook};
-use crate::domain::oncall::timeline::spans;
+use crate::domain::oncall::outlook::duties;
 use crate::domain::oncall::{OverrideId, OverrideKind};
 use crate::domain::team::{Directory, Line};
 use crate::domain::types::Role;
 use crate::engine::oncall::json as shapes;
 use crate::engine::oncall::making::{OverrideRefused, OverrideRequest, effect, effect_of_withdrawal, read};
-use crate::store::StoreError;
+use crate::engine::oncall::past::{DutySpan, kept, looked_until, outlook_json, outlook_of, spans_json, spans_of};
+use crate::store::{DutyChange, StoreError};
 
 use super::calls::{CallQuery, short_text};
 use super::problem::Problem;
@@ -41,23 +41,24 @@ pub(super) async fn now(State(state): State<Arc<HttpState>>, request: Request) -
     let now = state.core.clock.now();
     let at: Timestamp = query.parsed("at")?.unwrap_or(now);
     let (line, roles) = meant(&directory, query.get("line"), query.parsed::<Role>("role")?)?;
-    let mut all = Vec::new();
-    for role in &roles {
-        let kept = match at < now {
-            true => {
-                state.core.store.duty_before(line.number.as_deref(), role, at).await.map_err(|e| Problem::store(&e))?
-            }
-            false => None,
-        };
-        let look = outlook(&directory, line, role, at, AHEAD);
-        let (holders, next) = shapes::outlook(&directory, std::slice::from_ref(&look));
-        let source = if kept.is_some() { "log" } else { "computed" };
-        let holders = kept.map_or(holders, |kept| {
-            kept.holders.iter().map(|h| json!({ "contact": h.contact, "until": null, "why": h.why })).collect()
-        });
-        all.push(json!({ "role": role, "source": source, "holders": holders, "next": next }));
-    }
-    let mut document = json!({ "line": line.number, "lineName": line.name, "at": at, "mode": state.settings.mode });
+    let until = looked_until(at, now);
+    let all = spans(&state, &directory, line.number.clone(), &roles, (at, until), now).await?;
+    let all: Vec<Value> = all
+        .iter()
+        .map(|(role, spans)| {
+            let look = outlook_of(spans);
+            let source = look.source.as_str();
+            let (holders, next) = outlook_json(&[look]);
+            json!({ "role": role, "source": source, "holders": holders, "next": next })
+        })
+        .collect();
+    let asked = state.core.store.roll_calls(now).await.map_err(|e| Problem::store(&e))?;
+    let asked = asked
+        .iter()
+        .filter(|r| r.until > at && r.line == line.number && roles.iter().any(|role| is_same(role, &r.role)));
+    let asked: Vec<Value> = asked.map(shapes::roll_call).collect();
+    let mut document = json!({ "line": line.number, "lineName": line.name, "at": at, "mode": state.settings.mode,
+        "rollCalls": asked });
     if let Some(map) = document.as_object_mut() {
         // Of one role as `oncall --role` says it; of several, role by role.
         let first = all.first().cloned().unwrap_or_default();
@@ -67,6 +68,48 @@ pub(super) async fn now(State(state): State<Arc<HttpState>>, request: Request) -
         map.insert("roles".into(), all.into());
     }
     Ok(json_answer(StatusCode::OK, &document))
+}
+
+/// The spans of roles of a line; what was kept of the past is read, the rest is computed where it holds nobody else up.
+async fn spans(
+    state: &HttpState,
+    directory: &Arc<Directory>,
+    line: Option<String>,
+    roles: &[Role],
+    (from, until): (Timestamp, Timestamp),
+    now: Timestamp,
+) -> Result<Vec<(Role, Vec<DutySpan>)>, Problem> {
+    let mut all = Vec::new();
+    for role in roles {
+        let kept = kept(state.core.store.as_ref(), line.as_deref(), role, (from, until), now).await;
+        all.push((role.clone(), kept.map_err(|e| Problem::store(&e))?));
+    }
+    let directory = directory.clone();
+    apart(state, move || {
+        let (line, _) = directory.line(line.as_deref());
+        let of = |(role, kept): (Role, Vec<DutyChange>)| {
+            let spans = spans_of(&directory, (line, &role), (from, until), now, &kept);
+            (role, spans)
+        };
+        all.into_iter().map(of).collect()
+    })
+    .await
+}
+
+/// Work of up to 90 days' turns: off the threads that serve requests, and few at a time.
+async fn apart<T: Send + 'static>(state: &HttpState, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    let busy = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "The question could not be worked on. Ask again.");
+    let place = state.oncall_work.clone().acquire_owned().await.map_err(|_| busy())?;
+    let done = tokio::task::spawn_blocking(move || {
+        let done = work();
+        drop(place);
+        done
+    });
+    done.await.map_err(|_| busy())
+}
+
+fn is_same(one: &Role, other: &Role) -> bool {
+    one.as_str().eq_ignore_ascii_case(other.as_str())
 }
 
 /// `GET /api/oncall/shifts?from=&until=&line=&role=`: who holds the roles, span by span; a week where no end is given.
@@ -81,10 +124,8 @@ pub(super) async fn shifts(State(state): State<Arc<HttpState>>, request: Request
         return Err(Problem::bad_request(what).member("field", "until"));
     }
     let (line, roles) = meant(&directory, query.get("line"), query.parsed::<Role>("role")?)?;
-    let of = |role: &Role| {
-        shapes::spans(&directory, line.number.as_deref(), role, &spans(&directory, line, role, from, until))
-    };
-    let all: Vec<Value> = roles.iter().flat_map(of).collect();
+    let of = spans(&state, &directory, line.number.clone(), &roles, (from, until), state.core.clock.now()).await?;
+    let all: Vec<Value> = of.iter().flat_map(|(role, of)| spans_json(line.number.as_deref(), role, of)).collect();
     let document = json!({ "line": line.number, "lineName": line.name, "from": from, "until": until, "spans": all,
         "mode": state.settings.mode });
     Ok(json_answer(StatusCode::OK, &document))
@@ -132,7 +173,9 @@ pub(super) async fn make(State(state): State<Arc<HttpState>>, request: Request) 
         .kind("override-differs", "The exception exists with other data")
         .member("id", kept.id.as_str()));
     }
-    let document = document(&state, shapes::made(&kept, is_new, &effect(&directory, &kept, now)));
+    let (of, all) = (kept.clone(), directory.clone());
+    let effect = apart(&state, move || effect(&all, &of, now)).await?;
+    let document = document(&state, shapes::made(&kept, is_new, &effect));
     state.core.wake.notify(crate::engine::wake::WakeSignal::OnCall);
     Ok(json_answer(if is_new { StatusCode::CREATED } else { StatusCode::OK }, &document))
 }
@@ -168,7 +211,9 @@ pub(super) async fn withdraw(
     let done = state.core.store.withdraw_override(&id, &caller.actor(by.as_deref()).0, now).await;
     let (gone, is_new) = done.map_err(|e| Problem::store(&e))?.ok_or_else(none)?;
     let directory = current(&state).await?;
-    let document = document(&state, shapes::made(&gone, is_new, &effect_of_withdrawal(&directory, &gone, now)));
+    let of = gone.clone();
+    let effect = apart(&state, move || effect_of_withdrawal(&directory, &of, now)).await?;
+    let document = document(&state, shapes::made(&gone, is_new, &effect));
     state.core.wake.notify(crate::engine::wake::WakeSignal::OnCall);
     Ok(json_answer(StatusCode::OK, &document))
 }

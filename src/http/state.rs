@@ -32,6 +32,8 @@ pub const DISPATCH_BODY_MAX: usize = 2 * 1024 * 1024;
 const LARGE_BODIES: usize = 8;
 /// How many feeds of who is on call are made at once.
 const FEEDS: usize = 2;
+/// How many questions about who is on call over a long time are worked on at once.
+const ONCALL_WORK: usize = 2;
 
 /// What the listeners are made of.
 pub struct HttpDeps {
@@ -145,6 +147,8 @@ pub struct HttpState {
     pub(super) large_reports: Semaphore,
     /// Feeds of who is on call that are made at once; the others wait.
     pub(super) feeds: Semaphore,
+    /// Questions about who is on call over a long time that are worked on at once.
+    pub(super) oncall_work: Arc<Semaphore>,
     pub(super) snapshot: Mutex<Option<HealthCache>>,
     pub(super) closing: CancellationToken,
 }
@@ -164,6 +168,7 @@ impl HttpState {
             large_bodies: Semaphore::new(LARGE_BODIES),
             large_reports: Semaphore::new(LARGE_BODIES),
             feeds: Semaphore::new(FEEDS),
+            oncall_work: Arc::new(Semaphore::new(ONCALL_WORK)),
             snapshot: Mutex::new(None),
             closing: CancellationToken::new(),
             settings,

@@ -11,6 +11,7 @@
 //! | [`Control`] | what the processes on one store tell each other |
 //! | [`Overrides`] | exceptions to who is on call, and who was |
 //! | [`Calendars`] | calendars that say who is on call, and feeds of who is |
+//! | [`RollCalls`] | who was asked whether they are on call |
 //! | [`Upkeep`] | the file, where the store is one |
 
 mod alerts;
@@ -30,6 +31,7 @@ mod peeked;
 mod place;
 mod queues;
 mod reports;
+mod roll_calls;
 mod rows;
 mod send_queues;
 mod sql;
@@ -62,6 +64,7 @@ pub use peeked::Peeked;
 pub use place::{Location, StoreMode, StoreSettings};
 pub use queues::{Listened, ListenedPlace, Pollable, Queues, Searchable, Sendable, WaitingPhoneCall};
 pub use reports::{ReportMail, ReportState, Reports};
+pub use roll_calls::RollCalls;
 pub use send_queues::{SendQueue, SendQueueKey, SendQueuePosition};
 pub(crate) use sqlite::corrupt;
 #[cfg(test)]
@@ -74,7 +77,7 @@ pub use views::{
 /// Durable state behind everything: what a backend gives. All methods are safe to cancel: a write that was handed over is done or
 /// not done as a whole.
 #[async_trait]
-pub trait Store: Ledger + Queues + Views + Outbox + Control + Reports + Overrides + Calendars {
+pub trait Store: Ledger + Queues + Views + Outbox + Control + Reports + Overrides + Calendars + RollCalls {
     /// The upkeep of a store that is a file of this machine; `None`: somebody else keeps it.
     fn upkeep(&self) -> Option<&dyn Upkeep>;
     /// Whether what is open is still in its place: cheap enough for every call that is accepted.

@@ -56,6 +56,19 @@ pub trait Overrides: Send + Sync {
         role: &Role,
         at: Timestamp,
     ) -> Result<Option<DutyChange>, StoreError>;
+    /// What was kept of a role between two moments: the change that was in force at `from`, then those after it, oldest first; a
+    /// bounded number.
+    async fn duty_changes(
+        &self,
+        line: Option<&str>,
+        role: &Role,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<DutyChange>, StoreError>;
+    /// What was kept last of who will be on call, as [`Overrides::keep_ahead`] was given it.
+    async fn ahead(&self) -> Result<Option<String>, StoreError>;
+    /// Keeps it in place of what was kept before: so that a start sees what a change of the settings before it has changed.
+    async fn keep_ahead(&self, document: &str) -> Result<(), StoreError>;
     /// Keeps changes, each with a log entry; one that is there already stays as it is.
     async fn keep_duty_changes(&self, changes: &[DutyChange], now: Timestamp) -> Result<(), StoreError>;
 }

@@ -282,6 +282,7 @@ impl CoreHarness {
             | Event::Note(_)
             | Event::PhoneCallEnded(_)
             | Event::PhoneCall(_)
+            | Event::RollCall(_)
             | Event::Breaker { .. } => Vec::new(),
         };
         let sid_of = match event {
@@ -296,6 +297,7 @@ impl CoreHarness {
         let owners: Vec<CallState> = owners.into_iter().filter(new).collect();
         Loaded {
             similar: Vec::new(),
+            roll_calls: Vec::new(),
             basis: Basis::default(),
             breakers: self.breakers.clone(),
             replayed: matches!(event, Event::StatusUpdate(n) if self.receipts.iter().any(|r| is_replay(r, n))),

@@ -20,6 +20,7 @@ use crate::domain::types::CallId;
 use crate::engine::apply::Core;
 use crate::engine::clocks::ClockWatch;
 use crate::engine::dispatcher::Dispatcher;
+use crate::engine::oncall::roll_calls::RollCallDuty;
 use crate::engine::poller::Poller;
 use crate::engine::reconciler::Reconciler;
 use crate::engine::ringing::Ringing;
@@ -73,6 +74,7 @@ pub(crate) struct Process {
     pub(crate) reconciler: Reconciler,
     pub(crate) ringing: Ringing,
     pub(crate) clocks: ClockWatch,
+    pub(crate) roll_calls: RollCallDuty,
     pub(crate) engine: Arc<Engine>,
 }
 
@@ -234,8 +236,12 @@ impl Process {
             let d = self.reconciler.pass().await.expect("reconciler");
             waiting::pass(&self.engine).await.expect("waiting replies");
             let e = self.ringing.pass().await.expect("ringing");
+            let f = match self.core.rules().oncall.roll_call {
+                Some(_) => self.roll_calls.pass().await.expect("roll calls"),
+                None => None,
+            };
             if self.crash.writes() == before {
-                return [a, b, c, d, e].into_iter().flatten().min();
+                return [a, b, c, d, e, f].into_iter().flatten().min();
             }
         }
         panic!("the world is not quiet after {ROUNDS_MAX} rounds");
@@ -276,6 +282,7 @@ fn start(
         reconciler: Reconciler::new(engine.clone()),
         ringing: Ringing::new(engine.clone()),
         clocks: ClockWatch::new(core.clone()),
+        roll_calls: RollCallDuty::new(engine.clone(), Arc::new(Dispatcher::new(engine.clone()))),
         store,
         crash,
         core,

@@ -1,6 +1,7 @@
 //! What leads the engine to each kill point, and what must be so once it has started again.
 
 mod judge;
+mod roll_calls;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -81,6 +82,7 @@ pub(crate) enum Scene {
     Migration,
     Override,
     Calendar,
+    RollCall,
     /// A scenario of its own plays it, with phones that ring: `phone-kill-` and the point.
     PhoneCall,
 }
@@ -105,6 +107,7 @@ impl Scene {
             Some("migration") => Self::Migration,
             Some("override" | "withdrawal") => Self::Override,
             Some("calendar") => Self::Calendar,
+            Some(name) if name.starts_with("roll-call") => Self::RollCall,
             Some("phone-status" | "asked" | "key" | "ringing" | "lost-call") => Self::PhoneCall,
             _ => panic!("{point} has no scene"),
         }
@@ -122,6 +125,7 @@ impl Scene {
             | Self::Migration
             | Self::Override
             | Self::Calendar
+            | Self::RollCall
             | Self::WaitingReply => &[Kind::First],
             Self::Lock => &[Kind::Reminder],
             Self::PhoneCall => &[],
@@ -183,12 +187,14 @@ impl Job {
 
 impl Play {
     fn new(job: Job) -> Self {
+        let duties =
+            if Scene::of(job.point) == Scene::RollCall { roll_calls::duties(job.rounds) } else { String::new() };
         let base = match Scene::of(job.point) {
             Scene::Mirror => crate::mirror::AIRTABLE,
             Scene::Calendar => CALENDAR,
             _ => "",
         };
-        let mut stage = Stage::new(&format!("{base}\n{LADDERS}"));
+        let mut stage = Stage::new(&format!("{base}\n{LADDERS}\n{duties}"));
         let sink = Sink::start();
         for (name, value) in [
             ("TWILIO__REQUEST_TIMEOUT", "1s"),
@@ -196,7 +202,11 @@ impl Play {
             ("DELIVERY__SETTLE", "1200ms"),
             (
                 "DELIVERY__POLL_AFTER",
-                if matches!(Scene::of(job.point), Scene::Poll | Scene::Search) { "100ms" } else { "30s" },
+                if matches!(Scene::of(job.point), Scene::Poll | Scene::Search | Scene::RollCall) {
+                    "100ms"
+                } else {
+                    "30s"
+                },
             ),
             ("DRILL_SINK", &sink.url),
             ("INTAKE__RETELL__API_KEY", RETELL_KEY),
@@ -225,6 +235,7 @@ impl Play {
             Scene::Recovery => self.recoveries(),
             Scene::Lock => self.locks(),
             Scene::CallList => self.lists(),
+            Scene::RollCall => self.roll_calls(),
             _ => {
                 if scene == Scene::Poll {
                     self.stage.fault(&json!([{ "kind": "withhold_callbacks" }]));

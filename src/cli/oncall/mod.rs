@@ -9,6 +9,7 @@ mod calendars;
 mod check;
 mod exceptions;
 mod feed;
+mod roll_call;
 mod spans;
 
 use std::time::Duration;
@@ -19,14 +20,14 @@ use crate::domain::PhoneNumber;
 use crate::domain::Timestamp;
 use crate::domain::attempt::Channel;
 use crate::domain::oncall::holders::shown;
-use crate::domain::oncall::outlook::{AHEAD, Outlook, outlook};
 use crate::domain::phone::masked;
 use crate::domain::policy::Policy;
 use crate::domain::team::{Directory, Line};
 use crate::domain::types::{ContactId, Role};
 use crate::domain::voice::NO_PHONE_CALLS;
+use crate::engine::oncall::past::{DutyOutlook, DutySource, looked_until, outlook_json, outlook_of};
 use crate::engine::oncall::{json as shapes, zone_of_line};
-use crate::store::{self, DutyChange, OptOutLine};
+use crate::store::{self, OptOutLine};
 
 use super::app::{App, NoStore};
 use super::decide::there_are;
@@ -80,6 +81,8 @@ enum OncallCommand {
     AcceptCalendar(calendars::AcceptArgs),
     /// Print the address at which calendar programs read who is on call
     Feed(feed::FeedArgs),
+    /// List who was asked whether they are on call, and who answered; exit 1 where somebody did not
+    RollCall,
 }
 
 impl Args {
@@ -90,7 +93,7 @@ impl Args {
             OncallCommand::Withdraw(args) => args.by(),
             OncallCommand::AcceptCalendar(args) => args.by(),
             OncallCommand::Feed(args) => args.by(),
-            OncallCommand::Check(_) | OncallCommand::Overrides => None,
+            OncallCommand::Check(_) | OncallCommand::Overrides | OncallCommand::RollCall => None,
         }
     }
 }
@@ -186,6 +189,7 @@ pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
         Some(OncallCommand::Overrides) => exceptions::list(app, out).await,
         Some(OncallCommand::AcceptCalendar(args)) => calendars::accept(args, app, out).await,
         Some(OncallCommand::Feed(args)) => feed::run(args, app, out).await,
+        Some(OncallCommand::RollCall) => roll_call::list(app, out).await,
         None => now(args, app, out).await,
     }
 }
@@ -203,22 +207,23 @@ async fn now(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliE
     };
     if args.from.is_some() || args.until.is_some() {
         let stretch = spans::stretch(directory, line, (args.from.as_deref(), args.until.as_deref()), app.clock.now())?;
-        spans::show(directory, line, &asked_roles(&args, policy), stretch, out);
+        spans::show(app, line, &asked_roles(&args, policy), stretch, out).await?;
         return Ok(ExitStatus::Done);
     }
     let opt_outs = opt_outs(app).await?;
     let at = args.at.unwrap_or_else(|| app.clock.now());
     let rungs = rungs(directory, line, policy, at, &opt_outs);
     let everybody = rungs.iter().all(|r| r.found.notifies_somebody());
-    let past = kept(&args, app, line, policy).await?;
     let calendars = calendars::reports(app).await?;
+    let roles = asked_roles(&args, policy);
     let first = match &args.role {
         Some(role) => vec![role.clone()],
         None => policy.steps.first().map(|s| s.notify.clone()).unwrap_or_default(),
     };
-    let outlooks = |roles: &[Role]| -> Vec<Outlook<'_>> {
-        roles.iter().map(|role| outlook(directory, line, role, at, AHEAD)).collect()
-    };
+    let asked = roll_call::of(app, line, &roles, at).await?;
+    let until = looked_until(at, app.clock.now());
+    let looks: Vec<DutyOutlook> =
+        spans::of(app, line, &roles, (at, until)).await?.iter().map(|of| outlook_of(of)).collect();
     if out.is_json() {
         let mut document = document(line, policy, at, &rungs);
         if let Some(map) = document.as_object_mut() {
@@ -227,28 +232,23 @@ async fn now(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliE
                 let all: Vec<Value> = calendars.iter().map(calendars::CalendarReport::document).collect();
                 map.insert("calendars".into(), all.into());
             }
-            let (holders, next) = shapes::outlook(directory, &outlooks(&first));
-            let recorded = |change: &DutyChange| {
-                change
-                    .holders
-                    .iter()
-                    .map(|h| json!({ "contact": h.contact, "until": null, "why": h.why }))
-                    .collect::<Vec<_>>()
-            };
-            let of_first =
-                past.iter().filter(|c| first.iter().any(|r| r.as_str().eq_ignore_ascii_case(c.role.as_str())));
-            let of_then: Vec<Value> = of_first.flat_map(recorded).collect();
-            map.insert("holders".into(), if past.is_empty() { holders } else { of_then.into() });
+            let is_first = |role: &Role| first.iter().any(|r| r.as_str().eq_ignore_ascii_case(role.as_str()));
+            let of_first = roles.iter().zip(&looks).filter(|(role, _)| is_first(role));
+            let of_first: Vec<DutyOutlook> = of_first.map(|(_, look)| look.clone()).collect();
+            let (holders, next) = outlook_json(&of_first);
+            map.insert("holders".into(), holders);
             map.insert("next".into(), next);
-            map.insert("source".into(), if past.is_empty() { "computed" } else { "log" }.into());
+            let source = of_first.first().map_or(DutySource::Computed, |look| look.source);
+            map.insert("source".into(), source.as_str().into());
+            map.insert("rollCalls".into(), asked.iter().map(shapes::roll_call).collect());
         }
         out.document(&document);
     } else {
         show(line, policy, at, &rungs, out);
         if !out.is_csv() {
-            let roles = asked_roles(&args, policy);
-            show_holders(directory, line, &roles, &outlooks(&roles), out);
-            show_past(&past, args.at.is_some_and(|at| at < app.clock.now()), out);
+            let is_past = args.at.is_some_and(|at| at < app.clock.now());
+            show_holders(directory, line, &roles, &looks, is_past, out);
+            roll_call::show(directory, &asked, out);
         }
         for warning in calendars.iter().flat_map(|c| c.warnings(app.clock.now())) {
             out.note(&format!("warning: {warning}"));
@@ -274,45 +274,33 @@ fn asked_roles(args: &Args, policy: &Policy) -> Vec<Role> {
     all
 }
 
-/// Who held the roles then, as it was kept at the time; nothing of a time that is to come.
-async fn kept(args: &Args, app: &App, line: &Line, policy: &Policy) -> Result<Vec<DutyChange>, CliError> {
-    let Some(at) = args.at.filter(|at| *at < app.clock.now()) else { return Ok(Vec::new()) };
-    let Some(store) = app.store_if_there().await? else { return Ok(Vec::new()) };
-    let mut all = Vec::new();
-    for role in asked_roles(args, policy) {
-        all.extend(store.duty_before(line.number.as_deref(), &role, at).await?);
-    }
-    Ok(all)
-}
-
-fn show_holders(directory: &Directory, line: &Line, roles: &[Role], of: &[Outlook<'_>], out: &mut Output) {
+fn show_holders(
+    directory: &Directory,
+    line: &Line,
+    roles: &[Role],
+    of: &[DutyOutlook],
+    is_past: bool,
+    out: &mut Output,
+) {
     let zone = zone_of_line(directory, line.number.as_deref());
     for (role, outlook) in roles.iter().zip(of) {
         let mut said = Vec::new();
         for (holder, until) in &outlook.holders {
             let until = until.map(|at| format!(" until {}", shown(at, &zone))).unwrap_or_default();
-            said.push(format!("{}{until} ({})", holder.contact.id, holder.why.describe(directory)));
+            said.push(format!("{}{until} ({})", holder.contact, holder.why));
         }
         let now = if said.is_empty() { "nobody".to_owned() } else { said.join(", ") };
         let next = outlook.next.as_ref().map(|span| {
-            let ids: Vec<ContactId> = span.contacts().into_iter().cloned().collect();
-            format!("; from {} on {}", shown(span.from, &zone), exceptions::names(&ids))
+            let names: Vec<&str> = span.holders.iter().map(|h| h.contact.as_str()).collect();
+            let names = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
+            format!("; from {} on {names}", shown(span.from, &zone))
         });
-        out.line(&format!("{role}: {now}{}", next.unwrap_or_default()));
-    }
-}
-
-fn show_past(past: &[DutyChange], is_past: bool, out: &mut Output) {
-    if !is_past {
-        return;
-    }
-    if past.is_empty() {
-        out.line("computed from what is configured now: nothing was kept of that time");
-    }
-    for change in past {
-        let who: Vec<String> = change.holders.iter().map(|h| format!("{} ({})", h.contact, h.why)).collect();
-        let who = if who.is_empty() { "nobody".to_owned() } else { who.join(", ") };
-        out.line(&format!("as it was kept: {} was {who}, since {}", change.role, out.time(change.since)));
+        let source = match (is_past, outlook.source) {
+            (false, _) => "",
+            (true, DutySource::Log) => ", as it was kept",
+            (true, DutySource::Computed) => ", computed from what is configured now: nothing was kept of that time",
+        };
+        out.line(&format!("{role}: {now}{}{source}", next.unwrap_or_default()));
     }
 }
 

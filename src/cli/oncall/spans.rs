@@ -5,12 +5,13 @@ use serde_json::{Value, json};
 
 use crate::domain::Timestamp;
 use crate::domain::oncall::holders::shown;
-use crate::domain::oncall::timeline::spans;
 use crate::domain::oncall::typed::Typed;
 use crate::domain::team::{Directory, Line};
 use crate::domain::types::{ParseError, Role};
-use crate::engine::oncall::{json as shapes, zone_of_line};
+use crate::engine::oncall::past::{DutySource, DutySpan, kept, spans_json, spans_of};
+use crate::engine::oncall::zone_of_line;
 
+use super::super::app::App;
 use super::super::exit::ExitStatus;
 use super::super::output::{Output, Table};
 use super::super::report::CliError;
@@ -41,36 +42,59 @@ pub(super) fn stretch(
     Ok((from, until))
 }
 
-pub(super) fn show(
-    directory: &Directory,
+/// The spans of each role: as they were kept where that has passed, else computed.
+pub(super) async fn of(
+    app: &App,
+    line: &Line,
+    roles: &[Role],
+    (from, until): (Timestamp, Timestamp),
+) -> Result<Vec<Vec<DutySpan>>, CliError> {
+    let (store, now) = (app.store_if_there().await?, app.clock.now());
+    let mut all = Vec::new();
+    for role in roles {
+        let kept = match &store {
+            Some(store) => kept(store.as_ref(), line.number.as_deref(), role, (from, until), now).await?,
+            None => Vec::new(),
+        };
+        all.push(spans_of(&app.config.directory, (line, role), (from, until), now, &kept));
+    }
+    Ok(all)
+}
+
+pub(super) async fn show(
+    app: &App,
     line: &Line,
     roles: &[Role],
     (from, until): (Timestamp, Timestamp),
     out: &mut Output,
-) {
+) -> Result<(), CliError> {
+    let (of, now) = (of(app, line, roles, (from, until)).await?, app.clock.now());
     if out.is_json() {
-        let of = |role: &Role| -> Vec<Value> {
-            shapes::spans(directory, line.number.as_deref(), role, &spans(directory, line, role, from, until))
-        };
-        let all: Vec<Value> = roles.iter().flat_map(of).collect();
+        let all = roles.iter().zip(&of).flat_map(|(role, of)| spans_json(line.number.as_deref(), role, of));
+        let all: Vec<Value> = all.collect();
         let (number, name) = (&line.number, &line.name);
         out.document(&json!({ "line": number, "lineName": name, "from": from, "until": until, "spans": all }));
-        return;
+        return Ok(());
     }
-    let zone: TimeZone = zone_of_line(directory, line.number.as_deref());
+    let zone: TimeZone = zone_of_line(&app.config.directory, line.number.as_deref());
     let mut t = Table::new(&["FROM", "UNTIL", "ROLE", "CONTACT", "WHY"]);
-    for role in roles {
-        for span in spans(directory, line, role, from, until) {
-            let row = |who: String, why: String| {
-                [shown(span.from, &zone), shown(span.until, &zone), role.to_string(), who, why]
+    for (role, of) in roles.iter().zip(&of) {
+        for span in of {
+            // What has passed and was not kept is only what is configured now.
+            let is_guessed = span.source == DutySource::Computed && span.from < now;
+            let guessed = if is_guessed { "; computed, nothing was kept of it" } else { "" };
+            let row = |who: String, why: &str| {
+                let times = [shown(span.from, &zone), shown(span.until, &zone)];
+                times.into_iter().chain([role.to_string(), who, format!("{why}{guessed}")])
             };
             for holder in &span.holders {
-                t.row(row(holder.contact.id.to_string(), holder.why.describe(directory)));
+                t.row(row(holder.contact.clone(), &holder.why));
             }
             if span.holders.is_empty() {
-                t.row(row("nobody".to_owned(), "a gap".to_owned()));
+                t.row(row("nobody".to_owned(), "a gap"));
             }
         }
     }
     out.table(&t);
+    Ok(())
 }

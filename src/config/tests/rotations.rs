@@ -120,12 +120,25 @@ fn ids_dates_and_names_of_teams_are_checked_against_each_other() {
 }
 
 #[test]
+fn a_roll_call_is_off_at_a_time_of_day_or_so_long_before_a_shift() {
+    use crate::domain::oncall::roll_call::RollCallTime;
+    let of = |text: &str| load(&format!("[oncall]\nroll_call = {text:?}")).load().oncall.roll_call;
+    assert_eq!(of(""), None);
+    assert_eq!(load("").load().oncall.roll_call_reply.as_secs(), 900);
+    assert_eq!(of("16:30"), Some(RollCallTime::At(jiff::civil::time(16, 30, 0, 0))));
+    assert_eq!(of("-30m"), Some(RollCallTime::Before(std::time::Duration::from_secs(1_800))));
+}
+
+#[test]
 fn what_oncall_says_is_checked() {
     for (text, says) in [
         ("look_ahead = \"0s\"", "oncall.look_ahead"),
         ("look_ahead = \"2w\"", "oncall.look_ahead"),
         ("gap_warning = [\"soon\"]", "oncall.gap_warning[0]"),
         ("merge_within = \"25h\"", "is longer than a day"),
+        ("roll_call = \"teatime\"", "oncall.roll_call"),
+        ("roll_call = \"-25h\"", "-30m"),
+        ("roll_call_reply = \"0s\"", "oncall.roll_call_reply"),
         ("gap_warnings = [\"1h\"]", "did you mean `oncall.gap_warning`"),
     ] {
         let errors = load(&format!("[oncall]\n{text}")).errors();

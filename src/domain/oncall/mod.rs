@@ -8,6 +8,7 @@ pub(crate) mod holders;
 pub(crate) mod instant;
 pub(crate) mod outlook;
 pub(crate) mod overrides;
+pub(crate) mod roll_call;
 pub(crate) mod rotation;
 pub(crate) mod rules;
 pub(crate) mod sample;

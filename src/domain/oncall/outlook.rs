@@ -1,8 +1,9 @@
-//! What is ahead: until when somebody holds a role and who is next, gaps, and what two directories say differently.
+//! What is ahead: gaps, and what two directories say differently.
 
 use std::time::Duration;
 
-use super::holders::Holder;
+use serde::{Deserialize, Serialize};
+
 use super::timeline::{HeldSpan, by_contacts, spans};
 use crate::domain::team::{Contact, Directory, Line, TeamWho};
 use crate::domain::types::{ContactId, Role, Timestamp};
@@ -33,29 +34,6 @@ pub fn duties(directory: &Directory) -> Vec<LineRole<'_>> {
         }
     }
     all
-}
-
-/// Who holds a role now, until when, and who comes then.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outlook<'a> {
-    /// With the moment at which each stops holding it; `None`: not within the time that was looked at.
-    pub holders: Vec<(Holder<'a>, Option<Timestamp>)>,
-    /// When others hold it, and who, for how long; nobody is an empty span. `None`: nothing changes.
-    pub next: Option<HeldSpan<'a>>,
-}
-
-/// Looks as far as `ahead`.
-pub fn outlook<'a>(directory: &'a Directory, line: &Line, role: &Role, at: Timestamp, ahead: Duration) -> Outlook<'a> {
-    let end = at.plus(ahead);
-    let mut all = by_contacts(spans(directory, line, role, at, end)).into_iter();
-    let Some(now) = all.next() else { return Outlook { holders: Vec::new(), next: None } };
-    let later: Vec<HeldSpan<'a>> = all.collect();
-    let until = |contact: &ContactId| {
-        let gone = later.iter().find(|span| !span.contacts().contains(&contact));
-        gone.map(|span| span.from)
-    };
-    let holders = now.holders.iter().map(|h| (h.clone(), until(&h.contact.id))).collect();
-    Outlook { holders, next: later.into_iter().next() }
 }
 
 /// A time at which nobody who can be told holds a role.
@@ -165,38 +143,56 @@ pub struct Difference {
     pub after: Vec<ContactId>,
 }
 
+/// A stretch of time with who holds a role in it; half open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    pub from: Timestamp,
+    pub until: Timestamp,
+    pub contacts: Vec<ContactId>,
+}
+
+/// Who holds a role of a line, span by span.
+pub fn held(directory: &Directory, line: &Line, role: &Role, from: Timestamp, until: Timestamp) -> Vec<Held> {
+    let of =
+        |s: HeldSpan<'_>| Held { from: s.from, until: s.until, contacts: s.contacts().into_iter().cloned().collect() };
+    spans(directory, line, role, from, until).into_iter().map(of).collect()
+}
+
 /// Where two directories differ in a stretch of time, role by role of `after`.
 pub fn differences(before: &Directory, after: &Directory, from: Timestamp, until: Timestamp) -> Vec<Difference> {
-    let ids = |span: &HeldSpan<'_>| span.contacts().into_iter().cloned().collect::<Vec<ContactId>>();
     let mut all: Vec<Difference> = Vec::new();
     for duty in duties(after) {
         let (line, role) = (duty.line, &duty.role);
-        let old_line = before.line(line.number.as_deref()).0;
-        let old: Vec<HeldSpan<'_>> = spans(before, old_line, role, from, until);
-        let new: Vec<HeldSpan<'_>> = spans(after, line, role, from, until);
-        let mut edges: Vec<Timestamp> = old.iter().chain(&new).map(|s| s.from).collect();
-        edges.sort_unstable();
-        edges.dedup();
-        let ends = edges.iter().skip(1).copied().chain(std::iter::once(until));
-        let of_role = all.len();
-        for (begin, end) in edges.iter().copied().zip(ends) {
-            let at = |spans: &[HeldSpan<'_>]| {
-                spans.iter().find(|s| s.from <= begin && begin < s.until).map(ids).unwrap_or_default()
-            };
-            let (was, is) = (at(&old), at(&new));
-            let last = all.get_mut(of_role..).and_then(|new| new.last_mut());
-            match last {
-                _ if was == is => {}
-                Some(last) if last.until == begin && last.before == was && last.after == is => last.until = end,
-                _ => all.push(Difference {
-                    line: line.number.clone(),
-                    role: role.clone(),
-                    from: begin,
-                    until: end,
-                    before: was,
-                    after: is,
-                }),
-            }
+        let old = held(before, before.line(line.number.as_deref()).0, role, from, until);
+        let new = held(after, line, role, from, until);
+        all.extend(compared(&duty, &old, &new, until));
+    }
+    all
+}
+
+/// Where two lists of who holds a role differ, until a moment.
+pub fn compared(duty: &LineRole<'_>, old: &[Held], new: &[Held], until: Timestamp) -> Vec<Difference> {
+    let mut all: Vec<Difference> = Vec::new();
+    let mut edges: Vec<Timestamp> = old.iter().chain(new).map(|s| s.from).filter(|edge| *edge < until).collect();
+    edges.sort_unstable();
+    edges.dedup();
+    let ends = edges.iter().skip(1).copied().chain(std::iter::once(until));
+    for (begin, end) in edges.iter().copied().zip(ends) {
+        let at = |spans: &[Held]| {
+            spans.iter().find(|s| s.from <= begin && begin < s.until).map(|s| s.contacts.clone()).unwrap_or_default()
+        };
+        let (was, is) = (at(old), at(new));
+        match all.last_mut() {
+            _ if was == is => {}
+            Some(last) if last.until == begin && last.before == was && last.after == is => last.until = end,
+            _ => all.push(Difference {
+                line: duty.line.number.clone(),
+                role: duty.role.clone(),
+                from: begin,
+                until: end,
+                before: was,
+                after: is,
+            }),
         }
     }
     all

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::outlook::{AHEAD, differences, duties, gaps, outlook};
+use super::outlook::{differences, duties, gaps};
 use super::tests::*;
 use super::typed::Typed;
 use super::warnings::{handoffs, warnings};
@@ -13,19 +13,6 @@ use crate::domain::team::{Directory, Line, TeamEntry, TeamRole};
 use crate::domain::types::{ContactId, Timestamp};
 
 const DAY: Duration = Duration::from_secs(86_400);
-
-#[test]
-fn an_outlook_says_until_when_each_holds_it_and_who_is_next() {
-    let d = directory(LA);
-    let look = outlook(&d, &d.lines[0], &role("primary"), at(FRIDAY), AHEAD);
-    let until: Vec<(&str, Option<Timestamp>)> =
-        look.holders.iter().map(|(h, until)| (h.contact.id.as_str(), *until)).collect();
-    // The night lasts over the weekend; on Monday morning the day's holder is left.
-    let monday = Some(at("2026-11-30T16:00:00Z"));
-    assert_eq!((until[0], until[1]), (("ana", monday), ("joe", monday)));
-    let owner = outlook(&d, &d.lines[0], &role("owner"), at(FRIDAY), AHEAD);
-    assert_eq!((owner.holders[0].1, owner.next.is_none()), (None, true), "for ever");
-}
 
 fn everybody(_: &Line, _: &crate::domain::team::Contact) -> bool {
     true

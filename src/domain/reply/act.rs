@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::texts::When;
-use super::which::{Aim, ReplyEffect, Softly, looks};
+use super::which::{Affected, Aim, ReplyEffect, Softly, looks};
 use super::wording;
 use super::{Decided, Reply, Said, Word};
 use crate::domain::alert::AlertKind;
@@ -15,7 +15,7 @@ use crate::domain::deferred;
 use crate::domain::log::LogKind;
 use crate::domain::reply::Reading;
 use crate::domain::sequence;
-use crate::domain::types::{Actor, CallId, CallRef, ContactId};
+use crate::domain::types::{Actor, CallRef, ContactId};
 use crate::domain::work::{Illegal, Work};
 
 impl<'a> Reply<'a> {
@@ -28,7 +28,10 @@ impl<'a> Reply<'a> {
             return self.every_call();
         }
         if let Some(reference) = &r.reference {
-            return self.named(word, reference, r).map(Some);
+            return match self.roll_call_named(reference) {
+                Some(of) => Ok(Some(self.on_roll_call(&of, word, r))),
+                None => self.named(word, reference, r).map(Some),
+            };
         }
         if self.must_wait(|reply, when| reply.plain_acts(word, when)) {
             return Ok(None);
@@ -37,6 +40,9 @@ impl<'a> Reply<'a> {
             return Ok(Some(self.ask_one_or_two("not understood", r)));
         }
         let when = self.when();
+        if let Some(of) = self.roll_call_meant(word, when) {
+            return Ok(Some(self.to_roll_call(&of, word, r)));
+        }
         Ok(Some(match self.aim(word, when) {
             Aim::One(state) if self.is_about_another(word, state, when) => self.which(word, &[state]),
             Aim::One(state) => self.on(state, word)?,
@@ -93,15 +99,19 @@ impl<'a> Reply<'a> {
     pub(super) fn code(&mut self, r: &Reading) -> Decided {
         match (self.asked_for(self.when()), &r.reference) {
             (Some(Word::Take), None) if r.all => self.every_call(),
-            (Some(word), Some(reference)) => self.named(word, reference, r).map(Some),
+            (Some(word), Some(reference)) => match self.roll_call_named(reference) {
+                Some(of) => Ok(Some(self.on_roll_call(&of, word, r))),
+                None => self.named(word, reference, r).map(Some),
+            },
             _ => Ok(Some(self.other(r))),
         }
     }
 
     /// `1 all`.
     fn every_call(&mut self) -> Decided {
-        let ids = |reply: &Self, when: When| -> Option<Vec<(CallId, ReplyEffect)>> {
-            let all: Vec<_> = reply.every(when).iter().map(|c| (c.call.id.clone(), ReplyEffect::Take)).collect();
+        let ids = |reply: &Self, when: When| -> Option<Vec<(Affected, ReplyEffect)>> {
+            let one = |c: &&CallState| (Affected::Call(c.call.id.clone()), ReplyEffect::Take);
+            let all: Vec<_> = reply.every(when).iter().map(one).collect();
             Some(all).filter(|all| !all.is_empty())
         };
         if self.must_wait(ids) {
@@ -194,6 +204,7 @@ impl<'a> Reply<'a> {
     /// STOP: a pass where its writer was told; what he holds stays his, and somebody must know that no text reaches him.
     pub(super) fn pass_all(&mut self) -> Result<(), Illegal> {
         let actor = self.actor();
+        self.opts_out_of_roll_calls();
         for state in self.open() {
             let Some(contact) = self.contact_in(state) else { continue };
             if self.is_overruled(state) {

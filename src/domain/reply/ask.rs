@@ -7,6 +7,7 @@ use crate::domain::alert::{AlertChange, AlertKind};
 use crate::domain::answers::Prompt;
 use crate::domain::attempt::AttemptKind;
 use crate::domain::call::CallState;
+use crate::domain::roll_call;
 use crate::domain::types::Timestamp;
 
 /// So often a phone is asked, until a word is understood or a notice goes to it.
@@ -52,6 +53,9 @@ impl Reply<'_> {
 
     /// The code that he named is the one that he is asked with.
     fn one_or_two(&self, r: &Reading) -> String {
+        if let Some(of) = self.roll_call_asked(r) {
+            return roll_call::answer::one_or_two(&of);
+        }
         let mut open = self.open();
         open.sort_by_key(|c| Some(&c.call.reference) != r.reference.as_ref());
         let named = open.first().filter(|c| Some(&c.call.reference) == r.reference.as_ref());

@@ -16,6 +16,7 @@ mod order;
 mod reading;
 #[cfg(test)]
 mod reading_tests;
+mod roll_calls;
 mod story;
 mod texts;
 mod time;
@@ -144,7 +145,11 @@ struct Reply<'a> {
 impl Reply<'_> {
     fn is_known(&self) -> bool {
         let by_phone = |c: &CallState| c.attempts.iter().any(|a| a.recipient.phone.e164() == self.text.from);
-        self.ctx.directory.by_phone(&self.text.from).is_some() || self.loaded.calls.iter().any(by_phone)
+        let by_roll_call =
+            || self.loaded.roll_calls.iter().flat_map(|r| &r.texts).any(|t| t.phone.e164() == self.text.from);
+        self.ctx.directory.by_phone(&self.text.from).is_some()
+            || self.loaded.calls.iter().any(by_phone)
+            || by_roll_call()
     }
 
     fn known(&mut self, r: &Reading) -> Decided {

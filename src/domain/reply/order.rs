@@ -32,6 +32,8 @@ const SMALL_TALK: &[&str] = &[
     "older than what they said since",
     "no phone calls",
     "phone calls again",
+    "confirmed the roll call",
+    "refused the roll call",
 ];
 
 impl PastReply {

@@ -9,6 +9,7 @@ use crate::domain::answers::Prompt;
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel};
 use crate::domain::call::CallState;
 use crate::domain::event::{InboundText, Loaded};
+use crate::domain::oncall::roll_call::{RollCallId, RollCallText, RollCallTextKind};
 use crate::domain::types::{CallId, Timestamp};
 
 /// The provider's times have whole seconds.
@@ -26,6 +27,10 @@ pub(super) enum TextKind {
     Statement,
     /// It asks.
     ErrorClass(Prompt),
+    /// It asks whether its reader is on call.
+    RollCall,
+    /// It tells that somebody else has not confirmed being on call.
+    Alert,
 }
 
 /// One text of ours to the phone.
@@ -40,7 +45,33 @@ pub(super) struct OurText<'a> {
     pub(super) sender: Option<&'a str>,
     /// The provider accepted it, and it has not failed.
     pub(super) is_certain: bool,
-    attempt: Option<&'a Attempt>,
+    /// The roll call that it is of.
+    pub(super) roll_call: Option<&'a RollCallId>,
+    times: Option<SentTimes>,
+}
+
+/// When a text left, by our clock and by the provider's, as far as that is known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SentTimes {
+    sent: Option<Timestamp>,
+    sent_now: Option<Timestamp>,
+    provider_at: Option<Timestamp>,
+    provider_after: Option<Timestamp>,
+}
+
+impl SentTimes {
+    pub(super) fn of(a: &Attempt) -> Self {
+        Self {
+            sent: a.sent_at,
+            sent_now: a.sent_at_now(),
+            provider_at: a.provider_at,
+            provider_after: a.provider_after,
+        }
+    }
+
+    fn of_roll_call(t: &RollCallText) -> Self {
+        Self { sent: t.sent_at, sent_now: t.sent_at, provider_at: t.provider_at, provider_after: t.provider_after }
+    }
 }
 
 /// The texts that reached this phone or may have, newest first.
@@ -61,7 +92,21 @@ pub(super) fn texts_to<'a>(loaded: &'a Loaded, phone: &str) -> Vec<OurText<'a>> 
             what,
             sender: a.sender.as_ref().map(crate::domain::types::Sender::as_str),
             is_certain: matches!(a.state, AttemptState::Submitted | AttemptState::Delivered),
-            attempt: Some(a),
+            roll_call: None,
+            times: Some(SentTimes::of(a)),
+        })
+    });
+    let by_roll_call = loaded.roll_calls.iter().flat_map(|r| r.texts.iter().map(move |t| (r, t)));
+    let by_roll_call = by_roll_call.filter(|(_, t)| t.phone.e164() == phone && t.state.may_have_arrived());
+    let by_roll_call = by_roll_call.filter_map(|(r, t)| {
+        Some(OurText {
+            at: t.sent_at?,
+            call: None,
+            what: if t.kind == RollCallTextKind::Ask { TextKind::RollCall } else { TextKind::Alert },
+            sender: t.sender.as_ref().map(crate::domain::types::Sender::as_str),
+            is_certain: matches!(t.state, AttemptState::Submitted | AttemptState::Delivered),
+            roll_call: Some(&r.id),
+            times: Some(SentTimes::of_roll_call(t)),
         })
     });
     let by_webhook = loaded.answers.iter().filter(|p| p.by.is_none()).map(|p| OurText {
@@ -70,9 +115,10 @@ pub(super) fn texts_to<'a>(loaded: &'a Loaded, phone: &str) -> Vec<OurText<'a>> 
         what: p.prompt.map_or(TextKind::Statement, TextKind::ErrorClass),
         sender: Some(&p.sender),
         is_certain: true,
-        attempt: None,
+        roll_call: None,
+        times: None,
     });
-    let mut all: Vec<OurText<'a>> = by_attempt.chain(by_webhook).collect();
+    let mut all: Vec<OurText<'a>> = by_attempt.chain(by_webhook).chain(by_roll_call).collect();
     all.sort_by_key(|t| std::cmp::Reverse(t.at));
     all
 }
@@ -105,29 +151,30 @@ impl When {
         }
     }
 
-    /// Whether the reply was written after this attempt's text: by the provider's own times. Where the text's is not known (its
+    /// Whether the reply was written after a text that left then: by the provider's own times. Where the text's is not known (its
     /// outcome is not), its intent and the reply are compared by our clock. `by_ours`: a drill compares what must not be compared.
-    pub(super) fn follows(self, a: &Attempt, by_ours: bool) -> bool {
-        let Some(sent) = a.sent_at else { return false };
+    pub(super) fn follows(self, times: SentTimes, by_ours: bool) -> bool {
+        let Some(sent) = times.sent else { return false };
         let (at, ours) = match self {
             Self::Now => return true,
-            Self::By(moment) => return a.sent_at_now().unwrap_or(sent) <= moment,
+            Self::By(moment) => return times.sent_now.unwrap_or(sent) <= moment,
             Self::Said(at, ours) => (at, ours),
         };
         if by_ours {
             return by_then(sent, at, SECOND_MS);
         }
-        match (a.provider_at.or(a.provider_after.filter(|after| !by_then(*after, at, SECOND_MS))), ours) {
+        let known_after = || times.provider_after.filter(|after| !by_then(*after, at, SECOND_MS));
+        match (times.provider_at.or_else(known_after), ours) {
             (Some(made), _) => by_then(made, at, SECOND_MS),
-            (None, Ours::At(ours)) => by_then(a.sent_at_now().unwrap_or(sent), ours, OFFSET_SLACK_MS),
-            (None, Ours::By(arrived)) => a.sent_at_now().unwrap_or(sent) <= arrived,
+            (None, Ours::At(ours)) => by_then(times.sent_now.unwrap_or(sent), ours, OFFSET_SLACK_MS),
+            (None, Ours::By(arrived)) => times.sent_now.unwrap_or(sent) <= arrived,
         }
     }
 
     /// Whether it was written after this text.
     pub(super) fn follows_text(self, text: &OurText<'_>, by_ours: bool) -> bool {
-        match (text.attempt, self) {
-            (Some(a), _) => self.follows(a, by_ours),
+        match (text.times, self) {
+            (Some(times), _) => self.follows(times, by_ours),
             (None, Self::Now) => true,
             (None, Self::By(moment) | Self::Said(_, Ours::By(moment))) => text.at <= moment,
             (None, Self::Said(_, Ours::At(ours))) => by_then(text.at, ours, OFFSET_SLACK_MS),
@@ -137,7 +184,7 @@ impl When {
     /// Whether it may have been written before a text that it seems to follow: both are of one second.
     pub(super) fn may_precede(self, text: &OurText<'_>) -> bool {
         let second = |at: Timestamp| at.as_millis().div_euclid(1_000);
-        let made = text.attempt.and_then(|a| a.provider_at);
+        let made = text.times.and_then(|t| t.provider_at);
         matches!((self, made), (Self::Said(at, _), Some(made)) if second(made) >= second(at))
     }
 

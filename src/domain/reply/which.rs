@@ -4,11 +4,12 @@
 
 use std::time::Duration;
 
-use super::texts::{OurText, Ours, TextKind, When};
+use super::texts::{OurText, Ours, SentTimes, TextKind, When};
 use super::{Reply, Word};
 use crate::domain::answers::Prompt;
 use crate::domain::attempt::AttemptKind;
 use crate::domain::call::{CallState, CallStatus as S};
+use crate::domain::oncall::roll_call::RollCallId;
 use crate::domain::types::{CallId, ContactId, Sender, Timestamp};
 
 /// How much later than it was written a reply may come in.
@@ -24,6 +25,15 @@ pub(super) enum ReplyEffect {
     HandBack,
     Close,
     Defer,
+    /// A roll call is answered.
+    RollCall,
+}
+
+/// What a reply does something to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Affected {
+    Call(CallId),
+    RollCall(RollCallId),
 }
 
 /// What a plain word without a reference means.
@@ -55,7 +65,7 @@ impl<'a> Reply<'a> {
         c.attempts.iter().any(|a| {
             a.kind == AttemptKind::Notice
                 && a.recipient.phone.e164() == self.text.from
-                && when.follows(a, self.ctx.rules.off.provider_times)
+                && when.follows(SentTimes::of(a), self.ctx.rules.off.provider_times)
                 && (a.state.may_have_arrived() || a.sid.is_some())
         })
     }
@@ -84,7 +94,7 @@ impl<'a> Reply<'a> {
     }
 
     /// The texts to this phone that preceded the reply, newest first.
-    fn texts_by(&self, when: When) -> impl Iterator<Item = &OurText<'a>> {
+    pub(super) fn texts_by(&self, when: When) -> impl Iterator<Item = &OurText<'a>> {
         let by_ours = self.ctx.rules.off.provider_times;
         self.texts.iter().filter(move |t| when.follows_text(t, by_ours))
     }
@@ -106,6 +116,12 @@ impl<'a> Reply<'a> {
         }
     }
 
+    /// The calls told to this phone on which the word can act.
+    pub(super) fn wanted(&self, word: Word, when: When) -> Vec<&'a CallState> {
+        let loaded = self.loaded;
+        loaded.calls.iter().filter(|c| self.notified(c, when) && self.can(word, c, when)).collect()
+    }
+
     /// Every call told to this phone that looked for somebody.
     pub(super) fn every(&self, when: When) -> Vec<&'a CallState> {
         let loaded = self.loaded;
@@ -117,7 +133,7 @@ impl<'a> Reply<'a> {
         let was_open = when.precedes_the_end_of(c);
         let free = match c.call.status {
             S::Dispatching => true,
-            S::Exhausted => was_open || !self.was_another_notified_later(c, when),
+            S::Exhausted => was_open || !(self.was_another_notified_later(c, when) || self.was_roll_call_last(when)),
             S::Acknowledged | S::Resolved | S::Cancelled | S::Deferred => false,
         };
         let me = self.contact_in(c);
@@ -168,7 +184,7 @@ impl<'a> Reply<'a> {
             return Softly::Unclear;
         }
         match last.what {
-            TextKind::ErrorClass(_) => Softly::Unclear,
+            TextKind::ErrorClass(_) | TextKind::RollCall | TextKind::Alert => Softly::Unclear,
             TextKind::Statement => Softly::Polite,
             TextKind::Notice => {
                 let loaded = self.loaded;
@@ -196,7 +212,7 @@ impl<'a> Reply<'a> {
         }
         let asked = match last.what {
             TextKind::ErrorClass(prompt) => Some(prompt),
-            TextKind::Notice | TextKind::Statement => None,
+            TextKind::Notice | TextKind::Statement | TextKind::RollCall | TextKind::Alert => None,
         };
         // What he wrote since is completed, and not the word before it.
         match self.said_since(last.at).unwrap_or(asked)? {
@@ -211,7 +227,7 @@ impl<'a> Reply<'a> {
     /// Whether a reply that came by webhook must wait until its time is known: nobody says when it was written, and written up to
     /// a minute ago, before a younger text of ours or the end of a call, it would do something else than now. `acts` says to which
     /// calls it would do something; `None`: there was nothing that it could answer.
-    pub(super) fn must_wait(&self, acts: impl Fn(&Self, When) -> Option<Vec<(CallId, ReplyEffect)>>) -> bool {
+    pub(super) fn must_wait(&self, acts: impl Fn(&Self, When) -> Option<Vec<(Affected, ReplyEffect)>>) -> bool {
         if self.when() != When::Now || self.ctx.rules.off.reply_time {
             return false;
         }
@@ -230,10 +246,18 @@ impl<'a> Reply<'a> {
     }
 
     /// The calls to which a plain word, written then, does something now.
-    pub(super) fn plain_acts(&self, word: Word, when: When) -> Option<Vec<(CallId, ReplyEffect)>> {
+    pub(super) fn plain_acts(&self, word: Word, when: When) -> Option<Vec<(Affected, ReplyEffect)>> {
+        if let Some(of) = self.roll_call_meant(word, when) {
+            return match self.wanted(word, when).is_empty() {
+                true => Some(vec![(Affected::RollCall(of.id.clone()), ReplyEffect::RollCall)]),
+                false => Some(Vec::new()),
+            };
+        }
         match self.aim(word, when) {
             Aim::One(c) if self.is_about_another(word, c, when) => Some(Vec::new()),
-            Aim::One(c) if let Some(effect) = self.effect(word, c, when) => Some(vec![(c.call.id.clone(), effect)]),
+            Aim::One(c) if let Some(effect) = self.effect(word, c, when) => {
+                Some(vec![(Affected::Call(c.call.id.clone()), effect)])
+            }
             Aim::One(c) if c.call.status.is_open() || when.precedes_the_end_of(c) => Some(Vec::new()),
             Aim::Which(_) | Aim::Held(_) => Some(Vec::new()),
             Aim::One(_) | Aim::Nothing => None,
@@ -241,9 +265,9 @@ impl<'a> Reply<'a> {
     }
 
     /// The call that a soft word, written then, takes now.
-    pub(super) fn soft_acts(&self, when: When) -> Option<Vec<(CallId, ReplyEffect)>> {
+    pub(super) fn soft_acts(&self, when: When) -> Option<Vec<(Affected, ReplyEffect)>> {
         match self.softly(when) {
-            Softly::Notice(c) if looks(c) => Some(vec![(c.call.id.clone(), ReplyEffect::Take)]),
+            Softly::Notice(c) if looks(c) => Some(vec![(Affected::Call(c.call.id.clone()), ReplyEffect::Take)]),
             Softly::Notice(_) | Softly::Polite | Softly::Unclear => Some(Vec::new()),
             Softly::Nothing => None,
         }

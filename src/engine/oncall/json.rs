@@ -3,36 +3,9 @@
 use serde_json::{Value, json};
 
 use super::making::{CoveredShift, Effect};
-use crate::domain::oncall::outlook::{Difference, Gap, Outlook};
-use crate::domain::oncall::timeline::HeldSpan;
+use crate::domain::oncall::outlook::{Difference, Gap};
+use crate::domain::oncall::roll_call::{RollCall, RollCallText};
 use crate::domain::oncall::{DutyOverride, OverrideScope};
-use crate::domain::team::Directory;
-use crate::domain::types::Role;
-
-/// `holders` with until when and why, and `next`.
-pub fn outlook(directory: &Directory, of: &[Outlook<'_>]) -> (Value, Value) {
-    let holders: Vec<Value> = of
-        .iter()
-        .flat_map(|o| &o.holders)
-        .map(|(h, until)| json!({ "contact": h.contact.id, "until": until, "why": h.why.describe(directory) }))
-        .collect();
-    let next = |span: &HeldSpan<'_>| -> Vec<Value> {
-        let one = |h: &crate::domain::oncall::Holder<'_>| json!({ "contact": h.contact.id, "from": span.from, "until": span.until, "why": h.why.describe(directory) });
-        span.holders.iter().map(one).collect()
-    };
-    let next: Vec<Value> = of.iter().filter_map(|o| o.next.as_ref()).flat_map(next).collect();
-    (holders.into(), next.into())
-}
-
-/// The spans of a role of a line.
-pub fn spans(directory: &Directory, line: Option<&str>, role: &Role, of: &[HeldSpan<'_>]) -> Vec<Value> {
-    let span = |s: &HeldSpan<'_>| {
-        let one = |h: &crate::domain::oncall::Holder<'_>| json!({ "contact": h.contact.id, "why": h.why.describe(directory) });
-        let holders: Vec<Value> = s.holders.iter().map(one).collect();
-        json!({ "line": line, "role": role, "from": s.from, "until": s.until, "holders": holders })
-    };
-    of.iter().map(span).collect()
-}
 
 pub fn gap(gap: &Gap) -> Value {
     json!({ "line": gap.line, "role": gap.role, "from": gap.from, "until": gap.until, "why": gap.why() })
@@ -61,4 +34,16 @@ pub fn made(o: &DutyOverride, is_new: bool, effect: &Effect) -> Value {
 
 pub fn difference(d: &Difference) -> Value {
     json!({ "line": d.line, "role": d.role, "from": d.from, "until": d.until, "before": d.before, "after": d.after })
+}
+
+/// A roll call with its texts.
+pub fn roll_call(r: &RollCall) -> Value {
+    let text = |t: &RollCallText| {
+        json!({ "attemptId": t.id, "reference": r.reference.attempt(t.number), "attemptState": t.state, "kind": t.kind,
+            "contact": t.contact, "to": t.phone, "sid": t.sid, "status": t.message_status, "sentAt": t.sent_at, "result": t.result })
+    };
+    let texts: Vec<Value> = r.texts.iter().map(text).collect();
+    json!({ "id": r.id, "rotation": r.rotation, "line": r.line, "role": r.role, "contact": r.contact, "contactName": r.name,
+        "from": r.from, "until": r.until, "reference": r.reference, "state": r.state, "madeAt": r.made_at,
+        "decidedAt": r.decided_at, "why": r.why, "attempts": texts })
 }

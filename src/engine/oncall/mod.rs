@@ -2,11 +2,14 @@
 //!
 //! What decides is [`crate::domain::oncall`]; commands and the listener share what is here.
 
+pub(crate) mod ahead;
 pub(crate) mod calendars;
 pub(crate) mod feed;
 pub(crate) mod json;
 pub(crate) mod kept;
 pub(crate) mod making;
+pub(crate) mod past;
+pub(crate) mod roll_calls;
 pub(crate) mod table;
 pub(crate) mod watch;
 

@@ -22,6 +22,7 @@ use crate::engine::apply::Core;
 use crate::engine::duty::Passed;
 use crate::store::{DutyChange, KeptHolder, StoreError};
 
+use super::ahead::{Ahead, KEPT_EVERY};
 use super::{gap_said, zone_of_line};
 
 /// How often is looked, where nothing is due before.
@@ -61,6 +62,8 @@ struct Seen {
     /// When that was looked at, and until when nothing changes by itself.
     history: Option<(Timestamp, Option<Timestamp>)>,
     gaps_at: Option<Timestamp>,
+    /// When what is ahead was kept.
+    ahead_at: Option<Timestamp>,
 }
 
 impl OnCallWatch {
@@ -95,9 +98,7 @@ impl OnCallWatch {
             alert_gaps(core, &directory, now).await?;
             self.seen().gaps_at = Some(now);
         }
-        if let Some(before) = before.filter(|_| is_new) {
-            say_differences(core, &before, &directory, now).await?;
-        }
+        self.look_ahead(core, before.filter(|_| is_new), &directory, now).await?;
         self.seen().directory = Some(directory);
         Ok(Some(next.map_or(now.plus(EVERY), |next| next.min(now.plus(EVERY)))))
     }
@@ -143,6 +144,37 @@ impl OnCallWatch {
             self.seen().kept.extend(changes);
         }
         Ok(next)
+    }
+
+    /// Says what is different from what was seen last, of a directory that is new: `before` is the one of this process, else what the
+    /// engine before it has kept. Its alert is about what was kept: after a crash between the two it is not said again.
+    async fn look_ahead(
+        &self,
+        core: &Core,
+        before: Option<Arc<Directory>>,
+        directory: &Directory,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let known = self.seen().ahead_at;
+        let is_first = known.is_none();
+        let is_old = known.is_some_and(|at| now.since(at) >= KEPT_EVERY || at > now);
+        if !is_first && !is_old && before.is_none() {
+            return Ok(());
+        }
+        // What cannot be read is as if nothing had been kept.
+        let kept: Option<Ahead> = core.store.ahead().await?.and_then(|text| serde_json::from_str(&text).ok());
+        let kept_at = kept.as_ref().map_or(now, |kept| kept.at);
+        match (&before, &kept) {
+            (Some(before), _) => say_differences(core, before, directory, now, kept_at).await?,
+            (None, Some(kept)) if is_first => say(core, &kept.differences(directory, now), directory, kept_at).await?,
+            _ => {}
+        }
+        let ahead = Ahead::of(directory, now, DIFFERENCES_AHEAD);
+        if let Ok(document) = serde_json::to_string(&ahead) {
+            core.store.keep_ahead(&document).await?;
+        }
+        self.seen().ahead_at = Some(now);
+        Ok(())
     }
 
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
@@ -241,13 +273,23 @@ pub(super) async fn raise(core: &Core, key: AlertKey, message: String) -> Result
 }
 
 /// One notice of what a reload or a calendar changed. Exceptions tell who makes them themselves.
-async fn say_differences(core: &Core, before: &Directory, after: &Directory, now: Timestamp) -> Result<(), StoreError> {
+async fn say_differences(
+    core: &Core,
+    before: &Directory,
+    after: &Directory,
+    now: Timestamp,
+    kept_at: Timestamp,
+) -> Result<(), StoreError> {
     let before = Directory { overrides: after.overrides.clone(), ..before.clone() };
     if before == *after {
         return Ok(());
     }
-    let all = differences(&before, after, now, now.plus(DIFFERENCES_AHEAD));
-    if all.is_empty() {
+    say(core, &differences(&before, after, now, now.plus(DIFFERENCES_AHEAD)), after, kept_at).await
+}
+
+async fn say(core: &Core, all: &[Difference], after: &Directory, kept_at: Timestamp) -> Result<(), StoreError> {
+    let key = AlertKind::OnCallChanged.about(kept_at.as_millis());
+    if all.is_empty() || core.store.alerts().await?.iter().any(|a| a.key == key) {
         return Ok(());
     }
     let said: Vec<String> = all.iter().take(DIFFERENCES_NAMED).map(|d| difference_said(after, d)).collect();
@@ -256,7 +298,7 @@ async fn say_differences(core: &Core, before: &Directory, after: &Directory, now
         more => format!("; and {more} more: see `dispatchctl oncall --from now --until +14d`"),
     };
     let message = format!("who is on call in the next 14 days has changed: {}{more}", said.join("; "));
-    raise(core, AlertKind::OnCallChanged.about(now.as_millis()), message).await
+    raise(core, key, message).await
 }
 
 fn difference_said(directory: &Directory, d: &Difference) -> String {

@@ -253,6 +253,7 @@ async fn a_calendar_of_overrides_wins_and_an_exception_wins_over_both() {
         by: "office".into(),
         made_at: w.now(),
         source: None,
+        asked: None,
         withdrawn: None,
     };
     w.process.store.make_override(&taken).await.expect("made");

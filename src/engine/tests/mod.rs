@@ -37,6 +37,7 @@ mod replies_story;
 mod replies_whose;
 mod reports;
 mod resends;
+mod roll_calls;
 mod send_queues;
 mod sending;
 mod settle;

@@ -9,6 +9,7 @@ use crate::domain::alert::{AlertKind, Severity};
 use crate::domain::call::CallStatus;
 use crate::domain::oncall::{DutyOverride, MemberList, OverrideId, OverrideKind, OverrideScope, Rotation};
 use crate::domain::team::{Directory, TeamEntry, TeamWho};
+use crate::engine::oncall::past;
 use crate::engine::oncall::watch::OnCallWatch;
 use crate::testing::fixtures;
 use crate::testing::world::{START, Setup};
@@ -272,4 +273,118 @@ async fn what_a_reload_changes_of_the_next_days_is_said_once() {
         message.contains("primary from 2026-11-22 02:00+00:00") && message.contains("ana in place of sam"),
         "{message}"
     );
+}
+
+#[tokio::test]
+async fn the_past_is_read_as_it_was_kept_and_the_rest_is_computed_and_says_so() {
+    let w = world().await;
+    let watch = OnCallWatch::new(w.process.engine.clone());
+    watch.pass().await.expect("looked");
+    w.away(mins(6));
+    watch.pass().await.expect("looked");
+    // Had the rotation always been this one, Ana would have been first.
+    let mut other = directory();
+    other.rotations[0].lists[0].members.reverse();
+    let (role, now) = ("primary".parse().expect("role"), w.now());
+    let of = async |from: Timestamp, until: Timestamp| {
+        let kept = past::kept(w.process.store.as_ref(), None, &role, (from, until), now).await.expect("read");
+        past::spans_of(&other, (&other.default_line, &role), (from, until), now, &kept)
+    };
+    let handoff = START.plus(mins(5));
+    let spans = of(START.minus(mins(10)), now.plus(mins(10))).await;
+    let shown: Vec<_> = spans.iter().map(|s| (s.from, s.holders[0].contact.as_str(), s.source.as_str())).collect();
+    let want = [
+        (START.minus(mins(10)), "ana", "computed"),
+        (START, "sam", "log"),
+        (handoff, "ana", "log"),
+        (now, "sam", "computed"),
+    ];
+    assert_eq!(shown, want);
+    assert!(spans.windows(2).all(|pair| pair[0].until == pair[1].from), "no hole: {spans:?}");
+    let look = past::outlook_of(&of(START.plus(mins(1)), past::looked_until(START, now)).await);
+    assert_eq!(
+        (look.source.as_str(), look.holders[0].0.contact.as_str(), look.holders[0].1),
+        ("log", "sam", Some(handoff))
+    );
+    let next = look.next.expect("Ana");
+    assert_eq!((next.holders[0].contact.as_str(), next.from, next.until), ("ana", handoff, now));
+    // Under the same rotation the present shift goes on: it is one span.
+    let kept = past::kept(w.process.store.as_ref(), None, &role, (handoff, now), now).await.expect("read");
+    let same = directory();
+    let spans = past::spans_of(&same, (&same.default_line, &role), (handoff, now.plus(mins(60))), now, &kept);
+    assert_eq!((spans.len(), spans[0].until), (1, now.plus(mins(60))), "{spans:?}");
+    let ahead = past::outlook_of(&past::spans_of(
+        &same,
+        (&same.default_line, &role),
+        (now, past::looked_until(now, now)),
+        now,
+        &[],
+    ));
+    assert_eq!(ahead.holders[0].1, Some(handoff.plus(mins(24 * 60))));
+    assert_eq!(ahead.next.map(|n| n.until), Some(handoff.plus(mins(2 * 24 * 60))));
+}
+
+#[tokio::test]
+async fn what_was_kept_is_not_rewritten_by_another_directory() {
+    let w = world().await;
+    let watch = OnCallWatch::new(w.process.engine.clone());
+    watch.pass().await.expect("looked");
+    let before = async |at: Timestamp| {
+        let role = "primary".parse().expect("role");
+        let kept = w.process.store.duty_before(None, &role, at).await.expect("read").expect("kept");
+        (kept.holders[0].contact.clone(), kept.since)
+    };
+    w.away(mins(2));
+    // By this rotation Ana has held it since yesterday.
+    let mut other = directory();
+    other.rotations[0].lists[0].members.reverse();
+    w.process.core.set_directory(std::sync::Arc::new(other));
+    watch.pass().await.expect("looked");
+    assert_eq!(before(w.now()).await, ("ana".into(), w.now()), "from the change on, not from her shift's begin");
+    assert_eq!(before(START.plus(mins(1))).await, ("sam".into(), START), "the past stays as it was");
+}
+
+#[tokio::test]
+async fn what_an_edit_before_a_restart_changes_of_the_next_days_is_said_once_too() {
+    let mut w = world().await;
+    let changed = async |w: &World| w.alerts().await.into_iter().filter(|a| a.contains("oncall-changed")).count();
+    let look = async |w: &World| OnCallWatch::new(w.process.engine.clone()).pass().await.map(|_| ()).expect("looked");
+    look(&w).await;
+    w.away(mins(3 * 60));
+    w.restart().await;
+    look(&w).await;
+    assert_eq!(changed(&w).await, 0, "nothing was changed: a handoff is no news");
+    let mut other = directory();
+    other.rotations[0].lists[0].members.reverse();
+    w.setup.directory = other.clone();
+    w.restart().await;
+    for _ in 0..2 {
+        look(&w).await;
+        assert_eq!(changed(&w).await, 1);
+        w.restart().await;
+    }
+    // Its engine died between the notice and what is kept of it.
+    let old = serde_json::to_string(&crate::engine::oncall::ahead::Ahead::of(
+        &directory(),
+        w.now().minus(mins(1)),
+        Duration::from_secs(14 * 86_400),
+    ));
+    w.process.store.keep_ahead(&old.expect("a document")).await.expect("kept");
+    look(&w).await;
+    assert_eq!(changed(&w).await, 2, "another change");
+    w.process
+        .store
+        .keep_ahead(
+            &serde_json::to_string(&crate::engine::oncall::ahead::Ahead::of(
+                &directory(),
+                w.now().minus(mins(1)),
+                Duration::from_secs(14 * 86_400),
+            ))
+            .expect("a document"),
+        )
+        .await
+        .expect("kept");
+    w.restart().await;
+    look(&w).await;
+    assert_eq!(changed(&w).await, 2, "said already");
 }

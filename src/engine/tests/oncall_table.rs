@@ -7,6 +7,7 @@ use crate::engine::oncall::table::OverrideTable;
 use crate::gateways::airtable::{Cell, Fields};
 use crate::gateways::mirror::{MirrorGateway as _, RecordChange, Typecast};
 use crate::testing::base::{Fate, ScriptedBase};
+use crate::testing::crash::Death;
 use crate::testing::world::Setup;
 use crate::testing::{World, mins, secs};
 
@@ -145,4 +146,35 @@ async fn a_row_that_was_emptied_by_hand_withdraws_its_exception_as_one_that_is_g
     assert_eq!(holder(&w).await, "sam");
     let all = w.process.store.overrides(w.now()).await.expect("read");
     assert!(all.iter().all(|o| o.withdrawn.is_some()), "{all:?}");
+}
+
+#[tokio::test]
+async fn a_death_between_a_changed_rows_two_writes_leaves_one_exception_in_the_end() {
+    for death in [Death::After(1), Death::BeforeTheOneAfter(1)] {
+        let (mut w, base, table) = world().await;
+        let record = base.add(TABLE, row("Olga Lind", "2026-11-22T09:00:00.000Z"));
+        table.pass().await.expect("read");
+        let fields = Fields::new().with("Technician", Cell::text("ana"));
+        base.update(TABLE, &[RecordChange { id: record, fields }], Typecast::Off).await.expect("changed by hand");
+        // The new exception is made; the old one is not withdrawn yet.
+        w.process.crash.dies(death);
+        let crash = w.process.crash.clone();
+        let died = tokio::select! {
+            biased;
+            done = table.pass() => done.is_err(),
+            () = crash.died() => true,
+        };
+        assert!(died, "{death:?}");
+        w.restart().await;
+        let standing = async |w: &World| {
+            let all = w.process.store.overrides(w.now()).await.expect("read");
+            all.into_iter().filter(|o| o.withdrawn.is_none()).map(|o| o.contact.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(standing(&w).await, ["olga", "ana"], "{death:?}: both stand");
+        let table = OverrideTable::new(w.process.core.clone(), Arc::new(base.clone()), TABLE.into(), secs(60));
+        table.pass().await.expect("read");
+        assert_eq!(standing(&w).await, ["ana"], "{death:?}");
+        assert_eq!(w.process.store.overrides(w.now()).await.expect("read").len(), 2, "{death:?}: made once");
+        assert_eq!(holder(&w).await, "ana");
+    }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::World;
 use crate::reliability::documents::{list, text};
@@ -46,6 +46,20 @@ impl World {
         }
     }
 
+    /// Roll calls as stories are told: their texts are no call's, and the ledger has them all the same. None where nobody is asked.
+    async fn roll_calls(&mut self) -> Result<Vec<Value>, String> {
+        if self.given.config.get("oncall").and_then(|o| o.get("roll_call")).is_none() {
+            return Ok(Vec::new());
+        }
+        let (code, out, err) = self.run(&["oncall", "roll-call", "-o", "json"].map(str::to_owned)).await?;
+        let told: Value = match code {
+            0 | 1 => serde_json::from_str(&out).map_err(|e| format!("roll calls: no JSON: {e}"))?,
+            other => return Err(format!("`oncall roll-call` ended with exit {other}: {err}")),
+        };
+        let story = |r: &Value| json!({ "callId": r.get("id"), "status": "ROLL-CALL", "attempts": r.get("attempts"), "log": [] });
+        Ok(list(&told, "rollCalls").iter().map(story).collect())
+    }
+
     /// The stories of all calls; whole those that are `named`.
     pub(in crate::reliability) async fn stories(&mut self, named: &[String]) -> Result<Vec<Value>, String> {
         let ids_of = |page: &Value| -> Vec<String> {
@@ -56,8 +70,10 @@ impl World {
             for id in ids_of(&self.overview().await?) {
                 stories.extend(self.story(&id).await?);
             }
+            stories.extend(self.roll_calls().await?);
             return Ok(stories);
         }
+        let asked = self.roll_calls().await?;
         let this = &*self;
         let (mut ids, mut before) = (Vec::new(), String::new());
         loop {
@@ -73,6 +89,7 @@ impl World {
         while let Some(story) = answers.next().await {
             stories.push(essential(story?, named));
         }
+        stories.extend(asked);
         Ok(stories)
     }
 }
@@ -95,8 +112,6 @@ fn essential(mut story: Value, named: &[String]) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

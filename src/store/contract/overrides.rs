@@ -91,6 +91,13 @@ pub(crate) async fn who_held_a_role_is_read_by_its_moment_and_never_changed(stor
     store.keep_duty_changes(&[first.clone(), second.clone()], at(10)).await.expect("kept");
     store.keep_duty_changes(&[change(9, &["ana"])], at(11)).await.expect("kept");
     assert_eq!((read(4).await, read(5).await, read(8).await), (None, Some(first.clone()), Some(first)));
+    let between = async |from: i64, until: i64| {
+        let all = store.duty_changes(None, &role, at(from), at(until)).await.expect("read");
+        all.into_iter().map(|c| c.since).collect::<Vec<_>>()
+    };
+    assert_eq!(between(4, 99).await, [at(5), at(9)]);
+    assert_eq!(between(6, 99).await, [at(5), at(9)], "what was in force at the begin is there");
+    assert_eq!((between(6, 9).await, between(1, 5).await), (vec![at(5)], vec![]));
     assert_eq!((read(9).await, read(99).await), (Some(second.clone()), Some(second)), "the first stays");
     let other = store.duty_before(Some("+18005550100"), &role, at(99)).await.expect("read");
     assert_eq!(other, None, "of another line");

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use async_trait::async_trait;
 
 use super::handle::SqliteStore;
-use super::{load, phone_calls, reads, save, sql};
+use super::{load, phone_calls, reads, roll_calls, save, sql};
 use crate::domain::call::CallState;
 use crate::domain::event::Load;
 use crate::domain::log::LogEntry;
@@ -96,6 +96,8 @@ impl Ledger for SqliteStore {
             sql::SHIFT_ALERT_MESSAGES,
             sql::SHIFT_ALERT_SINKS,
             sql::SHIFT_READ_BACKS,
+            roll_calls::SHIFT_WAKES,
+            roll_calls::SHIFT_PAUSES,
         ];
         self.with_tx(move |conn| {
             for statement in [sql::STEP_CLAIMED, sql::STEP_UNDECIDED] {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::store::sql::{Connection, Row, Value, params};
 use tracing::warn;
 
-use super::{phone_calls, policies, ringing, settings, sql};
+use super::{phone_calls, policies, ringing, roll_calls, settings, sql};
 use crate::domain::answers::{AnsweredBefore, PastAnswer, PastReply, Prompt};
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, PhoneTrace, Recipient};
 use crate::domain::breaker::{Breaker, Evidence, Probe};
@@ -45,6 +45,9 @@ pub(super) fn load(conn: Connection<'_>, load: &Load, phones: &[PhoneNumber]) ->
         }
         Load::Message { attempt, sid, said } => {
             message(conn, &mut loaded, *attempt, Some(sid))?;
+            if loaded.calls.is_empty() {
+                loaded.roll_calls = roll_calls::of_message(conn, *attempt, sid)?;
+            }
             let all = || loaded.calls.iter().flat_map(|c| &c.attempts);
             let named = all().find(|a| Some(a.id) == *attempt);
             let known = named.or_else(|| all().find(|a| a.sid.as_ref() == Some(sid))).map(|a| a.id);
@@ -75,6 +78,12 @@ pub(super) fn load(conn: Connection<'_>, load: &Load, phones: &[PhoneNumber]) ->
             }
             loaded.free_reference = free_reference(conn, references, *used_since)?;
         }
+        Load::NewRollCall { rotation, contact, references, used_since } => {
+            loaded.roll_calls = roll_calls::of_contact(conn, rotation, contact)?;
+            loaded.free_reference = free_reference(conn, references, *used_since)?;
+        }
+        Load::RollCall(id) => loaded.roll_calls.extend(roll_calls::by_id(conn, id.as_str())?),
+        Load::RollCallText(text) => loaded.roll_calls.extend(roll_calls::of_text(conn, *text)?),
         Load::PhoneCall { id, phone } => {
             let same = phone_calls::same(conn, id, phone)?;
             loaded.replayed = same.is_some() || phone_calls::is_there(conn, id)?;
@@ -86,6 +95,7 @@ pub(super) fn load(conn: Connection<'_>, load: &Load, phones: &[PhoneNumber]) ->
             loaded.answered_before = answered_before(conn, sid)?;
             loaded.answers = answers(conn, from)?;
             loaded.said = said(conn, from)?;
+            loaded.roll_calls = roll_calls::of_phone(conn, from)?;
             for id in calls_of_reply(conn, from, references, *changed_since)? {
                 match call_state(conn, &id) {
                     Ok(state) => loaded.calls.extend(state),

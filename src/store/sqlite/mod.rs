@@ -43,6 +43,7 @@ mod replies;
 mod reports;
 mod rescue;
 mod ringing;
+mod roll_calls;
 mod rows_copy;
 mod save;
 mod send_queues;

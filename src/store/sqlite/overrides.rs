@@ -25,6 +25,12 @@ const WITHDRAW: &str = "UPDATE overrides SET withdrawn_at = ?2, withdrawn_by = ?
 const TYPED_TWICE_WITHIN: Duration = Duration::from_secs(60);
 const DUTY_BEFORE: &str = "SELECT since, holders FROM duty_history WHERE line = ?1 AND role = ?2 AND since <= ?3
     ORDER BY since DESC LIMIT 1";
+const DUTY_BETWEEN: &str =
+    "SELECT since, holders FROM duty_history WHERE line = ?1 AND role = ?2 AND since > ?3 AND since < ?4
+    ORDER BY since LIMIT 10000";
+const AHEAD: &str = "SELECT value FROM meta WHERE key = 'oncall_ahead'";
+const KEEP_AHEAD: &str =
+    "INSERT INTO meta (key, value) VALUES ('oncall_ahead', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1";
 const KEEP_DUTY: &str = "INSERT INTO duty_history (line, role, since, holders) VALUES (?1, ?2, ?3, ?4)
     ON CONFLICT (line, role, since) DO NOTHING";
 
@@ -212,6 +218,38 @@ impl Overrides for SqliteStore {
     ) -> Result<Option<DutyChange>, StoreError> {
         let (line, role) = (line.map(str::to_owned), role.clone());
         self.read(move |conn| duty_before(conn, line, role, at)).await
+    }
+
+    async fn ahead(&self) -> Result<Option<String>, StoreError> {
+        self.read(|conn| conn.prepare_cached(AHEAD)?.query_maybe([], |r| r.get(0))).await
+    }
+
+    async fn keep_ahead(&self, document: &str) -> Result<(), StoreError> {
+        let document = document.to_owned();
+        self.with_tx(move |conn| conn.prepare_cached(KEEP_AHEAD)?.execute([document.as_str()]).map(drop)).await
+    }
+
+    async fn duty_changes(
+        &self,
+        line: Option<&str>,
+        role: &Role,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<DutyChange>, StoreError> {
+        let (line, role) = (line.map(str::to_owned), role.clone());
+        self.read(move |conn| {
+            let first = duty_before(conn, line.clone(), role.clone(), from)?;
+            let (from, until) = (from.as_millis(), until.as_millis());
+            let key = params![line.as_deref().unwrap_or_default(), role.as_str().to_lowercase(), from, until];
+            let rest = super::reads::all(conn, DUTY_BETWEEN, key, |row| {
+                let holders: String = row.get(1)?;
+                let holders = rows::from_json("duty_history.holders", &holders)?;
+                let since = Timestamp::from_millis(row.get(0)?);
+                Ok(DutyChange { line: line.clone(), role: role.clone(), since, holders })
+            })?;
+            Ok(first.into_iter().chain(rest).collect())
+        })
+        .await
     }
 
     async fn keep_duty_changes(&self, changes: &[DutyChange], now: Timestamp) -> Result<(), StoreError> {

@@ -15,12 +15,18 @@ pub(super) const LISTENED: &str = "WITH live (id) AS (
         SELECT id FROM calls INDEXED BY calls_by_wake WHERE status = 'DISPATCHING'
         UNION ALL
         SELECT id FROM calls INDEXED BY calls_left
-        WHERE status IN ('ACKNOWLEDGED', 'EXHAUSTED', 'DEFERRED') AND closed_at >= ?1)
-    SELECT a.phone, min(a.sent_at + a.clock_steps_ms), max(a.sent_at) AS last,
-           min(coalesce(a.provider_at, a.provider_after)), max(a.provider_at IS NULL AND a.provider_after IS NULL)
-    FROM live CROSS JOIN attempts a ON a.call_id = live.id
-    WHERE a.sent_at IS NOT NULL GROUP BY a.phone
-    HAVING (last, a.phone) < (?2, ?3) ORDER BY last DESC, a.phone DESC LIMIT ?4";
+        WHERE status IN ('ACKNOWLEDGED', 'EXHAUSTED', 'DEFERRED') AND closed_at >= ?1),
+    texts (phone, sent_now, sent_at, provider_at) AS (
+        SELECT a.phone, a.sent_at + a.clock_steps_ms, a.sent_at, coalesce(a.provider_at, a.provider_after)
+        FROM live CROSS JOIN attempts a ON a.call_id = live.id WHERE a.sent_at IS NOT NULL
+        UNION ALL
+        SELECT t.phone, t.sent_at, t.sent_at, coalesce(t.provider_at, t.provider_after)
+        FROM roll_calls r INDEXED BY roll_calls_unanswered CROSS JOIN roll_call_texts t ON t.roll_call = r.id
+        WHERE r.state IN ('asked', 'silent', 'failed') AND coalesce(r.decided_at, ?1) >= ?1
+            AND t.kind = 'roll-call' AND t.sent_at IS NOT NULL)
+    SELECT phone, min(sent_now), max(sent_at) AS last, min(provider_at), max(provider_at IS NULL)
+    FROM texts GROUP BY phone
+    HAVING (last, phone) < (?2, ?3) ORDER BY last DESC, phone DESC LIMIT ?4";
 
 pub(super) fn listened(
     context: ReadContext<'_>,

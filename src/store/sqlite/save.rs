@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tracing::info;
 
 use super::load::str_at;
-use super::{phone_calls, settings, sql, update};
+use super::{phone_calls, roll_calls, settings, sql, update};
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::Timestamp;
 use crate::domain::alert::{self, AlertChange, AlertKey, SinkTarget};
@@ -105,6 +105,9 @@ pub(super) fn save(conn: Connection<'_>, sinks: &Sinks, loaded: &Loaded, change:
     }
     for opt_out in &change.opt_outs {
         save_opt_out(conn, opt_out, at)?;
+    }
+    for roll_call in &change.roll_calls {
+        roll_calls::save(conn, roll_call)?;
     }
     for phone_call in &change.phone_calls {
         phone_calls::save(conn, phone_call)?;

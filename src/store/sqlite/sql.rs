@@ -33,7 +33,8 @@ pub(super) const CALL_OF_SID: &str = "SELECT call_id FROM attempts WHERE sid = ?
 pub(super) const CALL_OF_KEY: &str = "SELECT id FROM calls WHERE idempotency_key = ?1";
 pub(super) const CALL_OF_REFERENCE: &str =
     "SELECT id FROM calls WHERE reference = ?1 ORDER BY accepted_at DESC, id DESC LIMIT 1";
-pub(super) const REFERENCE_TAKEN: &str = "SELECT 1 FROM calls WHERE reference = ?1 AND accepted_at >= ?2 LIMIT 1";
+pub(super) const REFERENCE_TAKEN: &str = "SELECT 1 FROM calls WHERE reference = ?1 AND accepted_at >= ?2
+    UNION ALL SELECT 1 FROM roll_calls WHERE reference = ?1 AND made_at >= ?2 LIMIT 1";
 /// Walked newest first and left after enough different calls: an index of open calls' texts alone, so that neither many
 /// closed calls nor many open ones make a reply slow. `?2`: those that somebody has taken, or those that still look for somebody.
 pub(super) const OPEN_CALLS_OF_PHONE: &str = "SELECT a.call_id

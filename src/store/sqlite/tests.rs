@@ -392,7 +392,7 @@ async fn a_store_of_the_other_mode_or_a_newer_version_is_refused() {
     );
     raw(dir.path()).execute_batch("PRAGMA user_version = 99").expect("newer");
     let newer = SqliteStore::open(options(dir.path())).map(drop);
-    assert!(matches!(newer, Err(StoreError::Newer { found: 99, known: 14, .. })), "{newer:?}");
+    assert!(matches!(newer, Err(StoreError::Newer { found: 99, known: 15, .. })), "{newer:?}");
 }
 
 #[tokio::test]
@@ -436,4 +436,31 @@ async fn effects_and_alerts_leave_one_row_each_for_their_sinks_and_none_without(
     store.transact(Load::Nothing, Vec::new(), always(change)).await.expect("change");
     assert_eq!(rows(dir.path()), []);
     assert_eq!(store.alerts().await.expect("read").len(), 1, "it is raised all the same");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_peeked_belongs_to_the_basis_that_is_peeked_with_it() {
+    let (dir, store) = fresh();
+    let (store, done) = (Arc::new(store), Arc::new(std::sync::atomic::AtomicBool::new(false)));
+    let writing = tokio::spawn({
+        let (store, done) = (store.clone(), done.clone());
+        async move {
+            let mut n = 0;
+            while !done.load(std::sync::atomic::Ordering::SeqCst) {
+                n += 1;
+                store.make_override(&crate::store::contract::overrides::exception(n, 0, 10)).await.expect("made");
+            }
+        }
+    });
+    let peeked = tokio::task::spawn_blocking(move || {
+        // Each exception moves the basis by one: what is between the two reads shows.
+        (0..300).find_map(|_| {
+            let peeked = SqliteStore::peek(&options(dir.path())).expect("peeked");
+            let (read, basis) = (peeked.overrides.len(), peeked.basis.overrides.unwrap_or(0));
+            (i64::try_from(read).ok() != Some(basis)).then_some((read, basis))
+        })
+    });
+    assert_eq!(peeked.await.expect("peeked"), None, "exceptions, and their number by the basis");
+    done.store(true, std::sync::atomic::Ordering::SeqCst);
+    writing.await.expect("wrote");
 }

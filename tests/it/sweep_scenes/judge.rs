@@ -76,6 +76,7 @@ impl Play {
             };
             all.iter().all(rests).then_some(all)
         });
+        let asked = if scene == Scene::RollCall { self.rested_roll_calls() } else { Vec::new() };
         let ledger = self.stage.ledger();
         let mut by_reference: BTreeMap<String, usize> = BTreeMap::new();
         for m in ledger.texts() {
@@ -107,7 +108,8 @@ impl Play {
                 row.wrong.push(format!("{id} was taken {taken} times"));
             }
         }
-        for wrong in ledger.wrongs(&stories) {
+        let asked = Self::judge_roll_calls(asked, &by_reference, &mut row);
+        for wrong in ledger.wrongs(&[stories.clone(), asked].concat()) {
             row.unexpected += 1;
             row.wrong.push(wrong);
         }

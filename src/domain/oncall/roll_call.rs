@@ -1,0 +1,210 @@
+//! A roll call: whoever begins a shift is asked by text whether they hold the duty, before the first emergency does
+//! (`facts/oncall.md` §4). It changes no holder by itself.
+//!
+//! What is decided about one is in [`crate::domain::roll_call`]; this is what is kept of it.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use jiff::civil::Time;
+use serde::{Deserialize, Serialize};
+
+use super::rotation::RotationId;
+use crate::domain::attempt::{AttemptState, words};
+use crate::domain::phone::PhoneNumber;
+use crate::domain::receipt::MessageStatus;
+use crate::domain::types::{AttemptId, CallRef, ContactId, ErrorCode, MessageSid, ParseError, Role, Sender, Timestamp};
+
+/// When whoever begins a shift is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RollCallTime {
+    /// At this time of the rotation's clock, on the shift's first day.
+    At(Time),
+    /// So long before the shift begins.
+    Before(Duration),
+}
+
+/// The longest time before a shift: what lies further ahead is nobody's evening.
+const BEFORE_MAX: Duration = Duration::from_secs(24 * 3_600);
+
+impl RollCallTime {
+    /// What is accepted, for people.
+    pub const FORM: &str = "a time like \"16:30\", or \"-30m\" before a shift, 24h at most";
+
+    /// `16:30`, or `-30m` by a reader of durations.
+    pub fn read(text: &str, duration: impl Fn(&str) -> Option<Duration>) -> Option<Self> {
+        match text.trim().strip_prefix('-') {
+            Some(before) => duration(before).filter(|d| !d.is_zero() && *d <= BEFORE_MAX).map(Self::Before),
+            None => crate::domain::hours::time(text.trim()).map(Self::At),
+        }
+    }
+}
+
+/// `rol_` and a UUIDv7.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RollCallId(String);
+
+impl RollCallId {
+    /// From a fresh UUIDv7.
+    pub fn from_uuid(id: uuid::Uuid) -> Self {
+        Self(format!("rol_{}", id.simple()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RollCallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for RollCallId {
+    type Err = ParseError;
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let is_hex = |rest: &str| rest.len() == 32 && rest.bytes().all(|b| b.is_ascii_hexdigit());
+        match text.strip_prefix("rol_") {
+            Some(rest) if is_hex(rest) => Ok(Self(text.to_owned())),
+            _ => Err(ParseError::new("roll call", "is rol_ and 32 hex digits")),
+        }
+    }
+}
+
+impl TryFrom<String> for RollCallId {
+    type Error = ParseError;
+    fn try_from(text: String) -> Result<Self, ParseError> {
+        text.parse()
+    }
+}
+
+impl From<RollCallId> for String {
+    fn from(id: RollCallId) -> Self {
+        id.0
+    }
+}
+
+words! {
+    /// Where a roll call is.
+    RollCallState {
+        /// Asked, or about to be.
+        Asked = "asked",
+        /// The holder answered `1`.
+        Confirmed = "confirmed",
+        /// The holder answered `2`, or takes no texts any more.
+        Refused = "refused",
+        /// No answer to two texts.
+        Silent = "silent",
+        /// No text reached the holder.
+        Failed = "failed",
+        /// The shift ended, or another holds it, before an answer came.
+        Over = "over",
+    }
+}
+
+impl RollCallState {
+    /// Nobody knows that the duty is held, and a person must see to it.
+    pub const fn is_trouble(self) -> bool {
+        matches!(self, Self::Refused | Self::Silent | Self::Failed)
+    }
+}
+
+words! {
+    /// What a text of a roll call is for.
+    RollCallTextKind {
+        /// It asks the holder for `1`.
+        Ask = "roll-call",
+        /// It tells the owner or the backup that the holder has not confirmed.
+        Alert = "alert",
+    }
+}
+
+/// One text: at most one POST that may have reached the provider, by the states of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollCallText {
+    /// Rides in the callback URL.
+    pub id: AttemptId,
+    /// Counts from 1; part of the reference in the text.
+    pub number: u32,
+    pub kind: RollCallTextKind,
+    pub contact: ContactId,
+    pub name: String,
+    pub phone: PhoneNumber,
+    /// Decided in the claim.
+    pub sender: Option<Sender>,
+    pub state: AttemptState,
+    /// Rendered in the claim: the intent. Empty until then.
+    pub body: String,
+    pub segments: u32,
+    pub created_at: Timestamp,
+    /// Not to be sent before this moment.
+    pub not_before: Timestamp,
+    /// POSTs that surely did not happen.
+    pub tries: u32,
+    /// The engine that claimed it and has not reported back; set exactly while `sending`.
+    pub claimed_by: Option<String>,
+    /// When its latest intent was committed.
+    pub sent_at: Option<Timestamp>,
+    /// See [`crate::domain::attempt::Attempt::provider_after`].
+    pub provider_after: Option<Timestamp>,
+    /// When the provider made it, by the provider's clock.
+    pub provider_at: Option<Timestamp>,
+    /// Whether to ask for receipts.
+    pub callback: bool,
+    pub sid: Option<MessageSid>,
+    pub message_status: Option<MessageStatus>,
+    pub error_code: Option<ErrorCode>,
+    /// One sentence for a person: why it ended as it did.
+    pub result: String,
+    /// When the provider is asked about it, or its list is searched for it; `None`: not any more.
+    pub poll_at: Option<Timestamp>,
+    pub polls: u32,
+}
+
+/// One holder's roll call for one shift.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollCall {
+    pub id: RollCallId,
+    pub rotation: RotationId,
+    /// The line and the role by which the holder has the duty: they pick the sender and the names in the text.
+    pub line: Option<String>,
+    pub role: Role,
+    pub contact: ContactId,
+    pub name: String,
+    pub phone: PhoneNumber,
+    /// When the shift begins.
+    pub from: Timestamp,
+    /// Until when the holder has the duty.
+    pub until: Timestamp,
+    pub reference: CallRef,
+    pub state: RollCallState,
+    pub made_at: Timestamp,
+    /// When the engine decides again; present exactly while it is asked and waits.
+    pub wake_at: Option<Timestamp>,
+    /// When it left `asked`, or was answered anew.
+    pub decided_at: Option<Timestamp>,
+    /// Why it is where it is, for people.
+    pub why: String,
+    pub texts: Vec<RollCallText>,
+}
+
+impl RollCall {
+    /// Its texts that ask.
+    pub fn asks(&self) -> impl Iterator<Item = &RollCallText> {
+        self.texts.iter().filter(|t| t.kind == RollCallTextKind::Ask)
+    }
+
+    /// The text with this id.
+    pub fn text(&self, id: AttemptId) -> Option<&RollCallText> {
+        self.texts.iter().find(|t| t.id == id)
+    }
+
+    /// A text of it waits to be sent, or its outcome or final status is still to be found out.
+    pub fn has_open_texts(&self) -> bool {
+        self.texts.iter().any(|t| t.state.is_waiting() || t.state == AttemptState::Sending || t.poll_at.is_some())
+    }
+}

@@ -1,0 +1,107 @@
+//! Roll calls: who is asked and when ([`plan`]), and what becomes of each ([`decide`], [`send`], [`answer`]).
+//!
+//! A roll call belongs to no call: its texts are rows of its own, with an attempt's states and the same rules (intent before the
+//! POST, a reference in the text, an unknown outcome that is found out before anything else is said of it). After a crash the rows
+//! say what is to be done: asking is one row a holder and shift, so nobody is asked twice for one.
+
+pub(crate) mod answer;
+pub(crate) mod decide;
+pub(crate) mod event;
+pub(crate) mod plan;
+pub(crate) mod send;
+#[cfg(test)]
+mod tests;
+mod wording;
+
+use serde_json::json;
+
+use super::alert::{AlertChange, AlertKey, AlertKind};
+use super::attempt::AttemptState;
+use super::change::Change;
+use super::log::{LogEntry, LogKind};
+use super::oncall::roll_call::{RollCall, RollCallState, RollCallText, RollCallTextKind};
+use super::types::Timestamp;
+use super::types::{Actor, AttemptId, ContactId};
+use super::work::Ctx;
+use crate::domain::phone::PhoneNumber;
+
+/// How long after its POST an outcome is still looked for, and a message is asked about.
+const LOOKED_FOR: std::time::Duration = std::time::Duration::from_secs(24 * 3_600);
+
+/// The key of the one alert about it.
+fn alert_key(of: &RollCall) -> AlertKey {
+    AlertKind::RollCall.about(&of.id)
+}
+
+/// One entry of the log.
+fn entry(of: &RollCall, kind: LogKind, by: &Actor, at: Timestamp, message: String) -> LogEntry {
+    let data = json!({ "rollCall": of.id, "rotation": of.rotation, "contact": of.contact, "state": of.state,
+        "from": of.from, "until": of.until, "reference": of.reference });
+    LogEntry { kind, at, call: None, attempt: None, actor: by.clone(), message, data }
+}
+
+/// A further text, that waits to be sent.
+fn add_text(
+    of: &mut RollCall,
+    ctx: &Ctx<'_>,
+    kind: RollCallTextKind,
+    to: (ContactId, String, PhoneNumber),
+) -> AttemptId {
+    let id = (ctx.new_id)();
+    let number = u32::try_from(of.texts.len()).unwrap_or(u32::MAX).saturating_add(1);
+    let (contact, name, phone) = to;
+    of.texts.push(RollCallText {
+        id,
+        number,
+        kind,
+        contact,
+        name,
+        phone,
+        sender: None,
+        state: AttemptState::Scheduled,
+        body: String::new(),
+        segments: 0,
+        created_at: ctx.now,
+        not_before: ctx.now,
+        tries: 0,
+        claimed_by: None,
+        sent_at: None,
+        provider_after: None,
+        provider_at: None,
+        callback: true,
+        sid: None,
+        message_status: None,
+        error_code: None,
+        result: String::new(),
+        poll_at: None,
+        polls: 0,
+    });
+    id
+}
+
+/// Nobody knows whether the duty is held: the alert, and a text to the owner and the backup, once.
+fn trouble(of: &mut RollCall, ctx: &Ctx<'_>, state: RollCallState, why: &str, by: &Actor, change: &mut Change) {
+    let was = of.state;
+    (of.state, of.wake_at, of.decided_at) = (state, None, Some(ctx.now));
+    why.clone_into(&mut of.why);
+    // What still waits asks for nothing any more.
+    for text in of.texts.iter_mut().filter(|t| t.kind == RollCallTextKind::Ask && t.state.is_waiting()) {
+        text.state = AttemptState::Skipped;
+        "the roll call is decided".clone_into(&mut text.result);
+    }
+    let message = wording::alert(of, ctx.directory, why);
+    change.log.push(entry(of, LogKind::RollCall, by, ctx.now, message.clone()));
+    let raise = if was.is_trouble() {
+        AlertChange::Again { key: alert_key(of), message }
+    } else {
+        AlertChange::Raise { key: alert_key(of), call: None, message }
+    };
+    change.alerts.push(raise);
+    let is_told = of.texts.iter().any(|t| t.kind == RollCallTextKind::Alert);
+    if is_told {
+        return;
+    }
+    for other in plan::others(ctx.directory, of, ctx.now) {
+        add_text(of, ctx, RollCallTextKind::Alert, other);
+    }
+}

@@ -1,0 +1,102 @@
+//! Who is due when, by the clock on the wall.
+
+use jiff::tz::TimeZone;
+
+use super::plan::due;
+use crate::domain::hours::Hours;
+use crate::domain::oncall::roll_call::RollCallTime;
+use crate::domain::oncall::{MemberList, Rotation};
+use crate::domain::team::{Directory, TeamEntry, TeamWho};
+use crate::domain::types::Timestamp;
+use crate::testing::fixtures;
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect(text)
+}
+
+fn directory(handoff: &str, period_days: u32, hours: Option<&str>) -> Directory {
+    let id = |name: &str| name.parse().expect("id");
+    let mut d = fixtures::directory();
+    d.rotations = vec![Rotation {
+        id: "night".parse().expect("id"),
+        zone: TimeZone::get("America/Los_Angeles").expect("zone"),
+        handoff: crate::domain::hours::time(handoff).expect("time"),
+        period_days,
+        lists: vec![MemberList {
+            starts: "2026-10-05".parse().expect("date"),
+            members: vec![vec![id("sam")], vec![id("ana")]],
+        }],
+        days: None,
+        hours: hours.map(|h| Hours::read([h]).expect("hours")),
+        calendar: None,
+    }];
+    let night = TeamWho::Rotation("night".parse().expect("id"));
+    let role = |name: &str| name.parse().expect("role");
+    d.default_line.team = Some(vec![
+        TeamEntry { who: night, ..TeamEntry::of(id("sam"), role("primary")) },
+        TeamEntry::of(id("olga"), role("backup")),
+    ]);
+    d
+}
+
+fn time(text: &str) -> RollCallTime {
+    RollCallTime::read(text, |d| d.strip_suffix('m')?.parse().ok().map(|m: u64| std::time::Duration::from_secs(m * 60)))
+        .expect(text)
+}
+
+/// Who is due, with their shift's begin.
+fn who(d: &Directory, roll_call: &str, now: &str) -> String {
+    let all = due(d, time(roll_call), at(now));
+    all.iter().map(|n| format!("{} {}", n.contact, n.from.rfc3339())).collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn a_time_of_day_is_that_of_the_shifts_first_day_across_a_change_of_the_clock() {
+    // Weeks from Monday 08:00; the clock is set back on 2026-11-01, so Ana's week of 10-26 has 169 hours.
+    let d = directory("08:00", 7, None);
+    let (ana, sam) = ("ana 2026-10-26T15:00:00.000Z", "sam 2026-11-02T16:00:00.000Z");
+    for (now, want) in [
+        ("2026-10-26T23:29:59Z", ""),
+        ("2026-10-26T23:30:00Z", ana),
+        ("2026-11-02T15:59:59Z", ana),
+        // 16:30 of standard time.
+        ("2026-11-03T00:29:59Z", ""),
+        ("2026-11-03T00:30:00Z", sam),
+        ("2026-11-08T00:30:00Z", sam),
+    ] {
+        assert_eq!(who(&d, "16:30", now), want, "{now}");
+    }
+    // 01:30 comes twice on 11-01: the first counts.
+    let daily = directory("01:00", 1, None);
+    assert!(!who(&daily, "01:30", "2026-11-01T08:29:59Z").contains("2026-11-01"), "before it");
+    assert!(who(&daily, "01:30", "2026-11-01T08:30:00Z").contains("2026-11-01T08:00:00.000Z"));
+    // 02:30 does not come on 2027-03-14: the change itself counts.
+    let daily = directory("01:00", 1, None);
+    assert!(!who(&daily, "02:30", "2027-03-14T09:59:59Z").contains("2027-03-14T09:00"));
+    assert!(who(&daily, "02:30", "2027-03-14T10:00:00Z").contains("2027-03-14T09:00:00.000Z"));
+}
+
+#[test]
+fn before_a_shift_is_before_its_begin_and_reaches_the_next_one() {
+    let d = directory("08:00", 7, None);
+    let ana = "ana 2026-10-26T15:00:00.000Z";
+    assert_eq!(who(&d, "-30m", "2026-11-02T15:29:59Z"), ana);
+    assert_eq!(who(&d, "-30m", "2026-11-02T15:30:00Z"), format!("{ana}, sam 2026-11-02T16:00:00.000Z"));
+    assert_eq!(who(&d, "-30m", "2026-11-02T16:00:00Z"), "sam 2026-11-02T16:00:00.000Z");
+    // A shift that begins in the evening is asked on its own day, before it.
+    let evening = directory("17:00", 1, None);
+    let next = who(&evening, "16:30", "2026-10-28T23:30:00Z");
+    assert!(next.contains("2026-10-29T00:00:00.000Z"), "{next}");
+    assert!(!who(&evening, "16:30", "2026-10-28T23:29:59Z").contains("2026-10-29T00"), "half an hour before");
+}
+
+#[test]
+fn who_holds_it_when_it_is_held_first_is_asked_and_a_static_team_never() {
+    // Held at night alone: at 16:30 nobody holds it, at 17:00 Ana does.
+    let mut d = directory("08:00", 7, Some("17:00-08:00"));
+    assert_eq!(who(&d, "16:30", "2026-10-26T23:30:00Z"), "ana 2026-10-26T15:00:00.000Z");
+    let until = due(&d, time("16:30"), at("2026-10-26T23:30:00Z"))[0].until;
+    assert_eq!(until, at("2026-11-02T16:00:00Z"), "her week, not her first night");
+    d.default_line.team = Some(vec![TeamEntry::of("sam".parse().expect("id"), "primary".parse().expect("role"))]);
+    assert_eq!(who(&d, "16:30", "2026-10-26T23:30:00Z"), "", "it is in no team");
+}

@@ -166,8 +166,8 @@ struct Play {
 
 impl Job {
     pub(crate) fn run(&self) -> Row {
-        if Scene::of(self.point) == Scene::Migration {
-            // A store is made once: each death has its own.
+        if matches!(Scene::of(self.point), Scene::Migration | Scene::RollCall) {
+            // A store is made once, and a roll call waits for nobody between two starts: each death has its own.
             let mut all = Row::default();
             for _ in 0..self.rounds {
                 let row = Play::new(Self { rounds: 1, ..self.clone() }).play();
@@ -187,8 +187,7 @@ impl Job {
 
 impl Play {
     fn new(job: Job) -> Self {
-        let duties =
-            if Scene::of(job.point) == Scene::RollCall { roll_calls::duties(job.rounds) } else { String::new() };
+        let duties = if Scene::of(job.point) == Scene::RollCall { roll_calls::duties() } else { String::new() };
         let base = match Scene::of(job.point) {
             Scene::Mirror => crate::mirror::AIRTABLE,
             Scene::Calendar => CALENDAR,

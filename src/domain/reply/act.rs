@@ -41,7 +41,7 @@ impl<'a> Reply<'a> {
         }
         let when = self.when();
         if let Some(of) = self.roll_call_meant(word, when) {
-            return Ok(Some(self.to_roll_call(&of, word, r)));
+            return Ok(Some(self.answer_roll_call(&of, word, r)));
         }
         Ok(Some(match self.aim(word, when) {
             Aim::One(state) if self.is_about_another(word, state, when) => self.which(word, &[state]),

@@ -51,7 +51,7 @@ impl Reply<'_> {
     }
 
     /// A word without a reference, where the last text was a roll call.
-    pub(super) fn to_roll_call(&mut self, of: &RollCall, word: Word, r: &Reading) -> Said {
+    pub(super) fn answer_roll_call(&mut self, of: &RollCall, word: Word, r: &Reading) -> Said {
         let calls = self.wanted(word, self.when());
         let calls = self.still(word, &calls);
         if calls.is_empty() {

@@ -1,48 +1,38 @@
-//! Roll calls while the engine dies: one rotation a death, so that somebody is to be asked at each start.
+//! Roll calls while the engine dies: somebody is to be asked at once and again soon.
 
 use super::*;
 
-/// The line of the rotations: nobody dials it.
+/// The line of the rotation: nobody dials it.
 const LINE: &str = "+18005550177";
 
-/// Sam begins each of so many rotations, and is asked at once and again soon.
-pub(super) fn duties(rounds: usize) -> String {
-    let names: Vec<String> = (0..rounds.max(1)).map(|n| format!("r{n}")).collect();
-    let rotation = |name: &String| {
-        format!(
-            "[[rotations]]\nid = {name:?}\ntime_zone = \"America/Los_Angeles\"\nhandoff = \"08:00\"\nevery = \"52w\"\n\
-             starts = \"2026-01-05\"\nmembers = [\"sam\"]\n"
-        )
-    };
-    let team: Vec<String> = names.iter().map(|n| format!("{{ rotation = {n:?}, role = \"spare\" }}")).collect();
-    let rotations: String = names.iter().map(rotation).collect();
+/// Sam begins a rotation that no ladder of the scene names.
+pub(super) fn duties() -> String {
     format!(
         "[policies.spare]\nsteps = [ {{ wait = \"0s\", notify = [\"spare\"] }} ]\n[oncall]\nroll_call = \"-1m\"\n\
-         roll_call_reply = \"1s\"\n{rotations}[[lines]]\nnumber = {LINE:?}\nname = \"Acme\"\nteam = [ {} ]\n",
-        team.join(", ")
+         roll_call_reply = \"1s\"\n[[rotations]]\nid = \"night\"\ntime_zone = \"America/Los_Angeles\"\nhandoff = \"08:00\"\n\
+         every = \"52w\"\nstarts = \"2026-01-05\"\nmembers = [\"sam\"]\n[[lines]]\nnumber = {LINE:?}\nname = \"Acme\"\n\
+         team = [ {{ rotation = \"night\", role = \"spare\" }} ]\n"
     )
 }
 
 impl Play {
-    /// Each start asks whoever was not asked yet, and goes on with who was.
+    /// A start asks, and dies on the way.
     pub(super) fn roll_calls(&mut self) {
         if self.job.point.starts_with("roll-call-found") {
             self.stage.fault(&json!([{ "kind": "withhold_callbacks" }]));
         }
-        for _ in 0..self.job.rounds {
-            let process = self.stage.start_armed(&self.armed());
-            self.dies(process);
-        }
+        let process = self.stage.start_armed(&self.armed());
+        self.dies(process);
     }
 
     /// Every roll call, once all are decided and their texts at rest.
     pub(super) fn rested_roll_calls(&self) -> Vec<Value> {
-        let path = format!("/api/oncall?line=%2B{}&role=spare", LINE.trim_start_matches('+'));
+        let path = format!("/api/oncall?line=%2B{}", LINE.trim_start_matches('+'));
         until("every roll call is decided", || {
             let all = self.stage.get(&path)["rollCalls"].as_array().cloned().unwrap_or_default();
             let rests = |a: &Value| matches!(text(a, "attemptState"), "delivered" | "failed" | "skipped" | "unknown");
             let is_over = |r: &Value| text(r, "state") == "silent" && attempts(r).iter().all(rests);
-            (all.len() == self.job.rounds.max(1) && all.iter().all(is_over)).then_some(all)
+            (all.len() == 1 && all.iter().all(is_over)).then_some(all)
         })
     }
 

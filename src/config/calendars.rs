@@ -78,6 +78,11 @@ fn place(r: &mut Reader, s: &mut Section, part: CalendarPart) -> (bool, Option<(
             r.take(s, name);
             return (true, None);
         }
+        Some((Value::Text(text), origin)) if !has_file && !text.contains("://") && is_like_an_address(text) => {
+            // Never shown: it may hold the secret of the address that it was meant to be.
+            r.take(s, name);
+            (Err("is neither an address, which has :// behind its scheme, nor a file".to_owned()), s.key(name), origin)
+        }
         Some((Value::Text(text), origin)) if !has_file && !text.contains("://") => {
             let file = resolve(&r.cwd, &origin, text);
             r.take(s, name);
@@ -100,6 +105,11 @@ fn place(r: &mut Reader, s: &mut Section, part: CalendarPart) -> (bool, Option<(
             (true, None)
         }
     }
+}
+
+fn is_like_an_address(text: &str) -> bool {
+    let scheme = text.split(':').next().unwrap_or_default().to_lowercase();
+    text.contains(':') && matches!(scheme.as_str(), "http" | "https" | "webcal")
 }
 
 fn people(r: &mut Reader, s: &mut Section, known: Known<'_>) -> BTreeMap<String, ContactId> {

@@ -148,7 +148,7 @@ fn stands_for_a_repeat(w: &Work<'_>, a: &Attempt) -> bool {
     };
     let dropped = |b: &Attempt| {
         let open = b.state == AttemptState::Failed || (b.state == AttemptState::Unknown && b.decided_at.is_some());
-        open && b.priority == Priority::First && !theirs().any(|r| r.repeats == Some(b.id))
+        open && b.priority == Priority::First && !theirs().any(|r| r.number > b.number && r.repeats.is_some())
     };
     theirs().any(|b| b.number < a.number && dropped(b)) && !theirs().any(was_accepted)
 }

@@ -161,7 +161,7 @@ fn where_it_is_asked_for_the_test_number_is_rung_and_nobody_else_and_the_cost_is
     assert_eq!(rung.len(), 1, "{rung:#?}");
     assert_eq!((&rung[0]["to"], &rung[0]["status"]), (&json!(PHONE), &json!("completed")));
     assert_eq!(provider.texts().len(), 4, "no text more than without");
-    for want in ["at most 2 × 2 started minutes", "0.0800 US$", "as given by --price-per-minute"] {
+    for want in ["at most 2 × 3 started minutes", "0.1200 US$", "as given by --price-per-minute"] {
         assert!(run.stderr.contains(want), "{want}: {}", run.stderr);
     }
     // Without being asked for, none.

@@ -65,10 +65,17 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// Two that hand the duty on at one moment never share it: what a UID may hold of the name, and a hash of the whole name.
+/// Two that hand the duty on at one moment never share it: what a UID may hold of the name, phone numbers left out, and a hash of
+/// the whole name.
 fn identity(of: &str) -> String {
-    let plain: String =
-        of.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).take(40).collect();
+    let words = of.split(' ').filter(|word| !word.starts_with('+'));
+    let plain: String = words
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
+        .take(40)
+        .collect();
     let hash: String = Sha256::digest(of).iter().take(6).map(|b| format!("{b:02x}")).collect();
     format!("{plain}.{hash}")
 }
@@ -114,6 +121,7 @@ mod tests {
         for line in text.split_terminator("\r\n") {
             assert!(line.len() <= LINE_MAX && !line.contains(['\r', '\n']), "{line}");
         }
+        assert!(!identity("contact sam +18005550199 primary").contains("8005550199"), "no phone numbers");
         let place = Place { zone: jiff::tz::TimeZone::UTC, handoff: jiff::civil::Time::midnight() };
         let time = |text: &str| -> jiff::Timestamp { text.parse().expect("a time") };
         let window = Window::new(time("2026-10-01T00:00:00Z"), time("2027-01-01T00:00:00Z"));

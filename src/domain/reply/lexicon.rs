@@ -348,20 +348,16 @@ pub(super) const OPT_OUT: &[&str] = &["stop", "unsubscribe", "end", "quit", "sto
 /// Its opt-in words that are no words of ours.
 pub(super) const OPT_IN: &[&str] = &["start", "unstop"];
 /// What turns phone calls to its writer off, and on again: ours, as the provider knows no such words
-/// (`facts/twilio-voice.md` §11). Each is the whole text, so that no free text does it.
+/// (`facts/twilio-voice.md` §11). Each is the whole text, so that no free text does it, and names the phone or its writer: a
+/// "call" is a job as well, and `no more calls` may be somebody who passes.
 const NO_CALLS: &[&str] = &[
     "no calls",
-    "no calls please",
-    "no more calls",
     "no phone calls",
-    "stop calls",
     "stop calling",
     "stop calling me",
     "stop ringing",
     "stop ringing me",
-    "dont call",
     "dont call me",
-    "do not call",
     "do not call me",
     "dont ring me",
     "do not ring me",

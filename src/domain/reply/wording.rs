@@ -13,7 +13,7 @@ use crate::domain::work::Work;
 pub(super) const HELP: &str =
     "Reply 1 to take the call, 2 to pass, DONE when finished. With several calls add the code, like 1 7K3Q.";
 pub(super) const NO_PHONE_CALLS: &str =
-    "We do not ring this phone any more. Texts still come. START CALLS turns it on again.";
+    "We do not ring this phone any more. Texts still come: reply 2 to pass a call, START CALLS to be rung again.";
 pub(super) const PHONE_CALLS_AGAIN: &str = "We ring this phone again. NO CALLS turns it off.";
 pub(super) const NO_OPEN_CALL: &str = "There is no open call for you.";
 /// So many calls are named in one text.

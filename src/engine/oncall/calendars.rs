@@ -237,10 +237,11 @@ fn judge(
     place: &Place,
     now: Timestamp,
 ) -> (Vec<u8>, Result<Option<usize>, Kept>) {
-    let judged = accept(weighed, &text, place, Window::coming(now)).map(|Accepted { reading: coming }| {
-        let whole = |text: &[u8]| read(text, place, Window::around(now)).ok();
-        let is_same = kept.is_some_and(|kept| whole(kept) == whole(&text));
-        (!is_same).then_some(coming.occurrences.len())
+    let judged = accept(weighed, &text, place, Window::coming(now)).and_then(|Accepted { reading: coming }| {
+        // Decisions read the time before now as well: what cannot be read so would leave nobody on call.
+        let whole = read(&text, place, Window::around(now))?;
+        let is_same = kept.is_some_and(|kept| read(kept, place, Window::around(now)).is_ok_and(|kept| kept == whole));
+        Ok((!is_same).then_some(coming.occurrences.len()))
     });
     (text, judged)
 }

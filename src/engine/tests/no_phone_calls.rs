@@ -11,7 +11,7 @@ use crate::testing::{World, fixtures, mins, secs};
 async fn no_calls_ends_the_ringing_of_that_phone_and_start_calls_begins_it_again() {
     let mut w = World::with(mixed()).await;
     w.dispatch("mixed").await;
-    let answer = w.reply("sam", "No calls please!").await;
+    let answer = w.reply("sam", "NO CALLS!").await;
     assert!(answer.contains("Texts still come") && answer.contains("START CALLS"), "{answer}");
     assert_eq!(w.status().await, CallStatus::Dispatching, "it passes nothing");
     assert!(w.has_alert("opted-out:sam:phone-calls").await, "{:?}", w.alerts().await);

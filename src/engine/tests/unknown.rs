@@ -334,6 +334,15 @@ async fn a_reminder_that_stood_for_a_repeat_of_the_first_notice_is_itself_repeat
     w.advance(mins(10)).await;
     assert_eq!((w.attempts().await.len(), w.has_alert("unknown:").await), (3, true), "once");
 
+    // The right is used once, however many reminders follow.
+    let steps: &[(_, &[&str])] = &[(secs(0), &["primary"]), (secs(70), &["primary"]), (mins(5), &["primary"])];
+    let mut w = World::with(setup(fixtures::policy("soon", steps))).await;
+    w.sms.otherwise(NOT_SENT);
+    w.dispatch("soon").await;
+    w.advance(mins(20)).await;
+    let all = w.attempts().await;
+    assert_eq!(all, ["1 sam unknown", "2 sam unknown", "3 sam unknown", "4 sam unknown"]);
+
     // Where first notices are held, so is what stands for one.
     let mut s = soon();
     s.rules.unknown_first = UnknownPolicy::Hold;

@@ -11,6 +11,7 @@ mod plan;
 mod rows;
 mod settings;
 mod voice;
+mod voice_row;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -114,7 +115,7 @@ struct Stage<'a> {
     voice: String,
     voice_error: Option<String>,
     /// What the provider says of the phone calls.
-    rung: voice::Found,
+    rung: voice_row::Found,
     started_at: Timestamp,
 }
 
@@ -149,7 +150,7 @@ impl<'a> Stage<'a> {
             killed_error: None,
             voice: format!("live-drill-{}-voice", live.run_id),
             voice_error: None,
-            rung: voice::Found::new(),
+            rung: voice_row::Found::new(),
             started_at,
         })
     }
@@ -216,9 +217,11 @@ impl<'a> Stage<'a> {
             is_final(a) && (text(a, "sid").is_empty() || hung_up)
         };
         let over = |s: &Value| list(s, "attempts").iter().all(is_over);
-        let _ = self.until(&call, deadline, over).await?;
+        let in_time = self.until(&call, deadline, over).await?;
         self.engine.cancel(&call).await?;
-        self.ask_what_became(&call).await
+        self.ask_what_became(&call).await?;
+        let most = voice::TAKES_MAX.as_secs();
+        if in_time { Ok(()) } else { Err(format!("the phone calls were not over within {most} s")) }
     }
 
     /// Asks the provider for each phone call by its SID.
@@ -388,7 +391,7 @@ impl<'a> Stage<'a> {
         let mut outcomes = rows::all(&seen);
         if self.live.plan.voice.is_some() {
             let rung = self.stories.get(&self.voice);
-            outcomes.push(voice::row(self.live.plan.numbers.len(), rung, &self.rung, self.voice_error.as_deref()));
+            outcomes.push(voice_row::row(self.live.plan.numbers.len(), rung, &self.rung, self.voice_error.as_deref()));
         }
         for (o, part) in outcomes.iter_mut().zip([0, 0, 0, 1]) {
             o.took_ms = self.took_ms[part];

@@ -93,8 +93,11 @@ fn keep(conn: Connection<'_>, read: &CalendarRead) -> Result<(), StoreError> {
     match &read.outcome {
         CalendarOutcome::Same => {
             run(TAKEN, params![rotation, part, at])?;
-            // Its place gives again what counts.
-            run(DROP_TEXT, params![rotation, part, IS_OFFERED])?;
+            // Its place gives again what counts. The version that is known was the other text's: by it, that text would never be
+            // given again, and look like this one.
+            if conn.prepare_cached(DROP_TEXT)?.execute(params![rotation, part, IS_OFFERED])? > 0 {
+                run(VERSION, params![rotation, part, None::<String>])?;
+            }
         }
         CalendarOutcome::Taken { text, etag, said } => {
             run(TAKEN, params![rotation, part, at])?;

@@ -117,14 +117,15 @@ pub(super) async fn shifts(State(state): State<Arc<HttpState>>, request: Request
     let (parts, _) = request.into_parts();
     let directory = asked(&state, &parts).await?;
     let query = CallQuery::read(parts.uri.query(), &["from", "until", "line", "role"])?;
-    let from: Timestamp = query.parsed("from")?.unwrap_or_else(|| state.core.clock.now());
+    let now = state.core.clock.now();
+    let from: Timestamp = query.parsed("from")?.unwrap_or(now);
     let until: Timestamp = query.parsed("until")?.unwrap_or_else(|| from.plus(WEEK));
     if until <= from || until.since(from).as_secs() > STRETCH_DAYS_MAX * 86_400 {
         let what = format!("until: is not after from, or more than {STRETCH_DAYS_MAX} days behind it.");
         return Err(Problem::bad_request(what).member("field", "until"));
     }
     let (line, roles) = meant(&directory, query.get("line"), query.parsed::<Role>("role")?)?;
-    let of = spans(&state, &directory, line.number.clone(), &roles, (from, until), state.core.clock.now()).await?;
+    let of = spans(&state, &directory, line.number.clone(), &roles, (from, until), now).await?;
     let all: Vec<Value> = of.iter().flat_map(|(role, of)| spans_json(line.number.as_deref(), role, of)).collect();
     let document = json!({ "line": line.number, "lineName": line.name, "from": from, "until": until, "spans": all,
         "mode": state.settings.mode });

@@ -206,12 +206,14 @@ async fn now(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliE
         return Err(CliError::new(ExitStatus::Usage, what).hint(there_are("levels", levels.iter().map(String::as_str))));
     };
     if args.from.is_some() || args.until.is_some() {
-        let stretch = spans::stretch(directory, line, (args.from.as_deref(), args.until.as_deref()), app.clock.now())?;
-        spans::show(app, line, &asked_roles(&args, policy), stretch, out).await?;
+        let now = app.clock.now();
+        let stretch = spans::stretch(directory, line, (args.from.as_deref(), args.until.as_deref()), now)?;
+        spans::show(app, line, &asked_roles(&args, policy), stretch, now, out).await?;
         return Ok(ExitStatus::Done);
     }
     let opt_outs = opt_outs(app).await?;
-    let at = args.at.unwrap_or_else(|| app.clock.now());
+    let now = app.clock.now();
+    let at = args.at.unwrap_or(now);
     let rungs = rungs(directory, line, policy, at, &opt_outs);
     let everybody = rungs.iter().all(|r| r.found.notifies_somebody());
     let calendars = calendars::reports(app).await?;
@@ -221,9 +223,9 @@ async fn now(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliE
         None => policy.steps.first().map(|s| s.notify.clone()).unwrap_or_default(),
     };
     let asked = roll_call::of(app, line, &roles, at).await?;
-    let until = looked_until(at, app.clock.now());
+    let until = looked_until(at, now);
     let looks: Vec<DutyOutlook> =
-        spans::of(app, line, &roles, (at, until)).await?.iter().map(|of| outlook_of(of)).collect();
+        spans::of(app, line, &roles, (at, until), now).await?.iter().map(|of| outlook_of(of)).collect();
     if out.is_json() {
         let mut document = document(line, policy, at, &rungs);
         if let Some(map) = document.as_object_mut() {

@@ -42,14 +42,16 @@ pub(super) fn stretch(
     Ok((from, until))
 }
 
-/// The spans of each role: as they were kept where that has passed, else computed.
+/// The spans of each role: as they were kept where that has passed at `now`, else computed. `now` is one with what was taken for
+/// it: a moment later, what is asked of this moment would be the past, as an engine that is gone by now kept it.
 pub(super) async fn of(
     app: &App,
     line: &Line,
     roles: &[Role],
     (from, until): (Timestamp, Timestamp),
+    now: Timestamp,
 ) -> Result<Vec<Vec<DutySpan>>, CliError> {
-    let (store, now) = (app.store_if_there().await?, app.clock.now());
+    let store = app.store_if_there().await?;
     let mut all = Vec::new();
     for role in roles {
         let kept = match &store {
@@ -66,9 +68,10 @@ pub(super) async fn show(
     line: &Line,
     roles: &[Role],
     (from, until): (Timestamp, Timestamp),
+    now: Timestamp,
     out: &mut Output,
 ) -> Result<(), CliError> {
-    let (of, now) = (of(app, line, roles, (from, until)).await?, app.clock.now());
+    let of = of(app, line, roles, (from, until), now).await?;
     if out.is_json() {
         let all = roles.iter().zip(&of).flat_map(|(role, of)| spans_json(line.number.as_deref(), role, of));
         let all: Vec<Value> = all.collect();

@@ -114,7 +114,7 @@ pub const TABLE: &[DutyRow] = &[
     of_the_whole_store("on-call", every(oncall::watch::EVERY).on(WakeSignal::OnCall), |of| {
         DutyWork::of(&Arc::new(OnCallWatch::new(of.engine.clone())), |w| Box::pin(async move { w.pass().await }))
     }),
-    of_the_whole_store("roll-calls", every(oncall::roll_calls::EVERY).on(WakeSignal::RollCall).only_asks(), |of| {
+    of_the_whole_store("roll-calls", every(oncall::roll_calls::EVERY).on(WakeSignal::RollCall), |of| {
         DutyWork::of(&Arc::new(RollCallDuty::new(of.engine.clone(), of.dispatcher.clone())), |r| {
             Box::pin(async move { r.pass().await })
         })

@@ -181,6 +181,7 @@ const FILES: &[(&str, &str)] = files![
     "roll-call-opted-out.toml",
     "roll-call-refused.toml",
     "roll-call-silent.toml",
+    "roll-call-stopped-meanwhile.toml",
     "roll-call-with-an-emergency-between.toml",
     "roster-backup-is-told.toml",
     "same-call-again.toml",

@@ -40,6 +40,22 @@ const LIST_MAX: usize = 200;
 /// See [`crate::engine::reconciler`]: messages of one provider are made by many machines.
 const MARGIN: Duration = Duration::from_secs(3_600);
 
+/// How far one roll call went in a pass.
+struct GoneOn {
+    /// When to look again at the latest.
+    next: Option<Timestamp>,
+    /// Whether the provider was asked anything.
+    has_asked: bool,
+}
+
+/// What became of a text that is due.
+enum Sent {
+    /// It may not go yet; when to try again.
+    NotYet(Option<Timestamp>),
+    /// The provider was asked to send it, and what it answered is kept.
+    Asked,
+}
+
 /// See the module. One an engine.
 pub struct RollCallDuty {
     engine: Arc<Engine>,
@@ -51,7 +67,8 @@ impl RollCallDuty {
         Self { engine, dispatcher }
     }
 
-    /// Asks whom it is time to ask, and goes on with each question that is open; when to look again.
+    /// Asks whom it is time to ask, and goes on with each question that is open; when to look again. It asks the provider one
+    /// thing at most, so that a stop, which lets it end, waits for one request.
     ///
     /// # Errors
     /// [`StoreError`]: the rest is done in the next pass.
@@ -75,7 +92,10 @@ impl RollCallDuty {
         let mut next = now.plus(EVERY);
         for roll_call in core.store.roll_calls(now).await? {
             let wanted = self.go_on(&roll_call).await?;
-            next = wanted.map_or(next, |wanted| next.min(wanted));
+            next = wanted.next.map_or(next, |wanted| next.min(wanted));
+            if wanted.has_asked {
+                return Ok(Some(core.clock.now()));
+            }
         }
         Ok(Some(next))
     }
@@ -88,22 +108,15 @@ impl RollCallDuty {
         Ok(())
     }
 
-    /// What is due of one; when to look again at the latest.
-    async fn go_on(&self, roll_call: &RollCall) -> Result<Option<Timestamp>, StoreError> {
+    /// What is due of one.
+    async fn go_on(&self, roll_call: &RollCall) -> Result<GoneOn, StoreError> {
         let clock = &self.engine.core.clock;
         let mut next: Option<Timestamp> = None;
         let mut at = |when: Option<Timestamp>| next = next.into_iter().chain(when).min();
-        for text in &roll_call.texts {
-            let now = clock.now();
-            match text.state {
-                // Passes follow one another: whoever claimed it does not work on it any more.
-                AttemptState::Sending => self.apply(RollCallEvent::EngineGone { text: text.id }).await?,
-                AttemptState::Unknown | AttemptState::Submitted if text.poll_at.is_some_and(|at| at <= now) => {
-                    self.look(roll_call, text).await?;
-                }
-                AttemptState::Unknown | AttemptState::Submitted => at(text.poll_at),
-                _ => {}
-            }
+        for text in roll_call.texts.iter().filter(|t| t.state == AttemptState::Sending) {
+            // Passes follow one another: whoever claimed it does not work on it any more.
+            self.apply(RollCallEvent::EngineGone { text: text.id }).await?;
+            at(Some(clock.now()));
         }
         let now = clock.now();
         // An answer that was given while no engine ran counts before anything is said of it.
@@ -116,7 +129,7 @@ impl RollCallDuty {
             failpoint::hit("roll-call-due.before-commit");
             self.apply(RollCallEvent::Due { id: roll_call.id.clone() }).await?;
             failpoint::hit("roll-call-due.committed");
-            return Ok(Some(now));
+            return Ok(GoneOn { next: Some(now), has_asked: false });
         }
         if !is_due {
             at(roll_call.wake_at);
@@ -124,24 +137,36 @@ impl RollCallDuty {
         for text in roll_call.texts.iter().filter(|t| t.state.is_waiting()) {
             if text.not_before > now {
                 at(Some(text.not_before));
-            } else if let Some(again) = self.send(roll_call, text).await? {
-                at(Some(again));
+            } else {
+                match self.send(roll_call, text).await? {
+                    Sent::NotYet(again) => at(again),
+                    Sent::Asked => return Ok(GoneOn { next: None, has_asked: true }),
+                }
             }
         }
-        Ok(next)
+        for text in &roll_call.texts {
+            if matches!(text.state, AttemptState::Unknown | AttemptState::Submitted) {
+                if text.poll_at.is_some_and(|at| at <= now) {
+                    self.look(roll_call, text).await?;
+                    return Ok(GoneOn { next: None, has_asked: true });
+                }
+                at(text.poll_at);
+            }
+        }
+        Ok(GoneOn { next, has_asked: false })
     }
 
-    /// One claim and one POST; when to try again, where it may not go yet.
-    async fn send(&self, roll_call: &RollCall, text: &RollCallText) -> Result<Option<Timestamp>, StoreError> {
+    /// One claim and one POST.
+    async fn send(&self, roll_call: &RollCall, text: &RollCallText) -> Result<Sent, StoreError> {
         let core = &self.engine.core;
         let now = core.clock.now();
         let gives_way = now.since(text.not_before) < GIVES_WAY_FOR;
         if gives_way && !core.store.sendable_of_all(now, 1).await?.is_empty() {
-            return Ok(Some(now.plus(GIVES_WAY)));
+            return Ok(Sent::NotYet(Some(now.plus(GIVES_WAY))));
         }
         let sender = self.dispatcher.sender_of(roll_call.line.as_deref());
         if let Err(wait) = self.dispatcher.take_slot(&sender) {
-            return Ok(Some(now.plus(wait)));
+            return Ok(Sent::NotYet(Some(now.plus(wait))));
         }
         let provider_after = self.engine.newest_message();
         let claim = RollCallEvent::Claim { text: text.id, engine: self.engine.id.clone(), provider_after };
@@ -149,7 +174,7 @@ impl RollCallDuty {
         let claimed = core.apply(Event::RollCall(Box::new(claim)), Actor::engine()).await;
         let Ok(Answer::SendRollCall(send)) = claimed else {
             self.dispatcher.settle_slot(&sender, 0);
-            return claimed.map(|_| None);
+            return claimed.map(|_| Sent::NotYet(None));
         };
         failpoint::hit("roll-call-intent.committed");
         let outcome = self.submit(&send).await;
@@ -157,7 +182,7 @@ impl RollCallDuty {
         failpoint::hit("roll-call-outcome.before-commit");
         self.apply(RollCallEvent::Sent { text: send.text.id, outcome }).await?;
         failpoint::hit("roll-call-outcome.committed");
-        Ok(Some(core.clock.now()))
+        Ok(Sent::Asked)
     }
 
     async fn submit(&self, send: &RollCallToSend) -> crate::domain::event::SendOutcome {

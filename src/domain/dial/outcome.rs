@@ -86,11 +86,16 @@ pub(super) fn ended(
 fn keep(a: &mut Attempt, end: PhoneCallStatus, sip: Option<SipCode>) {
     let had_rung = a.trace.rang;
     a.trace.sip = sip;
-    a.trace.rang = sip != Some(UNREACHABLE) && (had_rung || end.rings());
+    a.trace.rang = !is_unreachable(sip) && (had_rung || end.rings());
     a.result = reason(a, end);
     if had_rung && a.trace.rang && !end.rings() {
         a.result.push_str(HAD_RUNG);
     }
+}
+
+/// Whether the phone was off or out of range: what was heard ringing then was not the phone, in whatever order that is told.
+pub(super) fn is_unreachable(sip: Option<SipCode>) -> bool {
+    sip == Some(UNREACHABLE)
 }
 
 /// What its end does, and the class of that.
@@ -131,7 +136,7 @@ fn reason(a: &Attempt, end: PhoneCallStatus) -> String {
             "answered_no_key: somebody or a voicemail picked up, and no key was pressed".to_owned()
         }
         (PhoneCallEnd::Again, PhoneCallStatus::Busy) => format!("busy: the phone was engaged{code}"),
-        (PhoneCallEnd::Again, _) if sip == Some(UNREACHABLE) => {
+        (PhoneCallEnd::Again, _) if is_unreachable(sip) => {
             format!("unreachable: the phone is off or out of range{code}")
         }
         (PhoneCallEnd::Again, PhoneCallStatus::NoAnswer) => format!("no-answer: nobody picked up{code}"),
@@ -150,7 +155,7 @@ pub(crate) fn sip_in(reason: &str) -> Option<SipCode> {
 
 /// Whether a phone rang, by the last status, its code and its reason.
 pub(crate) fn rang(last: Option<PhoneCallStatus>, sip: Option<SipCode>, reason: &str) -> bool {
-    sip != Some(UNREACHABLE) && (last.is_some_and(PhoneCallStatus::rings) || reason.contains(HAD_RUNG))
+    !is_unreachable(sip) && (last.is_some_and(PhoneCallStatus::rings) || reason.contains(HAD_RUNG))
 }
 
 /// Once more by the same number, then the next contact.

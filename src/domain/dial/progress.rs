@@ -51,7 +51,8 @@ pub(in crate::domain) fn join(
     }
     let moved = w.attempt_on(id, AttemptEvent::ProviderHasIt)?;
     if said.is_some_and(PhoneCallStatus::rings) {
-        w.attempt_mut(id)?.trace.rang = true;
+        let a = w.attempt_mut(id)?;
+        a.trace.rang = !outcome::is_unreachable(a.trace.sip);
     }
     if higher && !(was.is_final() && old.is_some_and(PhoneCallStatus::is_final)) {
         w.attempt_mut(id)?.message_status = Some(status.clone());

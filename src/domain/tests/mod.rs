@@ -1,5 +1,6 @@
 //! Decisions of the pure core, as tables and as every order of what the provider can say.
 
+mod dial;
 mod late;
 mod lateness;
 mod orders;

@@ -171,6 +171,9 @@ impl Reply<'_> {
                 Ok(Some(Said::silent("opt-out")))
             }
             Says::OptIn => Ok(Some(Said::silent("opt-in"))),
+            Says::NoCalls | Says::Calls if self.is_overruled_about_phone_calls() => {
+                Ok(Some(Said::silent("older than what they said since")))
+            }
             Says::NoCalls => Ok(Some(self.no_phone_calls())),
             Says::Calls => Ok(Some(self.phone_calls_again())),
             Says::Take => self.plain(Word::Take, r),

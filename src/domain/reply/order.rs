@@ -24,14 +24,14 @@ const ABOUT_ONE: &[&str] = &[
 ];
 /// And one about every call of its writer.
 const ABOUT_ALL: &[&str] = &["opt-out", "took every call"];
+/// And one about whether their phone rings.
+const ABOUT_PHONE_CALLS: &[&str] = &["no phone calls", "phone calls again"];
 /// What is understood and says nothing about who goes.
 const SMALL_TALK: &[&str] = &[
     "a polite word",
     "opt-in",
     "closed call",
     "older than what they said since",
-    "no phone calls",
-    "phone calls again",
     "confirmed the roll call",
     "refused the roll call",
 ];
@@ -45,7 +45,9 @@ impl PastReply {
 
     fn is_understood(&self) -> bool {
         let is = |list: &[&str]| list.contains(&self.understood.as_str());
-        !self.waits && self.prompt.is_none() && (is(ABOUT_ONE) || is(ABOUT_ALL) || is(SMALL_TALK))
+        !self.waits
+            && self.prompt.is_none()
+            && [ABOUT_ONE, ABOUT_ALL, ABOUT_PHONE_CALLS, SMALL_TALK].into_iter().any(is)
     }
 }
 
@@ -62,6 +64,12 @@ impl Reply<'_> {
     /// Whether its writer has said something about this call since.
     pub(super) fn is_overruled(&self, c: &CallState) -> bool {
         !self.ctx.rules.off.reply_time && self.others().any(|p| p.decides(&c.call.id) && self.precedes(p))
+    }
+
+    /// Whether its writer has said since whether their phone may ring.
+    pub(super) fn is_overruled_about_phone_calls(&self) -> bool {
+        let is = |p: &&PastReply| !p.waits && ABOUT_PHONE_CALLS.contains(&p.understood.as_str());
+        !self.ctx.rules.off.reply_time && self.others().filter(is).any(|p| self.precedes(p))
     }
 
     /// Whether an earlier reply of its writer took this call.

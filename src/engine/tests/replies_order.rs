@@ -2,6 +2,7 @@
 
 use crate::domain::MessageStatus;
 use crate::domain::Timestamp;
+use crate::domain::attempt::Channel;
 use crate::domain::call::CallStatus as S;
 use crate::domain::event::{Decision, Event};
 use crate::engine::listener::Listener;
@@ -181,4 +182,25 @@ async fn replies_that_cannot_be_decided_page_and_keep_no_other_waiting() {
     waiting::pass(&w.process.engine).await.expect("a pass");
     assert_eq!(paged(w.alerts().await), 0, "decided, and over");
     assert!(w.process.store.waiting_replies(99).await.expect("read").is_empty());
+}
+
+#[tokio::test]
+async fn whether_a_phone_may_ring_is_what_its_owner_wrote_last() {
+    for (old, new, may_ring) in [("NO CALLS", "START CALLS", true), ("START CALLS", "NO CALLS", false)] {
+        let steps = [(0, "primary", Channel::Sms), (30, "primary", Channel::Voice)];
+        let mut w = World::with(super::voice::calls(&steps)).await;
+        w.dispatch("mixed").await;
+        // The webhook of the older one is lost, and the list brings it behind the newer one.
+        written(&w, 1, old, w.now());
+        w.advance(mins(2)).await;
+        written(&w, 2, new, w.now());
+        assert!(!hooked(&mut w, 2, new).await.is_empty(), "{new}: answered");
+        w.advance(mins(2)).await;
+        Listener::new(w.process.engine.clone()).pass().await.expect("read");
+        w.settle().await;
+        let log = w.log_of(None).await;
+        assert!(log.contains("older than what they said since"), "{log}");
+        w.advance(mins(27)).await;
+        assert_eq!(w.voice.posts() > 0, may_ring, "{old}, then {new}");
+    }
 }

@@ -13,13 +13,14 @@ use crate::domain::event::{Decision, Event};
 use crate::domain::types::CallId;
 use crate::engine::apply::Core;
 use crate::engine::json;
+use crate::engine::oncall::reach::is_opted_out;
 use crate::store::{DueLine, OptOutLine, StoreError};
 
 use super::app::{App, NoStore, operator};
 use super::decide::{call_named, not_allowed};
 use super::durations::span;
 use super::exit::ExitStatus;
-use super::oncall::{holders_of, is_opted_out};
+use super::oncall::holders_of;
 use super::output::{Output, Table};
 use super::report::CliError;
 use super::timeline::{next_step, what_is_next};

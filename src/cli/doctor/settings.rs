@@ -7,7 +7,6 @@ use crate::domain::oncall::warnings::warnings;
 use crate::engine::oncall::gap_said;
 
 use super::super::app::App;
-use super::super::oncall::gaps_ahead;
 use super::finding::Findings;
 
 /// An unknown outcome is looked for at least so long (`facts/twilio.md` §4: the provider may still accept for some 26 s).
@@ -117,7 +116,7 @@ fn people(app: &App, f: &mut Findings) {
 /// Gaps ahead, and what is probably not meant. Opted-out holders are found by `oncall check`.
 fn on_call(app: &App, f: &mut Findings) {
     let (directory, now, ahead) = (&app.config.directory, app.clock.now(), app.config.oncall.look_ahead);
-    let gaps = gaps_ahead(directory, now, ahead, &[]);
+    let gaps = crate::engine::oncall::reach::gaps_between(directory, now, now.plus(ahead), &[]);
     for gap in gaps.iter().take(GAPS_SAID) {
         let next = "cover it with `dispatchctl oncall override`, or with a fallback entry in the team";
         f.warn("on-call", gap_said(directory, gap, now.plus(ahead)), next);

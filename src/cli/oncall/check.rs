@@ -6,22 +6,18 @@ use serde_json::{Value, json};
 use tracing::warn;
 
 use crate::config::empty_roles;
-use crate::domain::Timestamp;
-use crate::domain::attempt::Channel;
 use crate::domain::oncall::holders::shown;
-use crate::domain::oncall::outlook::{Gap, gaps};
 use crate::domain::oncall::warnings::{handoffs, warnings};
-use crate::domain::team::{Contact, Directory, Line};
 use crate::engine::apply::Core;
+use crate::engine::oncall::reach::gaps_between;
 use crate::engine::oncall::{gap_said, json as shapes};
-use crate::store::OptOutLine;
 
 use super::super::app::App;
 use super::super::exit::ExitStatus;
 use super::super::output::{Output, Table};
 use super::super::report::CliError;
 use super::exceptions::names;
-use super::{is_opted_out, opt_outs};
+use super::opt_outs;
 
 /// How many handoffs of a rotation are shown.
 const HANDOFFS: usize = 3;
@@ -37,25 +33,11 @@ pub(crate) struct CheckArgs {
     days: Option<u64>,
 }
 
-/// Gaps of these days, with those whose holders take no texts.
-pub(in crate::cli) fn gaps_ahead(
-    directory: &Directory,
-    from: Timestamp,
-    ahead: Duration,
-    opt_outs: &[OptOutLine],
-) -> Vec<Gap> {
-    let reachable = |line: &Line, contact: &Contact| {
-        let sender = directory.sender(line).map(crate::domain::types::Sender::as_str);
-        !is_opted_out(&contact.phone, Channel::Sms, sender, opt_outs)
-    };
-    gaps(directory, from, from.plus(ahead), &reachable)
-}
-
 /// What a start warns of: gaps ahead, and what is probably not meant.
 pub(in crate::cli) async fn warn_of_gaps(core: &Core) -> Result<(), CliError> {
     let (directory, now, ahead) = (core.directory(), core.clock.now(), core.rules().oncall.look_ahead);
     let opt_outs = core.store.opt_outs().await?;
-    let found = gaps_ahead(&directory, now, ahead, &opt_outs);
+    let found = gaps_between(&directory, now, now.plus(ahead), &opt_outs);
     for gap in found.iter().take(GAPS_SAID) {
         warn!("{}", gap_said(&directory, gap, now.plus(ahead)));
     }
@@ -73,7 +55,7 @@ pub(super) async fn run(args: CheckArgs, app: &App, out: &mut Output) -> Result<
     let now = app.clock.now();
     let ahead = args.days.map_or(app.config.oncall.look_ahead, |days| Duration::from_secs(days * DAY));
     let opt_outs = opt_outs(app).await?;
-    let found = gaps_ahead(directory, now, ahead, &opt_outs);
+    let found = gaps_between(directory, now, now.plus(ahead), &opt_outs);
     let never: Vec<String> = empty_roles(directory).into_iter().map(|role| role.said).collect();
     let calendars = super::calendars::reports(app).await?;
     let of_calendars = calendars.iter().flat_map(|c| c.warnings(now));

@@ -24,8 +24,8 @@ use crate::domain::phone::masked;
 use crate::domain::policy::Policy;
 use crate::domain::team::{Directory, Line};
 use crate::domain::types::{ContactId, Role};
-use crate::domain::voice::NO_PHONE_CALLS;
 use crate::engine::oncall::past::{DutyOutlook, DutySource, looked_until, outlook_json, outlook_of};
+use crate::engine::oncall::reach::is_opted_out;
 use crate::engine::oncall::{json as shapes, zone_of_line};
 use crate::store::{self, OptOutLine};
 
@@ -37,7 +37,7 @@ use super::output::{Output, Table};
 use super::report::CliError;
 
 pub(super) use calendars::reports as calendar_reports;
-pub(super) use check::{gaps_ahead, warn_of_gaps};
+pub(super) use check::warn_of_gaps;
 
 /// Which line and level, and when; or what else to do.
 #[derive(Debug, clap::Args)]
@@ -124,21 +124,6 @@ impl OnCall {
     fn notifies_somebody(&self) -> bool {
         self.named.iter().any(|n| !n.opted_out)
     }
-}
-
-/// Whether this number takes nothing by this channel: a text from this line's sender, or any phone call.
-pub(super) fn is_opted_out(
-    phone: &PhoneNumber,
-    channel: Channel,
-    sender: Option<&str>,
-    opt_outs: &[OptOutLine],
-) -> bool {
-    let is_barred = |by: &str| match channel {
-        Channel::Sms => by.is_empty() || Some(by) == sender,
-        Channel::Voice => by == NO_PHONE_CALLS,
-        Channel::Email => false,
-    };
-    opt_outs.iter().any(|o| o.phone == phone.e164() && is_barred(&o.sender))
 }
 
 /// Who holds these roles on this line at this time.

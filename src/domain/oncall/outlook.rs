@@ -71,7 +71,7 @@ pub fn gaps(
     directory: &Directory,
     from: Timestamp,
     until: Timestamp,
-    is_reachable: &dyn Fn(&Line, &Contact) -> bool,
+    is_reachable: &dyn Fn(&LineRole<'_>, &Contact) -> bool,
 ) -> Vec<Gap> {
     let mut all = Vec::new();
     for duty in duties(directory).iter().filter(|d| directory.is_ever_held(d.line, &d.role)) {
@@ -86,11 +86,11 @@ fn gaps_of(
     duty: &LineRole<'_>,
     from: Timestamp,
     until: Timestamp,
-    is_reachable: &dyn Fn(&Line, &Contact) -> bool,
+    is_reachable: &dyn Fn(&LineRole<'_>, &Contact) -> bool,
 ) -> Vec<Gap> {
     let mut all: Vec<Gap> = Vec::new();
     for span in by_contacts(spans(directory, duty.line, &duty.role, from, until)) {
-        if span.holders.iter().any(|h| is_reachable(duty.line, h.contact)) {
+        if span.holders.iter().any(|h| is_reachable(duty, h.contact)) {
             continue;
         }
         let unreachable = span.holders.iter().map(|h| h.contact.name.clone()).collect();

@@ -9,12 +9,12 @@ use super::tests::*;
 use super::typed::Typed;
 use super::warnings::{handoffs, warnings};
 use super::*;
-use crate::domain::team::{Directory, Line, TeamEntry, TeamRole};
+use crate::domain::team::{Directory, TeamEntry, TeamRole};
 use crate::domain::types::{ContactId, Timestamp};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-fn everybody(_: &Line, _: &crate::domain::team::Contact) -> bool {
+fn everybody(_: &outlook::LineRole<'_>, _: &crate::domain::team::Contact) -> bool {
     true
 }
 
@@ -38,7 +38,8 @@ fn a_gap_is_found_with_its_begin_and_end_and_one_who_cannot_be_told_is_one() {
     assert_eq!((backup.from, backup.until), (at("2026-11-30T20:00:00Z"), at("2026-12-01T20:00:00Z")));
     assert_eq!(backup.why(), "nobody holds it");
     d.overrides.clear();
-    let not_lee = |_: &Line, c: &crate::domain::team::Contact| !["ana", "joe"].contains(&c.id.as_str());
+    let not_lee =
+        |_: &outlook::LineRole<'_>, c: &crate::domain::team::Contact| !["ana", "joe"].contains(&c.id.as_str());
     let found = gaps(&d, from, until, &not_lee);
     let first = found.iter().find(|g| g.line.is_some()).expect("a gap");
     assert_eq!(first.unreachable, ["ANA", "JOE"]);

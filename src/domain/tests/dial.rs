@@ -217,7 +217,7 @@ enum Asks {
 #[test]
 fn every_end_without_a_key_has_its_reason_its_class_and_its_next_step() {
     // The word, the carrier's code, whether it was asked for words before; the reason, the class, whether it rang, what is next.
-    let table: [(&str, Option<u32>, bool, &str, char, bool, Asks); 16] = [
+    let table = [
         ("completed", Some(200), true, "answered_no_key", 'T', true, Asks::Again),
         ("completed", None, true, "answered_no_key", 'T', true, Asks::Again),
         ("no-answer", Some(487), false, "no-answer", 'T', true, Asks::Again),

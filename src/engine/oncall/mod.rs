@@ -9,6 +9,7 @@ pub(crate) mod json;
 pub(crate) mod kept;
 pub(crate) mod making;
 pub(crate) mod past;
+pub(crate) mod reach;
 pub(crate) mod roll_calls;
 pub(crate) mod table;
 pub(crate) mod watch;

@@ -13,9 +13,9 @@ use crate::domain::Timestamp;
 use crate::domain::alert::{AlertChange, AlertKey, AlertKind};
 use crate::domain::event::Event;
 use crate::domain::oncall::holders::shown;
-use crate::domain::oncall::outlook::{Difference, Gap, LineRole, differences, duties, gaps};
+use crate::domain::oncall::outlook::{Difference, Gap, LineRole, differences, duties};
 use crate::domain::oncall::timeline::{by_contacts, spans};
-use crate::domain::team::{Contact, Directory, Line};
+use crate::domain::team::Directory;
 use crate::domain::types::Actor;
 use crate::engine::Engine;
 use crate::engine::apply::Core;
@@ -23,6 +23,7 @@ use crate::engine::duty::Passed;
 use crate::store::{DutyChange, KeptHolder, StoreError};
 
 use super::ahead::{Ahead, KEPT_EVERY};
+use super::reach::gaps_between;
 use super::{gap_said, zone_of_line};
 
 /// How often is looked, where nothing is due before.
@@ -204,19 +205,12 @@ fn present(directory: &Directory, duty: &LineRole<'_>, now: Timestamp) -> (DutyC
 async fn alert_gaps(core: &Core, directory: &Directory, now: Timestamp) -> Result<(), StoreError> {
     let rules = core.rules().oncall;
     let opt_outs = core.store.opt_outs().await?;
-    let reachable = |line: &Line, contact: &Contact| {
-        let sender = directory.sender(line).map(crate::domain::types::Sender::as_str);
-        let takes_none = |o: &crate::store::OptOutLine| {
-            o.phone == contact.phone.e164() && (o.sender.is_empty() || Some(o.sender.as_str()) == sender)
-        };
-        !opt_outs.iter().any(takes_none)
-    };
     let first = rules.gap_warning.first().copied().unwrap_or_default();
     let ahead = first.min(rules.look_ahead);
     // Further than alerts go, so that the end of a gap is known.
     let end = now.plus(ahead).plus(GAP_END_MAX);
     let start = now.minus(GAP_SINCE);
-    let all = if ahead.is_zero() { Vec::new() } else { gaps(directory, start, end, &reachable) };
+    let all = if ahead.is_zero() { Vec::new() } else { gaps_between(directory, start, end, &opt_outs) };
     let is_near = |gap: &&Gap| gap.until > now && gap.from <= now.plus(ahead);
     let mut keys = BTreeSet::new();
     for gap in all.iter().filter(is_near).take(GAPS_MAX) {

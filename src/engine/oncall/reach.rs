@@ -1,0 +1,106 @@
+//! Whether somebody can be told: what they barred, against how the levels of a line tell people.
+
+use crate::domain::Timestamp;
+use crate::domain::attempt::Channel;
+use crate::domain::oncall::outlook::{Gap, LineRole, gaps};
+use crate::domain::phone::PhoneNumber;
+use crate::domain::team::{Contact, Directory};
+use crate::domain::types::Sender;
+use crate::domain::voice::NO_PHONE_CALLS;
+use crate::store::OptOutLine;
+
+/// Whether this number takes nothing by this channel: a text from this sender, or any phone call.
+pub(crate) fn is_opted_out(
+    phone: &PhoneNumber,
+    channel: Channel,
+    sender: Option<&str>,
+    opt_outs: &[OptOutLine],
+) -> bool {
+    let is_barred = |by: &str| match channel {
+        Channel::Sms => by.is_empty() || Some(by) == sender,
+        Channel::Voice => by == NO_PHONE_CALLS,
+        Channel::Email => false,
+    };
+    opt_outs.iter().any(|o| o.phone == phone.e164() && is_barred(&o.sender))
+}
+
+/// Whether every level of the line that names this role tells this contact in some step, by a channel that they have and take.
+fn can_be_told(directory: &Directory, duty: &LineRole<'_>, contact: &Contact, opt_outs: &[OptOutLine]) -> bool {
+    let sender = directory.sender(duty.line).map(Sender::as_str);
+    let takes = |channel: Channel| {
+        let has = match channel {
+            Channel::Sms => true,
+            Channel::Voice => directory.voice_from.is_some(),
+            Channel::Email => contact.email.is_some(),
+        };
+        has && !is_opted_out(&contact.phone, channel, sender, opt_outs)
+    };
+    let levels = directory.levels(duty.line);
+    levels.iter().filter_map(|level| directory.policy(duty.line, level)).all(|policy| {
+        let names = |role: &&crate::domain::types::Role| role.as_str().eq_ignore_ascii_case(duty.role.as_str());
+        let mut steps = policy.steps.iter().filter(|s| s.notify.iter().any(|role| names(&role))).peekable();
+        steps.peek().is_none() || steps.any(|s| takes(s.channel))
+    })
+}
+
+/// The gaps of this time, with those whose holders cannot be told.
+pub(crate) fn gaps_between(
+    directory: &Directory,
+    from: Timestamp,
+    until: Timestamp,
+    opt_outs: &[OptOutLine],
+) -> Vec<Gap> {
+    gaps(directory, from, until, &|duty, contact| can_be_told(directory, duty, contact, opt_outs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::world::START;
+    use crate::testing::{fixtures, mins};
+
+    /// What holders of `primary` barred is a gap where a level has no other way to tell them.
+    #[test]
+    fn who_barred_texts_is_reached_where_every_level_rings_and_not_where_one_only_texts() {
+        let ladder = |steps: &[Channel]| {
+            let all: Vec<(_, &[&str])> = steps.iter().map(|_| (mins(1), &["primary"][..])).collect();
+            let mut policy = fixtures::policy("only", &all);
+            policy.steps.iter_mut().zip(steps).for_each(|(step, channel)| step.channel = *channel);
+            let mut directory = fixtures::directory_with(policy);
+            directory.default_line.policies.retain(|name, _| name == "only");
+            directory.voice_from = fixtures::VOICE_SENDER.parse().ok();
+            directory
+        };
+        let barred = |directory: &Directory, by: &str| {
+            let line = |phone: &PhoneNumber| OptOutLine {
+                phone: phone.e164().to_owned(),
+                sender: by.to_owned(),
+                since: START,
+            };
+            directory.contacts.iter().map(|c| line(&c.phone)).collect::<Vec<_>>()
+        };
+        use Channel::{Email, Sms, Voice};
+        for (steps, by, is_gap) in [
+            (&[Sms][..], "", true),
+            (&[Sms, Voice], "", false),
+            (&[Voice], "", false),
+            (&[Sms], NO_PHONE_CALLS, false),
+            (&[Sms, Voice], NO_PHONE_CALLS, false),
+            (&[Voice], NO_PHONE_CALLS, true),
+            (&[Email], "", false),
+        ] {
+            let directory = ladder(steps);
+            let gaps = |opt_outs: &[OptOutLine]| {
+                let all = gaps_between(&directory, START, START.plus(mins(60)), opt_outs);
+                all.iter().any(|g| g.role.as_str() == "primary")
+            };
+            assert!(!gaps(&[]), "{steps:?}: nobody barred anything");
+            assert_eq!(gaps(&barred(&directory, by)), is_gap, "{steps:?}: {by:?} is barred");
+        }
+        // Without a number to ring from, no phone rings.
+        let mut directory = ladder(&[Sms, Voice]);
+        directory.voice_from = None;
+        let barred = barred(&directory, "");
+        assert!(!gaps_between(&directory, START, START.plus(mins(60)), &barred).is_empty());
+    }
+}

@@ -363,8 +363,13 @@ impl Send<'_> {
         }
         match state.call.status {
             CallStatus::Exhausted | CallStatus::Resolved | CallStatus::Cancelled => Some(End::Over),
-            // Nobody is told of it, so nothing more is to be waited for.
+            // Nobody is told of it, or not yet, so nothing more is to be waited for.
             CallStatus::Deferred => Some(End::Reached),
+            CallStatus::Dispatching
+                if state.call.held().is_some() && matches!(self.args.wait, Wait::None | Wait::Accepted) =>
+            {
+                Some(End::Reached)
+            }
             CallStatus::Acknowledged if self.args.wait != Wait::Acknowledged => Some(End::Reached),
             _ if nothing_moves(state, self.app.clock.now()) && self.args.wait != Wait::Acknowledged => Some(End::Stuck),
             _ => None,
@@ -404,7 +409,14 @@ impl Send<'_> {
                     state.call.status
                 ));
             }
-            if let Some(next) = json::next_follow_up(&state.call) {
+            if let Some(until) = state.call.held() {
+                let (call, level, until) = (&state.call.id, &state.call.level, out.time(until));
+                if !out.is_csv() {
+                    out.line(&format!(
+                        "{call}: quiet hours of level {level}; it is told at {until}. `dispatchctl raise {call} --level high` tells it now"
+                    ));
+                }
+            } else if let Some(next) = json::next_follow_up(&state.call) {
                 let text = format!("{} {}: next follow-up {}", state.call.id, state.call.status, out.time(next));
                 if !out.is_csv() {
                     out.line(&text);

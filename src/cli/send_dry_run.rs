@@ -9,6 +9,7 @@ use crate::domain::change::SpokenJob;
 use crate::domain::dial::job;
 use crate::domain::event::NewCall;
 use crate::domain::mail::{self, MailInput};
+use crate::domain::quiet;
 use crate::domain::team::Line;
 use crate::domain::types::{ContactId, Sender};
 
@@ -42,26 +43,37 @@ struct Plan<'a> {
 pub(super) fn dry_run(new: &NewCall, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
     let directory = &app.config.directory;
     let (line, _) = directory.line(new.data.twilio_to_number.as_deref());
-    let mut due = app.clock.now();
+    let now = app.clock.now();
+    let held = Some(told_at(new, now, app)).filter(|until| *until > now && !new.deferred);
+    let mut due = now;
     let mut plan = Plan { new, line, app, told: Vec::new(), all: Vec::new() };
     for step in 0..new.policy.total_steps() {
-        due = due.plus(new.policy.wait_before(step));
+        due = told_at(new, due.plus(new.policy.wait_before(step)), app);
         let channel = new.policy.step(step).map_or(Channel::Sms, |s| s.channel);
         for r in crate::engine::intake::recipients(new, directory, line, step, due) {
             plan.add(step + 1, due, r, channel, out);
         }
     }
     let after = new.policy.wait_before(new.policy.total_steps());
-    let mut exhausts = due.plus(after);
+    let mut exhausts = told_at(new, due.plus(after), app);
     let resort = new.policy.total_steps() + 1;
     if !directory.last_resort.is_empty() {
         for c in directory.last_resort() {
             plan.add(resort, exhausts, c.recipient(), directory.last_resort_channel(line), out);
         }
-        exhausts = exhausts.plus(after);
+        exhausts = told_at(new, exhausts.plus(after), app);
     }
-    show(&plan, resort, exhausts, out);
+    show(&plan, resort, (exhausts, held), out);
     Ok(ExitStatus::Done)
+}
+
+/// When what is due at `at` happens, by the quiet hours of the call's level.
+fn told_at(new: &NewCall, at: Timestamp, app: &App) -> Timestamp {
+    if new.data.emergency_level.as_deref().is_none_or(|level| level.trim().is_empty()) {
+        return at;
+    }
+    let dialled = new.data.twilio_to_number.as_deref();
+    quiet::ends(&app.config.directory, dialled, &new.level, at).unwrap_or(at)
 }
 
 impl Plan<'_> {
@@ -156,11 +168,13 @@ impl Plan<'_> {
     }
 }
 
-fn show(plan: &Plan<'_>, resort: usize, exhausts: Timestamp, out: &mut Output) {
+fn show(plan: &Plan<'_>, resort: usize, (exhausts, held): (Timestamp, Option<Timestamp>), out: &mut Output) {
     let level = &plan.new.level;
     if out.is_json() {
         let steps: Vec<Value> = plan.all.iter().map(|p| document(p, resort)).collect();
-        out.document(&json!({ "dryRun": true, "level": level, "steps": steps, "exhaustsAt": exhausts }));
+        out.document(
+            &json!({ "dryRun": true, "level": level, "steps": steps, "exhaustsAt": exhausts, "heldUntil": held }),
+        );
         return;
     }
     let mut t = Table::new(&["STEP", "WHEN", "BY", "WHO", "TO", "SEGMENTS", "WORDS"]);
@@ -176,6 +190,9 @@ fn show(plan: &Plan<'_>, resort: usize, exhausts: Timestamp, out: &mut Output) {
     }
     out.table(&t);
     if !out.is_csv() {
+        if let Some(until) = held {
+            out.line(&format!("quiet hours of level {level}: nobody is told before {}", out.time(until)));
+        }
         let at = out.time(exhausts);
         out.line(&format!("level {level}; without an answer EXHAUSTED at {at}; nothing was sent"));
     }

@@ -39,6 +39,9 @@ pub(super) fn what_is_next(call: &Call, directory: &Directory, now: Timestamp, o
     }
     let when = when(call.wake_at.filter(|_| call.status == CallStatus::Dispatching)?);
     Some(match json::next_follow_up(call) {
+        Some(_) if call.held().is_some() => {
+            format!("quiet hours of level {}; {} {when}", call.level, next_step(call, directory))
+        }
         Some(_) => format!("{} {when}", next_step(call, directory)),
         None if json::last_resort_is_next(call, directory) => {
             let over = if call.muted { "follow-ups were cancelled" } else { "the ladder is over" };

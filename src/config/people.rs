@@ -12,7 +12,8 @@ use super::rotations::{calendars, rotations, settle_zones};
 use crate::domain::PhoneNumber;
 use crate::domain::attempt::Channel;
 use crate::domain::body;
-use crate::domain::hours::{HOURS_FORM, Hours};
+use crate::domain::hours::{self, HOURS_FORM, Hours};
+use crate::domain::levels::HIGH;
 use crate::domain::mail::MailAddress;
 use crate::domain::oncall::RotationId;
 use crate::domain::phone::{is_e164, looks_wrong, masked};
@@ -27,6 +28,7 @@ pub(super) const PHONE_FORM: &str = "E.164, like +19495550101: a plus, the count
 pub(super) const SENDER_FORM: &str =
     "an E.164 number, a short code, an alphanumeric sender of up to 11 characters, or MG and 32 hex digits";
 const ID_FORM: &str = "1 to 64 visible characters without spaces";
+const QUIET_FORM: &str = "a time span of the day, like \"22:00-07:00\"; leave it out for none";
 const CHANNEL_FORM: &str = "\"sms\", \"voice\" or \"email\"";
 pub(super) const MAIL_FORM: &str = "a mail address, like \"sam@example.com\"";
 pub(super) const ZONE_FORM: &str = "an IANA name, like \"America/Los_Angeles\"";
@@ -181,6 +183,7 @@ fn policies(r: &mut Reader, parent: &mut Section) -> BTreeMap<String, Policy> {
         let ten_minutes = Duration::from_secs(600);
         let repeat_wait = r.duration(&mut section, "repeat_wait").map_or(ten_minutes, |f| f.value);
         let exhaust_after = r.duration(&mut section, "exhaust_after").map_or(ten_minutes, |f| f.value);
+        let quiet = quiet(r, &mut section, &name);
         let defer_by_reply = r.boolean(&mut section, "defer_by_reply").map(|f| f.value);
         r.finish(section);
         if r.problems.len() > reported_before {
@@ -191,7 +194,7 @@ fn policies(r: &mut Reader, parent: &mut Section) -> BTreeMap<String, Policy> {
             continue;
         }
         let level = name.to_lowercase();
-        let policy = Policy { name: level.clone(), steps, repeat, repeat_wait, exhaust_after, defer_by_reply };
+        let policy = Policy { name: level.clone(), steps, repeat, repeat_wait, exhaust_after, defer_by_reply, quiet };
         if let Some(whole) = too_long(&policy) {
             r.wrong(at, &key, format!("ends {} days after its first step", whole.as_secs() / 86_400), LADDER_FORM);
             continue;
@@ -207,6 +210,24 @@ fn policies(r: &mut Reader, parent: &mut Section) -> BTreeMap<String, Policy> {
     }
     r.finish(s);
     out
+}
+
+/// The hours in which a call of this level wakes nobody.
+fn quiet(r: &mut Reader, section: &mut Section, level: &str) -> Option<Hours> {
+    let parse = |text: &str| {
+        let (start, end) = text.split_once(['-', '\u{2013}']).ok_or_else(|| "is no time span".to_owned())?;
+        match (hours::time(start), hours::time(end)) {
+            (Some(start), Some(end)) if start == end => Err("is the whole day: nobody would ever be told".to_owned()),
+            (Some(start), Some(end)) => Ok(Hours::daily(start, end)),
+            _ => Err("is no time span".to_owned()),
+        }
+    };
+    let found = r.parsed(section, "quiet", QUIET_FORM, parse, Hours::to_string)?;
+    if level.trim().eq_ignore_ascii_case(HIGH) {
+        r.wrong(found.origin, &found.key, "would hold emergencies: level high has no quiet hours", "another level");
+        return None;
+    }
+    Some(found.value)
 }
 
 /// How long the ladder takes, where that is longer than anybody waits.

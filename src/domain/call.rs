@@ -151,6 +151,8 @@ pub struct Call {
     pub wake_at: Option<Timestamp>,
     /// Its next step came due at this time and waits for the breaker of its sender; `wake_at` is then when that is looked at again.
     pub deferred_from: Option<Timestamp>,
+    /// Nobody is told of it before this time: quiet hours of its level. Kept once it is past; `None`: its first notice waited for none.
+    pub held_until: Option<Timestamp>,
     /// The last attempt's number.
     pub attempts: u32,
     /// Who took it; present exactly while ACKNOWLEDGED, kept when resolved.
@@ -168,6 +170,20 @@ pub struct Call {
 }
 
 impl Call {
+    /// Whether its first step waits for a better report: nobody is told, and it is later than the ladder itself has it.
+    pub fn waits_for_report(&self) -> bool {
+        let first = self.accepted_at.plus(self.policy.wait_before(0));
+        let is_put_off = self.deferred_from.is_some() || self.held_until.is_some();
+        let untouched = self.round == 1 && self.next_step == 0 && self.attempts == 0 && !is_put_off;
+        self.status == CallStatus::Dispatching && untouched && self.wake_at.is_some_and(|at| at > first)
+    }
+
+    /// Until when nobody is told of it, because of quiet hours.
+    pub fn held(&self) -> Option<Timestamp> {
+        let waits = self.status == CallStatus::Dispatching && self.wake_at == self.held_until;
+        self.held_until.filter(|_| waits)
+    }
+
     /// Whether this contact passed, or cannot be reached by any channel that the ladder has.
     pub fn is_out(&self, contact: &ContactId) -> bool {
         let others = [Channel::Email, Channel::Voice].into_iter().filter(|c| self.policy.has(*c));

@@ -15,6 +15,7 @@ use super::log::LogKind;
 use super::outgoing::HANDED_BACK;
 use super::phone::spelling::plain_number;
 use super::phone_call::PhoneCall;
+use super::quiet;
 use super::sequence;
 use super::types::{Actor, CallId, ContactId};
 use super::update;
@@ -62,6 +63,7 @@ pub(super) fn made(loaded: &Loaded, new: &NewCall, hold: Duration, ctx: &Ctx<'_>
         closed_at: None,
         deferred_from: None,
         muted: false,
+        held_until: None,
         settings: new.settings,
     };
     let mut w = Work::new(ctx, loaded, CallState { call, notices: Vec::new(), attempts: Vec::new() });
@@ -76,6 +78,7 @@ pub(super) fn made(loaded: &Loaded, new: &NewCall, hold: Duration, ctx: &Ctx<'_>
     } else {
         sequence::fire_due(&mut w)?;
     }
+    quiet::put_off(&mut w);
     w.change.answer = Answer::Created(Box::new(w.state.clone()));
     Ok(w.into_change())
 }
@@ -137,6 +140,12 @@ pub(super) fn decide(w: &mut Work<'_>, what: &Decision, by: &Actor, note: Option
         }
         (Decision::Mute, S::Dispatching) => mute(w, by, note),
         (Decision::Raise { level }, S::Deferred) => deferred::raise(w, level.as_deref(), by, note),
+        (Decision::Raise { level: Some(level) }, S::Dispatching) if w.state.call.held().is_some() => {
+            deferred::raise(w, Some(level), by, note)
+        }
+        (Decision::Raise { level: None }, S::Dispatching) if w.state.call.held().is_some() => {
+            not_allowed(w, "it waits for the end of quiet hours: name a higher level, or run its step")
+        }
         (Decision::Raise { level: None }, S::Dispatching) => same(w),
         (Decision::Seen, S::Deferred) => deferred::seen(w, by, note),
         (Decision::Note(NoteTo::People), _) => note_by_text(w, by, note),

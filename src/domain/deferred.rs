@@ -119,7 +119,9 @@ pub(super) fn raise(w: &mut Work<'_>, level: Option<&str>, by: &Actor, note: Opt
         w.state.call.policy = policy.clone().into();
     }
     w.state.call.level = w.state.call.policy.name.clone();
-    w.call_to(CallStatus::Dispatching)?;
+    if w.state.call.status != CallStatus::Dispatching {
+        w.call_to(CallStatus::Dispatching)?;
+    }
     let text = format!("raised to level {} by {}: a new round begins", w.state.call.level, by.0);
     w.log_as(by.clone(), LogKind::CallRaised, None, text, said(note));
     resolve_alerts(w, Until::Taken);

@@ -11,6 +11,7 @@ use super::change::{Answer, Change};
 use super::decide;
 use super::event::{Import, Loaded, Reference};
 use super::log::LogKind;
+use super::quiet;
 use super::work::{Ctx, Illegal, Work};
 
 /// Writes it where its id is free; else says what is there and changes nothing.
@@ -55,6 +56,7 @@ pub(super) fn import(loaded: &Loaded, import: &Import, ctx: &Ctx<'_>) -> Result<
             });
         }
     }
+    quiet::put_off(&mut w);
     w.change.ingested.clone_from(&import.ingested);
     w.change.answer = Answer::Created(Box::new(w.state.clone()));
     Ok(w.into_change())

@@ -94,6 +94,7 @@ pub(super) fn unanswered(w: &mut Work<'_>) -> Result<(), Illegal> {
     let mailed = notices().filter(|a| a.was_taken()).filter_map(|a| a.sent_at).min();
     // Where no mail left, the round began with its first notice; before that, with the call.
     let began = mailed.or_else(|| notices().map(|a| a.created_at).min()).unwrap_or(call.accepted_at);
+    let began = call.held_until.map_or(began, |until| until.max(began));
     let age = w.now().since(began);
     if call.status == CallStatus::Dispatching && !call.policy.has_texts() && age >= ANSWERED_WITHIN {
         let (id, minutes) = (call.id.clone(), age.as_secs() / 60);

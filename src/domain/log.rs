@@ -46,7 +46,7 @@ words! {
         StepFired = "step.fired",
         /// A step found nobody.
         StepSkipped = "step.skipped",
-        /// A step is due and waits for the breaker of its sender.
+        /// A step is due and waits for the breaker of its sender, or for the end of quiet hours.
         StepDeferred = "step.deferred",
         /// The ladder went on before its time.
         Escalated = "step.escalated",

@@ -14,6 +14,7 @@ use super::change::{Answer, Change, PhoneCallChange};
 use super::event::{Loaded, NewCall, Report};
 use super::log::LogKind;
 use super::phone_call::PhoneCall;
+use super::quiet;
 use super::report;
 use super::similar::Similar;
 use super::team::Directory;
@@ -93,6 +94,7 @@ pub(super) fn merge(
         w.raise(AlertKind::ReportRaised.about(&id), message);
     }
     w.change.answer = Answer::Exists(Box::new(w.state.clone()));
+    quiet::put_off(&mut w);
     Ok(w.into_change())
 }
 

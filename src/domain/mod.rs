@@ -36,6 +36,7 @@ pub(crate) mod phone;
 pub(crate) mod phone_call;
 pub(crate) mod policy;
 pub(crate) mod provider_clock;
+pub(crate) mod quiet;
 mod raise_untold;
 pub(crate) mod receipt;
 pub(crate) mod reply;

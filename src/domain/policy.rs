@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::attempt::Channel;
+use super::hours::Hours;
 use super::levels::HIGH;
 use super::types::Role;
 
@@ -39,6 +40,10 @@ pub struct Policy {
     /// Whether a technician's `3` leaves a call for the morning; `None`: at every level but `high`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub defer_by_reply: Option<bool>,
+    /// Hours of the day, by the clock of the line, in which nobody is told of a call whose level was stated; never of level `high`.
+    /// A call goes by the settings in force, not by its copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet: Option<Hours>,
 }
 
 /// The most steps that a sequence may have, repeats included: a bound on what one call can cost.
@@ -139,6 +144,7 @@ mod tests {
             repeat_wait: Duration::from_secs(600),
             exhaust_after: Duration::from_secs(60),
             defer_by_reply: None,
+            quiet: None,
         }
     }
 

@@ -17,6 +17,7 @@ use super::event::{EndedPhoneCall, Loaded, NewCall, Note, Report};
 use super::log::{LogEntry, LogKind};
 use super::phone::masked;
 use super::phone_call::PhoneCall;
+use super::quiet;
 use super::sequence;
 use super::types::{CallId, Timestamp};
 use super::update::{self, IsHigher};
@@ -50,7 +51,7 @@ pub(super) fn report(loaded: &Loaded, new: &NewCall, report: &Report, ctx: &Ctx<
     }
     let mut w = Work::new(ctx, loaded, existing.clone());
     w.change.phone_calls.push(joined(new, &existing.call));
-    let held = is_held(&w.state.call);
+    let held = w.state.call.waits_for_report();
     let what = if held { "its words are the call's now" } else { "added to the story" };
     w.log(
         LogKind::CallReported,
@@ -68,6 +69,7 @@ pub(super) fn report(loaded: &Loaded, new: &NewCall, report: &Report, ctx: &Ctx<
         update::by_report(&mut w, new, report, higher)?;
     }
     w.change.answer = Answer::Exists(Box::new(w.state.clone()));
+    quiet::put_off(&mut w);
     Ok(w.into_change())
 }
 
@@ -161,13 +163,6 @@ pub(super) fn note(note: &Note, ctx: &Ctx<'_>) -> Change {
         phone_calls: note.phone.as_ref().zip(note.call.as_ref()).map(unheard).into_iter().collect(),
         ..Change::default()
     }
-}
-
-/// Whether its first step waits for a better report: nobody is told, and it is later than the ladder itself has it.
-pub(super) fn is_held(call: &Call) -> bool {
-    let first = call.accepted_at.plus(call.policy.wait_before(0));
-    let untouched = call.round == 1 && call.next_step == 0 && call.attempts == 0 && call.deferred_from.is_none();
-    call.status == CallStatus::Dispatching && untouched && call.wake_at.is_some_and(|at| at > first)
 }
 
 /// What the report says, in the story.

@@ -10,6 +10,7 @@ use super::change::Answer;
 use super::ladder::{LadderStep, at, channel_of, end, step_data, step_name, total, wait_before, who};
 use super::ladder_end::{end_of_ladder, exhaust, last_resort_now};
 use super::log::LogKind;
+use super::quiet;
 use super::trip;
 use super::types::{AttemptId, ContactId, Sender, Timestamp};
 use super::work::{Illegal, Work};
@@ -25,6 +26,10 @@ pub(super) fn fire_due(w: &mut Work<'_>) -> Result<(), Illegal> {
         w.change.answer = Answer::Already(Box::new(w.state.clone()));
         return Ok(());
     };
+    if quiet::is_on(w) {
+        quiet::put_off(w);
+        return Ok(());
+    }
     if !is_deferred(w, due) {
         return fire_missed(w);
     }
@@ -172,6 +177,7 @@ pub(super) fn fire(
     }
     w.state.call.next_step = latest + 1;
     w.state.call.deferred_from = None;
+    w.state.call.held_until = w.state.call.held_until.map(|until| until.min(w.ctx.now));
     w.state.call.wake_at = Some(next_due);
     if found.recipients.is_empty() {
         return nobody(w, latest, &found, due);
@@ -474,6 +480,11 @@ pub(super) fn is_due_soon(w: &Work<'_>, (contact, channel): (&ContactId, Channel
 /// On to the first later step that has somebody left, in place of what was `due`; later waits count from now. Nobody in any later step: exhausted now,
 /// unless somebody who was told may still answer.
 fn go_on(w: &mut Work<'_>, why: &str, due: Timestamp) -> Result<(), Illegal> {
+    if quiet::is_on(w) {
+        w.state.call.wake_at = Some(w.now());
+        quiet::put_off(w);
+        return Ok(());
+    }
     let (total, round) = (total(w), w.state.call.round);
     let mut index = w.state.call.next_step;
     while index < total {

@@ -11,6 +11,7 @@ use super::dial;
 use super::event::{Loaded, Source, StatusUpdate};
 use super::failure::{self, Accepted};
 use super::log::LogKind;
+use super::quiet;
 use super::receipt::{MessageStatus, Verdict};
 use super::resend;
 use super::sids;
@@ -45,6 +46,7 @@ pub(super) fn update(loaded: &Loaded, update: &StatusUpdate, ctx: &Ctx<'_>) -> R
     if !loaded.replayed && (update.source == Source::Receipt || effect != "stale") {
         w.change.receipts.push(ReceiptRow { update: update.clone(), joined: Some(id), effect, at: ctx.now });
     }
+    quiet::put_off(&mut w);
     Ok(w.into_change())
 }
 

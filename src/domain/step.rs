@@ -9,6 +9,7 @@ use super::dial;
 use super::event::{Event, Loaded, NewCall};
 use super::ladder_end;
 use super::merge;
+use super::quiet;
 use super::reply;
 use super::report;
 use super::resend;
@@ -121,6 +122,7 @@ fn with_call(
     };
     let mut work = Work::new(ctx, loaded, state.clone());
     f(&mut work)?;
+    quiet::put_off(&mut work);
     Ok(work.into_change())
 }
 
@@ -129,7 +131,7 @@ fn mirror(loaded: &Loaded, change: &mut Change) {
     for state in &change.calls {
         let before = loaded.calls.iter().find(|c| c.call.id == state.call.id);
         // What is still to change is nobody's row yet.
-        let call_changed = !report::is_held(&state.call)
+        let call_changed = !state.call.waits_for_report()
             && before.is_none_or(|b| {
                 b.call.status != state.call.status
                     || b.call.deferred_from.or(b.call.wake_at) != state.call.deferred_from.or(state.call.wake_at)

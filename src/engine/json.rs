@@ -102,6 +102,7 @@ pub fn outcome(state: &CallState, created: bool, mode: &str) -> Value {
         "channels": channels,
         "attempts": notices.iter().map(|a| attempt(call, a)).collect::<Vec<_>>(),
         "nextFollowUpAt": next_follow_up(call),
+        "heldUntil": call.held(),
     })
 }
 
@@ -155,6 +156,7 @@ pub fn call(call: &Call, mode: &str) -> Value {
         "nextStep": call.next_step + 1,
         "steps": call.policy.total_steps(),
         "nextFollowUpAt": next_follow_up(call),
+        "heldUntil": call.held(),
         "lastResortTold": usize::try_from(call.next_step).is_ok_and(|n| n > call.policy.total_steps()),
         "exhaustsAt": call.wake_at.filter(|_| next_follow_up(call).is_none()),
         "followUpsCancelled": call.muted,

@@ -203,10 +203,10 @@ async fn pause(d: Duration) {
     tokio::time::sleep(d).await;
 }
 
-/// 201 once the first attempt's outcome is known or nobody is looked for any more, 202 before.
+/// 201 once the first attempt's outcome is known, or nobody is looked for any more or before quiet hours end; 202 before.
 fn status_of(call: &CallState) -> StatusCode {
     let known = match call.attempts.iter().find(|a| a.kind == AttemptKind::Notice).map(|a| a.state) {
-        None => call.call.status != CallStatus::Dispatching,
+        None => call.call.status != CallStatus::Dispatching || call.call.held().is_some(),
         Some(AttemptState::Scheduled | AttemptState::Sending | AttemptState::Retrying | AttemptState::Unknown) => false,
         Some(
             AttemptState::Submitted

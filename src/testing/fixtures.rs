@@ -40,6 +40,7 @@ pub(crate) fn policy(name: &str, steps: &[(Duration, &[&str])]) -> Policy {
         repeat_wait: mins(10),
         exhaust_after: mins(10),
         defer_by_reply: None,
+        quiet: None,
     }
 }
 
@@ -193,6 +194,7 @@ pub(crate) fn call_state(name: &str) -> crate::domain::call::CallState {
         notified_at: None,
         closed_at: None,
         muted: false,
+        held_until: None,
         settings: None,
     };
     CallState { call, notices: first.notice().into_iter().collect(), attempts: vec![first] }

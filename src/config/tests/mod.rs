@@ -5,6 +5,7 @@ mod extremes;
 mod layers;
 mod maps;
 mod mode;
+mod quiet;
 mod rotations;
 mod secret;
 mod voice;

@@ -290,6 +290,7 @@ impl Reply<'_> {
         };
         let mut w = Work::new(self.ctx, loaded, state);
         let said = decide(&mut w)?;
+        crate::domain::quiet::put_off(&mut w);
         let done = w.into_change();
         self.change.calls.extend(done.calls);
         self.change.log.extend(done.log);

@@ -277,7 +277,15 @@ mod tests {
             let z = std::time::Duration::ZERO;
             (
                 name.to_owned(),
-                Policy { name: name.into(), steps, repeat: 0, repeat_wait: z, exhaust_after: z, defer_by_reply: None },
+                Policy {
+                    name: name.into(),
+                    steps,
+                    repeat: 0,
+                    repeat_wait: z,
+                    exhaust_after: z,
+                    defer_by_reply: None,
+                    quiet: None,
+                },
             )
         };
         let line = Line {

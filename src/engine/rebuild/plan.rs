@@ -16,6 +16,7 @@ use crate::domain::event::{Import, NewCall, Reference};
 use crate::domain::levels::MORNING;
 use crate::domain::missed_steps;
 use crate::domain::phone::masked;
+use crate::domain::quiet;
 use crate::domain::team::Directory;
 use crate::domain::types::{Actor, CallId, CallRef, ContactId};
 use crate::engine::intake::{self, Intake, IntakeError, Validation};
@@ -265,6 +266,17 @@ pub(crate) fn new_call(
         ..Intake::default()
     };
     let mut new = intake::new_call(intake, directory, Validation::Lenient, ids, snapshot.now)?;
+    // Our rows show a level whether or not one was stated: only a call that was to be told at the end of its quiet hours surely was.
+    let moment = row.next_follow_up_at.map(|at| at.minus(Duration::from_millis(1)));
+    let was_held = moment.is_some_and(|at| {
+        let end = quiet::ends(directory, new.data.twilio_to_number.as_deref(), &new.level, at);
+        end.is_some() && end == row.next_follow_up_at
+    });
+    let (line, _) = directory.line(new.data.twilio_to_number.as_deref());
+    let has_hours = directory.policy(line, &new.level).is_some_and(|p| p.quiet.is_some());
+    if row.reference.is_some() && has_hours && !was_held {
+        new.data.extra.insert(quiet::LEVEL_UNSAID.to_owned(), true.into());
+    }
     new.warnings.extend(odd);
     Ok(new)
 }
@@ -354,6 +366,7 @@ fn row(snapshot: &BaseSnapshot, draft: AttemptDraft, evidence: Evidence) -> Plan
             notified_at: notified_at(&draft),
             closed_at: closed_at.or((!runs).then_some(now)),
             muted: false,
+            held_until: None,
             settings: None,
         },
         notices: draft.notices,

@@ -30,6 +30,7 @@ mod outbox;
 mod pages;
 mod phone_calls;
 mod provider_clock;
+mod quiet;
 mod receipts;
 mod replies;
 mod replies_order;

@@ -26,6 +26,9 @@ pub(super) fn state(call: Option<&CallState>) -> String {
             "It is recorded and an email to the on-call technician is out; nobody has been reached yet."
         }
         (_, Some(_)) => "The on-call technician has been notified.",
+        (CallStatus::Dispatching, None) if state.call.held().is_some() => {
+            "It is recorded; the on-call technician is told when quiet hours end."
+        }
         (CallStatus::Exhausted, None) => "It is recorded; nobody has been reached yet.",
         (_, None) => "It is recorded and the on-call technician is being notified; nobody has been reached yet.",
     };

@@ -161,6 +161,7 @@ fn directory() -> Directory {
         repeat_wait: Duration::from_secs(600),
         exhaust_after: Duration::from_secs(600),
         defer_by_reply: None,
+        quiet: None,
     };
     let default_line = Line {
         number: None,

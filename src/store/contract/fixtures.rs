@@ -52,6 +52,7 @@ pub(crate) fn policy() -> Policy {
         repeat_wait: Duration::from_secs(600),
         exhaust_after: Duration::from_secs(600),
         defer_by_reply: None,
+        quiet: None,
     }
 }
 
@@ -80,6 +81,7 @@ pub(crate) fn call(name: &str, accepted: Timestamp) -> CallState {
         closed_at: None,
         deferred_from: None,
         muted: false,
+        held_until: None,
         settings: None,
     };
     CallState { call, notices: first.notice().into_iter().collect(), attempts: vec![first] }

@@ -451,6 +451,7 @@ pub(super) fn call_from(row: Row<'_>) -> Result<Call, StoreError> {
         muted: row.get(19)?,
         deferred_from: rows::time(row.get(20)?),
         settings: row.get::<Option<i64>>(21)?.map(SettingsNumber),
+        held_until: rows::time(row.get(22)?),
     })
 }
 

@@ -221,11 +221,11 @@ pub(super) fn calls(context: ReadContext<'_>, filter: &CallFilter) -> Result<Vec
             |row| {
                 let line = CallLine {
                     call: call_from(row)?,
-                    last_contact: row.get(22)?,
-                    last_state: row.get(23)?,
-                    last_channel: row.get::<Option<String>>(24)?.as_deref().and_then(Channel::from_word),
+                    last_contact: row.get(23)?,
+                    last_state: row.get(24)?,
+                    last_channel: row.get::<Option<String>>(25)?.as_deref().and_then(Channel::from_word),
                 };
-                Ok((row.get::<i64>(25)?, line))
+                Ok((row.get::<i64>(26)?, line))
             },
         )?);
     }
@@ -420,7 +420,8 @@ pub(super) fn next_search(conn: Connection<'_>, after: Timestamp) -> Result<Opti
 }
 
 pub(super) const UNNOTIFIED: &str = "SELECT rowid FROM calls INDEXED BY calls_untold
-    WHERE status = 'DISPATCHING' AND told_at IS NULL AND accepted_at < ?1 ORDER BY accepted_at";
+    WHERE status = 'DISPATCHING' AND told_at IS NULL AND accepted_at < ?1
+    AND coalesce(held_until, 0) < ?1 ORDER BY accepted_at";
 /// Each by itself: an attempt that cannot be read is its own call's trouble. In a ladder without texts a phone that rang, or a mail that left, is asked for.
 pub(super) const UNNOTIFIED_AT: &str = "SELECT id FROM calls c WHERE rowid = ?1
     AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.call_id = c.id AND (a.state = 'delivered'
@@ -438,7 +439,8 @@ pub(super) fn unnotified(context: ReadContext<'_>, before: Timestamp, limit: usi
 
 /// Ladders of texts alone are told apart without reading their JSON.
 pub(super) const UNANSWERED: &str = "SELECT rowid FROM calls INDEXED BY calls_by_wake
-    WHERE status = 'DISPATCHING' AND accepted_at < ?1 AND policy LIKE '%\"channel\":%' ORDER BY accepted_at";
+    WHERE status = 'DISPATCHING' AND accepted_at < ?1 AND coalesce(held_until, 0) < ?1
+    AND policy LIKE '%\"channel\":%' ORDER BY accepted_at";
 /// Each by itself: a ladder that is no JSON is its own call's trouble.
 pub(super) const UNANSWERED_AT: &str = "SELECT id FROM calls c WHERE rowid = ?1 AND json_valid(c.policy)
     AND NOT EXISTS (SELECT 1 FROM json_each(c.policy, '$.steps')

@@ -168,6 +168,7 @@ fn insert(conn: Connection<'_>, state: &CallState) -> Result<(), StoreError> {
         steps_total(c),
         rows::millis(c.deferred_from),
         c.settings.map(|s| s.0),
+        rows::millis(c.held_until),
     ])?;
     insert_notices(conn, c, &state.notices, 0)?;
     for attempt in &state.attempts {

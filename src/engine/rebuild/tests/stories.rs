@@ -225,6 +225,38 @@ async fn a_call_that_waits_for_the_morning_still_does_and_nobody_is_told() {
 }
 
 #[tokio::test]
+async fn a_call_that_quiet_hours_held_is_held_again_and_one_that_states_no_level_is_told() {
+    let mut setup = Setup::default();
+    let policy = setup.directory.default_line.policies.get_mut("normal").expect("the policy");
+    policy.quiet = Some(crate::domain::hours::Hours::read(["22:00-07:00"]).expect("hours"));
+    let mut w = World::with(setup.clone()).await;
+    w.dispatch("normal").await;
+    let before = w.state().await;
+    assert!(before.call.held().is_some());
+    lost_and_rebuilt(&mut w).await;
+    let after = w.state().await;
+    same(&before, &after, "held");
+    // It goes on five minutes after its last event at the earliest.
+    w.advance(mins(6)).await;
+    assert_eq!(w.state().await.call.held(), before.call.held());
+    w.advance(mins(293)).await;
+    assert_eq!(w.sms.ledger().len(), 0, "not before they end");
+    w.advance(mins(1)).await;
+    assert_eq!(w.sms.ledger().len(), 1);
+
+    let mut w = World::with(setup).await;
+    let mut given = crate::testing::story::intake("unsaid", "normal");
+    given.data.emergency_level = None;
+    w.accept(given).await;
+    w.last = Some("unsaid".parse().expect("an id"));
+    w.settle().await;
+    assert_eq!(w.sms.ledger().len(), 1);
+    lost_and_rebuilt(&mut w).await;
+    w.advance(mins(10)).await;
+    assert!(w.sms.ledger().len() > 1, "its ladder goes on in quiet hours");
+}
+
+#[tokio::test]
 async fn a_mail_is_rebuilt_as_a_mail_and_nobody_is_asked_about_it() {
     let mut policy = fixtures::policy("mixed", &[(secs(0), &["primary"]), (mins(10), &["backup"])]);
     policy.steps[0].channel = Channel::Email;

@@ -398,6 +398,7 @@ Register-ArgumentCompleter -Native -CommandName 'dispatchctl' -ScriptBlock {
         }
         'dispatchctl;follow-up;run' {
             [CompletionResult]::new('--call', '--call', [CompletionResultType]::ParameterName, 'The next step of this call, due or not (its id, a message SID or a reference)')
+            [CompletionResult]::new('--step', '--step', [CompletionResultType]::ParameterName, 'This step of its round in place of the next one; steps before it that are not due are skipped')
             [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'In whose name [default: the user of this system]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db')

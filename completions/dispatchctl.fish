@@ -373,6 +373,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and _
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from run" -l call -d 'The next step of this call, due or not (its id, a message SID or a reference)' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from run" -l step -d 'This step of its round in place of the next one; steps before it that are not due are skipped' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from run" -l by -d 'In whose name [default: the user of this system]' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from run" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from run" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r

@@ -292,7 +292,7 @@ pub(super) fn not_allowed(what: &Decision, call: &Call, why: &str) -> CliError {
         Decision::Reopen => "reopened",
         Decision::Raise { .. } => "raised",
         Decision::Seen => "ticked off as seen: it is not deferred",
-        Decision::FireNow => "followed up",
+        Decision::FireNow | Decision::FireStep { .. } => "followed up",
         Decision::Mute => "kept from follow-ups",
         Decision::Note(_) => "written into",
     };

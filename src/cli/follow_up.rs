@@ -67,11 +67,17 @@ enum FollowUpCommand {
 }
 
 #[derive(Debug, clap::Args)]
-#[group(id = "which", required = true, multiple = false, args = ["call", "missed", "all_due"])]
+#[group(id = "which", required = true, multiple = false, args = ["call", "target", "missed", "all_due"])]
 struct RunArgs {
     /// The next step of this call, due or not (its id, a message SID or a reference)
     #[arg(long, value_name = "CALL")]
     call: Option<String>,
+    /// This step of its round in place of the next one; steps before it that are not due are skipped
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with_all = ["missed", "all_due"])]
+    step: Option<u32>,
+    /// The call of --step (its id, a message SID or a reference)
+    #[arg(value_name = "CALL", requires = "step")]
+    target: Option<String>,
     /// Everything whose time went by while nobody fired it
     #[arg(long)]
     missed: bool,
@@ -89,8 +95,11 @@ const BATCH: usize = 500;
 pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
     match args.what {
         FollowUpCommand::List { limit } => list(limit, app, out).await,
-        FollowUpCommand::Run(args) => match &args.call {
-            Some(call) => run_one(call, args.by.as_deref(), app, out).await,
+        FollowUpCommand::Run(args) => match args.call.as_ref().or(args.target.as_ref()) {
+            Some(call) => {
+                let what = args.step.map_or(Decision::FireNow, |n| Decision::FireStep { step: n.saturating_sub(1) });
+                run_one(call, what, args.by.as_deref(), app, out).await
+            }
             None => run_due(args.by.as_deref(), app, out).await,
         },
         FollowUpCommand::Cancel { call, by, note } => cancel(&call, by.as_deref(), note, app, out).await,
@@ -217,24 +226,35 @@ pub(super) fn who(call: &Call, at: Timestamp, opt_outs: &[OptOutLine], app: &App
     who
 }
 
-async fn run_one(text: &str, by: Option<&str>, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+async fn run_one(
+    text: &str,
+    what: Decision,
+    by: Option<&str>,
+    app: &App,
+    out: &mut Output,
+) -> Result<ExitStatus, CliError> {
     app.people_required()?;
     let store = app.store(NoStore::Refuse).await?;
     let call = call_named(store.as_ref(), text).await?;
     let by = operator(by);
     let core = app.core(store);
     let attempts_before = core.store.call(&call).await?.map_or(0, |s| s.call.attempts);
-    let event = Event::Decide { call: call.clone(), what: Decision::FireNow, by: by.clone(), note: None };
+    let event = Event::Decide { call: call.clone(), what: what.clone(), by: by.clone(), note: None };
     match core.apply(event, by).await? {
         Answer::Changed(state) => show_fired(&[Fired { state: *state, attempts_before }], &core, app, out).await,
         // The step was due and another was faster.
         Answer::Already(_) => show_fired(&[], &core, app, out).await,
+        Answer::NotAllowed(_, why) if matches!(what, Decision::FireStep { .. }) => {
+            Err(CliError::new(ExitStatus::NotFound, format!("that step of call {call} cannot be run"))
+                .cause(why)
+                .hint(format!("see its steps with `dispatchctl status {call}`")))
+        }
         Answer::NotAllowed(state, why) if state.call.status == CallStatus::Dispatching => {
             Err(CliError::new(ExitStatus::NotFound, format!("call {call} has no follow-up to run"))
                 .cause(why)
                 .hint(format!("take it with `dispatchctl ack {call}`, or close it and `dispatchctl reopen {call}`")))
         }
-        Answer::NotAllowed(state, why) => Err(not_allowed(&Decision::FireNow, &state.call, &why)),
+        Answer::NotAllowed(state, why) => Err(not_allowed(&what, &state.call, &why)),
         Answer::NotFound => Err(CliError::no_call(text)),
         _ => Err(CliError::new(ExitStatus::Bug, "the follow-up was neither fired nor refused")),
     }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::alert::{AlertChange, AlertKind, Until};
 use super::attempt::Priority;
+use super::by_hand;
 use super::call::{Call, CallState, CallStatus};
 use super::change::{Answer, Change, PhoneCallChange};
 use super::deferred;
@@ -132,12 +133,16 @@ pub(super) fn decide(w: &mut Work<'_>, what: &Decision, by: &Actor, note: Option
         }
         (Decision::Reopen, S::Acknowledged | S::Exhausted) => reopen(w, by, note),
         (Decision::FireNow, S::Dispatching) => {
-            if sequence::fire_now(w)? {
+            if by_hand::fire_now(w)? {
                 Ok(())
             } else {
                 not_allowed(w, "no follow-up is left: the ladder is over and waits to be exhausted")
             }
         }
+        (Decision::FireStep { step }, S::Dispatching) => match by_hand::fire_step(w, *step)? {
+            None => Ok(()),
+            Some(why) => not_allowed(w, &why),
+        },
         (Decision::Mute, S::Dispatching) => mute(w, by, note),
         (Decision::Raise { level }, S::Deferred) => deferred::raise(w, level.as_deref(), by, note),
         (Decision::Raise { level: Some(level) }, S::Dispatching) if w.state.call.held().is_some() => {

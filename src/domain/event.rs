@@ -224,6 +224,8 @@ pub enum Decision {
     Note(NoteTo),
     /// Fire what is due or next now (`follow-up run`).
     FireNow,
+    /// Fire this step (from 0) of the round now, with what the ladder had before it (`follow-up run --step`).
+    FireStep { step: u32 },
     /// No further follow-ups (`follow-up cancel`).
     Mute,
 }

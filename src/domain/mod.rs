@@ -9,6 +9,7 @@ pub(crate) mod attempt;
 pub(crate) mod body;
 pub(crate) mod breaker;
 pub(crate) mod bulk;
+mod by_hand;
 pub(crate) mod call;
 pub(crate) mod change;
 pub(crate) mod codes;

@@ -8,7 +8,7 @@ use super::breaker;
 use super::call::{Call, CallStatus, ExclusionReason};
 use super::change::Answer;
 use super::ladder::{LadderStep, at, channel_of, end, step_data, step_name, total, wait_before, who};
-use super::ladder_end::{end_of_ladder, exhaust, last_resort_now};
+use super::ladder_end::{end_of_ladder, exhaust};
 use super::log::LogKind;
 use super::quiet;
 use super::trip;
@@ -125,21 +125,6 @@ fn missed_until(call: &Call, first_due: Timestamp, now: Timestamp) -> (Vec<u32>,
         due = due.plus(call.policy.wait_before(at(index)));
     }
     (missed, index, due)
-}
-
-/// Fires the next step at once, due or not (an operator's word); what follows counts from now.
-pub(super) fn fire_now(w: &mut Work<'_>) -> Result<bool, Illegal> {
-    if w.state.call.deferred_from.is_some() || w.state.call.wake_at.is_some_and(|at| at <= w.now()) {
-        fire_missed(w)?;
-        return Ok(true);
-    }
-    let index = w.state.call.next_step;
-    if index >= total(w) {
-        return last_resort_now(w, "an operator asked for it");
-    }
-    let (now, next_due) = (w.now(), w.now().plus(wait_before(w, index + 1)));
-    fire(w, &[index], index, next_due, now, &[])?;
-    Ok(true)
 }
 
 /// Why a stand-down is not wanted any more.

@@ -1001,7 +1001,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__follow__subcmd__up__subcmd__run)
-            opts="-o -q -v -h -V --call --step --missed --all-due --by --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
+            opts="-o -q -v -h -V --call --missed --all-due --step --by --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

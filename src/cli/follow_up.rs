@@ -67,14 +67,24 @@ enum FollowUpCommand {
 }
 
 #[derive(Debug, clap::Args)]
-#[group(id = "which", required = true, multiple = false, args = ["call", "target", "missed", "all_due"])]
 struct RunArgs {
-    /// The next step of this call, due or not (its id, a message SID or a reference)
-    #[arg(long, value_name = "CALL")]
-    call: Option<String>,
+    #[command(flatten)]
+    which: Which,
     /// This step of its round in place of the next one; steps before it that are not due are skipped
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with_all = ["missed", "all_due"])]
     step: Option<u32>,
+    /// In whose name [default: the user of this system]
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+}
+
+/// What is fired.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Which {
+    /// The next step of this call, due or not (its id, a message SID or a reference)
+    #[arg(long, value_name = "CALL")]
+    call: Option<String>,
     /// The call of --step (its id, a message SID or a reference)
     #[arg(value_name = "CALL", requires = "step")]
     target: Option<String>,
@@ -84,9 +94,6 @@ struct RunArgs {
     /// Everything that is due now
     #[arg(long)]
     all_due: bool,
-    /// In whose name [default: the user of this system]
-    #[arg(long, value_name = "NAME")]
-    by: Option<String>,
 }
 
 /// Due calls read at a time.
@@ -95,7 +102,7 @@ const BATCH: usize = 500;
 pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
     match args.what {
         FollowUpCommand::List { limit } => list(limit, app, out).await,
-        FollowUpCommand::Run(args) => match args.call.as_ref().or(args.target.as_ref()) {
+        FollowUpCommand::Run(args) => match args.which.call.as_ref().or(args.which.target.as_ref()) {
             Some(call) => {
                 let what = args.step.map_or(Decision::FireNow, |n| Decision::FireStep { step: n.saturating_sub(1) });
                 run_one(call, what, args.by.as_deref(), app, out).await

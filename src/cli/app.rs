@@ -539,6 +539,7 @@ pub(super) fn rules(config: &Config) -> Rules {
         late_follow_up: config.alerts.late_follow_up,
         test_mode: config.mode == Mode::Test,
         oncall: config.oncall.clone(),
+        followthrough: config.followthrough.clone(),
         morning: config.morning,
         lexicon: config.replies.clone(),
         off: crate::domain::safeguards::SafeguardsOff::default(),

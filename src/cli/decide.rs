@@ -270,6 +270,7 @@ fn say_texts(state: &CallState, out: &mut Output) {
             AttemptKind::StandDown => "will be stood down",
             AttemptKind::Answer => "will be answered",
             AttemptKind::Update => "will be told what has changed",
+            AttemptKind::Question => "will be asked whether it goes on",
         };
         out.line(&format!("  {} {what} (attempt {})", to(&a.recipient), a.number));
     }

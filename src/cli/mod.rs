@@ -139,7 +139,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
     app::check_by(cli.command.by(), &app.config.server.tokens)?;
     match cli.command {
         Command::Send(args) => Box::pin(send::run(args, app, out)).await,
-        Command::Serve(args) => serve::run(args, app, out).await,
+        Command::Serve(args) => Box::pin(serve::run(args, app, out)).await,
         Command::Status(args) => status::run(args, app, out).await,
         Command::Ack(args) => decide::acknowledge(args, &app, out).await,
         Command::Resolve(args) => decide::run(Decision::Resolve, args, &app, out).await,

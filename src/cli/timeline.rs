@@ -37,6 +37,14 @@ pub(super) fn what_is_next(call: &Call, directory: &Directory, now: Timestamp, o
             None => "was seen; nothing is done by itself".to_owned(),
         });
     }
+    if let Some(at) = call.ask_at {
+        let what = if call.asked_at.is_some() {
+            "its holder was asked whether it goes on; alarms"
+        } else {
+            "its holder is asked whether it goes on"
+        };
+        return Some(format!("{what} {}", when(at)));
+    }
     let when = when(call.wake_at.filter(|_| call.status == CallStatus::Dispatching)?);
     Some(match json::next_follow_up(call) {
         Some(_) if call.held().is_some() => {

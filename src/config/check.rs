@@ -62,6 +62,7 @@ pub(super) fn config(
         r.deferred.retain(|(part, problem)| *part != Part::Twilio || is_named(&problem.key));
     }
     let oncall = super::oncall::oncall(&mut r, &mut root);
+    let followthrough = super::followthrough::followthrough(&mut r, &mut root);
     let replies = super::replies::replies(&mut r, &mut root);
     let report = super::report::report(&mut r, &mut root, directory.mail_from.is_some());
     let delivery = delivery(&mut r, &mut root, provider.request_timeout.as_ref());
@@ -102,6 +103,7 @@ pub(super) fn config(
         calendars,
         replies,
         oncall,
+        followthrough,
         morning: report.morning,
         daily: report.daily,
         delivery,

@@ -21,6 +21,7 @@ mod env;
 mod event_types;
 mod events;
 mod file;
+mod followthrough;
 mod forms;
 mod in_force;
 pub(crate) mod intake;

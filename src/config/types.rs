@@ -272,6 +272,8 @@ pub struct Config {
     pub replies: Arc<Lexicon>,
     /// Gaps ahead.
     pub oncall: crate::domain::oncall::OnCallRules,
+    /// Calls whose holder says nothing.
+    pub followthrough: crate::domain::rules::FollowthroughRules,
     /// When deferred calls must have been seen, by the clock of their line.
     pub morning: jiff::civil::Time,
     /// The morning's list by mail, where there is one.

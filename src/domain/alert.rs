@@ -124,6 +124,8 @@ kinds! {
     UndecidedReply = "undecided-reply", Page, Ended;
     /// Whoever holds the call takes no texts of ours any more. Subject: the call.
     HolderOptedOut = "holder-opted-out", Page, Closed;
+    /// Whoever took a call was asked whether it goes on, and says nothing. Subject: the call.
+    TakenSilent = "taken-silent", Page, Closed;
     /// Whoever holds a call may not know that its level was raised. Subject: the call.
     RaiseUntold = "raise-untold", Page, Closed;
     /// The paperwork of a call was odd in several ways, or was mended; the call runs. Subject: the call.
@@ -510,7 +512,7 @@ mod tests {
     #[test]
     fn what_leaves_an_emergency_unanswered_or_blinds_us_pages() {
         let page = AlertKind::ALL.iter().filter(|k| k.severity() == Severity::Page).map(|k| k.word());
-        let want = "exhausted untold unanswered stranded not-seen unknown nothing-said undecided-reply holder-opted-out raise-untold adopt oncall_gap_near roll-call breaker no-sender \
+        let want = "exhausted untold unanswered stranded not-seen unknown nothing-said undecided-reply holder-opted-out taken-silent raise-untold adopt oncall_gap_near roll-call breaker no-sender \
                     consecutive-failures unknown-writer webhooks-refused dispatch-refused reports-refused report-unread unheard key-not-known call-missed sink-place rescued-copy settings-file store store-file unreadable \
                     contacts-kept";
         assert_eq!(page.collect::<Vec<_>>().join(" "), want);

@@ -89,6 +89,8 @@ words! {
         Answer = "answer",
         /// Tells what has changed of a call to a contact who knows it.
         Update = "update",
+        /// Asks whoever took the call whether it goes on.
+        Question = "question",
     }
 }
 

@@ -153,6 +153,10 @@ pub struct Call {
     pub deferred_from: Option<Timestamp>,
     /// Nobody is told of it before this time: quiet hours of its level. Kept once it is past; `None`: its first notice waited for none.
     pub held_until: Option<Timestamp>,
+    /// When its holder is asked whether it goes on, or has been silent for too long; only while ACKNOWLEDGED.
+    pub ask_at: Option<Timestamp>,
+    /// When its holder was asked what they have not answered; only while ACKNOWLEDGED.
+    pub asked_at: Option<Timestamp>,
     /// The last attempt's number.
     pub attempts: u32,
     /// Who took it; present exactly while ACKNOWLEDGED, kept when resolved.

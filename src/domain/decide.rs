@@ -12,6 +12,7 @@ use super::change::{Answer, Change, PhoneCallChange};
 use super::deferred;
 use super::dial;
 use super::event::{Decision, Loaded, NewCall, NoteTo};
+use super::followthrough;
 use super::log::LogKind;
 use super::outgoing::HANDED_BACK;
 use super::phone::spelling::plain_number;
@@ -65,6 +66,8 @@ pub(super) fn made(loaded: &Loaded, new: &NewCall, hold: Duration, ctx: &Ctx<'_>
         deferred_from: None,
         muted: false,
         held_until: None,
+        ask_at: None,
+        asked_at: None,
         settings: new.settings,
     };
     let mut w = Work::new(ctx, loaded, CallState { call, notices: Vec::new(), attempts: Vec::new() });
@@ -193,6 +196,7 @@ fn is_known(w: &Work<'_>, contact: &ContactId) -> bool {
 pub(super) fn take(w: &mut Work<'_>, holder: Option<ContactId>, by: &Actor, note: Option<&str>) -> Result<(), Illegal> {
     w.call_to(CallStatus::Acknowledged)?;
     w.state.call.holder.clone_from(&holder);
+    followthrough::begin(w);
     sequence::cancel_waiting(w, "the call was taken")?;
     let name = holder_name(w);
     let who = if holder.is_some() { name } else { by.0.clone() };

@@ -21,6 +21,12 @@ words! {
         ReportUnread = "report.unread",
         /// A contact took it.
         CallAcknowledged = "call.acknowledged",
+        /// Whoever has it said how long it takes.
+        CallEta = "call.eta",
+        /// Whoever has it is asked whether it goes on.
+        CallAsked = "call.asked",
+        /// They say that it does.
+        CallConfirmed = "call.confirmed",
         /// Done.
         CallResolved = "call.resolved",
         /// Withdrawn.

@@ -18,6 +18,7 @@ mod deferred;
 pub(crate) mod dial;
 pub(crate) mod event;
 mod failure;
+pub(crate) mod followthrough;
 pub(crate) mod hours;
 pub(crate) mod ical;
 mod import;

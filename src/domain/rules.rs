@@ -42,10 +42,38 @@ pub struct Rules {
     pub morning: jiff::civil::Time,
     /// Gaps ahead.
     pub oncall: OnCallRules,
+    /// Calls whose holder says nothing.
+    pub followthrough: FollowthroughRules,
     /// Whether texts say that they are a test.
     pub test_mode: bool,
     /// The words that answer a text.
     pub lexicon: Arc<Lexicon>,
     /// What a drill has taken away.
     pub off: super::safeguards::SafeguardsOff,
+}
+
+/// `[followthrough]` as decisions use it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FollowthroughRules {
+    /// The holder is asked this long after they took the call, or said that it goes on; `None`: never.
+    pub ask_after: Option<Duration>,
+    /// Without a word this long after the question a person is alarmed.
+    pub reopen_after: Duration,
+    /// What is done then with the call.
+    pub silent: SilentHolder,
+}
+
+/// What is done with a call whose holder says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SilentHolder {
+    /// It stays theirs: a person decides.
+    Keeps,
+    /// A new round looks for somebody.
+    Loses,
+}
+
+impl Default for FollowthroughRules {
+    fn default() -> Self {
+        Self { ask_after: None, reopen_after: Duration::from_secs(15 * 60), silent: SilentHolder::Keeps }
+    }
 }

@@ -13,6 +13,7 @@ use super::event::SendOutcome;
 use super::failure;
 use super::ladder;
 use super::log::LogKind;
+use super::raise_untold;
 use super::receipt::MessageStatus;
 use super::resend;
 use super::sequence;
@@ -163,6 +164,14 @@ fn unwanted(w: &Work<'_>, id: AttemptId) -> Result<Option<(AttemptEvent, String)
         {
             Some((AttemptEvent::Skip, "somebody else holds the call".into()))
         }
+        AttemptKind::Question
+            if call.status != CallStatus::Acknowledged || call.holder.as_ref() != Some(&a.recipient.contact) =>
+        {
+            Some((AttemptEvent::Skip, format!("{} does not hold the call any more", a.recipient.name)))
+        }
+        AttemptKind::Question if call.asked_at.is_none_or(|at| at > a.created_at) => {
+            Some((AttemptEvent::Skip, "it is answered".into()))
+        }
         AttemptKind::StandDown if matches!(call.status, CallStatus::Dispatching | CallStatus::Exhausted) => {
             Some((AttemptEvent::Skip, sequence::LOOKS_AGAIN.into()))
         }
@@ -217,6 +226,7 @@ fn opted_out_before_it_left(w: &mut Work<'_>, id: AttemptId, sender: &Sender) ->
     };
     let why = format!("{} has opted out of {what}", a.recipient.name);
     w.drop_waiting(id, AttemptEvent::Skip, &why)?;
+    raise_untold::page(w, &a, &format!("was not sent: {why}"));
     if a.kind == AttemptKind::Notice {
         let contact = a.recipient.contact.as_str();
         let key = if a.channel == Channel::Voice {

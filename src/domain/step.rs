@@ -7,6 +7,7 @@ use super::decide;
 use super::deferred;
 use super::dial;
 use super::event::{Event, Loaded, NewCall};
+use super::followthrough;
 use super::ladder_end;
 use super::merge;
 use super::quiet;
@@ -53,6 +54,7 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         Event::Alert(alert) => Change { alerts: vec![alert.clone()], ..Change::default() },
         Event::Wake { .. } => answered(loaded, ctx, |w| match w.state.call.status {
             CallStatus::Deferred => deferred::not_seen(w),
+            CallStatus::Acknowledged => followthrough::due(w),
             _ => sequence::fire_due(w),
         })?,
         Event::Decide { what, by, note, .. } => {

@@ -146,7 +146,7 @@ fn knows(a: &Attempt) -> bool {
 }
 
 /// As the last text to them went, else as they are known now.
-fn reader(w: &Work<'_>, contact: &ContactId) -> Option<(u32, Recipient)> {
+pub(super) fn reader(w: &Work<'_>, contact: &ContactId) -> Option<(u32, Recipient)> {
     let texted = w.state.attempts.iter().rev().find(|a| &a.recipient.contact == contact);
     let known = || {
         let c = w.ctx.directory.contact(contact)?;

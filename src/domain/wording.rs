@@ -125,7 +125,7 @@ fn kind_of<'a>(w: &Work<'_>, a: &'a Attempt, words: Wording, holder: &'a str) ->
         }
         (AttemptKind::StandDown, CallStatus::Deferred) => TextKind::StandDown { why: body::StandDown::Deferred },
         (AttemptKind::StandDown, _) => TextKind::StandDown { why: body::StandDown::Resolved },
-        (AttemptKind::Answer | AttemptKind::Update, _) => TextKind::Answer { text: &a.result },
+        (AttemptKind::Answer | AttemptKind::Update | AttemptKind::Question, _) => TextKind::Answer { text: &a.result },
     }
 }
 

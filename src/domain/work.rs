@@ -108,9 +108,12 @@ impl<'a> Work<'a> {
         }
         self.state.call.status = to;
         if from == CallStatus::Acknowledged {
-            // Whether its holder can be texted does not matter any more.
-            let key = AlertKind::HolderOptedOut.about(&self.state.call.id);
-            self.change.alerts.push(AlertChange::Resolve { key });
+            // Whether its holder can be texted, or answers, does not matter any more.
+            for kind in [AlertKind::HolderOptedOut, AlertKind::TakenSilent] {
+                let key = kind.about(&self.state.call.id);
+                self.change.alerts.push(AlertChange::Resolve { key });
+            }
+            (self.state.call.ask_at, self.state.call.asked_at) = (None, None);
         }
         if to == CallStatus::Dispatching {
             self.state.call.closed_at = None;

@@ -31,7 +31,8 @@ use super::sink::Sink;
 use super::synced_contacts::ContactSync;
 use super::wake::WakeSignal;
 use super::{
-    Engine, Scope, beat, integrity, morning, oncall, outbox, reports, silence, store_alarm, store_file, waiting, watch,
+    Engine, Scope, beat, followthrough, integrity, morning, oncall, outbox, reports, silence, store_alarm, store_file,
+    waiting, watch,
 };
 
 /// The group of what an engine does whatever its settings are.
@@ -121,6 +122,9 @@ pub const TABLE: &[DutyRow] = &[
     }),
     of_the_whole_store("morning", every(morning::EVERY), |of| {
         DutyWork::of(&of.engine, |e| Box::pin(async move { morning::pass(&e).await }))
+    }),
+    of_the_whole_store("followthrough", every(followthrough::EVERY), |of| {
+        DutyWork::of(&of.engine, |e| Box::pin(async move { followthrough::pass(&e).await }))
     }),
     of_the_whole_store("store", every(store_alarm::EVERY).on(WakeSignal::Store), |of| {
         DutyWork::of(&Arc::new((of.engine.clone(), Arc::default())), |of| {

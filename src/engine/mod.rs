@@ -17,6 +17,7 @@ pub(crate) mod event_webhooks;
 mod fault_injection;
 pub(crate) mod file_watch;
 mod first_read;
+pub(crate) mod followthrough;
 pub(crate) mod heartbeat;
 pub(crate) mod heartbeats;
 pub(crate) mod in_force;

@@ -220,6 +220,8 @@ const FILES: &[(&str, &str)] = files![
     "store-of-a-newer-program.toml",
     "store-read-only.toml",
     "store-removed.toml",
+    "taken-and-goes-on.toml",
+    "taken-but-silent.toml",
     "throttled-429.toml",
     "throttled-for-an-hour.toml",
     "two-engines-without-a-lock-file.toml",

@@ -162,6 +162,8 @@ pub trait Queues: Send + Sync {
     async fn unanswered(&self, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;
     /// DEFERRED calls that nobody has seen and whose wake time has come, earliest first.
     async fn not_seen(&self, now: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;
+    /// Calls whose holder is to be asked whether they go on, or was asked and has been silent for too long, earliest first.
+    async fn to_ask(&self, now: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError>;
     /// Receipts that were kept for nobody and whose message or attempt is known by now, oldest first, with its call.
     async fn kept_receipts(&self, limit: usize) -> Result<Vec<(CallId, StatusUpdate)>, StoreError>;
     /// Those with a text of a call that is DISPATCHING, or that left DISPATCHING at `since` or later and is still open; told last

@@ -110,6 +110,7 @@ pub(crate) fn rules() -> Rules {
         resend_pause: secs(20),
         stand_down: true,
         late_follow_up: secs(30),
+        followthrough: crate::domain::rules::FollowthroughRules::default(),
         oncall: crate::domain::oncall::OnCallRules::default(),
         test_mode: false,
         morning: jiff::civil::time(8, 0, 0, 0),
@@ -195,6 +196,8 @@ pub(crate) fn call_state(name: &str) -> crate::domain::call::CallState {
         closed_at: None,
         muted: false,
         held_until: None,
+        ask_at: None,
+        asked_at: None,
         settings: None,
     };
     CallState { call, notices: first.notice().into_iter().collect(), attempts: vec![first] }

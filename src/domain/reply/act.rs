@@ -12,6 +12,7 @@ use crate::domain::attempt::{AttemptEvent, AttemptKind};
 use crate::domain::call::{CallState, CallStatus as S};
 use crate::domain::decide::{self, StandDown};
 use crate::domain::deferred;
+use crate::domain::followthrough;
 use crate::domain::log::LogKind;
 use crate::domain::reply::Reading;
 use crate::domain::sequence;
@@ -192,8 +193,11 @@ impl<'a> Reply<'a> {
             return Ok(self.ask(Prompt::OneOrTwo, "cannot wait at this level", text));
         }
         let opted_out = self.is_opted_out();
+        let from =
+            Writer { contact: &contact, actor: &actor, is_notified, is_asked: self.is_asked(state, self.when()) };
+        let minutes = self.minutes;
         self.work(&state.call.id, |w| {
-            let said = on_call(w, word, &contact, is_notified, &actor)?;
+            let said = on_call(w, word, &from, minutes)?;
             if opted_out && w.state.call.holder.as_ref() == Some(&contact) && w.state.call.status == S::Acknowledged {
                 cannot_be_texted(w, &contact);
             }
@@ -225,17 +229,37 @@ impl<'a> Reply<'a> {
     }
 }
 
-fn on_call(w: &mut Work<'_>, word: Word, contact: &ContactId, is_notified: bool, by: &Actor) -> Result<Said, Illegal> {
+/// Whose word it is, and what they got of the call before.
+struct Writer<'a> {
+    contact: &'a ContactId,
+    actor: &'a Actor,
+    /// A text that names the call.
+    is_notified: bool,
+    /// A question about it, unanswered so far.
+    is_asked: bool,
+}
+
+fn on_call(w: &mut Work<'_>, word: Word, from: &Writer<'_>, minutes: Option<u32>) -> Result<Said, Illegal> {
+    let (contact, by) = (from.contact, from.actor);
     let (status, r) = (w.state.call.status, w.state.call.reference.clone());
     let mine = w.state.call.holder.as_ref() == Some(contact);
     Ok(match (word, status) {
         (_, S::Resolved | S::Cancelled) => {
             Said::new("closed call", format!("{r} is closed ({}).", status.as_str().to_lowercase()))
         }
-        (Word::Take, S::Acknowledged) if mine => Said::new("already theirs", format!("{r} is already yours.")),
+        (Word::Take, S::Acknowledged) if mine && from.is_asked => {
+            followthrough::confirm(w, by);
+            in_time(w, minutes, by);
+            Said::new("goes on", format!("{r} is still yours. Reply DONE when finished, 2 {r} to hand it back."))
+        }
+        (Word::Take, S::Acknowledged) if mine => {
+            in_time(w, minutes, by);
+            Said::new("already theirs", format!("{r} is already yours."))
+        }
         (Word::Take, S::Dispatching | S::Exhausted | S::Deferred) => {
             decide::take(w, Some(contact.clone()), by, None)?;
-            let opening = if is_notified { "is yours." } else { "still looked for somebody: it is yours now." };
+            in_time(w, minutes, by);
+            let opening = if from.is_notified { "is yours." } else { "still looked for somebody: it is yours now." };
             Said::new("took the call", wording::yours(w, opening))
         }
         (Word::Pass, S::Acknowledged) if mine => {
@@ -278,6 +302,13 @@ fn on_call(w: &mut Work<'_>, word: Word, contact: &ContactId, is_notified: bool,
             Said::new("passed too late", format!("Noted. Nobody has {r}: reply 1 {r} to take it."))
         }
     })
+}
+
+/// How long it takes, where whoever has the call said so.
+fn in_time(w: &mut Work<'_>, minutes: Option<u32>, by: &Actor) {
+    if let Some(minutes) = minutes {
+        followthrough::takes(w, minutes, by);
+    }
 }
 
 /// Whoever holds the call takes no texts of ours.

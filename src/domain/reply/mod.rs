@@ -57,8 +57,15 @@ pub(super) fn inbound(loaded: &Loaded, text: &InboundText, ctx: &Ctx<'_>) -> Res
     }
     let writer = ctx.directory.by_phone(&text.from).map_or("", |c| c.name.as_str());
     let reading = read(&text.body, writer, &ctx.rules.lexicon);
-    let mut reply =
-        Reply { loaded, text, ctx, texts: texts_to(loaded, &text.from), about: Vec::new(), change: Change::default() };
+    let mut reply = Reply {
+        loaded,
+        text,
+        ctx,
+        texts: texts_to(loaded, &text.from),
+        minutes: reading.minutes,
+        about: Vec::new(),
+        change: Change::default(),
+    };
     if !reply.is_known() {
         if reading.says == Says::OptOut {
             reply.change.opt_outs.push(OptOutChange::Out { phone: text.from.clone(), sender: text.to.clone() });
@@ -137,6 +144,8 @@ struct Reply<'a> {
     ctx: &'a Ctx<'a>,
     /// Those that its writer got, newest first.
     texts: Vec<OurText<'a>>,
+    /// How long it takes, as its writer says.
+    minutes: Option<u32>,
     /// The calls that it means.
     about: Vec<CallId>,
     change: Change,

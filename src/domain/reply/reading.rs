@@ -8,7 +8,7 @@ use super::code::{code, code_behind_leads, is_doubtful, keep, named};
 use super::copies;
 use super::free::{self, FreeText};
 use super::lexicon::{Lexicon, OPT_IN, OPT_OUT, Sense, takes_phone_calls};
-use super::time;
+use super::time::{self, Unit};
 use super::words::{Words, is_digits};
 use crate::domain::body;
 use crate::domain::types::CallRef;
@@ -51,6 +51,8 @@ pub struct Reading {
     pub all: bool,
     /// What stands behind a plain word, as it was written.
     pub free: Option<FreeText>,
+    /// How many minutes its writer says that it takes; of `20-30 min` the more.
+    pub minutes: Option<u32>,
     /// Its soft words say only that it was read (noted, thanks): they take nothing.
     pub receipt: bool,
     /// It also lifts an opt-out at the provider (`YES` does).
@@ -60,8 +62,15 @@ pub struct Reading {
 /// Reads a text of the person whose name is `writer`; empty for nobody whom we know. It never fails, and takes a call by nothing
 /// that is not in the tables of `lexicon`.
 pub fn read(text: &str, writer: &str, lexicon: &Lexicon) -> Reading {
-    let nothing =
-        Reading { says: Says::Other, reference: None, all: false, free: None, opts_in: false, receipt: false };
+    let nothing = Reading {
+        says: Says::Other,
+        reference: None,
+        all: false,
+        free: None,
+        minutes: None,
+        opts_in: false,
+        receipt: false,
+    };
     if let Some(says) = of_the_provider(text) {
         return Reading { says, opts_in: says == Says::OptIn, ..nothing };
     }
@@ -193,8 +202,15 @@ impl<'w> Line<'w> {
     fn read(mut self, own: &str, writer: &str, lexicon: &Lexicon) -> Reading {
         let words = self.words;
         let receipt = self.receipt && !self.soft;
-        let mut reading =
-            Reading { says: Says::Other, reference: None, all: false, free: None, opts_in: false, receipt };
+        let mut reading = Reading {
+            says: Says::Other,
+            reference: None,
+            all: false,
+            free: None,
+            minutes: None,
+            opts_in: false,
+            receipt,
+        };
         for call in named(words) {
             keep(&mut self.calls, call);
         }
@@ -220,6 +236,7 @@ impl<'w> Line<'w> {
         let blocks = free::blocks(words, start, sense, writer, lexicon);
         let text = words.begins(start).and_then(|at| own.get(at..)).unwrap_or_default().trim_end().to_owned();
         reading.free = Some(FreeText { text, blocks });
+        reading.minutes = (start..words.len()).find_map(|i| time::minutes_of(words, i, Unit::Any)).filter(|_| !blocks);
         if !blocks {
             reading.says = plain(sense);
         }
@@ -236,9 +253,11 @@ impl<'w> Line<'w> {
             return (minutes && says_where && self.all_at.is_none()).then_some((Sense::Take, self.end));
         };
         let is_behind_a_digit = self.end > 0 && is_digits(words.word(self.end - 1));
+        // `1 40 min` is said of nothing but a way; `1 in 40` is not.
+        let is_in_minutes = time::minutes_of(words, self.end, Unit::Minutes).is_some();
         let start = match self.clause {
             Some(clause) => clause,
-            None if sense == Sense::Take && minutes && !is_behind_a_digit => self.end,
+            None if sense == Sense::Take && minutes && (!is_behind_a_digit || is_in_minutes) => self.end,
             None => return None,
         };
         let is_letter = end == 1 && words.word(0).len() == 1 && !is_digits(words.word(0));

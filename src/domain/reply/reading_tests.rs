@@ -331,3 +331,21 @@ fn words_of_the_shop_answer_as_ours_do() {
         assert_eq!(read(text, SAM, &lexicon).says, says, "{text:?}");
     }
 }
+
+#[test]
+fn the_minutes_that_somebody_says_are_read_and_those_of_what_is_no_take_are_not() {
+    for (text, minutes) in [
+        ("1 40 min", Some(40)),
+        ("1 7K3Q 40min", Some(40)),
+        ("on my way, 20-30 minutes", Some(30)),
+        ("be there in 20", Some(20)),
+        ("mine. leaving now, eta 25", Some(25)),
+        ("1", None),
+        ("1, 12 Old Mill Rd", None),
+        ("1 40", None),
+        ("1, maybe in 40 min", None),
+        ("ok 20 min", None),
+    ] {
+        assert_eq!(read(text, SAM, &Lexicon::default()).minutes, minutes, "{text}");
+    }
+}

@@ -19,7 +19,7 @@ impl Reply<'_> {
         let is_aside = |t: &OurText<'_>| match t.what {
             TextKind::ErrorClass(_) => true,
             TextKind::Statement => t.call.is_none(),
-            TextKind::Notice | TextKind::RollCall | TextKind::Alert => false,
+            TextKind::Notice | TextKind::Question | TextKind::RollCall | TextKind::Alert => false,
         };
         let last = self.texts_by(when).find(|t| !is_aside(t))?;
         let id = last.roll_call.filter(|_| last.what == TextKind::RollCall)?;

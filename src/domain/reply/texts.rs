@@ -27,6 +27,8 @@ pub(super) enum TextKind {
     Statement,
     /// It asks.
     ErrorClass(Prompt),
+    /// It asks whoever took a call whether that goes on.
+    Question,
     /// It asks whether its reader is on call.
     RollCall,
     /// It tells that somebody else has not confirmed being on call.
@@ -83,6 +85,7 @@ pub(super) fn texts_to<'a>(loaded: &'a Loaded, phone: &str) -> Vec<OurText<'a>> 
         let asks = loaded.answers.iter().find(|p| p.by == Some(a.id)).and_then(|p| p.prompt);
         let what = match (a.kind, asks) {
             (AttemptKind::Notice | AttemptKind::Update, _) => TextKind::Notice,
+            (AttemptKind::Question, None) => TextKind::Question,
             (_, Some(prompt)) => TextKind::ErrorClass(prompt),
             (AttemptKind::StandDown | AttemptKind::Answer, None) => TextKind::Statement,
         };

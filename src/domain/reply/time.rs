@@ -65,14 +65,40 @@ pub(super) fn minutes(words: &Words, from: usize) -> Option<usize> {
 /// Where the minutes end that stand at that word. Without a unit they end their clause, and are none that may be a time of day:
 /// `in 20` and `eta 25` are minutes, `there 6` is not.
 pub(super) fn way(words: &Words, from: usize) -> Option<usize> {
+    way_of(words, from).map(|way| way.end)
+}
+
+/// How many minutes stand at that word; of `20-30 min` the more.
+pub(super) fn minutes_of(words: &Words, from: usize, named: Unit) -> Option<u32> {
+    way_of(words, from).filter(|way| way.is_unit || named == Unit::Any).map(|way| way.minutes)
+}
+
+/// Whether minutes must be named as such.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    Any,
+    Minutes,
+}
+
+/// The minutes that a way takes.
+struct Way {
+    /// Behind its last word.
+    end: usize,
+    minutes: u32,
+    is_unit: bool,
+}
+
+fn way_of(words: &Words, from: usize) -> Option<Way> {
     let leads = (from..words.len()).take_while(|i| BEFORE_MINUTES.contains(&words.word(*i))).count();
     let mut i = from + leads;
     let mut is_unit = false;
+    let mut minutes = 0;
     let mut is_clear = (from..i).any(|i| matches!(words.word(i), "in" | "give"));
     let small = |n: &str| n.parse::<u32>().ok().filter(|m| (1..=MINUTES_MAX).contains(m) && !n.starts_with('0'));
     for part in 0..2 {
         let (number, unit) = split_number(words.word(i));
         let number = small(number).filter(|_| unit.is_empty() || MINUTES.contains(&unit))?;
+        minutes = number.max(minutes);
         is_unit |= !unit.is_empty();
         is_clear |= leads > 0 && number > HOUR_MAX;
         i += 1;
@@ -90,5 +116,5 @@ pub(super) fn way(words: &Words, from: usize) -> Option<usize> {
     let ends = i >= words.len() || words.gap(i).parts;
     // `in 1:30`
     let is_clock = !is_unit && words.gap(i).is_glued && i < words.len();
-    (!is_clock && (is_unit || (is_clear && ends))).then_some(i)
+    (!is_clock && (is_unit || (is_clear && ends))).then_some(Way { end: i, minutes, is_unit })
 }

@@ -25,6 +25,8 @@ pub(super) enum ReplyEffect {
     HandBack,
     Close,
     Defer,
+    /// Its holder says that it goes on.
+    Confirm,
     /// A roll call is answered.
     RollCall,
 }
@@ -60,10 +62,10 @@ pub(super) enum Softly<'a> {
 }
 
 impl<'a> Reply<'a> {
-    /// Calls of which a notice to this phone preceded the reply.
+    /// Calls of which a notice, or a question about it, to this phone preceded the reply.
     pub(super) fn notified(&self, c: &CallState, when: When) -> bool {
         c.attempts.iter().any(|a| {
-            a.kind == AttemptKind::Notice
+            matches!(a.kind, AttemptKind::Notice | AttemptKind::Question)
                 && a.recipient.phone.e164() == self.text.from
                 && when.follows(SentTimes::of(a), self.ctx.rules.off.provider_times)
                 && (a.state.may_have_arrived() || a.sid.is_some())
@@ -91,6 +93,15 @@ impl<'a> Reply<'a> {
 
     pub(super) fn holds(&self, c: &CallState) -> bool {
         c.call.status == S::Acknowledged && c.call.holder.is_some() && c.call.holder == self.contact_in(c)
+    }
+
+    /// Whether its writer holds it and was asked before, without an answer since, whether it goes on.
+    pub(super) fn is_asked(&self, c: &CallState, when: When) -> bool {
+        let question = c.attempts.iter().rev().find(|a| a.kind == AttemptKind::Question);
+        let was_sent = question.is_some_and(|a| {
+            a.state.may_have_arrived() && when.follows(SentTimes::of(a), self.ctx.rules.off.provider_times)
+        });
+        self.holds(c) && c.call.asked_at.is_some() && was_sent
     }
 
     /// The texts to this phone that preceded the reply, newest first.
@@ -141,7 +152,7 @@ impl<'a> Reply<'a> {
         // It has ended since: a younger call is not meant in its place.
         let ended = was_open && !looks(c) && !mine;
         match word {
-            Word::Take => free || (was_open && !looks(c)),
+            Word::Take => free || self.is_asked(c, when) || (was_open && !looks(c)),
             Word::Pass => {
                 ended
                     || (mine && (was_open || self.was_last(c, when)))
@@ -184,7 +195,7 @@ impl<'a> Reply<'a> {
             return Softly::Unclear;
         }
         match last.what {
-            TextKind::ErrorClass(_) | TextKind::RollCall | TextKind::Alert => Softly::Unclear,
+            TextKind::ErrorClass(_) | TextKind::Question | TextKind::RollCall | TextKind::Alert => Softly::Unclear,
             TextKind::Statement => Softly::Polite,
             TextKind::Notice => {
                 let loaded = self.loaded;
@@ -212,7 +223,7 @@ impl<'a> Reply<'a> {
         }
         let asked = match last.what {
             TextKind::ErrorClass(prompt) => Some(prompt),
-            TextKind::Notice | TextKind::Statement | TextKind::RollCall | TextKind::Alert => None,
+            TextKind::Notice | TextKind::Statement | TextKind::Question | TextKind::RollCall | TextKind::Alert => None,
         };
         // What he wrote since is completed, and not the word before it.
         match self.said_since(last.at).unwrap_or(asked)? {
@@ -277,6 +288,7 @@ impl<'a> Reply<'a> {
     fn effect(&self, word: Word, c: &CallState, when: When) -> Option<ReplyEffect> {
         let (looks, holds) = (looks(c), self.holds(c));
         match word {
+            Word::Take if self.is_asked(c, when) => Some(ReplyEffect::Confirm),
             Word::Take => looks.then_some(ReplyEffect::Take),
             Word::Pass if holds => {
                 (self.took_it_by_reply(c) || !when.precedes_the_end_of(c)).then_some(ReplyEffect::HandBack)
@@ -329,7 +341,11 @@ impl<'a> Reply<'a> {
 
     /// Those of these on which the word can act now.
     pub(super) fn still(&self, word: Word, calls: &[&'a CallState]) -> Vec<&'a CallState> {
-        calls.iter().copied().filter(|c| looks(c) || (word != Word::Take && self.holds(c))).collect()
+        let can = |c: &CallState| match word {
+            Word::Take => self.is_asked(c, self.when()),
+            _ => self.holds(c),
+        };
+        calls.iter().copied().filter(|c| looks(c) || can(c)).collect()
     }
 }
 

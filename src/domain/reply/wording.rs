@@ -23,6 +23,7 @@ const PROMPTS: &[&str] = &[
     "Which call? ",
     "Reply 1 to take ",
     "Reply 1 and ",
+    "Reply 1 if ",
     "Reply 2 ",
     "Reply DONE ",
     "The office sees what you wrote. ",
@@ -85,6 +86,10 @@ pub(super) fn one_or_two(free: &[&CallState], held: &[&CallState]) -> String {
         ([one], _) => format!("Reply 1 to take {}, 2 to pass.", one.call.reference),
         ([first, ..], _) => {
             format!("Reply 1 and the code to take a call, like 1 {}, or 2 and the code to pass.", first.call.reference)
+        }
+        ([], [one, ..]) if one.call.asked_at.is_some() => {
+            let r = &one.call.reference;
+            format!("Reply 1 if {r} goes on, DONE {r} when finished, 2 {r} to hand it back.")
         }
         ([], [one, ..]) => {
             let r = &one.call.reference;

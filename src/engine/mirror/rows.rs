@@ -97,6 +97,7 @@ fn result(a: &Attempt) -> String {
         AttemptKind::StandDown => "Stand-down: ",
         AttemptKind::Answer => "Answer: ",
         AttemptKind::Update => "Update: ",
+        AttemptKind::Question => "Question: ",
     };
     if a.channel == Channel::Voice {
         return result_of_phone_call(a);

@@ -292,6 +292,7 @@ fn add(draft: &mut AttemptDraft, piece: &Piece<'_>, snapshot: &BaseSnapshot, ids
         said if said.starts_with("Stand-down: ") => AttemptKind::StandDown,
         said if said.starts_with("Answer: ") => AttemptKind::Answer,
         said if said.starts_with("Update: ") => AttemptKind::Update,
+        said if said.starts_with("Question: ") => AttemptKind::Question,
         _ => AttemptKind::Notice,
     };
     let recipient = recipient(piece, snapshot);

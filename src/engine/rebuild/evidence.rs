@@ -11,6 +11,7 @@ use crate::domain::attempt::AttemptKind;
 use crate::domain::body::find_references;
 use crate::domain::call::ExclusionReason;
 use crate::domain::event::{InboundRow, InboundText};
+use crate::domain::followthrough::QUESTION;
 use crate::domain::phone::masked;
 use crate::domain::reply::{self, Reading, Says, read};
 use crate::domain::types::{CallRef, ContactId};
@@ -56,6 +57,8 @@ pub(super) fn kind_of(body: &str) -> AttemptKind {
     let (_, text) = opened(body);
     if text.starts_with("Update: ") {
         AttemptKind::Update
+    } else if text.starts_with(QUESTION) {
+        AttemptKind::Question
     } else if stand_down(text).is_some() {
         AttemptKind::StandDown
     } else if answer(text).is_some() {
@@ -131,7 +134,7 @@ fn answer(text: &str) -> Option<(Option<CallRef>, CallStatusEvidence)> {
     let reference = Some(first.trim_end_matches(':').parse().ok()?);
     let by = |rest: &str| CallStatusEvidence::TakenBy(rest.trim_end_matches('.').to_owned());
     let said = match rest {
-        _ if ["is yours.", "is already yours.", "still looked for somebody: it is yours now."]
+        _ if ["is yours.", "is already yours.", "is still yours.", "still looked for somebody: it is yours now."]
             .iter()
             .any(|start| rest.starts_with(start)) =>
         {

@@ -367,6 +367,8 @@ fn row(snapshot: &BaseSnapshot, draft: AttemptDraft, evidence: Evidence) -> Plan
             closed_at: closed_at.or((!runs).then_some(now)),
             muted: false,
             held_until: None,
+            ask_at: None,
+            asked_at: None,
             settings: None,
         },
         notices: draft.notices,

@@ -13,6 +13,7 @@ mod deferred;
 mod duties;
 mod event_webhooks;
 mod failures;
+mod followthrough;
 mod heartbeat;
 mod histories;
 mod ladder;

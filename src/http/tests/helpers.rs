@@ -98,6 +98,7 @@ pub(super) fn shop_with(plan: Plan) -> Shop {
         resend_pause: Duration::from_secs(20),
         stand_down: true,
         late_follow_up: Duration::from_secs(30),
+        followthrough: crate::domain::rules::FollowthroughRules::default(),
         oncall: crate::domain::oncall::OnCallRules::default(),
         test_mode: true,
         morning: jiff::civil::time(8, 0, 0, 0),

@@ -82,6 +82,8 @@ pub(crate) fn call(name: &str, accepted: Timestamp) -> CallState {
         deferred_from: None,
         muted: false,
         held_until: None,
+        ask_at: None,
+        asked_at: None,
         settings: None,
     };
     CallState { call, notices: first.notice().into_iter().collect(), attempts: vec![first] }

@@ -114,6 +114,26 @@ pub(crate) async fn deferred_calls_that_nobody_has_seen_are_found(store: &dyn St
     assert_eq!(texts(&store.due(at(99), 9).await.expect("read")), ["dispatching"], "no ladder of theirs is due");
 }
 
+pub(crate) async fn calls_whose_holder_is_to_be_asked_are_found_and_go_back_with_the_clock(store: &dyn Store) {
+    let taken = |name: &str, ask: Option<i64>, asked: Option<i64>| {
+        let mut state = closed(call(name, at(0)), CallStatus::Acknowledged);
+        (state.call.ask_at, state.call.asked_at) = (ask.map(at), asked.map(at));
+        state
+    };
+    let all = vec![
+        taken("later", Some(90), None),
+        taken("silent", Some(50), Some(40)),
+        taken("never", None, Some(1)),
+        taken("first", Some(20), None),
+    ];
+    put_all(store, all).await;
+    assert_eq!(texts(&store.to_ask(at(50), 9).await.expect("read")), ["first", "silent"]);
+    assert_eq!(texts(&store.to_ask(at(99), 1).await.expect("read")), ["first"]);
+    store.clock_stepped(-10_000, at(50), at(50)).await.expect("stepped");
+    let call = store.call(&id("silent")).await.expect("read").expect("there").call;
+    assert_eq!((call.ask_at, call.asked_at), (Some(at(40)), Some(at(30))));
+}
+
 pub(crate) async fn calls_that_nobody_heard_of_are_found(store: &dyn Store) {
     let mut notified_call = call("told", at(0));
     notified_call.call.notified_at = Some(at(1));

@@ -57,6 +57,7 @@ macro_rules! whole_contract {
             queues::claims_of_other_engines_are_found,
             lists::calls_that_nobody_heard_of_are_found,
             lists::deferred_calls_that_nobody_has_seen_are_found,
+            lists::calls_whose_holder_is_to_be_asked_are_found_and_go_back_with_the_clock,
             lists::stranded_calls_are_those_that_nothing_will_look_at,
             lists::lists_of_calls_are_newest_first,
             lists::lists_of_calls_go_on_page_by_page,

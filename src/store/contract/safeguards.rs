@@ -25,6 +25,10 @@ const BREACHES: &[Breach] = &[
     ("a wake time of a call that is taken", "call_has_a_wake_time_while_dispatching_or_not_seen", |s| {
         s.call.status = CallStatus::Acknowledged;
     }),
+    ("a holder who is asked of a call that nobody has", "holder_is_asked_while_it_is_taken", |s| {
+        s.call.ask_at = Some(at(1))
+    }),
+    ("a question of a call that nobody has", "holder_answers_while_it_is_taken", |s| s.call.asked_at = Some(at(1))),
     ("round 0", "call_numbers_only_grow", |s| s.call.round = 0),
     ("fewer attempts than were", "call_numbers_only_grow", |s| s.call.attempts = 0),
     ("another reference", "reference", |s| s.call.reference = "2222".parse().expect("reference")),

@@ -89,6 +89,7 @@ impl Ledger for SqliteStore {
     async fn clock_stepped(&self, by_ms: i64, fresh_since: Timestamp, now: Timestamp) -> Result<(), StoreError> {
         let shifted = [
             sql::SHIFT_WAKES,
+            sql::SHIFT_ASKS,
             sql::SHIFT_PAUSES,
             sql::SHIFT_POLLS,
             sql::SHIFT_PROBES,

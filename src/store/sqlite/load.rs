@@ -452,6 +452,8 @@ pub(super) fn call_from(row: Row<'_>) -> Result<Call, StoreError> {
         deferred_from: rows::time(row.get(20)?),
         settings: row.get::<Option<i64>>(21)?.map(SettingsNumber),
         held_until: rows::time(row.get(22)?),
+        ask_at: rows::time(row.get(23)?),
+        asked_at: rows::time(row.get(24)?),
     })
 }
 

@@ -101,6 +101,10 @@ impl Queues for SqliteStore {
         self.list(move |context| reads::not_seen(context, now, limit)).await
     }
 
+    async fn to_ask(&self, now: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
+        self.list(move |context| reads::to_ask(context, now, limit)).await
+    }
+
     async fn kept_receipts(&self, limit: usize) -> Result<Vec<(CallId, StatusUpdate)>, StoreError> {
         self.read(move |conn| orphans::kept_receipts(conn, limit)).await
     }

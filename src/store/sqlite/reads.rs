@@ -221,11 +221,11 @@ pub(super) fn calls(context: ReadContext<'_>, filter: &CallFilter) -> Result<Vec
             |row| {
                 let line = CallLine {
                     call: call_from(row)?,
-                    last_contact: row.get(23)?,
-                    last_state: row.get(24)?,
-                    last_channel: row.get::<Option<String>>(25)?.as_deref().and_then(Channel::from_word),
+                    last_contact: row.get(25)?,
+                    last_state: row.get(26)?,
+                    last_channel: row.get::<Option<String>>(27)?.as_deref().and_then(Channel::from_word),
                 };
-                Ok((row.get::<i64>(26)?, line))
+                Ok((row.get::<i64>(28)?, line))
             },
         )?);
     }
@@ -456,6 +456,13 @@ pub(super) const NOT_SEEN: &str = "SELECT rowid FROM calls INDEXED BY calls_not_
 
 pub(super) fn not_seen(context: ReadContext<'_>, now: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
     work(context, (NOT_SEEN, params![now.as_millis()]), CALL_AT, limit, id_at_front)
+}
+
+pub(super) const TO_ASK: &str = "SELECT rowid FROM calls INDEXED BY calls_to_ask
+    WHERE ask_at IS NOT NULL AND ask_at <= ?1 ORDER BY ask_at";
+
+pub(super) fn to_ask(context: ReadContext<'_>, now: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
+    work(context, (TO_ASK, params![now.as_millis()]), CALL_AT, limit, id_at_front)
 }
 
 pub(super) fn alerts(context: ReadContext<'_>) -> Result<Vec<AlertLine>, StoreError> {

@@ -169,6 +169,8 @@ fn insert(conn: Connection<'_>, state: &CallState) -> Result<(), StoreError> {
         rows::millis(c.deferred_from),
         c.settings.map(|s| s.0),
         rows::millis(c.held_until),
+        rows::millis(c.ask_at),
+        rows::millis(c.asked_at),
     ])?;
     insert_notices(conn, c, &state.notices, 0)?;
     for attempt in &state.attempts {

@@ -5,7 +5,7 @@ macro_rules! call_columns {
     () => {
         "id, reference, status, round, level, policy, data, fingerprint, idempotency_key, overridden, created_by, \
          accepted_at, next_step, wake_at, attempts, holder, outs, told_at, closed_at, muted, deferred_from, \
-         settings, held_until"
+         settings, held_until, ask_at, asked_at"
     };
 }
 pub(super) use call_columns;
@@ -73,8 +73,9 @@ pub(super) const REPORT_IS_KEPT: &str = "SELECT 1 FROM log INDEXED BY log_by_cal
 
 pub(super) const INSERT_CALL: &str = "INSERT INTO calls (id, reference, status, round, level, policy, data, fingerprint,
     idempotency_key, overridden, created_by, accepted_at, next_step, wake_at, attempts, holder, outs, told_at, closed_at,
-    muted, steps_total, deferred_from, settings, held_until)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)";
+    muted, steps_total, deferred_from, settings, held_until, ask_at, asked_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25,
+    ?26)";
 pub(super) const INSERT_NOTICE: &str =
     "INSERT INTO notices (call_id, round, step, contact, ordinal) VALUES (?1, ?2, ?3, ?4, ?5)";
 pub(super) const INSERT_ATTEMPT: &str = concat!(
@@ -147,6 +148,8 @@ pub(super) const KEEP_PATH: &str = "INSERT INTO meta (key, value) VALUES ('path'
 pub(super) const SHIFT_WAKES: &str =
     "UPDATE calls SET wake_at = wake_at - ?1, deferred_from = deferred_from - ?1, held_until = held_until - ?1
     WHERE status = 'DISPATCHING'";
+pub(super) const SHIFT_ASKS: &str =
+    "UPDATE calls SET ask_at = ask_at - ?1, asked_at = asked_at - ?1 WHERE ask_at IS NOT NULL";
 pub(super) const SHIFT_PROBES: &str = "UPDATE breakers SET probe_at = probe_at - ?1, opened_at = opened_at - ?1,
     closed_at = closed_at - ?1";
 pub(super) const BREAKERS: &str =

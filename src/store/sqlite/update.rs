@@ -77,6 +77,8 @@ pub(super) fn call(conn: Connection<'_>, was: &Call, is: &Call) -> Result<(), St
     row.moved("muted", &was.muted, &is.muted, |m| *m);
     row.moved("deferred_from", &was.deferred_from, &is.deferred_from, millis);
     row.moved("held_until", &was.held_until, &is.held_until, millis);
+    row.moved("ask_at", &was.ask_at, &is.ask_at, millis);
+    row.moved("asked_at", &was.asked_at, &is.asked_at, millis);
     row.moved("level", &was.level, &is.level, Clone::clone);
     row.moved("fingerprint", &was.fingerprint, &is.fingerprint, Clone::clone);
     if was.excluded != is.excluded {

@@ -161,6 +161,7 @@ fn sentence(a: &Attempt) -> String {
         AttemptKind::StandDown => "Stand-down: ",
         AttemptKind::Answer => "Answer: ",
         AttemptKind::Update => "Update: ",
+        AttemptKind::Question => "Question: ",
     };
     if a.channel == Channel::Voice {
         return crate::engine::mirror::result_of_phone_call(a);

@@ -1,0 +1,29 @@
+//! Calls that somebody took and says nothing more of: their holder is asked, and a person is alarmed where no answer comes.
+//!
+//! When a call is looked at next stands in the store: an engine that starts late asks at once, and once.
+
+use std::time::Duration;
+
+use crate::domain::event::Event;
+use crate::domain::types::Actor;
+
+use super::duty::Passed;
+use super::{Engine, others_go_on};
+
+/// How late a question may be.
+pub const EVERY: Duration = Duration::from_secs(5);
+/// Calls looked at in one pass.
+const BATCH: usize = 200;
+
+/// One look.
+///
+/// # Errors
+/// [`crate::store::StoreError`]: the rest is looked at in the next pass.
+pub async fn pass(engine: &Engine) -> Passed {
+    let core = &engine.core;
+    let now = core.clock.now();
+    for call in core.store.to_ask(now, BATCH).await? {
+        others_go_on(core.apply(Event::Wake { call }, Actor::engine()).await.map(drop))?;
+    }
+    Ok(Some(now.plus(EVERY)))
+}

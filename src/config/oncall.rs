@@ -31,6 +31,7 @@ pub(super) fn oncall(r: &mut Reader, root: &mut Section) -> OnCallRules {
     if let Some(found) = merge_within.as_ref().filter(|f| f.value > MERGE_WITHIN_MAX) {
         r.wrong(found.origin.clone(), &found.key, "is longer than a day", DURATION_FORM);
     }
+    let busy_last = r.boolean(&mut s, "busy_last");
     let time = |text: &str| {
         RollCallTime::read(text, |t| parse_duration(t).ok()).ok_or_else(|| "is no time of a roll call".to_owned())
     };
@@ -52,6 +53,7 @@ pub(super) fn oncall(r: &mut Reader, root: &mut Section) -> OnCallRules {
         look_ahead: look_ahead.map_or(default.look_ahead, |f| f.value),
         gap_warning,
         merge_within: merge_within.map_or(default.merge_within, |f| f.value),
+        busy_last: busy_last.map_or(default.busy_last, |f| f.value),
         roll_call: roll_call.map(|f| f.value),
         roll_call_reply: roll_call_reply.map_or(default.roll_call_reply, |f| f.value),
     }

@@ -409,6 +409,11 @@ pub enum BreakerEvent {
 /// What a transaction loads before it decides.
 #[derive(Debug, Clone)]
 pub enum Load {
+    /// The same, and who is on a job: those who took a call at this moment or later and hold it.
+    WithBusy {
+        of: Box<Load>,
+        since: Timestamp,
+    },
     /// The call with this id.
     Call(CallId),
     /// The call of this attempt.
@@ -516,6 +521,8 @@ pub struct Loaded {
     pub roll_calls: Vec<RollCall>,
     /// (phone, sender) pairs that are opted out, of the phones that were asked for and those of the loaded calls.
     pub opted_out: BTreeSet<(String, String)>,
+    /// For [`Load::WithBusy`]: whoever holds a call that they took since then.
+    pub busy: BTreeSet<ContactId>,
     /// The breakers of all senders, open and closed.
     pub breakers: Vec<Breaker>,
     /// For [`Load::Reply`]: what became of this text when it came first.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::attempt::{Attempt, Channel, Recipient};
+use super::oncall::{Holder, HoldersInOrder};
 use super::types::Role;
 use super::voice::NO_PHONE_CALLS;
 use super::work::Work;
@@ -17,7 +18,12 @@ pub(super) struct LadderStep {
     /// Without a mail address, where a mail was to go.
     unmailed: Vec<String>,
     out: Vec<String>,
+    /// On a job, and asked last.
+    asked_last: Vec<String>,
 }
+
+/// Why somebody is told by the last step whose role it does not name.
+const ASKED_LAST: &str = "was on a job, so asked last";
 
 impl LadderStep {
     pub(super) fn add(&mut self, other: Self) {
@@ -32,6 +38,15 @@ impl LadderStep {
         self.opted_out.extend(other.opted_out);
         self.unmailed.extend(other.unmailed);
         self.out.extend(other.out);
+        self.asked_last.extend(other.asked_last);
+    }
+
+    /// Who is left out for now, being on a job, though the step names them.
+    pub(super) fn asked_last(&self) -> Option<String> {
+        let mut names: Vec<&str> = self.asked_last.iter().map(String::as_str).collect();
+        names.retain(|name| !self.recipients.iter().any(|r| r.name == *name));
+        names.dedup();
+        (!names.is_empty()).then(|| names.join(", "))
     }
 
     /// Who is left out for want of a mail address.
@@ -72,7 +87,7 @@ pub(super) fn who(w: &Work<'_>, index: u32) -> LadderStep {
     let call = &w.state.call;
     let (line, _) = w.ctx.directory.line(call.data.twilio_to_number.as_deref());
     let mut found = LadderStep::default();
-    let mut named: Vec<Recipient> = Vec::new();
+    let (mut named, mut busy): (Vec<Recipient>, Vec<Recipient>) = (Vec::new(), Vec::new());
     match &call.overridden {
         _ if index >= total(w) => {
             for id in &w.ctx.directory.last_resort {
@@ -84,16 +99,72 @@ pub(super) fn who(w: &Work<'_>, index: u32) -> LadderStep {
         }
         Some(o) if o.only || index == 0 => named.push(o.recipient.clone()),
         _ => {
-            let roles = call.policy.step(at(index)).map(|s| s.notify.as_slice()).unwrap_or_default();
-            for role in roles {
-                let holders = w.ctx.directory.holders(line, role, w.now());
-                if holders.is_empty() {
+            for role in roles_of(w, index) {
+                let HoldersInOrder { first, last } =
+                    w.ctx.directory.holders_in_order(line, role, w.now(), &w.loaded.busy);
+                if first.is_empty() {
                     found.empty_roles.push(role.to_string());
                 }
-                named.extend(holders.into_iter().map(|h| h.recipient(w.ctx.directory)));
+                let recipient = |h: Holder<'_>| h.recipient(w.ctx.directory);
+                named.extend(first.into_iter().map(recipient));
+                busy.extend(last.into_iter().map(recipient));
+            }
+            if index + 1 == total(w) {
+                busy.extend(left_out_before(w, index));
             }
         }
     }
+    choose(w, index, named, &mut found);
+    if found.recipients.is_empty() || index + 1 >= total(w) {
+        let others_are_told = !found.recipients.is_empty();
+        let why = |r: Recipient| match others_are_told {
+            true => Recipient { why: Some(ASKED_LAST.to_owned()), ..r },
+            false => r,
+        };
+        choose(w, index, busy.into_iter().map(why).collect(), &mut found);
+    } else {
+        found.asked_last.extend(busy.into_iter().map(|r| r.name));
+    }
+    found
+}
+
+fn roles_of<'a>(w: &'a Work<'_>, index: u32) -> &'a [Role] {
+    w.state.call.policy.step(at(index)).map(|s| s.notify.as_slice()).unwrap_or_default()
+}
+
+/// Those whom the steps before this last one name and who were told by none of them, being on a job then: nobody is left out of a
+/// whole round.
+fn left_out_before(w: &Work<'_>, last: u32) -> Vec<Recipient> {
+    if !w.ctx.rules.oncall.busy_last {
+        return Vec::new();
+    }
+    let (call, directory) = (&w.state.call, w.ctx.directory);
+    let (line, _) = directory.line(call.data.twilio_to_number.as_deref());
+    let roles = (0..last).flat_map(|index| roles_of(w, index));
+    let named = roles.flat_map(|role| directory.holders(line, role, w.now()));
+    named.map(|h| h.recipient(directory)).filter(|r| !is_told(w, r)).collect()
+}
+
+/// Whether a notice that has not left waits for the last step: whoever it is for has taken another call since, and others are told.
+pub(super) fn waits_for_last(w: &Work<'_>, a: &Attempt) -> bool {
+    if !w.loaded.busy.contains(&a.recipient.contact) || a.repeats.is_some() || a.step + 1 >= total(w) {
+        return false;
+    }
+    let found = who(w, a.step);
+    found.asked_last.contains(&a.recipient.name)
+        && !found.recipients.iter().any(|r| r.contact == a.recipient.contact)
+        && found.recipients.iter().any(|r| is_told(w, r))
+}
+
+/// Whether this contact has a notice of this round.
+fn is_told(w: &Work<'_>, r: &Recipient) -> bool {
+    w.state.notices.iter().any(|n| n.round == w.state.call.round && n.contact == r.contact)
+}
+
+/// Of those who are named, whoever can be told by the step's channel.
+fn choose(w: &Work<'_>, index: u32, named: Vec<Recipient>, found: &mut LadderStep) {
+    let call = &w.state.call;
+    let (line, _) = w.ctx.directory.line(call.data.twilio_to_number.as_deref());
     let sender = w.ctx.directory.sender(line).map(|s| s.as_str());
     let channel = channel_of(w, index);
     for r in named {
@@ -122,7 +193,6 @@ pub(super) fn who(w: &Work<'_>, index: u32) -> LadderStep {
             found.recipients.push(r);
         }
     }
-    found
 }
 
 /// To whom a notice goes that has not left, where its contact holds no role of its steps any more: those who hold what they held

@@ -57,6 +57,11 @@ pub(super) fn claim(
     {
         return pass_on(w, &attempt, others);
     }
+    if attempt.kind == AttemptKind::Notice && !w.ctx.rules.off.claim_recheck && ladder::waits_for_last(w, &attempt) {
+        let why = format!("{} has taken a call since and is asked last: others are told", attempt.recipient.name);
+        w.drop_waiting(id, AttemptEvent::Skip, &why)?;
+        return refuse(w, why);
+    }
     if attempt.kind == AttemptKind::StandDown && is_under_way(w, &attempt) {
         // It would arrive before the text that it takes back, or take back one that never went.
         w.attempt_mut(id)?.not_before = w.now().plus(std::time::Duration::from_secs(UNDER_WAY_PAUSE_S));

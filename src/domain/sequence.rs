@@ -177,6 +177,9 @@ pub(super) fn fire(
         [] => format!("{name} fired: whom it names was told by a probe while it waited"),
         names => format!("{name} fired: telling {}", names.join(", ")),
     };
+    if let Some(busy) = found.asked_last() {
+        text.push_str(&format!("; {busy} on a job: asked last"));
+    }
     if missed.len() > 1 {
         text.push_str(&format!(" ({} steps were missed; each contact is told once)", missed.len()));
     }

@@ -1,12 +1,12 @@
 //! Who can be told: contacts, lines and the one function that answers "who holds this role on this line at this time".
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::attempt::{Channel, Recipient};
 use super::hours::Hours;
 use super::levels::Levels;
 use super::mail::MailAddress;
-use super::oncall::{CalendarShifts, DutyOverride, Holder, Rotation, RotationId, holders};
+use super::oncall::{CalendarShifts, DutyOverride, Holder, HoldersInOrder, Rotation, RotationId, holders};
 use super::phone::PhoneNumber;
 use super::phone::spelling::{Spelling, shared_country};
 use super::policy::Policy;
@@ -264,6 +264,17 @@ impl Directory {
     /// Who holds this role on this line at this time, and why: all of them are told, each once, in the team's order.
     pub fn holders<'a>(&'a self, line: &Line, role: &Role, at: Timestamp) -> Vec<Holder<'a>> {
         holders::holders(self, line, role, at)
+    }
+
+    /// The same, those on a job behind those who are not.
+    pub fn holders_in_order<'a>(
+        &'a self,
+        line: &Line,
+        role: &Role,
+        at: Timestamp,
+        busy: &BTreeSet<ContactId>,
+    ) -> HoldersInOrder<'a> {
+        holders::in_order(self.holders(line, role, at), busy)
     }
 
     /// Who holds this role on this line at some hour of some day, leave and exceptions aside.

@@ -34,6 +34,7 @@ const FILES: &[(&str, &str)] = files![
     "answer-comes-too-late.toml",
     "answer-lost-after-accept.toml",
     "answer-lost-and-no-receipt.toml",
+    "busy-is-asked-last.toml",
     "calendar-away.toml",
     "callback-contradicts.toml",
     "callback-days-late.toml",

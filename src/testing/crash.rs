@@ -121,6 +121,9 @@ impl Hooks for Crash {
     }
 
     fn refused(&self, load: &Load) -> Option<StoreError> {
+        if let Load::WithBusy { of, .. } = load {
+            return self.refused(of);
+        }
         let mut not = self.not_taken();
         let says_so = || "a test says so".to_owned();
         match load {

@@ -296,6 +296,7 @@ impl CoreHarness {
         let new = |o: &CallState| calls.iter().all(|c| c.call.id != o.call.id);
         let owners: Vec<CallState> = owners.into_iter().filter(new).collect();
         Loaded {
+            busy: std::collections::BTreeSet::new(),
             similar: Vec::new(),
             roll_calls: Vec::new(),
             basis: Basis::default(),

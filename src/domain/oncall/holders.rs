@@ -10,6 +10,8 @@
 //! A `take` or `add` whose contact says later that they are away is none. An exception to a rotation counts only while the
 //! rotation's duty is held, by its hours. Pure, and the same in every process that has the same directory.
 
+use std::collections::BTreeSet;
+
 use jiff::tz::TimeZone;
 
 use super::calendar::CalendarShift;
@@ -108,6 +110,20 @@ pub(in crate::domain) fn holders<'a>(
         asked.fallback(line, role, &scope, &mut found);
     }
     found.0
+}
+
+/// Those who hold a role, by whom to ask first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HoldersInOrder<'a> {
+    pub first: Vec<Holder<'a>>,
+    /// On a job, while others of the same role are not.
+    pub last: Vec<Holder<'a>>,
+}
+
+/// Holders of one role, those on a job behind those who are not; where all of them are, it makes no difference.
+pub(in crate::domain) fn in_order<'a>(all: Vec<Holder<'a>>, busy: &BTreeSet<ContactId>) -> HoldersInOrder<'a> {
+    let (last, first): (Vec<_>, Vec<_>) = all.into_iter().partition(|h| busy.contains(&h.contact.id));
+    if first.is_empty() { HoldersInOrder { first: last, last: first } } else { HoldersInOrder { first, last } }
 }
 
 /// Each contact once, for the first reason.

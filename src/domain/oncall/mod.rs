@@ -21,9 +21,9 @@ pub(crate) mod typed;
 pub(crate) mod warnings;
 
 pub use calendar::{CalendarPart, CalendarRules, CalendarShift, CalendarShifts};
-pub use holders::Holder;
 #[cfg(test)]
 pub use holders::Why;
+pub use holders::{Holder, HoldersInOrder};
 pub use overrides::{DutyOverride, OverrideId, OverrideKind, OverrideScope};
 pub use rotation::{MemberList, Rotation, RotationId, Shift};
 pub use rules::OnCallRules;

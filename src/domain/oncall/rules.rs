@@ -13,6 +13,8 @@ pub struct OnCallRules {
     pub gap_warning: Vec<Duration>,
     /// The same emergency again within this becomes part of the call that runs; zero: never.
     pub merge_within: Duration,
+    /// Who is on a job is asked last.
+    pub busy_last: bool,
     /// When whoever begins a shift is asked whether they hold it; `None`: nobody is.
     pub roll_call: Option<RollCallTime>,
     /// How long an answer is waited for, each of two times.
@@ -26,6 +28,7 @@ impl Default for OnCallRules {
             look_ahead: hour(14 * 24),
             gap_warning: vec![hour(72), hour(12), hour(1)],
             merge_within: Duration::ZERO,
+            busy_last: false,
             roll_call: None,
             roll_call_reply: Duration::from_secs(15 * 60),
         }

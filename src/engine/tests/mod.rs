@@ -4,6 +4,7 @@ mod alerts;
 mod backups;
 mod breaker;
 mod breaker_odd;
+mod busy_last;
 mod by_hand;
 mod calendars;
 mod clocks;

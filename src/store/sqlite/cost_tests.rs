@@ -64,6 +64,7 @@ async fn hot_reads_walk_an_index_and_sort_next_to_nothing() {
         ("answers to a phone", sql::ANSWERS_TO_PHONE),
         ("replies of a phone", sql::REPLIES_OF_PHONE),
         ("replies that wait", replies::WAITING),
+        ("who is on a job", sql::BUSY),
         ("opt-outs of a phone", sql::OPT_OUTS_OF_PHONE),
         ("a receipt that is kept", sql::RECEIPT_IS_KEPT),
         ("receipts of a message", sql::ORPHANS_OF_SID),

@@ -13,7 +13,7 @@ use crate::domain::call::{Call, CallState, CallStatus};
 use crate::domain::event::{Load, Loaded, StatusUpdate};
 use crate::domain::phone_call::PhoneCall;
 use crate::domain::settings::SettingsNumber;
-use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ErrorCode, MessageSid, Timestamp};
+use crate::domain::types::{Actor, AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Timestamp};
 use crate::domain::voice::classes::SipCode;
 use crate::domain::{MessageStatus, PhoneNumber};
 use crate::store::{StoreError, rows};
@@ -31,6 +31,11 @@ pub(super) fn load(conn: Connection<'_>, load: &Load, phones: &[PhoneNumber]) ->
     let mut loaded = Loaded { basis: around.basis, ..Loaded::default() };
     match load {
         Load::Nothing => {}
+        Load::WithBusy { of, since } => {
+            let mut loaded = self::load(conn, of, phones)?;
+            loaded.busy = busy(conn, *since)?;
+            return Ok(loaded);
+        }
         Load::Call(id) => loaded.calls.extend(call_state(conn, id.as_str())?),
         Load::Attempt(attempt) => {
             message(conn, &mut loaded, Some(*attempt), None)?;
@@ -368,6 +373,17 @@ fn past_answer(row: Row<'_>) -> Result<PastAnswer, StoreError> {
         prompt: maybe_str_at(row, 3)?.map(|w| rows::word("inbound.prompt", Prompt::from_word(w))).transpose()?,
         by: row.get::<Option<[u8; 16]>>(4)?.map(rows::id_from),
     })
+}
+
+/// Whoever holds a call that they took since then.
+fn busy(conn: Connection<'_>, since: Timestamp) -> Result<BTreeSet<ContactId>, StoreError> {
+    let mut statement = conn.prepare_cached(sql::BUSY)?;
+    let mut found = statement.query([since.as_millis()])?;
+    let mut all = BTreeSet::new();
+    while let Some(row) = found.next()? {
+        all.insert(rows::parsed("calls.holder", str_at(row, 0)?)?);
+    }
+    Ok(all)
 }
 
 fn opted_out(

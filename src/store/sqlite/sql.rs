@@ -56,6 +56,9 @@ pub(super) const REPLIES_OF_PHONE: &str = "SELECT sid, at, provider_at, call_id,
     ORDER BY at DESC LIMIT 50";
 /// A reply that was heard by webhook, and that the list shows with its time.
 pub(super) const DATE_REPLY: &str = "UPDATE inbound SET provider_at = ?2 WHERE sid = ?1 AND provider_at IS NULL";
+pub(super) const BUSY: &str = "SELECT holder FROM calls INDEXED BY calls_left
+    WHERE status IN ('ACKNOWLEDGED', 'EXHAUSTED', 'DEFERRED') AND closed_at >= ?1 AND status = 'ACKNOWLEDGED'
+    AND holder IS NOT NULL";
 pub(super) const OPT_OUTS_OF_PHONE: &str = "SELECT sender FROM opt_outs WHERE phone = ?1";
 /// Receipts that wait, by their message and by the attempt that their callback named. Two statements: one with OR or UNION
 /// builds a temporary table at every receipt.

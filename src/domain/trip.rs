@@ -14,7 +14,7 @@ use super::event::{BreakerEvent, Loaded};
 use super::ladder::takes_none;
 use super::log::{LogEntry, LogKind};
 use super::mail::RELAY;
-use super::types::{AttemptId, ContactId, Sender, Timestamp};
+use super::types::{Actor, AttemptId, ContactId, ErrorCode, Sender, Timestamp};
 use super::work::{Ctx, Illegal, Work};
 use super::{MessageStatus, Verdict};
 
@@ -62,9 +62,14 @@ fn senders_of<'a>(w: &'a Work<'_>, a: &'a Attempt) -> Vec<&'a Sender> {
 
 /// The breaker of what this attempt goes by, or its account's.
 fn key_for(a: &Attempt, class: Class) -> String {
-    let of_all = account_of(a.channel).filter(|_| class == Class::Account);
-    let own = || a.sender.as_ref().map(|s| key_of(a.channel, s.as_str()));
-    of_all.map(str::to_owned).or_else(own).or_else(|| account_of(a.channel).map(str::to_owned)).unwrap_or_default()
+    key_by(a.channel, a.sender.as_ref(), class)
+}
+
+/// The breaker of this sender, or the account's, by the class of a failure.
+pub(super) fn key_by(channel: Channel, sender: Option<&Sender>, class: Class) -> String {
+    let of_all = account_of(channel).filter(|_| class == Class::Account);
+    let own = || sender.map(|s| key_of(channel, s.as_str()));
+    of_all.map(str::to_owned).or_else(own).or_else(|| account_of(channel).map(str::to_owned)).unwrap_or_default()
 }
 
 /// Whether its recipient has opted out of a stand-in: then it may have to wait where others need not.
@@ -101,8 +106,78 @@ pub(super) fn probed(w: &mut Work<'_>, probes: &[String]) {
     }
 }
 
-/// An attempt failed in a way that is its sender's or the account's: the breaker opens, with one alert. What was sent before it
-/// closed last says nothing new.
+/// What failed in a way that is its sender's or the account's.
+pub(super) struct SenderFailure<'a> {
+    /// Whose breaker it is.
+    pub(super) key: String,
+    pub(super) code: Option<ErrorCode>,
+    pub(super) sent_at: Timestamp,
+    pub(super) asks: ErrorClass,
+    pub(super) evidence: Evidence,
+    pub(super) text: &'a str,
+}
+
+/// What such a failure does to these breakers. What was sent before one closed last says nothing new.
+enum Opened {
+    Nothing,
+    /// The stricter proof is asked for from now on.
+    Stricter(Breaker),
+    New(Breaker),
+}
+
+fn opened(breakers: Vec<Breaker>, of: &SenderFailure<'_>, now: Timestamp) -> Opened {
+    let evidence = of.evidence;
+    let probe = if of.asks.special == Some(Special::Credentials) { Probe::List } else { Probe::Notice };
+    match breakers.into_iter().find(|b| b.sender == of.key) {
+        Some(b) if b.closed_at.is_some_and(|closed| closed <= now && of.sent_at <= closed) => return Opened::Nothing,
+        Some(b) if b.is_open() => {
+            let is_stricter = b.evidence == Evidence::Answer && evidence == Evidence::Receipt;
+            return if is_stricter { Opened::Stricter(Breaker { evidence, probe, ..b }) } else { Opened::Nothing };
+        }
+        _ => {}
+    }
+    Opened::New(Breaker {
+        sender: of.key.clone(),
+        opened_at: now,
+        closed_at: None,
+        evidence,
+        probe,
+        code: of.code,
+        why: of.text.to_owned(),
+        probe_at: next_probe(now),
+        probes: 0,
+    })
+}
+
+fn said_of(b: &Breaker, text: &str) -> AlertChange {
+    let whose = shown(&b.sender);
+    AlertChange::Raise {
+        key: b.alert_key(),
+        call: None,
+        message: format!(
+            "what goes by {whose} fails ({text}): it waits and one goes as a probe every {PROBE_EVERY_S} s; see `dispatchctl breaker list`"
+        ),
+    }
+}
+
+/// The same of a text that belongs to no call.
+pub(super) fn open_beside(loaded: &Loaded, of: &SenderFailure<'_>, now: Timestamp, change: &mut Change) {
+    match opened(changed(loaded.breakers.clone(), &change.breakers, now), of, now) {
+        Opened::Nothing => {}
+        Opened::Stricter(b) => change.breakers.push(BreakerChange::Open(b)),
+        Opened::New(b) => {
+            let message = format!("the breaker of {} opens: {}", shown(&b.sender), of.text);
+            let data = json!({ "code": b.code, "evidence": b.evidence, "probe": b.probe });
+            let actor = Actor::engine();
+            let kind = LogKind::BreakerOpened;
+            change.log.push(LogEntry { kind, at: now, call: None, attempt: None, actor, message, data });
+            change.alerts.push(said_of(&b, of.text));
+            change.breakers.push(BreakerChange::Open(b));
+        }
+    }
+}
+
+/// An attempt failed in a way that is its sender's or the account's: the breaker opens, with one alert.
 pub(super) fn open(
     w: &mut Work<'_>,
     id: AttemptId,
@@ -111,44 +186,18 @@ pub(super) fn open(
     text: &str,
 ) -> Result<(), Illegal> {
     let a = w.attempt(id)?;
-    let sender = key_for(a, asks.class);
-    let (code, sent_at, now) = (a.error_code, a.sent_at.unwrap_or(a.created_at), w.now());
-    let known = current(w).into_iter().find(|b| b.sender == sender);
-    let probe = if asks.special == Some(Special::Credentials) { Probe::List } else { Probe::Notice };
-    match known {
-        Some(b) if b.closed_at.is_some_and(|closed| closed <= now && sent_at <= closed) => return Ok(()),
-        Some(b) if b.is_open() => {
-            // The stricter proof is asked for from now on.
-            if b.evidence == Evidence::Answer && evidence == Evidence::Receipt {
-                let stricter = Breaker { evidence, probe, ..b };
-                w.change.breakers.push(BreakerChange::Open(stricter));
-            }
-            return Ok(());
+    let (key, sent_at) = (key_for(a, asks.class), a.sent_at.unwrap_or(a.created_at));
+    let of = SenderFailure { key, code: a.error_code, sent_at, asks, evidence, text };
+    match opened(current(w), &of, w.now()) {
+        Opened::Nothing => {}
+        Opened::Stricter(b) => w.change.breakers.push(BreakerChange::Open(b)),
+        Opened::New(b) => {
+            let data = json!({ "code": b.code, "evidence": b.evidence, "probe": b.probe });
+            w.log(LogKind::BreakerOpened, Some(id), format!("the breaker of {} opens: {text}", shown(&b.sender)), data);
+            w.change.alerts.push(said_of(&b, text));
+            w.change.breakers.push(BreakerChange::Open(b));
         }
-        _ => {}
     }
-    let breaker = Breaker {
-        sender,
-        opened_at: now,
-        closed_at: None,
-        evidence,
-        probe,
-        code,
-        why: text.to_owned(),
-        probe_at: next_probe(now),
-        probes: 0,
-    };
-    let whose = shown(&breaker.sender);
-    let data = json!({ "code": code, "evidence": evidence, "probe": probe });
-    w.log(LogKind::BreakerOpened, Some(id), format!("the breaker of {whose} opens: {text}"), data);
-    w.change.alerts.push(AlertChange::Raise {
-        key: breaker.alert_key(),
-        call: None,
-        message: format!(
-            "what goes by {whose} fails ({text}): it waits and one goes as a probe every {PROBE_EVERY_S} s; see `dispatchctl breaker list`"
-        ),
-    });
-    w.change.breakers.push(BreakerChange::Open(breaker));
     Ok(())
 }
 

@@ -198,6 +198,11 @@ impl RollCall {
         self.texts.iter().filter(|t| t.kind == RollCallTextKind::Ask)
     }
 
+    /// Those since it began, or began anew.
+    pub fn asks_now(&self) -> impl Iterator<Item = &RollCallText> {
+        self.asks().filter(|t| t.created_at >= self.made_at)
+    }
+
     /// The text with this id.
     pub fn text(&self, id: AttemptId) -> Option<&RollCallText> {
         self.texts.iter().find(|t| t.id == id)

@@ -19,12 +19,15 @@ const ASKS: usize = 2;
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// Somebody is to be asked. Whoever was asked for this shift already, or for one that lasts longer than its begin, is not asked a
-/// second time: a shift that a reload has moved is the same one.
+/// second time: a shift that a reload has moved is the same one. One that was over, as another held it meanwhile, begins anew.
 pub fn make(loaded: &Loaded, new: &NewRollCall, id: &RollCallId, ctx: &Ctx<'_>) -> Change {
     let same = |r: &&RollCall| r.rotation == new.rotation && r.contact == new.contact && r.until > new.from;
     let Some(reference) = loaded.free_reference.clone() else { return Change::default() };
-    if loaded.roll_calls.iter().any(|r| same(&r)) {
+    if loaded.roll_calls.iter().any(|r| same(&r) && r.state != RollCallState::Over) {
         return Change::default();
+    }
+    if let Some(over) = loaded.roll_calls.iter().find(|r| same(r) && r.from == new.from) {
+        return again(over.clone(), new, ctx);
     }
     let mut made = RollCall {
         id: id.clone(),
@@ -50,6 +53,27 @@ pub fn make(loaded: &Loaded, new: &NewRollCall, id: &RollCallId, ctx: &Ctx<'_>) 
     Change { roll_calls: vec![made], log, ..Change::default() }
 }
 
+/// It was over, as another held the duty; now its holder has it again.
+fn again(over: RollCall, new: &NewRollCall, ctx: &Ctx<'_>) -> Change {
+    let mut of = RollCall {
+        line: new.line.clone(),
+        role: new.role.clone(),
+        name: new.name.clone(),
+        phone: new.phone.clone(),
+        until: new.until,
+        state: RollCallState::Asked,
+        made_at: ctx.now,
+        wake_at: Some(ctx.now.plus(ctx.rules.oncall.roll_call_reply)),
+        decided_at: None,
+        why: String::new(),
+        ..over
+    };
+    ask(&mut of, ctx);
+    let message = format!("roll call of {} for {} begins anew: they hold it again", of.name, of.rotation);
+    let log = vec![entry(&of, LogKind::RollCall, &ctx.actor, ctx.now, message)];
+    Change { roll_calls: vec![of], log, ..Change::default() }
+}
+
 fn ask(of: &mut RollCall, ctx: &Ctx<'_>) {
     let to = (of.contact.clone(), of.name.clone(), of.phone.clone());
     add_text(of, ctx, RollCallTextKind::Ask, to);
@@ -64,12 +88,12 @@ pub fn due(loaded: &Loaded, id: &RollCallId, ctx: &Ctx<'_>) -> Change {
         end(&mut of, ctx, &mut change);
     } else if of.state != RollCallState::Asked || of.wake_at.is_none_or(|at| at > ctx.now) {
         return change;
-    } else if of.asks().count() < ASKS && !of.asks().any(|t| t.state.is_waiting()) {
+    } else if of.asks_now().count() < ASKS && !of.asks_now().any(|t| t.state.is_waiting()) {
         ask(&mut of, ctx);
         of.wake_at = Some(ctx.now.plus(ctx.rules.oncall.roll_call_reply));
         let message = format!("no answer of {} to the roll call for {}: asked again", of.name, of.rotation);
         change.log.push(entry(&of, LogKind::RollCall, &ctx.actor, ctx.now, message));
-    } else if !of.asks().any(may_have_arrived) {
+    } else if !of.asks_now().any(may_have_arrived) {
         let since = of.made_at.plus(ctx.rules.oncall.roll_call_reply.saturating_mul(2));
         if ctx.now < since {
             of.wake_at = Some(since.min(ctx.now.plus(LOOK_AGAIN)));

@@ -1,5 +1,7 @@
 //! Who is to be asked now: pure, from the directory and the moment alone.
 
+use std::time::Duration;
+
 use crate::domain::oncall::OverrideScope;
 use crate::domain::oncall::holders::{Holder, Why};
 use crate::domain::oncall::instant::{add_days, instant, local};
@@ -11,8 +13,11 @@ use crate::domain::team::{BACKUP, Directory, PRIMARY, TeamEntry, TeamRole, TeamW
 use crate::domain::types::{ContactId, Role, Timestamp};
 
 const OWNER: &str = "owner";
-/// Turns that are looked at from now on: the present one and those that a time before their begin may reach.
-const SHIFTS: usize = 3;
+/// Shifts that begin later than this are nobody's roll call yet: a time before their begin is 24 h at most, and one of the day before
+/// comes less than two days ahead.
+const REACH: Duration = Duration::from_secs(48 * 3_600);
+/// Shifts of one rotation that are looked at; more in two days are no shifts.
+const SHIFTS_MAX: usize = 500;
 /// Edges of a rotation's hours that are passed to find when it is held next.
 const EDGES_MAX: usize = 32;
 
@@ -49,19 +54,20 @@ pub fn due(directory: &Directory, at: RollCallTime, now: Timestamp) -> Vec<NewRo
     all
 }
 
-/// The present turn and the next ones, of the list or of the calendar's events.
+/// The present turns and those that a time before their begin may reach, of the list or of the calendar's events.
 fn shifts(directory: &Directory, rotation: &Rotation, now: Timestamp) -> Vec<(Timestamp, Timestamp)> {
     if let Some(calendar) = directory.calendars.get(&rotation.id) {
-        let named = calendar.all().iter().filter(|e| e.who.is_ok() && e.until > now).map(|e| (e.from, e.until));
-        return named.take(SHIFTS).collect();
+        let near = calendar.all().iter().take_while(|e| e.from <= now.plus(REACH));
+        let named = near.filter(|e| e.who.is_ok() && e.until > now).map(|e| (e.from, e.until));
+        return named.take(SHIFTS_MAX).collect();
     }
     let mut all = Vec::new();
     let mut at = now;
-    for _ in 0..SHIFTS {
+    for _ in 0..SHIFTS_MAX {
         let shift = rotation.shift_at(at);
         let next = shift.as_ref().map(|s| s.until).or_else(|| rotation.next_boundary(at));
         all.extend(shift.map(|s| (s.from, s.until)));
-        match next.filter(|next| *next > at) {
+        match next.filter(|next| *next > at && *next <= now.plus(REACH)) {
             Some(next) => at = next,
             None => break,
         }
@@ -70,7 +76,7 @@ fn shifts(directory: &Directory, rotation: &Rotation, now: Timestamp) -> Vec<(Ti
 }
 
 /// The latest time of this shift that has come at which its holders are asked. Of a time of day there is one each day, so that who
-/// takes over in the middle is asked at the next one.
+/// takes over in the middle is asked at the next one; a shift that ends before that of its first day is asked for the day before.
 fn latest_time(
     rotation: &Rotation,
     at: RollCallTime,
@@ -84,7 +90,11 @@ fn latest_time(
             let today = local(now.min(until), &rotation.zone)?.date();
             let of = |date| instant(date, time, &rotation.zone);
             let days = [0, -1].into_iter().filter_map(|n| add_days(today, n)).filter(|date| *date >= first);
-            days.filter_map(of).find(|at| *at <= now && *at < until)
+            let of_the_shift = days.filter_map(of).find(|at| *at <= now && *at < until);
+            of_the_shift.or_else(|| {
+                let comes_too_late = of(first).is_some_and(|at| at >= until);
+                add_days(first, -1).filter(|_| comes_too_late).and_then(of).filter(|at| *at <= now)
+            })
         }
     }
 }

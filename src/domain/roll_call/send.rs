@@ -5,13 +5,14 @@ use std::time::Duration;
 use super::{LOOKED_FOR, entry, trouble, wording};
 use crate::domain::attempt::{AttemptEvent, AttemptKind, AttemptState, Channel, Move, Priority};
 use crate::domain::body;
-use crate::domain::breaker::{self, Route, RouteQuery};
+use crate::domain::breaker::{self, Evidence, Route, RouteQuery};
 use crate::domain::change::{Answer, Change, RollCallToSend};
-use crate::domain::codes;
+use crate::domain::codes::{self, Class, ErrorClass};
 use crate::domain::event::{Loaded, SendOutcome, StatusUpdate};
 use crate::domain::log::LogKind;
 use crate::domain::oncall::roll_call::{RollCall, RollCallState, RollCallText, RollCallTextKind};
 use crate::domain::receipt::MessageStatus;
+use crate::domain::trip::{self, SenderFailure};
 use crate::domain::types::{Actor, AttemptId, ErrorCode, MessageSid, Timestamp};
 use crate::domain::work::{Ctx, Illegal};
 
@@ -135,15 +136,16 @@ pub fn sent(loaded: &Loaded, id: AttemptId, outcome: &SendOutcome, ctx: &Ctx<'_>
     match outcome {
         SendOutcome::Accepted { sid, status, code, provider_at, .. } => {
             let was = of.clone();
-            apply(&mut of, id, (sid, status, *code, *provider_at), ctx, &mut change)?;
+            apply(loaded, &mut of, id, (sid, status, *code, *provider_at), ctx, &mut change)?;
             if of != was && of.text(id).is_some_and(|t| t.state != AttemptState::Failed) {
                 said(&of, id, ctx, &mut change);
             }
         }
-        SendOutcome::Refused { code, why, .. } => {
+        SendOutcome::Refused { code, why, error_class } => {
             let t = text_mut(&mut of, id)?;
             (t.error_code, t.result) = (*code, why.clone());
             if moved(t, AttemptEvent::Refused)? {
+                trips(loaded, &of, id, (*error_class, Evidence::Answer), ctx, &mut change);
                 failed(&mut of, id, ctx, &mut change);
             }
         }
@@ -222,7 +224,7 @@ pub fn update(loaded: &Loaded, update: &StatusUpdate, ctx: &Ctx<'_>) -> Result<O
     let Some(mut of) = of_text(loaded, id) else { return Ok(None) };
     let mut change = Change::default();
     let was = of.clone();
-    apply(&mut of, id, (&update.sid, &update.status, update.code, update.provider_at), ctx, &mut change)?;
+    apply(loaded, &mut of, id, (&update.sid, &update.status, update.code, update.provider_at), ctx, &mut change)?;
     let is_moved = of != was;
     let was_unknown = was.text(id).is_some_and(|t| t.sid.is_none());
     if was_unknown && is_moved && of.text(id).is_some_and(|t| t.state != AttemptState::Failed) {
@@ -247,7 +249,14 @@ fn said(of: &RollCall, id: AttemptId, ctx: &Ctx<'_>, change: &mut Change) {
 type Said<'a> = (&'a MessageSid, &'a MessageStatus, Option<ErrorCode>, Option<Timestamp>);
 
 /// One rule for answers, receipts, polls and finds: nothing moves a status back, and a second message of one text moves nothing.
-fn apply(of: &mut RollCall, id: AttemptId, news: Said<'_>, ctx: &Ctx<'_>, change: &mut Change) -> Result<(), Illegal> {
+fn apply(
+    loaded: &Loaded,
+    of: &mut RollCall,
+    id: AttemptId,
+    news: Said<'_>,
+    ctx: &Ctx<'_>,
+    change: &mut Change,
+) -> Result<(), Illegal> {
     let (sid, status, code, provider_at) = news;
     let poll_at = ctx.now.plus(ctx.rules.poll_after);
     let t = text_mut(of, id)?;
@@ -268,9 +277,32 @@ fn apply(of: &mut RollCall, id: AttemptId, news: Said<'_>, ctx: &Ctx<'_>, change
         t.error_code = code;
         let name = code.map(codes::name_of).unwrap_or_default();
         t.result = if name.is_empty() { format!("the message is {status}") } else { format!("{status}: {name}") };
+        trips(loaded, of, id, (codes::classify(code), Evidence::Receipt), ctx, change);
         failed(of, id, ctx, change);
     }
     Ok(())
+}
+
+/// A failure that is its sender's or the account's opens the breaker, as that of a notice does.
+fn trips(
+    loaded: &Loaded,
+    of: &RollCall,
+    id: AttemptId,
+    (asks, evidence): (ErrorClass, Evidence),
+    ctx: &Ctx<'_>,
+    change: &mut Change,
+) {
+    let Some(t) = of.text(id).filter(|_| matches!(asks.class, Class::Sender | Class::Account)) else { return };
+    let text = format!("text {} of the roll call of {} failed: {}", t.number, of.name, t.result);
+    let failure = SenderFailure {
+        key: trip::key_by(Channel::Sms, t.sender.as_ref(), asks.class),
+        code: t.error_code,
+        sent_at: t.sent_at.unwrap_or(t.created_at),
+        asks,
+        evidence,
+        text: &text,
+    };
+    trip::open_beside(loaded, &failure, ctx.now, change);
 }
 
 /// No text reached its reader: of one that asks, somebody must see to it before the first emergency.

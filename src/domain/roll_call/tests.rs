@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use super::plan::due;
 use crate::domain::hours::Hours;
 use crate::domain::oncall::roll_call::RollCallTime;
-use crate::domain::oncall::{MemberList, Rotation};
+use crate::domain::oncall::{CalendarShift, CalendarShifts, MemberList, Rotation};
 use crate::domain::team::{Directory, TeamEntry, TeamWho};
 use crate::domain::types::Timestamp;
 use crate::testing::fixtures;
@@ -40,8 +40,11 @@ fn directory(handoff: &str, period_days: u32, hours: Option<&str>) -> Directory 
 }
 
 fn time(text: &str) -> RollCallTime {
-    RollCallTime::read(text, |d| d.strip_suffix('m')?.parse().ok().map(|m: u64| std::time::Duration::from_secs(m * 60)))
-        .expect(text)
+    RollCallTime::read(text, |d| {
+        let minutes = |text: &str, each: u64| text.parse().ok().map(|n: u64| std::time::Duration::from_secs(n * each));
+        d.strip_suffix('m').and_then(|m| minutes(m, 60)).or_else(|| minutes(d.strip_suffix('h')?, 3_600))
+    })
+    .expect(text)
 }
 
 /// Who is due, with their shift's begin.
@@ -99,4 +102,48 @@ fn who_holds_it_when_it_is_held_first_is_asked_and_a_static_team_never() {
     assert_eq!(until, at("2026-11-02T16:00:00Z"), "her week, not her first night");
     d.default_line.team = Some(vec![TeamEntry::of("sam".parse().expect("id"), "primary".parse().expect("role"))]);
     assert_eq!(who(&d, "16:30", "2026-10-26T23:30:00Z"), "", "it is in no team");
+}
+
+fn by_calendar(events: &[(&str, &str, &str)]) -> Directory {
+    let mut d = directory("08:00", 7, None);
+    d.rotations[0].lists.clear();
+    let shift = |(n, (who, from, until)): (usize, &(&str, &str, &str))| CalendarShift {
+        from: at(from),
+        until: at(until),
+        who: Ok(vec![who.parse().expect("id")]),
+        event: n.to_string(),
+    };
+    let all = events.iter().enumerate().map(shift).collect();
+    d.calendars.insert("night".parse().expect("id"), CalendarShifts::new(all));
+    d
+}
+
+#[test]
+fn a_shift_that_ends_before_the_time_of_day_is_asked_for_the_day_before() {
+    // From midnight to noon of 2026-10-27 in Los Angeles.
+    let d = by_calendar(&[("sam", "2026-10-27T07:00:00Z", "2026-10-27T19:00:00Z")]);
+    let sam = "sam 2026-10-27T07:00:00.000Z";
+    for (now, want) in [
+        ("2026-10-26T23:29:59Z", ""),
+        ("2026-10-26T23:30:00Z", sam),
+        ("2026-10-27T10:00:00Z", sam),
+        ("2026-10-27T19:00:00Z", ""),
+    ] {
+        assert_eq!(who(&d, "16:30", now), want, "{now}");
+    }
+    let d = by_calendar(&[("sam", "2026-10-27T07:00:00Z", "2026-10-28T00:00:00Z")]);
+    assert_eq!(who(&d, "16:30", "2026-10-26T23:30:00Z"), "", "16:30 of its own day lies in it");
+    assert_eq!(who(&d, "16:30", "2026-10-27T23:30:00Z"), sam);
+}
+
+#[test]
+fn whoever_begins_next_is_found_behind_any_number_of_events_that_last() {
+    let lasting = ("olga", "2026-10-20T07:00:00Z", "2026-11-20T07:00:00Z");
+    let mut events = vec![lasting; 6];
+    events.push(("sam", "2026-10-27T07:00:00Z", "2026-10-27T19:00:00Z"));
+    events.push(("ana", "2026-10-30T07:00:00Z", "2026-10-30T19:00:00Z"));
+    let d = by_calendar(&events);
+    assert!(who(&d, "-30m", "2026-10-27T06:30:00Z").contains("sam 2026-10-27T07:00:00.000Z"));
+    assert!(!who(&d, "-30m", "2026-10-27T06:30:00Z").contains("ana"));
+    assert!(who(&d, "-24h", "2026-10-29T07:00:00Z").contains("ana 2026-10-30T07:00:00.000Z"));
 }

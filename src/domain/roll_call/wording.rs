@@ -23,7 +23,7 @@ pub(super) fn text(of: &RollCall, t: &RollCallText, ctx: &Ctx<'_>) -> String {
     let until = when(ctx.directory, of, of.until);
     let said = match t.kind {
         RollCallTextKind::Ask => {
-            let again = if of.asks().any(|other| other.number < t.number) { "Roll call again. " } else { "" };
+            let again = if of.asks_now().any(|other| other.number < t.number) { "Roll call again. " } else { "" };
             let from =
                 if of.from > ctx.now { format!("from {} ", when(ctx.directory, of, of.from)) } else { String::new() };
             format!(

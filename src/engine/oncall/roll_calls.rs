@@ -17,7 +17,7 @@ use crate::domain::body::contains_reference;
 use crate::domain::change::{Answer, RollCallToSend};
 use crate::domain::codes::classify;
 use crate::domain::event::{Event, Source, StatusUpdate};
-use crate::domain::oncall::roll_call::{RollCall, RollCallId, RollCallText};
+use crate::domain::oncall::roll_call::{RollCall, RollCallId, RollCallState, RollCallText};
 use crate::domain::roll_call::decide::is_over;
 use crate::domain::roll_call::event::RollCallEvent;
 use crate::domain::roll_call::plan::{NewRollCall, due};
@@ -83,6 +83,7 @@ impl RollCallDuty {
             for new in due(&core.directory(), at, now) {
                 if !known
                     .iter()
+                    .filter(|k| k.state != RollCallState::Over)
                     .any(|k| (&k.rotation, &k.contact) == (&new.rotation, &new.contact) && k.until > new.from)
                 {
                     self.make(new, now).await?;

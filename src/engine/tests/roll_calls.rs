@@ -115,6 +115,40 @@ async fn what_is_said_of_a_silent_holder_is_over_once_another_holds_it_or_the_sh
 }
 
 #[tokio::test]
+async fn whoever_has_the_shift_again_after_a_swap_that_was_withdrawn_is_asked_anew_and_twice_at_most() {
+    let mut w = world().await;
+    asked(&mut w).await;
+    let taken = take("olga", &w, mins(600));
+    w.process.store.make_override(&taken).await.expect("made");
+    w.advance(secs(10)).await;
+    assert_eq!(of(&w, "ana").await.state, RollCallState::Over);
+    w.tech("olga").expect_sms("you are on call (night)");
+    w.process.store.withdraw_override(&taken.id, "office", w.now()).await.expect("withdrawn");
+    w.advance(mins(1)).await;
+    let text = w.tech("ana").expect_sms("Ana Reyes, you are on call (night)");
+    assert!(!text.contains("Roll call again"), "{text}");
+    w.restart().await;
+    w.advance(mins(13)).await;
+    w.expect_silence();
+    w.advance(mins(2)).await;
+    w.tech("ana").expect_sms("Roll call again.");
+    assert!(w.reply("ana", "1").await.starts_with("Thank you"));
+    assert_eq!(of(&w, "ana").await.state, RollCallState::Confirmed);
+}
+
+#[tokio::test]
+async fn a_failure_of_the_sender_opens_its_breaker_before_an_emergency_finds_it() {
+    let mut w = world().await;
+    asked(&mut w).await;
+    let sent = w.sms.ledger().last().cloned().expect("a text");
+    w.update_of(&sent, "undelivered", Some(30_034)).await;
+    w.settle().await;
+    assert!(w.has_alert("breaker:").await, "{:?}", w.alerts().await);
+    assert!(w.has_alert("roll-call").await);
+    assert!(w.log_of(None).await.contains("of the roll call of Ana Reyes failed"));
+}
+
+#[tokio::test]
 async fn a_2_alerts_at_once_and_changes_no_holder() {
     let mut w = world().await;
     asked(&mut w).await;

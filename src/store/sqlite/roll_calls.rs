@@ -21,7 +21,8 @@ const TEXTS: &str =
 const SAVE: &str =
     "INSERT INTO roll_calls (id, rotation, line, role, contact, name, phone, from_at, until_at, reference, state,
     made_at, wake_at, decided_at, why) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
-    ON CONFLICT (id) DO UPDATE SET state = ?11, wake_at = ?13, decided_at = ?14, why = ?15";
+    ON CONFLICT (id) DO UPDATE SET line = ?3, role = ?4, name = ?6, phone = ?7, until_at = ?9, state = ?11, made_at = ?12,
+    wake_at = ?13, decided_at = ?14, why = ?15";
 const SAVE_TEXT: &str = "INSERT INTO roll_call_texts (id, roll_call, number, kind, contact, name, phone, sender, state, body, segments,
     created_at, not_before, tries, claimed_by, sent_at, provider_after, provider_at, callback, sid, message_status, error_code, result,
     poll_at, polls)
